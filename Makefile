@@ -1,0 +1,52 @@
+# The two commands of the README: `make demo` and `make test`. Everything they need is installed into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+METADATA := setup.cfg pyproject.toml libcloud_ovm3/_version.py
+
+.PHONY: demo test check format ci soak lowest clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/.demo
+	@$(BIN)/ovm3 demo
+
+test: check
+	$(BIN)/python -m pytest -m "not soak"
+
+check: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+ci: test lowest
+
+soak: $(VENV)/.test
+	$(BIN)/python -m pytest -m soak --timeout 1800 -s
+
+# The same tests with the oldest libraries that setup.cfg admits.
+lowest: .venv-lowest/.test
+	.venv-lowest/bin/python -m pytest -m "not soak"
+
+$(BIN)/python:
+	@tools/make-venv $(PYTHON) $(VENV)
+
+$(VENV)/.demo: $(METADATA) | $(BIN)/python
+	@$(BIN)/python -m pip install --quiet -e '.[cli]'
+	@touch $@
+
+$(VENV)/.test: $(METADATA) | $(BIN)/python
+	@$(BIN)/python -m pip install --quiet -e '.[cli,test,check]'
+	@touch $@ $(VENV)/.demo
+
+.venv-lowest/.test: $(METADATA) tools/lowest.txt
+	@tools/make-venv $(PYTHON) .venv-lowest
+	@.venv-lowest/bin/python -m pip install --quiet -c tools/lowest.txt -e '.[cli,test]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .venv-lowest build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
