@@ -1,0 +1,90 @@
+"""Where an agent listens: host and port, read strictly from what users write. Pure."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import NamedTuple
+
+from libcloud_ovm3.errors import InvalidArgument
+
+DEFAULT_PORT = 8899  # agent-behaviour 1
+
+_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,253}[A-Za-z0-9_.])?")
+
+
+class Address(NamedTuple):
+    """One agent's address: a host name or an IP address without brackets, and a TCP port."""
+
+    host: str
+    port: int
+
+    @property
+    def netloc(self) -> str:
+        """The address as a URL has it (IPv6 in brackets)."""
+        return f"{self.url_host}:{self.port}"
+
+    @property
+    def url_host(self) -> str:
+        """The host as a URL has it."""
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+    def __str__(self) -> str:
+        return self.netloc
+
+
+def parse_address(text: str, default_port: int = DEFAULT_PORT) -> Address:
+    """``name``, ``name:port``, ``1.2.3.4:port``, ``::1`` or ``[::1]:port`` as an :class:`Address`.
+
+    :raises InvalidArgument: a URL, a path, an empty or an impossible host or port.
+    """
+    expected = "expected a host name or IP address, with :port if need be (IPv6 as [::1]:8899)"
+    if not isinstance(text, str) or not text.strip():
+        raise InvalidArgument(f"host {text!r}: {expected}")
+    text = text.strip()
+    if "/" in text or "@" in text:
+        raise InvalidArgument(
+            f"host {text.rpartition('@')[2]!r}: no URL, no credentials; {expected}"
+        )
+    if _is_ipv6(text):
+        return Address(text, default_port)
+    host, colon, port = text.rpartition(":") if not text.endswith("]") else (text, "", "")
+    if not colon:
+        host, port = text, str(default_port)
+    if host.startswith("[") and host.endswith("]") and _is_ipv6(host[1:-1]):
+        host = host[1:-1]
+    elif not _NAME.fullmatch(host):
+        raise InvalidArgument(f"host {text!r}: {expected}")
+    return Address(host, parse_port(port))
+
+
+def parse_port(port: int | str) -> int:
+    """A TCP port from a number or its text (Salt and YAML hand over strings).
+
+    :raises InvalidArgument: not a number from 1 to 65535.
+    """
+    if not isinstance(port, bool) and re.fullmatch("[0-9]{1,5}", str(port)):
+        number = int(port)
+        if 0 < number < 65536:
+            return number
+    raise InvalidArgument(f"port {port!r}: expected a number from 1 to 65535")
+
+
+def parse_flag(value: bool | int | str, name: str) -> bool:
+    """True or False from what YAML, JSON and environment variables make of it.
+
+    :raises InvalidArgument: anything that is not plainly one of the two.
+    """
+    text = str(value).strip().lower()
+    if text in ("true", "1", "yes", "on"):
+        return True
+    if text in ("false", "0", "no", "off"):
+        return False
+    raise InvalidArgument(f"{name} {value!r}: expected True or False")
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        return ipaddress.ip_address(text.partition("%")[0]).version == 6
+    except ValueError:
+        return False

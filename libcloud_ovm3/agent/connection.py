@@ -1,0 +1,315 @@
+"""One host's agent: XML-RPC over HTTPS on libcloud's Connection classes. Safe to use from many
+threads.
+
+A call that changes something is sent at most once, whatever libcloud's retry switch says. A read
+whose line drops is sent once more. What went wrong is told apart by whether the request may have
+arrived:
+:class:`NotSent` (no), :class:`AgentFault` (it did, and was refused), :class:`AnswerLost` (nobody
+    knows).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from http import HTTPStatus
+from typing import Any
+
+import requests
+import urllib3
+from libcloud.common.base import ConnectionUserAndKey
+from libcloud.http import LibcloudConnection
+from libcloud.utils.loggingconnection import LoggingConnection
+from requests.auth import HTTPBasicAuth
+
+from libcloud_ovm3.agent import codec, faults
+from libcloud_ovm3.agent.address import DEFAULT_PORT, Address
+from libcloud_ovm3.agent.kinds import Kind, TimeLimits, kind_of
+from libcloud_ovm3.agent.redact import HIDDEN, redact
+from libcloud_ovm3.agent.tls import AgentAdapter, HostTrust, NeverSent, PinMismatch, make_context
+from libcloud_ovm3.errors import (
+    AnswerLost,
+    BadCredentials,
+    CertificateRejected,
+    InvalidArgument,
+    MalformedAnswer,
+    NotSent,
+    TimedOut,
+)
+
+# What Python clients send; the agent takes /, /api/3 and /api/3/ as well (agent-behaviour 1).
+PATH = "/RPC2"
+MAX_ANSWER_BYTES = 256 * 1024 * 1024  # no answer comes near it: a list of 2000 VMs takes 4 MB
+_CHUNK = 1 << 16
+
+
+class AgentHTTP(LibcloudConnection):
+    """Libcloud's HTTP layer with what a shared, verified connection needs.
+
+    Its own :meth:`post` returns the answer instead of keeping it in ``self.response``, which is
+    what makes libcloud's own connection unsafe between threads.
+    """
+
+    session: requests.Session
+    host: str
+
+    def __init__(self, host: str, port: int, secure: bool, trust: HostTrust, **kwargs: Any) -> None:
+        super().__init__(host=host, port=port, secure=secure, **kwargs)
+        # libcloud turns port 443 into https and port 80 into http, whatever was asked for.
+        self.host = f"{'https' if secure else 'http'}://{host}:{port}"
+        self.verify = bool(secure and self.verify and trust.verify and not trust.pins)
+        self.ca_cert = (trust.ca_cert or self.ca_cert) if self.verify else None
+        context = None
+        if secure:
+            unpinned = not trust.pins and not self.verify
+            checked = trust if not unpinned else HostTrust(verify=False, minimum=trust.minimum)
+            context = make_context(checked, self.ca_cert)
+        adapter = AgentAdapter(context, trust if secure else None)
+        self.session.mount("https://", adapter)
+        self.session.mount("http://", adapter)
+
+    def post(self, body: bytes, headers: dict[str, str], connect: float, limit: float) -> Answer:
+        """Send one request and read its answer.
+
+        :param connect: seconds for connecting.
+        :param limit: seconds from then on, for the whole answer (a dribbling one does not get
+            more).
+        """
+        deadline = time.monotonic() + connect + limit
+        response = self.session.request(
+            "POST",
+            self.host + PATH,
+            data=body,
+            headers=headers,
+            timeout=(connect, limit),
+            verify=self.verification,
+            allow_redirects=False,  # a redirected POST becomes a GET, credentials and all
+            stream=True,
+        )
+        return Answer(response.status_code, response.reason or "", _read_all(response, deadline))
+
+
+class Answer:
+    """What came back: HTTP status, its reason text, and the body's bytes."""
+
+    def __init__(self, status: int, reason: str, body: bytes) -> None:
+        self.status = status
+        self.reason = reason
+        self.body = body
+
+
+def _read_all(response: requests.Response, deadline: float) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while chunk := response.raw.read1(_CHUNK, decode_content=True):
+        parts.append(chunk)
+        size += len(chunk)
+        if size > MAX_ANSWER_BYTES or time.monotonic() > deadline:
+            response.close()
+            reason = "took too long" if size <= MAX_ANSWER_BYTES else "is too large"
+            raise requests.exceptions.ReadTimeout(f"the answer {reason} ({size} bytes so far)")
+    return b"".join(parts)
+
+
+class LoggedAgentHTTP(LoggingConnection, AgentHTTP):
+    """What LIBCLOUD_DEBUG and libcloud.enable_debug() get: the same, with passwords taken out."""
+
+    secrets: tuple[str, ...] = ()
+
+    def post(self, body: bytes, headers: dict[str, str], connect: float, limit: float) -> Answer:
+        text = redact(body.decode("utf-8"), self.secrets)
+        command = self._log_curl("POST", PATH, text, {**headers, "Authorization": HIDDEN})
+        self._write(f"# -------- begin {id(self)} request ----------\n{command}\n")
+        answer = super().post(body, headers, connect, limit)
+        text = redact(answer.body.decode("utf-8", "replace"), self.secrets)
+        self._write(
+            f"# -------- begin {id(self)} response ----------\n"
+            f"HTTP/1.1 {answer.status} {redact(answer.reason, self.secrets)}\r\n\r\n{text}\n"
+            f"# -------- end {id(self)} response ----------\n"
+        )
+        return answer
+
+    def _write(self, text: str) -> None:
+        log = self.log
+        if log is None:
+            return
+        if self.proxy_password:
+            text = text.replace(self.proxy_password, HIDDEN)
+        try:
+            log.write(text)
+        except UnicodeEncodeError:  # a log opened with an encoding that lacks these letters
+            log.write(text.encode("ascii", "backslashreplace").decode("ascii"))
+        log.flush()
+
+
+class AgentConnection(ConnectionUserAndKey):
+    """A libcloud connection to the agent of one host.
+
+    :param user_id: the agent's user (always ``oracle`` on a real host).
+    :param key: the agent's password.
+    :param secure: TLS, as the agent is delivered; plain HTTP where ``ssl=disable`` was set.
+    :param host: name or IP address; IPv6 without brackets.
+    :param port: TCP port.
+    :param trust: what certificate the host has to present.
+    :param limits: time limits by kind of call; they take the place of libcloud's ``timeout``.
+    :param proxy_url: as libcloud has it; without it, the environment's proxies are used.
+    """
+
+    port = DEFAULT_PORT
+
+    def __init__(
+        self,
+        user_id: str,
+        key: str,
+        secure: bool = True,
+        host: str | None = None,
+        port: int | None = None,
+        *,
+        trust: HostTrust | None = None,
+        limits: TimeLimits | None = None,
+        proxy_url: str | None = None,
+        timeout: float | None = None,
+        retry_delay: float | None = None,
+        backoff: float | None = None,
+    ) -> None:
+        self.address = Address(host or self.host, port or DEFAULT_PORT)
+        self.trust = trust or HostTrust()
+        self.limits = limits or TimeLimits.of(timeout, None)
+        self._connecting = threading.Lock()
+        super().__init__(
+            user_id,
+            key,
+            secure=secure,
+            host=self.address.url_host,
+            port=self.address.port,
+            timeout=self.limits.read,
+            proxy_url=proxy_url,
+            retry_delay=retry_delay,
+            backoff=backoff,
+        )
+
+    def connect(self, *args: Any, **kwargs: Any) -> None:
+        """Prepare the session (no network). Again is costly: it throws kept lines away."""
+        if self.conn_class not in (LibcloudConnection, LoggingConnection):
+            super().connect(*args, **kwargs)  # somebody's test double: used as it is
+            return
+        logged = self.conn_class is LoggingConnection
+        http = (LoggedAgentHTTP if logged else AgentHTTP)(
+            self.host, self.port, bool(self.secure), self.trust, **self._proxy()
+        )
+        # As the session's own auth, or requests would prefer what ~/.netrc has for the host.
+        http.session.auth = HTTPBasicAuth(str(self.user_id).encode(), str(self.key).encode())
+        if isinstance(http, LoggedAgentHTTP):
+            http.secrets = (self.key,)
+        self.connection = http
+
+    def call(
+        self,
+        function: str,
+        *arguments: Any,
+        kind: Kind | None = None,
+        limit: float | None = None,
+    ) -> Any:
+        """Call a function of the agent by its name and return what it answers.
+
+        :param function: the agent's name for it, e.g. ``list_vms``.
+        :param arguments: positional, as the agent takes them; values as :mod:`.codec` has them.
+        :param kind: for its time limit and for whether it may be repeated; found by name otherwise.
+        :param limit: seconds for the answer, if not what its kind has.
+        :raises InvalidArgument: a value that cannot be sent; nothing was sent.
+        :raises NotSent: the host could not be reached or verified; nothing was sent.
+        :raises BadCredentials: the agent does not accept user and password.
+        :raises AgentFault: the agent refused or failed.
+        :raises AnswerLost: it was sent, but what came of it is not known.
+        """
+        try:
+            body = codec.encode_call(function, arguments)
+        except (TypeError, ValueError) as error:
+            raise InvalidArgument(f"{function}: {error}", function=function) from None
+        kind = kind or kind_of(function)
+        limit = limit or self.limits.of_kind(kind)
+        if kind == "read":
+            try:
+                return self._call_once(function, body, limit)
+            except (MalformedAnswer, TimedOut):
+                raise
+            except AnswerLost:
+                pass  # most often a kept line that the agent had closed: a read may go out again
+        return self._call_once(function, body, limit)
+
+    def _call_once(self, function: str, body: bytes, limit: float) -> Any:
+        answer = self._post(function, body, limit)
+        where: dict[str, Any] = {"host": str(self.address), "function": function}
+        if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            raise BadCredentials(
+                f"{self.address}: the agent does not accept this user and password "
+                f"(HTTP {answer.status} {redact(answer.reason, [self.key])})",
+                **where,
+            )
+        if answer.status != HTTPStatus.OK:
+            raise MalformedAnswer(
+                f"{self.address}: {function}: HTTP {answer.status} {answer.reason} is no agent's "
+                f"answer: is something else listening there?",
+                **where,
+            )
+        try:
+            value = codec.decode_response(answer.body)
+        except codec.NotXMLRPC as error:
+            raise MalformedAnswer(f"{self.address}: {function}: {error}", **where) from None
+        if isinstance(value, codec.Fault):
+            fault = codec.Fault(value.code, redact(value.text, [self.key]))
+            raise faults.error_of(fault, **where)
+        return value
+
+    def _post(self, function: str, body: bytes, limit: float) -> Answer:
+        where: dict[str, Any] = {"host": str(self.address), "function": function}
+        headers = {
+            "Content-Type": "text/xml",
+            "Accept-Encoding": "identity",
+            "User-Agent": self._user_agent(),
+        }
+        try:
+            http: AgentHTTP = self._http()
+            return http.post(body, headers, self.limits.connect, limit)
+        except NeverSent as error:
+            raise self._not_sent(error, where) from error
+        except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError) as error:
+            raise TimedOut(
+                f"{self.address}: {function}: no whole answer within {limit:g} s; whether it took "
+                f"effect, or still will, is not known",
+                **where,
+            ) from error
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            raise AnswerLost(
+                f"{self.address}: {function}: the line dropped before the answer was there; "
+                f"whether it took effect is not known ({_reason(error)})",
+                **where,
+            ) from error
+
+    def _not_sent(self, error: NeverSent, where: dict[str, Any]) -> NotSent:
+        cause = error.__cause__
+        if isinstance(
+            cause, PinMismatch | urllib3.exceptions.SSLError | requests.exceptions.SSLError
+        ):
+            return CertificateRejected(
+                f"{self.address}: not the host that was asked for: {_reason(error)} "
+                f"(`ovm3 pin {self.address}` shows what it presents)",
+                **where,
+            )
+        return NotSent(f"{self.address}: cannot be reached: {_reason(error)}", **where)
+
+    def _http(self) -> Any:
+        with self._connecting:
+            if self.connection is None:
+                self.connect()
+            return self.connection
+
+    def _proxy(self) -> dict[str, str]:
+        return {"proxy_url": self.proxy_url} if self.proxy_url else {}
+
+
+def _reason(error: BaseException) -> str:
+    """What lies at the bottom of a chain of exceptions, without the layers' own decoration."""
+    while error.__cause__ is not None or error.__context__ is not None:
+        error = error.__cause__ or error.__context__  # type: ignore[assignment]
+    return str(error) or type(error).__name__

@@ -1,0 +1,43 @@
+"""The agent's faults -> our errors. Pure.
+
+A fault's text is ``module.ExceptionClass:message``; Python 2.6 agents (3.3 and later) write the
+class as ``<type 'exceptions.OSError'>`` or ``<class 'agent.lib.filelock.LockError'>``
+(agent-behaviour 2). There are no useful codes, so what a fault means is told by its class and by
+xend's words in it (xend.md 3, 4).
+"""
+
+from __future__ import annotations
+
+import re
+
+from libcloud_ovm3.agent.codec import Fault
+from libcloud_ovm3.errors import AgentFault
+
+_KIND = re.compile(r"(?:<(?:type|class) '([^'\n]+)'>|([A-Za-z_][\w.]*)):(.*)", re.DOTALL)
+_NO_SUCH_DOMAIN = re.compile(r"Domain\s+'[^']*'\s+does\s+not\s+exist")
+
+
+def error_of(fault: Fault, *, host: str, function: str) -> AgentFault:
+    """The error for a fault, with the agent's own words kept whole."""
+    kind, text = split(fault.text)
+    return AgentFault(
+        f"{host}: {function}: the agent refused or failed: {fault.text}",
+        code=fault.code,
+        kind=kind,
+        text=text,
+        host=host,
+        function=function,
+    )
+
+
+def split(text: str) -> tuple[str, str]:
+    """``(class, message)`` of a fault's text; the class is ``""`` where the text names none."""
+    match = _KIND.fullmatch(text)
+    if match is None or ("." not in (match[1] or match[2])):
+        return "", text
+    return match[1] or match[2], match[3]
+
+
+def is_no_such_domain(error: AgentFault) -> bool:
+    """Whether xend says that no such domain is live (xend.md 4, 7)."""
+    return bool(_NO_SUCH_DOMAIN.search(error.text))

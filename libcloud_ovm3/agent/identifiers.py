@@ -1,0 +1,20 @@
+"""The agent's two ways of writing a uuid (agent-behaviour 3). Pure."""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+_HEX = re.compile("[0-9a-f]{32}")
+
+
+def dashed(text: object) -> str | None:
+    """``0004FB00…`` or ``0004fb00-0006-…`` as dashed lower case; None if it is no uuid."""
+    digits = str(text).strip().lower().replace("-", "")
+    return str(uuid.UUID(digits)) if _HEX.fullmatch(digits) else None
+
+
+def undashed(text: object) -> str | None:
+    """The same as 32 lower-case hex digits (repositories, Manager-made directories)."""
+    digits = str(text).strip().lower().replace("-", "").replace(":", "")
+    return digits if _HEX.fullmatch(digits) else None

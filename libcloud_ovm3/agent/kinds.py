@@ -1,0 +1,87 @@
+"""What kind of call a function is: that decides its time limit and whether it may be sent twice.
+Pure.
+
+A *read* changes nothing on the host and may be repeated. Everything that is not surely a read
+counts as a write, and is sent at most once. *Long* calls are writes that copy data or wait for a
+guest or a lock: agent-behaviour 1 asks for 15 minutes or more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+from libcloud_ovm3.errors import InvalidArgument
+
+Kind = Literal["read", "write", "long"]
+
+READS = frozenset(
+    """
+    echo get_api_version
+    discover_server discover_hardware discover_network discover_server_pool discover_cluster
+    discover_pool_filesystem discover_repositories discover_repository_db discover_storage_plugins
+    discover_mounted_file_systems discover_physical_luns
+    get_last_boot_time get_datetime get_timezone get_ntp
+    list_vms list_vm get_vm_config get_template_config get_repository_meta_data is_cluster_online
+    storage_plugin_getFileInfo storage_plugin_getFileSystemInfo
+    storage_plugin_listMountPoints storage_plugin_listFileSystems
+    """.split()
+)
+
+LONG = frozenset(
+    """
+    copy_file storage_plugin_create import_virtual_disk import_ISO import_vm import_template
+    import_assembly create_pool_filesystem create_repository migrate_vm stop_vm save_vm restore_vm
+    """.split()
+)
+
+
+def kind_of(function: str) -> Kind:
+    """The kind of a function of the agent, by its name."""
+    if function in READS:
+        return "read"
+    return "long" if function in LONG else "write"
+
+
+@dataclass(frozen=True)
+class TimeLimits:
+    """How long one call may take, in seconds, from the first byte sent to the last byte received.
+
+    A write may have to wait behind another VM's start, which holds xend's lock for minutes
+    (xend.md 2, 10.8), hence its generous limit. A *read* of live data does not wait for that
+    lock.
+    """
+
+    connect: float = 10.0
+    read: float = 60.0
+    write: float = 300.0
+    long: float = 3600.0
+
+    @classmethod
+    def of(cls, timeout: float | str | None, limits: dict[str, Any] | None) -> TimeLimits:
+        """Limits from the driver's ``timeout`` (for reads) and ``ex_timeouts`` (by kind, wins).
+
+        :raises InvalidArgument: an unknown kind, or a limit that is no positive number.
+        """
+        wanted: dict[str, Any] = {} if timeout is None else {"read": timeout}
+        wanted.update(limits or {})
+        known = [field.name for field in fields(cls)]
+        for name, value in wanted.items():
+            if name not in known:
+                raise InvalidArgument(f"time limit {name!r}: expected one of {', '.join(known)}")
+            wanted[name] = _seconds(name, value)
+        return cls(**wanted)
+
+    def of_kind(self, kind: Kind) -> float:
+        """The limit of one kind of call, in seconds."""
+        return {"read": self.read, "write": self.write, "long": self.long}[kind]
+
+
+def _seconds(name: str, value: Any) -> float:
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        seconds = -1.0
+    if not 0 < seconds < 1e7:
+        raise InvalidArgument(f"time limit {name}={value!r}: expected seconds, more than 0")
+    return seconds

@@ -1,0 +1,218 @@
+"""Which certificate is accepted from which host, and the sockets that insist on it.
+
+Agents present self-signed certificates without a subject alternative name (agent-behaviour 1), so
+there are three ways, chosen by the user and never fallen back from: a SHA-256 pin of the
+certificate, a CA (with the name to expect, since the certificate does not carry the address), or
+none at all, loudly. The check is part of connecting: no byte of a request, so no password, leaves
+before it has passed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import ssl
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from libcloud_ovm3.agent.address import Address
+from libcloud_ovm3.errors import InvalidArgument
+
+POOL_SIZE = 32  # kept connections to one host; more threads than that open short-lived ones
+
+_VERSIONS = {
+    "TLSv1": ssl.TLSVersion.TLSv1,
+    "TLSv1.1": ssl.TLSVersion.TLSv1_1,
+    "TLSv1.2": ssl.TLSVersion.TLSv1_2,
+    "TLSv1.3": ssl.TLSVersion.TLSv1_3,
+}
+
+
+class NeverSent(Exception):
+    """Connecting failed, so nothing was sent. Its cause says why.
+
+    Not an OSError on purpose: urllib3 and requests pass it through as it is, and what happened
+    before the request stays apart from what happened after it.
+    """
+
+
+class PinMismatch(Exception):
+    """The host presents another certificate than the pinned one."""
+
+
+@dataclass(frozen=True)
+class HostTrust:
+    """What one host has to present."""
+
+    pins: tuple[
+        str, ...
+    ] = ()  # SHA-256 of the DER certificate, lower-case hex; any of them will do
+    ca_cert: str | None = None  # PEM file; None: libcloud's own choice (libcloud.security)
+    server_name: str | None = None  # the name in the certificate, where it is not the address
+    verify: bool = True
+    minimum: str = "TLSv1.2"
+    cert_file: str | None = None  # our own certificate and key, for a host that asks for one
+    key_file: str | None = None
+
+
+@dataclass(frozen=True)
+class Trust:
+    """What every host of the estate has to present.
+
+    ``pins`` and ``server_names`` are by host (or host:port); the key ``""`` means the one host
+    that the user named.
+    """
+
+    pins: Mapping[str, tuple[str, ...]]
+    server_names: Mapping[str, str]
+    ca_cert: str | None
+    verify: bool
+    minimum: str
+    cert_file: str | None
+    key_file: str | None
+
+    def of(self, address: Address, named: bool) -> HostTrust | None:
+        """What this host has to present; None: there is neither pin nor CA for it.
+
+        :param named: whether it is the one host that the user named (not one found in the pool).
+        """
+        keys = [str(address), address.host, *([""] if named else [])]
+        pins = next((self.pins[key] for key in keys if key in self.pins), ())
+        if self.pins and not pins and self.ca_cert is None and self.verify:
+            return None
+        name = next((self.server_names[key] for key in keys if key in self.server_names), None)
+        return HostTrust(
+            pins, self.ca_cert, name, self.verify, self.minimum, self.cert_file, self.key_file
+        )
+
+
+def parse_pins(pins: str | Sequence[str] | Mapping[str, Any] | None) -> dict[str, tuple[str, ...]]:
+    """``ex_fingerprint`` as users write it -> pins by host (``""``: the one host named).
+
+    :raises InvalidArgument: a pin that is no SHA-256.
+    """
+    if pins is None:
+        return {}
+    if not isinstance(pins, Mapping):
+        pins = {"": pins}
+    return {host: _pins_of_one(value) for host, value in pins.items()}
+
+
+def _pins_of_one(pins: str | Sequence[str]) -> tuple[str, ...]:
+    listed = [pins] if isinstance(pins, str) else list(pins)
+    if not listed:
+        raise InvalidArgument("ex_fingerprint: an empty list of pins would accept nothing")
+    return tuple(parse_pin(pin) for pin in listed)
+
+
+def parse_pin(pin: str) -> str:
+    """``sha256:AB:CD:…``, ``ab:cd:…`` or 64 hex digits -> 64 lower-case hex digits.
+
+    :raises InvalidArgument: anything else (SHA-1 pins too: they are too weak).
+    """
+    text = str(pin).strip().lower()
+    digits = re.sub(r"[:\s]", "", text.removeprefix("sha256:"))
+    if not re.fullmatch("[0-9a-f]{64}", digits):
+        raise InvalidArgument(
+            f"fingerprint {str(pin)[:80]!r}: expected a certificate's SHA-256, 64 hex digits "
+            f"(`ovm3 pin HOST` shows it)"
+        )
+    return digits
+
+
+def check_minimum(version: str) -> str:
+    """A TLS version that we know.
+
+    :raises InvalidArgument: any other.
+    """
+    if version not in _VERSIONS:
+        raise InvalidArgument(f"ex_tls_minimum {version!r}: expected one of {', '.join(_VERSIONS)}")
+    return version
+
+
+def fingerprint(certificate: bytes) -> str:
+    """The SHA-256 of a DER certificate, as 64 hex digits."""
+    return hashlib.sha256(certificate).hexdigest()
+
+
+def make_context(trust: HostTrust, ca_file: str | None) -> ssl.SSLContext:
+    """The TLS settings for one host.
+
+    :param ca_file: the CA file in force when the host has no pins (None: the system's).
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = _VERSIONS[trust.minimum]
+    if trust.minimum in ("TLSv1", "TLSv1.1"):
+        # OpenSSL 3 refuses the old versions' MD5/SHA-1 signatures and small keys below this level
+        # too.
+        context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    if trust.pins or not trust.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE  # pins are checked by PinnedConnection instead
+    elif ca_file is not None:
+        context.load_verify_locations(ca_file)
+    else:
+        context.load_default_certs()
+    if trust.cert_file is not None:
+        context.load_cert_chain(trust.cert_file, trust.key_file)
+    return context
+
+
+class _PlainConnection(HTTPConnection):
+    def connect(self) -> None:
+        try:
+            super().connect()
+        except Exception as error:
+            raise NeverSent(str(error)) from error
+
+
+class _PinnedConnection(HTTPSConnection):
+    pins: tuple[str, ...] = ()
+
+    def connect(self) -> None:
+        try:
+            super().connect()
+            if self.pins:
+                self._check_pins()
+        except Exception as error:
+            self.close()
+            raise NeverSent(str(error)) from error
+
+    def _check_pins(self) -> None:
+        certificate = self.sock.getpeercert(binary_form=True)  # type: ignore[union-attr]
+        seen = fingerprint(certificate or b"")
+        if seen not in self.pins:
+            raise PinMismatch(f"its certificate's SHA-256 is {seen}, none of the pinned ones")
+        self.is_verified = True  # or urllib3 would warn of an unverified request
+
+
+class AgentAdapter(HTTPAdapter):
+    """Requests' adapter with our sockets: both with and without a proxy between."""
+
+    def __init__(self, context: ssl.SSLContext | None, trust: HostTrust | None) -> None:
+        self._tls: dict[str, Any] = {} if context is None else {"ssl_context": context}
+        if trust is not None and trust.server_name and not trust.pins and trust.verify:
+            self._tls["server_hostname"] = trust.server_name
+        pins = trust.pins if trust is not None else ()
+        pinned = type("PinnedConnection", (_PinnedConnection,), {"pins": pins})
+        self._pools = {
+            "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": _PlainConnection}),
+            "https": type("PinnedPool", (HTTPSConnectionPool,), {"ConnectionCls": pinned}),
+        }
+        super().__init__(max_retries=0, pool_maxsize=POOL_SIZE)
+
+    def init_poolmanager(
+        self, connections: int, maxsize: int, block: bool = False, **kwargs: Any
+    ) -> None:
+        super().init_poolmanager(connections, maxsize, block, **kwargs, **self._tls)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **kwargs, **self._tls)
+        manager.pool_classes_by_scheme = self._pools
+        return manager

@@ -1,0 +1,166 @@
+"""The estate's objects -> libcloud's. Pure: no call leaves from here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from libcloud.compute.base import Node, NodeDriver, NodeImage, NodeLocation, NodeSize
+from libcloud.compute.types import NodeState
+
+from libcloud_ovm3.agent.documents import Hardware
+from libcloud_ovm3.errors import Ovm3Error
+from libcloud_ovm3.estate.disks import Orphan
+from libcloud_ovm3.estate.hosts import HostView, Silent
+from libcloud_ovm3.estate.images import Image
+from libcloud_ovm3.estate.states import State
+from libcloud_ovm3.estate.vms import VM, Place
+
+# Same words in both, but libcloud's meaning is libcloud's to change.
+NODE_STATES = {
+    State.RUNNING: NodeState.RUNNING,
+    State.PAUSED: NodeState.PAUSED,
+    State.PENDING: NodeState.PENDING,
+    State.REBOOTING: NodeState.REBOOTING,
+    State.MIGRATING: NodeState.MIGRATING,
+    State.STOPPING: NodeState.STOPPING,
+    State.STOPPED: NodeState.STOPPED,
+    State.SUSPENDED: NodeState.SUSPENDED,
+    State.ERROR: NodeState.ERROR,
+    State.UNKNOWN: NodeState.UNKNOWN,
+}
+
+# id, name, memory in MB, virtual CPUs. Disk 0: as large as the template.
+_SIZES = (
+    ("tiny", "Tiny", 512, 1),
+    ("small", "Small", 1024, 1),
+    ("medium", "Medium", 2048, 2),
+    ("large", "Large", 4096, 2),
+    ("xlarge", "Extra large", 8192, 4),
+    ("2xlarge", "Double extra large", 16384, 8),
+)
+
+
+def to_sizes(driver: NodeDriver) -> list[NodeSize]:
+    """The built-in sizes. ``extra``: ``cpus``."""
+    return [
+        NodeSize(key, name, ram, 0, None, 0.0, driver, extra={"cpus": cpus})
+        for key, name, ram, cpus in _SIZES
+    ]
+
+
+def to_node(vm: VM, driver: NodeDriver) -> Node:
+    """A VM as a Node. Its addresses are not known to a hypervisor, so both lists are empty.
+
+    ``extra``: ``places`` (where it is live: host, host_id, address, domid, xend_name, letters,
+    status, memory_mb, vcpus, start_time), ``definitions`` (repository_id, directory, problem), and for a
+    node that is in one place only the same keys directly; ``memory_mb`` and ``vcpus`` of a stopped
+    node are those of its definition; ``description``, ``domain_type``, ``xend_name``, ``disks``.
+    """
+    places = [_place(place) for place in vm.places]
+    definitions = [
+        {"repository_id": d.repository_id, "directory": d.directory, "problem": d.problem}
+        for d in vm.definitions
+    ]
+    extra: dict[str, Any] = {"places": places, "definitions": definitions}
+    if len(vm.definitions) == 1:
+        definition = vm.definitions[0]
+        extra |= definitions[0]
+        extra |= {
+            "description": definition.say("OVM_description"),
+            "domain_type": definition.say("OVM_domain_type"),
+            "xend_name": definition.xend_name,
+            "memory_mb": _int(definition.say("memory")),
+            "vcpus": _int(definition.say("vcpus")),
+            "disks": [disk.path for disk in definition.disks if disk.path and not disk.is_cdrom],
+        }
+    if len(vm.places) == 1:
+        extra |= {key: value for key, value in places[0].items() if value is not None}
+    return Node(vm.id, vm.name, NODE_STATES[vm.state], [], [], driver, extra=extra)
+
+
+def _place(place: Place) -> dict[str, Any]:
+    host, domain = place.host, place.domain
+    return {
+        "host": host.server.hostname,
+        "host_id": host.server.uuid,
+        "address": str(host.address),
+        "domid": domain.domid,
+        "xend_name": domain.name,
+        "letters": domain.letters,
+        "status": domain.status,
+        "memory_mb": domain.memory_mb,
+        "vcpus": domain.vcpus,
+        "start_time": domain.start_time,
+    }
+
+
+def _int(text: str) -> int | None:
+    return int(text) if text.isdigit() else None
+
+
+def to_image(image: Image, driver: NodeDriver) -> NodeImage:
+    """A template or an ISO. ``extra``: ``kind``, ``repository_id``, ``repository``, ``path``."""
+    extra = {
+        "kind": image.kind,
+        "repository_id": image.repository.id,
+        "repository": image.repository.record.alias,
+        "path": image.path,
+    }
+    return NodeImage(image.id, image.name, driver, extra=extra)
+
+
+def to_location(host: HostView, hardware: Hardware | Ovm3Error, driver: NodeDriver) -> NodeLocation:
+    """A host that answered.
+
+    ``extra``: ``status`` ("ok"), ``address``, ``pool_id``, ``owner``, ``is_master``, ``roles``,
+    ``agent_version``, ``ovm_version``, ``hypervisor``, ``vms`` (how many are live), and what
+    discover_hardware says: ``cpus``, ``cpu_model``, ``memory_mb``, ``free_memory_mb`` (None: it
+    does not say).
+    """
+    known = hardware if isinstance(hardware, Hardware) else Hardware(None, None, None, None, "")
+    server = host.server
+    extra = {
+        "status": "ok",
+        "address": str(host.address),
+        "pool_id": server.pool_uuid,
+        "owner": server.manager_uuid,
+        "is_master": server.is_master,
+        "roles": list(server.roles),
+        "agent_version": server.agent_version,
+        "ovm_version": server.ovm_version,
+        "hypervisor": server.hypervisor_version,
+        "vms": len(host.domains),
+        "cpus": known.cpus,
+        "cpu_model": known.cpu_model,
+        "memory_mb": _mb(known.memory_bytes),
+        "free_memory_mb": _mb(known.free_bytes),
+    }
+    location_id = server.uuid or str(host.address)
+    return NodeLocation(location_id, server.hostname or host.address.host, "", driver, extra=extra)
+
+
+def _mb(size_bytes: int | None) -> int | None:
+    return None if size_bytes is None else size_bytes // 2**20
+
+
+def to_silent_location(silent: Silent, driver: NodeDriver) -> NodeLocation:
+    """A host that did not answer: its uuid is not known, so its address stands for it.
+
+    ``extra``: ``status`` ("unverified": not contacted for lack of pin and CA; or "silent"),
+    ``address``, ``reason``.
+    """
+    extra = {
+        "status": "unverified" if silent.is_unverified else "silent",
+        "address": silent.address,
+        "reason": str(silent.reason),
+    }
+    return NodeLocation(silent.address, silent.address, "", driver, extra=extra)
+
+
+def to_orphan(orphan: Orphan) -> dict[str, Any]:
+    """``repository_id``, ``path``, ``is_certain`` (False: some vm.cfg could not be read)."""
+    return {
+        "repository_id": orphan.repository_id,
+        "path": orphan.path,
+        "is_certain": orphan.is_certain,
+    }

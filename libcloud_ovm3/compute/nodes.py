@@ -1,0 +1,218 @@
+"""Nodes: what lists, makes, starts, stops and destroys them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from libcloud.compute.base import (
+    Node,
+    NodeAuthPassword,
+    NodeAuthSSHKey,
+    NodeImage,
+    NodeLocation,
+    NodeSize,
+)
+
+from libcloud_ovm3.compute.base import OVM3Base, id_of
+from libcloud_ovm3.compute.convert import to_node, to_orphan
+from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
+from libcloud_ovm3.estate import creation, destruction, disks, power
+from libcloud_ovm3.estate.vms import survey
+
+
+class Nodes(OVM3Base):
+    """The node methods of the driver."""
+
+    def list_nodes(self, ex_strict: bool | None = None) -> list[Node]:
+        """All VMs of the estate: running and stopped, on all hosts, sorted by name.
+
+        A host that does not answer, or a vm.cfg that cannot be read, costs a warning.
+
+        :param ex_strict: Make it an error instead (default: the driver's ``ex_strict``).
+        :type ex_strict: ``bool``
+
+        :rtype: ``list`` of :class:`Node`
+        """
+        seen = survey(self._estate)
+        problems = seen.problems()
+        if problems and (self.ex_strict if ex_strict is None else ex_strict):
+            raise seen.silent[0].reason if seen.silent else Ovm3Error("; ".join(problems), self)
+        self._warn(problems)
+        return [to_node(vm, self) for vm in seen.vms.values()]
+
+    def create_node(
+        self,
+        name: str,
+        size: NodeSize,
+        image: NodeImage,
+        location: NodeLocation | None = None,
+        auth: NodeAuthSSHKey | NodeAuthPassword | None = None,
+        ex_allow_same_name: bool = False,
+    ) -> Node:
+        """Make a VM from a raw template and start it. Blocks while the disk is copied.
+
+        :param name: Display name. (required)
+        :type name: ``str``
+
+        :param size: Its ``ram`` in MB, its ``extra["cpus"]`` (1 if absent), its ``disk`` in GB: 0
+            is the template's own size, less is refused, more is not made yet. (required)
+        :type size: :class:`NodeSize`
+
+        :param image: A raw template, or its id. (required)
+        :type image: :class:`NodeImage`
+
+        :param location: The host, or its id; None: the one with the most free memory.
+        :type location: :class:`NodeLocation`
+
+        :param auth: Not supported: nothing is put into the guest.
+
+        :param ex_allow_same_name: Allow a name that another VM of the estate has.
+        :type ex_allow_same_name: ``bool``
+
+        :raises NameTaken, InvalidArgument, Refused, AgentFault: nothing of it is left.
+        :raises Unfinished: broke off; says what may be left.
+        :rtype: :class:`Node`
+        """
+        if auth is not None:
+            self._get_and_check_auth(auth)
+        wanted = creation.Wanted(
+            name=name,
+            image_id=id_of(image),
+            memory_mb=size.ram,
+            vcpus=(size.extra or {}).get("cpus") or 1,
+            disk_gb=size.disk or 0,
+            host_id=None if location is None else id_of(location),
+            allow_same_name=ex_allow_same_name,
+        )
+        vm, remarks = creation.create(self._estate, wanted)
+        self._warn(remarks)
+        return to_node(vm, self)
+
+    def start_node(self, node: Node, ex_location: NodeLocation | None = None) -> bool:
+        """Start a node that is proven to be stopped. One that runs already is left alone.
+
+        :param node: The node, or its id. (required)
+        :type node: :class:`Node`
+
+        :param ex_location: The host, or its id; None: the one with the most free memory.
+        :type ex_location: :class:`NodeLocation`
+
+        :raises Refused: it is not proven to be stopped; names the silent host, if that is why.
+        :rtype: ``bool``
+        """
+        host_id = None if ex_location is None else id_of(ex_location)
+        power.start(self._estate, id_of(node), host_id)
+        return True
+
+    def stop_node(
+        self, node: Node, ex_force: bool = False, ex_timeout: float = power.STOP_LIMIT
+    ) -> bool:
+        """Ask the guest to shut down and wait until it is gone.
+
+        :param node: The node, or its id. (required)
+        :type node: :class:`Node`
+
+        :param ex_force: Pull the plug instead of asking.
+        :type ex_force: ``bool``
+
+        :param ex_timeout: Seconds to wait.
+        :type ex_timeout: ``float``
+
+        :raises StillThere: it still runs after that time; it is never forced by itself.
+        :rtype: ``bool``
+        """
+        power.stop(self._estate, id_of(node), force=ex_force, limit=ex_timeout)
+        return True
+
+    def reboot_node(self, node: Node, ex_minimum_age: float = power.MINIMUM_AGE) -> bool:
+        """Ask the guest to reboot. Does not wait for it.
+
+        :param node: The node, or its id. (required)
+        :type node: :class:`Node`
+
+        :param ex_minimum_age: Seconds that it must have been running: xend destroys guests that
+            reboot within 60 s of their start. Less where the hosts are configured so.
+        :type ex_minimum_age: ``float``
+
+        :raises Refused: it does not run in one place, or is too young.
+        :rtype: ``bool``
+        """
+        power.reboot(self._estate, id_of(node), ex_minimum_age)
+        return True
+
+    def destroy_node(self, node: Node) -> bool:
+        """Stop a node by force if it runs, then delete its definition and its own disks.
+
+        Its own disks are those whose file name carries its uuid and that no other vm.cfg names;
+        others are kept, with a warning that names them.
+
+        :param node: The node, or its id. (required)
+        :type node: :class:`Node`
+
+        :rtype: ``bool``
+        """
+        self._warn(destruction.destroy(self._estate, id_of(node)))
+        return True
+
+    def wait_until_running(
+        self,
+        nodes: list[Node],
+        wait_period: float = 5,
+        timeout: int = 600,
+        ssh_interface: str = "public_ips",
+        force_ipv4: bool = True,
+        ex_list_nodes_kwargs: dict[str, Any] | None = None,
+    ) -> list[tuple[Node, list[str]]]:
+        """Wait until all these nodes are RUNNING.
+
+        Unlike libcloud's own, this does not wait for addresses, which no agent knows.
+
+        @inherits: :class:`NodeDriver.wait_until_running`
+        """
+        if ssh_interface not in ("public_ips", "private_ips"):
+            raise InvalidArgument(f"ssh_interface {ssh_interface!r}: public_ips or private_ips")
+        ids = [id_of(node) for node in nodes]
+        vms = power.wait_running(self._estate, ids, wait_period, timeout)
+        running = [to_node(vm, self) for vm in vms]
+        return [(node, list(getattr(node, ssh_interface))) for node in running]
+
+    def deploy_node(self, *args: Any, **kwargs: Any) -> Node:
+        """Not possible yet: it needs the guest's address, which no agent knows."""
+        raise NotImplementedError("deploy_node needs the guest's address, which no agent knows yet")
+
+    def ex_get_node(self, node_id: str) -> Node:
+        """The node of this id.
+
+        :param node_id: The VM's uuid, dashed or not. (required)
+        :type node_id: ``str``
+
+        :raises NodeNotFound: there is none.
+        :rtype: :class:`Node`
+        """
+        return to_node(survey(self._estate, only=[node_id]).vm(node_id), self)
+
+    def ex_get_node_by_name(self, name: str) -> Node:
+        """The node of this display name.
+
+        :param name: The exact name. (required)
+        :type name: ``str``
+
+        :raises NodeNotFound: there is none.
+        :raises AmbiguousName: there are several; names their ids.
+        :rtype: :class:`Node`
+        """
+        return to_node(survey(self._estate).vm_named(name), self)
+
+    def ex_list_orphans(self) -> list[dict[str, Any]]:
+        """Virtual disks that no vm.cfg names and whose names carry no known node's uuid.
+
+        They may be left of an operation that broke off, or kept on purpose by someone. Nothing is
+        deleted.
+
+        :return: dicts with ``repository_id``, ``path`` and ``is_certain`` (False: some vm.cfg could
+            not be read, and may name it).
+        :rtype: ``list`` of ``dict``
+        """
+        seen = survey(self._estate)
+        self._warn(seen.problems())
+        return [to_orphan(orphan) for orphan in disks.orphans(seen)]

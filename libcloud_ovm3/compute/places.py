@@ -1,0 +1,57 @@
+"""Sizes, locations and images: what a node is made of and where it can run."""
+
+from __future__ import annotations
+
+from libcloud.compute.base import NodeImage, NodeLocation, NodeSize
+
+from libcloud_ovm3.compute.base import OVM3Base, id_of
+from libcloud_ovm3.compute.convert import to_image, to_location, to_silent_location, to_sizes
+from libcloud_ovm3.estate.hosts import look_at_hardware, look_at_hosts
+from libcloud_ovm3.estate.images import images
+from libcloud_ovm3.estate.repositories import look_at_repositories
+
+
+class Places(OVM3Base):
+    """The size, location and image methods of the driver."""
+
+    def list_sizes(self, location: NodeLocation | None = None) -> list[NodeSize]:
+        """The built-in sizes; the number of virtual CPUs is in ``extra["cpus"]``.
+
+        :param location: Makes no difference.
+
+        :rtype: ``list`` of :class:`NodeSize`
+        """
+        return to_sizes(self)
+
+    def list_locations(self) -> list[NodeLocation]:
+        """One location per host, the silent ones and the unverified ones included.
+
+        :rtype: ``list`` of :class:`NodeLocation`
+        """
+        hosts, silent = look_at_hosts(self._estate)
+        hardware = look_at_hardware(hosts)
+        return [
+            *(to_location(host, what, self) for host, what in zip(hosts, hardware, strict=True)),
+            *(to_silent_location(one, self) for one in silent),
+        ]
+
+    def list_images(self, location: NodeLocation | None = None) -> list[NodeImage]:
+        """Templates, then ISOs.
+
+        :param location: Only what this host (or the host of this id) has mounted.
+        :type location: :class:`NodeLocation`
+
+        :rtype: ``list`` of :class:`NodeImage`
+        """
+        hosts, silent = look_at_hosts(self._estate)
+        repositories = look_at_repositories(hosts)
+        problems = [repository.problem for repository in repositories if repository.problem]
+        self._warn([str(one.reason) for one in silent] + problems)
+        if location is not None:
+            wanted = id_of(location)
+            repositories = [
+                repository
+                for repository in repositories
+                if any(wanted in (h.server.uuid, str(h.address)) for h in repository.mounted_on)
+            ]
+        return [to_image(image, self) for image in images(repositories)]

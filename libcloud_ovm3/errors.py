@@ -1,0 +1,153 @@
+"""Every error this package raises on purpose: one small tree, rooted in libcloud's LibcloudError.
+
+An error says what failed, on which host, with which function or object, in the agent's own words
+where there are any. All of them pickle (Salt and multiprocessing move exceptions between
+processes).
+
+    Ovm3Error
+    ├── InvalidArgument            bad input; nothing was sent (also a ValueError)
+    ├── NotSent                    definite: the request never left this machine
+    │   ├── CertificateRejected    the host's certificate is not the one that was asked for
+    │   └── HostNotVerified        neither pin nor CA for this host: it was not contacted
+    ├── BadCredentials             HTTP 401/403 (also libcloud's InvalidCredsError)
+    ├── AgentFault                 definite: the agent answered that it refused or failed
+    ├── AnswerLost                 in doubt: the request left, no answer came
+    │   ├── TimedOut               no whole answer within the limit
+    │   └── MalformedAnswer        an answer came that cannot be read
+    ├── NodeNotFound, AmbiguousName, NameTaken
+    ├── Refused                    not done, because what was seen forbids it; nothing was sent
+    ├── StillThere                 a wait reached its limit
+    └── Unfinished                 an operation broke off; names what may be left
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from libcloud.common.types import InvalidCredsError, LibcloudError, MalformedResponseError
+
+
+class Ovm3Warning(UserWarning):
+    """A warning of this package: a silent host, a check switched off, a disk that was kept."""
+
+
+class Ovm3Error(LibcloudError):
+    """The root of all errors of this package.
+
+    :param value: What failed, on which host and object, and what to do, in one text.
+    :param driver: The libcloud driver, if one was at hand (not pickled: it holds connections).
+    :param host: The host's address as this package calls it (``address:port``), if it concerns one.
+    :param function: The agent's function that was called, if it concerns one.
+    """
+
+    def __init__(
+        self,
+        value: str,
+        driver: Any = None,
+        *,
+        host: str | None = None,
+        function: str | None = None,
+    ) -> None:
+        super().__init__(value, driver)
+        self.args = (value,)
+        self.host = host
+        self.function = function
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        state = {k: v for k, v in self.__dict__.items() if k != "driver"}
+        return (_rebuild, (type(self), state))
+
+
+def _rebuild(cls: type[Ovm3Error], state: dict[str, Any]) -> Ovm3Error:
+    error = cls.__new__(cls)
+    error.__dict__.update(state, driver=None)
+    error.args = (state["value"],)
+    return error
+
+
+class InvalidArgument(Ovm3Error, ValueError):
+    """An argument is wrong; nothing was sent. Says what was given and what is expected."""
+
+
+class NotSent(Ovm3Error):
+    """The host could not be reached: name, route, refused connection, TLS. Nothing was sent."""
+
+
+class CertificateRejected(NotSent):
+    """The host's certificate does not match the pin or the CA. No credentials were sent."""
+
+
+class HostNotVerified(NotSent):
+    """A host of the pool has neither a pin nor a CA, so it was not contacted."""
+
+
+class BadCredentials(Ovm3Error, InvalidCredsError):
+    """The agent refused user or password (HTTP 403; agent-behaviour 1)."""
+
+
+class AgentFault(Ovm3Error):
+    """The agent answered with a fault.
+
+    :ivar code: faultCode (1 in every sample known).
+    :ivar kind: the Python class the agent names, e.g. ``exceptions.OSError`` (``""`` if it names
+        none).
+    :ivar text: the agent's message, unchanged.
+    """
+
+    def __init__(self, value: str, *, code: int, kind: str, text: str, **where: Any) -> None:
+        super().__init__(value, **where)
+        self.code = code
+        self.kind = kind
+        self.text = text
+
+
+class AnswerLost(Ovm3Error):
+    """The request was sent and no answer came. It may have taken effect, or may still do so."""
+
+
+class TimedOut(AnswerLost):
+    """No whole answer came within the time limit of its kind of call."""
+
+
+class MalformedAnswer(AnswerLost, MalformedResponseError):
+    """What came is no XML-RPC answer: truncated, HTML, wrong encoding, another HTTP status."""
+
+    body = ""
+
+
+class NodeNotFound(Ovm3Error):
+    """No host and no repository knows this node."""
+
+
+class AmbiguousName(Ovm3Error):
+    """Several nodes carry this name: use the id."""
+
+
+class NameTaken(Ovm3Error):
+    """A node of this name exists somewhere in the estate."""
+
+
+class Refused(Ovm3Error):
+    """The operation was not begun, because what was seen forbids it. Nothing was sent."""
+
+
+class StillThere(Ovm3Error):
+    """A wait has reached its limit and what should have gone is still there."""
+
+
+class Unfinished(Ovm3Error):
+    """An operation broke off: its end is not known, or it has left something behind.
+
+    :ivar left: what is, or may still come to be, left: node ids and disk paths, for a person to
+        look at.
+    """
+
+    def __init__(self, value: str, *, left: tuple[str, ...] = (), **where: Any) -> None:
+        super().__init__(value, **where)
+        self.left = left

@@ -1,0 +1,192 @@
+"""Virtual disks as files in repositories: sizes, deletion, and what belongs to nobody.
+
+Deletion goes through the storage plug-in (the agent has no other way), which wants the ids of a
+file system that it has mounted itself. They come from an existing mount of the repository's export;
+where there is none, the export is mounted as flows.md 4 does. Only NFS repositories can be served:
+for other file systems no source shows the ids.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from libcloud_ovm3.agent import documents
+from libcloud_ovm3.agent.functions import Struct
+from libcloud_ovm3.agent.identifiers import dashed, undashed
+from libcloud_ovm3.errors import AnswerLost, Refused, Unfinished
+from libcloud_ovm3.estate.hosts import HostView
+from libcloud_ovm3.estate.repositories import Repository, list_repository
+from libcloud_ovm3.estate.vms import Definition, Survey
+
+_FOLDER = "VirtualDisks"
+_STAMPED_FOLDER = "VirtualMachines"  # the part of the export that flows.md 4 mounts once more
+
+
+@dataclass(frozen=True)
+class FileSystem:
+    """A file system that the storage plug-in has mounted on a host, by its two ids."""
+
+    host: HostView
+    id: str  # dashed
+    server: str  # the NFS server's name
+
+    def structs(self, state: int) -> tuple[Struct, Struct]:
+        """The storage server and the file system as the plug-in wants them (agent-behaviour 9).
+
+        All keys, because their presence is checked; the server's id is the undashed file system id,
+        as the only client with working code has it.
+        """
+        server_id = undashed(self.id) or ""
+        server: Struct = {
+            "uuid": server_id,
+            "name": server_id,
+            "access_host": self.server,
+            "storage_type": "FileSys",
+            **dict.fromkeys(("status", "storage_desc"), ""),
+            **dict.fromkeys(("admin_user", "admin_host", "admin_passwd"), ""),
+            **dict.fromkeys(("total_sz", "free_sz", "alloc_sz", "used_sz"), 0),
+            "access_grps": [],
+        }
+        system: Struct = {
+            "uuid": self.id,
+            "ss_uuid": server_id,
+            "state": state,
+            **dict.fromkeys(("size", "status", "access_path", "name"), ""),
+            "free_sz": 0,
+            "access_grp_names": [],
+            "mount_options": [],
+        }
+        return server, system
+
+
+def file_system(host: HostView, repository: Repository) -> FileSystem:
+    """The plug-in's file system for a repository on this host: an existing mount, or a new one.
+
+    :raises Refused: the repository is not on NFS.
+    :raises Ovm3Error: the agent does not mount it.
+    """
+    location = repository.record.fs_location
+    server, colon, path = location.partition(":")
+    if not repository.record.fs_type.startswith("nfs") or not colon:
+        raise Refused(
+            f"repository {repository.id} is on {repository.record.fs_type or 'an unknown system'}: "
+            f"how the agent deletes or measures files there is documented for NFS only"
+        )
+    export = f"{server}:{path.rstrip('/')}"
+    wanted = (f"{export}/{_STAMPED_FOLDER}", export)
+    mounts = documents.mounts(host.agent.linux.discover_mounted_file_systems("nfs"))
+    for mount in mounts:
+        mount_id = dashed(posixpath.basename(mount.directory.rstrip("/")))
+        if mount_id and mount.directory.startswith("/nfsmnt/") and mount.device in wanted:
+            return FileSystem(host, mount_id, server)
+    found = FileSystem(host, str(uuid.UUID(repository.id)), server)
+    ss, fs = found.structs(state=1)
+    fs["access_path"] = wanted[0]
+    host.agent.storageplugin.mount(ss, fs, f"/nfsmnt/{found.id}")
+    return found
+
+
+def size_bytes(system: FileSystem, path: str) -> int | None:
+    """The size of a file; None: there is none (a missing file may also be a fault; 9.4).
+
+    :param path: absolute, on the host.
+    :raises Ovm3Error: the agent does not say.
+    """
+    ss, fs = system.structs(state=1)
+    answer = system.host.agent.storageplugin.get_file_info(ss, fs, {"file_path": path})
+    size = str(answer.get("file_sz", ""))
+    return int(size) if answer.get("file_path") and size.isdigit() else None
+
+
+def delete_file(system: FileSystem, repository: Repository, path: str) -> None:
+    """The door for every deletion of a file: send it once, and look if the answer is lost.
+
+    :param path: absolute, on the host.
+    :raises AgentFault: the agent refused; the file stays.
+    :raises Unfinished: whether it is deleted is not known.
+    """
+    ss, fs = system.structs(state=1)
+    file = {"fr_type": "file", "fs_uuid": system.id, "file_path": path}
+    try:
+        system.host.agent.storageplugin.destroy(ss, fs, file)
+    except AnswerLost as error:
+        content = list_repository(system.host, repository.id)
+        if posixpath.basename(path) in content.virtual_disks:
+            raise Unfinished(
+                f"{path}: its deletion was sent once and got no answer; it is still there",
+                left=(path,),
+            ) from error
+
+
+# ------------------------------------------------------------------ whose is it
+
+
+def disk_path(repository: Repository, file_name: str) -> str:
+    """Where a virtual disk of a repository lies on its hosts."""
+    return f"{repository.path}/{_FOLDER}/{file_name}"
+
+
+def carries(file_name: str, vm_id: str) -> bool:
+    """Whether a file's name carries a VM's uuid, dashed or not: the mark of a disk made for it."""
+    name = file_name.lower()
+    return vm_id in name or vm_id.replace("-", "") in name
+
+
+def own_disks(seen: Survey, vm_id: str) -> list[tuple[Repository, str]]:
+    """The virtual disks, in any repository, whose names carry this VM's uuid."""
+    return [
+        (repository, name)
+        for repository in seen.repositories
+        if repository.content is not None
+        for name in repository.content.virtual_disks
+        if carries(name, vm_id)
+    ]
+
+
+def users(seen: Survey, path: str, but: Iterable[Definition] = ()) -> list[Definition]:
+    """The definitions that name this file, except these."""
+    excepted = {definition.place for definition in but}
+    return [
+        definition
+        for definition in definitions(seen)
+        if definition.place not in excepted and any(disk.path == path for disk in definition.disks)
+    ]
+
+
+def definitions(seen: Survey) -> list[Definition]:
+    """All definitions of the estate."""
+    return [definition for vm in seen.vms.values() for definition in vm.definitions]
+
+
+def unread(seen: Survey) -> list[str]:
+    """Where a definition may lie, or say something, that nobody could read."""
+    places = [definition.place for definition in definitions(seen) if definition.config is None]
+    return places + [f"repository {r.id}" for r in seen.repositories if r.content is None]
+
+
+@dataclass(frozen=True)
+class Orphan:
+    """A virtual disk that no definition names and whose name carries no known VM's uuid.
+
+    :ivar is_certain: False: some definition could not be read, so it may be in use after all.
+    """
+
+    repository_id: str
+    path: str
+    is_certain: bool
+
+
+def orphans(seen: Survey) -> list[Orphan]:
+    """All virtual disks that belong to nobody, as far as can be seen. Nothing is deleted."""
+    certain = not unread(seen)
+    return [
+        Orphan(repository.id, disk_path(repository, name), certain)
+        for repository in seen.repositories
+        if repository.content is not None
+        for name in repository.content.virtual_disks
+        if not users(seen, disk_path(repository, name))
+        and not any(carries(name, vm_id) for vm_id in seen.vms)
+    ]

@@ -1,0 +1,104 @@
+"""Templates and ISOs in the estate's repositories."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from libcloud_ovm3.errors import AgentFault, InvalidArgument, NodeNotFound
+from libcloud_ovm3.estate.disks import FileSystem, size_bytes
+from libcloud_ovm3.estate.repositories import Repository
+
+RAW, VM_TEMPLATE, ISO = "raw", "vm_template", "iso"
+
+
+@dataclass(frozen=True)
+class Image:
+    """Something to make a VM from.
+
+    :ivar kind: ``raw`` (a disk image), ``vm_template`` (a folder with a vm.cfg, as Oracle VM
+        Manager makes them) or ``iso``.
+    :ivar path: relative to the repository.
+    """
+
+    repository: Repository
+    path: str
+    name: str
+    kind: str
+
+    @property
+    def id(self) -> str:
+        """``<repository id>/<path>``."""
+        return f"{self.repository.id}/{self.path}"
+
+
+def images(repositories: list[Repository]) -> list[Image]:
+    """All images of these repositories, templates first."""
+    found = [image for repository in repositories for image in images_in(repository)]
+    return sorted(found, key=lambda image: (image.kind == ISO, image.name, image.id))
+
+
+def images_in(repository: Repository) -> list[Image]:
+    """The images of one repository; none if it could not be listed."""
+    content = repository.content
+    if content is None:
+        return []
+    found = []
+    for folder in content.templates:
+        if "vm.cfg" in folder.files:
+            found.append(Image(repository, f"Templates/{folder.name}", folder.name, VM_TEMPLATE))
+            continue
+        for file in folder.files:
+            found.append(Image(repository, f"Templates/{file}", folder.name or file, RAW))
+    found += [Image(repository, f"ISOs/{name}", name, ISO) for name in content.isos]
+    return found
+
+
+def image_of(repositories: list[Repository], image_id: str) -> Image:
+    """The image of this id.
+
+    :raises NodeNotFound: no repository that could be read has it.
+    """
+    for image in images(repositories):
+        if image.id == image_id:
+            return image
+    raise NodeNotFound(f"no image {image_id!r} in any repository that could be read")
+
+
+def require_raw(image: Image) -> None:
+    """Only disk images can be made into nodes for now.
+
+    :raises InvalidArgument: it is an ISO or a VM template.
+    """
+    if image.kind == ISO:
+        raise InvalidArgument(
+            f"image {image.name!r} is an ISO: a node needs a disk to start from, and installing "
+            f"from an ISO is not supported yet; use a raw template"
+        )
+    if image.kind == VM_TEMPLATE:
+        raise InvalidArgument(
+            f"image {image.name!r} is a template with a vm.cfg of its own, which is not supported "
+            f"yet; use a raw template"
+        )
+
+
+def locate(image: Image, system: FileSystem) -> tuple[str, int]:
+    """A raw template's absolute path and its size in bytes.
+
+    The listing shows a flat file and a file in a folder of its own in the same way (agent-behaviour
+    4), so both places are looked at.
+
+    :raises NodeNotFound: it is in neither.
+    """
+    file = image.path.rpartition("/")[2]
+    flat = f"{image.repository.path}/{image.path}"
+    nested = f"{image.repository.path}/Templates/{image.name}/{file}"
+    refused: AgentFault | None = None
+    for path in (flat, nested):
+        try:
+            size = size_bytes(system, path)
+        except AgentFault as error:
+            refused = error
+            continue
+        if size is not None:
+            return path, size
+    raise NodeNotFound(f"image {image.id}: the agent finds no such file") from refused
