@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import socket
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from libcloud_ovm3.agent.address import Address
-from libcloud_ovm3.errors import InvalidArgument
+from libcloud_ovm3.errors import InvalidArgument, NotSent
 
 POOL_SIZE = 32  # kept connections to one host; more threads than that open short-lived ones
 
@@ -216,3 +217,24 @@ class AgentAdapter(HTTPAdapter):
         manager = super().proxy_manager_for(proxy, **kwargs, **self._tls)
         manager.pool_classes_by_scheme = self._pools
         return manager
+
+
+def presented_certificate(address: Address, minimum: str, timeout: float) -> bytes:
+    """The certificate that a host presents, in DER, whatever it is. Nothing else is exchanged.
+
+    :param timeout: seconds for connecting and for the handshake.
+    :raises NotSent: it cannot be reached, or does not speak TLS.
+    """
+    context = make_context(HostTrust(verify=False, minimum=minimum), None)
+    try:
+        with (
+            socket.create_connection(address, timeout) as line,
+            context.wrap_socket(line, server_hostname=address.host) as tls,
+        ):
+            certificate = tls.getpeercert(binary_form=True)
+    except (OSError, ValueError) as error:
+        hint = "; old agents need TLSv1 as the minimum" if isinstance(error, ssl.SSLError) else ""
+        raise NotSent(f"{address}: {error}{hint}", host=str(address)) from error
+    if not certificate:
+        raise NotSent(f"{address}: presents no certificate", host=str(address))
+    return certificate

@@ -52,9 +52,10 @@ def to_node(vm: VM, driver: NodeDriver) -> Node:
     """A VM as a Node. Its addresses are not known to a hypervisor, so both lists are empty.
 
     ``extra``: ``places`` (where it is live: host, host_id, address, domid, xend_name, letters,
-    status, memory_mb, vcpus, start_time), ``definitions`` (repository_id, directory, problem), and for a
-    node that is in one place only the same keys directly; ``memory_mb`` and ``vcpus`` of a stopped
-    node are those of its definition; ``description``, ``domain_type``, ``xend_name``, ``disks``.
+    status, memory_mb, vcpus, start_time), ``definitions`` (repository_id, directory, problem), and
+    for a node that is in one place only the same keys directly; ``memory_mb`` and ``vcpus`` of a
+    stopped node are those of its definition; ``description``, ``domain_type``, ``xend_name``,
+    ``disks``.
     """
     places = [_place(place) for place in vm.places]
     definitions = [
