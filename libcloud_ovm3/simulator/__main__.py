@@ -1,0 +1,125 @@
+"""``python -m libcloud_ovm3.simulator``: run simulated hosts until SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from . import state
+from .errors import SimulatorError
+from .misbehaviour import KINDS, Rule, parse
+from .personalities import PERSONALITIES
+from .simulator import Simulator
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m libcloud_ovm3.simulator",
+        description="Simulated Oracle VM Server 3 hosts on loopback, until SIGTERM.",
+    )
+    add = parser.add_argument
+    add("--hosts", type=int, metavar="N", help="how many (3, or as many as --listen)")
+    add("--version", default="3.3.3", help="of the agent: 3.2.1, 3.3.3, 3.4.x (3.3.3)")
+    add("--root", metavar="DIR", help="where everything is kept (a temporary directory)")
+    add("--ready-file", metavar="F", help="JSON file written once all hosts answer")
+    add("--speed", type=float, default=1.0, metavar="N", help="divides simulated durations (1)")
+    add("--personality", choices=PERSONALITIES, default="plain")
+    add("--answer", action="append", default=[], metavar="QUESTION=VALUE")
+    add("--port", type=int, default=0, metavar="P", help="one port for all hosts (a free one)")
+    add("--listen", nargs="+", metavar="HOST:PORT", help="address of each host")
+    add("--templates", type=int, default=2, metavar="N", help="raw templates of a new root (2)")
+    add("--vms", type=int, default=2, metavar="N", help="running VMs of a new root (2)")
+    add("--user", default="oracle")
+    add("--password-file", metavar="F", help="first line is the password (a random one)")
+    add("--insecure", action="store_true", help="plain HTTP")
+    add("--tls", choices=["1.0"], help="speak only this TLS version")
+    add("--reboot-gap", type=float, default=1.0, metavar="S", help="simulated seconds (1)")
+    add(
+        "--misbehave",
+        action="append",
+        default=[],
+        metavar="RULE",
+        help=f"KIND:FUNCTION[:nth=N,times=N,host=I,seconds=S,text=T]; kinds: {', '.join(KINDS)}",
+    )
+    return parser
+
+
+def _simulator(options: argparse.Namespace) -> tuple[Simulator, list[Rule]]:
+    answers = {}
+    for text in options.answer:
+        question, equals, value = text.partition("=")
+        if not equals:
+            raise SimulatorError(f"--answer {text!r}: write QUESTION=VALUE")
+        answers[question] = value
+    rules = [parse(text) for text in options.misbehave]
+    for rule in rules:
+        if rule.kind == "hook":
+            raise SimulatorError("--misbehave hook: only from Python")
+    password = None
+    if options.password_file:
+        try:
+            password = (Path(options.password_file).read_text().splitlines() or [""])[0]
+        except OSError as error:
+            raise SimulatorError(
+                f"--password-file {options.password_file}: {error.strerror}"
+            ) from None
+        if not password:
+            raise SimulatorError(
+                f"--password-file {options.password_file}: its first line is empty"
+            )
+    hosts = options.hosts
+    if hosts is None:
+        hosts = len(options.listen) if options.listen else 3
+    simulator = Simulator(
+        hosts=hosts,
+        version=options.version,
+        root=options.root,
+        templates=options.templates,
+        vms=options.vms,
+        personality=options.personality,
+        speed=options.speed,
+        port=options.port,
+        addresses=options.listen,
+        user=options.user,
+        password=password,
+        secure=not options.insecure,
+        tls_version=options.tls,
+        answers=answers,
+        reboot_gap=options.reboot_gap,
+    )
+    return simulator, rules
+
+
+def main() -> int:
+    """Run until told to end; 0, or 2 for arguments that do not fit."""
+    options = _arguments().parse_args()
+    end = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: end.set())
+    ready = Path(options.ready_file) if options.ready_file else None
+    try:
+        simulator, rules = _simulator(options)
+        for rule in rules:
+            simulator.add_rule(rule)
+        simulator.start()
+    except (SimulatorError, OSError) as error:
+        print(f"simulator: {error}", file=sys.stderr)
+        return 2
+    try:
+        for host in simulator.hosts:
+            print(f"{host.hostname} {host.address}:{host.port} {host.fingerprint}", flush=True)
+        if ready is not None:
+            state.save(ready, simulator.describe())
+        end.wait()
+    finally:
+        if ready is not None:
+            ready.unlink(missing_ok=True)
+        simulator.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

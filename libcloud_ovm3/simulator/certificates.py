@@ -1,0 +1,87 @@
+"""Self-signed certificates as the agent's ovs-agent-keygen makes them: the host's name, no SAN."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import os
+import ssl
+from pathlib import Path
+
+from .errors import SimulatorError
+
+
+def make_certificate(folder: Path, hostname: str, old: bool = False) -> None:
+    """Write ``certificate.pem`` and ``key.pem`` (mode 0600) into the folder, replacing others.
+
+    :param old: an RSA key, for TLS 1.0 as OVM 3's own OpenSSL speaks it (test-bed.md 8)
+    :raises SimulatorError: the library ``cryptography`` is not installed
+    """
+    try:
+        from cryptography import x509  # noqa: PLC0415 - an extra, only needed here
+        from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
+        from cryptography.hazmat.primitives.asymmetric import ec, rsa  # noqa: PLC0415
+        from cryptography.x509.oid import NameOID  # noqa: PLC0415
+    except ImportError as error:
+        raise SimulatorError(
+            "the simulator makes certificates with the library 'cryptography', which is missing: "
+            "pip install libcloud-ovm3[simulator]"
+        ) from error
+    key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+    if old:
+        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    else:
+        key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hostname)])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    public = key.public_key()
+    usage = dict.fromkeys(
+        ("content_commitment", "data_encipherment", "crl_sign", "encipher_only", "decipher_only"),
+        False,
+    ) | dict.fromkeys(
+        ("digital_signature", "key_encipherment", "key_cert_sign", "key_agreement"), True
+    )
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(public)
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=3650))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.KeyUsage(**usage), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(public), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    secret = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
+    )
+    key_file = folder / "key.pem"
+    key_file.unlink(missing_ok=True)
+    with os.fdopen(os.open(key_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(secret)
+    (folder / "certificate.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+
+
+def fingerprint(folder: Path) -> str:
+    """SHA-256 of the DER certificate: 64 lower-case hexadecimal digits."""
+    pem = (folder / "certificate.pem").read_text()
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
+
+
+def server_context(folder: Path, tls_version: str | None = None) -> ssl.SSLContext:
+    """The TLS settings of one host.
+
+    :param tls_version: ``"1.0"`` serves that version alone, with the ciphers of its time
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    if tls_version == "1.0":
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1
+    context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
+    return context

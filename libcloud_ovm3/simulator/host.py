@@ -1,0 +1,238 @@
+"""One simulated host: what it is and remembers. What it *does* stands in the other files."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from . import state
+from .clock import Clock
+
+NO_UUID = "00000000-0000-0000-0000-000000000000"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all hosts of one simulator share. Durations are simulated seconds."""
+
+    version: str
+    root: Path
+    answers: dict[str, str]
+    repository_id: str
+    fs_location: str
+    owner: str | None
+    pool_id: str | None
+    memory_mb: int = 4096
+    dom0_memory_mb: int = 722
+    build_seconds: float = 1.0
+    device_seconds: float = 1.0
+    memory_wait_seconds: float = 23.0
+    shutdown_seconds: float = 5.0
+    off_seconds: float = 0.5
+    destroy_seconds: float = 0.5
+    reboot_gap: float = 1.0
+    minimum_restart_seconds: float = 60.0
+    boot_seconds: float = 5.0
+    copy_bytes_per_second: float = 200e6
+    domain_sections: tuple[str, ...] = ("vif", "vkbd", "console", "vbd", "vfb")
+
+    @property
+    def old(self) -> bool:
+        """Whether this is the 3.2 agent (Python 2.4, Xen 4.1.3)."""
+        return self.version.startswith("3.2")
+
+    def export(self, location: str) -> Path:
+        """The directory that plays the NFS export ``host:/path``."""
+        server, _, path = location.partition(":")
+        return self.root / "exports" / server / path.strip("/")
+
+
+@dataclass
+class Domain:
+    """One domain of xend's. Moments are simulated epoch seconds.
+
+    :param phase: building, devices, running, off, crashed, kept, dying, gap (not listed), gone
+    :param until: when the phase ends by itself, None = never
+    :param request: what the guest was asked to do: "", poweroff, reboot
+    :param reason: why it is off: poweroff, reboot, crash
+    :param error: why the start failed
+    """
+
+    name: str
+    uuid: str
+    domid: int
+    config: dict[str, Any]
+    phase: str
+    until: float | None = None
+    start_time: float = 0.0
+    paused: bool = False
+    request: str = ""
+    request_due: float | None = None
+    reason: str = ""
+    off_since: float = 0.0
+    waited: bool = False
+    vnc_port: int | None = None
+    macs: list[str] = field(default_factory=list)
+    seed: str = ""
+    error: str = ""
+
+
+@dataclass
+class Mount:
+    """One mounted share; ``fs_uuid`` and ``ss_uuid`` only when the storage plug-in mounted it."""
+
+    device: str
+    fs_uuid: str = ""
+    ss_uuid: str = ""
+
+
+class SimulatedHost:
+    """One host of the simulator.
+
+    :ivar address: IP address that it listens on
+    :ivar port: TCP port
+    :ivar uuid: its Unique_Id, sixteen bytes in hexadecimal with colons
+    :ivar hostname: its own name, also in its certificate
+    :ivar fingerprint: SHA-256 of its DER certificate, 64 lower-case hexadecimal digits
+    :ivar certificate_pem: its certificate
+    :ivar deaf: uuids of guests that ignore requests to shut down or reboot
+    :ivar clock_offset: by how many seconds its clock is ahead of the simulator's
+    """
+
+    address: str
+    port: int
+    fingerprint: str
+    certificate_pem: str
+    #: Set by the simulator: what to do with the network side.
+    close_port: Callable[[], None]
+    open_port: Callable[[], None]
+    renew_certificate: Callable[[], None]
+
+    def __init__(self, index: int, settings: Settings, clock: Clock, new: dict[str, Any]) -> None:
+        self.index = index
+        self.settings = settings
+        self.clock = clock
+        self.folder = settings.root / "hosts" / str(index)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.lock = threading.RLock()
+        self.one_at_a_time = threading.Lock()
+        self._log_lock = threading.Lock()
+        self._pid = 2000 + 1000 * index
+        saved = state.load(self.folder / "host.json") or new
+        self.uuid: str = saved["uuid"]
+        self.hostname: str = saved["hostname"]
+        self.boot_time: float = saved["boot_time"]
+        self.control0_address: bool = saved.get("control0_address", True)
+        self.clock_offset: float = saved.get("clock_offset", 0.0)
+        self.next_domid: int = saved.get("next_domid", 1)
+        self.deaf: set[str] = set(saved.get("deaf", ()))
+        self.domains = [Domain(**values) for values in saved.get("domains", ())]
+        self.mounts = {at: Mount(**values) for at, values in saved.get("mounts", {}).items()}
+        self.repository_db: dict[str, dict[str, str]] = saved.get("repository_db", {})
+
+    def save(self) -> None:
+        """Write what a later life needs. Called with the lock held, after each change."""
+        values = {
+            "written": self.clock.now(),
+            "uuid": self.uuid,
+            "hostname": self.hostname,
+            "boot_time": self.boot_time,
+            "control0_address": self.control0_address,
+            "clock_offset": self.clock_offset,
+            "next_domid": self.next_domid,
+            "deaf": sorted(self.deaf),
+            "domains": [asdict(domain) for domain in self.domains],
+            "mounts": {at: asdict(mount) for at, mount in self.mounts.items()},
+            "repository_db": self.repository_db,
+        }
+        state.save(self.folder / "host.json", values)
+
+    def now(self) -> float:
+        """The host's own clock: simulated epoch seconds."""
+        return self.clock.now() + self.clock_offset
+
+    def wait_until(self, moment: float) -> None:
+        """Block until the host's clock shows that moment.
+
+        :raises Stopped: the simulator was stopped meanwhile
+        """
+        self.clock.wait_until(moment - self.clock_offset)
+
+    def log(self, level: str, where: str, text: str, file: str = "ovs-agent.log") -> None:
+        """Write a line in the agent's form (agent-behaviour.md 1); passwords in URLs censored."""
+        stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(self.now()))
+        with self._log_lock:
+            self._pid += 1
+            with (self.folder / file).open("a", encoding="utf-8", errors="replace") as log:
+                log.write(f"[{stamp} {self._pid}] {level} ({where}) {censored(text)}\n")
+
+    def answer(self, question: str) -> str:
+        """The personality's answer to an open question (personalities.py)."""
+        return self.settings.answers[question]
+
+    def kill(self) -> None:
+        """A dead host: its port is closed, connections are cut; its domains stay as they are."""
+        self.close_port()
+
+    def revive(self) -> None:
+        """Undo :meth:`kill`."""
+        self.open_port()
+
+    def replace_certificate(self) -> None:
+        """Serve a new self-signed certificate from the next connection on."""
+        self.renew_certificate()
+
+    def mount_repository(self) -> None:
+        """Mount the shared repository again."""
+        with self.lock:
+            point = f"/OVS/Repositories/{self.settings.repository_id}"
+            self.mounts[point] = Mount(self.settings.fs_location)
+            self.save()
+
+    def unmount_repository(self) -> None:
+        """Take the shared repository away, whoever uses it."""
+        with self.lock:
+            self.mounts.pop(f"/OVS/Repositories/{self.settings.repository_id}", None)
+            self.save()
+
+    def reboot(self) -> None:
+        """Reboot the host: away for ``boot_seconds``, then back without what a reboot loses.
+
+        Lost: every domain, the mounts under /nfsmnt, control0's address (agent-behaviour.md 13).
+        """
+        self.kill()
+        with self.lock:
+            for domain in self.domains:
+                domain.phase = "gone"
+            self.domains.clear()
+            self.deaf.clear()
+            self.mounts = {
+                at: mount for at, mount in self.mounts.items() if not at.startswith("/nfsmnt/")
+            }
+            self.control0_address = False
+            self.next_domid = 1
+            self.boot_time = self.now() + self.settings.boot_seconds
+            self.save()
+        self.wait_until(self.boot_time)
+        self.revive()
+
+
+def censored(text: str) -> str:
+    """The text with passwords in URLs as ``******``, as the agent logs them."""
+    return re.sub(r"(\w+://[^\s:/@'\"]+):[^\s@'\"]+@", r"\1:******@", text)
+
+
+def censored_value(value: Any) -> Any:
+    """An argument with every string in it censored."""
+    if isinstance(value, str):
+        return censored(value)
+    if isinstance(value, list):
+        return [censored_value(item) for item in value]
+    if isinstance(value, dict):
+        return {key: censored_value(item) for key, item in value.items()}
+    return value

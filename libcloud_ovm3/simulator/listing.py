@@ -1,0 +1,182 @@
+"""How a domain looks from outside: the six letters, the status, the struct of list_vms.
+
+Letters and status are computed apart, as xend does: the letters are those of its last refresh, the
+status is of now (xend.md 1.1, 1.2).
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from .host import NO_UUID, Domain, SimulatedHost
+from .starting import disks, vifs
+from .vmcfg import is_hvm, number, strings
+
+#: For so long (simulated seconds) after a guest has powered off the letters are the old ones.
+STALE_SECONDS = 0.2
+
+
+def letters(domain: Domain, now: float) -> str:
+    """The six letters, positions r b p s c d."""
+    fixed = {"building": "------", "devices": "--p---", "dying": "-b----"}
+    if domain.phase in fixed:
+        return fixed[domain.phase]
+    if domain.phase in ("off", "kept", "crashed"):
+        if now < domain.off_since + STALE_SECONDS and domain.phase == "off":
+            return "-b----"
+        return "----c-" if domain.reason == "crash" else "---s--"
+    if domain.paused:
+        return "-bp---" if domain.domid % 2 else "--p---"
+    # An idle guest is mostly blocked, sometimes on a CPU, sometimes runnable and waiting for one.
+    return {0: "r-----", 1: "------"}.get(int(now + domain.domid) % 8, "-b----")
+
+
+def status(domain: Domain) -> int:
+    """xend's number: 0 shut down, 1 paused or half built, 2 running, 5 crashed."""
+    if domain.phase in ("off", "kept", "crashed"):
+        return 5 if domain.reason == "crash" else 0
+    if domain.paused or domain.phase in ("building", "devices", "dying"):
+        return 1
+    return 2
+
+
+def listed(host: SimulatedHost) -> list[Domain]:
+    """The domains on xend's list, by name. Called with the lock held."""
+    live = [domain for domain in host.domains if domain.phase not in ("gap", "gone")]
+    return sorted(live, key=lambda domain: (domain.name, domain.domid))
+
+
+def describe_domain_0(host: SimulatedHost) -> dict[str, Any]:
+    """Domain-0's struct: no start_time, no devices (agent-behaviour.md 7.1)."""
+    return {
+        "bootloader": "",
+        "builder": "linux",
+        "cpu_cap": "0",
+        "cpu_time": f"{(host.now() - host.boot_time) / 20:.9f}",
+        "cpu_weight": "65535",
+        "cpus": [["0", "1"], ["0", "1"]],
+        "description": "",
+        "device": {},
+        "domid": "0",
+        "features": "",
+        "image": {"kernel": "", "superpages": "0", "nomigrate": "0", "tsc_mode": "0", "pci": []},
+        "maxmem": str(host.settings.dom0_memory_mb),
+        "memory": str(host.settings.dom0_memory_mb),
+        "name": "Domain-0",
+        "on_crash": "restart",
+        "on_poweroff": "destroy",
+        "on_reboot": "restart",
+        "on_xend_start": "ignore",
+        "on_xend_stop": "ignore",
+        "online_vcpus": "2",
+        "pool_name": "Pool-0",
+        "shadow_memory": "0",
+        "state": "r-----",
+        "status": "2",
+        "uuid": NO_UUID,
+        "vcpus": "2",
+    }
+
+
+def describe(host: SimulatedHost, domain: Domain) -> dict[str, Any]:
+    """One domain's struct: every value a string (answer-shapes.md, list_vms)."""
+    now, config = host.now(), domain.config
+    hvm = is_hvm(config)
+    vcpus = number(config, "vcpus", 1)
+    memory = number(config, "memory", 128)
+    image: dict[str, Any] = {
+        "device_model": "/usr/lib/xen/bin/qemu-dm",
+        "expose_host_uuid": "0",
+        "kernel": "/usr/lib/xen/boot/hvmloader" if hvm else "",
+        "nomigrate": "0",
+        "notes": [["PADDR_OFFSET", "0"], ["SUSPEND_CANCEL", "1"]],
+        "pci": [],
+        "superpages": "0",
+        "tsc_mode": "0",
+        "videoram": str(number(config, "videoram", 4)),
+    }
+    if hvm:
+        image |= {"hap": "1", "hpet": "0", "loader": "/usr/lib/xen/boot/hvmloader", "pae": "1"}
+        image |= {} if host.settings.old else {"nestedhvm": "0"}
+    struct: dict[str, Any] = {
+        "bootloader": "" if hvm else str(config.get("bootloader", "/usr/bin/pygrub")),
+        "bootloader_args": "-q",
+        "builder": "hvm" if hvm else "linux",
+        "console_mfn": str(870000 + domain.domid * 10),
+        "cpu_cap": str(number(config, "cpu_cap", 0)),
+        "cpu_time": f"{max(0.0, now - domain.start_time) / 50:.9f}",
+        "cpu_weight": str(number(config, "cpu_weight", 256)),
+        "cpus": [[] for _ in range(vcpus)],
+        "description": "",
+        "device": _devices(host, domain),
+        "domid": str(domain.domid),
+        "features": "",
+        "image": image,
+        "maxmem": str(number(config, "maxmem", 0) or memory),
+        "memory": str(memory),
+        "name": domain.name,
+        "on_crash": str(config.get("on_crash", "restart")),
+        "on_poweroff": str(config.get("on_poweroff", "destroy")),
+        "on_reboot": str(config.get("on_reboot", "restart")),
+        "on_xend_start": "ignore",
+        "on_xend_stop": "ignore",
+        "online_vcpus": str(vcpus),
+        "pool_name": "Pool-0",
+        "shadow_memory": str(vcpus + (8 * memory + 1023) // 1024) if hvm else "0",
+        "state": letters(domain, now),
+        "status": str(status(domain)),
+        "store_mfn": str(870001 + domain.domid * 10),
+        "uuid": domain.uuid,
+        "vcpus": str(max(number(config, "maxvcpus", 0), vcpus)),
+    }
+    if domain.start_time:
+        struct["start_time"] = f"{domain.start_time:.2f}"
+    return struct
+
+
+def _devices(host: SimulatedHost, domain: Domain) -> dict[str, Any]:
+    """The device sections; uuids are random per create and kept over a reboot (xend.md 6)."""
+
+    def made(what: str) -> str:
+        return str(uuid.uuid5(uuid.UUID(domain.seed), what))
+
+    sections: dict[str, list[dict[str, str]]] = {}
+    for index, options in enumerate(vifs(domain.config)):
+        vif = {
+            "backend": "0",
+            "bridge": options.get("bridge", ""),
+            "mac": domain.macs[index] if index < len(domain.macs) else options.get("mac", ""),
+            "script": "/etc/xen/scripts/vif-bridge",
+            "uuid": made(f"vif{index}"),
+        }
+        vif |= {key: options[key] for key in ("type", "model", "ip", "vifname") if key in options}
+        sections.setdefault("vif", []).append(vif)
+    for text in strings(domain.config, "vfb"):
+        options = dict(item.partition("=")[::2] for item in text.split(",") if item)
+        vfb = {"vnc": "1", "vncunused": "1", "xauthority": "/root/.Xauthority", "uuid": made("vfb")}
+        vfb |= {
+            key: options[key]
+            for key in ("vnclisten", "vncpasswd", "keymap", "vncunused")
+            if key in options
+        }
+        if domain.vnc_port is not None:
+            vfb["location"] = f"{options.get('vnclisten', '127.0.0.1')}:{domain.vnc_port}"
+        sections.setdefault("vfb", []).append(vfb)
+        sections["vkbd"] = [{"backend": "0"}]
+    sections["console"] = [{"location": "2", "protocol": "vt100", "uuid": made("console")}]
+    for index, (uname, device, mode) in enumerate(disks(domain.config)):
+        bare, _, use = device.removeprefix("ioemu:").partition(":")
+        vbd = {
+            "VDI": "",
+            "backend": "0",
+            "bootable": "0" if index else "1",
+            "dev": f"{bare}:{use or 'disk'}",
+            "mode": mode,
+            "protocol": "x86_64-abi",
+            "uuid": made(f"vbd{bare}"),
+        }
+        vbd |= {"uname": uname} if uname else {}  # an empty CD drive has none
+        vbd |= {} if host.settings.old else {"discard-enable": "True"}
+        sections.setdefault("vbd", []).append(vbd)
+    return sections

@@ -1,0 +1,67 @@
+"""The open questions about the agent and the two answers to each (agent-behaviour.md 18).
+
+A personality answers all of them one way: ``plain`` is the friendlier one, ``awkward`` the other.
+Two questions get the same answer from both; their "no" can only be set singly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .errors import SimulatorError
+
+PERSONALITIES = ("plain", "awkward")
+
+#: question -> (plain answer, awkward answer, other answers that can be set ...)
+QUESTIONS: dict[str, tuple[str, ...]] = {
+    "get_vm_config of a missing VM": ("nil", "fault"),
+    "configure_vm absent keys": ("left alone", "dropped"),
+    "stop_vm graceful": ("returns at once", "blocks"),
+    "reboot_vm": ("returns at once", "blocks"),
+    "unknown method text": ("stock", "another"),
+    "storage_plugin_destroy of a missing file": ("nil", "fault"),
+    "getFileInfo of a missing file": ("empty file_path", "fault"),
+    "mount answer ids exchanged": ("no", "yes"),
+    "mount answer sizes": ("filled", "empty"),
+    "parallel calls": ("parallel", "one at a time"),
+    "copy_file onto an existing file": ("overwrites", "fault"),
+    "delete_vm of a missing VM": ("nil", "fault"),
+    "delete_vm of a running VM": ("accepts", "fault"),
+    "create_vm of an existing id": ("overwrites", "fault"),
+    "order of list_vms": ("by name", "reversed"),
+    "OVM_domain_type hvm or default": ("accepted", "fault"),
+    "storage structs with missing keys": ("accepted", "fault"),
+    "unpause of a running VM": ("nil", "fault"),
+    "passwords on an owned host": ("yes", "yes", "no"),
+    "definition without disks": ("yes", "yes", "no"),
+}
+
+
+def answers_of(personality: str, singly: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The answer to every question.
+
+    :param personality: ``plain`` or ``awkward``
+    :param singly: question -> answer, instead of the personality's own
+    :raises SimulatorError: unknown personality, question or answer
+    """
+    if personality not in PERSONALITIES:
+        raise SimulatorError(f"unknown personality {personality!r}: {' or '.join(PERSONALITIES)}")
+    column = PERSONALITIES.index(personality)
+    answers = {question: choices[column] for question, choices in QUESTIONS.items()}
+    for question, answer in (singly or {}).items():
+        if question not in QUESTIONS:
+            known = ", ".join(repr(name) for name in QUESTIONS)
+            raise SimulatorError(f"unknown question {question!r}; there are: {known}")
+        if answer not in QUESTIONS[question]:
+            choices = " or ".join(repr(choice) for choice in dict.fromkeys(QUESTIONS[question]))
+            raise SimulatorError(f"{question!r} cannot be answered {answer!r}: {choices}")
+        answers[question] = answer
+    return answers
+
+
+def table() -> str:
+    """The questions as a Markdown table (docs/simulator.md holds it; a test compares the two)."""
+    lines = ["| question | plain | awkward | can also be set to |", "|---|---|---|---|"]
+    for question, (plain, awkward, *others) in QUESTIONS.items():
+        lines.append(f"| {question} | {plain} | {awkward} | {', '.join(others) or '–'} |")  # noqa: RUF001
+    return "\n".join(lines)

@@ -1,0 +1,149 @@
+"""What a new root holds: a repository with templates and an ISO, and some running VMs."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import machines, starting, storage, vmcfg
+from .clock import Clock
+from .host import SimulatedHost
+
+UPTIME = 30 * 86400.0  # simulated seconds that a new host has been up
+FOLDERS = ("Assemblies", "ISOs", "Templates", "VirtualDisks", "VirtualMachines")
+
+
+@dataclass(frozen=True)
+class Seed:
+    """What is sown in a new root."""
+
+    templates: int
+    vms: int
+    secondary_mount: bool
+    template_bytes: int
+
+
+def manager_id(kind: str) -> str:
+    """An id as the Manager makes them: 0004fb00 00TT 0000 and 16 random digits (3)."""
+    return f"0004fb0000{kind}0000{secrets.token_hex(8)}"
+
+
+def new_host(index: int, clock: Clock) -> dict[str, Any]:
+    """The first state of a host."""
+    return {
+        "uuid": secrets.token_bytes(16).hex(":"),
+        "hostname": f"ovm-{index + 1}",
+        "boot_time": clock.now() - UPTIME,
+    }
+
+
+def sow(hosts: list[SimulatedHost], seed: Seed) -> None:
+    """Fill the shared repository and let every host know and mount it."""
+    settings = hosts[0].settings
+    share = settings.export(settings.fs_location)
+    for folder in FOLDERS:
+        (share / folder).mkdir(parents=True, exist_ok=True)
+    owner = settings.owner or "none"
+    (share / ".ovsrepo").write_text(
+        f"OVS_REPO_UUID={settings.repository_id}\nOVS_REPO_VERSION=3.0\n"
+        f"OVS_REPO_MGR_UUID={owner}\nOVS_REPO_ALIAS=MyRepo\n"
+    )
+    for number in range(seed.templates):
+        name = f"oracle-linux-{number + 6}.raw"
+        sparse_file(share / "Templates" / name, seed.template_bytes, name)
+    sparse_file(share / "ISOs" / "oracle-linux-6-boot.iso", 1 << 20, "iso")
+    point = f"/OVS/Repositories/{settings.repository_id}"
+    for host in hosts:
+        host.mount_repository()
+        storage.add_repository(host, settings.fs_location, point)
+        if seed.secondary_mount:
+            dashed = str(uuid.UUID(settings.repository_id))
+            ss = {"uuid": settings.repository_id, "name": settings.repository_id}
+            fs = {"uuid": dashed, "ss_uuid": settings.repository_id}
+            everything = dict.fromkeys(storage.SS_KEYS, "") | ss
+            system = dict.fromkeys(storage.FS_KEYS, "") | fs
+            system["access_path"] = f"{settings.fs_location}/VirtualMachines"
+            storage.plugin_mount(
+                host, storage.NFS_PLUGIN, everything, system, f"/nfsmnt/{dashed}", "", True, []
+            )
+    for number in range(seed.vms):
+        host = hosts[number % len(hosts)]
+        add_vm(hosts[0], host, f"seed-{number + 1}", None, None, {}, 3600, True)
+
+
+def sparse_file(path: Path, size: int, content: str) -> None:
+    """A file of that size with a few KiB of data at its begin and end, the same for one name."""
+    data = random.Random(content).randbytes(4096)  # noqa: S311 - content, not a secret
+    with path.open("xb") as file:
+        file.write(data)
+        file.seek(max(size - 4096, 4096))
+        file.write(data[::-1])
+        file.truncate(size)
+
+
+def add_vm(  # noqa: PLR0917 - the signature of Simulator.add_vm
+    keeper: SimulatedHost,
+    runner: SimulatedHost | None,
+    name: str,
+    vm_uuid: str | None,
+    directory: str | None,
+    config: Mapping[str, Any],
+    age: float,
+    disk: bool,
+) -> str:
+    """See :meth:`Simulator.add_vm`; the keeper's mounts are not asked."""
+    settings = keeper.settings
+    share = settings.export(settings.fs_location)
+    vm_uuid = vm_uuid or str(uuid.UUID(manager_id("06")))
+    directory = directory or vm_uuid.replace("-", "")
+    options: dict[str, Any] = {
+        "vif": [f"mac={_mac()},bridge={starting.bridges(keeper)[0]}"],
+        "OVM_simple_name": name,
+        "disk": [],
+        "bootargs": "",
+        "uuid": vm_uuid,
+        "on_reboot": "restart",
+        "cpu_weight": 27500,
+        "memory": 512,
+        "cpu_cap": 0,
+        "maxvcpus": 1,
+        "OVM_high_availability": False,
+        "OVM_description": "",
+        "on_poweroff": "destroy",
+        "on_crash": "restart",
+        "bootloader": "/usr/bin/pygrub",
+        "guest_os_type": "linux",
+        "name": directory,
+        "vfb": ["type=vnc,vncunused=1,vnclisten=127.0.0.1,keymap=en-us"],
+        "vcpus": 1,
+        "OVM_os_type": "Oracle Linux 6",
+        "OVM_cpu_compat_group": "",
+        "OVM_domain_type": "xen_pvm",
+    }
+    if disk and "disk" not in config:
+        image = f"{manager_id('12')}.img"
+        sparse_file(share / "VirtualDisks" / image, 8 << 20, image)
+        where = f"/OVS/Repositories/{settings.repository_id}/VirtualDisks/{image}"
+        options["disk"] = [f"file:{where},xvda,w"]
+    options |= config
+    options = {key: value for key, value in options.items() if value is not None}
+    folder = share / "VirtualMachines" / directory
+    folder.mkdir(parents=True)
+    vmcfg.write(folder / "vm.cfg", options)
+    if runner is not None:
+        with runner.lock:
+            domain = machines.new_domain(runner, options)
+            domain.start_time = runner.now() - age
+            machines.release(runner, domain)
+            runner.domains.append(domain)
+            runner.save()
+    return directory
+
+
+def _mac() -> str:
+    return "00:21:f6:" + ":".join(f"{byte:02x}" for byte in secrets.token_bytes(3))

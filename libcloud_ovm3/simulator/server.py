@@ -1,0 +1,300 @@
+"""The network side of one host: HTTPS, Basic authentication, XML-RPC, mishaps on request."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import hmac
+import http.server
+import socket
+import socketserver
+import ssl
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from . import wire
+from .errors import AgentFault, Stopped, plain_fault
+from .host import SimulatedHost, censored_value
+from .misbehaviour import Rule
+
+MAX_BODY = 64 << 20
+PATHS = ("/", "/RPC2", "/api/3", "/api/3/")
+HANDSHAKE_SECONDS = 20
+
+
+class Office(Protocol):
+    """What a host's server asks of the simulator."""
+
+    user: str
+    password: str
+
+    def connected(self) -> None:
+        """A TCP connection was accepted."""
+
+    def passwords_count(self) -> bool:
+        """Whether user and password are accepted at all."""
+
+    def note_refused(self, host: SimulatedHost, credentials: bool) -> None:
+        """A request with wrong credentials, or with none, came."""
+
+    def note_call(self, host: SimulatedHost, name: str, arguments: list[Any]) -> Rule | None:
+        """A call arrived; the rule that strikes it."""
+
+    def perform(self, host: SimulatedHost, name: str, arguments: list[Any]) -> Any:
+        """Let the call take effect."""
+
+    def later(self, effect: Callable[[], None], seconds: float | None) -> None:
+        """Let the effect happen that many real seconds later, or when it is told to land."""
+
+
+class _Close(Exception):
+    pass
+
+
+class AgentServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
+    """One listening port; one thread per connection, as the TLS handshake may take its time."""
+
+    allow_reuse_address = True
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 128
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        host: SimulatedHost,
+        office: Office,
+        context: ssl.SSLContext | None,
+    ) -> None:
+        if ":" in address[0]:
+            self.address_family = socket.AF_INET6
+        self.host = host
+        self.office = office
+        self.context = context
+        self._connections: set[socket.socket] = set()
+        self._guard = threading.Lock()
+        super().__init__(address, Handler)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        connection, address = self.socket.accept()
+        self.office.connected()
+        if self.context is not None:
+            connection = self.context.wrap_socket(
+                connection, server_side=True, do_handshake_on_connect=False
+            )
+        with self._guard:
+            self._connections.add(connection)
+        return connection, address
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._guard:
+            self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that goes away or shakes hands badly is no news; anything else is logged."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, (OSError, _Close, Stopped)):
+            self.host.log("ERROR", "xmlrpc", traceback.format_exc())
+
+    def close_all(self) -> None:
+        """Close the port and cut every connection."""
+        self.shutdown()
+        self.server_close()
+        with self._guard:
+            connections = list(self._connections)
+        for connection in connections:
+            cut(connection)
+
+
+def cut(connection: socket.socket) -> None:
+    """End a connection at once, below TLS: the other side sees it closed in mid-air."""
+    with contextlib.suppress(OSError):
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """One connection of one client."""
+
+    protocol_version = "HTTP/1.1"
+    server_version = "ovs-agent-simulator"
+    sys_version = ""
+    disable_nagle_algorithm = True
+    wbufsize = -1
+    server: AgentServer
+
+    def setup(self) -> None:
+        if isinstance(self.request, ssl.SSLSocket):
+            self.request.settimeout(HANDSHAKE_SECONDS)
+            self.request.do_handshake()
+            self.request.settimeout(None)
+        super().setup()
+
+    def finish(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            super().finish()
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """The agent's own log is written elsewhere."""
+
+    def do_POST(self) -> None:
+        with contextlib.suppress(OSError, _Close, Stopped):
+            self._post()
+            return
+        self.close_connection = True
+        cut(self.connection)
+
+    def _post(self) -> None:
+        host = self.server.host
+        length = self.headers.get("Content-Length", "")
+        if not length.isdigit():
+            self._refuse(411, "Length Required")
+            return
+        if int(length) > MAX_BODY:
+            self._refuse(413, "Request Entity Too Large")
+            return
+        body = self.rfile.read(int(length))
+        if not self._admitted():
+            self.server.office.note_refused(host, "Authorization" in self.headers)
+            host.log("ERROR", "xmlrpc:70", "do_POST: Exception: Authorization Failed")
+            words = f"Unauthorized access attempt from {self.client_address[:2]!r}!"
+            self._send(403, b"", words)
+            return
+        if self.path not in PATHS:
+            self._send(404, b"", "Not Found")
+            return
+        try:
+            name, arguments = wire.decode(body)
+        except ValueError as error:
+            self._answer_fault(plain_fault(str(error)))
+            return
+        rule = self.server.office.note_call(host, name, arguments)
+        host.log("INFO", "service:76", f"call start: {name}{tuple(censored_value(arguments))!r}")
+        if rule is None:
+            self._send(200, self._result(name, arguments))
+        else:
+            self._misbehave(rule, name, arguments)
+
+    def _admitted(self) -> bool:
+        office = self.server.office
+        if not office.passwords_count():
+            return False
+        kind, _, value = self.headers.get("Authorization", "").partition(" ")
+        try:
+            given = base64.b64decode(value.strip(), validate=True)
+        except (binascii.Error, ValueError):
+            return False
+        wanted = f"{office.user}:{office.password}".encode()
+        return kind.lower() == "basic" and hmac.compare_digest(given, wanted)
+
+    def _result(self, name: str, arguments: list[Any]) -> bytes:
+        """Let the call take effect; its answer, or its fault."""
+        host = self.server.host
+        try:
+            value = self.server.office.perform(host, name, arguments)
+            return wire.encode(value)
+        except Stopped:
+            raise
+        except AgentFault as fault:
+            host.log("ERROR", "service:97", f"catch_error: {fault.text}\n{traceback.format_exc()}")
+            return wire.encode_fault(fault.in_dialect(host.settings.version))
+        except Exception as error:  # arguments of the wrong kind end here, as they do in Python 2
+            host.log("ERROR", "service:97", f"catch_error: {error}\n{traceback.format_exc()}")
+            mistake = AgentFault(f"exceptions.{type(error).__name__}", str(error))
+            return wire.encode_fault(mistake.in_dialect(host.settings.version))
+
+    def _misbehave(self, rule: Rule, name: str, arguments: list[Any]) -> None:
+        office, host = self.server.office, self.server.host
+        text = rule.text or f"{rule.kind} of {name} as requested of the simulator"
+        kind, seconds = rule.kind, rule.seconds
+        if kind == "latency":
+            host.clock.pause(seconds or 0)
+            self._send(200, self._result(name, arguments))
+        elif kind == "fault":
+            self._answer_fault(rule_fault(text))
+        elif kind == "fault_after":
+            self._result(name, arguments)
+            self._answer_fault(rule_fault(text))
+        elif kind == "drop_before":
+            raise _Close
+        elif kind == "drop_after":
+            self._result(name, arguments)
+            raise _Close
+        elif kind == "late":
+            office.later(lambda: self._land(name, arguments), seconds)
+            raise _Close
+        elif kind in ("hang", "hang_before"):
+            if kind == "hang":
+                self._result(name, arguments)
+            self._wait_for_the_client_to_leave()
+            raise _Close
+        elif kind == "slow":
+            self._send_slowly(self._result(name, arguments), seconds or 0)
+        elif kind == "truncate":
+            answer = self._result(name, arguments)
+            self._head(200, len(answer))
+            self.wfile.write(answer[: len(answer) // 2])
+            self.wfile.flush()
+            raise _Close
+        elif kind == "answer":
+            self._send(200, wire.encode(rule.value))
+        elif rule.hook is not None:
+            rule.hook("before")
+            answer = self._result(name, arguments)
+            rule.hook("after")
+            self._send(200, answer)
+
+    def _land(self, name: str, arguments: list[Any]) -> None:
+        with contextlib.suppress(Stopped):
+            self._result(name, arguments)
+
+    def _wait_for_the_client_to_leave(self) -> None:
+        self.connection.settimeout(0.1)
+        while not self.server.host.clock.stopped.is_set():
+            with contextlib.suppress(TimeoutError):
+                self.connection.recv(1)  # nothing more is expected: any outcome is the end
+                return
+
+    def _answer_fault(self, fault: AgentFault) -> None:
+        host = self.server.host
+        host.log("ERROR", "service:97", f"catch_error: {fault.text}")
+        self._send(200, wire.encode_fault(fault.in_dialect(host.settings.version)))
+
+    def _refuse(self, status: int, words: str) -> None:
+        """Answer without having read the body: the connection cannot be used again."""
+        self.close_connection = True
+        self._send(status, b"", words)
+
+    def _head(self, status: int, length: int, words: str | None = None) -> None:
+        self.send_response(status, words)
+        self.send_header("Content-Type", "text/xml")
+        self.send_header("Content-Length", str(length))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+
+    def _send(self, status: int, body: bytes, words: str | None = None) -> None:
+        self._head(status, len(body), words)
+        self.wfile.write(body)
+        self.wfile.flush()
+
+    def _send_slowly(self, body: bytes, seconds: float) -> None:
+        self._head(200, len(body))
+        pieces = min(20, len(body))
+        for number in range(pieces):
+            begin, end = (len(body) * step // pieces for step in (number, number + 1))
+            self.wfile.write(body[begin:end])
+            self.wfile.flush()
+            self.server.host.clock.pause(seconds / pieces)
+
+
+def rule_fault(text: str) -> AgentFault:
+    """The fault of a rule: ``module.Class:text``, or an ``exceptions.Exception`` with the text."""
+    kind, colon, rest = text.partition(":")
+    if colon and "." in kind and " " not in kind:
+        return AgentFault(kind, rest)
+    return plain_fault(text)

@@ -1,0 +1,396 @@
+"""Repositories, files and the storage plug-in: real files under the simulator's root.
+
+Sources: agent-behaviour.md 4, 5, 8.4, 9.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from .errors import AgentFault, command_fault, os_fault, plain_fault
+from .host import Mount, SimulatedHost
+
+NFS_PLUGIN = "oracle.generic.NFSPlugin.GenericNFSPlugin"
+#: Every key of the two structs (9.1, 9.2).
+SS_KEYS = (
+    "uuid name access_host storage_type status storage_desc admin_user admin_host admin_passwd "
+    "access_grps total_sz free_sz alloc_sz used_sz"
+).split()
+FS_KEYS = "uuid ss_uuid size free_sz state status access_path access_grp_names name".split()
+STAMP = ".generic_fs_stamp"
+BLOCK = 1 << 20
+
+
+def real_path(host: SimulatedHost, path: str) -> Path:
+    """Where the host's absolute path lies under the root: on a mounted export or on its own disk.
+
+    :raises AgentFault: no absolute path, one with ``..``, or one that leads out of the root
+    """
+    if not isinstance(path, str) or not path.startswith("/") or "\0" in path:
+        raise os_fault(2, "No such file or directory", str(path))
+    if ".." in PurePosixPath(path).parts:
+        raise plain_fault(f"not modelled by the simulator: a path with '..': {path}")
+    clean = str(PurePosixPath("/", path.lstrip("/")))
+    base, rest = host.folder / "disk", clean
+    for point in sorted(host.mounts, key=len, reverse=True):
+        if clean == point or clean.startswith(point + "/"):
+            base = host.settings.export(host.mounts[point].device)
+            rest = clean[len(point) :]
+            break
+    found = base / rest.lstrip("/")
+    if not found.resolve().is_relative_to(host.settings.root.resolve()):
+        raise plain_fault(
+            f"not modelled by the simulator: {path} leads out of the simulator's root"
+        )
+    return found
+
+
+def _existing(host: SimulatedHost, path: str) -> Path:
+    found = real_path(host, path)
+    if not found.exists():
+        raise os_fault(2, "No such file or directory", path)
+    return found
+
+
+def _mount(host: SimulatedHost, device: str, point: str) -> None:
+    server, _, path = device.partition(":")
+    inside = bool(server) and path.startswith("/") and not {"..", "."} & set(device.split("/"))
+    if not inside or "/" in server or not host.settings.export(device).is_dir():
+        raise command_fault(
+            ["mount", "-t", "nfs", device, point],
+            32,
+            f"mount.nfs: mounting {device} failed, reason given by server: "
+            "No such file or directory",
+        )
+
+
+# -- repositories -------------------------------------------------------------------------------
+
+
+def mount_repository_fs(host: SimulatedHost, fs_location: str, mount_point: str) -> None:
+    """NFS mount of a repository; nil when it is mounted there already (5)."""
+    with host.lock:
+        if not re.fullmatch(r"/OVS/Repositories/[^/]+", mount_point):
+            raise plain_fault(f"Invalid mount point: {mount_point}")
+        mounted = host.mounts.get(mount_point)
+        if mounted and mounted.device == fs_location:
+            return
+        if mounted:
+            command = ["mount", "-t", "nfs", fs_location, mount_point]
+            raise command_fault(command, 32, f"mount.nfs: {mount_point} is busy or already mounted")
+        _mount(host, fs_location, mount_point)
+        host.mounts[mount_point] = Mount(fs_location)
+        host.save()
+
+
+def unmount_repository_fs(host: SimulatedHost, mount_point: str) -> None:
+    """Unmount; refused while a domain of this host has a disk there."""
+    with host.lock:
+        if mount_point not in host.mounts:
+            raise command_fault(["umount", mount_point], 1, f"umount: {mount_point}: not mounted")
+        used = any(
+            mount_point + "/" in disk
+            for domain in host.domains
+            for disk in domain.config.get("disk", [])
+        )
+        if used:
+            text = f"umount: {mount_point}: device is busy"
+            raise command_fault(["umount", mount_point], 1, text)
+        del host.mounts[mount_point]
+        host.save()
+
+
+def repository_record(folder: Path) -> dict[str, str] | None:
+    """The KEY=VALUE lines of a repository's ``.ovsrepo`` (4), None when there is none."""
+    try:
+        lines = (folder / ".ovsrepo").read_text().splitlines()
+    except OSError:
+        return None
+    return {key: value for key, _, value in (line.partition("=") for line in lines) if key}
+
+
+def add_repository(host: SimulatedHost, fs_location: str, mount_point: str) -> None:
+    """Register an existing repository; fault when there is none or it is another owner's (5)."""
+    with host.lock:
+        record = repository_record(real_path(host, mount_point))
+        if record is None:
+            raise plain_fault(f"No repository found at {mount_point}")
+        if host.settings.owner is not None and record["OVS_REPO_MGR_UUID"] != host.settings.owner:
+            raise plain_fault(f"Repository is owned by manager {record['OVS_REPO_MGR_UUID']}")
+        host.repository_db[record["OVS_REPO_UUID"]] = {
+            "Fs_location": fs_location,
+            "Mount_point": mount_point,
+            "Filesystem_type": "nfs",
+            "Version": record["OVS_REPO_VERSION"],
+            "Alias": record["OVS_REPO_ALIAS"],
+            "Manager_uuid": record["OVS_REPO_MGR_UUID"],
+        }
+        host.save()
+
+
+# -- files --------------------------------------------------------------------------------------
+
+
+def copy_file(
+    host: SimulatedHost, source: str, target: str, sparse: Any, update_period: Any = None
+) -> None:
+    """Copy on the host; holes stay holes. Takes its size at 200 MB/s (settable).
+
+    No overwrite protection is shown, directories are not made (8.4).
+    """
+    with host.lock:
+        origin, goal = _existing(host, source), real_path(host, target)
+    if origin.is_dir():
+        raise os_fault(21, "Is a directory", source)
+    if not goal.parent.is_dir():
+        raise os_fault(2, "No such file or directory", target)
+    if goal.is_dir():
+        raise os_fault(21, "Is a directory", target)
+    if goal.exists():
+        if goal.samefile(origin):
+            raise plain_fault(f"{source} and {target} are the same file")
+        if host.answer("copy_file onto an existing file") == "fault":
+            raise os_fault(17, "File exists", target)
+    begun, size = host.now(), origin.stat().st_size
+    boot = host.boot_time
+    with origin.open("rb") as reader, goal.open("wb") as writer:
+        # Half of it first: a copy that is cut off leaves what a cut copy leaves.
+        seconds = size / host.settings.copy_bytes_per_second
+        for part in (0, 1):
+            copy_blocks(reader.fileno(), writer.fileno(), part * (size // 2), size)
+            host.wait_until(begun + seconds * (part + 1) / 2)
+            if host.boot_time != boot:
+                raise plain_fault("the host was rebooted during the copy")
+
+
+def copy_blocks(source: int, target: int, start: int, size: int) -> None:
+    """Copy from ``start`` to ``size`` bytes, data only, and give the target that size."""
+    offset = start
+    while offset < size:
+        try:
+            data = os.lseek(source, offset, os.SEEK_DATA)
+        except OSError:
+            break  # nothing but a hole from here on
+        hole = os.lseek(source, data, os.SEEK_HOLE)
+        for at in range(data, hole, BLOCK):
+            os.pwrite(target, os.pread(source, min(BLOCK, hole - at), at), at)
+        offset = hole
+    os.ftruncate(target, size)
+
+
+# -- the storage plug-in ------------------------------------------------------------------------
+
+
+def _check(host: SimulatedHost, impl_name: str, given: dict[str, tuple[Any, str]]) -> None:
+    """The documented minimum of keys must be there (9.4); awkward wants all of 9.1 and 9.2."""
+    if impl_name != NFS_PLUGIN:
+        raise plain_fault(f"not modelled by the simulator: storage plug-in {impl_name!r}")
+    everything = host.answer("storage structs with missing keys") == "fault"
+    full = {"ss": SS_KEYS, "fs": FS_KEYS}
+    for name, (struct, minimum) in given.items():
+        if not isinstance(struct, dict):
+            raise AgentFault("exceptions.TypeError", f"{name} must be a struct")
+        wanted = full.get(name, minimum.split()) if everything else minimum.split()
+        for key in wanted:
+            if key not in struct:
+                raise AgentFault("exceptions.KeyError", f"'{key}'")
+    server, system = given.get("ss", ({}, ""))[0].get("uuid"), given.get("fs", ({}, ""))[0]
+    if server and "-" in server:
+        raise plain_fault(f"Invalid storage server uuid: {server}")  # 3: undashed
+    if system.get("uuid") and system["uuid"].count("-") != 4:
+        raise plain_fault(f"Invalid file system uuid: {system['uuid']}")  # 3: dashed
+
+
+def _need_stamp(host: SimulatedHost, fs: dict[str, Any]) -> None:
+    """Files are only handled on a file system that this host mounted by the plug-in (4, 9.4)."""
+    point = f"/nfsmnt/{fs['uuid']}"
+    mount = host.mounts.get(point)
+    if mount is None or not (host.settings.export(mount.device) / STAMP).exists():
+        raise plain_fault(f"File system {fs['uuid']} is not mounted or has no {STAMP}")
+
+
+def _fs_answer(
+    host: SimulatedHost, ss_uuid: str, fs_uuid: str, access_path: str, filled: bool
+) -> dict[str, Any]:
+    usage = shutil.disk_usage(host.settings.root)
+    return {
+        "access_grp_names": [],
+        "access_path": access_path,
+        "free_sz": str(usage.free) if filled else "",
+        "mount_options": [],
+        "name": "nfs:" + access_path.partition(":")[2],
+        "size": str(usage.total) if filled else "",
+        "ss_uuid": ss_uuid,
+        "state": "1",
+        "status": "",
+        "uuid": fs_uuid,
+    }
+
+
+def plugin_mount(
+    host: SimulatedHost,
+    impl_name: str,
+    ss: Any,
+    fs: Any,
+    point: str,
+    _string: Any,
+    _flag: Any,
+    _list: Any,
+) -> dict[str, Any] | None:
+    """Mount a share under /nfsmnt and stamp it; nil when it is mounted already."""
+    _check(
+        host,
+        impl_name,
+        {"ss": (ss, "uuid name access_host"), "fs": (fs, "uuid ss_uuid access_path")},
+    )
+    if point != f"/nfsmnt/{fs['uuid']}":
+        raise plain_fault(f"Invalid mount point: {point}")
+    with host.lock:
+        if point in host.mounts:
+            return None
+        _mount(host, fs["access_path"], point)
+        stamp = host.settings.export(fs["access_path"]) / STAMP
+        if stamp.exists() and stamp.read_text().strip() != fs["uuid"]:
+            # A stamp left by an earlier life must be deleted by hand (4).
+            raise plain_fault(f"{STAMP} on {fs['access_path']} belongs to another file system")
+        stamp.write_text(fs["uuid"] + "\n")  # its true content is not shown anywhere
+        host.mounts[point] = Mount(fs["access_path"], fs["uuid"], fs["ss_uuid"])
+        host.save()
+    ids = [fs["ss_uuid"], fs["uuid"]]
+    if host.answer("mount answer ids exchanged") == "yes":
+        ids.reverse()
+    filled = host.answer("mount answer sizes") == "filled"
+    return _fs_answer(host, ids[0], ids[1], fs["access_path"], filled)
+
+
+def plugin_unmount(
+    host: SimulatedHost, impl_name: str, ss: Any, fs: Any, point: str, _flag: Any
+) -> None:
+    """Unmount what the plug-in mounted."""
+    _check(
+        host,
+        impl_name,
+        {"ss": (ss, "uuid access_host storage_type"), "fs": (fs, "uuid ss_uuid access_path state")},
+    )
+    with host.lock:
+        if point not in host.mounts or not host.mounts[point].fs_uuid:
+            raise command_fault(["umount", point], 1, f"umount: {point}: not mounted")
+        del host.mounts[point]
+        host.save()
+
+
+def plugin_list_mount_points(host: SimulatedHost, impl_name: str, ss: Any) -> list[dict[str, str]]:
+    """What the plug-in has mounted: the keys status and fs_uuid are all that is known (9.4)."""
+    _check(host, impl_name, {"ss": (ss, "uuid access_host storage_type")})
+    with host.lock:
+        mounts = [mount for mount in host.mounts.values() if mount.fs_uuid]
+    return [{"fs_uuid": mount.fs_uuid, "status": "Mounted"} for mount in mounts]
+
+
+def plugin_file_system_info(
+    host: SimulatedHost, impl_name: str, ss: Any, fs: Any
+) -> dict[str, Any]:
+    """Size and free bytes; both empty when this host did not mount it by the plug-in."""
+    _check(
+        host,
+        impl_name,
+        {"ss": (ss, "uuid access_host storage_type"), "fs": (fs, "uuid ss_uuid access_path")},
+    )
+    with host.lock:
+        filled = f"/nfsmnt/{fs['uuid']}" in host.mounts
+    return _fs_answer(host, fs["ss_uuid"], fs["uuid"], fs["access_path"], filled)
+
+
+def _file_answer(fs: dict[str, Any], path: str, found: Path) -> dict[str, Any]:
+    status = found.stat()
+    return {
+        "file_path": path,
+        "file_sz": str(status.st_size),
+        "fr_type": "Directory" if found.is_dir() else "File",
+        "fs_uuid": fs["uuid"],
+        "ondisk_sz": str(status.st_blocks * 512),
+    }
+
+
+def plugin_create(  # noqa: PLR0917 - the agent's signature
+    host: SimulatedHost, impl_name: str, ss: Any, fs: Any, path: str, kind: str, size: int
+) -> dict[str, Any]:
+    """Make a sparse file of that many bytes, or a directory; an existing one is a fault."""
+    _check(
+        host,
+        impl_name,
+        {"ss": (ss, "uuid access_host storage_type"), "fs": (fs, "uuid ss_uuid state")},
+    )
+    if kind not in ("File", "Directory"):
+        raise plain_fault(f"Invalid file type: {kind}")
+    with host.lock:
+        _need_stamp(host, fs)
+        found = real_path(host, path)
+        try:
+            if kind == "Directory":
+                found.mkdir()
+            else:
+                with found.open("xb") as file:
+                    file.truncate(int(size))
+        except FileExistsError:
+            raise os_fault(17, "File exists", path) from None
+        except (FileNotFoundError, NotADirectoryError):
+            raise os_fault(2, "No such file or directory", path) from None
+        return _file_answer(fs, path, found)
+
+
+def plugin_file_info(
+    host: SimulatedHost, impl_name: str, ss: Any, fs: Any, file: Any
+) -> dict[str, Any]:
+    """Path, size and space of a file, or what the personality says of a missing one."""
+    _check(
+        host,
+        impl_name,
+        {
+            "ss": (ss, "uuid access_host"),
+            "fs": (fs, "uuid ss_uuid state"),
+            "file": (file, "file_path"),
+        },
+    )
+    path = file["file_path"]
+    with host.lock:
+        _need_stamp(host, fs)
+        found = real_path(host, path)
+        if found.exists():
+            return _file_answer(fs, path, found)
+    if host.answer("getFileInfo of a missing file") == "fault":
+        raise os_fault(2, "No such file or directory", path)
+    return dict.fromkeys(("file_path", "file_sz", "fr_type", "ondisk_sz"), "") | {
+        "fs_uuid": fs["uuid"]
+    }
+
+
+def plugin_destroy(host: SimulatedHost, impl_name: str, ss: Any, fs: Any, file: Any) -> None:
+    """Delete a file (or an empty directory)."""
+    _check(
+        host,
+        impl_name,
+        {
+            "ss": (ss, "uuid"),
+            "fs": (fs, "uuid ss_uuid"),
+            "file": (file, "fr_type fs_uuid file_path"),
+        },
+    )
+    path = file["file_path"]
+    with host.lock:
+        _need_stamp(host, fs)
+        found = real_path(host, path)
+        if found.is_dir():
+            if any(found.iterdir()):
+                raise os_fault(39, "Directory not empty", path)
+            found.rmdir()
+            return
+        try:
+            found.unlink()
+        except (FileNotFoundError, NotADirectoryError):
+            if host.answer("storage_plugin_destroy of a missing file") == "fault":
+                raise os_fault(2, "No such file or directory", path) from None

@@ -1,0 +1,103 @@
+"""vm.cfg, the file: Python assignments, read with ``ast`` and never executed."""
+
+from __future__ import annotations
+
+import ast
+import os
+import uuid
+from pathlib import Path
+from typing import Any
+
+from .errors import AgentFault
+
+#: Options that the agent keeps as integers (agent-behaviour.md 6.2).
+INTEGERS = frozenset(
+    """acpi apic blkif console_autoconnect cpu cpu_cap cpu_weight display expose_host_uuid hap hpet
+    isa localtime machine_address_size maxmem maxvcpus memory monitor netif nographic nomigrate
+    opengl pae pasued pci_msitranslate pci_power_mgmt rtc_timeoffset s3_integrity sdl shadow_memory
+    stdvga superpages suppress_spurious_page_faults target timer_mode tpmif tsc_mode usb vcpus vhpt
+    videoram viridian vnc vncconsole vncdisplay vncunused vpt_align xen_platform_pci""".split()
+)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The assignments of a vm.cfg, in order; a later one wins.
+
+    :raises AgentFault: missing file, or text that is not made of literal assignments
+    """
+    try:
+        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+    except FileNotFoundError:
+        raise AgentFault("exceptions.IOError", "[Errno 2] No such file or directory") from None
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", None)
+        where = f" (vm.cfg, line {line})" if line else ""
+        raise AgentFault("exceptions.SyntaxError", f"invalid syntax{where}") from None
+    config: dict[str, Any] = {}
+    for statement in tree.body:
+        if not isinstance(statement, ast.Assign):
+            raise _not_literal(statement)
+        try:
+            value = ast.literal_eval(statement.value)
+        except (ValueError, TypeError, RecursionError):
+            if isinstance(statement.value, ast.Name):
+                text = f"name '{statement.value.id}' is not defined"
+                raise AgentFault("exceptions.NameError", text) from None
+            raise _not_literal(statement) from None
+        for target in statement.targets:
+            if not isinstance(target, ast.Name):
+                raise _not_literal(statement)
+            config[target.id] = value
+    return config
+
+
+def _not_literal(statement: ast.stmt) -> AgentFault:
+    text = f"not modelled by the simulator: line {statement.lineno} of vm.cfg is code, not a value"
+    return AgentFault("exceptions.Exception", text)
+
+
+def write(path: Path, config: dict[str, Any]) -> None:
+    """Replace the file in one step, in the agent's own syntax: ``key = <Python literal>``."""
+    text = "".join(f"{key} = {value!r}\n" for key, value in config.items())
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
+    os.replace(temporary, path)
+
+
+def with_numbers(params: dict[str, Any]) -> dict[str, Any]:
+    """The same options with numeric strings made ints where the agent stores ints (6.1)."""
+    converted = dict(params)
+    for key in INTEGERS & params.keys():
+        value = params[key]
+        if isinstance(value, str) and value.strip().lstrip("-").isdigit():
+            converted[key] = int(value)
+    return converted
+
+
+def number(config: dict[str, Any], key: str, default: int) -> int:
+    """An integer option as xend takes it: text and fractions are converted (xend.md 7)."""
+    try:
+        return int(float(config.get(key, default)))
+    except (TypeError, ValueError):
+        return default
+
+
+def strings(config: dict[str, Any], key: str) -> list[str]:
+    """A list option; anything that is no string is left out."""
+    value = config.get(key)
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def is_hvm(config: dict[str, Any]) -> bool:
+    """Whether the options describe a hardware-virtualised guest."""
+    return str(config.get("builder", "linux")) == "hvm"
+
+
+def dashed(text: str) -> str:
+    """A uuid in the dashed lower-case form, or the text itself when it is none."""
+    try:
+        return str(uuid.UUID(text))
+    except (ValueError, AttributeError):
+        return text
