@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import NoReturn
 
 from . import state
 from .errors import SimulatorError
@@ -15,8 +16,15 @@ from .personalities import PERSONALITIES
 from .simulator import Simulator
 
 
+class _Parser(argparse.ArgumentParser):
+    """Bad arguments are one line, without the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"simulator: {message}\n")
+
+
 def _arguments() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m libcloud_ovm3.simulator",
         description="Simulated Oracle VM Server 3 hosts on loopback, until SIGTERM.",
     )

@@ -70,6 +70,19 @@ def create_vm(host: SimulatedHost, repo_id: str, vm_id: str, params: Any) -> Non
     params = _checked(host, params)
     if host.answer("definition without disks") == "no" and not params.get("disk"):
         raise plain_fault("Invalid VM configuration: no disk")
+    config = _with_defaults(params, vm_id)
+    with host.lock:
+        folder = real_path(host, path).parent
+        if not folder.parent.is_dir():
+            raise os_fault(2, "No such file or directory", str(Path(path).parent))
+        if (folder / "vm.cfg").exists() and host.answer("create_vm of an existing id") == "fault":
+            raise plain_fault(f"VM already exists: {vm_id}")
+        folder.mkdir(exist_ok=True)
+        vmcfg.write(folder / "vm.cfg", config)
+
+
+def _with_defaults(params: dict[str, Any], vm_id: str) -> dict[str, Any]:
+    """The options with those that the agent is seen to have added (answer-shapes.md)."""
     vcpus = params.get("vcpus") or 1
     defaults = {
         "OVM_cpu_compat_group": "",
@@ -89,14 +102,7 @@ def create_vm(host: SimulatedHost, repo_id: str, vm_id: str, params: Any) -> Non
     config["maxvcpus"] = params.get("maxvcpus") or vcpus  # 0 is sent for "not set": 6.1
     if "hvm" in str(config["OVM_domain_type"]):
         config.setdefault("builder", "hvm")
-    with host.lock:
-        folder = real_path(host, path).parent
-        if not folder.parent.is_dir():
-            raise os_fault(2, "No such file or directory", str(Path(path).parent))
-        if (folder / "vm.cfg").exists() and host.answer("create_vm of an existing id") == "fault":
-            raise plain_fault(f"VM already exists: {vm_id}")
-        folder.mkdir(exist_ok=True)
-        vmcfg.write(folder / "vm.cfg", config)
+    return config
 
 
 def configure_vm(host: SimulatedHost, repo_id: str, vm_id: str, params: Any) -> None:
@@ -113,8 +119,7 @@ def configure_vm(host: SimulatedHost, repo_id: str, vm_id: str, params: Any) -> 
             }
             machines.change_live(host, domain.name, domain.uuid, changes)
         if host.answer("configure_vm absent keys") == "dropped":
-            kept = ("name", "uuid")  # without these it would be another VM
-            config = {key: config[key] for key in kept if key in config} | params
+            config = _with_defaults(params, vm_id)
         else:
             config |= params
         vmcfg.write(real_path(host, config_path(repo_id, vm_id)), config)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import Any
 
 from . import definitions, documents, storage
-from .errors import AgentFault, plain_fault
+from .errors import AgentFault, Stopped, plain_fault
 from .host import SimulatedHost
 from .names import AGENT_FUNCTIONS
 from .wire import I8
@@ -26,14 +27,14 @@ def _get_last_boot_time(host: SimulatedHost) -> dict[str, I8]:
 
 
 def _sys_reboot(host: SimulatedHost) -> None:
-    threading.Timer(0.1, _reboot_quietly, [host]).start()  # after the answer
+    timer = threading.Timer(0.1, _reboot, [host])  # after the answer
+    timer.daemon = True
+    timer.start()
 
 
-def _reboot_quietly(host: SimulatedHost) -> None:
-    try:
+def _reboot(host: SimulatedHost) -> None:
+    with contextlib.suppress(Stopped, OSError):  # the simulator may be stopped meanwhile
         host.reboot()
-    except Exception as error:
-        host.log("ERROR", "power", f"reboot: {error}")
 
 
 #: name -> (implementation, arguments at least, arguments at most), the host not counted.

@@ -39,7 +39,6 @@ class Settings:
     minimum_restart_seconds: float = 60.0
     boot_seconds: float = 5.0
     copy_bytes_per_second: float = 200e6
-    domain_sections: tuple[str, ...] = ("vif", "vkbd", "console", "vbd", "vfb")
 
     @property
     def old(self) -> bool:
@@ -101,6 +100,7 @@ class SimulatedHost:
     :ivar fingerprint: SHA-256 of its DER certificate, 64 lower-case hexadecimal digits
     :ivar certificate_pem: its certificate
     :ivar deaf: uuids of guests that ignore requests to shut down or reboot
+    :ivar stale: mount points whose files answer "Stale NFS file handle"
     :ivar clock_offset: by how many seconds its clock is ahead of the simulator's
     """
 
@@ -122,6 +122,7 @@ class SimulatedHost:
         self.lock = threading.RLock()
         self.one_at_a_time = threading.Lock()
         self._log_lock = threading.Lock()
+        self.stale: set[str] = set()
         self._pid = 2000 + 1000 * index
         saved = state.load(self.folder / "host.json") or new
         self.uuid: str = saved["uuid"]
@@ -188,17 +189,26 @@ class SimulatedHost:
         self.renew_certificate()
 
     def mount_repository(self) -> None:
-        """Mount the shared repository again."""
+        """Mount the shared repository again, freshly."""
         with self.lock:
-            point = f"/OVS/Repositories/{self.settings.repository_id}"
-            self.mounts[point] = Mount(self.settings.fs_location)
+            self.stale.discard(self.repository_point)
+            self.mounts[self.repository_point] = Mount(self.settings.fs_location)
             self.save()
 
     def unmount_repository(self) -> None:
         """Take the shared repository away, whoever uses it."""
         with self.lock:
-            self.mounts.pop(f"/OVS/Repositories/{self.settings.repository_id}", None)
+            self.mounts.pop(self.repository_point, None)
             self.save()
+
+    def stale_repository(self) -> None:
+        """Let the repository's mount go stale, until :meth:`mount_repository`."""
+        self.stale.add(self.repository_point)
+
+    @property
+    def repository_point(self) -> str:
+        """Where the shared repository is mounted."""
+        return f"/OVS/Repositories/{self.settings.repository_id}"
 
     def reboot(self) -> None:
         """Reboot the host: away for ``boot_seconds``, then back without what a reboot loses.
@@ -214,6 +224,7 @@ class SimulatedHost:
             self.mounts = {
                 at: mount for at, mount in self.mounts.items() if not at.startswith("/nfsmnt/")
             }
+            self.stale.clear()
             self.control0_address = False
             self.next_domid = 1
             self.boot_time = self.now() + self.settings.boot_seconds

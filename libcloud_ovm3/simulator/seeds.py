@@ -86,7 +86,7 @@ def sparse_file(path: Path, size: int, content: str) -> None:
         file.truncate(size)
 
 
-def add_vm(  # noqa: PLR0917 - the signature of Simulator.add_vm
+def add_vm(
     keeper: SimulatedHost,
     runner: SimulatedHost | None,
     name: str,

@@ -35,7 +35,7 @@ class Office(Protocol):
     def connected(self) -> None:
         """A TCP connection was accepted."""
 
-    def passwords_count(self) -> bool:
+    def passwords_work(self) -> bool:
         """Whether user and password are accepted at all."""
 
     def note_refused(self, host: SimulatedHost, credentials: bool) -> None:
@@ -181,7 +181,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def _admitted(self) -> bool:
         office = self.server.office
-        if not office.passwords_count():
+        if not office.passwords_work():
             return False
         kind, _, value = self.headers.get("Authorization", "").partition(" ")
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import secrets
 import shutil
 import socket
 import tempfile
@@ -15,14 +14,12 @@ from pathlib import Path
 from typing import IO, Any
 
 from . import certificates, functions, listing, machines, seeds, state
-from .clock import Clock
 from .errors import SimulatorError
-from .host import Settings, SimulatedHost, censored_value
+from .host import SimulatedHost, censored_value
 from .misbehaviour import Rule, Rules
 from .personalities import answers_of
+from .root import Root, Wish, certify, read_certificate, take
 from .server import AgentServer
-
-VERSIONS = ("3.2", "3.3", "3.4")
 
 
 @dataclass(frozen=True)
@@ -73,9 +70,9 @@ class Simulator:
     :param secondary_mount: mount ``<export>/VirtualMachines`` under /nfsmnt on each host of a new
         root, as CloudStack does
     :param template_bytes: size of each template
-    :param durations: further fields of :class:`Settings`, in simulated seconds or their own unit:
-        memory_mb, build_seconds, device_seconds, shutdown_seconds, reboot_gap, boot_seconds,
-        minimum_restart_seconds, copy_bytes_per_second, ...
+    :param tuned: further numbers of :class:`Settings`, simulated seconds unless the name says
+        otherwise: memory_mb, build_seconds, device_seconds, shutdown_seconds, reboot_gap,
+        boot_seconds, minimum_restart_seconds, copy_bytes_per_second, ...
     :raises SimulatorError: bad argument, or one that contradicts the root
     """
 
@@ -100,33 +97,32 @@ class Simulator:
         owner: str | None = None,
         secondary_mount: bool = False,
         template_bytes: int = 64 << 20,
-        **durations: Any,
+        **tuned: float,
     ) -> None:
         if addresses is not None and len(addresses) != hosts:
             raise SimulatorError(f"{hosts} hosts, but {len(addresses)} addresses")
-        if not 1 <= hosts <= 250:
-            raise SimulatorError(f"from 1 to 250 hosts, not {hosts}")
-        if not version.startswith(VERSIONS) or version.count(".") < 2:
-            raise SimulatorError(f"version {version!r}: 3.2.x, 3.3.x or 3.4.x is known")
-        if speed <= 0:
-            raise SimulatorError(f"speed must be above 0, not {speed}")
-        if tls_version not in (None, "1.0"):
-            raise SimulatorError(f"tls_version {tls_version!r}: None or '1.0'")
-        self._answers = answers_of(personality, answers)
-        unknown = durations.keys() - Settings.__dataclass_fields__.keys() | (
-            durations.keys()
-            & {"version", "root", "answers", "repository_id", "fs_location", "owner", "pool_id"}
+        if not 0 <= port < 65536:
+            raise SimulatorError(f"port must be from 0 to 65535, not {port}")
+        if ":" in user:
+            raise SimulatorError("a user of HTTP's Basic authentication cannot have a colon")
+        self._wish = Wish(
+            hosts=hosts,
+            version=version,
+            speed=speed,
+            password=password,
+            answers=answers_of(personality, answers),
+            pool=pool,
+            owner=owner,
+            tls_version=tls_version,
+            seed=seeds.Seed(templates, vms, secondary_mount, template_bytes),
+            tuned=tuned,
         )
-        if unknown:
-            raise SimulatorError(f"unknown argument: {', '.join(sorted(unknown))}")
+        self._wish.check()
+        self._given_root = root
+        self._port = port
+        self._places = None if addresses is None else [_place(text) for text in addresses]
+        self._secure = secure
         self.user = user
-        self._count, self._version, self._speed = hosts, version, speed
-        self._given_root, self._given_password = root, password
-        self._port, self._addresses = port, addresses
-        self._secure, self._tls_version = secure, tls_version
-        self._pool, self._owner = pool, owner
-        self._seed = seeds.Seed(templates, vms, secondary_mount, template_bytes)
-        self._durations = durations
         self.hosts: list[SimulatedHost] = []
         self.calls: list[Call] = []
         self.refused: list[Refused] = []
@@ -136,7 +132,8 @@ class Simulator:
         self._pending: list[Callable[[], None]] = []
         self._servers: dict[int, AgentServer] = {}
         self._lock_file: IO[str] | None = None
-        self._running = False
+        self._temporary: str | None = None
+        self._state: Root | None = None
 
     # -- life -------------------------------------------------------------------------------
 
@@ -152,163 +149,93 @@ class Simulator:
 
         :raises SimulatorError: the root contradicts the arguments, or a port is taken
         """
-        temporary = self._given_root is None
-        root = Path(tempfile.mkdtemp(prefix="ovm3-simulator-") if temporary else self._given_root)  # type: ignore[arg-type]
-        root.mkdir(parents=True, exist_ok=True)
-        self.root = root.resolve()
-        self._temporary = temporary
+        if self._given_root is None:
+            self._temporary = tempfile.mkdtemp(prefix="ovm3-simulator-")
+        self.root = Path(self._given_root or self._temporary or "").resolve()
         try:
+            self.root.mkdir(parents=True, exist_ok=True)
             self._lock_file = state.claim(self.root)
-            self._take_root()
-            self._open_ports()
+            self._state = take(self.root, self._wish)
+            self.hosts = self._state.hosts
+            self.password: str = self._state.values["password"]
+            self.repository_id: str = self._state.values["repository"]
+            self.repository_path = self._state.settings.export(self._state.settings.fs_location)
+            self._open_ports(self._state)
         except BaseException:
             self.stop()
             raise
-        self._running = True
 
     def stop(self) -> None:
         """Close everything; late effects that have not landed never will."""
-        if hasattr(self, "clock"):
-            self.clock.stopped.set()
         with self._guard:
+            if self._state is not None:
+                self._state.clock.stopped.set()
             self._pending.clear()
-        for server in self._servers.values():
-            server.close_all()
-        self._servers.clear()
-        if self._running:
-            for host in self.hosts:
-                with host.lock:
-                    host.save()
-        self._running = False
+        for index in list(self._servers):
+            self._close_port(index)
+        for host in self.hosts if self._state is not None else ():
+            with host.lock:
+                host.save()
+        self._state = None
         if self._lock_file is not None:
             self._lock_file.close()
             self._lock_file = None
-        if self._temporary:
-            shutil.rmtree(self.root, ignore_errors=True)
+        if self._temporary is not None:
+            shutil.rmtree(self._temporary, ignore_errors=True)
+            self._temporary = None
 
-    def _take_root(self) -> None:
-        saved = state.load(self.root / "simulator.json")
-        if saved is not None:
-            for name, given in (("version", self._version), ("hosts", self._count)):
-                if saved[name] != given:
-                    text = f"{self.root} was made with {name}={saved[name]}, not {given}"
-                    raise SimulatorError(text)
-        new = saved is None
-        values = saved or {
-            "version": self._version,
-            "hosts": self._count,
-            "repository": seeds.manager_id("03"),
-            "fs_location": "nfs-store-1:/export/ovm-repository",
-            "owner": seeds.manager_id("01") if self._owner is None else self._owner,
-            "pool": seeds.manager_id("02") if self._pool else "",
-            "port": 0,
-            "password": secrets.token_urlsafe(12),
-        }
-        if self._given_password is not None:
-            values["password"] = self._given_password
-        self.password: str = values["password"]
-        self.repository_id: str = values["repository"]
-        records = [
-            state.load(self.root / f"hosts/{index}/host.json") for index in range(self._count)
-        ]
-        written = max((record["written"] for record in records if record), default=0.0)
-        self.clock = Clock(self._speed, values.get("clock"), written)
-        values["clock"] = self.clock.anchor()
-        self._settings = Settings(
-            version=self._version,
-            root=self.root,
-            answers=self._answers,
-            repository_id=self.repository_id,
-            fs_location=values["fs_location"],
-            owner=values["owner"] or None,
-            pool_id=values["pool"] or None,
-            **self._durations,
-        )
-        self.repository_path = self._settings.export(values["fs_location"])
-        self.hosts = [
-            SimulatedHost(index, self._settings, self.clock, seeds.new_host(index, self.clock))
-            for index in range(self._count)
-        ]
-        if new:
-            seeds.sow(self.hosts, self._seed)
-        for host in self.hosts:
-            if not (host.folder / "certificate.pem").exists():
-                self._certify(host)
-            self._read_certificate(host)
-            with host.lock:
-                host.save()
-        self._values = values
-        state.save(self.root / "simulator.json", values)  # last: it says that the root is complete
-
-    def _certify(self, host: SimulatedHost) -> None:
-        certificates.make_certificate(host.folder, host.hostname, self._tls_version == "1.0")
-
-    def _read_certificate(self, host: SimulatedHost) -> None:
-        host.fingerprint = certificates.fingerprint(host.folder)
-        host.certificate_pem = (host.folder / "certificate.pem").read_text()
-
-    def _places(self, port: int) -> list[tuple[str, int]]:
-        if self._addresses is None:
-            return [(f"127.0.0.{index + 2}", port) for index in range(self._count)]
-        places = []
-        for text in self._addresses:
-            address, colon, number = text.rpartition(":")
-            if not colon or not number.isdigit():
-                raise SimulatorError(f"address {text!r}: write HOST:PORT")
-            places.append((address.strip("[]"), int(number)))
-        return places
-
-    def _open_ports(self) -> None:
+    def _open_ports(self, root: Root) -> None:
         # A free port must be free on every address: try some, the one of the last life first.
-        wanted = self._port or self._values["port"]
+        wanted = self._port or root.values["port"]
         for attempt in range(20):
             port = wanted if attempt == 0 and wanted else _free_port()
+            places = self._places or [(f"127.0.0.{host.index + 2}", port) for host in self.hosts]
             try:
-                for host, place in zip(self.hosts, self._places(self._port or port), strict=True):
+                for host, place in zip(self.hosts, places, strict=True):
                     host.address, host.port = place
                     self._listen(host)
             except OSError as error:
-                for server in self._servers.values():
-                    server.close_all()
-                self._servers.clear()
-                if self._port or self._addresses:
+                for index in list(self._servers):
+                    self._close_port(index)
+                if self._port or self._places:
                     where = f"{host.address}:{host.port}"
                     raise SimulatorError(f"cannot listen on {where}: {error.strerror}") from None
                 continue
-            self._values["port"] = self.hosts[0].port if self._addresses is None else 0
-            state.save(self.root / "simulator.json", self._values)
+            root.values["port"] = port if self._places is None else 0
+            root.save()
             return
         raise SimulatorError("found no port that is free on all addresses")
 
     def _listen(self, host: SimulatedHost) -> None:
         context = None
         if self._secure:
-            context = certificates.server_context(host.folder, self._tls_version)
+            context = certificates.server_context(host.folder, self._wish.tls_version)
         server = AgentServer((host.address, host.port), host, self, context)
         host.port = server.server_address[1]
         self._servers[host.index] = server
-        host.close_port = lambda: self._close_port(host)
+        host.close_port = lambda: self._close_port(host.index)
         host.open_port = lambda: self._open_port(host)
         host.renew_certificate = lambda: self._renew_certificate(host)
-        name = f"simulated {host.hostname}"
-        threading.Thread(target=server.serve_forever, args=(0.02,), name=name, daemon=True).start()
+        serve = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        serve.name = f"simulated {host.hostname}"
+        serve.start()
 
-    def _close_port(self, host: SimulatedHost) -> None:
+    def _close_port(self, index: int) -> None:
         with self._guard:
-            server = self._servers.pop(host.index, None)
+            server = self._servers.pop(index, None)
         if server is not None:
             server.close_all()
 
     def _open_port(self, host: SimulatedHost) -> None:
         with self._guard:
-            if host.index not in self._servers and not self.clock.stopped.is_set():
+            if host.index not in self._servers and self._state is not None:
                 self._listen(host)
 
     def _renew_certificate(self, host: SimulatedHost) -> None:
-        self._certify(host)
-        self._read_certificate(host)
+        certify(host, self._wish.tls_version)
+        read_certificate(host)
         if self._secure and host.index in self._servers:
-            context = certificates.server_context(host.folder, self._tls_version)
+            context = certificates.server_context(host.folder, self._wish.tls_version)
             self._servers[host.index].context = context
 
     # -- what the servers ask ---------------------------------------------------------------
@@ -318,10 +245,10 @@ class Simulator:
         with self._guard:
             self.connections += 1
 
-    def passwords_count(self) -> bool:
+    def passwords_work(self) -> bool:
         """Whether user and password are accepted at all (open question 1)."""
-        owned = self._settings.owner is not None
-        return not owned or self._answers["passwords on an owned host"] == "yes"
+        owned = self.hosts[0].settings.owner is not None
+        return not owned or self._wish.answers["passwords on an owned host"] == "yes"
 
     def note_refused(self, host: SimulatedHost, credentials: bool) -> None:
         """Remember a request that was answered 403."""
@@ -364,13 +291,25 @@ class Simulator:
         for effect in effects:
             effect()
 
-    def misbehave(self, kind: str, function: str, **settings: Any) -> Rule:
+    def misbehave(
+        self,
+        kind: str,
+        function: str,
+        *,
+        host: int | None = None,
+        nth: int = 1,
+        times: int | None = 1,
+        seconds: float | None = None,
+        text: str | None = None,
+        hook: Callable[[str], None] | None = None,
+        value: Any = None,
+    ) -> Rule:
         """Make the ``nth`` call of a function go wrong; see :class:`Rule` for the settings.
 
         :returns: the rule, whose ``hits`` counts the calls that it struck
         :raises SimulatorError: no such kind, or a setting is missing
         """
-        rule = Rule(kind, function, **settings)
+        rule = Rule(kind, function, host, nth, times, seconds, text, hook, value)
         self._rules.add(rule)
         return rule
 
@@ -388,7 +327,7 @@ class Simulator:
 
     def wait(self, seconds: float) -> None:
         """Sleep that many simulated seconds."""
-        time.sleep(seconds / self._speed)
+        time.sleep(seconds / self._wish.speed)
 
     def domains(self, host_index: int) -> list[dict[str, Any]]:
         """The guests on a host's list: name, uuid, domid (int), state (six letters), status."""
@@ -410,7 +349,7 @@ class Simulator:
         """Let a guest ``poweroff``, ``reboot`` or ``crash`` by itself."""
         machines.guest(self.hosts[host_index], vm_uuid, what)
 
-    def add_vm(  # noqa: PLR0917 - read like a form
+    def add_vm(
         self,
         name: str,
         uuid: str | None = None,
@@ -449,10 +388,17 @@ class Simulator:
             "fingerprints": [host.fingerprint for host in self.hosts],
             "user": self.user,
             "password": self.password,
-            "version": self._version,
+            "version": self._wish.version,
             "root": str(self.root),
             "repository": self.repository_id,
         }
+
+
+def _place(text: str) -> tuple[str, int]:
+    address, colon, number = text.rpartition(":")
+    if not colon or not address or not number.isdigit() or int(number) > 65535:
+        raise SimulatorError(f"address {text!r}: write HOST:PORT")
+    return address.strip("[]"), int(number)
 
 
 def _free_port() -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import uuid
 from pathlib import Path
 from typing import IO, Any
 
@@ -30,8 +29,9 @@ def load(path: Path) -> dict[str, Any] | None:
 
 def save(path: Path, values: dict[str, Any]) -> None:
     """Write the values so that a reader, or a later life, sees the old ones or the new ones."""
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.unlink(missing_ok=True)  # what a kill -9 may have left
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         json.dump(values, file, indent=1)
     os.replace(temporary, path)
 

@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from .errors import AgentFault, command_fault, os_fault, plain_fault
+from .errors import AgentFault, Stopped, command_fault, os_fault, plain_fault
 from .host import Mount, SimulatedHost
 
 NFS_PLUGIN = "oracle.generic.NFSPlugin.GenericNFSPlugin"
@@ -38,6 +38,8 @@ def real_path(host: SimulatedHost, path: str) -> Path:
     base, rest = host.folder / "disk", clean
     for point in sorted(host.mounts, key=len, reverse=True):
         if clean == point or clean.startswith(point + "/"):
+            if point in host.stale:
+                raise os_fault(116, "Stale NFS file handle", path)
             base = host.settings.export(host.mounts[point].device)
             rest = clean[len(point) :]
             break
@@ -158,28 +160,31 @@ def copy_file(
     begun, size = host.now(), origin.stat().st_size
     boot = host.boot_time
     with origin.open("rb") as reader, goal.open("wb") as writer:
-        # Half of it first: a copy that is cut off leaves what a cut copy leaves.
-        seconds = size / host.settings.copy_bytes_per_second
-        for part in (0, 1):
-            copy_blocks(reader.fileno(), writer.fileno(), part * (size // 2), size)
-            host.wait_until(begun + seconds * (part + 1) / 2)
-            if host.boot_time != boot:
-                raise plain_fault("the host was rebooted during the copy")
+        # In two halves: a copy that is cut off leaves what a cut copy leaves.
+        half, seconds = size // 2, size / host.settings.copy_bytes_per_second
+        copy_blocks(reader.fileno(), writer.fileno(), 0, half, bool(sparse))
+        host.wait_until(begun + seconds / 2)
+        if host.boot_time != boot:
+            raise Stopped  # the host went down under the copy
+        copy_blocks(reader.fileno(), writer.fileno(), half, size, bool(sparse))
+    host.wait_until(begun + seconds)
 
 
-def copy_blocks(source: int, target: int, start: int, size: int) -> None:
-    """Copy from ``start`` to ``size`` bytes, data only, and give the target that size."""
+def copy_blocks(source: int, target: int, start: int, end: int, sparse: bool) -> None:
+    """Copy the bytes from ``start`` to ``end``, and make the target end there."""
     offset = start
-    while offset < size:
-        try:
-            data = os.lseek(source, offset, os.SEEK_DATA)
-        except OSError:
-            break  # nothing but a hole from here on
-        hole = os.lseek(source, data, os.SEEK_HOLE)
+    while offset < end:
+        data, hole = offset, end
+        if sparse:
+            try:
+                data = os.lseek(source, offset, os.SEEK_DATA)
+            except OSError:
+                break  # nothing but a hole from here on
+            hole = min(end, os.lseek(source, data, os.SEEK_HOLE))
         for at in range(data, hole, BLOCK):
             os.pwrite(target, os.pread(source, min(BLOCK, hole - at), at), at)
-        offset = hole
-    os.ftruncate(target, size)
+        offset = max(hole, data)
+    os.ftruncate(target, end)
 
 
 # -- the storage plug-in ------------------------------------------------------------------------
@@ -316,7 +321,7 @@ def _file_answer(fs: dict[str, Any], path: str, found: Path) -> dict[str, Any]:
     }
 
 
-def plugin_create(  # noqa: PLR0917 - the agent's signature
+def plugin_create(
     host: SimulatedHost, impl_name: str, ss: Any, fs: Any, path: str, kind: str, size: int
 ) -> dict[str, Any]:
     """Make a sparse file of that many bytes, or a directory; an existing one is a fault."""

@@ -1,0 +1,136 @@
+"""The simulator's root directory: made new, or taken over from an earlier life.
+
+``simulator.json`` holds what all hosts share, ``hosts/<i>/`` one host's state, certificate, logs
+and own disk, ``exports/<server>/<path>`` what that NFS server exports.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import certificates, seeds, state
+from .clock import Clock
+from .errors import SimulatorError
+from .host import Settings, SimulatedHost
+
+VERSIONS = ("3.2.", "3.3.", "3.4.")
+#: Fields of Settings that a caller may give, with their defaults.
+TUNABLE = {
+    name: field.default
+    for name, field in Settings.__dataclass_fields__.items()
+    if isinstance(field.default, (int, float))
+}
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the user asked for; see :class:`Simulator` for the meaning."""
+
+    hosts: int
+    version: str
+    speed: float
+    password: str | None
+    answers: dict[str, str]
+    pool: bool
+    owner: str | None
+    tls_version: str | None
+    seed: seeds.Seed
+    tuned: dict[str, Any]
+
+    def check(self) -> None:
+        """:raises SimulatorError: something cannot be"""
+        if not 1 <= self.hosts <= 250:
+            raise SimulatorError(f"from 1 to 250 hosts, not {self.hosts}")
+        if not self.version.startswith(VERSIONS):
+            raise SimulatorError(f"version {self.version!r}: 3.2.x, 3.3.x or 3.4.x is known")
+        if not self.speed > 0:
+            raise SimulatorError(f"speed must be above 0, not {self.speed}")
+        if self.tls_version not in (None, "1.0"):
+            raise SimulatorError(f"TLS version {self.tls_version!r}: None or '1.0'")
+        for name, value in self.tuned.items():
+            if name not in TUNABLE:
+                raise SimulatorError(f"unknown argument {name!r}; there are: {', '.join(TUNABLE)}")
+            if not isinstance(value, (int, float)) or value < 0:
+                raise SimulatorError(f"{name} must be a number from 0 up, not {value!r}")
+
+
+@dataclass
+class Root:
+    """A root in use: ``values`` is what simulator.json holds."""
+
+    path: Path
+    values: dict[str, Any]
+    settings: Settings
+    clock: Clock
+    hosts: list[SimulatedHost]
+
+    def save(self) -> None:
+        """Write simulator.json."""
+        state.save(self.path / "simulator.json", self.values)
+
+
+def take(path: Path, wish: Wish) -> Root:
+    """Make the root, or take it over with everything that is in it.
+
+    :raises SimulatorError: it was made with another version or number of hosts, or is damaged
+    """
+    saved = state.load(path / "simulator.json")
+    if saved is not None:
+        for name, given in (("version", wish.version), ("hosts", wish.hosts)):
+            if saved[name] != given:
+                raise SimulatorError(f"{path} was made with {name}={saved[name]}, not {given}")
+    values = saved or {
+        "version": wish.version,
+        "hosts": wish.hosts,
+        "repository": seeds.manager_id("03"),
+        "fs_location": "nfs-store-1:/export/ovm-repository",
+        "owner": seeds.manager_id("01") if wish.owner is None else wish.owner,
+        "pool": seeds.manager_id("02") if wish.pool else "",
+        "port": 0,
+        "password": secrets.token_urlsafe(12),
+    }
+    if wish.password is not None:
+        values["password"] = wish.password
+    records = [state.load(path / f"hosts/{index}/host.json") for index in range(wish.hosts)]
+    written = max((record["written"] for record in records if record), default=0.0)
+    clock = Clock(wish.speed, values.get("clock"), written)
+    values["clock"] = clock.anchor()
+    settings = Settings(
+        version=wish.version,
+        root=path,
+        answers=wish.answers,
+        repository_id=values["repository"],
+        fs_location=values["fs_location"],
+        owner=values["owner"] or None,
+        pool_id=values["pool"] or None,
+        **wish.tuned,
+    )
+    hosts = [
+        SimulatedHost(index, settings, clock, seeds.new_host(index, clock))
+        for index in range(wish.hosts)
+    ]
+    if saved is None:
+        seeds.sow(hosts, wish.seed)
+    for host in hosts:
+        if not (host.folder / "certificate.pem").exists():
+            certify(host, wish.tls_version)
+        read_certificate(host)
+        with host.lock:
+            host.save()
+    root = Root(path, values, settings, clock, hosts)
+    root.save()  # last: it says that the root is complete
+    return root
+
+
+def certify(host: SimulatedHost, tls_version: str | None) -> None:
+    """Make the host a new certificate."""
+    certificates.make_certificate(host.folder, host.hostname, tls_version == "1.0")
+
+
+def read_certificate(host: SimulatedHost) -> None:
+    """Let the host know its certificate."""
+    host.fingerprint = certificates.fingerprint(host.folder)
+    host.certificate_pem = (host.folder / "certificate.pem").read_text()
