@@ -35,7 +35,8 @@ MAX_DEPTH = 60
 _DATE = "%Y%m%dT%H:%M:%S"
 _NIL_NAMESPACED = "{http://ws.apache.org/xmlrpc/namespaces/extensions}nil"
 _INT = re.compile(r"[+-]?[0-9]{1,20}")
-_DOUBLE = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+# One way only to match any text: with two, a long bad number would take for ever to refuse.
+_DOUBLE = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 # What XML 1.0 has no way to write: most control characters, lone surrogates, U+FFFE and U+FFFF.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _METHOD_NAME = re.compile(r"[A-Za-z0-9_.:/]+")
@@ -217,9 +218,11 @@ def _read_boolean(element: etree._Element) -> bool:
 
 def _read_double(element: etree._Element) -> float:
     text = _leaf(element).strip(" \t\r\n")
-    if not _DOUBLE.fullmatch(text):
-        raise NotXMLRPC(f"not a double: {text[:40]!r}")
-    return float(text)
+    if _DOUBLE.fullmatch(text):
+        number = float(text)
+        if math.isfinite(number):
+            return number
+    raise NotXMLRPC(f"not a double: {text[:40]!r}")
 
 
 def _read_date(element: etree._Element) -> datetime:
