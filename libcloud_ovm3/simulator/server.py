@@ -286,10 +286,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self._head(200, len(body))
         pieces = min(20, len(body))
         for number in range(pieces):
-            begin, end = (len(body) * step // pieces for step in (number, number + 1))
-            self.wfile.write(body[begin:end])
             self.wfile.flush()
             self.server.host.clock.pause(seconds / pieces)
+            begin, end = (len(body) * step // pieces for step in (number, number + 1))
+            self.wfile.write(body[begin:end])
+        self.wfile.flush()
 
 
 def rule_fault(text: str) -> AgentFault:
