@@ -23,7 +23,8 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"simulator: {message}\n")
 
 
-def _arguments() -> argparse.ArgumentParser:
+def arguments() -> argparse.ArgumentParser:
+    """The command line."""
     parser = _Parser(
         prog="python -m libcloud_ovm3.simulator",
         description="Simulated Oracle VM Server 3 hosts on loopback, until SIGTERM.",
@@ -103,7 +104,7 @@ def _simulator(options: argparse.Namespace) -> tuple[Simulator, list[Rule]]:
 
 def main() -> int:
     """Run until told to end; 0, or 2 for arguments that do not fit."""
-    options = _arguments().parse_args()
+    options = arguments().parse_args()
     end = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: end.set())

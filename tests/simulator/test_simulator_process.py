@@ -160,6 +160,7 @@ def test_default_addresses_share_one_port() -> None:
         assert len({host.port for host in sim.hosts}) == 1
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1")
 def test_tls_1_0_as_old_agents_speak_it() -> None:
     import ssl
     import xmlrpc.client
