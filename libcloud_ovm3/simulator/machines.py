@@ -10,7 +10,7 @@ import secrets
 import uuid
 from typing import Any
 
-from .errors import AgentFault, command_fault
+from .errors import AgentFault, SimulatorError, command_fault
 from .host import Domain, SimulatedHost
 from .listing import listed, status
 from .starting import (
@@ -18,6 +18,7 @@ from .starting import (
     config_refusal,
     device_refusal,
     free_memory_mb,
+    memory_needed_mb,
     memory_refusal,
     vifs,
 )
@@ -182,6 +183,9 @@ def new_domain(host: SimulatedHost, config: dict[str, Any]) -> Domain:
         for key, value in config.items()
         if isinstance(value, (str, list, int, float)) and not isinstance(value, bool)
     }
+    # The most that a live domain can be given is settled at its start.
+    taken["maxmem"] = number(taken, "maxmem", 0) or number(taken, "memory", 128)
+    taken["maxvcpus"] = max(number(taken, "maxvcpus", 0), number(taken, "vcpus", 1))
     return Domain(
         name=str(taken.get("name") or "vm.cfg"),
         uuid=dashed(str(taken.get("uuid") or uuid.uuid4())),
@@ -321,10 +325,15 @@ def _wait(host: SimulatedHost, limit: float, done: Any) -> bool:
 def guest(host: SimulatedHost, vm_uuid: str, what: str) -> None:
     """What a guest does by itself: poweroff, reboot or crash.
 
-    :raises AgentFault: no such running guest
+    :raises SimulatorError: no such running guest, or no such word
     """
+    if what not in ("poweroff", "reboot", "crash"):
+        raise SimulatorError(f"a guest can poweroff, reboot or crash, not {what!r}")
     with host.lock:
-        domain = _need(host, "guest", vm_uuid, vm_uuid)
+        advance(host)
+        domain = find(host, vm_uuid, vm_uuid)
+        if domain is None or domain.phase != "running":
+            raise SimulatorError(f"no guest {vm_uuid} runs on {host.hostname}")
         _guest_stopped(host, domain, what, host.now())
         host.save()
 
@@ -337,16 +346,10 @@ def change_live(host: SimulatedHost, name: str, vm_uuid: str, changes: dict[str,
         if domain is None:
             return
         config = domain.config
-        memory = number(changes, "memory", number(config, "memory", 128))
-        maximum = number(changes, "maxmem", number(config, "maxmem", 0))
-        if memory > (maximum or number(config, "memory", 128)):
-            text = "memory_dynamic_max must be less than or equal to memory_static_max"
-            raise _refused("mem-set", name, text)
         vcpus = number(changes, "vcpus", 1)
-        most = max(number(config, "maxvcpus", 0), number(config, "vcpus", 1))
         if vcpus <= 0:
             raise _refused("vcpu-set", name, "Zero or less VCPUs is invalid")
-        if vcpus > most:
+        if vcpus > number(config, "maxvcpus", 1):
             text = "Cannot set vcpus greater than max vcpus on running domain"
             raise _refused("vcpu-set", name, text)
         new_name = str(changes.get("name", domain.name))
@@ -357,10 +360,13 @@ def change_live(host: SimulatedHost, name: str, vm_uuid: str, changes: dict[str,
         tried = copy.deepcopy(domain)
         tried.config |= copy.deepcopy(changes)
         refusal = config_refusal(host, tried.config, new_name)
+        if not refusal and "memory" in changes:
+            free_mb = free_memory_mb(host) + memory_needed_mb(config)
+            refusal = memory_refusal(host, tried.config, free_mb)
         if not refusal and {"disk", "vif"} & changes.keys():
             refusal = device_refusal(host, tried)
         if refusal:
-            raise _refused("block-attach", name, refusal)
+            raise _refused("change", name, refusal)
         domain.config, domain.name = tried.config, new_name
         domain.macs = [
             options.get("mac")

@@ -82,6 +82,8 @@ def take(path: Path, wish: Wish) -> Root:
         for name, given in (("version", wish.version), ("hosts", wish.hosts)):
             if saved[name] != given:
                 raise SimulatorError(f"{path} was made with {name}={saved[name]}, not {given}")
+    elif (path / "hosts").exists() or (path / "exports").exists():
+        raise SimulatorError(f"{path} is a root that was not finished: remove it")
     values = saved or {
         "version": wish.version,
         "hosts": wish.hosts,

@@ -346,7 +346,10 @@ class Simulator:
             ]
 
     def guest(self, host_index: int, vm_uuid: str, what: str) -> None:
-        """Let a guest ``poweroff``, ``reboot`` or ``crash`` by itself."""
+        """Let a guest ``poweroff``, ``reboot`` or ``crash`` by itself.
+
+        :raises SimulatorError: no such guest runs there, or no such word
+        """
         machines.guest(self.hosts[host_index], vm_uuid, what)
 
     def add_vm(

@@ -13,6 +13,7 @@ from typing import Any
 
 from .errors import AgentFault, Stopped, command_fault, os_fault, plain_fault
 from .host import Mount, SimulatedHost
+from .vmcfg import strings
 
 NFS_PLUGIN = "oracle.generic.NFSPlugin.GenericNFSPlugin"
 #: Every key of the two structs (9.1, 9.2).
@@ -97,7 +98,7 @@ def unmount_repository_fs(host: SimulatedHost, mount_point: str) -> None:
         used = any(
             mount_point + "/" in disk
             for domain in host.domains
-            for disk in domain.config.get("disk", [])
+            for disk in strings(domain.config, "disk")
         )
         if used:
             text = f"umount: {mount_point}: device is busy"

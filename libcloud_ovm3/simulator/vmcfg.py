@@ -31,7 +31,7 @@ def read(path: Path) -> dict[str, Any]:
         raise AgentFault("exceptions.IOError", "[Errno 2] No such file or directory") from None
     try:
         tree = ast.parse(text)
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None)
         where = f" (vm.cfg, line {line})" if line else ""
         raise AgentFault("exceptions.SyntaxError", f"invalid syntax{where}") from None
@@ -80,7 +80,7 @@ def number(config: dict[str, Any], key: str, default: int) -> int:
     """An integer option as xend takes it: text and fractions are converted (xend.md 7)."""
     try:
         return int(float(config.get(key, default)))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return default
 
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from libcloud_ovm3.simulator import Simulator
+from libcloud_ovm3.simulator import Simulator, SimulatorError
 from tests.simulator.plainclient import Machine, client, fault_of, until
 
 
@@ -223,9 +223,18 @@ def test_hot_changes_and_their_limits(pool: Simulator) -> None:
     assert change(machine.repo, machine.vm, {"memory": "256", "vcpus": 2}) is None
     live = machine.agent.list_vm(machine.repo, machine.vm)
     assert (live["memory"], live["online_vcpus"]) == ("256", "2")
+    assert change(machine.repo, machine.vm, {"memory": 512}) is None
     assert "max vcpus" in fault_of(change, machine.repo, machine.vm, {"vcpus": 3})
     assert "memory_static_max" in fault_of(change, machine.repo, machine.vm, {"memory": 9000})
     assert machine.agent.get_vm_config(machine.repo, machine.vm)["vcpus"] == 2
+
+
+def test_guests_do_only_what_guests_can_do(pool: Simulator) -> None:
+    machine = Machine(pool)
+    with pytest.raises(SimulatorError, match="no guest"):
+        pool.guest(0, machine.uuid, "reboot")
+    with pytest.raises(SimulatorError, match="dance"):
+        pool.guest(0, machine.uuid, "dance")
 
 
 def test_host_reboot_loses_what_a_real_one_loses() -> None:

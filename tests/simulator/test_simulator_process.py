@@ -144,6 +144,12 @@ def test_a_root_goes_on_in_python_too(tmp_path: Path) -> None:
         assert sim.now() >= moment
 
 
+def test_a_root_that_was_not_finished_is_named(tmp_path: Path) -> None:
+    (tmp_path / "exports").mkdir()
+    with pytest.raises(SimulatorError, match="not finished"):
+        Simulator(root=tmp_path).start()
+
+
 def test_a_temporary_root_is_removed_and_addresses_are_taken() -> None:
     with Simulator(hosts=2, addresses=["127.0.0.1:0", "127.0.0.1:0"], vms=0) as sim:
         root = sim.root
