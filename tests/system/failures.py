@@ -1,0 +1,82 @@
+"""What can happen to a call, for the failure tables of operations of several steps."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pytest
+
+from libcloud_ovm3.simulator import Rule, Simulator
+
+# Refused; line dropped before the effect; after it; timed out (with its effect); the effect landing
+# when the client has given up.
+FAILURES = ("fault", "drop_before", "drop_after", "hang", "late")
+READ_FAILURES = ("fault", "drop_after", "hang")
+KILLS = ("before", "after")  # the client is killed before the call takes effect, or after
+
+WRITES = frozenset(
+    {
+        "create_vm",
+        "configure_vm",
+        "delete_vm",
+        "start_vm",
+        "stop_vm",
+        "reboot_vm",
+        "copy_file",
+        "storage_plugin_mount",
+        "storage_plugin_destroy",
+    }
+)
+
+_TEXT = "<type 'exceptions.Exception'>:refused by the test"
+
+
+class Step(NamedTuple):
+    """A call of an operation: the first of its name after a write (None: from the beginning).
+
+    How often a wait looks depends on time, so calls cannot be numbered through an operation.
+    """
+
+    after: str | None
+    function: str
+
+    def __str__(self) -> str:
+        return self.function if self.after is None else f"{self.function}-after-{self.after}"
+
+
+def steps_of(calls: list[str]) -> list[Step]:
+    """The steps of an operation, out of the calls of an undisturbed run."""
+    steps: dict[Step, None] = {}
+    after = None
+    for function in calls:
+        steps[Step(after, function)] = None
+        if function in WRITES:
+            after = function
+    return list(steps)
+
+
+def table_of(steps: list[Step]) -> list[Any]:
+    """Each step with everything that can happen to it; a read has no effect to be early or late."""
+    return [
+        pytest.param(step, failure, id=f"{step}-{failure}")
+        for step in steps
+        for failure in (FAILURES if step.function in WRITES else READ_FAILURES)
+    ]
+
+
+def misbehave(sim: Simulator, failure: str, step: Step, **more: Any) -> Rule:
+    """Make one step of the next operation fail. The rule counts how often it did (``hits``).
+
+    A read that drops is sent once more by design; to make it fail at all, both have to drop.
+    """
+    dropped = failure in ("drop_before", "drop_after", "late")
+    times = 2 if dropped and step.function not in WRITES else 1
+    rule = Rule(failure, step.function, times=times, **more)
+    if failure == "fault":
+        rule.text = _TEXT
+    if step.after is None:
+        sim.add_rule(rule)
+    else:
+        arm = {"before": lambda: None, "after": lambda: sim.add_rule(rule)}
+        sim.misbehave("hook", step.after, hook=lambda moment: arm[moment]())
+    return rule

@@ -1,0 +1,165 @@
+"""create_node: every agent call of it, times everything that can happen to a call.
+
+Afterwards there are exactly 0 or 1 VM; what is left says of itself what it is, is named in the
+error, and destroy_node removes it; nobody else's files are touched; nothing that changes anything
+was sent twice (rules 1 and 2 of design.md).
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from libcloud.compute.base import NodeImage
+from libcloud.compute.types import NodeState
+
+from libcloud_ovm3 import OVM3NodeDriver
+from libcloud_ovm3.errors import Ovm3Error, Unfinished
+from libcloud_ovm3.simulator import Simulator
+from tests.support import PERSONALITIES, calls_of, driver_for, fast_clock, fingerprints_of, quietly
+from tests.system.failures import FAILURES, KILLS, WRITES, Step, misbehave, steps_of
+
+NAME = "new-vm"
+LIMITS = {"read": 0.5, "write": 0.5, "long": 0.5}
+
+
+def make_sim(personality: str) -> Simulator:
+    return Simulator(hosts=2, vms=1, speed=200, personality=personality, template_bytes=1 << 20)
+
+
+def create_steps() -> list[Step]:
+    """The calls of an undisturbed create_node: function, and which of its name it is."""
+    with make_sim("plain") as sim:
+        driver = driver_for(sim)
+        images, sizes = driver.list_images(), driver.list_sizes()
+        sim.calls.clear()
+        driver.create_node(NAME, sizes[0], images[0])
+        return steps_of(calls_of(sim))
+
+
+STEPS = create_steps()
+
+
+def test_the_table_has_all_steps() -> None:
+    functions = [step.function for step in STEPS]
+    assert [f for f in functions if f in WRITES] == [
+        "storage_plugin_mount",
+        "create_vm",
+        "copy_file",
+        "configure_vm",
+        "start_vm",
+    ]
+    assert len(STEPS) >= 16
+
+
+@pytest.mark.parametrize("personality", PERSONALITIES)
+@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize("step", STEPS, ids=str)
+def test_create_node(step: Step, failure: str, personality: str) -> None:
+    with make_sim(personality) as sim:
+        driver = driver_for(sim, ex_timeouts=LIMITS)
+        images, sizes = driver.list_images(), driver.list_sizes()
+        before = fingerprints_of(sim.repository_path)
+        sim.calls.clear()
+        rule = misbehave(sim, failure, step)
+        error: Ovm3Error | None = None
+        try:
+            quietly(driver.create_node, NAME, sizes[0], images[0])
+        except Ovm3Error as caught:
+            error = caught
+        sent = calls_of(sim, *WRITES)
+        assert rule.hits, "the call that was to fail never came"
+        sim.clear_misbehaviour()
+        sim.land()
+        check_what_is_left(sim, before, error)
+    assert len(sent) == len(set(sent)), f"sent twice: {sent}"
+
+
+@pytest.mark.parametrize("personality", PERSONALITIES)
+@pytest.mark.parametrize("when", KILLS)
+@pytest.mark.parametrize("step", STEPS, ids=str)
+def test_create_node_killed(step: Step, when: str, personality: str) -> None:
+    with make_sim(personality) as sim:
+        before = fingerprints_of(sim.repository_path)
+        kill_client_at(sim, step, when)
+        sent = calls_of(sim, *WRITES)
+        check_what_is_left(sim, before, None)
+    assert len(sent) == len(set(sent)), f"sent twice: {sent}"
+
+
+def kill_client_at(sim: Simulator, step: Step, when: str) -> None:
+    """Run create_node in a process of its own and kill that (SIGKILL) at this call."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["libcloud_ovm3", "tests.support"])
+    image_id = driver_for(sim).list_images()[0].id
+    reached = threading.Event()
+    client = context.Process(target=create_elsewhere, args=(*_how_to_connect(sim), image_id))
+
+    def hook(moment: str) -> None:
+        if moment == when:
+            client.kill()
+            client.join()
+            reached.set()
+
+    rule = misbehave(sim, "hook", step, hook=hook)
+    client.start()
+    client.join(timeout=30)
+    assert reached.wait(timeout=1), "the client ended before it reached the step"
+    assert rule.hits
+    sim.clear_misbehaviour()
+
+
+def _how_to_connect(sim: Simulator) -> tuple[Any, ...]:
+    pins = {host.address: host.fingerprint for host in sim.hosts}
+    return sim.user, sim.password, sim.hosts[0].address, sim.hosts[0].port, pins
+
+
+def create_elsewhere(
+    user: str, password: str, host: str, port: int, pins: dict[str, str], image_id: str
+) -> None:
+    driver = OVM3NodeDriver(
+        user, password, host=host, port=port, ex_fingerprint=pins, ex_clock=fast_clock()
+    )
+    image = NodeImage(image_id, "template", driver)
+    driver.create_node(NAME, driver.list_sizes()[0], image)
+
+
+def check_what_is_left(sim: Simulator, before: dict[str, str], error: Ovm3Error | None) -> None:
+    driver = driver_for(sim)
+    directories = _new(sim, before)
+    found = [node for node in driver.list_nodes() if node.extra.get("directory") in directories]
+    assert len(directories) <= 1
+    assert len(found) == len(directories)
+    now = fingerprints_of(sim.repository_path)
+    assert {path: now.get(path) for path in before} == before, "somebody else's files were touched"
+    new_disks = {p for p in now if p.startswith("VirtualDisks/") and p not in before}
+    if found:
+        check_node(driver, found[0], error)
+        quietly(driver.destroy_node, found[0])
+        assert fingerprints_of(sim.repository_path) == before, "destroy_node left something"
+    else:
+        left = error.left if isinstance(error, Unfinished) else ()
+        orphans = {orphan["path"] for orphan in driver.ex_list_orphans()}
+        for disk in new_disks:
+            assert any(path.endswith(disk) for path in left), "a disk that no error names"
+            assert any(path.endswith(disk) for path in orphans), "a disk that is no orphan"
+
+
+def check_node(driver: Any, node: Any, error: Ovm3Error | None) -> None:
+    assert node.state in (NodeState.PENDING, NodeState.STOPPED, NodeState.RUNNING)
+    if error is not None:
+        assert isinstance(error, Unfinished), f"{error!r} says that nothing is left"
+        assert node.id in error.left
+        assert node.id in str(error)
+    if node.state == NodeState.STOPPED:  # complete: it can be started
+        assert node.name == NAME
+        assert driver.start_node(node) is True
+
+
+def _new(sim: Simulator, before: dict[str, str]) -> set[str]:
+    old = {Path(path).parts[1] for path in before if path.startswith("VirtualMachines/")}
+    folder = sim.repository_path / "VirtualMachines"
+    return {path.name for path in folder.iterdir() if path.is_dir()} - old

@@ -1,0 +1,106 @@
+"""destroy_node: every agent call of it, times everything that can happen to a call.
+
+Afterwards the node is gone, or it is there and destroy_node works again; a disk that stays is
+named and found; nobody else's files are touched; no file went while the domain was live; nothing
+was sent twice.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import pytest
+
+from libcloud_ovm3.errors import NodeNotFound, Ovm3Error, Ovm3Warning, Unfinished
+from libcloud_ovm3.simulator import Simulator
+from tests.support import PERSONALITIES, calls_of, driver_for, fingerprints_of, quietly
+from tests.system.failures import WRITES, Step, misbehave, steps_of, table_of
+
+LIMITS = {"read": 0.5, "write": 0.5, "long": 0.5}
+
+
+def make_sim(personality: str) -> Simulator:
+    return Simulator(hosts=2, vms=1, speed=200, personality=personality, template_bytes=1 << 20)
+
+
+def destroy_steps() -> list[Step]:
+    with make_sim("plain") as sim:
+        driver = driver_for(sim)
+        node = make_node(driver)
+        sim.calls.clear()
+        driver.destroy_node(node)
+        return steps_of(calls_of(sim))
+
+
+def make_node(driver: Any) -> Any:
+    return driver.create_node("doomed", driver.list_sizes()[0], driver.list_images()[0])
+
+
+STEPS = destroy_steps()
+
+
+def test_the_table_has_all_steps() -> None:
+    functions = [step.function for step in STEPS]
+    assert [f for f in functions if f in WRITES] == [
+        "stop_vm",
+        "delete_vm",
+        "storage_plugin_mount",
+        "storage_plugin_destroy",
+    ]
+
+
+@pytest.mark.parametrize("personality", PERSONALITIES)
+@pytest.mark.parametrize(("step", "failure"), table_of(STEPS))
+def test_destroy_node(step: Step, failure: str, personality: str) -> None:
+    with make_sim(personality) as sim:
+        before = fingerprints_of(sim.repository_path)
+        node = make_node(driver_for(sim))
+        driver = driver_for(sim, ex_timeouts=LIMITS)
+        made = fingerprints_of(sim.repository_path).keys() - before.keys()
+        sim.calls.clear()
+        rule = misbehave(sim, failure, step)
+        error: Ovm3Error | None = None
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            try:
+                driver.destroy_node(node)
+            except Ovm3Error as caught:
+                error = caught
+        named = " ".join(
+            [
+                *(error.left if isinstance(error, Unfinished) else ()),
+                *map(str, (w.message for w in warned)),
+            ]
+        )
+        assert rule.hits, "the call that was to fail never came"
+        sent = calls_of(sim, *WRITES)
+        live = any(d["uuid"] == node.id for i in range(2) for d in sim.domains(i))
+        if live:
+            assert made <= fingerprints_of(sim.repository_path).keys(), "files of a live VM went"
+        sim.clear_misbehaviour()
+        sim.land()
+        check_what_is_left(sim, before, node, error, named)
+    assert len(sent) == len(set(sent)), f"sent twice: {sent}"
+
+
+def check_what_is_left(
+    sim: Simulator, before: dict[str, str], node: Any, error: Ovm3Error | None, named: str
+) -> None:
+    driver = driver_for(sim)
+    try:
+        quietly(driver.ex_get_node, node.id)
+    except NodeNotFound:
+        orphans = {orphan["path"] for orphan in driver.ex_list_orphans()}
+        left = fingerprints_of(sim.repository_path).keys() - before.keys()
+        for disk in left:
+            assert disk in named, "a disk that neither error nor warning names"
+            assert any(path.endswith(disk) for path in orphans), "a disk that is no orphan"
+    else:
+        assert error is not None, "the node is there and was said to be destroyed"
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Ovm3Warning)
+            driver.destroy_node(node)
+        assert fingerprints_of(sim.repository_path).keys() == before.keys()
+    now = fingerprints_of(sim.repository_path)
+    assert {path: now.get(path) for path in before} == before, "somebody else's files were touched"

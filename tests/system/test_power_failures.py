@@ -1,0 +1,99 @@
+"""start_node, stop_node, reboot_node: every agent call, times everything that can happen to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from libcloud.compute.types import NodeState
+
+from libcloud_ovm3.errors import Ovm3Error
+from libcloud_ovm3.simulator import Simulator
+from tests.support import PERSONALITIES, calls_of, driver_for, quietly
+from tests.system.failures import WRITES, Step, misbehave, steps_of, table_of
+
+NAME = "subject"
+LIMITS = {"read": 0.5, "write": 0.5, "long": 0.5}
+
+
+def start(driver: Any, node: Any) -> None:
+    driver.start_node(node)
+
+
+def stop(driver: Any, node: Any) -> None:
+    driver.stop_node(node, ex_timeout=60)
+
+
+def force(driver: Any, node: Any) -> None:
+    driver.stop_node(node, ex_force=True, ex_timeout=20)
+
+
+def reboot(driver: Any, node: Any) -> None:
+    driver.reboot_node(node)
+
+
+# operation, its one write, the state to begin with, the states that may come of it
+OPERATIONS: dict[Callable[[Any, Any], None], tuple[str, NodeState, set[NodeState]]] = {
+    start: ("start_vm", NodeState.STOPPED, {NodeState.STOPPED, NodeState.RUNNING}),
+    stop: ("stop_vm", NodeState.RUNNING, {NodeState.STOPPED, NodeState.RUNNING}),
+    force: ("stop_vm", NodeState.RUNNING, {NodeState.STOPPED, NodeState.RUNNING}),
+    reboot: ("reboot_vm", NodeState.RUNNING, {NodeState.RUNNING}),
+}
+
+
+@contextmanager
+def make_sim(personality: str, state: NodeState) -> Iterator[Simulator]:
+    with Simulator(hosts=2, vms=0, speed=200, personality=personality) as sim:
+        sim.add_vm(NAME, running_on=1 if state == NodeState.RUNNING else None)
+        yield sim
+
+
+def steps(operation: Callable[[Any, Any], None]) -> list[Step]:
+    write, state, _ = OPERATIONS[operation]
+    with make_sim("plain", state) as sim:
+        driver = driver_for(sim)
+        node = driver.ex_get_node_by_name(NAME)
+        sim.calls.clear()
+        operation(driver, node)
+        assert calls_of(sim, *WRITES) == [write]
+        return steps_of(calls_of(sim))
+
+
+TABLE = [
+    pytest.param(operation, *case.values, id=f"{operation.__name__}-{case.id}")
+    for operation in OPERATIONS
+    for case in table_of(steps(operation))
+]
+
+
+@pytest.mark.parametrize("personality", PERSONALITIES)
+@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize(("operation", "step"), TABLE, ids=[f"{o.__name__}-{s}" for o, s in TABLE])
+def test_power(
+    operation: Callable[[Any, Any], None], step: Step, failure: str, personality: str
+) -> None:
+    write, state, possible = OPERATIONS[operation]
+    with make_sim(personality, state) as sim:
+        node = driver_for(sim).ex_get_node_by_name(NAME)
+        driver = driver_for(sim, ex_timeouts=LIMITS)
+        sim.calls.clear()
+        rule = misbehave(sim, failure, step)
+        error: Ovm3Error | None = None
+        try:
+            quietly(operation, driver, node)
+        except Ovm3Error as caught:
+            error = caught
+        assert rule.hits, "the call that was to fail never came"
+        sent = calls_of(sim, *WRITES)
+        sim.clear_misbehaviour()
+        sim.land()
+        sim.wait(40)  # a reboot, a shutdown under way come to their end
+        after = driver_for(sim).ex_get_node(node.id)
+    assert sent in ([], [write]), "sent twice"
+    assert after.state in possible
+    assert len(after.extra["places"]) <= 1, "two domains of one VM"
+    if error is None:
+        wanted = NodeState.STOPPED if operation in (stop, force) else NodeState.RUNNING
+        assert after.state == wanted, "said to be done, and is not"
