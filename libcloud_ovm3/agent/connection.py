@@ -10,8 +10,10 @@ arrived:
 
 from __future__ import annotations
 
+import base64
+import dataclasses
+import ssl
 import threading
-import time
 from http import HTTPStatus
 from typing import Any
 
@@ -57,12 +59,14 @@ class AgentHTTP(LibcloudConnection):
         super().__init__(host=host, port=port, secure=secure, **kwargs)
         # libcloud turns port 443 into https and port 80 into http, whatever was asked for.
         self.host = f"{'https' if secure else 'http'}://{host}:{port}"
-        self.verify = bool(secure and self.verify and trust.verify and not trust.pins)
+        # A CA that the user names is checked against, whatever libcloud's process-wide switch says.
+        wanted = trust.ca_cert is not None or self.verify
+        self.verify = bool(secure and wanted and trust.verify and not trust.pins)
         self.ca_cert = (trust.ca_cert or self.ca_cert) if self.verify else None
         context = None
         if secure:
             unpinned = not trust.pins and not self.verify
-            checked = trust if not unpinned else HostTrust(verify=False, minimum=trust.minimum)
+            checked = trust if not unpinned else dataclasses.replace(trust, verify=False)
             context = make_context(checked, self.ca_cert)
         adapter = AgentAdapter(context, trust if secure else None)
         self.session.mount("https://", adapter)
@@ -73,9 +77,8 @@ class AgentHTTP(LibcloudConnection):
 
         :param connect: seconds for connecting.
         :param limit: seconds from then on, for the whole answer (a dribbling one does not get
-            more).
+            more: see :mod:`.deadline`).
         """
-        deadline = time.monotonic() + connect + limit
         response = self.session.request(
             "POST",
             self.host + PATH,
@@ -86,7 +89,7 @@ class AgentHTTP(LibcloudConnection):
             allow_redirects=False,  # a redirected POST becomes a GET, credentials and all
             stream=True,
         )
-        return Answer(response.status_code, response.reason or "", _read_all(response, deadline))
+        return Answer(response.status_code, response.reason or "", _read_all(response))
 
 
 class Answer:
@@ -98,16 +101,19 @@ class Answer:
         self.body = body
 
 
-def _read_all(response: requests.Response, deadline: float) -> bytes:
+class TooLarge(Exception):
+    """The answer is larger than any agent's."""
+
+
+def _read_all(response: requests.Response) -> bytes:
     parts: list[bytes] = []
     size = 0
     while chunk := response.raw.read1(_CHUNK, decode_content=True):
         parts.append(chunk)
         size += len(chunk)
-        if size > MAX_ANSWER_BYTES or time.monotonic() > deadline:
+        if size > MAX_ANSWER_BYTES:
             response.close()
-            reason = "took too long" if size <= MAX_ANSWER_BYTES else "is too large"
-            raise requests.exceptions.ReadTimeout(f"the answer {reason} ({size} bytes so far)")
+            raise TooLarge(f"the answer has more than {MAX_ANSWER_BYTES} bytes")
     return b"".join(parts)
 
 
@@ -176,6 +182,8 @@ class AgentConnection(ConnectionUserAndKey):
         self.trust = trust or HostTrust()
         self.limits = limits or TimeLimits.of(timeout, None)
         self._connecting = threading.Lock()
+        credentials = base64.b64encode(f"{user_id}:{key}".encode()).decode("ascii")
+        self._secrets = (str(key), credentials)  # the password, and as the header has it
         super().__init__(
             user_id,
             key,
@@ -200,7 +208,7 @@ class AgentConnection(ConnectionUserAndKey):
         # As the session's own auth, or requests would prefer what ~/.netrc has for the host.
         http.session.auth = HTTPBasicAuth(str(self.user_id).encode(), str(self.key).encode())
         if isinstance(http, LoggedAgentHTTP):
-            http.secrets = (self.key,)
+            http.secrets = self._secrets
         self.connection = http
 
     def call(
@@ -215,7 +223,7 @@ class AgentConnection(ConnectionUserAndKey):
         :param function: the agent's name for it, e.g. ``list_vms``.
         :param arguments: positional, as the agent takes them; values as :mod:`.codec` has them.
         :param kind: for its time limit and for whether it may be repeated; found by name otherwise.
-        :param limit: seconds for the answer, if not what its kind has.
+        :param limit: seconds for the answer, if less than what its kind has.
         :raises InvalidArgument: a value that cannot be sent; nothing was sent.
         :raises NotSent: the host could not be reached or verified; nothing was sent.
         :raises BadCredentials: the agent does not accept user and password.
@@ -227,7 +235,7 @@ class AgentConnection(ConnectionUserAndKey):
         except (TypeError, ValueError) as error:
             raise InvalidArgument(f"{function}: {error}", function=function) from None
         kind = kind or kind_of(function)
-        limit = limit or self.limits.of_kind(kind)
+        limit = min(limit or float("inf"), self.limits.of_kind(kind))
         if kind == "read":
             try:
                 return self._call_once(function, body, limit)
@@ -243,21 +251,23 @@ class AgentConnection(ConnectionUserAndKey):
         if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             raise BadCredentials(
                 f"{self.address}: the agent does not accept this user and password "
-                f"(HTTP {answer.status} {redact(answer.reason, [self.key])})",
+                f"(HTTP {answer.status} {redact(answer.reason, self._secrets)})",
                 **where,
             )
         if answer.status != HTTPStatus.OK:
             raise MalformedAnswer(
-                f"{self.address}: {function}: HTTP {answer.status} {answer.reason} is no agent's "
-                f"answer: is something else listening there?",
+                f"{self.address}: {function}: HTTP {answer.status} "
+                f"{redact(answer.reason, self._secrets)} is no agent's answer: "
+                f"is something else listening there?",
                 **where,
             )
         try:
             value = codec.decode_response(answer.body)
         except codec.NotXMLRPC as error:
-            raise MalformedAnswer(f"{self.address}: {function}: {error}", **where) from None
+            reason = redact(str(error), self._secrets)
+            raise MalformedAnswer(f"{self.address}: {function}: {reason}", **where) from None
         if isinstance(value, codec.Fault):
-            fault = codec.Fault(value.code, redact(value.text, [self.key]))
+            fault = codec.Fault(value.code, redact(value.text, self._secrets))
             raise faults.error_of(fault, **where)
         return value
 
@@ -268,11 +278,16 @@ class AgentConnection(ConnectionUserAndKey):
             "Accept-Encoding": "identity",
             "User-Agent": self._user_agent(),
         }
+        http = self._http(where)
         try:
-            http: AgentHTTP = self._http()
-            return http.post(body, headers, self.limits.connect, limit)
+            answer: Answer = http.post(body, headers, self.limits.connect, limit)
+            return answer
         except NeverSent as error:
             raise self._not_sent(error, where) from error
+        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader) as error:
+            raise NotSent(f"{self.address}: cannot be called: {error}", **where) from error
+        except TooLarge as error:
+            raise MalformedAnswer(f"{self.address}: {function}: {error}", **where) from None
         except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError) as error:
             raise TimedOut(
                 f"{self.address}: {function}: no whole answer within {limit:g} s; whether it took "
@@ -282,27 +297,36 @@ class AgentConnection(ConnectionUserAndKey):
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise AnswerLost(
                 f"{self.address}: {function}: the line dropped before the answer was there; "
-                f"whether it took effect is not known ({_reason(error)})",
+                f"whether it took effect is not known ({self._why(error)})",
                 **where,
             ) from error
 
     def _not_sent(self, error: NeverSent, where: dict[str, Any]) -> NotSent:
-        cause = error.__cause__
-        if isinstance(
-            cause, PinMismatch | urllib3.exceptions.SSLError | requests.exceptions.SSLError
-        ):
+        if isinstance(error.__cause__, PinMismatch | ssl.SSLCertVerificationError):
             return CertificateRejected(
-                f"{self.address}: not the host that was asked for: {_reason(error)} "
+                f"{self.address}: not the host that was asked for: {self._why(error)} "
                 f"(`ovm3 pin {self.address}` shows what it presents)",
                 **where,
             )
-        return NotSent(f"{self.address}: cannot be reached: {_reason(error)}", **where)
+        return NotSent(f"{self.address}: cannot be reached: {self._why(error)}", **where)
 
-    def _http(self) -> Any:
+    def _http(self, where: dict[str, Any]) -> Any:
         with self._connecting:
             if self.connection is None:
-                self.connect()
+                try:
+                    self.connect()
+                except (OSError, ValueError) as error:  # a CA or key file, or the proxy's URL
+                    files = (self.trust.ca_cert, self.trust.cert_file, self.trust.key_file)
+                    named = ", ".join(filter(None, files)) or "none"
+                    raise InvalidArgument(
+                        f"{self.address}: cannot connect with these settings: {self._why(error)} "
+                        f"(certificate and key files: {named})",
+                        **where,
+                    ) from error
             return self.connection
+
+    def _why(self, error: BaseException) -> str:
+        return redact(_reason(error), self._secrets)
 
     def _proxy(self) -> dict[str, str]:
         return {"proxy_url": self.proxy_url} if self.proxy_url else {}

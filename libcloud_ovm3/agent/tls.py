@@ -22,6 +22,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from libcloud_ovm3.agent.address import Address
+from libcloud_ovm3.agent.deadline import TimedResponse
 from libcloud_ovm3.errors import InvalidArgument, NotSent
 
 POOL_SIZE = 32  # kept connections to one host; more threads than that open short-lived ones
@@ -165,6 +166,8 @@ def make_context(trust: HostTrust, ca_file: str | None) -> ssl.SSLContext:
 
 
 class _PlainConnection(HTTPConnection):
+    response_class = TimedResponse
+
     def connect(self) -> None:
         try:
             super().connect()
@@ -173,6 +176,7 @@ class _PlainConnection(HTTPConnection):
 
 
 class _PinnedConnection(HTTPSConnection):
+    response_class = TimedResponse
     pins: tuple[str, ...] = ()
 
     def connect(self) -> None:

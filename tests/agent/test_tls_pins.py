@@ -1,0 +1,120 @@
+"""Pins and trust as users write them. No sockets."""
+
+from __future__ import annotations
+
+import hashlib
+import ssl
+from typing import Any
+
+import pytest
+
+from libcloud_ovm3.agent import tls
+from libcloud_ovm3.agent.address import Address
+from libcloud_ovm3.agent.tls import HostTrust, Trust, parse_pin, parse_pins
+from libcloud_ovm3.errors import InvalidArgument
+
+A, B = "a" * 64, "0123456789abcdef" * 4
+HOST = Address("ovm-1", 8899)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        B,
+        B.upper(),
+        f"sha256:{B}",
+        f"SHA256:{B.upper()}",
+        ":".join(B[n : n + 2] for n in range(0, 64, 2)),
+        "sha256:" + ":".join(B[n : n + 2].upper() for n in range(0, 64, 2)),
+        " ".join(B[n : n + 4] for n in range(0, 64, 4)),
+        f"  {B}\n",
+    ],
+)
+def test_pins_in_every_usual_form(text: str) -> None:
+    assert parse_pin(text) == B
+
+
+@pytest.mark.parametrize(
+    "text", ["", "sha256:", B[:-1], B + "0", "a" * 40, f"sha1:{'a' * 40}", "g" * 64, f"md5:{B}", 7]
+)
+def test_what_is_no_pin(text: Any) -> None:
+    with pytest.raises(InvalidArgument, match=r"SHA-256.*ovm3 pin"):
+        parse_pin(text)
+
+
+@pytest.mark.parametrize(
+    ("given", "pins"),
+    [
+        (None, {}),
+        (B, {"": (B,)}),
+        ([B, A], {"": (B, A)}),
+        ((B,), {"": (B,)}),
+        ({"ovm-1": B.upper(), "ovm-2:8900": [A, B]}, {"ovm-1": (B,), "ovm-2:8900": (A, B)}),
+        ({}, {}),
+    ],
+)
+def test_pins_of_one_and_of_many_hosts(given: Any, pins: Any) -> None:
+    assert parse_pins(given) == pins
+
+
+@pytest.mark.parametrize("given", [[], {"ovm-1": []}, "", ["x"], {"ovm-1": "x"}, [None]])
+def test_pins_that_would_accept_nothing_or_anything(given: Any) -> None:
+    with pytest.raises(InvalidArgument):
+        parse_pins(given)
+
+
+def trust(pins: Any = None, names: dict[str, str] | None = None, **options: Any) -> Trust:
+    defaults = {"ca_cert": None, "verify": True, "minimum": "TLSv1.2"}
+    defaults.update(cert_file=None, key_file=None)
+    return Trust(parse_pins(pins), names or {}, **{**defaults, **options})
+
+
+@pytest.mark.parametrize(
+    ("estate", "named", "expected"),
+    [
+        (trust(), True, HostTrust()),
+        (trust(), False, HostTrust()),
+        (trust(B), True, HostTrust((B,))),
+        # A pin for the one host named says nothing about the pool's other members.
+        (trust(B), False, None),
+        (trust(B, ca_cert="ca"), False, HostTrust((), "ca")),
+        (trust(B, verify=False), False, HostTrust(verify=False)),
+        (trust({"ovm-1": B}), False, HostTrust((B,))),
+        (trust({"ovm-1:8899": B}), False, HostTrust((B,))),
+        (trust({"ovm-1": A, "ovm-1:8899": B}), False, HostTrust((B,))),
+        (trust({"ovm-1:8900": B}), False, None),
+        (trust({"ovm-2": B}), True, None),
+        (trust(names={"": "cn"}, ca_cert="ca"), True, HostTrust((), "ca", "cn")),
+        (trust(names={"": "cn"}, ca_cert="ca"), False, HostTrust((), "ca")),
+        (trust(names={"ovm-1": "cn"}, ca_cert="ca"), False, HostTrust((), "ca", "cn")),
+        (
+            trust(minimum="TLSv1", cert_file="c", key_file="k"),
+            False,
+            HostTrust(minimum="TLSv1", cert_file="c", key_file="k"),
+        ),
+    ],
+)
+def test_what_one_host_has_to_present(
+    estate: Trust, named: bool, expected: HostTrust | None
+) -> None:
+    assert estate.of(HOST, named) == expected
+
+
+def test_minimum_versions() -> None:
+    for version in ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"):
+        assert tls.check_minimum(version) == version
+    for version in ("SSLv3", "1.0", "", "tlsv1", "TLSv1.0"):
+        with pytest.raises(InvalidArgument, match=r"TLSv1\.3"):
+            tls.check_minimum(version)
+
+
+def test_the_context_verifies_unless_told_otherwise() -> None:
+    context = tls.make_context(HostTrust(), None)
+    assert context.verify_mode == ssl.CERT_REQUIRED
+    assert context.check_hostname
+    assert context.minimum_version == ssl.TLSVersion.TLSv1_2
+    assert tls.make_context(HostTrust(verify=False), None).verify_mode == ssl.CERT_NONE
+
+
+def test_fingerprint() -> None:
+    assert tls.fingerprint(b"der") == hashlib.sha256(b"der").hexdigest()
