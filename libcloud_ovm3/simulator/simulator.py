@@ -171,18 +171,20 @@ class Simulator:
             if self._state is not None:
                 self._state.clock.stopped.set()
             self._pending.clear()
-        for index in list(self._servers):
-            self._close_port(index)
-        for host in self.hosts if self._state is not None else ():
-            with host.lock:
-                host.save()
-        self._state = None
-        if self._lock_file is not None:
-            self._lock_file.close()
-            self._lock_file = None
-        if self._temporary is not None:
-            shutil.rmtree(self._temporary, ignore_errors=True)
-            self._temporary = None
+        try:
+            for index in list(self._servers):
+                self._close_port(index)
+            for host in self.hosts if self._state is not None else ():
+                with host.lock:
+                    host.save()
+        finally:
+            self._state = None
+            if self._lock_file is not None:
+                self._lock_file.close()
+                self._lock_file = None
+            if self._temporary is not None:
+                shutil.rmtree(self._temporary, ignore_errors=True)
+                self._temporary = None
 
     def _open_ports(self, root: Root) -> None:
         # A free port must be free on every address: try some, the one of the last life first.
