@@ -182,7 +182,10 @@ class AgentConnection(ConnectionUserAndKey):
         self.trust = trust or HostTrust()
         self.limits = limits or TimeLimits.of(timeout, None)
         self._connecting = threading.Lock()
-        credentials = base64.b64encode(f"{user_id}:{key}".encode()).decode("ascii")
+        try:
+            credentials = base64.b64encode(f"{user_id}:{key}".encode()).decode("ascii")
+        except UnicodeEncodeError:
+            raise InvalidArgument("user or password: not a text that can be sent") from None
         self._secrets = (str(key), credentials)  # the password, and as the header has it
         super().__init__(
             user_id,

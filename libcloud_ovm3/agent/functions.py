@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from libcloud_ovm3.agent.connection import AgentConnection
+from libcloud_ovm3.agent.redact import redact
 from libcloud_ovm3.errors import MalformedAnswer
 
 Struct = dict[str, Any]
@@ -22,7 +23,8 @@ NFS_PLUGIN = "oracle.generic.NFSPlugin.GenericNFSPlugin"  # agent-behaviour 9
 
 def _as(kind: type[_T], answer: Any) -> _T:
     if not isinstance(answer, kind):
-        raise MalformedAnswer(f"expected a {kind.__name__}, the agent answered {answer!r:.60}")
+        shown = redact(repr(answer))[:60]
+        raise MalformedAnswer(f"expected a {kind.__name__}, the agent answered {shown}")
     return answer
 
 
@@ -105,7 +107,7 @@ class Xen:
     def stop_vm(self, repo_id: str, vm_id: str, force: bool, *, limit: float | None = None) -> None:
         """Ask the guest to shut down, or with force destroy the domain (xend.md 4).
 
-        :param limit: seconds for the answer; whether a graceful stop blocks is open question 5.
+        :param limit: seconds for the answer at most. Whether a graceful stop blocks is open (5).
         """
         self._call("stop_vm", repo_id, vm_id, force, limit=limit)
 

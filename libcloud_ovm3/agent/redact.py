@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from urllib.parse import quote
+from xml.sax.saxutils import escape
 
 HIDDEN = "******"  # as the agent itself writes it (agent-behaviour 2)
 
-# Functions whose very arguments are secret.
+# Functions whose very arguments are secret, called by us or (second form) through dispatch.
 _SECRET_CALL = re.compile(
-    r"(<methodName>update_agent_password</methodName>).*?(</methodCall>|\Z)", re.DOTALL
+    r"(>update_agent_password</(?:methodName|string|value)>).*?(</methodCall>|\Z)", re.DOTALL
 )
 # <name>vncpasswd</name><value><string>…, also admin_passwd and whatever else is called a password
 _MEMBER = re.compile(
-    r"(<name>[^<]*passw(?:or)?d[^<]*</name>\s*<value>\s*(?:<string>\s*)?)[^<]+", re.IGNORECASE
+    r"(<name>[^<]{0,99}passw(?:or)?d[^<]{0,99}</name>\s*<value>\s*(?:<\w+>\s*)?)[^<]+",
+    re.IGNORECASE,
 )
-# vncpasswd=… inside a vfb string, 'vncpasswd': '…' inside a printed dict
-_SETTING = re.compile(r"(passw(?:or)?d=)[^,<>&\s'\"\]]+", re.IGNORECASE)
-_PRINTED = re.compile(r"(passw(?:or)?d['\"]\s*[:,]\s*u?(['\"])).*?(?=\2)", re.IGNORECASE)
-_URL = re.compile(r"(://[^/:@\s<>'\"]*:)[^/@\s<>'\"]+(?=@)")
+# vncpasswd=… inside a vfb string, where a comma ends it; 'vncpasswd': '…' inside a printed dict.
+# What stands escaped (&amp;) is part of it: rather hide too much than half a password.
+_VFB = re.compile(r"(vncpasswd=)[^,<>\n'\"\]]+", re.IGNORECASE)
+_SETTING = re.compile(r"(passw(?:or)?d=)[^,<>\s'\"\]]+", re.IGNORECASE)
+_PRINTED = re.compile(r"(passw(?:or)?d['\"]\s*[:,]\s*u?(['\"]))(?:\\.|(?!\2).)*", re.IGNORECASE)
+_URL = re.compile(r"(://[^/:@\s<>'\"]*:)[^/\s<>'\"]+(?=@)")
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
@@ -26,10 +31,16 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
 
     :param secrets: texts to hide wherever they occur, such as the agent's password.
     """
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, HIDDEN)
+    for form in sorted({f for secret in secrets for f in _forms(secret)}, key=len, reverse=True):
+        text = text.replace(form, HIDDEN)
     text = _SECRET_CALL.sub(rf"\1{HIDDEN}\2", text)
-    for pattern in (_MEMBER, _SETTING, _PRINTED, _URL):
+    for pattern in (_MEMBER, _VFB, _SETTING, _PRINTED, _URL):
         text = pattern.sub(rf"\g<1>{HIDDEN}", text)
     return text
+
+
+def _forms(secret: str) -> Iterable[str]:
+    """How a secret may stand in a text: as it is, escaped for XML once and twice, in a URL."""
+    escaped = escape(secret)
+    forms = (secret, escaped, escape(escaped), quote(secret), quote(secret, safe=""))
+    return (form for form in forms if form)

@@ -49,6 +49,12 @@ def test_password_and_user_in_utf_8(serve: Any, connect: Any) -> None:
     assert server.requests[0].headers["authorization"] == expected
 
 
+def test_a_password_that_is_no_text() -> None:
+    with pytest.raises(errors.InvalidArgument, match="password") as caught:
+        AgentConnection("oracle", "secret\udcff", host="h")
+    assert "secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     "value", ["é漢\U0001f600", None, True, 7, 2**40, 1.5, b"\x00", datetime(2014, 8, 15), [{}], ""]
 )
