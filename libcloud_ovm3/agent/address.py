@@ -11,6 +11,7 @@ from libcloud_ovm3.errors import InvalidArgument
 DEFAULT_PORT = 8899  # agent-behaviour 1
 
 _NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,253}[A-Za-z0-9_.])?")
+_ZONE = re.compile("[A-Za-z0-9_.-]+")
 
 
 class Address(NamedTuple):
@@ -84,7 +85,9 @@ def parse_flag(value: bool | int | str, name: str) -> bool:
 
 
 def _is_ipv6(text: str) -> bool:
+    address, percent, zone = text.partition("%")
     try:
-        return ipaddress.ip_address(text.partition("%")[0]).version == 6
+        ipaddress.IPv6Address(address)
     except ValueError:
         return False
+    return not percent or _ZONE.fullmatch(zone) is not None

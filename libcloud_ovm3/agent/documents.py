@@ -6,6 +6,7 @@ are passed over. "Nothing there" is an empty root element.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from lxml import etree
@@ -273,7 +274,7 @@ def _text(node: etree._Element, path: str) -> str:
 
 def _number(node: etree._Element, path: str) -> int | None:
     text = _text(node, path)
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text) if re.fullmatch("[0-9]{1,18}", text) else None
 
 
 def _contents(node: etree._Element, path: str) -> tuple[str, ...]:
