@@ -48,7 +48,7 @@ class Ovm3Error(LibcloudError):
         host: str | None = None,
         function: str | None = None,
     ) -> None:
-        super().__init__(value, driver)
+        super().__init__(value, driver=driver)
         self.args = (value,)
         self.host = host
         self.function = function
@@ -116,9 +116,10 @@ class TimedOut(AnswerLost):
 
 
 class MalformedAnswer(AnswerLost, MalformedResponseError):
-    """What came is no XML-RPC answer: truncated, HTML, wrong encoding, another HTTP status."""
+    """What came is no XML-RPC answer: truncated, HTML, wrong encoding, another HTTP status.
 
-    body = ""
+    libcloud's ``body`` stays None: an answer may hold passwords.
+    """
 
 
 class NodeNotFound(Ovm3Error):
