@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import threading
 import uuid
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,10 @@ INTEGERS = frozenset(
     videoram viridian vnc vncconsole vncdisplay vncunused vpt_align xen_platform_pci""".split()
 )
 
+# One parse at a time: CPython up to 3.12 keeps the parser's recursion depth in shared state, and
+# threads that parse side by side fail with "AST constructor recursion depth mismatch".
+_PARSING = threading.Lock()
+
 
 def read(path: Path) -> dict[str, Any]:
     """The assignments of a vm.cfg, in order; a later one wins.
@@ -30,7 +35,8 @@ def read(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise AgentFault("exceptions.IOError", "[Errno 2] No such file or directory") from None
     try:
-        tree = ast.parse(text)
+        with _PARSING:
+            tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None)
         where = f" (vm.cfg, line {line})" if line else ""

@@ -69,8 +69,7 @@ TABLE = [
 
 
 @pytest.mark.parametrize("personality", PERSONALITIES)
-@pytest.mark.parametrize("failure", FAILURES)
-@pytest.mark.parametrize(("operation", "step"), TABLE, ids=[f"{o.__name__}-{s}" for o, s in TABLE])
+@pytest.mark.parametrize(("operation", "step", "failure"), TABLE)
 def test_power(
     operation: Callable[[Any, Any], None], step: Step, failure: str, personality: str
 ) -> None:

@@ -1,0 +1,165 @@
+"""The driver's arguments: libcloud's conventions, and a clear error for everything else."""
+
+from __future__ import annotations
+
+import importlib
+import pickle
+import socket
+import warnings
+from typing import Any
+
+import libcloud
+import pytest
+from libcloud.compute.providers import get_driver
+from libcloud.compute.types import Provider
+
+import libcloud_ovm3
+from libcloud_ovm3 import OVM3NodeDriver
+from libcloud_ovm3.errors import InvalidArgument, Ovm3Warning
+
+PIN = "ab" * 32
+
+
+def make(**options: Any) -> OVM3NodeDriver:
+    return OVM3NodeDriver(
+        "oracle", "secret-pw", **{"host": "ovm-1", "ex_fingerprint": PIN, **options}
+    )
+
+
+def test_registration_is_idempotent() -> None:
+    libcloud_ovm3.register()
+    importlib.reload(libcloud_ovm3)
+    libcloud_ovm3.register()
+    assert get_driver("ovm3") is OVM3NodeDriver
+    assert get_driver("OVM3") is OVM3NodeDriver
+    assert get_driver(Provider.OVM3) is OVM3NodeDriver
+    assert libcloud.get_driver(libcloud.DriverType.COMPUTE, "ovm3") is OVM3NodeDriver
+
+
+def test_no_io_in_the_constructor(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object, **kwargs: object) -> None:
+        raise AssertionError("the constructor opened a socket")
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    make()
+
+
+def test_positional_as_libcloud_has_it() -> None:
+    driver = OVM3NodeDriver("oracle", "pw", True, "ovm-1", 8443, None, True, None, None, 7.0,
+                            ex_fingerprint=PIN)  # fmt: skip
+    assert driver.key == "oracle"
+    assert driver.connection.host == "ovm-1"
+    assert driver.connection.port == 8443
+    assert driver.connection.limits.read == 7.0
+
+
+@pytest.mark.parametrize("port", [443, 80, "8899", "443", 1, 65535])
+def test_the_port_is_the_one_given(port: Any) -> None:
+    driver = make(port=port, secure="true")
+    assert driver.connection.connection.host == f"https://ovm-1:{port}"
+
+
+@pytest.mark.parametrize("secure", [False, "false", "no", 0, "0", "off"])
+def test_secure_false_is_loud(secure: Any) -> None:
+    with pytest.warns(Ovm3Warning, match="in clear"):
+        driver = make(secure=secure, ex_fingerprint=None, port=443)
+    assert driver.connection.connection.host == "http://ovm-1:443"
+
+
+def test_verify_ssl_false_is_loud() -> None:
+    with pytest.warns(Ovm3Warning, match="not verified"):
+        make(verify_ssl="false", ex_fingerprint=None)
+
+
+def test_libcloud_s_own_switch_is_honoured_and_loud(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("libcloud.security.VERIFY_SSL_CERT", False)
+    with pytest.warns(Ovm3Warning, match="not verified"):
+        make(ex_fingerprint=None)
+
+
+def test_defaults_are_quiet() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        make()
+        make(ex_fingerprint=None)
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("::1", "https://[::1]:8899"),
+        ("[::1]:77", "https://[::1]:77"),
+        ("10.0.0.1:77", "https://10.0.0.1:77"),
+        ("ovm_1.example.com", "https://ovm_1.example.com:8899"),
+    ],
+)
+def test_hosts(host: str, url: str) -> None:
+    driver = make(host=host)
+    assert driver.connection.connection.host == url
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"host": "https://ovm-1/x"}, "no URL"),
+        ({"host": "user:pw@ovm-1"}, "no credentials"),
+        ({"host": ""}, "host"),
+        ({"host": "ovm 1"}, "host"),
+        ({"host": None}, "host"),
+        ({"host": "a:b:c"}, "host"),
+        ({"port": "x"}, "port"),
+        ({"port": 0}, "port"),
+        ({"port": 65536}, "port"),
+        ({"port": True}, "port"),
+        ({"secure": "maybe"}, "secure"),
+        ({"verify_ssl": "perhaps"}, "verify_ssl"),
+        ({"timeout": -1}, "read"),
+        ({"timeout": "soon"}, "read"),
+        ({"ex_timeouts": {"reed": 1}}, "reed"),
+        ({"ex_fingerprint": "ab"}, "SHA-256"),
+        ({"ex_fingerprint": []}, "empty"),
+        ({"ex_fingerprint": PIN, "ex_hosts": ["a", "b"]}, "mapping"),
+        ({"ex_fingerprint": {"other": PIN}}, "no fingerprint for ovm-1"),
+        ({"ex_fingerprint": PIN, "verify_ssl": False}, "contradict"),
+        ({"ex_fingerprint": PIN, "secure": False}, "contradict"),
+        ({"ex_tls_minimum": "SSLv3"}, "TLSv1.2"),
+        ({"ex_second_look": -1}, "ex_second_look"),
+        ({"ex_second_look": "nan"}, "ex_second_look"),
+        ({"ex_strict": "x"}, "ex_strict"),
+    ],
+)
+def test_bad_arguments(options: dict[str, Any], text: str) -> None:
+    with pytest.raises(InvalidArgument, match=text) as caught:
+        make(**options)
+    assert isinstance(caught.value, ValueError)
+    assert "secret-pw" not in str(caught.value)
+    assert "user:pw" not in str(caught.value)
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+def test_missing_credentials() -> None:
+    for key, secret in ((None, "pw"), ("", "pw"), ("oracle", None), ("oracle", "")):
+        with pytest.raises(InvalidArgument, match="expected"):
+            OVM3NodeDriver(key, secret, host="ovm-1")  # type: ignore[arg-type]
+
+
+def test_typos_are_no_silent_options() -> None:
+    with pytest.raises(TypeError, match="ca_certs"):
+        make(ca_certs="x")
+
+
+def test_salt_s_way_of_calling() -> None:
+    """Every key of a profile comes as a keyword, host and port even if None."""
+    driver = get_driver("ovm3")(
+        key="oracle", secret="pw", secure=True, host=None, port=None, ex_hosts=["ovm-1", "ovm-2"],
+        ex_fingerprint={"ovm-1": PIN, "ovm-2": [PIN, "cd" * 32]},
+    )  # fmt: skip
+    assert driver.connection.port == 8899
+
+
+def test_secrets_are_in_no_repr() -> None:
+    driver = make()
+    for thing in (driver, driver.connection, driver._estate, driver._trust, vars(driver._estate)):
+        assert "secret-pw" not in repr(thing)

@@ -1,0 +1,284 @@
+"""Nodes against a simulated pool: what the methods promise, in both personalities."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+from libcloud.compute.base import NodeAuthPassword, NodeSize
+from libcloud.compute.types import NodeState
+
+from libcloud_ovm3.errors import (
+    AgentFault,
+    InvalidArgument,
+    NameTaken,
+    NodeNotFound,
+    Ovm3Warning,
+    Refused,
+    StillThere,
+    Unfinished,
+)
+from libcloud_ovm3.simulator import Simulator
+from tests.support import SPEED, calls_of, driver_for, fingerprints_of, quietly
+
+
+def make(driver: Any, name: str = "web", **options: Any) -> Any:
+    return driver.create_node(name, driver.list_sizes()[0], driver.list_images()[0], **options)
+
+
+def test_the_whole_life(driver: Any, sim: Simulator) -> None:
+    before = fingerprints_of(sim.repository_path)
+    node = make(driver)
+    assert node.state == NodeState.RUNNING
+    assert uuid.UUID(node.id)
+    assert node.extra["directory"] == node.id.replace("-", "")
+    assert [n.id for n, _ in driver.wait_until_running([node], wait_period=1)] == [node.id]
+    listed = {n.id: n for n in driver.list_nodes()}
+    assert listed[node.id].name == "web"
+    assert listed[node.id].state == NodeState.RUNNING
+    assert listed[node.id].size is None
+    assert listed[node.id].public_ips == []
+
+    assert driver.stop_node(node) is True
+    assert driver.ex_get_node(node.id).state == NodeState.STOPPED
+    assert driver.stop_node(node) is True, "stopped already"
+    assert driver.start_node(node) is True
+    assert driver.start_node(node) is True, "runs already"
+    assert calls_of(sim, "start_vm") == ["start_vm", "start_vm"]
+    assert driver.ex_get_node_by_name("web").state == NodeState.RUNNING
+
+    with pytest.raises(Refused, match="within 60 s"):
+        driver.reboot_node(node)
+    sim.wait(61)
+    domid = driver.ex_get_node(node.id).extra["domid"]
+    assert driver.reboot_node(node) is True
+    sim.wait(30)
+    rebooted = driver.ex_get_node(node.id)
+    assert rebooted.state == NodeState.RUNNING
+    assert rebooted.extra["domid"] != domid
+
+    assert driver.destroy_node(node) is True
+    with pytest.raises(NodeNotFound):
+        driver.ex_get_node(node.id)
+    assert fingerprints_of(sim.repository_path) == before
+    assert driver.ex_list_orphans() == []
+
+
+def test_node_methods_and_ids_will_do(driver: Any) -> None:
+    node = make(driver)
+    assert node.stop_node() is True
+    assert driver.start_node(node.id) is True
+    assert node.destroy() is True
+
+
+def test_nodes_go_where_memory_is_free_or_where_they_are_told(driver: Any) -> None:
+    hosts = driver.list_locations()
+    spread = [make(driver, f"n{i}").extra["host_id"] for i in range(3)]
+    assert len(set(spread)) >= 2
+    told = make(driver, "told", location=hosts[1])
+    assert told.extra["host_id"] == hosts[1].id
+    driver.stop_node(told)
+    driver.start_node(told, ex_location=hosts[2].id)
+    assert driver.ex_get_node(told.id).extra["host_id"] == hosts[2].id
+
+
+def test_a_name_that_is_taken_is_refused_whatever_its_state_and_host(driver: Any) -> None:
+    node = make(driver)
+    driver.stop_node(node)
+    with pytest.raises(NameTaken, match=node.id):
+        make(driver)
+    other = make(driver, ex_allow_same_name=True)
+    assert other.id != node.id
+
+
+def test_bad_input_is_refused_before_anything_changes(driver: Any, sim: Simulator) -> None:
+    sizes, images = driver.list_sizes(), driver.list_images()
+    template, iso = images[0], images[-1]
+    size = sizes[0]
+
+    def disk(gb: int) -> NodeSize:
+        return NodeSize("x", "x", 512, gb, None, 0.0, driver)
+
+    before = fingerprints_of(sim.repository_path)
+    sim.calls.clear()
+    for error, arguments in [
+        (InvalidArgument, ("", size, template)),
+        (InvalidArgument, (" padded", size, template)),
+        (InvalidArgument, ("line\nfeed", size, template)),
+        (InvalidArgument, (None, size, template)),
+        (InvalidArgument, ("iso", size, iso)),
+        (InvalidArgument, ("zero", NodeSize("x", "x", 0, 0, None, 0.0, driver), template)),
+        (NodeNotFound, ("x", size, "nowhere/Templates/x.raw")),
+        (Refused, ("x", size, template, "no-such-host")),
+        (Refused, ("x", NodeSize("x", "x", 10**6, 0, None, 0.0, driver), template)),
+    ]:
+        with pytest.raises(error):
+            driver.create_node(*arguments)
+    with pytest.raises(Exception, match="not supported"):
+        driver.create_node("x", size, template, auth=NodeAuthPassword("pw"))
+    with pytest.raises(NotImplementedError, match="address"):
+        driver.deploy_node(name="x", size=size, image=template)
+    assert calls_of(sim, "create_vm", "copy_file", "start_vm") == []
+    assert fingerprints_of(sim.repository_path) == before
+    with pytest.raises(InvalidArgument, match="ISO"):
+        driver.create_node("iso", size, iso)
+    with pytest.warns(Ovm3Warning, match="not grown yet"):
+        driver.create_node("large", disk(1), template)
+
+
+def test_a_disk_smaller_than_the_template_is_refused() -> None:
+    with Simulator(hosts=1, speed=SPEED, template_bytes=3 << 30) as sim:
+        driver = driver_for(sim)
+        size = NodeSize("x", "x", 512, 2, None, 0.0, driver)
+        with pytest.raises(InvalidArgument, match=r"smaller than the template.* 3\.0 GB"):
+            driver.create_node("x", size, driver.list_images()[0])
+        assert calls_of(sim, "create_vm") == []
+
+
+def test_graceful_stop_has_a_limit_and_is_never_forced(driver: Any, sim: Simulator) -> None:
+    node = driver.ex_get_node_by_name("seed-1")
+    sim.hosts[0].deaf.add(node.id)
+    # An agent that waits for the guest itself gives up with a fault of its own.
+    with pytest.raises((StillThere, AgentFault), match=r"asked to shut down|did not stop"):
+        driver.stop_node(node, ex_timeout=20)
+    assert driver.ex_get_node(node.id).state == NodeState.RUNNING
+    assert calls_of(sim, "stop_vm") == ["stop_vm"]
+    assert driver.stop_node(node, ex_force=True) is True
+    assert driver.ex_get_node(node.id).state == NodeState.STOPPED
+
+
+def test_a_paused_node_is_not_asked(driver: Any, sim: Simulator) -> None:
+    node = driver.ex_get_node_by_name("seed-1")
+    driver.connection.call("pause_vm", node.extra["repository_id"], node.extra["directory"])
+    assert driver.ex_get_node(node.id).state == NodeState.PAUSED
+    with pytest.raises(Refused, match="paused"):
+        driver.stop_node(node)
+    with pytest.raises(Refused, match="paused"):
+        driver.reboot_node(node)
+    with pytest.raises(Refused, match="paused"):
+        driver.start_node(node)
+    assert calls_of(sim, "stop_vm", "reboot_vm", "start_vm") == []
+
+
+def test_one_uuid_live_twice(driver: Any, sim: Simulator) -> None:
+    """Two hosts run one VM: nothing is done to it but tell."""
+    node = driver.ex_get_node_by_name("seed-1")
+    second = driver_for(sim, host=sim.hosts[2].address, ex_hosts=[])
+    second.connection.call("start_vm", node.extra["repository_id"], node.extra["directory"])
+    seen = driver.ex_get_node(node.id)
+    assert seen.state == NodeState.ERROR
+    assert [place["host"] for place in seen.extra["places"]] == ["ovm-1", "ovm-3"]
+    sim.calls.clear()
+    for action in (driver.start_node, driver.stop_node, driver.reboot_node, driver.destroy_node):
+        with pytest.raises(Refused, match=r"ovm-1.*ovm-3|error"):
+            action(node)
+    assert calls_of(sim, "start_vm", "stop_vm", "reboot_vm", "delete_vm") == []
+
+
+def test_start_in_a_reboot_gap_looks_twice() -> None:
+    """The guest is off every list, and comes back before the second look: it is not started."""
+    with Simulator(hosts=2, speed=SPEED, reboot_gap=4, vms=1) as sim:
+        driver = driver_for(sim, ex_second_look=60)
+        node = driver.ex_get_node_by_name("seed-1")
+        driver.reboot_node(node)
+        for _ in range(2000):
+            if driver.ex_get_node(node.id).state == NodeState.STOPPED:
+                break
+        else:
+            raise AssertionError("the gap was never seen")
+        sim.calls.clear()
+        with pytest.raises(Refused, match=r"running|pending|paused"):
+            driver.start_node(node)
+        assert calls_of(sim, "start_vm") == []
+
+
+def test_the_risk_that_is_left_is_shown_as_an_error() -> None:
+    """A gap longer than the second look makes two domains of one VM: never shown as fine."""
+    with Simulator(hosts=1, speed=SPEED, reboot_gap=200, vms=1) as sim:
+        driver = driver_for(sim, ex_second_look=1)
+        node = driver.ex_get_node_by_name("seed-1")
+        driver.reboot_node(node)
+        sim.wait(30)
+        assert driver.ex_get_node(node.id).state == NodeState.STOPPED
+        driver.start_node(node)
+        sim.wait(250)
+        assert driver.ex_get_node(node.id).state == NodeState.ERROR
+
+
+def test_disks_of_others_survive(driver: Any, sim: Simulator) -> None:
+    node = make(driver)
+    disk = node.extra["disks"][0]
+    foreign = f"/OVS/Repositories/{sim.repository_id}/VirtualDisks/data.img"
+    (sim.repository_path / "VirtualDisks" / "data.img").write_bytes(b"precious")
+    config = driver.connection.call("get_vm_config", sim.repository_id, node.extra["directory"])
+    config["disk"].append(f"file:{foreign},xvdb,w")
+    driver.stop_node(node)
+    driver.connection.call("configure_vm", sim.repository_id, node.extra["directory"], config)
+    shared = sim.add_vm("sharer", config={"disk": [f"file://{disk},xvda,r"]}, disk=False)
+    with pytest.warns(Ovm3Warning) as warned:
+        driver.destroy_node(node)
+    texts = " ".join(str(warning.message) for warning in warned)
+    assert foreign in texts
+    assert f"{disk} was kept: {sim.repository_id}/VirtualMachines/{shared} names it" in texts
+    names = {path.name for path in (sim.repository_path / "VirtualDisks").iterdir()}
+    assert {"data.img", disk.rpartition("/")[2]} <= names
+    orphans = driver.ex_list_orphans()
+    assert [orphan["path"] for orphan in orphans] == [foreign]
+    assert orphans[0]["is_certain"] is True
+
+
+def test_a_disk_in_the_vm_s_own_folder_is_never_taken_along(driver: Any, sim: Simulator) -> None:
+    directory = sim.add_vm("appliance", disk=False)
+    inside = sim.repository_path / "VirtualMachines" / directory / "System.img"
+    inside.write_bytes(b"precious")
+    node = driver.ex_get_node_by_name("appliance")
+    path = f"/OVS/Repositories/{sim.repository_id}/VirtualMachines/{directory}/System.img"
+    config = driver.connection.call("get_vm_config", sim.repository_id, directory)
+    config["disk"] = [f"file:{path},xvda,w"]
+    driver.connection.call("configure_vm", sim.repository_id, directory, config)
+    with pytest.raises(Refused, match="own directory"):
+        driver.destroy_node(node)
+    assert inside.read_bytes() == b"precious"
+
+
+def test_while_a_definition_cannot_be_read_no_disk_is_deleted(driver: Any, sim: Simulator) -> None:
+    node = make(driver)
+    broken = sim.repository_path / "VirtualMachines" / ("b" * 32)
+    broken.mkdir()
+    (broken / "vm.cfg").write_text("disk = [\n")
+    with pytest.warns(Ovm3Warning, match="may name it"):
+        driver.destroy_node(node)
+    assert (sim.repository_path / "VirtualDisks" / node.extra["disks"][0].split("/")[-1]).exists()
+    orphans = quietly(driver.ex_list_orphans)
+    assert [orphan["is_certain"] for orphan in orphans] == [False]
+
+
+def test_a_refused_step_is_undone_and_says_so(driver: Any, sim: Simulator) -> None:
+    before = fingerprints_of(sim.repository_path)
+    for function in ("create_vm", "copy_file", "configure_vm"):
+        sim.misbehave(
+            "fault", function, text="exceptions.OSError:[Errno 28] No space left on device"
+        )
+        with pytest.raises(AgentFault, match="No space left") as caught:
+            make(driver)
+        assert caught.value.function == function
+        assert caught.value.kind == "exceptions.OSError"
+        assert caught.value.text == "[Errno 28] No space left on device"
+        assert fingerprints_of(sim.repository_path) == before
+    sim.misbehave("fault", "start_vm", text="exceptions.RuntimeError:Command: ['xm'] failed")
+    with pytest.raises(Unfinished, match="complete, but not started"):
+        make(driver)
+    assert driver.ex_get_node_by_name("web").state == NodeState.STOPPED
+
+
+def test_waiting_has_a_limit(driver: Any) -> None:
+    node = make(driver)
+    driver.stop_node(node)
+    with pytest.raises(StillThere, match=f"Timed out after 20 seconds: {node.id} is stopped"):
+        driver.wait_until_running([node], wait_period=1, timeout=20)
+    driver.destroy_node(node)
+    with pytest.raises(StillThere, match="is gone"):
+        driver.wait_until_running([node], wait_period=1, timeout=5)
+    with pytest.raises(ValueError, match="ssh_interface"):
+        driver.wait_until_running([node], ssh_interface="eth0")
