@@ -31,6 +31,7 @@ Value = Any  # None, bool, int, float, str, bytes, datetime, list of Value, dict
 
 # libxml2 refuses elements nested deeper than 256; a struct takes three of them.
 MAX_DEPTH = 60
+MAX_TEXT = 10_000_000  # characters in one value
 
 _DATE = "%Y%m%dT%H:%M:%S"
 _NIL_NAMESPACED = "{http://ws.apache.org/xmlrpc/namespaces/extensions}nil"
@@ -188,7 +189,7 @@ def _read(value: etree._Element) -> Value:
     if value.tag != "value":
         raise NotXMLRPC(f"<{_shown(value.tag)}> where a <value> belongs")
     if len(value) == 0:
-        return value.text or ""
+        return _leaf(value)
     typed = _only_child(value)
     reader = _READERS.get(typed.tag)
     if reader is None:
@@ -284,7 +285,10 @@ _READERS: dict[str | bytes | bytearray | etree.QName, Callable[[etree._Element],
 def _leaf(element: etree._Element) -> str:
     if len(element):
         raise NotXMLRPC(f"elements inside <{_shown(element.tag)}>")
-    return element.text or ""
+    text: str = element.text or ""
+    if len(text) > MAX_TEXT:  # libxml2's own limit, which its older versions do not always keep
+        raise NotXMLRPC(f"a text of {len(text)} characters")
+    return text
 
 
 def _only_child(element: etree._Element) -> etree._Element:

@@ -57,6 +57,11 @@ class AgentHTTP(LibcloudConnection):
 
     def __init__(self, host: str, port: int, secure: bool, trust: HostTrust, **kwargs: Any) -> None:
         super().__init__(host=host, port=port, secure=secure, **kwargs)
+        if "proxy_url" not in kwargs:
+            # libcloud 3.8 takes the environment's proxy as if it were given, past NO_PROXY;
+            # requests looks at both by itself.
+            self.session.proxies = {}
+            self.http_proxy_used = False
         # libcloud turns port 443 into https and port 80 into http, whatever was asked for.
         self.host = f"{'https' if secure else 'http'}://{host}:{port}"
         # A CA that the user names is checked against, whatever libcloud's process-wide switch says.

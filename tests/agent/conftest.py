@@ -8,8 +8,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import libcloud
 import pytest
+from libcloud.common.base import Connection
+from libcloud.http import LibcloudConnection
+from libcloud.utils.loggingconnection import LoggingConnection
 
 from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.kinds import TimeLimits
@@ -22,7 +24,7 @@ PASSWORD = "Wéird & <pass>word/@1"
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No proxies, no CA bundles, no netrc, no debug log: but for those that a test sets."""
     for name in list(os.environ):
         if name.lower().endswith("_proxy") or name.startswith("LIBCLOUD_"):
@@ -32,8 +34,9 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterat
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
-    yield
-    libcloud.reset_debug()
+    # What libcloud.enable_debug() changes is set back afterwards (3.8 has no reset_debug yet).
+    monkeypatch.setattr(LoggingConnection, "log", None)
+    monkeypatch.setattr(Connection, "conn_class", LibcloudConnection)
 
 
 @pytest.fixture(scope="session")

@@ -38,6 +38,7 @@ def test_a_call_as_the_agent_sees_it(serve: Any, connect: Any) -> None:
     request = server.requests[0]
     assert request.line == "POST /RPC2 HTTP/1.1"
     assert request.headers["content-type"] == "text/xml"
+    assert request.headers["accept-encoding"] == "identity"
     assert request.headers["host"] == f"127.0.0.1:{server.port}"
     assert request.call == ("echo", ("é漢", 2**40, None, [{"a": b"b"}]))
 
