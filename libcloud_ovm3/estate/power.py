@@ -42,15 +42,13 @@ def start(estate: Estate, vm_id: str, host_id: str | None = None) -> None:
     :raises AgentFault: the agent refused; the VM stays stopped.
     :raises Unfinished: whether it starts is not known.
     """
-    seen = survey(estate, only=[vm_id])
-    vm = seen.vm(vm_id)
-    if vm.state is State.RUNNING:
-        return
-    require_stopped(vm, seen)
-    estate.clock.sleep(estate.second_look)
-    seen = survey(estate, only=[vm_id])
-    vm = seen.vm(vm_id)
-    require_stopped(vm, seen)
+    for wait in (0.0, estate.second_look):
+        estate.clock.sleep(wait)
+        seen = survey(estate, only=[vm_id])
+        vm = seen.vm(vm_id)
+        if vm.state is State.RUNNING:
+            return
+        require_stopped(vm, seen)
     memory_mb = _memory_mb(vm.definition)
     host = choose_host(seen, vm.definition.repository_id, memory_mb, host_id)
     start_on(estate, host, vm.definition)

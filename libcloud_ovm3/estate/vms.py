@@ -16,7 +16,11 @@ from libcloud_ovm3.agent.identifiers import dashed, undashed
 from libcloud_ovm3.errors import AgentFault, AmbiguousName, NodeNotFound, Ovm3Error, Refused
 from libcloud_ovm3.estate.domains import Domain
 from libcloud_ovm3.estate.hosts import Estate, HostView, Silent, ask_all, describe, look_at_hosts
-from libcloud_ovm3.estate.repositories import Repository, look_at_repositories
+from libcloud_ovm3.estate.repositories import (
+    Repository,
+    look_at_repositories,
+    look_at_repository,
+)
 from libcloud_ovm3.estate.states import Known, State, vm_state
 
 _CREATING = re.compile("creating [0-9a-f]{32}")
@@ -207,7 +211,7 @@ def survey(estate: Estate, only: Iterable[str] = ()) -> Survey:
     wanted = {dashed(vm_id) for vm_id in only}
     chosen = [pair for pair in listed if dashed(pair[1]) in wanted]
     all_found = wanted and wanted <= {dashed(directory) for _, directory in chosen}
-    definitions = read_definitions(chosen if all_found else listed)
+    definitions = _still_there(repositories, read_definitions(chosen if all_found else listed))
     return Survey(
         hosts=tuple(hosts),
         silent=tuple(silent),
@@ -232,6 +236,27 @@ def read_definitions(listed: Sequence[tuple[Repository, str]]) -> list[Definitio
 
     answers = ask_all(read, list(enumerate(listed)), threads=8)
     return [answer for answer in answers if isinstance(answer, Definition)]
+
+
+def _still_there(
+    repositories: Sequence[Repository], definitions: Sequence[Definition]
+) -> list[Definition]:
+    """Without those that could not be read because somebody has deleted them since the listing."""
+    broken = {d.repository_id for d in definitions if d.config is None}
+    for repository in repositories:
+        if repository.id in broken:
+            again = look_at_repository(repository.record, repository.mounted_on)
+            folders = again.content.virtual_machines if again.content is not None else ()
+            names = {folder.name for folder in folders} if again.content is not None else None
+            definitions = [
+                d
+                for d in definitions
+                if d.config is not None
+                or d.repository_id != repository.id
+                or names is None
+                or d.directory in names
+            ]
+    return list(definitions)
 
 
 def read_definition(view: HostView, repository_id: str, directory: str) -> Definition | None:

@@ -1,0 +1,156 @@
+"""``ovm3`` as people run it: a process of its own, over a real socket."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from libcloud_ovm3.simulator import Simulator
+
+OVM3 = [sys.executable, "-c", "from libcloud_ovm3.cli import main; main()"]
+
+
+@pytest.fixture
+def pool() -> Iterator[Simulator]:
+    with Simulator(hosts=3, speed=100) as sim:
+        yield sim
+
+
+def run(
+    *arguments: str, password: str = "", **environment: str
+) -> subprocess.CompletedProcess[str]:
+    env = {**os.environ, **environment, "COLUMNS": "200"}
+    if password:
+        env["OVM3_PASSWORD"] = password
+    return subprocess.run(
+        [*OVM3, *arguments], env=env, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def options(sim: Simulator, *which: int) -> list[str]:
+    first = sim.hosts[0]
+    found = ["--host", f"{first.address}:{first.port}"]
+    for index in which or range(len(sim.hosts)):
+        found += ["--fingerprint", f"{sim.hosts[index].address}={sim.hosts[index].fingerprint}"]
+    return found
+
+
+def test_hosts(pool: Simulator) -> None:
+    done = run("hosts", *options(pool), password=pool.password)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].split() == "host address status CPUs memory free agent Xen VMs pool".split()
+    assert [line.split()[0] for line in lines[1:]] == ["ovm-1", "ovm-2", "ovm-3"]
+    assert "4096 MB" in lines[1]
+    assert "\x1b" not in done.stdout, "plain text when the output is no terminal"
+    assert done.stderr == ""
+
+
+def test_hosts_without_all_pins(pool: Simulator) -> None:
+    done = run("hosts", *options(pool, 0), password=pool.password)
+    assert done.returncode == 0
+    assert done.stdout.count("unverified") == 2
+    assert f"ovm3 pin {pool.hosts[1].address}:{pool.hosts[1].port}" in done.stderr
+    plain = ["--host", f"{pool.hosts[0].address}:{pool.hosts[0].port}"]
+    plain += ["--fingerprint", pool.hosts[0].fingerprint]
+    assert run("hosts", *plain, password=pool.password).stdout.count("unverified") == 2
+
+
+def test_nodes_and_images(pool: Simulator, tmp_path: Path) -> None:
+    pool.add_vm("odd [bold]name[/bold] #1")
+    file = tmp_path / "password"
+    file.write_text(pool.password + "\n")
+    done = run("nodes", *options(pool), "--password-file", str(file))
+    assert done.returncode == 0, done.stderr
+    assert "odd [bold]name[/bold] #1" in done.stdout
+    assert [word for word in done.stdout.split() if word in ("running", "stopped")] == [
+        "stopped",
+        "running",
+        "running",
+    ]
+    done = run("images", *options(pool), "--password-file", str(file))
+    assert "oracle-linux-6.raw" in done.stdout
+    assert "iso" in done.stdout
+
+
+def test_pin(pool: Simulator) -> None:
+    host = pool.hosts[1]
+    done = run("pin", f"{host.address}:{host.port}")
+    assert done.returncode == 0, done.stderr
+    assert host.fingerprint in done.stdout
+    assert pool.calls == []
+    assert pool.refused == []
+    dead = run("pin", f"{host.address}:1", "--timeout", "2")
+    assert dead.returncode == 1
+    assert "refused" in dead.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (["hosts"], 2, "--host"),
+        (["hosts", "--host", "https://x"], 2, "no URL"),
+        (["hosts", "--host", "x", "--fingerprint", "12"], 2, "SHA-256"),
+        (["hosts", "--host", "127.0.0.9:1"], 1, "cannot be reached"),
+        (["pin", "a b"], 2, "host"),
+        (["nonsense"], 2, "nonsense"),
+    ],
+)
+def test_errors_are_one_line_without_a_traceback(
+    arguments: list[str], code: int, text: str
+) -> None:
+    done = run(*arguments, password="pw")
+    assert done.returncode == code
+    assert text in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_wrong_password_and_a_wrong_certificate(pool: Simulator) -> None:
+    done = run("hosts", *options(pool), password="wrong-one")
+    assert done.returncode == 1
+    assert "does not accept this user and password" in done.stderr
+    assert "wrong-one" not in done.stderr
+    pool.hosts[0].replace_certificate()
+    stale = f"{pool.hosts[0].address}={'0' * 64}"
+    done = run("hosts", "--host", f"{pool.hosts[0].address}:{pool.hosts[0].port}",
+               "--fingerprint", stale, password=pool.password)  # fmt: skip
+    assert done.returncode == 1
+    assert "ovm3 pin" in done.stderr
+
+
+def test_demo() -> None:
+    since = time.monotonic()
+    done = run("demo")
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - since < 60
+    assert done.stderr == ""
+    for text in ("list_locations (13 agent calls", "create_node db-1", "stop_node web-1",
+                 "reboot_node web-2", "destroy_node db-1", "0 orphaned disks"):  # fmt: skip
+        assert text in done.stdout
+    hosts = {
+        line.split()[2] for line in done.stdout.splitlines() if line.startswith(("web-", "app-"))
+    }
+    assert len(hosts) >= 3, "nodes are spread over the hosts"
+    assert "\x1b" not in done.stdout
+
+
+def test_ctrl_c_leaves_nothing_running(tmp_path: Path) -> None:
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    demo = subprocess.Popen(
+        [*OVM3, "demo", "--speed", "1"], env=env, stdout=subprocess.PIPE, text=True
+    )
+    assert demo.stdout is not None
+    for line in demo.stdout:
+        if "create_node" in line:
+            break
+    demo.send_signal(signal.SIGINT)
+    assert demo.wait(timeout=20) != 0
+    demo.stdout.close()
+    assert list(tmp_path.iterdir()) == [], "the simulator's files are gone"

@@ -1,0 +1,76 @@
+"""docs/calls.md is true: every method costs the agent calls that its table says."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from libcloud_ovm3 import OVM3NodeDriver
+from libcloud_ovm3.simulator import Simulator
+from tests.support import SPEED, calls_of, driver_for
+
+TABLE = Path(__file__).parents[2] / "docs" / "calls.md"
+ROW = re.compile(r"^\| `(\w+)` \| `([^`]+)` \|", re.MULTILINE)
+FORMULAS = dict(ROW.findall(TABLE.read_text(encoding="utf-8")))
+
+PUBLIC = {
+    name
+    for name in dir(OVM3NodeDriver)
+    if name.startswith(("list_", "ex_")) or name.endswith(("_node", "wait_until_running"))
+    if getattr(OVM3NodeDriver, name).__module__.startswith("libcloud_ovm3")
+} - {"deploy_node"}
+
+
+def create(driver: Any, node: Any) -> None:
+    template = f"{node.extra['repository_id']}/Templates/oracle-linux-6.raw"
+    driver.create_node("new", driver.list_sizes()[0], template, node.extra["host_id"])
+
+
+METHODS: dict[str, Callable[[Any, Any], Any]] = {
+    "list_sizes": lambda driver, node: driver.list_sizes(),
+    "list_locations": lambda driver, node: driver.list_locations(),
+    "list_images": lambda driver, node: driver.list_images(),
+    "list_nodes": lambda driver, node: driver.list_nodes(),
+    "ex_get_node": lambda driver, node: driver.ex_get_node(node.id),
+    "ex_get_node_by_name": lambda driver, node: driver.ex_get_node_by_name(node.name),
+    "ex_list_orphans": lambda driver, node: driver.ex_list_orphans(),
+    "create_node": create,
+    "start_node": lambda driver, node: driver.start_node(node),
+    "stop_node": lambda driver, node: driver.stop_node(node),
+    "reboot_node": lambda driver, node: driver.reboot_node(node),
+    "destroy_node": lambda driver, node: driver.destroy_node(node),
+    "wait_until_running": lambda driver, node: driver.wait_until_running([node]),
+}
+
+
+def test_the_table_is_complete() -> None:
+    assert set(FORMULAS) == set(METHODS) == PUBLIC
+
+
+@pytest.mark.parametrize(("hosts", "vms"), [(1, 1), (3, 2)])
+@pytest.mark.parametrize("method", METHODS)
+def test_calls(method: str, hosts: int, vms: int, personality: str) -> None:
+    with Simulator(hosts=hosts, vms=vms, speed=SPEED, personality=personality) as sim:
+        driver = driver_for(sim)
+        image = driver.list_images()[0]
+        first = driver.list_locations()[0]
+        node = driver.create_node("subject", driver.list_sizes()[0], image, first)
+        if method == "start_node":
+            driver.stop_node(node)
+        if method == "reboot_node":
+            sim.wait(61)
+        sim.calls.clear()
+        METHODS[method](driver, node)
+        counted = Counter(calls_of(sim))
+    surveys = counted["discover_server"] // hosts
+    looks = (counted["list_vms"] - hosts * surveys) // hosts
+    numbers = {"H": hosts, "R": 1, "V": vms + 1, "N": 1, "L": looks}
+    expected = eval(FORMULAS[method], {"__builtins__": {}}, numbers)  # arithmetic of our own docs
+    assert counted.total() == expected, counted
+    if "L" in FORMULAS[method]:
+        assert looks >= 2
