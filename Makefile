@@ -1,6 +1,8 @@
 # The two commands of the README: `make demo` and `make test`. Everything they need is installed into .venv.
 PYTHON ?= python3
 VENV := .venv
+# More than cores: most tests wait for sockets and simulated seconds.
+WORKERS ?= 4
 BIN := $(VENV)/bin
 METADATA := setup.cfg pyproject.toml libcloud_ovm3/_version.py
 
@@ -11,7 +13,7 @@ demo: $(VENV)/.demo
 	@$(BIN)/ovm3 demo
 
 test: check
-	$(BIN)/python -m pytest -m "not soak"
+	$(BIN)/python -m pytest -m "not soak" -n $(WORKERS)
 
 check: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -29,7 +31,7 @@ soak: $(VENV)/.test
 
 # The same tests with the oldest libraries that setup.cfg admits.
 lowest: .venv-lowest/.test
-	.venv-lowest/bin/python -m pytest -m "not soak"
+	.venv-lowest/bin/python -m pytest -m "not soak" -n $(WORKERS)
 
 $(BIN)/python:
 	@tools/make-venv $(PYTHON) $(VENV)

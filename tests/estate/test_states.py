@@ -17,7 +17,7 @@ NAMES = [
     "migrating-vm",
     "Domain-Unnamed",
     "Domain-" + "0004fb00-0006-0000-0000-0000000000ab",
-]  # noqa: E501
+]
 KNOWN = [
     Known(definitions, readable, creating, name, all_answered)
     for definitions in (0, 1, 2)

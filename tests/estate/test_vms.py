@@ -147,8 +147,8 @@ JUNK = st.recursive(
     max_leaves=8,
 )
 KEYS = st.sampled_from(
-    ["name", "uuid", "domid", "state", "status", "memory", "online_vcpus", "start_time", "disk"]
-    + ["OVM_simple_name", "OVM_description", "memory", "vcpus"]
+    "name uuid domid state status memory online_vcpus start_time disk OVM_simple_name "
+    "OVM_description vcpus".split()
 )
 RECORDS = JUNK | st.dictionaries(KEYS, JUNK | st.just(ID))
 
