@@ -122,6 +122,10 @@ class MalformedAnswer(AnswerLost, MalformedResponseError):
     """
 
 
+# After one of these the call has certainly had no effect; after an AnswerLost nobody knows.
+DEFINITE = (NotSent, BadCredentials, AgentFault)
+
+
 class NodeNotFound(Ovm3Error):
     """No host and no repository knows this node."""
 

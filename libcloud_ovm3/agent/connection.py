@@ -1,11 +1,9 @@
-"""One host's agent: XML-RPC over HTTPS on libcloud's Connection classes. Safe to use from many
-threads.
+"""One host's agent: XML-RPC over HTTPS on libcloud's Connection classes, safe with many threads.
 
 A call that changes something is sent at most once, whatever libcloud's retry switch says. A read
 whose line drops is sent once more. What went wrong is told apart by whether the request may have
-arrived:
-:class:`NotSent` (no), :class:`AgentFault` (it did, and was refused), :class:`AnswerLost` (nobody
-    knows).
+arrived: :class:`NotSent` (no), :class:`AgentFault` (it did, and was refused), :class:`AnswerLost`
+(nobody knows).
 """
 
 from __future__ import annotations

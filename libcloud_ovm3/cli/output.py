@@ -25,7 +25,10 @@ def show_table(headings: Sequence[str], rows: Iterable[Sequence[object]], empty:
     if not listed:
         out.print(Text(empty))
         return
-    table = Table(*headings, box=box.SIMPLE_HEAD if out.is_terminal else None, pad_edge=False)
+    style = box.SIMPLE_HEAD if out.is_terminal else None
+    table = Table(box=style, padding=(0, 1, 0, 0), pad_edge=False)
+    for name in headings:
+        table.add_column(name, overflow="fold")
     for row in listed:
         table.add_row(*row)
     out.print(table)

@@ -11,26 +11,24 @@ from libcloud_ovm3.cli.output import show_table
 
 
 def show_hosts(locations: Iterable[NodeLocation]) -> None:
-    """Hosts with CPUs, memory and versions."""
-    headings = "host address status CPUs memory free agent Xen VMs pool".split()
+    """Hosts with CPUs, memory and versions; * is the pool's master."""
+    headings = ("host", "address", "status", "CPUs", "free/memory", "agent", "Xen", "VMs")
     show_table(headings, [_host(location) for location in locations], "no hosts")
 
 
 def _host(location: NodeLocation) -> list[Any]:
     extra = location.extra
     if extra["status"] != "ok":
-        return [location.name, extra["address"], extra["status"], *[""] * 7]
+        return [location.name, extra["address"], extra["status"], *[""] * 5]
     return [
-        location.name + (" (master)" if extra["is_master"] else ""),
+        location.name + (" *" if extra["is_master"] else ""),
         extra["address"],
         extra["status"],
         extra["cpus"],
-        _mb(extra["memory_mb"]),
-        _mb(extra["free_memory_mb"]),
+        f"{_gb(extra['free_memory_mb'])}/{_gb(extra['memory_mb'])} GB",
         extra["agent_version"],
         extra["hypervisor"],
         extra["vms"],
-        extra["pool_id"] or "none",
     ]
 
 
@@ -60,6 +58,10 @@ def show_nodes(nodes: Iterable[Node]) -> None:
         for node in nodes
     ]
     show_table(("node", "state", "host", "CPUs", "memory", "id"), rows, "no nodes")
+
+
+def _gb(size_mb: int | None) -> str:
+    return "?" if size_mb is None else f"{size_mb / 1024:.1f}"
 
 
 def _mb(size_mb: int | None) -> str:

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from libcloud_ovm3.errors import (
+    DEFINITE,
     AgentFault,
     AnswerLost,
     InvalidArgument,
     MalformedAnswer,
     NameTaken,
-    NotSent,
     Ovm3Error,
     Unfinished,
 )
@@ -116,7 +116,7 @@ def create(estate: Estate, wanted: Wanted) -> tuple[VM, list[str]]:
         _define(plan)
         _copy(plan)
         definition = _configure(plan)
-    except (AgentFault, NotSent) as error:
+    except DEFINITE as error:
         _undo(plan, error)
         raise
     except AnswerLost as error:
