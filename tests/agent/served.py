@@ -68,6 +68,14 @@ def echo(request: Request) -> bytes:
     return value(arguments[0] if arguments else None)
 
 
+def enveloped(inside: str) -> bytes:
+    """A methodResponse around what stands inside <value>."""
+    return (
+        "<?xml version='1.0'?>\n<methodResponse><params><param><value>"
+        f"{inside}</value></param></params></methodResponse>"
+    ).encode()
+
+
 class Server:
     """Listens on loopback until it is closed; every line has a thread of its own.
 

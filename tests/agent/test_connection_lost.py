@@ -189,6 +189,9 @@ def test_one_call_may_have_a_limit_of_its_own(serve: Any, connect: Any) -> None:
     agent = connect(serve(silent))
     with pytest.raises(errors.TimedOut, match=r"within 0\.1 s"):
         agent.call("stop_vm", limit=0.1)
+    agent = connect(serve(silent), limits=TimeLimits(connect=3, long=0.2))
+    with pytest.raises(errors.TimedOut, match=r"within 0\.2 s"):
+        agent.call("stop_vm", limit=9)  # it shortens, but does not lengthen
 
 
 def test_a_slow_answer_within_the_limit_is_read(serve: Any, connect: Any) -> None:
@@ -216,13 +219,3 @@ def test_after_a_time_out_the_late_answer_is_nobodys(serve: Any, connect: Any) -
     assert agent.call("echo", "new") == "new"
     time.sleep(0.3)
     assert agent.call("echo", "newer") == "newer"
-
-
-def test_a_kept_line_does_not_inherit_a_spent_limit(serve: Any, connect: Any) -> None:
-    server = serve(lambda request: [0.3, served.value("x")])
-    agent = connect(server, limits=TimeLimits(connect=3, read=0.4, write=2))
-    big = "x" * 4_000_000
-    for _ in range(2):
-        agent.call("list_vms")
-        assert agent.call("create_vm", big) == "x"
-    assert server.connections == 1

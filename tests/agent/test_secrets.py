@@ -17,15 +17,11 @@ from libcloud_ovm3.agent.kinds import TimeLimits
 from libcloud_ovm3.agent.tls import HostTrust
 
 from . import served
-from .served import CLOSE, http
+from .served import CLOSE, enveloped, http
 
 PASSWORD = "S3cret&<long>/@1"
 BASIC = base64.b64encode(f"oracle:{PASSWORD}".encode()).decode()
 FORMS = [PASSWORD, escape(PASSWORD), quote(PASSWORD), quote(PASSWORD, safe=""), BASIC]
-
-
-def answer(inside: str) -> bytes:
-    return http(f"<methodResponse><params><param>{inside}</param></params></methodResponse>")
 
 
 ANSWERS: dict[str, Any] = {
@@ -35,11 +31,13 @@ ANSWERS: dict[str, Any] = {
     "refused": http(PASSWORD, f"403 {PASSWORD} {BASIC}"),
     "another status": http(PASSWORD, f"500 {PASSWORD} {BASIC}"),
     "html": http(f"<html>{escape(PASSWORD)}</html>"),
-    "no number": answer(f"<value><int>{escape(PASSWORD)}</int></value>"),
-    "member twice": answer(
-        "<value><struct>"
-        + f"<member><name>{escape(PASSWORD)}</name><value/></member>" * 2
-        + "</struct></value>"
+    "no number": http(enveloped(f"<int>{escape(PASSWORD)}</int>")),
+    "member twice": http(
+        enveloped(
+            "<struct>"
+            + f"<member><name>{escape(PASSWORD)}</name><value/></member>" * 2
+            + "</struct>"
+        )
     ),
     "no http": [f"{PASSWORD} {BASIC}\r\n\r\n".encode(), CLOSE],
     "dropped": [CLOSE],
