@@ -242,21 +242,16 @@ def _still_there(
     repositories: Sequence[Repository], definitions: Sequence[Definition]
 ) -> list[Definition]:
     """Without those that could not be read because somebody has deleted them since the listing."""
-    broken = {d.repository_id for d in definitions if d.config is None}
+    gone: set[str] = set()
     for repository in repositories:
-        if repository.id in broken:
-            again = look_at_repository(repository.record, repository.mounted_on)
-            folders = again.content.virtual_machines if again.content is not None else ()
-            names = {folder.name for folder in folders} if again.content is not None else None
-            definitions = [
-                d
-                for d in definitions
-                if d.config is not None
-                or d.repository_id != repository.id
-                or names is None
-                or d.directory in names
-            ]
-    return list(definitions)
+        broken = [d for d in definitions if d.config is None and d.repository_id == repository.id]
+        if not broken:
+            continue
+        content = look_at_repository(repository.record, repository.mounted_on).content
+        if content is not None:
+            there = {folder.name for folder in content.virtual_machines}
+            gone |= {d.place for d in broken if d.directory not in there}
+    return [definition for definition in definitions if definition.place not in gone]
 
 
 def read_definition(view: HostView, repository_id: str, directory: str) -> Definition | None:
