@@ -314,7 +314,11 @@ class AgentConnection(ConnectionUserAndKey):
                 f"(`ovm3 pin {self.address}` shows what it presents)",
                 **where,
             )
-        return NotSent(f"{self.address}: cannot be reached: {self._why(error)}", **where)
+        hint = "; an old agent may need ex_tls_minimum='TLSv1'"
+        too_old = (
+            hint if isinstance(error.__cause__, ssl.SSLError | urllib3.exceptions.SSLError) else ""
+        )
+        return NotSent(f"{self.address}: cannot be reached: {self._why(error)}{too_old}", **where)
 
     def _http(self, where: dict[str, Any]) -> Any:
         with self._connecting:

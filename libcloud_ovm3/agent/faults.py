@@ -14,7 +14,6 @@ from libcloud_ovm3.agent.codec import Fault
 from libcloud_ovm3.errors import AgentFault
 
 _KIND = re.compile(r"(?:<(?:type|class) '([^'\n]+)'>|([A-Za-z_][\w.]*)):(.*)", re.DOTALL)
-_NO_SUCH_DOMAIN = re.compile(r"Domain\s+'[^']*'\s+does\s+not\s+exist")
 
 
 def error_of(fault: Fault, *, host: str, function: str) -> AgentFault:
@@ -36,8 +35,3 @@ def split(text: str) -> tuple[str, str]:
     if match is None or ("." not in (match[1] or match[2])):
         return "", text
     return match[1] or match[2], match[3]
-
-
-def is_no_such_domain(error: AgentFault) -> bool:
-    """Whether xend says that no such domain is live (xend.md 4, 7)."""
-    return bool(_NO_SUCH_DOMAIN.search(error.text))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libcloud_ovm3.agent.codec import Fault
-from libcloud_ovm3.agent.faults import error_of, is_no_such_domain, split
+from libcloud_ovm3.agent.faults import error_of, split
 from libcloud_ovm3.errors import AgentFault
 
 BUSY = (
@@ -80,14 +80,3 @@ def test_any_text_is_kept(text: str) -> None:
     if not kind:
         assert message == text
     assert text in str(error_of(Fault(7, text), host="h", function="f"))
-
-
-@pytest.mark.parametrize("kind", ["exceptions.Exception:", "<class 'xen.xend.XendError'>:", ""])
-def test_no_such_domain(kind: str) -> None:
-    def told(text: str) -> bool:
-        return is_no_such_domain(error_of(Fault(1, kind + text), host="h", function="stop_vm"))
-
-    assert told("Domain 'i-2-3-VM' does not exist.")
-    assert told("Command: ['xm', 'x'] failed (3): stderr: Error: Domain 'a b' does not exist.\n")
-    assert not told("Domain is already running")
-    assert not told("File does not exist")
