@@ -1,0 +1,183 @@
+"""The agent's answers that the figures are made with, encoded by the standard library.
+
+Shapes and sample values: the outlines of list_vms, discover_server and the other documents
+(facts, answer-shapes.md), filled for as many VMs and hosts as a run wants.
+"""
+
+from __future__ import annotations
+
+import uuid
+import xmlrpc.client
+from typing import Any
+
+# The names of the ELF notes are those of a Linux guest of the time; their values mean nothing here.
+_NOTES = (
+    "FEATURES !writable_page_tables|pae_pgdir_above_4gb, VIRT_BASE 18446744071562067968, "
+    "GUEST_VERSION 2.6, PADDR_OFFSET 0, GUEST_OS linux, HYPERCALL_PAGE 18446744071578849280, "
+    "LOADER generic, SUSPEND_CANCEL 1, PAE_MODE yes, ENTRY 18446744071594496512, "
+    "XEN_VERSION xen-3.0, HV_START_LOW 18446603336221196288"
+)
+
+
+def list_vms(vms: int, host: int = 0) -> list[dict[str, Any]]:
+    """What list_vms answers on a host that runs so many VMs: Domain-0 and them."""
+    return [_domain_0()] + [_domain(host * 100_000 + number + 1) for number in range(vms)]
+
+
+def encoded(value: Any) -> bytes:
+    """A methodResponse with this value."""
+    text = xmlrpc.client.dumps((value,), methodresponse=True, allow_none=True)
+    return text.encode("utf-8")
+
+
+def answers_of(addresses: list[str], host: int, vms: int) -> dict[bytes, bytes]:
+    """Every answer that a listing asks one host for, by the function's name.
+
+    The host is in one pool with the others and knows no repository, so no names are to be fetched.
+    """
+    members = "".join(
+        f"<Member><Registered_IP>{address}</Registered_IP></Member>" for address in addresses
+    )
+    pool = (
+        "<Server_Pool><Unique_Id>f12842ebf5ed3fe78da1eb0e17f5ede8</Unique_Id>"
+        "<Pool_Alias>Pool 0</Pool_Alias><Master_Virtual_Ip>127.0.1.254</Master_Virtual_Ip>"
+        f"<Member_List>{members}</Member_List></Server_Pool>"
+    )
+    return {
+        b"discover_server_pool": encoded(_document("Discover_Server_Pool_Result", pool)),
+        b"discover_server": encoded(_server(addresses[host], host)),
+        b"list_vms": encoded(list_vms(vms, host)),
+        b"discover_repository_db": encoded(
+            _document("Discover_Repository_Db_Result", "<RepositoryDbList/>")
+        ),
+    }
+
+
+def _document(root: str, inside: str) -> str:
+    return f'<?xml version="1.0" ?><{root}>{inside}</{root}>'
+
+
+def _server(address: str, host: int) -> str:
+    capabilities = "".join(
+        f"<CAPABILITY_{number}>True</CAPABILITY_{number}>" for number in range(24)
+    )
+    return _document(
+        "Discover_Server_Result",
+        f"<Server><Unique_Id>{_uuid('host', host).replace('-', '')}</Unique_Id>"
+        "<Boot_Time>1413834408</Boot_Time>"
+        "<Date_Time><Time_Zone>Europe/Amsterdam</Time_Zone><UTC>True</UTC></Date_Time>"
+        "<Agent_Version>3.2.1-183</Agent_Version><OVM_Version>3.2.1-517</OVM_Version>"
+        "<VMM><Version><Major>4</Major><Minor>1</Minor><Extra>.3OVM</Extra></Version></VMM>"
+        "<Pool_Unique_Id>f12842eb-f5ed-3fe7-8da1-eb0e17f5ede8</Pool_Unique_Id>"
+        "<Manager_Unique_Id>d1a749d4295041fb99854f52ea4dea97</Manager_Unique_Id>"
+        f"<Hostname>ovm-{host + 1}</Hostname><Registered_IP>{address}</Registered_IP>"
+        "<Server_Roles>xen,utility</Server_Roles>"
+        f"<Is_Current_Master>{'false' if host else 'true'}</Is_Current_Master>"
+        "<Membership_State>Pooled</Membership_State>"
+        f"<Capabilities>{capabilities}</Capabilities></Server>",
+    )
+
+
+def _uuid(what: str, number: int) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{what} {number}"))
+
+
+def _domain_0() -> dict[str, Any]:
+    return {
+        "cpus": [["0", "1"], ["0", "1"]],
+        "device": {},
+        "domid": "0",
+        "memory": "2048",
+        "name": "Domain-0",
+        "online_vcpus": "2",
+        "state": "r-----",
+        "status": "2",
+        "uuid": "00000000-0000-0000-0000-000000000000",
+        "vcpus": "2",
+    }
+
+
+def _domain(number: int) -> dict[str, Any]:
+    return {
+        "bootloader": "/usr/bin/pygrub",
+        "bootloader_args": "-q",
+        "builder": "linux",
+        "console_mfn": str(873706 + number),
+        "cpu_cap": "0",
+        "cpu_time": f"{number / 7:.9f}",
+        "cpu_weight": "27500",
+        "cpus": [[]],
+        "description": "",
+        "device": _devices(number),
+        "domid": str(number % 100_000),
+        "features": "",
+        "image": {
+            "device_model": "/usr/lib/xen/bin/qemu-dm",
+            "expose_host_uuid": "0",
+            "kernel": "",
+            "nomigrate": "0",
+            "notes": [note.split(" ", 1) for note in _NOTES.split(", ")],
+            "pci": [],
+            "superpages": "0",
+            "tsc_mode": "0",
+            "videoram": "4",
+        },
+        "maxmem": "512",
+        "memory": "512",
+        "name": f"i-2-{number}-VM",
+        "on_crash": "restart",
+        "on_poweroff": "destroy",
+        "on_reboot": "restart",
+        "on_xend_start": "ignore",
+        "on_xend_stop": "ignore",
+        "online_vcpus": "1",
+        "pool_name": "Pool-0",
+        "shadow_memory": "0",
+        "start_time": f"{1408105444 + number}.17",
+        "state": "-b----",
+        "status": "2",
+        "store_mfn": str(873707 + number),
+        "uuid": _uuid("VM", number),
+        "vcpus": "1",
+    }
+
+
+def _devices(number: int) -> dict[str, Any]:
+    disk = f"/OVS/Repositories/{_uuid('repository', 0)}/VirtualDisks/{_uuid('disk', number)}.raw"
+    return {
+        "console": [{"location": "2", "protocol": "vt100", "uuid": _uuid("console", number)}],
+        "vbd": [
+            {
+                "VDI": "",
+                "backend": "0",
+                "bootable": "1",
+                "dev": "xvda:disk",
+                "mode": "w",
+                "protocol": "x86_32-abi",
+                "uname": f"file:{disk}",
+                "uuid": _uuid("vbd", number),
+            }
+        ],
+        "vfb": [
+            {
+                "keymap": "en-us",
+                "location": "0.0.0.0:5900",
+                "uuid": _uuid("vfb", number),
+                "vnc": "1",
+                "vnclisten": "0.0.0.0",  # noqa: S104 (a sample)
+                "vncpasswd": "0123456789abcdef",
+                "vncunused": "1",
+                "xauthority": "/root/.Xauthority",
+            }
+        ],
+        "vif": [
+            {
+                "backend": "0",
+                "bridge": "xenbr0.160",
+                "mac": f"02:00:50:9a:{number // 256 % 256:02x}:{number % 256:02x}",
+                "script": "/etc/xen/scripts/vif-bridge",
+                "uuid": _uuid("vif", number),
+            }
+        ],
+        "vkbd": [{"backend": "0"}],
+    }

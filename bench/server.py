@@ -1,0 +1,119 @@
+"""Hosts that answer at once with bytes made beforehand, in a process of their own.
+
+``python -m bench.server --hosts 32 --vms 100 --latency 0.05 --folder DIR`` writes the port (one for
+all hosts: 127.0.1.1, 127.0.1.2, …) and ends when its standard input is closed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.answers import answers_of
+from libcloud_ovm3.simulator.certificates import fingerprint, make_certificate, server_context
+
+_ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Where the hosts listen, and the SHA-256 of their one certificate."""
+
+    addresses: tuple[str, ...]
+    port: int
+    pin: str
+
+
+@contextlib.contextmanager
+def serving(hosts: int, vms: int, latency: float, folder: Path) -> Iterator[Pool]:
+    """A pool of such hosts for as long as the block lasts.
+
+    :param vms: how many run on each host.
+    :param latency: seconds that each answer is held back.
+    :param folder: an empty directory, for the certificate.
+    """
+    make_certificate(folder, "bench")
+    arguments = [f"--hosts={hosts}", f"--vms={vms}", f"--latency={latency}", f"--folder={folder}"]
+    process = subprocess.Popen(  # noqa: S603 (our own program)
+        [sys.executable, "-m", "bench.server", *arguments],
+        cwd=_ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        port = int(process.stdout.readline())
+        yield Pool(tuple(_addresses(hosts)), port, fingerprint(folder))
+        process.stdin.close()
+
+
+def _addresses(hosts: int) -> list[str]:
+    return [f"127.0.1.{number + 1}" for number in range(hosts)]
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--hosts", type=int)
+    parser.add_argument("--vms", type=int)
+    parser.add_argument("--latency", type=float)
+    parser.add_argument("--folder", type=Path)
+    options = parser.parse_args()
+    addresses = _addresses(options.hosts)
+    context = server_context(options.folder)
+    port = 0
+    for host, address in enumerate(addresses):
+        listener = socket.create_server((address, port), backlog=128)
+        port = listener.getsockname()[1]
+        answers = {
+            name: _http(body) for name, body in answers_of(addresses, host, options.vms).items()
+        }
+        arguments = (listener, context, answers, options.latency)
+        threading.Thread(target=_accept, args=arguments, daemon=True).start()
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
+    sys.stdin.read()
+
+
+def _http(body: bytes) -> bytes:
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode("ascii") + body
+
+
+def _accept(
+    listener: socket.socket, context: ssl.SSLContext, answers: dict[bytes, bytes], latency: float
+) -> None:
+    while True:
+        line, _ = listener.accept()
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        arguments = (line, context, answers, latency)
+        threading.Thread(target=_serve, args=arguments, daemon=True).start()
+
+
+def _serve(
+    line: socket.socket, context: ssl.SSLContext, answers: dict[bytes, bytes], latency: float
+) -> None:
+    with contextlib.suppress(OSError), context.wrap_socket(line, server_side=True) as tls:
+        received = b""
+        while data := tls.recv(65536):
+            received += data
+            # Requests come one after the other, and each of them ends so.
+            if received.endswith(b"</methodCall>") or received.endswith(b"</methodCall>\n"):
+                name = received.partition(b"<methodName>")[2].partition(b"</methodName>")[0]
+                time.sleep(latency)
+                tls.sendall(answers[name])
+                received = b""
+
+
+if __name__ == "__main__":
+    main()
