@@ -15,7 +15,7 @@ import socket
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -223,8 +223,19 @@ class AgentAdapter(HTTPAdapter):
         return manager
 
 
-def presented_certificate(address: Address, minimum: str, timeout: float) -> bytes:
-    """The certificate that a host presents, in DER, whatever it is. Nothing else is exchanged.
+class Presented(NamedTuple):
+    """What a host shows of itself before anything is sent to it.
+
+    :ivar version: the TLS version that both sides settled on, as Python names it (``TLSv1.2``).
+    :ivar certificate: in DER.
+    """
+
+    version: str
+    certificate: bytes
+
+
+def presented(address: Address, minimum: str, timeout: float) -> Presented:
+    """TLS version and certificate of a host, whatever they are. Nothing else is exchanged.
 
     :param timeout: seconds for connecting and for the handshake.
     :raises NotSent: it cannot be reached, or does not speak TLS.
@@ -236,9 +247,18 @@ def presented_certificate(address: Address, minimum: str, timeout: float) -> byt
             context.wrap_socket(line, server_hostname=address.host) as tls,
         ):
             certificate = tls.getpeercert(binary_form=True)
+            version = tls.version() or ""
     except (OSError, ValueError) as error:
         hint = "; old agents need TLSv1 as the minimum" if isinstance(error, ssl.SSLError) else ""
         raise NotSent(f"{address}: {error}{hint}", host=str(address)) from error
     if not certificate:
         raise NotSent(f"{address}: presents no certificate", host=str(address))
-    return certificate
+    return Presented(version, certificate)
+
+
+def presented_certificate(address: Address, minimum: str, timeout: float) -> bytes:
+    """The certificate that a host presents, in DER, whatever it is.
+
+    :raises NotSent: as :func:`presented`.
+    """
+    return presented(address, minimum, timeout).certificate

@@ -1,0 +1,125 @@
+"""The options that say which hosts and how to trust them, and what becomes of errors."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from libcloud_ovm3 import OVM3NodeDriver
+from libcloud_ovm3.errors import InvalidArgument, Ovm3Error, Ovm3Warning
+from libcloud_ovm3.estate.hosts import Estate
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_PASSWORD = "OVM3_PASSWORD"  # noqa: S105 (the name of a variable)
+
+HOSTS = click.option(
+    "--host",
+    "hosts",
+    multiple=True,
+    required=True,
+    metavar="HOST[:PORT]",
+    help="A host of the pool; several times: these hosts only.",
+)
+TLS_MINIMUM = click.option(
+    "--tls-minimum", default="TLSv1.2", show_default=True, help="TLSv1 for old agents."
+)
+_ACCESS = (
+    click.option("--port", default=None, help="The agents' port (8899)."),
+    click.option("--user", default="oracle", show_default=True, help="The agents' user."),
+    click.option("--password-file", type=_FILE,
+                 help=f"First line: the password. Else ${_PASSWORD}, else it is asked for."),
+    click.option("--fingerprint", "pins", multiple=True, metavar="[HOST=]SHA256",
+                 help="The certificate to accept (ovm3 pin HOST); again for more hosts."),
+    click.option("--ca-cert", type=_FILE,
+                 help="PEM file to verify certificates with."),
+    click.option("--tls-server-name", help="The name in the certificate."),
+    TLS_MINIMUM,
+    click.option("--insecure", is_flag=True, help="Accept any certificate. Do not."),
+)  # fmt: skip
+
+
+def access_options(command: _F) -> _F:
+    """How to get into hosts that are named otherwise."""
+    for option in reversed(_ACCESS):
+        command = option(command)
+    return command
+
+
+def driver_options(command: _F) -> _F:
+    """Which hosts, and how to get into them."""
+    return HOSTS(access_options(command))
+
+
+def make_driver(
+    hosts: tuple[str, ...],
+    port: str | None,
+    user: str,
+    password_file: Path | None,
+    pins: tuple[str, ...],
+    ca_cert: Path | None,
+    tls_server_name: str | None,
+    tls_minimum: str,
+    insecure: bool,
+    **more: Any,
+) -> OVM3NodeDriver:
+    """The driver for what :func:`driver_options` took; ``more`` as the driver takes it."""
+    return OVM3NodeDriver(
+        user,
+        _password(password_file),
+        host=hosts[0] if len(hosts) == 1 else None,
+        port=port,
+        ca_cert=None if ca_cert is None else str(ca_cert),
+        verify_ssl=not insecure,
+        ex_hosts=None if len(hosts) == 1 else hosts,
+        ex_fingerprint=_pins(pins) or None,
+        ex_tls_server_name=tls_server_name,
+        ex_tls_minimum=tls_minimum,
+        **more,
+    )
+
+
+def make_estate(**options: Any) -> Estate:
+    """The estate behind that driver: for what reads more than libcloud has nouns for."""
+    return make_driver(**options)._estate
+
+
+def _password(file: Path | None) -> str:
+    """Never from the command line, which every user of the machine can read."""
+    if file is not None:
+        lines = file.read_text(encoding="utf-8").splitlines()
+        return lines[0] if lines else ""
+    return os.environ.get(_PASSWORD) or click.prompt("Agent password", hide_input=True)
+
+
+def _pins(texts: tuple[str, ...]) -> dict[str, list[str]]:
+    """``HOST=PIN`` or, for the one host named, ``PIN``."""
+    pins: dict[str, list[str]] = {}
+    for text in texts:
+        host, _, value = text.rpartition("=")
+        pins.setdefault(host, []).append(value)
+    return pins
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """Warnings and errors as one line each, without a traceback."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", Ovm3Warning)
+        warnings.showwarning = _show_warning
+        try:
+            yield
+        except InvalidArgument as error:
+            raise click.UsageError(str(error)) from None
+        except Ovm3Error as error:
+            raise click.ClickException(str(error)) from None
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    click.echo(f"warning: {message}", err=True)

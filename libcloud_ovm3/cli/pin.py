@@ -1,0 +1,48 @@
+"""``ovm3 pin``: what certificate a host presents."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import click
+from cryptography import x509
+
+from libcloud_ovm3.agent.address import parse_address
+from libcloud_ovm3.agent.tls import check_minimum, fingerprint, presented_certificate
+from libcloud_ovm3.cli.options import TLS_MINIMUM, reported
+from libcloud_ovm3.cli.output import show
+
+
+@click.command()
+@click.argument("host", metavar="HOST[:PORT]")
+@TLS_MINIMUM
+@click.option("--timeout", default=10.0, show_default=True, help="Seconds.")
+def pin(host: str, tls_minimum: str, timeout: float) -> None:
+    """Show the certificate that HOST presents, and how to pin it. Sends no password."""
+    with reported():
+        address = parse_address(host)
+        der = presented_certificate(address, check_minimum(tls_minimum), timeout)
+        for line in _certificate_lines(der):
+            show(line)
+        show(f"SHA-256      {fingerprint(der)}")
+        show("Compare it with `openssl x509 -in /etc/ovs-agent/cert/certificate.pem -noout "
+             "-fingerprint -sha256` on the host itself; then")  # fmt: skip
+        show(f"command line --host {address} --fingerprint {fingerprint(der)}")
+        show(f'Python       ex_fingerprint={{"{address.host}": "{fingerprint(der)}"}}')
+
+
+def _certificate_lines(der: bytes) -> list[str]:
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        return [
+            f"subject      {certificate.subject.rfc4514_string()}",
+            f"issuer       {certificate.issuer.rfc4514_string()}",
+            f"valid        {_day(certificate.not_valid_before_utc)} to "
+            f"{_day(certificate.not_valid_after_utc)}",
+        ]
+    except ValueError as error:  # odd old certificates: the fingerprint is what counts
+        return [f"certificate  cannot be read: {error}"]
+
+
+def _day(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d")

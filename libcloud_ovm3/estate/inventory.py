@@ -1,0 +1,328 @@
+"""What there is: hosts, pools, repositories and VMs, and what of it could not be read.
+
+:func:`look` reads, :func:`inventory_of` puts together (pure), :func:`as_json` is the stable form
+(docs/after-the-manager.md). Nothing is left out because it could not be read: it is listed with a
+problem, and once more among the problems.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from libcloud_ovm3.agent import documents
+from libcloud_ovm3.agent.config import DiskEntry
+from libcloud_ovm3.errors import Ovm3Error
+from libcloud_ovm3.estate.hosts import Estate, HostView, Silent, ask_all, look_at_hardware
+from libcloud_ovm3.estate.repositories import Repository
+from libcloud_ovm3.estate.vms import VM, Definition, Survey, survey
+
+FORMAT = 1  # of as_json; a number that does not change as long as no key changes or goes
+_MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Look:
+    """Everything that was read.
+
+    :ivar hardware: what each host of ``seen.hosts`` has, in their order, or why that is not known.
+    :ivar pools: the same for the pool it says it is in; None: in none.
+    """
+
+    seen: Survey
+    hardware: tuple[documents.Hardware | Ovm3Error, ...]
+    pools: tuple[documents.ServerPool | Ovm3Error | None, ...]
+
+
+@dataclass(frozen=True)
+class HostEntry:
+    """One host. What a silent host did not say is ``""`` or None.
+
+    :ivar status: ``ok``, ``silent`` (did not answer) or ``unverified`` (not asked: no pin, no CA).
+    :ivar id: 32 hex digits.
+    :ivar owner: the Manager's uuid, 32 hex digits; None: nobody's, or not known.
+    :ivar vms: how many live domains it lists; None: not known.
+    """
+
+    name: str
+    address: str
+    status: str
+    id: str = ""
+    agent_version: str = ""
+    ovm_version: str = ""
+    xen_version: str = ""
+    owner: str | None = None
+    pool: str | None = None
+    membership: str = ""
+    roles: tuple[str, ...] = ()
+    is_master: bool = False
+    cpus: int | None = None
+    memory_mb: int | None = None
+    free_memory_mb: int | None = None
+    vms: int | None = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class PoolEntry:
+    """A server pool, and the addresses that its members are registered with."""
+
+    id: str
+    alias: str
+    virtual_ip: str
+    members: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RepositoryEntry:
+    """A repository.
+
+    :ivar mounted_on: names of the hosts that have it mounted.
+    :ivar not_mounted_on: names of those that know it and have not.
+    :ivar vms: how many folders with a vm.cfg it holds; None, as the other figures: not listed.
+    """
+
+    id: str
+    alias: str
+    location: str
+    file_system: str
+    owner: str | None
+    mounted_on: tuple[str, ...]
+    not_mounted_on: tuple[str, ...]
+    vms: int | None
+    disks: int | None
+    templates: int | None
+    isos: int | None
+    problem: str | None
+
+
+@dataclass(frozen=True)
+class DiskLine:
+    """A disk of a VM. ``path`` None: an empty drive, or an entry that is not understood."""
+
+    device: str
+    path: str | None
+    mode: str
+    is_cdrom: bool
+    entry: str
+
+
+@dataclass(frozen=True)
+class NicLine:
+    """A network card of a VM. None: xend chooses."""
+
+    mac: str | None
+    bridge: str | None
+
+
+@dataclass(frozen=True)
+class LiveLine:
+    """Where a VM runs: the host, and the domain there."""
+
+    host: str
+    address: str
+    domid: int | None
+    xend_name: str | None
+
+
+@dataclass(frozen=True)
+class DefinitionLine:
+    """Where a VM is defined. ``problem``: why its vm.cfg cannot be read."""
+
+    repository: str
+    directory: str
+    problem: str | None
+
+
+@dataclass(frozen=True)
+class VMEntry:
+    """One VM: its state as docs/promises.md has it, where it runs, what its vm.cfg says.
+
+    :ivar memory_mb: of the running domain, else of its vm.cfg; so with ``vcpus``.
+    :ivar ha: the agent's HA flag; None: not known, or not one definition.
+    """
+
+    id: str
+    name: str
+    state: str
+    live: tuple[LiveLine, ...]
+    definitions: tuple[DefinitionLine, ...]
+    memory_mb: int | None
+    vcpus: int | None
+    disks: tuple[DiskLine, ...]
+    nics: tuple[NicLine, ...]
+    ha: bool | None
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """What there is. ``problems``: everything that could not be read, one text each."""
+
+    hosts: tuple[HostEntry, ...]
+    pools: tuple[PoolEntry, ...]
+    repositories: tuple[RepositoryEntry, ...]
+    vms: tuple[VMEntry, ...]
+    problems: tuple[str, ...]
+
+
+def look(estate: Estate) -> Look:
+    """Read everything: a survey, and two more reads a host (hardware, pool).
+
+    :raises Ovm3Error: no host answered.
+    """
+    seen = survey(estate)
+    pools = ask_all(
+        lambda view: documents.server_pool(view.agent.serverpool.discover_server_pool()),
+        seen.hosts,
+    )
+    return Look(seen, tuple(look_at_hardware(seen.hosts)), tuple(pools))
+
+
+def take_inventory(estate: Estate) -> Inventory:
+    """The estate's inventory, read now.
+
+    :raises Ovm3Error: no host answered.
+    """
+    return inventory_of(look(estate))
+
+
+def as_json(inventory: Inventory) -> dict[str, Any]:
+    """The inventory in the stable form: plain values only, ``format`` first."""
+    return {"format": FORMAT, **asdict(inventory)}
+
+
+# ------------------------------------------------------------------ putting together
+
+
+def inventory_of(read: Look) -> Inventory:
+    """Put together what was read. Pure."""
+    seen = read.seen
+    hosts = [
+        _host(view, hardware, pool)
+        for view, hardware, pool in zip(seen.hosts, read.hardware, read.pools, strict=True)
+    ]
+    hosts += [_silent(one) for one in seen.silent]
+    pools: dict[str, PoolEntry] = {}
+    for pool in read.pools:
+        if isinstance(pool, documents.ServerPool):
+            entry = PoolEntry(pool.uuid, pool.alias, pool.virtual_ip, pool.members)
+            pools.setdefault(pool.uuid, entry)
+    unsaid = [host.problem for host in hosts if host.status == "ok" and host.problem]
+    return Inventory(
+        hosts=tuple(hosts),
+        pools=tuple(pools.values()),
+        repositories=tuple(_repository(one, seen.hosts) for one in seen.repositories),
+        vms=tuple(_vm(vm) for vm in seen.vms.values()),
+        problems=tuple(seen.problems() + unsaid),
+    )
+
+
+def _host(
+    view: HostView,
+    hardware: documents.Hardware | Ovm3Error,
+    pool: documents.ServerPool | Ovm3Error | None,
+) -> HostEntry:
+    server = view.server
+    known = None if isinstance(hardware, Ovm3Error) else hardware
+    unsaid = [str(error) for error in (hardware, pool) if isinstance(error, Ovm3Error)]
+    return HostEntry(
+        name=server.hostname or view.address.host,
+        address=str(view.address),
+        status="ok",
+        id=server.uuid,
+        agent_version=server.agent_version,
+        ovm_version=server.ovm_version,
+        xen_version=server.hypervisor_version,
+        owner=server.manager_uuid,
+        pool=server.pool_uuid,
+        membership=server.membership,
+        roles=server.roles,
+        is_master=server.is_master,
+        cpus=known.cpus if known else None,
+        memory_mb=_mib(known.memory_bytes) if known else None,
+        free_memory_mb=_mib(known.free_bytes) if known else None,
+        vms=len(view.domains),
+        problem="; ".join(unsaid) or None,
+    )
+
+
+def _silent(one: Silent) -> HostEntry:
+    status = "unverified" if one.is_unverified else "silent"
+    return HostEntry(name=one.address, address=one.address, status=status, problem=str(one.reason))
+
+
+def _repository(one: Repository, views: tuple[HostView, ...]) -> RepositoryEntry:
+    content, record = one.content, one.record
+    knowing = [view for view in views if any(r.id == one.id for r in view.repositories)]
+    mounted = {view.address for view in one.mounted_on}
+    with_cfg = [f for f in content.virtual_machines if "vm.cfg" in f.files] if content else None
+    return RepositoryEntry(
+        id=one.id,
+        alias=record.alias,
+        location=record.fs_location,
+        file_system=record.fs_type,
+        owner=record.manager_uuid,
+        mounted_on=tuple(name_of(view) for view in one.mounted_on),
+        not_mounted_on=tuple(name_of(view) for view in knowing if view.address not in mounted),
+        vms=None if with_cfg is None else len(with_cfg),
+        disks=len(content.virtual_disks) if content else None,
+        templates=len(content.templates) if content else None,
+        isos=len(content.isos) if content else None,
+        problem=one.problem,
+    )
+
+
+def _vm(vm: VM) -> VMEntry:
+    live = tuple(
+        LiveLine(name_of(p.host), str(p.host.address), p.domain.domid, p.domain.name)
+        for p in vm.places
+    )
+    definitions = tuple(
+        DefinitionLine(d.repository_id, d.directory, d.problem) for d in vm.definitions
+    )
+    one = vm.definitions[0] if len(vm.definitions) == 1 else None
+    domain = vm.places[0].domain if len(vm.places) == 1 else None
+    memory = domain.memory_mb if domain else None
+    vcpus = domain.vcpus if domain else None
+    return VMEntry(
+        id=vm.id,
+        name=vm.name,
+        state=vm.state.value,
+        live=live,
+        definitions=definitions,
+        memory_mb=memory if memory is not None else _number(one, "memory"),
+        vcpus=vcpus if vcpus is not None else _number(one, "vcpus"),
+        disks=tuple(_disk(disk) for d in vm.definitions for disk in d.disks),
+        nics=tuple(nic for d in vm.definitions for nic in _nics(d)),
+        ha=is_true(one.say("OVM_high_availability")) if one and one.config is not None else None,
+    )
+
+
+def _disk(disk: DiskEntry) -> DiskLine:
+    return DiskLine(disk.device, disk.path, disk.mode, disk.is_cdrom, disk.text)
+
+
+def _nics(definition: Definition) -> list[NicLine]:
+    vifs = (definition.config or {}).get("vif")
+    texts = [vif for vif in vifs if isinstance(vif, str)] if isinstance(vifs, list) else []
+    pairs = [dict(part.strip().partition("=")[::2] for part in text.split(",")) for text in texts]
+    return [NicLine((pair.get("mac") or "").lower() or None, pair.get("bridge")) for pair in pairs]
+
+
+def name_of(view: HostView) -> str:
+    """How lists name a host."""
+    return view.server.hostname or view.address.host
+
+
+def is_true(text: str) -> bool:
+    """A flag of a vm.cfg: a bool by the agent's own hand, text or a number by other hands."""
+    return text.lower() in ("true", "1", "yes")
+
+
+def _mib(size_bytes: int | None) -> int | None:
+    return None if size_bytes is None else size_bytes // _MIB
+
+
+def _number(definition: Definition | None, key: str) -> int | None:
+    text = definition.say(key) if definition else ""
+    return int(text) if text.isdigit() else None
