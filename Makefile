@@ -6,7 +6,7 @@ WORKERS ?= 4
 BIN := $(VENV)/bin
 METADATA := setup.cfg pyproject.toml libcloud_ovm3/_version.py
 
-.PHONY: demo test check format ci soak lowest clean
+.PHONY: demo test check format generate ci soak lowest clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo
@@ -19,10 +19,15 @@ check: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python tools/generate_functions.py --check
 
 format: $(VENV)/.test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# What is generated from the catalogue of the agent's functions.
+generate: $(VENV)/.test
+	$(BIN)/python tools/generate_functions.py
 
 ci: test lowest
 

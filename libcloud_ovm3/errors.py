@@ -16,6 +16,7 @@ processes).
     │   └── MalformedAnswer        an answer came that cannot be read
     ├── NodeNotFound, AmbiguousName, NameTaken
     ├── Refused                    not done, because what was seen forbids it; nothing was sent
+    │   └── ReadOnly               a call that may change something, with ex_read_only
     ├── StillThere                 a wait reached its limit
     └── Unfinished                 an operation broke off; names what may be left
 """
@@ -140,6 +141,10 @@ class NameTaken(Ovm3Error):
 
 class Refused(Ovm3Error):
     """The operation was not begun, because what was seen forbids it. Nothing was sent."""
+
+
+class ReadOnly(Refused):
+    """Only reads are allowed (ex_read_only), and this call is not surely one. It was not sent."""
 
 
 class StillThere(Ovm3Error):

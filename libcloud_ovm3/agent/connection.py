@@ -34,6 +34,7 @@ from libcloud_ovm3.errors import (
     InvalidArgument,
     MalformedAnswer,
     NotSent,
+    ReadOnly,
     TimedOut,
 )
 
@@ -162,6 +163,7 @@ class AgentConnection(ConnectionUserAndKey):
     :param trust: what certificate the host has to present.
     :param limits: time limits by kind of call; they take the place of libcloud's ``timeout``.
     :param proxy_url: as libcloud has it; without it, the environment's proxies are used.
+    :param read_only: refuse every call that is not surely a read.
     """
 
     port = DEFAULT_PORT
@@ -180,10 +182,12 @@ class AgentConnection(ConnectionUserAndKey):
         timeout: float | None = None,
         retry_delay: float | None = None,
         backoff: float | None = None,
+        read_only: bool = False,
     ) -> None:
         self.address = Address(host or self.host, port or DEFAULT_PORT)
         self.trust = trust or HostTrust()
         self.limits = limits or TimeLimits.of(timeout, None)
+        self.read_only = read_only
         self._connecting = threading.Lock()
         try:
             credentials = base64.b64encode(f"{user_id}:{key}".encode()).decode("ascii")
@@ -230,12 +234,20 @@ class AgentConnection(ConnectionUserAndKey):
         :param arguments: positional, as the agent takes them; values as :mod:`.codec` has them.
         :param kind: for its time limit and for whether it may be repeated; found by name otherwise.
         :param limit: seconds for the answer, if less than what its kind has.
+        :raises ReadOnly: only reads are allowed, and this is not surely one; nothing was sent.
         :raises InvalidArgument: a value that cannot be sent; nothing was sent.
         :raises NotSent: the host could not be reached or verified; nothing was sent.
         :raises BadCredentials: the agent does not accept user and password.
         :raises AgentFault: the agent refused or failed.
         :raises AnswerLost: it was sent, but what came of it is not known.
         """
+        if self.read_only and kind_of(function) != "read":  # whatever ``kind`` says
+            raise ReadOnly(
+                f"{self.address}: {function} may change something, and only reads are allowed "
+                f"(ex_read_only): not sent",
+                host=str(self.address),
+                function=function,
+            )
         try:
             body = codec.encode_call(function, arguments)
         except (TypeError, ValueError) as error:

@@ -3,44 +3,26 @@ Pure.
 
 A *read* changes nothing on the host and may be repeated. Everything that is not surely a read
 counts as a write, and is sent at most once. *Long* calls are writes that copy data or wait for a
-guest or a lock: agent-behaviour 1 asks for 15 minutes or more.
+guest or a lock: agent-behaviour 1 asks for 15 minutes or more. Which is which stands in the
+catalogue.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any
 
+from libcloud_ovm3.agent import catalogue
+from libcloud_ovm3.agent.catalogue import Kind
 from libcloud_ovm3.errors import InvalidArgument
 
-Kind = Literal["read", "write", "long"]
-
-READS = frozenset(
-    """
-    echo get_api_version
-    discover_server discover_hardware discover_network discover_server_pool discover_cluster
-    discover_pool_filesystem discover_repositories discover_repository_db discover_storage_plugins
-    discover_mounted_file_systems discover_physical_luns
-    get_last_boot_time get_datetime get_timezone get_ntp
-    list_vms list_vm get_vm_config get_template_config get_repository_meta_data is_cluster_online
-    storage_plugin_getFileInfo storage_plugin_getFileSystemInfo
-    storage_plugin_listMountPoints storage_plugin_listFileSystems
-    """.split()
-)
-
-LONG = frozenset(
-    """
-    copy_file storage_plugin_create import_virtual_disk import_ISO import_vm import_template
-    import_assembly create_pool_filesystem create_repository migrate_vm stop_vm save_vm restore_vm
-    """.split()
-)
+__all__ = ["Kind", "TimeLimits", "kind_of"]
 
 
 def kind_of(function: str) -> Kind:
-    """The kind of a function of the agent, by its name."""
-    if function in READS:
-        return "read"
-    return "long" if function in LONG else "write"
+    """The kind of a function of the agent, by its name; what the catalogue lacks is a write."""
+    known = catalogue.functions().get(function)
+    return "write" if known is None else known.kind
 
 
 @dataclass(frozen=True)

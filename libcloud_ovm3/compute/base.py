@@ -84,6 +84,10 @@ class OVM3Base(NodeDriver):
     :param ex_clock: What waits go by; for tests.
     :type ex_clock: :class:`.Clock`
 
+    :param ex_read_only: Refuse every call to an agent that is not surely a read, before it is sent
+        (:class:`.ReadOnly`).
+    :type ex_read_only: ``bool``
+
     :raises InvalidArgument: an argument is wrong; says which, and what is expected.
     """
 
@@ -115,6 +119,7 @@ class OVM3Base(NodeDriver):
         ex_strict: bool | str = False,
         ex_second_look: float | str = 5.0,
         ex_clock: Clock | None = None,
+        ex_read_only: bool | str = False,
     ) -> None:
         if not key or not isinstance(key, str):
             raise InvalidArgument(f"key {key!r}: expected the agent's user (oracle on a real host)")
@@ -137,6 +142,7 @@ class OVM3Base(NodeDriver):
         self._proxy_url = proxy_url
         self._given = given
         self.ex_strict = parse_flag(ex_strict, "ex_strict")
+        self.ex_read_only = parse_flag(ex_read_only, "ex_read_only")
         super().__init__(
             key,
             secret=secret,
@@ -156,7 +162,11 @@ class OVM3Base(NodeDriver):
 
     def _ex_connection_class_kwargs(self) -> dict[str, Any]:
         """For ``self.connection``, which libcloud's base class makes: the first host's."""
-        return {"trust": self._trust.of(self._given[0], self._named(0)), "limits": self._limits}
+        return {
+            "trust": self._trust.of(self._given[0], self._named(0)),
+            "limits": self._limits,
+            "read_only": self.ex_read_only,
+        }
 
     def _connect(self, address: Address, is_given: bool) -> Agent | None:
         """The agent of a host; None: neither pin nor CA."""
@@ -174,6 +184,7 @@ class OVM3Base(NodeDriver):
             trust=trust,
             limits=self._limits,
             proxy_url=self._proxy_url,
+            read_only=self.ex_read_only,
         )
         connection.driver = self  # type: ignore[assignment]
         return Agent(connection)

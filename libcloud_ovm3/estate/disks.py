@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from libcloud_ovm3.agent import documents
-from libcloud_ovm3.agent.functions import Struct
+from libcloud_ovm3.agent.functions import NFS_PLUGIN, Struct
 from libcloud_ovm3.agent.identifiers import dashed, undashed
 from libcloud_ovm3.errors import AnswerLost, Refused, Unfinished
 from libcloud_ovm3.estate.hosts import HostView
@@ -85,7 +85,10 @@ def file_system(host: HostView, repository: Repository) -> FileSystem:
     found = FileSystem(host, str(uuid.UUID(repository.id)), server)
     ss, fs = found.structs(state=1)
     fs["access_path"] = wanted[0]
-    host.agent.storageplugin.mount(ss, fs, f"/nfsmnt/{found.id}")
+    # What the last three mean is not known; these are what every client sends.
+    host.agent.storageplugin.storage_plugin_mount(
+        NFS_PLUGIN, ss, fs, f"/nfsmnt/{found.id}", "", True, []
+    )
     return found
 
 
@@ -96,7 +99,8 @@ def size_bytes(system: FileSystem, path: str) -> int | None:
     :raises Ovm3Error: the agent does not say.
     """
     ss, fs = system.structs(state=1)
-    answer = system.host.agent.storageplugin.get_file_info(ss, fs, {"file_path": path})
+    plugin = system.host.agent.storageplugin
+    answer = plugin.storage_plugin_getFileInfo(NFS_PLUGIN, ss, fs, {"file_path": path}) or {}
     size = str(answer.get("file_sz", ""))
     return int(size) if answer.get("file_path") and size.isdigit() else None
 
@@ -111,7 +115,7 @@ def delete_file(system: FileSystem, repository: Repository, path: str) -> None:
     ss, fs = system.structs(state=1)
     file = {"fr_type": "file", "fs_uuid": system.id, "file_path": path}
     try:
-        system.host.agent.storageplugin.destroy(ss, fs, file)
+        system.host.agent.storageplugin.storage_plugin_destroy(NFS_PLUGIN, ss, fs, file)
     except AnswerLost as error:
         content = list_repository(system.host, repository.id)
         if posixpath.basename(path) in content.virtual_disks:
