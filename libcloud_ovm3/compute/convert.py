@@ -118,7 +118,7 @@ def to_location(host: HostView, hardware: Hardware | Ovm3Error, driver: NodeDriv
     discover_hardware says: ``cpus``, ``cpu_model``, ``memory_mb``, ``free_memory_mb`` (None: it
     does not say).
     """
-    known = hardware if isinstance(hardware, Hardware) else Hardware(None, None, None, None, "")
+    known = hardware if isinstance(hardware, Hardware) else Hardware()
     server = host.server
     extra = {
         "status": "ok",

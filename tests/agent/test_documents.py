@@ -16,7 +16,9 @@ from libcloud_ovm3.agent.documents import (
     Folder,
     Hardware,
     Mount,
+    Network,
     NetworkDevice,
+    PhysicalLuns,
     RepositoryContent,
     RepositoryRecord,
     Server,
@@ -28,11 +30,8 @@ REPOSITORY = "f12842ebf5ed3fe78da1eb0e17f5ede8"
 
 # Each reader, the root it wants, and what it makes of an empty one.
 READERS: dict[str, tuple[Callable[[str], Any], Any]] = {
-    "Discover_Server_Result": (
-        documents.server,
-        Server("", "", "", "", "", "", None, None, "", (), False),
-    ),
-    "Discover_Hardware_Result": (documents.hardware, Hardware(None, None, None, None, "")),
+    "Discover_Server_Result": (documents.server, Server()),
+    "Discover_Hardware_Result": (documents.hardware, Hardware()),
     "Discover_Server_Pool_Result": (documents.server_pool, None),
     "Discover_Repository_Db_Result": (documents.repository_db, ()),
     "Discover_Repositories_Result": (
@@ -40,7 +39,14 @@ READERS: dict[str, tuple[Callable[[str], Any], Any]] = {
         None,
     ),
     "Discover_Mounted_File_Systems_Result": (documents.mounts, ()),
-    "Discover_Network_Result": (documents.network_devices, ()),
+    "Discover_Network_Result": (
+        lambda text: (documents.network(text), documents.network_devices(text)),
+        (Network(), ()),
+    ),
+    "Discover_Pool_Filesystem_Result": (documents.pool_filesystem, None),
+    "Discover_Cluster_Result": (documents.cluster, None),
+    "Discover_Storage_Plugins_Result": (documents.storage_plugins, ()),
+    "Discover_Physical_Luns_Result": (documents.physical_luns, PhysicalLuns()),
 }
 
 SERVER = """<?xml version="1.0" ?>
@@ -111,13 +117,19 @@ NETWORK = """<?xml version="1.0" ?><Discover_Network_Result><Network><Active>
 
 
 def test_server() -> None:
-    assert documents.server(SERVER) == Server(
+    seen = documents.server(SERVER)
+    assert seen.hypervisor_version == "4.1.3OVM"
+    assert seen == Server(
         uuid="1dd5e891d9d0edbd81c2a69ab3d1b7ea",
+        boot_time=1413834408,
+        is_utc=True,
         hostname="ovm-1",
         registered_ip="192.168.1.64",
         agent_version="3.2.1-183",
         ovm_version="3.2.1-517",
-        hypervisor_version="4.1.3OVM",
+        vmm_major="4",
+        vmm_minor="1",
+        vmm_extra=".3OVM",
         pool_uuid="f12842eb-f5ed-3fe7-8da1-eb0e17f5ede8",
         manager_uuid="d1a749d4295041fb99854f52ea4dea97",
         membership="Pooled",
@@ -134,9 +146,9 @@ def test_a_server_that_nobody_owns() -> None:
 
 
 def test_hardware() -> None:
-    assert documents.hardware(HARDWARE) == Hardware(
-        72, 3392400, 1048476 * 4096, 863459 * 4096, "Intel Core i7 9xx"
-    )
+    seen = documents.hardware(HARDWARE)
+    assert (seen.cpus, seen.cpu_khz, seen.cpu_model) == (72, 3392400, "Intel Core i7 9xx")
+    assert (seen.memory_bytes, seen.free_bytes) == (1048476 * 4096, 863459 * 4096)
 
 
 @pytest.mark.parametrize("bad", ["", "x", "-1", "1.5", "٣", "9" * 5000, "1 000"])
@@ -165,35 +177,39 @@ def test_server_pool() -> None:
 def test_repository_db() -> None:
     assert documents.repository_db(REPOSITORY_DB) == (
         RepositoryRecord(
-            "0004fb0000030000aeaca859e4a8f8c0",
-            "Dépôt # 1",
-            "cs-mgmt:/volumes/a",
-            "nfs",
-            "/OVS/Repositories/0004fb0000030000aeaca859e4a8f8c0",
-            "0004fb00000100000af70d20dcce7d65",
-            False,
+            id="0004fb0000030000aeaca859e4a8f8c0",
+            fs_location="cs-mgmt:/volumes/a",
+            mount_point="/OVS/Repositories/0004fb0000030000aeaca859e4a8f8c0",
+            fs_type="nfs",
+            version="3.0",
+            alias="Dépôt # 1",
+            manager_uuid="0004fb00000100000af70d20dcce7d65",
+            is_mounted=False,
         ),
-        RepositoryRecord(REPOSITORY, "", "", "", "", None, True),
+        RepositoryRecord(REPOSITORY, is_mounted=True),
     )
 
 
 def test_repository_content() -> None:
     assert documents.repository_content(CONTENT, REPOSITORY) == RepositoryContent(
-        REPOSITORY,
-        (Folder("0004", ("b.raw", "vm.cfg")), Folder("empty", ())),
-        (Folder("868a", ("vm.cfg",)),),
-        ("one.raw", "two & 2.img"),
-        ("systemvm.iso",),
+        name="/OVS/Repositories/x",
+        version="3.0",
+        uuid=REPOSITORY,
+        templates=(Folder("0004", ("b.raw", "vm.cfg")), Folder("empty", ())),
+        virtual_machines=(Folder("868a", ("vm.cfg",)),),
+        virtual_disks=("one.raw", "two & 2.img"),
+        isos=("systemvm.iso",),
     )
     assert documents.repository_content(CONTENT, "0" * 32) is None
-    assert documents.repository_content(CONTENT, "other") == RepositoryContent(
-        "other", (), (), (), ()
-    )
+    other = documents.repository_content(CONTENT, "other")
+    assert other == RepositoryContent("other")
+    assert other is not None
+    assert other.id == "other"
 
 
 def test_mounts() -> None:
     assert documents.mounts(MOUNTS) == (
-        Mount("nfs", "/nfsmnt/a", "cs-mgmt:/a"),
+        Mount("nfs", "/nfsmnt/a", "cs-mgmt:/a", ("rw", "hard")),
         Mount("nfs", "/nfsmnt/b", ""),
     )
 

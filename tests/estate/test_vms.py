@@ -23,7 +23,7 @@ DIRECTORY = ID.replace("-", "")
 
 
 def server(number: int) -> Server:
-    return Server(f"{number:032x}", f"ovm-{number}", "", "", "", "", None, None, "", (), False)
+    return Server(uuid=f"{number:032x}", hostname=f"ovm-{number}")
 
 
 def host(number: int, *records: dict[str, Any]) -> HostView:

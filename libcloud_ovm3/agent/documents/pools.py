@@ -1,0 +1,157 @@
+"""Pools, their file system and their cluster: discover_server_pool, _pool_filesystem, _cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from lxml import etree
+
+from libcloud_ovm3.agent.documents import outline
+from libcloud_ovm3.agent.identifiers import dashed
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class ServerPool:
+    """discover_server_pool: a pool and the addresses of its members.
+
+    :ivar uuid: as the agent writes it, dashed or not: both occur (agent-behaviour 3).
+    """
+
+    uuid: str = outline.text("Unique_Id")
+    alias: str = outline.text("Pool_Alias")
+    virtual_ip: str = outline.text("Master_Virtual_Ip")
+    members: tuple[str, ...] = outline.each_in("Member_List/Member", "Registered_IP")
+
+
+@dataclass(frozen=True)
+class PoolFilesystem:
+    """discover_pool_filesystem (agent-behaviour 11).
+
+    :ivar type: ``nfs``; the word for a LUN is not known.
+    :ivar uuid, nfsbase_uuid: as the agent writes them, dashed or not.
+    :ivar pool_uuid: dashed.
+    """
+
+    type: str = outline.text("Pool_Filesystem_Type")
+    target: str = outline.text("Pool_Filesystem_Target")
+    uuid: str = outline.text("Pool_Filesystem_Uuid")
+    nfsbase_uuid: str = outline.text("Pool_Filesystem_Nfsbase_Uuid")
+    manager_uuid: str | None = outline.identifier("Pool_Filesystem_Manager_Uuid")
+    version: str = outline.text("Pool_Filesystem_Version")
+    pool_uuid: str | None = outline.identifier("Pool_Filesystem_Pool_Uuid", dashed)
+
+
+@dataclass(frozen=True)
+class StoredCluster:
+    """A ``cluster`` of cluster.conf."""
+
+    name: str = outline.text("Name")
+    node_count: int | None = outline.number("Node_Count")
+    heartbeat_mode: str = outline.text("Heartbeat_Mode")
+
+
+@dataclass(frozen=True)
+class Heartbeat:
+    """A ``heartbeat`` of cluster.conf."""
+
+    region: str = outline.text("Region")
+    cluster: str = outline.text("Cluster")
+
+
+@dataclass(frozen=True)
+class ClusterNode:
+    """A ``node`` of cluster.conf."""
+
+    number: int | None = outline.number("Number")
+    port: int | None = outline.number("IP_Port")
+    address: str = outline.text("IP_Address")
+    name: str = outline.text("Name")
+    cluster: str = outline.text("Cluster_Name")
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """discover_cluster: the o2cb settings and what cluster.conf says.
+
+    Dropped: whatever ``Cluster_Information`` has beside ``Stored``, which no source shows.
+    """
+
+    o2cb: Mapping[str, str] = outline.mapping("O2CB_Config")
+    clusters: tuple[StoredCluster, ...] = outline.many(
+        "Cluster_Information/Stored/Clusters/Cluster", StoredCluster
+    )
+    heartbeats: tuple[Heartbeat, ...] = outline.many(
+        "Cluster_Information/Stored/Heartbeats/Heartbeat", Heartbeat
+    )
+    nodes: tuple[ClusterNode, ...] = outline.many(
+        "Cluster_Information/Stored/Nodes/Node", ClusterNode
+    )
+
+
+def server_pool(text: str) -> ServerPool | None:
+    """discover_server_pool's answer; None: the host is in no pool.
+
+    :raises MalformedAnswer: it is no such document.
+    """
+    return _maybe(text, "Discover_Server_Pool_Result", "Server_Pool", ServerPool)
+
+
+def server_pool_text(pool: ServerPool | None) -> str:
+    """The document that says this.
+
+    :raises InvalidArgument: XML cannot hold what is in it.
+    """
+    return _maybe_text(pool, "Discover_Server_Pool_Result", "Server_Pool")
+
+
+def pool_filesystem(text: str) -> PoolFilesystem | None:
+    """discover_pool_filesystem's answer; None: there is none.
+
+    :raises MalformedAnswer: it is no such document.
+    """
+    return _maybe(text, "Discover_Pool_Filesystem_Result", "Pool_Filesystem", PoolFilesystem)
+
+
+def pool_filesystem_text(filesystem: PoolFilesystem | None) -> str:
+    """The document that says this.
+
+    :raises InvalidArgument: XML cannot hold what is in it.
+    """
+    return _maybe_text(filesystem, "Discover_Pool_Filesystem_Result", "Pool_Filesystem")
+
+
+def cluster(text: str) -> Cluster | None:
+    """discover_cluster's answer; None: the host is in no cluster.
+
+    :raises MalformedAnswer: it is no such document.
+    """
+    root = outline.root_of(text, "Discover_Cluster_Result")
+    known = root.find("O2CB_Config"), root.find("Cluster_Information")
+    return None if known == (None, None) else outline.read(Cluster, root)
+
+
+def cluster_text(cluster: Cluster | None) -> str:
+    """The document that says this.
+
+    :raises InvalidArgument: XML cannot hold what is in it.
+    """
+    root = etree.Element("Discover_Cluster_Result")
+    if cluster is not None:
+        outline.write(cluster, root)
+    return outline.document_of(root)
+
+
+def _maybe(text: str, root: str, path: str, cls: type[_T]) -> _T | None:
+    node = outline.root_of(text, root).find(path)
+    return None if node is None else outline.read(cls, node)
+
+
+def _maybe_text(record: object, root: str, path: str) -> str:
+    document = etree.Element(root)
+    if record is not None:
+        outline.write(record, outline.add(document, path))
+    return outline.document_of(document)
