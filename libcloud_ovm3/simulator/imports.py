@@ -1,0 +1,92 @@
+"""import_virtual_disk and import_ISO: downloads into a repository (agent-behaviour.md 5).
+
+Only from plain HTTP on loopback, so that no simulator ever talks to the world.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import shutil
+import threading
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from .errors import AgentFault, os_fault, plain_fault
+from .host import SimulatedHost
+from .storage import real_path
+
+SECONDS = 60.0
+
+
+def import_virtual_disk(
+    host: SimulatedHost, url: str, virtual_disk_id: str, repo_uuid: str, option: Any = None
+) -> None:
+    """Download to ``VirtualDisks/<virtual_disk_id>``; nil when it is there."""
+    if option:
+        raise plain_fault("not modelled by the simulator: the option of import_virtual_disk")
+    target = _target(host, url, repo_uuid, "VirtualDisks", virtual_disk_id)
+    _fetch(url, target)
+
+
+def import_ISO(  # noqa: N802 - the agent's name
+    host: SimulatedHost, url: str, iso_id: str, repo_uuid: str, option: Any = None
+) -> None:
+    """Download to ``ISOs/<iso_id>`` after the answer; an option is refused, as seen in 2014."""
+    if option is not None:
+        raise AgentFault("exceptions.TypeError", "import_ISO() does not take an option")
+    target = _target(host, url, repo_uuid, "ISOs", iso_id)
+
+    def fetch() -> None:
+        try:
+            _fetch(url, target)
+        except (AgentFault, OSError) as error:
+            host.log("ERROR", "service:97", f"import_ISO: {error}")
+
+    threading.Thread(target=fetch, daemon=True).start()
+
+
+def _target(host: SimulatedHost, url: str, repo_uuid: str, folder: str, name: str) -> Path:
+    if not _near(url):
+        raise plain_fault("not modelled by the simulator: a URL that is not HTTP on loopback")
+    if "/" in name or name in ("", ".", ".."):
+        raise plain_fault(f"Invalid file name: {name!r}")
+    with host.lock:
+        if f"/OVS/Repositories/{repo_uuid}" not in host.mounts:
+            raise plain_fault(f"Repository {repo_uuid} is not mounted")
+        path = f"/OVS/Repositories/{repo_uuid}/{folder}/{name}"
+        target = real_path(host, path)
+    if target.exists():
+        raise plain_fault(f"not modelled by the simulator: an import onto {path}, which exists")
+    if not target.parent.is_dir():
+        raise os_fault(2, "No such file or directory", path)
+    return target
+
+
+def _near(url: str) -> bool:
+    parts = urlsplit(url)
+    try:
+        loopback = ipaddress.ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        loopback = parts.hostname == "localhost"
+    return parts.scheme == "http" and loopback
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirect could lead away from loopback."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+def _fetch(url: str, target: Path) -> None:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
+    try:
+        with opener.open(url, timeout=SECONDS) as answer, target.open("xb") as file:
+            shutil.copyfileobj(answer, file)
+    except urllib.error.HTTPError as error:
+        raise AgentFault("urllib2.HTTPError", f"HTTP Error {error.code}: {error.reason}") from None
+    except urllib.error.URLError as error:
+        raise AgentFault("urllib2.URLError", f"<urlopen error {error.reason}>") from None

@@ -1,0 +1,128 @@
+"""The hosts' listening ports: opened together, closed and opened again one by one."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Sequence
+
+from . import certificates
+from .errors import SimulatorError
+from .host import SimulatedHost
+from .root import certify, read_certificate
+from .server import AgentServer, Office
+
+
+class Ports:
+    """One server for each host that answers.
+
+    :param port: one TCP port for all hosts, 0 = a free one
+    :param places: address and port of each host, None = 127.0.0.2, 127.0.0.3, ... on ``port``
+    :param secure: False = plain HTTP
+    :param tls_version: see :class:`Simulator`
+    """
+
+    def __init__(
+        self,
+        office: Office,
+        port: int,
+        places: Sequence[tuple[str, int]] | None,
+        secure: bool,
+        tls_version: str | None,
+    ) -> None:
+        self._office = office
+        self._port = port
+        self._places = places
+        self._secure = secure
+        self._tls_version = tls_version
+        self._guard = threading.Lock()
+        self._servers: dict[int, AgentServer] = {}
+        self._ended = False
+
+    def open_all(self, hosts: Sequence[SimulatedHost], last: int) -> int:
+        """Listen for all hosts; one that was shut down in an earlier life stays away.
+
+        :param last: the port of the last life, 0 = none
+        :returns: the port that all share, 0 when each was given its own
+        :raises SimulatorError: a port is taken
+        """
+        # A free port must be free on every address: try some, the one of the last life first.
+        wanted = self._port or last
+        for attempt in range(20):
+            port = wanted if attempt == 0 and wanted else _free_port()
+            places = self._places or [(f"127.0.0.{host.index + 2}", port) for host in hosts]
+            try:
+                for host, place in zip(hosts, places, strict=True):
+                    host.address, host.port = place
+                    self._listen(host)
+            except OSError as error:
+                self._close_all()
+                if self._port or self._places:
+                    where = f"{host.address}:{host.port}"
+                    raise SimulatorError(f"cannot listen on {where}: {error.strerror}") from None
+                continue
+            for host in hosts:
+                if host.records.get("off"):
+                    host.kill()
+            return port if self._places is None else 0
+        raise SimulatorError("found no port that is free on all addresses")
+
+    def end(self) -> None:
+        """Close all for good."""
+        with self._guard:
+            self._ended = True
+        self._close_all()
+
+    def _close_all(self) -> None:
+        for index in list(self._servers):
+            self._close(index)
+
+    def _listen(self, host: SimulatedHost) -> None:
+        context = None
+        if self._secure:
+            context = certificates.server_context(host.folder, self._tls_version)
+        server = AgentServer((host.address, host.port), host, self._office, context)
+        host.port = server.server_address[1]
+        self._servers[host.index] = server
+        host.close_port = lambda: self._close(host.index)
+        host.open_port = lambda: self._open(host)
+        host.renew_certificate = lambda: self._renew_certificate(host)
+        serve = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        serve.name = f"simulated {host.hostname}"
+        serve.start()
+
+    def _close(self, index: int) -> None:
+        with self._guard:
+            server = self._servers.pop(index, None)
+        if server is not None:
+            server.close_all()
+
+    def _open(self, host: SimulatedHost) -> None:
+        with self._guard:
+            if host.index not in self._servers and not self._ended:
+                self._listen(host)
+
+    def _renew_certificate(self, host: SimulatedHost) -> None:
+        certify(host, self._tls_version)
+        read_certificate(host)
+        with self._guard:
+            if self._secure and host.index in self._servers:
+                context = certificates.server_context(host.folder, self._tls_version)
+                self._servers[host.index].context = context
+
+
+def parse_place(text: str) -> tuple[str, int]:
+    """``HOST:PORT`` -> both.
+
+    :raises SimulatorError: it is not of that form
+    """
+    address, colon, number = text.rpartition(":")
+    if not colon or not address or not number.isdigit() or int(number) > 65535:
+        raise SimulatorError(f"address {text!r}: write HOST:PORT")
+    return address.strip("[]"), int(number)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.2", 0))
+        return int(probe.getsockname()[1])

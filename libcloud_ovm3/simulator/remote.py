@@ -1,0 +1,34 @@
+"""Turning the host itself off and on (agent-behaviour.md 14).
+
+``remote_power_on`` and ``remote_power_off`` are not modelled: no source shows the names of the
+controller types, nor an answer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+
+from .errors import Stopped
+from .host import SimulatedHost
+
+
+def sys_reboot(host: SimulatedHost) -> None:
+    """Answer, then go away for ``boot_seconds``."""
+    _after_the_answer(host.reboot)
+
+
+def sys_shutdown(host: SimulatedHost) -> None:
+    """Answer, then go away until somebody calls :meth:`SimulatedHost.revive`."""
+    _after_the_answer(host.shut_down)
+
+
+def _after_the_answer(action: Callable[[], None]) -> None:
+    def act() -> None:
+        with contextlib.suppress(Stopped, OSError):  # the simulator may be stopped meanwhile
+            action()
+
+    timer = threading.Timer(0.1, act)
+    timer.daemon = True
+    timer.start()

@@ -1,0 +1,28 @@
+"""Making XML documents: one way to append an element, one to write the text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+
+def add(parent: Element, path: str, text: object = "", **attributes: str) -> Element:
+    """Append an element; ``a/b/c`` makes what is missing of the way there."""
+    *way, name = path.split("/")
+    for step in way:
+        found = parent.find(step)
+        parent = found if found is not None else SubElement(parent, step)
+    element = SubElement(parent, name, attributes)
+    element.text = str(text)
+    return element
+
+
+def document(root: Element) -> str:
+    """The document as the agent answers it: one string."""
+    return '<?xml version="1.0" ?>' + tostring(root, encoding="unicode")
+
+
+def add_all(parent: Element, values: Mapping[str, object]) -> None:
+    """Append an element for each path and text, in this order."""
+    for path, value in values.items():
+        add(parent, path, value)
