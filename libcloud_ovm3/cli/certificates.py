@@ -1,0 +1,64 @@
+"""A host's certificate, read with the library ``cryptography`` (an extra, so only here)."""
+
+from __future__ import annotations
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
+from cryptography.x509.oid import NameOID
+
+from libcloud_ovm3.agent.address import Address
+from libcloud_ovm3.agent.tls import fingerprint, presented
+from libcloud_ovm3.estate.examination import Certificate
+
+_LOWEST = "TLSv1"  # to see what an old host has; nothing is sent to it here
+
+
+def certificate_of(address: Address, timeout: float = 10.0) -> Certificate:
+    """Shake hands with a host, whatever it presents, and read its certificate.
+
+    :param timeout: seconds.
+    :raises NotSent: it cannot be reached, or does not speak TLS.
+    """
+    version, der = presented(address, _LOWEST, timeout)
+    try:
+        return _read(version, der)
+    except ValueError as error:  # odd old certificates: the fingerprint is what counts
+        return Certificate(version, fingerprint(der), problem=str(error))
+
+
+def _read(version: str, der: bytes) -> Certificate:
+    certificate = x509.load_der_x509_certificate(der)
+    kind, bits = _key(certificate)
+    return Certificate(
+        tls_version=version,
+        fingerprint=fingerprint(der),
+        key=kind,
+        key_bits=bits,
+        names=_names(certificate),
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+    )
+
+
+def _key(certificate: x509.Certificate) -> tuple[str, int | None]:
+    key = certificate.public_key()
+    if isinstance(key, rsa.RSAPublicKey):
+        return "RSA", key.key_size
+    if isinstance(key, dsa.DSAPublicKey):
+        return "DSA", key.key_size
+    if isinstance(key, ec.EllipticCurvePublicKey):
+        return "EC", key.key_size
+    return type(key).__name__.removesuffix("PublicKey"), None
+
+
+def _names(certificate: x509.Certificate) -> tuple[str, ...]:
+    common = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    names = [str(name.value) for name in common]
+    try:
+        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return tuple(names)
+    other = extension.value
+    names += other.get_values_for_type(x509.DNSName)
+    names += [str(address) for address in other.get_values_for_type(x509.IPAddress)]
+    return tuple(dict.fromkeys(names))
