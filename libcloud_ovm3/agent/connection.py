@@ -232,7 +232,8 @@ class AgentConnection(ConnectionUserAndKey):
 
         :param function: the agent's name for it, e.g. ``list_vms``.
         :param arguments: positional, as the agent takes them; values as :mod:`.codec` has them.
-        :param kind: for its time limit and for whether it may be repeated; found by name otherwise.
+        :param kind: what it is, for one that the catalogue lacks: that decides its time limit and
+            whether it may be repeated (see :func:`.kind_of`).
         :param limit: seconds for the answer, if less than what its kind has.
         :raises ReadOnly: only reads are allowed, and this is not surely one; nothing was sent.
         :raises InvalidArgument: a value that cannot be sent; nothing was sent.
@@ -241,7 +242,8 @@ class AgentConnection(ConnectionUserAndKey):
         :raises AgentFault: the agent refused or failed.
         :raises AnswerLost: it was sent, but what came of it is not known.
         """
-        if self.read_only and kind_of(function) != "read":  # whatever ``kind`` says
+        kind = kind_of(function, kind)
+        if self.read_only and kind != "read":
             raise ReadOnly(
                 f"{self.address}: {function} may change something, and only reads are allowed "
                 f"(ex_read_only): not sent",
@@ -252,7 +254,6 @@ class AgentConnection(ConnectionUserAndKey):
             body = codec.encode_call(function, arguments)
         except (TypeError, ValueError) as error:
             raise InvalidArgument(f"{function}: {error}", function=function) from None
-        kind = kind or kind_of(function)
         limit = min(limit or float("inf"), self.limits.of_kind(kind))
         if kind == "read":
             try:

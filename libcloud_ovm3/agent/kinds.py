@@ -19,10 +19,19 @@ from libcloud_ovm3.errors import InvalidArgument
 __all__ = ["Kind", "TimeLimits", "kind_of"]
 
 
-def kind_of(function: str) -> Kind:
-    """The kind of a function of the agent, by its name; what the catalogue lacks is a write."""
+def kind_of(function: str, claimed: Kind | None = None) -> Kind:
+    """The kind of a function of the agent, by its name.
+
+    :param claimed: what the caller says it is. It counts for a function that the catalogue lacks (a
+        write otherwise), and for time limits; no claim makes a read of what the catalogue calls a
+        write.
+    """
     known = catalogue.functions().get(function)
-    return "write" if known is None else known.kind
+    if known is None:
+        return claimed or "write"
+    if claimed is None or (claimed == "read" and known.kind != "read"):
+        return known.kind
+    return claimed
 
 
 @dataclass(frozen=True)

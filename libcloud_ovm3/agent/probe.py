@@ -49,7 +49,7 @@ def _probe_one(agent: Agent, function: catalogue.Function, limit: float | None) 
     if function.probe is None:
         return Probed(name, "not probed", "no arguments are known that are harmless everywhere")
     try:
-        agent.call(name, *function.probe, kind="read", limit=limit)
+        agent.call(name, *function.probe, limit=limit)
     except AgentFault as error:
         absent = is_unknown_function(error, name)
         return Probed(name, "absent" if absent else "unclear", error.text)

@@ -57,6 +57,23 @@ def test_kinds(function: str, kind: str) -> None:
     assert kind_of(function) == kind
 
 
+@pytest.mark.parametrize(
+    ("function", "claimed", "kind"),
+    [
+        ("no_such_function", "read", "read"),
+        ("no_such_function", "long", "long"),
+        ("start_vm", "read", "write"),
+        ("stop_vm", "read", "long"),
+        ("dispatch", "read", "long"),
+        ("start_vm", "long", "long"),
+        ("list_vms", "read", "read"),
+        ("list_vms", "write", "write"),
+    ],
+)
+def test_no_claim_makes_a_read_of_a_write(function: str, claimed: Any, kind: str) -> None:
+    assert kind_of(function, claimed) == kind
+
+
 def test_limits_by_kind() -> None:
     limits = TimeLimits(connect=1, read=2, write=3, long=4)
     assert [limits.of_kind(kind) for kind in ("read", "write", "long")] == [2, 3, 4]
