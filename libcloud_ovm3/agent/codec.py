@@ -27,6 +27,8 @@ from typing import Any, NamedTuple
 
 from lxml import etree
 
+from libcloud_ovm3.agent import plainform
+
 Value = Any  # None, bool, int, float, str, bytes, datetime, list of Value, dict of str to Value
 
 # libxml2 refuses elements nested deeper than 256; a struct takes three of them.
@@ -141,6 +143,13 @@ def decode_response(body: bytes) -> Value | Fault:
 
     :raises NotXMLRPC: anything else, whatever the bytes are.
     """
+    try:
+        return plainform.read_plain(body)
+    except plainform.NotPlain:
+        return _decode_strictly(body)
+
+
+def _decode_strictly(body: bytes) -> Value | Fault:
     response = _parse(body)
     if response.tag != "methodResponse":
         raise NotXMLRPC(f"the answer is no methodResponse but <{_shown(response.tag)}>")

@@ -65,10 +65,10 @@ def _answers() -> list[bytes]:
     return made
 
 
-def mutants(seed: int, count: int) -> Iterator[bytes]:
-    """So many spoilt answers."""
+def mutants(seed: int, count: int, whole: list[bytes] | None = None) -> Iterator[bytes]:
+    """So many spoilt answers, out of these whole ones or of a choice of our own."""
     chance = random.Random(seed)
-    answers = _answers()
+    answers = whole or _answers()
     for _ in range(count):
         body = chance.choice(answers)
         for _ in range(chance.choice((1, 1, 1, 2, 3, 8))):
