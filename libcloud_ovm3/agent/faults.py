@@ -13,6 +13,7 @@ import re
 from libcloud_ovm3.agent.codec import Fault
 from libcloud_ovm3.errors import AgentFault
 
+_REFUSED = "the agent refused or failed: "
 _KIND = re.compile(r"(?:<(?:type|class) '([^'\n]+)'>|([A-Za-z_][\w.]*)):(.*)", re.DOTALL)
 
 
@@ -20,13 +21,18 @@ def error_of(fault: Fault, *, host: str, function: str) -> AgentFault:
     """The error for a fault, with the agent's own words kept whole."""
     kind, text = split(fault.text)
     return AgentFault(
-        f"{host}: {function}: the agent refused or failed: {fault.text}",
+        f"{host}: {function}: {_REFUSED}{fault.text}",
         code=fault.code,
         kind=kind,
         text=text,
         host=host,
         function=function,
     )
+
+
+def as_it_came(error: AgentFault) -> str:
+    """The fault's text before :func:`split`: its form tells which Python answers."""
+    return str(error).partition(_REFUSED)[2]
 
 
 def split(text: str) -> tuple[str, str]:

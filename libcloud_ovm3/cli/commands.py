@@ -6,6 +6,7 @@ import click
 
 from libcloud_ovm3 import __version__
 from libcloud_ovm3.cli import demo as demo_steps
+from libcloud_ovm3.cli.api import api
 from libcloud_ovm3.cli.doctor import doctor
 from libcloud_ovm3.cli.inventory import inventory
 from libcloud_ovm3.cli.listings import hosts, images, nodes
@@ -28,5 +29,5 @@ def demo(speed: float, version: str) -> None:
         demo_steps.run(speed=speed, version=version)
 
 
-for command in (hosts, nodes, images, pin, inventory, doctor):
+for command in (hosts, nodes, images, pin, inventory, doctor, api):
     ovm3.add_command(command)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from libcloud_ovm3.agent import documents
+from libcloud_ovm3.agent.faults import as_it_came
 from libcloud_ovm3.errors import (
     AgentFault,
     AnswerLost,
@@ -103,9 +104,8 @@ def _call(call: Call, redactor: Redactor) -> dict[str, Any]:
     if call.error is None:
         return {**written, "answer": encode(redactor.value(call.answer))}
     if isinstance(call.error, AgentFault):
-        fault = call.error
-        text = f"{fault.kind}:{fault.text}" if fault.kind else fault.text
-        return {**written, "fault": {"code": fault.code, "text": redactor.text(text)}}
+        text = redactor.text(as_it_came(call.error))
+        return {**written, "fault": {"code": call.error.code, "text": text}}
     return {**written, "lost": type(call.error).__name__}
 
 

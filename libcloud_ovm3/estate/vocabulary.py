@@ -84,10 +84,12 @@ _WORDS = """
     networkfs directory file rsize wsize namlen hard soft proto tcp udp timeo retrans vers sec sys
     relatime noatime addr mountaddr mountport mountvers mountproto local_lock
     ethernet management cluster_heartbeat live_migrate virtual_machine storage none
+    xen xend dom0 xen_pvm xen_hvm xen_hvm_pv_drivers ldoms_pvm unmodified q b p s
     active backup active-backup balance alb 802 3ad baset fd hd autonegotiate incomplete complete
     autonegotiation link mbps primary_reselect always failure
     nfsplugin genericnfsplugin ocfs2plugin scsiplugin genericplugin snapshot clone resize
     unsupported supported
+    type class ovm3 put echo
     exceptions exception agent fault faults error errors runtimeerror oserror ioerror keyerror
     valueerror typeerror attributeerror nameerror syntaxerror lockerror errno method function is not
     takes exactly at least most argument arguments given such or and invalid syntax line input
