@@ -36,8 +36,7 @@ class Common:
         (``https://user:password@host:8899/api/3``) with the remaining arguments; answers what the
         other one answers. Counts as a write whatever it carries.
 
-        Long; known from 3.2. Answers: whatever the called function returns on the other host
-        (Java reads it as a string).
+        Long; known from 3.2. Answers: what the called function answers on the other host.
         Source: agent-behaviour 2 (arguments: call seen).
         """
         return self._connection.call("dispatch", uri, func, *args, limit=limit)
@@ -197,8 +196,7 @@ class Linux:
     def get_datetime(self) -> list[Any]:
         """The host's clock: year, month, day, hour, minute, second.
 
-        Read; seen on 3.2 and 3.3. Answers: array [year, month, day, hour, minute, second]
-        (PyOVM); CloudStack does not call it (uses get_last_boot_time.local_time).
+        Read; seen on 3.2 and 3.3. Answers: array [year, month, day, hour, minute, second].
         Source: agent-behaviour 8.4 (arguments: listing (none)).
         """
         return as_type(
@@ -222,7 +220,7 @@ class Linux:
     def get_log(self, loglist: list[Any]) -> Struct:
         """The logs that are asked for, as a struct from their names to their texts.
 
-        Read; seen on 3.2 and 3.3. Answers: struct: log name -> text (PyOVM).
+        Read; seen on 3.2 and 3.3. Answers: struct: log name -> text.
         Source: agent-api.json (PyOVM) (arguments: listing).
         """
         return as_type(self._connection, "get_log", dict, self._connection.call("get_log", loglist))
@@ -230,8 +228,7 @@ class Linux:
     def get_ntp(self) -> list[Any]:
         """A list of time servers, whether the host is its own source, whether the service runs.
 
-        Read; seen on 3.2 and 3.3. Answers: array [array of server names, bool, bool]; Java names
-        the bools isServer, isRunning; PyOVM local_time_source, is_ntp_running.
+        Read; seen on 3.2 and 3.3. Answers: array [array of server names, bool, bool].
         Source: agent-behaviour 8.4 (arguments: listing (none)).
         """
         return as_type(self._connection, "get_ntp", list, self._connection.call("get_ntp"))
@@ -259,7 +256,7 @@ class Linux:
         """The yum configuration; nothing shows what it looks like. The yum functions may be gone on
         3.3.
 
-        Read; known from 3.2. Answers: not shown (Java only tests nil).
+        Read; known from 3.2. Answers: not shown.
         Source: agent-behaviour 8.4 (arguments: listing (none)).
         """
         return self._connection.call("get_yum_config")
@@ -718,7 +715,7 @@ class Xen:
     def list_vm_core(self, repo_id: str, vm_id: str) -> Any:
         """Core dumps of a VM, by its name; a client calls it, what it answers is not shown.
 
-        Read; seen on 3.2 and 3.3. Answers: not shown (called by PyOVM).
+        Read; seen on 3.2 and 3.3. Answers: not shown.
         Source: agent-api.json (PyOVM) (arguments: listing).
         """
         return self._connection.call("list_vm_core", repo_id, vm_id)
@@ -1085,9 +1082,8 @@ class StoragePlugin:
     def discover_storage_plugins(self) -> str:
         """The storage plug-ins and their abilities: a Discover_Storage_Plugins_Result document.
 
-        Read; seen on 3.2 and 3.3. Answers: XML string, root
-        Discover_Storage_Plugins_Result/storage_plugin_info_list/storage_plugin_info[@plugin_impl_name]/{...,
-        abilities}.
+        Read; seen on 3.2 and 3.3. Answers: XML string, root Discover_Storage_Plugins_Result with
+        one storage_plugin_info[@plugin_impl_name] each.
         Source: agent-behaviour 9 (arguments: listing (none)).
         """
         return as_type(
@@ -1295,9 +1291,8 @@ class StoragePlugin:
     def storage_plugin_getDetailsInfo(self, impl_name: str, *args: Any) -> Any:
         """Behaviour unknown: only its name and arguments are known.
 
-        Write; versions unknown. Answers: not shown by any source; only in the final Java comment,
-        where the 2014 one has storage_plugin_getStorageServerInfo: probably no function but a
-        slip of a rename.
+        Write; versions unknown. Answers: not shown by any source; probably no function but a
+        misprint of storage_plugin_getStorageServerInfo.
         Source: agent-api.json (arguments: listing).
         """
         return self._connection.call("storage_plugin_getDetailsInfo", impl_name, *args)
@@ -1433,18 +1428,15 @@ class StoragePlugin:
     def storage_plugin_listFileSystems(self, impl_name: str, ss: Struct) -> Any:
         """File systems of a storage server; what the answer looks like is not shown.
 
-        Read; known from 3.2. Answers: read as a struct by Java (never exercised); shape not
-        shown.
+        Read; known from 3.2. Answers: not shown.
         Source: agent-behaviour 9.4 (arguments: call seen).
         """
         return self._connection.call("storage_plugin_listFileSystems", impl_name, ss)
 
     def storage_plugin_listMountPoints(self, impl_name: str, ss: Struct) -> list[Any]:
-        """What the plug-in has mounted: structs with at least ``status`` and ``fs_uuid``. ``ss``
-        with all its keys.
+        """What the plug-in has mounted: one struct each. Send ``ss`` with all its keys.
 
-        Read; known from 3.2. Answers: array of structs with at least status and fs_uuid (a script
-        reads these).
+        Read; known from 3.2. Answers: array of structs with at least status and fs_uuid.
         Source: agent-behaviour 9.4 (arguments: call seen).
         """
         return as_type(
@@ -1467,8 +1459,7 @@ class StoragePlugin:
         """Mount a file system and answer its struct; nil if it is mounted already. What the last
         three mean is not known; every client sends ``''``, True, ``[]``.
 
-        Write; seen on 3.2 and 3.3. Answers: file system struct; nil when it is already mounted
-        (comment).
+        Write; seen on 3.2 and 3.3. Answers: file system struct; nil when it is already mounted.
         Source: agent-behaviour 9.4 (arguments: call seen).
         """
         return as_type_or_none(
@@ -1636,7 +1627,8 @@ class StoragePlugin:
     ) -> Any:
         """Unmount a file system. What the last one means is not known; clients send True.
 
-        Write; known from 3.2. Answers: not read (final Java ignores it; 2014 took nil as true).
+        Write; known from 3.2. Answers: not read by any client (an early one took nil for
+        success).
         Source: agent-behaviour 9.4 (arguments: call seen).
         """
         return self._connection.call(
@@ -1696,7 +1688,7 @@ class LinuxNetwork:
     def ovs_async_bond(self, action: str, bond: str) -> Any:
         """The background variant of the bond functions; more is not shown.
 
-        Write; known from 3.2. Answers: not shown (2014 Java took nil as true).
+        Write; known from 3.2. Answers: not shown (a client took nil for success).
         Source: agent-behaviour 13 (arguments: listing).
         """
         return self._connection.call("ovs_async_bond", action, bond)
@@ -1704,7 +1696,7 @@ class LinuxNetwork:
     def ovs_async_bridge(self, action: str, br_name: str, net_dev: str) -> Any:
         """The background variant of the bridge functions; more is not shown.
 
-        Write; known from 3.2. Answers: not shown (2014 Java took nil as true).
+        Write; known from 3.2. Answers: not shown (a client took nil for success).
         Source: agent-behaviour 13 (arguments: listing).
         """
         return self._connection.call("ovs_async_bridge", action, br_name, net_dev)
@@ -1712,7 +1704,7 @@ class LinuxNetwork:
     def ovs_bond_config(self, action: str, bond: str) -> Any:
         """Configure a bond; which words ``action`` takes is not shown.
 
-        Write; known from 3.2. Answers: not shown (2014 Java took nil as true).
+        Write; known from 3.2. Answers: not shown (a client took nil for success).
         Source: agent-behaviour 13 (arguments: listing).
         """
         return self._connection.call("ovs_bond_config", action, bond)
@@ -1733,7 +1725,7 @@ class LinuxNetwork:
     def ovs_bond_op(self, action: str, bond: str, backup: str) -> Any:
         """Work on a bond and its backup; which words ``action`` takes is not shown.
 
-        Write; known from 3.2. Answers: not shown (2014 Java took nil as true).
+        Write; known from 3.2. Answers: not shown (a client took nil for success).
         Source: agent-behaviour 13 (arguments: listing).
         """
         return self._connection.call("ovs_bond_op", action, bond, backup)
@@ -1743,7 +1735,7 @@ class LinuxNetwork:
         back.
 
         Write; known from 3.2. Answers: string with the names of the bridge and its physical
-        interface (Java expects it to begin with 'start' or 'stop'); failure is a fault.
+        interface; failure is a fault.
         Source: agent-behaviour 13 (arguments: comment prose).
         """
         return as_type(
@@ -1829,8 +1821,8 @@ class LinuxNetwork:
     def ovs_vlan_config(self, action: str, interface: str, vlanid: int) -> str | None:
         """``add`` or ``remove`` a VLAN device, 2 to 4095, without a bridge.
 
-        Write; known from 3.2. Answers: string: interface and VLAN; failure is a fault (Java takes
-        nil as true).
+        Write; known from 3.2. Answers: string: interface and VLAN (a client took nil for
+        success); failure is a fault.
         Source: agent-behaviour 13 (arguments: comment prose).
         """
         return as_type_or_none(
@@ -1961,12 +1953,11 @@ class ServerPool:
     def take_ownership(self, ownership: Struct) -> Any: ...
     def take_ownership(self, *args: Any, **kwargs: Any) -> Any:
         """Become the host's owner, which it needs before anything changes it. 3.2 takes two
-        arguments (the URL may be ``''``); 3.3 takes one struct (manager_uuid, manager_event_url,
-        manager_statistic_url, manager_certificate, signed_server_certificate), and its agent
-        restarts.
+        arguments (the URL may be ``''``); 3.3 takes one struct (``ownership`` is our name for it;
+        manager_uuid, manager_event_url, manager_statistic_url, manager_certificate,
+        signed_server_certificate), and its agent restarts.
 
-        Write; seen on 3.2 and 3.3. Answers: nil on success; failure is a fault. 3.3.x takes ONE
-        struct argument instead (agent-behaviour section 10) and the agent restarts.
+        Write; seen on 3.2 and 3.3. Answers: nil on success; failure is a fault.
         Source: agent-behaviour 10 (arguments: listing).
         """
         return self._connection.call(
@@ -2071,7 +2062,7 @@ class PoolOCFS2:
     def ocfs2_get_meta_data(self, device: Any, filename: Any) -> Any:
         """Behaviour unknown: only its name and arguments are known.
 
-        Write; known from 3.2. Answers: not shown (Java takes nil as true).
+        Write; known from 3.2. Answers: not shown (a client took nil for success).
         Source: agent-api.json (arguments: listing).
         """
         return self._connection.call("ocfs2_get_meta_data", device, filename)
@@ -2243,7 +2234,7 @@ class Unplaced:
     def get_system_disk_space(self) -> Struct:
         """Space on the host's own file systems, by its name; what the struct holds is not shown.
 
-        Read; seen on 3.3 and later only. Answers: struct (PyOVM).
+        Read; seen on 3.3 and later only. Answers: struct.
         Source: agent-api.json (PyOVM) (arguments: call seen).
         """
         return as_type(
@@ -2257,7 +2248,7 @@ class Unplaced:
         """The package repositories that the host knows. Seen on 3.3 and 3.4 in the place of the yum
         functions.
 
-        Read; seen on 3.3 and later only. Answers: struct (PyOVM).
+        Read; seen on 3.3 and later only. Answers: struct.
         Source: agent-behaviour 8.4 (arguments: call seen).
         """
         return as_type(
@@ -2271,7 +2262,7 @@ class Unplaced:
         """Packages, one struct each; ``scope`` is ``installed`` or ``updates``. Counts as a write,
         as looking for updates may change caches.
 
-        Write; seen on 3.3 and later only. Answers: array of structs (one per package) (PyOVM).
+        Write; seen on 3.3 and later only. Answers: array of structs, one per package.
         Source: agent-behaviour 8.4 (arguments: call seen).
         """
         return as_type(
