@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from . import state
+from .domain import MISHAPS
 from .errors import SimulatorError
 from .misbehaviour import KINDS, Rule, parse
 from .personalities import PERSONALITIES
@@ -46,6 +47,14 @@ def arguments() -> argparse.ArgumentParser:
     add("--insecure", action="store_true", help="plain HTTP")
     add("--tls", choices=["1.0"], help="speak only this TLS version")
     add("--reboot-gap", type=float, default=1.0, metavar="S", help="simulated seconds (1)")
+    add(
+        "--mishap",
+        action="append",
+        default=[],
+        metavar="MISHAP",
+        choices=MISHAPS,
+        help=f"what goes wrong in xend: {', '.join(MISHAPS)}",
+    )
     add(
         "--misbehave",
         action="append",
@@ -114,6 +123,9 @@ def main() -> int:
         for rule in rules:
             simulator.add_rule(rule)
         simulator.start()
+        for host in simulator.hosts:
+            for mishap in options.mishap:
+                host.let(mishap)
     except (SimulatorError, OSError) as error:
         print(f"simulator: {error}", file=sys.stderr)
         return 2

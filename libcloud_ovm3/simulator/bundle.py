@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 import xmlrpc.client
@@ -129,9 +130,7 @@ def _special(kind: str, content: Any) -> Any:
     if kind == "$i8" and type(content) is int:
         return I8(content)
     if kind == "$base64" and isinstance(content, str):
-        binary = xmlrpc.client.Binary()
-        binary.decode(content.encode())
-        return binary
+        return xmlrpc.client.Binary(base64.b64decode(content, validate=True))
     if kind == "$dateTime" and isinstance(content, str):
         return xmlrpc.client.DateTime(content)
     if kind == "$struct" and isinstance(content, dict):

@@ -1,6 +1,7 @@
 """VM definitions: create_vm, configure_vm, delete_vm, get_vm_config and the life-cycle calls.
 
-Sources: agent-behaviour.md 6 and 7.
+Sources: agent-behaviour.md 6 and 7. set_vm_config, unconfigure_vm, the core dump functions and
+send_to_guest are only listed: what they do is not known, so they are not modelled.
 """
 
 from __future__ import annotations
@@ -9,22 +10,21 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from . import listing, machines, vmcfg
+from . import hotchanges, listing, machines, migration, saving, vmcfg
 from .errors import AgentFault, command_fault, os_fault, plain_fault
-from .host import Domain, SimulatedHost
+from .host import SimulatedHost
+from .progress import advance, xend
 from .storage import real_path
 
-#: Options that configure_vm changes on a live VM too (6.2).
-LIVE = "cpu_cap cpus cpu_weight disk maxmem memory name vcpus vif".split()
 GRACEFUL_LIMIT = 300.0
 
 
-def config_path(repo_id: str, vm_id: str) -> str:
-    """The host's path of a VM's definition."""
+def config_path(repo_id: str, vm_id: str, folder: str = "VirtualMachines") -> str:
+    """The host's path of the definition of a VM, or of another folder's: ``Templates``."""
     for part in (repo_id, vm_id):
         if not isinstance(part, str) or part in ("", ".", "..") or "/" in part:
             raise plain_fault(f"Invalid id: {part!r}")
-    return f"/OVS/Repositories/{repo_id}/VirtualMachines/{vm_id}/vm.cfg"
+    return f"/OVS/Repositories/{repo_id}/{folder}/{vm_id}/vm.cfg"
 
 
 def _read(host: SimulatedHost, repo_id: str, vm_id: str) -> dict[str, Any]:
@@ -43,12 +43,6 @@ def _names(host: SimulatedHost, repo_id: str, vm_id: str) -> tuple[str, str]:
         config = {}
     name = str(config.get("name") or vm_id)
     return name, vmcfg.dashed(str(config.get("uuid") or vm_id))
-
-
-def _live(host: SimulatedHost, repo_id: str, vm_id: str) -> Domain | None:
-    name, vm_uuid = _names(host, repo_id, vm_id)
-    machines.advance(host)
-    return machines.find(host, name, vm_uuid)
 
 
 def _checked(host: SimulatedHost, params: Any) -> dict[str, Any]:
@@ -106,18 +100,21 @@ def _with_defaults(params: dict[str, Any], vm_id: str) -> dict[str, Any]:
 
 
 def configure_vm(host: SimulatedHost, repo_id: str, vm_id: str, params: Any) -> None:
-    """Change the file and, for the options with a setter, the live VM of this host."""
+    """Change the live VM of this host, for the options with a setter, and the file."""
     params = _checked(host, params)
+    _read(host, repo_id, vm_id)
+    try:
+        hotchanges.configure(host, *_names(host, repo_id, vm_id), params)
+    except AgentFault:
+        if host.answer("configure_vm refused by xend") == "changes the file":
+            _change_file(host, repo_id, vm_id, params)
+        raise
+    _change_file(host, repo_id, vm_id, params)
+
+
+def _change_file(host: SimulatedHost, repo_id: str, vm_id: str, params: dict[str, Any]) -> None:
     with host.lock:
         config = _read(host, repo_id, vm_id)
-        domain = _live(host, repo_id, vm_id)
-        if domain is not None:
-            changes = {
-                key: params[key]
-                for key in LIVE
-                if key in params and params[key] != domain.config.get(key)
-            }
-            machines.change_live(host, domain.name, domain.uuid, changes)
         if host.answer("configure_vm absent keys") == "dropped":
             config = _with_defaults(params, vm_id)
         else:
@@ -125,12 +122,31 @@ def configure_vm(host: SimulatedHost, repo_id: str, vm_id: str, params: Any) -> 
         vmcfg.write(real_path(host, config_path(repo_id, vm_id)), config)
 
 
+def configure_vm_ha(host: SimulatedHost, repo_id: str, vm_id: str, enable_ha: Any) -> None:
+    """Switch the agent's HA flag in vm.cfg; that it stands there is a conclusion (6.1, 7.4)."""
+    with host.lock:
+        config = _read(host, repo_id, vm_id)
+        config["OVM_high_availability"] = bool(enable_ha)
+        vmcfg.write(real_path(host, config_path(repo_id, vm_id)), config)
+
+
 def get_vm_config(host: SimulatedHost, repo_id: str, vm_id: str) -> dict[str, Any] | None:
     """The file as Python reads it: ints, bools, strings, lists (7.2)."""
-    path = config_path(repo_id, vm_id)
+    return _config_or_nil(host, config_path(repo_id, vm_id))
+
+
+def get_template_config(
+    host: SimulatedHost, repo_id: str, template_id: str
+) -> dict[str, Any] | None:
+    """The same of a template that is a folder with a vm.cfg (4); a flat file has none."""
+    return _config_or_nil(host, config_path(repo_id, template_id, "Templates"))
+
+
+def _config_or_nil(host: SimulatedHost, path: str) -> dict[str, Any] | None:
     with host.lock:
-        if real_path(host, path).is_file():
-            return _read(host, repo_id, vm_id)
+        found = real_path(host, path)
+        if found.is_file():
+            return vmcfg.read(found)
     if host.answer("get_vm_config of a missing VM") == "nil":
         return None
     raise AgentFault("exceptions.IOError", f"[Errno 2] No such file or directory: '{path}'")
@@ -139,16 +155,17 @@ def get_vm_config(host: SimulatedHost, repo_id: str, vm_id: str) -> dict[str, An
 def delete_vm(host: SimulatedHost, repo_id: str, vm_id: str) -> None:
     """Remove the VM's directory with all that is in it, not its disks elsewhere (7.4)."""
     path = config_path(repo_id, vm_id)
+    names = _names(host, repo_id, vm_id)
+    if host.answer("delete_vm of a running VM") == "fault":
+        with xend(host):
+            if machines.look_up(host, *names) is not None:
+                raise plain_fault(f"VM {vm_id} is running")
     with host.lock:
         folder = real_path(host, path).parent
-        if not folder.is_dir():
-            if host.answer("delete_vm of a missing VM") == "fault":
-                raise os_fault(2, "No such file or directory", str(Path(path).parent))
-            return
-        domain = _live(host, repo_id, vm_id)
-        if domain is not None and host.answer("delete_vm of a running VM") == "fault":
-            raise plain_fault(f"VM {vm_id} is running")
-        shutil.rmtree(folder)
+        if folder.is_dir():
+            shutil.rmtree(folder)
+        elif host.answer("delete_vm of a missing VM") == "fault":
+            raise os_fault(2, "No such file or directory", str(Path(path).parent))
 
 
 def start_vm(host: SimulatedHost, repo_id: str, vm_id: str) -> None:
@@ -179,9 +196,8 @@ def stop_vm(host: SimulatedHost, repo_id: str, vm_id: str, force: Any = False) -
 def reboot_vm(host: SimulatedHost, repo_id: str, vm_id: str, wait: Any) -> None:
     """A request to reboot. The unit of ``wait`` is not known: it is not used."""
     name, vm_uuid = _names(host, repo_id, vm_id)
-    with host.lock:
-        domain = machines.shutdown(host, name, vm_uuid, "reboot")
-        domid = domain.domid
+    domain = machines.shutdown(host, name, vm_uuid, "reboot")
+    domid = domain.domid
     blocks = host.answer("reboot_vm") == "blocks"
     if blocks and not machines.wait_until_back(host, domain, domid, GRACEFUL_LIMIT):
         raise plain_fault(f"VM {vm_id} did not reboot within {GRACEFUL_LIMIT:.0f} seconds")
@@ -197,10 +213,42 @@ def unpause_vm(host: SimulatedHost, repo_id: str, vm_id: str) -> None:
     machines.unpause(host, *_names(host, repo_id, vm_id))
 
 
+def save_vm(host: SimulatedHost, repo_id: str, vm_id: str, checkpoint: Any = False) -> None:
+    """Into a file of the VM's directory; with ``checkpoint`` it runs on (xend.md 4)."""
+    saving.save(host, *_names(host, repo_id, vm_id), _state_path(repo_id, vm_id), checkpoint)
+
+
+def restore_vm(host: SimulatedHost, repo_id: str, vm_id: str, paused: Any) -> None:
+    """Out of that file, which stays where it is."""
+    saving.restore(host, _state_path(repo_id, vm_id), paused)
+
+
+def _state_path(repo_id: str, vm_id: str) -> str:
+    return config_path(repo_id, vm_id).removesuffix("vm.cfg") + "vm.save"
+
+
+def migrate_vm(
+    host: SimulatedHost, repo_id: str, vm_id: str, dest: Any, live: Any = False, ssl: Any = False
+) -> None:
+    """Nil when the source is gone (12). Non-live by default, as with xend; ssl changes nothing."""
+    migration.migrate(host, *_names(host, repo_id, vm_id), dest, live)
+
+
+def sysrq_vm(host: SimulatedHost, repo_id: str, vm_id: str, letter: Any) -> None:
+    """A magic key for a live VM's kernel."""
+    machines.sysrq(host, *_names(host, repo_id, vm_id), str(letter))
+
+
+def trigger_vm(host: SimulatedHost, repo_id: str, vm_id: str, name: Any, vcpu: Any) -> None:
+    """An event for a live VM: nmi, reset, init, s3resume, power."""
+    machines.trigger(host, *_names(host, repo_id, vm_id), str(name))
+
+
 def list_vms(host: SimulatedHost) -> list[dict[str, Any]]:
     """Every domain of xend's list, Domain-0 too, ordered by name (7.1; xend.md 1.3)."""
     with host.lock:
-        machines.advance(host)
+        advance(host)
+        machines.check_list(host)
         found = [listing.describe_domain_0(host)]
         found += [listing.describe(host, domain) for domain in listing.listed(host)]
     found.sort(key=lambda struct: str(struct["name"]))
@@ -211,6 +259,7 @@ def list_vms(host: SimulatedHost) -> list[dict[str, Any]]:
 
 def list_vm(host: SimulatedHost, repo_id: str, vm_id: str) -> dict[str, Any] | None:
     """The same struct for one VM, nil when it is not live."""
-    with host.lock:
-        domain = _live(host, repo_id, vm_id)
+    names = _names(host, repo_id, vm_id)
+    with xend(host):
+        domain = machines.look_up(host, *names)
         return None if domain is None else listing.describe(host, domain)

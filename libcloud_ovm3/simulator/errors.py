@@ -18,6 +18,8 @@ class AgentFault(Exception):
     :param text: what stands after the colon
     """
 
+    code = 1  # in every sample
+
     def __init__(self, kind: str, text: str) -> None:
         super().__init__(f"{kind}:{text}")
         self.kind = kind
@@ -34,6 +36,17 @@ class AgentFault(Exception):
         return f"<{word} '{self.kind}'>:{self.text}"
 
 
+class ForeignFault(AgentFault):
+    """A fault of another agent, or from a bundle: its text goes on as it came."""
+
+    def __init__(self, text: str, code: int = 1) -> None:
+        super().__init__("", text)
+        self.code = code
+
+    def in_dialect(self, version: str) -> str:
+        return self.text
+
+
 def plain_fault(text: str) -> AgentFault:
     """A fault of Python's plain ``Exception``, which most of the agent's own are."""
     return AgentFault("exceptions.Exception", text)
@@ -48,3 +61,13 @@ def command_fault(command: list[str], status: int, stderr: str) -> AgentFault:
     """A shell command of the agent's that failed (form: agent-behaviour.md 2, xend.md 7)."""
     text = f"Command: {command!r} failed ({status}): stderr: {stderr}"
     return AgentFault("exceptions.RuntimeError", text)
+
+
+def count_fault(name: str, given: int, least: int, most: int) -> AgentFault:
+    """Python 2's words for a wrong number of arguments, self counted (agent-behaviour.md 2)."""
+    word, wanted = "exactly", least + 1
+    if least != most:
+        word, wanted = ("at least", least + 1) if given < least else ("at most", most + 1)
+    plural = "" if wanted == 1 else "s"
+    text = f"{name}() takes {word} {wanted} argument{plural} ({given + 1} given)"
+    return AgentFault("exceptions.TypeError", text)

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
-import threading
 from collections.abc import Callable
 from typing import Any
 
-from . import definitions, documents, storage
-from .errors import AgentFault, Stopped, plain_fault
+from . import (
+    cluster,
+    definitions,
+    discoveries,
+    dispatching,
+    documents,
+    imports,
+    linux,
+    network,
+    ownership,
+    plugins,
+    progress,
+    remote,
+    repositories,
+    storage,
+    virtualip,
+)
+from .errors import AgentFault, count_fault, plain_fault
 from .host import SimulatedHost
-from .names import AGENT_FUNCTIONS
-from .wire import I8
+from .names import AGENT_FUNCTIONS, is_read
 
 
 def _echo(host: SimulatedHost, message: Any) -> Any:
@@ -22,36 +35,72 @@ def _get_api_version(host: SimulatedHost) -> list[int]:
     return [3]
 
 
-def _get_last_boot_time(host: SimulatedHost) -> dict[str, I8]:
-    return {"last_boot_time": I8(host.boot_time), "local_time": I8(host.now())}
-
-
-def _sys_reboot(host: SimulatedHost) -> None:
-    timer = threading.Timer(0.1, _reboot, [host])  # after the answer
-    timer.daemon = True
-    timer.start()
-
-
-def _reboot(host: SimulatedHost) -> None:
-    with contextlib.suppress(Stopped, OSError):  # the simulator may be stopped meanwhile
-        host.reboot()
-
-
 #: name -> (implementation, arguments at least, arguments at most), the host not counted.
 Entry = tuple[Callable[..., Any], int, int]
 FUNCTIONS: dict[str, Entry] = {
     "echo": (_echo, 1, 1),
     "get_api_version": (_get_api_version, 0, 0),
-    "get_last_boot_time": (_get_last_boot_time, 0, 0),
-    "sys_reboot": (_sys_reboot, 0, 0),
-    "discover_hardware": (documents.discover_hardware, 0, 0),
-    "discover_network": (documents.discover_network, 0, 0),
+    "dispatch": (dispatching.dispatch, 2, 99),
+    "get_last_boot_time": (linux.get_last_boot_time, 0, 0),
+    "get_timezone": (linux.get_timezone, 0, 0),
+    "set_timezone": (linux.set_timezone, 2, 2),
+    "get_datetime": (linux.get_datetime, 0, 0),
+    "set_datetime": (linux.set_datetime, 6, 6),
+    "get_ntp": (linux.get_ntp, 0, 0),
+    "set_ntp": (linux.set_ntp, 2, 3),
+    "enable_ntp": (linux.enable_ntp, 0, 0),
+    "disable_ntp": (linux.disable_ntp, 0, 0),
+    "update_agent_password": (linux.update_agent_password, 2, 3),
+    "sys_reboot": (remote.sys_reboot, 0, 0),
+    "sys_shutdown": (remote.sys_shutdown, 0, 0),
+    "discover_server": (documents.discover_server, 0, 0),
+    "discover_server_pool": (documents.discover_server_pool, 0, 0),
+    "take_ownership": (ownership.take_ownership, 1, 2),
+    "release_ownership": (ownership.release_ownership, 1, 1),
+    "update_server_roles": (ownership.update_server_roles, 1, 1),
+    "create_server_pool": (ownership.create_server_pool, 7, 7),
+    "join_server_pool": (ownership.join_server_pool, 7, 7),
+    "leave_server_pool": (ownership.leave_server_pool, 1, 1),
+    "destroy_server_pool": (ownership.destroy_server_pool, 1, 1),
+    "set_pool_member_ip_list": (ownership.set_pool_member_ip_list, 1, 1),
+    "set_server_pool_alias": (ownership.set_server_pool_alias, 1, 1),
+    "update_pool_virtual_ip": (ownership.update_pool_virtual_ip, 1, 1),
+    "configure_virtual_ip": (virtualip.configure_virtual_ip, 2, 2),
+    "deconfigure_virtual_ip": (virtualip.deconfigure_virtual_ip, 1, 1),
+    "create_pool_filesystem": (cluster.create_pool_filesystem, 7, 10),
+    "destroy_pool_filesystem": (cluster.destroy_pool_filesystem, 4, 4),
+    "discover_pool_filesystem": (cluster.discover_pool_filesystem, 0, 0),
+    "configure_server_for_cluster": (cluster.configure_server_for_cluster, 6, 6),
+    "deconfigure_server_for_cluster": (cluster.deconfigure_server_for_cluster, 1, 1),
+    "create_cluster": (cluster.create_cluster, 1, 1),
+    "join_cluster": (cluster.create_cluster, 1, 1),
+    "leave_cluster": (cluster.destroy_cluster, 1, 1),
+    "destroy_cluster": (cluster.destroy_cluster, 1, 1),
+    "is_cluster_online": (cluster.is_cluster_online, 0, 0),
+    "discover_cluster": (cluster.discover_cluster, 0, 0),
+    "discover_storage_plugins": (plugins.discover_storage_plugins, 0, 0),
+    "discover_physical_luns": (plugins.discover_physical_luns, 1, 1),
+    "discover_hardware": (discoveries.discover_hardware, 0, 0),
+    "discover_network": (discoveries.discover_network, 0, 0),
+    "ovs_local_config": (network.ovs_local_config, 2, 2),
+    "ovs_br_config": (network.ovs_br_config, 3, 3),
+    "ovs_vlan_bridge": (network.ovs_vlan_bridge, 4, 4),
+    "ovs_vlan_config": (network.ovs_vlan_config, 3, 3),
+    "ovs_ip_config": (network.ovs_ip_config, 2, 4),
+    "ovs_if_meta": (network.ovs_if_meta, 2, 2),
+    "ovs_change_mtu": (network.ovs_change_mtu, 2, 2),
+    "ovs_bond_mode": (network.ovs_bond_mode, 2, 2),
     "discover_repository_db": (documents.discover_repository_db, 0, 0),
     "discover_repositories": (documents.discover_repositories, 1, 1),
     "discover_mounted_file_systems": (documents.discover_mounted_file_systems, 1, 1),
-    "mount_repository_fs": (storage.mount_repository_fs, 2, 2),
-    "unmount_repository_fs": (storage.unmount_repository_fs, 1, 1),
-    "add_repository": (storage.add_repository, 2, 2),
+    "mount_repository_fs": (repositories.mount_repository_fs, 2, 2),
+    "unmount_repository_fs": (repositories.unmount_repository_fs, 1, 1),
+    "add_repository": (repositories.add_repository, 2, 2),
+    "create_repository": (repositories.create_repository, 4, 4),
+    "edit_repository_db": (repositories.edit_repository_db, 2, 2),
+    "delete_repository": (repositories.delete_repository, 2, 2),
+    "import_virtual_disk": (imports.import_virtual_disk, 3, 4),
+    "import_ISO": (imports.import_ISO, 3, 4),
     "copy_file": (storage.copy_file, 3, 4),
     "storage_plugin_mount": (storage.plugin_mount, 7, 7),
     "storage_plugin_unmount": (storage.plugin_unmount, 5, 5),
@@ -71,42 +120,35 @@ FUNCTIONS: dict[str, Entry] = {
     "reboot_vm": (definitions.reboot_vm, 3, 3),
     "pause_vm": (definitions.pause_vm, 2, 2),
     "unpause_vm": (definitions.unpause_vm, 2, 2),
+    "save_vm": (definitions.save_vm, 2, 3),
+    "restore_vm": (definitions.restore_vm, 3, 3),
+    "migrate_vm": (definitions.migrate_vm, 3, 5),
+    "configure_vm_ha": (definitions.configure_vm_ha, 3, 3),
+    "sysrq_vm": (definitions.sysrq_vm, 3, 3),
+    "trigger_vm": (definitions.trigger_vm, 4, 4),
+    "get_template_config": (definitions.get_template_config, 2, 2),
 }
-#: These look at the other members of the pool too.
-POOL_FUNCTIONS: dict[str, Callable[[SimulatedHost, list[SimulatedHost]], str]] = {
-    "discover_server": documents.discover_server,
-    "discover_server_pool": documents.discover_server_pool,
-}
+#: These work on a host that nobody owns, whatever the personality says of the others.
+WITHOUT_OWNER = ("dispatch", "take_ownership", "update_agent_password")
 
 
-def perform(
-    host: SimulatedHost, members: list[SimulatedHost], name: str, arguments: list[Any]
-) -> Any:
+def perform(host: SimulatedHost, name: str, arguments: list[Any]) -> Any:
     """Call one of the agent's functions.
 
     :raises AgentFault: the agent refuses, or does not know the function, or the simulator does not
     """
-    if name in POOL_FUNCTIONS:
-        _check_count(name, len(arguments), 0, 0)
-        return POOL_FUNCTIONS[name](host, members)
     if name in FUNCTIONS:
         function, least, most = FUNCTIONS[name]
-        _check_count(name, len(arguments), least, most)
+        if not least <= len(arguments) <= most:
+            raise count_fault(name, len(arguments), least, most)
+        changes = not is_read(name) and name not in WITHOUT_OWNER
+        if changes and host.answer("changes on a host that nobody owns") == "fault":
+            ownership.need_owner(host, name)
+        with host.lock:
+            progress.advance(host)  # whoever looks at the domains sees them as of now
         return function(host, *arguments)
     if name in AGENT_FUNCTIONS:
         raise plain_fault(f"not modelled by the simulator: {name}")
     if host.answer("unknown method text") == "stock":
         raise plain_fault(f'method "{name}" is not supported')
     raise AgentFault("exceptions.AttributeError", f"'Services' object has no attribute '{name}'")
-
-
-def _check_count(name: str, given: int, least: int, most: int) -> None:
-    """Python 2's words for a wrong number of arguments, self counted (agent-behaviour.md 2)."""
-    if least <= given <= most:
-        return
-    word, wanted = "exactly", least + 1
-    if least != most:
-        word, wanted = ("at least", least + 1) if given < least else ("at most", most + 1)
-    plural = "" if wanted == 1 else "s"
-    text = f"{name}() takes {word} {wanted} argument{plural} ({given + 1} given)"
-    raise AgentFault("exceptions.TypeError", text)

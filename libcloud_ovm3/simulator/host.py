@@ -6,12 +6,14 @@ import re
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from . import state
 from .clock import Clock
+from .domain import MISHAPS, Domain, Transfer
+from .errors import SimulatorError
 
 NO_UUID = "00000000-0000-0000-0000-000000000000"
 
@@ -39,6 +41,13 @@ class Settings:
     minimum_restart_seconds: float = 60.0
     boot_seconds: float = 5.0
     copy_bytes_per_second: float = 200e6
+    transfer_mb_per_second: float = 100.0
+    backend_seconds: float = 1.0
+    half_domain_seconds: float = 10.0
+    device_timeout_seconds: float = 100.0
+    core_dump_seconds: float = 10.0
+    agent_restart_seconds: float = 1.5
+    bridge_seconds: float = 1.5
 
     @property
     def old(self) -> bool:
@@ -49,36 +58,6 @@ class Settings:
         """The directory that plays the NFS export ``host:/path``."""
         server, _, path = location.partition(":")
         return self.root / "exports" / server / path.strip("/")
-
-
-@dataclass
-class Domain:
-    """One domain of xend's. Moments are simulated epoch seconds.
-
-    :param phase: building, devices, running, off, crashed, kept, dying, gap (not listed), gone
-    :param until: when the phase ends by itself, None = never
-    :param request: what the guest was asked to do: "", poweroff, reboot
-    :param reason: why it is off: poweroff, reboot, crash
-    :param error: why the start failed
-    """
-
-    name: str
-    uuid: str
-    domid: int
-    config: dict[str, Any]
-    phase: str
-    until: float | None = None
-    start_time: float = 0.0
-    paused: bool = False
-    request: str = ""
-    request_due: float | None = None
-    reason: str = ""
-    off_since: float = 0.0
-    waited: bool = False
-    vnc_port: int | None = None
-    macs: list[str] = field(default_factory=list)
-    seed: str = ""
-    error: str = ""
 
 
 @dataclass
@@ -99,7 +78,12 @@ class SimulatedHost:
     :ivar hostname: its own name, also in its certificate
     :ivar fingerprint: SHA-256 of its DER certificate, 64 lower-case hexadecimal digits
     :ivar certificate_pem: its certificate
-    :ivar deaf: uuids of guests that ignore requests to shut down or reboot
+    :ivar deaf: uuids of guests that ignore requests: to shut down, reboot or suspend, to give
+        back memory or vcpus, to let go of a disk
+    :ivar mishaps: what goes wrong in its xend; see :meth:`let`
+    :ivar transfers: migrations and saves that it is the source of
+    :ivar busy_until: until then something holds xend's global lock, besides domains that wait
+    :ivar peers: all hosts of the simulator; they share one lock, never held while anything waits
     :ivar stale: mount points whose files answer "Stale NFS file handle"
     :ivar clock_offset: by how many seconds its clock is ahead of the simulator's
     """
@@ -108,10 +92,15 @@ class SimulatedHost:
     port: int
     fingerprint: str
     certificate_pem: str
+    #: The agent's user, and its password until it is changed.
+    user: str
+    first_password: str
     #: Set by the simulator: what to do with the network side.
     close_port: Callable[[], None]
     open_port: Callable[[], None]
     renew_certificate: Callable[[], None]
+    open_address: Callable[[str], None]
+    close_address: Callable[[str], None]
 
     def __init__(self, index: int, settings: Settings, clock: Clock, new: dict[str, Any]) -> None:
         self.index = index
@@ -119,7 +108,8 @@ class SimulatedHost:
         self.clock = clock
         self.folder = settings.root / "hosts" / str(index)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.lock = threading.RLock()
+        self.lock = threading.RLock()  # replaced by one that all hosts share: see peers
+        self.peers: list[SimulatedHost] = [self]
         self.one_at_a_time = threading.Lock()
         self._log_lock = threading.Lock()
         self.stale: set[str] = set()
@@ -128,11 +118,16 @@ class SimulatedHost:
         self.uuid: str = saved["uuid"]
         self.hostname: str = saved["hostname"]
         self.boot_time: float = saved["boot_time"]
-        self.control0_address: bool = saved.get("control0_address", True)
+        #: What the rooms remember of this host, each under its own name; plain JSON values.
+        self.records: dict[str, Any] = saved.get("records", {})
+        self.down = False
         self.clock_offset: float = saved.get("clock_offset", 0.0)
         self.next_domid: int = saved.get("next_domid", 1)
         self.deaf: set[str] = set(saved.get("deaf", ()))
+        self.mishaps: set[str] = set(saved.get("mishaps", ()))
+        self.busy_until: float = saved.get("busy_until", 0.0)
         self.domains = [Domain(**values) for values in saved.get("domains", ())]
+        self.transfers = [Transfer(**values) for values in saved.get("transfers", ())]
         self.mounts = {at: Mount(**values) for at, values in saved.get("mounts", {}).items()}
         self.repository_db: dict[str, dict[str, str]] = saved.get("repository_db", {})
 
@@ -143,11 +138,14 @@ class SimulatedHost:
             "uuid": self.uuid,
             "hostname": self.hostname,
             "boot_time": self.boot_time,
-            "control0_address": self.control0_address,
+            "records": self.records,
             "clock_offset": self.clock_offset,
             "next_domid": self.next_domid,
             "deaf": sorted(self.deaf),
+            "mishaps": sorted(self.mishaps),
+            "busy_until": self.busy_until,
             "domains": [asdict(domain) for domain in self.domains],
+            "transfers": [asdict(transfer) for transfer in self.transfers],
             "mounts": {at: asdict(mount) for at, mount in self.mounts.items()},
             "repository_db": self.repository_db,
         }
@@ -176,13 +174,37 @@ class SimulatedHost:
         """The personality's answer to an open question (personalities.py)."""
         return self.settings.answers[question]
 
+    def let(self, mishap: str, happen: bool = True) -> None:
+        """Let something go wrong in this host's xend from now on, or no more.
+
+        :param mishap: a key of ``MISHAPS``
+        :raises SimulatorError: no such mishap
+        """
+        if mishap not in MISHAPS:
+            raise SimulatorError(f"unknown mishap {mishap!r}; there are: {', '.join(MISHAPS)}")
+        with self.lock:
+            (self.mishaps.add if happen else self.mishaps.discard)(mishap)
+            self.save()
+
     def kill(self) -> None:
         """A dead host: its port is closed, connections are cut; its domains stay as they are."""
+        self.down = True
         self.close_port()
 
     def revive(self) -> None:
-        """Undo :meth:`kill`."""
+        """Undo :meth:`kill` or :meth:`shut_down`."""
+        self.down = False
+        if self.records.pop("off", False):
+            with self.lock:
+                self.boot_time = self.now()
+                self.save()
         self.open_port()
+
+    @property
+    def password(self) -> str:
+        """The agent's password: the simulator's, until ``update_agent_password``."""
+        changed: str = self.records.get("password", self.first_password)
+        return changed
 
     def replace_certificate(self) -> None:
         """Serve a new self-signed certificate from the next connection on."""
@@ -215,22 +237,31 @@ class SimulatedHost:
 
         Lost: every domain, the mounts under /nfsmnt, control0's address (agent-behaviour.md 13).
         """
+        self._lose_power()
+        self.wait_until(self.boot_time)
+        self.revive()
+
+    def shut_down(self) -> None:
+        """Switch the host off, with all that a reboot loses, until :meth:`revive`."""
+        self.records["off"] = True
+        self._lose_power()
+
+    def _lose_power(self) -> None:
         self.kill()
         with self.lock:
             for domain in self.domains:
                 domain.phase = "gone"
             self.domains.clear()
+            self.transfers.clear()
+            self.busy_until = 0.0
             self.deaf.clear()
             self.mounts = {
                 at: mount for at, mount in self.mounts.items() if not at.startswith("/nfsmnt/")
             }
             self.stale.clear()
-            self.control0_address = False
             self.next_domid = 1
             self.boot_time = self.now() + self.settings.boot_seconds
             self.save()
-        self.wait_until(self.boot_time)
-        self.revive()
 
 
 def censored(text: str) -> str:

@@ -9,21 +9,28 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from .host import NO_UUID, Domain, SimulatedHost
-from .starting import disks, vifs
-from .vmcfg import is_hvm, number, strings
+from .domain import Domain
+from .host import NO_UUID, SimulatedHost
+from .starting import disks, pins, vfbs, vifs
+from .vmcfg import is_hvm, number
 
-#: For so long (simulated seconds) after a guest has powered off the letters are the old ones.
-STALE_SECONDS = 0.2
+_LETTERS = {
+    "building": "------",
+    "arriving": "------",
+    "incoming": "--p---",
+    "devices": "--p---",
+    "suspended": "---s--",
+    "unnamed": "--p---",
+    "dying": "-b----",
+}
 
 
 def letters(domain: Domain, now: float) -> str:
     """The six letters, positions r b p s c d."""
-    fixed = {"building": "------", "devices": "--p---", "dying": "-b----"}
-    if domain.phase in fixed:
-        return fixed[domain.phase]
+    if domain.phase in _LETTERS:
+        return _LETTERS[domain.phase]
     if domain.phase in ("off", "kept", "crashed"):
-        if now < domain.off_since + STALE_SECONDS and domain.phase == "off":
+        if now < domain.stale_until and domain.phase != "kept":
             return "-b----"
         return "----c-" if domain.reason == "crash" else "---s--"
     if domain.paused:
@@ -36,14 +43,16 @@ def status(domain: Domain) -> int:
     """xend's number: 0 shut down, 1 paused or half built, 2 running, 5 crashed."""
     if domain.phase in ("off", "kept", "crashed"):
         return 5 if domain.reason == "crash" else 0
-    if domain.paused or domain.phase in ("building", "devices", "dying"):
+    if domain.phase == "suspended":
+        return 0
+    if domain.paused or domain.phase in _LETTERS:
         return 1
     return 2
 
 
 def listed(host: SimulatedHost) -> list[Domain]:
     """The domains on xend's list, by name. Called with the lock held."""
-    live = [domain for domain in host.domains if domain.phase not in ("gap", "gone")]
+    live = [domain for domain in host.domains if domain.listed]
     return sorted(live, key=lambda domain: (domain.name, domain.domid))
 
 
@@ -83,7 +92,8 @@ def describe(host: SimulatedHost, domain: Domain) -> dict[str, Any]:
     """One domain's struct: every value a string (answer-shapes.md, list_vms)."""
     now, config = host.now(), domain.config
     hvm = is_hvm(config)
-    vcpus = number(config, "vcpus", 1)
+    vcpus = max(number(config, "maxvcpus", 0), number(config, "vcpus", 1))
+    online = domain.online_vcpus or number(config, "vcpus", 1)
     memory = number(config, "memory", 128)
     image: dict[str, Any] = {
         "device_model": "/usr/lib/xen/bin/qemu-dm",
@@ -98,16 +108,18 @@ def describe(host: SimulatedHost, domain: Domain) -> dict[str, Any]:
     }
     if hvm:
         image |= {"hap": "1", "hpet": "0", "loader": "/usr/lib/xen/boot/hvmloader", "pae": "1"}
-        image |= {} if host.settings.old else {"nestedhvm": "0"}
+        nested = {"nestedhvm": str(number(config, "nestedhvm", 0))}
+        image |= {} if host.settings.old else nested
     struct: dict[str, Any] = {
         "bootloader": "" if hvm else str(config.get("bootloader", "/usr/bin/pygrub")),
         "bootloader_args": "-q",
         "builder": "hvm" if hvm else "linux",
         "console_mfn": str(870000 + domain.domid * 10),
-        "cpu_cap": str(number(config, "cpu_cap", 0)),
+        # After a restart xend shows its defaults, though Xen keeps the real ones: xend.md 6.
+        "cpu_cap": "0" if domain.adopted else str(number(config, "cpu_cap", 0)),
         "cpu_time": f"{max(0.0, now - domain.start_time) / 50:.9f}",
-        "cpu_weight": str(number(config, "cpu_weight", 256)),
-        "cpus": [[] for _ in range(vcpus)],
+        "cpu_weight": "256" if domain.adopted else str(number(config, "cpu_weight", 256)),
+        "cpus": [[str(cpu) for cpu in cpus] for cpus in pins(config, vcpus)],
         "description": "",
         "device": _devices(host, domain),
         "domid": str(domain.domid),
@@ -121,17 +133,20 @@ def describe(host: SimulatedHost, domain: Domain) -> dict[str, Any]:
         "on_reboot": str(config.get("on_reboot", "restart")),
         "on_xend_start": "ignore",
         "on_xend_stop": "ignore",
-        "online_vcpus": str(vcpus),
+        "online_vcpus": str(online),
         "pool_name": "Pool-0",
         "shadow_memory": str(vcpus + (8 * memory + 1023) // 1024) if hvm else "0",
         "state": letters(domain, now),
         "status": str(status(domain)),
         "store_mfn": str(870001 + domain.domid * 10),
         "uuid": domain.uuid,
-        "vcpus": str(max(number(config, "maxvcpus", 0), vcpus)),
+        "vcpus": str(vcpus),
     }
     if domain.start_time:
         struct["start_time"] = f"{domain.start_time:.2f}"
+    if domain.adopted:  # what is in no store that xend reads again: xend.md 6
+        for key in ("description", "store_mfn", "console_mfn"):
+            del struct[key]
     return struct
 
 
@@ -142,18 +157,19 @@ def _devices(host: SimulatedHost, domain: Domain) -> dict[str, Any]:
         return str(uuid.uuid5(uuid.UUID(domain.seed), what))
 
     sections: dict[str, list[dict[str, str]]] = {}
+    if domain.phase == "unnamed":
+        return sections
     for index, options in enumerate(vifs(domain.config)):
         vif = {
             "backend": "0",
             "bridge": options.get("bridge", ""),
-            "mac": domain.macs[index] if index < len(domain.macs) else options.get("mac", ""),
+            "mac": domain.macs[index],
             "script": "/etc/xen/scripts/vif-bridge",
-            "uuid": made(f"vif{index}"),
+            "uuid": made(f"vif{domain.vif_ids[index]}"),
         }
         vif |= {key: options[key] for key in ("type", "model", "ip", "vifname") if key in options}
         sections.setdefault("vif", []).append(vif)
-    for text in strings(domain.config, "vfb"):
-        options = dict(item.partition("=")[::2] for item in text.split(",") if item)
+    for options in vfbs(domain.config):
         vfb = {"vnc": "1", "vncunused": "1", "xauthority": "/root/.Xauthority", "uuid": made("vfb")}
         vfb |= {
             key: options[key]

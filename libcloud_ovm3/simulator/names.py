@@ -50,3 +50,16 @@ unpack_assembly unpause_vm update_agent_password update_clusterConfiguration
 update_core_api_bindings update_pool_virtual_ip update_server_roles yum_list_package yum_update
 """.split()
 )
+
+_READS = (
+    "discover_ echo get_ is_ list_ package_get_ package_list ping check_ storage_plugin_get "
+    "storage_plugin_is storage_plugin_list yum_list_ ocfs2_get_ ovs_async_proc_status"
+).split()
+
+
+def is_read(name: str) -> bool:
+    """Whether a function, by its name, changes nothing. Unknown ones are taken to change something.
+
+    ``ping`` and ``check_*`` are functions of host modules.
+    """
+    return name.startswith(tuple(_READS))

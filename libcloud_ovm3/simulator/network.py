@@ -71,13 +71,15 @@ def address(host: SimulatedHost, device: str) -> tuple[str, str] | None:
 
 def vifs(host: SimulatedHost, bridge: str) -> list[str]:
     """The guests' interfaces on a bridge, e.g. ``vif3.0``."""
-    return [
-        f"vif{domain.domid}.{number}"
-        for domain in host.domains
-        if domain.phase not in ("gap", "gone", "building")
-        for number, text in enumerate(strings(domain.config, "vif"))
-        if f"bridge={bridge}" in text.replace(" ", "").split(",")
-    ]
+    found = []
+    for domain in host.domains:
+        if not domain.listed or domain.phase in ("building", "arriving"):
+            continue
+        for place, text in enumerate(strings(domain.config, "vif")):
+            if f"bridge={bridge}" in text.replace(" ", "").split(","):
+                number = domain.vif_ids[place] if place < len(domain.vif_ids) else place
+                found.append(f"vif{domain.domid}.{number}")
+    return found
 
 
 def devices(found: dict[str, Any]) -> list[str]:

@@ -10,6 +10,7 @@ import contextlib
 import threading
 from typing import Any
 
+from . import virtualip
 from .errors import AgentFault, Stopped, count_fault, plain_fault
 from .host import SimulatedHost
 
@@ -192,13 +193,15 @@ def _enter(
             "master": master,
             "members": [ip],
         }
+        if master:
+            virtualip.take(host, virtual_ip)
         host.save()
 
 
 def leave_server_pool(host: SimulatedHost, pool_uuid: str) -> None:
     """The host forgets its pool. The others are not told."""
     with host.lock:
-        _pool(host, pool_uuid)
+        virtualip.give_back(host, _pool(host, pool_uuid)["virtual_ip"])
         state(host)["pool"] = None
         host.save()
 
@@ -208,6 +211,7 @@ def destroy_server_pool(host: SimulatedHost, pool_uuid: str) -> None:
     with host.lock:
         if not _pool(host, pool_uuid)["master"]:
             raise plain_fault(f"Server is not the master of pool: {pool_uuid}")
+        virtualip.give_back(host, _pool(host)["virtual_ip"])
         state(host)["pool"] = None
         host.save()
 
@@ -229,9 +233,13 @@ def set_server_pool_alias(host: SimulatedHost, pool_alias: str) -> None:
 
 
 def update_pool_virtual_ip(host: SimulatedHost, new_pool_vip: str) -> None:
-    """The pool's virtual IP, as this host knows it."""
+    """The pool's virtual IP, as this host knows it; the master answers at it from now on."""
     with host.lock:
-        _pool(host)["virtual_ip"] = new_pool_vip
+        pool = _pool(host)
+        if pool["master"]:
+            virtualip.take(host, new_pool_vip)
+            virtualip.give_back(host, pool["virtual_ip"])
+        pool["virtual_ip"] = new_pool_vip
         host.save()
 
 

@@ -32,6 +32,12 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
     "OVM_domain_type hvm or default": ("accepted", "fault"),
     "storage structs with missing keys": ("accepted", "fault"),
     "unpause of a running VM": ("nil", "fault"),
+    "changes on a host that nobody owns": ("accepted", "fault"),
+    "own name resolves to 127.0.0.1": ("no", "no", "yes"),
+    "VLAN bridges on 3.2.1 to 3.3.2": ("patched", "patched", "fault"),
+    "a VM under another name": ("found by uuid", "does not exist"),
+    "configure_vm refused by xend": ("leaves the file", "changes the file"),
+    "NICs are detached": ("by device id", "by MAC"),
     "passwords on an owned host": ("yes", "yes", "no"),
     "definition without disks": ("yes", "yes", "no"),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 from collections.abc import Sequence
 
@@ -36,7 +37,7 @@ class Ports:
         self._secure = secure
         self._tls_version = tls_version
         self._guard = threading.Lock()
-        self._servers: dict[int, AgentServer] = {}
+        self._servers: dict[int, dict[str, AgentServer]] = {}  # by host and address
         self._ended = False
 
     def open_all(self, hosts: Sequence[SimulatedHost], last: int) -> int:
@@ -81,19 +82,36 @@ class Ports:
         context = None
         if self._secure:
             context = certificates.server_context(host.folder, self._tls_version)
-        server = AgentServer((host.address, host.port), host, self._office, context)
-        host.port = server.server_address[1]
-        self._servers[host.index] = server
+        for address in (host.address, *host.records.get("virtual_ips", ())):
+            self._serve(host, address, context)
         host.close_port = lambda: self._close(host.index)
         host.open_port = lambda: self._open(host)
+        host.open_address = lambda address: self._open_address(host, address)
+        host.close_address = lambda address: self._close_address(host.index, address)
         host.renew_certificate = lambda: self._renew_certificate(host)
+
+    def _serve(self, host: SimulatedHost, address: str, context: ssl.SSLContext | None) -> None:
+        server = AgentServer((address, host.port), host, self._office, context)
+        host.port = server.server_address[1]
+        self._servers.setdefault(host.index, {})[address] = server
         serve = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         serve.name = f"simulated {host.hostname}"
         serve.start()
 
     def _close(self, index: int) -> None:
         with self._guard:
-            server = self._servers.pop(index, None)
+            servers = self._servers.pop(index, {})
+        for server in servers.values():
+            server.close_all()
+
+    def _open_address(self, host: SimulatedHost, address: str) -> None:
+        with self._guard:
+            if host.index in self._servers:
+                self._serve(host, address, self._servers[host.index][host.address].context)
+
+    def _close_address(self, index: int, address: str) -> None:
+        with self._guard:
+            server = self._servers.get(index, {}).pop(address, None)
         if server is not None:
             server.close_all()
 
@@ -106,9 +124,9 @@ class Ports:
         certify(host, self._tls_version)
         read_certificate(host)
         with self._guard:
-            if self._secure and host.index in self._servers:
-                context = certificates.server_context(host.folder, self._tls_version)
-                self._servers[host.index].context = context
+            context = certificates.server_context(host.folder, self._tls_version)
+            for server in self._servers.get(host.index, {}).values():
+                server.context = context if self._secure else None
 
 
 def parse_place(text: str) -> tuple[str, int]:

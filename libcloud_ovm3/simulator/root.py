@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import certificates, seeds, state
+from . import certificates, network, seeds, state
 from .clock import Clock
 from .errors import SimulatorError
 from .host import Settings, SimulatedHost
@@ -38,6 +38,7 @@ class Wish:
     owner: str | None
     tls_version: str | None
     seed: seeds.Seed
+    repositories: int
     tuned: dict[str, Any]
 
     def check(self) -> None:
@@ -46,6 +47,8 @@ class Wish:
             raise SimulatorError(f"from 1 to 250 hosts, not {self.hosts}")
         if not self.version.startswith(VERSIONS):
             raise SimulatorError(f"version {self.version!r}: 3.2.x, 3.3.x or 3.4.x is known")
+        if self.repositories < 1:
+            raise SimulatorError(f"1 repository at least, not {self.repositories}")
         if not self.speed > 0:
             raise SimulatorError(f"speed must be above 0, not {self.speed}")
         if self.tls_version not in (None, "1.0"):
@@ -114,13 +117,20 @@ def take(path: Path, wish: Wish) -> Root:
         SimulatedHost(index, settings, clock, seeds.new_host(index, clock))
         for index in range(wish.hosts)
     ]
+    for host in hosts:
+        host.peers, host.lock = hosts, hosts[0].lock
+    for host in hosts:
+        host.peers, host.lock = hosts, hosts[0].lock
     if saved is None:
         seeds.sow(hosts, wish.seed)
+        for number in range(2, wish.repositories + 1):
+            seeds.add_repository(hosts[0], hosts, f"Repository {number}", None)
     for host in hosts:
         if not (host.folder / "certificate.pem").exists():
             certify(host, wish.tls_version)
         read_certificate(host)
         with host.lock:
+            network.state(host)  # made now: it remembers since which boot an address is there
             host.save()
     root = Root(path, values, settings, clock, hosts)
     root.save()  # last: it says that the root is complete

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import machines, starting, storage, vmcfg
+from . import life, network, ownership, repositories, storage, vmcfg
 from .clock import Clock
+from .errors import SimulatorError
 from .host import SimulatedHost
 
 UPTIME = 30 * 86400.0  # simulated seconds that a new host has been up
-FOLDERS = ("Assemblies", "ISOs", "Templates", "VirtualDisks", "VirtualMachines")
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,7 @@ def sow(hosts: list[SimulatedHost], seed: Seed) -> None:
     """Fill the shared repository and let every host know and mount it."""
     settings = hosts[0].settings
     share = settings.export(settings.fs_location)
-    for folder in FOLDERS:
-        (share / folder).mkdir(parents=True, exist_ok=True)
-    owner = settings.owner or "none"
-    (share / ".ovsrepo").write_text(
-        f"OVS_REPO_UUID={settings.repository_id}\nOVS_REPO_VERSION=3.0\n"
-        f"OVS_REPO_MGR_UUID={owner}\nOVS_REPO_ALIAS=MyRepo\n"
-    )
+    repositories.make(share, settings.repository_id, "MyRepo", settings.owner)
     for number in range(seed.templates):
         name = f"oracle-linux-{number + 6}.raw"
         sparse_file(share / "Templates" / name, seed.template_bytes, name)
@@ -60,7 +54,7 @@ def sow(hosts: list[SimulatedHost], seed: Seed) -> None:
     point = f"/OVS/Repositories/{settings.repository_id}"
     for host in hosts:
         host.mount_repository()
-        storage.add_repository(host, settings.fs_location, point)
+        repositories.add_repository(host, settings.fs_location, point)
         if seed.secondary_mount:
             dashed = str(uuid.UUID(settings.repository_id))
             ss = {"uuid": settings.repository_id, "name": settings.repository_id}
@@ -74,6 +68,25 @@ def sow(hosts: list[SimulatedHost], seed: Seed) -> None:
     for number in range(seed.vms):
         host = hosts[number % len(hosts)]
         add_vm(hosts[0], host, f"seed-{number + 1}", None, None, {}, 3600, True)
+
+
+def add_repository(
+    keeper: SimulatedHost, hosts: list[SimulatedHost], alias: str, repo_id: str | None
+) -> str:
+    """See :meth:`Simulator.add_repository`."""
+    repo_id = repo_id or manager_id("03")
+    if not repo_id.isalnum():
+        raise SimulatorError(f"a repository's id is hexadecimal digits, not {repo_id!r}")
+    location = f"nfs-store-1:/export/{repo_id}"
+    folder = keeper.settings.export(location)
+    if folder.exists():
+        raise SimulatorError(f"there is a repository {repo_id!r} already")
+    point = f"/OVS/Repositories/{repo_id}"
+    repositories.make(folder, repo_id, alias, ownership.owner(keeper))
+    for host in hosts:
+        repositories.mount_repository_fs(host, location, point)
+        repositories.add_repository(host, location, point)
+    return repo_id
 
 
 def sparse_file(path: Path, size: int, content: str) -> None:
@@ -102,7 +115,7 @@ def add_vm(
     vm_uuid = vm_uuid or str(uuid.UUID(manager_id("06")))
     directory = directory or vm_uuid.replace("-", "")
     options: dict[str, Any] = {
-        "vif": [f"mac={_mac()},bridge={starting.bridges(keeper)[0]}"],
+        "vif": [f"mac={_mac()},bridge={network.management(keeper)}"],
         "OVM_simple_name": name,
         "disk": [],
         "bootargs": "",
@@ -137,9 +150,9 @@ def add_vm(
     vmcfg.write(folder / "vm.cfg", options)
     if runner is not None:
         with runner.lock:
-            domain = machines.new_domain(runner, options)
+            domain = life.new_domain(runner, options)
             domain.start_time = runner.now() - age
-            machines.release(runner, domain)
+            life.release(runner, domain, runner.now())
             runner.domains.append(domain)
             runner.save()
     return directory

@@ -24,18 +24,16 @@ from .misbehaviour import Rule
 MAX_BODY = 64 << 20
 PATHS = ("/", "/RPC2", "/api/3", "/api/3/")
 HANDSHAKE_SECONDS = 20
+SECRET = ("update_agent_password",)  # its arguments are passwords and stand in no log of ours
 
 
 class Office(Protocol):
     """What a host's server asks of the simulator."""
 
-    user: str
-    password: str
-
     def connected(self) -> None:
         """A TCP connection was accepted."""
 
-    def passwords_work(self) -> bool:
+    def passwords_work(self, host: SimulatedHost) -> bool:
         """Whether user and password are accepted at all."""
 
     def note_refused(self, host: SimulatedHost, credentials: bool) -> None:
@@ -173,22 +171,23 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self._answer_fault(plain_fault(str(error)))
             return
         rule = self.server.office.note_call(host, name, arguments)
-        host.log("INFO", "service:76", f"call start: {name}{tuple(censored_value(arguments))!r}")
+        shown = () if name in SECRET else tuple(censored_value(arguments))
+        host.log("INFO", "service:76", f"call start: {name}{shown!r}")
         if rule is None:
             self._send(200, self._result(name, arguments))
         else:
             self._misbehave(rule, name, arguments)
 
     def _admitted(self) -> bool:
-        office = self.server.office
-        if not office.passwords_work():
+        host = self.server.host
+        if not self.server.office.passwords_work(host):
             return False
         kind, _, value = self.headers.get("Authorization", "").partition(" ")
         try:
             given = base64.b64decode(value.strip(), validate=True)
         except (binascii.Error, ValueError):
             return False
-        wanted = f"{office.user}:{office.password}".encode()
+        wanted = f"{host.user}:{host.password}".encode()
         return kind.lower() == "basic" and hmac.compare_digest(given, wanted)
 
     def _result(self, name: str, arguments: list[Any]) -> bytes:
@@ -201,7 +200,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             raise
         except AgentFault as fault:
             host.log("ERROR", "service:97", f"catch_error: {fault.text}\n{traceback.format_exc()}")
-            return wire.encode_fault(fault.in_dialect(host.settings.version))
+            return wire.encode_fault(fault.in_dialect(host.settings.version), fault.code)
         except Exception as error:  # arguments of the wrong kind end here, as they do in Python 2
             host.log("ERROR", "service:97", f"catch_error: {error}\n{traceback.format_exc()}")
             mistake = AgentFault(f"exceptions.{type(error).__name__}", str(error))

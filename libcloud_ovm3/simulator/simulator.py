@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import socket
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from . import certificates, functions, listing, machines, seeds, state
+from . import bundle, functions, listing, machines, ownership, seeds, state
 from .errors import SimulatorError
 from .host import SimulatedHost, censored_value
 from .misbehaviour import Rule, Rules
 from .personalities import answers_of
-from .root import Root, Wish, certify, read_certificate, take
-from .server import AgentServer
+from .ports import Ports, parse_place
+from .root import Root, Wish, take
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,9 @@ class Simulator:
     :param secondary_mount: mount ``<export>/VirtualMachines`` under /nfsmnt on each host of a new
         root, as CloudStack does
     :param template_bytes: size of each template
+    :param repositories: how many repositories a new root gets; all hosts mount all of them
+    :param from_bundle: a file of recorded answers (docs/bundle.md): one host for each of its hosts
+        answers with them and changes nothing; ``hosts``, ``templates`` and ``vms`` do not count
     :param tuned: further numbers of :class:`Settings`, simulated seconds unless the name says
         otherwise: memory_mb, build_seconds, device_seconds, shutdown_seconds, reboot_gap,
         boot_seconds, minimum_restart_seconds, copy_bytes_per_second, ...
@@ -97,8 +100,13 @@ class Simulator:
         owner: str | None = None,
         secondary_mount: bool = False,
         template_bytes: int = 64 << 20,
+        repositories: int = 1,
+        from_bundle: str | Path | None = None,
         **tuned: float,
     ) -> None:
+        self._bundle = None if from_bundle is None else bundle.load(from_bundle)
+        if self._bundle is not None:
+            hosts, templates, vms = len(self._bundle), 0, 0
         if addresses is not None and len(addresses) != hosts:
             raise SimulatorError(f"{hosts} hosts, but {len(addresses)} addresses")
         if not 0 <= port < 65536:
@@ -115,13 +123,13 @@ class Simulator:
             owner=owner,
             tls_version=tls_version,
             seed=seeds.Seed(templates, vms, secondary_mount, template_bytes),
+            repositories=repositories,
             tuned=tuned,
         )
         self._wish.check()
         self._given_root = root
-        self._port = port
-        self._places = None if addresses is None else [_place(text) for text in addresses]
-        self._secure = secure
+        places = None if addresses is None else [parse_place(text) for text in addresses]
+        self._ports = partial(Ports, self, port, places, secure, tls_version)
         self.user = user
         self.hosts: list[SimulatedHost] = []
         self.calls: list[Call] = []
@@ -130,7 +138,7 @@ class Simulator:
         self._rules = Rules()
         self._guard = threading.Lock()
         self._pending: list[Callable[[], None]] = []
-        self._servers: dict[int, AgentServer] = {}
+        self._open: Ports | None = None
         self._lock_file: IO[str] | None = None
         self._temporary: str | None = None
         self._state: Root | None = None
@@ -160,7 +168,14 @@ class Simulator:
             self.password: str = self._state.values["password"]
             self.repository_id: str = self._state.values["repository"]
             self.repository_path = self._state.settings.export(self._state.settings.fs_location)
-            self._open_ports(self._state)
+            for host in self.hosts:
+                host.user, host.first_password = self.user, self.password
+            self._open = self._ports()
+            self._state.values["port"] = self._open.open_all(self.hosts, self._state.values["port"])
+            self._state.save()
+            for host, recorded in zip(self.hosts, self._bundle or [], strict=False):
+                if recorded.silent:
+                    host.kill()
         except BaseException:
             self.stop()
             raise
@@ -172,8 +187,8 @@ class Simulator:
                 self._state.clock.stopped.set()
             self._pending.clear()
         try:
-            for index in list(self._servers):
-                self._close_port(index)
+            if self._open is not None:
+                self._open.end()
             for host in self.hosts if self._state is not None else ():
                 with host.lock:
                     host.save()
@@ -186,60 +201,6 @@ class Simulator:
                 shutil.rmtree(self._temporary, ignore_errors=True)
                 self._temporary = None
 
-    def _open_ports(self, root: Root) -> None:
-        # A free port must be free on every address: try some, the one of the last life first.
-        wanted = self._port or root.values["port"]
-        for attempt in range(20):
-            port = wanted if attempt == 0 and wanted else _free_port()
-            places = self._places or [(f"127.0.0.{host.index + 2}", port) for host in self.hosts]
-            try:
-                for host, place in zip(self.hosts, places, strict=True):
-                    host.address, host.port = place
-                    self._listen(host)
-            except OSError as error:
-                for index in list(self._servers):
-                    self._close_port(index)
-                if self._port or self._places:
-                    where = f"{host.address}:{host.port}"
-                    raise SimulatorError(f"cannot listen on {where}: {error.strerror}") from None
-                continue
-            root.values["port"] = port if self._places is None else 0
-            root.save()
-            return
-        raise SimulatorError("found no port that is free on all addresses")
-
-    def _listen(self, host: SimulatedHost) -> None:
-        context = None
-        if self._secure:
-            context = certificates.server_context(host.folder, self._wish.tls_version)
-        server = AgentServer((host.address, host.port), host, self, context)
-        host.port = server.server_address[1]
-        self._servers[host.index] = server
-        host.close_port = lambda: self._close_port(host.index)
-        host.open_port = lambda: self._open_port(host)
-        host.renew_certificate = lambda: self._renew_certificate(host)
-        serve = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-        serve.name = f"simulated {host.hostname}"
-        serve.start()
-
-    def _close_port(self, index: int) -> None:
-        with self._guard:
-            server = self._servers.pop(index, None)
-        if server is not None:
-            server.close_all()
-
-    def _open_port(self, host: SimulatedHost) -> None:
-        with self._guard:
-            if host.index not in self._servers and self._state is not None:
-                self._listen(host)
-
-    def _renew_certificate(self, host: SimulatedHost) -> None:
-        certify(host, self._wish.tls_version)
-        read_certificate(host)
-        if self._secure and host.index in self._servers:
-            context = certificates.server_context(host.folder, self._wish.tls_version)
-            self._servers[host.index].context = context
-
     # -- what the servers ask ---------------------------------------------------------------
 
     def connected(self) -> None:
@@ -247,9 +208,9 @@ class Simulator:
         with self._guard:
             self.connections += 1
 
-    def passwords_work(self) -> bool:
+    def passwords_work(self, host: SimulatedHost) -> bool:
         """Whether user and password are accepted at all (open question 1)."""
-        owned = self.hosts[0].settings.owner is not None
+        owned = ownership.owner(host) is not None
         return not owned or self._wish.answers["passwords on an owned host"] == "yes"
 
     def note_refused(self, host: SimulatedHost, credentials: bool) -> None:
@@ -264,9 +225,12 @@ class Simulator:
 
     def perform(self, host: SimulatedHost, name: str, arguments: list[Any]) -> Any:
         """Let a call take effect; one at a time per agent when the personality says so."""
-        alone = host.answer("parallel calls") == "one at a time"
+        if self._bundle is not None:
+            return self._bundle[host.index].answer(name, arguments)
+        # An agent that asks itself, or is asked back, would wait for itself for ever.
+        alone = host.answer("parallel calls") == "one at a time" and name != "dispatch"
         with host.one_at_a_time if alone else contextlib.nullcontext():
-            return functions.perform(host, self.hosts, name, arguments)
+            return functions.perform(host, name, arguments)
 
     def later(self, effect: Callable[[], None], seconds: float | None) -> None:
         """Keep an effect for later."""
@@ -354,6 +318,10 @@ class Simulator:
         """
         machines.guest(self.hosts[host_index], vm_uuid, what)
 
+    def restart_xend(self, host_index: int) -> None:
+        """Restart a host's xend: guests run on, what was under way ends, values change."""
+        machines.restart_xend(self.hosts[host_index])
+
     def add_vm(
         self,
         name: str,
@@ -376,6 +344,32 @@ class Simulator:
         host = None if running_on is None else self.hosts[running_on]
         return seeds.add_vm(self.hosts[0], host, name, uuid, directory, config or {}, age, disk)
 
+    def add_repository(
+        self,
+        alias: str = "",
+        repository_id: str | None = None,
+        hosts: Sequence[int] | None = None,
+    ) -> str:
+        """Make one more repository, on an NFS export of its own.
+
+        :param alias: its display name
+        :param repository_id: 32 hexadecimal digits, None = made as the Manager makes them
+        :param hosts: indexes of the hosts that know and mount it, None = all
+        :returns: its id; :meth:`path_of` tells where it lies
+        """
+        among = [host for host in self.hosts if hosts is None or host.index in hosts]
+        return seeds.add_repository(self.hosts[0], among, alias, repository_id)
+
+    def path_of(self, repository_id: str) -> Path:
+        """The directory of a repository of this simulator.
+
+        :raises SimulatorError: no host knows it
+        """
+        for host in self.hosts:
+            if record := host.repository_db.get(repository_id):
+                return host.settings.export(record["Fs_location"])
+        raise SimulatorError(f"no host knows a repository {repository_id!r}")
+
     def describe(self) -> dict[str, Any]:
         """What the ready file holds."""
         return {
@@ -397,16 +391,3 @@ class Simulator:
             "root": str(self.root),
             "repository": self.repository_id,
         }
-
-
-def _place(text: str) -> tuple[str, int]:
-    address, colon, number = text.rpartition(":")
-    if not colon or not address or not number.isdigit() or int(number) > 65535:
-        raise SimulatorError(f"address {text!r}: write HOST:PORT")
-    return address.strip("[]"), int(number)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.2", 0))
-        return int(probe.getsockname()[1])

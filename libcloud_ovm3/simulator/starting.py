@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from .domain import Domain
 from .errors import AgentFault
-from .host import Domain, SimulatedHost
+from .host import SimulatedHost
+from .network import bridges
 from .storage import real_path
 from .vmcfg import is_hvm, number, strings
 
@@ -21,11 +23,6 @@ ACTIONS = (
 VIF_OPTIONS = frozenset(
     "backend bridge ip mac script type vifname rate model accel policy label".split()
 )
-
-
-def bridges(host: SimulatedHost) -> list[str]:
-    """The host's bridges; the first one carries its management address (agent-behaviour.md 6.5)."""
-    return ["c0a80100" if host.settings.old else "10e69b4de3", "control0"]
 
 
 def disks(config: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -43,9 +40,54 @@ def vifs(config: dict[str, Any]) -> list[dict[str, str]]:
     return found
 
 
+def pins(config: dict[str, Any], vcpus: int) -> list[list[int]]:
+    """The CPUs that each vcpu may run on, an empty list = any: "0-3,^1", or one text per vcpu."""
+    given = config.get("cpus")
+    texts = given if isinstance(given, list) else [given] * vcpus
+    return [_cpus(str(text or "")) for text in [*texts, *[""] * vcpus][:vcpus]]
+
+
+def _cpus(text: str) -> list[int]:
+    wanted: set[int] = set()
+    unwanted: set[int] = set()
+    for word in text.replace(" ", "").split(","):
+        if match := re.fullmatch(r"(\^?)(\d{1,4})(?:-(\d{1,4}))?", word):
+            numbers = range(int(match[2]), int(match[3] or match[2]) + 1)
+            (unwanted if match[1] else wanted).update(numbers)
+    return sorted(wanted - unwanted)
+
+
+def vfbs(config: dict[str, Any]) -> list[dict[str, str]]:
+    """The options of each frame buffer; an HVM guest's top-level ones are one too (xend.md 6)."""
+    found = [
+        dict(item.partition("=")[::2] for item in text.split(",") if item)
+        for text in strings(config, "vfb")
+    ]
+    if not found and is_hvm(config) and number(config, "vnc", 0):
+        keys = ("vncunused", "vnclisten", "vncpasswd", "keymap", "vncdisplay")
+        found = [{key: str(config[key]) for key in keys if config.get(key) not in (None, "")}]
+    return found
+
+
+def vnc_wish(config: dict[str, Any]) -> int | None:
+    """The VNC port that was asked for: with vncunused=0 it is 5900 + vncdisplay, 0 by default."""
+    options = vfbs(config)[0]
+    if number(options, "vncunused", 1):
+        return None
+    return 5900 + number(options, "vncdisplay", 0)
+
+
 def file_of(uname: str) -> str | None:
     """The host's path behind a ``file:`` disk, None for other kinds."""
     return "/" + uname[5:].lstrip("/") if uname.startswith("file:") else None
+
+
+def path_of(uname: str) -> str | None:
+    """The same for ``phy:`` disks too, whose relative paths begin at /dev (xend.md 7)."""
+    if uname.startswith("phy:"):
+        device = uname.removeprefix("phy:")
+        return device if device.startswith("/") else f"/dev/{device}"
+    return file_of(uname)
 
 
 def device_number(device: str) -> int | None:
@@ -72,21 +114,24 @@ def memory_needed_mb(config: dict[str, Any]) -> int:
 def free_memory_mb(host: SimulatedHost) -> int:
     """Memory that no domain holds; one still looking for its memory holds none."""
     held = sum(
-        memory_needed_mb(domain.config)
+        domain.held_mb or memory_needed_mb(domain.config)
         for domain in host.domains
-        if domain.phase not in ("building", "gap", "gone")
+        if domain.listed and domain.phase not in ("building", "arriving")
     )
     return host.settings.memory_mb - host.settings.dom0_memory_mb - held
 
 
-def memory_refusal(host: SimulatedHost, config: dict[str, Any], free_mb: int) -> str:
-    """What xend says when the memory is not there (dom0 ballooning off, as Oracle sets it)."""
-    needed = memory_needed_mb(config)
-    if needed <= free_mb:
+def memory_refusal(host: SimulatedHost, needed_mb: float, free_mb: int | None = None) -> str:
+    """What xend says when the memory is not there (dom0 ballooning off, as Oracle sets it).
+
+    :param free_mb: None = what the host has free now
+    """
+    free_mb = free_memory_mb(host) if free_mb is None else free_mb
+    if needed_mb <= free_mb:
         return ""
     return (
         "Not enough free memory and enable-dom0-ballooning is False, so I cannot release any more."
-        f"  I need {needed * 1024} KiB but only have {max(free_mb, 0) * 1024}."
+        f"  I need {int(needed_mb * 1024)} KiB but only have {max(free_mb, 0) * 1024}."
     )
 
 
@@ -109,12 +154,23 @@ def config_refusal(  # noqa: PLR0911 - one return per text of xend's
     if maximum and memory > maximum:
         return "memory_dynamic_max must be less than or equal to memory_static_max"
     whole_mb = host.settings.memory_mb - host.settings.dom0_memory_mb
-    if refusal := memory_refusal(host, config, whole_mb):
+    if refusal := memory_refusal(host, memory_needed_mb(config), whole_mb):
         return refusal  # more than the whole host has: at once (xend.md 2)
-    return _disk_refusal(config) or _vif_refusal(config)
+    return schedule_refusal(config) or disk_refusal(config) or vif_refusal(config)
 
 
-def _disk_refusal(config: dict[str, Any]) -> str:  # noqa: PLR0911 - as above
+def schedule_refusal(config: dict[str, Any]) -> str:
+    """Weight and cap out of range; of the texts only the begin is shown (xend.md 3)."""
+    vcpus = max(number(config, "maxvcpus", 0), number(config, "vcpus", 1))
+    if not 1 <= number(config, "cpu_weight", 256) <= 65535:
+        return "Cpu weight out of range, valid values are within range from 1 to 65535"
+    if not 0 <= number(config, "cpu_cap", 0) <= 100 * vcpus:
+        return f"Cpu cap out of range, valid range is from 0 to {100 * vcpus}"
+    return ""
+
+
+def disk_refusal(config: dict[str, Any]) -> str:  # noqa: PLR0911 - as above
+    """What is wrong with the disk strings as such."""
     files: set[str] = set()
     devices: set[str] = set()
     for text in strings(config, "disk"):
@@ -140,7 +196,8 @@ def _disk_refusal(config: dict[str, Any]) -> str:  # noqa: PLR0911 - as above
     return ""
 
 
-def _vif_refusal(config: dict[str, Any]) -> str:
+def vif_refusal(config: dict[str, Any]) -> str:
+    """What is wrong with the vif strings as such."""
     macs: set[str] = set()
     for options in vifs(config):
         for key in options:
@@ -165,39 +222,56 @@ def boot_refusal(host: SimulatedHost, config: dict[str, Any]) -> str:
         return ""
     if not disks(config):
         return "Had a bootloader specified, but no disks are bootable"
-    path = file_of(disks(config)[0][0])
+    path = path_of(disks(config)[0][0])
     return "Disk isn't accessible" if path is not None and not exists(host, path) else ""
 
 
 def device_refusal(host: SimulatedHost, domain: Domain) -> str:
     """What stops a domain in the device wait: bridges, further disks, disks used by another VM."""
-    for index, options in enumerate(vifs(domain.config)):
-        bridge = options.get("bridge")
-        if bridge and bridge not in bridges(host):
-            return (
-                f"Device {index} (vif) could not be connected. "
-                f"Could not find bridge device {bridge}"
-            )
+    for number_of, options in zip(domain.vif_ids, vifs(domain.config), strict=False):
+        if refusal := _nic_refusal(host, domain, options):
+            return f"Device {number_of} (vif) could not be connected. {refusal}"
     for uname, device, mode in disks(domain.config):
-        path = file_of(uname)
-        if path is None:
-            continue
-        where = f"Device {device_number(device.removeprefix('ioemu:'))} (vbd) could not be"
-        if not exists(host, path):
-            return f"{where} connected. {path} does not exist."
-        if not host.settings.old and _used_elsewhere(host, domain, uname, mode):
-            # xend.md 0: on Xen 4.1.3 this test finds nothing, so there is no protection.
-            guest, now = ("read-write in a", "read-only now") if mode == "r" else ("in a", "now")
-            return (
-                f"{where} connected.\nFile {path} is loopback-mounted through /dev/loop0,\n"
-                f"which is mounted {guest} guest domain,\nand so cannot be mounted {now}."
-            )
+        if refusal := _backend_refusal(host, domain, uname, mode):
+            number_text = device_number(device.removeprefix("ioemu:"))
+            return f"Device {number_text} (vbd) could not be connected.{refusal}"
     return ""
 
 
+def _nic_refusal(host: SimulatedHost, domain: Domain, options: dict[str, str]) -> str:
+    bridge, name = options.get("bridge"), options.get("vifname")
+    if bridge and bridge not in bridges(host):
+        return f"Could not find bridge device {bridge}"
+    others = (other for other in host.domains if other.listed and other.seed != domain.seed)
+    names = {nic.get("vifname") for other in others for nic in vifs(other.config)}
+    if name and name in names and not host.settings.old:  # 4.1.3 takes it over silently: 0
+        return f"An interface with name {name} already exists."
+    return ""
+
+
+def _backend_refusal(host: SimulatedHost, domain: Domain, uname: str, mode: str) -> str:
+    path = path_of(uname)
+    if path is None:
+        return ""
+    if not exists(host, path):
+        return f" {path} does not exist."
+    if not _used_elsewhere(host, domain, uname, mode):
+        return ""
+    guest, now = ("read-write in a", "read-only now") if mode == "r" else ("in a", "now")
+    if uname.startswith("phy:"):
+        return f"\nDevice {path} is mounted {guest} guest domain,\nand so cannot be mounted {now}."
+    if host.settings.old:
+        return ""  # xend.md 0: on Xen 4.1.3 the test of files finds nothing: no protection
+    return (
+        f"\nFile {path} is loopback-mounted through /dev/loop0,\n"
+        f"which is mounted {guest} guest domain,\nand so cannot be mounted {now}."
+    )
+
+
 def _used_elsewhere(host: SimulatedHost, domain: Domain, uname: str, mode: str) -> bool:
+    """Whether another VM of this host has it; block backends outlive their domain (xend.md 2)."""
     for other in host.domains:
-        if other.uuid == domain.uuid or other.phase in ("building", "gap", "gone"):
+        if other.uuid == domain.uuid or other.phase in ("building", "arriving", "gap", "gone"):
             continue
         for other_uname, _, other_mode in disks(other.config):
             if other_uname != uname:

@@ -1,19 +1,17 @@
-"""Repositories, files and the storage plug-in: real files under the simulator's root.
+"""Files and the storage plug-in: real files under the simulator's root.
 
-Sources: agent-behaviour.md 4, 5, 8.4, 9.
+Sources: agent-behaviour.md 4, 8.4, 9.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from .errors import AgentFault, Stopped, command_fault, os_fault, plain_fault
 from .host import Mount, SimulatedHost
-from .vmcfg import strings
 
 NFS_PLUGIN = "oracle.generic.NFSPlugin.GenericNFSPlugin"
 #: Every key of the two structs (9.1, 9.2).
@@ -59,7 +57,8 @@ def _existing(host: SimulatedHost, path: str) -> Path:
     return found
 
 
-def _mount(host: SimulatedHost, device: str, point: str) -> None:
+def check_export(host: SimulatedHost, device: str, point: str) -> None:
+    """:raises AgentFault: there is no such export to mount"""
     server, _, path = device.partition(":")
     inside = bool(server) and path.startswith("/") and not {"..", "."} & set(device.split("/"))
     if not inside or "/" in server or not host.settings.export(device).is_dir():
@@ -69,70 +68,6 @@ def _mount(host: SimulatedHost, device: str, point: str) -> None:
             f"mount.nfs: mounting {device} failed, reason given by server: "
             "No such file or directory",
         )
-
-
-# -- repositories -------------------------------------------------------------------------------
-
-
-def mount_repository_fs(host: SimulatedHost, fs_location: str, mount_point: str) -> None:
-    """NFS mount of a repository; nil when it is mounted there already (5)."""
-    with host.lock:
-        if not re.fullmatch(r"/OVS/Repositories/[^/]+", mount_point):
-            raise plain_fault(f"Invalid mount point: {mount_point}")
-        mounted = host.mounts.get(mount_point)
-        if mounted and mounted.device == fs_location:
-            return
-        if mounted:
-            command = ["mount", "-t", "nfs", fs_location, mount_point]
-            raise command_fault(command, 32, f"mount.nfs: {mount_point} is busy or already mounted")
-        _mount(host, fs_location, mount_point)
-        host.mounts[mount_point] = Mount(fs_location)
-        host.save()
-
-
-def unmount_repository_fs(host: SimulatedHost, mount_point: str) -> None:
-    """Unmount; refused while a domain of this host has a disk there."""
-    with host.lock:
-        if mount_point not in host.mounts:
-            raise command_fault(["umount", mount_point], 1, f"umount: {mount_point}: not mounted")
-        used = any(
-            mount_point + "/" in disk
-            for domain in host.domains
-            for disk in strings(domain.config, "disk")
-        )
-        if used:
-            text = f"umount: {mount_point}: device is busy"
-            raise command_fault(["umount", mount_point], 1, text)
-        del host.mounts[mount_point]
-        host.save()
-
-
-def repository_record(folder: Path) -> dict[str, str] | None:
-    """The KEY=VALUE lines of a repository's ``.ovsrepo`` (4), None when there is none."""
-    try:
-        lines = (folder / ".ovsrepo").read_text().splitlines()
-    except OSError:
-        return None
-    return {key: value for key, _, value in (line.partition("=") for line in lines) if key}
-
-
-def add_repository(host: SimulatedHost, fs_location: str, mount_point: str) -> None:
-    """Register an existing repository; fault when there is none or it is another owner's (5)."""
-    with host.lock:
-        record = repository_record(real_path(host, mount_point))
-        if record is None:
-            raise plain_fault(f"No repository found at {mount_point}")
-        if host.settings.owner is not None and record["OVS_REPO_MGR_UUID"] != host.settings.owner:
-            raise plain_fault(f"Repository is owned by manager {record['OVS_REPO_MGR_UUID']}")
-        host.repository_db[record["OVS_REPO_UUID"]] = {
-            "Fs_location": fs_location,
-            "Mount_point": mount_point,
-            "Filesystem_type": "nfs",
-            "Version": record["OVS_REPO_VERSION"],
-            "Alias": record["OVS_REPO_ALIAS"],
-            "Manager_uuid": record["OVS_REPO_MGR_UUID"],
-        }
-        host.save()
 
 
 # -- files --------------------------------------------------------------------------------------
@@ -258,7 +193,7 @@ def plugin_mount(
     with host.lock:
         if point in host.mounts:
             return None
-        _mount(host, fs["access_path"], point)
+        check_export(host, fs["access_path"], point)
         stamp = host.settings.export(fs["access_path"]) / STAMP
         if stamp.exists() and stamp.read_text().strip() != fs["uuid"]:
             # A stamp left by an earlier life must be deleted by hand (4).

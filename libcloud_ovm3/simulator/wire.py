@@ -33,9 +33,9 @@ def encode(value: Any) -> bytes:
     return f"{HEADER}{body}</methodResponse>\n".encode("utf-8", "replace")
 
 
-def encode_fault(text: str) -> bytes:
+def encode_fault(text: str, code: int = 1) -> bytes:
     """A fault; its code is 1 in every sample."""
-    body = _Marshaller("utf-8", allow_none=True).dumps(xmlrpc.client.Fault(1, text))
+    body = _Marshaller("utf-8", allow_none=True).dumps(xmlrpc.client.Fault(code, text))
     return f"{HEADER}{body}</methodResponse>\n".encode("utf-8", "replace")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from libcloud_ovm3.simulator import KINDS, __main__
-from libcloud_ovm3.simulator.functions import FUNCTIONS, POOL_FUNCTIONS
+from libcloud_ovm3.simulator.functions import FUNCTIONS
 from libcloud_ovm3.simulator.names import AGENT_FUNCTIONS
 from libcloud_ovm3.simulator.personalities import table
 
@@ -36,7 +36,7 @@ def test_every_kind_of_misbehaviour_is_told() -> None:
 
 def test_the_modelled_functions_are_named_and_are_the_agents() -> None:
     part = TEXT.split("## What is modelled")[1].split("Every other function")[0]
-    modelled = {*FUNCTIONS, *POOL_FUNCTIONS}
+    modelled = set(FUNCTIONS)
     assert set(re.findall(r"`(\w+)`", part)) == modelled
     assert modelled <= AGENT_FUNCTIONS
 

@@ -51,8 +51,8 @@ def test_the_fault_dialects() -> None:
         with Simulator(hosts=1, version=version, vms=0) as sim:
             agent = client(sim)
             assert fault_of(agent.no_such) == form + 'method "no_such" is not supported'
-            text = form + "not modelled by the simulator: migrate_vm"
-            assert fault_of(agent.migrate_vm, "r", "v", "h") == text
+            text = form + "not modelled by the simulator: remote_power_on"
+            assert fault_of(agent.remote_power_on, "t", "h", "", "") == text
             text = form.replace(".Exception", ".TypeError")
             assert fault_of(agent.start_vm, "r") == (
                 text + "start_vm() takes exactly 3 arguments (2 given)"

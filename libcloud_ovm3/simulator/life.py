@@ -1,0 +1,296 @@
+"""xend: what happens to one domain by itself. ``progress.py`` says when.
+
+Sources: xend.md 1 (life cycle), 2 (times).
+"""
+
+from __future__ import annotations
+
+import copy
+import secrets
+import time
+import uuid
+from typing import Any
+
+from .domain import Domain
+from .errors import AgentFault
+from .host import SimulatedHost
+from .starting import (
+    boot_refusal,
+    device_refusal,
+    free_memory_mb,
+    memory_needed_mb,
+    memory_refusal,
+    vfbs,
+    vifs,
+    vnc_wish,
+)
+from .storage import real_path
+from .vmcfg import dashed, is_hvm, number
+
+RESTARTS = ("restart", "coredump-restart", "rename-restart")
+REASONS = {"poweroff": 0, "reboot": 1, "crash": 3}
+RESTART_MB = 16  # tested before a guest is built again (xend.md 1.6)
+#: For so long (simulated seconds) after a guest has powered off the letters are the old ones.
+STALE_SECONDS = 0.2
+
+
+def due(host: SimulatedHost, domain: Domain) -> float | None:
+    """When something happens next to the domain by itself."""
+    moments = [leaving["at"] for leaving in domain.leaving if may_leave(host, domain, leaving)]
+    if domain.phase != "running":
+        moments += [] if domain.until is None else [domain.until]
+    elif domain.request_due is not None and not domain.paused and domain.uuid not in host.deaf:
+        moments.append(domain.request_due)
+    return min(moments, default=None)
+
+
+def may_leave(host: SimulatedHost, domain: Domain, leaving: dict[str, Any]) -> bool:
+    """Whether the guest lets go of a device that is to be removed."""
+    return bool(leaving["force"]) or domain.uuid not in host.deaf
+
+
+def step(host: SimulatedHost, domain: Domain, at: float) -> None:
+    """Let the one thing happen that was due at that moment."""
+    for leaving in domain.leaving:
+        if leaving["at"] <= at and may_leave(host, domain, leaving):
+            domain.leaving.remove(leaving)
+            remove_device(domain, leaving["kind"], leaving["key"])
+            return
+    if domain.phase == "building":
+        _build(host, domain, at)
+    elif domain.phase == "devices":
+        _connect_devices(host, domain, at)
+    elif domain.phase == "running":
+        guest_stopped(host, domain, domain.request, at)
+    elif domain.phase in ("off", "crashed"):
+        _after_stop(host, domain, at)
+    elif domain.phase == "gap":
+        _build_again(host, domain, at)
+    elif domain.phase == "dying":
+        end(host, domain, at)
+    elif domain.phase in ("incoming", "zombie"):  # half a domain, or its backends at last
+        domain.phase = "gone"
+
+
+def lock_held_until(host: SimulatedHost) -> float:
+    """Until when something holds xend's global lock: a wait for memory does (xend.md 1.3)."""
+    waiting = [
+        domain.until or 0.0
+        for domain in host.domains
+        if domain.waited and domain.phase in ("building", "arriving")
+    ]
+    return max([host.busy_until, *waiting])
+
+
+def memory_wait(host: SimulatedHost, needed_mb: float) -> float:
+    """Seconds for which xend looks for memory: more with the shortage (xend.md 2, measured)."""
+    short_gib = (needed_mb - free_memory_mb(host)) / 1024
+    points = ((1.0, 23.0), (1.9, 50.0), (4.1, 170.0))
+    (x0, y0), (x1, y1) = points[:2] if short_gib < 1.9 else points[1:]
+    seconds = max(23.0, y0 + (short_gib - x0) * (y1 - y0) / (x1 - x0))
+    return host.settings.memory_wait_seconds * seconds / 23.0
+
+
+def _build(host: SimulatedHost, domain: Domain, at: float) -> None:
+    refusal = memory_refusal(host, memory_needed_mb(domain.config))
+    if refusal and not domain.waited:
+        domain.waited = True
+        domain.until = at + memory_wait(host, memory_needed_mb(domain.config))
+        return
+    if refusal := refusal or ("" if domain.restored else boot_refusal(host, domain.config)):
+        fail(host, domain, refusal)
+        return
+    domain.start_time = domain.start_time if domain.restored else at  # before the device wait: 2
+    _to_devices(host, domain, at)
+
+
+def _to_devices(host: SimulatedHost, domain: Domain, at: float) -> None:
+    domain.phase, domain.until = "devices", at + host.settings.device_seconds
+    domain.waited = False
+    if "devices hang" in host.mishaps and (domain.config.get("disk") or domain.config.get("vif")):
+        domain.until = at + host.settings.device_timeout_seconds
+        domain.lost = hanging_device(domain)
+
+
+def hanging_device(domain: Domain) -> str:
+    """xend's text for the first device whose hotplug script does not answer (xend.md 2)."""
+    first = "Device 0 (vif)" if vifs(domain.config) else "Device 51712 (vbd)"
+    return f"{first} could not be connected. Hotplug scripts not working."
+
+
+def _connect_devices(host: SimulatedHost, domain: Domain, at: float) -> None:
+    if refusal := domain.lost or device_refusal(host, domain):
+        fail(host, domain, refusal)
+    elif "xm dies" in host.mishaps and not (domain.restored or domain.again):
+        domain.until, domain.error = None, "killed"  # nobody is left who would unpause it: 3
+    else:
+        release(host, domain, at)
+
+
+def fail(host: SimulatedHost, domain: Domain, refusal: str) -> None:
+    """The domain is withdrawn; who asked for it is told why."""
+    domain.error, domain.phase = refusal, "gone"
+    what = "Failed to restart domain" if domain.again else "Failed to create domain"
+    host.log("ERROR", "xend", f"{what} {domain.domid} ({domain.name}): {refusal}", "xend.log")
+
+
+def release(host: SimulatedHost, domain: Domain, at: float) -> None:
+    """Unpaused for the first time; qemu takes its VNC port, or dies for want of it (xend.md 3)."""
+    domain.phase, domain.until, domain.lost = "running", None, ""
+    domain.paused = domain.start_paused
+    if not vfbs(domain.config):
+        return
+    taken = {other.vnc_port for other in host.domains if other is not domain}
+    wish = vnc_wish(domain.config)
+    domain.vnc_port = wish or next(port for port in range(5900, 6900) if port not in taken)
+    if domain.vnc_port in taken or "qemu dies" in host.mishaps:
+        host.log("WARNING", "xend", f"domain {domain.name}: device model failed", "xend.log")
+        guest_stopped(host, domain, "crash", at)  # that is what it counts as: 1.5
+
+
+def new_domid(host: SimulatedHost) -> int:
+    """The next number: none is used twice until the host reboots."""
+    domid, host.next_domid = host.next_domid, host.next_domid + 1
+    return domid
+
+
+def action(domain: Domain) -> str:
+    """What is done when a domain ends for its reason (xend.md 1.5)."""
+    key, default = {
+        "poweroff": ("on_poweroff", "destroy"),
+        "reboot": ("on_reboot", "restart"),
+        "crash": ("on_crash", "restart"),
+    }[domain.reason]
+    return str(domain.config.get(key, default)).replace("coredump_and_", "coredump-")
+
+
+def guest_stopped(host: SimulatedHost, domain: Domain, reason: str, at: float) -> None:
+    """The guest has powered off, asked for a reboot or crashed."""
+    domain.reason = reason
+    # Without the lock the list cannot be refreshed: letters of before, status of now (1.2, 1.3).
+    domain.stale_until = max(at + STALE_SECONDS, lock_held_until(host))
+    domain.request, domain.request_due, domain.vnc_port = "", None, None
+    text = f"Domain has shutdown: name={domain.name} id={domain.domid} reason={REASONS[reason]}"
+    host.log("INFO", "xend", text, "xend.log")
+    what = action(domain)
+    if what == "preserve":
+        domain.phase, domain.until = "kept", None
+        return
+    seconds = host.settings.off_seconds
+    if what.startswith("coredump"):
+        _dump(host, domain)
+        seconds = host.settings.core_dump_seconds
+    domain.phase = "crashed" if reason == "crash" else "off"
+    domain.until = max(at + seconds, lock_held_until(host))  # removal takes the lock: 1.3
+
+
+def _dump(host: SimulatedHost, domain: Domain) -> None:
+    """A sparse file as large as the guest; the name of the file is not shown (xend.md 1.5)."""
+    try:
+        folder = real_path(host, f"/var/xen/dump/{domain.name}")
+        folder.mkdir(parents=True, exist_ok=True)
+        stamp = time.strftime("%Y-%m%d-%H%M.%S", time.gmtime(host.now()))
+        with (folder / f"{stamp}.{domain.domid}.core").open("wb") as file:
+            file.truncate(number(domain.config, "memory", 128) << 20)
+    except (OSError, AgentFault) as error:
+        host.log("ERROR", "xend", f"core dump of {domain.name} failed: {error}", "xend.log")
+
+
+def _after_stop(host: SimulatedHost, domain: Domain, at: float) -> None:
+    """on_poweroff, on_reboot or on_crash, with the age test of every kind of restart (2)."""
+    if action(domain) not in RESTARTS:
+        end(host, domain, at)
+        return
+    if at - domain.start_time < host.settings.minimum_restart_seconds:
+        text = f"VM {domain.name} restarting too fast (domain {domain.domid}), not restarting"
+        host.log("ERROR", "xend", text, "xend.log")
+        end(host, domain, at)
+        return
+    if action(domain) == "rename-restart":
+        old = copy.deepcopy(domain)
+        old.name, old.phase, old.until = f"Domain-{uuid.uuid4()}", "kept", None
+        host.domains.append(old)
+    to_gap(host, domain, at)
+
+
+def to_gap(host: SimulatedHost, domain: Domain, at: float) -> None:
+    """Destroyed for a restart: off the list until the restart thread has the lock (1.6)."""
+    domain.phase, domain.until = "gap", max(at + host.settings.reboot_gap, lock_held_until(host))
+    domain.reason, domain.paused, domain.vnc_port = "", False, None
+    domain.waited = domain.restored = domain.start_paused = False
+    domain.held_mb = domain.online_vcpus = 0
+    domain.leaving = []
+    if domain.adopted:  # what xend shows after its restart is what it builds anew: 6
+        domain.config |= {"cpu_weight": 256, "cpu_cap": 0}
+        domain.adopted = False
+
+
+def _build_again(host: SimulatedHost, domain: Domain, at: float) -> None:
+    # The restart thread looks for neither name nor uuid: xend.md 1.6.
+    if (held := lock_held_until(host)) > at:
+        domain.until = held
+        return
+    domain.again = True
+    if refusal := memory_refusal(host, RESTART_MB):
+        fail(host, domain, refusal)
+        return
+    domain.domid = new_domid(host)
+    domain.vif_ids = list(range(len(domain.macs)))
+    domain.next_vif_id = len(domain.macs)
+    domain.phase, domain.until = "building", at
+    host.log("INFO", "xend", f"Adding Domain: {domain.domid}", "xend.log")
+
+
+def end(host: SimulatedHost, domain: Domain, at: float) -> None:
+    """Off the list; its block backends are there for some seconds yet (xend.md 2, 10.5)."""
+    domain.phase, domain.until = "zombie", at + host.settings.backend_seconds
+    domain.leaving = []
+
+
+def new_domain(host: SimulatedHost, config: dict[str, Any]) -> Domain:
+    """A domain that begins to be built; not yet on the list."""
+    # xm takes only these types; a bool or None is dropped silently (xend.md 7).
+    taken = {
+        key: copy.deepcopy(value)
+        for key, value in config.items()
+        if isinstance(value, (str, list, int, float)) and not isinstance(value, bool)
+    }
+    # The most that a live domain can be given is settled at its start.
+    taken["maxmem"] = number(taken, "maxmem", 0) or number(taken, "memory", 128)
+    taken["maxvcpus"] = max(number(taken, "maxvcpus", 0), number(taken, "vcpus", 1))
+    nics = vifs(taken)
+    return Domain(
+        name=str(taken.get("name") or "vm.cfg"),
+        uuid=dashed(str(taken.get("uuid") or uuid.uuid4())),
+        domid=new_domid(host),
+        config=taken,
+        phase="building",
+        until=host.now() + host.settings.build_seconds,
+        start_paused=number(taken, "paused", 0) == 1,
+        macs=[options.get("mac") or random_mac() for options in nics],
+        vif_ids=list(range(len(nics))),
+        next_vif_id=len(nics),
+        seed=str(uuid.uuid4()),
+    )
+
+
+def random_mac() -> str:
+    """Xen's own prefix and three random bytes, new at each create (xend.md 3)."""
+    last = [secrets.randbelow(0x80), secrets.randbelow(256), secrets.randbelow(256)]
+    return "00:16:3e:" + ":".join(f"{byte:02x}" for byte in last)
+
+
+def remove_device(domain: Domain, kind: str, key: str) -> None:
+    """Take a disk (key: its string) or a NIC (key: its device id) out of a live domain."""
+    entries = domain.config.get("disk" if kind == "vbd" else "vif") or []
+    if kind == "vbd":
+        domain.config["disk"] = [entry for entry in entries if entry != key]
+        return
+    index = domain.vif_ids.index(int(key))
+    for items in (entries, domain.macs, domain.vif_ids):
+        del items[index]
+
+
+def stops_hard(config: dict[str, Any]) -> bool:
+    """Whether a request to shut down is an immediate power-off (xend.md 4)."""
+    return is_hvm(config) and "pv_driver" not in str(config.get("OVM_domain_type"))

@@ -1,0 +1,107 @@
+"""Time is made up for at each look: everything that is due by now happens, in its order."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+from . import life, transfer
+from .domain import Domain, Transfer
+from .errors import Stopped
+from .host import SimulatedHost
+from .starting import memory_refusal
+
+Due = tuple[float, SimulatedHost, "Domain | Transfer"]
+
+
+def advance(host: SimulatedHost) -> None:
+    """Let everything happen that is due by now. Called with the lock held."""
+    changed: dict[int, SimulatedHost] = {}
+    while (event := _next(host)) and event[0] <= host.clock.now():
+        moment, where, what = event
+        at = moment + where.clock_offset
+        if isinstance(what, Transfer):
+            transfer.step(where, what, at)
+            where.transfers = [item for item in where.transfers if item.stage != "done"]
+            touched = [where, where.peers[where.index if what.to is None else what.to]]
+        else:
+            life.step(where, what, at)
+            touched = [where]
+        for each in touched:
+            each.domains = [domain for domain in each.domains if domain.phase != "gone"]
+            changed[each.index] = each
+    for each in changed.values():
+        each.save()
+
+
+def _next(host: SimulatedHost) -> Due | None:
+    """What happens next on this host, or on any host if something is being moved."""
+    moved = any(peer.transfers for peer in host.peers)
+    events: list[Due] = []
+    for where in host.peers if moved else [host]:
+        for domain in where.domains:
+            moment = life.due(where, domain)
+            if moment is not None:
+                events.append((moment - where.clock_offset, where, domain))
+        events += [(item.until - where.clock_offset, where, item) for item in where.transfers]
+    return min(events, key=lambda event: event[0], default=None)
+
+
+@contextlib.contextmanager
+def xend(host: SimulatedHost) -> Iterator[None]:
+    """Everything but the list takes xend's global lock, and so waits for it (xend.md 1.3).
+
+    :raises Stopped: the simulator was stopped meanwhile
+    """
+    while True:
+        with host.lock:
+            advance(host)
+            held = life.lock_held_until(host)
+            if held <= host.now():
+                yield
+                return
+        host.wait_until(held)
+
+
+def find_memory(host: SimulatedHost, needed_mb: float) -> str:
+    """Wait for memory as xend does, with its lock held; its text when there is none (xend.md 2)."""
+    with host.lock:
+        advance(host)
+        if not memory_refusal(host, needed_mb):
+            return ""
+        end = host.now() + life.memory_wait(host, needed_mb)
+        host.busy_until = max(host.busy_until, end)
+        host.save()
+    host.wait_until(end)
+    with host.lock:
+        advance(host)
+        return memory_refusal(host, needed_mb)
+
+
+def wait(host: SimulatedHost, limit: float, done: Callable[[], bool]) -> bool:
+    """Wait until it is done; False after ``limit`` simulated seconds."""
+    end = host.now() + limit
+    while True:
+        with host.lock:
+            advance(host)
+            if done():
+                return True
+        if host.now() >= end:
+            return False
+        host.wait_until(min(end, host.now() + max(0.2, 0.02 * host.clock.speed)))
+
+
+def wait_for(host: SimulatedHost, item: Transfer) -> None:
+    """Wait until a transfer is over, however it ends.
+
+    :raises Stopped: the host or the simulator went down meanwhile
+    """
+    while True:
+        with host.lock:
+            advance(host)
+            if not any(other is item for other in host.transfers):
+                break
+            until = item.until
+        host.wait_until(until)
+    if item.stage != "done":
+        raise Stopped  # the host went down under it

@@ -1,0 +1,76 @@
+"""save_vm and restore_vm: a domain into a file and back (xend.md 4, rows save and restore).
+
+That the file lies in the VM's directory is a conclusion, its name is our choice.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from . import life
+from .domain import Domain, Transfer
+from .errors import AgentFault, command_fault
+from .host import SimulatedHost
+from .listing import status
+from .machines import await_start, find, need, refused
+from .progress import wait_for, xend
+from .starting import vifs
+from .storage import real_path
+from .transfer import seconds_for
+
+
+def save(host: SimulatedHost, name: str, vm_uuid: str, path: str, checkpoint: Any) -> None:
+    """Answers when the file is whole and the domain gone, or running on with ``checkpoint``."""
+    command = ["xm", "save", name, path]
+    with xend(host):
+        domain = need(host, "save", name, vm_uuid)
+        if status(domain) != 2:
+            raise refused("save", name, "Domain is not running")
+        try:
+            real_path(host, path).write_text("")  # emptied first; a part is left behind on error
+        except (OSError, AgentFault) as error:
+            text = f"Error: can't write guest state file {path}: {error}"
+            raise command_fault(command, 1, text) from None
+        transfer = Transfer(
+            seed=domain.seed,
+            name=domain.name,
+            stage="pages",
+            until=host.now() + seconds_for(host, domain),
+            path=path,
+            checkpoint=bool(checkpoint),
+        )
+        domain.name = f"migrating-{domain.name}"
+        host.transfers.append(transfer)
+        host.save()
+    wait_for(host, transfer)
+    if transfer.error:
+        raise command_fault(command, 1, f"Error: {transfer.error}")
+
+
+def restore(host: SimulatedHost, path: str, paused: Any) -> None:
+    """Build the domain of a file; the file stays, and a later restore meets newer disks."""
+    command = ["xm", "restore", path]
+    with xend(host):
+        try:
+            text = real_path(host, path).read_text(errors="replace")
+        except (OSError, AgentFault) as error:
+            words = f"Error: can't read guest state file {path}: {error}"
+            raise command_fault(command, 1, words) from None
+        try:
+            domain = Domain(**json.loads(text)["xend"])
+        except (ValueError, TypeError, KeyError):
+            words = f"Error: not a valid guest state file: found {text[:8]!r}"
+            raise command_fault(command, 1, words) from None
+        other = find(host, domain.name, domain.uuid)
+        if other is not None:
+            words = f"Error: Domain '{domain.name}' already exists with ID '{other.domid}'"
+            raise command_fault(command, 1, words)
+        domain.domid, domain.until = life.new_domid(host), host.now() + host.settings.build_seconds
+        domain.waited, domain.paused, domain.vnc_port = False, False, None
+        domain.vif_ids = list(range(len(vifs(domain.config))))
+        domain.next_vif_id = len(domain.vif_ids)
+        domain.restored, domain.start_paused = True, bool(paused)
+        host.domains.append(domain)
+        host.save()
+    await_start(host, domain, command)
