@@ -56,7 +56,7 @@ def read_plain(body: bytes) -> Any:
     # What XML forbids in a text and the patterns let pass.
     if "]]>" in text or "\ufffe" in text or "\uffff" in text or _OTHER_ENTITY.search(text):
         raise NotPlain
-    value, at = _value(text, _after(_BEGIN, text, 0), _MAX_DEPTH)
+    value, at = _value(text, _VALUE.match(text, _after(_BEGIN, text, 0)), _MAX_DEPTH)
     _after(_END, text, at)
     return value
 
@@ -68,9 +68,8 @@ def _after(pattern: re.Pattern[str], text: str, at: int) -> int:
     return found.end()
 
 
-def _value(text: str, at: int, depth: int) -> tuple[Any, int]:
-    """A value that begins here, and where it ends."""
-    found = _VALUE.match(text, at)
+def _value(text: str, found: re.Match[str] | None, depth: int) -> tuple[Any, int]:
+    """A value, from what _VALUE has found of it, and where it ends."""
     if found is None or depth == 0:
         raise NotPlain
     string, struct = found.groups()
@@ -78,10 +77,13 @@ def _value(text: str, at: int, depth: int) -> tuple[Any, int]:
         return _unescaped(string), found.end()
     if struct:
         return _struct(text, found.end(), depth)
+    return _array(text, found.end(), depth)
+
+
+def _array(text: str, at: int, depth: int) -> tuple[list[Any], int]:
     elements = []
-    at = found.end()
-    while text.startswith("<value>", at):
-        element, at = _value(text, at, depth - 1)
+    while found := _VALUE.match(text, at):
+        element, at = _value(text, found, depth - 1)
         elements.append(element)
     return elements, _after(_ARRAY_END, text, at)
 
@@ -93,7 +95,7 @@ def _struct(text: str, at: int, depth: int) -> tuple[dict[str, Any], int]:
         name, value = found.groups()
         at = found.end()
         if value is None:
-            value, at = _value(text, at, depth - 1)
+            value, at = _value(text, _VALUE.match(text, at), depth - 1)
             at = _after(_MEMBER_END, text, at)
         members[name] = value
         count += 1
