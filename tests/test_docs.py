@@ -43,37 +43,35 @@ def test_python_examples(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", blocks("console"))
-def test_commands(text: str) -> None:
-    """make targets exist; ovm3 commands run, with a simulated host in the place of the example."""
+def test_commands(text: str, tmp_path: Path) -> None:
+    """make targets exist; ovm3 commands run, one after the other, on a simulated host in the place
+    of the example."""
     targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    for line in text.splitlines():
-        program, *arguments = shlex.split(line)
-        if program == "make":
-            assert set(arguments) <= targets
-        else:
-            assert program == "ovm3"
-            run_ovm3(line)
-
-
-def run_ovm3(line: str) -> None:
     with Simulator(hosts=1, speed=100) as sim:
-        [(address, pin)] = pins_of(sim).items()
-        line = line.replace(f"{EXAMPLE_HOST}=SHA256", f"{address}={pin}")
-        line = line.replace(EXAMPLE_HOST, f"{address}:{sim.hosts[0].port}")
-        done = subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                "from libcloud_ovm3.cli import main; main()",
-                *shlex.split(line)[1:],
-            ],
-            env={"OVM3_PASSWORD": sim.password},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-    assert done.returncode == 0, done.stderr
+        sim.add_vm("db-1")
+        for line in text.splitlines():
+            program, *arguments = shlex.split(line)
+            if program == "make":
+                assert set(arguments) <= targets
+            else:
+                assert program == "ovm3"
+                run_ovm3(line, sim, tmp_path)
+
+
+def run_ovm3(line: str, sim: Simulator, folder: Path) -> None:
+    [(address, pin)] = pins_of(sim).items()
+    line = line.replace(f"{EXAMPLE_HOST}=SHA256", f"{address}={pin}")
+    line = line.replace(EXAMPLE_HOST, f"{address}:{sim.hosts[0].port}")
+    done = subprocess.run(
+        [*OVM3, *shlex.split(line)[1:]],
+        env={"OVM3_PASSWORD": sim.password},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -12,6 +12,7 @@ from libcloud_ovm3.cli.inventory import inventory
 from libcloud_ovm3.cli.listings import hosts, images, nodes
 from libcloud_ovm3.cli.options import reported
 from libcloud_ovm3.cli.pin import pin
+from libcloud_ovm3.cli.power import start, stop
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -29,5 +30,5 @@ def demo(speed: float, version: str) -> None:
         demo_steps.run(speed=speed, version=version)
 
 
-for command in (hosts, nodes, images, pin, inventory, doctor, api):
+for command in (hosts, nodes, images, pin, doctor, inventory, start, stop, api):
     ovm3.add_command(command)

@@ -1,0 +1,281 @@
+"""What the doctor finds: each thing that can be wrong, by itself, and a sick pool as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from libcloud_ovm3.agent.probe import Probed
+from libcloud_ovm3.errors import BadCredentials, CertificateRejected, HostNotVerified, NotSent
+from libcloud_ovm3.estate.doctor import findings, is_sound
+from libcloud_ovm3.estate.examination import Examined, examine
+from libcloud_ovm3.estate.findings import Finding
+from libcloud_ovm3.estate.hosts import Silent
+from libcloud_ovm3.estate.vms import Definition
+from libcloud_ovm3.simulator import Simulator
+from tests.estate.sick import BROKEN, TWIN, estate_of, sick_pool
+from tests.estate.sound import (
+    NOW,
+    REPOSITORY,
+    certificate,
+    defined,
+    examined,
+    host,
+    live,
+    looked,
+    repository,
+)
+
+ONE = "0004fb00-0006-0000-0000-000000000001"
+TWO = "0004fb00-0006-0000-0000-000000000002"
+THREE = "0004fb00-0006-0000-0000-000000000003"
+DISK = "file:/OVS/Repositories/x/VirtualDisks/one.img,xvda,"
+
+
+def bad(of: Examined) -> list[tuple[str, str]]:
+    """What is wrong: level and subject. What is said of each has to be of use."""
+    found = [finding for finding in findings(of) if finding.level in ("warning", "error")]
+    assert all(finding.found and finding.means for finding in found)
+    return [(finding.level, finding.about) for finding in found]
+
+
+def texts(of: Examined, about: str) -> str:
+    return "\n".join(
+        f"{finding.level} {finding.found}" for finding in findings(of) if finding.about == about
+    )
+
+
+def test_where_nothing_is_wrong_nothing_is_found() -> None:
+    well = examined()
+    assert bad(well) == []
+    assert is_sound(findings(well))
+    assert "3.3.3-1350" in texts(well, "versions")
+    assert "4.3.0OVM" in texts(well, "versions")
+    assert "master ovm-1" in texts(well, "pool")
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"tls_version": "TLSv1"}, ("warning", "TLS")),
+        ({"not_after": NOW - timedelta(days=1)}, ("warning", "certificate")),
+        ({"not_after": NOW + timedelta(days=29)}, ("warning", "certificate")),
+        ({"not_before": NOW + timedelta(days=1)}, ("warning", "certificate")),
+        ({"key_bits": 1024}, ("warning", "key")),
+    ],
+)
+def test_certificates(changed: dict[str, Any], expected: tuple[str, str]) -> None:
+    of = examined(certificate=certificate(**changed))
+    assert bad(of) == [expected]
+    assert not is_sound(findings(of))
+
+
+def test_certificates_that_are_no_fault() -> None:
+    assert bad(examined(certificate=certificate(key="EC", key_bits=256))) == []
+    assert bad(examined(certificate=certificate(key="Ed25519", key_bits=None))) == []
+    other = examined(certificate=certificate(names=("ovm-1",)))
+    assert bad(other) == []
+    assert "note" in texts(other, "names")
+    odd = examined(certificate=certificate(not_after=None, problem="odd"))
+    assert "note cannot be read: odd" in texts(odd, "certificate")
+    assert bad(examined(certificate=NotSent("no TLS"))) == [("error", "TLS")]
+    assert bad(examined(trust="none")) == [("warning", "trust")]
+
+
+@pytest.mark.parametrize(
+    ("error", "about"),
+    [
+        (BadCredentials("HTTP 403"), "password"),
+        (CertificateRejected("another one"), "trust"),
+        (NotSent("cannot be reached"), "agent"),
+    ],
+)
+def test_nothing_could_be_read(error: Exception, about: str) -> None:
+    of = examined(read=error, functions=(), host_module="not probed")
+    assert bad(of) == [("error", about)]
+    assert str(error) in texts(of, about)
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"manager_uuid": None}, ("warning", "owner")),
+        ({"roles": ("utility",)}, ("warning", "roles")),
+        ({"roles": ("xen",)}, ("warning", "roles")),
+    ],
+)
+def test_the_host(changed: dict[str, Any], expected: tuple[str, str]) -> None:
+    views = [host(1, **changed), host(2, is_master=False, **changed)]
+    assert bad(examined(looked(views))) == [expected]
+
+
+def test_hosts_that_differ() -> None:
+    old = {"agent_version": "3.2.1-183", "vmm_minor": "1"}
+    assert bad(examined(looked([host(1), host(2, **old)]))) == [("warning", "versions")]
+    assert "Xen 4.1" in texts(examined(looked([host(1, **old), host(2, **old)])), "versions")
+    other = looked([host(1), host(2, manager_uuid="f" * 32)])
+    assert bad(examined(other)) == [("warning", "owner")]
+
+
+def test_the_pool() -> None:
+    masters = examined(looked([host(1), host(2, is_master=True)]))
+    assert bad(masters) == [("error", "pool")]
+    none = examined(looked([host(1, is_master=False), host(2)]))
+    assert bad(none) == [("warning", "pool")]
+    dead = Silent("192.0.2.2:8899", NotSent("192.0.2.2:8899: cannot be reached"))
+    assert bad(examined(looked([host(1)], silent=[dead]))) == [("error", "member")]
+    unpinned = Silent("192.0.2.2:8899", HostNotVerified("neither pin nor CA"))
+    found = findings(examined(looked([host(1)], silent=[unpinned])))
+    assert next(f.advice for f in found if f.about == "member").startswith("`ovm3 pin 192.0.2.2")
+    lost = replace(looked(), pools=(NotSent("gone"), NotSent("gone")))
+    assert bad(examined(lost)) == [("error", "pool")]
+
+
+def test_repositories() -> None:
+    views = [host(1), host(2)]
+    half = repository(views[:1])
+    assert bad(examined(looked(views, repositories=[half]))) == [("warning", "repository")]
+    assert "mounted on ovm-1, not on ovm-2" in texts(
+        examined(looked(views, repositories=[half])), "repository"
+    )
+    unlisted = replace(repository(views), content=None, problem="stale")
+    assert bad(examined(looked(views, repositories=[unlisted]))) == [("error", "repository")]
+    nowhere = replace(repository([]), content=None, problem="nowhere")
+    assert bad(examined(looked(views, repositories=[nowhere]))) == [("error", "repository")]
+    assert bad(examined(looked(views, repositories=[]))) == [("warning", "repository")]
+    own = repository(views)
+    foreign = replace(own, record=replace(own.record, manager_uuid="f" * 32))
+    assert bad(examined(looked(views, repositories=[foreign]))) == [("warning", "repository")]
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({"OVM_high_availability": True}, [("warning", "HA")]),
+        ({"OVM_high_availability": "True"}, [("warning", "HA")]),
+        ({"OVM_high_availability": False}, []),
+        ({"on_xend_start": "start"}, [("warning", "autostart")]),
+        ({"on_xend_stop": "shutdown"}, [("warning", "autostart")]),
+        ({"on_xend_start": "ignore", "on_xend_stop": "ignore"}, []),
+        ({"uuid": None}, [("warning", "vm.cfg")]),
+        ({"name": "42"}, [("warning", "name")]),
+        ({"name": "migrating-web"}, [("warning", "name")]),
+    ],
+)
+def test_one_definition(config: dict[str, Any], expected: list[tuple[str, str]]) -> None:
+    definition = defined("web", **{"uuid": ONE, **config})
+    assert bad(examined(looked(definitions=[definition]))) == expected
+
+
+def test_vms() -> None:
+    broken = Definition(REPOSITORY, "x", None, "invalid syntax")
+    assert bad(examined(looked(definitions=[broken]))) == [("error", "vm.cfg")]
+    twins = [defined("a", uuid=ONE), defined("b", uuid=ONE)]
+    assert bad(examined(looked(definitions=twins))) == [("error", "uuid")]
+    twice = looked([host(1, live("a", ONE)), host(2, live("a", ONE))], [defined("a", uuid=ONE)])
+    assert bad(examined(twice)) == [("error", "uuid")]
+    leaving = [
+        host(1, live("migrating-a", ONE)),
+        host(2, live("a", ONE, state="--p---", status="1")),
+    ]
+    assert bad(examined(looked(leaving, [defined("a", uuid=ONE)]))) == []
+    stray = looked([host(1, live("a", ONE)), host(2)])
+    assert bad(examined(stray)) == [("warning", "VM")]
+    crashed = [host(1, live("a", ONE, state="----c-", status="5")), host(2)]
+    assert bad(examined(looked(crashed, [defined("a", uuid=ONE)]))) == [("warning", "VM")]
+    unfinished = defined("a", uuid=ONE, OVM_description="creating " + "0" * 32)
+    assert "is being created" in texts(examined(looked(definitions=[unfinished])), "VM")
+
+
+@pytest.mark.parametrize(
+    ("modes", "level"),
+    [("w w", "error"), ("w! w", "error"), ("w r", "error"), ("w! w!", "note"), ("r r", None)],
+)
+def test_disks_with_two_users(modes: str, level: str | None) -> None:
+    first, second = modes.split()
+    definitions = [
+        defined("a", uuid=ONE, disk=[DISK + first]),
+        defined("b", uuid=TWO, disk=[DISK.replace("/OVS/", "///OVS/") + second]),
+        defined("c", uuid=THREE, disk=["file:/iso,xvdb:cdrom,r", ",hdc:cdrom,r"]),
+        defined("d", disk=["file:/iso,xvdb:cdrom,r"], uuid=ONE.replace("1", "9")),
+    ]
+    found = [f for f in findings(examined(looked(definitions=definitions))) if f.about == "disk"]
+    assert [finding.level for finding in found] == ([level] if level else [])
+    if found:
+        assert f"{REPOSITORY}/VirtualMachines/a" in found[0].found
+        assert f"{REPOSITORY}/VirtualMachines/b" in found[0].found
+
+
+def names(of: Examined) -> list[Finding]:
+    return [finding for finding in findings(of) if finding.about == "name"]
+
+
+def test_names_that_xend_mixes_up() -> None:
+    # "7" is not live, and domain 7 is another VM: what is meant for one hits the other.
+    seven = defined("a", uuid=ONE, name="7")
+    other = [host(1, live("b", TWO)), host(2)]
+    [finding] = names(examined(looked(other, [seven, defined("b", uuid=TWO)])))
+    assert finding.level == "error"
+    assert "domain 7 on ovm-1 is another one now" in finding.found
+    # The domain of that number is the VM itself.
+    [finding] = names(examined(looked([host(1, live("7", ONE)), host(2)], [seven])))
+    assert finding.level == "warning"
+    [finding] = names(examined(looked(definitions=[defined("a", uuid=ONE, name=TWO),
+                                                   defined("b", uuid=TWO)])))  # fmt: skip
+    assert (finding.level, "uuid of another" in finding.found) == ("error", True)
+    same = [defined("a", uuid=ONE, name="web"), defined("b", uuid=TWO, name="web")]
+    [finding] = names(examined(looked(definitions=same)))
+    assert (finding.level, "2 VMs as 'web'" in finding.found) == ("warning", True)
+    assert names(examined(looked(definitions=[defined("a", uuid=ONE, name=ONE)]))) == []
+    undashed = ONE.replace("-", "")
+    assert names(examined(looked(definitions=[defined(undashed, uuid=ONE)]))) == []
+
+
+def test_functions_and_the_host_module() -> None:
+    functions = (
+        Probed("echo", "present"),
+        Probed("get_ntp", "absent", "not supported"),
+        Probed("get_timezone", "unclear", "odd words"),
+        Probed("start_vm", "not probed", "a write"),
+    )
+    of = examined(functions=functions, host_module="present")
+    assert bad(of) == []
+    said = texts(of, "functions")
+    assert "1 of the 3 functions" in said
+    assert "does not have get_ntp" in said
+    assert "get_timezone failed: odd words" in said
+    assert "is there" in texts(of, "host module")
+    assert "is not there" in texts(examined(), "host module")
+
+
+def test_a_sick_pool(personality: str) -> None:
+    """One dead host, one unmounted repository, one broken vm.cfg, one duplicate uuid."""
+    with sick_pool(personality) as sick:
+        since = len(sick.sim.calls)
+        of = examine(estate_of(sick.sim), certificate, "verified")
+        called = {call.function for call in sick.sim.calls[since:]}
+    assert sorted(bad(replace(of, now=NOW))) == [
+        ("error", "member"),
+        ("error", "repository"),
+        ("error", "uuid"),
+        ("error", "vm.cfg"),
+    ]
+    assert f"{sick.sim.hosts[2].address}:{sick.sim.hosts[2].port}" in texts(of, "member")
+    assert f"'vault' {sick.unmounted}" in texts(of, "repository")
+    assert "is mounted on no host" in texts(of, "repository")
+    assert f"ok 'MyRepo' {sick.sim.repository_id}" in texts(of, "repository")
+    assert f"{sick.sim.repository_id}/VirtualMachines/{BROKEN}/vm.cfg" in texts(of, "vm.cfg")
+    for directory in ("twin-one", "twin-two"):
+        assert f"{sick.sim.repository_id}/VirtualMachines/{directory}" in texts(of, "uuid")
+    assert TWIN in texts(of, "uuid")
+    assert not {name for name in called if name.startswith(("start", "stop", "configure", "set_"))}
+
+
+def test_a_sound_simulated_pool(personality: str) -> None:
+    with Simulator(hosts=2, speed=100, personality=personality) as sim:
+        of = examine(estate_of(sim), certificate, "verified")
+        assert bad(replace(of, now=NOW)) == []
+        assert len(of.functions) == 202
