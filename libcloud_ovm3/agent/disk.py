@@ -1,0 +1,156 @@
+"""The disk entries of a vm.cfg <-> frozen dataclasses. Pure; what is not understood is kept.
+
+``TYPE:PATH,DEVICE[:cdrom],MODE[,BACKEND[,PROTOCOL]]`` (agent-behaviour 6.4, xend.md 7).
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from dataclasses import dataclass
+
+from libcloud_ovm3.agent.identifiers import undashed
+from libcloud_ovm3.errors import InvalidArgument
+
+_MODES = ("r", "w", "r!", "w!")
+_DEVICE = re.compile("(?:xvd|hd|sd)([a-z]{1,3})[0-9]*")
+_MAPPER = re.compile("/dev/mapper/3([0-9a-f]{16}|[0-9a-f]{32})", re.IGNORECASE)
+_REPOSITORIES = "/OVS/Repositories/"
+
+
+@dataclass(frozen=True)
+class DiskEntry:
+    """One entry of vm.cfg's ``disk`` list, ``file:/OVS/…/x.img,xvda,w``.
+
+    :ivar text: as it stands in the list.
+    :ivar scheme: ``file``, ``phy``, ``tap:aio``, …; "" if there is none.
+    :ivar location: what the scheme names, as it is written; "": an empty drive.
+    :ivar device: ``xvda``.
+    :ivar kind: ``cdrom``, ``disk`` or "" (a disk).
+    :ivar mode: ``r``, ``w``, ``w!`` (shared); xend refuses ``r!``.
+    :ivar rest: backend and protocol, hardly ever there.
+    :ivar is_ioemu: an emulated drive by name, ``ioemu:hda``.
+    """
+
+    text: str
+    scheme: str
+    location: str
+    device: str
+    kind: str = ""
+    mode: str = ""
+    rest: tuple[str, ...] = ()
+    is_ioemu: bool = False
+
+    @property
+    def path(self) -> str | None:
+        """Where it lies on the host, without ``//`` and ``..``; None: an empty drive, or no path.
+
+        xend takes a ``phy`` that is not absolute from /dev (xend.md 7).
+        """
+        if self.location.startswith("/"):
+            return _tidy(self.location)
+        return _tidy(f"/dev/{self.location}") if self.scheme == "phy" and self.location else None
+
+    @property
+    def is_cdrom(self) -> bool:
+        """A CD drive: never a disk that something may be deleted or booted from as one."""
+        return self.kind.lower() == "cdrom"
+
+    @property
+    def is_shared(self) -> bool:
+        """Several VMs may write to it. CloudStack says so of private data disks, too."""
+        return self.mode == "w!"
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether the guest may only read."""
+        return self.mode.startswith("r")
+
+    @property
+    def is_physical(self) -> bool:
+        """A device of the host (a LUN, a logical volume) and no file."""
+        return self.scheme == "phy"
+
+    @property
+    def slot(self) -> int | None:
+        """Its number in the Manager: slot 2 is xvdc (agent-behaviour 4). None: no such name."""
+        found = _DEVICE.fullmatch(self.device)
+        if found is None:
+            return None
+        number = 0
+        for letter in found[1]:
+            number = number * 26 + ord(letter) - ord("a") + 1
+        return number - 1
+
+    @property
+    def repository_id(self) -> str | None:
+        """The repository that it lies in, by its path; None: outside all of them."""
+        path = self.path or ""
+        if not path.startswith(_REPOSITORIES):
+            return None
+        return undashed(path[len(_REPOSITORIES) :].partition("/")[0])
+
+    @property
+    def wwid(self) -> str | None:
+        """A multipath device's WWID, as the Manager shows it: without the 3 before it."""
+        found = _MAPPER.fullmatch(self.path or "")
+        return found[1].lower() if found else None
+
+    @property
+    def is_understood(self) -> bool:
+        """Whether xend would take it for a disk at all (xend.md 3, 7)."""
+        is_empty_drive = self.is_cdrom and not self.location
+        has_medium = bool(self.scheme and self.location)
+        fits = self.device and self.mode in _MODES and len(self.rest) <= 2
+        return bool(fits and (is_empty_drive or has_medium))
+
+    def names(self, path: str) -> bool:
+        """Whether it may be this file, a path without ``//``; in doubt it is."""
+        return self.path == path or (not self.is_understood and path in self.text)
+
+
+def parse_disk(text: str) -> DiskEntry:
+    """Take a disk entry apart. Every text gives one; see :attr:`DiskEntry.is_understood`."""
+    parts = [part.strip() for part in text.split(",")]
+    name, device, mode = [*parts, "", "", ""][:3]
+    scheme, location = _scheme(name)
+    words = device.split(":")
+    is_ioemu = words[0] == "ioemu" and len(words) > 1
+    device, _, kind = ":".join(words[1:] if is_ioemu else words).partition(":")
+    return DiskEntry(text, scheme, location, device, kind, mode, tuple(parts[3:]), is_ioemu)
+
+
+def format_disk(entry: DiskEntry) -> str:
+    """The entry of the list: what it was made from, if nothing of it was changed since.
+
+    :raises InvalidArgument: some part cannot stand in an entry.
+    """
+    if parse_disk(entry.text) == entry:
+        return entry.text
+    name = f"{entry.scheme}:{entry.location}" if entry.scheme else entry.location
+    device = f"{'ioemu:' * entry.is_ioemu}{entry.device}{':' * bool(entry.kind)}{entry.kind}"
+    text = ",".join((name, device, entry.mode, *entry.rest))
+    again = parse_disk(text)
+    if (again.is_understood, again) != (True, _with_text(entry, text)):
+        raise InvalidArgument(f"{text!r} is no disk entry that xend would take")
+    return text
+
+
+def _with_text(entry: DiskEntry, text: str) -> DiskEntry:
+    return DiskEntry(**{**vars(entry), "text": text})
+
+
+def _scheme(name: str) -> tuple[str, str]:
+    scheme, colon, location = name.partition(":")
+    if not colon or "/" in scheme:
+        return "", name
+    if scheme in ("tap", "tap2"):  # tap:aio:/home/x.img
+        driver, colon, rest = location.partition(":")
+        if colon and "/" not in driver:
+            return f"{scheme}:{driver}", rest
+    return scheme, location
+
+
+def _tidy(path: str) -> str:
+    # normpath keeps two leading slashes, as POSIX has it; to the host they are one.
+    return "/" + posixpath.normpath(path).lstrip("/")

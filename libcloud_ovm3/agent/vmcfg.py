@@ -1,0 +1,195 @@
+"""vm.cfg, the file: assignments of Python literals, read with ``ast`` and never executed. Pure.
+
+Agents write it with Python 2 (2.4 on 3.2.x, 2.6 on 3.3.x), people and other tools by hand. What
+Python 2 reads differently from Python 3 is read as Python 2 does: ``512L``, ``0777``, and texts as
+bytes, which are taken for UTF-8 where they are.
+"""
+
+from __future__ import annotations
+
+import ast
+import keyword
+import math
+import re
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from libcloud_ovm3.errors import InvalidArgument
+
+_LIMIT = 1 << 20  # characters; real ones have some thousand
+
+# One parse at a time: CPython up to 3.12 keeps the parser's recursion depth in shared state, and
+# threads that parse side by side fail with "AST constructor recursion depth mismatch".
+_PARSING = threading.Lock()
+
+# Texts and comments, which are stepped over, or a whole number in Python 2's notation.
+_TOKEN = re.compile(
+    r"""
+    \#[^\n]*
+    | \"\"\"(?:\\.|[^\\])*?\"\"\" | '''(?:\\.|[^\\])*?'''
+    | "(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])*'
+    | (?<![\w.]) (?<![eE][-+]) (?P<number> 0[xX][0-9a-fA-F]+ | [0-9]+ ) [lL]? (?![\w.])
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_NAME = re.compile("[A-Za-z_][A-Za-z0-9_]*")
+
+
+def parse(text: str | bytes) -> dict[str, Any]:
+    """The assignments of a vm.cfg, in order; of several to one name, the last.
+
+    A value is a literal or a name that was assigned before. Texts that stand alone, as comments,
+    are passed over; comments are not kept.
+
+    :raises InvalidArgument: anything else stands in it; names the line. Half a file is never read.
+    """
+    config: dict[str, Any] = {}
+    for statement in _tree(text, "exec").body:
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+            continue
+        if isinstance(statement, ast.Pass):
+            continue
+        if not isinstance(statement, ast.Assign):
+            raise _not_a_value(statement)
+        value = _value(statement.value, config)
+        for target in statement.targets:
+            if not isinstance(target, ast.Name):
+                raise _not_a_value(statement)
+            config[target.id] = value
+    return config
+
+
+def literal(text: str | bytes) -> Any:
+    """One printed Python value, such as ``ovs-agent-db dump_db`` prints.
+
+    :raises InvalidArgument: it is something else.
+    """
+    return _value(_tree(text, "eval").body, {})
+
+
+def text_of(config: Mapping[str, Any]) -> str:
+    """A vm.cfg that says this, in the agent's own syntax, one line a key, plain ASCII.
+
+    :raises InvalidArgument: a key is no name, or a value is no literal.
+    """
+    return "".join(f"{_key(key)} = {_literal(value)}\n" for key, value in config.items())
+
+
+# ------------------------------------------------------------------ reading
+
+
+def _tree(text: str | bytes, mode: str) -> Any:
+    # To Python 2 a text is bytes. A character for each byte keeps that; _text makes them texts.
+    if isinstance(text, str):
+        text = text.encode("utf-8", "surrogatepass")
+    source = text.removeprefix(b"\xef\xbb\xbf").decode("latin-1")
+    if len(source) > _LIMIT:
+        raise InvalidArgument(f"vm.cfg has {len(source)} bytes: too long to be one")
+    source = _TOKEN.sub(_as_python_3, source)
+    try:
+        with _PARSING:
+            return ast.parse(source.strip() if mode == "eval" else source, mode=mode)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        line = getattr(error, "lineno", None)
+        where = f", line {line}" if line else ""
+        what = getattr(error, "msg", None) or str(error) or "too deeply nested"
+        raise InvalidArgument(f"vm.cfg{where}: {what}") from None
+
+
+def _as_python_3(token: re.Match[str]) -> str:
+    number = token["number"]
+    if number is None:
+        return token[0]
+    is_octal = len(number) > 1 and number.isdigit() and number.startswith("0")
+    return f"0o{number[1:]}" if is_octal else number
+
+
+def _value(node: ast.expr, known: Mapping[str, Any]) -> Any:
+    try:
+        return _value_of(node, known)
+    except RecursionError:
+        raise InvalidArgument(f"vm.cfg, line {node.lineno}: too deeply nested") from None
+
+
+def _value_of(node: ast.expr, known: Mapping[str, Any]) -> Any:
+    if isinstance(node, ast.Constant):
+        return _constant(node)
+    if isinstance(node, ast.List):
+        return [_value_of(item, known) for item in node.elts]
+    if isinstance(node, ast.Tuple):
+        return tuple(_value_of(item, known) for item in node.elts)
+    if isinstance(node, ast.Dict) and all(isinstance(key, ast.Constant) for key in node.keys):
+        keys = (_constant(key) for key in node.keys if isinstance(key, ast.Constant))
+        return dict(zip(keys, (_value_of(value, known) for value in node.values), strict=True))
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        number = _value_of(node.operand, known)
+        if isinstance(number, int | float) and not isinstance(number, bool):
+            return -number
+    if isinstance(node, ast.Name) and node.id in known:
+        return known[node.id]  # maxmem = memory
+    raise _not_a_value(node)
+
+
+def _constant(node: ast.Constant) -> Any:
+    value = node.value
+    if isinstance(value, bytes):
+        value = value.decode("latin-1")
+    if isinstance(value, str):
+        return _text(value)
+    if (
+        value is None
+        or isinstance(value, int)
+        or (isinstance(value, float) and math.isfinite(value))
+    ):
+        return value
+    raise _not_a_value(node)
+
+
+def _text(value: str) -> str:
+    if value.isascii():
+        return value
+    try:
+        return value.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return value  # no UTF-8: u'D\xe9p\xf4t', or a file in Latin-1
+
+
+def _not_a_value(node: ast.stmt | ast.expr) -> InvalidArgument:
+    if isinstance(node, ast.Name):
+        return InvalidArgument(f"vm.cfg, line {node.lineno}: {node.id!r} is not defined")
+    return InvalidArgument(f"vm.cfg, line {node.lineno}: expected name = value, found code")
+
+
+# ------------------------------------------------------------------ writing
+
+
+def _key(key: object) -> str:
+    if not isinstance(key, str) or not _NAME.fullmatch(key) or keyword.iskeyword(key):
+        raise InvalidArgument(f"vm.cfg: {key!r} is no name of an option")
+    return key
+
+
+def _literal(value: Any) -> str:
+    try:
+        return _literal_of(value)
+    except (ValueError, RecursionError) as error:
+        raise InvalidArgument(f"vm.cfg cannot hold this value: {error}") from None
+
+
+def _literal_of(value: Any) -> str:
+    if isinstance(value, str):
+        # The bytes that Python 2 would print: it refuses a file with others, or takes them wrong.
+        return repr(value.encode("utf-8"))[1:]
+    if value is None or isinstance(value, bool | int):
+        return repr(value)
+    if isinstance(value, float) and math.isfinite(value):
+        return repr(value)
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_literal_of, value)) + "]"
+    if isinstance(value, tuple):
+        return "(" + "".join(f"{_literal_of(item)}, " for item in value) + ")"
+    if isinstance(value, dict):
+        items = (f"{_literal_of(key)}: {_literal_of(item)}" for key, item in value.items())
+        return "{" + ", ".join(items) + "}"
+    raise ValueError(f"a {type(value).__name__} is no literal")
