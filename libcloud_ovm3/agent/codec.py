@@ -41,7 +41,8 @@ _INT = re.compile(r"[+-]?[0-9]{1,20}")
 # One way only to match any text: with two, a long bad number would take for ever to refuse.
 _DOUBLE = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 # What XML 1.0 has no way to write: most control characters, lone surrogates, U+FFFE and U+FFFF.
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# (Named, not left over from what it has: that takes re ten times as long to compile.)
+_NOT_XML = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _METHOD_NAME = re.compile(r"[A-Za-z0-9_.:/]+")
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
 
