@@ -42,6 +42,8 @@ def arguments() -> argparse.ArgumentParser:
     add("--listen", nargs="+", metavar="HOST:PORT", help="address of each host")
     add("--templates", type=int, default=2, metavar="N", help="raw templates of a new root (2)")
     add("--vms", type=int, default=2, metavar="N", help="running VMs of a new root (2)")
+    add("--repositories", type=int, default=1, metavar="N", help="of a new root (1)")
+    add("--from-bundle", metavar="F", help="answer with what this bundle holds; see docs/bundle.md")
     add("--user", default="oracle")
     add("--password-file", metavar="F", help="first line is the password (a random one)")
     add("--insecure", action="store_true", help="plain HTTP")
@@ -107,6 +109,8 @@ def _simulator(options: argparse.Namespace) -> tuple[Simulator, list[Rule]]:
         tls_version=options.tls,
         answers=answers,
         reboot_gap=options.reboot_gap,
+        repositories=options.repositories,
+        from_bundle=options.from_bundle,
     )
     return simulator, rules
 

@@ -184,17 +184,18 @@ def _enter(
             raise plain_fault(f"Server already a member of pool: {found['pool']['uuid']}")
         if host.answer("own name resolves to 127.0.0.1") == "yes":
             raise plain_fault(f"Invalid hostname resolution: {hostname} -> 127.0.0.1")
-        found["roles"] = _checked_roles(roles)
+        checked, number = _checked_roles(roles), int(node_number)
+        if master:
+            virtualip.take(host, virtual_ip)
+        found["roles"] = checked
         found["pool"] = {
             "uuid": pool_uuid,
             "alias": alias,
             "virtual_ip": virtual_ip,
-            "node_number": int(node_number),
+            "node_number": number,
             "master": master,
             "members": [ip],
         }
-        if master:
-            virtualip.take(host, virtual_ip)
         host.save()
 
 
@@ -236,7 +237,7 @@ def update_pool_virtual_ip(host: SimulatedHost, new_pool_vip: str) -> None:
     """The pool's virtual IP, as this host knows it; the master answers at it from now on."""
     with host.lock:
         pool = _pool(host)
-        if pool["master"]:
+        if pool["master"] and new_pool_vip != pool["virtual_ip"]:
             virtualip.take(host, new_pool_vip)
             virtualip.give_back(host, pool["virtual_ip"])
         pool["virtual_ip"] = new_pool_vip

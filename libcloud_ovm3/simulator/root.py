@@ -119,8 +119,6 @@ def take(path: Path, wish: Wish) -> Root:
     ]
     for host in hosts:
         host.peers, host.lock = hosts, hosts[0].lock
-    for host in hosts:
-        host.peers, host.lock = hosts, hosts[0].lock
     if saved is None:
         seeds.sow(hosts, wish.seed)
         for number in range(2, wish.repositories + 1):

@@ -119,6 +119,12 @@ def test_a_write_is_refused_even_when_the_file_has_it(tmp_path: Path) -> None:
     path = _bundle(tmp_path, {"function": "start_vm", "arguments": ["r", "v"], "answer": None})
     with Simulator(from_bundle=path) as sim:
         assert "start_vm changes something" in fault_of(client(sim).start_vm, "r", "v")
+    path = _bundle(
+        tmp_path, {"function": "ovs_dom0_stats", "arguments": ["b"], "answer": {"cpu": ""}}
+    )
+    with Simulator(from_bundle=path) as sim:  # not the agent's own: a host module's
+        assert client(sim).ovs_dom0_stats("b") == {"cpu": ""}
+        assert "ovs_mkdirs changes something" in fault_of(client(sim).ovs_mkdirs, "/x")
 
 
 @pytest.mark.parametrize(

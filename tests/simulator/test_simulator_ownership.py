@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import xmlrpc.client
 from typing import Any
 from xml.etree import ElementTree
 
@@ -163,6 +164,49 @@ def test_a_pool_is_made_joined_left_and_destroyed(tmp_path: Any) -> None:
         assert first.destroy_server_pool(POOL) is None
         assert _pool(first) is None
         assert _server(first)["Membership_State"] == "Owned"
+
+
+def _at(sim: Simulator, address: str) -> Any:
+    """The first host's agent, asked at another address."""
+    context = client(sim)("transport").context
+    port = sim.hosts[0].port
+    url = f"https://{sim.user}:{sim.password}@{address}:{port}/"
+    return xmlrpc.client.ServerProxy(url, context=context, allow_none=True)
+
+
+def test_the_master_answers_at_the_virtual_ip(tmp_path: Any) -> None:
+    options: dict[str, Any] = {"hosts": 2, "vms": 0, "pool": False, "root": tmp_path}
+    with Simulator(**options) as sim:
+        first, second = client(sim), client(sim, 1)
+        with pytest.raises(OSError, match="refused"):
+            _at(sim, "127.0.0.99").echo("x")
+        first.create_server_pool(*_pool_arguments(sim, 0))
+        assert _at(sim, "127.0.0.99").discover_server() == first.discover_server()
+        mine = sim.hosts[1].address
+        assert "in use" in fault_of(second.configure_virtual_ip, "127.0.0.99", mine)
+        assert "No interface" in fault_of(second.configure_virtual_ip, "127.0.0.97", "192.0.2.1")
+        assert "not on loopback" in fault_of(second.configure_virtual_ip, "192.0.2.1", mine)
+        assert "Invalid address" in fault_of(second.configure_virtual_ip, "x", mine)
+        first.update_pool_virtual_ip("127.0.0.98")
+        with pytest.raises(OSError, match="refused"):
+            _at(sim, "127.0.0.99").echo("x")
+        assert _at(sim, "127.0.0.98").echo("x") == "x"
+        sim.hosts[0].kill()
+        with pytest.raises(OSError, match="refused"):
+            _at(sim, "127.0.0.98").echo("x")
+        sim.hosts[0].revive()
+        assert _at(sim, "127.0.0.98").echo("x") == "x"
+    with Simulator(**options) as sim:
+        assert _at(sim, "127.0.0.98").echo("x") == "x"
+        client(sim).destroy_server_pool(POOL)
+        with pytest.raises(OSError, match="refused"):
+            _at(sim, "127.0.0.98").echo("x")
+        agent, mine = client(sim), sim.hosts[0].address
+        assert agent.configure_virtual_ip("127.0.0.97", mine) is None
+        assert agent.configure_virtual_ip("127.0.0.97", mine) is None
+        assert _at(sim, "127.0.0.97").echo("x") == "x"
+        assert agent.deconfigure_virtual_ip("127.0.0.97") is None
+        assert "No interface" in fault_of(agent.deconfigure_virtual_ip, "127.0.0.97")
 
 
 def test_an_unowned_host_joins_nothing() -> None:

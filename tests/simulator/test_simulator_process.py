@@ -118,6 +118,8 @@ def test_options_reach_the_simulator(tmp_path: Path) -> None:
         ["--listen", "127.0.0.1"],
         ["--password-file", "/none"],
         ["--port", "70000"],
+        ["--repositories", "0"],
+        ["--from-bundle", "/none"],
     ],
 )
 def test_bad_arguments_are_one_line_and_exit_2(arguments: list[str]) -> None:
