@@ -34,6 +34,10 @@ ci: test lowest
 soak: $(VENV)/.test
 	$(BIN)/python -m pytest -m soak --timeout 1800 -s
 
+# Ratios against named peers, about two minutes; fails if a target is missed (docs/performance.md).
+bench: $(VENV)/.test
+	@$(BIN)/python -m bench
+
 # The same tests with the oldest libraries that setup.cfg admits.
 lowest: .venv-lowest/.test
 	.venv-lowest/bin/python -m pytest -m "not soak" -n $(WORKERS)

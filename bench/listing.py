@@ -8,6 +8,7 @@ import ssl
 import warnings
 import xmlrpc.client
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import libcloud.security
 from libcloud.common.xmlrpc import XMLRPCConnection
@@ -18,6 +19,7 @@ from urllib3.exceptions import InsecureRequestWarning
 
 from bench.server import Pool
 from libcloud_ovm3 import OVM3NodeDriver
+from libcloud_ovm3.agent.connection import AgentConnection
 
 _USER, _PASSWORD = "oracle", "password"
 # What list_nodes asks: the host that was named for its pool, then every host these three.
@@ -32,14 +34,34 @@ def requests_of(pool: Pool) -> list[tuple[str, str]]:
 
 def ours(pool: Pool) -> Callable[[], int]:
     """The driver, made once; its lines are kept open between listings."""
-    driver = OVM3NodeDriver(
+    driver = _driver(pool, OVM3NodeDriver)
+    return lambda: len(driver.list_nodes(ex_strict=True))
+
+
+def _driver(pool: Pool, cls: type[OVM3NodeDriver]) -> OVM3NodeDriver:
+    return cls(
         _USER,
         _PASSWORD,
         host=pool.addresses[0],
         port=pool.port,
         ex_fingerprint=dict.fromkeys(pool.addresses, pool.pin),
     )
-    return lambda: len(driver.list_nodes(ex_strict=True))
+
+
+def asked_by_ours(pool: Pool) -> list[tuple[str, str]]:
+    """Host and function of every call that our listing really makes."""
+    asked: list[tuple[str, str]] = []
+
+    class Watched(AgentConnection):
+        def call(self, function: str, *arguments: Any, **options: Any) -> Any:
+            asked.append((self.address.host, function))
+            return super().call(function, *arguments, **options)
+
+    class Driver(OVM3NodeDriver):
+        connectionCls = Watched  # noqa: N815 (libcloud's name)
+
+    _driver(pool, Driver).list_nodes(ex_strict=True)
+    return asked
 
 
 @contextlib.contextmanager

@@ -1,0 +1,77 @@
+"""The figures can still be made: tiny inputs, no judgement of times."""
+
+from __future__ import annotations
+
+import re
+import xmlrpc.client
+from pathlib import Path
+
+import pytest
+
+from bench import figures, listing
+from bench.answers import encoded, list_vms
+from bench.measuring import median, ratio, take_turns
+from bench.server import serving
+
+PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
+
+
+def test_decoding() -> None:
+    stdlib, bare = figures.decoding(vms=3, rounds=1)
+    assert stdlib.value > 0
+    assert bare.value > 0
+
+
+def test_all_three_listings_see_every_vm_and_ask_the_same(tmp_path: Path) -> None:
+    with serving(2, 3, 0.0, tmp_path) as pool, listing.floor(pool) as floor:
+        assert floor() == listing.ours(pool)() == listing.naive(pool) == 6
+        functions = [function for _, function in listing.requests_of(pool)]
+    assert sorted(functions) == sorted(
+        ["discover_server_pool", *["discover_server", "list_vms", "discover_repository_db"] * 2]
+    )
+
+
+def test_ours_asks_what_the_floor_asks(tmp_path: Path) -> None:
+    """Or the ratio would compare two different things."""
+    with serving(2, 1, 0.0, tmp_path) as pool:
+        asked = listing.asked_by_ours(pool)
+        assert sorted(asked) == sorted(listing.requests_of(pool))
+
+
+def test_listings_are_measured() -> None:
+    floor, naive = figures.listing_without_latency(hosts=1, vms=1, rounds=1)
+    [late] = figures.listing_with_latency(hosts=1, vms=1, latency=0.001, rounds=1)
+    assert min(floor.value, naive.value, late.value) > 0
+
+
+def test_starting() -> None:
+    [figure] = figures.starting(rounds=1)
+    assert "import libcloud_ovm3" in figure.what
+
+
+def test_the_answers_are_what_the_standard_library_reads() -> None:
+    [answer], _ = xmlrpc.client.loads(encoded(list_vms(2, host=1)))
+    assert len(answer) == 3
+    assert len({struct["uuid"] for struct in answer}) == 3
+
+
+@pytest.mark.parametrize(("value", "at_least", "met"), [(2.0, True, True), (1.9, True, False)])
+def test_a_target_is_judged(value: float, at_least: bool, met: bool) -> None:
+    figure = figures.Figure("what", "1 / 2 ms", value, "x", 2.0, at_least=at_least)
+    assert figure.is_met is met
+    assert ("**no**" in figure.as_row()) is not met
+
+
+def test_medians_and_ratios() -> None:
+    seconds = {"a": [2.0, 9.0, 4.0], "b": [1.0, 3.0, 4.0]}
+    assert median(seconds, "a") == 4.0
+    assert ratio(seconds, "a", "b") == 2.0
+    assert {len(times) for times in take_turns({"x": int, "y": int}, 3).values()} == {3}
+
+
+def test_the_page_shows_every_figure() -> None:
+    """Its table has the rows that the program prints, whatever their values."""
+    rows = re.findall(r"^\| (.+?) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    kinds = ["`xmlrpc.client.loads`", "`lxml.etree.fromstring`", "/ floor", "naive", "latency"]
+    for kind in [*kinds, "`import libcloud_ovm3`"]:
+        assert any(kind in row for row in rows), kind
