@@ -85,6 +85,46 @@ def test_kill_and_restart_lose_nothing(tmp_path: Path) -> None:
     assert err == ""
 
 
+@pytest.mark.parametrize("personality", ["plain", "awkward"])
+def test_what_hosts_remember_outlives_a_kill(tmp_path: Path, personality: str) -> None:
+    options = ("--personality", personality, "--repositories", "2", "--version", "3.3.3")
+    process, ready = _run(tmp_path, *options)
+    known: Any = _Known(ready)
+    first, second = client(known), client(known, 1)
+    first.ovs_vlan_bridge("start", "xenbr0.7", "bond0", 7)
+    first.ovs_local_config("start", "local1")
+    first.set_timezone("UTC", False)
+    first.set_ntp(["ntp-1"], False)
+    pool = first.discover_server_pool().partition("<Unique_Id>")[2].partition("<")[0]
+    second.leave_server_pool(pool)
+    second.configure_virtual_ip("127.0.0.96", known.hosts[1].address)
+    folder = Path(ready["root"]) / "exports" / "nfs-store-2" / "third"
+    folder.mkdir(parents=True)
+    point = "/OVS/Repositories/0004fb0000030000aeaca859e4a8f8c0"
+    first.create_repository("nfs-store-2:/third", point, point[-32:], "Third")
+    second.update_agent_password(known.user, "changed", known.password)
+    second = client(known, 1, user=f"{known.user}:changed@")
+    names = ("discover_server", "discover_server_pool", "discover_repository_db", "get_ntp")
+    before = [getattr(agent, name)() for agent in (first, second) for name in names]
+    process.kill()
+    process.communicate()
+    process, _ = _run(tmp_path, *options)
+    first, second = client(known), client(known, 1, user=f"{known.user}:changed@")
+    after = [getattr(agent, name)() for agent in (first, second) for name in names]
+    assert after == before
+    assert before[2].count("<Repository ") == 3
+    end = time.monotonic() + 10
+    while 'Name="local1"' not in first.discover_network():  # the delay goes on
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    assert 'Name="xenbr0.7"' in first.discover_network()
+    known.hosts[1].address = "127.0.0.96"
+    assert client(known, 1, user=f"{known.user}:changed@").echo("x") == "x"
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=5)
+    assert process.returncode == 0
+
+
 def test_options_reach_the_simulator(tmp_path: Path) -> None:
     (tmp_path / "pw").write_text("a long password\n")
     process, ready = _run(
