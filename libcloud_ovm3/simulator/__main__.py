@@ -12,6 +12,7 @@ from typing import NoReturn
 from . import state
 from .domain import MISHAPS
 from .errors import SimulatorError
+from .layouts import LAYOUTS
 from .misbehaviour import KINDS, Rule, parse
 from .personalities import PERSONALITIES
 from .simulator import Simulator
@@ -44,6 +45,7 @@ def arguments() -> argparse.ArgumentParser:
     add("--vms", type=int, default=2, metavar="N", help="running VMs of a new root (2)")
     add("--repositories", type=int, default=1, metavar="N", help="of a new root (1)")
     add("--from-bundle", metavar="F", help="answer with what this bundle holds; see docs/bundle.md")
+    add("--layout", choices=LAYOUTS, default="plain", help="what a new root gets besides (plain)")
     add("--user", default="oracle")
     add("--password-file", metavar="F", help="first line is the password (a random one)")
     add("--insecure", action="store_true", help="plain HTTP")
@@ -99,6 +101,7 @@ def _simulator(options: argparse.Namespace) -> tuple[Simulator, list[Rule]]:
         root=options.root,
         templates=options.templates,
         vms=options.vms,
+        layout=options.layout,
         personality=options.personality,
         speed=options.speed,
         port=options.port,

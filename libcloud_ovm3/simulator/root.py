@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import certificates, network, seeds, state
+from . import certificates, layouts, network, seeds, state
 from .clock import Clock
 from .errors import SimulatorError
 from .host import Settings, SimulatedHost
@@ -53,6 +53,9 @@ class Wish:
             raise SimulatorError(f"speed must be above 0, not {self.speed}")
         if self.tls_version not in (None, "1.0"):
             raise SimulatorError(f"TLS version {self.tls_version!r}: None or '1.0'")
+        if self.seed.layout not in layouts.LAYOUTS:
+            known = ", ".join(layouts.LAYOUTS)
+            raise SimulatorError(f"layout {self.seed.layout!r}: there are {known}")
         for name, value in self.tuned.items():
             if name not in TUNABLE:
                 raise SimulatorError(f"unknown argument {name!r}; there are: {', '.join(TUNABLE)}")
@@ -97,6 +100,10 @@ def take(path: Path, wish: Wish) -> Root:
         "port": 0,
         "password": secrets.token_urlsafe(12),
     }
+    if saved is None:
+        theirs = layouts.names_of(wish.seed.layout)
+        asked = {"owner": wish.owner, "pool": None if wish.pool else ""}
+        values |= {key: text for key, text in theirs.items() if asked.get(key) is None}
     if wish.password is not None:
         values["password"] = wish.password
     records = [state.load(path / f"hosts/{index}/host.json") for index in range(wish.hosts)]
@@ -121,6 +128,7 @@ def take(path: Path, wish: Wish) -> Root:
         host.peers, host.lock = hosts, hosts[0].lock
     if saved is None:
         seeds.sow(hosts, wish.seed)
+        layouts.sow(hosts, wish.seed.layout)
         for number in range(2, wish.repositories + 1):
             seeds.add_repository(hosts[0], hosts, f"Repository {number}", None)
     for host in hosts:

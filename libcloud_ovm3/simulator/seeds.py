@@ -26,6 +26,7 @@ class Seed:
     vms: int
     secondary_mount: bool
     template_bytes: int
+    layout: str = "plain"
 
 
 def manager_id(kind: str) -> str:
@@ -46,7 +47,9 @@ def sow(hosts: list[SimulatedHost], seed: Seed) -> None:
     """Fill the shared repository and let every host know and mount it."""
     settings = hosts[0].settings
     share = settings.export(settings.fs_location)
-    repositories.make(share, settings.repository_id, "MyRepo", settings.owner)
+    cloudstack = seed.layout == "cloudstack"
+    alias = "OVS Repository" if cloudstack else "MyRepo"
+    repositories.make(share, settings.repository_id, alias, settings.owner)
     for number in range(seed.templates):
         name = f"oracle-linux-{number + 6}.raw"
         sparse_file(share / "Templates" / name, seed.template_bytes, name)
@@ -55,7 +58,7 @@ def sow(hosts: list[SimulatedHost], seed: Seed) -> None:
     for host in hosts:
         host.mount_repository()
         repositories.add_repository(host, settings.fs_location, point)
-        if seed.secondary_mount:
+        if seed.secondary_mount or cloudstack:
             dashed = str(uuid.UUID(settings.repository_id))
             ss = {"uuid": settings.repository_id, "name": settings.repository_id}
             fs = {"uuid": dashed, "ss_uuid": settings.repository_id}

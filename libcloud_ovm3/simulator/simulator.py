@@ -70,6 +70,8 @@ class Simulator:
     :param secondary_mount: mount ``<export>/VirtualMachines`` under /nfsmnt on each host of a new
         root, as CloudStack does
     :param template_bytes: size of each template
+    :param layout: what a new root gets besides templates and VMs: ``plain`` nothing; ``manager`` or
+        ``cloudstack`` what these leave in a repository (layouts.py)
     :param repositories: how many repositories a new root gets; all hosts mount all of them
     :param from_bundle: a file of recorded answers (docs/bundle.md): one host for each of its hosts
         answers with them and changes nothing; ``hosts``, ``templates`` and ``vms`` do not count
@@ -100,6 +102,7 @@ class Simulator:
         owner: str | None = None,
         secondary_mount: bool = False,
         template_bytes: int = 64 << 20,
+        layout: str = "plain",
         repositories: int = 1,
         from_bundle: str | Path | None = None,
         **tuned: float,
@@ -122,7 +125,7 @@ class Simulator:
             pool=pool,
             owner=owner,
             tls_version=tls_version,
-            seed=seeds.Seed(templates, vms, secondary_mount, template_bytes),
+            seed=seeds.Seed(templates, vms, secondary_mount, template_bytes, layout),
             repositories=repositories,
             tuned=tuned,
         )

@@ -1,4 +1,4 @@
-"""xend's global lock, its stale list, and what else goes wrong in it (xend.md 1.2 - 1.6, 2, 3, 6)."""
+"""xend's global lock, its stale list, and what else goes wrong in it (xend.md 1.2-1.6, 2, 3, 6)."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def test_start_mishaps(pool: Simulator) -> None:
     host.let("qemu dies", False)
     host.let("xm dies")
     assert "failed (-9)" in fault_of(machine.agent.start_vm, machine.repo, machine.vm)
-    pool.wait(300)
+    pool.wait(60)
     assert [(d["state"], d["status"]) for d in machine.domains()] == [("--p---", 1)]
     machine.agent.unpause_vm(machine.repo, machine.vm)
     assert [d["status"] for d in machine.domains()] == [2]
