@@ -6,11 +6,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from libcloud_ovm3.simulator import Simulator
+from libcloud_ovm3.simulator import PERSONALITIES, Simulator
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A module that says ``BOTH = True`` gets its ``pool`` in both personalities."""
+    if "pool" in metafunc.fixturenames and getattr(metafunc.module, "BOTH", False):
+        metafunc.parametrize("pool", PERSONALITIES, indirect=True)
 
 
 @pytest.fixture
-def pool() -> Iterator[Simulator]:
-    """Two plain hosts, fast, with no VM."""
-    with Simulator(hosts=2, speed=100, vms=0) as simulator:
+def pool(request: pytest.FixtureRequest) -> Iterator[Simulator]:
+    """Two hosts, plain unless the module says ``BOTH``, fast, with no VM."""
+    personality = getattr(request, "param", "plain")
+    with Simulator(hosts=2, speed=100, vms=0, personality=personality) as simulator:
         yield simulator

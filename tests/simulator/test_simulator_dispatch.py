@@ -7,6 +7,8 @@ import pytest
 from libcloud_ovm3.simulator import Simulator, functions
 from tests.simulator.plainclient import client, fault_of
 
+BOTH = True  # personalities
+
 
 def _url(sim: Simulator, host: int, password: str | None = None, scheme: str = "https") -> str:
     target = sim.hosts[host]
@@ -69,6 +71,7 @@ def test_only_loopback_is_called(pool: Simulator) -> None:
         assert ":p@" not in text
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1")
 def test_plain_http_and_old_tls() -> None:
     with Simulator(hosts=2, vms=0, secure=False) as sim:
         agent = client(sim, scheme="http")

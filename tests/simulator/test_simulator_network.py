@@ -10,6 +10,7 @@ import pytest
 from libcloud_ovm3.simulator import Simulator
 from tests.simulator.plainclient import Machine, client, fault_of, until
 
+BOTH = True  # personalities
 CONTROL = ("control0", "static", "169.254.0.1", "255.255.0.0")
 
 

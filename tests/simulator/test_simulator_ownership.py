@@ -11,6 +11,7 @@ import pytest
 from libcloud_ovm3.simulator import Simulator
 from tests.simulator.plainclient import client, fault_of, until
 
+BOTH = True  # personalities
 MANAGER = "d1a749d4295041fb99854f52ea4dea97"
 OTHER = "0004fb00000100000af70d20dcce7d65"
 POOL = "0004fb0000020000ba9aaf00ae5e2d73"

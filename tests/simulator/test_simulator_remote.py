@@ -7,6 +7,8 @@ from typing import Any
 from libcloud_ovm3.simulator import Simulator
 from tests.simulator.plainclient import client, fault_of, until
 
+BOTH = True  # personalities
+
 
 def _answers(agent: Any) -> bool:
     try:

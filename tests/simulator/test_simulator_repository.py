@@ -14,6 +14,7 @@ import pytest
 from libcloud_ovm3.simulator import Simulator, SimulatorError
 from tests.simulator.plainclient import client, fault_of, until
 
+BOTH = True  # personalities
 NEW = "0004fb0000030000aeaca859e4a8f8c0"
 WHERE = "nfs-store-1:/export/new"
 POINT = f"/OVS/Repositories/{NEW}"
