@@ -12,8 +12,8 @@ def main() -> int:
     """Measure, print, judge."""
     start = time.monotonic()
     found = [
-        *figures.decoding(vms=2000, rounds=7),
-        *figures.listing_without_latency(hosts=32, vms=100, rounds=7),
+        *figures.decoding(vms=2000, rounds=5),
+        *figures.listing_without_latency(hosts=32, vms=100, rounds=5),
         *figures.listing_with_latency(hosts=32, vms=100, latency=0.05, rounds=3),
         *figures.starting(rounds=15),
     ]
