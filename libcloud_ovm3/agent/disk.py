@@ -104,9 +104,18 @@ class DiskEntry:
         fits = self.device and self.mode in _MODES and len(self.rest) <= 2
         return bool(fits and (is_empty_drive or has_medium))
 
-    def names(self, path: str) -> bool:
-        """Whether it may be this file, a path without ``//``; in doubt it is."""
-        return self.path == path or (not self.is_understood and path in self.text)
+    @property
+    def file_names(self) -> frozenset[str]:
+        """The names, without folders, of what it may be. In doubt too many: whoever deletes a file
+        must know of everyone who may mean it.
+        """
+        if self.is_understood:
+            return frozenset({posixpath.basename(self.path or self.location)} - {""})
+        names = set()
+        for part in re.split("[/=:]", self.text):
+            ends = [found.start() for found in re.finditer(r"[,\s]", part)] + [len(part)]
+            names |= {part[:end].strip() for end in ends}
+        return frozenset(names - {""})
 
 
 def parse_disk(text: str) -> DiskEntry:
