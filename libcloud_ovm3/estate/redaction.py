@@ -39,6 +39,7 @@ _PIECE = re.compile(
     r"""|(?P<path>/[^,'"<>\r\n\t]*)"""
     r"|(?P<word>\w+(?:[.-]\w+)*)"
 )
+_ADDRESS_LIKE = re.compile(r"\d{1,3}([.-]\d{1,3}){3}(?!\d)")  # as in host names
 _LOCATION = re.compile(r"([^/:,\s]+):(/.*)")  # server:/path
 
 
@@ -78,7 +79,7 @@ class Redactor:
             return b""
         if isinstance(value, int) and not isinstance(value, bool):
             return self._int(value, key, is_known)
-        return value
+        return 0.0 if isinstance(value, float) and not is_known else value
 
     def _int(self, value: int, key: str, is_known: bool) -> int:
         if key.lower() in NAMES:
@@ -91,7 +92,8 @@ class Redactor:
             return self.document(text)
         if key in NUMBERS and _NUMBER.fullmatch(text.strip()):
             return text
-        return self.name(text) if key.lower() in NAMES and "/" not in text else self.text(text)
+        is_path = text.startswith("/") or ":/" in text
+        return self.name(text) if key.lower() in NAMES and not is_path else self.text(text)
 
     def document(self, text: str) -> str:
         """An XML document; one that cannot be read becomes an empty text."""
@@ -152,7 +154,8 @@ class Redactor:
 
     @staticmethod
     def _is_public(text: str) -> bool:
-        return all(is_public(part) for part in re.split("[.-]", text))
+        parts = re.split("[.-]", text)
+        return all(map(is_public, parts)) and not _ADDRESS_LIKE.search(text)
 
     def path(self, text: str) -> str:
         """A path, step by step."""
@@ -248,10 +251,6 @@ def _is_address(text: str) -> bool:
 
 def _is_device(text: str) -> bool:
     """``eth0``, ``bond0.160``; not words, which may be names."""
-    head, *more = text.split(".")
-    return (
-        is_public(head)
-        and any(c.isdigit() for c in head)
-        and head[:1].isalpha()
-        and all(part.isdigit() and len(part) <= _SHORT for part in more)
-    )
+    head, dot, vlan = text.partition(".")
+    has_both = head[:1].isalpha() and any(letter.isdigit() for letter in head)
+    return is_public(head) and has_both and (not dot or bool(re.fullmatch("[0-9]{1,4}", vlan)))
