@@ -67,6 +67,7 @@ def _begin(host: SimulatedHost, target: SimulatedHost, domain: Domain) -> Transf
     arriving.domid, arriving.phase, arriving.until = life.new_domid(target), "arriving", None
     arriving.request, arriving.request_due, arriving.vnc_port = "", None, None
     arriving.leaving, arriving.waited, arriving.paused = [], False, False
+    arriving.restored, arriving.adopted = True, False
     transfer = Transfer(
         seed=domain.seed,
         name=domain.name,

@@ -55,9 +55,10 @@ def xend(host: SimulatedHost) -> Iterator[None]:
     """
     while True:
         with host.lock:
+            now = host.now()  # before: what was due by then has happened
             advance(host)
             held = life.lock_held_until(host)
-            if held <= host.now():
+            if held <= now:
                 yield
                 return
         host.wait_until(held)

@@ -164,7 +164,7 @@ def _arrived(host: SimulatedHost, transfer: Transfer, domain: Domain, at: float)
         arriving.phase, arriving.start_paused = "devices", False
         arriving.until = _there(host, target, at) + host.settings.device_seconds
         arriving.held_mb, arriving.online_vcpus = domain.held_mb, domain.online_vcpus
-        if "migration loses" in host.mishaps:
+        if "migration loses" in host.mishaps or "devices hang" in target.mishaps:
             arriving.lost = life.hanging_device(arriving)
     life.end(host, domain, at)
     transfer.stage = "done"

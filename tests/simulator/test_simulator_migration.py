@@ -14,10 +14,9 @@ from tests.simulator.plainclient import Machine, client, fault_of, until
 
 @pytest.fixture
 def move() -> Iterator[tuple[Simulator, Machine]]:
-    """Two hosts and a running VM that takes 25 simulated seconds to move."""
-    with Simulator(
-        hosts=2, vms=0, speed=50, transfer_mb_per_second=10, off_seconds=2, device_seconds=3
-    ) as sim:
+    """Two hosts and a running VM that takes 45 simulated seconds to move."""
+    slow = {"build_seconds": 10, "transfer_mb_per_second": 10, "off_seconds": 10}
+    with Simulator(hosts=2, vms=0, speed=50, device_seconds=3, **slow) as sim:
         machine = Machine(sim)
         machine.start()
         yield sim, machine
@@ -72,6 +71,22 @@ def test_both_sides_while_a_vm_moves(move: tuple[Simulator, Machine]) -> None:
     assert after["device"]["vif"] == before["device"]["vif"]
     assert after["device"]["vbd"] == before["device"]["vbd"]
     assert after["device"]["vfb"][0]["location"] == "0.0.0.0:5900"
+
+
+@pytest.mark.parametrize("version", ["3.2.1", "3.3.3"])
+@pytest.mark.parametrize("personality", ["plain", "awkward"])
+def test_a_migration_there_and_back(version: str, personality: str) -> None:
+    with Simulator(
+        hosts=2, vms=0, speed=100, version=version, personality=personality, pool=True
+    ) as sim:
+        machine = Machine(sim)
+        machine.start()
+        for source, target in ((0, 1), (1, 0)):
+            agent = client(sim, source)
+            name = sim.hosts[target].hostname if source else _target(sim, target)
+            assert agent.migrate_vm(machine.repo, machine.vm, name, True, False) is None
+            assert machine.domains(source) == []
+            until(sim, lambda target=target: _looks(machine, target) == [(machine.vm, 2)])
 
 
 def test_success_is_not_arrival(move: tuple[Simulator, Machine]) -> None:
