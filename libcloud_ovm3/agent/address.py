@@ -48,12 +48,12 @@ def parse_address(text: str, default_port: int = DEFAULT_PORT) -> Address:
             f"host {text.rpartition('@')[2]!r}: no URL, no credentials; {expected}"
         )
     if _is_ipv6(text):
-        return Address(text, default_port)
+        return Address(_plain(text), default_port)
     host, colon, port = text.rpartition(":") if not text.endswith("]") else (text, "", "")
     if not colon:
         host, port = text, str(default_port)
     if host.startswith("[") and host.endswith("]") and _is_ipv6(host[1:-1]):
-        host = host[1:-1]
+        host = _plain(host[1:-1])
     elif not _NAME.fullmatch(host):
         raise InvalidArgument(f"host {text!r}: {expected}")
     return Address(host, parse_port(port))
@@ -82,6 +82,12 @@ def parse_flag(value: bool | int | str, name: str) -> bool:
     if text in ("false", "0", "no", "off"):
         return False
     raise InvalidArgument(f"{name} {value!r}: expected True or False")
+
+
+def _plain(ipv6: str) -> str:
+    """One spelling for each IPv6 address, so that pins are found by it."""
+    address, percent, zone = ipv6.partition("%")
+    return f"{ipaddress.IPv6Address(address)}{percent}{zone}"
 
 
 def _is_ipv6(text: str) -> bool:

@@ -195,7 +195,7 @@ class OVM3Base(NodeDriver):
 
     def _warn(self, remarks: Iterable[str]) -> None:
         for remark in remarks:
-            warnings.warn(remark, Ovm3Warning, stacklevel=4)
+            warnings.warn(remark, Ovm3Warning, stacklevel=3)
 
 
 def id_of(what: Node | NodeImage | NodeLocation | str) -> str:
@@ -237,14 +237,14 @@ def _check_trust(trust: Trust, given: Sequence[Address], secure: bool) -> None:
         warnings.warn(
             "secure=False: the agent's password is sent in clear over the network",
             Ovm3Warning,
-            stacklevel=4,
+            stacklevel=3,
         )
     elif not trust.verify:
         warnings.warn(
             "verify_ssl=False: certificates are not verified, so the agent's password may go to "
             "anyone; `ovm3 pin HOST` shows the fingerprint to pin instead",
             Ovm3Warning,
-            stacklevel=4,
+            stacklevel=3,
         )
 
 

@@ -7,8 +7,10 @@ from typing import Any
 from libcloud.compute.base import Node, NodeDriver, NodeImage, NodeLocation, NodeSize
 from libcloud.compute.types import NodeState
 
+from libcloud_ovm3.agent.config import VncWish
 from libcloud_ovm3.agent.documents import Hardware
 from libcloud_ovm3.errors import Ovm3Error
+from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.disks import Orphan
 from libcloud_ovm3.estate.hosts import HostView, Silent
 from libcloud_ovm3.estate.images import Image
@@ -54,8 +56,11 @@ def to_node(vm: VM, driver: NodeDriver) -> Node:
     ``extra``: ``places`` (where it is live: host, host_id, address, domid, xend_name, letters,
     status, memory_mb, vcpus, start_time), ``definitions`` (repository_id, directory, problem), and
     for a node that is in one place only the same keys directly; ``memory_mb`` and ``vcpus`` of a
-    stopped node are those of its definition; ``description``, ``domain_type``, ``xend_name``,
-    ``disks``.
+    stopped node are those of its definition, as numbers; of the definition also ``xend_name``,
+    ``description``, ``domain_type``, ``is_hvm``, ``high_availability`` (None: not said),
+    ``max_memory_mb``, ``max_vcpus``, ``disks`` (paths), ``system_disk`` (the first that is no CD),
+    ``shared_disks``, ``cdroms`` (None: empty), ``nics`` (mac, bridge, type), ``vnc`` (listen,
+    display, takes_any_port: what it wants; no password) and ``remarks`` on what is odd about it.
     """
     places = [_place(place) for place in vm.places]
     definitions = [
@@ -64,16 +69,7 @@ def to_node(vm: VM, driver: NodeDriver) -> Node:
     ]
     extra: dict[str, Any] = {"places": places, "definitions": definitions}
     if len(vm.definitions) == 1:
-        definition = vm.definitions[0]
-        extra |= definitions[0]
-        extra |= {
-            "description": definition.say("OVM_description"),
-            "domain_type": definition.say("OVM_domain_type"),
-            "xend_name": definition.xend_name,
-            "memory_mb": _int(definition.say("memory")),
-            "vcpus": _int(definition.say("vcpus")),
-            "disks": [disk.path for disk in definition.disks if disk.path and not disk.is_cdrom],
-        }
+        extra |= definitions[0] | _definition(vm.definitions[0])
     if len(vm.places) == 1:
         extra |= {key: value for key, value in places[0].items() if value is not None}
     return Node(vm.id, vm.name, NODE_STATES[vm.state], [], [], driver, extra=extra)
@@ -95,8 +91,36 @@ def _place(place: Place) -> dict[str, Any]:
     }
 
 
-def _int(text: str) -> int | None:
-    return int(text) if text.isdigit() else None
+def _definition(definition: Definition) -> dict[str, Any]:
+    config = definition.settings
+    disks = [disk for disk in config.disks if not disk.is_cdrom]
+    vnc = config.vnc
+    return {
+        "xend_name": definition.xend_name,
+        "description": config.description,
+        "domain_type": config.domain_type,
+        "is_hvm": config.is_hvm,
+        "high_availability": config.is_high_availability,
+        "memory_mb": config.memory_mb,
+        "max_memory_mb": config.max_memory_mb,
+        "vcpus": config.vcpus,
+        "max_vcpus": config.max_vcpus,
+        "disks": [disk.path for disk in disks if disk.path],
+        "system_disk": config.system_disk.path if config.system_disk else None,
+        "shared_disks": [disk.path for disk in disks if disk.is_shared],
+        "cdroms": [disk.path for disk in config.disks if disk.is_cdrom],
+        "nics": [{"mac": v.mac, "bridge": v.bridge, "type": v.type} for v in config.vifs],
+        "vnc": None if vnc is None else _vnc(vnc),
+        "remarks": list(definition.remarks),
+    }
+
+
+def _vnc(wish: VncWish) -> dict[str, Any]:
+    return {
+        "listen": wish.listen,
+        "display": wish.display,
+        "takes_any_port": wish.takes_any_port,
+    }
 
 
 def to_image(image: Image, driver: NodeDriver) -> NodeImage:

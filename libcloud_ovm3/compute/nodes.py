@@ -84,9 +84,9 @@ class Nodes(OVM3Base):
             host_id=None if location is None else id_of(location),
             allow_same_name=ex_allow_same_name,
         )
-        vm, remarks = creation.create(self._estate, wanted)
-        self._warn(remarks)
-        return to_node(vm, self)
+        plan = creation.make_plan(self._estate, wanted)
+        self._warn(plan.remarks)  # before anything is made, in case warnings are errors
+        return to_node(creation.create(self._estate, plan), self)
 
     def start_node(self, node: Node, ex_location: NodeLocation | None = None) -> bool:
         """Start a node that is proven to be stopped. One that runs already is left alone.
@@ -121,7 +121,7 @@ class Nodes(OVM3Base):
         :raises StillThere: it still runs after that time; it is never forced by itself.
         :rtype: ``bool``
         """
-        power.stop(self._estate, id_of(node), force=ex_force, limit=ex_timeout)
+        self._warn(power.stop(self._estate, id_of(node), force=ex_force, limit=ex_timeout))
         return True
 
     def reboot_node(self, node: Node, ex_minimum_age: float = power.MINIMUM_AGE) -> bool:
@@ -189,7 +189,7 @@ class Nodes(OVM3Base):
         :raises NodeNotFound: there is none.
         :rtype: :class:`Node`
         """
-        return to_node(survey(self._estate, only=[node_id]).vm(node_id), self)
+        return to_node(survey(self._estate).vm(node_id), self)
 
     def ex_get_node_by_name(self, name: str) -> Node:
         """The node of this display name.

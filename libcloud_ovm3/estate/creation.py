@@ -23,8 +23,10 @@ from libcloud_ovm3.errors import (
     MalformedAnswer,
     NameTaken,
     Ovm3Error,
+    Refused,
     Unfinished,
 )
+from libcloud_ovm3.estate.definitions import Definition, creating, read_definition
 from libcloud_ovm3.estate.destruction import delete_definition
 from libcloud_ovm3.estate.disks import (
     FileSystem,
@@ -40,15 +42,7 @@ from libcloud_ovm3.estate.power import (
     start_on,
 )
 from libcloud_ovm3.estate.repositories import Repository, list_repository
-from libcloud_ovm3.estate.vms import (
-    VM,
-    Definition,
-    Survey,
-    creating,
-    put_together,
-    read_definition,
-    survey,
-)
+from libcloud_ovm3.estate.vms import VM, Survey, put_together, survey
 
 _GIB = 2**30
 
@@ -71,8 +65,12 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """Everything that a creation has decided before it changes anything."""
+class Plan:
+    """Everything that a creation has decided before it changes anything.
+
+    :ivar template: its path on the hosts.
+    :ivar remarks: for the user, before it is carried out.
+    """
 
     wanted: Wanted
     host: HostView
@@ -82,6 +80,7 @@ class _Plan:
     template_bytes: int
     operation: str
     vm_id: str
+    remarks: tuple[str, ...]
 
     @property
     def directory(self) -> str:
@@ -100,18 +99,13 @@ class _Plan:
 # ------------------------------------------------------------------ create
 
 
-def create(estate: Estate, wanted: Wanted) -> tuple[VM, list[str]]:
-    """Make a VM from a raw template and start it.
+def create(estate: Estate, plan: Plan) -> VM:
+    """Make the VM that was planned and start it.
 
-    :return: the VM as it is right after its start, and remarks for the user.
-    :raises InvalidArgument: bad input; nothing was sent that changes anything.
-    :raises NameTaken: a VM of this name exists somewhere in the estate.
-    :raises Refused: no host can take it.
+    :return: the VM as it is right after its start.
     :raises AgentFault: the agent refused a step; what had been made was removed again.
     :raises Unfinished: a step got no answer, or undoing failed; names what may be left.
     """
-    _check(wanted)
-    plan, remarks = _plan(estate, wanted)
     try:
         _define(plan)
         _copy(plan)
@@ -121,12 +115,12 @@ def create(estate: Estate, wanted: Wanted) -> tuple[VM, list[str]]:
         raise
     except AnswerLost as error:
         raise Unfinished(
-            f"creating VM {wanted.name!r} broke off: {error}. What may be left: node {plan.vm_id} "
-            f"(pending; destroy_node removes it) and its disk {plan.disk}",
+            f"creating VM {plan.wanted.name!r} broke off: {error}. What may be left: node "
+            f"{plan.vm_id} (pending; destroy_node removes it) and its disk {plan.disk}",
             left=(plan.vm_id, plan.disk),
             **plan.where,
         ) from error
-    return _start(estate, plan, definition), remarks
+    return _start(estate, plan, definition)
 
 
 def _check(wanted: Wanted) -> None:
@@ -139,8 +133,14 @@ def _check(wanted: Wanted) -> None:
             raise InvalidArgument(f"{what} {number!r}: expected a whole number, 1 or more")
 
 
-def _plan(estate: Estate, wanted: Wanted) -> tuple[_Plan, list[str]]:
-    """Decide everything. Reads only, but for mounting the export for the storage plug-in."""
+def make_plan(estate: Estate, wanted: Wanted) -> Plan:
+    """Decide everything. Reads only, but for mounting the export for the storage plug-in.
+
+    :raises InvalidArgument: bad input.
+    :raises NameTaken: a VM of this name exists somewhere in the estate.
+    :raises Refused: no host can take it, or it cannot be seen whether the name is taken.
+    """
+    _check(wanted)
     seen = survey(estate)
     _require_free_name(seen, wanted)
     image = image_of(list(seen.repositories), wanted.image_id)
@@ -148,38 +148,51 @@ def _plan(estate: Estate, wanted: Wanted) -> tuple[_Plan, list[str]]:
     host = choose_host(seen, image.repository.id, wanted.memory_mb, wanted.host_id)
     system = file_system(host, image.repository)
     template, template_bytes = locate(image, system)
-    vm_id = str(uuid.uuid4())
-    plan = _Plan(
-        wanted, host, image.repository, system, template, template_bytes, uuid.uuid4().hex, vm_id
+    return Plan(
+        wanted=wanted,
+        host=host,
+        repository=image.repository,
+        system=system,
+        template=template,
+        template_bytes=template_bytes,
+        operation=uuid.uuid4().hex,
+        vm_id=str(uuid.uuid4()),
+        remarks=(*seen.problems(), *_require_disk_size(wanted, template_bytes)),
     )
-    return plan, seen.problems() + _require_disk_size(plan)
 
 
 def _require_free_name(seen: Survey, wanted: Wanted) -> None:
+    if wanted.allow_same_name:
+        return
     same = [vm for vm in seen.vms.values() if vm.name == wanted.name]
-    if same and not wanted.allow_same_name:
+    if same:
         ids = ", ".join(f"{vm.id} ({vm.state.value})" for vm in same)
         raise NameTaken(
             f"a VM named {wanted.name!r} exists: {ids}; ex_allow_same_name=True makes another one"
         )
-
-
-def _require_disk_size(plan: _Plan) -> list[str]:
-    wanted_bytes = plan.wanted.disk_gb * _GIB
-    if 0 < wanted_bytes < plan.template_bytes:
-        raise InvalidArgument(
-            f"size.disk {plan.wanted.disk_gb} GB is smaller than the template, which has "
-            f"{plan.template_bytes / _GIB:.1f} GB"
+    if seen.problems():
+        raise Refused(
+            f"whether the name {wanted.name!r} is taken cannot be seen: "
+            f"{'; '.join(seen.problems())}; ex_allow_same_name=True creates it all the same"
         )
-    if wanted_bytes > plan.template_bytes:
+
+
+def _require_disk_size(wanted: Wanted, template_bytes: int) -> list[str]:
+    wanted_bytes = wanted.disk_gb * _GIB
+    if 0 < wanted_bytes < template_bytes:
+        raise InvalidArgument(
+            f"size.disk {wanted.disk_gb} GB is smaller than the template, which has "
+            f"{template_bytes / _GIB:.1f} GB"
+        )
+    if wanted_bytes > template_bytes:
         return [
-            f"the disk has the template's {plan.template_bytes / _GIB:.1f} GB, not size.disk's "
-            f"{plan.wanted.disk_gb} GB: disks are not grown yet"
+            f"the disk has the template's {template_bytes / _GIB:.1f} GB, not size.disk's "
+            f"{wanted.disk_gb} GB: disks are not grown yet"
         ]
     return []
 
 
-def _parameters(plan: _Plan) -> dict[str, Any]:
+def _parameters(plan: Plan) -> dict[str, Any]:
     """A paravirtual VM's options: the set that working clients send (agent-behaviour 6.1)."""
     return {
         "uuid": plan.vm_id,
@@ -207,7 +220,7 @@ def _parameters(plan: _Plan) -> dict[str, Any]:
     }
 
 
-def _define(plan: _Plan) -> None:
+def _define(plan: Plan) -> None:
     """Step 1: the definition, which says that it is being created."""
     xen, repository_id = plan.host.agent.xen, plan.repository.id
     try:
@@ -217,7 +230,7 @@ def _define(plan: _Plan) -> None:
             raise
 
 
-def _copy(plan: _Plan) -> None:
+def _copy(plan: Plan) -> None:
     """Step 2: the disk. If the answer is lost, looking does not help: half a copy looks whole."""
     plan.host.agent.linux.copy_file(plan.template, plan.disk, True)
     copied = size_bytes(plan.system, plan.disk)
@@ -233,7 +246,7 @@ def _copy(plan: _Plan) -> None:
         )
 
 
-def _configure(plan: _Plan) -> Definition:
+def _configure(plan: Plan) -> Definition:
     """Step 3: disk in, mark out. All of what is there is sent again: absent keys may be dropped."""
     xen, repository_id = plan.host.agent.xen, plan.repository.id
     parameters = {
@@ -258,7 +271,7 @@ def _configure(plan: _Plan) -> Definition:
     return definition
 
 
-def _seen_after(lost: AnswerLost, plan: _Plan, description: str) -> Definition | None:
+def _seen_after(lost: AnswerLost, plan: Plan, description: str) -> Definition | None:
     """The definition after a lost answer, if it is there and has this description.
 
     :raises AnswerLost: the given one, if it cannot be looked at either: doubt stays doubt.
@@ -272,10 +285,10 @@ def _seen_after(lost: AnswerLost, plan: _Plan, description: str) -> Definition |
     return None
 
 
-def _start(estate: Estate, plan: _Plan, definition: Definition) -> VM:
+def _start(estate: Estate, plan: Plan, definition: Definition) -> VM:
     """Step 4: the start. From here on nothing is undone: the VM is complete."""
     try:
-        domain = start_on(estate, plan.host, definition)
+        domain = start_on(estate, plan.host, definition, [plan.vm_id])
     except Ovm3Error as error:
         raise Unfinished(
             f"VM {plan.wanted.name!r} ({plan.vm_id}) is complete, but not started: {error}",
@@ -286,7 +299,7 @@ def _start(estate: Estate, plan: _Plan, definition: Definition) -> VM:
     return put_together([view], [definition], all_answered=True)[plan.vm_id]
 
 
-def _undo(plan: _Plan, error: Ovm3Error) -> None:
+def _undo(plan: Plan, error: Ovm3Error) -> None:
     """Remove what this operation made, after a definite refusal.
 
     :raises Unfinished: something of it stays; names it.

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from libcloud_ovm3.errors import AnswerLost, Ovm3Error, Refused, Unfinished
+from libcloud_ovm3.errors import AgentFault, AnswerLost, Ovm3Error, Refused, Unfinished
+from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.disks import (
+    Uses,
     delete_file,
     disk_path,
     file_system,
+    is_made_for,
     own_disks,
-    unread,
-    users,
+    uses_of,
 )
 from libcloud_ovm3.estate.hosts import Estate, HostView
 from libcloud_ovm3.estate.power import (
     STOP_LIMIT,
+    is_absent,
     only_place,
-    require_all_answered,
+    require_certain,
     stop_at,
 )
 from libcloud_ovm3.estate.repositories import Repository, list_repository
@@ -25,8 +28,9 @@ from libcloud_ovm3.estate.vms import VM, Survey, survey
 def destroy(estate: Estate, vm_id: str) -> list[str]:
     """Stop a VM by force, see it gone, delete its definition, then its own disks.
 
-    Its own disks are those whose file name carries its uuid and that no other vm.cfg in any
-    repository names. Everything else that it used stays.
+    Its own disks are those that were made for it (their file name is its uuid) or that it uses
+    and whose name carries its uuid, as long as nobody else uses them: no other vm.cfg of a VM or a
+    template in any repository, no other live domain. Everything else stays.
 
     :return: remarks for the user: disks that were kept, and why.
     :raises NodeNotFound: there is no such VM.
@@ -47,14 +51,15 @@ def destroy(estate: Estate, vm_id: str) -> list[str]:
     _require_destroyable(vm, seen)
     if vm.places:
         raise Refused(f"VM {vm.label} has come back while it was being destroyed: {vm.where()}")
-    to_delete, kept = _sorted_disks(seen, vm)
+    to_delete, kept = _sorted_disks(seen, vm, uses_of(seen))
     _delete_vm(seen, vm, to_delete)
+    _require_still_absent(seen, vm, to_delete)
     _delete_disks(vm, to_delete)
     return kept
 
 
 def _require_destroyable(vm: VM, seen: Survey) -> None:
-    require_all_answered(vm, seen)
+    require_certain(vm, seen)
     if vm.places:
         only_place(vm)
     definition = vm.definition
@@ -64,33 +69,69 @@ def _require_destroyable(vm: VM, seen: Survey) -> None:
             f"its own is not known"
         )
     # delete_vm removes the whole directory (agent-behaviour 4, 7.4).
-    inside = [d.path for d in definition.disks if d.path and f"/{definition.place}/" in d.path]
+    inside = _files_in(seen, definition) + _named_in(seen, definition)
     if inside:
         raise Refused(
-            f"VM {vm.label}: {', '.join(inside)} lies in its own directory and would be deleted "
-            f"with it; move it out first"
+            f"VM {vm.label}: {', '.join(dict.fromkeys(inside))} lies in its own directory and "
+            f"would be deleted with it; move it out first"
         )
 
 
-def _sorted_disks(seen: Survey, vm: VM) -> tuple[list[tuple[Repository, str]], list[str]]:
+def _files_in(seen: Survey, definition: Definition) -> list[str]:
+    """What lies in its directory besides its vm.cfg."""
+    repository = seen.repository(definition.repository_id)
+    folders = repository.content.virtual_machines if repository and repository.content else ()
+    return [
+        f"{definition.place}/{file}"
+        for folder in folders
+        if folder.name == definition.directory
+        for file in folder.files
+        if file != "vm.cfg"
+    ]
+
+
+def _named_in(seen: Survey, definition: Definition) -> list[str]:
+    """What any vm.cfg names below its directory."""
+    below = f"/{definition.place}/"
+    paths = [disk.path for other in seen.definitions for disk in other.disks if disk.path]
+    return [path for path in paths if below in path]
+
+
+def _sorted_disks(
+    seen: Survey, vm: VM, uses: Uses
+) -> tuple[list[tuple[Repository, str]], list[str]]:
     """Its own disks that nobody else uses, and remarks on all the others."""
-    to_delete, kept = [], []
+    to_delete: list[tuple[Repository, str]] = []
+    kept: dict[str, str] = {}
+    named = {disk.path for disk in vm.definition.disks if disk.path and not disk.is_cdrom}
     for repository, name in own_disks(seen, vm.id):
         path = disk_path(repository, name)
-        others = users(seen, path, but=vm.definitions)
-        not_read = unread(seen)
+        others = uses.of(name, but=[vm.definition.place])
         if others:
-            kept.append(f"{path} was kept: {', '.join(other.place for other in others)} names it")
-        elif not_read:
-            kept.append(f"{path} was kept: {', '.join(not_read)} cannot be read and may name it")
+            kept[path] = f"{', '.join(others)} names it"
+        elif uses.not_read:
+            kept[path] = f"{', '.join(uses.not_read)} cannot be read and may name it"
+        elif path not in named and not is_made_for(name, vm.id):
+            kept[path] = "it was not made for this node, nor does the node use it"
         else:
             to_delete.append((repository, path))
-    own = {path for _, path in to_delete}
-    named = {disk.path for disk in vm.definition.disks if disk.path and not disk.is_cdrom}
-    for path in sorted(named - own):
-        if not any(remark.startswith(f"{path} ") for remark in kept):
-            kept.append(f"{path} was kept: its name does not carry this node's uuid")
-    return to_delete, kept
+    for path in named - {path for _, path in to_delete}:
+        kept.setdefault(path, "its name does not carry this node's uuid")
+    return to_delete, [f"{path} was kept: {why}" for path, why in sorted(kept.items())]
+
+
+def _require_still_absent(seen: Survey, vm: VM, disks: list[tuple[Repository, str]]) -> None:
+    """One more look before the first disk goes: another client may have started it meanwhile.
+
+    :raises Unfinished: it runs, or a host fell silent; names the disks, which were kept.
+    """
+    if not is_absent(seen, vm.definition):
+        paths = tuple(path for _, path in disks)
+        raise Unfinished(
+            f"VM {vm.label}: while its definition was deleted it came to life, or a host fell "
+            f"silent; its disks were kept: {', '.join(paths) or '(none)'}",
+            left=(vm.id, *paths),
+        )
 
 
 def _delete_vm(seen: Survey, vm: VM, disks: list[tuple[Repository, str]]) -> None:
@@ -111,16 +152,18 @@ def _delete_vm(seen: Survey, vm: VM, disks: list[tuple[Repository, str]]) -> Non
 def delete_definition(host: HostView, repository_id: str, directory: str) -> None:
     """Delete a VM's directory: send it once, and look if the answer is lost.
 
+    A refusal counts only if it is still there: another client may have been first.
+
     :raises AgentFault: the agent refused; it stays.
     :raises AnswerLost: whether it is deleted is not known.
     """
     try:
         host.agent.xen.delete_vm(repository_id, directory)
-    except AnswerLost as lost:
+    except (AgentFault, AnswerLost) as failed:
         try:
             content = list_repository(host, repository_id)
         except Ovm3Error:
-            raise lost from None
+            raise failed from None
         if directory in (folder.name for folder in content.virtual_machines):
             raise
 

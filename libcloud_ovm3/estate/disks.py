@@ -17,9 +17,10 @@ from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.functions import NFS_PLUGIN, Struct
 from libcloud_ovm3.agent.identifiers import dashed, undashed
 from libcloud_ovm3.errors import AnswerLost, Refused, Unfinished
+from libcloud_ovm3.estate.definitions import read_templates
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.repositories import Repository, list_repository
-from libcloud_ovm3.estate.vms import Definition, Survey
+from libcloud_ovm3.estate.vms import Survey
 
 _FOLDER = "VirtualDisks"
 _STAMPED_FOLDER = "VirtualMachines"  # the part of the export that flows.md 4 mounts once more
@@ -69,13 +70,13 @@ def file_system(host: HostView, repository: Repository) -> FileSystem:
     :raises Ovm3Error: the agent does not mount it.
     """
     location = repository.record.fs_location
-    server, colon, path = location.partition(":")
+    server, colon, path = location.partition(":/")  # the server may be an IPv6 address
     if not repository.record.fs_type.startswith("nfs") or not colon:
         raise Refused(
             f"repository {repository.id} is on {repository.record.fs_type or 'an unknown system'}: "
             f"how the agent deletes or measures files there is documented for NFS only"
         )
-    export = f"{server}:{path.rstrip('/')}"
+    export = f"{server}:/{path.rstrip('/')}"
     wanted = (f"{export}/{_STAMPED_FOLDER}", export)
     mounts = documents.mounts(host.agent.linux.discover_mounted_file_systems("nfs"))
     for mount in mounts:
@@ -150,32 +151,53 @@ def own_disks(seen: Survey, vm_id: str) -> list[tuple[Repository, str]]:
     ]
 
 
-def users(seen: Survey, path: str, but: Iterable[Definition] = ()) -> list[Definition]:
-    """The definitions that name this file, except these."""
-    excepted = {definition.place for definition in but}
-    return [
-        definition
-        for definition in definitions(seen)
-        if definition.place not in excepted and any(disk.path == path for disk in definition.disks)
-    ]
+def is_made_for(file_name: str, vm_id: str) -> bool:
+    """Whether a file's name is this VM's uuid and nothing more, as :mod:`.creation` names disks."""
+    return dashed(posixpath.splitext(file_name)[0]) == vm_id
 
 
-def definitions(seen: Survey) -> list[Definition]:
-    """All definitions of the estate."""
-    return [definition for vm in seen.vms.values() for definition in vm.definitions]
+@dataclass(frozen=True)
+class Uses:
+    """Who may use which file: VMs, templates and live domains, by the names of the files.
+
+    By name only, because one file may be reached by several paths (repositories are mounted in
+    more than one place); rather keep a disk too many than delete one too many.
+
+    :ivar not_read: where somebody may be named that nobody could read.
+    """
+
+    by_name: dict[str, list[str]]
+    not_read: tuple[str, ...]
+
+    def of(self, file_name: str, but: Iterable[str] = ()) -> list[str]:
+        """Who uses a file of this name, except these places."""
+        excepted = set(but)
+        return [user for user in self.by_name.get(file_name, []) if user not in excepted]
 
 
-def unread(seen: Survey) -> list[str]:
-    """Where a definition may lie, or say something, that nobody could read."""
-    places = [definition.place for definition in definitions(seen) if definition.config is None]
-    return places + [f"repository {r.id}" for r in seen.repositories if r.content is None]
+def uses_of(seen: Survey) -> Uses:
+    """Who uses what in the estate. Reads the vm.cfg of each template that has one."""
+    by_name: dict[str, list[str]] = {}
+    definitions = seen.definitions + read_templates(seen.repositories)
+    for definition in definitions:
+        for disk in definition.disks:
+            for name in disk.file_names:
+                by_name.setdefault(name, []).append(definition.place)
+    for host in seen.hosts:
+        for domain in host.domains:
+            for path in domain.disks:
+                user = f"live domain {domain.uuid or domain.name}"
+                by_name.setdefault(posixpath.basename(path), []).append(user)
+    not_read = [definition.place for definition in definitions if definition.config is None]
+    not_read += [f"repository {r.id}" for r in seen.repositories if r.content is None]
+    return Uses(by_name, tuple(not_read + [one.address for one in seen.silent]))
 
 
 @dataclass(frozen=True)
 class Orphan:
-    """A virtual disk that no definition names and whose name carries no known VM's uuid.
+    """A virtual disk that nobody uses and whose name carries no known VM's uuid.
 
-    :ivar is_certain: False: some definition could not be read, so it may be in use after all.
+    :ivar is_certain: False: something could not be read, so it may be in use after all.
     """
 
     repository_id: str
@@ -185,12 +207,11 @@ class Orphan:
 
 def orphans(seen: Survey) -> list[Orphan]:
     """All virtual disks that belong to nobody, as far as can be seen. Nothing is deleted."""
-    certain = not unread(seen)
+    uses = uses_of(seen)
     return [
-        Orphan(repository.id, disk_path(repository, name), certain)
+        Orphan(repository.id, disk_path(repository, name), not uses.not_read)
         for repository in seen.repositories
         if repository.content is not None
         for name in repository.content.virtual_disks
-        if not users(seen, disk_path(repository, name))
-        and not any(carries(name, vm_id) for vm_id in seen.vms)
+        if not uses.of(name) and not any(carries(name, vm_id) for vm_id in seen.vms)
     ]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from libcloud_ovm3.agent.config import parse_disk
 from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.estate.states import Sighting
 
@@ -17,6 +19,7 @@ class Domain:
 
     :ivar start_time: by the host's clock, in seconds since 1970.
     :ivar memory_mb: its current target, not what vm.cfg says.
+    :ivar disks: the paths of the files and devices that it holds.
     """
 
     uuid: str | None
@@ -29,6 +32,7 @@ class Domain:
     start_time: float | None
     on_poweroff: str | None
     on_reboot: str | None
+    disks: tuple[str, ...] = ()
 
     def as_sighting(self) -> Sighting:
         """What decides its state."""
@@ -53,7 +57,18 @@ def _read(record: dict[str, Any]) -> Domain:
         start_time=_float(record.get("start_time")),
         on_poweroff=_text(record.get("on_poweroff")),
         on_reboot=_text(record.get("on_reboot")),
+        disks=tuple(_disks(record)),
     )
+
+
+def _disks(record: dict[str, Any]) -> Iterator[str]:
+    devices = record.get("device")
+    listed = devices.get("vbd") if isinstance(devices, dict) else None
+    for vbd in listed if isinstance(listed, list) else ():
+        uname = vbd.get("uname") if isinstance(vbd, dict) else None
+        path = parse_disk(f"{uname},xvda,w").path if isinstance(uname, str) else None
+        if path:
+            yield path
 
 
 def _text(value: object) -> str | None:

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from libcloud_ovm3.agent.identifiers import dashed
+from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.inventory import is_true, name_of
 from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.states import State
-from libcloud_ovm3.estate.vms import VM, Definition, Survey
+from libcloud_ovm3.estate.vms import VM, Survey
 
 Level = Literal["ok", "note", "warning", "error"]
 

@@ -7,6 +7,7 @@ what it runs is then unknown.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -118,18 +119,19 @@ def look_at_hosts(estate: Estate) -> tuple[list[HostView], list[Silent]]:
     :raises Ovm3Error: no host answered at all; the first one's error.
     """
     answers = ask_all(lambda address: _look_at_given(estate, address), estate.given)
-    views, silent = _sorted_out(estate.given, [_first(answer) for answer in answers])
+    first = [_first(answer) for answer in answers]
+    asked = list(estate.given)
+    left_out = _not_asked(estate, answers, [v for v in first if isinstance(v, HostView)])
+    if estate.whole_pool:
+        # Several members at one address listen at ports that only the user can name.
+        fresh = [address for address in dict.fromkeys(left_out) if address not in asked]
+        left_out = list((Counter(left_out) - Counter(fresh)).elements())
+        asked += fresh
+        first += ask_all(lambda address: look_at_host(estate, address), fresh)
+    views, silent = _sorted_out(asked, first)
     if not views:
         raise silent[0].reason
-    known = {address.host for address in estate.given}
-    known |= {view.server.registered_ip for view in views}
-    members = [member for member in _members(estate, answers) if member.host not in known]
-    if not estate.whole_pool:
-        return views, silent + [_left_out(member) for member in members]
-    more = ask_all(lambda address: look_at_host(estate, address), members)
-    more_views, more_silent = _sorted_out(members, more)
-    seen = {view.server.uuid for view in views}
-    return views + [v for v in more_views if v.server.uuid not in seen], silent + more_silent
+    return views, silent + [_left_out(address) for address in left_out]
 
 
 def _look_at_given(
@@ -155,31 +157,44 @@ def look_at_host(estate: Estate, address: Address) -> HostView:
     )
 
 
-def _members(estate: Estate, answers: Iterable[Any]) -> list[Address]:
-    """Where the members of the given hosts' pools listen: members share one agent port."""
-    members: dict[Address, None] = {}
+def _not_asked(estate: Estate, answers: Iterable[Any], views: Sequence[HostView]) -> list[Address]:
+    """Where those members of the given hosts' pools listen that were not asked yet.
+
+    Members share one agent port. One may be known by another name than the address that the pool
+    has for it. An address stands as often as there are members at it that were not asked.
+    """
+    members: dict[Address, int] = {}
     for given, answer in zip(estate.given, answers, strict=True):
         if not isinstance(answer, Ovm3Error) and answer[1] is not None:
-            members.update(dict.fromkeys(Address(ip, given.port) for ip in answer[1].members))
-    return list(members)
+            for ip, count in Counter(answer[1].members).items():
+                members[Address(ip, given.port)] = count
+    names = {view.address: view.server.registered_ip for view in views}
+    known = Counter(names.get(address) or address.host for address in estate.given)
+    return [a for a, count in members.items() for _ in range(count - known[a.host])]
 
 
 def _sorted_out(
     addresses: Sequence[Address], answers: Sequence[HostView | Ovm3Error]
 ) -> tuple[list[HostView], list[Silent]]:
-    """Those that answered, each host once (a name and an IP address may lead to the same one)."""
+    """Those that answered, each host once (a name and an IP address may lead to the same one).
+
+    Of two different hosts that say they are the same one, the second counts as silent.
+    """
     views: dict[str, HostView] = {}
     silent = []
     for address, answer in zip(addresses, answers, strict=True):
         if isinstance(answer, Ovm3Error):
             silent.append(Silent(str(address), answer))
-        else:
-            views.setdefault(answer.server.uuid or str(address), answer)
+            continue
+        first = views.setdefault(answer.server.uuid or str(address), answer)
+        if first.server.registered_ip != answer.server.registered_ip:
+            reason = f"{address}: says it is server {answer.server.uuid}, and so does {first.label}"
+            silent.append(Silent(str(address), MalformedAnswer(reason, host=str(address))))
     return list(views.values()), silent
 
 
 def _left_out(member: Address) -> Silent:
-    reason = f"{member}: a pool member that ex_hosts leaves out, so what it runs is unknown"
+    reason = f"{member}: a pool member that is not among ex_hosts, so what it runs is unknown"
     return Silent(str(member), NotSent(reason, host=str(member)))
 
 

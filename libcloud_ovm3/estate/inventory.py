@@ -13,9 +13,10 @@ from typing import Any
 from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.config import DiskEntry
 from libcloud_ovm3.errors import Ovm3Error
+from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import Estate, HostView, Silent, ask_all, look_at_hardware
 from libcloud_ovm3.estate.repositories import Repository
-from libcloud_ovm3.estate.vms import VM, Definition, Survey, survey
+from libcloud_ovm3.estate.vms import VM, Survey, survey
 
 FORMAT = 1  # of as_json; a number that does not change as long as no key changes or goes
 _MIB = 1 << 20

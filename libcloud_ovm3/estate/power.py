@@ -11,6 +11,7 @@ from collections.abc import Collection
 
 from libcloud_ovm3.agent.documents import Hardware
 from libcloud_ovm3.errors import AgentFault, AnswerLost, Ovm3Error, Refused, StillThere, Unfinished
+from libcloud_ovm3.estate.definitions import Definition, is_of
 from libcloud_ovm3.estate.domains import Domain, read_domains
 from libcloud_ovm3.estate.hosts import (
     Estate,
@@ -21,7 +22,7 @@ from libcloud_ovm3.estate.hosts import (
     look_at_hardware,
 )
 from libcloud_ovm3.estate.states import State
-from libcloud_ovm3.estate.vms import VM, Definition, Place, Survey, survey
+from libcloud_ovm3.estate.vms import VM, Place, Survey, survey
 
 STOP_LIMIT = 300.0  # seconds; xend itself remarks on a guest that takes longer (xend.md 2)
 POLL = 1.0  # seconds between looks while waiting
@@ -44,14 +45,14 @@ def start(estate: Estate, vm_id: str, host_id: str | None = None) -> None:
     """
     for wait in (0.0, estate.second_look):
         estate.clock.sleep(wait)
-        seen = survey(estate, only=[vm_id])
+        seen = survey(estate)
         vm = seen.vm(vm_id)
         if vm.state is State.RUNNING:
             return
         require_stopped(vm, seen)
     memory_mb = _memory_mb(vm.definition)
     host = choose_host(seen, vm.definition.repository_id, memory_mb, host_id)
-    start_on(estate, host, vm.definition)
+    start_on(estate, host, vm.definition, seen.defined_ids)
 
 
 def require_stopped(vm: VM, seen: Survey) -> None:
@@ -63,16 +64,28 @@ def require_stopped(vm: VM, seen: Survey) -> None:
         return
     if vm.state is State.PENDING and not vm.places:
         why = "its creation has not been finished; destroy it and create it again"
-    elif vm.state is State.UNKNOWN and seen.silent and not vm.places:
-        why = f"it may be running on a host that is silent: {describe(seen.silent)}"
+    elif vm.state is State.UNKNOWN and not vm.places:
+        why = _why_unknown(vm, seen)
     else:
         why = f"it is {vm.state.value}: {vm.where()}"
     raise Refused(f"VM {vm.label} cannot be started: {why}")
 
 
-def start_on(estate: Estate, host: HostView, definition: Definition) -> Domain:
+def _why_unknown(vm: VM, seen: Survey) -> str:
+    """Why it is not known whether a VM that no host lists is running."""
+    if seen.silent:
+        return f"it may be running on a host that is silent: {describe(seen.silent)}"
+    if vm.is_unclear:
+        return f"it has no uuid, and another without one has its name and may be live: {vm.where()}"
+    return f"it is {vm.state.value}: {'; '.join(d.problem or d.place for d in vm.definitions)}"
+
+
+def start_on(
+    estate: Estate, host: HostView, definition: Definition, defined_ids: Collection[str]
+) -> Domain:
     """The door for every start: send start_vm once, then look until the VM is seen.
 
+    :param defined_ids: the uuids of all definitions (see :func:`.is_of`).
     :return: the live domain.
     :raises AgentFault: the agent refused.
     :raises Unfinished: it was sent, and the VM is not seen on the host (yet).
@@ -86,7 +99,7 @@ def start_on(estate: Estate, host: HostView, definition: Definition) -> Domain:
         if look:
             estate.clock.sleep(POLL)
         try:
-            domain = live_on(host, definition)
+            domain = live_on(host, definition, defined_ids)
         except Ovm3Error as error:
             lost = lost or AnswerLost(str(error))
             continue
@@ -95,24 +108,21 @@ def start_on(estate: Estate, host: HostView, definition: Definition) -> Domain:
     raise Unfinished(
         f"VM {definition.name!r} ({definition.uuid}): its start on {host.label} was sent once"
         f"{' and got no answer' if lost else ''}; it is not seen there, though it may still "
-        f"appear. It is not sent again",
+        f"appear. It is not sent again; if you start it again, then on the same host, which "
+        f"refuses a second one (ex_location={host.server.uuid!r})",
         left=(definition.uuid,),
         host=str(host.address),
         function="start_vm",
     ) from lost
 
 
-def live_on(host: HostView, definition: Definition) -> Domain | None:
+def live_on(host: HostView, definition: Definition, defined_ids: Collection[str]) -> Domain | None:
     """The VM among the live domains of one host, asked now.
 
     :raises Ovm3Error: the host does not answer, so it is not known.
     """
-    for domain in read_domains(host.agent.xen.list_vms()):
-        if domain.uuid == definition.uuid:
-            return domain
-        if definition.own_uuid is None and domain.name == definition.xend_name:
-            return domain
-    return None
+    domains = read_domains(host.agent.xen.list_vms())
+    return next((d for d in domains if is_of(d, definition, defined_ids)), None)
 
 
 def choose_host(
@@ -149,44 +159,47 @@ def _free_mb(hardware: Hardware | Ovm3Error) -> int:
 
 
 def _memory_mb(definition: Definition) -> int:
-    text = definition.say("memory")
-    return int(text) if text.isdigit() else 0
+    return definition.settings.memory_mb or 0
 
 
 # ------------------------------------------------------------------ stop
 
 
-def stop(estate: Estate, vm_id: str, force: bool = False, limit: float = STOP_LIMIT) -> None:
-    """Stop a VM and see it gone; one that is not running is left as it is.
+def stop(estate: Estate, vm_id: str, force: bool = False, limit: float = STOP_LIMIT) -> list[str]:
+    """Stop a VM and see it gone; one that is proven not to run is left as it is.
 
     :param force: destroy the domain instead of asking the guest to shut down.
     :param limit: seconds to wait for it to be gone.
+    :return: remarks for the user: what could not be seen.
     :raises NodeNotFound: there is no such VM.
     :raises Refused: it is live twice, migrating, paused, or it is not known where it runs.
     :raises StillThere: the limit is over and it still runs; nothing more was done.
     """
-    seen = survey(estate, only=[vm_id])
-    vm = seen.vm(vm_id)
-    if not vm.places:
-        require_all_answered(vm, seen)
-    elif vm.state is State.PAUSED and not force:
+    for wait in (0.0, estate.second_look):  # it may be off the lists for a moment only
+        estate.clock.sleep(wait)
+        seen = survey(estate)
+        vm = seen.vm(vm_id)
+        if vm.places:
+            break
+        require_certain(vm, seen)
+    else:
+        return []
+    if vm.state is State.PAUSED and not force:
         raise Refused(
             f"VM {vm.label} is paused: it would not hear the request to shut down (ex_force=True "
             f"stops it hard)"
         )
-    else:
-        stop_at(estate, seen, vm, force, limit)
+    stop_at(estate, seen, vm, force, limit)
+    return [f"{one.reason}; it is not known what runs there" for one in seen.silent]
 
 
-def require_all_answered(vm: VM, seen: Survey) -> None:
-    """Where a host is silent, a VM that is not seen may be running there.
+def require_certain(vm: VM, seen: Survey) -> None:
+    """A VM that is not seen may be running where nobody could look, or under its name only.
 
-    :raises Refused: a host is silent.
+    :raises Refused: a host is silent, or it is unclear whose a live domain is.
     """
-    if seen.silent:
-        raise Refused(
-            f"VM {vm.label}: it may be running on a host that is silent: {describe(seen.silent)}"
-        )
+    if seen.silent or vm.is_unclear:
+        raise Refused(f"VM {vm.label}: {_why_unknown(vm, seen)}")
 
 
 def only_place(vm: VM) -> Place:
@@ -247,7 +260,8 @@ def wait_gone(estate: Estate, seen: Survey, definition: Definition, deadline: fl
 
 def is_absent(seen: Survey, definition: Definition) -> bool:
     """Whether all hosts of that survey answer now, and none has the VM: one read a host."""
-    return all(found is None for found in ask_all(lambda h: live_on(h, definition), seen.hosts))
+    ids = seen.defined_ids
+    return all(f is None for f in ask_all(lambda h: live_on(h, definition, ids), seen.hosts))
 
 
 # ------------------------------------------------------------------ reboot
@@ -261,7 +275,7 @@ def reboot(estate: Estate, vm_id: str, minimum_age: float = MINIMUM_AGE) -> None
     :raises Refused: it does not run in exactly one place, or is too young.
     :raises AnswerLost: whether it was asked is not known; it is not asked again.
     """
-    seen = survey(estate, only=[vm_id])
+    seen = survey(estate)
     vm = seen.vm(vm_id)
     if not vm.places:
         raise Refused(f"VM {vm.label} cannot be rebooted: it is {vm.state.value}")
@@ -298,7 +312,7 @@ def wait_running(estate: Estate, vm_ids: Collection[str], period: float, limit: 
     """
     deadline = estate.clock.now() + limit
     while True:
-        seen = survey(estate, only=vm_ids)
+        seen = survey(estate)
         waiting = [i for i in vm_ids if i not in seen.vms or seen.vms[i].state is not State.RUNNING]
         if not waiting:
             return [seen.vms[vm_id] for vm_id in vm_ids]

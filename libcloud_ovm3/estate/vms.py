@@ -5,88 +5,17 @@ All of it is read anew at each look; nothing is remembered between calls, here o
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from libcloud_ovm3.agent.config import DiskEntry, disks_of
 from libcloud_ovm3.agent.identifiers import dashed, undashed
-from libcloud_ovm3.errors import AgentFault, AmbiguousName, NodeNotFound, Ovm3Error, Refused
+from libcloud_ovm3.errors import AmbiguousName, NodeNotFound, Refused
+from libcloud_ovm3.estate.definitions import MADE_UP, Definition, is_of, read_definitions
 from libcloud_ovm3.estate.domains import Domain
-from libcloud_ovm3.estate.hosts import Estate, HostView, Silent, ask_all, describe, look_at_hosts
-from libcloud_ovm3.estate.repositories import (
-    Repository,
-    look_at_repositories,
-    look_at_repository,
-)
+from libcloud_ovm3.estate.hosts import Estate, HostView, Silent, describe, look_at_hosts
+from libcloud_ovm3.estate.repositories import Repository, look_at_repositories
 from libcloud_ovm3.estate.states import Known, State, vm_state
-
-_CREATING = re.compile("creating [0-9a-f]{32}")
-_MADE_UP = uuid.UUID("7f0f4f2e-0c2b-4c7e-9a35-0a2b5ad1c0de")  # for definitions that have no uuid
-
-
-def creating(operation: str) -> str:
-    """The description of a VM that is being created (design.md, rule 2)."""
-    return f"creating {operation}"
-
-
-@dataclass(frozen=True)
-class Definition:
-    """A vm.cfg in a repository.
-
-    :ivar config: what it says; None if it could not be read, ``problem`` then says why.
-    """
-
-    repository_id: str
-    directory: str
-    config: dict[str, Any] | None
-    problem: str | None = None
-
-    @property
-    def uuid(self) -> str:
-        """The VM's dashed uuid: the definition's, else the directory's, else a made-up one."""
-        return (
-            self.own_uuid
-            or dashed(self.directory)
-            or str(uuid.uuid5(_MADE_UP, f"{self.repository_id}/{self.directory}"))
-        )
-
-    @property
-    def own_uuid(self) -> str | None:
-        """The uuid that the definition itself gives. Without it xend makes one up at each start."""
-        return dashed(self.say("uuid"))
-
-    @property
-    def name(self) -> str:
-        """The display name; never empty."""
-        return self.say("OVM_simple_name") or self.xend_name or self.directory
-
-    @property
-    def xend_name(self) -> str:
-        """The name that xend is given."""
-        return self.say("name")
-
-    @property
-    def is_creating(self) -> bool:
-        """Whether it says of itself that it is unfinished."""
-        return bool(_CREATING.fullmatch(self.say("OVM_description")))
-
-    @property
-    def disks(self) -> tuple[DiskEntry, ...]:
-        """Its disks, drives included."""
-        return disks_of(self.config or {})
-
-    @property
-    def place(self) -> str:
-        """Where it lies, for messages."""
-        return f"{self.repository_id}/VirtualMachines/{self.directory}"
-
-    def say(self, key: str) -> str:
-        """A text of it, "" if it has none."""
-        value = (self.config or {}).get(key)
-        return "" if value is None else str(value).strip()
 
 
 @dataclass(frozen=True)
@@ -99,12 +28,16 @@ class Place:
 
 @dataclass(frozen=True)
 class VM:
-    """One VM, known by its uuid: live, defined, or both."""
+    """One VM, known by its uuid: live, defined, or both.
+
+    :ivar is_unclear: a domain is live that may be this VM's or another's: neither has a uuid.
+    """
 
     id: str
     state: State
     places: tuple[Place, ...]
     definitions: tuple[Definition, ...]
+    is_unclear: bool = False
 
     @property
     def name(self) -> str:
@@ -147,6 +80,16 @@ class Survey:
     repositories: tuple[Repository, ...]
     vms: dict[str, VM] = field(default_factory=dict)
 
+    @property
+    def definitions(self) -> list[Definition]:
+        """All definitions of VMs."""
+        return [definition for vm in self.vms.values() for definition in vm.definitions]
+
+    @property
+    def defined_ids(self) -> frozenset[str]:
+        """The uuids of all definitions."""
+        return frozenset(definition.uuid for definition in self.definitions)
+
     def vm(self, vm_id: str) -> VM:
         """The VM of this id.
 
@@ -179,8 +122,7 @@ class Survey:
         """What could not be read, for warnings."""
         unreadable = [
             f"{definition.place} cannot be read: {definition.problem}"
-            for vm in self.vms.values()
-            for definition in vm.definitions
+            for definition in self.definitions
             if definition.problem
         ]
         return (
@@ -193,74 +135,19 @@ class Survey:
         return f"; not asked: {describe(self.silent)}" if self.silent else ""
 
 
-def survey(estate: Estate, only: Iterable[str] = ()) -> Survey:
+def survey(estate: Estate) -> Survey:
     """Look at the whole estate: hosts, repositories, definitions.
 
-    :param only: ids of VMs: read no other definitions than theirs, where directories tell.
     :raises Ovm3Error: no host answered.
     """
     hosts, silent = look_at_hosts(estate)
     repositories = look_at_repositories(hosts)
-    listed = [
-        (repository, folder.name)
-        for repository in repositories
-        if repository.content is not None
-        for folder in repository.content.virtual_machines
-        if "vm.cfg" in folder.files
-    ]
-    wanted = {dashed(vm_id) for vm_id in only}
-    chosen = [pair for pair in listed if dashed(pair[1]) in wanted]
-    all_found = wanted and wanted <= {dashed(directory) for _, directory in chosen}
-    definitions = _still_there(repositories, read_definitions(chosen if all_found else listed))
     return Survey(
         hosts=tuple(hosts),
         silent=tuple(silent),
         repositories=tuple(repositories),
-        vms=put_together(hosts, definitions, all_answered=not silent),
+        vms=put_together(hosts, read_definitions(repositories), all_answered=not silent),
     )
-
-
-def read_definitions(listed: Sequence[tuple[Repository, str]]) -> list[Definition]:
-    """Read these vm.cfg files, one call each, spread over the hosts that have them mounted."""
-
-    def read(numbered: tuple[int, tuple[Repository, str]]) -> Definition:
-        number, (repository, directory) = numbered
-        view = repository.mounted_on[number % len(repository.mounted_on)]
-        try:
-            config = view.agent.xen.get_vm_config(repository.id, directory)
-        except Ovm3Error as error:
-            return Definition(repository.id, directory, None, str(error))
-        if not isinstance(config, dict):
-            return Definition(repository.id, directory, None, f"{view.label} answered {config!r}")
-        return Definition(repository.id, directory, config)
-
-    answers = ask_all(read, list(enumerate(listed)), threads=8)
-    return [answer for answer in answers if isinstance(answer, Definition)]
-
-
-def _still_there(
-    repositories: Sequence[Repository], definitions: Sequence[Definition]
-) -> list[Definition]:
-    """Without those that could not be read because somebody has deleted them since the listing."""
-    gone: set[str] = set()
-    for repository in repositories:
-        broken = [d for d in definitions if d.config is None and d.repository_id == repository.id]
-        if not broken:
-            continue
-        content = look_at_repository(repository.record, repository.mounted_on).content
-        if content is not None:
-            there = {folder.name for folder in content.virtual_machines}
-            gone |= {d.place for d in broken if d.directory not in there}
-    return [definition for definition in definitions if definition.place not in gone]
-
-
-def read_definition(view: HostView, repository_id: str, directory: str) -> Definition | None:
-    """One definition; None if there is none, or if the agent refuses to read it (question 6)."""
-    try:
-        config = view.agent.xen.get_vm_config(repository_id, directory)
-    except AgentFault:
-        return None
-    return Definition(repository_id, directory, config) if isinstance(config, dict) else None
 
 
 def put_together(
@@ -269,33 +156,46 @@ def put_together(
     """VMs by uuid, from what is live and what is defined. Pure.
 
     A definition without a uuid gets a new one from xend at each start, so it, and only it, is found
-    among the live domains by name.
+    among the live domains by name. Where several such definitions have the name of one domain, it
+    is unclear which of them runs: none of them is taken for stopped.
     """
     by_id: dict[str, list[Definition]] = {}
     for definition in definitions:
         by_id.setdefault(definition.uuid, []).append(definition)
-    nameless = {d.xend_name: d.uuid for d in definitions if d.config is not None and not d.own_uuid}
+    nameless = [d for d in definitions if d.config is not None and d.own_uuid is None]
     places: dict[str, list[Place]] = {}
+    unclear: set[str] = set()
     for host in hosts:
         for domain in host.domains:
-            vm_id = domain.uuid
-            if vm_id not in by_id and domain.name in nameless:
-                vm_id = nameless[domain.name]
-            vm_id = vm_id or str(uuid.uuid5(_MADE_UP, f"{host.server.uuid}/{domain.name}"))
+            by_name = {d.uuid for d in nameless if is_of(domain, d, by_id.keys())}
+            unclear |= by_name if len(by_name) > 1 else set()
+            [vm_id] = by_name if len(by_name) == 1 else [domain.uuid or _made_up(host, domain)]
             places.setdefault(vm_id, []).append(Place(host, domain))
-    ids = dict.fromkeys([*by_id, *places])
-    vms = [_vm(i, places.get(i, []), by_id.get(i, []), all_answered) for i in ids]
+    vms = [
+        _vm(vm_id, places.get(vm_id, []), by_id.get(vm_id, []), all_answered, vm_id in unclear)
+        for vm_id in dict.fromkeys([*by_id, *places])
+    ]
     return {vm.id: vm for vm in sorted(vms, key=lambda vm: (vm.name, vm.id))}
 
 
-def _vm(vm_id: str, places: list[Place], definitions: list[Definition], all_answered: bool) -> VM:
+def _made_up(host: HostView, domain: Domain) -> str:
+    return str(uuid.uuid5(MADE_UP, f"{host.server.uuid}/{domain.name}"))
+
+
+def _vm(
+    vm_id: str,
+    places: list[Place],
+    definitions: list[Definition],
+    all_answered: bool,
+    is_unclear: bool,
+) -> VM:
     first = definitions[0] if definitions else None
     known = Known(
         definitions=len(definitions),
         readable=all(definition.config is not None for definition in definitions),
         creating=bool(first and first.is_creating),
         name=first.xend_name if first else "",
-        all_answered=all_answered,
+        all_answered=all_answered and not is_unclear,
     )
     state = vm_state([place.domain.as_sighting() for place in places], known)
-    return VM(vm_id, state, tuple(places), tuple(definitions))
+    return VM(vm_id, state, tuple(places), tuple(definitions), is_unclear)

@@ -246,11 +246,11 @@ def each(path: str) -> tuple[str, ...]:
 
 
 def each_in(path: str, below: str) -> tuple[str, ...]:
-    """The texts of one element below a repeated one, each once, empty ones dropped."""
+    """The texts of one element below a repeated one, empty ones dropped."""
 
     def read_all(node: Element) -> tuple[str, ...]:
         values = map(content, node.iterfind(f"{path}/{below}"))
-        return tuple(dict.fromkeys(value for value in values if value))
+        return tuple(value for value in values if value)
 
     def write_all(node: Element, value: tuple[str, ...]) -> None:
         _way(node, path.rpartition("/")[0])
