@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,33 +12,13 @@ from pathlib import Path
 import pytest
 
 from libcloud_ovm3.simulator import Simulator
-
-OVM3 = [sys.executable, "-c", "from libcloud_ovm3.cli import main; main()"]
+from tests.cli.running import OVM3, options, run
 
 
 @pytest.fixture
 def pool() -> Iterator[Simulator]:
     with Simulator(hosts=3, speed=100) as sim:
         yield sim
-
-
-def run(
-    *arguments: str, password: str = "", **environment: str
-) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, **environment, "COLUMNS": "200"}
-    if password:
-        env["OVM3_PASSWORD"] = password
-    return subprocess.run(
-        [*OVM3, *arguments], env=env, capture_output=True, text=True, timeout=60, check=False
-    )
-
-
-def options(sim: Simulator, *which: int) -> list[str]:
-    first = sim.hosts[0]
-    found = ["--host", f"{first.address}:{first.port}"]
-    for index in which or range(len(sim.hosts)):
-        found += ["--fingerprint", f"{sim.hosts[index].address}={sim.hosts[index].fingerprint}"]
-    return found
 
 
 def test_hosts(pool: Simulator) -> None:

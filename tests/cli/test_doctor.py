@@ -1,0 +1,93 @@
+"""``ovm3 doctor`` on the command line: words, exit status, bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from libcloud_ovm3.agent.kinds import kind_of
+from libcloud_ovm3.simulator import Simulator
+from tests.cli.running import address, invoke, pins, run
+from tests.estate.sick import BROKEN, TWIN, sick_pool
+
+
+def levels(output: str) -> list[tuple[str, str]]:
+    """Level and subject of each finding."""
+    words = [line.split() for line in output.splitlines()[1:] if line[:1].isalpha()]
+    return [(word[0], word[1]) for word in words if word[0] in ("ok", "note", "warning", "error")]
+
+
+def test_a_sound_pool() -> None:
+    with Simulator(hosts=2, speed=100) as sim:
+        done = run("doctor", address(sim), *pins(sim), password=sim.password)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert {level for level, _ in levels(done.stdout)} == {"ok", "note"}
+        called = {call.function for call in sim.calls}
+    assert {kind_of(function) for function in called - {"get_api_services"}} == {"read"}
+    for text in ("TLSv1.3", "EC 256 bit", "agent 3.3.3", "the host module is not there", "0 error"):
+        assert text in done.stdout
+    assert sim.password not in done.stdout
+
+
+def test_a_sick_pool_and_a_bundle_of_it(tmp_path: Path) -> None:
+    file = tmp_path / "pool.json"
+    with sick_pool() as sick:
+        sim = sick.sim
+        done = run("doctor", address(sim), *pins(sim), "--bundle", str(file), password=sim.password)
+        again = invoke("doctor", address(sim), *pins(sim), "--bundle", str(file))
+    assert done.returncode == 1
+    bad = [(level, about) for level, about in levels(done.stdout) if level in ("warning", "error")]
+    assert sorted(bad) == [
+        ("error", "member"),
+        ("error", "repository"),
+        ("error", "uuid"),
+        ("error", "vm.cfg"),
+    ]
+    for text in (sick.unmounted, BROKEN, TWIN, address(sim, 2), "means:", "do:", "4 error"):
+        assert text in done.stdout
+    assert f"redacted, are in {file}" in done.stdout
+    text = file.read_text(encoding="utf-8")
+    assert [w for w in (TWIN, "vault", sim.password, sim.hosts[0].address) if w in text] == []
+    assert (again[0], "exists already" in again[1]) == (2, True)
+    with Simulator(from_bundle=file) as replay:
+        seen = run("doctor", address(replay), *pins(replay), password=replay.password)
+    assert levels(seen.stdout) == levels(done.stdout)
+
+
+@pytest.mark.parametrize("version", ["1.0", None])
+def test_hosts_that_cannot_be_asked(version: str | None, tmp_path: Path) -> None:
+    with Simulator(hosts=1, speed=100, tls_version=version) as sim:
+        wrong = run("doctor", address(sim), "--fingerprint", "0" * 64, password=sim.password)
+        assert sim.calls == []
+        assert sim.refused == []
+        password = run("doctor", address(sim), *pins(sim), "--tls-minimum", "TLSv1", password="no")
+        sim.hosts[0].kill()
+        file = tmp_path / "b.json"
+        dead = run("doctor", address(sim), *pins(sim), "--bundle", str(file), password="x")
+    assert wrong.returncode == password.returncode == dead.returncode == 1
+    shown = f"again with --fingerprint {sim.hosts[0].fingerprint}"
+    assert (shown in wrong.stdout) == (version is None)
+    assert (("warning", "TLS") in levels(wrong.stdout)) == (version == "1.0")
+    assert ("error", "password") in levels(password.stdout)
+    assert levels(dead.stdout) == [("error", "TLS"), ("error", "agent")]
+    assert '"silent": "NotSent"' in file.read_text()
+    for done in (wrong, password, dead):
+        assert "Traceback" not in done.stderr
+
+
+def test_an_old_agent() -> None:
+    with Simulator(hosts=1, speed=100, version="3.2.1", tls_version="1.0") as sim:
+        done = run(
+            "doctor", address(sim), *pins(sim), "--tls-minimum", "TLSv1", password=sim.password
+        )
+    assert done.returncode == 1
+    assert ("warning", "TLS") in levels(done.stdout)
+    assert "RSA 2048 bit" in done.stdout
+    assert "Xen 4.1.3OVM" in done.stdout
+
+
+def test_wrong_arguments() -> None:
+    assert invoke("doctor")[0] == 2
+    assert invoke("doctor", "https://x")[0] == 2
+    assert invoke("doctor", "x", "--fingerprint", "12")[0] == 2

@@ -1,0 +1,72 @@
+"""``ovm3 inventory`` and ``start`` and ``stop`` on the command line."""
+
+from __future__ import annotations
+
+import json
+
+from libcloud_ovm3.simulator import Simulator
+from tests.cli.running import invoke, options, run
+from tests.estate.sick import BROKEN, TWIN, sick_pool
+
+
+def test_a_sick_pool_in_words_and_as_json() -> None:
+    with sick_pool() as sick:
+        sim = sick.sim
+        words = run("inventory", *options(sim), password=sim.password)
+        data = run("inventory", "--json", *options(sim), password=sim.password)
+        dead = f"{sim.hosts[2].address}:{sim.hosts[2].port}"
+    assert words.returncode == data.returncode == 0, words.stderr
+    assert words.stderr == data.stderr == ""
+    lines = words.stdout.splitlines()
+    assert [line.split()[0] for line in lines[:4]] == ["host", "ovm-1", "ovm-2", dead]
+    assert lines[3].split()[2] == "silent"
+    assert "\x1b" not in words.stdout
+    for heading in ("Pools", "Repositories", "VMs", "Disks and NICs", "Could not be read"):
+        assert heading in lines
+    problems = lines[lines.index("Could not be read") + 1 :]
+    assert len(problems) == 3
+    assert "vault" in words.stdout
+    assert "no host" in words.stdout
+    assert f"MyRepo/{BROKEN} (unreadable)" in words.stdout
+    [twins] = [line for line in lines if line.split()[-1:] == [TWIN]]
+    assert "MyRepo/twin-one, MyRepo/twin-two" in twins
+    found = json.loads(data.stdout)
+    assert found["format"] == 1
+    assert [host["status"] for host in found["hosts"]] == ["ok", "ok", "silent"]
+    assert len(found["problems"]) == 3
+
+
+def test_everything_could_be_read() -> None:
+    with Simulator(hosts=1, speed=100) as sim:
+        assert (
+            "Everything could be read."
+            in invoke("inventory", *options(sim), password=sim.password)[1]
+        )
+        assert not {c.function for c in sim.calls} - {
+            "discover_server", "discover_server_pool", "list_vms", "discover_repository_db",
+            "discover_repositories", "get_vm_config", "discover_hardware",
+        }  # fmt: skip
+        sim.hosts[0].kill()
+        status, shown = invoke("inventory", *options(sim), password=sim.password)
+        assert (status, "cannot be reached" in shown) == (1, True)
+
+
+def test_start_and_stop_refuse_what_the_driver_refuses() -> None:
+    with sick_pool() as sick:
+        access = options(sick.sim)
+        for arguments, text in (
+            (["start", TWIN], "cannot be started"),
+            (["stop", "nobody"], "no VM named 'nobody'"),
+        ):
+            status, shown = invoke(*arguments, *access, password=sick.sim.password)
+            assert (status, text in shown) == (1, True)
+
+
+def test_stop() -> None:
+    with Simulator(hosts=1, speed=100) as sim:
+        vm_id = sim.domains(0)[0]["uuid"]
+        arguments = ("stop", vm_id.replace("-", ""), "--force", *options(sim))
+        status, shown = invoke(*arguments, password=sim.password)
+        assert status == 0, shown
+        assert f"({vm_id}) has stopped" in shown
+        assert vm_id not in {domain["uuid"] for domain in sim.domains(0)}
