@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from libcloud_ovm3.agent import documents
-from libcloud_ovm3.agent.config import DiskEntry
+from libcloud_ovm3.agent.config import DiskEntry, VMConfig
 from libcloud_ovm3.errors import Ovm3Error
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import Estate, HostView, Silent, ask_all, look_at_hardware
@@ -282,6 +282,7 @@ def _vm(vm: VM) -> VMEntry:
         DefinitionLine(d.repository_id, d.directory, d.problem) for d in vm.definitions
     )
     one = vm.definitions[0] if len(vm.definitions) == 1 else None
+    config = one.settings if one else VMConfig({})
     domain = vm.places[0].domain if len(vm.places) == 1 else None
     memory = domain.memory_mb if domain else None
     vcpus = domain.vcpus if domain else None
@@ -291,8 +292,8 @@ def _vm(vm: VM) -> VMEntry:
         state=vm.state.value,
         live=live,
         definitions=definitions,
-        memory_mb=memory if memory is not None else _number(one, "memory"),
-        vcpus=vcpus if vcpus is not None else _number(one, "vcpus"),
+        memory_mb=memory if memory is not None else config.memory_mb,
+        vcpus=vcpus if vcpus is not None else config.vcpus,
         disks=tuple(_disk(disk) for d in vm.definitions for disk in d.disks),
         nics=tuple(nic for d in vm.definitions for nic in _nics(d)),
         ha=is_true(one.say("OVM_high_availability")) if one and one.config is not None else None,
@@ -304,10 +305,7 @@ def _disk(disk: DiskEntry) -> DiskLine:
 
 
 def _nics(definition: Definition) -> list[NicLine]:
-    vifs = (definition.config or {}).get("vif")
-    texts = [vif for vif in vifs if isinstance(vif, str)] if isinstance(vifs, list) else []
-    pairs = [dict(part.strip().partition("=")[::2] for part in text.split(",")) for text in texts]
-    return [NicLine((pair.get("mac") or "").lower() or None, pair.get("bridge")) for pair in pairs]
+    return [NicLine(vif.mac, vif.bridge) for vif in definition.settings.vifs]
 
 
 def name_of(view: HostView) -> str:
@@ -322,8 +320,3 @@ def is_true(text: str) -> bool:
 
 def _mib(size_bytes: int | None) -> int | None:
     return None if size_bytes is None else size_bytes // _MIB
-
-
-def _number(definition: Definition | None, key: str) -> int | None:
-    text = definition.say(key) if definition else ""
-    return int(text) if text.isdigit() else None

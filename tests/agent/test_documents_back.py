@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -177,7 +177,7 @@ def records_of(kind: Any, name: str = "", owner: Any = None) -> st.SearchStrateg
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-@unhurried
+@settings(unhurried, max_examples=25)  # each has some hundred values
 @given(data=st.data())
 def test_any_record_comes_back(name: str, data: st.DataObject) -> None:
     read, write, kind = DOCUMENTS[name]
