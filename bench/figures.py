@@ -192,5 +192,7 @@ def table(figures: list[Figure]) -> str:
 
 
 def machine() -> str:
-    """The machine in a few words, without its name."""
-    return f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, lxml {etree.__version__}"
+    """The machine in a few words, without its name; and how busy others keep it."""
+    python = sys.version.split()[0]
+    load = f"load {os.getloadavg()[0]:.1f} before"
+    return f"{os.cpu_count()} cores, {load}, Python {python}, lxml {etree.__version__}"
