@@ -12,7 +12,7 @@ from typing import Literal
 from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import HostView
-from libcloud_ovm3.estate.inventory import is_true, name_of
+from libcloud_ovm3.estate.inventory import has_ha, name_of
 from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.states import State
 from libcloud_ovm3.estate.vms import VM, Survey
@@ -131,6 +131,14 @@ def _of_vm(vm: VM) -> Iterator[Finding]:
                 "xend makes up a new one at each start; the VM is known by directory and name only",
                 f"add uuid = '{definition.uuid}' to the file while the VM is stopped",
             )
+        for oddity in definition.settings.oddities:
+            yield Finding(
+                "warning",
+                "vm.cfg",
+                f"{definition.place}/vm.cfg: {oddity}",
+                "xend refuses the VM, or makes something else of it than was meant",
+                "look at the file; compare it with that of a VM that runs",
+            )
         yield from _of_automatics(vm, definition)
     if (len(vm.definitions) > 1 or len(vm.places) > 1) and vm.state is not State.MIGRATING:
         yield Finding(
@@ -169,7 +177,7 @@ def _of_vm(vm: VM) -> Iterator[Finding]:
 
 
 def _of_automatics(vm: VM, definition: Definition) -> Iterator[Finding]:
-    if is_true(definition.say("OVM_high_availability")):
+    if has_ha(definition):
         yield Finding(
             "warning",
             "HA",
@@ -208,11 +216,11 @@ def of_disks(seen: Survey) -> Iterator[Finding]:
         for definition in vm.definitions:
             for disk in definition.disks:
                 if disk.path and not disk.is_cdrom:
-                    user = (disk.mode, vm.name)
-                    users.setdefault(disk.path, {})[definition.place] = user
+                    one = f"LUN {disk.wwid}" if disk.wwid else disk.path
+                    users.setdefault(one, {})[definition.place] = (disk.mode, vm.name)
     for path, by_place in users.items():
         modes = {mode for mode, _ in by_place.values()}
-        if len(by_place) < 2 or modes <= {"r"}:
+        if len(by_place) < 2 or modes <= {"r", "r!"}:
             continue
         named = ", ".join(f"{name!r} ({mode}, {place})"
                           for place, (mode, name) in by_place.items())  # fmt: skip

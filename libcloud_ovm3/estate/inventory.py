@@ -295,8 +295,8 @@ def _vm(vm: VM) -> VMEntry:
         memory_mb=memory if memory is not None else config.memory_mb,
         vcpus=vcpus if vcpus is not None else config.vcpus,
         disks=tuple(_disk(disk) for d in vm.definitions for disk in d.disks),
-        nics=tuple(nic for d in vm.definitions for nic in _nics(d)),
-        ha=is_true(one.say("OVM_high_availability")) if one and one.config is not None else None,
+        nics=tuple(NicLine(v.mac, v.bridge) for d in vm.definitions for v in d.settings.vifs),
+        ha=has_ha(one) if one else None,
     )
 
 
@@ -304,18 +304,17 @@ def _disk(disk: DiskEntry) -> DiskLine:
     return DiskLine(disk.device, disk.path, disk.mode, disk.is_cdrom, disk.text)
 
 
-def _nics(definition: Definition) -> list[NicLine]:
-    return [NicLine(vif.mac, vif.bridge) for vif in definition.settings.vifs]
-
-
 def name_of(view: HostView) -> str:
     """How lists name a host."""
     return view.server.hostname or view.address.host
 
 
-def is_true(text: str) -> bool:
-    """A flag of a vm.cfg: a bool by the agent's own hand, text or a number by other hands."""
-    return text.lower() in ("true", "1", "yes")
+def has_ha(definition: Definition) -> bool | None:
+    """Whether a VM has the agent's HA flag; None: its vm.cfg cannot be read, or is not clear."""
+    if definition.config is None:
+        return None
+    is_said = "OVM_high_availability" in definition.config
+    return definition.settings.is_high_availability if is_said else False
 
 
 def _mib(size_bytes: int | None) -> int | None:

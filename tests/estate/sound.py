@@ -16,12 +16,13 @@ from libcloud_ovm3.agent.documents import (
     ServerPool,
 )
 from libcloud_ovm3.agent.probe import Probed
+from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.domains import read_domains
 from libcloud_ovm3.estate.examination import Certificate, Examined
 from libcloud_ovm3.estate.hosts import HostView, Silent
 from libcloud_ovm3.estate.inventory import Look
 from libcloud_ovm3.estate.repositories import Repository
-from libcloud_ovm3.estate.vms import Definition, Survey, put_together
+from libcloud_ovm3.estate.vms import Survey, put_together
 
 NOW = datetime(2026, 11, 25, tzinfo=timezone.utc)
 OWNER = "0004fb0000010000" + "0" * 15 + "1"

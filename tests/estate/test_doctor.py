@@ -10,11 +10,11 @@ import pytest
 
 from libcloud_ovm3.agent.probe import Probed
 from libcloud_ovm3.errors import BadCredentials, CertificateRejected, HostNotVerified, NotSent
+from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.doctor import findings, is_sound
 from libcloud_ovm3.estate.examination import Examined, examine
 from libcloud_ovm3.estate.findings import Finding
 from libcloud_ovm3.estate.hosts import Silent
-from libcloud_ovm3.estate.vms import Definition
 from libcloud_ovm3.simulator import Simulator
 from tests.estate.sick import BROKEN, TWIN, estate_of, sick_pool
 from tests.estate.sound import (
@@ -161,6 +161,8 @@ def test_repositories() -> None:
         ({"on_xend_stop": "shutdown"}, [("warning", "autostart")]),
         ({"on_xend_start": "ignore", "on_xend_stop": "ignore"}, []),
         ({"uuid": None}, [("warning", "vm.cfg")]),
+        ({"memory": "much"}, [("warning", "vm.cfg")]),
+        ({"disk": ["nonsense"]}, [("warning", "vm.cfg")]),
         ({"name": "42"}, [("warning", "name")]),
         ({"name": "migrating-web"}, [("warning", "name")]),
     ],
@@ -207,6 +209,18 @@ def test_disks_with_two_users(modes: str, level: str | None) -> None:
     if found:
         assert f"{REPOSITORY}/VirtualMachines/a" in found[0].found
         assert f"{REPOSITORY}/VirtualMachines/b" in found[0].found
+
+
+def test_a_lun_is_one_disk_by_whatever_name() -> None:
+    wwid = "6006016012345678901234567890abcd"
+    paths = (f"/dev/mapper/3{wwid}", f"/dev/mapper/../mapper/3{wwid.upper()}")
+    definitions = [
+        defined(name, uuid=vm_id, disk=[f"phy:{path},xvda,w"])
+        for name, vm_id, path in zip("ab", (ONE, TWO), paths, strict=True)
+    ]
+    of = examined(looked(definitions=definitions))
+    assert bad(of) == [("error", "disk")]
+    assert f"LUN {wwid}" in texts(of, "disk")
 
 
 def names(of: Examined) -> list[Finding]:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from libcloud_ovm3.errors import HostNotVerified, NotSent
+from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import Silent
-from libcloud_ovm3.estate.inventory import as_json, inventory_of, is_true, take_inventory
-from libcloud_ovm3.estate.vms import Definition
+from libcloud_ovm3.estate.inventory import as_json, has_ha, inventory_of, take_inventory
 from tests.estate.sick import BROKEN, TWIN, estate_of, sick_pool
 from tests.estate.sound import REPOSITORY, defined, host, live, looked, repository
 
@@ -109,10 +109,13 @@ def test_disks_are_shown_as_they_stand_there() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "truth"), [("True", True), ("1", True), ("yes", True), ("False", False), ("", False)]
+    ("value", "truth"),
+    [(True, True), ("True", True), (1, True), (False, False), ("0", False), ("maybe", None)],
 )
-def test_flags(text: str, truth: bool) -> None:
-    assert is_true(text) is truth
+def test_the_ha_flag(value: object, truth: bool | None) -> None:
+    assert has_ha(defined("a", OVM_high_availability=value)) is truth
+    assert has_ha(defined("a")) is False
+    assert has_ha(Definition(REPOSITORY, "a", None, "broken")) is None
 
 
 def test_the_form_for_programs_is_the_documented_one() -> None:
