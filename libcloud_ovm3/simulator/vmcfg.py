@@ -31,7 +31,7 @@ def read(path: Path) -> dict[str, Any]:
     :raises AgentFault: missing file, or text that is not made of literal assignments
     """
     try:
-        text = path.read_text(encoding="utf-8", errors="surrogateescape")
+        text = path.read_bytes().decode("latin-1")  # a byte a letter, as Python 2 reads it
     except FileNotFoundError:
         raise AgentFault("exceptions.IOError", "[Errno 2] No such file or directory") from None
     try:
@@ -55,7 +55,7 @@ def read(path: Path) -> dict[str, Any]:
         for target in statement.targets:
             if not isinstance(target, ast.Name):
                 raise _not_literal(statement)
-            config[target.id] = value
+            config[target.id] = _as_text(value)
     return config
 
 
@@ -64,11 +64,36 @@ def _not_literal(statement: ast.stmt) -> AgentFault:
     return AgentFault("exceptions.Exception", text)
 
 
+def _as_text(value: Any) -> Any:
+    """What the agent's Python 2 texts, bytes of UTF-8, become in an answer."""
+    if isinstance(value, str):
+        try:
+            return value.encode("latin-1").decode("utf-8")
+        except UnicodeError:  # a unicode literal, or bytes that are no UTF-8
+            return value
+    if isinstance(value, list):
+        return [_as_text(item) for item in value]
+    if isinstance(value, dict):
+        return {_as_text(key): _as_text(item) for key, item in value.items()}
+    return value
+
+
+def _as_bytes(value: Any) -> Any:
+    """The reverse: texts with a letter a byte, so that ``ascii`` writes them as Python 2 does."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape").decode("latin-1")
+    if isinstance(value, list):
+        return [_as_bytes(item) for item in value]
+    if isinstance(value, dict):
+        return {_as_bytes(key): _as_bytes(item) for key, item in value.items()}
+    return value
+
+
 def write(path: Path, config: dict[str, Any]) -> None:
     """Replace the file in one step, in the agent's own syntax: ``key = <Python literal>``."""
-    text = "".join(f"{key} = {value!r}\n" for key, value in config.items())
+    text = "".join(f"{key} = {_as_bytes(value)!a}\n" for key, value in config.items())
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
+    temporary.write_text(text, encoding="ascii")
     os.replace(temporary, path)
 
 
