@@ -76,9 +76,11 @@ from libcloud_ovm3.simulator import Simulator
 with Simulator(hosts=1) as sim:
     host = sim.hosts[0]
     trust = HostTrust(pins=(host.fingerprint,))
-    agent = Agent(AgentConnection(
-        "oracle", sim.password, host=host.address, port=host.port, trust=trust, read_only=True
-    ))
+    agent = Agent(
+        AgentConnection(
+            "oracle", sim.password, host=host.address, port=host.port, trust=trust, read_only=True
+        )
+    )
     print([domain["name"] for domain in agent.xen.list_vms()])
     assert agent.common.get_api_version() == agent.call("get_api_version") == [3]
 ```
