@@ -120,10 +120,19 @@ def test_demo() -> None:
     assert "\x1b" not in done.stdout
 
 
+def _heed_ctrl_c() -> None:
+    """Whoever runs the tests in the background has it ignored, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_leaves_nothing_running(tmp_path: Path) -> None:
     env = {**os.environ, "TMPDIR": str(tmp_path)}
     demo = subprocess.Popen(
-        [*OVM3, "demo", "--speed", "1"], env=env, stdout=subprocess.PIPE, text=True
+        [*OVM3, "demo", "--speed", "1"],
+        env=env,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=_heed_ctrl_c,  # noqa: PLW1509 (one call, nothing that could deadlock)
     )
     assert demo.stdout is not None
     for line in demo.stdout:
