@@ -221,6 +221,17 @@ class AgentConnection(ConnectionUserAndKey):
             http.secrets = self._secrets
         self.connection = http
 
+    def request(self, *args: Any, **kwargs: Any) -> Any:
+        """Libcloud's own way of sending: whatever is asked for, and never repeated.
+
+        What it sends cannot be told to be a read, so a read-only connection refuses it.
+
+        :raises ReadOnly: the connection is read-only.
+        """
+        if self.read_only:
+            raise ReadOnly(f"{self.address}: read-only (ex_read_only): use call(); not sent")
+        return super().request(*args, **{**kwargs, "retry_failed": False})
+
     def call(
         self,
         function: str,

@@ -33,6 +33,8 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+# Escapes that only a unicode text has: elsewhere Python 2 leaves the backslash where it is.
+_BACKSLASHED = re.compile(r"(?<!\\)(?:\\\\)*\\(?=[uUN])")
 _NAME = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -100,9 +102,14 @@ def _tree(text: str | bytes, mode: str) -> Any:
 def _as_python_3(token: re.Match[str]) -> str:
     number = token["number"]
     if number is None:
-        return token[0]
+        return token[0] if _is_unicode(token) else _BACKSLASHED.sub(r"\\\g<0>", token[0])
     is_octal = len(number) > 1 and number.isdigit() and number.startswith("0")
     return f"0o{number[1:]}" if is_octal else number
+
+
+def _is_unicode(token: re.Match[str]) -> bool:
+    """Whether a text has a prefix: u, or an r, with which a backslash is one anyway."""
+    return token.string[token.start() - 1 : token.start()] in ("u", "U", "r", "R")
 
 
 def _value(node: ast.expr, known: Mapping[str, Any]) -> Any:

@@ -41,6 +41,9 @@ _ACCESS = (
                  help="PEM file to verify certificates with."),
     click.option("--tls-server-name", help="The name in the certificate."),
     TLS_MINIMUM,
+    click.option("--cert-file", type=_FILE,
+                 help="Our own certificate (PEM), for hosts that ask for one."),
+    click.option("--key-file", type=_FILE, help="Its private key, if that is a file of its own."),
     click.option("--insecure", is_flag=True, help="Accept any certificate. Do not."),
 )  # fmt: skip
 
@@ -67,6 +70,8 @@ def make_driver(
     tls_server_name: str | None,
     tls_minimum: str,
     insecure: bool,
+    cert_file: Path | None,
+    key_file: Path | None,
     **more: Any,
 ) -> OVM3NodeDriver:
     """The driver for what :func:`driver_options` took; ``more`` as the driver takes it."""
@@ -75,7 +80,9 @@ def make_driver(
         _password(password_file),
         host=hosts[0] if len(hosts) == 1 else None,
         port=port,
-        ca_cert=None if ca_cert is None else str(ca_cert),
+        ca_cert=_path(ca_cert),
+        cert_file=_path(cert_file),
+        key_file=_path(key_file),
         verify_ssl=not insecure,
         ex_hosts=None if len(hosts) == 1 else hosts,
         ex_fingerprint=_pins(pins) or None,
@@ -83,6 +90,10 @@ def make_driver(
         ex_tls_minimum=tls_minimum,
         **more,
     )
+
+
+def _path(file: Path | None) -> str | None:
+    return None if file is None else str(file)
 
 
 def make_estate(**options: Any) -> Estate:

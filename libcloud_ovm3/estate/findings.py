@@ -5,6 +5,8 @@ Sources of what things mean: agent-behaviour.md, xend.md, docs/promises.md.
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -72,8 +74,7 @@ def _of_repository(one: Repository, seen: Survey, host: HostView) -> Finding:
             "repository",
             f"{_named(one)} ({where}) is mounted on no host that answered",
             "its VMs, disks and templates cannot be seen, and its VMs cannot be started",
-            f"see that the storage is there, then on each host `ovm3 api call --write "
-            f"mount_repository_fs '\"{one.record.fs_location}\"' '\"{one.path}\"'`",
+            f"see that the storage is there, then for each host `{_mount_command(one)}`",
         )
     if one.content is None:
         return Finding(
@@ -90,10 +91,16 @@ def _of_repository(one: Repository, seen: Survey, host: HostView) -> Finding:
             f"{_named(one)} ({where}) is mounted on {', '.join(mounted)}, "
             f"not on {', '.join(without)}",
             "its VMs cannot be started on, or moved to, the hosts without it",
-            f"on these hosts `ovm3 api call --write mount_repository_fs "
-            f"'\"{one.record.fs_location}\"' '\"{one.path}\"'`",
+            f"for each of these hosts `{_mount_command(one)}`",
         )
     return Finding("ok", "repository", f"{_named(one)} ({where}) is mounted on every host asked")
+
+
+def _mount_command(one: Repository) -> str:
+    """What mounts it on HOST, fit for a shell whatever the storage is called."""
+    arguments = [json.dumps(text) for text in (one.record.fs_location, one.path)]
+    words = ["ovm3", "api", "call", "--host", "HOST", "--write", "mount_repository_fs", *arguments]
+    return shlex.join(words)
 
 
 def _named(one: Repository) -> str:

@@ -16,7 +16,15 @@ from typing import Any
 from lxml import etree
 
 from libcloud_ovm3.agent.redact import HIDDEN, redact
-from libcloud_ovm3.estate.vocabulary import AGENTS_OWN, KEYS, NAMES, NUMBERS, PATHS, is_public
+from libcloud_ovm3.estate.vocabulary import (
+    AGENTS_OWN,
+    GIVEN_NAMES,
+    KEYS,
+    NAMES,
+    NUMBERS,
+    PATHS,
+    is_public,
+)
 
 _SECRET = re.compile("passw|secret|credential|private|token", re.IGNORECASE)
 _PASSWORD_PAIR = re.compile(r"(\w*passw\w*\s*=\s*)[^,]*", re.IGNORECASE)
@@ -93,7 +101,9 @@ class Redactor:
         if key in NUMBERS and _NUMBER.fullmatch(text.strip()):
             return text
         is_path = text.startswith("/") or ":/" in text
-        return self.name(text) if key.lower() in NAMES and not is_path else self.text(text)
+        if key.lower() not in NAMES or is_path:
+            return self.text(text)
+        return self.name(text, is_given=key.lower() in GIVEN_NAMES)
 
     def document(self, text: str) -> str:
         """An XML document; one that cannot be read becomes an empty text."""
@@ -161,13 +171,17 @@ class Redactor:
         """A path, step by step."""
         return "/".join(self.name(step) for step in text.split("/"))
 
-    def name(self, text: str) -> str:  # noqa: PLR0911 (one a form)
+    def name(self, text: str, is_given: bool = False) -> str:  # noqa: PLR0911 (one a form)
         """A name that somebody gave, as a whole. Numbers of four digits stay: xend mixes them up.
+
+        :param is_given: it stands where only a person's name can stand, whatever word it is.
 
         Endings of files stay, and so do the forms that xend gives to names.
         """
         text = redact(text, self._secrets)
-        if not text.strip() or text in PATHS or text == HIDDEN or _is_device(text):
+        if not text.strip() or text == HIDDEN:
+            return text
+        if not is_given and (text in PATHS or _is_device(text)):
             return text
         if text.isdigit() and text.isascii() and len(text) <= _SHORT:
             return text

@@ -18,6 +18,9 @@ NAMES = frozenset(
     """.split()
 )
 
+# Of these, what people alone give; the others also hold files, ids and devices.
+GIVEN_NAMES = frozenset("name ovm_simple_name hostname alias repository_alias pool_alias".split())
+
 # Elements that the agent fills from its own software and from the processor: kept as they are.
 AGENTS_OWN = frozenset(
     """

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -103,6 +105,24 @@ def test_what_is_generated_is_not_stale(tmp_path: Path) -> None:
     tool = [sys.executable, str(ROOT / "tools" / "generate_functions.py"), "--check"]
     done = subprocess.run(tool, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("stale", ["libcloud_ovm3/agent/functions.py", "docs/agent.md"])
+def test_what_is_stale_is_told(tmp_path: Path, stale: str) -> None:
+    for name in ("tools", "docs", "libcloud_ovm3"):
+        ignore = shutil.ignore_patterns("__pycache__", "simulator")
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=ignore)
+    for name in ("pyproject.toml", "setup.cfg"):
+        shutil.copy(ROOT / name, tmp_path)
+    page = tmp_path / stale
+    page.write_text(page.read_text(encoding="utf-8") + "\n# changed by hand\n", encoding="utf-8")
+    tool = [sys.executable, "tools/generate_functions.py", "--check"]
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(
+        tool, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode != 0
+    assert Path(stale).name in done.stdout + done.stderr
 
 
 def test_importing_does_not_read_it() -> None:

@@ -161,7 +161,9 @@ def test_chunked_answers(serve: Any, connect: Any) -> None:
 def test_http_1_0_without_length(serve: Any, connect: Any) -> None:
     body = served.value("old").partition(b"\r\n\r\n")[2]
     server = serve(lambda request: [b"HTTP/1.0 200 OK\r\n\r\n" + body, CLOSE])
-    assert connect(server).call("echo") == "old"
+    agent = connect(server)
+    assert [agent.call(name) for name in ("echo", "start_vm", "list_vms", "stop_vm")] == ["old"] * 4
+    assert len(server.requests) == 4, "each sent once, each on a line of its own"
 
 
 def test_an_answer_without_end_is_cut_off(

@@ -72,3 +72,10 @@ def test_without_it_all_are_sent() -> None:
         agent.xen.start_vm("r", "v")
     assert len(line.bodies) == 1
     assert inspect.signature(AgentConnection).parameters["read_only"].default is False
+
+
+def test_libcloud_s_own_way_of_sending_is_shut() -> None:
+    agent, line = connected(read_only=True)
+    with pytest.raises(ReadOnly, match="use call"):
+        agent.connection.request("/RPC2", method="POST", data="<methodCall/>")
+    assert line.bodies == []

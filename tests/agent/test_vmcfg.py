@@ -284,3 +284,19 @@ def test_a_dump_with_strange_records() -> None:
     printed = vmcfg.literal("{'no id': {'alias': 'x'}, " + good + ", '" + "0" * 32 + "': 7}")
     (record,) = documents.repository_dump(printed)
     assert record == RepositoryRecord("0004fb00000300004de1ff514d9291c0")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (r"'C:\users\new'", "C:\\users\new"),
+        (r"'\N{x}'", r"\N{x}"),
+        (r"'\u00e9'", r"\u00e9"),
+        (r"'\\u00e9'", r"\u00e9"),
+        (r"'\\\u00e9'", r"\\u00e9"),
+        (r"u'\u00e9'", "é"),
+    ],
+)
+def test_escapes_that_only_unicode_texts_have(text: str, value: str) -> None:
+    """Python 2 leaves the backslash of u, U and N where it is, but in a unicode text."""
+    assert vmcfg.parse(f"extra = {text}") == {"extra": value}
