@@ -397,3 +397,18 @@ def test_a_host_without_the_repository_is_not_chosen(sim: Simulator) -> None:
     driver.stop_node(node)
     with pytest.raises(Refused, match="has repository"):
         driver.start_node(node, ex_location=driver.list_locations()[2])
+
+
+def test_a_host_that_falls_silent_between_the_looks(driver: Any, sim: Simulator) -> None:
+    node = make(driver)
+    driver.stop_node(node)
+
+    def silence(moment: str) -> None:
+        if moment == "before":
+            sim.hosts[2].kill()
+
+    sim.misbehave("hook", "discover_server_pool", nth=2, hook=silence)
+    sim.calls.clear()
+    with pytest.raises(Refused, match="silent"):
+        driver.destroy_node(node)
+    assert calls_of(sim, *WRITES) == []
