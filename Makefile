@@ -55,7 +55,7 @@ $(VENV)/.test: $(METADATA) | $(BIN)/python
 
 .venv-lowest/.test: $(METADATA) tools/lowest.txt
 	@tools/make-venv $(PYTHON) .venv-lowest
-	@.venv-lowest/bin/python -m pip install --quiet -c tools/lowest.txt -e '.[cli,test]'
+	@.venv-lowest/bin/python -m pip install --quiet -c tools/lowest.txt -e '.[cli,test,check]'
 	@touch $@
 
 clean:
