@@ -1,0 +1,83 @@
+"""What Python 2.4, 2.6, 2.7 and 3 call differently."""
+
+import codecs
+import re
+import sys
+
+try:
+    from xmlrpclib import Binary, ServerProxy
+except ImportError:  # Python 3
+    from xmlrpc.client import Binary, ServerProxy
+try:
+    from hashlib import md5
+except ImportError:  # Python 2.4
+    from md5 import new as md5
+try:
+    import cPickle as pickle
+except ImportError:  # Python 3
+    import pickle
+
+__all__ = ['Binary', 'ServerProxy', 'md5', 'pickle', 'PY3', 'bytes_type', 'text_type', 'big',
+           'whole_types', 'error', 'to_bytes', 'to_text', 'plain', 'describe']
+
+PY3 = sys.version_info[0] > 2
+bytes_type = type(''.encode('ascii'))
+text_type = type(''.encode('ascii').decode('ascii'))
+if PY3:
+    big = int  # a number that may be beyond 32 bits: the agent sends Python 2's longs as i8
+    whole_types = (int,)
+else:
+    big = long  # noqa: F821
+    whole_types = (int, long)  # noqa: F821
+
+
+def error():
+    """The exception that is being handled: the one way to name it that all of them know."""
+    return sys.exc_info()[1]
+
+
+def to_bytes(value):
+    """Bytes of a text (UTF-8) or of bytes."""
+    if isinstance(value, text_type):
+        return value.encode('utf-8')
+    return value
+
+
+_NOT_XML = u'[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]'
+if sys.maxunicode > 0xffff:
+    _NOT_XML += u'|[\ud800-\udfff]'
+else:  # characters beyond U+FFFF are pairs of surrogates there
+    _NOT_XML += u'|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]'
+_NOT_XML = re.compile(_NOT_XML)
+
+
+def _replace_one(problem):
+    return (u'\ufffd', problem.start + 1)
+
+
+# Python 2's own 'replace' swallows good bytes after a bad one.
+codecs.register_error('libcloud_ovm3_replace', _replace_one)
+
+
+def to_text(value):
+    """A text of bytes or of a text, fit for XML: what it cannot carry is replaced, never lost."""
+    if isinstance(value, bytes_type):
+        value = value.decode('utf-8', 'libcloud_ovm3_replace')
+    return _NOT_XML.sub(u'\ufffd', value)
+
+
+def plain(value):
+    """The same as the native ``str``: for messages of exceptions, which Python 2 wants in bytes."""
+    text = to_text(value)
+    if PY3:
+        return text
+    return text.encode('utf-8')
+
+
+def describe(problem):
+    """An exception in one line: ``OSError: [Errno 2] ...``."""
+    try:
+        text = str(problem)
+    except UnicodeError:  # a unicode message, in Python 2
+        text = repr(problem)
+    return plain('%s: %s' % (problem.__class__.__name__, text))

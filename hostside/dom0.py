@@ -1,0 +1,87 @@
+"""The host that all of this runs on: its files, its commands, its xend, its agent, its log.
+
+Everything that differs between a real host, the simulator and a test stands in here.
+"""
+
+import os
+import re
+import socket
+import syslog
+
+from libcloud_ovm3_host import errors, limits
+from libcloud_ovm3_host.compat import error, describe, text_type
+
+_ESCAPED = re.compile(r'\\([0-7]{3})')
+
+
+class Dom0(object):
+    """A host. ``root`` is '' on a real one, elsewhere the directory that plays its ``/``."""
+
+    def __init__(self, root=''):
+        self.root = root
+
+    def path(self, name):
+        """Where a file of the host lies."""
+        return self.root + name
+
+    def read(self, name, limit=1 << 20):
+        """A file of the host's own, as bytes; raises Failed."""
+        try:
+            handle = open(self.path(name), 'rb')
+            try:
+                return handle.read(limit)
+            finally:
+                handle.close()
+        except (IOError, OSError):
+            raise errors.Failed(describe(error()))
+
+    def mounts(self):
+        """``(device, mount point, type)`` of everything that is mounted, as texts."""
+        found = []
+        for line in self.read('/proc/mounts').decode('utf-8', 'replace').splitlines():
+            fields = [_ESCAPED.sub(_unescaped, field) for field in line.split(' ')]
+            if len(fields) >= 3:
+                found.append((fields[0], fields[1], fields[2]))
+        return found
+
+    def open_mount(self, mount_point):
+        """A descriptor of the directory at which a repository or a share is mounted."""
+        return os.open(self.path(mount_point), os.O_RDONLY | os.O_DIRECTORY)
+
+    def run(self, arguments, seconds):
+        """``(status, output, errors)`` of a command; raises TookTooLong, Failed."""
+        return limits.run(arguments, seconds)
+
+    def within(self, seconds, function, *arguments):
+        """What the function returns or raises; raises TookTooLong after that many seconds."""
+        return limits.within(seconds, function, *arguments)
+
+    def xend(self):
+        """xend's functions: ``xend().domain(name, 1)`` (agent-behaviour.md 15.5)."""
+        from xen.util.xmlrpcclient import ServerProxy
+        from xen.xend import XendClient
+        return ServerProxy(XendClient.uri).xend
+
+    def agent_modules(self):
+        """``(module, class, {name: function})`` of each module of the agent, ours among them."""
+        from agent.target.api import MODULES
+        return [(kind.__module__, kind.__name__, kind().get_services()) for kind in MODULES]
+
+    def boot_id(self):
+        """Differs after each boot of each host."""
+        return self.read('/proc/sys/kernel/random/boot_id').decode('ascii', 'replace').strip()
+
+    def hostname(self):
+        """The host's own name."""
+        return socket.gethostname()
+
+    def log(self, message):
+        """A line in the host's syslog; the text must be free of secrets."""
+        if isinstance(message, text_type) and not isinstance('', text_type):
+            message = message.encode('utf-8')
+        syslog.openlog('libcloud-ovm3', syslog.LOG_PID, syslog.LOG_DAEMON)
+        syslog.syslog(syslog.LOG_NOTICE, message)
+
+
+def _unescaped(match):
+    return chr(int(match.group(1), 8))

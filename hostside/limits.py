@@ -1,0 +1,135 @@
+"""Time limits on what can hang: commands, and anything that touches a file system or xend.
+
+A process that waits for a dead NFS server may not even die when it is killed, so it is never waited for.
+"""
+
+import errno
+import os
+import select
+import signal
+import subprocess
+import time
+
+from libcloud_ovm3_host import errors
+from libcloud_ovm3_host.compat import describe, error, pickle
+
+_CHUNK = 1 << 16
+
+
+def run(arguments, seconds):
+    """Run a command without a shell; ``(status, output, errors)``, the latter two as bytes.
+
+    Raises TookTooLong (it is killed, with what it started) and Failed (it cannot be started).
+    """
+    try:
+        process = subprocess.Popen(arguments, stdin=open(os.devnull), stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, close_fds=True, preexec_fn=os.setsid)
+    except OSError:
+        raise errors.Failed('%s: %s' % (arguments[0], describe(error())))
+    streams = {process.stdout: [], process.stderr: []}
+    deadline = time.time() + seconds
+    unread = list(streams)
+    while unread:
+        for stream in _readable(unread, deadline):
+            data = os.read(stream.fileno(), _CHUNK)
+            streams[stream].append(data)
+            if not data:
+                unread.remove(stream)
+        if time.time() >= deadline:
+            _kill(-process.pid)
+            raise errors.TookTooLong('%s: more than %g s' % (' '.join(arguments), seconds))
+    # its ends are closed, yet it may go on
+    while process.poll() is None:
+        if time.time() >= deadline:
+            _kill(-process.pid)
+            raise errors.TookTooLong('%s: more than %g s' % (' '.join(arguments), seconds))
+        time.sleep(0.01)
+    none = ''.encode('ascii')
+    return process.returncode, none.join(streams[process.stdout]), none.join(streams[process.stderr])
+
+
+def within(seconds, function, *arguments):
+    """What the function returns or raises, called in a process of its own.
+
+    Raises TookTooLong when it does not end in time; it is killed then, if it can be.
+    """
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.close(reader)
+            _send(writer, _outcome(function, arguments))
+        finally:
+            os._exit(0)
+    os.close(writer)
+    try:
+        received = _receive(reader, time.time() + seconds)
+    finally:
+        os.close(reader)
+    if received is None:
+        _kill(child)
+    _reap(child)
+    if received is None:
+        raise errors.TookTooLong('%s: more than %g s' % (function.__name__, seconds))
+    if not received:
+        raise errors.Failed('%s: its process died' % function.__name__)
+    kind, value = pickle.loads(received)
+    if kind == 'answer':
+        return value
+    raise getattr(errors, kind)(value)
+
+
+def _outcome(function, arguments):
+    try:
+        return pickle.dumps(('answer', function(*arguments)), 2)
+    except errors.HostModuleError:
+        problem = error()
+        return pickle.dumps((problem.__class__.__name__, str(problem)), 2)
+    except Exception:
+        return pickle.dumps(('Failed', describe(error())), 2)
+
+
+def _send(writer, data):
+    while data:
+        data = data[os.write(writer, data):]
+
+
+def _receive(reader, deadline):
+    """All that comes; None if it has not ended in time."""
+    pieces = []
+    while True:
+        if not _readable([reader], deadline):
+            if time.time() >= deadline:
+                return None
+            continue
+        data = os.read(reader, _CHUNK)
+        if not data:
+            return ''.encode('ascii').join(pieces)
+        pieces.append(data)
+
+
+def _readable(streams, deadline):
+    try:
+        return select.select(streams, [], [], max(0, min(1.0, deadline - time.time())))[0]
+    except select.error:
+        if error().args[0] != errno.EINTR:
+            raise
+        return []
+
+
+def _kill(pid):
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except OSError:
+        if error().errno != errno.ESRCH:
+            raise
+
+
+def _reap(child):
+    for _ in range(10):
+        try:
+            if os.waitpid(child, os.WNOHANG)[0]:
+                return
+        except OSError:  # the agent lets the system reap its children
+            return
+        time.sleep(0.01)

@@ -1,0 +1,145 @@
+"""Paths below repositories and secondary mounts, and no others, opened without following any link.
+
+Python 2 has no openat(2). ``/proc/self/fd/N/name`` does the same: the directory is held open as N, so
+whatever somebody renames or links meanwhile, ``name`` is looked up in that very directory.
+"""
+
+import errno
+import os
+import re
+import stat
+
+from libcloud_ovm3_host import arguments, errors
+from libcloud_ovm3_host.compat import describe, error, plain, to_bytes, to_text
+
+OURS = '.libcloud-ovm3'  # everything of ours in a repository lies below it
+
+_PLACE = re.compile(r'(/OVS/Repositories/[0-9a-fA-F]{32}|/nfsmnt/[0-9a-fA-F-]{32,36})(?:/(.*))?\Z'
+                    .encode('ascii'), re.DOTALL)
+_FOLLOW_NOTHING = os.O_NOFOLLOW | os.O_NONBLOCK  # and wait for no FIFO
+_SLASH = '/'.encode('ascii')
+_LONGEST = 4000
+
+
+def split(path):
+    """``(mount point, [names])`` of a path, all bytes. Nothing is looked up.
+
+    Raises InvalidArgument, NotAllowed.
+    """
+    path = arguments.name_bytes('path', path)
+    match = _PLACE.match(path)
+    if not match:
+        raise errors.NotAllowed(
+            'path: expected /OVS/Repositories/<id>/... or /nfsmnt/<id>/..., not %s' % shown(path))
+    names = []
+    if match.group(2):
+        names = match.group(2).split(_SLASH)
+    for name in names:
+        if name in (''.encode('ascii'), '.'.encode('ascii'), '..'.encode('ascii')):
+            raise errors.NotAllowed('path: an empty name, . or .. in %s' % shown(path))
+        if '\0'.encode('ascii') in name:
+            raise errors.NotAllowed('path: a NUL byte in %s' % shown(path))
+        if len(name) > 255:
+            raise errors.InvalidArgument('path: a name of more than 255 bytes')
+    if len(path) > _LONGEST:
+        raise errors.InvalidArgument('path: more than %d bytes' % _LONGEST)
+    return match.group(1), names
+
+
+def shown(path):
+    """A path for messages: never more than a line, never a byte that XML cannot carry."""
+    text = to_text(path)
+    if len(text) > 200:
+        text = text[:200] + u'...'
+    return "'%s'" % plain(text)
+
+
+def open_root(dom0, mount_point):
+    """A descriptor of a mounted repository or share, the caller's to close.
+
+    Raises NotMounted: the empty directory of an unmounted one must never be written to.
+    """
+    wanted = mount_point.decode('ascii')
+    if wanted not in [mounted for _, mounted, _ in dom0.mounts()]:
+        raise errors.NotMounted('%s: nothing is mounted there' % str(wanted))
+    try:
+        return dom0.open_mount(str(wanted))
+    except OSError:
+        raise errors.Failed(describe(error()))
+
+
+def below(directory, name):
+    """The path by which a name in an open directory is looked up."""
+    return ('/proc/self/fd/%d/' % directory).encode('ascii') + to_bytes(name)
+
+
+def enter(directory, name):
+    """A descriptor of the directory of that name; closes the one it was looked up in.
+
+    Raises NotFound, NotAllowed (a link, or no directory), Failed.
+    """
+    try:
+        try:
+            return os.open(below(directory, name), os.O_RDONLY | os.O_DIRECTORY | _FOLLOW_NOTHING)
+        finally:
+            os.close(directory)
+    except OSError:
+        raise failure(error(), name)
+
+
+def open_parent(dom0, path):
+    """``(descriptor of the directory, name in it)`` of a path with at least one name.
+
+    The descriptor is the caller's to close. Raises what :func:`split`, :func:`open_root` and
+    :func:`enter` raise.
+    """
+    mount_point, names = split(path)
+    if not names:
+        raise errors.NotAllowed('path: %s is the mount itself' % shown(path))
+    directory = open_root(dom0, mount_point)
+    for name in names[:-1]:
+        directory = enter(directory, name)
+    return directory, names[-1]
+
+
+def open_directory(dom0, path):
+    """A descriptor of the directory at a path, which may be the mount itself."""
+    mount_point, names = split(path)
+    directory = open_root(dom0, mount_point)
+    for name in names:
+        directory = enter(directory, name)
+    return directory
+
+
+def open_file(dom0, path, flags):
+    """A descriptor of the regular file at a path. Raises NotAllowed for anything else."""
+    directory, name = open_parent(dom0, path)
+    try:
+        return open_in(directory, name, flags)
+    finally:
+        os.close(directory)
+
+
+def open_in(directory, name, flags):
+    """The same for a name in an open directory."""
+    try:
+        handle = os.open(below(directory, name), flags | _FOLLOW_NOTHING)
+    except OSError:
+        raise failure(error(), name)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise errors.NotAllowed('%s is no regular file' % shown(name))
+    return handle
+
+
+def failure(problem, name):
+    """Our error for an OSError."""
+    number = problem.errno
+    text = '%s: %s' % (shown(name), os.strerror(number or 0))
+    if number == errno.ENOENT:
+        return errors.NotFound(text)
+    if number == errno.EEXIST:
+        return errors.Exists(text)
+    if number in (errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO):
+        return errors.NotAllowed('%s: a link, or of the wrong kind (%s)' % (text, number))
+    return errors.Failed(text)
