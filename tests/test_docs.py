@@ -46,7 +46,7 @@ def test_python_examples(text: str) -> None:
 def test_commands(text: str, tmp_path: Path) -> None:
     """make targets exist; ovm3 commands run, one after the other, on a simulated host in the place
     of the example."""
-    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     with Simulator(hosts=1, speed=100) as sim:
         sim.add_vm("db-1")
         for line in text.splitlines():
