@@ -1,0 +1,74 @@
+"""``run.py FOLDER MODULE FUNCTION...``: call behaviours of ``tests.weak.MODULE`` on a copy of ours.
+
+FOLDER has the copy: ``libcloud_ovm3_host/`` or ``installer/``. Exits with 9 when a behaviour is not
+what it should be (an assertion); anything else that goes wrong is a mistake of the test's.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+import signal
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+MISBEHAVED = 9
+PATIENCE = 6  # seconds until something counts as hanging
+
+
+def main(folder: str, module: str, *functions: str) -> int:
+    root = str(Path(__file__).parents[2])
+    sys.path[:0] = [folder, root]
+    import libcloud_ovm3
+
+    libcloud_ovm3.__path__.insert(0, folder)
+    behaviours = importlib.import_module(f"tests.weak.{module}")
+    for name in functions:
+        child = os.fork()  # what one of them upsets is not the next one's
+        if child == 0:
+            try:
+                status = alone(getattr(behaviours, name))
+            except BaseException:
+                traceback.print_exc()
+                status = 1
+            sys.stdout.flush()
+            os._exit(status)  # a hung thread of a mutant is not waited for
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if status:
+            print(f"in {name}")  # noqa: T201
+            return status
+    return 0
+
+
+def alone(behave: Callable[..., None]) -> int:
+    signal.signal(signal.SIGALRM, hangs)
+    signal.alarm(PATIENCE)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
+        try:
+            behave(*grounds(behave, Path(place)))
+        except AssertionError as problem:
+            print(repr(problem))  # noqa: T201
+            return MISBEHAVED
+    return 0
+
+
+def hangs(number: int, frame: object) -> None:
+    raise AssertionError("it hangs")
+
+
+def grounds(behave: Callable[..., None], place: Path) -> list[object]:
+    """What it asks for: nothing, a host to try things on, or a directory."""
+    wanted = list(inspect.signature(behave).parameters)
+    if wanted == ["ground"]:
+        from tests.weak.ground import Ground
+
+        return [Ground(place)]
+    return [place for _ in wanted]
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
