@@ -1,0 +1,35 @@
+"""The host's folder under its name on dom0, and a host of plain directories to try things on."""
+
+import os
+import shutil
+import sys
+import tempfile
+
+import pytest
+
+HOSTSIDE = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 'hostside')
+REPOSITORY = '/OVS/Repositories/' + '0a' * 16
+SHARE = '/nfsmnt/0a0a0a0a-0b0b-0c0c-0d0d-0e0e0e0e0e0e'
+
+sys.dont_write_bytecode = True
+_place = tempfile.mkdtemp(prefix='libcloud-ovm3-')
+os.symlink(os.path.abspath(HOSTSIDE), os.path.join(_place, 'libcloud_ovm3_host'))
+sys.path.insert(0, _place)
+
+
+def pytest_unconfigure(config):
+    sys.path.remove(_place)
+    shutil.rmtree(_place)
+
+
+@pytest.fixture
+def dom0(tmpdir):
+    """A host whose ``/`` is a temporary directory: one repository and one share are mounted."""
+    from libcloud_ovm3_host.dom0 import Dom0
+    tmpdir.join('proc').mkdir()
+    lines = ['rootfs / rootfs rw 0 0']
+    for mount_point in (REPOSITORY, SHARE):
+        os.makedirs(str(tmpdir) + mount_point)
+        lines.append('filer:/export %s nfs rw,vers=3 0 0' % mount_point)
+    tmpdir.join('proc', 'mounts').write('\n'.join(lines) + '\n')
+    return Dom0(str(tmpdir))
