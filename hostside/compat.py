@@ -5,9 +5,9 @@ import re
 import sys
 
 try:
-    from xmlrpclib import Binary, ServerProxy
+    from xmlrpclib import Binary, Fault, ServerProxy
 except ImportError:  # Python 3
-    from xmlrpc.client import Binary, ServerProxy
+    from xmlrpc.client import Binary, Fault, ServerProxy
 try:
     from hashlib import md5
 except ImportError:  # Python 2.4
@@ -17,8 +17,8 @@ try:
 except ImportError:  # Python 3
     import pickle
 
-__all__ = ['Binary', 'ServerProxy', 'md5', 'pickle', 'PY3', 'bytes_type', 'text_type', 'big',
-           'whole_types', 'error', 'to_bytes', 'to_text', 'plain', 'describe']
+__all__ = ['Binary', 'Fault', 'ServerProxy', 'md5', 'pickle', 'PY3', 'bytes_type', 'text_type',
+           'big', 'whole_types', 'error', 'to_bytes', 'to_text', 'plain', 'describe']
 
 PY3 = sys.version_info[0] > 2
 bytes_type = type(''.encode('ascii'))

@@ -63,9 +63,10 @@ class Dom0(object):
         return ServerProxy(XendClient.uri).xend
 
     def agent_modules(self):
-        """``(module, class, {name: function})`` of each module of the agent, ours among them."""
+        """The classes of the agent's modules, ours among them: ``kind().get_services()`` gives the
+        functions of one, made anew for each use (agent-behaviour.md 15.5)."""
         from agent.target.api import MODULES
-        return [(kind.__module__, kind.__name__, kind().get_services()) for kind in MODULES]
+        return list(MODULES)
 
     def boot_id(self):
         """Differs after each boot of each host."""
