@@ -7,14 +7,14 @@ WORKERS ?= 4
 BIN := $(VENV)/bin
 METADATA := setup.cfg pyproject.toml libcloud_ovm3/_version.py
 
-.PHONY: demo test test-py2 check format generate ci soak lowest clean
+.PHONY: demo test test-long test-py2 check format generate ci soak lowest clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo
 	@$(BIN)/ovm3 demo
 
 test: check
-	$(BIN)/python -m pytest -m "not soak" -n $(WORKERS)
+	$(BIN)/python -m pytest -m "not soak and not long" -n $(WORKERS)
 
 check: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -30,7 +30,11 @@ format: $(VENV)/.test
 generate: $(VENV)/.test
 	$(BIN)/python tools/generate_functions.py
 
-ci: test test-py2 lowest
+ci: test test-long test-py2 lowest
+
+# What takes a minute by itself.
+test-long: $(VENV)/.test
+	$(BIN)/python -m pytest -m long --timeout 600
 
 soak: $(VENV)/.test
 	$(BIN)/python -m pytest -m soak --timeout 1800 -s
@@ -41,7 +45,7 @@ bench: $(VENV)/.test
 
 # The same tests with the oldest libraries that setup.cfg admits.
 lowest: .venv-lowest/.test
-	.venv-lowest/bin/python -m pytest -m "not soak" -n $(WORKERS)
+	.venv-lowest/bin/python -m pytest -m "not soak and not long" -n $(WORKERS)
 
 # What goes to dom0: checked for Python 2.4, its tests run on 2.7. What tests leave stays in .venv-py2.
 PYTEST2 = PYTHONPATH=. PYTHONDONTWRITEBYTECODE=1 $(PYTHON2) -m pytest -q -p no:cacheprovider -c /dev/null
