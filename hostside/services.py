@@ -1,11 +1,26 @@
 """The table of services: every function of the module, by its name, with its time limit."""
 
-from libcloud_ovm3_host import api
+from libcloud_ovm3_host import (api, control, domains, holders, inventory, logs, look, network,
+                                 repository)
 from libcloud_ovm3_host.version import PREFIX
 
 # name without prefix -> (function, seconds; None: it sets limits of its own)
 SERVICES = {
     'version': (api.version, None),
+    'capabilities': (api.capabilities, None),
+    'get_api_services': (api.get_api_services, None),
+    'look': (look.look, None),
+    'repository': (repository.repository, None),
+    'domains': (domains.domains, 50),
+    'free_space': (inventory.free_space, None),
+    'holders': (holders.holders, None),
+    'comebacks': (inventory.comebacks, 10),
+    'set_control_interface': (control.set_control_interface, None),
+    'addresses': (network.addresses, None),
+    'routes': (network.routes, None),
+    'neighbours': (network.neighbours, None),
+    'check_port': (network.check_port, None),
+    'log_tail': (logs.log_tail, 10),
 }
 
 

@@ -1,0 +1,141 @@
+"""What still holds a file or a device: block backends in xenstore, loop devices.
+
+A domain that is gone from xend's list may hold its disks for a while (xend.md 10.5).
+"""
+
+import errno
+import os
+import re
+import struct
+
+from libcloud_ovm3_host import errors
+from libcloud_ovm3_host.compat import describe, error, plain, to_bytes, to_text
+
+_BACKENDS = '/local/domain/0/backend'
+_SECONDS = 10
+_LONGEST_OF_LOSETUP = 62  # the kernel's old answer has room for no more: xend.md 0
+
+_LINE = re.compile(r'(/[^ ]*) = "(.*)"\Z', re.DOTALL)
+_KEY = re.compile(r'%s/(?:vbd|tap\d*)/(\d+)/([^/]+)/([^/]+)\Z' % _BACKENDS)
+_ESCAPED = re.compile(r'\\(?:x([0-9a-f]{2})|([0-7]{3})|(.))'.encode('ascii'), re.DOTALL)
+_LETTERS = {'n': '\n', 'r': '\r', 't': '\t'}
+_SCHEME = re.compile(r'[a-z0-9]+:(?=/)')
+_LOOP = re.compile(r'(/dev/loop\d+): [^(]*\((.*)\)\Z')
+
+
+def holders(dom0):
+    """``[{kind: "vbd", domid, device, path, mode, state}]`` and ``[{kind: "loop", device, path}]``
+
+    ``state`` is xenbus's: 4 connected, 6 closed, 0 not known. What cannot be asked is an entry
+    ``{kind, problem}``: then nobody knows who holds what.
+    """
+    found = []
+    for kind, ask in (('vbd', _backends), ('loop', _loops)):
+        try:
+            found.extend(ask(dom0))
+        except errors.HostModuleError:
+            found.append({'kind': kind, 'problem': to_text(plain(str(error())))})
+    return found
+
+
+# --- xenstore -----------------------------------------------------------------------------------
+
+def _backends(dom0):
+    # -f: without it values are cut to the width of a terminal. A backend that goes away meanwhile
+    # makes it fail, so once more.
+    for _ in (1, 2):
+        status, output, problem = dom0.run(['xenstore-ls', '-f', _BACKENDS], _SECONDS)
+        if not status:
+            return backends(to_text(output))
+        if not _any_backend(dom0):
+            return []
+    raise errors.Failed('xenstore-ls -f %s: %s' % (_BACKENDS, plain(problem).strip()))
+
+
+def _any_backend(dom0):
+    """Whether there is anything to list: before the first guest there is not even the directory."""
+    status, output, problem = dom0.run(['xenstore-list', '/local/domain/0'], _SECONDS)
+    if status:
+        raise errors.Failed('xenstore-list /local/domain/0: %s' % plain(problem).strip())
+    return u'backend' in to_text(output).split(u'\n')
+
+
+def backends(text):
+    """Entries of what ``xenstore-ls -f`` says: lines ``<path> = "<escaped value>"``; pure."""
+    devices = {}
+    for line in text.split(u'\n'):
+        match = _LINE.match(line)
+        key = match and _KEY.match(match.group(1))
+        if key:
+            domid, number, name = key.groups()
+            values = devices.setdefault((int(domid), number), {})
+            values[name] = to_text(_ESCAPED.sub(_unescaped, to_bytes(match.group(2))))
+    return [_backend(domid, number, devices[domid, number]) for domid, number in sorted(devices)]
+
+
+def _backend(domid, number, values):
+    state = values.get('state', '')
+    if not state.isdigit():
+        state = '0'
+    path = _SCHEME.sub('', values.get('params', ''))  # tap's have aio: before
+    if values.get('type') == 'phy' and path and not path.startswith('/'):
+        path = '/dev/' + path  # as its script takes it: xend.md 7
+    return {'kind': 'vbd', 'domid': domid, 'device': to_text(values.get('dev', number)),
+            'path': to_text(path), 'mode': to_text(values.get('mode', '')), 'state': int(state)}
+
+
+def _unescaped(match):
+    hexadecimal, octal, letter = match.groups()
+    if hexadecimal:
+        return struct.pack('B', int(hexadecimal, 16))
+    if octal:
+        return struct.pack('B', int(octal, 8) & 255)
+    return to_bytes(_LETTERS.get(plain(letter), plain(letter)))
+
+
+# --- loop devices ---------------------------------------------------------------------------------
+
+def _loops(dom0):
+    """From /sys, which has whole names; from losetup where the kernel has nothing there."""
+    found = []
+    folder = dom0.path('/sys/block')
+    try:
+        names = [name for name in os.listdir(folder) if re.match(r'loop\d+\Z', name)]
+    except OSError:
+        if error().errno != errno.ENOENT:
+            raise errors.Failed(describe(error()))
+        names = []
+    for name in sorted(names):
+        path = _backing_file(dom0, name)
+        if path:
+            found.append({'kind': 'loop', 'device': to_text('/dev/' + name), 'path': path})
+    if found:
+        return found
+    status, output, problem = dom0.run(['losetup', '-a'], _SECONDS)
+    if status:
+        raise errors.Failed('losetup -a: %s' % plain(problem).strip())
+    return loops(to_text(output))
+
+
+def _backing_file(dom0, name):
+    """The file behind a loop device, '' if there is none."""
+    file_name = '/sys/block/%s/loop/backing_file' % name
+    try:
+        return to_text(dom0.read(file_name)).rstrip(u'\n')
+    except errors.Failed:
+        if os.path.exists(dom0.path(file_name)):
+            raise
+        return u''
+
+
+def loops(text):
+    """Entries of what ``losetup -a`` says; pure. A name it may have cut has ``problem``."""
+    found = []
+    for line in text.split(u'\n'):
+        match = _LOOP.match(line)
+        if match:
+            entry = {'kind': 'loop', 'device': match.group(1), 'path': match.group(2)}
+            if len(match.group(2)) >= _LONGEST_OF_LOSETUP:
+                entry['problem'] = to_text('losetup cuts names: this may be the beginning of one')
+            found.append(entry)
+    return found

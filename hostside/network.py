@@ -1,0 +1,162 @@
+"""The host's network: what it has, and the control interface.
+
+Nothing is found by a part of a name or of an address: what commands say is taken apart into fields,
+and fields are compared (agent-behaviour.md 15.3).
+"""
+
+import errno
+import socket
+import struct
+
+from libcloud_ovm3_host import arguments, errors
+from libcloud_ovm3_host.compat import describe, error, plain, to_text
+
+_SECONDS = 10  # for each command
+_FAMILIES = {'inet': (4, 32), 'inet6': (6, 128)}
+# of a line of ``ip route``: words without a value; of routes that lead to no device
+_FLAGS = ('dead', 'linkdown', 'offload', 'onlink', 'notify', 'pervasive', 'rt_offload', 'rt_trap')
+_TYPES = ('unicast', 'local', 'broadcast', 'multicast', 'anycast', 'throw', 'unreachable',
+          'prohibit', 'blackhole', 'nat')
+_NOBODY_THERE = (errno.ECONNREFUSED, errno.ECONNRESET, errno.ETIMEDOUT, errno.EHOSTUNREACH,
+                 errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN)
+
+
+def command(dom0, *words):
+    """What an ``ip`` command says, as a text. Raises Failed with its own words, TookTooLong."""
+    status, output, problem = dom0.run(['ip'] + list(words), _SECONDS)
+    if status:
+        raise errors.Failed('ip %s: %s' % (' '.join(words), plain(problem).strip()))
+    return to_text(output)
+
+
+def addresses(dom0):
+    """A list of ``{device, family: 4 or 6, address, prefix_length}``."""
+    found = []
+    for line in command(dom0, '-o', 'addr', 'show').split('\n'):
+        words = line.split()
+        if len(words) >= 4 and words[2] in _FAMILIES:
+            family, longest = _FAMILIES[words[2]]
+            parts = words[3].split('/')
+            if len(parts) == 1:  # a point-to-point link: the prefix is the other end's
+                parts.append(str(longest))
+            found.append({'device': words[1], 'family': family, 'address': parts[0],
+                          'prefix_length': int(parts[1])})
+    return found
+
+
+def routes(dom0):
+    """A list of ``{device, destination, prefix_length, gateway, metric}`` of the main table, IPv4.
+
+    A route of several next hops is as many entries; ``gateway`` and ``device`` are '' where there
+    is none.
+    """
+    found = []
+    for line in command(dom0, '-o', '-4', 'route', 'show').split('\n'):
+        words = line.replace('\\', ' ').split()
+        if words and words[0] in _TYPES:
+            words = words[1:]
+        if words:
+            found.extend(_hops(words))
+    return found
+
+
+def _hops(words):
+    destination, prefix_length = _network(words[0])
+    pieces = [[]]
+    for word in words[1:]:
+        if word == 'nexthop':
+            pieces.append([])
+        else:
+            pieces[-1].append(word)
+    common = _fields(pieces[0])
+    hops = [_fields(piece) for piece in pieces[1:]] or [common]
+    return [{'device': hop.get('dev', u''), 'destination': destination,
+             'prefix_length': prefix_length, 'gateway': hop.get('via', u''),
+             'metric': int(common.get('metric', 0))} for hop in hops]
+
+
+def _network(text):
+    if text == 'default':
+        return u'0.0.0.0', 0
+    parts = text.split('/')
+    if len(parts) == 1:
+        return text, 32
+    return parts[0], int(parts[1])
+
+
+def _fields(words):
+    """The pairs of words; the first of a name counts."""
+    fields = {}
+    position = 0
+    while position < len(words):
+        if words[position] in _FLAGS:
+            position += 1
+        else:
+            fields.setdefault(words[position], (words[position + 1:position + 2] or [u''])[0])
+            position += 2
+    return fields
+
+
+def neighbours(dom0):
+    """A list of ``{device, address, mac, complete}``: the kernel's ARP table (/proc/net/arp)."""
+    found = []
+    for line in to_text(dom0.read('/proc/net/arp')).split('\n')[1:]:
+        words = line.split()  # address, type, flags, MAC, mask, device
+        if len(words) == 6:
+            found.append({'device': words[5], 'address': words[0], 'mac': words[3].lower(),
+                          'complete': bool(int(words[2], 16) & 2)})
+    return found
+
+
+def number_of(address):
+    """The 32 bits of an IPv4 address, None if it is none."""
+    try:
+        return struct.unpack('!I', socket.inet_pton(socket.AF_INET, address))[0]
+    except (socket.error, ValueError, UnicodeError):
+        return None
+
+
+def mask_of(prefix_length):
+    """The network's bits."""
+    return 0xffffffff ^ (0xffffffff >> prefix_length)
+
+
+def check_port(dom0, address, port, seconds):
+    """Whether something accepts a TCP connection at a numeric address, within so many seconds.
+
+    A name is refused: a resolver has no limit of ours. Raises InvalidArgument, Failed.
+    """
+    arguments.number('port', port, 1, 65535)
+    arguments.number('seconds', seconds, 1, 30)
+    family = _family(address)
+    try:
+        connection = socket.socket(family, socket.SOCK_STREAM)
+    except socket.error:
+        raise errors.Failed(describe(error()))
+    try:
+        connection.settimeout(seconds)
+        return _connects(connection, str(address), port)
+    finally:
+        connection.close()
+
+
+def _connects(connection, address, port):
+    try:
+        connection.connect((address, port))
+    except socket.timeout:
+        return False
+    except socket.error:
+        if error().args[0] in _NOBODY_THERE:
+            return False
+        raise errors.Failed(describe(error()))  # our own fault: it says nothing of the other side
+    return True
+
+
+def _family(address):
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, str(address))
+            return family
+        except (socket.error, ValueError, TypeError, UnicodeError):
+            pass
+    raise errors.InvalidArgument('address: expected a numeric IPv4 or IPv6 address')

@@ -1,0 +1,151 @@
+"""All of a repository that a listing needs, in one call: what lies in it, and every vm.cfg."""
+
+import os
+import stat
+import time
+
+from libcloud_ovm3_host import arguments, errors, look, places
+from libcloud_ovm3_host.compat import Binary, error, plain, to_bytes, to_text
+
+FOLDERS = ['VirtualMachines', 'Templates']
+PAGE_BYTES = 12 << 20
+FILE_BYTES = 256 << 10  # a vm.cfg has one or two thousand
+SECONDS = 50  # for all of it: clients wait for a minute
+
+_SLASH = '/'.encode('ascii')
+
+
+def repository(dom0, repository, after):
+    """``{listing: {answer} or {fault}, vm_cfg: [{folder, directory, content}], after}``
+
+    ``listing`` is the agent's ``discover_repositories``, on the first page only. ``vm_cfg`` is in
+    the order of the bytes of the names; a file that cannot be read has ``problem`` for its content, a
+    directory whose name is no UTF-8 its ``raw`` name too. ``after``: base64 to go on with, '' at
+    the end.
+    Raises InvalidArgument, NotMounted, TookTooLong.
+    """
+    repository = arguments.repository(repository)
+    after = arguments.name_bytes('after', after)
+    first, last = _cursor(after)
+    mount_point = to_bytes('/OVS/Repositories/' + repository)
+    deadline = time.time() + SECONDS
+    found = dom0.within(SECONDS, _page, dom0, mount_point, first, last)
+    found['listing'] = {}
+    if not after:
+        found['listing'] = look.ask(dom0, deadline - time.time(), 'discover_repositories',
+                                    repository)
+    return found
+
+
+def _cursor(after):
+    """``(folder, name)``: which directory the page before came to."""
+    if not after:
+        return FOLDERS[0], after
+    parts = after.split(_SLASH)
+    if len(parts) != 2 or to_text(parts[0]) not in FOLDERS:
+        raise errors.InvalidArgument('after: expected what the last answer had')
+    return str(to_text(parts[0])), parts[1]
+
+
+def _page(dom0, mount_point, first, last):
+    found = {'vm_cfg': [], 'after': ''}
+    room = PAGE_BYTES
+    root = places.open_root(dom0, mount_point)
+    try:
+        for folder in FOLDERS[FOLDERS.index(first):]:
+            room = _read_folder(root, folder, last, room, found)
+            last = ''.encode('ascii')
+            if found['after']:
+                break
+    finally:
+        os.close(root)
+    return found
+
+
+def _read_folder(root, folder, last, room, found):
+    """Add what the folder has after that name; how much room is left then."""
+    try:
+        directory = places.enter(os.dup(root), folder)
+    except errors.NotFound:
+        return room
+    except errors.HostModuleError:
+        found['vm_cfg'].append({'folder': folder, 'directory': '', 'problem': _said()})
+        return room
+    try:
+        for name in sorted(os.listdir(places.below(directory, ''))):
+            if name <= last:
+                continue
+            if room <= 0:
+                found['after'] = Binary(to_bytes(folder) + _SLASH + last)
+                break
+            entry = _entry(directory, name)
+            if entry is not None:
+                entry['folder'] = folder
+                found['vm_cfg'].append(entry)
+                room -= _size(entry)
+            last = name
+    finally:
+        os.close(directory)
+    return room
+
+
+def _entry(directory, name):
+    """What stands in ``<name>/vm.cfg``; None where there is no such file."""
+    entry = {'directory': to_text(name)}
+    if to_bytes(entry['directory']) != name:
+        entry['raw'] = Binary(name)
+    try:
+        entry['content'] = Binary(_content(directory, name))
+    except errors.NotFound:
+        return None
+    except errors.HostModuleError:
+        if not _is_directory_or_link(directory, name):
+            return None
+        entry['problem'] = _said()
+    return entry
+
+
+def _content(directory, name):
+    inside = places.enter(os.dup(directory), name)
+    try:
+        handle = places.open_in(inside, 'vm.cfg', os.O_RDONLY)
+    finally:
+        os.close(inside)
+    try:
+        return _all_of(handle)
+    finally:
+        os.close(handle)
+
+
+def _all_of(handle):
+    if os.fstat(handle).st_size > FILE_BYTES:
+        raise errors.Failed('more than %d bytes' % FILE_BYTES)
+    pieces = []
+    try:
+        while True:
+            data = os.read(handle, FILE_BYTES + 1)
+            pieces.append(data)
+            if not data:
+                return ''.encode('ascii').join(pieces)
+    except OSError:
+        raise places.failure(error(), 'vm.cfg')
+
+
+def _is_directory_or_link(directory, name):
+    try:
+        mode = os.lstat(places.below(directory, name)).st_mode
+    except OSError:
+        return True  # whatever it is, it could not be read
+    return stat.S_ISDIR(mode) or stat.S_ISLNK(mode)
+
+
+def _size(entry):
+    """About what it takes in the answer."""
+    size = 200
+    if 'content' in entry:
+        size += len(entry['content'].data)
+    return size
+
+
+def _said():
+    return to_text(plain(str(error())))
