@@ -18,7 +18,7 @@ def set_control_interface(dom0, client, operation, bridge, address, prefix_lengt
 
     Refused (NotAllowed) where that would cut the host off: the bridge carries another IPv4 address
     or a gateway, or its network holds another address or a gateway of this host. Routes to that
-    very network through other devices are removed (zeroconf makes them at each boot); others never are.
+    very network through other devices are removed (zeroconf makes them at each boot), no others.
     Raises InvalidArgument, NotFound (no such bridge), NotAllowed, Failed, TookTooLong.
     """
     client = arguments.client(client)

@@ -13,8 +13,8 @@ def domains(dom0):
     """``{domains: [as list_vms], missing: [{name, problem}]}``
 
     xend is asked for all domains in whatever state: its plain ``domains`` leaves out what is
-    paused, crashed or shut down, and without the last argument there are no devices (xend.md 1.3). When one
-    domain makes that fault, each that xenstore knows is asked for by its uuid. ``name`` in
+    paused, crashed or shut down, and without the last argument there are no devices (xend.md 1.3).
+    When one domain makes that fault, each that xenstore knows is asked for by its uuid. ``name`` in
     ``missing`` is the uuid: what xend would not tell of cannot say its name.
 
     Raises Failed when xend or xenstore does not answer.

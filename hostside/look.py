@@ -35,7 +35,7 @@ def look(dom0, names):
 
 
 def ask(dom0, seconds, name, *arguments):
-    """``{answer}`` of one of the agent's functions, or ``{fault}``: ``type:text`` as it would send."""
+    """``{answer}`` of a function of the agent's, or ``{fault}``: ``type:text`` as it would send."""
     try:
         return dom0.within(max(1, seconds), _ask, dom0, name, arguments)
     except errors.HostModuleError:

@@ -19,8 +19,8 @@ def repository(dom0, repository, after):
     """``{listing: {answer} or {fault}, vm_cfg: [{folder, directory, content}], after}``
 
     ``listing`` is the agent's ``discover_repositories``, on the first page only. ``vm_cfg`` is in
-    the order of the bytes of the names; a file that cannot be read has ``problem`` for its content, a
-    directory whose name is no UTF-8 its ``raw`` name too. ``after``: base64 to go on with, '' at
+    the order of the bytes of the names; a file that cannot be read has ``problem`` for its content,
+    a directory whose name is no UTF-8 its ``raw`` name too. ``after``: base64 to go on with, '' at
     the end.
     Raises InvalidArgument, NotMounted, TookTooLong.
     """
