@@ -1,7 +1,7 @@
 """``run.py FOLDER MODULE FUNCTION...``: call behaviours of ``tests.weak.MODULE`` on a copy of ours.
 
 FOLDER has the copy: ``libcloud_ovm3_host/`` or ``installer/``. Exits with 9 when a behaviour is not
-what it should be (an assertion); anything else that goes wrong is a mistake of the test's.
+what it should be (an assertion, or an error of ours); anything else is a mistake of the test's.
 """
 
 from __future__ import annotations
@@ -50,10 +50,18 @@ def alone(behave: Callable[..., None]) -> int:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
         try:
             behave(*grounds(behave, Path(place)))
-        except AssertionError as problem:
+        except (AssertionError, *errors_of_ours()) as problem:
             print(repr(problem))  # noqa: T201
             return MISBEHAVED
     return 0
+
+
+def errors_of_ours() -> list[type[Exception]]:
+    from libcloud_ovm3_host.errors import HostModuleError
+
+    from libcloud_ovm3.errors import Ovm3Error
+
+    return [Ovm3Error, HostModuleError]
 
 
 def hangs(number: int, frame: object) -> None:

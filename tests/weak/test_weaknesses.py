@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.weak import mutants_base
+from tests.weak import mutants_base, mutants_looking
 from tests.weak.mutant import Mutant, behaves, copy_ours
 
-MUTANTS: list[Mutant] = [*mutants_base.MUTANTS]
+MUTANTS: list[Mutant] = [
+    *mutants_base.MUTANTS,
+    *mutants_looking.MUTANTS,
+]
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=str)

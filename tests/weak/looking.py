@@ -1,0 +1,227 @@
+"""Behaviours of what tells of a host and sets its network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tests.weak.ground import REPOSITORY, SHARE, Ground, answers
+
+BRIDGE = "control0"
+
+
+class Network:
+    """dom0's ``ip``, as far as the module uses it: addresses and routes in lists of fields."""
+
+    def __init__(self, ground: Ground, bridge: str = BRIDGE) -> None:
+        self.addresses: list[tuple[str, str]] = [("lo", "127.0.0.1/8")]
+        self.routes: list[tuple[str, str]] = []
+        self.commands: list[list[str]] = []
+        self.fails = False
+        self.flags = ground.root / "sys/class/net" / bridge / "flags"
+        (self.flags.parent / "bridge").mkdir(parents=True)
+        self.flags.write_text("0x1083\n")  # up, no ARP
+        ground.dom0.run = self.run
+
+    def run(self, arguments: list[str], seconds: float) -> tuple[int, bytes, bytes]:
+        self.commands.append(arguments)
+        if arguments[0] != "ip" or self.fails:
+            return 2, b"", b"no such thing"
+        match arguments[1:]:
+            case ["-o", "addr", "show"]:
+                lines = [f"1: {device} inet {where} scope x" for device, where in self.addresses]
+            case ["-o", "-4", "route", "show"]:
+                lines = [f"{network} dev {device} scope link" for network, device in self.routes]
+            case ["link", "set", "dev", str(), "arp", "on"]:
+                self.flags.write_text("0x1003\n")
+                lines = []
+            case ["-4", "addr", "add", where, "broadcast", "+", "dev", device]:
+                self.addresses.append((device, where))
+                lines = []
+            case ["-4", "route", "replace", network, "dev", device, *_]:
+                self.routes.append((network, device))
+                lines = []
+            case ["-4", "route", "del", network, "dev", device, *_]:
+                self.routes.remove((network, device))
+                lines = []
+            case _:
+                return 2, b"", b"not known here"
+        return 0, "\n".join(lines).encode(), b""
+
+
+def set_it(ground: Ground, bridge: str, address: str, prefix_length: int) -> Any:
+    return ground.write("set_control_interface", bridge, address, prefix_length)
+
+
+def names_and_addresses_are_whole(ground: Ground) -> None:
+    """control01 is not control0, and 110.0.0.1 has nothing to do with 10.0.0.1."""
+    network = Network(ground)
+    network.addresses.append(("control01", "110.0.0.1/24"))
+    network.routes += [("10.0.0.0/24", "control01"), ("110.0.0.0/24", "control01")]
+    network.routes += [("172.16.0.0/24", "eth1")]
+    answers(set_it, ground, BRIDGE, "10.0.0.1", 24)
+    assert (BRIDGE, "10.0.0.1/24") in network.addresses
+    assert sorted(network.routes) == [
+        ("10.0.0.0/24", BRIDGE),
+        ("110.0.0.0/24", "control01"),
+        ("172.16.0.0/24", "eth1"),
+    ]
+
+
+def nothing_of_a_name_is_a_command(ground: Ground) -> None:
+    network = Network(ground)
+    for bridge in ("control0; reboot", "$(reboot)", "../../x", "control0 up"):
+        ground.write_refused("InvalidArgument", "set_control_interface", bridge, "10.0.0.1", 24)
+    assert network.commands == []
+    answers(set_it, ground, BRIDGE, "10.0.0.1", 24)
+    assert [command for command in network.commands if command[0] != "ip"] == []
+
+
+def what_a_command_says_counts(ground: Ground) -> None:
+    Network(ground).fails = True
+    ground.refused("Failed", "addresses")
+    ground.write_refused("Failed", "set_control_interface", BRIDGE, "10.0.0.1", 24)
+
+
+def success_is_arrival(ground: Ground) -> None:
+    """A command that succeeds and does nothing."""
+    network = Network(ground)
+    done = network.run
+    ground.dom0.run = lambda arguments, seconds: (
+        (0, b"", b"") if "add" in arguments else done(arguments, seconds)
+    )
+    ground.write_refused("Failed", "set_control_interface", BRIDGE, "10.0.0.1", 24)
+
+
+def xenstore(ground: Ground, *, lists: str | None, names: str | None) -> None:
+    """What ``xenstore-ls`` and ``xenstore-list`` say; None: they fail."""
+
+    def run(arguments: list[str], seconds: float) -> tuple[int, bytes, bytes]:
+        said = lists if arguments[0] == "xenstore-ls" else names
+        return (1, b"", b"xenstored is gone") if said is None else (0, said.encode(), b"")
+
+    ground.dom0.run = run
+
+
+def one_device_without_files_spoils_nothing(ground: Ground) -> None:
+    base = "/local/domain/0/backend/vbd/3/51712"
+    xenstore(ground, lists=f'{base}/params = "/x.img"\n{base}/state = "4"\n', names="backend")
+    (ground.root / "sys/block/loop0").mkdir(parents=True)
+    (ground.root / "sys/block/loop1/loop").mkdir(parents=True)
+    (ground.root / "sys/block/loop1/loop/backing_file").write_text("/y.img\n")
+    found = answers(ground.call, "holders")
+    assert [(entry["kind"], entry.get("path")) for entry in found] == [
+        ("vbd", "/x.img"),
+        ("loop", "/y.img"),
+    ]
+
+
+def what_cannot_be_asked_is_not_empty(ground: Ground) -> None:
+    (ground.root / "sys/block/loop1/loop").mkdir(parents=True)
+    (ground.root / "sys/block/loop1/loop/backing_file").write_text("/y.img\n")
+    xenstore(ground, lists=None, names=None)
+    found = answers(ground.call, "holders")
+    assert [(entry["kind"], "problem" in entry) for entry in found] == [
+        ("vbd", True),
+        ("loop", False),
+    ]
+
+
+def one_bad_mount_spoils_nothing(ground: Ground) -> None:
+    ground.share.rmdir()
+    found = {entry["mount"]: entry for entry in answers(ground.call, "free_space")}
+    assert found[REPOSITORY]["size_bytes"] > 0
+    assert "problem" in found[SHARE]
+
+
+def one_bad_file_spoils_nothing(ground: Ground) -> None:
+    agent(ground)
+    for name in ("good", "linked", "also"):
+        (ground.repository / "VirtualMachines" / name).mkdir(parents=True)
+    (ground.repository / "VirtualMachines/good/vm.cfg").write_text("memory = 1")
+    (ground.repository / "VirtualMachines/linked/vm.cfg").symlink_to(ground.secret)
+    (ground.repository / "VirtualMachines/also/vm.cfg").write_text("memory = 2")
+    found = answers(ground.call, "repository", REPOSITORY.rpartition("/")[2], "")
+    said = [
+        (entry["directory"], entry["content"].data if "content" in entry else None)
+        for entry in found["vm_cfg"]
+    ]
+    assert said == [("also", b"memory = 2"), ("good", b"memory = 1"), ("linked", None)]
+    assert "problem" in found["vm_cfg"][2]
+
+
+class Module:
+    """One of the agent's modules."""
+
+    def get_services(self, version: Any = None) -> dict[str, Any]:
+        return {
+            "discover_server": lambda: "<xml/>",
+            "discover_hardware": lambda: 1 / 0,
+            "discover_repositories": lambda name: "<listing/>",
+            "delete_vm": lambda: "gone",
+        }
+
+
+class Broken:
+    """Another one, which does not even list its functions."""
+
+    def get_services(self, version: Any = None) -> dict[str, Any]:
+        raise ValueError("broken")
+
+
+def agent(ground: Ground) -> None:
+    ground.dom0.agent_modules = lambda: [Broken, Module]
+
+
+def only_what_is_listed_can_be_asked(ground: Ground) -> None:
+    agent(ground)
+    ground.refused("InvalidArgument", "look", ["discover_server", "delete_vm"])
+    ground.refused("InvalidArgument", "look", ["__class__"])
+    answer = answers(ground.call, "look", ["discover_server", "discover_hardware"])["answers"]
+    assert answer["discover_server"] == {"answer": "<xml/>"}
+    assert "ZeroDivisionError" in answer["discover_hardware"]["fault"]
+
+
+def one_odd_module_spoils_nothing(ground: Ground) -> None:
+    agent(ground)
+    broken, module = answers(ground.call, "get_api_services")
+    assert broken["problem"]
+    assert "delete_vm" in [function["name"] for function in module["functions"]]
+
+
+def a_log_is_one_of_two(ground: Ground) -> None:
+    logs = ground.root / "var/log"
+    logs.mkdir(parents=True)
+    (logs / "ovs-agent.log").write_bytes(b"x" * 100 + b"end")
+    (logs / "secret").write_text("canary")
+    assert answers(ground.call, "log_tail", "agent", 3).data == b"end"
+    for name in ("secret", "../../etc/secret", "/etc/secret"):
+        ground.refused("InvalidArgument", "log_tail", name, 10)
+    ground.refused("InvalidArgument", "log_tail", "agent", (1 << 20) + 1)
+
+
+def names_are_not_resolved(ground: Ground) -> None:
+    """A resolver has no time limit."""
+    for address in ("localhost", "example.com", "127.0.0.1; reboot", ""):
+        ground.refused("InvalidArgument", "check_port", address, 22, 1)
+
+
+def what_can_hang_has_a_limit(place: Path) -> None:
+    """Those without one in the table set limits of their own, or touch nothing that can hang."""
+    from libcloud_ovm3_host import services
+
+    without = {name for name, (_, seconds) in services.SERVICES.items() if seconds is None}
+    assert without <= {
+        "version",
+        "capabilities",
+        "get_api_services",
+        "look",
+        "repository",
+        "free_space",
+        "holders",
+        "set_control_interface",
+        "addresses",
+        "routes",
+        "neighbours",
+        "check_port",
+    }

@@ -1,0 +1,123 @@
+"""Weaknesses put into what tells of a host and sets its network."""
+
+from tests.weak.mutant import Mutant
+
+NETWORK = "hostside/network.py"
+CONTROL = "hostside/control.py"
+HOLDERS = "hostside/holders.py"
+
+MUTANTS = [
+    Mutant(
+        "regex-unescaped",
+        CONTROL,
+        "            if route['device'] == bridge:\n                ours",
+        "            if route['device'].startswith(bridge):\n                ours",
+        "looking.names_and_addresses_are_whole",
+    ),
+    Mutant(
+        "regex-unescaped",
+        CONTROL,
+        "    return wanted in [(each['device'], each['address'], each['prefix_length'])\n"
+        "                      for each in network.addresses(dom0)]",
+        "    return wanted[1] in repr(network.addresses(dom0))",
+        "looking.names_and_addresses_are_whole",
+    ),
+    Mutant(
+        "substring",
+        CONTROL,
+        "                network.number_of(route['destination']) == net:",
+        "                True:",
+        "looking.names_and_addresses_are_whole",
+    ),
+    Mutant(
+        "shell",
+        CONTROL,
+        "    bridge = arguments.device(bridge)\n",
+        "",
+        "looking.nothing_of_a_name_is_a_command",
+    ),
+    Mutant(
+        "shell",
+        NETWORK,
+        "dom0.run(['ip'] + list(words), _SECONDS)",
+        "dom0.run(['sh', '-c', 'ip ' + ' '.join(words)], _SECONDS)",
+        "looking.nothing_of_a_name_is_a_command",
+    ),
+    Mutant(
+        "status-ignored",
+        NETWORK,
+        "    if status:\n        raise errors.Failed('ip",
+        "    if False:\n        raise errors.Failed('ip",
+        "looking.what_a_command_says_counts",
+    ),
+    Mutant(
+        "status-ignored",
+        CONTROL,
+        "    _look_again(dom0, wanted, folder)\n",
+        "",
+        "looking.success_is_arrival",
+    ),
+    Mutant(
+        "missing-sysfs",
+        HOLDERS,
+        "        if os.path.exists(dom0.path(file_name)):\n            raise\n        return u''",
+        "        raise",
+        "looking.one_device_without_files_spoils_nothing",
+    ),
+    Mutant(
+        "status-ignored",
+        HOLDERS,
+        "        if not _any_backend(dom0):\n            return []",
+        "        return []",
+        "looking.what_cannot_be_asked_is_not_empty",
+    ),
+    Mutant(
+        "one-spoils-all",
+        "hostside/inventory.py",
+        "        except errors.HostModuleError:\n            entry['problem']",
+        "        except MemoryError:\n            entry['problem']",
+        "looking.one_bad_mount_spoils_nothing",
+    ),
+    Mutant(
+        "one-spoils-all",
+        "hostside/repository.py",
+        "    except errors.HostModuleError:\n        if not _is_directory_or_link(",
+        "    except MemoryError:\n        if not _is_directory_or_link(",
+        "looking.one_bad_file_spoils_nothing",
+    ),
+    Mutant(
+        "one-spoils-all",
+        "hostside/api.py",
+        "    except Exception:  # whatever somebody else's",
+        "    except MemoryError:  # whatever somebody else's",
+        "looking.one_odd_module_spoils_nothing",
+    ),
+    Mutant(
+        "exec-any",
+        "hostside/look.py",
+        " or [name for name in names if name not in READS]:",
+        ":",
+        "looking.only_what_is_listed_can_be_asked",
+    ),
+    Mutant(
+        "any-path",
+        "hostside/logs.py",
+        "LOGS[arguments.one_of('log', log, sorted(LOGS))]",
+        "LOGS.get(log, '/var/log/' + log)",
+        "looking.a_log_is_one_of_two",
+    ),
+    Mutant(
+        "connect-timeout-only",
+        NETWORK,
+        "    family = _family(address)\n",
+        "    socket.getaddrinfo(address, port)\n    family = socket.AF_INET\n",
+        "looking.names_are_not_resolved",
+    ),
+    Mutant(
+        "no-limit",
+        "hostside/services.py",
+        "    'log_tail': (logs.log_tail, 10),",
+        "    'log_tail': (logs.log_tail, None),",
+        "looking.what_can_hang_has_a_limit",
+    ),
+]
