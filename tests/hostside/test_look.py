@@ -1,0 +1,194 @@
+"""The agent's reads and a whole repository in one call."""
+
+import os
+import time
+
+import pytest
+from libcloud_ovm3_host import errors, look, repository
+from libcloud_ovm3_host.compat import Binary
+
+ID = '0a' * 16
+
+
+class Discovery(object):
+    def get_services(self, version=None):
+        return {'discover_server': lambda: '<Discover_Server_Result/>',
+                'get_last_boot_time': lambda: {'last_boot_time': 5},
+                'discover_server_pool': lambda: BAD,
+                'discover_network': slow, 'discover_hardware': fail,
+                'discover_repositories': lambda one: '<R id="%s"/>' % one}
+
+
+class Unusable(object):
+    def get_services(self, version=None):
+        raise RuntimeError('not today')
+
+
+BAD = u'caf\xe9 '.encode('latin-1') + u'\xe9t\xe9 ok'.encode('utf-8')
+
+
+class OwnError(Exception):
+    __module__ = 'agent.lib.filelock'
+
+
+def slow():
+    time.sleep(30)
+
+
+def fail():
+    raise OwnError(BAD)
+
+
+def lists(answer):
+    """A module whose list_vms does that."""
+    class Xen(object):
+        def get_services(self, version=None):
+            return {'list_vms': answer}
+    return Xen
+
+
+@pytest.fixture
+def agent(dom0):
+    dom0.agent_modules = lambda: [Unusable, Discovery, lists(lambda: [{'domid': '0'}])]
+    return dom0
+
+
+def test_several_in_one_call(agent):
+    found = look.look(agent, ['list_vms', 'discover_server', 'get_last_boot_time'])
+    assert found == {'api': 1, 'answers': {
+        'discover_server': {'answer': '<Discover_Server_Result/>'},
+        'list_vms': {'answer': [{'domid': '0'}]},
+        'get_last_boot_time': {'answer': {'last_boot_time': 5}}}}
+
+
+def test_a_fault_is_as_the_agent_writes_it_and_stays_alone(agent):
+    answers = look.look(agent, ['discover_hardware', 'discover_repository_db', 'list_vms'])['answers']
+    assert 'agent.lib.filelock.OwnError' in answers['discover_hardware']['fault']
+    assert 'libcloud_ovm3_host.errors.NotFound' in answers['discover_repository_db']['fault']
+    assert answers['list_vms'] == {'answer': [{'domid': '0'}]}
+
+
+def test_bytes_that_are_no_text_are_replaced_and_the_rest_kept(agent):
+    answers = look.look(agent, ['discover_server_pool', 'discover_hardware'])['answers']
+    assert answers['discover_server_pool'] == {'answer': u'caf\ufffd \xe9t\xe9 ok'}
+    assert 'caf' in answers['discover_hardware']['fault'] and 'ok' in answers['discover_hardware']['fault']
+
+
+def test_one_that_hangs_leaves_the_others_their_time(agent, monkeypatch):
+    monkeypatch.setattr(look, 'SECONDS', 3)
+    begun = time.time()
+    answers = look.look(agent, ['discover_network', 'discover_server', 'list_vms'])['answers']
+    assert time.time() - begun < 4
+    assert 'libcloud_ovm3_host.errors.TookTooLong' in answers['discover_network']['fault']
+    assert answers['discover_server'] == {'answer': '<Discover_Server_Result/>'}
+    assert answers['list_vms'] == {'answer': [{'domid': '0'}]}
+
+
+def test_where_the_list_faults_xend_is_asked(agent, monkeypatch):
+    agent.agent_modules = lambda: [lists(fail)]
+    monkeypatch.setattr(look.domains, 'domains', lambda dom0: {
+        'domains': [{'uuid': 'u'}], 'missing': [{'name': 'v', 'problem': 'no'}]})
+    entry = look.look(agent, ['list_vms'])['answers']['list_vms']
+    assert entry.pop('fault')
+    assert entry == {'answer': [{'uuid': 'u'}], 'missing': ['v']}
+    monkeypatch.setattr(look.domains, 'domains', lambda dom0: fail())
+    entry = look.look(agent, ['list_vms'])['answers']['list_vms']
+    assert list(entry) == ['fault']
+
+
+@pytest.mark.parametrize('names', ['list_vms', None, [1], ['start_vm'], [['list_vms']]])
+def test_only_reads_are_passed_on(agent, names):
+    with pytest.raises(errors.InvalidArgument):
+        look.look(agent, names)
+
+
+# --- a repository ---------------------------------------------------------------------------------
+
+def put(dom0, folder, name, content='name = 1'):
+    path = os.path.join(dom0.path('/OVS/Repositories/' + ID), folder, name)
+    os.makedirs(path)
+    handle = open(os.path.join(path, 'vm.cfg'), 'wb')
+    handle.write(content.encode('utf-8'))
+    handle.close()
+    return path
+
+
+def test_every_vm_cfg_and_the_listing(agent):
+    put(agent, 'VirtualMachines', 'b', u'# caf\xe9\nname = 2')
+    put(agent, 'VirtualMachines', 'a')
+    put(agent, 'Templates', 't')
+    os.makedirs(agent.path('/OVS/Repositories/' + ID + '/VirtualMachines/empty'))
+    open(agent.path('/OVS/Repositories/' + ID + '/Templates/flat.raw'), 'w').close()
+    found = repository.repository(agent, ID, '')
+    assert found['listing'] == {'answer': '<R id="%s"/>' % ID}
+    assert found['after'] == ''
+    assert [(entry['folder'], entry['directory']) for entry in found['vm_cfg']] == [
+        ('VirtualMachines', 'a'), ('VirtualMachines', 'b'), ('Templates', 't')]
+    assert found['vm_cfg'][1]['content'].data == u'# caf\xe9\nname = 2'.encode('utf-8')
+
+
+def test_bad_ones_leave_the_others(agent, tmpdir):
+    put(agent, 'VirtualMachines', 'good')
+    put(agent, 'VirtualMachines', 'huge', 'x' * (256 * 1024 + 1))
+    outside = put(agent, '..', 'outside', 'secret')
+    os.symlink(outside, agent.path('/OVS/Repositories/' + ID + '/VirtualMachines/link'))
+    inner = put(agent, 'VirtualMachines', 'inner')
+    os.unlink(os.path.join(inner, 'vm.cfg'))
+    os.symlink(os.path.join(outside, 'vm.cfg'), os.path.join(inner, 'vm.cfg'))
+    fifo = put(agent, 'VirtualMachines', 'fifo')
+    os.unlink(os.path.join(fifo, 'vm.cfg'))
+    os.mkfifo(os.path.join(fifo, 'vm.cfg'))
+    os.symlink(outside, agent.path('/OVS/Repositories/' + ID + '/Templates'))
+    found = repository.repository(agent, ID, '')['vm_cfg']
+    bad = [entry['directory'] for entry in found if 'problem' in entry]
+    assert bad == ['fifo', 'huge', 'inner', 'link', '']
+    assert [entry['directory'] for entry in found if 'content' in entry] == ['good']
+    assert 'secret' not in repr([entry.get('problem') for entry in found])
+
+
+def test_names_that_are_no_text(agent):
+    folder = agent.path('/OVS/Repositories/' + ID + '/VirtualMachines/').encode('utf-8')
+    os.makedirs(folder + u'caf\xe9'.encode('latin-1'))
+    open(folder + u'caf\xe9/vm.cfg'.encode('latin-1'), 'w').close()
+    entry = repository.repository(agent, ID, '')['vm_cfg'][0]
+    assert entry['directory'] == u'caf\ufffd'
+    assert entry['raw'].data == u'caf\xe9'.encode('latin-1')
+
+
+def test_pages_have_each_machine_once(agent, monkeypatch):
+    names = ['m%02d' % number for number in range(7)]
+    for name in names:
+        put(agent, 'VirtualMachines', name, 'x' * 100)
+    put(agent, 'Templates', 't')
+    for room in (1, 300, 700, 1000, 2100, 1 << 20):
+        monkeypatch.setattr(repository, 'PAGE_BYTES', room)
+        seen, after, pages = [], '', 0
+        while pages == 0 or after != '':
+            found = repository.repository(agent, ID, after)
+            assert found['vm_cfg'], 'an empty page'
+            assert bool(found['listing']) == (pages == 0)
+            seen += [entry['directory'] for entry in found['vm_cfg']]
+            after = found['after']
+            pages += 1
+        assert seen == names + ['t']
+
+
+@pytest.mark.parametrize('after', ['x', 'ISOs/a', 'Templates/a/b', 5, None, Binary('x/y'.encode('ascii'))])
+def test_a_cursor_of_ours_only(agent, after):
+    with pytest.raises(errors.InvalidArgument):
+        repository.repository(agent, ID, after)
+
+
+def test_a_repository_that_is_not_mounted(agent):
+    os.makedirs(agent.path('/OVS/Repositories/' + 'ff' * 16 + '/VirtualMachines'))
+    with pytest.raises(errors.NotMounted):
+        repository.repository(agent, 'ff' * 16, '')
+    with pytest.raises(errors.InvalidArgument):
+        repository.repository(agent, '../' + ID, '')
+
+
+def test_the_agents_listing_may_fault_alone(agent):
+    put(agent, 'VirtualMachines', 'a')
+    agent.agent_modules = lambda: []
+    found = repository.repository(agent, ID, '')
+    assert 'NotFound' in found['listing']['fault'] and len(found['vm_cfg']) == 1
