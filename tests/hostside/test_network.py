@@ -1,0 +1,122 @@
+"""What the network has; whether a port answers."""
+
+import errno
+import socket
+
+import pytest
+from libcloud_ovm3_host import errors, network
+
+ADDRESSES = u'''\
+1: lo: <LOOPBACK,UP,LOWER_UP> mtu 16436 qdisc noqueue \\    link/loopback 00:00:00:00:00:00 brd 0
+1: lo    inet 127.0.0.1/8 scope host lo
+3: bond0.100    inet 10.0.0.1/24 brd 10.0.0.255 scope global bond0.100
+4: ppp0    inet 10.9.0.1 peer 10.9.0.2/32 scope global ppp0
+5: xenbr0    inet6 fe80::1/64 scope link \\       valid_lft forever preferred_lft forever
+'''
+ROUTES = u'''\
+169.254.0.0/16 dev eth0  scope link  metric 1002
+192.168.1.0/24 dev xenbr0  proto kernel  scope link  src 192.168.1.64 linkdown
+10.1.1.1 via 192.168.1.3 dev metric onlink
+default  proto static \\\tnexthop via 192.168.1.1  dev xenbr0 weight 1\\\tnexthop via 10.0.0.9 dev via weight 1 dead
+unreachable 10.7.0.0/16  metric 9
+172.16.0.0/12 dev eth1  mtu lock 1400 metric 3
+'''
+
+
+def saying(dom0, text, status=0, problem=u''):
+    said = []
+
+    def run(words, seconds):
+        said.append(' '.join(words))
+        return status, text.encode('utf-8'), problem.encode('utf-8')
+    dom0.run = run
+    return said
+
+
+def test_addresses(dom0):
+    said = saying(dom0, ADDRESSES)
+    found = network.addresses(dom0)
+    assert said == ['ip -o addr show']
+    assert [(a['device'], a['family'], a['address'], a['prefix_length']) for a in found] == [
+        ('lo', 4, '127.0.0.1', 8), ('bond0.100', 4, '10.0.0.1', 24), ('ppp0', 4, '10.9.0.1', 32),
+        ('xenbr0', 6, 'fe80::1', 64)]
+
+
+def test_routes(dom0):
+    said = saying(dom0, ROUTES)
+    found = network.routes(dom0)
+    assert said == ['ip -o -4 route show']
+    assert [(r['device'], r['destination'], r['prefix_length'], r['gateway'], r['metric'])
+            for r in found] == [
+        ('eth0', '169.254.0.0', 16, '', 1002), ('xenbr0', '192.168.1.0', 24, '', 0),
+        ('metric', '10.1.1.1', 32, '192.168.1.3', 0),
+        ('xenbr0', '0.0.0.0', 0, '192.168.1.1', 0), ('via', '0.0.0.0', 0, '10.0.0.9', 0),
+        ('', '10.7.0.0', 16, '', 9), ('eth1', '172.16.0.0', 12, '', 0)]
+
+
+def test_a_command_that_fails_is_no_empty_answer(dom0):
+    saying(dom0, u'', 255, u'Cannot open netlink socket: caf\xe9\n')
+    for ask in (network.addresses, network.routes):
+        with pytest.raises(errors.Failed, match='Cannot open netlink socket'):
+            ask(dom0)
+
+
+def test_neighbours(dom0):
+    handle = open(dom0.path('/proc/net'), 'w')
+    handle.close()
+    with pytest.raises(errors.Failed):
+        network.neighbours(dom0)
+    dom0.read = lambda name: (
+        'IP address       HW type     Flags       HW address            Mask     Device\n'
+        '192.168.1.1      0x1         0x2         00:21:F6:00:00:01     *        xenbr0\n'
+        '192.168.1.9      0x1         0x0         00:00:00:00:00:00     *        xenbr0\n'
+    ).encode('ascii')
+    assert network.neighbours(dom0) == [
+        {'device': 'xenbr0', 'address': '192.168.1.1', 'mac': '00:21:f6:00:00:01', 'complete': True},
+        {'device': 'xenbr0', 'address': '192.168.1.9', 'mac': '00:00:00:00:00:00', 'complete': False}]
+
+
+def test_a_port_that_answers_and_one_that_does_not(dom0):
+    listener = socket.socket()
+    listener.bind(('127.0.0.1', 0))
+    port = listener.getsockname()[1]
+    assert network.check_port(dom0, '127.0.0.1', port, 1) is False
+    listener.listen(1)
+    assert network.check_port(dom0, u'127.0.0.1', port, 1) is True
+    listener.close()
+
+
+@pytest.mark.parametrize('address, port, seconds', [
+    ('localhost', 22, 1), ('127.1', 22, 1), ('', 22, 1), (None, 22, 1), (u'caf\xe9', 22, 1),
+    ('127.0.0.1\0', 22, 1), ('127.0.0.1', 0, 1), ('127.0.0.1', 65536, 1), ('127.0.0.1', True, 1),
+    ('127.0.0.1', 22, 31), ('127.0.0.1', 22, 0), ('127.0.0.1', '22', 1)])
+def test_names_and_odd_numbers_are_refused(dom0, address, port, seconds):
+    with pytest.raises(errors.InvalidArgument):
+        network.check_port(dom0, address, port, seconds)
+
+
+@pytest.mark.parametrize('problem, answer', [
+    (socket.timeout('timed out'), False), (socket.error(errno.ECONNREFUSED, 'no'), False),
+    (socket.error(errno.EHOSTUNREACH, 'no'), False), (socket.error(errno.EACCES, 'no'), None)])
+def test_what_says_nothing_of_the_other_side_is_no_answer(dom0, monkeypatch, problem, answer):
+    class Socket(object):
+        limit = None
+
+        def __init__(self, family, kind):
+            assert family == socket.AF_INET6
+
+        def settimeout(self, seconds):
+            Socket.limit = seconds
+
+        def connect(self, where):
+            raise problem
+
+        def close(self):
+            pass
+    monkeypatch.setattr(network.socket, 'socket', Socket)
+    if answer is None:
+        with pytest.raises(errors.Failed):
+            network.check_port(dom0, '::1', 22, 7)
+    else:
+        assert network.check_port(dom0, '::1', 22, 7) is answer
+    assert Socket.limit == 7
