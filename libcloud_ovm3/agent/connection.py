@@ -28,6 +28,7 @@ from libcloud_ovm3.agent.kinds import Kind, TimeLimits, kind_of
 from libcloud_ovm3.agent.redact import HIDDEN, redact
 from libcloud_ovm3.agent.tls import AgentAdapter, HostTrust, NeverSent, PinMismatch, make_context
 from libcloud_ovm3.errors import (
+    AgentFault,
     AnswerLost,
     BadCredentials,
     CertificateRejected,
@@ -297,9 +298,13 @@ class AgentConnection(ConnectionUserAndKey):
             reason = redact(str(error), self._secrets)
             raise MalformedAnswer(f"{self.address}: {function}: {reason}", **where) from None
         if isinstance(value, codec.Fault):
-            fault = codec.Fault(value.code, redact(value.text, self._secrets))
-            raise faults.error_of(fault, **where)
+            raise self.error_of(value, function)
         return value
+
+    def error_of(self, fault: codec.Fault, function: str) -> AgentFault:
+        """The error for a fault of this host's agent, free of our password."""
+        fault = codec.Fault(fault.code, redact(fault.text, self._secrets))
+        return faults.error_of(fault, host=str(self.address), function=function)
 
     def _post(self, function: str, body: bytes, limit: float) -> Answer:
         where: dict[str, Any] = {"host": str(self.address), "function": function}

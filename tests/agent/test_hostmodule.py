@@ -1,0 +1,275 @@
+"""agent.hostmodule: each method calls its function, and takes only documented answers."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from libcloud_ovm3.agent import chunks
+from libcloud_ovm3.agent.connection import AgentConnection
+from libcloud_ovm3.agent.hostanswers import Document, FileEntry, FilePage, Look, Stretch, VMCfg
+from libcloud_ovm3.agent.hostmodule import API, HostModule, fits, is_absent
+from libcloud_ovm3.errors import AgentFault, InvalidArgument, MalformedAnswer, ReadOnly
+
+from .conftest import PASSWORD
+from .served import Request, Server, fault, value
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "host-module.md").read_text(encoding="utf-8")
+C15 = b"Installing caf\xe9 \xff\xfe package ... \xc3\xa9t\xc3\xa9 ok\n"
+
+W = ("me", "0" * 32)  # client and operation
+CHUNK = chunks.encode(b"abc")
+STRUCTS = [{"device": "eth0"}]
+ENTRY = {"name": "x\ufffd", "raw": b"x\xe9", "type": "file", "size_bytes": 3, "modified": 7}
+JOB = {"id": "0" * 32, "state": "running"}
+DOC = {"version": 3, "next": 4, "content": b"\0\xff", "client": "me", "operation": "1" * 32}
+
+# method, arguments, what goes out, what comes, what that is
+CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
+    ("version", (), (), {"api": 1, "python": "2.4.3", "new": 1}, 1),
+    ("capabilities", (), (), {"functions": []}, {"functions": []}),
+    ("get_api_services", (), (), STRUCTS, STRUCTS),
+    ("free_space", (), (), STRUCTS, STRUCTS),
+    ("holders", (), (), STRUCTS, STRUCTS),
+    ("comebacks", (), (), STRUCTS, STRUCTS),
+    ("addresses", (), (), STRUCTS, STRUCTS),
+    ("routes", (), (), STRUCTS, STRUCTS),
+    ("neighbours", (), (), STRUCTS, STRUCTS),
+    ("domains", (), (), {"domains": STRUCTS, "missing": []}, STRUCTS),
+    ("look", (["list_vms"],), (["list_vms"],),
+     {"api": 1, "answers": {"list_vms": {"answer": [], "new": 1}}}, Look(1, {"list_vms": []})),
+    ("list_files", ("/p", b"c", 5), ("/p", b"c", 5), {"entries": [ENTRY], "after": ""},
+     FilePage((FileEntry("x\ufffd", b"x\xe9", "file", 3, 7.0),), "")),
+    ("stat_file", (b"/caf\xe9",), (b"/caf\xe9",), {"type": "file"}, {"type": "file"}),
+    ("read_file", ("/p", 2, 3), ("/p", 2, 3), {"size_bytes": 9, "chunk": CHUNK},
+     Stretch(9, b"abc")),
+    ("create_file", (*W, "/p", 1 << 40), (*W, "/p", 1 << 40), None, None),
+    ("write_file", (*W, "/p\udce9", 9, b"abc"), (*W, b"/p\xe9", 9, CHUNK), None, None),
+    ("truncate_file", (*W, "/p", 1), (*W, "/p", 1), None, None),
+    ("rename_file", (*W, "/p", "/q"), (*W, "/p", "/q"), None, None),
+    ("delete_file", (*W, "/p"), (*W, "/p"), None, None),
+    ("start_job", (*W, "md5", "/p"), (*W, "md5", "/p", ""), JOB, JOB),
+    ("job_status", ("/m", "0" * 32), ("/m", "0" * 32), JOB, JOB),
+    ("cancel_job", (*W, "/m", "0" * 32), (*W, "/m", "0" * 32), JOB, JOB),
+    ("list_documents", ("/m",), ("/m", "", 1000), {"names": ["n"], "after": "n"}, (["n"], "n")),
+    ("read_document", ("/m", "n"), ("/m", "n"), DOC, Document(3, 4, b"\0\xff", "me", "1" * 32)),
+    ("write_document", (*W, "/m", "n", 4, b"x"), (*W, "/m", "n", 4, b"x"), 4, 4),
+    ("set_control_interface", (*W, "c0", "169.254.1.1", 16), (*W, "c0", "169.254.1.1", 16),
+     None, None),
+    ("check_port", ("10.0.0.1", 22, 3), ("10.0.0.1", 22, 3), True, True),
+    ("log_tail", ("agent", 100), ("agent", 100), C15,
+     "Installing caf\ufffd \ufffd\ufffd package ... été ok\n"),
+]  # fmt: skip
+
+
+class Answering:
+    """In the place of a connection: answers what it is told, remembers what was asked."""
+
+    address = "h:8899"
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+        self.calls: list[tuple[Any, ...]] = []
+        self.kinds: list[str] = []
+
+    def call(self, function: str, *arguments: Any, kind: str) -> Any:
+        self.calls.append((function, *arguments))
+        self.kinds.append(kind)
+        return self.answers.pop(0)
+
+    error_of = AgentConnection.error_of
+    _secrets = (PASSWORD,)
+
+
+def answering(*answers: Any) -> tuple[Any, Answering]:
+    connection = Answering(*answers)
+    return HostModule(connection), connection  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("method", "given", "sent", "answer", "expected"), CALLS)
+def test_each_method(
+    method: str, given: tuple[Any, ...], sent: tuple[Any, ...], answer: Any, expected: Any
+) -> None:
+    module, connection = answering(answer)
+    assert getattr(module, method)(*given) == expected
+    assert connection.calls == [(f"libcloud_{method}", *sent)]
+    is_write = f"`libcloud_{method}` (w)" in PAGE
+    assert connection.kinds == ["write" if is_write else "read"]
+
+
+def test_each_function_of_the_page_has_a_method() -> None:
+    functions = set(re.findall(r"^\| `libcloud_(\w+)`", PAGE, re.MULTILINE))
+    methods = {name for name, _ in inspect.getmembers(HostModule, inspect.isfunction)}
+    assert functions == {name for name in methods if not name.startswith("_")}
+    assert functions == {call[0] for call in CALLS} | {"repository"}
+
+
+WRONG = ["text", 1.5, [1], b"", None, True]
+
+
+@pytest.mark.parametrize(
+    ("call", "answer"),
+    [(c, w) for c in CALLS if c[4] is not None for w in WRONG if type(w) is not type(c[3])]
+    + [(c, [1]) for c in CALLS if isinstance(c[3], list)],
+)
+def test_what_is_not_documented_is_malformed(call: Any, answer: Any) -> None:
+    method, given, _, _, _ = call
+    module, _ = answering(answer)
+    with pytest.raises(MalformedAnswer, match=f"h:8899: libcloud_{method}: not as documented"):
+        getattr(module, method)(*given)
+
+
+@pytest.mark.parametrize(
+    ("method", "given", "answer"),
+    [
+        ("look", (["list_vms"],), {"api": True, "answers": {}}),
+        ("look", (["list_vms"],), {"api": 1}),
+        ("domains", (), {"domains": []}),
+        ("read_file", ("/p", 0, 1), {"size_bytes": 1, "chunk": "text"}),
+        ("read_file", ("/p", 0, 1), {"size_bytes": 1, "chunk": b"\0\0\0\1"}),
+        ("read_document", ("/m", "n"), {**DOC, "content": "text"}),
+        ("list_files", ("/p",), {"entries": [{**ENTRY, "modified": "7"}], "after": ""}),
+        ("list_documents", ("/m",), {"names": [7], "after": ""}),
+        ("repository", ("r",), {"listing": {"answer": "<a/>"}, "vm_cfg": [{}], "after": ""}),
+        ("repository", ("r",), {"listing": {"answer": None}, "vm_cfg": [], "after": ""}),
+        ("repository", ("r",), {"listing": {"answer": "<a/>"}, "vm_cfg": [], "after": b"x"}),
+    ],
+)
+def test_half_an_answer_is_malformed(method: str, given: Any, answer: Any) -> None:
+    module, _ = answering(answer)
+    with pytest.raises(MalformedAnswer, match="not as documented"):
+        getattr(module, method)(*given)
+
+
+def test_what_does_not_fit_in_a_chunk_is_not_sent() -> None:
+    module, connection = answering()
+    with pytest.raises(InvalidArgument, match="4194304 are allowed"):
+        module.write_file(*W, "/p", 0, bytes(chunks.CHUNK_BYTES + 1))
+    assert connection.calls == []
+
+
+# ------------------------------------------------------------------ answers within answers
+
+
+def test_a_look_has_what_was_answered() -> None:
+    answers = {
+        "discover_server": {"answer": "<a/>"},
+        "discover_hardware": {"fault": "exceptions.OSError:no"},
+        "discover_server_pool": {"answer": 7},
+        "list_vms": {"fault": "x:y", "answer": STRUCTS, "missing": []},
+        "not_asked": {"answer": 1},
+    }
+    module, _ = answering({"api": 1, "answers": answers, "new": 1})
+    wanted = ["discover_server", "discover_hardware", "discover_server_pool", "list_vms", "unknown"]
+    look = module.look(wanted)
+    assert look == Look(1, {"discover_server": "<a/>", "list_vms": STRUCTS})
+
+
+def test_part_of_a_list_is_no_list() -> None:
+    entry = {"fault": "x:y", "answer": STRUCTS, "missing": ["0004fb00"]}
+    module, _ = answering({"api": 1, "answers": {"list_vms": entry}})
+    assert module.look(["list_vms"]).answers == {}
+    module, _ = answering({"domains": [], "missing": [{"name": "0004fb00", "problem": "gone"}]})
+    with pytest.raises(AgentFault, match="0004fb00: gone"):
+        module.domains()
+
+
+@pytest.mark.parametrize("api", [API - 2, API + 2, 999])
+def test_of_an_api_that_does_not_fit_nothing_is_read(api: int) -> None:
+    assert not fits(api)
+    module, _ = answering({"api": api, "answers": "of another form"})
+    assert module.look(["list_vms"]) == Look(api, {})
+
+
+@pytest.mark.parametrize("api", [API - 1, API, API + 1])
+def test_one_older_and_one_newer_fit(api: int) -> None:
+    assert fits(api)
+    module, _ = answering({"api": api, "answers": {"list_vms": {"answer": []}}})
+    assert module.look(["list_vms"]) == Look(api, {"list_vms": []})
+
+
+def test_a_repository_of_several_pages() -> None:
+    files = [{"folder": "Templates", "directory": str(n), "content": b"x"} for n in range(2)]
+    bad = {"folder": "VirtualMachines", "directory": "b", "problem": "Failed: EIO"}
+    module, connection = answering(
+        {"listing": {"answer": "<a/>"}, "vm_cfg": files, "after": b"c\xe9"},
+        {"listing": {}, "vm_cfg": [bad], "after": ""},
+    )
+    found = module.repository("r")
+    assert found.listing == "<a/>"
+    assert found.vm_cfgs == (
+        VMCfg("Templates", "0", b"x"),
+        VMCfg("Templates", "1", b"x"),
+        VMCfg("VirtualMachines", "b", None, "Failed: EIO"),
+    )
+    assert [call[1:] for call in connection.calls] == [("r", ""), ("r", b"c\xe9")]
+
+
+def test_a_cursor_that_stands_still_is_not_followed_for_ever() -> None:
+    page = {"listing": {"answer": "<a/>"}, "vm_cfg": [], "after": b"c"}
+    module, _ = answering(page, page, page)
+    with pytest.raises(MalformedAnswer, match="do not end"):
+        module.repository("r")
+
+
+def test_a_listing_that_faults_is_the_agent_s_own_fault() -> None:
+    listing = {"fault": f"<class 'exceptions.OSError'>:no: {PASSWORD}"}
+    module, _ = answering({"listing": listing, "vm_cfg": [], "after": ""})
+    with pytest.raises(AgentFault, match="no: ") as caught:
+        module.repository("r")
+    assert caught.value.kind == "exceptions.OSError"
+    assert caught.value.function == "discover_repositories"
+    assert PASSWORD not in str(caught.value) + caught.value.text
+
+
+# ------------------------------------------------------------------ over the wire
+
+
+@pytest.mark.parametrize(
+    ("text", "absent"),
+    [
+        ('method "libcloud_look" is not supported', True),
+        ("<type 'exceptions.AttributeError'>:libcloud_look", True),
+        ("exceptions.ImportError:No module named services", True),
+        ("libcloud_ovm3_host.errors.NotFound:'x'", False),
+        ("<class 'libcloud_ovm3_host.errors.TookTooLong'>:look: more than 55 s", False),
+    ],
+)
+def test_which_faults_say_that_it_is_not_there(
+    serve: Callable[..., Server], connect: Callable[..., AgentConnection], text: str, absent: bool
+) -> None:
+    module = HostModule(connect(serve(lambda request: fault(text))))
+    with pytest.raises(AgentFault) as caught:
+        module.look([])
+    assert is_absent(caught.value) is absent
+
+
+def test_bytes_travel_as_base64(
+    serve: Callable[..., Server], connect: Callable[..., AgentConnection]
+) -> None:
+    def script(request: Request) -> bytes:
+        return value(C15 if request.call[0] == "libcloud_log_tail" else None)
+
+    server = serve(script)
+    module = HostModule(connect(server))
+    assert module.log_tail("xend", 100).endswith("été ok\n")
+    module.write_file(*W, "/OVS/Repositories/é", 0, b"abc")
+    _, (_, _, path, _, chunk) = server.requests[1].call
+    assert (path, chunk) == ("/OVS/Repositories/é".encode(), CHUNK)
+
+
+def test_read_only_takes_reads_and_no_writes(
+    serve: Callable[..., Server], connect: Callable[..., AgentConnection]
+) -> None:
+    server = serve(lambda request: value({}))
+    module = HostModule(connect(server, read_only=True))
+    assert module.stat_file("/p") == {}
+    with pytest.raises(ReadOnly, match="libcloud_delete_file"):
+        module.delete_file(*W, "/p")
+    assert server.calls() == ["libcloud_stat_file"]
