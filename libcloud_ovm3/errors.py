@@ -8,6 +8,7 @@ processes).
     ├── InvalidArgument            bad input; nothing was sent (also a ValueError)
     ├── NotSent                    definite: the request never left this machine
     │   ├── CertificateRejected    the host's certificate is not the one that was asked for
+    │   ├── HostKeyRejected        the same of the host's key for SSH
     │   └── HostNotVerified        neither pin nor CA for this host: it was not contacted
     ├── BadCredentials             HTTP 401/403 (also libcloud's InvalidCredsError)
     ├── AgentFault                 definite: the agent answered that it refused or failed
@@ -82,6 +83,10 @@ class NotSent(Ovm3Error):
 
 class CertificateRejected(NotSent):
     """The host's certificate does not match the pin or the CA. No credentials were sent."""
+
+
+class HostKeyRejected(NotSent):
+    """The host's SSH key is not the known one, or none is known. No credentials were sent."""
 
 
 class HostNotVerified(NotSent):

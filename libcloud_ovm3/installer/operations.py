@@ -1,0 +1,301 @@
+"""Installing, checking and uninstalling: plain steps from top to bottom.
+
+Files first, the agent's table last; and the other way round when uninstalling: so the agent never
+meets a line without its files. Every step is whole or not there, so whatever a dropped line leaves
+is finished by installing again, or rolled back by uninstalling.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from libcloud_ovm3.errors import InvalidArgument, Ovm3Error, Unfinished
+from libcloud_ovm3.installer import patches, payload, table, xend
+from libcloud_ovm3.installer.host import Host
+from libcloud_ovm3.installer.patches import AGENT_INI, CONSTANTS
+from libcloud_ovm3.installer.plan import Plan, for_install, for_uninstall
+from libcloud_ovm3.installer.ssh import Ssh
+from libcloud_ovm3.installer.survey import TABLE, Agent, Answer, Seen, State, ask, judge, look
+
+# How to reach the agent once agent.ini has been changed: (port, TLS), None = as before.
+Moved = Callable[[int | None, bool | None], Agent]
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How long to wait for the agent (or xend) to come back, and by which clock.
+
+    :ivar limit: seconds.
+    """
+
+    limit: float = 120.0
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+ONCE = Waiting()
+
+
+@dataclass(frozen=True)
+class Done:
+    """What was done, or would be.
+
+    :ivar changed: whether anything was (always False of a dry run).
+    :ivar plan: files and differences, for a person; "" if there was nothing to do.
+    :ivar state: how things are now (of a dry run: were, when it looked).
+    """
+
+    changed: bool
+    plan: str
+    state: State
+
+
+@dataclass(frozen=True)
+class _Work:
+    """One operation on one host; ``tell`` gets a line about each step."""
+
+    host: Host
+    agent: Agent
+    moved: Moved | None
+    waiting: Waiting
+    tell: Callable[[str], None]
+
+
+def _quiet(_: str) -> None:
+    """Tell nobody."""
+
+
+def check(ssh: Ssh, agent: Agent, *, root: str = "") -> State:
+    """How an installation is, on the host's disk and in its agent. Changes nothing.
+
+    :raises Refused: no agent, or several, on that host.
+    """
+    return judge(look(Host(ssh, root)), ask(agent))
+
+
+def install(
+    ssh: Ssh,
+    agent: Agent,
+    *,
+    root: str = "",
+    without: Sequence[str] = (),
+    ssl: bool | None = None,
+    port: int | None = None,
+    moved: Moved | None = None,
+    restart_xend: bool = False,
+    dry_run: bool = False,
+    waiting: Waiting = ONCE,
+    tell: Callable[[str], None] = _quiet,
+) -> Done:
+    """Put the host module into a host's agent; what is there already stays.
+
+    :param ssh: to that host's dom0, as root.
+    :param agent: the same host's agent.
+    :param root: before every path on the host, for a simulated one.
+    :param without: names of patches to leave out although they are needed (patches.PATCHES).
+    :param ssl: set agent.ini's ``ssl``; ``port`` likewise. None leaves them alone.
+    :param moved: how the agent is reached with another ssl or port.
+    :param restart_xend: restart xend where the restart-time patch is there, if no guest is between
+        two states.
+    :param dry_run: only look, and say what would be done.
+    :param tell: gets a line about each step.
+    :raises Refused: the host is not as it is known to be, somebody else is at work, or xend may
+        not be restarted now; the text says what was found.
+    :raises Unfinished: the agent did not come back with the module, which was taken out of its
+        table again; or a step failed.
+    :raises AnswerLost: the line dropped. Install again to finish, or uninstall to roll back.
+    """
+    options = _options(ssl, port)
+    if options and moved is None:
+        raise InvalidArgument("ssl, port: moved must say how the agent is reached then")
+    work = _Work(Host(ssh, root), agent, moved, waiting, tell)
+    seen, answer = look(work.host), ask(agent)
+    plan = for_install(seen, without, options, work.host.site)
+    if dry_run or not (plan or restart_xend or _needs_restart(seen, plan, answer)):
+        return Done(False, plan.described(work.host.path), judge(seen, answer))
+    with work.host.locked():
+        seen, answer = look(work.host), ask(agent)
+        plan = for_install(seen, without, options, work.host.site)
+        if _needs_restart(seen, plan, answer):
+            # It comes back when all is done: without it, the next run does all of this again.
+            work.host.remove([payload.MANIFEST])
+            _put_files(work, plan)
+            _edit(work, plan)
+            agent = _restart_for_install(work, plan, bool(options))
+            work.host.put({payload.MANIFEST: payload.manifest(payload.files())})
+        else:
+            _put_files(work, plan)
+            _edit(work, plan)
+    now = look(work.host)
+    if restart_xend:
+        _restart_xend(work, agent, now)
+    return Done(True, plan.described(work.host.path), judge(now, ask(agent)))
+
+
+def uninstall(
+    ssh: Ssh,
+    agent: Agent,
+    *,
+    root: str = "",
+    moved: Moved | None = None,
+    restart_xend: bool = False,
+    dry_run: bool = False,
+    waiting: Waiting = ONCE,
+    tell: Callable[[str], None] = _quiet,
+) -> Done:
+    """Take the host module, its patches and its changes of agent.ini out again.
+
+    Whatever others have changed meanwhile stays as they left it. Arguments and errors as of
+    :func:`install`.
+    """
+    work = _Work(Host(ssh, root), agent, moved, waiting, tell)
+    seen, answer = look(work.host), ask(agent)
+    plan = for_uninstall(seen, work.host.site)
+    if plan.edit_of(AGENT_INI) and moved is None:
+        raise InvalidArgument("agent.ini changes: moved must say how the agent is reached then")
+    if dry_run or not (plan or seen.has_folder or answer.kind in ("ours", "odd")):
+        return Done(False, plan.described(work.host.path), judge(seen, answer))
+    with work.host.locked():
+        plan = for_uninstall(look(work.host), work.host.site)
+        work.host.clean(plan.clean)
+        _edit(work, plan, keep=False)
+        after = answer
+        if _needs_restart_without(plan, answer):
+            agent, after = _restart_for_uninstall(work, plan)
+        tell("removing the module's files")
+        work.host.remove(plan.remove)
+        work.host.forget_compiled([payload.DOOR])
+    work.host.remove_folder()
+    if after.kind == "silent":
+        raise Unfinished(
+            f"{work.host.name}: taken out, but the agent does not answer: {after.text}"
+        )
+    if restart_xend and plan.edit_of(CONSTANTS):
+        _restart_xend(work, agent, look(work.host))
+    return Done(True, plan.described(work.host.path), judge(look(work.host), ask(agent)))
+
+
+def _options(ssl: bool | None, port: int | None) -> dict[str, str]:
+    if port is not None and not 0 < port < 65536:
+        raise InvalidArgument(f"port {port}: expected 1 to 65535")
+    options = {} if ssl is None else {"ssl": "enable" if ssl else "disable"}
+    return options if port is None else {**options, "port": str(port)}
+
+
+def _needs_restart(seen: Seen, plan: Plan, answer: Answer) -> bool:
+    is_ours = answer.kind == "ours" and answer.api == payload.api()
+    edits = plan.edit_of(TABLE) or plan.edit_of(AGENT_INI)
+    return bool(plan.put or edits or not is_ours or not seen.is_current)
+
+
+def _needs_restart_without(plan: Plan, answer: Answer) -> bool:
+    return bool(plan.edit_of(TABLE) or plan.edit_of(AGENT_INI) or answer.kind != "unknown")
+
+
+def _put_files(work: _Work, plan: Plan) -> None:
+    work.tell(f"{len(plan.put)} files to write")
+    work.host.clean(plan.clean)
+    work.host.put(plan.put)
+    if plan.put:
+        work.host.forget_compiled(list(payload.files()))
+    work.host.remove(plan.remove)
+
+
+def _edit(work: _Work, plan: Plan, *, keep: bool = True) -> None:
+    for edit in plan.edits:
+        work.tell(f"changing {work.host.path(edit.name)}")
+        work.host.change(edit.name, edit.before, edit.after, keep=keep)
+
+
+def _restart_for_install(work: _Work, plan: Plan, is_moved: bool) -> Agent:
+    """The agent as it is reached from now on. Rolls back if it does not come back with ours."""
+    try:
+        agent = _agent_after(work, plan) if is_moved else work.agent
+        work.tell("restarting the agent")
+        work.host.service("ovs-agent", work.waiting.limit)
+        wanted = Answer("ours", payload.api())
+        answer = _wait(work, agent, lambda answer: answer == wanted)
+        if answer == wanted:
+            return agent
+        problem = f"{answer.kind} {answer.text}".strip()
+    except Unfinished as error:
+        problem = str(error)
+    raise Unfinished(
+        f"{work.host.name}: the agent has not come back with the module within "
+        f"{work.waiting.limit:g} s ({problem}). {_roll_back(work, plan)}"
+    )
+
+
+def _roll_back(work: _Work, plan: Plan) -> str:
+    """The agent's table and agent.ini as they would be without us; says how that went."""
+    work.tell("rolling back")
+    try:
+        content = work.host.read(TABLE) or b""
+        without = table.take_out(work.host.path(TABLE), content)
+        if without != content:
+            work.host.change(TABLE, content, without)
+        ini = plan.edit_of(AGENT_INI)
+        if ini is not None:
+            work.host.change(AGENT_INI, ini.after, ini.before)
+        work.host.service("ovs-agent", work.waiting.limit)
+        answer = _wait(work, work.agent, lambda answer: answer.kind != "silent")
+    except Ovm3Error as error:
+        return f"Rolling back failed as well: {error}"
+    if answer.kind == "silent":
+        return (
+            f"It was taken out of the agent's table, and still the agent is silent: {answer.text}"
+        )
+    return "It was taken out of the agent's table again, and the agent answers without it."
+
+
+def _restart_for_uninstall(work: _Work, plan: Plan) -> tuple[Agent, Answer]:
+    agent = _agent_after(work, plan) if plan.edit_of(AGENT_INI) else work.agent
+    work.tell("restarting the agent")
+    work.host.service("ovs-agent", work.waiting.limit)
+    answer = _wait(work, agent, lambda answer: answer.kind == "unknown")
+    if answer.kind in ("ours", "odd"):
+        raise Unfinished(
+            f"{work.host.name}: out of the agent's table, but the agent, restarted, still answers "
+            f"libcloud_version ({answer.text or answer.api}); the module's files were left there"
+        )
+    return agent, answer
+
+
+def _agent_after(work: _Work, plan: Plan) -> Agent:
+    """The agent as agent.ini has it after the change."""
+    edit = plan.edit_of(AGENT_INI)
+    content = edit.after if edit else work.host.read(AGENT_INI) or b""
+    port, ssl = patches.option(content, "port"), patches.option(content, "ssl")
+    if work.moved is None:
+        return work.agent
+    return work.moved(
+        int(port) if port and port.isdigit() else None,
+        {"enable": True, "disable": False}.get(ssl or ""),
+    )
+
+
+def _wait(work: _Work, agent: Agent, is_wanted: Callable[[Answer], bool]) -> Answer:
+    """The first answer that is wanted, or the last one within the limit."""
+    end = work.waiting.now() + work.waiting.limit
+    while True:
+        answer = ask(agent)
+        if is_wanted(answer) or work.waiting.now() >= end:
+            return answer
+        work.waiting.sleep(1)
+
+
+def _restart_xend(work: _Work, agent: Agent, seen: Seen) -> None:
+    [patch] = [patch for patch in patches.PATCHES if patch.file == CONSTANTS]
+    if patch.state(seen.files) != "applied":
+        work.tell("xend needs no restart: its restart time was not patched")
+        return
+    xend.restart(
+        work.host,
+        agent,
+        limit=work.waiting.limit,
+        tell=work.tell,
+        now=work.waiting.now,
+        sleep=work.waiting.sleep,
+    )

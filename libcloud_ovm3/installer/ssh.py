@@ -1,0 +1,298 @@
+"""A host's dom0 over SSH: commands and whole files. Nothing about what they are for.
+
+The oldest hosts have OpenSSH 4.3: SHA-1 key exchange and ``ssh-rsa`` only, and an SFTP server with
+nothing beyond version 3 of the protocol. paramiko is imported when it is needed.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import hashlib
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from libcloud_ovm3.errors import (
+    AnswerLost,
+    BadCredentials,
+    HostKeyRejected,
+    InvalidArgument,
+    NotSent,
+    TimedOut,
+    Unfinished,
+)
+
+if TYPE_CHECKING:
+    import paramiko
+
+Kind = Literal["file", "directory", "link", "other"]
+
+_LARGEST = 4 << 20  # bytes of a file that is read; those of ours and of the agent have some kB
+
+
+class Ran(NamedTuple):
+    """What came of a command: exit status, and what it wrote (errors too)."""
+
+    status: int
+    output: str
+
+
+class Ssh:
+    """An open line to one host; a context manager.
+
+    Every method raises AnswerLost when the line drops, TimedOut when an answer does not come,
+    Unfinished when the host says that it cannot.
+
+    :ivar host: as it was named, for errors.
+    """
+
+    def __init__(self, client: paramiko.SSHClient, host: str) -> None:
+        self.host = host
+        self._client = client
+        with self._line("open SFTP"):
+            self._sftp = client.open_sftp()
+        channel = self._sftp.get_channel()
+        if channel is not None:
+            channel.settimeout(60)
+
+    def __enter__(self) -> Ssh:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the line. What still runs on the host loses its standard input."""
+        self._client.close()
+
+    def run(self, command: str, limit: float = 60) -> Ran:
+        """Run a command of dom0's shell to its end.
+
+        :param limit: seconds.
+        """
+        end = time.monotonic() + limit
+        with self._line(command):
+            channel = self._open_channel(command)
+            written = bytearray()
+            while chunk := self._received(channel, command, end - time.monotonic()):
+                written += chunk
+            status = channel.recv_exit_status()
+            channel.close()
+        if status < 0:
+            raise AnswerLost(f"{self.host}: the line dropped during: {_short(command)}")
+        return Ran(status, written.decode("utf-8", "replace"))
+
+    @contextlib.contextmanager
+    def running(self, command: str, limit: float = 60) -> Iterator[str]:
+        """Keep a command running that waits for the end of its input; gives its first line.
+
+        It is told to end by closing its input, which a dropped line does as well.
+        """
+        end = time.monotonic() + limit
+        with self._line(command):
+            channel = self._open_channel(command)
+            first = bytearray()
+            while not first.endswith(b"\n") and (
+                chunk := self._received(channel, command, end - time.monotonic())
+            ):
+                first += chunk
+        try:
+            yield first.decode("utf-8", "replace").strip()
+        finally:
+            with contextlib.suppress(OSError):  # a dropped line has closed it already
+                channel.shutdown_write()
+                channel.status_event.wait(5)
+            channel.close()
+
+    def _open_channel(self, command: str) -> paramiko.Channel:
+        transport = self._client.get_transport()
+        if transport is None:
+            raise EOFError("the line is closed")
+        channel = transport.open_session(timeout=30)
+        channel.set_combine_stderr(True)
+        channel.exec_command(command)
+        return channel
+
+    def _received(self, channel: paramiko.Channel, command: str, seconds: float) -> bytes:
+        channel.settimeout(max(seconds, 0.001))
+        try:
+            return channel.recv(1 << 16)
+        except TimeoutError:
+            channel.close()
+            raise TimedOut(f"{self.host}: not done in time, maybe still running: "
+                           f"{_short(command)}") from None  # fmt: skip
+
+    def read(self, path: str, last: int | None = None) -> bytes | None:
+        """A file's content, or its last bytes; None if there is no such file."""
+        with self._line(f"read {path}"):
+            try:
+                with self._sftp.open(path, "rb") as file:
+                    size = file.stat().st_size or 0
+                    if last is None and size > _LARGEST:
+                        raise InvalidArgument(f"{self.host}: {path} has {size} bytes")
+                    file.seek(max(0, size - (last or size)))
+                    return file.read(min(size, last or size))
+            except FileNotFoundError:
+                return None
+
+    def write(self, path: str, content: bytes) -> None:
+        """Write a file from its beginning. Not atomic: only for temporary names."""
+        with self._line(f"write {path}"), self._sftp.open(path, "wb") as file:
+            file.set_pipelined(True)
+            file.write(content)
+
+    def kind(self, path: str) -> Kind | None:
+        """What stands at a path, links not followed; None if nothing does."""
+        with self._line(f"look at {path}"):
+            try:
+                mode = self._sftp.lstat(path).st_mode or 0
+            except FileNotFoundError:
+                return None
+        if stat.S_ISREG(mode):
+            return "file"
+        if stat.S_ISDIR(mode):
+            return "directory"
+        return "link" if stat.S_ISLNK(mode) else "other"
+
+    def names(self, path: str) -> list[str]:
+        """What a directory holds, sorted; nothing if there is no such directory."""
+        with self._line(f"list {path}"):
+            try:
+                return sorted(self._sftp.listdir(path))
+            except FileNotFoundError:
+                return []
+
+    @contextlib.contextmanager
+    def _line(self, doing: str) -> Iterator[None]:
+        """paramiko's errors as ours."""
+        import paramiko  # noqa: PLC0415
+
+        try:
+            yield
+        except TimeoutError as error:
+            raise TimedOut(f"{self.host}: no answer: {_short(doing)}") from error
+        except (paramiko.SSHException, EOFError, ConnectionError) as error:
+            raise AnswerLost(f"{self.host}: the line dropped: {_short(doing)} ({error})") from error
+        except OSError as error:
+            if "closed" in str(error).lower():  # what paramiko says of a line that is gone
+                raise AnswerLost(f"{self.host}: the line dropped: {_short(doing)}") from error
+            raise Unfinished(f"{self.host}: cannot {_short(doing)}: {error}") from error
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 120 else text[:120] + "..."
+
+
+def fingerprint(key: paramiko.PKey) -> str:
+    """A host key's fingerprint, as ``ssh-keygen -l`` prints it."""
+    digest = hashlib.sha256(key.asbytes()).digest()
+    return "SHA256:" + base64.b64encode(digest).decode("ascii").rstrip("=")
+
+
+def connect(
+    host: str,
+    port: int = 22,
+    user: str = "root",
+    *,
+    password: str | None = None,
+    key_file: str | Path | None = None,
+    known_hosts: str | Path | None = None,
+    host_fingerprint: str | None = None,
+    timeout: float = 30,
+) -> Ssh:
+    """Open a line to a host whose key is known.
+
+    :param password: for logging in, or of the key file; else the key file, keys of a running SSH
+        agent and those in ``~/.ssh`` are tried.
+    :param known_hosts: a file as OpenSSH keeps it; default ``~/.ssh/known_hosts``.
+    :param host_fingerprint: ``SHA256:...`` of the host's key, instead of such a file.
+    :param timeout: seconds for each step of connecting.
+    :raises InvalidArgument: a file that is not there, or paramiko is not installed.
+    :raises HostKeyRejected: the host presented another key, or none is known for it.
+    :raises BadCredentials: the host does not let us in.
+    :raises NotSent: it cannot be reached.
+    """
+    try:
+        import paramiko  # noqa: PLC0415
+        from paramiko.transport import ServiceRequestingTransport  # noqa: PLC0415
+    except ImportError as error:
+        raise InvalidArgument(f"pip install 'libcloud-ovm3[ssh]': {error}") from None
+
+    where = f"{host}:{port}"
+    with contextlib.ExitStack() as stack:
+        client = paramiko.SSHClient()
+        stack.callback(client.close)
+        if host_fingerprint is None:
+            _load(client, Path(known_hosts or Path.home() / ".ssh" / "known_hosts"), known_hosts)
+        client.set_missing_host_key_policy(_only(where, host_fingerprint))
+        try:
+            client.connect(
+                host,
+                port,
+                user,
+                password=password,
+                key_filename=None if key_file is None else str(key_file),
+                timeout=timeout,
+                banner_timeout=timeout,
+                auth_timeout=timeout,
+                # The one that signs with ssh-rsa for a server that names no other way.
+                transport_factory=ServiceRequestingTransport,
+            )
+        except paramiko.BadHostKeyException as error:
+            raise HostKeyRejected(
+                f"{where}: not the host that is known: its key is {fingerprint(error.key)}",
+                host=where,
+            ) from None
+        except (paramiko.AuthenticationException, paramiko.PasswordRequiredException) as error:
+            raise BadCredentials(
+                f"{where}: SSH does not let {user} in ({error})", host=where
+            ) from None
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            why = str(error) or type(error).__name__
+            raise NotSent(f"{where}: no SSH: {why}", host=where) from error
+        transport = client.get_transport()
+        if transport is not None:
+            transport.set_keepalive(15)
+        line = Ssh(client, where)
+        stack.pop_all()
+        return line
+
+
+def _load(client: paramiko.SSHClient, file: Path, given: str | Path | None) -> None:
+    try:
+        client.load_system_host_keys(str(file))
+    except FileNotFoundError:
+        if given is not None:
+            raise InvalidArgument(f"{file}: no such file (known hosts)") from None
+
+
+def _only(where: str, wanted: str | None) -> paramiko.MissingHostKeyPolicy:
+    """Accept the key of that fingerprint, and no other."""
+    import paramiko  # noqa: PLC0415
+
+    class Only(paramiko.MissingHostKeyPolicy):
+        def missing_host_key(
+            self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey
+        ) -> None:
+            found = fingerprint(key)
+            if wanted is None:
+                raise HostKeyRejected(
+                    f"{where}: its key is not known. It says {found} ({key.get_name()}): compare "
+                    f"it with `ssh-keygen -lf` on the host itself, then use --ssh-fingerprint",
+                    host=where,
+                )
+            if found != wanted.rstrip("="):
+                raise HostKeyRejected(
+                    f"{where}: its key ({key.get_name()}) is {found}, not {wanted}", host=where
+                )
+
+    return Only()

@@ -1,0 +1,196 @@
+"""What is there: on the host's disk, and in its agent's answer. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from libcloud_ovm3.agent.probe import is_unknown_function
+from libcloud_ovm3.errors import AgentFault, AnswerLost, NotSent, Refused
+from libcloud_ovm3.installer import patches, payload, table
+from libcloud_ovm3.installer.host import Host
+
+TABLE = "{site}/agent/target/api.py"
+_VERSION = "libcloud_version"
+_NONE = "libcloud_no_such_function"
+
+
+class Agent(Protocol):
+    """What is needed of an agent: :class:`libcloud_ovm3.agent.functions.Agent` has it."""
+
+    def call(self, function: str, *arguments: Any, **how: Any) -> Any:
+        """Call one function."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the agent says to ``libcloud_version``.
+
+    :ivar kind: ``ours``: the module answers. ``unknown``: there is no such function. ``odd``:
+        something else comes. ``silent``: nothing comes.
+    :ivar api: the module's number, 0 if it is not ours.
+    :ivar text: what came instead.
+    """
+
+    kind: Literal["ours", "unknown", "odd", "silent"]
+    api: int = 0
+    text: str = ""
+
+
+def ask(agent: Agent) -> Answer:
+    """Ask the agent which module it has.
+
+    :raises BadCredentials: the agent does not accept user and password.
+    """
+    try:
+        value = agent.call(_VERSION, kind="read", limit=10.0)
+    except AgentFault as error:
+        unknown = is_unknown_function(error, _VERSION) or _says_the_same_of_none(agent, error)
+        return Answer("unknown" if unknown else "odd", text=error.text)
+    except (NotSent, AnswerLost) as error:
+        return Answer("silent", text=str(error))
+    number = value.get("api") if isinstance(value, dict) else None
+    if type(number) is int and number > 0:
+        return Answer("ours", number)
+    return Answer("odd", text=repr(value)[:200])
+
+
+def _says_the_same_of_none(agent: Agent, error: AgentFault) -> bool:
+    """Agents may have another text for it than Python's stock one (agent-behaviour 18.10)."""
+    try:
+        agent.call(_NONE, kind="read", limit=10.0)
+    except AgentFault as other:
+        return other.text.replace(_NONE, _VERSION) == error.text
+    except (NotSent, AnswerLost):
+        pass
+    return False
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What lies on a host.
+
+    :ivar table: the agent's ``api.py``.
+    :ivar files: contents of what patches look at, by name.
+    :ivar checksums: of our files that are there, by name below site-packages.
+    :ivar manifest: what the last whole installation consisted of; None if none was.
+    :ivar inside: everything in our folder.
+    :ivar leftovers: temporary files of a cut installation, outside it.
+    """
+
+    table: bytes
+    files: Mapping[str, bytes | None]
+    checksums: Mapping[str, str]
+    manifest: bytes | None
+    inside: tuple[str, ...]
+    has_folder: bool
+    leftovers: tuple[str, ...]
+
+    @property
+    def is_there(self) -> Literal["none", "whole", "part"]:
+        """Our files."""
+        things = [name for name in self.inside if not name.startswith("lock-")]
+        if not things and payload.DOOR not in self.checksums:
+            return "none"
+        wanted = payload.listed(self.manifest or b"")
+        is_whole = bool(wanted) and all(self.checksums.get(n) == s for n, s in wanted.items())
+        return "whole" if is_whole else "part"
+
+    @property
+    def is_current(self) -> bool:
+        """Whether they are the files that this program carries."""
+        return self.manifest == payload.manifest(payload.files())
+
+
+def look(host: Host) -> Seen:
+    """Read all that matters.
+
+    :raises Refused: there is no such file as the agent's table.
+    """
+    content = host.read(TABLE)
+    if content is None:
+        raise Refused(f"{host.name}: {host.path(TABLE)} is gone")
+    manifest = host.read(f"{{site}}/{payload.MANIFEST}")
+    names = {**payload.files(), **payload.listed(manifest or b"")}
+    edited = [TABLE, *(patch.file for patch in patches.PATCHES), patches.AGENT_INI]
+    return Seen(
+        content,
+        {name: host.read(name) for name in patches.files_to_read()},
+        host.checksums(sorted(names)),
+        manifest,
+        tuple(host.below(payload.FOLDER)),
+        host.kind(f"{{site}}/{payload.FOLDER}") is not None,
+        tuple(host.leftovers([*edited, f"{{site}}/{payload.DOOR}"])),
+    )
+
+
+Verdict = Literal[
+    "not installed",
+    "answering",
+    "thrown out",
+    "half",
+    "not loaded",
+    "odd",
+    "silent",
+    "still loaded",
+]
+
+
+@dataclass(frozen=True)
+class State:
+    """How an installation is.
+
+    :ivar verdict: in a word.
+    :ivar text: in a sentence, with what to do.
+    :ivar api: the number of the module that answers, or 0.
+    :ivar patches: name -> state.
+    """
+
+    verdict: Verdict
+    text: str
+    api: int
+    patches: Mapping[str, patches.State]
+
+
+def judge(seen: Seen, answer: Answer) -> State:
+    """What it comes to. Pure."""
+    verdict, text = _verdict(seen, answer)
+    states = {patch.name: patch.state(seen.files) for patch in patches.PATCHES}
+    return State(verdict, text, answer.api, states)
+
+
+def _verdict(seen: Seen, answer: Answer) -> tuple[Verdict, str]:
+    lines = table.state(seen.table)
+    if (seen.is_there, lines) == ("none", "out"):
+        if answer.kind == "ours":
+            return "still loaded", "gone from the disk, but the agent has it yet: uninstall again"
+        return "not installed", "not installed" + _silence(answer)
+    if (seen.is_there, lines) == ("whole", "in"):
+        return _verdict_of_whole(seen, answer)
+    if (seen.is_there, lines) == ("whole", "out"):
+        return "thrown out", (
+            "its files are there, but it is not in the agent's table, as after an upgrade of the "
+            "agent: install again"
+        )
+    return "half", (
+        f"half installed (files: {seen.is_there}; lines in the agent's table: {lines}): "
+        f"install again to finish it, or uninstall to roll it back"
+    )
+
+
+def _verdict_of_whole(seen: Seen, answer: Answer) -> tuple[Verdict, str]:
+    if answer.kind == "ours":
+        other = (
+            "" if seen.is_current else "; its files are not those of this program: install again"
+        )
+        return "answering", f"installed and answering (api {answer.api}){other}"
+    if answer.kind == "silent":
+        return "silent", "installed" + _silence(answer)
+    if answer.kind == "unknown":
+        return "not loaded", "on the disk, but the agent has not loaded it: install again"
+    return "odd", f"on the disk, but the agent answers something else: {answer.text}"
+
+
+def _silence(answer: Answer) -> str:
+    return f"; the agent does not answer: {answer.text}" if answer.kind == "silent" else ""
