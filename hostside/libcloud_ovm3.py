@@ -15,9 +15,9 @@ class LibcloudOvm3(Agent):
         """Name -> function. A broken installation of ours must never take the agent down."""
         try:
             from libcloud_ovm3_host import dom0, services
-        except (ImportError, SyntaxError, AttributeError):
+            return services.table(self.dom0 or dom0.Dom0())
+        except Exception:  # whatever lies there instead
             return {'libcloud_version': _broken(sys.exc_info()[1])}
-        return services.table(self.dom0 or dom0.Dom0())
 
 
 def _broken(problem):
