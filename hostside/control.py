@@ -8,17 +8,19 @@ import errno
 import os
 
 from libcloud_ovm3_host import arguments, errors, network
-from libcloud_ovm3_host.compat import bytes_type, describe, error, text_type
+from libcloud_ovm3_host.compat import bytes_type, describe, error, plain, text_type, to_text
 
 _UP, _NO_ARP = 0x1, 0x80  # of linux/if.h
+_SCRIPTS = '/etc/sysconfig/network-scripts/'
 
 
 def set_control_interface(dom0, client, operation, bridge, address, prefix_length):
     """The bridge gets the address and the only route to its network, ARP; its ifcfg- file goes.
 
-    Refused (NotAllowed) where that would cut the host off: the bridge carries another IPv4 address
-    or a gateway, or its network holds another address or a gateway of this host. Routes to that
-    very network through other devices are removed (zeroconf makes them at each boot), no others.
+    Refused (NotAllowed) where that would cut off the host or its guests: the bridge carries another
+    IPv4 address or a gateway, or a device that its own file puts into it; or the network holds
+    another address or a gateway of this host. Routes to that very network through other devices are
+    removed (zeroconf makes them at each boot), no others.
     Raises InvalidArgument, NotFound (no such bridge), NotAllowed, Failed, TookTooLong.
     """
     client = arguments.client(client)
@@ -30,6 +32,7 @@ def set_control_interface(dom0, client, operation, bridge, address, prefix_lengt
         raise errors.NotFound('%s: no such bridge' % bridge)
     wanted = (bridge, address, prefix_length)
     _refuse_to_cut_off(dom0, wanted)
+    _refuse_with_ports(dom0, bridge)
     dom0.log('%s %s set_control_interface %s %s/%d' % (client, operation, bridge, address,
                                                        prefix_length))
     if not _flags(dom0, folder) & _UP:
@@ -38,7 +41,7 @@ def set_control_interface(dom0, client, operation, bridge, address, prefix_lengt
         network.command(dom0, 'link', 'set', 'dev', bridge, 'arp', 'on')
     _set_address(dom0, wanted)
     _set_routes(dom0, wanted)
-    _remove_file(dom0.path('/etc/sysconfig/network-scripts/ifcfg-' + bridge))
+    _remove_file(dom0.path(_SCRIPTS + 'ifcfg-' + bridge))
     _look_again(dom0, wanted, folder)
 
 
@@ -79,6 +82,23 @@ def _refuse_to_cut_off(dom0, wanted):
         if route['device'] == bridge:
             raise errors.NotAllowed('%s is the way to the gateway %s' % (
                 bridge, str(route['gateway'])))
+
+
+def _refuse_with_ports(dom0, bridge):
+    """A bridge with a port that comes up with the host needs its file at the next boot."""
+    try:
+        names = os.listdir(dom0.path(_SCRIPTS))
+    except OSError:
+        if error().errno != errno.ENOENT:
+            raise errors.Failed(describe(error()))
+        return
+    for name in sorted(names):
+        if not name.startswith('ifcfg-'):
+            continue
+        for line in to_text(dom0.read(_SCRIPTS + name)).split('\n'):
+            words = line.strip().split('=')
+            if words[0] == 'BRIDGE' and words[-1].strip('"\'') == bridge:
+                raise errors.NotAllowed('%s: %s puts a device into it' % (bridge, plain(name)))
 
 
 def _flags(dom0, folder):

@@ -55,8 +55,11 @@ def routes(dom0):
         words = line.replace('\\', ' ').split()
         if words and words[0] in _TYPES:
             words = words[1:]
-        if words:
-            found.extend(_hops(words))
+        try:
+            if words:
+                found.extend(_hops(words))
+        except ValueError:  # part of the routes is not the routes
+            raise errors.Failed('ip route show: cannot be read: %s' % plain(line))
     return found
 
 

@@ -204,6 +204,22 @@ def test_what_would_cut_the_host_off_is_refused_and_nothing_done(dom0, kernel, b
     assert os.path.exists(dom0.path(IFCFG + 'xenbr0'))
 
 
+@pytest.mark.parametrize('line, refused', [
+    ('BRIDGE=control0', True), (' BRIDGE="control0"', True), ('BRIDGE=control01', False),
+    ('#BRIDGE=control0', False), ('DEVICE=control0', False)])
+def test_a_bridge_that_the_next_boot_gives_a_port(dom0, kernel, line, refused):
+    handle = open(dom0.path(IFCFG + 'bond0'), 'w')
+    handle.write(' #This file was dynamically created\nDEVICE=bond0\n%s\nONBOOT=yes\n' % line)
+    handle.close()
+    if refused:
+        with pytest.raises(errors.NotAllowed, match='ifcfg-bond0'):
+            ask(dom0)
+        assert kernel.writes == [] and os.path.exists(dom0.path(IFCFG + 'control0'))
+    else:
+        ask(dom0)
+        assert kernel.is_set()
+
+
 def test_an_address_that_only_looks_alike(dom0, kernel):
     """2.168.1.10 is no part of 192.168.1.10, control0 none of control01 (agent-behaviour.md 15.3)."""
     kernel.addresses.append(['control01', '10.254.0.1', 16])

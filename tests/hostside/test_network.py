@@ -61,6 +61,12 @@ def test_a_command_that_fails_is_no_empty_answer(dom0):
             ask(dom0)
 
 
+def test_half_of_the_routes_are_not_the_routes(dom0):
+    saying(dom0, ROUTES + u'10.0.0.0/wide dev eth0\n')
+    with pytest.raises(errors.Failed, match='10.0.0.0/wide'):
+        network.routes(dom0)
+
+
 def test_neighbours(dom0):
     handle = open(dom0.path('/proc/net'), 'w')
     handle.close()
