@@ -6,11 +6,12 @@ the other packages. ``docs/simulator.md`` tells what it plays and what it does n
 
 from __future__ import annotations
 
+from .calls import Call, Refused
 from .errors import SimulatorError
 from .host import SimulatedHost
 from .misbehaviour import KINDS, Rule
 from .personalities import PERSONALITIES, QUESTIONS
-from .simulator import Call, Refused, Simulator
+from .simulator import Simulator
 
 __all__ = [
     "Simulator",

@@ -45,6 +45,8 @@ def arguments() -> argparse.ArgumentParser:
     add("--vms", type=int, default=2, metavar="N", help="running VMs of a new root (2)")
     add("--repositories", type=int, default=1, metavar="N", help="of a new root (1)")
     add("--from-bundle", metavar="F", help="answer with what this bundle holds; see docs/bundle.md")
+    add("--host-module", action="store_true", help="all hosts have our host module")
+    add("--older-module", action="store_true", help="and another integration's, in new dom0 trees")
     add("--layout", choices=LAYOUTS, default="plain", help="what a new root gets besides (plain)")
     add("--user", default="oracle")
     add("--password-file", metavar="F", help="first line is the password (a random one)")
@@ -114,6 +116,8 @@ def _simulator(options: argparse.Namespace) -> tuple[Simulator, list[Rule]]:
         reboot_gap=options.reboot_gap,
         repositories=options.repositories,
         from_bundle=options.from_bundle,
+        host_module=options.host_module,
+        older_module=options.older_module,
     )
     return simulator, rules
 

@@ -262,4 +262,7 @@ def list_vm(host: SimulatedHost, repo_id: str, vm_id: str) -> dict[str, Any] | N
     names = _names(host, repo_id, vm_id)
     with xend(host):
         domain = machines.look_up(host, *names)
-        return None if domain is None else listing.describe(host, domain)
+        if domain is None:
+            return None
+        machines.check_printable(host, domain)
+        return listing.describe(host, domain)

@@ -16,6 +16,8 @@ UNLISTED = ("gap", "zombie", "gone")
 MISHAPS = {
     "list faults": "the whole list and single look-ups fault, as with one domain that cannot be "
     "printed",
+    "a look faults": "xend's look at the first guest alone faults too: the host module cannot tell "
+    "of that one",
     "xm dies": "a start ends between create and unpause: the domain stays paused for ever",
     "devices hang": "hotplug scripts do not answer: a start or an attach fails after 100 s",
     "qemu dies": "a start answers success and the guest's device model dies at once",

@@ -133,11 +133,12 @@ WITHOUT_OWNER = ("dispatch", "take_ownership", "update_agent_password")
 
 
 def perform(host: SimulatedHost, name: str, arguments: list[Any]) -> Any:
-    """Call one of the agent's functions.
+    """Call one of the agent's functions, or one of a module on the host's disk (agentcode.py).
 
     :raises AgentFault: the agent refuses, or does not know the function, or the simulator does not
     """
-    if name in FUNCTIONS:
+    code = host.code
+    if name in FUNCTIONS and (code is None or name in code.native):
         function, least, most = FUNCTIONS[name]
         if not least <= len(arguments) <= most:
             raise count_fault(name, len(arguments), least, most)
@@ -147,7 +148,9 @@ def perform(host: SimulatedHost, name: str, arguments: list[Any]) -> Any:
         with host.lock:
             progress.advance(host)  # whoever looks at the domains sees them as of now
         return function(host, *arguments)
-    if name in AGENT_FUNCTIONS:
+    if code is not None and (service := code.find(name)) is not None:
+        return code.call(service, arguments)
+    if name in AGENT_FUNCTIONS and name not in FUNCTIONS:
         raise plain_fault(f"not modelled by the simulator: {name}")
     if host.answer("unknown method text") == "stock":
         raise plain_fault(f'method "{name}" is not supported')

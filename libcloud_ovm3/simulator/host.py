@@ -54,6 +54,11 @@ class Settings:
         """Whether this is the 3.2 agent (Python 2.4, Xen 4.1.3)."""
         return self.version.startswith("3.2")
 
+    @property
+    def release(self) -> tuple[int, ...]:
+        """The first three numbers of the version."""
+        return tuple(int(part) for part in re.findall(r"\d+", self.version)[:3])
+
     def export(self, location: str) -> Path:
         """The directory that plays the NFS export ``host:/path``."""
         server, _, path = location.partition(":")
@@ -95,9 +100,12 @@ class SimulatedHost:
     #: The agent's user, and its password until it is changed.
     user: str
     first_password: str
+    #: The modules on its disk since the agent's last start (agentcode.py); None without a tree.
+    code: Any = None
     #: Set by the simulator: what to do with the network side.
     close_port: Callable[[], None]
     open_port: Callable[[], None]
+    listens: Callable[[], bool]
     renew_certificate: Callable[[], None]
     open_address: Callable[[str], None]
     close_address: Callable[[str], None]
@@ -200,11 +208,28 @@ class SimulatedHost:
                 self.save()
         self.open_port()
 
+    def restart_agent(self) -> None:
+        """The agent is away for ``agent_restart_seconds``; it reads its disk when it comes back.
+
+        :raises Stopped: the simulator was stopped meanwhile
+        """
+        if not self.down:
+            self.close_port()
+            self.wait_until(self.now() + self.settings.agent_restart_seconds)
+        if not self.down:
+            self.open_port()
+
     @property
     def password(self) -> str:
         """The agent's password: the simulator's, until ``update_agent_password``."""
         changed: str = self.records.get("password", self.first_password)
         return changed
+
+    @property
+    def minimum_restart_seconds(self) -> float:
+        """xend's MINIMUM_RESTART_TIME as it was when xend was last started."""
+        found: float = self.records.get("restart_time", self.settings.minimum_restart_seconds)
+        return found
 
     def replace_certificate(self) -> None:
         """Serve a new self-signed certificate from the next connection on."""

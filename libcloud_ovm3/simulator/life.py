@@ -201,7 +201,7 @@ def _after_stop(host: SimulatedHost, domain: Domain, at: float) -> None:
     if action(domain) not in RESTARTS:
         end(host, domain, at)
         return
-    if at - domain.start_time < host.settings.minimum_restart_seconds:
+    if at - domain.start_time < host.minimum_restart_seconds:
         text = f"VM {domain.name} restarting too fast (domain {domain.domid}), not restarting"
         host.log("ERROR", "xend", text, "xend.log")
         end(host, domain, at)

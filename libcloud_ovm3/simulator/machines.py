@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import life
+from . import dom0disk, life
 from .domain import Domain
 from .errors import AgentFault, SimulatorError, command_fault
 from .host import SimulatedHost
@@ -55,6 +55,13 @@ def check_list(host: SimulatedHost) -> None:
     )
     if spoiled or "list faults" in host.mishaps:
         raise command_fault(["xm", "list"], 1, f"Error: {LIST_FAULT}")
+
+
+def check_printable(host: SimulatedHost, domain: Domain) -> None:
+    """:raises AgentFault: xend cannot print this one domain"""
+    first = min((each.name for each in listed(host)), default="")
+    if "a look faults" in host.mishaps and domain.name == first:
+        raise command_fault(["xm", "list", domain.name], 1, f"Error: {LIST_FAULT}")
 
 
 def need(host: SimulatedHost, command: str, name: str, vm_uuid: str) -> Domain:
@@ -132,7 +139,7 @@ def destroy(host: SimulatedHost, name: str, vm_uuid: str) -> None:
     with xend(host):
         domain = need(host, "destroy", name, vm_uuid)
         now = host.now()
-        young = now - domain.start_time < host.settings.minimum_restart_seconds
+        young = now - domain.start_time < host.minimum_restart_seconds
         if (
             domain.phase in ("off", "crashed")
             and life.action(domain) in life.RESTARTS
@@ -246,6 +253,7 @@ def guest(host: SimulatedHost, vm_uuid: str, what: str) -> None:
 def restart_xend(host: SimulatedHost) -> None:
     """What a restart of xend changes for guests that run on (xend.md 6, 9)."""
     with host.lock:
+        dom0disk.read_restart_time(host)
         advance(host)
         for domain in host.domains:
             if domain.phase == "gap":

@@ -11,6 +11,7 @@ import ipaddress
 import re
 from typing import Any
 
+from . import dom0disk
 from .errors import command_fault, plain_fault
 from .host import SimulatedHost
 from .vmcfg import strings
@@ -67,6 +68,13 @@ def address(host: SimulatedHost, device: str) -> tuple[str, str] | None:
     if found is None or found["boot"] not in (None, host.boot_time):
         return None
     return found["ip"], found["netmask"]
+
+
+def answers_arp(host: SimulatedHost, device: str) -> bool:
+    """Local bridges come up without, at each boot, until somebody turns it on."""
+    found = state(host)
+    local = device in found["bridges"] and not found["bridges"][device]["netdev"]
+    return not local or found.get("arp", {}).get(device) == host.boot_time
 
 
 def vifs(host: SimulatedHost, bridge: str) -> list[str]:
@@ -153,6 +161,7 @@ def _take_bridge(host: SimulatedHost, name: str, netdev: str) -> dict[str, Any]:
         raise plain_fault(f"not modelled by the simulator: stopping {name} while guests use it")
     for table in ("addresses", "boot_protocols", "mtu"):
         found[table].pop(name, None)
+    found.get("arp", {}).pop(name, None)
     taken: dict[str, Any] = found["bridges"].pop(name)
     return taken
 
@@ -209,7 +218,6 @@ def ovs_vlan_bridge(
     """
     _action(action, "start", "stop")
     vlan = _vlan(vlan_id, 1)
-    version = _version(host)
     more = [f"netdev={net_dev}", f"vlan={vlan}"]
     with host.lock:
         found = state(host)
@@ -231,20 +239,18 @@ def ovs_vlan_bridge(
                 found["vlans"][device] = {"netdev": net_dev, "vlan": vlan}
             found["bridges"][br_name] = {"netdev": device, "since": host.now()}
         host.save()
-    word = "Added" if action == "start" and version >= (3, 3, 1) else action
+    word = "Added" if action == "start" and host.settings.release >= (3, 3, 1) else action
     return f"{word} bridge={br_name} netdev={net_dev} vlan {vlan}"
 
 
 def _not_broken(host: SimulatedHost, br_name: str, more: list[str]) -> None:
-    affected = (3, 2, 1) <= _version(host) <= (3, 3, 2)
+    affected = (3, 2, 1) <= host.settings.release <= (3, 3, 2)
     if affected and host.answer("VLAN bridges on 3.2.1 to 3.3.2") == "fault":
+        if dom0disk.vlan_script_works(host):
+            return
         script = f"{SCRIPTS}/ovs-vlan-bridge"
         text = f"{script}: line 75: setup_bridge_port: command not found"
         raise command_fault([script, "start", f"bridge={br_name}", *more], 127, text)
-
-
-def _version(host: SimulatedHost) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", host.settings.version)[:3])
 
 
 def _vlan(given: Any, least: int) -> int:

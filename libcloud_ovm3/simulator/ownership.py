@@ -129,11 +129,7 @@ def restart_agent(host: SimulatedHost) -> None:
 
 def _restart(host: SimulatedHost) -> None:
     with contextlib.suppress(Stopped, OSError):  # the simulator may be stopped meanwhile
-        if not host.down:
-            host.close_port()
-            host.wait_until(host.now() + host.settings.agent_restart_seconds)
-        if not host.down:
-            host.open_port()
+        host.restart_agent()
 
 
 def update_server_roles(host: SimulatedHost, roles: str) -> None:

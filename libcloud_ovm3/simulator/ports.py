@@ -7,7 +7,7 @@ import ssl
 import threading
 from collections.abc import Sequence
 
-from . import certificates
+from . import agentcode, certificates, dom0disk
 from .errors import SimulatorError
 from .host import SimulatedHost
 from .root import certify, read_certificate
@@ -38,6 +38,7 @@ class Ports:
         self._tls_version = tls_version
         self._guard = threading.Lock()
         self._servers: dict[int, dict[str, AgentServer]] = {}  # by host and address
+        self._own_ports: dict[int, int] = {}
         self._ended = False
 
     def open_all(self, hosts: Sequence[SimulatedHost], last: int) -> int:
@@ -58,6 +59,7 @@ class Ports:
                     self._listen(host)
             except OSError as error:
                 self._close_all()
+                self._own_ports.clear()
                 if self._port or self._places:
                     where = f"{host.address}:{host.port}"
                     raise SimulatorError(f"cannot listen on {where}: {error.strerror}") from None
@@ -79,16 +81,25 @@ class Ports:
             self._close(index)
 
     def _listen(self, host: SimulatedHost) -> None:
-        context = None
-        if self._secure:
-            context = certificates.server_context(host.folder, self._tls_version)
-        for address in (host.address, *host.records.get("virtual_ips", ())):
-            self._serve(host, address, context)
+        """Start the agent: what stands in its agent.ini counts, if it has one."""
         host.close_port = lambda: self._close(host.index)
+        host.listens = lambda: host.index in self._servers
         host.open_port = lambda: self._open(host)
         host.open_address = lambda address: self._open_address(host, address)
         host.close_address = lambda address: self._close_address(host.index, address)
         host.renew_certificate = lambda: self._renew_certificate(host)
+        if not agentcode.start(host):
+            return
+        secure, port = dom0disk.agent_settings(host) or (self._secure, dom0disk.PORT)
+        own = self._own_ports.setdefault(host.index, host.port)
+        host.port = own if port == dom0disk.PORT else port
+        context = None
+        if secure:
+            context = certificates.server_context(host.folder, self._tls_version)
+        for address in (host.address, *host.records.get("virtual_ips", ())):
+            self._serve(host, address, context)
+        if port == dom0disk.PORT:
+            self._own_ports[host.index] = host.port
 
     def _serve(self, host: SimulatedHost, address: str, context: ssl.SSLContext | None) -> None:
         server = AgentServer((address, host.port), host, self._office, context)
@@ -126,7 +137,7 @@ class Ports:
         with self._guard:
             context = certificates.server_context(host.folder, self._tls_version)
             for server in self._servers.get(host.index, {}).values():
-                server.context = context if self._secure else None
+                server.context = context if server.context is not None else None
 
 
 def parse_place(text: str) -> tuple[str, int]:

@@ -8,42 +8,19 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from . import bundle, functions, listing, machines, ownership, seeds, state
+from . import bundle, functions, hostmodule, listing, machines, ownership, seeds, state
+from .calls import Call, Refused
 from .errors import SimulatorError
 from .host import SimulatedHost, censored_value
 from .misbehaviour import Rule, Rules
 from .personalities import answers_of
 from .ports import Ports, parse_place
 from .root import Root, Wish, take
-
-
-@dataclass(frozen=True)
-class Call:
-    """An authenticated request that arrived.
-
-    :param arguments: as sent, passwords in URLs censored
-    :param when: simulated epoch seconds of the host's clock
-    """
-
-    host_index: int
-    address: str
-    function: str
-    arguments: tuple[Any, ...]
-    when: float
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A request with wrong credentials (``authorization`` True) or with none."""
-
-    host_index: int
-    address: str
-    authorization: bool
+from .trees import Trees
 
 
 class Simulator:
@@ -75,6 +52,9 @@ class Simulator:
     :param repositories: how many repositories a new root gets; all hosts mount all of them
     :param from_bundle: a file of recorded answers (docs/bundle.md): one host for each of its hosts
         answers with them and changes nothing; ``hosts``, ``templates`` and ``vms`` do not count
+    :param host_module: whether the hosts have our host module (docs/host-module.md), or the indexes
+        of those that have it
+    :param older_module: whether a new dom0 tree has another integration's module in its agent
     :param tuned: further numbers of :class:`Settings`, simulated seconds unless the name says
         otherwise: memory_mb, build_seconds, device_seconds, shutdown_seconds, reboot_gap,
         boot_seconds, minimum_restart_seconds, copy_bytes_per_second, ...
@@ -105,6 +85,8 @@ class Simulator:
         layout: str = "plain",
         repositories: int = 1,
         from_bundle: str | Path | None = None,
+        host_module: bool | Sequence[int] = False,
+        older_module: bool = False,
         **tuned: float,
     ) -> None:
         self._bundle = None if from_bundle is None else bundle.load(from_bundle)
@@ -132,6 +114,12 @@ class Simulator:
         self._wish.check()
         self._given_root = root
         places = None if addresses is None else [parse_place(text) for text in addresses]
+        if isinstance(host_module, bool):
+            host_module = range(hosts) if host_module else ()
+        if not set(host_module) <= set(range(hosts)):
+            raise SimulatorError(f"host_module: indexes of {hosts} hosts, not {host_module!r}")
+        self._with_module = host_module
+        self._trees = partial(Trees, secure, older_module)
         self._ports = partial(Ports, self, port, places, secure, tls_version)
         self.user = user
         self.hosts: list[SimulatedHost] = []
@@ -173,6 +161,8 @@ class Simulator:
             self.repository_path = self._state.settings.export(self._state.settings.fs_location)
             for host in self.hosts:
                 host.user, host.first_password = self.user, self.password
+            self._dom0s = self._trees()
+            self._dom0s.prepare(self.hosts, self._with_module)
             self._open = self._ports()
             self._state.values["port"] = self._open.open_all(self.hosts, self._state.values["port"])
             self._state.save()
@@ -324,6 +314,29 @@ class Simulator:
     def restart_xend(self, host_index: int) -> None:
         """Restart a host's xend: guests run on, what was under way ends, values change."""
         machines.restart_xend(self.hosts[host_index])
+
+    def dom0(self, host_index: int) -> Path:
+        """The directory that plays a host's ``/``, with its agent's package; made if need be."""
+        return self._dom0s.of(self.hosts[host_index])
+
+    def restart_agent(self, host_index: int) -> None:
+        """Restart a host's agent, which reads its disk anew, and wait until it has."""
+        self.hosts[host_index].restart_agent()
+
+    def put_host_module(self, host_index: int) -> None:
+        """Put our host module into a host's agent and restart that.
+
+        :raises SimulatorError: its table of modules is not as it was made
+        """
+        self.dom0(host_index)
+        hostmodule.put(self.hosts[host_index])
+        self.restart_agent(host_index)
+
+    def remove_host_module(self, host_index: int) -> None:
+        """Take our host module out of a host's agent and restart that."""
+        self.dom0(host_index)
+        hostmodule.remove(self.hosts[host_index])
+        self.restart_agent(host_index)
 
     def add_vm(
         self,

@@ -13,6 +13,27 @@ class I8(int):
     """A number that is sent as ``<i8>`` whatever its size, as Python 2 sends its longs."""
 
 
+class Payload(xmlrpc.client.Binary):
+    """A base64 value that arrived; it prints as in Python 2, so a log has its name only."""
+
+    def __repr__(self) -> str:
+        return f"<xmlrpclib.Binary instance at {id(self):#x}>"
+
+
+class _Unmarshaller(xmlrpc.client.Unmarshaller):
+    """The standard one, with :class:`Payload`."""
+
+    dispatch: dict[str, Any] = dict(xmlrpc.client.Unmarshaller.dispatch)  # noqa: RUF012 - its base
+
+    def end_base64(self, data: str) -> None:
+        value = Payload()
+        value.decode(data.encode("ascii"))
+        self.append(value)
+        self._value = False
+
+    dispatch["base64"] = end_base64
+
+
 class _Marshaller(xmlrpc.client.Marshaller):
     """The standard one, and ``<i8>``: for :class:`I8` and for what is beyond 32 bits."""
 
@@ -23,8 +44,12 @@ class _Marshaller(xmlrpc.client.Marshaller):
         word = "int" if small else "i8"
         write(f"<value><{word}>{int(value)}</{word}></value>\n")
 
+    def dump_payload(self, value: Payload, write: Any) -> None:
+        self.dump_instance(xmlrpc.client.Binary(value.data), write)
+
     dispatch[int] = dump_int
     dispatch[I8] = dump_int
+    dispatch[Payload] = dump_payload
 
 
 def encode(value: Any) -> bytes:
@@ -52,7 +77,11 @@ def decode(body: bytes) -> tuple[str, list[Any]]:
         looker = expat.ParserCreate()
         looker.StartDoctypeDeclHandler = refuse
         looker.Parse(body, True)
-        arguments, name = xmlrpc.client.loads(body)
+        target = _Unmarshaller()
+        parser = xmlrpc.client.ExpatParser(target)
+        parser.feed(body)
+        parser.close()
+        arguments, name = target.close(), target.getmethodname()
     except ValueError:
         raise
     except Exception as error:

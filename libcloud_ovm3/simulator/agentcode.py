@@ -1,0 +1,189 @@
+"""The modules on a host's disk, loaded as the agent loads them (agent-behaviour.md 15.5).
+
+Several hosts live in one process and each has modules of the same names, so nothing of theirs gets
+into ``sys.modules`` or onto ``sys.path``: each host has an import of its own, which its modules
+find in their ``__builtins__``. What the disk does not have comes from this Python's own library.
+"""
+
+from __future__ import annotations
+
+import builtins
+import functools
+import threading
+import traceback
+import types
+import xmlrpc.client
+from pathlib import Path
+from typing import Any
+
+from . import dom0disk, functions, simulateddom0
+from .errors import AgentFault, ForeignFault, Stopped
+from .host import SimulatedHost
+
+API_VERSION = 3
+
+
+class Importer:
+    """Imports of one host: first from its disk, then from this Python."""
+
+    def __init__(self, packages: Path) -> None:
+        self._packages = packages
+        self._modules: dict[str, types.ModuleType] = {}
+        self._lock = threading.RLock()
+        self._builtins = dict(vars(builtins)) | {"__import__": self._import}
+
+    def load(self, name: str) -> types.ModuleType:
+        """A module by its full name.
+
+        :raises ImportError: there is none; anything else that it raises when it is executed
+        """
+        with self._lock:
+            if name in self._modules:
+                return self._modules[name]
+            parent, _, last = name.rpartition(".")
+            above = self.load(parent) if parent else None
+            module = self._execute(name)
+            if above is not None:
+                setattr(above, last, module)
+            return module
+
+    def _execute(self, name: str) -> types.ModuleType:
+        path = self._packages / name.replace(".", "/")
+        package = path.is_dir()
+        path = path / "__init__.py" if package else path.with_suffix(".py")
+        try:
+            code = _compiled(path.read_bytes(), str(path.relative_to(self._packages)))
+        except OSError:
+            raise ImportError(f"No module named {name.rpartition('.')[2]}") from None
+        module = types.ModuleType(name)
+        vars(module).update(__file__=str(path), __builtins__=self._builtins)
+        vars(module).update({"__path__": [str(path.parent)]} if package else {})
+        self._modules[name] = module
+        try:
+            exec(code, vars(module))  # noqa: S102 - that is what an agent does
+        except BaseException:
+            del self._modules[name]
+            raise
+        return module
+
+    def _import(
+        self, name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0
+    ) -> Any:
+        top = name.partition(".")[0]
+        here = self._packages / top
+        if level or not (here.is_dir() or here.with_suffix(".py").is_file()):
+            return __import__(name, globals, locals, fromlist, level)
+        module = self.load(name)
+        for each in fromlist or ():
+            if each != "*" and not hasattr(module, each) and hasattr(module, "__path__"):
+                self.load(f"{name}.{each}")
+        return module if fromlist else self.load(top)
+
+
+@functools.lru_cache(maxsize=500)
+def _compiled(source: bytes, name: str) -> types.CodeType:
+    """Hosts have the same files, and agents are started often."""
+    return compile(source, name, "exec", dont_inherit=True)
+
+
+class AgentCode:
+    """The agent's modules of one host since its last start.
+
+    Classes are made anew for each use. What an agent does with one that fails when it is asked for
+    its services is not shown; here it does not start.
+
+    :ivar native: the agent's own functions that its table of modules lists
+    :raises Exception: whatever the table, a module or a class raises
+    """
+
+    def __init__(self, host: SimulatedHost) -> None:
+        self._host = host
+        self._importer = Importer(dom0disk.packages(host))
+        simulated = self._importer.load("agent.lib.simulated")
+        vars(simulated).update(root=str(dom0disk.tree(host)), perform=self._perform)
+        table = self._importer.load("agent.target.api")
+        self._kinds: list[Any] = list(table.MODULES)
+        simulateddom0.move_in(host, self._importer.load, self._kinds)
+        names = {name for kind in self._kinds for name in self._services(kind)}
+        self.native = names & set(functions.FUNCTIONS)
+
+    def _services(self, kind: Any) -> dict[str, Any]:
+        services: dict[str, Any] = kind().get_services(API_VERSION)
+        return services
+
+    def find(self, name: str) -> Any:
+        """A function of a module that is not the agent's own, None if there is none."""
+        for kind in self._kinds:
+            services = self._services(kind)
+            if name in services:
+                return services[name]
+        return None
+
+    def call(self, function: Any, arguments: list[Any]) -> Any:
+        """Its answer.
+
+        :raises AgentFault: what it raised, as the agent writes it
+        """
+        try:
+            return function(*arguments)
+        except Stopped:
+            raise
+        except xmlrpc.client.Fault as fault:  # the stock dispatcher sends these as they are
+            raise ForeignFault(str(fault.faultString), int(fault.faultCode)) from fault
+        except Exception as error:
+            raise _as_fault(error) from error
+
+    def _perform(self, name: str, *arguments: Any) -> Any:
+        """One of the agent's own functions, called by a module in the same process."""
+        try:
+            return functions.perform(self._host, name, list(arguments))
+        except Stopped:
+            raise
+        except Exception as error:
+            raise _python_error(_as_fault(error), self._host.settings.version) from error
+
+
+def start(host: SimulatedHost) -> bool:
+    """Load the modules if the host has a tree; False when the agent does not come up with them."""
+    if not dom0disk.exists(host):
+        host.code = None
+        return True
+    try:
+        host.code = AgentCode(host)
+    except Exception:
+        host.code = None
+        host.log("ERROR", "ovs-agent", f"not started: {traceback.format_exc()}")
+        return False
+    return True
+
+
+def _as_fault(error: Exception) -> AgentFault:
+    """The fault that the agent makes of an exception."""
+    fault = getattr(error, "fault", error)  # of _python_error
+    if isinstance(fault, AgentFault):
+        return fault
+    return AgentFault(_python2_name(error), str(error))
+
+
+def _python2_name(error: Exception) -> str:
+    """The class as Python 2 names it."""
+    kind = type(error)
+    if kind.__module__ != "builtins":
+        return f"{kind.__module__}.{kind.__name__}"
+    for older in (OSError, ImportError):  # Python 3 has more of these
+        if isinstance(error, older):
+            return f"exceptions.{older.__name__}"
+    return f"exceptions.{kind.__name__}"
+
+
+def _python_error(fault: AgentFault, version: str) -> Exception:
+    """What a module sees of a fault: an exception of the builtin's kind, with Python 2's name."""
+    name = fault.kind.rpartition(".")[2]
+    base = getattr(builtins, name, Exception)
+    if not (isinstance(base, type) and issubclass(base, Exception)):
+        base = Exception
+    word = fault.in_dialect(version).removesuffix(f":{fault.text}")
+    meta = type("meta", (type,), {"__str__": lambda kind: word})
+    error: Exception = meta(name, (base,), {"__str__": lambda error: fault.text})()
+    error.fault = fault  # type: ignore[attr-defined]
+    return error

@@ -1,0 +1,30 @@
+"""What a simulator remembers of the requests that arrived."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Call:
+    """An authenticated request that arrived.
+
+    :param arguments: as sent, passwords in URLs censored
+    :param when: simulated epoch seconds of the host's clock
+    """
+
+    host_index: int
+    address: str
+    function: str
+    arguments: tuple[Any, ...]
+    when: float
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A request with wrong credentials (``authorization`` True) or with none."""
+
+    host_index: int
+    address: str
+    authorization: bool

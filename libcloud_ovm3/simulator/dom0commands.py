@@ -1,0 +1,186 @@
+"""The commands that the host module runs, answered from the simulator's state.
+
+Played are the ones it uses, with the arguments that it uses; anything else is not
+found (status 127).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+from . import dom0disk, network, simulatedxend
+from .host import SimulatedHost
+
+_BACKENDS = "/local/domain/0/backend"
+ZEROCONF = "169.254.0.0/16"
+_NONE = (127, "", "not modelled by the simulator\n")
+
+Outcome = tuple[int, str, str]
+
+
+def run(host: SimulatedHost, words: list[str]) -> Outcome:
+    """``(status, output, errors)``."""
+    if words[0] == "ip":
+        return _ip(host, [word for word in words[1:] if word not in ("-o", "-4")])
+    played = {
+        ("xenstore-list", "/vm"): lambda: _lines(simulatedxend.uuids(host)),
+        ("xenstore-list", "/local/domain/0"): lambda: _lines(["vm", "device", "backend"]),
+        ("xenstore-ls", "-f", _BACKENDS): lambda: _lines(_backends(host)),
+        ("losetup", "-a"): lambda: _lines(
+            # the kernel's old answer has room for 62 characters (xend.md 0)
+            f"/dev/loop{number}: [0015]:{number + 100} ({path[:62]})"
+            for number, path in enumerate(simulatedxend.loop_files(host))
+        ),
+    }
+    answer = played.get(tuple(words))
+    return answer() if answer else _NONE
+
+
+def _lines(lines: Any) -> Outcome:
+    return 0, "".join(f"{line}\n" for line in lines), ""
+
+
+def _backends(host: SimulatedHost) -> list[str]:
+    lines = [f'{_BACKENDS}/vbd = ""']
+    for each in simulatedxend.backends(host):
+        top = f"{_BACKENDS}/vbd/{each['domid']}/{each['number']}"
+        lines.append(f'{top} = ""')
+        lines += [f'{top}/{key} = "{value}"' for key, value in each["keys"].items()]
+    return lines
+
+
+# -- ip ------------------------------------------------------------------------------------------
+
+
+def _ip(host: SimulatedHost, words: list[str]) -> Outcome:  # noqa: PLR0911 - one for each command
+    match words:
+        case ["addr", "show"]:
+            return _lines(_addresses(host))
+        case ["route", "show"]:
+            return _lines(_routes(host))
+        case ["link", "set", "dev", device, "up"]:
+            return _link(host, device, arp=False)
+        case ["link", "set", "dev", device, "arp", "on"]:
+            return _link(host, device, arp=True)
+        case ["addr", "add", address, "broadcast", "+", "dev", device]:
+            return _add_address(host, device, address)
+        case ["route", "replace", net, "dev", device, "scope", "link", "src", _]:
+            return _change_route(host, net, device, "", add=True)
+        case ["route", "del", net, "dev", device]:
+            return _change_route(host, net, device, "", add=False)
+        case ["route", "del", net, "dev", device, "via", gateway]:
+            return _change_route(host, net, device, gateway, add=False)
+    return _NONE
+
+
+def _missing(device: str) -> Outcome:
+    return 1, "", f'Cannot find device "{device}"\n'
+
+
+def _known(host: SimulatedHost, device: str) -> bool:
+    return device in network.bridges(host) or device in network.devices(network.state(host))
+
+
+def _owned(host: SimulatedHost) -> list[tuple[str, ipaddress.IPv4Interface]]:
+    """Every device's address."""
+    found = network.state(host)
+    owned = [("lo", ipaddress.IPv4Interface("127.0.0.1/8"))]
+    for device in [*network.devices(found), *network.bridges(host)]:
+        if pair := network.address(host, device):
+            owned.append((device, ipaddress.IPv4Interface("/".join(pair))))
+    return owned
+
+
+def _addresses(host: SimulatedHost) -> list[str]:
+    with host.lock:
+        owned = _owned(host)
+    return [
+        f"{place}: {device}    inet {address} scope global {device}"
+        for place, (device, address) in enumerate(owned, 1)
+    ]
+
+
+def _routes(host: SimulatedHost) -> list[str]:
+    """Those that come with an address and those that were set, without those that were deleted."""
+    with host.lock:
+        made = [
+            f"{address.network} dev {device}  proto kernel  scope link  src {address.ip}"
+            for device, address in _owned(host)
+            if device != "lo" and not _deleted(host, str(address.network), device)
+        ]
+        return made + [
+            f"{net} {'via ' + via + ' ' if via else ''}dev {device}  scope link"
+            for net, device, via in _table(host, "routes")
+        ]
+
+
+def _table(host: SimulatedHost, name: str) -> list[list[str]]:
+    """Routes that were set or deleted since the boot. Called with the lock held.
+
+    At each boot zeroconf sets one, unless /etc/sysconfig/network says NOZEROCONF (13, 15.2).
+    """
+    found = network.state(host)
+    if found.get("routes_since") != host.boot_time:
+        routes = [] if dom0disk.no_zeroconf(host) else [[ZEROCONF, network.management(host), ""]]
+        found.update(routes_since=host.boot_time, routes=routes, deleted=[])
+    table: list[list[str]] = found[name]
+    return table
+
+
+def after_boot(host: SimulatedHost) -> None:
+    """Make the routes of this boot, unless they were made."""
+    with host.lock:
+        _table(host, "routes")
+        host.save()
+
+
+def _deleted(host: SimulatedHost, net: str, device: str) -> bool:
+    return [net, device, ""] in _table(host, "deleted")
+
+
+def _link(host: SimulatedHost, device: str, *, arp: bool) -> Outcome:
+    with host.lock:
+        if not _known(host, device):
+            return _missing(device)
+        if arp:
+            network.state(host).setdefault("arp", {})[device] = host.boot_time
+            host.save()
+    return 0, "", ""
+
+
+def _add_address(host: SimulatedHost, device: str, text: str) -> Outcome:
+    address = ipaddress.IPv4Interface(text)
+    with host.lock:
+        if not _known(host, device):
+            return _missing(device)
+        if network.address(host, device):
+            return 2, "", "RTNETLINK answers: File exists\n"
+        pair = {"ip": str(address.ip), "netmask": str(address.netmask), "boot": host.boot_time}
+        network.state(host)["addresses"][device] = pair
+        host.save()
+    return 0, "", ""
+
+
+def _change_route(
+    host: SimulatedHost, net: str, device: str, gateway: str, *, add: bool
+) -> Outcome:
+    entry = [net, device, gateway]
+    with host.lock:
+        if not _known(host, device):
+            return _missing(device)
+        there, gone = _table(host, "routes"), _table(host, "deleted")
+        made = [net, device, ""] in [[str(at.network), name, ""] for name, at in _owned(host)]
+        if add:
+            if made and entry in gone:
+                gone.remove(entry)
+            elif not made and entry not in there:
+                there.append(entry)
+        elif entry in there:
+            there.remove(entry)
+        elif made and not gateway and entry not in gone:
+            gone.append(entry)
+        else:
+            return 2, "", "RTNETLINK answers: No such process\n"
+        host.save()
+    return 0, "", ""

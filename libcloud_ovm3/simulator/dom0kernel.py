@@ -1,0 +1,66 @@
+"""The kernel's own files of a host, as far as the host module reads them: ``hosts/<i>/kernel``.
+
+They are written from the simulator's state when somebody asks for one of them.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from pathlib import Path
+
+from . import network, simulatedxend
+from .host import SimulatedHost
+
+_UP, _NO_ARP, _BASE = 0x1, 0x80, 0x1002  # IFF_BROADCAST and IFF_MULTICAST are always there
+_guard = threading.Lock()
+
+
+def write(host: SimulatedHost) -> Path:
+    """Bring the files up to date; the directory that plays ``/`` for /proc and /sys."""
+    top = host.folder / "kernel"
+    wanted = _files(host)
+    with _guard:
+        for folder in ("proc/net", "sys/block", "sys/class/net"):
+            (top / folder).mkdir(parents=True, exist_ok=True)
+        for folder in ("sys/block", "sys/class/net"):
+            for there in (top / folder).iterdir():
+                if not any(path.startswith(f"{folder}/{there.name}/") for path in wanted):
+                    shutil.rmtree(there)
+        for path, text in wanted.items():
+            file = top / path
+            if not file.is_file() or file.read_text() != text:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                temporary = file.with_name(f".{file.name}.new")
+                temporary.write_text(text)
+                temporary.replace(file)
+    return top
+
+
+def _files(host: SimulatedHost) -> dict[str, str]:
+    files = {"proc/net/arp": _arp(host)}
+    for number, path in enumerate(simulatedxend.loop_files(host)):
+        files[f"sys/block/loop{number}/loop/backing_file"] = f"{path}\n"
+    with host.lock:
+        found = network.state(host)
+        usable = network.bridges(host)
+        for name in [*network.devices(found), *usable]:
+            flags = _BASE | _UP | (0 if network.answers_arp(host, name) else _NO_ARP)
+            files[f"sys/class/net/{name}/flags"] = f"{flags:#x}\n"
+            files[f"sys/class/net/{name}/address"] = f"{network.mac(found, name)}\n"
+        for name in usable:
+            files[f"sys/class/net/{name}/bridge/bridge_id"] = "8000.000000000000\n"
+    return files
+
+
+def _arp(host: SimulatedHost) -> str:
+    """The hosts of the simulator on the management network."""
+    lines = ["IP address       HW type     Flags       HW address            Mask     Device"]
+    device = network.management(host)
+    for peer in host.peers:
+        if peer is not host:
+            with peer.lock:
+                mac = network.mac(network.state(peer), network.management(peer))
+            flags = "0x0" if peer.down else "0x2"
+            lines.append(f"{peer.address:<16} 0x1         {flags:<11} {mac}     *        {device}")
+    return "\n".join([*lines, ""])

@@ -1,0 +1,76 @@
+"""``sbin/service`` of the trees: a script leaves a request, the simulator does it and answers.
+
+A request is a file ``<pid>.request`` in ``hosts/<i>/requests`` with ``NAME ACTION``; the answer is
+``<pid>.answer`` with the script's exit status and what it prints.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import threading
+from pathlib import Path
+
+from . import machines
+from .errors import Stopped
+from .host import SimulatedHost
+
+SECONDS = 0.02
+
+
+def folder(host: SimulatedHost) -> Path:
+    """Where its requests lie."""
+    return host.folder / "requests"
+
+
+class Watcher:
+    """Looks for requests of some hosts until the simulator stops."""
+
+    def __init__(self) -> None:
+        self._hosts: list[SimulatedHost] = []
+        self._guard = threading.Lock()
+
+    def add(self, host: SimulatedHost) -> None:
+        """Look after this host too, from now on."""
+        with self._guard:
+            if host in self._hosts:
+                return
+            shutil.rmtree(folder(host), ignore_errors=True)  # of an earlier life
+            folder(host).mkdir()
+            self._hosts.append(host)
+            if len(self._hosts) == 1:
+                threading.Thread(target=self._watch, args=[host.clock.stopped], daemon=True).start()
+
+    def _watch(self, stopped: threading.Event) -> None:
+        while not stopped.wait(SECONDS):
+            for host in list(self._hosts):
+                for request in folder(host).glob("*.request"):
+                    with contextlib.suppress(FileNotFoundError):  # its script gave up
+                        words = request.read_text().split()
+                        request.unlink()
+                        arguments = (host, words, request.with_suffix(".answer"))
+                        threading.Thread(target=_serve, args=arguments, daemon=True).start()
+
+
+def _serve(host: SimulatedHost, words: list[str], answer: Path) -> None:
+    with contextlib.suppress(Stopped, OSError):  # the simulator may be stopped meanwhile
+        text = _do(host, words)
+        new = answer.with_suffix(".done")
+        new.write_text(f"{text}\n")
+        new.replace(answer)
+
+
+def _do(host: SimulatedHost, words: list[str]) -> str:
+    """Exit status and words. Whether a started agent comes up, the script does not see."""
+    match words:
+        case ["ovs-agent", "restart"]:
+            host.restart_agent()
+            return "0 Restarting ovs-agent: [  OK  ]"
+        case ["ovs-agent", "status"]:
+            return "0 ovs-agent is running" if host.listens() else "3 ovs-agent is stopped"
+        case ["xend", "restart"]:
+            machines.restart_xend(host)
+            return "0 Restarting xend daemon: [  OK  ]"
+        case ["xend", "status"]:
+            return "0 xend daemon is running"
+    return f"1 {' '.join(words)}: not modelled by the simulator"

@@ -1,0 +1,186 @@
+"""A host's own disk as the agent, xend and an installer see it: ``hosts/<i>/disk``.
+
+In two forms: 3.2 (Python 2.4) and later (Python 2.6). Where a file lies and what an installer looks
+for in it is from agent-behaviour.md 1, 13, 15.2; all other words in it are the simulator's.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from . import dom0agent
+from .dom0disk import AGENT_INI, PORT, SCRIPTS, VLAN_SCRIPT, exists, packages, tree
+from .host import SimulatedHost
+from .network import CONTROL
+
+
+def make(host: SimulatedHost, secure: bool, older_module: bool) -> Path:
+    """Write the tree, unless it is there.
+
+    :param secure: what ``ssl=`` in agent.ini is to say
+    :param older_module: with another integration's module in the agent
+    """
+    top = tree(host)
+    if exists(host):
+        return top
+    for path, text in _files(host, secure).items():
+        _write(top / path, text)
+    for path in ("sbin/service", VLAN_SCRIPT):
+        (top / path).chmod(0o755)
+    for path in ("etc/xen/auto", "var/lib/xen/save", "var/lib/xend/domains"):
+        (top / path).mkdir(parents=True, exist_ok=True)
+    for path in ("var/log/ovs-agent.log", "var/log/xen/xend.log"):
+        _link(top / path, host.folder / Path(path).name)
+    agent = dom0agent.files(older_module)
+    for path in sorted(agent, reverse=True):  # its __init__.py says that all is there
+        _write(packages(host) / "agent" / path, agent[path])
+    return top
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    path.chmod(0o644)
+
+
+def _link(path: Path, target: Path) -> None:
+    """The log that the simulator writes, in its place in the tree."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.is_symlink():
+        path.symlink_to(
+            Path("../" * len(path.parent.relative_to(target.parent).parts), target.name)
+        )
+
+
+def _files(host: SimulatedHost, secure: bool) -> dict[str, str]:
+    control = CONTROL[0]
+    files = {
+        "etc/ovs-release": f"Oracle VM server release {host.settings.version}\n",
+        AGENT_INI: _AGENT_INI.format(ssl="enable" if secure else "disable", port=PORT),
+        "etc/sysconfig/network": f"NETWORKING=yes\nHOSTNAME={host.hostname}\n",
+        f"etc/sysconfig/network-scripts/ifcfg-{control}": _IFCFG.format(device=control),
+        f"{SCRIPTS}/xen-network-common.sh": _LIBRARY,
+        VLAN_SCRIPT: _VLAN.format(
+            function="setup_bridge_port" if faulty(host) else "setup_physical_bridge_port"
+        ),
+        "sbin/service": _SERVICE,
+    }
+    if host.settings.old:
+        constants = (packages(host) / "xen/xend/XendConstants.py").relative_to(tree(host))
+        for folder in (constants.parent, constants.parent.parent):
+            files[f"{folder}/__init__.py"] = ""
+        files[str(constants)] = _CONSTANTS
+    return files
+
+
+def faulty(host: SimulatedHost) -> bool:
+    """Whether this release's VLAN script calls what its library does not have (13)."""
+    return (3, 2, 1) <= host.settings.release <= (3, 3, 2)
+
+
+# The section of ssl= and port=, and the other names, are the simulator's.
+_AGENT_INI = """\
+; Settings of the agent. It reads them when it starts.
+
+[server]
+ssl={ssl}
+port={port}
+; port=8898
+notifyport=7002
+
+[network]
+virtualnetwork=linuxbridge
+"""
+_IFCFG = """\
+DEVICE={device}
+TYPE=Bridge
+BOOTPROTO=static
+ONBOOT=yes
+"""
+_CONSTANTS = '''"""Times of xend's, in seconds (xend.md 2)."""
+
+SHUTDOWN_TIMEOUT = 300
+MINIMUM_RESTART_TIME = 60
+MIGRATE_TIMEOUT = 30
+'''
+_LIBRARY = """\
+# Functions for the scripts that make bridges.
+
+_setup_bridge_port () {
+    local dev=$1
+    local virtual=$2
+    ip link set dev "$dev" down
+    if [ "$virtual" = 1 ]; then
+        ip link set dev "$dev" arp off
+    fi
+    ip addr flush dev "$dev"
+}
+
+setup_physical_bridge_port () {
+    _setup_bridge_port "$1" 0
+}
+
+setup_virtual_bridge_port () {
+    _setup_bridge_port "$1" 1
+}
+"""
+_VLAN = """\
+#!/bin/sh
+# ovs-vlan-bridge start|stop bridge=NAME netdev=DEVICE vlan=NUMBER
+
+. /etc/xen/scripts/xen-network-common.sh
+
+action=$1
+shift
+for word in "$@"; do
+    case "$word" in
+        bridge=*) bridge=${{word#*=}} ;;
+        netdev=*) netdev=${{word#*=}} ;;
+        vlan=*) vlan=${{word#*=}} ;;
+    esac
+done
+device=$netdev.$vlan
+
+case "$action" in
+    start)
+        vconfig add "$netdev" "$vlan"
+        brctl addbr "$bridge"
+        {function} "$device"
+        brctl addif "$bridge" "$device"
+        ip link set dev "$device" up
+        ip link set dev "$bridge" up
+        ;;
+    stop)
+        ip link set dev "$bridge" down
+        brctl delbr "$bridge"
+        vconfig rem "$device"
+        ;;
+esac
+"""
+# It asks the simulator that plays this host: see dom0service.py.
+_SERVICE = """\
+#!/bin/sh
+# service NAME restart|status
+
+top=$(cd "$(dirname "$0")/.." && pwd)
+requests=$top/../requests
+request=$requests/$$
+
+mkdir -p "$requests" || exit 1
+echo "$1 $2" > "$request.new" || exit 1
+mv "$request.new" "$request.request" || exit 1
+waited=0
+while [ ! -f "$request.answer" ]; do
+    if [ "$waited" -ge 600 ]; then
+        rm -f "$request.request"
+        echo "$1: nobody answers" >&2
+        exit 1
+    fi
+    waited=$((waited + 1))
+    sleep 0.05
+done
+read -r status words < "$request.answer"
+rm -f "$request.answer"
+echo "$words"
+exit "$status"
+"""
