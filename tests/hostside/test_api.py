@@ -62,7 +62,8 @@ def listed(dom0, *kinds):
 def arguments(entry, name):
     for function in entry['functions']:
         if function['name'] == name:
-            return [(argument['name'], argument.get('default')) for argument in function['arguments']]
+            return [(argument['name'], argument.get('default'))
+                    for argument in function['arguments']]
 
 
 def test_functions_with_arguments_through_the_agents_wrapper(dom0):
@@ -71,7 +72,8 @@ def test_functions_with_arguments_through_the_agents_wrapper(dom0):
     names = [function['name'] for function in entry['functions']]
     assert names == ['migrate_vm', 'start_vm', 'stop_vm', 'storage']
     assert arguments(entry, 'start_vm') == [('repo_id', None), ('vm_id', None)]
-    assert arguments(entry, 'migrate_vm')[2:5] == [('dest', None), ('live', 'False'), ('ssl', 'None')]
+    assert arguments(entry, 'migrate_vm')[2:5] == [
+        ('dest', None), ('live', 'False'), ('ssl', 'None')]
     assert arguments(entry, 'stop_vm') == [('repo_id', None), ('vm_id', None), ('force', 'False')]
     assert arguments(entry, 'storage') == [('impl_name', None)]
     assert [function['more'] for function in entry['functions']] == [False, False, False, True]
@@ -119,7 +121,8 @@ def test_a_cell_that_is_empty_yet(dom0):
         def get_services(self, version=None):
             return {'outer': maker()}
 
-    assert listed(dom0, Late)['Late']['functions'] == [{'name': 'outer', 'arguments': [], 'more': True}]
+    assert listed(dom0, Late)['Late']['functions'] == [
+        {'name': 'outer', 'arguments': [], 'more': True}]
 
 
 def test_version_and_capabilities(dom0):

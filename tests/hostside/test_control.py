@@ -23,8 +23,8 @@ class Kernel(object):
         # device, network, gateway, metric
         self.routes = [['xenbr0', '192.168.1.0/24', '', 0], ['xenbr0', 'default', '192.168.1.1', 0],
                        ['xenbr0', '169.254.0.0/16', '', 0], ['bond1', '169.254.0.0/16', '', 1003],
-                       ['control01', '169.254.0.0/16', '10.0.0.7', 5], ['bond1', '169.254.7.0/24', '', 0],
-                       ['bond1', '169.0.0.0/8', '', 0]]
+                       ['control01', '169.254.0.0/16', '10.0.0.7', 5],
+                       ['bond1', '169.254.7.0/24', '', 0], ['bond1', '169.0.0.0/8', '', 0]]
         self.flags = {}
         self.writes = []
         self.cut_at = None
@@ -221,7 +221,7 @@ def test_a_bridge_that_the_next_boot_gives_a_port(dom0, kernel, line, refused):
 
 
 def test_an_address_that_only_looks_alike(dom0, kernel):
-    """2.168.1.10 is no part of 192.168.1.10, control0 none of control01 (agent-behaviour.md 15.3)."""
+    """As 2.168.1.10 is in 192.168.1.10, control0 in control01 (agent-behaviour.md 15.3)."""
     kernel.addresses.append(['control01', '10.254.0.1', 16])
     kernel.addresses.append(['bond1', '169.25.40.1', 16])
     ask(dom0)
@@ -229,7 +229,8 @@ def test_an_address_that_only_looks_alike(dom0, kernel):
 
 
 def test_who_asks_is_checked(dom0, kernel):
-    for client, operation in (('', OPERATION), ('a b', OPERATION), ('me', 'x'), ('me\n', OPERATION)):
+    for client, operation in (('', OPERATION), ('a b', OPERATION), ('me', 'x'),
+                              ('me\n', OPERATION)):
         with pytest.raises(errors.InvalidArgument):
             control.set_control_interface(dom0, client, operation, *WANTED)
     assert kernel.writes == []

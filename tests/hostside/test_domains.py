@@ -12,9 +12,10 @@ UUID = '868a6627-c3b0-3d9b-aea4-f279cbaa253b'
 def expression(uuid=UUID, name='i-2-3-VM'):
     """As xend sends it (xend.md 6): numbers are numbers, devices sections of their own."""
     return [
-        'domain', ['domid', 7], ['cpu_weight', 27500], ['cpu_cap', 0], ['bootloader', '/usr/bin/pygrub'],
-        ['vcpus', 2], ['cpus', [[], ['0', 1]]], ['on_reboot', 'restart'], ['description'], ['uuid', uuid],
-        ['name', name], ['memory', 512], ['start_time', 1408105444.17], ['cpu_time', 0.152510481],
+        'domain', ['domid', 7], ['cpu_weight', 27500], ['cpu_cap', 0],
+        ['bootloader', '/usr/bin/pygrub'], ['vcpus', 2], ['cpus', [[], ['0', 1]]],
+        ['on_reboot', 'restart'], ['description'], ['uuid', uuid], ['name', name],
+        ['memory', 512], ['start_time', 1408105444.17], ['cpu_time', 0.152510481],
         ['image', ['linux', ['kernel', ''], ['videoram', 4], ['pci', []],
                    ['notes', ['HV_START_LOW', '4118806528'], ['SUSPEND_CANCEL', 1]]]],
         ['status', '2'], ['state', '-b----'],
@@ -42,7 +43,8 @@ def test_the_shape_of_list_vms():
 
 
 def test_bytes_that_are_no_text_are_replaced():
-    assert sxp.domain(['domain', ['name', u'caf\xe9 ok'.encode('latin-1')]])['name'] == u'caf\ufffd ok'
+    name = u'caf\xe9 ok'.encode('latin-1')
+    assert sxp.domain(['domain', ['name', name]])['name'] == u'caf\ufffd ok'
 
 
 def everything(value):
@@ -72,7 +74,8 @@ def test_endless_nesting_ends():
     tree = ['x']
     for _ in range(5000):
         tree = [tree]
-    assert '...' in repr(sxp.domain(['domain', ['cpus', tree], ['device', ['vif', ['bridge', tree]]]]))
+    struct = sxp.domain(['domain', ['cpus', tree], ['device', ['vif', ['bridge', tree]]]])
+    assert repr(struct).count('...') == 2
 
 
 UUIDS = ['%032x' % number for number in (1, 2, 3)]
@@ -129,7 +132,8 @@ def test_one_bad_domain_leaves_the_others(dom0):
 
 
 def test_a_second_entry_of_a_uuid_may_be_a_second_domain(dom0):
-    xend = Xend(Fault(1, 'no'), {UUIDS[0]: expression(UUIDS[0], 'a'), UUIDS[1]: expression(UUIDS[1])})
+    xend = Xend(Fault(1, 'no'), {UUIDS[0]: expression(UUIDS[0], 'a'),
+                                 UUIDS[1]: expression(UUIDS[1])})
     found = domains.domains(host(dom0, xend, [UUIDS[0], UUIDS[0] + '-1', UUIDS[1] + '-1']))
     assert [domain['uuid'] for domain in found['domains']] == UUIDS[:2]
     assert [entry['name'] for entry in found['missing']] == [UUIDS[0]]
@@ -145,7 +149,8 @@ def test_an_answer_for_another_is_no_answer(dom0):
 
 
 def test_a_domain_that_xend_fails_over_is_missing(dom0):
-    xend = Xend(Fault(1, 'no'), {UUIDS[0]: IOError('reset by peer'), UUIDS[1]: expression(UUIDS[1])})
+    xend = Xend(Fault(1, 'no'), {UUIDS[0]: IOError('reset by peer'),
+                                 UUIDS[1]: expression(UUIDS[1])})
     found = domains.domains(host(dom0, xend, UUIDS[:2]))
     assert len(found['domains']) == 1
     assert 'reset by peer' in found['missing'][0]['problem']

@@ -76,8 +76,8 @@ def call(site, *calls):
 
 
 def test_beside_the_agents_own_functions(site):
-    said = call(site, ('echo', ('put',)), ('libcloud_version', ()), ('libcloud_look', (['list_vms'],)),
-                ('libcloud_look', ('list_vms',)))
+    said = call(site, ('echo', ('put',)), ('libcloud_version', ()),
+                ('libcloud_look', (['list_vms'],)), ('libcloud_look', ('list_vms',)))
     assert said[0] == "echo -> 'put'"
     assert said[1].startswith('libcloud_version -> {') and 'api' in said[1]
     assert 'libcloud_ovm3_host.errors.NotFound' in said[2] and 'list_vms: no module' in said[2]
@@ -94,7 +94,8 @@ def test_it_sees_the_agents_functions_and_its_own(site):
 
 
 def test_one_of_ours_asks_one_of_the_agents(site):
-    site.join('agent', 'api', 'common.py').write(COMMON.replace("{'echo'", "{'list_vms': list, 'echo'"))
+    text = COMMON.replace("{'echo'", "{'list_vms': list, 'echo'")
+    site.join('agent', 'api', 'common.py').write(text)
     assert '[]' in call(site, ('libcloud_look', (['list_vms'],)))[0]
 
 

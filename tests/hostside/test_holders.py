@@ -51,8 +51,8 @@ def answering(dom0, **answers):
 def test_block_backends_whoever_is_listed(dom0):
     said = answering(dom0, xenstore_ls=(0, XENSTORE, ''), losetup=(0, '', ''))
     assert holders.holders(dom0) == [
-        {'kind': 'vbd', 'domid': 3, 'device': '51712', 'path': u'/OVS/caf\xe9 \\ \n.img', 'mode': '',
-         'state': 0},
+        {'kind': 'vbd', 'domid': 3, 'device': '51712', 'path': u'/OVS/caf\xe9 \\ \n.img',
+         'mode': '', 'state': 0},
         {'kind': 'vbd', 'domid': 7, 'device': 'xvda', 'path': IMAGE, 'mode': 'w', 'state': 4},
         {'kind': 'vbd', 'domid': 12, 'device': 'xvdb', 'path': '/dev/mapper/36006', 'mode': 'w!',
          'state': 6}]

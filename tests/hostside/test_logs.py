@@ -23,8 +23,8 @@ def test_the_last_bytes_as_they_are(dom0):
 
 
 @pytest.mark.parametrize('log, size', [
-    ('../../etc/shadow', 5), ('', 5), (None, 5), (['agent'], 5), ('agent', 0), ('agent', (1 << 20) + 1),
-    ('agent', '5'), ('agent', True)])
+    ('../../etc/shadow', 5), ('', 5), (None, 5), (['agent'], 5), ('agent', 0),
+    ('agent', (1 << 20) + 1), ('agent', '5'), ('agent', True)])
 def test_other_files_and_sizes_are_refused(dom0, log, size):
     with pytest.raises(errors.InvalidArgument):
         logs.log_tail(dom0, log, size)

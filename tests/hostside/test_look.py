@@ -62,7 +62,8 @@ def test_several_in_one_call(agent):
 
 
 def test_a_fault_is_as_the_agent_writes_it_and_stays_alone(agent):
-    answers = look.look(agent, ['discover_hardware', 'discover_repository_db', 'list_vms'])['answers']
+    names = ['discover_hardware', 'discover_repository_db', 'list_vms']
+    answers = look.look(agent, names)['answers']
     assert 'agent.lib.filelock.OwnError' in answers['discover_hardware']['fault']
     assert 'libcloud_ovm3_host.errors.NotFound' in answers['discover_repository_db']['fault']
     assert answers['list_vms'] == {'answer': [{'domid': '0'}]}
@@ -71,7 +72,8 @@ def test_a_fault_is_as_the_agent_writes_it_and_stays_alone(agent):
 def test_bytes_that_are_no_text_are_replaced_and_the_rest_kept(agent):
     answers = look.look(agent, ['discover_server_pool', 'discover_hardware'])['answers']
     assert answers['discover_server_pool'] == {'answer': u'caf\ufffd \xe9t\xe9 ok'}
-    assert 'caf' in answers['discover_hardware']['fault'] and 'ok' in answers['discover_hardware']['fault']
+    fault = answers['discover_hardware']['fault']
+    assert 'caf' in fault and 'ok' in fault
 
 
 def test_one_that_hangs_leaves_the_others_their_time(agent, monkeypatch):
@@ -173,7 +175,8 @@ def test_pages_have_each_machine_once(agent, monkeypatch):
         assert seen == names + ['t']
 
 
-@pytest.mark.parametrize('after', ['x', 'ISOs/a', 'Templates/a/b', 5, None, Binary('x/y'.encode('ascii'))])
+@pytest.mark.parametrize('after', ['x', 'ISOs/a', 'Templates/a/b', 5, None,
+                                   Binary('x/y'.encode('ascii'))])
 def test_a_cursor_of_ours_only(agent, after):
     with pytest.raises(errors.InvalidArgument):
         repository.repository(agent, ID, after)

@@ -17,7 +17,7 @@ ROUTES = u'''\
 169.254.0.0/16 dev eth0  scope link  metric 1002
 192.168.1.0/24 dev xenbr0  proto kernel  scope link  src 192.168.1.64 linkdown
 10.1.1.1 via 192.168.1.3 dev metric onlink
-default  proto static \\\tnexthop via 192.168.1.1  dev xenbr0 weight 1\\\tnexthop via 10.0.0.9 dev via weight 1 dead
+default  proto static \\\tnexthop via 192.168.1.1  dev xenbr0\\\tnexthop via 10.0.0.9 dev via dead
 unreachable 10.7.0.0/16  metric 9
 172.16.0.0/12 dev eth1  mtu lock 1400 metric 3
 '''
@@ -78,8 +78,10 @@ def test_neighbours(dom0):
         '192.168.1.9      0x1         0x0         00:00:00:00:00:00     *        xenbr0\n'
     ).encode('ascii')
     assert network.neighbours(dom0) == [
-        {'device': 'xenbr0', 'address': '192.168.1.1', 'mac': '00:21:f6:00:00:01', 'complete': True},
-        {'device': 'xenbr0', 'address': '192.168.1.9', 'mac': '00:00:00:00:00:00', 'complete': False}]
+        {'device': 'xenbr0', 'address': '192.168.1.1', 'mac': '00:21:f6:00:00:01',
+         'complete': True},
+        {'device': 'xenbr0', 'address': '192.168.1.9', 'mac': '00:00:00:00:00:00',
+         'complete': False}]
 
 
 def test_a_port_that_answers_and_one_that_does_not(dom0):
