@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
+from xmlrpc.client import Binary, Fault
 
 import pytest
 
-from libcloud_ovm3.simulator import Simulator
-from tests.simulator.plainclient import client, fault_of
+from libcloud_ovm3.simulator import Simulator, SimulatorError, __main__
+from tests.simulator.plainclient import Machine, client, fault_of
 
 VERSIONS = ("3.2.1", "3.3.3")
 RUNTIME_ERROR = "<type 'exceptions.RuntimeError'>"
@@ -96,3 +101,194 @@ def test_a_list_that_faults_and_one_look_that_does(form: Simulator) -> None:
     assert [entry["name"] for entry in found["missing"]] == [everything[first]["uuid"]]
     host.let("list faults", False)
     assert first in fault_of(agent.list_vm, form.repository_id, first)
+
+
+def test_faults_of_the_agents_functions_inside_a_look(form: Simulator) -> None:
+    form.hosts[0].let("list faults")
+    agent = client(form)
+    inside = agent.libcloud_look(["list_vms"])["answers"]["list_vms"]["fault"]
+    assert inside == fault_of(agent.list_vms)
+
+
+def test_every_function_with_its_arguments_and_defaults(form: Simulator) -> None:
+    modules = {entry["class"]: entry for entry in client(form).libcloud_get_api_services()}
+    assert {"Common", "Linux", "Xen", "CloudStack", "LibcloudOvm3"} <= modules.keys()
+    functions = by_name(modules["Xen"]["functions"])
+    names = [argument["name"] for argument in functions["migrate_vm"]["arguments"]]
+    assert names == ["repo_id", "vm_id", "dest", "live", "ssl"]
+    assert functions["migrate_vm"]["arguments"][3] == {"name": "live", "default": "False"}
+    assert by_name(modules["Common"]["functions"])["dispatch"]["more"] is True
+    assert not [entry for entry in modules.values() if "problem" in entry]
+
+
+def test_base64_goes_both_ways_however_deep(form: Simulator) -> None:
+    agent = client(form)
+    value = {"a": [Binary(b"\0\xff"), None, {"b": Binary(b"")}]}
+    assert agent.call(value) == value
+    assert agent.echo(Binary(b"x")).data == b"x"
+
+
+def test_a_payload_is_a_name_in_the_log(form: Simulator) -> None:
+    agent = client(form)
+    agent.call([Binary(bytes(4 << 20)), Binary(b"/OVS/Repositories")])
+    log = (form.root / "hosts/0/ovs-agent.log").read_text().splitlines()
+    line = next(line for line in reversed(log) if "call start: call" in line)
+    assert line.count("<xmlrpclib.Binary instance at 0x") == 2
+    assert len(line) < 300
+
+
+@pytest.mark.parametrize("kind", ["fault", "drop_before", "drop_after", "late", "latency"])
+def test_misbehaviour_strikes_the_modules_functions_too(pool: Simulator, kind: str) -> None:
+    pool.put_host_module(0)
+    agent = client(pool)
+    pool.misbehave(kind, "libcloud_version", host=0, seconds=0.01, text="exceptions.OSError:gone")
+    if kind == "latency":
+        agent.libcloud_version()
+    else:
+        with pytest.raises((Fault, OSError, HTTPException)):
+            agent.libcloud_version()
+    assert agent.libcloud_version()["api"] >= 1
+
+
+def test_a_look_does_not_wait_for_itself() -> None:
+    answers = {"parallel calls": "one at a time"}
+    with Simulator(1, speed=100, answers=answers, host_module=True) as sim:
+        reads = ["discover_server", "list_vms", "discover_repository_db", "discover_network"]
+        assert client(sim).libcloud_look(reads)["answers"].keys() == set(reads)
+
+
+# -- how the modules are loaded -------------------------------------------------------------------
+
+
+def test_each_host_has_its_own_modules(form: Simulator) -> None:
+    module = package(form, 1) / "agent/api/cloudstack.py"
+    module.write_text(module.read_text().replace("'0.1'", "'0.2'"))
+    assert client(form, 1).get_module_version() == "0.1"  # until the agent starts again
+    form.restart_agent(1)
+    assert [client(form, index).get_module_version() for index in (0, 1)] == ["0.1", "0.2"]
+    assert "agent.target.api" not in sys.modules
+
+
+def test_many_first_calls_at_once(form: Simulator) -> None:
+    form.put_host_module(1)
+    with ThreadPoolExecutor(8) as threads:
+        calls = [threads.submit(client(form, n % 2).libcloud_domains) for n in range(16)]
+        assert [len(call.result()["missing"]) for call in calls] == [0] * 16
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("MODULES = [", "MODULES = [["),
+        ("import common", "import common, nothing"),
+        ("common.Common", "common.Uncommon"),
+        ("    common.Common,", "    common.Common, object,"),
+    ],
+)
+def test_an_agent_whose_table_fails_stays_away(pool: Simulator, old: str, new: str) -> None:
+    pool.dom0(0)
+    table = package(pool) / "agent/target/api.py"
+    text = table.read_text()
+    table.write_text(text.replace(old, new, 1))
+    pool.restart_agent(0)
+    with pytest.raises(ConnectionRefusedError):
+        client(pool).echo("put")
+    assert "not started" in (pool.root / "hosts/0/ovs-agent.log").read_text()
+    table.write_text(text)
+    pool.restart_agent(0)
+    assert client(pool).echo("put") == "put"
+
+
+def test_half_an_installation_leaves_the_agent_alive(form: Simulator) -> None:
+    agent = client(form)
+    shutil.rmtree(package(form) / "libcloud_ovm3_host")
+    form.restart_agent(0)
+    assert agent.echo("put") == "put"
+    assert "ImportError" in fault_of(agent.libcloud_version)
+
+
+def test_what_the_table_does_not_list_is_not_there(pool: Simulator) -> None:
+    pool.dom0(0)
+    table = package(pool) / "agent/target/api.py"
+    table.write_text(table.read_text().replace("    xenxm.Xen,\n", ""))
+    pool.restart_agent(0)
+    assert "not supported" in fault_of(client(pool).list_vms)
+    assert "not modelled" in fault_of(client(pool).get_log, [])
+    assert client(pool).echo("put") == "put"
+
+
+def test_the_tree_stays_in_the_root(tmp_path: Path) -> None:
+    with Simulator(2, root=tmp_path, speed=100, host_module=[1]):
+        assert not (tmp_path / "hosts/0/disk/etc").exists()
+    with Simulator(2, root=tmp_path, speed=100) as sim:
+        assert client(sim, 1).libcloud_version()["api"] >= 1
+    with pytest.raises(SimulatorError, match="host_module"):
+        Simulator(2, host_module=[2])
+
+
+# -- what the module sees of the host -------------------------------------------------------------
+
+
+def test_backends_outlive_the_domain() -> None:
+    with Simulator(1, speed=100, vms=0, backend_seconds=50, host_module=True) as sim:
+        the_backends_of(sim)
+
+
+def the_backends_of(pool: Simulator) -> None:
+    machine = Machine(pool)
+    machine.start()
+    held = {(entry["kind"], entry["path"]) for entry in machine.agent.libcloud_holders()}
+    assert held == {("vbd", machine.disk), ("loop", machine.disk)}
+    machine.stop()
+    assert machine.domains() == []
+    (backend,) = [each for each in machine.agent.libcloud_holders() if each["kind"] == "vbd"]
+    assert (backend["path"], backend["state"]) == (machine.disk, 6)
+    pool.wait(60)
+    assert machine.agent.libcloud_holders() == []
+
+
+def test_mounts_that_are_stale_or_gone(pool: Simulator) -> None:
+    pool.put_host_module(0)
+    agent, host = client(pool), pool.hosts[0]
+    assert len(agent.libcloud_free_space()) == 1
+    host.stale_repository()
+    assert "Stale" in agent.libcloud_free_space()[0]["problem"]
+    assert "Stale" in fault_of(agent.libcloud_repository, pool.repository_id, "")
+    host.unmount_repository()
+    assert agent.libcloud_free_space() == []
+    assert "NotMounted" in fault_of(agent.libcloud_repository, pool.repository_id, "")
+
+
+def test_control0_after_a_reboot(pool: Simulator) -> None:
+    pool.put_host_module(0)
+    pool.hosts[0].reboot()
+    agent = client(pool)
+    assert "control0" not in {entry["device"] for entry in agent.libcloud_addresses()}
+    to_control = [each for each in agent.libcloud_routes() if each["destination"] == "169.254.0.0"]
+    assert [each["device"] for each in to_control] == ["10e69b4de3"]  # zeroconf's
+    file = pool.dom0(0) / "etc/sysconfig/network-scripts/ifcfg-control0"
+    assert file.is_file()
+    for _ in range(2):
+        agent.libcloud_set_control_interface("test", "0" * 32, "control0", "169.254.0.1", 16)
+        to_control = [at for at in agent.libcloud_routes() if at["destination"] == "169.254.0.0"]
+        assert [each["device"] for each in to_control] == ["control0"]
+    assert not file.exists()
+    assert "set_control_interface" in (pool.root / "hosts/0/syslog").read_text()
+
+
+def test_logs_and_neighbours(pool: Simulator) -> None:
+    pool.put_host_module(0)
+    agent = client(pool)
+    assert agent.libcloud_log_tail("agent", 1000).data.decode().count("log_tail") == 1
+    assert [entry["address"] for entry in agent.libcloud_neighbours()] == [pool.hosts[1].address]
+    pool.hosts[1].kill()
+    assert agent.libcloud_neighbours()[0]["complete"] is False
+    assert agent.libcloud_check_port(pool.hosts[0].address, pool.hosts[0].port, 1) is True
+
+
+def test_the_command_line_has_it_too(tmp_path: Path) -> None:
+    words = ["--hosts", "1", "--speed", "100", "--host-module", "--older-module"]
+    options = __main__.arguments().parse_args([*words, "--root", str(tmp_path)])
+    with __main__._simulator(options)[0] as sim:
+        assert client(sim).libcloud_version()["api"] >= 1
+        assert client(sim).call("both") == "both"
