@@ -8,12 +8,14 @@ import os
 import select
 import signal
 import subprocess
+import syslog
 import time
 
 from libcloud_ovm3_host import errors
 from libcloud_ovm3_host.compat import describe, error, pickle
 
 _CHUNK = 1 << 16
+_LENGTH = '%016d'
 
 
 def run(arguments, seconds):
@@ -57,8 +59,9 @@ def within(seconds, function, *arguments):
     child = os.fork()
     if child == 0:
         try:
-            os.close(reader)
-            _send(writer, _outcome(function, arguments))
+            _leave_behind(writer)
+            data = _outcome(function, arguments)
+            _send(writer, (_LENGTH % len(data)).encode('ascii') + data)
         finally:
             os._exit(0)
     os.close(writer)
@@ -79,6 +82,21 @@ def within(seconds, function, *arguments):
     raise getattr(errors, kind)(value)
 
 
+def _leave_behind(kept):
+    """Close what the process was born with, the agent's port above all.
+
+    A process that cannot be killed would hold it, and the agent could not be started again.
+    """
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the function may start and await commands
+    syslog.closelog()
+    for name in os.listdir('/proc/self/fd'):
+        if int(name) > 2 and int(name) != kept:
+            try:
+                os.close(int(name))
+            except OSError:  # the one that listed them
+                pass
+
+
 def _outcome(function, arguments):
     try:
         return pickle.dumps(('answer', function(*arguments)), 2)
@@ -95,17 +113,29 @@ def _send(writer, data):
 
 
 def _receive(reader, deadline):
-    """All that comes; None if it has not ended in time."""
+    """What comes after its length; '' if the process died, None if it has not ended in time.
+
+    The end of the pipe is no sign: another thread's process may have been born with the pipe open.
+    """
+    received = _receive_bytes(reader, len(_LENGTH % 0), deadline)
+    if not received:
+        return received
+    return _receive_bytes(reader, int(received), deadline)
+
+
+def _receive_bytes(reader, count, deadline):
     pieces = []
-    while True:
+    while count:
         if not _readable([reader], deadline):
             if time.time() >= deadline:
                 return None
             continue
-        data = os.read(reader, _CHUNK)
+        data = os.read(reader, min(count, _CHUNK))
         if not data:
-            return ''.encode('ascii').join(pieces)
+            return ''
         pieces.append(data)
+        count -= len(data)
+    return ''.encode('ascii').join(pieces)
 
 
 def _readable(streams, deadline):

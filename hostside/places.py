@@ -10,13 +10,15 @@ import re
 import stat
 
 from libcloud_ovm3_host import arguments, errors
-from libcloud_ovm3_host.compat import describe, error, plain, to_bytes, to_text
+from libcloud_ovm3_host.compat import (bytes_type, describe, error, plain, text_type, to_bytes,
+                                       to_text)
 
 OURS = '.libcloud-ovm3'  # everything of ours in a repository lies below it
 
 _PLACE = re.compile(r'(/OVS/Repositories/[0-9a-fA-F]{32}|/nfsmnt/[0-9a-fA-F-]{32,36})(?:/(.*))?\Z'
                     .encode('ascii'), re.DOTALL)
 _FOLLOW_NOTHING = os.O_NOFOLLOW | os.O_NONBLOCK  # and wait for no FIFO
+_BREAK = re.compile(u'[\t\n\r\x85\u2028\u2029]')
 _SLASH = '/'.encode('ascii')
 _LONGEST = 4000
 
@@ -46,9 +48,28 @@ def split(path):
     return match.group(1), names
 
 
+def mount_point(path):
+    """The mount point that an argument ``mount`` names, as bytes. Raises as :func:`split` does."""
+    point, names = split(path)
+    if names:
+        raise errors.InvalidArgument('mount: expected no more than the mount, not %s' % shown(path))
+    return point
+
+
+def require_not_ours(path):
+    """Raises NotAllowed for a path into our own folder: documents and jobs have their own doors.
+
+    On any level: a share may lie above a repository.
+    """
+    if to_bytes(OURS) in split(path)[1]:
+        raise errors.NotAllowed('path: %s is in our own folder' % shown(path))
+
+
 def shown(path):
     """A path for messages: never more than a line, never a byte that XML cannot carry."""
-    text = to_text(path)
+    if not isinstance(path, (bytes_type, text_type)):
+        path = arguments.name_bytes('path', path)
+    text = _BREAK.sub(u'\ufffd', to_text(path))
     if len(text) > 200:
         text = text[:200] + u'...'
     return "'%s'" % plain(text)
@@ -57,15 +78,26 @@ def shown(path):
 def open_root(dom0, mount_point):
     """A descriptor of a mounted repository or share, the caller's to close.
 
-    Raises NotMounted: the empty directory of an unmounted one must never be written to.
+    Raises NotMounted: the empty directory of an unmounted one must never be written to. So the
+    look is taken on both sides of the opening.
     """
     wanted = mount_point.decode('ascii')
-    if wanted not in [mounted for _, mounted, _ in dom0.mounts()]:
-        raise errors.NotMounted('%s: nothing is mounted there' % str(wanted))
+    _require_mounted(dom0, wanted)
     try:
-        return dom0.open_mount(str(wanted))
+        directory = dom0.open_mount(str(wanted))
     except OSError:
         raise errors.Failed(describe(error()))
+    try:
+        _require_mounted(dom0, wanted)
+    except errors.HostModuleError:
+        os.close(directory)
+        raise
+    return directory
+
+
+def _require_mounted(dom0, wanted):
+    if wanted not in [mounted for _, mounted, _ in dom0.mounts()]:
+        raise errors.NotMounted('%s: nothing is mounted there' % str(wanted))
 
 
 def below(directory, name):
@@ -122,6 +154,7 @@ def open_file(dom0, path, flags):
 
 def open_in(directory, name, flags):
     """The same for a name in an open directory."""
+    status_in(directory, name)  # opening a device may already do something
     try:
         handle = os.open(below(directory, name), flags | _FOLLOW_NOTHING)
     except OSError:
@@ -130,6 +163,20 @@ def open_in(directory, name, flags):
         os.close(handle)
         raise errors.NotAllowed('%s is no regular file' % shown(name))
     return handle
+
+
+def status_in(directory, name):
+    """``lstat`` of the regular file of that name in an open directory.
+
+    Raises NotFound, NotAllowed for anything else, Failed.
+    """
+    try:
+        status = os.lstat(below(directory, name))
+    except OSError:
+        raise failure(error(), name)
+    if not stat.S_ISREG(status.st_mode):
+        raise errors.NotAllowed('%s is no regular file' % shown(name))
+    return status
 
 
 def failure(problem, name):

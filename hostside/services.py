@@ -1,7 +1,7 @@
 """The table of services: every function of the module, by its name, with its time limit."""
 
-from libcloud_ovm3_host import (api, control, domains, holders, inventory, logs, look, network,
-                                 repository)
+from libcloud_ovm3_host import (api, control, documents, domains, files, holders, inventory, logs,
+                                 look, network, repository)
 from libcloud_ovm3_host.version import PREFIX
 
 # name without prefix -> (function, seconds; None: it sets limits of its own)
@@ -15,6 +15,17 @@ SERVICES = {
     'free_space': (inventory.free_space, None),
     'holders': (holders.holders, None),
     'comebacks': (inventory.comebacks, 10),
+    'list_files': (files.list_files, None),
+    'stat_file': (files.stat_file, None),
+    'read_file': (files.read_file, None),
+    'create_file': (files.create_file, None),
+    'write_file': (files.write_file, None),
+    'truncate_file': (files.truncate_file, None),
+    'rename_file': (files.rename_file, None),
+    'delete_file': (files.delete_file, None),
+    'list_documents': (documents.list_documents, None),
+    'read_document': (documents.read_document, None),
+    'write_document': (documents.write_document, None),
     'set_control_interface': (control.set_control_interface, None),
     'addresses': (network.addresses, None),
     'routes': (network.routes, None),

@@ -1,0 +1,87 @@
+"""Stretches of files in which blocks of zeros take no room: see docs/host-module.md. Pure."""
+
+import struct
+
+from libcloud_ovm3_host import errors
+from libcloud_ovm3_host.version import CHUNK_BYTES
+
+BLOCK = 4096
+
+_NONE = ''.encode('ascii')
+_ZEROS = '\0'.encode('ascii') * BLOCK
+
+
+def encode(data):
+    """The chunk of these bytes, which are at most ``CHUNK_BYTES``."""
+    bits, blocks = [], []
+    for start in range(0, len(data), BLOCK):
+        block = data[start:start + BLOCK]
+        if block == _ZEROS[:len(block)]:
+            bits.append(0)
+        else:
+            bits.append(1)
+            blocks.append(block)
+    return struct.pack('>I', len(data)) + _bitmap(bits) + _NONE.join(blocks)
+
+
+def decode(chunk):
+    """``[(start, size, bytes or None)]``: the stretch in one piece after the other, None for zeros.
+
+    Raises InvalidArgument for anything that is not exactly one chunk.
+    """
+    if len(chunk) < 4:
+        raise errors.InvalidArgument('chunk: less than 4 bytes')
+    length = struct.unpack('>I', chunk[:4])[0]
+    if length > CHUNK_BYTES:
+        raise errors.InvalidArgument('chunk: a stretch of more than %d bytes' % CHUNK_BYTES)
+    bits, at = _bits(chunk, -(-length // BLOCK))
+    pieces = []
+    start = 0
+    while start < length:
+        end = _end_of_run(bits, start // BLOCK) * BLOCK
+        size = min(end, length) - start
+        data = None
+        if bits[start // BLOCK]:
+            data = chunk[at:at + size]
+            at += size
+        pieces.append((start, size, data))
+        start += size
+    if at != len(chunk):
+        raise errors.InvalidArgument('chunk: %d bytes where its map says %d' % (len(chunk), at))
+    return pieces
+
+
+def length_of(pieces):
+    """How long a decoded stretch is."""
+    return sum([size for _, size, _ in pieces])
+
+
+def _bitmap(bits):
+    numbers = []
+    for first in range(0, len(bits), 8):
+        number = 0
+        for position, bit in enumerate(bits[first:first + 8]):
+            number |= bit << (7 - position)
+        numbers.append(number)
+    return struct.pack('%dB' % len(numbers), *numbers)
+
+
+def _bits(chunk, count):
+    """``(bits, where the blocks begin)``."""
+    at = 4 + -(-count // 8)
+    if len(chunk) < at:
+        raise errors.InvalidArgument('chunk: its map is cut off')
+    bits = []
+    for number in struct.unpack('%dB' % (at - 4), chunk[4:at]):
+        bits += [number >> (7 - position) & 1 for position in range(8)]
+    if 1 in bits[count:]:
+        raise errors.InvalidArgument('chunk: its map has more blocks than the stretch')
+    return bits[:count], at
+
+
+def _end_of_run(bits, first):
+    """The number of the first block after this one that is not of its kind."""
+    position = first
+    while position < len(bits) and bits[position] == bits[first]:
+        position += 1
+    return position

@@ -1,0 +1,291 @@
+"""Files below repositories and secondary mounts.
+
+Every path is opened by :mod:`places`; every write is in the host's log before it is begun.
+"""
+
+import errno
+import os
+import stat
+
+from libcloud_ovm3_host import arguments, chunks, directories, errors, places
+from libcloud_ovm3_host.compat import Binary, big, error, to_bytes, to_text
+from libcloud_ovm3_host.version import CHUNK_BYTES, PAGE_ENTRIES
+
+SECONDS = 50  # clients wait for a minute
+LARGEST = (1 << 63) - 1
+
+_NONE = ''.encode('ascii')
+_ZERO = '\0'.encode('ascii')
+
+
+# --- looking --------------------------------------------------------------------------------
+
+def list_files(dom0, path, after, limit):
+    """``{entries: [{name, type, size_bytes, modified}], after}``, in the order of the names' bytes.
+
+    ``raw`` beside a name that is no UTF-8. ``after``: base64 to go on with, '' at the end.
+    Raises InvalidArgument, NotAllowed, NotMounted, NotFound, Failed, TookTooLong.
+    """
+    after = arguments.name_bytes('after', after)
+    arguments.number('limit', limit, 1, PAGE_ENTRIES)
+    return dom0.within(SECONDS, _list, dom0, path, after, limit)
+
+
+def _list(dom0, path, after, limit):
+    directory = places.open_directory(dom0, path)
+    try:
+        names = [name for name in directories.sorted_names(directory) if name > after]
+        entries = [_entry(directory, name) for name in names[:limit]]
+    finally:
+        os.close(directory)
+    found = {'entries': [entry for entry in entries if entry], 'after': ''}
+    if len(names) > limit:
+        found['after'] = Binary(names[limit - 1])
+    return found
+
+
+def _entry(directory, name):
+    """What a list says of a name; None if it is gone."""
+    try:
+        status = os.lstat(places.below(directory, name))
+    except OSError:
+        if error().errno == errno.ENOENT:
+            return None
+        raise places.failure(error(), name)
+    entry = {'name': to_text(name), 'type': _type(status), 'size_bytes': big(status.st_size),
+             'modified': big(status.st_mtime)}
+    if to_bytes(entry['name']) != name:
+        entry['raw'] = Binary(name)
+    return entry
+
+
+def _type(status):
+    for is_it, word in ((stat.S_ISREG, 'file'), (stat.S_ISDIR, 'directory'), (stat.S_ISLNK, 'link')):
+        if is_it(status.st_mode):
+            return word
+    return 'other'
+
+
+def stat_file(dom0, path):
+    """``{type, size_bytes, used_bytes, modified, mode}`` of whatever lies there, links as links.
+
+    ``used_bytes``: what it takes on the disk. Raises as :func:`list_files`.
+    """
+    return dom0.within(SECONDS, _stat, dom0, path)
+
+
+def _stat(dom0, path):
+    if places.split(path)[1]:
+        directory, name = places.open_parent(dom0, path)
+    else:
+        directory, name = places.open_directory(dom0, path), '.'
+    try:
+        try:
+            status = os.lstat(places.below(directory, name))
+        finally:
+            os.close(directory)
+    except OSError:
+        raise places.failure(error(), name)
+    return {'type': _type(status), 'size_bytes': big(status.st_size),
+            'used_bytes': big(status.st_blocks * 512), 'modified': big(status.st_mtime),
+            'mode': stat.S_IMODE(status.st_mode)}
+
+
+def read_file(dom0, path, offset, length):
+    """``{size_bytes, chunk}``: shorter than asked for at the end of the file, empty beyond it.
+
+    Raises as :func:`list_files`.
+    """
+    arguments.number('offset', offset, 0, LARGEST)
+    arguments.number('length', length, 0, CHUNK_BYTES)
+    size_bytes, data = dom0.within(SECONDS, _read, dom0, path, offset, length)
+    return {'size_bytes': big(size_bytes), 'chunk': Binary(data)}
+
+
+def _read(dom0, path, offset, length):
+    return _with_file(dom0, path, os.O_RDONLY, _read_chunk, offset, length)
+
+
+def _read_chunk(handle, offset, length):
+    data = read_at(handle, offset, length)
+    return os.fstat(handle).st_size, chunks.encode(data)
+
+
+def read_at(handle, offset, length):
+    """That many bytes of an open file, fewer at its end. Raises OSError."""
+    pieces = []
+    os.lseek(handle, offset, 0)
+    while length:
+        data = os.read(handle, length)
+        if not data:
+            break
+        pieces.append(data)
+        length -= len(data)
+    return _NONE.join(pieces)
+
+
+def _with_file(dom0, path, flags, function, *arguments):
+    """What the function makes of the open file."""
+    handle = places.open_file(dom0, path, flags)
+    try:
+        try:
+            return function(handle, *arguments)
+        finally:
+            os.close(handle)  # NFS may say only now that it could not write
+    except (IOError, OSError):
+        raise places.failure(error(), path)
+
+
+# --- writing --------------------------------------------------------------------------------
+
+def create_file(dom0, client, operation, path, size_bytes):
+    """Make a file of zeros that takes no room.
+
+    A repeated request cannot be told from another's file, so it is Exists. So is one that was cut
+    off between making the file and giving it its size: look at it.
+    Raises InvalidArgument, NotAllowed, NotMounted, NotFound, Exists, Failed, TookTooLong.
+    """
+    arguments.number('size_bytes', size_bytes, 0, LARGEST)
+    _say(dom0, client, operation, 'create_file', [path], '%d bytes' % size_bytes)
+    return dom0.within(SECONDS, _create, dom0, path, size_bytes)
+
+
+def _create(dom0, path, size_bytes):
+    directory, name = places.open_parent(dom0, path)
+    try:
+        handle = directories.create(directory, name)
+        try:
+            try:
+                _set_size(handle, size_bytes)
+            finally:
+                os.close(handle)
+        except (IOError, OSError):
+            problem = places.failure(error(), path)
+            directories.remove(directory, name)  # it is not what was asked for
+            raise problem
+        directories.sync(directory)
+    finally:
+        os.close(directory)
+
+
+def _set_size(handle, size_bytes):
+    os.ftruncate(handle, size_bytes)
+    os.fsync(handle)
+
+
+def write_file(dom0, client, operation, path, offset, chunk):
+    """Write a stretch. Raises as :func:`create_file`, without Exists."""
+    pieces = chunks.decode(arguments.payload('chunk', chunk, CHUNK_BYTES + 4 + CHUNK_BYTES // 8))
+    length = chunks.length_of(pieces)
+    arguments.number('offset', offset, 0, LARGEST - length)
+    _say(dom0, client, operation, 'write_file', [path], '%d bytes at %d' % (length, offset))
+    return dom0.within(SECONDS, _write, dom0, path, offset, pieces)
+
+
+def _write(dom0, path, offset, pieces):
+    return _with_file(dom0, path, os.O_RDWR, _write_pieces, offset, pieces)
+
+
+def _write_pieces(handle, offset, pieces):
+    for start, size, data in pieces:
+        if data is None:
+            write_zeros(handle, offset + start, size)
+        else:
+            write_at(handle, offset + start, data)
+    # Who is told that it is done will not send it again.
+    os.fsync(handle)
+
+
+def write_at(handle, offset, data):
+    """All of these bytes. Raises OSError."""
+    os.lseek(handle, offset, 0)
+    while data:
+        data = data[os.write(handle, data):]
+
+
+def write_zeros(handle, offset, size):
+    """Zeros that take no room where there is none taken.
+
+    Python 2.4 can make no hole where data was, so there zeros are written; what reads as zeros is
+    left. A file grows by its last byte: ftruncate() could cut off what another call writes beyond.
+    Raises OSError.
+    """
+    there = os.fstat(handle).st_size
+    for start in range(offset, min(offset + size, there), chunks.BLOCK):
+        length = min(chunks.BLOCK, offset + size - start)
+        if read_at(handle, start, length).strip(_ZERO):
+            write_at(handle, start, _ZERO * length)
+    if offset + size > there:
+        write_at(handle, offset + size - 1, _ZERO)
+
+
+def truncate_file(dom0, client, operation, path, size_bytes):
+    """Give a file another size. Raises as :func:`write_file`."""
+    arguments.number('size_bytes', size_bytes, 0, LARGEST)
+    _say(dom0, client, operation, 'truncate_file', [path], '%d bytes' % size_bytes)
+    return dom0.within(SECONDS, _truncate, dom0, path, size_bytes)
+
+
+def _truncate(dom0, path, size_bytes):
+    return _with_file(dom0, path, os.O_RDWR, _set_size, size_bytes)
+
+
+def rename_file(dom0, client, operation, path, new_path):
+    """Rename a file within its mount, never onto something.
+
+    By a second name and then without the first: rename(2) would lay it over what is there. Cut off
+    between the two, a repeated request goes on. Raises as :func:`create_file`.
+    """
+    if places.split(path)[0] != places.split(new_path)[0]:
+        raise errors.InvalidArgument('new path: expected one on the same mount')
+    _say(dom0, client, operation, 'rename_file', [path, new_path], '')
+    return dom0.within(SECONDS, _rename, dom0, path, new_path)
+
+
+def _rename(dom0, path, new_path):
+    directory, name = places.open_parent(dom0, path)
+    try:
+        new_directory, new_name = places.open_parent(dom0, new_path)
+        try:
+            _rename_in(directory, name, new_directory, new_name)
+        finally:
+            os.close(new_directory)
+    finally:
+        os.close(directory)
+
+
+def _rename_in(directory, name, new_directory, new_name):
+    file = places.status_in(directory, name)
+    if name == new_name and directories.is_same(os.fstat(directory), os.fstat(new_directory)):
+        raise errors.Exists('%s: twice the same path' % places.shown(name))
+    directories.link(directory, name, new_directory, new_name)
+    if not directories.is_same(places.status_in(new_directory, new_name), file):
+        raise errors.Failed('%s: it was changed meanwhile' % places.shown(name))
+    directories.sync(new_directory)
+    directories.remove(directory, name)
+    directories.sync(directory)
+
+
+def delete_file(dom0, client, operation, path):
+    """Delete a regular file. Raises as :func:`write_file`."""
+    _say(dom0, client, operation, 'delete_file', [path], '')
+    return dom0.within(SECONDS, _delete, dom0, path)
+
+
+def _delete(dom0, path):
+    directory, name = places.open_parent(dom0, path)
+    try:
+        places.status_in(directory, name)
+        directories.remove(directory, name)
+        directories.sync(directory)
+    finally:
+        os.close(directory)
+
+
+def _say(dom0, client, operation, action, paths, more):
+    """Check who asks and what for, and put it into the host's log."""
+    client, operation = arguments.client(client), arguments.operation(operation)
+    for path in paths:
+        places.require_not_ours(path)
+    words = [client, operation, action] + [places.shown(path) for path in paths] + [more]
+    dom0.log(' '.join(words).rstrip())

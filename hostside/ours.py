@@ -1,0 +1,114 @@
+"""Our own folder on a mount: ``.libcloud-ovm3`` with what has to be kept, temporaries included."""
+
+import os
+import stat
+
+from libcloud_ovm3_host import directories, errors, files, places
+from libcloud_ovm3_host.compat import error, to_bytes
+
+DAY = 24 * 3600  # seconds: a temporary that nobody touched for so long has no writer any more
+
+TEMPORARY = 'temporary'
+
+
+def open_folder(dom0, mount_point, names, make):
+    """A descriptor of a folder below ours, made where it is missing if ``make``.
+
+    Raises NotMounted, NotFound, NotAllowed (a link lies there), Failed.
+    """
+    directory = places.open_root(dom0, mount_point)
+    for name in [places.OURS] + names:
+        if make:
+            try:
+                directories.make(directory, name)
+            except errors.HostModuleError:
+                os.close(directory)
+                raise
+        directory = places.enter(directory, name)
+    return directory
+
+
+def write_temporary(temporary, label, content):
+    """``(name, seconds)`` of a new file with that content, on the disk already.
+
+    ``temporary``: the open folder for it. The time is the file system's: hosts' clocks differ.
+    Raises Failed.
+    """
+    name, handle = _create(temporary, label)
+    try:
+        try:
+            files.write_at(handle, 0, content)
+            os.fsync(handle)
+            modified = os.fstat(handle).st_mtime
+        finally:
+            os.close(handle)
+    except (IOError, OSError):
+        problem = places.failure(error(), name)
+        directories.remove(temporary, name)
+        raise problem
+    _prune(temporary, modified - DAY)
+    return name, modified
+
+
+def _create(temporary, label):
+    """``(name, descriptor)``. Another host may do the same thing now, or a dead one have begun it."""
+    for number in range(1000):
+        name = '%s.%d' % (label, number)
+        try:
+            return name, directories.create(temporary, name)
+        except errors.Exists:
+            pass
+    raise errors.Failed('%s: too many temporary files of that name' % label)
+
+
+def _prune(temporary, before):
+    for name in directories.sorted_names(temporary):
+        try:
+            status = os.lstat(places.below(temporary, name))
+        except OSError:  # its writer was faster
+            continue
+        if stat.S_ISREG(status.st_mode) and status.st_mtime < before:
+            directories.remove(temporary, name)
+
+
+def place(temporary, label, content, directory, name):
+    """Make a complete file of that name, or none: written elsewhere, then linked to its name.
+
+    The file system's time. Raises Exists (whoever was first: it stands), Failed.
+    """
+    made, modified = write_temporary(temporary, label, content)
+    try:
+        directories.link(temporary, made, directory, name)
+    finally:
+        directories.remove(temporary, made)
+    directories.sync(directory)
+    return modified
+
+
+def replace(temporary, label, content, directory, name):
+    """The same over a file of ours that only one process writes. Raises Failed."""
+    made, _ = write_temporary(temporary, label, content)
+    try:
+        os.rename(places.below(temporary, made), places.below(directory, name))
+    except OSError:
+        problem = places.failure(error(), name)
+        directories.remove(temporary, made)
+        raise problem
+
+
+def read_whole(directory, name, most):
+    """The content of a file of ours, up to that many bytes. Raises NotFound, NotAllowed, Failed."""
+    handle = places.open_in(directory, name, os.O_RDONLY)
+    try:
+        try:
+            return files.read_at(handle, 0, most)
+        finally:
+            os.close(handle)
+    except (IOError, OSError):
+        raise places.failure(error(), name)
+
+
+def names_in(directory, pattern):
+    """The names in an open folder that match, as the native ``str``."""
+    texts = [name.decode('ascii', 'replace') for name in directories.sorted_names(directory)]
+    return [str(text) for text in texts if pattern.match(text)]
