@@ -211,8 +211,9 @@ def connect(
 ) -> Ssh:
     """Open a line to a host whose key is known.
 
-    :param password: for logging in, or of the key file; else the key file, keys of a running SSH
-        agent and those in ``~/.ssh`` are tried.
+    :param password: for logging in, or of the key file.
+    :param key_file: a private key; without it, keys of a running SSH agent and those in ``~/.ssh``
+        are tried.
     :param known_hosts: a file as OpenSSH keeps it; default ``~/.ssh/known_hosts``.
     :param host_fingerprint: ``SHA256:...`` of the host's key, instead of such a file.
     :param timeout: seconds for each step of connecting.
@@ -228,6 +229,7 @@ def connect(
         raise InvalidArgument(f"pip install 'libcloud-ovm3[ssh]': {error}") from None
 
     where = f"{host}:{port}"
+    key = None if key_file is None else _private_key(key_file, password)
     with contextlib.ExitStack() as stack:
         client = paramiko.SSHClient()
         stack.callback(client.close)
@@ -240,7 +242,9 @@ def connect(
                 port,
                 user,
                 password=password,
-                key_filename=None if key_file is None else str(key_file),
+                pkey=key,
+                allow_agent=key is None,
+                look_for_keys=key is None,
                 timeout=timeout,
                 banner_timeout=timeout,
                 auth_timeout=timeout,
@@ -265,6 +269,21 @@ def connect(
         line = Ssh(client, where)
         stack.pop_all()
         return line
+
+
+def _private_key(file: str | Path, password: str | None) -> paramiko.PKey:
+    import paramiko  # noqa: PLC0415
+    from paramiko.pkey import UnknownKeyType  # noqa: PLC0415
+
+    for passphrase in (None, (password or "").encode()):
+        try:
+            return paramiko.PKey.from_path(file, passphrase)
+        except TypeError:  # cryptography's word for an encrypted key without a password
+            continue
+        except (paramiko.SSHException, UnknownKeyType, ValueError, OSError) as error:
+            why = str(error) or type(error).__name__
+            raise InvalidArgument(f"{file}: no private key that can be used: {why}") from None
+    raise InvalidArgument(f"{file}: an encrypted key, and no password for it")
 
 
 def _load(client: paramiko.SSHClient, file: Path, given: str | Path | None) -> None:

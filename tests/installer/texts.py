@@ -74,3 +74,12 @@ def older_vlan_bridge(library: bytes, script: bytes) -> bytes:
 def older_restart_time(content: bytes) -> bytes:
     """15.2, 4c."""
     return content.replace(b"MINIMUM_RESTART_TIME = 60", b"MINIMUM_RESTART_TIME = 10")
+
+
+def older_network(content: bytes) -> bytes:
+    """15.2, 4b."""
+    lines = content.split(b"\n")
+    if any(b"NOZEROCONF=" in line for line in lines):
+        changed = [b"NOZEROCONF=no" if b"NOZEROCONF=" in line else line for line in lines]
+        return b"\n".join(changed)
+    return content + b"NOZEROCONF=no\n"

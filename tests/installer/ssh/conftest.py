@@ -1,0 +1,100 @@
+"""A real sshd on loopback, as old as it can be made, and simulated hosts behind it."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from libcloud_ovm3.installer import Ssh, connect
+from tests.installer.ssh.place import Place
+
+SSHD = "/usr/sbin/sshd"
+# What OpenSSH 4.3 has, as far as the one of today still knows it.
+_CONFIG = """\
+Port {port}
+ListenAddress 127.0.0.1
+HostKey {folder}/host_key
+AuthorizedKeysFile {folder}/login_key.pub
+PidFile {folder}/pid
+StrictModes no
+UsePAM no
+UseDNS no
+PasswordAuthentication no
+PermitRootLogin prohibit-password
+MaxStartups 100
+KexAlgorithms diffie-hellman-group-exchange-sha1,diffie-hellman-group14-sha1
+HostKeyAlgorithms ssh-rsa
+PubkeyAcceptedAlgorithms ssh-rsa,rsa-sha2-256,rsa-sha2-512
+Ciphers aes128-cbc,aes128-ctr
+MACs hmac-sha1
+Subsystem sftp internal-sftp -p {requests}
+"""
+# Version 3 of the protocol, without OpenSSH's later extensions.
+_REQUESTS = (
+    "open,close,read,write,lstat,fstat,setstat,fsetstat,opendir,readdir,remove,mkdir,rmdir,"
+    "realpath,stat,rename,readlink,symlink"
+)
+
+
+@pytest.fixture(scope="session")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Ssh]]:
+    """Opens lines to it. It fails, rather than skips, where there is no sshd."""
+    folder = tmp_path_factory.mktemp("sshd")
+    for name in ("host_key", "login_key"):
+        subprocess.run(
+            ["ssh-keygen", "-q", "-t", "rsa", "-b", "2048", "-N", "", "-f", folder / name],
+            check=True,
+        )
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    known = (folder / "host_key.pub").read_text().split()
+    (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {known[0]} {known[1]}\n")
+    config = folder / "config"
+    config.write_text(_CONFIG.format(port=port, folder=folder, requests=_REQUESTS))
+    Path("/run/sshd").mkdir(exist_ok=True)
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen([SSHD, "-D", "-e", "-f", config], stderr=log)
+
+        def line() -> Ssh:
+            return connect(
+                "127.0.0.1",
+                port,
+                key_file=folder / "login_key",
+                known_hosts=folder / "known_hosts",
+            )
+
+        try:
+            _wait_for(port)
+            yield line
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def _wait_for(port: int) -> None:
+    for _ in range(500):
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.02)
+    raise AssertionError("sshd does not come up")
+
+
+FORMS = [("3.2.1", False), ("3.2.1", True), ("3.3.3", False), ("3.3.3", True)]
+
+
+@pytest.fixture(
+    params=FORMS, ids=[f"{version}{'-older' if older else ''}" for version, older in FORMS]
+)
+def place(request: pytest.FixtureRequest, sshd: Callable[[], Ssh]) -> Iterator[Place]:
+    """A host in each form, without and with an older integration's module."""
+    version, older = request.param
+    with Place.of(version, older, sshd) as made:
+        yield made
