@@ -13,28 +13,43 @@ from . import network, simulatedxend
 from .host import SimulatedHost
 
 _UP, _NO_ARP, _BASE = 0x1, 0x80, 0x1002  # IFF_BROADCAST and IFF_MULTICAST are always there
-_guard = threading.Lock()
 
 
-def write(host: SimulatedHost) -> Path:
-    """Bring the files up to date; the directory that plays ``/`` for /proc and /sys."""
-    top = host.folder / "kernel"
-    wanted = _files(host)
-    with _guard:
-        for folder in ("proc/net", "sys/block", "sys/class/net"):
-            (top / folder).mkdir(parents=True, exist_ok=True)
-        for folder in ("sys/block", "sys/class/net"):
-            for there in (top / folder).iterdir():
-                if not any(path.startswith(f"{folder}/{there.name}/") for path in wanted):
-                    shutil.rmtree(there)
-        for path, text in wanted.items():
-            file = top / path
-            if not file.is_file() or file.read_text() != text:
-                file.parent.mkdir(parents=True, exist_ok=True)
-                temporary = file.with_name(f".{file.name}.new")
-                temporary.write_text(text)
-                temporary.replace(file)
-    return top
+class Kernel:
+    """Those files of one host.
+
+    :ivar top: the directory that plays ``/`` for /proc and /sys
+    """
+
+    def __init__(self, host: SimulatedHost) -> None:
+        self.top = host.folder / "kernel"
+        self._host = host
+        self._written: dict[str, str] | None = None
+        self._guard = threading.Lock()
+
+    def update(self) -> None:
+        """Bring the files up to date."""
+        with self._guard:
+            wanted = _files(self._host)
+            if wanted != self._written:
+                _write(self.top, wanted)
+                self._written = wanted
+
+
+def _write(top: Path, wanted: dict[str, str]) -> None:
+    for folder in ("proc/net", "sys/block", "sys/class/net"):
+        (top / folder).mkdir(parents=True, exist_ok=True)
+    for folder in ("sys/block", "sys/class/net"):
+        for there in (top / folder).iterdir():
+            if not any(path.startswith(f"{folder}/{there.name}/") for path in wanted):
+                shutil.rmtree(there)
+    for path, text in wanted.items():
+        file = top / path
+        if not file.is_file() or file.read_text() != text:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            temporary = file.with_name(f".{file.name}.new")
+            temporary.write_text(text)
+            temporary.replace(file)
 
 
 def _files(host: SimulatedHost) -> dict[str, str]:

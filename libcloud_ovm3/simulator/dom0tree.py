@@ -27,8 +27,6 @@ def make(host: SimulatedHost, secure: bool, older_module: bool) -> Path:
         _write(top / path, text)
     for path in ("sbin/service", VLAN_SCRIPT):
         (top / path).chmod(0o755)
-    for path in ("etc/xen/auto", "var/lib/xen/save", "var/lib/xend/domains"):
-        (top / path).mkdir(parents=True, exist_ok=True)
     for path in ("var/log/ovs-agent.log", "var/log/xen/xend.log"):
         _link(top / path, host.folder / Path(path).name)
     agent = dom0agent.files(older_module)

@@ -31,11 +31,13 @@ class Answers:
         self.root = str(dom0disk.tree(host))
         self._host = host
         self._errors = errors
+        self._kernel = dom0kernel.Kernel(host)
 
     def path(self, name: str) -> str:
         """Where a file of the host lies; the kernel's are written when they are asked for."""
         if name.startswith(_KERNEL):
-            return str(dom0kernel.write(self._host)) + name
+            self._kernel.update()
+            return str(self._kernel.top) + name
         return self.root + name
 
     def mounts(self) -> list[tuple[str, str, str]]:
