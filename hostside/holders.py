@@ -18,6 +18,7 @@ _LONGEST_OF_LOSETUP = 62  # the kernel's old answer has room for no more: xend.m
 _LINE = re.compile(r'(/[^ ]*) = "(.*)"\Z', re.DOTALL)
 _KEY = re.compile(r'%s/(?:vbd|tap\d*)/(\d+)/([^/]+)/([^/]+)\Z' % _BACKENDS)
 _ESCAPED = re.compile(r'\\(?:x([0-9a-f]{2})|([0-7]{3})|(.))'.encode('ascii'), re.DOTALL)
+_STATES = ('1', '2', '3', '4', '5', '6', '7', '8')  # of xenbus
 _LETTERS = {'n': '\n', 'r': '\r', 't': '\t'}
 _SCHEME = re.compile(r'[a-z0-9]+:(?=/)')
 _LOOP = re.compile(r'(/dev/loop\d+): [^(]*\((.*)\)\Z')
@@ -26,8 +27,8 @@ _LOOP = re.compile(r'(/dev/loop\d+): [^(]*\((.*)\)\Z')
 def holders(dom0):
     """``[{kind: "vbd", domid, device, path, mode, state}]`` and ``[{kind: "loop", device, path}]``
 
-    ``state`` is xenbus's: 4 connected, 6 closed, 0 not known. What cannot be asked is an entry
-    ``{kind, problem}``: then nobody knows who holds what.
+    Domain-0's backends only. ``state`` is xenbus's: 4 connected, 6 closed, 0 not known. What cannot
+    be asked is an entry ``{kind, problem}``: then nobody knows who holds what.
     """
     found = []
     for kind, ask in (('vbd', _backends), ('loop', _loops)):
@@ -75,7 +76,7 @@ def backends(text):
 
 def _backend(domid, number, values):
     state = values.get('state', '')
-    if not state.isdigit():
+    if state not in _STATES:
         state = '0'
     path = _SCHEME.sub('', values.get('params', ''))  # tap's have aio: before
     if values.get('type') == 'phy' and path and not path.startswith('/'):

@@ -38,15 +38,17 @@ def ask(dom0, seconds, name, *arguments):
     """``{answer}`` of a function of the agent's, or ``{fault}``: ``type:text`` as it would send."""
     try:
         return dom0.within(max(1, seconds), _ask, dom0, name, arguments)
+    except errors.TookTooLong:
+        return {'fault': _written(errors.TookTooLong, '%s: more than %d s' % (name, seconds))}
     except errors.HostModuleError:
-        return {'fault': _fault()}
+        return {'fault': _written(*sys.exc_info()[:2])}
 
 
 def _ask(dom0, name, arguments):
     try:
         return {'answer': readable(function(dom0, name)(*arguments))}
     except Exception:  # of whatever kind: the caller gets it as the agent would send it
-        return {'fault': _fault()}
+        return {'fault': _written(*sys.exc_info()[:2])}
 
 
 def function(dom0, name):
@@ -61,9 +63,8 @@ def function(dom0, name):
     raise errors.NotFound('%s: no module of this agent has it' % name)
 
 
-def _fault():
-    """The exception that is being handled, as Python's XML-RPC dispatcher writes it."""
-    kind, problem = sys.exc_info()[:2]
+def _written(kind, problem):
+    """A fault's text as Python's XML-RPC dispatcher writes it, in this Python's way."""
     try:
         text = '%s:%s' % (kind, problem)
     except UnicodeError:  # a unicode message, in Python 2

@@ -36,11 +36,9 @@ def addresses(dom0):
         words = line.split()
         if len(words) >= 4 and words[2] in _FAMILIES:
             family, longest = _FAMILIES[words[2]]
-            parts = words[3].split('/')
-            if len(parts) == 1:  # a point-to-point link: the prefix is the other end's
-                parts.append(str(longest))
-            found.append({'device': words[1], 'family': family, 'address': parts[0],
-                          'prefix_length': int(parts[1])})
+            address, prefix_length = _with_prefix(words[3], longest, line)
+            found.append({'device': words[1], 'family': family, 'address': address,
+                          'prefix_length': prefix_length})
     return found
 
 
@@ -55,16 +53,15 @@ def routes(dom0):
         words = line.replace('\\', ' ').split()
         if words and words[0] in _TYPES:
             words = words[1:]
-        try:
-            if words:
-                found.extend(_hops(words))
-        except ValueError:  # part of the routes is not the routes
-            raise errors.Failed('ip route show: cannot be read: %s' % plain(line))
+        if words:
+            found.extend(_hops(words, line))
     return found
 
 
-def _hops(words):
-    destination, prefix_length = _network(words[0])
+def _hops(words, line):
+    destination, prefix_length = u'0.0.0.0', 0
+    if words[0] != 'default':
+        destination, prefix_length = _with_prefix(words[0], 32, line)
     pieces = [[]]
     for word in words[1:]:
         if word == 'nexthop':
@@ -75,16 +72,23 @@ def _hops(words):
     hops = [_fields(piece) for piece in pieces[1:]] or [common]
     return [{'device': hop.get('dev', u''), 'destination': destination,
              'prefix_length': prefix_length, 'gateway': hop.get('via', u''),
-             'metric': int(common.get('metric', 0))} for hop in hops]
+             'metric': _number(common.get('metric', '0'), line)} for hop in hops]
 
 
-def _network(text):
-    if text == 'default':
-        return u'0.0.0.0', 0
+def _with_prefix(text, longest, line):
+    """``(address, prefix length)``; the longest where none is said: a host, an end of a link."""
     parts = text.split('/')
     if len(parts) == 1:
-        return text, 32
-    return parts[0], int(parts[1])
+        return text, longest
+    return parts[0], _number(parts[1], line)
+
+
+def _number(text, line):
+    """Raises Failed: part of what ``ip`` says is not what it says."""
+    try:
+        return int(text)
+    except ValueError:
+        raise errors.Failed('ip: cannot be read: %s' % plain(line))
 
 
 def _fields(words):

@@ -1,8 +1,13 @@
 """What the agent's modules can do, as data."""
 
+import io
+import os
+import re
 import sys
 
 from libcloud_ovm3_host import api, services, version
+
+HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 def logged(function):
@@ -132,3 +137,27 @@ def test_version_and_capabilities(dom0):
     assert can['functions'] == sorted(services.table(dom0))
     assert (can['chunk_bytes'], can['page_entries'], can['document_bytes']) == (
         4194304, 1000, 1048576)
+
+
+def documented():
+    """``{function: number of arguments}`` of docs/host-module.md."""
+    page = os.path.join(HERE, '..', '..', 'docs', 'host-module.md')
+    row = re.compile(u'\\| `(libcloud_[a-z_]+)`(?: \\(w\\))? \\| (.*?) \\|')
+    found = {}
+    for match in filter(None, [row.match(line) for line in io.open(page, encoding='utf-8')]):
+        arguments_ = re.sub(u'\\(.*?\\)', u'', match.group(2))
+        found[match.group(1)] = len(arguments_.split(u','))
+        if arguments_ == u'\u2013':
+            found[match.group(1)] = 0
+    return found
+
+
+def test_the_page_has_the_functions_and_how_many_arguments_they_take(dom0):
+    class Ours(object):
+        def get_services(self, version=None):
+            return services.table(dom0)
+
+    found = listed(dom0, Ours)['Ours']['functions']
+    page = documented()
+    assert dict([(function['name'], len(function['arguments'])) for function in found]) == dict(
+        [(function['name'], page.get(function['name'])) for function in found])

@@ -3,6 +3,8 @@
 import os
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from libcloud_ovm3_host import errors, holders, inventory
 from libcloud_ovm3_host.compat import big
 
@@ -178,3 +180,10 @@ def test_names_that_are_no_text(dom0):
                                   '/local/domain/0/backend/vbd/7/1/2/params = "a"'])
 def test_lines_of_another_kind(line):
     assert holders.backends(line) == []
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.sampled_from(XENSTORE.split(u'\n')) | st.text()).map(u'\n'.join))
+def test_whatever_commands_say_is_taken_apart(text):
+    for entry in holders.backends(text) + holders.loops(text):
+        assert set(entry) >= set(['kind', 'device', 'path'])

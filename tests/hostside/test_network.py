@@ -4,6 +4,8 @@ import errno
 import socket
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from libcloud_ovm3_host import errors, network
 
 ADDRESSES = u'''\
@@ -65,6 +67,9 @@ def test_half_of_the_routes_are_not_the_routes(dom0):
     saying(dom0, ROUTES + u'10.0.0.0/wide dev eth0\n')
     with pytest.raises(errors.Failed, match='10.0.0.0/wide'):
         network.routes(dom0)
+    saying(dom0, ADDRESSES + u'1: lo    inet 127.0.0.1/wide scope host lo')
+    with pytest.raises(errors.Failed, match='127.0.0.1/wide'):
+        network.addresses(dom0)
 
 
 def test_neighbours(dom0):
@@ -128,3 +133,17 @@ def test_what_says_nothing_of_the_other_side_is_no_answer(dom0, monkeypatch, pro
     else:
         assert network.check_port(dom0, '::1', 22, 7) is answer
     assert Socket.limit == 7
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.sampled_from((ADDRESSES + ROUTES).split(u'\n')) | st.text()).map(u'\n'.join))
+def test_whatever_ip_says_is_read_or_refused(text):
+    class Host(object):
+        def run(self, words, seconds):
+            return 0, text.encode('utf-8'), ''.encode('ascii')
+    for ask in (network.addresses, network.routes):
+        try:
+            for entry in ask(Host()):
+                assert isinstance(entry['prefix_length'], int)
+        except errors.Failed:
+            pass
