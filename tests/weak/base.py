@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
@@ -136,6 +137,50 @@ def no_link_is_followed(ground: Ground) -> None:
     fails("NotAllowed", places.open_directory, ground.dom0, REPOSITORY + "/out")
 
 
+def a_file_that_becomes_a_link_is_not_followed(ground: Ground) -> None:
+    """Between the look and the opening."""
+    from libcloud_ovm3_host import places
+
+    file = ground.repository / "file"
+    file.write_text("ours")
+    look = places.status_in
+
+    def look_and_swap(directory: int, name: bytes) -> Any:
+        status = look(directory, name)
+        file.unlink()
+        file.symlink_to(ground.secret)
+        return status
+
+    places.status_in = look_and_swap
+    fails("NotAllowed", places.open_file, ground.dom0, REPOSITORY + "/file", os.O_RDONLY)
+
+
+def only_files_are_deleted(ground: Ground) -> None:
+    """Opening a device may already do something."""
+    from libcloud_ovm3_host import places
+
+    os.mkfifo(ground.repository / "fifo")
+    (ground.repository / "link").symlink_to(ground.secret)
+    directory = places.open_directory(ground.dom0, REPOSITORY)
+    for name in ("fifo", "link"):
+        fails("NotAllowed", places.status_in, directory, name)
+
+
+def a_mount_that_goes_meanwhile_is_none(ground: Ground) -> None:
+    from libcloud_ovm3_host import places
+
+    before = len(os.listdir("/proc/self/fd"))
+    opened = ground.dom0.open_mount
+
+    def open_and_lose(mount_point: str) -> int:
+        ground.mount()
+        return int(opened(mount_point))
+
+    ground.dom0.open_mount = open_and_lose
+    fails("NotMounted", places.open_root, ground.dom0, REPOSITORY.encode())
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 def a_directory_is_held_open(ground: Ground) -> None:
     """What is renamed and linked meanwhile: the name is looked up in the directory that was met."""
     from libcloud_ovm3_host import places
@@ -178,9 +223,8 @@ def what_the_system_says_is_told(ground: Ground) -> None:
     from libcloud_ovm3_host import places
 
     fails("NotFound", places.open_file, ground.dom0, REPOSITORY + "/none", os.O_RDONLY)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-    os.close(places.open_file(ground.dom0, REPOSITORY + "/one", flags))
-    fails("Exists", places.open_file, ground.dom0, REPOSITORY + "/one", flags)
+    for number, kind in ((errno.EEXIST, "Exists"), (errno.ELOOP, "NotAllowed"), (5, "Failed")):
+        assert type(places.failure(OSError(number, "x"), b"name")).__name__ == kind
     fails("Failed", ground.dom0.read, "/proc/none")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from tests.weak.ground import REPOSITORY, SHARE, Ground, answers
@@ -204,24 +203,3 @@ def names_are_not_resolved(ground: Ground) -> None:
     """A resolver has no time limit."""
     for address in ("localhost", "example.com", "127.0.0.1; reboot", ""):
         ground.refused("InvalidArgument", "check_port", address, 22, 1)
-
-
-def what_can_hang_has_a_limit(place: Path) -> None:
-    """Those without one in the table set limits of their own, or touch nothing that can hang."""
-    from libcloud_ovm3_host import services
-
-    without = {name for name, (_, seconds) in services.SERVICES.items() if seconds is None}
-    assert without <= {
-        "version",
-        "capabilities",
-        "get_api_services",
-        "look",
-        "repository",
-        "free_space",
-        "holders",
-        "set_control_interface",
-        "addresses",
-        "routes",
-        "neighbours",
-        "check_port",
-    }

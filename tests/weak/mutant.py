@@ -64,4 +64,5 @@ def behaves(folder: Path, *behaviours: str) -> bool:
         check=False,
     )
     assert process.returncode in (0, MISBEHAVED), process.stdout + process.stderr
+    print(process.stdout)  # noqa: T201
     return process.returncode == 0

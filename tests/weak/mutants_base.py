@@ -74,8 +74,8 @@ MUTANTS = [
     Mutant(
         "wrong-except",
         PLACES,
-        "    except OSError:\n        raise failure(error(), name)\n    if not stat",
-        "    except ValueError:\n        raise failure(error(), name)\n    if not stat",
+        "OSError:\n        raise failure(error(), name)\n    if not stat.S_ISREG(status",
+        "ValueError:\n        raise failure(error(), name)\n    if not stat.S_ISREG(status",
         "base.what_the_system_says_is_told",
     ),
     Mutant(
@@ -125,7 +125,22 @@ MUTANTS = [
         PLACES,
         "flags | _FOLLOW_NOTHING)",
         "flags)",
-        "base.no_link_is_followed",
+        "base.a_file_that_becomes_a_link_is_not_followed",
+    ),
+    Mutant(
+        "links",
+        PLACES,
+        "    if not stat.S_ISREG(status.st_mode):\n        raise errors.NotAllowed(",
+        "    if False:\n        raise errors.NotAllowed(",
+        "base.only_files_are_deleted",
+    ),
+    Mutant(
+        "not-mounted",
+        PLACES,
+        "    try:\n        _require_mounted(dom0, wanted)\n    except errors.HostModuleError:\n"
+        "        os.close(directory)\n        raise\n",
+        "",
+        "base.a_mount_that_goes_meanwhile_is_none",
     ),
     Mutant(
         "swapped",

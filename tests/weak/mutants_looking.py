@@ -113,11 +113,4 @@ MUTANTS = [
         "    socket.getaddrinfo(address, port)\n    family = socket.AF_INET\n",
         "looking.names_are_not_resolved",
     ),
-    Mutant(
-        "no-limit",
-        "hostside/services.py",
-        "    'log_tail': (logs.log_tail, 10),",
-        "    'log_tail': (logs.log_tail, None),",
-        "looking.what_can_hang_has_a_limit",
-    ),
 ]

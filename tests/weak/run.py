@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 MISBEHAVED = 9
-PATIENCE = 6  # seconds until something counts as hanging
+PATIENCE = 8  # seconds until something counts as hanging
 
 
 def main(folder: str, module: str, *functions: str) -> int:
@@ -48,6 +48,7 @@ def alone(behave: Callable[..., None]) -> int:
     signal.signal(signal.SIGALRM, hangs)
     signal.alarm(PATIENCE)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
+        os.chdir(place)  # where a mutant's shell may touch what it likes
         try:
             behave(*grounds(behave, Path(place)))
         except (AssertionError, *errors_of_ours()) as problem:

@@ -6,12 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.weak import mutants_base, mutants_looking
+from tests.weak import mutants_base, mutants_installing, mutants_looking, mutants_storing
 from tests.weak.mutant import Mutant, behaves, copy_ours
+
+pytestmark = pytest.mark.long  # each mutant in a process of its own
 
 MUTANTS: list[Mutant] = [
     *mutants_base.MUTANTS,
     *mutants_looking.MUTANTS,
+    *mutants_installing.MUTANTS,
+    *mutants_storing.MUTANTS,
 ]
 
 
