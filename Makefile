@@ -7,7 +7,7 @@ WORKERS ?= 4
 BIN := $(VENV)/bin
 METADATA := setup.cfg pyproject.toml libcloud_ovm3/_version.py
 
-.PHONY: demo test test-long test-py2 check format generate ci soak lowest clean
+.PHONY: demo test test-long test-py2 test-host check format generate ci soak lowest clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo
@@ -30,13 +30,13 @@ format: $(VENV)/.test
 generate: $(VENV)/.test
 	$(BIN)/python tools/generate_functions.py
 
-ci: test test-long test-py2 lowest
+ci: test test-long test-py2 test-host lowest
 
 # What takes a minute by itself.
 test-long: $(VENV)/.test
 	$(BIN)/python -m pytest -m long --timeout 600 -n $(WORKERS)
 
-# The installer over a real sshd on loopback; it becomes root there, so it has to be root's.
+# The installer over a real sshd on loopback. Only root can start one that lets root in.
 test-host: $(VENV)/.test
 	@test -x /usr/sbin/sshd || { apt-get update -qq && apt-get install -y -qq openssh-server; }
 	$(BIN)/python -m pytest -m sshd -n 2 tests/installer

@@ -8,6 +8,7 @@ from libcloud_ovm3 import __version__
 from libcloud_ovm3.cli import demo as demo_steps
 from libcloud_ovm3.cli.api import api
 from libcloud_ovm3.cli.doctor import doctor
+from libcloud_ovm3.cli.host import host
 from libcloud_ovm3.cli.inventory import inventory
 from libcloud_ovm3.cli.listings import hosts, images, nodes
 from libcloud_ovm3.cli.options import reported
@@ -30,5 +31,5 @@ def demo(speed: float, version: str) -> None:
         demo_steps.run(speed=speed, version=version)
 
 
-for command in (hosts, nodes, images, pin, doctor, inventory, start, stop, api):
+for command in (hosts, nodes, images, pin, doctor, inventory, start, stop, api, host):
     ovm3.add_command(command)
