@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 _T = TypeVar("_T")
 
+_CLOSED = 6  # the state of a xenbus device: 1 initialising, ..., 4 connected, 5 closing, 6 closed
+
 # Makes the error that says that an answer is not what is documented.
 Malformed = Callable[[str], Exception]
 
@@ -43,6 +45,28 @@ class RepositoryFiles:
 
     listing: str
     vm_cfgs: tuple[VMCfg, ...]
+
+
+@dataclass(frozen=True)
+class Holder:
+    """What holds a file or device on a host, listed or not.
+
+    :ivar kind: ``vbd`` (a domain's block backend) or ``loop`` (a loop device).
+    :ivar path: None: what is held by this kind could not be asked; ``problem`` says why. With a
+        ``problem``: it may have been cut short.
+    :ivar domid: of a vbd, the domain's number.
+    """
+
+    kind: str
+    path: str | None
+    device: str
+    domid: int | None
+    problem: str | None
+
+    @property
+    def who(self) -> str:
+        """For messages."""
+        return self.device if self.domid is None else f"domain {self.domid} ({self.device})"
 
 
 @dataclass(frozen=True)
@@ -136,6 +160,28 @@ class Reader:
             None if content is None else self.typed("content", content, bytes),
             str(problem) if content is None else None,
         )
+
+    def holders(self, value: object) -> tuple[Holder, ...]:
+        """``libcloud_holders``, without backends that are closed."""
+        found = []
+        for struct in self.structs(value):
+            if struct.get("state") == _CLOSED:
+                continue
+            problem = struct.get("problem")
+            path = struct.get("path")
+            if problem is None or path is not None:
+                path = self.key(struct, "path", str)
+            domid = struct.get("domid")
+            found.append(
+                Holder(
+                    kind=self.key(struct, "kind", str),
+                    path=path,
+                    device=str(struct.get("device", "")),
+                    domid=None if domid is None else self.typed("domid", domid, int),
+                    problem=None if problem is None else str(problem),
+                )
+            )
+        return tuple(found)
 
     def file_page(self, value: object) -> FilePage:
         """``libcloud_list_files``."""

@@ -19,6 +19,7 @@ from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.hostanswers import (
     Document,
     FilePage,
+    Holder,
     Look,
     Reader,
     RepositoryFiles,
@@ -142,9 +143,10 @@ class HostModule:
         """Size and free bytes of every repository and secondary mount."""
         return self._structs(*self._read("free_space"))
 
-    def holders(self) -> list[Struct]:
+    def holders(self) -> tuple[Holder, ...]:
         """Which block backends and loop devices hold which file, whoever is still listed."""
-        return self._structs(*self._read("holders"))
+        function, answer = self._read("holders")
+        return self._reader(function).holders(answer)
 
     def comebacks(self) -> list[Struct]:
         """Guests that the next boot or start of xend may bring back."""

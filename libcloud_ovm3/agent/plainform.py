@@ -1,11 +1,12 @@
-"""A short way for the answers that take time: strings, arrays and structs as agents write them.
+"""A short way for the answers that take time: strings, arrays, structs as agents write them.
 
 The agent is a Python program, so its answers have the one form that ``xmlrpclib`` writes. Where an
-answer is of that form to the letter, and holds nothing but strings, arrays and structs (list_vms,
-the discover_* documents), it is read here with a handful of patterns, several times faster than by
-way of a tree. Anything else, broken or merely unusual, is :class:`NotPlain` and no more said: the
-strict reader in :mod:`.codec` then has the word. Never may this accept what that one refuses, or
-read it as something else (tests/agent/test_codec_plain.py compares them). Pure.
+answer is of that form to the letter, and holds nothing but strings, small numbers, arrays and
+structs (list_vms, the discover_* documents, several of them in libcloud_look), it is read here
+with a handful of patterns, several times faster than by way of a tree. Anything else, broken or
+merely unusual, is :class:`NotPlain` and no more said: the strict reader in :mod:`.codec` then has
+the word. Never may this accept what that one refuses, or read it as something else
+(tests/agent/test_codec_plain.py compares them). Pure.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ _BEGIN = re.compile(
 )
 _END = re.compile(f"</param>{_GAP}</params>{_GAP}</methodResponse>{_GAP}\\Z")
 _VALUE = re.compile(
-    f"<value>(?:<string>({_TEXT})</string></value>|(<struct>)|<array>{_GAP}<data>){_GAP}"
+    f"<value>(?:<string>({_TEXT})</string></value>|(<struct>)|<int>([0-9]{{1,9}})</int></value>"
+    f"|<array>{_GAP}<data>){_GAP}"
 )
 _ARRAY_END = re.compile(f"</data>{_GAP}</array>{_GAP}</value>{_GAP}")
 _STRUCT_END = re.compile(f"</struct>{_GAP}</value>{_GAP}")
@@ -45,7 +47,7 @@ class NotPlain(Exception):
 
 
 def read_plain(body: bytes) -> Any:
-    """The value in an answer of this form: str, list or dict.
+    """The value in an answer of this form: str, int, list or dict.
 
     :raises NotPlain: it is of another form.
     """
@@ -72,9 +74,11 @@ def _value(text: str, found: re.Match[str] | None, depth: int) -> tuple[Any, int
     """A value, from what _VALUE has found of it, and where it ends."""
     if found is None or depth == 0:
         raise NotPlain
-    string, struct = found.groups()
+    string, struct, number = found.groups()
     if string is not None:
         return _unescaped(string), found.end()
+    if number is not None:
+        return int(number), found.end()
     if struct:
         return _struct(text, found.end(), depth)
     return _array(text, found.end(), depth)

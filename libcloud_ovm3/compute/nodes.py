@@ -37,7 +37,7 @@ class Nodes(OVM3Base):
         problems = seen.problems()
         if problems and (self.ex_strict if ex_strict is None else ex_strict):
             raise seen.silent[0].reason if seen.silent else Ovm3Error("; ".join(problems), self)
-        self._warn(problems)
+        self._warn(problems + seen.remarks())
         return [to_node(vm, self) for vm in seen.vms.values()]
 
     def create_node(

@@ -6,7 +6,7 @@ from libcloud.compute.base import NodeImage, NodeLocation, NodeSize
 
 from libcloud_ovm3.compute.base import OVM3Base, id_of
 from libcloud_ovm3.compute.convert import to_image, to_location, to_silent_location, to_sizes
-from libcloud_ovm3.estate.hosts import look_at_hardware, look_at_hosts
+from libcloud_ovm3.estate.hosts import HARDWARE, look_at_hardware, look_at_hosts
 from libcloud_ovm3.estate.images import images
 from libcloud_ovm3.estate.repositories import look_at_repositories
 
@@ -28,7 +28,7 @@ class Places(OVM3Base):
 
         :rtype: ``list`` of :class:`NodeLocation`
         """
-        hosts, silent = look_at_hosts(self._estate)
+        hosts, silent = look_at_hosts(self._estate, HARDWARE)
         hardware = look_at_hardware(hosts)
         return [
             *(to_location(host, what, self) for host, what in zip(hosts, hardware, strict=True)),
@@ -44,7 +44,7 @@ class Places(OVM3Base):
         :rtype: ``list`` of :class:`NodeImage`
         """
         hosts, silent = look_at_hosts(self._estate)
-        repositories = look_at_repositories(hosts)
+        repositories = look_at_repositories(hosts, with_vm_cfgs=False)
         problems = [repository.problem for repository in repositories if repository.problem]
         self._warn([str(one.reason) for one in silent] + problems)
         if location is not None:

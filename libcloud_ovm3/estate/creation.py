@@ -35,7 +35,7 @@ from libcloud_ovm3.estate.disks import (
     file_system,
     size_bytes,
 )
-from libcloud_ovm3.estate.hosts import Estate, HostView
+from libcloud_ovm3.estate.hosts import HARDWARE, Estate, HostView
 from libcloud_ovm3.estate.images import image_of, locate, require_raw
 from libcloud_ovm3.estate.power import (
     choose_host,
@@ -141,7 +141,7 @@ def make_plan(estate: Estate, wanted: Wanted) -> Plan:
     :raises Refused: no host can take it, or it cannot be seen whether the name is taken.
     """
     _check(wanted)
-    seen = survey(estate)
+    seen = survey(estate, HARDWARE)
     _require_free_name(seen, wanted)
     image = image_of(list(seen.repositories), wanted.image_id)
     require_raw(image)
@@ -157,7 +157,7 @@ def make_plan(estate: Estate, wanted: Wanted) -> Plan:
         template_bytes=template_bytes,
         operation=uuid.uuid4().hex,
         vm_id=str(uuid.uuid4()),
-        remarks=(*seen.problems(), *_require_disk_size(wanted, template_bytes)),
+        remarks=(*seen.problems(), *seen.remarks(), *_require_disk_size(wanted, template_bytes)),
     )
 
 

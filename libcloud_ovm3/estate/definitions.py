@@ -8,14 +8,17 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from libcloud_ovm3.agent import vmcfg
 from libcloud_ovm3.agent.config import DiskEntry, VMConfig
 from libcloud_ovm3.agent.identifiers import dashed
-from libcloud_ovm3.errors import AgentFault, Ovm3Error
+from libcloud_ovm3.errors import AgentFault, InvalidArgument, Ovm3Error
 from libcloud_ovm3.estate.domains import Domain
 from libcloud_ovm3.estate.hosts import HostView, ask_all
 from libcloud_ovm3.estate.repositories import Repository, look_at_repository
 
 MADE_UP = uuid.UUID("7f0f4f2e-0c2b-4c7e-9a35-0a2b5ad1c0de")  # for what has no uuid of its own
+
+VIRTUAL_MACHINES, TEMPLATES = "VirtualMachines", "Templates"  # the folders of a repository
 
 _CREATING = re.compile("creating [0-9a-f]{32}")
 
@@ -37,7 +40,7 @@ class Definition:
     directory: str
     config: dict[str, Any] | None
     problem: str | None = None
-    folder: str = "VirtualMachines"
+    folder: str = VIRTUAL_MACHINES
 
     @property
     def settings(self) -> VMConfig:
@@ -115,14 +118,10 @@ def is_of(domain: Domain, definition: Definition, defined_ids: Collection[str]) 
 
 
 def read_definitions(repositories: Sequence[Repository]) -> list[Definition]:
-    """Read every vm.cfg, one call each, spread over the hosts that have them mounted."""
-    listed = [
-        (repository, folder.name)
-        for repository in repositories
-        if repository.content is not None
-        for folder in repository.content.virtual_machines
-        if "vm.cfg" in folder.files
-    ]
+    """Every vm.cfg of a VM: as it came with the listing, else one call, spread over the hosts that
+    have them mounted.
+    """
+    found, to_read = _came_with_listing(repositories, VIRTUAL_MACHINES)
 
     def read(numbered: tuple[int, tuple[Repository, str]]) -> Definition:
         number, (repository, directory) = numbered
@@ -135,32 +134,70 @@ def read_definitions(repositories: Sequence[Repository]) -> list[Definition]:
             return Definition(repository.id, directory, None, f"{view.label} answered {config!r}")
         return Definition(repository.id, directory, config)
 
-    answers = ask_all(read, list(enumerate(listed)), threads=8)
-    return _still_there(repositories, [d for d in answers if isinstance(d, Definition)])
+    answers = ask_all(read, list(enumerate(to_read)), threads=8)
+    found += [definition for definition in answers if isinstance(definition, Definition)]
+    return _still_there(repositories, found)
 
 
 def read_templates(repositories: Sequence[Repository]) -> list[Definition]:
-    """Read the vm.cfg of every template that has one: one call each.
+    """The vm.cfg of every template that has one: as it came with the listing, else one call.
 
     What get_template_config answers is not documented; anything but a struct counts as not read.
     """
-    found = []
-    for repository in repositories:
-        content = repository.content
-        for folder in content.templates if content is not None else ():
-            if "vm.cfg" not in folder.files:
-                continue
-            config, problem = None, "not a struct"
-            try:
-                agent = repository.mounted_on[0].agent
-                config = agent.xen.get_template_config(repository.id, folder.name)
-            except Ovm3Error as error:
-                problem = str(error)
-            if isinstance(config, dict):
-                found.append(Definition(repository.id, folder.name, config, None, "Templates"))
-            else:
-                found.append(Definition(repository.id, folder.name, None, problem, "Templates"))
+    found, to_read = _came_with_listing(repositories, TEMPLATES)
+    for repository, directory in to_read:
+        config, problem = None, "not a struct"
+        try:
+            agent = repository.mounted_on[0].agent
+            config = agent.xen.get_template_config(repository.id, directory)
+        except Ovm3Error as error:
+            problem = str(error)
+        if isinstance(config, dict):
+            found.append(Definition(repository.id, directory, config, None, TEMPLATES))
+        else:
+            found.append(Definition(repository.id, directory, None, problem, TEMPLATES))
     return found
+
+
+def _came_with_listing(
+    repositories: Sequence[Repository], folder: str
+) -> tuple[list[Definition], list[tuple[Repository, str]]]:
+    """The definitions whose texts came with the listings, and where the others are to be read.
+
+    The others: no host module there, or a text that is more than values. What the agent, which is
+    to start the VM, makes of such a one is for the agent to say.
+    """
+    found, others = [], []
+    for repository in repositories:
+        for directory in _with_vm_cfg(repository, folder):
+            file = repository.vm_cfgs.get((folder, directory))
+            try:
+                config = vmcfg.parse(file.content) if file and file.content is not None else None
+            except InvalidArgument:
+                config = None
+            if config is None:
+                others.append((repository, directory))
+            else:
+                sent = {key: _as_sent(value) for key, value in config.items()}
+                found.append(Definition(repository.id, directory, sent, None, folder))
+    return found, others
+
+
+def _with_vm_cfg(repository: Repository, folder: str) -> list[str]:
+    content = repository.content
+    if content is None:
+        return []
+    folders = content.templates if folder == TEMPLATES else content.virtual_machines
+    return [one.name for one in folders if "vm.cfg" in one.files]
+
+
+def _as_sent(value: Any) -> Any:
+    """A value of a vm.cfg as it looks after XML-RPC, which knows no tuples."""
+    if isinstance(value, list | tuple):
+        return [_as_sent(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _as_sent(item) for key, item in value.items()}
+    return value
 
 
 def _still_there(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from libcloud_ovm3.errors import AgentFault, AnswerLost, Ovm3Error, Refused, Unfinished
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.disks import (
@@ -13,6 +15,7 @@ from libcloud_ovm3.estate.disks import (
     own_disks,
     uses_of,
 )
+from libcloud_ovm3.estate.holders import wait_released
 from libcloud_ovm3.estate.hosts import Estate, HostView
 from libcloud_ovm3.estate.power import (
     STOP_LIMIT,
@@ -54,7 +57,8 @@ def destroy(estate: Estate, vm_id: str) -> list[str]:
     to_delete, kept = _sorted_disks(seen, vm, uses_of(seen))
     _delete_vm(seen, vm, to_delete)
     _require_still_absent(seen, vm, to_delete)
-    _delete_disks(vm, to_delete)
+    held = wait_released(estate, seen.hosts, [path for _, path in to_delete])
+    _delete_disks(vm, to_delete, held)
     return kept
 
 
@@ -168,13 +172,17 @@ def delete_definition(host: HostView, repository_id: str, directory: str) -> Non
             raise
 
 
-def _delete_disks(vm: VM, disks: list[tuple[Repository, str]]) -> None:
+def _delete_disks(vm: VM, disks: list[tuple[Repository, str]], held: Mapping[str, str]) -> None:
     """Delete each, whatever becomes of the others.
 
+    :param held: those that are still in use on a host, and by whom; they stay.
     :raises Unfinished: some stay; names them.
     """
     failed: dict[str, Ovm3Error] = {}
     for repository, path in disks:
+        if path in held:
+            failed[path] = Refused(f"still held: {held[path]}")
+            continue
         try:
             delete_file(file_system(repository.mounted_on[0], repository), repository, path)
         except Ovm3Error as error:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from libcloud_ovm3.agent import documents
+from libcloud_ovm3.agent.hostmodule import API, fits
 from libcloud_ovm3.errors import BadCredentials, CertificateRejected, Ovm3Error
 from libcloud_ovm3.estate.examination import Certificate, Examined
 from libcloud_ovm3.estate.findings import (
@@ -291,11 +292,33 @@ def _of_functions(examined: Examined) -> Iterator[Finding]:
                 "; ".join(f"{one.function} failed: {one.why}" for one in unclear),
                 "they may be there all the same",
             )
-    found = {
-        "present": "the host module is there",
-        "absent": "the host module is not there",
-        "unclear": "whether the host module is there is unclear; probably not",
-        "not probed": "the host module was not looked for",
+    yield _of_module(examined)
+
+
+def _of_module(examined: Examined) -> Finding:
+    """The host module: whether it is there, and of a version that fits."""
+    about, install = "host module", f"`ovm3 host install {examined.address}`"
+    api = examined.module_api
+    if api is not None and not fits(api):
+        return Finding(
+            "warning",
+            about,
+            f"the host module is there (api {api}), but does not fit this client (api {API})",
+            "it is not used; all that is here works without it",
+            install if api < API else "upgrade this client",
+        )
+    means = (
+        "a listing takes a call for each VM; files and documents in repositories are not to be had"
+    )
+    return {
+        "present": Finding("ok", about, f"the host module is there (api {api})"),
+        "absent": Finding("note", about, "the host module is not there", means, install),
+        "unclear": Finding(
+            "note",
+            about,
+            "whether the host module is there is unclear; probably not",
+            means,
+            install,
+        ),
+        "not probed": Finding("note", about, "the host module was not looked for"),
     }[examined.host_module]
-    means = "" if examined.host_module == "present" else "all that is here works without it"
-    yield Finding("note", "host module", found, means)

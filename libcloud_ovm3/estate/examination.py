@@ -12,13 +12,14 @@ from typing import Any, Literal, TypeVar, cast
 
 from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.functions import Agent
+from libcloud_ovm3.agent.hostmodule import HostModule
 from libcloud_ovm3.agent.probe import Probed, Verdict, is_unknown_function, probe
 from libcloud_ovm3.errors import AgentFault, Ovm3Error
 from libcloud_ovm3.estate.hosts import Estate, HostView
 from libcloud_ovm3.estate.inventory import Look, look
 
 Trust = Literal["verified", "none"]
-HOST_MODULE = "get_api_services"  # the function by which our own module is known
+HOST_MODULE = "libcloud_version"  # the function by which our own module is known
 _T = TypeVar("_T")
 
 
@@ -53,6 +54,7 @@ class Examined:
     :ivar read: of the whole pool, or why nothing could be read.
     :ivar functions: which of the agent's functions the host has; empty if that is not known.
     :ivar host_module: whether our own module is in its agent.
+    :ivar module_api: the module's number, if it is there.
     :ivar now: when, with a zone.
     """
 
@@ -63,6 +65,7 @@ class Examined:
     functions: tuple[Probed, ...]
     host_module: Verdict
     now: datetime
+    module_api: int | None = None
 
     @property
     def host(self) -> HostView | None:
@@ -88,19 +91,21 @@ def examine(estate: Estate, certificate_of: Callable[[], Certificate], trust: Tr
     """
     certificate, read = _tried(certificate_of), _tried(lambda: look(estate))
     functions: tuple[Probed, ...] | Ovm3Error = ()
-    module: Verdict | Ovm3Error = "not probed"
+    module: tuple[Verdict, int | None] | Ovm3Error = ("not probed", None)
     if not isinstance(read, Ovm3Error):
         agent = read.seen.hosts[0].agent
         functions = _tried(lambda: probe(agent))
         module = _tried(lambda: _look_for_module(agent))
+    verdict, api = ("unclear", None) if isinstance(module, Ovm3Error) else module
     return Examined(
         address=str(estate.given[0]),
         certificate=certificate,
         trust=trust,
         read=read,
         functions=() if isinstance(functions, Ovm3Error) else functions,
-        host_module="unclear" if isinstance(module, Ovm3Error) else module,
+        host_module=verdict,
         now=datetime.now(timezone.utc),
+        module_api=api,
     )
 
 
@@ -111,19 +116,22 @@ def _tried(action: Callable[[], _T]) -> _T | Ovm3Error:
         return error
 
 
-def _look_for_module(agent: Agent) -> Verdict:
+def _look_for_module(agent: Agent) -> tuple[Verdict, int | None]:
     try:
-        agent.call(HOST_MODULE, kind="read")
+        return "present", HostModule(agent.connection).version()
     except AgentFault as error:
-        return "absent" if is_unknown_function(error, HOST_MODULE) else "unclear"
-    return "present"
+        return "absent" if is_unknown_function(error, HOST_MODULE) else "unclear", None
 
 
 # ------------------------------------------------------------------ keeping the answers
 
 
 def recorded(estate: Estate, calls: list[Call]) -> Estate:
-    """The same estate; every call that it makes is added to ``calls``, in the order of answers."""
+    """The same estate; every call that it makes is added to ``calls``, in the order of answers.
+
+    The agents themselves are asked, not the host module: what is kept is to be told apart by the
+    agents' functions, and vm.cfg texts are not to stand in it as they are.
+    """
 
     def connect(address: Any, is_given: bool) -> Agent | None:
         agent = estate.connect(address, is_given)
@@ -131,7 +139,14 @@ def recorded(estate: Estate, calls: list[Call]) -> Estate:
             return None
         return Agent(cast(AgentConnection, _Recorded(agent.connection, str(address), calls)))
 
-    return Estate(estate.given, connect, estate.whole_pool, estate.clock, estate.second_look)
+    return Estate(
+        estate.given,
+        connect,
+        estate.whole_pool,
+        estate.clock,
+        estate.second_look,
+        use_module=False,
+    )
 
 
 class _Recorded:

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from libcloud_ovm3.agent import documents
+from libcloud_ovm3.agent import documents, hostmodule
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.functions import Agent
-from libcloud_ovm3.errors import HostNotVerified, MalformedAnswer, NotSent, Ovm3Error
+from libcloud_ovm3.agent.hostmodule import HostModule
+from libcloud_ovm3.errors import AgentFault, HostNotVerified, MalformedAnswer, NotSent, Ovm3Error
 from libcloud_ovm3.estate.clock import Clock
 from libcloud_ovm3.estate.domains import Domain, read_domains
 
@@ -24,6 +25,23 @@ _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 MAX_THREADS = 32  # at once, for one question to many hosts
+LACK_SECONDS = 600.0  # so long a host that lacks the host module is not asked for it again
+
+_LOOK = ("discover_server", "list_vms", "discover_repository_db")
+POOL = "discover_server_pool"
+HARDWARE = "discover_hardware"
+
+
+@dataclass(frozen=True)
+class Lack:
+    """A host without a host module that could be used.
+
+    :ivar until: by the estate's clock.
+    :ivar remark: what to do, if there is one of a version that does not fit.
+    """
+
+    until: float
+    remark: str | None
 
 
 @dataclass(frozen=True)
@@ -36,6 +54,7 @@ class Estate:
     :ivar whole_pool: whether the members of the given host's pool belong to the estate too.
     :ivar clock: what every wait goes by.
     :ivar second_look: seconds between the two looks that prove that a VM is absent (rule 3).
+    :ivar use_module: whether hosts are asked through the host module, where it is.
     """
 
     given: tuple[Address, ...]
@@ -43,6 +62,8 @@ class Estate:
     whole_pool: bool = True
     clock: Clock = field(default_factory=Clock)
     second_look: float = 5.0
+    use_module: bool = True
+    _lacking: dict[Address, Lack] = field(default_factory=dict)
     _agents: dict[Address, Agent | None] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -63,6 +84,23 @@ class Estate:
             )
         return agent
 
+    def module(self, address: Address) -> HostModule | None:
+        """The host module of a host; None: it is known to lack it."""
+        lack = self.lack(address)
+        if not self.use_module or (lack and self.clock.now() < lack.until):
+            return None
+        return HostModule(self.agent(address).connection)
+
+    def lack(self, address: Address) -> Lack | None:
+        """What was last seen of a host that lacks a module that could be used."""
+        with self._lock:
+            return self._lacking.get(address)
+
+    def remember_lack(self, address: Address, remark: str | None = None) -> None:
+        """Do not ask this host for the module for a while; then it may have been installed."""
+        with self._lock:
+            self._lacking[address] = Lack(self.clock.now() + LACK_SECONDS, remark)
+
 
 @dataclass(frozen=True)
 class Silent:
@@ -79,13 +117,21 @@ class Silent:
 
 @dataclass(frozen=True)
 class HostView:
-    """What one host said of itself in one look."""
+    """What one host said of itself in one look.
+
+    :ivar module: its host module; None: it has none that can be used.
+    :ivar answers: what the module brought of the agent's answers, by the function's name.
+    :ivar remark: what is wrong with its module, and what to do.
+    """
 
     address: Address
     agent: Agent
     server: documents.Server
     domains: tuple[Domain, ...]
     repositories: tuple[documents.RepositoryRecord, ...]
+    module: HostModule | None = field(default=None, compare=False)
+    answers: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    remark: str | None = None
 
     @property
     def label(self) -> str:
@@ -110,15 +156,16 @@ def ask_all(
         return list(pool.map(ask, of))
 
 
-def look_at_hosts(estate: Estate) -> tuple[list[HostView], list[Silent]]:
+def look_at_hosts(estate: Estate, *more: str) -> tuple[list[HostView], list[Silent]]:
     """Ask every host who it is, what it runs and which repositories it knows.
 
     The given hosts say which others are in their pools; these are asked next, or, if the user wants
     the given ones only, remembered as silent: they too may run any VM of the pool.
 
+    :param more: further reads of the agent that are wanted if they cost no call of their own.
     :raises Ovm3Error: no host answered at all; the first one's error.
     """
-    answers = ask_all(lambda address: _look_at_given(estate, address), estate.given)
+    answers = ask_all(lambda address: _look_at_given(estate, address, more), estate.given)
     first = [_first(answer) for answer in answers]
     asked = list(estate.given)
     left_out = _not_asked(estate, answers, [v for v in first if isinstance(v, HostView)])
@@ -127,7 +174,7 @@ def look_at_hosts(estate: Estate) -> tuple[list[HostView], list[Silent]]:
         fresh = [address for address in dict.fromkeys(left_out) if address not in asked]
         left_out = list((Counter(left_out) - Counter(fresh)).elements())
         asked += fresh
-        first += ask_all(lambda address: look_at_host(estate, address), fresh)
+        first += ask_all(lambda address: look_at_host(estate, address, *more), fresh)
     views, silent = _sorted_out(asked, first)
     if not views:
         raise silent[0].reason
@@ -135,26 +182,91 @@ def look_at_hosts(estate: Estate) -> tuple[list[HostView], list[Silent]]:
 
 
 def _look_at_given(
-    estate: Estate, address: Address
+    estate: Estate, address: Address, more: Sequence[str]
 ) -> tuple[HostView, documents.ServerPool | None]:
-    pool = estate.agent(address).serverpool.discover_server_pool()
-    return look_at_host(estate, address), documents.server_pool(pool)
+    module, answers = _ask_module(estate, address, (POOL, *_LOOK, *more))
+    pool = answers.get(POOL) or estate.agent(address).serverpool.discover_server_pool()
+    return _view(estate, address, module, answers), documents.server_pool(pool)
 
 
 def _first(answer: tuple[HostView, Any] | Ovm3Error) -> HostView | Ovm3Error:
     return answer if isinstance(answer, Ovm3Error) else answer[0]
 
 
-def look_at_host(estate: Estate, address: Address) -> HostView:
-    """What one host says of itself: three reads."""
-    agent = estate.agent(address)
+def look_at_host(estate: Estate, address: Address, *more: str) -> HostView:
+    """What one host says of itself: one call where the host module is, three reads elsewhere."""
+    module, answers = _ask_module(estate, address, (*_LOOK, *more))
+    return _view(estate, address, module, answers)
+
+
+def _view(
+    estate: Estate, address: Address, module: HostModule | None, answers: Mapping[str, Any]
+) -> HostView:
+    """What the module has not answered is asked of the agent itself."""
+    agent, lack = estate.agent(address), estate.lack(address)
+    server, domains, records = (answers.get(function) for function in _LOOK)
     return HostView(
         address=address,
         agent=agent,
-        server=documents.server(agent.linux.discover_server()),
-        domains=read_domains(agent.xen.list_vms()),
-        repositories=documents.repository_db(agent.repository.discover_repository_db()),
+        server=documents.server(server or agent.linux.discover_server()),
+        domains=read_domains(agent.xen.list_vms() if domains is None else domains),
+        repositories=documents.repository_db(records or agent.repository.discover_repository_db()),
+        module=module,
+        answers=answers,
+        remark=lack.remark if lack and module is None else None,
     )
+
+
+def _ask_module(
+    estate: Estate, address: Address, functions: Sequence[str]
+) -> tuple[HostModule | None, Mapping[str, Any]]:
+    """A host's module, and what it says of these reads of the agent; None and nothing without it.
+
+    :raises Ovm3Error: the host does not answer.
+    """
+    module = estate.module(address)
+    if module is None:
+        return None, {}
+    try:
+        look = module.look(list(dict.fromkeys(functions)))
+    except AgentFault as fault:
+        if not hostmodule.is_absent(fault):
+            return module, {}  # it fails, just now or with this; the agent itself may not
+        estate.remember_lack(address)
+    except MalformedAnswer:  # longer than one answer may be, for example
+        return None, {}
+    else:
+        if hostmodule.fits(look.api):
+            return module, look.answers
+        estate.remember_lack(address, _misfit(address, look.api))
+    return None, {}
+
+
+def _misfit(address: Address, api: int) -> str:
+    what = f"`ovm3 host install {address}`" if api < hostmodule.API else "upgrade this client"
+    return (
+        f"{address}: its host module (api {api}) does not fit this client (api {hostmodule.API}), "
+        f"so it is not used: {what}"
+    )
+
+
+def live_domains(view: HostView) -> tuple[Domain, ...]:
+    """What a host runs, asked now.
+
+    Where xend's list faults because of one domain (xend.md 1.3, 10.9) the host module may still
+    get all of them one by one.
+
+    :raises Ovm3Error: it is not known.
+    """
+    try:
+        return read_domains(view.agent.xen.list_vms())
+    except AgentFault as fault:
+        if view.module is None:
+            raise
+        try:
+            return read_domains(view.module.domains())
+        except AgentFault:
+            raise fault from None
 
 
 def _not_asked(estate: Estate, answers: Iterable[Any], views: Sequence[HostView]) -> list[Address]:
@@ -204,9 +316,21 @@ def describe(silent: Iterable[Silent]) -> str:
 
 
 def look_at_hardware(views: Sequence[HostView]) -> list[documents.Hardware | Ovm3Error]:
-    """What each of these hosts has: one read each."""
+    """What each of these hosts has: one read each, unless the look has brought it."""
     return ask_all(
-        lambda view: documents.hardware(view.agent.linux.discover_hardware()),
+        lambda view: documents.hardware(
+            view.answers.get(HARDWARE) or view.agent.linux.discover_hardware()
+        ),
+        views,
+    )
+
+
+def look_at_pools(views: Sequence[HostView]) -> list[documents.ServerPool | Ovm3Error | None]:
+    """The pool that each of these hosts says it is in: one read each, likewise."""
+    return ask_all(
+        lambda view: documents.server_pool(
+            view.answers.get(POOL) or view.agent.serverpool.discover_server_pool()
+        ),
         views,
     )
 

@@ -14,7 +14,15 @@ from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.config import DiskEntry, VMConfig
 from libcloud_ovm3.errors import Ovm3Error
 from libcloud_ovm3.estate.definitions import Definition
-from libcloud_ovm3.estate.hosts import Estate, HostView, Silent, ask_all, look_at_hardware
+from libcloud_ovm3.estate.hosts import (
+    HARDWARE,
+    POOL,
+    Estate,
+    HostView,
+    Silent,
+    look_at_hardware,
+    look_at_pools,
+)
 from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.vms import VM, Survey, survey
 
@@ -167,15 +175,13 @@ class Inventory:
 
 
 def look(estate: Estate) -> Look:
-    """Read everything: a survey, and two more reads a host (hardware, pool).
+    """Read everything: a survey, and two more reads a host (hardware, pool) where these have not
+    come with it.
 
     :raises Ovm3Error: no host answered.
     """
-    seen = survey(estate)
-    pools = ask_all(
-        lambda view: documents.server_pool(view.agent.serverpool.discover_server_pool()),
-        seen.hosts,
-    )
+    seen = survey(estate, HARDWARE, POOL)
+    pools = look_at_pools(seen.hosts)
     return Look(seen, tuple(look_at_hardware(seen.hosts)), tuple(pools))
 
 

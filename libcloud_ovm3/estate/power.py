@@ -12,13 +12,15 @@ from collections.abc import Collection
 from libcloud_ovm3.agent.documents import Hardware
 from libcloud_ovm3.errors import AgentFault, AnswerLost, Ovm3Error, Refused, StillThere, Unfinished
 from libcloud_ovm3.estate.definitions import Definition, is_of
-from libcloud_ovm3.estate.domains import Domain, read_domains
+from libcloud_ovm3.estate.domains import Domain
 from libcloud_ovm3.estate.hosts import (
+    HARDWARE,
     Estate,
     HostView,
     ask_all,
     describe,
     host_clock,
+    live_domains,
     look_at_hardware,
 )
 from libcloud_ovm3.estate.states import State
@@ -45,7 +47,7 @@ def start(estate: Estate, vm_id: str, host_id: str | None = None) -> None:
     """
     for wait in (0.0, estate.second_look):
         estate.clock.sleep(wait)
-        seen = survey(estate)
+        seen = survey(estate, HARDWARE)
         vm = seen.vm(vm_id)
         if vm.state is State.RUNNING:
             return
@@ -121,8 +123,7 @@ def live_on(host: HostView, definition: Definition, defined_ids: Collection[str]
 
     :raises Ovm3Error: the host does not answer, so it is not known.
     """
-    domains = read_domains(host.agent.xen.list_vms())
-    return next((d for d in domains if is_of(d, definition, defined_ids)), None)
+    return next((d for d in live_domains(host) if is_of(d, definition, defined_ids)), None)
 
 
 def choose_host(

@@ -131,16 +131,21 @@ class Survey:
             + unreadable
         )
 
+    def remarks(self) -> list[str]:
+        """What a user should know though nothing failed, for warnings."""
+        return [host.remark for host in self.hosts if host.remark]
+
     def _but_silent(self) -> str:
         return f"; not asked: {describe(self.silent)}" if self.silent else ""
 
 
-def survey(estate: Estate) -> Survey:
+def survey(estate: Estate, *more: str) -> Survey:
     """Look at the whole estate: hosts, repositories, definitions.
 
+    :param more: further reads of each agent that are wanted if they cost no call of their own.
     :raises Ovm3Error: no host answered.
     """
-    hosts, silent = look_at_hosts(estate)
+    hosts, silent = look_at_hosts(estate, *more)
     repositories = look_at_repositories(hosts)
     return Survey(
         hosts=tuple(hosts),

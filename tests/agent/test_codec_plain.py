@@ -20,6 +20,7 @@ DOMAIN = {
     "cpus": [["0", "1"], []],
     "description": "",
 }
+LOOK = {"api": 1, "answers": {"list_vms": {"answer": [DOMAIN]}}}
 DOCUMENT = '<?xml version="1.0" ?>\n<Discover_Server_Result><Server>é&amp;</Server>\n'
 
 
@@ -33,14 +34,16 @@ def strictly(body: bytes) -> Any:
     return codec._decode_strictly(body)
 
 
-@pytest.mark.parametrize("value", [[DOMAIN, DOMAIN], DOCUMENT, "", [], {}, [[[["]>"]]]], DOMAIN])
+@pytest.mark.parametrize(
+    "value", [[DOMAIN, DOMAIN], DOCUMENT, "", [], {}, [[[["]>"]]]], DOMAIN, LOOK, 7]
+)
 def test_the_agents_form_goes_the_short_way(value: Any) -> None:
     assert read_plain(written(value)) == value == strictly(written(value))
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_what_it_takes_the_strict_reader_takes_too(seed: int) -> None:
-    whole = [written([DOMAIN]), written(DOCUMENT), written({"a": "", "b": [[], {}]})]
+    whole = [written([DOMAIN]), written(DOCUMENT), written({"a": "", "b": [[], {}], "c": 12})]
     taken = 0
     for body in mutants(seed, 1500, whole):
         try:

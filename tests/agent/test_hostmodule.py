@@ -12,7 +12,15 @@ import pytest
 
 from libcloud_ovm3.agent import chunks
 from libcloud_ovm3.agent.connection import AgentConnection
-from libcloud_ovm3.agent.hostanswers import Document, FileEntry, FilePage, Look, Stretch, VMCfg
+from libcloud_ovm3.agent.hostanswers import (
+    Document,
+    FileEntry,
+    FilePage,
+    Holder,
+    Look,
+    Stretch,
+    VMCfg,
+)
 from libcloud_ovm3.agent.hostmodule import API, HostModule, fits, is_absent
 from libcloud_ovm3.errors import AgentFault, InvalidArgument, MalformedAnswer, ReadOnly
 
@@ -26,6 +34,19 @@ C15 = b"Installing caf\xe9 \xff\xfe package ... \xc3\xa9t\xc3\xa9 ok\n"
 W = ("me", "0" * 32)  # client and operation
 CHUNK = chunks.encode(b"abc")
 STRUCTS = [{"device": "eth0"}]
+HOLDERS = [
+    {"kind": "vbd", "domid": 3, "device": "xvda", "path": "/a", "mode": "w", "state": 4},
+    {"kind": "vbd", "domid": 4, "device": "xvda", "path": "/a", "mode": "w", "state": 6},
+    {"kind": "loop", "device": "/dev/loop0", "path": "/a/b"},
+    {"kind": "loop", "device": "/dev/loop1", "path": "/a/b", "problem": "cut"},
+    {"kind": "loop", "problem": "no losetup"},
+]
+HELD = (
+    Holder("vbd", "/a", "xvda", 3, None),
+    Holder("loop", "/a/b", "/dev/loop0", None, None),
+    Holder("loop", "/a/b", "/dev/loop1", None, "cut"),
+    Holder("loop", None, "", None, "no losetup"),
+)
 ENTRY = {"name": "x\ufffd", "raw": b"x\xe9", "type": "file", "size_bytes": 3, "modified": 7}
 JOB = {"id": "0" * 32, "state": "running"}
 DOC = {"version": 3, "next": 4, "content": b"\0\xff", "client": "me", "operation": "1" * 32}
@@ -36,7 +57,7 @@ CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
     ("capabilities", (), (), {"functions": []}, {"functions": []}),
     ("get_api_services", (), (), STRUCTS, STRUCTS),
     ("free_space", (), (), STRUCTS, STRUCTS),
-    ("holders", (), (), STRUCTS, STRUCTS),
+    ("holders", (), (), HOLDERS, HELD),
     ("comebacks", (), (), STRUCTS, STRUCTS),
     ("addresses", (), (), STRUCTS, STRUCTS),
     ("routes", (), (), STRUCTS, STRUCTS),

@@ -110,7 +110,7 @@ def test_demo() -> None:
     assert done.returncode == 0, done.stderr
     assert time.monotonic() - since < 60
     assert done.stderr == ""
-    for text in ("list_locations (13 agent calls", "create_node db-1", "stop_node web-1",
+    for text in ("list_locations (16 agent calls", "create_node db-1", "stop_node web-1",
                  "reboot_node web-2", "destroy_node db-1", "0 orphaned disks"):  # fmt: skip
         assert text in done.stdout
     hosts = {
