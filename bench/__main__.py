@@ -16,6 +16,7 @@ def main() -> int:
         *figures.decoding(vms=2000, rounds=5),
         *figures.listing_without_latency(hosts=32, vms=100, rounds=5),
         *figures.listing_with_latency(hosts=32, vms=100, latency=0.05, rounds=3),
+        *figures.listing_with_module(hosts=32, vms=100, stopped=100, latency=0.01, rounds=2),
         *figures.starting(rounds=15),
     ]
     date = time.strftime("%Y-%m-%d", time.gmtime())

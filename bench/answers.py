@@ -30,27 +30,123 @@ def encoded(value: Any) -> bytes:
     return text.encode("utf-8")
 
 
-def answers_of(addresses: list[str], host: int, vms: int) -> dict[bytes, bytes]:
+def unsupported(function: bytes) -> bytes:
+    """What a host says to a function that it does not have."""
+    fault = xmlrpc.client.Fault(1, f'method "{function.decode()}" is not supported')
+    return xmlrpc.client.dumps(fault).encode("utf-8")
+
+
+REPOSITORY = "0004fb00000300001a2b3c4d5e6f7081"
+
+
+def answers_of(
+    addresses: list[str], host: int, vms: int, stopped: int, host_module: bool
+) -> dict[bytes, bytes]:
     """Every answer that a listing asks one host for, by the function's name.
 
-    The host is in one pool with the others and knows no repository, so no names are to be fetched.
+    The host is in one pool with the others. With no stopped VMs there is no repository, so that no
+    vm.cfg is to be fetched.
     """
+    own = {
+        "discover_server": _server(addresses[host], host),
+        "list_vms": list_vms(vms, host),
+        "discover_repository_db": _repository_db(bool(stopped)),
+        "discover_server_pool": _pool(addresses),
+    }
+    answers = {name.encode(): encoded(answer) for name, answer in own.items()}
+    if host_module:
+        asked = list(own)[: None if host == 0 else -1]  # only the first is asked for its pool
+        look = {"api": 1, "answers": {name: {"answer": own[name]} for name in asked}}
+        answers[b"libcloud_look"] = encoded(look)
+    return answers
+
+
+def repository_answers(stopped: int, host_module: bool) -> dict[bytes, bytes]:
+    """What every host answers about the one repository: its listing, each vm.cfg.
+
+    :param stopped: VMs that are defined in it and run nowhere.
+    """
+    directories = [_uuid("VM", 10**9 + number).replace("-", "") for number in range(stopped)]
+    folders = "".join(
+        f'<VirtualMachine Name="{name}"><File>vm.cfg</File></VirtualMachine>'
+        for name in directories
+    )
+    listing = _document(
+        "Discover_Repositories_Result",
+        f'<RepositoryList><Repository Name="{REPOSITORY}"><Version>3.0</Version>'
+        f"<VirtualMachines>{folders}</VirtualMachines></Repository></RepositoryList>",
+    )
+    if host_module:
+        files = [
+            {"folder": "VirtualMachines", "directory": name, "content": _text(_config(name))}
+            for name in directories
+        ]
+        whole = {"listing": {"answer": listing}, "vm_cfg": files, "after": ""}
+        return {b"libcloud_repository": encoded(whole)}
+    answers = {b"discover_repositories": encoded(listing)}
+    for name in directories:
+        answers[f"get_vm_config {name}".encode()] = encoded(_config(name))
+    return answers
+
+
+def _pool(addresses: list[str]) -> str:
     members = "".join(
         f"<Member><Registered_IP>{address}</Registered_IP></Member>" for address in addresses
     )
-    pool = (
+    return _document(
+        "Discover_Server_Pool_Result",
         "<Server_Pool><Unique_Id>f12842ebf5ed3fe78da1eb0e17f5ede8</Unique_Id>"
         "<Pool_Alias>Pool 0</Pool_Alias><Master_Virtual_Ip>127.0.1.254</Master_Virtual_Ip>"
-        f"<Member_List>{members}</Member_List></Server_Pool>"
+        f"<Member_List>{members}</Member_List></Server_Pool>",
     )
+
+
+def _repository_db(is_there: bool) -> str:
+    record = (
+        f'<Repository Uuid="{REPOSITORY}"><Fs_location>192.0.2.1:/export</Fs_location>'
+        f"<Mount_point>/OVS/Repositories/{REPOSITORY}</Mount_point><Filesystem_type>nfs"
+        "</Filesystem_type><Version>3.0</Version><Alias>MyRepo</Alias>"
+        "<Manager_uuid>d1a749d4295041fb99854f52ea4dea97</Manager_uuid><Status>Mounted</Status>"
+        "</Repository>"
+    )
+    inside = f"<RepositoryDbList>{record if is_there else ''}</RepositoryDbList>"
+    return _document("Discover_Repository_Db_Result", inside)
+
+
+def _config(directory: str) -> dict[str, Any]:
+    """A vm.cfg as the Manager writes it (agent-behaviour 6)."""
+    disk = f"/OVS/Repositories/{REPOSITORY}/VirtualDisks/{directory}.img"
     return {
-        b"discover_server_pool": encoded(_document("Discover_Server_Pool_Result", pool)),
-        b"discover_server": encoded(_server(addresses[host], host)),
-        b"list_vms": encoded(list_vms(vms, host)),
-        b"discover_repository_db": encoded(
-            _document("Discover_Repository_Db_Result", "<RepositoryDbList/>")
-        ),
+        "OVM_simple_name": f"stopped-{directory[:8]}",
+        "OVM_description": "",
+        "OVM_domain_type": "xen_pvm",
+        "OVM_high_availability": False,
+        "OVM_cpu_compat_group": "",
+        "OVM_os_type": "Oracle Linux 6",
+        "name": directory,
+        "uuid": str(uuid.UUID(directory)),
+        "memory": 512,
+        "maxmem": 512,
+        "vcpus": 1,
+        "maxvcpus": 1,
+        "cpu_cap": 0,
+        "cpu_weight": 27500,
+        "bootloader": "/usr/bin/pygrub",
+        "bootargs": "",
+        "extra": "",
+        "guest_os_type": "Other Linux",
+        "keymap": "en-us",
+        "on_crash": "restart",
+        "on_poweroff": "destroy",
+        "on_reboot": "restart",
+        "disk": [f"file:{disk},xvda,w"],
+        "vif": [f"mac=00:21:f6:{directory[:2]}:{directory[2:4]}:{directory[4:6]},bridge=xenbr0"],
+        "vfb": ["type=vnc,vncunused=1,vnclisten=127.0.0.1,keymap=en-us"],
     }
+
+
+def _text(config: dict[str, Any]) -> bytes:
+    return "".join(f"{key} = {value!r}\n" for key, value in config.items()).encode()
 
 
 def _document(root: str, inside: str) -> str:

@@ -132,6 +132,55 @@ def listing_with_latency(hosts: int, vms: int, latency: float, rounds: int) -> l
     ]
 
 
+def listing_with_module(
+    hosts: int, vms: int, stopped: int, latency: float, rounds: int
+) -> list[Figure]:
+    """(b) With so many stopped VMs a host more, their names in one repository: with the host module
+    against the same estate without it.
+    """
+    with contextlib.ExitStack() as stack:
+        pools = {
+            name: stack.enter_context(
+                serving(
+                    hosts,
+                    vms,
+                    latency,
+                    Path(stack.enter_context(tempfile.TemporaryDirectory())),
+                    hosts * stopped,
+                    host_module=name == "with",
+                )
+            )
+            for name in ("without", "with")
+        }
+        calls = {name: len(listing.asked_by_ours(pool)) for name, pool in pools.items()}
+        seen = hosts * (vms + stopped)
+        seconds = take_turns(
+            {
+                name: functools.partial(_seeing, seen, listing.ours(pool))
+                for name, pool in pools.items()
+            },
+            rounds,
+        )
+    what = f"list_nodes, {hosts} hosts x ({vms} running + {stopped} stopped VMs)"
+    late = f"{latency * 1000:.0f} ms of latency"
+    return [
+        Figure(
+            f"{what}, {late}: without the host module / with it",
+            _shown(seconds, "without", "with"),
+            ratio(seconds, "without", "with"),
+            "x",
+            2.0,
+            at_least=True,
+        ),
+        Figure(
+            "the same, agent calls: without / with",
+            f"{calls['without']} / {calls['with']} calls",
+            calls["without"] / calls["with"],
+            "x",
+        ),
+    ]
+
+
 @contextlib.contextmanager
 def _contenders(hosts: int, vms: int, latency: float) -> Iterator[dict[str, Callable[[], None]]]:
     with (

@@ -49,7 +49,10 @@ def _driver(pool: Pool, cls: type[OVM3NodeDriver]) -> OVM3NodeDriver:
 
 
 def asked_by_ours(pool: Pool) -> list[tuple[str, str]]:
-    """Host and function of every call that our listing really makes."""
+    """Host and function of every call that our listing really makes.
+
+    Of a driver that has been there before and so knows which hosts lack the host module.
+    """
     asked: list[tuple[str, str]] = []
 
     class Watched(AgentConnection):
@@ -60,7 +63,10 @@ def asked_by_ours(pool: Pool) -> list[tuple[str, str]]:
     class Driver(OVM3NodeDriver):
         connectionCls = Watched  # noqa: N815 (libcloud's name)
 
-    _driver(pool, Driver).list_nodes(ex_strict=True)
+    driver = _driver(pool, Driver)
+    driver.list_locations()
+    asked.clear()
+    driver.list_nodes(ex_strict=True)
     return asked
 
 

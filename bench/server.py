@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import re
 import socket
 import ssl
 import subprocess
@@ -18,7 +19,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.answers import answers_of
+from bench.answers import answers_of, repository_answers, unsupported
 from libcloud_ovm3.simulator.certificates import fingerprint, make_certificate, server_context
 
 _ROOT = Path(__file__).parents[1]
@@ -34,15 +35,25 @@ class Pool:
 
 
 @contextlib.contextmanager
-def serving(hosts: int, vms: int, latency: float, folder: Path) -> Iterator[Pool]:
+def serving(
+    hosts: int,
+    vms: int,
+    latency: float,
+    folder: Path,
+    stopped: int = 0,
+    host_module: bool = False,
+) -> Iterator[Pool]:
     """A pool of such hosts for as long as the block lasts.
 
     :param vms: how many run on each host.
     :param latency: seconds that each answer is held back.
     :param folder: an empty directory, for the certificate.
+    :param stopped: VMs in their one repository that run nowhere; 0: no repository.
+    :param host_module: whether the hosts have it.
     """
     make_certificate(folder, "bench")
     arguments = [f"--hosts={hosts}", f"--vms={vms}", f"--latency={latency}", f"--folder={folder}"]
+    arguments += [f"--stopped={stopped}", f"--host-module={int(host_module)}"]
     process = subprocess.Popen(  # noqa: S603 (our own program)
         [sys.executable, "-m", "bench.server", *arguments],
         cwd=_ROOT,
@@ -68,16 +79,19 @@ def main() -> None:
     parser.add_argument("--vms", type=int)
     parser.add_argument("--latency", type=float)
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--stopped", type=int)
+    parser.add_argument("--host-module", type=int)
     options = parser.parse_args()
     addresses = _addresses(options.hosts)
     context = server_context(options.folder)
+    shared = repository_answers(options.stopped, options.host_module) if options.stopped else {}
+    common = {name: _http(body) for name, body in shared.items()}
     port = 0
     for host, address in enumerate(addresses):
         listener = socket.create_server((address, port), backlog=128)
         port = listener.getsockname()[1]
-        answers = {
-            name: _http(body) for name, body in answers_of(addresses, host, options.vms).items()
-        }
+        own = answers_of(addresses, host, options.vms, options.stopped, options.host_module)
+        answers = {**common, **{name: _http(body) for name, body in own.items()}}
         arguments = (listener, context, answers, options.latency)
         threading.Thread(target=_accept, args=arguments, daemon=True).start()
     sys.stdout.write(f"{port}\n")
@@ -110,8 +124,10 @@ def _serve(
             # Requests come one after the other, and each of them ends so.
             if received.endswith(b"</methodCall>") or received.endswith(b"</methodCall>\n"):
                 name = received.partition(b"<methodName>")[2].partition(b"</methodName>")[0]
+                last = re.findall(rb"<string>([0-9a-f]+)</string>", received)[-1:]
                 time.sleep(latency)
-                tls.sendall(answers[name])
+                answer = answers.get(b" ".join([name, *last])) or answers.get(name)
+                tls.sendall(answer or _http(unsupported(name)))
                 received = b""
 
 

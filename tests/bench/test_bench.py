@@ -38,6 +38,19 @@ def test_ours_asks_what_the_floor_asks(tmp_path: Path) -> None:
         assert sorted(asked) == sorted(listing.requests_of(pool))
 
 
+def test_with_the_module_one_call_a_host_and_one_a_repository(tmp_path: Path) -> None:
+    with serving(2, 3, 0.0, tmp_path, stopped=5, host_module=True) as pool:
+        assert listing.ours(pool)() == 2 * 3 + 5
+        asked = sorted(function for _, function in listing.asked_by_ours(pool))
+    assert asked == ["libcloud_look", "libcloud_look", "libcloud_repository"]
+
+
+def test_without_it_one_more_for_each_vm() -> None:
+    quicker, fewer = figures.listing_with_module(2, vms=1, stopped=3, latency=0.0, rounds=1)
+    assert quicker.value > 0
+    assert fewer.measured == "14 / 3 calls"
+
+
 def test_listings_are_measured() -> None:
     floor, naive = figures.listing_without_latency(hosts=1, vms=1, rounds=1)
     [late] = figures.listing_with_latency(hosts=1, vms=1, latency=0.001, rounds=1)
@@ -73,5 +86,5 @@ def test_the_page_shows_every_figure() -> None:
     """Its table has the rows that the program prints, whatever their values."""
     rows = re.findall(r"^\| (.+?) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     kinds = ["`xmlrpc.client.loads`", "`lxml.etree.fromstring`", "/ floor", "naive", "latency"]
-    for kind in [*kinds, "`import libcloud_ovm3`"]:
+    for kind in [*kinds, "without the host module", "agent calls", "`import libcloud_ovm3`"]:
         assert any(kind in row for row in rows), kind
