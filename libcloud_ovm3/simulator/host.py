@@ -105,6 +105,7 @@ class SimulatedHost:
     #: Set by the simulator: what to do with the network side.
     close_port: Callable[[], None]
     open_port: Callable[[], None]
+    end_jobs: Callable[[], None]
     listens: Callable[[], bool]
     renew_certificate: Callable[[], None]
     open_address: Callable[[str], None]
@@ -273,6 +274,7 @@ class SimulatedHost:
 
     def _lose_power(self) -> None:
         self.kill()
+        self.end_jobs()
         with self.lock:
             for domain in self.domains:
                 domain.phase = "gone"

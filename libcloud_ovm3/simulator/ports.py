@@ -7,7 +7,7 @@ import ssl
 import threading
 from collections.abc import Sequence
 
-from . import agentcode, certificates, dom0disk
+from . import agentcode, certificates, dom0disk, dom0jobs
 from .errors import SimulatorError
 from .host import SimulatedHost
 from .root import certify, read_certificate
@@ -83,6 +83,7 @@ class Ports:
     def _listen(self, host: SimulatedHost) -> None:
         """Start the agent: what stands in its agent.ini counts, if it has one."""
         host.close_port = lambda: self._close(host.index)
+        host.end_jobs = lambda: dom0jobs.end(host)
         host.listens = lambda: host.index in self._servers
         host.open_port = lambda: self._open(host)
         host.open_address = lambda address: self._open_address(host, address)

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from . import bundle, functions, hostmodule, listing, machines, ownership, seeds, state
+from . import bundle, dom0jobs, functions, hostmodule, listing, machines, ownership, seeds, state
 from .calls import Call, Refused
 from .errors import SimulatorError
 from .host import SimulatedHost, censored_value
@@ -191,6 +191,8 @@ class Simulator:
                 self._lock_file.close()
                 self._lock_file = None
             if self._temporary is not None:
+                for host in self.hosts:
+                    dom0jobs.end(host)
                 shutil.rmtree(self._temporary, ignore_errors=True)
                 self._temporary = None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
@@ -14,7 +15,7 @@ from xmlrpc.client import Binary, Fault
 import pytest
 
 from libcloud_ovm3.simulator import Simulator, SimulatorError, __main__
-from tests.simulator.plainclient import Machine, client, fault_of
+from tests.simulator.plainclient import Machine, client, fault_of, until
 
 VERSIONS = ("3.2.1", "3.3.3")
 RUNTIME_ERROR = "<type 'exceptions.RuntimeError'>"
@@ -128,13 +129,22 @@ def test_base64_goes_both_ways_however_deep(form: Simulator) -> None:
     assert agent.echo(Binary(b"x")).data == b"x"
 
 
-def test_a_payload_is_a_name_in_the_log(form: Simulator) -> None:
+def test_four_mib_are_a_short_line_in_the_log(form: Simulator) -> None:
     agent = client(form)
-    agent.call([Binary(bytes(4 << 20)), Binary(b"/OVS/Repositories")])
-    log = (form.root / "hosts/0/ovs-agent.log").read_text().splitlines()
-    line = next(line for line in reversed(log) if "call start: call" in line)
-    assert line.count("<xmlrpclib.Binary instance at 0x") == 2
-    assert len(line) < 300
+    path = f"/OVS/Repositories/{form.repository_id}/VirtualDisks/new.raw".encode()
+    data, size = b"\1" * 4096 + bytes((4 << 20) - 8192) + b"\2" * 4096, 4 << 20
+    chunk = size.to_bytes(4, "big") + b"\x80" + bytes(126) + b"\1" + data[:4096] + data[-4096:]
+    log = form.root / "hosts/0/ovs-agent.log"
+    agent.libcloud_create_file("test", "0" * 32, Binary(path), 1 << 29)
+    before = log.stat().st_size
+    agent.libcloud_write_file("test", "0" * 32, Binary(path), 1 << 20, Binary(chunk))
+    assert 0 < log.stat().st_size - before < 300
+    file = form.repository_path / "VirtualDisks/new.raw"
+    with file.open("rb") as reader:
+        reader.seek(1 << 20)
+        assert reader.read(size) == data
+    assert agent.libcloud_read_file(Binary(path), 1 << 20, size)["chunk"].data == chunk
+    assert file.stat().st_blocks * 512 < 1 << 20
 
 
 @pytest.mark.parametrize("kind", ["fault", "drop_before", "drop_after", "late", "latency"])
@@ -274,6 +284,33 @@ def test_control0_after_a_reboot(pool: Simulator) -> None:
         assert [each["device"] for each in to_control] == ["control0"]
     assert not file.exists()
     assert "set_control_interface" in (pool.root / "hosts/0/syslog").read_text()
+
+
+def test_a_job_outlives_the_agent_but_not_the_host(pool: Simulator) -> None:
+    pool.put_host_module(0)
+    agent = client(pool)
+    mount = f"/OVS/Repositories/{pool.repository_id}"
+    template = f"{mount}/Templates/oracle-linux-6.raw"
+    copied = pool.repository_path / "VirtualDisks/copy.raw"
+    first, second = "1" * 32, "2" * 32
+    job = "test", first, "sparse_copy", template, f"{mount}/VirtualDisks/copy.raw"
+    agent.libcloud_start_job(*job)
+    until(pool, lambda: agent.libcloud_job_status(mount, first)["state"] == "done", 2000)
+    content = copied.read_bytes()
+    assert content == (pool.repository_path / "Templates/oracle-linux-6.raw").read_bytes()
+    with copied.open("r+b") as file:
+        file.truncate(1 << 40)  # hours of work
+    agent.libcloud_start_job("test", second, "md5", f"{mount}/VirtualDisks/copy.raw", "")
+    until(pool, lambda: agent.libcloud_job_status(mount, second)["done_bytes"] > 0, 2000)
+    pool.restart_agent(0)
+    agent = client(pool)
+    assert agent.libcloud_job_status(mount, second)["state"] == "running"
+    pool.hosts[0].reboot()
+    agent = client(pool)
+    done = agent.libcloud_job_status(mount, second)
+    assert done["state"] == "dead"
+    time.sleep(0.1)
+    assert agent.libcloud_job_status(mount, second) == done
 
 
 def test_logs_and_neighbours(pool: Simulator) -> None:
