@@ -10,7 +10,7 @@ from typing import Any
 class Call:
     """An authenticated request that arrived.
 
-    :param arguments: as sent, passwords in URLs censored
+    :param arguments: as sent, passwords in URLs censored; of a base64 value its first 64 KiB
     :param when: simulated epoch seconds of the host's clock
     """
 

@@ -48,9 +48,10 @@ def _next(host: SimulatedHost) -> Due | None:
 
 
 @contextlib.contextmanager
-def xend(host: SimulatedHost) -> Iterator[None]:
+def xend(host: SimulatedHost, wait_until: Callable[[float], None] | None = None) -> Iterator[None]:
     """Everything but the list takes xend's global lock, and so waits for it (xend.md 1.3).
 
+    :param wait_until: how to wait for a moment, None = as the host does
     :raises Stopped: the simulator was stopped meanwhile
     """
     while True:
@@ -61,7 +62,7 @@ def xend(host: SimulatedHost) -> Iterator[None]:
             if held <= now:
                 yield
                 return
-        host.wait_until(held)
+        (wait_until or host.wait_until)(held)
 
 
 def find_memory(host: SimulatedHost, needed_mb: float) -> str:

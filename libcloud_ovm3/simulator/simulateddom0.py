@@ -2,14 +2,16 @@
 
 The module reaches everything of its host through one object, a ``Dom0``; here it is the very class
 on the host's disk with other answers to what a directory cannot play: mounts, commands, xend, the
-kernel's own files. What runs on the host runs in the simulator's threads, so there are no time
-limits: a fork of a process with threads is not safe.
+kernel's own files. What the module does within a time limit runs in the caller's thread (a fork of
+a process with threads is not safe), so the limit strikes only while it waits for xend's lock.
 """
 
 from __future__ import annotations
 
 import errno
+import math
 import os
+import threading
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +24,16 @@ from .host import SimulatedHost
 _KERNEL = ("/proc/", "/sys/")
 
 
+class _TimeIsUp(BaseException):
+    """Nothing in the module may catch it: on a host its process is killed."""
+
+
+class _Ends(threading.local):
+    """When a thread's time is up, by the host's clock."""
+
+    by = math.inf
+
+
 class Answers:
     """What stands before the methods of the disk's own ``Dom0``."""
 
@@ -32,6 +44,7 @@ class Answers:
         self._host = host
         self._errors = errors
         self._kernel = dom0kernel.Kernel(host)
+        self._ends = _Ends()
 
     def path(self, name: str) -> str:
         """Where a file of the host lies; the kernel's are written when they are asked for."""
@@ -71,17 +84,33 @@ class Answers:
 
     def within(self, seconds: float, function: Callable[..., Any], *arguments: Any) -> Any:
         """What it returns; it raises the module's errors only, as from another process."""
+        outer = self._ends.by
+        own = self._host.now() + seconds
+        self._ends.by = min(outer, own)
         try:
             return function(*arguments)
         except (Stopped, self._errors.HostModuleError):
             raise
+        except _TimeIsUp:
+            if outer < own:  # it is not this limit that has struck
+                raise
+            name = getattr(function, "__name__", "")
+            raise self._errors.TookTooLong(f"{name}: more than {seconds:g} s") from None
         except Exception as error:
             text = f"{type(error).__name__}: {error}"
             raise self._errors.Failed(text) from error
+        finally:
+            self._ends.by = outer
 
     def xend(self) -> simulatedxend.SimulatedXend:
         """xend's functions."""
-        return simulatedxend.SimulatedXend(self._host)
+        return simulatedxend.SimulatedXend(self._host, self._wait_until)
+
+    def _wait_until(self, moment: float) -> None:
+        """Wait for a moment of the host's clock, or for the end of the time that is left."""
+        self._host.wait_until(min(moment, self._ends.by))
+        if moment > self._ends.by:
+            raise _TimeIsUp
 
     def boot_id(self) -> str:
         """Differs after each boot of each host."""

@@ -6,6 +6,7 @@ xend answers s-expressions as nested lists, with numbers as numbers (xend.md 6).
 from __future__ import annotations
 
 import xmlrpc.client
+from collections.abc import Callable
 from typing import Any
 
 from . import listing, machines
@@ -29,8 +30,9 @@ _NO_BACKENDS = ("building", "arriving", "unnamed", "gap", "gone")
 class SimulatedXend:
     """What ``ServerProxy(XendClient.uri).xend`` is on a host."""
 
-    def __init__(self, host: SimulatedHost) -> None:
+    def __init__(self, host: SimulatedHost, wait_until: Callable[[float], None]) -> None:
         self._host = host
+        self._wait_until = wait_until
 
     def domain(self, name: Any, full: Any = 0) -> list[Any]:
         """One domain, by name, domid or uuid; waits for xend's lock.
@@ -38,7 +40,7 @@ class SimulatedXend:
         :raises xmlrpc.client.Fault: 3 = no such domain; 2 = it cannot be printed
         """
         host, wanted = self._host, str(name)
-        with xend(host):
+        with xend(host, self._wait_until):
             if wanted in ("Domain-0", "0", NO_UUID):
                 return expression(listing.describe_domain_0(host), full)
             live = listing.listed(host)

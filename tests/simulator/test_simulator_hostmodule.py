@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -165,6 +166,23 @@ def test_a_look_does_not_wait_for_itself() -> None:
     with Simulator(1, speed=100, answers=answers, host_module=True) as sim:
         reads = ["discover_server", "list_vms", "discover_repository_db", "discover_network"]
         assert client(sim).libcloud_look(reads)["answers"].keys() == set(reads)
+
+
+def test_a_start_that_waits_for_memory_holds_up_single_looks() -> None:
+    with Simulator(1, speed=200, memory_wait_seconds=400, host_module=True) as sim:
+        greedy, agent = Machine(sim, memory="3000"), client(sim)
+        start = (greedy.agent.start_vm, greedy.repo, greedy.vm)
+        starting = threading.Thread(target=fault_of, args=start)
+        starting.start()
+        until(sim, lambda: [each["state"] for each in greedy.domains()] == ["------"])
+        assert len(agent.libcloud_domains()["domains"]) == 4  # the list does not wait
+        sim.hosts[0].let("list faults")
+        begun = sim.now()
+        error = "<class 'libcloud_ovm3_host.errors.TookTooLong'>"
+        assert fault_of(agent.libcloud_domains) == f"{error}:domains: more than 50 s"
+        assert 50 <= sim.now() - begun < 390
+        assert agent.libcloud_look(["list_vms"])["answers"]["list_vms"].keys() == {"fault"}
+        starting.join()
 
 
 # -- how the modules are loaded -------------------------------------------------------------------
