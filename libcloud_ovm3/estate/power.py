@@ -14,6 +14,7 @@ from libcloud_ovm3.errors import AgentFault, AnswerLost, Ovm3Error, Refused, Sti
 from libcloud_ovm3.estate.definitions import Definition, is_of
 from libcloud_ovm3.estate.domains import Domain
 from libcloud_ovm3.estate.hosts import (
+    BOOT_TIME,
     HARDWARE,
     Estate,
     HostView,
@@ -276,7 +277,7 @@ def reboot(estate: Estate, vm_id: str, minimum_age: float = MINIMUM_AGE) -> None
     :raises Refused: it does not run in exactly one place, or is too young.
     :raises AnswerLost: whether it was asked is not known; it is not asked again.
     """
-    seen = survey(estate)
+    seen = survey(estate, BOOT_TIME)
     vm = seen.vm(vm_id)
     if not vm.places:
         raise Refused(f"VM {vm.label} cannot be rebooted: it is {vm.state.value}")

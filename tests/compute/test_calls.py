@@ -15,8 +15,11 @@ from libcloud_ovm3.simulator import Simulator
 from tests.support import SPEED, calls_of, driver_for
 
 TABLE = Path(__file__).parents[2] / "docs" / "calls.md"
-ROW = re.compile(r"^\| `(\w+)` \| `([^`]+)` \|", re.MULTILINE)
-FORMULAS = dict(ROW.findall(TABLE.read_text(encoding="utf-8")))
+ROW = re.compile(r"^\| `(\w+)` \| `([^`]+)` \| `([^`]+)` \|", re.MULTILINE)
+FORMULAS = {
+    method: {False: alone, True: with_module}
+    for method, alone, with_module in ROW.findall(TABLE.read_text(encoding="utf-8"))
+}
 
 PUBLIC = {
     name
@@ -55,7 +58,21 @@ def test_the_table_is_complete() -> None:
 @pytest.mark.parametrize(("hosts", "vms"), [(1, 1), (3, 2)])
 @pytest.mark.parametrize("method", METHODS)
 def test_calls(method: str, hosts: int, vms: int, personality: str) -> None:
-    with Simulator(hosts=hosts, vms=vms, speed=SPEED, personality=personality) as sim:
+    counted = count(method, False, hosts=hosts, vms=vms, personality=personality)
+    del counted["libcloud_look"]  # asked for now and then, if only to see that it is not there
+    surveys = counted["discover_server"] // hosts
+    check(method, False, hosts, vms, counted, counted["list_vms"] // hosts - surveys)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_calls_with_the_module(method: str) -> None:
+    counted = count(method, True, hosts=3, vms=2)
+    check(method, True, 3, 2, counted, counted["list_vms"] // 3)
+
+
+def count(method: str, host_module: bool, **options: Any) -> Counter[str]:
+    """The agent calls of one method on a pool."""
+    with Simulator(speed=SPEED, host_module=host_module, **options) as sim:
         driver = driver_for(sim)
         image = driver.list_images()[0]
         first = driver.list_locations()[0]
@@ -66,12 +83,15 @@ def test_calls(method: str, hosts: int, vms: int, personality: str) -> None:
             sim.wait(61)
         sim.calls.clear()
         METHODS[method](driver, node)
-        counted = Counter(calls_of(sim))
-    del counted["libcloud_look"]  # asked for now and then, if only to see that it is not there
-    surveys = counted["discover_server"] // hosts
-    looks = (counted["list_vms"] - hosts * surveys) // hosts
+        return Counter(calls_of(sim))
+
+
+def check(
+    method: str, host_module: bool, hosts: int, vms: int, counted: Counter[str], looks: int
+) -> None:
+    formula = FORMULAS[method][host_module]
     numbers = {"H": hosts, "R": 1, "V": vms + 1, "L": looks}
-    expected = eval(FORMULAS[method], {"__builtins__": {}}, numbers)  # arithmetic of our own docs
+    expected = eval(formula, {"__builtins__": {}}, numbers)  # arithmetic of our own docs
     assert counted.total() == expected, counted
-    if "L" in FORMULAS[method]:
+    if "L" in formula:
         assert looks >= 2
