@@ -121,8 +121,7 @@ def test_the_vlan_script_decides_where_it_is_played() -> None:
 
 
 def test_xend_takes_its_restart_time_when_it_starts() -> None:
-    with Simulator(1, "3.2.1", speed=100) as sim:
-        sim.wait(0.1)
+    with Simulator(1, "3.2.1", vms=1, speed=100) as sim:
         vm = sim.domains(0)[0]["uuid"]
         host, top = sim.hosts[0], sim.dom0(0)
         constants = top / PACKAGES["3.2.1"] / "xen/xend/XendConstants.py"
