@@ -24,10 +24,11 @@ WAITING = Waiting(limit=10, sleep=lambda _: time.sleep(0.02))
 
 @dataclass
 class Place:
-    """One host."""
+    """One host, with a line that is kept open; ``line`` opens another."""
 
     sim: Simulator
     line: Callable[[], Ssh]
+    ssh: Ssh
     version: str
     has_older: bool
     driver: OVM3NodeDriver
@@ -40,7 +41,8 @@ class Place:
         ) as sim:
             sim.dom0(0)
             sim.restart_agent(0)
-            yield cls(sim, line, version, older, driver_for(sim))
+            with line() as ssh:
+                yield cls(sim, line, ssh, version, older, driver_for(sim))
 
     @property
     def root(self) -> Path:
@@ -61,7 +63,7 @@ class Place:
         return estate.agent(estate.given[0])
 
     def install(self, ssh: Ssh | None = None, **how: Any) -> Done:
-        return self._with(install, ssh, waiting=WAITING, **how)
+        return self._with(install, ssh, **{"waiting": WAITING, **how})
 
     def uninstall(self, ssh: Ssh | None = None, **how: Any) -> Done:
         return self._with(uninstall, ssh, waiting=WAITING, **how)
@@ -70,10 +72,7 @@ class Place:
         return self._with(check, None)
 
     def _with(self, operation: Callable[..., Any], ssh: Ssh | None, **how: Any) -> Any:
-        if ssh is not None:
-            return operation(ssh, self.agent, root=str(self.root), **how)
-        with self.line() as own:
-            return operation(own, self.agent, root=str(self.root), **how)
+        return operation(ssh or self.ssh, self.agent, root=str(self.root), **how)
 
     def disk(self) -> dict[str, tuple[int, bytes]]:
         """Every file and directory: mode and content; logs left out, which the host writes."""

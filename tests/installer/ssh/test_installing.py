@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 
 import pytest
@@ -10,7 +11,7 @@ from libcloud_ovm3.errors import Refused, Unfinished
 from libcloud_ovm3.installer import payload
 from libcloud_ovm3.installer.payload import FOLDER
 from tests.installer import texts
-from tests.installer.ssh.place import Place
+from tests.installer.ssh.place import WAITING, Place
 
 pytestmark = pytest.mark.sshd
 
@@ -129,7 +130,7 @@ def test_an_agent_that_does_not_come_back(place: Place, monkeypatch: pytest.Monk
     broken = {**payload.files(), payload.DOOR: b"import no_such_module\n"}
     monkeypatch.setattr(payload, "files", lambda: broken)
     with pytest.raises(Unfinished, match="and the agent answers without it"):
-        place.install()
+        place.install(waiting=dataclasses.replace(WAITING, limit=3))
     assert place.table.read_bytes() == table
     assert place.check().verdict == "half"
     place.older_answers()

@@ -1,0 +1,69 @@
+"""A line to a host that is cut at one of its operations: in the middle of it, or after it.
+
+Before one is after the one that came before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Literal
+
+from libcloud_ovm3.installer import Ssh
+from libcloud_ovm3.installer.ssh import Ran
+
+Mode = Literal["during", "after"]
+
+
+class CutSsh(Ssh):
+    """The same line, closed for good at the ``at``-th operation that may change something.
+
+    Reads change nothing, so a cut at one is a cut after what came before it.
+    """
+
+    def __init__(self, line: Ssh, at: int | None, mode: Mode) -> None:
+        super().__init__(line._client, line.host)
+        self.line = line
+        self.at, self.mode = at, mode
+        self.done: list[str] = []
+
+    def run(self, command: str, limit: float = 60) -> Ran:
+        if self._cuts(command) and self.mode == "during":
+            self._open_channel(command)  # the host has it, and we do not wait for the end
+            self.close()
+        ran = super().run(command, limit)
+        self._cut_after()
+        return ran
+
+    @contextlib.contextmanager
+    def running(self, command: str, limit: float = 60) -> Iterator[str]:
+        self._cuts(command)
+        with super().running(command, limit) as said:
+            self._cut_after()
+            yield said
+
+    def write(self, path: str, content: bytes) -> None:
+        if self._cuts(f"write {path}") and self.mode == "during":
+            super().write(path, content[: len(content) // 2])
+            self.close()
+        super().write(path, content)
+        self._cut_after()
+
+    def _cuts(self, what: str) -> bool:
+        self.done.append(what)
+        return len(self.done) - 1 == self.at
+
+    def _cut_after(self) -> None:
+        if len(self.done) - 1 == self.at and self.mode == "after":
+            self.close()
+
+
+def worth_cutting(done: list[str]) -> list[int]:
+    """Of many files that are written one after the other: the first, another one, the last."""
+    places = []
+    for number, what in enumerate(done):
+        neighbours = done[max(0, number - 1) : number + 2]
+        is_inside = all(w.startswith("write ") for w in [what, *neighbours]) and len(neighbours) > 2
+        if not is_inside or number == len(done) // 4:
+            places.append(number)
+    return places

@@ -1,0 +1,85 @@
+"""The line is cut at every step: installing again finishes, uninstalling rolls back."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+
+import pytest
+
+from libcloud_ovm3.errors import AnswerLost, Refused
+from libcloud_ovm3.installer import Done
+from tests.installer.ssh.cutting import CutSsh, Mode, worth_cutting
+from tests.installer.ssh.place import Place
+
+pytestmark = [pytest.mark.sshd, pytest.mark.timeout(280)]
+
+# The form with most to do, and the one with least.
+CASES = [("3.2.1 older", "during"), ("3.2.1 older", "after"), ("3.3.3", "after")]
+each = pytest.mark.parametrize(("place", "mode"), CASES, indirect=["place"])
+
+
+def cut(place: Place, operation: Callable[..., object], at: int | None, mode: Mode) -> CutSsh:
+    """Run it over a line that is cut there."""
+    with place.line() as line:
+        ssh = CutSsh(line, at, mode)
+        if at is None:
+            operation(ssh)
+        else:
+            # Where the last answer is there before the line is cut, nothing is missed.
+            with contextlib.suppress(AnswerLost):
+                operation(ssh)
+    place.older_answers()
+    assert place.agent.call("list_vms"), "the agent goes on"
+    return ssh
+
+
+def patiently(operation: Callable[[], Done]) -> Done:
+    """The cut line's own shell may hold the lock for a moment yet."""
+    end = time.monotonic() + 20
+    while True:
+        try:
+            return operation()
+        except Refused as error:
+            if "another installation is under way" not in str(error) or time.monotonic() > end:
+                raise
+            time.sleep(0.1)
+
+
+@each
+def test_installing(place: Place, mode: Mode) -> None:
+    before = place.disk()
+    done = cut(place, place.install, None, mode).done
+    installed = place.disk()
+    place.uninstall()
+    assert place.disk() == before
+    for number, at in enumerate(worth_cutting(done)):
+        cut(place, place.install, at, mode)
+        if number % 2:
+            assert patiently(place.install).state.verdict == "answering", done[at]
+            assert without_backups(place.disk()) == without_backups(installed), done[at]
+        patiently(place.uninstall)
+        assert place.disk() == before, done[at]
+
+
+@each
+def test_uninstalling(place: Place, mode: Mode) -> None:
+    before = place.disk()
+    place.install()
+    installed = place.disk()
+    done = cut(place, place.uninstall, None, mode).done
+    assert place.disk() == before
+    for number, at in enumerate(worth_cutting(done)):
+        place.install()
+        cut(place, place.uninstall, at, mode)
+        if number % 2:
+            assert patiently(place.install).state.verdict == "answering", done[at]
+            assert without_backups(place.disk()) == without_backups(installed), done[at]
+        patiently(place.uninstall)
+        assert place.disk() == before, done[at]
+
+
+def without_backups(disk: dict[str, tuple[int, bytes]]) -> dict[str, tuple[int, bytes]]:
+    """A second run keeps copies of what it found, which is no longer what the first one found."""
+    return {name: what for name, what in disk.items() if "/backup" not in name}
