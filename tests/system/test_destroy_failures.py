@@ -20,12 +20,19 @@ from tests.system.failures import WRITES, Step, misbehave, steps_of, table_of
 LIMITS = {"read": 0.5, "write": 0.5, "long": 0.5}
 
 
-def make_sim(personality: str) -> Simulator:
-    return Simulator(hosts=2, vms=1, speed=200, personality=personality, template_bytes=1 << 20)
+def make_sim(personality: str, host_module: bool = False) -> Simulator:
+    return Simulator(
+        hosts=2,
+        vms=1,
+        speed=200,
+        personality=personality,
+        template_bytes=1 << 20,
+        host_module=host_module,
+    )
 
 
-def destroy_steps() -> list[Step]:
-    with make_sim("plain") as sim:
+def destroy_steps(host_module: bool = False) -> list[Step]:
+    with make_sim("plain", host_module) as sim:
         driver = driver_for(sim)
         node = make_node(driver)
         sim.calls.clear()
@@ -38,9 +45,15 @@ def make_node(driver: Any) -> Any:
 
 
 STEPS = destroy_steps()
+OF_THE_MODULE = [s for s in destroy_steps(host_module=True) if s.function.startswith("libcloud_")]
 
 
 def test_the_table_has_all_steps() -> None:
+    assert {step.function for step in OF_THE_MODULE} == {
+        "libcloud_look",
+        "libcloud_repository",
+        "libcloud_holders",
+    }
     functions = [step.function for step in STEPS]
     assert [f for f in functions if f in WRITES] == [
         "stop_vm",
@@ -54,33 +67,44 @@ def test_the_table_has_all_steps() -> None:
 @pytest.mark.parametrize(("step", "failure"), table_of(STEPS))
 def test_destroy_node(step: Step, failure: str, personality: str) -> None:
     with make_sim(personality) as sim:
-        before = fingerprints_of(sim.repository_path)
-        node = make_node(driver_for(sim))
-        driver = driver_for(sim, ex_timeouts=LIMITS)
-        made = fingerprints_of(sim.repository_path).keys() - before.keys()
-        sim.calls.clear()
-        rule = misbehave(sim, failure, step)
-        error: Ovm3Error | None = None
-        with warnings.catch_warnings(record=True) as warned:
-            warnings.simplefilter("always")
-            try:
-                driver.destroy_node(node)
-            except Ovm3Error as caught:
-                error = caught
-        named = " ".join(
-            [
-                *(error.left if isinstance(error, Unfinished) else ()),
-                *map(str, (w.message for w in warned)),
-            ]
-        )
-        assert rule.hits, "the call that was to fail never came"
-        sent = calls_of(sim, *WRITES)
-        live = any(d["uuid"] == node.id for i in range(2) for d in sim.domains(i))
-        if live:
-            assert made <= fingerprints_of(sim.repository_path).keys(), "files of a live VM went"
-        sim.clear_misbehaviour()
-        sim.land()
-        check_what_is_left(sim, before, node, error, named)
+        destroy_with(sim, step, failure)
+
+
+@pytest.mark.parametrize(("step", "failure"), table_of(OF_THE_MODULE))
+def test_destroy_node_with_the_module(step: Step, failure: str) -> None:
+    with make_sim("awkward", host_module=True) as sim:
+        destroy_with(sim, step, failure)
+
+
+def destroy_with(sim: Simulator, step: Step, failure: str) -> None:
+    """Destroy a node while one step fails, and look at everything afterwards."""
+    before = fingerprints_of(sim.repository_path)
+    node = make_node(driver_for(sim))
+    driver = driver_for(sim, ex_timeouts=LIMITS)
+    made = fingerprints_of(sim.repository_path).keys() - before.keys()
+    sim.calls.clear()
+    rule = misbehave(sim, failure, step)
+    error: Ovm3Error | None = None
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        try:
+            driver.destroy_node(node)
+        except Ovm3Error as caught:
+            error = caught
+    named = " ".join(
+        [
+            *(error.left if isinstance(error, Unfinished) else ()),
+            *map(str, (w.message for w in warned)),
+        ]
+    )
+    assert rule.hits, "the call that was to fail never came"
+    sent = calls_of(sim, *WRITES)
+    live = any(d["uuid"] == node.id for i in range(2) for d in sim.domains(i))
+    if live:
+        assert made <= fingerprints_of(sim.repository_path).keys(), "files of a live VM went"
+    sim.clear_misbehaviour()
+    sim.land()
+    check_what_is_left(sim, before, node, error, named)
     assert len(sent) == len(set(sent)), f"sent twice: {sent}"
 
 
