@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from libcloud_ovm3.agent.hostmodule import API
 from libcloud_ovm3.agent.probe import Probed
 from libcloud_ovm3.errors import BadCredentials, CertificateRejected, HostNotVerified, NotSent
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.doctor import findings, is_sound
-from libcloud_ovm3.estate.examination import Examined, examine
+from libcloud_ovm3.estate.examination import Call, Examined, examine, recorded
 from libcloud_ovm3.estate.findings import Finding
 from libcloud_ovm3.estate.hosts import Silent
 from libcloud_ovm3.simulator import Simulator
@@ -255,14 +256,43 @@ def test_functions_and_the_host_module() -> None:
         Probed("get_timezone", "unclear", "odd words"),
         Probed("start_vm", "not probed", "a write"),
     )
-    of = examined(functions=functions, host_module="present")
+    of = examined(functions=functions, host_module="present", module_api=API)
     assert bad(of) == []
     said = texts(of, "functions")
     assert "1 of the 3 functions" in said
     assert "does not have get_ntp" in said
     assert "get_timezone failed: odd words" in said
     assert "is there" in texts(of, "host module")
-    assert "is not there" in texts(examined(), "host module")
+
+
+def test_the_host_module() -> None:
+    def about(of: Examined) -> Finding:
+        return next(finding for finding in findings(of) if finding.about == "host module")
+
+    absent = about(examined(host_module="absent", module_api=None))
+    assert (absent.level, absent.found) == ("note", "the host module is not there")
+    assert absent.advice.startswith("`ovm3 host install ")
+    present = about(examined(host_module="present", module_api=API))
+    assert (present.level, present.advice) == ("ok", "")
+    assert f"is there (api {API})" in present.found
+    for api, advice in ((API - 2, "`ovm3 host install"), (API + 2, "upgrade this client")):
+        odd = about(examined(host_module="present", module_api=api))
+        assert (odd.level, odd.means.partition(";")[0]) == ("warning", "it is not used")
+        assert odd.advice.startswith(advice)
+
+
+def test_the_host_module_of_a_host() -> None:
+    with Simulator(hosts=1, speed=100, host_module=True) as sim:
+        of = examine(estate_of(sim), certificate, "verified")
+        assert (of.host_module, of.module_api) == ("present", API)
+        calls: list[Call] = []
+        examine(recorded(estate_of(sim), calls), certificate, "verified")
+        ours = {call.function for call in calls if call.function.startswith("libcloud_")}
+        assert ours == {"libcloud_version"}, "a bundle holds what the agents themselves say"
+        sim.misbehave("fault", "libcloud_version", text="exceptions.ImportError:no module")
+        of = examine(estate_of(sim), certificate, "verified")
+        assert (of.host_module, of.module_api) == ("unclear", None)
+        assert "unclear" in texts(of, "host module")
 
 
 def test_a_sick_pool(personality: str) -> None:
