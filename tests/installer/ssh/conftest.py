@@ -18,6 +18,7 @@ SSHD = "/usr/sbin/sshd"
 _CONFIG = """\
 Port {port}
 ListenAddress 127.0.0.1
+ListenAddress 127.0.0.2
 HostKey {folder}/host_key
 AuthorizedKeysFile {folder}/login_key.pub
 PidFile {folder}/pid
@@ -70,6 +71,7 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Ssh]
                 known_hosts=folder / "known_hosts",
             )
 
+        line.folder = folder  # type: ignore[attr-defined]
         try:
             _wait_for(port)
             yield line

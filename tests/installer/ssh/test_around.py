@@ -1,0 +1,238 @@
+"""agent.ini, locks, other people's changes, xend, the command line: over a real sshd."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import time
+from collections.abc import Callable
+
+import pytest
+
+from libcloud_ovm3.agent.functions import Agent
+from libcloud_ovm3.errors import InvalidArgument, Refused, Unfinished
+from libcloud_ovm3.installer import Ssh, Waiting, payload, xend
+from libcloud_ovm3.installer.host import Host
+from tests.cli.running import invoke
+from tests.installer.ssh.place import WAITING, Place
+from tests.support import driver_for
+
+pytestmark = pytest.mark.sshd
+
+one_form = pytest.mark.parametrize("place", ["3.3.3"], indirect=True)
+old_form = pytest.mark.parametrize("place", ["3.2.1"], indirect=True)
+
+
+def moved(place: Place, seen: list[tuple[int | None, bool | None]]) -> Callable[..., Agent]:
+    """The agent where agent.ini puts it; as the installer asks for it."""
+
+    def agent(port: int | None, secure: bool | None) -> Agent:
+        seen.append((port, secure))
+        host = place.sim.hosts[0]
+        plain = {"secure": False, "ex_fingerprint": None} if secure is False else {}
+        estate = driver_for(place.sim, port=port if port != 8899 else host.port, **plain)._estate
+        return estate.agent(estate.given[0])
+
+    return agent
+
+
+@one_form
+@pytest.mark.filterwarnings("ignore::libcloud_ovm3.errors.Ovm3Warning")
+def test_agent_ini_only_when_asked(place: Place) -> None:
+    before = place.disk()
+    seen: list[tuple[int | None, bool | None]] = []
+    with pytest.raises(InvalidArgument, match="moved"):
+        place.install(ssl=False)
+    assert place.disk() == before
+    done = place.install(ssl=False, moved=moved(place, seen))
+    assert done.changed
+    assert seen == [(8899, False)]
+    ini = (place.root / "etc/ovs-agent/agent.ini").read_text()
+    assert "# libcloud-ovm3, set to disable, was: ssl=enable\nssl=disable\n" in ini
+    agent = moved(place, [])(8899, False)
+    assert agent.call("libcloud_version", kind="read")["api"] == payload.api()
+    place.uninstall(moved=moved(place, seen))
+    assert seen[-1] == (8899, True)
+    assert place.disk() == before
+    assert place.agent.call("list_vms")
+
+
+@one_form
+def test_an_agent_that_goes_astray_comes_back(place: Place) -> None:
+    """The new place is not where anybody listens: all is rolled back."""
+    before = place.disk()
+    wrong = moved(place, [])
+    with pytest.raises(Unfinished, match="agent answers without it"):
+        place.install(port=8999, moved=lambda _port, _ssl: wrong(1, True),
+                      waiting=dataclasses.replace(WAITING, limit=3))  # fmt: skip
+    ini = "etc/ovs-agent/agent.ini"
+    assert place.disk()[ini] == before[ini]
+    place.uninstall()
+    assert place.disk() == before
+
+
+@one_form
+def test_two_at_once(place: Place) -> None:
+    with place.line() as other:
+        holder = Host(other, str(place.root))
+        with holder.locked():
+            with pytest.raises(Refused, match="another installation is under way"):
+                place.install()
+            assert place.check().verdict == "not installed"
+        place.install()
+        with holder.locked(), pytest.raises(Refused, match="another installation"):
+            place.uninstall()
+        place.uninstall()
+    assert not (place.site / payload.FOLDER).exists()
+
+
+@one_form
+def test_the_lock_of_a_dropped_line_goes(place: Place) -> None:
+    line = place.line()
+    lock = Host(line, str(place.root)).locked()
+    lock.__enter__()
+    assert list((place.site / payload.FOLDER).iterdir())
+    line._client.get_transport().sock.close()  # type: ignore[union-attr]
+    for _ in range(200):
+        if not list((place.site / payload.FOLDER).iterdir()):
+            break
+        time.sleep(0.05)
+    assert not list((place.site / payload.FOLDER).iterdir())
+    (place.site / payload.FOLDER / "lock-of-an-earlier-boot").mkdir()
+    assert place.install().state.verdict == "answering"
+    place.uninstall()
+
+
+@one_form
+def test_somebody_changes_the_table_meanwhile(place: Place) -> None:
+    """Between our look and our change: theirs stays."""
+    theirs = place.table.read_bytes() + b"# theirs\n"
+
+    class Meanwhile(Ssh):
+        def write(self, path: str, content: bytes) -> None:
+            super().write(path, content)
+            if path.endswith(".api.py.libcloud-ovm3-new") and "/target/" in path:
+                place.table.write_bytes(theirs)
+
+    with place.line() as line:
+        with pytest.raises(Refused, match="changed by somebody else meanwhile"):
+            place.install(Meanwhile(line._client, line.host))
+        assert place.table.read_bytes() == theirs
+    assert place.install().state.verdict == "answering"
+    place.uninstall()
+    assert place.table.read_bytes() == theirs
+
+
+@one_form
+def test_a_file_that_does_not_arrive_whole(place: Place) -> None:
+    before = place.table.read_bytes()
+
+    class Short(Ssh):
+        def write(self, path: str, content: bytes) -> None:
+            super().write(path, content[:-1])
+
+    with place.line() as line, pytest.raises(Unfinished, match="did not arrive whole"):
+        place.install(Short(line._client, line.host))
+    assert place.table.read_bytes() == before
+    assert not (place.site / payload.DOOR).exists()
+
+
+@one_form
+def test_a_link_is_not_replaced(place: Place) -> None:
+    real = place.table.with_name("real.py")
+    place.table.rename(real)
+    place.table.symlink_to(real)
+    with pytest.raises(Refused, match="no plain file"):
+        place.install()
+    assert place.table.is_symlink()
+    place.uninstall()
+    assert place.table.is_symlink()
+
+
+@one_form
+def test_owner_and_mode_stay(place: Place) -> None:
+    place.table.chmod(0o600)
+    os.chown(place.table, 12, 34)
+    place.install()
+    found = place.table.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o7777) == (12, 34, 0o600)
+
+
+# -- xend
+
+QUICK = Waiting(limit=10, sleep=lambda seconds: time.sleep(min(seconds, 0.05)))
+
+
+@old_form
+def test_xend_only_when_asked_and_only_when_quiet(place: Place) -> None:
+    told: list[str] = []
+    place.install(tell=told.append)
+    assert not [line for line in told if "xend" in line and "restart" in line]
+    log = place.root / "var/log/xen/xend.log"
+    with log.open("a") as file:
+        file.write("Domain has shutdown: name=web id=99 reason=reboot.\n")
+    with pytest.raises(Refused, match=r"web \(domain 99\)"):
+        place.install(restart_xend=True, waiting=QUICK, tell=told.append)
+    assert xend.CHANGES in told[-1], "it says what it changes before it looks"
+    with log.open("a") as file:
+        file.write("Failed to restart domain 99.\n")
+    [vm] = [vm for vm in place.agent.call("list_vms") if vm["domid"] != "0"]
+    place.install(restart_xend=True, waiting=QUICK, tell=told.append)
+    [same] = [vm for vm in place.agent.call("list_vms") if vm["domid"] != "0"]
+    assert (same["uuid"], same["domid"]) == (vm["uuid"], vm["domid"])
+    assert same["cpu_weight"] == "256"
+
+
+@one_form
+def test_xend_is_left_alone_where_nothing_was_patched(place: Place) -> None:
+    told: list[str] = []
+    place.install(restart_xend=True, tell=told.append)
+    assert told[-1] == "xend needs no restart: its restart time was not patched"
+
+
+# -- the command line
+
+
+@one_form
+def test_command_line(place: Place, tmp_path_factory: pytest.TempPathFactory) -> None:
+    host = place.sim.hosts[0]
+    keys = place.line.folder  # type: ignore[attr-defined]
+    # 127.0.0.1 and the agent's address are the same machine: sshd listens on all of them.
+    common = [
+        f"{host.address}:{host.port}", "--fingerprint", host.fingerprint,
+        "--ssh-port", place.ssh.host.rpartition(":")[2], "--ssh-key", f"{keys}/login_key",
+        "--ssh-fingerprint", subprocess.run(
+            ["ssh-keygen", "-lf", f"{keys}/host_key.pub"], check=True, capture_output=True,
+            text=True).stdout.split()[1],
+        "--root", str(place.root),
+    ]  # fmt: skip
+    before = place.disk()
+
+    def ovm3(verb: str, *more: str) -> tuple[int, str]:
+        return invoke("host", verb, *common, *more, password=place.sim.password)
+
+    status, text = ovm3("check")
+    assert status == 0
+    assert text.splitlines() == [
+        "not installed",
+        "patch zeroconf: needed",
+        "patch vlan-bridge: not needed",
+        "patch restart-time: not there",
+    ]
+    status, text = ovm3("install", "--dry-run")
+    assert status == 0
+    assert "+    libcloud_ovm3.LibcloudOvm3,  # libcloud-ovm3" in text
+    assert place.disk() == before
+    status, text = ovm3("install", "--without-patch", "zeroconf")
+    assert status == 0, text
+    assert f"installed and answering (api {payload.api()})" in text
+    assert ovm3("install", "--without-patch", "zeroconf")[1].startswith("nothing to do\n")
+    place.table.write_bytes(before[str(place.table.relative_to(place.root))][1])
+    status, text = ovm3("check")
+    assert status == 1
+    assert "install again" in text
+    assert ovm3("install", "--without-patch", "none")[0] == 2
+    status, text = ovm3("uninstall")
+    assert status == 0, text
+    assert place.disk() == before
