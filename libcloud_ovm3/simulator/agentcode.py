@@ -19,6 +19,7 @@ from typing import Any
 from . import dom0disk, functions, simulateddom0
 from .errors import AgentFault, ForeignFault, Stopped
 from .host import SimulatedHost
+from .misbehaviour import strike_inside
 
 API_VERSION = 3
 
@@ -135,12 +136,15 @@ class AgentCode:
 
     def _perform(self, name: str, *arguments: Any) -> Any:
         """One of the agent's own functions, called by a module in the same process."""
+        host = self._host
+        act = functools.partial(functions.perform, host, name, list(arguments))
+        rule = host.rule_for(name)
         try:
-            return functions.perform(self._host, name, list(arguments))
+            return act() if rule is None else strike_inside(rule, name, act, host.clock.pause)
         except Stopped:
             raise
         except Exception as error:
-            raise _python_error(_as_fault(error), self._host.settings.version) from error
+            raise _python_error(_as_fault(error), host.settings.version) from error
 
 
 def start(host: SimulatedHost) -> bool:

@@ -42,11 +42,14 @@ def _lines(lines: Any) -> Outcome:
 
 
 def _backends(host: SimulatedHost) -> list[str]:
-    lines = [f'{_BACKENDS}/vbd = ""']
+    lines = [f'{_BACKENDS} = ""']
     for each in simulatedxend.backends(host):
-        top = f"{_BACKENDS}/vbd/{each['domid']}/{each['number']}"
+        kind = "tap" if each["keys"]["type"].startswith("tap") else "vbd"
+        top = f"{_BACKENDS}/{kind}/{each['domid']}/{each['number']}"
         lines.append(f'{top} = ""')
-        lines += [f'{top}/{key} = "{value}"' for key, value in each["keys"].items()]
+        for key, value in each["keys"].items():
+            escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+            lines.append(f'{top}/{key} = "{escaped}"')
     return lines
 
 

@@ -14,6 +14,7 @@ from . import state
 from .clock import Clock
 from .domain import MISHAPS, Domain, Transfer
 from .errors import SimulatorError
+from .misbehaviour import Rule
 from .wire import Payload
 
 NO_UUID = "00000000-0000-0000-0000-000000000000"
@@ -103,7 +104,9 @@ class SimulatedHost:
     first_password: str
     #: The modules on its disk since the agent's last start (agentcode.py); None without a tree.
     code: Any = None
-    #: Set by the simulator: what to do with the network side.
+    #: Set by the simulator: the misbehaviour that strikes a call of a module's, and what to do
+    #: with the network side.
+    rule_for: Callable[[str], Rule | None]
     close_port: Callable[[], None]
     open_port: Callable[[], None]
     end_jobs: Callable[[], None]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import SimulatorError
+from .errors import AgentFault, SimulatorError, plain_fault
 
 KINDS = {
     "latency": "wait `seconds`, then answer",
@@ -23,6 +23,8 @@ KINDS = {
     "hook": 'call hook("before"), the effect, hook("after"), answer',
     "answer": "no effect; answer `value`",
 }
+#: Those that can befall what a module in the same agent calls.
+INSIDE = ("latency", "fault", "fault_after", "hook", "answer")
 
 
 @dataclass
@@ -72,12 +74,18 @@ class Rules:
         with self._lock:
             self._rules.clear()
 
-    def strike(self, function: str, host: int) -> Rule | None:
-        """Count the call and return the rule that strikes it, if any."""
+    def strike(self, function: str, host: int, *, inside: bool = False) -> Rule | None:
+        """Count the call and return the rule that strikes it, if any.
+
+        :param inside: whether a module in the same agent calls: no connection can be closed then,
+            and rules for every function are for those that come from outside
+        """
         with self._lock:
             found = None
             for rule in self._rules:
-                if rule.function not in ("*", function) or rule.host not in (None, host):
+                named = rule.function == function and (not inside or rule.kind in INSIDE)
+                every = rule.function == "*" and not inside
+                if not (named or every) or rule.host not in (None, host):
                     continue
                 rule.seen += 1
                 last = None if rule.times is None else rule.nth + rule.times - 1
@@ -86,6 +94,38 @@ class Rules:
                     rule.hits += 1
                     found = rule
             return found
+
+
+def rule_fault(rule: Rule, name: str) -> AgentFault:
+    """The fault of a rule: ``module.Class:text``, or an ``exceptions.Exception`` with the text."""
+    text = rule.text or f"{rule.kind} of {name} as requested of the simulator"
+    kind, colon, rest = text.partition(":")
+    if colon and "." in kind and " " not in kind:
+        return AgentFault(kind, rest)
+    return plain_fault(text)
+
+
+def strike_inside(
+    rule: Rule, name: str, act: Callable[[], Any], pause: Callable[[float], None]
+) -> Any:
+    """Let a rule strike a call of a module's.
+
+    :raises AgentFault: it asks for one
+    """
+    if rule.kind == "answer":
+        return rule.value
+    if rule.kind == "fault":
+        raise rule_fault(rule, name)
+    if rule.kind == "latency":
+        pause(rule.seconds or 0)
+    if rule.hook is not None:
+        rule.hook("before")
+    answer = act()
+    if rule.hook is not None:
+        rule.hook("after")
+    if rule.kind == "fault_after":
+        raise rule_fault(rule, name)
+    return answer
 
 
 def parse(text: str) -> Rule:

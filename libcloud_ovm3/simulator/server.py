@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from . import wire
 from .errors import AgentFault, Stopped, plain_fault
 from .host import SimulatedHost, censored_value
-from .misbehaviour import Rule
+from .misbehaviour import Rule, rule_fault
 
 MAX_BODY = 64 << 20
 PATHS = ("/", "/RPC2", "/api/3", "/api/3/")
@@ -208,16 +208,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def _misbehave(self, rule: Rule, name: str, arguments: list[Any]) -> None:
         office, host = self.server.office, self.server.host
-        text = rule.text or f"{rule.kind} of {name} as requested of the simulator"
         kind, seconds = rule.kind, rule.seconds
         if kind == "latency":
             host.clock.pause(seconds or 0)
             self._send(200, self._result(name, arguments))
         elif kind == "fault":
-            self._answer_fault(rule_fault(text))
+            self._answer_fault(rule_fault(rule, name))
         elif kind == "fault_after":
             self._result(name, arguments)
-            self._answer_fault(rule_fault(text))
+            self._answer_fault(rule_fault(rule, name))
         elif kind == "drop_before":
             raise _Close
         elif kind == "drop_after":
@@ -290,11 +289,3 @@ class Handler(http.server.BaseHTTPRequestHandler):
             begin, end = (len(body) * step // pieces for step in (number, number + 1))
             self.wfile.write(body[begin:end])
         self.wfile.flush()
-
-
-def rule_fault(text: str) -> AgentFault:
-    """The fault of a rule: ``module.Class:text``, or an ``exceptions.Exception`` with the text."""
-    kind, colon, rest = text.partition(":")
-    if colon and "." in kind and " " not in kind:
-        return AgentFault(kind, rest)
-    return plain_fault(text)

@@ -160,6 +160,7 @@ class Simulator:
             self.repository_id: str = self._state.values["repository"]
             self.repository_path = self._state.settings.export(self._state.settings.fs_location)
             for host in self.hosts:
+                host.rule_for = partial(self._rules.strike, host=host.index, inside=True)
                 host.user, host.first_password = self.user, self.password
             self._dom0s = self._trees()
             self._dom0s.prepare(self.hosts, self._with_module)

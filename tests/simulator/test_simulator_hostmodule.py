@@ -161,6 +161,19 @@ def test_misbehaviour_strikes_the_modules_functions_too(pool: Simulator, kind: s
     assert agent.libcloud_version()["api"] >= 1
 
 
+def test_rules_for_what_a_look_asks(pool: Simulator) -> None:
+    pool.put_host_module(0)
+    agent = client(pool)
+    pool.misbehave("drop_after", "list_vms", times=None)  # it needs a connection
+    pool.misbehave("answer", "*", times=None, host=1)
+    rule = pool.misbehave("answer", "list_vms", nth=2, value=["odd"])
+    pool.misbehave("fault", "discover_server", times=None, text="exceptions.OSError:gone")
+    looks = [agent.libcloud_look(["list_vms", "discover_server"])["answers"] for _ in range(3)]
+    assert [look["list_vms"]["answer"] == ["odd"] for look in looks] == [False, True, False]
+    assert looks[0]["discover_server"] == {"fault": "<type 'exceptions.OSError'>:gone"}
+    assert rule.hits == 1
+
+
 def test_a_look_does_not_wait_for_itself() -> None:
     answers = {"parallel calls": "one at a time"}
     with Simulator(1, speed=100, answers=answers, host_module=True) as sim:
