@@ -147,7 +147,31 @@ def decode_response(body: bytes) -> Value | Fault:
     try:
         return plainform.read_plain(body)
     except plainform.NotPlain:
+        pass
+    try:
         return _decode_strictly(body)
+    except NotXMLRPC:
+        fault = _blurred_fault(body)
+        if fault is None:
+            raise
+        return fault
+
+
+def _blurred_fault(body: bytes) -> Fault | None:
+    """A fault whose text holds what XML cannot carry, with that replaced; None: it is none.
+
+    Agents put bytes into it as they are (names of files, what commands print). That they have
+    refused is not to be lost for a letter; values, which may be sent back, are not touched.
+    """
+    text = _NOT_XML.sub("\ufffd", body.decode("utf-8", "replace"))
+    clean = text.encode("utf-8")
+    if clean == body:
+        return None
+    try:
+        decoded = _decode_strictly(clean)
+    except NotXMLRPC:
+        return None
+    return decoded if isinstance(decoded, Fault) else None
 
 
 def _decode_strictly(body: bytes) -> Value | Fault:

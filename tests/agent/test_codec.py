@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import xmlrpc.client
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libcloud_ovm3.agent import codec
-from libcloud_ovm3.agent.codec import Fault, decode_response, encode_call
+from libcloud_ovm3.agent.codec import Fault, NotXMLRPC, decode_response, encode_call
 
 from .served import enveloped as answer
 
+CASES = Path(__file__).parent / "cases"
 XML_TEXT = st.text(
     st.characters(
         exclude_categories=["Cs"],
@@ -148,6 +150,19 @@ def test_a_fault_with_code_and_text_kept() -> None:
     body = xmlrpc.client.dumps(xmlrpc.client.Fault(1, text)).encode()
     assert decode_response(body) == Fault(1, text)
     assert isinstance(decode_response(body), Fault)
+
+
+def test_a_fault_with_bad_bytes_is_a_fault() -> None:
+    """C15: the readable part is kept; half a fault, and a value with such bytes, stay refused."""
+    bad = (CASES / "C15.stdout.bin").read_bytes().strip() + b" \x1b[1m"
+    fault = xmlrpc.client.dumps(xmlrpc.client.Fault(1, "exceptions.OSError:HERE")).encode()
+    text = "exceptions.OSError:Installing caf\ufffd \ufffd\ufffd package ... été ok \ufffd[1m"
+    assert decode_response(fault.replace(b"HERE", bad)) == Fault(1, text)
+    refused = [fault.replace(b"HERE", bad)[:-20], answer("HERE").replace(b"HERE", bad), bad]
+    refused.append(b"<!DOCTYPE a []>" + fault.partition(b"?>")[2].replace(b"HERE", bad))
+    for body in refused:
+        with pytest.raises(NotXMLRPC):
+            decode_response(body)
 
 
 # ------------------------------------------------------------------ what is not sent
