@@ -136,8 +136,8 @@ def write_document(dom0, client, operation, mount, name, version, content):
     mount_point, name = places.mount_point(mount), arguments.document(name)
     arguments.number('version', version, 1, _HIGHEST)
     content = arguments.payload('content', content, DOCUMENT_BYTES)
-    dom0.log('%s %s write_document %s %s version %d' % (client, operation, places.shown(mount_point),
-                                                        name, version))
+    dom0.log('%s %s write_document %s %s version %d' % (
+        client, operation, places.shown(mount_point), name, version))
     return big(dom0.within(SECONDS, _write, dom0, client, operation, mount_point, name, version,
                            content))
 
@@ -205,8 +205,8 @@ def _require_standing(folder, version, operation):
     except errors.NotFound:
         following = {'before': _FIRST}
     if following is None or following['before'] == _UNKNOWN:
-        raise errors.Failed('whether version %d stands cannot be told: a higher one is not whole, or '
-                            'was made where this one was not seen' % version)
+        raise errors.Failed('whether version %d stands cannot be told: a higher one is not whole, '
+                            'or was made where this one was not seen' % version)
     if following['before'] != operation:
         directories.remove(folder, '%d' % version)
         raise errors.Lost('there are higher versions than %d' % version)

@@ -60,10 +60,8 @@ def _entry(directory, name):
 
 
 def _type(status):
-    for is_it, word in ((stat.S_ISREG, 'file'), (stat.S_ISDIR, 'directory'), (stat.S_ISLNK, 'link')):
-        if is_it(status.st_mode):
-            return word
-    return 'other'
+    kinds = {stat.S_IFREG: 'file', stat.S_IFDIR: 'directory', stat.S_IFLNK: 'link'}
+    return kinds.get(stat.S_IFMT(status.st_mode), 'other')
 
 
 def stat_file(dom0, path):

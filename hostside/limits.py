@@ -1,6 +1,7 @@
 """Time limits on what can hang: commands, and anything that touches a file system or xend.
 
-A process that waits for a dead NFS server may not even die when it is killed, so it is never waited for.
+A process that waits for a dead NFS server may not even die when it is killed, so it is never waited
+for.
 """
 
 import errno
@@ -47,7 +48,8 @@ def run(arguments, seconds):
             raise errors.TookTooLong('%s: more than %g s' % (' '.join(arguments), seconds))
         time.sleep(0.01)
     none = ''.encode('ascii')
-    return process.returncode, none.join(streams[process.stdout]), none.join(streams[process.stderr])
+    return (process.returncode, none.join(streams[process.stdout]),
+            none.join(streams[process.stderr]))
 
 
 def within(seconds, function, *arguments):

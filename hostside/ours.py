@@ -4,7 +4,7 @@ import os
 import stat
 
 from libcloud_ovm3_host import directories, errors, files, places
-from libcloud_ovm3_host.compat import error, to_bytes
+from libcloud_ovm3_host.compat import error
 
 DAY = 24 * 3600  # seconds: a temporary that nobody touched for so long has no writer any more
 
@@ -51,7 +51,7 @@ def write_temporary(temporary, label, content):
 
 
 def _create(temporary, label):
-    """``(name, descriptor)``. Another host may do the same thing now, or a dead one have begun it."""
+    """``(name, descriptor)``. Another host may do the same now, or a dead one have begun it."""
     for number in range(1000):
         name = '%s.%d' % (label, number)
         try:

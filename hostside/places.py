@@ -1,7 +1,7 @@
 """Paths below repositories and secondary mounts, and no others, opened without following any link.
 
-Python 2 has no openat(2). ``/proc/self/fd/N/name`` does the same: the directory is held open as N, so
-whatever somebody renames or links meanwhile, ``name`` is looked up in that very directory.
+Python 2 has no openat(2). ``/proc/self/fd/N/name`` does the same: the directory is held open as N,
+so whatever somebody renames or links meanwhile, ``name`` is looked up in that very directory.
 """
 
 import errno

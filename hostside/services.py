@@ -1,7 +1,7 @@
 """The table of services: every function of the module, by its name, with its time limit."""
 
-from libcloud_ovm3_host import (api, control, documents, domains, files, holders, inventory, logs,
-                                 look, network, repository)
+from libcloud_ovm3_host import (api, control, documents, domains, files, holders, inventory, jobs,
+                                 logs, look, network, repository)
 from libcloud_ovm3_host.version import PREFIX
 
 # name without prefix -> (function, seconds; None: it sets limits of its own)
@@ -23,6 +23,9 @@ SERVICES = {
     'truncate_file': (files.truncate_file, None),
     'rename_file': (files.rename_file, None),
     'delete_file': (files.delete_file, None),
+    'start_job': (jobs.start_job, None),
+    'job_status': (jobs.job_status, None),
+    'cancel_job': (jobs.cancel_job, None),
     'list_documents': (documents.list_documents, None),
     'read_document': (documents.read_document, None),
     'write_document': (documents.write_document, None),

@@ -27,6 +27,8 @@ def dom0(tmpdir):
     """A host whose ``/`` is a temporary directory: one repository and one share are mounted."""
     from libcloud_ovm3_host.dom0 import Dom0
     tmpdir.join('proc').mkdir()
+    os.makedirs(str(tmpdir) + '/proc/sys/kernel/random')
+    tmpdir.join('proc', 'sys', 'kernel', 'random', 'boot_id').write('a boot\n')
     lines = ['rootfs / rootfs rw 0 0']
     for mount_point in (REPOSITORY, SHARE):
         os.makedirs(str(tmpdir) + mount_point)

@@ -34,6 +34,9 @@ class Ground:
         self.outside = root / "etc"
         for folder in (self.repository, self.share, self.outside, root / "proc"):
             folder.mkdir(parents=True)
+        boot_id = root / "proc/sys/kernel/random/boot_id"
+        boot_id.parent.mkdir(parents=True)
+        boot_id.write_text("a boot\n")
         self.secret = self.outside / "secret"
         self.secret.write_text("canary")
         self.mount(REPOSITORY, SHARE)
