@@ -9,6 +9,7 @@ import copy
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from libcloud_ovm3.agent import vmcfg
@@ -139,7 +140,7 @@ class VMConfig:
         """The agent's HA flag. None: not said."""
         return _flag(self.values.get("OVM_high_availability"))
 
-    @property
+    @cached_property
     def disks(self) -> tuple[DiskEntry, ...]:
         """All disks and drives, in the order of the list."""
         return disks_of(self.values)

@@ -6,6 +6,7 @@ import re
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from libcloud_ovm3.agent import vmcfg
@@ -42,7 +43,7 @@ class Definition:
     problem: str | None = None
     folder: str = VIRTUAL_MACHINES
 
-    @property
+    @cached_property
     def settings(self) -> VMConfig:
         """What it says, understood; nothing, if it could not be read."""
         return VMConfig(self.config or {})
