@@ -1,0 +1,155 @@
+"""Every method of HostModule against the real module, the way an agent runs it."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from libcloud_ovm3.agent import chunks
+from libcloud_ovm3.agent.connection import AgentConnection
+from libcloud_ovm3.agent.hostanswers import Document
+from libcloud_ovm3.agent.hostmodule import API, LOOKABLE, HostModule
+from libcloud_ovm3.agent.tls import HostTrust
+from libcloud_ovm3.errors import AgentFault
+from libcloud_ovm3.simulator import Simulator
+
+ME = "tests"
+
+
+@pytest.fixture(scope="module")
+def sim() -> Iterator[Simulator]:
+    with Simulator(hosts=1, speed=100, host_module=True) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def module(sim: Simulator) -> HostModule:
+    host = sim.hosts[0]
+    trust = HostTrust(pins=(host.fingerprint,))
+    return HostModule(
+        AgentConnection("oracle", sim.password, host=host.address, port=host.port, trust=trust)
+    )
+
+
+@pytest.fixture
+def mount(sim: Simulator) -> str:
+    return f"/OVS/Repositories/{sim.repository_id}"
+
+
+def new() -> str:
+    return uuid.uuid4().hex
+
+
+def kind(caught: Any) -> str:
+    return str(caught.value.kind).removeprefix("libcloud_ovm3_host.errors.")
+
+
+def test_what_is_there(module: HostModule) -> None:
+    assert module.version() == API
+    functions = set(module.capabilities()["functions"])
+    methods = {f"libcloud_{name}" for name in vars(HostModule) if not name.startswith("_")}
+    assert functions == methods
+    listed = {f["name"] for one in module.get_api_services() for f in one.get("functions", [])}
+    assert listed > methods | {"list_vms"}
+
+
+def test_inventory(module: HostModule, sim: Simulator, mount: str) -> None:
+    look = module.look(list(LOOKABLE))
+    assert look.api == API
+    assert look.answers.keys() == LOOKABLE.keys()
+    files = module.repository(sim.repository_id)
+    assert sim.repository_id in files.listing
+    [cfg] = files.vm_cfgs[:1]
+    on_disk = sim.repository_path / cfg.folder / cfg.directory / "vm.cfg"
+    assert cfg.content == on_disk.read_bytes()
+    assert {d["uuid"] for d in module.domains()} == {d["uuid"] for d in look.answers["list_vms"]}
+    assert mount in {one["mount"] for one in module.free_space()}
+    assert {one.kind for one in module.holders()} == {"vbd", "loop"}
+    assert module.comebacks() == []
+
+
+def test_files(module: HostModule, sim: Simulator, mount: str) -> None:
+    path = f"{mount}/VirtualDisks/caf\xe9.img".encode("latin-1")  # a name that is no UTF-8
+    size = chunks.CHUNK_BYTES + 5000
+    module.create_file(ME, new(), path, size)
+    with pytest.raises(AgentFault) as caught:
+        module.create_file(ME, new(), path, size)
+    assert kind(caught) == "Exists"
+    data = bytes(10_000) + b"data" * 3000 + bytes(9000)
+    module.write_file(ME, new(), path, 4096, data)
+    stretch = module.read_file(path, 0, chunks.CHUNK_BYTES)
+    assert stretch.size_bytes == size
+    assert stretch.data == (bytes(4096) + data).ljust(chunks.CHUNK_BYTES, b"\0")
+    assert len(module.read_file(path, chunks.CHUNK_BYTES, 9999).data) == 5000
+    stat = module.stat_file(path)
+    assert (stat["type"], stat["size_bytes"]) == ("file", size)
+    assert stat["used_bytes"] < 100_000, "it has no holes"
+    names = []
+    after: str | bytes = ""
+    while True:
+        page = module.list_files(f"{mount}/VirtualDisks", after, 1)
+        names += [entry.raw for entry in page.entries]
+        after = page.after
+        if not after:
+            break
+    assert b"caf\xe9.img" in names
+    assert names == sorted(names)
+    module.truncate_file(ME, new(), path, 4096)
+    module.rename_file(ME, new(), path, f"{mount}/VirtualDisks/plain.img")
+    assert (sim.repository_path / "VirtualDisks" / "plain.img").read_bytes() == bytes(4096)
+    module.delete_file(ME, new(), f"{mount}/VirtualDisks/plain.img")
+    with pytest.raises(AgentFault) as caught:
+        module.stat_file(path)
+    assert kind(caught) == "NotFound"
+
+
+def test_jobs(module: HostModule, sim: Simulator, mount: str) -> None:
+    source = sim.repository_path / "ISOs" / "source.iso"
+    source.write_bytes(b"x" * 100_000)
+    copy, digest, cancelled = new(), new(), new()
+    target = f"{mount}/ISOs/target.iso"
+    module.start_job(ME, copy, "copy", f"{mount}/ISOs/source.iso", target)
+    module.start_job(ME, digest, "md5", f"{mount}/ISOs/source.iso")
+    until = time.monotonic() + 20
+    for job in (copy, digest):
+        while module.job_status(mount, job)["state"] == "running" and time.monotonic() < until:
+            time.sleep(0.05)
+    done = [module.job_status(mount, job) for job in (copy, digest)]
+    md5 = hashlib.md5(source.read_bytes()).hexdigest()
+    assert [(job["state"], job["result"]) for job in done] == [("done", md5)] * 2
+    assert (sim.repository_path / "ISOs" / "target.iso").read_bytes() == source.read_bytes()
+    assert module.cancel_job(ME, new(), mount, copy)["state"] == "done"
+    with pytest.raises(AgentFault) as caught:
+        module.job_status(mount, cancelled)
+    assert kind(caught) == "NotFound"
+
+
+def test_documents(module: HostModule, mount: str) -> None:
+    assert module.read_document(mount, "note") == Document(0, 1, b"", "", "")
+    operation = new()
+    for _ in range(2):  # a request that was repeated
+        assert module.write_document(ME, operation, mount, "note", 1, b"\0\xff") == 1
+    assert module.read_document(mount, "note") == Document(1, 2, b"\0\xff", ME, operation)
+    with pytest.raises(AgentFault) as caught:
+        module.write_document(ME, new(), mount, "note", 1, b"late")
+    assert kind(caught) == "Lost"
+    assert module.list_documents(mount) == (["note"], "")
+
+
+def test_network_and_logs(module: HostModule, sim: Simulator) -> None:
+    assert sim.hosts[0].address in {one["address"] for one in module.addresses()}
+    assert all(one["device"] for one in [*module.routes(), *module.neighbours()])
+    assert module.check_port(sim.hosts[0].address, sim.hosts[0].port, 5) is True
+    with pytest.raises(AgentFault) as caught:
+        module.set_control_interface(ME, new(), "no-such-bridge", "169.254.1.1", 16)
+    assert kind(caught) in ("NotFound", "InvalidArgument", "NotAllowed", "Failed")
+    assert "libcloud_check_port" in module.log_tail("agent", 5000)
+    log = sim.dom0(0) / "var" / "log" / "xen" / "xend.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_bytes(b"first\ncaf\xe9\n")
+    assert module.log_tail("xend", 5) == "caf\ufffd\n"
