@@ -1,0 +1,97 @@
+"""What hangs is given up; nothing of the agent's is held by what cannot be given up."""
+
+import os
+import socket
+import threading
+import time
+
+import pytest
+
+from libcloud_ovm3_host import errors, limits
+
+
+def test_answers_and_errors_come_through():
+    assert limits.within(5, lambda *numbers: {'sum': sum(numbers)}, 1, 2) == {'sum': 3}
+    large = 'x'.encode('ascii') * (5 << 20)
+    assert limits.within(5, lambda: large) == large
+
+    def lost():
+        raise errors.Lost('why')
+
+    def broken():
+        return {}['nothing']
+    problem = pytest.raises(errors.Lost, limits.within, 5, lost).value
+    assert str(problem) == 'why'
+    problem = pytest.raises(errors.Failed, limits.within, 5, broken).value
+    assert 'KeyError' in str(problem)
+    problem = pytest.raises(errors.Failed, limits.within, 5, os._exit, 3).value
+    assert 'died' in str(problem)
+
+
+def test_what_hangs_is_killed():
+    reader, writer = os.pipe()
+    begun = time.time()
+
+    def hang():
+        while True:
+            time.sleep(1)
+    with pytest.raises(errors.TookTooLong):
+        limits.within(0.2, hang)
+    assert time.time() - begun < 5
+    os.close(writer)
+    os.close(reader)
+
+
+def test_the_agents_port_is_not_held():
+    """A process that cannot be killed must not keep the agent from being started again."""
+    port = socket.socket()
+    port.bind(('127.0.0.1', 0))
+    held = limits.within(5, os.listdir, '/proc/self/fd')
+    mine = limits.within(5, lambda: [os.readlink('/proc/self/fd/' + name) for name in held
+                                     if os.path.lexists('/proc/self/fd/' + name)])
+    port.close()
+    assert not [target for target in mine if target.startswith('socket:')]
+    assert len(held) <= 6
+
+
+def test_many_at_once_do_not_wait_for_each_other():
+    """A child of another thread may hold the other end of the pipe."""
+    took = []
+
+    def ask(seconds):
+        begun = time.time()
+        limits.within(10, time.sleep, seconds)
+        took.append((seconds, time.time() - begun))
+    threads = [threading.Thread(target=ask, args=(seconds,)) for seconds in (2, 0, 2, 0, 0, 0)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(took) == 6
+    assert max([real for seconds, real in took if not seconds]) < 1.9
+
+
+def test_no_descriptor_is_left_open():
+    before = len(os.listdir('/proc/self/fd'))
+    for _ in range(3):
+        limits.within(5, str, 1)
+        limits.run(['true'], 5)
+    assert len(os.listdir('/proc/self/fd')) == before
+
+
+def test_commands():
+    assert limits.run(['sh', '-c', 'echo out; echo err >&2; exit 3'], 5) == (
+        3, 'out\n'.encode('ascii'), 'err\n'.encode('ascii'))
+    much = limits.run(['head', '-c', '300000', '/dev/zero'], 5)[1]
+    assert len(much) == 300000
+    with pytest.raises(errors.Failed):
+        limits.run(['no-such-command-here'], 5)
+
+
+@pytest.mark.parametrize('command', ['sleep 20', 'sleep 20 & exec >&- 2>&-; wait',
+                                     'while :; do echo x; done'])
+def test_commands_that_hang_are_killed_with_what_they_started(command):
+    begun = time.time()
+    with pytest.raises(errors.TookTooLong):
+        limits.run(['sh', '-c', command], 0.3)
+    assert time.time() - begun < 5
