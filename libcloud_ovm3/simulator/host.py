@@ -236,6 +236,11 @@ class SimulatedHost:
         found: float = self.records.get("restart_time", self.settings.minimum_restart_seconds)
         return found
 
+    def describe(self) -> dict[str, Any]:
+        """What the ready file says of it."""
+        keys = ("address", "port", "fingerprint", "uuid", "hostname")
+        return {key: getattr(self, key) for key in keys}
+
     def replace_certificate(self) -> None:
         """Serve a new self-signed certificate from the next connection on."""
         self.renew_certificate()

@@ -56,6 +56,20 @@ def listed(host: SimulatedHost) -> list[Domain]:
     return sorted(live, key=lambda domain: (domain.name, domain.domid))
 
 
+def overview(host: SimulatedHost) -> list[dict[str, Any]]:
+    """Name, uuid, domid, letters and status of each of them. Called with the lock held."""
+    return [
+        {
+            "name": domain.name,
+            "uuid": domain.uuid,
+            "domid": domain.domid,
+            "state": letters(domain, host.now()),
+            "status": status(domain),
+        }
+        for domain in listed(host)
+    ]
+
+
 def describe_domain_0(host: SimulatedHost) -> dict[str, Any]:
     """Domain-0's struct: no start_time, no devices (agent-behaviour.md 7.1)."""
     return {

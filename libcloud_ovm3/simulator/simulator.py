@@ -296,16 +296,7 @@ class Simulator:
         host = self.hosts[host_index]
         with host.lock:
             machines.advance(host)
-            return [
-                {
-                    "name": domain.name,
-                    "uuid": domain.uuid,
-                    "domid": domain.domid,
-                    "state": listing.letters(domain, host.now()),
-                    "status": listing.status(domain),
-                }
-                for domain in listing.listed(host)
-            ]
+            return listing.overview(host)
 
     def guest(self, host_index: int, vm_uuid: str, what: str) -> None:
         """Let a guest ``poweroff``, ``reboot`` or ``crash`` by itself.
@@ -392,16 +383,7 @@ class Simulator:
     def describe(self) -> dict[str, Any]:
         """What the ready file holds."""
         return {
-            "hosts": [
-                {
-                    "address": host.address,
-                    "port": host.port,
-                    "fingerprint": host.fingerprint,
-                    "uuid": host.uuid,
-                    "hostname": host.hostname,
-                }
-                for host in self.hosts
-            ],
+            "hosts": [host.describe() for host in self.hosts],
             "ports": [host.port for host in self.hosts],
             "fingerprints": [host.fingerprint for host in self.hosts],
             "user": self.user,
