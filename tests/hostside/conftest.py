@@ -35,3 +35,36 @@ def dom0(tmpdir):
         lines.append('filer:/export %s nfs rw,vers=3 0 0' % mount_point)
     tmpdir.join('proc', 'mounts').write('\n'.join(lines) + '\n')
     return Dom0(str(tmpdir))
+
+
+@pytest.fixture
+def cut_off():
+    """A function that calls another in a process that is killed; see below."""
+    return _cut_off
+
+
+def _cut_off(step, names, function, *arguments):
+    """Kill the process right after its step'th call of these functions of ``os``; whether it was.
+
+    The host's ``within`` must call in the same process.
+    """
+    child = os.fork()
+    if child == 0:
+        try:
+            steps = [step]
+            for name in names:
+                setattr(os, name, _counted(getattr(os, name), steps))
+            function(*arguments)
+        finally:
+            os._exit(0)
+    return os.waitpid(child, 0)[1] >> 8 == 77
+
+
+def _counted(real, steps):
+    def call(*arguments):
+        answer = real(*arguments)
+        steps[0] -= 1
+        if steps[0] == 0:
+            os._exit(77)
+        return answer
+    return call

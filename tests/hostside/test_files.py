@@ -193,36 +193,13 @@ def test_the_agents_log_grows_by_less_than_300_bytes_a_chunk():
         'c' * 32, WHO[1], binary, binary)) < 300
 
 
-def cut(step, names, function, *arguments):
-    """Run it in a process that is killed right after the step'th of these calls; whether it was."""
-    child = os.fork()
-    if child == 0:
-        steps = [step]
-
-        def counted(real):
-            def call(*more):
-                answer = real(*more)
-                steps[0] -= 1
-                if steps[0] == 0:
-                    os._exit(77)
-                return answer
-            return call
-        try:
-            for name in names:
-                setattr(os, name, counted(getattr(os, name)))
-            function(*arguments)
-        finally:
-            os._exit(0)
-    return os.waitpid(child, 0)[1] >> 8 == 77
-
-
-def test_a_rename_cut_off_anywhere_is_finished_by_a_repetition(host):
+def test_a_rename_cut_off_anywhere_is_finished_by_a_repetition(host, cut_off):
     host.within = lambda seconds, function, *arguments: function(*arguments)
     new = REPOSITORY + '/new'
     for step in range(1, 20):
         files.create_file(host, WHO[0], WHO[1], FILE, step)
-        was_cut = cut(step, ['link', 'unlink', 'fsync'], files.rename_file, host, WHO[0], WHO[1], FILE,
-                      new)
+        was_cut = cut_off(step, ['link', 'unlink', 'fsync'], files.rename_file, host, WHO[0],
+                          WHO[1], FILE, new)
         try:
             files.rename_file(host, WHO[0], WHO[1], FILE, new)
         except errors.NotFound:  # it had been done
