@@ -188,6 +188,7 @@ def _python_error(fault: AgentFault, version: str) -> Exception:
         base = Exception
     word = fault.in_dialect(version).removesuffix(f":{fault.text}")
     meta = type("meta", (type,), {"__str__": lambda kind: word})
-    error: Exception = meta(name, (base,), {"__str__": lambda error: fault.text})()
+    methods = {"__init__": lambda error: None, "__str__": lambda error: fault.text}
+    error: Exception = meta(name, (base,), methods)()
     error.fault = fault  # type: ignore[attr-defined]
     return error
