@@ -78,7 +78,7 @@ def _request(dom0, mount_point, folder, request):
             try:
                 now = ours.place(temporary, request['id'], records.encode(request), folder,
                                  'request')
-                _prune(dom0, mount_point, now - ours.DAY)
+                _prune(dom0, mount_point, temporary, now - ours.DAY)
                 return
             except errors.Exists:  # sent twice at once
                 there = records.read(folder, 'request')
@@ -106,13 +106,14 @@ def open_job(dom0, mount_point, job_id, make):
     return ours.open_folder(dom0, mount_point, [_FOLDER, job_id], make)
 
 
-def _prune(dom0, mount_point, before):
+def _prune(dom0, mount_point, temporary, before):
     """Forget jobs in whose folder nothing has been done since then."""
     folder = ours.open_folder(dom0, mount_point, [_FOLDER], False)
     try:
         pruned = 0
         for name in ours.names_in(folder, _ID):
             if pruned < PRUNED and _prune_job(folder, name, before):
+                directories.remove(temporary, _temporary_name(name))
                 pruned += 1
     finally:
         os.close(folder)
@@ -292,7 +293,11 @@ def _end_of(dom0, mount_point, request):
 
 def temporary_name(request):
     """What a job's copy is called until it is complete."""
-    return 'job-%s' % str(to_text(request['id']))
+    return _temporary_name(to_text(request['id']))
+
+
+def _temporary_name(job_id):
+    return 'job-%s' % str(job_id)
 
 
 # --- cancelling -----------------------------------------------------------------------------
@@ -318,7 +323,10 @@ def _cancel(dom0, mount_point, job_id, client):
                 put_down(temporary, folder, request, 'cancel', {'client': client})
                 state = _state(dom0, mount_point, folder, request)
                 if state in ('dead', 'done'):
-                    _clean_up(temporary, folder, request, state)
+                    _end(temporary, folder, request, state)
+            if directories.is_there(folder, 'outcome'):
+                # its process may have been killed just before it did so
+                directories.remove(temporary, temporary_name(request))
         finally:
             os.close(temporary)
         return _status(dom0, mount_point, folder)
@@ -326,12 +334,11 @@ def _cancel(dom0, mount_point, job_id, client):
         os.close(folder)
 
 
-def _clean_up(temporary, folder, request, state):
-    """Say for a job that is gone how it ended, then take its temporary file away."""
+def _end(temporary, folder, request, state):
+    """Put down for a job that is gone how it ended."""
     outcome = records.read_if_there(folder, 'progress')
     outcome['state'] = {'dead': 'cancelled', 'done': 'done'}[state]
     put_down(temporary, folder, request, 'outcome', outcome)
-    directories.remove(temporary, temporary_name(request))
 
 
 def put_down(temporary, folder, request, name, record):
