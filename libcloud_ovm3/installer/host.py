@@ -17,7 +17,7 @@ from libcloud_ovm3.installer.ssh import Ssh
 
 _PYTHON = re.compile(r"python\d+\.\d+")
 _TEMPORARY = ".libcloud-ovm3-new"
-_BROKEN, _CHANGED = 21, 22  # exit statuses of our own commands
+_BROKEN, _CHANGED, _UNLOCKED = 21, 22, 23  # exit statuses of our own commands
 
 
 class Host:
@@ -33,6 +33,7 @@ class Host:
         self.name = ssh.host
         self.root = root
         self.site = self._find_site()
+        self._lock = ""
 
     def _find_site(self) -> str:
         found = []
@@ -83,14 +84,15 @@ class Host:
         moves = []
         for name, content in contents.items():
             path = self.path(f"{{site}}/{name}")
-            new = _beside(path)
+            moves.append((_beside(path), path, md5(content)))
+        self._change("rm -f " + " ".join(quote(new) for new, _, _ in moves))
+        for (new, _, _), content in zip(moves, contents.values(), strict=True):
             self.ssh.write(new, content)
-            moves.append((new, path, md5(content)))
         script = [f"chmod 644 {quote(new)} || exit 1\n{_arrived(new, sum_)}"
                   for new, _, sum_ in moves]  # fmt: skip
         script += ["sync"]
         script += [f"mv -f {quote(new)} {quote(path)} || exit 1" for new, path, _ in moves]
-        self._run("\n".join(script))
+        self._change("\n".join(script))
 
     def change(self, name: str, before: bytes, after: bytes, *, keep: bool = False) -> None:
         """Give a file of the host new content, its owner and mode kept.
@@ -107,7 +109,8 @@ class Host:
         if self.kind(name) != "file":
             raise Refused(f"{self.name}: {path} is no plain file, so it is left as it is")
         new = _beside(path)
-        self._run(f"cp -p {quote(path)} {quote(new)} || exit 1")
+        # A file of its own: a dropped line's server may still hold, and write to, an older one.
+        self._change(f"rm -f {quote(new)} && cp -p {quote(path)} {quote(new)} || exit 1")
         self.ssh.write(new, after)
         script = [_arrived(new, md5(after))]
         if keep:
@@ -122,14 +125,14 @@ class Host:
             f"mv -f {quote(new)} {quote(path)} || exit 1",
             *([_forget(path)] if name.endswith(".py") else []),
         ]
-        self._run("\n".join(script))
+        self._change("\n".join(script))
 
     def remove(self, names: Sequence[str]) -> None:
         """Remove files and folders below site-packages."""
         if not names:
             return
         paths = " ".join(quote(self.path(f"{{site}}/{name}")) for name in names)
-        self._run(f"rm -rf {paths}")
+        self._change(f"rm -rf {paths}")
 
     def remove_folder(self) -> None:
         """Our folder, once it is empty and not locked."""
@@ -137,7 +140,7 @@ class Host:
 
     def forget_compiled(self, names: Sequence[str]) -> None:
         """Remove what Python made of these sources below site-packages."""
-        self._run("\n".join(_forget(self.path(f"{{site}}/{name}")) for name in names))
+        self._change("\n".join(_forget(self.path(f"{{site}}/{name}")) for name in names))
 
     def leftovers(self, names: Sequence[str]) -> list[str]:
         """Temporary files beside these, from an installation that was cut."""
@@ -148,7 +151,7 @@ class Host:
         """Remove them."""
         if not names:
             return
-        self._run("rm -f " + " ".join(quote(_beside(self.path(name))) for name in names))
+        self._change("rm -f " + " ".join(quote(_beside(self.path(name))) for name in names))
 
     def service(self, name: str, limit: float) -> None:
         """``service NAME restart``. What it writes is not kept: the service may go on holding it.
@@ -173,35 +176,55 @@ class Host:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other installations away.
+        """Keep other installations away. Needed for every change.
 
         The lock is a directory, which only one can make. A shell on the host holds it and removes
-        it when its input ends: at our end, or at the line's. Its name has the host's boot id, so
-        that one that a crash has left locks nothing.
+        it when its input ends: at our end, or at the line's. It waits for a change that is under
+        way, which goes on when the line drops; one that comes later finds no lock and does
+        nothing. The lock's name has the host's boot id, so that one that a crash has left locks
+        nothing.
 
         :raises Refused: another installation is under way.
         """
         folder = quote(self.path(f"{{site}}/{FOLDER}"))
         script = (
             f"mkdir -p -m 755 {folder} && cd {folder} || exit 1\n"
-            "lock=lock-$(cat /proc/sys/kernel/random/boot_id)\n"
-            'mkdir "$lock" 2>/dev/null || { echo "$PWD/$lock"; exit 1; }\n'
-            "trap 'rmdir \"$PWD/$lock\"' EXIT\ntrap 'exit 1' HUP INT TERM\n"
-            "echo held\ncat > /dev/null"
+            'lock="$PWD/lock-$(cat /proc/sys/kernel/random/boot_id)"\n'
+            'mkdir "$lock" 2>/dev/null || { echo "taken $lock"; exit 1; }\n'
+            "end() {\n"
+            "n=0\n"
+            'until rmdir "$lock" 2>/dev/null || [ $n -ge 600 ]; do n=$((n + 1)); sleep 1; done\n'
+            "}\n"
+            "trap end EXIT\ntrap 'exit 1' HUP INT TERM\n"
+            'echo "held $lock"\ncat > /dev/null'
         )
         with self.ssh.running(script) as said:
-            if said != "held":
+            word, _, lock = said.partition(" ")
+            if word != "held":
                 raise Refused(
                     f"{self.name}: another installation is under way there. If that cannot be, "
                     f"since its line was cut: it ends by itself as soon as the host notices (at "
-                    f"the latest after its TCP keep-alive), or remove the directory {said}"
+                    f"the latest after its TCP keep-alive), or remove the directory {lock} ({said})"
                 )
-            yield
+            self._lock = lock
+            try:
+                yield
+            finally:
+                self._lock = ""
+
+    def _change(self, script: str) -> None:
+        """Run it as a part of what holds the lock."""
+        self._run(
+            f'work={quote(self._lock)}/$$\nmkdir "$work" || exit {_UNLOCKED}\n'
+            f"trap 'rmdir \"$work\"' EXIT\ntrap 'exit 1' HUP INT TERM\n{script}"
+        )
 
     def _run(self, script: str) -> str:
         ran = self.ssh.run(script)
         if ran.status == _BROKEN:
             raise Unfinished(f"{self.name}: a file did not arrive whole; run the same again")
+        if ran.status == _UNLOCKED:
+            raise Unfinished(f"{self.name}: the lock is gone; run the same again")
         if ran.status == _CHANGED:
             raise Refused(
                 f"{self.name}: a file was changed by somebody else meanwhile; run the same again"

@@ -113,11 +113,14 @@ def install(
     work = _Work(Host(ssh, root), agent, moved, waiting, tell)
     seen, answer = look(work.host), ask(agent)
     plan = for_install(seen, without, options, work.host.site)
-    if dry_run or not (plan or restart_xend or _needs_restart(seen, plan, answer)):
+    if dry_run:
         return Done(False, plan.described(work.host.path), judge(seen, answer))
+    # Also where there seems nothing to do: what a dropped line has begun may just be ending.
     with work.host.locked():
         seen, answer = look(work.host), ask(agent)
         plan = for_install(seen, without, options, work.host.site)
+        if not (plan or restart_xend or _needs_restart(seen, plan, answer)):
+            return Done(False, "", judge(seen, answer))
         if _needs_restart(seen, plan, answer):
             # It comes back when all is done: without it, the next run does all of this again.
             work.host.remove([payload.MANIFEST])
@@ -158,6 +161,7 @@ def uninstall(
     if dry_run or not (plan or seen.has_folder or answer.kind in ("ours", "odd")):
         return Done(False, plan.described(work.host.path), judge(seen, answer))
     with work.host.locked():
+        answer = ask(agent)
         plan = for_uninstall(look(work.host), work.host.site)
         work.host.clean(plan.clean)
         _edit(work, plan, keep=False)

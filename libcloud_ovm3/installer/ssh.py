@@ -9,12 +9,14 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import re
+import socket
 import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from libcloud_ovm3.errors import (
     AnswerLost,
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["file", "directory", "link", "other"]
 
+_WITHOUT_SHA2 = re.compile(rb"SSH-[\d.]+-OpenSSH_(?:[1-6]\.|7\.[01])")
 _LARGEST = 4 << 20  # bytes of a file that is read; those of ours and of the agent have some kB
 
 
@@ -224,12 +227,14 @@ def connect(
     """
     try:
         import paramiko  # noqa: PLC0415
-        from paramiko.transport import ServiceRequestingTransport  # noqa: PLC0415
     except ImportError as error:
         raise InvalidArgument(f"pip install 'libcloud-ovm3[ssh]': {error}") from None
 
     where = f"{host}:{port}"
-    key = None if key_file is None else _private_key(key_file, password)
+    key = None
+    if key_file is not None:
+        key, is_encrypted = _private_key(key_file, password)
+        password = None if is_encrypted else password  # a key's password is not for the host
     with contextlib.ExitStack() as stack:
         client = paramiko.SSHClient()
         stack.callback(client.close)
@@ -248,8 +253,7 @@ def connect(
                 timeout=timeout,
                 banner_timeout=timeout,
                 auth_timeout=timeout,
-                # The one that signs with ssh-rsa for a server that names no other way.
-                transport_factory=ServiceRequestingTransport,
+                transport_factory=_transport,
             )
         except paramiko.BadHostKeyException as error:
             raise HostKeyRejected(
@@ -271,13 +275,28 @@ def connect(
         return line
 
 
-def _private_key(file: str | Path, password: str | None) -> paramiko.PKey:
+def _transport(line: Any, **how: Any) -> paramiko.Transport:
+    """paramiko's own, which signs with SHA-1 for a server that knows nothing else.
+
+    By itself it would try SHA-2 with every RSA key, and such a server refuses the key. (paramiko's
+    ServiceRequestingTransport chooses rightly, but 4.0's misses an answer that comes at once.)
+    """
+    import paramiko  # noqa: PLC0415
+
+    greeting = line.recv(255, socket.MSG_PEEK)  # a server greets first
+    if _WITHOUT_SHA2.match(greeting):
+        how["disabled_algorithms"] = {"pubkeys": ["rsa-sha2-512", "rsa-sha2-256"]}
+    return paramiko.Transport(line, **how)
+
+
+def _private_key(file: str | Path, password: str | None) -> tuple[paramiko.PKey, bool]:
+    """The key, and whether it took the password to read it."""
     import paramiko  # noqa: PLC0415
     from paramiko.pkey import UnknownKeyType  # noqa: PLC0415
 
     for passphrase in (None, (password or "").encode()):
         try:
-            return paramiko.PKey.from_path(file, passphrase)
+            return paramiko.PKey.from_path(file, passphrase), passphrase is not None
         except TypeError:  # cryptography's word for an encrypted key without a password
             continue
         except (paramiko.SSHException, UnknownKeyType, ValueError, OSError) as error:

@@ -62,6 +62,7 @@ class OldServer:
                 server_sig_algs=False,
                 disabled_algorithms={"pubkeys": LATER, "keys": LATER},
             )
+            transport.local_version = "SSH-2.0-OpenSSH_4.3"
             self._transports.append(transport)
             options = transport.get_security_options()
             options.kex = ["diffie-hellman-group14-sha1", "diffie-hellman-group1-sha1"]
@@ -156,6 +157,11 @@ def test_key_files(
     connect(
         "127.0.0.1", server.port, key_file=locked, password="secret", host_fingerprint=pin
     ).close()
+    server.door.key = server.host_key  # it does not like the key any more
+    server.door.tried.clear()
+    with pytest.raises(BadCredentials):
+        connect("127.0.0.1", server.port, key_file=locked, password="secret", host_fingerprint=pin)
+    assert server.door.tried == ["key"], "a key's password is not shown to the host"
     for file, password, why in (
         (locked, None, "no password for it"),
         (locked, "wrong", "no private key that can be used"),
