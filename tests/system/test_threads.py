@@ -27,6 +27,11 @@ def test_one_driver_from_eight_threads(personality: str) -> None:
         eight_lives(driver_for(sim), sim)
 
 
+def test_one_driver_from_eight_threads_with_the_module() -> None:
+    with Simulator(hosts=3, speed=SPEED, memory_mb=16384, host_module=True) as sim:
+        eight_lives(driver_for(sim), sim)
+
+
 def eight_lives(driver: Any, sim: Simulator) -> None:
     size, image = driver.list_sizes()[0], driver.list_images()[0]
 
