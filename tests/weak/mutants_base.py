@@ -53,8 +53,8 @@ MUTANTS = [
     Mutant(
         "status-ignored",
         LIMITS,
-        "return process.returncode, ",
-        "return 0, ",
+        "return (process.returncode, ",
+        "return (0, ",
         "base.the_status_is_told",
     ),
     Mutant(

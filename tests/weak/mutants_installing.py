@@ -106,8 +106,8 @@ MUTANTS = [
     Mutant(
         "umask",
         HOST,
-        '        self._run(f"cp -p {quote(path)} {quote(new)} || exit 1")\n',
-        '        self._run(f"cp {quote(path)} {quote(new)}; chmod 666 {quote(new)}")\n',
+        "&& cp -p {quote(path)} {quote(new)} || exit 1",
+        "&& cp {quote(path)} {quote(new)} && chmod 666 {quote(new)} || exit 1",
         "remoting.mode_and_all_stay",
     ),
     Mutant(

@@ -75,7 +75,10 @@ def dom0(place: Path, *, python: str = "python2.6", cut: int | None = None) -> A
     table = place / "usr/lib64" / python / "site-packages/agent/target/api.py"
     table.parent.mkdir(parents=True, exist_ok=True)
     table.write_bytes(b"old")
-    return Host(Local(cut), str(place)), table  # type: ignore[arg-type]
+    host = Host(Local(cut), str(place))  # type: ignore[arg-type]
+    (place / "lock").mkdir(exist_ok=True)
+    host._lock = str(place / "lock")  # as if it were locked
+    return host, table
 
 
 API_PY = "{site}/agent/target/api.py"

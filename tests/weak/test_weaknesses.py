@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.weak import mutants_base, mutants_installing, mutants_looking, mutants_storing
+from tests.weak import (
+    mutants_base,
+    mutants_installing,
+    mutants_looking,
+    mutants_storing,
+    mutants_working,
+    weaknesses,
+)
 from tests.weak.mutant import Mutant, behaves, copy_ours
 
 pytestmark = pytest.mark.long  # each mutant in a process of its own
@@ -16,6 +23,7 @@ MUTANTS: list[Mutant] = [
     *mutants_looking.MUTANTS,
     *mutants_installing.MUTANTS,
     *mutants_storing.MUTANTS,
+    *mutants_working.MUTANTS,
 ]
 
 
@@ -28,3 +36,10 @@ def test_a_mutant_misbehaves(mutant: Mutant, tmp_path: Path) -> None:
 def test_ours_behaves(module: str, tmp_path: Path) -> None:
     wanted = {m.behaviour for m in MUTANTS if m.behaviour.startswith(module + ".")}
     assert behaves(copy_ours(tmp_path), *sorted(wanted))
+
+
+def test_every_weakness_is_accounted_for() -> None:
+    tried = {mutant.weakness for mutant in MUTANTS}
+    known = set(weaknesses.OF_OLDER_MODULES) | set(weaknesses.OF_OUR_OWN)
+    assert tried | set(weaknesses.CANNOT_BE_HAD) == known
+    assert tried & set(weaknesses.CANNOT_BE_HAD) == set()

@@ -65,3 +65,10 @@ OF_OUR_OWN = {
     "one-spoils-all": "one bad file or domain spoils the answer",
     "takes-agent-down": "a broken installation of ours takes the agent's other functions down",
 }
+
+# What we cannot get wrong, and why.
+CANNOT_BE_HAD = {
+    "fixed-key": "we have no key: the installer uses the person's own key, SSH agent or password, "
+    "and the host module does no SSH at all (so no exec_domr, no uploads to other machines)",
+    "rx-tx": "the host module counts nothing: statistics come from the agent's own functions",
+}

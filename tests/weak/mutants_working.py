@@ -1,0 +1,75 @@
+"""Weaknesses put into jobs."""
+
+from tests.weak.mutant import Mutant
+
+JOBS = "hostside/jobs.py"
+RUN = "hostside/run_job.py"
+
+MUTANTS = [
+    Mutant(
+        "pgrep",
+        JOBS,
+        "        if start_time(records.number(process, 'pid')) == str(to_text(process['started'])):",
+        "        if start_time(records.number(process, 'pid')):",
+        "working.a_process_is_more_than_its_number",
+    ),
+    Mutant(
+        "started-twice",
+        RUN,
+        "    except errors.Exists:\n        return False\n",
+        "    except errors.Exists:\n        pass\n",
+        "working.one_process_does_it",
+    ),
+    Mutant(
+        "two-jobs",
+        JOBS,
+        "    folder = open_job(dom0, mount_point, request['id'], True)\n",
+        "    request['id'] = request['id'][:-8] + '%08x' % (time.time() * 1000 % (1 << 32))\n"
+        "    folder = open_job(dom0, mount_point, request['id'], True)\n",
+        "working.the_same_operation_is_one_job",
+    ),
+    Mutant(
+        "two-jobs",
+        JOBS,
+        "        if there.get(key) != to_bytes(request[key]):",
+        "        if False:",
+        "working.the_same_id_is_the_same_job",
+    ),
+    Mutant(
+        "copy-overwrites",
+        RUN,
+        "            directories.link(self.temporary, name, directory, target_name)\n",
+        "            os.rename(places.below(self.temporary, name),"
+        " places.below(directory, target_name))\n",
+        "working.a_copy_leaves_what_came_later",
+    ),
+    Mutant(
+        "half-copy",
+        RUN,
+        "        target = directories.create(self.temporary, name)\n",
+        "        self.temporary, name = places.open_parent(self.host, self.request['target'])\n"
+        "        target = directories.create(self.temporary, name)\n",
+        "working.a_copy_that_fails_leaves_nothing",
+    ),
+    Mutant(
+        "links",
+        RUN,
+        "places.open_file(self.host, self.request['source'], os.O_RDONLY)",
+        "os.open(places.below(*places.open_parent(self.host, self.request['source'])), 0)",
+        "working.a_source_that_becomes_a_link_is_not_read",
+    ),
+    Mutant(
+        "zeros-written",
+        RUN,
+        "    if not sparse:",
+        "    if True:",
+        "working.a_copy_is_whole",
+    ),
+    Mutant(
+        "unlogged",
+        JOBS,
+        "    dom0.log('%s %s start_job %s %s %s' % (",
+        "    str('%s %s start_job %s %s %s' % (",
+        "working.who_started_it_is_said",
+    ),
+]
