@@ -214,6 +214,7 @@ class Host:
 
     def _change(self, script: str) -> None:
         """Run it as a part of what holds the lock."""
+        assert self._lock, "locked() comes first"
         self._run(
             f'work={quote(self._lock)}/$$\nmkdir "$work" || exit {_UNLOCKED}\n'
             f"trap 'rmdir \"$work\"' EXIT\ntrap 'exit 1' HUP INT TERM\n{script}"
