@@ -1,4 +1,4 @@
-"""The process of one job: ``run_job.py MOUNT ID`` and ``POINT DIRECTORY DEVICE:INODE`` of each mount.
+"""The process of one job: ``run_job.py MOUNT ID``, and of each mount ``POINT DIRECTORY DEV:INODE``.
 
 Started by :mod:`jobs`; it leaves its parent at once, so it outlives the agent.
 """

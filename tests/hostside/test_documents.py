@@ -1,4 +1,4 @@
-"""Documents: no update is lost and none is there twice, whoever writes and wherever it is cut off."""
+"""Documents: no update is lost, none is there twice, whoever writes and wherever it is cut off."""
 
 import os
 import random

@@ -1,4 +1,4 @@
-"""Jobs: they outlive who started them, and whatever happens to them, what is said of them is true."""
+"""Jobs: they outlive who started them, and whatever happens, what is said of them is true."""
 
 import os
 import signal
@@ -193,7 +193,8 @@ def test_the_same_id_is_one_job(host):
         start(host)
     assert ended(host)['state'] == 'done'
     assert start(host)['state'] == 'done'
-    for changed in (('md5', SOURCE, ''), ('copy', SOURCE, TARGET + 'x'), ('sparse_copy', SOURCE, TARGET)):
+    for changed in (('md5', SOURCE, ''), ('copy', SOURCE, TARGET + 'x'),
+                    ('sparse_copy', SOURCE, TARGET)):
         with pytest.raises(errors.InvalidArgument):
             start(host, *changed)
 
@@ -273,8 +274,8 @@ def test_a_start_cut_off_anywhere_is_one_job(host, cut_off):
     while was_cut:
         number += 1
         target = '%s%d' % (TARGET, number)
-        was_cut = cut_off(number, ['mkdir', 'write', 'fsync', 'link', 'unlink', 'fork'], start, host,
-                          'copy', SOURCE, target, number)
+        was_cut = cut_off(number, ['mkdir', 'write', 'fsync', 'link', 'unlink', 'fork'], start,
+                          host, 'copy', SOURCE, target, number)
         try:
             assert status_of(host, number)['state'] in ('running', 'done')
         except errors.NotFound:
@@ -319,8 +320,8 @@ def test_its_process_killed_anywhere(host, cut_off, monkeypatch):
     while was_cut:
         steps += 1
         start(host)
-        was_cut = cut_off(steps, ['open', 'write', 'ftruncate', 'fsync', 'link', 'rename', 'unlink'],
-                          run_here, host, monkeypatch)
+        was_cut = cut_off(steps, ['open', 'write', 'ftruncate', 'fsync', 'link', 'rename',
+                                  'unlink'], run_here, host, monkeypatch)
         status = status_of(host)
         if pid_of(host) is None:  # it may still begin, for half a minute
             assert status['state'] == 'running'

@@ -1,4 +1,4 @@
-"""Nothing outside the mounts is read or changed, whatever path is asked for and whatever lies there."""
+"""Nothing outside the mounts is read or changed, whatever is asked for and whatever lies there."""
 
 import errno
 import os
@@ -23,8 +23,9 @@ CANARY = 'only outside of the mounts'.encode('ascii')
 PATHS = 10000
 AT_ONCE = 50  # paths an example: to make one costs more than to call
 
-NAMES = ['..', '.', '', 'directory', 'file', 'new', 'out', 'outfile', 'dangling', 'loop', 'up', 'fifo',
-         'inside', 'absolute', u'\u2024\u2024', u'\uff0e\uff0e', u'..\u2215..', 'a' * 255, 'a' * 256,
+NAMES = ['..', '.', '', 'directory', 'file', 'new', 'out', 'outfile', 'dangling', 'loop', 'up',
+         'fifo', 'inside', 'absolute', u'\u2024\u2024', u'\uff0e\uff0e', u'..\u2215..', 'a' * 255,
+         'a' * 256,
          '...', ' ', '..\\..', '%2e%2e', '~', '*', '$(id)', ';id', '-rf', '\n', '.libcloud-ovm3',
          'etc', 'secret', 'x\0y', '\0', 'caf\\xe9']
 PREFIXES = [REPOSITORY, REPOSITORY, REPOSITORY, SHARE, '', '/', '//', '/etc', '/OVS/Repositories',
@@ -61,7 +62,7 @@ def content_of(path):
 
 
 class Inline(object):
-    """The host of the fixture, with the functions called in this process: 10,000 forks take long."""
+    """The host of the fixture, the functions called in this process: 10,000 forks take long."""
 
     def __init__(self, dom0):
         self.dom0 = dom0
@@ -107,7 +108,8 @@ def some_name(random):
         return to_bytes(random.choice(NAMES))
     if kind == 2:  # any bytes
         return struct.pack('3B', *[random.randrange(256) for _ in range(3)])[:random.randrange(4)]
-    return u''.join([random.choice(u'ab./\u00e9\u2024\uff0f\n\0') for _ in range(6)]).encode('utf-8')
+    text = [random.choice(u'ab./\u00e9\u2024\uff0f\n\0') for _ in range(6)]
+    return u''.join(text).encode('utf-8')
 
 
 def some_path(random):
@@ -219,8 +221,8 @@ def test_a_directory_that_is_swapped_for_a_link_leads_nowhere(host, tmpdir):
 
     def flip():
         while time.time() < until:
-            for one, other in (('swapped', 'kept'), ('directory', 'swapped'), ('swapped', 'directory'),
-                               ('kept', 'swapped')):
+            for one, other in (('swapped', 'kept'), ('directory', 'swapped'),
+                               ('swapped', 'directory'), ('kept', 'swapped')):
                 os.rename(os.path.join(folder, one), os.path.join(folder, other))
             flipped[0] += 1
 
@@ -247,7 +249,7 @@ def test_a_directory_that_is_swapped_for_a_link_leads_nowhere(host, tmpdir):
 
 def test_a_file_that_is_swapped_for_a_link(host, tmpdir):
     outside, folder = str(tmpdir.join('etc')), host.dom0.path(REPOSITORY)
-    before = state_of(outside, folder)
+    before, path = state_of(outside, folder), REPOSITORY + '/file'
     until = time.time() + 0.5
 
     def flip():
@@ -260,11 +262,9 @@ def test_a_file_that_is_swapped_for_a_link(host, tmpdir):
     thread.start()
     try:
         while time.time() < until:
-            for call in (lambda: files.read_file(host, REPOSITORY + '/file', 0, 100)['chunk'].data,
-                         lambda: files.write_file(host, 'client', OPERATION, REPOSITORY + '/file', 0,
-                                                  CHUNK),
-                         lambda: files.truncate_file(host, 'client', OPERATION, REPOSITORY + '/file',
-                                                     3)):
+            for call in (lambda: files.read_file(host, path, 0, 100)['chunk'].data,
+                         lambda: files.write_file(host, 'client', OPERATION, path, 0, CHUNK),
+                         lambda: files.truncate_file(host, 'client', OPERATION, path, 3)):
                 try:
                     answer = call()
                 except (errors.NotAllowed, errors.NotFound):
@@ -296,15 +296,15 @@ def test_a_mount_that_goes_while_it_is_opened_is_none(dom0):
 
 def test_no_descriptor_is_left_open(host):
     descriptors = len(os.listdir('/proc/self/fd'))
-    for path in ('/file', '/out/secret', '/directory/directory/file', '/directory', '/nothing/there',
-                 '', '/fifo'):
+    for path in ('/file', '/out/secret', '/directory/directory/file', '/directory',
+                 '/nothing/there', '', '/fifo'):
         every_function(host, REPOSITORY + path, REPOSITORY + '/directory/never')
     assert len(os.listdir('/proc/self/fd')) == descriptors
 
 
 @pytest.mark.parametrize('number, kind', [
-    (errno.ENOENT, errors.NotFound), (errno.EEXIST, errors.Exists), (errno.ELOOP, errors.NotAllowed),
-    (errno.ENOSPC, errors.Failed), (errno.ESTALE, errors.Failed)])
+    (errno.ENOENT, errors.NotFound), (errno.EEXIST, errors.Exists),
+    (errno.ELOOP, errors.NotAllowed), (errno.ENOSPC, errors.Failed), (errno.ESTALE, errors.Failed)])
 def test_what_the_file_system_says(number, kind):
     problem = places.failure(OSError(number, 'x'), to_bytes('na\nme'))
     assert type(problem) is kind
