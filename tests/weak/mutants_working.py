@@ -9,8 +9,8 @@ MUTANTS = [
     Mutant(
         "pgrep",
         JOBS,
-        "        if start_time(records.number(process, 'pid')) == str(to_text(process['started'])):",
-        "        if start_time(records.number(process, 'pid')):",
+        "start_time(records.number(process, 'pid')) == str(to_text(process['started'])):",
+        "start_time(records.number(process, 'pid')):",
         "working.a_process_is_more_than_its_number",
     ),
     Mutant(
