@@ -200,7 +200,9 @@ class Host:
         )
         with self.ssh.running(script) as said:
             word, _, lock = said.partition(" ")
-            if word != "held":
+            if word not in ("held", "taken"):
+                raise Unfinished(f"{self.name}: no lock can be made in {folder}: {said}")
+            if word == "taken":
                 raise Refused(
                     f"{self.name}: another installation is under way there. If that cannot be, "
                     f"since its line was cut: it ends by itself as soon as the host notices (at "

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from libcloud_ovm3.errors import InvalidArgument, Ovm3Error, Unfinished
+from libcloud_ovm3.errors import InvalidArgument, Ovm3Error, Refused, Unfinished
 from libcloud_ovm3.installer import patches, payload, table, xend
 from libcloud_ovm3.installer.host import Host
 from libcloud_ovm3.installer.patches import AGENT_INI, CONSTANTS
@@ -113,6 +113,8 @@ def install(
     work = _Work(Host(ssh, root), agent, moved, waiting, tell)
     seen, answer = look(work.host), ask(agent)
     plan = for_install(seen, without, options, work.host.site)
+    _require_answer(work.host, seen, answer)
+    _require_plain_files(work.host, plan)
     if dry_run:
         return Done(False, plan.described(work.host.path), judge(seen, answer))
     # Also where there seems nothing to do: what a dropped line has begun may just be ending.
@@ -126,14 +128,16 @@ def install(
             work.host.remove([payload.MANIFEST])
             _put_files(work, plan)
             _edit(work, plan)
-            agent = _restart_for_install(work, plan, bool(options))
+            agent = _restart_for_install(work, plan, bool(options) or _was_moved(seen))
             work.host.put({payload.MANIFEST: payload.manifest(payload.files())})
         else:
             _put_files(work, plan)
             _edit(work, plan)
     now = look(work.host)
-    if restart_xend:
-        _restart_xend(work, agent, now)
+    if restart_xend and _has_restart_time(now):
+        _restart_xend(work, agent)
+    elif restart_xend:
+        tell("xend needs no restart: its restart time was not patched")
     return Done(True, plan.described(work.host.path), judge(now, ask(agent)))
 
 
@@ -158,6 +162,7 @@ def uninstall(
     plan = for_uninstall(seen, work.host.site)
     if plan.edit_of(AGENT_INI) and moved is None:
         raise InvalidArgument("agent.ini changes: moved must say how the agent is reached then")
+    _require_plain_files(work.host, plan)
     if dry_run or not (plan or seen.has_folder or answer.kind in ("ours", "odd")):
         return Done(False, plan.described(work.host.path), judge(seen, answer))
     with work.host.locked():
@@ -177,7 +182,7 @@ def uninstall(
             f"{work.host.name}: taken out, but the agent does not answer: {after.text}"
         )
     if restart_xend and plan.edit_of(CONSTANTS):
-        _restart_xend(work, agent, look(work.host))
+        _restart_xend(work, agent)
     return Done(True, plan.described(work.host.path), judge(look(work.host), ask(agent)))
 
 
@@ -186,6 +191,26 @@ def _options(ssl: bool | None, port: int | None) -> dict[str, str]:
         raise InvalidArgument(f"port {port}: expected 1 to 65535")
     options = {} if ssl is None else {"ssl": "enable" if ssl else "disable"}
     return options if port is None else {**options, "port": str(port)}
+
+
+def _require_answer(host: Host, seen: Seen, answer: Answer) -> None:
+    """:raises Refused: the agent is silent, and nothing of ours explains that."""
+    if answer.kind == "silent" and seen.is_there == "none" and table.state(seen.table) == "out":
+        raise Refused(f"{host.name}: nothing was done, as the agent does not answer: {answer.text}")
+
+
+def _require_plain_files(host: Host, plan: Plan) -> None:
+    """:raises Refused: one that is to be changed is none."""
+    for edit in plan.edits:
+        if host.kind(edit.name) != "file":
+            path = host.path(edit.name)
+            raise Refused(f"{host.name}: nothing was done, as {path} is no plain file")
+
+
+def _was_moved(seen: Seen) -> bool:
+    """Whether agent.ini has options of ours already, of a run that may have been cut."""
+    ini = seen.files[AGENT_INI]
+    return ini is not None and patches.revert_options(ini) != ini
 
 
 def _needs_restart(seen: Seen, plan: Plan, answer: Answer) -> bool:
@@ -290,11 +315,12 @@ def _wait(work: _Work, agent: Agent, is_wanted: Callable[[Answer], bool]) -> Ans
         work.waiting.sleep(1)
 
 
-def _restart_xend(work: _Work, agent: Agent, seen: Seen) -> None:
+def _has_restart_time(seen: Seen) -> bool:
     [patch] = [patch for patch in patches.PATCHES if patch.file == CONSTANTS]
-    if patch.state(seen.files) != "applied":
-        work.tell("xend needs no restart: its restart time was not patched")
-        return
+    return patch.state(seen.files) == "applied"
+
+
+def _restart_xend(work: _Work, agent: Agent) -> None:
     xend.restart(
         work.host,
         agent,

@@ -113,7 +113,8 @@ class Ssh:
         finally:
             with contextlib.suppress(OSError):  # a dropped line has closed it already
                 channel.shutdown_write()
-                channel.status_event.wait(5)
+                if not channel.closed:
+                    channel.status_event.wait(5)
             channel.close()
 
     def _open_channel(self, command: str) -> paramiko.Channel:

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from libcloud_ovm3.agent.probe import is_unknown_function
-from libcloud_ovm3.errors import AgentFault, AnswerLost, NotSent, Refused
+from libcloud_ovm3.errors import (
+    AgentFault,
+    AnswerLost,
+    CertificateRejected,
+    HostNotVerified,
+    NotSent,
+    Refused,
+)
 from libcloud_ovm3.installer import patches, payload, table
 from libcloud_ovm3.installer.host import Host
 
@@ -42,12 +49,15 @@ def ask(agent: Agent) -> Answer:
     """Ask the agent which module it has.
 
     :raises BadCredentials: the agent does not accept user and password.
+    :raises CertificateRejected, HostNotVerified: it may not be the agent that was meant.
     """
     try:
         value = agent.call(_VERSION, kind="read", limit=10.0)
     except AgentFault as error:
         unknown = is_unknown_function(error, _VERSION) or _says_the_same_of_none(agent, error)
         return Answer("unknown" if unknown else "odd", text=error.text)
+    except (CertificateRejected, HostNotVerified):
+        raise  # the agent may be well: the caller's pin, CA or name is to be put right
     except (NotSent, AnswerLost) as error:
         return Answer("silent", text=str(error))
     number = value.get("api") if isinstance(value, dict) else None

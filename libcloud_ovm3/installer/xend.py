@@ -16,7 +16,8 @@ from libcloud_ovm3.errors import AgentFault, AnswerLost, NotSent, Refused, Unfin
 from libcloud_ovm3.installer.host import Host
 from libcloud_ovm3.installer.survey import Agent
 
-LOG = "/var/log/xen/xend.log"
+# The older one first: a guest's shutdown may stand there since the log was begun anew.
+LOGS = ("/var/log/xen/xend.log.1", "/var/log/xen/xend.log")
 CHANGES = (
     "restarting xend changes what it knows of running guests: weight and cap print as 256 and 0 "
     "and become that at a guest's next reboot, which also gets the memory that the guest uses now; "
@@ -55,7 +56,7 @@ def restart(
     before = _guests(agent)
     sleep(_APART)
     after = _guests(agent)
-    log = (host.read(LOG, _LOG_BYTES) or b"").decode("utf-8", "replace")
+    log = b"".join(host.read(name, _LOG_BYTES) or b"" for name in LOGS).decode("utf-8", "replace")
     problems = why_not(before, after, log, host.seconds())
     if problems:
         raise Refused(

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from libcloud_ovm3.installer import Ssh, connect
+from libcloud_ovm3.installer import Ssh, connect, payload
 from tests.installer.ssh.place import Place
 
 SSHD = "/usr/sbin/sshd"
+FILES = payload.files()  # once: somebody may be working on the module while these tests run
 # What OpenSSH 4.3 has, as far as the one of today still knows it.
 _CONFIG = """\
 Port {port}
@@ -41,6 +42,11 @@ _REQUESTS = (
     "open,close,read,write,lstat,fstat,setstat,fsetstat,opendir,readdir,remove,mkdir,rmdir,"
     "realpath,stat,rename,readlink,symlink"
 )
+
+
+@pytest.fixture(autouse=True)
+def same_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(payload, "files", lambda: dict(FILES))
 
 
 @pytest.fixture(scope="session")
