@@ -192,6 +192,6 @@ def _show_done(done: Done, dry_run: bool) -> None:
 
 
 def _show_state(state: State) -> None:
-    show(state.text)
+    show(f"{state.verdict}: {state.text}")
     for name, patch in state.patches.items():
         show(f"patch {name}: {patch}")
