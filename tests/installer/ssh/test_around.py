@@ -215,7 +215,7 @@ def test_command_line(place: Place, tmp_path_factory: pytest.TempPathFactory) ->
     status, text = ovm3("check")
     assert status == 0
     assert text.splitlines() == [
-        "not installed",
+        "not installed: not installed",
         "patch zeroconf: needed",
         "patch vlan-bridge: not needed",
         "patch restart-time: not there",
