@@ -3,7 +3,7 @@ PYTHON ?= python3
 PYTHON2 ?= $(shell pyenv root)/versions/2.7.18/bin/python
 VENV := .venv
 # More than cores: most tests wait for sockets and simulated seconds.
-WORKERS ?= 4
+WORKERS ?= 6
 BIN := $(VENV)/bin
 METADATA := setup.cfg pyproject.toml libcloud_ovm3/_version.py
 
