@@ -34,7 +34,8 @@ def list_documents(dom0, mount, after, limit):
     Raises InvalidArgument, NotAllowed, NotMounted, Failed, TookTooLong.
     """
     mount_point = places.mount_point(mount)
-    after = str(to_text(arguments.name_bytes('after', after)))
+    if after != '':
+        after = arguments.document(after)
     arguments.number('limit', limit, 1, PAGE_ENTRIES)
     return dom0.within(SECONDS, _list, dom0, mount_point, after, limit)
 
@@ -147,9 +148,10 @@ def _write(dom0, client, operation, mount_point, name, version, content):
     try:
         folder = ours.open_folder(dom0, mount_point, [_FOLDER, name], True)
         try:
-            content = _stored(version, client, operation, _operation_before(folder, version),
-                              content)
-            _make(temporary, folder, version, operation, content)
+            _require_next(folder, version)
+            stored = _stored(version, client, operation, _operation_before(folder, version),
+                             content)
+            _make(temporary, folder, version, operation, content, stored)
         finally:
             os.close(folder)
     finally:
@@ -170,19 +172,28 @@ def _operation_before(folder, version):
     return before['operation']
 
 
-def _make(temporary, folder, version, operation, content):
+def _require_next(folder, version):
+    """A gap would leave numbers that nobody makes, and at last none to make."""
+    if version == 1 or directories.is_there(folder, '%d' % (version - 1)):
+        return
+    highest = max([0] + _versions(folder))
+    if highest < version:
+        raise errors.InvalidArgument('version: expected at most %d' % (highest + 1))
+
+
+def _make(temporary, folder, version, operation, content, stored):
     modified = None
     try:
-        modified = ours.place(temporary, operation, content, folder, '%d' % version)
+        modified = ours.place(temporary, operation, stored, folder, '%d' % version)
     except errors.Exists:
-        _require_own(folder, version, operation)
+        _require_own(folder, version, operation, content)
         directories.sync(folder)
     _require_standing(folder, version, operation)
     if modified is not None:
         _prune(folder, modified - KEPT_SECONDS)
 
 
-def _require_own(folder, version, operation):
+def _require_own(folder, version, operation, content):
     """The number was taken: by another, or by this very request, which was sent before."""
     stored = _load(folder, version)
     if stored is None:
@@ -190,6 +201,8 @@ def _require_own(folder, version, operation):
     if stored['operation'] != operation:
         raise errors.Lost('%s (%s) made version %d' % (stored['client'], stored['operation'],
                                                        version))
+    if stored['content'] != content:
+        raise errors.InvalidArgument('operation: it has made this version with another content')
 
 
 def _require_standing(folder, version, operation):

@@ -21,7 +21,7 @@ _ESCAPED = re.compile(r'\\(?:x([0-9a-f]{2})|([0-7]{3})|(.))'.encode('ascii'), re
 _STATES = ('1', '2', '3', '4', '5', '6', '7', '8')  # of xenbus
 _LETTERS = {'n': '\n', 'r': '\r', 't': '\t'}
 _SCHEME = re.compile(r'[a-z0-9]+:(?=/)')
-_LOOP = re.compile(r'(/dev/loop\d+): [^(]*\((.*)\)\Z')
+_LOOP = re.compile(r'(/dev/loop\d+): [^(]*\((.*)\)(?:, (?:offset|sizelimit|encryption) .*)?\Z')
 
 
 def holders(dom0):
@@ -130,7 +130,10 @@ def _backing_file(dom0, name):
 
 
 def loops(text):
-    """Entries of what ``losetup -a`` says; pure. A name it may have cut has ``problem``."""
+    """Entries of what ``losetup -a`` says; pure.
+
+    A name it may have cut has ``problem``; a line that is not understood is an entry without path.
+    """
     found = []
     for line in text.split(u'\n'):
         match = _LOOP.match(line)
@@ -139,4 +142,6 @@ def loops(text):
             if len(match.group(2)) >= _LONGEST_OF_LOSETUP:
                 entry['problem'] = to_text('losetup cuts names: this may be the beginning of one')
             found.append(entry)
+        elif line.strip():
+            found.append({'kind': 'loop', 'problem': to_text('losetup -a says: %s' % plain(line))})
     return found

@@ -22,12 +22,14 @@ _LENGTH = '%016d'
 def run(arguments, seconds):
     """Run a command without a shell; ``(status, output, errors)``, the latter two as bytes.
 
+    Only in a process made by :func:`within`: the agent may let its children be reaped by others,
+    and then every command would seem to have ended well.
     Raises TookTooLong (it is killed, with what it started) and Failed (it cannot be started).
     """
     try:
         process = subprocess.Popen(arguments, stdin=open(os.devnull), stdout=subprocess.PIPE,
                                    stderr=subprocess.PIPE, close_fds=True, preexec_fn=os.setsid)
-    except OSError:
+    except (IOError, OSError):
         raise errors.Failed('%s: %s' % (arguments[0], describe(error())))
     streams = {process.stdout: [], process.stderr: []}
     deadline = time.time() + seconds
@@ -57,8 +59,16 @@ def within(seconds, function, *arguments):
 
     Raises TookTooLong when it does not end in time; it is killed then, if it can be.
     """
-    reader, writer = os.pipe()
-    child = os.fork()
+    try:
+        reader, writer = os.pipe()
+    except OSError:
+        raise errors.Failed('%s: %s' % (function.__name__, describe(error())))
+    try:
+        child = os.fork()
+    except OSError:
+        os.close(reader)
+        os.close(writer)
+        raise errors.Failed('%s: %s' % (function.__name__, describe(error())))
     if child == 0:
         try:
             _leave_behind(writer)

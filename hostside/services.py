@@ -1,7 +1,8 @@
 """The table of services: every function of the module, by its name, with its time limit."""
 
-from libcloud_ovm3_host import (api, control, documents, domains, files, holders, inventory, jobs,
-                                 logs, look, network, repository)
+from libcloud_ovm3_host import (api, control, documents, domains, errors, files, holders, inventory,
+                                 jobs, logs, look, network, repository)
+from libcloud_ovm3_host.compat import describe, error
 from libcloud_ovm3_host.version import PREFIX
 
 # name without prefix -> (function, seconds; None: it sets limits of its own)
@@ -13,7 +14,7 @@ SERVICES = {
     'repository': (repository.repository, None),
     'domains': (domains.domains, 50),
     'free_space': (inventory.free_space, None),
-    'holders': (holders.holders, None),
+    'holders': (holders.holders, 55),
     'comebacks': (inventory.comebacks, 10),
     'list_files': (files.list_files, None),
     'stat_file': (files.stat_file, None),
@@ -29,9 +30,9 @@ SERVICES = {
     'list_documents': (documents.list_documents, None),
     'read_document': (documents.read_document, None),
     'write_document': (documents.write_document, None),
-    'set_control_interface': (control.set_control_interface, None),
-    'addresses': (network.addresses, None),
-    'routes': (network.routes, None),
+    'set_control_interface': (control.set_control_interface, 55),
+    'addresses': (network.addresses, 15),
+    'routes': (network.routes, 15),
     'neighbours': (network.neighbours, None),
     'check_port': (network.check_port, None),
     'log_tail': (logs.log_tail, 10),
@@ -45,13 +46,27 @@ def table(dom0):
 
 
 def _service(dom0, function, seconds):
-    if seconds is None:
-        def service(*arguments):
-            return function(dom0, *arguments)
-    else:
-        def service(*arguments):
+    """The function as the agent calls it. Whatever goes wrong is an error of ours: a client takes
+    any other for the agent's, which has no such function."""
+    def service(*arguments):
+        try:
+            _require_count(function, arguments)
+            if seconds is None:
+                return function(dom0, *arguments)
             return dom0.within(seconds, function, dom0, *arguments)
+        except errors.HostModuleError:
+            raise
+        except Exception:
+            raise errors.Failed(describe(error()))
     service.__name__ = function.__name__
     service.__doc__ = function.__doc__
     service.function = function  # what api.get_api_services looks at
     return service
+
+
+def _require_count(function, arguments):
+    """All of ours have a fixed number of arguments, the host being the first."""
+    code = getattr(function, '__code__', None) or function.func_code
+    if len(arguments) != code.co_argcount - 1:
+        raise errors.InvalidArgument('%s: expected %d arguments, not %d' % (
+            function.__name__, code.co_argcount - 1, len(arguments)))

@@ -8,8 +8,6 @@ from typing import Any, TypeVar
 
 _T = TypeVar("_T")
 
-_CLOSED = 6  # the state of a xenbus device: 1 initialising, ..., 4 connected, 5 closing, 6 closed
-
 # Makes the error that says that an answer is not what is documented.
 Malformed = Callable[[str], Exception]
 
@@ -31,12 +29,14 @@ class VMCfg:
     """A vm.cfg in a repository: its bytes, or why they cannot be had.
 
     :ivar folder: ``VirtualMachines`` or ``Templates``.
+    :ivar is_exact: whether ``directory`` is its name; else bytes that are no UTF-8 are replaced.
     """
 
     folder: str
     directory: str
     content: bytes | None
     problem: str | None = None
+    is_exact: bool = True
 
 
 @dataclass(frozen=True)
@@ -159,14 +159,14 @@ class Reader:
             self.key(struct, "directory", str),
             None if content is None else self.typed("content", content, bytes),
             str(problem) if content is None else None,
+            "raw" not in struct,
         )
 
     def holders(self, value: object) -> tuple[Holder, ...]:
-        """``libcloud_holders``, without backends that are closed."""
+        """``libcloud_holders``; closed backends too, which may hold a file until they are gone
+        (xend.md 10.5)."""
         found = []
         for struct in self.structs(value):
-            if struct.get("state") == _CLOSED:
-                continue
             problem = struct.get("problem")
             path = struct.get("path")
             if problem is None or path is not None:

@@ -8,13 +8,22 @@ says to an unknown function is an open question (10): very probably Python's sto
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 from libcloud_ovm3.agent import catalogue
 from libcloud_ovm3.agent.functions import Agent
-from libcloud_ovm3.errors import AgentFault, AnswerLost
+from libcloud_ovm3.errors import AgentFault, AnswerLost, NotSent
+
+_NONE = "libcloud_no_such_function"
 
 Verdict = Literal["present", "absent", "unclear", "not probed"]
+
+
+class CanCall(Protocol):
+    """What is needed of an agent."""
+
+    def call(self, function: str, *arguments: Any, **how: Any) -> Any:
+        """Call one function."""
 
 
 @dataclass(frozen=True)
@@ -61,3 +70,20 @@ def _probe_one(agent: Agent, function: catalogue.Function, limit: float | None) 
 def is_unknown_function(error: AgentFault, function: str) -> bool:
     """Whether a fault is Python's stock text for a function that is not there."""
     return error.text.strip() == f'method "{function}" is not supported'
+
+
+def lacks(agent: CanCall, function: str, error: AgentFault) -> bool:
+    """Whether a fault of a function says that the agent has no such function.
+
+    Its text may be another than Python's stock one (agent-behaviour 18.10): then the agent is asked
+    for a function that surely is not there, and what it says of that compared.
+    """
+    if is_unknown_function(error, function):
+        return True
+    try:
+        agent.call(_NONE, kind="read", limit=10.0)
+    except AgentFault as other:
+        return other.text.replace(_NONE, function) == error.text
+    except (NotSent, AnswerLost):
+        pass
+    return False

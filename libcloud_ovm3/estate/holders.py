@@ -10,7 +10,7 @@ import posixpath
 from collections.abc import Iterator, Sequence
 
 from libcloud_ovm3.agent.hostanswers import Holder
-from libcloud_ovm3.agent.hostmodule import is_absent
+from libcloud_ovm3.agent.probe import lacks
 from libcloud_ovm3.errors import AgentFault, Ovm3Error
 from libcloud_ovm3.estate.hosts import Estate, HostView, ask_all
 
@@ -54,7 +54,9 @@ def _holders(host: HostView) -> Sequence[Holder]:
     try:
         return host.module.holders()
     except AgentFault as fault:
-        if is_absent(fault):  # it has gone meanwhile: as on any host without it
+        # Older than this function, or gone meanwhile: as on any host without the module. Any other
+        # fault leaves it unknown who holds what.
+        if lacks(host.agent, "libcloud_holders", fault):
             return ()
         raise
 

@@ -17,6 +17,7 @@ from libcloud_ovm3.agent import documents, hostmodule
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.functions import Agent
 from libcloud_ovm3.agent.hostmodule import HostModule
+from libcloud_ovm3.agent.probe import lacks
 from libcloud_ovm3.errors import AgentFault, HostNotVerified, MalformedAnswer, NotSent, Ovm3Error
 from libcloud_ovm3.estate.clock import Clock
 from libcloud_ovm3.estate.domains import Domain, read_domains
@@ -231,11 +232,12 @@ def _ask_module(
     try:
         look = module.look(list(dict.fromkeys(functions)))
     except AgentFault as fault:
-        if not hostmodule.is_absent(fault):
+        absent = hostmodule.is_absent(fault)
+        if not (absent and lacks(estate.agent(address), "libcloud_look", fault)):
             return module, {}  # it fails, just now or with this; the agent itself may not
         estate.remember_lack(address)
-    except MalformedAnswer:  # longer than one answer may be, for example
-        return None, {}
+    except MalformedAnswer:  # longer than one answer may be, for example; the module is there
+        return module, {}
     else:
         if hostmodule.fits(look.api):
             return module, look.answers

@@ -91,7 +91,8 @@ def _with_vm_cfgs(
     except (AgentFault, MalformedAnswer):
         return None
     content = _content(view, record.id, files.listing)
-    vm_cfgs = {(file.folder, file.directory): file for file in files.vm_cfgs}
+    # Two names that differ in bad bytes only look alike: those are for the agent to read.
+    vm_cfgs = {(file.folder, file.directory): file for file in files.vm_cfgs if file.is_exact}
     return Repository(record, mounted_on, content, vm_cfgs=vm_cfgs)
 
 

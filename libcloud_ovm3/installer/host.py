@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from shlex import quote
 
 from libcloud_ovm3.errors import Refused, TimedOut, Unfinished
-from libcloud_ovm3.installer.payload import FOLDER, md5
+from libcloud_ovm3.installer.payload import DOOR, FOLDER, md5
 from libcloud_ovm3.installer.ssh import Ssh
 
 _PYTHON = re.compile(r"python\d+\.\d+")
@@ -26,30 +26,33 @@ class Host:
     :ivar name: for errors.
     :ivar root: before every path; ``""`` on a real host.
     :ivar site: the folder site-packages of the Python that the agent runs on.
+    :ivar elsewhere: files of ours under another Python, which the agent ran on before an upgrade.
     """
 
     def __init__(self, ssh: Ssh, root: str = "") -> None:
         self.ssh = ssh
         self.name = ssh.host
         self.root = root
-        self.site = self._find_site()
+        self.site, self.elsewhere = self._find_site()
         self._lock = ""
 
-    def _find_site(self) -> str:
-        found = []
+    def _find_site(self) -> tuple[str, tuple[str, ...]]:
+        found, ours = [], {}
         for lib in ("/usr/lib64", "/usr/lib"):
             for name in self.ssh.names(self.root + lib):
                 site = f"{lib}/{name}/site-packages"
-                if _PYTHON.fullmatch(name) and self.ssh.kind(
-                    f"{self.root}{site}/agent/target/api.py"
-                ):
+                if not _PYTHON.fullmatch(name):
+                    continue
+                if self.ssh.kind(f"{self.root}{site}/agent/target/api.py"):
                     found.append(site)
+                files = (f"{site}/{DOOR}", f"{site}/{FOLDER}")
+                ours[site] = [file for file in files if self.ssh.kind(self.root + file)]
         if len(found) != 1:
             raise Refused(
                 f"{self.name}: looked for agent/target/api.py in site-packages of every Python in "
                 f"/usr/lib64 and /usr/lib; expected one, found: {', '.join(found) or 'none'}"
             )
-        return found[0]
+        return found[0], tuple(f for site, some in ours.items() if site != found[0] for f in some)
 
     def path(self, name: str) -> str:
         """A file of the host, ``{site}`` and all, where it lies as SSH sees it."""
@@ -133,6 +136,13 @@ class Host:
             return
         paths = " ".join(quote(self.path(f"{{site}}/{name}")) for name in names)
         self._change(f"rm -rf {paths}")
+
+    def remove_elsewhere(self) -> None:
+        """Remove what is ours under another Python."""
+        for name in self.elsewhere:
+            path = self.path(name)
+            self._change(f"rm -rf {quote(path)}\n{_forget(path)}")
+        self.elsewhere = ()
 
     def remove_folder(self) -> None:
         """Our folder, once it is empty and not locked."""

@@ -176,6 +176,7 @@ def uninstall(
         tell("removing the module's files")
         work.host.remove(plan.remove)
         work.host.forget_compiled([payload.DOOR])
+        work.host.remove_elsewhere()
     work.host.remove_folder()
     if after.kind == "silent":
         raise Unfinished(
@@ -230,6 +231,7 @@ def _put_files(work: _Work, plan: Plan) -> None:
     if plan.put:
         work.host.forget_compiled(list(payload.files()))
     work.host.remove(plan.remove)
+    work.host.remove_elsewhere()
 
 
 def _edit(work: _Work, plan: Plan, *, keep: bool = True) -> None:

@@ -29,15 +29,17 @@ class Plan:
     :ivar edits: files of the host, in this order.
     :ivar remove: what is to go from site-packages.
     :ivar clean: temporary files to remove, by the name of the file they lie beside.
+    :ivar elsewhere: what is to go from under another Python.
     """
 
     put: Mapping[str, bytes]
     edits: Sequence[Edit]
     remove: Sequence[str]
     clean: Sequence[str]
+    elsewhere: Sequence[str]
 
     def __bool__(self) -> bool:
-        return bool(self.put or self.edits or self.remove or self.clean)
+        return bool(self.put or self.edits or self.remove or self.clean or self.elsewhere)
 
     def edit_of(self, name: str) -> Edit | None:
         """What is to become of one file of the host."""
@@ -51,6 +53,7 @@ class Plan:
         lines = [f"write  {where('{site}/' + name)}" for name in self.put]
         lines += [f"change {where(edit.name)}" for edit in self.edits]
         lines += [f"remove {where('{site}/' + name)}" for name in self.remove]
+        lines += [f"remove {where(name)}" for name in self.elsewhere]
         lines += [
             f"remove what a cut installation left beside {where(name)}" for name in self.clean
         ]
@@ -93,7 +96,7 @@ def for_install(seen: Seen, without: Sequence[str], options: Mapping[str, str], 
             raise Refused(f"{AGENT_INI} is not there")
         edits.append(Edit(AGENT_INI, ini, patches.set_options(AGENT_INI, ini, options)))
     edits.append(Edit(TABLE, seen.table, table.put_in(TABLE.replace("{site}", site), seen.table)))
-    return Plan(put, _real(edits), _obsolete(seen, files), seen.leftovers)
+    return Plan(put, _real(edits), _obsolete(seen, files), seen.leftovers, seen.elsewhere)
 
 
 def for_uninstall(seen: Seen, site: str) -> Plan:
@@ -108,7 +111,7 @@ def for_uninstall(seen: Seen, site: str) -> Plan:
         edits.append(Edit(AGENT_INI, ini, patches.revert_options(ini)))
     remove = [f"{payload.FOLDER}/{name}" for name in seen.inside if not _is_lock(name)]
     door = [payload.DOOR] if payload.DOOR in seen.checksums else []
-    return Plan({}, _real(edits), [*door, *remove], seen.leftovers)
+    return Plan({}, _real(edits), [*door, *remove], seen.leftovers, seen.elsewhere)
 
 
 def _real(edits: Sequence[Edit]) -> list[Edit]:

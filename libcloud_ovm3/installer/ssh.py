@@ -323,15 +323,15 @@ def _only(where: str, wanted: str | None) -> paramiko.MissingHostKeyPolicy:
             self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey
         ) -> None:
             found = fingerprint(key)
+            both = f"{found}, MD5:{key.get_fingerprint().hex(':')} ({key.get_name()})"
             if wanted is None:
                 raise HostKeyRejected(
-                    f"{where}: its key is not known. It says {found} ({key.get_name()}): compare "
-                    f"it with `ssh-keygen -lf` on the host itself, then use --ssh-fingerprint",
+                    f"{where}: its key is not known. It says {both}: compare it with `ssh-keygen "
+                    f"-lf` on the host itself, which shows the MD5 where it is old, then use "
+                    f"--ssh-fingerprint {found}",
                     host=where,
                 )
             if found != wanted.rstrip("="):
-                raise HostKeyRejected(
-                    f"{where}: its key ({key.get_name()}) is {found}, not {wanted}", host=where
-                )
+                raise HostKeyRejected(f"{where}: its key is {both}, not {wanted}", host=where)
 
     return Only()

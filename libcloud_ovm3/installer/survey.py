@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from libcloud_ovm3.agent.probe import is_unknown_function
+from libcloud_ovm3.agent.probe import lacks
 from libcloud_ovm3.errors import (
     AgentFault,
     AnswerLost,
@@ -20,7 +20,6 @@ from libcloud_ovm3.installer.host import Host
 
 TABLE = "{site}/agent/target/api.py"
 _VERSION = "libcloud_version"
-_NONE = "libcloud_no_such_function"
 
 
 class Agent(Protocol):
@@ -54,8 +53,8 @@ def ask(agent: Agent) -> Answer:
     try:
         value = agent.call(_VERSION, kind="read", limit=10.0)
     except AgentFault as error:
-        unknown = is_unknown_function(error, _VERSION) or _says_the_same_of_none(agent, error)
-        return Answer("unknown" if unknown else "odd", text=error.text)
+        kind: Literal["unknown", "odd"] = "unknown" if lacks(agent, _VERSION, error) else "odd"
+        return Answer(kind, text=error.text)
     except (CertificateRejected, HostNotVerified):
         raise  # the agent may be well: the caller's pin, CA or name is to be put right
     except (NotSent, AnswerLost) as error:
@@ -64,17 +63,6 @@ def ask(agent: Agent) -> Answer:
     if type(number) is int and number > 0:
         return Answer("ours", number)
     return Answer("odd", text=repr(value)[:200])
-
-
-def _says_the_same_of_none(agent: Agent, error: AgentFault) -> bool:
-    """Agents may have another text for it than Python's stock one (agent-behaviour 18.10)."""
-    try:
-        agent.call(_NONE, kind="read", limit=10.0)
-    except AgentFault as other:
-        return other.text.replace(_NONE, _VERSION) == error.text
-    except (NotSent, AnswerLost):
-        pass
-    return False
 
 
 @dataclass(frozen=True)
@@ -87,6 +75,7 @@ class Seen:
     :ivar manifest: what the last whole installation consisted of; None if none was.
     :ivar inside: everything in our folder.
     :ivar leftovers: temporary files of a cut installation, outside it.
+    :ivar elsewhere: files of ours under another Python.
     """
 
     table: bytes
@@ -96,6 +85,7 @@ class Seen:
     inside: tuple[str, ...]
     has_folder: bool
     leftovers: tuple[str, ...]
+    elsewhere: tuple[str, ...] = ()
 
     @property
     def is_there(self) -> Literal["none", "whole", "part"]:
@@ -132,6 +122,7 @@ def look(host: Host) -> Seen:
         tuple(host.below(payload.FOLDER)),
         host.kind(f"{{site}}/{payload.FOLDER}") is not None,
         tuple(host.leftovers([*edited, f"{{site}}/{payload.DOOR}"])),
+        host.elsewhere,
     )
 
 
@@ -172,6 +163,11 @@ def judge(seen: Seen, answer: Answer) -> State:
 
 def _verdict(seen: Seen, answer: Answer) -> tuple[Verdict, str]:
     lines = table.state(seen.table)
+    if seen.elsewhere:
+        return "half", (
+            f"files of it are left from before an upgrade of the agent: "
+            f"{', '.join(seen.elsewhere)}; install again, or uninstall"
+        )
     if (seen.is_there, lines) == ("none", "out"):
         if answer.kind == "ours":
             return "still loaded", "gone from the disk, but the agent has it yet: uninstall again"

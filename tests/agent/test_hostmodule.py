@@ -43,6 +43,7 @@ HOLDERS = [
 ]
 HELD = (
     Holder("vbd", "/a", "xvda", 3, None),
+    Holder("vbd", "/a", "xvda", 4, None),
     Holder("loop", "/a/b", "/dev/loop0", None, None),
     Holder("loop", "/a/b", "/dev/loop1", None, "cut"),
     Holder("loop", None, "", None, "no losetup"),

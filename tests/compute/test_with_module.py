@@ -326,7 +326,7 @@ def test_a_disk_that_is_still_held_is_not_deleted() -> None:
         driver = driver_for(sim)
         node = rules.make(driver)
         disk = rules.disk_file(sim, node)
-        with pytest.raises(Unfinished, match=r"still held: /dev/loop\d+ on ovm-"):
+        with pytest.raises(Unfinished, match=r"held: domain 2 .* on ovm-.*; /dev/loop\d+ on ovm-"):
             driver.destroy_node(node)
         assert disk.exists()
         assert calls_of(sim, "storage_plugin_destroy") == []
@@ -351,6 +351,33 @@ def test_who_holds_what_is_not_known(driver: Any, sim: Simulator) -> None:
     with pytest.raises(Unfinished, match=r"not known: .*xenstore-ls"):
         driver.destroy_node(node)
     assert rules.disk_file(sim, node).exists()
+
+
+@pytest.mark.parametrize("text", ["exceptions.MemoryError:", "exceptions.IOError:[Errno 24] x"])
+def test_a_fault_of_the_agent_itself_does_not_say_that_nobody_holds_a_disk(
+    driver: Any, sim: Simulator, text: str
+) -> None:
+    node = rules.make(driver)
+    sim.misbehave("fault", "libcloud_holders", host=2, times=None, text=text)
+    with pytest.raises(Unfinished, match="not known: "):
+        driver.destroy_node(node)
+    assert rules.disk_file(sim, node).exists()
+
+
+@pytest.mark.parametrize("text", ["exceptions.MemoryError:", "exceptions.IOError:[Errno 24] x"])
+def test_a_look_that_fails_hides_no_module(driver: Any, sim: Simulator, text: str) -> None:
+    node = rules.make(driver)
+    sim.misbehave("fault", "libcloud_look", times=None, text=text)
+    driver.destroy_node(node)
+    asked = {call.host_index for call in sim.calls if call.function == "libcloud_holders"}
+    assert asked == {0, 1, 2}
+
+
+def test_a_look_of_another_shape_hides_no_module(driver: Any, sim: Simulator) -> None:
+    node = rules.make(driver)
+    sim.misbehave("answer", "libcloud_look", times=None, value={"api": "x"})
+    driver.destroy_node(node)
+    assert "libcloud_holders" in calls_of(sim, "libcloud_holders")
 
 
 def test_bad_bytes_are_replaced_and_the_rest_is_kept(driver: Any, sim: Simulator) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import random
+import stat
 import struct
 import time
 
@@ -13,6 +14,7 @@ from libcloud_ovm3_host.dom0 import Dom0
 
 REPOSITORY = '/OVS/Repositories/' + '0a' * 16
 HOUR = 3600
+b_x = to_bytes('x')
 EACH = 200  # updates of each writer
 
 
@@ -244,3 +246,71 @@ def test_cut_off_anywhere_it_can_be_repeated(host, cut_off):
         assert write(host, step, version, content) == version
         assert read(host) == (version, version + 1, content)
     assert step > 12
+
+
+def test_a_gap_is_refused(host):
+    """Or the last number there is would be made, and none could follow."""
+    write(host, 1, 1, 'a')
+    for version in (3, 4, 10 ** 15):
+        problem = pytest.raises(errors.InvalidArgument, write, host, 2, version, 'b').value
+        assert 'at most 2' in str(problem)
+    assert read(host) == (1, 2, 'a')
+    with pytest.raises(errors.InvalidArgument):
+        documents.write_document(host, 'client', operation(3), REPOSITORY, 'new', 2, Binary(b_x))
+    assert write(host, 2, 2, 'b') == 2
+
+
+def test_one_operation_has_one_content(host):
+    write(host, 1, 1, 'a')
+    assert write(host, 1, 1, 'a') == 1
+    with pytest.raises(errors.InvalidArgument):
+        write(host, 1, 1, 'b')
+    assert read(host) == (1, 2, 'a')
+
+
+def test_a_version_stays_where_it_cannot_be_told_who_was_first(host):
+    write(host, 1, 1, 'a')
+    torn = open(folder_of(host) + '/2', 'w')
+    torn.close()
+    write(host, 3, 3, 'c')  # built on what is not whole
+    os.unlink(folder_of(host) + '/2')
+    with pytest.raises(errors.Failed):
+        write(host, 2, 2, 'b')
+    assert os.path.exists(folder_of(host) + '/2')
+
+
+@pytest.mark.parametrize('after', [u'\xe9', '../x', 'a/b', 3, Binary(to_bytes('\xe9'))])
+def test_a_cursor_is_a_name(host, after):
+    with pytest.raises(errors.InvalidArgument):
+        documents.list_documents(host, REPOSITORY, after, 10)
+
+
+def test_on_the_disk_before_it_is_to_be_seen(host, monkeypatch):
+    """The content before its name, the name before the answer; a repeated request, too."""
+    done = recorded(monkeypatch)
+    write(host, 1, 1, 'a')
+    assert done.index('link') > done.index('fsync file')
+    assert 'fsync directory' in done[done.index('link'):]
+    del done[:]
+    write(host, 1, 1, 'a')
+    assert 'fsync directory' in done[done.index('link'):]
+
+
+def recorded(monkeypatch):
+    """What is called of link and fsync, in order."""
+    done = []
+    link, fsync = os.link, os.fsync
+
+    def noted_link(*names):
+        done.append('link')
+        return link(*names)
+
+    def noted_fsync(handle):
+        kind = 'file'
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            kind = 'directory'
+        done.append('fsync ' + kind)
+        return fsync(handle)
+    monkeypatch.setattr(os, 'link', noted_link)
+    monkeypatch.setattr(os, 'fsync', noted_fsync)
+    return done

@@ -186,13 +186,6 @@ def test_the_log_has_a_line_without_content(host):
         "client %s write_file '%s' 6 bytes at 0" % (WHO[1], FILE)]
 
 
-def test_the_agents_log_grows_by_less_than_300_bytes_a_chunk():
-    """Python 2 writes a Binary as ``<xmlrpclib.Binary instance at 0x7f0123456789>``."""
-    binary = '<xmlrpclib.Binary instance at 0x7f0123456789>'
-    assert len("libcloud_write_file('%s', '%s', %s, 9223372036854775807L, %s)" % (
-        'c' * 32, WHO[1], binary, binary)) < 300
-
-
 def test_a_rename_cut_off_anywhere_is_finished_by_a_repetition(host, cut_off):
     host.within = lambda seconds, function, *arguments: function(*arguments)
     new = REPOSITORY + '/new'
@@ -209,3 +202,23 @@ def test_a_rename_cut_off_anywhere_is_finished_by_a_repetition(host, cut_off):
         if not was_cut:
             break
     assert step == 5  # link, fsync, unlink, fsync
+
+
+def test_a_chunk_is_on_the_disk_before_the_answer(host, monkeypatch):
+    """Whoever is told that it is done will not send it again."""
+    files.create_file(host, WHO[0], WHO[1], FILE, 0)
+    done, pwrite, fsync = [], os.write, os.fsync
+
+    def noted_write(handle, data):
+        done.append('write')
+        return pwrite(handle, data)
+
+    def noted_fsync(handle):
+        done.append('fsync')
+        return fsync(handle)
+    host.within = lambda seconds, function, *arguments: function(*arguments)
+    monkeypatch.setattr(os, 'write', noted_write)
+    monkeypatch.setattr(os, 'fsync', noted_fsync)
+    write(host, 0, ONE)
+    monkeypatch.undo()
+    assert done == ['write', 'fsync']

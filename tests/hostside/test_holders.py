@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from libcloud_ovm3_host import errors, holders, inventory
-from libcloud_ovm3_host.compat import big
+from libcloud_ovm3_host.compat import big, to_text
 
 REPOSITORY = '/OVS/Repositories/' + '0a' * 16
 SHARE = '/nfsmnt/0a0a0a0a-0b0b-0c0c-0d0d-0e0e0e0e0e0e'
@@ -186,4 +186,20 @@ def test_lines_of_another_kind(line):
 @given(st.lists(st.sampled_from(XENSTORE.split(u'\n')) | st.text()).map(u'\n'.join))
 def test_whatever_commands_say_is_taken_apart(text):
     for entry in holders.backends(text) + holders.loops(text):
-        assert set(entry) >= set(['kind', 'device', 'path'])
+        assert 'problem' in entry or set(entry) >= set(['kind', 'device', 'path'])
+
+
+@pytest.mark.parametrize('line, path', [
+    ('/dev/loop0: [0801]:12 (/OVS/a.img)', '/OVS/a.img'),
+    ('/dev/loop0: [0801]:12 (/OVS/a (1).img)', '/OVS/a (1).img'),
+    ('/dev/loop0: [0801]:12 (/OVS/a.img), offset 512', '/OVS/a.img'),
+    ('/dev/loop0: [0801]:12 (/OVS/a.img), sizelimit 7', '/OVS/a.img'),
+])
+def test_lines_of_losetup(line, path):
+    assert [entry['path'] for entry in holders.loops(to_text(line))] == [path]
+
+
+def test_a_line_of_losetup_that_is_not_understood_is_no_line_less():
+    [entry] = holders.loops(u'loop0 /OVS/a.img\n')
+    assert 'path' not in entry
+    assert 'loop0 /OVS/a.img' in entry['problem']

@@ -172,13 +172,6 @@ MUTANTS = [
         "base.only_payload_that_no_log_has",
     ),
     Mutant(
-        "logged",
-        ARGUMENTS,
-        "    if not isinstance(value, Binary):\n        raise",
-        "    if not isinstance(value, Binary):\n        return to_bytes(value)\n        raise",
-        "base.only_payload_that_no_log_has",
-    ),
-    Mutant(
         "endless-chunk",
         ARGUMENTS,
         "    if len(value.data) > most:",

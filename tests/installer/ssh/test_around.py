@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -11,8 +13,8 @@ from collections.abc import Callable
 import pytest
 
 from libcloud_ovm3.agent.functions import Agent
-from libcloud_ovm3.errors import InvalidArgument, Refused, Unfinished
-from libcloud_ovm3.installer import Ssh, Waiting, payload, xend
+from libcloud_ovm3.errors import CertificateRejected, InvalidArgument, Refused, Unfinished
+from libcloud_ovm3.installer import Ssh, Waiting, patches, payload, xend
 from libcloud_ovm3.installer.host import Host
 from tests.cli.running import invoke
 from tests.installer.ssh.place import WAITING, Place
@@ -143,11 +145,95 @@ def test_a_link_is_not_replaced(place: Place) -> None:
     real = place.table.with_name("real.py")
     place.table.rename(real)
     place.table.symlink_to(real)
-    with pytest.raises(Refused, match="no plain file"):
+    before = place.disk()
+    with pytest.raises(Refused, match="nothing was done"):
         place.install()
     assert place.table.is_symlink()
+    assert place.disk() == before
     place.uninstall()
     assert place.table.is_symlink()
+
+
+@one_form
+def test_a_link_is_seen_before_anything_is_done(place: Place) -> None:
+    """The patches come after the files, and before the table."""
+    network = place.root / "etc/sysconfig/network"
+    real = network.with_name("network.real")
+    network.rename(real)
+    network.symlink_to(real)
+    before = place.disk()
+    for _ in range(2):
+        with pytest.raises(Refused, match=r"nothing was done.*sysconfig/network"):
+            place.install()
+        assert place.disk() == before
+    place.install(without=["zeroconf"])
+    installed = place.disk()
+    real.write_bytes(real.read_bytes() + b"NOZEROCONF=yes  # libcloud-ovm3\n")
+    with pytest.raises(Refused, match="nothing was done"):
+        place.uninstall()
+    assert {**place.disk(), str(real.relative_to(place.root)): None} == {
+        **installed, str(real.relative_to(place.root)): None
+    }  # fmt: skip
+
+
+@one_form
+def test_a_silent_agent_is_left_as_it_is(place: Place) -> None:
+    before = place.disk()
+    place.sim.hosts[0].kill()
+    with pytest.raises(Refused, match="nothing was done, as the agent does not answer"):
+        place.install()
+    assert place.disk() == before
+
+
+@one_form
+def test_a_wrong_pin_is_said_before_anything_is_done(place: Place) -> None:
+    before = place.disk()
+    place.sim.hosts[0].replace_certificate()
+    other = driver_for(place.sim, ex_fingerprint={place.sim.hosts[0].address: "0" * 64})
+    place.driver = other
+    for operation in (place.install, place.uninstall, place.check):
+        with pytest.raises(CertificateRejected):
+            operation()
+    assert place.disk() == before
+
+
+@old_form
+def test_files_under_the_python_before_an_upgrade(place: Place) -> None:
+    place.install()
+    old = place.root / "usr/lib64/python2.3/site-packages"
+    (old / "agent/api").mkdir(parents=True)
+    empty = place.disk().keys()
+    shutil.copytree(place.site / payload.FOLDER, old / payload.FOLDER)
+    shutil.copy(place.site / payload.DOOR, old / payload.DOOR)
+    state = place.check()
+    assert state.verdict == "half"
+    assert "python2.3/site-packages/libcloud_ovm3_host" in state.text
+    place.install()
+    assert place.disk().keys() == empty
+    shutil.copytree(place.site / payload.FOLDER, old / payload.FOLDER)
+    place.uninstall()
+    assert not [name for name in place.disk() if "libcloud" in name]
+    shutil.copytree(place.root / "etc/ovs-agent", old / payload.FOLDER)  # nothing but these
+    place.uninstall()
+    assert not [name for name in place.disk() if "libcloud" in name]
+
+
+@one_form
+def test_agent_ini_of_a_cut_run_is_minded(place: Place) -> None:
+    """The run before had changed the port and was cut before the agent's restart."""
+    host = place.sim.hosts[0]
+    before = place.disk()
+    ini = place.root / "etc/ovs-agent/agent.ini"
+    with socket.socket() as free:
+        free.bind((host.address, 0))
+        port = free.getsockname()[1]
+    ini.write_bytes(patches.set_options("agent.ini", ini.read_bytes(), {"port": str(port)}))
+    asked: list[tuple[int | None, bool | None]] = []
+    place.install(moved=moved(place, asked))
+    assert asked[-1][0] == port
+    at_home, place.driver = place.agent, driver_for(place.sim, port=port)
+    place.uninstall(moved=lambda _port, _ssl: at_home)
+    assert place.disk() == before
 
 
 @one_form
@@ -175,6 +261,9 @@ def test_xend_only_when_asked_and_only_when_quiet(place: Place) -> None:
     with pytest.raises(Refused, match=r"web \(domain 99\)"):
         place.install(restart_xend=True, waiting=QUICK, tell=told.append)
     assert xend.CHANGES in told[-1], "it says what it changes before it looks"
+    log.rename(log.with_name("xend.log.1"))  # its log begun anew: the guest is gone all the same
+    with pytest.raises(Refused, match=r"web \(domain 99\)"):
+        place.install(restart_xend=True, waiting=QUICK)
     with log.open("a") as file:
         file.write("Failed to restart domain 99.\n")
     [vm] = [vm for vm in place.agent.call("list_vms") if vm["domid"] != "0"]
@@ -182,6 +271,9 @@ def test_xend_only_when_asked_and_only_when_quiet(place: Place) -> None:
     [same] = [vm for vm in place.agent.call("list_vms") if vm["domid"] != "0"]
     assert (same["uuid"], same["domid"]) == (vm["uuid"], vm["domid"])
     assert same["cpu_weight"] == "256"
+    told.clear()
+    place.uninstall(restart_xend=True, tell=told.append)
+    assert any(xend.CHANGES in line for line in told), "so that the old restart time holds again"
 
 
 @one_form
