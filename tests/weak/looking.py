@@ -21,6 +21,8 @@ class Network:
         (self.flags.parent / "bridge").mkdir(parents=True)
         self.flags.write_text("0x1083\n")  # up, no ARP
         ground.dom0.run = self.run
+        # in this process, where this network is
+        ground.dom0.within = lambda seconds, function, *arguments: function(*arguments)
 
     def run(self, arguments: list[str], seconds: float) -> tuple[int, bytes, bytes]:
         self.commands.append(arguments)
