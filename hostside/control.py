@@ -18,9 +18,10 @@ def set_control_interface(dom0, client, operation, bridge, address, prefix_lengt
     """The bridge gets the address and the only route to its network, ARP; its ifcfg- file goes.
 
     Refused (NotAllowed) where that would cut off the host or its guests: the bridge carries another
-    IPv4 address or a gateway, or a device that its own file puts into it; or the network holds
-    another address or a gateway of this host. Routes to that very network through other devices are
-    removed (zeroconf makes them at each boot), no others.
+    IPv4 address or a gateway, or a device that its own file puts into it; or the network overlaps
+    one that the host has an address in, holds a gateway of this host, or is reached through one.
+    Routes to that very network straight through other devices are removed (zeroconf makes them at
+    each boot), no others.
     Raises InvalidArgument, NotFound (no such bridge), NotAllowed, Failed, TookTooLong.
     """
     client = arguments.client(client)
@@ -69,9 +70,10 @@ def _refuse_to_cut_off(dom0, wanted):
             continue
         if other['device'] == bridge:
             raise errors.NotAllowed('%s carries %s' % (bridge, str(other['address'])))
-        if network.number_of(other['address']) & mask == net:
-            raise errors.NotAllowed('%s has %s, which is of the same network' % (
-                str(other['device']), str(other['address'])))
+        both = mask & network.mask_of(other['prefix_length'])
+        if network.number_of(other['address']) & both == net & both:
+            raise errors.NotAllowed('%s has %s/%d, and the networks overlap' % (
+                str(other['device']), str(other['address']), other['prefix_length']))
     for route in network.routes(dom0):
         gateway = network.number_of(route['gateway'])
         if gateway is None:
@@ -82,6 +84,9 @@ def _refuse_to_cut_off(dom0, wanted):
         if route['device'] == bridge:
             raise errors.NotAllowed('%s is the way to the gateway %s' % (
                 bridge, str(route['gateway'])))
+        if _leads_to(route, net, prefix_length):
+            raise errors.NotAllowed('the host reaches that network through the gateway %s'
+                                    % str(route['gateway']))
 
 
 def _refuse_with_ports(dom0, bridge):
@@ -123,13 +128,17 @@ def _routes_to(dom0, wanted):
     net = network.number_of(address) & network.mask_of(prefix_length)
     ours, others = [], []
     for route in network.routes(dom0):
-        if route['prefix_length'] == prefix_length and route['device'] and \
-                network.number_of(route['destination']) == net:
+        if route['device'] and _leads_to(route, net, prefix_length):
             if route['device'] == bridge:
                 ours.append(route)
             else:
                 others.append(route)
     return ours, others
+
+
+def _leads_to(route, net, prefix_length):
+    return (route['prefix_length'] == prefix_length
+            and network.number_of(route['destination']) == net)
 
 
 def _set_routes(dom0, wanted):
@@ -143,8 +152,6 @@ def _set_routes(dom0, wanted):
         ours, others = _routes_to(dom0, wanted)
     for route in others:
         words = ['-4', 'route', 'del', _shown(wanted), 'dev', str(route['device'])]
-        if route['gateway']:
-            words += ['via', str(route['gateway'])]
         if route['metric']:
             words += ['metric', str(route['metric'])]
         network.command(dom0, *words)

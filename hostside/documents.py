@@ -173,12 +173,16 @@ def _operation_before(folder, version):
 
 
 def _require_next(folder, version):
-    """A gap would leave numbers that nobody makes, and at last none to make."""
+    """A gap would leave numbers that nobody makes, and at last none to make.
+
+    It may be no gap but an old view of the directory: so the caller is not said to be wrong.
+    """
     if version == 1 or directories.is_there(folder, '%d' % (version - 1)):
         return
     highest = max([0] + _versions(folder))
     if highest < version:
-        raise errors.InvalidArgument('version: expected at most %d' % (highest + 1))
+        raise errors.Failed('version %d was not made, as %d is not seen here, only %d: read the '
+                            'document again through this host' % (version, version - 1, highest))
 
 
 def _make(temporary, folder, version, operation, content, stored):

@@ -62,8 +62,11 @@ def _any_backend(dom0):
 
 
 def backends(text):
-    """Entries of what ``xenstore-ls -f`` says: lines ``<path> = "<escaped value>"``; pure."""
-    devices = {}
+    """Entries of what ``xenstore-ls -f`` says: lines ``<path> = "<escaped value>"``; pure.
+
+    A line that is not understood is an entry with ``problem`` and without path.
+    """
+    devices, problems = {}, []
     for line in text.split(u'\n'):
         match = _LINE.match(line)
         key = match and _KEY.match(match.group(1))
@@ -71,7 +74,11 @@ def backends(text):
             domid, number, name = key.groups()
             values = devices.setdefault((int(domid), number), {})
             values[name] = to_text(_ESCAPED.sub(_unescaped, to_bytes(match.group(2))))
-    return [_backend(domid, number, devices[domid, number]) for domid, number in sorted(devices)]
+        elif line.strip() and not match and not line.endswith(u':'):  # it has just gone
+            problems.append({'kind': 'vbd', 'problem': to_text('xenstore-ls says: %s'
+                                                               % plain(line))})
+    return problems + [_backend(domid, number, devices[domid, number])
+                       for domid, number in sorted(devices)]
 
 
 def _backend(domid, number, values):

@@ -3,6 +3,11 @@
 ``<mount>/.libcloud-ovm3/jobs/<id>/`` has ``request`` (what, for whom, on which host), ``process``
 (made by the one process that does it), ``progress``, ``cancel`` (asked for) and ``outcome``. All
 but the progress are made once, complete, and never changed.
+
+How a job that has no outcome is, follows from what is there, in this order: its process lives:
+``running``. The copy has two names, the temporary one and the target: ``done``, for linking is the
+last step before the outcome. Else ``dead``, and it stays so, as only one process can ever make the
+record ``process``.
 """
 
 import os
@@ -91,14 +96,28 @@ def _request(dom0, mount_point, folder, request):
 
 def _require_possible(dom0, request):
     """What can be seen to be wrong beforehand; the job itself looks again."""
-    os.close(places.open_file(dom0, request['source'], os.O_RDONLY))
+    source = places.open_file(dom0, request['source'], os.O_RDONLY)
+    try:
+        size = os.fstat(source).st_size
+    finally:
+        os.close(source)
     if request['target']:
         directory, name = places.open_parent(dom0, request['target'])
         try:
             if directories.is_there(directory, name):
                 raise errors.Exists('%s is there already' % places.shown(request['target']))
+            if request['kind'] == 'copy':
+                _require_room(dom0, directory, size)
         finally:
             os.close(directory)
+
+
+def _require_room(dom0, directory, size):
+    """Guests with sparse disks would get errors from a file system that a copy has filled."""
+    status = os.statvfs(places.below(directory, '.'))
+    free = status.f_bavail * status.f_frsize
+    if size > free:
+        raise errors.Failed('target: no room: the source has %d bytes, %d are free' % (size, free))
 
 
 def open_job(dom0, mount_point, job_id, make):
@@ -320,6 +339,9 @@ def _cancel(dom0, mount_point, job_id, client):
         temporary = ours.open_folder(dom0, mount_point, [ours.TEMPORARY], True)
         try:
             if not directories.is_there(folder, 'outcome'):
+                if _state(dom0, mount_point, folder, request) == 'dead':
+                    # first: it may be what leaves no room for a record
+                    directories.remove(temporary, temporary_name(request))
                 put_down(temporary, folder, request, 'cancel', {'client': client})
                 state = _state(dom0, mount_point, folder, request)
                 if state in ('dead', 'done'):

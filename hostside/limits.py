@@ -95,18 +95,19 @@ def within(seconds, function, *arguments):
 
 
 def _leave_behind(kept):
-    """Close what the process was born with, the agent's port above all.
+    """Let go of what the process was born with, the agent's port above all.
 
-    A process that cannot be killed would hold it, and the agent could not be started again.
+    A process that cannot be killed would hold it, and the agent could not be started again. The
+    numbers stay taken: what the agent's own objects write to theirs, its log for example, must not
+    get into a file that is opened here.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the function may start and await commands
     syslog.closelog()
+    nothing = os.open(os.devnull, os.O_RDWR)
     for name in os.listdir('/proc/self/fd'):
-        if int(name) > 2 and int(name) != kept:
-            try:
-                os.close(int(name))
-            except OSError:  # the one that listed them
-                pass
+        # the one that listed them is gone, and takes a number more
+        if int(name) > 2 and int(name) not in (kept, nothing):
+            os.dup2(nothing, int(name))
 
 
 def _outcome(function, arguments):

@@ -9,7 +9,7 @@ import socket
 import struct
 
 from libcloud_ovm3_host import arguments, errors
-from libcloud_ovm3_host.compat import describe, error, plain, to_text
+from libcloud_ovm3_host.compat import big, describe, error, plain, to_text
 
 _SECONDS = 10  # for each command
 _FAMILIES = {'inet': (4, 32), 'inet6': (6, 128)}
@@ -72,7 +72,7 @@ def _hops(words, line):
     hops = [_fields(piece) for piece in pieces[1:]] or [common]
     return [{'device': hop.get('dev', u''), 'destination': destination,
              'prefix_length': prefix_length, 'gateway': hop.get('via', u''),
-             'metric': _number(common.get('metric', '0'), line)} for hop in hops]
+             'metric': big(_number(common.get('metric', '0'), line))} for hop in hops]
 
 
 def _with_prefix(text, longest, line):

@@ -45,14 +45,19 @@ class Mounted(object):
 
 def main(words):
     mount_point, job_id, host = to_bytes(words[0]), words[1], Mounted(words[2:])
+    if hasattr(os, 'stat_float_times'):
+        os.stat_float_times(True)  # Python 2.4 has whole seconds: see read_all
     detach()
     folder = jobs.open_job(host, mount_point, job_id, False)
     temporary = ours.open_folder(host, mount_point, [ours.TEMPORARY], True)
     request = records.read(folder, 'request')
     if begins(temporary, folder, request):
         record = Job(host, temporary, folder, request).run()
+        name = jobs.temporary_name(request)
+        if record['state'] != 'done':
+            directories.remove(temporary, name)  # it may be what leaves no room for the outcome
         jobs.put_down(temporary, folder, request, 'outcome', record)
-        directories.remove(temporary, jobs.temporary_name(request))
+        directories.remove(temporary, name)
 
 
 def detach():
@@ -126,7 +131,10 @@ class Job(object):
             os.close(directory)
 
     def read_all(self, source, target):
-        """Read it to its end, and write it if there is a target; its size."""
+        """Read it to its end, and write it if there is a target; its size.
+
+        Raises Failed if somebody wrote to it meanwhile, as far as its time of modification tells.
+        """
         before = os.fstat(source)
         sparse = self.request['kind'] == to_bytes('sparse_copy')
         self.record['size_bytes'] = '%d' % before.st_size

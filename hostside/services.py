@@ -9,7 +9,7 @@ from libcloud_ovm3_host.version import PREFIX
 SERVICES = {
     'version': (api.version, None),
     'capabilities': (api.capabilities, None),
-    'get_api_services': (api.get_api_services, None),
+    'get_api_services': (api.get_api_services, 30),
     'look': (look.look, None),
     'repository': (repository.repository, None),
     'domains': (domains.domains, 50),

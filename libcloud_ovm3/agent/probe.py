@@ -76,14 +76,15 @@ def lacks(agent: CanCall, function: str, error: AgentFault) -> bool:
     """Whether a fault of a function says that the agent has no such function.
 
     Its text may be another than Python's stock one (agent-behaviour 18.10): then the agent is asked
-    for a function that surely is not there, and what it says of that compared.
+    for a function that surely is not there, and what it says of that compared. A text that does not
+    name the function says nothing: an agent that is sick as a whole says the same of everything.
     """
     if is_unknown_function(error, function):
         return True
     try:
         agent.call(_NONE, kind="read", limit=10.0)
     except AgentFault as other:
-        return other.text.replace(_NONE, function) == error.text
+        return _NONE in other.text and other.text.replace(_NONE, function) == error.text
     except (NotSent, AnswerLost):
         pass
     return False

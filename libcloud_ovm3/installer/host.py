@@ -15,6 +15,7 @@ from libcloud_ovm3.errors import Refused, TimedOut, Unfinished
 from libcloud_ovm3.installer.payload import DOOR, FOLDER, md5
 from libcloud_ovm3.installer.ssh import Ssh
 
+_NAME = re.compile(r"^[ \t]*name[ \t]*=[ \t]*['\"](.*)['\"]", re.MULTILINE)
 _PYTHON = re.compile(r"python\d+\.\d+")
 _TEMPORARY = ".libcloud-ovm3-new"
 _BROKEN, _CHANGED, _UNLOCKED = 21, 22, 23  # exit statuses of our own commands
@@ -141,7 +142,12 @@ class Host:
         """Remove what is ours under another Python."""
         for name in self.elsewhere:
             path = self.path(name)
-            self._change(f"rm -rf {quote(path)}\n{_forget(path)}")
+            script = f"rm -rf {quote(path)}\n{_forget(path)}"
+            if name.endswith(DOOR):  # the old agent's folders, which we alone have kept
+                folder = posixpath.dirname(path)
+                for empty in (f"{folder}/__pycache__", folder, posixpath.dirname(folder)):
+                    script += f"\nrmdir {quote(empty)} 2>/dev/null"
+            self._change(script + "\n:")
         self.elsewhere = ()
 
     def remove_folder(self) -> None:
@@ -179,6 +185,18 @@ class Host:
             raise Unfinished(
                 f"{self.name}: `service {name} restart` failed (exit status {ran.status})"
             )
+
+    def restarting_at_poweroff(self) -> set[str]:
+        """Names of guests whose vm.cfg has xend start them again when they power off."""
+        found = set()
+        pattern = quote("^[ \t]*on_poweroff[ \t]*=.*restart")
+        cfgs = f"{quote(self.root)}/OVS/Repositories/*/VirtualMachines/*/vm.cfg"
+        listing = f'for f in {cfgs}; do [ -f "$f" ] && grep -l {pattern} "$f"; done; :'
+        for path in self._run(listing).splitlines():
+            found.add(posixpath.basename(posixpath.dirname(path)))
+            content = (self.ssh.read(path) or b"").decode("utf-8", "replace")
+            found.update(_NAME.findall(content))
+        return found
 
     def seconds(self) -> float:
         """The host's own clock, seconds since 1970."""

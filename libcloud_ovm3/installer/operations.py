@@ -11,7 +11,15 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from libcloud_ovm3.errors import InvalidArgument, Ovm3Error, Refused, Unfinished
+from libcloud_ovm3.errors import (
+    BadCredentials,
+    CertificateRejected,
+    HostNotVerified,
+    InvalidArgument,
+    Ovm3Error,
+    Refused,
+    Unfinished,
+)
 from libcloud_ovm3.installer import patches, payload, table, xend
 from libcloud_ovm3.installer.host import Host
 from libcloud_ovm3.installer.patches import AGENT_INI, CONSTANTS
@@ -94,7 +102,7 @@ def install(
     :param ssh: to that host's dom0, as root.
     :param agent: the same host's agent.
     :param root: before every path on the host, for a simulated one.
-    :param without: names of patches to leave out although they are needed (patches.PATCHES).
+    :param without: names of patches to leave out, or take back (patches.PATCHES).
     :param ssl: set agent.ini's ``ssl``; ``port`` likewise. None leaves them alone.
     :param moved: how the agent is reached with another ssl or port.
     :param restart_xend: restart xend where the restart-time patch is there, if no guest is between
@@ -128,7 +136,7 @@ def install(
             work.host.remove([payload.MANIFEST])
             _put_files(work, plan)
             _edit(work, plan)
-            agent = _restart_for_install(work, plan, bool(options) or _was_moved(seen))
+            agent = _restart_for_install(work, plan, seen, bool(options) or _was_moved(seen))
             work.host.put({payload.MANIFEST: payload.manifest(payload.files())})
         else:
             _put_files(work, plan)
@@ -240,7 +248,7 @@ def _edit(work: _Work, plan: Plan, *, keep: bool = True) -> None:
         work.host.change(edit.name, edit.before, edit.after, keep=keep)
 
 
-def _restart_for_install(work: _Work, plan: Plan, is_moved: bool) -> Agent:
+def _restart_for_install(work: _Work, plan: Plan, seen: Seen, is_moved: bool) -> Agent:
     """The agent as it is reached from now on. Rolls back if it does not come back with ours."""
     try:
         agent = _agent_after(work, plan) if is_moved else work.agent
@@ -255,11 +263,11 @@ def _restart_for_install(work: _Work, plan: Plan, is_moved: bool) -> Agent:
         problem = str(error)
     raise Unfinished(
         f"{work.host.name}: the agent has not come back with the module within "
-        f"{work.waiting.limit:g} s ({problem}). {_roll_back(work, plan)}"
+        f"{work.waiting.limit:g} s ({problem}). {_roll_back(work, plan, seen)}"
     )
 
 
-def _roll_back(work: _Work, plan: Plan) -> str:
+def _roll_back(work: _Work, plan: Plan, seen: Seen) -> str:
     """The agent's table and agent.ini as they would be without us; says how that went."""
     work.tell("rolling back")
     try:
@@ -267,11 +275,13 @@ def _roll_back(work: _Work, plan: Plan) -> str:
         without = table.take_out(work.host.path(TABLE), content)
         if without != content:
             work.host.change(TABLE, content, without)
-        ini = plan.edit_of(AGENT_INI)
-        if ini is not None:
-            work.host.change(AGENT_INI, ini.after, ini.before)
+        agent, edit = work.agent, plan.edit_of(AGENT_INI)
+        ini, settled = edit.after if edit else seen.files[AGENT_INI], _settled_ini(seen)
+        if ini is not None and settled is not None and ini != settled:
+            work.host.change(AGENT_INI, ini, settled)
+            agent = _agent_with(work, settled)
         work.host.service("ovs-agent", work.waiting.limit)
-        answer = _wait(work, work.agent, lambda answer: answer.kind != "silent")
+        answer = _wait(work, agent, lambda answer: answer.kind != "silent")
     except Ovm3Error as error:
         return f"Rolling back failed as well: {error}"
     if answer.kind == "silent":
@@ -281,11 +291,23 @@ def _roll_back(work: _Work, plan: Plan) -> str:
     return "It was taken out of the agent's table again, and the agent answers without it."
 
 
+def _settled_ini(seen: Seen) -> bytes | None:
+    """agent.ini with which the agent is known to work: a cut run's changes were never tried."""
+    ini = seen.files[AGENT_INI]
+    return ini if ini is None or seen.manifest is not None else patches.revert_options(ini)
+
+
 def _restart_for_uninstall(work: _Work, plan: Plan) -> tuple[Agent, Answer]:
     agent = _agent_after(work, plan) if plan.edit_of(AGENT_INI) else work.agent
     work.tell("restarting the agent")
     work.host.service("ovs-agent", work.waiting.limit)
-    answer = _wait(work, agent, lambda answer: answer.kind == "unknown")
+    try:
+        answer = _wait(work, agent, lambda answer: answer.kind == "unknown")
+    except Unfinished as error:
+        raise Unfinished(
+            f"{work.host.name}: out of the agent's table, the module's files are left: {error}. "
+            f"Uninstall again with what that asks for"
+        ) from None
     if answer.kind in ("ours", "odd"):
         raise Unfinished(
             f"{work.host.name}: out of the agent's table, but the agent, restarted, still answers "
@@ -295,9 +317,12 @@ def _restart_for_uninstall(work: _Work, plan: Plan) -> tuple[Agent, Answer]:
 
 
 def _agent_after(work: _Work, plan: Plan) -> Agent:
-    """The agent as agent.ini has it after the change."""
     edit = plan.edit_of(AGENT_INI)
-    content = edit.after if edit else work.host.read(AGENT_INI) or b""
+    return _agent_with(work, edit.after if edit else work.host.read(AGENT_INI) or b"")
+
+
+def _agent_with(work: _Work, content: bytes) -> Agent:
+    """The agent as it is reached with such an agent.ini."""
     port, ssl = patches.option(content, "port"), patches.option(content, "ssl")
     if work.moved is None:
         return work.agent
@@ -308,10 +333,16 @@ def _agent_after(work: _Work, plan: Plan) -> Agent:
 
 
 def _wait(work: _Work, agent: Agent, is_wanted: Callable[[Answer], bool]) -> Answer:
-    """The first answer that is wanted, or the last one within the limit."""
+    """The first answer that is wanted, or the last one within the limit.
+
+    :raises Unfinished: it is back, but is not, or does not let in, whom the caller meant.
+    """
     end = work.waiting.now() + work.waiting.limit
     while True:
-        answer = ask(agent)
+        try:
+            answer = ask(agent)
+        except (BadCredentials, CertificateRejected, HostNotVerified) as error:
+            raise Unfinished(str(error)) from error
         if is_wanted(answer) or work.waiting.now() >= end:
             return answer
         work.waiting.sleep(1)

@@ -72,7 +72,7 @@ def _difference(edit: Edit, where: Callable[[str], str]) -> str:
 def for_install(seen: Seen, without: Sequence[str], options: Mapping[str, str], site: str) -> Plan:
     """Our files, the patches that are needed, agent.ini if asked, and the table last.
 
-    :param without: names of patches to leave out.
+    :param without: names of patches to leave out; they are taken back where they are applied.
     :param options: for agent.ini.
     :raises InvalidArgument: no such patch.
     :raises Refused: a file's structure is not the one that is known.
@@ -83,13 +83,13 @@ def for_install(seen: Seen, without: Sequence[str], options: Mapping[str, str], 
         raise InvalidArgument(f"no patch {', '.join(sorted(unknown))}; known: {known}")
     files = payload.files()
     put = {n: c for n, c in files.items() if seen.checksums.get(n) != payload.md5(c)}
-    edits = [
-        Edit(patch.file, content, _applied(patch, content))
-        for patch in PATCHES
-        if patch.name not in without
-        and patch.state(seen.files) == "needed"
-        and (content := seen.files[patch.file]) is not None
-    ]
+    edits = []
+    for patch in PATCHES:
+        content = seen.files[patch.file]
+        if content is not None and patch.name in without:
+            edits.append(Edit(patch.file, content, patch.revert(content)))
+        elif content is not None and patch.state(seen.files) == "needed":
+            edits.append(Edit(patch.file, content, _applied(patch, content)))
     if options:
         ini = seen.files[AGENT_INI]
         if ini is None:

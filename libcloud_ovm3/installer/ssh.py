@@ -202,6 +202,11 @@ def fingerprint(key: paramiko.PKey) -> str:
     return "SHA256:" + base64.b64encode(digest).decode("ascii").rstrip("=")
 
 
+def _shown(key: paramiko.PKey) -> str:
+    """Also as the ssh-keygen of old hosts prints it."""
+    return f"{fingerprint(key)}, MD5:{key.get_fingerprint().hex(':')} ({key.get_name()})"
+
+
 def connect(
     host: str,
     port: int = 22,
@@ -258,7 +263,7 @@ def connect(
             )
         except paramiko.BadHostKeyException as error:
             raise HostKeyRejected(
-                f"{where}: not the host that is known: its key is {fingerprint(error.key)}",
+                f"{where}: not the host that is known: its key is {_shown(error.key)}",
                 host=where,
             ) from None
         except (paramiko.AuthenticationException, paramiko.PasswordRequiredException) as error:
@@ -323,15 +328,16 @@ def _only(where: str, wanted: str | None) -> paramiko.MissingHostKeyPolicy:
             self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey
         ) -> None:
             found = fingerprint(key)
-            both = f"{found}, MD5:{key.get_fingerprint().hex(':')} ({key.get_name()})"
             if wanted is None:
                 raise HostKeyRejected(
-                    f"{where}: its key is not known. It says {both}: compare it with `ssh-keygen "
-                    f"-lf` on the host itself, which shows the MD5 where it is old, then use "
-                    f"--ssh-fingerprint {found}",
+                    f"{where}: its key is not known. It says {_shown(key)}: compare it with "
+                    f"`ssh-keygen -lf` on the host itself, which shows the MD5 where it is old, "
+                    f"then use --ssh-fingerprint {found}",
                     host=where,
                 )
             if found != wanted.rstrip("="):
-                raise HostKeyRejected(f"{where}: its key is {both}, not {wanted}", host=where)
+                raise HostKeyRejected(
+                    f"{where}: its key is {_shown(key)}, not {wanted}", host=where
+                )
 
     return Only()

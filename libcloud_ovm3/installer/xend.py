@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from libcloud_ovm3.errors import AgentFault, AnswerLost, NotSent, Refused, Unfinished
@@ -57,7 +57,7 @@ def restart(
     sleep(_APART)
     after = _guests(agent)
     log = b"".join(host.read(name, _LOG_BYTES) or b"" for name in LOGS).decode("utf-8", "replace")
-    problems = why_not(before, after, log, host.seconds())
+    problems = why_not(before, after, log, host.seconds(), host.restarting_at_poweroff())
     if problems:
         raise Refused(
             f"{host.name}: xend was not restarted, since that might lose a guest:\n  "
@@ -68,20 +68,25 @@ def restart(
 
 
 def why_not(
-    before: Sequence[Guest], after: Sequence[Guest], log: str, host_seconds: float
+    before: Sequence[Guest],
+    after: Sequence[Guest],
+    log: str,
+    host_seconds: float,
+    restarting: Collection[str] = (),
 ) -> list[str]:
     """What speaks against restarting xend now. Pure.
 
     :param before: the agent's ``list_vms``; ``after``: the same some seconds later.
     :param log: the end of xend.log.
     :param host_seconds: the host's own clock, seconds since 1970.
+    :param restarting: names of guests that come back when they power off.
     """
     problems = [problem for guest in after if (problem := _unsettled(guest, host_seconds))]
     if _lives(before) != _lives(after):
         problems.append("guests came or went within a few seconds")
     problems += [
         f"{name} (domain {domid}) has stopped to reboot, and xend's log does not say how that ended"
-        for name, domid in pending_restarts(log, after)
+        for name, domid in pending_restarts(log, after, restarting)
     ]
     return problems
 
@@ -104,7 +109,9 @@ def _unsettled(guest: Guest, host_seconds: float) -> str:
     return "" if age >= _YOUNG else f"{name}: started {age:.0f} s ago"
 
 
-def pending_restarts(log: str, guests: Sequence[Guest]) -> list[tuple[str, str]]:
+def pending_restarts(
+    log: str, guests: Sequence[Guest], restarting: Collection[str] = ()
+) -> list[tuple[str, str]]:
     """``(name, domid)`` of guests that stopped to reboot and whose end the log does not show.
 
     "Adding Domain" names only the new domid; it counts for a guest if that domid is known to be
@@ -116,7 +123,9 @@ def pending_restarts(log: str, guests: Sequence[Guest]) -> list[tuple[str, str]]
     for line in log.splitlines():
         if found := _SHUTDOWN.search(line):
             pending.pop(found[1], None)  # it has lived again since
-            if found[3] in ("reboot", "crash"):
+            if found[3] in ("reboot", "crash") or (
+                found[3] == "poweroff" and found[1] in restarting
+            ):
                 pending[found[1]] = found[2]
         elif found := _ADDED.search(line):
             pending.pop(owners.get(found[1], ""), None)

@@ -11,7 +11,7 @@ from libcloud_ovm3.agent import catalogue
 from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.functions import Agent
 from libcloud_ovm3.agent.kinds import kind_of
-from libcloud_ovm3.agent.probe import Probed, is_unknown_function, probe
+from libcloud_ovm3.agent.probe import Probed, is_unknown_function, lacks, probe
 from libcloud_ovm3.agent.tls import HostTrust
 from libcloud_ovm3.errors import AgentFault, BadCredentials, NotSent, Ovm3Error, TimedOut
 from libcloud_ovm3.simulator import Simulator
@@ -92,6 +92,29 @@ def test_both_versions_of_the_stock_text() -> None:
     for kind in ("exceptions.Exception", "<type 'exceptions.Exception'>"):
         assert is_unknown_function(fault('method "x" is not supported', kind), "x")
     assert not is_unknown_function(fault('method "x" is not supported'), "y")
+
+
+NONE = "libcloud_no_such_function"
+
+
+@pytest.mark.parametrize(
+    ("said", "said_of_none", "is_lacking"),
+    [
+        ('method "x" is not supported', None, True),
+        ("no x here", f"no {NONE} here", True),
+        ("no x here", f"no {NONE} there", False),
+        ("Too many open files", "Too many open files", False),
+        ("", "", False),
+        ("no x here", NotSent("h: no route"), False),
+        ("no x here", TimedOut("h: no whole answer"), False),
+        ("no x here", "it answers", False),
+    ],
+)
+def test_what_an_agent_lacks(said: str, said_of_none: Any, is_lacking: bool) -> None:
+    if isinstance(said_of_none, str) and said_of_none != "it answers":
+        said_of_none = fault(said_of_none)
+    agent = Answering(lambda name: said_of_none)
+    assert lacks(agent, "x", fault(said)) is is_lacking
 
 
 @pytest.mark.parametrize("personality", ["plain", "awkward"])

@@ -353,21 +353,30 @@ def test_who_holds_what_is_not_known(driver: Any, sim: Simulator) -> None:
     assert rules.disk_file(sim, node).exists()
 
 
+UNKNOWN = "libcloud_no_such_function"  # an agent that is sick as a whole says the same of it
+
+
+@pytest.mark.parametrize("functions", [["libcloud_holders"], ["libcloud_holders", UNKNOWN]])
 @pytest.mark.parametrize("text", ["exceptions.MemoryError:", "exceptions.IOError:[Errno 24] x"])
 def test_a_fault_of_the_agent_itself_does_not_say_that_nobody_holds_a_disk(
-    driver: Any, sim: Simulator, text: str
+    driver: Any, sim: Simulator, text: str, functions: list[str]
 ) -> None:
     node = rules.make(driver)
-    sim.misbehave("fault", "libcloud_holders", host=2, times=None, text=text)
+    for function in functions:
+        sim.misbehave("fault", function, host=2, times=None, text=text)
     with pytest.raises(Unfinished, match="not known: "):
         driver.destroy_node(node)
     assert rules.disk_file(sim, node).exists()
 
 
+@pytest.mark.parametrize("functions", [["libcloud_look"], ["libcloud_look", UNKNOWN]])
 @pytest.mark.parametrize("text", ["exceptions.MemoryError:", "exceptions.IOError:[Errno 24] x"])
-def test_a_look_that_fails_hides_no_module(driver: Any, sim: Simulator, text: str) -> None:
+def test_a_look_that_fails_hides_no_module(
+    driver: Any, sim: Simulator, text: str, functions: list[str]
+) -> None:
     node = rules.make(driver)
-    sim.misbehave("fault", "libcloud_look", times=None, text=text)
+    for function in functions:
+        sim.misbehave("fault", function, times=None, text=text)
     driver.destroy_node(node)
     asked = {call.host_index for call in sim.calls if call.function == "libcloud_holders"}
     assert asked == {0, 1, 2}

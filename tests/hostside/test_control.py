@@ -23,8 +23,10 @@ class Kernel(object):
         # device, network, gateway, metric
         self.routes = [['xenbr0', '192.168.1.0/24', '', 0], ['xenbr0', 'default', '192.168.1.1', 0],
                        ['xenbr0', '169.254.0.0/16', '', 0], ['bond1', '169.254.0.0/16', '', 1003],
-                       ['control01', '169.254.0.0/16', '10.0.0.7', 5],
-                       ['bond1', '169.254.7.0/24', '', 0], ['bond1', '169.0.0.0/8', '', 0]]
+                       ['control01', '169.254.0.0/16', '', 5],
+                       ['bond1', '169.254.7.0/24', '', 0], ['bond1', '169.0.0.0/8', '', 0],
+                       ['xenbr0', '10.1.2.0/24', '10.0.0.7', 0],
+                       ['control01', '10.9.0.0/16', '10.8.0.1', 0]]
         self.flags = {}
         self.writes = []
         self.cut_at = None
@@ -179,7 +181,9 @@ def test_what_does_not_stay_is_no_success(dom0, kernel):
     ('control0', '192.168.1.65', 24, errors.NotAllowed),    # the host's own network
     ('control0', '192.168.0.1', 16, errors.NotAllowed),     # holds it
     ('control0', '192.168.1.2', 30, errors.NotAllowed),     # holds the gateway
-    ('control0', '10.0.0.1', 8, errors.NotAllowed),         # of another route
+    ('control0', '192.168.1.100', 28, errors.NotAllowed),   # a part of the host's own network
+    ('control0', '10.1.2.1', 24, errors.NotAllowed),        # reached through a gateway
+    ('control0', '10.0.0.1', 8, errors.NotAllowed),         # that gateway is in it
     ('control01', '172.16.0.1', 16, errors.NotAllowed),     # the way to a gateway
     ('../control0', '169.254.0.1', 16, errors.InvalidArgument),
     ('-control0', '169.254.0.1', 16, errors.InvalidArgument),

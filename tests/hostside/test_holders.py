@@ -61,6 +61,15 @@ def test_block_backends_whoever_is_listed(dom0):
     assert said[0] == 'xenstore-ls -f /local/domain/0/backend'  # without -f it cuts long values
 
 
+@pytest.mark.parametrize('line', [
+    '/local/domain/0/backend/vbd/7/51712/params = "/OVS/Repos', 'something else'])
+def test_a_line_of_xenstore_that_is_not_understood_is_no_free_disk(dom0, line):
+    answering(dom0, xenstore_ls=(0, XENSTORE + line + '\n', ''), losetup=(0, '', ''))
+    found = holders.holders(dom0)
+    assert len(found) == 4
+    assert found[0]['kind'] == 'vbd' and line in found[0]['problem'] and 'path' not in found[0]
+
+
 def test_without_xenstore_nobody_knows(dom0):
     answering(dom0, losetup=(0, '', ''), **ENDED)
     entry = holders.holders(dom0)[0]
@@ -176,7 +185,7 @@ def test_names_that_are_no_text(dom0):
     assert inventory.comebacks(dom0)[0]['name'] == u'caf\ufffd'
 
 
-@pytest.mark.parametrize('line', ['', '/x', '/local/domain/0/backend/vbd/x/1/params = "a"',
+@pytest.mark.parametrize('line', ['', '/x:', '/local/domain/0/backend/vbd/x/1/params = "a"',
                                   '/local/domain/0/backend/vbd/7/1/2/params = "a"'])
 def test_lines_of_another_kind(line):
     assert holders.backends(line) == []

@@ -1,5 +1,6 @@
 """Jobs: they outlive who started them, and whatever happens, what is said of them is true."""
 
+import errno
 import os
 import signal
 import struct
@@ -7,7 +8,7 @@ import time
 
 import pytest
 
-from libcloud_ovm3_host import errors, jobs, ours, places, records, run_job
+from libcloud_ovm3_host import errors, files, jobs, ours, places, records, run_job
 from libcloud_ovm3_host.compat import Binary, md5, to_bytes
 
 REPOSITORY = '/OVS/Repositories/' + '0a' * 16
@@ -340,6 +341,59 @@ def test_its_process_killed_anywhere(host, cut_off, monkeypatch):
         forget(host)
     assert seen == set(['dead', 'done'])
     assert steps > 30
+
+
+@pytest.fixture
+def filling(host, monkeypatch):
+    """A file system that has no room as long as the job's own copy is there."""
+    inline(host)
+    monkeypatch.setattr(jobs, '_spawn', lambda dom0, mount_point, request: None)
+    real = files.write_at
+
+    def write_at(handle, at, data):
+        if [name for name in left_over(host) if name.startswith('job-')]:
+            raise OSError(errno.ENOSPC, 'No space left on device')
+        real(handle, at, data)
+
+    def fill():
+        monkeypatch.setattr(files, 'write_at', write_at)
+    return fill
+
+
+def test_a_copy_that_fills_the_file_system_is_taken_back(host, filling, monkeypatch):
+    start(host)
+    filling()
+    run_here(host, monkeypatch)
+    status = status_of(host)
+    assert status['state'] == 'failed' and 'No space left' in status['problem']
+    assert left_over(host) == []
+
+
+def test_a_dead_copy_that_fills_the_file_system_can_be_cancelled(host, filling, cut_off,
+                                                                 monkeypatch):
+    start(host)
+    assert cut_off(1, ['ftruncate'], run_here, host, monkeypatch)
+    assert left_over(host) != []
+    filling()
+    assert status_of(host)['state'] == 'dead'
+    assert cancel(host)['state'] == 'cancelled'
+    assert left_over(host) == []
+
+
+def test_no_copy_begins_without_room_for_it(host, monkeypatch):
+    inline(host)
+    real = os.statvfs
+
+    class Full(object):
+        f_bavail, f_frsize = 1, len(DATA) - 1
+    monkeypatch.setattr(os, 'statvfs', lambda path: Full)
+    with pytest.raises(errors.Failed, match='no room'):
+        start(host)
+    with pytest.raises(errors.NotFound):
+        status_of(host)
+    monkeypatch.setattr(os, 'statvfs', real)
+    start(host)
+    assert ended(host)['state'] == 'done'
 
 
 def forget(host, name=job_id()):

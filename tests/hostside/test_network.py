@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from libcloud_ovm3_host import errors, network
+from libcloud_ovm3_host.compat import big
 
 ADDRESSES = u'''\
 1: lo: <LOOPBACK,UP,LOWER_UP> mtu 16436 qdisc noqueue \\    link/loopback 00:00:00:00:00:00 brd 0
@@ -54,6 +55,7 @@ def test_routes(dom0):
         ('metric', '10.1.1.1', 32, '192.168.1.3', 0),
         ('xenbr0', '0.0.0.0', 0, '192.168.1.1', 0), ('via', '0.0.0.0', 0, '10.0.0.9', 0),
         ('', '10.7.0.0', 16, '', 9), ('eth1', '172.16.0.0', 12, '', 0)]
+    assert isinstance(found[0]['metric'], big)  # or a large one could not be sent
 
 
 def test_a_command_that_fails_is_no_empty_answer(dom0):

@@ -139,7 +139,7 @@ def calls(host, path, other):
         lambda: files.rename_file(host, 'client', OPERATION, path, other),
         lambda: files.rename_file(host, 'client', OPERATION, other, path),
         lambda: files.delete_file(host, 'client', OPERATION, path),
-        lambda: jobs._require_possible(host, {'source': path, 'target': other}),
+        lambda: jobs._require_possible(host, {'kind': 'copy', 'source': path, 'target': other}),
         lambda: documents.list_documents(host, path, '', 5),
         lambda: documents.read_document(host, path, 'name'),
         lambda: documents.read_document(host, REPOSITORY, path),

@@ -65,6 +65,9 @@ def test_a_guest_in_its_reboot_gap() -> None:
     assert "db (domain 7)" in problem
     assert pending_restarts(shutdown("db", 7, "crash"), []) == [("db", "7")]
     assert pending_restarts(shutdown("db", 7, "poweroff"), []) == []
+    assert pending_restarts(shutdown("db", 7, "poweroff"), [], {"web"}) == []
+    assert pending_restarts(shutdown("db", 7, "poweroff"), [], {"db"}) == [("db", "7")]
+    assert pending_restarts(shutdown("db", 7, "halt"), [], {"db"}) == []  # always destroyed
     assert pending_restarts("", []) == []
 
 

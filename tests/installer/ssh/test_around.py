@@ -62,16 +62,52 @@ def test_agent_ini_only_when_asked(place: Place) -> None:
 
 @one_form
 def test_an_agent_that_goes_astray_comes_back(place: Place) -> None:
-    """The new place is not where anybody listens: all is rolled back."""
+    """The new place is not where anybody listens: all is rolled back, also after a cut run."""
     before = place.disk()
-    wrong = moved(place, [])
-    with pytest.raises(Unfinished, match="agent answers without it"):
-        place.install(port=8999, moved=lambda _port, _ssl: wrong(1, True),
-                      waiting=dataclasses.replace(WAITING, limit=3))  # fmt: skip
-    ini = "etc/ovs-agent/agent.ini"
-    assert place.disk()[ini] == before[ini]
+    at_home, wrong = place.agent, moved(place, [])(1, True)
+    ini = place.root / "etc/ovs-agent/agent.ini"
+    for content in (
+        ini.read_bytes(),
+        patches.set_options("agent.ini", ini.read_bytes(), {"port": "8999"}),
+        patches.set_options("agent.ini", ini.read_bytes(), {"port": "8998"}),
+    ):
+        ini.write_bytes(content)
+        with pytest.raises(Unfinished, match="agent answers without it"):
+            place.install(port=8999, moved=lambda p, _: wrong if p == 8999 else at_home,
+                          waiting=dataclasses.replace(WAITING, limit=3))  # fmt: skip
+        assert ini.read_bytes() == before["etc/ovs-agent/agent.ini"][1]
     place.uninstall()
     assert place.disk() == before
+
+
+@one_form
+@pytest.mark.filterwarnings("ignore::libcloud_ovm3.errors.Ovm3Warning")
+def test_an_agent_that_comes_back_with_another_certificate(place: Place) -> None:
+    """As after --ssl enable without its pin: taken back, and said whose certificate it is."""
+    before = place.disk()
+    there = driver_for(place.sim, ex_fingerprint={place.sim.hosts[0].address: "0" * 64})
+    stranger = there._estate.agent(there._estate.given[0])
+    with pytest.raises(Unfinished, match=place.sim.hosts[0].fingerprint + r"(?s:.*)without it"):
+        place.install(port=8899, moved=lambda _port, _ssl: stranger)
+    place.uninstall()
+    assert place.disk() == before
+    place.install(ssl=False, moved=moved(place, []))
+    with pytest.raises(Unfinished, match="Uninstall again with what that asks for"):
+        place.uninstall(moved=lambda _port, _ssl: stranger)
+    place.uninstall()
+    assert place.disk() == before
+
+
+@one_form
+def test_one_patch_is_taken_back(place: Place) -> None:
+    place.install()
+    assert place.check().patches["zeroconf"] == "applied"
+    installed = place.disk()
+    assert place.install(without=["zeroconf"]).changed
+    assert place.check().patches["zeroconf"] == "needed"
+    assert not place.install(without=["zeroconf"]).changed
+    place.install()
+    assert place.disk() == installed
 
 
 @one_form
@@ -201,8 +237,10 @@ def test_a_wrong_pin_is_said_before_anything_is_done(place: Place) -> None:
 def test_files_under_the_python_before_an_upgrade(place: Place) -> None:
     place.install()
     old = place.root / "usr/lib64/python2.3/site-packages"
-    (old / "agent/api").mkdir(parents=True)
+    (old / "agent").mkdir(parents=True)
+    (old / "agent/of-somebody.py").write_text("")
     empty = place.disk().keys()
+    (old / "agent/api").mkdir()
     shutil.copytree(place.site / payload.FOLDER, old / payload.FOLDER)
     shutil.copy(place.site / payload.DOOR, old / payload.DOOR)
     state = place.check()
@@ -213,6 +251,7 @@ def test_files_under_the_python_before_an_upgrade(place: Place) -> None:
     shutil.copytree(place.site / payload.FOLDER, old / payload.FOLDER)
     place.uninstall()
     assert not [name for name in place.disk() if "libcloud" in name]
+    assert (old / "agent/of-somebody.py").exists()
     shutil.copytree(place.root / "etc/ovs-agent", old / payload.FOLDER)  # nothing but these
     place.uninstall()
     assert not [name for name in place.disk() if "libcloud" in name]
@@ -266,6 +305,18 @@ def test_xend_only_when_asked_and_only_when_quiet(place: Place) -> None:
         place.install(restart_xend=True, waiting=QUICK)
     with log.open("a") as file:
         file.write("Failed to restart domain 99.\n")
+    cfg = place.root / "OVS/Repositories" / ("4" * 32) / "VirtualMachines" / ("5" * 32) / "vm.cfg"
+    cfg.parent.mkdir(parents=True)
+    for text, is_refused in (
+        ("name = 'it'\non_poweroff = 'rename-restart'\n", True),
+        ("name = 'it'\non_poweroff = 'destroy'\non_reboot = 'restart'\n", False),
+    ):
+        cfg.write_text(text)
+        with log.open("a") as file:
+            file.write("Domain has shutdown: name=it id=98 reason=poweroff.\n")
+        if is_refused:
+            with pytest.raises(Refused, match=r"it \(domain 98\)"):
+                place.install(restart_xend=True, waiting=QUICK)
     [vm] = [vm for vm in place.agent.call("list_vms") if vm["domid"] != "0"]
     place.install(restart_xend=True, waiting=QUICK, tell=told.append)
     [same] = [vm for vm in place.agent.call("list_vms") if vm["domid"] != "0"]
