@@ -2,6 +2,16 @@
 
 ``<mount>/.libcloud-ovm3/documents/<name>/<version>``. link(2) of a complete file decides who was
 first; a look at a directory decides nothing, as NFS may show an old one.
+
+What a writer of version n is told:
+
+===================  ===========================================================================
+made                 his link was the first and n is the highest, or what follows was built on it
+made, as before      n is there with his operation and his content: the request was repeated
+Lost                 n is there, of another or not whole; or n was free only because it had been
+                     pruned, for what follows was not built on his: then his is taken out
+Failed               n - 1 is not seen here; or what follows does not tell what it was built on
+===================  ===========================================================================
 """
 
 import os
@@ -217,14 +227,17 @@ def _require_standing(folder, version, operation):
     """
     if max([0] + _versions(folder)) <= version:
         return
+    built_on = _UNKNOWN
     try:
         following = _load(folder, version + 1)
-    except errors.NotFound:
-        following = {'before': _FIRST}
-    if following is None or following['before'] == _UNKNOWN:
+        if following:
+            built_on = following['before']
+    except errors.NotFound:  # pruned as well
+        built_on = None
+    if built_on == _UNKNOWN:
         raise errors.Failed('whether version %d stands cannot be told: a higher one is not whole, '
                             'or was made where this one was not seen' % version)
-    if following['before'] != operation:
+    if built_on != operation:
         directories.remove(folder, '%d' % version)
         raise errors.Lost('there are higher versions than %d' % version)
 

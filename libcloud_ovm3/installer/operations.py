@@ -3,6 +3,9 @@
 Files first, the agent's table last; and the other way round when uninstalling: so the agent never
 meets a line without its files. Every step is whole or not there, so whatever a dropped line leaves
 is finished by installing again, or rolled back by uninstalling.
+
+Which agent is asked: before the restart the caller's own; after it, where agent.ini has options of
+ours, the one that ``moved`` makes of them, for that is where it comes back.
 """
 
 from __future__ import annotations

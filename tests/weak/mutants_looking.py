@@ -25,8 +25,8 @@ MUTANTS = [
     Mutant(
         "substring",
         CONTROL,
-        "                network.number_of(route['destination']) == net:",
-        "                True:",
+        "            and network.number_of(route['destination']) == net)",
+        "            and True)",
         "looking.names_and_addresses_are_whole",
     ),
     Mutant(
