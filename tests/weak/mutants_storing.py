@@ -192,7 +192,7 @@ MUTANTS = [
     Mutant(
         "repeat-lost",
         DOCUMENTS,
-        "    if following['before'] != operation:",
+        "    if built_on != operation:",
         "    if True:",
         "versions.a_repeated_request_is_recognised",
     ),
