@@ -20,10 +20,9 @@ from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.errors import Ovm3Error, Unfinished
 from libcloud_ovm3.simulator import Simulator
 from tests.support import PERSONALITIES, calls_of, driver_for, fast_clock, fingerprints_of, quietly
-from tests.system.failures import FAILURES, KILLS, WRITES, Step, misbehave, steps_of
+from tests.system.failures import FAILURES, KILLS, WRITES, Step, limits_of, misbehave, steps_of
 
 NAME = "new-vm"
-LIMITS = {"read": 0.5, "write": 0.5, "long": 0.5}
 
 
 def make_sim(personality: str) -> Simulator:
@@ -60,7 +59,7 @@ def test_the_table_has_all_steps() -> None:
 @pytest.mark.parametrize("step", STEPS, ids=str)
 def test_create_node(step: Step, failure: str, personality: str) -> None:
     with make_sim(personality) as sim:
-        driver = driver_for(sim, ex_timeouts=LIMITS)
+        driver = driver_for(sim, ex_timeouts=limits_of(failure))
         images, sizes = driver.list_images(), driver.list_sizes()
         before = fingerprints_of(sim.repository_path)
         sim.calls.clear()

@@ -15,9 +15,7 @@ import pytest
 from libcloud_ovm3.errors import NodeNotFound, Ovm3Error, Ovm3Warning, Unfinished
 from libcloud_ovm3.simulator import Simulator
 from tests.support import PERSONALITIES, calls_of, driver_for, fingerprints_of, quietly
-from tests.system.failures import WRITES, Step, misbehave, steps_of, table_of
-
-LIMITS = {"read": 0.5, "write": 0.5, "long": 0.5}
+from tests.system.failures import WRITES, Step, limits_of, misbehave, steps_of, table_of
 
 
 def make_sim(personality: str, host_module: bool = False) -> Simulator:
@@ -80,7 +78,7 @@ def destroy_with(sim: Simulator, step: Step, failure: str) -> None:
     """Destroy a node while one step fails, and look at everything afterwards."""
     before = fingerprints_of(sim.repository_path)
     node = make_node(driver_for(sim))
-    driver = driver_for(sim, ex_timeouts=LIMITS)
+    driver = driver_for(sim, ex_timeouts=limits_of(failure))
     made = fingerprints_of(sim.repository_path).keys() - before.keys()
     sim.calls.clear()
     rule = misbehave(sim, failure, step)

@@ -12,10 +12,9 @@ from libcloud.compute.types import NodeState
 from libcloud_ovm3.errors import Ovm3Error
 from libcloud_ovm3.simulator import Simulator
 from tests.support import PERSONALITIES, calls_of, driver_for, quietly
-from tests.system.failures import WRITES, Step, misbehave, steps_of, table_of
+from tests.system.failures import WRITES, Step, limits_of, misbehave, steps_of, table_of
 
 NAME = "subject"
-LIMITS = {"read": 0.5, "write": 0.5, "long": 0.5}
 
 
 def start(driver: Any, node: Any) -> None:
@@ -76,7 +75,7 @@ def test_power(
     write, state, possible = OPERATIONS[operation]
     with make_sim(personality, state) as sim:
         node = driver_for(sim).ex_get_node_by_name(NAME)
-        driver = driver_for(sim, ex_timeouts=LIMITS)
+        driver = driver_for(sim, ex_timeouts=limits_of(failure))
         sim.calls.clear()
         rule = misbehave(sim, failure, step)
         error: Ovm3Error | None = None
