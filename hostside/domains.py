@@ -28,12 +28,14 @@ def domains(dom0):
     found = {'domains': [], 'missing': []}
     for expression in listed:
         _sort_in(found, '', expression)
+    if not found['domains'] and not found['missing']:
+        raise errors.Failed('xend lists no domain, not even Domain-0')
     return found
 
 
 def _one_by_one(dom0):
     found = {'domains': [], 'missing': []}
-    entries = _candidates(dom0)
+    entries = _candidates(dom0, found)
     for uuid in sorted(entries):
         try:
             expression = dom0.xend().domain(uuid, 1)
@@ -51,11 +53,16 @@ def _one_by_one(dom0):
             # xend tells of one of them only
             found['missing'].append({'name': uuid, 'problem': to_text(
                 'xenstore has %d entries of this uuid, xend tells of one domain' % entries[uuid])})
+    if not found['domains'] and not found['missing']:
+        raise errors.Failed('xenstore and xend tell of no domain, not even of Domain-0')
     return found
 
 
-def _candidates(dom0):
-    """``{uuid: how many}`` under /vm in xenstore; ``<uuid>-1`` is the same VM's (xend.md 3)."""
+def _candidates(dom0, found):
+    """``{uuid: how many}`` under /vm in xenstore; ``<uuid>-1`` is the same VM's (xend.md 3).
+
+    Another name there may hide a domain, so it is missing.
+    """
     status, output, problem = dom0.run(['xenstore-list', '/vm'], 10)
     if status:
         raise errors.Failed('xenstore-list /vm: %s' % plain(problem).strip())
@@ -64,6 +71,9 @@ def _candidates(dom0):
         match = _ENTRY.match(name.strip())
         if match:
             entries[match.group(1)] = entries.get(match.group(1), 0) + 1
+        elif name.strip():
+            found['missing'].append({'name': to_text(name.strip()),
+                                     'problem': to_text('no uuid, under /vm in xenstore')})
     return entries
 
 

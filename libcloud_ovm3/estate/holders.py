@@ -10,8 +10,7 @@ import posixpath
 from collections.abc import Iterator, Sequence
 
 from libcloud_ovm3.agent.hostanswers import Holder
-from libcloud_ovm3.agent.probe import lacks
-from libcloud_ovm3.errors import AgentFault, Ovm3Error
+from libcloud_ovm3.errors import Ovm3Error
 from libcloud_ovm3.estate.hosts import Estate, HostView, ask_all
 
 RELEASE_LIMIT = 60.0  # seconds; xend gives a guest's devices up within some
@@ -51,14 +50,8 @@ def _held(hosts: Sequence[HostView], paths: Sequence[str]) -> dict[str, str]:
 
 def _holders(host: HostView) -> Sequence[Holder]:
     assert host.module is not None, "only those that have it are asked"
-    try:
-        return host.module.holders()
-    except AgentFault as fault:
-        # Older than this function, or gone meanwhile: as on any host without the module. Any other
-        # fault leaves it unknown who holds what.
-        if lacks(host.agent, "libcloud_holders", fault):
-            return ()
-        raise
+    # It was there a moment ago: if it has gone meanwhile it is not known who holds what.
+    return host.module.holders()
 
 
 def _holding(holders: Sequence[Holder], path: str) -> Iterator[str]:

@@ -91,6 +91,8 @@ def _with_vm_cfgs(
     except (AgentFault, MalformedAnswer):
         return None
     content = _content(view, record.id, files.listing)
+    if any(not file.directory for file in files.vm_cfgs):  # a folder that it could not list
+        return None
     # Two names that differ in bad bytes only look alike: those are for the agent to read.
     vm_cfgs = {(file.folder, file.directory): file for file in files.vm_cfgs if file.is_exact}
     return Repository(record, mounted_on, content, vm_cfgs=vm_cfgs)

@@ -334,9 +334,12 @@ def test_a_disk_that_is_still_held_is_not_deleted() -> None:
 
 
 def test_a_disk_is_waited_for() -> None:
-    with Simulator(hosts=2, speed=SPEED, host_module=True, backend_seconds=20) as sim:
+    with Simulator(hosts=2, speed=SPEED, host_module=True) as sim:
         driver = driver_for(sim, ex_second_look=1)
         node = rules.make(driver)
+        path = f"/x/{rules.disk_file(sim, node).name}"
+        held = [{"kind": "loop", "device": "/dev/loop1", "path": path}]
+        sim.misbehave("answer", "libcloud_holders", times=3, value=held)
         assert driver.destroy_node(node) is True
         assert not rules.disk_file(sim, node).exists()
         asked = calls_of(sim, "libcloud_holders", "storage_plugin_destroy")
@@ -351,6 +354,22 @@ def test_who_holds_what_is_not_known(driver: Any, sim: Simulator) -> None:
     with pytest.raises(Unfinished, match=r"not known: .*xenstore-ls"):
         driver.destroy_node(node)
     assert rules.disk_file(sim, node).exists()
+
+
+@pytest.mark.parametrize("failure", ["drop_before", "drop_after", "gone"])
+def test_a_module_that_goes_while_a_disk_is_waited_for(failure: str) -> None:
+    with Simulator(hosts=2, speed=SPEED, host_module=True, backend_seconds=1e6) as sim:
+        driver = driver_for(sim, ex_second_look=1)
+        node = rules.make(driver)
+        disk = rules.disk_file(sim, node)
+        how: dict[str, Any] = {"nth": 2, "times": None}
+        if failure == "gone":
+            failure, how["text"] = "fault", 'method "libcloud_holders" is not supported'
+        for host in (0, 1):
+            sim.misbehave(failure, "libcloud_holders", host=host, **how)
+        with pytest.raises(Unfinished, match="not known: "):
+            driver.destroy_node(node)
+        assert disk.exists()
 
 
 UNKNOWN = "libcloud_no_such_function"  # an agent that is sick as a whole says the same of it

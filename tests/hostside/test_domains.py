@@ -127,8 +127,16 @@ def test_one_bad_domain_leaves_the_others(dom0):
     xend = Xend(Fault(1, 'Device 0 not connected'), alone)
     found = domains.domains(host(dom0, xend, UUIDS + [gone, 'not-a-uuid']))
     assert [domain['name'] for domain in found['domains']] == ['a', 'c']
-    assert found['missing'] == [{'name': UUIDS[1], 'problem': 'Device 0 not connected'}]
+    assert found['missing'] == [
+        {'name': 'not-a-uuid', 'problem': 'no uuid, under /vm in xenstore'},
+        {'name': UUIDS[1], 'problem': 'Device 0 not connected'}]
     assert ('domain', gone, 1) in xend.calls and ('domain', 'not-a-uuid', 1) not in xend.calls
+
+
+@pytest.mark.parametrize('xend', [Xend([], {}), Xend(Fault(1, 'no'), {})])
+def test_no_domain_at_all_is_no_answer(dom0, xend):
+    with pytest.raises(errors.Failed, match='Domain-0'):
+        domains.domains(host(dom0, xend))
 
 
 def test_a_second_entry_of_a_uuid_may_be_a_second_domain(dom0):
