@@ -142,7 +142,7 @@ class Host:
         """Remove what is ours under another Python."""
         for name in self.elsewhere:
             path = self.path(name)
-            script = f"rm -rf {quote(path)}\n{_forget(path)}"
+            script = f"rm -rf {quote(path)} || exit 1\n{_forget(path)} || exit 1"
             if name.endswith(DOOR):  # the old agent's folders, which we alone have kept
                 folder = posixpath.dirname(path)
                 for empty in (f"{folder}/__pycache__", folder, posixpath.dirname(folder)):
@@ -191,7 +191,9 @@ class Host:
         found = set()
         pattern = quote("^[ \t]*on_poweroff[ \t]*=.*restart")
         cfgs = f"{quote(self.root)}/OVS/Repositories/*/VirtualMachines/*/vm.cfg"
-        listing = f'for f in {cfgs}; do [ -f "$f" ] && grep -l {pattern} "$f"; done; :'
+        # grep says 1 for "not in it"; one that cannot be read is no "not in it"
+        grep = f'grep -l {pattern} "$f" || [ $? -eq 1 ] || exit 1'
+        listing = f'for f in {cfgs}; do [ -f "$f" ] || continue; {grep}; done'
         for path in self._run(listing).splitlines():
             found.add(posixpath.basename(posixpath.dirname(path)))
             content = (self.ssh.read(path) or b"").decode("utf-8", "replace")
