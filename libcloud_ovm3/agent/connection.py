@@ -26,7 +26,14 @@ from libcloud_ovm3.agent import codec, faults
 from libcloud_ovm3.agent.address import DEFAULT_PORT, Address
 from libcloud_ovm3.agent.kinds import Kind, TimeLimits, kind_of
 from libcloud_ovm3.agent.redact import HIDDEN, redact
-from libcloud_ovm3.agent.tls import AgentAdapter, HostTrust, NeverSent, PinMismatch, make_context
+from libcloud_ovm3.agent.tls import (
+    AgentAdapter,
+    HostTrust,
+    NeverSent,
+    PinMismatch,
+    TlsFacts,
+    make_context,
+)
 from libcloud_ovm3.errors import (
     AgentFault,
     AnswerLost,
@@ -73,9 +80,9 @@ class AgentHTTP(LibcloudConnection):
             unpinned = not trust.pins and not self.verify
             checked = trust if not unpinned else dataclasses.replace(trust, verify=False)
             context = make_context(checked, self.ca_cert)
-        adapter = AgentAdapter(context, trust if secure else None)
-        self.session.mount("https://", adapter)
-        self.session.mount("http://", adapter)
+        self.adapter = AgentAdapter(context, trust if secure else None)
+        self.session.mount("https://", self.adapter)
+        self.session.mount("http://", self.adapter)
 
     def post(self, body: bytes, headers: dict[str, str], connect: float, limit: float) -> Answer:
         """Send one request and read its answer.
@@ -348,6 +355,15 @@ class AgentConnection(ConnectionUserAndKey):
             hint if isinstance(error.__cause__, ssl.SSLError | urllib3.exceptions.SSLError) else ""
         )
         return NotSent(f"{self.address}: cannot be reached: {self._why(error)}{too_old}", **where)
+
+    def tls_facts(self) -> TlsFacts | None:
+        """Protocol, cipher and certificate of the line that was opened last; sends nothing.
+
+        :return: None: no line has been opened yet, or there is no TLS on it.
+        """
+        http = self.connection
+        settled = http.adapter.settled if isinstance(http, AgentHTTP) else []
+        return settled[0] if settled else None
 
     def _http(self, where: dict[str, Any]) -> Any:
         with self._connecting:

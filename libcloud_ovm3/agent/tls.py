@@ -15,7 +15,7 @@ import socket
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -45,6 +45,26 @@ class NeverSent(Exception):
 
 class PinMismatch(Exception):
     """The host presents another certificate than the pinned one."""
+
+
+class TlsFacts(NamedTuple):
+    """What a line to a host and the host have settled on.
+
+    :ivar protocol: as Python names it (``TLSv1.2``).
+    :ivar cipher: as OpenSSL names it.
+    :ivar cipher_bits: of the cipher's key; the certificate's key has a size of its own.
+    :ivar certificate: the host's, in DER.
+    """
+
+    protocol: str
+    cipher: str
+    cipher_bits: int
+    certificate: bytes
+
+    @property
+    def has_forward_secrecy(self) -> bool:
+        """Whether what was recorded stays secret from one who gets the host's key later."""
+        return self.cipher.startswith(("TLS_", "ECDHE-", "DHE-"))
 
 
 @dataclass(frozen=True)
@@ -178,12 +198,14 @@ class _PlainConnection(HTTPConnection):
 class _PinnedConnection(HTTPSConnection):
     response_class = TimedResponse
     pins: tuple[str, ...] = ()
+    settled: ClassVar[list[TlsFacts]]
 
     def connect(self) -> None:
         try:
             super().connect()
             if self.pins:
                 self._check_pins()
+            self.settled[:] = [_facts(self.sock)]
         except Exception as error:
             self.close()
             raise NeverSent(str(error)) from error
@@ -196,15 +218,26 @@ class _PinnedConnection(HTTPSConnection):
         self.is_verified = True  # or urllib3 would warn of an unverified request
 
 
+def _facts(line: Any) -> TlsFacts:
+    name, _, bits = line.cipher() or ("", "", 0)
+    return TlsFacts(line.version() or "", name, bits, line.getpeercert(binary_form=True) or b"")
+
+
 class AgentAdapter(HTTPAdapter):
-    """Requests' adapter with our sockets: both with and without a proxy between."""
+    """Requests' adapter with our sockets: both with and without a proxy between.
+
+    :ivar settled: what the line opened last has settled on; empty before, and without TLS.
+    """
 
     def __init__(self, context: ssl.SSLContext | None, trust: HostTrust | None) -> None:
         self._tls: dict[str, Any] = {} if context is None else {"ssl_context": context}
         if trust is not None and trust.server_name and not trust.pins and trust.verify:
             self._tls["server_hostname"] = trust.server_name
         pins = trust.pins if trust is not None else ()
-        pinned = type("PinnedConnection", (_PinnedConnection,), {"pins": pins})
+        self.settled: list[TlsFacts] = []
+        pinned = type(
+            "PinnedConnection", (_PinnedConnection,), {"pins": pins, "settled": self.settled}
+        )
         self._pools = {
             "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": _PlainConnection}),
             "https": type("PinnedPool", (HTTPSConnectionPool,), {"ConnectionCls": pinned}),
