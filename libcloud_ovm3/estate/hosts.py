@@ -209,7 +209,8 @@ def look_at_hosts(estate: Estate, *more: str) -> tuple[list[HostView], list[Sile
     left_out = _not_asked(estate, answers, [v for v in first if isinstance(v, HostView)])
     if estate.whole_pool:
         # Several members at one address listen at ports that only the user can name.
-        fresh = [address for address in dict.fromkeys(left_out) if address not in asked]
+        # One whose address is not told cannot be asked at all.
+        fresh = [one for one in dict.fromkeys(left_out) if one.host and one not in asked]
         left_out = list((Counter(left_out) - Counter(fresh)).elements())
         asked += fresh
         first += ask_all(lambda address: look_at_host(estate, address, *more), fresh)
@@ -405,7 +406,8 @@ def _same_server(first: HostView, second: HostView) -> SameServer:
 
 
 def _left_out(member: Address) -> Silent:
-    reason = f"{member}: a pool member that is not among ex_hosts, so what it runs is unknown"
+    why = "is not among ex_hosts" if member.host else "has no address in the pool's list"
+    reason = f"{member}: a pool member that {why}, so what it runs is unknown"
     return Silent(str(member), NotSent(reason, host=str(member)))
 
 
