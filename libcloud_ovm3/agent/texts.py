@@ -14,6 +14,11 @@ _ENDS = re.compile(r"""[\s,;:=|'"()\[\]{}<>]+""")
 _MOST_ENDS = 24  # in one part of a path; beyond that only whole words count
 
 
+def text_of(path: str | bytes) -> str:
+    """A path for messages and comparisons: bytes that are no UTF-8 stay as escapes."""
+    return path if isinstance(path, str) else path.decode("utf-8", "backslashreplace")
+
+
 def all_texts(value: Any) -> Iterator[str]:
     """Every text anywhere in a value: in lists and structs, and the keys of structs."""
     if isinstance(value, str):

@@ -13,11 +13,17 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 
 from libcloud_ovm3.agent.functions import NFS_PLUGIN
-from libcloud_ovm3.agent.hostmodule import HostModule
+from libcloud_ovm3.agent.hostmodule import HostModule, Path
+from libcloud_ovm3.agent.texts import text_of
 from libcloud_ovm3.errors import AgentFault, AnswerLost, Ovm3Error, Refused, Unfinished
 from libcloud_ovm3.estate.disks import FileSystem
-from libcloud_ovm3.estate.hosts import HostView
-from libcloud_ovm3.estate.repositories import Repository, list_repository
+from libcloud_ovm3.estate.hosts import Estate, HostView, look_at_hosts
+from libcloud_ovm3.estate.repositories import (
+    Repository,
+    list_repository,
+    look_at_repositories,
+    with_module,
+)
 
 CLIENT = "libcloud-ovm3"
 
@@ -112,8 +118,8 @@ def _done_or_seen(
     module: HostModule,
     repository: Repository,
     operation: str,
-    path: str,
-    change: Callable[[str, str, str], None],
+    path: Path,
+    change: Callable[[str, str, Path], None],
     is_aside: bool,
 ) -> None:
     """One change by the module, sent once; after any failure it counts only if it is seen.
@@ -129,15 +135,15 @@ def _done_or_seen(
             return
         if isinstance(failed, AgentFault):
             raise
+        what = "set it aside" if is_aside else "put it back"
         raise Unfinished(
-            f"{path}: the request to {'set it aside' if is_aside else 'put it back'} ({operation}) "
-            f"was sent once and got no answer",
-            left=(path,),
+            f"{text_of(path)}: the request to {what} ({operation}) was sent once and got no answer",
+            left=(text_of(path),),
         ) from failed
 
 
 def _aside(
-    module: HostModule, repository: Repository, operation: str, path: str, failed: Ovm3Error
+    module: HostModule, repository: Repository, operation: str, path: Path, failed: Ovm3Error
 ) -> bool:
     """Whether a file is set aside under this operation, asked now.
 
@@ -147,16 +153,27 @@ def _aside(
         files = module.repository(repository.id)
     except Ovm3Error as blind:
         raise Unfinished(
-            f"{path}: {failed}; whether it is set aside ({operation}) cannot be seen: {blind}",
-            left=(path,),
+            f"{text_of(path)}: {failed}; whether it is set aside ({operation}) cannot be seen: "
+            f"{blind}",
+            left=(text_of(path),),
         ) from failed
     return any(one.operation == operation and one.path == path for one in files.aside)
 
 
-def put_back(module: HostModule, repository: Repository, operation: str, path: str) -> None:
+def put_back(estate: Estate, path: str, operation: str) -> None:
     """Put back a file that a deletion has set aside and left.
 
-    :raises AgentFault: it was refused: something lies in its place, or it is not there.
+    :param path: where it lay, absolute, on the hosts.
+    :raises Refused: no such file is set aside, as far as can be seen.
+    :raises AgentFault: it was refused: something lies in its place by now.
     :raises Unfinished: whether it was done is not known.
     """
-    _done_or_seen(module, repository, operation, path, module.put_back, is_aside=False)
+    hosts, _ = look_at_hosts(estate)
+    for repository in look_at_repositories(hosts):
+        host = with_module(repository)
+        for one in repository.aside:
+            if (text_of(one.path), one.operation) == (path, operation) and host and host.module:
+                change = host.module.put_back
+                _done_or_seen(host.module, repository, operation, one.path, change, is_aside=False)
+                return
+    raise Refused(f"{path}: no repository that could be read has it set aside ({operation})")

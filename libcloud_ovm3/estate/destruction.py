@@ -25,7 +25,7 @@ from libcloud_ovm3.estate.holders import (
 )
 from libcloud_ovm3.estate.hosts import Estate, HostView
 from libcloud_ovm3.estate.power import STOP_LIMIT, only_place, require_certain, stop_at
-from libcloud_ovm3.estate.repositories import Repository, list_repository
+from libcloud_ovm3.estate.repositories import Repository, list_repository, with_module
 from libcloud_ovm3.estate.vms import VM, Survey, survey
 
 
@@ -241,21 +241,17 @@ def _against(estate: Estate, seen: Survey, doomed: Doomed) -> dict[str, str]:
 
 def _why_linked(estate: Estate, repository: Repository, path: str, uses: Uses) -> str | None:
     """Who reaches it by a link, another mount, or another name; where a module can tell."""
-    host = _with_module(repository)
+    host = with_module(repository)
     if host is None or host.module is None:
         return None
     [own] = host.module.identify([path])
     if own.problem or own.is_missing:
         return f"what it leads to is not known: {own.problem or 'it is missing'}"
-    if own.links > 1:
+    if own.links is not None and own.links > 1:
         return f"it has {own.links} names (hard links)"
     others = same_files(host.module, [path], list(uses.paths))[path]
     users = sorted({user for other in others for user in uses.paths[other]})
     return f"{', '.join(users)} leads to it ({', '.join(sorted(others))})" if others else None
-
-
-def _with_module(repository: Repository) -> HostView | None:
-    return next((host for host in repository.mounted_on if host.module is not None), None)
 
 
 # ------------------------------------------------------------------ deletions
@@ -267,7 +263,7 @@ def _file_systems(doomed: Doomed) -> dict[str, FileSystem]:
     return {
         key: file_system(one.mounted_on[0], one)
         for key, one in repositories.items()
-        if _with_module(one) is None
+        if with_module(one) is None
     }
 
 
@@ -346,7 +342,7 @@ def _delete_disks(
 def _delete_by_module(estate: Estate, doomed: Doomed) -> dict[str, Ovm3Error]:
     repository = doomed[0][0]
     paths = [path for _, path in doomed]
-    host = _with_module(repository)
+    host = with_module(repository)
     if host is None or host.module is None:
         return {path: Refused("the host module has gone meanwhile") for path in paths}
 

@@ -17,7 +17,7 @@ from typing import Any
 from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.functions import NFS_PLUGIN, Struct
 from libcloud_ovm3.agent.identifiers import dashed, undashed
-from libcloud_ovm3.agent.texts import names_in
+from libcloud_ovm3.agent.texts import names_in, text_of
 from libcloud_ovm3.errors import Refused
 from libcloud_ovm3.estate.definitions import read_templates
 from libcloud_ovm3.estate.hosts import HostView
@@ -203,7 +203,7 @@ def orphans(seen: Survey) -> list[Orphan]:
         if not uses.of(name) and not any(carries(name, vm_id) for vm_id in seen.vms)
     ]
     aside = [
-        Orphan(repository.id, one.path, False, one.operation)
+        Orphan(repository.id, text_of(one.path), False, one.operation)
         for repository in seen.repositories
         for one in repository.aside
     ]

@@ -17,6 +17,7 @@ from libcloud_ovm3.agent.disk import DiskEntry
 from libcloud_ovm3.agent.hostanswers import Holder, Identity
 from libcloud_ovm3.agent.hostmodule import HostModule
 from libcloud_ovm3.agent.probe import lacks
+from libcloud_ovm3.agent.texts import text_of
 from libcloud_ovm3.errors import AgentFault, Ovm3Error, Refused
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import Estate, HostView, ask_all
@@ -55,10 +56,9 @@ def ask_holders(estate: Estate, hosts: Sequence[HostView]) -> list[HostHolders]:
             return HostHolders(host, module, module.holders())
         except AgentFault as fault:
             # One that was there in this very look has gone: nobody knows what it would have said.
-            gone = host.module is not None
-            if not gone and hostmodule.is_absent(fault):
-                if lacks(host.agent, "libcloud_holders", fault):
-                    return HostHolders(host, None)
+            absent = host.module is None and hostmodule.is_absent(fault)
+            if absent and lacks(host.agent, "libcloud_holders", fault):
+                return HostHolders(host, None)
             return HostHolders(host, module, problem=fault)
         except Ovm3Error as error:
             return HostHolders(host, module, problem=error)
@@ -241,7 +241,7 @@ def same_files(
     found: dict[str, Identity] = {}
     for start in range(0, len(asked), IDENTITIES):
         for one in module.identify(asked[start : start + IDENTITIES]):
-            found[one.path] = one
+            found[text_of(one.path)] = one
     for path in paths:
         if found[path].problem:
             raise Refused(f"{path}: what it leads to is not known: {found[path].problem}")
@@ -256,6 +256,4 @@ def same_files(
 def _is_same(one: Identity, other: Identity | None) -> bool:
     if other is None or other.problem:
         return True  # not known: rather one too many
-    if one.is_missing or other.is_missing:
-        return False
-    return one.real == other.real or (one.device, one.inode) == (other.device, other.inode)
+    return one.is_same_file(other)

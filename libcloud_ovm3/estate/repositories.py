@@ -174,6 +174,11 @@ def _with_vm_cfgs(
     return _listed(record, mounted_on, content, files)
 
 
+def with_module(repository: Repository) -> HostView | None:
+    """A host that has it mounted and has the host module."""
+    return next((host for host in repository.mounted_on if host.module is not None), None)
+
+
 def list_repository(view: HostView, repository_id: str) -> RepositoryContent:
     """What lies in a repository, as one host sees it now."""
     text = view.agent.repository.discover_repositories(repository_id)

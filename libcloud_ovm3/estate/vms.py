@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from libcloud_ovm3.agent.identifiers import dashed, undashed
+from libcloud_ovm3.agent.texts import text_of
 from libcloud_ovm3.errors import AmbiguousName, NodeNotFound, Ovm3Error, Refused
 from libcloud_ovm3.estate.definitions import MADE_UP, Definition, is_of, may_be, read_definitions
 from libcloud_ovm3.estate.domains import Domain
@@ -53,6 +54,11 @@ class VM:
         names = {self.name, *(definition.name for definition in self.definitions)}
         names |= {place.domain.name for place in self.places if place.domain.name}
         return frozenset(names | {one.say("name") for one in self.definitions} - {""})
+
+    @property
+    def is_unclear(self) -> bool:
+        """Whether there are doubts."""
+        return bool(self.doubts)
 
     @property
     def label(self) -> str:
@@ -170,8 +176,8 @@ class Survey:
     def remarks(self) -> list[str]:
         """What a user should know though nothing failed, for warnings."""
         left = [
-            f"repository {repository.id}: {one.path} was set aside by a deletion that may have "
-            f"broken off; ex_put_back({one.path!r}, {one.operation!r}) puts it back"
+            f"repository {repository.id}: {text_of(one.path)} was set aside by a deletion that may "
+            f"have broken off; ex_put_back({text_of(one.path)!r}, {one.operation!r}) puts it back"
             for repository in self.repositories
             for one in repository.aside
         ]
@@ -233,9 +239,7 @@ def put_together(
                     doubts.setdefault(one, []).append(f"may be {domain.label} on {host.label}")
             places.setdefault(vm_id, []).append(Place(host, domain))
     vms = [
-        _vm(
-            vm_id, places.get(vm_id, []), by_id.get(vm_id, []), all_answered, doubts.get(vm_id, [])
-        )
+        _vm(vm_id, places.get(vm_id, []), by_id.get(vm_id, []), all_answered, doubts.get(vm_id, []))
         for vm_id in dict.fromkeys([*by_id, *places])
     ]
     return {vm.id: vm for vm in sorted(vms, key=lambda vm: (vm.name, vm.id))}
