@@ -223,9 +223,9 @@ def look_at_hosts(estate: Estate, *more: str) -> tuple[list[HostView], list[Sile
 def _look_at_given(
     estate: Estate, address: Address, more: Sequence[str]
 ) -> tuple[HostView, documents.ServerPool | None]:
-    module, answers = _ask_module(estate, address, (POOL, *_LOOK, *more))
-    pool = answers.get(POOL) or estate.agent(address).serverpool.discover_server_pool()
-    return _view(estate, address, module, answers), documents.server_pool(pool)
+    asked = _ask_module(estate, address, (POOL, *_LOOK, *more))
+    pool = asked.answers.get(POOL) or estate.agent(address).serverpool.discover_server_pool()
+    return _view(estate, address, asked), documents.server_pool(pool)
 
 
 def _first(answer: tuple[HostView, Any] | Ovm3Error) -> HostView | Ovm3Error:
@@ -234,32 +234,36 @@ def _first(answer: tuple[HostView, Any] | Ovm3Error) -> HostView | Ovm3Error:
 
 def look_at_host(estate: Estate, address: Address, *more: str) -> HostView:
     """What one host says of itself: one call where the host module is, three reads elsewhere."""
-    module, answers = _ask_module(estate, address, (*_LOOK, *more))
-    return _view(estate, address, module, answers)
+    return _view(estate, address, _ask_module(estate, address, (*_LOOK, *more)))
 
 
-def _view(
-    estate: Estate, address: Address, module: HostModule | None, answers: Mapping[str, Any]
-) -> HostView:
+@dataclass(frozen=True)
+class _Asked:
+    """What a host's module has said, if there is one; ``remark``: what is wrong with it."""
+
+    module: HostModule | None = None
+    answers: Mapping[str, Any] = field(default_factory=dict)
+    remark: str | None = None
+
+
+def _view(estate: Estate, address: Address, asked: _Asked) -> HostView:
     """What the module has not answered is asked of the agent itself.
 
     A list that cannot be had or understood costs itself only: what the host runs is then not known.
     """
-    agent, lack = estate.agent(address), estate.lack(address)
-    said, *_ = (answers.get(function) for function in _LOOK)
-    server = documents.server(said or agent.linux.discover_server())
+    agent, answers = estate.agent(address), asked.answers
+    said = answers.get("discover_server") or agent.linux.discover_server()
     listed, domains_problem = _domains(agent, answers)
     records, repositories_problem = _repository_records(agent, answers)
-    remark = lack.remark if lack and module is None else None
     return HostView(
         address=address,
         agent=agent,
-        server=server,
+        server=documents.server(said),
         domains=listed,
         repositories=records,
-        module=module,
+        module=asked.module,
         answers=answers,
-        remark=remark,
+        remark=asked.remark,
         domains_problem=domains_problem,
         repositories_problem=repositories_problem,
     )
@@ -291,32 +295,33 @@ def _repository_records(
         return (), error
 
 
-def _ask_module(
-    estate: Estate, address: Address, functions: Sequence[str]
-) -> tuple[HostModule | None, Mapping[str, Any]]:
-    """A host's module, and what it says of these reads of the agent; None and nothing without it.
+def _ask_module(estate: Estate, address: Address, functions: Sequence[str]) -> _Asked:
+    """A host's module, and what it says of these reads of the agent; nothing without it.
 
-    One that hangs or answers nonsense is left out of this look: the agent itself may be well.
+    One that hangs is left out of this look: the agent itself may be well.
 
     :raises Ovm3Error: the host does not answer.
     """
-    module = estate.module(address)
+    module, lack = estate.module(address), estate.lack(address)
     if module is None:
-        return None, {}
+        return _Asked(remark=lack.remark if lack else None)
     try:
         look = module.look(list(dict.fromkeys(functions)))
     except AgentFault as fault:
         absent = hostmodule.is_absent(fault)
         if not (absent and lacks(estate.agent(address), "libcloud_look", fault)):
-            return module, {}  # it fails, just now or with this; the agent itself may not
+            return _Asked(module)  # it fails, just now or with this; the agent itself may not
         estate.remember_lack(address)
-    except AnswerLost:  # it hangs, or says more than one answer may hold; the module is there
-        return module, {}
-    else:
-        if hostmodule.fits(look.api):
-            return module, look.answers
-        estate.remember_lack(address, _misfit(address, look.api))
-    return None, {}
+        return _Asked()
+    except MalformedAnswer:  # longer than one answer may be, for example; the module is there
+        return _Asked(module)
+    except AnswerLost:
+        return _Asked(remark=f"{address}: its host module does not answer, so it is not used now")
+    if hostmodule.fits(look.api):
+        return _Asked(module, look.answers)
+    remark = _misfit(address, look.api)
+    estate.remember_lack(address, remark)
+    return _Asked(remark=remark)
 
 
 def _misfit(address: Address, api: int) -> str:

@@ -17,6 +17,7 @@ from libcloud_ovm3.errors import NameTaken, Ovm3Warning, Refused, Unfinished
 from libcloud_ovm3.simulator import Simulator
 from tests.support import SPEED, calls_of, driver_for, fingerprints_of, quietly
 
+DOMAIN_0 = {"name": "Domain-0", "uuid": str(uuid.UUID(int=0)), "domid": "0", "state": "r-----"}
 WRITES = ("start_vm", "stop_vm", "reboot_vm", "delete_vm", "storage_plugin_destroy")
 
 

@@ -67,9 +67,10 @@ def test_ids() -> None:
 
 
 def test_without_a_uuid_xend_makes_one_up_so_the_name_counts() -> None:
-    definition = defined("my vm", name="myvm")
+    definition = defined("my vm", name="myvm", disk=["file:/x/a.img,xvda,w"])
     other = defined("other", name="other", uuid=ID)
-    running = live("myvm", "11111111-2222-4333-8444-555555555555")
+    vbd = {"uname": "file:/x/a.img", "dev": "xvda:disk", "mode": "w"}
+    running = live("myvm", "11111111-2222-4333-8444-555555555555") | {"device": {"vbd": [vbd]}}
     vms = put_together([host(0, running)], [definition, other], all_answered=True)
     assert vms[definition.uuid].state is State.RUNNING
     assert set(vms) == {definition.uuid, ID}
