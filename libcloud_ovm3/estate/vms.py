@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from libcloud_ovm3.agent.identifiers import dashed, undashed
-from libcloud_ovm3.errors import AmbiguousName, NodeNotFound, Refused
+from libcloud_ovm3.errors import AmbiguousName, NodeNotFound, NotKnown, Ovm3Error, Refused
 from libcloud_ovm3.estate.definitions import MADE_UP, Definition, is_of, read_definitions
 from libcloud_ovm3.estate.domains import Domain
-from libcloud_ovm3.estate.hosts import Estate, HostView, Silent, describe, look_at_hosts
+from libcloud_ovm3.estate.hosts import Estate, HostView, Silent, look_at_hosts
 from libcloud_ovm3.estate.repositories import Repository, look_at_repositories
 from libcloud_ovm3.estate.states import Known, State, vm_state
 
@@ -93,17 +93,19 @@ class Survey:
     def vm(self, vm_id: str) -> VM:
         """The VM of this id.
 
-        :raises NodeNotFound: there is none; says which hosts could not be asked.
+        :raises NodeNotFound: there is none.
+        :raises NotKnown: it may be where something could not be read.
         """
         found = self.vms.get(dashed(vm_id) or vm_id)
         if found is not None:
             return found
-        raise NodeNotFound(f"no VM {vm_id!r} in the estate{self._but_silent()}")
+        raise self._not_found(f"no VM {vm_id!r} in the estate")
 
     def vm_named(self, name: str) -> VM:
         """The VM of this display name.
 
         :raises NodeNotFound: there is none.
+        :raises NotKnown: it may be where something could not be read.
         :raises AmbiguousName: there are several.
         """
         found = [vm for vm in self.vms.values() if vm.name == name]
@@ -111,7 +113,7 @@ class Survey:
             ids = ", ".join(vm.id for vm in found)
             raise AmbiguousName(f"{len(found)} VMs are named {name!r}: {ids}")
         if not found:
-            raise NodeNotFound(f"no VM named {name!r} in the estate{self._but_silent()}")
+            raise self._not_found(f"no VM named {name!r} in the estate")
         return found[0]
 
     def repository(self, repository_id: str) -> Repository | None:
@@ -135,8 +137,12 @@ class Survey:
         """What a user should know though nothing failed, for warnings."""
         return [host.remark for host in self.hosts if host.remark]
 
-    def _but_silent(self) -> str:
-        return f"; not asked: {describe(self.silent)}" if self.silent else ""
+    def _not_found(self, what: str) -> Ovm3Error:
+        """Only what has been read is known not to be there."""
+        problems = self.problems()
+        if problems:
+            return NotKnown(f"{what}, as far as it could be read; it may be where {problems[0]}")
+        return NodeNotFound(what)
 
 
 def survey(estate: Estate, *more: str) -> Survey:
