@@ -180,7 +180,8 @@ def reboot(estate: Estate, vm_id: str, minimum_age: float = MINIMUM_AGE) -> list
     seen = survey(estate, BOOT_TIME)
     vm = seen.vm(vm_id)
     if not vm.places:
-        raise Refused(f"VM {vm.label} cannot be rebooted: {why_unknown(vm, seen)}")
+        why = f"; {why_unknown(vm, seen)}" if vm.state is State.UNKNOWN else ""
+        raise Refused(f"VM {vm.label} cannot be rebooted: it is {vm.state.value}{why}")
     place, definition = only_place(vm), vm.definition
     if vm.state is not State.RUNNING:
         raise Refused(f"VM {vm.label} cannot be rebooted: it is {vm.state.value}")
