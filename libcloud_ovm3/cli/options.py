@@ -13,7 +13,7 @@ import click
 
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error, Ovm3Warning
-from libcloud_ovm3.estate.hosts import Estate
+from libcloud_ovm3.estate.members import Estate
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)

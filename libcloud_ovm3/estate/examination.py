@@ -15,8 +15,11 @@ from libcloud_ovm3.agent.functions import Agent
 from libcloud_ovm3.agent.hostmodule import HostModule
 from libcloud_ovm3.agent.probe import Probed, Verdict, is_unknown_function, probe
 from libcloud_ovm3.errors import AgentFault, Ovm3Error
-from libcloud_ovm3.estate.hosts import Estate, HostView
+from libcloud_ovm3.estate.hosts import (
+    HostView,
+)
 from libcloud_ovm3.estate.inventory import Look, look
+from libcloud_ovm3.estate.members import Estate
 
 Trust = Literal["verified", "none"]
 HOST_MODULE = "libcloud_version"  # the function by which our own module is known
