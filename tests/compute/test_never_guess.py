@@ -18,6 +18,13 @@ from libcloud_ovm3.simulator import Simulator
 from tests.support import SPEED, calls_of, driver_for, fingerprints_of, quietly
 
 WRITES = ("start_vm", "stop_vm", "reboot_vm", "delete_vm", "storage_plugin_destroy")
+DOMAIN_0 = {
+    "name": "Domain-0",
+    "uuid": "00000000-0000-0000-0000-000000000000",
+    "domid": "0",
+    "state": "r-----",
+    "status": "2",
+}
 
 
 def make(driver: Any, name: str = "web", **options: Any) -> Any:
@@ -90,7 +97,7 @@ def test_without_uuid_a_migrating_machine_is_not_stopped(driver: Any, sim: Simul
         "state": "-b----",
         "status": "2",
     }
-    sim.misbehave("answer", "list_vms", host=1, times=None, value=[live])
+    sim.misbehave("answer", "list_vms", host=1, times=None, value=[DOMAIN_0, live])
     node = driver.ex_get_node("1" * 32)
     assert node.state == NodeState.MIGRATING
     with pytest.raises(Refused):
@@ -200,7 +207,7 @@ def test_a_disk_that_a_live_domain_holds(driver: Any, sim: Simulator) -> None:
         "status": "2",
         "device": {"vbd": [{"uname": f"file:{node.extra['disks'][0]}", "dev": "xvda:disk"}]},
     }
-    sim.misbehave("answer", "list_vms", host=1, times=None, value=[live])
+    sim.misbehave("answer", "list_vms", host=1, times=None, value=[DOMAIN_0, live])
     with pytest.warns(Ovm3Warning, match="live domain"):
         driver.destroy_node(node)
     assert disk.exists()
