@@ -253,7 +253,7 @@ def test_what_the_table_does_not_list_is_not_there(pool: Simulator) -> None:
     table.write_text(table.read_text().replace("    xenxm.Xen,\n", ""))
     pool.restart_agent(0)
     assert "not supported" in fault_of(client(pool).list_vms)
-    assert "not modelled" in fault_of(client(pool).get_log, [])
+    assert "not modelled" in fault_of(client(pool).get_support_files)
     assert client(pool).echo("put") == "put"
 
 
