@@ -12,7 +12,7 @@ import pytest
 
 from libcloud_ovm3.errors import BadCredentials, HostKeyRejected, InvalidArgument, NotSent
 from libcloud_ovm3.installer import connect
-from libcloud_ovm3.installer.ssh import fingerprint
+from libcloud_ovm3.installer.keys import fingerprint
 
 LATER = ["rsa-sha2-256", "rsa-sha2-512"]  # what OpenSSH 4.3 does not have
 
