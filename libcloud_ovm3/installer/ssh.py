@@ -7,6 +7,7 @@ nothing beyond version 3 of the protocol. paramiko is imported when it is needed
 from __future__ import annotations
 
 import contextlib
+import logging
 import re
 import socket
 import stat
@@ -34,7 +35,10 @@ if TYPE_CHECKING:
 
 Kind = Literal["file", "directory", "link", "other"]
 
-_WITHOUT_SHA2 = re.compile(rb"SSH-[\d.]+-OpenSSH_(?:[1-6]\.|7\.[01])")
+_WITHOUT_SHA2 = re.compile(rb"^SSH-[\d.]+-OpenSSH_(?:[1-6]\.|7\.[01])", re.MULTILINE)
+# Whoever asks for logs gets paramiko's here. Python would print its tracebacks to who does not.
+_LOG = "libcloud_ovm3.ssh"
+logging.getLogger(_LOG).addHandler(logging.NullHandler())
 _LARGEST = 4 << 20  # bytes of a file that is read; those of ours and of the agent have some kB
 
 
@@ -291,6 +295,7 @@ def connect(
         password = None if is_encrypted else password  # a key's password is not for the host
     with contextlib.ExitStack() as stack:
         client = paramiko.SSHClient()
+        client.set_log_channel(_LOG)
         stack.callback(client.close)
         if host_fingerprint is None:
             load(client, Path(known_hosts or Path.home() / ".ssh" / "known_hosts"), known_hosts)
@@ -338,6 +343,6 @@ def _transport(line: Any, **how: Any) -> paramiko.Transport:
     import paramiko  # noqa: PLC0415
 
     greeting = line.recv(255, socket.MSG_PEEK)  # a server greets first
-    if _WITHOUT_SHA2.match(greeting):
+    if _WITHOUT_SHA2.search(greeting):
         how["disabled_algorithms"] = {"pubkeys": ["rsa-sha2-512", "rsa-sha2-256"]}
     return paramiko.Transport(line, **how)
