@@ -11,6 +11,7 @@ from libcloud_ovm3.simulator import Rule, Simulator
 # Refused; the effect, and then a fault; line dropped before the effect; after it; timed out (with
 # its effect); the effect landing when the client has given up.
 FAILURES = ("fault", "fault_after", "drop_before", "drop_after", "hang", "late")
+EFFECT_FIRST = ("fault_after", "drop_after")  # those that a look has to find out, for short tables
 READ_FAILURES = ("fault", "drop_after", "hang")
 KILLS = ("before", "after")  # the client is killed before the call takes effect, or after
 
