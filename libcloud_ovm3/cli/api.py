@@ -16,7 +16,7 @@ from libcloud_ovm3.agent.catalogue import Argument, Function
 from libcloud_ovm3.agent.kinds import kind_of
 from libcloud_ovm3.agent.redact import HIDDEN, redact
 from libcloud_ovm3.cli.options import driver_options, make_estate, reported
-from libcloud_ovm3.cli.output import show, show_table
+from libcloud_ovm3.cli.output import show, show_json, show_table, show_text
 from libcloud_ovm3.errors import InvalidArgument
 
 _SECRET = re.compile("passw", re.IGNORECASE)
@@ -150,9 +150,9 @@ def hidden(value: Any) -> Any:
 
 def _print(answer: Any) -> None:
     if isinstance(answer, str):
-        click.echo(answer)
+        show_text(answer)
     else:
-        click.echo(json.dumps(answer, indent=2, ensure_ascii=False, default=_plain))
+        show_json(answer, _plain)
 
 
 def _plain(value: bytes | datetime) -> str:
