@@ -68,7 +68,9 @@ def show_function(name: str) -> None:
 @api.command("call")
 @driver_options
 @click.option("--write", is_flag=True, help="Allow functions that may change something.")
-@click.option("--show-secrets", is_flag=True, help="Print passwords that the answer holds.")
+@click.option(
+    "--show-secrets", is_flag=True, help="Print passwords, and bytes, that the answer holds."
+)
 @click.argument("name")
 @click.argument("arguments", nargs=-1)
 def call_function(
@@ -137,7 +139,10 @@ def _value(text: str, is_secret: bool) -> Any:
 
 
 def hidden(value: Any) -> Any:
-    """The value without what stands under names of passwords, in structs and in ``vfb`` texts."""
+    """The value without what stands under names of passwords, in structs and in ``vfb`` texts.
+
+    Of bytes only the length: a vm.cfg, for example, has passwords in it.
+    """
     if isinstance(value, dict):
         return {
             key: HIDDEN if _SECRET.search(key) and member else hidden(member)
@@ -145,6 +150,8 @@ def hidden(value: Any) -> Any:
         }
     if isinstance(value, list):
         return [hidden(member) for member in value]
+    if isinstance(value, bytes):
+        return f"{len(value)} bytes (--show-secrets shows them, as base64)"
     return redact(value) if isinstance(value, str) else value
 
 
