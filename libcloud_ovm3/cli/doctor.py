@@ -50,7 +50,7 @@ def doctor(host: str, bundle: Path | None, **options: Any) -> None:
         found = findings(examined)
         _show(examined, found)
         if bundle is not None:
-            bundles.write(bundles.bundle(calls, [str(driver.secret)]), bundle)
+            bundles.write(bundles.bundle(calls, driver._passwords.all()), bundle)
             show(f"{len(calls)} answers, redacted, are in {bundle}")
     sys.exit(0 if is_sound(found) else 1)
 

@@ -143,8 +143,8 @@ class Server:
     def _make_context(self) -> ssl.SSLContext:
         assert self.certificate is not None
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._prepare(context)  # first: it may allow a key that is small
         context.load_cert_chain(self.certificate.pem, self.certificate.key)
-        self._prepare(context)
         return context
 
     def _accept(self) -> None:
