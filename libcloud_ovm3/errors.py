@@ -15,6 +15,7 @@ processes).
     ├── AnswerLost                 in doubt: the request left, no answer came
     │   ├── TimedOut               no whole answer within the limit
     │   └── MalformedAnswer        an answer came that cannot be read
+    ├── SameServer                 two hosts have one server uuid
     ├── NodeNotFound, AmbiguousName, NameTaken
     ├── Refused                    not done, because what was seen forbids it; nothing was sent
     │   ├── RefusedLines           the same, quoting lines of a file
@@ -154,6 +155,10 @@ class MalformedAnswer(AnswerLost, MalformedResponseError):
 
 # After one of these the call has certainly had no effect; after an AnswerLost nobody knows.
 DEFINITE = (NotSent, BadCredentials, AgentFault)
+
+
+class SameServer(Ovm3Error):
+    """Two hosts that answer have one server uuid, so they cannot be told apart by it."""
 
 
 class NodeNotFound(Ovm3Error):

@@ -53,8 +53,11 @@ class DiskEntry:
 
     @property
     def is_cdrom(self) -> bool:
-        """A CD drive: never a disk that something may be deleted or booted from as one."""
-        return self.kind.lower() == "cdrom"
+        """A CD drive: never a disk that something may be deleted or booted from as one.
+
+        Appliances have empty ones whose kind is a path: ``,xvdb:/OVS/…/cdrom,r``.
+        """
+        return self.kind.lower().rpartition("/")[2] == "cdrom"
 
     @property
     def is_shared(self) -> bool:

@@ -45,7 +45,7 @@ class Places(OVM3Base):
         """
         hosts, silent = look_at_hosts(self._estate)
         repositories = look_at_repositories(hosts, with_vm_cfgs=False)
-        problems = [repository.problem for repository in repositories if repository.problem]
+        problems = [problem for repository in repositories for problem in repository.problems]
         self._warn([str(one.reason) for one in silent] + problems)
         if location is not None:
             wanted = id_of(location)

@@ -27,10 +27,10 @@ from libcloud_ovm3.errors import (
     Unfinished,
 )
 from libcloud_ovm3.estate.definitions import Definition, creating, read_definition
+from libcloud_ovm3.estate.deletion import delete_file
 from libcloud_ovm3.estate.destruction import delete_definition
 from libcloud_ovm3.estate.disks import (
     FileSystem,
-    delete_file,
     disk_path,
     file_system,
     size_bytes,

@@ -1,7 +1,7 @@
 """Many hosts seen as one estate: who they are, asked side by side.
 
 A host that does not answer never costs the others' answers; it is remembered as silent, because
-what it runs is then unknown.
+what it runs is then unknown. One that answers some of the questions is a view with a problem.
 """
 
 from __future__ import annotations
@@ -18,9 +18,18 @@ from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.functions import Agent
 from libcloud_ovm3.agent.hostmodule import HostModule
 from libcloud_ovm3.agent.probe import lacks
-from libcloud_ovm3.errors import AgentFault, HostNotVerified, MalformedAnswer, NotSent, Ovm3Error
+from libcloud_ovm3.errors import (
+    AgentFault,
+    AnswerLost,
+    BadCredentials,
+    HostNotVerified,
+    MalformedAnswer,
+    NotSent,
+    Ovm3Error,
+    SameServer,
+)
 from libcloud_ovm3.estate.clock import Clock
-from libcloud_ovm3.estate.domains import Domain, read_domains
+from libcloud_ovm3.estate.domains import Domain, DomainList, read_domains, whole_list
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -30,6 +39,8 @@ LACK_SECONDS = 600.0  # so long a host that lacks the host module is not asked f
 
 _LOOK = ("discover_server", "list_vms", "discover_repository_db")
 POOL = "discover_server_pool"
+# What may go wrong with one call while the host as a whole answers.
+_OF_ONE_CALL = (AgentFault, AnswerLost)
 HARDWARE = "discover_hardware"
 BOOT_TIME = "get_last_boot_time"
 
@@ -93,6 +104,10 @@ class Estate:
             return None
         return HostModule(self.agent(address).connection)
 
+    def module_anew(self, address: Address) -> HostModule | None:
+        """The same, whatever was seen before: what is remembered only ever saves reads."""
+        return HostModule(self.agent(address).connection) if self.use_module else None
+
     def lack(self, address: Address) -> Lack | None:
         """What was last seen of a host that lacks a module that could be used."""
         with self._lock:
@@ -112,18 +127,32 @@ class Silent:
     reason: Ovm3Error
 
     @property
+    def kind(self) -> str:
+        """What is the matter: ``unverified`` (not contacted for lack of pin and CA), ``password``
+        (refused), ``duplicate`` (has another host's server uuid), else ``silent``.
+        """
+        if isinstance(self.reason, HostNotVerified):
+            return "unverified"
+        if isinstance(self.reason, BadCredentials):
+            return "password"
+        return "duplicate" if isinstance(self.reason, SameServer) else "silent"
+
+    @property
     def is_unverified(self) -> bool:
         """Whether it was not contacted for lack of pin and CA."""
-        return isinstance(self.reason, HostNotVerified)
+        return self.kind == "unverified"
 
 
 @dataclass(frozen=True)
 class HostView:
     """What one host said of itself in one look.
 
+    :ivar domains: what it runs, as far as that can be read.
     :ivar module: its host module; None: it has none that can be used.
     :ivar answers: what the module brought of the agent's answers, by the function's name.
     :ivar remark: what is wrong with its module, and what to do.
+    :ivar domains_problem: why it may run more than ``domains``; None: that is all.
+    :ivar repositories_problem: why it may have more repositories; None: that is all.
     """
 
     address: Address
@@ -134,11 +163,18 @@ class HostView:
     module: HostModule | None = field(default=None, compare=False)
     answers: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
     remark: str | None = None
+    domains_problem: Ovm3Error | None = None
+    repositories_problem: Ovm3Error | None = None
 
     @property
     def label(self) -> str:
         """How messages name it."""
         return f"{self.server.hostname or self.address.host} ({self.address})"
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What it did not say, for messages."""
+        return tuple(str(e) for e in (self.domains_problem, self.repositories_problem) if e)
 
 
 def ask_all(
@@ -173,7 +209,8 @@ def look_at_hosts(estate: Estate, *more: str) -> tuple[list[HostView], list[Sile
     left_out = _not_asked(estate, answers, [v for v in first if isinstance(v, HostView)])
     if estate.whole_pool:
         # Several members at one address listen at ports that only the user can name.
-        fresh = [address for address in dict.fromkeys(left_out) if address not in asked]
+        # One whose address is not told cannot be asked at all.
+        fresh = [one for one in dict.fromkeys(left_out) if one.host and one not in asked]
         left_out = list((Counter(left_out) - Counter(fresh)).elements())
         asked += fresh
         first += ask_all(lambda address: look_at_host(estate, address, *more), fresh)
@@ -204,25 +241,62 @@ def look_at_host(estate: Estate, address: Address, *more: str) -> HostView:
 def _view(
     estate: Estate, address: Address, module: HostModule | None, answers: Mapping[str, Any]
 ) -> HostView:
-    """What the module has not answered is asked of the agent itself."""
+    """What the module has not answered is asked of the agent itself.
+
+    A list that cannot be had or understood costs itself only: what the host runs is then not known.
+    """
     agent, lack = estate.agent(address), estate.lack(address)
-    server, domains, records = (answers.get(function) for function in _LOOK)
+    said, *_ = (answers.get(function) for function in _LOOK)
+    server = documents.server(said or agent.linux.discover_server())
+    listed, domains_problem = _domains(agent, answers)
+    records, repositories_problem = _repository_records(agent, answers)
+    remark = lack.remark if lack and module is None else None
     return HostView(
         address=address,
         agent=agent,
-        server=documents.server(server or agent.linux.discover_server()),
-        domains=read_domains(agent.xen.list_vms() if domains is None else domains),
-        repositories=documents.repository_db(records or agent.repository.discover_repository_db()),
+        server=server,
+        domains=listed,
+        repositories=records,
         module=module,
         answers=answers,
-        remark=lack.remark if lack and module is None else None,
+        remark=remark,
+        domains_problem=domains_problem,
+        repositories_problem=repositories_problem,
     )
+
+
+def _domains(
+    agent: Agent, answers: Mapping[str, Any]
+) -> tuple[tuple[Domain, ...], Ovm3Error | None]:
+    try:
+        answer = answers.get("list_vms")
+        found = read_domains(agent.xen.list_vms() if answer is None else answer)
+    except _OF_ONE_CALL as error:
+        return (), error
+    return found.domains, _untrusted(agent, found)
+
+
+def _untrusted(agent: Agent, found: DomainList) -> Ovm3Error | None:
+    address = str(agent.connection.address)
+    return MalformedAnswer(f"{address}: {'; '.join(found.problems)}") if found.problems else None
+
+
+def _repository_records(
+    agent: Agent, answers: Mapping[str, Any]
+) -> tuple[tuple[documents.RepositoryRecord, ...], Ovm3Error | None]:
+    try:
+        text = answers.get("discover_repository_db") or agent.repository.discover_repository_db()
+        return documents.repository_db(text), None
+    except _OF_ONE_CALL as error:
+        return (), error
 
 
 def _ask_module(
     estate: Estate, address: Address, functions: Sequence[str]
 ) -> tuple[HostModule | None, Mapping[str, Any]]:
     """A host's module, and what it says of these reads of the agent; None and nothing without it.
+
+    One that hangs or answers nonsense is left out of this look: the agent itself may be well.
 
     :raises Ovm3Error: the host does not answer.
     """
@@ -236,7 +310,7 @@ def _ask_module(
         if not (absent and lacks(estate.agent(address), "libcloud_look", fault)):
             return module, {}  # it fails, just now or with this; the agent itself may not
         estate.remember_lack(address)
-    except MalformedAnswer:  # longer than one answer may be, for example; the module is there
+    except AnswerLost:  # it hangs, or says more than one answer may hold; the module is there
         return module, {}
     else:
         if hostmodule.fits(look.api):
@@ -262,14 +336,14 @@ def live_domains(view: HostView) -> tuple[Domain, ...]:
     :raises Ovm3Error: it is not known.
     """
     try:
-        return read_domains(view.agent.xen.list_vms())
-    except AgentFault as fault:
+        return whole_list(view.agent.xen.list_vms(), view.label)
+    except (AgentFault, MalformedAnswer) as failed:
         if view.module is None:
             raise
         try:
-            return read_domains(view.module.domains())
-        except AgentFault:
-            raise fault from None
+            return whole_list(view.module.domains(), view.label)
+        except Ovm3Error:
+            raise failed from None
 
 
 def _not_asked(estate: Estate, answers: Iterable[Any], views: Sequence[HostView]) -> list[Address]:
@@ -302,14 +376,38 @@ def _sorted_out(
             silent.append(Silent(str(address), answer))
             continue
         first = views.setdefault(answer.server.uuid or str(address), answer)
-        if first.server.registered_ip != answer.server.registered_ip:
-            reason = f"{address}: says it is server {answer.server.uuid}, and so does {first.label}"
-            silent.append(Silent(str(address), MalformedAnswer(reason, host=str(address))))
+        if first is not answer and not _is_same_host(first, answer):
+            silent.append(Silent(str(address), _same_server(first, answer)))
     return list(views.values()), silent
 
 
+def _is_same_host(one: HostView, other: HostView) -> bool:
+    """Whether two addresses lead to one host: boards may share a uuid (agent-behaviour 19), so all
+    else that is known of it must agree, its certificate above all."""
+    if _known_by(one) != _known_by(other):
+        return False
+    booted = [view.server.boot_time for view in (one, other)]
+    # Some agents count it back from now, so it may differ by a second or two.
+    return None in booted or abs((booted[0] or 0) - (booted[1] or 0)) < 10
+
+
+def _known_by(view: HostView) -> tuple[object, ...]:
+    facts = view.agent.connection.tls_facts()
+    return (facts and facts.certificate, view.server.registered_ip, view.server.hostname)
+
+
+def _same_server(first: HostView, second: HostView) -> SameServer:
+    return SameServer(
+        f"{second.label}: has the same server uuid {second.server.uuid} as {first.label}, though "
+        f"they are two hosts, so what it runs is not shown and nothing on it is touched; give one "
+        f"of them an id of its own (its SMBIOS uuid, from which the agent takes it)",
+        host=str(second.address),
+    )
+
+
 def _left_out(member: Address) -> Silent:
-    reason = f"{member}: a pool member that is not among ex_hosts, so what it runs is unknown"
+    why = "is not among ex_hosts" if member.host else "has no address in the pool's list"
+    reason = f"{member}: a pool member that {why}, so what it runs is unknown"
     return Silent(str(member), NotSent(reason, host=str(member)))
 
 

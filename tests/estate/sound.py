@@ -60,7 +60,7 @@ def server(number: int, **more: Any) -> Server:
 
 def host(number: int, *records: dict[str, Any], **more: Any) -> HostView:
     address = Address(f"192.0.2.{number}", 8899)
-    domains = read_domains(list(records))
+    domains = read_domains(list(records)).domains
     return HostView(address, None, server(number, **more), domains, (RECORD,))  # type: ignore[arg-type]
 
 

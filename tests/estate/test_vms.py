@@ -28,7 +28,7 @@ def server(number: int) -> Server:
 
 def host(number: int, *records: dict[str, Any]) -> HostView:
     address = Address(f"127.0.0.{number + 2}", 8899)
-    return HostView(address, None, server(number), read_domains(list(records)), ())  # type: ignore[arg-type]
+    return HostView(address, None, server(number), read_domains(list(records)).domains, ())  # type: ignore[arg-type]
 
 
 def live(name: str = DIRECTORY, vm_id: str = ID, **more: str) -> dict[str, Any]:
