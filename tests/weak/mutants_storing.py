@@ -127,7 +127,7 @@ MUTANTS = [
     Mutant(
         "unlogged",
         FILES,
-        "    _say(dom0, client, operation, 'write_file', [path]",
+        "    say(dom0, client, operation, 'write_file', [path]",
         "    (lambda *said: None)(dom0, client, operation, 'write_file', [path]",
         "storing.the_hosts_log_knows",
     ),
