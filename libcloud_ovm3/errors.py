@@ -11,14 +11,16 @@ processes).
     │   ├── HostKeyRejected        the same of the host's key for SSH
     │   └── HostNotVerified        neither pin nor CA for this host: it was not contacted
     ├── BadCredentials             HTTP 401/403 (also libcloud's InvalidCredsError)
-    ├── AgentFault                 definite: the agent answered that it refused or failed
+    ├── AgentFault                 the agent answered that it refused or failed
     ├── AnswerLost                 in doubt: the request left, no answer came
     │   ├── TimedOut               no whole answer within the limit
     │   └── MalformedAnswer        an answer came that cannot be read
     ├── SameServer                 two hosts have one server uuid
-    ├── NodeNotFound, AmbiguousName, NameTaken
+    ├── NodeNotFound, ImageNotFound, AmbiguousName, NameTaken
     ├── Refused                    not done, because what was seen forbids it; nothing was sent
     │   ├── RefusedLines           the same, quoting lines of a file
+    │   ├── NotKnown               what was asked for may be where something could not be read
+    │   ├── HostNotFound           no host of the estate has this id or address
     │   └── ReadOnly               a call that may change something, with ex_read_only
     ├── StillThere                 a wait reached its limit
     └── Unfinished                 an operation broke off; names what may be left
@@ -125,6 +127,9 @@ class BadCredentials(Ovm3Error, InvalidCredsError):
 class AgentFault(Ovm3Error):
     """The agent answered with a fault.
 
+    A call may take effect and then fault, so what changes something looks before it raises one: the
+    message says what was seen.
+
     :ivar code: faultCode (1 in every sample known).
     :ivar kind: the Python class the agent names, e.g. ``exceptions.OSError`` (``""`` if it names
         none).
@@ -136,6 +141,18 @@ class AgentFault(Ovm3Error):
         self.code = code
         self.kind = kind
         self.text = text
+
+    def after_a_look(self, seen: str) -> AgentFault:
+        """The same fault, saying also what a look has shown since."""
+        return AgentFault(
+            f"{self}; {seen}",
+            driver=self.driver,
+            code=self.code,
+            kind=self.kind,
+            text=self.text,
+            host=self.host,
+            function=self.function,
+        )
 
 
 class AnswerLost(Ovm3Error):
@@ -153,8 +170,9 @@ class MalformedAnswer(AnswerLost, MalformedResponseError):
     """
 
 
-# After one of these the call has certainly had no effect; after an AnswerLost nobody knows.
-DEFINITE = (NotSent, BadCredentials, AgentFault)
+# After one of these the call has certainly had no effect. After an AnswerLost nobody knows, and
+# after an AgentFault a look has to confirm it.
+NEVER_BEGUN = (NotSent, BadCredentials)
 
 
 class SameServer(Ovm3Error):
@@ -162,7 +180,11 @@ class SameServer(Ovm3Error):
 
 
 class NodeNotFound(Ovm3Error):
-    """No host and no repository knows this node."""
+    """No host and no repository knows this node, and all of them could be read."""
+
+
+class ImageNotFound(Ovm3Error):
+    """No repository has this image, and the one that it names could be read."""
 
 
 class AmbiguousName(Ovm3Error):
@@ -182,6 +204,14 @@ class RefusedLines(Refused):
 
     def __str__(self) -> str:
         return shown(str(self.value), keep="\n")
+
+
+class NotKnown(Refused):
+    """What was asked for was not found, but something could not be read that may hold it."""
+
+
+class HostNotFound(Refused):
+    """No host of the estate has this id or address, and all of them answered."""
 
 
 class ReadOnly(Refused):

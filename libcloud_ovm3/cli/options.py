@@ -14,7 +14,7 @@ import click
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.cli.output import tell, tell_text
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error, Ovm3Warning, RefusedLines
-from libcloud_ovm3.estate.hosts import Estate
+from libcloud_ovm3.estate.members import Estate
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)

@@ -18,7 +18,7 @@ from libcloud_ovm3.agent.passwords import Passwords
 from libcloud_ovm3.agent.tls import Trust, check_minimum, parse_pins
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Warning
 from libcloud_ovm3.estate.clock import Clock
-from libcloud_ovm3.estate.hosts import Estate
+from libcloud_ovm3.estate.members import Estate
 
 
 class OVM3Base(NodeDriver):

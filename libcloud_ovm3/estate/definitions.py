@@ -30,7 +30,7 @@ _CREATING = re.compile(r"creating [0-9a-f]{32}(?: ([^/]+))?")
 _NO_VM = frozenset({"ovspoolfs.img", ".ovspoolfs", ".generic_fs_stamp"})
 
 
-def creating(operation: str, disk: str = "disk") -> str:
+def creating(operation: str, disk: str) -> str:
     """The description of a VM that is being created (design.md, rule 2).
 
     :param disk: the name of the file that will be its disk.

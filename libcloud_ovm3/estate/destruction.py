@@ -23,7 +23,10 @@ from libcloud_ovm3.estate.holders import (
     wait_ended,
     wait_released,
 )
-from libcloud_ovm3.estate.hosts import Estate, HostView
+from libcloud_ovm3.estate.hosts import (
+    HostView,
+)
+from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.power import STOP_LIMIT, only_place, require_certain, stop_at
 from libcloud_ovm3.estate.repositories import Repository, list_repository, with_module
 from libcloud_ovm3.estate.vms import VM, Survey, survey

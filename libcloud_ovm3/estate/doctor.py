@@ -14,7 +14,7 @@ from libcloud_ovm3.estate.examination import Certificate, Examined
 from libcloud_ovm3.estate.findings import Finding, of_repositories, of_vms
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.inventory import Look, name_of
-from libcloud_ovm3.estate.members import (
+from libcloud_ovm3.estate.memberfindings import (
     OLD_TLS,
     is_short,
     of_clocks,

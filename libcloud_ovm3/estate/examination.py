@@ -22,7 +22,6 @@ from libcloud_ovm3.errors import AgentFault, BadCredentials, MalformedAnswer, No
 from libcloud_ovm3.estate.clock import Clock
 from libcloud_ovm3.estate.definitions import read_definitions
 from libcloud_ovm3.estate.hosts import (
-    Estate,
     HostView,
     ask_all,
     look_at_hardware,
@@ -30,6 +29,7 @@ from libcloud_ovm3.estate.hosts import (
     look_at_pools,
 )
 from libcloud_ovm3.estate.inventory import Look, look
+from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import look_at_repositories
 from libcloud_ovm3.estate.vms import Survey, put_together
 

@@ -6,18 +6,16 @@ what it runs is then unknown. One that answers some of the questions is a view w
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from libcloud_ovm3.agent import documents, hostmodule
+from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.functions import Agent
 from libcloud_ovm3.agent.hostmodule import HostModule
-from libcloud_ovm3.agent.probe import lacks
 from libcloud_ovm3.errors import (
     AgentFault,
     AnswerLost,
@@ -28,14 +26,13 @@ from libcloud_ovm3.errors import (
     Ovm3Error,
     SameServer,
 )
-from libcloud_ovm3.estate.clock import Clock
 from libcloud_ovm3.estate.domains import Domain, DomainList, read_domains, whole_list
+from libcloud_ovm3.estate.members import Asked, Estate, ask_module
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 MAX_THREADS = 32  # at once, for one question to many hosts
-LACK_SECONDS = 600.0  # so long a host that lacks the host module is not asked for it again
 
 _LOOK = ("discover_server", "list_vms", "discover_repository_db")
 POOL = "discover_server_pool"
@@ -43,80 +40,6 @@ POOL = "discover_server_pool"
 _OF_ONE_CALL = (AgentFault, AnswerLost)
 HARDWARE = "discover_hardware"
 BOOT_TIME = "get_last_boot_time"
-
-
-@dataclass(frozen=True)
-class Lack:
-    """A host without a host module that could be used.
-
-    :ivar until: by the estate's clock.
-    :ivar remark: what to do, if there is one of a version that does not fit.
-    """
-
-    until: float
-    remark: str | None
-
-
-@dataclass(frozen=True)
-class Estate:
-    """The hosts to work with, and how.
-
-    :ivar given: the hosts that the user named; the first is asked first.
-    :ivar connect: makes the agent of an address (named by the user or found in a pool); None: there
-        is neither pin nor CA for it.
-    :ivar whole_pool: whether the members of the given host's pool belong to the estate too.
-    :ivar clock: what every wait goes by.
-    :ivar second_look: seconds between the two looks that prove that a VM is absent (rule 3).
-    :ivar use_module: whether hosts are asked through the host module, where it is.
-    """
-
-    given: tuple[Address, ...]
-    connect: Callable[[Address, bool], Agent | None]
-    whole_pool: bool = True
-    clock: Clock = field(default_factory=Clock)
-    second_look: float = 5.0
-    use_module: bool = True
-    _lacking: dict[Address, Lack] = field(default_factory=dict)
-    _agents: dict[Address, Agent | None] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def agent(self, address: Address) -> Agent:
-        """The agent of a host; its lines are kept open for the life of the estate.
-
-        :raises HostNotVerified: there is neither pin nor CA for it; it is not contacted.
-        """
-        with self._lock:
-            if address not in self._agents:
-                self._agents[address] = self.connect(address, address in self.given)
-            agent = self._agents[address]
-        if agent is None:
-            raise HostNotVerified(
-                f"{address}: a pool member without pin or CA, so it was not contacted; see what it "
-                f"presents with `ovm3 pin {address}`, then add it to ex_fingerprint",
-                host=str(address),
-            )
-        return agent
-
-    def module(self, address: Address) -> HostModule | None:
-        """The host module of a host; None: it is known to lack it."""
-        lack = self.lack(address)
-        if not self.use_module or (lack and self.clock.now() < lack.until):
-            return None
-        return HostModule(self.agent(address).connection)
-
-    def module_anew(self, address: Address) -> HostModule | None:
-        """The same, whatever was seen before: what is remembered only ever saves reads."""
-        return HostModule(self.agent(address).connection) if self.use_module else None
-
-    def lack(self, address: Address) -> Lack | None:
-        """What was last seen of a host that lacks a module that could be used."""
-        with self._lock:
-            return self._lacking.get(address)
-
-    def remember_lack(self, address: Address, remark: str | None = None) -> None:
-        """Do not ask this host for the module for a while; then it may have been installed."""
-        with self._lock:
-            self._lacking[address] = Lack(self.clock.now() + LACK_SECONDS, remark)
 
 
 @dataclass(frozen=True)
@@ -223,9 +146,9 @@ def look_at_hosts(estate: Estate, *more: str) -> tuple[list[HostView], list[Sile
 def _look_at_given(
     estate: Estate, address: Address, more: Sequence[str]
 ) -> tuple[HostView, documents.ServerPool | None]:
-    module, answers = _ask_module(estate, address, (POOL, *_LOOK, *more))
-    pool = answers.get(POOL) or estate.agent(address).serverpool.discover_server_pool()
-    return _view(estate, address, module, answers), documents.server_pool(pool)
+    asked = ask_module(estate, address, (POOL, *_LOOK, *more))
+    pool = asked.answers.get(POOL) or estate.agent(address).serverpool.discover_server_pool()
+    return _view(estate, address, asked), documents.server_pool(pool)
 
 
 def _first(answer: tuple[HostView, Any] | Ovm3Error) -> HostView | Ovm3Error:
@@ -234,32 +157,27 @@ def _first(answer: tuple[HostView, Any] | Ovm3Error) -> HostView | Ovm3Error:
 
 def look_at_host(estate: Estate, address: Address, *more: str) -> HostView:
     """What one host says of itself: one call where the host module is, three reads elsewhere."""
-    module, answers = _ask_module(estate, address, (*_LOOK, *more))
-    return _view(estate, address, module, answers)
+    return _view(estate, address, ask_module(estate, address, (*_LOOK, *more)))
 
 
-def _view(
-    estate: Estate, address: Address, module: HostModule | None, answers: Mapping[str, Any]
-) -> HostView:
+def _view(estate: Estate, address: Address, asked: Asked) -> HostView:
     """What the module has not answered is asked of the agent itself.
 
     A list that cannot be had or understood costs itself only: what the host runs is then not known.
     """
-    agent, lack = estate.agent(address), estate.lack(address)
-    said, *_ = (answers.get(function) for function in _LOOK)
-    server = documents.server(said or agent.linux.discover_server())
+    agent, answers = estate.agent(address), asked.answers
+    said = answers.get("discover_server") or agent.linux.discover_server()
     listed, domains_problem = _domains(agent, answers)
     records, repositories_problem = _repository_records(agent, answers)
-    remark = lack.remark if lack and module is None else None
     return HostView(
         address=address,
         agent=agent,
-        server=server,
+        server=documents.server(said),
         domains=listed,
         repositories=records,
-        module=module,
+        module=asked.module,
         answers=answers,
-        remark=remark,
+        remark=asked.remark,
         domains_problem=domains_problem,
         repositories_problem=repositories_problem,
     )
@@ -289,42 +207,6 @@ def _repository_records(
         return documents.repository_db(text), None
     except _OF_ONE_CALL as error:
         return (), error
-
-
-def _ask_module(
-    estate: Estate, address: Address, functions: Sequence[str]
-) -> tuple[HostModule | None, Mapping[str, Any]]:
-    """A host's module, and what it says of these reads of the agent; None and nothing without it.
-
-    One that hangs or answers nonsense is left out of this look: the agent itself may be well.
-
-    :raises Ovm3Error: the host does not answer.
-    """
-    module = estate.module(address)
-    if module is None:
-        return None, {}
-    try:
-        look = module.look(list(dict.fromkeys(functions)))
-    except AgentFault as fault:
-        absent = hostmodule.is_absent(fault)
-        if not (absent and lacks(estate.agent(address), "libcloud_look", fault)):
-            return module, {}  # it fails, just now or with this; the agent itself may not
-        estate.remember_lack(address)
-    except AnswerLost:  # it hangs, or says more than one answer may hold; the module is there
-        return module, {}
-    else:
-        if hostmodule.fits(look.api):
-            return module, look.answers
-        estate.remember_lack(address, _misfit(address, look.api))
-    return None, {}
-
-
-def _misfit(address: Address, api: int) -> str:
-    what = f"`ovm3 host install {address}`" if api < hostmodule.API else "upgrade this client"
-    return (
-        f"{address}: its host module (api {api}) does not fit this client (api {hostmodule.API}), "
-        f"so it is not used: {what}"
-    )
 
 
 def live_domains(view: HostView) -> tuple[Domain, ...]:

@@ -17,12 +17,12 @@ from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import (
     HARDWARE,
     POOL,
-    Estate,
     HostView,
     Silent,
     look_at_hardware,
     look_at_pools,
 )
+from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.vms import VM, Survey, survey
 

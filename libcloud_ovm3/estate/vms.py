@@ -11,10 +11,15 @@ from dataclasses import dataclass, field
 
 from libcloud_ovm3.agent.identifiers import dashed, undashed
 from libcloud_ovm3.agent.texts import text_of
-from libcloud_ovm3.errors import AmbiguousName, NodeNotFound, Ovm3Error, Refused
+from libcloud_ovm3.errors import AmbiguousName, NodeNotFound, NotKnown, Ovm3Error, Refused
 from libcloud_ovm3.estate.definitions import MADE_UP, Definition, is_of, may_be, read_definitions
 from libcloud_ovm3.estate.domains import Domain
-from libcloud_ovm3.estate.hosts import Estate, HostView, Silent, look_at_hosts
+from libcloud_ovm3.estate.hosts import (
+    HostView,
+    Silent,
+    look_at_hosts,
+)
+from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository, look_at_repositories
 from libcloud_ovm3.estate.states import Known, State, vm_state
 
@@ -111,7 +116,7 @@ class Survey:
         """The VM of this id, in any notation.
 
         :raises NodeNotFound: there is none.
-        :raises Refused: there is none in what could be read.
+        :raises NotKnown: it may be where something could not be read.
         """
         found = self.vms.get(dashed(vm_id) or vm_id)
         if found is not None:
@@ -122,7 +127,7 @@ class Survey:
         """The VM of this display name.
 
         :raises NodeNotFound: there is none.
-        :raises Refused: there is none in what could be read.
+        :raises NotKnown: it may be where something could not be read.
         :raises AmbiguousName: there are several.
         """
         found = [vm for vm in self.vms.values() if vm.name == name]
@@ -139,7 +144,7 @@ class Survey:
         problems = self.problems()
         if not problems:
             return NodeNotFound(what)
-        return Refused(f"{what}, as far as it could be read; not read: {'; '.join(problems)}")
+        return NotKnown(f"{what}, as far as it could be read; not read: {'; '.join(problems)}")
 
     def repository(self, repository_id: str) -> Repository | None:
         """The repository of this id, if some host knows it."""

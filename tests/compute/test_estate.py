@@ -226,6 +226,7 @@ def _as_list_vms_answers(line: str) -> dict[str, str]:
         "online_vcpus": vcpus,
         "state": state,
         "status": "2",
+        "device": {"console": [{"location": "2"}]},
         "uuid": str(uuid.uuid5(uuid.NAMESPACE_DNS, name)),
     }
 
