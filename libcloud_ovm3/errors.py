@@ -18,6 +18,7 @@ processes).
     ├── SameServer                 two hosts have one server uuid
     ├── NodeNotFound, ImageNotFound, AmbiguousName, NameTaken
     ├── Refused                    not done, because what was seen forbids it; nothing was sent
+    │   ├── RefusedLines           the same, quoting lines of a file
     │   ├── NotKnown               what was asked for may be where something could not be read
     │   ├── HostNotFound           no host of the estate has this id or address
     │   └── ReadOnly               a call that may change something, with ex_read_only
@@ -32,14 +33,37 @@ from typing import Any
 from libcloud.common.types import InvalidCredsError, LibcloudError, MalformedResponseError
 
 
+def shown(text: str, keep: str = "") -> str:
+    """A text as messages and terminals show it: what cannot be printed as its escape.
+
+    Names of VMs, hosts and files, and faults, may hold anything: newlines, escape sequences, marks
+    that turn the direction of writing, halves of surrogate pairs. Shown, a text is one line, and
+    does nothing to a terminal.
+
+    :param keep: characters that stay all the same.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        one
+        if one.isprintable() or one in keep
+        else one.encode("unicode_escape", "surrogatepass").decode("ascii")
+        for one in text
+    )
+
+
 class Ovm3Warning(UserWarning):
     """A warning of this package: a silent host, a check switched off, a disk that was kept."""
+
+    def __str__(self) -> str:
+        return shown(super().__str__())
 
 
 class Ovm3Error(LibcloudError):
     """The root of all errors of this package.
 
-    :param value: What failed, on which host and object, and what to do, in one text.
+    :param value: What failed, on which host and object, and what to do, in one text. ``str()`` of
+        the error is that text as :func:`shown` makes it, on one line.
     :param driver: The libcloud driver, if one was at hand (not pickled: it holds connections).
     :param host: The host's address as this package calls it (``address:port``), if it concerns one.
     :param function: The agent's function that was called, if it concerns one.
@@ -59,7 +83,7 @@ class Ovm3Error(LibcloudError):
         self.function = function
 
     def __str__(self) -> str:
-        return str(self.value)
+        return shown(str(self.value))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"
@@ -173,6 +197,13 @@ class NameTaken(Ovm3Error):
 
 class Refused(Ovm3Error):
     """The operation was not begun, because what was seen forbids it. Nothing was sent."""
+
+
+class RefusedLines(Refused):
+    """Refused because of lines of a file, which its text quotes, each on a line of its own."""
+
+    def __str__(self) -> str:
+        return shown(str(self.value), keep="\n")
 
 
 class NotKnown(Refused):

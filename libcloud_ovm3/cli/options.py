@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 import click
 
 from libcloud_ovm3 import OVM3NodeDriver
-from libcloud_ovm3.errors import InvalidArgument, Ovm3Error, Ovm3Warning
+from libcloud_ovm3.cli.output import tell, tell_text
+from libcloud_ovm3.errors import InvalidArgument, Ovm3Error, Ovm3Warning, RefusedLines
 from libcloud_ovm3.estate.members import Estate
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -156,9 +157,12 @@ def reported() -> Iterator[None]:
             yield
         except InvalidArgument as error:
             raise click.UsageError(str(error)) from None
+        except RefusedLines as error:
+            tell_text(f"Error: {error}")
+            raise SystemExit(1) from None
         except Ovm3Error as error:
             raise click.ClickException(str(error)) from None
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    click.echo(f"warning: {message}", err=True)
+    tell(f"warning: {message}")

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from libcloud_ovm3.errors import Refused
+from libcloud_ovm3.errors import RefusedLines
 
 NAME = b"libcloud_ovm3"
 MARK = b"  # libcloud-ovm3"  # at the end of a line that we added
@@ -72,7 +72,7 @@ def replace(file: str, lines: list[Line], number: int, new: bytes, note: bytes =
     """
     old = lines[number]
     if number and _continues(lines[number - 1].text):
-        raise Refused(
+        raise RefusedLines(
             f"{file}: the line to change continues another one, which is not the structure that "
             f"is known:\n{shown(lines, [number - 1, number])}"
         )
@@ -140,7 +140,7 @@ def append(file: str, lines: list[Line], text: bytes) -> list[Line]:
     :raises Refused: the last line ends in a backslash, and would swallow it.
     """
     if lines and _continues(lines[-1].text):
-        raise Refused(
+        raise RefusedLines(
             f"{file}: the last line ends in a backslash:\n{shown(lines, [len(lines) - 1])}"
         )
     end = _usual_end(lines)
