@@ -66,11 +66,11 @@ def lab(personality: str, module: Any, **options: Any) -> Simulator:
     return Simulator(**(defaults | options))
 
 
-def connect(sim: Simulator, host: int = 0, **options: Any) -> Any:
+def connect(sim: Simulator, by: int = 0, **options: Any) -> Any:
     """A driver as a user gets it, by one of the hosts."""
     defaults: dict[str, Any] = {
-        "host": sim.hosts[host].address,
-        "port": sim.hosts[host].port,
+        "host": sim.hosts[by].address,
+        "port": sim.hosts[by].port,
         "ex_fingerprint": pins_of(sim),
         "ex_clock": fast_clock(SPEED),
         "ex_second_look": 1,

@@ -164,7 +164,7 @@ def new(driver: Any, where: str | None = None, **options: Any) -> Any:
 
 def named(sim: Simulator) -> list[Path]:
     """The definitions of that name."""
-    folders = (sim.repository_path / "VirtualMachines").iterdir()
+    folders = (sim.repository_path / "VirtualMachines").glob("[!.]*")
     return [f for f in folders if "'web'" in (f / "vm.cfg").read_text()]
 
 
@@ -212,7 +212,7 @@ def test_c_one_looks_before_the_other_has_begun(personality: str, module: bool) 
                 copies.wait(5)
 
         sim.misbehave("hook", "create_vm", times=2, hook=create)
-        once(sim, "copy_file", lambda: (copies.set(), looked.wait(1)))
+        once(sim, "copy_file", lambda: (copies.set(), looked.wait(0.3)))
         came: list[Any] = [None, None]
 
         def go(index: int) -> None:
@@ -324,7 +324,7 @@ AFTER = "exceptions.Exception:it took effect, and then this"
 
 @pytest.mark.parametrize("function", ["start_vm", "stop_vm", "delete_vm", "storage_plugin_destroy"])
 def test_a_fault_after_the_effect(sim: Simulator, driver: Any, function: str) -> None:
-    """The look decides what is said: never "not started" of what runs, or "kept" of what is gone."""
+    """The look decides what is said: never "not started" of what runs."""
     vm = make_vm(sim)
     if function == "stop_vm":
         start_by_hand(sim, vm, 1)
@@ -351,7 +351,7 @@ def test_a_fault_after_the_effect_of_a_creation(
         driver = connect(sim)
         sim.misbehave("fault_after", function, text=AFTER)
         came = new(driver)
-        folders = list((sim.repository_path / "VirtualMachines").iterdir())
+        folders = list((sim.repository_path / "VirtualMachines").glob("[!.]*"))
         disks = list((sim.repository_path / "VirtualDisks").glob("[!.]*"))
         if came.error is None:
             assert live(sim) == [came.value.id]

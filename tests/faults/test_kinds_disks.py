@@ -263,7 +263,7 @@ def test_12_a_link_in_the_vm_s_directory(sim: Simulator, driver: Any) -> None:
     assert vm.is_whole
 
 
-# ------------------------------------------------------------------ 14, d1: what lies in the directory
+# ------------------------------------------------------------------ 14, d1: in the directory
 
 
 def lay_inside(vm: Made, name: str) -> Path:
@@ -293,7 +293,7 @@ def test_14_what_is_listed_in_the_directory_stays(sim: Simulator, driver: Any, n
     assert vm.is_whole
 
 
-# ------------------------------------------------------------------ 15, d2: names that the listing lacks
+# ------------------------------------------------------------------ 15, d2: names not listed
 
 
 ODD_NAMES = {

@@ -39,7 +39,7 @@ NO_PROPER_UUID = [None, "", "   ", "{" + ID + "}", "urn:uuid:" + ID, ID[:-1], ID
 
 @pytest.mark.parametrize("given", NO_PROPER_UUID)
 def test_04_a_live_record_without_a_proper_uuid(sim: Simulator, driver: Any, given: Any) -> None:
-    """It has the name that one vm.cfg gives: whatever it is, that VM is not proven to be stopped."""
+    """It has the name that one vm.cfg gives: that VM is not proven to be stopped."""
     vm = make_vm(sim)
     let_list(sim, 1, [DOMAIN_0, record(vm.directory, given)])
     nodes = told(driver.list_nodes).value
@@ -131,7 +131,7 @@ def test_05_its_name_is_not_free(personality: str, module: bool, how: str) -> No
         assert sent(sim) == []
 
 
-# ------------------------------------------------------------------ 06, g1: lists that are no answers
+# ------------------------------------------------------------------ 06, g1: no answers
 
 
 NO_ANSWERS: dict[str, Any] = {
