@@ -168,7 +168,11 @@ def test_rules_for_what_a_look_asks(pool: Simulator) -> None:
     rule = pool.misbehave("answer", "list_vms", nth=2, value=[{"domid": "0"}])
     pool.misbehave("fault", "discover_server", times=None, text="exceptions.UnicodeDecodeError:'x'")
     looks = [agent.libcloud_look(["list_vms", "discover_server"])["answers"] for _ in range(3)]
-    assert [look["list_vms"]["answer"] == [{"domid": "0"}] for look in looks] == [False, True, False]
+    assert [look["list_vms"]["answer"] == [{"domid": "0"}] for look in looks] == [
+        False,
+        True,
+        False,
+    ]
     assert looks[0]["discover_server"] == {"fault": "<type 'exceptions.UnicodeDecodeError'>:'x'"}
     assert rule.hits == 1
 
