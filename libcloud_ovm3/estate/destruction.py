@@ -164,9 +164,12 @@ def _sorted_disks(seen: Survey, vm: VM, uses: Uses) -> tuple[Doomed, list[str]]:
         for name in repository.content.virtual_disks
     }
     named = _named(seen, vm)
+    physical = {disk.path for disk in vm.definition.disks if disk.is_physical}
     for path in named:
         repository, name = lying.get(path, (None, posixpath.basename(path)))
-        if not carries(name, vm.id):
+        if path in physical:
+            kept[path] = "it is a physical disk"
+        elif not carries(name, vm.id):
             kept[path] = "its name does not carry this node's uuid"
         elif repository is None:
             kept[path] = "no repository lists it among its virtual disks"
@@ -185,7 +188,7 @@ def _sorted_disks(seen: Survey, vm: VM, uses: Uses) -> tuple[Doomed, list[str]]:
 def _named(seen: Survey, vm: VM) -> list[str]:
     """The paths of the disks that it says are its own: by its vm.cfg, or by its mark."""
     definition = vm.definition
-    named = [d.path for d in definition.disks if d.path and not d.is_cdrom and not d.is_physical]
+    named = [disk.path for disk in definition.disks if disk.path and not disk.is_cdrom]
     if definition.unfinished_disk:
         named.append(disk_path(_repository_of(seen, definition), definition.unfinished_disk))
     return list(dict.fromkeys(named))

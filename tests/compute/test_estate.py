@@ -44,7 +44,7 @@ def test_a_dead_host_costs_a_warning_and_certainty(driver: Any, sim: Simulator) 
         driver_for(sim, ex_strict=True).list_nodes()
     sim.calls.clear()
     for action in (driver.start_node, driver.stop_node, driver.destroy_node):
-        with pytest.raises(Refused, match=rf"silent.*{sim.hosts[1].address}"):
+        with pytest.raises(Refused, match=rf"cannot be seen.*{sim.hosts[1].address}"):
             action(nodes["stopped"])
     with pytest.raises(Refused, match="unknown"):
         driver.reboot_node(nodes["stopped"])

@@ -63,7 +63,7 @@ def test_two_definitions_without_uuid_and_one_name(driver: Any, sim: Simulator) 
     sim.calls.clear()
     for node in nodes:
         for action in (driver.start_node, driver.stop_node, driver.destroy_node):
-            with pytest.raises(Refused, match="has no uuid, and another"):
+            with pytest.raises(Refused, match="not clear whether it runs"):
                 action(node)
     assert calls_of(sim, *WRITES) == []
 
@@ -434,6 +434,6 @@ def test_a_host_that_falls_silent_between_the_looks(driver: Any, sim: Simulator)
 
     sim.misbehave("hook", "discover_server_pool", nth=2, hook=silence)
     sim.calls.clear()
-    with pytest.raises(Refused, match="silent"):
+    with pytest.raises(Refused, match=sim.hosts[2].address):
         driver.destroy_node(node)
     assert calls_of(sim, *WRITES) == []
