@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from xml.sax.saxutils import escape, quoteattr
 
 import pytest
@@ -187,6 +188,27 @@ def test_members_of_a_pool_without_an_address(members: str, addresses: tuple[str
     pool = f"<Server_Pool><Unique_Id>p</Unique_Id>{members}</Server_Pool>"
     text = f"<Discover_Server_Pool_Result>{pool}</Discover_Server_Pool_Result>"
     assert documents.server_pool(text) == ServerPool("p", members=addresses)
+
+
+@pytest.mark.parametrize(
+    ("root", "path", "read"),
+    [
+        ("Discover_Server_Result", "Server", documents.server),
+        ("Discover_Hardware_Result", "NodeInformation", documents.hardware),
+        ("Discover_Server_Pool_Result", "Server_Pool", documents.server_pool),
+        ("Discover_Pool_Filesystem_Result", "Pool_Filesystem", documents.pool_filesystem),
+        ("Discover_Network_Result", "Network/Active", documents.network),
+        ("Discover_Network_Result", "Network/Active", documents.network_devices),
+        ("Discover_Storage_Plugins_Result", "storage_plugin_info_list", documents.storage_plugins),
+    ],
+)
+def test_two_where_there_is_one(root: str, path: str, read: Callable[[str], object]) -> None:
+    """Which of them holds, nobody knows: the first is not taken in silence."""
+    above, _, name = path.rpartition("/")
+    start, end = (f"<{above}>", f"</{above}>") if above else ("", "")
+    assert read(f"<{root}>{start}<{name}/>{end}</{root}>") is not None
+    with pytest.raises(MalformedAnswer, match=f"{root}: several {path}"):
+        read(f"<{root}>{start}<{name}/><{name}/>{end}</{root}>")
 
 
 @pytest.mark.parametrize(

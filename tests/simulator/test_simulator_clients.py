@@ -59,8 +59,8 @@ def test_the_end_of_the_line_is_announced(pool: Simulator, version: str) -> None
         assert _rest(line).startswith(b"HTTP/1.1 403 Unauthorized access attempt from (")
 
 
-def test_a_client_that_does_not_leave_is_not_waited_for(pool: Simulator) -> None:
-    """The farewell costs the client nothing: the answer has come before."""
+def test_a_client_that_does_not_leave_stops_no_other(pool: Simulator) -> None:
+    """Whose farewell the server waits for a moment: the answer has come before."""
     begun = time.monotonic()
     with _connect(pool) as line:
         line.sendall(_request(pool, "echo", "1.0"))
@@ -150,6 +150,12 @@ def test_packages_and_statistics(pool: Simulator) -> None:
     assert "<Statistic><Interval>20<" in client(pool, 1).discover_server()
     for name in ("get_system_disk_space", "storage_plugin_listFileSystems"):
         assert fault_of(getattr(agent, name)).endswith(f"simulator: {name}")
+
+
+def test_what_python_2_asks_of_a_proxy_is_a_fault(pool: Simulator) -> None:
+    """``if proxy:`` calls ``__nonzero__`` there."""
+    text = fault_of(getattr(client(pool), "__nonzero__"))  # noqa: B009 - no name of this class
+    assert text.endswith('method "__nonzero__" is not supported')
 
 
 def test_sleep(pool: Simulator) -> None:

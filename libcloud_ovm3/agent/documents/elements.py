@@ -48,12 +48,23 @@ def find(node: Element, path: str) -> Element:
     return found if found is not None else etree.Element("nothing")
 
 
-def found_in(root: Element, path: str) -> Element:
-    """What the root is known to hold; an empty element if the root is empty.
+def only(root: Element, path: str) -> Element | None:
+    """The one element that the root is known to hold; None: the root is empty.
 
-    :raises MalformedAnswer: it holds other things only.
+    :raises MalformedAnswer: it holds other things only, or several of these.
     """
     found = known(root, path)
+    if found is not None and len(root.findall(path)) > 1:
+        raise MalformedAnswer(f"{root.tag}: several {path}: not understood")
+    return found
+
+
+def found_in(root: Element, path: str) -> Element:
+    """The same; an empty element if the root is empty.
+
+    :raises MalformedAnswer: as above.
+    """
+    found = only(root, path)
     return found if found is not None else etree.Element("nothing")
 
 

@@ -147,7 +147,7 @@ def cluster_text(cluster: Cluster | None) -> str:
 
 
 def _maybe(text: str, root: str, path: str, cls: type[_T]) -> _T | None:
-    node = elements.known(elements.root_of(text, root), path)
+    node = elements.only(elements.root_of(text, root), path)
     return None if node is None else outline.read(cls, node)
 
 
