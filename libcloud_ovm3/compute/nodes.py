@@ -16,7 +16,7 @@ from libcloud.compute.base import (
 from libcloud_ovm3.compute.base import OVM3Base, id_of
 from libcloud_ovm3.compute.convert import to_node, to_orphan
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
-from libcloud_ovm3.estate import creation, destruction, disks, planning, power, starting
+from libcloud_ovm3.estate import creation, deletion, destruction, disks, planning, power, starting
 from libcloud_ovm3.estate.vms import survey
 
 
@@ -150,8 +150,8 @@ class Nodes(OVM3Base):
     def destroy_node(self, node: Node) -> bool:
         """Stop a node by force if it runs, then delete its definition and its own disks.
 
-        Its own disks are those whose file name carries its uuid and that no other vm.cfg names;
-        others are kept, with a warning that names them.
+        Its own disks are those that its vm.cfg names, whose file name carries its uuid, and that
+        nobody else may use; others are kept, with a warning that names them.
 
         :param node: The node, or its id. (required)
         :type node: :class:`Node`
@@ -218,10 +218,32 @@ class Nodes(OVM3Base):
         They may be left of an operation that broke off, or kept on purpose by someone. Nothing is
         deleted.
 
-        :return: dicts with ``repository_id``, ``path`` and ``is_certain`` (False: some vm.cfg could
-            not be read, and may name it).
+        :return: dicts with ``repository_id``, ``path``, ``is_certain`` (False: something could not
+            be read that may name it, or its name is odd) and ``set_aside`` (the operation of a
+            deletion that has set it aside; see :meth:`ex_put_back`; else None).
         :rtype: ``list`` of ``dict``
         """
         seen = survey(self._estate)
         self._warn(seen.problems())
         return [to_orphan(orphan) for orphan in disks.orphans(seen)]
+
+    def ex_put_back(self, path: str, operation: str) -> bool:
+        """Put back a disk that a deletion has set aside and, breaking off, has left there.
+
+        With the host module ``destroy_node`` sets a disk aside before it deletes it. What one that
+        broke off has left there is in :meth:`ex_list_orphans` (``set_aside``) and in a warning of
+        :meth:`list_nodes`.
+
+        :param path: Where it lay, as shown there. (required)
+        :type path: ``str``
+
+        :param operation: Which deletion has set it aside, as shown there. (required)
+        :type operation: ``str``
+
+        :raises Refused: no such file is set aside, as far as can be seen.
+        :raises AgentFault: something lies in its place by now.
+        :raises Unfinished: whether it was done is not known.
+        :rtype: ``bool``
+        """
+        deletion.put_back(self._estate, path, operation)
+        return True

@@ -23,7 +23,8 @@ MADE_UP = uuid.UUID("7f0f4f2e-0c2b-4c7e-9a35-0a2b5ad1c0de")  # for what has no u
 
 UNLISTED = "the agent does not list its directory, so nothing can be done to it"
 
-VIRTUAL_MACHINES, TEMPLATES = "VirtualMachines", "Templates"  # the folders of a repository
+# The folders of a repository.
+VIRTUAL_MACHINES, TEMPLATES, ASSEMBLIES = "VirtualMachines", "Templates", "Assemblies"
 
 _CREATING = re.compile(r"creating [0-9a-f]{32}(?: ([^/]+))?")
 # The image of a pool file system, where it is put into a repository's export (agent-behaviour 4).
@@ -44,7 +45,7 @@ class Definition:
 
     :ivar config: what it says; None if it could not be read, ``problem`` then says why.
     :ivar problem: why it cannot be relied upon, and so nothing may be done to its VM.
-    :ivar folder: ``VirtualMachines`` or ``Templates``.
+    :ivar folder: ``VirtualMachines``, ``Templates`` or ``Assemblies``.
     """
 
     repository_id: str
@@ -111,8 +112,9 @@ class Definition:
         listed = self.config or {}
         rest = {key: value for key, value in listed.items() if key != "disk"}
         disks = listed.get("disk")
-        odd = [d for d in disks if d not in understood] if isinstance(disks, list) else disks
-        return names_in([rest, odd]).union(*known)
+        if isinstance(disks, list):
+            disks = [d for d in disks if not isinstance(d, str) or d not in understood]
+        return names_in([rest, disks]).union(*known)
 
     @property
     def not_read(self) -> str | None:
@@ -158,10 +160,12 @@ def is_of(domain: Domain, definition: Definition, defined_ids: Collection[str]) 
 def may_be(domain: Domain, definition: Definition, defined_ids: Collection[str]) -> bool:
     """Whether a live domain may be this definition's, for all that is known. Pure.
 
-    One without a proper uuid may be whoever has its name; one without a name, too, anybody.
+    One without a proper uuid may be whoever has its name. (One without a name, too, may be anybody:
+    a list with such a one is no whole list, see :mod:`.domains`.)
     """
     if domain.uuid is None:
-        return not domain.name or domain.name in (*definition.live_names, definition.directory)
+        names = (*definition.live_names, definition.directory)
+        return bool(domain.name) and domain.name in names
     return domain.uuid == definition.uuid or _is_named_so(domain, definition, defined_ids)
 
 
@@ -245,6 +249,24 @@ def read_templates(repositories: Sequence[Repository]) -> list[Definition]:
     return found
 
 
+def read_assemblies(repositories: Sequence[Repository]) -> list[Definition]:
+    """The vm.cfg files below ``Assemblies``, which only the host module can read. Where it has not,
+    each assembly counts as not read: no source shows what may stand in one.
+    """
+    found = []
+    for repository in repositories:
+        for file in repository.vm_cfgs or ():
+            if file.folder == ASSEMBLIES:
+                definition = _parsed(repository.id, file)
+                found.append(definition or _unlisted(repository.id, file))
+        if repository.vm_cfgs is None and repository.content is not None:
+            for part in repository.content.assemblies:
+                name = part.attributes.get("Name", part.name)
+                problem = "what an assembly uses is for the host module to read"
+                found.append(Definition(repository.id, name, None, problem, ASSEMBLIES))
+    return found
+
+
 def _came_with_listing(
     repositories: Sequence[Repository], folder: str
 ) -> tuple[list[Definition], list[tuple[Repository, str]]]:
@@ -262,7 +284,8 @@ def _came_with_listing(
         inexact = {file.directory for file in came if not file.is_exact}
         for directory, files in listed.items():
             if "vm.cfg" not in files:
-                found += _without_vm_cfg(repository.id, directory, files, folder)
+                if directory not in texts:
+                    found += _without_vm_cfg(repository.id, directory, files, folder)
                 continue
             definition = _parsed(repository.id, texts.get(directory))
             if definition is not None:

@@ -84,12 +84,14 @@ def delete_files_by_module(
     """
     operation = uuid.uuid4().hex
     failed: dict[str, Ovm3Error] = {}
+    aside = []
     for path in paths:
         try:
             _done_or_seen(module, repository, operation, path, module.set_aside, is_aside=True)
+            aside.append(path)
         except Ovm3Error as error:
-            failed[path] = error
-    aside = [path for path in paths if path not in failed]
+            if not _is_missing(error):  # another client has been first, else
+                failed[path] = error
     if not aside:
         return failed
     try:
@@ -106,6 +108,10 @@ def delete_files_by_module(
         except Ovm3Error as error:
             failed[path] = error
     return failed
+
+
+def _is_missing(error: Ovm3Error) -> bool:
+    return isinstance(error, AgentFault) and error.kind.endswith(".NotFound")
 
 
 def _delete_aside(module: HostModule, repository: Repository, operation: str, path: str) -> None:

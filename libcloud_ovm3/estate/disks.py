@@ -11,20 +11,20 @@ from __future__ import annotations
 import posixpath
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.functions import NFS_PLUGIN, Struct
 from libcloud_ovm3.agent.identifiers import dashed, undashed
-from libcloud_ovm3.agent.texts import names_in, text_of
+from libcloud_ovm3.agent.texts import text_of
 from libcloud_ovm3.errors import Refused
-from libcloud_ovm3.estate.definitions import read_templates
+from libcloud_ovm3.estate.definitions import read_assemblies, read_templates
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.vms import Survey
 
 _FOLDER = "VirtualDisks"
+_METADATA = ".ovsmeta"  # the Manager's, beside the disks (agent-behaviour 4)
 _STAMPED_FOLDER = "VirtualMachines"  # the part of the export that flows.md 4 mounts once more
 
 
@@ -156,7 +156,8 @@ def uses_of(seen: Survey) -> Uses:
             if path:
                 paths.setdefault(path, []).append(user)
 
-    for definition in seen.definitions + read_templates(seen.repositories):
+    more = read_templates(seen.repositories) + read_assemblies(seen.repositories)
+    for definition in seen.definitions + more:
         note(definition.place, definition.files, (disk.path for disk in definition.disks))
         not_read += [definition.not_read] if definition.not_read else []
     for host in seen.hosts:
@@ -167,15 +168,7 @@ def uses_of(seen: Survey) -> Uses:
                 not_read.append(f"{domain.label} on {host.label}: {domain.disks_problem}")
     for repository in seen.repositories:
         not_read += repository.problems
-        if repository.content is not None:
-            note(f"an assembly in {repository.id}", names_in(_texts_of(repository)), ())
     return Uses(by_name, paths, tuple(dict.fromkeys(not_read)))
-
-
-def _texts_of(repository: Repository) -> list[Any]:
-    """All that the listing says of assemblies, of which no source shows what they may use."""
-    assert repository.content is not None, "only what is listed is asked for"
-    return [asdict(part) for part in repository.content.assemblies]
 
 
 @dataclass(frozen=True)
@@ -192,15 +185,22 @@ class Orphan:
     operation: str | None = None
 
 
+def _is_odd(file_name: str) -> bool:
+    """Whether it may not be its name (bytes that are no UTF-8 were replaced), or is hidden."""
+    return file_name.startswith(".") or bool({"?", "\ufffd"} & set(file_name))
+
+
 def orphans(seen: Survey) -> list[Orphan]:
     """All virtual disks that belong to nobody, as far as can be seen. Nothing is deleted."""
     uses = uses_of(seen)
     lying = [
-        Orphan(repository.id, disk_path(repository, name), not uses.not_read)
+        Orphan(repository.id, disk_path(repository, name), not (uses.not_read or _is_odd(name)))
         for repository in seen.repositories
         if repository.content is not None
         for name in repository.content.virtual_disks
-        if not uses.of(name) and not any(carries(name, vm_id) for vm_id in seen.vms)
+        if name != _METADATA
+        and not uses.of(name)
+        and not any(carries(name, vm_id) for vm_id in seen.vms)
     ]
     aside = [
         Orphan(repository.id, text_of(one.path), False, one.operation)

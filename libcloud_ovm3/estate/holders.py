@@ -180,8 +180,8 @@ def _in_the_way(answers: Sequence[HostHolders], definition: Definition) -> list[
             reasons.append(f"what its disks lead to {where} is not known: {error}")
             continue
         for holder in answer.holders:
-            if holder.state == _CLOSED:
-                continue
+            if holder.state == _CLOSED or (holder.kind == "loop" and holder.domid is not None):
+                continue  # of a loop device that serves a domain, the domain's own entry tells
             if holder.uuid == definition.uuid:
                 reasons.append(f"{holder.who} {where} is this very VM, so it runs")
                 continue

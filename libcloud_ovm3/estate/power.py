@@ -61,7 +61,7 @@ def stop(estate: Estate, vm_id: str, force: bool = False, limit: float = STOP_LI
             f"stops it hard)"
         )
     remarks = stop_at(estate, seen, vm, force, limit)
-    return remarks + [f"{one.reason}; it is not known what runs there" for one in seen.silent]
+    return remarks + [f"{why}; it is not known what runs there" for why in seen.unseen]
 
 
 def require_certain(vm: VM, seen: Survey) -> None:
@@ -188,7 +188,7 @@ def reboot(estate: Estate, vm_id: str, minimum_age: float = MINIMUM_AGE) -> list
     seen = survey(estate, BOOT_TIME)
     vm = seen.vm(vm_id)
     if not vm.places:
-        why = f"; {why_unknown(vm, seen)}" if vm.state is State.UNKNOWN else ""
+        why = f"; {why_unknown(vm, seen)}" if vm.state is State.UNKNOWN else f": {vm.where()}"
         raise Refused(f"VM {vm.label} cannot be rebooted: it is {vm.state.value}{why}")
     place, definition = only_place(vm), vm.definition
     if vm.state is not State.RUNNING:

@@ -49,8 +49,24 @@ def start(estate: Estate, vm_id: str, host_id: str | None = None) -> list[str]:
     memory_mb = vm.definition.settings.memory_mb or 0
     host = choose_host(seen, vm.definition.repository_id, memory_mb, vm.id, host_id)
     require_free(estate, seen.hosts, vm.definition)
+    same_cards = _same_macs(vm, seen)
     _, remarks = start_on(estate, host, seen.hosts, vm.definition, seen.defined_ids)
-    return remarks
+    return remarks + same_cards
+
+
+def _same_macs(vm: VM, seen: Survey) -> list[str]:
+    """Who is live with a network card that has the MAC of one of this VM's."""
+    own = _macs(vm)
+    return [
+        f"VM {vm.label} and VM {other.label}, which is live, have the same MAC "
+        f"{', '.join(sorted(own & _macs(other)))}: on one network only one of them is heard"
+        for other in seen.vms.values()
+        if other.id != vm.id and other.places and own & _macs(other)
+    ]
+
+
+def _macs(vm: VM) -> set[str]:
+    return {vif.mac.lower() for d in vm.definitions for vif in d.settings.vifs if vif.mac}
 
 
 def require_stopped(vm: VM, seen: Survey) -> None:

@@ -17,8 +17,8 @@ from libcloud_ovm3.agent.hostmodule import API, HostModule
 from libcloud_ovm3.errors import AgentFault, Ovm3Warning, Refused, Unfinished
 from libcloud_ovm3.estate.clock import Clock
 from libcloud_ovm3.estate.definitions import Definition, read_templates
-from libcloud_ovm3.estate.hosts import LACK_SECONDS
 from libcloud_ovm3.estate.inventory import as_json, take_inventory
+from libcloud_ovm3.estate.members import LACK_SECONDS
 from libcloud_ovm3.estate.vms import Survey, survey
 from libcloud_ovm3.simulator import Simulator
 from tests.compute import test_never_guess as rules
