@@ -96,7 +96,9 @@ def crlf(folder: Path, path: str) -> None:
 
 def a_program(folder: Path, path: str) -> None:
     head, tail = path[:30], path[30:]
-    (folder / "vm.cfg").write_text(f"memory = 256\ndisk = ['file:' + {head!r} + {tail!r} + ',xvda,w']\n")
+    (folder / "vm.cfg").write_text(
+        f"memory = 256\ndisk = ['file:' + {head!r} + {tail!r} + ',xvda,w']\n"
+    )
 
 
 def put_aside(folder: Path, path: str) -> None:
@@ -188,9 +190,7 @@ UUIDS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("given", UUIDS.values(), ids=UUIDS)
-def test_a_second_definition_in_another_spelling(
-    sim: Simulator, driver: Any, given: Any
-) -> None:
+def test_a_second_definition_in_another_spelling(sim: Simulator, driver: Any, given: Any) -> None:
     """It may be the same machine's: no deletion under it."""
     vm = make_vm(sim)
     put(sim, "copy", cfg(name="copy", uuid=given, memory=256, disk=[f"file:{vm.path},xvda,w"]))
@@ -287,7 +287,15 @@ def test_its_own_disk_however_it_is_written(sim: Simulator, driver: Any, form: s
 
 
 ODD_FILES = ["{}, copy.img", "{} [1].img", "{}'s.img", '{}"x".img', "{}%20.img", "{};rm -rf x.img"]
-ODD_FILES += ["{}\\.img", "{}$HOME.img", "{}*.img", "{}?.img", "{}\u00e9.img", "-{}.img", "{}:1.img"]
+ODD_FILES += [
+    "{}\\.img",
+    "{}$HOME.img",
+    "{}*.img",
+    "{}?.img",
+    "{}\u00e9.img",
+    "-{}.img",
+    "{}:1.img",
+]
 
 
 @pytest.mark.parametrize("pattern", ODD_FILES)
