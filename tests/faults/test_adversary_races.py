@@ -118,7 +118,7 @@ def test_d3_a_file_that_comes_into_the_directory_meanwhile(sim: Simulator) -> No
     assert vm.is_whole
 
 
-# ------------------------------------------------------------------ a: what was seen ten minutes ago
+# ------------------------------------------------------------------ a: what was seen long ago
 
 
 @pytest.mark.parametrize("away", [False, True], ids=["module there", "module away at first"])
