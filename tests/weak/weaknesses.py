@@ -68,6 +68,7 @@ OF_OUR_OWN = {
     "aside-not-there": "what was set aside is not named, or only in part",
     "unlogged": "a write that the host's log does not know",
     "one-spoils-all": "one bad file or domain spoils the answer",
+    "not-whole": "domains that xend does not tell of are taken for stopped",
     "takes-agent-down": "a broken installation of ours takes the agent's other functions down",
 }
 
