@@ -51,17 +51,24 @@ def _asked(dom0, kind, ask):
 
 
 def _add_uuids(dom0, vbds):
-    """A backend outlives its domain in xenstore: that one's uuid is not known then."""
-    known = {}
+    """A backend outlives its domain in xenstore: that one's uuid is not known then.
+
+    Nor is any where xenstore hangs: it is asked no more.
+    """
+    known, hangs = {}, False
     for vbd in vbds:
         if 'domid' not in vbd:
             continue
         domid = vbd['domid']
         if domid not in known:
+            known[domid] = to_text('')
             try:
-                known[domid] = xenstore.uuid_of(dom0, domid)
+                if not hangs:
+                    known[domid] = xenstore.uuid_of(dom0, domid)
+            except errors.TookTooLong:
+                hangs = True
             except errors.HostModuleError:
-                known[domid] = to_text('')
+                pass
         vbd['uuid'] = known[domid]
 
 

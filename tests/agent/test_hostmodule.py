@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import re
 from collections.abc import Callable
@@ -182,6 +183,32 @@ def test_what_is_not_documented_is_malformed(call: Any, answer: Any) -> None:
     module, _ = answering(answer)
     with pytest.raises(MalformedAnswer, match=f"h:8899: libcloud_{method}: not as documented"):
         getattr(module, method)(*given)
+
+
+ODD: list[Any] = [
+    *WRONG,
+    *([], {}, [None], [[]], [{}], {"x": None}, {"api": None}, {"api": API, "answers": None}),
+    *({"api": API, "answers": {"list_vms": None}}, {"api": API, "answers": {"list_vms": {}}}),
+    *({"domains": None, "missing": []}, {"domains": [None], "missing": []}),
+    *({"domains": [], "missing": None}, {"domains": [], "missing": [None]}),
+    *({"entries": [None], "after": ""}, {"entries": None, "after": ""}),
+    *({"names": [None], "after": ""}, {"version": 0, "next": None}, {"version": 3, "next": 4}),
+    *({**PAGES, "vm_cfg": None}, {**PAGES, "vm_cfg": [None]}, {**PAGES, "aside": [None]}),
+    *({**PAGES, "listing": None}, {**PAGES, "after": None}),
+]
+
+
+@pytest.mark.parametrize("answer", ODD, ids=repr)
+def test_nothing_that_comes_ends_in_a_crash(answer: Any) -> None:
+    """Nil instead of a document, for example."""
+    for method, given, *_ in [*CALLS, ("repository", ("r",))]:
+        module, _ = answering(answer)
+        with contextlib.suppress(MalformedAnswer, AgentFault):
+            getattr(module, method)(*given)
+    for method, given in (("read_document", ("/m", "n")), ("repository", ("r",)), ("domains", ())):
+        module, _ = answering(answer)
+        with pytest.raises((MalformedAnswer, AgentFault)):
+            getattr(module, method)(*given)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ from tests.faults.support import (
     start_by_hand,
     told,
 )
-from tests.support import fast_clock
+from tests.support import calls_of, fast_clock
 
 # ------------------------------------------------------------------ d3: a user that comes meanwhile
 
