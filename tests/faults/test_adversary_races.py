@@ -322,9 +322,7 @@ AFTER = "exceptions.Exception:it took effect, and then this"
 
 
 @pytest.mark.parametrize("function", ["start_vm", "stop_vm", "delete_vm", "storage_plugin_destroy"])
-def test_a_fault_after_the_effect(
-    sim: Simulator, driver: Any, function: str, module: bool
-) -> None:
+def test_a_fault_after_the_effect(sim: Simulator, driver: Any, function: str, module: bool) -> None:
     """The look decides what is said: never "not started" of what runs."""
     if module and function == "storage_plugin_destroy":
         function = "libcloud_delete_aside"
