@@ -91,6 +91,16 @@ def advice(error: BaseException, trust: HostTrust) -> Advice:
     return _of_reason(getattr(found, "reason", None) or "", getattr(found, "verify_code", 0), trust)
 
 
+def afterwards(error: BaseException, trust: HostTrust) -> str:
+    """The same for a line that TLS itself ended later, as :meth:`Advice.text` has it.
+
+    TLS 1.3 tells a client only then that its certificate lacks.
+    """
+    found = _of_ssl(error)
+    is_ours = found is not None and getattr(found, "reason", "") in _WANTS_OURS
+    return advice(error, trust).text(trust) if is_ours else ""
+
+
 def _of_reason(reason: str, verify_code: int, trust: HostTrust) -> Advice:
     ours = "does not accept our certificate" if trust.cert_file else "wants a certificate of ours"
     wants_ours = f"the host {ours} (cert_file, key_file)"

@@ -21,7 +21,15 @@ from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.kinds import TimeLimits
 from libcloud_ovm3.agent.tls import HostTrust, fingerprint
-from libcloud_ovm3.agent.tlsadvice import USUAL, advice, needed, python_options, shown, switches
+from libcloud_ovm3.agent.tlsadvice import (
+    USUAL,
+    advice,
+    afterwards,
+    needed,
+    python_options,
+    shown,
+    switches,
+)
 
 from .ancient import AncientTls
 from .certificates import Certificate, make_certificate
@@ -321,3 +329,23 @@ def test_no_false_reason(words: bytes, text: str) -> None:
 def test_what_is_no_tls_error_has_no_advice() -> None:
     for error in (OSError("no route"), ssl.SSLError(1, "odd"), ValueError("x")):
         assert advice(error, HostTrust()).text(HostTrust()) == ""
+
+
+@pytest.mark.parametrize(
+    ("reason", "ours", "text"),
+    [
+        ("TLSV13_ALERT_CERTIFICATE_REQUIRED", None, "; the host wants a certificate of ours"),
+        ("TLSV13_ALERT_CERTIFICATE_REQUIRED", "c.pem", "; the host does not accept our"),
+        ("TLSV1_ALERT_UNKNOWN_CA", "c.pem", "; the host does not accept our"),
+        ("UNEXPECTED_EOF_WHILE_READING", None, ""),
+        ("TLSV1_ALERT_PROTOCOL_VERSION", None, ""),
+    ],
+)
+def test_what_tls_says_after_the_handshake(reason: str, ours: str | None, text: str) -> None:
+    """Only a certificate of ours that lacks is told then; the rest is a line that dropped."""
+    error, lost = ssl.SSLError(1, "as OpenSSL has it"), OSError("lost")
+    error.reason = reason
+    lost.__cause__ = error
+    said = afterwards(lost, HostTrust(cert_file=ours))
+    assert said.startswith(text)
+    assert bool(said) == bool(text)
