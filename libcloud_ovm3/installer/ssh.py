@@ -184,7 +184,7 @@ class Ssh:
             if greeting.strip() or not begin:
                 why = (
                     f"startup files of the login shell there (.bashrc) write into it "
-                    f"({shell.shown(greeting)}), or end it"
+                    f"({shell.shown(greeting)}), end it or wait for an answer"
                 )
             raise Unfinished(f"{self.host}: SFTP cannot be used: {why}") from None
 

@@ -271,6 +271,29 @@ def test_ovm3_pin_shows_it_and_what_it_needs(old_servers: dict[str, Server], old
     assert server.requests == []
 
 
+class Curt(AncientOne):
+    """TLS 1.0; a client that asks for more gets no alert, just the end of the line."""
+
+    def _serve(self, line: socket.socket, number: int) -> None:
+        hello = line.recv(1 << 12, socket.MSG_PEEK)
+        if b"\x00\x2b" in hello and b"\x03\x01" not in hello.partition(b"\x00\x2b")[2][:12]:
+            line.close()
+        else:
+            super()._serve(line, number)
+
+
+def test_ovm3_pin_where_the_host_says_no_reason(
+    rsa_certificates: dict[int, Certificate], connect: Any
+) -> None:
+    """The error does not guess; trying finds it."""
+    with Curt(certificate=rsa_certificates[1024]) as server:
+        with pytest.raises(errors.NotSent, match=r"ovm3 pin|reset") as caught:
+            connect(server).call("start_vm")
+        assert hinted(caught.value) == []
+        options = needed(Address(server.host, server.port), 5)
+        assert switches(options, USUAL) == ["--tls-minimum TLSv1", "--tls-legacy-renegotiation"]
+
+
 def test_ovm3_pin_where_nothing_helps(old_servers: dict[str, Server]) -> None:
     server = old_servers["nothing in common"]
     address = Address(server.host, server.port)
