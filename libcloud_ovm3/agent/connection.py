@@ -32,6 +32,7 @@ from libcloud_ovm3.agent.tls import (
     TlsFacts,
     make_context,
 )
+from libcloud_ovm3.agent.tlsadvice import afterwards
 from libcloud_ovm3.errors import (
     AgentFault,
     AnswerLost,
@@ -333,7 +334,8 @@ class AgentConnection(ConnectionUserAndKey):
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise AnswerLost(
                 f"{self.address}: {function}: the line dropped before the answer was there; "
-                f"whether it took effect is not known ({self._why(error)})",
+                f"whether it took effect is not known "
+                f"({self._why(error)}{afterwards(error, self.trust)})",
                 **where,
             ) from error
 

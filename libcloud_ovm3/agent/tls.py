@@ -32,7 +32,7 @@ POOL_SIZE = 32  # kept connections to one host; more threads than that open shor
 # key exchange. It is authenticated as the others are; what it lacks is forward secrecy. HMAC with
 # SHA-1 is sound, too.
 _CIPHERS = (
-    "@SECLEVEL=2:ECDH+AESGCM:ECDH+CHACHA20:ECDH+AES:DHE+AESGCM:DHE+AES:RSA+AESGCM:RSA+AES:"
+    "ECDH+AESGCM:ECDH+CHACHA20:ECDH+AES:DHE+AESGCM:DHE+AES:RSA+AESGCM:RSA+AES:"
     "!aNULL:!eNULL:!aDSS:!AESCCM"
 )
 # OP_LEGACY_SERVER_CONNECT, which Python names from 3.12 on.
@@ -191,7 +191,8 @@ def make_context(trust: HostTrust, ca_file: str | None) -> ssl.SSLContext:
     context.minimum_version = _VERSIONS[trust.minimum]
     # OpenSSL 3 refuses the old versions' MD5/SHA-1 signatures and small keys below this level too.
     is_weak = trust.weak_keys or trust.minimum in ("TLSv1", "TLSv1.1")
-    context.set_ciphers("DEFAULT:@SECLEVEL=0" if is_weak else _CIPHERS)
+    level = 0 if is_weak else max(2, context.security_level)  # a machine's own may be stricter
+    context.set_ciphers(f"{'DEFAULT' if is_weak else _CIPHERS}:@SECLEVEL={level}")
     if trust.legacy_renegotiation:
         context.options |= _LEGACY_SERVER_CONNECT
     if trust.pins or not trust.verify:

@@ -17,6 +17,14 @@ from libcloud_ovm3.errors import NotSent
 # To see what a host has, whatever it is. No secret goes over such a line.
 ANY = HostTrust(verify=False, minimum="TLSv1", weak_keys=True, legacy_renegotiation=True)
 USUAL = HostTrust(verify=False)
+_LADDER = (
+    USUAL,
+    HostTrust(verify=False, legacy_renegotiation=True),
+    HostTrust(verify=False, weak_keys=True),
+    HostTrust(verify=False, minimum="TLSv1"),
+    HostTrust(verify=False, weak_keys=True, legacy_renegotiation=True),
+    HostTrust(verify=False, minimum="TLSv1", legacy_renegotiation=True),
+)
 
 _OLD = ("TLSv1", "TLSv1.1")  # minimums with which small keys and SHA-1 are taken as well
 
@@ -91,6 +99,16 @@ def advice(error: BaseException, trust: HostTrust) -> Advice:
     return _of_reason(getattr(found, "reason", None) or "", getattr(found, "verify_code", 0), trust)
 
 
+def afterwards(error: BaseException, trust: HostTrust) -> str:
+    """The same for a line that TLS itself ended later, as :meth:`Advice.text` has it.
+
+    TLS 1.3 tells a client only then that its certificate lacks.
+    """
+    found = _of_ssl(error)
+    is_ours = found is not None and getattr(found, "reason", "") in _WANTS_OURS
+    return advice(error, trust).text(trust) if is_ours else ""
+
+
 def _of_reason(reason: str, verify_code: int, trust: HostTrust) -> Advice:
     ours = "does not accept our certificate" if trust.cert_file else "wants a certificate of ours"
     wants_ours = f"the host {ours} (cert_file, key_file)"
@@ -113,7 +131,9 @@ def _of_reason(reason: str, verify_code: int, trust: HostTrust) -> Advice:
     elif reason in _WANTS_OURS:
         found = Advice(wants_ours)
     elif reason in _CUT:
-        found = Advice("it closed the line during the TLS handshake and said no reason")
+        why = "it closed the line during the TLS handshake and said no reason"
+        is_all = trust.minimum == "TLSv1" and trust.legacy_renegotiation
+        found = Advice(why if is_all else f"{why} (`ovm3 pin` tries whether older TLS will do)")
     else:
         found = Advice("")
     return found
@@ -136,22 +156,19 @@ def shown(address: Address, timeout: float) -> TlsFacts:
 
 
 def needed(address: Address, timeout: float) -> HostTrust:
-    """The options that a host needs, of those that :func:`advice` knows; a few handshakes.
+    """The fewest options with which a host can be called, found by trying; a few handshakes.
 
-    :raises NotSent: it cannot be reached any more, or not with them either.
+    :raises NotSent: it cannot be reached any more, or not with all of them either.
     """
-    trust = USUAL
-    while True:
+    for trust in _LADDER:
         try:
             presented(address, trust, timeout)
         except NeverSent as error:
-            hint = advice(error, trust)
-            if hint.remedy is None:
-                text = f"{address}: {error}{hint.text(trust)}"
-                raise NotSent(text, host=str(address)) from error
-            trust = hint.remedy
+            last = error
         else:
             return trust
+    text = f"{address}: {last}{advice(last, ANY).text(ANY)}"
+    raise NotSent(text, host=str(address)) from last
 
 
 def _of_ssl(error: BaseException | None) -> ssl.SSLError | None:

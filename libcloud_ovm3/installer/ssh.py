@@ -94,7 +94,7 @@ class Ssh:
             channel.close()
         if status < 0:
             raise AnswerLost(f"{self.host}: the line dropped during: {_short(command)}")
-        return Ran(status, self._ours(bytes(written)).decode("utf-8", "replace"))
+        return Ran(status, self._ours(channel, bytes(written)).decode("utf-8", "replace"))
 
     @contextlib.contextmanager
     def running(self, command: str, limit: float = 60) -> Iterator[str]:
@@ -110,7 +110,7 @@ class Ssh:
                 chunk := self._received(channel, command, end - time.monotonic())
             ):
                 said += chunk
-            first = self._ours(bytes(said))
+            first = self._ours(channel, bytes(said))
         try:
             yield first.decode("utf-8", "replace").strip()
         finally:
@@ -128,13 +128,15 @@ class Ssh:
         channel.exec_command(shell.clean(command))
         return channel
 
-    def _ours(self, written: bytes) -> bytes:
+    def _ours(self, channel: paramiko.Channel, written: bytes) -> bytes:
         """What came after our command's beginning.
 
         :raises Unfinished: it never began.
         """
         greeting, begin, ours = written.partition(BEGIN)
         if not begin:
+            while channel.recv_stderr_ready() and len(greeting) < 1000:
+                greeting += channel.recv_stderr(1000)
             raise Unfinished(
                 f"{self.host}: the login shell did not run a command but wrote "
                 f"{shell.shown(greeting)}: see its startup files there (.bashrc)"
@@ -182,7 +184,7 @@ class Ssh:
             if greeting.strip() or not begin:
                 why = (
                     f"startup files of the login shell there (.bashrc) write into it "
-                    f"({shell.shown(greeting)}), or end it"
+                    f"({shell.shown(greeting)}), end it or wait for an answer"
                 )
             raise Unfinished(f"{self.host}: SFTP cannot be used: {why}") from None
 
@@ -248,6 +250,10 @@ class Ssh:
             raise Unfinished(f"{self.host}: SFTP is garbled: {_short(doing)} ({error})") from error
         except (paramiko.SSHException, EOFError, ConnectionError) as error:
             raise AnswerLost(f"{self.host}: the line dropped: {_short(doing)} ({error})") from error
+        except UnicodeError as error:
+            raise Unfinished(
+                f"{self.host}: cannot {_short(doing)}: a name that is not UTF-8 ({error})"
+            ) from error
         except OSError as error:
             if "closed" in str(error).lower():  # what paramiko says of a line that is gone
                 raise AnswerLost(f"{self.host}: the line dropped: {_short(doing)}") from error
@@ -323,7 +329,7 @@ def connect(
             raise BadCredentials(
                 f"{where}: SSH does not let {user} in ({error})", host=where
             ) from None
-        except (paramiko.SSHException, OSError, EOFError) as error:
+        except (paramiko.SSHException, OSError, EOFError, ValueError) as error:
             why = str(error) or type(error).__name__
             raise NotSent(f"{where}: no SSH: {why}", host=where) from error
         transport = client.get_transport()

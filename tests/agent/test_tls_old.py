@@ -21,7 +21,15 @@ from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.kinds import TimeLimits
 from libcloud_ovm3.agent.tls import HostTrust, fingerprint
-from libcloud_ovm3.agent.tlsadvice import USUAL, advice, needed, python_options, shown, switches
+from libcloud_ovm3.agent.tlsadvice import (
+    USUAL,
+    advice,
+    afterwards,
+    needed,
+    python_options,
+    shown,
+    switches,
+)
 
 from .ancient import AncientTls
 from .certificates import Certificate, make_certificate
@@ -263,6 +271,29 @@ def test_ovm3_pin_shows_it_and_what_it_needs(old_servers: dict[str, Server], old
     assert server.requests == []
 
 
+class Curt(AncientOne):
+    """TLS 1.0; a client that asks for more gets no alert, just the end of the line."""
+
+    def _serve(self, line: socket.socket, number: int) -> None:
+        hello = line.recv(1 << 12, socket.MSG_PEEK)
+        if b"\x00\x2b" in hello and b"\x03\x01" not in hello.partition(b"\x00\x2b")[2][:12]:
+            line.close()
+        else:
+            super()._serve(line, number)
+
+
+def test_ovm3_pin_where_the_host_says_no_reason(
+    rsa_certificates: dict[int, Certificate], connect: Any
+) -> None:
+    """The error does not guess; trying finds it."""
+    with Curt(certificate=rsa_certificates[1024]) as server:
+        with pytest.raises(errors.NotSent, match=r"ovm3 pin|reset") as caught:
+            connect(server).call("start_vm")
+        assert hinted(caught.value) == []
+        options = needed(Address(server.host, server.port), 5)
+        assert switches(options, USUAL) == ["--tls-minimum TLSv1", "--tls-legacy-renegotiation"]
+
+
 def test_ovm3_pin_where_nothing_helps(old_servers: dict[str, Server]) -> None:
     server = old_servers["nothing in common"]
     address = Address(server.host, server.port)
@@ -321,3 +352,23 @@ def test_no_false_reason(words: bytes, text: str) -> None:
 def test_what_is_no_tls_error_has_no_advice() -> None:
     for error in (OSError("no route"), ssl.SSLError(1, "odd"), ValueError("x")):
         assert advice(error, HostTrust()).text(HostTrust()) == ""
+
+
+@pytest.mark.parametrize(
+    ("reason", "ours", "text"),
+    [
+        ("TLSV13_ALERT_CERTIFICATE_REQUIRED", None, "; the host wants a certificate of ours"),
+        ("TLSV13_ALERT_CERTIFICATE_REQUIRED", "c.pem", "; the host does not accept our"),
+        ("TLSV1_ALERT_UNKNOWN_CA", "c.pem", "; the host does not accept our"),
+        ("UNEXPECTED_EOF_WHILE_READING", None, ""),
+        ("TLSV1_ALERT_PROTOCOL_VERSION", None, ""),
+    ],
+)
+def test_what_tls_says_after_the_handshake(reason: str, ours: str | None, text: str) -> None:
+    """Only a certificate of ours that lacks is told then; the rest is a line that dropped."""
+    error, lost = ssl.SSLError(1, "as OpenSSL has it"), OSError("lost")
+    error.reason = reason
+    lost.__cause__ = error
+    said = afterwards(lost, HostTrust(cert_file=ours))
+    assert said.startswith(text)
+    assert bool(said) == bool(text)

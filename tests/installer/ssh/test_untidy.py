@@ -75,6 +75,29 @@ def test_commands_that_do_not_run(sshd: Callable[[], Ssh]) -> None:
         bashrc.unlink()
 
 
+@pytest.mark.parametrize(
+    ("bashrc", "text"),
+    [
+        ("echo WARNING: Your password has expired. >&2\nexit 1\n", "password has expired"),
+        ("exec echo This account is currently not available.\n", "not available"),
+    ],
+)
+def test_what_the_shell_says_instead(sshd: Callable[[], Ssh], bashrc: str, text: str) -> None:
+    file: Path = sshd.folder / ".bashrc"  # type: ignore[attr-defined]
+    file.write_text(bashrc)
+    try:
+        with sshd() as line, pytest.raises(Unfinished, match=text):
+            line.run("true")
+    finally:
+        file.unlink()
+
+
+def test_a_name_that_is_not_utf_8(sshd: Callable[[], Ssh], tmp_path: Path) -> None:
+    (tmp_path / "caf\udce9").touch()
+    with sshd() as line, pytest.raises(Unfinished, match="not UTF-8"):
+        line.names(str(tmp_path))
+
+
 def test_garbled_sftp_and_no_server_to_start(
     sshd_of_old: Callable[[], Ssh], monkeypatch: pytest.MonkeyPatch
 ) -> None:
