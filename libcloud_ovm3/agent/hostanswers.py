@@ -125,7 +125,7 @@ class Holder:
     @property
     def who(self) -> str:
         """For messages."""
-        return self.device if self.domid is None else f"domain {self.domid} ({self.device})"
+        return f"domain {self.domid} ({self.device})" if self.kind == "vbd" else self.device
 
 
 @dataclass(frozen=True)

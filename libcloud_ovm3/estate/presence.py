@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from libcloud_ovm3.agent.identifiers import dashed
-from libcloud_ovm3.errors import AgentFault, AnswerLost, Ovm3Error, Refused
+from libcloud_ovm3.errors import Ovm3Error, Refused
 from libcloud_ovm3.estate.definitions import Definition, is_of, may_be, read_definition
 from libcloud_ovm3.estate.domains import Domain
 from libcloud_ovm3.estate.hosts import HostView, ask_all, live_domains
@@ -96,7 +96,7 @@ def right_machine(
     try:
         file = read_definition(host, definition.repository_id, definition.directory)
         domains = live_domains(host)
-    except (AgentFault, AnswerLost) as error:
+    except Ovm3Error as error:
         raise Refused(f"{label}: what runs on {host.label} cannot be seen: {error}") from error
     if file is None:
         raise Refused(f"{label}: {definition.place} cannot be read on {host.label} (any more)")

@@ -130,7 +130,7 @@ class Answers:
 
     def boot_id(self) -> str:
         """Differs after each boot of each host."""
-        name = f"{self._host.uuid} {self._host.boot_time}"
+        name = f"{self._host.index} {self._host.uuid} {self._host.boot_time}"
         return str(uuid.uuid5(uuid.NAMESPACE_OID, name))
 
     def hostname(self) -> str:

@@ -58,7 +58,7 @@ def test_a_sick_pool_and_a_bundle_of_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("version", ["1.0", None])
 def test_hosts_that_cannot_be_asked(version: str | None, tmp_path: Path) -> None:
-    with Simulator(hosts=1, speed=100, tls_version=version) as sim:
+    with Simulator(hosts=1, speed=100, tls=version) as sim:
         wrong = run("doctor", address(sim), "--fingerprint", "0" * 64, password=sim.password)
         assert sim.calls == []
         assert sim.refused == []
@@ -78,7 +78,7 @@ def test_hosts_that_cannot_be_asked(version: str | None, tmp_path: Path) -> None
 
 
 def test_an_old_agent() -> None:
-    with Simulator(hosts=1, speed=100, version="3.2.1", tls_version="1.0") as sim:
+    with Simulator(hosts=1, speed=100, version="3.2.1", tls="1.0") as sim:
         done = run(
             "doctor", address(sim), *pins(sim), "--tls-minimum", "TLSv1", password=sim.password
         )

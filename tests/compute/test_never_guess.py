@@ -19,6 +19,13 @@ from tests.support import SPEED, calls_of, driver_for, fingerprints_of, quietly
 
 DOMAIN_0 = {"name": "Domain-0", "uuid": str(uuid.UUID(int=0)), "domid": "0", "state": "r-----"}
 WRITES = ("start_vm", "stop_vm", "reboot_vm", "delete_vm", "storage_plugin_destroy")
+DOMAIN_0 = {
+    "name": "Domain-0",
+    "uuid": "00000000-0000-0000-0000-000000000000",
+    "domid": "0",
+    "state": "r-----",
+    "status": "2",
+}
 
 
 def make(driver: Any, name: str = "web", **options: Any) -> Any:

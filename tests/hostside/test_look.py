@@ -99,6 +99,18 @@ def test_where_the_list_faults_xend_is_asked(agent, monkeypatch):
     assert list(entry) == ['fault']
 
 
+@pytest.mark.parametrize('listed', [[], None, [{'name': 'Domain-0', 'domid': 1}], [[]], 'text',
+                                    [{'domid': '5', 'uuid': 'u'}], [{'uuid': 'u'}]])
+def test_a_list_without_domain_0_is_no_answer(agent, monkeypatch, listed):
+    agent.agent_modules = lambda: [lists(lambda: listed)]
+    monkeypatch.setattr(look.domains, 'domains', lambda dom0: {'domains': ['0'], 'missing': []})
+    entry = look.look(agent, ['list_vms'])['answers']['list_vms']
+    assert 'errors.Failed' in entry['fault'] and 'Domain-0' in entry['fault']
+    assert (entry['answer'], entry['missing']) == (['0'], [])
+    monkeypatch.setattr(look.domains, 'domains', lambda dom0: fail())
+    assert list(look.look(agent, ['list_vms'])['answers']['list_vms']) == ['fault']
+
+
 @pytest.mark.parametrize('names', ['list_vms', None, [1], ['start_vm'], [['list_vms']]])
 def test_only_reads_are_passed_on(agent, names):
     with pytest.raises(errors.InvalidArgument):
