@@ -1,4 +1,4 @@
-"""The doctor is the tool for trouble: field cases in simulated pools, with and without the module."""
+"""The doctor is the tool for trouble: field cases in simulated pools, with module and without."""
 
 from __future__ import annotations
 
@@ -61,11 +61,6 @@ def named(sim: Simulator, which: int) -> str:
 @pytest.mark.parametrize("bundle", [False, True])
 def test_n19_the_list_of_the_named_host_fails(pool: Simulator, bundle: bool) -> None:
     pool.add_vm("elsewhere", running_on=1)
-    has_module = (
-        pool.hosts[0].settings.host_module
-        if hasattr(pool.hosts[0].settings, "host_module")
-        else None
-    )
     pool.misbehave("fault", "list_vms", host=0, text=N19, times=None)
     some = found(pool, bundle=bundle)
     [one] = [finding for finding in some if finding.about == "list"]
@@ -73,45 +68,51 @@ def test_n19_the_list_of_the_named_host_fails(pool: Simulator, bundle: bool) -> 
     assert "Device 0 not connected" in one.found
     assert "one guest in an odd state is the likely cause" in one.means
     assert "error" not in {f.level for f in some if f.about in ("repository", "pool", "agent")}
-    assert [finding for finding in some if finding.about == "pool"][0].level == "ok"
+    assert next(finding for finding in some if finding.about == "pool").level == "ok"
     [vms] = [finding for finding in some if finding.about == "VMs"]
     assert "running" in vms.found
     assert {"functions", "clock", "TLS"} <= {finding.about for finding in some}
-    assert has_module is None or has_module
 
 
-@pytest.mark.parametrize(
-    "function", ["discover_server", "discover_server_pool", "discover_repository_db", "list_vms"]
+NAMED = ("discover_server", "discover_server_pool", "discover_repository_db", "list_vms")
+ANY = (
+    "discover_hardware",
+    "get_last_boot_time",
+    "echo",
+    "libcloud_version",
+    "libcloud_look",
+    "libcloud_comebacks",
+    "libcloud_repository",
+    "discover_repositories",
 )
-@pytest.mark.parametrize("kind", ["fault", "truncate", "answer"])
-def test_whatever_fails_on_the_named_host(pool: Simulator, function: str, kind: str) -> None:
-    more: dict[str, Any] = {"fault": {"text": N19}, "answer": {"value": "none"}}.get(kind, {})
-    pool.misbehave(kind, function, host=0, times=None, **more)
-    some = found(pool)
-    assert "error" in {finding.level for finding in some}
-    assert "VMs" in {finding.about for finding in some}, "it goes on"
-    if function != "discover_server_pool":
-        assert "ovm-2" in " ".join(finding.found for finding in some), "with the other hosts"
-    assert "MyRepo" in " ".join(one.found for one in some if one.about == "repository")
+KINDS: dict[str, dict[str, Any]] = {"fault": {"text": N19}, "answer": {"value": "none"}}
 
 
-@pytest.mark.parametrize(
-    "function",
-    ["discover_hardware", "get_last_boot_time", "echo", "get_api_version", "libcloud_version",
-     "libcloud_look", "libcloud_comebacks", "libcloud_repository", "discover_repositories"],
-)  # fmt: skip
-@pytest.mark.parametrize("kind", ["fault", "truncate", "answer"])
-def test_no_single_read_ends_it(pool: Simulator, function: str, kind: str) -> None:
-    more: dict[str, Any] = {"fault": {"text": N19}, "answer": {"value": "none"}}.get(kind, {})
-    pool.misbehave(kind, function, times=None, **more)
-    about = {finding.about for finding in found(pool)}
-    assert {"VMs", "pool", "functions", "versions", "repository"} <= about
+@pytest.mark.parametrize("has_module", [False, True])
+def test_no_single_read_ends_it(has_module: bool) -> None:
+    with Simulator(hosts=2, speed=SPEED, host_module=has_module) as sim:
+        for kind, more in KINDS.items():
+            for function in NAMED:
+                sim.misbehave(kind, function, host=0, times=None, **more)
+                some = found(sim)
+                sim.clear_misbehaviour()
+                assert "error" in {finding.level for finding in some}, function
+                assert "VMs" in {finding.about for finding in some}, function
+                if function != "discover_server_pool":
+                    assert "ovm-2" in " ".join(one.found for one in some), function
+                repositories = [one.found for one in some if one.about == "repository"]
+                assert "MyRepo" in " ".join(repositories), function
+            for function in ANY:
+                sim.misbehave(kind, function, times=None, **more)
+                about = {finding.about for finding in found(sim)}
+                sim.clear_misbehaviour()
+                assert {"VMs", "pool", "functions", "versions", "repository"} <= about, function
 
 
 def test_n24_another_password_on_one_member(pool: Simulator) -> None:
     estate = driver_for(pool)._estate
     agent = estate.agent(Address(pool.hosts[1].address, pool.hosts[1].port))
-    agent.call("update_agent_password", pool.user, "another-one")
+    agent.call("update_agent_password", pool.user, "another-one", pool.password)
     [one] = [finding for finding in found(pool) if finding.about == "member"]
     assert "does not accept this user and password" in one.found
     assert f"--password-file {named(pool, 1)}=FILE" in one.advice
