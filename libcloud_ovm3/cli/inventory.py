@@ -70,7 +70,16 @@ def _host(host: HostEntry) -> tuple[object, ...]:
     memory = f"{_or(host.free_memory_mb)}/{_or(host.memory_mb)} MB"
     versions = (host.agent_version, host.xen_version)
     owner = host.owner or "nobody"
-    return (name, host.address, host.status, *versions, _or(host.cpus), memory, host.vms, owner)
+    return (
+        name,
+        host.address,
+        host.status,
+        *versions,
+        _or(host.cpus),
+        memory,
+        _or(host.vms),
+        owner,
+    )
 
 
 def _repository(one: RepositoryEntry) -> tuple[object, ...]:

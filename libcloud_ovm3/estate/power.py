@@ -188,11 +188,7 @@ def reboot(estate: Estate, vm_id: str, minimum_age: float = MINIMUM_AGE) -> list
     seen = survey(estate, BOOT_TIME)
     vm = seen.vm(vm_id)
     if not vm.places:
-<<<<<<< HEAD
-        why = f"; {why_unknown(vm, seen)}" if vm.state is State.UNKNOWN else f": {vm.where()}"
-=======
-        why = "" if vm.state is State.STOPPED else f"; {why_unknown(vm, seen)}"
->>>>>>> refs/heads/power
+        why = f": {vm.where()}" if vm.state is State.STOPPED else f"; {why_unknown(vm, seen)}"
         raise Refused(f"VM {vm.label} cannot be rebooted: it is {vm.state.value}{why}")
     place, definition = only_place(vm), vm.definition
     if vm.state is not State.RUNNING:

@@ -71,7 +71,8 @@ PATHS = frozenset(
     """
     OVS Repositories VirtualMachines VirtualDisks Templates ISOs Assemblies nfsmnt vm.cfg
     .generic_fs_stamp .ovsrepo .ovsmeta dev mapper usr bin lib lib64 xen etc scripts boot proc var
-    log mnt tmp root api pygrub qemu-dm hvmloader vif-bridge .Xauthority ovspoolfs.img . ..
+    log mnt tmp root api pygrub qemu-dm hvmloader vif-bridge .Xauthority ovspoolfs.img xend
+    save domains auto config.sxp . ..
     """.split()
 )
 
