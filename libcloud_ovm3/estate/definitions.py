@@ -282,17 +282,10 @@ def _came_with_listing(
         listed = _listed(repository, folder)
         texts = {file.directory: file for file in came if file.is_exact}
         inexact = {file.directory for file in came if not file.is_exact}
-        said: set[str] = set()  # what the module says of it as well
         for directory, files in listed.items():
             if "vm.cfg" not in files:
-<<<<<<< HEAD
                 if directory not in texts:
                     found += _without_vm_cfg(repository.id, directory, files, folder)
-=======
-                bare = _without_vm_cfg(repository.id, directory, files, folder)
-                said |= {one.directory for one in bare}
-                found += bare
->>>>>>> refs/heads/surface
                 continue
             definition = _parsed(repository.id, texts.get(directory))
             if definition is not None:
@@ -302,11 +295,7 @@ def _came_with_listing(
         found += [
             _unlisted(repository.id, file)
             for file in came
-            if not file.is_exact
-            or (
-                "vm.cfg" not in listed.get(file.directory, ())
-                and (file.content is not None or file.directory not in said)
-            )
+            if not file.is_exact or "vm.cfg" not in listed.get(file.directory, ())
         ]
     return found, others
 
