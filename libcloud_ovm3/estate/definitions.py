@@ -295,9 +295,15 @@ def _came_with_listing(
         found += [
             _unlisted(repository.id, file)
             for file in came
-            if not file.is_exact or "vm.cfg" not in listed.get(file.directory, ())
+            if not file.is_exact or not _is_listed(file, listed.get(file.directory, ()))
         ]
     return found, others
+
+
+def _is_listed(file: VMCfg, files: Sequence[str]) -> bool:
+    """Whether what the listing shows in a vm.cfg's directory tells all: the file, or a directory
+    that is no VM's."""
+    return "vm.cfg" in files or (file.content is None and bool(files) and set(files) <= _NO_VM)
 
 
 def _listed(repository: Repository, folder: str) -> dict[str, tuple[str, ...]]:
