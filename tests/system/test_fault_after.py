@@ -165,6 +165,8 @@ def test_a_start_that_is_live_twice_says_so(driver: Any, sim: Simulator) -> None
     assert isinstance(result, Unfinished)
     assert "running on ovm-1" in str(result)
     assert "running on ovm-2" in str(result)
+    assert "A person has to look" in str(result)
+    assert "ex_location" not in str(result), "no advice to start a third one"
 
 
 def test_a_start_that_another_client_was_faster_with(driver: Any, sim: Simulator) -> None:
