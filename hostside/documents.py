@@ -6,11 +6,14 @@ first; a look at a directory decides nothing, as NFS may show an old one.
 What a writer of version n is told:
 
 ===================  ===========================================================================
-made                 his link was the first and n is the highest, or what follows was built on it
-made, as before      n is there with his operation and his content: the request was repeated
+made                 the file n is his own, and in a listing that was made after his link every
+                     version from n to the highest is there and built on the one before it
+made, as before      n is there with his operation and his content, and stands in the same way: the
+                     request was repeated
 Lost                 n is there, of another or not whole; or n was free only because it had been
-                     pruned, for what follows was not built on his: then his is taken out
-Failed               n - 1 is not seen here; or what follows does not tell what it was built on
+                     pruned, for the chain to the highest is broken: then his is taken out
+Failed               n - 1 is not seen here; or a version after his does not tell what it was built
+                     on; or what is seen is old
 ===================  ===========================================================================
 """
 
@@ -130,6 +133,14 @@ def _load(folder, version):
     return {'client': fields[1], 'operation': fields[2], 'before': fields[3], 'content': content}
 
 
+def _load_if_there(folder, version):
+    """The same, None also when it is gone."""
+    try:
+        return _load(folder, version)
+    except errors.NotFound:
+        return None
+
+
 def _stored(version, client, operation, before, content):
     """A version as it lies on the disk: whoever reads it can tell whether it is whole."""
     said = to_bytes('libcloud-ovm3 document %d %s %s %s ' % (version, client, operation, before))
@@ -173,10 +184,7 @@ def _operation_before(folder, version):
     """Whose work this version is built on, so that its writer can know that his own stands."""
     if version == 1:
         return _FIRST
-    try:
-        before = _load(folder, version - 1)
-    except errors.NotFound:
-        return _UNKNOWN
+    before = _load_if_there(folder, version - 1)
     if before is None:
         return _UNKNOWN
     return before['operation']
@@ -196,20 +204,35 @@ def _require_next(folder, version):
 
 
 def _make(temporary, folder, version, operation, content, stored):
-    modified = None
-    try:
-        modified = ours.place(temporary, operation, stored, folder, '%d' % version)
-    except errors.Exists:
-        _require_own(folder, version, operation, content)
+    made, modified = ours.write_temporary(temporary, operation, stored)
+    try:  # the temporary stays until the end: no other file can have its inode so long
+        is_own = _link(temporary, made, folder, version)
+        if not is_own:
+            _require_own(folder, version, operation, content)
         directories.sync(folder)
-    _require_standing(folder, version, operation)
-    if modified is not None:
+        _require_standing(folder, version, operation)
+    finally:
+        directories.remove(temporary, made)
+    if is_own:
         _prune(folder, modified - KEPT_SECONDS)
+
+
+def _link(temporary, made, folder, version):
+    """Whether the file of that number is this one, whatever the call says: only that decides."""
+    try:
+        directories.link(temporary, made, folder, '%d' % version)
+    except errors.Exists:
+        return False
+    return directories.is_one_file(temporary, made, folder, '%d' % version)
 
 
 def _require_own(folder, version, operation, content):
     """The number was taken: by another, or by this very request, which was sent before."""
-    stored = _load(folder, version)
+    try:
+        stored = _load(folder, version)
+    except errors.NotFound:
+        raise errors.Failed('version %d was there and has just gone: read the document again'
+                            % version)
     if stored is None:
         raise errors.Lost('version %d is there, though not whole: the next one is free' % version)
     if stored['operation'] != operation:
@@ -220,35 +243,57 @@ def _require_own(folder, version, operation, content):
 
 
 def _require_standing(folder, version, operation):
-    """Whoever has made a version has lost after all if a higher one had been there before.
+    """Whoever has made a version has lost after all if the document has gone on without it.
 
-    Its number was free only because what stood there has been pruned. A higher one that was built
-    on this one, however, came after it.
+    Its number was free only because what stood there has been pruned. If it was not, every version
+    after it was built on the one before. To look at the next one only is not enough: that may have
+    been made late, too.
     """
-    if max([0] + _versions(folder)) <= version:
-        return
-    built_on = _UNKNOWN
-    try:
-        following = _load(folder, version + 1)
-        if following:
-            built_on = following['before']
-    except errors.NotFound:  # pruned as well
-        built_on = None
-    if built_on == _UNKNOWN:
-        raise errors.Failed('whether version %d stands cannot be told: a higher one is not whole, '
-                            'or was made where this one was not seen' % version)
-    if built_on != operation:
-        directories.remove(folder, '%d' % version)
-        raise errors.Lost('there are higher versions than %d' % version)
+    numbers = _versions(folder)
+    if _gap(numbers, version):
+        # a name that is made while a directory is listed may be left out, but not the next time
+        numbers = _versions(folder)
+    if version not in numbers:
+        raise errors.Failed('whether version %d stands cannot be told: it is not listed here'
+                            % version)
+    if _gap(numbers, version):
+        _take_out(folder, version)
+    before = operation
+    for number in range(version + 1, max(numbers) + 1):
+        following = _load_if_there(folder, number)
+        if following is None or following['before'] == _UNKNOWN:
+            raise errors.Failed('whether version %d stands cannot be told: version %d is not whole,'
+                                ' or was made where the one before it was not seen'
+                                % (version, number))
+        if following['before'] != before:
+            _take_out(folder, version)
+        before = following['operation']
+
+
+def _gap(numbers, version):
+    """Whether a version from that one to the highest is not among these."""
+    following = [number for number in numbers if number >= version]
+    return max([version] + following) - version + 1 != len(following)
+
+
+def _take_out(folder, version):
+    directories.remove(folder, '%d' % version)
+    raise errors.Lost('the document has gone on without version %d' % version)
 
 
 def _prune(folder, before):
-    """Take out what is older than that time of the file system's, but the highest ones."""
-    for version in _versions(folder)[KEPT:]:
+    """Take out what is older than that time of the file system's, but the highest ones.
+
+    The lowest first, up to one that is to stay: what is left has no gap that could not be told
+    from another's.
+    """
+    lowest_first = _versions(folder)[KEPT:]
+    lowest_first.reverse()
+    for version in lowest_first:
         name = '%d' % version
         try:
-            old = os.lstat(places.below(folder, name)).st_mtime < before
+            if os.lstat(places.below(folder, name)).st_mtime >= before:
+                return
         except OSError:  # somebody else prunes as well
             continue
-        if old:
-            directories.remove(folder, name)
+        directories.remove(folder, name)

@@ -9,7 +9,7 @@ import socket
 import syslog
 
 from libcloud_ovm3_host import errors, limits
-from libcloud_ovm3_host.compat import error, describe, text_type
+from libcloud_ovm3_host.compat import error, describe, text_type, to_bytes
 
 _ESCAPED = re.compile(r'\\([0-7]{3})')
 
@@ -23,6 +23,10 @@ class Dom0(object):
     def path(self, name):
         """Where a file of the host lies."""
         return self.root + name
+
+    def place(self, path):
+        """Where a file of the host lies, on whatever mount; both as bytes. May raise OSError."""
+        return to_bytes(self.root) + path
 
     def read(self, name, limit=1 << 20):
         """A file of the host's own, as bytes; raises Failed."""

@@ -2,10 +2,11 @@
 
 import re
 
-from libcloud_ovm3_host import errors, sxp
+from libcloud_ovm3_host import errors, sxp, xenstore
 from libcloud_ovm3_host.compat import Fault, describe, error, plain, to_text
 
 _UNKNOWN_DOMAIN = 3  # the code of xend's fault for a domain that it does not have: xend.md 7
+_DOMAIN_0 = '00000000-0000-0000-0000-000000000000'
 _ENTRY = re.compile(r'([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})(-\d+)?\Z')
 
 
@@ -14,8 +15,10 @@ def domains(dom0):
 
     xend is asked for all domains in whatever state: its plain ``domains`` leaves out what is
     paused, crashed or shut down, and without the last argument there are no devices (xend.md 1.3).
-    When one domain makes that fault, each that xenstore knows is asked for by its uuid. ``name`` in
-    ``missing`` is the uuid: what xend would not tell of cannot say its name.
+    When one domain makes that fault, or Domain-0 is not in it, each that xenstore knows is asked
+    for by its uuid. In ``missing`` is, too, whatever lives by xenstore's word though xend does not
+    tell of it: xend leaves out in silence what it cannot print. ``name`` there is the uuid, as far
+    as it is known: what xend would not tell of cannot say its name.
 
     Raises Failed when xend or xenstore does not answer.
     """
@@ -26,10 +29,12 @@ def domains(dom0):
     except Exception:  # of xend's own client library: no socket, no xend
         raise errors.Failed('xend: %s' % describe(error()))
     found = {'domains': [], 'missing': []}
-    for expression in listed:
-        _sort_in(found, '', expression)
-    if not found['domains'] and not found['missing']:
-        raise errors.Failed('xend lists no domain, not even Domain-0')
+    if isinstance(listed, (list, tuple)):
+        for expression in listed:
+            _sort_in(found, '', expression)
+    if not _has_domain_0(found):
+        return _one_by_one(dom0)
+    _add_unlisted(dom0, found)
     return found
 
 
@@ -53,9 +58,29 @@ def _one_by_one(dom0):
             # xend tells of one of them only
             found['missing'].append({'name': uuid, 'problem': to_text(
                 'xenstore has %d entries of this uuid, xend tells of one domain' % entries[uuid])})
-    if not found['domains'] and not found['missing']:
-        raise errors.Failed('xenstore and xend tell of no domain, not even of Domain-0')
+    if not _has_domain_0(found):
+        found['missing'].append({'name': to_text(_DOMAIN_0), 'problem': to_text(
+            'xend does not tell of Domain-0: so this cannot be all')})
+    _add_unlisted(dom0, found)
     return found
+
+
+def _has_domain_0(found):
+    return '0' in [domain.get('domid') for domain in found['domains']]
+
+
+def _add_unlisted(dom0, found):
+    """Add to ``missing`` what lives by xenstore's word, and is in neither list."""
+    known = [domain.get('domid') for domain in found['domains']]
+    named = [entry['name'] for entry in found['missing']]
+    for domid in xenstore.listed(dom0, '/local/domain'):
+        if domid in known or domid == '0':
+            continue
+        uuid = xenstore.uuid_of(dom0, plain(domid))
+        if not uuid or uuid not in named:
+            found['missing'].append({'name': uuid or to_text('domain %s' % plain(domid)),
+                                     'problem': to_text('it is in xenstore as domain %s, and xend '
+                                                        'does not tell of it' % plain(domid))})
 
 
 def _candidates(dom0, found):
@@ -63,16 +88,14 @@ def _candidates(dom0, found):
 
     Another name there may hide a domain, so it is missing.
     """
-    status, output, problem = dom0.run(['xenstore-list', '/vm'], 10)
-    if status:
-        raise errors.Failed('xenstore-list /vm: %s' % plain(problem).strip())
     entries = {}
-    for name in plain(output).split('\n'):
-        match = _ENTRY.match(name.strip())
+    for name in xenstore.listed(dom0, '/vm'):
+        match = _ENTRY.match(name)
         if match:
-            entries[match.group(1)] = entries.get(match.group(1), 0) + 1
-        elif name.strip():
-            found['missing'].append({'name': to_text(name.strip()),
+            uuid = str(match.group(1))
+            entries[uuid] = entries.get(uuid, 0) + 1
+        else:
+            found['missing'].append({'name': name,
                                      'problem': to_text('no uuid, under /vm in xenstore')})
     return entries
 

@@ -8,7 +8,7 @@ import os
 import stat
 
 from libcloud_ovm3_host import arguments, chunks, directories, errors, places
-from libcloud_ovm3_host.compat import Binary, big, error, to_bytes, to_text
+from libcloud_ovm3_host.compat import Binary, big, error
 from libcloud_ovm3_host.version import CHUNK_BYTES, PAGE_ENTRIES
 
 SECONDS = 50  # clients wait for a minute
@@ -52,14 +52,14 @@ def _entry(directory, name):
         if error().errno == errno.ENOENT:
             return None
         raise places.failure(error(), name)
-    entry = {'name': to_text(name), 'type': _type(status), 'size_bytes': big(status.st_size),
+    entry = {'type': type_of(status), 'size_bytes': big(status.st_size),
              'modified': big(status.st_mtime)}
-    if to_bytes(entry['name']) != name:
-        entry['raw'] = Binary(name)
+    places.tell(entry, 'name', 'raw', name)
     return entry
 
 
-def _type(status):
+def type_of(status):
+    """``file``, ``directory``, ``link`` or ``other``."""
     kinds = {stat.S_IFREG: 'file', stat.S_IFDIR: 'directory', stat.S_IFLNK: 'link'}
     return kinds.get(stat.S_IFMT(status.st_mode), 'other')
 
@@ -84,7 +84,7 @@ def _stat(dom0, path):
             os.close(directory)
     except OSError:
         raise places.failure(error(), name)
-    return {'type': _type(status), 'size_bytes': big(status.st_size),
+    return {'type': type_of(status), 'size_bytes': big(status.st_size),
             'used_bytes': big(status.st_blocks * 512), 'modified': big(status.st_mtime),
             'mode': stat.S_IMODE(status.st_mode)}
 
@@ -144,7 +144,7 @@ def create_file(dom0, client, operation, path, size_bytes):
     Raises InvalidArgument, NotAllowed, NotMounted, NotFound, Exists, Failed, TookTooLong.
     """
     arguments.number('size_bytes', size_bytes, 0, LARGEST)
-    _say(dom0, client, operation, 'create_file', [path], '%d bytes' % size_bytes)
+    say(dom0, client, operation, 'create_file', [path], '%d bytes' % size_bytes)
     return dom0.within(SECONDS, _create, dom0, path, size_bytes)
 
 
@@ -176,7 +176,7 @@ def write_file(dom0, client, operation, path, offset, chunk):
     pieces = chunks.decode(arguments.payload('chunk', chunk, CHUNK_BYTES + 4 + CHUNK_BYTES // 8))
     length = chunks.length_of(pieces)
     arguments.number('offset', offset, 0, LARGEST - length)
-    _say(dom0, client, operation, 'write_file', [path], '%d bytes at %d' % (length, offset))
+    say(dom0, client, operation, 'write_file', [path], '%d bytes at %d' % (length, offset))
     return dom0.within(SECONDS, _write, dom0, path, offset, pieces)
 
 
@@ -220,7 +220,7 @@ def write_zeros(handle, offset, size):
 def truncate_file(dom0, client, operation, path, size_bytes):
     """Give a file another size. Raises as :func:`write_file`."""
     arguments.number('size_bytes', size_bytes, 0, LARGEST)
-    _say(dom0, client, operation, 'truncate_file', [path], '%d bytes' % size_bytes)
+    say(dom0, client, operation, 'truncate_file', [path], '%d bytes' % size_bytes)
     return dom0.within(SECONDS, _truncate, dom0, path, size_bytes)
 
 
@@ -236,7 +236,7 @@ def rename_file(dom0, client, operation, path, new_path):
     """
     if places.split(path)[0] != places.split(new_path)[0]:
         raise errors.InvalidArgument('new path: expected one on the same mount')
-    _say(dom0, client, operation, 'rename_file', [path, new_path], '')
+    say(dom0, client, operation, 'rename_file', [path, new_path], '')
     return dom0.within(SECONDS, _rename, dom0, path, new_path)
 
 
@@ -245,14 +245,15 @@ def _rename(dom0, path, new_path):
     try:
         new_directory, new_name = places.open_parent(dom0, new_path)
         try:
-            _rename_in(directory, name, new_directory, new_name)
+            rename_in(directory, name, new_directory, new_name)
         finally:
             os.close(new_directory)
     finally:
         os.close(directory)
 
 
-def _rename_in(directory, name, new_directory, new_name):
+def rename_in(directory, name, new_directory, new_name):
+    """The same between open directories of one file system."""
     file = places.status_in(directory, name)
     if name == new_name and directories.is_same(os.fstat(directory), os.fstat(new_directory)):
         raise errors.Exists('%s: twice the same path' % places.shown(name))
@@ -266,7 +267,7 @@ def _rename_in(directory, name, new_directory, new_name):
 
 def delete_file(dom0, client, operation, path):
     """Delete a regular file. Raises as :func:`write_file`."""
-    _say(dom0, client, operation, 'delete_file', [path], '')
+    say(dom0, client, operation, 'delete_file', [path], '')
     return dom0.within(SECONDS, _delete, dom0, path)
 
 
@@ -280,7 +281,7 @@ def _delete(dom0, path):
         os.close(directory)
 
 
-def _say(dom0, client, operation, action, paths, more):
+def say(dom0, client, operation, action, paths, more):
     """Check who asks and what for, and put it into the host's log."""
     client, operation = arguments.client(client), arguments.operation(operation)
     for path in paths:

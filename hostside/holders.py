@@ -8,7 +8,7 @@ import os
 import re
 import struct
 
-from libcloud_ovm3_host import errors
+from libcloud_ovm3_host import errors, xenstore
 from libcloud_ovm3_host.compat import describe, error, plain, to_bytes, to_text
 
 _BACKENDS = '/local/domain/0/backend'
@@ -21,22 +21,63 @@ _ESCAPED = re.compile(r'\\(?:x([0-9a-f]{2})|([0-7]{3})|(.))'.encode('ascii'), re
 _STATES = ('1', '2', '3', '4', '5', '6', '7', '8')  # of xenbus
 _LETTERS = {'n': '\n', 'r': '\r', 't': '\t'}
 _SCHEME = re.compile(r'[a-z0-9]+:(?=/)')
+_DELETED = u' (deleted)'
 _LOOP = re.compile(r'(/dev/loop\d+): [^(]*\((.*)\)(?:, (?:offset|sizelimit|encryption) .*)?\Z')
 
 
 def holders(dom0):
-    """``[{kind: "vbd", domid, device, path, mode, state}]`` and ``[{kind: "loop", device, path}]``
+    """``[{kind: "vbd", domid, uuid, device, path, mode, state}]`` and ``[{kind: "loop", device,
+    path}]``
 
-    Domain-0's backends only. ``state`` is xenbus's: 4 connected, 6 closed, 0 not known. What cannot
-    be asked is an entry ``{kind, problem}``: then nobody knows who holds what.
+    Domain-0's backends only. ``state`` is xenbus's: 4 connected, 6 closed, 0 not known. ``uuid``:
+    the VM's, '' if it is not known (any more). A loop device that serves a vbd has its ``domid``
+    and ``uuid``. What cannot be asked is an entry ``{kind, problem}``: then nobody knows who holds
+    what.
     """
-    found = []
-    for kind, ask in (('vbd', _backends), ('loop', _loops)):
-        try:
-            found.extend(ask(dom0))
-        except errors.HostModuleError:
-            found.append({'kind': kind, 'problem': to_text(plain(str(error())))})
-    return found
+    vbds, loops_found = _asked(dom0, 'vbd', _backends), _asked(dom0, 'loop', _loops)
+    _add_uuids(dom0, vbds)
+    for loop in loops_found:
+        _add_domain(loop, vbds)
+    for vbd in vbds:
+        vbd.pop('node', None)
+    return vbds + loops_found
+
+
+def _asked(dom0, kind, ask):
+    try:
+        return ask(dom0)
+    except errors.HostModuleError:
+        return [{'kind': kind, 'problem': to_text(plain(str(error())))}]
+
+
+def _add_uuids(dom0, vbds):
+    """A backend outlives its domain in xenstore: that one's uuid is not known then.
+
+    Nor is any where xenstore hangs: it is asked no more.
+    """
+    known, hangs = {}, False
+    for vbd in vbds:
+        if 'domid' not in vbd:
+            continue
+        domid = vbd['domid']
+        if domid not in known:
+            known[domid] = to_text('')
+            try:
+                if not hangs:
+                    known[domid] = xenstore.uuid_of(dom0, domid)
+            except errors.TookTooLong:
+                hangs = True
+            except errors.HostModuleError:
+                pass
+        vbd['uuid'] = known[domid]
+
+
+def _add_domain(loop, vbds):
+    """A loop device belongs to the one domain whose backend names it, and the same file."""
+    served = [vbd for vbd in vbds if 'path' in loop and vbd.get('node') == loop['device']
+              and vbd['path'].startswith(loop['path'])]
+    if len(served) == 1 and (served[0]['path'] == loop['path'] or 'problem' in loop):
+        loop['domid'], loop['uuid'] = served[0]['domid'], served[0]['uuid']
 
 
 # --- xenstore -----------------------------------------------------------------------------------
@@ -55,10 +96,7 @@ def _backends(dom0):
 
 def _any_backend(dom0):
     """Whether there is anything to list: before the first guest there is not even the directory."""
-    status, output, problem = dom0.run(['xenstore-list', '/local/domain/0'], _SECONDS)
-    if status:
-        raise errors.Failed('xenstore-list /local/domain/0: %s' % plain(problem).strip())
-    return u'backend' in to_text(output).split(u'\n')
+    return u'backend' in xenstore.listed(dom0, '/local/domain/0')
 
 
 def backends(text):
@@ -89,7 +127,8 @@ def _backend(domid, number, values):
     if values.get('type') == 'phy' and path and not path.startswith('/'):
         path = '/dev/' + path  # as its script takes it: xend.md 7
     return {'kind': 'vbd', 'domid': domid, 'device': to_text(values.get('dev', number)),
-            'path': to_text(path), 'mode': to_text(values.get('mode', '')), 'state': int(state)}
+            'path': to_text(path), 'mode': to_text(values.get('mode', '')), 'state': int(state),
+            'node': to_text(values.get('node', ''))}
 
 
 def _unescaped(match):
@@ -116,13 +155,22 @@ def _loops(dom0):
     for name in sorted(names):
         path = _backing_file(dom0, name)
         if path:
-            found.append({'kind': 'loop', 'device': to_text('/dev/' + name), 'path': path})
+            found.append(_loop('/dev/' + name, path))
     if found:
         return found
     status, output, problem = dom0.run(['losetup', '-a'], _SECONDS)
     if status:
         raise errors.Failed('losetup -a: %s' % plain(problem).strip())
     return loops(to_text(output))
+
+
+def _loop(device, path):
+    """The kernel adds a word to a name that was taken out. The file may have another by now."""
+    entry = {'kind': 'loop', 'device': to_text(device), 'path': path}
+    if path.endswith(_DELETED):
+        entry['path'] = path[:-len(_DELETED)]
+        entry['problem'] = to_text('the file is no longer there under this name')
+    return entry
 
 
 def _backing_file(dom0, name):

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 
-from libcloud_ovm3_host import arguments, directories, errors, ours, places, records
+from libcloud_ovm3_host import arguments, directories, errors, ours, places, records, thishost
 from libcloud_ovm3_host.compat import big, describe, error, to_bytes, to_text
 
 SECONDS = 50  # clients wait for a minute
@@ -41,7 +41,7 @@ def start_job(dom0, client, operation, kind, source, target):
     dom0.log('%s %s start_job %s %s %s' % (client, operation, kind, places.shown(source),
                                            places.shown(target)))
     request = {'id': operation, 'client': client, 'kind': kind, 'source': source, 'target': target,
-               'host': dom0.hostname(), 'boot': dom0.boot_id(), 'started': '%d' % time.time()}
+               'boot': dom0.boot_id(), 'started': '%d' % time.time()}
     return dom0.within(SECONDS, _start, dom0, mount_point, request)
 
 
@@ -78,6 +78,7 @@ def _request(dom0, mount_point, folder, request):
         there = records.read(folder, 'request')
     except errors.NotFound:
         _require_possible(dom0, request)
+        request = dict(request, **thishost.identity(dom0))
         temporary = ours.open_folder(dom0, mount_point, [ours.TEMPORARY], True)
         try:
             try:
@@ -232,9 +233,9 @@ def start_time(pid):
 # --- how it is ------------------------------------------------------------------------------
 
 def job_status(dom0, mount, job_id):
-    """``{id, kind, client, source, target, state, host, done_bytes, size_bytes, result, problem,
-    updated}``; ``result`` and ``problem`` are '' when there is none, ``updated`` is in seconds by
-    the clock of the mount's file system.
+    """``{id, kind, client, source, target, state, host, host_uuid, done_bytes, size_bytes, result,
+    problem, updated}``; ``result`` and ``problem`` are '' when there is none, ``updated`` is in
+    seconds by the clock of the mount's file system, ``host_uuid`` is the agent's, '' if not known.
 
     Raises InvalidArgument, NotAllowed, NotMounted, NotFound, Failed, TookTooLong.
     """
@@ -259,8 +260,8 @@ def _status(dom0, mount_point, folder):
               'done_bytes': big(records.number(said, 'done_bytes')),
               'size_bytes': big(records.number(said, 'size_bytes')),
               'updated': big(_updated(folder))}
-    for key in ('id', 'kind', 'client', 'source', 'target', 'host'):
-        status[key] = to_text(request[key])
+    for key in ('id', 'kind', 'client', 'source', 'target', 'host', 'host_uuid'):
+        status[key] = to_text(request.get(key, ''))
     for key in ('result', 'problem'):
         status[key] = to_text(said.get(key, ''))
     return status
@@ -278,7 +279,7 @@ def _updated(folder):
 def _state(dom0, mount_point, folder, request):
     """What can be said of a job, if no outcome says it."""
     if to_text(request['boot']) != to_text(dom0.boot_id()):
-        if to_text(request['host']) != to_text(dom0.hostname()):
+        if not thishost.is_same(dom0, request):
             return 'elsewhere'
         return _end_of(dom0, mount_point, request)  # the host has been booted since
     process = records.read_if_there(folder, 'process')

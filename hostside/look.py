@@ -29,9 +29,17 @@ def look(dom0, names):
     for position, name in enumerate(wanted):
         share = (deadline - time.time()) / (len(wanted) - position)
         answers[name] = ask(dom0, share, name)
+    if 'answer' in answers.get('list_vms', {}) and not _has_domain_0(answers['list_vms']['answer']):
+        answers['list_vms'] = {'fault': _written(errors.Failed, 'list_vms: without Domain-0 it '
+                                                                'cannot be all')}
     if 'fault' in answers.get('list_vms', {}):
         answers['list_vms'].update(_one_by_one(dom0, deadline - time.time()))
     return {'api': API, 'answers': answers}
+
+
+def _has_domain_0(listed):
+    return isinstance(listed, list) and '0' in [
+        one.get('domid') for one in listed if isinstance(one, dict)]
 
 
 def ask(dom0, seconds, name, *arguments):

@@ -10,8 +10,8 @@ import re
 import stat
 
 from libcloud_ovm3_host import arguments, errors
-from libcloud_ovm3_host.compat import (bytes_type, describe, error, plain, text_type, to_bytes,
-                                       to_text)
+from libcloud_ovm3_host.compat import (Binary, bytes_type, describe, error, plain, text_type,
+                                       to_bytes, to_text)
 
 OURS = '.libcloud-ovm3'  # everything of ours in a repository lies below it
 
@@ -20,6 +20,7 @@ _PLACE = re.compile(r'(/OVS/Repositories/[0-9a-fA-F]{32}|/nfsmnt/[0-9a-fA-F-]{32
 _FOLLOW_NOTHING = os.O_NOFOLLOW | os.O_NONBLOCK  # and wait for no FIFO
 _BREAK = re.compile(u'[\t\n\r\x85\u2028\u2029]')
 _SLASH = '/'.encode('ascii')
+_RETURN = '\r'.encode('ascii')
 _LONGEST = 4000
 
 
@@ -75,6 +76,20 @@ def shown(path):
     return "'%s'" % plain(text)
 
 
+def tell(entry, key, raw_key, name):
+    """Put a name or a path into an answer: as text, and as base64 beside it where that text would
+    not come out as the same bytes: no UTF-8, or what XML cannot carry or takes for a line's end.
+    """
+    entry[key] = to_text(name)
+    if to_bytes(entry[key]) != name or _RETURN in name:
+        entry[raw_key] = Binary(name)
+
+
+def said():
+    """The error of ours that is being handled, as text for an answer."""
+    return to_text(plain(str(error())))
+
+
 def open_root(dom0, mount_point):
     """A descriptor of a mounted repository or share, the caller's to close.
 
@@ -93,6 +108,14 @@ def open_root(dom0, mount_point):
         os.close(directory)
         raise
     return directory
+
+
+def require_mounted(dom0, path):
+    """Raises NotMounted for a path below a place where a repository or a share would be, but is
+    not: what is missing there is not known to be missing. Any other path passes."""
+    match = _PLACE.match(path)
+    if match:
+        _require_mounted(dom0, match.group(1).decode('ascii'))
 
 
 def _require_mounted(dom0, wanted):

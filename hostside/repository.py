@@ -4,24 +4,26 @@ import os
 import stat
 import time
 
-from libcloud_ovm3_host import arguments, errors, look, places
-from libcloud_ovm3_host.compat import Binary, error, plain, to_bytes, to_text
+from libcloud_ovm3_host import arguments, aside, directories, errors, look, places
+from libcloud_ovm3_host.compat import Binary, error, to_bytes, to_text
 
 FOLDERS = ['VirtualMachines', 'Templates']
 PAGE_BYTES = 12 << 20
 FILE_BYTES = 256 << 10  # a vm.cfg has one or two thousand
+SHOWN = 5  # names of what lies in a directory without vm.cfg
 SECONDS = 50  # for all of it: clients wait for a minute
 
 _SLASH = '/'.encode('ascii')
 
 
 def repository(dom0, repository, after):
-    """``{listing: {answer} or {fault}, vm_cfg: [{folder, directory, content}], after}``
+    """``{listing: {answer} or {fault}, vm_cfg: [{folder, directory, content}], aside, after}``
 
-    ``listing`` is the agent's ``discover_repositories``, on the first page only. ``vm_cfg`` is in
-    the order of the bytes of the names; a file that cannot be read has ``problem`` for its content,
-    a directory whose name is no UTF-8 its ``raw`` name too. ``after``: base64 to go on with, '' at
-    the end.
+    ``listing`` is the agent's ``discover_repositories``, ``aside`` what :func:`aside.listed` tells,
+    both on the first page only. ``vm_cfg`` is in the order of the bytes of the names; a file that
+    cannot be read has ``problem`` for its content, as has a VM's directory that holds something,
+    but no vm.cfg; a directory whose name is no UTF-8 its ``raw`` name too. ``after``: base64 to go
+    on with, '' at the end.
     Raises InvalidArgument, NotMounted, TookTooLong.
     """
     repository = arguments.repository(repository)
@@ -49,6 +51,8 @@ def _cursor(after):
 
 def _page(dom0, mount_point, first, last):
     found = {'vm_cfg': [], 'after': ''}
+    if not last and first == FOLDERS[0]:
+        found['aside'] = aside.listed(dom0, mount_point)
     room = PAGE_BYTES
     root = places.open_root(dom0, mount_point)
     try:
@@ -69,7 +73,7 @@ def _read_folder(root, folder, last, room, found):
     except errors.NotFound:
         return room
     except errors.HostModuleError:
-        found['vm_cfg'].append({'folder': folder, 'directory': '', 'problem': _said()})
+        found['vm_cfg'].append({'folder': folder, 'directory': '', 'problem': places.said()})
         return room
     try:
         for name in sorted(os.listdir(places.below(directory, ''))):
@@ -78,7 +82,7 @@ def _read_folder(root, folder, last, room, found):
             if room <= 0:
                 found['after'] = Binary(to_bytes(folder) + _SLASH + last)
                 break
-            entry = _entry(directory, name)
+            entry = _entry(directory, name, folder)
             if entry is not None:
                 entry['folder'] = folder
                 found['vm_cfg'].append(entry)
@@ -89,19 +93,43 @@ def _read_folder(root, folder, last, room, found):
     return room
 
 
-def _entry(directory, name):
-    """What stands in ``<name>/vm.cfg``; None where there is no such file."""
-    entry = {'directory': to_text(name)}
-    if to_bytes(entry['directory']) != name:
-        entry['raw'] = Binary(name)
+def _entry(directory, name, folder):
+    """What stands in ``<name>/vm.cfg``; None where there is neither such a file nor a trace of it.
+    """
+    entry = {}
+    places.tell(entry, 'directory', 'raw', name)
     try:
         entry['content'] = Binary(_content(directory, name))
     except errors.NotFound:
-        return None
+        if folder != FOLDERS[0]:
+            return None
+        return _without_vm_cfg(directory, name, entry)
     except errors.HostModuleError:
         if not _is_directory_or_link(directory, name):
             return None
-        entry['problem'] = _said()
+        entry['problem'] = places.said()
+    return entry
+
+
+def _without_vm_cfg(directory, name, entry):
+    """A VM's directory in which something is left may be that of a VM whose file was put aside."""
+    try:
+        inside = places.enter(os.dup(directory), name)
+        try:
+            names = directories.sorted_names(inside)
+        finally:
+            os.close(inside)
+    except errors.NotFound:  # it has just gone
+        return None
+    except errors.HostModuleError:
+        entry['problem'] = places.said()
+        return entry
+    if not names:
+        return None
+    first = ', '.join([places.shown(each) for each in names[:SHOWN]])
+    if len(names) > SHOWN:
+        first += ' and %d more' % (len(names) - SHOWN)
+    entry['problem'] = to_text('no vm.cfg, but %s' % first)
     return entry
 
 
@@ -145,7 +173,3 @@ def _size(entry):
     if 'content' in entry:
         size += len(entry['content'].data)
     return size
-
-
-def _said():
-    return to_text(plain(str(error())))

@@ -1,7 +1,7 @@
 """The table of services: every function of the module, by its name, with its time limit."""
 
-from libcloud_ovm3_host import (api, control, documents, domains, errors, files, holders, inventory,
-                                 jobs, logs, look, network, repository)
+from libcloud_ovm3_host import (api, aside, control, documents, domains, errors, files, holders,
+                                 identify, inventory, jobs, logs, look, network, repository)
 from libcloud_ovm3_host.compat import describe, error
 from libcloud_ovm3_host.version import PREFIX
 
@@ -15,6 +15,7 @@ SERVICES = {
     'domains': (domains.domains, 50),
     'free_space': (inventory.free_space, None),
     'holders': (holders.holders, 55),
+    'identify': (identify.identify, None),
     'comebacks': (inventory.comebacks, 10),
     'list_files': (files.list_files, None),
     'stat_file': (files.stat_file, None),
@@ -24,6 +25,9 @@ SERVICES = {
     'truncate_file': (files.truncate_file, None),
     'rename_file': (files.rename_file, None),
     'delete_file': (files.delete_file, None),
+    'set_aside': (aside.set_aside, None),
+    'put_back': (aside.put_back, None),
+    'delete_aside': (aside.delete_aside, None),
     'start_job': (jobs.start_job, None),
     'job_status': (jobs.job_status, None),
     'cancel_job': (jobs.cancel_job, None),

@@ -11,12 +11,16 @@ processes).
     │   ├── HostKeyRejected        the same of the host's key for SSH
     │   └── HostNotVerified        neither pin nor CA for this host: it was not contacted
     ├── BadCredentials             HTTP 401/403 (also libcloud's InvalidCredsError)
-    ├── AgentFault                 definite: the agent answered that it refused or failed
+    ├── AgentFault                 the agent answered that it refused or failed
     ├── AnswerLost                 in doubt: the request left, no answer came
     │   ├── TimedOut               no whole answer within the limit
     │   └── MalformedAnswer        an answer came that cannot be read
-    ├── NodeNotFound, AmbiguousName, NameTaken
+    ├── SameServer                 two hosts have one server uuid
+    ├── NodeNotFound, ImageNotFound, AmbiguousName, NameTaken
     ├── Refused                    not done, because what was seen forbids it; nothing was sent
+    │   ├── RefusedLines           the same, quoting lines of a file
+    │   ├── NotKnown               what was asked for may be where something could not be read
+    │   ├── HostNotFound           no host of the estate has this id or address
     │   └── ReadOnly               a call that may change something, with ex_read_only
     ├── StillThere                 a wait reached its limit
     └── Unfinished                 an operation broke off; names what may be left
@@ -29,14 +33,37 @@ from typing import Any
 from libcloud.common.types import InvalidCredsError, LibcloudError, MalformedResponseError
 
 
+def shown(text: str, keep: str = "") -> str:
+    """A text as messages and terminals show it: what cannot be printed as its escape.
+
+    Names of VMs, hosts and files, and faults, may hold anything: newlines, escape sequences, marks
+    that turn the direction of writing, halves of surrogate pairs. Shown, a text is one line, and
+    does nothing to a terminal.
+
+    :param keep: characters that stay all the same.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        one
+        if one.isprintable() or one in keep
+        else one.encode("unicode_escape", "surrogatepass").decode("ascii")
+        for one in text
+    )
+
+
 class Ovm3Warning(UserWarning):
     """A warning of this package: a silent host, a check switched off, a disk that was kept."""
+
+    def __str__(self) -> str:
+        return shown(super().__str__())
 
 
 class Ovm3Error(LibcloudError):
     """The root of all errors of this package.
 
-    :param value: What failed, on which host and object, and what to do, in one text.
+    :param value: What failed, on which host and object, and what to do, in one text. ``str()`` of
+        the error is that text as :func:`shown` makes it, on one line.
     :param driver: The libcloud driver, if one was at hand (not pickled: it holds connections).
     :param host: The host's address as this package calls it (``address:port``), if it concerns one.
     :param function: The agent's function that was called, if it concerns one.
@@ -56,7 +83,7 @@ class Ovm3Error(LibcloudError):
         self.function = function
 
     def __str__(self) -> str:
-        return str(self.value)
+        return shown(str(self.value))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"
@@ -100,6 +127,9 @@ class BadCredentials(Ovm3Error, InvalidCredsError):
 class AgentFault(Ovm3Error):
     """The agent answered with a fault.
 
+    A call may take effect and then fault, so what changes something looks before it raises one: the
+    message says what was seen.
+
     :ivar code: faultCode (1 in every sample known).
     :ivar kind: the Python class the agent names, e.g. ``exceptions.OSError`` (``""`` if it names
         none).
@@ -111,6 +141,18 @@ class AgentFault(Ovm3Error):
         self.code = code
         self.kind = kind
         self.text = text
+
+    def after_a_look(self, seen: str) -> AgentFault:
+        """The same fault, saying also what a look has shown since."""
+        return AgentFault(
+            f"{self}; {seen}",
+            driver=self.driver,
+            code=self.code,
+            kind=self.kind,
+            text=self.text,
+            host=self.host,
+            function=self.function,
+        )
 
 
 class AnswerLost(Ovm3Error):
@@ -128,12 +170,21 @@ class MalformedAnswer(AnswerLost, MalformedResponseError):
     """
 
 
-# After one of these the call has certainly had no effect; after an AnswerLost nobody knows.
-DEFINITE = (NotSent, BadCredentials, AgentFault)
+# After one of these the call has certainly had no effect. After an AnswerLost nobody knows, and
+# after an AgentFault a look has to confirm it.
+NEVER_BEGUN = (NotSent, BadCredentials)
+
+
+class SameServer(Ovm3Error):
+    """Two hosts that answer have one server uuid, so they cannot be told apart by it."""
 
 
 class NodeNotFound(Ovm3Error):
-    """No host and no repository knows this node."""
+    """No host and no repository knows this node, and all of them could be read."""
+
+
+class ImageNotFound(Ovm3Error):
+    """No repository has this image, and the one that it names could be read."""
 
 
 class AmbiguousName(Ovm3Error):
@@ -146,6 +197,21 @@ class NameTaken(Ovm3Error):
 
 class Refused(Ovm3Error):
     """The operation was not begun, because what was seen forbids it. Nothing was sent."""
+
+
+class RefusedLines(Refused):
+    """Refused because of lines of a file, which its text quotes, each on a line of its own."""
+
+    def __str__(self) -> str:
+        return shown(str(self.value), keep="\n")
+
+
+class NotKnown(Refused):
+    """What was asked for was not found, but something could not be read that may hold it."""
+
+
+class HostNotFound(Refused):
+    """No host of the estate has this id or address, and all of them answered."""
 
 
 class ReadOnly(Refused):

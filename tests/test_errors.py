@@ -119,3 +119,15 @@ def test_certain_and_uncertain_are_never_the_same() -> None:
 
 def test_an_answer_is_not_kept() -> None:
     assert make(errors.MalformedAnswer, Driver()).body is None  # type: ignore[attr-defined]
+
+
+def test_what_stands_in_a_text_forges_no_line() -> None:
+    text = "VM 'x\nseed-9 running\x1b[31m\u202e\ud800\x9b' é です"
+    shown = "VM 'x\\nseed-9 running\\x1b[31m\\u202e\\ud800\\x9b' é です"
+    for error in (errors.Ovm3Error(text), errors.Ovm3Warning(text), errors.Refused(text)):
+        assert str(error) == shown == errors.shown(text)
+        assert error.args == (text,)
+    assert pickle.loads(pickle.dumps(errors.Refused(text))).value == text
+    quoting = errors.RefusedLines("found:\n  1: a\x1b")
+    assert str(quoting) == "found:\n  1: a\\x1b"
+    assert isinstance(quoting, errors.Refused)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple, TypeVar
 
 from libcloud_ovm3.errors import InvalidArgument
 
 DEFAULT_PORT = 8899  # agent-behaviour 1
+
+_T = TypeVar("_T")
 
 _NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,253}[A-Za-z0-9_.])?")
 _ZONE = re.compile("[A-Za-z0-9_.-]+")
@@ -32,6 +35,15 @@ class Address(NamedTuple):
 
     def __str__(self) -> str:
         return self.netloc
+
+
+def of_host(values: Mapping[str, _T], address: Address, named: bool) -> _T | None:
+    """What users have given for one host, of a mapping by ``host`` or ``host:port``.
+
+    :param named: whether it is the one host that the user named, whose key may be ``""``.
+    """
+    keys = (str(address), address.host, *([""] if named else []))
+    return next((values[key] for key in keys if key in values), None)
 
 
 def parse_address(text: str, default_port: int = DEFAULT_PORT) -> Address:

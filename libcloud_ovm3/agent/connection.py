@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import ssl
 import threading
 from http import HTTPStatus
 from typing import Any
@@ -22,16 +21,21 @@ from libcloud.http import LibcloudConnection
 from libcloud.utils.loggingconnection import LoggingConnection
 from requests.auth import HTTPBasicAuth
 
-from libcloud_ovm3.agent import codec, faults
+from libcloud_ovm3.agent import codec, failures, faults
 from libcloud_ovm3.agent.address import DEFAULT_PORT, Address
 from libcloud_ovm3.agent.kinds import Kind, TimeLimits, kind_of
 from libcloud_ovm3.agent.redact import HIDDEN, redact
-from libcloud_ovm3.agent.tls import AgentAdapter, HostTrust, NeverSent, PinMismatch, make_context
+from libcloud_ovm3.agent.tls import (
+    AgentAdapter,
+    HostTrust,
+    NeverSent,
+    TlsFacts,
+    make_context,
+)
+from libcloud_ovm3.agent.tlsadvice import afterwards
 from libcloud_ovm3.errors import (
     AgentFault,
     AnswerLost,
-    BadCredentials,
-    CertificateRejected,
     InvalidArgument,
     MalformedAnswer,
     NotSent,
@@ -73,9 +77,9 @@ class AgentHTTP(LibcloudConnection):
             unpinned = not trust.pins and not self.verify
             checked = trust if not unpinned else dataclasses.replace(trust, verify=False)
             context = make_context(checked, self.ca_cert)
-        adapter = AgentAdapter(context, trust if secure else None)
-        self.session.mount("https://", adapter)
-        self.session.mount("http://", adapter)
+        self.adapter = AgentAdapter(context, trust if secure else None)
+        self.session.mount("https://", self.adapter)
+        self.session.mount("http://", self.adapter)
 
     def post(self, body: bytes, headers: dict[str, str], connect: float, limit: float) -> Answer:
         """Send one request and read its answer.
@@ -280,11 +284,8 @@ class AgentConnection(ConnectionUserAndKey):
         answer = self._post(function, body, limit)
         where: dict[str, Any] = {"host": str(self.address), "function": function}
         if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            raise BadCredentials(
-                f"{self.address}: the agent does not accept this user and password "
-                f"(HTTP {answer.status} {redact(answer.reason, self._secrets)})",
-                **where,
-            )
+            reason = redact(answer.reason, self._secrets)
+            raise failures.refused(self.address, answer.status, reason, function)
         if answer.status != HTTPStatus.OK:
             raise MalformedAnswer(
                 f"{self.address}: {function}: HTTP {answer.status} "
@@ -318,7 +319,8 @@ class AgentConnection(ConnectionUserAndKey):
             answer: Answer = http.post(body, headers, self.limits.connect, limit)
             return answer
         except NeverSent as error:
-            raise self._not_sent(error, where) from error
+            why = self._why(error)
+            raise failures.not_sent(self.address, error, why, self.trust, function) from error
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader) as error:
             raise NotSent(f"{self.address}: cannot be called: {error}", **where) from error
         except TooLarge as error:
@@ -332,22 +334,19 @@ class AgentConnection(ConnectionUserAndKey):
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise AnswerLost(
                 f"{self.address}: {function}: the line dropped before the answer was there; "
-                f"whether it took effect is not known ({self._why(error)})",
+                f"whether it took effect is not known "
+                f"({self._why(error)}{afterwards(error, self.trust)})",
                 **where,
             ) from error
 
-    def _not_sent(self, error: NeverSent, where: dict[str, Any]) -> NotSent:
-        if isinstance(error.__cause__, PinMismatch | ssl.SSLCertVerificationError):
-            return CertificateRejected(
-                f"{self.address}: not the host that was asked for: {self._why(error)} "
-                f"(`ovm3 pin {self.address}` shows what it presents)",
-                **where,
-            )
-        hint = "; an old agent may need ex_tls_minimum='TLSv1'"
-        too_old = (
-            hint if isinstance(error.__cause__, ssl.SSLError | urllib3.exceptions.SSLError) else ""
-        )
-        return NotSent(f"{self.address}: cannot be reached: {self._why(error)}{too_old}", **where)
+    def tls_facts(self) -> TlsFacts | None:
+        """Protocol, cipher and certificate of the line that was opened last; sends nothing.
+
+        :return: None: no line has been opened yet, or there is no TLS on it.
+        """
+        http = self.connection
+        settled = http.adapter.settled if isinstance(http, AgentHTTP) else []
+        return settled[0] if settled else None
 
     def _http(self, where: dict[str, Any]) -> Any:
         with self._connecting:

@@ -53,8 +53,11 @@ class DiskEntry:
 
     @property
     def is_cdrom(self) -> bool:
-        """A CD drive: never a disk that something may be deleted or booted from as one."""
-        return self.kind.lower() == "cdrom"
+        """A CD drive: never a disk that something may be deleted or booted from as one.
+
+        Appliances have empty ones whose kind is a path: ``,xvdb:/OVS/…/cdrom,r``.
+        """
+        return self.kind.lower().rpartition("/")[2] == "cdrom"
 
     @property
     def is_shared(self) -> bool:
@@ -110,7 +113,8 @@ class DiskEntry:
         must know of everyone who may mean it.
         """
         if self.is_understood:
-            return frozenset({posixpath.basename(self.path or self.location)} - {""})
+            name = posixpath.basename(self.path or self.location)
+            return frozenset({name, name.strip()} - {""})
         names = set()
         for part in re.split("[/=:]", self.text):
             ends = [found.start() for found in re.finditer(r"[,\s]", part)] + [len(part)]
@@ -119,14 +123,19 @@ class DiskEntry:
 
 
 def parse_disk(text: str) -> DiskEntry:
-    """Take a disk entry apart. Every text gives one; see :attr:`DiskEntry.is_understood`."""
-    parts = [part.strip() for part in text.split(",")]
-    name, device, mode = [*parts, "", "", ""][:3]
-    scheme, location = _scheme(name)
+    """Take a disk entry apart. Every text gives one; see :attr:`DiskEntry.is_understood`.
+
+    xend trims nothing (xend.md 7): blanks at the end of a path are the file's.
+    """
+    first, *more = text.split(",")
+    parts = [part.strip() for part in more]
+    device, mode = [*parts, "", ""][:2]
+    scheme, location = _scheme(first.lstrip() if first.strip() else "")
+    location = location if location.strip() else ""
     words = device.split(":")
     is_ioemu = words[0] == "ioemu" and len(words) > 1
     device, _, kind = ":".join(words[1:] if is_ioemu else words).partition(":")
-    return DiskEntry(text, scheme, location, device, kind, mode, tuple(parts[3:]), is_ioemu)
+    return DiskEntry(text, scheme, location, device, kind, mode, tuple(parts[2:]), is_ioemu)
 
 
 def format_disk(entry: DiskEntry) -> str:

@@ -32,7 +32,7 @@ def error_of(fault: Fault, *, host: str, function: str) -> AgentFault:
 
 def as_it_came(error: AgentFault) -> str:
     """The fault's text before :func:`split`: its form tells which Python answers."""
-    return str(error).partition(_REFUSED)[2]
+    return str(error.value).partition(_REFUSED)[2]
 
 
 def split(text: str) -> tuple[str, str]:

@@ -153,7 +153,8 @@ class Linux:
         ``''``.
 
         Read; seen on 3.2 and 3.3. Answers: XML string, root Discover_Physical_Luns_Result (SCSI
-        disks under scsi/disk, iSCSI targets under iscsi_target).
+        disks under SCSI/Disk, iSCSI targets under iSCSI_Target; the case of the tags is not
+        certain).
         Source: agent-behaviour 8.4 (arguments: listing).
         """
         return as_type(

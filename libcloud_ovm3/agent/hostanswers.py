@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -40,11 +40,64 @@ class VMCfg:
 
 
 @dataclass(frozen=True)
+class Aside:
+    """A file that was set aside in a repository and neither put back nor deleted since.
+
+    :ivar operation: under which it was; "" if not known.
+    :ivar path: where it was taken from: a text, or its bytes where they are no UTF-8; "" if not
+        known.
+    :ivar size_bytes: None if not known.
+    :ivar modified: seconds since 1970; None if not known.
+    :ivar problem: what is there is not understood, or cannot be read: why.
+    """
+
+    operation: str
+    path: str | bytes
+    size_bytes: int | None
+    modified: float | None
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
 class RepositoryFiles:
-    """A repository's listing (a ``discover_repositories`` document) and every vm.cfg in it."""
+    """A repository's listing (a ``discover_repositories`` document) and every vm.cfg in it.
+
+    :ivar aside: what was set aside there.
+    """
 
     listing: str
     vm_cfgs: tuple[VMCfg, ...]
+    aside: tuple[Aside, ...] = ()
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which file a path leads to on a host, links followed.
+
+    :ivar path: as it was asked for.
+    :ivar real: the path without links: a text, or its bytes where they are no UTF-8.
+    :ivar device: with ``inode`` the same for all names of one file, on this host. Two mounts of one
+        export may differ in it.
+    :ivar links: how many names the file has.
+    :ivar type: ``file``, ``directory`` or ``other``.
+    :ivar is_missing: it leads to nothing.
+    :ivar problem: it is not known what it leads to: why. All the others are None then, as they are
+        of what is missing.
+    """
+
+    path: str | bytes
+    real: str | bytes | None = None
+    device: int | None = None
+    inode: int | None = None
+    links: int | None = None
+    type: str | None = None
+    size_bytes: int | None = None
+    is_missing: bool = False
+    problem: str | None = None
+
+    def is_same_file(self, other: Identity) -> bool:
+        """Whether both are known to lead to one file."""
+        return self.inode is not None and (self.device, self.inode) == (other.device, other.inode)
 
 
 @dataclass(frozen=True)
@@ -54,7 +107,10 @@ class Holder:
     :ivar kind: ``vbd`` (a domain's block backend) or ``loop`` (a loop device).
     :ivar path: None: what is held by this kind could not be asked; ``problem`` says why. With a
         ``problem``: it may have been cut short.
-    :ivar domid: of a vbd, the domain's number.
+    :ivar domid: of a vbd, the domain's number; of a loop device, the one's whose vbd it serves.
+    :ivar uuid: that domain's, dashed, lower case; None if not known.
+    :ivar mode: of a vbd, as the vm.cfg has it: ``r``, ``w``, ``w!``.
+    :ivar state: of a vbd, xenbus's: 4 connected, 6 closed, 0 not known.
     """
 
     kind: str
@@ -62,11 +118,14 @@ class Holder:
     device: str
     domid: int | None
     problem: str | None
+    uuid: str | None = None
+    mode: str | None = None
+    state: int | None = None
 
     @property
     def who(self) -> str:
         """For messages."""
-        return self.device if self.domid is None else f"domain {self.domid} ({self.device})"
+        return f"domain {self.domid} ({self.device})" if self.kind == "vbd" else self.device
 
 
 @dataclass(frozen=True)
@@ -144,6 +203,23 @@ class Reader:
             raise self.malformed(f"{what}: expected {kind.__name__}, not {type(value).__name__}")
         return value
 
+    def optional(self, struct: dict[str, Any], name: str, kind: type[_T]) -> _T | None:
+        """A key that may be missing."""
+        value = struct.get(name)
+        return None if value is None else self.typed(name, value, kind)
+
+    def name(self, struct: dict[str, Any], key: str, raw_key: str) -> str | bytes:
+        """A name or path: a text, or its bytes where that text is not exact."""
+        text = self.key(struct, key, str)
+        return text if raw_key not in struct else self.key(struct, raw_key, bytes)
+
+    def decimal(self, struct: dict[str, Any], name: str) -> int:
+        """A number that comes as a text, as it may be too big."""
+        text = self.key(struct, name, str)
+        if not (text.isascii() and text.isdigit()):
+            raise self.malformed(f"{name}: expected a decimal number")
+        return int(text)
+
     def payload(self, struct: dict[str, Any], name: str) -> bytes:
         """Bytes: base64 of XML-RPC."""
         return self.key(struct, name, bytes)
@@ -179,9 +255,60 @@ class Reader:
                     device=str(struct.get("device", "")),
                     domid=None if domid is None else self.typed("domid", domid, int),
                     problem=None if problem is None else str(problem),
+                    uuid=self.optional(struct, "uuid", str) or None,
+                    mode=self.optional(struct, "mode", str),
+                    state=self.optional(struct, "state", int),
                 )
             )
         return tuple(found)
+
+    def asides(self, value: object) -> tuple[Aside, ...]:
+        """What ``libcloud_repository`` tells of files that were set aside."""
+        found = []
+        for struct in self.structs(value):
+            problem = self.optional(struct, "problem", str)
+            size, modified = struct.get("size_bytes"), struct.get("modified")
+            if problem is None:
+                self.key(struct, "operation", str), self.key(struct, "path", str)
+                self.key(struct, "size_bytes", int), self.key(struct, "modified", int)
+            found.append(
+                Aside(
+                    self.optional(struct, "operation", str) or "",
+                    self.name(struct, "path", "raw") if "path" in struct else "",
+                    None if size is None else self.typed("size_bytes", size, int),
+                    None if modified is None else float(self.typed("modified", modified, int)),
+                    problem,
+                )
+            )
+        return tuple(found)
+
+    def identities(self, value: object, paths: Sequence[str | bytes]) -> tuple[Identity, ...]:
+        """``libcloud_identify`` of these paths."""
+        structs = self.structs(value)
+        if len(structs) != len(paths):
+            raise self.malformed(f"{len(structs)} answers for {len(paths)} paths")
+        found = []
+        for path, struct in zip(paths, structs, strict=True):
+            if _bytes(self.name(struct, "path", "raw")) != _bytes(path):
+                raise self.malformed("not in the order of the paths")
+            found.append(self._identity(path, struct))
+        return tuple(found)
+
+    def _identity(self, path: str | bytes, struct: dict[str, Any]) -> Identity:
+        problem = self.optional(struct, "problem", str)
+        if problem is not None:
+            return Identity(path, problem=problem)
+        if self.optional(struct, "missing", bool):
+            return Identity(path, is_missing=True)
+        return Identity(
+            path,
+            self.name(struct, "real", "real_raw"),
+            self.decimal(struct, "device"),
+            self.decimal(struct, "inode"),
+            self.key(struct, "links", int),
+            self.key(struct, "type", str),
+            self.key(struct, "size_bytes", int),
+        )
 
     def file_page(self, value: object) -> FilePage:
         """``libcloud_list_files``."""
@@ -226,3 +353,7 @@ class Reader:
             self.key(struct, "client", str),
             self.key(struct, "operation", str),
         )
+
+
+def _bytes(path: str | bytes) -> bytes:
+    return path if isinstance(path, bytes) else path.encode("utf-8", "surrogateescape")

@@ -17,9 +17,11 @@ from libcloud_ovm3.agent import chunks
 from libcloud_ovm3.agent.codec import Fault
 from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.hostanswers import (
+    Aside,
     Document,
     FilePage,
     Holder,
+    Identity,
     Look,
     Reader,
     RepositoryFiles,
@@ -28,7 +30,7 @@ from libcloud_ovm3.agent.hostanswers import (
 from libcloud_ovm3.agent.kinds import Kind
 from libcloud_ovm3.errors import AgentFault, InvalidArgument, MalformedAnswer
 
-API: Final = 1  # the module's number that this client was written for
+API: Final = 2  # the module's number that this client was written for
 _PREFIX = "libcloud_"
 _FAULTS = "libcloud_ovm3_host."
 
@@ -112,6 +114,7 @@ class HostModule:
         """
         after: str | bytes = ""
         listing: str | None = None
+        aside: tuple[Aside, ...] = ()
         found = []
         while True:
             function, answer = self._read("repository", repository_id, after)
@@ -120,11 +123,12 @@ class HostModule:
             if listing is None:
                 said = self._answer("discover_repositories", struct.get("listing"), str)
                 listing = reader.typed("listing", said, str)
+                aside = reader.asides(struct.get("aside", []))
             page = reader.key(struct, "vm_cfg", list)
             found += [reader.vm_cfg(entry) for entry in page]
             before, after = after, reader.cursor(struct)
             if not after:
-                return RepositoryFiles(listing, tuple(found))
+                return RepositoryFiles(listing, tuple(found), aside)
             if after == before or not page:
                 raise reader.malformed("its pages do not end")
 
@@ -147,6 +151,14 @@ class HostModule:
         """Which block backends and loop devices hold which file, whoever is still listed."""
         function, answer = self._read("holders")
         return self._reader(function).holders(answer)
+
+    def identify(self, paths: Sequence[Path]) -> tuple[Identity, ...]:
+        """Which file each of these absolute paths leads to on the host, links followed.
+
+        :param paths: at most 1000; the answers are in their order.
+        """
+        function, answer = self._read("identify", list(paths))
+        return self._reader(function).identities(answer, paths)
 
     def comebacks(self) -> list[Struct]:
         """Guests that the next boot or start of xend may bring back."""
@@ -202,6 +214,31 @@ class HostModule:
     def delete_file(self, client: str, operation: str, path: Path) -> None:
         """Delete a regular file."""
         self._write("delete_file", client, operation, path)
+
+    def set_aside(self, client: str, operation: str, path: Path) -> None:
+        """Take a regular file out of its place and keep it in our folder on that mount: a deletion
+        that can be taken back. Repeating it does no harm.
+
+        :raises AgentFault: of kind ``...NotFound`` if there is no such file, nor one set aside from
+            there under this operation; ``...NotAllowed`` for a link or a directory.
+        """
+        self._write("set_aside", client, operation, path)
+
+    def put_back(self, client: str, operation: str, path: Path) -> None:
+        """Give a file that was set aside under this operation its place again.
+
+        :param path: the place that it was taken from.
+        :raises AgentFault: of kind ``...Exists`` if something is there now: the file stays aside.
+        """
+        self._write("put_back", client, operation, path)
+
+    def delete_aside(self, client: str, operation: str, path: Path) -> None:
+        """Delete a file that was set aside under this operation, for good.
+
+        :param path: the place that it was taken from.
+        :raises AgentFault: of kind ``...NotFound`` if it is not aside (any more).
+        """
+        self._write("delete_aside", client, operation, path)
 
     # ------------------------------------------------------------------ jobs
 

@@ -23,20 +23,35 @@ _MEMBER = re.compile(
 _VFB = re.compile(r"(vncpasswd=)[^,<>\n'\"\]]+", re.IGNORECASE)
 _SETTING = re.compile(r"(passw(?:or)?d=)[^,<>\s'\"\]]+", re.IGNORECASE)
 _PRINTED = re.compile(r"(passw(?:or)?d['\"]\s*[:,]\s*u?(['\"]))(?:\\.|(?!\2).)*", re.IGNORECASE)
+# What base64 carries may hold anything (a vm.cfg has its VNC password in it): only its length is
+# told. Also where the XML stands escaped inside a text; up to the end where the answer was cut.
+_TAG = r"(?:<|&(?:amp;)*lt;)%s(?:\w{1,20}:)?base64"
+_BASE64 = re.compile(
+    "(" + _TAG % "" + r"(?:\s[^<>&]*)?(?:>|&(?:amp;)*gt;))(.*?)(?=" + _TAG % "/" + r"|\Z)",
+    re.DOTALL | re.IGNORECASE,
+)
+_DIGIT = re.compile("[A-Za-z0-9+/]")
 _URL = re.compile(r"(://[^/:@\s<>'\"]*:)[^/\s<>'\"]+(?=@)")
 
 
 def redact(text: str, secrets: Iterable[str] = ()) -> str:
-    """The text without passwords: those given, and those that stand where passwords stand.
+    """The text without passwords: those given, and those that stand where passwords stand; and
+    without what base64 carries.
 
     :param secrets: texts to hide wherever they occur, such as the agent's password.
     """
     for form in sorted({f for secret in secrets for f in _forms(secret)}, key=len, reverse=True):
         text = text.replace(form, HIDDEN)
+    text = _BASE64.sub(lambda found: f"{found[1]}{_length(found[2])}", text)
     text = _SECRET_CALL.sub(rf"\1{HIDDEN}\2", text)
     for pattern in (_MEMBER, _VFB, _SETTING, _PRINTED, _URL):
         text = pattern.sub(rf"\g<1>{HIDDEN}", text)
     return text
+
+
+def _length(base64: str) -> str:
+    """How many bytes base64 text stands for, as far as it is there."""
+    return f"{len(_DIGIT.findall(base64)) * 3 // 4} bytes"
 
 
 def _forms(secret: str) -> Iterable[str]:

@@ -9,24 +9,34 @@ before it has passed.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
 import socket
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from libcloud_ovm3.agent.address import Address
+from libcloud_ovm3.agent.address import Address, of_host
 from libcloud_ovm3.agent.deadline import TimedResponse
-from libcloud_ovm3.errors import InvalidArgument, NotSent
+from libcloud_ovm3.errors import InvalidArgument
 
 POOL_SIZE = 32  # kept connections to one host; more threads than that open short-lived ones
 
+# Python's own list, and behind it what Python 2 servers offer that were given no DH parameters: RSA
+# key exchange. It is authenticated as the others are; what it lacks is forward secrecy. HMAC with
+# SHA-1 is sound, too.
+_CIPHERS = (
+    "ECDH+AESGCM:ECDH+CHACHA20:ECDH+AES:DHE+AESGCM:DHE+AES:RSA+AESGCM:RSA+AES:"
+    "!aNULL:!eNULL:!aDSS:!AESCCM"
+)
+# OP_LEGACY_SERVER_CONNECT, which Python names from 3.12 on.
+_LEGACY_SERVER_CONNECT = 0x4
 _VERSIONS = {
     "TLSv1": ssl.TLSVersion.TLSv1,
     "TLSv1.1": ssl.TLSVersion.TLSv1_1,
@@ -47,6 +57,26 @@ class PinMismatch(Exception):
     """The host presents another certificate than the pinned one."""
 
 
+class TlsFacts(NamedTuple):
+    """What a line to a host and the host have settled on.
+
+    :ivar protocol: as Python names it (``TLSv1.2``).
+    :ivar cipher: as OpenSSL names it.
+    :ivar cipher_bits: of the cipher's key; the certificate's key has a size of its own.
+    :ivar certificate: the host's, in DER.
+    """
+
+    protocol: str
+    cipher: str
+    cipher_bits: int
+    certificate: bytes
+
+    @property
+    def has_forward_secrecy(self) -> bool:
+        """Whether what was recorded stays secret from one who gets the host's key later."""
+        return self.cipher.startswith(("TLS_", "ECDHE-", "DHE-"))
+
+
 @dataclass(frozen=True)
 class HostTrust:
     """What one host has to present."""
@@ -60,6 +90,8 @@ class HostTrust:
     minimum: str = "TLSv1.2"
     cert_file: str | None = None  # our own certificate and key, for a host that asks for one
     key_file: str | None = None
+    weak_keys: bool = False  # RSA and DH below 2048 bits, SHA-1 signatures
+    legacy_renegotiation: bool = False  # a host without RFC 5746
 
 
 @dataclass(frozen=True)
@@ -77,19 +109,27 @@ class Trust:
     minimum: str
     cert_file: str | None
     key_file: str | None
+    weak_keys: bool = False
+    legacy_renegotiation: bool = False
 
     def of(self, address: Address, named: bool) -> HostTrust | None:
         """What this host has to present; None: there is neither pin nor CA for it.
 
         :param named: whether it is the one host that the user named (not one found in the pool).
         """
-        keys = [str(address), address.host, *([""] if named else [])]
-        pins = next((self.pins[key] for key in keys if key in self.pins), ())
+        pins = of_host(self.pins, address, named) or ()
         if self.pins and not pins and self.ca_cert is None and self.verify:
             return None
-        name = next((self.server_names[key] for key in keys if key in self.server_names), None)
         return HostTrust(
-            pins, self.ca_cert, name, self.verify, self.minimum, self.cert_file, self.key_file
+            pins=pins,
+            ca_cert=self.ca_cert,
+            server_name=of_host(self.server_names, address, named),
+            verify=self.verify,
+            minimum=self.minimum,
+            cert_file=self.cert_file,
+            key_file=self.key_file,
+            weak_keys=self.weak_keys,
+            legacy_renegotiation=self.legacy_renegotiation,
         )
 
 
@@ -149,10 +189,12 @@ def make_context(trust: HostTrust, ca_file: str | None) -> ssl.SSLContext:
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = _VERSIONS[trust.minimum]
-    if trust.minimum in ("TLSv1", "TLSv1.1"):
-        # OpenSSL 3 refuses the old versions' MD5/SHA-1 signatures and small keys below this level
-        # too.
-        context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    # OpenSSL 3 refuses the old versions' MD5/SHA-1 signatures and small keys below this level too.
+    is_weak = trust.weak_keys or trust.minimum in ("TLSv1", "TLSv1.1")
+    level = 0 if is_weak else max(2, context.security_level)  # a machine's own may be stricter
+    context.set_ciphers(f"{'DEFAULT' if is_weak else _CIPHERS}:@SECLEVEL={level}")
+    if trust.legacy_renegotiation:
+        context.options |= _LEGACY_SERVER_CONNECT
     if trust.pins or not trust.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE  # pins are checked by PinnedConnection instead
@@ -178,12 +220,14 @@ class _PlainConnection(HTTPConnection):
 class _PinnedConnection(HTTPSConnection):
     response_class = TimedResponse
     pins: tuple[str, ...] = ()
+    settled: ClassVar[list[TlsFacts]]
 
     def connect(self) -> None:
         try:
             super().connect()
             if self.pins:
                 self._check_pins()
+            self.settled[:] = [_facts(self.sock)]
         except Exception as error:
             self.close()
             raise NeverSent(str(error)) from error
@@ -196,15 +240,26 @@ class _PinnedConnection(HTTPSConnection):
         self.is_verified = True  # or urllib3 would warn of an unverified request
 
 
+def _facts(line: Any) -> TlsFacts:
+    name, _, bits = line.cipher() or ("", "", 0)
+    return TlsFacts(line.version() or "", name, bits, line.getpeercert(binary_form=True) or b"")
+
+
 class AgentAdapter(HTTPAdapter):
-    """Requests' adapter with our sockets: both with and without a proxy between."""
+    """Requests' adapter with our sockets: both with and without a proxy between.
+
+    :ivar settled: what the line opened last has settled on; empty before, and without TLS.
+    """
 
     def __init__(self, context: ssl.SSLContext | None, trust: HostTrust | None) -> None:
         self._tls: dict[str, Any] = {} if context is None else {"ssl_context": context}
         if trust is not None and trust.server_name and not trust.pins and trust.verify:
             self._tls["server_hostname"] = trust.server_name
         pins = trust.pins if trust is not None else ()
-        pinned = type("PinnedConnection", (_PinnedConnection,), {"pins": pins})
+        self.settled: list[TlsFacts] = []
+        pinned = type(
+            "PinnedConnection", (_PinnedConnection,), {"pins": pins, "settled": self.settled}
+        )
         self._pools = {
             "http": type("PlainPool", (HTTPConnectionPool,), {"ConnectionCls": _PlainConnection}),
             "https": type("PinnedPool", (HTTPSConnectionPool,), {"ConnectionCls": pinned}),
@@ -223,42 +278,21 @@ class AgentAdapter(HTTPAdapter):
         return manager
 
 
-class Presented(NamedTuple):
-    """What a host shows of itself before anything is sent to it.
+def presented(address: Address, trust: HostTrust, timeout: float) -> TlsFacts:
+    """What a host shows of itself, whatever that is: the certificate is not checked.
 
-    :ivar version: the TLS version that both sides settled on, as Python names it (``TLSv1.2``).
-    :ivar certificate: in DER.
-    """
+    Nothing is sent but the handshake.
 
-    version: str
-    certificate: bytes
-
-
-def presented(address: Address, minimum: str, timeout: float) -> Presented:
-    """TLS version and certificate of a host, whatever they are. Nothing else is exchanged.
-
+    :param trust: which TLS to offer.
     :param timeout: seconds for connecting and for the handshake.
-    :raises NotSent: it cannot be reached, or does not speak TLS.
+    :raises NeverSent: it cannot be reached, or does not speak such TLS; its cause says why.
     """
-    context = make_context(HostTrust(verify=False, minimum=minimum), None)
+    context = make_context(dataclasses.replace(trust, verify=False), None)
     try:
         with (
             socket.create_connection(address, timeout) as line,
             context.wrap_socket(line, server_hostname=address.host) as tls,
         ):
-            certificate = tls.getpeercert(binary_form=True)
-            version = tls.version() or ""
+            return _facts(tls)
     except (OSError, ValueError) as error:
-        hint = "; old agents need TLSv1 as the minimum" if isinstance(error, ssl.SSLError) else ""
-        raise NotSent(f"{address}: {error}{hint}", host=str(address)) from error
-    if not certificate:
-        raise NotSent(f"{address}: presents no certificate", host=str(address))
-    return Presented(version, certificate)
-
-
-def presented_certificate(address: Address, minimum: str, timeout: float) -> bytes:
-    """The certificate that a host presents, in DER, whatever it is.
-
-    :raises NotSent: as :func:`presented`.
-    """
-    return presented(address, minimum, timeout).certificate
+        raise NeverSent(str(error)) from error

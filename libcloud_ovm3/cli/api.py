@@ -16,7 +16,7 @@ from libcloud_ovm3.agent.catalogue import Argument, Function
 from libcloud_ovm3.agent.kinds import kind_of
 from libcloud_ovm3.agent.redact import HIDDEN, redact
 from libcloud_ovm3.cli.options import driver_options, make_estate, reported
-from libcloud_ovm3.cli.output import show, show_table
+from libcloud_ovm3.cli.output import show, show_json, show_table, show_text
 from libcloud_ovm3.errors import InvalidArgument
 
 _SECRET = re.compile("passw", re.IGNORECASE)
@@ -68,7 +68,9 @@ def show_function(name: str) -> None:
 @api.command("call")
 @driver_options
 @click.option("--write", is_flag=True, help="Allow functions that may change something.")
-@click.option("--show-secrets", is_flag=True, help="Print passwords that the answer holds.")
+@click.option(
+    "--show-secrets", is_flag=True, help="Print passwords, and bytes, that the answer holds."
+)
 @click.argument("name")
 @click.argument("arguments", nargs=-1)
 def call_function(
@@ -137,7 +139,10 @@ def _value(text: str, is_secret: bool) -> Any:
 
 
 def hidden(value: Any) -> Any:
-    """The value without what stands under names of passwords, in structs and in ``vfb`` texts."""
+    """The value without what stands under names of passwords, in structs and in ``vfb`` texts.
+
+    Of bytes only the length: a vm.cfg, for example, has passwords in it.
+    """
     if isinstance(value, dict):
         return {
             key: HIDDEN if _SECRET.search(key) and member else hidden(member)
@@ -145,14 +150,16 @@ def hidden(value: Any) -> Any:
         }
     if isinstance(value, list):
         return [hidden(member) for member in value]
+    if isinstance(value, bytes):
+        return f"{len(value)} bytes (--show-secrets shows them, as base64)"
     return redact(value) if isinstance(value, str) else value
 
 
 def _print(answer: Any) -> None:
     if isinstance(answer, str):
-        click.echo(answer)
+        show_text(answer)
     else:
-        click.echo(json.dumps(answer, indent=2, ensure_ascii=False, default=_plain))
+        show_json(answer, _plain)
 
 
 def _plain(value: bytes | datetime) -> str:

@@ -7,10 +7,9 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.x509.oid import NameOID
 
 from libcloud_ovm3.agent.address import Address
-from libcloud_ovm3.agent.tls import fingerprint, presented
+from libcloud_ovm3.agent.tls import TlsFacts, fingerprint
+from libcloud_ovm3.agent.tlsadvice import shown
 from libcloud_ovm3.estate.examination import Certificate
-
-_LOWEST = "TLSv1"  # to see what an old host has; nothing is sent to it here
 
 
 def certificate_of(address: Address, timeout: float = 10.0) -> Certificate:
@@ -19,7 +18,12 @@ def certificate_of(address: Address, timeout: float = 10.0) -> Certificate:
     :param timeout: seconds.
     :raises NotSent: it cannot be reached, or does not speak TLS.
     """
-    version, der = presented(address, _LOWEST, timeout)
+    return read_certificate(shown(address, timeout))
+
+
+def read_certificate(facts: TlsFacts) -> Certificate:
+    """The certificate of a line, and its key's size."""
+    version, der = facts.protocol, facts.certificate
     try:
         return _read(version, der)
     except ValueError as error:  # odd old certificates: the fingerprint is what counts

@@ -8,6 +8,7 @@ from libcloud_ovm3 import __version__
 from libcloud_ovm3.cli import demo as demo_steps
 from libcloud_ovm3.cli.api import api
 from libcloud_ovm3.cli.doctor import doctor
+from libcloud_ovm3.cli.group import Group
 from libcloud_ovm3.cli.host import host
 from libcloud_ovm3.cli.inventory import inventory
 from libcloud_ovm3.cli.listings import hosts, images, nodes
@@ -16,7 +17,7 @@ from libcloud_ovm3.cli.pin import pin
 from libcloud_ovm3.cli.power import start, stop
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def ovm3() -> None:
     """Oracle VM Server 3 hosts, straight from their agents."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from libcloud_ovm3.cli.certificates import certificate_of
+from libcloud_ovm3.cli.certificates import certificate_of, read_certificate
 from libcloud_ovm3.cli.options import access_options, make_driver, reported
 from libcloud_ovm3.cli.output import heading, show
 from libcloud_ovm3.errors import InvalidArgument
@@ -40,17 +40,18 @@ def doctor(host: str, bundle: Path | None, **options: Any) -> None:
         if bundle is not None and bundle.exists():
             raise InvalidArgument(f"{bundle} exists already: name a new file")
         driver = make_driver(hosts=(host,), ex_read_only=True, **options)
-        estate = recorded(driver._estate, calls)
+        estate = driver._estate if bundle is None else recorded(driver._estate, calls)
         address = estate.given[0]
         examined = examine(
             estate,
             lambda: certificate_of(address),
             "none" if options["insecure"] else "verified",
+            read_certificate,
         )
         found = findings(examined)
         _show(examined, found)
         if bundle is not None:
-            bundles.write(bundles.bundle(calls, [str(driver.secret)]), bundle)
+            bundles.write(bundles.bundle(calls, driver._passwords.all()), bundle)
             show(f"{len(calls)} answers, redacted, are in {bundle}")
     sys.exit(0 if is_sound(found) else 1)
 

@@ -11,7 +11,7 @@ import click
 
 from libcloud_ovm3.agent.address import parse_address
 from libcloud_ovm3.cli.options import access_options, make_estate, reported
-from libcloud_ovm3.cli.output import show
+from libcloud_ovm3.cli.output import show, show_text, tell
 
 if TYPE_CHECKING:
     from libcloud_ovm3.agent.functions import Agent
@@ -86,7 +86,7 @@ def install(
             moved=line.moved,
             restart_xend=restart_xend,
             dry_run=dry_run,
-            tell=_tell,
+            tell=tell,
         )
         _show_done(done, dry_run)
 
@@ -120,7 +120,7 @@ def uninstall(restart_xend: bool, dry_run: bool, **options: Any) -> None:
             moved=line.moved,
             restart_xend=restart_xend,
             dry_run=dry_run,
-            tell=_tell,
+            tell=tell,
         )
         _show_done(done, dry_run)
 
@@ -179,13 +179,9 @@ class _Line:
         return estate.agent(estate.given[0])
 
 
-def _tell(line: str) -> None:
-    click.echo(line, err=True)
-
-
 def _show_done(done: Done, dry_run: bool) -> None:
     if dry_run:
-        show(done.plan or "nothing to do")
+        show_text(done.plan or "nothing to do")
     elif not done.changed:
         show("nothing to do")
     _show_state(done.state)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
 
 from libcloud_ovm3.cli.options import driver_options, make_estate, reported
-from libcloud_ovm3.cli.output import heading, show, show_table
+from libcloud_ovm3.cli.output import heading, show, show_json, show_table
 from libcloud_ovm3.estate import inventory as estate_inventory
 from libcloud_ovm3.estate.inventory import HostEntry, Inventory, RepositoryEntry, VMEntry
 
@@ -24,7 +23,7 @@ def inventory(as_json: bool, **options: Any) -> None:
     with reported():
         found = estate_inventory.take_inventory(make_estate(**options))
         if as_json:
-            click.echo(json.dumps(estate_inventory.as_json(found), indent=2, ensure_ascii=False))
+            show_json(estate_inventory.as_json(found))
         else:
             _show(found)
 
@@ -71,7 +70,16 @@ def _host(host: HostEntry) -> tuple[object, ...]:
     memory = f"{_or(host.free_memory_mb)}/{_or(host.memory_mb)} MB"
     versions = (host.agent_version, host.xen_version)
     owner = host.owner or "nobody"
-    return (name, host.address, host.status, *versions, _or(host.cpus), memory, host.vms, owner)
+    return (
+        name,
+        host.address,
+        host.status,
+        *versions,
+        _or(host.cpus),
+        memory,
+        _or(host.vms),
+        owner,
+    )
 
 
 def _repository(one: RepositoryEntry) -> tuple[object, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from libcloud_ovm3.cli.options import driver_options, make_driver, reported
+from libcloud_ovm3.cli.output import tell
 from libcloud_ovm3.cli.tables import show_hosts, show_images, show_nodes
 
 
@@ -19,7 +20,7 @@ def hosts(**options: Any) -> None:
         show_hosts(locations)
         for location in locations:
             if location.extra["status"] != "ok":
-                click.echo(f"warning: {location.extra['reason']}", err=True)
+                tell(f"warning: {location.extra['reason']}")
 
 
 @click.command()

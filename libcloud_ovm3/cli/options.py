@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 import click
 
 from libcloud_ovm3 import OVM3NodeDriver
-from libcloud_ovm3.errors import InvalidArgument, Ovm3Error, Ovm3Warning
-from libcloud_ovm3.estate.hosts import Estate
+from libcloud_ovm3.cli.output import tell, tell_text
+from libcloud_ovm3.errors import InvalidArgument, Ovm3Error, Ovm3Warning, RefusedLines
+from libcloud_ovm3.estate.members import Estate
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -27,20 +28,23 @@ HOSTS = click.option(
     metavar="HOST[:PORT]",
     help="A host of the pool; several times: these hosts only.",
 )
-TLS_MINIMUM = click.option(
-    "--tls-minimum", default="TLSv1.2", show_default=True, help="TLSv1 for old agents."
-)
 _ACCESS = (
     click.option("--port", default=None, help="The agents' port (8899)."),
     click.option("--user", default="oracle", show_default=True, help="The agents' user."),
-    click.option("--password-file", type=_FILE,
-                 help=f"First line: the password. Else ${_PASSWORD}, else it is asked for."),
+    click.option("--password-file", "password_files", multiple=True, metavar="[HOST=]FILE",
+                 help=f"First line: the password. Else ${_PASSWORD}, else it is asked for. "
+                 "With HOST=: that host's, where it is another."),
     click.option("--fingerprint", "pins", multiple=True, metavar="[HOST=]SHA256",
                  help="The certificate to accept (ovm3 pin HOST); again for more hosts."),
     click.option("--ca-cert", type=_FILE,
                  help="PEM file to verify certificates with."),
     click.option("--tls-server-name", help="The name in the certificate."),
-    TLS_MINIMUM,
+    click.option("--tls-minimum", default="TLSv1.2", show_default=True,
+                 help="TLSv1 for old agents."),
+    click.option("--tls-weak-keys", is_flag=True,
+                 help="Accept keys below 2048 bits and SHA-1 signatures."),
+    click.option("--tls-legacy-renegotiation", is_flag=True,
+                 help="Accept hosts without secure renegotiation (RFC 5746)."),
     click.option("--cert-file", type=_FILE,
                  help="Our own certificate (PEM), for hosts that ask for one."),
     click.option("--key-file", type=_FILE, help="Its private key, if that is a file of its own."),
@@ -64,20 +68,23 @@ def make_driver(
     hosts: tuple[str, ...],
     port: str | None,
     user: str,
-    password_file: Path | None,
+    password_files: tuple[str, ...],
     pins: tuple[str, ...],
     ca_cert: Path | None,
     tls_server_name: str | None,
     tls_minimum: str,
+    tls_weak_keys: bool,
+    tls_legacy_renegotiation: bool,
     insecure: bool,
     cert_file: Path | None,
     key_file: Path | None,
     **more: Any,
 ) -> OVM3NodeDriver:
     """The driver for what :func:`driver_options` took; ``more`` as the driver takes it."""
+    usual, of_hosts = _passwords(password_files)
     return OVM3NodeDriver(
         user,
-        _password(password_file),
+        usual,
         host=hosts[0] if len(hosts) == 1 else None,
         port=port,
         ca_cert=_path(ca_cert),
@@ -88,6 +95,9 @@ def make_driver(
         ex_fingerprint=_pins(pins) or None,
         ex_tls_server_name=tls_server_name,
         ex_tls_minimum=tls_minimum,
+        ex_tls_weak_keys=tls_weak_keys,
+        ex_tls_legacy_renegotiation=tls_legacy_renegotiation,
+        ex_passwords=of_hosts,
         **more,
     )
 
@@ -101,12 +111,31 @@ def make_estate(**options: Any) -> Estate:
     return make_driver(**options)._estate
 
 
-def _password(file: Path | None) -> str:
-    """Never from the command line, which every user of the machine can read."""
-    if file is not None:
-        lines = file.read_text(encoding="utf-8").splitlines()
-        return lines[0] if lines else ""
-    return os.environ.get(_PASSWORD) or click.prompt("Agent password", hide_input=True)
+def _passwords(texts: tuple[str, ...]) -> tuple[str, dict[str, str]]:
+    """The usual password, and those of ``HOST=FILE``.
+
+    Never from the command line, which every user of the machine can read.
+    """
+    usual, of_hosts = "", {}
+    for text in texts:
+        host, equals, file = text.partition("=")
+        if equals and "/" not in host and not Path(text).exists():
+            of_hosts[host] = _first_line(file)
+        else:
+            usual = _first_line(text)
+    if not usual:
+        usual = os.environ.get(_PASSWORD) or click.prompt("Agent password", hide_input=True)
+    return usual, of_hosts
+
+
+def _first_line(file: str) -> str:
+    try:
+        lines = Path(file).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise InvalidArgument(f"--password-file {file!r}: {error}") from None
+    if not lines or not lines[0]:
+        raise InvalidArgument(f"--password-file {file!r}: its first line is empty")
+    return lines[0]
 
 
 def _pins(texts: tuple[str, ...]) -> dict[str, list[str]]:
@@ -128,9 +157,12 @@ def reported() -> Iterator[None]:
             yield
         except InvalidArgument as error:
             raise click.UsageError(str(error)) from None
+        except RefusedLines as error:
+            tell_text(f"Error: {error}")
+            raise SystemExit(1) from None
         except Ovm3Error as error:
             raise click.ClickException(str(error)) from None
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    click.echo(f"warning: {message}", err=True)
+    tell(f"warning: {message}")

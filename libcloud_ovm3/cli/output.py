@@ -1,29 +1,72 @@
-"""Tables for people: drawn on a terminal, plain aligned text elsewhere."""
+"""The one way of all text to the terminal: what cannot be printed goes out as its escape.
+
+What hosts, VMs, files and faults are called may hold anything. Here it can neither forge a line,
+nor do anything to a terminal, nor break a command where the encoding lacks a letter. A line for
+people is one line; tables are drawn on a terminal, and plain aligned text elsewhere.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TextIO
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-_PLAIN_WIDTH = 240  # columns; a pipe has no width of its own
+from libcloud_ovm3.errors import shown
+
+_PIPE_WIDTH = 1_000_000  # columns; a pipe has no width, and a row that is folded is two lines
 
 
-def console() -> Console:
-    """Where output goes. Looks at sys.stdout each time, so that it can be redirected."""
-    found = Console(highlight=False, soft_wrap=True)
-    return found if found.is_terminal else Console(highlight=False, width=_PLAIN_WIDTH)
+def show(line: str) -> None:
+    """Print one line."""
+    _write(sys.stdout, fit(line, sys.stdout) + "\n")
+
+
+def show_text(text: str) -> None:
+    """Print a text that may have several lines, all of them ours or all of them one answer."""
+    _write(sys.stdout, fit(text, sys.stdout, keep="\n\t") + "\n")
+
+
+def tell(line: str) -> None:
+    """Print one line on stderr."""
+    _write(sys.stderr, fit(line, sys.stderr) + "\n")
+
+
+def tell_text(text: str) -> None:
+    """Print lines of ours on stderr."""
+    _write(sys.stderr, fit(text, sys.stderr, keep="\n") + "\n")
+
+
+def show_json(value: Any, plain: Callable[[Any], str] | None = None) -> None:
+    """Print a value as JSON, valid whatever it holds and whatever the terminal's encoding is.
+
+    :param plain: what JSON has no form for -> a text.
+    """
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=plain)
+    safe = "".join(one if one == "\n" or _is_plain(one) else json.dumps(one)[1:-1] for one in text)
+    _write(sys.stdout, safe + "\n")
+
+
+def heading(line: str) -> None:
+    """Print a line that begins a part."""
+    show("")
+    if not _console().is_terminal:
+        show(line)
+        return
+    _console().print(Text(fit(line, sys.stdout), style="bold"))
 
 
 def show_table(headings: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
     """Print rows under headings; ``empty`` if there are none. Names are shown as they are."""
-    out = console()
-    listed = [[Text("" if cell is None else str(cell)) for cell in row] for row in rows]
+    out = _console()
+    listed = [[_cell(cell) for cell in row] for row in rows]
     if not listed:
-        out.print(Text(empty))
+        show(empty)
         return
     style = box.SIMPLE_HEAD if out.is_terminal else None
     table = Table(box=style, padding=(0, 1, 0, 0), pad_edge=False)
@@ -34,12 +77,33 @@ def show_table(headings: Sequence[str], rows: Iterable[Sequence[object]], empty:
     out.print(table)
 
 
-def show(line: str) -> None:
-    """Print one line as it is."""
-    console().print(Text(line))
+def fit(text: str, stream: TextIO | None, keep: str = "") -> str:
+    """A text as this stream can show it."""
+    encoding = _encoding(stream)
+    return shown(text, keep).encode(encoding, "backslashreplace").decode(encoding)
 
 
-def heading(line: str) -> None:
-    """Print a line that begins a part."""
-    console().print()
-    console().print(Text(line, style="bold"))
+# ------------------------------------------------------------------ details
+
+
+def _cell(cell: object) -> Text:
+    return Text("" if cell is None else fit(str(cell), sys.stdout))
+
+
+def _console() -> Console:
+    """Looks at sys.stdout each time, so that it can be redirected."""
+    found = Console(highlight=False, soft_wrap=True)
+    return found if found.is_terminal else Console(highlight=False, width=_PIPE_WIDTH)
+
+
+def _encoding(stream: TextIO | None) -> str:
+    return getattr(stream, "encoding", None) or "utf-8"
+
+
+def _is_plain(one: str) -> bool:
+    return (one.isascii() and one.isprintable()) or fit(one, sys.stdout) == one
+
+
+def _write(stream: TextIO | None, text: str) -> None:
+    if stream is not None:  # closed before we began
+        stream.write(text)

@@ -8,27 +8,31 @@ import click
 from cryptography import x509
 
 from libcloud_ovm3.agent.address import parse_address
-from libcloud_ovm3.agent.tls import check_minimum, fingerprint, presented_certificate
-from libcloud_ovm3.cli.options import TLS_MINIMUM, reported
+from libcloud_ovm3.agent.tls import fingerprint
+from libcloud_ovm3.agent.tlsadvice import USUAL, needed, python_options, shown, switches
+from libcloud_ovm3.cli.options import reported
 from libcloud_ovm3.cli.output import show
 
 
 @click.command()
 @click.argument("host", metavar="HOST[:PORT]")
-@TLS_MINIMUM
 @click.option("--timeout", default=10.0, show_default=True, help="Seconds.")
-def pin(host: str, tls_minimum: str, timeout: float) -> None:
+def pin(host: str, timeout: float) -> None:
     """Show the certificate that HOST presents, and how to pin it. Sends no password."""
     with reported():
         address = parse_address(host)
-        der = presented_certificate(address, check_minimum(tls_minimum), timeout)
+        facts = shown(address, timeout)
+        der, options = facts.certificate, needed(address, timeout)
+        show(f"TLS          {facts.protocol}, {facts.cipher}")
         for line in _certificate_lines(der):
             show(line)
         show(f"SHA-256      {fingerprint(der)}")
         show("Compare it with `openssl x509 -in /etc/ovs-agent/cert/certificate.pem -noout "
              "-fingerprint -sha256` on the host itself; then")  # fmt: skip
-        show(f"command line --host {address} --fingerprint {fingerprint(der)}")
-        show(f'Python       ex_fingerprint={{"{address.host}": "{fingerprint(der)}"}}')
+        more = "".join(f" {switch}" for switch in switches(options, USUAL))
+        show(f"command line --host {address} --fingerprint {fingerprint(der)}{more}")
+        more = "".join(f", {option}" for option in python_options(options, USUAL))
+        show(f'Python       ex_fingerprint={{"{address.host}": "{fingerprint(der)}"}}{more}')
 
 
 def _certificate_lines(der: bytes) -> list[str]:

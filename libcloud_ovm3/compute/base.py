@@ -14,10 +14,11 @@ from libcloud_ovm3.agent.address import DEFAULT_PORT, Address, parse_address, pa
 from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.functions import Agent
 from libcloud_ovm3.agent.kinds import TimeLimits
+from libcloud_ovm3.agent.passwords import Passwords
 from libcloud_ovm3.agent.tls import Trust, check_minimum, parse_pins
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Warning
 from libcloud_ovm3.estate.clock import Clock
-from libcloud_ovm3.estate.hosts import Estate
+from libcloud_ovm3.estate.members import Estate
 
 
 class OVM3Base(NodeDriver):
@@ -26,7 +27,8 @@ class OVM3Base(NodeDriver):
     :param key: The agent's user, ``oracle`` on every real host. (required)
     :type key: ``str``
 
-    :param secret: The agent's password. Members of a pool share it. (required)
+    :param secret: The agent's password, of every host that ``ex_passwords`` does not name.
+        (required)
     :type secret: ``str``
 
     :param secure: TLS. False sends the password in clear, and warns.
@@ -69,6 +71,17 @@ class OVM3Base(NodeDriver):
 
     :param ex_tls_minimum: The lowest TLS version to accept, e.g. ``TLSv1`` for OVM 3.2 hosts.
     :type ex_tls_minimum: ``str``
+
+    :param ex_tls_weak_keys: Accept hosts with small keys (RSA or DH of 1024 bits) or SHA-1
+        signatures; ``ex_tls_minimum="TLSv1"`` does as well.
+    :type ex_tls_weak_keys: ``bool``
+
+    :param ex_tls_legacy_renegotiation: Accept hosts without secure renegotiation (RFC 5746).
+    :type ex_tls_legacy_renegotiation: ``bool``
+
+    :param ex_passwords: Passwords of hosts that have another than ``secret``: a mapping
+        ``host`` or ``host:port`` -> password.
+    :type ex_passwords: ``dict``
 
     :param ex_timeouts: Time limits in seconds by kind of call: ``connect``, ``read``, ``write``,
         ``long`` (see :class:`.TimeLimits`).
@@ -120,11 +133,13 @@ class OVM3Base(NodeDriver):
         ex_second_look: float | str = 5.0,
         ex_clock: Clock | None = None,
         ex_read_only: bool | str = False,
+        ex_tls_weak_keys: bool | str = False,
+        ex_tls_legacy_renegotiation: bool | str = False,
+        ex_passwords: Mapping[str, str] | None = None,
     ) -> None:
         if not key or not isinstance(key, str):
             raise InvalidArgument(f"key {key!r}: expected the agent's user (oracle on a real host)")
-        if not secret or not isinstance(secret, str):
-            raise InvalidArgument("secret: expected the agent's password")
+        self._passwords = Passwords(secret or "", ex_passwords)
         given = _addresses(host, ex_hosts, port)
         is_secure = parse_flag(secure, "secure")
         verify = parse_flag(verify_ssl, "verify_ssl")
@@ -136,6 +151,10 @@ class OVM3Base(NodeDriver):
             minimum=check_minimum(ex_tls_minimum),
             cert_file=cert_file,
             key_file=key_file,
+            weak_keys=parse_flag(ex_tls_weak_keys, "ex_tls_weak_keys"),
+            legacy_renegotiation=parse_flag(
+                ex_tls_legacy_renegotiation, "ex_tls_legacy_renegotiation"
+            ),
         )
         _check_trust(self._trust, given, is_secure)
         self._limits = TimeLimits.of(timeout, ex_timeouts)
@@ -145,7 +164,7 @@ class OVM3Base(NodeDriver):
         self.ex_read_only = parse_flag(ex_read_only, "ex_read_only")
         super().__init__(
             key,
-            secret=secret,
+            secret=self._passwords.of(given[0]),  # for self.connection, the first host's
             secure=is_secure,
             host=given[0].host,
             port=given[0].port,
@@ -177,7 +196,7 @@ class OVM3Base(NodeDriver):
             return None
         connection = self.connectionCls(
             self.key,
-            self.secret,
+            self._passwords.of(address),
             self.secure,
             address.host,
             address.port,

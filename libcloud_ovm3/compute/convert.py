@@ -61,6 +61,7 @@ def to_node(vm: VM, driver: NodeDriver) -> Node:
     ``max_memory_mb``, ``max_vcpus``, ``disks`` (paths), ``system_disk`` (the first that is no CD),
     ``shared_disks``, ``cdroms`` (None: empty), ``nics`` (mac, bridge, type), ``vnc`` (listen,
     display, takes_any_port: what it wants; no password) and ``remarks`` on what is odd about it.
+    ``doubts``, if there are any: why nothing may be done to it.
     """
     places = [_place(place) for place in vm.places]
     definitions = [
@@ -68,6 +69,7 @@ def to_node(vm: VM, driver: NodeDriver) -> Node:
         for d in vm.definitions
     ]
     extra: dict[str, Any] = {"places": places, "definitions": definitions}
+    extra |= {"doubts": list(vm.doubts)} if vm.doubts else {}
     if len(vm.definitions) == 1:
         extra |= definitions[0] | _definition(vm.definitions[0])
     if len(vm.places) == 1:
@@ -154,7 +156,7 @@ def to_location(host: HostView, hardware: Hardware | Ovm3Error, driver: NodeDriv
         "agent_version": server.agent_version,
         "ovm_version": server.ovm_version,
         "hypervisor": server.hypervisor_version,
-        "vms": len(host.domains),
+        "vms": None if host.domains_problem else len(host.domains),
         "cpus": known.cpus,
         "cpu_model": known.cpu_model,
         "memory_mb": _mb(known.memory_bytes),
@@ -175,7 +177,7 @@ def to_silent_location(silent: Silent, driver: NodeDriver) -> NodeLocation:
     ``address``, ``reason``.
     """
     extra = {
-        "status": "unverified" if silent.is_unverified else "silent",
+        "status": silent.kind,
         "address": silent.address,
         "reason": str(silent.reason),
     }
@@ -183,9 +185,11 @@ def to_silent_location(silent: Silent, driver: NodeDriver) -> NodeLocation:
 
 
 def to_orphan(orphan: Orphan) -> dict[str, Any]:
-    """``repository_id``, ``path``, ``is_certain`` (False: some vm.cfg could not be read)."""
+    """``repository_id``, ``path``, ``is_certain`` (False: some vm.cfg could not be read),
+    ``set_aside`` (the operation that has set it aside and may have broken off; else None)."""
     return {
         "repository_id": orphan.repository_id,
         "path": orphan.path,
         "is_certain": orphan.is_certain,
+        "set_aside": orphan.operation,
     }

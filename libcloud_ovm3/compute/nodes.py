@@ -16,7 +16,7 @@ from libcloud.compute.base import (
 from libcloud_ovm3.compute.base import OVM3Base, id_of
 from libcloud_ovm3.compute.convert import to_node, to_orphan
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
-from libcloud_ovm3.estate import creation, destruction, disks, power
+from libcloud_ovm3.estate import creation, deletion, destruction, disks, planning, power, starting
 from libcloud_ovm3.estate.vms import survey
 
 
@@ -70,12 +70,13 @@ class Nodes(OVM3Base):
         :type ex_allow_same_name: ``bool``
 
         :raises NameTaken, InvalidArgument, Refused, AgentFault: nothing of it is left.
+        :raises ImageNotFound, HostNotFound: there is no such image or host.
         :raises Unfinished: broke off; says what may be left.
         :rtype: :class:`Node`
         """
         if auth is not None:
             self._get_and_check_auth(auth)
-        wanted = creation.Wanted(
+        wanted = planning.Wanted(
             name=name,
             image_id=id_of(image),
             memory_mb=size.ram,
@@ -84,9 +85,11 @@ class Nodes(OVM3Base):
             host_id=None if location is None else id_of(location),
             allow_same_name=ex_allow_same_name,
         )
-        plan = creation.make_plan(self._estate, wanted)
+        plan = planning.make_plan(self._estate, wanted)
         self._warn(plan.remarks)  # before anything is made, in case warnings are errors
-        return to_node(creation.create(self._estate, plan), self)
+        vm, remarks = creation.create(self._estate, plan)
+        self._warn(remarks)
+        return to_node(vm, self)
 
     def start_node(self, node: Node, ex_location: NodeLocation | None = None) -> bool:
         """Start a node that is proven to be stopped. One that runs already is left alone.
@@ -94,14 +97,16 @@ class Nodes(OVM3Base):
         :param node: The node, or its id. (required)
         :type node: :class:`Node`
 
-        :param ex_location: The host, or its id; None: the one with the most free memory.
+        :param ex_location: The host, or its id; None: of those that can take it the one that all
+            clients prefer for this node.
         :type ex_location: :class:`NodeLocation`
 
         :raises Refused: it is not proven to be stopped; names the silent host, if that is why.
+        :raises Unfinished: it was sent, and whether it starts is not known.
         :rtype: ``bool``
         """
         host_id = None if ex_location is None else id_of(ex_location)
-        power.start(self._estate, id_of(node), host_id)
+        self._warn(starting.start(self._estate, id_of(node), host_id))
         return True
 
     def stop_node(
@@ -118,6 +123,7 @@ class Nodes(OVM3Base):
         :param ex_timeout: Seconds to wait.
         :type ex_timeout: ``float``
 
+        :raises Refused: it may be running where nobody can look, or its name is another VM's too.
         :raises StillThere: it still runs after that time; it is never forced by itself.
         :rtype: ``bool``
         """
@@ -135,16 +141,17 @@ class Nodes(OVM3Base):
         :type ex_minimum_age: ``float``
 
         :raises Refused: it does not run in one place, or is too young.
+        :raises Unfinished: whether it was asked is not known.
         :rtype: ``bool``
         """
-        power.reboot(self._estate, id_of(node), ex_minimum_age)
+        self._warn(power.reboot(self._estate, id_of(node), ex_minimum_age))
         return True
 
     def destroy_node(self, node: Node) -> bool:
         """Stop a node by force if it runs, then delete its definition and its own disks.
 
-        Its own disks are those whose file name carries its uuid and that no other vm.cfg names;
-        others are kept, with a warning that names them.
+        Its own disks are those that its vm.cfg names, whose file name carries its uuid, and that
+        nobody else may use; others are kept, with a warning that names them.
 
         :param node: The node, or its id. (required)
         :type node: :class:`Node`
@@ -172,7 +179,7 @@ class Nodes(OVM3Base):
         if ssh_interface not in ("public_ips", "private_ips"):
             raise InvalidArgument(f"ssh_interface {ssh_interface!r}: public_ips or private_ips")
         ids = [id_of(node) for node in nodes]
-        vms = power.wait_running(self._estate, ids, wait_period, timeout)
+        vms = starting.wait_running(self._estate, ids, wait_period, timeout)
         running = [to_node(vm, self) for vm in vms]
         return [(node, list(getattr(node, ssh_interface))) for node in running]
 
@@ -187,6 +194,7 @@ class Nodes(OVM3Base):
         :type node_id: ``str``
 
         :raises NodeNotFound: there is none.
+        :raises NotKnown: it was not found, and something that may hold it could not be read.
         :rtype: :class:`Node`
         """
         return to_node(survey(self._estate).vm(node_id), self)
@@ -198,6 +206,7 @@ class Nodes(OVM3Base):
         :type name: ``str``
 
         :raises NodeNotFound: there is none.
+        :raises NotKnown: it was not found, and something that may hold it could not be read.
         :raises AmbiguousName: there are several; names their ids.
         :rtype: :class:`Node`
         """
@@ -209,10 +218,32 @@ class Nodes(OVM3Base):
         They may be left of an operation that broke off, or kept on purpose by someone. Nothing is
         deleted.
 
-        :return: dicts with ``repository_id``, ``path`` and ``is_certain`` (False: some vm.cfg could
-            not be read, and may name it).
+        :return: dicts with ``repository_id``, ``path``, ``is_certain`` (False: something could not
+            be read that may name it, or its name is odd) and ``set_aside`` (the operation of a
+            deletion that has set it aside; see :meth:`ex_put_back`; else None).
         :rtype: ``list`` of ``dict``
         """
         seen = survey(self._estate)
         self._warn(seen.problems())
         return [to_orphan(orphan) for orphan in disks.orphans(seen)]
+
+    def ex_put_back(self, path: str, operation: str) -> bool:
+        """Put back a disk that a deletion has set aside and, breaking off, has left there.
+
+        With the host module ``destroy_node`` sets a disk aside before it deletes it. What one that
+        broke off has left there is in :meth:`ex_list_orphans` (``set_aside``) and in a warning of
+        :meth:`list_nodes`.
+
+        :param path: Where it lay, as shown there. (required)
+        :type path: ``str``
+
+        :param operation: Which deletion has set it aside, as shown there. (required)
+        :type operation: ``str``
+
+        :raises Refused: no such file is set aside, as far as can be seen.
+        :raises AgentFault: something lies in its place by now.
+        :raises Unfinished: whether it was done is not known.
+        :rtype: ``bool``
+        """
+        deletion.put_back(self._estate, path, operation)
+        return True

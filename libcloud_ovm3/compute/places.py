@@ -8,6 +8,7 @@ from libcloud_ovm3.compute.base import OVM3Base, id_of
 from libcloud_ovm3.compute.convert import to_image, to_location, to_silent_location, to_sizes
 from libcloud_ovm3.estate.hosts import HARDWARE, look_at_hardware, look_at_hosts
 from libcloud_ovm3.estate.images import images
+from libcloud_ovm3.estate.placement import is_host, require_host
 from libcloud_ovm3.estate.repositories import look_at_repositories
 
 
@@ -41,17 +42,21 @@ class Places(OVM3Base):
         :param location: Only what this host (or the host of this id) has mounted.
         :type location: :class:`NodeLocation`
 
+        :raises HostNotFound: there is no such host.
+        :raises NotKnown: it is silent, or may be one that is.
         :rtype: ``list`` of :class:`NodeImage`
         """
         hosts, silent = look_at_hosts(self._estate)
+        wanted = None if location is None else id_of(location)
+        if wanted is not None:
+            require_host(hosts, silent, wanted)
         repositories = look_at_repositories(hosts, with_vm_cfgs=False)
-        problems = [repository.problem for repository in repositories if repository.problem]
+        problems = [problem for repository in repositories for problem in repository.problems]
         self._warn([str(one.reason) for one in silent] + problems)
-        if location is not None:
-            wanted = id_of(location)
+        if wanted is not None:
             repositories = [
                 repository
                 for repository in repositories
-                if any(wanted in (h.server.uuid, str(h.address)) for h in repository.mounted_on)
+                if any(is_host(host, wanted) for host in repository.mounted_on)
             ]
         return [to_image(image, self) for image in images(repositories)]

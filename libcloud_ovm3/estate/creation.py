@@ -1,195 +1,82 @@
-"""Creating a VM from a template. Plain functions that read from top to bottom.
+"""Making a VM from a template: definition first, disk, configuration, start.
 
-A VM begins as its definition, without disks, saying of itself ``creating <operation>``; then its
+The definition comes first, without disks, saying of itself ``creating <operation>``; then its
 disk is copied, then it is configured, then started (design.md, rule 2). So whoever dies in the
-middle leaves something that everybody sees as PENDING and that destroy removes. What is undone and
-what is only named depends on whether the agent refused a step (nothing happened) or did not answer
-(nobody knows).
+middle leaves something that everybody sees as PENDING and that destroy removes. After any failure
+of a step a look decides: what is seen not to have happened is undone, what is seen to have happened
+is gone on from, and in doubt nothing is undone and all is named.
 """
 
 from __future__ import annotations
 
+import itertools
 import posixpath
-import re
-import uuid
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.errors import (
-    DEFINITE,
+    NEVER_BEGUN,
     AgentFault,
     AnswerLost,
-    InvalidArgument,
     MalformedAnswer,
     NameTaken,
     Ovm3Error,
     Refused,
     Unfinished,
 )
-from libcloud_ovm3.estate.definitions import Definition, creating, read_definition
+from libcloud_ovm3.estate.definitions import Definition
+from libcloud_ovm3.estate.deletion import delete_file
 from libcloud_ovm3.estate.destruction import delete_definition
-from libcloud_ovm3.estate.disks import (
-    FileSystem,
-    delete_file,
-    disk_path,
-    file_system,
-    size_bytes,
-)
-from libcloud_ovm3.estate.hosts import HARDWARE, Estate, HostView
-from libcloud_ovm3.estate.images import image_of, locate, require_raw
-from libcloud_ovm3.estate.power import (
-    choose_host,
-    start_on,
-)
-from libcloud_ovm3.estate.repositories import Repository, list_repository
-from libcloud_ovm3.estate.vms import VM, Survey, put_together, survey
+from libcloud_ovm3.estate.disks import size_bytes
+from libcloud_ovm3.estate.members import Estate
+from libcloud_ovm3.estate.planning import Plan, listed, named
+from libcloud_ovm3.estate.repositories import list_repository
+from libcloud_ovm3.estate.starting import start_on
+from libcloud_ovm3.estate.states import State
+from libcloud_ovm3.estate.vms import VM, put_together, survey
 
-_GIB = 2**30
+NAME_LIMIT = 30.0  # seconds for another client that makes the same name to give way
+NAME_POLL = 2.0
+NAME_LOOKS = 3  # at least, however long each of them takes
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What a new VM is to be.
-
-    :ivar disk_gb: the smallest disk that will do; 0: the template's own size.
-    :ivar host_id: where to start it; None: wherever most memory is free.
-    """
-
-    name: str
-    image_id: str
-    memory_mb: int
-    vcpus: int
-    disk_gb: int = 0
-    host_id: str | None = None
-    allow_same_name: bool = False
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Everything that a creation has decided before it changes anything.
-
-    :ivar template: its path on the hosts.
-    :ivar remarks: for the user, before it is carried out.
-    """
-
-    wanted: Wanted
-    host: HostView
-    repository: Repository
-    system: FileSystem
-    template: str
-    template_bytes: int
-    operation: str
-    vm_id: str
-    remarks: tuple[str, ...]
-
-    @property
-    def directory(self) -> str:
-        return self.vm_id.replace("-", "")
-
-    @property
-    def disk(self) -> str:
-        extension = posixpath.splitext(self.template)[1] or ".img"
-        return disk_path(self.repository, self.directory + extension)
-
-    @property
-    def where(self) -> dict[str, Any]:
-        return {"host": str(self.host.address)}
-
-
-# ------------------------------------------------------------------ create
-
-
-def create(estate: Estate, plan: Plan) -> VM:
+def create(estate: Estate, plan: Plan) -> tuple[VM, list[str]]:
     """Make the VM that was planned and start it.
 
-    :return: the VM as it is right after its start.
+    :return: the VM as it is right after its start, and remarks for the user: failures of steps that
+        have taken effect all the same.
+    :raises NameTaken: another client has made one of this name; this one was removed again.
+    :raises Refused: the definition does not say what was meant, or the name cannot be looked for;
+        what had been made was removed again.
     :raises AgentFault: the agent refused a step; what had been made was removed again.
-    :raises Unfinished: a step got no answer, or undoing failed; names what may be left.
+    :raises Unfinished: it is not known what a step has done, or undoing failed; names what may be
+        left.
     """
+    remarks: list[str] = []
     try:
-        _define(plan)
+        _define(plan, remarks)
+        if not plan.wanted.allow_same_name:
+            _require_own_name(estate, plan)
         _copy(plan)
-        definition = _configure(plan)
-    except DEFINITE as error:
+        definition = _configure(plan, remarks)
+    except (*NEVER_BEGUN, AgentFault, NameTaken, Refused) as error:
         _undo(plan, error)
         raise
     except AnswerLost as error:
-        raise Unfinished(
-            f"creating VM {plan.wanted.name!r} broke off: {error}. What may be left: node "
-            f"{plan.vm_id} (pending; destroy_node removes it) and its disk {plan.disk}",
-            left=(plan.vm_id, plan.disk),
-            **plan.where,
-        ) from error
-    return _start(estate, plan, definition)
+        raise _broke_off(plan, error) from error
+    return _start(estate, plan, definition, remarks), remarks
 
 
-def _check(wanted: Wanted) -> None:
-    if not isinstance(wanted.name, str) or not wanted.name.strip():
-        raise InvalidArgument(f"name {wanted.name!r}: expected a text that is not empty")
-    if wanted.name != wanted.name.strip() or re.search(r"[\x00-\x1f\x7f]", wanted.name):
-        raise InvalidArgument(f"name {wanted.name!r}: no blanks around it, no control characters")
-    for what, number in (("memory in MB", wanted.memory_mb), ("vcpus", wanted.vcpus)):
-        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-            raise InvalidArgument(f"{what} {number!r}: expected a whole number, 1 or more")
-
-
-def make_plan(estate: Estate, wanted: Wanted) -> Plan:
-    """Decide everything. Reads only, but for mounting the export for the storage plug-in.
-
-    :raises InvalidArgument: bad input.
-    :raises NameTaken: a VM of this name exists somewhere in the estate.
-    :raises Refused: no host can take it, or it cannot be seen whether the name is taken.
-    """
-    _check(wanted)
-    seen = survey(estate, HARDWARE)
-    _require_free_name(seen, wanted)
-    image = image_of(list(seen.repositories), wanted.image_id)
-    require_raw(image)
-    host = choose_host(seen, image.repository.id, wanted.memory_mb, wanted.host_id)
-    system = file_system(host, image.repository)
-    template, template_bytes = locate(image, system)
-    return Plan(
-        wanted=wanted,
-        host=host,
-        repository=image.repository,
-        system=system,
-        template=template,
-        template_bytes=template_bytes,
-        operation=uuid.uuid4().hex,
-        vm_id=str(uuid.uuid4()),
-        remarks=(*seen.problems(), *seen.remarks(), *_require_disk_size(wanted, template_bytes)),
+def _broke_off(plan: Plan, error: Ovm3Error, seen: str = "") -> Unfinished:
+    """The error for what is in doubt."""
+    return Unfinished(
+        f"creating VM {plan.wanted.name!r} broke off: {error}{seen and f'; {seen}'}. What may be "
+        f"left: node {plan.vm_id} (pending; destroy_node removes it) and its disk {plan.disk}",
+        left=(plan.vm_id, plan.disk),
+        **plan.where,
     )
-
-
-def _require_free_name(seen: Survey, wanted: Wanted) -> None:
-    if wanted.allow_same_name:
-        return
-    same = [vm for vm in seen.vms.values() if vm.name == wanted.name]
-    if same:
-        ids = ", ".join(f"{vm.id} ({vm.state.value})" for vm in same)
-        raise NameTaken(
-            f"a VM named {wanted.name!r} exists: {ids}; ex_allow_same_name=True makes another one"
-        )
-    if seen.problems():
-        raise Refused(
-            f"whether the name {wanted.name!r} is taken cannot be seen: "
-            f"{'; '.join(seen.problems())}; ex_allow_same_name=True creates it all the same"
-        )
-
-
-def _require_disk_size(wanted: Wanted, template_bytes: int) -> list[str]:
-    wanted_bytes = wanted.disk_gb * _GIB
-    if 0 < wanted_bytes < template_bytes:
-        raise InvalidArgument(
-            f"size.disk {wanted.disk_gb} GB is smaller than the template, which has "
-            f"{template_bytes / _GIB:.1f} GB"
-        )
-    if wanted_bytes > template_bytes:
-        return [
-            f"the disk has the template's {template_bytes / _GIB:.1f} GB, not size.disk's "
-            f"{wanted.disk_gb} GB: disks are not grown yet"
-        ]
-    return []
 
 
 def _parameters(plan: Plan) -> dict[str, Any]:
@@ -198,7 +85,7 @@ def _parameters(plan: Plan) -> dict[str, Any]:
         "uuid": plan.vm_id,
         "name": plan.directory,
         "OVM_simple_name": plan.wanted.name,
-        "OVM_description": creating(plan.operation),
+        "OVM_description": plan.mark,
         "OVM_domain_type": "xen_pvm",
         "OVM_high_availability": False,
         "OVM_cpu_compat_group": "",
@@ -220,19 +107,127 @@ def _parameters(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _define(plan: Plan) -> None:
-    """Step 1: the definition, which says that it is being created."""
+def _define(plan: Plan, remarks: list[str]) -> None:
+    """Step 1: the definition, which says that it is being created. It is read back: what the agent
+    makes of quotes in a name, for example, is not documented.
+    """
     xen, repository_id = plan.host.agent.xen, plan.repository.id
+    failed: AgentFault | AnswerLost | None = None
     try:
         xen.create_vm(repository_id, plan.directory, _parameters(plan))
-    except AnswerLost as lost:
-        if not _seen_after(lost, plan, creating(plan.operation)):
+    except (AgentFault, AnswerLost) as error:
+        failed = error
+        if not _islisted(plan, error, "virtual_machines", plan.directory):
+            if isinstance(error, AgentFault):
+                raise error.after_a_look("there is no definition of it") from error
             raise
+        remarks.append(f"VM {plan.wanted.name!r} is defined, though {error}")
+    try:
+        _read_back(plan, plan.mark)
+    except Refused as error:
+        if failed:  # perhaps it is still being written
+            raise _broke_off(plan, failed, str(error)) from failed
+        raise
+
+
+def _islisted(plan: Plan, failed: Ovm3Error, kind: str, name: str) -> bool:
+    """Whether a folder or a file is there after a failure.
+
+    :raises Unfinished: that cannot be seen: doubt stays doubt.
+    """
+    try:
+        content = list_repository(plan.host, plan.repository.id)
+    except Ovm3Error as second:
+        raise _broke_off(plan, failed, f"the look after it failed too: {second}") from failed
+    if kind == "virtual_disks":
+        return name in content.virtual_disks
+    return name in (folder.name for folder in content.virtual_machines)
+
+
+def _read_back(plan: Plan, description: str) -> Mapping[str, Any]:
+    """The definition as the agent has it now.
+
+    :raises Refused: it does not say what was meant; names what it says.
+    """
+    config = plan.host.agent.xen.get_vm_config(plan.repository.id, plan.directory)
+    if not isinstance(config, dict):
+        raise Refused(f"the definition of VM {plan.wanted.name!r} cannot be read back: {config!r}")
+    for what, found, meant in _compared(plan, VMConfig(config), description):
+        if found != meant:
+            raise Refused(
+                f"the definition of VM {plan.wanted.name!r} has {what} {found!r} instead of "
+                f"{meant!r}: {plan.host.label} does not keep what it was sent"
+            )
+    return config
+
+
+def _compared(plan: Plan, is_: VMConfig, description: str) -> list[tuple[str, Any, Any]]:
+    """What a definition says, and what it should say."""
+    disks = [] if description else [plan.disk]
+    return [
+        ("the name", is_.simple_name, plan.wanted.name),
+        ("the uuid", is_.uuid, plan.vm_id),
+        ("xend's name", is_.name, plan.directory),
+        ("the description", is_.description, description),
+        ("the memory", is_.memory_mb, plan.wanted.memory_mb),
+        ("vcpus", is_.vcpus, plan.wanted.vcpus),
+        ("the disks", [disk.path for disk in is_.disks], disks),
+    ]
+
+
+def _require_own_name(estate: Estate, plan: Plan) -> None:
+    """Look for the name once more, now that everybody can see that we are making it.
+
+    Of two that are being made the one with the larger id gives way, at once. The other one waits
+    for that: if the first does not go it has looked before we were there, and we give way. So there
+    are never two, whoever comes first; where a client dies in between there may be none.
+
+    :raises NameTaken: there is another one of this name.
+    :raises Refused: it cannot be seen.
+    """
+    deadline = estate.clock.now() + NAME_LIMIT
+    for number in itertools.count(1):
+        others, problems = _others(estate, plan)
+        is_over = number >= NAME_LOOKS and estate.clock.now() >= deadline
+        before_us = [vm for vm in others if not _gives_way(vm, plan.vm_id)]
+        if before_us or (others and is_over):
+            raise NameTaken(
+                f"a VM named {plan.wanted.name!r} has been made at the same time: "
+                f"{listed(before_us or others)}; this one ({plan.vm_id}) is given up"
+            )
+        if not others and not problems:
+            return
+        if is_over:
+            raise Refused(
+                f"whether the name {plan.wanted.name!r} has been taken meanwhile cannot be seen: "
+                f"{'; '.join(problems)}; ex_allow_same_name=True creates it all the same"
+            )
+        estate.clock.sleep(NAME_POLL)
+
+
+def _others(estate: Estate, plan: Plan) -> tuple[list[VM], list[str]]:
+    """Who else has the name, and what could not be read."""
+    try:
+        seen = survey(estate)
+    except Ovm3Error as error:
+        return [], [str(error)]
+    return [vm for vm in named(seen, plan.wanted.name) if vm.id != plan.vm_id], seen.problems()
+
+
+def _gives_way(other: VM, vm_id: str) -> bool:
+    return other.state is State.PENDING and not other.places and other.id > vm_id
 
 
 def _copy(plan: Plan) -> None:
-    """Step 2: the disk. If the answer is lost, looking does not help: half a copy looks whole."""
-    plan.host.agent.linux.copy_file(plan.template, plan.disk, True)
+    """Step 2: the disk. If it fails, looking helps only where there is none: half a copy looks
+    whole.
+    """
+    try:
+        plan.host.agent.linux.copy_file(plan.template, plan.disk, True)
+    except AgentFault as fault:
+        if _islisted(plan, fault, "virtual_disks", posixpath.basename(plan.disk)):
+            raise _broke_off(plan, fault, "the disk is there, perhaps half of it") from fault
+        raise fault.after_a_look("there is no such file") from fault
     copied = size_bytes(plan.system, plan.disk)
     if copied != plan.template_bytes:
         raise AgentFault(
@@ -246,61 +241,62 @@ def _copy(plan: Plan) -> None:
         )
 
 
-def _configure(plan: Plan) -> Definition:
+def _configure(plan: Plan, remarks: list[str]) -> Definition:
     """Step 3: disk in, mark out. All of what is there is sent again: absent keys may be dropped."""
     xen, repository_id = plan.host.agent.xen, plan.repository.id
     parameters = {
-        **(xen.get_vm_config(repository_id, plan.directory) or _parameters(plan)),
+        **_read_back(plan, plan.mark),
         "disk": [f"file:{plan.disk},xvda,w"],
         "OVM_description": "",
     }
+    failed: AgentFault | AnswerLost | None = None
     try:
         xen.configure_vm(repository_id, plan.directory, parameters)
-    except AnswerLost as lost:
-        definition = _seen_after(lost, plan, "")
-        if definition is None or not definition.disks:
-            raise
-        return definition
-    definition = read_definition(plan.host, repository_id, plan.directory)
-    if definition is None or definition.is_creating or not definition.disks:
-        raise MalformedAnswer(
-            f"{plan.host.label}: configure_vm answered success, but vm.cfg does not say so",
-            function="configure_vm",
-            **plan.where,
-        )
-    return definition
-
-
-def _seen_after(lost: AnswerLost, plan: Plan, description: str) -> Definition | None:
-    """The definition after a lost answer, if it is there and has this description.
-
-    :raises AnswerLost: the given one, if it cannot be looked at either: doubt stays doubt.
-    """
+    except (AgentFault, AnswerLost) as error:
+        failed = error
     try:
-        definition = read_definition(plan.host, plan.repository.id, plan.directory)
-    except Ovm3Error:
-        raise lost from None
-    if definition is not None and definition.say("OVM_description") == description:
-        return definition
-    return None
+        config = _read_back(plan, "")
+    except Ovm3Error as unlike:
+        raise _not_configured(plan, failed, unlike) from (failed or unlike)
+    if failed:
+        remarks.append(f"VM {plan.wanted.name!r} is configured, though {failed}")
+    return Definition(repository_id, plan.directory, dict(config))
 
 
-def _start(estate: Estate, plan: Plan, definition: Definition) -> VM:
+def _not_configured(
+    plan: Plan, failed: AgentFault | AnswerLost | None, unlike: Ovm3Error
+) -> Ovm3Error:
+    """The error for a definition that does not say that it is complete."""
+    if failed is None:
+        text = f"configure_vm answered success, but vm.cfg does not say so: {unlike}"
+        return MalformedAnswer(f"{plan.host.label}: {text}", function="configure_vm", **plan.where)
+    if isinstance(failed, AgentFault) and isinstance(unlike, Refused):
+        try:
+            _read_back(plan, plan.mark)
+        except Ovm3Error as second:
+            return _broke_off(plan, failed, str(second))
+        return failed.after_a_look("the definition is as it was")
+    return _broke_off(plan, failed, str(unlike))
+
+
+def _start(estate: Estate, plan: Plan, definition: Definition, remarks: list[str]) -> VM:
     """Step 4: the start. From here on nothing is undone: the VM is complete."""
     try:
-        domain = start_on(estate, plan.host, definition, [plan.vm_id])
+        place, said = start_on(estate, plan.host, plan.hosts, definition, [plan.vm_id])
     except Ovm3Error as error:
+        what = "" if isinstance(error, Unfinished) else ", but not started"
         raise Unfinished(
-            f"VM {plan.wanted.name!r} ({plan.vm_id}) is complete, but not started: {error}",
+            f"VM {plan.wanted.name!r} ({plan.vm_id}) is complete{what}: {error}",
             left=(plan.vm_id,),
             **plan.where,
         ) from error
-    view = HostView(plan.host.address, plan.host.agent, plan.host.server, (domain,), ())
+    remarks += said
+    view = replace(place.host, domains=(place.domain,))
     return put_together([view], [definition], all_answered=True)[plan.vm_id]
 
 
 def _undo(plan: Plan, error: Ovm3Error) -> None:
-    """Remove what this operation made, after a definite refusal.
+    """Remove what this operation made, where a look has shown how far it came.
 
     :raises Unfinished: something of it stays; names it.
     """

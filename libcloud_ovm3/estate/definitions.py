@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from libcloud_ovm3.agent import vmcfg
 from libcloud_ovm3.agent.config import DiskEntry, VMConfig
+from libcloud_ovm3.agent.hostanswers import VMCfg
 from libcloud_ovm3.agent.identifiers import dashed
+from libcloud_ovm3.agent.texts import names_in
 from libcloud_ovm3.errors import AgentFault, InvalidArgument, Ovm3Error
 from libcloud_ovm3.estate.domains import Domain
 from libcloud_ovm3.estate.hosts import HostView, ask_all
@@ -19,14 +21,22 @@ from libcloud_ovm3.estate.repositories import Repository, look_at_repository
 
 MADE_UP = uuid.UUID("7f0f4f2e-0c2b-4c7e-9a35-0a2b5ad1c0de")  # for what has no uuid of its own
 
-VIRTUAL_MACHINES, TEMPLATES = "VirtualMachines", "Templates"  # the folders of a repository
+UNLISTED = "the agent does not list its directory, so nothing can be done to it"
 
-_CREATING = re.compile("creating [0-9a-f]{32}")
+# The folders of a repository.
+VIRTUAL_MACHINES, TEMPLATES, ASSEMBLIES = "VirtualMachines", "Templates", "Assemblies"
+
+_CREATING = re.compile(r"creating [0-9a-f]{32}(?: ([^/]+))?")
+# The image of a pool file system, where it is put into a repository's export (agent-behaviour 4).
+_NO_VM = frozenset({"ovspoolfs.img", ".ovspoolfs", ".generic_fs_stamp"})
 
 
-def creating(operation: str) -> str:
-    """The description of a VM that is being created (design.md, rule 2)."""
-    return f"creating {operation}"
+def creating(operation: str, disk: str) -> str:
+    """The description of a VM that is being created (design.md, rule 2).
+
+    :param disk: the name of the file that will be its disk.
+    """
+    return f"creating {operation} {disk}"
 
 
 @dataclass(frozen=True)
@@ -34,7 +44,8 @@ class Definition:
     """A vm.cfg in a repository.
 
     :ivar config: what it says; None if it could not be read, ``problem`` then says why.
-    :ivar folder: ``VirtualMachines`` or ``Templates``.
+    :ivar problem: why it cannot be relied upon, and so nothing may be done to its VM.
+    :ivar folder: ``VirtualMachines``, ``Templates`` or ``Assemblies``.
     """
 
     repository_id: str
@@ -83,9 +94,34 @@ class Definition:
         return bool(_CREATING.fullmatch(self.say("OVM_description")))
 
     @property
+    def unfinished_disk(self) -> str | None:
+        """The name of the file that an unfinished one says will be its disk."""
+        mark = _CREATING.fullmatch(self.say("OVM_description"))
+        return mark[1] if mark else None
+
+    @property
     def disks(self) -> tuple[DiskEntry, ...]:
         """Its disks, drives included."""
         return self.settings.disks
+
+    @cached_property
+    def files(self) -> frozenset[str]:
+        """The names of all files that it may mean, in whichever option."""
+        known = [disk.file_names for disk in self.disks if disk.is_understood]
+        understood = {disk.text for disk in self.disks if disk.is_understood}
+        listed = self.config or {}
+        rest = {key: value for key, value in listed.items() if key != "disk"}
+        disks = listed.get("disk")
+        if isinstance(disks, list):
+            disks = [d for d in disks if not isinstance(d, str) or d not in understood]
+        return names_in([rest, disks]).union(*known)
+
+    @property
+    def not_read(self) -> str | None:
+        """Why it may use files that ``files`` lacks; None: that is all."""
+        if self.config is None or self.problem is not None:
+            return f"{self.place}: {self.problem}"
+        return None if "disk" in self.config else f"{self.place}: it has no disk list (cut?)"
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -107,37 +143,90 @@ class Definition:
 
 
 def is_of(domain: Domain, definition: Definition, defined_ids: Collection[str]) -> bool:
-    """Whether a live domain may be this definition's: by uuid, or by name if it has none. Pure.
+    """Whether a live domain is this definition's for certain. Pure.
+
+    By uuid; if the definition has none, by name, and then its disks must be the same.
 
     :param defined_ids: the uuids of all definitions: a domain that has one of them is that one's.
     """
-    if domain.uuid == definition.uuid:
+    if domain.uuid is not None and domain.uuid == definition.uuid:
         return True
-    if definition.own_uuid is not None or definition.config is None or domain.uuid in defined_ids:
+    if not _is_named_so(domain, definition, defined_ids):
         return False
-    return domain.name in definition.live_names
+    disks = {disk.path for disk in definition.disks if disk.path}
+    return domain.uuid is not None and bool(disks.intersection(domain.disks))
+
+
+def may_be(domain: Domain, definition: Definition, defined_ids: Collection[str]) -> bool:
+    """Whether a live domain may be this definition's, for all that is known. Pure.
+
+    One without a proper uuid may be whoever has its name. (One without a name, too, may be anybody:
+    a list with such a one is no whole list, see :mod:`.domains`.)
+    """
+    if domain.uuid is None:
+        names = (*definition.live_names, definition.directory)
+        return bool(domain.name) and domain.name in names
+    return domain.uuid == definition.uuid or _is_named_so(domain, definition, defined_ids)
+
+
+def _is_named_so(domain: Domain, definition: Definition, defined_ids: Collection[str]) -> bool:
+    """Whether the name speaks for it where the uuid cannot: xend makes one up for a definition
+    without one at each start, and what is not read may say any."""
+    if domain.uuid in defined_ids:
+        return False
+    if definition.config is None:
+        return domain.name in (definition.directory, f"migrating-{definition.directory}")
+    return definition.own_uuid is None and domain.name in definition.live_names
 
 
 def read_definitions(repositories: Sequence[Repository]) -> list[Definition]:
     """Every vm.cfg of a VM: as it came with the listing, else one call, spread over the hosts that
-    have them mounted.
+    have them mounted. What the listing has without one counts as not read.
     """
     found, to_read = _came_with_listing(repositories, VIRTUAL_MACHINES)
 
     def read(numbered: tuple[int, tuple[Repository, str]]) -> Definition:
         number, (repository, directory) = numbered
-        view = repository.mounted_on[number % len(repository.mounted_on)]
-        try:
-            config = view.agent.xen.get_vm_config(repository.id, directory)
-        except Ovm3Error as error:
-            return Definition(repository.id, directory, None, str(error))
-        if not isinstance(config, dict):
-            return Definition(repository.id, directory, None, f"{view.label} answered {config!r}")
-        return Definition(repository.id, directory, config)
+        views = repository.mounted_on
+        first = number % len(views)
+        return _asked_of([*views[first:], *views[:first]], repository, directory)
 
     answers = ask_all(read, list(enumerate(to_read)), threads=8)
     found += [definition for definition in answers if isinstance(definition, Definition)]
-    return _still_there(repositories, found)
+    return [_doubted(one, repositories) for one in _still_there(repositories, found)]
+
+
+def _asked_of(views: Sequence[HostView], repository: Repository, directory: str) -> Definition:
+    """A vm.cfg as the first of these hosts has it that can read it."""
+    problem = ""
+    for view in views:
+        try:
+            config = view.agent.xen.get_vm_config(repository.id, directory)
+        except Ovm3Error as error:
+            problem = problem or str(error)
+            continue
+        if isinstance(config, dict):
+            return _understood(repository.id, directory, config)
+        problem = problem or f"{view.label} answered {config!r}"
+    return Definition(repository.id, directory, None, problem)
+
+
+def _understood(
+    repository_id: str, directory: str, config: dict[str, Any], folder: str = VIRTUAL_MACHINES
+) -> Definition:
+    """A vm.cfg that was read; one that is empty or cut says nothing."""
+    if folder == VIRTUAL_MACHINES and "memory" not in config and "disk" not in config:
+        reason = "it has neither memory nor disks: empty, or cut"
+        return Definition(repository_id, directory, None, reason, folder)
+    return Definition(repository_id, directory, config, None, folder)
+
+
+def _doubted(definition: Definition, repositories: Sequence[Repository]) -> Definition:
+    """With the doubt about its repository, if there is one."""
+    for one in repositories:
+        if one.id == definition.repository_id and not one.is_clear and not definition.problem:
+            return replace(definition, problem=one.problem)
+    return definition
 
 
 def read_templates(repositories: Sequence[Repository]) -> list[Definition]:
@@ -154,9 +243,27 @@ def read_templates(repositories: Sequence[Repository]) -> list[Definition]:
         except Ovm3Error as error:
             problem = str(error)
         if isinstance(config, dict):
-            found.append(Definition(repository.id, directory, config, None, TEMPLATES))
+            found.append(_understood(repository.id, directory, config, TEMPLATES))
         else:
             found.append(Definition(repository.id, directory, None, problem, TEMPLATES))
+    return found
+
+
+def read_assemblies(repositories: Sequence[Repository]) -> list[Definition]:
+    """The vm.cfg files below ``Assemblies``, which only the host module can read. Where it has not,
+    each assembly counts as not read: no source shows what may stand in one.
+    """
+    found = []
+    for repository in repositories:
+        for file in repository.vm_cfgs or ():
+            if file.folder == ASSEMBLIES:
+                definition = _parsed(repository.id, file)
+                found.append(definition or _unlisted(repository.id, file))
+        if repository.vm_cfgs is None and repository.content is not None:
+            for part in repository.content.assemblies:
+                name = part.attributes.get("Name", part.name)
+                problem = "what an assembly uses is for the host module to read"
+                found.append(Definition(repository.id, name, None, problem, ASSEMBLIES))
     return found
 
 
@@ -168,28 +275,78 @@ def _came_with_listing(
     The others: no host module there, or a text that is more than values. What the agent, which is
     to start the VM, makes of such a one is for the agent to say.
     """
-    found, others = [], []
+    found: list[Definition] = []
+    others = []
     for repository in repositories:
-        for directory in _with_vm_cfg(repository, folder):
-            file = repository.vm_cfgs.get((folder, directory))
-            try:
-                config = vmcfg.parse(file.content) if file and file.content is not None else None
-            except InvalidArgument:
-                config = None
-            if config is None:
+        came = [file for file in repository.vm_cfgs or () if file.folder == folder]
+        listed = _listed(repository, folder)
+        texts = {file.directory: file for file in came if file.is_exact}
+        inexact = {file.directory for file in came if not file.is_exact}
+        for directory, files in listed.items():
+            if "vm.cfg" not in files:
+                if directory not in texts:
+                    found += _without_vm_cfg(repository.id, directory, files, folder)
+                continue
+            definition = _parsed(repository.id, texts.get(directory))
+            if definition is not None:
+                found.append(definition)
+            elif directory not in inexact:
                 others.append((repository, directory))
-            else:
-                sent = {key: _as_sent(value) for key, value in config.items()}
-                found.append(Definition(repository.id, directory, sent, None, folder))
+        found += [
+            _unlisted(repository.id, file)
+            for file in came
+            if not file.is_exact or not _is_listed(file, listed.get(file.directory, ()))
+        ]
     return found, others
 
 
-def _with_vm_cfg(repository: Repository, folder: str) -> list[str]:
+def _is_listed(file: VMCfg, files: Sequence[str]) -> bool:
+    """Whether what the listing shows in a vm.cfg's directory tells all: the file, or a directory
+    that is no VM's."""
+    return "vm.cfg" in files or (file.content is None and bool(files) and set(files) <= _NO_VM)
+
+
+def _listed(repository: Repository, folder: str) -> dict[str, tuple[str, ...]]:
+    """The directories of a folder and the files in each."""
     content = repository.content
     if content is None:
-        return []
+        return {}
     folders = content.templates if folder == TEMPLATES else content.virtual_machines
-    return [one.name for one in folders if "vm.cfg" in one.files]
+    listed: dict[str, tuple[str, ...]] = {}
+    for one in folders:
+        listed[one.name] = (*listed.get(one.name, ()), *one.files)
+    return listed
+
+
+def _without_vm_cfg(
+    repository_id: str, directory: str, files: Sequence[str], folder: str
+) -> list[Definition]:
+    """A directory of a VM that holds something and no vm.cfg: put aside, or under another name."""
+    if folder == TEMPLATES or not set(files) - _NO_VM:
+        return []
+    some = ", ".join(files[:5])
+    return [Definition(repository_id, directory, None, f"no vm.cfg, but {some}", folder)]
+
+
+def _parsed(repository_id: str, file: VMCfg | None) -> Definition | None:
+    """The definition in a text; None: there is none, or it is more than values."""
+    try:
+        config = vmcfg.parse(file.content) if file and file.content is not None else None
+    except InvalidArgument:
+        return None
+    if file is None or config is None:
+        return None
+    sent = {key: _as_sent(value) for key, value in config.items()}
+    return _understood(repository_id, file.directory, sent, file.folder)
+
+
+def _unlisted(repository_id: str, file: VMCfg) -> Definition:
+    """A vm.cfg that the host module has seen and the agent's listing lacks, or cannot name."""
+    definition = _parsed(repository_id, file)
+    if definition is None or definition.problem:
+        reason = file.problem or (definition and definition.problem) or "it cannot be understood"
+        return Definition(repository_id, file.directory, None, reason, file.folder)
+    return replace(definition, problem=UNLISTED)
 
 
 def _as_sent(value: Any) -> Any:
@@ -204,17 +361,23 @@ def _as_sent(value: Any) -> Any:
 def _still_there(
     repositories: Sequence[Repository], definitions: Sequence[Definition]
 ) -> list[Definition]:
-    """Without those that could not be read because somebody has deleted them since the listing."""
-    gone: set[str] = set()
+    """Without those that could not be read because somebody has deleted them since the listing,
+    and with those that somebody has finished since then."""
+    stands: dict[str, Definition | None] = {}
     for repository in repositories:
-        broken = [d for d in definitions if d.config is None and d.repository_id == repository.id]
+        broken = [d for d in definitions if d.problem and d.repository_id == repository.id]
         if not broken:
             continue
-        content = look_at_repository(repository.record, repository.mounted_on).content
-        if content is not None:
-            there = {folder.name for folder in content.virtual_machines}
-            gone |= {d.place for d in broken if d.directory not in there}
-    return [definition for definition in definitions if definition.place not in gone]
+        with_vm_cfgs = repository.vm_cfgs is not None
+        again = look_at_repository(repository.record, repository.mounted_on, with_vm_cfgs)
+        if again.content is None or (with_vm_cfgs and again.vm_cfgs is None):
+            continue
+        found, others = _came_with_listing([again], VIRTUAL_MACHINES)
+        now = {definition.place: definition for definition in found}
+        there = {directory for _, directory in others}
+        for one in broken:
+            stands[one.place] = now.get(one.place) or (one if one.directory in there else None)
+    return [d for d in (stands.get(one.place, one) for one in definitions) if d is not None]
 
 
 def read_definition(view: HostView, repository_id: str, directory: str) -> Definition | None:
@@ -223,4 +386,4 @@ def read_definition(view: HostView, repository_id: str, directory: str) -> Defin
         config = view.agent.xen.get_vm_config(repository_id, directory)
     except AgentFault:
         return None
-    return Definition(repository_id, directory, config) if isinstance(config, dict) else None
+    return _understood(repository_id, directory, config) if isinstance(config, dict) else None

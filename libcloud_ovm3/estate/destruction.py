@@ -2,38 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import posixpath
+from collections.abc import Mapping, Sequence
 
 from libcloud_ovm3.errors import AgentFault, AnswerLost, Ovm3Error, Refused, Unfinished
 from libcloud_ovm3.estate.definitions import Definition
+from libcloud_ovm3.estate.deletion import delete_file, delete_files_by_module
 from libcloud_ovm3.estate.disks import (
+    FileSystem,
     Uses,
-    delete_file,
+    carries,
     disk_path,
     file_system,
-    is_made_for,
-    own_disks,
     uses_of,
 )
-from libcloud_ovm3.estate.holders import wait_released
-from libcloud_ovm3.estate.hosts import Estate, HostView
-from libcloud_ovm3.estate.power import (
-    STOP_LIMIT,
-    is_absent,
-    only_place,
-    require_certain,
-    stop_at,
+from libcloud_ovm3.estate.holders import (
+    ask_holders,
+    held_of,
+    same_files,
+    wait_ended,
+    wait_released,
 )
-from libcloud_ovm3.estate.repositories import Repository, list_repository
+from libcloud_ovm3.estate.hosts import (
+    HostView,
+)
+from libcloud_ovm3.estate.members import Estate
+from libcloud_ovm3.estate.power import STOP_LIMIT, only_place, require_certain, stop_at
+from libcloud_ovm3.estate.repositories import Repository, list_repository, with_module
 from libcloud_ovm3.estate.vms import VM, Survey, survey
 
 
 def destroy(estate: Estate, vm_id: str) -> list[str]:
     """Stop a VM by force, see it gone, delete its definition, then its own disks.
 
-    Its own disks are those that were made for it (their file name is its uuid) or that it uses
-    and whose name carries its uuid, as long as nobody else uses them: no other vm.cfg of a VM or a
-    template in any repository, no other live domain. Everything else stays.
+    Its own disks are those that its vm.cfg names, by repository and path, and whose file name
+    carries its uuid; of an unfinished VM, the one that it says of itself. None of them is deleted
+    if anybody else may use a file of that name, or if that cannot be known. The decision is made
+    from a fresh look right before the first deletion.
 
     :return: remarks for the user: disks that were kept, and why.
     :raises NodeNotFound: there is no such VM.
@@ -54,12 +59,21 @@ def destroy(estate: Estate, vm_id: str) -> list[str]:
     _require_destroyable(vm, seen)
     if vm.places:
         raise Refused(f"VM {vm.label} has come back while it was being destroyed: {vm.where()}")
-    to_delete, kept = _sorted_disks(seen, vm, uses_of(seen))
-    _delete_vm(seen, vm, to_delete)
-    _require_still_absent(seen, vm, to_delete)
-    held = wait_released(estate, seen.hosts, [path for _, path in to_delete])
-    _delete_disks(vm, to_delete, held)
+    wait_ended(estate, seen.hosts, vm.id)
+    _require_nothing_inside(estate, seen, vm)
+    doomed, kept = _sorted_disks(seen, vm, uses_of(seen))
+    systems = _file_systems(doomed)  # mounted now, so that nothing lies between look and deletion
+    _delete_vm(seen, vm, doomed)
+    held = wait_released(estate, seen.hosts, [path for _, path in doomed])
+    seen = _look_again(estate, vm, doomed)
+    against = _against(estate, seen, doomed)
+    kept += [f"{path} was kept: {why}" for path, why in against.items() if path not in held]
+    doomed = [(where, path) for where, path in doomed if path not in against or path in held]
+    _delete_disks(estate, seen, vm, doomed, held, systems)
     return kept
+
+
+# ------------------------------------------------------------------ may it be destroyed
 
 
 def _require_destroyable(vm: VM, seen: Survey) -> None:
@@ -67,22 +81,24 @@ def _require_destroyable(vm: VM, seen: Survey) -> None:
     if vm.places:
         only_place(vm)
     definition = vm.definition
-    if definition.config is None:
-        raise Refused(
-            f"VM {vm.label}: its vm.cfg cannot be read ({definition.problem}), so which disks are "
-            f"its own is not known"
-        )
+    if definition.problem is not None or vm.doubts:
+        why = "; ".join([definition.problem] if definition.problem else vm.doubts)
+        raise Refused(f"VM {vm.label}: nothing is done to it, nor to what may be its disks: {why}")
     # delete_vm removes the whole directory (agent-behaviour 4, 7.4).
     inside = _files_in(seen, definition) + _named_in(seen, definition)
     if inside:
-        raise Refused(
-            f"VM {vm.label}: {', '.join(dict.fromkeys(inside))} lies in its own directory and "
-            f"would be deleted with it; move it out first"
-        )
+        raise _has_inside(vm, inside)
+
+
+def _has_inside(vm: VM, inside: Sequence[str]) -> Refused:
+    return Refused(
+        f"VM {vm.label}: {', '.join(dict.fromkeys(inside))} lies in its own directory and "
+        f"would be deleted with it; move it out first"
+    )
 
 
 def _files_in(seen: Survey, definition: Definition) -> list[str]:
-    """What lies in its directory besides its vm.cfg."""
+    """What the listing shows in its directory besides its vm.cfg."""
     repository = seen.repository(definition.repository_id)
     folders = repository.content.virtual_machines if repository and repository.content else ()
     return [
@@ -95,54 +111,172 @@ def _files_in(seen: Survey, definition: Definition) -> list[str]:
 
 
 def _named_in(seen: Survey, definition: Definition) -> list[str]:
-    """What any vm.cfg names below its directory."""
+    """What anybody names below its directory."""
     below = f"/{definition.place}/"
     paths = [disk.path for other in seen.definitions for disk in other.disks if disk.path]
+    paths += [path for host in seen.hosts for domain in host.domains for path in domain.disks]
     return [path for path in paths if below in path]
 
 
-def _sorted_disks(
-    seen: Survey, vm: VM, uses: Uses
-) -> tuple[list[tuple[Repository, str]], list[str]]:
-    """Its own disks that nobody else uses, and remarks on all the others."""
-    to_delete: list[tuple[Repository, str]] = []
-    kept: dict[str, str] = {}
-    named = {disk.path for disk in vm.definition.disks if disk.path and not disk.is_cdrom}
-    for repository, name in own_disks(seen, vm.id):
-        path = disk_path(repository, name)
-        others = uses.of(name, but=[vm.definition.place])
-        if others:
-            kept[path] = f"{', '.join(others)} names it"
-        elif uses.not_read:
-            kept[path] = f"{', '.join(uses.not_read)} cannot be read and may name it"
-        elif path not in named and not is_made_for(name, vm.id):
-            kept[path] = "it was not made for this node, nor does the node use it"
-        else:
-            to_delete.append((repository, path))
-    for path in named - {path for _, path in to_delete}:
-        kept.setdefault(path, "its name does not carry this node's uuid")
-    return to_delete, [f"{path} was kept: {why}" for path, why in sorted(kept.items())]
+def _require_nothing_inside(estate: Estate, seen: Survey, vm: VM) -> None:
+    """The same by the host module, which sees what the agent's listing hides.
 
-
-def _require_still_absent(seen: Survey, vm: VM, disks: list[tuple[Repository, str]]) -> None:
-    """One more look before the first disk goes: another client may have started it meanwhile.
-
-    :raises Unfinished: it runs, or a host fell silent; names the disks, which were kept.
+    :raises Refused: something lies there, or it cannot be looked at.
     """
-    if not is_absent(seen, vm.definition):
-        paths = tuple(path for _, path in disks)
-        raise Unfinished(
-            f"VM {vm.label}: while its definition was deleted it came to life, or a host fell "
-            f"silent; its disks were kept: {', '.join(paths) or '(none)'}",
-            left=(vm.id, *paths),
-        )
-
-
-def _delete_vm(seen: Survey, vm: VM, disks: list[tuple[Repository, str]]) -> None:
     definition = vm.definition
+    repository = _repository_of(seen, definition)
+    directory = f"{repository.path}/{definition.folder}/{definition.directory}"
+    for host in repository.mounted_on:
+        if host.module is None:
+            continue
+        try:
+            entries = host.module.list_files(directory).entries
+        except Ovm3Error as error:
+            raise Refused(
+                f"VM {vm.label}: what lies in its directory cannot be seen: {error}"
+            ) from error
+        inside = [f"{directory}/{one.name}" for one in entries if one.raw != b"vm.cfg"]
+        if inside:
+            raise _has_inside(vm, inside)
+        return
+
+
+def _repository_of(seen: Survey, definition: Definition) -> Repository:
     repository = seen.repository(definition.repository_id)
     assert repository is not None, "a definition was read from it"
-    paths = tuple(path for _, path in disks)
+    return repository
+
+
+# ------------------------------------------------------------------ which disks
+
+
+Doomed = list[tuple[Repository, str]]
+
+
+def _sorted_disks(seen: Survey, vm: VM, uses: Uses) -> tuple[Doomed, list[str]]:
+    """Its own disks that nobody else uses, and remarks on all the others."""
+    doomed: Doomed = []
+    kept: dict[str, str] = {}
+    lying = {
+        disk_path(repository, name): (repository, name)
+        for repository in seen.repositories
+        if repository.content is not None
+        for name in repository.content.virtual_disks
+    }
+    named = _named(seen, vm)
+    physical = {disk.path for disk in vm.definition.disks if disk.is_physical}
+    for path in named:
+        repository, name = lying.get(path, (None, posixpath.basename(path)))
+        if path in physical:
+            kept[path] = "it is a physical disk"
+        elif not carries(name, vm.id):
+            kept[path] = "its name does not carry this node's uuid"
+        elif repository is None:
+            kept[path] = "no repository lists it among its virtual disks"
+        elif not repository.is_clear:
+            kept[path] = repository.problem or "its repository is not certain"
+        elif why := _why_kept(uses, name, but=[vm.definition.place]):
+            kept[path] = why
+        else:
+            doomed.append((repository, path))
+    for path, (_, name) in lying.items():
+        if carries(name, vm.id) and path not in named:
+            kept[path] = "its name carries this node's uuid, but the node does not name it"
+    return doomed, [f"{path} was kept: {why}" for path, why in sorted(kept.items())]
+
+
+def _named(seen: Survey, vm: VM) -> list[str]:
+    """The paths of the disks that it says are its own: by its vm.cfg, or by its mark."""
+    definition = vm.definition
+    named = [disk.path for disk in definition.disks if disk.path and not disk.is_cdrom]
+    if definition.unfinished_disk:
+        named.append(disk_path(_repository_of(seen, definition), definition.unfinished_disk))
+    return list(dict.fromkeys(named))
+
+
+def _why_kept(uses: Uses, file_name: str, but: Sequence[str] = ()) -> str | None:
+    others = uses.of(file_name, but)
+    if others:
+        return f"{', '.join(others)} names it"
+    if uses.not_read:
+        return f"{'; '.join(uses.not_read)}: may name it"
+    return None
+
+
+def _look_again(estate: Estate, vm: VM, doomed: Doomed) -> Survey:
+    """A fresh look right before the first disk goes: another client may have been at work.
+
+    :raises Unfinished: it lives or is defined again, or that cannot be seen; names the disks.
+    """
+    paths = tuple(path for _, path in doomed)
+    try:
+        seen = survey(estate)
+        there = seen.vms.get(vm.id)
+        why = there.where() if there is not None else "; ".join(seen.unseen)
+    except Ovm3Error as error:
+        raise _kept_all(vm, paths, str(error)) from error
+    if why:
+        raise _kept_all(vm, paths, why)
+    return seen
+
+
+def _kept_all(vm: VM, paths: tuple[str, ...], why: str) -> Unfinished:
+    return Unfinished(
+        f"VM {vm.label}: while its definition was deleted it came to life, or a host fell "
+        f"silent ({why}); its disks were kept: {', '.join(paths) or '(none)'}",
+        left=(vm.id, *paths),
+    )
+
+
+def _against(estate: Estate, seen: Survey, doomed: Doomed) -> dict[str, str]:
+    """What a look says against the deletion of each disk: by names, and by what these lead to."""
+    if not doomed:
+        return {}
+    uses = uses_of(seen)
+    against = {}
+    for repository, path in doomed:
+        why = _why_kept(uses, posixpath.basename(path))
+        try:
+            why = why or _why_linked(estate, repository, path, uses)
+        except Ovm3Error as error:
+            why = f"who reaches it by another name is not known: {error}"
+        if why:
+            against[path] = why
+    return against
+
+
+def _why_linked(estate: Estate, repository: Repository, path: str, uses: Uses) -> str | None:
+    """Who reaches it by a link, another mount, or another name; where a module can tell."""
+    host = with_module(repository)
+    if host is None or host.module is None:
+        return None
+    [own] = host.module.identify([path])
+    if own.problem or own.is_missing:
+        return f"what it leads to is not known: {own.problem or 'it is missing'}"
+    if own.links is not None and own.links > 1:
+        return f"it has {own.links} names (hard links)"
+    others = same_files(host.module, [path], list(uses.paths))[path]
+    users = sorted({user for other in others for user in uses.paths[other]})
+    return f"{', '.join(users)} leads to it ({', '.join(sorted(others))})" if others else None
+
+
+# ------------------------------------------------------------------ deletions
+
+
+def _file_systems(doomed: Doomed) -> dict[str, FileSystem]:
+    """Where the storage plug-in deletes, by repository: nothing, where a module does it."""
+    repositories = {repository.id: repository for repository, _ in doomed}
+    return {
+        key: file_system(one.mounted_on[0], one)
+        for key, one in repositories.items()
+        if with_module(one) is None
+    }
+
+
+def _delete_vm(seen: Survey, vm: VM, doomed: Doomed) -> None:
+    definition = vm.definition
+    repository = _repository_of(seen, definition)
+    paths = tuple(path for _, path in doomed)
     try:
         delete_definition(repository.mounted_on[0], repository.id, definition.directory)
     except AnswerLost as error:
@@ -154,7 +288,7 @@ def _delete_vm(seen: Survey, vm: VM, disks: list[tuple[Repository, str]]) -> Non
 
 
 def delete_definition(host: HostView, repository_id: str, directory: str) -> None:
-    """Delete a VM's directory: send it once, and look if the answer is lost.
+    """Delete a VM's directory: send it once, and look after any failure.
 
     A refusal counts only if it is still there: another client may have been first.
 
@@ -166,30 +300,63 @@ def delete_definition(host: HostView, repository_id: str, directory: str) -> Non
     except (AgentFault, AnswerLost) as failed:
         try:
             content = list_repository(host, repository_id)
-        except Ovm3Error:
-            raise failed from None
+        except Ovm3Error as blind:
+            raise AnswerLost(
+                f"{failed}; whether {directory} is still there cannot be seen: {blind}"
+            ) from failed
         if directory in (folder.name for folder in content.virtual_machines):
             raise
 
 
-def _delete_disks(vm: VM, disks: list[tuple[Repository, str]], held: Mapping[str, str]) -> None:
+def _delete_disks(
+    estate: Estate,
+    seen: Survey,
+    vm: VM,
+    doomed: Doomed,
+    held: Mapping[str, str],
+    systems: Mapping[str, FileSystem],
+) -> None:
     """Delete each, whatever becomes of the others.
 
     :param held: those that are still in use on a host, and by whom; they stay.
     :raises Unfinished: some stay; names them.
     """
-    failed: dict[str, Ovm3Error] = {}
-    for repository, path in disks:
+    failed: dict[str, Ovm3Error] = {
+        path: Refused(f"still held: {held[path]}") for _, path in doomed if path in held
+    }
+    by_module: dict[str, Doomed] = {}
+    for repository, path in doomed:
         if path in held:
-            failed[path] = Refused(f"still held: {held[path]}")
+            continue
+        if repository.id not in systems:
+            by_module.setdefault(repository.id, []).append((repository, path))
             continue
         try:
-            delete_file(file_system(repository.mounted_on[0], repository), repository, path)
+            delete_file(systems[repository.id], repository, path)
         except Ovm3Error as error:
             failed[path] = error
+    for some in by_module.values():
+        failed |= _delete_by_module(estate, some)
     if failed:
         reasons = "; ".join(f"{path}: {error}" for path, error in failed.items())
         raise Unfinished(
             f"VM {vm.label} is gone, but not all its disks (ex_list_orphans shows them): {reasons}",
             left=tuple(failed),
         ) from next(iter(failed.values()))
+
+
+def _delete_by_module(estate: Estate, doomed: Doomed) -> dict[str, Ovm3Error]:
+    repository = doomed[0][0]
+    paths = [path for _, path in doomed]
+    host = with_module(repository)
+    if host is None or host.module is None:
+        return {path: Refused("the host module has gone meanwhile") for path in paths}
+
+    def look() -> dict[str, str]:
+        seen = survey(estate)
+        uses = uses_of(seen)
+        against = {path: _why_kept(uses, posixpath.basename(path)) for path in paths}
+        held = held_of(ask_holders(estate, seen.hosts), paths)
+        return {path: why for path in paths if (why := against[path] or held.get(path))}
+
+    return delete_files_by_module(host.module, repository, paths, look)

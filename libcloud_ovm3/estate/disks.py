@@ -1,6 +1,6 @@
-"""Virtual disks as files in repositories: sizes, deletion, and what belongs to nobody.
+"""Virtual disks as files in repositories: their sizes, who uses them, what belongs to nobody.
 
-Deletion goes through the storage plug-in (the agent has no other way), which wants the ids of a
+The agent measures and deletes files by the storage plug-in only, which wants the ids of a
 file system that it has mounted itself. They come from an existing mount of the repository's export;
 where there is none, the export is mounted as flows.md 4 does. Only NFS repositories can be served:
 for other file systems no source shows the ids.
@@ -10,19 +10,21 @@ from __future__ import annotations
 
 import posixpath
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.functions import NFS_PLUGIN, Struct
 from libcloud_ovm3.agent.identifiers import dashed, undashed
-from libcloud_ovm3.errors import AnswerLost, Refused, Unfinished
-from libcloud_ovm3.estate.definitions import read_templates
+from libcloud_ovm3.agent.texts import text_of
+from libcloud_ovm3.errors import Refused
+from libcloud_ovm3.estate.definitions import read_assemblies, read_templates
 from libcloud_ovm3.estate.hosts import HostView
-from libcloud_ovm3.estate.repositories import Repository, list_repository
+from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.vms import Survey
 
 _FOLDER = "VirtualDisks"
+_METADATA = ".ovsmeta"  # the Manager's, beside the disks (agent-behaviour 4)
 _STAMPED_FOLDER = "VirtualMachines"  # the part of the export that flows.md 4 mounts once more
 
 
@@ -106,26 +108,6 @@ def size_bytes(system: FileSystem, path: str) -> int | None:
     return int(size) if answer.get("file_path") and size.isdigit() else None
 
 
-def delete_file(system: FileSystem, repository: Repository, path: str) -> None:
-    """The door for every deletion of a file: send it once, and look if the answer is lost.
-
-    :param path: absolute, on the host.
-    :raises AgentFault: the agent refused; the file stays.
-    :raises Unfinished: whether it is deleted is not known.
-    """
-    ss, fs = system.structs(state=1)
-    file = {"fr_type": "file", "fs_uuid": system.id, "file_path": path}
-    try:
-        system.host.agent.storageplugin.storage_plugin_destroy(NFS_PLUGIN, ss, fs, file)
-    except AnswerLost as error:
-        content = list_repository(system.host, repository.id)
-        if posixpath.basename(path) in content.virtual_disks:
-            raise Unfinished(
-                f"{path}: its deletion was sent once and got no answer; it is still there",
-                left=(path,),
-            ) from error
-
-
 # ------------------------------------------------------------------ whose is it
 
 
@@ -140,22 +122,6 @@ def carries(file_name: str, vm_id: str) -> bool:
     return vm_id in name or vm_id.replace("-", "") in name
 
 
-def own_disks(seen: Survey, vm_id: str) -> list[tuple[Repository, str]]:
-    """The virtual disks, in any repository, whose names carry this VM's uuid."""
-    return [
-        (repository, name)
-        for repository in seen.repositories
-        if repository.content is not None
-        for name in repository.content.virtual_disks
-        if carries(name, vm_id)
-    ]
-
-
-def is_made_for(file_name: str, vm_id: str) -> bool:
-    """Whether a file's name is this VM's uuid and nothing more, as :mod:`.creation` names disks."""
-    return dashed(posixpath.splitext(file_name)[0]) == vm_id
-
-
 @dataclass(frozen=True)
 class Uses:
     """Who may use which file: VMs, templates and live domains, by the names of the files.
@@ -163,34 +129,46 @@ class Uses:
     By name only, because one file may be reached by several paths (repositories are mounted in
     more than one place); rather keep a disk too many than delete one too many.
 
+    :ivar paths: every path that one of them names.
     :ivar not_read: where somebody may be named that nobody could read.
     """
 
-    by_name: dict[str, list[str]]
+    by_name: Mapping[str, Sequence[str]]
+    paths: Mapping[str, Sequence[str]]
     not_read: tuple[str, ...]
 
     def of(self, file_name: str, but: Iterable[str] = ()) -> list[str]:
         """Who uses a file of this name, except these places."""
         excepted = set(but)
-        return [user for user in self.by_name.get(file_name, []) if user not in excepted]
+        return [user for user in self.by_name.get(file_name, ()) if user not in excepted]
 
 
 def uses_of(seen: Survey) -> Uses:
     """Who uses what in the estate. Reads the vm.cfg of each template that has one."""
     by_name: dict[str, list[str]] = {}
-    definitions = seen.definitions + read_templates(seen.repositories)
-    for definition in definitions:
-        for disk in definition.disks:
-            for name in disk.file_names:
-                by_name.setdefault(name, []).append(definition.place)
+    paths: dict[str, list[str]] = {}
+    not_read = list(seen.unseen)
+
+    def note(user: str, names: Iterable[str], its_paths: Iterable[str | None]) -> None:
+        for name in names:
+            by_name.setdefault(name, []).append(user)
+        for path in its_paths:
+            if path:
+                paths.setdefault(path, []).append(user)
+
+    more = read_templates(seen.repositories) + read_assemblies(seen.repositories)
+    for definition in seen.definitions + more:
+        note(definition.place, definition.files, (disk.path for disk in definition.disks))
+        not_read += [definition.not_read] if definition.not_read else []
     for host in seen.hosts:
+        not_read += [str(host.repositories_problem)] if host.repositories_problem else []
         for domain in host.domains:
-            for path in domain.disks:
-                user = f"live domain {domain.uuid or domain.name}"
-                by_name.setdefault(posixpath.basename(path), []).append(user)
-    not_read = [definition.place for definition in definitions if definition.config is None]
-    not_read += [f"repository {r.id}" for r in seen.repositories if r.content is None]
-    return Uses(by_name, tuple(not_read + [one.address for one in seen.silent]))
+            note(domain.label, domain.files, domain.disks)
+            if domain.disks_problem:
+                not_read.append(f"{domain.label} on {host.label}: {domain.disks_problem}")
+    for repository in seen.repositories:
+        not_read += repository.problems
+    return Uses(by_name, paths, tuple(dict.fromkeys(not_read)))
 
 
 @dataclass(frozen=True)
@@ -198,20 +176,35 @@ class Orphan:
     """A virtual disk that nobody uses and whose name carries no known VM's uuid.
 
     :ivar is_certain: False: something could not be read, so it may be in use after all.
+    :ivar operation: of the deletion that has set it aside and may have broken off; None: none has.
     """
 
     repository_id: str
     path: str
     is_certain: bool
+    operation: str | None = None
+
+
+def _is_odd(file_name: str) -> bool:
+    """Whether it may not be its name (bytes that are no UTF-8 were replaced), or is hidden."""
+    return file_name.startswith(".") or bool({"?", "\ufffd"} & set(file_name))
 
 
 def orphans(seen: Survey) -> list[Orphan]:
     """All virtual disks that belong to nobody, as far as can be seen. Nothing is deleted."""
     uses = uses_of(seen)
-    return [
-        Orphan(repository.id, disk_path(repository, name), not uses.not_read)
+    lying = [
+        Orphan(repository.id, disk_path(repository, name), not (uses.not_read or _is_odd(name)))
         for repository in seen.repositories
         if repository.content is not None
         for name in repository.content.virtual_disks
-        if not uses.of(name) and not any(carries(name, vm_id) for vm_id in seen.vms)
+        if name != _METADATA
+        and not uses.of(name)
+        and not any(carries(name, vm_id) for vm_id in seen.vms)
     ]
+    aside = [
+        Orphan(repository.id, text_of(one.path), False, one.operation)
+        for repository in seen.repositories
+        for one in repository.aside
+    ]
+    return lying + aside

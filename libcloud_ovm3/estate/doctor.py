@@ -9,22 +9,24 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from libcloud_ovm3.agent import documents
-from libcloud_ovm3.agent.hostmodule import API, fits
 from libcloud_ovm3.errors import BadCredentials, CertificateRejected, Ovm3Error
 from libcloud_ovm3.estate.examination import Certificate, Examined
-from libcloud_ovm3.estate.findings import (
-    Finding,
-    of_disks,
-    of_names,
-    of_repositories,
-    of_vms,
-)
+from libcloud_ovm3.estate.findings import Finding, of_repositories, of_vms
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.inventory import Look, name_of
+from libcloud_ovm3.estate.memberfindings import (
+    OLD_TLS,
+    is_short,
+    of_clocks,
+    of_comebacks,
+    of_functions,
+    of_lines,
+    of_lists,
+    of_silent,
+)
+from libcloud_ovm3.estate.vmfindings import of_disks, of_files, of_macs, of_names, of_screens
 
 _SOON = timedelta(days=30)
-_RSA_BITS = 2048
-_OLD_TLS = ("TLSv1", "TLSv1.1", "SSLv3")
 _KEYGEN = (
     "on the host: `ovs-agent-keygen`, `service ovs-agent restart`; then pin the new certificate"
 )
@@ -33,14 +35,17 @@ _KEYGEN = (
 def findings(examined: Examined) -> list[Finding]:
     """Everything that was found, host first, then pool, repositories, VMs, disks and names."""
     found = [*_of_tls(examined), *_of_access(examined)]
-    host = examined.host
-    if host is None or isinstance(examined.read, Ovm3Error):
+    host, read, members = examined.host, examined.read, examined.members
+    if isinstance(read, Ovm3Error):
         return found
-    seen = examined.read.seen
-    found += _of_host(host)
-    found += _of_pool(host, examined.read)
-    found += [*of_repositories(seen, host), *of_vms(seen), *of_disks(seen), *of_names(seen)]
-    found += _of_functions(examined)
+    seen = read.seen
+    if host is not None:
+        found += _of_host(host)
+    found += [*_of_pool(read), *of_silent(seen.silent), *of_lists(members)]
+    found += [*of_lines(members, examined.address, examined.now), *of_clocks(members)]
+    found += [*of_repositories(seen, host or seen.hosts[0]), *of_vms(seen), *of_files(seen)]
+    found += [*of_disks(seen), *of_macs(seen), *of_screens(seen), *of_names(seen)]
+    found += [*of_comebacks(members, seen), *of_functions(members)]
     return found
 
 
@@ -63,7 +68,7 @@ def _of_tls(examined: Examined) -> Iterator[Finding]:
             "see whether ovs-agent runs on the host, and agent.ini there",
         )
         return
-    if certificate.tls_version in _OLD_TLS:
+    if certificate.tls_version in OLD_TLS:
         yield Finding(
             "warning",
             "TLS",
@@ -105,7 +110,7 @@ def _of_certificate(seen: Certificate, examined: Examined) -> Iterator[Finding]:
     else:
         yield Finding("ok", "certificate", f"valid until {until}; SHA-256 {seen.fingerprint}")
     size = f"{seen.key} {seen.key_bits} bit" if seen.key_bits else seen.key or "of unknown kind"
-    if seen.key in ("RSA", "DSA") and (seen.key_bits or 0) < _RSA_BITS:
+    if is_short(seen):
         yield Finding(
             "warning",
             "key",
@@ -129,8 +134,8 @@ def _of_certificate(seen: Certificate, examined: Examined) -> Iterator[Finding]:
 
 
 def _of_access(examined: Examined) -> Iterator[Finding]:
-    error = examined.read
-    if not isinstance(error, Ovm3Error):
+    error = examined.read if isinstance(examined.read, Ovm3Error) else examined.problem
+    if error is None:
         yield Finding("ok", "password", "the agent accepts user and password")
     elif isinstance(error, BadCredentials):
         yield Finding(
@@ -154,7 +159,12 @@ def _of_access(examined: Examined) -> Iterator[Finding]:
             else f"`ovm3 pin {examined.address}`",
         )
     else:
-        yield Finding("error", "agent", str(error), "nothing could be read")
+        means = (
+            "nothing could be read"
+            if isinstance(examined.read, Ovm3Error)
+            else "of this host nothing more is known; what follows is what the others say"
+        )
+        yield Finding("error", "agent", str(error), means, "see ovs-agent.log on the host")
 
 
 # ------------------------------------------------------------------ the host
@@ -205,7 +215,7 @@ def _of_host(host: HostView) -> Iterator[Finding]:
         yield Finding("ok", "roles", roles)
 
 
-def _of_pool(host: HostView, read: Look) -> Iterator[Finding]:
+def _of_pool(read: Look) -> Iterator[Finding]:
     seen = read.seen
     pool = read.pools[0]
     if isinstance(pool, Ovm3Error):
@@ -214,17 +224,6 @@ def _of_pool(host: HostView, read: Look) -> Iterator[Finding]:
         yield Finding("note", "pool", "in no pool", "it is looked at alone")
     else:
         yield _of_masters(pool, [view for view in seen.hosts if view.server.is_master], read)
-    for one in seen.silent:
-        yield Finding(
-            "error",
-            "member",
-            str(one.reason),
-            "what it runs is not known: a VM that no other host lists is shown as unknown, and "
-            "starting or destroying it is refused",
-            f"`ovm3 pin {one.address}`, then add --fingerprint"
-            if one.is_unverified
-            else f"get it to answer, or make sure that it is off; `ovm3 doctor {one.address}`",
-        )
     for about, of in (
         ("pool", lambda view: view.server.pool_uuid or "none"),
         ("owner", lambda view: view.server.manager_uuid or "nobody"),
@@ -261,64 +260,3 @@ def _of_masters(pool: documents.ServerPool, masters: list[HostView], read: Look)
         "without a cluster the master's address does not move to another host; single hosts work "
         "all the same",
     )
-
-
-# ------------------------------------------------------------------ the agent
-
-
-def _of_functions(examined: Examined) -> Iterator[Finding]:
-    if examined.functions:
-        verdicts = [one.verdict for one in examined.functions]
-        tried = len(verdicts) - verdicts.count("not probed")
-        absent = [one.function for one in examined.functions if one.verdict == "absent"]
-        unclear = [one for one in examined.functions if one.verdict == "unclear"]
-        yield Finding(
-            "ok",
-            "functions",
-            f"{verdicts.count('present')} of the {tried} functions that can be tried without harm "
-            f"answer; {verdicts.count('not probed')} were not tried",
-        )
-        if absent:
-            yield Finding(
-                "note",
-                "functions",
-                f"the agent does not have {', '.join(absent)}",
-                "they belong to other versions",
-            )
-        if unclear:
-            yield Finding(
-                "note",
-                "functions",
-                "; ".join(f"{one.function} failed: {one.why}" for one in unclear),
-                "they may be there all the same",
-            )
-    yield _of_module(examined)
-
-
-def _of_module(examined: Examined) -> Finding:
-    """The host module: whether it is there, and of a version that fits."""
-    about, install = "host module", f"`ovm3 host install {examined.address}`"
-    api = examined.module_api
-    if api is not None and not fits(api):
-        return Finding(
-            "warning",
-            about,
-            f"the host module is there (api {api}), but does not fit this client (api {API})",
-            "it is not used; all that is here works without it",
-            install if api < API else "upgrade this client",
-        )
-    means = (
-        "a listing takes a call for each VM; files and documents in repositories are not to be had"
-    )
-    return {
-        "present": Finding("ok", about, f"the host module is there (api {api})"),
-        "absent": Finding("note", about, "the host module is not there", means, install),
-        "unclear": Finding(
-            "note",
-            about,
-            "whether the host module is there is unclear; probably not",
-            means,
-            install,
-        ),
-        "not probed": Finding("note", about, "the host module was not looked for"),
-    }[examined.host_module]

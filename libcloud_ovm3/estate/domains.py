@@ -1,16 +1,22 @@
-"""The live domains of a host, out of what list_vms answers (agent-behaviour 7.1). Pure."""
+"""The live domains of a host, out of what list_vms answers (agent-behaviour 7.1, 19). Pure.
+
+A list is an answer only if Domain-0 is on it and every record can be read: xend may be coming up,
+and leaves out a domain that it cannot print (xend.md 1.3). What is odd is kept and said.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from libcloud_ovm3.agent.config import parse_disk
 from libcloud_ovm3.agent.identifiers import dashed
+from libcloud_ovm3.agent.texts import names_in
+from libcloud_ovm3.errors import MalformedAnswer
 from libcloud_ovm3.estate.states import Sighting
 
 _DOMAIN_0 = "00000000-0000-0000-0000-000000000000"
+_BLOCK_SECTIONS = ("vbd", "tap", "tap2")  # tap: schemes stand under tap2 (xend.md 6)
 
 
 @dataclass(frozen=True)
@@ -20,6 +26,8 @@ class Domain:
     :ivar start_time: by the host's clock, in seconds since 1970.
     :ivar memory_mb: its current target, not what vm.cfg says.
     :ivar disks: the paths of the files and devices that it holds.
+    :ivar files: the names of all files that its record may mean, those of ``disks`` included.
+    :ivar disks_problem: why it is not known what else it holds; None: that is all.
     """
 
     uuid: str | None
@@ -33,21 +41,74 @@ class Domain:
     on_poweroff: str | None
     on_reboot: str | None
     disks: tuple[str, ...] = ()
+    files: frozenset[str] = field(default=frozenset(), repr=False)
+    disks_problem: str | None = None
+
+    @property
+    def label(self) -> str:
+        """How messages name it."""
+        return f"live domain {self.uuid or self.name or self.domid or '(nameless)'}"
 
     def as_sighting(self) -> Sighting:
         """What decides its state."""
         return Sighting(self.letters, self.status, self.name, self.on_poweroff, self.on_reboot)
 
 
-def read_domains(answer: list[Any]) -> tuple[Domain, ...]:
-    """All guests in a list_vms answer; Domain-0, known by its uuid of zeros, is none."""
-    domains = (_read(record) for record in answer if isinstance(record, dict))
-    return tuple(d for d in domains if d.uuid != _DOMAIN_0 and not (d.domid == 0 and not d.uuid))
+@dataclass(frozen=True)
+class DomainList:
+    """What a list of domains says.
+
+    :ivar domains: the guests on it that can be read, Domain-0 not among them.
+    :ivar problems: why there may be more than these; none: it is the whole truth.
+    """
+
+    domains: tuple[Domain, ...]
+    problems: tuple[str, ...] = ()
+
+
+def read_domains(answer: object) -> DomainList:
+    """All guests in a list_vms answer, and what is wrong with it."""
+    if not isinstance(answer, list):
+        return DomainList((), (f"list_vms answered {type(answer).__name__}, no list",))
+    records = [record for record in answer if isinstance(record, dict)]
+    problems = []
+    if len(records) < len(answer):
+        problems.append("list_vms has a record that is no struct")
+    guests = [record for record in records if not _is_domain_0(record)]
+    if len(guests) == len(records):
+        problems.append("list_vms lacks Domain-0, so it is no answer: xend may be coming up")
+    domains = tuple(_read(record) for record in guests)
+    problems += [
+        f"list_vms has a domain without name and uuid (domid {domain.domid})"
+        for domain in domains
+        if not domain.name and not domain.uuid
+    ]
+    return DomainList(domains, tuple(problems))
+
+
+def whole_list(answer: object, where: str) -> tuple[Domain, ...]:
+    """The guests of a list_vms answer that can be trusted to be all.
+
+    :param where: the host, for the error.
+    :raises MalformedAnswer: it may lack some.
+    """
+    found = read_domains(answer)
+    if found.problems:
+        raise MalformedAnswer(f"{where}: {'; '.join(found.problems)}", function="list_vms")
+    return found.domains
+
+
+def _is_domain_0(record: dict[str, Any]) -> bool:
+    """By number and uuid of zeros; older ones give it no uuid."""
+    uuid = dashed(record.get("uuid"))
+    return _int(record.get("domid")) == 0 and uuid in (_DOMAIN_0, None)
 
 
 def _read(record: dict[str, Any]) -> Domain:
+    uuid = dashed(record.get("uuid"))
+    disks, problem = _disks(record)
     return Domain(
-        uuid=dashed(record.get("uuid")),
+        uuid=None if uuid == _DOMAIN_0 else uuid,
         name=_text(record.get("name")),
         domid=_int(record.get("domid")),
         letters=_text(record.get("state")),
@@ -57,18 +118,40 @@ def _read(record: dict[str, Any]) -> Domain:
         start_time=_float(record.get("start_time")),
         on_poweroff=_text(record.get("on_poweroff")),
         on_reboot=_text(record.get("on_reboot")),
-        disks=tuple(_disks(record)),
+        disks=disks,
+        files=names_in([record.get("device"), record.get("image"), disks]),
+        disks_problem=problem,
     )
 
 
-def _disks(record: dict[str, Any]) -> Iterator[str]:
-    devices = record.get("device")
-    listed = devices.get("vbd") if isinstance(devices, dict) else None
-    for vbd in listed if isinstance(listed, list) else ():
-        uname = vbd.get("uname") if isinstance(vbd, dict) else None
-        path = parse_disk(f"{uname},xvda,w").path if isinstance(uname, str) else None
-        if path:
-            yield path
+def _disks(record: dict[str, Any]) -> tuple[tuple[str, ...], str | None]:
+    """The paths of its block devices of every kind and form; why these may not be all."""
+    sections = record.get("device")
+    if not isinstance(sections, dict) or not sections:
+        return (), "its record has no devices"
+    paths: list[str] = []
+    problems = []
+    for section, listed in sections.items():
+        if section not in _BLOCK_SECTIONS and not str(section).startswith(("vbd", "tap")):
+            continue
+        for device in listed if isinstance(listed, list) else [listed]:
+            path, problem = _path(device)
+            paths += [path] if path else []
+            problems += [f"{section}: {problem}"] if problem else []
+    return tuple(paths), "; ".join(problems) or None
+
+
+def _path(device: object) -> tuple[str | None, str | None]:
+    """What one block device holds, or why that is not known."""
+    if not isinstance(device, dict):
+        return None, f"a device that is no struct, {str(device)[:80]!r}"
+    uname = device.get("uname")
+    if isinstance(uname, str) and uname.strip():
+        path = parse_disk(f"{uname},xvda,w").path
+        return path, None if path else f"{uname[:80]!r} is no path"
+    if "cdrom" in str(device.get("dev", "")).lower():
+        return None, None  # an empty drive
+    return None, f"device {device.get('dev')!r} without uname"
 
 
 def _text(value: object) -> str | None:

@@ -1,22 +1,39 @@
 """What ``ovm3 doctor`` reads of a host, its pool and its VMs. Reads only, and keeps what it read.
 
-What it means stands in :mod:`.doctor`, which is pure.
+Every single read may fail by itself: it is then said, and the rest goes on. What it all means
+stands in :mod:`.doctor`, which is pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import Any, Literal, TypeVar, cast
 
+from libcloud_ovm3.agent import documents
+from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.functions import Agent
 from libcloud_ovm3.agent.hostmodule import HostModule
 from libcloud_ovm3.agent.probe import Probed, Verdict, is_unknown_function, probe
-from libcloud_ovm3.errors import AgentFault, Ovm3Error
-from libcloud_ovm3.estate.hosts import Estate, HostView
+from libcloud_ovm3.agent.tls import TlsFacts
+from libcloud_ovm3.errors import AgentFault, BadCredentials, MalformedAnswer, NotSent, Ovm3Error
+from libcloud_ovm3.estate.clock import Clock
+from libcloud_ovm3.estate.definitions import read_definitions
+from libcloud_ovm3.estate.hosts import (
+    HostView,
+    ask_all,
+    look_at_hardware,
+    look_at_host,
+    look_at_pools,
+)
 from libcloud_ovm3.estate.inventory import Look, look
+from libcloud_ovm3.estate.members import Estate
+from libcloud_ovm3.estate.repositories import look_at_repositories
+from libcloud_ovm3.estate.vms import Survey, put_together
+
+CLOCK_TOLERANCE = 30.0  # seconds; from there on clocks differ, and not the moments of asking
 
 Trust = Literal["verified", "none"]
 HOST_MODULE = "libcloud_version"  # the function by which our own module is known
@@ -45,6 +62,39 @@ class Certificate:
 
 
 @dataclass(frozen=True)
+class Line:
+    """What the line to a host has: its certificate, and OpenSSL's name of the cipher."""
+
+    certificate: Certificate
+    cipher: str
+    has_forward_secrecy: bool = True
+
+
+@dataclass(frozen=True)
+class Member:
+    """What was asked of one host that answered, beside what the look at the pool has seen.
+
+    :ivar line: None: there is no TLS on it.
+    :ivar functions: which of the agent's functions it has, or why that is not known.
+    :ivar host_module: whether our own module is in its agent; ``module_api``: its number.
+    :ivar list_problem: why xend's own list of domains fails; None: it does not.
+    :ivar guests_problem: which guests the module cannot get one by one either; None: none.
+    :ivar clock: its clock less ours, which may count from anywhere, in seconds; or why not known.
+    :ivar comebacks: as :meth:`.HostModule.comebacks` has them; None: there is no module to ask.
+    """
+
+    view: HostView
+    line: Line | None = None
+    functions: tuple[Probed, ...] | Ovm3Error = ()
+    host_module: Verdict = "absent"
+    module_api: int | None = None
+    list_problem: Ovm3Error | None = None
+    guests_problem: Ovm3Error | None = None
+    clock: float | Ovm3Error = 0.0
+    comebacks: tuple[dict[str, Any], ...] | Ovm3Error | None = None
+
+
+@dataclass(frozen=True)
 class Examined:
     """Everything that was read.
 
@@ -52,25 +102,24 @@ class Examined:
     :ivar certificate: or why there is none to see.
     :ivar trust: ``none``: its certificate was not verified.
     :ivar read: of the whole pool, or why nothing could be read.
-    :ivar functions: which of the agent's functions the host has; empty if that is not known.
-    :ivar host_module: whether our own module is in its agent.
-    :ivar module_api: the module's number, if it is there.
+    :ivar members: every host that answered.
     :ivar now: when, with a zone.
+    :ivar problem: why the named host itself could not be read, though others could.
     """
 
     address: str
     certificate: Certificate | Ovm3Error
     trust: Trust
     read: Look | Ovm3Error
-    functions: tuple[Probed, ...]
-    host_module: Verdict
+    members: tuple[Member, ...]
     now: datetime
-    module_api: int | None = None
+    problem: Ovm3Error | None = None
 
     @property
     def host(self) -> HostView | None:
         """The host's own view, None if it could not be asked."""
-        return None if isinstance(self.read, Ovm3Error) else self.read.seen.hosts[0]
+        views = () if isinstance(self.read, Ovm3Error) else self.read.seen.hosts
+        return next((view for view in views if str(view.address) == self.address), None)
 
 
 @dataclass(frozen=True)
@@ -84,28 +133,27 @@ class Call:
     error: Ovm3Error | None = None
 
 
-def examine(estate: Estate, certificate_of: Callable[[], Certificate], trust: Trust) -> Examined:
+def examine(
+    estate: Estate,
+    certificate_of: Callable[[], Certificate],
+    trust: Trust,
+    read_certificate: Callable[[TlsFacts], Certificate] | None = None,
+) -> Examined:
     """Look at the first host of an estate and at its whole pool.
 
     :param certificate_of: shakes hands with the host; may raise an error of ours.
+    :param read_certificate: reads the certificate of a line; None: lines are not looked at.
     """
-    certificate, read = _tried(certificate_of), _tried(lambda: look(estate))
-    functions: tuple[Probed, ...] | Ovm3Error = ()
-    module: tuple[Verdict, int | None] | Ovm3Error = ("not probed", None)
-    if not isinstance(read, Ovm3Error):
-        agent = read.seen.hosts[0].agent
-        functions = _tried(lambda: probe(agent))
-        module = _tried(lambda: _look_for_module(agent))
-    verdict, api = ("unclear", None) if isinstance(module, Ovm3Error) else module
+    certificate = _tried(certificate_of)
+    read, problem = _look_around(estate)
     return Examined(
         address=str(estate.given[0]),
         certificate=certificate,
         trust=trust,
         read=read,
-        functions=() if isinstance(functions, Ovm3Error) else functions,
-        host_module=verdict,
+        members=() if isinstance(read, Ovm3Error) else _ask(estate, read, read_certificate),
         now=datetime.now(timezone.utc),
-        module_api=api,
+        problem=problem,
     )
 
 
@@ -116,11 +164,113 @@ def _tried(action: Callable[[], _T]) -> _T | Ovm3Error:
         return error
 
 
+def _look_around(estate: Estate) -> tuple[Look | Ovm3Error, Ovm3Error | None]:
+    """Look at the pool; where one read of the named host fails, with the others that it can do.
+
+    :return: what was seen, or why nothing was; why the named host is not among it.
+    """
+    read = _tried(lambda: look(estate))
+    if not isinstance(read, Ovm3Error) or isinstance(read, NotSent | BadCredentials):
+        return read, None
+    [address, *_] = estate.given
+    pool = _tried(
+        lambda: documents.server_pool(estate.agent(address).serverpool.discover_server_pool())
+    )
+    if isinstance(pool, documents.ServerPool):
+        members = tuple(Address(ip, address.port) for ip in dict.fromkeys(pool.members) if ip)
+        rest = replace(
+            estate, given=members, connect=lambda a, _: estate.connect(a, a in estate.given)
+        )
+        others = _tried(lambda: look(rest)) if members else read
+        return others, None if isinstance(others, Ovm3Error) else read
+    alone = _tried(lambda: _look_at_one(estate, address))
+    return (read, None) if isinstance(alone, Ovm3Error) else (alone, None)
+
+
+def _look_at_one(estate: Estate, address: Address) -> Look:
+    """A host whose pool is not known, so that others may run what it does not."""
+    views = [look_at_host(estate, address)]
+    repositories = look_at_repositories(views)
+    definitions = read_definitions(repositories)
+    vms = put_together(views, definitions, all_answered=False)
+    seen = Survey(tuple(views), (), tuple(repositories), vms)
+    return Look(seen, tuple(look_at_hardware(views)), tuple(look_at_pools(views)))
+
+
+# ------------------------------------------------------------------ every host by itself
+
+
+def _ask(
+    estate: Estate, read: Look, read_certificate: Callable[[TlsFacts], Certificate] | None
+) -> tuple[Member, ...]:
+    views = read.seen.hosts
+    clocks = _clocks(views, estate.clock)
+    found = ask_all(lambda view: _ask_one(view, read_certificate), views)
+    return tuple(
+        Member(view, clock=clock) if isinstance(member, Ovm3Error) else replace(member, clock=clock)
+        for view, member, clock in zip(views, found, clocks, strict=True)
+    )
+
+
+def _ask_one(view: HostView, read_certificate: Callable[[TlsFacts], Certificate] | None) -> Member:
+    connection = view.agent.connection
+    verdict, api = _look_for_module(view.agent)
+    module = HostModule(connection) if verdict == "present" else None
+    list_problem = view.domains_problem
+    if list_problem is None and view.module is not None:  # which may have made up for it
+        list_problem = _error_of(view.agent.xen.list_vms)
+    facts = connection.tls_facts() if read_certificate else None
+    return Member(
+        view,
+        line=Line(read_certificate(facts), facts.cipher, facts.has_forward_secrecy)
+        if read_certificate and facts
+        else None,
+        functions=_tried(lambda: probe(view.agent)),
+        host_module=verdict,
+        module_api=api,
+        list_problem=list_problem,
+        guests_problem=_error_of(module.domains) if module and list_problem else None,
+        comebacks=_tried(lambda: tuple(module.comebacks())) if module else None,
+    )
+
+
+def _error_of(action: Callable[[], object]) -> Ovm3Error | None:
+    answer = _tried(action)
+    return answer if isinstance(answer, Ovm3Error) else None
+
+
+def _clocks(views: Sequence[HostView], clock: Clock) -> list[float | Ovm3Error]:
+    """By how much each host's clock is ahead of ours. Asked again where they differ: a call may
+    have taken its time."""
+    first = ask_all(lambda view: _clock(view, clock), views)
+    if _spread(first) <= CLOCK_TOLERANCE:
+        return first
+    second = ask_all(lambda view: _clock(view, clock), views)
+    return min(first, second, key=_spread)
+
+
+def _clock(view: HostView, clock: Clock) -> float:
+    before = clock.now()
+    answer = view.agent.linux.get_last_boot_time()
+    middle = (before + clock.now()) / 2
+    local_time = answer.get("local_time") if isinstance(answer, dict) else None
+    if not isinstance(local_time, int):
+        raise MalformedAnswer(f"{view.label}: get_last_boot_time has no local_time")
+    return local_time - middle
+
+
+def _spread(clocks: Sequence[float | Ovm3Error]) -> float:
+    known = [one for one in clocks if not isinstance(one, Ovm3Error)]
+    return max(known) - min(known) if known else 0.0
+
+
 def _look_for_module(agent: Agent) -> tuple[Verdict, int | None]:
     try:
         return "present", HostModule(agent.connection).version()
     except AgentFault as error:
         return "absent" if is_unknown_function(error, HOST_MODULE) else "unclear", None
+    except Ovm3Error:
+        return "unclear", None
 
 
 # ------------------------------------------------------------------ keeping the answers

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.inventory import has_ha, name_of
 from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.states import State
 from libcloud_ovm3.estate.vms import VM, Survey
+
+NO_VM_CFG = "no vm.cfg"  # how such a definition's problem begins
 
 Level = Literal["ok", "note", "warning", "error"]
 
@@ -52,7 +53,20 @@ def of_repositories(seen: Survey, host: HostView) -> Iterator[Finding]:
             "`ovm3 api show create_repository`, `ovm3 api show add_repository`",
         )
     for one in seen.repositories:
-        yield _of_repository(one, seen, host)
+        if one.is_clear:
+            yield _of_repository(one, seen, host)
+        if one.content is not None or not one.is_clear:
+            for problem in one.problems:
+                yield _of_problem(one, problem)
+        for aside in one.aside:
+            yield Finding(
+                "warning",
+                "repository",
+                f"{_named(one)}: {aside.path!r} was set aside by a deletion that may have broken "
+                f"off",
+                "the file is whole, and in the way of nobody; whether it was to go is not known",
+                f"ex_put_back({aside.path!r}, {aside.operation!r}) puts it back",
+            )
         owner = one.record.manager_uuid
         if owner and host.server.manager_uuid and owner != host.server.manager_uuid:
             yield Finding(
@@ -96,6 +110,21 @@ def _of_repository(one: Repository, seen: Survey, host: HostView) -> Finding:
     return Finding("ok", "repository", f"{_named(one)} ({where}) is mounted on every host asked")
 
 
+def _of_problem(one: Repository, problem: str) -> Finding:
+    return Finding(
+        "error",
+        "repository",
+        f"{_named(one)}: {problem}",
+        "it may hold VMs, or be used by some, that nobody here knows of, so no disk is deleted"
+        if one.is_clear
+        else "it is not certain which files are meant by it, so nothing on either is changed",
+        ""
+        if one.is_clear
+        else "one repository id must lead to one place: give a copy an id of "
+        "its own, or unmount it",
+    )
+
+
 def _mount_command(one: Repository) -> str:
     """What mounts it on HOST, fit for a shell whatever the storage is called."""
     arguments = [json.dumps(text) for text in (one.record.fs_location, one.path)]
@@ -116,28 +145,12 @@ def of_vms(seen: Survey) -> Iterator[Finding]:
     counted = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
     yield Finding("ok", "VMs", f"{len(states)} VMs" + (f": {counted}" if counted else ""))
     for vm in seen.vms.values():
-        yield from _of_vm(vm)
+        yield from _of_vm(vm, seen)
 
 
-def _of_vm(vm: VM) -> Iterator[Finding]:
+def _of_vm(vm: VM, seen: Survey) -> Iterator[Finding]:
     for definition in vm.definitions:
-        if definition.problem:
-            yield Finding(
-                "error",
-                "vm.cfg",
-                f"{definition.place}/vm.cfg cannot be read: {definition.problem}",
-                "its VM cannot be started, nor shown as stopped; and no disk is deleted as long as "
-                "nobody knows whether this file names it",
-                "mend the file on a host that has the repository mounted; a copy first",
-            )
-        elif not definition.own_uuid:
-            yield Finding(
-                "warning",
-                "vm.cfg",
-                f"{definition.place}/vm.cfg has no uuid",
-                "xend makes up a new one at each start; the VM is known by directory and name only",
-                f"add uuid = '{definition.uuid}' to the file while the VM is stopped",
-            )
+        yield from _of_definition(definition, seen)
         for oddity in definition.settings.oddities:
             yield Finding(
                 "warning",
@@ -173,6 +186,23 @@ def _of_vm(vm: VM) -> Iterator[Finding]:
             "once it stops it cannot be started again from here",
             "find its repository, or save what list_vms says of it",
         )
+    for doubt in vm.doubts:
+        yield Finding(
+            "warning",
+            "VM",
+            f"VM {vm.label}: {doubt}",
+            "whether it runs cannot be told, so nothing is done to it",
+            "look at that domain on the host; uuid and name in vm.cfg should be its own",
+        )
+    for place in vm.places:
+        if place.domain.disks_problem:
+            yield Finding(
+                "warning",
+                "VM",
+                f"{place.domain.label} on {name_of(place.host)}: not a whole record: "
+                f"{place.domain.disks_problem}",
+                "which files it holds is not known, so no disk is deleted",
+            )
     if any(definition.is_creating for definition in vm.definitions):
         yield Finding(
             "note",
@@ -180,6 +210,46 @@ def _of_vm(vm: VM) -> Iterator[Finding]:
             f"VM {vm.label} is being created, or its creation broke off",
             "nodes that stay pending are unfinished",
             "destroy the node if nobody is creating it",
+        )
+
+
+def _of_definition(definition: Definition, seen: Survey) -> Iterator[Finding]:
+    one = seen.repository(definition.repository_id)
+    if definition.problem and one is not None and definition.problem == one.problem:
+        pass  # the repository's own, and said there
+    elif definition.problem and definition.config is not None:
+        yield Finding(
+            "error",
+            "vm.cfg",
+            f"{definition.place}/vm.cfg cannot be relied upon: {definition.problem}",
+            "nothing is done to its VM, and no disk is deleted that it could mean",
+            "look at the directory on a host that has the repository mounted",
+        )
+    elif definition.problem and definition.problem.startswith(NO_VM_CFG):
+        yield Finding(
+            "error",
+            "vm.cfg",
+            f"{definition.place}: {definition.problem}",
+            "it may be a VM that was put aside or lost its vm.cfg, and may run: its name is "
+            "not free, and no disk is deleted as long as nobody knows which it uses",
+            "give the file its name back, or move the directory out of VirtualMachines",
+        )
+    elif definition.problem:
+        yield Finding(
+            "error",
+            "vm.cfg",
+            f"{definition.place}/vm.cfg cannot be read: {definition.problem}",
+            "its VM cannot be started, nor shown as stopped; and no disk is deleted as long as "
+            "nobody knows whether this file names it",
+            "mend the file on a host that has the repository mounted; a copy first",
+        )
+    elif not definition.own_uuid:
+        yield Finding(
+            "warning",
+            "vm.cfg",
+            f"{definition.place}/vm.cfg has no uuid",
+            "xend makes up a new one at each start; the VM is known by directory and name only",
+            f"add uuid = '{definition.uuid}' to the file while the VM is stopped",
         )
 
 
@@ -211,103 +281,3 @@ def _of_automatics(vm: VM, definition: Definition) -> Iterator[Finding]:
             "each orderly stop or restart of xend acts on it while it runs",
             "do not restart xend on its host without need; take it out",
         )
-
-
-# ------------------------------------------------------------------ disks and names
-
-
-def of_disks(seen: Survey) -> Iterator[Finding]:
-    """Disks that two definitions name."""
-    users: dict[str, dict[str, tuple[str, str]]] = {}
-    for vm in seen.vms.values():
-        for definition in vm.definitions:
-            for disk in definition.disks:
-                if disk.path and not disk.is_cdrom:
-                    one = f"LUN {disk.wwid}" if disk.wwid else disk.path
-                    users.setdefault(one, {})[definition.place] = (disk.mode, vm.name)
-    for path, by_place in users.items():
-        modes = {mode for mode, _ in by_place.values()}
-        if len(by_place) < 2 or modes <= {"r", "r!"}:
-            continue
-        named = ", ".join(f"{name!r} ({mode}, {place})"
-                          for place, (mode, name) in by_place.items())  # fmt: skip
-        if modes == {"w!"}:
-            yield Finding(
-                "note",
-                "disk",
-                f"{path} is shared on purpose (w!) by {named}",
-                "only a cluster file system or a database made for it stands that",
-            )
-            continue
-        yield Finding(
-            "error",
-            "disk",
-            f"{path} is used by {named}",
-            "whoever starts both destroys what is on it: no host knows what another one runs, and "
-            "Xen 4.1.3 does not even look on the same host",
-            "start only one of them; give the other a copy",
-        )
-
-
-def of_names(seen: Survey) -> Iterator[Finding]:
-    """Names that xend mixes up: it looks for a name, then a domain's number, then a uuid."""
-    names = list(_names(seen))
-    domids = {p.domain.domid: p for vm in seen.vms.values() for p in vm.places}
-    for name, vms in _grouped(names):
-        labels = " and ".join(vm.label for vm in vms)
-        if name.isdigit():
-            hit = domids.get(int(name)) if len(name) < 10 else None
-            danger = f"; domain {name} on {name_of(hit.host)} is another one now" if hit else ""
-            other = hit is not None and hit.domain.uuid not in {vm.id for vm in vms}
-            yield Finding(
-                "error" if other else "warning",
-                "name",
-                f"xend knows VM {labels} as {name!r}, a number" + (danger if other else ""),
-                "where no VM of that name is live, xend takes the name for a domain's number, and "
-                "what was meant for it hits whatever has that number",
-                "rename it (name in vm.cfg) while it is stopped; never stop one that does not run",
-            )
-        elif any(dashed(name) not in (None, vm.id) for vm in vms) and dashed(name) in seen.vms:
-            yield Finding(
-                "error",
-                "name",
-                f"xend knows VM {labels} as {name!r}, the uuid of another VM",
-                "what is meant for one of them can hit the other",
-                "rename it (name in vm.cfg) while it is stopped",
-            )
-        if len(vms) > 1:
-            yield Finding(
-                "warning",
-                "name",
-                f"xend knows {len(vms)} VMs as {name!r}: {labels}",
-                "only one of them can be live on a host, and what is meant for one that is not "
-                "live there hits the other",
-                "rename all but one (name in vm.cfg) while they are stopped",
-            )
-        if name.startswith(("migrating-", "Domain-")) and not any(vm.places for vm in vms):
-            yield Finding(
-                "warning",
-                "name",
-                f"VM {labels} is named {name!r}",
-                "xend gives such names to VMs that are leaving or left over, so its state cannot "
-                "be told",
-                "rename it (name in vm.cfg) while it is stopped",
-            )
-
-
-def _names(seen: Survey) -> Iterator[tuple[str, VM]]:
-    """Every name that xend knows, or will know, a VM by."""
-    for vm in seen.vms.values():
-        for definition in vm.definitions:
-            if definition.config is not None and definition.xend_name:
-                yield definition.xend_name, vm
-        for place in vm.places:
-            if place.domain.name:
-                yield place.domain.name, vm
-
-
-def _grouped(names: Iterable[tuple[str, VM]]) -> list[tuple[str, list[VM]]]:
-    groups: dict[str, dict[str, VM]] = {}
-    for name, vm in names:
-        groups.setdefault(name, {})[vm.id] = vm
-    return [(name, list(vms.values())) for name, vms in groups.items()]

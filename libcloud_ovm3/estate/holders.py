@@ -1,20 +1,80 @@
-"""Which files are still held open on hosts, where the host module can tell.
+"""Which files hosts hold open, where the host module can tell.
 
 A domain that is off its host's list may still hold its disks, and a loop device writes through
-Domain-0's page cache (xend.md 10.5). A host without the module does not say.
+Domain-0's page cache (xend.md 10.5); xend may leave a domain out of its list (1.3), but not out of
+xenstore. A host without the module does not say. Every host is asked anew each time: that it lacked
+the module a while ago says nothing of now.
 """
 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from libcloud_ovm3.agent.hostanswers import Holder
-from libcloud_ovm3.errors import Ovm3Error
-from libcloud_ovm3.estate.hosts import Estate, HostView, ask_all
+from libcloud_ovm3.agent import hostmodule
+from libcloud_ovm3.agent.disk import DiskEntry
+from libcloud_ovm3.agent.hostanswers import Holder, Identity
+from libcloud_ovm3.agent.hostmodule import HostModule
+from libcloud_ovm3.agent.probe import lacks
+from libcloud_ovm3.agent.texts import text_of
+from libcloud_ovm3.errors import AgentFault, Ovm3Error, Refused
+from libcloud_ovm3.estate.definitions import Definition
+from libcloud_ovm3.estate.hosts import (
+    HostView,
+    ask_all,
+)
+from libcloud_ovm3.estate.members import Estate
 
 RELEASE_LIMIT = 60.0  # seconds; xend gives a guest's devices up within some
+START_LIMIT = 20.0  # the same before a start, where nothing should be held at all
 POLL = 2.0
+
+IDENTITIES = 1000  # that the module is asked for in one call
+
+_REPOSITORIES = "/OVS/Repositories/"
+
+
+@dataclass(frozen=True)
+class HostHolders:
+    """What one host says of who holds what.
+
+    :ivar module: None: it has no host module, so it cannot be asked.
+    :ivar problem: why it is not known though there should be a module.
+    """
+
+    host: HostView
+    module: HostModule | None
+    holders: tuple[Holder, ...] = ()
+    problem: Ovm3Error | None = None
+
+
+def ask_holders(estate: Estate, hosts: Sequence[HostView]) -> list[HostHolders]:
+    """Ask every host; one call each, two more where the module is missing."""
+
+    def ask(host: HostView) -> HostHolders:
+        module = estate.module_anew(host.address)
+        if module is None:
+            return HostHolders(host, None)
+        try:
+            return HostHolders(host, module, module.holders())
+        except AgentFault as fault:
+            # One that was there in this very look has gone: nobody knows what it would have said.
+            absent = host.module is None and hostmodule.is_absent(fault)
+            if absent and lacks(host.agent, "libcloud_holders", fault):
+                return HostHolders(host, None)
+            return HostHolders(host, module, problem=fault)
+        except Ovm3Error as error:
+            return HostHolders(host, module, problem=error)
+
+    answers = zip(hosts, ask_all(ask, hosts), strict=True)
+    return [
+        HostHolders(host, host.module, problem=answer) if isinstance(answer, Ovm3Error) else answer
+        for host, answer in answers
+    ]
+
+
+# ------------------------------------------------------------------ before a deletion
 
 
 def wait_released(
@@ -25,41 +85,179 @@ def wait_released(
     :param paths: absolute, on the hosts.
     :return: those that are still held after the limit, or of which it is not known, and by whom.
     """
-    asked = [host for host in hosts if host.module is not None]
     deadline = estate.clock.now() + RELEASE_LIMIT
-    while asked and paths:
-        held = _held(asked, paths)
+    while paths:
+        held = held_of(ask_holders(estate, hosts), paths)
         if not held or estate.clock.now() >= deadline:
             return held
         estate.clock.sleep(POLL)
     return {}
 
 
-def _held(hosts: Sequence[HostView], paths: Sequence[str]) -> dict[str, str]:
+def held_of(answers: Sequence[HostHolders], paths: Sequence[str]) -> dict[str, str]:
+    """Which of these files are held, or may be, and by whom."""
     held: dict[str, list[str]] = {}
-    for host, answer in zip(hosts, ask_all(_holders, hosts), strict=True):
+    for answer in answers:
         for path in paths:
-            if isinstance(answer, Ovm3Error):
-                held.setdefault(path, []).append(f"not known: {answer}")
-            else:
-                held.setdefault(path, []).extend(
-                    f"{who} on {host.label}" for who in _holding(answer, path)
-                )
+            if answer.problem is not None:
+                held.setdefault(path, []).append(f"not known: {answer.problem}")
+            held.setdefault(path, []).extend(
+                f"{who} on {answer.host.label}" for who in _holding(answer.holders, path)
+            )
     return {path: "; ".join(who) for path, who in held.items() if who}
-
-
-def _holders(host: HostView) -> Sequence[Holder]:
-    assert host.module is not None, "only those that have it are asked"
-    # It was there a moment ago: if it has gone meanwhile it is not known who holds what.
-    return host.module.holders()
 
 
 def _holding(holders: Sequence[Holder], path: str) -> Iterator[str]:
     """Who holds a file: by its name, because one file may be reached by several paths."""
     for one in holders:
-        if one.path is None:
-            yield f"not known ({one.kind}: {one.problem})"
-        elif posixpath.basename(one.path) == posixpath.basename(path) or (
-            one.problem and path.startswith(one.path)
-        ):
+        if one.path is None or one.problem:  # a name that was cut may be any
+            yield f"not known ({one.device or one.kind}: {one.problem})"
+        elif _name(one.path) == posixpath.basename(path):
             yield one.who
+
+
+def _name(path: str) -> str:
+    """A file's name; the kernel says so behind it if it was deleted while it is held."""
+    return posixpath.basename(path.removesuffix(" (deleted)"))
+
+
+def wait_ended(estate: Estate, hosts: Sequence[HostView], vm_id: str) -> None:
+    """Wait until no domain of this VM holds anything, whether a list shows it or not.
+
+    :raises Refused: one still does, so it runs.
+    """
+    deadline = estate.clock.now() + RELEASE_LIMIT
+    while True:
+        own = [
+            f"{holder.who} on {answer.host.label} holds {holder.path}"
+            for answer in ask_holders(estate, hosts)
+            for holder in answer.holders
+            if holder.uuid == vm_id
+        ]
+        if not own:
+            return
+        if estate.clock.now() >= deadline:
+            raise Refused(f"VM {vm_id} still has a domain, though no list shows it: {own[0]}")
+        estate.clock.sleep(POLL)
+
+
+# ------------------------------------------------------------------ before a start
+
+
+def require_free(estate: Estate, hosts: Sequence[HostView], definition: Definition) -> None:
+    """Before a start: no domain of this very VM holds a disk, and nobody else writes to one.
+
+    Read-only holders (ISOs) do not count, nor does one that shares a disk (``w!``) which this
+    definition shares too. What has just ended may take some seconds to let go.
+
+    :raises Refused: a disk is held, or a host module cannot tell; says by whom, and where.
+    """
+    if not definition.disks:
+        return
+    deadline = estate.clock.now() + START_LIMIT
+    while True:
+        reasons = _in_the_way(ask_holders(estate, hosts), definition)
+        if not reasons:
+            return
+        if estate.clock.now() >= deadline:
+            raise Refused(
+                f"VM {definition.name!r} ({definition.uuid}) cannot be started: "
+                f"{'; '.join(reasons)}"
+            )
+        estate.clock.sleep(POLL)
+
+
+def _in_the_way(answers: Sequence[HostHolders], definition: Definition) -> list[str]:
+    reasons = []
+    for answer in answers:
+        where = f"on {answer.host.label}"
+        if answer.problem is not None:
+            reasons.append(f"who holds its disks {where} is not known: {answer.problem}")
+            continue
+        try:
+            leads_to = _links(answer, definition)
+        except Ovm3Error as error:
+            reasons.append(f"what its disks lead to {where} is not known: {error}")
+            continue
+        for holder in answer.holders:
+            if holder.state == _CLOSED or (holder.kind == "loop" and holder.domid is not None):
+                continue  # of a loop device that serves a domain, the domain's own entry tells
+            if holder.uuid == definition.uuid:
+                reasons.append(f"{holder.who} {where} is this very VM, so it runs")
+                continue
+            for disk in _held_disks(holder, definition, leads_to):
+                shared = disk.is_shared and holder.mode == "w!"
+                if not shared and not (holder.mode or "w").startswith("r"):
+                    what = disk.path if holder.path else f"it ({holder.problem})"
+                    reasons.append(f"{what} is held for writing by {holder.who} {where}")
+    return reasons
+
+
+_CLOSED = 6  # of xenbus's states: nothing is written any more
+
+
+def _links(answer: HostHolders, definition: Definition) -> Mapping[str, Collection[str]]:
+    """Which held paths lead to which disk of the definition on that host, links followed."""
+    own = [disk.path for disk in definition.disks if disk.path]
+    held = [holder.path for holder in answer.holders if holder.path and not holder.problem]
+    if answer.module is None or not own or not held:
+        return {}
+    return same_files(answer.module, own, held)
+
+
+def _held_disks(
+    holder: Holder, definition: Definition, leads_to: Mapping[str, Collection[str]]
+) -> Iterator[DiskEntry]:
+    """The disks of this definition that a holder may mean."""
+    for disk in definition.disks:
+        path = disk.path
+        if path is None:
+            continue
+        if holder.path is None or holder.path in leads_to.get(path, ()):
+            yield disk
+        elif holder.problem:  # the kernel's old answer cuts a name
+            if path.startswith(holder.path):
+                yield disk
+        elif _may_be_one(holder.path, path):
+            yield disk
+
+
+def _may_be_one(held: str, path: str) -> bool:
+    """Whether two paths may lead to one file: the same name, but not in two repositories."""
+    if _name(held) != posixpath.basename(path):
+        return False
+    places = [p[len(_REPOSITORIES) :].partition("/")[0].lower() for p in (held, path)]
+    in_repositories = all(p.startswith(_REPOSITORIES) for p in (held, path))
+    return not in_repositories or places[0] == places[1]
+
+
+# ------------------------------------------------------------------ one file, several names
+
+
+def same_files(
+    module: HostModule, paths: Sequence[str], others: Sequence[str]
+) -> dict[str, set[str]]:
+    """Which of the other paths lead to the same file as these, links and second mounts followed.
+
+    :raises Ovm3Error: the host does not say, or cannot say it of one that is there.
+    """
+    asked = list(dict.fromkeys([*paths, *others]))
+    found: dict[str, Identity] = {}
+    for start in range(0, len(asked), IDENTITIES):
+        for one in module.identify(asked[start : start + IDENTITIES]):
+            found[text_of(one.path)] = one
+    for path in paths:
+        if found[path].problem:
+            raise Refused(f"{path}: what it leads to is not known: {found[path].problem}")
+    return {
+        path: {
+            other for other in others if other != path and _is_same(found[path], found.get(other))
+        }
+        for path in paths
+    }
+
+
+def _is_same(one: Identity, other: Identity | None) -> bool:
+    if other is None or other.problem:
+        return True  # not known: rather one too many
+    return one.is_same_file(other)

@@ -1,107 +1,45 @@
 """Many hosts seen as one estate: who they are, asked side by side.
 
 A host that does not answer never costs the others' answers; it is remembered as silent, because
-what it runs is then unknown.
+what it runs is then unknown. One that answers some of the questions is a view with a problem.
 """
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from libcloud_ovm3.agent import documents, hostmodule
+from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.functions import Agent
 from libcloud_ovm3.agent.hostmodule import HostModule
-from libcloud_ovm3.agent.probe import lacks
-from libcloud_ovm3.errors import AgentFault, HostNotVerified, MalformedAnswer, NotSent, Ovm3Error
-from libcloud_ovm3.estate.clock import Clock
-from libcloud_ovm3.estate.domains import Domain, read_domains
+from libcloud_ovm3.errors import (
+    AgentFault,
+    AnswerLost,
+    BadCredentials,
+    HostNotVerified,
+    MalformedAnswer,
+    NotSent,
+    Ovm3Error,
+    SameServer,
+)
+from libcloud_ovm3.estate.domains import Domain, DomainList, read_domains, whole_list
+from libcloud_ovm3.estate.members import Asked, Estate, ask_module
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 MAX_THREADS = 32  # at once, for one question to many hosts
-LACK_SECONDS = 600.0  # so long a host that lacks the host module is not asked for it again
 
 _LOOK = ("discover_server", "list_vms", "discover_repository_db")
 POOL = "discover_server_pool"
+# What may go wrong with one call while the host as a whole answers.
+_OF_ONE_CALL = (AgentFault, AnswerLost)
 HARDWARE = "discover_hardware"
 BOOT_TIME = "get_last_boot_time"
-
-
-@dataclass(frozen=True)
-class Lack:
-    """A host without a host module that could be used.
-
-    :ivar until: by the estate's clock.
-    :ivar remark: what to do, if there is one of a version that does not fit.
-    """
-
-    until: float
-    remark: str | None
-
-
-@dataclass(frozen=True)
-class Estate:
-    """The hosts to work with, and how.
-
-    :ivar given: the hosts that the user named; the first is asked first.
-    :ivar connect: makes the agent of an address (named by the user or found in a pool); None: there
-        is neither pin nor CA for it.
-    :ivar whole_pool: whether the members of the given host's pool belong to the estate too.
-    :ivar clock: what every wait goes by.
-    :ivar second_look: seconds between the two looks that prove that a VM is absent (rule 3).
-    :ivar use_module: whether hosts are asked through the host module, where it is.
-    """
-
-    given: tuple[Address, ...]
-    connect: Callable[[Address, bool], Agent | None]
-    whole_pool: bool = True
-    clock: Clock = field(default_factory=Clock)
-    second_look: float = 5.0
-    use_module: bool = True
-    _lacking: dict[Address, Lack] = field(default_factory=dict)
-    _agents: dict[Address, Agent | None] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def agent(self, address: Address) -> Agent:
-        """The agent of a host; its lines are kept open for the life of the estate.
-
-        :raises HostNotVerified: there is neither pin nor CA for it; it is not contacted.
-        """
-        with self._lock:
-            if address not in self._agents:
-                self._agents[address] = self.connect(address, address in self.given)
-            agent = self._agents[address]
-        if agent is None:
-            raise HostNotVerified(
-                f"{address}: a pool member without pin or CA, so it was not contacted; see what it "
-                f"presents with `ovm3 pin {address}`, then add it to ex_fingerprint",
-                host=str(address),
-            )
-        return agent
-
-    def module(self, address: Address) -> HostModule | None:
-        """The host module of a host; None: it is known to lack it."""
-        lack = self.lack(address)
-        if not self.use_module or (lack and self.clock.now() < lack.until):
-            return None
-        return HostModule(self.agent(address).connection)
-
-    def lack(self, address: Address) -> Lack | None:
-        """What was last seen of a host that lacks a module that could be used."""
-        with self._lock:
-            return self._lacking.get(address)
-
-    def remember_lack(self, address: Address, remark: str | None = None) -> None:
-        """Do not ask this host for the module for a while; then it may have been installed."""
-        with self._lock:
-            self._lacking[address] = Lack(self.clock.now() + LACK_SECONDS, remark)
 
 
 @dataclass(frozen=True)
@@ -112,18 +50,32 @@ class Silent:
     reason: Ovm3Error
 
     @property
+    def kind(self) -> str:
+        """What is the matter: ``unverified`` (not contacted for lack of pin and CA), ``password``
+        (refused), ``duplicate`` (has another host's server uuid), else ``silent``.
+        """
+        if isinstance(self.reason, HostNotVerified):
+            return "unverified"
+        if isinstance(self.reason, BadCredentials):
+            return "password"
+        return "duplicate" if isinstance(self.reason, SameServer) else "silent"
+
+    @property
     def is_unverified(self) -> bool:
         """Whether it was not contacted for lack of pin and CA."""
-        return isinstance(self.reason, HostNotVerified)
+        return self.kind == "unverified"
 
 
 @dataclass(frozen=True)
 class HostView:
     """What one host said of itself in one look.
 
+    :ivar domains: what it runs, as far as that can be read.
     :ivar module: its host module; None: it has none that can be used.
     :ivar answers: what the module brought of the agent's answers, by the function's name.
     :ivar remark: what is wrong with its module, and what to do.
+    :ivar domains_problem: why it may run more than ``domains``; None: that is all.
+    :ivar repositories_problem: why it may have more repositories; None: that is all.
     """
 
     address: Address
@@ -134,11 +86,18 @@ class HostView:
     module: HostModule | None = field(default=None, compare=False)
     answers: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
     remark: str | None = None
+    domains_problem: Ovm3Error | None = None
+    repositories_problem: Ovm3Error | None = None
 
     @property
     def label(self) -> str:
         """How messages name it."""
         return f"{self.server.hostname or self.address.host} ({self.address})"
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What it did not say, for messages."""
+        return tuple(str(e) for e in (self.domains_problem, self.repositories_problem) if e)
 
 
 def ask_all(
@@ -173,7 +132,8 @@ def look_at_hosts(estate: Estate, *more: str) -> tuple[list[HostView], list[Sile
     left_out = _not_asked(estate, answers, [v for v in first if isinstance(v, HostView)])
     if estate.whole_pool:
         # Several members at one address listen at ports that only the user can name.
-        fresh = [address for address in dict.fromkeys(left_out) if address not in asked]
+        # One whose address is not told cannot be asked at all.
+        fresh = [one for one in dict.fromkeys(left_out) if one.host and one not in asked]
         left_out = list((Counter(left_out) - Counter(fresh)).elements())
         asked += fresh
         first += ask_all(lambda address: look_at_host(estate, address, *more), fresh)
@@ -186,9 +146,9 @@ def look_at_hosts(estate: Estate, *more: str) -> tuple[list[HostView], list[Sile
 def _look_at_given(
     estate: Estate, address: Address, more: Sequence[str]
 ) -> tuple[HostView, documents.ServerPool | None]:
-    module, answers = _ask_module(estate, address, (POOL, *_LOOK, *more))
-    pool = answers.get(POOL) or estate.agent(address).serverpool.discover_server_pool()
-    return _view(estate, address, module, answers), documents.server_pool(pool)
+    asked = ask_module(estate, address, (POOL, *_LOOK, *more))
+    pool = asked.answers.get(POOL) or estate.agent(address).serverpool.discover_server_pool()
+    return _view(estate, address, asked), documents.server_pool(pool)
 
 
 def _first(answer: tuple[HostView, Any] | Ovm3Error) -> HostView | Ovm3Error:
@@ -197,60 +157,56 @@ def _first(answer: tuple[HostView, Any] | Ovm3Error) -> HostView | Ovm3Error:
 
 def look_at_host(estate: Estate, address: Address, *more: str) -> HostView:
     """What one host says of itself: one call where the host module is, three reads elsewhere."""
-    module, answers = _ask_module(estate, address, (*_LOOK, *more))
-    return _view(estate, address, module, answers)
+    return _view(estate, address, ask_module(estate, address, (*_LOOK, *more)))
 
 
-def _view(
-    estate: Estate, address: Address, module: HostModule | None, answers: Mapping[str, Any]
-) -> HostView:
-    """What the module has not answered is asked of the agent itself."""
-    agent, lack = estate.agent(address), estate.lack(address)
-    server, domains, records = (answers.get(function) for function in _LOOK)
+def _view(estate: Estate, address: Address, asked: Asked) -> HostView:
+    """What the module has not answered is asked of the agent itself.
+
+    A list that cannot be had or understood costs itself only: what the host runs is then not known.
+    """
+    agent, answers = estate.agent(address), asked.answers
+    said = answers.get("discover_server") or agent.linux.discover_server()
+    listed, domains_problem = _domains(agent, answers)
+    records, repositories_problem = _repository_records(agent, answers)
     return HostView(
         address=address,
         agent=agent,
-        server=documents.server(server or agent.linux.discover_server()),
-        domains=read_domains(agent.xen.list_vms() if domains is None else domains),
-        repositories=documents.repository_db(records or agent.repository.discover_repository_db()),
-        module=module,
+        server=documents.server(said),
+        domains=listed,
+        repositories=records,
+        module=asked.module,
         answers=answers,
-        remark=lack.remark if lack and module is None else None,
+        remark=asked.remark,
+        domains_problem=domains_problem,
+        repositories_problem=repositories_problem,
     )
 
 
-def _ask_module(
-    estate: Estate, address: Address, functions: Sequence[str]
-) -> tuple[HostModule | None, Mapping[str, Any]]:
-    """A host's module, and what it says of these reads of the agent; None and nothing without it.
-
-    :raises Ovm3Error: the host does not answer.
-    """
-    module = estate.module(address)
-    if module is None:
-        return None, {}
+def _domains(
+    agent: Agent, answers: Mapping[str, Any]
+) -> tuple[tuple[Domain, ...], Ovm3Error | None]:
     try:
-        look = module.look(list(dict.fromkeys(functions)))
-    except AgentFault as fault:
-        absent = hostmodule.is_absent(fault)
-        if not (absent and lacks(estate.agent(address), "libcloud_look", fault)):
-            return module, {}  # it fails, just now or with this; the agent itself may not
-        estate.remember_lack(address)
-    except MalformedAnswer:  # longer than one answer may be, for example; the module is there
-        return module, {}
-    else:
-        if hostmodule.fits(look.api):
-            return module, look.answers
-        estate.remember_lack(address, _misfit(address, look.api))
-    return None, {}
+        answer = answers.get("list_vms")
+        found = read_domains(agent.xen.list_vms() if answer is None else answer)
+    except _OF_ONE_CALL as error:
+        return (), error
+    return found.domains, _untrusted(agent, found)
 
 
-def _misfit(address: Address, api: int) -> str:
-    what = f"`ovm3 host install {address}`" if api < hostmodule.API else "upgrade this client"
-    return (
-        f"{address}: its host module (api {api}) does not fit this client (api {hostmodule.API}), "
-        f"so it is not used: {what}"
-    )
+def _untrusted(agent: Agent, found: DomainList) -> Ovm3Error | None:
+    address = str(agent.connection.address)
+    return MalformedAnswer(f"{address}: {'; '.join(found.problems)}") if found.problems else None
+
+
+def _repository_records(
+    agent: Agent, answers: Mapping[str, Any]
+) -> tuple[tuple[documents.RepositoryRecord, ...], Ovm3Error | None]:
+    try:
+        text = answers.get("discover_repository_db") or agent.repository.discover_repository_db()
+        return documents.repository_db(text), None
+    except _OF_ONE_CALL as error:
+        return (), error
 
 
 def live_domains(view: HostView) -> tuple[Domain, ...]:
@@ -262,14 +218,14 @@ def live_domains(view: HostView) -> tuple[Domain, ...]:
     :raises Ovm3Error: it is not known.
     """
     try:
-        return read_domains(view.agent.xen.list_vms())
-    except AgentFault as fault:
+        return whole_list(view.agent.xen.list_vms(), view.label)
+    except (AgentFault, MalformedAnswer) as failed:
         if view.module is None:
             raise
         try:
-            return read_domains(view.module.domains())
-        except AgentFault:
-            raise fault from None
+            return whole_list(view.module.domains(), view.label)
+        except Ovm3Error:
+            raise failed from None
 
 
 def _not_asked(estate: Estate, answers: Iterable[Any], views: Sequence[HostView]) -> list[Address]:
@@ -302,14 +258,38 @@ def _sorted_out(
             silent.append(Silent(str(address), answer))
             continue
         first = views.setdefault(answer.server.uuid or str(address), answer)
-        if first.server.registered_ip != answer.server.registered_ip:
-            reason = f"{address}: says it is server {answer.server.uuid}, and so does {first.label}"
-            silent.append(Silent(str(address), MalformedAnswer(reason, host=str(address))))
+        if first is not answer and not _is_same_host(first, answer):
+            silent.append(Silent(str(address), _same_server(first, answer)))
     return list(views.values()), silent
 
 
+def _is_same_host(one: HostView, other: HostView) -> bool:
+    """Whether two addresses lead to one host: boards may share a uuid (agent-behaviour 19), so all
+    else that is known of it must agree, its certificate above all."""
+    if _known_by(one) != _known_by(other):
+        return False
+    booted = [view.server.boot_time for view in (one, other)]
+    # Some agents count it back from now, so it may differ by a second or two.
+    return None in booted or abs((booted[0] or 0) - (booted[1] or 0)) < 10
+
+
+def _known_by(view: HostView) -> tuple[object, ...]:
+    facts = view.agent.connection.tls_facts()
+    return (facts and facts.certificate, view.server.registered_ip, view.server.hostname)
+
+
+def _same_server(first: HostView, second: HostView) -> SameServer:
+    return SameServer(
+        f"{second.label}: has the same server uuid {second.server.uuid} as {first.label}, though "
+        f"they are two hosts, so what it runs is not shown and nothing on it is touched; give one "
+        f"of them an id of its own (its SMBIOS uuid, from which the agent takes it)",
+        host=str(second.address),
+    )
+
+
 def _left_out(member: Address) -> Silent:
-    reason = f"{member}: a pool member that is not among ex_hosts, so what it runs is unknown"
+    why = "is not among ex_hosts" if member.host else "has no address in the pool's list"
+    reason = f"{member}: a pool member that {why}, so what it runs is unknown"
     return Silent(str(member), NotSent(reason, host=str(member)))
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from libcloud_ovm3.errors import AgentFault, InvalidArgument, NodeNotFound
+from libcloud_ovm3.agent.identifiers import undashed
+from libcloud_ovm3.errors import AgentFault, ImageNotFound, InvalidArgument, NotKnown
 from libcloud_ovm3.estate.disks import FileSystem, size_bytes
 from libcloud_ovm3.estate.repositories import Repository
 
@@ -31,7 +33,7 @@ class Image:
         return f"{self.repository.id}/{self.path}"
 
 
-def images(repositories: list[Repository]) -> list[Image]:
+def images(repositories: Iterable[Repository]) -> list[Image]:
     """All images of these repositories, templates first."""
     found = [image for repository in repositories for image in images_in(repository)]
     return sorted(found, key=lambda image: (image.kind == ISO, image.name, image.id))
@@ -53,15 +55,25 @@ def images_in(repository: Repository) -> list[Image]:
     return found
 
 
-def image_of(repositories: list[Repository], image_id: str) -> Image:
+def image_of(
+    repositories: Sequence[Repository], image_id: str, problems: Sequence[str] = ()
+) -> Image:
     """The image of this id.
 
-    :raises NodeNotFound: no repository that could be read has it.
+    :param image_id: the repository's id, in any spelling, and the path.
+    :param problems: what could not be read.
+    :raises NotKnown: its repository could not be read, or may be where something could not be.
+    :raises ImageNotFound: there is none.
     """
-    for image in images(repositories):
-        if image.id == image_id:
+    repository_id, _, path = image_id.partition("/")
+    theirs = [r for r in repositories if undashed(r.id) == undashed(repository_id) is not None]
+    for image in images(theirs or repositories):
+        if image.id == image_id or (theirs and image.path == path):
             return image
-    raise NodeNotFound(f"no image {image_id!r} in any repository that could be read")
+    unread = [r.problem or r.id for r in theirs if r.content is None] if theirs else list(problems)
+    if unread:
+        raise NotKnown(f"image {image_id!r}: whether there is one is not known: {unread[0]}")
+    raise ImageNotFound(f"no image {image_id!r} in any repository")
 
 
 def require_raw(image: Image) -> None:
@@ -87,7 +99,7 @@ def locate(image: Image, system: FileSystem) -> tuple[str, int]:
     The listing shows a flat file and a file in a folder of its own in the same way (agent-behaviour
     4), so both places are looked at.
 
-    :raises NodeNotFound: it is in neither.
+    :raises ImageNotFound: it is in neither.
     """
     file = image.path.rpartition("/")[2]
     flat = f"{image.repository.path}/{image.path}"
@@ -101,4 +113,5 @@ def locate(image: Image, system: FileSystem) -> tuple[str, int]:
             continue
         if size is not None:
             return path, size
-    raise NodeNotFound(f"image {image.id}: the agent finds no such file") from refused
+    found = f"the agent finds no such file{f': {refused}' if refused else ''}"
+    raise ImageNotFound(f"image {image.id}: {found}") from refused

@@ -17,12 +17,12 @@ from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import (
     HARDWARE,
     POOL,
-    Estate,
     HostView,
     Silent,
     look_at_hardware,
     look_at_pools,
 )
+from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.vms import VM, Survey, survey
 
@@ -47,7 +47,8 @@ class Look:
 class HostEntry:
     """One host. What a silent host did not say is ``""`` or None.
 
-    :ivar status: ``ok``, ``silent`` (did not answer) or ``unverified`` (not asked: no pin, no CA).
+    :ivar status: ``ok``, ``silent`` (did not answer), ``unverified`` (not asked: no pin, no CA),
+        ``password`` (it refused user or password) or ``duplicate`` (another host has its uuid).
     :ivar id: 32 hex digits.
     :ivar owner: the Manager's uuid, 32 hex digits; None: nobody's, or not known.
     :ivar vms: how many live domains it lists; None: not known.
@@ -214,13 +215,14 @@ def inventory_of(read: Look) -> Inventory:
         if isinstance(pool, documents.ServerPool):
             entry = PoolEntry(pool.uuid, pool.alias, pool.virtual_ip, pool.members)
             pools.setdefault(pool.uuid, entry)
-    unsaid = [host.problem for host in hosts if host.status == "ok" and host.problem]
+    said = seen.problems()
+    unsaid = [str(e) for e in (*read.hardware, *read.pools) if isinstance(e, Ovm3Error)]
     return Inventory(
         hosts=tuple(hosts),
         pools=tuple(pools.values()),
         repositories=tuple(_repository(one, seen.hosts) for one in seen.repositories),
         vms=tuple(_vm(vm) for vm in seen.vms.values()),
-        problems=tuple(seen.problems() + unsaid),
+        problems=tuple(said + unsaid),
     )
 
 
@@ -232,6 +234,7 @@ def _host(
     server = view.server
     known = None if isinstance(hardware, Ovm3Error) else hardware
     unsaid = [str(error) for error in (hardware, pool) if isinstance(error, Ovm3Error)]
+    problem = "; ".join([*view.problems, *unsaid])
     return HostEntry(
         name=server.hostname or view.address.host,
         address=str(view.address),
@@ -248,19 +251,20 @@ def _host(
         cpus=known.cpus if known else None,
         memory_mb=_mib(known.memory_bytes) if known else None,
         free_memory_mb=_mib(known.free_bytes) if known else None,
-        vms=len(view.domains),
-        problem="; ".join(unsaid) or None,
+        vms=None if view.domains_problem else len(view.domains),
+        problem=problem or None,
     )
 
 
 def _silent(one: Silent) -> HostEntry:
-    status = "unverified" if one.is_unverified else "silent"
-    return HostEntry(name=one.address, address=one.address, status=status, problem=str(one.reason))
+    return HostEntry(
+        name=one.address, address=one.address, status=one.kind, problem=str(one.reason)
+    )
 
 
 def _repository(one: Repository, views: tuple[HostView, ...]) -> RepositoryEntry:
     content, record = one.content, one.record
-    knowing = [view for view in views if any(r.id == one.id for r in view.repositories)]
+    knowing = [view for view in views if any(r.key == one.key for r in view.repositories)]
     mounted = {view.address for view in one.mounted_on}
     with_cfg = [f for f in content.virtual_machines if "vm.cfg" in f.files] if content else None
     return RepositoryEntry(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.documents import RepositoryContent, RepositoryRecord
-from libcloud_ovm3.agent.hostanswers import VMCfg
-from libcloud_ovm3.errors import AgentFault, MalformedAnswer, Ovm3Error
+from libcloud_ovm3.agent.hostanswers import Aside, RepositoryFiles, VMCfg
+from libcloud_ovm3.agent.identifiers import undashed
+from libcloud_ovm3.errors import AgentFault, AnswerLost, MalformedAnswer, Ovm3Error
 from libcloud_ovm3.estate.hosts import HostView, ask_all
 
 
@@ -16,22 +18,36 @@ from libcloud_ovm3.estate.hosts import HostView, ask_all
 class Repository:
     """One repository as the estate sees it.
 
-    :ivar content: None if it is mounted nowhere or could not be listed; ``problem`` then says why.
-    :ivar vm_cfgs: the vm.cfg files that came with the listing, by folder and directory.
+    :ivar content: None if it is mounted nowhere or could not be listed.
+    :ivar problems: what could not be read or understood of it; then somebody may use its files
+        whom nobody knows.
+    :ivar is_clear: False: it is not certain which files are meant by it, so nothing is changed.
+    :ivar vm_cfgs: the vm.cfg files that came with the listing; None: none did.
+    :ivar aside: files that a deletion has set aside (:mod:`.deletion`).
     """
 
     record: RepositoryRecord
     mounted_on: tuple[HostView, ...]
     content: RepositoryContent | None
-    problem: str | None = None
-    vm_cfgs: Mapping[tuple[str, str], VMCfg] = field(
-        default_factory=dict, compare=False, repr=False
-    )
+    problems: tuple[str, ...] = ()
+    is_clear: bool = True
+    vm_cfgs: tuple[VMCfg, ...] | None = field(default=None, compare=False, repr=False)
+    aside: tuple[Aside, ...] = ()
 
     @property
     def id(self) -> str:
-        """32 hex digits."""
+        """As its hosts write it: 32 hex digits, sometimes in upper case."""
         return self.record.id
+
+    @property
+    def key(self) -> str:
+        """What it is compared by."""
+        return self.record.key
+
+    @property
+    def problem(self) -> str | None:
+        """What could not be read of it, in one text."""
+        return "; ".join(self.problems) or None
 
     @property
     def path(self) -> str:
@@ -44,22 +60,70 @@ def look_at_repositories(views: Sequence[HostView], with_vm_cfgs: bool = True) -
 
     :param with_vm_cfgs: whether vm.cfg files are wanted too, where they cost no call of their own.
     """
-    records: dict[str, RepositoryRecord] = {}
-    mounted: dict[str, list[HostView]] = {}
+    known: dict[str, list[tuple[HostView, RepositoryRecord]]] = {}
     for view in views:
         for record in view.repositories:
-            if record.is_mounted or record.id not in records:
-                records[record.id] = record
-            if record.is_mounted:
-                mounted.setdefault(record.id, []).append(view)
-    wanted = [(record, tuple(mounted.get(record.id, ()))) for record in records.values()]
-    found = ask_all(lambda pair: look_at_repository(*pair, with_vm_cfgs), wanted)
+            known.setdefault(record.key, []).append((view, record))
+    wanted = [_Wanted(tuple(pairs)) for pairs in known.values()]
+    found = ask_all(lambda one: _look(one, with_vm_cfgs), wanted)
     return [
-        Repository(*pair, content=None, problem=str(repository))
+        Repository(one.record, one.mounted_on, None, (str(repository),))
         if isinstance(repository, Ovm3Error)
         else repository
-        for pair, repository in zip(wanted, found, strict=True)
+        for one, repository in zip(wanted, found, strict=True)
     ]
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A repository as the hosts that know it know it."""
+
+    known: tuple[tuple[HostView, RepositoryRecord], ...]
+
+    @property
+    def mounted(self) -> list[tuple[HostView, RepositoryRecord]]:
+        return [(view, record) for view, record in self.known if record.is_mounted]
+
+    @property
+    def record(self) -> RepositoryRecord:
+        return (self.mounted or self.known)[0][1]
+
+    @property
+    def mounted_on(self) -> tuple[HostView, ...]:
+        return tuple(view for view, _ in self.mounted)
+
+    def contradiction(self) -> str | None:
+        """How its hosts disagree about what it is; None: they do not."""
+        by_meaning: dict[tuple[str, str, str], list[str]] = {}
+        for view, record in self.mounted:
+            meaning = (record.id, _tidy(record.fs_location), _tidy(record.mount_point))
+            by_meaning.setdefault(meaning, []).append(view.label)
+        if len(by_meaning) < 2:
+            return None
+        said = "; ".join(
+            f"{location} at {point or '(no mount point)'} as {name} on {', '.join(hosts)}"
+            for (name, location, point), hosts in by_meaning.items()
+        )
+        return (
+            f"repository {self.record.id} is not the same one everywhere: {said}. A copy must get "
+            f"an id of its own; until then nothing is changed in either"
+        )
+
+
+def _tidy(location: str) -> str:
+    server, colon, path = location.rpartition(":")
+    return server + colon + re.sub("/+", "/", path).rstrip("/")
+
+
+def _look(wanted: _Wanted, with_vm_cfgs: bool) -> Repository:
+    record, contradiction = wanted.record, wanted.contradiction()
+    if undashed(record.id) is None:
+        reason = f"repository {record.id!r}: its id is not 32 hex digits, so it is not read"
+        return Repository(record, wanted.mounted_on, None, (reason,), is_clear=False)
+    found = look_at_repository(record, wanted.mounted_on, with_vm_cfgs)
+    if contradiction is None:
+        return found
+    return replace(found, problems=(contradiction, *found.problems), is_clear=False)
 
 
 def look_at_repository(
@@ -73,29 +137,46 @@ def look_at_repository(
     for view in asked:
         try:
             found = _with_vm_cfgs(view, record, mounted_on) if with_vm_cfgs else None
-            return found or Repository(record, mounted_on, list_repository(view, record.id))
+            return found or _listed(record, mounted_on, list_repository(view, record.id))
         except Ovm3Error as error:
             problem = problem or error
     reason = str(problem) if problem else f"repository {record.id} is mounted on no host"
-    return Repository(record, mounted_on, None, reason)
+    return Repository(record, mounted_on, None, (reason,))
+
+
+def _listed(
+    record: RepositoryRecord,
+    mounted_on: tuple[HostView, ...],
+    content: RepositoryContent,
+    files: RepositoryFiles | None = None,
+) -> Repository:
+    problems = [f"repository {record.id}: {what}" for what in content.not_understood]
+    if files is None:
+        return Repository(record, mounted_on, content, tuple(problems))
+    problems += [f"repository {record.id}: {one.problem}" for one in files.aside if one.problem]
+    aside = tuple(one for one in files.aside if not one.problem)
+    return Repository(record, mounted_on, content, tuple(problems), True, files.vm_cfgs, aside)
 
 
 def _with_vm_cfgs(
     view: HostView, record: RepositoryRecord, mounted_on: tuple[HostView, ...]
 ) -> Repository | None:
-    """The same with every vm.cfg, from one host; None: its module cannot, or has gone meanwhile."""
+    """The same with every vm.cfg, from one host; None: its module cannot, hangs, or has gone."""
     if view.module is None:
         return None
     try:
         files = view.module.repository(record.id)
-    except (AgentFault, MalformedAnswer):
+    except (AgentFault, AnswerLost):
         return None
     content = _content(view, record.id, files.listing)
     if any(not file.directory for file in files.vm_cfgs):  # a folder that it could not list
         return None
-    # Two names that differ in bad bytes only look alike: those are for the agent to read.
-    vm_cfgs = {(file.folder, file.directory): file for file in files.vm_cfgs if file.is_exact}
-    return Repository(record, mounted_on, content, vm_cfgs=vm_cfgs)
+    return _listed(record, mounted_on, content, files)
+
+
+def with_module(repository: Repository) -> HostView | None:
+    """A host that has it mounted and has the host module."""
+    return next((host for host in repository.mounted_on if host.module is not None), None)
 
 
 def list_repository(view: HostView, repository_id: str) -> RepositoryContent:

@@ -10,10 +10,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from libcloud_ovm3.agent.identifiers import dashed, undashed
-from libcloud_ovm3.errors import AmbiguousName, NodeNotFound, Refused
-from libcloud_ovm3.estate.definitions import MADE_UP, Definition, is_of, read_definitions
+from libcloud_ovm3.agent.texts import text_of
+from libcloud_ovm3.errors import AmbiguousName, NodeNotFound, NotKnown, Ovm3Error, Refused
+from libcloud_ovm3.estate.definitions import MADE_UP, Definition, is_of, may_be, read_definitions
 from libcloud_ovm3.estate.domains import Domain
-from libcloud_ovm3.estate.hosts import Estate, HostView, Silent, describe, look_at_hosts
+from libcloud_ovm3.estate.hosts import (
+    HostView,
+    Silent,
+    look_at_hosts,
+)
+from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository, look_at_repositories
 from libcloud_ovm3.estate.states import Known, State, vm_state
 
@@ -30,23 +36,34 @@ class Place:
 class VM:
     """One VM, known by its uuid: live, defined, or both.
 
-    :ivar is_unclear: a domain is live that may be this VM's or another's: neither has a uuid.
+    :ivar doubts: why nothing may be done to it, though it may look well: a live domain that may be
+        this VM's or another's, a vm.cfg that cannot be relied upon.
     """
 
     id: str
     state: State
     places: tuple[Place, ...]
     definitions: tuple[Definition, ...]
-    is_unclear: bool = False
+    doubts: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
         """The display name: from the definition, else what xend calls it."""
-        for definition in self.definitions:
-            if definition.config is not None:
-                return definition.name
+        said = [d.name for d in self.definitions if d.config is not None]
         live = [place.domain.name for place in self.places if place.domain.name]
-        return live[0] if live else (self.definitions[0].name if self.definitions else self.id)
+        return next(iter([*sorted(said), *live, *(d.name for d in self.definitions)]), self.id)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every name that it may go by; none of them is free."""
+        names = {self.name, *(definition.name for definition in self.definitions)}
+        names |= {place.domain.name for place in self.places if place.domain.name}
+        return frozenset(names | {one.say("name") for one in self.definitions} - {""})
+
+    @property
+    def is_unclear(self) -> bool:
+        """Whether there are doubts."""
+        return bool(self.doubts)
 
     @property
     def label(self) -> str:
@@ -90,53 +107,86 @@ class Survey:
         """The uuids of all definitions."""
         return frozenset(definition.uuid for definition in self.definitions)
 
-    def vm(self, vm_id: str) -> VM:
-        """The VM of this id.
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """Why a VM that no host lists may be running all the same; none: it is not."""
+        return unseen_of(self.hosts, self.silent)
 
-        :raises NodeNotFound: there is none; says which hosts could not be asked.
+    def vm(self, vm_id: str) -> VM:
+        """The VM of this id, in any notation.
+
+        :raises NodeNotFound: there is none.
+        :raises NotKnown: it may be where something could not be read.
         """
         found = self.vms.get(dashed(vm_id) or vm_id)
         if found is not None:
             return found
-        raise NodeNotFound(f"no VM {vm_id!r} in the estate{self._but_silent()}")
+        raise self._not_found(f"no VM {vm_id!r} in the estate")
 
     def vm_named(self, name: str) -> VM:
         """The VM of this display name.
 
         :raises NodeNotFound: there is none.
+        :raises NotKnown: it may be where something could not be read.
         :raises AmbiguousName: there are several.
         """
         found = [vm for vm in self.vms.values() if vm.name == name]
+        found = found or [vm for vm in self.vms.values() if name in vm.names]
         if len(found) > 1:
             ids = ", ".join(vm.id for vm in found)
             raise AmbiguousName(f"{len(found)} VMs are named {name!r}: {ids}")
         if not found:
-            raise NodeNotFound(f"no VM named {name!r} in the estate{self._but_silent()}")
+            raise self._not_found(f"no VM named {name!r} in the estate")
         return found[0]
+
+    def _not_found(self, what: str) -> Ovm3Error:
+        """Only if everything was read is it certain that something is not there."""
+        problems = self.problems()
+        if not problems:
+            return NodeNotFound(what)
+        return NotKnown(f"{what}, as far as it could be read; not read: {'; '.join(problems)}")
 
     def repository(self, repository_id: str) -> Repository | None:
         """The repository of this id, if some host knows it."""
-        return next((r for r in self.repositories if r.id == undashed(repository_id)), None)
+        key = undashed(repository_id) or repository_id
+        return next((r for r in self.repositories if r.key == key), None)
 
     def problems(self) -> list[str]:
-        """What could not be read, for warnings."""
+        """What could not be read or understood, for warnings."""
         unreadable = [
-            f"{definition.place} cannot be read: {definition.problem}"
+            f"{definition.place} cannot be {'used' if definition.config else 'read'}: "
+            f"{definition.problem}"
             for definition in self.definitions
-            if definition.problem
+            if definition.problem and self._is_of_its_own(definition)
         ]
         return (
             [str(one.reason) for one in self.silent]
-            + [repository.problem for repository in self.repositories if repository.problem]
+            + [problem for host in self.hosts for problem in host.problems]
+            + [problem for repository in self.repositories for problem in repository.problems]
             + unreadable
+            + [f"VM {vm.label}: {doubt}" for vm in self.vms.values() for doubt in vm.doubts]
+            + [
+                f"{domain.label} on {host.label}: not a whole record: {domain.disks_problem}"
+                for host in self.hosts
+                for domain in host.domains
+                if domain.disks_problem
+            ]
         )
+
+    def _is_of_its_own(self, definition: Definition) -> bool:
+        """Whether its problem is not its repository's, which is told of once."""
+        repository = self.repository(definition.repository_id)
+        return definition.problem != (repository and repository.problem)
 
     def remarks(self) -> list[str]:
         """What a user should know though nothing failed, for warnings."""
-        return [host.remark for host in self.hosts if host.remark]
-
-    def _but_silent(self) -> str:
-        return f"; not asked: {describe(self.silent)}" if self.silent else ""
+        left = [
+            f"repository {repository.id}: {text_of(one.path)} was set aside by a deletion that may "
+            f"have broken off; ex_put_back({text_of(one.path)!r}, {one.operation!r}) puts it back"
+            for repository in self.repositories
+            for one in repository.aside
+        ]
+        return [host.remark for host in self.hosts if host.remark] + left
 
 
 def survey(estate: Estate, *more: str) -> Survey:
@@ -147,12 +197,19 @@ def survey(estate: Estate, *more: str) -> Survey:
     """
     hosts, silent = look_at_hosts(estate, *more)
     repositories = look_at_repositories(hosts)
+    unseen = unseen_of(hosts, silent)
     return Survey(
         hosts=tuple(hosts),
         silent=tuple(silent),
         repositories=tuple(repositories),
-        vms=put_together(hosts, read_definitions(repositories), all_answered=not silent),
+        vms=put_together(hosts, read_definitions(repositories), all_answered=not unseen),
     )
+
+
+def unseen_of(hosts: Iterable[HostView], silent: Iterable[Silent]) -> tuple[str, ...]:
+    """Why more may be live than these hosts list."""
+    lists = [str(host.domains_problem) for host in hosts if host.domains_problem]
+    return (*(str(one.reason) for one in silent), *lists)
 
 
 def put_together(
@@ -161,30 +218,40 @@ def put_together(
     """VMs by uuid, from what is live and what is defined. Pure.
 
     A definition without a uuid gets a new one from xend at each start, so it, and only it, is found
-    among the live domains by name. Where several such definitions have the name of one domain, it
-    is unclear which of them runs: none of them is taken for stopped.
+    among the live domains by name and disks. Whatever else a live domain may be is in doubt: none
+    of these VMs is taken for stopped.
     """
     by_id: dict[str, list[Definition]] = {}
     for definition in definitions:
         by_id.setdefault(definition.uuid, []).append(definition)
-    nameless = [d for d in definitions if d.config is not None and d.own_uuid is None]
+    nameless = [d for d in definitions if d.own_uuid is None]
+    doubts: dict[str, list[str]] = {}
     places: dict[str, list[Place]] = {}
-    unclear: set[str] = set()
     for host in hosts:
         for domain in host.domains:
-            by_name = {d.uuid for d in nameless if is_of(domain, d, by_id.keys())}
-            unclear |= by_name if len(by_name) > 1 else set()
-            [vm_id] = by_name if len(by_name) == 1 else [domain.uuid or _made_up(host, domain)]
+            possible = definitions if domain.uuid is None else nameless
+            may = {d.uuid for d in possible if may_be(domain, d, by_id.keys())}
+            its = {d.uuid for d in nameless if is_of(domain, d, by_id.keys())}
+            vm_id = domain.uuid or _made_up(host, domain)
+            if domain.uuid in by_id:
+                pass
+            elif len(may) == 1 and its == may:
+                [vm_id] = may
+            elif len(may) == 1 and domain.uuid and by_id[next(iter(may))][0].config is None:
+                by_id[vm_id] = by_id.pop(may.pop())  # what it says is not read; listed once
+            else:
+                for one in may:
+                    doubts.setdefault(one, []).append(f"may be {domain.label} on {host.label}")
             places.setdefault(vm_id, []).append(Place(host, domain))
     vms = [
-        _vm(vm_id, places.get(vm_id, []), by_id.get(vm_id, []), all_answered, vm_id in unclear)
+        _vm(vm_id, places.get(vm_id, []), by_id.get(vm_id, []), all_answered, doubts.get(vm_id, []))
         for vm_id in dict.fromkeys([*by_id, *places])
     ]
     return {vm.id: vm for vm in sorted(vms, key=lambda vm: (vm.name, vm.id))}
 
 
 def _made_up(host: HostView, domain: Domain) -> str:
-    return str(uuid.uuid5(MADE_UP, f"{host.server.uuid}/{domain.name}"))
+    return str(uuid.uuid5(MADE_UP, f"{host.server.uuid}/{domain.name}/{domain.domid}"))
 
 
 def _vm(
@@ -192,15 +259,15 @@ def _vm(
     places: list[Place],
     definitions: list[Definition],
     all_answered: bool,
-    is_unclear: bool,
+    doubts: Sequence[str],
 ) -> VM:
     first = definitions[0] if definitions else None
     known = Known(
         definitions=len(definitions),
-        readable=all(definition.config is not None for definition in definitions),
-        creating=bool(first and first.is_creating),
+        readable=all(definition.problem is None for definition in definitions),
+        creating=bool(first and first.is_creating and not doubts),
         name=first.xend_name if first else "",
-        all_answered=all_answered and not is_unclear,
+        all_answered=all_answered and not doubts,
     )
     state = vm_state([place.domain.as_sighting() for place in places], known)
-    return VM(vm_id, state, tuple(places), tuple(definitions), is_unclear)
+    return VM(vm_id, state, tuple(places), tuple(definitions), tuple(doubts))

@@ -62,6 +62,7 @@ KEYS = frozenset(
     ss_uuid access_host storage_type storage_desc admin_user admin_host admin_passwd access_grps
     total_sz free_sz alloc_sz used_sz size access_path access_grp_names mount_options fr_type
     ondisk_sz fs_uuid file_path file_sz last_boot_time local_time
+    api kind starts path problem domains missing
     """.split()
 )
 
@@ -70,7 +71,8 @@ PATHS = frozenset(
     """
     OVS Repositories VirtualMachines VirtualDisks Templates ISOs Assemblies nfsmnt vm.cfg
     .generic_fs_stamp .ovsrepo .ovsmeta dev mapper usr bin lib lib64 xen etc scripts boot proc var
-    log mnt tmp root api pygrub qemu-dm hvmloader vif-bridge .Xauthority ovspoolfs.img . ..
+    log mnt tmp root api pygrub qemu-dm hvmloader vif-bridge .Xauthority ovspoolfs.img xend
+    save domains auto config.sxp . ..
     """.split()
 )
 
@@ -100,6 +102,7 @@ _WORDS = """
     exist does command failed stderr stdout device busy server a an the of in on to from for member
     roles set hostname resolution locks available time timed out connection refused reset by peer no
     modelled simulator has answer bundle object attribute services cannot be vm cfg name defined
+    saved managed auto
     literal code value list index range key xend domain xm create memory free enough
 """.split()
 

@@ -212,20 +212,23 @@ class Host:
         it when its input ends: at our end, or at the line's. It waits for a change that is under
         way, which goes on when the line drops; one that comes later finds no lock and does
         nothing. The lock's name has the host's boot id, so that one that a crash has left locks
-        nothing.
+        nothing; who has the lock of this boot removes it.
 
         :raises Refused: another installation is under way.
         """
         folder = quote(self.path(f"{{site}}/{FOLDER}"))
         script = (
             f"mkdir -p -m 755 {folder} && cd {folder} || exit 1\n"
-            'lock="$PWD/lock-$(cat /proc/sys/kernel/random/boot_id)"\n'
-            'mkdir "$lock" 2>/dev/null || { echo "taken $lock"; exit 1; }\n'
+            "boot=$(cat /proc/sys/kernel/random/boot_id) || exit 1\n"
+            'lock="$PWD/lock-$boot"\n'
+            'why=$(mkdir "$lock" 2>&1) || '
+            '{ [ -d "$lock" ] && echo "taken $lock" || echo "$why"; exit 1; }\n'
             "end() {\n"
             "n=0\n"
             'until rmdir "$lock" 2>/dev/null || [ $n -ge 600 ]; do n=$((n + 1)); sleep 1; done\n'
             "}\n"
             "trap end EXIT\ntrap 'exit 1' HUP INT TERM\n"
+            'for old in "$PWD"/lock-*; do [ "$old" = "$lock" ] || rm -rf "$old"; done\n'
             'echo "held $lock"\ncat > /dev/null'
         )
         with self.ssh.running(script) as said:

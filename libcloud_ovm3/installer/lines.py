@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from libcloud_ovm3.errors import Refused
+from libcloud_ovm3.errors import RefusedLines
 
 NAME = b"libcloud_ovm3"
 MARK = b"  # libcloud-ovm3"  # at the end of a line that we added
@@ -20,19 +20,19 @@ _NAMED = re.compile(rb"\blibcloud_ovm3\b")
 
 
 class Line(NamedTuple):
-    """A line without its ending, and the ending: LF, CRLF, or nothing at the file's end."""
+    """A line without its ending, and the ending: LF, CRLF; at the file's end CR, or nothing."""
 
     text: bytes
     end: bytes
 
 
 def split(content: bytes) -> list[Line]:
-    """All lines. A CR alone ends none, as for a shell."""
+    """All lines. A CR alone ends none, as for a shell, but the file."""
     lines = []
     for whole in re.findall(rb"[^\n]*\n|[^\n]+", content):
         text = whole.rstrip(b"\n")
         end = whole[len(text) :]
-        if end and text.endswith(b"\r"):
+        if text.endswith(b"\r"):
             text, end = text[:-1], b"\r" + end
         lines.append(Line(text, end))
     return lines
@@ -44,11 +44,18 @@ def join(lines: list[Line]) -> bytes:
 
 
 def shown(lines: list[Line], numbers: list[int]) -> str:
-    """Lines for an error, with their numbers (``numbers`` count from 0)."""
+    """Lines for an error, with their numbers (``numbers`` count from 0).
+
+    What is no letter is written as Python writes it: one may be what is wrong with the line.
+    """
     return "\n".join(
-        f"  {number + 1}: {lines[number].text.decode('utf-8', 'replace')[:200]}"
-        for number in numbers
+        f"  {number + 1}: {_printable(lines[number].text[:200])}" for number in numbers
     )
+
+
+def _printable(text: bytes) -> str:
+    letters = text.decode("utf-8", "replace")
+    return "".join(c if c.isprintable() or c == "\t" else repr(c)[1:-1] for c in letters)
 
 
 def naming_us(lines: list[Line]) -> list[int]:
@@ -65,12 +72,12 @@ def replace(file: str, lines: list[Line], number: int, new: bytes, note: bytes =
     """
     old = lines[number]
     if number and _continues(lines[number - 1].text):
-        raise Refused(
+        raise RefusedLines(
             f"{file}: the line to change continues another one, which is not the structure that "
             f"is known:\n{shown(lines, [number - 1, number])}"
         )
     noted = b", set to " + note if note else b""
-    mark = Line(b"# libcloud-ovm3" + noted + b", was: " + old.text, old.end or _usual_end(lines))
+    mark = Line(b"# libcloud-ovm3" + noted + b", was: " + old.text, _whole_end(old, lines))
     return [*lines[:number], mark, Line(new, old.end), *lines[number + 1 :]]
 
 
@@ -117,7 +124,14 @@ def _continues(text: bytes) -> bool:
 
 
 def _usual_end(lines: list[Line]) -> bytes:
-    return next((line.end for line in lines if line.end), b"\n")
+    return next((line.end for line in lines if line.end.endswith(b"\n")), b"\n")
+
+
+def _whole_end(line: Line, lines: list[Line]) -> bytes:
+    """With which another line may follow, and a CR in the text stays in the text."""
+    if line.end.endswith(b"\n"):
+        return line.end
+    return b"\r\n" if line.text.endswith(b"\r") else _usual_end(lines)
 
 
 def append(file: str, lines: list[Line], text: bytes) -> list[Line]:
@@ -126,16 +140,19 @@ def append(file: str, lines: list[Line], text: bytes) -> list[Line]:
     :raises Refused: the last line ends in a backslash, and would swallow it.
     """
     if lines and _continues(lines[-1].text):
-        raise Refused(
+        raise RefusedLines(
             f"{file}: the last line ends in a backslash:\n{shown(lines, [len(lines) - 1])}"
         )
     end = _usual_end(lines)
-    if not lines or lines[-1].end:
+    if not lines or lines[-1].end.endswith(b"\n"):
         return [*lines, Line(text + MARK, end)]
-    return [*lines[:-1], Line(lines[-1].text, end), Line(text + MARK + _NO_END, end)]
+    last = lines[-1]
+    ended = Line(last.text, b"\r\n" if last.end else end)
+    return [*lines[:-1], ended, Line(text + MARK + _NOTES[last.end], end)]
 
 
-_NO_END = b", no newline before"
+# What was there in the place of a last newline, for the way back.
+_NOTES = {b"": b", no newline before", b"\r": b", no newline after the CR before"}
 
 
 def take_out(lines: list[Line], text: bytes) -> list[Line]:
@@ -144,9 +161,9 @@ def take_out(lines: list[Line], text: bytes) -> list[Line]:
     for number, line in enumerate(lines):
         if line.text == text + MARK:
             continue
-        if line.text == text + MARK + _NO_END:
-            if number == len(lines) - 1 and found:
-                found[-1] = Line(found[-1].text, b"")
-            continue
-        found.append(line)
+        ends = [end for end, note in _NOTES.items() if line.text == text + MARK + note]
+        if not ends:
+            found.append(line)
+        elif number == len(lines) - 1 and found:
+            found[-1] = Line(found[-1].text, ends[0])
     return found

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from libcloud_ovm3.errors import InvalidArgument, Refused
+from libcloud_ovm3.errors import InvalidArgument, Refused, RefusedLines
 from libcloud_ovm3.installer import patches, payload, table
 from libcloud_ovm3.installer.patches import AGENT_INI, PATCHES
 from libcloud_ovm3.installer.survey import TABLE, Seen
@@ -122,7 +122,7 @@ def _applied(patch: patches.Patch, content: bytes) -> bytes:
     try:
         return patch.apply(patch.file, content)
     except Refused as error:
-        raise Refused(f"{error}\n(--without-patch {patch.name} leaves it out)") from None
+        raise RefusedLines(f"{error}\n(--without-patch {patch.name} leaves it out)") from None
 
 
 def _obsolete(seen: Seen, files: Mapping[str, bytes]) -> list[str]:

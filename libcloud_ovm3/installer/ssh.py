@@ -6,9 +6,8 @@ nothing beyond version 3 of the protocol. paramiko is imported when it is needed
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import hashlib
+import logging
 import re
 import socket
 import stat
@@ -27,13 +26,19 @@ from libcloud_ovm3.errors import (
     TimedOut,
     Unfinished,
 )
+from libcloud_ovm3.installer import shell
+from libcloud_ovm3.installer.keys import load, only, private_key, shown
+from libcloud_ovm3.installer.shell import BEGIN
 
 if TYPE_CHECKING:
     import paramiko
 
 Kind = Literal["file", "directory", "link", "other"]
 
-_WITHOUT_SHA2 = re.compile(rb"SSH-[\d.]+-OpenSSH_(?:[1-6]\.|7\.[01])")
+_WITHOUT_SHA2 = re.compile(rb"^SSH-[\d.]+-OpenSSH_(?:[1-6]\.|7\.[01])", re.MULTILINE)
+# Whoever asks for logs gets paramiko's here. Python would print its tracebacks to who does not.
+_LOG = "libcloud_ovm3.ssh"
+logging.getLogger(_LOG).addHandler(logging.NullHandler())
 _LARGEST = 4 << 20  # bytes of a file that is read; those of ours and of the agent have some kB
 
 
@@ -56,11 +61,7 @@ class Ssh:
     def __init__(self, client: paramiko.SSHClient, host: str) -> None:
         self.host = host
         self._client = client
-        with self._line("open SFTP"):
-            self._sftp = client.open_sftp()
-        channel = self._sftp.get_channel()
-        if channel is not None:
-            channel.settimeout(60)
+        self._sftp = self._open_sftp()
 
     def __enter__(self) -> Ssh:
         return self
@@ -85,6 +86,7 @@ class Ssh:
         end = time.monotonic() + limit
         with self._line(command):
             channel = self._open_channel(command)
+            channel.shutdown_write()  # so that nothing waits for us to say something
             written = bytearray()
             while chunk := self._received(channel, command, end - time.monotonic()):
                 written += chunk
@@ -92,7 +94,7 @@ class Ssh:
             channel.close()
         if status < 0:
             raise AnswerLost(f"{self.host}: the line dropped during: {_short(command)}")
-        return Ran(status, written.decode("utf-8", "replace"))
+        return Ran(status, self._ours(channel, bytes(written)).decode("utf-8", "replace"))
 
     @contextlib.contextmanager
     def running(self, command: str, limit: float = 60) -> Iterator[str]:
@@ -103,11 +105,12 @@ class Ssh:
         end = time.monotonic() + limit
         with self._line(command):
             channel = self._open_channel(command)
-            first = bytearray()
-            while not first.endswith(b"\n") and (
+            said = bytearray()
+            while not said.partition(BEGIN)[2].endswith(b"\n") and (
                 chunk := self._received(channel, command, end - time.monotonic())
             ):
-                first += chunk
+                said += chunk
+            first = self._ours(channel, bytes(said))
         try:
             yield first.decode("utf-8", "replace").strip()
         finally:
@@ -122,9 +125,68 @@ class Ssh:
         if transport is None:
             raise EOFError("the line is closed")
         channel = transport.open_session(timeout=30)
-        channel.set_combine_stderr(True)
-        channel.exec_command(command)
+        channel.exec_command(shell.clean(command))
         return channel
+
+    def _ours(self, channel: paramiko.Channel, written: bytes) -> bytes:
+        """What came after our command's beginning.
+
+        :raises Unfinished: it never began.
+        """
+        greeting, begin, ours = written.partition(BEGIN)
+        if not begin:
+            while channel.recv_stderr_ready() and len(greeting) < 1000:
+                greeting += channel.recv_stderr(1000)
+            raise Unfinished(
+                f"{self.host}: the login shell did not run a command but wrote "
+                f"{shell.shown(greeting)}: see its startup files there (.bashrc)"
+            )
+        return ours
+
+    def _open_sftp(self) -> paramiko.SFTPClient:
+        """By sshd's own way, or, where startup files write into that, by a shell without them.
+
+        :raises Unfinished: neither can be used.
+        """
+        import paramiko  # noqa: PLC0415
+
+        with self._line("open SFTP"):
+            transport = self._client.get_transport()
+            if transport is None:
+                raise EOFError("the line is closed")
+            channel = transport.open_session(timeout=30)
+            channel.settimeout(30)
+            try:
+                channel.invoke_subsystem("sftp")
+                sftp = paramiko.SFTPClient(channel)
+            except (paramiko.SFTPError, paramiko.SSHException, EOFError, OSError) as error:
+                channel.close()
+                if not transport.is_active():
+                    raise
+                channel, sftp = self._sftp_by_shell(error)
+            channel.settimeout(60)
+            return sftp
+
+    def _sftp_by_shell(self, error: Exception) -> tuple[paramiko.Channel, paramiko.SFTPClient]:
+        import paramiko  # noqa: PLC0415
+
+        said, end = bytearray(), time.monotonic() + 30
+        try:
+            channel = self._open_channel(shell.sftp_server())
+            while not said.endswith(BEGIN) and (
+                chunk := self._received(channel, "sftp-server", end - time.monotonic())
+            ):
+                said += chunk
+            return channel, paramiko.SFTPClient(channel)
+        except (paramiko.SFTPError, paramiko.SSHException, EOFError, OSError, TimedOut):
+            greeting, begin, _ = bytes(said).partition(BEGIN)
+            why = str(error) or type(error).__name__
+            if greeting.strip() or not begin:
+                why = (
+                    f"startup files of the login shell there (.bashrc) write into it "
+                    f"({shell.shown(greeting)}), end it or wait for an answer"
+                )
+            raise Unfinished(f"{self.host}: SFTP cannot be used: {why}") from None
 
     def _received(self, channel: paramiko.Channel, command: str, seconds: float) -> bytes:
         channel.settimeout(max(seconds, 0.001))
@@ -184,8 +246,14 @@ class Ssh:
             yield
         except TimeoutError as error:
             raise TimedOut(f"{self.host}: no answer: {_short(doing)}") from error
+        except paramiko.SFTPError as error:
+            raise Unfinished(f"{self.host}: SFTP is garbled: {_short(doing)} ({error})") from error
         except (paramiko.SSHException, EOFError, ConnectionError) as error:
             raise AnswerLost(f"{self.host}: the line dropped: {_short(doing)} ({error})") from error
+        except UnicodeError as error:
+            raise Unfinished(
+                f"{self.host}: cannot {_short(doing)}: a name that is not UTF-8 ({error})"
+            ) from error
         except OSError as error:
             if "closed" in str(error).lower():  # what paramiko says of a line that is gone
                 raise AnswerLost(f"{self.host}: the line dropped: {_short(doing)}") from error
@@ -194,17 +262,6 @@ class Ssh:
 
 def _short(text: str) -> str:
     return text if len(text) <= 120 else text[:120] + "..."
-
-
-def fingerprint(key: paramiko.PKey) -> str:
-    """A host key's fingerprint, as ``ssh-keygen -l`` prints it."""
-    digest = hashlib.sha256(key.asbytes()).digest()
-    return "SHA256:" + base64.b64encode(digest).decode("ascii").rstrip("=")
-
-
-def _shown(key: paramiko.PKey) -> str:
-    """Also as the ssh-keygen of old hosts prints it."""
-    return f"{fingerprint(key)}, MD5:{key.get_fingerprint().hex(':')} ({key.get_name()})"
 
 
 def connect(
@@ -227,6 +284,7 @@ def connect(
     :param host_fingerprint: ``SHA256:...`` of the host's key, instead of such a file.
     :param timeout: seconds for each step of connecting.
     :raises InvalidArgument: a file that is not there, or paramiko is not installed.
+    :raises Unfinished: it lets us in, and SFTP or its shell cannot be used.
     :raises HostKeyRejected: the host presented another key, or none is known for it.
     :raises BadCredentials: the host does not let us in.
     :raises NotSent: it cannot be reached.
@@ -239,14 +297,15 @@ def connect(
     where = f"{host}:{port}"
     key = None
     if key_file is not None:
-        key, is_encrypted = _private_key(key_file, password)
+        key, is_encrypted = private_key(key_file, password)
         password = None if is_encrypted else password  # a key's password is not for the host
     with contextlib.ExitStack() as stack:
         client = paramiko.SSHClient()
+        client.set_log_channel(_LOG)
         stack.callback(client.close)
         if host_fingerprint is None:
-            _load(client, Path(known_hosts or Path.home() / ".ssh" / "known_hosts"), known_hosts)
-        client.set_missing_host_key_policy(_only(where, host_fingerprint))
+            load(client, Path(known_hosts or Path.home() / ".ssh" / "known_hosts"), known_hosts)
+        client.set_missing_host_key_policy(only(where, host_fingerprint))
         try:
             client.connect(
                 host,
@@ -263,14 +322,14 @@ def connect(
             )
         except paramiko.BadHostKeyException as error:
             raise HostKeyRejected(
-                f"{where}: not the host that is known: its key is {_shown(error.key)}",
+                f"{where}: not the host that is known: its key is {shown(error.key)}",
                 host=where,
             ) from None
         except (paramiko.AuthenticationException, paramiko.PasswordRequiredException) as error:
             raise BadCredentials(
                 f"{where}: SSH does not let {user} in ({error})", host=where
             ) from None
-        except (paramiko.SSHException, OSError, EOFError) as error:
+        except (paramiko.SSHException, OSError, EOFError, ValueError) as error:
             why = str(error) or type(error).__name__
             raise NotSent(f"{where}: no SSH: {why}", host=where) from error
         transport = client.get_transport()
@@ -290,54 +349,6 @@ def _transport(line: Any, **how: Any) -> paramiko.Transport:
     import paramiko  # noqa: PLC0415
 
     greeting = line.recv(255, socket.MSG_PEEK)  # a server greets first
-    if _WITHOUT_SHA2.match(greeting):
+    if _WITHOUT_SHA2.search(greeting):
         how["disabled_algorithms"] = {"pubkeys": ["rsa-sha2-512", "rsa-sha2-256"]}
     return paramiko.Transport(line, **how)
-
-
-def _private_key(file: str | Path, password: str | None) -> tuple[paramiko.PKey, bool]:
-    """The key, and whether it took the password to read it."""
-    import paramiko  # noqa: PLC0415
-    from paramiko.pkey import UnknownKeyType  # noqa: PLC0415
-
-    for passphrase in (None, (password or "").encode()):
-        try:
-            return paramiko.PKey.from_path(file, passphrase), passphrase is not None
-        except TypeError:  # cryptography's word for an encrypted key without a password
-            continue
-        except (paramiko.SSHException, UnknownKeyType, ValueError, OSError) as error:
-            why = str(error) or type(error).__name__
-            raise InvalidArgument(f"{file}: no private key that can be used: {why}") from None
-    raise InvalidArgument(f"{file}: an encrypted key, and no password for it")
-
-
-def _load(client: paramiko.SSHClient, file: Path, given: str | Path | None) -> None:
-    try:
-        client.load_system_host_keys(str(file))
-    except FileNotFoundError:
-        if given is not None:
-            raise InvalidArgument(f"{file}: no such file (known hosts)") from None
-
-
-def _only(where: str, wanted: str | None) -> paramiko.MissingHostKeyPolicy:
-    """Accept the key of that fingerprint, and no other."""
-    import paramiko  # noqa: PLC0415
-
-    class Only(paramiko.MissingHostKeyPolicy):
-        def missing_host_key(
-            self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey
-        ) -> None:
-            found = fingerprint(key)
-            if wanted is None:
-                raise HostKeyRejected(
-                    f"{where}: its key is not known. It says {_shown(key)}: compare it with "
-                    f"`ssh-keygen -lf` on the host itself, which shows the MD5 where it is old, "
-                    f"then use --ssh-fingerprint {found}",
-                    host=where,
-                )
-            if found != wanted.rstrip("="):
-                raise HostKeyRejected(
-                    f"{where}: its key is {_shown(key)}, not {wanted}", host=where
-                )
-
-    return Only()

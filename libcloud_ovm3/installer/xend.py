@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from libcloud_ovm3.errors import AgentFault, AnswerLost, NotSent, Refused, Unfinished
+from libcloud_ovm3.errors import AgentFault, AnswerLost, NotSent, RefusedLines, Unfinished, shown
 from libcloud_ovm3.installer.host import Host
 from libcloud_ovm3.installer.survey import Agent
 
@@ -59,9 +59,9 @@ def restart(
     log = b"".join(host.read(name, _LOG_BYTES) or b"" for name in LOGS).decode("utf-8", "replace")
     problems = why_not(before, after, log, host.seconds(), host.restarting_at_poweroff())
     if problems:
-        raise Refused(
+        raise RefusedLines(
             f"{host.name}: xend was not restarted, since that might lose a guest:\n  "
-            + "\n  ".join(problems)
+            + "\n  ".join(map(shown, problems))
         )
     host.service("xend", limit)
     _wait_for(host, agent, {_of(guest, "uuid") for guest in after}, limit, now, sleep)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from . import state
+from .certificates import ERAS
 from .domain import MISHAPS
 from .errors import SimulatorError
 from .layouts import LAYOUTS
@@ -51,7 +52,7 @@ def arguments() -> argparse.ArgumentParser:
     add("--user", default="oracle")
     add("--password-file", metavar="F", help="first line is the password (a random one)")
     add("--insecure", action="store_true", help="plain HTTP")
-    add("--tls", choices=["1.0"], help="speak only this TLS version")
+    add("--tls", choices=list(ERAS), help="TLS 1.0 alone, or as hosts of that age speak it")
     add("--reboot-gap", type=float, default=1.0, metavar="S", help="simulated seconds (1)")
     add(
         "--mishap",
@@ -111,7 +112,7 @@ def _simulator(options: argparse.Namespace) -> tuple[Simulator, list[Rule]]:
         user=options.user,
         password=password,
         secure=not options.insecure,
-        tls_version=options.tls,
+        tls=options.tls,
         answers=answers,
         reboot_gap=options.reboot_gap,
         repositories=options.repositories,

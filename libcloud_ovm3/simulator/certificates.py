@@ -6,15 +6,43 @@ import datetime
 import hashlib
 import os
 import ssl
+from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import SimulatorError
 
 
-def make_certificate(folder: Path, hostname: str, old: bool = False) -> None:
+@dataclass(frozen=True)
+class Era:
+    """TLS as the servers of some time speak it."""
+
+    first: ssl.TLSVersion
+    last: ssl.TLSVersion
+    ciphers: str
+    key_bits: int  # of the certificate's RSA key
+
+
+#: None, the default, is what this Python's OpenSSL speaks. Agents set no parameters for Diffie and
+#: Hellman's key exchange, so theirs is RSA's (cases N16 and N17).
+ERAS = {
+    "1.0": Era(ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1, "ALL:@SECLEVEL=0", 2048),
+    "el5": Era(
+        ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1, "AES256-SHA:AES128-SHA:@SECLEVEL=0", 1024
+    ),
+    "el6": Era(
+        ssl.TLSVersion.TLSv1,
+        ssl.TLSVersion.TLSv1_2,
+        "AES256-GCM-SHA384:AES128-GCM-SHA256:AES256-SHA256:AES128-SHA256:AES256-SHA:AES128-SHA"
+        ":@SECLEVEL=0",
+        2048,
+    ),
+}
+
+
+def make_certificate(folder: Path, hostname: str, tls: str | None = None) -> None:
     """Write ``certificate.pem`` and ``key.pem`` (mode 0600) into the folder, replacing others.
 
-    :param old: an RSA key, for TLS 1.0 as OVM 3's own OpenSSL speaks it (test-bed.md 8)
+    :param tls: a key of ``ERAS``, whose certificates have RSA keys
     :raises SimulatorError: the library ``cryptography`` is not installed
     """
     try:
@@ -28,8 +56,8 @@ def make_certificate(folder: Path, hostname: str, old: bool = False) -> None:
             "pip install libcloud-ovm3[simulator]"
         ) from error
     key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
-    if old:
-        key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    if tls is not None:
+        key = rsa.generate_private_key(public_exponent=65537, key_size=ERAS[tls].key_bits)
     else:
         key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, hostname)])
@@ -73,15 +101,15 @@ def fingerprint(folder: Path) -> str:
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
 
 
-def server_context(folder: Path, tls_version: str | None = None) -> ssl.SSLContext:
+def server_context(folder: Path, tls: str | None = None) -> ssl.SSLContext:
     """The TLS settings of one host.
 
-    :param tls_version: ``"1.0"`` serves that version alone, with the ciphers of its time
+    :param tls: a key of ``ERAS``, None = what this Python speaks
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    if tls_version == "1.0":
-        context.set_ciphers("ALL:@SECLEVEL=0")
-        context.minimum_version = ssl.TLSVersion.TLSv1
-        context.maximum_version = ssl.TLSVersion.TLSv1
+    if tls is not None:
+        era = ERAS[tls]
+        context.set_ciphers(era.ciphers)
+        context.minimum_version, context.maximum_version = era.first, era.last
     context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
     return context

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
@@ -12,6 +13,8 @@ from .repositories import repository_record
 from .storage import real_path
 from .xmltext import add, add_all, document
 
+# What cannot stand in XML, or is a byte that is no UTF-8.
+_ODD = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 CAPABILITIES = {
     "ISCSI": "True",
     "BOND_MODE_LINK_AGGREGATION": "True",
@@ -37,7 +40,6 @@ CAPABILITIES = {
     "VM_SUSPEND": "True",
     "YUM_PACKAGE_MANAGEMENT": "True",
 }
-NFS_OPTIONS = "rw,relatime,vers=3,rsize=524288,wsize=524288,namlen=255,hard,proto=tcp,timeo=600"
 
 
 def discover_server(host: SimulatedHost) -> str:
@@ -47,6 +49,7 @@ def discover_server(host: SimulatedHost) -> str:
         mine, clock = ownership.state(host), linux.state(host)
         online = cluster.state(host)["online"]
     pool, owner = mine["pool"], mine["owner"]
+    registered_ip = host.records.get("registered_ip", host.address)
     agent_version = f"{version}-{'183' if old else '1350'}"
     values = {
         "Unique_Id": host.uuid,
@@ -78,7 +81,7 @@ def discover_server(host: SimulatedHost) -> str:
         "Pool_Unique_Id": pool["uuid"] if pool else "none",
         "Manager_Unique_Id": owner or "none",
         "Hostname": host.hostname,
-        "Registered_IP": host.address,
+        "Registered_IP": registered_ip,
         "Node_Number": pool["node_number"] if pool else host.index,
         "Server_Roles": mine["roles"],
         "Is_Current_Master": "true" if pool and pool["master"] else "false",
@@ -86,7 +89,7 @@ def discover_server(host: SimulatedHost) -> str:
         "Manager_Core_API_Version": f"{version}.516",
         "Membership_State": "Pooled" if pool else "Owned" if owner else "Unowned",
         "Cluster_State": "Online" if online else "Offline",
-        "Statistic/Interval": "20",
+        "Statistic/Interval": clock["statistic_interval"],
         "Exports": "",
     } | {f"Capabilities/{name}": value for name, value in CAPABILITIES.items()}
     root = Element("Discover_Server_Result")
@@ -145,45 +148,31 @@ def discover_repositories(host: SimulatedHost, repo_id: str) -> str:
         ("VirtualMachines", "VirtualMachine"),
     ):
         parent = add(repository, section)
-        for entry in _entries(folder / section):
+        for entry, shown in _entries(host, folder / section):
             if entry.is_dir():
-                element = add(parent, name, Name=entry.name)
-                for file in _entries(entry):
-                    add(element, "File", file.name)
+                element = add(parent, name, Name=shown)
+                for _, file in _entries(host, entry):
+                    add(element, "File", file)
             elif section == "Templates":  # CloudStack's flat files: 4
-                add(add(parent, name, Name=entry.stem), "File", entry.name)
+                add(add(parent, name, Name=Path(shown).stem), "File", shown)
     for section, name in (("VirtualDisks", "Disk"), ("ISOs", "ISO")):
         parent = add(repository, section)
-        for entry in _entries(folder / section):
+        for entry, shown in _entries(host, folder / section):
             if not entry.is_dir():
-                add(parent, name, entry.name)
+                add(parent, name, shown)
     return document(root)
 
 
-def _entries(folder: Path) -> Iterable[Path]:
-    """The folder's entries by name, without hidden ones and names that XML cannot hold."""
+def _entries(host: SimulatedHost, folder: Path) -> Iterator[tuple[Path, str]]:
+    """The folder's entries as os.listdir has them, links among them: path and name, by name.
+
+    Whether an agent shows hidden files, and names that XML or UTF-8 cannot hold, is not known.
+    """
     if not folder.is_dir():
-        return []
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if not path.name.startswith(".") and path.name.isprintable()
-    )
-
-
-def discover_mounted_file_systems(host: SimulatedHost, kind: str) -> str:
-    """The mounts of one type, or ``all`` (8.4)."""
-    root = Element("Discover_Mounted_File_Systems_Result")
-    with host.lock:
-        mounts = sorted((at, mount.device) for at, mount in host.mounts.items())
-    if kind in ("nfs", "all"):
-        system = add(root, "Filesystem", Type="nfs")
-        for at, device in mounts:
-            element = add(system, "Mount", Dir=at)
-            add(element, "Device", device)
-            add(element, "Mount_Options", f"{NFS_OPTIONS},addr={device.partition(':')[0]}")
-    if kind in ("ext3", "all"):
-        element = add(add(root, "Filesystem", Type="ext3"), "Mount", Dir="/")
-        add(element, "Device", "/dev/sda2")
-        add(element, "Mount_Options", "rw,relatime,errors=continue")
-    return document(root)
+        return
+    everything = host.answer("hidden files and odd names in listings") == "shown"
+    for path in sorted(folder.iterdir()):
+        if everything:
+            yield path, _ODD.sub("?", path.name)
+        elif not path.name.startswith(".") and path.name.isprintable():
+            yield path, path.name

@@ -13,12 +13,13 @@ from .functions import FUNCTIONS
 
 #: module -> (class, the functions of it that the simulator plays); source: agent-api.json.
 MODULES: dict[str, tuple[str, str]] = {
-    "agent.api.common": ("Common", "dispatch echo get_api_version"),
+    "agent.api.common": ("Common", "dispatch echo get_api_version sleep"),
     "agent.api.host.linux": (
         "Linux",
         "copy_file disable_ntp discover_hardware discover_mounted_file_systems "
-        "discover_physical_luns discover_server enable_ntp get_datetime get_last_boot_time get_ntp "
-        "get_timezone set_datetime set_ntp set_timezone update_agent_password",
+        "discover_physical_luns discover_server enable_ntp get_datetime get_last_boot_time get_log "
+        "get_ntp get_timezone package_get_repositories package_list set_datetime set_ntp "
+        "set_statistic_interval set_statistics_interval set_timezone update_agent_password",
     ),
     "agent.api.remote.linux_remote": ("LinuxRemoteManagement", "sys_reboot sys_shutdown"),
     "agent.api.network.linux_network": (

@@ -25,6 +25,7 @@ def run(host: SimulatedHost, words: list[str]) -> Outcome:
         return _ip(host, [word for word in words[1:] if word not in ("-o", "-4")])
     played = {
         ("xenstore-list", "/vm"): lambda: _lines(simulatedxend.uuids(host)),
+        ("xenstore-list", "/local/domain"): lambda: _lines(simulatedxend.stored(host)),
         ("xenstore-list", "/local/domain/0"): lambda: _lines(["vm", "device", "backend"]),
         ("xenstore-ls", "-f", _BACKENDS): lambda: _lines(_backends(host)),
         ("losetup", "-a"): lambda: _lines(
@@ -33,8 +34,17 @@ def run(host: SimulatedHost, words: list[str]) -> Outcome:
             for number, path in enumerate(simulatedxend.loop_files(host))
         ),
     }
+    if words[0] == "xenstore-read":
+        return _xenstore_read(host, words[1])
     answer = played.get(tuple(words))
     return answer() if answer else _NONE
+
+
+def _xenstore_read(host: SimulatedHost, path: str) -> Outcome:
+    for domid, name in simulatedxend.stored(host).items():
+        if path == f"/local/domain/{domid}/vm":
+            return _lines([name])
+    return 1, "", f"xenstore-read: couldn't read path {path}\n"
 
 
 def _lines(lines: Any) -> Outcome:

@@ -13,6 +13,7 @@ from . import (
     documents,
     imports,
     linux,
+    mounted,
     network,
     ownership,
     plugins,
@@ -51,6 +52,12 @@ FUNCTIONS: dict[str, Entry] = {
     "enable_ntp": (linux.enable_ntp, 0, 0),
     "disable_ntp": (linux.disable_ntp, 0, 0),
     "update_agent_password": (linux.update_agent_password, 2, 3),
+    "get_log": (linux.get_log, 1, 1),
+    "package_list": (linux.package_list, 1, 1),
+    "package_get_repositories": (linux.package_get_repositories, 0, 0),
+    "set_statistic_interval": (linux.set_statistics_interval, 1, 1),
+    "set_statistics_interval": (linux.set_statistics_interval, 1, 1),
+    "sleep": (linux.sleep, 1, 1),
     "sys_reboot": (remote.sys_reboot, 0, 0),
     "sys_shutdown": (remote.sys_shutdown, 0, 0),
     "discover_server": (documents.discover_server, 0, 0),
@@ -92,7 +99,7 @@ FUNCTIONS: dict[str, Entry] = {
     "ovs_bond_mode": (network.ovs_bond_mode, 2, 2),
     "discover_repository_db": (documents.discover_repository_db, 0, 0),
     "discover_repositories": (documents.discover_repositories, 1, 1),
-    "discover_mounted_file_systems": (documents.discover_mounted_file_systems, 1, 1),
+    "discover_mounted_file_systems": (mounted.discover_mounted_file_systems, 1, 1),
     "mount_repository_fs": (repositories.mount_repository_fs, 2, 2),
     "unmount_repository_fs": (repositories.unmount_repository_fs, 1, 1),
     "add_repository": (repositories.add_repository, 2, 2),
@@ -129,7 +136,13 @@ FUNCTIONS: dict[str, Entry] = {
     "get_template_config": (definitions.get_template_config, 2, 2),
 }
 #: These work on a host that nobody owns, whatever the personality says of the others.
-WITHOUT_OWNER = ("dispatch", "take_ownership", "update_agent_password")
+WITHOUT_OWNER = (
+    "dispatch",
+    "sleep",
+    "take_ownership",
+    "update_agent_password",
+    "update_server_roles",
+)
 
 
 def perform(host: SimulatedHost, name: str, arguments: list[Any]) -> Any:

@@ -230,6 +230,23 @@ class SimulatedHost:
         changed: str = self.records.get("password", self.first_password)
         return changed
 
+    def set_password(self, password: str) -> None:
+        """Another agent password on this host alone, as update_agent_password leaves it."""
+        with self.lock:
+            self.records["password"] = password
+            self.save()
+
+    def pose_as(self, other: SimulatedHost, registered_ip: bool = False) -> None:
+        """Have the server uuid of another host, as boards with one placeholder uuid make it.
+
+        :param registered_ip: say the other's registered address as well
+        """
+        with self.lock:
+            self.uuid = other.uuid
+            if registered_ip:
+                self.records["registered_ip"] = other.address
+            self.save()
+
     @property
     def minimum_restart_seconds(self) -> float:
         """xend's MINIMUM_RESTART_TIME as it was when xend was last started."""

@@ -1,4 +1,4 @@
-"""The host's clock, NTP, time zone and password (agent-behaviour.md 8.4).
+"""The host's clock, NTP, time zone, logs, packages and password (agent-behaviour.md 8.4, 19).
 
 What a client sets is remembered in ``host.records["linux"]``; the clock itself is the host's
 ``clock_offset``.
@@ -27,6 +27,7 @@ def state(host: SimulatedHost) -> dict[str, Any]:
             "ntp_running": True,
         },
     )
+    found.setdefault("statistic_interval", 20)
     return found
 
 
@@ -112,6 +113,51 @@ def _run_ntp(host: SimulatedHost, running: bool) -> None:
         host.save()
 
 
+#: The logs that are known to be asked for, and the files under the host's folder that play them.
+LOGS = {"ovs-agent": "ovs-agent.log", "xend": "xend.log", "messages": "syslog", "dmesg": ""}
+
+
+def get_log(host: SimulatedHost, loglist: list[str]) -> dict[str, str]:
+    """The texts of these logs by name. The simulated kernel says nothing."""
+    if not isinstance(loglist, list):
+        raise AgentFault("exceptions.TypeError", "loglist must be a list of strings")
+    found = {}
+    for name in loglist:
+        if name not in LOGS:
+            raise plain_fault(f"not modelled by the simulator: the log {name!r}")
+        file = host.folder / LOGS[name]
+        found[name] = file.read_text(errors="replace") if LOGS[name] and file.exists() else ""
+    return found
+
+
+def package_list(host: SimulatedHost, scope: str) -> list[Any]:
+    """Packages that could be updated: none. What the struct of a package holds is not shown."""
+    if scope != "updates":
+        raise plain_fault(f"not modelled by the simulator: the list of packages {scope!r}")
+    return []
+
+
+def package_get_repositories(host: SimulatedHost) -> dict[str, Any]:
+    """Where packages come from: nowhere."""
+    return {}
+
+
+def set_statistics_interval(host: SimulatedHost, interval: Any) -> None:
+    """How often statistics go to the manager, in seconds; discover_server shows it."""
+    if not isinstance(interval, int) or interval < 0:
+        raise plain_fault(f"Invalid interval: {interval!r}")
+    with host.lock:
+        state(host)["statistic_interval"] = interval
+        host.save()
+
+
+def sleep(host: SimulatedHost, secs: Any) -> None:
+    """Answer after so many (simulated) seconds."""
+    if not isinstance(secs, (int, float)):
+        raise AgentFault("exceptions.TypeError", "a float is required")
+    host.wait_until(host.now() + max(secs, 0))
+
+
 def update_agent_password(host: SimulatedHost, user: str, new: str, *old: str) -> None:
     """3.2: (user, new); later: (user, new, old). This host alone has the new one from now on."""
     wanted = 0 if host.settings.old else 1
@@ -124,5 +170,4 @@ def update_agent_password(host: SimulatedHost, user: str, new: str, *old: str) -
             raise plain_fault("Wrong password")
         if not isinstance(new, str) or not new:
             raise plain_fault("Invalid password")
-        host.records["password"] = new
-        host.save()
+        host.set_password(new)

@@ -14,6 +14,36 @@ from .host import NO_UUID, SimulatedHost
 from .starting import disks, pins, vfbs, vifs
 from .vmcfg import is_hvm, number
 
+# What xend lists of an HVM guest's image: always, with these values unless vm.cfg has others, or
+# only if vm.cfg has them. Empty ones are left out (xend.md 6; agent-behaviour.md 19).
+_HVM_IMAGE: dict[str, Any] = {
+    "acpi": "1",
+    "apic": "1",
+    "boot": "c",
+    "guest_os_type": "default",
+    "hap": "1",
+    "hpet": "0",
+    "isa": "0",
+    "loader": "/usr/lib/xen/boot/hvmloader",
+    "localtime": "0",
+    "nographic": "0",
+    "oos": "1",
+    "pae": "1",
+    "pci_msitranslate": "1",
+    "pci_power_mgmt": "0",
+    "rtc_timeoffset": "0",
+    "stdvga": "0",
+    "timer_mode": "1",
+    "usb": "0",
+    "viridian": "0",
+    "vnc": "1",
+    "vncunused": "1",
+    "vpt_align": "1",
+    "xauthority": "/root/.Xauthority",
+    "xen_platform_pci": "1",
+}
+_HVM_IF_GIVEN = "fda fdb keymap sdl serial soundhw usbdevice vncdisplay vnclisten vncpasswd".split()
+
 _LETTERS = {
     "building": "------",
     "arriving": "------",
@@ -71,19 +101,25 @@ def overview(host: SimulatedHost) -> list[dict[str, Any]]:
 
 
 def describe_domain_0(host: SimulatedHost) -> dict[str, Any]:
-    """Domain-0's struct: no start_time, no devices (agent-behaviour.md 7.1)."""
+    """Domain-0's struct: no start_time, description or devices (agent-behaviour.md 7.1, 19)."""
     return {
         "bootloader": "",
+        "bootloader_args": "",
         "builder": "linux",
         "cpu_cap": "0",
         "cpu_time": f"{(host.now() - host.boot_time) / 20:.9f}",
         "cpu_weight": "65535",
         "cpus": [["0", "1"], ["0", "1"]],
-        "description": "",
         "device": {},
         "domid": "0",
         "features": "",
-        "image": {"kernel": "", "superpages": "0", "nomigrate": "0", "tsc_mode": "0", "pci": []},
+        "image": {
+            "expose_host_uuid": "0",
+            "kernel": "",
+            "nomigrate": "0",
+            "superpages": "0",
+            "tsc_mode": "0",
+        },
         "maxmem": str(host.settings.dom0_memory_mb),
         "memory": str(host.settings.dom0_memory_mb),
         "name": "Domain-0",
@@ -103,32 +139,16 @@ def describe_domain_0(host: SimulatedHost) -> dict[str, Any]:
 
 
 def describe(host: SimulatedHost, domain: Domain) -> dict[str, Any]:
-    """One domain's struct: every value a string (answer-shapes.md, list_vms)."""
+    """One domain's struct: every value a string (answer-shapes.md, agent-behaviour.md 19)."""
     now, config = host.now(), domain.config
     hvm = is_hvm(config)
     vcpus = max(number(config, "maxvcpus", 0), number(config, "vcpus", 1))
     online = domain.online_vcpus or number(config, "vcpus", 1)
     memory = number(config, "memory", 128)
-    image: dict[str, Any] = {
-        "device_model": "/usr/lib/xen/bin/qemu-dm",
-        "expose_host_uuid": "0",
-        "kernel": "/usr/lib/xen/boot/hvmloader" if hvm else "",
-        "nomigrate": "0",
-        "notes": [["PADDR_OFFSET", "0"], ["SUSPEND_CANCEL", "1"]],
-        "pci": [],
-        "superpages": "0",
-        "tsc_mode": "0",
-        "videoram": str(number(config, "videoram", 4)),
-    }
-    if hvm:
-        image |= {"hap": "1", "hpet": "0", "loader": "/usr/lib/xen/boot/hvmloader", "pae": "1"}
-        nested = {"nestedhvm": str(number(config, "nestedhvm", 0))}
-        image |= {} if host.settings.old else nested
     struct: dict[str, Any] = {
         "bootloader": "" if hvm else str(config.get("bootloader", "/usr/bin/pygrub")),
-        "bootloader_args": "-q",
+        "bootloader_args": "" if hvm else "-q",
         "builder": "hvm" if hvm else "linux",
-        "console_mfn": str(870000 + domain.domid * 10),
         # After a restart xend shows its defaults, though Xen keeps the real ones: xend.md 6.
         "cpu_cap": "0" if domain.adopted else str(number(config, "cpu_cap", 0)),
         "cpu_time": f"{max(0.0, now - domain.start_time) / 50:.9f}",
@@ -138,7 +158,7 @@ def describe(host: SimulatedHost, domain: Domain) -> dict[str, Any]:
         "device": _devices(host, domain),
         "domid": str(domain.domid),
         "features": "",
-        "image": image,
+        "image": _image(config, host.settings.old),
         "maxmem": str(number(config, "maxmem", 0) or memory),
         "memory": str(memory),
         "name": domain.name,
@@ -158,10 +178,38 @@ def describe(host: SimulatedHost, domain: Domain) -> dict[str, Any]:
     }
     if domain.start_time:
         struct["start_time"] = f"{domain.start_time:.2f}"
+    if not hvm:
+        struct["console_mfn"] = str(870000 + domain.domid * 10)
     if domain.adopted:  # what is in no store that xend reads again: xend.md 6
         for key in ("description", "store_mfn", "console_mfn"):
-            del struct[key]
+            struct.pop(key, None)
     return struct
+
+
+def _image(config: dict[str, Any], old: bool) -> dict[str, Any]:
+    """What xend tells of how a guest is built: a set of keys for PV guests, more for HVM ones."""
+    hvm = is_hvm(config)
+    image: dict[str, Any] = {
+        "expose_host_uuid": "0",
+        "kernel": "" if hvm or config.get("bootloader") else str(config.get("kernel") or ""),
+        "nomigrate": "0",
+        "notes": [["SUSPEND_CANCEL", "1"]],
+        "pci": [],
+        "superpages": "0",
+        "tsc_mode": "0",
+        "videoram": str(number(config, "videoram", 4)),
+    }
+    if hvm or vfbs(config):
+        image["device_model"] = "/usr/lib/xen/bin/qemu-dm"
+    if config.get("extra"):
+        image["args"] = str(config["extra"])
+    if not hvm:
+        image["notes"].insert(0, ["PADDR_OFFSET", "0"])
+        return image
+    defaults = _HVM_IMAGE if old else _HVM_IMAGE | {"nestedhvm": "0"}
+    given = {key: config[key] for key in (*defaults, *_HVM_IF_GIVEN) if key in config}
+    image |= {key: str(value) for key, value in (defaults | given).items() if value != ""}
+    return image
 
 
 def _devices(host: SimulatedHost, domain: Domain) -> dict[str, Any]:
@@ -183,8 +231,10 @@ def _devices(host: SimulatedHost, domain: Domain) -> dict[str, Any]:
         }
         vif |= {key: options[key] for key in ("type", "model", "ip", "vifname") if key in options}
         sections.setdefault("vif", []).append(vif)
+    hvm = is_hvm(domain.config)
     for options in vfbs(domain.config):
-        vfb = {"vnc": "1", "vncunused": "1", "xauthority": "/root/.Xauthority", "uuid": made("vfb")}
+        vfb = {"vnc": "1", "vncunused": "1", "uuid": made("vfb")}
+        vfb |= {} if hvm else {"xauthority": "/root/.Xauthority"}
         vfb |= {
             key: options[key]
             for key in ("vnclisten", "vncpasswd", "keymap", "vncunused")
@@ -193,20 +243,24 @@ def _devices(host: SimulatedHost, domain: Domain) -> dict[str, Any]:
         if domain.vnc_port is not None:
             vfb["location"] = f"{options.get('vnclisten', '127.0.0.1')}:{domain.vnc_port}"
         sections.setdefault("vfb", []).append(vfb)
-        sections["vkbd"] = [{"backend": "0"}]
-    sections["console"] = [{"location": "2", "protocol": "vt100", "uuid": made("console")}]
+        if not hvm:
+            sections["vkbd"] = [{"backend": "0"}]
+    location = "4" if hvm else "2"
+    sections["console"] = [{"location": location, "protocol": "vt100", "uuid": made("console")}]
     for index, (uname, device, mode) in enumerate(disks(domain.config)):
         bare, _, use = device.removeprefix("ioemu:").partition(":")
-        vbd = {
+        disk = {
             "VDI": "",
             "backend": "0",
             "bootable": "0" if index else "1",
             "dev": f"{bare}:{use or 'disk'}",
             "mode": mode,
-            "protocol": "x86_64-abi",
             "uuid": made(f"vbd{bare}"),
         }
-        vbd |= {"uname": uname} if uname else {}  # an empty CD drive has none
-        vbd |= {} if host.settings.old else {"discard-enable": "True"}
-        sections.setdefault("vbd", []).append(vbd)
+        disk |= {} if hvm else {"protocol": "x86_64-abi"}
+        disk |= {"uname": uname} if uname else {}  # an empty CD drive has none
+        if uname.startswith("file:") and not host.settings.old:
+            disk["discard-enable"] = "0"
+        kind = "tap2" if uname.startswith(("tap:", "tap2:")) else "vbd"
+        sections.setdefault(kind, []).append(disk)
     return sections

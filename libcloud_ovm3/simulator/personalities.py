@@ -38,6 +38,7 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
     "a VM under another name": ("found by uuid", "does not exist"),
     "configure_vm refused by xend": ("leaves the file", "changes the file"),
     "NICs are detached": ("by device id", "by MAC"),
+    "hidden files and odd names in listings": ("left out", "shown"),
     "passwords on an owned host": ("yes", "yes", "no"),
     "definition without disks": ("yes", "yes", "no"),
 }

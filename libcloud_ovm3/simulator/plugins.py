@@ -9,6 +9,7 @@ from .host import SimulatedHost
 from .storage import NFS_PLUGIN
 from .xmltext import add, add_all, document
 
+OWN_DISK_BYTES = 64 << 30
 OCFS2_PLUGIN = "oracle.ocfs2.OCFS2.OCFS2Plugin"
 SCSI_PLUGIN = "oracle.generic.SCSIPlugin.GenericPlugin"
 
@@ -89,5 +90,16 @@ def discover_storage_plugins(host: SimulatedHost) -> str:
 
 
 def discover_physical_luns(host: SimulatedHost, kind: Any) -> str:
-    """SCSI disks and iSCSI targets: the simulated hosts have none."""
-    return document(Element("Discover_Physical_Luns_Result"))
+    """The host's own SCSI disk and the LUNs that it sees (8.4); there are no iSCSI targets.
+
+    Only the elements' names are known, ``SCSI/Disk``; what stands in a Disk is the simulator's.
+    """
+    root = Element("Discover_Physical_Luns_Result")
+    scsi = add(root, "SCSI")
+    own = {"Device": "/dev/sda", "WWID": f"35000c500{host.uuid.replace(':', '')[:8]}"}
+    add_all(add(scsi, "Disk"), own | {"Size": OWN_DISK_BYTES})
+    for lun in sorted((host.folder / "disk" / "dev" / "mapper").glob("*")):
+        if lun.exists():
+            found = {"Device": f"/dev/mapper/{lun.name}", "WWID": lun.name}
+            add_all(add(scsi, "Disk"), found | {"Size": lun.stat().st_size})
+    return document(root)

@@ -20,7 +20,7 @@ class Ports:
     :param port: one TCP port for all hosts, 0 = a free one
     :param places: address and port of each host, None = 127.0.0.2, 127.0.0.3, ... on ``port``
     :param secure: False = plain HTTP
-    :param tls_version: see :class:`Simulator`
+    :param tls: see :class:`Simulator`
     """
 
     def __init__(
@@ -29,13 +29,13 @@ class Ports:
         port: int,
         places: Sequence[tuple[str, int]] | None,
         secure: bool,
-        tls_version: str | None,
+        tls: str | None,
     ) -> None:
         self._office = office
         self._port = port
         self._places = places
         self._secure = secure
-        self._tls_version = tls_version
+        self._tls = tls
         self._guard = threading.Lock()
         self._servers: dict[int, dict[str, AgentServer]] = {}  # by host and address
         self._own_ports: dict[int, int] = {}
@@ -96,7 +96,7 @@ class Ports:
         host.port = own if port == dom0disk.PORT else port
         context = None
         if secure:
-            context = certificates.server_context(host.folder, self._tls_version)
+            context = certificates.server_context(host.folder, self._tls)
         for address in (host.address, *host.records.get("virtual_ips", ())):
             self._serve(host, address, context)
         if port == dom0disk.PORT:
@@ -133,10 +133,10 @@ class Ports:
                 self._listen(host)
 
     def _renew_certificate(self, host: SimulatedHost) -> None:
-        certify(host, self._tls_version)
+        certify(host, self._tls)
         read_certificate(host)
         with self._guard:
-            context = certificates.server_context(host.folder, self._tls_version)
+            context = certificates.server_context(host.folder, self._tls)
             for server in self._servers.get(host.index, {}).values():
                 server.context = context if server.context is not None else None
 

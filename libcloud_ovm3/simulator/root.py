@@ -36,7 +36,7 @@ class Wish:
     answers: dict[str, str]
     pool: bool
     owner: str | None
-    tls_version: str | None
+    tls: str | None
     seed: seeds.Seed
     repositories: int
     tuned: dict[str, Any]
@@ -51,8 +51,9 @@ class Wish:
             raise SimulatorError(f"1 repository at least, not {self.repositories}")
         if not self.speed > 0:
             raise SimulatorError(f"speed must be above 0, not {self.speed}")
-        if self.tls_version not in (None, "1.0"):
-            raise SimulatorError(f"TLS version {self.tls_version!r}: None or '1.0'")
+        if self.tls is not None and self.tls not in certificates.ERAS:
+            known = ", ".join(certificates.ERAS)
+            raise SimulatorError(f"TLS {self.tls!r}: there are {known}")
         if self.seed.layout not in layouts.LAYOUTS:
             known = ", ".join(layouts.LAYOUTS)
             raise SimulatorError(f"layout {self.seed.layout!r}: there are {known}")
@@ -133,7 +134,7 @@ def take(path: Path, wish: Wish) -> Root:
             seeds.add_repository(hosts[0], hosts, f"Repository {number}", None)
     for host in hosts:
         if not (host.folder / "certificate.pem").exists():
-            certify(host, wish.tls_version)
+            certify(host, wish.tls)
         read_certificate(host)
         with host.lock:
             network.state(host)  # made now: it remembers since which boot an address is there
@@ -143,9 +144,9 @@ def take(path: Path, wish: Wish) -> Root:
     return root
 
 
-def certify(host: SimulatedHost, tls_version: str | None) -> None:
+def certify(host: SimulatedHost, tls: str | None) -> None:
     """Make the host a new certificate."""
-    certificates.make_certificate(host.folder, host.hostname, tls_version == "1.0")
+    certificates.make_certificate(host.folder, host.hostname, tls)
 
 
 def read_certificate(host: SimulatedHost) -> None:

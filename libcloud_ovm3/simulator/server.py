@@ -24,6 +24,7 @@ from .misbehaviour import Rule, rule_fault
 MAX_BODY = 64 << 20
 PATHS = ("/", "/RPC2", "/api/3", "/api/3/")
 HANDSHAKE_SECONDS = 20
+FAREWELL_SECONDS = 0.5  # for which a closing server waits for the client's own farewell
 SECRET = ("update_agent_password",)  # its arguments are passwords and stand in no log of ours
 
 
@@ -89,8 +90,17 @@ class AgentServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         return connection, address
 
     def shutdown_request(self, request: Any) -> None:
+        """Close a connection that is done with; over TLS its end is said first.
+
+        A client of HTTP/1.0 reads to the end of the line, and OpenSSL 3 takes an end that was not
+        announced for a cut line.
+        """
         with self._guard:
             self._connections.discard(request)
+        if isinstance(request, ssl.SSLSocket):
+            with contextlib.suppress(OSError, ValueError):  # cut already, or gone
+                request.settimeout(FAREWELL_SECONDS)
+                request.unwrap()
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:

@@ -53,6 +53,22 @@ class Answers:
             return str(self._kernel.top) + name
         return self.root + name
 
+    def place(self, path: bytes) -> bytes:
+        """Where a file of the host lies, below a mount too.
+
+        :raises OSError: that mount is stale
+        """
+        name = os.fsdecode(path)
+        with self._host.lock:
+            mounts = list(self._host.mounts)
+        below = [point for point in mounts if f"{name}/".startswith(f"{point}/")]
+        if below:
+            point = max(below, key=len)
+            return os.fsencode(f"{self.directory(point)}{name[len(point) :]}")
+        if any(point.startswith(f"{name}/") for point in mounts):
+            return os.fsencode(self.root)  # the tree has no directories to mount something on
+        return os.fsencode(self.path(name))
+
     def mounts(self) -> list[tuple[str, str, str]]:
         """The host's own disk and what is mounted."""
         host = self._host
@@ -114,7 +130,7 @@ class Answers:
 
     def boot_id(self) -> str:
         """Differs after each boot of each host."""
-        name = f"{self._host.uuid} {self._host.boot_time}"
+        name = f"{self._host.index} {self._host.uuid} {self._host.boot_time}"
         return str(uuid.uuid5(uuid.NAMESPACE_OID, name))
 
     def hostname(self) -> str:

@@ -113,15 +113,22 @@ def _number(key: str, value: Any) -> Any:
     return value
 
 
-def uuids(host: SimulatedHost) -> list[str]:
-    """The names under ``/vm``: a second domain of one uuid has ``-1`` behind it (xend.md 3)."""
+def stored(host: SimulatedHost) -> dict[int, str]:
+    """``/local/domain/<domid>/vm`` of each domain: a second one of one uuid has ``-1`` behind it
+    (xend.md 3)."""
     with host.lock:
         advance(host)
-        found = [NO_UUID]
+        found = {0: f"/vm/{NO_UUID}"}
         for domain in listing.listed(host):
-            again = sum(name.startswith(domain.uuid) for name in found)
-            found.append(f"{domain.uuid}-{again}" if again else domain.uuid)
+            name = f"/vm/{domain.uuid}"
+            again = sum(other.startswith(name) for other in found.values())
+            found[domain.domid] = f"{name}-{again}" if again else name
     return found
+
+
+def uuids(host: SimulatedHost) -> list[str]:
+    """The names under ``/vm``."""
+    return [name.removeprefix("/vm/") for name in stored(host).values()]
 
 
 def backends(host: SimulatedHost) -> list[dict[str, Any]]:
@@ -129,7 +136,8 @@ def backends(host: SimulatedHost) -> list[dict[str, Any]]:
 
     Those of a domain that is off the list stay for ``backend_seconds``.
     """
-    found = []
+    found: list[dict[str, Any]] = []
+    loops = 0
     with host.lock:
         advance(host)
         for domain in host.domains:
@@ -147,6 +155,9 @@ def backends(host: SimulatedHost) -> list[dict[str, Any]]:
                     "type": kind,
                     "state": "6" if domain.phase in _CLOSED else "4",
                 }
+                if kind == "file":
+                    keys["node"] = f"/dev/loop{loops}"
+                    loops += 1
                 number = device_number(bare) or 0
                 found.append({"domid": domain.domid, "number": number, "keys": keys})
     return found

@@ -39,7 +39,8 @@ class Simulator:
     :param user: the agent's user
     :param password: its password, None = random
     :param secure: False = plain HTTP (``ssl=disable`` in the agent's agent.ini)
-    :param tls_version: ``"1.0"`` = a server that speaks only TLS 1.0, as old agents do
+    :param tls: None = as this Python speaks it; ``"1.0"`` = only TLS 1.0; ``"el5"``, ``"el6"`` = as
+        a host of that age (certificates.py); counts for the certificates of a *new* root too
     :param answers: question -> answer, instead of the personality's (personalities.py)
     :param pool: whether the hosts form a pool
     :param owner: uuid of the manager that owns hosts and repository; None = some foreign one,
@@ -76,7 +77,7 @@ class Simulator:
         user: str = "oracle",
         password: str | None = None,
         secure: bool = True,
-        tls_version: str | None = None,
+        tls: str | None = None,
         answers: Mapping[str, str] | None = None,
         pool: bool = True,
         owner: str | None = None,
@@ -106,7 +107,7 @@ class Simulator:
             answers=answers_of(personality, answers),
             pool=pool,
             owner=owner,
-            tls_version=tls_version,
+            tls=tls,
             seed=seeds.Seed(templates, vms, secondary_mount, template_bytes, layout),
             repositories=repositories,
             tuned=tuned,
@@ -120,7 +121,7 @@ class Simulator:
             raise SimulatorError(f"host_module: indexes of {hosts} hosts, not {host_module!r}")
         self._with_module = host_module
         self._trees = partial(Trees, secure, older_module)
-        self._ports = partial(Ports, self, port, places, secure, tls_version)
+        self._ports = partial(Ports, self, port, places, secure, tls)
         self.user = user
         self.hosts: list[SimulatedHost] = []
         self.calls: list[Call] = []

@@ -83,7 +83,9 @@ def file_of(uname: str) -> str | None:
 
 
 def path_of(uname: str) -> str | None:
-    """The same for ``phy:`` disks too, whose relative paths begin at /dev (xend.md 7)."""
+    """The same for tap disks and ``phy:`` ones, whose relative paths begin at /dev (xend.md 7)."""
+    if tap := re.fullmatch(r"tap2?:(?:\w+:)?(/.*)", uname):
+        return tap[1]
     if uname.startswith("phy:"):
         device = uname.removeprefix("phy:")
         return device if device.startswith("/") else f"/dev/{device}"
@@ -249,7 +251,9 @@ def _nic_refusal(host: SimulatedHost, domain: Domain, options: dict[str, str]) -
     return ""
 
 
-def _backend_refusal(host: SimulatedHost, domain: Domain, uname: str, mode: str) -> str:
+def _backend_refusal(  # noqa: PLR0911 - as above
+    host: SimulatedHost, domain: Domain, uname: str, mode: str
+) -> str:
     path = path_of(uname)
     if path is None:
         return ""
@@ -260,6 +264,8 @@ def _backend_refusal(host: SimulatedHost, domain: Domain, uname: str, mode: str)
     guest, now = ("read-write in a", "read-only now") if mode == "r" else ("in a", "now")
     if uname.startswith("phy:"):
         return f"\nDevice {path} is mounted {guest} guest domain,\nand so cannot be mounted {now}."
+    if uname.startswith("tap"):
+        return f"\n{path} already in use by other domain"
     if host.settings.old:
         return ""  # xend.md 0: on Xen 4.1.3 the test of files finds nothing: no protection
     return (

@@ -35,14 +35,16 @@ def make_certificate(
     san: str | None = None,
     days: int = 30,
     use_rsa: bool = False,
+    bits: int = 2048,
     authority: Authority | None = None,
 ) -> Certificate:
     """By default as ``ovs-agent-keygen`` makes them: self-signed, a CN, no alternative name.
 
     :param days: until it expires; negative: it has expired.
+    :param bits: of an RSA key.
     :param authority: who signs it, if not it itself.
     """
-    key: Any = rsa.generate_private_key(65537, 2048) if use_rsa else _ec_key()
+    key: Any = rsa.generate_private_key(65537, bits) if use_rsa else _ec_key()
     subject = _name(name)
     issuer = subject if authority is None else authority.certificate.subject
     now = datetime.now(timezone.utc)

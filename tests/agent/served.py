@@ -91,8 +91,10 @@ class Server:
         *,
         host: str = "127.0.0.1",
         prepare: Callable[[ssl.SSLContext], None] = lambda context: None,
+        is_orderly: bool = False,
     ) -> None:
         self.script = script
+        self.is_orderly = is_orderly  # ends a line of TLS with close_notify
         self.requests: list[Request] = []
         self.handshakes_failed = 0
         self.drop_connections = 0  # so many lines are closed before a byte is read
@@ -143,8 +145,8 @@ class Server:
     def _make_context(self) -> ssl.SSLContext:
         assert self.certificate is not None
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._prepare(context)  # first: it may allow a key that is small
         context.load_cert_chain(self.certificate.pem, self.certificate.key)
-        self._prepare(context)
         return context
 
     def _accept(self) -> None:
@@ -176,6 +178,9 @@ class Server:
             for request in read_requests(line, number):
                 self.requests.append(request)
                 if not self._play(line, self.script(request)) or self.close_after_answer:
+                    if self.is_orderly and isinstance(line, ssl.SSLSocket):
+                        line.settimeout(2)
+                        line.unwrap()
                     break
         _shut(line)
         with self._lock:

@@ -110,6 +110,17 @@ def test_refused_credentials(serve: Any, connect: Any, status: str) -> None:
     assert isinstance(caught.value, errors.BadCredentials)
     assert caught.value.function == "list_vms"
     assert len(server.requests) == 1
+    assert str(caught.value).startswith(f"127.0.0.1:{server.port}: ")
+    assert "--password-file 127.0.0.1=FILE" in str(caught.value)
+
+
+@pytest.mark.parametrize("status", ["403 Forbidden", "403 ", "403"])
+def test_a_403_that_is_no_agents(serve: Any, connect: Any, status: str) -> None:
+    """As of a web server or a proxy: it may not be the password."""
+    server = serve(lambda request: http("<h1>no</h1>", status))
+    with pytest.raises(errors.BadCredentials, match="another service may have answered") as caught:
+        connect(server).call("list_vms")
+    assert "ex_passwords" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -164,6 +175,23 @@ def test_http_1_0_without_length(serve: Any, connect: Any) -> None:
     agent = connect(server)
     assert [agent.call(name) for name in ("echo", "start_vm", "list_vms", "stop_vm")] == ["old"] * 4
     assert len(server.requests) == 4, "each sent once, each on a line of its own"
+
+
+@pytest.mark.parametrize("is_orderly", [False, True])
+def test_the_end_of_a_line_is_no_end_of_an_answer(
+    serve: Any, connect: Any, certificates: Any, is_orderly: bool
+) -> None:
+    """HTTP/1.0 without a length: half of it is not taken for all, with or without close_notify."""
+    body = served.value(["one", "two"]).partition(b"\r\n\r\n")[2]
+    for length in (0, 1, len(body) // 2, len(body) - 20):
+        cut = b"HTTP/1.0 200 OK\r\n\r\n" + body[:length]
+        server = serve(lambda request, cut=cut: [cut, CLOSE], is_orderly=is_orderly)
+        with pytest.raises(errors.AnswerLost):
+            connect(server).call("list_vms")
+    whole = b"HTTP/1.0 200 OK\r\n\r\n" + body
+    server = serve(lambda request: [whole, CLOSE], is_orderly=is_orderly)
+    assert connect(server).call("start_vm") == ["one", "two"]
+    assert len(server.requests) == 1
 
 
 def test_an_answer_without_end_is_cut_off(

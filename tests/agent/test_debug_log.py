@@ -117,6 +117,30 @@ def test_no_password_of_guests_and_managers(serve: Any, connect: Any, log: Log, 
         assert secret not in text
 
 
+VM_CFG = b"vfb = ['type=vnc,vncpasswd=HUSH']\nvncpasswd = 'HUSH'\n" + b"x" * 100
+
+
+@pytest.mark.parametrize("value", [VM_CFG, [{"content": VM_CFG}], {"a": {"b": [1, VM_CFG]}}])
+def test_of_base64_only_the_length(serve: Any, connect: Any, log: Log, value: Any) -> None:
+    assert connect(serve()).call("echo", value) == value
+    text = log.getvalue()
+    assert text.count(f"<base64>{len(VM_CFG)} bytes</base64>") == 2  # the call, the answer
+    for start in range(3):
+        assert base64.b64encode(VM_CFG[start:])[:-4].decode()[8:40] not in text
+
+
+def test_of_base64_that_was_cut_only_the_length(serve: Any, connect: Any, log: Log) -> None:
+    cut = served.value(VM_CFG)[:-120]
+    body = cut.partition(b"\r\n\r\n")[2]
+    with pytest.raises(errors.MalformedAnswer) as caught:
+        connect(serve(lambda request: http(body))).call("libcloud_read_file", kind="read")
+    hidden = base64.b64encode(VM_CFG).decode()[:40]
+    assert hidden.encode() in body
+    for text in (log.getvalue(), str(caught.value), repr(vars(caught.value))):
+        assert hidden not in text
+    assert " bytes\n# --" in log.getvalue()
+
+
 @pytest.mark.parametrize("through_dispatch", [False, True])
 def test_a_new_agent_password(serve: Any, connect: Any, log: Log, through_dispatch: bool) -> None:
     arguments = ["update_agent_password", "oracle", "brand-new", "old-one"]

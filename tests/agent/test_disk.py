@@ -39,7 +39,7 @@ IMG = f"/OVS/Repositories/{ID}/VirtualDisks/a.img"
         ("drbd:web,xvda,w", "drbd", None, "xvda", False, "w"),
         ("file:///EXAVMIMAGES/x.img,xvda,w", "file", "/EXAVMIMAGES/x.img", "xvda", False, "w"),
         ("file:/a//b/../c.img,xvda,w", "file", "/a/c.img", "xvda", False, "w"),
-        (" file:/a.img , xvda , w ", "file", "/a.img", "xvda", False, "w"),
+        (" file:/a.img , xvda , w ", "file", "/a.img ", "xvda", False, "w"),
         (",xvdb:cdrom,r", "", None, "xvdb", True, "r"),
         ("file:,xvdb:cdrom,r", "file", None, "xvdb", True, "r"),
         ("phy:,xvdb:cdrom,r", "phy", None, "xvdb", True, "r"),
@@ -96,6 +96,8 @@ def test_what_xend_would_not_take(text: str) -> None:
         (",xvdb:cdrom,r", set()),
         ("file:b.img,xvda,w", {"b.img"}),
         ("drbd:web,xvda,w", {"web"}),
+        ("file:/a.img ,xvda,w", {"a.img ", "a.img"}),
+        ("file:/ a.img,xvda,w", {" a.img", "a.img"}),
         ("x=/OVS/b.img", {"x", "OVS", "b.img"}),
         ("file:/b,c.img,d", {"file", "b", "b,c.img", "b,c.img,d"}),
         ("", set()),
@@ -223,7 +225,7 @@ def test_round_trip_of_texts(text: str) -> None:
 def test_a_change_is_written() -> None:
     entry = parse_disk(" file:///a.img , xvdb:cdrom , r ")
     changed = dataclasses.replace(entry, mode="w", kind="", device="xvdc")
-    assert format_disk(changed) == "file:///a.img,xvdc,w"
+    assert format_disk(changed) == "file:///a.img ,xvdc,w"
     ejected = dataclasses.replace(entry, scheme="", location="")
     assert format_disk(ejected) == ",xvdb:cdrom,r"
 
@@ -238,7 +240,6 @@ def test_a_change_is_written() -> None:
         {"device": "xvda:cdrom"},
         {"location": "/a,b.img"},
         {"location": ""},
-        {"location": "/a "},
         {"location": "/a\n", "mode": "W"},
         {"scheme": ""},
         {"scheme": "tap", "location": "aio:/x"},
@@ -250,3 +251,12 @@ def test_what_cannot_be_written(change: dict[str, str]) -> None:
     entry = parse_disk("file:/a.img,xvda,w")
     with pytest.raises(InvalidArgument):
         format_disk(dataclasses.replace(entry, **change))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("end", [" ", "  ", "\t", "\u00a0", "."])
+def test_blanks_at_the_end_of_a_path_are_the_files(end: str) -> None:
+    """xend trims nothing: the same name without the blank is another file."""
+    entry = parse_disk(f" file:/OVS/a.img{end}, xvda , w")
+    assert (entry.path, entry.device, entry.mode) == (f"/OVS/a.img{end}", "xvda", "w")
+    assert entry.path != parse_disk("file:/OVS/a.img,xvda,w").path
+    assert format_disk(entry) == entry.text

@@ -87,7 +87,7 @@ REPOSITORY_DB = """<?xml version="1.0" ?><Discover_Repository_Db_Result><Reposit
 <Filesystem_type>nfs</Filesystem_type><Version>3.0</Version><Alias>Dépôt # 1</Alias>
 <Manager_uuid>0004fb00000100000af70d20dcce7d65</Manager_uuid><Status>Unmounted</Status>
 </Repository>
-<Repository Uuid="no id"><Alias>left out</Alias></Repository><Repository/>
+<Repository Uuid="no id"><Alias>not dropped</Alias></Repository><Repository/>
 <Repository Uuid="f12842ebf5ed3fe78da1eb0e17f5ede8"><Manager_uuid>none</Manager_uuid>
 <Status>Mounted</Status></Repository>
 </RepositoryDbList></Discover_Repository_Db_Result>"""
@@ -170,14 +170,16 @@ def test_server_pool() -> None:
         "0004fb0000020000ba9aaf00ae5e2d73",
         "Pool 0 é",
         "192.168.1.230",
-        ("192.168.1.64", "192.168.1.65", "192.168.1.64"),  # two members at one address
+        # two members at one address, two of which none is told
+        ("192.168.1.64", "192.168.1.65", "192.168.1.64", "", ""),
     )
 
 
 def test_repository_db() -> None:
-    assert documents.repository_db(REPOSITORY_DB) == (
+    found = documents.repository_db(REPOSITORY_DB)
+    assert found == (
         RepositoryRecord(
-            id="0004fb0000030000aeaca859e4a8f8c0",
+            id="0004FB0000030000AEACA859E4A8F8C0",  # as it wants to be asked
             fs_location="cs-mgmt:/volumes/a",
             mount_point="/OVS/Repositories/0004fb0000030000aeaca859e4a8f8c0",
             fs_type="nfs",
@@ -186,8 +188,16 @@ def test_repository_db() -> None:
             manager_uuid="0004fb00000100000af70d20dcce7d65",
             is_mounted=False,
         ),
+        RepositoryRecord("no id", alias="not dropped"),
+        RepositoryRecord(""),
         RepositoryRecord(REPOSITORY, is_mounted=True),
     )
+    assert [record.key for record in found] == [
+        "0004fb0000030000aeaca859e4a8f8c0",
+        "no id",
+        "",
+        REPOSITORY,
+    ]
 
 
 def test_repository_content() -> None:
@@ -197,12 +207,15 @@ def test_repository_content() -> None:
         uuid=REPOSITORY,
         templates=(Folder("0004", ("b.raw", "vm.cfg")), Folder("empty", ())),
         virtual_machines=(Folder("868a", ("vm.cfg",)),),
-        virtual_disks=("one.raw", "two & 2.img"),
+        virtual_disks=("one.raw", " two & 2.img "),
         isos=("systemvm.iso",),
+        not_understood=("VirtualDisks: <Disk> without a name",),
     )
     assert documents.repository_content(CONTENT, "0" * 32) is None
     other = documents.repository_content(CONTENT, "other")
-    assert other == RepositoryContent("other")
+    assert other == RepositoryContent(
+        "other", not_understood=("no Templates", "no VirtualMachines")
+    )
     assert other is not None
     assert other.id == "other"
 
@@ -235,7 +248,8 @@ def test_field_case_c04() -> None:
 
 @pytest.mark.parametrize("root", READERS)
 @pytest.mark.parametrize(
-    "form", ["<{0}/>", '<?xml version="1.0" ?>\n<{0}></{0}>\n', "<{0}><New><X a='1'/></New></{0}>"]
+    "form",
+    ["<{0}/>", '<?xml version="1.0" ?>\n<{0}></{0}>\n', "<{0}>\n  </{0}>", "<{0}><!-- --></{0}>"],
 )
 def test_nothing_there(root: str, form: str) -> None:
     read, nothing = READERS[root]
@@ -262,6 +276,9 @@ BAD = {
     "unknown entity": "<{0}>&nbsp;</{0}>",
     "namespace": "<{0} xmlns='urn:x'/>",
     "deep": "<{0}>" + "<a>" * 400 + "</a>" * 400 + "</{0}>",
+    "an unknown element": "<{0}><New><X a='1'/></New></{0}>",
+    "a text": "<{0}>none</{0}>",
+    "a second document": "<{0}><Discover_Other_Result/></{0}>",
     "huge text": "<{0}>" + "a" * 10_000_001 + "</{0}>",
 }
 
@@ -319,5 +336,6 @@ def test_any_text(text: str, root: str) -> None:
         read(text)
     try:
         assert read(f"<{root}>{text}</{root}>") == nothing
+        assert not text.strip()
     except MalformedAnswer:
-        assert set(text) & set("<&]") or not text.isprintable()
+        assert text.strip() or not text.isprintable()

@@ -62,8 +62,9 @@ DOCUMENTS: dict[str, tuple[Callable[[str], Any], Callable[[Any], str], Any]] = {
     ),
     "physical_luns": (documents.physical_luns, documents.physical_luns_text, PhysicalLuns),
 }
-LUNS = """<?xml version="1.0" ?><Discover_Physical_Luns_Result><scsi><disk lun="0">
-<vendor>DGC &amp; Co</vendor><path><name>sda</name></path></disk></scsi><iscsi_target/>
+LUNS = """<?xml version="1.0" ?><Discover_Physical_Luns_Result><SCSI><Disk lun="0">
+<Vendor>DGC &amp; Co</Vendor><Path><Name>sda</Name></Path></Disk><Disk lun="1"/></SCSI>
+<iSCSI_Target><Name>iqn.1</Name></iSCSI_Target><iSCSI_Target/><FC a="1"><X>7</X></FC>
 </Discover_Physical_Luns_Result>"""
 
 
@@ -122,7 +123,15 @@ def test_extra_parts_change_nothing_else(name: str) -> None:
     text = re.sub(r"\n( *</)", rf"\n{extra}\1", sample(name))
     assert text.count(extra) or name == "physical_luns"
     record = read(text)
-    assert read(write(record)) == record
+    if name != "repositories":
+        assert read(write(record)) == record
+    if name == "repositories":  # anything there may be a VM or a file
+        assert len(record[0].not_understood) == 8
+        record = tuple(dataclasses.replace(one, not_understood=()) for one in record if one.name)
+    if name == "repository_db":
+        record = tuple(one for one in record if one.id)
+    if name == "server_pool":
+        record = dataclasses.replace(record, members=tuple(filter(None, record.members)))
     if name != "physical_luns":  # kept whole: what stands there is not known
         assert record == read(sample(name))
 
@@ -136,6 +145,8 @@ WORD = st.text(
 ).filter(lambda word: word.strip() == word and "," not in word)
 NAME = st.from_regex(r"[A-Za-z_][A-Za-z_0-9.-]{0,9}", fullmatch=True)
 ID = st.uuids().map(lambda value: value.hex)
+LEAF = st.builds(Part, NAME, WORD | st.just(""), st.dictionaries(NAME, WORD, max_size=2))
+PART = LEAF | st.builds(Part, NAME, st.just(""), st.just({}), st.lists(LEAF, max_size=2).map(tuple))
 SPECIAL = {
     "pool_uuid": st.none() | ID.map(dashed),
     "manager_uuid": st.none() | ID,
@@ -146,15 +157,15 @@ def records_of(kind: Any, name: str = "", owner: Any = None) -> st.SearchStrateg
     """Any value of a record's type, by its annotations."""
     if name in SPECIAL:
         return SPECIAL[name]
-    if (owner, name) in ((RepositoryRecord, "id"), (Server, "uuid")):
+    if (owner, name) == (Server, "uuid"):
         return ID
-    if (owner, name) == (RepositoryContent, "uuid"):
-        return st.none() | ID
+    if name == "iscsi_targets":
+        target = st.builds(lambda part: dataclasses.replace(part, name="iSCSI_Target"), PART)
+        return st.lists(target, max_size=2).map(tuple)
+    if name == "not_understood":  # of a document only, never written
+        return st.just(())
     if kind is Part:
-        leaf = st.builds(Part, NAME, WORD | st.just(""), st.dictionaries(NAME, WORD, max_size=2))
-        return leaf | st.builds(
-            Part, NAME, st.just(""), st.just({}), st.lists(leaf, max_size=2).map(tuple)
-        )
+        return PART
     if dataclasses.is_dataclass(kind):
         hints = get_type_hints(kind)
         fields = [f.name for f in dataclasses.fields(kind)]
@@ -367,9 +378,19 @@ def test_pools() -> None:
     assert cluster.heartbeats[0].cluster == cluster.clusters[0].name == "ba9aaf00ae5e2d73"
 
 
-def test_luns_are_kept_whole() -> None:
-    luns = documents.physical_luns(LUNS)
-    (disk,) = luns.scsi
-    assert disk.attributes == {"lun": "0"}
-    assert disk.parts == (Part("vendor", "DGC & Co"), Part("path", parts=(Part("name", "sda"),)))
-    assert luns.iscsi_target == ()
+@pytest.mark.parametrize("change", [str, str.lower, str.upper])
+def test_luns_are_kept_whole(change: Callable[[str], str]) -> None:
+    """Whatever the case of the tags: the one client that reads them does not mind it."""
+    root = etree.fromstring(LUNS)
+    for node in root.iterdescendants():
+        node.tag = change(str(node.tag))
+    luns = documents.physical_luns(etree.tostring(root, encoding="unicode"))
+    first, second = luns.scsi
+    assert first.attributes == {"lun": "0"}
+    assert first.parts == (
+        Part(change("Vendor"), "DGC & Co"),
+        Part(change("Path"), parts=(Part(change("Name"), "sda"),)),
+    )
+    assert second == Part(change("Disk"), attributes={"lun": "1"})
+    assert [target.name.lower() for target in luns.iscsi_targets] == ["iscsi_target"] * 2
+    assert luns.other == (Part(change("FC"), "", {"a": "1"}, (Part(change("X"), "7"),)),)

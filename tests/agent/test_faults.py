@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libcloud_ovm3.agent.codec import Fault
-from libcloud_ovm3.agent.faults import error_of, split
-from libcloud_ovm3.errors import AgentFault
+from libcloud_ovm3.agent.faults import as_it_came, error_of, split
+from libcloud_ovm3.errors import AgentFault, shown
 
 BUSY = (
     "Command: ['/etc/xen/scripts/linuxbridge/ovs-local-bridge', 'start', 'bridge=control0'] "
@@ -69,7 +69,8 @@ def test_both_forms(text: str, kind: str, message: str) -> None:
     assert (error.code, error.kind, error.text) == (1, kind, message)
     assert (error.host, error.function) == ("ovm-1:8899", "create_repository")
     assert str(error).startswith("ovm-1:8899: create_repository: ")
-    assert text in str(error)  # the agent's own words, whole
+    assert as_it_came(error) == text  # the agent's own words, whole
+    assert shown(text) in str(error)
 
 
 @given(st.text() | st.text("<type 'clas>:.xé\n", max_size=40))
@@ -79,4 +80,6 @@ def test_any_text_is_kept(text: str) -> None:
     assert kind in text
     if not kind:
         assert message == text
-    assert text in str(error_of(Fault(7, text), host="h", function="f"))
+    error = error_of(Fault(7, text), host="h", function="f")
+    assert as_it_came(error) == text
+    assert shown(text) in str(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import re
 from collections.abc import Callable
@@ -13,10 +14,12 @@ import pytest
 from libcloud_ovm3.agent import chunks
 from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.hostanswers import (
+    Aside,
     Document,
     FileEntry,
     FilePage,
     Holder,
+    Identity,
     Look,
     Stretch,
     VMCfg,
@@ -35,15 +38,31 @@ W = ("me", "0" * 32)  # client and operation
 CHUNK = chunks.encode(b"abc")
 STRUCTS = [{"device": "eth0"}]
 HOLDERS = [
-    {"kind": "vbd", "domid": 3, "device": "xvda", "path": "/a", "mode": "w", "state": 4},
-    {"kind": "vbd", "domid": 4, "device": "xvda", "path": "/a", "mode": "w", "state": 6},
+    {
+        "kind": "vbd",
+        "domid": 3,
+        "device": "xvda",
+        "path": "/a",
+        "mode": "w",
+        "state": 4,
+        "uuid": "0004fb00-0006-0000-5698-72ec10e028c8",
+    },
+    {
+        "kind": "vbd",
+        "domid": 4,
+        "device": "xvda",
+        "path": "/a",
+        "mode": "w",
+        "state": 6,
+        "uuid": "",
+    },
     {"kind": "loop", "device": "/dev/loop0", "path": "/a/b"},
     {"kind": "loop", "device": "/dev/loop1", "path": "/a/b", "problem": "cut"},
     {"kind": "loop", "problem": "no losetup"},
 ]
 HELD = (
-    Holder("vbd", "/a", "xvda", 3, None),
-    Holder("vbd", "/a", "xvda", 4, None),
+    Holder("vbd", "/a", "xvda", 3, None, "0004fb00-0006-0000-5698-72ec10e028c8", "w", 4),
+    Holder("vbd", "/a", "xvda", 4, None, None, "w", 6),
     Holder("loop", "/a/b", "/dev/loop0", None, None),
     Holder("loop", "/a/b", "/dev/loop1", None, "cut"),
     Holder("loop", None, "", None, "no losetup"),
@@ -51,6 +70,21 @@ HELD = (
 ENTRY = {"name": "x\ufffd", "raw": b"x\xe9", "type": "file", "size_bytes": 3, "modified": 7}
 JOB = {"id": "0" * 32, "state": "running"}
 DOC = {"version": 3, "next": 4, "content": b"\0\xff", "client": "me", "operation": "1" * 32}
+
+FOUND = [
+    {"path": "/a", "real": "/b\ufffd", "real_raw": b"/b\xe9", "device": "18446744073709551615",
+     "inode": "7", "links": 2, "type": "file", "size_bytes": 1 << 40, "new": 1},
+    {"path": "/c\ufffd", "raw": b"/c\xe9", "missing": True},
+    {"path": "/d", "problem": "Stale NFS file handle"},
+]  # fmt: skip
+IDENTITIES = (
+    Identity("/a", b"/b\xe9", (1 << 64) - 1, 7, 2, "file", 1 << 40),
+    Identity(b"/c\xe9", is_missing=True),
+    Identity("/d", problem="Stale NFS file handle"),
+)
+VM_CFG = {"folder": "Templates", "directory": "t", "content": b"x"}
+PAGES = {"listing": {"answer": "<a/>"}, "vm_cfg": [], "after": ""}
+ASIDE = {"operation": "0" * 32, "path": "/x", "size_bytes": 1 << 40, "modified": 7}
 
 # method, arguments, what goes out, what comes, what that is
 CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
@@ -66,6 +100,7 @@ CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
     ("domains", (), (), {"domains": STRUCTS, "missing": []}, STRUCTS),
     ("look", (["list_vms"],), (["list_vms"],),
      {"api": 1, "answers": {"list_vms": {"answer": [], "new": 1}}}, Look(1, {"list_vms": []})),
+    ("identify", (["/a", b"/c\xe9", "/d"],), (["/a", b"/c\xe9", "/d"],), FOUND, IDENTITIES),
     ("list_files", ("/p", b"c", 5), ("/p", b"c", 5), {"entries": [ENTRY], "after": ""},
      FilePage((FileEntry("x\ufffd", b"x\xe9", "file", 3, 7.0),), "")),
     ("stat_file", (b"/caf\xe9",), (b"/caf\xe9",), {"type": "file"}, {"type": "file"}),
@@ -76,6 +111,9 @@ CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
     ("truncate_file", (*W, "/p", 1), (*W, "/p", 1), None, None),
     ("rename_file", (*W, "/p", "/q"), (*W, "/p", "/q"), None, None),
     ("delete_file", (*W, "/p"), (*W, "/p"), None, None),
+    ("set_aside", (*W, "/p"), (*W, "/p"), None, None),
+    ("put_back", (*W, b"/p\xe9"), (*W, b"/p\xe9"), None, None),
+    ("delete_aside", (*W, "/p"), (*W, "/p"), None, None),
     ("start_job", (*W, "md5", "/p"), (*W, "md5", "/p", ""), JOB, JOB),
     ("job_status", ("/m", "0" * 32), ("/m", "0" * 32), JOB, JOB),
     ("cancel_job", (*W, "/m", "0" * 32), (*W, "/m", "0" * 32), JOB, JOB),
@@ -147,6 +185,32 @@ def test_what_is_not_documented_is_malformed(call: Any, answer: Any) -> None:
         getattr(module, method)(*given)
 
 
+ODD: list[Any] = [
+    *WRONG,
+    *([], {}, [None], [[]], [{}], {"x": None}, {"api": None}, {"api": API, "answers": None}),
+    *({"api": API, "answers": {"list_vms": None}}, {"api": API, "answers": {"list_vms": {}}}),
+    *({"domains": None, "missing": []}, {"domains": [None], "missing": []}),
+    *({"domains": [], "missing": None}, {"domains": [], "missing": [None]}),
+    *({"entries": [None], "after": ""}, {"entries": None, "after": ""}),
+    *({"names": [None], "after": ""}, {"version": 0, "next": None}, {"version": 3, "next": 4}),
+    *({**PAGES, "vm_cfg": None}, {**PAGES, "vm_cfg": [None]}, {**PAGES, "aside": [None]}),
+    *({**PAGES, "listing": None}, {**PAGES, "after": None}),
+]
+
+
+@pytest.mark.parametrize("answer", ODD, ids=repr)
+def test_nothing_that_comes_ends_in_a_crash(answer: Any) -> None:
+    """Nil instead of a document, for example."""
+    for method, given, *_ in [*CALLS, ("repository", ("r",))]:
+        module, _ = answering(answer)
+        with contextlib.suppress(MalformedAnswer, AgentFault):
+            getattr(module, method)(*given)
+    for method, given in (("read_document", ("/m", "n")), ("repository", ("r",)), ("domains", ())):
+        module, _ = answering(answer)
+        with pytest.raises((MalformedAnswer, AgentFault)):
+            getattr(module, method)(*given)
+
+
 @pytest.mark.parametrize(
     ("method", "given", "answer"),
     [
@@ -158,6 +222,18 @@ def test_what_is_not_documented_is_malformed(call: Any, answer: Any) -> None:
         ("read_document", ("/m", "n"), {**DOC, "content": "text"}),
         ("list_files", ("/p",), {"entries": [{**ENTRY, "modified": "7"}], "after": ""}),
         ("list_documents", ("/m",), {"names": [7], "after": ""}),
+        ("identify", (["/a"],), FOUND),
+        ("identify", (["/b"],), FOUND[:1]),
+        ("identify", (["/a"],), [{**FOUND[0], "inode": 7}]),
+        ("identify", (["/a"],), [{**FOUND[0], "inode": "-7"}]),
+        ("identify", (["/a"],), [{"path": "/a"}]),
+        ("identify", (["/a"],), [{"path": "/a", "problem": 5}]),
+        ("repository", ("r",), {**PAGES, "aside": None}),
+        ("repository", ("r",), {**PAGES, "aside": [{}]}),
+        ("repository", ("r",), {**PAGES, "aside": [{**ASIDE, "size_bytes": "7"}]}),
+        ("repository", ("r",), {**PAGES, "aside": [{**ASIDE, "operation": None}]}),
+        ("holders", (), [{**HOLDERS[0], "uuid": 7}]),
+        ("holders", (), [{**HOLDERS[0], "state": "4"}]),
         ("repository", ("r",), {"listing": {"answer": "<a/>"}, "vm_cfg": [{}], "after": ""}),
         ("repository", ("r",), {"listing": {"answer": None}, "vm_cfg": [], "after": ""}),
         ("repository", ("r",), {"listing": {"answer": "<a/>"}, "vm_cfg": [], "after": b"x"}),
@@ -231,6 +307,36 @@ def test_a_repository_of_several_pages() -> None:
         VMCfg("VirtualMachines", "b", None, "Failed: EIO"),
     )
     assert [call[1:] for call in connection.calls] == [("r", ""), ("r", b"c\xe9")]
+
+
+def test_what_was_set_aside_is_told() -> None:
+    raw = {**ASIDE, "path": "/x\ufffd", "raw": b"/x\xe9"}
+    odd = {"operation": "1" * 32, "problem": "Failed: EIO"}
+    module, _ = answering(
+        {
+            **PAGES,
+            "aside": [ASIDE, raw, odd, {"problem": "more"}],
+            "vm_cfg": [VM_CFG],
+            "after": "c",
+        },
+        PAGES,
+    )
+    assert module.repository("r").aside == (
+        Aside("0" * 32, "/x", 1 << 40, 7.0),
+        Aside("0" * 32, b"/x\xe9", 1 << 40, 7.0),
+        Aside("1" * 32, "", None, None, "Failed: EIO"),
+        Aside("", "", None, None, "more"),
+    )
+    module, _ = answering(PAGES)  # of a module that is older than that
+    assert module.repository("r").aside == ()
+
+
+def test_one_file_by_two_names() -> None:
+    one, other = Identity("/a", "/a", 1, 7, 2, "file", 5), Identity("/b", "/b", 1, 7, 2, "file", 5)
+    assert one.is_same_file(other)
+    assert not one.is_same_file(Identity("/c", "/c", 2, 7, 2, "file", 5))
+    assert not one.is_same_file(Identity("/c", "/c", 1, 8, 2, "file", 5))
+    assert not Identity("/a", is_missing=True).is_same_file(Identity("/b", problem="x"))
 
 
 def test_a_cursor_that_stands_still_is_not_followed_for_ever() -> None:

@@ -108,6 +108,40 @@ def test_files(module: HostModule, sim: Simulator, mount: str) -> None:
     assert kind(caught) == "NotFound"
 
 
+def test_set_aside(module: HostModule, sim: Simulator, mount: str) -> None:
+    disk, operation = sim.repository_path / "VirtualDisks" / "aside\r.img", new()
+    disk.write_bytes(b"data")
+    path = f"{mount}/VirtualDisks/aside\r.img"
+    module.set_aside(ME, operation, path)
+    assert not disk.exists()
+    [entry] = module.repository(sim.repository_id).aside
+    assert (entry.operation, entry.path) == (operation, path.encode())
+    assert (entry.size_bytes, entry.problem) == (4, None)
+    module.put_back(ME, operation, entry.path)
+    assert disk.read_bytes() == b"data"
+    module.set_aside(ME, operation, path)
+    module.delete_aside(ME, operation, path)
+    with pytest.raises(AgentFault) as caught:
+        module.delete_aside(ME, operation, path)
+    assert kind(caught) == "NotFound"
+    assert not disk.exists()
+    assert module.repository(sim.repository_id).aside == ()
+
+
+def test_identities(module: HostModule, sim: Simulator, mount: str) -> None:
+    folder = sim.repository_path / "VirtualDisks"
+    (folder / "one.img").write_bytes(b"data")
+    (folder / "link.img").symlink_to("one.img")
+    (folder / "absolute.img").symlink_to(f"{mount}/VirtualDisks/one.img")
+    names = ["one.img", "link.img", "absolute.img", "none.img"]
+    *found, none = module.identify([f"{mount}/VirtualDisks/{name}" for name in names])
+    assert {one.real for one in found} == {f"{mount}/VirtualDisks/one.img"}
+    assert all(one.is_same_file(found[0]) for one in found)
+    assert none.is_missing
+    unmounted = f"/OVS/Repositories/{'0f' * 16}/x"
+    assert "nothing is mounted" in str(module.identify([unmounted])[0].problem)
+
+
 def test_jobs(module: HostModule, sim: Simulator, mount: str) -> None:
     source = sim.repository_path / "ISOs" / "source.iso"
     source.write_bytes(b"x" * 100_000)

@@ -32,6 +32,22 @@ from libcloud_ovm3.agent.redact import redact
             "<name>passwd</name><value><int>12</int></value>",
             "<name>passwd</name><value><int>******</int></value>",
         ),
+        ("<value><base64>c2VjcmV0</base64></value>", "<value><base64>6 bytes</base64></value>"),
+        ("<base64>\nc2Vj\n cg==</base64 > x", "<base64>4 bytes</base64 > x"),
+        ("<base64></base64><base64/>", "<base64>0 bytes</base64><base64/>"),
+        ("<ex:base64 a='b'>c2VjcmV0</ex:base64>", "<ex:base64 a='b'>6 bytes</ex:base64>"),
+        ("<base64><![CDATA[c2Vj]]></base64>", "<base64>6 bytes</base64>"),
+        ("<base64>&#99;2Vj</base64>", "<base64>3 bytes</base64>"),
+        ("cut: <base64>c2VjcmV0c2Vj", "cut: <base64>9 bytes"),
+        ("&lt;base64&gt;c2Vj&lt;/base64&gt; é", "&lt;base64&gt;3 bytes&lt;/base64&gt; é"),
+        (
+            "&amp;lt;base64&amp;gt;c2Vj&amp;lt;/base64",
+            "&amp;lt;base64&amp;gt;3 bytes&amp;lt;/base64",
+        ),
+        (
+            "<base64>YQ==</base64><base64>YWI=</base64>",
+            "<base64>1 bytes</base64><base64>2 bytes</base64>",
+        ),
         (
             "<methodName>update_agent_password</methodName><params>…</params></methodCall>",
             "<methodName>update_agent_password</methodName>******</methodCall>",
@@ -50,6 +66,7 @@ def test_where_passwords_stand(text: str, expected: str) -> None:
         "Command: ['/etc/xen/scripts/x', 'start'] failed (1): stderr: Bridge control0 Is Busy",
         "file:/OVS/Repositories/0004fb/VirtualDisks/a.img,xvda,w",
         "<name>vnc</name><value><string>1</string></value>",
+        "base64: not base64: c2VjcmV0, <base64ish>",
         "Unauthorized access attempt from ('1.2.3.4', 5)!",
     ],
 )
@@ -75,6 +92,12 @@ def test_long_hostile_texts_take_no_time() -> None:
         "passwd':'" * 100_000,
         "vncpasswd=" * 100_000,
         "<methodName>update_agent_password</methodName>" * 10_000,
+        "<base64" * 100_000,
+        "<base64>" * 100_000,
+        "<base64 " * 100_000,
+        "&amp;" * 100_000 + "lt;base64",
+        "&" + "amp;" * 100_000,
+        "<" + "base64" * 100_000,
     ):
         redact(text, ["secret"])
     assert time.perf_counter() - start < 10

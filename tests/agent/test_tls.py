@@ -14,7 +14,7 @@ import urllib3
 from libcloud_ovm3 import errors
 from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.kinds import TimeLimits
-from libcloud_ovm3.agent.tls import HostTrust
+from libcloud_ovm3.agent.tls import HostTrust, fingerprint
 
 from .certificates import Certificate, make_authority, make_certificate
 from .served import Server
@@ -321,3 +321,28 @@ def test_client_certificates(serve: Any, connect: Any, tmp_path: Path) -> None:
     with pytest.raises(errors.Ovm3Error):  # TLS 1.3 tells us only after the request
         connect(server, trust=HostTrust(pins=pins)).call("echo", 1)
     assert len(server.requests) == 3
+
+
+# ------------------------------------------------------------------ what was settled on
+
+
+def test_facts_of_a_line(serve: Any, connect: Any, tmp_path: Path) -> None:
+    def modern(context: ssl.SSLContext) -> None:
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+
+    server = serve(prepare=modern)
+    agent = connect(server)
+    assert agent.tls_facts() is None
+    agent.call("echo", 1)
+    facts = agent.tls_facts()
+    assert (facts.protocol, facts.cipher, facts.cipher_bits) == (
+        "TLSv1.3", "TLS_AES_256_GCM_SHA384", 256,
+    )  # fmt: skip
+    assert fingerprint(facts.certificate) == server.certificate.fingerprint
+    assert facts.has_forward_secrecy
+
+
+def test_no_facts_without_tls(serve: Any, connect: Any) -> None:
+    agent = connect(serve(certificate=None))
+    agent.call("echo", 1)
+    assert agent.tls_facts() is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import ssl
 from typing import Any
 
@@ -88,6 +89,11 @@ def trust(pins: Any = None, names: dict[str, str] | None = None, **options: Any)
         (trust(names={"": "cn"}, ca_cert="ca"), False, HostTrust((), "ca")),
         (trust(names={"ovm-1": "cn"}, ca_cert="ca"), False, HostTrust((), "ca", "cn")),
         (
+            trust(weak_keys=True, legacy_renegotiation=True),
+            True,
+            HostTrust(weak_keys=True, legacy_renegotiation=True),
+        ),
+        (
             trust(minimum="TLSv1", cert_file="c", key_file="k"),
             False,
             HostTrust(minimum="TLSv1", cert_file="c", key_file="k"),
@@ -114,6 +120,25 @@ def test_the_context_verifies_unless_told_otherwise() -> None:
     assert context.check_hostname
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2
     assert tls.make_context(HostTrust(verify=False), None).verify_mode == ssl.CERT_NONE
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1 is deprecated:DeprecationWarning")
+def test_what_is_offered() -> None:
+    """Nothing without a certificate, nothing broken; RSA key exchange comes last."""
+    context = tls.make_context(HostTrust(), None)
+    assert context.security_level >= 2
+    names = [cipher["name"] for cipher in context.get_ciphers()]
+    assert not [n for n in names if re.search("PSK|SRP|NULL|ADH|AECDH|RC4|DES|MD5|DSS|CAMELLIA", n)]
+    secret = [n.startswith(("TLS_", "ECDHE-", "DHE-")) for n in names]
+    assert secret == sorted(secret, reverse=True)
+    assert not all(secret)
+    assert not context.options & 0x4  # OP_LEGACY_SERVER_CONNECT
+    assert tls.make_context(HostTrust(legacy_renegotiation=True), None).options & 0x4
+    for weak in (HostTrust(weak_keys=True), HostTrust(minimum="TLSv1")):
+        assert tls.make_context(weak, None).security_level == 0
+    assert tls.make_context(HostTrust(weak_keys=True), None).minimum_version == (
+        ssl.TLSVersion.TLSv1_2
+    )
 
 
 def test_fingerprint() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 
@@ -97,6 +98,19 @@ def test_passwords_of_guests_are_not_shown_unless_asked_for() -> None:
         assert shown.count("******") == 2
         _, shown = invoke(*call, "--show-secrets", password=sim.password)
         assert shown.count("geheim4711") == 2
+
+
+def test_bytes_are_not_shown_unless_asked_for() -> None:
+    with Simulator(hosts=1, speed=100, vms=0, host_module=True) as sim:
+        sim.add_vm("a", config={"vncpasswd": "geheim4711"})
+        call = ["api", "call", "libcloud_repository", json.dumps(sim.repository_id), '""']
+        call += ["--write", *options(sim)]
+        _, shown = invoke(*call, password=sim.password)
+        [entry] = json.loads(shown)["vm_cfg"]
+        assert entry["content"].endswith("bytes (--show-secrets shows them, as base64)")
+        _, shown = invoke(*call, "--show-secrets", password=sim.password)
+        [entry] = json.loads(shown)["vm_cfg"]
+        assert b"geheim4711" in base64.b64decode(entry["content"])
 
 
 def test_hiding_leaves_the_rest() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from libcloud_ovm3.simulator import Simulator
-from tests.cli.running import OVM3, options, run
+from tests.cli.running import OVM3, address, options, run
 
 
 @pytest.fixture
@@ -69,6 +69,23 @@ def test_pin(pool: Simulator) -> None:
     dead = run("pin", f"{host.address}:1", "--timeout", "2")
     assert dead.returncode == 1
     assert "refused" in dead.stderr
+
+
+def test_pin_says_what_an_old_host_needs() -> None:
+    """And with that it works."""
+    with Simulator(hosts=1, speed=100, tls_version="1.0") as sim:
+        where, pin = address(sim), sim.hosts[0].fingerprint
+        done = run("pin", where)
+        assert done.returncode == 0, done.stderr
+        assert "TLS          TLSv1, " in done.stdout
+        assert f"--host {where} --fingerprint {pin} --tls-minimum TLSv1\n" in done.stdout
+        assert f""""{pin}"}}, ex_tls_minimum='TLSv1'\n""" in done.stdout
+        refused = run("hosts", "--host", where, "--fingerprint", pin, password=sim.password)
+        assert refused.returncode == 1
+        assert "--tls-minimum TLSv1" in refused.stderr
+        done = run("hosts", "--host", where, "--fingerprint", pin, "--tls-minimum", "TLSv1",
+                   password=sim.password)  # fmt: skip
+        assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,8 @@ def test_a_sound_pool() -> None:
         assert done.returncode == 0, done.stdout + done.stderr
         assert {level for level, _ in levels(done.stdout)} == {"ok", "note"}
         called = {call.function for call in sim.calls}
-    assert {kind_of(function) for function in called - {"libcloud_version"}} == {"read"}
+    ours = {"libcloud_version", "libcloud_look", "libcloud_no_such_function"}
+    assert {kind_of(function) for function in called - ours} == {"read"}
     for text in ("TLSv1.3", "EC 256 bit", "agent 3.3.3", "the host module is not there", "0 error"):
         assert text in done.stdout
     assert sim.password not in done.stdout
@@ -55,9 +56,29 @@ def test_a_sick_pool_and_a_bundle_of_it(tmp_path: Path) -> None:
     assert levels(seen.stdout) == levels(done.stdout)
 
 
+def test_a_bundle_holds_what_the_next_boot_brings_back(tmp_path: Path) -> None:
+    file = tmp_path / "pool.json"
+    boots = [
+        {"kind": "saved", "name": "our-vault", "path": "/var/lib/xend/save/our-vault"},
+        {"kind": "managed", "uuid": TWIN, "path": f"/var/lib/xend/domains/{TWIN}/config.sxp",
+         "starts": True},
+    ]  # fmt: skip
+    with Simulator(hosts=2, speed=100, host_module=True) as sim:
+        sim.misbehave("answer", "libcloud_comebacks", host=1, value=boots, times=None)
+        done = run("doctor", address(sim), *pins(sim), "--bundle", str(file), password=sim.password)
+    assert "our-vault" in done.stdout
+    assert levels(done.stdout).count(("warning", "comeback")) == 2
+    text = file.read_text(encoding="utf-8")
+    assert [word for word in ("our-vault", TWIN, TWIN.replace("-", "")) if word in text] == []
+    with Simulator(from_bundle=file) as replay:
+        seen = run("doctor", address(replay), *pins(replay), password=replay.password)
+    assert levels(seen.stdout) == levels(done.stdout)
+    assert "is saved in /var/lib/xend/save/name-" in seen.stdout
+
+
 @pytest.mark.parametrize("version", ["1.0", None])
 def test_hosts_that_cannot_be_asked(version: str | None, tmp_path: Path) -> None:
-    with Simulator(hosts=1, speed=100, tls_version=version) as sim:
+    with Simulator(hosts=1, speed=100, tls=version) as sim:
         wrong = run("doctor", address(sim), "--fingerprint", "0" * 64, password=sim.password)
         assert sim.calls == []
         assert sim.refused == []
@@ -77,7 +98,7 @@ def test_hosts_that_cannot_be_asked(version: str | None, tmp_path: Path) -> None
 
 
 def test_an_old_agent() -> None:
-    with Simulator(hosts=1, speed=100, version="3.2.1", tls_version="1.0") as sim:
+    with Simulator(hosts=1, speed=100, version="3.2.1", tls="1.0") as sim:
         done = run(
             "doctor", address(sim), *pins(sim), "--tls-minimum", "TLSv1", password=sim.password
         )

@@ -15,6 +15,8 @@ from libcloud.compute.types import Provider
 
 import libcloud_ovm3
 from libcloud_ovm3 import OVM3NodeDriver
+from libcloud_ovm3.agent.address import parse_address
+from libcloud_ovm3.agent.passwords import Passwords
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Warning
 
 PIN = "ab" * 32
@@ -128,6 +130,13 @@ def test_hosts(host: str, url: str) -> None:
         ({"ex_second_look": -1}, "ex_second_look"),
         ({"ex_second_look": "nan"}, "ex_second_look"),
         ({"ex_strict": "x"}, "ex_strict"),
+        ({"ex_tls_weak_keys": "x"}, "ex_tls_weak_keys"),
+        ({"ex_tls_legacy_renegotiation": "x"}, "ex_tls_legacy_renegotiation"),
+        ({"ex_passwords": {"ovm-2": ""}}, "a password for ovm-2"),
+        ({"ex_passwords": {"ovm-2": None}}, "a password for ovm-2"),
+        ({"ex_passwords": {"https://ovm-2": "x"}}, "no URL"),
+        ({"ex_passwords": {"ovm-2:0": "x"}}, "port"),
+        ({"ex_passwords": "x"}, "mapping"),
     ],
 )
 def test_bad_arguments(options: dict[str, Any], text: str) -> None:
@@ -160,6 +169,57 @@ def test_salt_s_way_of_calling() -> None:
 
 
 def test_secrets_are_in_no_repr() -> None:
-    driver = make()
-    for thing in (driver, driver.connection, driver._estate, driver._trust, vars(driver._estate)):
+    driver = make(ex_passwords={"ovm-2": "secret-pw-2"})
+    for thing in (driver, driver.connection, driver._estate, driver._trust, vars(driver._estate),
+                  driver._passwords):  # fmt: skip
         assert "secret-pw" not in repr(thing)
+
+
+@pytest.mark.parametrize(
+    ("by_host", "address", "password"),
+    [
+        ({}, "ovm-1:8899", "usual"),
+        (None, "ovm-1:8899", "usual"),
+        ({"ovm-1": "own"}, "ovm-1:8899", "own"),
+        ({"ovm-1": "own"}, "ovm-1:8900", "own"),
+        ({"ovm-1": "own"}, "ovm-2:8899", "usual"),
+        ({"ovm-1:8899": "own"}, "ovm-1:8899", "own"),
+        ({"ovm-1:8899": "own"}, "ovm-1:8900", "usual"),
+        ({"ovm-1:8899": "own", "ovm-1": "other"}, "ovm-1:8899", "own"),
+        ({"ovm-1": "other", "ovm-1:1": "one", "ovm-1:2": "two"}, "ovm-1:1", "one"),
+        ({"ovm-1": "other", "ovm-1:1": "one", "ovm-1:2": "two"}, "ovm-1:2", "two"),
+        ({"fd00:0::1": "own"}, "[fd00::1]:8899", "own"),
+        ({"[FD00::1]": "own"}, "[fd00::1]:8899", "own"),
+        ({"[fd00::1]:8899": "own"}, "[fd00::1]:8899", "own"),
+        ({"": "x"}, "ovm-1:8899", None),
+    ],
+)
+def test_whose_password(by_host: dict[str, str] | None, address: str, password: str | None) -> None:
+    if password is None:
+        with pytest.raises(InvalidArgument):
+            Passwords("usual", by_host)
+    else:
+        assert Passwords("usual", by_host).of(parse_address(address)) == password
+
+
+def test_the_first_host_has_its_own_password_and_no_other_gets_it() -> None:
+    driver = make(
+        host=None, ex_hosts=["ovm-1", "ovm-2", "ovm-3"],
+        ex_passwords={"ovm-1": "one", "ovm-3": "3"},
+        ex_fingerprint={"ovm-1": PIN, "ovm-2": PIN, "ovm-3": PIN},
+    )  # fmt: skip
+    keys = [driver._estate.agent(address).connection.key for address in driver._estate.given]
+    assert keys == ["one", "secret-pw", "3"]
+    assert set(driver._passwords.all()) == {"secret-pw", "one", "3"}
+
+
+def test_options_of_old_tls_reach_every_host() -> None:
+    driver = make(
+        host=None, ex_hosts=["ovm-1", "ovm-2"], ex_fingerprint={"ovm-1": PIN, "ovm-2": PIN},
+        ex_tls_weak_keys="yes", ex_tls_legacy_renegotiation=True,
+    )  # fmt: skip
+    for address in driver._estate.given:
+        trust = driver._estate.agent(address).connection.trust
+        assert (trust.weak_keys, trust.legacy_renegotiation) == (True, True)
+    plain = make().connection.trust
+    assert (plain.weak_keys, plain.legacy_renegotiation) == (False, False)

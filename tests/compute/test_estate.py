@@ -44,7 +44,7 @@ def test_a_dead_host_costs_a_warning_and_certainty(driver: Any, sim: Simulator) 
         driver_for(sim, ex_strict=True).list_nodes()
     sim.calls.clear()
     for action in (driver.start_node, driver.stop_node, driver.destroy_node):
-        with pytest.raises(Refused, match=rf"silent.*{sim.hosts[1].address}"):
+        with pytest.raises(Refused, match=rf"cannot be seen.*{sim.hosts[1].address}"):
             action(nodes["stopped"])
     with pytest.raises(Refused, match="unknown"):
         driver.reboot_node(nodes["stopped"])
@@ -226,6 +226,7 @@ def _as_list_vms_answers(line: str) -> dict[str, str]:
         "online_vcpus": vcpus,
         "state": state,
         "status": "2",
+        "device": {"console": [{"location": "2"}]},
         "uuid": str(uuid.uuid5(uuid.NAMESPACE_DNS, name)),
     }
 

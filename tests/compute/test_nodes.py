@@ -11,6 +11,8 @@ from libcloud.compute.types import NodeState
 
 from libcloud_ovm3.errors import (
     AgentFault,
+    HostNotFound,
+    ImageNotFound,
     InvalidArgument,
     NameTaken,
     NodeNotFound,
@@ -107,8 +109,8 @@ def test_bad_input_is_refused_before_anything_changes(driver: Any, sim: Simulato
         (InvalidArgument, (None, size, template)),
         (InvalidArgument, ("iso", size, iso)),
         (InvalidArgument, ("zero", NodeSize("x", "x", 0, 0, None, 0.0, driver), template)),
-        (NodeNotFound, ("x", size, "nowhere/Templates/x.raw")),
-        (Refused, ("x", size, template, "no-such-host")),
+        (ImageNotFound, ("x", size, "nowhere/Templates/x.raw")),
+        (HostNotFound, ("x", size, template, "no-such-host")),
         (Refused, ("x", NodeSize("x", "x", 10**6, 0, None, 0.0, driver), template)),
     ]:
         with pytest.raises(error):
@@ -291,7 +293,7 @@ def test_waiting_has_a_limit(driver: Any) -> None:
     with pytest.raises(StillThere, match=f"Timed out after 20 seconds: {node.id} is stopped"):
         driver.wait_until_running([node], wait_period=1, timeout=20)
     driver.destroy_node(node)
-    with pytest.raises(StillThere, match="is gone"):
+    with pytest.raises(StillThere, match="was not found"):
         driver.wait_until_running([node], wait_period=1, timeout=5)
     with pytest.raises(ValueError, match="ssh_interface"):
         driver.wait_until_running([node], ssh_interface="eth0")

@@ -29,6 +29,9 @@ def sim() -> Iterator[Simulator]:
         yield simulator
 
 
+MODULE_READS = ("libcloud_look", "libcloud_repository", "libcloud_holders", "libcloud_identify")
+
+
 def create(driver: Driver, running: Node, stopped: Node) -> Any:
     return driver.create_node("new", driver.list_sizes()[0], driver.list_images()[0])
 
@@ -52,7 +55,7 @@ def test_changes_are_refused_before_they_are_sent(sim: Simulator, change: str) -
     with pytest.raises(ReadOnly, match="ex_read_only"):
         CHANGES[change](driver, nodes["running"], nodes["stopped"])
     sent = calls_of(sim)[first:]
-    assert [name for name in sent if kind_of(name) != "read"] == []
+    assert [name for name in sent if kind_of(name) != "read" and name not in MODULE_READS] == []
     assert fingerprints_of(sim.repository_path) == before
 
 

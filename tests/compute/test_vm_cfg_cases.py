@@ -360,7 +360,11 @@ def by_hand(options: dict[str, Any]) -> str:
 
 def test_odd_files_side_by_side(driver: Any, sim: Simulator) -> None:
     for number, options in enumerate(ODD.values()):
-        put(sim, f"odd{number}", by_hand({"uuid": str(uuid.UUID(int=number + 1)), **options}))
+        put(
+            sim,
+            f"odd{number}",
+            by_hand({"uuid": str(uuid.UUID(int=number + 1)), "memory": 256, **options}),
+        )
     (sim.repository_path / "VirtualMachines" / "no cfg").mkdir()
     nodes = {node.extra.get("directory"): node for node in quietly(driver.list_nodes)}
     odd = dict(zip(ODD, (nodes[f"odd{number}"] for number in range(len(ODD))), strict=True))

@@ -17,8 +17,8 @@ from libcloud_ovm3.agent.hostmodule import API, HostModule
 from libcloud_ovm3.errors import AgentFault, Ovm3Warning, Refused, Unfinished
 from libcloud_ovm3.estate.clock import Clock
 from libcloud_ovm3.estate.definitions import Definition, read_templates
-from libcloud_ovm3.estate.hosts import LACK_SECONDS
 from libcloud_ovm3.estate.inventory import as_json, take_inventory
+from libcloud_ovm3.estate.members import LACK_SECONDS
 from libcloud_ovm3.estate.vms import Survey, survey
 from libcloud_ovm3.simulator import Simulator
 from tests.compute import test_never_guess as rules
@@ -129,7 +129,7 @@ def test_what_is_more_than_values_is_for_the_agent_to_say(driver: Any, sim: Simu
         (rules.machines(sim) / directory).mkdir()
         (rules.machines(sim) / directory / "vm.cfg").write_text(text)
     counted = calls_during(sim, quietly, driver.list_nodes)
-    assert counted["get_vm_config"] == 2
+    assert counted["get_vm_config"] == 2 * len(sim.hosts)  # one may read what another cannot
     by_module, by_agent = seen_both_ways(sim)
     # they were read through different hosts, whose address the text begins with
     problems = [
@@ -188,12 +188,12 @@ def test_a_module_that_fails_costs_nothing(driver: Any, sim: Simulator, failure:
     assert "discover_server" not in calls_during(sim, driver.list_nodes)
 
 
-def test_a_host_that_hangs_is_silent(sim: Simulator) -> None:
+def test_a_module_that_hangs_does_not_make_its_host_silent(sim: Simulator) -> None:
     driver = driver_for(sim, ex_timeouts={"read": 0.5})
     sim.misbehave("hang", "libcloud_look", host=1, times=None)
-    with pytest.warns(Ovm3Warning, match=r"libcloud_look: no whole answer within 0.5 s"):
+    with pytest.warns(Ovm3Warning, match=r"host module does not answer"):
         nodes = {node.name: node.state for node in driver.list_nodes()}
-    assert nodes == {"seed-1": NodeState.RUNNING, "seed-2": NodeState.UNKNOWN}
+    assert nodes == {"seed-1": NodeState.RUNNING, "seed-2": NodeState.RUNNING}
 
 
 # ------------------------------------------------------------------ versions
@@ -316,7 +316,7 @@ def test_one_guest_that_nobody_sees_is_a_silent_host(driver: Any, sim: Simulator
         nodes = {node.name: node.state for node in driver.list_nodes()}
     assert nodes["seed-2"] == nodes["stopped"] == NodeState.UNKNOWN
     for action in (driver.start_node, driver.stop_node, driver.destroy_node):
-        with pytest.raises(Refused, match="silent"):
+        with pytest.raises(Refused, match="list_vms"):
             action(stopped)
 
 
@@ -342,9 +342,9 @@ def test_a_disk_is_waited_for() -> None:
         sim.misbehave("answer", "libcloud_holders", times=3, value=held)
         assert driver.destroy_node(node) is True
         assert not rules.disk_file(sim, node).exists()
-        asked = calls_of(sim, "libcloud_holders", "storage_plugin_destroy")
+        asked = calls_of(sim, "libcloud_holders", "libcloud_delete_aside")
         assert asked.count("libcloud_holders") > 2
-        assert asked[-1] == "storage_plugin_destroy"
+        assert asked[-1] == "libcloud_delete_aside"
 
 
 def test_who_holds_what_is_not_known(driver: Any, sim: Simulator) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from libcloud_ovm3.agent.address import Address
-from libcloud_ovm3.estate.hosts import Estate
+from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.simulator import Simulator
 from tests.support import SPEED, driver_for
 

@@ -18,7 +18,7 @@ from libcloud_ovm3.agent.documents import (
 from libcloud_ovm3.agent.probe import Probed
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.domains import read_domains
-from libcloud_ovm3.estate.examination import Certificate, Examined
+from libcloud_ovm3.estate.examination import Certificate, Examined, Line, Member
 from libcloud_ovm3.estate.hosts import HostView, Silent
 from libcloud_ovm3.estate.inventory import Look
 from libcloud_ovm3.estate.repositories import Repository
@@ -37,6 +37,9 @@ RECORD = RepositoryRecord(
     manager_uuid=OWNER,
     is_mounted=True,
 )
+
+
+DOMAIN_0 = {"name": "Domain-0", "uuid": "00000000-0000-0000-0000-000000000000", "domid": "0"}
 
 
 def server(number: int, **more: Any) -> Server:
@@ -60,12 +63,14 @@ def server(number: int, **more: Any) -> Server:
 
 def host(number: int, *records: dict[str, Any], **more: Any) -> HostView:
     address = Address(f"192.0.2.{number}", 8899)
-    domains = read_domains(list(records))
+    domains = read_domains(list(records)).domains
     return HostView(address, None, server(number, **more), domains, (RECORD,))  # type: ignore[arg-type]
 
 
-def live(name: str, vm_id: str, **more: str) -> dict[str, Any]:
-    return {"name": name, "uuid": vm_id, "domid": "7", "state": "-b----", "status": "2", **more}
+def live(name: str, vm_id: str, **more: Any) -> dict[str, Any]:
+    devices = {"vkbd": {"backend": "0"}}
+    said = {"domid": "7", "state": "-b----", "status": "2", "device": devices}
+    return {"name": name, "uuid": vm_id, **said, **more}
 
 
 def defined(directory: str, **config: Any) -> Definition:
@@ -125,14 +130,25 @@ def certificate(**more: Any) -> Certificate:
     return Certificate(**(said | more))
 
 
-def examined(read: Any = None, **more: Any) -> Examined:
+def member(view: HostView, **more: Any) -> Member:
+    """What was asked of one host of it."""
+    said: dict[str, Any] = {
+        "line": Line(certificate(names=()), "ECDHE-RSA-AES256-GCM-SHA384"),
+        "functions": (Probed("echo", "present"), Probed("start_vm", "not probed")),
+    }
+    return Member(view, **(said | more))
+
+
+def examined(read: Any = None, members: Sequence[Member] | None = None, **more: Any) -> Examined:
+    read = looked() if read is None else read
+    if members is None:
+        members = [member(view) for view in read.seen.hosts] if isinstance(read, Look) else []
     said: dict[str, Any] = {
         "address": "192.0.2.1:8899",
         "certificate": certificate(),
         "trust": "verified",
-        "read": looked() if read is None else read,
-        "functions": (Probed("echo", "present"), Probed("start_vm", "not probed")),
-        "host_module": "absent",
+        "read": read,
+        "members": tuple(members),
         "now": NOW,
     }
     return Examined(**(said | more))

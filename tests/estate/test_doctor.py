@@ -10,7 +10,13 @@ import pytest
 
 from libcloud_ovm3.agent.hostmodule import API
 from libcloud_ovm3.agent.probe import Probed
-from libcloud_ovm3.errors import BadCredentials, CertificateRejected, HostNotVerified, NotSent
+from libcloud_ovm3.errors import (
+    BadCredentials,
+    CertificateRejected,
+    HostNotVerified,
+    NotSent,
+    TimedOut,
+)
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.doctor import findings, is_sound
 from libcloud_ovm3.estate.examination import Call, Examined, examine, recorded
@@ -27,6 +33,7 @@ from tests.estate.sound import (
     host,
     live,
     looked,
+    member,
     repository,
 )
 
@@ -95,7 +102,7 @@ def test_certificates_that_are_no_fault() -> None:
     ],
 )
 def test_nothing_could_be_read(error: Exception, about: str) -> None:
-    of = examined(read=error, functions=(), host_module="not probed")
+    of = examined(read=error)
     assert bad(of) == [("error", about)]
     assert str(error) in texts(of, about)
 
@@ -142,9 +149,9 @@ def test_repositories() -> None:
     assert "mounted on ovm-1, not on ovm-2" in texts(
         examined(looked(views, repositories=[half])), "repository"
     )
-    unlisted = replace(repository(views), content=None, problem="stale")
+    unlisted = replace(repository(views), content=None, problems=("stale",))
     assert bad(examined(looked(views, repositories=[unlisted]))) == [("error", "repository")]
-    nowhere = replace(repository([]), content=None, problem="nowhere")
+    nowhere = replace(repository([]), content=None, problems=("nowhere",))
     assert bad(examined(looked(views, repositories=[nowhere]))) == [("error", "repository")]
     assert bad(examined(looked(views, repositories=[]))) == [("warning", "repository")]
     own = repository(views)
@@ -256,27 +263,35 @@ def test_functions_and_the_host_module() -> None:
         Probed("get_timezone", "unclear", "odd words"),
         Probed("start_vm", "not probed", "a write"),
     )
-    of = examined(functions=functions, host_module="present", module_api=API)
+    views = [host(1), host(2)]
+    of = examined(looked(views), [member(view, functions=functions) for view in views])
     assert bad(of) == []
     said = texts(of, "functions")
-    assert "1 of the 3 functions" in said
+    assert "ovm-1, ovm-2: 1 of the 3 functions" in said
     assert "does not have get_ntp" in said
     assert "get_timezone failed: odd words" in said
-    assert "is there" in texts(of, "host module")
+    lost = [member(views[0]), member(views[1], functions=TimedOut("too slow"))]
+    of = examined(looked(views), lost)
+    assert bad(of) == [("warning", "functions")]
+    assert "ok ovm-1: 1 of the 1" in texts(of, "functions")
+    assert "ovm-2: its functions could not be tried: too slow" in texts(of, "functions")
 
 
 def test_the_host_module() -> None:
-    def about(of: Examined) -> Finding:
-        return next(finding for finding in findings(of) if finding.about == "host module")
+    def about(**more: Any) -> list[Finding]:
+        views = [host(1), host(2)]
+        of = examined(looked(views), [member(views[0], **more), member(views[1])])
+        return [finding for finding in findings(of) if finding.about == "host module"]
 
-    absent = about(examined(host_module="absent", module_api=None))
-    assert (absent.level, absent.found) == ("note", "the host module is not there")
-    assert absent.advice.startswith("`ovm3 host install ")
-    present = about(examined(host_module="present", module_api=API))
+    [absent] = about()
+    assert (absent.level, absent.found) == ("note", "ovm-1, ovm-2: the host module is not there")
+    assert absent.advice.startswith("`ovm3 host install 192.0.2.1:8899`; `ovm3 host install ")
+    [present, other] = about(host_module="present", module_api=API)
     assert (present.level, present.advice) == ("ok", "")
-    assert f"is there (api {API})" in present.found
+    assert f"ovm-1: the host module is there (api {API})" in present.found
+    assert other.found == "ovm-2: the host module is not there"
     for api, advice in ((API - 2, "`ovm3 host install"), (API + 2, "upgrade this client")):
-        odd = about(examined(host_module="present", module_api=api))
+        [odd, _] = about(host_module="present", module_api=api)
         assert (odd.level, odd.means.partition(";")[0]) == ("warning", "it is not used")
         assert odd.advice.startswith(advice)
 
@@ -284,14 +299,15 @@ def test_the_host_module() -> None:
 def test_the_host_module_of_a_host() -> None:
     with Simulator(hosts=1, speed=100, host_module=True) as sim:
         of = examine(estate_of(sim), certificate, "verified")
-        assert (of.host_module, of.module_api) == ("present", API)
+        [one] = of.members
+        assert (one.host_module, one.module_api, one.comebacks) == ("present", API, ())
         calls: list[Call] = []
         examine(recorded(estate_of(sim), calls), certificate, "verified")
         ours = {call.function for call in calls if call.function.startswith("libcloud_")}
-        assert ours == {"libcloud_version"}, "a bundle holds what the agents themselves say"
+        assert ours == {"libcloud_version", "libcloud_comebacks"}, "else what the agents say"
         sim.misbehave("fault", "libcloud_version", text="exceptions.ImportError:no module")
         of = examine(estate_of(sim), certificate, "verified")
-        assert (of.host_module, of.module_api) == ("unclear", None)
+        assert (of.members[0].host_module, of.members[0].module_api) == ("unclear", None)
         assert "unclear" in texts(of, "host module")
 
 
@@ -322,4 +338,4 @@ def test_a_sound_simulated_pool(personality: str) -> None:
     with Simulator(hosts=2, speed=100, personality=personality) as sim:
         of = examine(estate_of(sim), certificate, "verified")
         assert bad(replace(of, now=NOW)) == []
-        assert len(of.functions) == 202
+        assert [len(one.functions) for one in of.members] == [202, 202]

@@ -64,7 +64,7 @@ def test_nothing_is_made_up() -> None:
     found = inventory_of(read)
     assert [(h.status, h.cpus, h.memory_mb) for h in found.hosts] == [("ok", None, None)] * 2
     assert found.pools == ()
-    assert found.problems == ("no hardware; no pool",) * 2
+    assert found.problems == ("no hardware",) * 2 + ("no pool",) * 2
     silent = [
         Silent("192.0.2.8:8899", NotSent("dead")),
         Silent("192.0.2.9:8899", HostNotVerified("no pin")),

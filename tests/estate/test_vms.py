@@ -13,7 +13,7 @@ from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.documents import Server
 from libcloud_ovm3.errors import AmbiguousName, NodeNotFound, Refused
 from libcloud_ovm3.estate.disks import carries
-from libcloud_ovm3.estate.domains import read_domains
+from libcloud_ovm3.estate.domains import DomainList, read_domains
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.states import State
 from libcloud_ovm3.estate.vms import Definition, Survey, put_together
@@ -28,7 +28,7 @@ def server(number: int) -> Server:
 
 def host(number: int, *records: dict[str, Any]) -> HostView:
     address = Address(f"127.0.0.{number + 2}", 8899)
-    return HostView(address, None, server(number), read_domains(list(records)), ())  # type: ignore[arg-type]
+    return HostView(address, None, server(number), read_domains(list(records)).domains, ())  # type: ignore[arg-type]
 
 
 def live(name: str = DIRECTORY, vm_id: str = ID, **more: str) -> dict[str, Any]:
@@ -67,9 +67,10 @@ def test_ids() -> None:
 
 
 def test_without_a_uuid_xend_makes_one_up_so_the_name_counts() -> None:
-    definition = defined("my vm", name="myvm")
+    definition = defined("my vm", name="myvm", disk=["file:/x/a.img,xvda,w"])
     other = defined("other", name="other", uuid=ID)
-    running = live("myvm", "11111111-2222-4333-8444-555555555555")
+    vbd = {"uname": "file:/x/a.img", "dev": "xvda:disk", "mode": "w"}
+    running = live("myvm", "11111111-2222-4333-8444-555555555555") | {"device": {"vbd": [vbd]}}
     vms = put_together([host(0, running)], [definition, other], all_answered=True)
     assert vms[definition.uuid].state is State.RUNNING
     assert set(vms) == {definition.uuid, ID}
@@ -114,7 +115,9 @@ def test_a_broken_definition_costs_only_its_own_state() -> None:
 def test_creating_is_exactly_our_own_mark() -> None:
     mark = "creating " + "0" * 32
     assert defined(uuid=ID, OVM_description=mark).is_creating
-    for text in ("", "creating a monument", mark + " x", "x " + mark):
+    assert defined(uuid=ID, OVM_description=mark).unfinished_disk is None
+    assert defined(uuid=ID, OVM_description=f"{mark} x y.img").unfinished_disk == "x y.img"
+    for text in ("", "creating a monument", mark + "x", "x " + mark, mark + " ../x.img"):
         assert not defined(uuid=ID, OVM_description=text).is_creating
 
 
@@ -137,8 +140,9 @@ def test_looking_up() -> None:
 
 def test_domain_0_is_no_guest() -> None:
     zero = {"uuid": "00000000-0000-0000-0000-000000000000", "domid": "0", "name": "Domain-0"}
-    assert read_domains([zero]) == ()
-    assert read_domains([zero, live("Domain-0")])[0].name == "Domain-0"  # whoever calls himself so
+    assert read_domains([zero]) == DomainList(())
+    found = read_domains([zero, live("Domain-0")]).domains
+    assert found[0].name == "Domain-0"  # whoever calls himself so
 
 
 JUNK = st.recursive(
@@ -159,7 +163,7 @@ RECORDS = JUNK | st.dictionaries(KEYS, JUNK | st.just(ID))
 def test_one_bad_record_never_spoils_the_others(records: Any, configs: Any) -> None:
     definitions = [Definition("r" * 32, f"dir-{i}", config) for i, config in enumerate(configs)]
     good = Definition("r" * 32, "good", {"uuid": str(uuid.UUID(int=9)), "OVM_simple_name": "good"})
-    domains = read_domains([*records, live("live", str(uuid.UUID(int=8)))])
+    domains = read_domains([*records, live("live", str(uuid.UUID(int=8)))]).domains
     seen = HostView(Address("h", 1), None, server(0), domains, ())  # type: ignore[arg-type]
     vms = put_together([seen], [*definitions, good], True)
     assert vms[str(uuid.UUID(int=8))].state is State.RUNNING

@@ -193,6 +193,9 @@ def test_a_nil_instead_of_a_document(
     assert state in (None, NodeState.UNKNOWN, NodeState.RUNNING)
     told(driver.destroy_node, ID)
     told(driver.start_node, ID)
+    if function == "discover_repository_db":
+        assert vm.has_disk  # it is seen through the other host; who else may use it is not known
+        return
     assert vm.is_whole
     assert live(sim) == [ID]
     assert sent(sim) == []

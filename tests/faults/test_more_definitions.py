@@ -131,7 +131,7 @@ def lay(sim: Simulator, form: Callable[[Path, str], None], path: str) -> Path:
 def test_whatever_a_vm_cfg_is_it_protects(
     sim: Simulator, driver: Any, form: Callable[[Path, str], None]
 ) -> None:
-    """The neighbours are listed, and the disk that it may name is kept."""
+    """The neighbours are listed, the disk that it may name is kept; it is never STOPPED unread."""
     vm = make_vm(sim)
     lay(sim, form, vm.path)
     came = told(driver.list_nodes)

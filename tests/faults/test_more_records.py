@@ -198,7 +198,7 @@ SAME: dict[str, Callable[[str], str]] = {
 
 @pytest.mark.parametrize("form", SAME)
 def test_an_id_in_another_spelling_on_one_of_the_hosts(sim: Simulator, form: str) -> None:
-    """One repository: its VMs are listed once, and nothing in it is an orphan for certain."""
+    """One repository: its VMs are listed once, nothing in it is called an orphan for certain."""
     vm = make_vm(sim)
     text = connect(sim, 1).connection.call("discover_repository_db")
     other = text.replace(f'Uuid="{sim.repository_id}"', f'Uuid="{SAME[form](sim.repository_id)}"')

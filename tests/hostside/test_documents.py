@@ -1,5 +1,6 @@
 """Documents: no update is lost, none is there twice, whoever writes and wherever it is cut off."""
 
+import errno
 import os
 import random
 import stat
@@ -125,6 +126,83 @@ def test_lost_after_all(host):
         with pytest.raises(errors.Lost):
             write(host, 100 + late, late, 'late')
     assert sorted(os.listdir(folder_of(host))) == ['4', '5']
+
+
+@pytest.mark.parametrize('versions, pruned, late', [
+    (6, (1, 2, 3), (2, 3)), (6, (1, 2, 3), (1, 2, 3)), (6, (1, 2, 3), (3,)), (6, (1, 2, 3), (2,)),
+    (6, (1, 2, 3), (1, 3)), (39, range(1, 24), (2, 3, 4, 5)), (39, range(1, 24), (2,)),
+    (39, range(1, 24), (22, 23))])
+def test_slow_writers_do_not_make_each_other_win(host, monkeypatch, versions, pruned, late):
+    """Each links its number, built on the late one before it, before any of them looks again."""
+    for version in range(1, versions + 1):
+        write(host, version, version, 'x')
+    for version in pruned:
+        os.unlink(folder_of(host) + '/%d' % version)
+    monkeypatch.setattr(documents, '_require_standing', lambda *arguments: None)
+    for version in late:
+        write(host, 100 + version, version, 'late')
+    monkeypatch.undo()
+    for version in late:  # what each one's second look is, and that of a repeated request
+        with pytest.raises(errors.Lost):
+            write(host, 100 + version, version, 'late')
+    assert read(host) == (versions, versions + 1, 'x')
+    assert not os.path.exists(folder_of(host) + '/%d' % late[0])
+
+
+@pytest.mark.parametrize('said', [None, errors.Exists('so says a server that has lost its answer')])
+def test_whose_the_file_is_decides_and_not_what_link_says(host, monkeypatch, said):
+    write(host, 1, 1, 'one')
+    real = os.link
+
+    def link(*names):
+        if said is not None:
+            real(*names)
+            raise OSError(errno.EEXIST, 'File exists')
+    monkeypatch.setattr(os, 'link', link)
+    if said is None:
+        with pytest.raises(errors.Lost):
+            write(host, 2, 1, 'two')
+    else:
+        assert write(host, 2, 2, 'two') == 2
+    assert read(host)[0] == 1 + (said is not None)
+
+
+def test_a_name_that_a_listing_leaves_out_is_no_gap(host, monkeypatch):
+    """It was made while the directory was read; another that was made after it was not left out."""
+    for version in (1, 2, 3):
+        write(host, version, version, 'x')
+    real, calls = ours.names_in, []
+
+    def names_in(folder, pattern):
+        calls.append(1)
+        return [name for name in real(folder, pattern) if name != '2' or len(calls) > 1]
+    monkeypatch.setattr(ours, 'names_in', names_in)
+    assert write(host, 1, 1, 'x') == 1
+    assert len(calls) == 2
+    monkeypatch.setattr(ours, 'names_in', lambda folder, pattern: ['3'])
+    with pytest.raises(errors.Failed):
+        write(host, 1, 1, 'x')
+    monkeypatch.undo()
+    assert read(host)[0] == 3 and os.path.exists(folder_of(host) + '/1')
+
+
+def test_a_number_of_a_strangers_does_not_take_for_ever(host):
+    write(host, 1, 1, 'x')
+    os.link(folder_of(host) + '/1', folder_of(host) + '/%d' % 10 ** 15)
+    with pytest.raises(errors.HostModuleError):
+        write(host, 2, 2, 'y')
+
+
+def test_pruning_that_is_cut_off_leaves_no_gap(host, cut_off):
+    for version in range(1, 25):
+        write(host, version, version, 'x')
+    for version in range(1, 25):
+        old = time.time() - 2 * HOUR
+        os.utime(folder_of(host) + '/%d' % version, (old, old))
+    cut_off(4, ['unlink'], write, host, 25, 25, 'x')
+    kept = sorted([int(name) for name in os.listdir(folder_of(host))])
+    assert kept == list(range(kept[0], 26)) and 1 < kept[0] < 10
+    assert write(host, kept[0], kept[0], 'x') == kept[0]  # repeated, and it stands
 
 
 def test_it_is_not_guessed_who_was_first(host):

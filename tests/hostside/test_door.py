@@ -94,9 +94,9 @@ def test_it_sees_the_agents_functions_and_its_own(site):
 
 
 def test_one_of_ours_asks_one_of_the_agents(site):
-    text = COMMON.replace("{'echo'", "{'list_vms': list, 'echo'")
+    text = COMMON.replace("{'echo'", "{'list_vms': lambda: [{'domid': '0', 'name': 'told'}], 'echo'")
     site.join('agent', 'api', 'common.py').write(text)
-    assert '[]' in call(site, ('libcloud_look', (['list_vms'],)))[0]
+    assert 'told' in call(site, ('libcloud_look', (['list_vms'],)))[0]
 
 
 @pytest.mark.parametrize('name, content, cause', [

@@ -35,6 +35,9 @@ XENSTORE = u'''\
 ''' % IMAGE
 
 
+UUID = '0004fb00-0006-0000-5698-72ec10e028c8'
+
+
 def answering(dom0, **answers):
     """Commands by the beginning of their names; what is not given is not there."""
     said = []
@@ -54,10 +57,11 @@ def test_block_backends_whoever_is_listed(dom0):
     said = answering(dom0, xenstore_ls=(0, XENSTORE, ''), losetup=(0, '', ''))
     assert holders.holders(dom0) == [
         {'kind': 'vbd', 'domid': 3, 'device': '51712', 'path': u'/OVS/caf\xe9 \\ \n.img',
-         'mode': '', 'state': 0},
-        {'kind': 'vbd', 'domid': 7, 'device': 'xvda', 'path': IMAGE, 'mode': 'w', 'state': 4},
+         'mode': '', 'state': 0, 'uuid': ''},
+        {'kind': 'vbd', 'domid': 7, 'device': 'xvda', 'path': IMAGE, 'mode': 'w', 'state': 4,
+         'uuid': ''},
         {'kind': 'vbd', 'domid': 12, 'device': 'xvdb', 'path': '/dev/mapper/36006', 'mode': 'w!',
-         'state': 6}]
+         'state': 6, 'uuid': ''}]
     assert said[0] == 'xenstore-ls -f /local/domain/0/backend'  # without -f it cuts long values
 
 
@@ -121,6 +125,87 @@ def test_losetup_where_the_kernel_says_nothing(dom0):
     assert cut['path'] == IMAGE[:63] and 'cuts names' in cut['problem']
     answering(dom0, xenstore_ls=(0, '', ''), losetup=(1, '', 'denied'))
     assert 'denied' in holders.holders(dom0)[0]['problem']
+
+
+def saying(dom0, backends, vms):
+    """xenstore's backends, and ``/local/domain/<domid>/vm``: asked for once each."""
+    asked = []
+
+    def run(words, seconds):
+        if words[0] == 'xenstore-ls':
+            return 0, backends.encode('utf-8'), ''.encode('ascii')
+        assert words[0] == 'xenstore-read' and words[1] not in asked
+        asked.append(words[1])
+        name = vms.get(words[1].split('/')[3])
+        if name is None:
+            raise errors.TookTooLong('xenstore-read')
+        return int(not name), (name + '\n').encode('ascii'), ''.encode('ascii')
+    dom0.run = run
+
+
+@pytest.mark.parametrize('name, uuid', [
+    ('/vm/' + UUID, UUID), ('/vm/%s-1' % UUID, UUID), ('/vm/' + UUID.upper(), UUID),
+    ('', ''), (None, ''), ('/vm/' + UUID[1:], ''), ('x' + UUID, ''), ('/vm/%s/x' % UUID, '')])
+def test_whose_disk_it_is(dom0, name, uuid):
+    lines = XENSTORE + '/local/domain/0/backend/vbd/7/51728/params = "/b"\n'
+    saying(dom0, lines, {'3': '', '7': name, '12': '/vm/' + UUID.replace('8', '9')})
+    os.makedirs(dom0.path('/sys/block/loop0/loop'))
+    handle = open(dom0.path('/sys/block/loop0/loop/backing_file'), 'w')
+    handle.write('/x\n')
+    handle.close()
+    found = holders.holders(dom0)
+    last = {True: '', False: UUID.replace('8', '9')}[name is None]  # where it hangs, not asked
+    assert [entry.get('uuid') for entry in found] == ['', uuid, uuid, last, None]
+
+
+@pytest.mark.parametrize('path, node, domid', [
+    (IMAGE, '/dev/loop0', 7), (IMAGE + ' (deleted)', '/dev/loop0', 7),
+    (IMAGE, '/dev/loop1', None), (IMAGE, '', None), ('/another.img', '/dev/loop0', None),
+    (IMAGE[:-4], '/dev/loop0', None)])
+def test_whose_loop_device_it_is(dom0, path, node, domid):
+    lines = XENSTORE + '/local/domain/0/backend/vbd/7/51712/node = "%s"\n' % node
+    saying(dom0, lines, {'3': '', '7': '/vm/' + UUID, '12': ''})
+    os.makedirs(dom0.path('/sys/block/loop0/loop'))
+    handle = open(dom0.path('/sys/block/loop0/loop/backing_file'), 'w')
+    handle.write(path + '\n')
+    handle.close()
+    loop = holders.holders(dom0)[-1]
+    assert (loop.get('domid'), loop.get('uuid')) == (domid, domid and UUID)
+    assert 'node' not in repr(holders.backends(u''))
+
+
+def test_a_loop_device_that_two_name_is_nobodys(dom0):
+    lines = XENSTORE
+    for domid in (7, 8):
+        lines += '/local/domain/0/backend/vbd/%d/51712/node = "/dev/loop0"\n' % domid
+        lines += '/local/domain/0/backend/vbd/%d/51712/params = "%s"\n' % (domid, IMAGE)
+    saying(dom0, lines, {'3': '', '7': '/vm/' + UUID, '8': '', '12': ''})
+    os.makedirs(dom0.path('/sys/block/loop0/loop'))
+    handle = open(dom0.path('/sys/block/loop0/loop/backing_file'), 'w')
+    handle.write(IMAGE + '\n')
+    handle.close()
+    found = holders.holders(dom0)
+    assert 'domid' not in found[-1]
+    assert [entry for entry in found if 'node' in entry] == []
+
+
+def test_a_file_that_has_lost_its_name_is_told_by_it(dom0):
+    """It may have another by now: set aside, for example."""
+    saying(dom0, '', {})
+    os.makedirs(dom0.path('/sys/block/loop0/loop'))
+    handle = open(dom0.path('/sys/block/loop0/loop/backing_file'), 'w')
+    handle.write(IMAGE + ' (deleted)\n')
+    handle.close()
+    entry, = holders.holders(dom0)
+    assert entry['path'] == IMAGE and 'no longer there' in entry['problem']
+
+
+@pytest.mark.parametrize('length, is_cut', [(61, False), (62, True), (63, True), (64, True)])
+def test_a_name_that_losetup_may_have_cut(dom0, length, is_cut):
+    answering(dom0, xenstore_ls=(0, '', ''),
+              losetup=(0, '/dev/loop0: [0015]:100 (%s)\n' % IMAGE[:length], ''))
+    entry, = holders.holders(dom0)
+    assert entry['path'] == IMAGE[:length] and ('problem' in entry) == is_cut
 
 
 # --- mounts and comebacks -------------------------------------------------------------------------

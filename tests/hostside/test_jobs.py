@@ -250,18 +250,68 @@ def test_a_source_that_is_written_to_makes_no_copy(long_host):
     assert 'written to' in status['problem']
 
 
-def test_on_another_host_and_after_a_boot(host):
+class Server(object):
+    """A module of the agent's that knows the server's uuid."""
+    uuid = '1d:d5:e8:91:d9:d0:ed:bd:81:c2:a6:9a:b3:d1:b7:ea'
+
+    def get_services(self, version=None):
+        return {'discover_server': lambda: '<Server>\n<Pool_Unique_Id>0a</Pool_Unique_Id>'
+                                           '<Unique_Id>%s</Unique_Id></Server>' % self.uuid}
+
+
+class Twin(Server):
+    uuid = Server.uuid.replace('d', 'e')
+
+
+def certificate(host, content):
+    folder = host.path('/etc/ovs-agent/cert')
+    if not os.path.isdir(folder):
+        os.makedirs(folder)
+    handle = open(folder + '/certificate.pem', 'w')
+    handle.write(content)
+    handle.close()
+
+
+def left(host):
+    """A job that was done, but for its last word."""
     start(host)
     ended(host)
     os.unlink(host.path('%s/jobs/%s/outcome' % (OURS, job_id())))
-    name, host.boot_id = host.hostname(), lambda: 'another boot'
-    assert status_of(host)['state'] == 'dead'
+    host.boot_id = lambda: 'another boot'
+
+
+def test_on_another_host_and_after_a_boot(host):
+    host.agent_modules = lambda: [Server]
+    name = host.hostname()
+    left(host)
+    status = status_of(host)
+    assert (status['state'], status['host_uuid']) == ('dead', Server.uuid)
     host.hostname = lambda: 'another'
     status = status_of(host)
     assert (status['state'], status['host']) == ('elsewhere', name)
     assert start(host)['state'] == 'elsewhere'
     assert cancel(host)['state'] == 'elsewhere'
     assert not os.path.exists(host.path('%s/jobs/%s/outcome' % (OURS, job_id())))
+
+
+@pytest.mark.parametrize('uuid', [Server, None])
+@pytest.mark.parametrize('pem', ['one', None])
+def test_a_name_alone_makes_no_host(host, uuid, pem):
+    """Two of localhost.localdomain; two boards with one placeholder for a uuid."""
+    host.hostname = lambda: 'localhost.localdomain'
+    if uuid:
+        host.agent_modules = lambda: [uuid]
+    if pem:
+        certificate(host, pem)
+    left(host)
+    assert status_of(host)['state'] == {True: 'dead', False: 'elsewhere'}[bool(uuid or pem)]
+    host.agent_modules = lambda: [Twin]
+    assert status_of(host)['state'] == 'elsewhere'
+    host.agent_modules = lambda: [Server]
+    certificate(host, 'other')
+    assert status_of(host)['state'] == 'elsewhere'
+    host.agent_modules = lambda: []
+    assert status_of(host)['state'] == 'elsewhere'
 
 
 def inline(host):

@@ -4,7 +4,7 @@ import os
 import time
 
 import pytest
-from libcloud_ovm3_host import errors, look, repository
+from libcloud_ovm3_host import aside, errors, look, repository, version
 from libcloud_ovm3_host.compat import Binary
 
 ID = '0a' * 16
@@ -55,7 +55,7 @@ def agent(dom0):
 
 def test_several_in_one_call(agent):
     found = look.look(agent, ['list_vms', 'discover_server', 'get_last_boot_time'])
-    assert found == {'api': 1, 'answers': {
+    assert found == {'api': version.API, 'answers': {
         'discover_server': {'answer': '<Discover_Server_Result/>'},
         'list_vms': {'answer': [{'domid': '0'}]},
         'get_last_boot_time': {'answer': {'last_boot_time': 5}}}}
@@ -97,6 +97,18 @@ def test_where_the_list_faults_xend_is_asked(agent, monkeypatch):
     monkeypatch.setattr(look.domains, 'domains', lambda dom0: fail())
     entry = look.look(agent, ['list_vms'])['answers']['list_vms']
     assert list(entry) == ['fault']
+
+
+@pytest.mark.parametrize('listed', [[], None, [{'name': 'Domain-0', 'domid': 1}], [[]], 'text',
+                                    [{'domid': '5', 'uuid': 'u'}], [{'uuid': 'u'}]])
+def test_a_list_without_domain_0_is_no_answer(agent, monkeypatch, listed):
+    agent.agent_modules = lambda: [lists(lambda: listed)]
+    monkeypatch.setattr(look.domains, 'domains', lambda dom0: {'domains': ['0'], 'missing': []})
+    entry = look.look(agent, ['list_vms'])['answers']['list_vms']
+    assert 'errors.Failed' in entry['fault'] and 'Domain-0' in entry['fault']
+    assert (entry['answer'], entry['missing']) == (['0'], [])
+    monkeypatch.setattr(look.domains, 'domains', lambda dom0: fail())
+    assert list(look.look(agent, ['list_vms'])['answers']['list_vms']) == ['fault']
 
 
 @pytest.mark.parametrize('names', ['list_vms', None, [1], ['start_vm'], [['list_vms']]])
@@ -156,6 +168,47 @@ def test_names_that_are_no_text(agent):
     entry = repository.repository(agent, ID, '')['vm_cfg'][0]
     assert entry['directory'] == u'caf\ufffd'
     assert entry['raw'].data == u'caf\xe9'.encode('latin-1')
+
+
+def test_a_directory_in_which_no_vm_cfg_is_left_is_said(agent):
+    for number in range(7):
+        path = put(agent, 'VirtualMachines', '%d' % number)
+        os.rename(path + '/vm.cfg', path + '/vm.cfg.bak')
+    os.unlink(path + '/vm.cfg.bak')  # entirely empty: nothing
+    put(agent, 'VirtualMachines', '3/vm.cfg')  # a directory of that name
+    for number in range(6):
+        os.mkdir(agent.path('/OVS/Repositories/' + ID) + '/VirtualMachines/5/\x1b%d' % number)
+    template = put(agent, 'Templates', 't')
+    os.rename(template + '/vm.cfg', template + '/vm.cfg.bak')
+    put(agent, 'VirtualMachines', 'empty', '')
+    found = repository.repository(agent, ID, '')['vm_cfg']
+    assert [entry['directory'] for entry in found] == ['0', '1', '2', '3', '4', '5', 'empty']
+    assert found[0]['problem'] == "no vm.cfg, but 'vm.cfg.bak'"
+    assert 'no regular file' in found[3]['problem']
+    assert found[5]['problem'].endswith(u"'\ufffd4' and 2 more")
+    assert found[6]['content'].data == ''.encode('ascii')
+
+
+def test_a_file_beside_the_directories_is_no_machine(agent):
+    put(agent, 'VirtualMachines', 'a')
+    open(agent.path('/OVS/Repositories/' + ID) + '/VirtualMachines/notes.txt', 'w').close()
+    assert [entry['directory'] for entry in repository.repository(agent, ID, '')['vm_cfg']] == ['a']
+
+
+def test_the_first_page_tells_what_was_set_aside(agent, monkeypatch):
+    path = put(agent, 'VirtualMachines', 'a')
+    put(agent, 'VirtualMachines', 'b')
+    assert repository.repository(agent, ID, '')['aside'] == []
+    handle = open(path + '/disk.img', 'w')
+    handle.close()
+    agent.log = lambda message: None
+    disk = '/OVS/Repositories/' + ID + '/VirtualMachines/a/disk.img'
+    aside.set_aside(agent, 'client', '0b' * 16, disk)
+    monkeypatch.setattr(repository, 'PAGE_BYTES', 1)
+    page = repository.repository(agent, ID, '')
+    entry, = page['aside']
+    assert (entry['operation'], entry['path'], entry['size_bytes']) == ('0b' * 16, disk, 0)
+    assert 'aside' not in repository.repository(agent, ID, page['after'])
 
 
 def test_pages_have_each_machine_once(agent, monkeypatch):

@@ -2,10 +2,12 @@
 
 import os
 import signal
+import time
 
 import pytest
 
-from libcloud_ovm3_host import errors, services
+from libcloud_ovm3_host import errors, limits, services
+from libcloud_ovm3_host.compat import Binary
 from libcloud_ovm3_host.dom0 import Dom0
 from libcloud_ovm3_host.version import PREFIX
 
@@ -69,3 +71,74 @@ def test_a_command_that_failed_has_failed_whoever_reaps_it(dom0, handler):
                 of(Wanting(dom0.root), name)()
     finally:
         signal.signal(signal.SIGCHLD, before)
+
+
+# --- whatever hangs -------------------------------------------------------------------------------
+
+ID = '0a' * 16
+MOUNT = '/OVS/Repositories/' + ID
+WHO = ('client', '0b' * 16)
+FILE = MOUNT + '/file'
+CHUNK = Binary('\0\0\0\0'.encode('ascii'))
+CALLS = {
+    'get_api_services': (), 'domains': (), 'addresses': (), 'routes': (), 'repository': (ID, ''),
+    'list_files': (MOUNT, '', 5), 'stat_file': (FILE,), 'read_file': (FILE, 0, 5),
+    'create_file': WHO + (FILE, 5), 'write_file': WHO + (FILE, 0, CHUNK),
+    'truncate_file': WHO + (FILE, 5), 'rename_file': WHO + (FILE, FILE + '2'),
+    'delete_file': WHO + (FILE,), 'set_aside': WHO + (FILE,), 'put_back': WHO + (FILE,),
+    'delete_aside': WHO + (FILE,), 'start_job': WHO + ('md5', FILE, ''),
+    'job_status': (MOUNT, WHO[1]), 'cancel_job': WHO + (MOUNT, WHO[1]),
+    'list_documents': (MOUNT, '', 5), 'read_document': (MOUNT, 'name'),
+    'write_document': WHO + (MOUNT, 'name', 1, Binary('x'.encode('ascii'))),
+    'set_control_interface': WHO + ('c0', '169.254.1.1', 16)}
+# These say of each part of the answer that it took too long.
+IN_PARTS = {'look': (['list_vms'],), 'free_space': (), 'identify': ([FILE],), 'holders': ()}
+# These touch nothing that can hang, or wait no longer than they are told to.
+HANG_NEVER = ['version', 'capabilities', 'comebacks', 'neighbours', 'check_port', 'log_tail']
+
+
+@pytest.fixture
+def hanging(dom0):
+    """A host of which everything hangs but its own disk, with little patience."""
+    def hang(*_):
+        time.sleep(60)
+    os.makedirs(dom0.path('/sys/class/net/c0/bridge'))
+    dom0.open_mount = dom0.place = dom0.run = dom0.xend = dom0.agent_modules = hang
+    dom0.log = lambda message: None
+    dom0.within = lambda seconds, function, *arguments: limits.within(
+        min(0.03, seconds), function, *arguments)
+    return dom0
+
+
+def test_every_function_is_tried():
+    assert sorted(list(CALLS) + list(IN_PARTS) + HANG_NEVER) == sorted(services.SERVICES)
+
+
+@pytest.mark.parametrize('name', sorted(CALLS))
+def test_what_hangs_is_said_in_order(hanging, name):
+    problem = pytest.raises(errors.TookTooLong, of(hanging, name), *CALLS[name]).value
+    assert 'more than 0.03 s' in str(problem)
+
+
+@pytest.mark.parametrize('name', ['look', 'free_space', 'identify'])
+def test_what_hangs_is_said_of_its_part(hanging, name):
+    said = repr(of(hanging, name)(*IN_PARTS[name]))
+    assert 'more than' in said and ('problem' in said or 'errors.TookTooLong' in said)
+
+
+def test_commands_that_hang_are_said_of_their_part(dom0):
+    """They have limits of their own, and xenstore is not asked for each domain in vain."""
+    asked = []
+
+    def run(words, seconds):
+        asked.append(words[0])
+        if words[0] == 'xenstore-ls':
+            lines = ['/local/domain/0/backend/vbd/%d/51712/params = "/x"\n' % n for n in range(9)]
+            return 0, ''.join(lines).encode('ascii'), ''.encode('ascii')
+        raise errors.TookTooLong('%s: more than %g s' % (words[0], seconds))
+    dom0.run = run
+    dom0.within = lambda seconds, function, *arguments: function(*arguments)
+    found = of(dom0, 'holders')()
+    assert [entry.get('uuid') for entry in found] == [''] * 9 + [None]
+    assert found[-1]['kind'] == 'loop' and 'more than' in found[-1]['problem']
+    assert asked == ['xenstore-ls', 'losetup', 'xenstore-read']

@@ -63,11 +63,19 @@ TEXTS = st.lists(
 )  # fmt: skip
 
 
-@given(TEXTS, st.sampled_from([b"\n", b"\r\n"]), st.booleans(), st.sampled_from(patches.PATCHES))
+LAST_ENDS = st.sampled_from([b"", b"\n", b"\r\n", b"\r", b"\r\r", b"\r\r\n", b"\n\r", b"\n\n"])
+
+
+@given(
+    TEXTS,
+    st.sampled_from([b"\n", b"\r\n", b"\r", b"\r\r\n"]),
+    LAST_ENDS,
+    st.sampled_from(patches.PATCHES),
+)
 def test_back_to_the_same_bytes(
-    lines: list[bytes], end: bytes, is_ended: bool, patch: Patch
+    lines: list[bytes], end: bytes, last_end: bytes, patch: Patch
 ) -> None:
-    content = end.join(lines) + (end if is_ended else b"")
+    content = end.join(lines) + last_end
     files = {**FILES, patch.file: content}
     if patch.state(files) != "needed":
         return
@@ -107,6 +115,28 @@ def test_zeroconf_without_a_last_newline() -> None:
     assert after == b"A=1\nNOZEROCONF=yes  # libcloud-ovm3, no newline before\n"
     assert ZEROCONF.revert(after) == b"A=1"
     assert ZEROCONF.revert(after + b"B=2\n") == b"A=1\nB=2\n"
+
+
+@pytest.mark.parametrize("content", [b"A=1\r", b"A=1\nB=2\r", b"A=1\r\nB=2\r", b"\r", b"A\rB\r"])
+def test_a_file_that_ends_in_a_cr(content: bytes) -> None:
+    after = ZEROCONF.apply(NETWORK, content)
+    assert ZEROCONF.state(with_(network=after)) == "applied"
+    assert after.startswith(content + b"\nNOZEROCONF=yes  # ")
+    assert ZEROCONF.revert(after) == content
+    assert ZEROCONF.revert(after + b"C=3\n") == content + b"\nC=3\n"
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n", b"\r", b"\r\r", b"\r\r\n"])
+@pytest.mark.parametrize("before", [b"", b"[main]\n", b"[main]\r\n", b"[main]\r"])
+def test_agent_ini_that_ends_in_a_cr(before: bytes, end: bytes) -> None:
+    content = before + b"ssl=enable" + end
+    try:
+        after = patches.set_options(AGENT_INI, content, {"ssl": "disable"})
+    except Refused:
+        assert before.endswith(b"\r")  # then it is no line of its own
+        return
+    assert patches.option(after, "ssl") == "disable"
+    assert patches.revert_options(after) == content
 
 
 def test_zeroconf_set_by_somebody_later() -> None:

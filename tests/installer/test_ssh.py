@@ -12,7 +12,8 @@ import pytest
 
 from libcloud_ovm3.errors import BadCredentials, HostKeyRejected, InvalidArgument, NotSent
 from libcloud_ovm3.installer import connect
-from libcloud_ovm3.installer.ssh import fingerprint
+from libcloud_ovm3.installer.keys import fingerprint
+from tests.cli.running import run
 
 LATER = ["rsa-sha2-256", "rsa-sha2-512"]  # what OpenSSH 4.3 does not have
 
@@ -170,6 +171,31 @@ def test_key_files(
         with pytest.raises(InvalidArgument, match=why):
             connect("127.0.0.1", server.port, key_file=file, password=password,
                     host_fingerprint=pin)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "greeting",
+    [b"HTTP/1.0 400 Bad\r\n\r\n", b"SSH-1.5-old\r\n", b"SSH-2.0-\xff\r\n", b"SSH-2.0-x\r\nnot it"],
+)
+def test_what_is_no_ssh_is_said_in_one_line(greeting: bytes) -> None:
+    """paramiko logs tracebacks, which Python prints where nobody has set up logging."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            line, _ = listener.accept()
+            with line:
+                line.sendall(greeting)
+                line.recv(1000)
+                line.sendall(b"garbage" * 20)
+
+        threading.Thread(target=serve, daemon=True).start()
+        done = run(
+            "host", "check", "127.0.0.1", "--insecure", "--ssh-port",
+            str(listener.getsockname()[1]), "--ssh-fingerprint", "SHA256:" + "A" * 43, password="x",
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert "no SSH" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
 
 
 def test_nobody_there() -> None:

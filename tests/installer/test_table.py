@@ -68,7 +68,7 @@ def tables(draw: st.DrawFn) -> bytes:
     ]
     opening = draw(st.sampled_from([b"MODULES = [", b"MODULES=[", b"MODULES = [  # all"]))
     lines = [*draw(HEADS), opening, *inside, draw(st.sampled_from([b"]", b"    ]"])), *draw(TAILS)]
-    return end.join(lines) + draw(st.sampled_from([b"", end, end + end]))
+    return end.join(lines) + draw(st.sampled_from([b"", end, end + end, b"\r"]))
 
 
 @given(tables())
@@ -128,6 +128,9 @@ def test_half_is_made_whole(missing: int) -> None:
         (b"x = \\\nMODULES = [\n    a.B,\n]\n", "no statement of its own"),
         (b"# x\rMODULES = [\nMODULES = [\n    a.B,\n]\n", "carriage return"),
         (b"MODULES = [\n    a.B,\n]\n\0", None),
+        (b"MODULES = [\n    a.B,\n]\r", None),
+        (b"MODULES = [\n    a.B,\n]\r\r", r"3: ]\r"),
+        (b"MODULES = [\n    a.B,\x1b[2J\n]\n", r"2:     a.B,\x1b[2J"),
         (API + b"import libcloud_ovm3\n", "import libcloud_ovm3"),
         (API.replace(b"common.Common", b"libcloud_ovm3.Mine"), "libcloud_ovm3.Mine"),
     ],

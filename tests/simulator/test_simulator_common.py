@@ -73,7 +73,6 @@ def test_documents_of_what_is_not_there_are_an_empty_root() -> None:
             ("discover_server_pool", []),
             ("discover_pool_filesystem", []),
             ("discover_cluster", []),
-            ("discover_physical_luns", [""]),
         ):
             root = ElementTree.fromstring(getattr(agent, name)(*arguments))
             assert root.tag.lower() == f"{name}_result"

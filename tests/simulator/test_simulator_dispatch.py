@@ -76,7 +76,7 @@ def test_plain_http_and_old_tls() -> None:
     with Simulator(hosts=2, vms=0, secure=False) as sim:
         agent = client(sim, scheme="http")
         assert agent.dispatch(_url(sim, 1, scheme="http"), "echo", "x") == "x"
-    with Simulator(hosts=2, vms=0, tls_version="1.0") as sim:
+    with Simulator(hosts=2, vms=0, tls="1.0") as sim:
         rule = sim.misbehave("hook", "echo", host=1, hook=lambda when: None)
         functions.FUNCTIONS["dispatch"][0](sim.hosts[0], _url(sim, 1), "echo", "x")
         assert rule.hits == 1

@@ -165,10 +165,11 @@ def test_rules_for_what_a_look_asks(pool: Simulator) -> None:
     agent = client(pool)
     pool.misbehave("drop_after", "list_vms", times=None)  # it needs a connection
     pool.misbehave("answer", "*", times=None, host=1)
-    rule = pool.misbehave("answer", "list_vms", nth=2, value=["odd"])
+    odd = [{"domid": "0"}]
+    rule = pool.misbehave("answer", "list_vms", nth=2, value=odd)
     pool.misbehave("fault", "discover_server", times=None, text="exceptions.UnicodeDecodeError:'x'")
     looks = [agent.libcloud_look(["list_vms", "discover_server"])["answers"] for _ in range(3)]
-    assert [look["list_vms"]["answer"] == ["odd"] for look in looks] == [False, True, False]
+    assert [look["list_vms"]["answer"] == odd for look in looks] == [False, True, False]
     assert looks[0]["discover_server"] == {"fault": "<type 'exceptions.UnicodeDecodeError'>:'x'"}
     assert rule.hits == 1
 

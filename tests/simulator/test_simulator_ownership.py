@@ -215,7 +215,6 @@ def test_an_unowned_host_joins_nothing() -> None:
         agent = client(sim)
         for name in ("create_server_pool", "join_server_pool"):
             assert "not owned" in fault_of(getattr(agent, name), *_pool_arguments(sim, 0))
-        assert "not owned" in fault_of(agent.update_server_roles, "xen")
 
 
 def _poolfs(sim: Simulator) -> tuple[str, ...]:

@@ -69,7 +69,7 @@ def test_stop_and_reboot_return_at_once_or_block() -> None:
                 text = fault_of(machine.agent.stop_vm, machine.repo, machine.vm, False)
                 assert "did not stop" in text
                 assert sim.now() - begun >= 300
-        with _with("reboot_vm", answer) as sim:
+        with _with("reboot_vm", answer, shutdown_seconds=40) as sim:
             machine = Machine(sim)
             machine.start()
             domid = machine.domains()[0]["domid"]

@@ -213,7 +213,7 @@ def test_tls_1_0_as_old_agents_speak_it() -> None:
     import ssl
     import xmlrpc.client
 
-    with Simulator(hosts=1, vms=0, tls_version="1.0") as sim:
+    with Simulator(hosts=1, vms=0, tls="1.0") as sim:
         host = sim.hosts[0]
         url = f"https://{sim.user}:{sim.password}@{host.address}:{host.port}/"
         with pytest.raises(ssl.SSLError):

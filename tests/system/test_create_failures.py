@@ -20,13 +20,29 @@ from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.errors import Ovm3Error, Unfinished
 from libcloud_ovm3.simulator import Simulator
 from tests.support import PERSONALITIES, calls_of, driver_for, fast_clock, fingerprints_of, quietly
-from tests.system.failures import FAILURES, KILLS, WRITES, Step, limits_of, misbehave, steps_of
+from tests.system.failures import (
+    EFFECT_FIRST,
+    FAILURES,
+    KILLS,
+    WRITES,
+    Step,
+    limits_of,
+    misbehave,
+    steps_of,
+)
 
 NAME = "new-vm"
 
 
-def make_sim(personality: str) -> Simulator:
-    return Simulator(hosts=2, vms=1, speed=200, personality=personality, template_bytes=1 << 20)
+def make_sim(personality: str, host_module: bool = False) -> Simulator:
+    return Simulator(
+        hosts=2,
+        vms=1,
+        speed=200,
+        personality=personality,
+        template_bytes=1 << 20,
+        host_module=host_module,
+    )
 
 
 def create_steps() -> list[Step]:
@@ -58,7 +74,19 @@ def test_the_table_has_all_steps() -> None:
 @pytest.mark.parametrize("failure", FAILURES)
 @pytest.mark.parametrize("step", STEPS, ids=str)
 def test_create_node(step: Step, failure: str, personality: str) -> None:
-    with make_sim(personality) as sim:
+    create_with(step, failure, personality)
+
+
+@pytest.mark.parametrize("personality", PERSONALITIES)
+@pytest.mark.parametrize("failure", EFFECT_FIRST)
+@pytest.mark.parametrize("function", [s.function for s in STEPS if s.function in WRITES])
+def test_create_node_with_the_module(function: str, failure: str, personality: str) -> None:
+    create_with(Step(None, function), failure, personality, host_module=True)
+
+
+def create_with(step: Step, failure: str, personality: str, host_module: bool = False) -> None:
+    """Create a node while one step fails, and look at everything afterwards."""
+    with make_sim(personality, host_module) as sim:
         driver = driver_for(sim, ex_timeouts=limits_of(failure))
         images, sizes = driver.list_images(), driver.list_sizes()
         before = fingerprints_of(sim.repository_path)

@@ -15,7 +15,15 @@ import pytest
 from libcloud_ovm3.errors import NodeNotFound, Ovm3Error, Ovm3Warning, Unfinished
 from libcloud_ovm3.simulator import Simulator
 from tests.support import PERSONALITIES, calls_of, driver_for, fingerprints_of, quietly
-from tests.system.failures import WRITES, Step, limits_of, misbehave, steps_of, table_of
+from tests.system.failures import (
+    EFFECT_FIRST,
+    WRITES,
+    Step,
+    limits_of,
+    misbehave,
+    steps_of,
+    table_of,
+)
 
 
 def make_sim(personality: str, host_module: bool = False) -> Simulator:
@@ -72,6 +80,16 @@ def test_destroy_node(step: Step, failure: str, personality: str) -> None:
 def test_destroy_node_with_the_module(step: Step, failure: str) -> None:
     with make_sim("awkward", host_module=True) as sim:
         destroy_with(sim, step, failure)
+
+
+@pytest.mark.parametrize("personality", PERSONALITIES)
+@pytest.mark.parametrize("failure", EFFECT_FIRST)
+@pytest.mark.parametrize("function", [s.function for s in STEPS if s.function in WRITES])
+def test_destroy_node_s_writes_with_the_module(
+    function: str, failure: str, personality: str
+) -> None:
+    with make_sim(personality, host_module=True) as sim:
+        destroy_with(sim, Step(None, function), failure)
 
 
 def destroy_with(sim: Simulator, step: Step, failure: str) -> None:

@@ -12,7 +12,15 @@ from libcloud.compute.types import NodeState
 from libcloud_ovm3.errors import Ovm3Error
 from libcloud_ovm3.simulator import Simulator
 from tests.support import PERSONALITIES, calls_of, driver_for, quietly
-from tests.system.failures import WRITES, Step, limits_of, misbehave, steps_of, table_of
+from tests.system.failures import (
+    EFFECT_FIRST,
+    WRITES,
+    Step,
+    limits_of,
+    misbehave,
+    steps_of,
+    table_of,
+)
 
 NAME = "subject"
 
@@ -43,8 +51,9 @@ OPERATIONS: dict[Callable[[Any, Any], None], tuple[str, NodeState, set[NodeState
 
 
 @contextmanager
-def make_sim(personality: str, state: NodeState) -> Iterator[Simulator]:
-    with Simulator(hosts=2, vms=0, speed=200, personality=personality) as sim:
+def make_sim(personality: str, state: NodeState, host_module: bool = False) -> Iterator[Simulator]:
+    options = {"personality": personality, "host_module": host_module}
+    with Simulator(hosts=2, vms=0, speed=200, **options) as sim:
         sim.add_vm(NAME, running_on=1 if state == NodeState.RUNNING else None)
         yield sim
 
@@ -72,8 +81,34 @@ TABLE = [
 def test_power(
     operation: Callable[[Any, Any], None], step: Step, failure: str, personality: str
 ) -> None:
+    do_with(operation, step, failure, personality)
+
+
+WRITES_OF = [
+    pytest.param(operation, Step(None, write), failure, id=f"{operation.__name__}-{failure}")
+    for operation, (write, _, _) in OPERATIONS.items()
+    for failure in EFFECT_FIRST
+]
+
+
+@pytest.mark.parametrize("personality", PERSONALITIES)
+@pytest.mark.parametrize(("operation", "step", "failure"), WRITES_OF)
+def test_power_with_the_module(
+    operation: Callable[[Any, Any], None], step: Step, failure: str, personality: str
+) -> None:
+    do_with(operation, step, failure, personality, host_module=True)
+
+
+def do_with(
+    operation: Callable[[Any, Any], None],
+    step: Step,
+    failure: str,
+    personality: str,
+    host_module: bool = False,
+) -> None:
+    """Do it while one step fails, and look at everything afterwards."""
     write, state, possible = OPERATIONS[operation]
-    with make_sim(personality, state) as sim:
+    with make_sim(personality, state, host_module) as sim:
         node = driver_for(sim).ex_get_node_by_name(NAME)
         driver = driver_for(sim, ex_timeouts=limits_of(failure))
         sim.calls.clear()

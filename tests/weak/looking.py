@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from xmlrpc.client import Fault
 
 from tests.weak.ground import REPOSITORY, SHARE, Ground, answers
 
@@ -172,6 +173,103 @@ class Broken:
 
 def agent(ground: Ground) -> None:
     ground.dom0.agent_modules = lambda: [Broken, Module]
+
+
+ZERO = "00000000-0000-0000-0000-000000000000"
+UUIDS = [f"0004fb00-0006-0000-0000-00000000000{number}" for number in range(3)]
+
+
+def domain(domid: int, uuid: str) -> list[Any]:
+    return ["domain", ["domid", domid], ["name", f"d{domid}"], ["uuid", uuid]]
+
+
+class Xend:
+    """xend, which tells of these, all at once or each."""
+
+    def __init__(self, *told: list[Any]) -> None:
+        self.told = told
+
+    def domains_with_state(self, *_: Any) -> list[Any]:
+        return list(self.told)
+
+    def domain(self, uuid: str, full: int) -> list[Any]:
+        for one in self.told:
+            if one[3][1] == uuid:
+                return one
+        raise Fault(3, uuid)
+
+
+def xen(ground: Ground, xend: Xend, live: dict[int, str]) -> None:
+    """xend, and what xenstore has under ``/local/domain``."""
+
+    def run(arguments: list[str], seconds: float) -> tuple[int, bytes, bytes]:
+        said = {"/vm": [ZERO, *UUIDS], "/local/domain": ["0", *map(str, live)]}
+        said |= {f"/local/domain/{domid}/vm": [name] for domid, name in live.items()}
+        lines = said.get(arguments[1])
+        return (1, b"", b"?") if lines is None else (0, "\n".join(lines).encode(), b"")
+
+    ground.dom0.run = run
+    ground.dom0.xend = lambda: xend
+
+
+def a_list_without_domain_0_is_none(ground: Ground) -> None:
+    class Agent:
+        def get_services(self, version: Any = None) -> dict[str, Any]:
+            return {"list_vms": lambda: [{"domid": "1", "uuid": UUIDS[1]}]}
+
+    ground.dom0.agent_modules = lambda: [Agent]
+    xen(ground, Xend(domain(1, UUIDS[1])), {1: f"/vm/{UUIDS[1]}"})
+    missing = answers(ground.call, "domains")["missing"]
+    assert [entry["name"] for entry in missing] == [ZERO]
+    answer = answers(ground.call, "look", ["list_vms"])["answers"]["list_vms"]
+    assert "fault" in answer
+    assert answer["missing"] == [ZERO]
+
+
+def what_xenstore_has_is_not_stopped(ground: Ground) -> None:
+    told = Xend(domain(0, ZERO), domain(1, UUIDS[1]))
+    xen(ground, told, {1: f"/vm/{UUIDS[1]}", 2: f"/vm/{UUIDS[2]}", 3: ""})
+    found = answers(ground.call, "domains")
+    assert [entry["name"] for entry in found["missing"]] == [UUIDS[2], "domain 3"]
+    assert [entry["uuid"] for entry in found["domains"]] == [ZERO, UUIDS[1]]
+
+
+def a_loop_device_of_two_is_nobodys(ground: Ground) -> None:
+    lines = "".join(
+        f'/local/domain/0/backend/vbd/{domid}/51712/{key} = "{value}"\n'
+        for domid in (1, 2)
+        for key, value in (("params", "/y.img"), ("node", "/dev/loop1"))
+    )
+    xenstore(ground, lists=lines, names="")
+    (ground.root / "sys/block/loop1/loop").mkdir(parents=True)
+    (ground.root / "sys/block/loop1/loop/backing_file").write_text("/y.img\n")
+    loop = answers(ground.call, "holders")[-1]
+    assert (loop["path"], loop.get("domid")) == ("/y.img", None)
+
+
+def a_directory_without_vm_cfg_is_said(ground: Ground) -> None:
+    agent(ground)
+    for name in ("put-aside", "empty"):
+        (ground.repository / "VirtualMachines" / name).mkdir(parents=True)
+    (ground.repository / "VirtualMachines/put-aside/vm.cfg.bak").write_text("memory = 1")
+    found = answers(ground.call, "repository", REPOSITORY.rpartition("/")[2], "")
+    assert [entry["directory"] for entry in found["vm_cfg"]] == ["put-aside"]
+    assert "vm.cfg.bak" in found["vm_cfg"][0]["problem"]
+
+
+def a_path_is_the_file_that_it_leads_to(ground: Ground) -> None:
+    (ground.share / "disk").write_text("x")
+    (ground.repository / "link").symlink_to(SHARE + "/disk")
+    unmounted = "/OVS/Repositories/" + "0f" * 16 + "/disk"
+    link, disk, away, gone = answers(
+        ground.call,
+        "identify",
+        [REPOSITORY + "/link", SHARE + "/disk", unmounted, SHARE + "/none"],
+    )
+    assert (link.get("real"), link.get("inode")) == (SHARE + "/disk", disk["inode"])
+    assert "problem" in away
+    assert "missing" not in away
+    assert gone.get("missing") is True
 
 
 def only_what_is_listed_can_be_asked(ground: Ground) -> None:

@@ -8,6 +8,7 @@ LINES = "libcloud_ovm3/installer/lines.py"
 OPERATIONS = "libcloud_ovm3/installer/operations.py"
 HOST = "libcloud_ovm3/installer/host.py"
 SSH = "libcloud_ovm3/installer/ssh.py"
+KEYS = "libcloud_ovm3/installer/keys.py"
 
 MUTANTS = [
     Mutant(
@@ -127,13 +128,13 @@ MUTANTS = [
     Mutant(
         "host-key",
         SSH,
-        "client.set_missing_host_key_policy(_only(where, host_fingerprint))",
+        "client.set_missing_host_key_policy(only(where, host_fingerprint))",
         "client.set_missing_host_key_policy(paramiko.AutoAddPolicy())",
         "remoting.a_host_that_is_not_known_gets_no_password",
     ),
     Mutant(
         "host-key",
-        SSH,
+        KEYS,
         "            if found != wanted",
         "            if False and found != wanted",
         "remoting.a_host_that_is_not_known_gets_no_password",

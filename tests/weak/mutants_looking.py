@@ -5,6 +5,8 @@ from tests.weak.mutant import Mutant
 NETWORK = "hostside/network.py"
 CONTROL = "hostside/control.py"
 HOLDERS = "hostside/holders.py"
+DOMAINS = "hostside/domains.py"
+IDENTIFY = "hostside/identify.py"
 
 MUTANTS = [
     Mutant(
@@ -112,5 +114,61 @@ MUTANTS = [
         "    family = _family(address)\n",
         "    socket.getaddrinfo(address, port)\n    family = socket.AF_INET\n",
         "looking.names_are_not_resolved",
+    ),
+    Mutant(
+        "not-whole",
+        DOMAINS,
+        "    if not _has_domain_0(found):\n        return _one_by_one(dom0)\n",
+        "",
+        "looking.a_list_without_domain_0_is_none",
+    ),
+    Mutant(
+        "not-whole",
+        "hostside/look.py",
+        "not _has_domain_0(answers['list_vms']['answer'])",
+        "not answers['list_vms']['answer']",
+        "looking.a_list_without_domain_0_is_none",
+    ),
+    Mutant(
+        "not-whole",
+        DOMAINS,
+        "        return _one_by_one(dom0)\n    _add_unlisted(dom0, found)\n",
+        "        return _one_by_one(dom0)\n",
+        "looking.what_xenstore_has_is_not_stopped",
+    ),
+    Mutant(
+        "not-whole",
+        DOMAINS,
+        "        if not uuid or uuid not in named:\n",
+        "        if uuid and uuid not in named:\n",
+        "looking.what_xenstore_has_is_not_stopped",
+    ),
+    Mutant(
+        "not-whole",
+        HOLDERS,
+        "    if len(served) == 1 and (",
+        "    if served and (",
+        "looking.a_loop_device_of_two_is_nobodys",
+    ),
+    Mutant(
+        "not-whole",
+        "hostside/repository.py",
+        "        return _without_vm_cfg(directory, name, entry)\n",
+        "        return None\n",
+        "looking.a_directory_without_vm_cfg_is_said",
+    ),
+    Mutant(
+        "links",
+        IDENTIFY,
+        "                if target.startswith(_SLASH):\n                    real = _NONE\n",
+        "",
+        "looking.a_path_is_the_file_that_it_leads_to",
+    ),
+    Mutant(
+        "not-mounted",
+        IDENTIFY,
+        "            places.require_mounted(dom0, path)\n",
+        "            pass\n",
+        "looking.a_path_is_the_file_that_it_leads_to",
     ),
 ]

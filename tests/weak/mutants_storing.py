@@ -7,6 +7,7 @@ CHUNKS = "hostside/chunks.py"
 NAMES = "hostside/directories.py"
 OURS = "hostside/ours.py"
 DOCUMENTS = "hostside/documents.py"
+ASIDE = "hostside/aside.py"
 
 MUTANTS = [
     Mutant(
@@ -125,9 +126,82 @@ MUTANTS = [
         "storing.never_renamed_onto_something",
     ),
     Mutant(
+        "aside-overwrites",
+        ASIDE,
+        "            files.rename_in(directory, name, kept, name)\n",
+        "            os.rename(places.below(directory, name), places.below(kept, name))\n",
+        "aside.nothing_is_laid_over_something",
+    ),
+    Mutant(
+        "aside-overwrites",
+        ASIDE,
+        "            files.rename_in(kept, name, directory, name)\n",
+        "            os.rename(places.below(kept, name), places.below(directory, name))\n",
+        "aside.nothing_is_laid_over_something",
+    ),
+    Mutant(
+        "links",
+        ASIDE,
+        "        inside = places.enter(os.dup(directory), name)\n",
+        "        inside = os.open(places.below(directory, name), os.O_RDONLY)\n",
+        "aside.links_are_not_followed",
+    ),
+    Mutant(
+        "repeat-lost",
+        ASIDE,
+        "        else:\n            _require_aside(dom0, operation, path)\n",
+        "        else:\n            raise errors.NotFound('gone')\n",
+        "aside.a_repeated_request_is_recognised",
+    ),
+    Mutant(
+        "repeat-lost",
+        ASIDE,
+        "    except errors.NotFound:\n        _require_in_place(dom0, path)\n        return\n",
+        "    except ValueError:\n        return\n",
+        "aside.a_repeated_request_is_recognised",
+    ),
+    Mutant(
+        "aside-not-there",
+        ASIDE,
+        "            if stat.S_ISDIR(status.st_mode):\n"
+        "                _add(inside, each, where, entry, found, deeper - 1)\n"
+        "                continue\n",
+        "",
+        "aside.all_that_lies_there_is_named",
+    ),
+    Mutant(
+        "aside-not-there",
+        ASIDE,
+        "                entry['problem'] = to_text('no operation of ours, in our folder %s' "
+        "% _FOLDER)\n                found.append(entry)\n",
+        "                pass\n",
+        "aside.all_that_lies_there_is_named",
+    ),
+    Mutant(
+        "unlogged",
+        ASIDE,
+        "    files.say(dom0, client, operation, 'delete_aside', [path], '')\n",
+        "",
+        "aside.the_hosts_log_knows",
+    ),
+    Mutant(
+        "no-limit",
+        ASIDE,
+        "    return dom0.within(SECONDS, _put_back, dom0, operation, path)",
+        "    return _put_back(dom0, operation, path)",
+        "storing.what_touches_a_mount_has_a_limit",
+    ),
+    Mutant(
+        "no-limit",
+        "hostside/identify.py",
+        "        return dom0.within(seconds, _all_of, dom0, paths)",
+        "        return _all_of(dom0, paths)",
+        "storing.what_touches_a_mount_has_a_limit",
+    ),
+    Mutant(
         "unlogged",
         FILES,
-        "    _say(dom0, client, operation, 'write_file', [path]",
+        "    say(dom0, client, operation, 'write_file', [path]",
         "    (lambda *said: None)(dom0, client, operation, 'write_file', [path]",
         "storing.the_hosts_log_knows",
     ),
@@ -175,11 +249,9 @@ MUTANTS = [
     ),
     Mutant(
         "rename-wins",
-        OURS,
-        "        directories.link(temporary, made, directory, name)\n    finally:\n"
-        "        directories.remove(temporary, made)\n",
-        "        os.rename(places.below(temporary, made), places.below(directory, name))\n"
-        "    finally:\n        pass\n",
+        DOCUMENTS,
+        "        directories.link(temporary, made, folder, '%d' % version)\n",
+        "        os.rename(places.below(temporary, made), places.below(folder, '%d' % version))\n",
         "versions.the_first_one_wins",
     ),
     Mutant(
@@ -192,16 +264,51 @@ MUTANTS = [
     Mutant(
         "repeat-lost",
         DOCUMENTS,
-        "    if built_on != operation:",
-        "    if True:",
+        "        if following['before'] != before:",
+        "        if True:",
+        "versions.a_repeated_request_is_recognised",
+    ),
+    Mutant(
+        "repeat-lost",
+        DOCUMENTS,
+        "        before = following['operation']\n",
+        "",
         "versions.a_repeated_request_is_recognised",
     ),
     Mutant(
         "no-second-look",
         DOCUMENTS,
-        "    _require_standing(folder, version, operation)\n    if modified",
-        "    if modified",
+        "        _require_standing(folder, version, operation)\n",
+        "",
         "versions.a_winner_looks_for_higher_versions",
+    ),
+    Mutant(
+        "no-second-look",
+        DOCUMENTS,
+        "    if _gap(numbers, version):\n        _take_out(folder, version)\n",
+        "",
+        "versions.a_winner_looks_for_higher_versions",
+    ),
+    Mutant(
+        "only-the-next",
+        DOCUMENTS,
+        "range(version + 1, max(numbers) + 1)",
+        "range(version + 1, min(version + 1, max(numbers)) + 1)",
+        "versions.a_slow_writer_does_not_win_with_another_slow_one",
+    ),
+    Mutant(
+        "not-its-own",
+        DOCUMENTS,
+        "    return directories.is_one_file(temporary, made, folder, '%d' % version)\n",
+        "    return True\n",
+        "versions.a_number_is_won_by_the_file_that_is_there",
+    ),
+    Mutant(
+        "pruned-with-a-gap",
+        DOCUMENTS,
+        "    lowest_first.reverse()\n",
+        "",
+        "versions.pruning_cut_off_leaves_no_gap",
     ),
     Mutant(
         "torn-read",

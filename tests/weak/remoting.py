@@ -169,7 +169,9 @@ class Server(paramiko.ServerInterface):
         return True
 
     def speak(self, channel: Any) -> None:
-        channel.sendall(b"x" * MUCH)
+        from libcloud_ovm3.installer.shell import BEGIN
+
+        channel.sendall(BEGIN + b"x" * MUCH)
         channel.send_exit_status(3)
         channel.close()
 
@@ -205,7 +207,8 @@ def a_host_that_is_not_known_gets_no_password(place: Path) -> None:
 
 
 def much_is_read_before_the_end() -> None:
-    from libcloud_ovm3.installer.ssh import connect, fingerprint
+    from libcloud_ovm3.installer.keys import fingerprint
+    from libcloud_ovm3.installer.ssh import connect
 
     with sshd() as (port, _, key):
         line = connect(
@@ -217,7 +220,8 @@ def much_is_read_before_the_end() -> None:
 
 def a_command_has_a_limit() -> None:
     from libcloud_ovm3.errors import TimedOut
-    from libcloud_ovm3.installer.ssh import connect, fingerprint
+    from libcloud_ovm3.installer.keys import fingerprint
+    from libcloud_ovm3.installer.ssh import connect
 
     with sshd() as (port, server, key):
         server.speak = lambda channel: None  # type: ignore[method-assign]

@@ -197,10 +197,15 @@ def what_touches_a_mount_has_a_limit(ground: Ground) -> None:
         ("truncate_file", [FILE, 1]),
         ("rename_file", [FILE, FILE + "2"]),
         ("delete_file", [FILE]),
+        ("set_aside", [FILE]),
+        ("put_back", [FILE]),
+        ("delete_aside", [FILE]),
         ("write_document", [REPOSITORY, "tags", 1, binary("x")]),
     ):
         ground.write_refused("TookTooLong", function, *arguments)
     assert [entry for entry in answers(ground.call, "free_space") if "problem" not in entry] == []
+    ground.dom0.place = ground.dom0.open_mount
+    assert "problem" in answers(ground.call, "identify", [FILE])[0]
 
 
 def nothing_stays_open(ground: Ground) -> None:
@@ -219,6 +224,14 @@ def nothing_stays_open(ground: Ground) -> None:
     ground.write_refused("Exists", "rename_file", FILE, FILE + "2")
     ground.write("delete_file", FILE)
     ground.write_refused("NotFound", "delete_file", FILE)
+    ground.write_refused("NotFound", "set_aside", FILE)
+    for _ in range(2):
+        ground.write("set_aside", FILE + "2")
+    ground.write("create_file", FILE + "2", 10)
+    ground.write_refused("Exists", "put_back", FILE + "2")
+    ground.write_refused("NotFound", "delete_aside", FILE)
+    ground.write("delete_aside", FILE + "2")
+    ground.call("identify", [FILE, FILE + "2"])
     assert len(os.listdir("/proc/self/fd")) == before
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +56,9 @@ def a_repeated_request_is_recognised(ground: Ground) -> None:
     write(ground, 2, "two", by=2)
     assert write(ground, 1, "one", by=1) == 1, "another has built on it meanwhile: it stands"
     assert read(ground) == (2, b"two")
-    assert numbers(ground) == [1, 2]
+    write(ground, 3, "three", by=3)
+    assert write(ground, 1, "one", by=1) == 1, "so has a third one on that"
+    assert numbers(ground) == [1, 2, 3]
 
 
 def a_winner_looks_for_higher_versions(ground: Ground) -> None:
@@ -66,6 +70,78 @@ def a_winner_looks_for_higher_versions(ground: Ground) -> None:
     lost(ground, 2, "late", by=9)
     assert read(ground) == (4, b"4")
     assert numbers(ground) == [3, 4]
+    lost(ground, 1, "late", by=9)
+    assert numbers(ground) == [3, 4], "what is built on it is not there to look at"
+
+
+def stored(version: int, by: int, before: str, content: bytes) -> bytes:
+    """A version as it lies on the disk: docs/host-module.md."""
+    said = f"libcloud-ovm3 document {version} tester {by:032x} {before} ".encode()
+    return said + hashlib.md5(said + content).hexdigest().encode() + b"\n" + content
+
+
+def after_its_link(ground: Ground, action: Callable[[], object]) -> None:
+    """Do this when the next writer has linked its file, before it looks again."""
+    from libcloud_ovm3_host import directories
+
+    ground.dom0.within = lambda seconds, function, *arguments: function(*arguments)
+    real = directories.link
+
+    def link(*names: Any) -> None:
+        directories.link = real
+        real(*names)
+        action()
+
+    directories.link = link
+
+
+def a_slow_writer_does_not_win_with_another_slow_one(ground: Ground) -> None:
+    """The document is at 6, 1 to 3 are pruned. One writer, who read 1 long ago, links 2; another
+    takes it in an old listing for the newest and links 3; then the first looks again."""
+    for version in range(1, 7):
+        write(ground, version, f"{version}", by=version)
+    for version in (1, 2, 3):
+        (folder_of(ground) / str(version)).unlink()
+    third = stored(3, 8, f"{9:032x}", b"late, too")
+    assert stored(6, 6, f"{5:032x}", b"6") == (folder_of(ground) / "6").read_bytes()
+    after_its_link(ground, lambda: (folder_of(ground) / "3").write_bytes(third))
+    lost(ground, 2, "late", by=9)
+    lost(ground, 3, "late, too", by=8)
+    assert numbers(ground) == [4, 5, 6]
+    assert read(ground) == (6, b"6")
+
+
+def a_number_is_won_by_the_file_that_is_there(ground: Ground) -> None:
+    from libcloud_ovm3_host import directories
+
+    write(ground, 1, "one", by=1)
+    write(ground, 2, "two", by=2)
+    ground.dom0.within = lambda seconds, function, *arguments: function(*arguments)
+    directories.link = lambda *names: None  # an answer that says what is not so
+    lost(ground, 2, "other", by=3)
+    assert read(ground) == (2, b"two")
+
+
+def pruning_cut_off_leaves_no_gap(ground: Ground) -> None:
+    from libcloud_ovm3_host import directories
+
+    for version in range(1, 21):
+        write(ground, version, f"{version}", by=version)
+    for version in range(1, 21):
+        os.utime(folder_of(ground) / str(version), (time.time() - 2 * HOUR,) * 2)
+    ground.dom0.within = lambda seconds, function, *arguments: function(*arguments)
+    real = directories.remove
+
+    def remove(directory: int, name: str) -> None:
+        if str(name).isdigit():
+            directories.remove = lambda directory, name: None  # it is killed
+        real(directory, name)
+
+    directories.remove = remove
+    write(ground, 21, "21", by=21)
+    kept = numbers(ground)
+    assert kept == list(range(kept[0], 22))
+    assert kept[0] > 1
 
 
 def half_a_version_is_none(ground: Ground) -> None:

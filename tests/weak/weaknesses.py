@@ -50,6 +50,9 @@ OF_OUR_OWN = {
     "rename-wins": "a document's version is made by rename: the last writer wins",
     "repeat-lost": "a repeated request is taken for another writer",
     "no-second-look": "a writer that has won does not look for higher versions",
+    "only-the-next": "a writer that has won looks at the next version only, which may be late, too",
+    "not-its-own": "a link that is said to have succeeded wins, whatever file is there",
+    "pruned-with-a-gap": "pruning that is cut off leaves a gap, as if a version had been late",
     "torn-read": "a document that was cut off is read as whole",
     "pruned-too-much": "versions among the 16 highest are pruned",
     "pruned-too-early": "versions of the last hour are pruned",
@@ -61,8 +64,11 @@ OF_OUR_OWN = {
     "copy-overwrites": "a copy lays itself over what is there",
     "half-copy": "a copy that fails leaves half a file under its name",
     "rename-overwrites": "a rename onto something",
+    "aside-overwrites": "a file is set aside or put back onto something",
+    "aside-not-there": "what was set aside is not named, or only in part",
     "unlogged": "a write that the host's log does not know",
     "one-spoils-all": "one bad file or domain spoils the answer",
+    "not-whole": "domains that xend does not tell of are taken for stopped",
     "takes-agent-down": "a broken installation of ours takes the agent's other functions down",
 }
 

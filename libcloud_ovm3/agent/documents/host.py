@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from libcloud_ovm3.agent.documents import outline
+from libcloud_ovm3.agent.documents import elements, outline
 from libcloud_ovm3.agent.identifiers import dashed
 
 _PAGE_BYTES = 4096  # TotalPages and FreePages count these (agent-behaviour 8.3)
@@ -175,9 +175,8 @@ def server(text: str) -> Server:
 
     :raises MalformedAnswer: it is no such document.
     """
-    return outline.read(
-        Server, outline.find(outline.root_of(text, "Discover_Server_Result"), "Server")
-    )
+    root = elements.root_of(text, "Discover_Server_Result")
+    return outline.read(Server, elements.found_in(root, "Server"))
 
 
 def server_text(server: Server) -> str:
@@ -187,7 +186,7 @@ def server_text(server: Server) -> str:
     """
     root = etree.Element("Discover_Server_Result")
     outline.write(server, outline.add(root, "Server"))
-    return outline.document_of(root)
+    return elements.document_of(root)
 
 
 def hardware(text: str) -> Hardware:
@@ -195,8 +194,8 @@ def hardware(text: str) -> Hardware:
 
     :raises MalformedAnswer: it is no such document.
     """
-    root = outline.root_of(text, "Discover_Hardware_Result")
-    return outline.read(Hardware, outline.find(root, "NodeInformation"))
+    root = elements.root_of(text, "Discover_Hardware_Result")
+    return outline.read(Hardware, elements.found_in(root, "NodeInformation"))
 
 
 def hardware_text(hardware: Hardware) -> str:
@@ -206,4 +205,4 @@ def hardware_text(hardware: Hardware) -> str:
     """
     root = etree.Element("Discover_Hardware_Result")
     outline.write(hardware, outline.add(root, "NodeInformation"))
-    return outline.document_of(root)
+    return elements.document_of(root)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from libcloud_ovm3.agent.documents import outline
+from libcloud_ovm3.agent.documents import elements, outline
 
 
 @dataclass(frozen=True)
@@ -130,8 +130,8 @@ def network(text: str) -> Network:
 
     :raises MalformedAnswer: it is no such document.
     """
-    root = outline.root_of(text, "Discover_Network_Result")
-    return outline.read(Network, outline.find(root, "Network/Active"))
+    root = elements.root_of(text, "Discover_Network_Result")
+    return outline.read(Network, elements.found_in(root, "Network/Active"))
 
 
 def network_text(network: Network) -> str:
@@ -141,7 +141,7 @@ def network_text(network: Network) -> str:
     """
     root = etree.Element("Discover_Network_Result")
     outline.write(network, outline.add(root, "Network/Active"))
-    return outline.document_of(root)
+    return elements.document_of(root)
 
 
 def network_devices(text: str) -> tuple[NetworkDevice, ...]:
@@ -149,13 +149,13 @@ def network_devices(text: str) -> tuple[NetworkDevice, ...]:
 
     :raises MalformedAnswer: it is no such document.
     """
-    root = outline.root_of(text, "Discover_Network_Result")
+    root = elements.root_of(text, "Discover_Network_Result")
     return tuple(
         NetworkDevice(
             name=node.get("Name", ""),
             section=str(section.tag),
-            metadata=outline.content_at(node, "MetaData"),
+            metadata=elements.content_at(node, "MetaData"),
         )
-        for section in root.iterfind("Network/Active/*")
+        for section in elements.found_in(root, "Network/Active").iterchildren("*")
         for node in section.iterfind("Device")
     )

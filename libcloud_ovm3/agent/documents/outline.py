@@ -3,8 +3,9 @@
 A document's dataclass names the place of each field: ``hostname: str = text("Hostname")``. A place
 is a path below the record's own element. What is missing in a document becomes ``""``, ``None`` or
 an empty tuple; elements that no field names are dropped, except where a field keeps a whole set of
-them (:func:`mapping`, :func:`parts`). Blanks around a text are dropped. Writing leaves out what is
-``None``; it writes the elements of empty texts, as agents do.
+them (:func:`mapping`, :func:`parts`). Blanks around a text are dropped, but not those of a name of
+a file (:func:`names`). Writing leaves out what is ``None``; it writes the elements of empty texts,
+as agents do.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from typing import Any, TypeVar
 
 from lxml import etree
 
+from libcloud_ovm3.agent.documents.elements import Element, content, content_at, find, name_in
 from libcloud_ovm3.agent.identifiers import undashed
-from libcloud_ovm3.errors import InvalidArgument, MalformedAnswer
+from libcloud_ovm3.errors import InvalidArgument
 
-Element = etree._Element
 _T = TypeVar("_T")
 _Read = Callable[[Element], Any]
 _Write = Callable[[Element, Any], object]
@@ -34,52 +35,6 @@ class Part:
     text: str = ""
     attributes: Mapping[str, str] = dataclasses.field(default_factory=dict, hash=False)
     parts: tuple[Part, ...] = ()
-
-
-# ------------------------------------------------------------------ documents
-
-
-def root_of(document: str, expected: str) -> Element:
-    """The root element of an answer that should be this document.
-
-    :raises MalformedAnswer: it is something else, or no XML, or has a DOCTYPE.
-    """
-    # Told the encoding: the text may declare another one, which no longer holds inside a string.
-    parser = etree.XMLParser(
-        encoding="utf-8",
-        resolve_entities=False,
-        no_network=True,
-        remove_comments=True,
-        remove_pis=True,
-    )
-    try:
-        root = etree.fromstring(document.encode("utf-8"), parser)
-    except (etree.XMLSyntaxError, ValueError, AttributeError) as error:
-        raise MalformedAnswer(f"{expected}: no XML document: {error}") from None
-    if root is None or root.tag != expected or root.getroottree().docinfo.internalDTD is not None:
-        raise MalformedAnswer(f"expected a {expected} document, got {str(document)[:60]!r}")
-    return root
-
-
-def document_of(root: Element) -> str:
-    """The document's text, with the declaration that agents write."""
-    return '<?xml version="1.0" ?>\n' + etree.tostring(root, encoding="unicode")
-
-
-def find(node: Element, path: str) -> Element:
-    """The element there; an empty one if there is none."""
-    found = node.find(path)
-    return found if found is not None else etree.Element("nothing")
-
-
-def content(node: Element) -> str:
-    """An element's own text, without blanks around it."""
-    return (node.text or "").strip()
-
-
-def content_at(node: Element, path: str) -> str:
-    """The text there; "" if there is none."""
-    return (node.findtext(path) or "").strip()
 
 
 # ------------------------------------------------------------------ records
@@ -104,7 +59,8 @@ def _readers(cls: Any) -> tuple[_Read, ...]:
     return tuple(field.metadata["read"] for field in dataclasses.fields(cls))
 
 
-def _place(default: Any, read_field: _Read, write_field: _Write) -> Any:
+def place(default: Any, read_field: _Read, write_field: _Write) -> Any:
+    """A field of a record, with the way to read it from the record's element and to write it."""
     metadata = {"read": read_field, "write": write_field}
     if isinstance(default, dict):
         return dataclasses.field(default_factory=dict, hash=False, metadata=metadata)
@@ -144,7 +100,7 @@ def _way(node: Element, path: str) -> Element:
 
 def text(path: str) -> str:
     """A text; "" if it is missing or empty."""
-    return _place(
+    return place(
         "", lambda node: content_at(node, path), lambda node, value: add(node, path, value)
     )
 
@@ -170,7 +126,7 @@ def flag(path: str, true: str = "True", false: str = "False") -> bool | None:
 
 def truth(path: str, true: str, false: str) -> bool:
     """True for this word in any case, False for all else and if missing."""
-    return _place(
+    return place(
         False,
         lambda node: content_at(node, path).lower() == true.lower(),
         lambda node, value: add(node, path, true if value else false),
@@ -178,36 +134,31 @@ def truth(path: str, true: str, false: str) -> bool:
 
 
 def identifier(path: str, read_id: Callable[[object], str | None] = undashed) -> str | None:
-    """A uuid in the notation of ``read_id``; None, written ``none``, if there is none."""
-    return _place(
-        None,
-        lambda node: read_id(content_at(node, path)),
-        lambda node, value: add(node, path, value or "none"),
-    )
+    """A uuid in the notation of ``read_id``; None, written ``none``, if there is none.
+
+    What is no uuid stays as it is: something stands there.
+    """
+
+    def read_value(node: Element) -> str | None:
+        value = content_at(node, path)
+        return None if value.lower() in ("", "none") else read_id(value) or value
+
+    return place(None, read_value, lambda node, value: add(node, path, value or "none"))
 
 
 def machine_id(path: str) -> str:
     """A machine's uuid as 32 hex digits, which stands there as bytes with colons; "" if missing."""
-    return _place(
+    return place(
         "",
         lambda node: undashed(content_at(node, path)) or "",
         lambda node, value: add(node, path, ":".join(re.findall("..", value))),
     )
 
 
-def machine_id_attribute(name: str) -> str:
-    """An attribute that holds a uuid, as 32 hex digits; "" if there is none."""
-    return _place(
-        "",
-        lambda node: undashed(node.get(name)) or "",
-        lambda node, value: _set(node, name, value),
-    )
-
-
 def words(path: str, separator: str | None = ",") -> tuple[str, ...]:
     """A list in one text; separator None: blanks."""
     joint = separator or " "
-    return _place(
+    return place(
         (),
         lambda node: tuple(
             word.strip() for word in content_at(node, path).split(separator) if word.strip()
@@ -218,7 +169,7 @@ def words(path: str, separator: str | None = ",") -> tuple[str, ...]:
 
 def attribute(name: str) -> str:
     """An attribute of the record's own element; "" if it is missing."""
-    return _place("", lambda node: node.get(name, ""), lambda node, value: _set(node, name, value))
+    return place("", lambda node: node.get(name, ""), lambda node, value: _set(node, name, value))
 
 
 def attributes() -> Mapping[str, str]:
@@ -228,7 +179,7 @@ def attributes() -> Mapping[str, str]:
         for name, word in value.items():
             _set(node, name, word)
 
-    return _place({}, lambda node: {str(k): str(v) for k, v in node.attrib.items()}, write_all)
+    return place({}, lambda node: {str(k): str(v) for k, v in node.attrib.items()}, write_all)
 
 
 def each(path: str) -> tuple[str, ...]:
@@ -237,27 +188,41 @@ def each(path: str) -> tuple[str, ...]:
     def read_all(node: Element) -> tuple[str, ...]:
         return tuple(value for value in map(content, node.iterfind(path)) if value)
 
-    def write_all(node: Element, value: tuple[str, ...]) -> None:
-        _way(node, path.rpartition("/")[0])
-        for one_text in value:
-            add(node, path, one_text)
+    return place((), read_all, _write_texts(path))
 
-    return _place((), read_all, write_all)
+
+def names(path: str) -> tuple[str, ...]:
+    """Names of files in a repeated element, each as it is (:func:`name_in`), empty ones dropped."""
+
+    def read_all(node: Element) -> tuple[str, ...]:
+        return tuple(name for name in map(name_in, node.iterfind(path)) if name)
+
+    return place((), read_all, _write_texts(path))
 
 
 def each_in(path: str, below: str) -> tuple[str, ...]:
-    """The texts of one element below a repeated one, empty ones dropped."""
+    """The texts of one element below a repeated one; "" for whatever has none, and stands there.
+
+    A missing list is one of a single "": what stands in it is not known.
+    """
+    way, _, name = path.rpartition("/")
 
     def read_all(node: Element) -> tuple[str, ...]:
-        values = map(content, node.iterfind(f"{path}/{below}"))
-        return tuple(value for value in values if value)
+        listing = node.find(way)
+        if listing is None:
+            return ("",)
+        return tuple(text for child in listing for text in texts_of(child))
+
+    def texts_of(child: Element) -> list[str]:
+        found = [content(inner) for inner in child.iterfind(below)] if child.tag == name else []
+        return found or [""]
 
     def write_all(node: Element, value: tuple[str, ...]) -> None:
-        _way(node, path.rpartition("/")[0])
+        _way(node, way)
         for one_text in value:
             add(add(node, path), below, one_text)
 
-    return _place((), read_all, write_all)
+    return place((), read_all, write_all)
 
 
 def mapping(path: str) -> Mapping[str, str]:
@@ -272,7 +237,7 @@ def mapping(path: str) -> Mapping[str, str]:
         for name, word in value.items():
             add(_way(node, path), name, word)
 
-    return _place({}, read_all, write_all)
+    return place({}, read_all, write_all)
 
 
 def one(path: str, cls: type[_T]) -> _T | None:
@@ -286,20 +251,23 @@ def one(path: str, cls: type[_T]) -> _T | None:
         if value is not None:
             write(value, add(node, path))
 
-    return _place(None, read_one, write_one)
+    return place(None, read_one, write_one)
 
 
-def many(path: str, cls: type[_T]) -> tuple[_T, ...]:
-    """Records of a repeated element."""
+def many(
+    path: str, cls: type[_T], read_all: Callable[[Element], tuple[_T, ...]] | None = None
+) -> tuple[_T, ...]:
+    """Records of a repeated element; ``read_all``: a reader of its own."""
 
     def write_all(node: Element, value: tuple[_T, ...]) -> None:
         _way(node, path.rpartition("/")[0])
         for record in value:
             write(record, add(node, path))
 
-    return _place(
-        (), lambda node: tuple(read(cls, found) for found in node.iterfind(path)), write_all
-    )
+    def read_each(node: Element) -> tuple[_T, ...]:
+        return tuple(read(cls, found) for found in node.iterfind(path))
+
+    return place((), read_all or read_each, write_all)
 
 
 def parts(path: str) -> tuple[Part, ...]:
@@ -308,11 +276,11 @@ def parts(path: str) -> tuple[Part, ...]:
     def write_all(node: Element, value: tuple[Part, ...]) -> None:
         parent = _way(node, path)
         for part in value:
-            _write_part(part, parent)
+            write_part(part, parent)
 
-    return _place(
+    return place(
         (),
-        lambda node: tuple(map(_read_part, find(node, path).iterchildren("*"))),
+        lambda node: tuple(map(read_part, find(node, path).iterchildren("*"))),
         write_all,
     )
 
@@ -320,6 +288,15 @@ def parts(path: str) -> tuple[Part, ...]:
 def whole(value: str) -> int | None:
     """A whole number of up to 18 ASCII digits, 0 or more."""
     return int(value) if re.fullmatch("[0-9]{1,18}", value) else None
+
+
+def _write_texts(path: str) -> _Write:
+    def write_all(node: Element, value: tuple[str, ...]) -> None:
+        _way(node, path.rpartition("/")[0])
+        for one_text in value:
+            add(node, path, one_text)
+
+    return write_all
 
 
 def _converted(path: str, parse: Callable[[str], Any], show: Callable[[Any], str]) -> Any:
@@ -333,21 +310,23 @@ def _converted(path: str, parse: Callable[[str], Any], show: Callable[[Any], str
         if value is not None:
             add(node, path, show(value))
 
-    return _place(None, read_value, write_value)
+    return place(None, read_value, write_value)
 
 
-def _read_part(node: Element) -> Part:
+def read_part(node: Element) -> Part:
+    """An element, kept whole."""
     return Part(
         name=str(node.tag),
         text=content(node),
         attributes={str(k): str(v) for k, v in node.attrib.items()},
-        parts=tuple(map(_read_part, node.iterchildren("*"))),
+        parts=tuple(map(read_part, node.iterchildren("*"))),
     )
 
 
-def _write_part(part: Part, parent: Element) -> None:
+def write_part(part: Part, parent: Element) -> None:
+    """Append an element that was kept whole."""
     node = add(parent, part.name, part.text)
     for name, value in part.attributes.items():
         _set(node, name, value)
     for below in part.parts:
-        _write_part(below, node)
+        write_part(below, node)

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from lxml import etree
 
-from libcloud_ovm3.agent.documents import outline
+from libcloud_ovm3.agent.documents import elements, outline
 from libcloud_ovm3.agent.identifiers import dashed
 
 _T = TypeVar("_T")
@@ -19,6 +19,7 @@ class ServerPool:
     """discover_server_pool: a pool and the addresses of its members.
 
     :ivar uuid: as the agent writes it, dashed or not: both occur (agent-behaviour 3).
+    :ivar members: their addresses; "" for a member whose address the document does not say.
     """
 
     uuid: str = outline.text("Unique_Id")
@@ -129,9 +130,9 @@ def cluster(text: str) -> Cluster | None:
 
     :raises MalformedAnswer: it is no such document.
     """
-    root = outline.root_of(text, "Discover_Cluster_Result")
-    known = root.find("O2CB_Config"), root.find("Cluster_Information")
-    return None if known == (None, None) else outline.read(Cluster, root)
+    root = elements.root_of(text, "Discover_Cluster_Result")
+    known = elements.known(root, "O2CB_Config", "Cluster_Information")
+    return None if known is None else outline.read(Cluster, root)
 
 
 def cluster_text(cluster: Cluster | None) -> str:
@@ -142,11 +143,11 @@ def cluster_text(cluster: Cluster | None) -> str:
     root = etree.Element("Discover_Cluster_Result")
     if cluster is not None:
         outline.write(cluster, root)
-    return outline.document_of(root)
+    return elements.document_of(root)
 
 
 def _maybe(text: str, root: str, path: str, cls: type[_T]) -> _T | None:
-    node = outline.root_of(text, root).find(path)
+    node = elements.only(elements.root_of(text, root), path)
     return None if node is None else outline.read(cls, node)
 
 
@@ -154,4 +155,4 @@ def _maybe_text(record: object, root: str, path: str) -> str:
     document = etree.Element(root)
     if record is not None:
         outline.write(record, outline.add(document, path))
-    return outline.document_of(document)
+    return elements.document_of(document)

@@ -1,27 +1,41 @@
-"""Repositories: the documents of discover_repository_db and discover_repositories."""
+"""Repositories: the documents of discover_repository_db and discover_repositories.
+
+What is not understood is kept: a record as one whose id is no uuid, an entry of a listing as a
+text in :attr:`RepositoryContent.not_understood`. Ids and names stay as they were read.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from lxml import etree
 
-from libcloud_ovm3.agent.documents import outline
+from libcloud_ovm3.agent.documents import elements, outline
 from libcloud_ovm3.agent.identifiers import undashed
+from libcloud_ovm3.errors import MalformedAnswer
 
 _LIST, _DB_LIST = "RepositoryList", "RepositoryDbList"
+# Folders with vm.cfg files in them, folders of files; the element of an entry in each.
+_FOLDERS = {"Templates": "Template", "VirtualMachines": "VirtualMachine"}
+_FILES = {"VirtualDisks": "Disk", "ISOs": "ISO"}
+
+
+def _key(repository_id: str) -> str:
+    """What two spellings of one repository's id have in common."""
+    return undashed(repository_id) or repository_id
 
 
 @dataclass(frozen=True)
 class RepositoryRecord:
     """One record of discover_repository_db: a repository as one host knows it.
 
-    :ivar id: 32 hex digits, written in lower case whatever the host writes.
+    :ivar id: as the host writes it, and as it wants to be asked: 32 hex digits in either case, or
+        any text ("" too) for a record that is not understood.
     :ivar fs_location: ``host:/path`` for NFS.
     """
 
-    id: str = outline.machine_id_attribute("Uuid")
+    id: str = outline.attribute("Uuid")
     fs_location: str = outline.text("Fs_location")
     mount_point: str = outline.text("Mount_point")
     fs_type: str = outline.text("Filesystem_type")
@@ -30,13 +44,28 @@ class RepositoryRecord:
     manager_uuid: str | None = outline.identifier("Manager_uuid")
     is_mounted: bool = outline.truth("Status", "Mounted", "Unmounted")
 
+    @property
+    def key(self) -> str:
+        """For comparing: 32 lower-case hex digits; the id as read, if it is no uuid."""
+        return _key(self.id)
+
 
 @dataclass(frozen=True)
 class Folder:
     """A named folder in a listing and the files in it."""
 
     name: str = outline.attribute("Name")
-    files: tuple[str, ...] = outline.each("File")
+    files: tuple[str, ...] = outline.names("File")
+
+
+def _folders(path: str) -> tuple[Folder, ...]:
+    """The named folders there; those without a name are not understood."""
+
+    def read_all(node: elements.Element) -> tuple[Folder, ...]:
+        found = (outline.read(Folder, folder) for folder in node.iterfind(path))
+        return tuple(folder for folder in found if folder.name)
+
+    return outline.many(path, Folder, read_all)
 
 
 @dataclass(frozen=True)
@@ -44,36 +73,93 @@ class RepositoryContent:
     """discover_repositories: what lies in one repository.
 
     :ivar name: the ``Name`` that the host gives it; whether it is the id is not shown.
+    :ivar uuid: its id as the host writes it, be it a uuid or not; None: the listing names none.
     :ivar assemblies: kept whole: no source shows what stands there.
+    :ivar not_understood: what else stands in the listing, or lacks there, a few words for each: it
+        may be a VM or a file. Only if this is empty is the listing whole.
     """
 
     name: str = outline.attribute("Name")
     version: str = outline.text("Version")
     manager_uuid: str | None = outline.identifier("Manager_UUID")
-    uuid: str | None = outline.identifier("Repository_UUID")
+    uuid: str | None = outline.identifier("Repository_UUID", str)
     alias: str = outline.text("Repository_Alias")
     assemblies: tuple[outline.Part, ...] = outline.parts("Assemblies")
-    templates: tuple[Folder, ...] = outline.many("Templates/Template", Folder)
-    virtual_machines: tuple[Folder, ...] = outline.many("VirtualMachines/VirtualMachine", Folder)
-    virtual_disks: tuple[str, ...] = outline.each("VirtualDisks/Disk")
-    isos: tuple[str, ...] = outline.each("ISOs/ISO")
+    templates: tuple[Folder, ...] = _folders("Templates/Template")
+    virtual_machines: tuple[Folder, ...] = _folders("VirtualMachines/VirtualMachine")
+    virtual_disks: tuple[str, ...] = outline.names("VirtualDisks/Disk")
+    isos: tuple[str, ...] = outline.names("ISOs/ISO")
+    not_understood: tuple[str, ...] = outline.place(
+        (), lambda node: tuple(_not_understood(node)), lambda node, value: None
+    )
 
     @property
     def id(self) -> str:
-        """32 hex digits, or its name, if it has no uuid."""
+        """As the host writes it; its name, if it has none."""
         return self.uuid or self.name
+
+    @property
+    def key(self) -> str:
+        """For comparing: 32 lower-case hex digits; the id as read, if it is no uuid."""
+        return _key(self.id)
+
+
+def _not_understood(repository: elements.Element) -> Iterator[str]:
+    """What a listing holds beside named folders and files, and the folders that it lacks."""
+    for section, entry in _FOLDERS.items():
+        if repository.find(section) is None:
+            yield f"no {section}"
+        for node in repository.iterfind(f"{section}/*"):
+            if node.tag != entry or not node.get("Name"):
+                yield f"{section}: {_shown(node)}"
+            else:
+                for file in node:
+                    if file.tag != "File" or not elements.name_in(file):
+                        yield f"{section}: {node.get('Name')!r}: {_shown(file)}"
+        yield from _loose_text(repository, section)
+    for section, entry in _FILES.items():
+        for node in repository.iterfind(f"{section}/*"):
+            if node.tag != entry or not elements.name_in(node):
+                yield f"{section}: {_shown(node)}"
+        yield from _loose_text(repository, section)
+
+
+def _loose_text(repository: elements.Element, section: str) -> Iterator[str]:
+    """Text where only elements belong, as ``none`` in an empty folder might be."""
+    for node in repository.iterfind(section):
+        if elements.content(node):
+            yield f"{section}: {elements.content(node)[:60]!r}"
+
+
+def _shown(node: elements.Element) -> str:
+    text = elements.content(node)[:60]
+    return f"<{node.tag}> {text!r}" if text else f"<{node.tag}> without a name"
+
+
+def _entries(root: elements.Element, listing: str) -> list[elements.Element]:
+    """All that stands in the lists of this name.
+
+    :raises MalformedAnswer: the document has no such list, and is not empty.
+    """
+    if elements.known(root, listing) is None:
+        return []
+    for text in filter(None, map(elements.content, root.iterfind(listing))):
+        raise MalformedAnswer(f"{root.tag}: {listing} is a text, {text[:60]!r}")
+    return root.findall(f"{listing}/*")
 
 
 def repository_db(text: str) -> tuple[RepositoryRecord, ...]:
-    """discover_repository_db's answer. Records without a usable id are left out.
+    """discover_repository_db's answer. A record that is not understood has an id that is no uuid.
 
     :raises MalformedAnswer: it is no such document.
     """
-    nodes = outline.root_of(text, "Discover_Repository_Db_Result").iterfind(
-        f"{_DB_LIST}/Repository"
-    )
-    records = (outline.read(RepositoryRecord, node) for node in nodes)
-    return tuple(record for record in records if record.id)
+    root = elements.root_of(text, "Discover_Repository_Db_Result")
+    return tuple(map(_record, _entries(root, _DB_LIST)))
+
+
+def _record(node: elements.Element) -> RepositoryRecord:
+    record = outline.read(RepositoryRecord, node)
+    return record if node.tag == "Repository" else replace(record, id="")
 
 
 def repository_db_text(records: Iterable[RepositoryRecord]) -> str:
@@ -85,7 +171,7 @@ def repository_db_text(records: Iterable[RepositoryRecord]) -> str:
     listing = outline.add(root, _DB_LIST)
     for record in records:
         outline.write(record, outline.add(listing, "Repository"))
-    return outline.document_of(root)
+    return elements.document_of(root)
 
 
 def repositories(text: str) -> tuple[RepositoryContent, ...]:
@@ -93,8 +179,14 @@ def repositories(text: str) -> tuple[RepositoryContent, ...]:
 
     :raises MalformedAnswer: it is no such document.
     """
-    nodes = outline.root_of(text, "Discover_Repositories_Result").iterfind(f"{_LIST}/Repository")
-    return tuple(outline.read(RepositoryContent, node) for node in nodes)
+    root = elements.root_of(text, "Discover_Repositories_Result")
+    return tuple(map(_content, _entries(root, _LIST)))
+
+
+def _content(node: elements.Element) -> RepositoryContent:
+    if node.tag == "Repository":
+        return outline.read(RepositoryContent, node)
+    return RepositoryContent(not_understood=(_shown(node),))
 
 
 def repositories_text(contents: Iterable[RepositoryContent]) -> str:
@@ -106,26 +198,31 @@ def repositories_text(contents: Iterable[RepositoryContent]) -> str:
     listing = outline.add(root, _LIST)
     for repository in contents:
         outline.write(repository, outline.add(listing, "Repository"))
-    return outline.document_of(root)
+    return elements.document_of(root)
 
 
 def repository_content(text: str, repository_id: str) -> RepositoryContent | None:
     """One repository out of discover_repositories' answer; None: the host does not know it.
 
-    :raises MalformedAnswer: it is no such document.
+    :param repository_id: in any spelling.
+    :raises MalformedAnswer: it is no such document, or lists it twice.
     """
-    found = repositories(text)
-    return next((one for one in found if repository_id in (one.uuid, one.name)), None)
+    wanted = _key(repository_id)
+    found = [one for one in repositories(text) if wanted in (one.key, _key(one.name))]
+    if len(found) > 1:
+        raise MalformedAnswer(f"repository {repository_id!r} is listed {len(found)} times")
+    return found[0] if found else None
 
 
 def repository_dump(printed: dict[str, dict[str, str]]) -> tuple[RepositoryRecord, ...]:
     """What ``ovs-agent-db dump_db repository`` prints (read with :func:`..vmcfg.literal`).
 
-    It does not say which are mounted, so none is. Records without a usable id are left out.
+    It does not say which are mounted, so none is. A record that is not understood has nothing but
+    its id as it stands there.
     """
     return tuple(
         RepositoryRecord(
-            id=repository_id,
+            id=str(repository_id),
             fs_location=record.get("fs_location", ""),
             mount_point=record.get("mount_point", ""),
             fs_type=record.get("filesystem", ""),
@@ -133,6 +230,7 @@ def repository_dump(printed: dict[str, dict[str, str]]) -> tuple[RepositoryRecor
             alias=record.get("alias", ""),
             manager_uuid=undashed(record.get("manager_uuid")),
         )
-        for repository_id, record in ((undashed(key), value) for key, value in printed.items())
-        if repository_id is not None and isinstance(record, dict)
+        if isinstance(record, dict)
+        else RepositoryRecord(str(repository_id))
+        for repository_id, record in printed.items()
     )

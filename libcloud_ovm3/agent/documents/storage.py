@@ -8,8 +8,9 @@ from itertools import groupby
 
 from lxml import etree
 
-from libcloud_ovm3.agent.documents import outline
+from libcloud_ovm3.agent.documents import elements, outline
 
+_LUN_LISTS = ("scsi", "iscsi_target")
 _PLUGIN_LIST = "storage_plugin_info_list"
 
 
@@ -55,13 +56,19 @@ class StoragePlugin:
 
 @dataclass(frozen=True)
 class PhysicalLuns:
-    """discover_physical_luns: SCSI disks and iSCSI targets, kept whole.
+    """discover_physical_luns: SCSI disks and iSCSI targets, kept whole (agent-behaviour 8.4).
 
-    Sources name the two lists (agent-behaviour 8.4), none shows what stands in them.
+    Sources name the elements ``SCSI/Disk`` and ``iSCSI_Target``, none shows what stands in them;
+    the one public client reads them without regard to case, so that is not certain.
+
+    :ivar scsi: what stands in ``SCSI``: a ``Disk`` for each.
+    :ivar iscsi_targets: each ``iSCSI_Target``.
+    :ivar other: what else stands in the document.
     """
 
-    scsi: tuple[outline.Part, ...] = outline.parts("scsi")
-    iscsi_target: tuple[outline.Part, ...] = outline.parts("iscsi_target")
+    scsi: tuple[outline.Part, ...] = ()
+    iscsi_targets: tuple[outline.Part, ...] = ()
+    other: tuple[outline.Part, ...] = ()
 
 
 def mounts(text: str) -> tuple[Mount, ...]:
@@ -69,13 +76,14 @@ def mounts(text: str) -> tuple[Mount, ...]:
 
     :raises MalformedAnswer: it is no such document.
     """
-    root = outline.root_of(text, "Discover_Mounted_File_Systems_Result")
+    root = elements.root_of(text, "Discover_Mounted_File_Systems_Result")
+    elements.known(root, "Filesystem")
     return tuple(
         Mount(
             fs_type=system.get("Type", ""),
             directory=node.get("Dir", ""),
-            device=outline.content_at(node, "Device"),
-            options=tuple(filter(None, outline.content_at(node, "Mount_Options").split(","))),
+            device=elements.content_at(node, "Device"),
+            options=tuple(filter(None, elements.content_at(node, "Mount_Options").split(","))),
         )
         for system in root.iterfind("Filesystem")
         for node in system.iterfind("Mount")
@@ -94,7 +102,7 @@ def mounts_text(mounts: Iterable[Mount]) -> str:
             node = outline.add(system, "Mount", Dir=mount.directory)
             outline.add(node, "Device", mount.device)
             outline.add(node, "Mount_Options", ",".join(mount.options))
-    return outline.document_of(root)
+    return elements.document_of(root)
 
 
 def storage_plugins(text: str) -> tuple[StoragePlugin, ...]:
@@ -102,8 +110,8 @@ def storage_plugins(text: str) -> tuple[StoragePlugin, ...]:
 
     :raises MalformedAnswer: it is no such document.
     """
-    root = outline.root_of(text, "Discover_Storage_Plugins_Result")
-    nodes = root.iterfind(f"{_PLUGIN_LIST}/storage_plugin_info")
+    root = elements.root_of(text, "Discover_Storage_Plugins_Result")
+    nodes = elements.found_in(root, _PLUGIN_LIST).iterfind("storage_plugin_info")
     return tuple(outline.read(StoragePlugin, node) for node in nodes)
 
 
@@ -116,7 +124,7 @@ def storage_plugins_text(plugins: Iterable[StoragePlugin]) -> str:
     listing = outline.add(root, _PLUGIN_LIST)
     for plugin in plugins:
         outline.write(plugin, outline.add(listing, "storage_plugin_info"))
-    return outline.document_of(root)
+    return elements.document_of(root)
 
 
 def physical_luns(text: str) -> PhysicalLuns:
@@ -124,7 +132,18 @@ def physical_luns(text: str) -> PhysicalLuns:
 
     :raises MalformedAnswer: it is no such document.
     """
-    return outline.read(PhysicalLuns, outline.root_of(text, "Discover_Physical_Luns_Result"))
+    root = elements.root_of(text, "Discover_Physical_Luns_Result")
+    lists = [child.tag for child in root if str(child.tag).lower() in _LUN_LISTS]
+    elements.known(root, *(lists or _LUN_LISTS))
+    scsi: list[outline.Part] = []
+    targets: list[outline.Part] = []
+    other: list[outline.Part] = []
+    for part in map(outline.read_part, root.iterchildren("*")):
+        if part.name.lower() == "scsi" and not part.text and not part.attributes:
+            scsi.extend(part.parts)
+        else:
+            (targets if part.name.lower() == "iscsi_target" else other).append(part)
+    return PhysicalLuns(tuple(scsi), tuple(targets), tuple(other))
 
 
 def physical_luns_text(luns: PhysicalLuns) -> str:
@@ -133,5 +152,6 @@ def physical_luns_text(luns: PhysicalLuns) -> str:
     :raises InvalidArgument: XML cannot hold what is in it.
     """
     root = etree.Element("Discover_Physical_Luns_Result")
-    outline.write(luns, root)
-    return outline.document_of(root)
+    for part in (outline.Part("SCSI", parts=luns.scsi), *luns.iscsi_targets, *luns.other):
+        outline.write_part(part, root)
+    return elements.document_of(root)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import subprocess
 import time
@@ -35,7 +36,7 @@ HostKeyAlgorithms ssh-rsa
 PubkeyAcceptedAlgorithms ssh-rsa,rsa-sha2-256,rsa-sha2-512
 Ciphers aes128-cbc,aes128-ctr
 MACs hmac-sha1
-Subsystem sftp internal-sftp -p {requests}
+Subsystem sftp {sftp} -p {requests}
 """
 # Version 3 of the protocol, without OpenSSH's later extensions.
 _REQUESTS = (
@@ -52,7 +53,19 @@ def same_files(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Ssh]]:
     """Opens lines to it. It fails, rather than skips, where there is no sshd."""
-    folder = tmp_path_factory.mktemp("sshd")
+    with _running(tmp_path_factory.mktemp("sshd"), "internal-sftp") as line:
+        yield line
+
+
+@pytest.fixture
+def sshd_of_old(tmp_path: Path) -> Iterator[Callable[[], Ssh]]:
+    """One that starts SFTP by the login shell, as dom0's does. ``line.folder`` is root's home."""
+    with _running(tmp_path, "/usr/lib/openssh/sftp-server") as line:
+        yield line
+
+
+@contextlib.contextmanager
+def _running(folder: Path, sftp: str) -> Iterator[Callable[[], Ssh]]:
     for name in ("host_key", "login_key"):
         subprocess.run(
             ["ssh-keygen", "-q", "-t", "rsa", "-b", "2048", "-N", "", "-f", folder / name],
@@ -64,7 +77,7 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Ssh]
     known = (folder / "host_key.pub").read_text().split()
     (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {known[0]} {known[1]}\n")
     config = folder / "config"
-    config.write_text(_CONFIG.format(port=port, folder=folder, requests=_REQUESTS))
+    config.write_text(_CONFIG.format(port=port, folder=folder, requests=_REQUESTS, sftp=sftp))
     Path("/run/sshd").mkdir(exist_ok=True)
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen([SSHD, "-D", "-e", "-f", config], stderr=log)
@@ -78,6 +91,7 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Ssh]
             )
 
         line.folder = folder  # type: ignore[attr-defined]
+        line.port = port  # type: ignore[attr-defined]
         try:
             _wait_for(port)
             yield line

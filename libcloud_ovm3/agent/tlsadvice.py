@@ -1,0 +1,219 @@
+"""Why a TLS handshake failed, and which option would allow it.
+
+Only what OpenSSL itself has named is named here, and never an option that is set already: a hint at
+something else would send people the wrong way.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import ssl
+from typing import NamedTuple
+
+from libcloud_ovm3.agent.address import Address
+from libcloud_ovm3.agent.tls import HostTrust, NeverSent, TlsFacts, presented
+from libcloud_ovm3.errors import NotSent
+
+# To see what a host has, whatever it is. No secret goes over such a line.
+ANY = HostTrust(verify=False, minimum="TLSv1", weak_keys=True, legacy_renegotiation=True)
+USUAL = HostTrust(verify=False)
+_LADDER = (
+    USUAL,
+    HostTrust(verify=False, legacy_renegotiation=True),
+    HostTrust(verify=False, weak_keys=True),
+    HostTrust(verify=False, minimum="TLSv1"),
+    HostTrust(verify=False, weak_keys=True, legacy_renegotiation=True),
+    HostTrust(verify=False, minimum="TLSv1", legacy_renegotiation=True),
+)
+
+_OLD = ("TLSv1", "TLSv1.1")  # minimums with which small keys and SHA-1 are taken as well
+
+_TOO_OLD = {
+    "NO_PROTOCOLS_AVAILABLE",
+    "TLSV1_ALERT_PROTOCOL_VERSION",
+    "UNSUPPORTED_PROTOCOL",
+    "VERSION_TOO_LOW",
+    "WRONG_SSL_VERSION",
+}
+_TOO_WEAK = {
+    "BAD_DH_VALUE",
+    "CA_KEY_TOO_SMALL",
+    "CA_MD_TOO_WEAK",
+    "DH_KEY_TOO_SMALL",
+    "EE_KEY_TOO_SMALL",
+    "LEGACY_SIGALG_DISALLOWED_OR_UNSUPPORTED",
+    "NO_SUITABLE_SIGNATURE_ALGORITHM",
+    "UNKNOWN_DIGEST",
+    "WRONG_CURVE",
+    "WRONG_SIGNATURE_TYPE",
+}
+_VERIFY_TOO_WEAK = (66, 67, 68)  # X509_V_ERR_EE_KEY_TOO_SMALL, CA_KEY_TOO_SMALL, CA_MD_TOO_WEAK
+_NO_TLS = {
+    "HTTP_REQUEST",
+    "HTTPS_PROXY_REQUEST",
+    "PACKET_LENGTH_TOO_LONG",
+    "RECORD_LAYER_FAILURE",
+    "UNKNOWN_PROTOCOL",
+    "WRONG_VERSION_NUMBER",
+}
+_NOTHING_IN_COMMON = {
+    "HANDSHAKE_FAILURE",
+    "NO_CIPHERS_AVAILABLE",
+    "SSLV3_ALERT_HANDSHAKE_FAILURE",
+    "TLSV1_ALERT_INSUFFICIENT_SECURITY",
+}
+_WANTS_OURS = {
+    "SSLV3_ALERT_BAD_CERTIFICATE",
+    "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED",
+    "TLSV1_ALERT_UNKNOWN_CA",
+}
+_CUT = {"UNEXPECTED_EOF_WHILE_READING"}
+
+
+class Advice(NamedTuple):
+    """What is wrong, and what may be done about it.
+
+    :ivar why: in words; "" where OpenSSL's own say it all.
+    :ivar remedy: the options with which it may work; None: there is none of ours.
+    """
+
+    why: str
+    remedy: HostTrust | None = None
+
+    def text(self, trust: HostTrust) -> str:
+        """For an error, after OpenSSL's own words; "" or begins with "; "."""
+        options = "" if self.remedy is None else _difference(trust, self.remedy)
+        return "".join(f"; {part}" for part in (self.why, options) if part)
+
+
+def advice(error: BaseException, trust: HostTrust) -> Advice:
+    """What a failed connection means.
+
+    :param error: the exception, or one that it lies beneath.
+    :param trust: the options that were in force.
+    """
+    found = _of_ssl(error)
+    if found is None:
+        return Advice("")
+    return _of_reason(getattr(found, "reason", None) or "", getattr(found, "verify_code", 0), trust)
+
+
+def afterwards(error: BaseException, trust: HostTrust) -> str:
+    """The same for a line that TLS itself ended later, as :meth:`Advice.text` has it.
+
+    TLS 1.3 tells a client only then that its certificate lacks.
+    """
+    found = _of_ssl(error)
+    is_ours = found is not None and getattr(found, "reason", "") in _WANTS_OURS
+    return advice(error, trust).text(trust) if is_ours else ""
+
+
+def _of_reason(reason: str, verify_code: int, trust: HostTrust) -> Advice:
+    ours = "does not accept our certificate" if trust.cert_file else "wants a certificate of ours"
+    wants_ours = f"the host {ours} (cert_file, key_file)"
+    if reason == "UNSAFE_LEGACY_RENEGOTIATION_DISABLED":
+        why = (
+            "the host knows no secure renegotiation (RFC 5746), so somebody between could put a "
+            "call of his own before ours"
+        )
+        found = Advice(why, dataclasses.replace(trust, legacy_renegotiation=True))
+    elif reason in _TOO_WEAK or verify_code in _VERIFY_TOO_WEAK:
+        why = "its key, signature or key exchange is weaker than what is safe today"
+        found = Advice(why, _weaker(trust))
+    elif reason in _TOO_OLD:
+        found = Advice(f"it does not speak {trust.minimum} or later", _older(trust))
+    elif reason in _NOTHING_IN_COMMON:
+        why = f"no TLS version, cipher or kind of key is common to both; or {wants_ours}"
+        found = Advice(why, _weaker(trust) or _older(trust))
+    elif reason in _NO_TLS:
+        found = Advice("no TLS is spoken there: the agent has ssl=disable, or it is none")
+    elif reason in _WANTS_OURS:
+        found = Advice(wants_ours)
+    elif reason in _CUT:
+        why = "it closed the line during the TLS handshake and said no reason"
+        is_all = trust.minimum == "TLSv1" and trust.legacy_renegotiation
+        found = Advice(why if is_all else f"{why} (`ovm3 pin` tries whether older TLS will do)")
+    else:
+        found = Advice("")
+    return found
+
+
+def shown(address: Address, timeout: float) -> TlsFacts:
+    """What a host presents, with whatever TLS it speaks. Sends no more than handshakes.
+
+    :param timeout: seconds for connecting and for the handshake.
+    :raises NotSent: it cannot be reached, or does not speak TLS.
+    """
+    try:
+        facts = presented(address, ANY, timeout)
+    except NeverSent as error:
+        text = f"{address}: {error}{advice(error, ANY).text(ANY)}"
+        raise NotSent(text, host=str(address)) from error
+    if not facts.certificate:
+        raise NotSent(f"{address}: presents no certificate", host=str(address))
+    return facts
+
+
+def needed(address: Address, timeout: float) -> HostTrust:
+    """The fewest options with which a host can be called, found by trying; a few handshakes.
+
+    :raises NotSent: it cannot be reached any more, or not with all of them either.
+    """
+    for trust in _LADDER:
+        try:
+            presented(address, trust, timeout)
+        except NeverSent as error:
+            last = error
+        else:
+            return trust
+    text = f"{address}: {last}{advice(last, ANY).text(ANY)}"
+    raise NotSent(text, host=str(address)) from last
+
+
+def _of_ssl(error: BaseException | None) -> ssl.SSLError | None:
+    while error is not None and not isinstance(error, ssl.SSLError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def _weaker(trust: HostTrust) -> HostTrust | None:
+    if trust.weak_keys or trust.minimum in _OLD:
+        return None
+    return dataclasses.replace(trust, weak_keys=True)
+
+
+def _older(trust: HostTrust) -> HostTrust | None:
+    if trust.minimum == "TLSv1":
+        return None
+    return dataclasses.replace(trust, minimum="TLSv1.2" if trust.minimum == "TLSv1.3" else "TLSv1")
+
+
+def _difference(trust: HostTrust, remedy: HostTrust) -> str:
+    """What :func:`advice` has added, as the driver and as the command line take it."""
+    options, on_command_line = python_options(remedy, trust), switches(remedy, trust)
+    return f"{', '.join(options)} may help (ovm3: {' '.join(on_command_line)})"
+
+
+def python_options(wanted: HostTrust, base: HostTrust) -> list[str]:
+    """The driver's arguments that make these options of those."""
+    options = []
+    if wanted.minimum != base.minimum:
+        options.append(f"ex_tls_minimum={wanted.minimum!r}")
+    if wanted.weak_keys and not base.weak_keys:
+        options.append("ex_tls_weak_keys=True")
+    if wanted.legacy_renegotiation and not base.legacy_renegotiation:
+        options.append("ex_tls_legacy_renegotiation=True")
+    return options
+
+
+def switches(wanted: HostTrust, base: HostTrust) -> list[str]:
+    """The same for the command line."""
+    options = []
+    if wanted.minimum != base.minimum:
+        options.append(f"--tls-minimum {wanted.minimum}")
+    if wanted.weak_keys and not base.weak_keys:
+        options.append("--tls-weak-keys")
+    if wanted.legacy_renegotiation and not base.legacy_renegotiation:
+        options.append("--tls-legacy-renegotiation")
+    return options

@@ -1,0 +1,115 @@
+"""Which host a VM is started on."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Sequence
+
+from libcloud_ovm3.agent.documents import Hardware
+from libcloud_ovm3.agent.identifiers import dashed
+from libcloud_ovm3.errors import HostNotFound, NotKnown, Ovm3Error, Refused
+from libcloud_ovm3.estate.hosts import HostView, Silent, describe, look_at_hardware
+from libcloud_ovm3.estate.vms import Survey
+
+_TRIES = 1000  # for an id that prefers a certain host; as many as there are hosts are usual
+
+
+def is_host(host: HostView, host_id: str) -> bool:
+    """Whether an id or an address is this host's; ids in any spelling.
+
+    :param host_id: a host's uuid, dashed or not, or its address as ``address:port``.
+    """
+    wanted = dashed(host_id)
+    if wanted is not None and wanted == dashed(host.server.uuid):
+        return True
+    return host_id.strip() in (host.server.uuid, str(host.address)) and bool(host_id.strip())
+
+
+def require_host(hosts: Sequence[HostView], silent: Sequence[Silent], host_id: str) -> None:
+    """Whether there is a host of this id or address, and it answered.
+
+    :raises NotKnown: it is silent, or may be one that is.
+    :raises HostNotFound: it is none of the estate's.
+    """
+    if any(is_host(host, host_id) for host in hosts):
+        return
+    if silent:
+        raise NotKnown(f"host {host_id!r} has not answered, or is none: {describe(silent)}")
+    known = ", ".join(f"{host.server.uuid} ({host.label})" for host in hosts)
+    raise HostNotFound(f"no host {host_id!r} in the estate; there are: {known}")
+
+
+def choose_host(
+    seen: Survey, repository_id: str, memory_mb: int, vm_id: str, host_id: str | None = None
+) -> HostView:
+    """The host for a start: the one asked for, or of those that can take it the VM's preferred one.
+
+    Each VM has a preferred order of hosts, the same for all clients. So two that start it at the
+    same moment mostly choose the same host, where xend refuses the second (xend.md 3).
+
+    :param host_id: a host's uuid, or its address.
+    :raises Refused: no host, or not this one, has the repository mounted and the memory free.
+    """
+    able = [host for host, _ in _with_room(seen, repository_id, memory_mb, host_id)]
+    return preferred(able, vm_id)
+
+
+def choose_for_new(
+    seen: Survey, repository_id: str, memory_mb: int, host_id: str | None = None
+) -> tuple[HostView, str]:
+    """The host with the most free memory for a VM that is to be made, and an id for it that
+    prefers this host: later starts go there too.
+
+    :return: the host, and the dashed uuid.
+    :raises Refused: as :func:`choose_host`.
+    """
+    able = _with_room(seen, repository_id, memory_mb, host_id)
+    best, _ = max(able, key=lambda pair: pair[1])
+    hosts = [host for host, _ in able]
+    ids = (str(uuid.uuid4()) for _ in range(_TRIES))
+    return best, next((i for i in ids if preferred(hosts, i) is best), str(uuid.uuid4()))
+
+
+def preferred(hosts: Sequence[HostView], vm_id: str) -> HostView:
+    """The host that every client prefers for this VM (rendezvous hashing): one that comes or goes
+    changes it only for those VMs that prefer that one.
+    """
+
+    def weight(host: HostView) -> str:
+        host_id = dashed(host.server.uuid) or str(host.address)
+        return hashlib.sha256(f"{vm_id}/{host_id}".encode()).hexdigest()
+
+    return max(hosts, key=weight)
+
+
+def _with_room(
+    seen: Survey, repository_id: str, memory_mb: int, host_id: str | None
+) -> list[tuple[HostView, int]]:
+    """The hosts that can take it, with their free memory in MB; one at least.
+
+    Memory is looked at first because a start that has to wait for it holds xend's lock for minutes
+    (xend.md 2, 10.8).
+    """
+    repository = seen.repository(repository_id)
+    if repository is not None and not repository.is_clear:
+        raise Refused(repository.problem or f"repository {repository_id} is not certain")
+    able = list(repository.mounted_on) if repository is not None else []
+    if host_id is not None:
+        require_host(seen.hosts, seen.silent, host_id)
+        able = [host for host in able if is_host(host, host_id)]
+    if not able:
+        where = "no host" if host_id is None else f"host {host_id!r} is not among those that"
+        raise Refused(f"{where} answered and has repository {repository_id} mounted")
+    free = [_free_mb(found) for found in look_at_hardware(able)]
+    with_room = [(h, mb) for h, mb in zip(able, free, strict=True) if mb >= memory_mb]
+    if not with_room:
+        amounts = ", ".join(f"{h.label} {mb} MB" for h, mb in zip(able, free, strict=True))
+        raise Refused(f"{memory_mb} MB of memory are not free on any host; free: {amounts}")
+    return with_room
+
+
+def _free_mb(hardware: Hardware | Ovm3Error) -> int:
+    if isinstance(hardware, Ovm3Error) or hardware.free_bytes is None:
+        return 0
+    return hardware.free_bytes // 2**20

@@ -1,0 +1,128 @@
+"""Where a VM is live at this moment, asked of the hosts anew: what every door looks at.
+
+Before a call that goes by a name: is it the right machine? After a call that failed: has it taken
+effect all the same? What a host did not answer is kept apart from what it does not have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from libcloud_ovm3.agent.identifiers import dashed
+from libcloud_ovm3.errors import Ovm3Error, Refused
+from libcloud_ovm3.estate.definitions import Definition, is_of, may_be, read_definition
+from libcloud_ovm3.estate.domains import Domain
+from libcloud_ovm3.estate.hosts import HostView, ask_all, live_domains
+from libcloud_ovm3.estate.states import Known, State, domain_state
+from libcloud_ovm3.estate.vms import Place
+
+POLL = 1.0  # seconds between looks while waiting
+LOOKS = 3  # after a write; a list may be stale while another start goes on (xend.md 1.3)
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one look at several hosts has shown of one VM.
+
+    :ivar unanswered: the hosts that did not answer, by their labels, and why.
+    :ivar doubtful: live domains that may be it, or another's.
+    """
+
+    definition: Definition
+    places: tuple[Place, ...]
+    unanswered: Mapping[str, Ovm3Error]
+    doubtful: tuple[Place, ...] = ()
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether all hosts answered, and none has it or what may be it."""
+        return not self.places and not self.unanswered and not self.doubtful
+
+    @property
+    def state(self) -> State | None:
+        """The state that it shows, if it is live in one place."""
+        return self.state_in(self.places[0]) if len(self.places) == 1 else None
+
+    def state_in(self, place: Place) -> State:
+        """The state that it shows in one place."""
+        known = Known(name=self.definition.xend_name)
+        return domain_state(place.domain.as_sighting(), known)
+
+    def described(self) -> str:
+        """What was seen, for messages: "it is running on ovm-1 (...) as domain 5"."""
+        live = [
+            f"it is {self.state_in(p).value} on {p.host.label} as domain {p.domain.domid}"
+            for p in self.places
+        ]
+        silent = [f"what {host} runs is not known: {e}" for host, e in self.unanswered.items()]
+        live += [f"it may be {p.domain.label} on {p.host.label}" for p in self.doubtful]
+        return "; ".join(live + silent) or "it is not seen on any host"
+
+
+def look_for(
+    hosts: Sequence[HostView], definition: Definition, defined_ids: Collection[str]
+) -> Look:
+    """Ask all these hosts at once whether they run a VM: one read each.
+
+    :param defined_ids: the uuids of all definitions (see :func:`.is_of`).
+    """
+    places: list[Place] = []
+    doubtful: list[Place] = []
+    unanswered: dict[str, Ovm3Error] = {}
+    for host, domains in zip(hosts, ask_all(live_domains, hosts), strict=True):
+        if isinstance(domains, Ovm3Error):
+            unanswered[host.label] = domains
+            continue
+        for domain in domains:
+            if is_of(domain, definition, defined_ids):
+                places.append(Place(host, domain))
+            elif may_be(domain, definition, defined_ids):
+                doubtful.append(Place(host, domain))
+    return Look(definition, tuple(places), unanswered, tuple(doubtful))
+
+
+def right_machine(
+    host: HostView, definition: Definition, defined_ids: Collection[str]
+) -> Domain | None:
+    """The live domain that the agent reaches by this definition; None: it has left this host.
+
+    The agent goes by the name that vm.cfg gives at that moment, and perhaps by the names that it
+    was sent (which of them is not documented): they all have to be this VM's and nobody else's.
+
+    :raises Refused: they are not, or it cannot be seen; names both.
+    """
+    label = f"VM {definition.name!r} ({definition.uuid})"
+    try:
+        file = read_definition(host, definition.repository_id, definition.directory)
+        domains = live_domains(host)
+    except Ovm3Error as error:
+        raise Refused(f"{label}: what runs on {host.label} cannot be seen: {error}") from error
+    if file is None:
+        raise Refused(f"{label}: {definition.place} cannot be read on {host.label} (any more)")
+    if (file.xend_name, file.own_uuid) != (definition.xend_name, definition.own_uuid):
+        raise Refused(f"{label}: {definition.place} has been changed meanwhile; look again")
+    mine = [domain for domain in domains if is_of(domain, definition, defined_ids)]
+    called = {definition.xend_name, definition.directory, definition.uuid}
+    called |= {dashed(name) or name for name in called}
+    others = [
+        domain
+        for domain in domains
+        if domain not in mine
+        and (
+            called & {domain.name, domain.uuid, str(domain.domid)}
+            or may_be(domain, definition, defined_ids)
+        )
+    ]
+    if others or len(mine) > 1 or any(d.name != definition.xend_name for d in mine):
+        found = ", ".join(map(_named, [*mine, *others]))
+        raise Refused(
+            f"{label}: its vm.cfg gives xend the name {definition.xend_name!r}, and on "
+            f"{host.label} that is not this VM alone: {found}; the agent might reach the other "
+            f"one, so nothing was sent; a person has to look at {definition.place}"
+        )
+    return mine[0] if mine else None
+
+
+def _named(domain: Domain) -> str:
+    return f"domain {domain.domid} is named {domain.name!r} and has the uuid {domain.uuid}"

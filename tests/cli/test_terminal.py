@@ -1,0 +1,197 @@
+"""Whatever VMs, hosts, files and faults are called: no command breaks, no line is forged."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from libcloud_ovm3.cli import output
+from libcloud_ovm3.simulator import Simulator
+from tests.cli.running import OVM3, address, invoke, options, pins
+
+FORGED = "seed-9 running ovm-1"
+# What a terminal obeys, or what makes a text look like another one.
+OBEYED = [
+    *map(chr, (*range(9), *range(11, 32), *range(0x7F, 0xA0))),
+    *"\u00ad\u061c\u200b\u200d\u200e\u200f\u2028\u2029\u202a\u202b\u202d\u202e\u2066\u2067\u2069\ufeff",
+]
+NAMES = {
+    "escape": "x\x1b[31mRED\x1b]0;title\x07",
+    "newline": f"x\n{FORGED}",
+    "return": f"x\r{FORGED}",
+    "separator": f"x\u2028{FORGED}\u2029\x85{FORGED}",
+    "c1": "x\x9b31mRED\x9d0;title\x9c",
+    "surrogate": "x\ud800y",
+    "bidi": "x\u202egnp.\u2066y",
+    "accent": "wéb\xa01 です",
+    "markup": "[bold]x[/bold] :smile: \\n",
+    "nul": "x\x00y",
+    "long": "x" * 300 + f"  {FORGED}  " * 20,
+}
+UTF_8 = {"LC_ALL": "C.UTF-8"}
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+LATIN = {"LC_ALL": "C.UTF-8", "PYTHONIOENCODING": "iso-8859-1"}
+
+
+@pytest.fixture(params=[False, True], ids=["agent", "module"])
+def odd(request: pytest.FixtureRequest) -> Iterator[Simulator]:
+    """A pool whose VMs, templates and repository have such names."""
+    with Simulator(hosts=2, speed=100, templates=1, vms=1, host_module=request.param) as sim:
+        for number, name in enumerate(NAMES.values()):
+            folder = sim.repository_path / "VirtualMachines" / f"vm-{number}"
+            folder.mkdir()
+            lines = f"uuid = '0004fb00-0006-0000-cccc-{number:012x}'\nname = 'vm-{number}'\n"
+            lines += f"memory = 256\nOVM_high_availability = True\nOVM_simple_name = u{name!a}\n"
+            (folder / "vm.cfg").write_text(lines + "disk = []\n", encoding="ascii")
+        for name in (f"a\n{FORGED}", "b\x1b[31m"):
+            (sim.repository_path / "VirtualMachines" / name).mkdir()
+            (sim.repository_path / "VirtualMachines" / name / "vm.cfg").write_text("memory = = 1\n")
+            (sim.repository_path / "Templates" / f"{name}.img").write_bytes(b"")
+        yield sim
+
+
+def run(sim: Simulator, environment: dict[str, str], *arguments: str) -> tuple[int, bytes, bytes]:
+    env = {"PATH": os.environ["PATH"], "OVM3_PASSWORD": sim.password, **environment}
+    done = subprocess.run(
+        [*OVM3, *arguments], env=env, capture_output=True, timeout=60, check=False
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def is_honest(printed: str) -> bool:
+    """Whether nothing in it is obeyed by a terminal, and no line begins as a name wants it."""
+    lines = printed.split("\n")
+    assert not [line for line in lines if line.lstrip("- ").startswith(("seed-9", "Traceback"))]
+    return not [one for one in OBEYED if one in printed]
+
+
+@pytest.mark.parametrize("environment", [UTF_8, ASCII, LATIN], ids=["utf-8", "ascii", "latin-1"])
+def test_odd_names(odd: Simulator, environment: dict[str, str]) -> None:
+    encoding = {"C": "ascii"}.get(environment["LC_ALL"]) or environment.get(
+        "PYTHONIOENCODING", "utf-8"
+    )
+    for command in (["nodes"], ["images"], ["inventory"], ["inventory", "--json"]):
+        status, out, err = run(odd, environment, *command, *options(odd))
+        assert status == 0, err
+        assert is_honest(out.decode(encoding)), command
+        assert is_honest(err.decode(encoding)), command
+        if command[-1] == "--json":
+            names = [vm["name"] for vm in json.loads(out.decode(encoding))["vms"]]
+            assert "wéb\xa01 です" in names
+            assert f"x\n{FORGED}" in names
+        if command == ["nodes"]:
+            rows = out.decode(encoding).splitlines()[1:]
+            assert len(rows) == len({row.split()[-1] for row in rows}), "a row a VM"
+            shown = "\\u3067\\u3059" if encoding != "utf-8" else "です"
+            assert [row for row in rows if shown in row]
+            assert [row for row in rows if f"x\\n{FORGED}" in row]
+
+
+def test_the_doctor_meets_odd_names(odd: Simulator) -> None:
+    status, out, err = run(odd, ASCII, "doctor", address(odd), *pins(odd))
+    assert (status, err) == (1, b"")
+    assert is_honest(out.decode("ascii"))
+    assert f"VM 'x\\n{FORGED}'" in out.decode("ascii")
+
+
+def test_odd_faults_and_answers() -> None:
+    with Simulator(hosts=1, speed=100) as sim:
+        for text in (f"exceptions.Exception:no\n{FORGED}", "a.B:\u202e\ufeff wéb"):
+            for command in (["nodes"], ["inventory"], ["api", "call", "discover_server"]):
+                sim.misbehave("fault", "discover_server", text=text, times=9)
+                status, out, err = run(sim, ASCII, *command, *options(sim))
+                assert status == 1
+                assert is_honest(out.decode("ascii")), out
+                assert is_honest(err.decode("ascii")), err
+                assert len(err.splitlines()) == 1
+            sim.clear_misbehaviour()
+        status, out, _ = run(sim, UTF_8, "api", "call", "echo", '"a\\nb\x7f\u202e"', *options(sim))
+        assert (status, out) == (0, b"a\nb\\x7f\\u202e\n")
+        status, out, _ = run(
+            sim, ASCII, "api", "call", "echo", r'["\u009b\u3067\ud83d\ude00"]', *options(sim)
+        )
+        assert json.loads(out.decode("ascii")) == ["\x9b\u3067\U0001f600"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [f"no\n{FORGED}"],
+        ["api", "show", f"\x1b[31m\n{FORGED}"],
+        ["nodes", f"--no\n{FORGED}"],
+        ["nodes", "--host", f"\x1b\n{FORGED}"],
+        ["nodes", "--host", "h", "--ca-cert", f"/nowhere\n{FORGED}\x1b[31m"],
+        ["doctor", f"h\n{FORGED}", f"--bundle=/nowhere\n{FORGED}"],
+        ["pin", f"127.0.0.9:1\n{FORGED}"],
+    ],
+)
+def test_odd_arguments(arguments: list[str]) -> None:
+    status, printed = invoke(*arguments)
+    assert status == 2
+    assert is_honest(printed), printed
+
+
+def test_arguments_that_are_no_text() -> None:
+    for command in (["api", "show", b"\xff\x1b"], ["nodes", "--host", b"h\xff"], [b"\xff"]):
+        env = {"PATH": os.environ["PATH"], "OVM3_PASSWORD": "x", **ASCII}
+        done = subprocess.run(
+            [*OVM3, *command], env=env, capture_output=True, timeout=60, check=False
+        )
+        assert done.returncode == 2
+        assert is_honest(done.stderr.decode("ascii")), done.stderr
+
+
+def test_whoever_read_has_gone() -> None:
+    """Closed pipes, closed streams and full disks end a command quietly."""
+    long, short = ["api", "list"], ["--version"]
+    for command in (long, short):
+        reading, writing = os.pipe()
+        os.close(reading)
+        done = subprocess.run(
+            [*OVM3, *command], stdout=writing, stderr=subprocess.PIPE, check=False
+        )
+        os.close(writing)
+        assert (done.returncode, done.stderr) == (1, b"")
+        with Path("/dev/full").open("wb") as full:
+            done = subprocess.run(
+                [*OVM3, *command], stdout=full, stderr=subprocess.PIPE, check=False
+            )
+        assert done.returncode == 1
+        assert b"Traceback" not in done.stderr
+        assert b"Exception ignored" not in done.stderr
+    for closed in (">&-", "2>&-", ">&- 2>&-"):
+        shell = f'exec "$@" {closed}'
+        done = subprocess.run(
+            ["/bin/sh", "-c", shell, "sh", *OVM3, "nodes"], capture_output=True, check=False
+        )
+        assert done.returncode == 2
+        assert b"Traceback" not in done.stderr
+
+
+@given(st.text() | st.text(st.sampled_from([*OBEYED, "\ud83d", "\ude00", "é", "x", "\\", '"'])))
+def test_any_text(text: str) -> None:
+    for encoding in ("ascii", "utf-8", "latin-1", "cp437", "shift_jis"):
+        raw = io.BytesIO()
+        stream = io.TextIOWrapper(raw, encoding=encoding, newline="")
+        before, sys.stdout = sys.stdout, stream
+        try:
+            output.show(text)
+            output.show_table(("a",), [(text,), (None,)], "none")
+            first = raw.getvalue() if stream.flush() is None else b""
+            output.show_json({"a": text})
+            stream.flush()
+        finally:
+            sys.stdout = before
+        lines = first.decode(encoding).split("\n")
+        assert len(lines) == 5
+        assert not [one for one in OBEYED for line in lines if one in line]
+        assert json.loads(raw.getvalue()[len(first) :].decode(encoding)) == {"a": text}

@@ -1,0 +1,353 @@
+"""What the doctor finds of single hosts, and in what VMs name: values, one thing changed each."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from libcloud_ovm3.agent.hostanswers import Aside
+from libcloud_ovm3.errors import (
+    AgentFault,
+    BadCredentials,
+    CertificateRejected,
+    MalformedAnswer,
+    NotSent,
+    SameServer,
+    TimedOut,
+)
+from libcloud_ovm3.estate.definitions import Definition
+from libcloud_ovm3.estate.doctor import findings
+from libcloud_ovm3.estate.examination import Line
+from libcloud_ovm3.estate.findings import Finding
+from libcloud_ovm3.estate.hosts import Silent
+from tests.estate.sound import (
+    NOW,
+    REPOSITORY,
+    certificate,
+    defined,
+    examined,
+    host,
+    live,
+    looked,
+    member,
+    repository,
+)
+
+ONE = "0004fb00-0006-0000-0000-000000000001"
+TWO = "0004fb00-0006-0000-0000-000000000002"
+BASE = f"/OVS/Repositories/{REPOSITORY}"
+ADDRESS = "192.0.2.2:8899"
+
+
+def about(subject: str, of: Any) -> list[Finding]:
+    return [finding for finding in findings(of) if finding.about == subject]
+
+
+def changed(subject: str, **more: Any) -> list[Finding]:
+    """What is found of the second host of two, of which this was read."""
+    views = [host(1), host(2)]
+    return about(subject, examined(looked(views), [member(views[0]), member(views[1], **more)]))
+
+
+# ------------------------------------------------------------------ hosts that did not answer
+
+
+@pytest.mark.parametrize(
+    ("reason", "advice"),
+    [
+        (BadCredentials(f"{ADDRESS}: HTTP 403"), f"--password-file {ADDRESS}=FILE"),
+        (SameServer(f"{ADDRESS}: as ovm-1"), "an id of its own"),
+        (CertificateRejected(f"{ADDRESS}: another"), "compare on the host itself"),
+        (NotSent(f"{ADDRESS}: no route"), "make sure that it is off"),
+        (TimedOut(f"{ADDRESS}: slow"), "get it to answer"),
+    ],
+)
+def test_each_trouble_of_a_member_has_its_own_advice(reason: Any, advice: str) -> None:
+    [finding] = about("member", examined(looked([host(1)], silent=[Silent(ADDRESS, reason)])))
+    assert finding.level == "error"
+    assert str(reason) in finding.found
+    assert advice in finding.advice
+    assert ("is off" in finding.advice) == (
+        advice in ("make sure that it is off", "get it to answer")
+    )
+
+
+# ------------------------------------------------------------------ lists
+
+FAULT = AgentFault(
+    "ovm-2: list_vms: failed: Device 0 not connected", code=1, kind="", text="Device 0"
+)
+
+
+def test_lists_that_fail() -> None:
+    [finding] = changed("list", list_problem=FAULT)
+    assert (finding.level, "xend's list of domains fails on ovm-2" in finding.found) == (
+        "error",
+        True,
+    )
+    assert "one guest in an odd state is the likely cause" in finding.means
+    assert "ovm3 host install 192.0.2.2:8899" in finding.advice
+    named = AgentFault("not even one by one: web-7: odd", code=1, kind="", text="")
+    [finding] = changed(
+        "list", list_problem=FAULT, host_module="present", module_api=1, guests_problem=named
+    )
+    assert "web-7" in finding.found
+    assert "xm list NAME" in finding.advice
+    [finding] = changed("list", list_problem=FAULT, host_module="present", module_api=1)
+    assert "one by one" in finding.means
+    assert "install" not in finding.advice
+    [finding] = changed("list", list_problem=MalformedAnswer("ovm-2: list_vms lacks Domain-0"))
+    assert "lacks Domain-0" in finding.found
+    assert "one guest" not in finding.means
+    view = replace(host(2), repositories_problem=TimedOut("ovm-2: discover_repository_db: slow"))
+    of = examined(looked([host(1), view]))
+    assert [finding.level for finding in about("list", of)] == ["error"]
+
+
+# ------------------------------------------------------------------ lines
+
+
+def test_lines_of_the_other_hosts() -> None:
+    [named, other] = about("TLS", examined())
+    assert (named.found, other.level) == ("TLSv1.2", "ok")
+    assert other.found == "ovm-2: TLSv1.2, ECDHE-RSA-AES256-GCM-SHA384, RSA 2048 bit"
+    for more, text in (
+        ({"tls_version": "TLSv1"}, "TLSv1"),
+        ({"key_bits": 1024}, "a key of RSA 1024 bit"),
+        ({"not_after": NOW - timedelta(days=1)}, "expired on 2026-11-24"),
+    ):
+        [_, other] = changed("TLS", line=Line(certificate(**more), "ECDHE-x"))
+        assert other.level == "warning"
+        assert text in other.found.rpartition(": ")[2]
+    [_, note, other] = changed("TLS", line=Line(certificate(), "AES128-SHA", False))
+    assert (note.level, other.level) == ("note", "ok")
+    assert "forward secrecy" in note.found
+    assert len(changed("TLS", line=None)) == 1
+
+
+# ------------------------------------------------------------------ clocks
+
+
+@pytest.mark.parametrize(
+    ("clocks", "said"),
+    [
+        ((5.0, 20.0), None),
+        ((0.0, 40.0), "ovm-2 40 s ahead"),
+        ((-7200.0, 3.0), "ovm-2 7203 s ahead"),
+        ((1e9, 1e9 + 8, 1e9 - 300), "ovm-3 300 s behind"),
+        ((0.0, 1.0, 500.0), "ovm-3 499 s ahead"),
+    ],
+)
+def test_clocks(clocks: tuple[float, ...], said: str | None) -> None:
+    views = [host(number + 1) for number in range(len(clocks))]
+    members = [member(view, clock=clock) for view, clock in zip(views, clocks, strict=True)]
+    [finding] = about("clock", examined(looked(views), members))
+    assert finding.level == ("warning" if said else "ok")
+    assert said is None or finding.found == f"the hosts' clocks differ: {said}"
+
+
+def test_clocks_that_cannot_be_read() -> None:
+    [finding] = changed("clock", clock=TimedOut("too slow"))
+    assert (finding.level, "ovm-2 could not be read: too slow" in finding.found) == ("note", True)
+
+
+# ------------------------------------------------------------------ what comes back
+
+COMEBACKS = [
+    ({"kind": "saved", "name": "web", "path": "/s/web"}, "guest 'web' is saved in /s/web"),
+    ({"kind": "auto", "name": "a\nb", "path": "/auto/a"}, "starts guest 'a\\nb'"),
+    ({"kind": "managed", "uuid": ONE, "path": "/m", "starts": True}, f"VM 'a' ({ONE})"),
+    ({"kind": "managed", "uuid": "odd", "path": "/m", "starts": True}, "guest odd"),
+    ({"kind": "managed", "uuid": ONE, "path": "/m", "starts": False}, None),
+    ({"kind": "managed", "uuid": ONE, "path": "/m", "problem": "EACCES"}, "read: EACCES"),
+    ({"kind": "auto", "path": "/auto", "problem": "EIO"}, "/auto cannot be read: EIO"),
+    ({"kind": "new", "name": "x", "path": "/n"}, "not understood"),
+]
+
+
+@pytest.mark.parametrize(("entry", "said"), COMEBACKS)
+def test_what_the_next_boot_brings_back(entry: dict[str, Any], said: str | None) -> None:
+    view = host(1)
+    of = examined(looked([view], [defined("a", uuid=ONE)]), [member(view, comebacks=(entry,))])
+    found = about("comeback", of)
+    assert [finding.level for finding in found] == (["warning"] if said else [])
+    assert said is None or said in found[0].found
+
+
+def test_what_the_next_boot_brings_back_is_not_known() -> None:
+    [finding] = changed("comeback", comebacks=TimedOut("slow"))
+    assert finding.level == "warning"
+    assert changed("comeback", comebacks=()) == changed("comeback") == []
+
+
+# ------------------------------------------------------------------ network cards
+
+
+def card(mac: str) -> dict[str, Any]:
+    return {"vif": [f"mac={mac},bridge=b"]}
+
+
+@pytest.mark.parametrize(
+    ("macs", "lives", "level"),
+    [
+        (("00:21:f6:00:29:01", "00:21:F6:00:29:01"), (), "warning"),
+        (("00:21:f6:00:29:01", "00-21-f6-00-29-01"), (1,), "warning"),
+        (("00:21:f6:00:29:01", "00:21:f6:00:29:01"), (1, 2), "error"),
+        (("00:21:f6:00:29:01", "00:21:f6:00:29:02"), (1, 2), None),
+        (("", ""), (1, 2), None),
+    ],
+)
+def test_one_mac_in_two_vms(
+    macs: tuple[str, str], lives: tuple[int, ...], level: str | None
+) -> None:
+    definitions = [
+        defined("a", uuid=ONE, **card(macs[0])),
+        defined("b", uuid=TWO, **card(macs[1])),
+    ]
+    views = [
+        host(1, *([live("a", ONE)] if 1 in lives else [])),
+        host(2, *([live("b", TWO)] if 2 in lives else [])),
+    ]
+    found = about("MAC", examined(looked(views, definitions)))
+    assert [finding.level for finding in found] == ([level] if level else [])
+    for text in ("00:21:f6:00:29:01", f"'a' ({ONE})", f"'b' ({TWO})") if found else ():
+        assert text in found[0].found
+
+
+def test_two_cards_of_one_vm_are_not_two_vms() -> None:
+    twice = defined("a", uuid=ONE, vif=card("00:21:f6:00:29:01")["vif"] * 2)
+    assert about("MAC", examined(looked(definitions=[twice]))) == []
+
+
+# ------------------------------------------------------------------ files
+
+
+@pytest.mark.parametrize(
+    ("path", "level"),
+    [
+        (f"{BASE}/VirtualDisks/one.img", None),
+        (f"/OVS/Repositories//{REPOSITORY}/./VirtualDisks/one.img", None),
+        (f"{BASE}/VirtualDisks/gone.img", "error"),
+        (f"{BASE}/VirtualDisks/ONE.img", "error"),
+        (f"{BASE}/ISOs/one.img", "error"),
+        (f"{BASE}/VirtualMachines/web/vm.cfg", None),
+        (f"{BASE}/VirtualMachines/web/System.img", "error"),
+        (f"{BASE}/Templates/web/System.img", "error"),
+        (f"{BASE}/VirtualDisks/.hidden.img", None),
+        (f"{BASE}/Assemblies/x/y.img", None),
+        (f"{BASE}/VirtualDisks/deeper/x.img", None),
+        (f"/OVS/Repositories/{'e' * 32}/VirtualDisks/one.img", "error"),
+        ("/somewhere/else.img", None),
+        ("/dev/mapper/gone", None),
+    ],
+)
+def test_files_that_a_repository_lacks(path: str, level: str | None) -> None:
+    entry = f"phy:{path}" if path.startswith("/dev") else f"file:{path}"
+    web = defined("web", uuid=ONE, disk=[f"{entry},xvda,w"])
+    found = about("file", examined(looked(definitions=[web])))
+    assert [finding.level for finding in found] == ([level] if level else [])
+    assert not found or "'web'" in found[0].found
+
+
+def test_files_of_all_kinds_and_of_repositories_that_were_not_read() -> None:
+    gone = [f"file:{BASE}/ISOs/gone.iso,hdc:cdrom,r", ",hdd:cdrom,r"]
+    web = defined("web", uuid=ONE, disk=gone, kernel=f"{BASE}/VirtualMachines/web/vmlinuz")
+    of = examined(looked(definitions=[web]))
+    assert [finding.level for finding in about("file", of)] == ["error", "error"]
+    views = [host(1), host(2)]
+    whole = repository(views, [web])
+    assert whole.content is not None
+    unread = replace(whole, content=None, problems=("stale",))
+    assert about("file", examined(looked(views, [web], repositories=[unread]))) == []
+    odd = replace(whole, content=replace(whole.content, not_understood=("<X> 'gone.iso'",)))
+    found = about("file", examined(looked(views, [web], repositories=[odd])))
+    assert [finding.level for finding in found] == ["warning", "warning"]
+    unfinished = defined("web", uuid=ONE, disk=gone, OVM_description="creating " + "0" * 32)
+    assert about("file", examined(looked(definitions=[unfinished]))) == []
+    runs = looked([host(1, live("web", ONE)), host(2)], [defined("web", uuid=ONE, disk=gone)])
+    [finding] = about("file", examined(runs))
+    assert "as long as it is not stopped" in finding.means
+
+
+# ------------------------------------------------------------------ screens
+
+
+@pytest.mark.parametrize(
+    ("config", "is_open"),
+    [
+        ({"vfb": ["type=vnc,vncunused=1,vnclisten=0.0.0.0,vncpasswd="]}, True),
+        ({"vfb": ["type=vnc,vnclisten=0.0.0.0"]}, True),
+        ({"vfb": ["type=vnc,vnclisten=::"]}, True),
+        ({"vfb": ["type=vnc,vnclisten=192.0.2.1"]}, True),
+        ({"vfb": ["type=vnc,vnclisten=0.0.0.0,vncpasswd=HUSH"]}, False),
+        ({"vfb": ["type=vnc,vnclisten=127.0.0.1"]}, False),
+        ({"vfb": ["type=vnc"]}, False),
+        ({"vfb": ["type=sdl,vnclisten=0.0.0.0"]}, False),
+        ({"builder": "hvm", "vnc": 1, "vnclisten": "0.0.0.0"}, True),
+        ({"builder": "hvm", "vnc": 1, "vnclisten": "0.0.0.0", "vncpasswd": "HUSH"}, False),
+        ({}, False),
+    ],
+)
+def test_screens(config: dict[str, Any], is_open: bool) -> None:
+    found = about("VNC", examined(looked(definitions=[defined("web", uuid=ONE, **config)])))
+    assert [finding.level for finding in found] == (["note"] if is_open else [])
+    assert "HUSH" not in str(findings(examined(looked(definitions=[defined("w", **config)]))))
+
+
+# ------------------------------------------------------------------ what was not understood
+
+
+def test_directories_without_a_vm_cfg() -> None:
+    aside = Definition(REPOSITORY, "gold", None, "no vm.cfg, but hvm.cfg, System.img")
+    [finding] = about("vm.cfg", examined(looked(definitions=[aside])))
+    assert finding.level == "error"
+    assert "gold: no vm.cfg, but hvm.cfg" in finding.found
+    assert "give the file its name back" in finding.advice
+    doubted = replace(defined("web", uuid=ONE), problem="not listed")
+    [finding] = about("vm.cfg", examined(looked(definitions=[doubted])))
+    assert "cannot be relied upon: not listed" in finding.found
+
+
+def test_repositories_with_trouble() -> None:
+    views = [host(1), host(2)]
+    whole = repository(views)
+    text = "repository x is not the same one everywhere: a on ovm-1; b on ovm-2"
+    two = replace(whole, problems=(text,), is_clear=False)
+    [finding] = about("repository", examined(looked(views, repositories=[two])))
+    assert (finding.level, text in finding.found) == ("error", True)
+    assert "one repository id must lead to one place" in finding.advice
+    doubted = replace(defined("web", uuid=ONE), problem=text)
+    assert about("vm.cfg", examined(looked(views, [doubted], repositories=[two]))) == []
+    odd = replace(whole, problems=("repository x: VirtualDisks: <X>", "no ISOs"))
+    found = about("repository", examined(looked(views, repositories=[odd])))
+    assert [finding.level for finding in found] == ["ok", "error", "error"]
+    left = replace(whole, aside=(Aside("0" * 32, f"{BASE}/VirtualDisks/x.img", 1, 1.0),))
+    found = about("repository", examined(looked(views, repositories=[left])))
+    assert [finding.level for finding in found] == ["ok", "warning"]
+    assert f"ex_put_back('{BASE}/VirtualDisks/x.img', '{'0' * 32}')" in found[1].advice
+
+
+def test_vms_in_doubt() -> None:
+    nameless = {**live("a", ONE), "uuid": "odd"}
+    of = examined(looked([host(1, nameless), host(2)], [defined("a", uuid=ONE)]))
+    assert [f.level for f in about("VM", of) if "may be live domain a" in f.found] == ["warning"]
+    bare = {**live("a", ONE), "device": {}}
+    of = examined(looked([host(1, bare), host(2)], [defined("a", uuid=ONE)]))
+    [finding] = about("VM", of)
+    assert (finding.level, "not a whole record" in finding.found) == ("warning", True)
+
+
+def test_the_named_host_itself_failed() -> None:
+    """Its trouble is said, and what the others say follows."""
+    others = looked([host(2), host(3)])
+    of = examined(others, problem=FAULT)
+    assert of.host is None
+    [finding] = about("agent", of)
+    assert (finding.level, str(FAULT) in finding.found) == ("error", True)
+    assert "what the others say" in finding.means
+    assert about("password", of) == []
+    assert about("repository", of) != []
+    assert about("versions", of) == []

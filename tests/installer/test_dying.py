@@ -1,0 +1,89 @@
+"""A host that dies in an installation: after its boot the way back is exact, and nobody waits."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from libcloud_ovm3.errors import AnswerLost, Refused, Unfinished
+from libcloud_ovm3.installer import Done, Ssh, payload
+from libcloud_ovm3.installer.host import Host
+from tests.installer.dying import DyingHost, boot
+from tests.installer.ssh.place import Place
+
+
+@pytest.fixture(params=["3.2.1 older", "3.3.3"])
+def place(request: pytest.FixtureRequest) -> Iterator[Place]:
+    version, _, older = request.param.partition(" ")
+    with Place.of(version, bool(older), DyingHost) as made:
+        yield made
+
+
+def dying_at(place: Place, operation: Callable[[Ssh], Done], at: int, part: float) -> None:
+    with contextlib.suppress(AnswerLost):
+        operation(DyingHost(at, part))
+    boot(place.site)
+    place.sim.restart_agent(0)
+    assert place.agent.call("list_vms"), "the agent starts again"
+    place.older_answers()
+
+
+def some_of(told: list[str]) -> list[int]:
+    """First and last, and between them a few of each sort."""
+    changes = [n for n, what in enumerate(told) if not what.startswith("write ")]
+    writes = [n for n, what in enumerate(told) if what.startswith("write ")]
+    picked = {*changes[:2], *changes[:: max(1, len(changes) // 4)], changes[-1]}
+    return sorted(picked | set(writes[:1] + writes[-1:]))
+
+
+@pytest.mark.long
+@pytest.mark.timeout(240)
+def test_while_installing_and_while_uninstalling(place: Place) -> None:
+    before = place.disk()
+    whole, back = DyingHost(), DyingHost()
+    place.install(whole)
+    place.uninstall(back)
+    assert place.disk() == before
+    parts = (0.5, 1.0, 0.0)
+    for number, at in enumerate(some_of(whole.told)):
+        dying_at(place, place.install, at, parts[number % 3])
+        if number % 4 == 0:
+            assert place.install().state.verdict == "answering", whole.told[at]
+        place.uninstall()
+        assert place.disk() == before, whole.told[at]
+    for number, at in enumerate(some_of(back.told)):
+        place.install()
+        dying_at(place, place.uninstall, at, parts[number % 3])
+        place.uninstall()
+        assert place.disk() == before, back.told[at]
+
+
+one_form = pytest.mark.parametrize("place", ["3.3.3"], indirect=True)
+
+
+@one_form
+def test_locks_of_other_boots_go_under_our_own(place: Place) -> None:
+    folder = place.site / payload.FOLDER
+    for other in ("lock-00000000-1111-2222-3333-444444444444", "lock-", "lock-x y"):
+        (folder / other / "123").mkdir(parents=True)
+    with Host(place.ssh, str(place.root)).locked():
+        [ours] = folder.glob("lock-*")
+        assert "1111" not in ours.name
+        with (
+            pytest.raises(Refused, match="another installation"),
+            Host(place.ssh, str(place.root)).locked(),
+        ):
+            pass
+        assert ours.is_dir(), "whoever has no lock removes none"
+    assert list(folder.iterdir()) == []
+
+
+@one_form
+def test_a_lock_that_cannot_be_made_is_no_other_installation(place: Place) -> None:
+    with Host(place.ssh, str(place.root)).locked():
+        [ours] = (place.site / payload.FOLDER).glob("lock-*")
+    ours.write_text("not a directory")
+    with pytest.raises(Unfinished, match=r"no lock can be made.*exists"):
+        place.install()

@@ -1,0 +1,292 @@
+"""A call takes effect, and then answers a fault: what is said is what a look has shown.
+
+A fault that the look confirms is a refusal; one that it does not confirm is none.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from libcloud.compute.types import NodeState
+
+from libcloud_ovm3.errors import AgentFault, Ovm3Error, Ovm3Warning, StillThere, Unfinished
+from libcloud_ovm3.simulator import Simulator
+from tests.support import calls_of, driver_for, fingerprints_of, quietly
+
+TEXT = "exceptions.RuntimeError:no answer from the manager"
+
+
+@pytest.fixture(params=[False, True], ids=["alone", "with the module"])
+def sim(request: pytest.FixtureRequest, personality: str) -> Iterator[Simulator]:
+    options: dict[str, Any] = {"host_module": request.param, "personality": personality}
+    with Simulator(hosts=2, vms=0, speed=100, template_bytes=1 << 20, **options) as simulator:
+        yield simulator
+
+
+def outcome(action: Callable[..., Any], *args: Any, **more: Any) -> tuple[Any, str]:
+    """What it answered or raised, and its warnings in one text."""
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always", Ovm3Warning)
+        try:
+            result = action(*args, **more)
+        except Ovm3Error as error:
+            result = error
+    return result, " ".join(str(one.message) for one in warned)
+
+
+def fault_after(sim: Simulator, function: str, **more: Any) -> None:
+    sim.misbehave("fault_after", function, text=TEXT, **more)
+
+
+def fault(sim: Simulator, function: str, **more: Any) -> None:
+    sim.misbehave("fault", function, text=TEXT, **more)
+
+
+def a_node(driver: Any, sim: Simulator, running_on: int | None = None) -> Any:
+    sim.add_vm("subject", running_on=running_on)
+    return driver.ex_get_node_by_name("subject")
+
+
+def make(driver: Any) -> Any:
+    return driver.create_node("web", driver.list_sizes()[0], driver.list_images()[0])
+
+
+# ------------------------------------------------------------------ start
+
+
+def test_a_start_that_took_effect(driver: Any, sim: Simulator) -> None:
+    node = a_node(driver, sim)
+    fault_after(sim, "start_vm")
+    result, said = outcome(driver.start_node, node)
+    assert result is True
+    assert "runs on ovm-" in said
+    assert "no answer from the manager" in said
+    assert driver.ex_get_node(node.id).state == NodeState.RUNNING
+    assert calls_of(sim, "start_vm") == ["start_vm"]
+
+
+def test_a_start_that_did_not(driver: Any, sim: Simulator) -> None:
+    node = a_node(driver, sim)
+    fault(sim, "start_vm")
+    result, _ = outcome(driver.start_node, node)
+    assert isinstance(result, AgentFault)
+    assert "the look after it: it is not seen on any host" in str(result)
+    assert (result.function, result.kind) == ("start_vm", "exceptions.RuntimeError")
+    assert driver.ex_get_node(node.id).state == NodeState.STOPPED
+
+
+@pytest.mark.parametrize("looks", [1, 2, 3])
+def test_a_start_that_shows_late(driver: Any, sim: Simulator, looks: int) -> None:
+    """It is there at the first look after the fault, at the second, at the third."""
+    node = a_node(driver, sim)
+    first = driver.list_locations()[0]
+    by_hand = driver_for(sim, host=sim.hosts[0].address).connection
+    seen = []
+
+    def start_now(moment: str) -> None:
+        if moment == "before" and calls_of(sim, "start_vm"):
+            seen.append(moment)
+            if len(seen) == looks:
+                by_hand.call("start_vm", node.extra["repository_id"], node.extra["directory"])
+
+    fault(sim, "start_vm")
+    sim.misbehave("hook", "list_vms", host=0, times=None, hook=start_now)
+    result, said = outcome(driver.start_node, node, first)
+    assert result is True
+    assert "runs on ovm-1" in said
+
+
+def test_a_start_that_is_answered_late(driver: Any, sim: Simulator) -> None:
+    """The agent answers success, and its list shows the VM only at the third look."""
+    node = a_node(driver, sim)
+    stale = driver.connection.call("list_vms")
+    first = driver.list_locations()[0]
+    sim.misbehave("answer", "list_vms", host=0, nth=4, times=2, value=stale)
+    assert outcome(driver.start_node, node, first) == (True, "")
+    assert driver.ex_get_node(node.id).state == NodeState.RUNNING
+
+
+def test_a_start_that_is_withdrawn(driver: Any, sim: Simulator) -> None:
+    """While it is built it is listed for a moment: that is no success after a fault."""
+    node = a_node(driver, sim)
+    sim.hosts[0].let("devices hang")
+    result, _ = outcome(driver.start_node, node, driver.list_locations()[0])
+    assert isinstance(result, AgentFault), result
+    assert "could not be connected" in str(result)
+    assert "it is not seen on any host" in str(result)
+
+
+def test_a_start_that_another_client_was_faster_with(driver: Any, sim: Simulator) -> None:
+    """xend refuses a second one of its name: the node runs, which is what was wanted."""
+    node = a_node(driver, sim)
+    by_hand = driver_for(sim, host=sim.hosts[0].address).connection
+
+    def faster(moment: str) -> None:
+        if moment == "before":
+            sim.clear_misbehaviour()
+            by_hand.call("start_vm", node.extra["repository_id"], node.extra["directory"])
+
+    sim.misbehave("hook", "start_vm", hook=faster)
+    result, said = outcome(driver.start_node, node, driver.list_locations()[0])
+    assert result is True
+    assert "already exists" in said
+    assert len(driver.ex_get_node(node.id).extra["places"]) == 1
+
+
+def test_a_start_after_which_the_host_is_silent(driver: Any, sim: Simulator) -> None:
+    node = a_node(driver, sim)
+    first = driver.list_locations()[0]
+    hook = {"before": lambda: None, "after": sim.hosts[0].kill}
+    sim.misbehave("hook", "start_vm", hook=lambda moment: hook[moment]())
+    result, _ = outcome(driver.start_node, node, first)
+    assert isinstance(result, Unfinished)
+    assert "is not known" in str(result)
+    assert result.left == (node.id,)
+
+
+# ------------------------------------------------------------------ stop, reboot
+
+
+def test_a_forced_stop_that_took_effect(driver: Any, sim: Simulator) -> None:
+    node = a_node(driver, sim, running_on=1)
+    fault_after(sim, "stop_vm")
+    result, said = outcome(driver.stop_node, node, ex_force=True)
+    assert result is True
+    assert "is gone, though" in said
+    assert driver.ex_get_node(node.id).state == NodeState.STOPPED
+
+
+def test_a_stop_that_did_not(driver: Any, sim: Simulator) -> None:
+    """It is not waited for until the limit, nor is it said that it has not been asked."""
+    node = a_node(driver, sim, running_on=1)
+    fault(sim, "stop_vm")
+    began = sim.now()
+    result, _ = outcome(driver.stop_node, node, ex_timeout=10**5)
+    assert isinstance(result, AgentFault)
+    assert "it is running on ovm-2" in str(result)
+    assert "may still stop" in str(result)
+    assert sim.now() - began < 300
+    assert driver.ex_get_node(node.id).state == NodeState.RUNNING
+
+
+def test_a_stop_whose_guest_is_slow(driver: Any, sim: Simulator) -> None:
+    """Asked, a fault, and gone only later: said so, and true."""
+    node = a_node(driver, sim, running_on=1)
+    sim.hosts[1].deaf.add(node.id)
+    sim.misbehave("answer", "stop_vm", value=None)
+    result, _ = outcome(driver.stop_node, node, ex_timeout=5)
+    assert isinstance(result, StillThere)
+    assert "it is running on ovm-2" in str(result)
+
+
+@pytest.mark.parametrize("kind", ["fault_after", "drop_after"])
+def test_a_reboot_that_took_effect(driver: Any, sim: Simulator, kind: str) -> None:
+    node = a_node(driver, sim, running_on=1)
+    sim.misbehave(kind, "reboot_vm", text=TEXT)
+    result, said = outcome(driver.reboot_node, node)
+    if result is True:
+        assert "reboots (" in said
+    else:  # the guest takes longer to hear it than we look
+        assert isinstance(result, AgentFault if kind == "fault_after" else Unfinished)
+        assert "running on ovm-2" in str(result)
+    sim.wait(60)
+    after = driver.ex_get_node(node.id)
+    assert after.state == NodeState.RUNNING
+    assert after.extra["domid"] != node.extra["domid"]
+
+
+def test_a_reboot_that_did_not(driver: Any, sim: Simulator) -> None:
+    node = a_node(driver, sim, running_on=1)
+    fault(sim, "reboot_vm")
+    result, _ = outcome(driver.reboot_node, node)
+    assert isinstance(result, AgentFault)
+    assert f"running on ovm-2 ({sim.hosts[1].address}" in str(result)
+    assert f"as domain {node.extra['domid']}, as before" in str(result)
+
+
+# ------------------------------------------------------------------ create
+
+
+@pytest.mark.parametrize("function", ["create_vm", "configure_vm", "start_vm"])
+def test_a_creation_goes_on(driver: Any, sim: Simulator, function: str) -> None:
+    fault_after(sim, function)
+    node, said = outcome(make, driver)
+    assert driver.ex_get_node_by_name("web").state == NodeState.RUNNING
+    assert node.state == NodeState.RUNNING
+    assert "no answer from the manager" in said
+    assert calls_of(sim, function) == [function]
+
+
+def test_a_copy_that_may_be_half_is_left_as_it_is(driver: Any, sim: Simulator) -> None:
+    before = fingerprints_of(sim.repository_path)
+    fault_after(sim, "copy_file")
+    result, _ = outcome(make, driver)
+    assert isinstance(result, Unfinished)
+    assert "perhaps half of it" in str(result)
+    node = driver.ex_get_node_by_name("web")
+    assert node.state == NodeState.PENDING
+    assert node.id in result.left
+    assert quietly(driver.destroy_node, node) is True
+    assert fingerprints_of(sim.repository_path) == before
+
+
+@pytest.mark.parametrize("function", ["create_vm", "copy_file", "configure_vm"])
+def test_a_refusal_that_a_look_confirms_is_undone(
+    driver: Any, sim: Simulator, function: str
+) -> None:
+    before = fingerprints_of(sim.repository_path)
+    fault(sim, function)
+    result, _ = outcome(make, driver)
+    assert isinstance(result, AgentFault)
+    assert str(result).endswith(
+        ("there is no definition of it", "there is no such file", "the definition is as it was")
+    )
+    assert fingerprints_of(sim.repository_path) == before
+
+
+# the step, the call after which it and all looks fail, the look, and which of these
+SICK = {
+    "create_vm": ("storage_plugin_getFileInfo", "discover_repositories", 1),
+    "copy_file": ("create_vm", "discover_repositories", 1),
+    "configure_vm": ("copy_file", "get_vm_config", 2),
+}
+
+
+@pytest.mark.parametrize("function", SICK)
+def test_a_fault_that_no_look_confirms_is_not_undone(
+    driver: Any, sim: Simulator, function: str
+) -> None:
+    previous, read, nth = SICK[function]
+
+    def sicken(moment: str) -> None:
+        if moment == "after":
+            fault(sim, function)
+            fault(sim, read, nth=nth, times=None)
+
+    sim.misbehave("hook", previous, hook=sicken)
+    result, _ = outcome(
+        driver.create_node,
+        "web",
+        driver.list_sizes()[0],
+        driver.list_images()[0],
+        ex_allow_same_name=True,
+    )
+    assert isinstance(result, Unfinished)
+    assert "no answer from the manager" in str(result)
+    assert calls_of(sim, function) == [function]
+    assert calls_of(sim, "delete_vm", "storage_plugin_destroy") == []
+
+
+def test_a_node_that_does_not_start_is_complete(driver: Any, sim: Simulator) -> None:
+    fault(sim, "start_vm")
+    result, _ = outcome(make, driver)
+    assert isinstance(result, Unfinished)
+    assert "complete, but not started" in str(result)
+    sim.clear_misbehaviour()
+    sim.misbehave("answer", "start_vm", value=None)
+    result, _ = outcome(driver.create_node, "two", driver.list_sizes()[0], driver.list_images()[0])
+    assert isinstance(result, Unfinished)
+    assert "not started" not in str(result), "whether it starts is not known"
