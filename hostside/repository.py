@@ -7,7 +7,7 @@ import time
 from libcloud_ovm3_host import arguments, aside, directories, errors, look, places
 from libcloud_ovm3_host.compat import Binary, error, to_bytes, to_text
 
-FOLDERS = ['VirtualMachines', 'Templates']
+FOLDERS = ['VirtualMachines', 'Templates', 'Assemblies']
 PAGE_BYTES = 12 << 20
 FILE_BYTES = 256 << 10  # a vm.cfg has one or two thousand
 SHOWN = 5  # names of what lies in a directory without vm.cfg

@@ -31,7 +31,7 @@ class Look:
 class VMCfg:
     """A vm.cfg in a repository: its bytes, or why they cannot be had.
 
-    :ivar folder: ``VirtualMachines`` or ``Templates``.
+    :ivar folder: ``VirtualMachines``, ``Templates`` or ``Assemblies``.
     :ivar is_exact: whether ``directory`` is its name; else bytes that are no UTF-8 are replaced.
     """
 
