@@ -1,16 +1,19 @@
 """Files set aside: a deletion that can be taken back until it is sure.
 
-``<mount>/.libcloud-ovm3/aside/<operation>/<path below the mount>`` is the file itself under another
-name. Nothing in here is ever laid over something, and nothing is deleted but by name: whoever dies
-in between has lost nothing, as :func:`listed` tells of all that lies aside.
+``<mount>/.libcloud-ovm3/aside/<operation>/<chance>/<path below the mount>`` is the file itself
+under another name. It gets there by rename(2), to a name that only this request has: so nothing is laid
+over something, and no name is taken out that might be the last one, whoever does what at once. It
+comes back by link(2), which never lies over something; only then its name in here is taken out.
+Whoever dies in between has lost nothing: :func:`listed` tells of all that lies aside.
 """
 
+import binascii
 import os
 import re
 import stat
 
-from libcloud_ovm3_host import arguments, directories, errors, files, ours, places
-from libcloud_ovm3_host.compat import big, error, to_bytes, to_text
+from libcloud_ovm3_host import directories, errors, files, ours, places
+from libcloud_ovm3_host.compat import big, error, to_text
 
 SECONDS = 50  # clients wait for a minute
 MOST = 1000  # files that a listing names
@@ -18,7 +21,7 @@ DEEPEST = 40  # folders that it goes down
 
 _FOLDER = 'aside'
 _SLASH = '/'.encode('ascii')
-_OPERATION = re.compile(u'[0-9a-f]{32}\\Z')
+_OPERATION = re.compile(u'[0-9a-f]{32}\\Z')  # and a chance
 
 
 # --- there and back -------------------------------------------------------------------------
@@ -42,6 +45,7 @@ def _set_aside(dom0, operation, path):
     try:
         if directories.is_there(directory, name):
             places.status_in(directory, name)
+            _refuse_second(dom0, operation, path)
             _move_aside(dom0, operation, path, directory, name)
         else:
             _require_aside(dom0, operation, path)
@@ -49,25 +53,47 @@ def _set_aside(dom0, operation, path):
         os.close(directory)
 
 
+def _refuse_second(dom0, operation, path):
+    if _kept(dom0, operation, path):
+        raise errors.Exists('%s: under this operation a file was set aside from there already, and '
+                            'now another is there' % places.shown(path))
+
+
 def _move_aside(dom0, operation, path, directory, name):
+    chance = _chance()
     try:
-        kept = _open_kept(dom0, operation, path, True)
-        try:
-            files.rename_in(directory, name, kept, name)
-        finally:
-            os.close(kept)
+        kept = _open_kept(dom0, operation, chance, path, True)
     except errors.NotFound:
-        raise _cut_in(name)
+        raise errors.Failed('%s: its new folder was removed meanwhile: ask again'
+                            % places.shown(name))
+    try:
+        try:
+            os.rename(places.below(directory, name), places.below(kept, name))
+        except OSError:
+            problem = places.failure(error(), name)
+            _remove_emptied(dom0, operation, chance, path)
+            if not isinstance(problem, errors.NotFound):
+                raise problem
+            if directories.is_there(directory, name):
+                raise errors.Failed('%s: its new folder was removed meanwhile: ask again'
+                                    % places.shown(name))
+            _require_aside(dom0, operation, path)  # the same request, sent twice at once
+            return
+        directories.sync(kept)
+        directories.sync(directory)
+        places.status_in(kept, name)  # if it was swapped meanwhile: it lies aside, and is told of
+    finally:
+        os.close(kept)
+
+
+def _chance():
+    return binascii.hexlify(os.urandom(16)).decode('ascii')
 
 
 def _require_aside(dom0, operation, path):
     """It may be this very request that has taken it out. Raises NotFound."""
-    kept = _open_kept(dom0, operation, path, False)
-    try:
-        places.status_in(kept, places.split(path)[1][-1])
-        directories.sync(kept)
-    finally:
-        os.close(kept)
+    if not _kept(dom0, operation, path):
+        raise errors.NotFound('%s: neither there nor set aside' % places.shown(path))
 
 
 def put_back(dom0, client, operation, path):
@@ -82,31 +108,32 @@ def put_back(dom0, client, operation, path):
 
 def _put_back(dom0, operation, path):
     name = _names_of(path)[-1]
-    try:
-        kept = _open_kept(dom0, operation, path, False)
-    except errors.NotFound:
+    chances = _kept(dom0, operation, path)
+    if not chances:
         _require_in_place(dom0, path)
         return
-    try:
-        if directories.is_there(kept, name):
-            places.status_in(kept, name)
-            _move_back(dom0, path, kept, name)
-        else:
-            _require_in_place(dom0, path)
-    finally:
-        os.close(kept)
-    _remove_emptied(dom0, operation, path)
-
-
-def _move_back(dom0, path, kept, name):
-    try:
-        directory = _made_again(dom0, path)
+    for chance in chances:
         try:
-            files.rename_in(kept, name, directory, name)
-        finally:
-            os.close(directory)
-    except errors.NotFound:
-        raise _cut_in(name)
+            kept = _open_kept(dom0, operation, chance, path, False)
+            try:
+                places.status_in(kept, name)
+                _link_back(dom0, path, kept, name)
+                directories.remove(kept, name)
+                directories.sync(kept)
+            finally:
+                os.close(kept)
+        except errors.NotFound:
+            raise errors.Failed('%s: somebody else moves it, too: ask again' % places.shown(name))
+        _remove_emptied(dom0, operation, chance, path)
+
+
+def _link_back(dom0, path, kept, name):
+    directory = _made_again(dom0, path)
+    try:
+        directories.link(kept, name, directory, name)
+        directories.sync(directory)
+    finally:
+        os.close(directory)
 
 
 def _require_in_place(dom0, path):
@@ -144,14 +171,45 @@ def delete_aside(dom0, client, operation, path):
 
 def _delete_aside(dom0, operation, path):
     name = _names_of(path)[-1]
-    kept = _open_kept(dom0, operation, path, False)
+    chances = _kept(dom0, operation, path)
+    if not chances:
+        raise errors.NotFound('%s: not set aside' % places.shown(path))
+    if len(chances) > 1:
+        raise errors.Failed('%s: %d were set aside from there under this operation; which one is '
+                            'meant cannot be told' % (places.shown(path), len(chances)))
+    kept = _open_kept(dom0, operation, chances[0], path, False)
     try:
         places.status_in(kept, name)
         directories.remove(kept, name)
         directories.sync(kept)
     finally:
         os.close(kept)
-    _remove_emptied(dom0, operation, path)
+    _remove_emptied(dom0, operation, chances[0], path)
+
+
+def _kept(dom0, operation, path):
+    """By what chances a file was set aside from that path under that operation."""
+    name = _names_of(path)[-1]
+    try:
+        folder = ours.open_folder(dom0, places.split(path)[0], [_FOLDER, operation], False)
+    except errors.NotFound:
+        return []
+    try:
+        chances = ours.names_in(folder, _OPERATION)
+    finally:
+        os.close(folder)
+    found = []
+    for chance in chances:
+        try:
+            kept = _open_kept(dom0, operation, chance, path, False)
+        except errors.NotFound:
+            continue
+        try:
+            if directories.is_there(kept, name):
+                found.append(chance)
+        finally:
+            os.close(kept)
+    return found
 
 
 def _names_of(path):
@@ -161,22 +219,16 @@ def _names_of(path):
     return names
 
 
-def _open_kept(dom0, operation, path, make):
+def _open_kept(dom0, operation, chance, path, make):
     """A descriptor of the folder in which a file of that path is kept."""
-    folders = [_FOLDER, operation] + _names_of(path)[:-1]
+    folders = [_FOLDER, operation, chance] + _names_of(path)[:-1]
     return ours.open_folder(dom0, places.split(path)[0], folders, make)
 
 
-def _cut_in(name):
-    """NotFound would say that the file is gone."""
-    return errors.Failed('%s: something was renamed or removed around it meanwhile: ask again'
-                         % places.shown(name))
-
-
-def _remove_emptied(dom0, operation, path):
+def _remove_emptied(dom0, operation, chance, path):
     """Take out the folders in which nothing is left, from the innermost to the operation's own."""
     mount_point, names = places.split(path)
-    levels = [operation] + names[:-1]
+    levels = [operation, chance] + names[:-1]
     while levels:
         try:
             above = ours.open_folder(dom0, mount_point, [_FOLDER] + levels[:-1], False)
@@ -216,12 +268,31 @@ def listed(dom0, mount_point):
                 entry['problem'] = to_text('no operation of ours, in our folder %s' % _FOLDER)
                 found.append(entry)
             else:
-                _add(folder, name, mount_point, entry, found, DEEPEST)
+                _add_operation(folder, name, mount_point, entry, found)
     finally:
         os.close(folder)
     if len(found) > MOST:
         found[MOST:] = [{'problem': to_text('there are more than %d' % MOST)}]
     return found
+
+
+def _add_operation(folder, name, mount_point, told, found):
+    try:
+        inside = places.enter(os.dup(folder), name)
+    except errors.NotFound:  # put back or deleted meanwhile
+        return
+    except errors.HostModuleError:
+        found.append(dict(told, problem=places.said()))
+        return
+    try:
+        for chance in _names(inside, told, found):
+            if _OPERATION.match(to_text(chance)):
+                _add(inside, chance, mount_point, told, found, DEEPEST)
+            else:
+                found.append(dict(told, problem=to_text('%s: nothing of ours'
+                                                        % places.shown(chance))))
+    finally:
+        os.close(inside)
 
 
 def _add(directory, name, path, told, found, deeper):

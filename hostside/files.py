@@ -245,15 +245,14 @@ def _rename(dom0, path, new_path):
     try:
         new_directory, new_name = places.open_parent(dom0, new_path)
         try:
-            rename_in(directory, name, new_directory, new_name)
+            _rename_in(directory, name, new_directory, new_name)
         finally:
             os.close(new_directory)
     finally:
         os.close(directory)
 
 
-def rename_in(directory, name, new_directory, new_name):
-    """The same between open directories of one file system."""
+def _rename_in(directory, name, new_directory, new_name):
     file = places.status_in(directory, name)
     if name == new_name and directories.is_same(os.fstat(directory), os.fstat(new_directory)):
         raise errors.Exists('%s: twice the same path' % places.shown(name))

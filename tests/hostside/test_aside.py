@@ -1,22 +1,25 @@
 """Files set aside: nothing is lost on the way there, back, or out."""
 
 import os
+import random
 import stat
 
 import pytest
 
-from libcloud_ovm3_host import aside, errors, files
+from libcloud_ovm3_host import aside, errors
 from libcloud_ovm3_host.compat import Binary, big
+from libcloud_ovm3_host.dom0 import Dom0
 
 REPOSITORY = '/OVS/Repositories/' + '0a' * 16
 SHARE = '/nfsmnt/0a0a0a0a-0b0b-0c0c-0d0d-0e0e0e0e0e0e'
 FOLDER = REPOSITORY + '/VirtualDisks'
 DISK = FOLDER + '/disk.img'
-ONE, OTHER = '0b' * 16, '0c' * 16
+ONE, OTHER, CHANCE = '0b' * 16, '0c' * 16, '0d' * 16
 
 
 @pytest.fixture
-def host(dom0):
+def host(dom0, monkeypatch):
+    monkeypatch.setattr(aside, '_chance', lambda: CHANCE)
     dom0.said = []
     dom0.log = dom0.said.append
     dom0.within = lambda seconds, function, *arguments: function(*arguments)
@@ -40,7 +43,7 @@ def content_of(host, path):
 
 
 def kept(path, operation=ONE):
-    return path.replace(REPOSITORY, REPOSITORY + '/.libcloud-ovm3/aside/' + operation)
+    return path.replace(REPOSITORY, REPOSITORY + '/.libcloud-ovm3/aside/%s/%s' % (operation, CHANCE))
 
 
 def call(host, function, path=DISK, operation=ONE):
@@ -119,7 +122,7 @@ def test_links_and_directories_stay(host, function):
     for place in (FOLDER, kept(FOLDER)):
         if not is_there(host, place):
             os.makedirs(host.path(place))
-            os.symlink('../../../../VirtualDisks/disk.img', host.path(place) + '/link.img')
+            os.symlink('../../../../../VirtualDisks/disk.img', host.path(place) + '/link.img')
             os.mkdir(host.path(place) + '/folder')
     for name in ('/link.img', '/folder'):
         with pytest.raises(errors.NotAllowed):
@@ -220,7 +223,7 @@ def test_a_listing_has_an_end(host, monkeypatch):
 @pytest.mark.parametrize('function, steps', [
     (aside.set_aside, 4), (aside.put_back, 6), (aside.delete_aside, 4)])
 def test_cut_off_anywhere_nothing_is_lost(host, cut_off, function, steps):
-    names = ['mkdir', 'link', 'unlink', 'fsync', 'rmdir']
+    names = ['mkdir', 'rename', 'link', 'unlink', 'fsync', 'rmdir']
     for step in range(1, 20):
         if function is not aside.set_aside:
             call(host, aside.set_aside)
@@ -245,34 +248,100 @@ def test_cut_off_anywhere_nothing_is_lost(host, cut_off, function, steps):
 
 def test_another_that_tidies_up_at_once_is_no_lost_file(host, monkeypatch):
     """Its folder is gone when the file is to come: it must not seem that the file is."""
-    real = files.rename_in
+    real = os.rename
 
-    def late(directory, name, new_directory, new_name):
+    def late(path, new_path):
         os.rmdir(host.path(kept(FOLDER)))
-        real(directory, name, new_directory, new_name)
-    monkeypatch.setattr(files, 'rename_in', late)
+        real(path, new_path)
+    monkeypatch.setattr(os, 'rename', late)
     with pytest.raises(errors.Failed, match='ask again'):
         call(host, aside.set_aside)
-    monkeypatch.setattr(files, 'rename_in', real)
+    monkeypatch.setattr(os, 'rename', real)
     call(host, aside.set_aside)
     assert content_of(host, kept(DISK)) == 'data'
 
 
-def test_a_file_that_took_its_place_meanwhile_stays(host, monkeypatch):
-    """Two set it aside at once; the other was first, and a third one has made a new file."""
-    real = files.directories.sync
+@pytest.mark.parametrize('swap', [os.mkdir, lambda path: os.symlink('nowhere', path)])
+def test_what_is_swapped_meanwhile_is_not_lost(host, monkeypatch, swap):
+    real = os.rename
 
-    def late(directory):
-        monkeypatch.setattr(files.directories, 'sync', real)
-        call(host, aside.set_aside, DISK, OTHER)
-        fill(host, DISK, 'new')
-        real(directory)
-    os.makedirs(host.path(kept(FOLDER)))
-    monkeypatch.setattr(files.directories, 'sync', late)
-    with pytest.raises(errors.Failed, match='another file'):
+    def late(path, new_path):
+        real(host.path(DISK), host.path(DISK) + '2')
+        swap(host.path(DISK))
+        real(path, new_path)
+    monkeypatch.setattr(os, 'rename', late)
+    with pytest.raises(errors.NotAllowed):
         call(host, aside.set_aside)
-    assert content_of(host, DISK) == 'new'
-    assert [content_of(host, kept(DISK, one)) for one in (ONE, OTHER)] == ['data'] * 2
+    assert content_of(host, DISK + '2') == 'data' and is_there(host, kept(DISK))
+
+
+def test_the_same_request_twice_at_once(host, monkeypatch):
+    real = os.rename
+
+    def late(path, new_path):
+        monkeypatch.setattr(os, 'rename', real)
+        monkeypatch.setattr(aside, '_chance', lambda: 'f' * 32)
+        call(host, aside.set_aside)
+        real(path, new_path)
+    monkeypatch.setattr(os, 'rename', late)
+    assert call(host, aside.set_aside) is None
+    entry, = listed(host)
+    assert entry['path'] == DISK and not is_there(host, kept(REPOSITORY))
+    call(host, aside.put_back)
+    assert content_of(host, DISK) == 'data'
+
+
+def test_two_of_one_path_are_both_kept(host, monkeypatch):
+    call(host, aside.set_aside)
+    fill(host, DISK, 'new')
+    monkeypatch.setattr(aside, '_chance', lambda: 'f' * 32)
+    monkeypatch.setattr(aside, '_refuse_second', lambda *arguments: None)  # it came too early
+    call(host, aside.set_aside)
+    with pytest.raises(errors.Failed, match='2 were set aside'):
+        call(host, aside.delete_aside)
+    assert [entry['path'] for entry in listed(host)] == [DISK] * 2
+    with pytest.raises(errors.Exists):
+        call(host, aside.put_back)
+    assert content_of(host, DISK) == 'data'
+    assert [entry['size_bytes'] for entry in listed(host)] == [3]
+
+
+def moving(root, paths, seed):
+    """One of several at once: there and back, 150 times, whatever the others do."""
+    one, dice = Dom0(root), random.Random(seed)
+    one.within = lambda seconds, function, *arguments: function(*arguments)
+    one.log = lambda message: None
+    for _ in range(150):
+        function = dice.choice([aside.set_aside, aside.put_back])
+        try:
+            call(one, function, dice.choice(paths), dice.choice([ONE, OTHER]))
+        except (errors.NotFound, errors.Exists, errors.Failed):
+            pass
+
+
+def test_whoever_moves_it_at_once_nothing_is_lost(host, monkeypatch):
+    monkeypatch.undo()
+    paths = [DISK, FOLDER + '/second']
+    fill(host, paths[1], 'two')
+    children = []
+    for seed in range(4):
+        child = os.fork()
+        if child == 0:
+            try:
+                moving(host.root, paths, seed)
+                os._exit(0)
+            finally:
+                os._exit(1)
+        children.append(child)
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * 4
+    for path in paths:
+        for operation in (ONE, OTHER):
+            try:
+                call(host, aside.put_back, path, operation)
+            except errors.NotFound:
+                pass
+    assert [content_of(host, path) for path in paths] == ['data', 'two']
+    assert listed(host) == []
 
 
 def test_one_deletes_what_two_have_set_aside(host):

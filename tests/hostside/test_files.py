@@ -146,6 +146,21 @@ def test_renamed_never_onto_something(host):
         files.rename_file(host, WHO[0], WHO[1], FILE, SHARE + '/file')
 
 
+def test_a_file_that_took_its_place_meanwhile_is_not_taken_out(host, monkeypatch):
+    host.within = lambda seconds, function, *arguments: function(*arguments)
+    files.create_file(host, WHO[0], WHO[1], FILE, 3)
+    real = files.directories.sync
+
+    def late(directory):
+        monkeypatch.setattr(files.directories, 'sync', real)
+        os.unlink(host.path(FILE))
+        files.create_file(host, WHO[0], WHO[1], FILE, 5)
+    monkeypatch.setattr(files.directories, 'sync', late)
+    with pytest.raises(errors.Failed, match='another file'):
+        files.rename_file(host, WHO[0], WHO[1], FILE, REPOSITORY + '/new')
+    assert (len(content_of(host)), len(content_of(host, REPOSITORY + '/new'))) == (5, 3)
+
+
 def test_a_directory_is_not_deleted(host):
     os.mkdir(host.path(REPOSITORY) + '/folder')
     with pytest.raises(errors.NotAllowed):

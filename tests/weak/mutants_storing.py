@@ -128,15 +128,15 @@ MUTANTS = [
     Mutant(
         "aside-overwrites",
         ASIDE,
-        "            files.rename_in(directory, name, kept, name)\n",
-        "            os.rename(places.below(directory, name), places.below(kept, name))\n",
+        "            _refuse_second(dom0, operation, path)\n",
+        "",
         "aside.nothing_is_laid_over_something",
     ),
     Mutant(
         "aside-overwrites",
         ASIDE,
-        "            files.rename_in(kept, name, directory, name)\n",
-        "            os.rename(places.below(kept, name), places.below(directory, name))\n",
+        "        directories.link(kept, name, directory, name)\n",
+        "        os.rename(places.below(kept, name), places.below(directory, name))\n",
         "aside.nothing_is_laid_over_something",
     ),
     Mutant(
@@ -156,8 +156,8 @@ MUTANTS = [
     Mutant(
         "repeat-lost",
         ASIDE,
-        "    except errors.NotFound:\n        _require_in_place(dom0, path)\n        return\n",
-        "    except ValueError:\n        return\n",
+        "        _require_in_place(dom0, path)\n        return\n",
+        "        raise errors.NotFound('gone')\n",
         "aside.a_repeated_request_is_recognised",
     ),
     Mutant(
