@@ -265,6 +265,8 @@ def _add(directory, name, path, told, found, deeper):
 def _names(directory, told, found):
     try:
         return directories.sorted_names(directory)
+    except errors.NotFound:  # emptied and removed meanwhile
+        return []
     except errors.HostModuleError:
         found.append(dict(told, problem=places.said()))
         return []

@@ -71,16 +71,25 @@ def _has_domain_0(found):
 
 def _add_unlisted(dom0, found):
     """Add to ``missing`` what lives by xenstore's word, and is in neither list."""
-    known = [domain.get('domid') for domain in found['domains']]
     named = [entry['name'] for entry in found['missing']]
+    for entry in unlisted(dom0, found['domains']):
+        if entry['name'] not in named:
+            found['missing'].append(entry)
+
+
+def unlisted(dom0, listed):
+    """``[{name, problem}]`` of what lives by xenstore's word and is not in a list of structs.
+
+    ``name``: the uuid, or ``domain <number>``. Raises Failed, TookTooLong.
+    """
+    known = ['0'] + [domain.get('domid') for domain in listed if isinstance(domain, dict)]
+    found = []
     for domid in xenstore.listed(dom0, '/local/domain'):
-        if domid in known or domid == '0':
-            continue
-        uuid = xenstore.uuid_of(dom0, plain(domid))
-        if not uuid or uuid not in named:
-            found['missing'].append({'name': uuid or to_text('domain %s' % plain(domid)),
-                                     'problem': to_text('it is in xenstore as domain %s, and xend '
-                                                        'does not tell of it' % plain(domid))})
+        if domid not in known:
+            name = xenstore.uuid_of(dom0, plain(domid)) or 'domain %s' % plain(domid)
+            found.append({'name': to_text(name), 'problem': to_text(
+                'it is in xenstore as domain %s, and xend does not tell of it' % plain(domid))})
+    return found
 
 
 def _candidates(dom0, found):

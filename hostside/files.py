@@ -261,6 +261,10 @@ def rename_in(directory, name, new_directory, new_name):
     if not directories.is_same(places.status_in(new_directory, new_name), file):
         raise errors.Failed('%s: it was changed meanwhile' % places.shown(name))
     directories.sync(new_directory)
+    # Somebody may have done the same meanwhile, and a third one put a file of his in its place.
+    if directories.is_there(directory, name) and not directories.is_one_file(
+            directory, name, new_directory, new_name):
+        raise errors.Failed('%s: another file has taken its place' % places.shown(name))
     directories.remove(directory, name)
     directories.sync(directory)
 

@@ -80,11 +80,20 @@ def _identity(dom0, path, known):
     except (IOError, OSError):
         problem = error()
         if problem.errno in (errno.ENOENT, errno.ENOTDIR):
-            return {'missing': True}
+            return _missing(dom0, path)
         return {'problem': to_text(plain(os.strerror(problem.errno or 0)))}
     return {'real': real, 'device': '%d' % status.st_dev, 'inode': '%d' % status.st_ino,
             'links': int(status.st_nlink), 'type': files.type_of(status),
             'size_bytes': big(status.st_size)}
+
+
+def _missing(dom0, path):
+    """If the kernel says so, too: some links of /proc are none that can be followed by hand."""
+    try:
+        os.stat(dom0.place(path))
+    except OSError:
+        return {'missing': True}
+    return {'problem': to_text('something is there, but where it leads to cannot be told')}
 
 
 def _follow(dom0, path, known):

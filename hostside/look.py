@@ -16,7 +16,8 @@ def look(dom0, names):
 
     Each is asked on its own: the fault or the hanging of one leaves the others their answer, and
     what one does not need of the time goes to those after it. ``list_vms`` comes last: it waits for
-    xend's lock (xend.md 1.3). Raises InvalidArgument.
+    xend's lock (xend.md 1.3). Beside its answer is ``unlisted``: see :func:`domains.unlisted`; xend
+    leaves out in silence what it cannot print. Raises InvalidArgument.
     """
     from libcloud_ovm3_host.version import API
     if not isinstance(names, (list, tuple)) or [name for name in names if name not in READS]:
@@ -34,6 +35,9 @@ def look(dom0, names):
                                                                 'cannot be all')}
     if 'fault' in answers.get('list_vms', {}):
         answers['list_vms'].update(_one_by_one(dom0, deadline - time.time()))
+    elif 'list_vms' in answers:
+        answers['list_vms'].update(_unlisted(dom0, deadline - time.time(),
+                                             answers['list_vms']['answer']))
     return {'api': API, 'answers': answers}
 
 
@@ -87,6 +91,14 @@ def _one_by_one(dom0, seconds):
     except errors.HostModuleError:
         return {}  # the fault of list_vms stands
     return {'answer': found['domains'], 'missing': [entry['name'] for entry in found['missing']]}
+
+
+def _unlisted(dom0, seconds, listed):
+    """Not there if xenstore does not say."""
+    try:
+        return {'unlisted': dom0.within(max(1, seconds), domains.unlisted, dom0, listed)}
+    except errors.HostModuleError:
+        return {}
 
 
 def readable(value):

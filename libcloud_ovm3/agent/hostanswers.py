@@ -18,10 +18,13 @@ class Look:
 
     :ivar api: the module's number (docs/host-module.md, Versions).
     :ivar answers: by the function's name; those that did not answer are not in it.
+    :ivar unlisted: what lives by xenstore's word though the answer to ``list_vms`` leaves it out:
+        uuids (dashed, lower case), or ``domain <number>`` where that is not known. None: not known.
     """
 
     api: int
     answers: Mapping[str, Any]
+    unlisted: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -261,6 +264,12 @@ class Reader:
                 )
             )
         return tuple(found)
+
+    def unlisted(self, entry: object) -> tuple[str, ...] | None:
+        """What the answer to ``list_vms`` leaves out, from its entry in ``libcloud_look``."""
+        if not isinstance(entry, dict) or "unlisted" not in entry:
+            return None
+        return tuple(self.key(one, "name", str) for one in self.structs(entry["unlisted"]))
 
     def asides(self, value: object) -> tuple[Aside, ...]:
         """What ``libcloud_repository`` tells of files that were set aside."""

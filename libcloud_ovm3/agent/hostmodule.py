@@ -105,7 +105,7 @@ class HostModule:
         for name in functions:
             with contextlib.suppress(AgentFault, MalformedAnswer):
                 answers[name] = self._said(name, given.get(name))
-        return Look(api, answers)
+        return Look(api, answers, reader.unlisted(given.get("list_vms")))
 
     def repository(self, repository_id: str) -> RepositoryFiles:
         """A repository's listing and every vm.cfg in it: one call, more beyond 12 MiB.

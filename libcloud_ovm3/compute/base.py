@@ -101,6 +101,10 @@ class OVM3Base(NodeDriver):
         (:class:`.ReadOnly`).
     :type ex_read_only: ``bool``
 
+    :param ex_host_module: Use the host module where a host has it. False: only what the agent
+        itself says; for a host whose module is out of order.
+    :type ex_host_module: ``bool``
+
     :raises InvalidArgument: an argument is wrong; says which, and what is expected.
     """
 
@@ -136,6 +140,7 @@ class OVM3Base(NodeDriver):
         ex_tls_weak_keys: bool | str = False,
         ex_tls_legacy_renegotiation: bool | str = False,
         ex_passwords: Mapping[str, str] | None = None,
+        ex_host_module: bool | str = True,
     ) -> None:
         if not key or not isinstance(key, str):
             raise InvalidArgument(f"key {key!r}: expected the agent's user (oracle on a real host)")
@@ -177,6 +182,7 @@ class OVM3Base(NodeDriver):
             whole_pool=ex_hosts is None,
             clock=ex_clock or Clock(),
             second_look=_seconds(ex_second_look),
+            use_module=parse_flag(ex_host_module, "ex_host_module"),
         )
 
     def _ex_connection_class_kwargs(self) -> dict[str, Any]:

@@ -172,12 +172,12 @@ def _in_the_way(answers: Sequence[HostHolders], definition: Definition) -> list[
     for answer in answers:
         where = f"on {answer.host.label}"
         if answer.problem is not None:
-            reasons.append(f"who holds its disks {where} is not known: {answer.problem}")
+            reasons.append(f"who holds its disks {where} is not known: {answer.problem}{_WITHOUT}")
             continue
         try:
             leads_to = _links(answer, definition)
         except Ovm3Error as error:
-            reasons.append(f"what its disks lead to {where} is not known: {error}")
+            reasons.append(f"what its disks lead to {where} is not known: {error}{_WITHOUT}")
             continue
         for holder in answer.holders:
             if holder.state == _CLOSED or (holder.kind == "loop" and holder.domid is not None):
@@ -193,6 +193,7 @@ def _in_the_way(answers: Sequence[HostHolders], definition: Definition) -> list[
     return reasons
 
 
+_WITHOUT = " (with ex_host_module=False host modules are not asked)"
 _CLOSED = 6  # of xenbus's states: nothing is written any more
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-import re
+import unicodedata
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +23,7 @@ from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.vms import VM, Survey, survey
 
 _GIB = 2**30
+_NO_LETTERS = ("Cc", "Cs", "Zl", "Zp")  # controls, halves of letters, breaks of lines
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ class Plan:
 def _check(wanted: Wanted) -> None:
     if not isinstance(wanted.name, str) or not wanted.name.strip():
         raise InvalidArgument(f"name {wanted.name!r}: expected a text that is not empty")
-    if wanted.name != wanted.name.strip() or re.search(r"[\x00-\x1f\x7f]", wanted.name):
+    breaks = any(unicodedata.category(letter) in _NO_LETTERS for letter in wanted.name)
+    if wanted.name != wanted.name.strip() or breaks:
         raise InvalidArgument(f"name {wanted.name!r}: no blanks around it, no control characters")
     for what, number in (("memory in MB", wanted.memory_mb), ("vcpus", wanted.vcpus)):
         if not isinstance(number, int) or isinstance(number, bool) or number < 1:

@@ -116,11 +116,14 @@ def start_on(
         return look.places[0], said
     if isinstance(failed, AgentFault) and not look.places and host.label not in look.unanswered:
         raise failed.after_a_look(f"the look after it: {look.described()}")
+    advice = (
+        "It may still appear. It is not sent again; if you start it again, then on the same host, "
+        f"which refuses a second one (ex_location={host.server.uuid!r})"
+    )
     raise Unfinished(
         f"{label}: its start on {host.label} was sent once"
-        f"{f' and failed ({failed})' if failed else ''}; {look.described()}. If it is not there it "
-        f"may still appear. It is not sent again; if you start it again, then on the same host, "
-        f"which refuses a second one (ex_location={host.server.uuid!r})",
+        f"{f' and failed ({failed})' if failed else ''}; {look.described()}. "
+        f"{'A person has to look at it' if look.places else advice}",
         left=(definition.uuid,),
         host=str(host.address),
         function="start_vm",

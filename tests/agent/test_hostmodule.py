@@ -269,6 +269,18 @@ def test_a_look_has_what_was_answered() -> None:
     assert look == Look(1, {"discover_server": "<a/>", "list_vms": STRUCTS})
 
 
+def test_what_a_list_leaves_out_is_told() -> None:
+    unlisted = [{"name": "0004fb00", "problem": "x"}, {"name": "domain 9", "problem": "x"}]
+    entry: dict[str, Any] = {"answer": STRUCTS, "unlisted": unlisted}
+    module, _ = answering({"api": API, "answers": {"list_vms": entry}})
+    look = module.look(["list_vms"])
+    assert look == Look(API, {"list_vms": STRUCTS}, ("0004fb00", "domain 9"))
+    for bad in (None, [None], [{}], "x"):
+        module, _ = answering({"api": API, "answers": {"list_vms": {**entry, "unlisted": bad}}})
+        with pytest.raises(MalformedAnswer):
+            module.look(["list_vms"])
+
+
 def test_part_of_a_list_is_no_list() -> None:
     entry = {"fault": "x:y", "answer": STRUCTS, "missing": ["0004fb00"]}
     module, _ = answering({"api": 1, "answers": {"list_vms": entry}})

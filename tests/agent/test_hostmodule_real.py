@@ -73,6 +73,20 @@ def test_inventory(module: HostModule, sim: Simulator, mount: str) -> None:
     assert module.comebacks() == []
 
 
+def test_a_guest_that_the_list_leaves_out(module: HostModule, sim: Simulator) -> None:
+    full = module.look(["list_vms"])
+    assert full.unlisted == ()
+    listed = full.answers["list_vms"]
+    guests = {one["uuid"] for one in listed if one["domid"] != "0"}
+    assert guests
+    rule = sim.misbehave("answer", "list_vms", value=[one for one in listed if one["domid"] == "0"])
+    assert set(module.look(["list_vms"]).unlisted or ()) == guests
+    assert rule.hits == 1
+    held = {one.uuid for one in module.holders() if one.kind == "vbd"}
+    assert held == guests
+    assert {one.uuid for one in module.holders() if one.kind == "loop"} == guests
+
+
 def test_files(module: HostModule, sim: Simulator, mount: str) -> None:
     path = f"{mount}/VirtualDisks/caf\xe9.img".encode("latin-1")  # a name that is no UTF-8
     size = chunks.CHUNK_BYTES + 5000

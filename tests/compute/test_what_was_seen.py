@@ -18,6 +18,8 @@ from libcloud_ovm3.errors import (
     Refused,
     StillThere,
 )
+from libcloud_ovm3.estate.power import only_place
+from libcloud_ovm3.estate.vms import survey
 from libcloud_ovm3.simulator import Simulator
 from tests.support import SPEED, calls_of, driver_for, quietly
 
@@ -79,6 +81,9 @@ def test_a_node_that_is_defined_twice(sim: Simulator, is_live: bool) -> None:
             quietly(action, directory)
     assert calls_of(sim, *WRITES) == []
     assert len(sim.domains(0)) == 1 + is_live
+    if is_live:  # one place, and yet not one that is known to be this definition's
+        with pytest.raises(Refused, match="a person has to look"):
+            only_place(survey(driver._estate).vm(directory))
 
 
 def test_letters_of_another_number(sim: Simulator) -> None:

@@ -426,3 +426,19 @@ def test_definitions_are_plain(driver: Any) -> None:
     for definition in survey(driver._estate).definitions:
         assert isinstance(definition, Definition)
         assert type(definition.settings.values["disk"]) is list
+
+
+# ------------------------------------------------------------------ without it, on request
+
+
+def test_a_module_that_cannot_tell_stands_in_the_way_unless_it_is_not_asked() -> None:
+    with Simulator(hosts=2, speed=SPEED, vms=0, host_module=True) as sim:
+        disk = f"/OVS/Repositories/{sim.repository_id}/VirtualDisks/data.img"
+        (sim.repository_path / "VirtualDisks" / "data.img").write_bytes(b"x" * 512)
+        directory = sim.add_vm("web", config={"disk": [f"file:{disk},xvda,w"]})
+        sim.misbehave("fault", "libcloud_holders", host=1, times=None)
+        with pytest.raises(Refused, match=r"not known.*ex_host_module=False"):
+            driver_for(sim).start_node(directory)
+        sim.calls.clear()
+        assert driver_for(sim, ex_host_module="false").start_node(directory) is True
+        assert not [name for name in calls_of(sim) if name.startswith("libcloud_")]

@@ -256,3 +256,54 @@ def test_another_that_tidies_up_at_once_is_no_lost_file(host, monkeypatch):
     monkeypatch.setattr(files, 'rename_in', real)
     call(host, aside.set_aside)
     assert content_of(host, kept(DISK)) == 'data'
+
+
+def test_a_file_that_took_its_place_meanwhile_stays(host, monkeypatch):
+    """Two set it aside at once; the other was first, and a third one has made a new file."""
+    real = files.directories.sync
+
+    def late(directory):
+        monkeypatch.setattr(files.directories, 'sync', real)
+        call(host, aside.set_aside, DISK, OTHER)
+        fill(host, DISK, 'new')
+        real(directory)
+    os.makedirs(host.path(kept(FOLDER)))
+    monkeypatch.setattr(files.directories, 'sync', late)
+    with pytest.raises(errors.Failed, match='another file'):
+        call(host, aside.set_aside)
+    assert content_of(host, DISK) == 'new'
+    assert [content_of(host, kept(DISK, one)) for one in (ONE, OTHER)] == ['data'] * 2
+
+
+def test_one_deletes_what_two_have_set_aside(host):
+    os.makedirs(host.path(kept(FOLDER, OTHER)))
+    os.link(host.path(DISK), host.path(kept(DISK, OTHER)))  # cut off right there
+    call(host, aside.set_aside)
+    call(host, aside.delete_aside)
+    call(host, aside.put_back, DISK, OTHER)
+    assert content_of(host, DISK) == 'data'
+
+
+def test_a_second_name_of_the_file_stays(host):
+    os.link(host.path(DISK), host.path(FOLDER) + '/second')
+    call(host, aside.set_aside)
+    call(host, aside.delete_aside)
+    assert content_of(host, FOLDER + '/second') == 'data'
+
+
+@pytest.mark.parametrize('name', [' ', 'a ', '.hidden', 'a\nb', 'a' * 255, '-rf', u'caf\xe9', '%s',
+                                  'aside', '.libcloud-ovm3.img', '...', '*', "a'b", '\x1b[2J'])
+def test_any_name(host, name):
+    path = FOLDER + '/' + name
+    fill(host, path, 'odd')
+    call(host, aside.set_aside, path)
+    entry, = listed(host)
+    told = entry['path']
+    if 'raw' in entry:
+        told = entry['raw'].data.decode('utf-8')
+    assert told == path
+    call(host, aside.put_back, path)
+    assert content_of(host, path) == 'odd'
+    call(host, aside.set_aside, path)
+    call(host, aside.delete_aside, path)
+    assert os.listdir(host.path(FOLDER)) == ['disk.img'] and listed(host) == []

@@ -82,6 +82,15 @@ def test_what_is_not_mounted_is_not_missing(host, path):
     assert 'nothing is mounted' in entry['problem'] and 'missing' not in entry
 
 
+def test_what_only_the_kernel_can_follow_is_not_missing(host):
+    reader, writer = os.pipe()
+    host.place = lambda path: path
+    entry, = of(host, '/proc/%d/fd/%d' % (os.getpid(), reader))
+    os.close(reader)
+    os.close(writer)
+    assert entry['problem'] and 'missing' not in entry
+
+
 def test_a_circle_is_a_problem_of_its_own(host):
     link(host, 'b', REPOSITORY + '/a')
     link(host, 'a', REPOSITORY + '/b')

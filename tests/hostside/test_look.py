@@ -8,6 +8,7 @@ from libcloud_ovm3_host import aside, errors, look, repository, version
 from libcloud_ovm3_host.compat import Binary
 
 ID = '0a' * 16
+UUID = '868a6627-c3b0-3d9b-aea4-f279cbaa253b'
 
 
 class Discovery(object):
@@ -97,6 +98,21 @@ def test_where_the_list_faults_xend_is_asked(agent, monkeypatch):
     monkeypatch.setattr(look.domains, 'domains', lambda dom0: fail())
     entry = look.look(agent, ['list_vms'])['answers']['list_vms']
     assert list(entry) == ['fault']
+
+
+def test_what_lives_and_is_left_out_of_the_list_is_told(agent):
+    said = {'/local/domain': '0\n7\n8\n9\n', '/local/domain/8/vm': '/vm/%s\n' % UUID}
+
+    def run(words, seconds):
+        return int(words[1] not in said), said.get(words[1], '').encode('ascii'), ''.encode('ascii')
+    agent.run = run
+    listed = [{'domid': '0'}, {'domid': '7'}, 'odd']
+    agent.agent_modules = lambda: [lists(lambda: listed)]
+    entry = look.look(agent, ['list_vms'])['answers']['list_vms']
+    assert entry['answer'] == listed and 'fault' not in entry
+    assert [one['name'] for one in entry['unlisted']] == [UUID, 'domain 9']
+    said.clear()
+    assert look.look(agent, ['list_vms'])['answers']['list_vms'] == {'answer': listed}
 
 
 @pytest.mark.parametrize('listed', [[], None, [{'name': 'Domain-0', 'domid': 1}], [[]], 'text',

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from libcloud_ovm3_host import chunks, documents, errors, files, jobs, places
+from libcloud_ovm3_host import aside, chunks, documents, errors, files, jobs, places
 from libcloud_ovm3_host.compat import Binary, to_bytes
 
 REPOSITORY = '/OVS/Repositories/' + '0a' * 16
@@ -139,6 +139,9 @@ def calls(host, path, other):
         lambda: files.rename_file(host, 'client', OPERATION, path, other),
         lambda: files.rename_file(host, 'client', OPERATION, other, path),
         lambda: files.delete_file(host, 'client', OPERATION, path),
+        lambda: aside.set_aside(host, 'client', OPERATION, path),
+        lambda: aside.put_back(host, 'client', OPERATION, path),
+        lambda: aside.delete_aside(host, 'client', OPERATION, path),
         lambda: jobs._require_possible(host, {'kind': 'copy', 'source': path, 'target': other}),
         lambda: documents.list_documents(host, path, '', 5),
         lambda: documents.read_document(host, path, 'name'),
@@ -161,7 +164,7 @@ def test_10000_hostile_paths(host, tmpdir):
         refill(host.dom0, outside)  # what was removed comes back, so that links are met again
         for _ in range(AT_ONCE):
             path, other = some_path(random), some_path(random)
-            as_text, which = random.randrange(2), random.randrange(14)
+            as_text, which = random.randrange(2), random.randrange(17)
             counts[0] += 1
             try:
                 answer = calls(host, wrapped(path, as_text), wrapped(other, as_text))[which]()

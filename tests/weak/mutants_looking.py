@@ -139,8 +139,8 @@ MUTANTS = [
     Mutant(
         "not-whole",
         DOMAINS,
-        "        if not uuid or uuid not in named:\n",
-        "        if uuid and uuid not in named:\n",
+        "        if domid not in known:\n",
+        "        if domid not in known and xenstore.uuid_of(dom0, domid):\n",
         "looking.what_xenstore_has_is_not_stopped",
     ),
     Mutant(
