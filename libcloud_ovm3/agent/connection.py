@@ -41,6 +41,7 @@ from libcloud_ovm3.errors import (
     NotSent,
     ReadOnly,
     TimedOut,
+    shown,
 )
 
 # What Python clients send; the agent takes /, /api/3 and /api/3/ as well (agent-behaviour 1).
@@ -150,11 +151,18 @@ class LoggedAgentHTTP(LoggingConnection, AgentHTTP):
             return
         if self.proxy_password:
             text = text.replace(self.proxy_password, HIDDEN)
+        text = _by_lines(text)
         try:
             log.write(text)
         except UnicodeEncodeError:  # a log opened with an encoding that lacks these letters
             log.write(text.encode("ascii", "backslashreplace").decode("ascii"))
         log.flush()
+
+
+def _by_lines(text: str) -> str:
+    """A text of several lines with nothing in it that a terminal would obey."""
+    lines = [(line.removesuffix("\r"), line.endswith("\r")) for line in text.split("\n")]
+    return "\n".join(shown(line, keep="\t") + "\r" * has_return for line, has_return in lines)
 
 
 class AgentConnection(ConnectionUserAndKey):

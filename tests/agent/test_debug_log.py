@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -139,6 +140,17 @@ def test_of_base64_that_was_cut_only_the_length(serve: Any, connect: Any, log: L
     for text in (log.getvalue(), str(caught.value), repr(vars(caught.value))):
         assert hidden not in text
     assert " bytes\n# --" in log.getvalue()
+
+
+def test_nothing_in_the_log_is_obeyed_by_a_terminal(serve: Any, connect: Any, log: Log) -> None:
+    odd = "<h1>a\x1b[31m\x9b1m\u202e\ud7ff\rb\x00</h1>\r\n\tréseau です\r\n"
+    with pytest.raises(errors.MalformedAnswer):
+        connect(serve(lambda request: http(odd))).call("echo", "\x9b1m\u2028")
+    text = log.getvalue()
+    assert "a\\x1b[31m\\x9b1m\\u202e" in text
+    assert "\\rb\\x00</h1>\r\n\tréseau です\r\n" in text
+    assert not [one for one in "\x1b\x9b\u202e\u2028\x00" if one in text]
+    assert not re.search("\r(?!\n)", text)
 
 
 @pytest.mark.parametrize("through_dispatch", [False, True])

@@ -73,7 +73,7 @@ def test_pin(pool: Simulator) -> None:
 
 def test_pin_says_what_an_old_host_needs() -> None:
     """And with that it works."""
-    with Simulator(hosts=1, speed=100, tls_version="1.0") as sim:
+    with Simulator(hosts=1, speed=100, tls="1.0") as sim:
         where, pin = address(sim), sim.hosts[0].fingerprint
         done = run("pin", where)
         assert done.returncode == 0, done.stderr
