@@ -15,6 +15,7 @@ from libcloud_ovm3.errors import InvalidArgument
 _MODES = ("r", "w", "r!", "w!")
 _DEVICE = re.compile("(?:xvd|hd|sd)([a-z]{1,3})[0-9]*")
 _MAPPER = re.compile("/dev/mapper/3([0-9a-f]{16}|[0-9a-f]{32})", re.IGNORECASE)
+_SCHEME = re.compile("[a-z0-9]+(:[a-z0-9]+)?")
 _REPOSITORIES = "/OVS/Repositories/"
 
 
@@ -103,7 +104,7 @@ class DiskEntry:
     def is_understood(self) -> bool:
         """Whether xend would take it for a disk at all (xend.md 3, 7)."""
         is_empty_drive = self.is_cdrom and not self.location
-        has_medium = bool(self.scheme and self.location)
+        has_medium = bool(_SCHEME.fullmatch(self.scheme) and self.location)
         fits = self.device and self.mode in _MODES and len(self.rest) <= 2
         return bool(fits and (is_empty_drive or has_medium))
 

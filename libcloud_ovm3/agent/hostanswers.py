@@ -20,11 +20,14 @@ class Look:
     :ivar answers: by the function's name; those that did not answer are not in it.
     :ivar unlisted: what lives by xenstore's word though the answer to ``list_vms`` leaves it out:
         uuids (dashed, lower case), or ``domain <number>`` where that is not known. None: not known.
+    :ivar missing: why ``list_vms`` is not in ``answers``, if xend did not show all that lives: the
+        agent, which has only xend's list, does not know better. None: it may.
     """
 
     api: int
     answers: Mapping[str, Any]
     unlisted: tuple[str, ...] | None = None
+    missing: Exception | None = None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ hexadecimal digits that the caller makes (``uuid4().hex``); both go into the hos
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -102,10 +101,13 @@ class HostModule:
             return Look(api, {})
         given = reader.key(struct, "answers", dict)
         answers = {}
+        missing: Exception | None = None
         for name in functions:
-            with contextlib.suppress(AgentFault, MalformedAnswer):
+            try:
                 answers[name] = self._said(name, given.get(name))
-        return Look(api, answers, reader.unlisted(given.get("list_vms")))
+            except (AgentFault, MalformedAnswer) as error:
+                missing = error if _has_missing(given.get(name)) else missing
+        return Look(api, answers, reader.unlisted(given.get("list_vms")), missing)
 
     def repository(self, repository_id: str) -> RepositoryFiles:
         """A repository's listing and every vm.cfg in it: one call, more beyond 12 MiB.
@@ -365,6 +367,10 @@ class HostModule:
         if missing:
             text = f"{why} (not even one by one: {', '.join(map(_shown, missing))})"
             raise self._connection.error_of(Fault(1, text), function)
+
+
+def _has_missing(entry: Any) -> bool:
+    return isinstance(entry, dict) and bool(entry.get("missing"))
 
 
 def _shown(missing: Any) -> str:

@@ -107,14 +107,7 @@ class Definition:
     @cached_property
     def files(self) -> frozenset[str]:
         """The names of all files that it may mean, in whichever option."""
-        known = [disk.file_names for disk in self.disks if disk.is_understood]
-        understood = {disk.text for disk in self.disks if disk.is_understood}
-        listed = self.config or {}
-        rest = {key: value for key, value in listed.items() if key != "disk"}
-        disks = listed.get("disk")
-        if isinstance(disks, list):
-            disks = [d for d in disks if not isinstance(d, str) or d not in understood]
-        return names_in([rest, disks]).union(*known)
+        return names_in(self.config or {}).union(*(disk.file_names for disk in self.disks))
 
     @property
     def not_read(self) -> str | None:

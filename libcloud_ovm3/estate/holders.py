@@ -110,7 +110,9 @@ def held_of(answers: Sequence[HostHolders], paths: Sequence[str]) -> dict[str, s
 def _holding(holders: Sequence[Holder], path: str) -> Iterator[str]:
     """Who holds a file: by its name, because one file may be reached by several paths."""
     for one in holders:
-        if one.path is None or one.problem:  # a name that was cut may be any
+        if one.problem and one.domid is not None and one.kind == "loop":
+            continue  # cut short, but it serves a domain, whose own entry has the whole name
+        if one.path is None or one.problem or (one.kind == "loop" and not one.path):
             yield f"not known ({one.device or one.kind}: {one.problem})"
         elif _name(one.path) == posixpath.basename(path):
             yield one.who

@@ -16,6 +16,7 @@ from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.functions import Agent
 from libcloud_ovm3.agent.hostmodule import HostModule
+from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.errors import (
     AgentFault,
     AnswerLost,
@@ -26,7 +27,7 @@ from libcloud_ovm3.errors import (
     Ovm3Error,
     SameServer,
 )
-from libcloud_ovm3.estate.domains import Domain, DomainList, read_domains, whole_list
+from libcloud_ovm3.estate.domains import Domain, read_domains, whole_list
 from libcloud_ovm3.estate.members import Asked, Estate, ask_module
 
 _T = TypeVar("_T")
@@ -76,6 +77,8 @@ class HostView:
     :ivar remark: what is wrong with its module, and what to do.
     :ivar domains_problem: why it may run more than ``domains``; None: that is all.
     :ivar repositories_problem: why it may have more repositories; None: that is all.
+    :ivar unlisted: uuids of what lives by xenstore's word though xend's list leaves it out; where
+        the host module tells.
     """
 
     address: Address
@@ -88,6 +91,7 @@ class HostView:
     remark: str | None = None
     domains_problem: Ovm3Error | None = None
     repositories_problem: Ovm3Error | None = None
+    unlisted: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -167,7 +171,7 @@ def _view(estate: Estate, address: Address, asked: Asked) -> HostView:
     """
     agent, answers = estate.agent(address), asked.answers
     said = answers.get("discover_server") or agent.linux.discover_server()
-    listed, domains_problem = _domains(agent, answers)
+    listed, domains_problem = _domains(agent, asked)
     records, repositories_problem = _repository_records(agent, answers)
     return HostView(
         address=address,
@@ -180,23 +184,23 @@ def _view(estate: Estate, address: Address, asked: Asked) -> HostView:
         remark=asked.remark,
         domains_problem=domains_problem,
         repositories_problem=repositories_problem,
+        unlisted=tuple(one for one in asked.unlisted if dashed(one)),
     )
 
 
-def _domains(
-    agent: Agent, answers: Mapping[str, Any]
-) -> tuple[tuple[Domain, ...], Ovm3Error | None]:
+def _domains(agent: Agent, asked: Asked) -> tuple[tuple[Domain, ...], Ovm3Error | None]:
+    if asked.missing is not None:
+        return (), MalformedAnswer(f"{agent.connection.address}: {asked.missing}")
     try:
-        answer = answers.get("list_vms")
+        answer = asked.answers.get("list_vms")
         found = read_domains(agent.xen.list_vms() if answer is None else answer)
     except _OF_ONE_CALL as error:
         return (), error
-    return found.domains, _untrusted(agent, found)
-
-
-def _untrusted(agent: Agent, found: DomainList) -> Ovm3Error | None:
-    address = str(agent.connection.address)
-    return MalformedAnswer(f"{address}: {'; '.join(found.problems)}") if found.problems else None
+    problems = [*found.problems]
+    problems += [f"xend's list leaves out {one}" for one in asked.unlisted if not dashed(one)]
+    if not problems:
+        return found.domains, None
+    return found.domains, MalformedAnswer(f"{agent.connection.address}: {'; '.join(problems)}")
 
 
 def _repository_records(

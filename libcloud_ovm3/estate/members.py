@@ -94,11 +94,18 @@ class Estate:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a host's module has said, if there is one; ``remark``: what is wrong with it."""
+    """What a host's module has said, if there is one.
+
+    :ivar remark: what is wrong with it.
+    :ivar unlisted: what lives by xenstore's word though the list leaves it out (:class:`.Look`).
+    :ivar missing: why not all that lives could be had (likewise).
+    """
 
     module: HostModule | None = None
     answers: Mapping[str, Any] = field(default_factory=dict)
     remark: str | None = None
+    unlisted: tuple[str, ...] = ()
+    missing: Exception | None = None
 
 
 def ask_module(estate: Estate, address: Address, functions: Sequence[str]) -> Asked:
@@ -123,7 +130,7 @@ def ask_module(estate: Estate, address: Address, functions: Sequence[str]) -> As
     if not hostmodule.fits(look.api):
         estate.remember_lack(address, _misfit(address, look.api))
         return Asked(remark=_misfit(address, look.api))
-    return Asked(module, look.answers)
+    return Asked(module, look.answers, None, look.unlisted or (), look.missing)
 
 
 def _without_answers(

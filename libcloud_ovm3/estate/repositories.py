@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from libcloud_ovm3.agent import documents
@@ -65,7 +65,8 @@ def look_at_repositories(views: Sequence[HostView], with_vm_cfgs: bool = True) -
         for record in view.repositories:
             known.setdefault(record.key, []).append((view, record))
     wanted = [_Wanted(tuple(pairs)) for pairs in known.values()]
-    found = ask_all(lambda one: _look(one, with_vm_cfgs), wanted)
+    shared = _one_for_several(wanted)
+    found = ask_all(lambda one: _look(one, with_vm_cfgs, shared), wanted)
     return [
         Repository(one.record, one.mounted_on, None, (str(repository),))
         if isinstance(repository, Ovm3Error)
@@ -110,13 +111,30 @@ class _Wanted:
         )
 
 
+def _one_for_several(wanted: Sequence[_Wanted]) -> dict[str, str]:
+    """What is wrong with repositories that lie on one export, by their keys: what lies in one lies
+    in the other."""
+    ids: dict[str, dict[str, str]] = {}
+    for one in wanted:
+        for _, record in one.mounted:
+            ids.setdefault(_tidy(record.fs_location), {})[record.key] = record.id
+    return {
+        key: f"repositories {', '.join(sorted(several.values()))} are one export, {location}; "
+        f"until only one of them is registered nothing is changed there"
+        for location, several in ids.items()
+        if location and len(several) > 1
+        for key in several
+    }
+
+
 def _tidy(location: str) -> str:
     server, colon, path = location.rpartition(":")
     return server + colon + re.sub("/+", "/", path).rstrip("/")
 
 
-def _look(wanted: _Wanted, with_vm_cfgs: bool) -> Repository:
-    record, contradiction = wanted.record, wanted.contradiction()
+def _look(wanted: _Wanted, with_vm_cfgs: bool, shared: Mapping[str, str]) -> Repository:
+    record = wanted.record
+    contradiction = wanted.contradiction() or shared.get(record.key)
     if undashed(record.id) is None:
         reason = f"repository {record.id!r}: its id is not 32 hex digits, so it is not read"
         return Repository(record, wanted.mounted_on, None, (reason,), is_clear=False)

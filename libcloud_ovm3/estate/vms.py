@@ -243,9 +243,13 @@ def put_together(
                 for one in may:
                     doubts.setdefault(one, []).append(f"may be {domain.label} on {host.label}")
             places.setdefault(vm_id, []).append(Place(host, domain))
+        for one in host.unlisted:
+            doubts.setdefault(one, []).append(
+                f"lives on {host.label}, though xend does not list it"
+            )
     vms = [
         _vm(vm_id, places.get(vm_id, []), by_id.get(vm_id, []), all_answered, doubts.get(vm_id, []))
-        for vm_id in dict.fromkeys([*by_id, *places])
+        for vm_id in dict.fromkeys([*by_id, *places, *doubts])
     ]
     return {vm.id: vm for vm in sorted(vms, key=lambda vm: (vm.name, vm.id))}
 
