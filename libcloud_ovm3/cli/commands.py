@@ -11,7 +11,7 @@ from libcloud_ovm3.cli.doctor import doctor
 from libcloud_ovm3.cli.group import Group
 from libcloud_ovm3.cli.host import host
 from libcloud_ovm3.cli.inventory import inventory
-from libcloud_ovm3.cli.listings import hosts, images, nodes
+from libcloud_ovm3.cli.listings import hosts, images, nodes, orphans, put_back
 from libcloud_ovm3.cli.options import reported
 from libcloud_ovm3.cli.pin import pin
 from libcloud_ovm3.cli.power import start, stop
@@ -32,5 +32,6 @@ def demo(speed: float, version: str) -> None:
         demo_steps.run(speed=speed, version=version)
 
 
-for command in (hosts, nodes, images, pin, doctor, inventory, start, stop, api, host):
+_LISTS = (hosts, nodes, images, orphans, inventory, doctor)
+for command in (*_LISTS, pin, start, stop, put_back, api, host):
     ovm3.add_command(command)

@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from libcloud_ovm3.cli.options import driver_options, make_driver, reported
-from libcloud_ovm3.cli.output import tell
-from libcloud_ovm3.cli.tables import show_hosts, show_images, show_nodes
+from libcloud_ovm3.cli.output import show, tell
+from libcloud_ovm3.cli.tables import show_hosts, show_images, show_nodes, show_orphans
 
 
 @click.command()
@@ -37,3 +37,22 @@ def images(**options: Any) -> None:
     """Templates and ISOs."""
     with reported():
         show_images(make_driver(**options).list_images())
+
+
+@click.command()
+@driver_options
+def orphans(**options: Any) -> None:
+    """Virtual disks that belong to nobody, as far as can be seen."""
+    with reported():
+        show_orphans(make_driver(**options).ex_list_orphans())
+
+
+@click.command("put-back")
+@driver_options
+@click.argument("path")
+@click.argument("operation")
+def put_back(path: str, operation: str, **options: Any) -> None:
+    """Put back a disk that a deletion has set aside and left: see `ovm3 orphans`."""
+    with reported():
+        make_driver(**options).ex_put_back(path, operation)
+        show(f"{path} is back")

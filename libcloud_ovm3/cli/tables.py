@@ -60,6 +60,15 @@ def show_nodes(nodes: Iterable[Node]) -> None:
     show_table(("node", "state", "host", "CPUs", "memory", "id"), rows, "no nodes")
 
 
+def show_orphans(orphans: Iterable[dict[str, Any]]) -> None:
+    """Disks that belong to nobody, those first that a deletion has set aside."""
+    rows = [
+        (one["path"], "yes" if one["is_certain"] else "no", one["set_aside"] or "")
+        for one in sorted(orphans, key=lambda one: (one["set_aside"] is None, one["path"]))
+    ]
+    show_table(("disk", "certain", "set aside"), rows, "no orphans")
+
+
 def _gb(size_mb: int | None) -> str:
     return "?" if size_mb is None else f"{size_mb / 1024:.1f}"
 

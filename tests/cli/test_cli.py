@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from libcloud_ovm3.agent.hostmodule import HostModule
 from libcloud_ovm3.simulator import Simulator
 from tests.cli.running import OVM3, address, options, run
+from tests.support import driver_for
 
 
 @pytest.fixture
@@ -119,6 +121,27 @@ def test_a_wrong_password_and_a_wrong_certificate(pool: Simulator) -> None:
                "--fingerprint", stale, password=pool.password)  # fmt: skip
     assert done.returncode == 1
     assert "ovm3 pin" in done.stderr
+
+
+def test_a_disk_that_was_set_aside_is_put_back() -> None:
+    """As a client leaves it that dies between setting it aside and deleting it."""
+    with Simulator(hosts=2, vms=0, speed=100, host_module=True) as sim:
+        disk = sim.repository_path / "VirtualDisks" / "data.img"
+        disk.write_bytes(b"precious")
+        path = f"/OVS/Repositories/{sim.repository_id}/VirtualDisks/data.img"
+        module = HostModule(driver_for(sim).connection)
+        module.set_aside("tests", "0" * 32, path)
+        assert not disk.exists()
+        done = run("orphans", *options(sim), password=sim.password)
+        assert path in done.stdout
+        assert "0" * 32 in done.stdout
+        assert "ex_put_back" in run("nodes", *options(sim), password=sim.password).stderr
+        done = run("put-back", *options(sim), path, "0" * 32, password=sim.password)
+        assert (done.returncode, done.stdout) == (0, f"{path} is back\n"), done.stderr
+        assert disk.read_bytes() == b"precious"
+        done = run("put-back", *options(sim), path, "0" * 32, password=sim.password)
+        assert done.returncode == 1
+        assert "set aside" in done.stderr
 
 
 def test_demo() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from libcloud_ovm3 import OVM3NodeDriver
+from libcloud_ovm3.errors import Refused
 from libcloud_ovm3.simulator import Simulator
 from tests.support import SPEED, calls_of, driver_for
 
@@ -42,6 +43,7 @@ METHODS: dict[str, Callable[[Any, Any], Any]] = {
     "ex_get_node": lambda driver, node: driver.ex_get_node(node.id),
     "ex_get_node_by_name": lambda driver, node: driver.ex_get_node_by_name(node.name),
     "ex_list_orphans": lambda driver, node: driver.ex_list_orphans(),
+    "ex_put_back": lambda driver, node: look_for_what_is_set_aside(driver),
     "create_node": create,
     "start_node": lambda driver, node: driver.start_node(node),
     "stop_node": lambda driver, node: driver.stop_node(node),
@@ -49,6 +51,11 @@ METHODS: dict[str, Callable[[Any, Any], Any]] = {
     "destroy_node": lambda driver, node: driver.destroy_node(node),
     "wait_until_running": lambda driver, node: driver.wait_until_running([node]),
 }
+
+
+def look_for_what_is_set_aside(driver: Any) -> None:
+    with pytest.raises(Refused):
+        driver.ex_put_back("/OVS/Repositories/x/VirtualDisks/y.img", "0" * 32)
 
 
 def test_the_table_is_complete() -> None:
