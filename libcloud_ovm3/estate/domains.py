@@ -7,6 +7,7 @@ and leaves out a domain that it cannot print (xend.md 1.3). What is odd is kept 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from libcloud_ovm3.agent.config import parse_disk
@@ -26,8 +27,8 @@ class Domain:
     :ivar start_time: by the host's clock, in seconds since 1970.
     :ivar memory_mb: its current target, not what vm.cfg says.
     :ivar disks: the paths of the files and devices that it holds.
-    :ivar files: the names of all files that its record may mean, those of ``disks`` included.
     :ivar disks_problem: why it is not known what else it holds; None: that is all.
+    :ivar parts: what its record says of devices and boot files, as it was read.
     """
 
     uuid: str | None
@@ -41,8 +42,13 @@ class Domain:
     on_poweroff: str | None
     on_reboot: str | None
     disks: tuple[str, ...] = ()
-    files: frozenset[str] = field(default=frozenset(), repr=False)
     disks_problem: str | None = None
+    parts: Any = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def files(self) -> frozenset[str]:
+        """The names of all files that its record may mean, those of ``disks`` included."""
+        return names_in([self.parts, self.disks])
 
     @property
     def label(self) -> str:
@@ -119,8 +125,8 @@ def _read(record: dict[str, Any]) -> Domain:
         on_poweroff=_text(record.get("on_poweroff")),
         on_reboot=_text(record.get("on_reboot")),
         disks=disks,
-        files=names_in([record.get("device"), record.get("image"), disks]),
         disks_problem=problem,
+        parts=[record.get("device"), record.get("image")],
     )
 
 
