@@ -74,7 +74,7 @@ def repository_answers(stopped: int, host_module: bool) -> dict[bytes, bytes]:
     listing = _document(
         "Discover_Repositories_Result",
         f'<RepositoryList><Repository Name="{REPOSITORY}"><Version>3.0</Version>'
-        f"<VirtualMachines>{folders}</VirtualMachines></Repository></RepositoryList>",
+        f"<Templates/><VirtualMachines>{folders}</VirtualMachines></Repository></RepositoryList>",
     )
     if host_module:
         files = [

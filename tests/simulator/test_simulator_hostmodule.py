@@ -254,8 +254,42 @@ def test_what_the_table_does_not_list_is_not_there(pool: Simulator) -> None:
     table.write_text(table.read_text().replace("    xenxm.Xen,\n", ""))
     pool.restart_agent(0)
     assert "not supported" in fault_of(client(pool).list_vms)
-    assert "not modelled" in fault_of(client(pool).get_log, [])
+    assert "not modelled" in fault_of(client(pool).get_support_files)
     assert client(pool).echo("put") == "put"
+
+
+COUNTING = """
+from agent.api.base import Agent
+
+
+class Counting(Agent):
+    made = 0
+
+    def __init__(self):
+        Counting.made += 1
+        self.calls = 0
+
+    def get_services(self, version=None):
+        return {"calls_of_this_one": self.call, "made_so_far": lambda: Counting.made}
+
+    def call(self):
+        self.calls += 1
+        return self.calls
+"""
+
+
+def test_services_are_made_anew_for_each_use(pool: Simulator) -> None:
+    """What a class keeps in itself is gone at the next call, as with an agent (15.5)."""
+    pool.dom0(0)
+    (package(pool) / "agent/api/counting.py").write_text(COUNTING)
+    table = package(pool) / "agent/target/api.py"
+    text = table.read_text().replace("import common", "import common, counting", 1)
+    table.write_text(text.replace("MODULES = [", "MODULES = [\n    counting.Counting,", 1))
+    pool.restart_agent(0)
+    agent = client(pool)
+    assert [agent.calls_of_this_one() for _ in range(3)] == [1, 1, 1]
+    made = [agent.made_so_far() for _ in range(3)]
+    assert made[0] < made[1] < made[2]
 
 
 def test_the_tree_stays_in_the_root(tmp_path: Path) -> None:
