@@ -222,3 +222,43 @@ def test_one_device_on_two_hosts_is_two(sim: Simulator, driver: Any) -> None:
     came = told(driver.list_nodes)
     assert came.warnings == [], came
     destroyed_without_a_word(driver, vm)
+
+
+@pytest.mark.xfail(reason="wait_ended passes over hosts that cannot tell")
+def test_who_holds_cannot_be_told(personality: str) -> None:
+    """It runs, xend leaves it out, and nobody can tell who holds its disk: its vm.cfg stays."""
+    with lab(personality, True) as sim:
+        vm = make_vm(sim)
+        start_by_hand(sim, vm, 1)
+        let_list(sim, 1, [DOMAIN_0])
+        for name in ("libcloud_holders", "libcloud_look"):
+            sim.misbehave("fault", name, host=1, times=None, text="x.Failed:xenstore is gone")
+        came = told(connect(sim).destroy_node, ID)
+        assert vm.is_whole, came
+
+
+@pytest.mark.xfail(reason="without the module nobody looks into our folder")
+def test_set_aside_and_then_no_module(personality: str) -> None:
+    """A client dies between; then the module is uninstalled: somebody still tells of the file."""
+    with lab(personality, True) as sim:
+        make_vm(sim)
+        sim.misbehave("drop_before", "libcloud_delete_aside")
+        told(connect(sim).destroy_node, ID)
+        for number in range(2):
+            sim.remove_host_module(number)
+        came, orphans = (told(connect(sim).list_nodes), told(connect(sim).ex_list_orphans))
+        assert came.warnings or orphans.value or orphans.warnings
+
+
+def test_a_link_in_a_repository_of_another_host(personality: str) -> None:
+    """It is looked at where it is mounted."""
+    with lab(personality, True) as sim:
+        vm = make_vm(sim)
+        own = sim.add_repository("own", hosts=[1])
+        alias = sim.path_of(own) / "VirtualDisks" / "data.img"
+        alias.symlink_to(vm.path)
+        path = f"/OVS/Repositories/{own}/VirtualDisks/data.img"
+        make_vm(sim, "user", OTHER_ID, own, "user.img", disk=[f"file:{path},xvda,w!"])
+        came = told(connect(sim).destroy_node, ID)
+        assert vm.has_disk, came
+        assert "data.img" in came.said
