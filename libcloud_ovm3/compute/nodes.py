@@ -219,13 +219,14 @@ class Nodes(OVM3Base):
         deleted.
 
         :return: dicts with ``repository_id``, ``path``, ``is_certain`` (False: something could not
-            be read that may name it, or its name is odd) and ``set_aside`` (the operation of a
+            be read that may name it, its name is odd, or by the host module's word it is held or
+            a link leads to it) and ``set_aside`` (the operation of a
             deletion that has set it aside; see :meth:`ex_put_back`; else None).
         :rtype: ``list`` of ``dict``
         """
         seen = survey(self._estate)
         self._warn(seen.problems())
-        return [to_orphan(orphan) for orphan in disks.orphans(seen)]
+        return [to_orphan(orphan) for orphan in disks.orphans(self._estate, seen)]
 
     def ex_put_back(self, path: str, operation: str) -> bool:
         """Put back a disk that a deletion has set aside and, breaking off, has left there.

@@ -12,6 +12,7 @@ import posixpath
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 
+from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.functions import NFS_PLUGIN
 from libcloud_ovm3.agent.hostmodule import HostModule, Path
 from libcloud_ovm3.agent.texts import text_of
@@ -122,6 +123,11 @@ def _delete_aside(module: HostModule, repository: Repository, operation: str, pa
             raise Unfinished(
                 f"{path}: it is set aside ({operation}), and not deleted: {failed}", left=(path,)
             ) from failed
+        listed = documents.repository_content(
+            module.repository(repository.id).listing, repository.id
+        )
+        if listed is None or posixpath.basename(path) in listed.virtual_disks:
+            raise Refused("somebody has put it back meanwhile, so it stays") from failed
 
 
 def _done_or_seen(

@@ -19,6 +19,7 @@ from libcloud_ovm3.estate.disks import (
 from libcloud_ovm3.estate.holders import (
     ask_holders,
     held_of,
+    is_elsewhere,
     same_files,
     wait_ended,
     wait_released,
@@ -66,7 +67,7 @@ def destroy(estate: Estate, vm_id: str) -> list[str]:
     _delete_vm(seen, vm, doomed)
     held = wait_released(estate, seen.hosts, [path for _, path in doomed])
     seen = _look_again(estate, vm, doomed)
-    against = _against(estate, seen, doomed)
+    against = _against(seen, doomed)
     kept += [f"{path} was kept: {why}" for path, why in against.items() if path not in held]
     doomed = [(where, path) for where, path in doomed if path not in against or path in held]
     _delete_disks(estate, seen, vm, doomed, held, systems)
@@ -165,10 +166,13 @@ def _sorted_disks(seen: Survey, vm: VM, uses: Uses) -> tuple[Doomed, list[str]]:
     }
     named = _named(seen, vm)
     physical = {disk.path for disk in vm.definition.disks if disk.is_physical}
+    unclear = {disk.path for disk in vm.definition.disks if not disk.is_understood}
     for path in named:
         repository, name = lying.get(path, (None, posixpath.basename(path)))
         if path in physical:
             kept[path] = "it is a physical disk"
+        elif path in unclear:
+            kept[path] = "what its entry in vm.cfg means is not certain"
         elif not carries(name, vm.id):
             kept[path] = "its name does not carry this node's uuid"
         elif repository is None:
@@ -228,7 +232,7 @@ def _kept_all(vm: VM, paths: tuple[str, ...], why: str) -> Unfinished:
     )
 
 
-def _against(estate: Estate, seen: Survey, doomed: Doomed) -> dict[str, str]:
+def _against(seen: Survey, doomed: Doomed) -> dict[str, str]:
     """What a look says against the deletion of each disk: by names, and by what these lead to."""
     if not doomed:
         return {}
@@ -237,7 +241,7 @@ def _against(estate: Estate, seen: Survey, doomed: Doomed) -> dict[str, str]:
     for repository, path in doomed:
         why = _why_kept(uses, posixpath.basename(path))
         try:
-            why = why or _why_linked(estate, repository, path, uses)
+            why = why or _why_linked(repository, path, uses)
         except Ovm3Error as error:
             why = f"who reaches it by another name is not known: {error}"
         if why:
@@ -245,19 +249,26 @@ def _against(estate: Estate, seen: Survey, doomed: Doomed) -> dict[str, str]:
     return against
 
 
-def _why_linked(estate: Estate, repository: Repository, path: str, uses: Uses) -> str | None:
-    """Who reaches it by a link, another mount, or another name; where a module can tell."""
-    host = with_module(repository)
-    if host is None or host.module is None:
-        return None
-    [own] = host.module.identify([path])
-    if own.problem or own.is_missing:
-        return f"what it leads to is not known: {own.problem or 'it is missing'}"
-    if own.links is not None and own.links > 1:
-        return f"it has {own.links} names (hard links)"
-    others = same_files(host.module, [path], list(uses.paths))[path]
-    users = sorted({user for other in others for user in uses.paths[other]})
-    return f"{', '.join(users)} leads to it ({', '.join(sorted(others))})" if others else None
+def _why_linked(repository: Repository, path: str, uses: Uses) -> str | None:
+    """Who reaches it by a link, another mount, or another name; where a module can tell.
+
+    What one host has not mounted another one may have, and a link there may lead to it.
+    """
+    others = set(uses.paths)
+    for host in repository.mounted_on:
+        if host.module is None or (host is not with_module(repository) and not others):
+            continue
+        [own] = host.module.identify([path])
+        if own.problem or own.is_missing:
+            return f"what it leads to is not known: {own.problem or 'it is missing'}"
+        if own.links is not None and own.links > 1:
+            return f"it has {own.links} names (hard links)"
+        found = same_files(host, host.module, [path], sorted(others))[path]
+        if found:
+            users = sorted({user for other in found for user in uses.paths[other]})
+            return f"{', '.join(users)} leads to it ({', '.join(sorted(found))})"
+        others = {other for other in others if is_elsewhere(host, other)}
+    return None
 
 
 # ------------------------------------------------------------------ deletions

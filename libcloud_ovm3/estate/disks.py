@@ -11,15 +11,17 @@ from __future__ import annotations
 import posixpath
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.functions import NFS_PLUGIN, Struct
 from libcloud_ovm3.agent.identifiers import dashed, undashed
 from libcloud_ovm3.agent.texts import text_of
-from libcloud_ovm3.errors import Refused
+from libcloud_ovm3.errors import Ovm3Error, Refused
 from libcloud_ovm3.estate.definitions import read_assemblies, read_templates
+from libcloud_ovm3.estate.holders import ask_holders, held_of, is_elsewhere, same_files
 from libcloud_ovm3.estate.hosts import HostView
+from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.vms import Survey
 
@@ -190,8 +192,11 @@ def _is_odd(file_name: str) -> bool:
     return file_name.startswith(".") or bool({"?", "\ufffd"} & set(file_name))
 
 
-def orphans(seen: Survey) -> list[Orphan]:
-    """All virtual disks that belong to nobody, as far as can be seen. Nothing is deleted."""
+def orphans(estate: Estate, seen: Survey) -> list[Orphan]:
+    """All virtual disks that belong to nobody, as far as can be seen. Nothing is deleted.
+
+    Where hosts have the host module none is certain that is held, or that a link leads to.
+    """
     uses = uses_of(seen)
     lying = [
         Orphan(repository.id, disk_path(repository, name), not (uses.not_read or _is_odd(name)))
@@ -207,4 +212,21 @@ def orphans(seen: Survey) -> list[Orphan]:
         for repository in seen.repositories
         for one in repository.aside
     ]
-    return lying + aside
+    doubted = _doubted(estate, seen, uses, [one.path for one in lying if one.is_certain])
+    return [replace(one, is_certain=False) if one.path in doubted else one for one in lying] + aside
+
+
+def _doubted(estate: Estate, seen: Survey, uses: Uses, paths: Sequence[str]) -> set[str]:
+    """Which of these somebody holds, or reaches by another name, or may."""
+    if not paths or not any(host.module for host in seen.hosts):
+        return set()
+    doubted = set(held_of(ask_holders(estate, seen.hosts), paths))
+    for host in seen.hosts:
+        here = [path for path in paths if not is_elsewhere(host, path)]
+        if host.module is not None and here:
+            try:
+                found = same_files(host, host.module, here, list(uses.paths))
+                doubted |= {path for path, others in found.items() if others}
+            except Ovm3Error:
+                doubted |= set(here)
+    return doubted

@@ -16,6 +16,7 @@ from libcloud_ovm3.agent import hostmodule
 from libcloud_ovm3.agent.disk import DiskEntry
 from libcloud_ovm3.agent.hostanswers import Holder, Identity
 from libcloud_ovm3.agent.hostmodule import HostModule
+from libcloud_ovm3.agent.identifiers import undashed
 from libcloud_ovm3.agent.probe import lacks
 from libcloud_ovm3.agent.texts import text_of
 from libcloud_ovm3.errors import AgentFault, Ovm3Error, Refused
@@ -205,7 +206,7 @@ def _links(answer: HostHolders, definition: Definition) -> Mapping[str, Collecti
     held = [holder.path for holder in answer.holders if holder.path and not holder.problem]
     if answer.module is None or not own or not held:
         return {}
-    return same_files(answer.module, own, held)
+    return same_files(answer.host, answer.module, own, held)
 
 
 def _held_disks(
@@ -237,10 +238,21 @@ def _may_be_one(held: str, path: str) -> bool:
 # ------------------------------------------------------------------ one file, several names
 
 
+def is_elsewhere(host: HostView, path: str) -> bool:
+    """Whether a path is in a repository that this host has not mounted: there it leads nowhere."""
+    if host.repositories_problem is not None or not path.startswith(_REPOSITORIES):
+        return False
+    key = undashed(path[len(_REPOSITORIES) :].partition("/")[0])
+    mounted = [record.key for record in host.repositories if record.is_mounted]
+    return key is not None and key not in mounted
+
+
 def same_files(
-    module: HostModule, paths: Sequence[str], others: Sequence[str]
+    host: HostView, module: HostModule, paths: Sequence[str], others: Sequence[str]
 ) -> dict[str, set[str]]:
     """Which of the other paths lead to the same file as these, links and second mounts followed.
+
+    What is in a repository that this host has not mounted leads to nothing there.
 
     :raises Ovm3Error: the host does not say, or cannot say it of one that is there.
     """
@@ -249,6 +261,9 @@ def same_files(
     for start in range(0, len(asked), IDENTITIES):
         for one in module.identify(asked[start : start + IDENTITIES]):
             found[text_of(one.path)] = one
+    for path, one in found.items():
+        if one.problem and is_elsewhere(host, path):
+            found[path] = Identity(path, is_missing=True)
     for path in paths:
         if found[path].problem:
             raise Refused(f"{path}: what it leads to is not known: {found[path].problem}")

@@ -114,17 +114,24 @@ class _Wanted:
 def _one_for_several(wanted: Sequence[_Wanted]) -> dict[str, str]:
     """What is wrong with repositories that lie on one export, by their keys: what lies in one lies
     in the other."""
-    ids: dict[str, dict[str, str]] = {}
+    ids: dict[tuple[str, str], dict[str, str]] = {}
     for one in wanted:
-        for _, record in one.mounted:
-            ids.setdefault(_tidy(record.fs_location), {})[record.key] = record.id
+        for view, record in one.mounted:
+            location = _tidy(record.fs_location)
+            where = view.label if _is_a_host_s_own(location) else ""
+            ids.setdefault((location, where), {})[record.key] = record.id
     return {
         key: f"repositories {', '.join(sorted(several.values()))} are one export, {location}; "
         f"until only one of them is registered nothing is changed there"
-        for location, several in ids.items()
+        for (location, _), several in ids.items()
         if location and len(several) > 1
         for key in several
     }
+
+
+def _is_a_host_s_own(location: str) -> bool:
+    """Whether another host may have another device of this name: a LUN's is made of its WWID."""
+    return location.startswith("/dev/") and not location.startswith("/dev/mapper/")
 
 
 def _tidy(location: str) -> str:
