@@ -27,12 +27,14 @@ class Look:
 
     :ivar unanswered: the hosts that did not answer, by their labels, and why.
     :ivar doubtful: live domains that may be it, or another's.
+    :ivar writers: live domains of others that write to one of its disks, and to which.
     """
 
     definition: Definition
     places: tuple[Place, ...]
     unanswered: Mapping[str, Ovm3Error]
     doubtful: tuple[Place, ...] = ()
+    writers: tuple[tuple[Place, str], ...] = ()
 
     @property
     def is_absent(self) -> bool:
@@ -69,6 +71,7 @@ def look_for(
     """
     places: list[Place] = []
     doubtful: list[Place] = []
+    writers: list[tuple[Place, str]] = []
     unanswered: dict[str, Ovm3Error] = {}
     for host, domains in zip(hosts, ask_all(live_domains, hosts), strict=True):
         if isinstance(domains, Ovm3Error):
@@ -79,7 +82,19 @@ def look_for(
                 places.append(Place(host, domain))
             elif may_be(domain, definition, defined_ids):
                 doubtful.append(Place(host, domain))
-    return Look(definition, tuple(places), unanswered, tuple(doubtful))
+            else:
+                writers += [(Place(host, domain), path) for path in _written(domain, definition)]
+    return Look(definition, tuple(places), unanswered, tuple(doubtful), tuple(writers))
+
+
+def _written(domain: Domain, definition: Definition) -> list[str]:
+    """The disks of this definition that another's domain writes to, unless both share it."""
+    return [
+        path
+        for path, mode in zip(domain.disks, domain.modes, strict=True)
+        for disk in definition.disks
+        if disk.path == path and not mode.startswith("r") and not (disk.is_shared and mode == "w!")
+    ]
 
 
 def right_machine(

@@ -46,8 +46,7 @@ def start(estate: Estate, vm_id: str, host_id: str | None = None) -> list[str]:
         if vm.state is State.RUNNING:
             return []
         require_stopped(vm, seen)
-    memory_mb = vm.definition.settings.memory_mb or 0
-    host = choose_host(seen, vm.definition.repository_id, memory_mb, vm.id, host_id)
+    host = choose_host(seen, vm.definition, vm.id, host_id)
     require_free(estate, seen.hosts, vm.definition)
     same_cards = _same_macs(vm, seen)
     _, remarks = start_on(estate, host, seen.hosts, vm.definition, seen.defined_ids)
@@ -97,7 +96,8 @@ def start_on(
     :param hosts: all hosts that may run it.
     :param defined_ids: the uuids of all definitions (see :func:`.is_of`).
     :return: where it is live now, and remarks for the user.
-    :raises Refused: it is live already, or a host fell silent; nothing was sent.
+    :raises Refused: it is live already, another writes to one of its disks by what the lists say,
+        or a host fell silent; nothing was sent.
     :raises AgentFault: the agent refused, and a look has confirmed that it does not run.
     :raises Unfinished: it was sent, and the VM is not seen to run on that host alone (yet).
     """
@@ -105,6 +105,9 @@ def start_on(
     before = look_for(hosts, definition, defined_ids)
     if not before.is_absent:
         raise Refused(f"{label} was not started: right before, {before.described()}")
+    if before.writers:
+        used = "; ".join(f"{p} by {w.domain.label} on {w.host.label}" for w, p in before.writers)
+        raise Refused(f"{label} was not started: held for writing is {used}")
     failed: AgentFault | AnswerLost | None = None
     try:
         host.agent.xen.start_vm(definition.repository_id, definition.directory)
