@@ -186,3 +186,22 @@ def test_templates_of_one_file_name_are_two_images(sim: Simulator, driver: Any) 
         disk = node.extra["disks"][0].rpartition("/")[2]
         made = sim.path_of(sim.repository_id) / "VirtualDisks" / disk
         assert made.read_bytes()[:3].decode() == image.name
+
+
+# ------------------------------------------------------------------ a plain estate
+
+
+def test_all_that_the_manager_made_can_be_stopped_and_started(personality: str) -> None:
+    """ISO drives, LUNs shared ``w!``, an empty drive, a VM without disks; with the host module."""
+    with lab(personality, True, layout="manager", vms=1) as sim:
+        driver = connect(sim)
+        nodes = told(driver.list_nodes)
+        assert nodes.warnings == []
+        for node in nodes.value:
+            if node.state == NodeState.RUNNING:
+                assert told(driver.stop_node, node, ex_force=True).value is True
+            came = told(driver.start_node, node)
+            assert came.value is True, came
+        again = told(driver.list_nodes)
+        assert again.warnings == []
+        assert set(states(again.value).values()) == {NodeState.RUNNING}
