@@ -97,6 +97,27 @@ def _written(domain: Domain, definition: Definition) -> list[str]:
     ]
 
 
+def require_unchanged(host: HostView, definition: Definition) -> None:
+    """Before a start: the agent goes by vm.cfg as it is at that moment, and all looks were for what
+    it said before.
+
+    :raises Refused: it names another VM or other disks by now, or cannot be read.
+    """
+    label = f"VM {definition.name!r} ({definition.uuid})"
+    try:
+        file = read_definition(host, definition.repository_id, definition.directory)
+    except Ovm3Error as error:
+        raise Refused(f"{label} was not started: {definition.place}: {error}") from error
+    if file is None or _named_by(file) != _named_by(definition):
+        what = "cannot be read (any more)" if file is None else "has been changed meanwhile"
+        raise Refused(f"{label} was not started: {definition.place} {what}; look again")
+
+
+def _named_by(definition: Definition) -> tuple[object, ...]:
+    entries = [disk.text for disk in definition.disks]
+    return (definition.xend_name, definition.own_uuid, entries)
+
+
 def right_machine(
     host: HostView, definition: Definition, defined_ids: Collection[str]
 ) -> Domain | None:

@@ -20,7 +20,7 @@ from libcloud_ovm3.estate.hosts import (
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.placement import choose_host
 from libcloud_ovm3.estate.power import why_unknown
-from libcloud_ovm3.estate.presence import LOOKS, POLL, Look, look_for
+from libcloud_ovm3.estate.presence import LOOKS, POLL, Look, look_for, require_unchanged
 from libcloud_ovm3.estate.states import State
 from libcloud_ovm3.estate.vms import VM, Place, Survey, survey
 
@@ -49,6 +49,7 @@ def start(estate: Estate, vm_id: str, host_id: str | None = None) -> list[str]:
     host = choose_host(seen, vm.definition, vm.id, host_id)
     require_free(estate, seen.hosts, vm.definition)
     same_cards = _same_macs(vm, seen)
+    require_unchanged(host, vm.definition)
     _, remarks = start_on(estate, host, seen.hosts, vm.definition, seen.defined_ids)
     return remarks + same_cards
 

@@ -65,6 +65,22 @@ def test_a_vm_whose_uuid_was_edited_while_it_runs_is_not_started_twice(
     assert live(sim) == [ID]
 
 
+def test_a_vm_cfg_that_is_edited_between_the_looks_and_the_start(
+    sim: Simulator, driver: Any
+) -> None:
+    """What was looked for were other disks than those that it would be started with."""
+    vm, other = make_vm(sim), make_vm(sim, "other", OTHER_ID)
+    assert told(driver.start_node, OTHER_ID).value is True
+    file = vm.definition / "vm.cfg"
+
+    def edit(_when: str) -> None:
+        file.write_text(file.read_text().replace(vm.path, other.path))
+
+    sim.misbehave("hook", "discover_hardware", times=None, hook=edit)
+    assert isinstance(told(driver.start_node, ID).error, Refused)
+    assert live(sim) == [OTHER_ID]
+
+
 # ------------------------------------------------------------------ refused without need
 
 
