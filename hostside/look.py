@@ -17,7 +17,8 @@ def look(dom0, names):
     Each is asked on its own: the fault or the hanging of one leaves the others their answer, and
     what one does not need of the time goes to those after it. ``list_vms`` comes last: it waits for
     xend's lock (xend.md 1.3). Beside its answer is ``unlisted``: see :func:`domains.unlisted`; xend
-    leaves out in silence what it cannot print. Raises InvalidArgument.
+    leaves out in silence what it cannot print. If there is something it is asked for once more.
+    Raises InvalidArgument.
     """
     from libcloud_ovm3_host.version import API
     if not isinstance(names, (list, tuple)) or [name for name in names if name not in READS]:
@@ -36,8 +37,7 @@ def look(dom0, names):
     if 'fault' in answers.get('list_vms', {}):
         answers['list_vms'].update(_one_by_one(dom0, deadline - time.time()))
     elif 'list_vms' in answers:
-        answers['list_vms'].update(_unlisted(dom0, deadline - time.time(),
-                                             answers['list_vms']['answer']))
+        answers['list_vms'] = _with_unlisted(dom0, deadline, answers['list_vms'])
     return {'api': API, 'answers': answers}
 
 
@@ -91,6 +91,18 @@ def _one_by_one(dom0, seconds):
     except errors.HostModuleError:
         return {}  # the fault of list_vms stands
     return {'answer': found['domains'], 'missing': [entry['name'] for entry in found['missing']]}
+
+
+def _with_unlisted(dom0, deadline, listed):
+    """What began after the list was made is on the next one, what xend cannot print is not."""
+    listed.update(_unlisted(dom0, deadline - time.time(), listed['answer']))
+    if listed.get('unlisted'):
+        again = ask(dom0, deadline - time.time(), 'list_vms')
+        if _has_domain_0(again.get('answer')):
+            again.update(_unlisted(dom0, deadline - time.time(), again['answer']))
+            if 'unlisted' in again:
+                return again
+    return listed
 
 
 def _unlisted(dom0, seconds, listed):

@@ -27,6 +27,7 @@ class Domain:
     :ivar start_time: by the host's clock, in seconds since 1970.
     :ivar memory_mb: its current target, not what vm.cfg says.
     :ivar disks: the paths of the files and devices that it holds.
+    :ivar modes: of each of ``disks``, how it is held: ``r``, ``w``, ``w!``; "" is not said.
     :ivar disks_problem: why it is not known what else it holds; None: that is all.
     :ivar parts: what its record says of devices and boot files, as it was read.
     """
@@ -42,6 +43,7 @@ class Domain:
     on_poweroff: str | None
     on_reboot: str | None
     disks: tuple[str, ...] = ()
+    modes: tuple[str, ...] = ()
     disks_problem: str | None = None
     parts: Any = field(default=None, repr=False, compare=False)
 
@@ -112,7 +114,8 @@ def _is_domain_0(record: dict[str, Any]) -> bool:
 
 def _read(record: dict[str, Any]) -> Domain:
     uuid = dashed(record.get("uuid"))
-    disks, problem = _disks(record)
+    held, problem = _disks(record)
+    disks = tuple(path for path, _ in held)
     return Domain(
         uuid=None if uuid == _DOMAIN_0 else uuid,
         name=_text(record.get("name")),
@@ -125,26 +128,27 @@ def _read(record: dict[str, Any]) -> Domain:
         on_poweroff=_text(record.get("on_poweroff")),
         on_reboot=_text(record.get("on_reboot")),
         disks=disks,
+        modes=tuple(mode for _, mode in held),
         disks_problem=problem,
         parts=[record.get("device"), record.get("image")],
     )
 
 
-def _disks(record: dict[str, Any]) -> tuple[tuple[str, ...], str | None]:
-    """The paths of its block devices of every kind and form; why these may not be all."""
+def _disks(record: dict[str, Any]) -> tuple[list[tuple[str, str]], str | None]:
+    """Path and mode of its block devices of every kind and form; why these may not be all."""
     sections = record.get("device")
     if not isinstance(sections, dict) or not sections:
-        return (), "its record has no devices"
-    paths: list[str] = []
+        return [], "its record has no devices"
+    held: list[tuple[str, str]] = []
     problems = []
     for section, listed in sections.items():
         if section not in _BLOCK_SECTIONS and not str(section).startswith(("vbd", "tap")):
             continue
         for device in listed if isinstance(listed, list) else [listed]:
             path, problem = _path(device)
-            paths += [path] if path else []
+            held += [(path, str(device.get("mode") or ""))] if path else []
             problems += [f"{section}: {problem}"] if problem else []
-    return tuple(paths), "; ".join(problems) or None
+    return held, "; ".join(problems) or None
 
 
 def _path(device: object) -> tuple[str | None, str | None]:

@@ -9,7 +9,7 @@ the module a while ago says nothing of now.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from libcloud_ovm3.agent import hostmodule
@@ -178,7 +178,7 @@ def _in_the_way(answers: Sequence[HostHolders], definition: Definition) -> list[
             reasons.append(f"who holds its disks {where} is not known: {answer.problem}{_WITHOUT}")
             continue
         try:
-            leads_to = _links(answer, definition)
+            known = _identities(answer, definition)
         except Ovm3Error as error:
             reasons.append(f"what its disks lead to {where} is not known: {error}{_WITHOUT}")
             continue
@@ -188,9 +188,10 @@ def _in_the_way(answers: Sequence[HostHolders], definition: Definition) -> list[
             if holder.uuid == definition.uuid:
                 reasons.append(f"{holder.who} {where} is this very VM, so it runs")
                 continue
-            for disk in _held_disks(holder, definition, leads_to):
+            for disk in _held_disks(holder, definition, known):
                 shared = disk.is_shared and holder.mode == "w!"
-                if not shared and not (holder.mode or "w").startswith("r"):
+                by_hand = holder.kind == "loop" and disk.is_read_only  # an ISO, mounted in Domain-0
+                if not (shared or by_hand or (holder.mode or "w").startswith("r")):
                     what = disk.path if holder.path else f"it ({holder.problem})"
                     reasons.append(f"{what} is held for writing by {holder.who} {where}")
     return reasons
@@ -200,39 +201,50 @@ _WITHOUT = " (with ex_host_module=False host modules are not asked)"
 _CLOSED = 6  # of xenbus's states: nothing is written any more
 
 
-def _links(answer: HostHolders, definition: Definition) -> Mapping[str, Collection[str]]:
-    """Which held paths lead to which disk of the definition on that host, links followed."""
-    own = [disk.path for disk in definition.disks if disk.path]
+def _identities(answer: HostHolders, definition: Definition) -> Mapping[str, Identity]:
+    """What the held paths and this definition's disks lead to on that host.
+
+    Not asked is for what lies in a repository that the host has not mounted: nothing is there.
+
+    :raises Ovm3Error: it is not known of one of its disks.
+    """
+    own = [d.path for d in definition.disks if d.path and not is_elsewhere(answer.host, d.path)]
     held = [holder.path for holder in answer.holders if holder.path and not holder.problem]
     if answer.module is None or not own or not held:
         return {}
-    return same_files(answer.host, answer.module, own, held)
+    return _identify(answer.host, answer.module, own, held)
 
 
 def _held_disks(
-    holder: Holder, definition: Definition, leads_to: Mapping[str, Collection[str]]
+    holder: Holder, definition: Definition, known: Mapping[str, Identity]
 ) -> Iterator[DiskEntry]:
     """The disks of this definition that a holder may mean."""
     for disk in definition.disks:
         path = disk.path
         if path is None:
             continue
-        if holder.path is None or holder.path in leads_to.get(path, ()):
+        if holder.path is None:
             yield disk
         elif holder.problem:  # the kernel's old answer cuts a name
             if path.startswith(holder.path):
                 yield disk
-        elif _may_be_one(holder.path, path):
+        elif _may_be_one(holder.path, path, known):
             yield disk
 
 
-def _may_be_one(held: str, path: str) -> bool:
-    """Whether two paths may lead to one file: the same name, but not in two repositories."""
-    if _name(held) != posixpath.basename(path):
-        return False
+def _may_be_one(held: str, path: str, known: Mapping[str, Identity]) -> bool:
+    """Whether two paths may lead to one file: links followed; in one repository these tell. Else
+    by the name, but not in two repositories: second mounts of one export number their files anew.
+    """
+    one, other = known.get(held), known.get(path)
+    are_known = one is not None and other is not None and None not in (one.inode, other.inode)
+    if one is not None and other is not None and one.is_same_file(other):
+        return True
     places = [p[len(_REPOSITORIES) :].partition("/")[0].lower() for p in (held, path)]
     in_repositories = all(p.startswith(_REPOSITORIES) for p in (held, path))
-    return not in_repositories or places[0] == places[1]
+    if in_repositories and (places[0] != places[1] or are_known):
+        return False
+    return _name(held) == posixpath.basename(path)
 
 
 # ------------------------------------------------------------------ one file, several names
@@ -256,6 +268,22 @@ def same_files(
 
     :raises Ovm3Error: the host does not say, or cannot say it of one that is there.
     """
+    found = _identify(host, module, paths, others)
+    return {
+        path: {
+            other for other in others if other != path and _is_same(found[path], found.get(other))
+        }
+        for path in paths
+    }
+
+
+def _identify(
+    host: HostView, module: HostModule, paths: Sequence[str], others: Sequence[str]
+) -> dict[str, Identity]:
+    """What all of these lead to; nothing, where the host has not mounted it.
+
+    :raises Ovm3Error: the host does not say, or cannot say it of one of ``paths``.
+    """
     asked = list(dict.fromkeys([*paths, *others]))
     found: dict[str, Identity] = {}
     for start in range(0, len(asked), IDENTITIES):
@@ -267,12 +295,7 @@ def same_files(
     for path in paths:
         if found[path].problem:
             raise Refused(f"{path}: what it leads to is not known: {found[path].problem}")
-    return {
-        path: {
-            other for other in others if other != path and _is_same(found[path], found.get(other))
-        }
-        for path in paths
-    }
+    return found
 
 
 def _is_same(one: Identity, other: Identity | None) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import posixpath
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -45,12 +47,16 @@ def images_in(repository: Repository) -> list[Image]:
     if content is None:
         return []
     found = []
+    raw = Counter(f for one in content.templates if "vm.cfg" not in one.files for f in one.files)
     for folder in content.templates:
         if "vm.cfg" in folder.files:
             found.append(Image(repository, f"Templates/{folder.name}", folder.name, VM_TEMPLATE))
             continue
         for file in folder.files:
-            found.append(Image(repository, f"Templates/{file}", folder.name or file, RAW))
+            # Several of one name lie in folders, all but one; a flat one is listed by its stem.
+            is_flat = raw[file] < 2 or folder.name in ("", file, posixpath.splitext(file)[0])
+            path = f"Templates/{file}" if is_flat else f"Templates/{folder.name}/{file}"
+            found.append(Image(repository, path, folder.name or file, RAW))
     found += [Image(repository, f"ISOs/{name}", name, ISO) for name in content.isos]
     return found
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from libcloud_ovm3.agent.documents import Hardware
 from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.errors import HostNotFound, NotKnown, Ovm3Error, Refused
+from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import HostView, Silent, describe, look_at_hardware
 from libcloud_ovm3.estate.vms import Survey
 
@@ -41,7 +42,7 @@ def require_host(hosts: Sequence[HostView], silent: Sequence[Silent], host_id: s
 
 
 def choose_host(
-    seen: Survey, repository_id: str, memory_mb: int, vm_id: str, host_id: str | None = None
+    seen: Survey, definition: Definition, vm_id: str, host_id: str | None = None
 ) -> HostView:
     """The host for a start: the one asked for, or of those that can take it the VM's preferred one.
 
@@ -49,9 +50,13 @@ def choose_host(
     same moment mostly choose the same host, where xend refuses the second (xend.md 3).
 
     :param host_id: a host's uuid, or its address.
-    :raises Refused: no host, or not this one, has the repository mounted and the memory free.
+    :raises Refused: no host, or not this one, has its repository, and those that its disks lie in,
+        mounted and the memory free.
     """
-    able = [host for host, _ in _with_room(seen, repository_id, memory_mb, host_id)]
+    disks = [disk.repository_id for disk in definition.disks if disk.path]
+    needed = [definition.repository_id, *(one for one in disks if one and seen.repository(one))]
+    memory_mb = definition.settings.memory_mb or 0
+    able = [host for host, _ in _with_room(seen, needed, memory_mb, host_id)]
     return preferred(able, vm_id)
 
 
@@ -64,7 +69,7 @@ def choose_for_new(
     :return: the host, and the dashed uuid.
     :raises Refused: as :func:`choose_host`.
     """
-    able = _with_room(seen, repository_id, memory_mb, host_id)
+    able = _with_room(seen, [repository_id], memory_mb, host_id)
     best, _ = max(able, key=lambda pair: pair[1])
     hosts = [host for host, _ in able]
     ids = (str(uuid.uuid4()) for _ in range(_TRIES))
@@ -84,29 +89,36 @@ def preferred(hosts: Sequence[HostView], vm_id: str) -> HostView:
 
 
 def _with_room(
-    seen: Survey, repository_id: str, memory_mb: int, host_id: str | None
+    seen: Survey, repository_ids: Sequence[str], memory_mb: int, host_id: str | None
 ) -> list[tuple[HostView, int]]:
     """The hosts that can take it, with their free memory in MB; one at least.
 
     Memory is looked at first because a start that has to wait for it holds xend's lock for minutes
     (xend.md 2, 10.8).
     """
-    repository = seen.repository(repository_id)
-    if repository is not None and not repository.is_clear:
-        raise Refused(repository.problem or f"repository {repository_id} is not certain")
-    able = list(repository.mounted_on) if repository is not None else []
+    able = list(seen.hosts)
     if host_id is not None:
         require_host(seen.hosts, seen.silent, host_id)
         able = [host for host in able if is_host(host, host_id)]
-    if not able:
-        where = "no host" if host_id is None else f"host {host_id!r} is not among those that"
-        raise Refused(f"{where} answered and has repository {repository_id} mounted")
+    for repository_id in repository_ids:
+        repository = seen.repository(repository_id)
+        if repository is not None and not repository.is_clear:
+            raise Refused(repository.problem or f"repository {repository_id} is not certain")
+        mounted_on = repository.mounted_on if repository is not None else ()
+        able = [host for host in able if host in mounted_on]
+        if not able:
+            where = "no host" if host_id is None else f"host {host_id!r} is not among those that"
+            raise Refused(f"{where} answered and has repository {_all(repository_ids)} mounted")
     free = [_free_mb(found) for found in look_at_hardware(able)]
     with_room = [(h, mb) for h, mb in zip(able, free, strict=True) if mb >= memory_mb]
     if not with_room:
         amounts = ", ".join(f"{h.label} {mb} MB" for h, mb in zip(able, free, strict=True))
         raise Refused(f"{memory_mb} MB of memory are not free on any host; free: {amounts}")
     return with_room
+
+
+def _all(repository_ids: Sequence[str]) -> str:
+    return " and ".join(dict.fromkeys(repository_ids))
 
 
 def _free_mb(hardware: Hardware | Ovm3Error) -> int:

@@ -9,7 +9,7 @@ not arrival); after any failure a look decides what is said.
 from __future__ import annotations
 
 from libcloud_ovm3.errors import AgentFault, AnswerLost, Refused, StillThere, Unfinished
-from libcloud_ovm3.estate.definitions import Definition
+from libcloud_ovm3.estate.definitions import Definition, is_of
 from libcloud_ovm3.estate.domains import Domain
 from libcloud_ovm3.estate.hosts import (
     BOOT_TIME,
@@ -18,7 +18,7 @@ from libcloud_ovm3.estate.hosts import (
 )
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.presence import LOOKS, POLL, Look, look_for, right_machine
-from libcloud_ovm3.estate.states import State
+from libcloud_ovm3.estate.states import RESTARTS, State
 from libcloud_ovm3.estate.vms import VM, Place, Survey, survey
 
 STOP_LIMIT = 300.0  # seconds; xend itself remarks on a guest that takes longer (xend.md 2)
@@ -147,6 +147,18 @@ def _gone_by_itself(estate: Estate, seen: Survey, vm: VM, host: HostView) -> lis
     )
 
 
+def _seeing(seen: Survey, definition: Definition) -> list[HostView]:
+    """The hosts whose looks decide: not those of which it was unknown before what they run, as it
+    is of silent ones, unless this VM was seen there.
+    """
+    return [
+        host
+        for host in seen.hosts
+        if host.domains_problem is None
+        or any(is_of(domain, definition, seen.defined_ids) for domain in host.domains)
+    ]
+
+
 def wait_gone(estate: Estate, seen: Survey, definition: Definition, deadline: float) -> Look:
     """Look at all hosts until none has the VM, twice, some seconds apart, or the time is over.
 
@@ -155,11 +167,12 @@ def wait_gone(estate: Estate, seen: Survey, definition: Definition, deadline: fl
 
     :return: the last look; absent only if the one before it was absent too.
     """
+    hosts = _seeing(seen, definition)
     while True:
-        look = look_for(seen.hosts, definition, seen.defined_ids)
+        look = look_for(hosts, definition, seen.defined_ids)
         if look.is_absent:
             estate.clock.sleep(estate.second_look)
-            look = look_for(seen.hosts, definition, seen.defined_ids)
+            look = look_for(hosts, definition, seen.defined_ids)
             if look.is_absent:
                 return look
         if estate.clock.now() >= deadline:
@@ -181,7 +194,7 @@ def reboot(estate: Estate, vm_id: str, minimum_age: float = MINIMUM_AGE) -> list
     :param minimum_age: seconds that it must have run: xend destroys a guest that reboots earlier.
     :return: remarks for the user: a failure of a request that has taken effect all the same.
     :raises NodeNotFound: there is no such VM.
-    :raises Refused: it does not run in exactly one place, or is too young.
+    :raises Refused: it does not run in exactly one place, is too young, or would not come back.
     :raises AgentFault: the agent refused, and a look has shown that it runs on.
     :raises Unfinished: whether it was asked is not known; it is not asked again.
     """
@@ -193,6 +206,7 @@ def reboot(estate: Estate, vm_id: str, minimum_age: float = MINIMUM_AGE) -> list
     place, definition = only_place(vm), vm.definition
     if vm.state is not State.RUNNING:
         raise Refused(f"VM {vm.label} cannot be rebooted: it is {vm.state.value}")
+    _require_restart(vm, place)
     _require_age(vm, place, minimum_age)
     domain = right_machine(place.host, definition, seen.defined_ids)
     if domain is None:
@@ -226,6 +240,16 @@ def _after_failed_reboot(
         host=failed.host,
         function="reboot_vm",
     ) from failed
+
+
+def _require_restart(vm: VM, place: Place) -> None:
+    """xend does with a guest that asks for a reboot what its ``on_reboot`` says (xend.md 1.5)."""
+    action = place.domain.on_reboot
+    if action is not None and action not in RESTARTS:
+        raise Refused(
+            f"VM {vm.label} has on_reboot={action!r}: it would not come back from a reboot; stop "
+            f"and start it"
+        )
 
 
 def _require_age(vm: VM, place: Place, minimum_age: float) -> None:

@@ -27,12 +27,14 @@ class Look:
 
     :ivar unanswered: the hosts that did not answer, by their labels, and why.
     :ivar doubtful: live domains that may be it, or another's.
+    :ivar writers: live domains of others that write to one of its disks, and to which.
     """
 
     definition: Definition
     places: tuple[Place, ...]
     unanswered: Mapping[str, Ovm3Error]
     doubtful: tuple[Place, ...] = ()
+    writers: tuple[tuple[Place, str], ...] = ()
 
     @property
     def is_absent(self) -> bool:
@@ -69,6 +71,7 @@ def look_for(
     """
     places: list[Place] = []
     doubtful: list[Place] = []
+    writers: list[tuple[Place, str]] = []
     unanswered: dict[str, Ovm3Error] = {}
     for host, domains in zip(hosts, ask_all(live_domains, hosts), strict=True):
         if isinstance(domains, Ovm3Error):
@@ -79,7 +82,40 @@ def look_for(
                 places.append(Place(host, domain))
             elif may_be(domain, definition, defined_ids):
                 doubtful.append(Place(host, domain))
-    return Look(definition, tuple(places), unanswered, tuple(doubtful))
+            else:
+                writers += [(Place(host, domain), path) for path in _written(domain, definition)]
+    return Look(definition, tuple(places), unanswered, tuple(doubtful), tuple(writers))
+
+
+def _written(domain: Domain, definition: Definition) -> list[str]:
+    """The disks of this definition that another's domain writes to, unless both share it."""
+    return [
+        path
+        for path, mode in zip(domain.disks, domain.modes, strict=True)
+        for disk in definition.disks
+        if disk.path == path and not mode.startswith("r") and not (disk.is_shared and mode == "w!")
+    ]
+
+
+def require_unchanged(host: HostView, definition: Definition) -> None:
+    """Before a start: the agent goes by vm.cfg as it is at that moment, and all looks were for what
+    it said before.
+
+    :raises Refused: it names another VM or other disks by now, or cannot be read.
+    """
+    label = f"VM {definition.name!r} ({definition.uuid})"
+    try:
+        file = read_definition(host, definition.repository_id, definition.directory)
+    except Ovm3Error as error:
+        raise Refused(f"{label} was not started: {definition.place}: {error}") from error
+    if file is None or _named_by(file) != _named_by(definition):
+        what = "cannot be read (any more)" if file is None else "has been changed meanwhile"
+        raise Refused(f"{label} was not started: {definition.place} {what}; look again")
+
+
+def _named_by(definition: Definition) -> tuple[object, ...]:
+    entries = [disk.text for disk in definition.disks]
+    return (definition.xend_name, definition.own_uuid, entries)
 
 
 def right_machine(

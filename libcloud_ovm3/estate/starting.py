@@ -20,7 +20,7 @@ from libcloud_ovm3.estate.hosts import (
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.placement import choose_host
 from libcloud_ovm3.estate.power import why_unknown
-from libcloud_ovm3.estate.presence import LOOKS, POLL, Look, look_for
+from libcloud_ovm3.estate.presence import LOOKS, POLL, Look, look_for, require_unchanged
 from libcloud_ovm3.estate.states import State
 from libcloud_ovm3.estate.vms import VM, Place, Survey, survey
 
@@ -46,10 +46,10 @@ def start(estate: Estate, vm_id: str, host_id: str | None = None) -> list[str]:
         if vm.state is State.RUNNING:
             return []
         require_stopped(vm, seen)
-    memory_mb = vm.definition.settings.memory_mb or 0
-    host = choose_host(seen, vm.definition.repository_id, memory_mb, vm.id, host_id)
+    host = choose_host(seen, vm.definition, vm.id, host_id)
     require_free(estate, seen.hosts, vm.definition)
     same_cards = _same_macs(vm, seen)
+    require_unchanged(host, vm.definition)
     _, remarks = start_on(estate, host, seen.hosts, vm.definition, seen.defined_ids)
     return remarks + same_cards
 
@@ -97,7 +97,8 @@ def start_on(
     :param hosts: all hosts that may run it.
     :param defined_ids: the uuids of all definitions (see :func:`.is_of`).
     :return: where it is live now, and remarks for the user.
-    :raises Refused: it is live already, or a host fell silent; nothing was sent.
+    :raises Refused: it is live already, another writes to one of its disks by what the lists say,
+        or a host fell silent; nothing was sent.
     :raises AgentFault: the agent refused, and a look has confirmed that it does not run.
     :raises Unfinished: it was sent, and the VM is not seen to run on that host alone (yet).
     """
@@ -105,6 +106,9 @@ def start_on(
     before = look_for(hosts, definition, defined_ids)
     if not before.is_absent:
         raise Refused(f"{label} was not started: right before, {before.described()}")
+    if before.writers:
+        used = "; ".join(f"{p} by {w.domain.label} on {w.host.label}" for w, p in before.writers)
+        raise Refused(f"{label} was not started: held for writing is {used}")
     failed: AgentFault | AnswerLost | None = None
     try:
         host.agent.xen.start_vm(definition.repository_id, definition.directory)

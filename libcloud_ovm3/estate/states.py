@@ -14,7 +14,7 @@ from enum import Enum
 
 _LETTERS = re.compile("[r-][b-][p-][s-][c-][d-]")
 _LEFT_OVER = re.compile(r"Domain-(Unnamed|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})")
-_RESTARTS = frozenset({"restart", "rename-restart", "coredump-restart"})
+RESTARTS = frozenset({"restart", "rename-restart", "coredump-restart"})
 
 
 class State(str, Enum):
@@ -120,6 +120,6 @@ def _of_letters(letters: str, seen: Sighting, known: Known) -> State:
 
 def _after_shutdown(seen: Sighting) -> State:
     # The reason is not shown; only where both orderly ways of ending lead to a restart is it one.
-    if {seen.on_poweroff, seen.on_reboot} <= _RESTARTS:
+    if {seen.on_poweroff, seen.on_reboot} <= RESTARTS:
         return State.REBOOTING
     return State.STOPPING

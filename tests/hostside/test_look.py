@@ -115,6 +115,27 @@ def test_what_lives_and_is_left_out_of_the_list_is_told(agent):
     assert look.look(agent, ['list_vms'])['answers']['list_vms'] == {'answer': listed}
 
 
+@pytest.mark.parametrize('later', [[{'domid': '0'}, {'domid': '7'}], [], 'odd', [{'domid': '7'}]])
+def test_what_began_after_the_list_was_made_is_listed(agent, tmp_path, later):
+    said = {'/local/domain': '0\n7\n', '/local/domain/7/vm': '/vm/%s\n' % UUID}
+
+    def run(words, seconds):
+        return int(words[1] not in said), said.get(words[1], '').encode('ascii'), ''.encode('ascii')
+
+    def listed():  # asked in another process
+        if os.path.exists(str(tmp_path / 'asked')):
+            return later
+        open(str(tmp_path / 'asked'), 'w').close()
+        return [{'domid': '0'}]
+    agent.run = run
+    agent.agent_modules = lambda: [lists(listed)]
+    entry = look.look(agent, ['list_vms'])['answers']['list_vms']
+    if len(later) == 2:
+        assert entry == {'answer': later, 'unlisted': []}
+    else:  # what cannot be had a second time is as it was the first time
+        assert entry['answer'] == [{'domid': '0'}] and len(entry['unlisted']) == 1
+
+
 @pytest.mark.parametrize('listed', [[], None, [{'name': 'Domain-0', 'domid': 1}], [[]], 'text',
                                     [{'domid': '5', 'uuid': 'u'}], [{'uuid': 'u'}]])
 def test_a_list_without_domain_0_is_no_answer(agent, monkeypatch, listed):
