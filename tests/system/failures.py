@@ -26,6 +26,9 @@ WRITES = frozenset(
         "copy_file",
         "storage_plugin_mount",
         "storage_plugin_destroy",
+        "libcloud_set_aside",
+        "libcloud_put_back",
+        "libcloud_delete_aside",
     }
 )
 
