@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -331,6 +332,17 @@ def test_a_guest_with_domain_0_s_uuid_belongs_to_nobody_for_certain(
     assert vm.is_whole
 
 
+def test_while_a_domain_of_it_holds_anything_it_is_not_destroyed(personality: str) -> None:
+    """Though no list shows it, and it is no disk of its own that is held."""
+    with lab(personality, True) as sim:
+        vm = make_vm(sim)
+        holder = {"kind": "vbd", "domid": 8, "uuid": ID, "device": "xvda", "mode": "r", "state": 4}
+        answer = [{**holder, "path": "/OVS/else.iso"}]
+        sim.misbehave("answer", "libcloud_holders", host=1, times=None, value=answer)
+        assert "8" in assert_refused(sim, connect(sim).destroy_node, ID)
+        assert vm.is_whole
+
+
 def test_what_xend_leaves_out_and_nobody_can_name_may_be_any() -> None:
     """xenstore has a domain without a uuid: then the whole list is no answer."""
     xen = SimpleNamespace(list_vms=lambda: [DOMAIN_0])
@@ -430,6 +442,10 @@ def test_one_id_and_one_certificate_and_two_starts_are_two_hosts() -> None:
     assert _is_same_host(view(2, 1000), view(3, 1002))
     assert _is_same_host(view(2, 1000), view(3, None))
     assert not _is_same_host(view(2, 1000), view(3, 1060))
+    other: Any = SimpleNamespace(
+        connection=SimpleNamespace(tls_facts=lambda: SimpleNamespace(certificate=b"two"))
+    )
+    assert not _is_same_host(view(2, 1000), replace(view(3, 1000), agent=other))
 
 
 def test_two_definitions_of_what_runs_are_no_certain_place(sim: Simulator, driver: Any) -> None:
