@@ -223,7 +223,8 @@ def test_a_disk_that_a_live_domain_holds(driver: Any, sim: Simulator) -> None:
     with pytest.warns(Ovm3Warning, match="live domain"):
         driver.destroy_node(node)
     assert disk.exists()
-    assert driver.ex_list_orphans() == []
+    # with the host module that list is found to leave out whoever lives there
+    assert quietly(driver.ex_list_orphans) == []
 
 
 def test_backups_are_not_the_node_s_own(driver: Any, sim: Simulator) -> None:

@@ -14,6 +14,8 @@ from libcloud_ovm3.errors import Refused
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.presence import look_for, right_machine
+from libcloud_ovm3.estate.states import State
+from libcloud_ovm3.estate.vms import VM
 
 REPOSITORY, DIRECTORY = "0a" * 16, "0b" * 16
 OWN_ID, OTHER_ID = str(uuid.UUID(int=1)), str(uuid.UUID(int=2))
@@ -88,3 +90,19 @@ def test_a_vm_cfg_that_was_changed_or_has_gone() -> None:
             right_machine(host(own, config={**CONFIG, **changed}), ours, [OWN_ID])
     with pytest.raises(Refused, match="cannot be read"):
         right_machine(host(own, config="no struct"), ours, [OWN_ID])
+
+
+def test_a_name_that_is_another_s_uuid() -> None:
+    """The agent may find a domain by its uuid, too, in whichever spelling."""
+    for name in (OTHER_ID, OTHER_ID.replace("-", "")):
+        config = {**CONFIG, "name": name}
+        seen = host(domain(name, OWN_ID), domain("other", OTHER_ID), config=config)
+        with pytest.raises(Refused, match="might reach the other"):
+            right_machine(seen, definition(config), [OWN_ID, OTHER_ID])
+
+
+def test_no_name_of_a_vm_is_free() -> None:
+    """Neither what people call it, nor what xend does."""
+    known = definition({**CONFIG, "OVM_simple_name": "shown"})
+    vm = VM(OWN_ID, State.STOPPED, (), (known,))
+    assert vm.names == {"shown", "own"}
