@@ -316,6 +316,16 @@ def test_a_second_name_of_the_file_that_nobody_names_keeps_it(personality: str) 
         assert vm.file.name in came.said
 
 
+@pytest.mark.parametrize("failure", ["fault", "fault_after"])
+def test_a_directory_that_the_module_cannot_list_stays(personality: str, failure: str) -> None:
+    """With the module a directory is looked at before delete_vm: or nothing is deleted."""
+    with lab(personality, True) as sim:
+        vm = make_vm(sim)
+        sim.misbehave(failure, "libcloud_list_files", times=None)
+        assert_refused(sim, connect(sim).destroy_node, ID)
+        assert vm.is_whole
+
+
 # ------------------------------------------------------------------ what lives
 
 
