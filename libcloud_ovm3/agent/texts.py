@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 _ENDS = re.compile(r"""[\s,;:=|'"()\[\]{}<>]+""")
-_MOST_ENDS = 24  # in one part of a path; beyond that only whole words count
+_MOST_CUTS = 64  # in one part of a path; beyond that only whole words count
 
 
 def text_of(path: str | bytes) -> str:
@@ -48,10 +48,10 @@ def _names_in_part(part: str) -> set[str]:
     breaks = list(_ENDS.finditer(part))
     if not breaks:
         return {part}
-    starts = [0] + [found.end() for found in breaks]
-    ends = [found.start() for found in breaks] + [len(part)]
-    if len(breaks) > _MOST_ENDS:
+    # A name may itself hold blanks and commas, and may begin or end in some.
+    cuts = [cut for found in breaks for cut in range(found.start(), found.end() + 1)]
+    if len(cuts) > _MOST_CUTS:
+        starts = [0] + [found.end() for found in breaks]
+        ends = [found.start() for found in breaks] + [len(part)]
         return {part, *(part[start:end] for start, end in zip(starts, ends, strict=True))}
-    # A name may itself hold blanks and commas, and may end in blanks.
-    ends += [found.end() for found in breaks]
-    return {part[start:end] for start in starts for end in ends if start < end}
+    return {part[start:end] for start in (0, *cuts) for end in (*cuts, len(part)) if start < end}

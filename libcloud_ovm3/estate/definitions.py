@@ -368,8 +368,12 @@ def _still_there(
         found, others = _came_with_listing([again], VIRTUAL_MACHINES)
         now = {definition.place: definition for definition in found}
         there = {directory for _, directory in others}
+        had = _listed(repository, VIRTUAL_MACHINES)
         for one in broken:
-            stands[one.place] = now.get(one.place) or (one if one.directory in there else None)
+            kept = one if one.directory in there else None
+            if kept and "vm.cfg" not in had.get(one.directory, ()):  # it was not there to be read
+                kept = _asked_of(again.mounted_on, again, one.directory)
+            stands[one.place] = now.get(one.place) or kept
     return [d for d in (stands.get(one.place, one) for one in definitions) if d is not None]
 
 

@@ -210,3 +210,12 @@ def test_nothing_known_is_no_empty_list(dom0, xend, status):
 def test_without_xen_on_the_host(dom0):
     with pytest.raises(errors.Failed, match='xend: '):
         domains.domains(dom0)
+
+
+def test_two_entries_of_one_uuid_of_which_xend_tells_one(dom0):
+    """One VM on its way to this very host, or restarted under another name: xend.md 1.4."""
+    xend = Xend(Fault(1, 'no'), {ZERO: DOMAIN_0, UUIDS[0]: expression(UUIDS[0])})
+    found = domains.domains(host(dom0, xend, [ZERO, UUIDS[0], UUIDS[0] + '-1']))
+    assert [domain['uuid'] for domain in found['domains']] == [ZERO, UUIDS[0]]
+    assert [entry['name'] for entry in found['missing']] == [UUIDS[0]]
+    assert '2 entries' in found['missing'][0]['problem']
