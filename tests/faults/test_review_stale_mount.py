@@ -1,0 +1,21 @@
+"""A mount that is stale on one host: who looks for the fault has to be told of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from libcloud_ovm3.estate.doctor import findings
+from libcloud_ovm3.estate.examination import Certificate, examine
+from tests.estate.sick import estate_of
+from tests.faults.support import lab
+
+
+@pytest.mark.parametrize("module", [False, True])
+@pytest.mark.parametrize("stale", [0, 1])
+def test_the_doctor_names_the_host_whose_mount_is_stale(module: bool, stale: int) -> None:
+    with lab("plain", module) as sim:
+        sim.hosts[stale].stale_repository()
+        certificate = Certificate("TLSv1.3", "ab" * 32)
+        found = findings(examine(estate_of(sim), lambda: certificate, "verified"))
+    said = [one.found for one in found if one.level == "error"]
+    assert any(f"ovm-{stale + 1}" in text and "Stale" in text for text in said), said
