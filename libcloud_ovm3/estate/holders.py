@@ -9,7 +9,7 @@ the module a while ago says nothing of now.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from libcloud_ovm3.agent import hostmodule
@@ -176,8 +176,9 @@ def _in_the_way(answers: Sequence[HostHolders], definition: Definition) -> list[
         if answer.problem is not None:
             reasons.append(f"who holds its disks {where} is not known: {answer.problem}{_WITHOUT}")
             continue
+        others = [one.module for one in answers if one.module and one is not answer]
         try:
-            leads_to = _links(answer, definition)
+            links = _links(answer, definition, others)
         except Ovm3Error as error:
             reasons.append(f"what its disks lead to {where} is not known: {error}{_WITHOUT}")
             continue
@@ -187,11 +188,17 @@ def _in_the_way(answers: Sequence[HostHolders], definition: Definition) -> list[
             if holder.uuid == definition.uuid:
                 reasons.append(f"{holder.who} {where} is this very VM, so it runs")
                 continue
-            for disk in _held_disks(holder, definition, leads_to):
+            for disk in _held_disks(holder, definition, links):
                 shared = disk.is_shared and holder.mode == "w!"
                 if not shared and not (holder.mode or "w").startswith("r"):
                     what = disk.path if holder.path else f"it ({holder.problem})"
-                    reasons.append(f"{what} is held for writing by {holder.who} {where}")
+                    sure = links.get((disk.path or "", holder.path or ""), _SAME) == _SAME
+                    reasons.append(
+                        f"{what} is held for writing by {holder.who} {where}"
+                        if sure
+                        else f"{what} may be what {holder.who} {where} holds for writing: what "
+                        f"{holder.path} leads to is not known there{_WITHOUT}"
+                    )
     return reasons
 
 
@@ -199,24 +206,56 @@ _WITHOUT = " (with ex_host_module=False host modules are not asked)"
 _CLOSED = 6  # of xenbus's states: nothing is written any more
 
 
-def _links(answer: HostHolders, definition: Definition) -> Mapping[str, Collection[str]]:
-    """Which held paths lead to which disk of the definition on that host, links followed."""
+_SAME, _UNSURE = "same", "unsure"
+
+
+def _links(
+    answer: HostHolders, definition: Definition, others: Sequence[HostModule]
+) -> Mapping[tuple[str, str], str]:
+    """Which disk of the definition and which path that is held on that host lead to one file, or
+    may. What one host cannot tell (a mount of its own may be stale) another is asked for, in
+    repositories, which are the same everywhere."""
     own = [disk.path for disk in definition.disks if disk.path]
     held = [holder.path for holder in answer.holders if holder.path and not holder.problem]
     if answer.module is None or not own or not held:
         return {}
-    return same_files(answer.module, own, held)
+    pairs = [(path, other) for path in own for other in held if path != other]
+    found: dict[tuple[str, str], str] = {}
+    for module in (answer.module, *others):
+        open_ = [
+            pair
+            for pair in pairs
+            if pair not in found
+            and (module is answer.module or all(p.startswith(_REPOSITORIES) for p in pair))
+        ]
+        if not open_:
+            continue
+        try:
+            known = identities(module, [path for pair in open_ for path in pair])
+        except Ovm3Error:
+            if module is answer.module:
+                raise
+            continue
+        for pair in open_:
+            one, other = (known[path] for path in pair)
+            if (
+                not one.problem
+                and not other.problem
+                and (module is answer.module or (one.inode is not None and other.inode is not None))
+            ):
+                found[pair] = _SAME if one.is_same_file(other) else ""
+    return {pair: found.get(pair, _UNSURE) for pair in pairs if found.get(pair, _UNSURE)}
 
 
 def _held_disks(
-    holder: Holder, definition: Definition, leads_to: Mapping[str, Collection[str]]
+    holder: Holder, definition: Definition, links: Mapping[tuple[str, str], str]
 ) -> Iterator[DiskEntry]:
     """The disks of this definition that a holder may mean."""
     for disk in definition.disks:
         path = disk.path
         if path is None:
             continue
-        if holder.path is None or holder.path in leads_to.get(path, ()):
+        if holder.path is None or (path, holder.path) in links:
             yield disk
         elif holder.problem:  # the kernel's old answer cuts a name
             if path.startswith(holder.path):
@@ -244,11 +283,7 @@ def same_files(
 
     :raises Ovm3Error: the host does not say, or cannot say it of one that is there.
     """
-    asked = list(dict.fromkeys([*paths, *others]))
-    found: dict[str, Identity] = {}
-    for start in range(0, len(asked), IDENTITIES):
-        for one in module.identify(asked[start : start + IDENTITIES]):
-            found[text_of(one.path)] = one
+    found = identities(module, [*paths, *others])
     for path in paths:
         if found[path].problem:
             raise Refused(f"{path}: what it leads to is not known: {found[path].problem}")
@@ -258,6 +293,16 @@ def same_files(
         }
         for path in paths
     }
+
+
+def identities(module: HostModule, paths: Sequence[str]) -> dict[str, Identity]:
+    """What each path leads to on that host."""
+    asked = list(dict.fromkeys(paths))
+    found: dict[str, Identity] = {}
+    for start in range(0, len(asked), IDENTITIES):
+        for one in module.identify(asked[start : start + IDENTITIES]):
+            found[text_of(one.path)] = one
+    return found
 
 
 def _is_same(one: Identity, other: Identity | None) -> bool:

@@ -163,7 +163,7 @@ def physical_disk(hosts: list[SimulatedHost], number: int) -> str:
     for host in hosts:
         folder = host.folder / "disk" / "dev" / "mapper"
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / wwid).symlink_to(luns / wwid)
+        (folder / wwid).hardlink_to(luns / wwid)  # a link out of dom0 leads nowhere
     return f"/dev/mapper/{wwid}"
 
 
