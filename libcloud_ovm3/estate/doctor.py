@@ -22,6 +22,7 @@ from libcloud_ovm3.estate.memberfindings import (
     of_functions,
     of_lines,
     of_lists,
+    of_mounts,
     of_silent,
 )
 from libcloud_ovm3.estate.vmfindings import of_disks, of_files, of_macs, of_names, of_screens
@@ -43,7 +44,8 @@ def findings(examined: Examined) -> list[Finding]:
         found += _of_host(host)
     found += [*_of_pool(read), *of_silent(seen.silent), *of_lists(members)]
     found += [*of_lines(members, examined.address, examined.now), *of_clocks(members)]
-    found += [*of_repositories(seen, host or seen.hosts[0]), *of_vms(seen), *of_files(seen)]
+    found += [*of_repositories(seen, host or seen.hosts[0]), *of_mounts(members, seen)]
+    found += [*of_vms(seen), *of_files(seen)]
     found += [*of_disks(seen), *of_macs(seen), *of_screens(seen), *of_names(seen)]
     found += [*of_comebacks(members, seen), *of_functions(members)]
     return found

@@ -6,9 +6,10 @@ stands in :mod:`.doctor`, which is pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any, Literal, TypeVar, cast
 
 from libcloud_ovm3.agent import documents
@@ -16,6 +17,7 @@ from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.functions import Agent
 from libcloud_ovm3.agent.hostmodule import HostModule
+from libcloud_ovm3.agent.identifiers import undashed
 from libcloud_ovm3.agent.probe import Probed, Verdict, is_unknown_function, probe
 from libcloud_ovm3.agent.tls import TlsFacts
 from libcloud_ovm3.errors import AgentFault, BadCredentials, MalformedAnswer, NotSent, Ovm3Error
@@ -30,7 +32,7 @@ from libcloud_ovm3.estate.hosts import (
 )
 from libcloud_ovm3.estate.inventory import Look, look
 from libcloud_ovm3.estate.members import Estate
-from libcloud_ovm3.estate.repositories import look_at_repositories
+from libcloud_ovm3.estate.repositories import list_repository, look_at_repositories
 from libcloud_ovm3.estate.vms import Survey, put_together
 
 CLOCK_TOLERANCE = 30.0  # seconds; from there on clocks differ, and not the moments of asking
@@ -81,6 +83,8 @@ class Member:
     :ivar guests_problem: which guests the module cannot get one by one either; None: none.
     :ivar clock: its clock less ours, which may count from anywhere, in seconds; or why not known.
     :ivar comebacks: as :meth:`.HostModule.comebacks` has them; None: there is no module to ask.
+    :ivar unlisted: why it cannot list repositories that it has mounted, by their keys: another
+        host may be able to, so that no listing shows that this one cannot.
     """
 
     view: HostView
@@ -92,6 +96,7 @@ class Member:
     guests_problem: Ovm3Error | None = None
     clock: float | Ovm3Error = 0.0
     comebacks: tuple[dict[str, Any], ...] | Ovm3Error | None = None
+    unlisted: Mapping[str, Ovm3Error] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -231,7 +236,18 @@ def _ask_one(view: HostView, read_certificate: Callable[[TlsFacts], Certificate]
         list_problem=list_problem,
         guests_problem=_error_of(module.domains) if module and list_problem else None,
         comebacks=_tried(lambda: tuple(module.comebacks())) if module else None,
+        unlisted=_unlisted(view),
     )
+
+
+def _unlisted(view: HostView) -> dict[str, Ovm3Error]:
+    """Why it cannot list repositories that it has mounted, by their keys."""
+    asked = {
+        record.key: _tried(partial(list_repository, view, record.id))
+        for record in view.repositories
+        if record.is_mounted and undashed(record.id)
+    }
+    return {key: answer for key, answer in asked.items() if isinstance(answer, Ovm3Error)}
 
 
 def _error_of(action: Callable[[], object]) -> Ovm3Error | None:

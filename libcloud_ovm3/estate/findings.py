@@ -80,7 +80,11 @@ def of_repositories(seen: Survey, host: HostView) -> Iterator[Finding]:
 
 def _of_repository(one: Repository, seen: Survey, host: HostView) -> Finding:
     mounted = [name_of(view) for view in one.mounted_on]
-    without = [name_of(view) for view in seen.hosts if view not in one.mounted_on]
+    without = [
+        name_of(view)
+        for view in seen.hosts
+        if view not in one.mounted_on and view.repositories_problem is None
+    ]
     where = f"{one.record.fs_type} {one.record.fs_location}"
     if not mounted:
         return Finding(
@@ -107,7 +111,9 @@ def _of_repository(one: Repository, seen: Survey, host: HostView) -> Finding:
             "its VMs cannot be started on, or moved to, the hosts without it",
             f"for each of these hosts `{_mount_command(one)}`",
         )
-    return Finding("ok", "repository", f"{_named(one)} ({where}) is mounted on every host asked")
+    unknown = [name_of(view) for view in seen.hosts if view not in one.mounted_on]
+    said = f"mounted on {', '.join(mounted)}" if unknown else "mounted on every host asked"
+    return Finding("ok", "repository", f"{_named(one)} ({where}) is {said}")
 
 
 def _of_problem(one: Repository, problem: str) -> Finding:

@@ -8,6 +8,7 @@ the module a while ago says nothing of now.
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -178,7 +179,7 @@ def _in_the_way(answers: Sequence[HostHolders], definition: Definition) -> list[
             reasons.append(f"who holds its disks {where} is not known: {answer.problem}{_WITHOUT}")
             continue
         try:
-            known = _identities(answer, definition)
+            known = _identities(answer, answers, definition)
         except Ovm3Error as error:
             reasons.append(f"what its disks lead to {where} is not known: {error}{_WITHOUT}")
             continue
@@ -201,23 +202,35 @@ _WITHOUT = " (with ex_host_module=False host modules are not asked)"
 _CLOSED = 6  # of xenbus's states: nothing is written any more
 
 
-def _identities(answer: HostHolders, definition: Definition) -> Mapping[str, Identity]:
+# What paths lead to, as one host has it; the host first whose holders are looked at.
+_Known = Sequence[Mapping[str, Identity]]
+
+
+def _identities(
+    answer: HostHolders, answers: Sequence[HostHolders], definition: Definition
+) -> _Known:
     """What the held paths and this definition's disks lead to on that host.
 
-    Not asked is for what lies in a repository that the host has not mounted: nothing is there.
+    What it cannot tell of repositories (its mount may be stale) other hosts are asked for as well.
 
-    :raises Ovm3Error: it is not known of one of its disks.
+    :raises Ovm3Error: it does not answer.
     """
     own = [d.path for d in definition.disks if d.path and not is_elsewhere(answer.host, d.path)]
     held = [holder.path for holder in answer.holders if holder.path and not holder.problem]
     if answer.module is None or not own or not held:
-        return {}
-    return _identify(answer.host, answer.module, own, held)
+        return []
+    found = [identities(answer.host, answer.module, [*own, *held])]
+    if not any(one.problem and path.startswith(_REPOSITORIES) for path, one in found[0].items()):
+        return found
+    in_repositories = [path for path in (*own, *held) if path.startswith(_REPOSITORIES)]
+    for other in answers:
+        if other.module is not None and other is not answer:
+            with contextlib.suppress(Ovm3Error):  # it is only asked what another cannot tell
+                found.append(identities(other.host, other.module, in_repositories))
+    return found
 
 
-def _held_disks(
-    holder: Holder, definition: Definition, known: Mapping[str, Identity]
-) -> Iterator[DiskEntry]:
+def _held_disks(holder: Holder, definition: Definition, known: _Known) -> Iterator[DiskEntry]:
     """The disks of this definition that a holder may mean."""
     for disk in definition.disks:
         path = disk.path
@@ -232,14 +245,14 @@ def _held_disks(
             yield disk
 
 
-def _may_be_one(held: str, path: str, known: Mapping[str, Identity]) -> bool:
+def _may_be_one(held: str, path: str, known: _Known) -> bool:
     """Whether two paths may lead to one file: links followed; in one repository these tell. Else
     by the name, but not in two repositories: second mounts of one export number their files anew.
     """
-    one, other = known.get(held), known.get(path)
-    are_known = one is not None and other is not None and None not in (one.inode, other.inode)
-    if one is not None and other is not None and one.is_same_file(other):
+    pairs = [(host[held], host[path]) for host in known if held in host and path in host]
+    if any(one.is_same_file(other) for one, other in pairs):
         return True
+    are_known = any(None not in (one.inode, other.inode) for one, other in pairs)
     places = [p[len(_REPOSITORIES) :].partition("/")[0].lower() for p in (held, path)]
     in_repositories = all(p.startswith(_REPOSITORIES) for p in (held, path))
     if in_repositories and (places[0] != places[1] or are_known):
@@ -268,7 +281,10 @@ def same_files(
 
     :raises Ovm3Error: the host does not say, or cannot say it of one that is there.
     """
-    found = _identify(host, module, paths, others)
+    found = identities(host, module, [*paths, *others])
+    for path in paths:
+        if found[path].problem:
+            raise Refused(f"{path}: what it leads to is not known: {found[path].problem}")
     return {
         path: {
             other for other in others if other != path and _is_same(found[path], found.get(other))
@@ -277,14 +293,12 @@ def same_files(
     }
 
 
-def _identify(
-    host: HostView, module: HostModule, paths: Sequence[str], others: Sequence[str]
-) -> dict[str, Identity]:
-    """What all of these lead to; nothing, where the host has not mounted it.
+def identities(host: HostView, module: HostModule, paths: Sequence[str]) -> dict[str, Identity]:
+    """What each path leads to on that host; nothing, where the host has not mounted it.
 
-    :raises Ovm3Error: the host does not say, or cannot say it of one of ``paths``.
+    :raises Ovm3Error: the host does not say.
     """
-    asked = list(dict.fromkeys([*paths, *others]))
+    asked = list(dict.fromkeys(paths))
     found: dict[str, Identity] = {}
     for start in range(0, len(asked), IDENTITIES):
         for one in module.identify(asked[start : start + IDENTITIES]):
@@ -292,9 +306,6 @@ def _identify(
     for path, one in found.items():
         if one.problem and is_elsewhere(host, path):
             found[path] = Identity(path, is_missing=True)
-    for path in paths:
-        if found[path].problem:
-            raise Refused(f"{path}: what it leads to is not known: {found[path].problem}")
     return found
 
 

@@ -196,7 +196,16 @@ def take_inventory(estate: Estate) -> Inventory:
 
 def as_json(inventory: Inventory) -> dict[str, Any]:
     """The inventory in the stable form: plain values only, ``format`` first."""
-    return {"format": FORMAT, **asdict(inventory)}
+    plain = {"format": FORMAT, **asdict(inventory)}
+    for host in plain["hosts"]:
+        if host["status"] != "ok":  # what it did not say is not known: neither empty nor no
+            host.update(dict.fromkeys(_SAID_BY_ITSELF))
+    return plain
+
+
+_SAID_BY_ITSELF = (
+    "id agent_version ovm_version xen_version owner pool membership roles is_master".split()
+)
 
 
 # ------------------------------------------------------------------ putting together

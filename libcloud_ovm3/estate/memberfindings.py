@@ -13,7 +13,7 @@ from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.errors import AgentFault, CertificateRejected, Ovm3Error
 from libcloud_ovm3.estate.examination import CLOCK_TOLERANCE, Certificate, Line, Member
 from libcloud_ovm3.estate.findings import Finding
-from libcloud_ovm3.estate.hosts import Silent
+from libcloud_ovm3.estate.hosts import HostView, Silent
 from libcloud_ovm3.estate.inventory import name_of
 from libcloud_ovm3.estate.vms import Survey
 
@@ -80,6 +80,23 @@ def of_lists(members: Sequence[Member]) -> Iterator[Finding]:
             )
 
 
+def of_mounts(members: Sequence[Member], seen: Survey) -> Iterator[Finding]:
+    """Hosts that cannot list a repository which others can: no listing shows that."""
+    readable = {one.key: one for one in seen.repositories if one.content is not None}
+    for member in members:
+        for key, problem in member.unlisted.items():
+            if key in readable:
+                yield Finding(
+                    "error",
+                    "repository",
+                    f"{name_of(member.view)} has repository {readable[key].id} mounted and cannot "
+                    f"list it: {problem}",
+                    "its VMs can neither be started on this host nor, where the host module must "
+                    "see their disks, elsewhere; the mount may be stale",
+                    "look at the mount on this host, and at its way to the storage server",
+                )
+
+
 def _of_list(member: Member, problem: Ovm3Error) -> Finding:
     name = name_of(member.view)
     is_whole = member.view.domains_problem is None
@@ -125,13 +142,13 @@ def of_lines(members: Sequence[Member], but: str, now: datetime) -> Iterator[Fin
                 "keep the agents' network apart",
             )
         if str(view.address) != but:
-            yield _of_line(name_of(view), line, now)
+            yield _of_line(view, line, now)
 
 
-def _of_line(name: str, line: Line, now: datetime) -> Finding:
+def _of_line(view: HostView, line: Line, now: datetime) -> Finding:
     certificate = line.certificate
     size = _size(certificate)
-    said = f"{name}: {certificate.tls_version}, {line.cipher}, {size}"
+    said = f"{name_of(view)}: {certificate.tls_version}, {line.cipher}, {size}"
     weak = [
         certificate.tls_version if certificate.tls_version in OLD_TLS else "",
         f"a key of {size}" if is_short(certificate) else "",
@@ -145,7 +162,7 @@ def _of_line(name: str, line: Line, now: datetime) -> Finding:
             "TLS",
             f"{said}: {', '.join(filter(None, weak))}",
             "its line is not as safe as it could be",
-            f"`ovm3 doctor {name}` says more",
+            f"`ovm3 doctor {view.address}` says more",
         )
     return Finding("ok", "TLS", said)
 
