@@ -28,6 +28,9 @@ HOSTS = click.option(
     metavar="HOST[:PORT]",
     help="A host of the pool; several times: these hosts only.",
 )
+_MODULE = click.option(
+    "--no-host-module", is_flag=True, help="Ask the agents only, not the host modules."
+)
 _ACCESS = (
     click.option("--port", default=None, help="The agents' port (8899)."),
     click.option("--user", default="oracle", show_default=True, help="The agents' user."),
@@ -61,7 +64,7 @@ def access_options(command: _F) -> _F:
 
 def driver_options(command: _F) -> _F:
     """Which hosts, and how to get into them."""
-    return HOSTS(access_options(command))
+    return HOSTS(access_options(_MODULE(command)))
 
 
 def make_driver(
@@ -78,6 +81,7 @@ def make_driver(
     insecure: bool,
     cert_file: Path | None,
     key_file: Path | None,
+    no_host_module: bool = False,
     **more: Any,
 ) -> OVM3NodeDriver:
     """The driver for what :func:`driver_options` took; ``more`` as the driver takes it."""
@@ -98,6 +102,7 @@ def make_driver(
         ex_tls_weak_keys=tls_weak_keys,
         ex_tls_legacy_renegotiation=tls_legacy_renegotiation,
         ex_passwords=of_hosts,
+        ex_host_module=not no_host_module,
         **more,
     )
 

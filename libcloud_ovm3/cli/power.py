@@ -16,13 +16,14 @@ from libcloud_ovm3.estate.power import STOP_LIMIT
 
 @click.command()
 @driver_options
+@click.option("--on", "location", metavar="HOST[:PORT]|ID", help="The host to start it on.")
 @click.argument("vm", metavar="NAME|ID")
-def start(vm: str, **options: Any) -> None:
+def start(vm: str, location: str | None, **options: Any) -> None:
     """Start a VM that is proven to be stopped. Looks twice, some seconds apart."""
     with reported():
         driver = make_driver(**options)
         node = _node(driver, vm)
-        driver.start_node(node)
+        driver.start_node(node, location)
         places = driver.ex_get_node(str(node.id)).extra["places"]
         where = ", ".join(place["host"] for place in places) or "no host (yet)"
         show(f"{node.name} ({node.id}) is live on {where}")

@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Mapping, Sequence
 
 from libcloud_ovm3.errors import AgentFault, AnswerLost, Ovm3Error, Refused, Unfinished
-from libcloud_ovm3.estate.definitions import Definition
+from libcloud_ovm3.estate.definitions import Definition, read_definition
 from libcloud_ovm3.estate.deletion import delete_file, delete_files_by_module
 from libcloud_ovm3.estate.disks import (
     FileSystem,
@@ -64,6 +64,7 @@ def destroy(estate: Estate, vm_id: str) -> list[str]:
     _require_nothing_inside(estate, seen, vm)
     doomed, kept = _sorted_disks(seen, vm, uses_of(seen))
     systems = _file_systems(doomed)  # mounted now, so that nothing lies between look and deletion
+    _require_unchanged(seen, vm)
     _delete_vm(seen, vm, doomed)
     held = wait_released(estate, seen.hosts, [path for _, path in doomed])
     seen = _look_again(estate, vm, doomed)
@@ -165,6 +166,7 @@ def _sorted_disks(seen: Survey, vm: VM, uses: Uses) -> tuple[Doomed, list[str]]:
         for name in repository.content.virtual_disks
     }
     named = _named(seen, vm)
+    media = {disk.path for disk in vm.definition.disks if disk.is_cdrom}
     physical = {disk.path for disk in vm.definition.disks if disk.is_physical}
     unclear = {disk.path for disk in vm.definition.disks if not disk.is_understood}
     for path in named:
@@ -184,7 +186,9 @@ def _sorted_disks(seen: Survey, vm: VM, uses: Uses) -> tuple[Doomed, list[str]]:
         else:
             doomed.append((repository, path))
     for path, (_, name) in lying.items():
-        if carries(name, vm.id) and path not in named:
+        if path in media and carries(name, vm.id):
+            kept[path] = "it is a medium in a CD drive"
+        elif carries(name, vm.id) and path not in named:
             kept[path] = "its name carries this node's uuid, but the node does not name it"
     return doomed, [f"{path} was kept: {why}" for path, why in sorted(kept.items())]
 
@@ -193,8 +197,10 @@ def _named(seen: Survey, vm: VM) -> list[str]:
     """The paths of the disks that it says are its own: by its vm.cfg, or by its mark."""
     definition = vm.definition
     named = [disk.path for disk in definition.disks if disk.path and not disk.is_cdrom]
-    if definition.unfinished_disk:
-        named.append(disk_path(_repository_of(seen, definition), definition.unfinished_disk))
+    repository = _repository_of(seen, definition)
+    content, unfinished = repository.content, definition.unfinished_disk
+    if unfinished and content is not None and unfinished in content.virtual_disks:
+        named.append(disk_path(repository, unfinished))
     return list(dict.fromkeys(named))
 
 
@@ -282,6 +288,18 @@ def _file_systems(doomed: Doomed) -> dict[str, FileSystem]:
         for key, one in repositories.items()
         if with_module(one) is None
     }
+
+
+def _require_unchanged(seen: Survey, vm: VM) -> None:
+    """Its vm.cfg, read once more right before it goes: somebody may have changed it meanwhile.
+
+    :raises Refused: it is another one, or cannot be read any more; nothing was deleted.
+    """
+    definition = vm.definition
+    host = _repository_of(seen, definition).mounted_on[0]
+    now = read_definition(host, definition.repository_id, definition.directory)
+    if now is None or now.config != definition.config:
+        raise Refused(f"VM {vm.label}: {definition.place} has been changed meanwhile; look again")
 
 
 def _delete_vm(seen: Survey, vm: VM, doomed: Doomed) -> None:

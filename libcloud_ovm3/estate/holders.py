@@ -128,20 +128,27 @@ def _name(path: str) -> str:
 def wait_ended(estate: Estate, hosts: Sequence[HostView], vm_id: str) -> None:
     """Wait until no domain of this VM holds anything, whether a list shows it or not.
 
-    :raises Refused: one still does, so it runs.
+    :raises Refused: one still does, so it runs; or a host with the module cannot tell.
     """
     deadline = estate.clock.now() + RELEASE_LIMIT
     while True:
-        own = [
-            f"{holder.who} on {answer.host.label} holds {holder.path}"
-            for answer in ask_holders(estate, hosts)
+        answers = ask_holders(estate, hosts)
+        reasons = [
+            f"still has a domain, though no list shows it: {holder.who} on {answer.host.label} "
+            f"holds {holder.path}"
+            for answer in answers
             for holder in answer.holders
             if holder.uuid == vm_id
+        ] + [
+            f"may have a domain that no list shows: {answer.host.label} cannot tell: "
+            f"{answer.problem}{_WITHOUT}"
+            for answer in answers
+            if answer.problem is not None
         ]
-        if not own:
+        if not reasons:
             return
         if estate.clock.now() >= deadline:
-            raise Refused(f"VM {vm_id} still has a domain, though no list shows it: {own[0]}")
+            raise Refused(f"VM {vm_id} {reasons[0]}")
         estate.clock.sleep(POLL)
 
 
@@ -193,12 +200,11 @@ def _in_the_way(answers: Sequence[HostHolders], definition: Definition) -> list[
                 shared = disk.is_shared and holder.mode == "w!"
                 by_hand = holder.kind == "loop" and disk.is_read_only  # an ISO, mounted in Domain-0
                 if not (shared or by_hand or (holder.mode or "w").startswith("r")):
-                    what = disk.path if holder.path else f"it ({holder.problem})"
-                    reasons.append(f"{what} is held for writing by {holder.who} {where}")
+                    reasons.append(_said(disk, holder, known) + f" {where}")
     return reasons
 
 
-_WITHOUT = " (with ex_host_module=False host modules are not asked)"
+_WITHOUT = " (with ex_host_module=False, --no-host-module, host modules are not asked)"
 _CLOSED = 6  # of xenbus's states: nothing is written any more
 
 
@@ -245,19 +251,37 @@ def _held_disks(holder: Holder, definition: Definition, known: _Known) -> Iterat
             yield disk
 
 
+def _said(disk: DiskEntry, holder: Holder, known: _Known) -> str:
+    if holder.path is None:
+        return f"it is not known ({holder.problem}) what is held for writing by {holder.who}"
+    if _are_one(holder.path, disk.path or "", known) is None:
+        what = f"{disk.path} may be {holder.path}, of which it is not known what it leads to"
+        return f"{what}{_WITHOUT}: that one is held for writing by {holder.who}"
+    return f"{disk.path} is held for writing by {holder.who}"
+
+
 def _may_be_one(held: str, path: str, known: _Known) -> bool:
-    """Whether two paths may lead to one file: links followed; in one repository these tell. Else
-    by the name, but not in two repositories: second mounts of one export number their files anew.
+    return _are_one(held, path, known) is not False
+
+
+def _are_one(held: str, path: str, known: _Known) -> bool | None:
+    """Whether two paths lead to one file, links followed; None: in one repository, and not known.
+
+    Elsewhere the name tells: second mounts of one export number their files anew.
     """
     pairs = [(host[held], host[path]) for host in known if held in host and path in host]
     if any(one.is_same_file(other) for one, other in pairs):
         return True
-    are_known = any(None not in (one.inode, other.inode) for one, other in pairs)
+    is_name = _name(held) == posixpath.basename(path)
+    if not all(p.startswith(_REPOSITORIES) for p in (held, path)):
+        return is_name
     places = [p[len(_REPOSITORIES) :].partition("/")[0].lower() for p in (held, path)]
-    in_repositories = all(p.startswith(_REPOSITORIES) for p in (held, path))
-    if in_repositories and (places[0] != places[1] or are_known):
+    if places[0] != places[1]:
         return False
-    return _name(held) == posixpath.basename(path)
+    if any(None not in (one.inode, other.inode) for one, other in pairs):
+        return False
+    is_unknown = any(one.problem or other.problem for one, other in pairs)
+    return None if is_unknown and not is_name else is_name
 
 
 # ------------------------------------------------------------------ one file, several names

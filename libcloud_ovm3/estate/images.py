@@ -106,6 +106,7 @@ def locate(image: Image, system: FileSystem) -> tuple[str, int]:
     4), so both places are looked at.
 
     :raises ImageNotFound: it is in neither.
+    :raises NotKnown: the agent does not say.
     """
     file = image.path.rpartition("/")[2]
     flat = f"{image.repository.path}/{image.path}"
@@ -119,5 +120,8 @@ def locate(image: Image, system: FileSystem) -> tuple[str, int]:
             continue
         if size is not None:
             return path, size
-    found = f"the agent finds no such file{f': {refused}' if refused else ''}"
-    raise ImageNotFound(f"image {image.id}: {found}") from refused
+    if refused is not None:  # a missing file may be a fault, too, but a fault may be anything
+        raise NotKnown(
+            f"image {image.id}: it is listed, and the agent does not say how large it is: {refused}"
+        ) from refused
+    raise ImageNotFound(f"image {image.id}: the agent finds no such file")

@@ -19,21 +19,27 @@ _TRIES = 1000  # for an id that prefers a certain host; as many as there are hos
 def is_host(host: HostView, host_id: str) -> bool:
     """Whether an id or an address is this host's; ids in any spelling.
 
-    :param host_id: a host's uuid, dashed or not, or its address as ``address:port``.
+    :param host_id: a host's uuid, dashed or not, its address, with the port or without, or the
+        name that it has for itself.
     """
     wanted = dashed(host_id)
     if wanted is not None and wanted == dashed(host.server.uuid):
         return True
-    return host_id.strip() in (host.server.uuid, str(host.address)) and bool(host_id.strip())
+    names = (host.server.uuid, str(host.address), host.address.host, host.server.hostname)
+    return host_id.strip() in names and bool(host_id.strip())
 
 
 def require_host(hosts: Sequence[HostView], silent: Sequence[Silent], host_id: str) -> None:
     """Whether there is a host of this id or address, and it answered.
 
-    :raises NotKnown: it is silent, or may be one that is.
+    :raises NotKnown: it is silent, or may be one that is, or several have this name.
     :raises HostNotFound: it is none of the estate's.
     """
-    if any(is_host(host, host_id) for host in hosts):
+    found = [host for host in hosts if is_host(host, host_id)]
+    if len(found) > 1:
+        several = ", ".join(f"{host.server.uuid} ({host.label})" for host in found)
+        raise NotKnown(f"host {host_id!r} may be any of these: {several}; name it by its id")
+    if found:
         return
     if silent:
         raise NotKnown(f"host {host_id!r} has not answered, or is none: {describe(silent)}")

@@ -107,7 +107,8 @@ class _Wanted:
         )
         return (
             f"repository {self.record.id} is not the same one everywhere: {said}. A copy must get "
-            f"an id of its own; until then nothing is changed in either"
+            f"an id of its own, one share must be mounted under one name; until then nothing is "
+            f"changed in either"
         )
 
 

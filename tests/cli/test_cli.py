@@ -144,6 +144,20 @@ def test_a_disk_that_was_set_aside_is_put_back() -> None:
         assert "set aside" in done.stderr
 
 
+def test_start_on_a_host_that_is_named(pool: Simulator) -> None:
+    pool.add_vm("web")
+    done = run("start", *options(pool), "--on", "ovm-3", "web", password=pool.password)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("is live on ovm-3\n")
+    done = run("start", *options(pool), "--on", "ovm-9", "seed-1", "--no-host-module",
+               password=pool.password)  # fmt: skip
+    assert done.returncode == 0, "it runs already"
+    pool.add_vm("app")
+    done = run("start", *options(pool), "--on", "ovm-9", "app", password=pool.password)
+    assert done.returncode == 1
+    assert "ovm-9" in done.stderr
+
+
 def test_demo() -> None:
     since = time.monotonic()
     done = run("demo")

