@@ -91,14 +91,14 @@ class Nodes(OVM3Base):
         self._warn(remarks)
         return to_node(vm, self)
 
-    def start_node(self, node: Node, ex_location: NodeLocation | None = None) -> bool:
+    def start_node(self, node: Node, ex_location: NodeLocation | str | None = None) -> bool:
         """Start a node that is proven to be stopped. One that runs already is left alone.
 
         :param node: The node, or its id. (required)
         :type node: :class:`Node`
 
-        :param ex_location: The host, or its id; None: of those that can take it the one that all
-            clients prefer for this node.
+        :param ex_location: The host, or its id, address or name; None: of those that can take it
+            the one that all clients prefer for this node.
         :type ex_location: :class:`NodeLocation`
 
         :raises Refused: it is not proven to be stopped; names the silent host, if that is why.

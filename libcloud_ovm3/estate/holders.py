@@ -256,7 +256,7 @@ def _said(disk: DiskEntry, holder: Holder, known: _Known) -> str:
         return f"it is not known ({holder.problem}) what is held for writing by {holder.who}"
     if _are_one(holder.path, disk.path or "", known) is None:
         what = f"{disk.path} may be {holder.path}, of which it is not known what it leads to"
-        return f"{what}{_WITHOUT}: that one is held for writing by {holder.who}"
+        return f"{what}{_WITHOUT}: that one is written to by {holder.who}"
     return f"{disk.path} is held for writing by {holder.who}"
 
 

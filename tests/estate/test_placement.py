@@ -71,7 +71,12 @@ def test_whether_there_is_such_a_host() -> None:
     require_host(HOSTS, [], HOSTS[1].server.uuid.upper())
     require_host(HOSTS, [], str(HOSTS[1].address))
     with pytest.raises(HostNotFound, match=r"ovm-0.*ovm-1.*ovm-2"):
-        require_host(HOSTS, [], "127.0.0.3")
+        require_host(HOSTS, [], "127.0.0.33")
+    require_host(HOSTS, [], "127.0.0.3")
+    require_host(HOSTS, [], "ovm-1")
+    twins = [host(0, HOSTS[0].server.uuid), host(0, HOSTS[1].server.uuid)]
+    with pytest.raises(NotKnown, match="by its id"):
+        require_host(twins, [], "ovm-0")
     silent = Silent("127.0.0.9:8899", NotSent("127.0.0.9:8899: cannot be reached"))
     require_host(HOSTS, [silent], HOSTS[0].server.uuid)
     with pytest.raises(NotKnown, match="cannot be reached"):
