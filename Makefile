@@ -4,17 +4,18 @@ PYTHON2 ?= $(shell pyenv root)/versions/2.7.18/bin/python
 VENV := .venv
 # More than cores: most tests wait for sockets and simulated seconds.
 WORKERS ?= 6
+SHORT := not soak and not long and not tables and not sshd
 BIN := $(VENV)/bin
 METADATA := setup.cfg pyproject.toml libcloud_ovm3/_version.py
 
-.PHONY: demo test test-long test-py2 test-host check format generate ci soak lowest clean
+.PHONY: demo test test-tables test-long test-py2 test-host check format generate ci soak lowest clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo
 	@$(BIN)/ovm3 demo
 
 test: check
-	$(BIN)/python -m pytest -m "not soak and not long and not sshd" -n $(WORKERS)
+	$(BIN)/python -m pytest -m "$(SHORT)" -n $(WORKERS)
 
 check: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -30,9 +31,13 @@ format: $(VENV)/.test
 generate: $(VENV)/.test
 	$(BIN)/python tools/generate_functions.py
 
-ci: test test-long test-py2 test-host lowest
+ci: test test-tables test-long test-py2 test-host lowest
 
-# What takes a minute by itself.
+# The rows of the failure tables that `make test` leaves out.
+test-tables: $(VENV)/.test
+	$(BIN)/python -m pytest -m tables --timeout 600 -n $(WORKERS)
+
+# What takes a minute by itself, and more variants of the faults.
 test-long: $(VENV)/.test
 	$(BIN)/python -m pytest -m long --timeout 600 -n $(WORKERS)
 
@@ -50,7 +55,7 @@ bench: $(VENV)/.test
 
 # The same tests with the oldest libraries that setup.cfg admits.
 lowest: .venv-lowest/.test
-	.venv-lowest/bin/python -m pytest -m "not soak and not long and not sshd" -n $(WORKERS)
+	.venv-lowest/bin/python -m pytest -m "$(SHORT)" -n $(WORKERS)
 
 # What goes to dom0: checked for Python 2.4, its tests run on 2.7. What tests leave stays in .venv-py2.
 PYTEST2 = PYTHONPATH=. PYTHONDONTWRITEBYTECODE=1 $(PYTHON2) -m pytest -q -p no:cacheprovider -c /dev/null
