@@ -53,6 +53,10 @@ def links_are_not_followed(ground: Ground) -> None:
     ground.write_refused("NotAllowed", "set_aside", FILE)
     assert "secret" not in repr(listed(ground))
     assert [sorted(entry) for entry in listed(ground)] == [["operation", "problem"]]
+    kept(ground).parents[2].unlink()
+    kept(ground).parents[2].mkdir()
+    kept(ground).parents[1].symlink_to(ground.outside)
+    assert "secret" not in repr(listed(ground))
     assert (file.parent / "link").is_symlink()
     assert file.read_text() == "data"
 

@@ -147,6 +147,13 @@ MUTANTS = [
         "aside.links_are_not_followed",
     ),
     Mutant(
+        "links",
+        ASIDE,
+        "        inside = places.enter(os.dup(folder), name)\n",
+        "        inside = os.open(places.below(folder, name), os.O_RDONLY)\n",
+        "aside.links_are_not_followed",
+    ),
+    Mutant(
         "repeat-lost",
         ASIDE,
         "        else:\n            _require_aside(dom0, operation, path)\n",
