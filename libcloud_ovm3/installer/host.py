@@ -221,8 +221,12 @@ class Host:
             f"mkdir -p -m 755 {folder} && cd {folder} || exit 1\n"
             "boot=$(cat /proc/sys/kernel/random/boot_id) || exit 1\n"
             'lock="$PWD/lock-$boot"\n'
-            'why=$(mkdir "$lock" 2>&1) || '
-            '{ [ -d "$lock" ] && echo "taken $lock" || echo "$why"; exit 1; }\n'
+            "n=0\n"
+            'until why=$(mkdir "$lock" 2>&1); do\n'
+            'if [ -d "$lock" ]; then echo "taken $lock"; exit 1; fi\n'
+            "n=$((n + 1))\n"  # it may have gone between these two lines
+            'if [ $n -ge 5 ]; then echo "$why"; exit 1; fi\n'
+            "done\n"
             "end() {\n"
             "n=0\n"
             'until rmdir "$lock" 2>/dev/null || [ $n -ge 600 ]; do n=$((n + 1)); sleep 1; done\n'
