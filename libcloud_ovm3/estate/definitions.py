@@ -138,7 +138,8 @@ class Definition:
 def is_of(domain: Domain, definition: Definition, defined_ids: Collection[str]) -> bool:
     """Whether a live domain is this definition's for certain. Pure.
 
-    By uuid; if the definition has none, by name, and then its disks must be the same.
+    By uuid; if the definition has none, by name, and then the domain must have all disks that are
+    its own: others may have the same medium in a drive, and share the same disks.
 
     :param defined_ids: the uuids of all definitions: a domain that has one of them is that one's.
     """
@@ -146,8 +147,8 @@ def is_of(domain: Domain, definition: Definition, defined_ids: Collection[str]) 
         return True
     if not _is_named_so(domain, definition, defined_ids):
         return False
-    disks = {disk.path for disk in definition.disks if disk.path}
-    return domain.uuid is not None and bool(disks.intersection(domain.disks))
+    own = {d.path for d in definition.disks if d.path and not d.is_cdrom and not d.is_shared}
+    return domain.uuid is not None and bool(own) and own <= set(domain.disks)
 
 
 def may_be(domain: Domain, definition: Definition, defined_ids: Collection[str]) -> bool:

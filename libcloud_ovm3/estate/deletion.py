@@ -18,10 +18,7 @@ from libcloud_ovm3.agent.hostmodule import HostModule, Path
 from libcloud_ovm3.agent.texts import text_of
 from libcloud_ovm3.errors import AgentFault, AnswerLost, Ovm3Error, Refused, Unfinished
 from libcloud_ovm3.estate.disks import FileSystem
-from libcloud_ovm3.estate.hosts import (
-    HostView,
-    look_at_hosts,
-)
+from libcloud_ovm3.estate.hosts import HostView, look_at_hosts
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import (
     Repository,

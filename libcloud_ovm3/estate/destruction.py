@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Mapping, Sequence
 
 from libcloud_ovm3.errors import AgentFault, AnswerLost, Ovm3Error, Refused, Unfinished
-from libcloud_ovm3.estate.definitions import Definition, read_definition
+from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.deletion import delete_file, delete_files_by_module
 from libcloud_ovm3.estate.disks import (
     FileSystem,
@@ -24,11 +24,10 @@ from libcloud_ovm3.estate.holders import (
     wait_ended,
     wait_released,
 )
-from libcloud_ovm3.estate.hosts import (
-    HostView,
-)
+from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.power import STOP_LIMIT, only_place, require_certain, stop_at
+from libcloud_ovm3.estate.presence import require_unchanged
 from libcloud_ovm3.estate.repositories import Repository, list_repository, with_module
 from libcloud_ovm3.estate.vms import VM, Survey, survey
 
@@ -61,17 +60,17 @@ def destroy(estate: Estate, vm_id: str) -> list[str]:
     if vm.places:
         raise Refused(f"VM {vm.label} has come back while it was being destroyed: {vm.where()}")
     wait_ended(estate, seen.hosts, vm.id)
-    _require_nothing_inside(estate, seen, vm)
+    _require_nothing_inside(seen, vm)
     doomed, kept = _sorted_disks(seen, vm, uses_of(seen))
     systems = _file_systems(doomed)  # mounted now, so that nothing lies between look and deletion
-    _require_unchanged(seen, vm)
+    require_unchanged(_repository_of(seen, vm.definition).mounted_on[0], vm.definition)
     _delete_vm(seen, vm, doomed)
     held = wait_released(estate, seen.hosts, [path for _, path in doomed])
     seen = _look_again(estate, vm, doomed)
     against = _against(seen, doomed)
     kept += [f"{path} was kept: {why}" for path, why in against.items() if path not in held]
     doomed = [(where, path) for where, path in doomed if path not in against or path in held]
-    _delete_disks(estate, seen, vm, doomed, held, systems)
+    _delete_disks(estate, vm, doomed, held, systems)
     return kept
 
 
@@ -120,7 +119,7 @@ def _named_in(seen: Survey, definition: Definition) -> list[str]:
     return [path for path in paths if below in path]
 
 
-def _require_nothing_inside(estate: Estate, seen: Survey, vm: VM) -> None:
+def _require_nothing_inside(seen: Survey, vm: VM) -> None:
     """The same by the host module, which sees what the agent's listing hides.
 
     :raises Refused: something lies there, or it cannot be looked at.
@@ -222,7 +221,7 @@ def _look_again(estate: Estate, vm: VM, doomed: Doomed) -> Survey:
     try:
         seen = survey(estate)
         there = seen.vms.get(vm.id)
-        why = there.where() if there is not None else "; ".join(seen.unseen)
+        why = "; ".join(seen.unseen if there is None else (there.where(), *there.doubts))
     except Ovm3Error as error:
         raise _kept_all(vm, paths, str(error)) from error
     if why:
@@ -290,18 +289,6 @@ def _file_systems(doomed: Doomed) -> dict[str, FileSystem]:
     }
 
 
-def _require_unchanged(seen: Survey, vm: VM) -> None:
-    """Its vm.cfg, read once more right before it goes: somebody may have changed it meanwhile.
-
-    :raises Refused: it is another one, or cannot be read any more; nothing was deleted.
-    """
-    definition = vm.definition
-    host = _repository_of(seen, definition).mounted_on[0]
-    now = read_definition(host, definition.repository_id, definition.directory)
-    if now is None or now.config != definition.config:
-        raise Refused(f"VM {vm.label}: {definition.place} has been changed meanwhile; look again")
-
-
 def _delete_vm(seen: Survey, vm: VM, doomed: Doomed) -> None:
     definition = vm.definition
     repository = _repository_of(seen, definition)
@@ -339,7 +326,6 @@ def delete_definition(host: HostView, repository_id: str, directory: str) -> Non
 
 def _delete_disks(
     estate: Estate,
-    seen: Survey,
     vm: VM,
     doomed: Doomed,
     held: Mapping[str, str],

@@ -22,10 +22,7 @@ from libcloud_ovm3.agent.probe import lacks
 from libcloud_ovm3.agent.texts import text_of
 from libcloud_ovm3.errors import AgentFault, Ovm3Error, Refused
 from libcloud_ovm3.estate.definitions import Definition
-from libcloud_ovm3.estate.hosts import (
-    HostView,
-    ask_all,
-)
+from libcloud_ovm3.estate.hosts import HostView, ask_all
 from libcloud_ovm3.estate.members import Estate
 
 RELEASE_LIMIT = 60.0  # seconds; xend gives a guest's devices up within some

@@ -12,10 +12,7 @@ from typing import Any
 from libcloud_ovm3.errors import InvalidArgument, NameTaken, Refused
 from libcloud_ovm3.estate.definitions import creating
 from libcloud_ovm3.estate.disks import FileSystem, disk_path, file_system
-from libcloud_ovm3.estate.hosts import (
-    HARDWARE,
-    HostView,
-)
+from libcloud_ovm3.estate.hosts import HARDWARE, HostView
 from libcloud_ovm3.estate.images import image_of, locate, require_raw
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.placement import choose_for_new

@@ -11,11 +11,7 @@ from __future__ import annotations
 from libcloud_ovm3.errors import AgentFault, AnswerLost, Refused, StillThere, Unfinished
 from libcloud_ovm3.estate.definitions import Definition, is_of
 from libcloud_ovm3.estate.domains import Domain
-from libcloud_ovm3.estate.hosts import (
-    BOOT_TIME,
-    HostView,
-    host_clock,
-)
+from libcloud_ovm3.estate.hosts import BOOT_TIME, HostView, host_clock
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.presence import LOOKS, POLL, Look, look_for, right_machine
 from libcloud_ovm3.estate.states import RESTARTS, State

@@ -98,8 +98,8 @@ def _written(domain: Domain, definition: Definition) -> list[str]:
 
 
 def require_unchanged(host: HostView, definition: Definition) -> None:
-    """Before a start: the agent goes by vm.cfg as it is at that moment, and all looks were for what
-    it said before.
+    """Right before a start or a deletion: the agent goes by vm.cfg as it is at that moment, and all
+    looks were for what it said before.
 
     :raises Refused: it names another VM or other disks by now, or cannot be read.
     """
@@ -107,10 +107,10 @@ def require_unchanged(host: HostView, definition: Definition) -> None:
     try:
         file = read_definition(host, definition.repository_id, definition.directory)
     except Ovm3Error as error:
-        raise Refused(f"{label} was not started: {definition.place}: {error}") from error
+        raise Refused(f"{label}: {definition.place} cannot be read: {error}") from error
     if file is None or _named_by(file) != _named_by(definition):
         what = "cannot be read (any more)" if file is None else "has been changed meanwhile"
-        raise Refused(f"{label} was not started: {definition.place} {what}; look again")
+        raise Refused(f"{label}: {definition.place} {what}; nothing was sent; look again")
 
 
 def _named_by(definition: Definition) -> tuple[object, ...]:

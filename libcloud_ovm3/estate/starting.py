@@ -13,10 +13,7 @@ from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.errors import AgentFault, AnswerLost, Refused, StillThere, Unfinished
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.holders import require_free
-from libcloud_ovm3.estate.hosts import (
-    HARDWARE,
-    HostView,
-)
+from libcloud_ovm3.estate.hosts import HARDWARE, HostView
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.placement import choose_host
 from libcloud_ovm3.estate.power import why_unknown

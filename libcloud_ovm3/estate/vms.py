@@ -14,11 +14,7 @@ from libcloud_ovm3.agent.texts import text_of
 from libcloud_ovm3.errors import AmbiguousName, NodeNotFound, NotKnown, Ovm3Error, Refused
 from libcloud_ovm3.estate.definitions import MADE_UP, Definition, is_of, may_be, read_definitions
 from libcloud_ovm3.estate.domains import Domain
-from libcloud_ovm3.estate.hosts import (
-    HostView,
-    Silent,
-    look_at_hosts,
-)
+from libcloud_ovm3.estate.hosts import HostView, Silent, look_at_hosts
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository, look_at_repositories
 from libcloud_ovm3.estate.states import Known, State, vm_state
@@ -225,6 +221,8 @@ def put_together(
     for definition in definitions:
         by_id.setdefault(definition.uuid, []).append(definition)
     nameless = [d for d in definitions if d.own_uuid is None]
+    hosts = list(hosts)
+    _take_over_ids(by_id, hosts, nameless)
     doubts: dict[str, list[str]] = {}
     places: dict[str, list[Place]] = {}
     for host in hosts:
@@ -237,8 +235,6 @@ def put_together(
                 pass
             elif len(may) == 1 and its == may:
                 [vm_id] = may
-            elif len(may) == 1 and domain.uuid and by_id[next(iter(may))][0].config is None:
-                by_id[vm_id] = by_id.pop(may.pop())  # what it says is not read; listed once
             else:
                 for one in may:
                     doubts.setdefault(one, []).append(f"may be {domain.label} on {host.label}")
@@ -252,6 +248,24 @@ def put_together(
         for vm_id in dict.fromkeys([*by_id, *places, *doubts])
     ]
     return {vm.id: vm for vm in sorted(vms, key=lambda vm: (vm.name, vm.id))}
+
+
+def _take_over_ids(
+    by_id: dict[str, list[Definition]],
+    hosts: Sequence[HostView],
+    nameless: Sequence[Definition],
+) -> None:
+    """A vm.cfg that is not read and the one live domain that it may be are listed once, by the
+    domain's uuid; if there are several, all are in doubt."""
+    live = [domain for host in hosts for domain in host.domains]
+    for definition in nameless:
+        alone = by_id[definition.uuid] == [definition]
+        if definition.config is not None or not alone:
+            continue
+        may = {domain.uuid for domain in live if may_be(domain, definition, by_id.keys())}
+        rivals = [d for d in nameless if d.directory == definition.directory]
+        if len(may) == 1 and None not in may and len(rivals) == 1:
+            by_id[str(may.pop())] = by_id.pop(definition.uuid)
 
 
 def _made_up(host: HostView, domain: Domain) -> str:

@@ -175,3 +175,29 @@ def test_one_bad_record_never_spoils_the_others(records: Any, configs: Any) -> N
 def test_file_names_that_carry_the_uuid(name: str) -> None:
     assert carries(name, ID)
     assert not carries(name, str(uuid.UUID(int=1)))
+
+
+def test_two_live_domains_of_the_name_of_one_vm_cfg_that_is_not_read() -> None:
+    """One of them would be listed with it, once; of two it is not known which."""
+    broken = Definition("r" * 32, "APP", None, "fault")
+    first, second = (str(uuid.UUID(int=n)) for n in (21, 22))
+    vms = put_together([host(0, live("APP", first))], [broken], True)
+    assert [(vm.id, vm.state, len(vm.definitions)) for vm in vms.values()] == [
+        (first, State.RUNNING, 1)
+    ]
+    both = [host(0, live("APP", first)), host(1, live("APP", second))]
+    vms = put_together(both, [broken], True)
+    assert set(vms) == {first, second, broken.uuid}
+    assert vms[broken.uuid].state is State.UNKNOWN
+    assert len(vms[broken.uuid].doubts) == 2
+
+
+def test_a_medium_or_a_shared_disk_makes_no_foreign_domain_ours() -> None:
+    iso, lun, own = "file:/x/os.iso,hdc:cdrom,r", "phy:/dev/mapper/3a,xvdb,w!", "file:/x/o,xvda,w"
+    stranger = live("myvm", str(uuid.UUID(int=23)))
+    for entries in ([iso], [lun], [iso, lun], [own, iso]):
+        definition = defined("my vm", name="myvm", disk=entries)
+        vbds = [{"uname": e.split(",")[0], "dev": "x", "mode": "w"} for e in (iso, lun)]
+        vms = put_together([host(0, stranger | {"device": {"vbd": vbds}})], [definition], True)
+        assert vms[definition.uuid].state is State.UNKNOWN
+        assert vms[definition.uuid].places == ()
