@@ -32,7 +32,7 @@ from libcloud_ovm3.estate.destruction import delete_definition
 from libcloud_ovm3.estate.disks import size_bytes
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.planning import Plan, listed, named
-from libcloud_ovm3.estate.repositories import list_repository
+from libcloud_ovm3.estate.repositories import list_whole
 from libcloud_ovm3.estate.starting import start_on
 from libcloud_ovm3.estate.states import State
 from libcloud_ovm3.estate.vms import VM, put_together, survey
@@ -136,7 +136,7 @@ def _islisted(plan: Plan, failed: Ovm3Error, kind: str, name: str) -> bool:
     :raises Unfinished: that cannot be seen: doubt stays doubt.
     """
     try:
-        content = list_repository(plan.host, plan.repository.id)
+        content = list_whole(plan.host, plan.repository.id)
     except Ovm3Error as second:
         raise _broke_off(plan, failed, f"the look after it failed too: {second}") from failed
     if kind == "virtual_disks":
@@ -302,7 +302,7 @@ def _undo(plan: Plan, error: Ovm3Error) -> None:
     """
     disk_name = posixpath.basename(plan.disk)
     try:
-        content = list_repository(plan.host, plan.repository.id)
+        content = list_whole(plan.host, plan.repository.id)
         if disk_name in content.virtual_disks:
             delete_file(plan.system, plan.repository, plan.disk)
         if plan.directory in (folder.name for folder in content.virtual_machines):

@@ -22,7 +22,7 @@ from libcloud_ovm3.estate.hosts import HostView, look_at_hosts
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import (
     Repository,
-    list_repository,
+    list_whole,
     look_at_repositories,
     with_module,
 )
@@ -61,7 +61,7 @@ def _is_there(host: HostView, repository: Repository, path: str, failed: Ovm3Err
     :raises Unfinished: that cannot be seen either.
     """
     try:
-        content = list_repository(host, repository.id)
+        content = list_whole(host, repository.id)
     except Ovm3Error as blind:
         raise Unfinished(
             f"{path}: its deletion failed ({failed}), and whether it is there cannot be seen: "
@@ -170,7 +170,16 @@ def _aside(
             f"{blind}",
             left=(text_of(path),),
         ) from failed
-    return any(one.operation == operation and one.path == path for one in files.aside)
+    if any(one.operation == operation and one.path == path for one in files.aside):
+        return True
+    odd = [one for one in files.aside if one.problem and one.operation in ("", operation)]
+    if odd:
+        raise Unfinished(
+            f"{text_of(path)}: {failed}; whether it is set aside ({operation}) is not known: "
+            f"{odd[0].problem}",
+            left=(text_of(path),),
+        ) from failed
+    return False
 
 
 def put_back(estate: Estate, path: str, operation: str) -> None:

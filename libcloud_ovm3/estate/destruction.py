@@ -28,7 +28,7 @@ from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.power import STOP_LIMIT, only_place, require_certain, stop_at
 from libcloud_ovm3.estate.presence import require_unchanged
-from libcloud_ovm3.estate.repositories import Repository, list_repository, with_module
+from libcloud_ovm3.estate.repositories import Repository, list_whole, with_module
 from libcloud_ovm3.estate.vms import VM, Survey, survey
 
 
@@ -315,7 +315,7 @@ def delete_definition(host: HostView, repository_id: str, directory: str) -> Non
         host.agent.xen.delete_vm(repository_id, directory)
     except (AgentFault, AnswerLost) as failed:
         try:
-            content = list_repository(host, repository_id)
+            content = list_whole(host, repository_id)
         except Ovm3Error as blind:
             raise AnswerLost(
                 f"{failed}; whether {directory} is still there cannot be seen: {blind}"

@@ -211,6 +211,19 @@ def list_repository(view: HostView, repository_id: str) -> RepositoryContent:
     return _content(view, repository_id, text)
 
 
+def list_whole(view: HostView, repository_id: str) -> RepositoryContent:
+    """The same, where it is asked whether something is gone: only a listing that is understood as a
+    whole says so.
+
+    :raises MalformedAnswer: something in it is not understood.
+    """
+    content = list_repository(view, repository_id)
+    if content.not_understood:
+        what = "; ".join(content.not_understood)
+        raise MalformedAnswer(f"{view.label}: repository {repository_id}: {what}")
+    return content
+
+
 def _content(view: HostView, repository_id: str, text: str) -> RepositoryContent:
     content = documents.repository_content(text, repository_id)
     if content is None:

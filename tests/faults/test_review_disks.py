@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from typing import Any
 
 import pytest
 
-from libcloud_ovm3.errors import Refused
+from libcloud_ovm3.errors import Refused, Unfinished
 from libcloud_ovm3.simulator import Simulator
 from tests.faults.support import (
     DATA,
@@ -238,3 +239,19 @@ def test_a_link_in_a_repository_of_another_host(personality: str) -> None:
         came = told(connect(sim).destroy_node, ID)
         assert vm.has_disk, came
         assert "data.img" in came.said
+
+
+def test_gone_is_said_only_by_a_listing_that_is_understood(personality: str) -> None:
+    """delete_vm faults, without effect, and the look after it shows something unknown instead."""
+    with lab(personality, False) as sim:
+        vm = make_vm(sim)
+        text = connect(sim).connection.call("discover_repositories", sim.repository_id)
+        odd = re.sub("<VirtualMachines>.*</VirtualMachines>", "<Machines/>", text, flags=re.DOTALL)
+        assert odd != text
+        sim.misbehave("fault", "delete_vm")
+        looks = sum(call.function == "discover_repositories" for call in sim.calls)
+        assert looks == 1
+        sim.misbehave("answer", "discover_repositories", nth=3, value=odd)
+        came = told(connect(sim).destroy_node, ID)
+        assert isinstance(came.error, Unfinished), came
+        assert vm.is_whole
