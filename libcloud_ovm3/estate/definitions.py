@@ -229,18 +229,22 @@ def read_templates(repositories: Sequence[Repository]) -> list[Definition]:
     What get_template_config answers is not documented; anything but a struct counts as not read.
     """
     found, to_read = _came_with_listing(repositories, TEMPLATES)
-    for repository, directory in to_read:
-        config, problem = None, "not a struct"
+    return found + [_template(repository, directory) for repository, directory in to_read]
+
+
+def _template(repository: Repository, directory: str) -> Definition:
+    """A template's vm.cfg as the first host has it that can read it."""
+    problem = ""
+    for view in repository.mounted_on:
         try:
-            agent = repository.mounted_on[0].agent
-            config = agent.xen.get_template_config(repository.id, directory)
+            config = view.agent.xen.get_template_config(repository.id, directory)
         except Ovm3Error as error:
-            problem = str(error)
+            problem = problem or str(error)
+            continue
         if isinstance(config, dict):
-            found.append(_understood(repository.id, directory, config, TEMPLATES))
-        else:
-            found.append(Definition(repository.id, directory, None, problem, TEMPLATES))
-    return found
+            return _understood(repository.id, directory, config, TEMPLATES)
+        problem = problem or "not a struct"
+    return Definition(repository.id, directory, None, problem, TEMPLATES)
 
 
 def read_assemblies(repositories: Sequence[Repository]) -> list[Definition]:

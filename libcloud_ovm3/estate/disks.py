@@ -17,7 +17,7 @@ from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.functions import NFS_PLUGIN, Struct
 from libcloud_ovm3.agent.identifiers import dashed, undashed
 from libcloud_ovm3.agent.texts import text_of
-from libcloud_ovm3.errors import Ovm3Error, Refused
+from libcloud_ovm3.errors import AgentFault, AnswerLost, Ovm3Error, Refused
 from libcloud_ovm3.estate.definitions import read_assemblies, read_templates
 from libcloud_ovm3.estate.holders import ask_holders, held_of, is_elsewhere, same_files
 from libcloud_ovm3.estate.hosts import HostView
@@ -82,19 +82,29 @@ def file_system(host: HostView, repository: Repository) -> FileSystem:
         )
     export = f"{server}:/{path.rstrip('/')}"
     wanted = (f"{export}/{_STAMPED_FOLDER}", export)
-    mounts = documents.mounts(host.agent.linux.discover_mounted_file_systems("nfs"))
-    for mount in mounts:
-        mount_id = dashed(posixpath.basename(mount.directory.rstrip("/")))
-        if mount_id and mount.directory.startswith("/nfsmnt/") and mount.device in wanted:
-            return FileSystem(host, mount_id, server)
+    mounted = _mounted(host, wanted)
+    if mounted is not None:
+        return FileSystem(host, mounted, server)
     found = FileSystem(host, str(uuid.UUID(repository.id)), server)
     ss, fs = found.structs(state=1)
     fs["access_path"] = wanted[0]
-    # What the last three mean is not known; these are what every client sends.
-    host.agent.storageplugin.storage_plugin_mount(
-        NFS_PLUGIN, ss, fs, f"/nfsmnt/{found.id}", "", True, []
-    )
+    try:  # What the last three mean is not known; these are what every client sends.
+        host.agent.storageplugin.storage_plugin_mount(
+            NFS_PLUGIN, ss, fs, f"/nfsmnt/{found.id}", "", True, []
+        )
+    except (AgentFault, AnswerLost):
+        if _mounted(host, wanted) != found.id:
+            raise
     return found
+
+
+def _mounted(host: HostView, devices: Sequence[str]) -> str | None:
+    """The id of the file system that the plug-in has mounted from one of these; None: none is."""
+    for mount in documents.mounts(host.agent.linux.discover_mounted_file_systems("nfs")):
+        mount_id = dashed(posixpath.basename(mount.directory.rstrip("/")))
+        if mount_id and mount.directory.startswith("/nfsmnt/") and mount.device in devices:
+            return mount_id
+    return None
 
 
 def size_bytes(system: FileSystem, path: str) -> int | None:

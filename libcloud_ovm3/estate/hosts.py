@@ -61,11 +61,6 @@ class Silent:
             return "password"
         return "duplicate" if isinstance(self.reason, SameServer) else "silent"
 
-    @property
-    def is_unverified(self) -> bool:
-        """Whether it was not contacted for lack of pin and CA."""
-        return self.kind == "unverified"
-
 
 @dataclass(frozen=True)
 class HostView:

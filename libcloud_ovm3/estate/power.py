@@ -176,11 +176,6 @@ def wait_gone(estate: Estate, seen: Survey, definition: Definition, deadline: fl
         estate.clock.sleep(POLL)
 
 
-def is_absent(seen: Survey, definition: Definition) -> bool:
-    """Whether all hosts of that survey answer now, and none has the VM: one read a host."""
-    return look_for(seen.hosts, definition, seen.defined_ids).is_absent
-
-
 # ------------------------------------------------------------------ reboot
 
 

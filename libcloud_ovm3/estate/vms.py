@@ -57,11 +57,6 @@ class VM:
         return frozenset(names | {one.say("name") for one in self.definitions} - {""})
 
     @property
-    def is_unclear(self) -> bool:
-        """Whether there are doubts."""
-        return bool(self.doubts)
-
-    @property
     def label(self) -> str:
         """How messages name it."""
         return f"{self.name!r} ({self.id})"

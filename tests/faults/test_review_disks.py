@@ -253,3 +253,24 @@ def test_gone_is_said_only_by_a_listing_that_is_understood(personality: str) -> 
         assert isinstance(came.error, Unfinished), came
         assert vm.file.name in came.said
         assert vm.has_disk
+
+
+@pytest.mark.parametrize("kind", ["fault_after", "drop_after"])
+def test_a_mount_that_took_effect_and_then_failed(personality: str, kind: str) -> None:
+    with lab(personality, False) as sim:
+        vm = make_vm(sim)
+        rule = sim.misbehave(kind, "storage_plugin_mount")
+        came = told(connect(sim).destroy_node, ID)
+        assert rule.hits == 1
+        assert came.value is True, came
+        assert not vm.has_disk
+
+
+def test_a_template_that_one_host_cannot_read_is_asked_of_another(personality: str) -> None:
+    with lab(personality, False) as sim:
+        vm = make_vm(sim)
+        put(sim, "t" * 32, cfg(name="t", memory=256, vcpus=1, disk=[]), folder="Templates")
+        sim.misbehave("fault", "get_template_config", host=0, times=None)
+        came = told(connect(sim).destroy_node, ID)
+        assert came.value is True, came
+        assert not vm.has_disk, came
