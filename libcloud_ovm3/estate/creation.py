@@ -124,7 +124,7 @@ def _define(plan: Plan, remarks: list[str]) -> None:
         remarks.append(f"VM {plan.wanted.name!r} is defined, though {error}")
     try:
         _read_back(plan, plan.mark)
-    except Refused as error:
+    except (AgentFault, Refused) as error:
         if failed:  # perhaps it is still being written
             raise _broke_off(plan, failed, str(error)) from failed
         raise

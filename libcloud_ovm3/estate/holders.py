@@ -160,8 +160,6 @@ def require_free(estate: Estate, hosts: Sequence[HostView], definition: Definiti
 
     :raises Refused: a disk is held, or a host module cannot tell; says by whom, and where.
     """
-    if not definition.disks:
-        return
     deadline = estate.clock.now() + START_LIMIT
     while True:
         reasons = _in_the_way(ask_holders(estate, hosts), definition)

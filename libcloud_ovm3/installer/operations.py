@@ -28,7 +28,17 @@ from libcloud_ovm3.installer.host import Host
 from libcloud_ovm3.installer.patches import AGENT_INI, CONSTANTS
 from libcloud_ovm3.installer.plan import Plan, for_install, for_uninstall
 from libcloud_ovm3.installer.ssh import Ssh
-from libcloud_ovm3.installer.survey import TABLE, Agent, Answer, Seen, State, ask, judge, look
+from libcloud_ovm3.installer.survey import (
+    TABLE,
+    Agent,
+    Answer,
+    Seen,
+    State,
+    ask,
+    judge,
+    look,
+    set_aside,
+)
 
 # How to reach the agent once agent.ini has been changed: (port, TLS), None = as before.
 Moved = Callable[[int | None, bool | None], Agent]
@@ -167,6 +177,8 @@ def uninstall(
 
     Whatever others have changed meanwhile stays as they left it. Arguments and errors as of
     :func:`install`.
+
+    :raises Refused: also while a file is set aside in one of the host's repositories.
     """
     work = _Work(Host(ssh, root), agent, moved, waiting, tell)
     seen, answer = look(work.host), ask(agent)
@@ -176,6 +188,8 @@ def uninstall(
     _require_plain_files(work.host, plan)
     if dry_run or not (plan or seen.has_folder or answer.kind in ("ours", "odd")):
         return Done(False, plan.described(work.host.path), judge(seen, answer))
+    if answer.kind == "ours":
+        _require_nothing_aside(work)
     with work.host.locked():
         answer = ask(agent)
         plan = for_uninstall(look(work.host), work.host.site)
@@ -196,6 +210,21 @@ def uninstall(
     if restart_xend and plan.edit_of(CONSTANTS):
         _restart_xend(work, agent)
     return Done(True, plan.described(work.host.path), judge(look(work.host), ask(agent)))
+
+
+def _require_nothing_aside(work: _Work) -> None:
+    """:raises Refused: a deletion has left a file aside, which is seen through the module only."""
+    try:
+        aside = set_aside(work.agent)
+    except Ovm3Error as error:  # the module may be taken out because it is out of order
+        work.tell(f"whether deletions have left files set aside cannot be seen: {error}")
+        return
+    if aside:
+        raise Refused(
+            f"{work.host.name}: nothing was done: a deletion that broke off has left "
+            f"{', '.join(aside)} set aside, which only the module shows; see `ovm3 orphans`, then "
+            f"`ovm3 put-back`"
+        )
 
 
 def _options(ssl: bool | None, port: int | None) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.probe import lacks
 from libcloud_ovm3.errors import (
     AgentFault,
@@ -63,6 +64,23 @@ def ask(agent: Agent) -> Answer:
     if type(number) is int and number > 0:
         return Answer("ours", number)
     return Answer("odd", text=repr(value)[:200])
+
+
+def set_aside(agent: Agent) -> list[str]:
+    """The files that deletions have set aside in the host's repositories and left there, and what
+    of that cannot be read: without the module nobody sees them.
+
+    :raises Ovm3Error: it cannot be seen.
+    """
+    found = []
+    for record in documents.repository_db(agent.call("discover_repository_db")):
+        if record.is_mounted:
+            answer = agent.call("libcloud_repository", record.id, "", kind="read")
+            listed = answer.get("aside", []) if isinstance(answer, dict) else [answer]
+            for one in listed if isinstance(listed, list) else [listed]:
+                known = isinstance(one, dict) and (one.get("path") or one.get("problem"))
+                found.append(str(known or one))
+    return found
 
 
 @dataclass(frozen=True)

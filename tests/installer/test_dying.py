@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from libcloud_ovm3.agent.hostmodule import HostModule
 from libcloud_ovm3.errors import AnswerLost, Refused, Unfinished
 from libcloud_ovm3.installer import Done, Ssh, payload
 from libcloud_ovm3.installer.host import Host
@@ -87,3 +88,23 @@ def test_a_lock_that_cannot_be_made_is_no_other_installation(place: Place) -> No
     ours.write_text("not a directory")
     with pytest.raises(Unfinished, match=r"no lock can be made.*exists"):
         place.install()
+
+
+def test_what_is_set_aside_keeps_the_module(place: Place) -> None:
+    """Nobody else sees it. What has been put back does not stand in the way."""
+    place.install()
+    disk = place.sim.repository_path / "VirtualDisks" / "data.img"
+    disk.write_bytes(b"precious")
+    path = f"/OVS/Repositories/{place.sim.repository_id}/VirtualDisks/data.img"
+    module = HostModule(place.agent.connection)
+    module.set_aside("tests", "0" * 32, path)
+    with pytest.raises(Refused, match=path):
+        place.uninstall()
+    assert place.module_answers()
+    module.put_back("tests", "0" * 32, path)
+    said: list[str] = []
+    place.sim.misbehave("fault", "libcloud_repository")
+    place.uninstall(tell=said.append)
+    assert any("set aside cannot be seen" in line for line in said)
+    assert not place.module_answers()
+    assert disk.read_bytes() == b"precious"

@@ -334,6 +334,20 @@ def test_a_fault_that_no_look_confirms_is_not_undone(
     assert calls_of(sim, "delete_vm", "storage_plugin_destroy") == []
 
 
+@pytest.mark.parametrize("kind", ["fault_after", "drop_after"])
+def test_a_definition_that_is_there_and_cannot_be_read_back_is_not_undone(
+    driver: Any, sim: Simulator, kind: str
+) -> None:
+    """Perhaps it is still being written: who takes it out now may see it come back."""
+    sim.misbehave(kind, "create_vm", text=TEXT)
+    fault(sim, "get_vm_config")
+    result, _ = outcome(make, driver)
+    assert isinstance(result, Unfinished)
+    assert calls_of(sim, "delete_vm") == []
+    [node] = driver.list_nodes()
+    assert (node.state, node.id) == (NodeState.PENDING, result.left[0])
+
+
 def test_a_node_that_does_not_start_is_complete(driver: Any, sim: Simulator) -> None:
     fault(sim, "start_vm")
     result, _ = outcome(make, driver)
