@@ -274,3 +274,24 @@ def test_a_template_that_one_host_cannot_read_is_asked_of_another(personality: s
         came = told(connect(sim).destroy_node, ID)
         assert came.value is True, came
         assert not vm.has_disk, came
+
+
+def test_what_cannot_be_read_of_our_folder_is_not_deleted(personality: str) -> None:
+    """The deletion of a file that is set aside faults, and what is aside cannot be read."""
+    with lab(personality, True) as sim:
+        vm = make_vm(sim)
+        sim.misbehave("fault", "libcloud_delete_aside", text="libcloud_ovm3_host.errors.Failed:no")
+        listing = connect(sim).connection.call("discover_repositories", sim.repository_id)
+        blind = {
+            "listing": {"answer": listing.replace(f"<Disk>{vm.file.name}</Disk>", "")},
+            "vm_cfg": [],
+            "aside": [{"problem": "[Errno 5] Input/output error"}],
+            "after": "",
+        }
+        sim.misbehave("answer", "libcloud_repository", nth=5, value=blind)
+        came = told(connect(sim).destroy_node, ID)
+        assert isinstance(came.error, Unfinished), came
+        assert "Input/output error" in came.said
+        [left] = [one for one in told(connect(sim).ex_list_orphans).value if one["set_aside"]]
+        connect(sim).ex_put_back(left["path"], left["set_aside"])
+        assert vm.has_disk
