@@ -8,9 +8,14 @@ import pytest
 
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.simulator import Simulator
+from tests.selection import mark_tables
 from tests.support import PERSONALITIES, SPEED, driver_for
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    mark_tables(items)
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,48 @@
+"""Which variants of a test ``make test`` takes; ``make test-tables`` takes all the others.
+
+Of each input one variant is taken (a personality, with the host module or without), always the
+same one, so that all of them are met by some test; of the failure tables one row of some, of what
+goes further than the faults that were found a quarter.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections import defaultdict
+
+import pytest
+
+FOLDERS = ("compute", "estate", "faults", "system")
+VARIANTS = frozenset(("plain", "awkward", "agent", "module", "alone", "with the module"))
+TABLES = ("test_create_failures.py", "test_destroy_failures.py", "test_power_failures.py")
+ROWS = 3  # of the failure tables, one row of so many
+MANY = 16  # inputs of one test, of which a quarter is taken in tests/faults/test_more_*
+
+
+def mark_tables(items: list[pytest.Item]) -> None:
+    """Mark what ``make test`` leaves out."""
+    variants: dict[tuple[str, str], list[pytest.Item]] = defaultdict(list)
+    inputs: dict[str, set[str]] = defaultdict(set)
+    for item in items:
+        if item.path.parent.name in FOLDERS:
+            function, given = _function_and_input(item)
+            variants[function, given].append(item)
+            inputs[function].add(given)
+    for (function, given), same in variants.items():
+        lot = zlib.crc32(f"{function}[{given}".encode("utf-8", "replace"))
+        taken = same[lot // ROWS % len(same)]
+        name = same[0].path.name
+        left_out = name in TABLES and lot % ROWS and given
+        left_out = left_out or (
+            name.startswith("test_more_") and len(inputs[function]) > MANY and lot % 4
+        )
+        for item in same:
+            if left_out or item is not taken:
+                item.add_marker(pytest.mark.tables)
+
+
+def _function_and_input(item: pytest.Item) -> tuple[str, str]:
+    function = item.nodeid.partition("[")[0]
+    call = getattr(item, "callspec", None)
+    words = call.id.split("-") if call is not None else []
+    return function, "-".join(word for word in words if word not in VARIANTS)
