@@ -20,7 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.answers import answers_of, repository_answers, unsupported
-from libcloud_ovm3.simulator.certificates import fingerprint, make_certificate, server_context
+from libcloud_ovm3.simulator.server.certificates import (
+    fingerprint,
+    make_certificate,
+    server_context,
+)
 
 _ROOT = Path(__file__).parents[1]
 

@@ -12,7 +12,7 @@ from collections import defaultdict
 
 import pytest
 
-FOLDERS = ("compute", "estate", "faults", "system")
+FOLDERS = ("compute", "diagnostics", "estate", "faults", "operations", "system")
 VARIANTS = frozenset(("plain", "awkward", "agent", "module", "alone", "with the module"))
 TABLES = ("test_create_failures.py", "test_destroy_failures.py", "test_power_failures.py")
 ROWS = 3  # of the failure tables, one row of so many

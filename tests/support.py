@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from libcloud_ovm3 import OVM3NodeDriver
+from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.errors import Ovm3Warning
-from libcloud_ovm3.estate.clock import Clock
 from libcloud_ovm3.simulator import Simulator
 
 SPEED = 100.0  # simulated seconds in a real one

@@ -16,13 +16,26 @@ HOSTSIDE = sorted((PACKAGE.parent / "hostside").glob("*.py"))
 # what each room may import, besides itself and the errors
 BELOW = {
     "errors.py": set(),
+    "clock.py": set(),
     "_version.py": set(),
     "__init__.py": {"_version", "compute"},
     "agent": set(),
-    "estate": {"agent"},
-    "compute": {"agent", "estate"},
+    "estate": {"agent", "clock"},
+    "operations": {"agent", "estate", "clock"},
+    "diagnostics": {"agent", "estate", "clock"},
+    "compute": {"agent", "estate", "operations", "clock"},
     "installer": {"agent", "_hostside"},
-    "cli": {"agent", "estate", "compute", "installer", "simulator", "_version", ""},
+    "cli": {
+        "agent",
+        "estate",
+        "operations",
+        "diagnostics",
+        "compute",
+        "installer",
+        "simulator",
+        "_version",
+        "",
+    },
     "simulator": {"_hostside"},
 }
 

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 
 from lxml import etree
 
-from libcloud_ovm3.agent import plainform
+from libcloud_ovm3.agent import fastcodec as plainform
 
 Value = Any  # None, bool, int, float, str, bytes, datetime, list of Value, dict of str to Value
 

@@ -23,7 +23,7 @@ from requests.auth import HTTPBasicAuth
 
 from libcloud_ovm3.agent import codec, failures, faults
 from libcloud_ovm3.agent.address import DEFAULT_PORT, Address
-from libcloud_ovm3.agent.kinds import Kind, TimeLimits, kind_of
+from libcloud_ovm3.agent.call_kinds import Kind, TimeLimits, kind_of
 from libcloud_ovm3.agent.redact import HIDDEN, redact
 from libcloud_ovm3.agent.tls import (
     AgentAdapter,

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import Any, overload
 
-from libcloud_ovm3.agent.calling import OMITTED, also, as_type, as_type_or_none, given, one_of
+from libcloud_ovm3.agent.arguments import OMITTED, also, as_type, as_type_or_none, given, one_of
 from libcloud_ovm3.agent.connection import AgentConnection
 
 Struct = dict[str, Any]

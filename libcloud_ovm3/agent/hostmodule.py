@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from libcloud_ovm3.agent import chunks
+from libcloud_ovm3.agent.call_kinds import Kind
 from libcloud_ovm3.agent.codec import Fault
 from libcloud_ovm3.agent.connection import AgentConnection
-from libcloud_ovm3.agent.hostanswers import (
+from libcloud_ovm3.agent.hostmodule_types import (
     Aside,
     Document,
     FilePage,
@@ -26,7 +27,6 @@ from libcloud_ovm3.agent.hostanswers import (
     RepositoryFiles,
     Stretch,
 )
-from libcloud_ovm3.agent.kinds import Kind
 from libcloud_ovm3.errors import AgentFault, InvalidArgument, MalformedAnswer
 
 API: Final = 2  # the module's number that this client was written for

@@ -12,8 +12,8 @@ from typing import Any
 import click
 
 from libcloud_ovm3.agent import catalogue
+from libcloud_ovm3.agent.call_kinds import kind_of
 from libcloud_ovm3.agent.catalogue import Argument, Function
-from libcloud_ovm3.agent.kinds import kind_of
 from libcloud_ovm3.agent.redact import HIDDEN, redact
 from libcloud_ovm3.cli.options import driver_options, make_estate, reported
 from libcloud_ovm3.cli.output import show, show_json, show_table, show_text

@@ -9,7 +9,7 @@ from cryptography.x509.oid import NameOID
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.tls import TlsFacts, fingerprint
 from libcloud_ovm3.agent.tlsadvice import shown
-from libcloud_ovm3.estate.examination import Certificate
+from libcloud_ovm3.diagnostics.collect import Certificate
 
 
 def certificate_of(address: Address, timeout: float = 10.0) -> Certificate:

@@ -11,11 +11,11 @@ import click
 from libcloud_ovm3.cli.certificates import certificate_of, read_certificate
 from libcloud_ovm3.cli.options import access_options, make_driver, reported
 from libcloud_ovm3.cli.output import heading, show
+from libcloud_ovm3.diagnostics import bundle as bundles
+from libcloud_ovm3.diagnostics.checks import Finding
+from libcloud_ovm3.diagnostics.collect import Call, Examined, examine, recorded
+from libcloud_ovm3.diagnostics.doctor import findings, is_sound
 from libcloud_ovm3.errors import InvalidArgument
-from libcloud_ovm3.estate import bundle as bundles
-from libcloud_ovm3.estate.doctor import findings, is_sound
-from libcloud_ovm3.estate.examination import Call, Examined, examine, recorded
-from libcloud_ovm3.estate.findings import Finding
 
 _LEVELS = ("error", "warning", "note", "ok")
 

@@ -8,8 +8,8 @@ import click
 
 from libcloud_ovm3.cli.options import driver_options, make_estate, reported
 from libcloud_ovm3.cli.output import heading, show, show_json, show_table
-from libcloud_ovm3.estate import inventory as estate_inventory
-from libcloud_ovm3.estate.inventory import HostEntry, Inventory, RepositoryEntry, VMEntry
+from libcloud_ovm3.diagnostics import inventory as estate_inventory
+from libcloud_ovm3.diagnostics.inventory import HostEntry, Inventory, RepositoryEntry, VMEntry
 
 
 @click.command()

@@ -11,13 +11,13 @@ from libcloud import security
 from libcloud.compute.base import Node, NodeDriver, NodeImage, NodeLocation
 
 from libcloud_ovm3.agent.address import DEFAULT_PORT, Address, parse_address, parse_flag, parse_port
+from libcloud_ovm3.agent.call_kinds import TimeLimits
 from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.functions import Agent
-from libcloud_ovm3.agent.kinds import TimeLimits
 from libcloud_ovm3.agent.passwords import Passwords
 from libcloud_ovm3.agent.tls import Trust, check_minimum, parse_pins
+from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Warning
-from libcloud_ovm3.estate.clock import Clock
 from libcloud_ovm3.estate.members import Estate
 
 

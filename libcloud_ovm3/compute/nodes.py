@@ -16,8 +16,14 @@ from libcloud.compute.base import (
 from libcloud_ovm3.compute.base import OVM3Base, id_of
 from libcloud_ovm3.compute.convert import to_node, to_orphan
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
-from libcloud_ovm3.estate import creation, deletion, destruction, disks, planning, power, starting
+from libcloud_ovm3.estate import disks
 from libcloud_ovm3.estate.vms import survey
+from libcloud_ovm3.operations import create_vm as creation
+from libcloud_ovm3.operations import delete_files as deletion
+from libcloud_ovm3.operations import destroy_vm as destruction
+from libcloud_ovm3.operations import plan_vm as planning
+from libcloud_ovm3.operations import start_vm as starting
+from libcloud_ovm3.operations import stop_vm as power
 
 
 class Nodes(OVM3Base):

@@ -8,8 +8,8 @@ from libcloud_ovm3.compute.base import OVM3Base, id_of
 from libcloud_ovm3.compute.convert import to_image, to_location, to_silent_location, to_sizes
 from libcloud_ovm3.estate.hosts import HARDWARE, look_at_hardware, look_at_hosts
 from libcloud_ovm3.estate.images import images
-from libcloud_ovm3.estate.placement import is_host, require_host
 from libcloud_ovm3.estate.repositories import look_at_repositories
+from libcloud_ovm3.operations.placement import is_host, require_host
 
 
 class Places(OVM3Base):

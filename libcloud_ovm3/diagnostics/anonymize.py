@@ -16,7 +16,7 @@ from typing import Any
 from lxml import etree
 
 from libcloud_ovm3.agent.redact import HIDDEN, redact
-from libcloud_ovm3.estate.vocabulary import (
+from libcloud_ovm3.diagnostics.allowed_words import (
     AGENTS_OWN,
     GIVEN_NAMES,
     KEYS,

@@ -12,6 +12,8 @@ from typing import Any
 
 from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.faults import as_it_came
+from libcloud_ovm3.diagnostics.anonymize import Redactor
+from libcloud_ovm3.diagnostics.collect import Call
 from libcloud_ovm3.errors import (
     AgentFault,
     AnswerLost,
@@ -19,8 +21,6 @@ from libcloud_ovm3.errors import (
     MalformedAnswer,
     Ovm3Error,
 )
-from libcloud_ovm3.estate.examination import Call
-from libcloud_ovm3.estate.redaction import Redactor
 
 FORMAT = 1
 # Functions whose string arguments are names of directories; elsewhere they are texts.

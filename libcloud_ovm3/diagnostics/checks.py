@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from libcloud_ovm3.diagnostics.inventory import has_ha, name_of
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import HostView
-from libcloud_ovm3.estate.inventory import has_ha, name_of
 from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.states import State
 from libcloud_ovm3.estate.vms import VM, Survey

@@ -20,8 +20,9 @@ from libcloud_ovm3.agent.hostmodule import HostModule
 from libcloud_ovm3.agent.identifiers import undashed
 from libcloud_ovm3.agent.probe import Probed, Verdict, is_unknown_function, probe
 from libcloud_ovm3.agent.tls import TlsFacts
+from libcloud_ovm3.clock import Clock
+from libcloud_ovm3.diagnostics.inventory import Look, look
 from libcloud_ovm3.errors import AgentFault, BadCredentials, MalformedAnswer, NotSent, Ovm3Error
-from libcloud_ovm3.estate.clock import Clock
 from libcloud_ovm3.estate.definitions import read_definitions
 from libcloud_ovm3.estate.hosts import (
     HostView,
@@ -30,7 +31,6 @@ from libcloud_ovm3.estate.hosts import (
     look_at_host,
     look_at_pools,
 )
-from libcloud_ovm3.estate.inventory import Look, look
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import list_repository, look_at_repositories
 from libcloud_ovm3.estate.vms import Survey, put_together

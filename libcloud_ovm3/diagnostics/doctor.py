@@ -9,12 +9,9 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from libcloud_ovm3.agent import documents
-from libcloud_ovm3.errors import BadCredentials, CertificateRejected, Ovm3Error
-from libcloud_ovm3.estate.examination import Certificate, Examined
-from libcloud_ovm3.estate.findings import Finding, of_repositories, of_vms
-from libcloud_ovm3.estate.hosts import HostView
-from libcloud_ovm3.estate.inventory import Look, name_of
-from libcloud_ovm3.estate.memberfindings import (
+from libcloud_ovm3.diagnostics.checks import Finding, of_repositories, of_vms
+from libcloud_ovm3.diagnostics.collect import Certificate, Examined
+from libcloud_ovm3.diagnostics.host_checks import (
     OLD_TLS,
     is_short,
     of_clocks,
@@ -25,7 +22,10 @@ from libcloud_ovm3.estate.memberfindings import (
     of_mounts,
     of_silent,
 )
-from libcloud_ovm3.estate.vmfindings import of_disks, of_files, of_macs, of_names, of_screens
+from libcloud_ovm3.diagnostics.inventory import Look, name_of
+from libcloud_ovm3.diagnostics.vm_checks import of_disks, of_files, of_macs, of_names, of_screens
+from libcloud_ovm3.errors import BadCredentials, CertificateRejected, Ovm3Error
+from libcloud_ovm3.estate.hosts import HostView
 
 _SOON = timedelta(days=30)
 _KEYGEN = (

@@ -10,11 +10,11 @@ from datetime import datetime
 
 from libcloud_ovm3.agent.hostmodule import API, fits
 from libcloud_ovm3.agent.identifiers import dashed
+from libcloud_ovm3.diagnostics.checks import Finding
+from libcloud_ovm3.diagnostics.collect import CLOCK_TOLERANCE, Certificate, Line, Member
+from libcloud_ovm3.diagnostics.inventory import name_of
 from libcloud_ovm3.errors import AgentFault, CertificateRejected, Ovm3Error
-from libcloud_ovm3.estate.examination import CLOCK_TOLERANCE, Certificate, Line, Member
-from libcloud_ovm3.estate.findings import Finding
 from libcloud_ovm3.estate.hosts import HostView, Silent
-from libcloud_ovm3.estate.inventory import name_of
 from libcloud_ovm3.estate.vms import Survey
 
 OLD_TLS = ("TLSv1", "TLSv1.1", "SSLv3")

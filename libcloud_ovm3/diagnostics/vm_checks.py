@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterable, Iterator
 
 from libcloud_ovm3.agent.identifiers import dashed, undashed
+from libcloud_ovm3.diagnostics.checks import Finding
+from libcloud_ovm3.diagnostics.inventory import name_of
 from libcloud_ovm3.estate.definitions import Definition
-from libcloud_ovm3.estate.findings import Finding
-from libcloud_ovm3.estate.inventory import name_of
 from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.vms import VM, Survey
 

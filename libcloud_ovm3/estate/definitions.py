@@ -11,7 +11,7 @@ from typing import Any
 
 from libcloud_ovm3.agent import vmcfg
 from libcloud_ovm3.agent.config import DiskEntry, VMConfig
-from libcloud_ovm3.agent.hostanswers import VMCfg
+from libcloud_ovm3.agent.hostmodule_types import VMCfg
 from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.agent.texts import names_in
 from libcloud_ovm3.errors import AgentFault, InvalidArgument, Ovm3Error

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 from libcloud_ovm3.agent import hostmodule
 from libcloud_ovm3.agent.disk import DiskEntry
-from libcloud_ovm3.agent.hostanswers import Holder, Identity
 from libcloud_ovm3.agent.hostmodule import HostModule
+from libcloud_ovm3.agent.hostmodule_types import Holder, Identity
 from libcloud_ovm3.agent.identifiers import undashed
 from libcloud_ovm3.agent.probe import lacks
 from libcloud_ovm3.agent.texts import text_of

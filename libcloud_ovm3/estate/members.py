@@ -12,8 +12,8 @@ from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.functions import Agent
 from libcloud_ovm3.agent.hostmodule import HostModule
 from libcloud_ovm3.agent.probe import lacks
+from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.errors import AgentFault, AnswerLost, HostNotVerified, MalformedAnswer
-from libcloud_ovm3.estate.clock import Clock
 
 LACK_SECONDS = 600.0  # so long a host that lacks the host module is not asked for it again
 

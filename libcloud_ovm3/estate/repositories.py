@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.documents import RepositoryContent, RepositoryRecord
-from libcloud_ovm3.agent.hostanswers import Aside, RepositoryFiles, VMCfg
+from libcloud_ovm3.agent.hostmodule_types import Aside, RepositoryFiles, VMCfg
 from libcloud_ovm3.agent.identifiers import undashed
 from libcloud_ovm3.errors import AgentFault, AnswerLost, MalformedAnswer, Ovm3Error
 from libcloud_ovm3.estate.hosts import HostView, ask_all

@@ -27,15 +27,15 @@ from libcloud_ovm3.errors import (
     Unfinished,
 )
 from libcloud_ovm3.estate.definitions import Definition
-from libcloud_ovm3.estate.deletion import delete_file
-from libcloud_ovm3.estate.destruction import delete_definition
 from libcloud_ovm3.estate.disks import size_bytes
 from libcloud_ovm3.estate.members import Estate
-from libcloud_ovm3.estate.planning import Plan, listed, named
 from libcloud_ovm3.estate.repositories import list_whole
-from libcloud_ovm3.estate.starting import start_on
 from libcloud_ovm3.estate.states import State
 from libcloud_ovm3.estate.vms import VM, put_together, survey
+from libcloud_ovm3.operations.delete_files import delete_file
+from libcloud_ovm3.operations.destroy_vm import delete_definition
+from libcloud_ovm3.operations.plan_vm import Plan, listed, named
+from libcloud_ovm3.operations.start_vm import start_on
 
 NAME_LIMIT = 30.0  # seconds for another client that makes the same name to give way
 NAME_POLL = 2.0

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 
 from libcloud_ovm3.errors import AgentFault, AnswerLost, Ovm3Error, Refused, Unfinished
 from libcloud_ovm3.estate.definitions import Definition
-from libcloud_ovm3.estate.deletion import delete_file, delete_files_by_module
 from libcloud_ovm3.estate.disks import (
     FileSystem,
     Uses,
@@ -26,10 +25,11 @@ from libcloud_ovm3.estate.holders import (
 )
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.members import Estate
-from libcloud_ovm3.estate.power import STOP_LIMIT, only_place, require_certain, stop_at
-from libcloud_ovm3.estate.presence import require_unchanged
 from libcloud_ovm3.estate.repositories import Repository, list_whole, with_module
 from libcloud_ovm3.estate.vms import VM, Survey, survey
+from libcloud_ovm3.operations.delete_files import delete_file, delete_files_by_module
+from libcloud_ovm3.operations.presence import require_unchanged
+from libcloud_ovm3.operations.stop_vm import STOP_LIMIT, only_place, require_certain, stop_at
 
 
 def destroy(estate: Estate, vm_id: str) -> list[str]:

@@ -15,9 +15,9 @@ from libcloud_ovm3.estate.disks import FileSystem, disk_path, file_system
 from libcloud_ovm3.estate.hosts import HARDWARE, HostView
 from libcloud_ovm3.estate.images import image_of, locate, require_raw
 from libcloud_ovm3.estate.members import Estate
-from libcloud_ovm3.estate.placement import choose_for_new
 from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.vms import VM, Survey, survey
+from libcloud_ovm3.operations.placement import choose_for_new
 
 _GIB = 2**30
 _NO_LETTERS = ("Cc", "Cs", "Zl", "Zp")  # controls, halves of letters, breaks of lines

@@ -15,11 +15,11 @@ from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.holders import require_free
 from libcloud_ovm3.estate.hosts import HARDWARE, HostView
 from libcloud_ovm3.estate.members import Estate
-from libcloud_ovm3.estate.placement import choose_host
-from libcloud_ovm3.estate.power import why_unknown
-from libcloud_ovm3.estate.presence import LOOKS, POLL, Look, look_for, require_unchanged
 from libcloud_ovm3.estate.states import State
 from libcloud_ovm3.estate.vms import VM, Place, Survey, survey
+from libcloud_ovm3.operations.placement import choose_host
+from libcloud_ovm3.operations.presence import LOOKS, POLL, Look, look_for, require_unchanged
+from libcloud_ovm3.operations.stop_vm import why_unknown
 
 # What a domain may show after its start was answered with success. Any other has ended already.
 _STARTED = frozenset({State.RUNNING, State.PENDING, State.PAUSED, State.REBOOTING})

@@ -13,9 +13,9 @@ from libcloud_ovm3.estate.definitions import Definition, is_of
 from libcloud_ovm3.estate.domains import Domain
 from libcloud_ovm3.estate.hosts import BOOT_TIME, HostView, host_clock
 from libcloud_ovm3.estate.members import Estate
-from libcloud_ovm3.estate.presence import LOOKS, POLL, Look, look_for, right_machine
 from libcloud_ovm3.estate.states import RESTARTS, State
 from libcloud_ovm3.estate.vms import VM, Place, Survey, survey
+from libcloud_ovm3.operations.presence import LOOKS, POLL, Look, look_for, right_machine
 
 STOP_LIMIT = 300.0  # seconds; xend itself remarks on a guest that takes longer (xend.md 2)
 REFUSED_LIMIT = 3.0  # seconds to look after a stop that was answered with a fault

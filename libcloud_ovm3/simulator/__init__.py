@@ -6,12 +6,12 @@ the other packages. ``docs/simulator.md`` tells what it plays and what it does n
 
 from __future__ import annotations
 
-from .calls import Call, Refused
-from .errors import SimulatorError
-from .host import SimulatedHost
-from .misbehaviour import KINDS, Rule
-from .personalities import PERSONALITIES, QUESTIONS
-from .simulator import Simulator
+from libcloud_ovm3.simulator.errors import SimulatorError
+from libcloud_ovm3.simulator.host import SimulatedHost
+from libcloud_ovm3.simulator.personalities import PERSONALITIES, QUESTIONS
+from libcloud_ovm3.simulator.server.calls import Call, Refused
+from libcloud_ovm3.simulator.server.faults import KINDS, Rule
+from libcloud_ovm3.simulator.simulator import Simulator
 
 __all__ = [
     "Simulator",

@@ -9,14 +9,14 @@ import threading
 from pathlib import Path
 from typing import NoReturn
 
-from . import state
-from .certificates import ERAS
-from .domain import MISHAPS
-from .errors import SimulatorError
-from .layouts import LAYOUTS
-from .misbehaviour import KINDS, Rule, parse
-from .personalities import PERSONALITIES
-from .simulator import Simulator
+from libcloud_ovm3.simulator import state
+from libcloud_ovm3.simulator.errors import SimulatorError
+from libcloud_ovm3.simulator.layouts import LAYOUTS
+from libcloud_ovm3.simulator.personalities import PERSONALITIES
+from libcloud_ovm3.simulator.server.certificates import ERAS
+from libcloud_ovm3.simulator.server.faults import KINDS, Rule, parse
+from libcloud_ovm3.simulator.simulator import Simulator
+from libcloud_ovm3.simulator.xend.domain import MISHAPS
 
 
 class _Parser(argparse.ArgumentParser):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from .errors import Stopped
+from libcloud_ovm3.simulator.errors import Stopped
 
 
 class Clock:

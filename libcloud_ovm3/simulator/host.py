@@ -10,12 +10,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from . import state
-from .clock import Clock
-from .domain import MISHAPS, Domain, Transfer
-from .errors import SimulatorError
-from .misbehaviour import Rule
-from .wire import Payload
+from libcloud_ovm3.simulator import state
+from libcloud_ovm3.simulator.clock import Clock
+from libcloud_ovm3.simulator.errors import SimulatorError
+from libcloud_ovm3.simulator.server.faults import Rule
+from libcloud_ovm3.simulator.server.wire import Payload
+from libcloud_ovm3.simulator.xend.domain import MISHAPS, Domain, Transfer
 
 NO_UUID = "00000000-0000-0000-0000-000000000000"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .errors import SimulatorError
+from libcloud_ovm3.simulator.errors import SimulatorError
 
 PERSONALITIES = ("plain", "awkward")
 

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import certificates, layouts, network, seeds, state
-from .clock import Clock
-from .errors import SimulatorError
-from .host import Settings, SimulatedHost
+from libcloud_ovm3.simulator import layouts, seeds, state
+from libcloud_ovm3.simulator.agent import network
+from libcloud_ovm3.simulator.clock import Clock
+from libcloud_ovm3.simulator.errors import SimulatorError
+from libcloud_ovm3.simulator.host import Settings, SimulatedHost
+from libcloud_ovm3.simulator.server import certificates
 
 VERSIONS = ("3.2.", "3.3.", "3.4.")
 #: Fields of Settings that a caller may give, with their defaults.

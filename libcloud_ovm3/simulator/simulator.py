@@ -12,15 +12,20 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
-from . import bundle, dom0jobs, functions, hostmodule, listing, machines, ownership, seeds, state
-from .calls import Call, Refused
-from .errors import SimulatorError
-from .host import SimulatedHost, censored_value
-from .misbehaviour import Rule, Rules
-from .personalities import answers_of
-from .ports import Ports, parse_place
-from .root import Root, Wish, take
-from .trees import Trees
+from libcloud_ovm3.simulator import seeds, state
+from libcloud_ovm3.simulator.agent import functions, ownership
+from libcloud_ovm3.simulator.dom0 import hostmodule
+from libcloud_ovm3.simulator.dom0 import jobs as dom0jobs
+from libcloud_ovm3.simulator.dom0.trees import Trees
+from libcloud_ovm3.simulator.errors import SimulatorError
+from libcloud_ovm3.simulator.host import SimulatedHost, censored_value
+from libcloud_ovm3.simulator.personalities import answers_of
+from libcloud_ovm3.simulator.root import Root, Wish, take
+from libcloud_ovm3.simulator.server import bundle
+from libcloud_ovm3.simulator.server.calls import Call, Refused
+from libcloud_ovm3.simulator.server.faults import Rule, Rules
+from libcloud_ovm3.simulator.server.ports import Ports, parse_place
+from libcloud_ovm3.simulator.xend import listing, machines
 
 
 class Simulator:

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import IO, Any
 
-from .errors import SimulatorError
+from libcloud_ovm3.simulator.errors import SimulatorError
 
 
 def load(path: Path) -> dict[str, Any] | None:

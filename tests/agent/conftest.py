@@ -13,8 +13,8 @@ from libcloud.common.base import Connection
 from libcloud.http import LibcloudConnection
 from libcloud.utils.loggingconnection import LoggingConnection
 
+from libcloud_ovm3.agent.call_kinds import TimeLimits
 from libcloud_ovm3.agent.connection import AgentConnection
-from libcloud_ovm3.agent.kinds import TimeLimits
 from libcloud_ovm3.agent.tls import HostTrust
 
 from .certificates import Certificate, make_certificate

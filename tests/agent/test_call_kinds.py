@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from libcloud_ovm3.agent import catalogue
-from libcloud_ovm3.agent.kinds import TimeLimits, kind_of
+from libcloud_ovm3.agent.call_kinds import TimeLimits, kind_of
 from libcloud_ovm3.errors import InvalidArgument
 
 # Parts of names of functions that change something: none of them may pass for a read.

@@ -14,7 +14,7 @@ import pytest
 from libcloud_ovm3.agent import catalogue, functions
 from libcloud_ovm3.agent.catalogue import Function
 from libcloud_ovm3.agent.functions import Agent
-from libcloud_ovm3.simulator.names import AGENT_FUNCTIONS
+from libcloud_ovm3.simulator.agent.names import AGENT_FUNCTIONS
 from tests.agent.recorder import Recorder
 
 ROOT = Path(__file__).parents[2]

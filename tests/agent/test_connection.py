@@ -21,8 +21,8 @@ from libcloud.common.types import InvalidCredsError, MalformedResponseError
 
 from libcloud_ovm3 import errors
 from libcloud_ovm3.agent import connection as module
+from libcloud_ovm3.agent.call_kinds import TimeLimits
 from libcloud_ovm3.agent.connection import AgentConnection
-from libcloud_ovm3.agent.kinds import TimeLimits
 from libcloud_ovm3.agent.tls import HostTrust
 
 from . import served

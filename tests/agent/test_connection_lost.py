@@ -10,7 +10,7 @@ import libcloud.common.base
 import pytest
 
 from libcloud_ovm3 import errors
-from libcloud_ovm3.agent.kinds import TimeLimits
+from libcloud_ovm3.agent.call_kinds import TimeLimits
 
 from . import served
 from .served import CLOSE, Request, http

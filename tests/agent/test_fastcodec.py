@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libcloud_ovm3.agent import codec
-from libcloud_ovm3.agent.plainform import NotPlain, read_plain
+from libcloud_ovm3.agent.fastcodec import NotPlain, read_plain
 
 from .mutator import mutants
 

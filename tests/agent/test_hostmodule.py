@@ -13,7 +13,8 @@ import pytest
 
 from libcloud_ovm3.agent import chunks
 from libcloud_ovm3.agent.connection import AgentConnection
-from libcloud_ovm3.agent.hostanswers import (
+from libcloud_ovm3.agent.hostmodule import API, HostModule, fits, is_absent
+from libcloud_ovm3.agent.hostmodule_types import (
     Aside,
     Document,
     FileEntry,
@@ -24,7 +25,6 @@ from libcloud_ovm3.agent.hostanswers import (
     Stretch,
     VMCfg,
 )
-from libcloud_ovm3.agent.hostmodule import API, HostModule, fits, is_absent
 from libcloud_ovm3.errors import AgentFault, InvalidArgument, MalformedAnswer, ReadOnly
 
 from .conftest import PASSWORD

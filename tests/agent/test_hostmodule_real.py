@@ -12,8 +12,8 @@ import pytest
 
 from libcloud_ovm3.agent import chunks
 from libcloud_ovm3.agent.connection import AgentConnection
-from libcloud_ovm3.agent.hostanswers import Document
 from libcloud_ovm3.agent.hostmodule import API, LOOKABLE, HostModule
+from libcloud_ovm3.agent.hostmodule_types import Document
 from libcloud_ovm3.agent.tls import HostTrust
 from libcloud_ovm3.errors import AgentFault
 from libcloud_ovm3.simulator import Simulator

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from libcloud_ovm3.agent import catalogue
+from libcloud_ovm3.agent.call_kinds import kind_of
 from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.functions import Agent
-from libcloud_ovm3.agent.kinds import kind_of
 from libcloud_ovm3.agent.probe import Probed, is_unknown_function, lacks, probe
 from libcloud_ovm3.agent.tls import HostTrust
 from libcloud_ovm3.errors import AgentFault, BadCredentials, NotSent, Ovm3Error, TimedOut

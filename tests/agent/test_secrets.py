@@ -12,8 +12,8 @@ from xml.sax.saxutils import escape
 import pytest
 
 from libcloud_ovm3 import errors
+from libcloud_ovm3.agent.call_kinds import TimeLimits
 from libcloud_ovm3.agent.functions import Agent
-from libcloud_ovm3.agent.kinds import TimeLimits
 from libcloud_ovm3.agent.tls import HostTrust
 
 from . import served

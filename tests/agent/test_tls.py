@@ -12,8 +12,8 @@ import pytest
 import urllib3
 
 from libcloud_ovm3 import errors
+from libcloud_ovm3.agent.call_kinds import TimeLimits
 from libcloud_ovm3.agent.connection import AgentConnection
-from libcloud_ovm3.agent.kinds import TimeLimits
 from libcloud_ovm3.agent.tls import HostTrust, fingerprint
 
 from .certificates import Certificate, make_authority, make_certificate

@@ -18,8 +18,8 @@ import pytest
 
 from libcloud_ovm3 import errors
 from libcloud_ovm3.agent.address import Address
+from libcloud_ovm3.agent.call_kinds import TimeLimits
 from libcloud_ovm3.agent.connection import AgentConnection
-from libcloud_ovm3.agent.kinds import TimeLimits
 from libcloud_ovm3.agent.tls import HostTrust, fingerprint
 from libcloud_ovm3.agent.tlsadvice import (
     USUAL,

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from libcloud_ovm3.agent.kinds import kind_of
+from libcloud_ovm3.agent.call_kinds import kind_of
 from libcloud_ovm3.simulator import Simulator
 from tests.cli.running import address, invoke, pins, run
-from tests.estate.sick import BROKEN, TWIN, sick_pool
+from tests.diagnostics.sick import BROKEN, TWIN, sick_pool
 
 
 def levels(output: str) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ import json
 
 from libcloud_ovm3.simulator import Simulator
 from tests.cli.running import invoke, options, run
-from tests.estate.sick import BROKEN, TWIN, sick_pool
+from tests.diagnostics.sick import BROKEN, TWIN, sick_pool
 
 
 def test_a_sick_pool_in_words_and_as_json() -> None:

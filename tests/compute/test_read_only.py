@@ -9,7 +9,7 @@ import pytest
 from libcloud.compute.base import Node
 
 from libcloud_ovm3 import OVM3NodeDriver
-from libcloud_ovm3.agent.kinds import kind_of
+from libcloud_ovm3.agent.call_kinds import kind_of
 from libcloud_ovm3.errors import InvalidArgument, ReadOnly
 from libcloud_ovm3.simulator import Simulator
 from tests.support import SPEED, calls_of, driver_for, fingerprints_of

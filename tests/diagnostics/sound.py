@@ -16,11 +16,11 @@ from libcloud_ovm3.agent.documents import (
     ServerPool,
 )
 from libcloud_ovm3.agent.probe import Probed
+from libcloud_ovm3.diagnostics.collect import Certificate, Examined, Line, Member
+from libcloud_ovm3.diagnostics.inventory import Look
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.domains import read_domains
-from libcloud_ovm3.estate.examination import Certificate, Examined, Line, Member
 from libcloud_ovm3.estate.hosts import HostView, Silent
-from libcloud_ovm3.estate.inventory import Look
 from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.vms import Survey, put_together
 

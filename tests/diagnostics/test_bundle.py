@@ -16,15 +16,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from libcloud_ovm3.diagnostics.anonymize import Redactor
+from libcloud_ovm3.diagnostics.bundle import bundle, encode, write
+from libcloud_ovm3.diagnostics.collect import Call, Examined, examine, recorded
+from libcloud_ovm3.diagnostics.doctor import findings
+from libcloud_ovm3.diagnostics.inventory import Look, as_json, inventory_of
 from libcloud_ovm3.errors import AgentFault, InvalidArgument, NotSent, TimedOut
-from libcloud_ovm3.estate.bundle import bundle, encode, write
-from libcloud_ovm3.estate.doctor import findings
-from libcloud_ovm3.estate.examination import Call, Examined, examine, recorded
-from libcloud_ovm3.estate.inventory import Look, as_json, inventory_of
-from libcloud_ovm3.estate.redaction import Redactor
 from libcloud_ovm3.simulator import Simulator
-from tests.estate.sick import estate_of, sick_pool
-from tests.estate.sound import NOW, certificate
+from tests.diagnostics.sick import estate_of, sick_pool
+from tests.diagnostics.sound import NOW, certificate
 
 # ------------------------------------------------------------------ nothing of the original
 

@@ -10,6 +10,9 @@ import pytest
 
 from libcloud_ovm3.agent.hostmodule import API
 from libcloud_ovm3.agent.probe import Probed
+from libcloud_ovm3.diagnostics.checks import Finding
+from libcloud_ovm3.diagnostics.collect import Call, Examined, examine, recorded
+from libcloud_ovm3.diagnostics.doctor import findings, is_sound
 from libcloud_ovm3.errors import (
     BadCredentials,
     CertificateRejected,
@@ -18,13 +21,10 @@ from libcloud_ovm3.errors import (
     TimedOut,
 )
 from libcloud_ovm3.estate.definitions import Definition
-from libcloud_ovm3.estate.doctor import findings, is_sound
-from libcloud_ovm3.estate.examination import Call, Examined, examine, recorded
-from libcloud_ovm3.estate.findings import Finding
 from libcloud_ovm3.estate.hosts import Silent
 from libcloud_ovm3.simulator import Simulator
-from tests.estate.sick import BROKEN, TWIN, estate_of, sick_pool
-from tests.estate.sound import (
+from tests.diagnostics.sick import BROKEN, TWIN, estate_of, sick_pool
+from tests.diagnostics.sound import (
     NOW,
     REPOSITORY,
     certificate,

@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
-from libcloud_ovm3.agent.hostanswers import Aside
+from libcloud_ovm3.agent.hostmodule_types import Aside
+from libcloud_ovm3.diagnostics.checks import Finding
+from libcloud_ovm3.diagnostics.collect import Line
+from libcloud_ovm3.diagnostics.doctor import findings
 from libcloud_ovm3.errors import (
     AgentFault,
     BadCredentials,
@@ -19,11 +22,8 @@ from libcloud_ovm3.errors import (
     TimedOut,
 )
 from libcloud_ovm3.estate.definitions import Definition
-from libcloud_ovm3.estate.doctor import findings
-from libcloud_ovm3.estate.examination import Line
-from libcloud_ovm3.estate.findings import Finding
 from libcloud_ovm3.estate.hosts import Silent
-from tests.estate.sound import (
+from tests.diagnostics.sound import (
     NOW,
     REPOSITORY,
     certificate,

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from libcloud_ovm3.agent.address import Address
-from libcloud_ovm3.estate.doctor import findings
-from libcloud_ovm3.estate.examination import Call, Certificate, examine, recorded
-from libcloud_ovm3.estate.findings import Finding
+from libcloud_ovm3.diagnostics.checks import Finding
+from libcloud_ovm3.diagnostics.collect import Call, Certificate, examine, recorded
+from libcloud_ovm3.diagnostics.doctor import findings
 from libcloud_ovm3.simulator import Simulator
 from libcloud_ovm3.simulator.host import Mount
-from tests.estate.sick import estate_of
-from tests.estate.sound import certificate
+from tests.diagnostics.sick import estate_of
+from tests.diagnostics.sound import certificate
 from tests.support import SPEED, driver_for
 
 CASES = Path(__file__).parent / "cases"

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from libcloud_ovm3.diagnostics.inventory import as_json, has_ha, inventory_of, take_inventory
 from libcloud_ovm3.errors import HostNotVerified, NotSent
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import Silent
-from libcloud_ovm3.estate.inventory import as_json, has_ha, inventory_of, take_inventory
-from tests.estate.sick import BROKEN, TWIN, estate_of, sick_pool
-from tests.estate.sound import REPOSITORY, defined, host, live, looked, repository
+from tests.diagnostics.sick import BROKEN, TWIN, estate_of, sick_pool
+from tests.diagnostics.sound import REPOSITORY, defined, host, live, looked, repository
 
 ONE = "0004fb00-0006-0000-0000-000000000001"
 PAGE = Path(__file__).parents[2] / "docs" / "after-the-manager.md"

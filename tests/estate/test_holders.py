@@ -10,7 +10,7 @@ import pytest
 
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.documents import Server
-from libcloud_ovm3.agent.hostanswers import Holder, Identity
+from libcloud_ovm3.agent.hostmodule_types import Holder, Identity
 from libcloud_ovm3.errors import Refused
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.holders import HostHolders, _holding, _in_the_way, same_files

@@ -14,15 +14,15 @@ import pytest
 from libcloud.compute.types import NodeState
 
 from libcloud_ovm3.agent.hostmodule import API, HostModule
+from libcloud_ovm3.clock import Clock
+from libcloud_ovm3.diagnostics.inventory import as_json, take_inventory
 from libcloud_ovm3.errors import AgentFault, Ovm3Warning, Refused, Unfinished
-from libcloud_ovm3.estate.clock import Clock
 from libcloud_ovm3.estate.definitions import Definition, read_templates
-from libcloud_ovm3.estate.inventory import as_json, take_inventory
 from libcloud_ovm3.estate.members import LACK_SECONDS
 from libcloud_ovm3.estate.vms import Survey, survey
 from libcloud_ovm3.simulator import Simulator
-from tests.compute import test_never_guess as rules
-from tests.compute.test_vm_cfg_cases import CASES, DIRECTORIES, put_case
+from tests.estate.test_vm_cfg_cases import CASES, DIRECTORIES, put_case
+from tests.operations import test_never_guess as rules
 from tests.support import SPEED, calls_of, driver_for, fast_clock, fingerprints_of, quietly
 
 OWN = ("discover_server", "list_vms", "discover_repository_db")

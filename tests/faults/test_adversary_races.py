@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from libcloud.compute.types import NodeState
 
+from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.errors import NameTaken, Ovm3Error, Refused
-from libcloud_ovm3.estate.clock import Clock
 from libcloud_ovm3.simulator import Simulator
 from tests.faults.support import (
     DOMAIN_0,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from libcloud_ovm3.estate.inventory import as_json, take_inventory
-from tests.estate.sick import estate_of
+from libcloud_ovm3.diagnostics.inventory import as_json, take_inventory
+from tests.diagnostics.sick import estate_of
 from tests.faults.support import lab
 
 

@@ -15,13 +15,13 @@ from libcloud.compute.types import NodeState
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.documents import Server
 from libcloud_ovm3.errors import AgentFault, Refused, Unfinished
-from libcloud_ovm3.estate.creation import _gives_way
 from libcloud_ovm3.estate.disks import file_system
 from libcloud_ovm3.estate.hosts import HostView, _domains, _is_same_host
 from libcloud_ovm3.estate.members import Asked
-from libcloud_ovm3.estate.power import only_place
 from libcloud_ovm3.estate.states import State
 from libcloud_ovm3.estate.vms import VM, survey
+from libcloud_ovm3.operations.create_vm import _gives_way
+from libcloud_ovm3.operations.stop_vm import only_place
 from libcloud_ovm3.simulator import Simulator
 from tests.cli.running import address, invoke, options, pins
 from tests.faults.support import (

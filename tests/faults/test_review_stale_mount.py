@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from libcloud_ovm3.estate.doctor import findings
-from libcloud_ovm3.estate.examination import Certificate, examine
-from tests.estate.sick import estate_of
+from libcloud_ovm3.diagnostics.collect import Certificate, examine
+from libcloud_ovm3.diagnostics.doctor import findings
+from tests.diagnostics.sick import estate_of
 from tests.faults.support import lab
 
 

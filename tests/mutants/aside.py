@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tests.weak.ground import REPOSITORY, Ground, answers, operation
+from tests.mutants.ground import REPOSITORY, Ground, answers, operation
 
 FILE = REPOSITORY + "/VirtualDisks/file"
 

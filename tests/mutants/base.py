@@ -10,7 +10,7 @@ import types
 from pathlib import Path
 from typing import Any
 
-from tests.weak.ground import REPOSITORY, Ground, answers, binary, fails
+from tests.mutants.ground import REPOSITORY, Ground, answers, binary, fails
 
 FULL_PIPE = 200_000  # bytes, more than a pipe holds
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from xmlrpc.client import Fault
 
-from tests.weak.ground import REPOSITORY, SHARE, Ground, answers
+from tests.mutants.ground import REPOSITORY, SHARE, Ground, answers
 
 BRIDGE = "control0"
 

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.weak.run import MISBEHAVED
+from tests.mutants.run import MISBEHAVED
 
 ROOT = Path(__file__).parents[2]
 RUN = Path(__file__).with_name("run.py")

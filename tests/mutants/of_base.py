@@ -1,6 +1,6 @@
 """Weaknesses put into what all services stand on."""
 
-from tests.weak.mutant import Mutant
+from tests.mutants.mutant import Mutant
 
 LIMITS = "hostside/limits.py"
 PLACES = "hostside/places.py"

@@ -1,6 +1,6 @@
 """Weaknesses put into the installer."""
 
-from tests.weak.mutant import Mutant
+from tests.mutants.mutant import Mutant
 
 TABLE = "libcloud_ovm3/installer/table.py"
 PATCHES = "libcloud_ovm3/installer/patches.py"

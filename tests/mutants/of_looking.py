@@ -1,6 +1,6 @@
 """Weaknesses put into what tells of a host and sets its network."""
 
-from tests.weak.mutant import Mutant
+from tests.mutants.mutant import Mutant
 
 NETWORK = "hostside/network.py"
 CONTROL = "hostside/control.py"

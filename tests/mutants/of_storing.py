@@ -1,6 +1,6 @@
 """Weaknesses put into files, chunks and documents."""
 
-from tests.weak.mutant import Mutant
+from tests.mutants.mutant import Mutant
 
 FILES = "hostside/files.py"
 CHUNKS = "hostside/chunks.py"

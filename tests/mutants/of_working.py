@@ -1,6 +1,6 @@
 """Weaknesses put into jobs."""
 
-from tests.weak.mutant import Mutant
+from tests.mutants.mutant import Mutant
 
 JOBS = "hostside/jobs.py"
 RUN = "hostside/run_job.py"

@@ -1,4 +1,4 @@
-"""``run.py FOLDER MODULE FUNCTION...``: call behaviours of ``tests.weak.MODULE`` on a copy of ours.
+"""``run.py FOLDER MODULE FUNCTION...``: call behaviours of ``tests.mutants.MODULE`` on a copy.
 
 FOLDER has the copy: ``libcloud_ovm3_host/`` or ``installer/``. Exits with 9 when a behaviour is not
 what it should be (an assertion, or an error of ours); anything else is a mistake of the test's.
@@ -26,7 +26,7 @@ def main(folder: str, module: str, *functions: str) -> int:
     import libcloud_ovm3
 
     libcloud_ovm3.__path__.insert(0, folder)
-    behaviours = importlib.import_module(f"tests.weak.{module}")
+    behaviours = importlib.import_module(f"tests.mutants.{module}")
     for name in functions:
         child = os.fork()  # what one of them upsets is not the next one's
         if child == 0:
@@ -73,7 +73,7 @@ def grounds(behave: Callable[..., None], place: Path) -> list[object]:
     """What it asks for: nothing, a host to try things on, or a directory."""
     wanted = list(inspect.signature(behave).parameters)
     if wanted == ["ground"]:
-        from tests.weak.ground import Ground
+        from tests.mutants.ground import Ground
 
         return [Ground(place)]
     return [place for _ in wanted]

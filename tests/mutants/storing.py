@@ -6,7 +6,16 @@ import base64
 import os
 from typing import Any
 
-from tests.weak.ground import REPOSITORY, SHARE, Ground, answers, binary, fails, mode_of, open_umask
+from tests.mutants.ground import (
+    REPOSITORY,
+    SHARE,
+    Ground,
+    answers,
+    binary,
+    fails,
+    mode_of,
+    open_umask,
+)
 
 BLOCK = 4096
 FILE = REPOSITORY + "/VirtualDisks/file"

@@ -6,24 +6,24 @@ from pathlib import Path
 
 import pytest
 
-from tests.weak import (
-    mutants_base,
-    mutants_installing,
-    mutants_looking,
-    mutants_storing,
-    mutants_working,
+from tests.mutants import (
+    of_base,
+    of_installing,
+    of_looking,
+    of_storing,
+    of_working,
     weaknesses,
 )
-from tests.weak.mutant import Mutant, behaves, copy_ours
+from tests.mutants.mutant import Mutant, behaves, copy_ours
 
 pytestmark = pytest.mark.long  # each mutant in a process of its own
 
 MUTANTS: list[Mutant] = [
-    *mutants_base.MUTANTS,
-    *mutants_looking.MUTANTS,
-    *mutants_installing.MUTANTS,
-    *mutants_storing.MUTANTS,
-    *mutants_working.MUTANTS,
+    *of_base.MUTANTS,
+    *of_looking.MUTANTS,
+    *of_installing.MUTANTS,
+    *of_storing.MUTANTS,
+    *of_working.MUTANTS,
 ]
 
 

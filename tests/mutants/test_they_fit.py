@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.weak.mutant import ROOT, Mutant
-from tests.weak.test_weaknesses import MUTANTS
+from tests.mutants.mutant import ROOT, Mutant
+from tests.mutants.test_mutants import MUTANTS
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=str)

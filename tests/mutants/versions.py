@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.weak.ground import REPOSITORY, Ground, answers, binary, mode_of, open_umask
+from tests.mutants.ground import REPOSITORY, Ground, answers, binary, mode_of, open_umask
 
 HOUR = 3600
 

@@ -7,7 +7,7 @@ import os
 import time
 from typing import Any
 
-from tests.weak.ground import CLIENT, REPOSITORY, Ground, answers, operation
+from tests.mutants.ground import CLIENT, REPOSITORY, Ground, answers, operation
 
 SOURCE, TARGET = REPOSITORY + "/source", REPOSITORY + "/target"
 DATA = b"a" * 5000 + bytes(1 << 20) + b"z"

@@ -19,8 +19,7 @@ from libcloud.compute.types import NodeState
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.errors import Ovm3Error, Unfinished
 from libcloud_ovm3.simulator import Simulator
-from tests.support import PERSONALITIES, calls_of, driver_for, fast_clock, fingerprints_of, quietly
-from tests.system.failures import (
+from tests.operations.failures import (
     EFFECT_FIRST,
     FAILURES,
     KILLS,
@@ -30,6 +29,7 @@ from tests.system.failures import (
     misbehave,
     steps_of,
 )
+from tests.support import PERSONALITIES, calls_of, driver_for, fast_clock, fingerprints_of, quietly
 
 NAME = "new-vm"
 

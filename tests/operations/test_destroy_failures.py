@@ -15,8 +15,7 @@ import pytest
 
 from libcloud_ovm3.errors import NodeNotFound, Ovm3Error, Ovm3Warning, Unfinished
 from libcloud_ovm3.simulator import Simulator
-from tests.support import PERSONALITIES, calls_of, driver_for, fingerprints_of, quietly
-from tests.system.failures import (
+from tests.operations.failures import (
     EFFECT_FIRST,
     WRITES,
     Step,
@@ -25,6 +24,7 @@ from tests.system.failures import (
     steps_of,
     table_of,
 )
+from tests.support import PERSONALITIES, calls_of, driver_for, fingerprints_of, quietly
 
 
 def make_sim(personality: str, host_module: bool = False) -> Simulator:

@@ -13,7 +13,7 @@ import pytest
 from libcloud.compute.types import NodeState
 
 from libcloud_ovm3.errors import AgentFault, Ovm3Error, Ovm3Warning, StillThere, Unfinished
-from libcloud_ovm3.estate.power import REFUSED_LIMIT
+from libcloud_ovm3.operations.stop_vm import REFUSED_LIMIT
 from libcloud_ovm3.simulator import Simulator
 from tests.support import calls_of, driver_for, fingerprints_of, quietly
 

@@ -12,7 +12,7 @@ from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.documents import Server
 from libcloud_ovm3.errors import HostNotFound, NotKnown, NotSent
 from libcloud_ovm3.estate.hosts import HostView, Silent
-from libcloud_ovm3.estate.placement import is_host, preferred, require_host
+from libcloud_ovm3.operations.placement import is_host, preferred, require_host
 
 VMS = [str(uuid.UUID(int=number)) for number in range(300)]
 

@@ -11,8 +11,7 @@ from libcloud.compute.types import NodeState
 
 from libcloud_ovm3.errors import Ovm3Error
 from libcloud_ovm3.simulator import Simulator
-from tests.support import PERSONALITIES, calls_of, driver_for, quietly
-from tests.system.failures import (
+from tests.operations.failures import (
     EFFECT_FIRST,
     WRITES,
     Step,
@@ -21,6 +20,7 @@ from tests.system.failures import (
     steps_of,
     table_of,
 )
+from tests.support import PERSONALITIES, calls_of, driver_for, quietly
 
 NAME = "subject"
 

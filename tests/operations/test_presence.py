@@ -13,9 +13,9 @@ from libcloud_ovm3.agent.documents import Server
 from libcloud_ovm3.errors import Refused
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import HostView
-from libcloud_ovm3.estate.presence import look_for, right_machine
 from libcloud_ovm3.estate.states import State
 from libcloud_ovm3.estate.vms import VM
+from libcloud_ovm3.operations.presence import look_for, right_machine
 
 REPOSITORY, DIRECTORY = "0a" * 16, "0b" * 16
 OWN_ID, OTHER_ID = str(uuid.UUID(int=1)), str(uuid.UUID(int=2))

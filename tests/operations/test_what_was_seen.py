@@ -18,8 +18,8 @@ from libcloud_ovm3.errors import (
     Refused,
     StillThere,
 )
-from libcloud_ovm3.estate.power import only_place
 from libcloud_ovm3.estate.vms import survey
+from libcloud_ovm3.operations.stop_vm import only_place
 from libcloud_ovm3.simulator import Simulator
 from tests.support import SPEED, calls_of, driver_for, quietly
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from libcloud_ovm3.simulator import QUESTIONS, SimulatedHost, Simulator, SimulatorError, functions
-from libcloud_ovm3.simulator.storage import FS_KEYS, SS_KEYS
+from libcloud_ovm3.simulator import QUESTIONS, SimulatedHost, Simulator, SimulatorError
+from libcloud_ovm3.simulator.agent import functions
+from libcloud_ovm3.simulator.agent.storage import FS_KEYS, SS_KEYS
 from tests.simulator.plainclient import NFS, Machine, client, fault_of, until
 
 
@@ -280,7 +281,7 @@ def test_unknown_questions_and_answers_are_refused() -> None:
 
 
 def test_every_question_has_a_test() -> None:
-    source = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+    source = "".join(path.read_text() for path in Path(__file__).parent.rglob("test_*.py"))
     assert [question for question in QUESTIONS if f'"{question}"' not in source] == []
 
 

@@ -31,7 +31,6 @@ from libcloud_ovm3.agent.documents.network import (
     network_devices,
     network_text,
 )
-from libcloud_ovm3.agent.documents.outline import Part
 from libcloud_ovm3.agent.documents.pools import (
     Cluster,
     ClusterNode,
@@ -68,6 +67,7 @@ from libcloud_ovm3.agent.documents.storage import (
     storage_plugins,
     storage_plugins_text,
 )
+from libcloud_ovm3.agent.documents.xmlmapping import Part
 
 __all__ = [
     "Bond",

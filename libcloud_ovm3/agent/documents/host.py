@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from libcloud_ovm3.agent.documents import elements, outline
+from libcloud_ovm3.agent.documents import elements
+from libcloud_ovm3.agent.documents import xmlmapping as outline
 from libcloud_ovm3.agent.identifiers import dashed
 
 _PAGE_BYTES = 4096  # TotalPages and FreePages count these (agent-behaviour 8.3)

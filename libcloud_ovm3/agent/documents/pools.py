@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from lxml import etree
 
-from libcloud_ovm3.agent.documents import elements, outline
+from libcloud_ovm3.agent.documents import elements
+from libcloud_ovm3.agent.documents import xmlmapping as outline
 from libcloud_ovm3.agent.identifiers import dashed
 
 _T = TypeVar("_T")

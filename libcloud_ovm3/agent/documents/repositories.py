@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 
 from lxml import etree
 
-from libcloud_ovm3.agent.documents import elements, outline
+from libcloud_ovm3.agent.documents import elements
+from libcloud_ovm3.agent.documents import xmlmapping as outline
 from libcloud_ovm3.agent.identifiers import undashed
 from libcloud_ovm3.errors import MalformedAnswer
 

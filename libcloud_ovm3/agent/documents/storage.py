@@ -8,7 +8,8 @@ from itertools import groupby
 
 from lxml import etree
 
-from libcloud_ovm3.agent.documents import elements, outline
+from libcloud_ovm3.agent.documents import elements
+from libcloud_ovm3.agent.documents import xmlmapping as outline
 
 _LUN_LISTS = ("scsi", "iscsi_target")
 _PLUGIN_LIST = "storage_plugin_info_list"

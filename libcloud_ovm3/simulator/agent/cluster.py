@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from . import ownership
-from .errors import AgentFault, plain_fault
-from .host import SimulatedHost
-from .storage import check_export
-from .xmltext import add, add_all, document
+from libcloud_ovm3.simulator.agent import ownership
+from libcloud_ovm3.simulator.agent.storage import check_export
+from libcloud_ovm3.simulator.agent.xmltext import add, add_all, document
+from libcloud_ovm3.simulator.errors import AgentFault, plain_fault
+from libcloud_ovm3.simulator.host import SimulatedHost
 
 IMAGE, MARKER = "ovspoolfs.img", ".ovspoolfs"
 IMAGE_BYTES = 10 << 30  # chosen by the simulator; sparse

@@ -10,11 +10,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from . import hotchanges, listing, machines, migration, saving, vmcfg
-from .errors import AgentFault, command_fault, os_fault, plain_fault
-from .host import SimulatedHost
-from .progress import advance, xend
-from .storage import real_path
+from libcloud_ovm3.simulator.agent.storage import real_path
+from libcloud_ovm3.simulator.errors import AgentFault, command_fault, os_fault, plain_fault
+from libcloud_ovm3.simulator.host import SimulatedHost
+from libcloud_ovm3.simulator.xend import hotchanges, listing, machines, migration, saving, vmcfg
+from libcloud_ovm3.simulator.xend.progress import advance, xend
 
 GRACEFUL_LIMIT = 300.0
 

@@ -6,10 +6,11 @@ import ipaddress
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from . import machines, network
-from .host import SimulatedHost
-from .starting import free_memory_mb
-from .xmltext import add, add_all, document
+from libcloud_ovm3.simulator.agent import network
+from libcloud_ovm3.simulator.agent.xmltext import add, add_all, document
+from libcloud_ovm3.simulator.host import SimulatedHost
+from libcloud_ovm3.simulator.xend import machines
+from libcloud_ovm3.simulator.xend.starting import free_memory_mb
 
 CPU = {
     "vendor_id": "GenuineIntel",

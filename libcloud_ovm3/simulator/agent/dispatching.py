@@ -9,8 +9,8 @@ import xmlrpc.client
 from typing import Any
 from urllib.parse import urlsplit
 
-from .errors import AgentFault, ForeignFault, plain_fault
-from .host import SimulatedHost
+from libcloud_ovm3.simulator.errors import AgentFault, ForeignFault, plain_fault
+from libcloud_ovm3.simulator.host import SimulatedHost
 
 SECONDS = 900.0
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from . import cluster, linux, ownership
-from .host import SimulatedHost
-from .repositories import repository_record
-from .storage import real_path
-from .xmltext import add, add_all, document
+from libcloud_ovm3.simulator.agent import cluster, linux, ownership
+from libcloud_ovm3.simulator.agent.repositories import repository_record
+from libcloud_ovm3.simulator.agent.storage import real_path
+from libcloud_ovm3.simulator.agent.xmltext import add, add_all, document
+from libcloud_ovm3.simulator.host import SimulatedHost
 
 # What cannot stand in XML, or is a byte that is no UTF-8.
 _ODD = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import (
+from libcloud_ovm3.simulator.agent import (
     cluster,
     definitions,
     discoveries,
@@ -17,15 +17,15 @@ from . import (
     network,
     ownership,
     plugins,
-    progress,
     remote,
     repositories,
     storage,
     virtualip,
 )
-from .errors import AgentFault, count_fault, plain_fault
-from .host import SimulatedHost
-from .names import AGENT_FUNCTIONS, is_read
+from libcloud_ovm3.simulator.agent.names import AGENT_FUNCTIONS, is_read
+from libcloud_ovm3.simulator.errors import AgentFault, count_fault, plain_fault
+from libcloud_ovm3.simulator.host import SimulatedHost
+from libcloud_ovm3.simulator.xend import progress
 
 
 def _echo(host: SimulatedHost, message: Any) -> Any:

@@ -10,9 +10,9 @@ import datetime
 import zoneinfo
 from typing import Any
 
-from .errors import AgentFault, count_fault, plain_fault
-from .host import SimulatedHost
-from .wire import I8
+from libcloud_ovm3.simulator.errors import AgentFault, count_fault, plain_fault
+from libcloud_ovm3.simulator.host import SimulatedHost
+from libcloud_ovm3.simulator.server.wire import I8
 
 
 def state(host: SimulatedHost) -> dict[str, Any]:

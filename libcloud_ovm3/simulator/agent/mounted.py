@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from xml.etree.ElementTree import Element
 
-from .host import SimulatedHost
-from .xmltext import add, document
+from libcloud_ovm3.simulator.agent.xmltext import add, document
+from libcloud_ovm3.simulator.host import SimulatedHost
 
 NFS_OPTIONS = "rw,relatime,vers=3,rsize=524288,wsize=524288,namlen=255,hard,proto=tcp,timeo=600"
 #: (type, directory, device, options) of what every host has before anything is mounted.

@@ -11,10 +11,10 @@ import ipaddress
 import re
 from typing import Any
 
-from . import dom0disk
-from .errors import command_fault, plain_fault
-from .host import SimulatedHost
-from .vmcfg import strings
+from libcloud_ovm3.simulator.dom0 import disk as dom0disk
+from libcloud_ovm3.simulator.errors import command_fault, plain_fault
+from libcloud_ovm3.simulator.host import SimulatedHost
+from libcloud_ovm3.simulator.xend.vmcfg import strings
 
 SCRIPTS = "/etc/xen/scripts/linuxbridge"
 CONTROL = ("control0", "169.254.0.1", "255.255.0.0")

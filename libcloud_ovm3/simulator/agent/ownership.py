@@ -10,9 +10,9 @@ import contextlib
 import threading
 from typing import Any
 
-from . import virtualip
-from .errors import AgentFault, Stopped, count_fault, plain_fault
-from .host import SimulatedHost
+from libcloud_ovm3.simulator.agent import virtualip
+from libcloud_ovm3.simulator.errors import AgentFault, Stopped, count_fault, plain_fault
+from libcloud_ovm3.simulator.host import SimulatedHost
 
 ROLES = ("xen", "utility")
 STRUCT = (

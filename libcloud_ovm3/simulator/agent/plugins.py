@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from .host import SimulatedHost
-from .storage import NFS_PLUGIN
-from .xmltext import add, add_all, document
+from libcloud_ovm3.simulator.agent.storage import NFS_PLUGIN
+from libcloud_ovm3.simulator.agent.xmltext import add, add_all, document
+from libcloud_ovm3.simulator.host import SimulatedHost
 
 OWN_DISK_BYTES = 64 << 30
 OCFS2_PLUGIN = "oracle.ocfs2.OCFS2.OCFS2Plugin"

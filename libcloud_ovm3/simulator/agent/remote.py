@@ -10,8 +10,8 @@ import contextlib
 import threading
 from collections.abc import Callable
 
-from .errors import Stopped
-from .host import SimulatedHost
+from libcloud_ovm3.simulator.errors import Stopped
+from libcloud_ovm3.simulator.host import SimulatedHost
 
 
 def sys_reboot(host: SimulatedHost) -> None:

@@ -10,8 +10,8 @@ import shutil
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from .errors import AgentFault, Stopped, command_fault, os_fault, plain_fault
-from .host import Mount, SimulatedHost
+from libcloud_ovm3.simulator.errors import AgentFault, Stopped, command_fault, os_fault, plain_fault
+from libcloud_ovm3.simulator.host import Mount, SimulatedHost
 
 NFS_PLUGIN = "oracle.generic.NFSPlugin.GenericNFSPlugin"
 #: Every key of the two structs (9.1, 9.2).

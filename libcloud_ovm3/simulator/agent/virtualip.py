@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import ipaddress
 
-from .errors import plain_fault
-from .host import SimulatedHost
+from libcloud_ovm3.simulator.errors import plain_fault
+from libcloud_ovm3.simulator.host import SimulatedHost
 
 
 def configure_virtual_ip(host: SimulatedHost, virtual_ip: str, base_ip: str) -> None:

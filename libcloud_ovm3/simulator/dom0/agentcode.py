@@ -16,10 +16,12 @@ import xmlrpc.client
 from pathlib import Path
 from typing import Any
 
-from . import dom0disk, functions, simulateddom0
-from .errors import AgentFault, ForeignFault, Stopped
-from .host import SimulatedHost
-from .misbehaviour import strike_inside
+from libcloud_ovm3.simulator.agent import functions
+from libcloud_ovm3.simulator.dom0 import disk as dom0disk
+from libcloud_ovm3.simulator.dom0 import hostview as simulateddom0
+from libcloud_ovm3.simulator.errors import AgentFault, ForeignFault, Stopped
+from libcloud_ovm3.simulator.host import SimulatedHost
+from libcloud_ovm3.simulator.server.faults import strike_inside
 
 API_VERSION = 3
 # Never this Python's own, should it have any of these.

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 
-from .functions import FUNCTIONS
+from libcloud_ovm3.simulator.agent.functions import FUNCTIONS
 
 #: module -> (class, the functions of it that the simulator plays); source: agent-api.json.
 MODULES: dict[str, tuple[str, str]] = {

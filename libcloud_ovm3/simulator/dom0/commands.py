@@ -9,8 +9,10 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
-from . import dom0disk, network, simulatedxend
-from .host import SimulatedHost
+from libcloud_ovm3.simulator.agent import network
+from libcloud_ovm3.simulator.dom0 import disk as dom0disk
+from libcloud_ovm3.simulator.dom0 import xendview as simulatedxend
+from libcloud_ovm3.simulator.host import SimulatedHost
 
 _BACKENDS = "/local/domain/0/backend"
 ZEROCONF = "169.254.0.0/16"

@@ -6,7 +6,7 @@ import configparser
 import re
 from pathlib import Path
 
-from .host import SimulatedHost
+from libcloud_ovm3.simulator.host import SimulatedHost
 
 #: What ``port=`` says in a new tree: the port that the simulator gives this host.
 PORT = 8899

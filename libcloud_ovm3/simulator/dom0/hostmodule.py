@@ -8,9 +8,9 @@ from __future__ import annotations
 import importlib.resources
 import shutil
 
-from . import dom0disk
-from .errors import SimulatorError
-from .host import SimulatedHost
+from libcloud_ovm3.simulator.dom0 import disk as dom0disk
+from libcloud_ovm3.simulator.errors import SimulatorError
+from libcloud_ovm3.simulator.host import SimulatedHost
 
 DOOR = "libcloud_ovm3"
 FOLDER = "libcloud_ovm3_host"

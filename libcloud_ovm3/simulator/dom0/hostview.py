@@ -17,9 +17,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from . import dom0commands, dom0disk, dom0kernel, simulatedxend
-from .errors import Stopped
-from .host import SimulatedHost
+from libcloud_ovm3.simulator.dom0 import commands as dom0commands
+from libcloud_ovm3.simulator.dom0 import disk as dom0disk
+from libcloud_ovm3.simulator.dom0 import kernel as dom0kernel
+from libcloud_ovm3.simulator.dom0 import xendview as simulatedxend
+from libcloud_ovm3.simulator.errors import Stopped
+from libcloud_ovm3.simulator.host import SimulatedHost
 
 _KERNEL = ("/proc/", "/sys/")
 

@@ -7,8 +7,8 @@ import os
 import signal
 from pathlib import Path
 
-from . import dom0disk
-from .host import SimulatedHost
+from libcloud_ovm3.simulator.dom0 import disk as dom0disk
+from libcloud_ovm3.simulator.host import SimulatedHost
 
 SCRIPT = "libcloud_ovm3_host/run_job.py"
 

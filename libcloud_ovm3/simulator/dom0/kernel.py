@@ -9,8 +9,9 @@ import shutil
 import threading
 from pathlib import Path
 
-from . import network, simulatedxend
-from .host import SimulatedHost
+from libcloud_ovm3.simulator.agent import network
+from libcloud_ovm3.simulator.dom0 import xendview as simulatedxend
+from libcloud_ovm3.simulator.host import SimulatedHost
 
 _UP, _NO_ARP, _BASE = 0x1, 0x80, 0x1002  # IFF_BROADCAST and IFF_MULTICAST are always there
 

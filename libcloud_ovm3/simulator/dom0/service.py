@@ -11,9 +11,9 @@ import shutil
 import threading
 from pathlib import Path
 
-from . import machines
-from .errors import Stopped
-from .host import SimulatedHost
+from libcloud_ovm3.simulator.errors import Stopped
+from libcloud_ovm3.simulator.host import SimulatedHost
+from libcloud_ovm3.simulator.xend import machines
 
 SECONDS = 0.02
 

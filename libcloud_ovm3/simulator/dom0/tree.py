@@ -8,10 +8,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from . import dom0agent
-from .dom0disk import AGENT_INI, PORT, SCRIPTS, VLAN_SCRIPT, exists, packages, tree
-from .host import SimulatedHost
-from .network import CONTROL
+from libcloud_ovm3.simulator.agent.network import CONTROL
+from libcloud_ovm3.simulator.dom0 import agentpackage as dom0agent
+from libcloud_ovm3.simulator.dom0.disk import (
+    AGENT_INI,
+    PORT,
+    SCRIPTS,
+    VLAN_SCRIPT,
+    exists,
+    packages,
+    tree,
+)
+from libcloud_ovm3.simulator.host import SimulatedHost
 
 
 def make(host: SimulatedHost, secure: bool, older_module: bool) -> Path:

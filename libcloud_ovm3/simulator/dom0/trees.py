@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from . import agentcode, dom0disk, dom0tree, hostmodule
-from .dom0service import Watcher
-from .host import SimulatedHost
+from libcloud_ovm3.simulator.dom0 import agentcode, hostmodule
+from libcloud_ovm3.simulator.dom0 import disk as dom0disk
+from libcloud_ovm3.simulator.dom0 import tree as dom0tree
+from libcloud_ovm3.simulator.dom0.service import Watcher
+from libcloud_ovm3.simulator.host import SimulatedHost
 
 
 class Trees:

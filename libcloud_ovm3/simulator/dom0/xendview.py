@@ -9,12 +9,12 @@ import xmlrpc.client
 from collections.abc import Callable
 from typing import Any
 
-from . import listing, machines
-from .domain import Domain
-from .errors import AgentFault
-from .host import NO_UUID, SimulatedHost
-from .progress import advance, xend
-from .starting import device_number, disks
+from libcloud_ovm3.simulator.errors import AgentFault
+from libcloud_ovm3.simulator.host import NO_UUID, SimulatedHost
+from libcloud_ovm3.simulator.xend import listing, machines
+from libcloud_ovm3.simulator.xend.domain import Domain
+from libcloud_ovm3.simulator.xend.progress import advance, xend
+from libcloud_ovm3.simulator.xend.starting import device_number, disks
 
 _UNKNOWN, _FAILED = 3, 2  # xend.md 4
 _INTS = (

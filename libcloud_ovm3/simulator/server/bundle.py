@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .errors import ForeignFault, SimulatorError, Stopped, plain_fault
-from .names import AGENT_FUNCTIONS, is_read
-from .wire import I8
+from libcloud_ovm3.simulator.agent.names import AGENT_FUNCTIONS, is_read
+from libcloud_ovm3.simulator.errors import ForeignFault, SimulatorError, Stopped, plain_fault
+from libcloud_ovm3.simulator.server.wire import I8
 
 FORMAT = 1
 

@@ -9,7 +9,7 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import SimulatorError
+from libcloud_ovm3.simulator.errors import SimulatorError
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import AgentFault, SimulatorError, plain_fault
+from libcloud_ovm3.simulator.errors import AgentFault, SimulatorError, plain_fault
 
 KINDS = {
     "latency": "wait `seconds`, then answer",

@@ -16,10 +16,10 @@ import traceback
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from . import wire
-from .errors import AgentFault, Stopped, plain_fault
-from .host import SimulatedHost, censored_value
-from .misbehaviour import Rule, rule_fault
+from libcloud_ovm3.simulator.errors import AgentFault, Stopped, plain_fault
+from libcloud_ovm3.simulator.host import SimulatedHost, censored_value
+from libcloud_ovm3.simulator.server import wire
+from libcloud_ovm3.simulator.server.faults import Rule, rule_fault
 
 MAX_BODY = 64 << 20
 PATHS = ("/", "/RPC2", "/api/3", "/api/3/")

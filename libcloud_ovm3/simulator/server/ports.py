@@ -7,11 +7,14 @@ import ssl
 import threading
 from collections.abc import Sequence
 
-from . import agentcode, certificates, dom0disk, dom0jobs
-from .errors import SimulatorError
-from .host import SimulatedHost
-from .root import certify, read_certificate
-from .server import AgentServer, Office
+from libcloud_ovm3.simulator.dom0 import agentcode
+from libcloud_ovm3.simulator.dom0 import disk as dom0disk
+from libcloud_ovm3.simulator.dom0 import jobs as dom0jobs
+from libcloud_ovm3.simulator.errors import SimulatorError
+from libcloud_ovm3.simulator.host import SimulatedHost
+from libcloud_ovm3.simulator.root import certify, read_certificate
+from libcloud_ovm3.simulator.server import certificates
+from libcloud_ovm3.simulator.server.http import AgentServer, Office
 
 
 class Ports:

@@ -11,10 +11,11 @@ import time
 import uuid
 from typing import Any
 
-from .domain import Domain
-from .errors import AgentFault
-from .host import SimulatedHost
-from .starting import (
+from libcloud_ovm3.simulator.agent.storage import real_path
+from libcloud_ovm3.simulator.errors import AgentFault
+from libcloud_ovm3.simulator.host import SimulatedHost
+from libcloud_ovm3.simulator.xend.domain import Domain
+from libcloud_ovm3.simulator.xend.starting import (
     boot_refusal,
     device_refusal,
     free_memory_mb,
@@ -24,8 +25,7 @@ from .starting import (
     vifs,
     vnc_wish,
 )
-from .storage import real_path
-from .vmcfg import dashed, is_hvm, number
+from libcloud_ovm3.simulator.xend.vmcfg import dashed, is_hvm, number
 
 RESTARTS = ("restart", "coredump-restart", "rename-restart")
 REASONS = {"poweroff": 0, "reboot": 1, "crash": 3}

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import dom0disk, life
-from .domain import Domain
-from .errors import AgentFault, SimulatorError, command_fault
-from .host import SimulatedHost
-from .listing import listed, status
-from .progress import advance as advance  # noqa: PLC0414 - for those who only look
-from .progress import wait, xend
-from .starting import config_refusal
-from .vmcfg import dashed, is_hvm, number, strings
+from libcloud_ovm3.simulator.dom0 import disk as dom0disk
+from libcloud_ovm3.simulator.errors import AgentFault, SimulatorError, command_fault
+from libcloud_ovm3.simulator.host import SimulatedHost
+from libcloud_ovm3.simulator.xend import life
+from libcloud_ovm3.simulator.xend.domain import Domain
+from libcloud_ovm3.simulator.xend.listing import listed, status
+from libcloud_ovm3.simulator.xend.progress import advance as advance  # noqa: PLC0414 - for those who only look
+from libcloud_ovm3.simulator.xend.progress import wait, xend
+from libcloud_ovm3.simulator.xend.starting import config_refusal
+from libcloud_ovm3.simulator.xend.vmcfg import dashed, is_hvm, number, strings
 
 LIST_FAULT = "Device 0 not connected"  # xend.md 1.3
 TRIGGERS = ("nmi", "reset", "init", "s3resume", "power")

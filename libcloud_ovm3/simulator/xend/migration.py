@@ -9,14 +9,15 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from . import life, ownership
-from .domain import Domain, Transfer
-from .errors import command_fault, plain_fault
-from .host import SimulatedHost
-from .listing import status
-from .machines import need, refused
-from .progress import find_memory, wait_for, xend
-from .vmcfg import number
+from libcloud_ovm3.simulator.agent import ownership
+from libcloud_ovm3.simulator.errors import command_fault, plain_fault
+from libcloud_ovm3.simulator.host import SimulatedHost
+from libcloud_ovm3.simulator.xend import life
+from libcloud_ovm3.simulator.xend.domain import Domain, Transfer
+from libcloud_ovm3.simulator.xend.listing import status
+from libcloud_ovm3.simulator.xend.machines import need, refused
+from libcloud_ovm3.simulator.xend.progress import find_memory, wait_for, xend
+from libcloud_ovm3.simulator.xend.vmcfg import number
 
 
 def migrate(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 
-from . import life, transfer
-from .domain import Domain, Transfer
-from .errors import Stopped
-from .host import SimulatedHost
-from .starting import memory_refusal
+from libcloud_ovm3.simulator.errors import Stopped
+from libcloud_ovm3.simulator.host import SimulatedHost
+from libcloud_ovm3.simulator.xend import life, transfer
+from libcloud_ovm3.simulator.xend.domain import Domain, Transfer
+from libcloud_ovm3.simulator.xend.starting import memory_refusal
 
 Due = tuple[float, SimulatedHost, "Domain | Transfer"]
 

@@ -8,16 +8,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from . import life
-from .domain import Domain, Transfer
-from .errors import AgentFault, command_fault
-from .host import SimulatedHost
-from .listing import status
-from .machines import await_start, find, need, refused
-from .progress import wait_for, xend
-from .starting import vifs
-from .storage import real_path
-from .transfer import seconds_for
+from libcloud_ovm3.simulator.agent.storage import real_path
+from libcloud_ovm3.simulator.errors import AgentFault, command_fault
+from libcloud_ovm3.simulator.host import SimulatedHost
+from libcloud_ovm3.simulator.xend import life
+from libcloud_ovm3.simulator.xend.domain import Domain, Transfer
+from libcloud_ovm3.simulator.xend.listing import status
+from libcloud_ovm3.simulator.xend.machines import await_start, find, need, refused
+from libcloud_ovm3.simulator.xend.progress import wait_for, xend
+from libcloud_ovm3.simulator.xend.starting import vifs
+from libcloud_ovm3.simulator.xend.transfer import seconds_for
 
 
 def save(host: SimulatedHost, name: str, vm_uuid: str, path: str, checkpoint: Any) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .domain import Domain
-from .errors import AgentFault
-from .host import SimulatedHost
-from .network import bridges
-from .storage import real_path
-from .vmcfg import is_hvm, number, strings
+from libcloud_ovm3.simulator.agent.network import bridges
+from libcloud_ovm3.simulator.agent.storage import real_path
+from libcloud_ovm3.simulator.errors import AgentFault
+from libcloud_ovm3.simulator.host import SimulatedHost
+from libcloud_ovm3.simulator.xend.domain import Domain
+from libcloud_ovm3.simulator.xend.vmcfg import is_hvm, number, strings
 
 ACTIONS = (
     "destroy",

@@ -9,7 +9,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from .errors import AgentFault
+from libcloud_ovm3.simulator.errors import AgentFault
 
 #: Options that the agent keeps as integers (agent-behaviour.md 6.2).
 INTEGERS = frozenset(

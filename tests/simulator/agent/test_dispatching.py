@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from libcloud_ovm3.simulator import Simulator, functions
+from libcloud_ovm3.simulator import Simulator
+from libcloud_ovm3.simulator.agent import functions
 from tests.simulator.plainclient import client, fault_of
 
 BOTH = True  # personalities

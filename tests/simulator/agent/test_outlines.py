@@ -12,9 +12,9 @@ from xml.etree import ElementTree
 import pytest
 
 from libcloud_ovm3.simulator import Simulator
-from libcloud_ovm3.simulator.storage import FS_KEYS, SS_KEYS
+from libcloud_ovm3.simulator.agent.storage import FS_KEYS, SS_KEYS
+from tests.simulator.agent.test_ownership import POOLFS, _poolfs, cluster_configuration
 from tests.simulator.plainclient import NFS, Machine, client
-from tests.simulator.test_simulator_ownership import POOLFS, _poolfs, cluster_configuration
 
 OUTLINES = json.loads((Path(__file__).parent / "cases" / "outlines.json").read_text())
 PLUGIN = "Discover_Storage_Plugins_Result/storage_plugin_info_list/storage_plugin_info"

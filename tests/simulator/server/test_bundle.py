@@ -13,7 +13,7 @@ import pytest
 from libcloud_ovm3.simulator import Simulator, SimulatorError
 from tests.simulator.plainclient import client, fault_of
 
-PAGE = (Path(__file__).parents[2] / "docs" / "bundle.md").read_text()
+PAGE = (Path(__file__).parents[3] / "docs" / "bundle.md").read_text()
 EXAMPLES = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
 REPO = "0004fb0000030000aeaca859e4a8f8c0"
 

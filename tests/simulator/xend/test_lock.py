@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from libcloud_ovm3.simulator import Simulator, SimulatorError
-from libcloud_ovm3.simulator.domain import MISHAPS
+from libcloud_ovm3.simulator.xend.domain import MISHAPS
 from tests.simulator.plainclient import Machine, client, fault_of, until
 
 
@@ -260,8 +260,8 @@ def test_mishaps_survive_and_have_names(tmp_path: Path) -> None:
 
 
 def test_every_mishap_is_told_and_tested() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text()
-    tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+    text = (Path(__file__).parents[3] / "docs" / "simulator.md").read_text()
+    tests = "".join(path.read_text() for path in Path(__file__).parents[1].rglob("test_*.py"))
     for word, meaning in MISHAPS.items():
         assert f"| {word} | {meaning} |" in text
         assert re.search(rf'"{word}"', tests), word
