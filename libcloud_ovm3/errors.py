@@ -6,24 +6,24 @@ processes).
 
     Ovm3Error
     ├── InvalidArgument            bad input; nothing was sent (also a ValueError)
-    ├── NotSent                    definite: the request never left this machine
+    ├── HostUnreachable            definite: the request never left this machine
     │   ├── CertificateRejected    the host's certificate is not the one that was asked for
     │   ├── HostKeyRejected        the same of the host's key for SSH
     │   └── HostNotVerified        neither pin nor CA for this host: it was not contacted
     ├── BadCredentials             HTTP 401/403 (also libcloud's InvalidCredsError)
     ├── AgentFault                 the agent answered that it refused or failed
-    ├── AnswerLost                 in doubt: the request left, no answer came
-    │   ├── TimedOut               no whole answer within the limit
-    │   └── MalformedAnswer        an answer came that cannot be read
-    ├── SameServer                 two hosts have one server uuid
+    ├── OutcomeUnknown             the request was sent; its outcome is unknown
+    │   ├── TimedOut               no complete response within the limit
+    │   └── MalformedResponse      a response came that cannot be read
+    ├── DuplicateServerId          two hosts have one server uuid
     ├── NodeNotFound, ImageNotFound, AmbiguousName, NameTaken
-    ├── Refused                    not done, because what was seen forbids it; nothing was sent
-    │   ├── RefusedLines           the same, quoting lines of a file
-    │   ├── NotKnown               what was asked for may be where something could not be read
+    ├── PreconditionFailed         not started, because of what was read; nothing was sent
+    │   ├── UnexpectedFileContent  the same, quoting lines of a file
+    │   ├── SearchIncomplete       not found, but something that may hold it could not be read
     │   ├── HostNotFound           no host of the estate has this id or address
     │   └── ReadOnly               a call that may change something, with ex_read_only
-    ├── StillThere                 a wait reached its limit
-    └── Unfinished                 an operation broke off; names what may be left
+    ├── WaitTimeout                a wait reached its limit
+    └── OperationIncomplete        an operation did not finish; names what may be left
 """
 
 from __future__ import annotations
@@ -104,19 +104,19 @@ class InvalidArgument(Ovm3Error, ValueError):
     """An argument is wrong; nothing was sent. Says what was given and what is expected."""
 
 
-class NotSent(Ovm3Error):
+class HostUnreachable(Ovm3Error):
     """The host could not be reached: name, route, refused connection, TLS. Nothing was sent."""
 
 
-class CertificateRejected(NotSent):
+class CertificateRejected(HostUnreachable):
     """The host's certificate does not match the pin or the CA. No credentials were sent."""
 
 
-class HostKeyRejected(NotSent):
+class HostKeyRejected(HostUnreachable):
     """The host's SSH key is not the known one, or none is known. No credentials were sent."""
 
 
-class HostNotVerified(NotSent):
+class HostNotVerified(HostUnreachable):
     """A host of the pool has neither a pin nor a CA, so it was not contacted."""
 
 
@@ -155,27 +155,27 @@ class AgentFault(Ovm3Error):
         )
 
 
-class AnswerLost(Ovm3Error):
+class OutcomeUnknown(Ovm3Error):
     """The request was sent and no answer came. It may have taken effect, or may still do so."""
 
 
-class TimedOut(AnswerLost):
+class TimedOut(OutcomeUnknown):
     """No whole answer came within the time limit of its kind of call."""
 
 
-class MalformedAnswer(AnswerLost, MalformedResponseError):
+class MalformedResponse(OutcomeUnknown, MalformedResponseError):
     """What came is no XML-RPC answer: truncated, HTML, wrong encoding, another HTTP status.
 
     libcloud's ``body`` stays None: an answer may hold passwords.
     """
 
 
-# After one of these the call has certainly had no effect. After an AnswerLost nobody knows, and
+# After one of these the call has certainly had no effect. After an OutcomeUnknown nobody knows, and
 # after an AgentFault a look has to confirm it.
-NEVER_BEGUN = (NotSent, BadCredentials)
+NEVER_SENT = (HostUnreachable, BadCredentials)
 
 
-class SameServer(Ovm3Error):
+class DuplicateServerId(Ovm3Error):
     """Two hosts that answer have one server uuid, so they cannot be told apart by it."""
 
 
@@ -195,34 +195,34 @@ class NameTaken(Ovm3Error):
     """A node of this name exists somewhere in the estate."""
 
 
-class Refused(Ovm3Error):
+class PreconditionFailed(Ovm3Error):
     """The operation was not begun, because what was seen forbids it. Nothing was sent."""
 
 
-class RefusedLines(Refused):
+class UnexpectedFileContent(PreconditionFailed):
     """Refused because of lines of a file, which its text quotes, each on a line of its own."""
 
     def __str__(self) -> str:
         return shown(str(self.value), keep="\n")
 
 
-class NotKnown(Refused):
+class SearchIncomplete(PreconditionFailed):
     """What was asked for was not found, but something could not be read that may hold it."""
 
 
-class HostNotFound(Refused):
+class HostNotFound(PreconditionFailed):
     """No host of the estate has this id or address, and all of them answered."""
 
 
-class ReadOnly(Refused):
+class ReadOnly(PreconditionFailed):
     """Only reads are allowed (ex_read_only), and this call is not surely one. It was not sent."""
 
 
-class StillThere(Ovm3Error):
+class WaitTimeout(Ovm3Error):
     """A wait has reached its limit and what should have gone is still there."""
 
 
-class Unfinished(Ovm3Error):
+class OperationIncomplete(Ovm3Error):
     """An operation broke off: its end is not known, or it has left something behind.
 
     :ivar left: what is, or may still come to be, left: node ids and disk paths, for a person to

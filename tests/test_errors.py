@@ -20,7 +20,7 @@ CLASSES = [
 ]
 SPECIAL: dict[type, dict[str, Any]] = {
     errors.AgentFault: {"code": 1, "kind": "exceptions.OSError", "text": "[Errno 17] é"},
-    errors.Unfinished: {"left": ("0004fb", "/OVS/x.img")},
+    errors.OperationIncomplete: {"left": ("0004fb", "/OVS/x.img")},
 }
 
 
@@ -100,11 +100,11 @@ def test_it_comes_through_other_processes() -> None:
     [
         (errors.InvalidArgument, ValueError),
         (errors.BadCredentials, InvalidCredsError),
-        (errors.MalformedAnswer, MalformedResponseError),
-        (errors.MalformedAnswer, errors.AnswerLost),
-        (errors.TimedOut, errors.AnswerLost),
-        (errors.CertificateRejected, errors.NotSent),
-        (errors.HostNotVerified, errors.NotSent),
+        (errors.MalformedResponse, MalformedResponseError),
+        (errors.MalformedResponse, errors.OutcomeUnknown),
+        (errors.TimedOut, errors.OutcomeUnknown),
+        (errors.CertificateRejected, errors.HostUnreachable),
+        (errors.HostNotVerified, errors.HostUnreachable),
     ],
 )
 def test_what_it_can_be_caught_as(cls: type, base: type) -> None:
@@ -112,22 +112,31 @@ def test_what_it_can_be_caught_as(cls: type, base: type) -> None:
 
 
 def test_certain_and_uncertain_are_never_the_same() -> None:
-    certain = (errors.InvalidArgument, errors.NotSent, errors.AgentFault, errors.BadCredentials)
+    certain = (
+        errors.InvalidArgument,
+        errors.HostUnreachable,
+        errors.AgentFault,
+        errors.BadCredentials,
+    )
     for cls in CLASSES:
-        assert not (issubclass(cls, certain) and issubclass(cls, errors.AnswerLost))
+        assert not (issubclass(cls, certain) and issubclass(cls, errors.OutcomeUnknown))
 
 
 def test_an_answer_is_not_kept() -> None:
-    assert make(errors.MalformedAnswer, Driver()).body is None  # type: ignore[attr-defined]
+    assert make(errors.MalformedResponse, Driver()).body is None  # type: ignore[attr-defined]
 
 
 def test_what_stands_in_a_text_forges_no_line() -> None:
     text = "VM 'x\nseed-9 running\x1b[31m\u202e\ud800\x9b' é です"
     shown = "VM 'x\\nseed-9 running\\x1b[31m\\u202e\\ud800\\x9b' é です"
-    for error in (errors.Ovm3Error(text), errors.Ovm3Warning(text), errors.Refused(text)):
+    for error in (
+        errors.Ovm3Error(text),
+        errors.Ovm3Warning(text),
+        errors.PreconditionFailed(text),
+    ):
         assert str(error) == shown == errors.shown(text)
         assert error.args == (text,)
-    assert pickle.loads(pickle.dumps(errors.Refused(text))).value == text
-    quoting = errors.RefusedLines("found:\n  1: a\x1b")
+    assert pickle.loads(pickle.dumps(errors.PreconditionFailed(text))).value == text
+    quoting = errors.UnexpectedFileContent("found:\n  1: a\x1b")
     assert str(quoting) == "found:\n  1: a\\x1b"
-    assert isinstance(quoting, errors.Refused)
+    assert isinstance(quoting, errors.PreconditionFailed)

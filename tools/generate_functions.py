@@ -42,15 +42,15 @@ the ``discover_*`` functions answer XML documents in a string (see :mod:`.docume
 
 *Read*: changes nothing, may be sent once more. *Write*: all that is not surely a read, sent once at
 most. *Long*: a write that may take up to an hour; ``limit`` (seconds) waits less.
-Every method raises what :meth:`.AgentConnection.call` raises, and MalformedAnswer for an answer of
-another type than the one documented.
+Every method raises what :meth:`.AgentConnection.call` raises, and MalformedResponse for an answer
+of another type than the one documented.
 """
 
 from __future__ import annotations
 
 from typing import Any, overload
 
-from libcloud_ovm3.agent.calling import OMITTED, also, as_type, as_type_or_none, given, one_of
+from libcloud_ovm3.agent.arguments import OMITTED, also, as_type, as_type_or_none, given, one_of
 from libcloud_ovm3.agent.connection import AgentConnection
 
 Struct = dict[str, Any]
@@ -96,7 +96,7 @@ with Simulator(hosts=1) as sim:
   a version lacks a function is shown by no source; `libcloud_ovm3.agent.probe` tries those that
   can be tried without harm.
 - `agent.call(name, ...)` calls any function, known or not; an unknown one counts as a write.
-- Answers are handed on as they come; where the type is known, another is a `MalformedAnswer`. A
+- Answers are handed on as they come; where the type is known, another is a `MalformedResponse`. A
   failure is an `AgentFault`.
 - Sources are chapters of the project's collection of facts; nothing here was tried on a server.
 """

@@ -11,7 +11,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.redact import redact
-from libcloud_ovm3.errors import MalformedAnswer
+from libcloud_ovm3.errors import MalformedResponse
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -86,11 +86,11 @@ def one_of(
 def as_type(connection: AgentConnection, function: str, kind: type[_T], answer: Any) -> _T:
     """The answer, if it is of the type that is documented.
 
-    :raises MalformedAnswer: otherwise.
+    :raises MalformedResponse: otherwise.
     """
     if not isinstance(answer, kind):
         shown = redact(repr(answer))[:60]
-        raise MalformedAnswer(
+        raise MalformedResponse(
             f"{connection.address}: {function}: expected a {kind.__name__}, "
             f"the agent answered {shown}",
             host=str(connection.address),

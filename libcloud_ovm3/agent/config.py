@@ -17,11 +17,11 @@ from libcloud_ovm3.agent.disk import DiskEntry, format_disk, parse_disk
 from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.agent.vif import Vfb, Vif
 
-__all__ = ["DiskEntry", "VMConfig", "VncWish", "disks_of", "format_disk", "parse_disk"]
+__all__ = ["DiskEntry", "VMConfig", "VncOptions", "disks_of", "format_disk", "parse_disk"]
 
 
 @dataclass(frozen=True)
-class VncWish:
+class VncOptions:
     """What a definition wants of VNC. The real port is in the live data only (6.6).
 
     :ivar listen: None: 127.0.0.1.
@@ -78,24 +78,24 @@ class VMConfig:
     @property
     def uuid(self) -> str | None:
         """Dashed, in lower case. None: xend makes one up at each start (xend.md 7)."""
-        return dashed(self.say("uuid"))
+        return dashed(self.get_text("uuid"))
 
     @property
     def name(self) -> str:
         """The name that xend is given; "" if there is none."""
-        return self.say("name")
+        return self.get_text("name")
 
     @property
     def simple_name(self) -> str:
         """The Manager's display name; "" if there is none."""
-        return self.say("OVM_simple_name")
+        return self.get_text("OVM_simple_name")
 
     @property
     def description(self) -> str:
         """The Manager's description; "" if there is none."""
-        return self.say("OVM_description")
+        return self.get_text("OVM_description")
 
-    def say(self, key: str) -> str:
+    def get_text(self, key: str) -> str:
         """An option as a text without blanks around it; "" if there is none."""
         value = self.values.get(key)
         return "" if value is None else _text(value).strip()
@@ -125,14 +125,14 @@ class VMConfig:
     @property
     def domain_type(self) -> str:
         """``OVM_domain_type``: ``xen_pvm``, ``xen_hvm``, …; "" if there is none."""
-        return self.say("OVM_domain_type")
+        return self.get_text("OVM_domain_type")
 
     @property
     def is_hvm(self) -> bool:
         """Whether xend builds an HVM guest. ``builder`` decides, which the agent is believed to
         derive from OVM_domain_type where it is missing (agent-behaviour 6.1).
         """
-        builder = self.say("builder").lower()
+        builder = self.get_text("builder").lower()
         return builder == "hvm" if builder else "hvm" in self.domain_type.lower()
 
     @property
@@ -161,7 +161,7 @@ class VMConfig:
         return tuple(Vfb(text) for text in _texts(self.values, "vfb"))
 
     @property
-    def vnc(self) -> VncWish | None:
+    def vnc(self) -> VncOptions | None:
         """What it wants of VNC: a vfb entry, or on HVM options of its own. None: nothing."""
         for vfb in self.vfbs:
             if vfb.is_vnc:
@@ -169,7 +169,7 @@ class VMConfig:
         return _wish(self.values) if self.is_hvm and _flag(self.values.get("vnc")) else None
 
     @property
-    def oddities(self) -> tuple[str, ...]:
+    def warnings(self) -> tuple[str, ...]:
         """What stands in it and cannot be right, in words; no password among them."""
         odd = [
             f"{key} is no number above 0"
@@ -225,8 +225,8 @@ def _flag(value: object) -> bool | None:
     return {"true": True, "1": True, "false": False, "0": False}.get(word)
 
 
-def _wish(options: Mapping[str, Any]) -> VncWish:
-    return VncWish(
+def _wish(options: Mapping[str, Any]) -> VncOptions:
+    return VncOptions(
         listen=_text(options.get("vnclisten") or "") or None,
         display=whole_number(options.get("vncdisplay")),
         takes_any_port=_flag(options.get("vncunused")) is not False,

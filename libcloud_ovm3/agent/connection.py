@@ -2,8 +2,8 @@
 
 A call that changes something is sent at most once, whatever libcloud's retry switch says. A read
 whose line drops is sent once more. What went wrong is told apart by whether the request may have
-arrived: :class:`NotSent` (no), :class:`AgentFault` (it did, and was refused), :class:`AnswerLost`
-(nobody knows).
+arrived: :class:`HostUnreachable` (no), :class:`AgentFault` (it did, and was refused),
+:class:`OutcomeUnknown` (nobody knows).
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from libcloud_ovm3.agent.tls import (
 from libcloud_ovm3.agent.tlsadvice import afterwards
 from libcloud_ovm3.errors import (
     AgentFault,
-    AnswerLost,
+    HostUnreachable,
     InvalidArgument,
-    MalformedAnswer,
-    NotSent,
+    MalformedResponse,
+    OutcomeUnknown,
     ReadOnly,
     TimedOut,
     shown,
@@ -261,10 +261,10 @@ class AgentConnection(ConnectionUserAndKey):
         :param limit: seconds for the answer, if less than what its kind has.
         :raises ReadOnly: only reads are allowed, and this is not surely one; nothing was sent.
         :raises InvalidArgument: a value that cannot be sent; nothing was sent.
-        :raises NotSent: the host could not be reached or verified; nothing was sent.
+        :raises HostUnreachable: the host could not be reached or verified; nothing was sent.
         :raises BadCredentials: the agent does not accept user and password.
         :raises AgentFault: the agent refused or failed.
-        :raises AnswerLost: it was sent, but what came of it is not known.
+        :raises OutcomeUnknown: it was sent, but what came of it is not known.
         """
         kind = kind_of(function, kind)
         if self.read_only and kind != "read":
@@ -282,9 +282,9 @@ class AgentConnection(ConnectionUserAndKey):
         if kind == "read":
             try:
                 return self._call_once(function, body, limit)
-            except (MalformedAnswer, TimedOut):
+            except (MalformedResponse, TimedOut):
                 raise
-            except AnswerLost:
+            except OutcomeUnknown:
                 pass  # most often a kept line that the agent had closed: a read may go out again
         return self._call_once(function, body, limit)
 
@@ -295,7 +295,7 @@ class AgentConnection(ConnectionUserAndKey):
             reason = redact(answer.reason, self._secrets)
             raise failures.refused(self.address, answer.status, reason, function)
         if answer.status != HTTPStatus.OK:
-            raise MalformedAnswer(
+            raise MalformedResponse(
                 f"{self.address}: {function}: HTTP {answer.status} "
                 f"{redact(answer.reason, self._secrets)} is no agent's answer: "
                 f"is something else listening there?",
@@ -305,7 +305,7 @@ class AgentConnection(ConnectionUserAndKey):
             value = codec.decode_response(answer.body)
         except codec.NotXMLRPC as error:
             reason = redact(str(error), self._secrets)
-            raise MalformedAnswer(f"{self.address}: {function}: {reason}", **where) from None
+            raise MalformedResponse(f"{self.address}: {function}: {reason}", **where) from None
         if isinstance(value, codec.Fault):
             raise self.error_of(value, function)
         return value
@@ -330,9 +330,9 @@ class AgentConnection(ConnectionUserAndKey):
             why = self._why(error)
             raise failures.not_sent(self.address, error, why, self.trust, function) from error
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader) as error:
-            raise NotSent(f"{self.address}: cannot be called: {error}", **where) from error
+            raise HostUnreachable(f"{self.address}: cannot be called: {error}", **where) from error
         except TooLarge as error:
-            raise MalformedAnswer(f"{self.address}: {function}: {error}", **where) from None
+            raise MalformedResponse(f"{self.address}: {function}: {error}", **where) from None
         except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError) as error:
             raise TimedOut(
                 f"{self.address}: {function}: no whole answer within {limit:g} s; whether it took "
@@ -340,7 +340,7 @@ class AgentConnection(ConnectionUserAndKey):
                 **where,
             ) from error
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise AnswerLost(
+            raise OutcomeUnknown(
                 f"{self.address}: {function}: the line dropped before the answer was there; "
                 f"whether it took effect is not known "
                 f"({self._why(error)}{afterwards(error, self.trust)})",

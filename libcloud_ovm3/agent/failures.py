@@ -8,14 +8,14 @@ from http import HTTPStatus
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.tls import HostTrust, NeverSent, PinMismatch
 from libcloud_ovm3.agent.tlsadvice import advice
-from libcloud_ovm3.errors import BadCredentials, CertificateRejected, NotSent
+from libcloud_ovm3.errors import BadCredentials, CertificateRejected, HostUnreachable
 
 _REFUSAL = "Unauthorized access attempt"  # the agent's reason text with 403 (agent-behaviour 1)
 
 
 def not_sent(
     address: Address, error: NeverSent, why: str, trust: HostTrust, function: str
-) -> NotSent:
+) -> HostUnreachable:
     """The error for a line that was not opened.
 
     :param why: the error's innermost words, free of secrets.
@@ -23,13 +23,13 @@ def not_sent(
     """
     cause, hint = error.__cause__, advice(error, trust).text(trust)
     shown_by = f"(`ovm3 pin {address}` shows what it presents)"
-    kind: type[NotSent] = CertificateRejected
+    kind: type[HostUnreachable] = CertificateRejected
     if isinstance(cause, PinMismatch):
         text = f"not the host that was asked for: {why} {shown_by}"
     elif isinstance(cause, ssl.SSLCertVerificationError):
         text = f"its certificate is not accepted: {why}{hint} {shown_by}"
     else:
-        kind, text = NotSent, f"cannot be reached: {why}{hint}"
+        kind, text = HostUnreachable, f"cannot be reached: {why}{hint}"
     return kind(f"{address}: {text}", host=str(address), function=function)
 
 

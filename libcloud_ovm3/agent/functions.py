@@ -9,8 +9,8 @@ the ``discover_*`` functions answer XML documents in a string (see :mod:`.docume
 
 *Read*: changes nothing, may be sent once more. *Write*: all that is not surely a read, sent once at
 most. *Long*: a write that may take up to an hour; ``limit`` (seconds) waits less.
-Every method raises what :meth:`.AgentConnection.call` raises, and MalformedAnswer for an answer of
-another type than the one documented.
+Every method raises what :meth:`.AgentConnection.call` raises, and MalformedResponse for an answer
+of another type than the one documented.
 """
 
 from __future__ import annotations

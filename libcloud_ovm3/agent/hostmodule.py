@@ -2,7 +2,7 @@
 
 ``HostModule(agent.connection).read_document(mount, name)``; every function, its arguments and its
 answer: docs/host-module.md. Every method raises what :meth:`.AgentConnection.call` raises, and
-MalformedAnswer for an answer that is not as documented. Texts and bytes: a path is a text, or its
+MalformedResponse for an answer that is not as documented. Texts and bytes: a path is a text, or its
 bytes where they are no UTF-8. ``client`` is a short name of who asks, ``operation`` 32 lower-case
 hexadecimal digits that the caller makes (``uuid4().hex``); both go into the host's log.
 """
@@ -17,17 +17,17 @@ from libcloud_ovm3.agent.call_kinds import Kind
 from libcloud_ovm3.agent.codec import Fault
 from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.hostmodule_types import (
+    AgentReadings,
     Aside,
     Document,
     FilePage,
+    FileRange,
     Holder,
     Identity,
-    Look,
     Reader,
     RepositoryFiles,
-    Stretch,
 )
-from libcloud_ovm3.errors import AgentFault, InvalidArgument, MalformedAnswer
+from libcloud_ovm3.errors import AgentFault, InvalidArgument, MalformedResponse
 
 API: Final = 2  # the module's number that this client was written for
 _PREFIX = "libcloud_"
@@ -86,7 +86,7 @@ class HostModule:
 
     # ------------------------------------------------------------------ inventory
 
-    def look(self, functions: Sequence[str]) -> Look:
+    def look(self, functions: Sequence[str]) -> AgentReadings:
         """Several of the agent's own reads without arguments in one call (see ``LOOKABLE``).
 
         Where ``list_vms`` faults as a whole, the domains that xend shows one by one take its place,
@@ -98,16 +98,16 @@ class HostModule:
         struct = reader.struct(answer)
         api = reader.key(struct, "api", int)
         if not fits(api):
-            return Look(api, {})
+            return AgentReadings(api, {})
         given = reader.key(struct, "answers", dict)
         answers = {}
         missing: Exception | None = None
         for name in functions:
             try:
                 answers[name] = self._said(name, given.get(name))
-            except (AgentFault, MalformedAnswer) as error:
+            except (AgentFault, MalformedResponse) as error:
                 missing = error if _has_missing(given.get(name)) else missing
-        return Look(api, answers, reader.unlisted(given.get("list_vms")), missing)
+        return AgentReadings(api, answers, reader.unlisted(given.get("list_vms")), missing)
 
     def repository(self, repository_id: str) -> RepositoryFiles:
         """A repository's listing and every vm.cfg in it: one call, more beyond 12 MiB.
@@ -162,7 +162,7 @@ class HostModule:
         function, answer = self._read("identify", list(paths))
         return self._reader(function).identities(answer, paths)
 
-    def comebacks(self) -> list[Struct]:
+    def autostart_guests(self) -> list[Struct]:
         """Guests that the next boot or start of xend may bring back."""
         return self._structs(*self._read("comebacks"))
 
@@ -180,7 +180,7 @@ class HostModule:
         """Type, size, used bytes, time and mode of a file or directory."""
         return self._struct(*self._read("stat_file", path))
 
-    def read_file(self, path: Path, offset: int, length: int) -> Stretch:
+    def read_file(self, path: Path, offset: int, length: int) -> FileRange:
         """A stretch of a file, at most ``chunks.CHUNK_BYTES`` long."""
         function, answer = self._read("read_file", path, offset, length)
         reader = self._reader(function)
@@ -189,7 +189,7 @@ class HostModule:
             data = chunks.decode(reader.payload(struct, "chunk"))
         except ValueError as error:
             raise reader.malformed(str(error)) from None
-        return Stretch(reader.key(struct, "size_bytes", int), data)
+        return FileRange(reader.key(struct, "size_bytes", int), data)
 
     def create_file(self, client: str, operation: str, path: Path, size_bytes: int) -> None:
         """Make a sparse file that must not be there yet."""
@@ -332,10 +332,10 @@ class HostModule:
         return function, self._connection.call(function, *arguments, kind=kind)
 
     def _reader(self, function: str) -> Reader:
-        def malformed(what: str) -> MalformedAnswer:
+        def malformed(what: str) -> MalformedResponse:
             address = str(self._connection.address)
             text = f"{address}: {function}: not as documented: {what}"
-            return MalformedAnswer(text, host=address, function=function)
+            return MalformedResponse(text, host=address, function=function)
 
         return Reader(malformed)
 

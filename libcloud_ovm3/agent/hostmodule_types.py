@@ -13,7 +13,7 @@ Malformed = Callable[[str], Exception]
 
 
 @dataclass(frozen=True)
-class Look:
+class AgentReadings:
     """Several of the agent's reads in one call.
 
     :ivar api: the module's number (docs/host-module.md, Versions).
@@ -41,7 +41,7 @@ class VMCfg:
     folder: str
     directory: str
     content: bytes | None
-    problem: str | None = None
+    error: str | None = None
     is_exact: bool = True
 
 
@@ -61,7 +61,7 @@ class Aside:
     path: str | bytes
     size_bytes: int | None
     modified: float | None
-    problem: str | None = None
+    error: str | None = None
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Identity:
     type: str | None = None
     size_bytes: int | None = None
     is_missing: bool = False
-    problem: str | None = None
+    error: str | None = None
 
     def is_same_file(self, other: Identity) -> bool:
         """Whether both are known to lead to one file."""
@@ -123,7 +123,7 @@ class Holder:
     path: str | None
     device: str
     domid: int | None
-    problem: str | None
+    error: str | None
     uuid: str | None = None
     mode: str | None = None
     state: int | None = None
@@ -159,7 +159,7 @@ class FilePage:
 
 
 @dataclass(frozen=True)
-class Stretch:
+class FileRange:
     """A part of a file, shorter than asked for at its end. ``size_bytes``: the whole file's."""
 
     size_bytes: int
@@ -260,7 +260,7 @@ class Reader:
                     path=path,
                     device=str(struct.get("device", "")),
                     domid=None if domid is None else self.typed("domid", domid, int),
-                    problem=None if problem is None else str(problem),
+                    error=None if problem is None else str(problem),
                     uuid=self.optional(struct, "uuid", str) or None,
                     mode=self.optional(struct, "mode", str),
                     state=self.optional(struct, "state", int),
@@ -309,7 +309,7 @@ class Reader:
     def _identity(self, path: str | bytes, struct: dict[str, Any]) -> Identity:
         problem = self.optional(struct, "problem", str)
         if problem is not None:
-            return Identity(path, problem=problem)
+            return Identity(path, error=problem)
         if self.optional(struct, "missing", bool):
             return Identity(path, is_missing=True)
         return Identity(

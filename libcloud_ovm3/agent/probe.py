@@ -12,7 +12,7 @@ from typing import Any, Literal, Protocol
 
 from libcloud_ovm3.agent import catalogue
 from libcloud_ovm3.agent.functions import Agent
-from libcloud_ovm3.errors import AgentFault, AnswerLost, NotSent
+from libcloud_ovm3.errors import AgentFault, HostUnreachable, OutcomeUnknown
 
 _NONE = "libcloud_no_such_function"
 
@@ -45,7 +45,7 @@ def probe(agent: Agent, limit: float | None = None) -> tuple[Probed, ...]:
 
     :param limit: seconds for each answer at most.
     :return: one entry for each function of the catalogue, in its order.
-    :raises NotSent: the host cannot be reached.
+    :raises HostUnreachable: the host cannot be reached.
     :raises BadCredentials: it does not accept user and password.
     """
     return tuple(_probe_one(agent, f, limit) for f in catalogue.functions().values())
@@ -62,7 +62,7 @@ def _probe_one(agent: Agent, function: catalogue.Function, limit: float | None) 
     except AgentFault as error:
         absent = is_unknown_function(error, name)
         return Probed(name, "absent" if absent else "unclear", error.text)
-    except AnswerLost as error:
+    except OutcomeUnknown as error:
         return Probed(name, "unclear", str(error))
     return Probed(name, "present")
 
@@ -85,6 +85,6 @@ def lacks(agent: CanCall, function: str, error: AgentFault) -> bool:
         agent.call(_NONE, kind="read", limit=10.0)
     except AgentFault as other:
         return _NONE in other.text and other.text.replace(_NONE, function) == error.text
-    except (NotSent, AnswerLost):
+    except (HostUnreachable, OutcomeUnknown):
         pass
     return False

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.tls import HostTrust, NeverSent, TlsFacts, presented
-from libcloud_ovm3.errors import NotSent
+from libcloud_ovm3.errors import HostUnreachable
 
 # To see what a host has, whatever it is. No secret goes over such a line.
 ANY = HostTrust(verify=False, minimum="TLSv1", weak_keys=True, legacy_renegotiation=True)
@@ -143,22 +143,22 @@ def shown(address: Address, timeout: float) -> TlsFacts:
     """What a host presents, with whatever TLS it speaks. Sends no more than handshakes.
 
     :param timeout: seconds for connecting and for the handshake.
-    :raises NotSent: it cannot be reached, or does not speak TLS.
+    :raises HostUnreachable: it cannot be reached, or does not speak TLS.
     """
     try:
         facts = presented(address, ANY, timeout)
     except NeverSent as error:
         text = f"{address}: {error}{advice(error, ANY).text(ANY)}"
-        raise NotSent(text, host=str(address)) from error
+        raise HostUnreachable(text, host=str(address)) from error
     if not facts.certificate:
-        raise NotSent(f"{address}: presents no certificate", host=str(address))
+        raise HostUnreachable(f"{address}: presents no certificate", host=str(address))
     return facts
 
 
 def needed(address: Address, timeout: float) -> HostTrust:
     """The fewest options with which a host can be called, found by trying; a few handshakes.
 
-    :raises NotSent: it cannot be reached any more, or not with all of them either.
+    :raises HostUnreachable: it cannot be reached any more, or not with all of them either.
     """
     for trust in _LADDER:
         try:
@@ -168,7 +168,7 @@ def needed(address: Address, timeout: float) -> HostTrust:
         else:
             return trust
     text = f"{address}: {last}{advice(last, ANY).text(ANY)}"
-    raise NotSent(text, host=str(address)) from last
+    raise HostUnreachable(text, host=str(address)) from last
 
 
 def _of_ssl(error: BaseException | None) -> ssl.SSLError | None:

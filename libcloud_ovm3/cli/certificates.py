@@ -16,7 +16,7 @@ def certificate_of(address: Address, timeout: float = 10.0) -> Certificate:
     """Shake hands with a host, whatever it presents, and read its certificate.
 
     :param timeout: seconds.
-    :raises NotSent: it cannot be reached, or does not speak TLS.
+    :raises HostUnreachable: it cannot be reached, or does not speak TLS.
     """
     return read_certificate(shown(address, timeout))
 
@@ -27,7 +27,7 @@ def read_certificate(facts: TlsFacts) -> Certificate:
     try:
         return _read(version, der)
     except ValueError as error:  # odd old certificates: the fingerprint is what counts
-        return Certificate(version, fingerprint(der), problem=str(error))
+        return Certificate(version, fingerprint(der), error=str(error))
 
 
 def _read(version: str, der: bytes) -> Certificate:

@@ -13,8 +13,8 @@ from libcloud_ovm3.cli.options import access_options, make_driver, reported
 from libcloud_ovm3.cli.output import heading, show
 from libcloud_ovm3.diagnostics import bundle as bundles
 from libcloud_ovm3.diagnostics.checks import Finding
-from libcloud_ovm3.diagnostics.collect import Call, Examined, examine, recorded
-from libcloud_ovm3.diagnostics.doctor import findings, is_sound
+from libcloud_ovm3.diagnostics.collect import Call, Collected, collect, recorded
+from libcloud_ovm3.diagnostics.doctor import is_sound, run_checks
 from libcloud_ovm3.errors import InvalidArgument
 
 _LEVELS = ("error", "warning", "note", "ok")
@@ -42,13 +42,13 @@ def doctor(host: str, bundle: Path | None, **options: Any) -> None:
         driver = make_driver(hosts=(host,), ex_read_only=True, **options)
         estate = driver._estate if bundle is None else recorded(driver._estate, calls)
         address = estate.given[0]
-        examined = examine(
+        examined = collect(
             estate,
             lambda: certificate_of(address),
             "none" if options["insecure"] else "verified",
             read_certificate,
         )
-        found = findings(examined)
+        found = run_checks(examined)
         _show(examined, found)
         if bundle is not None:
             bundles.write(bundles.bundle(calls, driver._passwords.all()), bundle)
@@ -56,7 +56,7 @@ def doctor(host: str, bundle: Path | None, **options: Any) -> None:
     sys.exit(0 if is_sound(found) else 1)
 
 
-def _show(examined: Examined, found: list[Finding]) -> None:
+def _show(examined: Collected, found: list[Finding]) -> None:
     show(f"{examined.address}, {examined.now:%Y-%m-%d %H:%M} UTC")
     for finding in found:
         _show_one(finding)

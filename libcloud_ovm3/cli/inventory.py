@@ -58,8 +58,8 @@ def _show(found: Inventory) -> None:
         [line for vm in found.vms for line in _devices(vm)],
         "no disks, no NICs",
     )
-    heading("Could not be read" if found.problems else "Everything could be read.")
-    for problem in found.problems:
+    heading("Could not be read" if found.errors else "Everything could be read.")
+    for problem in found.errors:
         show(f"- {problem}")
 
 
@@ -93,7 +93,7 @@ def _vm(vm: VMEntry, aliases: dict[str, str]) -> tuple[object, ...]:
     hosts = ", ".join(live.host for live in vm.live)
     places = ", ".join(
         f"{aliases.get(d.repository) or d.repository}/{d.directory}"
-        + (" (unreadable)" if d.problem else "")
+        + (" (unreadable)" if d.error else "")
         for d in vm.definitions
     )
     ha = "?" if vm.ha is None else ("yes" if vm.ha else "no")

@@ -13,7 +13,7 @@ import click
 
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.cli.output import tell, tell_text
-from libcloud_ovm3.errors import InvalidArgument, Ovm3Error, Ovm3Warning, RefusedLines
+from libcloud_ovm3.errors import InvalidArgument, Ovm3Error, Ovm3Warning, UnexpectedFileContent
 from libcloud_ovm3.estate.members import Estate
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -162,7 +162,7 @@ def reported() -> Iterator[None]:
             yield
         except InvalidArgument as error:
             raise click.UsageError(str(error)) from None
-        except RefusedLines as error:
+        except UnexpectedFileContent as error:
             tell_text(f"Error: {error}")
             raise SystemExit(1) from None
         except Ovm3Error as error:

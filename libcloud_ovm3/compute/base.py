@@ -223,7 +223,7 @@ class OVM3Base(NodeDriver):
             warnings.warn(remark, Ovm3Warning, stacklevel=3)
 
 
-def id_of(what: Node | NodeImage | NodeLocation | str) -> str:
+def object_id(what: Node | NodeImage | NodeLocation | str) -> str:
     """An object's id, from the object or from the id itself."""
     return str(getattr(what, "id", what))
 

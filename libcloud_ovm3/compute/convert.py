@@ -7,15 +7,15 @@ from typing import Any
 from libcloud.compute.base import Node, NodeDriver, NodeImage, NodeLocation, NodeSize
 from libcloud.compute.types import NodeState
 
-from libcloud_ovm3.agent.config import VncWish
+from libcloud_ovm3.agent.config import VncOptions
 from libcloud_ovm3.agent.documents import Hardware
 from libcloud_ovm3.errors import Ovm3Error
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.disks import Orphan
-from libcloud_ovm3.estate.hosts import HostView, Silent
+from libcloud_ovm3.estate.hosts import HostView, UnreachableHost
 from libcloud_ovm3.estate.images import Image
 from libcloud_ovm3.estate.states import State
-from libcloud_ovm3.estate.vms import VM, Place
+from libcloud_ovm3.estate.vms import VM, LiveDomain
 
 # Same words in both, but libcloud's meaning is libcloud's to change.
 NODE_STATES = {
@@ -63,21 +63,21 @@ def to_node(vm: VM, driver: NodeDriver) -> Node:
     display, takes_any_port: what it wants; no password) and ``remarks`` on what is odd about it.
     ``doubts``, if there are any: why nothing may be done to it.
     """
-    places = [_place(place) for place in vm.places]
+    places = [_place(place) for place in vm.live]
     definitions = [
-        {"repository_id": d.repository_id, "directory": d.directory, "problem": d.problem}
+        {"repository_id": d.repository_id, "directory": d.directory, "error": d.error}
         for d in vm.definitions
     ]
     extra: dict[str, Any] = {"places": places, "definitions": definitions}
     extra |= {"doubts": list(vm.doubts)} if vm.doubts else {}
     if len(vm.definitions) == 1:
         extra |= definitions[0] | _definition(vm.definitions[0])
-    if len(vm.places) == 1:
+    if len(vm.live) == 1:
         extra |= {key: value for key, value in places[0].items() if value is not None}
     return Node(vm.id, vm.name, NODE_STATES[vm.state], [], [], driver, extra=extra)
 
 
-def _place(place: Place) -> dict[str, Any]:
+def _place(place: LiveDomain) -> dict[str, Any]:
     host, domain = place.host, place.domain
     return {
         "host": host.server.hostname,
@@ -85,7 +85,7 @@ def _place(place: Place) -> dict[str, Any]:
         "address": str(host.address),
         "domid": domain.domid,
         "xend_name": domain.name,
-        "letters": domain.letters,
+        "letters": domain.xend_state,
         "status": domain.status,
         "memory_mb": domain.memory_mb,
         "vcpus": domain.vcpus,
@@ -113,11 +113,11 @@ def _definition(definition: Definition) -> dict[str, Any]:
         "cdroms": [disk.path for disk in config.disks if disk.is_cdrom],
         "nics": [{"mac": v.mac, "bridge": v.bridge, "type": v.type} for v in config.vifs],
         "vnc": None if vnc is None else _vnc(vnc),
-        "remarks": list(definition.remarks),
+        "notices": list(definition.notices),
     }
 
 
-def _vnc(wish: VncWish) -> dict[str, Any]:
+def _vnc(wish: VncOptions) -> dict[str, Any]:
     return {
         "listen": wish.listen,
         "display": wish.display,
@@ -156,7 +156,7 @@ def to_location(host: HostView, hardware: Hardware | Ovm3Error, driver: NodeDriv
         "agent_version": server.agent_version,
         "ovm_version": server.ovm_version,
         "hypervisor": server.hypervisor_version,
-        "vms": None if host.domains_problem else len(host.domains),
+        "vms": None if host.domains_error else len(host.domains),
         "cpus": known.cpus,
         "cpu_model": known.cpu_model,
         "memory_mb": _mb(known.memory_bytes),
@@ -170,10 +170,10 @@ def _mb(size_bytes: int | None) -> int | None:
     return None if size_bytes is None else size_bytes // 2**20
 
 
-def to_silent_location(silent: Silent, driver: NodeDriver) -> NodeLocation:
+def to_unreachable_location(silent: UnreachableHost, driver: NodeDriver) -> NodeLocation:
     """A host that did not answer: its uuid is not known, so its address stands for it.
 
-    ``extra``: ``status`` ("unverified": not contacted for lack of pin and CA; or "silent"),
+    ``extra``: ``status`` ("unverified": not contacted for lack of pin and CA; or "unreachable"),
     ``address``, ``reason``.
     """
     extra = {

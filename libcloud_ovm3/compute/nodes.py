@@ -13,11 +13,11 @@ from libcloud.compute.base import (
     NodeSize,
 )
 
-from libcloud_ovm3.compute.base import OVM3Base, id_of
+from libcloud_ovm3.compute.base import OVM3Base, object_id
 from libcloud_ovm3.compute.convert import to_node, to_orphan
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
 from libcloud_ovm3.estate import disks
-from libcloud_ovm3.estate.vms import survey
+from libcloud_ovm3.estate.vms import read_estate
 from libcloud_ovm3.operations import create_vm as creation
 from libcloud_ovm3.operations import delete_files as deletion
 from libcloud_ovm3.operations import destroy_vm as destruction
@@ -39,11 +39,15 @@ class Nodes(OVM3Base):
 
         :rtype: ``list`` of :class:`Node`
         """
-        seen = survey(self._estate)
-        problems = seen.problems()
+        seen = read_estate(self._estate)
+        problems = seen.errors()
         if problems and (self.ex_strict if ex_strict is None else ex_strict):
-            raise seen.silent[0].reason if seen.silent else Ovm3Error("; ".join(problems), self)
-        self._warn(problems + seen.remarks())
+            raise (
+                seen.unreachable[0].reason
+                if seen.unreachable
+                else Ovm3Error("; ".join(problems), self)
+            )
+        self._warn(problems + seen.notices())
         return [to_node(vm, self) for vm in seen.vms.values()]
 
     def create_node(
@@ -77,22 +81,22 @@ class Nodes(OVM3Base):
 
         :raises NameTaken, InvalidArgument, Refused, AgentFault: nothing of it is left.
         :raises ImageNotFound, HostNotFound: there is no such image or host.
-        :raises Unfinished: broke off; says what may be left.
+        :raises OperationIncomplete: broke off; says what may be left.
         :rtype: :class:`Node`
         """
         if auth is not None:
             self._get_and_check_auth(auth)
-        wanted = planning.Wanted(
+        wanted = planning.VMSpec(
             name=name,
-            image_id=id_of(image),
+            image_id=object_id(image),
             memory_mb=size.ram,
             vcpus=(size.extra or {}).get("cpus") or 1,
             disk_gb=size.disk or 0,
-            host_id=None if location is None else id_of(location),
+            host_id=None if location is None else object_id(location),
             allow_same_name=ex_allow_same_name,
         )
         plan = planning.make_plan(self._estate, wanted)
-        self._warn(plan.remarks)  # before anything is made, in case warnings are errors
+        self._warn(plan.notices)  # before anything is made, in case warnings are errors
         vm, remarks = creation.create(self._estate, plan)
         self._warn(remarks)
         return to_node(vm, self)
@@ -108,11 +112,11 @@ class Nodes(OVM3Base):
         :type ex_location: :class:`NodeLocation`
 
         :raises Refused: it is not proven to be stopped; names the silent host, if that is why.
-        :raises Unfinished: it was sent, and whether it starts is not known.
+        :raises OperationIncomplete: it was sent, and whether it starts is not known.
         :rtype: ``bool``
         """
-        host_id = None if ex_location is None else id_of(ex_location)
-        self._warn(starting.start(self._estate, id_of(node), host_id))
+        host_id = None if ex_location is None else object_id(ex_location)
+        self._warn(starting.start(self._estate, object_id(node), host_id))
         return True
 
     def stop_node(
@@ -130,10 +134,10 @@ class Nodes(OVM3Base):
         :type ex_timeout: ``float``
 
         :raises Refused: it may be running where nobody can look, or its name is another VM's too.
-        :raises StillThere: it still runs after that time; it is never forced by itself.
+        :raises WaitTimeout: it still runs after that time; it is never forced by itself.
         :rtype: ``bool``
         """
-        self._warn(power.stop(self._estate, id_of(node), force=ex_force, limit=ex_timeout))
+        self._warn(power.stop(self._estate, object_id(node), force=ex_force, limit=ex_timeout))
         return True
 
     def reboot_node(self, node: Node, ex_minimum_age: float = power.MINIMUM_AGE) -> bool:
@@ -147,10 +151,10 @@ class Nodes(OVM3Base):
         :type ex_minimum_age: ``float``
 
         :raises Refused: it does not run in one place, or is too young.
-        :raises Unfinished: whether it was asked is not known.
+        :raises OperationIncomplete: whether it was asked is not known.
         :rtype: ``bool``
         """
-        self._warn(power.reboot(self._estate, id_of(node), ex_minimum_age))
+        self._warn(power.reboot(self._estate, object_id(node), ex_minimum_age))
         return True
 
     def destroy_node(self, node: Node) -> bool:
@@ -164,7 +168,7 @@ class Nodes(OVM3Base):
 
         :rtype: ``bool``
         """
-        self._warn(destruction.destroy(self._estate, id_of(node)))
+        self._warn(destruction.destroy(self._estate, object_id(node)))
         return True
 
     def wait_until_running(
@@ -184,7 +188,7 @@ class Nodes(OVM3Base):
         """
         if ssh_interface not in ("public_ips", "private_ips"):
             raise InvalidArgument(f"ssh_interface {ssh_interface!r}: public_ips or private_ips")
-        ids = [id_of(node) for node in nodes]
+        ids = [object_id(node) for node in nodes]
         vms = starting.wait_running(self._estate, ids, wait_period, timeout)
         running = [to_node(vm, self) for vm in vms]
         return [(node, list(getattr(node, ssh_interface))) for node in running]
@@ -200,10 +204,10 @@ class Nodes(OVM3Base):
         :type node_id: ``str``
 
         :raises NodeNotFound: there is none.
-        :raises NotKnown: it was not found, and something that may hold it could not be read.
+        :raises SearchIncomplete: not found, and something that may hold it could not be read.
         :rtype: :class:`Node`
         """
-        return to_node(survey(self._estate).vm(node_id), self)
+        return to_node(read_estate(self._estate).vm(node_id), self)
 
     def ex_get_node_by_name(self, name: str) -> Node:
         """The node of this display name.
@@ -212,11 +216,11 @@ class Nodes(OVM3Base):
         :type name: ``str``
 
         :raises NodeNotFound: there is none.
-        :raises NotKnown: it was not found, and something that may hold it could not be read.
+        :raises SearchIncomplete: not found, and something that may hold it could not be read.
         :raises AmbiguousName: there are several; names their ids.
         :rtype: :class:`Node`
         """
-        return to_node(survey(self._estate).vm_named(name), self)
+        return to_node(read_estate(self._estate).vm_named(name), self)
 
     def ex_list_orphans(self) -> list[dict[str, Any]]:
         """Virtual disks that no vm.cfg names and whose names carry no known node's uuid.
@@ -230,8 +234,8 @@ class Nodes(OVM3Base):
             deletion that has set it aside; see :meth:`ex_put_back`; else None).
         :rtype: ``list`` of ``dict``
         """
-        seen = survey(self._estate)
-        self._warn(seen.problems())
+        seen = read_estate(self._estate)
+        self._warn(seen.errors())
         return [to_orphan(orphan) for orphan in disks.orphans(self._estate, seen)]
 
     def ex_put_back(self, path: str, operation: str) -> bool:
@@ -249,7 +253,7 @@ class Nodes(OVM3Base):
 
         :raises Refused: no such file is set aside, as far as can be seen.
         :raises AgentFault: something lies in its place by now.
-        :raises Unfinished: whether it was done is not known.
+        :raises OperationIncomplete: whether it was done is not known.
         :rtype: ``bool``
         """
         deletion.put_back(self._estate, path, operation)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from libcloud.compute.base import NodeImage, NodeLocation, NodeSize
 
-from libcloud_ovm3.compute.base import OVM3Base, id_of
-from libcloud_ovm3.compute.convert import to_image, to_location, to_silent_location, to_sizes
-from libcloud_ovm3.estate.hosts import HARDWARE, look_at_hardware, look_at_hosts
+from libcloud_ovm3.compute.base import OVM3Base, object_id
+from libcloud_ovm3.compute.convert import to_image, to_location, to_sizes, to_unreachable_location
+from libcloud_ovm3.estate.hosts import HARDWARE, read_hardware, read_hosts
 from libcloud_ovm3.estate.images import images
-from libcloud_ovm3.estate.repositories import look_at_repositories
+from libcloud_ovm3.estate.repositories import read_repositories
 from libcloud_ovm3.operations.placement import is_host, require_host
 
 
@@ -29,11 +29,11 @@ class Places(OVM3Base):
 
         :rtype: ``list`` of :class:`NodeLocation`
         """
-        hosts, silent = look_at_hosts(self._estate, HARDWARE)
-        hardware = look_at_hardware(hosts)
+        hosts, silent = read_hosts(self._estate, HARDWARE)
+        hardware = read_hardware(hosts)
         return [
             *(to_location(host, what, self) for host, what in zip(hosts, hardware, strict=True)),
-            *(to_silent_location(one, self) for one in silent),
+            *(to_unreachable_location(one, self) for one in silent),
         ]
 
     def list_images(self, location: NodeLocation | None = None) -> list[NodeImage]:
@@ -43,15 +43,15 @@ class Places(OVM3Base):
         :type location: :class:`NodeLocation`
 
         :raises HostNotFound: there is no such host.
-        :raises NotKnown: it is silent, or may be one that is.
+        :raises SearchIncomplete: it is silent, or may be one that is.
         :rtype: ``list`` of :class:`NodeImage`
         """
-        hosts, silent = look_at_hosts(self._estate)
-        wanted = None if location is None else id_of(location)
+        hosts, silent = read_hosts(self._estate)
+        wanted = None if location is None else object_id(location)
         if wanted is not None:
             require_host(hosts, silent, wanted)
-        repositories = look_at_repositories(hosts, with_vm_cfgs=False)
-        problems = [problem for repository in repositories for problem in repository.problems]
+        repositories = read_repositories(hosts, with_vm_cfgs=False)
+        problems = [problem for repository in repositories for problem in repository.errors]
         self._warn([str(one.reason) for one in silent] + problems)
         if wanted is not None:
             repositories = [

@@ -1,7 +1,7 @@
 """Takes out of answers what says whose they are; the structure stays. No I/O.
 
 What is not known to be the agent's, xend's or the system's own word is somebody's, and is replaced
-by something made up: always by the same, within one :class:`Redactor`, so that it still shows who
+by something made up: always by the same, within one :class:`Anonymizer`, so that it still shows who
 runs where and which uuid or disk occurs twice. What is made up is counted, not computed, so that
 there is no way back. Passwords are taken out.
 """
@@ -51,7 +51,7 @@ _ADDRESS_LIKE = re.compile(r"\d{1,3}([.-]\d{1,3}){3}(?!\d)")  # as in host names
 _LOCATION = re.compile(r"([^/:,\s]+):(/.*)")  # server:/path
 
 
-class Redactor:
+class Anonymizer:
     """Replaces; the same thing always by the same made-up thing.
 
     :param secrets: texts to take out wherever they stand, such as the agent's password.

@@ -12,13 +12,13 @@ from typing import Any
 
 from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.faults import as_it_came
-from libcloud_ovm3.diagnostics.anonymize import Redactor
+from libcloud_ovm3.diagnostics.anonymize import Anonymizer
 from libcloud_ovm3.diagnostics.collect import Call
 from libcloud_ovm3.errors import (
     AgentFault,
-    AnswerLost,
     InvalidArgument,
-    MalformedAnswer,
+    MalformedResponse,
+    OutcomeUnknown,
     Ovm3Error,
 )
 
@@ -35,7 +35,7 @@ def bundle(calls: Sequence[Call], secrets: Iterable[str]) -> dict[str, Any]:
 
     :param secrets: the agents' password.
     """
-    redactor = Redactor(secrets)
+    redactor = Anonymizer(secrets)
     by_host: dict[str, list[Call]] = {}
     for call in calls:
         by_host.setdefault(call.address, []).append(call)
@@ -76,24 +76,24 @@ def _registered(calls: Sequence[Call]) -> str:
         if call.function == "discover_server" and isinstance(call.answer, str):
             try:
                 return documents.server(call.answer).registered_ip
-            except MalformedAnswer:
+            except MalformedResponse:
                 return ""
     return ""
 
 
-def _host(address: str, calls: Sequence[Call], redactor: Redactor) -> dict[str, Any]:
+def _host(address: str, calls: Sequence[Call], redactor: Anonymizer) -> dict[str, Any]:
     written = [_call(call, redactor) for call in calls if _says_something(call.error)]
     host: dict[str, Any] = {"address": address}
     if not written:
-        host["silent"] = type(calls[0].error).__name__
+        host["unreachable"] = type(calls[0].error).__name__
     return {**host, "calls": written}
 
 
 def _says_something(error: Ovm3Error | None) -> bool:
-    return error is None or isinstance(error, AgentFault | AnswerLost)
+    return error is None or isinstance(error, AgentFault | OutcomeUnknown)
 
 
-def _call(call: Call, redactor: Redactor) -> dict[str, Any]:
+def _call(call: Call, redactor: Anonymizer) -> dict[str, Any]:
     arguments = [
         redactor.name(argument)
         if call.function in _NAMED and isinstance(argument, str)

@@ -16,7 +16,7 @@ from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.states import State
-from libcloud_ovm3.estate.vms import VM, Survey
+from libcloud_ovm3.estate.vms import VM, EstateSnapshot
 
 NO_VM_CFG = "no vm.cfg"  # how such a definition's problem begins
 
@@ -42,7 +42,7 @@ class Finding:
     advice: str = ""
 
 
-def of_repositories(seen: Survey, host: HostView) -> Iterator[Finding]:
+def of_repositories(seen: EstateSnapshot, host: HostView) -> Iterator[Finding]:
     """Which repositories can be used, from where."""
     if not seen.repositories:
         yield Finding(
@@ -56,7 +56,7 @@ def of_repositories(seen: Survey, host: HostView) -> Iterator[Finding]:
         if one.is_clear:
             yield _of_repository(one, seen, host)
         if one.content is not None or not one.is_clear:
-            for problem in one.problems:
+            for problem in one.errors:
                 yield _of_problem(one, problem)
         for aside in one.aside:
             yield Finding(
@@ -78,12 +78,12 @@ def of_repositories(seen: Survey, host: HostView) -> Iterator[Finding]:
             )
 
 
-def _of_repository(one: Repository, seen: Survey, host: HostView) -> Finding:
+def _of_repository(one: Repository, seen: EstateSnapshot, host: HostView) -> Finding:
     mounted = [name_of(view) for view in one.mounted_on]
     without = [
         name_of(view)
         for view in seen.hosts
-        if view not in one.mounted_on and view.repositories_problem is None
+        if view not in one.mounted_on and view.repositories_error is None
     ]
     where = f"{one.record.fs_type} {one.record.fs_location}"
     if not mounted:
@@ -98,7 +98,7 @@ def _of_repository(one: Repository, seen: Survey, host: HostView) -> Finding:
         return Finding(
             "error",
             "repository",
-            f"{_named(one)} ({where}) cannot be listed: {one.problem}",
+            f"{_named(one)} ({where}) cannot be listed: {one.error}",
             "its VMs, disks and templates cannot be seen; the mount may be stale",
             "look at the storage server, then at the mount on the host",
         )
@@ -145,7 +145,7 @@ def _named(one: Repository) -> str:
 # ------------------------------------------------------------------ VMs
 
 
-def of_vms(seen: Survey) -> Iterator[Finding]:
+def of_vms(seen: EstateSnapshot) -> Iterator[Finding]:
     """What is wrong with single VMs, and what may surprise."""
     states = [vm.state.value for vm in seen.vms.values()]
     counted = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states))
@@ -154,10 +154,10 @@ def of_vms(seen: Survey) -> Iterator[Finding]:
         yield from _of_vm(vm, seen)
 
 
-def _of_vm(vm: VM, seen: Survey) -> Iterator[Finding]:
+def _of_vm(vm: VM, seen: EstateSnapshot) -> Iterator[Finding]:
     for definition in vm.definitions:
         yield from _of_definition(definition, seen)
-        for oddity in definition.settings.oddities:
+        for oddity in definition.settings.warnings:
             yield Finding(
                 "warning",
                 "vm.cfg",
@@ -166,11 +166,11 @@ def _of_vm(vm: VM, seen: Survey) -> Iterator[Finding]:
                 "look at the file; compare it with that of a VM that runs",
             )
         yield from _of_automatics(vm, definition)
-    if (len(vm.definitions) > 1 or len(vm.places) > 1) and vm.state is not State.MIGRATING:
+    if (len(vm.definitions) > 1 or len(vm.live) > 1) and vm.state is not State.MIGRATING:
         yield Finding(
             "error",
             "uuid",
-            f"VM {vm.label} is in {len(vm.definitions) + len(vm.places)} places: {vm.where()}",
+            f"VM {vm.label} is in {len(vm.definitions) + len(vm.live)} places: {vm.where()}",
             "two machines on one set of disks destroy the file systems on them; start, stop and "
             "destroy are refused",
             "if it is live twice, shut one of them down now; of two definitions, move the wrong "
@@ -184,7 +184,7 @@ def _of_vm(vm: VM, seen: Survey) -> Iterator[Finding]:
             "it still holds memory and disks",
             "see xend.log on the host; then stop it by force",
         )
-    if vm.places and not vm.definitions:
+    if vm.live and not vm.definitions:
         yield Finding(
             "warning",
             "VM",
@@ -200,13 +200,13 @@ def _of_vm(vm: VM, seen: Survey) -> Iterator[Finding]:
             "whether it runs cannot be told, so nothing is done to it",
             "look at that domain on the host; uuid and name in vm.cfg should be its own",
         )
-    for place in vm.places:
-        if place.domain.disks_problem:
+    for place in vm.live:
+        if place.domain.disks_error:
             yield Finding(
                 "warning",
                 "VM",
                 f"{place.domain.label} on {name_of(place.host)}: not a whole record: "
-                f"{place.domain.disks_problem}",
+                f"{place.domain.disks_error}",
                 "which files it holds is not known, so no disk is deleted",
             )
     if any(definition.is_creating for definition in vm.definitions):
@@ -219,32 +219,32 @@ def _of_vm(vm: VM, seen: Survey) -> Iterator[Finding]:
         )
 
 
-def _of_definition(definition: Definition, seen: Survey) -> Iterator[Finding]:
+def _of_definition(definition: Definition, seen: EstateSnapshot) -> Iterator[Finding]:
     one = seen.repository(definition.repository_id)
-    if definition.problem and one is not None and definition.problem == one.problem:
+    if definition.error and one is not None and definition.error == one.error:
         pass  # the repository's own, and said there
-    elif definition.problem and definition.config is not None:
+    elif definition.error and definition.config is not None:
         yield Finding(
             "error",
             "vm.cfg",
-            f"{definition.place}/vm.cfg cannot be relied upon: {definition.problem}",
+            f"{definition.place}/vm.cfg cannot be relied upon: {definition.error}",
             "nothing is done to its VM, and no disk is deleted that it could mean",
             "look at the directory on a host that has the repository mounted",
         )
-    elif definition.problem and definition.problem.startswith(NO_VM_CFG):
+    elif definition.error and definition.error.startswith(NO_VM_CFG):
         yield Finding(
             "error",
             "vm.cfg",
-            f"{definition.place}: {definition.problem}",
+            f"{definition.place}: {definition.error}",
             "it may be a VM that was put aside or lost its vm.cfg, and may run: its name is "
             "not free, and no disk is deleted as long as nobody knows which it uses",
             "give the file its name back, or move the directory out of VirtualMachines",
         )
-    elif definition.problem:
+    elif definition.error:
         yield Finding(
             "error",
             "vm.cfg",
-            f"{definition.place}/vm.cfg cannot be read: {definition.problem}",
+            f"{definition.place}/vm.cfg cannot be read: {definition.error}",
             "its VM cannot be started, nor shown as stopped; and no disk is deleted as long as "
             "nobody knows whether this file names it",
             "mend the file on a host that has the repository mounted; a copy first",
@@ -270,7 +270,7 @@ def _of_automatics(vm: VM, definition: Definition) -> Iterator[Finding]:
             "before starting it by hand see that no host runs it; take the flag away with "
             "configure_vm_ha if nobody wants it (`ovm3 api show configure_vm_ha`)",
         )
-    if definition.say("on_xend_start") == "start":
+    if definition.get_text("on_xend_start") == "start":
         yield Finding(
             "warning",
             "autostart",
@@ -279,11 +279,11 @@ def _of_automatics(vm: VM, definition: Definition) -> Iterator[Finding]:
             "started with its host, whatever runs elsewhere meanwhile",
             "do not count on it; take it out",
         )
-    if definition.say("on_xend_stop") not in ("", "ignore"):
+    if definition.get_text("on_xend_stop") not in ("", "ignore"):
         yield Finding(
             "warning",
             "autostart",
-            f"VM {vm.label} has on_xend_stop = {definition.say('on_xend_stop')}",
+            f"VM {vm.label} has on_xend_stop = {definition.get_text('on_xend_stop')}",
             "each orderly stop or restart of xend acts on it while it runs",
             "do not restart xend on its host without need; take it out",
         )

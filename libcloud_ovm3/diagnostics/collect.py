@@ -21,19 +21,25 @@ from libcloud_ovm3.agent.identifiers import undashed
 from libcloud_ovm3.agent.probe import Probed, Verdict, is_unknown_function, probe
 from libcloud_ovm3.agent.tls import TlsFacts
 from libcloud_ovm3.clock import Clock
-from libcloud_ovm3.diagnostics.inventory import Look, look
-from libcloud_ovm3.errors import AgentFault, BadCredentials, MalformedAnswer, NotSent, Ovm3Error
+from libcloud_ovm3.diagnostics.inventory import InventoryData, read_inventory_data
+from libcloud_ovm3.errors import (
+    AgentFault,
+    BadCredentials,
+    HostUnreachable,
+    MalformedResponse,
+    Ovm3Error,
+)
 from libcloud_ovm3.estate.definitions import read_definitions
 from libcloud_ovm3.estate.hosts import (
     HostView,
-    ask_all,
-    look_at_hardware,
-    look_at_host,
-    look_at_pools,
+    map_hosts,
+    read_hardware,
+    read_host,
+    read_pools,
 )
 from libcloud_ovm3.estate.members import Estate
-from libcloud_ovm3.estate.repositories import list_repository, look_at_repositories
-from libcloud_ovm3.estate.vms import Survey, put_together
+from libcloud_ovm3.estate.repositories import list_repository, read_repositories
+from libcloud_ovm3.estate.vms import EstateSnapshot, merge_vms
 
 CLOCK_TOLERANCE = 30.0  # seconds; from there on clocks differ, and not the moments of asking
 
@@ -60,7 +66,7 @@ class Certificate:
     names: tuple[str, ...] = ()
     not_before: datetime | None = None
     not_after: datetime | None = None
-    problem: str | None = None
+    error: str | None = None
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,8 @@ class Member:
     :ivar list_problem: why xend's own list of domains fails; None: it does not.
     :ivar guests_problem: which guests the module cannot get one by one either; None: none.
     :ivar clock: its clock less ours, which may count from anywhere, in seconds; or why not known.
-    :ivar comebacks: as :meth:`.HostModule.comebacks` has them; None: there is no module to ask.
+    :ivar autostart_guests: as :meth:`.HostModule.autostart_guests` has them; None: there is no
+        module to ask.
     :ivar unlisted: why it cannot list repositories that it has mounted, by their keys: another
         host may be able to, so that no listing shows that this one cannot.
     """
@@ -95,12 +102,12 @@ class Member:
     list_problem: Ovm3Error | None = None
     guests_problem: Ovm3Error | None = None
     clock: float | Ovm3Error = 0.0
-    comebacks: tuple[dict[str, Any], ...] | Ovm3Error | None = None
+    autostart_guests: tuple[dict[str, Any], ...] | Ovm3Error | None = None
     unlisted: Mapping[str, Ovm3Error] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Examined:
+class Collected:
     """Everything that was read.
 
     :ivar address: the host, as the user named it.
@@ -115,10 +122,10 @@ class Examined:
     address: str
     certificate: Certificate | Ovm3Error
     trust: Trust
-    read: Look | Ovm3Error
+    read: InventoryData | Ovm3Error
     members: tuple[Member, ...]
     now: datetime
-    problem: Ovm3Error | None = None
+    error: Ovm3Error | None = None
 
     @property
     def host(self) -> HostView | None:
@@ -138,12 +145,12 @@ class Call:
     error: Ovm3Error | None = None
 
 
-def examine(
+def collect(
     estate: Estate,
     certificate_of: Callable[[], Certificate],
     trust: Trust,
     read_certificate: Callable[[TlsFacts], Certificate] | None = None,
-) -> Examined:
+) -> Collected:
     """Look at the first host of an estate and at its whole pool.
 
     :param certificate_of: shakes hands with the host; may raise an error of ours.
@@ -151,14 +158,14 @@ def examine(
     """
     certificate = _tried(certificate_of)
     read, problem = _look_around(estate)
-    return Examined(
+    return Collected(
         address=str(estate.given[0]),
         certificate=certificate,
         trust=trust,
         read=read,
         members=() if isinstance(read, Ovm3Error) else _ask(estate, read, read_certificate),
         now=datetime.now(timezone.utc),
-        problem=problem,
+        error=problem,
     )
 
 
@@ -169,13 +176,13 @@ def _tried(action: Callable[[], _T]) -> _T | Ovm3Error:
         return error
 
 
-def _look_around(estate: Estate) -> tuple[Look | Ovm3Error, Ovm3Error | None]:
+def _look_around(estate: Estate) -> tuple[InventoryData | Ovm3Error, Ovm3Error | None]:
     """Look at the pool; where one read of the named host fails, with the others that it can do.
 
     :return: what was seen, or why nothing was; why the named host is not among it.
     """
-    read = _tried(lambda: look(estate))
-    if not isinstance(read, Ovm3Error) or isinstance(read, NotSent | BadCredentials):
+    read = _tried(lambda: read_inventory_data(estate))
+    if not isinstance(read, Ovm3Error) or isinstance(read, HostUnreachable | BadCredentials):
         return read, None
     [address, *_] = estate.given
     pool = _tried(
@@ -186,31 +193,31 @@ def _look_around(estate: Estate) -> tuple[Look | Ovm3Error, Ovm3Error | None]:
         rest = replace(
             estate, given=members, connect=lambda a, _: estate.connect(a, a in estate.given)
         )
-        others = _tried(lambda: look(rest)) if members else read
+        others = _tried(lambda: read_inventory_data(rest)) if members else read
         return others, None if isinstance(others, Ovm3Error) else read
     alone = _tried(lambda: _look_at_one(estate, address))
     return (read, None) if isinstance(alone, Ovm3Error) else (alone, None)
 
 
-def _look_at_one(estate: Estate, address: Address) -> Look:
+def _look_at_one(estate: Estate, address: Address) -> InventoryData:
     """A host whose pool is not known, so that others may run what it does not."""
-    views = [look_at_host(estate, address)]
-    repositories = look_at_repositories(views)
+    views = [read_host(estate, address)]
+    repositories = read_repositories(views)
     definitions = read_definitions(repositories)
-    vms = put_together(views, definitions, all_answered=False)
-    seen = Survey(tuple(views), (), tuple(repositories), vms)
-    return Look(seen, tuple(look_at_hardware(views)), tuple(look_at_pools(views)))
+    vms = merge_vms(views, definitions, all_answered=False)
+    seen = EstateSnapshot(tuple(views), (), tuple(repositories), vms)
+    return InventoryData(seen, tuple(read_hardware(views)), tuple(read_pools(views)))
 
 
 # ------------------------------------------------------------------ every host by itself
 
 
 def _ask(
-    estate: Estate, read: Look, read_certificate: Callable[[TlsFacts], Certificate] | None
+    estate: Estate, read: InventoryData, read_certificate: Callable[[TlsFacts], Certificate] | None
 ) -> tuple[Member, ...]:
     views = read.seen.hosts
     clocks = _clocks(views, estate.clock)
-    found = ask_all(lambda view: _ask_one(view, read_certificate), views)
+    found = map_hosts(lambda view: _ask_one(view, read_certificate), views)
     return tuple(
         Member(view, clock=clock) if isinstance(member, Ovm3Error) else replace(member, clock=clock)
         for view, member, clock in zip(views, found, clocks, strict=True)
@@ -221,7 +228,7 @@ def _ask_one(view: HostView, read_certificate: Callable[[TlsFacts], Certificate]
     connection = view.agent.connection
     verdict, api = _look_for_module(view.agent)
     module = HostModule(connection) if verdict == "present" else None
-    list_problem = view.domains_problem
+    list_problem = view.domains_error
     if list_problem is None and view.module is not None:  # which may have made up for it
         list_problem = _error_of(view.agent.xen.list_vms)
     facts = connection.tls_facts() if read_certificate else None
@@ -235,7 +242,7 @@ def _ask_one(view: HostView, read_certificate: Callable[[TlsFacts], Certificate]
         module_api=api,
         list_problem=list_problem,
         guests_problem=_error_of(module.domains) if module and list_problem else None,
-        comebacks=_tried(lambda: tuple(module.comebacks())) if module else None,
+        autostart_guests=_tried(lambda: tuple(module.autostart_guests())) if module else None,
         unlisted=_unlisted(view),
     )
 
@@ -258,10 +265,10 @@ def _error_of(action: Callable[[], object]) -> Ovm3Error | None:
 def _clocks(views: Sequence[HostView], clock: Clock) -> list[float | Ovm3Error]:
     """By how much each host's clock is ahead of ours. Asked again where they differ: a call may
     have taken its time."""
-    first = ask_all(lambda view: _clock(view, clock), views)
+    first = map_hosts(lambda view: _clock(view, clock), views)
     if _spread(first) <= CLOCK_TOLERANCE:
         return first
-    second = ask_all(lambda view: _clock(view, clock), views)
+    second = map_hosts(lambda view: _clock(view, clock), views)
     return min(first, second, key=_spread)
 
 
@@ -271,7 +278,7 @@ def _clock(view: HostView, clock: Clock) -> float:
     middle = (before + clock.now()) / 2
     local_time = answer.get("local_time") if isinstance(answer, dict) else None
     if not isinstance(local_time, int):
-        raise MalformedAnswer(f"{view.label}: get_last_boot_time has no local_time")
+        raise MalformedResponse(f"{view.label}: get_last_boot_time has no local_time")
     return local_time - middle
 
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from libcloud_ovm3.agent import documents
 from libcloud_ovm3.diagnostics.checks import Finding, of_repositories, of_vms
-from libcloud_ovm3.diagnostics.collect import Certificate, Examined
+from libcloud_ovm3.diagnostics.collect import Certificate, Collected
 from libcloud_ovm3.diagnostics.host_checks import (
     OLD_TLS,
     is_short,
@@ -22,7 +22,7 @@ from libcloud_ovm3.diagnostics.host_checks import (
     of_mounts,
     of_silent,
 )
-from libcloud_ovm3.diagnostics.inventory import Look, name_of
+from libcloud_ovm3.diagnostics.inventory import InventoryData, name_of
 from libcloud_ovm3.diagnostics.vm_checks import of_disks, of_files, of_macs, of_names, of_screens
 from libcloud_ovm3.errors import BadCredentials, CertificateRejected, Ovm3Error
 from libcloud_ovm3.estate.hosts import HostView
@@ -33,7 +33,7 @@ _KEYGEN = (
 )
 
 
-def findings(examined: Examined) -> list[Finding]:
+def run_checks(examined: Collected) -> list[Finding]:
     """Everything that was found, host first, then pool, repositories, VMs, disks and names."""
     found = [*_of_tls(examined), *_of_access(examined)]
     host, read, members = examined.host, examined.read, examined.members
@@ -42,7 +42,7 @@ def findings(examined: Examined) -> list[Finding]:
     seen = read.seen
     if host is not None:
         found += _of_host(host)
-    found += [*_of_pool(read), *of_silent(seen.silent), *of_lists(members)]
+    found += [*_of_pool(read), *of_silent(seen.unreachable), *of_lists(members)]
     found += [*of_lines(members, examined.address, examined.now), *of_clocks(members)]
     found += [*of_repositories(seen, host or seen.hosts[0]), *of_mounts(members, seen)]
     found += [*of_vms(seen), *of_files(seen)]
@@ -59,7 +59,7 @@ def is_sound(found: list[Finding]) -> bool:
 # ------------------------------------------------------------------ TLS
 
 
-def _of_tls(examined: Examined) -> Iterator[Finding]:
+def _of_tls(examined: Collected) -> Iterator[Finding]:
     certificate = examined.certificate
     if isinstance(certificate, Ovm3Error):
         yield Finding(
@@ -91,12 +91,12 @@ def _of_tls(examined: Examined) -> Iterator[Finding]:
         )
 
 
-def _of_certificate(seen: Certificate, examined: Examined) -> Iterator[Finding]:
-    if seen.problem or seen.not_after is None or seen.not_before is None:
+def _of_certificate(seen: Certificate, examined: Collected) -> Iterator[Finding]:
+    if seen.error or seen.not_after is None or seen.not_before is None:
         yield Finding(
             "note",
             "certificate",
-            f"cannot be read: {seen.problem}; SHA-256 {seen.fingerprint}",
+            f"cannot be read: {seen.error}; SHA-256 {seen.fingerprint}",
             "it can be pinned all the same",
         )
         return
@@ -135,8 +135,8 @@ def _of_certificate(seen: Certificate, examined: Examined) -> Iterator[Finding]:
         yield Finding("ok", "names", names)
 
 
-def _of_access(examined: Examined) -> Iterator[Finding]:
-    error = examined.read if isinstance(examined.read, Ovm3Error) else examined.problem
+def _of_access(examined: Collected) -> Iterator[Finding]:
+    error = examined.read if isinstance(examined.read, Ovm3Error) else examined.error
     if error is None:
         yield Finding("ok", "password", "the agent accepts user and password")
     elif isinstance(error, BadCredentials):
@@ -217,7 +217,7 @@ def _of_host(host: HostView) -> Iterator[Finding]:
         yield Finding("ok", "roles", roles)
 
 
-def _of_pool(read: Look) -> Iterator[Finding]:
+def _of_pool(read: InventoryData) -> Iterator[Finding]:
     seen = read.seen
     pool = read.pools[0]
     if isinstance(pool, Ovm3Error):
@@ -243,7 +243,9 @@ def _of_pool(read: Look) -> Iterator[Finding]:
             )
 
 
-def _of_masters(pool: documents.ServerPool, masters: list[HostView], read: Look) -> Finding:
+def _of_masters(
+    pool: documents.ServerPool, masters: list[HostView], read: InventoryData
+) -> Finding:
     named = f"{pool.alias!r} {pool.uuid}, {len(pool.members)} members, VIP {pool.virtual_ip}"
     if len(masters) == 1:
         return Finding("ok", "pool", f"{named}, master {name_of(masters[0])}")
@@ -256,7 +258,7 @@ def _of_masters(pool: documents.ServerPool, masters: list[HostView], read: Look)
             "start nothing before it is known which VMs run where",
         )
     return Finding(
-        "note" if read.seen.silent else "warning",
+        "note" if read.seen.unreachable else "warning",
         "pool",
         f"{named}; none of the hosts that answered is its master",
         "without a cluster the master's address does not move to another host; single hosts work "

@@ -14,8 +14,8 @@ from libcloud_ovm3.diagnostics.checks import Finding
 from libcloud_ovm3.diagnostics.collect import CLOCK_TOLERANCE, Certificate, Line, Member
 from libcloud_ovm3.diagnostics.inventory import name_of
 from libcloud_ovm3.errors import AgentFault, CertificateRejected, Ovm3Error
-from libcloud_ovm3.estate.hosts import HostView, Silent
-from libcloud_ovm3.estate.vms import Survey
+from libcloud_ovm3.estate.hosts import HostView, UnreachableHost
+from libcloud_ovm3.estate.vms import EstateSnapshot
 
 OLD_TLS = ("TLSv1", "TLSv1.1", "SSLv3")
 RSA_BITS = 2048
@@ -24,7 +24,7 @@ RSA_BITS = 2048
 # ------------------------------------------------------------------ those that did not answer
 
 
-def of_silent(silent: Sequence[Silent]) -> Iterator[Finding]:
+def of_silent(silent: Sequence[UnreachableHost]) -> Iterator[Finding]:
     """Hosts of the pool of which nothing could be read, each with its own trouble."""
     for one in silent:
         means = (
@@ -39,7 +39,7 @@ def of_silent(silent: Sequence[Silent]) -> Iterator[Finding]:
         yield Finding("error", "member", str(one.reason), means, _advice(one))
 
 
-def _advice(one: Silent) -> str:
+def _advice(one: UnreachableHost) -> str:
     if one.kind == "unverified":
         return f"`ovm3 pin {one.address}`, then add --fingerprint"
     if one.kind == "password":
@@ -69,18 +69,17 @@ def of_lists(members: Sequence[Member]) -> Iterator[Finding]:
         view = member.view
         if member.list_problem is not None:
             yield _of_list(member, member.list_problem)
-        if view.repositories_problem is not None:
+        if view.repositories_error is not None:
             yield Finding(
                 "error",
                 "list",
-                f"which repositories {name_of(view)} knows is not known: "
-                f"{view.repositories_problem}",
+                f"which repositories {name_of(view)} knows is not known: {view.repositories_error}",
                 "VMs and disks that no other host sees are missing here, and no disk is deleted",
                 "see ovs-agent.log on the host",
             )
 
 
-def of_mounts(members: Sequence[Member], seen: Survey) -> Iterator[Finding]:
+def of_mounts(members: Sequence[Member], seen: EstateSnapshot) -> Iterator[Finding]:
     """Hosts that cannot list a repository which others can: no listing shows that."""
     readable = {one.key: one for one in seen.repositories if one.content is not None}
     for member in members:
@@ -99,7 +98,7 @@ def of_mounts(members: Sequence[Member], seen: Survey) -> Iterator[Finding]:
 
 def _of_list(member: Member, problem: Ovm3Error) -> Finding:
     name = name_of(member.view)
-    is_whole = member.view.domains_problem is None
+    is_whole = member.view.domains_error is None
     means = (
         "the host module has shown its guests one by one"
         if is_whole
@@ -211,10 +210,10 @@ def of_clocks(members: Sequence[Member]) -> Iterator[Finding]:
 # ------------------------------------------------------------------ what comes back
 
 
-def of_comebacks(members: Sequence[Member], seen: Survey) -> Iterator[Finding]:
+def of_comebacks(members: Sequence[Member], seen: EstateSnapshot) -> Iterator[Finding]:
     """Guests that the next boot, or start of xend, brings back."""
     for member in members:
-        name, found = name_of(member.view), member.comebacks
+        name, found = name_of(member.view), member.autostart_guests
         if isinstance(found, Ovm3Error):
             yield Finding(
                 "warning",
@@ -236,7 +235,7 @@ def of_comebacks(members: Sequence[Member], seen: Survey) -> Iterator[Finding]:
                 )
 
 
-def _comeback(one: dict[str, object], seen: Survey) -> str:
+def _comeback(one: dict[str, object], seen: EstateSnapshot) -> str:
     """What one entry of the module says, in words; "": nothing comes of it."""
     kind, where = one.get("kind"), one.get("path")
     if one.get("problem"):

@@ -18,27 +18,27 @@ from libcloud_ovm3.estate.hosts import (
     HARDWARE,
     POOL,
     HostView,
-    Silent,
-    look_at_hardware,
-    look_at_pools,
+    UnreachableHost,
+    read_hardware,
+    read_pools,
 )
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository
-from libcloud_ovm3.estate.vms import VM, Survey, survey
+from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
 
 FORMAT = 1  # of as_json; a number that does not change as long as no key changes or goes
 _MIB = 1 << 20
 
 
 @dataclass(frozen=True)
-class Look:
+class InventoryData:
     """Everything that was read.
 
     :ivar hardware: what each host of ``seen.hosts`` has, in their order, or why that is not known.
     :ivar pools: the same for the pool it says it is in; None: in none.
     """
 
-    seen: Survey
+    seen: EstateSnapshot
     hardware: tuple[documents.Hardware | Ovm3Error, ...]
     pools: tuple[documents.ServerPool | Ovm3Error | None, ...]
 
@@ -70,7 +70,7 @@ class HostEntry:
     memory_mb: int | None = None
     free_memory_mb: int | None = None
     vms: int | None = None
-    problem: str | None = None
+    error: str | None = None
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class RepositoryEntry:
     disks: int | None
     templates: int | None
     isos: int | None
-    problem: str | None
+    error: str | None
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class DefinitionLine:
 
     repository: str
     directory: str
-    problem: str | None
+    error: str | None
 
 
 @dataclass(frozen=True)
@@ -172,18 +172,18 @@ class Inventory:
     pools: tuple[PoolEntry, ...]
     repositories: tuple[RepositoryEntry, ...]
     vms: tuple[VMEntry, ...]
-    problems: tuple[str, ...]
+    errors: tuple[str, ...]
 
 
-def look(estate: Estate) -> Look:
+def read_inventory_data(estate: Estate) -> InventoryData:
     """Read everything: a survey, and two more reads a host (hardware, pool) where these have not
     come with it.
 
     :raises Ovm3Error: no host answered.
     """
-    seen = survey(estate, HARDWARE, POOL)
-    pools = look_at_pools(seen.hosts)
-    return Look(seen, tuple(look_at_hardware(seen.hosts)), tuple(pools))
+    seen = read_estate(estate, HARDWARE, POOL)
+    pools = read_pools(seen.hosts)
+    return InventoryData(seen, tuple(read_hardware(seen.hosts)), tuple(pools))
 
 
 def take_inventory(estate: Estate) -> Inventory:
@@ -191,7 +191,7 @@ def take_inventory(estate: Estate) -> Inventory:
 
     :raises Ovm3Error: no host answered.
     """
-    return inventory_of(look(estate))
+    return inventory_of(read_inventory_data(estate))
 
 
 def as_json(inventory: Inventory) -> dict[str, Any]:
@@ -211,27 +211,27 @@ _SAID_BY_ITSELF = (
 # ------------------------------------------------------------------ putting together
 
 
-def inventory_of(read: Look) -> Inventory:
+def inventory_of(read: InventoryData) -> Inventory:
     """Put together what was read. Pure."""
     seen = read.seen
     hosts = [
         _host(view, hardware, pool)
         for view, hardware, pool in zip(seen.hosts, read.hardware, read.pools, strict=True)
     ]
-    hosts += [_silent(one) for one in seen.silent]
+    hosts += [_silent(one) for one in seen.unreachable]
     pools: dict[str, PoolEntry] = {}
     for pool in read.pools:
         if isinstance(pool, documents.ServerPool):
             entry = PoolEntry(pool.uuid, pool.alias, pool.virtual_ip, pool.members)
             pools.setdefault(pool.uuid, entry)
-    said = seen.problems()
+    said = seen.errors()
     unsaid = [str(e) for e in (*read.hardware, *read.pools) if isinstance(e, Ovm3Error)]
     return Inventory(
         hosts=tuple(hosts),
         pools=tuple(pools.values()),
         repositories=tuple(_repository(one, seen.hosts) for one in seen.repositories),
         vms=tuple(_vm(vm) for vm in seen.vms.values()),
-        problems=tuple(said + unsaid),
+        errors=tuple(said + unsaid),
     )
 
 
@@ -243,7 +243,7 @@ def _host(
     server = view.server
     known = None if isinstance(hardware, Ovm3Error) else hardware
     unsaid = [str(error) for error in (hardware, pool) if isinstance(error, Ovm3Error)]
-    problem = "; ".join([*view.problems, *unsaid])
+    problem = "; ".join([*view.errors, *unsaid])
     return HostEntry(
         name=server.hostname or view.address.host,
         address=str(view.address),
@@ -260,15 +260,13 @@ def _host(
         cpus=known.cpus if known else None,
         memory_mb=_mib(known.memory_bytes) if known else None,
         free_memory_mb=_mib(known.free_bytes) if known else None,
-        vms=None if view.domains_problem else len(view.domains),
-        problem=problem or None,
+        vms=None if view.domains_error else len(view.domains),
+        error=problem or None,
     )
 
 
-def _silent(one: Silent) -> HostEntry:
-    return HostEntry(
-        name=one.address, address=one.address, status=one.kind, problem=str(one.reason)
-    )
+def _silent(one: UnreachableHost) -> HostEntry:
+    return HostEntry(name=one.address, address=one.address, status=one.kind, error=str(one.reason))
 
 
 def _repository(one: Repository, views: tuple[HostView, ...]) -> RepositoryEntry:
@@ -288,21 +286,21 @@ def _repository(one: Repository, views: tuple[HostView, ...]) -> RepositoryEntry
         disks=len(content.virtual_disks) if content else None,
         templates=len(content.templates) if content else None,
         isos=len(content.isos) if content else None,
-        problem=one.problem,
+        error=one.error,
     )
 
 
 def _vm(vm: VM) -> VMEntry:
     live = tuple(
         LiveLine(name_of(p.host), str(p.host.address), p.domain.domid, p.domain.name)
-        for p in vm.places
+        for p in vm.live
     )
     definitions = tuple(
-        DefinitionLine(d.repository_id, d.directory, d.problem) for d in vm.definitions
+        DefinitionLine(d.repository_id, d.directory, d.error) for d in vm.definitions
     )
     one = vm.definitions[0] if len(vm.definitions) == 1 else None
     config = one.settings if one else VMConfig({})
-    domain = vm.places[0].domain if len(vm.places) == 1 else None
+    domain = vm.live[0].domain if len(vm.live) == 1 else None
     memory = domain.memory_mb if domain else None
     vcpus = domain.vcpus if domain else None
     return VMEntry(

@@ -14,7 +14,7 @@ from libcloud_ovm3.diagnostics.checks import Finding
 from libcloud_ovm3.diagnostics.inventory import name_of
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.repositories import Repository
-from libcloud_ovm3.estate.vms import VM, Survey
+from libcloud_ovm3.estate.vms import VM, EstateSnapshot
 
 _REPOSITORIES = "/OVS/Repositories/"
 _IN_FOLDERS = ("VirtualMachines", "Templates")  # a directory a VM; the others hold files
@@ -23,7 +23,7 @@ _IN_FOLDERS = ("VirtualMachines", "Templates")  # a directory a VM; the others h
 # ------------------------------------------------------------------ files
 
 
-def of_files(seen: Survey) -> Iterator[Finding]:
+def of_files(seen: EstateSnapshot) -> Iterator[Finding]:
     """Files that a vm.cfg names and that its repository lacks."""
     for vm in seen.vms.values():
         for definition in vm.definitions:
@@ -36,11 +36,11 @@ def of_files(seen: Survey) -> Iterator[Finding]:
 def _paths(definition: Definition) -> list[str]:
     """Files, as dom0 names them: disks, media, and what a kernel is started from."""
     said = [disk.path or "" for disk in definition.disks]
-    said += [posixpath.normpath(definition.say(key) or ".") for key in ("kernel", "ramdisk")]
+    said += [posixpath.normpath(definition.get_text(key) or ".") for key in ("kernel", "ramdisk")]
     return [path for path in dict.fromkeys(said) if path.startswith("/")]
 
 
-def _of_file(path: str, definition: Definition, vm: VM, seen: Survey) -> Iterator[Finding]:
+def _of_file(path: str, definition: Definition, vm: VM, seen: EstateSnapshot) -> Iterator[Finding]:
     repository = _repository_of(path, seen)
     if repository is None:
         if path.startswith(_REPOSITORIES):
@@ -63,13 +63,13 @@ def _of_file(path: str, definition: Definition, vm: VM, seen: Survey) -> Iterato
         f"VM {vm.label} ({definition.place}) names {path}, which is not in its repository"
         + ("" if is_sure else ", as far as the listing was understood"),
         "it has lost its file and works only as long as it is not stopped"
-        if vm.places
+        if vm.live
         else "it cannot be started without it",
         "look for the file under another name or in another repository; correct the vm.cfg",
     )
 
 
-def _repository_of(path: str, seen: Survey) -> Repository | None:
+def _repository_of(path: str, seen: EstateSnapshot) -> Repository | None:
     for one in seen.repositories:
         if path.startswith(f"{one.path}/"):
             return one
@@ -96,7 +96,7 @@ def _is_there(path: str, one: Repository) -> bool | None:
 # ------------------------------------------------------------------ network cards
 
 
-def of_macs(seen: Survey) -> Iterator[Finding]:
+def of_macs(seen: EstateSnapshot) -> Iterator[Finding]:
     """One MAC address in two VMs."""
     users: dict[str, dict[str, VM]] = {}
     for vm in seen.vms.values():
@@ -108,7 +108,7 @@ def of_macs(seen: Survey) -> Iterator[Finding]:
     for digits, vms in users.items():
         if len(vms) < 2:
             continue
-        live = [vm for vm in vms.values() if vm.places]
+        live = [vm for vm in vms.values() if vm.live]
         mac = ":".join(re.findall("..?", digits))
         yield Finding(
             "error" if len(live) > 1 else "warning",
@@ -123,7 +123,7 @@ def of_macs(seen: Survey) -> Iterator[Finding]:
 # ------------------------------------------------------------------ screens
 
 
-def of_screens(seen: Survey) -> Iterator[Finding]:
+def of_screens(seen: EstateSnapshot) -> Iterator[Finding]:
     """VNC that anybody may look at."""
     for vm in seen.vms.values():
         for definition in vm.definitions:
@@ -147,7 +147,7 @@ def _is_open(listen: str) -> bool:
 # ------------------------------------------------------------------ disks and names
 
 
-def of_disks(seen: Survey) -> Iterator[Finding]:
+def of_disks(seen: EstateSnapshot) -> Iterator[Finding]:
     """Disks that two definitions name."""
     users: dict[str, dict[str, tuple[str, str]]] = {}
     for vm in seen.vms.values():
@@ -180,10 +180,10 @@ def of_disks(seen: Survey) -> Iterator[Finding]:
         )
 
 
-def of_names(seen: Survey) -> Iterator[Finding]:
+def of_names(seen: EstateSnapshot) -> Iterator[Finding]:
     """Names that xend mixes up: it looks for a name, then a domain's number, then a uuid."""
     names = list(_names(seen))
-    domids = {p.domain.domid: p for vm in seen.vms.values() for p in vm.places}
+    domids = {p.domain.domid: p for vm in seen.vms.values() for p in vm.live}
     for name, vms in _grouped(names):
         labels = " and ".join(vm.label for vm in vms)
         if name.isdigit():
@@ -215,7 +215,7 @@ def of_names(seen: Survey) -> Iterator[Finding]:
                 "live there hits the other",
                 "rename all but one (name in vm.cfg) while they are stopped",
             )
-        if name.startswith(("migrating-", "Domain-")) and not any(vm.places for vm in vms):
+        if name.startswith(("migrating-", "Domain-")) and not any(vm.live for vm in vms):
             yield Finding(
                 "warning",
                 "name",
@@ -226,13 +226,13 @@ def of_names(seen: Survey) -> Iterator[Finding]:
             )
 
 
-def _names(seen: Survey) -> Iterator[tuple[str, VM]]:
+def _names(seen: EstateSnapshot) -> Iterator[tuple[str, VM]]:
     """Every name that xend knows, or will know, a VM by."""
     for vm in seen.vms.values():
         for definition in vm.definitions:
             if definition.config is not None and definition.xend_name:
                 yield definition.xend_name, vm
-        for place in vm.places:
+        for place in vm.live:
             if place.domain.name:
                 yield place.domain.name, vm
 

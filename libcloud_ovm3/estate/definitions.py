@@ -16,8 +16,8 @@ from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.agent.texts import names_in
 from libcloud_ovm3.errors import AgentFault, InvalidArgument, Ovm3Error
 from libcloud_ovm3.estate.domains import Domain
-from libcloud_ovm3.estate.hosts import HostView, ask_all
-from libcloud_ovm3.estate.repositories import Repository, look_at_repository
+from libcloud_ovm3.estate.hosts import HostView, map_hosts
+from libcloud_ovm3.estate.repositories import Repository, read_repository
 
 MADE_UP = uuid.UUID("7f0f4f2e-0c2b-4c7e-9a35-0a2b5ad1c0de")  # for what has no uuid of its own
 
@@ -51,7 +51,7 @@ class Definition:
     repository_id: str
     directory: str
     config: dict[str, Any] | None
-    problem: str | None = None
+    error: str | None = None
     folder: str = VIRTUAL_MACHINES
 
     @cached_property
@@ -71,17 +71,17 @@ class Definition:
     @property
     def own_uuid(self) -> str | None:
         """The uuid that the definition itself gives. Without it xend makes one up at each start."""
-        return dashed(self.say("uuid"))
+        return dashed(self.get_text("uuid"))
 
     @property
     def name(self) -> str:
         """The display name; never empty."""
-        return self.say("OVM_simple_name") or self.say("name") or self.directory
+        return self.get_text("OVM_simple_name") or self.get_text("name") or self.directory
 
     @property
     def xend_name(self) -> str:
         """The name that xend is given: without one, the file's own (xend.md 7)."""
-        return self.say("name") or ("" if self.config is None else "vm.cfg")
+        return self.get_text("name") or ("" if self.config is None else "vm.cfg")
 
     @property
     def live_names(self) -> tuple[str, ...]:
@@ -91,12 +91,12 @@ class Definition:
     @property
     def is_creating(self) -> bool:
         """Whether it says of itself that it is unfinished."""
-        return bool(_CREATING.fullmatch(self.say("OVM_description")))
+        return bool(_CREATING.fullmatch(self.get_text("OVM_description")))
 
     @property
     def unfinished_disk(self) -> str | None:
         """The name of the file that an unfinished one says will be its disk."""
-        mark = _CREATING.fullmatch(self.say("OVM_description"))
+        mark = _CREATING.fullmatch(self.get_text("OVM_description"))
         return mark[1] if mark else None
 
     @property
@@ -110,32 +110,32 @@ class Definition:
         return names_in(self.config or {}).union(*(disk.file_names for disk in self.disks))
 
     @property
-    def not_read(self) -> str | None:
+    def unread(self) -> str | None:
         """Why it may use files that ``files`` lacks; None: that is all."""
-        if self.config is None or self.problem is not None:
-            return f"{self.place}: {self.problem}"
+        if self.config is None or self.error is not None:
+            return f"{self.place}: {self.error}"
         return None if "disk" in self.config else f"{self.place}: it has no disk list (cut?)"
 
     @property
-    def remarks(self) -> tuple[str, ...]:
+    def notices(self) -> tuple[str, ...]:
         """What is odd about it and yet no error; nothing, if it could not be read."""
         if self.config is None or self.own_uuid is not None:
-            return self.settings.oddities
+            return self.settings.warnings
         known_by = "its directory's" if dashed(self.directory) else "an id made of its place"
         nameless = f"vm.cfg has no uuid: known by {known_by}; xend makes up one at each start"
-        return (nameless, *self.settings.oddities)
+        return (nameless, *self.settings.warnings)
 
     @property
     def place(self) -> str:
         """Where it lies, for messages."""
         return f"{self.repository_id}/{self.folder}/{self.directory}"
 
-    def say(self, key: str) -> str:
+    def get_text(self, key: str) -> str:
         """A text of it, "" if it has none."""
-        return self.settings.say(key)
+        return self.settings.get_text(key)
 
 
-def is_of(domain: Domain, definition: Definition, defined_ids: Collection[str]) -> bool:
+def matches(domain: Domain, definition: Definition, defined_ids: Collection[str]) -> bool:
     """Whether a live domain is this definition's for certain. Pure.
 
     By uuid; if the definition has none, by name, and then the domain must have all disks that are
@@ -151,7 +151,7 @@ def is_of(domain: Domain, definition: Definition, defined_ids: Collection[str]) 
     return domain.uuid is not None and bool(own) and own <= set(domain.disks)
 
 
-def may_be(domain: Domain, definition: Definition, defined_ids: Collection[str]) -> bool:
+def may_match(domain: Domain, definition: Definition, defined_ids: Collection[str]) -> bool:
     """Whether a live domain may be this definition's, for all that is known. Pure.
 
     One without a proper uuid may be whoever has its name. (One without a name, too, may be anybody:
@@ -185,7 +185,7 @@ def read_definitions(repositories: Sequence[Repository]) -> list[Definition]:
         first = number % len(views)
         return _asked_of([*views[first:], *views[:first]], repository, directory)
 
-    answers = ask_all(read, list(enumerate(to_read)), threads=8)
+    answers = map_hosts(read, list(enumerate(to_read)), threads=8)
     found += [definition for definition in answers if isinstance(definition, Definition)]
     return [_doubted(one, repositories) for one in _still_there(repositories, found)]
 
@@ -218,8 +218,8 @@ def _understood(
 def _doubted(definition: Definition, repositories: Sequence[Repository]) -> Definition:
     """With the doubt about its repository, if there is one."""
     for one in repositories:
-        if one.id == definition.repository_id and not one.is_clear and not definition.problem:
-            return replace(definition, problem=one.problem)
+        if one.id == definition.repository_id and not one.is_clear and not definition.error:
+            return replace(definition, error=one.error)
     return definition
 
 
@@ -341,10 +341,10 @@ def _parsed(repository_id: str, file: VMCfg | None) -> Definition | None:
 def _unlisted(repository_id: str, file: VMCfg) -> Definition:
     """A vm.cfg that the host module has seen and the agent's listing lacks, or cannot name."""
     definition = _parsed(repository_id, file)
-    if definition is None or definition.problem:
-        reason = file.problem or (definition and definition.problem) or "it cannot be understood"
+    if definition is None or definition.error:
+        reason = file.error or (definition and definition.error) or "it cannot be understood"
         return Definition(repository_id, file.directory, None, reason, file.folder)
-    return replace(definition, problem=UNLISTED)
+    return replace(definition, error=UNLISTED)
 
 
 def _as_sent(value: Any) -> Any:
@@ -363,11 +363,11 @@ def _still_there(
     and with those that somebody has finished since then."""
     stands: dict[str, Definition | None] = {}
     for repository in repositories:
-        broken = [d for d in definitions if d.problem and d.repository_id == repository.id]
+        broken = [d for d in definitions if d.error and d.repository_id == repository.id]
         if not broken:
             continue
         with_vm_cfgs = repository.vm_cfgs is not None
-        again = look_at_repository(repository.record, repository.mounted_on, with_vm_cfgs)
+        again = read_repository(repository.record, repository.mounted_on, with_vm_cfgs)
         if again.content is None or (with_vm_cfgs and again.vm_cfgs is None):
             continue
         found, others = _came_with_listing([again], VIRTUAL_MACHINES)

@@ -17,13 +17,13 @@ from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.functions import NFS_PLUGIN, Struct
 from libcloud_ovm3.agent.identifiers import dashed, undashed
 from libcloud_ovm3.agent.texts import text_of
-from libcloud_ovm3.errors import AgentFault, AnswerLost, Ovm3Error, Refused
+from libcloud_ovm3.errors import AgentFault, OutcomeUnknown, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.definitions import read_assemblies, read_templates
 from libcloud_ovm3.estate.holders import ask_holders, held_of, is_elsewhere, same_files
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository
-from libcloud_ovm3.estate.vms import Survey
+from libcloud_ovm3.estate.vms import EstateSnapshot
 
 _FOLDER = "VirtualDisks"
 _METADATA = ".ovsmeta"  # the Manager's, beside the disks (agent-behaviour 4)
@@ -76,7 +76,7 @@ def file_system(host: HostView, repository: Repository) -> FileSystem:
     location = repository.record.fs_location
     server, colon, path = location.partition(":/")  # the server may be an IPv6 address
     if not repository.record.fs_type.startswith("nfs") or not colon:
-        raise Refused(
+        raise PreconditionFailed(
             f"repository {repository.id} is on {repository.record.fs_type or 'an unknown system'}: "
             f"how the agent deletes or measures files there is documented for NFS only"
         )
@@ -92,7 +92,7 @@ def file_system(host: HostView, repository: Repository) -> FileSystem:
         host.agent.storageplugin.storage_plugin_mount(
             NFS_PLUGIN, ss, fs, f"/nfsmnt/{found.id}", "", True, []
         )
-    except (AgentFault, AnswerLost):
+    except (AgentFault, OutcomeUnknown):
         if _mounted(host, wanted) != found.id:
             raise
     return found
@@ -128,26 +128,26 @@ def disk_path(repository: Repository, file_name: str) -> str:
     return f"{repository.path}/{_FOLDER}/{file_name}"
 
 
-def carries(file_name: str, vm_id: str) -> bool:
+def name_has_uuid(file_name: str, vm_id: str) -> bool:
     """Whether a file's name carries a VM's uuid, dashed or not: the mark of a disk made for it."""
     name = file_name.lower()
     return vm_id in name or vm_id.replace("-", "") in name
 
 
 @dataclass(frozen=True)
-class Uses:
+class DiskUsage:
     """Who may use which file: VMs, templates and live domains, by the names of the files.
 
     By name only, because one file may be reached by several paths (repositories are mounted in
     more than one place); rather keep a disk too many than delete one too many.
 
     :ivar paths: every path that one of them names.
-    :ivar not_read: where somebody may be named that nobody could read.
+    :ivar unread: where somebody may be named that nobody could read.
     """
 
     by_name: Mapping[str, Sequence[str]]
     paths: Mapping[str, Sequence[str]]
-    not_read: tuple[str, ...]
+    unread: tuple[str, ...]
 
     def of(self, file_name: str, but: Iterable[str] = ()) -> list[str]:
         """Who uses a file of this name, except these places."""
@@ -155,11 +155,11 @@ class Uses:
         return [user for user in self.by_name.get(file_name, ()) if user not in excepted]
 
 
-def uses_of(seen: Survey) -> Uses:
+def read_disk_usage(seen: EstateSnapshot) -> DiskUsage:
     """Who uses what in the estate. Reads the vm.cfg of each template that has one."""
     by_name: dict[str, list[str]] = {}
     paths: dict[str, list[str]] = {}
-    not_read = list(seen.unseen)
+    unread = list(seen.unseen)
 
     def note(user: str, names: Iterable[str], its_paths: Iterable[str | None]) -> None:
         for name in names:
@@ -171,16 +171,16 @@ def uses_of(seen: Survey) -> Uses:
     more = read_templates(seen.repositories) + read_assemblies(seen.repositories)
     for definition in seen.definitions + more:
         note(definition.place, definition.files, (disk.path for disk in definition.disks))
-        not_read += [definition.not_read] if definition.not_read else []
+        unread += [definition.unread] if definition.unread else []
     for host in seen.hosts:
-        not_read += [str(host.repositories_problem)] if host.repositories_problem else []
+        unread += [str(host.repositories_error)] if host.repositories_error else []
         for domain in host.domains:
             note(domain.label, domain.files, domain.disks)
-            if domain.disks_problem:
-                not_read.append(f"{domain.label} on {host.label}: {domain.disks_problem}")
+            if domain.disks_error:
+                unread.append(f"{domain.label} on {host.label}: {domain.disks_error}")
     for repository in seen.repositories:
-        not_read += repository.problems
-    return Uses(by_name, paths, tuple(dict.fromkeys(not_read)))
+        unread += repository.errors
+    return DiskUsage(by_name, paths, tuple(dict.fromkeys(unread)))
 
 
 @dataclass(frozen=True)
@@ -202,20 +202,20 @@ def _is_odd(file_name: str) -> bool:
     return file_name.startswith(".") or bool({"?", "\ufffd"} & set(file_name))
 
 
-def orphans(estate: Estate, seen: Survey) -> list[Orphan]:
+def orphans(estate: Estate, seen: EstateSnapshot) -> list[Orphan]:
     """All virtual disks that belong to nobody, as far as can be seen. Nothing is deleted.
 
     Where hosts have the host module none is certain that is held, or that a link leads to.
     """
-    uses = uses_of(seen)
+    uses = read_disk_usage(seen)
     lying = [
-        Orphan(repository.id, disk_path(repository, name), not (uses.not_read or _is_odd(name)))
+        Orphan(repository.id, disk_path(repository, name), not (uses.unread or _is_odd(name)))
         for repository in seen.repositories
         if repository.content is not None
         for name in repository.content.virtual_disks
         if name != _METADATA
         and not uses.of(name)
-        and not any(carries(name, vm_id) for vm_id in seen.vms)
+        and not any(name_has_uuid(name, vm_id) for vm_id in seen.vms)
     ]
     aside = [
         Orphan(repository.id, text_of(one.path), False, one.operation)
@@ -226,7 +226,9 @@ def orphans(estate: Estate, seen: Survey) -> list[Orphan]:
     return [replace(one, is_certain=False) if one.path in doubted else one for one in lying] + aside
 
 
-def _doubted(estate: Estate, seen: Survey, uses: Uses, paths: Sequence[str]) -> set[str]:
+def _doubted(
+    estate: Estate, seen: EstateSnapshot, uses: DiskUsage, paths: Sequence[str]
+) -> set[str]:
     """Which of these somebody holds, or reaches by another name, or may."""
     if not paths or not any(host.module for host in seen.hosts):
         return set()

@@ -13,8 +13,8 @@ from typing import Any
 from libcloud_ovm3.agent.config import parse_disk
 from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.agent.texts import names_in
-from libcloud_ovm3.errors import MalformedAnswer
-from libcloud_ovm3.estate.states import Sighting
+from libcloud_ovm3.errors import MalformedResponse
+from libcloud_ovm3.estate.states import DomainFacts
 
 _DOMAIN_0 = "00000000-0000-0000-0000-000000000000"
 _BLOCK_SECTIONS = ("vbd", "tap", "tap2")  # tap: schemes stand under tap2 (xend.md 6)
@@ -28,14 +28,14 @@ class Domain:
     :ivar memory_mb: its current target, not what vm.cfg says.
     :ivar disks: the paths of the files and devices that it holds.
     :ivar modes: of each of ``disks``, how it is held: ``r``, ``w``, ``w!``; "" is not said.
-    :ivar disks_problem: why it is not known what else it holds; None: that is all.
+    :ivar disks_error: why it is not known what else it holds; None: that is all.
     :ivar parts: what its record says of devices and boot files, as it was read.
     """
 
     uuid: str | None
     name: str | None
     domid: int | None
-    letters: str | None
+    xend_state: str | None
     status: str | None
     memory_mb: int | None
     vcpus: int | None
@@ -44,7 +44,7 @@ class Domain:
     on_reboot: str | None
     disks: tuple[str, ...] = ()
     modes: tuple[str, ...] = ()
-    disks_problem: str | None = None
+    disks_error: str | None = None
     parts: Any = field(default=None, repr=False, compare=False)
 
     @cached_property
@@ -57,9 +57,11 @@ class Domain:
         """How messages name it."""
         return f"live domain {self.uuid or self.name or self.domid or '(nameless)'}"
 
-    def as_sighting(self) -> Sighting:
+    def facts(self) -> DomainFacts:
         """What decides its state."""
-        return Sighting(self.letters, self.status, self.name, self.on_poweroff, self.on_reboot)
+        return DomainFacts(
+            self.xend_state, self.status, self.name, self.on_poweroff, self.on_reboot
+        )
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class DomainList:
     """
 
     domains: tuple[Domain, ...]
-    problems: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
 
 
 def read_domains(answer: object) -> DomainList:
@@ -98,11 +100,11 @@ def whole_list(answer: object, where: str) -> tuple[Domain, ...]:
     """The guests of a list_vms answer that can be trusted to be all.
 
     :param where: the host, for the error.
-    :raises MalformedAnswer: it may lack some.
+    :raises MalformedResponse: it may lack some.
     """
     found = read_domains(answer)
-    if found.problems:
-        raise MalformedAnswer(f"{where}: {'; '.join(found.problems)}", function="list_vms")
+    if found.errors:
+        raise MalformedResponse(f"{where}: {'; '.join(found.errors)}", function="list_vms")
     return found.domains
 
 
@@ -120,7 +122,7 @@ def _read(record: dict[str, Any]) -> Domain:
         uuid=None if uuid == _DOMAIN_0 else uuid,
         name=_text(record.get("name")),
         domid=_int(record.get("domid")),
-        letters=_text(record.get("state")),
+        xend_state=_text(record.get("state")),
         status=_text(record.get("status")),
         memory_mb=_int(record.get("memory")),
         vcpus=_int(record.get("online_vcpus")),
@@ -129,7 +131,7 @@ def _read(record: dict[str, Any]) -> Domain:
         on_reboot=_text(record.get("on_reboot")),
         disks=disks,
         modes=tuple(mode for _, mode in held),
-        disks_problem=problem,
+        disks_error=problem,
         parts=[record.get("device"), record.get("image")],
     )
 

@@ -20,9 +20,9 @@ from libcloud_ovm3.agent.hostmodule_types import Holder, Identity
 from libcloud_ovm3.agent.identifiers import undashed
 from libcloud_ovm3.agent.probe import lacks
 from libcloud_ovm3.agent.texts import text_of
-from libcloud_ovm3.errors import AgentFault, Ovm3Error, Refused
+from libcloud_ovm3.errors import AgentFault, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.definitions import Definition
-from libcloud_ovm3.estate.hosts import HostView, ask_all
+from libcloud_ovm3.estate.hosts import HostView, map_hosts
 from libcloud_ovm3.estate.members import Estate
 
 RELEASE_LIMIT = 60.0  # seconds; xend gives a guest's devices up within some
@@ -45,14 +45,14 @@ class HostHolders:
     host: HostView
     module: HostModule | None
     holders: tuple[Holder, ...] = ()
-    problem: Ovm3Error | None = None
+    error: Ovm3Error | None = None
 
 
 def ask_holders(estate: Estate, hosts: Sequence[HostView]) -> list[HostHolders]:
     """Ask every host; one call each, two more where the module is missing."""
 
     def ask(host: HostView) -> HostHolders:
-        module = estate.module_anew(host.address)
+        module = estate.fresh_module(host.address)
         if module is None:
             return HostHolders(host, None)
         try:
@@ -62,13 +62,13 @@ def ask_holders(estate: Estate, hosts: Sequence[HostView]) -> list[HostHolders]:
             absent = host.module is None and hostmodule.is_absent(fault)
             if absent and lacks(host.agent, "libcloud_holders", fault):
                 return HostHolders(host, None)
-            return HostHolders(host, module, problem=fault)
+            return HostHolders(host, module, error=fault)
         except Ovm3Error as error:
-            return HostHolders(host, module, problem=error)
+            return HostHolders(host, module, error=error)
 
-    answers = zip(hosts, ask_all(ask, hosts), strict=True)
+    answers = zip(hosts, map_hosts(ask, hosts), strict=True)
     return [
-        HostHolders(host, host.module, problem=answer) if isinstance(answer, Ovm3Error) else answer
+        HostHolders(host, host.module, error=answer) if isinstance(answer, Ovm3Error) else answer
         for host, answer in answers
     ]
 
@@ -98,8 +98,8 @@ def held_of(answers: Sequence[HostHolders], paths: Sequence[str]) -> dict[str, s
     held: dict[str, list[str]] = {}
     for answer in answers:
         for path in paths:
-            if answer.problem is not None:
-                held.setdefault(path, []).append(f"not known: {answer.problem}")
+            if answer.error is not None:
+                held.setdefault(path, []).append(f"not known: {answer.error}")
             held.setdefault(path, []).extend(
                 f"{who} on {answer.host.label}" for who in _holding(answer.holders, path)
             )
@@ -109,10 +109,10 @@ def held_of(answers: Sequence[HostHolders], paths: Sequence[str]) -> dict[str, s
 def _holding(holders: Sequence[Holder], path: str) -> Iterator[str]:
     """Who holds a file: by its name, because one file may be reached by several paths."""
     for one in holders:
-        if one.problem and one.domid is not None and one.kind == "loop":
+        if one.error and one.domid is not None and one.kind == "loop":
             continue  # cut short, but it serves a domain, whose own entry has the whole name
-        if one.path is None or one.problem or (one.kind == "loop" and not one.path):
-            yield f"not known ({one.device or one.kind}: {one.problem})"
+        if one.path is None or one.error or (one.kind == "loop" and not one.path):
+            yield f"not known ({one.device or one.kind}: {one.error})"
         elif _name(one.path) == posixpath.basename(path):
             yield one.who
 
@@ -138,14 +138,14 @@ def wait_ended(estate: Estate, hosts: Sequence[HostView], vm_id: str) -> None:
             if holder.uuid == vm_id
         ] + [
             f"may have a domain that no list shows: {answer.host.label} cannot tell: "
-            f"{answer.problem}{_WITHOUT}"
+            f"{answer.error}{_WITHOUT}"
             for answer in answers
-            if answer.problem is not None
+            if answer.error is not None
         ]
         if not reasons:
             return
         if estate.clock.now() >= deadline:
-            raise Refused(f"VM {vm_id} {reasons[0]}")
+            raise PreconditionFailed(f"VM {vm_id} {reasons[0]}")
         estate.clock.sleep(POLL)
 
 
@@ -166,7 +166,7 @@ def require_free(estate: Estate, hosts: Sequence[HostView], definition: Definiti
         if not reasons:
             return
         if estate.clock.now() >= deadline:
-            raise Refused(
+            raise PreconditionFailed(
                 f"VM {definition.name!r} ({definition.uuid}) cannot be started: "
                 f"{'; '.join(reasons)}"
             )
@@ -177,8 +177,8 @@ def _in_the_way(answers: Sequence[HostHolders], definition: Definition) -> list[
     reasons = []
     for answer in answers:
         where = f"on {answer.host.label}"
-        if answer.problem is not None:
-            reasons.append(f"who holds its disks {where} is not known: {answer.problem}{_WITHOUT}")
+        if answer.error is not None:
+            reasons.append(f"who holds its disks {where} is not known: {answer.error}{_WITHOUT}")
             continue
         try:
             known = _identities(answer, answers, definition)
@@ -217,11 +217,11 @@ def _identities(
     :raises Ovm3Error: it does not answer.
     """
     own = [d.path for d in definition.disks if d.path and not is_elsewhere(answer.host, d.path)]
-    held = [holder.path for holder in answer.holders if holder.path and not holder.problem]
+    held = [holder.path for holder in answer.holders if holder.path and not holder.error]
     if answer.module is None or not own or not held:
         return []
     found = [identities(answer.host, answer.module, [*own, *held])]
-    if not any(one.problem and path.startswith(_REPOSITORIES) for path, one in found[0].items()):
+    if not any(one.error and path.startswith(_REPOSITORIES) for path, one in found[0].items()):
         return found
     in_repositories = [path for path in (*own, *held) if path.startswith(_REPOSITORIES)]
     for other in answers:
@@ -239,7 +239,7 @@ def _held_disks(holder: Holder, definition: Definition, known: _Known) -> Iterat
             continue
         if holder.path is None:
             yield disk
-        elif holder.problem:  # the kernel's old answer cuts a name
+        elif holder.error:  # the kernel's old answer cuts a name
             if path.startswith(holder.path):
                 yield disk
         elif _may_be_one(holder.path, path, known):
@@ -248,7 +248,7 @@ def _held_disks(holder: Holder, definition: Definition, known: _Known) -> Iterat
 
 def _said(disk: DiskEntry, holder: Holder, known: _Known) -> str:
     if holder.path is None:
-        return f"it is not known ({holder.problem}) what is held for writing by {holder.who}"
+        return f"it is not known ({holder.error}) what is held for writing by {holder.who}"
     if _are_one(holder.path, disk.path or "", known) is None:
         what = f"{disk.path} may be {holder.path}, of which it is not known what it leads to"
         return f"{what}{_WITHOUT}: that one is written to by {holder.who}"
@@ -275,7 +275,7 @@ def _are_one(held: str, path: str, known: _Known) -> bool | None:
         return False
     if any(None not in (one.inode, other.inode) for one, other in pairs):
         return False
-    is_unknown = any(one.problem or other.problem for one, other in pairs)
+    is_unknown = any(one.error or other.error for one, other in pairs)
     return None if is_unknown and not is_name else is_name
 
 
@@ -284,7 +284,7 @@ def _are_one(held: str, path: str, known: _Known) -> bool | None:
 
 def is_elsewhere(host: HostView, path: str) -> bool:
     """Whether a path is in a repository that this host has not mounted: there it leads nowhere."""
-    if host.repositories_problem is not None or not path.startswith(_REPOSITORIES):
+    if host.repositories_error is not None or not path.startswith(_REPOSITORIES):
         return False
     key = undashed(path[len(_REPOSITORIES) :].partition("/")[0])
     mounted = [record.key for record in host.repositories if record.is_mounted]
@@ -302,8 +302,8 @@ def same_files(
     """
     found = identities(host, module, [*paths, *others])
     for path in paths:
-        if found[path].problem:
-            raise Refused(f"{path}: what it leads to is not known: {found[path].problem}")
+        if found[path].error:
+            raise PreconditionFailed(f"{path}: what it leads to is not known: {found[path].error}")
     return {
         path: {
             other for other in others if other != path and _is_same(found[path], found.get(other))
@@ -323,12 +323,12 @@ def identities(host: HostView, module: HostModule, paths: Sequence[str]) -> dict
         for one in module.identify(asked[start : start + IDENTITIES]):
             found[text_of(one.path)] = one
     for path, one in found.items():
-        if one.problem and is_elsewhere(host, path):
+        if one.error and is_elsewhere(host, path):
             found[path] = Identity(path, is_missing=True)
     return found
 
 
 def _is_same(one: Identity, other: Identity | None) -> bool:
-    if other is None or other.problem:
+    if other is None or other.error:
         return True  # not known: rather one too many
     return one.is_same_file(other)

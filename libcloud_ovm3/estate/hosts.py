@@ -19,16 +19,16 @@ from libcloud_ovm3.agent.hostmodule import HostModule
 from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.errors import (
     AgentFault,
-    AnswerLost,
     BadCredentials,
+    DuplicateServerId,
     HostNotVerified,
-    MalformedAnswer,
-    NotSent,
+    HostUnreachable,
+    MalformedResponse,
+    OutcomeUnknown,
     Ovm3Error,
-    SameServer,
 )
 from libcloud_ovm3.estate.domains import Domain, read_domains, whole_list
-from libcloud_ovm3.estate.members import Asked, Estate, ask_module
+from libcloud_ovm3.estate.members import Estate, ModuleAnswers, ask_module
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -38,13 +38,13 @@ MAX_THREADS = 32  # at once, for one question to many hosts
 _LOOK = ("discover_server", "list_vms", "discover_repository_db")
 POOL = "discover_server_pool"
 # What may go wrong with one call while the host as a whole answers.
-_OF_ONE_CALL = (AgentFault, AnswerLost)
+_OF_ONE_CALL = (AgentFault, OutcomeUnknown)
 HARDWARE = "discover_hardware"
 BOOT_TIME = "get_last_boot_time"
 
 
 @dataclass(frozen=True)
-class Silent:
+class UnreachableHost:
     """A host that did not answer, or that was not asked."""
 
     address: str
@@ -59,7 +59,7 @@ class Silent:
             return "unverified"
         if isinstance(self.reason, BadCredentials):
             return "password"
-        return "duplicate" if isinstance(self.reason, SameServer) else "silent"
+        return "duplicate" if isinstance(self.reason, DuplicateServerId) else "unreachable"
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,8 @@ class HostView:
     :ivar module: its host module; None: it has none that can be used.
     :ivar answers: what the module brought of the agent's answers, by the function's name.
     :ivar remark: what is wrong with its module, and what to do.
-    :ivar domains_problem: why it may run more than ``domains``; None: that is all.
-    :ivar repositories_problem: why it may have more repositories; None: that is all.
+    :ivar domains_error: why it may run more than ``domains``; None: that is all.
+    :ivar repositories_error: why it may have more repositories; None: that is all.
     :ivar unlisted: uuids of what lives by xenstore's word though xend's list leaves it out; where
         the host module tells.
     """
@@ -83,9 +83,9 @@ class HostView:
     repositories: tuple[documents.RepositoryRecord, ...]
     module: HostModule | None = field(default=None, compare=False)
     answers: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
-    remark: str | None = None
-    domains_problem: Ovm3Error | None = None
-    repositories_problem: Ovm3Error | None = None
+    notice: str | None = None
+    domains_error: Ovm3Error | None = None
+    repositories_error: Ovm3Error | None = None
     unlisted: tuple[str, ...] = ()
 
     @property
@@ -94,12 +94,12 @@ class HostView:
         return f"{self.server.hostname or self.address.host} ({self.address})"
 
     @property
-    def problems(self) -> tuple[str, ...]:
+    def errors(self) -> tuple[str, ...]:
         """What it did not say, for messages."""
-        return tuple(str(e) for e in (self.domains_problem, self.repositories_problem) if e)
+        return tuple(str(e) for e in (self.domains_error, self.repositories_error) if e)
 
 
-def ask_all(
+def map_hosts(
     question: Callable[[_T], _R], of: Sequence[_T], threads: int = MAX_THREADS
 ) -> list[_R | Ovm3Error]:
     """Put one question to many, side by side. An error of ours takes the place of its answer."""
@@ -116,7 +116,7 @@ def ask_all(
         return list(pool.map(ask, of))
 
 
-def look_at_hosts(estate: Estate, *more: str) -> tuple[list[HostView], list[Silent]]:
+def read_hosts(estate: Estate, *more: str) -> tuple[list[HostView], list[UnreachableHost]]:
     """Ask every host who it is, what it runs and which repositories it knows.
 
     The given hosts say which others are in their pools; these are asked next, or, if the user wants
@@ -125,7 +125,7 @@ def look_at_hosts(estate: Estate, *more: str) -> tuple[list[HostView], list[Sile
     :param more: further reads of the agent that are wanted if they cost no call of their own.
     :raises Ovm3Error: no host answered at all; the first one's error.
     """
-    answers = ask_all(lambda address: _look_at_given(estate, address, more), estate.given)
+    answers = map_hosts(lambda address: _look_at_given(estate, address, more), estate.given)
     first = [_first(answer) for answer in answers]
     asked = list(estate.given)
     left_out = _not_asked(estate, answers, [v for v in first if isinstance(v, HostView)])
@@ -135,7 +135,7 @@ def look_at_hosts(estate: Estate, *more: str) -> tuple[list[HostView], list[Sile
         fresh = [one for one in dict.fromkeys(left_out) if one.host and one not in asked]
         left_out = list((Counter(left_out) - Counter(fresh)).elements())
         asked += fresh
-        first += ask_all(lambda address: look_at_host(estate, address, *more), fresh)
+        first += map_hosts(lambda address: read_host(estate, address, *more), fresh)
     views, silent = _sorted_out(asked, first)
     if not views:
         raise silent[0].reason
@@ -154,20 +154,20 @@ def _first(answer: tuple[HostView, Any] | Ovm3Error) -> HostView | Ovm3Error:
     return answer if isinstance(answer, Ovm3Error) else answer[0]
 
 
-def look_at_host(estate: Estate, address: Address, *more: str) -> HostView:
+def read_host(estate: Estate, address: Address, *more: str) -> HostView:
     """What one host says of itself: one call where the host module is, three reads elsewhere."""
     return _view(estate, address, ask_module(estate, address, (*_LOOK, *more)))
 
 
-def _view(estate: Estate, address: Address, asked: Asked) -> HostView:
+def _view(estate: Estate, address: Address, asked: ModuleAnswers) -> HostView:
     """What the module has not answered is asked of the agent itself.
 
     A list that cannot be had or understood costs itself only: what the host runs is then not known.
     """
     agent, answers = estate.agent(address), asked.answers
     said = answers.get("discover_server") or agent.linux.discover_server()
-    listed, domains_problem = _domains(agent, asked)
-    records, repositories_problem = _repository_records(agent, answers)
+    listed, domains_error = _domains(agent, asked)
+    records, repositories_error = _repository_records(agent, answers)
     return HostView(
         address=address,
         agent=agent,
@@ -176,26 +176,26 @@ def _view(estate: Estate, address: Address, asked: Asked) -> HostView:
         repositories=records,
         module=asked.module,
         answers=answers,
-        remark=asked.remark,
-        domains_problem=domains_problem,
-        repositories_problem=repositories_problem,
+        notice=asked.notice,
+        domains_error=domains_error,
+        repositories_error=repositories_error,
         unlisted=tuple(one for one in asked.unlisted if dashed(one)),
     )
 
 
-def _domains(agent: Agent, asked: Asked) -> tuple[tuple[Domain, ...], Ovm3Error | None]:
+def _domains(agent: Agent, asked: ModuleAnswers) -> tuple[tuple[Domain, ...], Ovm3Error | None]:
     if asked.missing is not None:
-        return (), MalformedAnswer(f"{agent.connection.address}: {asked.missing}")
+        return (), MalformedResponse(f"{agent.connection.address}: {asked.missing}")
     try:
         answer = asked.answers.get("list_vms")
         found = read_domains(agent.xen.list_vms() if answer is None else answer)
     except _OF_ONE_CALL as error:
         return (), error
-    problems = [*found.problems]
+    problems = [*found.errors]
     problems += [f"xend's list leaves out {one}" for one in asked.unlisted if not dashed(one)]
     if not problems:
         return found.domains, None
-    return found.domains, MalformedAnswer(f"{agent.connection.address}: {'; '.join(problems)}")
+    return found.domains, MalformedResponse(f"{agent.connection.address}: {'; '.join(problems)}")
 
 
 def _repository_records(
@@ -218,7 +218,7 @@ def live_domains(view: HostView) -> tuple[Domain, ...]:
     """
     try:
         return whole_list(view.agent.xen.list_vms(), view.label)
-    except (AgentFault, MalformedAnswer) as failed:
+    except (AgentFault, MalformedResponse) as failed:
         if view.module is None:
             raise
         try:
@@ -245,7 +245,7 @@ def _not_asked(estate: Estate, answers: Iterable[Any], views: Sequence[HostView]
 
 def _sorted_out(
     addresses: Sequence[Address], answers: Sequence[HostView | Ovm3Error]
-) -> tuple[list[HostView], list[Silent]]:
+) -> tuple[list[HostView], list[UnreachableHost]]:
     """Those that answered, each host once (a name and an IP address may lead to the same one).
 
     Of two different hosts that say they are the same one, the second counts as silent.
@@ -254,11 +254,11 @@ def _sorted_out(
     silent = []
     for address, answer in zip(addresses, answers, strict=True):
         if isinstance(answer, Ovm3Error):
-            silent.append(Silent(str(address), answer))
+            silent.append(UnreachableHost(str(address), answer))
             continue
         first = views.setdefault(answer.server.uuid or str(address), answer)
         if first is not answer and not _is_same_host(first, answer):
-            silent.append(Silent(str(address), _same_server(first, answer)))
+            silent.append(UnreachableHost(str(address), _same_server(first, answer)))
     return list(views.values()), silent
 
 
@@ -277,8 +277,8 @@ def _known_by(view: HostView) -> tuple[object, ...]:
     return (facts and facts.certificate, view.server.registered_ip, view.server.hostname)
 
 
-def _same_server(first: HostView, second: HostView) -> SameServer:
-    return SameServer(
+def _same_server(first: HostView, second: HostView) -> DuplicateServerId:
+    return DuplicateServerId(
         f"{second.label}: has the same server uuid {second.server.uuid} as {first.label}, though "
         f"they are two hosts, so what it runs is not shown and nothing on it is touched; give one "
         f"of them an id of its own (its SMBIOS uuid, from which the agent takes it)",
@@ -286,20 +286,20 @@ def _same_server(first: HostView, second: HostView) -> SameServer:
     )
 
 
-def _left_out(member: Address) -> Silent:
+def _left_out(member: Address) -> UnreachableHost:
     why = "is not among ex_hosts" if member.host else "has no address in the pool's list"
     reason = f"{member}: a pool member that {why}, so what it runs is unknown"
-    return Silent(str(member), NotSent(reason, host=str(member)))
+    return UnreachableHost(str(member), HostUnreachable(reason, host=str(member)))
 
 
-def describe(silent: Iterable[Silent]) -> str:
+def describe(silent: Iterable[UnreachableHost]) -> str:
     """The silent hosts in one text, for messages."""
     return "; ".join(str(one.reason) for one in silent)
 
 
-def look_at_hardware(views: Sequence[HostView]) -> list[documents.Hardware | Ovm3Error]:
+def read_hardware(views: Sequence[HostView]) -> list[documents.Hardware | Ovm3Error]:
     """What each of these hosts has: one read each, unless the look has brought it."""
-    return ask_all(
+    return map_hosts(
         lambda view: documents.hardware(
             view.answers.get(HARDWARE) or view.agent.linux.discover_hardware()
         ),
@@ -307,9 +307,9 @@ def look_at_hardware(views: Sequence[HostView]) -> list[documents.Hardware | Ovm
     )
 
 
-def look_at_pools(views: Sequence[HostView]) -> list[documents.ServerPool | Ovm3Error | None]:
+def read_pools(views: Sequence[HostView]) -> list[documents.ServerPool | Ovm3Error | None]:
     """The pool that each of these hosts says it is in: one read each, likewise."""
-    return ask_all(
+    return map_hosts(
         lambda view: documents.server_pool(
             view.answers.get(POOL) or view.agent.serverpool.discover_server_pool()
         ),
@@ -322,5 +322,5 @@ def host_clock(view: HostView) -> float:
     answer: dict[str, Any] = view.answers.get(BOOT_TIME) or view.agent.linux.get_last_boot_time()
     local_time = answer.get("local_time")
     if not isinstance(local_time, int):
-        raise MalformedAnswer(f"{view.label}: get_last_boot_time has no local_time")
+        raise MalformedResponse(f"{view.label}: get_last_boot_time has no local_time")
     return float(local_time)

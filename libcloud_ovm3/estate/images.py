@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from libcloud_ovm3.agent.identifiers import undashed
-from libcloud_ovm3.errors import AgentFault, ImageNotFound, InvalidArgument, NotKnown
+from libcloud_ovm3.errors import AgentFault, ImageNotFound, InvalidArgument, SearchIncomplete
 from libcloud_ovm3.estate.disks import FileSystem, size_bytes
 from libcloud_ovm3.estate.repositories import Repository
 
@@ -68,7 +68,7 @@ def image_of(
 
     :param image_id: the repository's id, in any spelling, and the path.
     :param problems: what could not be read.
-    :raises NotKnown: its repository could not be read, or may be where something could not be.
+    :raises SearchIncomplete: its repository, or something it may be in, could not be read.
     :raises ImageNotFound: there is none.
     """
     repository_id, _, path = image_id.partition("/")
@@ -76,9 +76,11 @@ def image_of(
     for image in images(theirs or repositories):
         if image.id == image_id or (theirs and image.path == path):
             return image
-    unread = [r.problem or r.id for r in theirs if r.content is None] if theirs else list(problems)
+    unread = [r.error or r.id for r in theirs if r.content is None] if theirs else list(problems)
     if unread:
-        raise NotKnown(f"image {image_id!r}: whether there is one is not known: {unread[0]}")
+        raise SearchIncomplete(
+            f"image {image_id!r}: whether there is one is not known: {unread[0]}"
+        )
     raise ImageNotFound(f"no image {image_id!r} in any repository")
 
 
@@ -106,7 +108,7 @@ def locate(image: Image, system: FileSystem) -> tuple[str, int]:
     4), so both places are looked at.
 
     :raises ImageNotFound: it is in neither.
-    :raises NotKnown: the agent does not say.
+    :raises SearchIncomplete: the agent does not say.
     """
     file = image.path.rpartition("/")[2]
     flat = f"{image.repository.path}/{image.path}"
@@ -121,7 +123,7 @@ def locate(image: Image, system: FileSystem) -> tuple[str, int]:
         if size is not None:
             return path, size
     if refused is not None:  # a missing file may be a fault, too, but a fault may be anything
-        raise NotKnown(
+        raise SearchIncomplete(
             f"image {image.id}: it is listed, and the agent does not say how large it is: {refused}"
         ) from refused
     raise ImageNotFound(f"image {image.id}: the agent finds no such file")

@@ -13,13 +13,15 @@ from libcloud_ovm3.agent.functions import Agent
 from libcloud_ovm3.agent.hostmodule import HostModule
 from libcloud_ovm3.agent.probe import lacks
 from libcloud_ovm3.clock import Clock
-from libcloud_ovm3.errors import AgentFault, AnswerLost, HostNotVerified, MalformedAnswer
+from libcloud_ovm3.errors import AgentFault, HostNotVerified, MalformedResponse, OutcomeUnknown
 
-LACK_SECONDS = 600.0  # so long a host that lacks the host module is not asked for it again
+MODULE_MISSING_SECONDS = (
+    600.0  # so long a host that lacks the host module is not asked for it again
+)
 
 
 @dataclass(frozen=True)
-class Lack:
+class ModuleMissing:
     """A host without a host module that could be used.
 
     :ivar until: by the estate's clock.
@@ -27,7 +29,7 @@ class Lack:
     """
 
     until: float
-    remark: str | None
+    notice: str | None
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Estate:
     clock: Clock = field(default_factory=Clock)
     second_look: float = 5.0
     use_module: bool = True
-    _lacking: dict[Address, Lack] = field(default_factory=dict)
+    _lacking: dict[Address, ModuleMissing] = field(default_factory=dict)
     _agents: dict[Address, Agent | None] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -72,28 +74,30 @@ class Estate:
 
     def module(self, address: Address) -> HostModule | None:
         """The host module of a host; None: it is known to lack it."""
-        lack = self.lack(address)
+        lack = self.missing_module(address)
         if not self.use_module or (lack and self.clock.now() < lack.until):
             return None
         return HostModule(self.agent(address).connection)
 
-    def module_anew(self, address: Address) -> HostModule | None:
+    def fresh_module(self, address: Address) -> HostModule | None:
         """The same, whatever was seen before: what is remembered only ever saves reads."""
         return HostModule(self.agent(address).connection) if self.use_module else None
 
-    def lack(self, address: Address) -> Lack | None:
+    def missing_module(self, address: Address) -> ModuleMissing | None:
         """What was last seen of a host that lacks a module that could be used."""
         with self._lock:
             return self._lacking.get(address)
 
-    def remember_lack(self, address: Address, remark: str | None = None) -> None:
+    def remember_missing_module(self, address: Address, remark: str | None = None) -> None:
         """Do not ask this host for the module for a while; then it may have been installed."""
         with self._lock:
-            self._lacking[address] = Lack(self.clock.now() + LACK_SECONDS, remark)
+            self._lacking[address] = ModuleMissing(
+                self.clock.now() + MODULE_MISSING_SECONDS, remark
+            )
 
 
 @dataclass(frozen=True)
-class Asked:
+class ModuleAnswers:
     """What a host's module has said, if there is one.
 
     :ivar remark: what is wrong with it.
@@ -103,12 +107,12 @@ class Asked:
 
     module: HostModule | None = None
     answers: Mapping[str, Any] = field(default_factory=dict)
-    remark: str | None = None
+    notice: str | None = None
     unlisted: tuple[str, ...] = ()
     missing: Exception | None = None
 
 
-def ask_module(estate: Estate, address: Address, functions: Sequence[str]) -> Asked:
+def ask_module(estate: Estate, address: Address, functions: Sequence[str]) -> ModuleAnswers:
     """A host's module, and what it says of these reads of the agent; nothing without it.
 
     One that hangs is left out of this look: the agent itself may be well.
@@ -117,30 +121,32 @@ def ask_module(estate: Estate, address: Address, functions: Sequence[str]) -> As
     """
     module = estate.module(address)
     if module is None:
-        lack = estate.lack(address)
-        return Asked(remark=lack.remark if lack else None)
+        lack = estate.missing_module(address)
+        return ModuleAnswers(notice=lack.notice if lack else None)
     try:
         look = module.look(list(dict.fromkeys(functions)))
     except AgentFault as fault:
         return _without_answers(estate, address, module, fault)
-    except MalformedAnswer:  # longer than one answer may be, for example
-        return Asked(module)
-    except AnswerLost:
-        return Asked(remark=f"{address}: its host module does not answer, so it is not used now")
+    except MalformedResponse:  # longer than one answer may be, for example
+        return ModuleAnswers(module)
+    except OutcomeUnknown:
+        return ModuleAnswers(
+            notice=f"{address}: its host module does not answer, so it is not used now"
+        )
     if not hostmodule.fits(look.api):
-        estate.remember_lack(address, _misfit(address, look.api))
-        return Asked(remark=_misfit(address, look.api))
-    return Asked(module, look.answers, None, look.unlisted or (), look.missing)
+        estate.remember_missing_module(address, _misfit(address, look.api))
+        return ModuleAnswers(notice=_misfit(address, look.api))
+    return ModuleAnswers(module, look.answers, None, look.unlisted or (), look.missing)
 
 
 def _without_answers(
     estate: Estate, address: Address, module: HostModule, fault: AgentFault
-) -> Asked:
+) -> ModuleAnswers:
     """Either there is no module, or it fails, just now or with this; the agent itself may not."""
     if hostmodule.is_absent(fault) and lacks(estate.agent(address), "libcloud_look", fault):
-        estate.remember_lack(address)
-        return Asked()
-    return Asked(module)
+        estate.remember_missing_module(address)
+        return ModuleAnswers()
+    return ModuleAnswers(module)
 
 
 def _misfit(address: Address, api: int) -> str:

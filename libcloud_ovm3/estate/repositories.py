@@ -10,8 +10,8 @@ from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.documents import RepositoryContent, RepositoryRecord
 from libcloud_ovm3.agent.hostmodule_types import Aside, RepositoryFiles, VMCfg
 from libcloud_ovm3.agent.identifiers import undashed
-from libcloud_ovm3.errors import AgentFault, AnswerLost, MalformedAnswer, Ovm3Error
-from libcloud_ovm3.estate.hosts import HostView, ask_all
+from libcloud_ovm3.errors import AgentFault, MalformedResponse, OutcomeUnknown, Ovm3Error
+from libcloud_ovm3.estate.hosts import HostView, map_hosts
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Repository:
     record: RepositoryRecord
     mounted_on: tuple[HostView, ...]
     content: RepositoryContent | None
-    problems: tuple[str, ...] = ()
+    errors: tuple[str, ...] = ()
     is_clear: bool = True
     vm_cfgs: tuple[VMCfg, ...] | None = field(default=None, compare=False, repr=False)
     aside: tuple[Aside, ...] = ()
@@ -45,9 +45,9 @@ class Repository:
         return self.record.key
 
     @property
-    def problem(self) -> str | None:
+    def error(self) -> str | None:
         """What could not be read of it, in one text."""
-        return "; ".join(self.problems) or None
+        return "; ".join(self.errors) or None
 
     @property
     def path(self) -> str:
@@ -55,7 +55,7 @@ class Repository:
         return self.record.mount_point.rstrip("/") or f"/OVS/Repositories/{self.id}"
 
 
-def look_at_repositories(views: Sequence[HostView], with_vm_cfgs: bool = True) -> list[Repository]:
+def read_repositories(views: Sequence[HostView], with_vm_cfgs: bool = True) -> list[Repository]:
     """List every repository that some host knows: one read each, side by side.
 
     :param with_vm_cfgs: whether vm.cfg files are wanted too, where they cost no call of their own.
@@ -64,9 +64,9 @@ def look_at_repositories(views: Sequence[HostView], with_vm_cfgs: bool = True) -
     for view in views:
         for record in view.repositories:
             known.setdefault(record.key, []).append((view, record))
-    wanted = [_Wanted(tuple(pairs)) for pairs in known.values()]
+    wanted = [_KnownRepository(tuple(pairs)) for pairs in known.values()]
     shared = _one_for_several(wanted)
-    found = ask_all(lambda one: _look(one, with_vm_cfgs, shared), wanted)
+    found = map_hosts(lambda one: _look(one, with_vm_cfgs, shared), wanted)
     return [
         Repository(one.record, one.mounted_on, None, (str(repository),))
         if isinstance(repository, Ovm3Error)
@@ -76,7 +76,7 @@ def look_at_repositories(views: Sequence[HostView], with_vm_cfgs: bool = True) -
 
 
 @dataclass(frozen=True)
-class _Wanted:
+class _KnownRepository:
     """A repository as the hosts that know it know it."""
 
     known: tuple[tuple[HostView, RepositoryRecord], ...]
@@ -112,7 +112,7 @@ class _Wanted:
         )
 
 
-def _one_for_several(wanted: Sequence[_Wanted]) -> dict[str, str]:
+def _one_for_several(wanted: Sequence[_KnownRepository]) -> dict[str, str]:
     """What is wrong with repositories that lie on one export, by their keys: what lies in one lies
     in the other."""
     ids: dict[tuple[str, str], dict[str, str]] = {}
@@ -140,19 +140,19 @@ def _tidy(location: str) -> str:
     return server + colon + re.sub("/+", "/", path).rstrip("/")
 
 
-def _look(wanted: _Wanted, with_vm_cfgs: bool, shared: Mapping[str, str]) -> Repository:
+def _look(wanted: _KnownRepository, with_vm_cfgs: bool, shared: Mapping[str, str]) -> Repository:
     record = wanted.record
     contradiction = wanted.contradiction() or shared.get(record.key)
     if undashed(record.id) is None:
         reason = f"repository {record.id!r}: its id is not 32 hex digits, so it is not read"
         return Repository(record, wanted.mounted_on, None, (reason,), is_clear=False)
-    found = look_at_repository(record, wanted.mounted_on, with_vm_cfgs)
+    found = read_repository(record, wanted.mounted_on, with_vm_cfgs)
     if contradiction is None:
         return found
-    return replace(found, problems=(contradiction, *found.problems), is_clear=False)
+    return replace(found, errors=(contradiction, *found.errors), is_clear=False)
 
 
-def look_at_repository(
+def read_repository(
     record: RepositoryRecord, mounted_on: tuple[HostView, ...], with_vm_cfgs: bool = False
 ) -> Repository:
     """List one repository, from the first of these hosts that can; vm.cfg files come along from
@@ -179,8 +179,8 @@ def _listed(
     problems = [f"repository {record.id}: {what}" for what in content.not_understood]
     if files is None:
         return Repository(record, mounted_on, content, tuple(problems))
-    problems += [f"repository {record.id}: {one.problem}" for one in files.aside if one.problem]
-    aside = tuple(one for one in files.aside if not one.problem)
+    problems += [f"repository {record.id}: {one.error}" for one in files.aside if one.error]
+    aside = tuple(one for one in files.aside if not one.error)
     return Repository(record, mounted_on, content, tuple(problems), True, files.vm_cfgs, aside)
 
 
@@ -192,7 +192,7 @@ def _with_vm_cfgs(
         return None
     try:
         files = view.module.repository(record.id)
-    except (AgentFault, AnswerLost):
+    except (AgentFault, OutcomeUnknown):
         return None
     content = _content(view, record.id, files.listing)
     if any(not file.directory for file in files.vm_cfgs):  # a folder that it could not list
@@ -215,19 +215,19 @@ def list_whole(view: HostView, repository_id: str) -> RepositoryContent:
     """The same, where it is asked whether something is gone: only a listing that is understood as a
     whole says so.
 
-    :raises MalformedAnswer: something in it is not understood.
+    :raises MalformedResponse: something in it is not understood.
     """
     content = list_repository(view, repository_id)
     if content.not_understood:
         what = "; ".join(content.not_understood)
-        raise MalformedAnswer(f"{view.label}: repository {repository_id}: {what}")
+        raise MalformedResponse(f"{view.label}: repository {repository_id}: {what}")
     return content
 
 
 def _content(view: HostView, repository_id: str, text: str) -> RepositoryContent:
     content = documents.repository_content(text, repository_id)
     if content is None:
-        raise MalformedAnswer(
+        raise MalformedResponse(
             f"{view.label} says that repository {repository_id} is mounted, yet does not list it"
         )
     return content

@@ -33,10 +33,10 @@ class State(str, Enum):
 
 
 @dataclass(frozen=True)
-class Sighting:
+class DomainFacts:
     """One live domain as one host lists it. None: the listing does not say."""
 
-    letters: str | None
+    xend_state: str | None
     status: str | None
     name: str | None
     on_poweroff: str | None = None
@@ -44,7 +44,7 @@ class Sighting:
 
 
 @dataclass(frozen=True)
-class Known:
+class DefinitionFacts:
     """What is known of a VM's definition.
 
     :ivar definitions: in how many places a vm.cfg of it lies.
@@ -61,12 +61,12 @@ class Known:
     all_answered: bool = True
 
 
-def vm_state(sightings: Sequence[Sighting], known: Known) -> State:
+def vm_state(facts: Sequence[DomainFacts], known: DefinitionFacts) -> State:
     """The state of one VM (one uuid) from all its live domains and its definition."""
-    if len(sightings) > 1:
-        return _of_several(sightings, known)
-    if sightings:
-        state = domain_state(sightings[0], known)
+    if len(facts) > 1:
+        return _of_several(facts, known)
+    if facts:
+        state = domain_state(facts[0], known)
     elif known.creating:
         state = State.PENDING
     elif known.all_answered and known.readable and known.definitions:
@@ -76,49 +76,53 @@ def vm_state(sightings: Sequence[Sighting], known: Known) -> State:
     return State.ERROR if known.definitions > 1 else state
 
 
-def _of_several(sightings: Sequence[Sighting], known: Known) -> State:
+def _of_several(facts: Sequence[DomainFacts], known: DefinitionFacts) -> State:
     # A migration shows the same uuid twice: the source renamed, the target under its own name
     # (xend.md 1.4). Anything else that is live twice is two machines on one set of disks.
-    leaving = [sighting for sighting in sightings if _is_leaving(sighting, known)]
-    if len(sightings) == 2 and len(leaving) == 1 and known.definitions <= 1:
+    leaving = [facts for facts in facts if _is_leaving(facts, known)]
+    if len(facts) == 2 and len(leaving) == 1 and known.definitions <= 1:
         return State.MIGRATING
     return State.ERROR
 
 
-def _is_leaving(sighting: Sighting, known: Known) -> bool:
-    name = sighting.name or ""
+def _is_leaving(facts: DomainFacts, known: DefinitionFacts) -> bool:
+    name = facts.name or ""
     return name.startswith("migrating-") and name != known.name
 
 
-def domain_state(seen: Sighting, known: Known) -> State:
+def domain_state(seen: DomainFacts, known: DefinitionFacts) -> State:
     """The state that one live domain shows."""
-    letters = seen.letters if seen.letters and _LETTERS.fullmatch(seen.letters) else None
+    xend_state = (
+        seen.xend_state if seen.xend_state and _LETTERS.fullmatch(seen.xend_state) else None
+    )
     if _is_leaving(seen, known):
         return State.MIGRATING
     if seen.name != known.name and _LEFT_OVER.fullmatch(seen.name or ""):
         return State.ERROR
-    if seen.letters is not None and letters is None:
+    if seen.xend_state is not None and xend_state is None:
         return State.UNKNOWN
-    if letters is None:  # no letters at all: not live, a domain that xend manages or has just lost
+    if (
+        xend_state is None
+    ):  # no letters at all: not live, a domain that xend manages or has just lost
         return State.SUSPENDED if seen.status == "3" else State.UNKNOWN
-    return _of_letters(letters, seen, known)
+    return _of_letters(xend_state, seen, known)
 
 
-def _of_letters(letters: str, seen: Sighting, known: Known) -> State:
-    if seen.status == "5" or "c" in letters:
+def _of_letters(xend_state: str, seen: DomainFacts, known: DefinitionFacts) -> State:
+    if seen.status == "5" or "c" in xend_state:
         return State.ERROR
-    if seen.status == "0" or "s" in letters or "d" in letters:
+    if seen.status == "0" or "s" in xend_state or "d" in xend_state:
         return _after_shutdown(seen)
     if seen.status == "1":
-        if letters == "------":
+        if xend_state == "------":
             return State.PENDING  # xend is building it
-        if "p" in letters:
+        if "p" in xend_state:
             return State.PENDING if known.creating else State.PAUSED
         return State.STOPPING  # running a moment ago, paused now: a destroy under way (xend.md 1.2)
     return State.RUNNING if seen.status == "2" else State.UNKNOWN
 
 
-def _after_shutdown(seen: Sighting) -> State:
+def _after_shutdown(seen: DomainFacts) -> State:
     # The reason is not shown; only where both orderly ways of ending lead to a restart is it one.
     if {seen.on_poweroff, seen.on_reboot} <= RESTARTS:
         return State.REBOOTING

@@ -11,17 +11,29 @@ from dataclasses import dataclass, field
 
 from libcloud_ovm3.agent.identifiers import dashed, undashed
 from libcloud_ovm3.agent.texts import text_of
-from libcloud_ovm3.errors import AmbiguousName, NodeNotFound, NotKnown, Ovm3Error, Refused
-from libcloud_ovm3.estate.definitions import MADE_UP, Definition, is_of, may_be, read_definitions
+from libcloud_ovm3.errors import (
+    AmbiguousName,
+    NodeNotFound,
+    Ovm3Error,
+    PreconditionFailed,
+    SearchIncomplete,
+)
+from libcloud_ovm3.estate.definitions import (
+    MADE_UP,
+    Definition,
+    matches,
+    may_match,
+    read_definitions,
+)
 from libcloud_ovm3.estate.domains import Domain
-from libcloud_ovm3.estate.hosts import HostView, Silent, look_at_hosts
+from libcloud_ovm3.estate.hosts import HostView, UnreachableHost, read_hosts
 from libcloud_ovm3.estate.members import Estate
-from libcloud_ovm3.estate.repositories import Repository, look_at_repositories
-from libcloud_ovm3.estate.states import Known, State, vm_state
+from libcloud_ovm3.estate.repositories import Repository, read_repositories
+from libcloud_ovm3.estate.states import DefinitionFacts, State, vm_state
 
 
 @dataclass(frozen=True)
-class Place:
+class LiveDomain:
     """A live domain and the host that it is on."""
 
     host: HostView
@@ -38,7 +50,7 @@ class VM:
 
     id: str
     state: State
-    places: tuple[Place, ...]
+    live: tuple[LiveDomain, ...]
     definitions: tuple[Definition, ...]
     doubts: tuple[str, ...] = ()
 
@@ -46,15 +58,15 @@ class VM:
     def name(self) -> str:
         """The display name: from the definition, else what xend calls it."""
         said = [d.name for d in self.definitions if d.config is not None]
-        live = [place.domain.name for place in self.places if place.domain.name]
+        live = [place.domain.name for place in self.live if place.domain.name]
         return next(iter([*sorted(said), *live, *(d.name for d in self.definitions)]), self.id)
 
     @property
     def names(self) -> frozenset[str]:
         """Every name that it may go by; none of them is free."""
         names = {self.name, *(definition.name for definition in self.definitions)}
-        names |= {place.domain.name for place in self.places if place.domain.name}
-        return frozenset(names | {one.say("name") for one in self.definitions} - {""})
+        names |= {place.domain.name for place in self.live if place.domain.name}
+        return frozenset(names | {one.get_text("name") for one in self.definitions} - {""})
 
     @property
     def label(self) -> str:
@@ -70,21 +82,23 @@ class VM:
         if len(self.definitions) == 1:
             return self.definitions[0]
         if not self.definitions:
-            raise Refused(f"VM {self.label}: no vm.cfg of it in any repository that is mounted")
-        raise Refused(f"VM {self.label} has several definitions: {self.where()}")
+            raise PreconditionFailed(
+                f"VM {self.label}: no vm.cfg of it in any repository that is mounted"
+            )
+        raise PreconditionFailed(f"VM {self.label} has several definitions: {self.where()}")
 
     def where(self) -> str:
         """Every place that it is live or defined in, for messages."""
-        live = [f"live on {p.host.label} as domain {p.domain.domid}" for p in self.places]
+        live = [f"live on {p.host.label} as domain {p.domain.domid}" for p in self.live]
         return "; ".join(live + [definition.place for definition in self.definitions])
 
 
 @dataclass(frozen=True)
-class Survey:
+class EstateSnapshot:
     """Everything that one look at the estate has seen."""
 
     hosts: tuple[HostView, ...]
-    silent: tuple[Silent, ...]
+    unreachable: tuple[UnreachableHost, ...]
     repositories: tuple[Repository, ...]
     vms: dict[str, VM] = field(default_factory=dict)
 
@@ -101,13 +115,13 @@ class Survey:
     @property
     def unseen(self) -> tuple[str, ...]:
         """Why a VM that no host lists may be running all the same; none: it is not."""
-        return unseen_of(self.hosts, self.silent)
+        return unseen_of(self.hosts, self.unreachable)
 
     def vm(self, vm_id: str) -> VM:
         """The VM of this id, in any notation.
 
         :raises NodeNotFound: there is none.
-        :raises NotKnown: it may be where something could not be read.
+        :raises SearchIncomplete: it may be where something could not be read.
         """
         found = self.vms.get(dashed(vm_id) or vm_id)
         if found is not None:
@@ -118,7 +132,7 @@ class Survey:
         """The VM of this display name.
 
         :raises NodeNotFound: there is none.
-        :raises NotKnown: it may be where something could not be read.
+        :raises SearchIncomplete: it may be where something could not be read.
         :raises AmbiguousName: there are several.
         """
         found = [vm for vm in self.vms.values() if vm.name == name]
@@ -132,44 +146,46 @@ class Survey:
 
     def _not_found(self, what: str) -> Ovm3Error:
         """Only if everything was read is it certain that something is not there."""
-        problems = self.problems()
+        problems = self.errors()
         if not problems:
             return NodeNotFound(what)
-        return NotKnown(f"{what}, as far as it could be read; not read: {'; '.join(problems)}")
+        return SearchIncomplete(
+            f"{what}, as far as it could be read; not read: {'; '.join(problems)}"
+        )
 
     def repository(self, repository_id: str) -> Repository | None:
         """The repository of this id, if some host knows it."""
         key = undashed(repository_id) or repository_id
         return next((r for r in self.repositories if r.key == key), None)
 
-    def problems(self) -> list[str]:
+    def errors(self) -> list[str]:
         """What could not be read or understood, for warnings."""
         unreadable = [
             f"{definition.place} cannot be {'used' if definition.config else 'read'}: "
-            f"{definition.problem}"
+            f"{definition.error}"
             for definition in self.definitions
-            if definition.problem and self._is_of_its_own(definition)
+            if definition.error and self._is_of_its_own(definition)
         ]
         return (
-            [str(one.reason) for one in self.silent]
-            + [problem for host in self.hosts for problem in host.problems]
-            + [problem for repository in self.repositories for problem in repository.problems]
+            [str(one.reason) for one in self.unreachable]
+            + [problem for host in self.hosts for problem in host.errors]
+            + [problem for repository in self.repositories for problem in repository.errors]
             + unreadable
             + [f"VM {vm.label}: {doubt}" for vm in self.vms.values() for doubt in vm.doubts]
             + [
-                f"{domain.label} on {host.label}: not a whole record: {domain.disks_problem}"
+                f"{domain.label} on {host.label}: not a whole record: {domain.disks_error}"
                 for host in self.hosts
                 for domain in host.domains
-                if domain.disks_problem
+                if domain.disks_error
             ]
         )
 
     def _is_of_its_own(self, definition: Definition) -> bool:
         """Whether its problem is not its repository's, which is told of once."""
         repository = self.repository(definition.repository_id)
-        return definition.problem != (repository and repository.problem)
+        return definition.error != (repository and repository.error)
 
-    def remarks(self) -> list[str]:
+    def notices(self) -> list[str]:
         """What a user should know though nothing failed, for warnings."""
         left = [
             f"repository {repository.id}: {text_of(one.path)} was set aside by a deletion that may "
@@ -177,33 +193,33 @@ class Survey:
             for repository in self.repositories
             for one in repository.aside
         ]
-        return [host.remark for host in self.hosts if host.remark] + left
+        return [host.notice for host in self.hosts if host.notice] + left
 
 
-def survey(estate: Estate, *more: str) -> Survey:
+def read_estate(estate: Estate, *more: str) -> EstateSnapshot:
     """Look at the whole estate: hosts, repositories, definitions.
 
     :param more: further reads of each agent that are wanted if they cost no call of their own.
     :raises Ovm3Error: no host answered.
     """
-    hosts, silent = look_at_hosts(estate, *more)
-    repositories = look_at_repositories(hosts)
+    hosts, silent = read_hosts(estate, *more)
+    repositories = read_repositories(hosts)
     unseen = unseen_of(hosts, silent)
-    return Survey(
+    return EstateSnapshot(
         hosts=tuple(hosts),
-        silent=tuple(silent),
+        unreachable=tuple(silent),
         repositories=tuple(repositories),
-        vms=put_together(hosts, read_definitions(repositories), all_answered=not unseen),
+        vms=merge_vms(hosts, read_definitions(repositories), all_answered=not unseen),
     )
 
 
-def unseen_of(hosts: Iterable[HostView], silent: Iterable[Silent]) -> tuple[str, ...]:
+def unseen_of(hosts: Iterable[HostView], silent: Iterable[UnreachableHost]) -> tuple[str, ...]:
     """Why more may be live than these hosts list."""
-    lists = [str(host.domains_problem) for host in hosts if host.domains_problem]
+    lists = [str(host.domains_error) for host in hosts if host.domains_error]
     return (*(str(one.reason) for one in silent), *lists)
 
 
-def put_together(
+def merge_vms(
     hosts: Iterable[HostView], definitions: Sequence[Definition], all_answered: bool
 ) -> dict[str, VM]:
     """VMs by uuid, from what is live and what is defined. Pure.
@@ -219,12 +235,12 @@ def put_together(
     hosts = list(hosts)
     _take_over_ids(by_id, hosts, nameless)
     doubts: dict[str, list[str]] = {}
-    places: dict[str, list[Place]] = {}
+    places: dict[str, list[LiveDomain]] = {}
     for host in hosts:
         for domain in host.domains:
             possible = definitions if domain.uuid is None else nameless
-            may = {d.uuid for d in possible if may_be(domain, d, by_id.keys())}
-            its = {d.uuid for d in nameless if is_of(domain, d, by_id.keys())}
+            may = {d.uuid for d in possible if may_match(domain, d, by_id.keys())}
+            its = {d.uuid for d in nameless if matches(domain, d, by_id.keys())}
             vm_id = domain.uuid or _made_up(host, domain)
             if domain.uuid in by_id:
                 pass
@@ -233,7 +249,7 @@ def put_together(
             else:
                 for one in may:
                     doubts.setdefault(one, []).append(f"may be {domain.label} on {host.label}")
-            places.setdefault(vm_id, []).append(Place(host, domain))
+            places.setdefault(vm_id, []).append(LiveDomain(host, domain))
         for one in host.unlisted:
             doubts.setdefault(one, []).append(
                 f"lives on {host.label}, though xend does not list it"
@@ -257,7 +273,7 @@ def _take_over_ids(
         alone = by_id[definition.uuid] == [definition]
         if definition.config is not None or not alone:
             continue
-        may = {domain.uuid for domain in live if may_be(domain, definition, by_id.keys())}
+        may = {domain.uuid for domain in live if may_match(domain, definition, by_id.keys())}
         rivals = [d for d in nameless if d.directory == definition.directory]
         if len(may) == 1 and None not in may and len(rivals) == 1:
             by_id[str(may.pop())] = by_id.pop(definition.uuid)
@@ -269,18 +285,18 @@ def _made_up(host: HostView, domain: Domain) -> str:
 
 def _vm(
     vm_id: str,
-    places: list[Place],
+    places: list[LiveDomain],
     definitions: list[Definition],
     all_answered: bool,
     doubts: Sequence[str],
 ) -> VM:
     first = definitions[0] if definitions else None
-    known = Known(
+    known = DefinitionFacts(
         definitions=len(definitions),
-        readable=all(definition.problem is None for definition in definitions),
+        readable=all(definition.error is None for definition in definitions),
         creating=bool(first and first.is_creating and not doubts),
         name=first.xend_name if first else "",
         all_answered=all_answered and not doubts,
     )
-    state = vm_state([place.domain.as_sighting() for place in places], known)
+    state = vm_state([place.domain.facts() for place in places], known)
     return VM(vm_id, state, tuple(places), tuple(definitions), tuple(doubts))

@@ -5,10 +5,10 @@ with connect("ovm-1.example.com") as ssh:
     install(ssh, agent)
 """
 
+from libcloud_ovm3.installer.host_files import State
 from libcloud_ovm3.installer.operations import Done, Waiting, check, install, uninstall
 from libcloud_ovm3.installer.patches import PATCHES
 from libcloud_ovm3.installer.ssh import Ssh, connect
-from libcloud_ovm3.installer.survey import State
 
 __all__ = [
     "PATCHES",

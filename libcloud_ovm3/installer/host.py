@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from shlex import quote
 
-from libcloud_ovm3.errors import Refused, TimedOut, Unfinished
+from libcloud_ovm3.errors import OperationIncomplete, PreconditionFailed, TimedOut
 from libcloud_ovm3.installer.payload import DOOR, FOLDER, md5
 from libcloud_ovm3.installer.ssh import Ssh
 
@@ -49,7 +49,7 @@ class Host:
                 files = (f"{site}/{DOOR}", f"{site}/{FOLDER}")
                 ours[site] = [file for file in files if self.ssh.kind(self.root + file)]
         if len(found) != 1:
-            raise Refused(
+            raise PreconditionFailed(
                 f"{self.name}: looked for agent/target/api.py in site-packages of every Python in "
                 f"/usr/lib64 and /usr/lib; expected one, found: {', '.join(found) or 'none'}"
             )
@@ -111,7 +111,9 @@ class Host:
         """
         path = self.path(name)
         if self.kind(name) != "file":
-            raise Refused(f"{self.name}: {path} is no plain file, so it is left as it is")
+            raise PreconditionFailed(
+                f"{self.name}: {path} is no plain file, so it is left as it is"
+            )
         new = _beside(path)
         # A file of its own: a dropped line's server may still hold, and write to, an older one.
         self._change(f"rm -f {quote(new)} && cp -p {quote(path)} {quote(new)} || exit 1")
@@ -172,17 +174,17 @@ class Host:
     def service(self, name: str, limit: float) -> None:
         """``service NAME restart``. What it writes is not kept: the service may go on holding it.
 
-        :raises Unfinished: it failed, or did not end.
+        :raises OperationIncomplete: it failed, or did not end.
         """
         command = f"{quote(self.root + '/sbin/service')} {name} restart </dev/null >/dev/null 2>&1"
         try:
             ran = self.ssh.run(command, limit)
         except TimedOut:
-            raise Unfinished(
+            raise OperationIncomplete(
                 f"{self.name}: `service {name} restart` has not ended within {limit:g} s"
             ) from None
         if ran.status:
-            raise Unfinished(
+            raise OperationIncomplete(
                 f"{self.name}: `service {name} restart` failed (exit status {ran.status})"
             )
 
@@ -238,9 +240,9 @@ class Host:
         with self.ssh.running(script) as said:
             word, _, lock = said.partition(" ")
             if word not in ("held", "taken"):
-                raise Unfinished(f"{self.name}: no lock can be made in {folder}: {said}")
+                raise OperationIncomplete(f"{self.name}: no lock can be made in {folder}: {said}")
             if word == "taken":
-                raise Refused(
+                raise PreconditionFailed(
                     f"{self.name}: another installation is under way there. If that cannot be, "
                     f"since its line was cut: it ends by itself as soon as the host notices (at "
                     f"the latest after its TCP keep-alive), or remove the directory {lock} ({said})"
@@ -262,15 +264,19 @@ class Host:
     def _run(self, script: str) -> str:
         ran = self.ssh.run(script)
         if ran.status == _BROKEN:
-            raise Unfinished(f"{self.name}: a file did not arrive whole; run the same again")
+            raise OperationIncomplete(
+                f"{self.name}: a file did not arrive whole; run the same again"
+            )
         if ran.status == _UNLOCKED:
-            raise Unfinished(f"{self.name}: the lock is gone; run the same again")
+            raise OperationIncomplete(f"{self.name}: the lock is gone; run the same again")
         if ran.status == _CHANGED:
-            raise Refused(
+            raise PreconditionFailed(
                 f"{self.name}: a file was changed by somebody else meanwhile; run the same again"
             )
         if ran.status:
-            raise Unfinished(f"{self.name}: exit status {ran.status}: {ran.output.strip()}")
+            raise OperationIncomplete(
+                f"{self.name}: exit status {ran.status}: {ran.output.strip()}"
+            )
         return ran.output
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from libcloud_ovm3.errors import RefusedLines
+from libcloud_ovm3.errors import UnexpectedFileContent
 
 NAME = b"libcloud_ovm3"
 MARK = b"  # libcloud-ovm3"  # at the end of a line that we added
@@ -54,8 +54,8 @@ def shown(lines: list[Line], numbers: list[int]) -> str:
 
 
 def _printable(text: bytes) -> str:
-    letters = text.decode("utf-8", "replace")
-    return "".join(c if c.isprintable() or c == "\t" else repr(c)[1:-1] for c in letters)
+    xend_state = text.decode("utf-8", "replace")
+    return "".join(c if c.isprintable() or c == "\t" else repr(c)[1:-1] for c in xend_state)
 
 
 def naming_us(lines: list[Line]) -> list[int]:
@@ -72,7 +72,7 @@ def replace(file: str, lines: list[Line], number: int, new: bytes, note: bytes =
     """
     old = lines[number]
     if number and _continues(lines[number - 1].text):
-        raise RefusedLines(
+        raise UnexpectedFileContent(
             f"{file}: the line to change continues another one, which is not the structure that "
             f"is known:\n{shown(lines, [number - 1, number])}"
         )
@@ -140,7 +140,7 @@ def append(file: str, lines: list[Line], text: bytes) -> list[Line]:
     :raises Refused: the last line ends in a backslash, and would swallow it.
     """
     if lines and _continues(lines[-1].text):
-        raise RefusedLines(
+        raise UnexpectedFileContent(
             f"{file}: the last line ends in a backslash:\n{shown(lines, [len(lines) - 1])}"
         )
     end = _usual_end(lines)

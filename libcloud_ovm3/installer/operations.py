@@ -19,26 +19,26 @@ from libcloud_ovm3.errors import (
     CertificateRejected,
     HostNotVerified,
     InvalidArgument,
+    OperationIncomplete,
     Ovm3Error,
-    Refused,
-    Unfinished,
+    PreconditionFailed,
 )
 from libcloud_ovm3.installer import patches, payload, table, xend
 from libcloud_ovm3.installer.host import Host
-from libcloud_ovm3.installer.patches import AGENT_INI, CONSTANTS
-from libcloud_ovm3.installer.plan import Plan, for_install, for_uninstall
-from libcloud_ovm3.installer.ssh import Ssh
-from libcloud_ovm3.installer.survey import (
+from libcloud_ovm3.installer.host_files import (
     TABLE,
     Agent,
-    Answer,
-    Seen,
+    HostFiles,
+    ModuleState,
     State,
     ask,
     judge,
-    look,
+    read_host_files,
     set_aside,
 )
+from libcloud_ovm3.installer.patches import AGENT_INI, CONSTANTS
+from libcloud_ovm3.installer.plan import Plan, for_install, for_uninstall
+from libcloud_ovm3.installer.ssh import Ssh
 
 # How to reach the agent once agent.ini has been changed: (port, TLS), None = as before.
 Moved = Callable[[int | None, bool | None], Agent]
@@ -93,7 +93,7 @@ def check(ssh: Ssh, agent: Agent, *, root: str = "") -> State:
 
     :raises Refused: no agent, or several, on that host.
     """
-    return judge(look(Host(ssh, root)), ask(agent))
+    return judge(read_host_files(Host(ssh, root)), ask(agent))
 
 
 def install(
@@ -124,15 +124,15 @@ def install(
     :param tell: gets a line about each step.
     :raises Refused: the host is not as it is known to be, somebody else is at work, or xend may
         not be restarted now; the text says what was found.
-    :raises Unfinished: the agent did not come back with the module, which was taken out of its
-        table again; or a step failed.
-    :raises AnswerLost: the line dropped. Install again to finish, or uninstall to roll back.
+    :raises OperationIncomplete: the agent did not come back with the module, which was taken out
+        of its table again; or a step failed.
+    :raises OutcomeUnknown: the line dropped. Install again to finish, or uninstall to roll back.
     """
     options = _options(ssl, port)
     if options and moved is None:
         raise InvalidArgument("ssl, port: moved must say how the agent is reached then")
     work = _Work(Host(ssh, root), agent, moved, waiting, tell)
-    seen, answer = look(work.host), ask(agent)
+    seen, answer = read_host_files(work.host), ask(agent)
     plan = for_install(seen, without, options, work.host.site)
     _require_answer(work.host, seen, answer)
     _require_plain_files(work.host, plan)
@@ -140,7 +140,7 @@ def install(
         return Done(False, plan.described(work.host.path), judge(seen, answer))
     # Also where there seems nothing to do: what a dropped line has begun may just be ending.
     with work.host.locked():
-        seen, answer = look(work.host), ask(agent)
+        seen, answer = read_host_files(work.host), ask(agent)
         plan = for_install(seen, without, options, work.host.site)
         if not (plan or restart_xend or _needs_restart(seen, plan, answer)):
             return Done(False, "", judge(seen, answer))
@@ -154,7 +154,7 @@ def install(
         else:
             _put_files(work, plan)
             _edit(work, plan)
-    now = look(work.host)
+    now = read_host_files(work.host)
     if restart_xend and _has_restart_time(now):
         _restart_xend(work, agent)
     elif restart_xend:
@@ -181,7 +181,7 @@ def uninstall(
     :raises Refused: also while a file is set aside in one of the host's repositories.
     """
     work = _Work(Host(ssh, root), agent, moved, waiting, tell)
-    seen, answer = look(work.host), ask(agent)
+    seen, answer = read_host_files(work.host), ask(agent)
     plan = for_uninstall(seen, work.host.site)
     if plan.edit_of(AGENT_INI) and moved is None:
         raise InvalidArgument("agent.ini changes: moved must say how the agent is reached then")
@@ -192,7 +192,7 @@ def uninstall(
         _require_nothing_aside(work)
     with work.host.locked():
         answer = ask(agent)
-        plan = for_uninstall(look(work.host), work.host.site)
+        plan = for_uninstall(read_host_files(work.host), work.host.site)
         work.host.clean(plan.clean)
         _edit(work, plan, keep=False)
         after = answer
@@ -203,13 +203,13 @@ def uninstall(
         work.host.forget_compiled([payload.DOOR])
         work.host.remove_elsewhere()
     work.host.remove_folder()
-    if after.kind == "silent":
-        raise Unfinished(
+    if after.kind == "unreachable":
+        raise OperationIncomplete(
             f"{work.host.name}: taken out, but the agent does not answer: {after.text}"
         )
     if restart_xend and plan.edit_of(CONSTANTS):
         _restart_xend(work, agent)
-    return Done(True, plan.described(work.host.path), judge(look(work.host), ask(agent)))
+    return Done(True, plan.described(work.host.path), judge(read_host_files(work.host), ask(agent)))
 
 
 def _require_nothing_aside(work: _Work) -> None:
@@ -220,7 +220,7 @@ def _require_nothing_aside(work: _Work) -> None:
         work.tell(f"whether deletions have left files set aside cannot be seen: {error}")
         return
     if aside:
-        raise Refused(
+        raise PreconditionFailed(
             f"{work.host.name}: nothing was done: a deletion that broke off has left "
             f"{', '.join(aside)} set aside, which only the module shows; see `ovm3 orphans`, then "
             f"`ovm3 put-back`"
@@ -234,10 +234,16 @@ def _options(ssl: bool | None, port: int | None) -> dict[str, str]:
     return options if port is None else {**options, "port": str(port)}
 
 
-def _require_answer(host: Host, seen: Seen, answer: Answer) -> None:
-    """:raises Refused: the agent is silent, and nothing of ours explains that."""
-    if answer.kind == "silent" and seen.is_there == "none" and table.state(seen.table) == "out":
-        raise Refused(f"{host.name}: nothing was done, as the agent does not answer: {answer.text}")
+def _require_answer(host: Host, seen: HostFiles, answer: ModuleState) -> None:
+    """:raises PreconditionFailed: the agent is unreachable, and no file of this package explains it."""
+    if (
+        answer.kind == "unreachable"
+        and seen.is_there == "none"
+        and table.state(seen.table) == "out"
+    ):
+        raise PreconditionFailed(
+            f"{host.name}: nothing was done, as the agent does not answer: {answer.text}"
+        )
 
 
 def _require_plain_files(host: Host, plan: Plan) -> None:
@@ -245,22 +251,22 @@ def _require_plain_files(host: Host, plan: Plan) -> None:
     for edit in plan.edits:
         if host.kind(edit.name) != "file":
             path = host.path(edit.name)
-            raise Refused(f"{host.name}: nothing was done, as {path} is no plain file")
+            raise PreconditionFailed(f"{host.name}: nothing was done, as {path} is no plain file")
 
 
-def _was_moved(seen: Seen) -> bool:
+def _was_moved(seen: HostFiles) -> bool:
     """Whether agent.ini has options of ours already, of a run that may have been cut."""
     ini = seen.files[AGENT_INI]
     return ini is not None and patches.revert_options(ini) != ini
 
 
-def _needs_restart(seen: Seen, plan: Plan, answer: Answer) -> bool:
+def _needs_restart(seen: HostFiles, plan: Plan, answer: ModuleState) -> bool:
     is_ours = answer.kind == "ours" and answer.api == payload.api()
     edits = plan.edit_of(TABLE) or plan.edit_of(AGENT_INI)
     return bool(plan.put or edits or not is_ours or not seen.is_current)
 
 
-def _needs_restart_without(plan: Plan, answer: Answer) -> bool:
+def _needs_restart_without(plan: Plan, answer: ModuleState) -> bool:
     return bool(plan.edit_of(TABLE) or plan.edit_of(AGENT_INI) or answer.kind != "unknown")
 
 
@@ -280,26 +286,26 @@ def _edit(work: _Work, plan: Plan, *, keep: bool = True) -> None:
         work.host.change(edit.name, edit.before, edit.after, keep=keep)
 
 
-def _restart_for_install(work: _Work, plan: Plan, seen: Seen, is_moved: bool) -> Agent:
+def _restart_for_install(work: _Work, plan: Plan, seen: HostFiles, is_moved: bool) -> Agent:
     """The agent as it is reached from now on. Rolls back if it does not come back with ours."""
     try:
         agent = _agent_after(work, plan) if is_moved else work.agent
         work.tell("restarting the agent")
         work.host.service("ovs-agent", work.waiting.limit)
-        wanted = Answer("ours", payload.api())
+        wanted = ModuleState("ours", payload.api())
         answer = _wait(work, agent, lambda answer: answer == wanted)
         if answer == wanted:
             return agent
         problem = f"{answer.kind} {answer.text}".strip()
-    except Unfinished as error:
+    except OperationIncomplete as error:
         problem = str(error)
-    raise Unfinished(
+    raise OperationIncomplete(
         f"{work.host.name}: the agent has not come back with the module within "
         f"{work.waiting.limit:g} s ({problem}). {_roll_back(work, plan, seen)}"
     )
 
 
-def _roll_back(work: _Work, plan: Plan, seen: Seen) -> str:
+def _roll_back(work: _Work, plan: Plan, seen: HostFiles) -> str:
     """The agent's table and agent.ini as they would be without us; says how that went."""
     work.tell("rolling back")
     try:
@@ -313,35 +319,35 @@ def _roll_back(work: _Work, plan: Plan, seen: Seen) -> str:
             work.host.change(AGENT_INI, ini, settled)
             agent = _agent_with(work, settled)
         work.host.service("ovs-agent", work.waiting.limit)
-        answer = _wait(work, agent, lambda answer: answer.kind != "silent")
+        answer = _wait(work, agent, lambda answer: answer.kind != "unreachable")
     except Ovm3Error as error:
         return f"Rolling back failed as well: {error}"
-    if answer.kind == "silent":
+    if answer.kind == "unreachable":
         return (
             f"It was taken out of the agent's table, and still the agent is silent: {answer.text}"
         )
     return "It was taken out of the agent's table again, and the agent answers without it."
 
 
-def _settled_ini(seen: Seen) -> bytes | None:
+def _settled_ini(seen: HostFiles) -> bytes | None:
     """agent.ini with which the agent is known to work: a cut run's changes were never tried."""
     ini = seen.files[AGENT_INI]
     return ini if ini is None or seen.manifest is not None else patches.revert_options(ini)
 
 
-def _restart_for_uninstall(work: _Work, plan: Plan) -> tuple[Agent, Answer]:
+def _restart_for_uninstall(work: _Work, plan: Plan) -> tuple[Agent, ModuleState]:
     agent = _agent_after(work, plan) if plan.edit_of(AGENT_INI) else work.agent
     work.tell("restarting the agent")
     work.host.service("ovs-agent", work.waiting.limit)
     try:
         answer = _wait(work, agent, lambda answer: answer.kind == "unknown")
-    except Unfinished as error:
-        raise Unfinished(
+    except OperationIncomplete as error:
+        raise OperationIncomplete(
             f"{work.host.name}: out of the agent's table, the module's files are left: {error}. "
             f"Uninstall again with what that asks for"
         ) from None
     if answer.kind in ("ours", "odd"):
-        raise Unfinished(
+        raise OperationIncomplete(
             f"{work.host.name}: out of the agent's table, but the agent, restarted, still answers "
             f"libcloud_version ({answer.text or answer.api}); the module's files were left there"
         )
@@ -364,23 +370,23 @@ def _agent_with(work: _Work, content: bytes) -> Agent:
     )
 
 
-def _wait(work: _Work, agent: Agent, is_wanted: Callable[[Answer], bool]) -> Answer:
+def _wait(work: _Work, agent: Agent, is_wanted: Callable[[ModuleState], bool]) -> ModuleState:
     """The first answer that is wanted, or the last one within the limit.
 
-    :raises Unfinished: it is back, but is not, or does not let in, whom the caller meant.
+    :raises OperationIncomplete: it is back, but is not, or does not let in, whom the caller meant.
     """
     end = work.waiting.now() + work.waiting.limit
     while True:
         try:
             answer = ask(agent)
         except (BadCredentials, CertificateRejected, HostNotVerified) as error:
-            raise Unfinished(str(error)) from error
+            raise OperationIncomplete(str(error)) from error
         if is_wanted(answer) or work.waiting.now() >= end:
             return answer
         work.waiting.sleep(1)
 
 
-def _has_restart_time(seen: Seen) -> bool:
+def _has_restart_time(seen: HostFiles) -> bool:
     [patch] = [patch for patch in patches.PATCHES if patch.file == CONSTANTS]
     return patch.state(seen.files) == "applied"
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from libcloud_ovm3.errors import RefusedLines
+from libcloud_ovm3.errors import UnexpectedFileContent
 from libcloud_ovm3.installer import lines as text_lines
 from libcloud_ovm3.installer.lines import Line, join, split
 
@@ -138,7 +138,7 @@ def _shorten(file: str, content: bytes) -> bytes:
     found = split(content)
     numbers = [number for number, line in enumerate(found) if _SIXTY.match(line.text)]
     if len(numbers) != 1:
-        raise RefusedLines(f"{file}: MINIMUM_RESTART_TIME more than once:\n"
+        raise UnexpectedFileContent(f"{file}: MINIMUM_RESTART_TIME more than once:\n"
                            f"{text_lines.shown(found, numbers)}")  # fmt: skip
     return join(text_lines.replace(file, found, numbers[0], _ten(found[numbers[0]].text)))
 
@@ -208,7 +208,7 @@ def set_options(file: str, content: bytes, wanted: Mapping[str, str]) -> bytes:
         lines = split(content)
         found = _matches(lines, name)
         if len(found) != 1:
-            raise RefusedLines(
+            raise UnexpectedFileContent(
                 f"{file}: option {name} is not there exactly once. Found:\n"
                 f"{text_lines.shown(lines, list(found)) or '  no such line'}"
             )

@@ -6,10 +6,10 @@ import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from libcloud_ovm3.errors import InvalidArgument, Refused, RefusedLines
+from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed, UnexpectedFileContent
 from libcloud_ovm3.installer import patches, payload, table
+from libcloud_ovm3.installer.host_files import TABLE, HostFiles
 from libcloud_ovm3.installer.patches import AGENT_INI, PATCHES
-from libcloud_ovm3.installer.survey import TABLE, Seen
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,9 @@ def _difference(edit: Edit, where: Callable[[str], str]) -> str:
     return "\n".join(difflib.unified_diff(before, after, name, name, lineterm=""))
 
 
-def for_install(seen: Seen, without: Sequence[str], options: Mapping[str, str], site: str) -> Plan:
+def for_install(
+    seen: HostFiles, without: Sequence[str], options: Mapping[str, str], site: str
+) -> Plan:
     """Our files, the patches that are needed, agent.ini if asked, and the table last.
 
     :param without: names of patches to leave out; they are taken back where they are applied.
@@ -93,13 +95,13 @@ def for_install(seen: Seen, without: Sequence[str], options: Mapping[str, str], 
     if options:
         ini = seen.files[AGENT_INI]
         if ini is None:
-            raise Refused(f"{AGENT_INI} is not there")
+            raise PreconditionFailed(f"{AGENT_INI} is not there")
         edits.append(Edit(AGENT_INI, ini, patches.set_options(AGENT_INI, ini, options)))
     edits.append(Edit(TABLE, seen.table, table.put_in(TABLE.replace("{site}", site), seen.table)))
     return Plan(put, _real(edits), _obsolete(seen, files), seen.leftovers, seen.elsewhere)
 
 
-def for_uninstall(seen: Seen, site: str) -> Plan:
+def for_uninstall(seen: HostFiles, site: str) -> Plan:
     """The table first, so that it never names a file that is gone; then the other files."""
     edits = [Edit(TABLE, seen.table, table.take_out(TABLE.replace("{site}", site), seen.table))]
     for patch in PATCHES:
@@ -121,11 +123,13 @@ def _real(edits: Sequence[Edit]) -> list[Edit]:
 def _applied(patch: patches.Patch, content: bytes) -> bytes:
     try:
         return patch.apply(patch.file, content)
-    except Refused as error:
-        raise RefusedLines(f"{error}\n(--without-patch {patch.name} leaves it out)") from None
+    except PreconditionFailed as error:
+        raise UnexpectedFileContent(
+            f"{error}\n(--without-patch {patch.name} leaves it out)"
+        ) from None
 
 
-def _obsolete(seen: Seen, files: Mapping[str, bytes]) -> list[str]:
+def _obsolete(seen: HostFiles, files: Mapping[str, bytes]) -> list[str]:
     """What an earlier version of ours, or a cut installation, has left in our folder."""
     kept = {name.partition("/")[2] for name in [*files, payload.MANIFEST]}
     kept |= {payload.BACKUP, "__pycache__"} | {name + end for name in kept for end in "co"}

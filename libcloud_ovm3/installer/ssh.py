@@ -18,13 +18,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from libcloud_ovm3.errors import (
-    AnswerLost,
     BadCredentials,
     HostKeyRejected,
+    HostUnreachable,
     InvalidArgument,
-    NotSent,
+    OperationIncomplete,
+    OutcomeUnknown,
     TimedOut,
-    Unfinished,
 )
 from libcloud_ovm3.installer import shell
 from libcloud_ovm3.installer.keys import load, only, private_key, shown
@@ -52,8 +52,8 @@ class Ran(NamedTuple):
 class Ssh:
     """An open line to one host; a context manager.
 
-    Every method raises AnswerLost when the line drops, TimedOut when an answer does not come,
-    Unfinished when the host says that it cannot.
+    Every method raises OutcomeUnknown when the line drops, TimedOut when an answer does not come,
+    OperationIncomplete when the host says that it cannot.
 
     :ivar host: as it was named, for errors.
     """
@@ -93,7 +93,7 @@ class Ssh:
             status = channel.recv_exit_status()
             channel.close()
         if status < 0:
-            raise AnswerLost(f"{self.host}: the line dropped during: {_short(command)}")
+            raise OutcomeUnknown(f"{self.host}: the line dropped during: {_short(command)}")
         return Ran(status, self._ours(channel, bytes(written)).decode("utf-8", "replace"))
 
     @contextlib.contextmanager
@@ -131,13 +131,13 @@ class Ssh:
     def _ours(self, channel: paramiko.Channel, written: bytes) -> bytes:
         """What came after our command's beginning.
 
-        :raises Unfinished: it never began.
+        :raises OperationIncomplete: it never began.
         """
         greeting, begin, ours = written.partition(BEGIN)
         if not begin:
             while channel.recv_stderr_ready() and len(greeting) < 1000:
                 greeting += channel.recv_stderr(1000)
-            raise Unfinished(
+            raise OperationIncomplete(
                 f"{self.host}: the login shell did not run a command but wrote "
                 f"{shell.shown(greeting)}: see its startup files there (.bashrc)"
             )
@@ -146,7 +146,7 @@ class Ssh:
     def _open_sftp(self) -> paramiko.SFTPClient:
         """By sshd's own way, or, where startup files write into that, by a shell without them.
 
-        :raises Unfinished: neither can be used.
+        :raises OperationIncomplete: neither can be used.
         """
         import paramiko  # noqa: PLC0415
 
@@ -186,7 +186,7 @@ class Ssh:
                     f"startup files of the login shell there (.bashrc) write into it "
                     f"({shell.shown(greeting)}), end it or wait for an answer"
                 )
-            raise Unfinished(f"{self.host}: SFTP cannot be used: {why}") from None
+            raise OperationIncomplete(f"{self.host}: SFTP cannot be used: {why}") from None
 
     def _received(self, channel: paramiko.Channel, command: str, seconds: float) -> bytes:
         channel.settimeout(max(seconds, 0.001))
@@ -247,17 +247,21 @@ class Ssh:
         except TimeoutError as error:
             raise TimedOut(f"{self.host}: no answer: {_short(doing)}") from error
         except paramiko.SFTPError as error:
-            raise Unfinished(f"{self.host}: SFTP is garbled: {_short(doing)} ({error})") from error
+            raise OperationIncomplete(
+                f"{self.host}: SFTP is garbled: {_short(doing)} ({error})"
+            ) from error
         except (paramiko.SSHException, EOFError, ConnectionError) as error:
-            raise AnswerLost(f"{self.host}: the line dropped: {_short(doing)} ({error})") from error
+            raise OutcomeUnknown(
+                f"{self.host}: the line dropped: {_short(doing)} ({error})"
+            ) from error
         except UnicodeError as error:
-            raise Unfinished(
+            raise OperationIncomplete(
                 f"{self.host}: cannot {_short(doing)}: a name that is not UTF-8 ({error})"
             ) from error
         except OSError as error:
             if "closed" in str(error).lower():  # what paramiko says of a line that is gone
-                raise AnswerLost(f"{self.host}: the line dropped: {_short(doing)}") from error
-            raise Unfinished(f"{self.host}: cannot {_short(doing)}: {error}") from error
+                raise OutcomeUnknown(f"{self.host}: the line dropped: {_short(doing)}") from error
+            raise OperationIncomplete(f"{self.host}: cannot {_short(doing)}: {error}") from error
 
 
 def _short(text: str) -> str:
@@ -284,10 +288,10 @@ def connect(
     :param host_fingerprint: ``SHA256:...`` of the host's key, instead of such a file.
     :param timeout: seconds for each step of connecting.
     :raises InvalidArgument: a file that is not there, or paramiko is not installed.
-    :raises Unfinished: it lets us in, and SFTP or its shell cannot be used.
+    :raises OperationIncomplete: it lets us in, and SFTP or its shell cannot be used.
     :raises HostKeyRejected: the host presented another key, or none is known for it.
     :raises BadCredentials: the host does not let us in.
-    :raises NotSent: it cannot be reached.
+    :raises HostUnreachable: it cannot be reached.
     """
     try:
         import paramiko  # noqa: PLC0415
@@ -331,7 +335,7 @@ def connect(
             ) from None
         except (paramiko.SSHException, OSError, EOFError, ValueError) as error:
             why = str(error) or type(error).__name__
-            raise NotSent(f"{where}: no SSH: {why}", host=where) from error
+            raise HostUnreachable(f"{where}: no SSH: {why}", host=where) from error
         transport = client.get_transport()
         if transport is not None:
             transport.set_keepalive(15)

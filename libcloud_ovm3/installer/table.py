@@ -12,7 +12,7 @@ import ast
 import re
 from typing import Literal
 
-from libcloud_ovm3.errors import RefusedLines
+from libcloud_ovm3.errors import UnexpectedFileContent
 from libcloud_ovm3.installer.lines import MARK, Line, join, naming_us, shown, split
 
 IMPORT = b"from agent.api import libcloud_ovm3" + MARK
@@ -42,7 +42,7 @@ def put_in(file: str, content: bytes) -> bytes:
     """The table with our module; the same bytes if it is there already.
 
     :param file: its name, for errors.
-    :raises RefusedLines: the structure is not the one that is known; the text shows what was found.
+    :raises UnexpectedFileContent: not the known structure; the text shows what was found.
     """
     lines = split(content)
     if state(content) == "half":
@@ -67,7 +67,7 @@ def put_in(file: str, content: bytes) -> bytes:
 def take_out(file: str, content: bytes) -> bytes:
     """The table without our module, everything else left as it is now.
 
-    :raises RefusedLines: something else in the file names our module, so it cannot go.
+    :raises UnexpectedFileContent: something else in the file names our module, so it cannot go.
     """
     lines = [line for line in split(content) if not _is_ours(line)]
     _refuse_other_mentions(file, lines)
@@ -136,8 +136,8 @@ def _refuse_other_mentions(file: str, lines: list[Line]) -> None:
         raise _refusal(file, "our module is named in a way that is not ours", lines, others)
 
 
-def _refusal(file: str, why: str, lines: list[Line], numbers: list[int]) -> RefusedLines:
-    return RefusedLines(
+def _refusal(file: str, why: str, lines: list[Line], numbers: list[int]) -> UnexpectedFileContent:
+    return UnexpectedFileContent(
         f"{file}: left as it is, since its structure is not the one that is known ({why}). "
         f"Found:\n{shown(lines, numbers) or '  no such line'}"
     )

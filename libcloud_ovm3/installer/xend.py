@@ -12,9 +12,16 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from libcloud_ovm3.errors import AgentFault, AnswerLost, NotSent, RefusedLines, Unfinished, shown
+from libcloud_ovm3.errors import (
+    AgentFault,
+    HostUnreachable,
+    OperationIncomplete,
+    OutcomeUnknown,
+    UnexpectedFileContent,
+    shown,
+)
 from libcloud_ovm3.installer.host import Host
-from libcloud_ovm3.installer.survey import Agent
+from libcloud_ovm3.installer.host_files import Agent
 
 # The older one first: a guest's shutdown may stand there since the log was begun anew.
 LOGS = ("/var/log/xen/xend.log.1", "/var/log/xen/xend.log")
@@ -50,7 +57,7 @@ def restart(
     :param limit: seconds for xend to come back.
     :param tell: gets what it will change, before it does.
     :raises Refused: a guest starts, reboots, is saved or migrates, or may do so.
-    :raises Unfinished: xend does not come back, or without a guest.
+    :raises OperationIncomplete: xend does not come back, or without a guest.
     """
     tell(f"{host.name}: {CHANGES}")
     before = _guests(agent)
@@ -59,7 +66,7 @@ def restart(
     log = b"".join(host.read(name, _LOG_BYTES) or b"" for name in LOGS).decode("utf-8", "replace")
     problems = why_not(before, after, log, host.seconds(), host.restarting_at_poweroff())
     if problems:
-        raise RefusedLines(
+        raise UnexpectedFileContent(
             f"{host.name}: xend was not restarted, since that might lose a guest:\n  "
             + "\n  ".join(map(shown, problems))
         )
@@ -93,15 +100,15 @@ def why_not(
 
 def _unsettled(guest: Guest, host_seconds: float) -> str:
     """Why a guest is between two states, or ``""`` (xend.md 1.2, 1.4)."""
-    name, letters, status = (_of(guest, key) for key in ("name", "state", "status"))
+    name, xend_state, status = (_of(guest, key) for key in ("name", "state", "status"))
     if _of(guest, "domid") == "0":
         return ""
     if name.startswith("migrating-"):
         return f"{name}: it is saved or migrates"
-    if "s" in letters or "c" in letters or status not in ("1", "2"):
-        return f"{name}: it has stopped or crashed and is still there ({letters}, {status})"
+    if "s" in xend_state or "c" in xend_state or status not in ("1", "2"):
+        return f"{name}: it has stopped or crashed and is still there ({xend_state}, {status})"
     if status == "1":
-        return f"{name}: it is paused, or being built, or received ({letters}, {status})"
+        return f"{name}: it is paused, or being built, or received ({xend_state}, {status})"
     try:
         age = host_seconds - float(_of(guest, "start_time"))
     except ValueError:
@@ -164,10 +171,12 @@ def _wait_for(
         try:
             missing = wanted - {_of(guest, "uuid") for guest in _guests(agent)}
             problem = f"without {', '.join(sorted(missing))}" if missing else ""
-        except (AgentFault, NotSent, AnswerLost) as error:
+        except (AgentFault, HostUnreachable, OutcomeUnknown) as error:
             problem = str(error)
         if not problem:
             return
         if now() >= end:
-            raise Unfinished(f"{host.name}: xend was restarted and did not come back: {problem}")
+            raise OperationIncomplete(
+                f"{host.name}: xend was restarted and did not come back: {problem}"
+            )
         sleep(1)

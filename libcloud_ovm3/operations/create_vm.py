@@ -17,21 +17,21 @@ from typing import Any
 
 from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.errors import (
-    NEVER_BEGUN,
+    NEVER_SENT,
     AgentFault,
-    AnswerLost,
-    MalformedAnswer,
+    MalformedResponse,
     NameTaken,
+    OperationIncomplete,
+    OutcomeUnknown,
     Ovm3Error,
-    Refused,
-    Unfinished,
+    PreconditionFailed,
 )
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.disks import size_bytes
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import list_whole
 from libcloud_ovm3.estate.states import State
-from libcloud_ovm3.estate.vms import VM, put_together, survey
+from libcloud_ovm3.estate.vms import VM, merge_vms, read_estate
 from libcloud_ovm3.operations.delete_files import delete_file
 from libcloud_ovm3.operations.destroy_vm import delete_definition
 from libcloud_ovm3.operations.plan_vm import Plan, listed, named
@@ -51,28 +51,28 @@ def create(estate: Estate, plan: Plan) -> tuple[VM, list[str]]:
     :raises Refused: the definition does not say what was meant, or the name cannot be looked for;
         what had been made was removed again.
     :raises AgentFault: the agent refused a step; what had been made was removed again.
-    :raises Unfinished: it is not known what a step has done, or undoing failed; names what may be
-        left.
+    :raises OperationIncomplete: it is not known what a step has done, or undoing failed; names
+        what may be left.
     """
     remarks: list[str] = []
     try:
         _define(plan, remarks)
-        if not plan.wanted.allow_same_name:
+        if not plan.spec.allow_same_name:
             _require_own_name(estate, plan)
         _copy(plan)
         definition = _configure(plan, remarks)
-    except (*NEVER_BEGUN, AgentFault, NameTaken, Refused) as error:
+    except (*NEVER_SENT, AgentFault, NameTaken, PreconditionFailed) as error:
         _undo(plan, error)
         raise
-    except AnswerLost as error:
+    except OutcomeUnknown as error:
         raise _broke_off(plan, error) from error
     return _start(estate, plan, definition, remarks), remarks
 
 
-def _broke_off(plan: Plan, error: Ovm3Error, seen: str = "") -> Unfinished:
+def _broke_off(plan: Plan, error: Ovm3Error, seen: str = "") -> OperationIncomplete:
     """The error for what is in doubt."""
-    return Unfinished(
-        f"creating VM {plan.wanted.name!r} broke off: {error}{seen and f'; {seen}'}. What may be "
+    return OperationIncomplete(
+        f"creating VM {plan.spec.name!r} broke off: {error}{seen and f'; {seen}'}. What may be "
         f"left: node {plan.vm_id} (pending; destroy_node removes it) and its disk {plan.disk}",
         left=(plan.vm_id, plan.disk),
         **plan.where,
@@ -84,14 +84,14 @@ def _parameters(plan: Plan) -> dict[str, Any]:
     return {
         "uuid": plan.vm_id,
         "name": plan.directory,
-        "OVM_simple_name": plan.wanted.name,
+        "OVM_simple_name": plan.spec.name,
         "OVM_description": plan.mark,
         "OVM_domain_type": "xen_pvm",
         "OVM_high_availability": False,
         "OVM_cpu_compat_group": "",
-        "memory": plan.wanted.memory_mb,
-        "vcpus": plan.wanted.vcpus,
-        "maxvcpus": plan.wanted.vcpus,
+        "memory": plan.spec.memory_mb,
+        "vcpus": plan.spec.vcpus,
+        "maxvcpus": plan.spec.vcpus,
         "cpu_weight": 27500,
         "cpu_cap": 0,
         "bootloader": "/usr/bin/pygrub",
@@ -112,19 +112,19 @@ def _define(plan: Plan, remarks: list[str]) -> None:
     makes of quotes in a name, for example, is not documented.
     """
     xen, repository_id = plan.host.agent.xen, plan.repository.id
-    failed: AgentFault | AnswerLost | None = None
+    failed: AgentFault | OutcomeUnknown | None = None
     try:
         xen.create_vm(repository_id, plan.directory, _parameters(plan))
-    except (AgentFault, AnswerLost) as error:
+    except (AgentFault, OutcomeUnknown) as error:
         failed = error
         if not _islisted(plan, error, "virtual_machines", plan.directory):
             if isinstance(error, AgentFault):
                 raise error.after_a_look("there is no definition of it") from error
             raise
-        remarks.append(f"VM {plan.wanted.name!r} is defined, though {error}")
+        remarks.append(f"VM {plan.spec.name!r} is defined, though {error}")
     try:
         _read_back(plan, plan.mark)
-    except (AgentFault, Refused) as error:
+    except (AgentFault, PreconditionFailed) as error:
         if failed:  # perhaps it is still being written
             raise _broke_off(plan, failed, str(error)) from failed
         raise
@@ -133,7 +133,7 @@ def _define(plan: Plan, remarks: list[str]) -> None:
 def _islisted(plan: Plan, failed: Ovm3Error, kind: str, name: str) -> bool:
     """Whether a folder or a file is there after a failure.
 
-    :raises Unfinished: that cannot be seen: doubt stays doubt.
+    :raises OperationIncomplete: that cannot be seen: doubt stays doubt.
     """
     try:
         content = list_whole(plan.host, plan.repository.id)
@@ -151,11 +151,13 @@ def _read_back(plan: Plan, description: str) -> Mapping[str, Any]:
     """
     config = plan.host.agent.xen.get_vm_config(plan.repository.id, plan.directory)
     if not isinstance(config, dict):
-        raise Refused(f"the definition of VM {plan.wanted.name!r} cannot be read back: {config!r}")
+        raise PreconditionFailed(
+            f"the definition of VM {plan.spec.name!r} cannot be read back: {config!r}"
+        )
     for what, found, meant in _compared(plan, VMConfig(config), description):
         if found != meant:
-            raise Refused(
-                f"the definition of VM {plan.wanted.name!r} has {what} {found!r} instead of "
+            raise PreconditionFailed(
+                f"the definition of VM {plan.spec.name!r} has {what} {found!r} instead of "
                 f"{meant!r}: {plan.host.label} does not keep what it was sent"
             )
     return config
@@ -165,12 +167,12 @@ def _compared(plan: Plan, is_: VMConfig, description: str) -> list[tuple[str, An
     """What a definition says, and what it should say."""
     disks = [] if description else [plan.disk]
     return [
-        ("the name", is_.simple_name, plan.wanted.name),
+        ("the name", is_.simple_name, plan.spec.name),
         ("the uuid", is_.uuid, plan.vm_id),
         ("xend's name", is_.name, plan.directory),
         ("the description", is_.description, description),
-        ("the memory", is_.memory_mb, plan.wanted.memory_mb),
-        ("vcpus", is_.vcpus, plan.wanted.vcpus),
+        ("the memory", is_.memory_mb, plan.spec.memory_mb),
+        ("vcpus", is_.vcpus, plan.spec.vcpus),
         ("the disks", [disk.path for disk in is_.disks], disks),
     ]
 
@@ -192,14 +194,14 @@ def _require_own_name(estate: Estate, plan: Plan) -> None:
         before_us = [vm for vm in others if not _gives_way(vm, plan.vm_id)]
         if before_us or (others and is_over):
             raise NameTaken(
-                f"a VM named {plan.wanted.name!r} has been made at the same time: "
+                f"a VM named {plan.spec.name!r} has been made at the same time: "
                 f"{listed(before_us or others)}; this one ({plan.vm_id}) is given up"
             )
         if not others and not problems:
             return
         if is_over:
-            raise Refused(
-                f"whether the name {plan.wanted.name!r} has been taken meanwhile cannot be seen: "
+            raise PreconditionFailed(
+                f"whether the name {plan.spec.name!r} has been taken meanwhile cannot be seen: "
                 f"{'; '.join(problems)}; ex_allow_same_name=True creates it all the same"
             )
         estate.clock.sleep(NAME_POLL)
@@ -208,14 +210,14 @@ def _require_own_name(estate: Estate, plan: Plan) -> None:
 def _others(estate: Estate, plan: Plan) -> tuple[list[VM], list[str]]:
     """Who else has the name, and what could not be read."""
     try:
-        seen = survey(estate)
+        seen = read_estate(estate)
     except Ovm3Error as error:
         return [], [str(error)]
-    return [vm for vm in named(seen, plan.wanted.name) if vm.id != plan.vm_id], seen.problems()
+    return [vm for vm in named(seen, plan.spec.name) if vm.id != plan.vm_id], seen.errors()
 
 
 def _gives_way(other: VM, vm_id: str) -> bool:
-    return other.state is State.PENDING and not other.places and other.id > vm_id
+    return other.state is State.PENDING and not other.live and other.id > vm_id
 
 
 def _copy(plan: Plan) -> None:
@@ -249,28 +251,30 @@ def _configure(plan: Plan, remarks: list[str]) -> Definition:
         "disk": [f"file:{plan.disk},xvda,w"],
         "OVM_description": "",
     }
-    failed: AgentFault | AnswerLost | None = None
+    failed: AgentFault | OutcomeUnknown | None = None
     try:
         xen.configure_vm(repository_id, plan.directory, parameters)
-    except (AgentFault, AnswerLost) as error:
+    except (AgentFault, OutcomeUnknown) as error:
         failed = error
     try:
         config = _read_back(plan, "")
     except Ovm3Error as unlike:
         raise _not_configured(plan, failed, unlike) from (failed or unlike)
     if failed:
-        remarks.append(f"VM {plan.wanted.name!r} is configured, though {failed}")
+        remarks.append(f"VM {plan.spec.name!r} is configured, though {failed}")
     return Definition(repository_id, plan.directory, dict(config))
 
 
 def _not_configured(
-    plan: Plan, failed: AgentFault | AnswerLost | None, unlike: Ovm3Error
+    plan: Plan, failed: AgentFault | OutcomeUnknown | None, unlike: Ovm3Error
 ) -> Ovm3Error:
     """The error for a definition that does not say that it is complete."""
     if failed is None:
         text = f"configure_vm answered success, but vm.cfg does not say so: {unlike}"
-        return MalformedAnswer(f"{plan.host.label}: {text}", function="configure_vm", **plan.where)
-    if isinstance(failed, AgentFault) and isinstance(unlike, Refused):
+        return MalformedResponse(
+            f"{plan.host.label}: {text}", function="configure_vm", **plan.where
+        )
+    if isinstance(failed, AgentFault) and isinstance(unlike, PreconditionFailed):
         try:
             _read_back(plan, plan.mark)
         except Ovm3Error as second:
@@ -284,21 +288,21 @@ def _start(estate: Estate, plan: Plan, definition: Definition, remarks: list[str
     try:
         place, said = start_on(estate, plan.host, plan.hosts, definition, [plan.vm_id])
     except Ovm3Error as error:
-        what = "" if isinstance(error, Unfinished) else ", but not started"
-        raise Unfinished(
-            f"VM {plan.wanted.name!r} ({plan.vm_id}) is complete{what}: {error}",
+        what = "" if isinstance(error, OperationIncomplete) else ", but not started"
+        raise OperationIncomplete(
+            f"VM {plan.spec.name!r} ({plan.vm_id}) is complete{what}: {error}",
             left=(plan.vm_id,),
             **plan.where,
         ) from error
     remarks += said
     view = replace(place.host, domains=(place.domain,))
-    return put_together([view], [definition], all_answered=True)[plan.vm_id]
+    return merge_vms([view], [definition], all_answered=True)[plan.vm_id]
 
 
 def _undo(plan: Plan, error: Ovm3Error) -> None:
     """Remove what this operation made, where a look has shown how far it came.
 
-    :raises Unfinished: something of it stays; names it.
+    :raises OperationIncomplete: something of it stays; names it.
     """
     disk_name = posixpath.basename(plan.disk)
     try:
@@ -308,8 +312,8 @@ def _undo(plan: Plan, error: Ovm3Error) -> None:
         if plan.directory in (folder.name for folder in content.virtual_machines):
             delete_definition(plan.host, plan.repository.id, plan.directory)
     except Ovm3Error as second:
-        raise Unfinished(
-            f"creating VM {plan.wanted.name!r} failed: {error}. Undoing it failed too: {second}. "
+        raise OperationIncomplete(
+            f"creating VM {plan.spec.name!r} failed: {error}. Undoing it failed too: {second}. "
             f"What may be left: node {plan.vm_id} (destroy_node removes it), disk {plan.disk}",
             left=(plan.vm_id, plan.disk),
             **plan.where,

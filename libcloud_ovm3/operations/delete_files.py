@@ -16,14 +16,20 @@ from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.functions import NFS_PLUGIN
 from libcloud_ovm3.agent.hostmodule import HostModule, Path
 from libcloud_ovm3.agent.texts import text_of
-from libcloud_ovm3.errors import AgentFault, AnswerLost, Ovm3Error, Refused, Unfinished
+from libcloud_ovm3.errors import (
+    AgentFault,
+    OperationIncomplete,
+    OutcomeUnknown,
+    Ovm3Error,
+    PreconditionFailed,
+)
 from libcloud_ovm3.estate.disks import FileSystem
-from libcloud_ovm3.estate.hosts import HostView, look_at_hosts
+from libcloud_ovm3.estate.hosts import HostView, read_hosts
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import (
     Repository,
     list_whole,
-    look_at_repositories,
+    read_repositories,
     with_module,
 )
 
@@ -38,18 +44,18 @@ def delete_file(system: FileSystem, repository: Repository, path: str) -> None:
 
     :param path: absolute, on the host.
     :raises AgentFault: the agent refused; the file stays.
-    :raises Unfinished: whether it is deleted is not known, or it may still be.
+    :raises OperationIncomplete: whether it is deleted is not known, or it may still be.
     """
     ss, fs = system.structs(state=1)
     file = {"fr_type": "file", "fs_uuid": system.id, "file_path": path}
     try:
         system.host.agent.storageplugin.storage_plugin_destroy(NFS_PLUGIN, ss, fs, file)
-    except (AgentFault, AnswerLost) as failed:
+    except (AgentFault, OutcomeUnknown) as failed:
         if not _is_there(system.host, repository, path, failed):
             return
         if isinstance(failed, AgentFault):
             raise
-        raise Unfinished(
+        raise OperationIncomplete(
             f"{path}: its deletion was sent once and got no answer; it is still there",
             left=(path,),
         ) from failed
@@ -58,12 +64,12 @@ def delete_file(system: FileSystem, repository: Repository, path: str) -> None:
 def _is_there(host: HostView, repository: Repository, path: str, failed: Ovm3Error) -> bool:
     """Whether a virtual disk is listed.
 
-    :raises Unfinished: that cannot be seen either.
+    :raises OperationIncomplete: that cannot be seen either.
     """
     try:
         content = list_whole(host, repository.id)
     except Ovm3Error as blind:
-        raise Unfinished(
+        raise OperationIncomplete(
             f"{path}: its deletion failed ({failed}), and whether it is there cannot be seen: "
             f"{blind}",
             left=(path,),
@@ -100,7 +106,7 @@ def delete_files_by_module(
         try:
             if path in against:
                 _done_or_seen(module, repository, operation, path, module.put_back, is_aside=False)
-                failed[path] = Refused(against[path])
+                failed[path] = PreconditionFailed(against[path])
             else:
                 _delete_aside(module, repository, operation, path)
         except Ovm3Error as error:
@@ -117,14 +123,14 @@ def _delete_aside(module: HostModule, repository: Repository, operation: str, pa
         module.delete_aside(CLIENT, operation, path)
     except Ovm3Error as failed:
         if _aside(module, repository, operation, path, failed):
-            raise Unfinished(
+            raise OperationIncomplete(
                 f"{path}: it is set aside ({operation}), and not deleted: {failed}", left=(path,)
             ) from failed
         listed = documents.repository_content(
             module.repository(repository.id).listing, repository.id
         )
         if listed is None or posixpath.basename(path) in listed.virtual_disks:
-            raise Refused("somebody has put it back meanwhile, so it stays") from failed
+            raise PreconditionFailed("somebody has put it back meanwhile, so it stays") from failed
 
 
 def _done_or_seen(
@@ -139,17 +145,17 @@ def _done_or_seen(
 
     :param is_aside: whether the file is set aside once it is done.
     :raises AgentFault: it was refused, and nothing has changed.
-    :raises Unfinished: whether it was done is not known, or it may still be.
+    :raises OperationIncomplete: whether it was done is not known, or it may still be.
     """
     try:
         change(CLIENT, operation, path)
-    except (AgentFault, AnswerLost) as failed:
+    except (AgentFault, OutcomeUnknown) as failed:
         if _aside(module, repository, operation, path, failed) is is_aside:
             return
         if isinstance(failed, AgentFault):
             raise
         what = "set it aside" if is_aside else "put it back"
-        raise Unfinished(
+        raise OperationIncomplete(
             f"{text_of(path)}: the request to {what} ({operation}) was sent once and got no answer",
             left=(text_of(path),),
         ) from failed
@@ -160,23 +166,23 @@ def _aside(
 ) -> bool:
     """Whether a file is set aside under this operation, asked now.
 
-    :raises Unfinished: that cannot be seen.
+    :raises OperationIncomplete: that cannot be seen.
     """
     try:
         files = module.repository(repository.id)
     except Ovm3Error as blind:
-        raise Unfinished(
+        raise OperationIncomplete(
             f"{text_of(path)}: {failed}; whether it is set aside ({operation}) cannot be seen: "
             f"{blind}",
             left=(text_of(path),),
         ) from failed
     if any(one.operation == operation and one.path == path for one in files.aside):
         return True
-    odd = [one for one in files.aside if one.problem and one.operation in ("", operation)]
+    odd = [one for one in files.aside if one.error and one.operation in ("", operation)]
     if odd:
-        raise Unfinished(
+        raise OperationIncomplete(
             f"{text_of(path)}: {failed}; whether it is set aside ({operation}) is not known: "
-            f"{odd[0].problem}",
+            f"{odd[0].error}",
             left=(text_of(path),),
         ) from failed
     return False
@@ -188,14 +194,16 @@ def put_back(estate: Estate, path: str, operation: str) -> None:
     :param path: where it lay, absolute, on the hosts.
     :raises Refused: no such file is set aside, as far as can be seen.
     :raises AgentFault: it was refused: something lies in its place by now.
-    :raises Unfinished: whether it was done is not known.
+    :raises OperationIncomplete: whether it was done is not known.
     """
-    hosts, _ = look_at_hosts(estate)
-    for repository in look_at_repositories(hosts):
+    hosts, _ = read_hosts(estate)
+    for repository in read_repositories(hosts):
         host = with_module(repository)
         for one in repository.aside:
             if (text_of(one.path), one.operation) == (path, operation) and host and host.module:
                 change = host.module.put_back
                 _done_or_seen(host.module, repository, operation, one.path, change, is_aside=False)
                 return
-    raise Refused(f"{path}: no repository that could be read has it set aside ({operation})")
+    raise PreconditionFailed(
+        f"{path}: no repository that could be read has it set aside ({operation})"
+    )

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 from libcloud_ovm3.agent.documents import Hardware
 from libcloud_ovm3.agent.identifiers import dashed
-from libcloud_ovm3.errors import HostNotFound, NotKnown, Ovm3Error, Refused
+from libcloud_ovm3.errors import HostNotFound, Ovm3Error, PreconditionFailed, SearchIncomplete
 from libcloud_ovm3.estate.definitions import Definition
-from libcloud_ovm3.estate.hosts import HostView, Silent, describe, look_at_hardware
-from libcloud_ovm3.estate.vms import Survey
+from libcloud_ovm3.estate.hosts import HostView, UnreachableHost, describe, read_hardware
+from libcloud_ovm3.estate.vms import EstateSnapshot
 
 _TRIES = 1000  # for an id that prefers a certain host; as many as there are hosts are usual
 
@@ -29,26 +29,30 @@ def is_host(host: HostView, host_id: str) -> bool:
     return host_id.strip() in names and bool(host_id.strip())
 
 
-def require_host(hosts: Sequence[HostView], silent: Sequence[Silent], host_id: str) -> None:
+def require_host(
+    hosts: Sequence[HostView], silent: Sequence[UnreachableHost], host_id: str
+) -> None:
     """Whether there is a host of this id or address, and it answered.
 
-    :raises NotKnown: it is silent, or may be one that is, or several have this name.
+    :raises SearchIncomplete: it is silent, or may be one that is, or several have this name.
     :raises HostNotFound: it is none of the estate's.
     """
     found = [host for host in hosts if is_host(host, host_id)]
     if len(found) > 1:
         several = ", ".join(f"{host.server.uuid} ({host.label})" for host in found)
-        raise NotKnown(f"host {host_id!r} may be any of these: {several}; name it by its id")
+        raise SearchIncomplete(
+            f"host {host_id!r} may be any of these: {several}; name it by its id"
+        )
     if found:
         return
     if silent:
-        raise NotKnown(f"host {host_id!r} has not answered, or is none: {describe(silent)}")
+        raise SearchIncomplete(f"host {host_id!r} has not answered, or is none: {describe(silent)}")
     known = ", ".join(f"{host.server.uuid} ({host.label})" for host in hosts)
     raise HostNotFound(f"no host {host_id!r} in the estate; there are: {known}")
 
 
 def choose_host(
-    seen: Survey, definition: Definition, vm_id: str, host_id: str | None = None
+    seen: EstateSnapshot, definition: Definition, vm_id: str, host_id: str | None = None
 ) -> HostView:
     """The host for a start: the one asked for, or of those that can take it the VM's preferred one.
 
@@ -67,7 +71,7 @@ def choose_host(
 
 
 def choose_for_new(
-    seen: Survey, repository_id: str, memory_mb: int, host_id: str | None = None
+    seen: EstateSnapshot, repository_id: str, memory_mb: int, host_id: str | None = None
 ) -> tuple[HostView, str]:
     """The host with the most free memory for a VM that is to be made, and an id for it that
     prefers this host: later starts go there too.
@@ -95,7 +99,7 @@ def preferred(hosts: Sequence[HostView], vm_id: str) -> HostView:
 
 
 def _with_room(
-    seen: Survey, repository_ids: Sequence[str], memory_mb: int, host_id: str | None
+    seen: EstateSnapshot, repository_ids: Sequence[str], memory_mb: int, host_id: str | None
 ) -> list[tuple[HostView, int]]:
     """The hosts that can take it, with their free memory in MB; one at least.
 
@@ -104,22 +108,28 @@ def _with_room(
     """
     able = list(seen.hosts)
     if host_id is not None:
-        require_host(seen.hosts, seen.silent, host_id)
+        require_host(seen.hosts, seen.unreachable, host_id)
         able = [host for host in able if is_host(host, host_id)]
     for repository_id in repository_ids:
         repository = seen.repository(repository_id)
         if repository is not None and not repository.is_clear:
-            raise Refused(repository.problem or f"repository {repository_id} is not certain")
+            raise PreconditionFailed(
+                repository.error or f"repository {repository_id} is not certain"
+            )
         mounted_on = repository.mounted_on if repository is not None else ()
         able = [host for host in able if host in mounted_on]
         if not able:
             where = "no host" if host_id is None else f"host {host_id!r} is not among those that"
-            raise Refused(f"{where} answered and has repository {_all(repository_ids)} mounted")
-    free = [_free_mb(found) for found in look_at_hardware(able)]
+            raise PreconditionFailed(
+                f"{where} answered and has repository {_all(repository_ids)} mounted"
+            )
+    free = [_free_mb(found) for found in read_hardware(able)]
     with_room = [(h, mb) for h, mb in zip(able, free, strict=True) if mb >= memory_mb]
     if not with_room:
         amounts = ", ".join(f"{h.label} {mb} MB" for h, mb in zip(able, free, strict=True))
-        raise Refused(f"{memory_mb} MB of memory are not free on any host; free: {amounts}")
+        raise PreconditionFailed(
+            f"{memory_mb} MB of memory are not free on any host; free: {amounts}"
+        )
     return with_room
 
 

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from libcloud_ovm3.errors import InvalidArgument, NameTaken, Refused
+from libcloud_ovm3.errors import InvalidArgument, NameTaken, PreconditionFailed
 from libcloud_ovm3.estate.definitions import creating
 from libcloud_ovm3.estate.disks import FileSystem, disk_path, file_system
 from libcloud_ovm3.estate.hosts import HARDWARE, HostView
 from libcloud_ovm3.estate.images import image_of, locate, require_raw
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository
-from libcloud_ovm3.estate.vms import VM, Survey, survey
+from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
 from libcloud_ovm3.operations.placement import choose_for_new
 
 _GIB = 2**30
@@ -24,7 +24,7 @@ _NO_LETTERS = ("Cc", "Cs", "Zl", "Zp")  # controls, halves of letters, breaks of
 
 
 @dataclass(frozen=True)
-class Wanted:
+class VMSpec:
     """What a new VM is to be.
 
     :ivar disk_gb: the smallest disk that will do; 0: the template's own size.
@@ -49,7 +49,7 @@ class Plan:
     :ivar remarks: for the user, before it is carried out.
     """
 
-    wanted: Wanted
+    spec: VMSpec
     host: HostView
     hosts: tuple[HostView, ...]
     repository: Repository
@@ -58,7 +58,7 @@ class Plan:
     template_bytes: int
     operation: str
     vm_id: str
-    remarks: tuple[str, ...]
+    notices: tuple[str, ...]
 
     @property
     def directory(self) -> str:
@@ -79,7 +79,7 @@ class Plan:
         return {"host": str(self.host.address)}
 
 
-def _check(wanted: Wanted) -> None:
+def _check(wanted: VMSpec) -> None:
     if not isinstance(wanted.name, str) or not wanted.name.strip():
         raise InvalidArgument(f"name {wanted.name!r}: expected a text that is not empty")
     breaks = any(unicodedata.category(letter) in _NO_LETTERS for letter in wanted.name)
@@ -90,7 +90,7 @@ def _check(wanted: Wanted) -> None:
             raise InvalidArgument(f"{what} {number!r}: expected a whole number, 1 or more")
 
 
-def make_plan(estate: Estate, wanted: Wanted) -> Plan:
+def make_plan(estate: Estate, wanted: VMSpec) -> Plan:
     """Decide everything. Reads only, but for mounting the export for the storage plug-in.
 
     :raises InvalidArgument: bad input.
@@ -98,15 +98,15 @@ def make_plan(estate: Estate, wanted: Wanted) -> Plan:
     :raises Refused: no host can take it, or it cannot be seen whether the name is taken.
     """
     _check(wanted)
-    seen = survey(estate, HARDWARE)
+    seen = read_estate(estate, HARDWARE)
     _require_free_name(seen, wanted)
-    image = image_of(seen.repositories, wanted.image_id, seen.problems())
+    image = image_of(seen.repositories, wanted.image_id, seen.errors())
     require_raw(image)
     host, vm_id = choose_for_new(seen, image.repository.id, wanted.memory_mb, wanted.host_id)
     system = file_system(host, image.repository)
     template, template_bytes = locate(image, system)
     return Plan(
-        wanted=wanted,
+        spec=wanted,
         host=host,
         hosts=seen.hosts,
         repository=image.repository,
@@ -115,11 +115,11 @@ def make_plan(estate: Estate, wanted: Wanted) -> Plan:
         template_bytes=template_bytes,
         operation=uuid.uuid4().hex,
         vm_id=vm_id,
-        remarks=(*seen.problems(), *seen.remarks(), *_require_disk_size(wanted, template_bytes)),
+        notices=(*seen.errors(), *seen.notices(), *_require_disk_size(wanted, template_bytes)),
     )
 
 
-def _require_free_name(seen: Survey, wanted: Wanted) -> None:
+def _require_free_name(seen: EstateSnapshot, wanted: VMSpec) -> None:
     if wanted.allow_same_name:
         return
     same = list(named(seen, wanted.name))
@@ -128,14 +128,14 @@ def _require_free_name(seen: Survey, wanted: Wanted) -> None:
             f"a VM named {wanted.name!r} exists: {listed(same)}; ex_allow_same_name=True makes "
             f"another one"
         )
-    if seen.problems():
-        raise Refused(
+    if seen.errors():
+        raise PreconditionFailed(
             f"whether the name {wanted.name!r} is taken cannot be seen: "
-            f"{'; '.join(seen.problems())}; ex_allow_same_name=True creates it all the same"
+            f"{'; '.join(seen.errors())}; ex_allow_same_name=True creates it all the same"
         )
 
 
-def named(seen: Survey, name: str) -> Iterator[VM]:
+def named(seen: EstateSnapshot, name: str) -> Iterator[VM]:
     """The VMs that have this name in any of their definitions, or live."""
     for vm in seen.vms.values():
         if name in vm.names:
@@ -146,7 +146,7 @@ def listed(vms: list[VM]) -> str:
     return ", ".join(f"{vm.id} ({vm.state.value})" for vm in vms)
 
 
-def _require_disk_size(wanted: Wanted, template_bytes: int) -> list[str]:
+def _require_disk_size(wanted: VMSpec, template_bytes: int) -> list[str]:
     wanted_bytes = wanted.disk_gb * _GIB
     if 0 < wanted_bytes < template_bytes:
         raise InvalidArgument(

@@ -10,19 +10,19 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from libcloud_ovm3.agent.identifiers import dashed
-from libcloud_ovm3.errors import Ovm3Error, Refused
-from libcloud_ovm3.estate.definitions import Definition, is_of, may_be, read_definition
+from libcloud_ovm3.errors import Ovm3Error, PreconditionFailed
+from libcloud_ovm3.estate.definitions import Definition, matches, may_match, read_definition
 from libcloud_ovm3.estate.domains import Domain
-from libcloud_ovm3.estate.hosts import HostView, ask_all, live_domains
-from libcloud_ovm3.estate.states import Known, State, domain_state
-from libcloud_ovm3.estate.vms import Place
+from libcloud_ovm3.estate.hosts import HostView, live_domains, map_hosts
+from libcloud_ovm3.estate.states import DefinitionFacts, State, domain_state
+from libcloud_ovm3.estate.vms import LiveDomain
 
 POLL = 1.0  # seconds between looks while waiting
 LOOKS = 3  # after a write; a list may be stale while another start goes on (xend.md 1.3)
 
 
 @dataclass(frozen=True)
-class Look:
+class Presence:
     """What one look at several hosts has shown of one VM.
 
     :ivar unanswered: the hosts that did not answer, by their labels, and why.
@@ -31,60 +31,62 @@ class Look:
     """
 
     definition: Definition
-    places: tuple[Place, ...]
+    live: tuple[LiveDomain, ...]
     unanswered: Mapping[str, Ovm3Error]
-    doubtful: tuple[Place, ...] = ()
-    writers: tuple[tuple[Place, str], ...] = ()
+    doubtful: tuple[LiveDomain, ...] = ()
+    writers: tuple[tuple[LiveDomain, str], ...] = ()
 
     @property
     def is_absent(self) -> bool:
         """Whether all hosts answered, and none has it or what may be it."""
-        return not self.places and not self.unanswered and not self.doubtful
+        return not self.live and not self.unanswered and not self.doubtful
 
     @property
     def state(self) -> State | None:
         """The state that it shows, if it is live in one place."""
-        return self.state_in(self.places[0]) if len(self.places) == 1 else None
+        return self.state_in(self.live[0]) if len(self.live) == 1 else None
 
-    def state_in(self, place: Place) -> State:
+    def state_in(self, place: LiveDomain) -> State:
         """The state that it shows in one place."""
-        known = Known(name=self.definition.xend_name)
-        return domain_state(place.domain.as_sighting(), known)
+        known = DefinitionFacts(name=self.definition.xend_name)
+        return domain_state(place.domain.facts(), known)
 
     def described(self) -> str:
         """What was seen, for messages: "it is running on ovm-1 (...) as domain 5"."""
         live = [
             f"it is {self.state_in(p).value} on {p.host.label} as domain {p.domain.domid}"
-            for p in self.places
+            for p in self.live
         ]
         silent = [f"what {host} runs is not known: {e}" for host, e in self.unanswered.items()]
         live += [f"it may be {p.domain.label} on {p.host.label}" for p in self.doubtful]
         return "; ".join(live + silent) or "it is not seen on any host"
 
 
-def look_for(
+def read_presence(
     hosts: Sequence[HostView], definition: Definition, defined_ids: Collection[str]
-) -> Look:
+) -> Presence:
     """Ask all these hosts at once whether they run a VM: one read each.
 
-    :param defined_ids: the uuids of all definitions (see :func:`.is_of`).
+    :param defined_ids: the uuids of all definitions (see :func:`.matches`).
     """
-    places: list[Place] = []
-    doubtful: list[Place] = []
-    writers: list[tuple[Place, str]] = []
+    places: list[LiveDomain] = []
+    doubtful: list[LiveDomain] = []
+    writers: list[tuple[LiveDomain, str]] = []
     unanswered: dict[str, Ovm3Error] = {}
-    for host, domains in zip(hosts, ask_all(live_domains, hosts), strict=True):
+    for host, domains in zip(hosts, map_hosts(live_domains, hosts), strict=True):
         if isinstance(domains, Ovm3Error):
             unanswered[host.label] = domains
             continue
         for domain in domains:
-            if is_of(domain, definition, defined_ids):
-                places.append(Place(host, domain))
-            elif may_be(domain, definition, defined_ids):
-                doubtful.append(Place(host, domain))
+            if matches(domain, definition, defined_ids):
+                places.append(LiveDomain(host, domain))
+            elif may_match(domain, definition, defined_ids):
+                doubtful.append(LiveDomain(host, domain))
             else:
-                writers += [(Place(host, domain), path) for path in _written(domain, definition)]
-    return Look(definition, tuple(places), unanswered, tuple(doubtful), tuple(writers))
+                writers += [
+                    (LiveDomain(host, domain), path) for path in _written(domain, definition)
+                ]
+    return Presence(definition, tuple(places), unanswered, tuple(doubtful), tuple(writers))
 
 
 def _written(domain: Domain, definition: Definition) -> list[str]:
@@ -107,10 +109,12 @@ def require_unchanged(host: HostView, definition: Definition) -> None:
     try:
         file = read_definition(host, definition.repository_id, definition.directory)
     except Ovm3Error as error:
-        raise Refused(f"{label}: {definition.place} cannot be read: {error}") from error
+        raise PreconditionFailed(f"{label}: {definition.place} cannot be read: {error}") from error
     if file is None or _named_by(file) != _named_by(definition):
         what = "cannot be read (any more)" if file is None else "has been changed meanwhile"
-        raise Refused(f"{label}: {definition.place} {what}; nothing was sent; look again")
+        raise PreconditionFailed(
+            f"{label}: {definition.place} {what}; nothing was sent; look again"
+        )
 
 
 def _named_by(definition: Definition) -> tuple[object, ...]:
@@ -118,7 +122,7 @@ def _named_by(definition: Definition) -> tuple[object, ...]:
     return (definition.xend_name, definition.own_uuid, entries)
 
 
-def right_machine(
+def verified_domain(
     host: HostView, definition: Definition, defined_ids: Collection[str]
 ) -> Domain | None:
     """The live domain that the agent reaches by this definition; None: it has left this host.
@@ -133,12 +137,18 @@ def right_machine(
         file = read_definition(host, definition.repository_id, definition.directory)
         domains = live_domains(host)
     except Ovm3Error as error:
-        raise Refused(f"{label}: what runs on {host.label} cannot be seen: {error}") from error
+        raise PreconditionFailed(
+            f"{label}: what runs on {host.label} cannot be seen: {error}"
+        ) from error
     if file is None:
-        raise Refused(f"{label}: {definition.place} cannot be read on {host.label} (any more)")
+        raise PreconditionFailed(
+            f"{label}: {definition.place} cannot be read on {host.label} (any more)"
+        )
     if (file.xend_name, file.own_uuid) != (definition.xend_name, definition.own_uuid):
-        raise Refused(f"{label}: {definition.place} has been changed meanwhile; look again")
-    mine = [domain for domain in domains if is_of(domain, definition, defined_ids)]
+        raise PreconditionFailed(
+            f"{label}: {definition.place} has been changed meanwhile; look again"
+        )
+    mine = [domain for domain in domains if matches(domain, definition, defined_ids)]
     called = {definition.xend_name, definition.directory, definition.uuid}
     called |= {dashed(name) or name for name in called}
     others = [
@@ -147,12 +157,12 @@ def right_machine(
         if domain not in mine
         and (
             called & {domain.name, domain.uuid, str(domain.domid)}
-            or may_be(domain, definition, defined_ids)
+            or may_match(domain, definition, defined_ids)
         )
     ]
     if others or len(mine) > 1 or any(d.name != definition.xend_name for d in mine):
         found = ", ".join(map(_named, [*mine, *others]))
-        raise Refused(
+        raise PreconditionFailed(
             f"{label}: its vm.cfg gives xend the name {definition.xend_name!r}, and on "
             f"{host.label} that is not this VM alone: {found}; the agent might reach the other "
             f"one, so nothing was sent; a person has to look at {definition.place}"

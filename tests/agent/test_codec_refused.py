@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.codec import NotXMLRPC, decode_response
-from libcloud_ovm3.errors import MalformedAnswer
+from libcloud_ovm3.errors import MalformedResponse
 
 from .served import enveloped as answer
 
@@ -182,7 +182,7 @@ def test_an_external_entity_is_not_even_opened(tmp_path: Path) -> None:
     try:
         with pytest.raises(NotXMLRPC):
             decode_response(document.replace("r>", "methodResponse>").encode())
-        with pytest.raises(MalformedAnswer):
+        with pytest.raises(MalformedResponse):
             documents.server(document.replace("r>", "Discover_Server_Result>"))
         assert not opened.wait(0.05)
     finally:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libcloud_ovm3.agent.config import VMConfig, VncWish, disks_of, whole_number
+from libcloud_ovm3.agent.config import VMConfig, VncOptions, disks_of, whole_number
 from libcloud_ovm3.errors import InvalidArgument
 
 from .unhurried import unhurried
@@ -44,8 +44,8 @@ def test_v01_made_by_the_manager() -> None:
     assert drive.repository_id == "0004fb0000030000598e525857751f9a"
     (vif,) = config.vifs
     assert (vif.type, vif.bridge) == (None, "10238073c2")
-    assert config.vnc == VncWish("127.0.0.1", None, True, "pt-br", None)
-    assert config.oddities == ()
+    assert config.vnc == VncOptions("127.0.0.1", None, True, "pt-br", None)
+    assert config.warnings == ()
 
 
 def test_v03_exadata() -> None:
@@ -71,8 +71,8 @@ def test_v03_exadata() -> None:
     assert config.values["ib_pkeys"] == [
         {"pf": "03:00.0", "port": port, "pkey": ["0x2a10", "0xa016"]} for port in "12"
     ]
-    assert (config.values["cpus"], config.say("on_crash")) == ("12-19", "coredump-restart")
-    assert (config.vnc, config.oddities) == (None, ())
+    assert (config.values["cpus"], config.get_text("on_crash")) == ("12-19", "coredump-restart")
+    assert (config.vnc, config.warnings) == (None, ())
 
 
 def test_v06_a_template() -> None:
@@ -84,7 +84,7 @@ def test_v06_a_template() -> None:
         ("hda", None),
         ("hdb", None),
     ]
-    assert config.vnc == VncWish("127.0.0.1", None, True, "en-us", None)
+    assert config.vnc == VncOptions("127.0.0.1", None, True, "en-us", None)
     assert config.values["exalogic_vnic"] == [
         {"guid": f"0xbbb34d724b05dd7{n + 2}", "pkey": ["0xffff"], "port": str(n)} for n in (1, 2)
     ]
@@ -97,8 +97,8 @@ def test_v08_without_a_uuid() -> None:
     assert (config.memory_mb, config.vcpus, config.is_hvm) == (4096, 2, True)
     (vif,) = config.vifs
     assert (vif.mac, vif.bridge, vif.type) == (None, "net1", "netfront")
-    assert config.vnc == VncWish("0.0.0.0", 10, True, None, None)
-    assert config.say("on_reboot") == "destroy"
+    assert config.vnc == VncOptions("0.0.0.0", 10, True, None, None)
+    assert config.get_text("on_reboot") == "destroy"
     assert config.disks[0].path == "/tmp/vm_tmp/hvmguest1/System.img"
 
 
@@ -107,7 +107,7 @@ def test_v10_the_cd_stands_first() -> None:
     assert config.disks[0].is_cdrom
     assert config.system_disk is not None
     assert (config.system_disk.device, config.system_disk.path) == ("xvda", "/dev/vg0/solaris1")
-    assert config.say("extra") == (
+    assert config.get_text("extra") == (
         "/platform/i86xpv/kernel/amd64/unix -- nowin -B install_media=cdrom"
     )
     (vif,) = config.vifs
@@ -139,7 +139,7 @@ def test_v14_is_a_bad_record() -> None:
 def test_indented_lines_are_named(indent: str, line: int) -> None:
     lines = [text.strip() for text in (CASES / "V14.vm.cfg").read_text().splitlines()]
     straight = VMConfig.from_text("\n".join(lines))
-    assert straight.say("extra") == "fastboot", "the last one counts"
+    assert straight.get_text("extra") == "fastboot", "the last one counts"
     assert (len(straight.disks), len(straight.vifs)) == (2, 1)
     assert [disk.device for disk in straight.disks] == ["xvda1", "xvda2"]
     assert straight.vifs[0].ips == ("192.0.2.10", "192.0.2.11")
@@ -214,22 +214,22 @@ def test_numbers(value: Any, number: int | None) -> None:
     assert whole_number(value) == number
     config = VMConfig({"memory": value, "vcpus": value})
     assert config.memory_mb == config.vcpus == (number or None)
-    assert bool(config.oddities) is not bool(number)
-    assert len(" ".join(config.oddities)) < 300
+    assert bool(config.warnings) is not bool(number)
+    assert len(" ".join(config.warnings)) < 300
 
 
 def test_a_number_that_cannot_even_be_printed() -> None:
     huge = 10**5000
     config = VMConfig({"memory": huge, "name": huge, "builder": huge, "vnc": huge, "disk": [huge]})
     assert (config.memory_mb, config.name, config.is_hvm) == (None, "", False)
-    assert config.oddities == ("memory is no number above 0", "disk is no list of texts")
+    assert config.warnings == ("memory is no number above 0", "disk is no list of texts")
     with pytest.raises(InvalidArgument):
         config.to_text()
 
 
 def test_numbers_that_are_not_said() -> None:
     assert VMConfig({}).memory_mb is None
-    assert VMConfig({}).oddities == ()
+    assert VMConfig({}).warnings == ()
     assert VMConfig({"memory": 7}).max_memory_mb == 7
     assert VMConfig({"memory": 7, "maxmem": "9"}).max_memory_mb == 9
     assert VMConfig({"vcpus": "2", "maxvcpus": 0}).max_vcpus == 2
@@ -331,30 +331,30 @@ def test_the_system_disk_is_the_first_that_is_no_cd(disk: Any, system: str | Non
         ({}, None),
         ({"vfb": []}, None),
         ({"vfb": ["type=sdl"]}, None),
-        ({"vfb": ["type=sdl", "type=vnc"]}, VncWish(None, None, True, None, None)),
-        ({"vfb": ["vnc=1,vncunused=0"]}, VncWish(None, None, False, None, None)),
-        ({"vfb": ["type=vnc,vncdisplay=x"]}, VncWish(None, None, True, None, None)),
-        ({"vfb": ["type=vnc,vncpasswd="]}, VncWish(None, None, True, None, None)),
+        ({"vfb": ["type=sdl", "type=vnc"]}, VncOptions(None, None, True, None, None)),
+        ({"vfb": ["vnc=1,vncunused=0"]}, VncOptions(None, None, False, None, None)),
+        ({"vfb": ["type=vnc,vncdisplay=x"]}, VncOptions(None, None, True, None, None)),
+        ({"vfb": ["type=vnc,vncpasswd="]}, VncOptions(None, None, True, None, None)),
         (
             {"vfb": ["type=vnc, vnclisten = ::1 ,vncpasswd=p=q,keymap=fr"]},
-            VncWish("::1", None, True, "fr", "p=q"),
+            VncOptions("::1", None, True, "fr", "p=q"),
         ),
         ({"vnc": 1, "vncdisplay": 3}, None),  # PV: only a vfb counts
         (
             {"builder": "hvm", "vnc": 1, "vncdisplay": "3", "vncunused": 0},
-            VncWish(None, 3, False, None, None),
+            VncOptions(None, 3, False, None, None),
         ),
-        ({"builder": "hvm", "vnc": "1"}, VncWish(None, None, True, None, None)),
+        ({"builder": "hvm", "vnc": "1"}, VncOptions(None, None, True, None, None)),
         ({"builder": "hvm", "vnc": 0}, None),
         ({"builder": "hvm", "vncpasswd": "x"}, None),
         (
             {"builder": "hvm", "vnc": 1, "vncdisplay": 1, "vfb": ["type=vnc,vncdisplay=2"]},
-            VncWish(None, 2, True, None, None),
+            VncOptions(None, 2, True, None, None),
         ),
-        ({"builder": "hvm", "vnc": 1, "vncpasswd": 7}, VncWish(None, None, True, None, "7")),
+        ({"builder": "hvm", "vnc": 1, "vncpasswd": 7}, VncOptions(None, None, True, None, "7")),
     ],
 )
-def test_what_is_wanted_of_vnc(values: dict[str, Any], wish: VncWish | None) -> None:
+def test_what_is_wanted_of_vnc(values: dict[str, Any], wish: VncOptions | None) -> None:
     assert VMConfig(values).vnc == wish
 
 
@@ -379,7 +379,7 @@ SECRET = "s3cret"
 )
 def test_no_password_is_shown(values: dict[str, Any]) -> None:
     config = VMConfig({"name": "vm", **values})
-    seen = [config, config.vnc, config.vfbs, config.oddities, config.disks, config.vifs]
+    seen = [config, config.vnc, config.vfbs, config.warnings, config.disks, config.vifs]
     assert SECRET not in f"{seen!r} {config} {config.vnc}"
     with pytest.raises(InvalidArgument) as caught:
         config.changed(bad=object()).to_text()
@@ -395,7 +395,7 @@ def test_oddities() -> None:
             "vfb": [{}],
         }
     )
-    assert config.oddities == (
+    assert config.warnings == (
         "memory is no number above 0",
         "disk is no list of texts",
         "vif is no list of texts",

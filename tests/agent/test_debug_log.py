@@ -68,7 +68,7 @@ def test_refusals_and_faults_are_in_the_log(serve: Any, connect: Any, log: Log) 
 
 
 def test_a_call_without_answer_is_in_the_log(serve: Any, connect: Any, log: Log) -> None:
-    with pytest.raises(errors.AnswerLost):
+    with pytest.raises(errors.OutcomeUnknown):
         connect(serve(lambda request: [served.CLOSE])).call("start_vm", "repo", "vm")
     assert "<methodName>start_vm</methodName>" in log.getvalue()
 
@@ -133,7 +133,7 @@ def test_of_base64_only_the_length(serve: Any, connect: Any, log: Log, value: An
 def test_of_base64_that_was_cut_only_the_length(serve: Any, connect: Any, log: Log) -> None:
     cut = served.value(VM_CFG)[:-120]
     body = cut.partition(b"\r\n\r\n")[2]
-    with pytest.raises(errors.MalformedAnswer) as caught:
+    with pytest.raises(errors.MalformedResponse) as caught:
         connect(serve(lambda request: http(body))).call("libcloud_read_file", kind="read")
     hidden = base64.b64encode(VM_CFG).decode()[:40]
     assert hidden.encode() in body
@@ -144,7 +144,7 @@ def test_of_base64_that_was_cut_only_the_length(serve: Any, connect: Any, log: L
 
 def test_nothing_in_the_log_is_obeyed_by_a_terminal(serve: Any, connect: Any, log: Log) -> None:
     odd = "<h1>a\x1b[31m\x9b1m\u202e\ud7ff\rb\x00</h1>\r\n\tréseau です\r\n"
-    with pytest.raises(errors.MalformedAnswer):
+    with pytest.raises(errors.MalformedResponse):
         connect(serve(lambda request: http(odd))).call("echo", "\x9b1m\u2028")
     text = log.getvalue()
     assert "a\\x1b[31m\\x9b1m\\u202e" in text

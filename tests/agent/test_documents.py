@@ -24,7 +24,7 @@ from libcloud_ovm3.agent.documents import (
     Server,
     ServerPool,
 )
-from libcloud_ovm3.errors import MalformedAnswer
+from libcloud_ovm3.errors import MalformedResponse
 
 REPOSITORY = "f12842ebf5ed3fe78da1eb0e17f5ede8"
 
@@ -288,7 +288,7 @@ def test_bad_documents(root: str) -> None:
     read, _ = READERS[root]
     for name, text in BAD.items():
         start = time.perf_counter()
-        with pytest.raises(MalformedAnswer, match=root) as caught:
+        with pytest.raises(MalformedResponse, match=root) as caught:
             read(text.replace("{0}", root))
         assert len(str(caught.value)) < 300, name
         assert time.perf_counter() - start < 2, name
@@ -297,7 +297,7 @@ def test_bad_documents(root: str) -> None:
 @pytest.mark.parametrize("answer", [None, 7, [], {}, b"<Discover_Server_Result/>", True])
 @pytest.mark.parametrize("root", READERS)
 def test_what_is_not_even_a_string(root: str, answer: Any) -> None:
-    with pytest.raises(MalformedAnswer):
+    with pytest.raises(MalformedResponse):
         READERS[root][0](answer)
 
 
@@ -325,17 +325,17 @@ def test_spoilt_documents(sample: str, data: st.DataObject) -> None:
     for read, _ in READERS.values():
         try:
             read(text)
-        except MalformedAnswer:
+        except MalformedResponse:
             continue
 
 
 @given(st.text(), st.sampled_from(sorted(READERS)))
 def test_any_text(text: str, root: str) -> None:
     read, nothing = READERS[root]
-    with pytest.raises(MalformedAnswer):
+    with pytest.raises(MalformedResponse):
         read(text)
     try:
         assert read(f"<{root}>{text}</{root}>") == nothing
         assert not text.strip()
-    except MalformedAnswer:
+    except MalformedResponse:
         assert text.strip() or not text.isprintable()

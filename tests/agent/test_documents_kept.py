@@ -9,7 +9,7 @@ import pytest
 
 from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.documents import Folder, RepositoryRecord, ServerPool
-from libcloud_ovm3.errors import MalformedAnswer
+from libcloud_ovm3.errors import MalformedResponse
 
 HEX = "0004fb0000030000aeaca859e4a8f8c0"
 WHOLE = {
@@ -76,7 +76,7 @@ def test_an_id_that_is_no_uuid_is_found_as_it_is() -> None:
 def test_one_repository_listed_twice_is_not_understood() -> None:
     one = listing(WHOLE)
     start, end = one.index("<Repository "), one.index("</RepositoryList>")
-    with pytest.raises(MalformedAnswer, match="listed 2 times"):
+    with pytest.raises(MalformedResponse, match="listed 2 times"):
         documents.repository_content(one[:end] + one[start:end] + one[end:], HEX)
 
 
@@ -166,7 +166,7 @@ def test_an_entry_of_the_list_that_is_no_repository() -> None:
 def test_a_list_that_is_a_text(list_name: str, read: object) -> None:
     root = {"RepositoryDbList": "Db_Result"}.get(list_name, "")
     root = f"Discover_Repository_{root}" if root else "Discover_Repositories_Result"
-    with pytest.raises(MalformedAnswer, match=list_name):
+    with pytest.raises(MalformedResponse, match=list_name):
         read(f"<{root}><{list_name}>error</{list_name}></{root}>")  # type: ignore[operator]
 
 
@@ -207,7 +207,7 @@ def test_two_where_there_is_one(root: str, path: str, read: Callable[[str], obje
     above, _, name = path.rpartition("/")
     start, end = (f"<{above}>", f"</{above}>") if above else ("", "")
     assert read(f"<{root}>{start}<{name}/>{end}</{root}>") is not None
-    with pytest.raises(MalformedAnswer, match=f"{root}: several {path}"):
+    with pytest.raises(MalformedResponse, match=f"{root}: several {path}"):
         read(f"<{root}>{start}<{name}/><{name}/>{end}</{root}>")
 
 

@@ -9,7 +9,7 @@ import pytest
 from libcloud_ovm3.agent import catalogue
 from libcloud_ovm3.agent.catalogue import Function
 from libcloud_ovm3.agent.functions import NFS_PLUGIN, Agent
-from libcloud_ovm3.errors import MalformedAnswer
+from libcloud_ovm3.errors import MalformedResponse
 from tests.agent.recorder import Recorder
 
 FUNCTIONS = list(catalogue.functions().values())
@@ -212,7 +212,7 @@ def test_answers_of_another_type(function: Function) -> None:
     recorder, method, values = prepared(function, ["HUSH"] if "dict" in function.answer else secret)
     if "dict" in function.answer:
         recorder.answer = "vncpasswd=HUSH"
-    with pytest.raises(MalformedAnswer, match=function.answer.rstrip("?")) as caught:
+    with pytest.raises(MalformedResponse, match=function.answer.rstrip("?")) as caught:
         method(*values)
     assert "HUSH" not in str(caught.value)
     assert "h:8899" in str(caught.value)
@@ -221,7 +221,7 @@ def test_answers_of_another_type(function: Function) -> None:
     if function.answer.endswith("?"):
         assert method(*values) is None
     else:
-        with pytest.raises(MalformedAnswer, match=f"{function.name}.*None"):
+        with pytest.raises(MalformedResponse, match=f"{function.name}.*None"):
             method(*values)
 
 

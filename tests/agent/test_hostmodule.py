@@ -15,17 +15,17 @@ from libcloud_ovm3.agent import chunks
 from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.hostmodule import API, HostModule, fits, is_absent
 from libcloud_ovm3.agent.hostmodule_types import (
+    AgentReadings,
     Aside,
     Document,
     FileEntry,
     FilePage,
+    FileRange,
     Holder,
     Identity,
-    Look,
-    Stretch,
     VMCfg,
 )
-from libcloud_ovm3.errors import AgentFault, InvalidArgument, MalformedAnswer, ReadOnly
+from libcloud_ovm3.errors import AgentFault, InvalidArgument, MalformedResponse, ReadOnly
 
 from .conftest import PASSWORD
 from .served import Request, Server, fault, value
@@ -80,7 +80,7 @@ FOUND = [
 IDENTITIES = (
     Identity("/a", b"/b\xe9", (1 << 64) - 1, 7, 2, "file", 1 << 40),
     Identity(b"/c\xe9", is_missing=True),
-    Identity("/d", problem="Stale NFS file handle"),
+    Identity("/d", error="Stale NFS file handle"),
 )
 VM_CFG = {"folder": "Templates", "directory": "t", "content": b"x"}
 PAGES = {"listing": {"answer": "<a/>"}, "vm_cfg": [], "after": ""}
@@ -93,19 +93,20 @@ CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
     ("get_api_services", (), (), STRUCTS, STRUCTS),
     ("free_space", (), (), STRUCTS, STRUCTS),
     ("holders", (), (), HOLDERS, HELD),
-    ("comebacks", (), (), STRUCTS, STRUCTS),
+    ("autostart_guests", (), (), STRUCTS, STRUCTS),
     ("addresses", (), (), STRUCTS, STRUCTS),
     ("routes", (), (), STRUCTS, STRUCTS),
     ("neighbours", (), (), STRUCTS, STRUCTS),
     ("domains", (), (), {"domains": STRUCTS, "missing": []}, STRUCTS),
     ("look", (["list_vms"],), (["list_vms"],),
-     {"api": 1, "answers": {"list_vms": {"answer": [], "new": 1}}}, Look(1, {"list_vms": []})),
+     {"api": 1, "answers": {"list_vms": {"answer": [], "new": 1}}},
+     AgentReadings(1, {"list_vms": []})),
     ("identify", (["/a", b"/c\xe9", "/d"],), (["/a", b"/c\xe9", "/d"],), FOUND, IDENTITIES),
     ("list_files", ("/p", b"c", 5), ("/p", b"c", 5), {"entries": [ENTRY], "after": ""},
      FilePage((FileEntry("x\ufffd", b"x\xe9", "file", 3, 7.0),), "")),
     ("stat_file", (b"/caf\xe9",), (b"/caf\xe9",), {"type": "file"}, {"type": "file"}),
     ("read_file", ("/p", 2, 3), ("/p", 2, 3), {"size_bytes": 9, "chunk": CHUNK},
-     Stretch(9, b"abc")),
+     FileRange(9, b"abc")),
     ("create_file", (*W, "/p", 1 << 40), (*W, "/p", 1 << 40), None, None),
     ("write_file", (*W, "/p\udce9", 9, b"abc"), (*W, b"/p\xe9", 9, CHUNK), None, None),
     ("truncate_file", (*W, "/p", 1), (*W, "/p", 1), None, None),
@@ -181,7 +182,7 @@ WRONG = ["text", 1.5, [1], b"", None, True]
 def test_what_is_not_documented_is_malformed(call: Any, answer: Any) -> None:
     method, given, _, _, _ = call
     module, _ = answering(answer)
-    with pytest.raises(MalformedAnswer, match=f"h:8899: libcloud_{method}: not as documented"):
+    with pytest.raises(MalformedResponse, match=f"h:8899: libcloud_{method}: not as documented"):
         getattr(module, method)(*given)
 
 
@@ -203,11 +204,11 @@ def test_nothing_that_comes_ends_in_a_crash(answer: Any) -> None:
     """Nil instead of a document, for example."""
     for method, given, *_ in [*CALLS, ("repository", ("r",))]:
         module, _ = answering(answer)
-        with contextlib.suppress(MalformedAnswer, AgentFault):
+        with contextlib.suppress(MalformedResponse, AgentFault):
             getattr(module, method)(*given)
     for method, given in (("read_document", ("/m", "n")), ("repository", ("r",)), ("domains", ())):
         module, _ = answering(answer)
-        with pytest.raises((MalformedAnswer, AgentFault)):
+        with pytest.raises((MalformedResponse, AgentFault)):
             getattr(module, method)(*given)
 
 
@@ -241,7 +242,7 @@ def test_nothing_that_comes_ends_in_a_crash(answer: Any) -> None:
 )
 def test_half_an_answer_is_malformed(method: str, given: Any, answer: Any) -> None:
     module, _ = answering(answer)
-    with pytest.raises(MalformedAnswer, match="not as documented"):
+    with pytest.raises(MalformedResponse, match="not as documented"):
         getattr(module, method)(*given)
 
 
@@ -266,7 +267,7 @@ def test_a_look_has_what_was_answered() -> None:
     module, _ = answering({"api": 1, "answers": answers, "new": 1})
     wanted = ["discover_server", "discover_hardware", "discover_server_pool", "list_vms", "unknown"]
     look = module.look(wanted)
-    assert look == Look(1, {"discover_server": "<a/>", "list_vms": STRUCTS})
+    assert look == AgentReadings(1, {"discover_server": "<a/>", "list_vms": STRUCTS})
 
 
 def test_what_a_list_leaves_out_is_told() -> None:
@@ -274,10 +275,10 @@ def test_what_a_list_leaves_out_is_told() -> None:
     entry: dict[str, Any] = {"answer": STRUCTS, "unlisted": unlisted}
     module, _ = answering({"api": API, "answers": {"list_vms": entry}})
     look = module.look(["list_vms"])
-    assert look == Look(API, {"list_vms": STRUCTS}, ("0004fb00", "domain 9"))
+    assert look == AgentReadings(API, {"list_vms": STRUCTS}, ("0004fb00", "domain 9"))
     for bad in (None, [None], [{}], "x"):
         module, _ = answering({"api": API, "answers": {"list_vms": {**entry, "unlisted": bad}}})
-        with pytest.raises(MalformedAnswer):
+        with pytest.raises(MalformedResponse):
             module.look(["list_vms"])
 
 
@@ -294,14 +295,14 @@ def test_part_of_a_list_is_no_list() -> None:
 def test_of_an_api_that_does_not_fit_nothing_is_read(api: int) -> None:
     assert not fits(api)
     module, _ = answering({"api": api, "answers": "of another form"})
-    assert module.look(["list_vms"]) == Look(api, {})
+    assert module.look(["list_vms"]) == AgentReadings(api, {})
 
 
 @pytest.mark.parametrize("api", [API - 1, API, API + 1])
 def test_one_older_and_one_newer_fit(api: int) -> None:
     assert fits(api)
     module, _ = answering({"api": api, "answers": {"list_vms": {"answer": []}}})
-    assert module.look(["list_vms"]) == Look(api, {"list_vms": []})
+    assert module.look(["list_vms"]) == AgentReadings(api, {"list_vms": []})
 
 
 def test_a_repository_of_several_pages() -> None:
@@ -348,13 +349,13 @@ def test_one_file_by_two_names() -> None:
     assert one.is_same_file(other)
     assert not one.is_same_file(Identity("/c", "/c", 2, 7, 2, "file", 5))
     assert not one.is_same_file(Identity("/c", "/c", 1, 8, 2, "file", 5))
-    assert not Identity("/a", is_missing=True).is_same_file(Identity("/b", problem="x"))
+    assert not Identity("/a", is_missing=True).is_same_file(Identity("/b", error="x"))
 
 
 def test_a_cursor_that_stands_still_is_not_followed_for_ever() -> None:
     page = {"listing": {"answer": "<a/>"}, "vm_cfg": [], "after": b"c"}
     module, _ = answering(page, page, page)
-    with pytest.raises(MalformedAnswer, match="do not end"):
+    with pytest.raises(MalformedResponse, match="do not end"):
         module.repository("r")
 
 

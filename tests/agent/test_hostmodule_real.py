@@ -70,7 +70,7 @@ def test_inventory(module: HostModule, sim: Simulator, mount: str) -> None:
     assert {d["uuid"] for d in module.domains()} == {d["uuid"] for d in look.answers["list_vms"]}
     assert mount in {one["mount"] for one in module.free_space()}
     assert {one.kind for one in module.holders()} == {"vbd", "loop"}
-    assert module.comebacks() == []
+    assert module.autostart_guests() == []
 
 
 def test_a_guest_that_the_list_leaves_out(module: HostModule, sim: Simulator) -> None:
@@ -131,7 +131,7 @@ def test_set_aside(module: HostModule, sim: Simulator, mount: str) -> None:
     assert not disk.exists()
     [entry] = module.repository(sim.repository_id).aside
     assert (entry.operation, entry.path) == (operation, path.encode())
-    assert (entry.size_bytes, entry.problem) == (4, None)
+    assert (entry.size_bytes, entry.error) == (4, None)
     module.put_back(ME, operation, entry.path)
     assert disk.read_bytes() == b"data"
     module.set_aside(ME, operation, path)
@@ -154,7 +154,7 @@ def test_identities(module: HostModule, sim: Simulator, mount: str) -> None:
     assert all(one.is_same_file(found[0]) for one in found)
     assert none.is_missing
     unmounted = f"/OVS/Repositories/{'0f' * 16}/x"
-    assert "nothing is mounted" in str(module.identify([unmounted])[0].problem)
+    assert "nothing is mounted" in str(module.identify([unmounted])[0].error)
 
 
 def test_jobs(module: HostModule, sim: Simulator, mount: str) -> None:

@@ -13,7 +13,7 @@ from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.functions import Agent
 from libcloud_ovm3.agent.probe import Probed, is_unknown_function, lacks, probe
 from libcloud_ovm3.agent.tls import HostTrust
-from libcloud_ovm3.errors import AgentFault, BadCredentials, NotSent, Ovm3Error, TimedOut
+from libcloud_ovm3.errors import AgentFault, BadCredentials, HostUnreachable, Ovm3Error, TimedOut
 from libcloud_ovm3.simulator import Simulator
 from tests.agent.recorder import Recorder
 
@@ -80,7 +80,9 @@ def test_what_an_answer_tells(answer: Any, verdict: str) -> None:
     assert found["echo"] == Probed("echo", "present")
 
 
-@pytest.mark.parametrize("error", [NotSent("h: no route"), BadCredentials("h: wrong password")])
+@pytest.mark.parametrize(
+    "error", [HostUnreachable("h: no route"), BadCredentials("h: wrong password")]
+)
 def test_a_host_that_cannot_be_asked(error: Ovm3Error) -> None:
     recorder = Answering(lambda name: error)
     with pytest.raises(type(error)):
@@ -105,7 +107,7 @@ NONE = "libcloud_no_such_function"
         ("no x here", f"no {NONE} there", False),
         ("Too many open files", "Too many open files", False),
         ("", "", False),
-        ("no x here", NotSent("h: no route"), False),
+        ("no x here", HostUnreachable("h: no route"), False),
         ("no x here", TimedOut("h: no whole answer"), False),
         ("no x here", "it answers", False),
     ],

@@ -92,7 +92,7 @@ def test_a_proxy_that_refuses(serve: Any, connect: Any) -> None:
     server = serve()
     with Proxy(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n") as proxy:
         url = f"http://user:pr%6Fxy-secret@127.0.0.1:{proxy.port}"
-        with pytest.raises(errors.NotSent, match="407") as caught:
+        with pytest.raises(errors.HostUnreachable, match="407") as caught:
             connect(server, proxy_url=url).call("start_vm")
     assert "secret" not in str(caught.value)
     assert server.connections == 0
@@ -101,7 +101,7 @@ def test_a_proxy_that_refuses(serve: Any, connect: Any) -> None:
 def test_a_proxy_that_is_not_there(serve: Any, connect: Any, proxy: Proxy) -> None:
     proxy.__exit__()
     url = f"http://user:proxy-secret@127.0.0.1:{proxy.port}"
-    with pytest.raises(errors.NotSent, match="refused") as caught:
+    with pytest.raises(errors.HostUnreachable, match="refused") as caught:
         connect(serve(), proxy_url=url).call("start_vm")
     assert "secret" not in str(caught.value)
 

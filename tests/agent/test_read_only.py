@@ -10,7 +10,7 @@ import pytest
 from libcloud_ovm3.agent import catalogue
 from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.functions import Agent
-from libcloud_ovm3.errors import AgentFault, ReadOnly, Refused
+from libcloud_ovm3.errors import AgentFault, PreconditionFailed, ReadOnly
 
 
 class Line:
@@ -54,7 +54,7 @@ def test_calls_by_name(name: str, kind: Any) -> None:
     agent, line = connected(read_only=True)
     with pytest.raises(ReadOnly, match=f"h:8899: {name} may change something") as caught:
         agent.call(name, "x", kind=kind)
-    assert isinstance(caught.value, Refused)
+    assert isinstance(caught.value, PreconditionFailed)
     assert (caught.value.host, caught.value.function) == ("h:8899", name)
     assert line.bodies == []
 

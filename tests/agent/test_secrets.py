@@ -41,7 +41,7 @@ ANSWERS: dict[str, Any] = {
     ),
     "no http": [f"{PASSWORD} {BASIC}\r\n\r\n".encode(), CLOSE],
     "dropped": [CLOSE],
-    "silent": [20.0],
+    "unreachable": [20.0],
 }
 
 

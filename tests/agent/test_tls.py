@@ -31,7 +31,7 @@ def assert_refused(server: Server, agent: AgentConnection, match: str | None = N
         with pytest.raises(errors.CertificateRejected, match=match) as caught:
             agent.call(function)
         error = caught.value
-        assert isinstance(error, errors.NotSent)
+        assert isinstance(error, errors.HostUnreachable)
         assert (error.host, error.function) == (str(agent.address), function)
         assert f"ovm3 pin {agent.address}" in str(error)
     assert server.requests == []
@@ -239,7 +239,7 @@ def test_plain_http_to_a_tls_agent_and_back(serve: Any, connect: Any) -> None:
     plain = serve(certificate=None)
     limits = TimeLimits(connect=0.3)
     agent = connect(plain, secure=True, trust=HostTrust(verify=False), limits=limits)
-    with pytest.raises(errors.NotSent):
+    with pytest.raises(errors.HostUnreachable):
         agent.call("start_vm")
     assert plain.requests == []
 
@@ -264,7 +264,7 @@ def test_tls_1_0_is_refused(old_server: Server, connect: Any, minimum: str | Non
     options = {} if minimum is None else {"minimum": minimum}
     pins = (old_server.certificate.fingerprint,)
     agent = connect(old_server, trust=HostTrust(pins=pins, **options))
-    with pytest.raises(errors.NotSent):
+    with pytest.raises(errors.HostUnreachable):
         agent.call("list_vms")
     assert old_server.requests == []
 

@@ -150,11 +150,11 @@ def hinted(error: BaseException) -> list[str]:
     return re.findall(r"ex_tls_\w+=[^ ,]+", str(error))
 
 
-def failure(connect: Any, server: Server, trust: HostTrust) -> errors.NotSent | None:
+def failure(connect: Any, server: Server, trust: HostTrust) -> errors.HostUnreachable | None:
     """What comes of a call; None: its answer."""
     try:
         answer = connect(server, trust=trust).call("echo", "old")
-    except errors.NotSent as error:
+    except errors.HostUnreachable as error:
         return error
     assert answer == "old"
     return None
@@ -248,7 +248,7 @@ def test_what_is_wrong_is_said(old_servers: dict[str, Server], connect: Any) -> 
         ("TLS 1.0", "does not speak TLSv1.2 or later"),
         ("no RFC 5746", "RFC 5746"),
     ):
-        with pytest.raises(errors.NotSent, match=text):
+        with pytest.raises(errors.HostUnreachable, match=text):
             connect(old_servers[old]).call("start_vm")
     server = old_servers["RSA key exchange, 1024"]
     assert server.certificate is not None
@@ -287,7 +287,7 @@ def test_ovm3_pin_where_the_host_says_no_reason(
 ) -> None:
     """The error does not guess; trying finds it."""
     with Curt(certificate=rsa_certificates[1024]) as server:
-        with pytest.raises(errors.NotSent, match=r"ovm3 pin|reset") as caught:
+        with pytest.raises(errors.HostUnreachable, match=r"ovm3 pin|reset") as caught:
             connect(server).call("start_vm")
         assert hinted(caught.value) == []
         options = needed(Address(server.host, server.port), 5)
@@ -298,7 +298,7 @@ def test_ovm3_pin_where_nothing_helps(old_servers: dict[str, Server]) -> None:
     server = old_servers["nothing in common"]
     address = Address(server.host, server.port)
     for look in (shown, needed):
-        with pytest.raises(errors.NotSent, match="common to both") as caught:
+        with pytest.raises(errors.HostUnreachable, match="common to both") as caught:
             look(address, 5)
         assert hinted(caught.value) == []
 
@@ -343,7 +343,7 @@ def test_no_false_reason(words: bytes, text: str) -> None:
             "oracle", "pw", host="127.0.0.1", port=port, trust=HostTrust(pins=("0" * 64,)),
             limits=TimeLimits(connect=3),
         )  # fmt: skip
-        with pytest.raises(errors.NotSent, match=text) as caught:
+        with pytest.raises(errors.HostUnreachable, match=text) as caught:
             agent.call("start_vm")
     if "TLS is spoken" in text or not words or text == "internal error":
         assert hinted(caught.value) == []

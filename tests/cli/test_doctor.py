@@ -92,7 +92,7 @@ def test_hosts_that_cannot_be_asked(version: str | None, tmp_path: Path) -> None
     assert (("warning", "TLS") in levels(wrong.stdout)) == (version == "1.0")
     assert ("error", "password") in levels(password.stdout)
     assert levels(dead.stdout) == [("error", "TLS"), ("error", "agent")]
-    assert '"silent": "NotSent"' in file.read_text()
+    assert '"unreachable": "HostUnreachable"' in file.read_text()
     for done in (wrong, password, dead):
         assert "Traceback" not in done.stderr
 

@@ -19,7 +19,7 @@ def test_a_sick_pool_in_words_and_as_json() -> None:
     assert words.stderr == data.stderr == ""
     lines = words.stdout.splitlines()
     assert [line.split()[0] for line in lines[:4]] == ["host", "ovm-1", "ovm-2", dead]
-    assert lines[3].split()[2] == "silent"
+    assert lines[3].split()[2] == "unreachable"
     assert "\x1b" not in words.stdout
     for heading in ("Pools", "Repositories", "VMs", "Disks and NICs", "Could not be read"):
         assert heading in lines
@@ -32,8 +32,8 @@ def test_a_sick_pool_in_words_and_as_json() -> None:
     assert "MyRepo/twin-one, MyRepo/twin-two" in twins
     found = json.loads(data.stdout)
     assert found["format"] == 1
-    assert [host["status"] for host in found["hosts"]] == ["ok", "ok", "silent"]
-    assert len(found["problems"]) == 3
+    assert [host["status"] for host in found["hosts"]] == ["ok", "ok", "unreachable"]
+    assert len(found["errors"]) == 3
 
 
 def test_everything_could_be_read() -> None:

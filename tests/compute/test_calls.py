@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from libcloud_ovm3 import OVM3NodeDriver
-from libcloud_ovm3.errors import Refused
+from libcloud_ovm3.errors import PreconditionFailed
 from libcloud_ovm3.simulator import Simulator
 from tests.support import SPEED, calls_of, driver_for
 
@@ -54,7 +54,7 @@ METHODS: dict[str, Callable[[Any, Any], Any]] = {
 
 
 def look_for_what_is_set_aside(driver: Any) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(PreconditionFailed):
         driver.ex_put_back("/OVS/Repositories/x/VirtualDisks/y.img", "0" * 32)
 
 

@@ -16,10 +16,10 @@ from libcloud_ovm3.errors import (
     InvalidArgument,
     NameTaken,
     NodeNotFound,
+    OperationIncomplete,
     Ovm3Warning,
-    Refused,
-    StillThere,
-    Unfinished,
+    PreconditionFailed,
+    WaitTimeout,
 )
 from libcloud_ovm3.simulator import Simulator
 from tests.support import SPEED, calls_of, driver_for, fast_clock, fingerprints_of, quietly
@@ -115,7 +115,7 @@ def test_bad_input_is_refused_before_anything_changes(driver: Any, sim: Simulato
         (InvalidArgument, ("zero", NodeSize("x", "x", 0, 0, None, 0.0, driver), template)),
         (ImageNotFound, ("x", size, "nowhere/Templates/x.raw")),
         (HostNotFound, ("x", size, template, "no-such-host")),
-        (Refused, ("x", NodeSize("x", "x", 10**6, 0, None, 0.0, driver), template)),
+        (PreconditionFailed, ("x", NodeSize("x", "x", 10**6, 0, None, 0.0, driver), template)),
     ]:
         with pytest.raises(error):
             driver.create_node(*arguments)
@@ -144,7 +144,7 @@ def test_graceful_stop_has_a_limit_and_is_never_forced(driver: Any, sim: Simulat
     node = driver.ex_get_node_by_name("seed-1")
     sim.hosts[0].deaf.add(node.id)
     # An agent that waits for the guest itself gives up with a fault of its own.
-    with pytest.raises((StillThere, AgentFault), match=r"asked to shut down|did not stop"):
+    with pytest.raises((WaitTimeout, AgentFault), match=r"asked to shut down|did not stop"):
         driver.stop_node(node, ex_timeout=20)
     assert driver.ex_get_node(node.id).state == NodeState.RUNNING
     assert calls_of(sim, "stop_vm") == ["stop_vm"]
@@ -156,11 +156,11 @@ def test_a_paused_node_is_not_asked(driver: Any, sim: Simulator) -> None:
     node = driver.ex_get_node_by_name("seed-1")
     driver.connection.call("pause_vm", node.extra["repository_id"], node.extra["directory"])
     assert driver.ex_get_node(node.id).state == NodeState.PAUSED
-    with pytest.raises(Refused, match="paused"):
+    with pytest.raises(PreconditionFailed, match="paused"):
         driver.stop_node(node)
-    with pytest.raises(Refused, match="paused"):
+    with pytest.raises(PreconditionFailed, match="paused"):
         driver.reboot_node(node)
-    with pytest.raises(Refused, match="paused"):
+    with pytest.raises(PreconditionFailed, match="paused"):
         driver.start_node(node)
     assert calls_of(sim, "stop_vm", "reboot_vm", "start_vm") == []
 
@@ -175,7 +175,7 @@ def test_one_uuid_live_twice(driver: Any, sim: Simulator) -> None:
     assert [place["host"] for place in seen.extra["places"]] == ["ovm-1", "ovm-3"]
     sim.calls.clear()
     for action in (driver.start_node, driver.stop_node, driver.reboot_node, driver.destroy_node):
-        with pytest.raises(Refused, match=r"ovm-1.*ovm-3|error"):
+        with pytest.raises(PreconditionFailed, match=r"ovm-1.*ovm-3|error"):
             action(node)
     assert calls_of(sim, "start_vm", "stop_vm", "reboot_vm", "delete_vm") == []
 
@@ -185,7 +185,7 @@ def test_a_young_node_is_not_rebooted() -> None:
     with Simulator(hosts=1, vms=0, speed=2) as sim:
         driver = driver_for(sim)
         node = make(driver)
-        with pytest.raises(Refused, match="within 60 s"):
+        with pytest.raises(PreconditionFailed, match="within 60 s"):
             driver.reboot_node(node)
         assert calls_of(sim, "reboot_vm") == []
         driver.connection.call("reboot_vm", sim.repository_id, node.extra["directory"], 3)
@@ -256,7 +256,7 @@ def test_a_disk_in_the_vm_s_own_folder_is_never_taken_along(driver: Any, sim: Si
     config = driver.connection.call("get_vm_config", sim.repository_id, directory)
     config["disk"] = [f"file:{path},xvda,w"]
     driver.connection.call("configure_vm", sim.repository_id, directory, config)
-    with pytest.raises(Refused, match="own directory"):
+    with pytest.raises(PreconditionFailed, match="own directory"):
         driver.destroy_node(node)
     assert inside.read_bytes() == b"precious"
 
@@ -286,7 +286,7 @@ def test_a_refused_step_is_undone_and_says_so(driver: Any, sim: Simulator) -> No
         assert caught.value.text == "[Errno 28] No space left on device"
         assert fingerprints_of(sim.repository_path) == before
     sim.misbehave("fault", "start_vm", text="exceptions.RuntimeError:Command: ['xm'] failed")
-    with pytest.raises(Unfinished, match="complete, but not started"):
+    with pytest.raises(OperationIncomplete, match="complete, but not started"):
         make(driver)
     assert driver.ex_get_node_by_name("web").state == NodeState.STOPPED
 
@@ -294,10 +294,10 @@ def test_a_refused_step_is_undone_and_says_so(driver: Any, sim: Simulator) -> No
 def test_waiting_has_a_limit(driver: Any) -> None:
     node = make(driver)
     driver.stop_node(node)
-    with pytest.raises(StillThere, match=f"Timed out after 20 seconds: {node.id} is stopped"):
+    with pytest.raises(WaitTimeout, match=f"Timed out after 20 seconds: {node.id} is stopped"):
         driver.wait_until_running([node], wait_period=1, timeout=20)
     driver.destroy_node(node)
-    with pytest.raises(StillThere, match="was not found"):
+    with pytest.raises(WaitTimeout, match="was not found"):
         driver.wait_until_running([node], wait_period=1, timeout=5)
     with pytest.raises(ValueError, match="ssh_interface"):
         driver.wait_until_running([node], ssh_interface="eth0")

@@ -16,13 +16,13 @@ from libcloud_ovm3.agent.documents import (
     ServerPool,
 )
 from libcloud_ovm3.agent.probe import Probed
-from libcloud_ovm3.diagnostics.collect import Certificate, Examined, Line, Member
-from libcloud_ovm3.diagnostics.inventory import Look
+from libcloud_ovm3.diagnostics.collect import Certificate, Collected, Line, Member
+from libcloud_ovm3.diagnostics.inventory import InventoryData
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.domains import read_domains
-from libcloud_ovm3.estate.hosts import HostView, Silent
+from libcloud_ovm3.estate.hosts import HostView, UnreachableHost
 from libcloud_ovm3.estate.repositories import Repository
-from libcloud_ovm3.estate.vms import Survey, put_together
+from libcloud_ovm3.estate.vms import EstateSnapshot, merge_vms
 
 NOW = datetime(2026, 11, 25, tzinfo=timezone.utc)
 OWNER = "0004fb0000010000" + "0" * 15 + "1"
@@ -92,18 +92,18 @@ def repository(views: Sequence[HostView], definitions: Sequence[Definition] = ()
 def looked(
     views: Sequence[HostView] | None = None,
     definitions: Sequence[Definition] = (),
-    silent: Sequence[Silent] = (),
+    unreachable: Sequence[UnreachableHost] = (),
     repositories: Sequence[Repository] | None = None,
-) -> Look:
+) -> InventoryData:
     """What was read of a pool of two hosts."""
     views = [host(1), host(2)] if views is None else views
-    seen = Survey(
+    seen = EstateSnapshot(
         hosts=tuple(views),
-        silent=tuple(silent),
+        unreachable=tuple(unreachable),
         repositories=tuple(
             [repository(views, definitions)] if repositories is None else repositories
         ),
-        vms=put_together(views, definitions, all_answered=not silent),
+        vms=merge_vms(views, definitions, all_answered=not unreachable),
     )
     members = tuple(f"192.0.2.{number}" for number in (1, 2))
     pool = ServerPool(uuid=POOL, alias="Pool 0", virtual_ip="192.0.2.99", members=members)
@@ -114,7 +114,7 @@ def looked(
         total_pages=1 << 20,
         free_pages=1 << 18,
     )
-    return Look(seen, (hardware,) * len(views), (pool,) * len(views))
+    return InventoryData(seen, (hardware,) * len(views), (pool,) * len(views))
 
 
 def certificate(**more: Any) -> Certificate:
@@ -139,10 +139,12 @@ def member(view: HostView, **more: Any) -> Member:
     return Member(view, **(said | more))
 
 
-def examined(read: Any = None, members: Sequence[Member] | None = None, **more: Any) -> Examined:
+def examined(read: Any = None, members: Sequence[Member] | None = None, **more: Any) -> Collected:
     read = looked() if read is None else read
     if members is None:
-        members = [member(view) for view in read.seen.hosts] if isinstance(read, Look) else []
+        members = (
+            [member(view) for view in read.seen.hosts] if isinstance(read, InventoryData) else []
+        )
     said: dict[str, Any] = {
         "address": "192.0.2.1:8899",
         "certificate": certificate(),
@@ -151,4 +153,4 @@ def examined(read: Any = None, members: Sequence[Member] | None = None, **more: 
         "members": tuple(members),
         "now": NOW,
     }
-    return Examined(**(said | more))
+    return Collected(**(said | more))

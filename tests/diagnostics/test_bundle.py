@@ -16,12 +16,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from libcloud_ovm3.diagnostics.anonymize import Redactor
+from libcloud_ovm3.diagnostics.anonymize import Anonymizer
 from libcloud_ovm3.diagnostics.bundle import bundle, encode, write
-from libcloud_ovm3.diagnostics.collect import Call, Examined, examine, recorded
-from libcloud_ovm3.diagnostics.doctor import findings
-from libcloud_ovm3.diagnostics.inventory import Look, as_json, inventory_of
-from libcloud_ovm3.errors import AgentFault, InvalidArgument, NotSent, TimedOut
+from libcloud_ovm3.diagnostics.collect import Call, Collected, collect, recorded
+from libcloud_ovm3.diagnostics.doctor import run_checks
+from libcloud_ovm3.diagnostics.inventory import InventoryData, as_json, inventory_of
+from libcloud_ovm3.errors import AgentFault, HostUnreachable, InvalidArgument, TimedOut
 from libcloud_ovm3.simulator import Simulator
 from tests.diagnostics.sick import estate_of, sick_pool
 from tests.diagnostics.sound import NOW, certificate
@@ -101,7 +101,7 @@ def world(draw: Any) -> tuple[list[Call], dict[str, list[str]]]:
         Call(at, "get_ntp", (), [[host, v6], True, False]),
         Call(at, "echo", ({"contact": note},), f"said by {agents} of {note}"),
         Call(f"{host}:8899", "list_vms", (), error=TimedOut(f"{host} {v4}")),
-        Call(f"[{v6}]:8899", "list_vms", (), error=NotSent(f"{host} {v6}")),
+        Call(f"[{v6}]:8899", "list_vms", (), error=HostUnreachable(f"{host} {v6}")),
     ]
     originals = {"names": [*names, file], "macs": macs, "addresses": [v4, v6],
                  "passwords": [agents, vnc], "ids": ids}  # fmt: skip
@@ -152,7 +152,7 @@ def texts(value: Any) -> list[str]:
     ],
 )
 def test_addresses_in_any_company(text: str) -> None:
-    for made in (Redactor().text(text), Redactor().name(text)):
+    for made in (Anonymizer().text(text), Anonymizer().name(text)):
         assert "192.168.1.64" not in made
         assert "192-168-1-64" not in made
 
@@ -161,14 +161,14 @@ def test_addresses_in_any_company(text: str) -> None:
     "text", ["0.0.0.0", "127.0.0.1", "255.255.255.0", "14:54:59", "1.2.3", "3.3.3-1350", "::"]
 )
 def test_what_is_nobodys_address_stays(text: str) -> None:
-    assert Redactor().text(text) == text
+    assert Anonymizer().text(text) == text
 
 
 # ------------------------------------------------------------------ the same by the same
 
 
 def test_the_same_becomes_the_same_in_every_notation() -> None:
-    redactor = Redactor()
+    redactor = Anonymizer()
     vm_id = "0004fb00-0006-0000-cfe2-da48f9e2120e"
     made = redactor.id(vm_id)
     assert made != vm_id
@@ -189,7 +189,7 @@ def test_the_same_becomes_the_same_in_every_notation() -> None:
 
 
 def test_names_are_the_same_wherever_they_stand() -> None:
-    redactor = Redactor()
+    redactor = Anonymizer()
     name = redactor.name("web 1 (prod)")
     assert redactor.text("/OVS/Repositories/VirtualMachines/web 1 (prod)/vm.cfg").endswith(
         f"/{name}/vm.cfg"
@@ -207,19 +207,19 @@ def test_names_are_the_same_wherever_they_stand() -> None:
     ["Domain-0", "7", "1234", "eth0", "bond0.160", "vm.cfg", "none", "", " ", "Domain-Unnamed"],
 )
 def test_names_that_mean_something_to_xend_stay(text: str) -> None:
-    assert Redactor().name(text) == text
+    assert Anonymizer().name(text) == text
 
 
 @pytest.mark.parametrize("text", ["47110815", "linux", "running", "file", "Oracle"])
 def test_other_names_do_not_even_if_the_agent_has_such_words(text: str) -> None:
-    made = Redactor().name(text)
+    made = Anonymizer().name(text)
     assert made != text
     assert made.isdigit() == text.isdigit()
 
 
 @given(st.lists(NAME, unique=True, max_size=9))
 def test_two_things_never_become_one(names: list[str]) -> None:
-    redactor = Redactor()
+    redactor = Anonymizer()
     assert len({redactor.name(name) for name in names}) == len(names)
     assert [redactor.name(name) for name in names] == [redactor.name(name) for name in names]
 
@@ -274,11 +274,11 @@ def test_the_file_is_its_owners_and_never_overwritten(tmp_path: Path) -> None:
 
 def test_hosts_without_answers() -> None:
     calls = [
-        Call("a:1", "list_vms", (), error=NotSent("dead")),
+        Call("a:1", "list_vms", (), error=HostUnreachable("dead")),
         Call("b:1", "list_vms", (), error=TimedOut("slow")),
     ]
     assert bundle(calls, [])["hosts"] == [
-        {"address": "127.0.0.2", "silent": "NotSent", "calls": []},
+        {"address": "127.0.0.2", "unreachable": "HostUnreachable", "calls": []},
         {
             "address": "127.0.0.3",
             "calls": [{"function": "list_vms", "arguments": [], "lost": "TimedOut"}],
@@ -289,9 +289,9 @@ def test_hosts_without_answers() -> None:
 # ------------------------------------------------------------------ there and back
 
 
-def outline(of: Examined) -> Any:
+def outline(of: Collected) -> Any:
     """What must be the same on both sides: everything but names, ids and addresses."""
-    assert isinstance(of.read, Look)
+    assert isinstance(of.read, InventoryData)
     inventory = as_json(inventory_of(of.read))
     vms = sorted(
         repr((vm["state"], vm["memory_mb"], vm["vcpus"], vm["ha"], len(vm["live"]),
@@ -299,8 +299,8 @@ def outline(of: Examined) -> Any:
         for vm in inventory["vms"]
     )  # fmt: skip
     hosts = [(h["status"], h["agent_version"], h["cpus"], h["vms"]) for h in inventory["hosts"]]
-    found = [(finding.level, finding.about) for finding in findings(replace(of, now=NOW))]
-    return found, hosts, vms, len(inventory["pools"]), len(inventory["problems"])
+    found = [(finding.level, finding.about) for finding in run_checks(replace(of, now=NOW))]
+    return found, hosts, vms, len(inventory["pools"]), len(inventory["errors"])
 
 
 def test_a_simulator_with_the_bundle_says_the_same(personality: str, tmp_path: Path) -> None:
@@ -315,7 +315,7 @@ def test_a_simulator_with_the_bundle_says_the_same(personality: str, tmp_path: P
         for name in ("first user", "second user"):
             sim.add_vm(name, directory=name, config={"name": name, "disk": shared})
         calls: list[Call] = []
-        before = outline(examine(recorded(estate_of(sim), calls), certificate, "verified"))
+        before = outline(collect(recorded(estate_of(sim), calls), certificate, "verified"))
         mine = ["vault", "my web server", "seed-1", "twin-one", "geheim4711", sim.password,
                 "nfs-store-1", sim.repository_id, *(host.address for host in sim.hosts),
                 *(host.hostname for host in sim.hosts)]  # fmt: skip
@@ -327,7 +327,7 @@ def test_a_simulator_with_the_bundle_says_the_same(personality: str, tmp_path: P
     with Simulator(from_bundle=file) as replay:
         again: list[Call] = []
         assert (
-            outline(examine(recorded(estate_of(replay), again), certificate, "verified")) == before
+            outline(collect(recorded(estate_of(replay), again), certificate, "verified")) == before
         )
     unanswered = [str(call.error) for call in again if "the bundle has no" in str(call.error)]
     assert unanswered == []
@@ -335,12 +335,12 @@ def test_a_simulator_with_the_bundle_says_the_same(personality: str, tmp_path: P
 
 @pytest.mark.parametrize("password", ["linux", "running", "oracle", "12345", "vm.cfg"])
 def test_passwords_go_even_if_they_are_words_of_the_agent(password: str) -> None:
-    redactor = Redactor([password])
+    redactor = Anonymizer([password])
     assert redactor.value({"vncpasswd": password, "admin_passwd": 12345}) == {
         "vncpasswd": "******",
         "admin_passwd": "******",
     }
-    entry = Redactor().text(f"type=vnc,vncpasswd={password},keymap=en-us")
+    entry = Anonymizer().text(f"type=vnc,vncpasswd={password},keymap=en-us")
     assert entry == "type=vnc,vncpasswd=******,keymap=en-us"
     document = f"<R><Admin_Passwd>{password}</Admin_Passwd><Status>is {password}</Status></R>"
     assert password not in redactor.document(document)

@@ -11,17 +11,17 @@ import pytest
 from libcloud_ovm3.agent.hostmodule import API
 from libcloud_ovm3.agent.probe import Probed
 from libcloud_ovm3.diagnostics.checks import Finding
-from libcloud_ovm3.diagnostics.collect import Call, Examined, examine, recorded
-from libcloud_ovm3.diagnostics.doctor import findings, is_sound
+from libcloud_ovm3.diagnostics.collect import Call, Collected, collect, recorded
+from libcloud_ovm3.diagnostics.doctor import is_sound, run_checks
 from libcloud_ovm3.errors import (
     BadCredentials,
     CertificateRejected,
     HostNotVerified,
-    NotSent,
+    HostUnreachable,
     TimedOut,
 )
 from libcloud_ovm3.estate.definitions import Definition
-from libcloud_ovm3.estate.hosts import Silent
+from libcloud_ovm3.estate.hosts import UnreachableHost
 from libcloud_ovm3.simulator import Simulator
 from tests.diagnostics.sick import BROKEN, TWIN, estate_of, sick_pool
 from tests.diagnostics.sound import (
@@ -43,23 +43,23 @@ THREE = "0004fb00-0006-0000-0000-000000000003"
 DISK = "file:/OVS/Repositories/x/VirtualDisks/one.img,xvda,"
 
 
-def bad(of: Examined) -> list[tuple[str, str]]:
+def bad(of: Collected) -> list[tuple[str, str]]:
     """What is wrong: level and subject. What is said of each has to be of use."""
-    found = [finding for finding in findings(of) if finding.level in ("warning", "error")]
+    found = [finding for finding in run_checks(of) if finding.level in ("warning", "error")]
     assert all(finding.found and finding.means for finding in found)
     return [(finding.level, finding.about) for finding in found]
 
 
-def texts(of: Examined, about: str) -> str:
+def texts(of: Collected, about: str) -> str:
     return "\n".join(
-        f"{finding.level} {finding.found}" for finding in findings(of) if finding.about == about
+        f"{finding.level} {finding.found}" for finding in run_checks(of) if finding.about == about
     )
 
 
 def test_where_nothing_is_wrong_nothing_is_found() -> None:
     well = examined()
     assert bad(well) == []
-    assert is_sound(findings(well))
+    assert is_sound(run_checks(well))
     assert "3.3.3-1350" in texts(well, "versions")
     assert "4.3.0OVM" in texts(well, "versions")
     assert "master ovm-1" in texts(well, "pool")
@@ -78,7 +78,7 @@ def test_where_nothing_is_wrong_nothing_is_found() -> None:
 def test_certificates(changed: dict[str, Any], expected: tuple[str, str]) -> None:
     of = examined(certificate=certificate(**changed))
     assert bad(of) == [expected]
-    assert not is_sound(findings(of))
+    assert not is_sound(run_checks(of))
 
 
 def test_certificates_that_are_no_fault() -> None:
@@ -87,9 +87,9 @@ def test_certificates_that_are_no_fault() -> None:
     other = examined(certificate=certificate(names=("ovm-1",)))
     assert bad(other) == []
     assert "note" in texts(other, "names")
-    odd = examined(certificate=certificate(not_after=None, problem="odd"))
+    odd = examined(certificate=certificate(not_after=None, error="odd"))
     assert "note cannot be read: odd" in texts(odd, "certificate")
-    assert bad(examined(certificate=NotSent("no TLS"))) == [("error", "TLS")]
+    assert bad(examined(certificate=HostUnreachable("no TLS"))) == [("error", "TLS")]
     assert bad(examined(trust="none")) == [("warning", "trust")]
 
 
@@ -98,7 +98,7 @@ def test_certificates_that_are_no_fault() -> None:
     [
         (BadCredentials("HTTP 403"), "password"),
         (CertificateRejected("another one"), "trust"),
-        (NotSent("cannot be reached"), "agent"),
+        (HostUnreachable("cannot be reached"), "agent"),
     ],
 )
 def test_nothing_could_be_read(error: Exception, about: str) -> None:
@@ -133,12 +133,12 @@ def test_the_pool() -> None:
     assert bad(masters) == [("error", "pool")]
     none = examined(looked([host(1, is_master=False), host(2)]))
     assert bad(none) == [("warning", "pool")]
-    dead = Silent("192.0.2.2:8899", NotSent("192.0.2.2:8899: cannot be reached"))
-    assert bad(examined(looked([host(1)], silent=[dead]))) == [("error", "member")]
-    unpinned = Silent("192.0.2.2:8899", HostNotVerified("neither pin nor CA"))
-    found = findings(examined(looked([host(1)], silent=[unpinned])))
+    dead = UnreachableHost("192.0.2.2:8899", HostUnreachable("192.0.2.2:8899: cannot be reached"))
+    assert bad(examined(looked([host(1)], unreachable=[dead]))) == [("error", "member")]
+    unpinned = UnreachableHost("192.0.2.2:8899", HostNotVerified("neither pin nor CA"))
+    found = run_checks(examined(looked([host(1)], unreachable=[unpinned])))
     assert next(f.advice for f in found if f.about == "member").startswith("`ovm3 pin 192.0.2.2")
-    lost = replace(looked(), pools=(NotSent("gone"), NotSent("gone")))
+    lost = replace(looked(), pools=(HostUnreachable("gone"), HostUnreachable("gone")))
     assert bad(examined(lost)) == [("error", "pool")]
 
 
@@ -149,9 +149,9 @@ def test_repositories() -> None:
     assert "mounted on ovm-1, not on ovm-2" in texts(
         examined(looked(views, repositories=[half])), "repository"
     )
-    unlisted = replace(repository(views), content=None, problems=("stale",))
+    unlisted = replace(repository(views), content=None, errors=("stale",))
     assert bad(examined(looked(views, repositories=[unlisted]))) == [("error", "repository")]
-    nowhere = replace(repository([]), content=None, problems=("nowhere",))
+    nowhere = replace(repository([]), content=None, errors=("nowhere",))
     assert bad(examined(looked(views, repositories=[nowhere]))) == [("error", "repository")]
     assert bad(examined(looked(views, repositories=[]))) == [("warning", "repository")]
     own = repository(views)
@@ -212,7 +212,7 @@ def test_disks_with_two_users(modes: str, level: str | None) -> None:
         defined("c", uuid=THREE, disk=["file:/iso,xvdb:cdrom,r", ",hdc:cdrom,r"]),
         defined("d", disk=["file:/iso,xvdb:cdrom,r"], uuid=ONE.replace("1", "9")),
     ]
-    found = [f for f in findings(examined(looked(definitions=definitions))) if f.about == "disk"]
+    found = [f for f in run_checks(examined(looked(definitions=definitions))) if f.about == "disk"]
     assert [finding.level for finding in found] == ([level] if level else [])
     if found:
         assert f"{REPOSITORY}/VirtualMachines/a" in found[0].found
@@ -231,8 +231,8 @@ def test_a_lun_is_one_disk_by_whatever_name() -> None:
     assert f"LUN {wwid}" in texts(of, "disk")
 
 
-def names(of: Examined) -> list[Finding]:
-    return [finding for finding in findings(of) if finding.about == "name"]
+def names(of: Collected) -> list[Finding]:
+    return [finding for finding in run_checks(of) if finding.about == "name"]
 
 
 def test_names_that_xend_mixes_up() -> None:
@@ -281,7 +281,7 @@ def test_the_host_module() -> None:
     def about(**more: Any) -> list[Finding]:
         views = [host(1), host(2)]
         of = examined(looked(views), [member(views[0], **more), member(views[1])])
-        return [finding for finding in findings(of) if finding.about == "host module"]
+        return [finding for finding in run_checks(of) if finding.about == "host module"]
 
     [absent] = about()
     assert (absent.level, absent.found) == ("note", "ovm-1, ovm-2: the host module is not there")
@@ -298,15 +298,15 @@ def test_the_host_module() -> None:
 
 def test_the_host_module_of_a_host() -> None:
     with Simulator(hosts=1, speed=100, host_module=True) as sim:
-        of = examine(estate_of(sim), certificate, "verified")
+        of = collect(estate_of(sim), certificate, "verified")
         [one] = of.members
-        assert (one.host_module, one.module_api, one.comebacks) == ("present", API, ())
+        assert (one.host_module, one.module_api, one.autostart_guests) == ("present", API, ())
         calls: list[Call] = []
-        examine(recorded(estate_of(sim), calls), certificate, "verified")
+        collect(recorded(estate_of(sim), calls), certificate, "verified")
         ours = {call.function for call in calls if call.function.startswith("libcloud_")}
         assert ours == {"libcloud_version", "libcloud_comebacks"}, "else what the agents say"
         sim.misbehave("fault", "libcloud_version", text="exceptions.ImportError:no module")
-        of = examine(estate_of(sim), certificate, "verified")
+        of = collect(estate_of(sim), certificate, "verified")
         assert (of.members[0].host_module, of.members[0].module_api) == ("unclear", None)
         assert "unclear" in texts(of, "host module")
 
@@ -315,7 +315,7 @@ def test_a_sick_pool(personality: str) -> None:
     """One dead host, one unmounted repository, one broken vm.cfg, one duplicate uuid."""
     with sick_pool(personality) as sick:
         since = len(sick.sim.calls)
-        of = examine(estate_of(sick.sim), certificate, "verified")
+        of = collect(estate_of(sick.sim), certificate, "verified")
         called = {call.function for call in sick.sim.calls[since:]}
     assert sorted(bad(replace(of, now=NOW))) == [
         ("error", "member"),
@@ -336,6 +336,6 @@ def test_a_sick_pool(personality: str) -> None:
 
 def test_a_sound_simulated_pool(personality: str) -> None:
     with Simulator(hosts=2, speed=100, personality=personality) as sim:
-        of = examine(estate_of(sim), certificate, "verified")
+        of = collect(estate_of(sim), certificate, "verified")
         assert bad(replace(of, now=NOW)) == []
         assert [len(one.functions) for one in of.members] == [202, 202]

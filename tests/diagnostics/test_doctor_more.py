@@ -11,18 +11,18 @@ import pytest
 from libcloud_ovm3.agent.hostmodule_types import Aside
 from libcloud_ovm3.diagnostics.checks import Finding
 from libcloud_ovm3.diagnostics.collect import Line
-from libcloud_ovm3.diagnostics.doctor import findings
+from libcloud_ovm3.diagnostics.doctor import run_checks
 from libcloud_ovm3.errors import (
     AgentFault,
     BadCredentials,
     CertificateRejected,
-    MalformedAnswer,
-    NotSent,
-    SameServer,
+    DuplicateServerId,
+    HostUnreachable,
+    MalformedResponse,
     TimedOut,
 )
 from libcloud_ovm3.estate.definitions import Definition
-from libcloud_ovm3.estate.hosts import Silent
+from libcloud_ovm3.estate.hosts import UnreachableHost
 from tests.diagnostics.sound import (
     NOW,
     REPOSITORY,
@@ -43,7 +43,7 @@ ADDRESS = "192.0.2.2:8899"
 
 
 def about(subject: str, of: Any) -> list[Finding]:
-    return [finding for finding in findings(of) if finding.about == subject]
+    return [finding for finding in run_checks(of) if finding.about == subject]
 
 
 def changed(subject: str, **more: Any) -> list[Finding]:
@@ -59,14 +59,16 @@ def changed(subject: str, **more: Any) -> list[Finding]:
     ("reason", "advice"),
     [
         (BadCredentials(f"{ADDRESS}: HTTP 403"), f"--password-file {ADDRESS}=FILE"),
-        (SameServer(f"{ADDRESS}: as ovm-1"), "an id of its own"),
+        (DuplicateServerId(f"{ADDRESS}: as ovm-1"), "an id of its own"),
         (CertificateRejected(f"{ADDRESS}: another"), "compare on the host itself"),
-        (NotSent(f"{ADDRESS}: no route"), "make sure that it is off"),
+        (HostUnreachable(f"{ADDRESS}: no route"), "make sure that it is off"),
         (TimedOut(f"{ADDRESS}: slow"), "get it to answer"),
     ],
 )
 def test_each_trouble_of_a_member_has_its_own_advice(reason: Any, advice: str) -> None:
-    [finding] = about("member", examined(looked([host(1)], silent=[Silent(ADDRESS, reason)])))
+    [finding] = about(
+        "member", examined(looked([host(1)], unreachable=[UnreachableHost(ADDRESS, reason)]))
+    )
     assert finding.level == "error"
     assert str(reason) in finding.found
     assert advice in finding.advice
@@ -99,10 +101,10 @@ def test_lists_that_fail() -> None:
     [finding] = changed("list", list_problem=FAULT, host_module="present", module_api=1)
     assert "one by one" in finding.means
     assert "install" not in finding.advice
-    [finding] = changed("list", list_problem=MalformedAnswer("ovm-2: list_vms lacks Domain-0"))
+    [finding] = changed("list", list_problem=MalformedResponse("ovm-2: list_vms lacks Domain-0"))
     assert "lacks Domain-0" in finding.found
     assert "one guest" not in finding.means
-    view = replace(host(2), repositories_problem=TimedOut("ovm-2: discover_repository_db: slow"))
+    view = replace(host(2), repositories_error=TimedOut("ovm-2: discover_repository_db: slow"))
     of = examined(looked([host(1), view]))
     assert [finding.level for finding in about("list", of)] == ["error"]
 
@@ -171,16 +173,18 @@ COMEBACKS = [
 @pytest.mark.parametrize(("entry", "said"), COMEBACKS)
 def test_what_the_next_boot_brings_back(entry: dict[str, Any], said: str | None) -> None:
     view = host(1)
-    of = examined(looked([view], [defined("a", uuid=ONE)]), [member(view, comebacks=(entry,))])
+    of = examined(
+        looked([view], [defined("a", uuid=ONE)]), [member(view, autostart_guests=(entry,))]
+    )
     found = about("comeback", of)
     assert [finding.level for finding in found] == (["warning"] if said else [])
     assert said is None or said in found[0].found
 
 
 def test_what_the_next_boot_brings_back_is_not_known() -> None:
-    [finding] = changed("comeback", comebacks=TimedOut("slow"))
+    [finding] = changed("comeback", autostart_guests=TimedOut("slow"))
     assert finding.level == "warning"
-    assert changed("comeback", comebacks=()) == changed("comeback") == []
+    assert changed("comeback", autostart_guests=()) == changed("comeback") == []
 
 
 # ------------------------------------------------------------------ network cards
@@ -260,7 +264,7 @@ def test_files_of_all_kinds_and_of_repositories_that_were_not_read() -> None:
     views = [host(1), host(2)]
     whole = repository(views, [web])
     assert whole.content is not None
-    unread = replace(whole, content=None, problems=("stale",))
+    unread = replace(whole, content=None, errors=("stale",))
     assert about("file", examined(looked(views, [web], repositories=[unread]))) == []
     odd = replace(whole, content=replace(whole.content, not_understood=("<X> 'gone.iso'",)))
     found = about("file", examined(looked(views, [web], repositories=[odd])))
@@ -294,7 +298,7 @@ def test_files_of_all_kinds_and_of_repositories_that_were_not_read() -> None:
 def test_screens(config: dict[str, Any], is_open: bool) -> None:
     found = about("VNC", examined(looked(definitions=[defined("web", uuid=ONE, **config)])))
     assert [finding.level for finding in found] == (["note"] if is_open else [])
-    assert "HUSH" not in str(findings(examined(looked(definitions=[defined("w", **config)]))))
+    assert "HUSH" not in str(run_checks(examined(looked(definitions=[defined("w", **config)]))))
 
 
 # ------------------------------------------------------------------ what was not understood
@@ -306,7 +310,7 @@ def test_directories_without_a_vm_cfg() -> None:
     assert finding.level == "error"
     assert "gold: no vm.cfg, but hvm.cfg" in finding.found
     assert "give the file its name back" in finding.advice
-    doubted = replace(defined("web", uuid=ONE), problem="not listed")
+    doubted = replace(defined("web", uuid=ONE), error="not listed")
     [finding] = about("vm.cfg", examined(looked(definitions=[doubted])))
     assert "cannot be relied upon: not listed" in finding.found
 
@@ -315,13 +319,13 @@ def test_repositories_with_trouble() -> None:
     views = [host(1), host(2)]
     whole = repository(views)
     text = "repository x is not the same one everywhere: a on ovm-1; b on ovm-2"
-    two = replace(whole, problems=(text,), is_clear=False)
+    two = replace(whole, errors=(text,), is_clear=False)
     [finding] = about("repository", examined(looked(views, repositories=[two])))
     assert (finding.level, text in finding.found) == ("error", True)
     assert "one repository id must lead to one place" in finding.advice
-    doubted = replace(defined("web", uuid=ONE), problem=text)
+    doubted = replace(defined("web", uuid=ONE), error=text)
     assert about("vm.cfg", examined(looked(views, [doubted], repositories=[two]))) == []
-    odd = replace(whole, problems=("repository x: VirtualDisks: <X>", "no ISOs"))
+    odd = replace(whole, errors=("repository x: VirtualDisks: <X>", "no ISOs"))
     found = about("repository", examined(looked(views, repositories=[odd])))
     assert [finding.level for finding in found] == ["ok", "error", "error"]
     left = replace(whole, aside=(Aside("0" * 32, f"{BASE}/VirtualDisks/x.img", 1, 1.0),))
@@ -343,7 +347,7 @@ def test_vms_in_doubt() -> None:
 def test_the_named_host_itself_failed() -> None:
     """Its trouble is said, and what the others say follows."""
     others = looked([host(2), host(3)])
-    of = examined(others, problem=FAULT)
+    of = examined(others, error=FAULT)
     assert of.host is None
     [finding] = about("agent", of)
     assert (finding.level, str(FAULT) in finding.found) == ("error", True)

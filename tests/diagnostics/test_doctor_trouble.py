@@ -12,8 +12,8 @@ import pytest
 
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.diagnostics.checks import Finding
-from libcloud_ovm3.diagnostics.collect import Call, Certificate, examine, recorded
-from libcloud_ovm3.diagnostics.doctor import findings
+from libcloud_ovm3.diagnostics.collect import Call, Certificate, collect, recorded
+from libcloud_ovm3.diagnostics.doctor import run_checks
 from libcloud_ovm3.simulator import Simulator
 from libcloud_ovm3.simulator.host import Mount
 from tests.diagnostics.sick import estate_of
@@ -35,7 +35,7 @@ def pool(request: pytest.FixtureRequest, personality: str) -> Iterator[Simulator
 
 def found(sim: Simulator, about: str = "", bundle: bool = False) -> list[Finding]:
     estate = recorded(estate_of(sim), []) if bundle else estate_of(sim)
-    all_of_it = findings(examine(estate, certificate, "verified", _read))
+    all_of_it = run_checks(collect(estate, certificate, "verified", _read))
     return [one for one in all_of_it if about in ("", one.about)]
 
 
@@ -205,5 +205,5 @@ def test_what_the_next_boot_brings_back() -> None:
         assert [one.level for one in some] == ["warning", "warning"]
         assert all(one.found.startswith("ovm-2: ") for one in some)
         calls: list[Call] = []
-        examine(recorded(estate_of(sim), calls), certificate, "verified")
+        collect(recorded(estate_of(sim), calls), certificate, "verified")
         assert "libcloud_comebacks" in {call.function for call in calls}

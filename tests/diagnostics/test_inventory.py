@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from libcloud_ovm3.diagnostics.inventory import as_json, has_ha, inventory_of, take_inventory
-from libcloud_ovm3.errors import HostNotVerified, NotSent
+from libcloud_ovm3.errors import HostNotVerified, HostUnreachable
 from libcloud_ovm3.estate.definitions import Definition
-from libcloud_ovm3.estate.hosts import Silent
+from libcloud_ovm3.estate.hosts import UnreachableHost
 from tests.diagnostics.sick import BROKEN, TWIN, estate_of, sick_pool
 from tests.diagnostics.sound import REPOSITORY, defined, host, live, looked, repository
 
@@ -29,7 +29,7 @@ def test_a_sick_pool(personality: str) -> None:
     assert [(h.address, h.status, h.vms) for h in found.hosts] == [
         (f"{sim.hosts[0].address}:{sim.hosts[0].port}", "ok", 1),
         (f"{sim.hosts[1].address}:{sim.hosts[1].port}", "ok", 1),
-        (dead, "silent", None),
+        (dead, "unreachable", None),
     ]
     assert [pool.members for pool in found.pools] == [tuple(h.address for h in sim.hosts)]
     by_id = {one.id: one for one in found.repositories}
@@ -51,30 +51,32 @@ def test_a_sick_pool(personality: str) -> None:
     assert [d.directory for d in twin.definitions] == ["twin-one", "twin-two"]
     [broken] = [vm for vm in found.vms if vm.definitions[0].directory == BROKEN]
     assert (broken.state, broken.ha, broken.memory_mb) == ("unknown", None, None)
-    assert broken.definitions[0].problem
+    assert broken.definitions[0].error
     for text in (dead, f"repository {sick.unmounted} is mounted on no host", f"{BROKEN} cannot"):
-        assert len([problem for problem in found.problems if text in problem]) == 1
-    assert len(found.problems) == 3
+        assert len([problem for problem in found.errors if text in problem]) == 1
+    assert len(found.errors) == 3
 
 
 def test_nothing_is_made_up() -> None:
     read = replace(
-        looked(), hardware=(NotSent("no hardware"),) * 2, pools=(NotSent("no pool"),) * 2
+        looked(),
+        hardware=(HostUnreachable("no hardware"),) * 2,
+        pools=(HostUnreachable("no pool"),) * 2,
     )
     found = inventory_of(read)
     assert [(h.status, h.cpus, h.memory_mb) for h in found.hosts] == [("ok", None, None)] * 2
     assert found.pools == ()
-    assert found.problems == ("no hardware",) * 2 + ("no pool",) * 2
+    assert found.errors == ("no hardware",) * 2 + ("no pool",) * 2
     silent = [
-        Silent("192.0.2.8:8899", NotSent("dead")),
-        Silent("192.0.2.9:8899", HostNotVerified("no pin")),
+        UnreachableHost("192.0.2.8:8899", HostUnreachable("dead")),
+        UnreachableHost("192.0.2.9:8899", HostNotVerified("no pin")),
     ]
-    found = inventory_of(looked(silent=silent))
-    assert [(h.status, h.problem) for h in found.hosts[2:]] == [
-        ("silent", "dead"),
+    found = inventory_of(looked(unreachable=silent))
+    assert [(h.status, h.error) for h in found.hosts[2:]] == [
+        ("unreachable", "dead"),
         ("unverified", "no pin"),
     ]
-    assert found.problems == ("dead", "no pin")
+    assert found.errors == ("dead", "no pin")
 
 
 def test_nics_as_people_write_them() -> None:

@@ -11,7 +11,13 @@ import pytest
 from libcloud.common.types import InvalidCredsError
 from libcloud.compute.types import NodeState
 
-from libcloud_ovm3.errors import BadCredentials, NameTaken, NotSent, Ovm3Warning, Refused
+from libcloud_ovm3.errors import (
+    BadCredentials,
+    HostUnreachable,
+    NameTaken,
+    Ovm3Warning,
+    PreconditionFailed,
+)
 from libcloud_ovm3.simulator import Simulator
 from tests.support import SPEED, calls_of, driver_for, pins_of, quietly
 
@@ -38,19 +44,19 @@ def test_a_dead_host_costs_a_warning_and_certainty(driver: Any, sim: Simulator) 
     assert nodes["seed-1"].state == NodeState.RUNNING
     assert nodes["seed-2"].state == NodeState.UNKNOWN, "not seen is not stopped"
     assert nodes["stopped"].state == NodeState.UNKNOWN
-    with pytest.raises(NotSent, match=sim.hosts[1].address):
+    with pytest.raises(HostUnreachable, match=sim.hosts[1].address):
         driver.list_nodes(ex_strict=True)
-    with pytest.raises(NotSent):
+    with pytest.raises(HostUnreachable):
         driver_for(sim, ex_strict=True).list_nodes()
     sim.calls.clear()
     for action in (driver.start_node, driver.stop_node, driver.destroy_node):
-        with pytest.raises(Refused, match=rf"cannot be seen.*{sim.hosts[1].address}"):
+        with pytest.raises(PreconditionFailed, match=rf"cannot be seen.*{sim.hosts[1].address}"):
             action(nodes["stopped"])
-    with pytest.raises(Refused, match="unknown"):
+    with pytest.raises(PreconditionFailed, match="unknown"):
         driver.reboot_node(nodes["stopped"])
     assert calls_of(sim, "start_vm", "stop_vm", "delete_vm", "reboot_vm") == []
     locations = quietly(driver.list_locations)
-    assert [location.extra["status"] for location in locations] == ["ok", "ok", "silent"]
+    assert [location.extra["status"] for location in locations] == ["ok", "ok", "unreachable"]
     sim.hosts[1].revive()
     assert driver.ex_get_node(nodes["stopped"].id).state == NodeState.STOPPED
     assert driver.start_node(nodes["stopped"]) is True
@@ -60,7 +66,7 @@ def test_a_dead_host_costs_a_warning_and_certainty(driver: Any, sim: Simulator) 
 def test_no_host_at_all_is_an_error(driver: Any, sim: Simulator) -> None:
     for host in sim.hosts:
         host.kill()
-    with pytest.raises(NotSent, match=r"cannot be reached: .*refused"):
+    with pytest.raises(HostUnreachable, match=r"cannot be reached: .*refused"):
         driver.list_nodes()
 
 

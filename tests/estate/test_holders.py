@@ -11,7 +11,7 @@ import pytest
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.documents import Server
 from libcloud_ovm3.agent.hostmodule_types import Holder, Identity
-from libcloud_ovm3.errors import Refused
+from libcloud_ovm3.errors import PreconditionFailed
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.holders import HostHolders, _holding, _in_the_way, same_files
 from libcloud_ovm3.estate.hosts import HostView
@@ -58,7 +58,7 @@ def in_the_way(holder: Holder, mode: str = "w") -> list[str]:
 
 
 def vbd(path: str | None = DISK, owner: str | None = OTHER_ID, **more: Any) -> Holder:
-    given: dict[str, Any] = {"mode": "w", "state": 4, "problem": None}
+    given: dict[str, Any] = {"mode": "w", "state": 4, "error": None}
     return Holder("vbd", path, "xvda", 7, uuid=owner, **{**given, **more})
 
 
@@ -112,8 +112,8 @@ def test_shared_is_what_both_say() -> None:
 # ------------------------------------------------------------------ one file, several names
 
 
-def identity(path: str, inode: int = 5, problem: str | None = None) -> Identity:
-    return Identity(path, real=path, device=1, inode=inode, links=1, problem=problem)
+def identity(path: str, inode: int = 5, error: str | None = None) -> Identity:
+    return Identity(path, real=path, device=1, inode=inode, links=1, error=error)
 
 
 def test_what_cannot_be_identified_may_be_the_same_file() -> None:
@@ -121,10 +121,10 @@ def test_what_cannot_be_identified_may_be_the_same_file() -> None:
         DISK: identity(DISK),
         "/a": identity("/a"),
         "/b": identity("/b", 6),
-        "/c": identity("/c", problem="stale"),
+        "/c": identity("/c", error="stale"),
     }
     module: Any = SimpleNamespace(identify=lambda paths: [known[path] for path in paths])
-    host: Any = SimpleNamespace(repositories_problem=None, repositories=())
+    host: Any = SimpleNamespace(repositories_error=None, repositories=())
     assert same_files(host, module, [DISK], ["/a", "/b", "/c"]) == {DISK: {"/a", "/c"}}
-    with pytest.raises(Refused, match="stale"):
+    with pytest.raises(PreconditionFailed, match="stale"):
         same_files(host, module, ["/c"], [DISK])

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from libcloud_ovm3.estate.states import Known, Sighting, State, vm_state
+from libcloud_ovm3.estate.states import DefinitionFacts, DomainFacts, State, vm_state
 
 LETTERS = ["".join(c) for c in itertools.product("r-", "b-", "p-", "s-", "c-", "d-")]
 STATUSES = [None, "0", "1", "2", "3", "4", "5", "6", "", "x"]
@@ -19,7 +19,7 @@ NAMES = [
     "Domain-" + "0004fb00-0006-0000-0000-0000000000ab",
 ]
 KNOWN = [
-    Known(definitions, readable, creating, name, all_answered)
+    DefinitionFacts(definitions, readable, creating, name, all_answered)
     for definitions in (0, 1, 2)
     for readable in (True, False)
     for creating in (True, False)
@@ -28,27 +28,34 @@ KNOWN = [
 ]
 
 
-def one(letters: str | None, status: str | None, name: str = "vm", **known: object) -> State:
-    return vm_state([Sighting(letters, status, name)], Known(name="vm", **known))  # type: ignore[arg-type]
+def one(xend_state: str | None, status: str | None, name: str = "vm", **known: object) -> State:
+    return vm_state([DomainFacts(xend_state, status, name)], DefinitionFacts(name="vm", **known))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("known", KNOWN, ids=str)
-def test_total(known: Known) -> None:
+def test_total(known: DefinitionFacts) -> None:
     """Every combination has a state, and keeps what must never be broken."""
-    for letters, status, name in itertools.product([*LETTERS, None, "", "junk"], STATUSES, NAMES):
-        state = vm_state([Sighting(letters, status, name)], known)
+    for xend_state, status, name in itertools.product(
+        [*LETTERS, None, "", "junk"], STATUSES, NAMES
+    ):
+        state = vm_state([DomainFacts(xend_state, status, name)], known)
         assert isinstance(state, State)
         assert state is not State.STOPPED, "what a host lists is not stopped"
         if state is State.RUNNING:
             assert status == "2"
             assert known.definitions <= 1
-            assert not set(letters or "") & set("scd")
-        if status == "0" and known.definitions <= 1 and letters in LETTERS and name in ("vm", ""):
+            assert not set(xend_state or "") & set("scd")
+        if (
+            status == "0"
+            and known.definitions <= 1
+            and xend_state in LETTERS
+            and name in ("vm", "")
+        ):
             assert state in (State.STOPPING, State.ERROR), "status 0 beats running letters"
 
 
 @pytest.mark.parametrize("known", KNOWN, ids=str)
-def test_absent(known: Known) -> None:
+def test_absent(known: DefinitionFacts) -> None:
     """STOPPED only on proof: all answered, the definition can be read, and it is the only one."""
     state = vm_state([], known)
     if state is State.STOPPED:
@@ -64,21 +71,21 @@ def test_absent(known: Known) -> None:
 
 def test_two_sightings_are_total_and_never_one_running_machine() -> None:
     some = [
-        Sighting(letters, status, name)
-        for letters in ("r-----", "-b----", "------", "--p---", "---s--", "----c-", None)
+        DomainFacts(xend_state, status, name)
+        for xend_state in ("r-----", "-b----", "------", "--p---", "---s--", "----c-", None)
         for status in ("0", "1", "2", "5")
         for name in NAMES
     ]
     for first, second in itertools.product(some, some):
-        state = vm_state([first, second], Known(name="vm"))
+        state = vm_state([first, second], DefinitionFacts(name="vm"))
         assert state in (State.ERROR, State.MIGRATING)
         leaving = [s for s in (first, second) if (s.name or "").startswith("migrating-")]
         assert (state is State.MIGRATING) == (len(leaving) == 1)
-    assert vm_state([some[0]] * 3, Known(name="vm")) is State.ERROR
+    assert vm_state([some[0]] * 3, DefinitionFacts(name="vm")) is State.ERROR
 
 
 @pytest.mark.parametrize(
-    ("letters", "status", "state"),
+    ("xend_state", "status", "state"),
     [
         ("r-----", "2", State.RUNNING),
         ("-b----", "2", State.RUNNING),
@@ -102,8 +109,8 @@ def test_two_sightings_are_total_and_never_one_running_machine() -> None:
         ("junk", "2", State.UNKNOWN),
     ],
 )
-def test_phases(letters: str | None, status: str | None, state: State) -> None:
-    assert one(letters, status) is state
+def test_phases(xend_state: str | None, status: str | None, state: State) -> None:
+    assert one(xend_state, status) is state
 
 
 def test_names_tell_migration_and_left_overs() -> None:
@@ -113,8 +120,8 @@ def test_names_tell_migration_and_left_overs() -> None:
     renamed = "Domain-0004fb00-0006-0000-0000-0000000000ab"
     assert one("----c-", "5", renamed) is State.ERROR
     for own in ("migrating-me", "Domain-Unnamed"):  # whoever is really called so
-        seen = Sighting("-b----", "2", own)
-        assert vm_state([seen], Known(name=own)) is State.RUNNING
+        seen = DomainFacts("-b----", "2", own)
+        assert vm_state([seen], DefinitionFacts(name=own)) is State.RUNNING
 
 
 def test_rebooting_only_where_both_ways_of_ending_restart() -> None:
@@ -124,8 +131,8 @@ def test_rebooting_only_where_both_ways_of_ending_restart() -> None:
         ("destroy", "restart", State.STOPPING),
         ("preserve", "preserve", State.STOPPING),
     ]:
-        seen = Sighting("---s--", "0", "vm", poweroff, reboot)
-        assert vm_state([seen], Known(name="vm")) is state
+        seen = DomainFacts("---s--", "0", "vm", poweroff, reboot)
+        assert vm_state([seen], DefinitionFacts(name="vm")) is state
 
 
 def test_creation_and_definitions() -> None:
@@ -134,8 +141,8 @@ def test_creation_and_definitions() -> None:
     assert one("r-----", "2", definitions=2) is State.ERROR
     assert one("r-----", "2", definitions=0) is State.RUNNING
     assert one("r-----", "2", readable=False) is State.RUNNING
-    target = Sighting("--p---", "1", "vm")
-    source = Sighting("-b----", "2", "migrating-vm")
-    assert vm_state([source, target], Known(name="vm")) is State.MIGRATING
-    assert vm_state([source, target], Known(name="vm", definitions=2)) is State.ERROR
-    assert vm_state([target, target], Known(name="vm")) is State.ERROR
+    target = DomainFacts("--p---", "1", "vm")
+    source = DomainFacts("-b----", "2", "migrating-vm")
+    assert vm_state([source, target], DefinitionFacts(name="vm")) is State.MIGRATING
+    assert vm_state([source, target], DefinitionFacts(name="vm", definitions=2)) is State.ERROR
+    assert vm_state([target, target], DefinitionFacts(name="vm")) is State.ERROR

@@ -19,8 +19,8 @@ from libcloud_ovm3.agent import vmcfg
 from libcloud_ovm3.agent.config import VMConfig, whole_number
 from libcloud_ovm3.agent.functions import Agent
 from libcloud_ovm3.errors import NodeNotFound, Ovm3Warning
-from libcloud_ovm3.estate.hosts import look_at_hosts
-from libcloud_ovm3.estate.vms import survey
+from libcloud_ovm3.estate.hosts import read_hosts
+from libcloud_ovm3.estate.vms import read_estate
 from libcloud_ovm3.simulator import Simulator
 from tests.support import SPEED, calls_of, driver_for, fingerprints_of, quietly
 
@@ -63,7 +63,7 @@ def node_in(driver: Any, directory: str) -> Any:
 
 
 def agent_of(driver: Any) -> Agent:
-    return look_at_hosts(driver._estate)[0][0].agent
+    return read_hosts(driver._estate)[0][0].agent
 
 
 # ------------------------------------------------------------------ S: between two healthy VMs
@@ -85,7 +85,7 @@ def test_v01_made_by_the_manager(driver: Any, sim: Simulator) -> None:
     assert medium.startswith("/OVS/Repositories/0004fb0000030000598e525857751f9a/ISOs/")
     assert extra["vnc"] == {"listen": "127.0.0.1", "display": None, "takes_any_port": True}
     assert extra["nics"] == [{"mac": "00:21:f6:00:00:f7", "bridge": "10238073c2", "type": None}]
-    assert extra["remarks"] == []
+    assert extra["notices"] == []
 
 
 def test_a_cd_is_never_deleted_with_its_node(driver: Any, sim: Simulator) -> None:
@@ -122,11 +122,11 @@ def test_one_id_as_a_vm_and_as_a_repository(driver: Any, sim: Simulator) -> None
     """V03: Exadata gives a VM and "its" repository the same uuid."""
     shared_id = DIRECTORIES["V03"]
     put_case(sim, "V03")
-    seen = survey(driver._estate)
+    seen = read_estate(driver._estate)
     assert seen.vm(shared_id).name == "cabinet10adm01-016"
     assert seen.repository(shared_id) is None
     sim.add_repository("exadata", repository_id=shared_id)
-    seen = survey(driver._estate)
+    seen = read_estate(driver._estate)
     repository = seen.repository(seen.vm(shared_id).id)
     assert repository is not None
     assert repository.record.alias == "exadata"
@@ -156,7 +156,7 @@ def test_v08_without_a_uuid(driver: Any, sim: Simulator) -> None:
     assert (node.extra["memory_mb"], node.extra["vcpus"]) == (4096, 2)
     assert node.extra["nics"] == [{"mac": None, "bridge": "net1", "type": "netfront"}]
     assert node.extra["vnc"] == {"listen": "0.0.0.0", "display": 10, "takes_any_port": True}
-    (remark,) = node.extra["remarks"]
+    (remark,) = node.extra["notices"]
     assert "no uuid" in remark
     assert "its place" in remark
 
@@ -166,7 +166,7 @@ def test_v08_in_a_directory_that_is_a_uuid(driver: Any, sim: Simulator) -> None:
     put(sim, directory, (CASES / "V08.vm.cfg").read_bytes())
     node = node_in(driver, directory)
     assert node.id == "0004fb00-0006-0000-0808-080808080808"
-    (remark,) = node.extra["remarks"]
+    (remark,) = node.extra["notices"]
     assert "its directory's" in remark
 
 
@@ -177,7 +177,7 @@ def test_what_is_no_uuid_is_none(driver: Any, sim: Simulator, given: Any) -> Non
     node = node_in(driver, "vm 7")
     assert node.id == node_in(driver, "vm 7").id
     assert uuid.UUID(node.id)
-    assert "no uuid" in node.extra["remarks"][0]
+    assert "no uuid" in node.extra["notices"][0]
 
 
 def test_a_guest_that_reboots_with_destroy_is_stopped_not_lost(driver: Any, sim: Simulator) -> None:
@@ -213,7 +213,7 @@ def test_v11_no_password_anywhere(driver: Any, sim: Simulator, caplog: Any) -> N
         nodes = driver.list_nodes()
     assert node.extra["disks"] == ["/home/hardy.img"]
     assert node.extra["nics"] == [{"mac": "00:16:3e:00:70:45", "bridge": None, "type": None}]
-    definitions = survey(driver._estate).vm(node.id).definitions
+    definitions = read_estate(driver._estate).vm(node.id).definitions
     shown = [*nodes, *(n.extra for n in nodes), *(w.message for w in warned), caplog.text]
     assert "Pa55word" not in repr(shown) + str(definitions[0].settings)
 
@@ -248,8 +248,8 @@ def test_a_bad_record_is_named_and_costs_nobody_else_anything(
     assert nodes["seed-1"].state == nodes["seed-2"].state == NodeState.RUNNING
     bad = nodes["web7"]  # its directory: nothing that it says is believed
     assert bad.state == NodeState.UNKNOWN
-    assert bad.extra["problem"]
-    assert (bad.extra["memory_mb"], bad.extra["disks"], bad.extra["remarks"]) == (None, [], [])
+    assert bad.extra["error"]
+    assert (bad.extra["memory_mb"], bad.extra["disks"], bad.extra["notices"]) == (None, [], [])
 
 
 def test_of_two_assignments_the_last_counts(driver: Any, sim: Simulator) -> None:
@@ -285,7 +285,7 @@ def test_v16_luns_are_shared_and_never_touched(sim: Simulator) -> None:
     luns = [f"/dev/mapper/36006016011223300aa00bb11cc22dd0{n}" for n in (1, 2, 3)]
     assert node.extra["shared_disks"] == luns
     assert node.extra["disks"][2:] == luns
-    disks = survey(driver._estate).vm(first).definition.disks
+    disks = read_estate(driver._estate).vm(first).definition.disks
     assert [disk.slot for disk in disks] == [0, 1, 2, 6, 5]
     before = fingerprints_of(sim.repository_path)
     sim.calls.clear()
@@ -374,8 +374,8 @@ def test_odd_files_side_by_side(driver: Any, sim: Simulator) -> None:
     assert odd["numbers as texts"].extra["memory_mb"] == 1024
     assert odd["numbers as texts"].extra["vcpus"] == 2
     assert odd["numbers that are none"].extra["memory_mb"] is None
-    assert len(odd["numbers that are none"].extra["remarks"]) == 2
-    assert len(odd["no lists"].extra["remarks"]) == 3
+    assert len(odd["numbers that are none"].extra["notices"]) == 2
+    assert len(odd["no lists"].extra["notices"]) == 3
     assert odd["no texts in lists"].extra["disks"] == []
     assert odd["empty drives"].extra["cdroms"] == [None, None]
     assert odd["empty drives"].extra["system_disk"] is None
@@ -461,5 +461,5 @@ def test_o10_aliases_come_through(driver: Any, sim: Simulator) -> None:
     assert aliases == ["Repo # 1 (prod)", "Dépôt NFS"]
     for repository_id, alias in zip(printed, aliases, strict=True):
         sim.add_repository(alias, repository_id=repository_id)
-    seen = {r.id: r.record.alias for r in survey(driver._estate).repositories}
+    seen = {r.id: r.record.alias for r in read_estate(driver._estate).repositories}
     assert [seen[repository_id] for repository_id in printed] == aliases

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.documents import Server
-from libcloud_ovm3.errors import AmbiguousName, NodeNotFound, Refused
-from libcloud_ovm3.estate.disks import carries
+from libcloud_ovm3.errors import AmbiguousName, NodeNotFound, PreconditionFailed
+from libcloud_ovm3.estate.disks import name_has_uuid
 from libcloud_ovm3.estate.domains import DomainList, read_domains
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.states import State
-from libcloud_ovm3.estate.vms import Definition, Survey, put_together
+from libcloud_ovm3.estate.vms import Definition, EstateSnapshot, merge_vms
 
 ID = "0004fb00-0006-0000-cfe2-da48f9e2120e"
 DIRECTORY = ID.replace("-", "")
@@ -41,18 +41,18 @@ def defined(directory: str = DIRECTORY, repository: str = "r" * 32, **config: An
 
 def test_a_running_vm_is_one_node_under_its_display_name() -> None:
     definition = defined(uuid=ID, name=DIRECTORY, OVM_simple_name="db 1")
-    vms = put_together([host(0), host(1, live())], [definition], all_answered=True)
+    vms = merge_vms([host(0), host(1, live())], [definition], all_answered=True)
     assert list(vms) == [ID]
     assert vms[ID].name == "db 1"
     assert vms[ID].state is State.RUNNING
-    assert vms[ID].places[0].host.server.hostname == "ovm-1"
+    assert vms[ID].live[0].host.server.hostname == "ovm-1"
 
 
 def test_names_fall_back_and_are_never_empty() -> None:
     assert defined(uuid=ID, OVM_simple_name="", name="el_template_db").name == "el_template_db"
     assert defined(uuid=ID, OVM_simple_name=" ").name == DIRECTORY
     assert Definition("r", "dir", None, "broken").name == "dir"
-    vms = put_together([host(0, live("xend name"))], [], all_answered=True)
+    vms = merge_vms([host(0, live("xend name"))], [], all_answered=True)
     assert vms[ID].name == "xend name"
 
 
@@ -71,45 +71,45 @@ def test_without_a_uuid_xend_makes_one_up_so_the_name_counts() -> None:
     other = defined("other", name="other", uuid=ID)
     vbd = {"uname": "file:/x/a.img", "dev": "xvda:disk", "mode": "w"}
     running = live("myvm", "11111111-2222-4333-8444-555555555555") | {"device": {"vbd": [vbd]}}
-    vms = put_together([host(0, running)], [definition, other], all_answered=True)
+    vms = merge_vms([host(0, running)], [definition, other], all_answered=True)
     assert vms[definition.uuid].state is State.RUNNING
     assert set(vms) == {definition.uuid, ID}
     assert vms[ID].state is State.STOPPED
     # a definition that has a uuid is never found by name
     stranger = live("other", "11111111-2222-4333-8444-555555555555")
-    vms = put_together([host(0, stranger)], [other], all_answered=True)
+    vms = merge_vms([host(0, stranger)], [other], all_answered=True)
     assert vms[ID].state is State.STOPPED
     assert len(vms) == 2
 
 
 def test_one_uuid_live_twice_is_an_error_with_both_places() -> None:
-    vm = put_together([host(0, live()), host(1, live())], [defined(uuid=ID)], True)[ID]
+    vm = merge_vms([host(0, live()), host(1, live())], [defined(uuid=ID)], True)[ID]
     assert vm.state is State.ERROR
-    assert len(vm.places) == 2
+    assert len(vm.live) == 2
     assert "ovm-0" in vm.where()
     assert "ovm-1" in vm.where()
 
 
 def test_two_definitions_of_one_uuid_are_an_error() -> None:
     definitions = [defined(uuid=ID), defined(uuid=ID, repository="s" * 32)]
-    vm = put_together([host(0)], definitions, True)[ID]
+    vm = merge_vms([host(0)], definitions, True)[ID]
     assert vm.state is State.ERROR
-    with pytest.raises(Refused, match="several definitions"):
+    with pytest.raises(PreconditionFailed, match="several definitions"):
         _ = vm.definition
 
 
 def test_silence_makes_absence_unknown() -> None:
-    assert put_together([host(0)], [defined(uuid=ID)], False)[ID].state is State.UNKNOWN
-    assert put_together([host(0)], [defined(uuid=ID)], True)[ID].state is State.STOPPED
+    assert merge_vms([host(0)], [defined(uuid=ID)], False)[ID].state is State.UNKNOWN
+    assert merge_vms([host(0)], [defined(uuid=ID)], True)[ID].state is State.STOPPED
 
 
 def test_a_broken_definition_costs_only_its_own_state() -> None:
     broken = Definition("r" * 32, DIRECTORY, None, "fault")
     fine = defined("0" * 31 + "1", uuid=str(uuid.UUID(int=1)), OVM_simple_name="fine")
-    vms = put_together([host(0)], [broken, fine], True)
+    vms = merge_vms([host(0)], [broken, fine], True)
     assert vms[ID].state is State.UNKNOWN
     assert vms[fine.uuid].state is State.STOPPED
-    assert put_together([host(0, live())], [broken], True)[ID].state is State.RUNNING
+    assert merge_vms([host(0, live())], [broken], True)[ID].state is State.RUNNING
 
 
 def test_creating_is_exactly_our_own_mark() -> None:
@@ -127,7 +127,7 @@ def test_looking_up() -> None:
         defined("0" * 31 + "1", OVM_simple_name="twin"),
         defined("0" * 31 + "2", OVM_simple_name="abcd#43"),
     ]
-    seen = Survey((), (), (), put_together([], definitions, True))
+    seen = EstateSnapshot((), (), (), merge_vms([], definitions, True))
     assert seen.vm(ID.replace("-", "").upper()).id == ID
     assert seen.vm_named("abcd#43").name == "abcd#43"
     with pytest.raises(AmbiguousName, match=ID):
@@ -165,7 +165,7 @@ def test_one_bad_record_never_spoils_the_others(records: Any, configs: Any) -> N
     good = Definition("r" * 32, "good", {"uuid": str(uuid.UUID(int=9)), "OVM_simple_name": "good"})
     domains = read_domains([*records, live("live", str(uuid.UUID(int=8)))]).domains
     seen = HostView(Address("h", 1), None, server(0), domains, ())  # type: ignore[arg-type]
-    vms = put_together([seen], [*definitions, good], True)
+    vms = merge_vms([seen], [*definitions, good], True)
     assert vms[str(uuid.UUID(int=8))].state is State.RUNNING
     assert vms[good.uuid].name == "good"
     assert all(vm.name and vm.id for vm in vms.values())
@@ -173,20 +173,20 @@ def test_one_bad_record_never_spoils_the_others(records: Any, configs: Any) -> N
 
 @pytest.mark.parametrize("name", [ID + ".raw", DIRECTORY + ".img", f"x-{DIRECTORY.upper()}_1.raw"])
 def test_file_names_that_carry_the_uuid(name: str) -> None:
-    assert carries(name, ID)
-    assert not carries(name, str(uuid.UUID(int=1)))
+    assert name_has_uuid(name, ID)
+    assert not name_has_uuid(name, str(uuid.UUID(int=1)))
 
 
 def test_two_live_domains_of_the_name_of_one_vm_cfg_that_is_not_read() -> None:
     """One of them would be listed with it, once; of two it is not known which."""
     broken = Definition("r" * 32, "APP", None, "fault")
     first, second = (str(uuid.UUID(int=n)) for n in (21, 22))
-    vms = put_together([host(0, live("APP", first))], [broken], True)
+    vms = merge_vms([host(0, live("APP", first))], [broken], True)
     assert [(vm.id, vm.state, len(vm.definitions)) for vm in vms.values()] == [
         (first, State.RUNNING, 1)
     ]
     both = [host(0, live("APP", first)), host(1, live("APP", second))]
-    vms = put_together(both, [broken], True)
+    vms = merge_vms(both, [broken], True)
     assert set(vms) == {first, second, broken.uuid}
     assert vms[broken.uuid].state is State.UNKNOWN
     assert len(vms[broken.uuid].doubts) == 2
@@ -198,6 +198,6 @@ def test_a_medium_or_a_shared_disk_makes_no_foreign_domain_ours() -> None:
     for entries in ([iso], [lun], [iso, lun], [own, iso]):
         definition = defined("my vm", name="myvm", disk=entries)
         vbds = [{"uname": e.split(",")[0], "dev": "x", "mode": "w"} for e in (iso, lun)]
-        vms = put_together([host(0, stranger | {"device": {"vbd": vbds}})], [definition], True)
+        vms = merge_vms([host(0, stranger | {"device": {"vbd": vbds}})], [definition], True)
         assert vms[definition.uuid].state is State.UNKNOWN
-        assert vms[definition.uuid].places == ()
+        assert vms[definition.uuid].live == ()

@@ -16,10 +16,10 @@ from libcloud.compute.types import NodeState
 from libcloud_ovm3.agent.hostmodule import API, HostModule
 from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.diagnostics.inventory import as_json, take_inventory
-from libcloud_ovm3.errors import AgentFault, Ovm3Warning, Refused, Unfinished
+from libcloud_ovm3.errors import AgentFault, OperationIncomplete, Ovm3Warning, PreconditionFailed
 from libcloud_ovm3.estate.definitions import Definition, read_templates
-from libcloud_ovm3.estate.members import LACK_SECONDS
-from libcloud_ovm3.estate.vms import Survey, survey
+from libcloud_ovm3.estate.members import MODULE_MISSING_SECONDS
+from libcloud_ovm3.estate.vms import EstateSnapshot, read_estate
 from libcloud_ovm3.simulator import Simulator
 from tests.estate.test_vm_cfg_cases import CASES, DIRECTORIES, put_case
 from tests.operations import test_never_guess as rules
@@ -87,15 +87,15 @@ def test_a_half_installed_pool() -> None:
 # ------------------------------------------------------------------ the same truth
 
 
-def seen_both_ways(sim: Simulator) -> list[Survey]:
+def seen_both_ways(sim: Simulator) -> list[EstateSnapshot]:
     """A survey by way of the module, and one of the agents alone."""
     estate = driver_for(sim)._estate
-    return [survey(estate), survey(replace(estate, use_module=False))]
+    return [read_estate(estate), read_estate(replace(estate, use_module=False))]
 
 
-def told(seen: Survey) -> list[tuple[Any, ...]]:
+def told(seen: EstateSnapshot) -> list[tuple[Any, ...]]:
     return [
-        (vm.id, vm.name, vm.state, vm.definitions, [p.domain.name for p in vm.places])
+        (vm.id, vm.name, vm.state, vm.definitions, [p.domain.name for p in vm.live])
         for vm in seen.vms.values()
     ]
 
@@ -133,7 +133,7 @@ def test_what_is_more_than_values_is_for_the_agent_to_say(driver: Any, sim: Simu
     by_module, by_agent = seen_both_ways(sim)
     # they were read through different hosts, whose address the text begins with
     problems = [
-        [re.sub(r"^[\d.:]+ ", "", str(d.problem)).partition(": ")[2] for d in seen.definitions]
+        [re.sub(r"^[\d.:]+ ", "", str(d.error)).partition(": ")[2] for d in seen.definitions]
         for seen in (by_module, by_agent)
     ]
     assert problems[0] == problems[1]
@@ -170,7 +170,11 @@ def test_an_installation_is_noticed_after_a_while(sim: Simulator) -> None:
     driver = driver_for(sim, ex_clock=clock, ex_hosts=[sim.hosts[0].address])
     quietly(driver.list_nodes)
     sim.put_host_module(0)
-    for passed, asked in ((0.0, 0), (LACK_SECONDS - 1, 0), (LACK_SECONDS + 1, 1)):
+    for passed, asked in (
+        (0.0, 0),
+        (MODULE_MISSING_SECONDS - 1, 0),
+        (MODULE_MISSING_SECONDS + 1, 1),
+    ):
         now[0] = passed
         counted = calls_during(sim, quietly, driver.list_nodes)
         assert (counted["libcloud_look"], counted["discover_server"]) == (asked, 1 - asked)
@@ -288,7 +292,7 @@ def test_read_only_looks_and_writes_nothing(sim: Simulator) -> None:
     driver = driver_for(sim, ex_read_only=True)
     before = fingerprints_of(sim.repository_path)
     assert calls_during(sim, driver.list_nodes) == {"libcloud_look": 3, "libcloud_repository": 1}
-    with pytest.raises(Refused, match="ex_read_only"):
+    with pytest.raises(PreconditionFailed, match="ex_read_only"):
         HostModule(driver.connection).delete_file("me", "0" * 32, "/OVS/Repositories/x/y")
     assert fingerprints_of(sim.repository_path) == before
 
@@ -316,7 +320,7 @@ def test_one_guest_that_nobody_sees_is_a_silent_host(driver: Any, sim: Simulator
         nodes = {node.name: node.state for node in driver.list_nodes()}
     assert nodes["seed-2"] == nodes["stopped"] == NodeState.UNKNOWN
     for action in (driver.start_node, driver.stop_node, driver.destroy_node):
-        with pytest.raises(Refused, match="list_vms"):
+        with pytest.raises(PreconditionFailed, match="list_vms"):
             action(stopped)
 
 
@@ -326,7 +330,9 @@ def test_a_disk_that_is_still_held_is_not_deleted() -> None:
         driver = driver_for(sim)
         node = rules.make(driver)
         disk = rules.disk_file(sim, node)
-        with pytest.raises(Unfinished, match=r"held: domain 2 .* on ovm-.*; /dev/loop\d+ on ovm-"):
+        with pytest.raises(
+            OperationIncomplete, match=r"held: domain 2 .* on ovm-.*; /dev/loop\d+ on ovm-"
+        ):
             driver.destroy_node(node)
         assert disk.exists()
         assert calls_of(sim, "storage_plugin_destroy") == []
@@ -351,7 +357,7 @@ def test_who_holds_what_is_not_known(driver: Any, sim: Simulator) -> None:
     node = rules.make(driver)
     ours = "libcloud_ovm3_host.errors.Failed:xenstore-ls: no"
     sim.misbehave("fault", "libcloud_holders", host=2, times=None, text=ours)
-    with pytest.raises(Refused, match=r"cannot tell: .*xenstore-ls"):
+    with pytest.raises(PreconditionFailed, match=r"cannot tell: .*xenstore-ls"):
         driver.destroy_node(node)
     assert rules.disk_file(sim, node).exists()
     assert quietly(driver.ex_get_node, node.id).extra["directory"]
@@ -368,7 +374,7 @@ def test_a_module_that_goes_while_a_disk_is_waited_for(failure: str) -> None:
             failure, how["text"] = "fault", 'method "libcloud_holders" is not supported'
         for host in (0, 1):
             sim.misbehave(failure, "libcloud_holders", host=host, **how)
-        with pytest.raises(Unfinished, match="not known: "):
+        with pytest.raises(OperationIncomplete, match="not known: "):
             driver.destroy_node(node)
         assert disk.exists()
 
@@ -384,7 +390,7 @@ def test_a_fault_of_the_agent_itself_does_not_say_that_nobody_holds_a_disk(
     node = rules.make(driver)
     for function in functions:
         sim.misbehave("fault", function, host=2, times=None, text=text)
-    with pytest.raises(Refused, match="cannot tell: "):
+    with pytest.raises(PreconditionFailed, match="cannot tell: "):
         driver.destroy_node(node)
     assert rules.disk_file(sim, node).exists()
     assert quietly(driver.ex_get_node, node.id).extra["directory"]
@@ -425,7 +431,7 @@ def test_bad_bytes_are_replaced_and_the_rest_is_kept(driver: Any, sim: Simulator
 
 def test_definitions_are_plain(driver: Any) -> None:
     """No bytes, no tuples: as XML-RPC would have brought them."""
-    for definition in survey(driver._estate).definitions:
+    for definition in read_estate(driver._estate).definitions:
         assert isinstance(definition, Definition)
         assert type(definition.settings.values["disk"]) is list
 
@@ -439,7 +445,7 @@ def test_a_module_that_cannot_tell_stands_in_the_way_unless_it_is_not_asked() ->
         (sim.repository_path / "VirtualDisks" / "data.img").write_bytes(b"x" * 512)
         directory = sim.add_vm("web", config={"disk": [f"file:{disk},xvda,w"]})
         sim.misbehave("fault", "libcloud_holders", host=1, times=None)
-        with pytest.raises(Refused, match=r"not known.*ex_host_module=False"):
+        with pytest.raises(PreconditionFailed, match=r"not known.*ex_host_module=False"):
             driver_for(sim).start_node(directory)
         sim.calls.clear()
         assert driver_for(sim, ex_host_module="false").start_node(directory) is True

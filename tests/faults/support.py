@@ -17,7 +17,7 @@ from libcloud.common.types import LibcloudError
 from libcloud.compute.providers import get_driver
 from libcloud.compute.types import NodeState
 
-from libcloud_ovm3.errors import Refused
+from libcloud_ovm3.errors import PreconditionFailed
 from libcloud_ovm3.simulator import Simulator
 from tests.support import calls_of, fast_clock, pins_of
 
@@ -231,7 +231,7 @@ def assert_refused(sim: Simulator, action: Callable[..., Any], *args: Any, **kwa
     """Refused before anything that changes something was sent; what it said."""
     sim.calls.clear()
     came = told(action, *args, **kwargs)
-    assert isinstance(came.error, Refused), came
+    assert isinstance(came.error, PreconditionFailed), came
     assert sent(sim) == []
     return came.said
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from libcloud_ovm3.errors import AnswerLost, Ovm3Error
+from libcloud_ovm3.errors import OutcomeUnknown, Ovm3Error
 from libcloud_ovm3.installer import Ssh, Waiting, install, uninstall
 from libcloud_ovm3.installer.ssh import Ran
 from libcloud_ovm3.simulator import Simulator
@@ -41,7 +41,7 @@ class Shell(Ssh):
     def step(self) -> bool:
         """Whether this is the step in which the host dies."""
         if self.is_dead:
-            raise AnswerLost("the host is gone")
+            raise OutcomeUnknown("the host is gone")
         self.steps += 1
         self.is_dead = self.steps - 1 == self.dies
         return self.is_dead
@@ -50,7 +50,7 @@ class Shell(Ssh):
         if self.holder is not None:
             self.holder.kill()  # what holds a lock gets no chance to take it away
             self.holder.wait()
-        raise AnswerLost("the host is gone")
+        raise OutcomeUnknown("the host is gone")
 
     def run(self, command: str, limit: float = 60) -> Ran:
         lines = command.split("\n")
@@ -90,7 +90,7 @@ class Shell(Ssh):
 
     def read(self, path: str, last: int | None = None) -> bytes | None:
         if self.is_dead:
-            raise AnswerLost("the host is gone")
+            raise OutcomeUnknown("the host is gone")
         try:
             data = Path(path).read_bytes()
         except FileNotFoundError:

@@ -11,7 +11,7 @@ import pytest
 from libcloud.compute.types import NodeState
 
 from libcloud_ovm3.clock import Clock
-from libcloud_ovm3.errors import NameTaken, Ovm3Error, Refused
+from libcloud_ovm3.errors import NameTaken, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.simulator import Simulator
 from tests.faults.support import (
     DOMAIN_0,
@@ -112,7 +112,7 @@ def test_d3_a_file_that_comes_into_the_directory_meanwhile(sim: Simulator) -> No
         clock.sleep(seconds)
 
     came = told(connect(sim, ex_clock=Clock(clock.now, sleep)).destroy_node, ID)
-    assert isinstance(came.error, Refused), came
+    assert isinstance(came.error, PreconditionFailed), came
     assert file.exists()
     assert vm.is_whole
 
@@ -149,7 +149,7 @@ def test_a_a_start_asks_it_again_too(personality: str) -> None:
         told(driver.list_nodes)
         let_list(sim, 1, [DOMAIN_0])
         came = told(driver.start_node, ID, ex_location=location(sim, 0))
-        assert isinstance(came.error, Refused), came
+        assert isinstance(came.error, PreconditionFailed), came
         assert live(sim) == [ID]
 
 
@@ -175,7 +175,7 @@ def test_c_another_client_makes_the_name_meanwhile(personality: str, module: boo
         once(sim, "create_vm", lambda: others.append(new(second, location(sim, 1))))
         came = new(first, location(sim, 0))
         assert others[0].value.state == NodeState.RUNNING, others
-        assert isinstance(came.error, NameTaken | Refused), came
+        assert isinstance(came.error, NameTaken | PreconditionFailed), came
         assert [folder.name for folder in named(sim)] == [others[0].value.id.replace("-", "")]
         assert len(live(sim)) == 1
         assert len(list((sim.repository_path / "VirtualDisks").iterdir())) == 1

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from libcloud.compute.types import NodeState
 
-from libcloud_ovm3.errors import NodeNotFound, Refused
+from libcloud_ovm3.errors import NodeNotFound, PreconditionFailed
 from libcloud_ovm3.simulator import Simulator
 from tests.cli.running import address, invoke, pins
 from tests.faults.support import (
@@ -134,7 +134,7 @@ def test_d_the_name_of_what_cannot_be_listed_is_not_free(personality: str, modul
         driver = connect(sim)
         image = told(driver.list_images).value[0]
         came = told(driver.create_node, "victim", driver.list_sizes()[0], image)
-        assert isinstance(came.error, Refused)
+        assert isinstance(came.error, PreconditionFailed)
         assert sent(sim) == []
 
 
@@ -265,10 +265,10 @@ def test_n24_one_member_has_another_password(personality: str, module: bool) -> 
         assert states(came.value)[ID] == NodeState.UNKNOWN
         [warning] = [w for w in came.warnings if sim.hosts[2].address in w]
         assert "password" in warning
-        assert "silent" not in warning
+        assert "unreachable" not in warning
         said = assert_refused(sim, connect(sim).start_node, ID)
         assert "password" in said
-        assert "silent" not in said
+        assert "unreachable" not in said
         _, said = invoke("doctor", address(sim), *pins(sim), password=sim.password)
         lines = [line for line in said.splitlines() if sim.hosts[2].address in line]
         assert any("password" in line for line in lines)

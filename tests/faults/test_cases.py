@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from libcloud.compute.types import NodeState
 
-from libcloud_ovm3.errors import NameTaken, Refused
+from libcloud_ovm3.errors import NameTaken, PreconditionFailed
 from libcloud_ovm3.simulator import Simulator
 from tests.cli.running import address, invoke, options, pins
 from tests.faults.support import (
@@ -109,7 +109,7 @@ def test_n05_no_name_is_free_beside_it(personality: str, module: bool) -> None:
         driver = connect(sim)
         image = told(driver.list_images).value[0]
         came = told(driver.create_node, "payroll", driver.list_sizes()[0], image)
-        assert isinstance(came.error, Refused | NameTaken)
+        assert isinstance(came.error, PreconditionFailed | NameTaken)
         assert sent(sim) == []
 
 
@@ -175,7 +175,7 @@ def test_n11_a_start_of_the_second_warns_or_refuses(sim: Simulator, driver: Any)
     assert told(driver.start_node, first).value is True
     came = told(driver.start_node, second)
     assert MAC in came.said.lower(), came
-    assert isinstance(came.error, Refused) or came.value is True
+    assert isinstance(came.error, PreconditionFailed) or came.value is True
 
 
 # ------------------------------------------------------------------ N25

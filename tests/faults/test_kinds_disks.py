@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from libcloud.compute.types import NodeState
 
-from libcloud_ovm3.errors import NameTaken, Refused, Unfinished
+from libcloud_ovm3.errors import NameTaken, OperationIncomplete, PreconditionFailed
 from libcloud_ovm3.simulator import Simulator
 from tests.faults.support import (
     DATA,
@@ -109,7 +109,7 @@ def test_07_what_a_broken_off_creation_has_copied_goes(personality: str, module:
         sim.misbehave("drop_before", "configure_vm", times=None)
         driver = connect(sim)
         came = told(driver.create_node, "new", driver.list_sizes()[0], driver.list_images()[0])
-        assert isinstance(came.error, Unfinished)
+        assert isinstance(came.error, OperationIncomplete)
         [disk] = (sim.repository_path / "VirtualDisks").iterdir()
         copy = disk.with_name(disk.name + ".bak")
         copy.write_bytes(DATA)
@@ -358,7 +358,7 @@ def test_19_both_names_of_a_doubled_vm_are_taken(personality: str, module: bool)
         image = told(driver.list_images).value[0]
         for name in ("alpha", "beta"):
             came = told(driver.create_node, name, driver.list_sizes()[0], image)
-            assert isinstance(came.error, NameTaken | Refused), came
+            assert isinstance(came.error, NameTaken | PreconditionFailed), came
             assert told(driver.ex_get_node_by_name, name).value.id == ID
         assert sent(sim) == []
 

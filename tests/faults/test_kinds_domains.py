@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from libcloud.compute.types import NodeState
 
-from libcloud_ovm3.errors import NameTaken, Refused
+from libcloud_ovm3.errors import NameTaken, PreconditionFailed
 from libcloud_ovm3.simulator import Simulator
 from tests.faults.support import (
     DOMAIN_0,
@@ -127,7 +127,7 @@ def test_05_its_name_is_not_free(personality: str, module: bool, how: str) -> No
         driver = connect(sim)
         image = told(driver.list_images).value[0]
         came = told(driver.create_node, "APP-TRN", driver.list_sizes()[0], image)
-        assert isinstance(came.error, Refused | NameTaken)
+        assert isinstance(came.error, PreconditionFailed | NameTaken)
         assert sent(sim) == []
 
 
@@ -198,7 +198,7 @@ def test_l_a_guest_that_xend_leaves_out(personality: str, operation: str) -> Non
             came = told(driver.start_node, ID, ex_location=location(sim, 0))
         else:
             came = told(driver.destroy_node, ID)
-        assert isinstance(came.error, Refused), came
+        assert isinstance(came.error, PreconditionFailed), came
         assert live(sim) == [ID]
         assert vm.is_whole
         assert sent(sim) == []
@@ -215,7 +215,7 @@ def test_l_another_vm_that_is_left_out_and_holds_the_disk(personality: str) -> N
         driver = connect(sim)
         sim.calls.clear()
         came = told(driver.start_node, ID, ex_location=location(sim, 0))
-        assert isinstance(came.error, Refused), came
+        assert isinstance(came.error, PreconditionFailed), came
         came = told(driver.destroy_node, ID)
         assert came.error is not None or vm.file.name in came.said
         assert vm.has_disk
@@ -333,7 +333,7 @@ def test_s_the_name_in_the_file_is_another_vm_s(
         else:
             came = told(action, ID)
         sim.wait(5)
-        assert isinstance(came.error, Refused), came
+        assert isinstance(came.error, PreconditionFailed), came
         assert {domain["uuid"]: domain["domid"] for domain in sim.domains(0)} == before
         assert one.has_disk
         assert two.is_whole

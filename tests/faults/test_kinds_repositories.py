@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from libcloud.compute.types import NodeState
 
-from libcloud_ovm3.errors import NameTaken, Ovm3Error, Refused
+from libcloud_ovm3.errors import NameTaken, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.simulator import Simulator
 from libcloud_ovm3.simulator.host import Mount
 from tests.faults.support import (
@@ -57,7 +57,7 @@ def test_01_no_name_is_free_beside_it(personality: str, module: bool) -> None:
         driver = connect(sim)
         new = ("APP-TRN", driver.list_sizes()[0], told(driver.list_images).value[0])
         came = told(driver.create_node, *new)
-        assert isinstance(came.error, Refused | NameTaken), came
+        assert isinstance(came.error, PreconditionFailed | NameTaken), came
         assert sent(sim) == []
         made = told(driver.create_node, *new, ex_allow_same_name=True)
         assert made.value.state == NodeState.RUNNING, made

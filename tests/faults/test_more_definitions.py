@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from libcloud.compute.types import NodeState
 
-from libcloud_ovm3.errors import NameTaken, Refused
+from libcloud_ovm3.errors import NameTaken, PreconditionFailed
 from libcloud_ovm3.simulator import Simulator
 from tests.faults.support import (
     DATA,
@@ -220,7 +220,7 @@ def test_a_name_is_taken_by_whoever_has_it(personality: str, module: bool) -> No
         put(sim, "one", cfg(name="web", uuid=ID, memory=256))
         driver = connect(sim)
         came = told(driver.create_node, "web", driver.list_sizes()[0], driver.list_images()[0])
-        assert isinstance(came.error, NameTaken | Refused)
+        assert isinstance(came.error, NameTaken | PreconditionFailed)
         assert sent(sim) == []
 
 

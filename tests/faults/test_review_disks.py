@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from libcloud_ovm3.errors import Refused, Unfinished
+from libcloud_ovm3.errors import OperationIncomplete, PreconditionFailed
 from libcloud_ovm3.simulator import Simulator
 from tests.faults.support import (
     DATA,
@@ -168,7 +168,7 @@ def test_a_disk_that_is_taken_off_meanwhile(sim: Simulator, driver: Any, module:
         hook=lambda m: (vm.definition / "vm.cfg").write_text(text) if m == "before" else None,
     )
     came = told(driver.destroy_node, ID)
-    assert isinstance(came.error, Refused), came
+    assert isinstance(came.error, PreconditionFailed), came
     assert data.exists(), came
     assert vm.definition.exists()
 
@@ -250,7 +250,7 @@ def test_gone_is_said_only_by_a_listing_that_is_understood(personality: str) -> 
         sim.misbehave("fault", "storage_plugin_destroy")
         sim.misbehave("answer", "discover_repositories", nth=4, value=odd)
         came = told(connect(sim).destroy_node, ID)
-        assert isinstance(came.error, Unfinished), came
+        assert isinstance(came.error, OperationIncomplete), came
         assert vm.file.name in came.said
         assert vm.has_disk
 
@@ -290,7 +290,7 @@ def test_what_cannot_be_read_of_our_folder_is_not_deleted(personality: str) -> N
         }
         sim.misbehave("answer", "libcloud_repository", nth=5, value=blind)
         came = told(connect(sim).destroy_node, ID)
-        assert isinstance(came.error, Unfinished), came
+        assert isinstance(came.error, OperationIncomplete), came
         assert "Input/output error" in came.said
         [left] = [one for one in told(connect(sim).ex_list_orphans).value if one["set_aside"]]
         connect(sim).ex_put_back(left["path"], left["set_aside"])

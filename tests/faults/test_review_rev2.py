@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from libcloud.compute.types import NodeState
 
-from libcloud_ovm3.errors import Refused
+from libcloud_ovm3.errors import PreconditionFailed
 from libcloud_ovm3.simulator import Simulator
 from tests.faults.support import (
     DATA,
@@ -49,7 +49,7 @@ def test_a_clone_that_kept_the_disk_is_not_started_beside_its_original(
     put(sim, "c" * 32, cfg(**clone, vcpus=1, disk=[f"file:{vm.path},xvda,w"], vif=[]))
     assert told(driver.start_node, ID, ex_location=location(sim, 0)).value is True
     came = told(driver.start_node, OTHER_ID, ex_location=location(sim, 1))
-    assert isinstance(came.error, Refused), came
+    assert isinstance(came.error, PreconditionFailed), came
     assert vm.path in came.said
     assert live(sim) == [ID]
 
@@ -77,7 +77,7 @@ def test_a_vm_cfg_that_is_edited_between_the_looks_and_the_start(
         file.write_text(file.read_text().replace(vm.path, other.path))
 
     sim.misbehave("hook", "discover_hardware", times=None, hook=edit)
-    assert isinstance(told(driver.start_node, ID).error, Refused)
+    assert isinstance(told(driver.start_node, ID).error, PreconditionFailed)
     assert live(sim) == [OTHER_ID]
 
 
@@ -169,7 +169,7 @@ def test_a_start_goes_where_all_its_disks_are(sim: Simulator, driver: Any, numbe
     (folder / "data.img").write_bytes(DATA)
     entry = f"file:/OVS/Repositories/{local}/VirtualDisks/data.img,xvdb,w"
     add_disk(vm.definition, vm.path, entry)
-    assert isinstance(told(driver.start_node, vm.id, location(sim, 1)).error, Refused)
+    assert isinstance(told(driver.start_node, vm.id, location(sim, 1)).error, PreconditionFailed)
     came = told(driver.start_node, vm.id)
     assert came.value is True, came
     assert [one["uuid"] for one in sim.domains(0)] == [vm.id]

@@ -14,12 +14,12 @@ from libcloud.compute.types import NodeState
 
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.documents import Server
-from libcloud_ovm3.errors import AgentFault, Refused, Unfinished
+from libcloud_ovm3.errors import AgentFault, OperationIncomplete, PreconditionFailed
 from libcloud_ovm3.estate.disks import file_system
 from libcloud_ovm3.estate.hosts import HostView, _domains, _is_same_host
-from libcloud_ovm3.estate.members import Asked
+from libcloud_ovm3.estate.members import ModuleAnswers
 from libcloud_ovm3.estate.states import State
-from libcloud_ovm3.estate.vms import VM, survey
+from libcloud_ovm3.estate.vms import VM, read_estate
 from libcloud_ovm3.operations.create_vm import _gives_way
 from libcloud_ovm3.operations.stop_vm import only_place
 from libcloud_ovm3.simulator import Simulator
@@ -66,7 +66,7 @@ def test_what_a_dead_client_has_set_aside_is_named_and_put_back(personality: str
         vm = make_vm(sim)
         sim.misbehave("fault", "libcloud_delete_aside")
         came = told(connect(sim).destroy_node, ID)
-        assert isinstance(came.error, Unfinished)
+        assert isinstance(came.error, OperationIncomplete)
         assert came.error.left == (vm.path,)
         [aside] = aside_of(sim)
         assert aside.read_bytes() == DATA
@@ -113,7 +113,7 @@ def test_a_deletion_by_the_module_fails(personality: str, function: str, failure
             assert not vm.file.exists()
             assert aside_of(sim) == []
         else:
-            assert isinstance(came.error, Unfinished)
+            assert isinstance(came.error, OperationIncomplete)
             assert came.error.left == (vm.path,)
             [left] = aside_of(sim) or [vm.file]
             assert left.read_bytes() == DATA
@@ -134,7 +134,7 @@ def test_putting_back_fails(personality: str, failure: str) -> None:
         came = told(connect(sim).destroy_node, ID)
         assert rule.hits == 1
         assert calls_of(sim).count("libcloud_put_back") == 1, "sent twice"
-        assert isinstance(came.error, Unfinished)
+        assert isinstance(came.error, OperationIncomplete)
         assert came.error.left == (vm.path,)
         assert "libcloud_delete_aside" not in sent(sim)
         if failure in EFFECT:
@@ -158,7 +158,7 @@ def test_a_look_that_fails_puts_it_back(personality: str) -> None:
 
         sim.misbehave("hook", "libcloud_set_aside", hook=blind)
         came = told(connect(sim).destroy_node, ID)
-        assert isinstance(came.error, Unfinished)
+        assert isinstance(came.error, OperationIncomplete)
         assert vm.has_disk
         assert aside_of(sim) == []
         assert "libcloud_delete_aside" not in sent(sim)
@@ -175,7 +175,7 @@ def test_of_two_disks_the_second_is_not_set_aside(personality: str, failure: str
         make_vm(sim, disk=[f"file:{vm.path},xvda,w", f"file:{path},xvdb,w"])
         sim.misbehave(failure, "libcloud_set_aside", nth=2)
         came = told(connect(sim).destroy_node, ID)
-        assert isinstance(came.error, Unfinished)
+        assert isinstance(came.error, OperationIncomplete)
         assert came.error.left == (path,)
         assert (vm.file.exists(), second.read_bytes()) == (False, DATA)
 
@@ -249,7 +249,7 @@ def test_a_definition_of_which_nobody_knows_whether_it_is_deleted(
     sim.misbehave("hook", last, hook=blind)
     sim.misbehave(failure, "delete_vm")
     came = told(driver.destroy_node, ID)
-    assert isinstance(came.error, Unfinished)
+    assert isinstance(came.error, OperationIncomplete)
     assert came.error.left == (ID, vm.path)
     assert vm.has_disk
     assert calls_of(sim).count("delete_vm") == 1
@@ -261,7 +261,7 @@ def test_a_mount_whose_export_begins_like_the_repository_s(
     """It is another file system; its ids delete or measure something else."""
     make_vm(sim)
     estate = driver._estate
-    seen = survey(estate)
+    seen = read_estate(estate)
     [repository] = seen.repositories
     location = repository.record.fs_location.rstrip("/")
     server, _, path = location.partition(":")
@@ -357,8 +357,8 @@ def test_what_xend_leaves_out_and_nobody_can_name_may_be_any() -> None:
     """xenstore has a domain without a uuid: then the whole list is no answer."""
     xen = SimpleNamespace(list_vms=lambda: [DOMAIN_0])
     agent: Any = SimpleNamespace(xen=xen, connection=SimpleNamespace(address="x:1"))
-    assert _domains(agent, Asked(unlisted=(ID,))) == ((), None)
-    _, problem = _domains(agent, Asked(unlisted=(ID, "domain 8")))
+    assert _domains(agent, ModuleAnswers(unlisted=(ID,))) == ((), None)
+    _, problem = _domains(agent, ModuleAnswers(unlisted=(ID, "domain 8")))
     assert "domain 8" in str(problem)
     assert ID not in str(problem)
 
@@ -377,7 +377,7 @@ def test_a_definition_that_is_half_there_after_a_fault_is_not_undone(
         sim.misbehave("answer", "get_vm_config", value={"name": "x"})
         sim.calls.clear()
         came = told(driver.create_node, "half", size, image)
-        assert isinstance(came.error, Unfinished)
+        assert isinstance(came.error, OperationIncomplete)
         assert sent(sim) == ["create_vm"]
         [node] = told(connect(sim).list_nodes).value
         assert node.id in came.error.left
@@ -463,7 +463,9 @@ def test_two_definitions_of_what_runs_are_no_certain_place(sim: Simulator, drive
     vm = make_vm(sim)
     driver.start_node(ID)
     put(sim, "c" * 32, (vm.definition / "vm.cfg").read_text())
-    found = survey(driver._estate).vm(ID)
-    assert (len(found.places), len(found.definitions)) == (1, 2)
-    with pytest.raises(Refused, match=f"{vm.directory}.*{'c' * 32}|{'c' * 32}.*{vm.directory}"):
+    found = read_estate(driver._estate).vm(ID)
+    assert (len(found.live), len(found.definitions)) == (1, 2)
+    with pytest.raises(
+        PreconditionFailed, match=f"{vm.directory}.*{'c' * 32}|{'c' * 32}.*{vm.directory}"
+    ):
         only_place(found)

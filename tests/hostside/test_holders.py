@@ -46,8 +46,8 @@ def answering(dom0, **answers):
         said.append(' '.join(words))
         for begin in sorted(answers, reverse=True):
             if words[0].replace('-', '_').startswith(begin):
-                status, output, problem = answers[begin]
-                return status, output.encode('utf-8'), problem.encode('utf-8')
+                status, output, error = answers[begin]
+                return status, output.encode('utf-8'), error.encode('utf-8')
         raise errors.Failed('%s: no such command' % words[0])
     dom0.run = run
     return said
@@ -71,15 +71,15 @@ def test_a_line_of_xenstore_that_is_not_understood_is_no_free_disk(dom0, line):
     answering(dom0, xenstore_ls=(0, XENSTORE + line + '\n', ''), losetup=(0, '', ''))
     found = holders.holders(dom0)
     assert len(found) == 4
-    assert found[0]['kind'] == 'vbd' and line in found[0]['problem'] and 'path' not in found[0]
+    assert found[0]['kind'] == 'vbd' and line in found[0]['error'] and 'path' not in found[0]
 
 
 def test_without_xenstore_nobody_knows(dom0):
     answering(dom0, losetup=(0, '', ''), **ENDED)
     entry = holders.holders(dom0)[0]
-    assert entry['kind'] == 'vbd' and 'Connection refused' in entry['problem']
+    assert entry['kind'] == 'vbd' and 'Connection refused' in entry['error']
     answering(dom0, losetup=(0, '', ''))
-    assert 'no such command' in holders.holders(dom0)[0]['problem']
+    assert 'no such command' in holders.holders(dom0)[0]['error']
 
 
 def test_before_the_first_guest_there_are_no_backends(dom0):
@@ -88,7 +88,7 @@ def test_before_the_first_guest_there_are_no_backends(dom0):
     assert holders.holders(dom0) == []
     answering(dom0, xenstore_ls=(1, '', 'No such file'), xenstore_list=(0, 'name\nbackend\n', ''),
               losetup=(0, '', ''))
-    assert 'No such file' in holders.holders(dom0)[0]['problem']
+    assert 'No such file' in holders.holders(dom0)[0]['error']
 
 
 def test_a_backend_that_goes_meanwhile_is_asked_again(dom0):
@@ -97,8 +97,8 @@ def test_a_backend_that_goes_meanwhile_is_asked_again(dom0):
 
     def run(words, seconds):
         said.append(words[0])
-        status, output, problem = (answers or [(0, '', '')]).pop(0)
-        return status, output.encode('utf-8'), problem.encode('utf-8')
+        status, output, error = (answers or [(0, '', '')]).pop(0)
+        return status, output.encode('utf-8'), error.encode('utf-8')
     dom0.run = run
     assert len(holders.holders(dom0)) == 3
     assert said[:3] == ['xenstore-ls', 'xenstore-list', 'xenstore-ls']
@@ -122,9 +122,9 @@ def test_losetup_where_the_kernel_says_nothing(dom0):
     answering(dom0, xenstore_ls=(0, '', ''), losetup=(0, lines, ''))
     whole, cut = holders.holders(dom0)
     assert whole == {'kind': 'loop', 'device': '/dev/loop0', 'path': '/OVS/a (1).img'}
-    assert cut['path'] == IMAGE[:63] and 'cuts names' in cut['problem']
+    assert cut['path'] == IMAGE[:63] and 'cuts names' in cut['error']
     answering(dom0, xenstore_ls=(0, '', ''), losetup=(1, '', 'denied'))
-    assert 'denied' in holders.holders(dom0)[0]['problem']
+    assert 'denied' in holders.holders(dom0)[0]['error']
 
 
 def saying(dom0, backends, vms):
@@ -197,7 +197,7 @@ def test_a_file_that_has_lost_its_name_is_told_by_it(dom0):
     handle.write(IMAGE + ' (deleted)\n')
     handle.close()
     entry, = holders.holders(dom0)
-    assert entry['path'] == IMAGE and 'no longer there' in entry['problem']
+    assert entry['path'] == IMAGE and 'no longer there' in entry['error']
 
 
 @pytest.mark.parametrize('length, is_cut', [(61, False), (62, True), (63, True), (64, True)])
@@ -205,7 +205,7 @@ def test_a_name_that_losetup_may_have_cut(dom0, length, is_cut):
     answering(dom0, xenstore_ls=(0, '', ''),
               losetup=(0, '/dev/loop0: [0015]:100 (%s)\n' % IMAGE[:length], ''))
     entry, = holders.holders(dom0)
-    assert entry['path'] == IMAGE[:length] and ('problem' in entry) == is_cut
+    assert entry['path'] == IMAGE[:length] and ('error' in entry) == is_cut
 
 
 # --- mounts and comebacks -------------------------------------------------------------------------
@@ -230,7 +230,7 @@ def test_a_mount_that_hangs_leaves_the_others(dom0, monkeypatch):
         return os.open(dom0.root + mount_point, os.O_RDONLY)
     dom0.open_mount = open_mount
     hung, well = inventory.free_space(dom0)
-    assert hung['problem'].startswith('TookTooLong') and 'size_bytes' not in hung
+    assert hung['error'].startswith('TookTooLong') and 'size_bytes' not in hung
     assert well['size_bytes'] > 0
 
 
@@ -253,14 +253,14 @@ def test_guests_that_come_back(dom0):
         {'kind': 'auto', 'name': 'web', 'path': '/etc/xen/auto/web'},
         {'kind': 'managed', 'uuid': 'u1', 'path': managed % 'u1', 'starts': True},
         {'kind': 'managed', 'uuid': 'u2', 'path': managed % 'u2', 'starts': False}]
-    assert found[4]['uuid'] == 'u3' and 'starts' not in found[4] and found[4]['problem']
+    assert found[4]['uuid'] == 'u3' and 'starts' not in found[4] and found[4]['error']
 
 
 def test_a_folder_that_cannot_be_read_is_no_empty_one(dom0):
     os.makedirs(dom0.path('/var/lib/xen'))
     open(dom0.path('/var/lib/xen/save'), 'w').close()
     entry, = inventory.comebacks(dom0)
-    assert entry['kind'] == 'saved' and 'Not a directory' in entry['problem']
+    assert entry['kind'] == 'saved' and 'Not a directory' in entry['error']
 
 
 def test_names_that_are_no_text(dom0):
@@ -280,7 +280,7 @@ def test_lines_of_another_kind(line):
 @given(st.lists(st.sampled_from(XENSTORE.split(u'\n')) | st.text()).map(u'\n'.join))
 def test_whatever_commands_say_is_taken_apart(text):
     for entry in holders.backends(text) + holders.loops(text):
-        assert 'problem' in entry or set(entry) >= set(['kind', 'device', 'path'])
+        assert 'error' in entry or set(entry) >= set(['kind', 'device', 'path'])
 
 
 @pytest.mark.parametrize('line, path', [
@@ -296,4 +296,4 @@ def test_lines_of_losetup(line, path):
 def test_a_line_of_losetup_that_is_not_understood_is_no_line_less():
     [entry] = holders.loops(u'loop0 /OVS/a.img\n')
     assert 'path' not in entry
-    assert 'loop0 /OVS/a.img' in entry['problem']
+    assert 'loop0 /OVS/a.img' in entry['error']

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from libcloud_ovm3.errors import AnswerLost
+from libcloud_ovm3.errors import OutcomeUnknown
 from libcloud_ovm3.installer import Ssh, payload
 from libcloud_ovm3.installer.ssh import Kind, Ran
 
@@ -89,7 +89,7 @@ class DyingHost(Ssh):
 
     def _dies(self, what: str) -> bool:
         if self._dead:
-            raise AnswerLost("dom0 is dead")
+            raise OutcomeUnknown("dom0 is dead")
         self.told.append(what)
         return len(self.told) - 1 == self._at
 
@@ -98,7 +98,7 @@ class DyingHost(Ssh):
         if self._holder is not None:
             self._holder.kill()
             self._holder.wait()
-        raise AnswerLost("dom0 has died")
+        raise OutcomeUnknown("dom0 has died")
 
 
 def boot(site: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from libcloud_ovm3.agent.hostmodule import HostModule
-from libcloud_ovm3.errors import AnswerLost, Refused, Unfinished
+from libcloud_ovm3.errors import OperationIncomplete, OutcomeUnknown, PreconditionFailed
 from libcloud_ovm3.installer import Done, Ssh, payload
 from libcloud_ovm3.installer.host import Host
 from tests.installer.dying import DyingHost, boot
@@ -23,7 +23,7 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
 
 
 def dying_at(place: Place, operation: Callable[[Ssh], Done], at: int, part: float) -> None:
-    with contextlib.suppress(AnswerLost):
+    with contextlib.suppress(OutcomeUnknown):
         operation(DyingHost(at, part))
     boot(place.site)
     place.sim.restart_agent(0)
@@ -73,7 +73,7 @@ def test_locks_of_other_boots_go_under_our_own(place: Place) -> None:
         [ours] = folder.glob("lock-*")
         assert "1111" not in ours.name
         with (
-            pytest.raises(Refused, match="another installation"),
+            pytest.raises(PreconditionFailed, match="another installation"),
             Host(place.ssh, str(place.root)).locked(),
         ):
             pass
@@ -86,7 +86,7 @@ def test_a_lock_that_cannot_be_made_is_no_other_installation(place: Place) -> No
     with Host(place.ssh, str(place.root)).locked():
         [ours] = (place.site / payload.FOLDER).glob("lock-*")
     ours.write_text("not a directory")
-    with pytest.raises(Unfinished, match=r"no lock can be made.*exists"):
+    with pytest.raises(OperationIncomplete, match=r"no lock can be made.*exists"):
         place.install()
 
 
@@ -98,7 +98,7 @@ def test_what_is_set_aside_keeps_the_module(place: Place) -> None:
     path = f"/OVS/Repositories/{place.sim.repository_id}/VirtualDisks/data.img"
     module = HostModule(place.agent.connection)
     module.set_aside("tests", "0" * 32, path)
-    with pytest.raises(Refused, match=path):
+    with pytest.raises(PreconditionFailed, match=path):
         place.uninstall()
     assert place.module_answers()
     module.put_back("tests", "0" * 32, path)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libcloud_ovm3.errors import Refused
+from libcloud_ovm3.errors import PreconditionFailed
 from libcloud_ovm3.installer import patches
 from libcloud_ovm3.installer.patches import (
     AGENT_INI,
@@ -81,7 +81,7 @@ def test_back_to_the_same_bytes(
         return
     try:
         after = patch.apply(patch.file, content)
-    except Refused:
+    except PreconditionFailed:
         assert content.count(b"MINIMUM_RESTART_TIME") > 1
         return
     assert patch.state({**FILES, patch.file: after}) == "applied"
@@ -132,7 +132,7 @@ def test_agent_ini_that_ends_in_a_cr(before: bytes, end: bytes) -> None:
     content = before + b"ssl=enable" + end
     try:
         after = patches.set_options(AGENT_INI, content, {"ssl": "disable"})
-    except Refused:
+    except PreconditionFailed:
         assert before.endswith(b"\r")  # then it is no line of its own
         return
     assert patches.option(after, "ssl") == "disable"
@@ -146,7 +146,7 @@ def test_zeroconf_set_by_somebody_later() -> None:
 
 
 def test_zeroconf_after_a_backslash() -> None:
-    with pytest.raises(Refused, match="backslash"):
+    with pytest.raises(PreconditionFailed, match="backslash"):
         ZEROCONF.apply(NETWORK, b"A=1 \\\n")
 
 
@@ -198,7 +198,7 @@ def test_vlan_bridge_changed_by_somebody_later() -> None:
 def test_vlan_bridge_inside_a_continued_line() -> None:
     script = texts.VLAN_BRIDGE.replace(b"    setup_bridge", b"    true && \\\n    setup_bridge")
     assert BRIDGE.state(with_(script=script)) == "needed"
-    with pytest.raises(Refused, match="continues another"):
+    with pytest.raises(PreconditionFailed, match="continues another"):
         BRIDGE.apply(VLAN_BRIDGE, script)
 
 
@@ -253,7 +253,7 @@ def test_an_option_that_somebody_changed_later() -> None:
 @pytest.mark.parametrize("content", [b"[server]\nxport=1\n", b"port=1\nport=2\n", b"#port=1\n"])
 def test_an_option_that_is_not_there_once(content: bytes) -> None:
     assert patches.option(content, "port") is None
-    with pytest.raises(Refused, match="option port is not there exactly once"):
+    with pytest.raises(PreconditionFailed, match="option port is not there exactly once"):
         patches.set_options(AGENT_INI, content, {"port": "8898"})
 
 

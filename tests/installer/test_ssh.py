@@ -10,7 +10,7 @@ from pathlib import Path
 import paramiko
 import pytest
 
-from libcloud_ovm3.errors import BadCredentials, HostKeyRejected, InvalidArgument, NotSent
+from libcloud_ovm3.errors import BadCredentials, HostKeyRejected, HostUnreachable, InvalidArgument
 from libcloud_ovm3.installer import connect
 from libcloud_ovm3.installer.keys import fingerprint
 from tests.cli.running import run
@@ -201,5 +201,5 @@ def test_what_is_no_ssh_is_said_in_one_line(greeting: bytes) -> None:
 def test_nobody_there() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    with pytest.raises(NotSent, match=f"127.0.0.1:{port}: no SSH"):
+    with pytest.raises(HostUnreachable, match=f"127.0.0.1:{port}: no SSH"):
         connect("127.0.0.1", port, password="x", host_fingerprint="SHA256:x")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libcloud_ovm3.errors import Refused
+from libcloud_ovm3.errors import PreconditionFailed
 from libcloud_ovm3.installer import table
 from tests.installer.texts import API, older_table
 
@@ -139,7 +139,7 @@ def test_unknown_structures_are_refused(content: bytes, found: str | None) -> No
     if found is None:  # what follows the table is not ours to judge
         assert take_out(put_in(content)) == content
         return
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(PreconditionFailed) as caught:
         put_in(content)
     assert found in str(caught.value)
     assert NAME in str(caught.value)
@@ -148,10 +148,10 @@ def test_unknown_structures_are_refused(content: bytes, found: str | None) -> No
 def test_ours_outside_the_table_is_refused() -> None:
     content = API + b"    libcloud_ovm3.LibcloudOvm3,  # libcloud-ovm3\n"
     content = b"from agent.api import libcloud_ovm3  # libcloud-ovm3\n" + content
-    with pytest.raises(Refused, match="outside the table"):
+    with pytest.raises(PreconditionFailed, match="outside the table"):
         put_in(content)
 
 
 def test_not_taken_out_while_something_else_needs_it() -> None:
-    with pytest.raises(Refused, match="x = libcloud_ovm3"):
+    with pytest.raises(PreconditionFailed, match="x = libcloud_ovm3"):
         take_out(put_in(API) + b"x = libcloud_ovm3.LibcloudOvm3\n")

@@ -33,11 +33,11 @@ CONSTANTS = b"A = 1\nMINIMUM_RESTART_TIME = 60\nOTHER_MINIMUM_RESTART_TIME = 60\
 
 
 def refused(action: Callable[..., Any], *arguments: Any) -> None:
-    from libcloud_ovm3.errors import Refused
+    from libcloud_ovm3.errors import PreconditionFailed
 
     try:
         answer = action(*arguments)
-    except Refused:
+    except PreconditionFailed:
         return
     raise AssertionError(f"not refused: {answer!r}")
 
@@ -205,11 +205,11 @@ def only_what_is_asked_for_is_set() -> None:
 
 def an_upgrade_of_the_agent_is_noticed() -> None:
     """Its new table does not know us; our files are still there."""
-    from libcloud_ovm3.installer import payload, survey
+    from libcloud_ovm3.installer import host_files, payload
 
     manifest = payload.manifest(payload.files())
     there = payload.listed(manifest)
-    seen = survey.Seen(API_PY, files(), there, manifest, tuple(there), True, ())
-    state = survey.judge(seen, survey.Answer("unknown", 0, ""))
+    seen = host_files.HostFiles(API_PY, files(), there, manifest, tuple(there), True, ())
+    state = host_files.judge(seen, host_files.ModuleState("unknown", 0, ""))
     assert state.verdict == "thrown out", state
     assert "install again" in state.text

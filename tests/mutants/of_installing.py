@@ -169,7 +169,7 @@ MUTANTS = [
     ),
     Mutant(
         "overwritten",
-        "libcloud_ovm3/installer/survey.py",
+        "libcloud_ovm3/installer/host_files.py",
         '    if (seen.is_there, lines) == ("whole", "out"):\n        return "thrown out", (',
         '    if (seen.is_there, lines) == ("whole", "out"):\n        return "not installed", (',
         "installing.an_upgrade_of_the_agent_is_noticed",

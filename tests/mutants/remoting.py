@@ -34,10 +34,10 @@ class Local:
         return max(0, min(steps, self.cut - 1 - before))
 
     def _end(self) -> None:
-        from libcloud_ovm3.errors import AnswerLost
+        from libcloud_ovm3.errors import OutcomeUnknown
 
         if self.steps >= self.cut:
-            raise AnswerLost("cut")
+            raise OutcomeUnknown("cut")
 
     def run(self, command: str, limit: float = 60) -> Any:
         from libcloud_ovm3.installer.ssh import Ran
@@ -85,14 +85,14 @@ API_PY = "{site}/agent/target/api.py"
 
 
 def a_change_is_whole_or_not_there(place: Path) -> None:
-    from libcloud_ovm3.errors import AnswerLost
+    from libcloud_ovm3.errors import OutcomeUnknown
 
     seen = set()
     for cut in itertools.count(1):
         host, table = dom0(place / str(cut), cut=cut)
         try:
             host.change(API_PY, b"old", b"the new content")
-        except AnswerLost:
+        except OutcomeUnknown:
             seen.add(table.read_bytes())
             continue
         break
@@ -102,13 +102,13 @@ def a_change_is_whole_or_not_there(place: Path) -> None:
 
 
 def what_somebody_changed_is_not_overwritten(place: Path) -> None:
-    from libcloud_ovm3.errors import Refused
+    from libcloud_ovm3.errors import PreconditionFailed
 
     host, table = dom0(place)
     table.write_bytes(b"theirs")
     try:
         host.change(API_PY, b"old", b"new")
-    except Refused:
+    except PreconditionFailed:
         assert table.read_bytes() == b"theirs"
         return
     raise AssertionError("not refused")
@@ -136,14 +136,14 @@ def any_path_is_one_word(place: Path) -> None:
 
 
 def whatever_python_dom0_has(place: Path) -> None:
-    from libcloud_ovm3.errors import Refused
+    from libcloud_ovm3.errors import PreconditionFailed
 
     for python in ("python2.4", "python2.6", "python2.7"):
         host, _ = dom0(place / python, python=python)
         assert host.site == f"/usr/lib64/{python}/site-packages"
     try:
         dom0(place / "python2.4", python="python2.6")
-    except Refused:
+    except PreconditionFailed:
         return
     raise AssertionError("two agents, and one of them was taken")
 

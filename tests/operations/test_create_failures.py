@@ -17,7 +17,7 @@ from libcloud.compute.base import NodeImage
 from libcloud.compute.types import NodeState
 
 from libcloud_ovm3 import OVM3NodeDriver
-from libcloud_ovm3.errors import Ovm3Error, Unfinished
+from libcloud_ovm3.errors import OperationIncomplete, Ovm3Error
 from libcloud_ovm3.simulator import Simulator
 from tests.operations.failures import (
     EFFECT_FIRST,
@@ -168,7 +168,7 @@ def check_what_is_left(sim: Simulator, before: dict[str, str], error: Ovm3Error 
         quietly(driver.destroy_node, found[0])
         assert fingerprints_of(sim.repository_path) == before, "destroy_node left something"
     else:
-        left = error.left if isinstance(error, Unfinished) else ()
+        left = error.left if isinstance(error, OperationIncomplete) else ()
         orphans = {orphan["path"] for orphan in driver.ex_list_orphans()}
         for disk in new_disks:
             assert any(path.endswith(disk) for path in left), "a disk that no error names"
@@ -178,7 +178,7 @@ def check_what_is_left(sim: Simulator, before: dict[str, str], error: Ovm3Error 
 def check_node(driver: Any, node: Any, error: Ovm3Error | None) -> None:
     assert node.state in (NodeState.PENDING, NodeState.STOPPED, NodeState.RUNNING)
     if error is not None:
-        assert isinstance(error, Unfinished), f"{error!r} says that nothing is left"
+        assert isinstance(error, OperationIncomplete), f"{error!r} says that nothing is left"
         assert node.id in error.left
         assert node.id in str(error)
     if node.state == NodeState.STOPPED:  # complete: it can be started

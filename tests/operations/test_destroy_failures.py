@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from libcloud_ovm3.errors import NodeNotFound, Ovm3Error, Ovm3Warning, Unfinished
+from libcloud_ovm3.errors import NodeNotFound, OperationIncomplete, Ovm3Error, Ovm3Warning
 from libcloud_ovm3.simulator import Simulator
 from tests.operations.failures import (
     EFFECT_FIRST,
@@ -114,7 +114,7 @@ def destroy_with(sim: Simulator, step: Step, failure: str) -> None:
             error = caught
     named = " ".join(
         [
-            *(error.left if isinstance(error, Unfinished) else ()),
+            *(error.left if isinstance(error, OperationIncomplete) else ()),
             *map(str, (w.message for w in warned)),
         ]
     )

@@ -12,7 +12,13 @@ from typing import Any
 import pytest
 from libcloud.compute.types import NodeState
 
-from libcloud_ovm3.errors import AgentFault, Ovm3Error, Ovm3Warning, StillThere, Unfinished
+from libcloud_ovm3.errors import (
+    AgentFault,
+    OperationIncomplete,
+    Ovm3Error,
+    Ovm3Warning,
+    WaitTimeout,
+)
 from libcloud_ovm3.operations.stop_vm import REFUSED_LIMIT
 from libcloud_ovm3.simulator import Simulator
 from tests.support import calls_of, driver_for, fingerprints_of, quietly
@@ -124,7 +130,7 @@ def test_a_start_that_is_withdrawn(driver: Any, sim: Simulator, looks: int) -> N
         assert isinstance(result, AgentFault)
         assert "it is not seen on any host" in str(result)
     else:
-        assert isinstance(result, Unfinished)
+        assert isinstance(result, OperationIncomplete)
         assert "it is paused on ovm-1" in str(result)
 
 
@@ -145,7 +151,7 @@ def test_a_start_after_which_it_ends_at_once(driver: Any, sim: Simulator) -> Non
     first = driver.list_locations()[0]
     sim.misbehave("answer", "list_vms", host=0, nth=4, times=3, value=listed)
     result, _ = outcome(driver.start_node, node, first)
-    assert isinstance(result, Unfinished)
+    assert isinstance(result, OperationIncomplete)
     assert "it is error on ovm-1" in str(result)
 
 
@@ -162,7 +168,7 @@ def test_a_start_that_is_live_twice_says_so(driver: Any, sim: Simulator) -> None
     first = driver.list_locations()[0]
     sim.misbehave("hook", "start_vm", hook=start)
     result, _ = outcome(driver.start_node, node, first)
-    assert isinstance(result, Unfinished)
+    assert isinstance(result, OperationIncomplete)
     assert "running on ovm-1" in str(result)
     assert "running on ovm-2" in str(result)
     assert "A person has to look" in str(result)
@@ -192,7 +198,7 @@ def test_a_start_after_which_the_host_is_silent(driver: Any, sim: Simulator) -> 
     hook = {"before": lambda: None, "after": sim.hosts[0].kill}
     sim.misbehave("hook", "start_vm", hook=lambda moment: hook[moment]())
     result, _ = outcome(driver.start_node, node, first)
-    assert isinstance(result, Unfinished)
+    assert isinstance(result, OperationIncomplete)
     assert "is not known" in str(result)
     assert result.left == (node.id,)
 
@@ -229,7 +235,7 @@ def test_a_stop_whose_guest_is_slow(driver: Any, sim: Simulator) -> None:
     sim.hosts[1].deaf.add(node.id)
     sim.misbehave("answer", "stop_vm", value=None)
     result, _ = outcome(driver.stop_node, node, ex_timeout=5)
-    assert isinstance(result, StillThere)
+    assert isinstance(result, WaitTimeout)
     assert "it is running on ovm-2" in str(result)
 
 
@@ -244,7 +250,7 @@ def test_a_reboot_that_took_effect(driver: Any, sim: Simulator, kind: str) -> No
         assert kind == "fault_after"
         assert "running on ovm-2" in str(result)
     else:  # it is off the lists just then, or nobody knows what it was that was lost
-        assert isinstance(result, Unfinished)
+        assert isinstance(result, OperationIncomplete)
         assert "not known" in str(result)
     sim.wait(60)
     after = driver.ex_get_node(node.id)
@@ -278,7 +284,7 @@ def test_a_copy_that_may_be_half_is_left_as_it_is(driver: Any, sim: Simulator) -
     before = fingerprints_of(sim.repository_path)
     fault_after(sim, "copy_file")
     result, _ = outcome(make, driver)
-    assert isinstance(result, Unfinished)
+    assert isinstance(result, OperationIncomplete)
     assert "perhaps half of it" in str(result)
     node = driver.ex_get_node_by_name("web")
     assert node.state == NodeState.PENDING
@@ -328,7 +334,7 @@ def test_a_fault_that_no_look_confirms_is_not_undone(
         driver.list_images()[0],
         ex_allow_same_name=True,
     )
-    assert isinstance(result, Unfinished)
+    assert isinstance(result, OperationIncomplete)
     assert "no answer from the manager" in str(result)
     assert calls_of(sim, function) == [function]
     assert calls_of(sim, "delete_vm", "storage_plugin_destroy") == []
@@ -342,7 +348,7 @@ def test_a_definition_that_is_there_and_cannot_be_read_back_is_not_undone(
     sim.misbehave(kind, "create_vm", text=TEXT)
     fault(sim, "get_vm_config")
     result, _ = outcome(make, driver)
-    assert isinstance(result, Unfinished)
+    assert isinstance(result, OperationIncomplete)
     assert calls_of(sim, "delete_vm") == []
     [node] = driver.list_nodes()
     assert (node.state, node.id) == (NodeState.PENDING, result.left[0])
@@ -351,10 +357,10 @@ def test_a_definition_that_is_there_and_cannot_be_read_back_is_not_undone(
 def test_a_node_that_does_not_start_is_complete(driver: Any, sim: Simulator) -> None:
     fault(sim, "start_vm")
     result, _ = outcome(make, driver)
-    assert isinstance(result, Unfinished)
+    assert isinstance(result, OperationIncomplete)
     assert "complete, but not started" in str(result)
     sim.clear_misbehaviour()
     sim.misbehave("answer", "start_vm", value=None)
     result, _ = outcome(driver.create_node, "two", driver.list_sizes()[0], driver.list_images()[0])
-    assert isinstance(result, Unfinished)
+    assert isinstance(result, OperationIncomplete)
     assert "not started" not in str(result), "whether it starts is not known"

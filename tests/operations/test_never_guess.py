@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from libcloud.compute.types import NodeState
 
-from libcloud_ovm3.errors import NameTaken, Ovm3Warning, Refused, Unfinished
+from libcloud_ovm3.errors import NameTaken, OperationIncomplete, Ovm3Warning, PreconditionFailed
 from libcloud_ovm3.simulator import Simulator
 from tests.support import SPEED, calls_of, driver_for, fingerprints_of, quietly
 
@@ -63,7 +63,7 @@ def test_two_definitions_without_uuid_and_one_name(driver: Any, sim: Simulator) 
     sim.calls.clear()
     for node in nodes:
         for action in (driver.start_node, driver.stop_node, driver.destroy_node):
-            with pytest.raises(Refused, match="not clear whether it runs"):
+            with pytest.raises(PreconditionFailed, match="not clear whether it runs"):
                 action(node)
     assert calls_of(sim, *WRITES) == []
 
@@ -105,14 +105,14 @@ def test_without_uuid_a_migrating_machine_is_not_stopped(driver: Any, sim: Simul
     sim.misbehave("answer", "list_vms", host=1, times=None, value=[DOMAIN_0, live])
     node = driver.ex_get_node("1" * 32)
     assert node.state == NodeState.MIGRATING
-    with pytest.raises(Refused):
+    with pytest.raises(PreconditionFailed):
         driver.start_node(node)
     live["device"] = {"vbd": []}  # a name alone does not make it ours, nor somebody else's
     sim.clear_misbehaviour()
     sim.misbehave("answer", "list_vms", host=1, times=None, value=[DOMAIN_0, live])
     node = quietly(driver.ex_get_node, "1" * 32)
     assert node.state == NodeState.UNKNOWN
-    with pytest.raises(Refused):
+    with pytest.raises(PreconditionFailed):
         driver.start_node(node)
 
 
@@ -125,7 +125,7 @@ def test_defined_twice_is_an_error_for_every_method(driver: Any, sim: Simulator)
     assert driver.ex_get_node(node.id).state == NodeState.ERROR
     sim.calls.clear()
     for action in (driver.start_node, driver.destroy_node, driver.reboot_node):
-        with pytest.raises(Refused):
+        with pytest.raises(PreconditionFailed):
             action(node)
     assert calls_of(sim, *WRITES) == []
 
@@ -162,7 +162,7 @@ def test_a_file_in_the_folder_that_another_machine_uses(driver: Any, sim: Simula
     folder = f"/OVS/Repositories/{sim.repository_id}/VirtualMachines/{node.extra['directory']}"
     path = f"{folder}/System.img"
     sim.add_vm("user", config={"disk": [f"file:{path},xvda,w"]}, disk=False)
-    with pytest.raises(Refused, match="own directory"):
+    with pytest.raises(PreconditionFailed, match="own directory"):
         driver.destroy_node(node)
     assert image.read_bytes() == b"precious"
 
@@ -171,7 +171,7 @@ def test_any_file_in_the_folder_is_somebody_s(driver: Any, sim: Simulator) -> No
     node = make(driver)
     (machines(sim) / node.extra["directory"] / "checkpoint").write_bytes(b"precious")
     sim.calls.clear()
-    with pytest.raises(Refused, match="checkpoint"):
+    with pytest.raises(PreconditionFailed, match="checkpoint"):
         driver.destroy_node(node)
     assert calls_of(sim, *WRITES) == [], "not even stopped"
 
@@ -296,7 +296,7 @@ def test_started_by_another_client_while_it_is_destroyed(driver: Any, sim: Simul
             start_by_hand(driver, sim, node.extra["directory"], host=2)
 
     sim.misbehave("hook", "delete_vm", hook=start)
-    with pytest.raises((Unfinished, Refused, Exception)) as caught:
+    with pytest.raises((OperationIncomplete, PreconditionFailed, Exception)) as caught:
         driver.destroy_node(node)
     assert disk_file(sim, node).exists(), "the disk of a live machine"
     assert node.id in str(caught.value) or "running" in str(caught.value)
@@ -310,7 +310,7 @@ def test_come_back_between_the_looks(driver: Any, sim: Simulator) -> None:
         start_by_hand(driver, sim, node.extra["directory"], host=0) if moment == "before" else None
     ))  # fmt: skip
     sim.calls.clear()
-    with pytest.raises(Refused, match="come back"):
+    with pytest.raises(PreconditionFailed, match="come back"):
         driver.destroy_node(node)
     assert rule.hits
     assert calls_of(sim, "delete_vm", "stop_vm") == []
@@ -378,7 +378,7 @@ def test_a_name_that_may_be_taken_is_refused(driver: Any, sim: Simulator) -> Non
     write_cfg(machines(sim) / ("9" * 32), name="x")
     (machines(sim) / ("9" * 32) / "vm.cfg").write_text("OVM_simple_name = 'web'\nname = (\n")
     before = fingerprints_of(sim.repository_path)
-    with pytest.raises(Refused, match="cannot be seen") as caught:
+    with pytest.raises(PreconditionFailed, match="cannot be seen") as caught:
         make(driver)
     assert not isinstance(caught.value, NameTaken)
     assert fingerprints_of(sim.repository_path) == before
@@ -421,7 +421,7 @@ def test_a_host_without_the_repository_is_not_chosen(sim: Simulator) -> None:
     node = make(driver)
     assert node.extra["host"] != "ovm-3"
     driver.stop_node(node)
-    with pytest.raises(Refused, match="has repository"):
+    with pytest.raises(PreconditionFailed, match="has repository"):
         driver.start_node(node, ex_location=driver.list_locations()[2])
 
 
@@ -435,6 +435,6 @@ def test_a_host_that_falls_silent_between_the_looks(driver: Any, sim: Simulator)
 
     sim.misbehave("hook", "discover_server_pool", nth=2, hook=silence)
     sim.calls.clear()
-    with pytest.raises(Refused, match=sim.hosts[2].address):
+    with pytest.raises(PreconditionFailed, match=sim.hosts[2].address):
         driver.destroy_node(node)
     assert calls_of(sim, *WRITES) == []

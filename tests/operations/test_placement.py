@@ -10,8 +10,8 @@ import pytest
 
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.documents import Server
-from libcloud_ovm3.errors import HostNotFound, NotKnown, NotSent
-from libcloud_ovm3.estate.hosts import HostView, Silent
+from libcloud_ovm3.errors import HostNotFound, HostUnreachable, SearchIncomplete
+from libcloud_ovm3.estate.hosts import HostView, UnreachableHost
 from libcloud_ovm3.operations.placement import is_host, preferred, require_host
 
 VMS = [str(uuid.UUID(int=number)) for number in range(300)]
@@ -75,9 +75,9 @@ def test_whether_there_is_such_a_host() -> None:
     require_host(HOSTS, [], "127.0.0.3")
     require_host(HOSTS, [], "ovm-1")
     twins = [host(0, HOSTS[0].server.uuid), host(0, HOSTS[1].server.uuid)]
-    with pytest.raises(NotKnown, match="by its id"):
+    with pytest.raises(SearchIncomplete, match="by its id"):
         require_host(twins, [], "ovm-0")
-    silent = Silent("127.0.0.9:8899", NotSent("127.0.0.9:8899: cannot be reached"))
+    silent = UnreachableHost("127.0.0.9:8899", HostUnreachable("127.0.0.9:8899: cannot be reached"))
     require_host(HOSTS, [silent], HOSTS[0].server.uuid)
-    with pytest.raises(NotKnown, match="cannot be reached"):
+    with pytest.raises(SearchIncomplete, match="cannot be reached"):
         require_host(HOSTS, [silent], "127.0.0.9:8899")

@@ -10,12 +10,12 @@ import pytest
 
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.documents import Server
-from libcloud_ovm3.errors import Refused
+from libcloud_ovm3.errors import PreconditionFailed
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.states import State
 from libcloud_ovm3.estate.vms import VM
-from libcloud_ovm3.operations.presence import look_for, right_machine
+from libcloud_ovm3.operations.presence import read_presence, verified_domain
 
 REPOSITORY, DIRECTORY = "0a" * 16, "0b" * 16
 OWN_ID, OTHER_ID = str(uuid.UUID(int=1)), str(uuid.UUID(int=2))
@@ -59,8 +59,8 @@ DOUBTFUL = [
 
 @pytest.mark.parametrize(("config", "seen"), DOUBTFUL)
 def test_what_may_be_it_is_not_absent(config: dict[str, Any], seen: dict[str, Any]) -> None:
-    look = look_for([host(seen)], definition(config), [OWN_ID])
-    assert look.places == ()
+    look = read_presence([host(seen)], definition(config), [OWN_ID])
+    assert look.live == ()
     assert len(look.doubtful) == 1
     assert not look.is_absent
     assert "it may be" in look.described()
@@ -68,7 +68,7 @@ def test_what_may_be_it_is_not_absent(config: dict[str, Any], seen: dict[str, An
 
 @pytest.mark.parametrize("seen", [domain("other", OTHER_ID), domain("own", OTHER_ID, None)])
 def test_what_is_another_s_is_absent(seen: dict[str, Any]) -> None:
-    assert look_for([host(seen)], definition(CONFIG), [OWN_ID]).is_absent
+    assert read_presence([host(seen)], definition(CONFIG), [OWN_ID]).is_absent
 
 
 @pytest.mark.parametrize(("config", "seen"), DOUBTFUL)
@@ -77,19 +77,19 @@ def test_nothing_is_sent_beside_what_may_be_it(
 ) -> None:
     own = domain("own", OWN_ID)
     for seen_there in ([seen], [seen, own], [own, seen]):
-        with pytest.raises(Refused, match="domain 7 is named"):
-            right_machine(host(*seen_there, config=config), definition(config), [OWN_ID])
+        with pytest.raises(PreconditionFailed, match="domain 7 is named"):
+            verified_domain(host(*seen_there, config=config), definition(config), [OWN_ID])
 
 
 def test_a_vm_cfg_that_was_changed_or_has_gone() -> None:
     own, ours = domain("own", OWN_ID), definition(CONFIG)
-    assert right_machine(host(own), ours, [OWN_ID]) is not None
-    assert right_machine(host(), ours, [OWN_ID]) is None
+    assert verified_domain(host(own), ours, [OWN_ID]) is not None
+    assert verified_domain(host(), ours, [OWN_ID]) is None
     for changed in ({"name": "else"}, {"uuid": OTHER_ID}):
-        with pytest.raises(Refused, match="changed meanwhile"):
-            right_machine(host(own, config={**CONFIG, **changed}), ours, [OWN_ID])
-    with pytest.raises(Refused, match="cannot be read"):
-        right_machine(host(own, config="no struct"), ours, [OWN_ID])
+        with pytest.raises(PreconditionFailed, match="changed meanwhile"):
+            verified_domain(host(own, config={**CONFIG, **changed}), ours, [OWN_ID])
+    with pytest.raises(PreconditionFailed, match="cannot be read"):
+        verified_domain(host(own, config="no struct"), ours, [OWN_ID])
 
 
 def test_a_name_that_is_another_s_uuid() -> None:
@@ -97,8 +97,8 @@ def test_a_name_that_is_another_s_uuid() -> None:
     for name in (OTHER_ID, OTHER_ID.replace("-", "")):
         config = {**CONFIG, "name": name}
         seen = host(domain(name, OWN_ID), domain("other", OTHER_ID), config=config)
-        with pytest.raises(Refused, match="might reach the other"):
-            right_machine(seen, definition(config), [OWN_ID, OTHER_ID])
+        with pytest.raises(PreconditionFailed, match="might reach the other"):
+            verified_domain(seen, definition(config), [OWN_ID, OTHER_ID])
 
 
 def test_no_name_of_a_vm_is_free() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from libcloud.compute.types import NodeState
 
-from libcloud_ovm3.errors import Refused
+from libcloud_ovm3.errors import PreconditionFailed
 from libcloud_ovm3.simulator import Simulator
 from tests.support import SPEED, calls_of, driver_for, quietly
 
@@ -59,7 +59,7 @@ def refused(sim: Simulator, action: Any, node: Any, match: str) -> None:
     """Nobody was hit, and the error says who might have been."""
     before = {d["uuid"]: d["domid"] for host in (0, 1) for d in sim.domains(host)}
     sim.calls.clear()
-    with pytest.raises(Refused, match=match):
+    with pytest.raises(PreconditionFailed, match=match):
         quietly(action, driver_for(sim), node)
     assert calls_of(sim, *HITS) == []
     assert {d["uuid"]: d["domid"] for host in (0, 1) for d in sim.domains(host)} == before
@@ -109,7 +109,7 @@ def test_a_stranger_that_is_called_as_the_agent_is_asked(
     sim.misbehave("answer", "list_vms", host=0, times=None, value=answer)
     before = [d["domid"] for d in sim.domains(0)]
     sim.calls.clear()
-    with pytest.raises(Refused, match="not this VM alone"):
+    with pytest.raises(PreconditionFailed, match="not this VM alone"):
         quietly(action, driver_for(sim), node)
     assert calls_of(sim, *HITS) == []
     assert [d["domid"] for d in sim.domains(0)] == before
@@ -162,7 +162,7 @@ def test_a_host_that_falls_silent_at_the_door(sim: Simulator, action: Any) -> No
     nth = len(calls_of(sim, "get_vm_config")) - seen + 1  # the first that is the door's
     sim.calls.clear()
     sim.misbehave("hook", "get_vm_config", nth=nth, hook=silence)
-    with pytest.raises(Refused, match="cannot be seen"):
+    with pytest.raises(PreconditionFailed, match="cannot be seen"):
         quietly(action, driver, node)
     assert calls_of(sim, *HITS) == []
 

@@ -16,7 +16,7 @@ import pytest
 from libcloud.compute.base import Node
 from libcloud.compute.types import NodeState
 
-from libcloud_ovm3.errors import NameTaken, Ovm3Error, Refused, Unfinished
+from libcloud_ovm3.errors import NameTaken, OperationIncomplete, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.simulator import Simulator
 from tests.support import SPEED, calls_of, driver_for, fast_clock, fingerprints_of, quietly
 
@@ -109,7 +109,7 @@ def test_two_that_start_one_node(sim: Simulator) -> None:
     for _ in range(3):
         results = at_once(partial(one.start_node, node), partial(two.start_node, node.id))
         assert True in results
-        assert all(r is True or isinstance(r, Refused) for r in results), results
+        assert all(r is True or isinstance(r, PreconditionFailed) for r in results), results
         live = [host for host in (0, 1) if sim.domains(host)]
         assert len(live) == 1
         assert len(sim.domains(live[0])) == 1
@@ -166,7 +166,7 @@ def test_started_by_another_after_both_looks(sim: Simulator, where: int) -> None
     sim.misbehave("hook", **last_read_before_a_start(sim), hook=start)
     sim.calls.clear()
     host = f"on ovm-{where + 1} "  # seen in its list, or by who holds the disks
-    with pytest.raises(Refused, match=f"it is running {host}|{host}.*is this very VM"):
+    with pytest.raises(PreconditionFailed, match=f"it is running {host}|{host}.*is this very VM"):
         driver.start_node(node, there)
     assert calls_of(sim, "start_vm") == ["start_vm"], "by hand, and not by the driver"
 
@@ -182,7 +182,7 @@ def test_a_host_that_falls_silent_after_both_looks(sim: Simulator) -> None:
         hook=lambda moment: moment == "after" and sim.hosts[1].kill(),
     )
     sim.calls.clear()
-    with pytest.raises(Refused, match=r"ovm-2.* is not known"):
+    with pytest.raises(PreconditionFailed, match=r"ovm-2.* is not known"):
         driver.start_node(node, first)
     assert calls_of(sim, "start_vm") == []
 
@@ -281,7 +281,7 @@ def test_a_name_that_cannot_be_looked_for_again(sim: Simulator) -> None:
         (broken / "vm.cfg").write_text("name = (\n")
 
     after_create_vm(sim, spoil)
-    with pytest.raises(Refused, match=r"taken meanwhile cannot be seen.*9999"):
+    with pytest.raises(PreconditionFailed, match=r"taken meanwhile cannot be seen.*9999"):
         make(driver)
     assert [path.parent for path in broken.parent.glob("*/vm.cfg")] == [broken]
     assert calls_of(sim, "copy_file") == []
@@ -339,7 +339,7 @@ def test_a_definition_that_does_not_say_what_was_meant(
 ) -> None:
     before = fingerprints_of(sim.repository_path)
     mangled(sim, "create_vm", old, new)
-    with pytest.raises(Refused, match=said):
+    with pytest.raises(PreconditionFailed, match=said):
         make(driver_for(sim), "it is web")
     assert fingerprints_of(sim.repository_path) == before
     assert calls_of(sim, "copy_file", "configure_vm", "start_vm") == []
@@ -355,7 +355,7 @@ def test_a_definition_that_cannot_be_read_back(sim: Simulator) -> None:
 
 def test_a_definition_that_is_spoilt_at_the_end(sim: Simulator) -> None:
     mangled(sim, "configure_vm", "= 'web'", "= 'we'")
-    with pytest.raises(Unfinished, match="the name 'we' instead of 'web'") as caught:
+    with pytest.raises(OperationIncomplete, match="the name 'we' instead of 'web'") as caught:
         make(driver_for(sim))
     [node] = driver_for(sim, ex_clock=fast_clock()).list_nodes()
     assert node.id in caught.value.left

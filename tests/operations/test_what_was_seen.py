@@ -13,12 +13,12 @@ from libcloud_ovm3.errors import (
     HostNotFound,
     ImageNotFound,
     NodeNotFound,
-    NotKnown,
     Ovm3Error,
-    Refused,
-    StillThere,
+    PreconditionFailed,
+    SearchIncomplete,
+    WaitTimeout,
 )
-from libcloud_ovm3.estate.vms import survey
+from libcloud_ovm3.estate.vms import read_estate
 from libcloud_ovm3.operations.stop_vm import only_place
 from libcloud_ovm3.simulator import Simulator
 from tests.support import SPEED, calls_of, driver_for, quietly
@@ -55,7 +55,7 @@ def test_a_node_whose_vm_cfg_is_damaged_is_not_said_to_have_stopped(sim: Simulat
     unknown = [n for n in quietly(driver.list_nodes) if n.state == NodeState.UNKNOWN]
     sim.calls.clear()
     for node in unknown:
-        with pytest.raises(Refused, match="unknown"):
+        with pytest.raises(PreconditionFailed, match="unknown"):
             quietly(driver.stop_node, node)
     assert calls_of(sim, *WRITES) == []
     assert [domain["name"] for domain in sim.domains(1)] == ["APP-TRN"]
@@ -64,7 +64,7 @@ def test_a_node_whose_vm_cfg_is_damaged_is_not_said_to_have_stopped(sim: Simulat
 def test_a_stopped_node_whose_vm_cfg_is_damaged(sim: Simulator) -> None:
     directory = sim.add_vm("stopped")
     damage(sim, directory)
-    with pytest.raises(Refused, match=r"may be running: it is unknown: .*get_vm_config"):
+    with pytest.raises(PreconditionFailed, match=r"may be running: it is unknown: .*get_vm_config"):
         driver_for(sim).stop_node(directory)
 
 
@@ -77,13 +77,15 @@ def test_a_node_that_is_defined_twice(sim: Simulator, is_live: bool) -> None:
     driver = driver_for(sim)
     sim.calls.clear()
     for action in (driver.stop_node, driver.start_node, driver.reboot_node, driver.destroy_node):
-        with pytest.raises(Refused, match=r"error.*VirtualMachines/copy|several definitions"):
+        with pytest.raises(
+            PreconditionFailed, match=r"error.*VirtualMachines/copy|several definitions"
+        ):
             quietly(action, directory)
     assert calls_of(sim, *WRITES) == []
     assert len(sim.domains(0)) == 1 + is_live
     if is_live:  # one place, and yet not one that is known to be this definition's
-        with pytest.raises(Refused, match="a person has to look"):
-            only_place(survey(driver._estate).vm(directory))
+        with pytest.raises(PreconditionFailed, match="a person has to look"):
+            only_place(read_estate(driver._estate).vm(directory))
 
 
 def test_letters_of_another_number(sim: Simulator) -> None:
@@ -96,7 +98,7 @@ def test_letters_of_another_number(sim: Simulator) -> None:
     assert node.state == NodeState.UNKNOWN
     sim.calls.clear()
     for action in (driver.start_node, driver.reboot_node):
-        with pytest.raises(Refused, match="unknown"):
+        with pytest.raises(PreconditionFailed, match="unknown"):
             action(node)
     assert calls_of(sim, *WRITES) == []
 
@@ -108,7 +110,7 @@ def test_a_guest_that_reboots_while_it_is_stopped_is_not_gone(sim: Simulator) ->
     without = [record for record in driver.connection.call("list_vms") if record["uuid"] != node.id]
     sim.misbehave("answer", "stop_vm", value=None)  # asked, and it does not hear
     sim.misbehave("answer", "list_vms", host=0, nth=3, value=without)  # the look, the door, then
-    with pytest.raises(StillThere, match="it is running on ovm-1"):
+    with pytest.raises(WaitTimeout, match="it is running on ovm-1"):
         driver.stop_node(node, ex_timeout=1)
     assert driver.ex_get_node(node.id).state == NodeState.RUNNING
 
@@ -126,7 +128,9 @@ def test_a_clock_that_goes_backwards(sim: Simulator, behind: float) -> None:
             "get_last_boot_time",
             value={"last_boot_time": int(began) - 99, "local_time": int(began) - 5},
         )
-    with pytest.raises(Refused, match=r"s after the time that ovm-1 .* has now") as caught:
+    with pytest.raises(
+        PreconditionFailed, match=r"s after the time that ovm-1 .* has now"
+    ) as caught:
         driver.reboot_node(node)
     assert "-" not in str(caught.value).partition("was started ")[2].partition(" s ")[0]
     assert calls_of(sim, "reboot_vm") == []
@@ -218,7 +222,7 @@ def test_not_found_only_if_all_was_read(sim: Simulator, trouble: Callable[[Any],
     assert {type(error) for error in every_way(driver, NOBODY)} == {NodeNotFound}
     trouble(sim)
     errors = every_way(driver, NOBODY)
-    assert {type(error) for error in errors} == {NotKnown}
+    assert {type(error) for error in errors} == {SearchIncomplete}
     assert not any(isinstance(error, NodeNotFound) for error in errors)
     assert all("as far as it could be read" in str(error) for error in errors)
 
@@ -226,10 +230,10 @@ def test_not_found_only_if_all_was_read(sim: Simulator, trouble: Callable[[Any],
 def test_waiting_for_what_is_not_there(sim: Simulator) -> None:
     driver = driver_for(sim)
     node = running(driver)
-    with pytest.raises(StillThere, match=f"{NOBODY} was not found"):
+    with pytest.raises(WaitTimeout, match=f"{NOBODY} was not found"):
         driver.wait_until_running([NOBODY.upper()], 1, 2)
     undashed = NOBODY.replace("-", "")
-    with pytest.raises(StillThere, match=f"{NOBODY} was not found$"):
+    with pytest.raises(WaitTimeout, match=f"{NOBODY} was not found$"):
         driver.wait_until_running([node, undashed, NOBODY], 1, 2)
     directory = sim.add_vm("short-lived")
     machines = sim.repository_path / "VirtualMachines"
@@ -241,10 +245,10 @@ def test_waiting_for_what_is_not_there(sim: Simulator) -> None:
             (machines / directory).rmdir()
 
     sim.misbehave("hook", listing, nth=2, hook=delete)
-    with pytest.raises(StillThere, match="is gone"):
+    with pytest.raises(WaitTimeout, match="is gone"):
         driver.wait_until_running([directory], 1, 300)
     unreadable_repository(sim)
-    with pytest.raises(StillThere, match=f"of {NOBODY} it is not known: .*Stale"):
+    with pytest.raises(WaitTimeout, match=f"of {NOBODY} it is not known: .*Stale"):
         driver.wait_until_running([NOBODY], 1, 2)
 
 
@@ -260,7 +264,7 @@ def test_a_missing_image_is_no_missing_node(sim: Simulator) -> None:
         quietly(driver.create_node, "web", size, missing[0], ex_allow_same_name=True)
     unreadable_repository(sim)
     for image_id in (image.id, missing[1]):
-        with pytest.raises(NotKnown, match="whether there is one is not known"):
+        with pytest.raises(SearchIncomplete, match="whether there is one is not known"):
             quietly(driver.create_node, "web", size, image_id, ex_allow_same_name=True)
     assert calls_of(sim, "create_vm") == []
 
@@ -276,7 +280,7 @@ def test_images_of_a_host_that_is_not_there(sim: Simulator) -> None:
     sim.hosts[1].kill()
     silent = [location for location in driver.list_locations() if location.id != second.id][1]
     for host_id in (second.id, silent.id, "no-such-host"):
-        with pytest.raises(NotKnown, match="has not answered"):
+        with pytest.raises(SearchIncomplete, match="has not answered"):
             quietly(driver.list_images, host_id)
 
 

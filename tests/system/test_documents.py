@@ -20,7 +20,7 @@ import pytest
 from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.hostmodule import HostModule
 from libcloud_ovm3.agent.tls import HostTrust
-from libcloud_ovm3.errors import AgentFault, AnswerLost
+from libcloud_ovm3.errors import AgentFault, OutcomeUnknown
 from libcloud_ovm3.simulator import Rule, Simulator
 
 NAME = "counter"
@@ -55,7 +55,7 @@ class Writer:
             try:
                 self.module.write_document(self.name, operation, mount, NAME, version, content)
                 return True
-            except AnswerLost:
+            except OutcomeUnknown:
                 continue
             except AgentFault as fault:
                 if fault.kind == LOST:

@@ -174,12 +174,12 @@ def named(samples):
 
 @named(GRAMMAR + NAMES)
 def test_found_by_grammar_or_name(source, expected):
-    found = python24.problems(source + '\n')
+    found = python24.errors(source + '\n')
     assert [what for _, what in found if expected in what], found
 
 
 def test_the_line_is_named():
-    assert python24.problems('a = 1\n\n\nb = c if d else e\n') == [(4, 'conditional expression')]
+    assert python24.errors('a = 1\n\n\nb = c if d else e\n') == [(4, 'conditional expression')]
 
 
 def test_found_in_the_library():
@@ -191,7 +191,7 @@ def test_found_in_the_library():
 
 def test_what_2_4_has_is_not_found():
     for source in CLEAN:
-        assert python24.problems(source) == []
+        assert python24.errors(source) == []
     files = dict([(str(number), source) for number, source in enumerate(CLEAN)])
     assert python24.in_library(files) == []
 

@@ -10,7 +10,7 @@ import re
 
 from lxml import etree
 
-from libcloud_ovm3.errors import MalformedAnswer
+from libcloud_ovm3.errors import MalformedResponse
 
 Element = etree._Element
 
@@ -18,7 +18,7 @@ Element = etree._Element
 def root_of(document: str, expected: str) -> Element:
     """The root element of an answer that should be this document.
 
-    :raises MalformedAnswer: it is something else, or no XML, or has a DOCTYPE.
+    :raises MalformedResponse: it is something else, or no XML, or has a DOCTYPE.
     """
     # Told the encoding: the text may declare another one, which no longer holds inside a string.
     parser = etree.XMLParser(
@@ -31,9 +31,9 @@ def root_of(document: str, expected: str) -> Element:
     try:
         root = etree.fromstring(document.encode("utf-8"), parser)
     except (etree.XMLSyntaxError, ValueError, AttributeError) as error:
-        raise MalformedAnswer(f"{expected}: no XML document: {error}") from None
+        raise MalformedResponse(f"{expected}: no XML document: {error}") from None
     if root is None or root.tag != expected or root.getroottree().docinfo.internalDTD is not None:
-        raise MalformedAnswer(f"expected a {expected} document, got {str(document)[:60]!r}")
+        raise MalformedResponse(f"expected a {expected} document, got {str(document)[:60]!r}")
     return root
 
 
@@ -51,18 +51,18 @@ def find(node: Element, path: str) -> Element:
 def only(root: Element, path: str) -> Element | None:
     """The one element that the root is known to hold; None: the root is empty.
 
-    :raises MalformedAnswer: it holds other things only, or several of these.
+    :raises MalformedResponse: it holds other things only, or several of these.
     """
     found = known(root, path)
     if found is not None and len(root.findall(path)) > 1:
-        raise MalformedAnswer(f"{root.tag}: several {path}: not understood")
+        raise MalformedResponse(f"{root.tag}: several {path}: not understood")
     return found
 
 
 def found_in(root: Element, path: str) -> Element:
     """The same; an empty element if the root is empty.
 
-    :raises MalformedAnswer: as above.
+    :raises MalformedResponse: as above.
     """
     found = only(root, path)
     return found if found is not None else etree.Element("nothing")
@@ -71,7 +71,7 @@ def found_in(root: Element, path: str) -> Element:
 def known(root: Element, *paths: str) -> Element | None:
     """The first of these that the root holds; None: the root is empty, so nothing is there.
 
-    :raises MalformedAnswer: it holds other things only.
+    :raises MalformedResponse: it holds other things only.
     """
     for path in paths:
         found = root.find(path)
@@ -79,7 +79,7 @@ def known(root: Element, *paths: str) -> Element | None:
             return found
     if len(root) or content(root):
         held = root[0].tag if len(root) else content(root)
-        raise MalformedAnswer(
+        raise MalformedResponse(
             f"{root.tag}: expected {' or '.join(paths)}, got {str(held)[:60]!r}: not understood"
         )
     return None

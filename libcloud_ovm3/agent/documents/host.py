@@ -174,7 +174,7 @@ class Hardware:
 def server(text: str) -> Server:
     """discover_server's answer.
 
-    :raises MalformedAnswer: it is no such document.
+    :raises MalformedResponse: it is no such document.
     """
     root = elements.root_of(text, "Discover_Server_Result")
     return outline.read(Server, elements.found_in(root, "Server"))
@@ -193,7 +193,7 @@ def server_text(server: Server) -> str:
 def hardware(text: str) -> Hardware:
     """discover_hardware's answer.
 
-    :raises MalformedAnswer: it is no such document.
+    :raises MalformedResponse: it is no such document.
     """
     root = elements.root_of(text, "Discover_Hardware_Result")
     return outline.read(Hardware, elements.found_in(root, "NodeInformation"))

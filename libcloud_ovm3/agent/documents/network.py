@@ -129,7 +129,7 @@ class Network:
 def network(text: str) -> Network:
     """discover_network's answer.
 
-    :raises MalformedAnswer: it is no such document.
+    :raises MalformedResponse: it is no such document.
     """
     root = elements.root_of(text, "Discover_Network_Result")
     return outline.read(Network, elements.found_in(root, "Network/Active"))
@@ -148,7 +148,7 @@ def network_text(network: Network) -> str:
 def network_devices(text: str) -> tuple[NetworkDevice, ...]:
     """The devices of discover_network's answer, in its order. A bond may stand in two sections.
 
-    :raises MalformedAnswer: it is no such document.
+    :raises MalformedResponse: it is no such document.
     """
     root = elements.root_of(text, "Discover_Network_Result")
     return tuple(

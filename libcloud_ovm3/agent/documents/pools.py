@@ -97,7 +97,7 @@ class Cluster:
 def server_pool(text: str) -> ServerPool | None:
     """discover_server_pool's answer; None: the host is in no pool.
 
-    :raises MalformedAnswer: it is no such document.
+    :raises MalformedResponse: it is no such document.
     """
     return _maybe(text, "Discover_Server_Pool_Result", "Server_Pool", ServerPool)
 
@@ -113,7 +113,7 @@ def server_pool_text(pool: ServerPool | None) -> str:
 def pool_filesystem(text: str) -> PoolFilesystem | None:
     """discover_pool_filesystem's answer; None: there is none.
 
-    :raises MalformedAnswer: it is no such document.
+    :raises MalformedResponse: it is no such document.
     """
     return _maybe(text, "Discover_Pool_Filesystem_Result", "Pool_Filesystem", PoolFilesystem)
 
@@ -129,7 +129,7 @@ def pool_filesystem_text(filesystem: PoolFilesystem | None) -> str:
 def cluster(text: str) -> Cluster | None:
     """discover_cluster's answer; None: the host is in no cluster.
 
-    :raises MalformedAnswer: it is no such document.
+    :raises MalformedResponse: it is no such document.
     """
     root = elements.root_of(text, "Discover_Cluster_Result")
     known = elements.known(root, "O2CB_Config", "Cluster_Information")

@@ -14,7 +14,7 @@ from lxml import etree
 from libcloud_ovm3.agent.documents import elements
 from libcloud_ovm3.agent.documents import xmlmapping as outline
 from libcloud_ovm3.agent.identifiers import undashed
-from libcloud_ovm3.errors import MalformedAnswer
+from libcloud_ovm3.errors import MalformedResponse
 
 _LIST, _DB_LIST = "RepositoryList", "RepositoryDbList"
 # Folders with vm.cfg files in them, folders of files; the element of an entry in each.
@@ -140,19 +140,19 @@ def _shown(node: elements.Element) -> str:
 def _entries(root: elements.Element, listing: str) -> list[elements.Element]:
     """All that stands in the lists of this name.
 
-    :raises MalformedAnswer: the document has no such list, and is not empty.
+    :raises MalformedResponse: the document has no such list, and is not empty.
     """
     if elements.known(root, listing) is None:
         return []
     for text in filter(None, map(elements.content, root.iterfind(listing))):
-        raise MalformedAnswer(f"{root.tag}: {listing} is a text, {text[:60]!r}")
+        raise MalformedResponse(f"{root.tag}: {listing} is a text, {text[:60]!r}")
     return root.findall(f"{listing}/*")
 
 
 def repository_db(text: str) -> tuple[RepositoryRecord, ...]:
     """discover_repository_db's answer. A record that is not understood has an id that is no uuid.
 
-    :raises MalformedAnswer: it is no such document.
+    :raises MalformedResponse: it is no such document.
     """
     root = elements.root_of(text, "Discover_Repository_Db_Result")
     return tuple(map(_record, _entries(root, _DB_LIST)))
@@ -178,7 +178,7 @@ def repository_db_text(records: Iterable[RepositoryRecord]) -> str:
 def repositories(text: str) -> tuple[RepositoryContent, ...]:
     """discover_repositories' answer: none, if the host does not know what it was asked for.
 
-    :raises MalformedAnswer: it is no such document.
+    :raises MalformedResponse: it is no such document.
     """
     root = elements.root_of(text, "Discover_Repositories_Result")
     return tuple(map(_content, _entries(root, _LIST)))
@@ -206,12 +206,12 @@ def repository_content(text: str, repository_id: str) -> RepositoryContent | Non
     """One repository out of discover_repositories' answer; None: the host does not know it.
 
     :param repository_id: in any spelling.
-    :raises MalformedAnswer: it is no such document, or lists it twice.
+    :raises MalformedResponse: it is no such document, or lists it twice.
     """
     wanted = _key(repository_id)
     found = [one for one in repositories(text) if wanted in (one.key, _key(one.name))]
     if len(found) > 1:
-        raise MalformedAnswer(f"repository {repository_id!r} is listed {len(found)} times")
+        raise MalformedResponse(f"repository {repository_id!r} is listed {len(found)} times")
     return found[0] if found else None
 
 

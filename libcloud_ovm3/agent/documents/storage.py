@@ -75,7 +75,7 @@ class PhysicalLuns:
 def mounts(text: str) -> tuple[Mount, ...]:
     """discover_mounted_file_systems' answer.
 
-    :raises MalformedAnswer: it is no such document.
+    :raises MalformedResponse: it is no such document.
     """
     root = elements.root_of(text, "Discover_Mounted_File_Systems_Result")
     elements.known(root, "Filesystem")
@@ -109,7 +109,7 @@ def mounts_text(mounts: Iterable[Mount]) -> str:
 def storage_plugins(text: str) -> tuple[StoragePlugin, ...]:
     """discover_storage_plugins' answer.
 
-    :raises MalformedAnswer: it is no such document.
+    :raises MalformedResponse: it is no such document.
     """
     root = elements.root_of(text, "Discover_Storage_Plugins_Result")
     nodes = elements.found_in(root, _PLUGIN_LIST).iterfind("storage_plugin_info")
@@ -131,7 +131,7 @@ def storage_plugins_text(plugins: Iterable[StoragePlugin]) -> str:
 def physical_luns(text: str) -> PhysicalLuns:
     """discover_physical_luns' answer.
 
-    :raises MalformedAnswer: it is no such document.
+    :raises MalformedResponse: it is no such document.
     """
     root = elements.root_of(text, "Discover_Physical_Luns_Result")
     lists = [child.tag for child in root if str(child.tag).lower() in _LUN_LISTS]

@@ -65,7 +65,7 @@ def load(path: str | Path) -> list[BundleHost]:
         hosts: dict[str, BundleHost] = {}
         for record in records:
             host = hosts.setdefault(record["address"], BundleHost(record["address"]))
-            if "silent" in record:
+            if "unreachable" in record:
                 host.silent = True
             if "function" in record:
                 if len(record.keys() & {"answer", "fault", "lost"}) != 1:
@@ -93,7 +93,7 @@ def _records(text: str) -> list[dict[str, Any]]:
         _check_format(whole)
         found = []
         for host in whole["hosts"]:
-            head = {key: host[key] for key in ("address", "silent") if key in host}
+            head = {key: host[key] for key in ("address", "unreachable") if key in host}
             calls = [call | {"address": host["address"]} for call in host.get("calls", [])]
             found += [head, *calls]
         return found

@@ -13,7 +13,12 @@ from collections.abc import Callable
 import pytest
 
 from libcloud_ovm3.agent.functions import Agent
-from libcloud_ovm3.errors import CertificateRejected, InvalidArgument, Refused, Unfinished
+from libcloud_ovm3.errors import (
+    CertificateRejected,
+    InvalidArgument,
+    OperationIncomplete,
+    PreconditionFailed,
+)
 from libcloud_ovm3.installer import Ssh, Waiting, patches, payload, xend
 from libcloud_ovm3.installer.host import Host
 from tests.cli.running import invoke
@@ -72,7 +77,7 @@ def test_an_agent_that_goes_astray_comes_back(place: Place) -> None:
         patches.set_options("agent.ini", ini.read_bytes(), {"port": "8998"}),
     ):
         ini.write_bytes(content)
-        with pytest.raises(Unfinished, match="agent answers without it"):
+        with pytest.raises(OperationIncomplete, match="agent answers without it"):
             place.install(port=8999, moved=lambda p, _: wrong if p == 8999 else at_home,
                           waiting=dataclasses.replace(WAITING, limit=3))  # fmt: skip
         assert ini.read_bytes() == before["etc/ovs-agent/agent.ini"][1]
@@ -87,12 +92,14 @@ def test_an_agent_that_comes_back_with_another_certificate(place: Place) -> None
     before = place.disk()
     there = driver_for(place.sim, ex_fingerprint={place.sim.hosts[0].address: "0" * 64})
     stranger = there._estate.agent(there._estate.given[0])
-    with pytest.raises(Unfinished, match=place.sim.hosts[0].fingerprint + r"(?s:.*)without it"):
+    with pytest.raises(
+        OperationIncomplete, match=place.sim.hosts[0].fingerprint + r"(?s:.*)without it"
+    ):
         place.install(port=8899, moved=lambda _port, _ssl: stranger)
     place.uninstall()
     assert place.disk() == before
     place.install(ssl=False, moved=moved(place, []))
-    with pytest.raises(Unfinished, match="Uninstall again with what that asks for"):
+    with pytest.raises(OperationIncomplete, match="Uninstall again with what that asks for"):
         place.uninstall(moved=lambda _port, _ssl: stranger)
     place.uninstall()
     assert place.disk() == before
@@ -115,11 +122,11 @@ def test_two_at_once(place: Place) -> None:
     with place.line() as other:
         holder = Host(other, str(place.root))
         with holder.locked():
-            with pytest.raises(Refused, match="another installation is under way"):
+            with pytest.raises(PreconditionFailed, match="another installation is under way"):
                 place.install()
             assert place.check().verdict == "not installed"
         place.install()
-        with holder.locked(), pytest.raises(Refused, match="another installation"):
+        with holder.locked(), pytest.raises(PreconditionFailed, match="another installation"):
             place.uninstall()
         place.uninstall()
     assert not (place.site / payload.FOLDER).exists()
@@ -154,7 +161,7 @@ def test_somebody_changes_the_table_meanwhile(place: Place) -> None:
                 place.table.write_bytes(theirs)
 
     with place.line() as line:
-        with pytest.raises(Refused, match="changed by somebody else meanwhile"):
+        with pytest.raises(PreconditionFailed, match="changed by somebody else meanwhile"):
             place.install(Meanwhile(line._client, line.host))
         assert place.table.read_bytes() == theirs
     assert place.install().state.verdict == "answering"
@@ -170,7 +177,7 @@ def test_a_file_that_does_not_arrive_whole(place: Place) -> None:
         def write(self, path: str, content: bytes) -> None:
             super().write(path, content[:-1])
 
-    with place.line() as line, pytest.raises(Unfinished, match="did not arrive whole"):
+    with place.line() as line, pytest.raises(OperationIncomplete, match="did not arrive whole"):
         place.install(Short(line._client, line.host))
     assert place.table.read_bytes() == before
     assert not (place.site / payload.DOOR).exists()
@@ -182,7 +189,7 @@ def test_a_link_is_not_replaced(place: Place) -> None:
     place.table.rename(real)
     place.table.symlink_to(real)
     before = place.disk()
-    with pytest.raises(Refused, match="nothing was done"):
+    with pytest.raises(PreconditionFailed, match="nothing was done"):
         place.install()
     assert place.table.is_symlink()
     assert place.disk() == before
@@ -199,13 +206,13 @@ def test_a_link_is_seen_before_anything_is_done(place: Place) -> None:
     network.symlink_to(real)
     before = place.disk()
     for _ in range(2):
-        with pytest.raises(Refused, match=r"nothing was done.*sysconfig/network"):
+        with pytest.raises(PreconditionFailed, match=r"nothing was done.*sysconfig/network"):
             place.install()
         assert place.disk() == before
     place.install(without=["zeroconf"])
     installed = place.disk()
     real.write_bytes(real.read_bytes() + b"NOZEROCONF=yes  # libcloud-ovm3\n")
-    with pytest.raises(Refused, match="nothing was done"):
+    with pytest.raises(PreconditionFailed, match="nothing was done"):
         place.uninstall()
     assert {**place.disk(), str(real.relative_to(place.root)): None} == {
         **installed, str(real.relative_to(place.root)): None
@@ -216,7 +223,7 @@ def test_a_link_is_seen_before_anything_is_done(place: Place) -> None:
 def test_a_silent_agent_is_left_as_it_is(place: Place) -> None:
     before = place.disk()
     place.sim.hosts[0].kill()
-    with pytest.raises(Refused, match="nothing was done, as the agent does not answer"):
+    with pytest.raises(PreconditionFailed, match="nothing was done, as the agent does not answer"):
         place.install()
     assert place.disk() == before
 
@@ -297,11 +304,11 @@ def test_xend_only_when_asked_and_only_when_quiet(place: Place) -> None:
     log = place.root / "var/log/xen/xend.log"
     with log.open("a") as file:
         file.write("Domain has shutdown: name=web id=99 reason=reboot.\n")
-    with pytest.raises(Refused, match=r"web \(domain 99\)"):
+    with pytest.raises(PreconditionFailed, match=r"web \(domain 99\)"):
         place.install(restart_xend=True, waiting=QUICK, tell=told.append)
     assert xend.CHANGES in told[-1], "it says what it changes before it looks"
     log.rename(log.with_name("xend.log.1"))  # its log begun anew: the guest is gone all the same
-    with pytest.raises(Refused, match=r"web \(domain 99\)"):
+    with pytest.raises(PreconditionFailed, match=r"web \(domain 99\)"):
         place.install(restart_xend=True, waiting=QUICK)
     with log.open("a") as file:
         file.write("Failed to restart domain 99.\n")
@@ -315,7 +322,7 @@ def test_xend_only_when_asked_and_only_when_quiet(place: Place) -> None:
         with log.open("a") as file:
             file.write("Domain has shutdown: name=it id=98 reason=poweroff.\n")
         if is_refused:
-            with pytest.raises(Refused, match=r"it \(domain 98\)"):
+            with pytest.raises(PreconditionFailed, match=r"it \(domain 98\)"):
                 place.install(restart_xend=True, waiting=QUICK)
     [vm] = [vm for vm in place.agent.call("list_vms") if vm["domid"] != "0"]
     place.install(restart_xend=True, waiting=QUICK, tell=told.append)

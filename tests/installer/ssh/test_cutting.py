@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from libcloud_ovm3.errors import AnswerLost, Refused
+from libcloud_ovm3.errors import OutcomeUnknown, PreconditionFailed
 from libcloud_ovm3.installer import Done
 from tests.installer.ssh.cutting import CutSsh, Mode, worth_cutting
 from tests.installer.ssh.place import Place
@@ -28,7 +28,7 @@ def cut(place: Place, operation: Callable[..., object], at: int | None, mode: Mo
             operation(ssh)
         else:
             # Where the last answer is there before the line is cut, nothing is missed.
-            with contextlib.suppress(AnswerLost):
+            with contextlib.suppress(OutcomeUnknown):
                 operation(ssh)
     place.older_answers()
     assert place.agent.call("list_vms"), "the agent goes on"
@@ -41,7 +41,7 @@ def patiently(operation: Callable[[], Done]) -> Done:
     while True:
         try:
             return operation()
-        except Refused as error:
+        except PreconditionFailed as error:
             if "another installation is under way" not in str(error) or time.monotonic() > end:
                 raise
             time.sleep(0.1)

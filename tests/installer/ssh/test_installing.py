@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from libcloud_ovm3.errors import Refused, Unfinished
+from libcloud_ovm3.errors import OperationIncomplete, PreconditionFailed
 from libcloud_ovm3.installer import payload
 from libcloud_ovm3.installer.payload import FOLDER
 from tests.installer import texts
@@ -119,7 +119,7 @@ def test_an_unknown_table_is_left_alone(place: Place) -> None:
     place.table.write_bytes(place.table.read_bytes().replace(b"\nMODULES = [", b"\nMODULES = ["
                                                             b"  # all\nMODULES += ["))  # fmt: skip
     before = place.disk()
-    with pytest.raises(Refused, match=r"MODULES \+= \["):
+    with pytest.raises(PreconditionFailed, match=r"MODULES \+= \["):
         place.install()
     assert place.disk() == before
 
@@ -129,7 +129,7 @@ def test_an_agent_that_does_not_come_back(place: Place, monkeypatch: pytest.Monk
     table = place.table.read_bytes()
     broken = {**payload.files(), payload.DOOR: b"import no_such_module\n"}
     monkeypatch.setattr(payload, "files", lambda: broken)
-    with pytest.raises(Unfinished, match="and the agent answers without it"):
+    with pytest.raises(OperationIncomplete, match="and the agent answers without it"):
         place.install(waiting=dataclasses.replace(WAITING, limit=3))
     assert place.table.read_bytes() == table
     assert place.check().verdict == "half"
@@ -153,9 +153,9 @@ def test_several_pythons_or_none(place: Place) -> None:
     other = place.root / "usr/lib/python2.7/site-packages/agent/target"
     other.mkdir(parents=True)
     (other / "api.py").write_bytes(texts.API)
-    with pytest.raises(Refused, match=r"python2\.7/site-packages"):
+    with pytest.raises(PreconditionFailed, match=r"python2\.7/site-packages"):
         place.install()
     (other / "api.py").unlink()
     place.table.unlink()
-    with pytest.raises(Refused, match="found: none"):
+    with pytest.raises(PreconditionFailed, match="found: none"):
         place.check()

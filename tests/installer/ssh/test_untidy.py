@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from libcloud_ovm3.errors import Unfinished
+from libcloud_ovm3.errors import OperationIncomplete
 from libcloud_ovm3.installer import Ssh, payload, shell
 from tests.cli.running import run
 from tests.installer.ssh.place import Place
@@ -55,7 +55,7 @@ def test_install_check_and_uninstall(sshd_of_old: Callable[[], Ssh], what: str) 
 def test_a_shell_that_runs_nothing(sshd_of_old: Callable[[], Ssh], bashrc: str) -> None:
     home: Path = sshd_of_old.folder  # type: ignore[attr-defined]
     (home / ".bashrc").write_text(bashrc)
-    with pytest.raises(Unfinished, match=r"SFTP cannot be used: .*\.bashrc") as caught:
+    with pytest.raises(OperationIncomplete, match=r"SFTP cannot be used: .*\.bashrc") as caught:
         sshd_of_old()
     assert "\n" not in str(caught.value)
     assert ("Go away" in str(caught.value)) == ("Go away" in bashrc)
@@ -67,9 +67,12 @@ def test_commands_that_do_not_run(sshd: Callable[[], Ssh]) -> None:
     bashrc.write_text("echo Go away\nexit 3\n")
     try:
         with sshd() as line:
-            with pytest.raises(Unfinished, match=r"'Go away'.*\.bashrc"):
+            with pytest.raises(OperationIncomplete, match=r"'Go away'.*\.bashrc"):
                 line.run("true")
-            with pytest.raises(Unfinished, match=r"'Go away'.*\.bashrc"), line.running("true"):
+            with (
+                pytest.raises(OperationIncomplete, match=r"'Go away'.*\.bashrc"),
+                line.running("true"),
+            ):
                 pass
     finally:
         bashrc.unlink()
@@ -86,7 +89,7 @@ def test_what_the_shell_says_instead(sshd: Callable[[], Ssh], bashrc: str, text:
     file: Path = sshd.folder / ".bashrc"  # type: ignore[attr-defined]
     file.write_text(bashrc)
     try:
-        with sshd() as line, pytest.raises(Unfinished, match=text):
+        with sshd() as line, pytest.raises(OperationIncomplete, match=text):
             line.run("true")
     finally:
         file.unlink()
@@ -94,7 +97,7 @@ def test_what_the_shell_says_instead(sshd: Callable[[], Ssh], bashrc: str, text:
 
 def test_a_name_that_is_not_utf_8(sshd: Callable[[], Ssh], tmp_path: Path) -> None:
     (tmp_path / "caf\udce9").touch()
-    with sshd() as line, pytest.raises(Unfinished, match="not UTF-8"):
+    with sshd() as line, pytest.raises(OperationIncomplete, match="not UTF-8"):
         line.names(str(tmp_path))
 
 
@@ -104,7 +107,9 @@ def test_garbled_sftp_and_no_server_to_start(
     home: Path = sshd_of_old.folder  # type: ignore[attr-defined]
     (home / ".bashrc").write_text(BASHRC["stdout"])
     monkeypatch.setattr(shell, "_SFTP_SERVERS", ("/nowhere/sftp-server",))
-    with pytest.raises(Unfinished, match=r"SFTP cannot be used: .*do not reboot") as caught:
+    with pytest.raises(
+        OperationIncomplete, match=r"SFTP cannot be used: .*do not reboot"
+    ) as caught:
         sshd_of_old()
     assert "\n" not in str(caught.value)
 

@@ -10,11 +10,11 @@ from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.probe import lacks
 from libcloud_ovm3.errors import (
     AgentFault,
-    AnswerLost,
     CertificateRejected,
     HostNotVerified,
-    NotSent,
-    Refused,
+    HostUnreachable,
+    OutcomeUnknown,
+    PreconditionFailed,
 )
 from libcloud_ovm3.installer import patches, payload, table
 from libcloud_ovm3.installer.host import Host
@@ -31,7 +31,7 @@ class Agent(Protocol):
 
 
 @dataclass(frozen=True)
-class Answer:
+class ModuleState:
     """What the agent says to ``libcloud_version``.
 
     :ivar kind: ``ours``: the module answers. ``unknown``: there is no such function. ``odd``:
@@ -40,12 +40,12 @@ class Answer:
     :ivar text: what came instead.
     """
 
-    kind: Literal["ours", "unknown", "odd", "silent"]
+    kind: Literal["ours", "unknown", "odd", "unreachable"]
     api: int = 0
     text: str = ""
 
 
-def ask(agent: Agent) -> Answer:
+def ask(agent: Agent) -> ModuleState:
     """Ask the agent which module it has.
 
     :raises BadCredentials: the agent does not accept user and password.
@@ -55,15 +55,15 @@ def ask(agent: Agent) -> Answer:
         value = agent.call(_VERSION, kind="read", limit=10.0)
     except AgentFault as error:
         kind: Literal["unknown", "odd"] = "unknown" if lacks(agent, _VERSION, error) else "odd"
-        return Answer(kind, text=error.text)
+        return ModuleState(kind, text=error.text)
     except (CertificateRejected, HostNotVerified):
         raise  # the agent may be well: the caller's pin, CA or name is to be put right
-    except (NotSent, AnswerLost) as error:
-        return Answer("silent", text=str(error))
+    except (HostUnreachable, OutcomeUnknown) as error:
+        return ModuleState("unreachable", text=str(error))
     number = value.get("api") if isinstance(value, dict) else None
     if type(number) is int and number > 0:
-        return Answer("ours", number)
-    return Answer("odd", text=repr(value)[:200])
+        return ModuleState("ours", number)
+    return ModuleState("odd", text=repr(value)[:200])
 
 
 def set_aside(agent: Agent) -> list[str]:
@@ -84,7 +84,7 @@ def set_aside(agent: Agent) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Seen:
+class HostFiles:
     """What lies on a host.
 
     :ivar table: the agent's ``api.py``.
@@ -121,18 +121,18 @@ class Seen:
         return self.manifest == payload.manifest(payload.files())
 
 
-def look(host: Host) -> Seen:
+def read_host_files(host: Host) -> HostFiles:
     """Read all that matters.
 
     :raises Refused: there is no such file as the agent's table.
     """
     content = host.read(TABLE)
     if content is None:
-        raise Refused(f"{host.name}: {host.path(TABLE)} is gone")
+        raise PreconditionFailed(f"{host.name}: {host.path(TABLE)} is gone")
     manifest = host.read(f"{{site}}/{payload.MANIFEST}")
     names = {**payload.files(), **payload.listed(manifest or b"")}
     edited = [TABLE, *(patch.file for patch in patches.PATCHES), patches.AGENT_INI]
-    return Seen(
+    return HostFiles(
         content,
         {name: host.read(name) for name in patches.files_to_read()},
         host.checksums(sorted(names)),
@@ -151,7 +151,7 @@ Verdict = Literal[
     "half",
     "not loaded",
     "odd",
-    "silent",
+    "unreachable",
     "still loaded",
 ]
 
@@ -172,14 +172,14 @@ class State:
     patches: Mapping[str, patches.State]
 
 
-def judge(seen: Seen, answer: Answer) -> State:
+def judge(seen: HostFiles, answer: ModuleState) -> State:
     """What it comes to. Pure."""
     verdict, text = _verdict(seen, answer)
     states = {patch.name: patch.state(seen.files) for patch in patches.PATCHES}
     return State(verdict, text, answer.api, states)
 
 
-def _verdict(seen: Seen, answer: Answer) -> tuple[Verdict, str]:
+def _verdict(seen: HostFiles, answer: ModuleState) -> tuple[Verdict, str]:
     lines = table.state(seen.table)
     if seen.elsewhere:
         return "half", (
@@ -203,18 +203,18 @@ def _verdict(seen: Seen, answer: Answer) -> tuple[Verdict, str]:
     )
 
 
-def _verdict_of_whole(seen: Seen, answer: Answer) -> tuple[Verdict, str]:
+def _verdict_of_whole(seen: HostFiles, answer: ModuleState) -> tuple[Verdict, str]:
     if answer.kind == "ours":
         other = (
             "" if seen.is_current else "; its files are not those of this program: install again"
         )
         return "answering", f"installed and answering (api {answer.api}){other}"
-    if answer.kind == "silent":
-        return "silent", "installed" + _silence(answer)
+    if answer.kind == "unreachable":
+        return "unreachable", "installed" + _silence(answer)
     if answer.kind == "unknown":
         return "not loaded", "on the disk, but the agent has not loaded it: install again"
     return "odd", f"on the disk, but the agent answers something else: {answer.text}"
 
 
-def _silence(answer: Answer) -> str:
-    return f"; the agent does not answer: {answer.text}" if answer.kind == "silent" else ""
+def _silence(answer: ModuleState) -> str:
+    return f"; the agent does not answer: {answer.text}" if answer.kind == "unreachable" else ""
