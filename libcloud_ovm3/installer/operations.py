@@ -235,7 +235,7 @@ def _options(ssl: bool | None, port: int | None) -> dict[str, str]:
 
 
 def _require_answer(host: Host, seen: HostFiles, answer: ModuleState) -> None:
-    """:raises PreconditionFailed: the agent is unreachable, and no file of this package explains it."""
+    """:raises PreconditionFailed: the agent does not answer, and no file of ours explains it."""
     if (
         answer.kind == "unreachable"
         and seen.is_there == "none"
