@@ -65,7 +65,7 @@ def choose_host(
     """
     disks = [disk.repository_id for disk in definition.disks if disk.path]
     needed = [definition.repository_id, *(one for one in disks if one and seen.repository(one))]
-    memory_mb = definition.settings.memory_mb or 0
+    memory_mb = (definition.config and definition.config.memory_mb) or 0
     able = [host for host, _ in _with_room(seen, needed, memory_mb, host_id)]
     return preferred(able, vm_id)
 

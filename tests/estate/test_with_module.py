@@ -433,7 +433,8 @@ def test_definitions_are_plain(driver: Any) -> None:
     """No bytes, no tuples: as XML-RPC would have brought them."""
     for definition in read_estate(driver._estate).definitions:
         assert isinstance(definition, Definition)
-        assert type(definition.settings.values["disk"]) is list
+        assert definition.config is not None
+        assert type(definition.config.values["disk"]) is list
 
 
 # ------------------------------------------------------------------ without it, on request
