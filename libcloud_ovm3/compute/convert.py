@@ -7,7 +7,7 @@ from typing import Any
 from libcloud.compute.base import Node, NodeDriver, NodeImage, NodeLocation, NodeSize
 from libcloud.compute.types import NodeState
 
-from libcloud_ovm3.agent.config import VncOptions
+from libcloud_ovm3.agent.config import VMConfig, VncOptions
 from libcloud_ovm3.agent.documents import Hardware
 from libcloud_ovm3.errors import Ovm3Error
 from libcloud_ovm3.estate.definitions import Definition
@@ -94,7 +94,7 @@ def _place(place: LiveDomain) -> dict[str, Any]:
 
 
 def _definition(definition: Definition) -> dict[str, Any]:
-    config = definition.settings
+    config = definition.config or VMConfig({})
     disks = [disk for disk in config.disks if not disk.is_cdrom]
     vnc = config.vnc
     return {

@@ -299,7 +299,7 @@ def _vm(vm: VM) -> VMEntry:
         DefinitionLine(d.repository_id, d.directory, d.error) for d in vm.definitions
     )
     one = vm.definitions[0] if len(vm.definitions) == 1 else None
-    config = one.settings if one else VMConfig({})
+    config = (one and one.config) or VMConfig({})
     domain = vm.live[0].domain if len(vm.live) == 1 else None
     memory = domain.memory_mb if domain else None
     vcpus = domain.vcpus if domain else None
@@ -312,7 +312,7 @@ def _vm(vm: VM) -> VMEntry:
         memory_mb=memory if memory is not None else config.memory_mb,
         vcpus=vcpus if vcpus is not None else config.vcpus,
         disks=tuple(_disk(disk) for d in vm.definitions for disk in d.disks),
-        nics=tuple(NicLine(v.mac, v.bridge) for d in vm.definitions for v in d.settings.vifs),
+        nics=tuple(NicLine(v.mac, v.bridge) for d in vm.definitions for v in d.vifs),
         ha=has_ha(one) if one else None,
     )
 
@@ -330,8 +330,8 @@ def has_ha(definition: Definition) -> bool | None:
     """Whether a VM has the agent's HA flag; None: its vm.cfg cannot be read, or is not clear."""
     if definition.config is None:
         return None
-    is_said = "OVM_high_availability" in definition.config
-    return definition.settings.is_high_availability if is_said else False
+    is_said = "OVM_high_availability" in definition.config.values
+    return definition.config.is_high_availability if is_said else False
 
 
 def _mib(size_bytes: int | None) -> int | None:

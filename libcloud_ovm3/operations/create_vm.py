@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import itertools
 import posixpath
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -144,17 +143,18 @@ def _islisted(plan: Plan, failed: Ovm3Error, kind: str, name: str) -> bool:
     return name in (folder.name for folder in content.virtual_machines)
 
 
-def _read_back(plan: Plan, description: str) -> Mapping[str, Any]:
+def _read_back(plan: Plan, description: str) -> VMConfig:
     """The definition as the agent has it now.
 
     :raises Refused: it does not say what was meant; names what it says.
     """
-    config = plan.host.agent.xen.get_vm_config(plan.repository.id, plan.directory)
-    if not isinstance(config, dict):
+    struct = plan.host.agent.xen.get_vm_config(plan.repository.id, plan.directory)
+    if not isinstance(struct, dict):
         raise PreconditionFailed(
-            f"the definition of VM {plan.spec.name!r} cannot be read back: {config!r}"
+            f"the definition of VM {plan.spec.name!r} cannot be read back: {struct!r}"
         )
-    for what, found, meant in _compared(plan, VMConfig(config), description):
+    config = VMConfig(struct)
+    for what, found, meant in _compared(plan, config, description):
         if found != meant:
             raise PreconditionFailed(
                 f"the definition of VM {plan.spec.name!r} has {what} {found!r} instead of "
@@ -246,14 +246,11 @@ def _copy(plan: Plan) -> None:
 def _configure(plan: Plan, remarks: list[str]) -> Definition:
     """Step 3: disk in, mark out. All of what is there is sent again: absent keys may be dropped."""
     xen, repository_id = plan.host.agent.xen, plan.repository.id
-    parameters = {
-        **_read_back(plan, plan.mark),
-        "disk": [f"file:{plan.disk},xvda,w"],
-        "OVM_description": "",
-    }
+    disks = [f"file:{plan.disk},xvda,w"]
+    complete = _read_back(plan, plan.mark).changed(disk=disks, OVM_description="")
     failed: AgentFault | OutcomeUnknown | None = None
     try:
-        xen.configure_vm(repository_id, plan.directory, parameters)
+        xen.configure_vm(repository_id, plan.directory, complete.to_struct())
     except (AgentFault, OutcomeUnknown) as error:
         failed = error
     try:
@@ -262,7 +259,7 @@ def _configure(plan: Plan, remarks: list[str]) -> Definition:
         raise _not_configured(plan, failed, unlike) from (failed or unlike)
     if failed:
         remarks.append(f"VM {plan.spec.name!r} is configured, though {failed}")
-    return Definition(repository_id, plan.directory, dict(config))
+    return Definition(repository_id, plan.directory, config)
 
 
 def _not_configured(

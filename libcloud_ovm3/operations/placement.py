@@ -65,7 +65,7 @@ def choose_host(
     """
     disks = [disk.repository_id for disk in definition.disks if disk.path]
     needed = [definition.repository_id, *(one for one in disks if one and seen.repository(one))]
-    memory_mb = definition.settings.memory_mb or 0
+    memory_mb = definition.config.memory_mb if definition.config else None
     able = [host for host, _ in _with_room(seen, needed, memory_mb, host_id)]
     return preferred(able, vm_id)
 
@@ -80,7 +80,7 @@ def choose_for_new(
     :raises Refused: as :func:`choose_host`.
     """
     able = _with_room(seen, [repository_id], memory_mb, host_id)
-    best, _ = max(able, key=lambda pair: pair[1])
+    best, _ = max(able, key=lambda pair: -1 if pair[1] is None else pair[1])
     hosts = [host for host, _ in able]
     ids = (str(uuid.uuid4()) for _ in range(_TRIES))
     return best, next((i for i in ids if preferred(hosts, i) is best), str(uuid.uuid4()))
@@ -99,9 +99,12 @@ def preferred(hosts: Sequence[HostView], vm_id: str) -> HostView:
 
 
 def _with_room(
-    seen: EstateSnapshot, repository_ids: Sequence[str], memory_mb: int, host_id: str | None
-) -> list[tuple[HostView, int]]:
-    """The hosts that can take it, with their free memory in MB; one at least.
+    seen: EstateSnapshot, repository_ids: Sequence[str], memory_mb: int | None, host_id: str | None
+) -> list[tuple[HostView, int | None]]:
+    """The hosts that can take it, with their free memory in MB; at least one.
+
+    A host whose free memory is unknown is never chosen automatically. Nor is a named one, unless
+    the VM's own memory is unknown too (vm.cfg does not say): xend then has the last word.
 
     Memory is looked at first because a start that has to wait for it holds xend's lock for minutes
     (xend.md 2, 10.8).
@@ -124,11 +127,22 @@ def _with_room(
                 f"{where} answered and has repository {_all(repository_ids)} mounted"
             )
     free = [_free_mb(found) for found in read_hardware(able)]
-    with_room = [(h, mb) for h, mb in zip(able, free, strict=True) if mb >= memory_mb]
+    pairs = list(zip(able, free, strict=True))
+    if memory_mb is None:
+        with_room = [(h, mb) for h, mb in pairs if mb is not None or host_id is not None]
+    else:
+        with_room = [(h, mb) for h, mb in pairs if mb is not None and mb >= memory_mb]
     if not with_room:
-        amounts = ", ".join(f"{h.label} {mb} MB" for h, mb in zip(able, free, strict=True))
+        amounts = ", ".join(
+            f"{h.label} {'unknown' if mb is None else f'{mb} MB'}" for h, mb in pairs
+        )
+        if memory_mb is None:
+            raise PreconditionFailed(
+                f"neither the VM's memory nor any host's free memory is known, so no host is "
+                f"chosen automatically; name one to start it there. Free: {amounts}"
+            )
         raise PreconditionFailed(
-            f"{memory_mb} MB of memory are not free on any host; free: {amounts}"
+            f"no host is known to have {memory_mb} MB of memory free; free: {amounts}"
         )
     return with_room
 
@@ -137,7 +151,8 @@ def _all(repository_ids: Sequence[str]) -> str:
     return " and ".join(dict.fromkeys(repository_ids))
 
 
-def _free_mb(hardware: Hardware | Ovm3Error) -> int:
+def _free_mb(hardware: Hardware | Ovm3Error) -> int | None:
+    """The free memory in MB; None if it is unknown."""
     if isinstance(hardware, Ovm3Error) or hardware.free_bytes is None:
-        return 0
+        return None
     return hardware.free_bytes // 2**20

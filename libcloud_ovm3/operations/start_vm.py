@@ -75,7 +75,7 @@ def _same_macs(vm: VM, seen: EstateSnapshot) -> list[str]:
 
 
 def _macs(vm: VM) -> set[str]:
-    return {vif.mac.lower() for d in vm.definitions for vif in d.settings.vifs if vif.mac}
+    return {vif.mac.lower() for d in vm.definitions for vif in d.vifs if vif.mac}
 
 
 def require_stopped(vm: VM, seen: EstateSnapshot) -> None:

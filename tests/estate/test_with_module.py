@@ -18,6 +18,7 @@ from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.diagnostics.inventory import as_json, take_inventory
 from libcloud_ovm3.errors import AgentFault, OperationIncomplete, Ovm3Warning, PreconditionFailed
 from libcloud_ovm3.estate.definitions import Definition, read_templates
+from libcloud_ovm3.estate.hosts import BOOT_TIME, HARDWARE
 from libcloud_ovm3.estate.members import MODULE_MISSING_SECONDS
 from libcloud_ovm3.estate.vms import EstateSnapshot, read_estate
 from libcloud_ovm3.simulator import Simulator
@@ -303,7 +304,7 @@ def test_read_only_looks_and_writes_nothing(sim: Simulator) -> None:
 def test_a_list_that_faults_is_had_one_by_one(driver: Any, sim: Simulator) -> None:
     """One guest makes xend's whole list fault: the host is not silent any more."""
     stopped = driver.ex_get_node(sim.add_vm("stopped"))
-    sim.hosts[1].let("list faults")
+    sim.hosts[1].inject("list faults")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         states = {node.name: node.state for node in driver.list_nodes()}
@@ -314,8 +315,8 @@ def test_a_list_that_faults_is_had_one_by_one(driver: Any, sim: Simulator) -> No
 
 def test_one_guest_that_nobody_sees_is_a_silent_host(driver: Any, sim: Simulator) -> None:
     stopped = driver.ex_get_node(sim.add_vm("stopped"))
-    sim.hosts[1].let("list faults")
-    sim.hosts[1].let("a look faults")
+    sim.hosts[1].inject("list faults")
+    sim.hosts[1].inject("lookup faults")
     with pytest.warns(Ovm3Warning, match="list_vms"):
         nodes = {node.name: node.state for node in driver.list_nodes()}
     assert nodes["seed-2"] == nodes["stopped"] == NodeState.UNKNOWN
@@ -433,7 +434,8 @@ def test_definitions_are_plain(driver: Any) -> None:
     """No bytes, no tuples: as XML-RPC would have brought them."""
     for definition in read_estate(driver._estate).definitions:
         assert isinstance(definition, Definition)
-        assert type(definition.settings.values["disk"]) is list
+        assert definition.config is not None
+        assert type(definition.config.values["disk"]) is list
 
 
 # ------------------------------------------------------------------ without it, on request
@@ -450,3 +452,17 @@ def test_a_module_that_cannot_tell_stands_in_the_way_unless_it_is_not_asked() ->
         sim.calls.clear()
         assert driver_for(sim, ex_host_module="false").start_node(directory) is True
         assert not [name for name in calls_of(sim) if name.startswith("libcloud_")]
+
+
+# ------------------------------------------------------------------ what the module brought
+
+
+def test_a_view_reads_what_the_module_brought_else_asks_the_agent_once(sim: Simulator) -> None:
+    """An empty answer that the module brought is an answer; only what it did not bring is asked."""
+    view = read_estate(driver_for(sim)._estate, HARDWARE).hosts[0]
+    sim.calls.clear()
+    assert view.read(HARDWARE) == view.answers[HARDWARE]
+    assert replace(view, answers={"list_vms": []}).read("list_vms") == []
+    assert calls_of(sim) == []
+    assert view.read(BOOT_TIME)["local_time"] > 0
+    assert calls_of(sim) == [BOOT_TIME]
