@@ -180,6 +180,21 @@ def test_the_table_of_errors_is_complete() -> None:
             assert parent.__bases__[0] is Ovm3Error
 
 
+def test_the_table_of_the_doctor_has_every_subject() -> None:
+    """The second argument of each ``Finding`` in the code, where it is a plain text."""
+    subjects = set()
+    for source in (ROOT / "libcloud_ovm3/diagnostics").glob("*.py"):
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Finding":
+                about = node.args[1]
+                subjects |= {about.value} if isinstance(about, ast.Constant) else set()
+    table = TEXTS["operator-guide.md"].partition("| subject |")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
+    written = {subject for row in rows for subject in INLINE.findall(row)}
+    assert len(subjects) > 20
+    assert subjects - written == set()
+
+
 @pytest.mark.parametrize("page", [page for page in TEXTS if page != "CHANGES.md"])
 def test_classes_exist(page: str) -> None:
     known = DIRECTORIES.union(*map(dir, (builtins, libcloud_types, libcloud_base)))
