@@ -37,11 +37,6 @@ def root_of(document: str, expected: str) -> Element:
     return root
 
 
-def document_of(root: Element) -> str:
-    """The document's text, with the declaration that agents write."""
-    return '<?xml version="1.0" ?>\n' + etree.tostring(root, encoding="unicode")
-
-
 def find(node: Element, path: str) -> Element:
     """The element there; an empty one if there is none."""
     found = node.find(path)
