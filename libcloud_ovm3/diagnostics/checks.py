@@ -1,6 +1,6 @@
 """What ``ovm3 doctor`` finds in pools, repositories and VMs. Pure: out of what was read.
 
-Sources of what things mean: agent-behaviour.md, xend.md, docs/promises.md.
+Sources of what things mean: agent-behaviour.md, xend.md, docs/guarantees.md.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What there is: hosts, pools, repositories and VMs, and what of it could not be read.
 
 :func:`look` reads, :func:`inventory_of` puts together (pure), :func:`as_json` is the stable form
-(docs/after-the-manager.md). Nothing is left out because it could not be read: it is listed with a
+(docs/inventory-json.md). Nothing is left out because it could not be read: it is listed with a
 problem, and once more among the problems.
 """
 
@@ -146,7 +146,7 @@ class DefinitionLine:
 
 @dataclass(frozen=True)
 class VMEntry:
-    """One VM: its state as docs/promises.md has it, where it runs, what its vm.cfg says.
+    """One VM: its state as docs/guarantees.md has it, where it runs, what its vm.cfg says.
 
     :ivar memory_mb: of the running domain, else of its vm.cfg; so with ``vcpus``.
     :ivar ha: the agent's HA flag; None: not known, or not one definition.

@@ -16,13 +16,13 @@ from libcloud_ovm3.simulator import seeds, state
 from libcloud_ovm3.simulator.agent import functions, ownership
 from libcloud_ovm3.simulator.dom0 import hostmodule
 from libcloud_ovm3.simulator.dom0 import jobs as dom0jobs
-from libcloud_ovm3.simulator.dom0.trees import Trees
+from libcloud_ovm3.simulator.dom0.trees import Dom0Trees
 from libcloud_ovm3.simulator.errors import SimulatorError
 from libcloud_ovm3.simulator.host import SimulatedHost, censored_value
 from libcloud_ovm3.simulator.personalities import answers_of
-from libcloud_ovm3.simulator.root import Root, Wish, take
+from libcloud_ovm3.simulator.root import Options, Root, take
 from libcloud_ovm3.simulator.server import bundle
-from libcloud_ovm3.simulator.server.calls import Call, Refused
+from libcloud_ovm3.simulator.server.calls import Call, RefusedRequest
 from libcloud_ovm3.simulator.server.faults import Rule, Rules
 from libcloud_ovm3.simulator.server.ports import Ports, parse_place
 from libcloud_ovm3.simulator.xend import listing, machines
@@ -104,7 +104,7 @@ class Simulator:
             raise SimulatorError(f"port must be from 0 to 65535, not {port}")
         if ":" in user:
             raise SimulatorError("a user of HTTP's Basic authentication cannot have a colon")
-        self._wish = Wish(
+        self._options = Options(
             hosts=hosts,
             version=version,
             speed=speed,
@@ -117,7 +117,7 @@ class Simulator:
             repositories=repositories,
             tuned=tuned,
         )
-        self._wish.check()
+        self._options.check()
         self._given_root = root
         places = None if addresses is None else [parse_place(text) for text in addresses]
         if isinstance(host_module, bool):
@@ -125,12 +125,12 @@ class Simulator:
         if not set(host_module) <= set(range(hosts)):
             raise SimulatorError(f"host_module: indexes of {hosts} hosts, not {host_module!r}")
         self._with_module = host_module
-        self._trees = partial(Trees, secure, older_module)
+        self._trees = partial(Dom0Trees, secure, older_module)
         self._ports = partial(Ports, self, port, places, secure, tls)
         self.user = user
         self.hosts: list[SimulatedHost] = []
         self.calls: list[Call] = []
-        self.refused: list[Refused] = []
+        self.refused: list[RefusedRequest] = []
         self.connections = 0
         self._rules = Rules()
         self._guard = threading.Lock()
@@ -160,7 +160,7 @@ class Simulator:
         try:
             self.root.mkdir(parents=True, exist_ok=True)
             self._lock_file = state.claim(self.root)
-            self._state = take(self.root, self._wish)
+            self._state = take(self.root, self._options)
             self.hosts = self._state.hosts
             self.password: str = self._state.values["password"]
             self.repository_id: str = self._state.values["repository"]
@@ -213,11 +213,11 @@ class Simulator:
     def passwords_work(self, host: SimulatedHost) -> bool:
         """Whether user and password are accepted at all (open question 1)."""
         owned = ownership.owner(host) is not None
-        return not owned or self._wish.answers["passwords on an owned host"] == "yes"
+        return not owned or self._options.answers["passwords on an owned host"] == "yes"
 
     def note_refused(self, host: SimulatedHost, credentials: bool) -> None:
         """Remember a request that was answered 403."""
-        self.refused.append(Refused(host.index, host.address, credentials))
+        self.refused.append(RefusedRequest(host.index, host.address, credentials))
 
     def note_call(self, host: SimulatedHost, name: str, arguments: list[Any]) -> Rule | None:
         """Remember a call; the rule that strikes it, if any."""
@@ -234,16 +234,16 @@ class Simulator:
         with host.one_at_a_time if alone else contextlib.nullcontext():
             return functions.perform(host, name, arguments)
 
-    def later(self, effect: Callable[[], None], seconds: float | None) -> None:
+    def delay(self, effect: Callable[[], None], seconds: float | None) -> None:
         """Keep an effect for later."""
         with self._guard:
             self._pending.append(effect)
         if seconds is not None:
-            timer = threading.Timer(seconds, self._land_one, [effect])
+            timer = threading.Timer(seconds, self._flush_one, [effect])
             timer.daemon = True
             timer.start()
 
-    def _land_one(self, effect: Callable[[], None]) -> None:
+    def _flush_one(self, effect: Callable[[], None]) -> None:
         with self._guard:
             if effect not in self._pending:
                 return
@@ -252,7 +252,7 @@ class Simulator:
 
     # -- what a test asks -------------------------------------------------------------------
 
-    def land(self) -> None:
+    def flush_delayed(self) -> None:
         """Let every late effect take place now, in the order in which the calls came."""
         with self._guard:
             effects, self._pending = self._pending, []
@@ -295,7 +295,7 @@ class Simulator:
 
     def wait(self, seconds: float) -> None:
         """Sleep that many simulated seconds."""
-        time.sleep(seconds / self._wish.speed)
+        time.sleep(seconds / self._options.speed)
 
     def domains(self, host_index: int) -> list[dict[str, Any]]:
         """The guests on a host's list: name, uuid, domid (int), state (six letters), status."""
@@ -394,7 +394,7 @@ class Simulator:
             "fingerprints": [host.fingerprint for host in self.hosts],
             "user": self.user,
             "password": self.password,
-            "version": self._wish.version,
+            "version": self._options.version,
             "root": str(self.root),
             "repository": self.repository_id,
         }

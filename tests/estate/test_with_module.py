@@ -304,7 +304,7 @@ def test_read_only_looks_and_writes_nothing(sim: Simulator) -> None:
 def test_a_list_that_faults_is_had_one_by_one(driver: Any, sim: Simulator) -> None:
     """One guest makes xend's whole list fault: the host is not silent any more."""
     stopped = driver.ex_get_node(sim.add_vm("stopped"))
-    sim.hosts[1].let("list faults")
+    sim.hosts[1].inject("list faults")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         states = {node.name: node.state for node in driver.list_nodes()}
@@ -315,8 +315,8 @@ def test_a_list_that_faults_is_had_one_by_one(driver: Any, sim: Simulator) -> No
 
 def test_one_guest_that_nobody_sees_is_a_silent_host(driver: Any, sim: Simulator) -> None:
     stopped = driver.ex_get_node(sim.add_vm("stopped"))
-    sim.hosts[1].let("list faults")
-    sim.hosts[1].let("a look faults")
+    sim.hosts[1].inject("list faults")
+    sim.hosts[1].inject("lookup faults")
     with pytest.warns(Ovm3Warning, match="list_vms"):
         nodes = {node.name: node.state for node in driver.list_nodes()}
     assert nodes["seed-2"] == nodes["stopped"] == NodeState.UNKNOWN

@@ -219,7 +219,7 @@ def n19(sim: Simulator) -> tuple[Any, Any]:
     first, second = make_vm(sim, "sick"), make_vm(sim, "well", OTHER_ID)
     start_by_hand(sim, first, 0)
     start_by_hand(sim, second, 1)
-    sim.hosts[0].let("list faults")
+    sim.hosts[0].inject("list faults")
     return first, second
 
 
@@ -362,7 +362,7 @@ def test_h_a_record_of_the_module_without_domain_0(personality: str) -> None:
     with lab(personality, True) as sim:
         vm = make_vm(sim)
         start_by_hand(sim, vm, 1)
-        sim.hosts[1].let("list faults")
+        sim.hosts[1].inject("list faults")
         value = {"domains": [record("other", OTHER_ID)], "missing": []}
         sim.misbehave("answer", "libcloud_domains", host=1, times=None, value=value)
         driver = connect(sim)

@@ -124,7 +124,7 @@ def destroy_with(sim: Simulator, step: Step, failure: str) -> None:
     if live:
         assert made <= fingerprints_of(sim.repository_path).keys(), "files of a live VM went"
     sim.clear_misbehaviour()
-    sim.land()
+    sim.flush_delayed()
     check_what_is_left(sim, before, node, error, named)
     assert len(sent) == len(set(sent)), f"sent twice: {sent}"
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from libcloud_ovm3.simulator.agent import functions
 from libcloud_ovm3.simulator.dom0 import disk as dom0disk
-from libcloud_ovm3.simulator.dom0 import hostview as simulateddom0
+from libcloud_ovm3.simulator.dom0 import hostview
 from libcloud_ovm3.simulator.errors import AgentFault, ForeignFault, Stopped
 from libcloud_ovm3.simulator.host import SimulatedHost
 from libcloud_ovm3.simulator.server.faults import strike_inside
@@ -109,7 +109,7 @@ class AgentCode:
         vars(simulated).update(root=str(dom0disk.tree(host)), perform=self._perform)
         table = self._importer.load("agent.target.api")
         self._kinds: list[Any] = list(table.MODULES)
-        simulateddom0.move_in(host, self._importer.load, self._kinds)
+        hostview.move_in(host, self._importer.load, self._kinds)
         names = {name for kind in self._kinds for name in self._services(kind)}
         self.native = names & set(functions.FUNCTIONS)
 

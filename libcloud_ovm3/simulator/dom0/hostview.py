@@ -20,7 +20,7 @@ from typing import Any
 from libcloud_ovm3.simulator.dom0 import commands as dom0commands
 from libcloud_ovm3.simulator.dom0 import disk as dom0disk
 from libcloud_ovm3.simulator.dom0 import kernel as dom0kernel
-from libcloud_ovm3.simulator.dom0 import xendview as simulatedxend
+from libcloud_ovm3.simulator.dom0 import xendview
 from libcloud_ovm3.simulator.errors import Stopped
 from libcloud_ovm3.simulator.host import SimulatedHost
 
@@ -121,9 +121,9 @@ class Answers:
         finally:
             self._ends.by = outer
 
-    def xend(self) -> simulatedxend.SimulatedXend:
+    def xend(self) -> xendview.SimulatedXend:
         """xend's functions."""
-        return simulatedxend.SimulatedXend(self._host, self._wait_until)
+        return xendview.SimulatedXend(self._host, self._wait_until)
 
     def _wait_until(self, moment: float) -> None:
         """Wait for a moment of the host's clock, or for the end of the time that is left."""

@@ -12,7 +12,7 @@ from libcloud_ovm3.simulator.dom0.service import Watcher
 from libcloud_ovm3.simulator.host import SimulatedHost
 
 
-class Trees:
+class Dom0Trees:
     """All of them.
 
     :param secure: what ``ssl=`` is to say in a new tree

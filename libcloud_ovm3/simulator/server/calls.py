@@ -22,7 +22,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Refused:
+class RefusedRequest:
     """A request with wrong credentials (``authorization`` True) or with none."""
 
     host_index: int

@@ -15,7 +15,7 @@ KINDS = {
     "fault_after": "effect, then a fault with `text`",
     "drop_before": "close the connection, no effect",
     "drop_after": "effect, then close the connection without an answer",
-    "late": "close the connection at once; the effect lands `seconds` later, or at land()",
+    "delayed": "close the connection; the effect follows after `seconds`, or at flush_delayed()",
     "hang": "effect, but no answer until the client gives up",
     "hang_before": "no effect and no answer until the client gives up",
     "slow": "effect, then the answer in small pieces over `seconds`",

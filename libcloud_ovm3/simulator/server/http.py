@@ -1,4 +1,4 @@
-"""The network side of one host: HTTPS, Basic authentication, XML-RPC, mishaps on request."""
+"""The network side of one host: HTTPS, Basic authentication, XML-RPC, injected faults."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ FAREWELL_SECONDS = 0.5  # for which a closing server waits for the client's own 
 SECRET = ("update_agent_password",)  # its arguments are passwords and stand in no log of ours
 
 
-class Office(Protocol):
+class Backend(Protocol):
     """What a host's server asks of the simulator."""
 
     def connected(self) -> None:
@@ -46,8 +46,8 @@ class Office(Protocol):
     def perform(self, host: SimulatedHost, name: str, arguments: list[Any]) -> Any:
         """Let the call take effect."""
 
-    def later(self, effect: Callable[[], None], seconds: float | None) -> None:
-        """Let the effect happen that many real seconds later, or when it is told to land."""
+    def delay(self, effect: Callable[[], None], seconds: float | None) -> None:
+        """Run the effect after that many real seconds, or when delayed effects are flushed."""
 
 
 class _Close(Exception):
@@ -66,13 +66,13 @@ class AgentServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self,
         address: tuple[str, int],
         host: SimulatedHost,
-        office: Office,
+        backend: Backend,
         context: ssl.SSLContext | None,
     ) -> None:
         if ":" in address[0]:
             self.address_family = socket.AF_INET6
         self.host = host
-        self.office = office
+        self.backend = backend
         self.context = context
         self._connections: set[socket.socket] = set()
         self._guard = threading.Lock()
@@ -80,7 +80,7 @@ class AgentServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
     def get_request(self) -> tuple[socket.socket, Any]:
         connection, address = self.socket.accept()
-        self.office.connected()
+        self.backend.connected()
         if self.context is not None:
             connection = self.context.wrap_socket(
                 connection, server_side=True, do_handshake_on_connect=False
@@ -167,7 +167,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         body = self.rfile.read(int(length))
         if not self._admitted():
-            self.server.office.note_refused(host, "Authorization" in self.headers)
+            self.server.backend.note_refused(host, "Authorization" in self.headers)
             host.log("ERROR", "xmlrpc:70", "do_POST: Exception: Authorization Failed")
             words = f"Unauthorized access attempt from {self.client_address[:2]!r}!"
             self._send(403, b"", words)
@@ -180,7 +180,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         except ValueError as error:
             self._answer_fault(plain_fault(str(error)))
             return
-        rule = self.server.office.note_call(host, name, arguments)
+        rule = self.server.backend.note_call(host, name, arguments)
         shown = () if name in SECRET else tuple(censored_value(arguments))
         host.log("INFO", "service:76", f"call start: {name}{shown!r}")
         if rule is None:
@@ -190,7 +190,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def _admitted(self) -> bool:
         host = self.server.host
-        if not self.server.office.passwords_work(host):
+        if not self.server.backend.passwords_work(host):
             return False
         kind, _, value = self.headers.get("Authorization", "").partition(" ")
         try:
@@ -204,7 +204,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """Let the call take effect; its answer, or its fault."""
         host = self.server.host
         try:
-            value = self.server.office.perform(host, name, arguments)
+            value = self.server.backend.perform(host, name, arguments)
             return wire.encode(value)
         except Stopped:
             raise
@@ -217,7 +217,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return wire.encode_fault(mistake.in_dialect(host.settings.version))
 
     def _misbehave(self, rule: Rule, name: str, arguments: list[Any]) -> None:
-        office, host = self.server.office, self.server.host
+        backend, host = self.server.backend, self.server.host
         kind, seconds = rule.kind, rule.seconds
         if kind == "latency":
             host.clock.pause(seconds or 0)
@@ -232,8 +232,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif kind == "drop_after":
             self._result(name, arguments)
             raise _Close
-        elif kind == "late":
-            office.later(lambda: self._land(name, arguments), seconds)
+        elif kind == "delayed":
+            backend.delay(lambda: self._take_effect(name, arguments), seconds)
             raise _Close
         elif kind in ("hang", "hang_before"):
             if kind == "hang":
@@ -256,7 +256,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             rule.hook("after")
             self._send(200, answer)
 
-    def _land(self, name: str, arguments: list[Any]) -> None:
+    def _take_effect(self, name: str, arguments: list[Any]) -> None:
         with contextlib.suppress(Stopped):
             self._result(name, arguments)
 

@@ -14,7 +14,7 @@ from libcloud_ovm3.simulator.errors import SimulatorError
 from libcloud_ovm3.simulator.host import SimulatedHost
 from libcloud_ovm3.simulator.root import certify, read_certificate
 from libcloud_ovm3.simulator.server import certificates
-from libcloud_ovm3.simulator.server.http import AgentServer, Office
+from libcloud_ovm3.simulator.server.http import AgentServer, Backend
 
 
 class Ports:
@@ -28,13 +28,13 @@ class Ports:
 
     def __init__(
         self,
-        office: Office,
+        backend: Backend,
         port: int,
         places: Sequence[tuple[str, int]] | None,
         secure: bool,
         tls: str | None,
     ) -> None:
-        self._office = office
+        self._backend = backend
         self._port = port
         self._places = places
         self._secure = secure
@@ -106,7 +106,7 @@ class Ports:
             self._own_ports[host.index] = host.port
 
     def _serve(self, host: SimulatedHost, address: str, context: ssl.SSLContext | None) -> None:
-        server = AgentServer((address, host.port), host, self._office, context)
+        server = AgentServer((address, host.port), host, self._backend, context)
         host.port = server.server_address[1]
         self._servers.setdefault(host.index, {})[address] = server
         serve = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)

@@ -69,7 +69,7 @@ def vfbs(config: dict[str, Any]) -> list[dict[str, str]]:
     return found
 
 
-def vnc_wish(config: dict[str, Any]) -> int | None:
+def requested_vnc_port(config: dict[str, Any]) -> int | None:
     """The VNC port that was asked for: with vncunused=0 it is 5900 + vncdisplay, 0 by default."""
     options = vfbs(config)[0]
     if number(options, "vncunused", 1):

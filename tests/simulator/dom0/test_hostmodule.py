@@ -89,23 +89,23 @@ def test_a_list_that_faults_and_one_look_that_does(form: Simulator) -> None:
     form.add_vm("other", running_on=0)
     host, agent = form.hosts[0], client(form)
     everything = by_name(agent.libcloud_domains()["domains"])
-    host.let("list faults")
+    host.inject("list faults")
     assert "Device 0 not connected" in fault_of(agent.list_vms)
     assert by_name(agent.libcloud_domains()["domains"]).keys() == everything.keys()
     look = agent.libcloud_look(["list_vms"])["answers"]["list_vms"]
     assert (look["missing"], len(look["answer"])) == ([], len(everything))
     assert look["fault"].partition(":")[0] in ("exceptions.RuntimeError", RUNTIME_ERROR)
-    host.let("a look faults")
+    host.inject("lookup faults")
     first = min(name for name in everything if name != "Domain-0")
     found = agent.libcloud_domains()
     assert by_name(found["domains"]).keys() == everything.keys() - {first}
     assert [entry["name"] for entry in found["missing"]] == [everything[first]["uuid"]]
-    host.let("list faults", False)
+    host.inject("list faults", False)
     assert first in fault_of(agent.list_vm, form.repository_id, first)
 
 
 def test_faults_of_the_agents_functions_inside_a_look(form: Simulator) -> None:
-    form.hosts[0].let("list faults")
+    form.hosts[0].inject("list faults")
     agent = client(form)
     inside = agent.libcloud_look(["list_vms"])["answers"]["list_vms"]["fault"]
     assert inside == fault_of(agent.list_vms)
@@ -147,7 +147,7 @@ def test_four_mib_are_a_short_line_in_the_log(form: Simulator) -> None:
     assert file.stat().st_blocks * 512 < 1 << 20
 
 
-@pytest.mark.parametrize("kind", ["fault", "drop_before", "drop_after", "late", "latency"])
+@pytest.mark.parametrize("kind", ["fault", "drop_before", "drop_after", "delayed", "latency"])
 def test_misbehaviour_strikes_the_modules_functions_too(pool: Simulator, kind: str) -> None:
     pool.put_host_module(0)
     agent = client(pool)
@@ -189,7 +189,7 @@ def test_a_start_that_waits_for_memory_holds_up_single_looks() -> None:
         starting.start()
         until(sim, lambda: [each["state"] for each in greedy.domains()] == ["------"])
         assert len(agent.libcloud_domains()["domains"]) == 4  # the list does not wait
-        sim.hosts[0].let("list faults")
+        sim.hosts[0].inject("list faults")
         begun = sim.now()
         error = "<class 'libcloud_ovm3_host.errors.TookTooLong'>"
         assert fault_of(agent.libcloud_domains) == f"{error}:domains: more than 50 s"
