@@ -5,45 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lxml import etree
-
-from libcloud_ovm3.agent.documents import elements
-from libcloud_ovm3.agent.documents import xmlmapping as outline
-
-
-@dataclass(frozen=True)
-class NetworkDevice:
-    """A device of discover_network: a NIC, bond, VLAN or bridge."""
-
-    name: str
-    section: str  # the element it stands in: "Network", "Bonding", "Bridges", …
-    metadata: str
+from libcloud_ovm3.agent.documents import elements, xmlmapping
 
 
 @dataclass(frozen=True)
 class Link:
     """What a NIC says of its link. Which of these are there depends on the driver."""
 
-    autonegotiate_state: str | None = outline.maybe("Autonegotiate/State")
-    autonegotiate_speed: str | None = outline.maybe("Autonegotiate/Speed")
-    link: str | None = outline.maybe("Link")
-    product: Mapping[str, str] = outline.mapping("Product")
-    status: str | None = outline.maybe("Status")
-    capabilities: str | None = outline.maybe("Capabilities")
-    advertising: str | None = outline.maybe("Advertising")
-    link_partner: str | None = outline.maybe("LinkPartner")
+    autonegotiate_state: str | None = xmlmapping.maybe("Autonegotiate/State")
+    autonegotiate_speed: str | None = xmlmapping.maybe("Autonegotiate/Speed")
+    link: str | None = xmlmapping.maybe("Link")
+    product: Mapping[str, str] = xmlmapping.mapping("Product")
+    status: str | None = xmlmapping.maybe("Status")
+    capabilities: str | None = xmlmapping.maybe("Capabilities")
+    advertising: str | None = xmlmapping.maybe("Advertising")
+    link_partner: str | None = xmlmapping.maybe("LinkPartner")
 
 
 @dataclass(frozen=True)
 class Family:
     """An address family of a device."""
 
-    type: str = outline.attribute("Type")  # "AF_INET"
-    mac: str | None = outline.maybe("MAC")
-    address: str | None = outline.maybe("Address")
-    netmask: str | None = outline.maybe("Netmask")
-    broadcast: str | None = outline.maybe("Broadcast")
-    mtu: int | None = outline.number("mtu")
+    type: str = xmlmapping.attribute("Type")  # "AF_INET"
+    mac: str | None = xmlmapping.maybe("MAC")
+    address: str | None = xmlmapping.maybe("Address")
+    netmask: str | None = xmlmapping.maybe("Netmask")
+    broadcast: str | None = xmlmapping.maybe("Broadcast")
+    mtu: int | None = xmlmapping.number("mtu")
 
 
 @dataclass(frozen=True)
@@ -55,46 +43,46 @@ class Device:
     :ivar metadata: what the Manager uses it for, ``ethernet:c0a80100{192.168.1.0}:MANAGEMENT``.
     """
 
-    name: str = outline.attribute("Name")
-    mac: str | None = outline.maybe("MAC")
-    flags: str | None = outline.maybe("Flags")
-    mii: Link | None = outline.one("MII", Link)
-    ethtool: Link | None = outline.one("ETHTOOL", Link)
-    wake_on_lan: str | None = outline.maybe("WOL/WakeOnLan")
-    sysfs: Mapping[str, str] = outline.mapping("SysFS")
-    sysfs_device: Mapping[str, str] = outline.mapping("SysFS/SysFSDev")
-    boot_proto: str | None = outline.maybe("BootProto")
-    metadata: str | None = outline.maybe("MetaData")
+    name: str = xmlmapping.attribute("Name")
+    mac: str | None = xmlmapping.maybe("MAC")
+    flags: str | None = xmlmapping.maybe("Flags")
+    mii: Link | None = xmlmapping.one("MII", Link)
+    ethtool: Link | None = xmlmapping.one("ETHTOOL", Link)
+    wake_on_lan: str | None = xmlmapping.maybe("WOL/WakeOnLan")
+    sysfs: Mapping[str, str] = xmlmapping.mapping("SysFS")
+    sysfs_device: Mapping[str, str] = xmlmapping.mapping("SysFS/SysFSDev")
+    boot_proto: str | None = xmlmapping.maybe("BootProto")
+    metadata: str | None = xmlmapping.maybe("MetaData")
 
 
 @dataclass(frozen=True)
 class Slave:
     """A NIC in a bond."""
 
-    name: str = outline.attribute("Name")
-    mii_status: str | None = outline.maybe("MII_Status")
-    speed: str | None = outline.maybe("Speed")
-    duplex: str | None = outline.maybe("Duplex")
-    link_failure_count: int | None = outline.number("Link_Failure_Count")
-    permanent_mac: str | None = outline.maybe("Permanent_HW_addr")
+    name: str = xmlmapping.attribute("Name")
+    mii_status: str | None = xmlmapping.maybe("MII_Status")
+    speed: str | None = xmlmapping.maybe("Speed")
+    duplex: str | None = xmlmapping.maybe("Duplex")
+    link_failure_count: int | None = xmlmapping.number("Link_Failure_Count")
+    permanent_mac: str | None = xmlmapping.maybe("Permanent_HW_addr")
 
 
 @dataclass(frozen=True)
 class Bond:
     """A bond. Delays and the polling interval are milliseconds."""
 
-    name: str = outline.attribute("Name")
-    mode: str | None = outline.maybe("Bonding_Mode")
-    primary_slave: str | None = outline.maybe("Primary_Slave")
-    active_slave: str | None = outline.maybe("Currently_Active_Slave")
-    mii_status: str | None = outline.maybe("MII_Status")
-    mii_polling_interval: int | None = outline.number("MII_Polling_Interval")
-    up_delay: int | None = outline.number("Up_Delay")
-    down_delay: int | None = outline.number("Down_Delay")
-    slaves: tuple[Slave, ...] = outline.many("Slave_Interface", Slave)
-    families: tuple[Family, ...] = outline.many("Family", Family)
-    boot_proto: str | None = outline.maybe("BootProto")
-    metadata: str | None = outline.maybe("MetaData")
+    name: str = xmlmapping.attribute("Name")
+    mode: str | None = xmlmapping.maybe("Bonding_Mode")
+    primary_slave: str | None = xmlmapping.maybe("Primary_Slave")
+    active_slave: str | None = xmlmapping.maybe("Currently_Active_Slave")
+    mii_status: str | None = xmlmapping.maybe("MII_Status")
+    mii_polling_interval: int | None = xmlmapping.number("MII_Polling_Interval")
+    up_delay: int | None = xmlmapping.number("Up_Delay")
+    down_delay: int | None = xmlmapping.number("Down_Delay")
+    slaves: tuple[Slave, ...] = xmlmapping.many("Slave_Interface", Slave)
+    families: tuple[Family, ...] = xmlmapping.many("Family", Family)
+    boot_proto: str | None = xmlmapping.maybe("BootProto")
+    metadata: str | None = xmlmapping.maybe("MetaData")
 
 
 @dataclass(frozen=True)
@@ -104,11 +92,11 @@ class Bridge:
     :ivar interfaces: its ports: a NIC, bond or VLAN, and the guests' vifs. None: a local bridge.
     """
 
-    name: str = outline.attribute("Name")
-    families: tuple[Family, ...] = outline.many("Family", Family)
-    interfaces: tuple[str, ...] = outline.each("Interfaces/PhyInterface")
-    boot_proto: str | None = outline.maybe("BootProto")
-    metadata: str | None = outline.maybe("MetaData")
+    name: str = xmlmapping.attribute("Name")
+    families: tuple[Family, ...] = xmlmapping.many("Family", Family)
+    interfaces: tuple[str, ...] = xmlmapping.each("Interfaces/PhyInterface")
+    boot_proto: str | None = xmlmapping.maybe("BootProto")
+    metadata: str | None = xmlmapping.maybe("MetaData")
 
 
 @dataclass(frozen=True)
@@ -120,10 +108,10 @@ class Network:
     :ivar infiniband: kept whole: no source shows what stands there.
     """
 
-    devices: tuple[Device, ...] = outline.many("Network/Device", Device)
-    bonds: tuple[Bond, ...] = outline.many("Bonding/Device", Bond)
-    bridges: tuple[Bridge, ...] = outline.many("Bridges/Device", Bridge)
-    infiniband: tuple[outline.Part, ...] = outline.parts("Infiniband")
+    devices: tuple[Device, ...] = xmlmapping.many("Network/Device", Device)
+    bonds: tuple[Bond, ...] = xmlmapping.many("Bonding/Device", Bond)
+    bridges: tuple[Bridge, ...] = xmlmapping.many("Bridges/Device", Bridge)
+    infiniband: tuple[xmlmapping.Part, ...] = xmlmapping.parts("Infiniband")
 
 
 def network(text: str) -> Network:
@@ -132,31 +120,4 @@ def network(text: str) -> Network:
     :raises MalformedResponse: it is no such document.
     """
     root = elements.root_of(text, "Discover_Network_Result")
-    return outline.read(Network, elements.found_in(root, "Network/Active"))
-
-
-def network_text(network: Network) -> str:
-    """The document that says this.
-
-    :raises InvalidArgument: XML cannot hold what is in it.
-    """
-    root = etree.Element("Discover_Network_Result")
-    outline.write(network, outline.add(root, "Network/Active"))
-    return elements.document_of(root)
-
-
-def network_devices(text: str) -> tuple[NetworkDevice, ...]:
-    """The devices of discover_network's answer, in its order. A bond may stand in two sections.
-
-    :raises MalformedResponse: it is no such document.
-    """
-    root = elements.root_of(text, "Discover_Network_Result")
-    return tuple(
-        NetworkDevice(
-            name=node.get("Name", ""),
-            section=str(section.tag),
-            metadata=elements.content_at(node, "MetaData"),
-        )
-        for section in elements.found_in(root, "Network/Active").iterchildren("*")
-        for node in section.iterfind("Device")
-    )
+    return xmlmapping.read(Network, elements.found_in(root, "Network/Active"))
