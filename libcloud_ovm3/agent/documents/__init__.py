@@ -5,69 +5,107 @@ answer-shapes.md. Missing elements become ``""``, ``None`` or empty tuples. Elem
 in the outlines are dropped, except in what is a set of names anyway (capabilities, sysfs files,
 a plug-in's abilities, …). Notations are unified: uuids, and ``True`` for ``true``. "Nothing there"
 is an empty root element.
+
+A document's module is imported when a name of it is first used.
 """
 
-from libcloud_ovm3.agent.documents.host import (
-    Hardware,
-    Processor,
-    Record,
-    ScsiHost,
-    Server,
-    hardware,
-    hardware_text,
-    server,
-    server_text,
-)
-from libcloud_ovm3.agent.documents.network import (
-    Bond,
-    Bridge,
-    Device,
-    Family,
-    Link,
-    Network,
-    NetworkDevice,
-    Slave,
-    network,
-    network_devices,
-    network_text,
-)
-from libcloud_ovm3.agent.documents.pools import (
-    Cluster,
-    ClusterNode,
-    Heartbeat,
-    PoolFilesystem,
-    ServerPool,
-    StoredCluster,
-    cluster,
-    cluster_text,
-    pool_filesystem,
-    pool_filesystem_text,
-    server_pool,
-    server_pool_text,
-)
-from libcloud_ovm3.agent.documents.repositories import (
-    Folder,
-    RepositoryContent,
-    RepositoryRecord,
-    repositories,
-    repositories_text,
-    repository_content,
-    repository_db,
-    repository_db_text,
-    repository_dump,
-)
-from libcloud_ovm3.agent.documents.storage import (
-    Mount,
-    PhysicalLuns,
-    StoragePlugin,
-    mounts,
-    mounts_text,
-    physical_luns,
-    physical_luns_text,
-    storage_plugins,
-    storage_plugins_text,
-)
-from libcloud_ovm3.agent.documents.xmlmapping import Part
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.documents.host import (
+        Hardware,
+        Processor,
+        Record,
+        ScsiHost,
+        Server,
+        hardware,
+        hardware_text,
+        server,
+        server_text,
+    )
+    from libcloud_ovm3.agent.documents.networks import (
+        Bond,
+        Bridge,
+        Device,
+        Family,
+        Link,
+        Network,
+        NetworkDevice,
+        Slave,
+        network,
+        network_devices,
+        network_text,
+    )
+    from libcloud_ovm3.agent.documents.pools import (
+        Cluster,
+        ClusterNode,
+        Heartbeat,
+        PoolFilesystem,
+        ServerPool,
+        StoredCluster,
+        cluster,
+        cluster_text,
+        pool_filesystem,
+        pool_filesystem_text,
+        server_pool,
+        server_pool_text,
+    )
+    from libcloud_ovm3.agent.documents.repository import (
+        Folder,
+        RepositoryContent,
+        RepositoryRecord,
+        repositories,
+        repositories_text,
+        repository_content,
+        repository_db,
+        repository_db_text,
+        repository_dump,
+    )
+    from libcloud_ovm3.agent.documents.storage import (
+        Mount,
+        PhysicalLuns,
+        StoragePlugin,
+        mounts,
+        mounts_text,
+        physical_luns,
+        physical_luns_text,
+        storage_plugins,
+        storage_plugins_text,
+    )
+    from libcloud_ovm3.agent.documents.xmlmapping import Part
+
+# The names of each module, which is imported for the first of them.
+_MODULES = {
+    "host": ("Hardware Processor Record ScsiHost Server hardware hardware_text server server_text"),
+    "networks": (
+        "Bond Bridge Device Family Link Network NetworkDevice Slave network network_devices "
+        "network_text"
+    ),
+    "pools": (
+        "Cluster ClusterNode Heartbeat PoolFilesystem ServerPool StoredCluster cluster "
+        "cluster_text pool_filesystem pool_filesystem_text server_pool server_pool_text"
+    ),
+    "repository": (
+        "Folder RepositoryContent RepositoryRecord repositories repositories_text "
+        "repository_content repository_db repository_db_text repository_dump"
+    ),
+    "storage": (
+        "Mount PhysicalLuns StoragePlugin mounts mounts_text physical_luns physical_luns_text "
+        "storage_plugins storage_plugins_text"
+    ),
+    "xmlmapping": "Part",
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _MODULES.items():
+        if name in names.split():
+            return getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = [
     "Bond",
