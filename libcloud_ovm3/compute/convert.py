@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from libcloud.compute.base import Node, NodeDriver, NodeImage, NodeLocation, NodeSize
 from libcloud.compute.types import NodeState
 
+from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.config import VMConfig, VncOptions
-from libcloud_ovm3.agent.documents import Hardware
 from libcloud_ovm3.errors import Ovm3Error
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.disks import Orphan
@@ -16,6 +16,9 @@ from libcloud_ovm3.estate.hosts import HostView, UnreachableHost
 from libcloud_ovm3.estate.images import Image
 from libcloud_ovm3.estate.states import State
 from libcloud_ovm3.estate.vms import VM, LiveDomain
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.documents import Hardware
 
 # Same words in both, but libcloud's meaning is libcloud's to change.
 NODE_STATES = {
@@ -144,7 +147,7 @@ def to_location(host: HostView, hardware: Hardware | Ovm3Error, driver: NodeDriv
     discover_hardware says: ``cpus``, ``cpu_model``, ``memory_mb``, ``free_memory_mb`` (None: it
     does not say).
     """
-    known = hardware if isinstance(hardware, Hardware) else Hardware()
+    known = documents.Hardware() if isinstance(hardware, Ovm3Error) else hardware
     server = host.server
     extra = {
         "status": "ok",

@@ -11,10 +11,10 @@ from __future__ import annotations
 import posixpath
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.functions import NFS_PLUGIN
-from libcloud_ovm3.agent.hostmodule import HostModule, Path
 from libcloud_ovm3.agent.texts import text_of
 from libcloud_ovm3.errors import (
     AgentFault,
@@ -32,6 +32,9 @@ from libcloud_ovm3.estate.repositories import (
     read_repositories,
     with_module,
 )
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.hostmodule import HostModule, Path
 
 CLIENT = "libcloud-ovm3"
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from libcloud_ovm3.agent.documents import Hardware
 from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.errors import HostNotFound, Ovm3Error, PreconditionFailed, SearchIncomplete
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import HostView, UnreachableHost, describe, read_hardware
 from libcloud_ovm3.estate.vms import EstateSnapshot
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.documents import Hardware
 
 _TRIES = 1000  # for an id that prefers a certain host; as many as there are hosts are usual
 
