@@ -124,7 +124,7 @@ def ask_module(estate: Estate, address: Address, functions: Sequence[str]) -> Mo
         lack = estate.missing_module(address)
         return ModuleAnswers(notice=lack.notice if lack else None)
     try:
-        look = module.look(list(dict.fromkeys(functions)))
+        readings = module.read_agent(list(dict.fromkeys(functions)))
     except AgentFault as fault:
         return _without_answers(estate, address, module, fault)
     except MalformedResponse:  # longer than one answer may be, for example
@@ -133,17 +133,17 @@ def ask_module(estate: Estate, address: Address, functions: Sequence[str]) -> Mo
         return ModuleAnswers(
             notice=f"{address}: its host module does not answer, so it is not used now"
         )
-    if not hostmodule.fits(look.api):
-        estate.remember_missing_module(address, _misfit(address, look.api))
-        return ModuleAnswers(notice=_misfit(address, look.api))
-    return ModuleAnswers(module, look.answers, None, look.unlisted or (), look.missing)
+    if not hostmodule.fits(readings.api):
+        estate.remember_missing_module(address, _misfit(address, readings.api))
+        return ModuleAnswers(notice=_misfit(address, readings.api))
+    return ModuleAnswers(module, readings.answers, None, readings.unlisted or (), readings.missing)
 
 
 def _without_answers(
     estate: Estate, address: Address, module: HostModule, fault: AgentFault
 ) -> ModuleAnswers:
     """Either there is no module, or it fails, just now or with this; the agent itself may not."""
-    if hostmodule.is_absent(fault) and lacks(estate.agent(address), "libcloud_look", fault):
+    if hostmodule.is_absent(fault) and lacks(estate.agent(address), "libcloud_read_agent", fault):
         estate.remember_missing_module(address)
         return ModuleAnswers()
     return ModuleAnswers(module)
