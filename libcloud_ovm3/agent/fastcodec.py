@@ -2,10 +2,10 @@
 
 The agent is a Python program, so its answers have the one form that ``xmlrpclib`` writes. Where an
 answer is of that form to the letter, and holds nothing but strings, small numbers, arrays and
-structs (list_vms, the discover_* documents, several of them in libcloud_look), it is read here
-with a handful of patterns, several times faster than by way of a tree. Anything else, broken or
-merely unusual, is :class:`NotPlain` and no more said: the strict reader in :mod:`.codec` then has
-the word. Never may this accept what that one refuses, or read it as something else
+structs (list_vms, the discover_* documents, several of them in libcloud_read_agent), it is read
+here with a handful of patterns, several times faster than by way of a tree. Anything else, broken
+or merely unusual, is :class:`NotPlain` and no more said: the strict reader in :mod:`.codec` then
+has the word. Never may this accept what that one refuses, or read it as something else
 (tests/agent/test_codec_plain.py compares them). Pure.
 """
 

@@ -127,7 +127,7 @@ def ask_module(estate: Estate, address: Address, functions: Sequence[str]) -> Mo
         lack = estate.missing_module(address)
         return ModuleAnswers(notice=lack.notice if lack else None)
     try:
-        look = module.look(list(dict.fromkeys(functions)))
+        readings = module.read_agent(list(dict.fromkeys(functions)))
     except AgentFault as fault:
         return _without_answers(estate, address, module, fault)
     except MalformedResponse:  # longer than one answer may be, for example
@@ -136,10 +136,10 @@ def ask_module(estate: Estate, address: Address, functions: Sequence[str]) -> Mo
         return ModuleAnswers(
             notice=f"{address}: its host module does not answer, so it is not used now"
         )
-    if not agent.hostmodule.fits(look.api):
-        estate.remember_missing_module(address, _misfit(address, look.api))
-        return ModuleAnswers(notice=_misfit(address, look.api))
-    return ModuleAnswers(module, look.answers, None, look.unlisted or (), look.missing)
+    if not agent.hostmodule.fits(readings.api):
+        estate.remember_missing_module(address, _misfit(address, readings.api))
+        return ModuleAnswers(notice=_misfit(address, readings.api))
+    return ModuleAnswers(module, readings.answers, None, readings.unlisted or (), readings.missing)
 
 
 def _without_answers(
@@ -147,7 +147,7 @@ def _without_answers(
 ) -> ModuleAnswers:
     """Either there is no module, or it fails, just now or with this; the agent itself may not."""
     if agent.hostmodule.is_absent(fault) and agent.probe.lacks(
-        estate.agent(address), "libcloud_look", fault
+        estate.agent(address), "libcloud_read_agent", fault
     ):
         estate.remember_missing_module(address)
         return ModuleAnswers()

@@ -1,11 +1,12 @@
 """The XML documents that the discover_* functions return, as frozen dataclasses. Pure.
 
-For each document there is one reader, such as ``server(text)``; outlines: answer-shapes.md. Missing elements become ``""``, ``None`` or empty tuples. Elements that are not
-in the outlines are dropped, except in what is a set of names anyway (capabilities, sysfs files,
-a plug-in's abilities, …). Notations are unified: uuids, and ``True`` for ``true``. "Nothing there"
-is an empty root element.
+For each document there is one reader, such as ``server(text)``; outlines: answer-shapes.md.
+Missing elements become ``""``, ``None`` or empty tuples. Elements that are not in the outlines are
+dropped, except in what is a set of names anyway (capabilities, sysfs files, a plug-in's abilities,
+…). Notations are unified: uuids, and ``True`` for ``true``. "Nothing there" is an empty root
+element.
 
-A document's module is imported when a name of it is first used.
+A document's module is imported when one of its names is first used: loading the driver stays cheap.
 """
 
 from __future__ import annotations
