@@ -97,7 +97,8 @@ def module_floor(pool: Pool) -> Iterator[Callable[[], int]]:
         def ask() -> int:
             found = 0
             for address in pool.addresses:
-                root = etree.fromstring(_post(connections[address], "libcloud_read_agent", _PER_HOST))
+                answer = _post(connections[address], "libcloud_read_agent", _PER_HOST)
+                root = etree.fromstring(answer)
                 list_vms = _member(_member(root[0][0][0][0], "answers"), "list_vms")
                 found += len(_member(list_vms, "answer")[0]) - 1  # without Domain-0
             first = connections[pool.addresses[0]]
