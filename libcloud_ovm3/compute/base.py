@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
-from libcloud.compute.base import Node, NodeDriver, NodeImage, NodeLocation
+from libcloud.compute.base import NodeDriver
 
 from libcloud_ovm3.access import read_options
 from libcloud_ovm3.agent.address import Address, parse_flag
@@ -200,8 +200,3 @@ class OVM3Base(NodeDriver):
     def _warn(self, notices: Iterable[str]) -> None:
         for notice in notices:
             warnings.warn(notice, Ovm3Warning, stacklevel=3)
-
-
-def object_id(what: Node | NodeImage | NodeLocation | str) -> str:
-    """An object's id, from the object or from the id itself."""
-    return str(getattr(what, "id", what))
