@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from libcloud.compute.base import Node, NodeDriver, NodeImage, NodeLocation, NodeSize
 from libcloud.compute.types import NodeState
 
-from libcloud_ovm3.agent.config import VncOptions
-from libcloud_ovm3.agent.documents import Hardware
+from libcloud_ovm3.agent import documents
+from libcloud_ovm3.agent.config import VMConfig, VncOptions
 from libcloud_ovm3.errors import Ovm3Error
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.disks import Orphan
@@ -16,6 +16,9 @@ from libcloud_ovm3.estate.hosts import HostView, UnreachableHost
 from libcloud_ovm3.estate.images import Image
 from libcloud_ovm3.estate.states import State
 from libcloud_ovm3.estate.vms import VM, LiveDomain
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.documents import Hardware
 
 # The names are the same in both today, but libcloud may change its own.
 NODE_STATES = {
@@ -103,7 +106,7 @@ def _live_domain(live: LiveDomain) -> dict[str, Any]:
 
 
 def _definition(definition: Definition) -> dict[str, Any]:
-    config = definition.settings
+    config = definition.config or VMConfig({})
     disks = [disk for disk in config.disks if not disk.is_cdrom]
     vnc = config.vnc
     return {
@@ -153,7 +156,7 @@ def to_location(host: HostView, hardware: Hardware | Ovm3Error, driver: NodeDriv
     and what discover_hardware reports: ``cpus``, ``cpu_model``, ``memory_mb``, ``free_memory_mb``
     (None: not reported).
     """
-    known = hardware if isinstance(hardware, Hardware) else Hardware()
+    known = documents.Hardware() if isinstance(hardware, Ovm3Error) else hardware
     server = host.server
     extra = {
         "status": "ok",

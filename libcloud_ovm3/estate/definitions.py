@@ -6,18 +6,18 @@ import re
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING
 
-from libcloud_ovm3.agent import vmcfg
 from libcloud_ovm3.agent.config import DiskEntry, VMConfig
-from libcloud_ovm3.agent.hostmodule_types import VMCfg
 from libcloud_ovm3.agent.identifiers import dashed
-from libcloud_ovm3.agent.texts import names_in
+from libcloud_ovm3.agent.vif import Vif
 from libcloud_ovm3.errors import AgentFault, InvalidArgument, Ovm3Error
 from libcloud_ovm3.estate.domains import Domain
 from libcloud_ovm3.estate.hosts import HostView, map_hosts
 from libcloud_ovm3.estate.repositories import Repository, read_repository
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.hostmodule_types import VMCfg
 
 MADE_UP = uuid.UUID("7f0f4f2e-0c2b-4c7e-9a35-0a2b5ad1c0de")  # for what has no uuid of its own
 
@@ -50,14 +50,9 @@ class Definition:
 
     repository_id: str
     directory: str
-    config: dict[str, Any] | None
+    config: VMConfig | None
     error: str | None = None
     folder: str = VIRTUAL_MACHINES
-
-    @cached_property
-    def settings(self) -> VMConfig:
-        """What it says, understood; nothing, if it could not be read."""
-        return VMConfig(self.config or {})
 
     @property
     def uuid(self) -> str:
@@ -102,28 +97,35 @@ class Definition:
     @property
     def disks(self) -> tuple[DiskEntry, ...]:
         """Its disks, drives included."""
-        return self.settings.disks
+        return self.config.disks if self.config else ()
 
-    @cached_property
+    @property
+    def vifs(self) -> tuple[Vif, ...]:
+        """Its network cards."""
+        return self.config.vifs if self.config else ()
+
+    @property
     def files(self) -> frozenset[str]:
         """The names of all files that it may mean, in whichever option."""
-        return names_in(self.config or {}).union(*(disk.file_names for disk in self.disks))
+        return self.config.file_names if self.config else frozenset()
 
     @property
     def unread(self) -> str | None:
         """Why it may use files that ``files`` lacks; None: that is all."""
         if self.config is None or self.error is not None:
             return f"{self.place}: {self.error}"
-        return None if "disk" in self.config else f"{self.place}: it has no disk list (cut?)"
+        return None if "disk" in self.config.values else f"{self.place}: it has no disk list (cut?)"
 
     @property
     def notices(self) -> tuple[str, ...]:
         """What is odd about it and yet no error; nothing, if it could not be read."""
-        if self.config is None or self.own_uuid is not None:
-            return self.settings.warnings
+        if self.config is None:
+            return ()
+        if self.own_uuid is not None:
+            return self.config.warnings
         known_by = "its directory's" if dashed(self.directory) else "an id made of its place"
         nameless = f"vm.cfg has no uuid: known by {known_by}; xend makes up one at each start"
-        return (nameless, *self.settings.warnings)
+        return (nameless, *self.config.warnings)
 
     @property
     def place(self) -> str:
@@ -132,7 +134,7 @@ class Definition:
 
     def get_text(self, key: str) -> str:
         """A text of it, "" if it has none."""
-        return self.settings.get_text(key)
+        return self.config.get_text(key) if self.config else ""
 
 
 def matches(domain: Domain, definition: Definition, defined_ids: Collection[str]) -> bool:
@@ -200,16 +202,16 @@ def _asked_of(views: Sequence[HostView], repository: Repository, directory: str)
             problem = problem or str(error)
             continue
         if isinstance(config, dict):
-            return _understood(repository.id, directory, config)
+            return _understood(repository.id, directory, VMConfig(config))
         problem = problem or f"{view.label} answered {config!r}"
     return Definition(repository.id, directory, None, problem)
 
 
 def _understood(
-    repository_id: str, directory: str, config: dict[str, Any], folder: str = VIRTUAL_MACHINES
+    repository_id: str, directory: str, config: VMConfig, folder: str = VIRTUAL_MACHINES
 ) -> Definition:
     """A vm.cfg that was read; one that is empty or cut says nothing."""
-    if folder == VIRTUAL_MACHINES and "memory" not in config and "disk" not in config:
+    if folder == VIRTUAL_MACHINES and not {"memory", "disk"} & config.values.keys():
         reason = "it has neither memory nor disks: empty, or cut"
         return Definition(repository_id, directory, None, reason, folder)
     return Definition(repository_id, directory, config, None, folder)
@@ -242,7 +244,7 @@ def _template(repository: Repository, directory: str) -> Definition:
             problem = problem or str(error)
             continue
         if isinstance(config, dict):
-            return _understood(repository.id, directory, config, TEMPLATES)
+            return _understood(repository.id, directory, VMConfig(config), TEMPLATES)
         problem = problem or "not a struct"
     return Definition(repository.id, directory, None, problem, TEMPLATES)
 
@@ -329,13 +331,12 @@ def _without_vm_cfg(
 def _parsed(repository_id: str, file: VMCfg | None) -> Definition | None:
     """The definition in a text; None: there is none, or it is more than values."""
     try:
-        config = vmcfg.parse(file.content) if file and file.content is not None else None
+        config = VMConfig.from_text(file.content) if file and file.content is not None else None
     except InvalidArgument:
         return None
     if file is None or config is None:
         return None
-    sent = {key: _as_sent(value) for key, value in config.items()}
-    return _understood(repository_id, file.directory, sent, file.folder)
+    return _understood(repository_id, file.directory, config, file.folder)
 
 
 def _unlisted(repository_id: str, file: VMCfg) -> Definition:
@@ -345,15 +346,6 @@ def _unlisted(repository_id: str, file: VMCfg) -> Definition:
         reason = file.error or (definition and definition.error) or "it cannot be understood"
         return Definition(repository_id, file.directory, None, reason, file.folder)
     return replace(definition, error=UNLISTED)
-
-
-def _as_sent(value: Any) -> Any:
-    """A value of a vm.cfg as it looks after XML-RPC, which knows no tuples."""
-    if isinstance(value, list | tuple):
-        return [_as_sent(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _as_sent(item) for key, item in value.items()}
-    return value
 
 
 def _still_there(
@@ -388,4 +380,6 @@ def read_definition(view: HostView, repository_id: str, directory: str) -> Defin
         config = view.agent.xen.get_vm_config(repository_id, directory)
     except AgentFault:
         return None
-    return _understood(repository_id, directory, config) if isinstance(config, dict) else None
+    if not isinstance(config, dict):
+        return None
+    return _understood(repository_id, directory, VMConfig(config))

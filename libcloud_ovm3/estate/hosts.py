@@ -10,12 +10,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from libcloud_ovm3.agent import documents
+from libcloud_ovm3.agent import catalogue, documents
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.functions import Agent
-from libcloud_ovm3.agent.hostmodule import HostModule
 from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.errors import (
     AgentFault,
@@ -29,6 +28,9 @@ from libcloud_ovm3.errors import (
 )
 from libcloud_ovm3.estate.domains import Domain, read_domains, whole_list
 from libcloud_ovm3.estate.members import Estate, ModuleAnswers, ask_module
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.hostmodule import HostModule
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")
@@ -98,6 +100,26 @@ class HostView:
         """What it did not say, for messages."""
         return tuple(str(e) for e in (self.domains_error, self.repositories_error) if e)
 
+    def read(self, function: str) -> Any:
+        """The response of one of the agent's reads that take no arguments.
+
+        It is what the host module brought with this view; what it did not bring, the agent is asked
+        for now, in one call.
+
+        :param function: The agent's name of it, such as ``discover_hardware``.
+        :raises Ovm3Error: The agent did not answer.
+        """
+        return _read(self.agent, self.answers, function)
+
+
+def _read(agent: Agent, brought: Mapping[str, Any], function: str) -> Any:
+    """One read: what the module brought, be it empty, else the agent's own response."""
+    response = brought.get(function)
+    if response is not None:
+        return response
+    group = getattr(agent, catalogue.functions()[function].group)
+    return getattr(group, function)()
+
 
 def map_hosts(
     question: Callable[[_T], _R], of: Sequence[_T], threads: int = MAX_THREADS
@@ -146,8 +168,8 @@ def _look_at_given(
     estate: Estate, address: Address, more: Sequence[str]
 ) -> tuple[HostView, documents.ServerPool | None]:
     asked = ask_module(estate, address, (POOL, *_LOOK, *more))
-    pool = asked.answers.get(POOL) or estate.agent(address).serverpool.discover_server_pool()
-    return _view(estate, address, asked), documents.server_pool(pool)
+    pool = documents.server_pool(_read(estate.agent(address), asked.answers, POOL))
+    return _view(estate, address, asked), pool
 
 
 def _first(answer: tuple[HostView, Any] | Ovm3Error) -> HostView | Ovm3Error:
@@ -165,13 +187,13 @@ def _view(estate: Estate, address: Address, asked: ModuleAnswers) -> HostView:
     A list that cannot be had or understood costs itself only: what the host runs is then not known.
     """
     agent, answers = estate.agent(address), asked.answers
-    said = answers.get("discover_server") or agent.linux.discover_server()
+    server = documents.server(_read(agent, answers, "discover_server"))
     listed, domains_error = _domains(agent, asked)
     records, repositories_error = _repository_records(agent, answers)
     return HostView(
         address=address,
         agent=agent,
-        server=documents.server(said),
+        server=server,
         domains=listed,
         repositories=records,
         module=asked.module,
@@ -187,8 +209,7 @@ def _domains(agent: Agent, asked: ModuleAnswers) -> tuple[tuple[Domain, ...], Ov
     if asked.missing is not None:
         return (), MalformedResponse(f"{agent.connection.address}: {asked.missing}")
     try:
-        answer = asked.answers.get("list_vms")
-        found = read_domains(agent.xen.list_vms() if answer is None else answer)
+        found = read_domains(_read(agent, asked.answers, "list_vms"))
     except _OF_ONE_CALL as error:
         return (), error
     problems = [*found.errors]
@@ -202,8 +223,7 @@ def _repository_records(
     agent: Agent, answers: Mapping[str, Any]
 ) -> tuple[tuple[documents.RepositoryRecord, ...], Ovm3Error | None]:
     try:
-        text = answers.get("discover_repository_db") or agent.repository.discover_repository_db()
-        return documents.repository_db(text), None
+        return documents.repository_db(_read(agent, answers, "discover_repository_db")), None
     except _OF_ONE_CALL as error:
         return (), error
 
@@ -299,28 +319,17 @@ def describe(silent: Iterable[UnreachableHost]) -> str:
 
 def read_hardware(views: Sequence[HostView]) -> list[documents.Hardware | Ovm3Error]:
     """What each of these hosts has: one read each, unless the look has brought it."""
-    return map_hosts(
-        lambda view: documents.hardware(
-            view.answers.get(HARDWARE) or view.agent.linux.discover_hardware()
-        ),
-        views,
-    )
+    return map_hosts(lambda view: documents.hardware(view.read(HARDWARE)), views)
 
 
 def read_pools(views: Sequence[HostView]) -> list[documents.ServerPool | Ovm3Error | None]:
     """The pool that each of these hosts says it is in: one read each, likewise."""
-    return map_hosts(
-        lambda view: documents.server_pool(
-            view.answers.get(POOL) or view.agent.serverpool.discover_server_pool()
-        ),
-        views,
-    )
+    return map_hosts(lambda view: documents.server_pool(view.read(POOL)), views)
 
 
 def host_clock(view: HostView) -> float:
     """The host's own time, in seconds since 1970 (get_last_boot_time; 8.4), at the look or now."""
-    answer: dict[str, Any] = view.answers.get(BOOT_TIME) or view.agent.linux.get_last_boot_time()
-    local_time = answer.get("local_time")
+    local_time = view.read(BOOT_TIME).get("local_time")
     if not isinstance(local_time, int):
         raise MalformedResponse(f"{view.label}: get_last_boot_time has no local_time")
     return float(local_time)

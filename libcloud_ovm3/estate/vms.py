@@ -161,7 +161,7 @@ class EstateSnapshot:
     def errors(self) -> list[str]:
         """What could not be read or understood, for warnings."""
         unreadable = [
-            f"{definition.place} cannot be {'used' if definition.config else 'read'}: "
+            f"{definition.place} cannot be {'read' if definition.config is None else 'used'}: "
             f"{definition.error}"
             for definition in self.definitions
             if definition.error and self._is_of_its_own(definition)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import itertools
 import posixpath
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -143,17 +142,18 @@ def _is_listed(plan: Plan, failed: Ovm3Error, kind: str, name: str) -> bool:
     return name in (folder.name for folder in content.virtual_machines)
 
 
-def _read_back(plan: Plan, description: str) -> Mapping[str, Any]:
+def _read_back(plan: Plan, description: str) -> VMConfig:
     """The definition as the agent has it now.
 
     :raises PreconditionFailed: it does not say what was sent; names what it says.
     """
-    config = plan.host.agent.xen.get_vm_config(plan.repository.id, plan.directory)
-    if not isinstance(config, dict):
+    struct = plan.host.agent.xen.get_vm_config(plan.repository.id, plan.directory)
+    if not isinstance(struct, dict):
         raise PreconditionFailed(
-            f"the definition of VM {plan.spec.name!r} cannot be read back: {config!r}"
+            f"the definition of VM {plan.spec.name!r} cannot be read back: {struct!r}"
         )
-    for what, found, expected in _compared(plan, VMConfig(config), description):
+    config = VMConfig(struct)
+    for what, found, expected in _compared(plan, config, description):
         if found != expected:
             raise PreconditionFailed(
                 f"the definition of VM {plan.spec.name!r} has {what} {found!r} instead of "
@@ -247,14 +247,11 @@ def _copy(plan: Plan) -> None:
 
 def _configure(plan: Plan, notices: list[str]) -> Definition:
     """Step 3: disk in, mark out. All of what is there is sent again: absent keys may be dropped."""
-    parameters = {
-        **_read_back(plan, plan.mark),
-        "disk": [f"file:{plan.disk},xvda,w"],
-        "OVM_description": "",
-    }
+    disks = [f"file:{plan.disk},xvda,w"]
+    complete = _read_back(plan, plan.mark).changed(disk=disks, OVM_description="")
     failed: AgentFault | OutcomeUnknown | None = None
     try:
-        doors.configure_vm(plan.host, plan.repository.id, plan.directory, parameters)
+        doors.configure_vm(plan.host, plan.repository.id, plan.directory, complete.to_struct())
     except (AgentFault, OutcomeUnknown) as error:
         failed = error
     try:
@@ -263,7 +260,7 @@ def _configure(plan: Plan, notices: list[str]) -> Definition:
         raise _not_configured(plan, failed, difference) from (failed or difference)
     if failed:
         notices.append(f"VM {plan.spec.name!r} is configured, although {failed}")
-    return Definition(plan.repository.id, plan.directory, dict(config))
+    return Definition(plan.repository.id, plan.directory, config)
 
 
 def _not_configured(

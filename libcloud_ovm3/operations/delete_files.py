@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from libcloud_ovm3.agent import documents
-from libcloud_ovm3.agent.hostmodule import HostModule, Path
 from libcloud_ovm3.agent.texts import text_of
 from libcloud_ovm3.errors import AgentFault, OutcomeUnknown, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.disks import FileSystem
@@ -21,6 +21,9 @@ from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.repositories import Repository, list_whole
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.operations.operation import Operation
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.hostmodule import HostModule, Path
 
 # ------------------------------------------------------------------ by the storage plug-in
 

@@ -11,10 +11,9 @@ No other file calls what changes something (tests/test_layout.py).
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from libcloud_ovm3.agent.functions import NFS_PLUGIN
-from libcloud_ovm3.agent.hostmodule import HostModule, Path
 from libcloud_ovm3.errors import PreconditionFailed
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.disks import FileSystem
@@ -22,6 +21,9 @@ from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.preconditions import require_unchanged, verified_domain
 from libcloud_ovm3.operations.presence import read_presence
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.hostmodule import HostModule, Path
 
 REBOOT_WAIT = 3  # what every client sends; its unit is not known (agent-behaviour 7.4)
 

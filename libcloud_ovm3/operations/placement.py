@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from libcloud_ovm3.agent.documents import Hardware
 from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.errors import HostNotFound, Ovm3Error, PreconditionFailed, SearchIncomplete
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import HostView, UnreachableHost, describe, read_hardware
 from libcloud_ovm3.estate.vms import EstateSnapshot
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.documents import Hardware
 
 _TRIES = 1000  # for an id that prefers a certain host; as many as there are hosts are usual
 
@@ -66,7 +69,7 @@ def choose_host(
     """
     disks = [disk.repository_id for disk in definition.disks if disk.path]
     needed = [definition.repository_id, *(one for one in disks if one and snapshot.repository(one))]
-    memory_mb = definition.settings.memory_mb or 0
+    memory_mb = definition.config.memory_mb if definition.config else None
     able = [host for host, _ in _with_room(snapshot, needed, memory_mb, host_id)]
     return preferred(able, vm_id)
 
@@ -81,7 +84,7 @@ def choose_for_new(
     :raises PreconditionFailed: as :func:`choose_host`.
     """
     able = _with_room(snapshot, [repository_id], memory_mb, host_id)
-    best, _ = max(able, key=lambda pair: pair[1])
+    best, _ = max(able, key=lambda pair: -1 if pair[1] is None else pair[1])
     hosts = [host for host, _ in able]
     ids = (str(uuid.uuid4()) for _ in range(_TRIES))
     return best, next((i for i in ids if preferred(hosts, i) is best), str(uuid.uuid4()))
@@ -100,9 +103,15 @@ def preferred(hosts: Sequence[HostView], vm_id: str) -> HostView:
 
 
 def _with_room(
-    snapshot: EstateSnapshot, repository_ids: Sequence[str], memory_mb: int, host_id: str | None
-) -> list[tuple[HostView, int]]:
-    """The hosts that can take it, with their free memory in MB; one at least.
+    snapshot: EstateSnapshot,
+    repository_ids: Sequence[str],
+    memory_mb: int | None,
+    host_id: str | None,
+) -> list[tuple[HostView, int | None]]:
+    """The hosts that can take it, with their free memory in MB; at least one.
+
+    A host whose free memory is unknown is never chosen automatically. Nor is a named one, unless
+    the VM's own memory is unknown too (vm.cfg does not say): xend then has the last word.
 
     Memory is checked first because a start that has to wait for it holds xend's lock for minutes
     (xend.md 2, 10.8).
@@ -125,10 +134,23 @@ def _with_room(
                 f"{which} repository {_all(repository_ids)} mounted, as far as could be read"
             )
     free = [_free_mb(found) for found in read_hardware(able)]
-    with_room = [(h, mb) for h, mb in zip(able, free, strict=True) if mb >= memory_mb]
+    pairs = list(zip(able, free, strict=True))
+    if memory_mb is None:
+        with_room = [(h, mb) for h, mb in pairs if mb is not None or host_id is not None]
+    else:
+        with_room = [(h, mb) for h, mb in pairs if mb is not None and mb >= memory_mb]
     if not with_room:
-        amounts = ", ".join(f"{h.label} {mb} MB" for h, mb in zip(able, free, strict=True))
-        raise PreconditionFailed(f"no host has {memory_mb} MB of free memory; free: {amounts}")
+        amounts = ", ".join(
+            f"{h.label} {'unknown' if mb is None else f'{mb} MB'}" for h, mb in pairs
+        )
+        if memory_mb is None:
+            raise PreconditionFailed(
+                f"neither the VM's memory nor any host's free memory is known, so no host is "
+                f"chosen automatically; name one to start it there. Free: {amounts}"
+            )
+        raise PreconditionFailed(
+            f"no host is known to have {memory_mb} MB of memory free; free: {amounts}"
+        )
     return with_room
 
 
@@ -136,7 +158,8 @@ def _all(repository_ids: Sequence[str]) -> str:
     return " and ".join(dict.fromkeys(repository_ids))
 
 
-def _free_mb(hardware: Hardware | Ovm3Error) -> int:
+def _free_mb(hardware: Hardware | Ovm3Error) -> int | None:
+    """The free memory in MB; None if it is unknown."""
     if isinstance(hardware, Ovm3Error) or hardware.free_bytes is None:
-        return 0
+        return None
     return hardware.free_bytes // 2**20

@@ -66,7 +66,7 @@ def _same_macs(vm: VM, snapshot: EstateSnapshot) -> list[str]:
 
 
 def _macs(vm: VM) -> set[str]:
-    return {vif.mac.lower() for d in vm.definitions for vif in d.settings.vifs if vif.mac}
+    return {vif.mac.lower() for d in vm.definitions for vif in d.vifs if vif.mac}
 
 
 def _require_stopped(vm: VM, snapshot: EstateSnapshot) -> None:

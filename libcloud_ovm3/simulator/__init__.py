@@ -9,7 +9,7 @@ from __future__ import annotations
 from libcloud_ovm3.simulator.errors import SimulatorError
 from libcloud_ovm3.simulator.host import SimulatedHost
 from libcloud_ovm3.simulator.personalities import PERSONALITIES, QUESTIONS
-from libcloud_ovm3.simulator.server.calls import Call, Refused
+from libcloud_ovm3.simulator.server.calls import Call, RefusedRequest
 from libcloud_ovm3.simulator.server.faults import KINDS, Rule
 from libcloud_ovm3.simulator.simulator import Simulator
 
@@ -17,7 +17,7 @@ __all__ = [
     "Simulator",
     "SimulatedHost",
     "Call",
-    "Refused",
+    "RefusedRequest",
     "Rule",
     "KINDS",
     "PERSONALITIES",

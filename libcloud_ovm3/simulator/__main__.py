@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import NoReturn
 
 from libcloud_ovm3.simulator import state
+from libcloud_ovm3.simulator.domain import FAULTS
 from libcloud_ovm3.simulator.errors import SimulatorError
 from libcloud_ovm3.simulator.layouts import LAYOUTS
 from libcloud_ovm3.simulator.personalities import PERSONALITIES
 from libcloud_ovm3.simulator.server.certificates import ERAS
 from libcloud_ovm3.simulator.server.faults import KINDS, Rule, parse
 from libcloud_ovm3.simulator.simulator import Simulator
-from libcloud_ovm3.simulator.xend.domain import MISHAPS
 
 
 class _Parser(argparse.ArgumentParser):
@@ -55,12 +55,12 @@ def arguments() -> argparse.ArgumentParser:
     add("--tls", choices=list(ERAS), help="TLS 1.0 alone, or as hosts of that age speak it")
     add("--reboot-gap", type=float, default=1.0, metavar="S", help="simulated seconds (1)")
     add(
-        "--mishap",
+        "--inject",
         action="append",
         default=[],
-        metavar="MISHAP",
-        choices=MISHAPS,
-        help=f"what goes wrong in xend: {', '.join(MISHAPS)}",
+        metavar="FAULT",
+        choices=FAULTS,
+        help=f"what goes wrong in xend: {', '.join(FAULTS)}",
     )
     add(
         "--misbehave",
@@ -136,8 +136,8 @@ def main() -> int:
             simulator.add_rule(rule)
         simulator.start()
         for host in simulator.hosts:
-            for mishap in options.mishap:
-                host.let(mishap)
+            for fault in options.inject:
+                host.inject(fault)
     except (SimulatorError, OSError) as error:
         print(f"simulator: {error}", file=sys.stderr)
         return 2

@@ -12,10 +12,9 @@ from typing import Any
 
 from libcloud_ovm3.simulator import state
 from libcloud_ovm3.simulator.clock import Clock
+from libcloud_ovm3.simulator.domain import FAULTS, Domain, Transfer
 from libcloud_ovm3.simulator.errors import SimulatorError
-from libcloud_ovm3.simulator.server.faults import Rule
-from libcloud_ovm3.simulator.server.wire import Payload
-from libcloud_ovm3.simulator.xend.domain import MISHAPS, Domain, Transfer
+from libcloud_ovm3.simulator.values import censored
 
 NO_UUID = "00000000-0000-0000-0000-000000000000"
 
@@ -85,9 +84,9 @@ class SimulatedHost:
     :ivar hostname: its own name, also in its certificate
     :ivar fingerprint: SHA-256 of its DER certificate, 64 lower-case hexadecimal digits
     :ivar certificate_pem: its certificate
-    :ivar deaf: uuids of guests that ignore requests: to shut down, reboot or suspend, to give
-        back memory or vcpus, to let go of a disk
-    :ivar mishaps: what goes wrong in its xend; see :meth:`let`
+    :ivar ignores_requests: uuids of guests that ignore requests to shut down, reboot or suspend,
+        to give back memory or vcpus, and to release a disk
+    :ivar faults: what goes wrong in its xend; see :meth:`inject`
     :ivar transfers: migrations and saves that it is the source of
     :ivar busy_until: until then something holds xend's global lock, besides domains that wait
     :ivar peers: all hosts of the simulator; they share one lock, never held while anything waits
@@ -104,9 +103,9 @@ class SimulatedHost:
     first_password: str
     #: The modules on its disk since the agent's last start (agentcode.py); None without a tree.
     code: Any = None
-    #: Set by the simulator: the misbehaviour that strikes a call of a module's, and what to do
-    #: with the network side.
-    rule_for: Callable[[str], Rule | None]
+    #: Set by the simulator: how a module in the agent calls a function of the agent (the injected
+    #: faults apply), and the operations on the network side.
+    call_inside: Callable[[str, Callable[[], Any]], Any]
     close_port: Callable[[], None]
     open_port: Callable[[], None]
     end_jobs: Callable[[], None]
@@ -136,8 +135,8 @@ class SimulatedHost:
         self.down = False
         self.clock_offset: float = saved.get("clock_offset", 0.0)
         self.next_domid: int = saved.get("next_domid", 1)
-        self.deaf: set[str] = set(saved.get("deaf", ()))
-        self.mishaps: set[str] = set(saved.get("mishaps", ()))
+        self.ignores_requests: set[str] = set(saved.get("ignores_requests", ()))
+        self.faults: set[str] = set(saved.get("faults", ()))
         self.busy_until: float = saved.get("busy_until", 0.0)
         self.domains = [Domain(**values) for values in saved.get("domains", ())]
         self.transfers = [Transfer(**values) for values in saved.get("transfers", ())]
@@ -154,8 +153,8 @@ class SimulatedHost:
             "records": self.records,
             "clock_offset": self.clock_offset,
             "next_domid": self.next_domid,
-            "deaf": sorted(self.deaf),
-            "mishaps": sorted(self.mishaps),
+            "ignores_requests": sorted(self.ignores_requests),
+            "faults": sorted(self.faults),
             "busy_until": self.busy_until,
             "domains": [asdict(domain) for domain in self.domains],
             "transfers": [asdict(transfer) for transfer in self.transfers],
@@ -187,16 +186,16 @@ class SimulatedHost:
         """The personality's answer to an open question (personalities.py)."""
         return self.settings.answers[question]
 
-    def let(self, mishap: str, happen: bool = True) -> None:
+    def inject(self, fault: str, active: bool = True) -> None:
         """Let something go wrong in this host's xend from now on, or no more.
 
-        :param mishap: a key of ``MISHAPS``
-        :raises SimulatorError: no such mishap
+        :param fault: a key of ``FAULTS``
+        :raises SimulatorError: unknown fault
         """
-        if mishap not in MISHAPS:
-            raise SimulatorError(f"unknown mishap {mishap!r}; there are: {', '.join(MISHAPS)}")
+        if fault not in FAULTS:
+            raise SimulatorError(f"unknown fault {fault!r}; there are: {', '.join(FAULTS)}")
         with self.lock:
-            (self.mishaps.add if happen else self.mishaps.discard)(mishap)
+            (self.faults.add if active else self.faults.discard)(fault)
             self.save()
 
     def kill(self) -> None:
@@ -307,7 +306,7 @@ class SimulatedHost:
             self.domains.clear()
             self.transfers.clear()
             self.busy_until = 0.0
-            self.deaf.clear()
+            self.ignores_requests.clear()
             self.mounts = {
                 at: mount for at, mount in self.mounts.items() if not at.startswith("/nfsmnt/")
             }
@@ -315,21 +314,3 @@ class SimulatedHost:
             self.next_domid = 1
             self.boot_time = self.now() + self.settings.boot_seconds
             self.save()
-
-
-def censored(text: str) -> str:
-    """The text with passwords in URLs as ``******``, as the agent logs them."""
-    return re.sub(r"(\w+://[^\s:/@'\"]+):[^\s@'\"]+@", r"\1:******@", text)
-
-
-def censored_value(value: Any) -> Any:
-    """An argument with every string in it censored, and the first 64 KiB of every base64 value."""
-    if isinstance(value, Payload):
-        return Payload(value.data[: 64 << 10])
-    if isinstance(value, str):
-        return censored(value)
-    if isinstance(value, list):
-        return [censored_value(item) for item in value]
-    if isinstance(value, dict):
-        return {key: censored_value(item) for key, item in value.items()}
-    return value

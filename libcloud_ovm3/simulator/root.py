@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from libcloud_ovm3.simulator import layouts, seeds, state
-from libcloud_ovm3.simulator.agent import network
+from libcloud_ovm3.simulator import layouts, network, seeds, state
 from libcloud_ovm3.simulator.clock import Clock
 from libcloud_ovm3.simulator.errors import SimulatorError
 from libcloud_ovm3.simulator.host import Settings, SimulatedHost
@@ -28,7 +27,7 @@ TUNABLE = {
 
 
 @dataclass(frozen=True)
-class Wish:
+class Options:
     """What the user asked for; see :class:`Simulator` for the meaning."""
 
     hosts: int
@@ -81,77 +80,66 @@ class Root:
         state.save(self.path / "simulator.json", self.values)
 
 
-def take(path: Path, wish: Wish) -> Root:
+def open_root(path: Path, options: Options) -> Root:
     """Make the root, or take it over with everything that is in it.
 
     :raises SimulatorError: it was made with another version or number of hosts, or is damaged
     """
     saved = state.load(path / "simulator.json")
     if saved is not None:
-        for name, given in (("version", wish.version), ("hosts", wish.hosts)):
+        for name, given in (("version", options.version), ("hosts", options.hosts)):
             if saved[name] != given:
                 raise SimulatorError(f"{path} was made with {name}={saved[name]}, not {given}")
     elif (path / "hosts").exists() or (path / "exports").exists():
         raise SimulatorError(f"{path} is a root that was not finished: remove it")
     values = saved or {
-        "version": wish.version,
-        "hosts": wish.hosts,
+        "version": options.version,
+        "hosts": options.hosts,
         "repository": seeds.manager_id("03"),
         "fs_location": "nfs-store-1:/export/ovm-repository",
-        "owner": seeds.manager_id("01") if wish.owner is None else wish.owner,
-        "pool": seeds.manager_id("02") if wish.pool else "",
+        "owner": seeds.manager_id("01") if options.owner is None else options.owner,
+        "pool": seeds.manager_id("02") if options.pool else "",
         "port": 0,
         "password": secrets.token_urlsafe(12),
     }
     if saved is None:
-        theirs = layouts.names_of(wish.seed.layout)
-        asked = {"owner": wish.owner, "pool": None if wish.pool else ""}
+        theirs = layouts.names_of(options.seed.layout)
+        asked = {"owner": options.owner, "pool": None if options.pool else ""}
         values |= {key: text for key, text in theirs.items() if asked.get(key) is None}
-    if wish.password is not None:
-        values["password"] = wish.password
-    records = [state.load(path / f"hosts/{index}/host.json") for index in range(wish.hosts)]
+    if options.password is not None:
+        values["password"] = options.password
+    records = [state.load(path / f"hosts/{index}/host.json") for index in range(options.hosts)]
     written = max((record["written"] for record in records if record), default=0.0)
-    clock = Clock(wish.speed, values.get("clock"), written)
+    clock = Clock(options.speed, values.get("clock"), written)
     values["clock"] = clock.anchor()
     settings = Settings(
-        version=wish.version,
+        version=options.version,
         root=path,
-        answers=wish.answers,
+        answers=options.answers,
         repository_id=values["repository"],
         fs_location=values["fs_location"],
         owner=values["owner"] or None,
         pool_id=values["pool"] or None,
-        **wish.tuned,
+        **options.tuned,
     )
     hosts = [
         SimulatedHost(index, settings, clock, seeds.new_host(index, clock))
-        for index in range(wish.hosts)
+        for index in range(options.hosts)
     ]
     for host in hosts:
         host.peers, host.lock = hosts, hosts[0].lock
     if saved is None:
-        seeds.sow(hosts, wish.seed)
-        layouts.sow(hosts, wish.seed.layout)
-        for number in range(2, wish.repositories + 1):
+        seeds.sow(hosts, options.seed)
+        layouts.sow(hosts, options.seed.layout)
+        for number in range(2, options.repositories + 1):
             seeds.add_repository(hosts[0], hosts, f"Repository {number}", None)
     for host in hosts:
         if not (host.folder / "certificate.pem").exists():
-            certify(host, wish.tls)
-        read_certificate(host)
+            certificates.certify(host, options.tls)
+        certificates.read_certificate(host)
         with host.lock:
             network.state(host)  # made now: it remembers since which boot an address is there
             host.save()
     root = Root(path, values, settings, clock, hosts)
     root.save()  # last: it says that the root is complete
     return root
-
-
-def certify(host: SimulatedHost, tls: str | None) -> None:
-    """Make the host a new certificate."""
-    certificates.make_certificate(host.folder, host.hostname, tls)
-
-
-def read_certificate(host: SimulatedHost) -> None:
-    """Let the host know its certificate."""
-    host.fingerprint = certificates.fingerprint(host.folder)
-    host.certificate_pem = (host.folder / "certificate.pem").read_text()

@@ -142,7 +142,7 @@ def test_a_disk_smaller_than_the_template_is_refused() -> None:
 
 def test_graceful_stop_has_a_limit_and_is_never_forced(driver: Any, sim: Simulator) -> None:
     node = driver.ex_get_node_by_name("seed-1")
-    sim.hosts[0].deaf.add(node.id)
+    sim.hosts[0].ignores_requests.add(node.id)
     # An agent that waits for the guest itself gives up with a fault of its own.
     with pytest.raises((WaitTimeout, AgentFault), match=r"asked to shut down|did not stop"):
         driver.stop_node(node, ex_timeout=20)

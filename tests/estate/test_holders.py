@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from libcloud_ovm3.agent.address import Address
+from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.agent.documents import Server
 from libcloud_ovm3.agent.hostmodule_types import Holder, Identity
 from libcloud_ovm3.errors import PreconditionFailed
@@ -52,7 +53,7 @@ def in_the_way(holder: Holder, mode: str = "w") -> list[str]:
     """What one holder on one host, which cannot identify files, says against a start."""
     server = Server(uuid="0" * 32, hostname="ovm-1")
     host = HostView(Address("127.0.0.2", 8899), None, server, (), ())  # type: ignore[arg-type]
-    config = {"uuid": OWN_ID, "disk": [f"file:{DISK},xvda,{mode}"]}
+    config = VMConfig({"uuid": OWN_ID, "disk": [f"file:{DISK},xvda,{mode}"]})
     definition = Definition(REPOSITORY, "0" * 32, config)
     return _in_the_way([HostHolders(host, None, (holder,))], definition)
 

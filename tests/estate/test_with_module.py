@@ -18,6 +18,7 @@ from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.diagnostics.inventory import as_json, take_inventory
 from libcloud_ovm3.errors import AgentFault, OperationIncomplete, Ovm3Warning, PreconditionFailed
 from libcloud_ovm3.estate.definitions import Definition, read_templates
+from libcloud_ovm3.estate.hosts import BOOT_TIME, HARDWARE
 from libcloud_ovm3.estate.members import MODULE_MISSING_SECONDS
 from libcloud_ovm3.estate.vms import EstateSnapshot, read_estate
 from libcloud_ovm3.simulator import Simulator
@@ -59,12 +60,12 @@ def test_one_call_a_host_and_one_a_repository(driver: Any, sim: Simulator) -> No
     for number in range(5):
         folder = sim.path_of(second if number % 2 else sim.repository_id) / "VirtualMachines"
         rules.write_cfg(folder / (str(number) * 32), name=f"stopped-{number}", memory=256)
-    expected = {"libcloud_look": 3, "libcloud_repository": 2}
+    expected = {"libcloud_read_agent": 3, "libcloud_repository": 2}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert calls_during(sim, driver.list_nodes) == expected
         assert calls_during(sim, take_inventory, driver._estate) == expected
-        assert calls_during(sim, driver.list_locations) == {"libcloud_look": 3}
+        assert calls_during(sim, driver.list_locations) == {"libcloud_read_agent": 3}
     assert {node.name for node in driver.list_nodes()} > {f"stopped-{n}" for n in range(5)}
 
 
@@ -72,11 +73,11 @@ def test_a_half_installed_pool() -> None:
     with Simulator(hosts=3, speed=SPEED, host_module=[1]) as sim:
         driver = driver_for(sim)
         first = calls_during(sim, driver.list_nodes)
-        assert first.pop("libcloud_look") == 3
+        assert first.pop("libcloud_read_agent") == 3
         expected = {**dict.fromkeys(OWN, 2), "discover_server_pool": 1, "libcloud_repository": 1}
         assert first == expected
         again = calls_during(sim, driver.list_nodes)
-        assert again.pop("libcloud_look") == 1, "the others are known to lack it"
+        assert again.pop("libcloud_read_agent") == 1, "the others are known to lack it"
         assert again == expected
         assert {c.host_index for c in sim.calls if c.function.startswith("libcloud_")} == {1}
         sim.hosts[1].unmount_repository()
@@ -160,7 +161,7 @@ def test_gone_in_the_middle(driver: Any, sim: Simulator) -> None:
     for host in range(3):
         sim.remove_host_module(host)
     assert [(node.id, node.state) for node in driver.list_nodes()] == before
-    assert "libcloud_look" not in calls_during(sim, driver.list_nodes)
+    assert "libcloud_read_agent" not in calls_during(sim, driver.list_nodes)
 
 
 def test_an_installation_is_noticed_after_a_while(sim: Simulator) -> None:
@@ -177,15 +178,15 @@ def test_an_installation_is_noticed_after_a_while(sim: Simulator) -> None:
     ):
         now[0] = passed
         counted = calls_during(sim, quietly, driver.list_nodes)
-        assert (counted["libcloud_look"], counted["discover_server"]) == (asked, 1 - asked)
+        assert (counted["libcloud_read_agent"], counted["discover_server"]) == (asked, 1 - asked)
 
 
 @pytest.mark.parametrize("failure", ["answer", "fault"])
 def test_a_module_that_fails_costs_nothing(driver: Any, sim: Simulator, failure: str) -> None:
     """What it cannot say is asked of the agent itself, and the module is asked again next time."""
     before = [(node.id, node.state) for node in driver.list_nodes()]
-    ours = "libcloud_ovm3_host.errors.TookTooLong:look: more than 55 s"
-    for function in ("libcloud_look", "libcloud_repository"):
+    ours = "libcloud_ovm3_host.errors.Timeout:look: more than 55 s"
+    for function in ("libcloud_read_agent", "libcloud_repository"):
         sim.misbehave(failure, function, times=None, text=ours, value={"api": "x"})
     assert [(node.id, node.state) for node in driver.list_nodes()] == before
     sim.clear_misbehaviour()
@@ -194,7 +195,7 @@ def test_a_module_that_fails_costs_nothing(driver: Any, sim: Simulator, failure:
 
 def test_a_module_that_hangs_does_not_make_its_host_silent(sim: Simulator) -> None:
     driver = driver_for(sim, ex_timeouts={"read": 0.5})
-    sim.misbehave("hang", "libcloud_look", host=1, times=None)
+    sim.misbehave("hang", "libcloud_read_agent", host=1, times=None)
     with pytest.warns(Ovm3Warning, match=r"host module does not answer"):
         nodes = {node.name: node.state for node in driver.list_nodes()}
     assert nodes == {"seed-1": NodeState.RUNNING, "seed-2": NodeState.RUNNING}
@@ -223,7 +224,7 @@ def test_one_version_older_or_newer_works(driver: Any, sim: Simulator, api: int)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         counted = calls_during(sim, driver.list_nodes)
-    assert counted == {"libcloud_look": 3, "libcloud_repository": 1}
+    assert counted == {"libcloud_read_agent": 3, "libcloud_repository": 1}
 
 
 @pytest.mark.parametrize(("api", "advice"), [(API + 2, "upgrade"), (API - 2, "ovm3 host install")])
@@ -250,11 +251,13 @@ def test_an_older_one_lacks_a_function_and_a_newer_one_says_more(
     sim.hosts[1].unmount_repository()
     sim.hosts[2].unmount_repository()
     counted = calls_during(sim, quietly, driver.list_nodes)
-    assert (counted["libcloud_look"], counted["get_vm_config"]) == (3, 2)
-    look = driver.connection.call("libcloud_look", [*OWN, "discover_server_pool"], kind="read")
+    assert (counted["libcloud_read_agent"], counted["get_vm_config"]) == (3, 2)
+    look = driver.connection.call(
+        "libcloud_read_agent", [*OWN, "discover_server_pool"], kind="read"
+    )
     look["new"] = look["answers"]["new"] = {"x": 1}
     look["answers"]["list_vms"]["new"] = 1
-    sim.misbehave("answer", "libcloud_look", host=0, value=look)
+    sim.misbehave("answer", "libcloud_read_agent", host=0, value=look)
     counted = calls_during(sim, quietly, driver.list_nodes)
     assert not counted.keys() & set(OWN)
 
@@ -285,13 +288,16 @@ RULES = [
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__.removeprefix("test_"))
 def test_nothing_is_guessed(rule: Any, driver: Any, sim: Simulator) -> None:
     rule(driver, sim)
-    assert "libcloud_look" in {call.function for call in sim.calls}
+    assert "libcloud_read_agent" in {call.function for call in sim.calls}
 
 
 def test_read_only_looks_and_writes_nothing(sim: Simulator) -> None:
     driver = driver_for(sim, ex_read_only=True)
     before = fingerprints_of(sim.repository_path)
-    assert calls_during(sim, driver.list_nodes) == {"libcloud_look": 3, "libcloud_repository": 1}
+    assert calls_during(sim, driver.list_nodes) == {
+        "libcloud_read_agent": 3,
+        "libcloud_repository": 1,
+    }
     with pytest.raises(PreconditionFailed, match="ex_read_only"):
         HostModule(driver.connection).delete_file("me", "0" * 32, "/OVS/Repositories/x/y")
     assert fingerprints_of(sim.repository_path) == before
@@ -303,7 +309,7 @@ def test_read_only_looks_and_writes_nothing(sim: Simulator) -> None:
 def test_a_list_that_faults_is_had_one_by_one(driver: Any, sim: Simulator) -> None:
     """One guest makes xend's whole list fault: the host is not silent any more."""
     stopped = driver.ex_get_node(sim.add_vm("stopped"))
-    sim.hosts[1].let("list faults")
+    sim.hosts[1].inject("list faults")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         states = {node.name: node.state for node in driver.list_nodes()}
@@ -314,8 +320,8 @@ def test_a_list_that_faults_is_had_one_by_one(driver: Any, sim: Simulator) -> No
 
 def test_one_guest_that_nobody_sees_is_a_silent_host(driver: Any, sim: Simulator) -> None:
     stopped = driver.ex_get_node(sim.add_vm("stopped"))
-    sim.hosts[1].let("list faults")
-    sim.hosts[1].let("a look faults")
+    sim.hosts[1].inject("list faults")
+    sim.hosts[1].inject("lookup faults")
     with pytest.warns(Ovm3Warning, match="list_vms"):
         nodes = {node.name: node.state for node in driver.list_nodes()}
     assert nodes["seed-2"] == nodes["stopped"] == NodeState.UNKNOWN
@@ -396,7 +402,7 @@ def test_a_fault_of_the_agent_itself_does_not_say_that_nobody_holds_a_disk(
     assert quietly(driver.ex_get_node, node.id).extra["directory"]
 
 
-@pytest.mark.parametrize("functions", [["libcloud_look"], ["libcloud_look", UNKNOWN]])
+@pytest.mark.parametrize("functions", [["libcloud_read_agent"], ["libcloud_read_agent", UNKNOWN]])
 @pytest.mark.parametrize("text", ["exceptions.MemoryError:", "exceptions.IOError:[Errno 24] x"])
 def test_a_look_that_fails_hides_no_module(
     driver: Any, sim: Simulator, text: str, functions: list[str]
@@ -411,7 +417,7 @@ def test_a_look_that_fails_hides_no_module(
 
 def test_a_look_of_another_shape_hides_no_module(driver: Any, sim: Simulator) -> None:
     node = rules.make(driver)
-    sim.misbehave("answer", "libcloud_look", times=None, value={"api": "x"})
+    sim.misbehave("answer", "libcloud_read_agent", times=None, value={"api": "x"})
     driver.destroy_node(node)
     assert "libcloud_holders" in calls_of(sim, "libcloud_holders")
 
@@ -433,7 +439,8 @@ def test_definitions_are_plain(driver: Any) -> None:
     """No bytes, no tuples: as XML-RPC would have brought them."""
     for definition in read_estate(driver._estate).definitions:
         assert isinstance(definition, Definition)
-        assert type(definition.settings.values["disk"]) is list
+        assert definition.config is not None
+        assert type(definition.config.values["disk"]) is list
 
 
 # ------------------------------------------------------------------ without it, on request
@@ -450,3 +457,17 @@ def test_a_module_that_cannot_tell_stands_in_the_way_unless_it_is_not_asked() ->
         sim.calls.clear()
         assert driver_for(sim, ex_host_module="false").start_node(directory) is True
         assert not [name for name in calls_of(sim) if name.startswith("libcloud_")]
+
+
+# ------------------------------------------------------------------ what the module brought
+
+
+def test_a_view_reads_what_the_module_brought_else_asks_the_agent_once(sim: Simulator) -> None:
+    """An empty answer that the module brought is an answer; only what it did not bring is asked."""
+    view = read_estate(driver_for(sim)._estate, HARDWARE).hosts[0]
+    sim.calls.clear()
+    assert view.read(HARDWARE) == view.answers[HARDWARE]
+    assert replace(view, answers={"list_vms": []}).read("list_vms") == []
+    assert calls_of(sim) == []
+    assert view.read(BOOT_TIME)["local_time"] > 0
+    assert calls_of(sim) == [BOOT_TIME]

@@ -119,7 +119,7 @@ def test_what_cannot_be_followed_in_another_place_is_in_nobodys_way(
         held |= {"mode": "w", "state": 4}
         known = {"path": vm.path, "real": vm.path, "device": "1", "inode": "2", "links": 1}
         known |= {"type": "file", "size_bytes": 8192}
-        unknown = {"path": LUN, "problem": "Stale NFS file handle"}
+        unknown = {"path": LUN, "error": "Stale NFS file handle"}
         sim.misbehave("answer", "libcloud_holders", times=None, value=[held])
         sim.misbehave("answer", "libcloud_identify", times=None, value=[known, unknown])
         came = told(driver.start_node, ID)

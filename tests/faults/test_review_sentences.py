@@ -153,7 +153,7 @@ def test_a_look_that_fails_puts_it_back(personality: str) -> None:
 
         def blind(moment: str) -> None:
             if moment == "after":
-                for function in ("libcloud_look", "discover_server", "discover_server_pool"):
+                for function in ("libcloud_read_agent", "discover_server", "discover_server_pool"):
                     sim.misbehave("fault", function, times=None)
 
         sim.misbehave("hook", "libcloud_set_aside", hook=blind)

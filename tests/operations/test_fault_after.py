@@ -136,7 +136,7 @@ def test_a_start_that_is_withdrawn(driver: Any, sim: Simulator, looks: int) -> N
 
 def test_a_start_whose_devices_hang(driver: Any, sim: Simulator) -> None:
     node = a_node(driver, sim)
-    sim.hosts[0].let("devices hang")
+    sim.hosts[0].inject("devices hang")
     result, _ = outcome(driver.start_node, node, driver.list_locations()[0])
     assert isinstance(result, AgentFault)
     assert "could not be connected" in str(result)
@@ -232,7 +232,7 @@ def test_a_stop_that_did_not(driver: Any, sim: Simulator) -> None:
 def test_a_stop_whose_guest_is_slow(driver: Any, sim: Simulator) -> None:
     """Asked, a fault, and gone only later: said so, and true."""
     node = a_node(driver, sim, running_on=1)
-    sim.hosts[1].deaf.add(node.id)
+    sim.hosts[1].ignores_requests.add(node.id)
     sim.misbehave("answer", "stop_vm", value=None)
     result, _ = outcome(driver.stop_node, node, ex_timeout=5)
     assert isinstance(result, WaitTimeout)

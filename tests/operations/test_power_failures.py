@@ -121,7 +121,7 @@ def do_with(
         assert rule.hits, "the call that was to fail never came"
         sent = calls_of(sim, *WRITES)
         sim.clear_misbehaviour()
-        sim.land()
+        sim.flush_delayed()
         sim.wait(40)  # a reboot, a shutdown under way come to their end
         after = driver_for(sim).ex_get_node(node.id)
     assert sent in ([], [write]), "sent twice"

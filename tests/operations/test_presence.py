@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from libcloud_ovm3.agent.address import Address
+from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.agent.documents import Server
 from libcloud_ovm3.errors import PreconditionFailed
 from libcloud_ovm3.estate.definitions import Definition
@@ -43,7 +44,7 @@ def host(*domains: dict[str, Any], config: Any = None) -> HostView:
 
 
 def definition(config: dict[str, Any]) -> Definition:
-    return Definition(REPOSITORY, DIRECTORY, config)
+    return Definition(REPOSITORY, DIRECTORY, VMConfig(config))
 
 
 # Of a definition with a uuid: a domain without one that has its name. Of one without: whoever has

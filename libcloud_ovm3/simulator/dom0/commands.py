@@ -9,9 +9,8 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
-from libcloud_ovm3.simulator.agent import network
-from libcloud_ovm3.simulator.dom0 import disk as dom0disk
-from libcloud_ovm3.simulator.dom0 import xendview as simulatedxend
+from libcloud_ovm3.simulator import hostdisk, network
+from libcloud_ovm3.simulator.dom0 import xendview
 from libcloud_ovm3.simulator.host import SimulatedHost
 
 _BACKENDS = "/local/domain/0/backend"
@@ -26,14 +25,14 @@ def run(host: SimulatedHost, words: list[str]) -> Outcome:
     if words[0] == "ip":
         return _ip(host, [word for word in words[1:] if word not in ("-o", "-4")])
     played = {
-        ("xenstore-list", "/vm"): lambda: _lines(simulatedxend.uuids(host)),
-        ("xenstore-list", "/local/domain"): lambda: _lines(simulatedxend.stored(host)),
+        ("xenstore-list", "/vm"): lambda: _lines(xendview.uuids(host)),
+        ("xenstore-list", "/local/domain"): lambda: _lines(xendview.stored(host)),
         ("xenstore-list", "/local/domain/0"): lambda: _lines(["vm", "device", "backend"]),
         ("xenstore-ls", "-f", _BACKENDS): lambda: _lines(_backends(host)),
         ("losetup", "-a"): lambda: _lines(
             # the kernel's old answer has room for 62 characters (xend.md 0)
             f"/dev/loop{number}: [0015]:{number + 100} ({path[:62]})"
-            for number, path in enumerate(simulatedxend.loop_files(host))
+            for number, path in enumerate(xendview.loop_files(host))
         ),
     }
     if words[0] == "xenstore-read":
@@ -43,7 +42,7 @@ def run(host: SimulatedHost, words: list[str]) -> Outcome:
 
 
 def _xenstore_read(host: SimulatedHost, path: str) -> Outcome:
-    for domid, name in simulatedxend.stored(host).items():
+    for domid, name in xendview.stored(host).items():
         if path == f"/local/domain/{domid}/vm":
             return _lines([name])
     return 1, "", f"xenstore-read: couldn't read path {path}\n"
@@ -55,7 +54,7 @@ def _lines(lines: Any) -> Outcome:
 
 def _backends(host: SimulatedHost) -> list[str]:
     lines = [f'{_BACKENDS} = ""']
-    for each in simulatedxend.backends(host):
+    for each in xendview.backends(host):
         kind = "tap" if each["keys"]["type"].startswith("tap") else "vbd"
         top = f"{_BACKENDS}/{kind}/{each['domid']}/{each['number']}"
         lines.append(f'{top} = ""')
@@ -137,7 +136,7 @@ def _table(host: SimulatedHost, name: str) -> list[list[str]]:
     """
     found = network.state(host)
     if found.get("routes_since") != host.boot_time:
-        routes = [] if dom0disk.no_zeroconf(host) else [[ZEROCONF, network.management(host), ""]]
+        routes = [] if hostdisk.no_zeroconf(host) else [[ZEROCONF, network.management(host), ""]]
         found.update(routes_since=host.boot_time, routes=routes, deleted=[])
     table: list[list[str]] = found[name]
     return table

@@ -9,8 +9,8 @@ import shutil
 import threading
 from pathlib import Path
 
-from libcloud_ovm3.simulator.agent import network
-from libcloud_ovm3.simulator.dom0 import xendview as simulatedxend
+from libcloud_ovm3.simulator import network
+from libcloud_ovm3.simulator.dom0 import xendview
 from libcloud_ovm3.simulator.host import SimulatedHost
 
 _UP, _NO_ARP, _BASE = 0x1, 0x80, 0x1002  # IFF_BROADCAST and IFF_MULTICAST are always there
@@ -55,7 +55,7 @@ def _write(top: Path, wanted: dict[str, str]) -> None:
 
 def _files(host: SimulatedHost) -> dict[str, str]:
     files = {"proc/net/arp": _arp(host)}
-    for number, path in enumerate(simulatedxend.loop_files(host)):
+    for number, path in enumerate(xendview.loop_files(host)):
         files[f"sys/block/loop{number}/loop/backing_file"] = f"{path}\n"
     with host.lock:
         found = network.state(host)

@@ -10,10 +10,11 @@ import copy
 import re
 from typing import Any
 
+from libcloud_ovm3.simulator.domain import Domain
 from libcloud_ovm3.simulator.errors import AgentFault
 from libcloud_ovm3.simulator.host import SimulatedHost
+from libcloud_ovm3.simulator.vmcfg import number, strings
 from libcloud_ovm3.simulator.xend import life
-from libcloud_ovm3.simulator.xend.domain import Domain
 from libcloud_ovm3.simulator.xend.machines import find, look_up, refused
 from libcloud_ovm3.simulator.xend.progress import advance, find_memory, wait, xend
 from libcloud_ovm3.simulator.xend.starting import (
@@ -27,7 +28,6 @@ from libcloud_ovm3.simulator.xend.starting import (
     vif_refusal,
     vifs,
 )
-from libcloud_ovm3.simulator.xend.vmcfg import number, strings
 
 HOST_CPUS = 2  # as discover_hardware says
 MAC = re.compile(r"([0-9A-Fa-f]{1,2}:){5}[0-9A-Fa-f]{1,2}")
@@ -61,7 +61,7 @@ def _maxmem(host: SimulatedHost, domain: Domain, value: Any) -> None:
 
 
 def _memory(host: SimulatedHost, domain: Domain, value: Any) -> None:
-    """Success is a wish recorded: what the list shows is the target, whatever the guest does."""
+    """Success only records the target: that is what the list shows, whatever the guest does."""
     wanted = number({"memory": value}, "memory", 0)
     if wanted <= 0 or wanted > number(domain.config, "maxmem", 0):
         text = "memory_dynamic_max must be less than or equal to memory_static_max"
@@ -71,7 +71,7 @@ def _memory(host: SimulatedHost, domain: Domain, value: Any) -> None:
     if needed > held and (refusal := find_memory(host, needed - held)):
         raise _refuse("mem-set", domain, refusal)
     domain.config["memory"] = wanted
-    domain.held_mb = held if domain.uuid in host.deaf and held > needed else 0
+    domain.held_mb = held if domain.uuid in host.ignores_requests and held > needed else 0
 
 
 def _vcpus(host: SimulatedHost, domain: Domain, value: Any) -> None:
@@ -83,7 +83,7 @@ def _vcpus(host: SimulatedHost, domain: Domain, value: Any) -> None:
         text = "Cannot set vcpus greater than max vcpus on running domain"
         raise _refuse("vcpu-set", domain, text)
     online = domain.online_vcpus or number(domain.config, "vcpus", 1)
-    domain.online_vcpus = online if domain.uuid in host.deaf else 0
+    domain.online_vcpus = online if domain.uuid in host.ignores_requests else 0
     domain.config["vcpus"] = wanted
 
 
@@ -198,7 +198,7 @@ def _attach(host: SimulatedHost, domain: Domain, key: str, text: str, mac: str |
             domain.macs.append(mac)
             domain.vif_ids.append(domain.next_vif_id)
             domain.next_vif_id += 1
-        hangs = "devices hang" in host.mishaps
+        hangs = "devices hang" in host.faults
         settings = host.settings
         seconds = settings.device_timeout_seconds if hangs else settings.device_seconds
         end = host.now() + seconds
@@ -218,7 +218,7 @@ def _detach(host: SimulatedHost, domain: Domain, kind: str, key: str, what: str)
     """Ask the guest to let go; after 100 s a fault, and the request stays (xend.md 2, 5)."""
     limit = host.settings.device_timeout_seconds
     with host.lock:
-        late = "detach is late" in host.mishaps
+        late = "detach is late" in host.faults
         at = host.now() + (limit + 20 if late else host.settings.device_seconds)
         leaving = {"kind": kind, "key": key, "at": at, "force": False}
         if not any(item["key"] == key and item["kind"] == kind for item in domain.leaving):

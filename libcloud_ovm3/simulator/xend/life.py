@@ -11,21 +11,21 @@ import time
 import uuid
 from typing import Any
 
-from libcloud_ovm3.simulator.agent.storage import real_path
+from libcloud_ovm3.simulator.domain import Domain
 from libcloud_ovm3.simulator.errors import AgentFault
+from libcloud_ovm3.simulator.files import real_path
 from libcloud_ovm3.simulator.host import SimulatedHost
-from libcloud_ovm3.simulator.xend.domain import Domain
+from libcloud_ovm3.simulator.vmcfg import dashed, is_hvm, number
 from libcloud_ovm3.simulator.xend.starting import (
     boot_refusal,
     device_refusal,
     free_memory_mb,
     memory_needed_mb,
     memory_refusal,
+    requested_vnc_port,
     vfbs,
     vifs,
-    vnc_wish,
 )
-from libcloud_ovm3.simulator.xend.vmcfg import dashed, is_hvm, number
 
 RESTARTS = ("restart", "coredump-restart", "rename-restart")
 REASONS = {"poweroff": 0, "reboot": 1, "crash": 3}
@@ -39,14 +39,18 @@ def due(host: SimulatedHost, domain: Domain) -> float | None:
     moments = [leaving["at"] for leaving in domain.leaving if may_leave(host, domain, leaving)]
     if domain.phase != "running":
         moments += [] if domain.until is None else [domain.until]
-    elif domain.request_due is not None and not domain.paused and domain.uuid not in host.deaf:
+    elif (
+        domain.request_due is not None
+        and not domain.paused
+        and domain.uuid not in host.ignores_requests
+    ):
         moments.append(domain.request_due)
     return min(moments, default=None)
 
 
 def may_leave(host: SimulatedHost, domain: Domain, leaving: dict[str, Any]) -> bool:
     """Whether the guest lets go of a device that is to be removed."""
-    return bool(leaving["force"]) or domain.uuid not in host.deaf
+    return bool(leaving["force"]) or domain.uuid not in host.ignores_requests
 
 
 def step(host: SimulatedHost, domain: Domain, at: float) -> None:
@@ -107,7 +111,7 @@ def _build(host: SimulatedHost, domain: Domain, at: float) -> None:
 def _to_devices(host: SimulatedHost, domain: Domain, at: float) -> None:
     domain.phase, domain.until = "devices", at + host.settings.device_seconds
     domain.waited = False
-    if "devices hang" in host.mishaps and (domain.config.get("disk") or domain.config.get("vif")):
+    if "devices hang" in host.faults and (domain.config.get("disk") or domain.config.get("vif")):
         domain.until = at + host.settings.device_timeout_seconds
         domain.lost = hanging_device(domain)
 
@@ -121,7 +125,7 @@ def hanging_device(domain: Domain) -> str:
 def _connect_devices(host: SimulatedHost, domain: Domain, at: float) -> None:
     if refusal := domain.lost or device_refusal(host, domain):
         fail(host, domain, refusal)
-    elif "xm dies" in host.mishaps and not (domain.restored or domain.again):
+    elif "xm dies" in host.faults and not (domain.restored or domain.again):
         domain.until, domain.error = None, "killed"  # nobody is left who would unpause it: 3
     else:
         release(host, domain, at)
@@ -141,9 +145,9 @@ def release(host: SimulatedHost, domain: Domain, at: float) -> None:
     if not vfbs(domain.config):
         return
     taken = {other.vnc_port for other in host.domains if other is not domain}
-    wish = vnc_wish(domain.config)
-    domain.vnc_port = wish or next(port for port in range(5900, 6900) if port not in taken)
-    if domain.vnc_port in taken or "qemu dies" in host.mishaps:
+    requested = requested_vnc_port(domain.config)
+    domain.vnc_port = requested or next(port for port in range(5900, 6900) if port not in taken)
+    if domain.vnc_port in taken or "qemu dies" in host.faults:
         host.log("WARNING", "xend", f"domain {domain.name}: device model failed", "xend.log")
         guest_stopped(host, domain, "crash", at)  # that is what it counts as: 1.5
 

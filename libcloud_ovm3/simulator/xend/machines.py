@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from libcloud_ovm3.simulator.dom0 import disk as dom0disk
+from libcloud_ovm3.simulator import hostdisk
+from libcloud_ovm3.simulator.domain import Domain
 from libcloud_ovm3.simulator.errors import AgentFault, SimulatorError, command_fault
 from libcloud_ovm3.simulator.host import SimulatedHost
+from libcloud_ovm3.simulator.vmcfg import dashed, is_hvm, number, strings
 from libcloud_ovm3.simulator.xend import life
-from libcloud_ovm3.simulator.xend.domain import Domain
 from libcloud_ovm3.simulator.xend.listing import listed, status
 from libcloud_ovm3.simulator.xend.progress import advance as advance  # noqa: PLC0414 - for those who only look
 from libcloud_ovm3.simulator.xend.progress import wait, xend
 from libcloud_ovm3.simulator.xend.starting import config_refusal
-from libcloud_ovm3.simulator.xend.vmcfg import dashed, is_hvm, number, strings
 
 LIST_FAULT = "Device 0 not connected"  # xend.md 1.3
 TRIGGERS = ("nmi", "reset", "init", "s3resume", "power")
@@ -47,7 +47,7 @@ def look_up(host: SimulatedHost, name: str, vm_uuid: str) -> Domain | None:
 
 def check_list(host: SimulatedHost) -> None:
     """:raises AgentFault: one domain's refresh raises, and so the whole list does (xend.md 1.3)"""
-    if "list faults" in host.mishaps or any(_spoils(domain) for domain in host.domains):
+    if "list faults" in host.faults or any(_spoils(domain) for domain in host.domains):
         raise command_fault(["xm", "list"], 1, f"Error: {LIST_FAULT}")
 
 
@@ -60,7 +60,7 @@ def _spoils(domain: Domain) -> bool:
 def check_printable(host: SimulatedHost, domain: Domain) -> None:
     """:raises AgentFault: xend cannot print this one domain"""
     first = min((each.name for each in listed(host)), default="")
-    if _spoils(domain) or ("a look faults" in host.mishaps and domain.name == first):
+    if _spoils(domain) or ("lookup faults" in host.faults and domain.name == first):
         raise command_fault(["xm", "list", domain.name], 1, f"Error: {LIST_FAULT}")
 
 
@@ -117,7 +117,7 @@ def await_start(host: SimulatedHost, domain: Domain, command: list[str]) -> None
 
 
 def shutdown(host: SimulatedHost, name: str, vm_uuid: str, reason: str) -> Domain:
-    """Ask the guest to power off or reboot: only a request, and a deaf guest ignores it."""
+    """Ask the guest to power off or reboot: only a request, and a guest may ignore it."""
     command = "shutdown" if reason == "poweroff" else "reboot"
     with xend(host):
         domain = need(host, command, name, vm_uuid)
@@ -148,7 +148,7 @@ def destroy(host: SimulatedHost, name: str, vm_uuid: str) -> None:
             life.to_gap(host, domain, now)
             host.save()
             return
-        if "destroy fails" in host.mishaps:  # errors inside are logged, success is answered: 4
+        if "destroy fails" in host.faults:  # errors inside are logged, success is answered: 4
             domain.name, domain.phase, domain.until = "Domain-Unnamed", "unnamed", None
             host.log("ERROR", "xend", f"destroy of domain {domain.domid} failed", "xend.log")
             host.save()
@@ -191,7 +191,7 @@ def unpause(host: SimulatedHost, name: str, vm_uuid: str) -> None:
 
 
 def sysrq(host: SimulatedHost, name: str, vm_uuid: str, letter: str) -> None:
-    """A magic key for the guest's kernel: b, c, o as on Linux; a deaf guest ignores it."""
+    """A magic key for the guest's kernel: b, c, o as on Linux; a guest may ignore it."""
     with xend(host):
         domain = need(host, "sysrq", name, vm_uuid)
         if status(domain) not in (1, 2):
@@ -253,7 +253,7 @@ def guest(host: SimulatedHost, vm_uuid: str, what: str) -> None:
 def restart_xend(host: SimulatedHost) -> None:
     """What a restart of xend changes for guests that run on (xend.md 6, 9)."""
     with host.lock:
-        dom0disk.read_restart_time(host)
+        hostdisk.read_restart_time(host)
         advance(host)
         for domain in host.domains:
             if domain.phase == "gap":

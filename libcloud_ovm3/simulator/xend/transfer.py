@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from libcloud_ovm3.simulator.agent.storage import real_path
+from libcloud_ovm3.simulator.domain import Domain, Transfer
 from libcloud_ovm3.simulator.errors import AgentFault
+from libcloud_ovm3.simulator.files import real_path
 from libcloud_ovm3.simulator.host import SimulatedHost
+from libcloud_ovm3.simulator.vmcfg import is_hvm, number
 from libcloud_ovm3.simulator.xend import life
-from libcloud_ovm3.simulator.xend.domain import Domain, Transfer
 from libcloud_ovm3.simulator.xend.starting import boot_refusal, memory_needed_mb, memory_refusal
-from libcloud_ovm3.simulator.xend.vmcfg import is_hvm, number
 
 SUSPEND_SECONDS = 60.0  # 60 looks of a second (xend.md 2)
 TIMED_OUT = "timed out"  # what xend says for every failure of the source, 3 s late (4.1)
@@ -79,7 +79,7 @@ def _receive(host: SimulatedHost, transfer: Transfer, domain: Domain | None, at:
         refusal = refusal or boot_refusal(target, arriving.config)
     if number(arriving.config, "nomigrate", 0):
         refusal = refusal or "cannot restore non-migratable domain"
-    if "migration refused" in target.mishaps | host.mishaps:
+    if "migration refused" in target.faults | host.faults:
         refusal = refusal or "/usr/lib64/xen/bin/xc_restore 4 1 1 2 0 0 0 failed"
     if collides:  # its text has quotes and so cannot be parsed: the source's own is shown (4.1)
         life.fail(target, arriving, f"VM name '{arriving.name}' already exists")
@@ -90,7 +90,7 @@ def _receive(host: SimulatedHost, transfer: Transfer, domain: Domain | None, at:
     else:
         arriving.phase, arriving.until, arriving.waited = "incoming", None, False
         transfer.stage, transfer.until = "pages", at + seconds_for(host, domain)
-        if {"migration breaks", "migration cut"} & host.mishaps:
+        if {"migration breaks", "migration cut"} & host.faults:
             transfer.until = at + seconds_for(host, domain) / 2
 
 
@@ -122,7 +122,7 @@ def _break_off(
         domain.phase = "running" if transfer.stage == "rest" else domain.phase
     target, arriving = host.peers[transfer.to], target_domain(host, transfer)
     if arriving is not None:
-        forever = target.down or "migration cut" in host.mishaps
+        forever = target.down or "migration cut" in host.faults
         gone = _there(host, target, at) + host.settings.half_domain_seconds
         arriving.phase, arriving.until = "incoming", None if forever else gone
     host.log("ERROR", "xend", f"Migration of {transfer.name} failed: {words}", "xend.log")
@@ -134,11 +134,11 @@ def _suspend(host: SimulatedHost, transfer: Transfer, domain: Domain, at: float)
     broken = transfer.to is not None and (
         target_domain(host, transfer) is None or host.peers[transfer.to].down
     )
-    if broken or {"migration breaks", "migration cut"} & host.mishaps:
+    if broken or {"migration breaks", "migration cut"} & host.faults:
         _break_off(host, transfer, domain, at, "Error when reading batch size")
-    elif (domain.paused or domain.uuid in host.deaf) and transfer.stage == "pages":
+    elif (domain.paused or domain.uuid in host.ignores_requests) and transfer.stage == "pages":
         transfer.stage, transfer.until = "suspending", at + SUSPEND_SECONDS + 1
-    elif domain.paused or domain.uuid in host.deaf:
+    elif domain.paused or domain.uuid in host.ignores_requests:
         words = f"Timeout waiting for domain {domain.domid} to suspend"
         _break_off(host, transfer, domain, at, words)
     else:
@@ -164,7 +164,7 @@ def _arrived(host: SimulatedHost, transfer: Transfer, domain: Domain, at: float)
         arriving.phase, arriving.start_paused = "devices", False
         arriving.until = _there(host, target, at) + host.settings.device_seconds
         arriving.held_mb, arriving.online_vcpus = domain.held_mb, domain.online_vcpus
-        if "migration loses" in host.mishaps or "devices hang" in target.mishaps:
+        if "migration loses" in host.faults or "devices hang" in target.faults:
             arriving.lost = life.hanging_device(arriving)
     life.end(host, domain, at)
     transfer.stage = "done"

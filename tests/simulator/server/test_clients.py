@@ -273,7 +273,7 @@ def test_another_password_on_one_host(pool: Simulator) -> None:
 
 
 def test_a_list_that_faults_on_one_host(pool: Simulator) -> None:
-    pool.hosts[0].let("list faults")
+    pool.hosts[0].inject("list faults")
     text = fault_of(client(pool).list_vms)
     assert text.endswith(
         "Command: ['xm', 'list'] failed (1): stderr: Error: Device 0 not connected"

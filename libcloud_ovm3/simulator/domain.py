@@ -12,11 +12,11 @@ from typing import Any
 #: Phases in which a domain is not on xend's list.
 UNLISTED = ("gap", "zombie", "gone")
 
-#: What can be made to go wrong in one host's xend: ``host.let(MISHAP)``.
-MISHAPS = {
+#: What can be made to go wrong in one host's xend: ``host.inject(FAULT)``.
+FAULTS = {
     "list faults": "the whole list and single look-ups fault, as with one domain that cannot be "
     "printed",
-    "a look faults": "xend's look at the first guest alone faults too: the host module cannot tell "
+    "lookup faults": "xend's look at the first guest alone faults too: the host module cannot tell "
     "of that one",
     "xm dies": "a start ends between create and unpause: the domain stays paused for ever",
     "devices hang": "hotplug scripts do not answer: a start or an attach fails after 100 s",
