@@ -153,7 +153,7 @@ def test_a_stop_does_not_wait_for_another_hosts_broken_list(
     let_list(sim, 1, [])
     came = told(driver.stop_node, ID)
     assert came.value is True, came
-    assert ("not known what runs there" in came.said) == (not module)
+    assert ("what runs there is unknown" in came.said) == (not module)
     assert sim.domains(0) == []
     expected = NodeState.STOPPED if module else NodeState.UNKNOWN
     assert states(told(driver.list_nodes).value)[ID] == expected
