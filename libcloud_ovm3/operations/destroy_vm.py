@@ -214,7 +214,7 @@ def _named(seen: EstateSnapshot, vm: VM) -> list[str]:
 
 
 def _why_kept(uses: DiskUsage, file_name: str, but: Sequence[str] = ()) -> str | None:
-    others = uses.of(file_name, but)
+    others = uses.users(file_name, but)
     if others:
         return f"{', '.join(others)} names it"
     if uses.unread:
