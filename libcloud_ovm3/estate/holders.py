@@ -56,11 +56,11 @@ def ask_holders(estate: Estate, hosts: Sequence[HostView]) -> list[HostHolders]:
         if module is None:
             return HostHolders(host, None)
         try:
-            return HostHolders(host, module, module.holders())
+            return HostHolders(host, module, module.file_holders())
         except AgentFault as fault:
             # One that was there in this very look has gone: nobody knows what it would have said.
             absent = host.module is None and hostmodule.is_absent(fault)
-            if absent and lacks(host.agent, "libcloud_holders", fault):
+            if absent and lacks(host.agent, "libcloud_file_holders", fault):
                 return HostHolders(host, None)
             return HostHolders(host, module, error=fault)
         except Ovm3Error as error:

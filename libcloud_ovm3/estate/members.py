@@ -143,15 +143,26 @@ def _without_answers(
     estate: Estate, address: Address, module: HostModule, fault: AgentFault
 ) -> ModuleAnswers:
     """Either there is no module, or it fails, just now or with this; the agent itself may not."""
-    if hostmodule.is_absent(fault) and lacks(estate.agent(address), "libcloud_read_agent", fault):
-        estate.remember_missing_module(address)
-        return ModuleAnswers()
-    return ModuleAnswers(module)
+    absent = hostmodule.is_absent(fault)
+    if not absent or not lacks(estate.agent(address), "libcloud_read_agent", fault):
+        return ModuleAnswers(module)
+    notice = _older_module(address, module)
+    estate.remember_missing_module(address, notice)
+    return ModuleAnswers(notice=notice)
+
+
+def _older_module(address: Address, module: HostModule) -> str | None:
+    """The notice for a module from before ``libcloud_read_agent``; None if there is no module."""
+    try:
+        api = module.version()
+    except (AgentFault, MalformedResponse, OutcomeUnknown):
+        return None
+    return None if hostmodule.fits(api) else _misfit(address, api)
 
 
 def _misfit(address: Address, api: int) -> str:
     what = f"`ovm3 host install {address}`" if api < hostmodule.API else "upgrade this client"
     return (
-        f"{address}: its host module (api {api}) does not fit this client (api {hostmodule.API}), "
-        f"so it is not used: {what}"
+        f"{address}: its host module ({hostmodule.api_label(api)}) does not fit this client "
+        f"(api {hostmodule.API}), so it is not used: {what}"
     )

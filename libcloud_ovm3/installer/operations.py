@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from libcloud_ovm3.agent.hostmodule import api_label
 from libcloud_ovm3.errors import (
     BadCredentials,
     CertificateRejected,
@@ -349,7 +350,8 @@ def _restart_for_uninstall(work: _Work, plan: Plan) -> tuple[Agent, ModuleState]
     if answer.kind in ("ours", "odd"):
         raise OperationIncomplete(
             f"{work.host.name}: out of the agent's table, but the agent, restarted, still answers "
-            f"libcloud_version ({answer.text or answer.api}); the module's files were left there"
+            f"libcloud_version ({answer.text or api_label(answer.api)}); the module's files were "
+            f"left there"
         )
     return agent, answer
 
