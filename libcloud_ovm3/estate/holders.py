@@ -59,11 +59,11 @@ def ask_holders(estate: Estate, hosts: Sequence[HostView]) -> list[HostHolders]:
         if module is None:
             return HostHolders(host, None)
         try:
-            return HostHolders(host, module, module.holders())
+            return HostHolders(host, module, module.file_holders())
         except AgentFault as fault:
             # If it was there when the host was read and is missing now, nothing is known.
             absent = host.module is None and agent.hostmodule.is_absent(fault)
-            if absent and agent.probe.lacks(host.agent, "libcloud_holders", fault):
+            if absent and agent.probe.lacks(host.agent, "libcloud_file_holders", fault):
                 return HostHolders(host, None)
             return HostHolders(host, module, error=fault)
         except Ovm3Error as error:

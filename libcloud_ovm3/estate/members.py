@@ -148,18 +148,27 @@ def _without_answers(
     estate: Estate, address: Address, module: HostModule, fault: AgentFault
 ) -> ModuleAnswers:
     """Either there is no module, or this call of it failed; the agent itself may still work."""
-    if agent.hostmodule.is_absent(fault) and agent.probe.lacks(
-        estate.agent(address), "libcloud_read_agent", fault
-    ):
-        estate.remember_missing_module(address)
-        return ModuleAnswers()
-    return ModuleAnswers(module)
+    absent = agent.hostmodule.is_absent(fault)
+    if not absent or not agent.probe.lacks(estate.agent(address), "libcloud_read_agent", fault):
+        return ModuleAnswers(module)
+    notice = _older_module(address, module)
+    estate.remember_missing_module(address, notice)
+    return ModuleAnswers(notice=notice)
+
+
+def _older_module(address: Address, module: HostModule) -> str | None:
+    """The notice for a module from before ``libcloud_read_agent``; None if there is no module."""
+    try:
+        api = module.version()
+    except (AgentFault, MalformedResponse, OutcomeUnknown):
+        return None
+    return None if agent.hostmodule.fits(api) else _misfit(address, api)
 
 
 def _misfit(address: Address, api: int) -> str:
     own = agent.hostmodule.API
     what = f"`ovm3 host install {address}`" if api < own else "upgrade this client"
     return (
-        f"{address}: its host module (api {api}) is not compatible with this client (api "
-        f"{own}), so it is not used: {what}"
+        f"{address}: its host module ({agent.hostmodule.api_label(api)}) is not compatible "
+        f"with this client (api {own}), so it is not used: {what}"
     )

@@ -32,7 +32,7 @@ def sim() -> Iterator[Simulator]:
 MODULE_READS = (
     "libcloud_read_agent",
     "libcloud_repository",
-    "libcloud_holders",
+    "libcloud_file_holders",
     "libcloud_identify",
 )
 

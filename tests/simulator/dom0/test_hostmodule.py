@@ -314,14 +314,14 @@ def test_backends_outlive_the_domain() -> None:
 def the_backends_of(pool: Simulator) -> None:
     machine = Machine(pool)
     machine.start()
-    held = {(entry["kind"], entry["path"]) for entry in machine.agent.libcloud_holders()}
+    held = {(entry["kind"], entry["path"]) for entry in machine.agent.libcloud_file_holders()}
     assert held == {("vbd", machine.disk), ("loop", machine.disk)}
     machine.stop()
     assert machine.domains() == []
-    (backend,) = [each for each in machine.agent.libcloud_holders() if each["kind"] == "vbd"]
+    (backend,) = [each for each in machine.agent.libcloud_file_holders() if each["kind"] == "vbd"]
     assert (backend["path"], backend["state"]) == (machine.disk, 6)
     pool.wait(60)
-    assert machine.agent.libcloud_holders() == []
+    assert machine.agent.libcloud_file_holders() == []
 
 
 def test_mounts_that_are_stale_or_gone(pool: Simulator) -> None:
