@@ -40,7 +40,7 @@ def _module(kind):
         functions = kind().get_services()
         seen['functions'] = [_function(name, functions[name]) for name in sorted(functions)]
     except Exception:  # whatever somebody else's module does: the others are still told
-        seen['problem'] = to_text(describe(error()))
+        seen['error'] = to_text(describe(error()))
     return seen
 
 
@@ -50,7 +50,7 @@ def _function(name, function):
         function, left_out = _innermost(function)
         names, more, defaults = _signature(function)
     except TypeError:  # built in, or no function at all
-        seen['problem'] = to_text(describe(error()))
+        seen['error'] = to_text(describe(error()))
         return seen
     defaults = list(defaults or ())
     first_default = len(names) - len(defaults)

@@ -18,7 +18,7 @@ from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.agent.texts import names_in
 from libcloud_ovm3.agent.vif import Vfb, Vif
 
-__all__ = ["DiskEntry", "VMConfig", "VncOptions", "disks_of", "format_disk", "parse_disk"]
+__all__ = ["DiskEntry", "VMConfig", "VncOptions", "format_disk", "parse_disk"]
 
 
 @dataclass(frozen=True)
@@ -143,8 +143,8 @@ class VMConfig:
 
     @cached_property
     def disks(self) -> tuple[DiskEntry, ...]:
-        """All disks and drives, in the order of the list."""
-        return disks_of(self.values)
+        """All disks and drives, in the order of the list; what is not a text is left out."""
+        return tuple(parse_disk(text) for text in _texts(self.values, "disk"))
 
     @cached_property
     def file_names(self) -> frozenset[str]:
@@ -202,11 +202,6 @@ def _as_sent(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _as_sent(item) for key, item in value.items()}
     return value
-
-
-def disks_of(config: Mapping[str, Any]) -> tuple[DiskEntry, ...]:
-    """All disk entries of a definition, in its order; what is no text is left out."""
-    return tuple(parse_disk(text) for text in _texts(config, "disk"))
 
 
 def whole_number(value: object) -> int | None:

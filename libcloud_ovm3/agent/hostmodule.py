@@ -36,8 +36,8 @@ _FAULTS = "libcloud_ovm3_host."
 Struct = dict[str, Any]
 Path = str | bytes
 
-# The agent's own reads that libcloud_look passes on -> the type of what they answer.
-LOOKABLE: Final[dict[str, type]] = {
+# The agent's own reads that libcloud_read_agent passes on -> the type of what they answer.
+AGENT_READS: Final[dict[str, type]] = {
     "discover_server": str,
     "list_vms": list,
     "discover_repository_db": str,
@@ -86,14 +86,14 @@ class HostModule:
 
     # ------------------------------------------------------------------ inventory
 
-    def look(self, functions: Sequence[str]) -> AgentReadings:
-        """Several of the agent's own reads without arguments in one call (see ``LOOKABLE``).
+    def read_agent(self, functions: Sequence[str]) -> AgentReadings:
+        """Several of the agent's own reads without arguments in one call (see ``AGENT_READS``).
 
         Where ``list_vms`` faults as a whole, the domains that xend shows one by one take its place,
         if that is all of them. A function that faults, or answers what it should not, has no answer
         here: ask the agent itself.
         """
-        function, answer = self._read("look", list(functions))
+        function, answer = self._read("read_agent", list(functions))
         reader = self._reader(function)
         struct = reader.struct(answer)
         api = reader.key(struct, "api", int)
@@ -164,7 +164,7 @@ class HostModule:
 
     def autostart_guests(self) -> list[Struct]:
         """Guests that the next boot or start of xend may bring back."""
-        return self._structs(*self._read("comebacks"))
+        return self._structs(*self._read("autostart_guests"))
 
     # ------------------------------------------------------------------ files
 
@@ -280,7 +280,7 @@ class HostModule:
     ) -> int:
         """Write a version of a document, the ``next_version`` of what was read.
 
-        :raises AgentFault: of kind ``...Lost`` if another writer made that version first.
+        :raises AgentFault: of kind ``...Conflict`` if another writer made that version first.
         """
         function, answer = self._write(
             "write_document", client, operation, mount, name, version, content
@@ -352,7 +352,7 @@ class HostModule:
         if function == "list_vms" and isinstance(entry, dict) and "missing" in entry:
             self._require_all(function, entry, self._reader(function), str(entry.get("fault")))
             entry = {"answer": entry.get("answer")}
-        return self._answer(function, entry, LOOKABLE.get(function, object))
+        return self._answer(function, entry, AGENT_READS.get(function, object))
 
     def _answer(self, function: str, entry: Any, kind: type) -> Any:
         reader = self._reader(function)
@@ -375,5 +375,5 @@ def _has_missing(entry: Any) -> bool:
 
 def _shown(missing: Any) -> str:
     if isinstance(missing, dict):
-        return f"{missing.get('name')}: {missing.get('problem')}"
+        return f"{missing.get('name')}: {missing.get('error')}"
     return str(missing)

@@ -238,8 +238,8 @@ def of_comebacks(members: Sequence[Member], seen: EstateSnapshot) -> Iterator[Fi
 def _comeback(one: dict[str, object], seen: EstateSnapshot) -> str:
     """What one entry of the module says, in words; "": nothing comes of it."""
     kind, where = one.get("kind"), one.get("path")
-    if one.get("problem"):
-        return f"{where} cannot be read: {one['problem']}"
+    if one.get("error"):
+        return f"{where} cannot be read: {one['error']}"
     if kind == "saved":
         return f"guest {one.get('name')!r} is saved in {where}: the next boot restores it"
     if kind == "auto":

@@ -5,15 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from libcloud_ovm3.agent import hostmodule
+from libcloud_ovm3 import agent
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.functions import Agent
-from libcloud_ovm3.agent.hostmodule import HostModule
-from libcloud_ovm3.agent.probe import lacks
 from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.errors import AgentFault, HostNotVerified, MalformedResponse, OutcomeUnknown
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.hostmodule import HostModule
 
 MODULE_MISSING_SECONDS = (
     600.0  # so long a host that lacks the host module is not asked for it again
@@ -77,11 +78,13 @@ class Estate:
         lack = self.missing_module(address)
         if not self.use_module or (lack and self.clock.now() < lack.until):
             return None
-        return HostModule(self.agent(address).connection)
+        return agent.hostmodule.HostModule(self.agent(address).connection)
 
     def fresh_module(self, address: Address) -> HostModule | None:
         """The same, whatever was seen before: what is remembered only ever saves reads."""
-        return HostModule(self.agent(address).connection) if self.use_module else None
+        return (
+            agent.hostmodule.HostModule(self.agent(address).connection) if self.use_module else None
+        )
 
     def missing_module(self, address: Address) -> ModuleMissing | None:
         """What was last seen of a host that lacks a module that could be used."""
@@ -124,7 +127,7 @@ def ask_module(estate: Estate, address: Address, functions: Sequence[str]) -> Mo
         lack = estate.missing_module(address)
         return ModuleAnswers(notice=lack.notice if lack else None)
     try:
-        look = module.look(list(dict.fromkeys(functions)))
+        readings = module.read_agent(list(dict.fromkeys(functions)))
     except AgentFault as fault:
         return _without_answers(estate, address, module, fault)
     except MalformedResponse:  # longer than one answer may be, for example
@@ -133,25 +136,28 @@ def ask_module(estate: Estate, address: Address, functions: Sequence[str]) -> Mo
         return ModuleAnswers(
             notice=f"{address}: its host module does not answer, so it is not used now"
         )
-    if not hostmodule.fits(look.api):
-        estate.remember_missing_module(address, _misfit(address, look.api))
-        return ModuleAnswers(notice=_misfit(address, look.api))
-    return ModuleAnswers(module, look.answers, None, look.unlisted or (), look.missing)
+    if not agent.hostmodule.fits(readings.api):
+        estate.remember_missing_module(address, _misfit(address, readings.api))
+        return ModuleAnswers(notice=_misfit(address, readings.api))
+    return ModuleAnswers(module, readings.answers, None, readings.unlisted or (), readings.missing)
 
 
 def _without_answers(
     estate: Estate, address: Address, module: HostModule, fault: AgentFault
 ) -> ModuleAnswers:
     """Either there is no module, or it fails, just now or with this; the agent itself may not."""
-    if hostmodule.is_absent(fault) and lacks(estate.agent(address), "libcloud_look", fault):
+    if agent.hostmodule.is_absent(fault) and agent.probe.lacks(
+        estate.agent(address), "libcloud_read_agent", fault
+    ):
         estate.remember_missing_module(address)
         return ModuleAnswers()
     return ModuleAnswers(module)
 
 
 def _misfit(address: Address, api: int) -> str:
-    what = f"`ovm3 host install {address}`" if api < hostmodule.API else "upgrade this client"
+    own = agent.hostmodule.API
+    what = f"`ovm3 host install {address}`" if api < own else "upgrade this client"
     return (
-        f"{address}: its host module (api {api}) does not fit this client (api {hostmodule.API}), "
+        f"{address}: its host module (api {api}) does not fit this client (api {own}), "
         f"so it is not used: {what}"
     )

@@ -78,7 +78,7 @@ def set_aside(agent: Agent) -> list[str]:
             answer = agent.call("libcloud_repository", record.id, "", kind="read")
             listed = answer.get("aside", []) if isinstance(answer, dict) else [answer]
             for one in listed if isinstance(listed, list) else [listed]:
-                known = isinstance(one, dict) and (one.get("path") or one.get("problem"))
+                known = isinstance(one, dict) and (one.get("path") or one.get("error"))
                 found.append(str(known or one))
     return found
 

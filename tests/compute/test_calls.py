@@ -66,7 +66,7 @@ def test_the_table_is_complete() -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_calls(method: str, hosts: int, vms: int, personality: str) -> None:
     counted = count(method, False, hosts=hosts, vms=vms, personality=personality)
-    for asked in ("libcloud_look", "libcloud_holders", "libcloud_no_such_function"):
+    for asked in ("libcloud_read_agent", "libcloud_holders", "libcloud_no_such_function"):
         del counted[asked]  # only to see that the module is not there
     surveys = counted["discover_server"] // hosts
     check(method, False, hosts, vms, counted, looks_in(counted, hosts) - surveys)

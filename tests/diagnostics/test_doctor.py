@@ -304,7 +304,7 @@ def test_the_host_module_of_a_host() -> None:
         calls: list[Call] = []
         collect(recorded(estate_of(sim), calls), certificate, "verified")
         ours = {call.function for call in calls if call.function.startswith("libcloud_")}
-        assert ours == {"libcloud_version", "libcloud_comebacks"}, "else what the agents say"
+        assert ours == {"libcloud_version", "libcloud_autostart_guests"}, "else what the agents say"
         sim.misbehave("fault", "libcloud_version", text="exceptions.ImportError:no module")
         of = collect(estate_of(sim), certificate, "verified")
         assert (of.members[0].host_module, of.members[0].module_api) == ("unclear", None)

@@ -60,12 +60,12 @@ def test_one_call_a_host_and_one_a_repository(driver: Any, sim: Simulator) -> No
     for number in range(5):
         folder = sim.path_of(second if number % 2 else sim.repository_id) / "VirtualMachines"
         rules.write_cfg(folder / (str(number) * 32), name=f"stopped-{number}", memory=256)
-    expected = {"libcloud_look": 3, "libcloud_repository": 2}
+    expected = {"libcloud_read_agent": 3, "libcloud_repository": 2}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert calls_during(sim, driver.list_nodes) == expected
         assert calls_during(sim, take_inventory, driver._estate) == expected
-        assert calls_during(sim, driver.list_locations) == {"libcloud_look": 3}
+        assert calls_during(sim, driver.list_locations) == {"libcloud_read_agent": 3}
     assert {node.name for node in driver.list_nodes()} > {f"stopped-{n}" for n in range(5)}
 
 
@@ -73,11 +73,11 @@ def test_a_half_installed_pool() -> None:
     with Simulator(hosts=3, speed=SPEED, host_module=[1]) as sim:
         driver = driver_for(sim)
         first = calls_during(sim, driver.list_nodes)
-        assert first.pop("libcloud_look") == 3
+        assert first.pop("libcloud_read_agent") == 3
         expected = {**dict.fromkeys(OWN, 2), "discover_server_pool": 1, "libcloud_repository": 1}
         assert first == expected
         again = calls_during(sim, driver.list_nodes)
-        assert again.pop("libcloud_look") == 1, "the others are known to lack it"
+        assert again.pop("libcloud_read_agent") == 1, "the others are known to lack it"
         assert again == expected
         assert {c.host_index for c in sim.calls if c.function.startswith("libcloud_")} == {1}
         sim.hosts[1].unmount_repository()
@@ -161,7 +161,7 @@ def test_gone_in_the_middle(driver: Any, sim: Simulator) -> None:
     for host in range(3):
         sim.remove_host_module(host)
     assert [(node.id, node.state) for node in driver.list_nodes()] == before
-    assert "libcloud_look" not in calls_during(sim, driver.list_nodes)
+    assert "libcloud_read_agent" not in calls_during(sim, driver.list_nodes)
 
 
 def test_an_installation_is_noticed_after_a_while(sim: Simulator) -> None:
@@ -178,15 +178,15 @@ def test_an_installation_is_noticed_after_a_while(sim: Simulator) -> None:
     ):
         now[0] = passed
         counted = calls_during(sim, quietly, driver.list_nodes)
-        assert (counted["libcloud_look"], counted["discover_server"]) == (asked, 1 - asked)
+        assert (counted["libcloud_read_agent"], counted["discover_server"]) == (asked, 1 - asked)
 
 
 @pytest.mark.parametrize("failure", ["answer", "fault"])
 def test_a_module_that_fails_costs_nothing(driver: Any, sim: Simulator, failure: str) -> None:
     """What it cannot say is asked of the agent itself, and the module is asked again next time."""
     before = [(node.id, node.state) for node in driver.list_nodes()]
-    ours = "libcloud_ovm3_host.errors.TookTooLong:look: more than 55 s"
-    for function in ("libcloud_look", "libcloud_repository"):
+    ours = "libcloud_ovm3_host.errors.Timeout:look: more than 55 s"
+    for function in ("libcloud_read_agent", "libcloud_repository"):
         sim.misbehave(failure, function, times=None, text=ours, value={"api": "x"})
     assert [(node.id, node.state) for node in driver.list_nodes()] == before
     sim.clear_misbehaviour()
@@ -195,7 +195,7 @@ def test_a_module_that_fails_costs_nothing(driver: Any, sim: Simulator, failure:
 
 def test_a_module_that_hangs_does_not_make_its_host_silent(sim: Simulator) -> None:
     driver = driver_for(sim, ex_timeouts={"read": 0.5})
-    sim.misbehave("hang", "libcloud_look", host=1, times=None)
+    sim.misbehave("hang", "libcloud_read_agent", host=1, times=None)
     with pytest.warns(Ovm3Warning, match=r"host module does not answer"):
         nodes = {node.name: node.state for node in driver.list_nodes()}
     assert nodes == {"seed-1": NodeState.RUNNING, "seed-2": NodeState.RUNNING}
@@ -224,7 +224,7 @@ def test_one_version_older_or_newer_works(driver: Any, sim: Simulator, api: int)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         counted = calls_during(sim, driver.list_nodes)
-    assert counted == {"libcloud_look": 3, "libcloud_repository": 1}
+    assert counted == {"libcloud_read_agent": 3, "libcloud_repository": 1}
 
 
 @pytest.mark.parametrize(("api", "advice"), [(API + 2, "upgrade"), (API - 2, "ovm3 host install")])
@@ -251,11 +251,13 @@ def test_an_older_one_lacks_a_function_and_a_newer_one_says_more(
     sim.hosts[1].unmount_repository()
     sim.hosts[2].unmount_repository()
     counted = calls_during(sim, quietly, driver.list_nodes)
-    assert (counted["libcloud_look"], counted["get_vm_config"]) == (3, 2)
-    look = driver.connection.call("libcloud_look", [*OWN, "discover_server_pool"], kind="read")
+    assert (counted["libcloud_read_agent"], counted["get_vm_config"]) == (3, 2)
+    look = driver.connection.call(
+        "libcloud_read_agent", [*OWN, "discover_server_pool"], kind="read"
+    )
     look["new"] = look["answers"]["new"] = {"x": 1}
     look["answers"]["list_vms"]["new"] = 1
-    sim.misbehave("answer", "libcloud_look", host=0, value=look)
+    sim.misbehave("answer", "libcloud_read_agent", host=0, value=look)
     counted = calls_during(sim, quietly, driver.list_nodes)
     assert not counted.keys() & set(OWN)
 
@@ -286,13 +288,16 @@ RULES = [
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__.removeprefix("test_"))
 def test_nothing_is_guessed(rule: Any, driver: Any, sim: Simulator) -> None:
     rule(driver, sim)
-    assert "libcloud_look" in {call.function for call in sim.calls}
+    assert "libcloud_read_agent" in {call.function for call in sim.calls}
 
 
 def test_read_only_looks_and_writes_nothing(sim: Simulator) -> None:
     driver = driver_for(sim, ex_read_only=True)
     before = fingerprints_of(sim.repository_path)
-    assert calls_during(sim, driver.list_nodes) == {"libcloud_look": 3, "libcloud_repository": 1}
+    assert calls_during(sim, driver.list_nodes) == {
+        "libcloud_read_agent": 3,
+        "libcloud_repository": 1,
+    }
     with pytest.raises(PreconditionFailed, match="ex_read_only"):
         HostModule(driver.connection).delete_file("me", "0" * 32, "/OVS/Repositories/x/y")
     assert fingerprints_of(sim.repository_path) == before
@@ -397,7 +402,7 @@ def test_a_fault_of_the_agent_itself_does_not_say_that_nobody_holds_a_disk(
     assert quietly(driver.ex_get_node, node.id).extra["directory"]
 
 
-@pytest.mark.parametrize("functions", [["libcloud_look"], ["libcloud_look", UNKNOWN]])
+@pytest.mark.parametrize("functions", [["libcloud_read_agent"], ["libcloud_read_agent", UNKNOWN]])
 @pytest.mark.parametrize("text", ["exceptions.MemoryError:", "exceptions.IOError:[Errno 24] x"])
 def test_a_look_that_fails_hides_no_module(
     driver: Any, sim: Simulator, text: str, functions: list[str]
@@ -412,7 +417,7 @@ def test_a_look_that_fails_hides_no_module(
 
 def test_a_look_of_another_shape_hides_no_module(driver: Any, sim: Simulator) -> None:
     node = rules.make(driver)
-    sim.misbehave("answer", "libcloud_look", times=None, value={"api": "x"})
+    sim.misbehave("answer", "libcloud_read_agent", times=None, value={"api": "x"})
     driver.destroy_node(node)
     assert "libcloud_holders" in calls_of(sim, "libcloud_holders")
 

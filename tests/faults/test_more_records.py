@@ -307,7 +307,7 @@ def test_a_vm_cfg_of_another_shape(personality: str, value: Any) -> None:
 ANSWERS = [None, "", [], {}, {"listing": None}, {"vm_cfgs": "x"}, [["a"]]]
 
 
-@pytest.mark.parametrize("function", ["libcloud_look", "libcloud_repository"])
+@pytest.mark.parametrize("function", ["libcloud_read_agent", "libcloud_repository"])
 @pytest.mark.parametrize("value", ANSWERS, ids=str)
 def test_an_answer_of_the_module_of_another_shape(
     personality: str, function: str, value: Any

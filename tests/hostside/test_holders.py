@@ -138,7 +138,7 @@ def saying(dom0, backends, vms):
         asked.append(words[1])
         name = vms.get(words[1].split('/')[3])
         if name is None:
-            raise errors.TookTooLong('xenstore-read')
+            raise errors.Timeout('xenstore-read')
         return int(not name), (name + '\n').encode('ascii'), ''.encode('ascii')
     dom0.run = run
 
@@ -208,7 +208,7 @@ def test_a_name_that_losetup_may_have_cut(dom0, length, is_cut):
     assert entry['path'] == IMAGE[:length] and ('error' in entry) == is_cut
 
 
-# --- mounts and comebacks -------------------------------------------------------------------------
+# --- mounts and autostart guests ------------------------------------------------------------------
 
 def test_free_space_of_repositories_and_shares_only(dom0):
     found = inventory.free_space(dom0)
@@ -230,7 +230,7 @@ def test_a_mount_that_hangs_leaves_the_others(dom0, monkeypatch):
         return os.open(dom0.root + mount_point, os.O_RDONLY)
     dom0.open_mount = open_mount
     hung, well = inventory.free_space(dom0)
-    assert hung['error'].startswith('TookTooLong') and 'size_bytes' not in hung
+    assert hung['error'].startswith('Timeout') and 'size_bytes' not in hung
     assert well['size_bytes'] > 0
 
 
@@ -246,7 +246,7 @@ def test_guests_that_come_back(dom0):
                       '/var/lib/xend/domains/u2/config.sxp': '(domain (on_xend_start ignore))',
                       }.get(name, ''))
         handle.close()
-    found = inventory.comebacks(dom0)
+    found = inventory.autostart_guests(dom0)
     managed = '/var/lib/xend/domains/%s/config.sxp'
     assert found[:4] == [
         {'kind': 'saved', 'name': 'db01', 'path': '/var/lib/xen/save/db01'},
@@ -259,7 +259,7 @@ def test_guests_that_come_back(dom0):
 def test_a_folder_that_cannot_be_read_is_no_empty_one(dom0):
     os.makedirs(dom0.path('/var/lib/xen'))
     open(dom0.path('/var/lib/xen/save'), 'w').close()
-    entry, = inventory.comebacks(dom0)
+    entry, = inventory.autostart_guests(dom0)
     assert entry['kind'] == 'saved' and 'Not a directory' in entry['error']
 
 
@@ -267,7 +267,7 @@ def test_names_that_are_no_text(dom0):
     folder = dom0.path('/var/lib/xen/save/').encode('utf-8')
     os.makedirs(folder)
     open(folder + u'caf\xe9'.encode('latin-1'), 'w').close()
-    assert inventory.comebacks(dom0)[0]['name'] == u'caf\ufffd'
+    assert inventory.autostart_guests(dom0)[0]['name'] == u'caf\ufffd'
 
 
 @pytest.mark.parametrize('line', ['', '/x:', '/local/domain/0/backend/vbd/x/1/params = "a"',

@@ -12,7 +12,7 @@ import pytest
 
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.config import VMConfig
-from libcloud_ovm3.agent.documents import Hardware, RepositoryRecord, Server, hardware_text
+from libcloud_ovm3.agent.documents import RepositoryRecord, Server
 from libcloud_ovm3.errors import HostNotFound, HostUnreachable, PreconditionFailed, SearchIncomplete
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import HostView, UnreachableHost
@@ -87,7 +87,7 @@ def test_whether_there_is_such_a_host() -> None:
     require_host(HOSTS, [], "127.0.0.3")
     require_host(HOSTS, [], "ovm-1")
     twins = [host(0, HOSTS[0].server.uuid), host(0, HOSTS[1].server.uuid)]
-    with pytest.raises(SearchIncomplete, match="by its id"):
+    with pytest.raises(SearchIncomplete, match="use its id"):
         require_host(twins, [], "ovm-0")
     silent = UnreachableHost("127.0.0.9:8899", HostUnreachable("127.0.0.9:8899: cannot be reached"))
     require_host(HOSTS, [silent], HOSTS[0].server.uuid)
@@ -101,17 +101,18 @@ def test_whether_there_is_such_a_host() -> None:
 RECORD = RepositoryRecord(id="0004fb" + "0" * 26, is_mounted=True)
 
 
+def hardware(free_mb: int | None) -> str:
+    pages = "" if free_mb is None else free_mb * 256
+    return (
+        f"<Discover_Hardware_Result><NodeInformation><VMM><PhysicalInfo><FreePages>{pages}"
+        "</FreePages></PhysicalInfo></VMM></NodeInformation></Discover_Hardware_Result>"
+    )
+
+
 def with_memory(free_mb: Sequence[int | None]) -> EstateSnapshot:
     """Hosts with so much free memory (None: unknown), all with one repository mounted."""
     hosts = tuple(
-        replace(
-            host(number),
-            answers={
-                "discover_hardware": hardware_text(
-                    Hardware(free_pages=None if mb is None else mb * 256)
-                )
-            },
-        )
+        replace(host(number), answers={"discover_hardware": hardware(mb)})
         for number, mb in enumerate(free_mb)
     )
     return EstateSnapshot(hosts, (), (Repository(RECORD, hosts, None),))
