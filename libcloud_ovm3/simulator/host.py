@@ -12,10 +12,9 @@ from typing import Any
 
 from libcloud_ovm3.simulator import state
 from libcloud_ovm3.simulator.clock import Clock
+from libcloud_ovm3.simulator.domain import FAULTS, Domain, Transfer
 from libcloud_ovm3.simulator.errors import SimulatorError
-from libcloud_ovm3.simulator.server.faults import Rule
-from libcloud_ovm3.simulator.server.wire import Payload
-from libcloud_ovm3.simulator.xend.domain import FAULTS, Domain, Transfer
+from libcloud_ovm3.simulator.values import censored
 
 NO_UUID = "00000000-0000-0000-0000-000000000000"
 
@@ -104,9 +103,9 @@ class SimulatedHost:
     first_password: str
     #: The modules on its disk since the agent's last start (agentcode.py); None without a tree.
     code: Any = None
-    #: Set by the simulator: the misbehaviour that strikes a call of a module's, and what to do
-    #: with the network side.
-    rule_for: Callable[[str], Rule | None]
+    #: Set by the simulator: how a module in the agent calls a function of the agent (the injected
+    #: faults apply), and the operations on the network side.
+    call_inside: Callable[[str, Callable[[], Any]], Any]
     close_port: Callable[[], None]
     open_port: Callable[[], None]
     end_jobs: Callable[[], None]
@@ -315,21 +314,3 @@ class SimulatedHost:
             self.next_domid = 1
             self.boot_time = self.now() + self.settings.boot_seconds
             self.save()
-
-
-def censored(text: str) -> str:
-    """The text with passwords in URLs as ``******``, as the agent logs them."""
-    return re.sub(r"(\w+://[^\s:/@'\"]+):[^\s@'\"]+@", r"\1:******@", text)
-
-
-def censored_value(value: Any) -> Any:
-    """An argument with every string in it censored, and the first 64 KiB of every base64 value."""
-    if isinstance(value, Payload):
-        return Payload(value.data[: 64 << 10])
-    if isinstance(value, str):
-        return censored(value)
-    if isinstance(value, list):
-        return [censored_value(item) for item in value]
-    if isinstance(value, dict):
-        return {key: censored_value(item) for key, item in value.items()}
-    return value

@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from libcloud_ovm3.simulator.agent import network
+from libcloud_ovm3.simulator import network, vmcfg
 from libcloud_ovm3.simulator.host import SimulatedHost
 from libcloud_ovm3.simulator.seeds import add_vm, manager_id, sparse_file
-from libcloud_ovm3.simulator.xend import vmcfg
 
 LAYOUTS = ("plain", "manager", "cloudstack")
 #: The owner that CloudStack's plug-in always gives (agent-behaviour.md 3).

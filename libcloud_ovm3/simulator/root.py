@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from libcloud_ovm3.simulator import layouts, seeds, state
-from libcloud_ovm3.simulator.agent import network
+from libcloud_ovm3.simulator import layouts, network, seeds, state
 from libcloud_ovm3.simulator.clock import Clock
 from libcloud_ovm3.simulator.errors import SimulatorError
 from libcloud_ovm3.simulator.host import Settings, SimulatedHost
@@ -81,7 +80,7 @@ class Root:
         state.save(self.path / "simulator.json", self.values)
 
 
-def take(path: Path, options: Options) -> Root:
+def open_root(path: Path, options: Options) -> Root:
     """Make the root, or take it over with everything that is in it.
 
     :raises SimulatorError: it was made with another version or number of hosts, or is damaged
@@ -136,22 +135,11 @@ def take(path: Path, options: Options) -> Root:
             seeds.add_repository(hosts[0], hosts, f"Repository {number}", None)
     for host in hosts:
         if not (host.folder / "certificate.pem").exists():
-            certify(host, options.tls)
-        read_certificate(host)
+            certificates.certify(host, options.tls)
+        certificates.read_certificate(host)
         with host.lock:
             network.state(host)  # made now: it remembers since which boot an address is there
             host.save()
     root = Root(path, values, settings, clock, hosts)
     root.save()  # last: it says that the root is complete
     return root
-
-
-def certify(host: SimulatedHost, tls: str | None) -> None:
-    """Make the host a new certificate."""
-    certificates.make_certificate(host.folder, host.hostname, tls)
-
-
-def read_certificate(host: SimulatedHost) -> None:
-    """Let the host know its certificate."""
-    host.fingerprint = certificates.fingerprint(host.folder)
-    host.certificate_pem = (host.folder / "certificate.pem").read_text()

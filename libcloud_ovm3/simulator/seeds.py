@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from libcloud_ovm3.simulator.agent import network, ownership, repositories, storage
+from libcloud_ovm3.simulator import network, vmcfg
+from libcloud_ovm3.simulator.agent import ownership, repositories, storage
 from libcloud_ovm3.simulator.clock import Clock
 from libcloud_ovm3.simulator.errors import SimulatorError
 from libcloud_ovm3.simulator.host import SimulatedHost
-from libcloud_ovm3.simulator.xend import life, vmcfg
+from libcloud_ovm3.simulator.xend import life
 
 UPTIME = 30 * 86400.0  # simulated seconds that a new host has been up
 

@@ -9,7 +9,7 @@ import shutil
 import threading
 from pathlib import Path
 
-from libcloud_ovm3.simulator.agent import network
+from libcloud_ovm3.simulator import network
 from libcloud_ovm3.simulator.dom0 import xendview
 from libcloud_ovm3.simulator.host import SimulatedHost
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 
+from libcloud_ovm3.simulator.domain import Domain, Transfer
 from libcloud_ovm3.simulator.errors import Stopped
 from libcloud_ovm3.simulator.host import SimulatedHost
 from libcloud_ovm3.simulator.xend import life, transfer
-from libcloud_ovm3.simulator.xend.domain import Domain, Transfer
 from libcloud_ovm3.simulator.xend.starting import memory_refusal
 
 Due = tuple[float, SimulatedHost, "Domain | Transfer"]

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from libcloud_ovm3.simulator import Simulator, SimulatorError
-from libcloud_ovm3.simulator.xend.domain import FAULTS
+from libcloud_ovm3.simulator.domain import FAULTS
 from tests.simulator.plainclient import Machine, client, fault_of, until
 
 
