@@ -120,7 +120,7 @@ def test_tls_as_hosts_of_that_age_speak_it(
 
 
 def test_an_unknown_age() -> None:
-    with pytest.raises(SimulatorError, match=r"there are 1\.0, el5, el6"):
+    with pytest.raises(SimulatorError, match=r"one of 1\.0, el5, el6"):
         Simulator(tls="el7")
 
 
