@@ -6,6 +6,7 @@ the other packages. ``docs/simulator.md`` tells what it plays and what it does n
 
 from __future__ import annotations
 
+from libcloud_ovm3.simulator.clock import SimulatedTime
 from libcloud_ovm3.simulator.errors import SimulatorError
 from libcloud_ovm3.simulator.host import SimulatedHost
 from libcloud_ovm3.simulator.personalities import PERSONALITIES, QUESTIONS
@@ -16,6 +17,7 @@ from libcloud_ovm3.simulator.simulator import Simulator
 __all__ = [
     "Simulator",
     "SimulatedHost",
+    "SimulatedTime",
     "Call",
     "Refused",
     "Rule",

@@ -13,7 +13,7 @@ from typing import Any
 
 from libcloud_ovm3.simulator import layouts, seeds, state
 from libcloud_ovm3.simulator.agent import network
-from libcloud_ovm3.simulator.clock import Clock
+from libcloud_ovm3.simulator.clock import Clock, SimulatedTime
 from libcloud_ovm3.simulator.errors import SimulatorError
 from libcloud_ovm3.simulator.host import Settings, SimulatedHost
 from libcloud_ovm3.simulator.server import certificates
@@ -34,6 +34,7 @@ class Wish:
     hosts: int
     version: str
     speed: float
+    clock: SimulatedTime | None
     password: str | None
     answers: dict[str, str]
     pool: bool
@@ -111,7 +112,7 @@ def take(path: Path, wish: Wish) -> Root:
         values["password"] = wish.password
     records = [state.load(path / f"hosts/{index}/host.json") for index in range(wish.hosts)]
     written = max((record["written"] for record in records if record), default=0.0)
-    clock = Clock(wish.speed, values.get("clock"), written)
+    clock = Clock(wish.speed, values.get("clock"), written, wish.clock)
     values["clock"] = clock.anchor()
     settings = Settings(
         version=wish.version,

@@ -6,7 +6,6 @@ import contextlib
 import shutil
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import IO, Any
 
 from libcloud_ovm3.simulator import seeds, state
 from libcloud_ovm3.simulator.agent import functions, ownership
+from libcloud_ovm3.simulator.clock import SimulatedTime
 from libcloud_ovm3.simulator.dom0 import hostmodule
 from libcloud_ovm3.simulator.dom0 import jobs as dom0jobs
 from libcloud_ovm3.simulator.dom0.trees import Trees
@@ -39,6 +39,7 @@ class Simulator:
     :param vms: how many running VMs a new root gets, spread over the hosts
     :param personality: ``plain`` or ``awkward`` (personalities.py)
     :param speed: simulated seconds in a real second; divides every simulated duration
+    :param clock: a time that moves only while somebody waits, for tests; ``speed`` does not count
     :param port: one TCP port for all hosts, 0 = a free one
     :param addresses: ``host:port`` of each host; default 127.0.0.2, 127.0.0.3, ... on ``port``
     :param user: the agent's user
@@ -77,6 +78,7 @@ class Simulator:
         vms: int = 2,
         personality: str = "plain",
         speed: float = 1.0,
+        clock: SimulatedTime | None = None,
         port: int = 0,
         addresses: Sequence[str] | None = None,
         user: str = "oracle",
@@ -108,6 +110,7 @@ class Simulator:
             hosts=hosts,
             version=version,
             speed=speed,
+            clock=clock,
             password=password,
             answers=answers_of(personality, answers),
             pool=pool,
@@ -128,6 +131,7 @@ class Simulator:
         self._trees = partial(Trees, secure, older_module)
         self._ports = partial(Ports, self, port, places, secure, tls)
         self.user = user
+        self.clock = clock
         self.hosts: list[SimulatedHost] = []
         self.calls: list[Call] = []
         self.refused: list[Refused] = []
@@ -184,7 +188,7 @@ class Simulator:
         """Close everything; late effects that have not landed never will."""
         with self._guard:
             if self._state is not None:
-                self._state.clock.stopped.set()
+                self._state.clock.stop()
             self._pending.clear()
         try:
             if self._open is not None:
@@ -231,7 +235,10 @@ class Simulator:
             return self._bundle[host.index].answer(name, arguments)
         # An agent that asks itself, or is asked back, would wait for itself for ever.
         alone = host.answer("parallel calls") == "one at a time" and name != "dispatch"
-        with host.one_at_a_time if alone else contextlib.nullcontext():
+        with contextlib.ExitStack() as stack:
+            if alone:
+                with host.clock.idle():
+                    stack.enter_context(host.one_at_a_time)
             return functions.perform(host, name, arguments)
 
     def later(self, effect: Callable[[], None], seconds: float | None) -> None:
@@ -239,9 +246,7 @@ class Simulator:
         with self._guard:
             self._pending.append(effect)
         if seconds is not None:
-            timer = threading.Timer(seconds, self._land_one, [effect])
-            timer.daemon = True
-            timer.start()
+            self.hosts[0].clock.later(partial(self._land_one, effect), seconds)
 
     def _land_one(self, effect: Callable[[], None]) -> None:
         with self._guard:
@@ -295,7 +300,7 @@ class Simulator:
 
     def wait(self, seconds: float) -> None:
         """Sleep that many simulated seconds."""
-        time.sleep(seconds / self._wish.speed)
+        self.hosts[0].clock.sleep(seconds)
 
     def domains(self, host_index: int) -> list[dict[str, Any]]:
         """The guests on a host's list: name, uuid, domid (int), state (six letters), status."""

@@ -145,7 +145,7 @@ class AgentCode:
         act = functools.partial(functions.perform, host, name, list(arguments))
         rule = host.rule_for(name)
         try:
-            return act() if rule is None else strike_inside(rule, name, act, host.clock.pause)
+            return act() if rule is None else strike_inside(rule, name, act, host.clock)
         except Stopped:
             raise
         except Exception as error:

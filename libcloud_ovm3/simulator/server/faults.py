@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from libcloud_ovm3.simulator.clock import Clock
 from libcloud_ovm3.simulator.errors import AgentFault, SimulatorError, plain_fault
 
 KINDS = {
@@ -29,7 +30,8 @@ INSIDE = ("latency", "fault", "fault_after", "hook", "answer")
 
 @dataclass
 class Rule:
-    """One rule. Times are *real* seconds: ``speed`` does not divide them.
+    """One rule. Times are *real* seconds: ``speed`` does not divide them. With a
+    :class:`.SimulatedTime` they are seconds of that.
 
     :param function: name of the function, or ``*``
     :param host: index of the host, None = any
@@ -105,9 +107,7 @@ def rule_fault(rule: Rule, name: str) -> AgentFault:
     return plain_fault(text)
 
 
-def strike_inside(
-    rule: Rule, name: str, act: Callable[[], Any], pause: Callable[[float], None]
-) -> Any:
+def strike_inside(rule: Rule, name: str, act: Callable[[], Any], clock: Clock) -> Any:
     """Let a rule strike a call of a module's.
 
     :raises AgentFault: it asks for one
@@ -117,12 +117,14 @@ def strike_inside(
     if rule.kind == "fault":
         raise rule_fault(rule, name)
     if rule.kind == "latency":
-        pause(rule.seconds or 0)
+        clock.pause(rule.seconds or 0)
     if rule.hook is not None:
-        rule.hook("before")
+        with clock.idle():
+            rule.hook("before")
     answer = act()
     if rule.hook is not None:
-        rule.hook("after")
+        with clock.idle():
+            rule.hook("after")
     if rule.kind == "fault_after":
         raise rule_fault(rule, name)
     return answer

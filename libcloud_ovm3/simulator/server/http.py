@@ -150,11 +150,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """The agent's own log is written elsewhere."""
 
     def do_POST(self) -> None:
-        with contextlib.suppress(OSError, _Close, Stopped):
+        try:
             self._post()
-            return
-        self.close_connection = True
-        cut(self.connection)
+        except (OSError, _Close, Stopped):
+            self.close_connection = True
+            cut(self.connection)
+        finally:
+            self.server.host.act_after_the_answer()
 
     def _post(self) -> None:
         host = self.server.host
@@ -180,13 +182,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         except ValueError as error:
             self._answer_fault(plain_fault(str(error)))
             return
-        rule = self.server.office.note_call(host, name, arguments)
-        shown = () if name in SECRET else tuple(censored_value(arguments))
-        host.log("INFO", "service:76", f"call start: {name}{shown!r}")
-        if rule is None:
-            self._send(200, self._result(name, arguments))
-        else:
-            self._misbehave(rule, name, arguments)
+        with host.clock.serving(self.headers.get("User-Agent", "")):
+            rule = self.server.office.note_call(host, name, arguments)
+            shown = () if name in SECRET else tuple(censored_value(arguments))
+            host.log("INFO", "service:76", f"call start: {name}{shown!r}")
+            if rule is None:
+                self._send(200, self._result(name, arguments))
+            else:
+                self._misbehave(rule, name, arguments)
 
     def _admitted(self) -> bool:
         host = self.server.host
@@ -251,21 +254,26 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif kind == "answer":
             self._send(200, wire.encode(rule.value))
         elif rule.hook is not None:
-            rule.hook("before")
+            with host.clock.idle():
+                rule.hook("before")
             answer = self._result(name, arguments)
-            rule.hook("after")
+            with host.clock.idle():
+                rule.hook("after")
             self._send(200, answer)
 
     def _land(self, name: str, arguments: list[Any]) -> None:
         with contextlib.suppress(Stopped):
             self._result(name, arguments)
+        self.server.host.act_after_the_answer()
 
     def _wait_for_the_client_to_leave(self) -> None:
+        clock = self.server.host.clock
         self.connection.settimeout(0.1)
-        while not self.server.host.clock.stopped.is_set():
-            with contextlib.suppress(TimeoutError):
-                self.connection.recv(1)  # nothing more is expected: any outcome is the end
-                return
+        with clock.idle():
+            while not clock.stopped.is_set():
+                with contextlib.suppress(TimeoutError):
+                    self.connection.recv(1)  # nothing more is expected: any outcome is the end
+                    return
 
     def _answer_fault(self, fault: AgentFault) -> None:
         host = self.server.host
