@@ -7,6 +7,7 @@ import builtins
 import inspect
 import re
 import shlex
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -105,6 +106,34 @@ def run_ovm3(line: str, sim: Simulator, folder: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_simulated_host_for_the_command_line(tmp_path: Path) -> None:
+    """The two terminals of the README, on a port that is free."""
+    (_, start), (_, use) = [
+        found for found in BLOCK.findall(TEXTS["README.md"]) if found[0] == "sh"
+    ]
+    with socket.create_server(("127.0.0.2", 0)) as free:
+        port = free.getsockname()[1]
+    make_password, simulator = start.splitlines()
+    subprocess.run(make_password, shell=True, check=True, cwd=tmp_path)
+    command = [sys.executable, *shlex.split(simulator.replace("8899", str(port)))[1:]]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as running:
+        try:
+            assert running.stdout is not None
+            _, address, fingerprint = running.stdout.readline().split()
+            for line in use.splitlines():
+                line = line.replace("SHA256", fingerprint).replace("127.0.0.2", address)  # noqa: PLW2901
+                done = subprocess.run(
+                    [*OVM3, *shlex.split(line)[1:]],
+                    cwd=tmp_path,
+                    check=True,
+                    capture_output=True,
+                    text=True,
+                )
+        finally:
+            running.terminate()
+    assert "seed-1" in done.stdout
 
 
 # ------------------------------------------------------------------ names exist
