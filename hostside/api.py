@@ -11,8 +11,12 @@ _LAYERS = 10  # more wrappers than this around one function are no wrappers
 
 
 def version(dom0):
-    """``{api, python}``: the number that decides whether client and module fit."""
-    return {'api': this.API, 'python': '.'.join([str(part) for part in sys.version_info[:3]])}
+    """``{module, api, python}``: the number that decides whether client and module fit.
+
+    ``module`` is always :data:`version.NAME`: an answer without it is an older module's, whose
+    numbers were counted in another way.
+    """
+    return {'module': this.NAME, 'api': this.API, 'python': '.'.join([str(part) for part in sys.version_info[:3]])}
 
 
 def capabilities(dom0):

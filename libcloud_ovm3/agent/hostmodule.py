@@ -9,7 +9,7 @@ hexadecimal digits that the caller makes (``uuid4().hex``); both go into the hos
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from libcloud_ovm3.agent import chunks
@@ -29,7 +29,8 @@ from libcloud_ovm3.agent.hostmodule_types import (
 )
 from libcloud_ovm3.errors import AgentFault, InvalidArgument, MalformedResponse
 
-API: Final = 2  # the module's number that this client was written for
+API: Final = 1  # the module's number that this client was written for
+NAME: Final = "libcloud-ovm3"  # what ``libcloud_version`` says beside the number
 _PREFIX = "libcloud_"
 _FAULTS = "libcloud_ovm3_host."
 
@@ -50,7 +51,24 @@ AGENT_READS: Final[dict[str, type]] = {
 
 def fits(api: int) -> bool:
     """Whether a module of this number and this client understand each other."""
-    return abs(api - API) <= 1
+    return api >= 1 and abs(api - API) <= 1
+
+
+def api_of(version: Mapping[str, Any]) -> int | None:
+    """The module's number in an answer to ``libcloud_version``.
+
+    :return: 0 for a module from before API 1, whose own numbers were counted in another way; None
+        if the answer is not the module's.
+    """
+    api = version.get("api")
+    if not isinstance(api, int) or isinstance(api, bool) or api < 1:
+        return None
+    return api if version.get("module") == NAME else 0
+
+
+def api_label(api: int) -> str:
+    """A module's number for messages: ``api 3``."""
+    return f"api {api}" if api else "older than api 1"
 
 
 def is_absent(fault: AgentFault) -> bool:
@@ -71,10 +89,13 @@ class HostModule:
     # ------------------------------------------------------------------ what is there
 
     def version(self) -> int:
-        """The module's number, ``api`` (see :func:`fits`)."""
+        """The module's number, ``api`` (see :func:`fits`); 0 for a module from before API 1."""
         function, answer = self._read("version")
         reader = self._reader(function)
-        return reader.key(reader.struct(answer), "api", int)
+        api = api_of(reader.struct(answer))
+        if api is None:
+            raise reader.malformed("api: expected a whole number from 1")
+        return api
 
     def capabilities(self) -> Struct:
         """Its functions by name, and its limits."""
@@ -149,9 +170,9 @@ class HostModule:
         """Size and free bytes of every repository and secondary mount."""
         return self._structs(*self._read("free_space"))
 
-    def holders(self) -> tuple[Holder, ...]:
+    def file_holders(self) -> tuple[Holder, ...]:
         """Which block backends and loop devices hold which file, whoever is still listed."""
-        function, answer = self._read("holders")
+        function, answer = self._read("file_holders")
         return self._reader(function).holders(answer)
 
     def identify(self, paths: Sequence[Path]) -> tuple[Identity, ...]:

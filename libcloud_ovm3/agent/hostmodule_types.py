@@ -245,7 +245,7 @@ class Reader:
         )
 
     def holders(self, value: object) -> tuple[Holder, ...]:
-        """``libcloud_holders``; closed backends too, which may hold a file until they are gone
+        """``libcloud_file_holders``; closed backends too, which may hold a file until they are gone
         (xend.md 10.5)."""
         found = []
         for struct in self.structs(value):

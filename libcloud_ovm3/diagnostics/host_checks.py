@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
-from libcloud_ovm3.agent.hostmodule import API, fits
+from libcloud_ovm3.agent.hostmodule import API, api_label, fits
 from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.diagnostics.checks import Finding
 from libcloud_ovm3.diagnostics.collect import CLOCK_TOLERANCE, Certificate, Line, Member
@@ -322,7 +322,7 @@ def _of_module(alike: Sequence[Member]) -> Finding:
         return Finding(
             "warning",
             about,
-            f"{names}: the host module is there (api {api}), but does not fit this client "
+            f"{names}: the host module is there ({api_label(api)}), but does not fit this client "
             f"(api {API})",
             "it is not used; all that is here works without it",
             install if api < API else "upgrade this client",

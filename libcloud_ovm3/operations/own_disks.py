@@ -83,7 +83,7 @@ def why_used(usage: DiskUsage, file_name: str, but: Sequence[str] = ()) -> str |
 
     :param but: places that do not count.
     """
-    others = usage.of(file_name, but)
+    others = usage.users(file_name, but)
     if others:
         return f"{', '.join(others)} names it"
     if usage.unread:

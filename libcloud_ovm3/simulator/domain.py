@@ -1,7 +1,7 @@
-"""What xend knows of a domain and of a transfer, and what can be made to go wrong in it.
+"""Records of domains and transfers, and the faults that can be injected into xend.
 
-Nothing here needs a thread or a process: each record says when something happens next
-(``progress.py``), so a kill -9 and a later life change nothing.
+A domain needs neither thread nor process: each record says when its next event is due
+(``xend/progress.py``), so the simulation continues after a kill -9 and a restart.
 """
 
 from __future__ import annotations
@@ -9,52 +9,55 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-#: Phases in which a domain is not on xend's list.
+#: Phases in which xend does not list a domain.
 UNLISTED = ("gap", "zombie", "gone")
 
-#: What can be made to go wrong in one host's xend: ``host.inject(FAULT)``.
+#: Faults of one host's xend, switched on with ``host.inject(FAULT)``.
 FAULTS = {
-    "list faults": "the whole list and single look-ups fault, as with one domain that cannot be "
-    "printed",
-    "lookup faults": "xend's look at the first guest alone faults too: the host module cannot tell "
-    "of that one",
+    "list faults": "listing domains faults, and so do single lookups, as if one domain could not "
+    "be printed",
+    "lookup faults": "xend's own lookup of the first guest faults: the host module cannot report "
+    "that guest",
     "xm dies": "a start ends between create and unpause: the domain stays paused for ever",
-    "devices hang": "hotplug scripts do not answer: a start or an attach fails after 100 s",
-    "qemu dies": "a start answers success and the guest's device model dies at once",
-    "destroy fails": "a destroy answers success and leaves `Domain-Unnamed`, paused",
+    "devices hang": "hotplug scripts do not respond: a start or an attach fails after 100 s",
+    "qemu dies": "a start reports success and the guest's device model dies at once",
+    "destroy fails": "a destroy reports success and leaves `Domain-Unnamed`, paused",
     "detach is late": "a detach times out after 100 s and happens 20 s later",
-    "migration refused": "the target fails before the transfer: a fault, the source goes on",
-    "migration breaks": "the source fails in the middle: `timed out`, half a domain stays on the "
-    "target for some seconds",
-    "migration cut": "the cable is cut in the middle: `timed out`, half a domain stays on the "
-    "target for ever",
-    "migration loses": "the target fails once the source is gone: success, the VM is lost",
+    "migration refused": "the target fails before the transfer: a fault; the source continues",
+    "migration breaks": "the source fails during the transfer: `timed out`; an incomplete domain "
+    "stays on the target for some seconds",
+    "migration cut": "the connection breaks during the transfer: `timed out`; an incomplete domain "
+    "stays on the target for ever",
+    "migration loses": "the target fails after the source is gone: success, the VM is lost",
 }
 
 
 @dataclass
 class Domain:
-    """One domain of xend's. Moments are simulated epoch seconds of its host's clock.
+    """One domain. Times are simulated epoch seconds of its host's clock.
 
-    :param phase: building, arriving (received, memory not yet found), incoming (being received),
-        devices, running, suspended (last part of a transfer), off, crashed, kept, unnamed, dying;
-        not on the list: gap, zombie (its block backends are still there), gone
-    :param until: when the phase ends by itself, None = never
-    :param request: what the guest was asked to do: "", poweroff, reboot, crash
-    :param reason: why it is off: poweroff, reboot, crash
-    :param stale_until: until then the list shows letters of before the last change
-    :param waited: whether it has waited for memory already
-    :param lost: why it will not get beyond the device wait, "" = nothing decided
-    :param again: whether it is the restart of a guest that rebooted: nobody waits for it
-    :param restored: whether it comes from a state file: no boot, its old start_time
-    :param start_paused: whether it stays paused when it is built
-    :param held_mb: memory that a guest that does not balloon still holds, 0 = its target
-    :param online_vcpus: what a guest that ignores vcpu requests still runs, 0 = what was asked
-    :param macs: addresses of its NICs, in the order of ``config["vif"]``
-    :param vif_ids: xend's device ids of the same; never used twice
-    :param leaving: devices that are to be removed: {"kind", "key", "at", "force"}
-    :param adopted: whether xend was restarted since its start
-    :param error: why the start failed
+    :param phase: building, arriving (migrated in, memory not yet found), incoming (being
+        received), devices, running, suspended (last part of a transfer), off, crashed, kept,
+        unnamed, dying; not listed: gap, zombie (its block backends still exist), gone.
+    :param until: When the phase ends by itself, None for never.
+    :param request: What the guest was requested to do: "", poweroff, reboot, crash.
+    :param request_due: When the guest complies, None without a request.
+    :param reason: Why it is off: poweroff, reboot, crash.
+    :param stale_until: Until then the list shows the state from before the last change.
+    :param waited: Whether it has waited for memory already.
+    :param lost: Why it will fail in the device wait, "" if nothing is decided.
+    :param again: Whether it is the restart of a guest that rebooted: no call waits for it.
+    :param restored: Whether it comes from a state file: no boot, its old start_time.
+    :param start_paused: Whether it stays paused when it is built.
+    :param vnc_port: The port of its VNC console.
+    :param held_mb: Memory that a guest which does not balloon still holds, 0 for its target.
+    :param online_vcpus: vcpus that a guest which ignores requests still runs, 0 for its target.
+    :param macs: MAC addresses of its NICs, in the order of ``config["vif"]``.
+    :param vif_ids: xend's device ids of the NICs; never used twice.
+    :param leaving: Devices to be removed: {"kind", "key", "at", "force"}.
+    :param adopted: Whether xend was restarted since the domain's start.
+    :param seed: A random uuid that identifies it across restarts and migrations.
+    :param error: Why the start failed.
     """
 
     name: str
@@ -87,22 +90,24 @@ class Domain:
 
     @property
     def listed(self) -> bool:
-        """Whether xend's list has it."""
+        """Whether xend lists it."""
         return self.phase not in UNLISTED
 
 
 @dataclass
 class Transfer:
-    """A migration or a save under way, kept by the source. Moments are of the source's clock.
+    """A migration or a save in progress, kept by the source. Times are of the source's clock.
 
-    :param seed: which domain (``Domain.seed``)
-    :param name: the domain's name before it was renamed
-    :param to: index of the target, None = into ``path``
-    :param far_domid: number of the domain on the target
-    :param stage: memory, pages, suspending, rest, failing, done
-    :param checkpoint: whether the domain goes on after a save
-    :param half: how long half a domain stays on the target after a failure, None = for ever
-    :param error: why it failed; set once it is done
+    :param seed: The domain (``Domain.seed``).
+    :param name: The domain's name before it was renamed.
+    :param stage: memory, pages, suspending, rest, failing, done.
+    :param until: When the stage ends.
+    :param to: Index of the target host, None for a save into ``path``.
+    :param far_domid: The domain's id on the target.
+    :param path: The state file of a save.
+    :param checkpoint: Whether the domain continues after a save.
+    :param waited: Whether it has waited for memory already.
+    :param error: Why it failed; set once it is done.
     """
 
     seed: str
@@ -114,5 +119,4 @@ class Transfer:
     path: str = ""
     checkpoint: bool = False
     waited: bool = False
-    half: float | None = 0.0
     error: str = ""

@@ -9,9 +9,10 @@ from libcloud_ovm3.simulator.host import SimulatedHost
 
 
 def real_path(host: SimulatedHost, path: str) -> Path:
-    """Where the host's absolute path lies under the root: on a mounted export or on its own disk.
+    """The real file behind a host's absolute path: on a mounted export or on the host's own disk.
 
-    :raises AgentFault: no absolute path, one with ``..``, or one that leads out of the root
+    :raises AgentFault: The path is not absolute, contains ``..``, lies on a stale mount, or leads
+        out of the simulator's root.
     """
     if not isinstance(path, str) or not path.startswith("/") or "\0" in path:
         raise os_fault(2, "No such file or directory", str(path))
@@ -35,6 +36,10 @@ def real_path(host: SimulatedHost, path: str) -> Path:
 
 
 def existing_path(host: SimulatedHost, path: str) -> Path:
+    """The same, for a file that must exist.
+
+    :raises AgentFault: There is no such file.
+    """
     found = real_path(host, path)
     if not found.exists():
         raise os_fault(2, "No such file or directory", path)
@@ -42,7 +47,10 @@ def existing_path(host: SimulatedHost, path: str) -> Path:
 
 
 def check_export(host: SimulatedHost, device: str, point: str) -> None:
-    """:raises AgentFault: there is no such export to mount"""
+    """Check that an NFS export can be mounted.
+
+    :raises AgentFault: There is no such export.
+    """
     server, _, path = device.partition(":")
     inside = bool(server) and path.startswith("/") and not {"..", "."} & set(device.split("/"))
     if not inside or "/" in server or not host.settings.export(device).is_dir():
@@ -55,7 +63,7 @@ def check_export(host: SimulatedHost, device: str, point: str) -> None:
 
 
 def exists(host: SimulatedHost, path: str) -> bool:
-    """Whether the host sees a file at its path."""
+    """Whether the host has a file at this path."""
     try:
         return real_path(host, path).exists()
     except AgentFault:

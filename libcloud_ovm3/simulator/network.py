@@ -16,9 +16,10 @@ LABEL = "ethernet:c0a80100{192.168.1.0}:MANAGEMENT,CLUSTER_HEARTBEAT,LIVE_MIGRAT
 
 
 def state(host: SimulatedHost) -> dict[str, Any]:
-    """The host's network, made the first time. Called with the lock held.
+    """The host's network, created at the first call. Called with the lock held.
 
-    A new host has two NICs: eth0 in a bond under the management bridge, eth1 free; and control0.
+    A new host has the NICs eth0, in a bond under the management bridge, and eth1, unused, and the
+    bridge control0.
     """
     if "network" not in host.records:
         number = f"{host.index + 0x10:02x}"
@@ -41,7 +42,7 @@ def state(host: SimulatedHost) -> dict[str, Any]:
 
 
 def management(host: SimulatedHost) -> str:
-    """The bridge that carries the host's own address; named as the Manager does it (6.5)."""
+    """The bridge that carries the host's own address, named as the Manager names it (6.5)."""
     return "c0a80100" if host.settings.old else "10e69b4de3"
 
 
@@ -53,7 +54,7 @@ def bridges(host: SimulatedHost) -> list[str]:
 
 
 def address(host: SimulatedHost, device: str) -> tuple[str, str] | None:
-    """IP address and netmask of a device. That of a local bridge is gone after a reboot."""
+    """IP address and netmask of a device. A local bridge loses its address at a reboot."""
     if device == management(host):
         return host.address, "255.255.255.0"
     found = state(host)["addresses"].get(device)
@@ -62,8 +63,8 @@ def address(host: SimulatedHost, device: str) -> tuple[str, str] | None:
     return found["ip"], found["netmask"]
 
 
-def answers_arp(host: SimulatedHost, device: str) -> bool:
-    """Local bridges come up without, at each boot, until somebody turns it on."""
+def has_arp(host: SimulatedHost, device: str) -> bool:
+    """Whether a device has ARP on. A local bridge has it off after each boot until it is set."""
     found = state(host)
     local = device in found["bridges"] and not found["bridges"][device]["netdev"]
     return not local or found.get("arp", {}).get(device) == host.boot_time
@@ -88,7 +89,7 @@ def devices(found: dict[str, Any]) -> list[str]:
 
 
 def mac(found: dict[str, Any], device: str) -> str:
-    """The MAC address of a NIC, a bond (its first port's), a VLAN device or a bridge."""
+    """The MAC address of a NIC, a bond (that of its first port), a VLAN device or a bridge."""
     if device in found["nics"]:
         return str(found["nics"][device])
     if device in found["bonds"]:

@@ -8,23 +8,23 @@ from typing import Any
 
 
 class I8(int):
-    """A number that is sent as ``<i8>`` whatever its size, as Python 2 sends its longs."""
+    """A number that is always sent as ``<i8>``, as Python 2 sends its longs."""
 
 
 class Payload(xmlrpc.client.Binary):
-    """A base64 value that arrived; it prints as in Python 2, so a log has its name only."""
+    """A received base64 value. Its repr is that of Python 2, so logs do not show the content."""
 
     def __repr__(self) -> str:
         return f"<xmlrpclib.Binary instance at {id(self):#x}>"
 
 
 def censored(text: str) -> str:
-    """The text with passwords in URLs as ``******``, as the agent logs them."""
+    """The text with passwords in URLs replaced by ``******``, as the agent logs them."""
     return re.sub(r"(\w+://[^\s:/@'\"]+):[^\s@'\"]+@", r"\1:******@", text)
 
 
 def censored_value(value: Any) -> Any:
-    """An argument with every string in it censored, and the first 64 KiB of every base64 value."""
+    """An argument with every string censored and base64 values cut to their first 64 KiB."""
     if isinstance(value, Payload):
         return Payload(value.data[: 64 << 10])
     if isinstance(value, str):

@@ -13,7 +13,7 @@ import pytest
 
 from libcloud_ovm3.agent import chunks
 from libcloud_ovm3.agent.connection import AgentConnection
-from libcloud_ovm3.agent.hostmodule import API, HostModule, fits, is_absent
+from libcloud_ovm3.agent.hostmodule import API, HostModule, api_label, fits, is_absent
 from libcloud_ovm3.agent.hostmodule_types import (
     AgentReadings,
     Aside,
@@ -88,11 +88,11 @@ ASIDE = {"operation": "0" * 32, "path": "/x", "size_bytes": 1 << 40, "modified":
 
 # method, arguments, what goes out, what comes, what that is
 CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
-    ("version", (), (), {"api": 1, "python": "2.4.3", "new": 1}, 1),
+    ("version", (), (), {"module": "libcloud-ovm3", "api": 7, "python": "2.4.3", "new": 1}, 7),
     ("capabilities", (), (), {"functions": []}, {"functions": []}),
     ("get_api_services", (), (), STRUCTS, STRUCTS),
     ("free_space", (), (), STRUCTS, STRUCTS),
-    ("holders", (), (), HOLDERS, HELD),
+    ("file_holders", (), (), HOLDERS, HELD),
     ("autostart_guests", (), (), STRUCTS, STRUCTS),
     ("addresses", (), (), STRUCTS, STRUCTS),
     ("routes", (), (), STRUCTS, STRUCTS),
@@ -233,8 +233,8 @@ def test_nothing_that_comes_ends_in_a_crash(answer: Any) -> None:
         ("repository", ("r",), {**PAGES, "aside": [{}]}),
         ("repository", ("r",), {**PAGES, "aside": [{**ASIDE, "size_bytes": "7"}]}),
         ("repository", ("r",), {**PAGES, "aside": [{**ASIDE, "operation": None}]}),
-        ("holders", (), [{**HOLDERS[0], "uuid": 7}]),
-        ("holders", (), [{**HOLDERS[0], "state": "4"}]),
+        ("file_holders", (), [{**HOLDERS[0], "uuid": 7}]),
+        ("file_holders", (), [{**HOLDERS[0], "state": "4"}]),
         ("repository", ("r",), {"listing": {"answer": "<a/>"}, "vm_cfg": [{}], "after": ""}),
         ("repository", ("r",), {"listing": {"answer": None}, "vm_cfg": [], "after": ""}),
         ("repository", ("r",), {"listing": {"answer": "<a/>"}, "vm_cfg": [], "after": b"x"}),
@@ -291,15 +291,30 @@ def test_part_of_a_list_is_no_list() -> None:
         module.domains()
 
 
-@pytest.mark.parametrize("api", [API - 2, API + 2, 999])
+@pytest.mark.parametrize("api", [0, API - 2, API + 2, 999])
 def test_of_an_api_that_does_not_fit_nothing_is_read(api: int) -> None:
     assert not fits(api)
     module, _ = answering({"api": api, "answers": "of another form"})
     assert module.read_agent(["list_vms"]) == AgentReadings(api, {})
 
 
-@pytest.mark.parametrize("api", [API - 1, API, API + 1])
-def test_one_older_and_one_newer_fit(api: int) -> None:
+@pytest.mark.parametrize("api", [1, 2, 999])
+def test_a_module_from_before_api_1_never_fits(api: int) -> None:
+    module, _ = answering({"api": api, "python": "2.4.3"})
+    assert module.version() == 0
+    assert not fits(0)
+    assert (api_label(0), api_label(api)) == ("older than api 1", f"api {api}")
+
+
+@pytest.mark.parametrize("api", [0, -1, "1", True, None])
+def test_a_version_that_is_no_number(api: object) -> None:
+    module, _ = answering({"module": "libcloud-ovm3", "api": api})
+    with pytest.raises(MalformedResponse, match="api: expected"):
+        module.version()
+
+
+@pytest.mark.parametrize("api", [API, API + 1])  # one older, too, once there is one
+def test_one_newer_fits(api: int) -> None:
     assert fits(api)
     module, _ = answering({"api": api, "answers": {"list_vms": {"answer": []}}})
     assert module.read_agent(["list_vms"]) == AgentReadings(api, {"list_vms": []})

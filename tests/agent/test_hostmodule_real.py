@@ -17,13 +17,14 @@ from libcloud_ovm3.agent.hostmodule_types import Document
 from libcloud_ovm3.agent.tls import HostTrust
 from libcloud_ovm3.errors import AgentFault
 from libcloud_ovm3.simulator import Simulator
+from tests.support import simulate
 
 ME = "tests"
 
 
 @pytest.fixture(scope="module")
 def sim() -> Iterator[Simulator]:
-    with Simulator(hosts=1, speed=100, host_module=True) as simulator:
+    with simulate(hosts=1, host_module=True) as simulator:
         yield simulator
 
 
@@ -69,7 +70,7 @@ def test_inventory(module: HostModule, sim: Simulator, mount: str) -> None:
     assert cfg.content == on_disk.read_bytes()
     assert {d["uuid"] for d in module.domains()} == {d["uuid"] for d in look.answers["list_vms"]}
     assert mount in {one["mount"] for one in module.free_space()}
-    assert {one.kind for one in module.holders()} == {"vbd", "loop"}
+    assert {one.kind for one in module.file_holders()} == {"vbd", "loop"}
     assert module.autostart_guests() == []
 
 
@@ -83,9 +84,9 @@ def test_a_guest_that_the_list_leaves_out(module: HostModule, sim: Simulator) ->
     rule = sim.misbehave("answer", "list_vms", times=2, value=few)
     assert set(module.read_agent(["list_vms"]).unlisted or ()) == guests
     assert rule.hits == 2  # it is asked again: one may just have begun
-    held = {one.uuid for one in module.holders() if one.kind == "vbd"}
+    held = {one.uuid for one in module.file_holders() if one.kind == "vbd"}
     assert held == guests
-    assert {one.uuid for one in module.holders() if one.kind == "loop"} == guests
+    assert {one.uuid for one in module.file_holders() if one.kind == "loop"} == guests
 
 
 def test_files(module: HostModule, sim: Simulator, mount: str) -> None:

@@ -94,8 +94,8 @@ def test_x_a_module_without_holders_keeps_the_disk(personality: str, kind: str) 
     """Half upgraded: it looks, and cannot tell who holds what."""
     with lab(personality, True) as sim:
         vm = make_vm(sim)
-        text = 'exceptions.Exception:method "libcloud_holders" is not supported'
-        sim.misbehave(kind, "libcloud_holders", times=None, host=1, text=text)
+        text = 'exceptions.Exception:method "libcloud_file_holders" is not supported'
+        sim.misbehave(kind, "libcloud_file_holders", times=None, host=1, text=text)
         came = told(connect(sim, ex_timeouts=SHORT if kind == "hang" else {}).destroy_node, ID)
         assert vm.has_disk, came
         assert came.error is not None or vm.file.name in came.said
@@ -302,7 +302,7 @@ def test_h_a_name_that_was_cut_is_not_known(personality: str, form: str) -> None
         held = [{"kind": "loop", "device": "/dev/loop0", "path": path}]
         if len(path) < len(vm.path):
             held[0]["error"] = "losetup cuts names"
-        sim.misbehave("answer", "libcloud_holders", host=1, times=None, value=held)
+        sim.misbehave("answer", "libcloud_file_holders", host=1, times=None, value=held)
         came = told(connect(sim).destroy_node, ID)
         assert vm.has_disk, came
         assert came.error is not None or vm.file.name in came.said

@@ -331,7 +331,7 @@ HOLDERS += [[{"kind": "loop", "device": "/dev/loop0", "path": ""}]]
 def test_holders_that_are_not_understood(personality: str, value: Any) -> None:
     with lab(personality, True) as sim:
         vm = make_vm(sim)
-        sim.misbehave("answer", "libcloud_holders", host=1, times=None, value=value)
+        sim.misbehave("answer", "libcloud_file_holders", host=1, times=None, value=value)
         came = told(connect(sim).destroy_node, ID)
         assert vm.has_disk, came
         assert came.error is not None or vm.file.name in came.said
@@ -343,7 +343,7 @@ def test_holders_that_are_not_understood_keep_from_starting(personality: str) ->
         vm = make_vm(sim)
         start_by_hand(sim, vm, 1)
         let_list(sim, 1, [DOMAIN_0])
-        sim.misbehave("answer", "libcloud_holders", host=1, times=None, value="")
+        sim.misbehave("answer", "libcloud_file_holders", host=1, times=None, value="")
         came = told(connect(sim).start_node, ID, ex_location=location(sim, 0))
         assert came.error is not None
         assert live(sim) == [ID]

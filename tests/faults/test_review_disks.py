@@ -220,7 +220,7 @@ def test_who_holds_cannot_be_told(personality: str) -> None:
         vm = make_vm(sim)
         start_by_hand(sim, vm, 1)
         let_list(sim, 1, [DOMAIN_0])
-        for name in ("libcloud_holders", "libcloud_read_agent"):
+        for name in ("libcloud_file_holders", "libcloud_read_agent"):
             sim.misbehave("fault", name, host=1, times=None, text="x.Failed:xenstore is gone")
         came = told(connect(sim).destroy_node, ID)
         assert vm.is_whole, came

@@ -120,7 +120,7 @@ def test_what_cannot_be_followed_in_another_place_is_in_nobodys_way(
         known = {"path": vm.path, "real": vm.path, "device": "1", "inode": "2", "links": 1}
         known |= {"type": "file", "size_bytes": 8192}
         unknown = {"path": LUN, "error": "Stale NFS file handle"}
-        sim.misbehave("answer", "libcloud_holders", times=None, value=[held])
+        sim.misbehave("answer", "libcloud_file_holders", times=None, value=[held])
         sim.misbehave("answer", "libcloud_identify", times=None, value=[known, unknown])
         came = told(driver.start_node, ID)
         assert came.value is True, came
@@ -138,7 +138,7 @@ def test_an_iso_that_is_mounted_in_domain_0(personality: str, mode: str) -> None
         vm = make_vm(sim)
         add_disk(vm.definition, vm.path, f"file:{iso},xvdb{':cdrom' if mode == 'r' else ''},{mode}")
         loop = [{"kind": "loop", "device": "/dev/loop0", "path": iso}]
-        sim.misbehave("answer", "libcloud_holders", host=1, times=None, value=loop)
+        sim.misbehave("answer", "libcloud_file_holders", host=1, times=None, value=loop)
         came = told(driver.start_node, ID, ex_location=location(sim, 0))
         assert (came.value is True) == (mode == "r"), came
 

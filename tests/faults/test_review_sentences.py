@@ -348,7 +348,7 @@ def test_while_a_domain_of_it_holds_anything_it_is_not_destroyed(personality: st
         vm = make_vm(sim)
         holder = {"kind": "vbd", "domid": 8, "uuid": ID, "device": "xvda", "mode": "r", "state": 4}
         answer = [{**holder, "path": "/OVS/else.iso"}]
-        sim.misbehave("answer", "libcloud_holders", host=1, times=None, value=answer)
+        sim.misbehave("answer", "libcloud_file_holders", host=1, times=None, value=answer)
         assert "8" in assert_refused(sim, connect(sim).destroy_node, ID)
         assert vm.is_whole
 

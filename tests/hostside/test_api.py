@@ -132,7 +132,7 @@ def test_a_cell_that_is_empty_yet(dom0):
 
 def test_version_and_capabilities(dom0):
     python = '.'.join([str(part) for part in sys.version_info[:3]])
-    assert api.version(dom0) == {'api': version.API, 'python': python}
+    assert api.version(dom0) == {'module': 'libcloud-ovm3', 'api': version.API, 'python': python}
     can = api.capabilities(dom0)
     assert can['functions'] == sorted(services.table(dom0))
     assert (can['chunk_bytes'], can['page_entries'], can['document_bytes']) == (

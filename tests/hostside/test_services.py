@@ -60,7 +60,7 @@ def test_a_command_that_failed_has_failed_whoever_reaps_it(dom0, handler):
     and nobody would seem to hold any disk."""
     before = signal.signal(signal.SIGCHLD, handler)
     try:
-        found = of(Wanting(dom0.root), 'holders')()
+        found = of(Wanting(dom0.root), 'file_holders')()
     finally:
         signal.signal(signal.SIGCHLD, before)
     assert [sorted(entry) for entry in found] == [['error', 'kind']] * 2
@@ -92,7 +92,7 @@ CALLS = {
     'write_document': WHO + (MOUNT, 'name', 1, Binary('x'.encode('ascii'))),
     'set_control_interface': WHO + ('c0', '169.254.1.1', 16)}
 # These say of each part of the answer that it took too long.
-IN_PARTS = {'read_agent': (['list_vms'],), 'free_space': (), 'identify': ([FILE],), 'holders': ()}
+IN_PARTS = {'read_agent': (['list_vms'],), 'free_space': (), 'identify': ([FILE],), 'file_holders': ()}
 # These touch nothing that can hang, or wait no longer than they are told to.
 HANG_NEVER = ['version', 'capabilities', 'autostart_guests', 'neighbours', 'check_port', 'log_tail']
 
@@ -138,7 +138,7 @@ def test_commands_that_hang_are_said_of_their_part(dom0):
         raise errors.Timeout('%s: more than %g s' % (words[0], seconds))
     dom0.run = run
     dom0.within = lambda seconds, function, *arguments: function(*arguments)
-    found = of(dom0, 'holders')()
+    found = of(dom0, 'file_holders')()
     assert [entry.get('uuid') for entry in found] == [''] * 9 + [None]
     assert found[-1]['kind'] == 'loop' and 'more than' in found[-1]['error']
     assert asked == ['xenstore-ls', 'losetup', 'xenstore-read']

@@ -111,7 +111,7 @@ def one_device_without_files_spoils_nothing(ground: Ground) -> None:
     (ground.root / "sys/block/loop0").mkdir(parents=True)
     (ground.root / "sys/block/loop1/loop").mkdir(parents=True)
     (ground.root / "sys/block/loop1/loop/backing_file").write_text("/y.img\n")
-    found = answers(ground.call, "holders")
+    found = answers(ground.call, "file_holders")
     assert [(entry["kind"], entry.get("path")) for entry in found] == [
         ("vbd", "/x.img"),
         ("loop", "/y.img"),
@@ -122,7 +122,7 @@ def what_cannot_be_asked_is_not_empty(ground: Ground) -> None:
     (ground.root / "sys/block/loop1/loop").mkdir(parents=True)
     (ground.root / "sys/block/loop1/loop/backing_file").write_text("/y.img\n")
     xenstore(ground, lists=None, names=None)
-    found = answers(ground.call, "holders")
+    found = answers(ground.call, "file_holders")
     assert [(entry["kind"], "error" in entry) for entry in found] == [
         ("vbd", True),
         ("loop", False),
@@ -243,7 +243,7 @@ def a_loop_device_of_two_is_nobodys(ground: Ground) -> None:
     xenstore(ground, lists=lines, names="")
     (ground.root / "sys/block/loop1/loop").mkdir(parents=True)
     (ground.root / "sys/block/loop1/loop/backing_file").write_text("/y.img\n")
-    loop = answers(ground.call, "holders")[-1]
+    loop = answers(ground.call, "file_holders")[-1]
     assert (loop["path"], loop.get("domid")) == ("/y.img", None)
 
 

@@ -4,7 +4,7 @@ from tests.mutants.mutant import Mutant
 
 NETWORK = "hostside/network.py"
 CONTROL = "hostside/control.py"
-HOLDERS = "hostside/holders.py"
+HOLDERS = "hostside/file_holders.py"
 DOMAINS = "hostside/domains.py"
 IDENTIFY = "hostside/identify.py"
 

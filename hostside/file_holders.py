@@ -25,7 +25,7 @@ _DELETED = u' (deleted)'
 _LOOP = re.compile(r'(/dev/loop\d+): [^(]*\((.*)\)(?:, (?:offset|sizelimit|encryption) .*)?\Z')
 
 
-def holders(dom0):
+def file_holders(dom0):
     """``[{kind: "vbd", domid, uuid, device, path, mode, state}]`` and ``[{kind: "loop", device,
     path}]``
 
