@@ -11,9 +11,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from libcloud_ovm3.agent import catalogue, hostmodule, hostmodule_types, probe
+    from libcloud_ovm3.agent import hostmodule, hostmodule_types, probe
 
-__all__ = ["catalogue", "hostmodule", "hostmodule_types", "probe"]
+__all__ = ["hostmodule", "hostmodule_types", "probe"]
 
 
 def __getattr__(name: str) -> ModuleType:
