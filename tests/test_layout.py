@@ -243,8 +243,9 @@ import libcloud_ovm3
 assert set(sys.modules) - before == {'libcloud_ovm3', 'libcloud_ovm3._version'}
 get_driver('ovm3')
 agent = 'libcloud_ovm3.agent.'
-late = [agent + name for name in ('hostmodule', 'hostmodule_types', 'probe')]
+late = [agent + name for name in ('config', 'hostmodule', 'hostmodule_types', 'probe')]
 late += [agent + 'documents.' + name for name in ('host', 'networks', 'pools', 'repository')]
+late += ['libcloud_ovm3.estate.vms', 'libcloud_ovm3.operations.create_vm']
 early = [name for name in [*late, 'lxml.etree'] if name in sys.modules]
 assert not early, early
 """
