@@ -36,7 +36,7 @@ def test_python_examples(text: str) -> None:
         [sys.executable, "-W", "error::UserWarning", "-c", text],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -68,7 +68,7 @@ def run_ovm3(line: str, sim: Simulator, folder: Path) -> None:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

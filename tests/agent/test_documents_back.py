@@ -32,8 +32,6 @@ from libcloud_ovm3.agent.documents import (
 from libcloud_ovm3.agent.identifiers import dashed, undashed
 from libcloud_ovm3.errors import InvalidArgument
 
-from .unhurried import unhurried
-
 CASES = Path(__file__).parent / "cases"
 
 # document -> its reader, its writer, the type of what is read
@@ -188,7 +186,7 @@ def records_of(kind: Any, name: str = "", owner: Any = None) -> st.SearchStrateg
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-@settings(unhurried, max_examples=25)  # each has some hundred values
+@settings(max_examples=25)  # each has some hundred values
 @given(data=st.data())
 def test_any_record_comes_back(name: str, data: st.DataObject) -> None:
     read, write, kind = DOCUMENTS[name]
