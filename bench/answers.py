@@ -57,7 +57,7 @@ def answers_of(
     if host_module:
         asked = list(own)[: None if host == 0 else -1]  # only the first is asked for its pool
         look = {"api": 1, "answers": {name: {"answer": own[name]} for name in asked}}
-        answers[b"libcloud_look"] = encoded(look)
+        answers[b"libcloud_read_agent"] = encoded(look)
     return answers
 
 

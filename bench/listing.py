@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import base64
 import contextlib
 import http.client
 import ssl
@@ -17,6 +19,7 @@ from libcloud.compute.types import NodeState
 from lxml import etree
 from urllib3.exceptions import InsecureRequestWarning
 
+from bench.answers import REPOSITORY
 from bench.server import Pool
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.agent.connection import AgentConnection
@@ -72,32 +75,64 @@ def asked_by_ours(pool: Pool) -> list[tuple[str, str]]:
 
 @contextlib.contextmanager
 def floor(pool: Pool) -> Iterator[Callable[[], int]]:
-    """The same requests on kept connections, hosts in turn, and bare lxml on the answers."""
+    """The same requests over kept connections, host by host, and bare lxml on the responses."""
+    with _connections(pool) as connections:
+
+        def ask() -> int:
+            found = 0
+            for address, function in requests_of(pool):
+                root = etree.fromstring(_post(connections[address], function))
+                if function == "list_vms":
+                    found += len(root[0][0][0][0][0]) - 1  # without Domain-0
+            return found
+
+        yield ask
+
+
+@contextlib.contextmanager
+def module_floor(pool: Pool) -> Iterator[Callable[[], int]]:
+    """The same for hosts with the host module; the vm.cfg files are read by ``ast.parse``."""
+    with _connections(pool) as connections:
+
+        def ask() -> int:
+            found = 0
+            for address in pool.addresses:
+                answer = _post(connections[address], "libcloud_read_agent", _PER_HOST)
+                root = etree.fromstring(answer)
+                list_vms = _member(_member(root[0][0][0][0], "answers"), "list_vms")
+                found += len(_member(list_vms, "answer")[0]) - 1  # without Domain-0
+            first = connections[pool.addresses[0]]
+            root = etree.fromstring(_post(first, "libcloud_repository", REPOSITORY, ""))
+            for file in _member(root[0][0][0][0], "vm_cfg")[0]:
+                ast.parse(base64.b64decode(_member(file[0], "content").text))
+                found += 1
+            return found
+
+        yield ask
+
+
+@contextlib.contextmanager
+def _connections(pool: Pool) -> Iterator[dict[str, http.client.HTTPSConnection]]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    bodies = {
-        function: xmlrpc.client.dumps((), function).encode("ascii")
-        for function in ("discover_server_pool", *_PER_HOST)
-    }
-    lines = {
+    connections = {
         address: http.client.HTTPSConnection(address, pool.port, context=context)
         for address in pool.addresses
     }
+    yield connections
+    for connection in connections.values():
+        connection.close()
 
-    def ask() -> int:
-        seen = 0
-        for address, function in requests_of(pool):
-            line = lines[address]
-            line.request("POST", "/RPC2", bodies[function], {"Content-Type": "text/xml"})
-            root = etree.fromstring(line.getresponse().read())
-            if function == "list_vms":
-                seen += len(root[0][0][0][0][0]) - 1  # without Domain-0
-        return seen
 
-    yield ask
-    for line in lines.values():
-        line.close()
+def _post(connection: http.client.HTTPSConnection, function: str, *arguments: Any) -> bytes:
+    body = xmlrpc.client.dumps(arguments, function).encode("ascii")
+    connection.request("POST", "/RPC2", body, {"Content-Type": "text/xml"})
+    return connection.getresponse().read()
+
+
+def _member(struct: etree._Element, name: str) -> etree._Element:
+    return next(member[1][0] for member in struct if member[0].text == name)
 
 
 def naive(pool: Pool) -> int:

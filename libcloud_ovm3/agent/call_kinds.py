@@ -10,13 +10,12 @@ catalogue.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal
 
-from libcloud_ovm3.agent import catalogue
-from libcloud_ovm3.agent.catalogue import Kind
+from libcloud_ovm3 import agent
 from libcloud_ovm3.errors import InvalidArgument
 
-__all__ = ["Kind", "TimeLimits", "kind_of"]
+Kind = Literal["read", "write", "long"]
 
 
 def kind_of(function: str, claimed: Kind | None = None) -> Kind:
@@ -26,7 +25,7 @@ def kind_of(function: str, claimed: Kind | None = None) -> Kind:
         write otherwise), and for time limits; no claim makes a read of what the catalogue calls a
         write.
     """
-    known = catalogue.functions().get(function)
+    known = agent.catalogue.functions().get(function)
     if known is None:
         return claimed or "write"
     if claimed is None or (claimed == "read" and known.kind != "read"):
@@ -60,7 +59,7 @@ class TimeLimits:
         for name, value in wanted.items():
             if name not in known:
                 raise InvalidArgument(f"time limit {name!r}: expected one of {', '.join(known)}")
-            wanted[name] = _seconds(name, value)
+            wanted[name] = parse_seconds(value, f"time limit {name}")
         return cls(**wanted)
 
     def of_kind(self, kind: Kind) -> float:
@@ -68,11 +67,20 @@ class TimeLimits:
         return {"read": self.read, "write": self.write, "long": self.long}[kind]
 
 
-def _seconds(name: str, value: Any) -> float:
+def parse_seconds(value: Any, name: str, *, may_be_zero: bool = False) -> float:
+    """A number of seconds as users write it: a number, or a text with one.
+
+    :param name: What it is, for the error.
+    :param may_be_zero: Whether 0 is a valid value.
+    :raises InvalidArgument: It is not a number, is negative, is 0 where that is not valid, or is
+        10,000,000 or more.
+    """
     try:
         seconds = float(value)
     except (TypeError, ValueError):
         seconds = -1.0
-    if not 0 < seconds < 1e7:
-        raise InvalidArgument(f"time limit {name}={value!r}: expected seconds, more than 0")
+    if not (0 < seconds < 1e7 or (may_be_zero and seconds == 0)):
+        raise InvalidArgument(
+            f"{name} {value!r}: expected seconds, {'0 or more' if may_be_zero else 'more than 0'}"
+        )
     return seconds

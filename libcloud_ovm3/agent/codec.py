@@ -23,11 +23,12 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lxml import etree
+from libcloud_ovm3.agent import fastcodec
 
-from libcloud_ovm3.agent import fastcodec as plainform
+if TYPE_CHECKING:
+    from lxml import etree
 
 Value = Any  # None, bool, int, float, str, bytes, datetime, list of Value, dict of str to Value
 
@@ -145,8 +146,8 @@ def decode_response(body: bytes) -> Value | Fault:
     :raises NotXMLRPC: anything else, whatever the bytes are.
     """
     try:
-        return plainform.read_plain(body)
-    except plainform.NotPlain:
+        return fastcodec.read_plain(body)
+    except fastcodec.NotPlain:
         pass
     try:
         return _decode_strictly(body)
@@ -190,7 +191,9 @@ def _decode_strictly(body: bytes) -> Value | Fault:
 
 
 def _parse(body: bytes) -> etree._Element:
-    # A parser of our own for each answer: parsers are not to be shared between threads.
+    from lxml import etree  # noqa: PLC0415 (costs several ms; few responses need it)
+
+    # A new parser for each response: parsers must not be shared between threads.
     parser = etree.XMLParser(
         resolve_entities=False,
         no_network=True,

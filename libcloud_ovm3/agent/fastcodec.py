@@ -2,15 +2,16 @@
 
 The agent is a Python program, so its answers have the one form that ``xmlrpclib`` writes. Where an
 answer is of that form to the letter, and holds nothing but strings, small numbers, arrays and
-structs (list_vms, the discover_* documents, several of them in libcloud_look), it is read here
-with a handful of patterns, several times faster than by way of a tree. Anything else, broken or
-merely unusual, is :class:`NotPlain` and no more said: the strict reader in :mod:`.codec` then has
-the word. Never may this accept what that one refuses, or read it as something else
+structs (list_vms, the discover_* documents, several of them in libcloud_read_agent), it is read
+here with a handful of patterns, several times faster than by way of a tree. Anything else, broken
+or merely unusual, is :class:`NotPlain` and no more said: the strict reader in :mod:`.codec` then
+has the word. Never may this accept what that one refuses, or read it as something else
 (tests/agent/test_codec_plain.py compares them). Pure.
 """
 
 from __future__ import annotations
 
+import base64
 import re
 from typing import Any
 
@@ -29,7 +30,7 @@ _BEGIN = re.compile(
 _END = re.compile(f"</param>{_GAP}</params>{_GAP}</methodResponse>{_GAP}\\Z")
 _VALUE = re.compile(
     f"<value>(?:<string>({_TEXT})</string></value>|(<struct>)|<int>([0-9]{{1,9}})</int></value>"
-    f"|<array>{_GAP}<data>){_GAP}"
+    f"|<base64>([A-Za-z0-9+/=\n]{{0,2000000}})</base64></value>|<array>{_GAP}<data>){_GAP}"
 )
 _ARRAY_END = re.compile(f"</data>{_GAP}</array>{_GAP}</value>{_GAP}")
 _STRUCT_END = re.compile(f"</struct>{_GAP}</value>{_GAP}")
@@ -74,13 +75,15 @@ def _value(text: str, found: re.Match[str] | None, depth: int) -> tuple[Any, int
     """A value, from what _VALUE has found of it, and where it ends."""
     if found is None or depth == 0:
         raise NotPlain
-    string, struct, number = found.groups()
+    string, struct, number, base64_text = found.groups()
     if string is not None:
         return _unescaped(string), found.end()
     if number is not None:
         return int(number), found.end()
     if struct:
         return _struct(text, found.end(), depth)
+    if base64_text is not None:
+        return _decoded(base64_text), found.end()
     return _array(text, found.end(), depth)
 
 
@@ -106,6 +109,13 @@ def _struct(text: str, at: int, depth: int) -> tuple[dict[str, Any], int]:
     if count != len(members):  # a name twice
         raise NotPlain
     return members, _after(_STRUCT_END, text, at)
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text.replace("\n", ""), validate=True)
+    except ValueError:
+        raise NotPlain from None
 
 
 def _unescaped(text: str) -> str:

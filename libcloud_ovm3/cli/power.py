@@ -24,7 +24,7 @@ def start(vm: str, location: str | None, **options: Any) -> None:
         driver = make_driver(**options)
         node = _node(driver, vm)
         driver.start_node(node, location)
-        places = driver.ex_get_node(str(node.id)).extra["places"]
+        places = driver.ex_get_node(str(node.id)).extra["live"]
         where = ", ".join(place["host"] for place in places) or "no host (yet)"
         show(f"{node.name} ({node.id}) is live on {where}")
 

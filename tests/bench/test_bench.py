@@ -42,7 +42,7 @@ def test_with_the_module_one_call_a_host_and_one_a_repository(tmp_path: Path) ->
     with serving(2, 3, 0.0, tmp_path, stopped=5, host_module=True) as pool:
         assert listing.ours(pool)() == 2 * 3 + 5
         asked = sorted(function for _, function in listing.asked_by_ours(pool))
-    assert asked == ["libcloud_look", "libcloud_look", "libcloud_repository"]
+    assert asked == ["libcloud_read_agent", "libcloud_read_agent", "libcloud_repository"]
 
 
 def test_without_it_one_more_for_each_vm() -> None:

@@ -17,7 +17,7 @@ from tests.diagnostics.sick import BROKEN, TWIN, estate_of, sick_pool
 from tests.diagnostics.sound import REPOSITORY, defined, host, live, looked, repository
 
 ONE = "0004fb00-0006-0000-0000-000000000001"
-PAGE = Path(__file__).parents[2] / "docs" / "after-the-manager.md"
+PAGE = Path(__file__).parents[2] / "docs" / "inventory-json.md"
 
 
 def test_a_sick_pool(personality: str) -> None:

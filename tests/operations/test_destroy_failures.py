@@ -57,9 +57,9 @@ OF_THE_MODULE = [s for s in destroy_steps(host_module=True) if s.function.starts
 
 def test_the_table_has_all_steps() -> None:
     assert {step.function for step in OF_THE_MODULE} == {
-        "libcloud_look",
+        "libcloud_read_agent",
         "libcloud_repository",
-        "libcloud_holders",
+        "libcloud_file_holders",
         "libcloud_list_files",
         "libcloud_identify",
         "libcloud_set_aside",

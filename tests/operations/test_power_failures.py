@@ -126,7 +126,7 @@ def do_with(
         after = driver_for(sim).ex_get_node(node.id)
     assert sent in ([], [write]), "sent twice"
     assert after.state in possible
-    assert len(after.extra["places"]) <= 1, "two domains of one VM"
+    assert len(after.extra["live"]) <= 1, "two domains of one VM"
     if error is None:
         wanted = NodeState.STOPPED if operation in (stop, force) else NodeState.RUNNING
         assert after.state == wanted, "said to be done, and is not"

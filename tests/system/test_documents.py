@@ -24,7 +24,7 @@ from libcloud_ovm3.errors import AgentFault, OutcomeUnknown
 from libcloud_ovm3.simulator import Rule, Simulator
 
 NAME = "counter"
-LOST = "libcloud_ovm3_host.errors.Lost"
+LOST = "libcloud_ovm3_host.errors.Conflict"
 WRITE = "libcloud_write_document"
 # What goes wrong with every seventh write, in turn.
 TROUBLES = ("drop_after", "delayed", "fault_after", "drop_before")

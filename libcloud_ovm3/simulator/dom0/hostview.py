@@ -112,7 +112,7 @@ class Dom0Overrides:
             if outer < own:  # an outer limit has ended
                 raise
             name = getattr(function, "__name__", "")
-            raise self._errors.TookTooLong(f"{name}: more than {seconds:g} s") from None
+            raise self._errors.Timeout(f"{name}: more than {seconds:g} s") from None
         except Exception as error:
             text = f"{type(error).__name__}: {error}"
             raise self._errors.Failed(text) from error
