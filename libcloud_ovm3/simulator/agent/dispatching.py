@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import http.client
-import ipaddress
 import ssl
 import xmlrpc.client
 from typing import Any
 from urllib.parse import urlsplit
 
+from libcloud_ovm3.simulator.agent.loopback import is_loopback
 from libcloud_ovm3.simulator.errors import AgentFault, ForeignFault, plain_fault
 from libcloud_ovm3.simulator.host import SimulatedHost
 
@@ -70,11 +70,7 @@ def dispatch(host: SimulatedHost, uri: str, func: str, *arguments: Any) -> Any:
 
 def _is_local(host: SimulatedHost, name: str) -> bool:
     """Whether this is a simulated host or this machine."""
-    try:
-        loopback = ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        loopback = name == "localhost"
-    return loopback or name in [peer.address for peer in host.peers]
+    return is_loopback(name) or name in [peer.address for peer in host.peers]
 
 
 def _context() -> ssl.SSLContext:

@@ -5,7 +5,6 @@ Only from plain HTTP on loopback: a simulator never connects to other machines.
 
 from __future__ import annotations
 
-import ipaddress
 import shutil
 import threading
 import urllib.error
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from libcloud_ovm3.simulator.agent.loopback import is_loopback
 from libcloud_ovm3.simulator.errors import AgentFault, os_fault, plain_fault
 from libcloud_ovm3.simulator.files import real_path
 from libcloud_ovm3.simulator.host import SimulatedHost
@@ -67,11 +67,7 @@ def _target(host: SimulatedHost, url: str, repo_uuid: str, folder: str, name: st
 
 def _is_local_http(url: str) -> bool:
     parts = urlsplit(url)
-    try:
-        loopback = ipaddress.ip_address(parts.hostname or "").is_loopback
-    except ValueError:
-        loopback = parts.hostname == "localhost"
-    return parts.scheme == "http" and loopback
+    return parts.scheme == "http" and is_loopback(parts.hostname or "")
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
