@@ -122,13 +122,14 @@ READS = set(catalogue.functions()) - agent_writes()
 
 
 def operations_in(tree: ast.AST) -> set[str]:
-    """Modules of ``operations``, by the names under which a file imports them."""
-    return {
-        alias.asname or alias.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.module == "libcloud_ovm3.operations"
-        for alias in node.names
-    }
+    """Modules of ``operations``, as a file names them: ``doors``, ``operations.put_back``."""
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    names = {(node.module, alias.name, alias.asname) for node in imports for alias in node.names}
+    found = {last or name for module, name, last in names if module == "libcloud_ovm3.operations"}
+    if ("libcloud_ovm3", "operations", None) in names:
+        modules = (file.stem for file in (PACKAGE / "operations").glob("*.py"))
+        found |= {"operations", *(f"operations.{module}" for module in modules)}
+    return found
 
 
 def writes_in(source: str) -> Iterator[str]:
