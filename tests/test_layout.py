@@ -117,26 +117,19 @@ def agent_writes() -> set[str]:
     return {name for name, function in catalogue.functions().items() if function.kind != "read"}
 
 
-MODULES = sorted((PACKAGE / "operations").glob("*.py"))
 WRITES = agent_writes() | module_writes()
 READS = set(catalogue.functions()) - agent_writes()
 
 
 def operations_in(tree: ast.AST) -> set[str]:
-    """The package ``operations`` and its modules, by the names that a file has for them."""
-    imported = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    names = {
-        alias.asname or alias.name
-        for node in imported
-        if node.module == "libcloud_ovm3.operations"
-        for alias in node.names
-    }
-    if any(
-        node.module == "libcloud_ovm3" and "operations" in [a.name for a in node.names]
-        for node in imported
-    ):
-        names |= {"operations", *(f"operations.{module.stem}" for module in MODULES)}
-    return names
+    """Modules of ``operations``, as a file names them: ``doors``, ``operations.put_back``."""
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    names = {(node.module, alias.name, alias.asname) for node in imports for alias in node.names}
+    found = {last or name for module, name, last in names if module == "libcloud_ovm3.operations"}
+    if ("libcloud_ovm3", "operations", None) in names:
+        modules = (file.stem for file in (PACKAGE / "operations").glob("*.py"))
+        found |= {"operations", *(f"operations.{module}" for module in modules)}
+    return found
 
 
 def writes_in(source: str) -> Iterator[str]:
