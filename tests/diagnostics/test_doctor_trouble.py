@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from libcloud_ovm3.agent.address import Address
-from libcloud_ovm3.diagnostics.checks import Finding
-from libcloud_ovm3.diagnostics.collect import Call, Certificate, collect, recorded
-from libcloud_ovm3.diagnostics.doctor import run_checks
+from libcloud_ovm3.diagnostics.checks import run_checks
+from libcloud_ovm3.diagnostics.collect import Call, Certificate, collect, record_calls
+from libcloud_ovm3.diagnostics.finding import Finding
 from libcloud_ovm3.simulator import Simulator
 from libcloud_ovm3.simulator.host import Mount
-from tests.diagnostics.sick import estate_of
-from tests.diagnostics.sound import certificate
+from tests.diagnostics.healthy import certificate
+from tests.diagnostics.troubled import estate_of
 from tests.support import SPEED, driver_for
 
 CASES = Path(__file__).parent / "cases"
@@ -34,7 +34,7 @@ def pool(request: pytest.FixtureRequest, personality: str) -> Iterator[Simulator
 
 
 def found(sim: Simulator, about: str = "", bundle: bool = False) -> list[Finding]:
-    estate = recorded(estate_of(sim), []) if bundle else estate_of(sim)
+    estate = record_calls(estate_of(sim), []) if bundle else estate_of(sim)
     all_of_it = run_checks(collect(estate, certificate, "verified", _read))
     return [one for one in all_of_it if about in ("", one.about)]
 
@@ -66,7 +66,7 @@ def test_n19_the_list_of_the_named_host_fails(pool: Simulator, bundle: bool) -> 
     [one] = [finding for finding in some if finding.about == "list"]
     assert "xend's list of domains fails on ovm-1" in one.found
     assert "Device 0 not connected" in one.found
-    assert "one guest in an odd state is the likely cause" in one.means
+    assert "one guest in an invalid state is the likely cause" in one.means
     assert "error" not in {f.level for f in some if f.about in ("repository", "pool", "agent")}
     assert next(finding for finding in some if finding.about == "pool").level == "ok"
     [vms] = [finding for finding in some if finding.about == "VMs"]
@@ -130,7 +130,7 @@ def test_n10_two_hosts_of_one_server_uuid(pool: Simulator) -> None:
     pool.misbehave("answer", "discover_server", host=1, value=same, times=None)
     [one] = [finding for finding in found(pool) if finding.about == "member"]
     assert "has the same server uuid" in one.found
-    assert "an id of its own" in one.advice
+    assert "a unique id" in one.advice
     assert "off" not in f" {one.advice} ".split()
 
 
@@ -201,9 +201,9 @@ def test_what_the_next_boot_brings_back() -> None:
             {"kind": "auto", "name": "web.cfg", "path": "/etc/xen/auto/web.cfg"},
         ]
         sim.misbehave("answer", "libcloud_comebacks", host=1, value=boots, times=None)
-        some = found(sim, "comeback")
+        some = found(sim, "autostart")
         assert [one.level for one in some] == ["warning", "warning"]
         assert all(one.found.startswith("ovm-2: ") for one in some)
         calls: list[Call] = []
-        collect(recorded(estate_of(sim), calls), certificate, "verified")
+        collect(record_calls(estate_of(sim), calls), certificate, "verified")
         assert "libcloud_comebacks" in {call.function for call in calls}

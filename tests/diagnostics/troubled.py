@@ -1,4 +1,4 @@
-"""A pool as doctors see them: one dead host, one unmounted repository, one broken vm.cfg, one
+"""A pool with faults: one dead host, one unmounted repository, one broken vm.cfg, one
 duplicate uuid; and the Manager that owned it all is gone."""
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ BROKEN = "0004fb0000060000ccccccccdddddddd"
 
 
 @dataclass(frozen=True)
-class Sick:
+class TroubledPool:
     """The pool, and what is wrong with it."""
 
     sim: Simulator
@@ -26,7 +26,7 @@ class Sick:
 
 
 @contextmanager
-def sick_pool(personality: str = "plain") -> Iterator[Sick]:
+def troubled_pool(personality: str = "plain") -> Iterator[TroubledPool]:
     """Three hosts at addresses that no simulated pool has by itself; the third one is dead."""
     port = _free_port()
     addresses = [f"127.9.7.{number}:{port}" for number in (11, 12, 13)]
@@ -42,7 +42,7 @@ def sick_pool(personality: str = "plain") -> Iterator[Sick]:
             agent = estate.agent(Address(host.address, host.port))
             agent.repository.unmount_repository_fs(f"/OVS/Repositories/{vault}")
         sim.hosts[2].kill()
-        yield Sick(sim, vault)
+        yield TroubledPool(sim, vault)
 
 
 def estate_of(sim: Simulator) -> Estate:
