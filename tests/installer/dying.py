@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from libcloud_ovm3.errors import OutcomeUnknown
-from libcloud_ovm3.installer import Ssh, payload
-from libcloud_ovm3.installer.ssh import Kind, Ran
+from libcloud_ovm3.installer import SSHConnection, payload
+from libcloud_ovm3.installer.ssh import CommandResult, Kind
 
 
-class DyingHost(Ssh):
+class DyingHost(SSHConnection):
     """A line to it.
 
     :param at: the how-manieth thing that it is told to do is its last one; None: it lives.
@@ -35,7 +35,7 @@ class DyingHost(Ssh):
     def close(self) -> None:
         """Nothing is open."""
 
-    def run(self, command: str, limit: float = 60) -> Ran:
+    def run(self, command: str, limit: float = 60) -> CommandResult:
         lines = command.split("\n")
         dies = self._dies(command)
         script = "\n".join(lines[: int(len(lines) * self._part)] if dies else lines)
@@ -49,7 +49,7 @@ class DyingHost(Ssh):
         )
         if dies:
             self._die()
-        return Ran(done.returncode, done.stdout.decode("utf-8", "replace"))
+        return CommandResult(done.returncode, done.stdout.decode("utf-8", "replace"))
 
     @contextlib.contextmanager
     def running(self, command: str, limit: float = 60) -> Iterator[str]:

@@ -9,7 +9,7 @@ import pytest
 
 from libcloud_ovm3.agent.hostmodule import HostModule
 from libcloud_ovm3.errors import OperationIncomplete, OutcomeUnknown, PreconditionFailed
-from libcloud_ovm3.installer import Done, Ssh, payload
+from libcloud_ovm3.installer import Result, SSHConnection, payload
 from libcloud_ovm3.installer.host import Host
 from tests.installer.dying import DyingHost, boot
 from tests.installer.ssh.place import Place
@@ -22,7 +22,9 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
         yield made
 
 
-def dying_at(place: Place, operation: Callable[[Ssh], Done], at: int, part: float) -> None:
+def dying_at(
+    place: Place, operation: Callable[[SSHConnection], Result], at: int, part: float
+) -> None:
     with contextlib.suppress(OutcomeUnknown):
         operation(DyingHost(at, part))
     boot(place.site)
@@ -51,7 +53,7 @@ def test_while_installing_and_while_uninstalling(place: Place) -> None:
     for number, at in enumerate(some_of(whole.told)):
         dying_at(place, place.install, at, parts[number % 3])
         if number % 4 == 0:
-            assert place.install().state.verdict == "answering", whole.told[at]
+            assert place.install().state.verdict == "ok", whole.told[at]
         place.uninstall()
         assert place.disk() == before, whole.told[at]
     for number, at in enumerate(some_of(back.told)):
@@ -86,7 +88,7 @@ def test_a_lock_that_cannot_be_made_is_no_other_installation(place: Place) -> No
     with Host(place.ssh, str(place.root)).locked():
         [ours] = (place.site / payload.FOLDER).glob("lock-*")
     ours.write_text("not a directory")
-    with pytest.raises(OperationIncomplete, match=r"no lock can be made.*exists"):
+    with pytest.raises(OperationIncomplete, match=r"cannot create a lock.*exists"):
         place.install()
 
 
@@ -104,7 +106,7 @@ def test_what_is_set_aside_keeps_the_module(place: Place) -> None:
     module.put_back("tests", "0" * 32, path)
     said: list[str] = []
     place.sim.misbehave("fault", "libcloud_repository")
-    place.uninstall(tell=said.append)
-    assert any("set aside cannot be seen" in line for line in said)
+    place.uninstall(progress=said.append)
+    assert any("which files deletions have set aside" in line for line in said)
     assert not place.module_answers()
     assert disk.read_bytes() == b"precious"

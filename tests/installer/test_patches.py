@@ -48,7 +48,7 @@ def test_needed_applied_reverted(patch: Patch) -> None:
     assert patch.state({**FILES, patch.file: after}) == "applied"
     assert patch.revert(after) == before
     assert patch.revert(before) == before
-    assert patch.state({**FILES, patch.file: None}) == "not there"
+    assert patch.state({**FILES, patch.file: None}) == "file missing"
 
 
 TEXTS = st.lists(
@@ -253,7 +253,7 @@ def test_an_option_that_somebody_changed_later() -> None:
 @pytest.mark.parametrize("content", [b"[server]\nxport=1\n", b"port=1\nport=2\n", b"#port=1\n"])
 def test_an_option_that_is_not_there_once(content: bytes) -> None:
     assert patches.option(content, "port") is None
-    with pytest.raises(PreconditionFailed, match="option port is not there exactly once"):
+    with pytest.raises(PreconditionFailed, match="option port is not set exactly once"):
         patches.set_options(AGENT_INI, content, {"port": "8898"})
 
 

@@ -17,11 +17,11 @@ NAME = "/usr/lib64/python2.6/site-packages/agent/target/api.py"
 
 
 def put_in(content: bytes) -> bytes:
-    return table.put_in(NAME, content)
+    return table.register(NAME, content)
 
 
 def take_out(content: bytes) -> bytes:
-    return table.take_out(NAME, content)
+    return table.unregister(NAME, content)
 
 
 def entries(content: bytes) -> list[str]:
@@ -41,7 +41,7 @@ def test_it_goes_in_as_two_lines() -> None:
     ]
     assert entries(after) == ["libcloud_ovm3.LibcloudOvm3", *entries(API)]
     compile(after, "api.py", "exec")
-    assert (table.state(API), table.state(after)) == ("out", "in")
+    assert (table.state(API), table.state(after)) == ("unregistered", "registered")
     assert put_in(after) == after
     assert take_out(after) == API
 
@@ -83,7 +83,7 @@ def test_out_is_the_same_bytes(content: bytes) -> None:
 def test_an_older_integration_later(content: bytes) -> None:
     """After its installer has run, taking ours out leaves what that would have left without us."""
     assert take_out(older_table(put_in(content))) == older_table(content)
-    assert table.state(older_table(put_in(content))) == "in"
+    assert table.state(older_table(put_in(content))) == "registered"
 
 
 def test_an_older_integration_first_or_later() -> None:
@@ -101,7 +101,7 @@ def test_half_is_made_whole(missing: int) -> None:
     ours = [number for number, line in enumerate(lines) if line.endswith(b"# libcloud-ovm3")]
     del lines[ours[missing]]
     half = b"\n".join(lines)
-    assert table.state(half) == "half"
+    assert table.state(half) == "partial"
     assert put_in(half) == put_in(API)
     assert take_out(half) == API
 
@@ -125,7 +125,7 @@ def test_half_is_made_whole(missing: int) -> None:
         (b'"""\nMODULES = [\n    a.B,\n]\n"""\n', "1: "),
         (b"x = [\nMODULES = [\n    a.B,\n]\n", "1: x = ["),
         (b"def f(:\nMODULES = [\n    a.B,\n]\n", "1: def f(:"),
-        (b"x = \\\nMODULES = [\n    a.B,\n]\n", "no statement of its own"),
+        (b"x = \\\nMODULES = [\n    a.B,\n]\n", "not a statement by itself"),
         (b"# x\rMODULES = [\nMODULES = [\n    a.B,\n]\n", "carriage return"),
         (b"MODULES = [\n    a.B,\n]\n\0", None),
         (b"MODULES = [\n    a.B,\n]\r", None),

@@ -9,25 +9,25 @@ import contextlib
 from collections.abc import Iterator
 from typing import Literal
 
-from libcloud_ovm3.installer import Ssh
-from libcloud_ovm3.installer.ssh import Ran
+from libcloud_ovm3.installer import SSHConnection
+from libcloud_ovm3.installer.ssh import CommandResult
 
 Mode = Literal["during", "after"]
 
 
-class CutSsh(Ssh):
+class CutSsh(SSHConnection):
     """The same line, closed for good at the ``at``-th operation that may change something.
 
     Reads change nothing, so a cut at one is a cut after what came before it.
     """
 
-    def __init__(self, line: Ssh, at: int | None, mode: Mode) -> None:
+    def __init__(self, line: SSHConnection, at: int | None, mode: Mode) -> None:
         super().__init__(line._client, line.host)
         self.line = line
         self.at, self.mode = at, mode
         self.done: list[str] = []
 
-    def run(self, command: str, limit: float = 60) -> Ran:
+    def run(self, command: str, limit: float = 60) -> CommandResult:
         if self._cuts(command) and self.mode == "during":
             self._open_channel(command)  # the host has it, and we do not wait for the end
             self.close()

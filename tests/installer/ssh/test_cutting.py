@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from libcloud_ovm3.errors import OutcomeUnknown, PreconditionFailed
-from libcloud_ovm3.installer import Done
+from libcloud_ovm3.installer import Result
 from tests.installer.ssh.cutting import CutSsh, Mode, worth_cutting
 from tests.installer.ssh.place import Place
 
@@ -35,14 +35,14 @@ def cut(place: Place, operation: Callable[..., object], at: int | None, mode: Mo
     return ssh
 
 
-def patiently(operation: Callable[[], Done]) -> Done:
+def patiently(operation: Callable[[], Result]) -> Result:
     """The cut line's own shell may hold the lock for a moment yet."""
     end = time.monotonic() + 20
     while True:
         try:
             return operation()
         except PreconditionFailed as error:
-            if "another installation is under way" not in str(error) or time.monotonic() > end:
+            if "another installation is in progress" not in str(error) or time.monotonic() > end:
                 raise
             time.sleep(0.1)
 
@@ -57,7 +57,7 @@ def test_installing(place: Place, mode: Mode) -> None:
     for number, at in enumerate(worth_cutting(done)):
         cut(place, place.install, at, mode)
         if number % 2:
-            assert patiently(place.install).state.verdict == "answering", done[at]
+            assert patiently(place.install).state.verdict == "ok", done[at]
             assert without_backups(place.disk()) == without_backups(installed), done[at]
         patiently(place.uninstall)
         assert place.disk() == before, done[at]
@@ -74,7 +74,7 @@ def test_uninstalling(place: Place, mode: Mode) -> None:
         place.install()
         cut(place, place.uninstall, at, mode)
         if number % 2:
-            assert patiently(place.install).state.verdict == "answering", done[at]
+            assert patiently(place.install).state.verdict == "ok", done[at]
             assert without_backups(place.disk()) == without_backups(installed), done[at]
         patiently(place.uninstall)
         assert place.disk() == before, done[at]
