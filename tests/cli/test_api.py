@@ -22,7 +22,7 @@ def test_list() -> None:
     )
     reads = invoke("api", "list", "--reads", "discover", "server")[1].splitlines()
     assert [line.split()[0] for line in reads[1:]] == ["discover_server", "discover_server_pool"]
-    assert "no such function" in invoke("api", "list", "--reads", "start_vm")[1]
+    assert "no matching functions" in invoke("api", "list", "--reads", "start_vm")[1]
 
 
 def test_show() -> None:
@@ -69,7 +69,7 @@ def test_call(tmp_path: Path) -> None:
         (["start_vm", '"r"', '"v"'], "may change something"),
         (["nonsense"], "may change something"),
         (["package_list", '"updates"'], "may change something"),
-        (["echo", "put"], "needs quotes"),
+        (["echo", "put"], "need quotes"),
         (["echo", "@/nonexistent"], "No such file"),
         (["--write", "update_agent_password", '"oracle"', '"geheim4711"'], "@FILE"),
         (["echo", '{"admin_passwd": "geheim4711"}'], "@FILE"),
@@ -107,7 +107,7 @@ def test_bytes_are_not_shown_unless_asked_for() -> None:
         call += ["--write", *options(sim)]
         _, shown = invoke(*call, password=sim.password)
         [entry] = json.loads(shown)["vm_cfg"]
-        assert entry["content"].endswith("bytes (--show-secrets shows them, as base64)")
+        assert entry["content"].endswith("bytes (--show-secrets prints them as base64)")
         _, shown = invoke(*call, "--show-secrets", password=sim.password)
         [entry] = json.loads(shown)["vm_cfg"]
         assert b"geheim4711" in base64.b64decode(entry["content"])

@@ -135,9 +135,11 @@ def test_a_disk_that_was_set_aside_is_put_back() -> None:
         done = run("orphans", *options(sim), password=sim.password)
         assert path in done.stdout
         assert "0" * 32 in done.stdout
-        assert "ex_put_back" in run("nodes", *options(sim), password=sim.password).stderr
+        warned = run("nodes", *options(sim), password=sim.password).stderr
+        assert f"`ovm3 put-back '{path}' " in warned
+        assert "ex_" not in warned
         done = run("put-back", *options(sim), path, "0" * 32, password=sim.password)
-        assert (done.returncode, done.stdout) == (0, f"{path} is back\n"), done.stderr
+        assert (done.returncode, done.stdout) == (0, f"{path} was restored\n"), done.stderr
         assert disk.read_bytes() == b"precious"
         done = run("put-back", *options(sim), path, "0" * 32, password=sim.password)
         assert done.returncode == 1
@@ -148,10 +150,11 @@ def test_start_on_a_host_that_is_named(pool: Simulator) -> None:
     pool.add_vm("web")
     done = run("start", *options(pool), "--on", "ovm-3", "web", password=pool.password)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.endswith("is live on ovm-3\n")
+    assert done.stdout.endswith("was started on ovm-3\n")
     done = run("start", *options(pool), "--on", "ovm-9", "seed-1", "--no-host-module",
                password=pool.password)  # fmt: skip
-    assert done.returncode == 0, "it runs already"
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("is already running on ovm-1; nothing was done\n")
     pool.add_vm("app")
     done = run("start", *options(pool), "--on", "ovm-9", "app", password=pool.password)
     assert done.returncode == 1

@@ -68,5 +68,7 @@ def test_stop() -> None:
         arguments = ("stop", vm_id.replace("-", ""), "--force", *options(sim))
         status, shown = invoke(*arguments, password=sim.password)
         assert status == 0, shown
-        assert f"({vm_id}) has stopped" in shown
+        assert f"({vm_id}) was stopped" in shown
         assert vm_id not in {domain["uuid"] for domain in sim.domains(0)}
+        status, shown = invoke(*arguments, password=sim.password)
+        assert (status, f"({vm_id}) is already stopped" in shown) == (0, True)
