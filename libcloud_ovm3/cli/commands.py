@@ -35,7 +35,8 @@ def ovm3() -> None:
 def demo(speed: float, version: str) -> None:
     """Run a demonstration on three simulated hosts.
 
-    It creates five VMs, stops, reboots and destroys them through libcloud's public API.
+    Five VMs are created; one is stopped, one rebooted, and all are destroyed, through
+    libcloud's public API.
     """
     with reported():
         demo_steps.run(speed=speed, version=version)

@@ -23,7 +23,8 @@ _SSH_PASSWORD = "OVM3_SSH_PASSWORD"  # noqa: S105 (the name of a variable)
 _SSH = (
     click.argument("where", metavar="HOST[:PORT]"),
     click.option("--ssh-port", default=22, show_default=True, help="SSH port of HOST."),
-    click.option("--ssh-user", default="root", show_default=True, help="SSH user. Must be root."),
+    click.option("--ssh-user", default="root", show_default=True, metavar="NAME",
+                 help="SSH user. Must be root."),
     click.option("--ssh-key", type=_FILE,
                  help="SSH private key.  [default: those that ssh would try]"),
     click.option("--ssh-password", "ask_password", is_flag=True,

@@ -52,7 +52,9 @@ def register(file: str, content: bytes) -> bytes:
     before = _entries(file, lines, closing)
     if state(content) == "registered":
         if _CLASS not in before:
-            raise _refusal(file, "our line is outside the table", lines, find_mentions(lines))
+            raise _refusal(
+                file, "the installer's line is outside the table", lines, find_mentions(lines)
+            )
         return content
     end = lines[opening].end
     ours = Line(_indent(lines[opening + 1 : closing]) + ELEMENT, end)
@@ -61,7 +63,10 @@ def register(file: str, content: bytes) -> bytes:
     after = _entries(file, lines, closing + 2)
     if after != [_CLASS, *before]:
         raise _refusal(
-            file, "our line would not have the intended effect", lines, list(range(len(lines)))
+            file,
+            "the installer's line would not have the intended effect",
+            lines,
+            list(range(len(lines))),
         )
     return join(lines)
 
@@ -135,7 +140,7 @@ def _indent(inside: list[Line]) -> bytes:
 def _refuse_other_mentions(file: str, lines: list[Line]) -> None:
     others = [number for number in find_mentions(lines) if not _is_ours(lines[number])]
     if others:
-        raise _refusal(file, "another line refers to our module", lines, others)
+        raise _refusal(file, "another line refers to the host module", lines, others)
 
 
 def _refusal(file: str, why: str, lines: list[Line], numbers: list[int]) -> UnexpectedFileContent:
