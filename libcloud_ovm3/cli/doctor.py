@@ -61,8 +61,12 @@ def _show(collected: Collected, findings: list[Finding]) -> None:
     show(f"{collected.address}, {collected.now:%Y-%m-%d %H:%M} UTC")
     for finding in findings:
         _show_one(finding)
-    counts = [f"{sum(f.level == level for f in findings)} {level}" for level in _LEVELS]
-    heading(", ".join(counts))
+    counts = {level: sum(f.level == level for f in findings) for level in _LEVELS}
+    heading(", ".join(f"{count} {_plural(level, count)}" for level, count in counts.items()))
+
+
+def _plural(level: str, count: int) -> str:
+    return level if level == "ok" or count == 1 else f"{level}s"
 
 
 def _show_one(finding: Finding) -> None:

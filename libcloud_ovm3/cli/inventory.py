@@ -105,7 +105,7 @@ def _vm(vm: VMEntry, aliases: dict[str, str]) -> tuple[object, ...]:
         for d in vm.definitions
     )
     ha = "?" if vm.ha is None else ("yes" if vm.ha else "no")
-    memory = f"{_or(vm.memory_mb)} MB"
+    memory = "?" if vm.memory_mb is None else f"{vm.memory_mb} MB"
     return (vm.name, vm.state, hosts, _or(vm.vcpus), memory, ha, defined_in or "none", vm.id)
 
 

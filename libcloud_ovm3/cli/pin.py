@@ -26,7 +26,7 @@ def pin(host: str, timeout: float) -> None:
         show(f"TLS          {facts.protocol}, {facts.cipher}")
         for line in _certificate_lines(der):
             show(line)
-        show(f"SHA-256      {fingerprint(der)}")
+        show(f"SHA-256      {_as_openssl_prints(fingerprint(der))}")
         show("Compare the fingerprint with `openssl x509 -in /etc/ovs-agent/cert/certificate.pem "
              "-noout -fingerprint -sha256` on the host itself. If they match, use:")  # fmt: skip
         more = "".join(f" {switch}" for switch in switches(options, USUAL))
@@ -46,6 +46,10 @@ def _certificate_lines(der: bytes) -> list[str]:
         ]
     except ValueError as error:  # old, invalid certificates: the fingerprint is what matters
         return [f"certificate  cannot be parsed: {error}"]
+
+
+def _as_openssl_prints(digits: str) -> str:
+    return ":".join(digits[i : i + 2] for i in range(0, len(digits), 2)).upper()
 
 
 def _day(moment: datetime) -> str:
