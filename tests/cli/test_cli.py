@@ -1,4 +1,4 @@
-"""``ovm3`` as people run it: a process of its own, over a real socket."""
+"""``ovm3`` as a separate process, over a real socket."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_pin(pool: Simulator) -> None:
 
 
 def test_pin_says_what_an_old_host_needs() -> None:
-    """And with that it works."""
+    """With these options it works."""
     with Simulator(hosts=1, speed=100, tls="1.0") as sim:
         where, pin = address(sim), sim.hosts[0].fingerprint
         done = run("pin", where)
@@ -124,7 +124,7 @@ def test_a_wrong_password_and_a_wrong_certificate(pool: Simulator) -> None:
 
 
 def test_a_disk_that_was_set_aside_is_put_back() -> None:
-    """As a client leaves it that dies between setting it aside and deleting it."""
+    """As left by a client that crashed between setting it aside and deleting it."""
     with Simulator(hosts=2, vms=0, speed=100, host_module=True) as sim:
         disk = sim.repository_path / "VirtualDisks" / "data.img"
         disk.write_bytes(b"precious")
@@ -178,7 +178,7 @@ def test_demo() -> None:
 
 
 def _heed_ctrl_c() -> None:
-    """Whoever runs the tests in the background has it ignored, and children inherit that."""
+    """A shell that runs the tests in the background ignores it, and children inherit that."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 

@@ -1,4 +1,4 @@
-"""``ovm3 doctor`` on the command line: words, exit status, bundle."""
+"""``ovm3 doctor``: output, exit status, bundle."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.diagnostics.troubled import BROKEN, TWIN, troubled_pool
 
 
 def levels(output: str) -> list[tuple[str, str]]:
-    """Level and subject of each finding."""
+    """Return level and subject of each finding."""
     words = [line.split() for line in output.splitlines()[1:] if line[:1].isalpha()]
     return [(word[0], word[1]) for word in words if word[0] in ("ok", "note", "warning", "error")]
 
@@ -70,7 +70,7 @@ def test_a_troubled_pool_and_a_bundle_of_it(tmp_path: Path) -> None:
     assert levels(seen.stdout) == levels(done.stdout)
 
 
-def test_a_bundle_holds_what_the_next_boot_brings_back(tmp_path: Path) -> None:
+def test_a_bundle_contains_autostart_guests(tmp_path: Path) -> None:
     file = tmp_path / "pool.json"
     boots = [
         {"kind": "saved", "name": "our-vault", "path": "/var/lib/xend/save/our-vault"},
@@ -91,7 +91,7 @@ def test_a_bundle_holds_what_the_next_boot_brings_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("version", ["1.0", None])
-def test_hosts_that_cannot_be_asked(version: str | None, tmp_path: Path) -> None:
+def test_hosts_that_cannot_be_read(version: str | None, tmp_path: Path) -> None:
     with Simulator(hosts=1, speed=100, tls=version) as sim:
         wrong = run("doctor", address(sim), "--fingerprint", "0" * 64, password=sim.password)
         assert sim.calls == []

@@ -1,4 +1,4 @@
-"""``ovm3 inventory`` and ``start`` and ``stop`` on the command line."""
+"""``ovm3 inventory``, ``ovm3 start`` and ``ovm3 stop``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.cli.running import invoke, options, run
 from tests.diagnostics.troubled import BROKEN, TWIN, troubled_pool
 
 
-def test_a_troubled_pool_in_words_and_as_json() -> None:
+def test_a_troubled_pool_as_tables_and_as_json() -> None:
     with troubled_pool() as troubled:
         sim = troubled.sim
         words = run("inventory", *options(sim), password=sim.password)

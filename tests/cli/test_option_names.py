@@ -53,7 +53,7 @@ def test_names_that_users_chose_stay(text: str) -> None:
 
 
 def _texts(file: Path) -> list[str]:
-    """Every string of a file but docstrings."""
+    """Return every string of a file except docstrings."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     docs = {
         id(node.body[0].value)

@@ -1,4 +1,4 @@
-"""A host, its pool and its VMs with nothing wrong, as values; tests change one thing each."""
+"""A host, its pool and its VMs without faults, as values; each test changes one thing."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def inventory_data(
     unreachable: Sequence[UnreachableHost] = (),
     repositories: Sequence[Repository] | None = None,
 ) -> InventoryData:
-    """What was read of a pool of two hosts."""
+    """Return what was read of a pool of two hosts."""
     views = [host(1), host(2)] if views is None else views
     seen = EstateSnapshot(
         hosts=tuple(views),
@@ -131,7 +131,7 @@ def certificate(**more: Any) -> Certificate:
 
 
 def member(view: HostView, **more: Any) -> MemberData:
-    """What was asked of one host of it."""
+    """Return what was read of one host of it."""
     said: dict[str, Any] = {
         "tls": TLSSession(certificate(names=()), "ECDHE-RSA-AES256-GCM-SHA384"),
         "functions": (Probed("echo", "present"), Probed("start_vm", "not probed")),

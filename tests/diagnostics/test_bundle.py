@@ -1,4 +1,4 @@
-"""Bundles: nothing in them says whose they are, and their structure is the original's."""
+"""Bundles: they contain nothing that identifies a site, and keep the original's structure."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ UUID = st.uuids(version=4)
 
 
 def world(draw: Any) -> tuple[list[Call], dict[str, list[str]]]:
-    """Calls whose answers have somebody's things wherever such things can stand."""
+    """Calls whose responses contain identifying data wherever such data can occur."""
     names = [draw(NAME) for _ in range(6)]
     macs = [draw(MAC).hex(":") for _ in range(3)]
     v4, v6 = str(draw(IPV4)), str(draw(IPV6))
@@ -128,7 +128,7 @@ def test_nothing_of_the_original_is_in_the_file(data: st.DataObject) -> None:
 
 
 def texts(value: Any) -> list[str]:
-    """Every text in it, keys too."""
+    """Return every string in it, with keys."""
     if isinstance(value, dict):
         return [t for key, member in value.items() for t in (key, *texts(member))]
     if isinstance(value, list):
@@ -290,7 +290,7 @@ def test_hosts_without_answers() -> None:
 
 
 def outline(of: Collected) -> Any:
-    """What must be the same on both sides: everything but names, ids and addresses."""
+    """Return what must be equal on both sides: everything but names, ids and addresses."""
     assert isinstance(of.inventory, InventoryData)
     inventory = as_json(build_inventory(of.inventory))
     vms = sorted(
@@ -303,7 +303,7 @@ def outline(of: Collected) -> Any:
     return found, hosts, vms, len(inventory["pools"]), len(inventory["errors"])
 
 
-def test_a_simulator_with_the_bundle_says_the_same(personality: str, tmp_path: Path) -> None:
+def test_a_simulator_with_the_bundle_responds_likewise(personality: str, tmp_path: Path) -> None:
     with troubled_pool(personality) as troubled:
         sim = troubled.sim
         sim.add_vm("number", config={"name": "7"})

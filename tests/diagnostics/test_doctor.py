@@ -44,7 +44,7 @@ DISK = "file:/OVS/Repositories/x/VirtualDisks/one.img,xvda,"
 
 
 def bad(of: Collected) -> list[tuple[str, str]]:
-    """What is wrong: level and subject. What is said of each has to be of use."""
+    """Return level and subject of each fault. Each must state its consequence."""
     found = [finding for finding in run_checks(of) if finding.level in ("warning", "error")]
     assert all(finding.found and finding.means for finding in found)
     return [(finding.level, finding.about) for finding in found]
@@ -56,7 +56,7 @@ def texts(of: Collected, about: str) -> str:
     )
 
 
-def test_where_nothing_is_wrong_nothing_is_found() -> None:
+def test_a_healthy_pool() -> None:
     well = collected()
     assert bad(well) == []
     assert is_healthy(run_checks(well))
@@ -81,7 +81,7 @@ def test_certificates(changed: dict[str, Any], expected: tuple[str, str]) -> Non
     assert not is_healthy(run_checks(of))
 
 
-def test_certificates_that_are_no_fault() -> None:
+def test_certificates_without_faults() -> None:
     assert bad(collected(certificate=certificate(key="EC", key_bits=256))) == []
     assert bad(collected(certificate=certificate(key="Ed25519", key_bits=None))) == []
     other = collected(certificate=certificate(names=("ovm-1",)))
@@ -249,7 +249,7 @@ def names(of: Collected) -> list[Finding]:
     return [finding for finding in run_checks(of) if finding.about == "name"]
 
 
-def test_names_that_xend_mixes_up() -> None:
+def test_names_that_xend_confuses() -> None:
     # "7" is not live, and domain 7 is another VM: what is meant for one hits the other.
     seven = defined("a", uuid=ONE, name="7")
     other = [host(1, live("b", TWO)), host(2)]
@@ -321,7 +321,9 @@ def test_the_host_module_of_a_host() -> None:
         calls: list[Call] = []
         collect(record_calls(estate_of(sim), calls), certificate, "verified")
         ours = {call.function for call in calls if call.function.startswith("libcloud_")}
-        assert ours == {"libcloud_version", "libcloud_comebacks"}, "else what the agents say"
+        assert ours == {"libcloud_version", "libcloud_comebacks"}, (
+            "otherwise responses of the agents"
+        )
         sim.misbehave("fault", "libcloud_version", text="exceptions.ImportError:no module")
         of = collect(estate_of(sim), certificate, "verified")
         assert (of.members[0].host_module, of.members[0].module_api) == ("unclear", None)

@@ -1,4 +1,4 @@
-"""What the doctor finds of single hosts, and in what VMs name: values, one thing changed each."""
+"""Doctor checks of single hosts and of what VMs refer to: values, with one change each."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def about(subject: str, of: Any) -> list[Finding]:
 
 
 def changed(subject: str, **more: Any) -> list[Finding]:
-    """What is found of the second host of two, of which this was read."""
+    """Return the findings about the second of two hosts, of which this was read."""
     views = [host(1), host(2)]
     return about(
         subject, collected(inventory_data(views), [member(views[0]), member(views[1], **more)])
@@ -67,7 +67,7 @@ def changed(subject: str, **more: Any) -> list[Finding]:
         (TimedOut(f"{ADDRESS}: slow"), "bring it online"),
     ],
 )
-def test_each_trouble_of_a_member_has_its_own_advice(reason: Any, advice: str) -> None:
+def test_each_error_of_a_member_has_its_own_advice(reason: Any, advice: str) -> None:
     [finding] = about(
         "member",
         collected(inventory_data([host(1)], unreachable=[UnreachableHost(ADDRESS, reason)])),
@@ -112,10 +112,10 @@ def test_lists_that_fail() -> None:
     assert [finding.level for finding in about("list", of)] == ["error"]
 
 
-# ------------------------------------------------------------------ lines
+# ------------------------------------------------------------------ TLS
 
 
-def test_lines_of_the_other_hosts() -> None:
+def test_tls_of_the_other_hosts() -> None:
     [named, other] = about("TLS", collected())
     assert (named.found, other.level) == ("TLSv1.2", "ok")
     assert other.found == "ovm-2: TLSv1.2, ECDHE-RSA-AES256-GCM-SHA384, RSA 2048 bit"
@@ -159,7 +159,7 @@ def test_clocks_that_cannot_be_read() -> None:
     assert (finding.level, "ovm-2 could not be read: too slow" in finding.found) == ("note", True)
 
 
-# ------------------------------------------------------------------ what comes back
+# ------------------------------------------------------------------ autostart
 
 AUTOSTART = [
     ({"kind": "saved", "name": "web", "path": "/s/web"}, "guest 'web' is saved in /s/web"),
@@ -174,7 +174,7 @@ AUTOSTART = [
 
 
 @pytest.mark.parametrize(("entry", "said"), AUTOSTART)
-def test_what_the_next_boot_brings_back(entry: dict[str, Any], said: str | None) -> None:
+def test_autostart_guests(entry: dict[str, Any], said: str | None) -> None:
     view = host(1)
     of = collected(
         inventory_data([view], [defined("a", uuid=ONE)]), [member(view, autostart_guests=(entry,))]
@@ -184,7 +184,7 @@ def test_what_the_next_boot_brings_back(entry: dict[str, Any], said: str | None)
     assert said is None or said in found[0].found
 
 
-def test_what_the_next_boot_brings_back_is_not_known() -> None:
+def test_autostart_guests_are_not_known() -> None:
     [finding] = changed("autostart", autostart_guests=TimedOut("slow"))
     assert finding.level == "warning"
     assert changed("autostart", autostart_guests=()) == changed("autostart") == []
@@ -281,7 +281,7 @@ def test_files_of_all_kinds_and_of_repositories_that_were_not_read() -> None:
     assert "while it is not stopped" in finding.means
 
 
-# ------------------------------------------------------------------ screens
+# ------------------------------------------------------------------ VNC
 
 
 @pytest.mark.parametrize(
@@ -300,7 +300,7 @@ def test_files_of_all_kinds_and_of_repositories_that_were_not_read() -> None:
         ({}, False),
     ],
 )
-def test_screens(config: dict[str, Any], is_open: bool) -> None:
+def test_vnc(config: dict[str, Any], is_open: bool) -> None:
     found = about(
         "VNC", collected(inventory_data(definitions=[defined("web", uuid=ONE, **config)]))
     )
@@ -324,7 +324,7 @@ def test_directories_without_a_vm_cfg() -> None:
     assert "cannot be relied upon: not listed" in finding.found
 
 
-def test_repositories_with_trouble() -> None:
+def test_repositories_with_errors() -> None:
     views = [host(1), host(2)]
     whole = repository(views)
     text = "repository x is not the same one everywhere: a on ovm-1; b on ovm-2"
@@ -354,7 +354,7 @@ def test_vms_in_doubt() -> None:
 
 
 def test_the_named_host_itself_failed() -> None:
-    """Its trouble is said, and what the others say follows."""
+    """Its error is reported, and what the others report follows."""
     others = inventory_data([host(2), host(3)])
     of = collected(others, error=FAULT)
     assert of.host is None

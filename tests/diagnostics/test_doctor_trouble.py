@@ -1,4 +1,4 @@
-"""The doctor is the tool for trouble: field cases in simulated pools, with module and without."""
+"""The doctor in field cases, in simulated pools, with and without the host module."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ KINDS: dict[str, dict[str, Any]] = {"fault": {"text": N19}, "answer": {"value": 
 
 
 @pytest.mark.parametrize("has_module", [False, True])
-def test_no_single_read_ends_it(has_module: bool) -> None:
+def test_no_failed_read_ends_the_check(has_module: bool) -> None:
     with Simulator(hosts=2, speed=SPEED, host_module=has_module) as sim:
         for kind, more in KINDS.items():
             for function in NAMED:
@@ -162,15 +162,15 @@ def test_n11_as_files(pool: Simulator) -> None:
     assert one.level == "warning"
 
 
-def test_n25_a_lost_file_and_an_open_screen(pool: Simulator) -> None:
+def test_n25_a_missing_file_and_an_open_console(pool: Simulator) -> None:
     put(pool, "0004fb0000060000230000000000aa23", "N25.vm.cfg")
     some = found(pool)
     [file] = [finding for finding in some if finding.about == "file"]
     assert file.level == "error"
     assert "VirtualDisks/gone.img" in file.found
     assert "'after-upgrade'" in file.found
-    [screen] = [finding for finding in some if finding.about == "VNC"]
-    assert (screen.level, "0.0.0.0" in screen.found) == ("note", True)
+    [console] = [finding for finding in some if finding.about == "VNC"]
+    assert (console.level, "0.0.0.0" in console.found) == ("note", True)
 
 
 def test_clocks_that_differ(pool: Simulator) -> None:
@@ -194,7 +194,7 @@ def test_one_repository_id_on_two_exports(pool: Simulator) -> None:
     assert "ovm-2" in some[0].found
 
 
-def test_what_the_next_boot_brings_back() -> None:
+def test_autostart_guests() -> None:
     with Simulator(hosts=2, speed=SPEED, host_module=True) as sim:
         boots = [
             {"kind": "saved", "name": "old", "path": "/var/lib/xend/save/old"},

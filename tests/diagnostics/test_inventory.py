@@ -1,4 +1,4 @@
-"""The inventory: what there is, what could not be read, and its form for programs."""
+"""The inventory: its contents, what could not be read, and its form for programs."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_troubled_pool(personality: str) -> None:
     assert len(found.errors) == 3
 
 
-def test_nothing_is_made_up() -> None:
+def test_nothing_is_invented() -> None:
     read = replace(
         inventory_data(),
         hardware=(HostUnreachable("no hardware"),) * 2,
@@ -71,11 +71,11 @@ def test_nothing_is_made_up() -> None:
     assert [(h.status, h.cpus, h.memory_mb) for h in found.hosts] == [("ok", None, None)] * 2
     assert found.pools == ()
     assert found.errors == ("no hardware",) * 2 + ("no pool",) * 2
-    silent = [
+    unreachable = [
         UnreachableHost("192.0.2.8:8899", HostUnreachable("dead")),
         UnreachableHost("192.0.2.9:8899", HostNotVerified("no pin")),
     ]
-    found = build_inventory(inventory_data(unreachable=silent))
+    found = build_inventory(inventory_data(unreachable=unreachable))
     assert [(h.status, h.error) for h in found.hosts[2:]] == [
         ("unreachable", "dead"),
         ("unverified", "no pin"),
@@ -96,7 +96,7 @@ def test_nics_as_people_write_them() -> None:
     assert vm.nics == ()
 
 
-def test_what_runs_counts_more_than_what_is_defined() -> None:
+def test_the_running_domain_precedes_the_definition() -> None:
     running = [host(1, live("a", ONE, memory="256", online_vcpus="3")), host(2)]
     [vm] = build_inventory(
         inventory_data(running, [defined("a", uuid=ONE, memory="512", vcpus=1)])
@@ -108,7 +108,7 @@ def test_what_runs_counts_more_than_what_is_defined() -> None:
     assert (vm.memory_mb, vm.vcpus) == (512, 1)
 
 
-def test_disks_are_shown_as_they_stand_there() -> None:
+def test_disks_are_shown_as_in_the_vm_cfg() -> None:
     disks = ["file:/OVS/x.img,xvda,w!", ",hdc:cdrom,r", "nonsense"]
     [vm] = build_inventory(inventory_data(definitions=[defined("a", uuid=ONE, disk=disks)])).vms
     assert [(d.path, d.device, d.mode, d.is_cdrom, d.entry) for d in vm.disks] == [
@@ -141,7 +141,7 @@ def test_the_form_for_programs_is_the_documented_one() -> None:
 
 
 def paths(value: object, at: str = "") -> set[str]:
-    """``vms[].disks[].path`` and the like, for all that is no object and no list of objects."""
+    """``vms[].disks[].path`` and so on, for all values but objects and lists of objects."""
     if isinstance(value, dict):
         return {
             path

@@ -19,7 +19,7 @@ BROKEN = "0004fb0000060000ccccccccdddddddd"
 
 @dataclass(frozen=True)
 class TroubledPool:
-    """The pool, and what is wrong with it."""
+    """The pool, and its faults."""
 
     sim: Simulator
     unmounted: str  # id of a repository that every host knows and none has mounted
@@ -27,7 +27,7 @@ class TroubledPool:
 
 @contextmanager
 def troubled_pool(personality: str = "plain") -> Iterator[TroubledPool]:
-    """Three hosts at addresses that no simulated pool has by itself; the third one is dead."""
+    """Start three hosts at addresses that no simulated pool has by default; the third is dead."""
     port = _free_port()
     addresses = [f"127.9.7.{number}:{port}" for number in (11, 12, 13)]
     with Simulator(hosts=3, addresses=addresses, speed=SPEED, personality=personality) as sim:
@@ -46,7 +46,7 @@ def troubled_pool(personality: str = "plain") -> Iterator[TroubledPool]:
 
 
 def estate_of(sim: Simulator) -> Estate:
-    """The estate that a read-only driver for the first host sees."""
+    """Return the estate of a read-only driver for the first host."""
     return driver_for(sim, ex_read_only=True)._estate
 
 

@@ -1,4 +1,4 @@
-"""A host that dies in an installation: after its boot the way back is exact, and nobody waits."""
+"""A host that crashes during an installation: after its boot uninstalling is exact."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def dying_at(
     place.older_answers()
 
 
-def some_of(told: list[str]) -> list[int]:
-    """First and last, and between them a few of each sort."""
-    changes = [n for n, what in enumerate(told) if not what.startswith("write ")]
-    writes = [n for n, what in enumerate(told) if what.startswith("write ")]
+def some_of(commands: list[str]) -> list[int]:
+    """Return the first and the last, and a few of each kind between them."""
+    changes = [n for n, what in enumerate(commands) if not what.startswith("write ")]
+    writes = [n for n, what in enumerate(commands) if what.startswith("write ")]
     picked = {*changes[:2], *changes[:: max(1, len(changes) // 4)], changes[-1]}
     return sorted(picked | set(writes[:1] + writes[-1:]))
 
@@ -50,17 +50,17 @@ def test_while_installing_and_while_uninstalling(place: Place) -> None:
     place.uninstall(back)
     assert place.disk() == before
     parts = (0.5, 1.0, 0.0)
-    for number, at in enumerate(some_of(whole.told)):
+    for number, at in enumerate(some_of(whole.commands)):
         dying_at(place, place.install, at, parts[number % 3])
         if number % 4 == 0:
-            assert place.install().state.verdict == "ok", whole.told[at]
+            assert place.install().state.verdict == "ok", whole.commands[at]
         place.uninstall()
-        assert place.disk() == before, whole.told[at]
-    for number, at in enumerate(some_of(back.told)):
+        assert place.disk() == before, whole.commands[at]
+    for number, at in enumerate(some_of(back.commands)):
         place.install()
         dying_at(place, place.uninstall, at, parts[number % 3])
         place.uninstall()
-        assert place.disk() == before, back.told[at]
+        assert place.disk() == before, back.commands[at]
 
 
 one_form = pytest.mark.parametrize("place", ["3.3.3"], indirect=True)
@@ -84,7 +84,7 @@ def test_locks_of_other_boots_go_under_our_own(place: Place) -> None:
 
 
 @one_form
-def test_a_lock_that_cannot_be_made_is_no_other_installation(place: Place) -> None:
+def test_a_lock_that_cannot_be_created_is_not_another_installation(place: Place) -> None:
     with Host(place.ssh, str(place.root)).locked():
         [ours] = (place.site / payload.FOLDER).glob("lock-*")
     ours.write_text("not a directory")
@@ -93,7 +93,7 @@ def test_a_lock_that_cannot_be_made_is_no_other_installation(place: Place) -> No
 
 
 def test_what_is_set_aside_keeps_the_module(place: Place) -> None:
-    """Nobody else sees it. What has been put back does not stand in the way."""
+    """Only the module shows it. A file that was restored does not prevent uninstalling."""
     place.install()
     disk = place.sim.repository_path / "VirtualDisks" / "data.img"
     disk.write_bytes(b"precious")

@@ -1,4 +1,4 @@
-"""The known patches and agent.ini: detected, applied, taken back byte for byte."""
+"""The patches and agent.ini: recognized, applied, reverted byte for byte."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def test_vlan_bridge_that_is_right(files: Mapping[str, bytes | None]) -> None:
 
 
 def test_vlan_bridge_and_an_older_integration() -> None:
-    """Its patch, run after ours and before ours is taken out: as if ours had never been."""
+    """Its patch, applied after ours and before ours is reverted: as if ours had never existed."""
     ours = BRIDGE.apply(VLAN_BRIDGE, texts.VLAN_BRIDGE)
     both = texts.older_vlan_bridge(texts.LIBRARY, ours)
     alone = texts.older_vlan_bridge(texts.LIBRARY, texts.VLAN_BRIDGE)

@@ -1,4 +1,4 @@
-"""Our lines in the agent's table: in and out, byte for byte; anything unknown is refused."""
+"""The lines in the agent's table: added and removed byte for byte; unknown structures refused."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def take_out(content: bytes) -> bytes:
 
 
 def entries(content: bytes) -> list[str]:
-    """As Python reads the table by itself."""
+    """Return the table's entries as Python reads them."""
     statement = re.findall(rb"^MODULES.*?^[ \t]*\]", content, re.DOTALL | re.MULTILINE)[0]
     [assignment] = ast.parse(statement).body
     assert isinstance(assignment, ast.Assign)
@@ -81,7 +81,7 @@ def test_out_is_the_same_bytes(content: bytes) -> None:
 
 @given(tables())
 def test_an_older_integration_later(content: bytes) -> None:
-    """After its installer has run, taking ours out leaves what that would have left without us."""
+    """After its installer has run, removing our lines leaves its result without them."""
     assert take_out(older_table(put_in(content))) == older_table(content)
     assert table.state(older_table(put_in(content))) == "registered"
 
@@ -145,13 +145,13 @@ def test_unknown_structures_are_refused(content: bytes, found: str | None) -> No
     assert NAME in str(caught.value)
 
 
-def test_ours_outside_the_table_is_refused() -> None:
+def test_a_line_outside_the_table_is_refused() -> None:
     content = API + b"    libcloud_ovm3.LibcloudOvm3,  # libcloud-ovm3\n"
     content = b"from agent.api import libcloud_ovm3  # libcloud-ovm3\n" + content
     with pytest.raises(PreconditionFailed, match="outside the table"):
         put_in(content)
 
 
-def test_not_taken_out_while_something_else_needs_it() -> None:
+def test_not_removed_while_another_line_needs_it() -> None:
     with pytest.raises(PreconditionFailed, match="x = libcloud_ovm3"):
         take_out(put_in(API) + b"x = libcloud_ovm3.LibcloudOvm3\n")

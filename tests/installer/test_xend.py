@@ -20,7 +20,7 @@ def problems(*after: dict[str, str], before: list[dict[str, str]] | None = None)
     return find_obstacles(list(after) if before is None else before, list(after), "", NOW)
 
 
-def test_guests_that_just_run() -> None:
+def test_guests_that_are_running() -> None:
     assert problems(DOM0, guest(), guest("web", "8", state="r-----")) == []
     assert problems(DOM0, guest(state="------")) == []
     assert problems(DOM0) == []
@@ -42,12 +42,12 @@ def test_guests_that_just_run() -> None:
         (guest(start_time=""), "start time cannot be read"),
     ],
 )
-def test_a_guest_between_two_states(what: dict[str, str], why: str) -> None:
+def test_a_guest_that_is_changing_state(what: dict[str, str], why: str) -> None:
     [problem] = problems(DOM0, what)
     assert why in problem
 
 
-def test_guests_that_came_or_went_meanwhile() -> None:
+def test_the_list_of_guests_changed() -> None:
     for before in ([DOM0], [DOM0, guest(domid="6")], [DOM0, guest(), guest("web")]):
         assert problems(DOM0, guest(), before=before) == [
             "the list of guests changed within a few seconds"
@@ -81,7 +81,7 @@ def test_how_a_reboot_ends() -> None:
 
 
 def test_what_ends_another_guests_reboot() -> None:
-    """A domain of somebody else's that is added in the gap says nothing of this one."""
+    """Another guest's domain that is added in the gap proves nothing about this one."""
     log = shutdown("db", 7, "reboot") + "\n"
     assert pending_restarts(log + "Adding Domain: 8", [guest("web", "8")]) == [("db", "7")]
     assert pending_restarts(log + "Adding Domain: 8", []) == [("db", "7")]

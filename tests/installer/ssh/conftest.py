@@ -52,14 +52,14 @@ def same_files(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], SSHConnection]]:
-    """Opens lines to it. It fails, rather than skips, where there is no sshd."""
+    """Yield a function that connects to it. Fails, rather than skips, without an sshd."""
     with _running(tmp_path_factory.mktemp("sshd"), "internal-sftp") as line:
         yield line
 
 
 @pytest.fixture
 def sshd_of_old(tmp_path: Path) -> Iterator[Callable[[], SSHConnection]]:
-    """One that starts SFTP by the login shell, as dom0's does. ``line.folder`` is root's home."""
+    """An sshd that starts SFTP through the login shell, as dom0's does."""
     with _running(tmp_path, "/usr/lib/openssh/sftp-server") as line:
         yield line
 

@@ -1,4 +1,4 @@
-"""A line to a host that is cut at one of its operations: in the middle of it, or after it.
+"""An SSH connection that is lost at one of its operations: during it, or after it.
 
 Before one is after the one that came before.
 """
@@ -16,7 +16,7 @@ Mode = Literal["during", "after"]
 
 
 class CutSsh(SSHConnection):
-    """The same line, closed for good at the ``at``-th operation that may change something.
+    """The same connection, closed permanently at the ``at``-th operation that may change something.
 
     Reads change nothing, so a cut at one is a cut after what came before it.
     """
@@ -59,7 +59,7 @@ class CutSsh(SSHConnection):
 
 
 def worth_cutting(done: list[str]) -> list[int]:
-    """Of many files that are written one after the other: the first, another one, the last."""
+    """Return where to cut: of many files written in a row the first, another one, and the last."""
     places = []
     for number, what in enumerate(done):
         neighbours = done[max(0, number - 1) : number + 2]

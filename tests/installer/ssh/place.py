@@ -24,7 +24,7 @@ WAITING = Waiting(limit=10, sleep=lambda _: time.sleep(0.02))
 
 @dataclass
 class Place:
-    """One host, with a line that is kept open; ``line`` opens another."""
+    """One host, with an open connection; ``line`` opens another."""
 
     sim: Simulator
     line: Callable[[], SSHConnection]
@@ -75,7 +75,7 @@ class Place:
         return operation(ssh or self.ssh, self.agent, root=str(self.root), **how)
 
     def disk(self) -> dict[str, tuple[int, bytes]]:
-        """Every file and directory: mode and content; logs left out, which the host writes."""
+        """Return mode and content of every file and directory, without the host's logs."""
         found = {}
         for path in sorted(self.root.rglob("*")):
             name = str(path.relative_to(self.root))
@@ -86,7 +86,7 @@ class Place:
         return found
 
     def older_answers(self) -> None:
-        """The older module, wherever there is one, goes on working."""
+        """Assert that the older module, if there is one, still works."""
         if self.has_older:
             assert self.agent.call("call", "hello", kind="read") == "hello"
 
@@ -94,7 +94,7 @@ class Place:
         return self.check().verdict == "ok"
 
     def run_older_installer(self) -> None:
-        """What an older integration's installer does on a host where it was not (15.2)."""
+        """Do what an older integration's installer does on a new host (15.2)."""
         path = self.table
         path.write_bytes(texts.older_table(path.read_bytes()))
         module = self.site / "agent/api/cloudstack.py"

@@ -32,7 +32,7 @@ old_form = pytest.mark.parametrize("place", ["3.2.1"], indirect=True)
 
 
 def moved(place: Place, seen: list[tuple[int | None, bool | None]]) -> Callable[..., Agent]:
-    """The agent where agent.ini puts it; as the installer asks for it."""
+    """Return a ``reconnect`` for the agent as agent.ini says; it records its arguments."""
 
     def agent(port: int | None, secure: bool | None) -> Agent:
         seen.append((port, secure))
@@ -67,7 +67,7 @@ def test_agent_ini_only_when_asked(place: Place) -> None:
 
 @one_form
 def test_an_agent_that_goes_astray_comes_back(place: Place) -> None:
-    """The new place is not where anybody listens: all is rolled back, also after a cut run."""
+    """Nothing listens on the new port: all is rolled back, also after an interrupted run."""
     before = place.disk()
     at_home, wrong = place.agent, moved(place, [])(1, True)
     ini = place.root / "etc/ovs-agent/agent.ini"
@@ -88,7 +88,7 @@ def test_an_agent_that_goes_astray_comes_back(place: Place) -> None:
 @one_form
 @pytest.mark.filterwarnings("ignore::libcloud_ovm3.errors.Ovm3Warning")
 def test_an_agent_that_comes_back_with_another_certificate(place: Place) -> None:
-    """As after --ssl enable without its pin: taken back, and said whose certificate it is."""
+    """As after --ssl enable without its pin: reverted, and the certificate is shown."""
     before = place.disk()
     there = driver_for(place.sim, ex_fingerprint={place.sim.hosts[0].address: "0" * 64})
     stranger = there._estate.agent(there._estate.given[0])
@@ -151,7 +151,7 @@ def test_the_lock_of_a_dropped_line_goes(place: Place) -> None:
 
 @one_form
 def test_somebody_changes_the_table_meanwhile(place: Place) -> None:
-    """Between our look and our change: theirs stays."""
+    """Between our read and our change: their change is preserved."""
     theirs = place.table.read_bytes() + b"# theirs\n"
 
     class Meanwhile(SSHConnection):
@@ -266,7 +266,7 @@ def test_files_under_the_python_before_an_upgrade(place: Place) -> None:
 
 @one_form
 def test_agent_ini_of_a_cut_run_is_minded(place: Place) -> None:
-    """The run before had changed the port and was cut before the agent's restart."""
+    """The previous run changed the port and was interrupted before the agent's restart."""
     host = place.sim.hosts[0]
     before = place.disk()
     ini = place.root / "etc/ovs-agent/agent.ini"
@@ -298,15 +298,15 @@ QUICK = Waiting(limit=10, sleep=lambda seconds: time.sleep(min(seconds, 0.05)))
 
 @old_form
 def test_xend_only_when_asked_and_only_when_quiet(place: Place) -> None:
-    told: list[str] = []
-    place.install(progress=told.append)
-    assert not [line for line in told if "xend" in line and "restart" in line]
+    progress: list[str] = []
+    place.install(progress=progress.append)
+    assert not [line for line in progress if "xend" in line and "restart" in line]
     log = place.root / "var/log/xen/xend.log"
     with log.open("a") as file:
         file.write("Domain has shutdown: name=web id=99 reason=reboot.\n")
     with pytest.raises(PreconditionFailed, match=r"web \(domain 99\)"):
-        place.install(restart_xend=True, waiting=QUICK, progress=told.append)
-    assert xend.CHANGES in told[-1], "it says what it changes before it looks"
+        place.install(restart_xend=True, waiting=QUICK, progress=progress.append)
+    assert xend.CHANGES in progress[-1], "the side effects are reported first"
     log.rename(log.with_name("xend.log.1"))  # its log begun anew: the guest is gone all the same
     with pytest.raises(PreconditionFailed, match=r"web \(domain 99\)"):
         place.install(restart_xend=True, waiting=QUICK)
@@ -325,20 +325,20 @@ def test_xend_only_when_asked_and_only_when_quiet(place: Place) -> None:
             with pytest.raises(PreconditionFailed, match=r"it \(domain 98\)"):
                 place.install(restart_xend=True, waiting=QUICK)
     [vm] = [vm for vm in place.agent.call("list_vms") if vm["domid"] != "0"]
-    place.install(restart_xend=True, waiting=QUICK, progress=told.append)
+    place.install(restart_xend=True, waiting=QUICK, progress=progress.append)
     [same] = [vm for vm in place.agent.call("list_vms") if vm["domid"] != "0"]
     assert (same["uuid"], same["domid"]) == (vm["uuid"], vm["domid"])
     assert same["cpu_weight"] == "256"
-    told.clear()
-    place.uninstall(restart_xend=True, progress=told.append)
-    assert any(xend.CHANGES in line for line in told), "so that the old restart time holds again"
+    progress.clear()
+    place.uninstall(restart_xend=True, progress=progress.append)
+    assert any(xend.CHANGES in line for line in progress), "for the old restart time"
 
 
 @one_form
 def test_xend_is_left_alone_where_nothing_was_patched(place: Place) -> None:
-    told: list[str] = []
-    place.install(restart_xend=True, progress=told.append)
-    assert told[-1] == "xend was not restarted: the restart-time patch is not applied"
+    progress: list[str] = []
+    place.install(restart_xend=True, progress=progress.append)
+    assert progress[-1] == "xend was not restarted: the restart-time patch is not applied"
 
 
 # -- the command line

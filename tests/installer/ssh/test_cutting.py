@@ -1,4 +1,4 @@
-"""The line is cut at every step: installing again finishes, uninstalling rolls back."""
+"""The connection is lost at every step: installing again completes, uninstalling rolls back."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ each = pytest.mark.parametrize(("place", "mode"), CASES, indirect=["place"])
 
 
 def cut(place: Place, operation: Callable[..., object], at: int | None, mode: Mode) -> CutSsh:
-    """Run it over a line that is cut there."""
+    """Run it over a connection that is lost there."""
     with place.line() as line:
         ssh = CutSsh(line, at, mode)
         if at is None:
@@ -36,7 +36,7 @@ def cut(place: Place, operation: Callable[..., object], at: int | None, mode: Mo
 
 
 def patiently(operation: Callable[[], Result]) -> Result:
-    """The cut line's own shell may hold the lock for a moment yet."""
+    """The shell of the lost connection may hold the lock for a moment."""
     end = time.monotonic() + 20
     while True:
         try:

@@ -125,7 +125,7 @@ def test_an_unknown_table_is_left_alone(place: Place) -> None:
 
 
 def test_an_agent_that_does_not_come_back(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The table is as it was, and the agent answers without the module."""
+    """The table is as it was, and the agent works without the module."""
     table = place.table.read_bytes()
     broken = {**payload.files(), payload.ENTRY_POINT: b"import no_such_module\n"}
     monkeypatch.setattr(payload, "files", lambda: broken)

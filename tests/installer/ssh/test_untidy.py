@@ -1,4 +1,4 @@
-"""Hosts where root's startup files do more than they should: cases N12a to N12c, and their kind."""
+"""Hosts where root's startup files interfere: cases N12a to N12c, and similar ones."""
 
 from __future__ import annotations
 
