@@ -8,7 +8,7 @@ import re
 _TERMS = (
     (r"ex_passwords=\{'([^']*)': \.\.\.\}", r"--password-file \1=FILE"),
     (r"ex_passwords", "--password-file"),
-    (r"ex_put_back\(('[^']*'), ('[^']*')\)", r"`ovm3 put-back \1 \2`"),
+    (r"""ex_put_back\(('[^']*'|"[^"]*"), ('[^']*')\)""", r"`ovm3 put-back \1 \2`"),
     (r"ex_put_back", "`ovm3 put-back`"),
     (r"ex_list_orphans(?:\(\))?", "`ovm3 orphans`"),
     (r"ex_host_module=False, --no-host-module", "--no-host-module"),

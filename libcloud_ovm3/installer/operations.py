@@ -232,10 +232,10 @@ def uninstall(
 
 
 def _put_files(task: _Task, plan: Plan) -> None:
-    task.progress(f"writing {len(plan.put)} files")
     task.host.clean(plan.clean)
-    task.host.put(plan.put)
     if plan.put:
+        task.progress(f"writing {len(plan.put)} files")
+        task.host.put(plan.put)
         task.host.remove_compiled(list(payload.files()))
     task.host.remove(plan.remove)
     task.host.remove_stray_files()

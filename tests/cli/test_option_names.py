@@ -26,6 +26,7 @@ PYTHON_ONLY = {"ex_allow_same_name", "ex_minimum_age", "ex_second_look", "ex_str
             "--tls-minimum TLSv1, --tls-weak-keys may help",
         ),
         ("ex_put_back('/OVS/a b', '0') puts back", "`ovm3 put-back '/OVS/a b' '0'` puts back"),
+        ("ex_put_back(\"it's\", '0')", "`ovm3 put-back \"it's\" '0'`"),
         ("(ex_force=True stops it hard)", "(--force stops it hard)"),
         ("(with ex_host_module=False, --no-host-module, they", "(with --no-host-module, they"),
         ("ca_cert and ex_fingerprint contradict verify_ssl=False",
