@@ -1,4 +1,4 @@
-"""``ovm3 api``: the agent's own functions, literally."""
+"""``ovm3 api``: direct calls of the agent's own functions."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ _SECRET = re.compile("passw", re.IGNORECASE)
 
 @click.group()
 def api() -> None:
-    """The agent's own functions, literally."""
+    """List, describe and call the agent's own functions."""
 
 
 @api.command("list")
-@click.option("--reads", is_flag=True, help="Only those that change nothing.")
+@click.option("--reads", is_flag=True, help="Only functions that change nothing.")
 @click.argument("words", nargs=-1)
 def list_functions(reads: bool, words: tuple[str, ...]) -> None:
-    """All functions, or those whose names contain all WORDS."""
+    """List all functions, or those whose names contain all WORDS."""
     rows = [
         (f.name, f.group, f.kind, f.versions, f.about.partition(".")[0] or "behaviour unknown")
         for f in catalogue.functions().values()
         if (not reads or f.kind == "read") and all(word in f.name for word in words)
     ]
-    show_table(("function", "module", "kind", "versions", "what it does"), rows, "no such function")
+    show_table(("function", "module", "kind", "versions", "purpose"), rows, "no matching functions")
 
 
 @api.command("show")
 @click.argument("name")
 def show_function(name: str) -> None:
-    """What is known of the function NAME: arguments, answer, versions, source."""
+    """Show arguments, return value and source of the function NAME."""
     with reported():
         function = _known(name)
         lines = {
@@ -51,13 +51,13 @@ def show_function(name: str) -> None:
             "on 3.3": f"{name}({_arguments(function.other_arguments, False)})"
             if function.other_arguments
             else "",
-            "module": function.module or "no source shows its class",
+            "module": function.module or "not documented",
             "kind": {"read": "read: changes nothing"}.get(
                 function.kind, f"{function.kind}: may change something; needs --write"
             ),
             "versions": function.versions,
-            "does": function.about or "behaviour unknown",
-            "answers": function.answers,
+            "purpose": function.about or "behaviour unknown",
+            "returns": function.answers,
             "source": f"{function.source} (arguments: {function.arguments_from})",
         }
         for head, text in lines.items():
@@ -66,40 +66,40 @@ def show_function(name: str) -> None:
 
 
 @api.command("call")
-@driver_options
 @click.option("--write", is_flag=True, help="Allow functions that may change something.")
 @click.option(
-    "--show-secrets", is_flag=True, help="Print passwords, and bytes, that the answer holds."
+    "--show-secrets", is_flag=True, help="Print passwords and binary data in the response."
 )
+@driver_options
 @click.argument("name")
 @click.argument("arguments", nargs=-1)
 def call_function(
     name: str, arguments: tuple[str, ...], write: bool, show_secrets: bool, **options: Any
 ) -> None:
-    """Call the function NAME of one host, once, and print what it answers.
+    """Call the function NAME on one host, once, and print the response.
 
-    Each of ARGUMENTS is a JSON value: '"text"', 7, true, '{"key": "value"}'; @FILE takes one from
-    a file. Passwords have to come that way, as every user of this machine can read a command line.
-    An answer that is a text is printed as it is, any other as JSON.
+    Each of ARGUMENTS is a JSON value: '"text"', 7, true, '{"key": "value"}'; @FILE reads one from
+    a file. Passwords must be passed that way, as every user of this machine can read a command
+    line. A string is printed as it is, any other value as JSON.
     """
     with reported():
         if kind_of(name) != "read" and not write:
             raise InvalidArgument(
-                f"{name} may change something, so nothing was sent; add --write if that is meant "
-                f"(`ovm3 api show {name}`)"
+                f"{name} may change something, so it was not sent; add --write if intended "
+                f"(see `ovm3 api show {name}`)"
             )
         if len(options["hosts"]) != 1:
-            raise InvalidArgument("--host: expected one host")
+            raise InvalidArgument("--host: expected exactly one host")
         values = [_value(text, _is_secret(name)) for text in arguments]
         estate = make_estate(ex_read_only=not write, **options)
-        answer = estate.agent(estate.given[0]).call(name, *values)
-        _print(answer if show_secrets else hidden(answer))
+        response = estate.agent(estate.given[0]).call(name, *values)
+        _print(response if show_secrets else hidden(response))
 
 
 def _known(name: str) -> Function:
     function = catalogue.functions().get(name)
     if function is None:
-        raise InvalidArgument(f"no function {name!r} is known (`ovm3 api list`)")
+        raise InvalidArgument(f"unknown function {name!r} (see `ovm3 api list`)")
     return function
 
 
@@ -118,7 +118,7 @@ def _is_secret(name: str) -> bool:
 
 
 def _value(text: str, is_secret: bool) -> Any:
-    """An argument: JSON, or a file that holds it."""
+    """Parse an argument: JSON, or @FILE that contains it."""
     if text.startswith("@"):
         try:
             content = Path(text[1:]).read_text(encoding="utf-8")
@@ -126,22 +126,24 @@ def _value(text: str, is_secret: bool) -> Any:
             raise InvalidArgument(f"{text}: {error}") from None
     elif redact(text) != text or (is_secret and text.startswith('"')):
         raise InvalidArgument(
-            "an argument may be a password, and every user of this machine can read a command "
-            "line: put it into a file as JSON and give @FILE"
+            "an argument may contain a password, and every user of this machine can read a command "
+            "line: write it into a file as JSON and pass @FILE"
         )
     else:
         content = text
     try:
         return json.loads(content)
     except ValueError:
-        where = f"what is in {text[1:]}" if text.startswith("@") else f"argument {text!r}"
-        raise InvalidArgument(f"{where} is no JSON (a text needs quotes: '\"text\"')") from None
+        where = f"the content of {text[1:]}" if text.startswith("@") else f"argument {text!r}"
+        raise InvalidArgument(
+            f"{where} is not valid JSON (strings need quotes: '\"text\"')"
+        ) from None
 
 
 def hidden(value: Any) -> Any:
-    """The value without what stands under names of passwords, in structs and in ``vfb`` texts.
+    """Return the value without the values of password fields, in structs and in ``vfb`` strings.
 
-    Of bytes only the length: a vm.cfg, for example, has passwords in it.
+    Binary data is replaced by its length: a vm.cfg, for example, contains passwords.
     """
     if isinstance(value, dict):
         return {
@@ -151,19 +153,19 @@ def hidden(value: Any) -> Any:
     if isinstance(value, list):
         return [hidden(member) for member in value]
     if isinstance(value, bytes):
-        return f"{len(value)} bytes (--show-secrets shows them, as base64)"
+        return f"{len(value)} bytes (--show-secrets prints them as base64)"
     return redact(value) if isinstance(value, str) else value
 
 
-def _print(answer: Any) -> None:
-    if isinstance(answer, str):
-        show_text(answer)
+def _print(response: Any) -> None:
+    if isinstance(response, str):
+        show_text(response)
     else:
-        show_json(answer, _plain)
+        show_json(response, _plain)
 
 
 def _plain(value: bytes | datetime) -> str:
-    """What JSON has no form for."""
+    """Convert a value that JSON has no form for."""
     if isinstance(value, bytes):
         return base64.b64encode(value).decode("ascii")
     return value.isoformat()

@@ -1,4 +1,4 @@
-"""A host's certificate, read with the library ``cryptography`` (an extra, so only here)."""
+"""Reads a host's certificate, with ``cryptography`` (an extra, so imported only here)."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from libcloud_ovm3.agent.tlsadvice import shown
 from libcloud_ovm3.diagnostics.collect import Certificate
 
 
-def certificate_of(address: Address, timeout: float = 10.0) -> Certificate:
-    """Shake hands with a host, whatever it presents, and read its certificate.
+def read_host_certificate(address: Address, timeout: float = 10.0) -> Certificate:
+    """Do a TLS handshake with a host, without verification, and return its certificate.
 
-    :param timeout: seconds.
-    :raises HostUnreachable: it cannot be reached, or does not speak TLS.
+    :param timeout: seconds, for connecting and for the handshake.
+    :raises HostUnreachable: the host cannot be reached, or does not speak TLS.
     """
     return read_certificate(shown(address, timeout))
 
 
 def read_certificate(facts: TlsFacts) -> Certificate:
-    """The certificate of a line, and its key's size."""
+    """Return the certificate of a connection, with its key's type and size."""
     version, der = facts.protocol, facts.certificate
     try:
         return _read(version, der)
-    except ValueError as error:  # odd old certificates: the fingerprint is what counts
+    except ValueError as error:  # old, invalid certificates: the fingerprint is what matters
         return Certificate(version, fingerprint(der), error=str(error))
 
 

@@ -1,4 +1,4 @@
-"""``ovm3``: all command groups, one file each."""
+"""``ovm3``: all commands, one file per group."""
 
 from __future__ import annotations
 
@@ -20,14 +20,24 @@ from libcloud_ovm3.cli.power import start, stop
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def ovm3() -> None:
-    """Oracle VM Server 3 hosts, straight from their agents."""
+    """Manage Oracle VM Server 3 hosts without Oracle VM Manager, through their agents.
+
+    Begin with `ovm3 pin HOST`, then `ovm3 doctor HOST` and `ovm3 inventory --host HOST`; these
+    change nothing.
+    """
 
 
 @ovm3.command()
-@click.option("--speed", default=30.0, show_default=True, help="How much faster than life.")
-@click.option("--version", default="3.3.3", show_default=True, help="The agents' version.")
+@click.option("--speed", default=30.0, show_default=True, help="Speed of simulated time.")
+@click.option(
+    "--version", default="3.3.3", show_default=True, help="Version of the simulated agents."
+)
 def demo(speed: float, version: str) -> None:
-    """A simulated pool of three hosts: look at it, make nodes, run them, destroy them."""
+    """Run a demonstration on three simulated hosts.
+
+    Five VMs are created; one is stopped, one rebooted, and all are destroyed, through
+    libcloud's public API.
+    """
     with reported():
         demo_steps.run(speed=speed, version=version)
 

@@ -1,4 +1,4 @@
-"""``ovm3 demo``: the whole way through libcloud's public API, against a simulated pool."""
+"""``ovm3 demo``: a tour of libcloud's public API, against a simulated pool."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def run(speed: float, version: str) -> None:
     """Show hosts, images and sizes; create, wait, stop, reboot, destroy; count the agent calls."""
     with Simulator(hosts=3, version=version, speed=speed) as sim:
         show(
-            f"A pool of {len(sim.hosts)} simulated hosts, Oracle VM Server {version}, on real "
-            f"HTTPS, {speed:g} times faster than life."
+            f"A pool of {len(sim.hosts)} simulated Oracle VM Server {version} hosts, over real "
+            f"HTTPS, at {speed:g} times real speed."
         )
-        # The driver's own waits have to go as fast as the simulated hosts do.
+        # The driver's own waits must be as fast as the simulated hosts.
         clock = Clock(lambda: time.monotonic() * speed, lambda seconds: time.sleep(seconds / speed))
         first = sim.hosts[0]
         driver: Any = get_driver("ovm3")(
@@ -55,7 +55,7 @@ def _steps(driver: Any, sim: Simulator, clock: Clock) -> None:
     show_images(images)
     sizes = step("Sizes: list_sizes", driver.list_sizes)
     show_sizes(sizes)
-    show_nodes(step("What runs already: list_nodes", driver.list_nodes))
+    show_nodes(step("Running VMs: list_nodes", driver.list_nodes))
 
     made: list[Node] = [
         step(f"create_node {name}", partial(driver.create_node, name, sizes[0], images[0]))
@@ -66,25 +66,28 @@ def _steps(driver: Any, sim: Simulator, clock: Clock) -> None:
 
     to_stop, to_reboot = made[0], made[1]
     step(f"stop_node {to_stop.name}", partial(driver.stop_node, to_stop))
-    # xend destroys a guest that reboots within a minute of its start, so the driver refuses to.
+    # xend destroys a guest that reboots within a minute of its start, so the driver refuses that.
     clock.sleep(MINIMUM_AGE)
     step(f"reboot_node {to_reboot.name}", partial(driver.reboot_node, to_reboot))
-    step("until it is back, as another domain", partial(_until_rebooted, driver, to_reboot, clock))
+    step(
+        "wait until it has rebooted, as a new domain",
+        partial(_until_rebooted, driver, to_reboot, clock),
+    )
     show_nodes(step("list_nodes", driver.list_nodes))
 
     for node in made:
         step(f"destroy_node {node.name}", partial(driver.destroy_node, node))
-    show_nodes(step("What is left: list_nodes", driver.list_nodes))
+    show_nodes(step("Remaining VMs: list_nodes", driver.list_nodes))
     orphans = step("ex_list_orphans", driver.ex_list_orphans)
-    heading(f"Done: {len(sim.calls)} agent calls in all, {len(orphans)} orphaned disks")
+    heading(f"Done: {len(sim.calls)} agent calls in total, {len(orphans)} orphaned disks")
 
 
 def _until_rebooted(driver: Any, node: Node, clock: Clock) -> None:
     deadline = clock.now() + _REBOOT_LIMIT
     while clock.now() < deadline:
-        seen = driver.ex_get_node(node.id)
-        if seen.extra.get("domid") not in (None, node.extra["domid"]):
-            driver.wait_until_running([seen], wait_period=1)
+        current = driver.ex_get_node(node.id)
+        if current.extra.get("domid") not in (None, node.extra["domid"]):
+            driver.wait_until_running([current], wait_period=1)
             return
         clock.sleep(1)
-    raise TimeoutError(f"{node.name} has not come back within {_REBOOT_LIMIT:g} s")
+    raise TimeoutError(f"{node.name} did not reboot within {_REBOOT_LIMIT:g} s")

@@ -1,4 +1,4 @@
-"""``ovm3 doctor``: what there is, what will work, and what to do about the rest."""
+"""``ovm3 doctor``: checks a host and its pool, and says what to do about each fault."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 
 import click
 
-from libcloud_ovm3.cli.certificates import certificate_of, read_certificate
+from libcloud_ovm3.cli.certificates import read_certificate, read_host_certificate
+from libcloud_ovm3.cli.option_names import with_option_names
 from libcloud_ovm3.cli.options import access_options, make_access, reported
 from libcloud_ovm3.cli.output import heading, show
-from libcloud_ovm3.diagnostics import bundle as bundles
-from libcloud_ovm3.diagnostics.checks import Finding
-from libcloud_ovm3.diagnostics.collect import Call, Collected, collect, recorded
-from libcloud_ovm3.diagnostics.doctor import is_sound, run_checks
+from libcloud_ovm3.diagnostics.bundle import make_bundle, write_bundle
+from libcloud_ovm3.diagnostics.checks import run_checks
+from libcloud_ovm3.diagnostics.collect import Call, Collected, collect, record_calls
+from libcloud_ovm3.diagnostics.finding import Finding, is_healthy
 from libcloud_ovm3.errors import InvalidArgument
 
 _LEVELS = ("error", "warning", "note", "ok")
@@ -22,50 +23,54 @@ _LEVELS = ("error", "warning", "note", "ok")
 
 @click.command()
 @click.argument("host", metavar="HOST[:PORT]")
-@access_options
 @click.option(
     "--bundle",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Write the raw answers into a new file, without passwords, addresses and names.",
+    help="Write the raw responses into a new file, without passwords, addresses and names.",
 )
+@access_options
 def doctor(host: str, bundle: Path | None, **options: Any) -> None:
-    """Look at HOST and its pool. Reads only.
+    """Check HOST and its pool, and say what to do about each fault. Changes nothing.
 
-    Exit status: 0, nothing is wrong; 1, there are warnings or errors, or nothing could be read;
-    2, wrong arguments.
+    Exit status: 0, no faults; 1, warnings or errors, or nothing could be read; 2, invalid
+    arguments.
     """
     calls: list[Call] = []
     with reported():
         if bundle is not None and bundle.exists():
-            raise InvalidArgument(f"{bundle} exists already: name a new file")
+            raise InvalidArgument(f"{bundle} already exists: choose another file name")
         access = make_access(hosts=(host,), ex_read_only=True, **options)
-        estate = access.estate() if bundle is None else recorded(access.estate(), calls)
+        estate = access.estate() if bundle is None else record_calls(access.estate(), calls)
         address = estate.given[0]
-        examined = collect(
+        collected = collect(
             estate,
-            lambda: certificate_of(address),
+            lambda: read_host_certificate(address),
             "none" if options["insecure"] else "verified",
             read_certificate,
         )
-        found = run_checks(examined)
-        _show(examined, found)
+        findings = run_checks(collected)
+        _show(collected, findings)
         if bundle is not None:
-            bundles.write(bundles.bundle(calls, access.passwords.all()), bundle)
-            show(f"{len(calls)} answers, redacted, are in {bundle}")
-    sys.exit(0 if is_sound(found) else 1)
+            write_bundle(make_bundle(calls, access.passwords.all()), bundle)
+            show(f"{len(calls)} responses, anonymized, written to {bundle}")
+    sys.exit(0 if is_healthy(findings) else 1)
 
 
-def _show(examined: Collected, found: list[Finding]) -> None:
-    show(f"{examined.address}, {examined.now:%Y-%m-%d %H:%M} UTC")
-    for finding in found:
+def _show(collected: Collected, findings: list[Finding]) -> None:
+    show(f"{collected.address}, {collected.now:%Y-%m-%d %H:%M} UTC")
+    for finding in findings:
         _show_one(finding)
-    counted = [f"{sum(f.level == level for f in found)} {level}" for level in _LEVELS]
-    heading(", ".join(counted))
+    counts = {level: sum(f.level == level for f in findings) for level in _LEVELS}
+    heading(", ".join(f"{count} {_plural(level, count)}" for level, count in counts.items()))
+
+
+def _plural(level: str, count: int) -> str:
+    return level if level == "ok" or count == 1 else f"{level}s"
 
 
 def _show_one(finding: Finding) -> None:
-    show(f"{finding.level:8} {finding.about:12} {finding.found}")
-    for word, text in (("means", finding.means), ("do", finding.advice)):
+    show(f"{finding.level:8} {finding.about:12} {with_option_names(finding.found)}")
+    for word, text in (("meaning", finding.means), ("action", finding.advice)):
         if text:
             show(f"{'':8} {'':12} {word}: {text}")

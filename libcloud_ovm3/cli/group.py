@@ -1,4 +1,4 @@
-"""The outermost group of ``ovm3``: what becomes of errors that end a command, and of streams."""
+"""The top-level command group: handles errors that end a command, and closed streams."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from libcloud_ovm3.cli.output import tell
 
 
 class Group(click.Group):
-    """A group whose last words go through :mod:`.output` like all else."""
+    """A group that prints its error messages through :mod:`.output`, like all other text."""
 
     def main(self, args: Sequence[str] | None = None, **more: Any) -> Any:  # type: ignore[override]
-        """As click has it, but for errors: one line each, whatever stands in them."""
+        """Like click's own, but each error is one line, whatever it contains."""
         if not more.pop("standalone_mode", True):
             return super().main(args, standalone_mode=False, **more)
         for stream in (sys.stdout, sys.stderr):  # click's own texts, help for example
@@ -28,16 +28,16 @@ class Group(click.Group):
         try:
             status = self._status(args, more)
         except BrokenPipeError:
-            pass  # whoever read has gone
+            pass  # the reader of a pipe has exited
         except OSError as error:  # a full disk, a file that cannot be read
             with contextlib.suppress(OSError):
                 tell(f"Error: {error}")
         sys.exit(status if _flushed(sys.stdout) and _flushed(sys.stderr) else 1)
 
     def _status(self, args: Sequence[str] | None, more: dict[str, Any]) -> Any:
-        """Run the command: its exit status."""
+        """Run the command and return its exit status."""
         try:
-            answer: Any = super().main(args, standalone_mode=False, **more)
+            result: Any = super().main(args, standalone_mode=False, **more)
         except SystemExit as ended:
             return ended.code
         except click.UsageError as error:
@@ -47,9 +47,9 @@ class Group(click.Group):
             tell(f"Error: {error.format_message()}")
             return error.exit_code
         except (click.Abort, KeyboardInterrupt):
-            tell("Aborted!")
+            tell("Aborted.")
             return 1
-        return answer if isinstance(answer, int) else 0
+        return result if isinstance(result, int) else 0
 
 
 def _tell_usage(error: click.UsageError) -> None:
@@ -63,7 +63,7 @@ def _tell_usage(error: click.UsageError) -> None:
 
 
 def _flushed(stream: TextIO | None) -> bool:
-    """Write out what waits. What cannot be written goes nowhere, or Python would fail at exit."""
+    """Flush. What cannot be written is discarded, or Python would report an error at exit."""
     if stream is None:
         return True
     try:

@@ -1,4 +1,4 @@
-"""``ovm3 host``: the host module into a host's agent, and out of it."""
+"""``ovm3 host``: installs, checks and uninstalls the host module."""
 
 from __future__ import annotations
 
@@ -15,28 +15,34 @@ from libcloud_ovm3.cli.output import show, show_text, tell
 
 if TYPE_CHECKING:
     from libcloud_ovm3.agent.functions import Agent
-    from libcloud_ovm3.installer import Done, Ssh, State
+    from libcloud_ovm3.installer import Result, SSHConnection, State
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _SSH_PASSWORD = "OVM3_SSH_PASSWORD"  # noqa: S105 (the name of a variable)
 _SSH = (
     click.argument("where", metavar="HOST[:PORT]"),
-    click.option("--ssh-port", default=22, show_default=True, help="The port of SSH on HOST."),
-    click.option("--ssh-user", default="root", show_default=True, help="Must be able to do all."),
-    click.option("--ssh-key", type=_FILE, help="A private key; else those that ssh would try."),
+    click.option("--ssh-port", default=22, show_default=True, help="SSH port of HOST."),
+    click.option("--ssh-user", default="root", show_default=True, metavar="NAME",
+                 help="SSH user. Must be root."),
+    click.option("--ssh-key", type=_FILE,
+                 help="SSH private key.  [default: those that ssh would try]"),
     click.option("--ssh-password", "ask_password", is_flag=True,
-                 help=f"Ask for the password of key or user; ${_SSH_PASSWORD} is one, too."),
-    click.option("--known-hosts", type=_FILE, help="Default: ~/.ssh/known_hosts."),
+                 help=f"Prompt for the password of key or user, unless ${_SSH_PASSWORD} is set."),
+    click.option("--known-hosts", type=_FILE,
+                 help="Known hosts file.  [default: ~/.ssh/known_hosts]"),
     click.option("--ssh-fingerprint", metavar="SHA256:...",
-                 help="HOST's own key, as `ssh-keygen -lf` prints it there."),
-    click.option("--no-tls", is_flag=True, help="The agent has ssl=disable: all goes in clear."),
+                 help="SSH host key of HOST, as `ssh-keygen -lf` prints it there."),
+    click.option("--no-tls", is_flag=True,
+                 help="Use plain HTTP (unencrypted), for agents with ssl=disable."),
     click.option("--root", default="", hidden=True),
 )  # fmt: skip
-_DRY_RUN = click.option("--dry-run", is_flag=True, help="Show what would change, change nothing.")
+_DRY_RUN = click.option(
+    "--dry-run", is_flag=True, help="Show what would be changed, but change nothing."
+)
 _RESTART_XEND = click.option(
     "--restart-xend", is_flag=True,
-    help="Restart xend where its restart time was patched, if no guest is between two states.",
+    help="Restart xend if the restart-time patch is applied and no guest is changing state.",
 )  # fmt: skip
 
 
@@ -49,7 +55,7 @@ def _ssh_options(command: _F) -> _F:
 
 @click.group()
 def host() -> None:
-    """The host module: what the agent lacks, put into a host and taken out again."""
+    """Install, check and uninstall the host module."""
 
 
 @host.command()
@@ -59,9 +65,9 @@ def host() -> None:
     "without",
     multiple=True,
     metavar="NAME",
-    help="A patch to leave out: zeroconf, vlan-bridge, restart-time; several times.",
+    help="Skip or revert a patch: zeroconf, vlan-bridge, restart-time. Repeatable.",
 )
-@click.option("--ssl", type=click.Choice(["enable", "disable"]), help="Set it in agent.ini.")
+@click.option("--ssl", type=click.Choice(["enable", "disable"]), help="Set ssl= in agent.ini.")
 @click.option("--set-port", type=int, metavar="N", help="Set port= in agent.ini.")
 @_RESTART_XEND
 @_DRY_RUN
@@ -69,38 +75,42 @@ def install(
     without: tuple[str, ...], ssl: str | None, set_port: int | None, restart_xend: bool,
     dry_run: bool, **options: Any,
 ) -> None:  # fmt: skip
-    """Put the module into the agent of HOST, and mend what is known to be wrong there.
+    """Install the host module on HOST.
 
-    Running it again finishes what a dropped line has left, and changes nothing where all is done.
+    Known faults of the host are patched. Running it again completes an interrupted
+    installation, and changes nothing if it is complete.
     """
     from libcloud_ovm3 import installer  # noqa: PLC0415 (pays for paramiko only when it is used)
 
-    with reported(), _Line(options) as line:
-        done = installer.install(
-            line.ssh,
-            line.agent(),
-            root=line.root,
+    with reported(), _Connection(options) as connection:
+        result = installer.install(
+            connection.ssh,
+            connection.agent(),
+            root=connection.root,
             without=without,
             ssl=None if ssl is None else ssl == "enable",
             port=set_port,
-            moved=line.moved,
+            reconnect=connection.reconnect,
             restart_xend=restart_xend,
             dry_run=dry_run,
-            tell=tell,
+            progress=tell,
         )
-        _show_done(done, dry_run)
+        _show_result(result, dry_run)
 
 
 @host.command()
 @_ssh_options
 def check(**options: Any) -> None:
-    """Say whether the module is on HOST, whole, and answering; and which patches are there."""
+    """Show whether the host module is installed and working.
+
+    Also shows which patches are applied. Exit status: 0 for "ok" and "not installed", else 1.
+    """
     from libcloud_ovm3 import installer  # noqa: PLC0415
 
-    with reported(), _Line(options) as line:
-        state = installer.check(line.ssh, line.agent(), root=line.root)
+    with reported(), _Connection(options) as connection:
+        state = installer.check(connection.ssh, connection.agent(), root=connection.root)
         _show_state(state)
-    if state.verdict not in ("answering", "not installed"):
+    if state.verdict not in ("ok", "not installed"):
         raise SystemExit(1)
 
 
@@ -109,23 +119,23 @@ def check(**options: Any) -> None:
 @_RESTART_XEND
 @_DRY_RUN
 def uninstall(restart_xend: bool, dry_run: bool, **options: Any) -> None:
-    """Take the module and its patches out of HOST again, and nothing else."""
+    """Remove the host module and its patches from HOST."""
     from libcloud_ovm3 import installer  # noqa: PLC0415
 
-    with reported(), _Line(options) as line:
-        done = installer.uninstall(
-            line.ssh,
-            line.agent(),
-            root=line.root,
-            moved=line.moved,
+    with reported(), _Connection(options) as connection:
+        result = installer.uninstall(
+            connection.ssh,
+            connection.agent(),
+            root=connection.root,
+            reconnect=connection.reconnect,
             restart_xend=restart_xend,
             dry_run=dry_run,
-            tell=tell,
+            progress=tell,
         )
-        _show_done(done, dry_run)
+        _show_result(result, dry_run)
 
 
-class _Line:
+class _Connection:
     """SSH to a host, and its agent, for one command."""
 
     def __init__(self, options: dict[str, Any]) -> None:
@@ -138,23 +148,23 @@ class _Line:
                          "ssh_fingerprint")
         }  # fmt: skip
         self._options = options
-        self.ssh: Ssh
+        self.ssh: SSHConnection
 
-    def __enter__(self) -> _Line:
+    def __enter__(self) -> _Connection:
         from libcloud_ovm3.installer import connect  # noqa: PLC0415
 
-        asked = self._ssh_options
+        given = self._ssh_options
         password = os.environ.get(_SSH_PASSWORD)
-        if password is None and asked["ask_password"]:
+        if password is None and given["ask_password"]:
             password = click.prompt("SSH password", hide_input=True)
         self.ssh = connect(
             parse_address(self._where).host,
-            asked["ssh_port"],
-            asked["ssh_user"],
+            given["ssh_port"],
+            given["ssh_user"],
             password=password,
-            key_file=asked["ssh_key"],
-            known_hosts=asked["known_hosts"],
-            host_fingerprint=asked["ssh_fingerprint"],
+            key_file=given["ssh_key"],
+            known_hosts=given["known_hosts"],
+            host_fingerprint=given["ssh_fingerprint"],
         )
         return self
 
@@ -162,32 +172,33 @@ class _Line:
         self.ssh.close()
 
     def agent(self) -> Agent:
-        """The host's agent, by the usual options."""
+        """Return the host's agent as the options say."""
         return self._agent(self._where, self._secure)
 
-    def moved(self, port: int | None, secure: bool | None) -> Agent:
-        """The agent once agent.ini has been changed."""
+    def reconnect(self, port: int | None, secure: bool | None) -> Agent:
+        """Return the agent as it is reached after a change of agent.ini; None: as before."""
         here = parse_address(self._where)
-        place = here if port is None else here._replace(port=port)
-        return self._agent(str(place), self._secure if secure is None else secure)
+        address = here if port is None else here._replace(port=port)
+        return self._agent(str(address), self._secure if secure is None else secure)
 
-    def _agent(self, place: str, secure: bool) -> Agent:
+    def _agent(self, address: str, secure: bool) -> Agent:
         options = self._options
-        if not secure:  # what says how to trust a certificate would contradict it
+        if not secure:  # options for TLS would contradict it
             options = {**options, "pins": (), "ca_cert": None, "tls_server_name": None}
-        estate = make_estate(hosts=(place,), **options, secure=secure)
+        estate = make_estate(hosts=(address,), **options, secure=secure)
         return estate.agent(estate.given[0])
 
 
-def _show_done(done: Done, dry_run: bool) -> None:
+def _show_result(result: Result, dry_run: bool) -> None:
     if dry_run:
-        show_text(done.plan or "nothing to do")
-    elif not done.changed:
-        show("nothing to do")
-    _show_state(done.state)
+        show_text(result.plan or "nothing to change")
+    elif not result.changed:
+        show("nothing to change")
+    _show_state(result.state)
 
 
 def _show_state(state: State) -> None:
-    show(f"{state.verdict}: {state.text}")
+    begins = state.text.startswith(state.verdict)
+    show(state.text if begins else f"{state.verdict}: {state.text}")
     for name, patch in state.patches.items():
         show(f"patch {name}: {patch}")

@@ -1,11 +1,13 @@
-"""``ovm3 inventory``: what there is, for people and, with --json, for programs."""
+"""``ovm3 inventory``: hosts, pools, repositories and VMs, for people or (--json) programs."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import click
 
+from libcloud_ovm3.cli.option_names import with_option_names
 from libcloud_ovm3.cli.options import driver_options, make_estate, reported
 from libcloud_ovm3.cli.output import heading, show, show_json, show_table
 from libcloud_ovm3.diagnostics import inventory as estate_inventory
@@ -13,19 +15,25 @@ from libcloud_ovm3.diagnostics.inventory import HostEntry, Inventory, Repository
 
 
 @click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON (see docs/inventory-json.md).")
 @driver_options
-@click.option("--json", "as_json", is_flag=True, help="As JSON (docs/inventory-json.md).")
 def inventory(as_json: bool, **options: Any) -> None:
-    """Hosts, pools, repositories, VMs with disks and NICs. Reads only.
+    """List hosts, pools, repositories, and VMs with disks and NICs. Changes nothing.
 
-    What could not be read is listed; the exit status is 0 all the same.
+    What could not be read is listed at the end; the exit status is 0 nevertheless.
     """
     with reported():
-        found = estate_inventory.take_inventory(make_estate(**options))
+        found = _with_option_names(estate_inventory.take_inventory(make_estate(**options)))
         if as_json:
             show_json(estate_inventory.as_json(found))
         else:
             _show(found)
+
+
+def _with_option_names(found: Inventory) -> Inventory:
+    hosts = [replace(h, error=h.error and with_option_names(h.error)) for h in found.hosts]
+    errors = tuple(map(with_option_names, found.errors))
+    return replace(found, hosts=tuple(hosts), errors=errors)
 
 
 def _show(found: Inventory) -> None:
@@ -42,7 +50,7 @@ def _show(found: Inventory) -> None:
     )
     heading("Repositories")
     show_table(
-        ("repository", "location", "mounted on", "not on", "VMs", "disks", "id"),
+        ("repository", "location", "mounted on", "not mounted on", "VMs", "disks", "id"),
         [_repository(one) for one in found.repositories],
         "no repositories",
     )
@@ -54,13 +62,13 @@ def _show(found: Inventory) -> None:
     )
     heading("Disks and NICs")
     show_table(
-        ("VM", "device", "mode", "what"),
+        ("VM", "device", "mode", "path or network"),
         [line for vm in found.vms for line in _devices(vm)],
-        "no disks, no NICs",
+        "no disks or NICs",
     )
     heading("Could not be read" if found.errors else "Everything could be read.")
-    for problem in found.errors:
-        show(f"- {problem}")
+    for error in found.errors:
+        show(f"- {error}")
 
 
 def _host(host: HostEntry) -> tuple[object, ...]:
@@ -69,7 +77,7 @@ def _host(host: HostEntry) -> tuple[object, ...]:
         return (name, host.address, host.status, *[""] * 4, "?", "")
     memory = f"{_or(host.free_memory_mb)}/{_or(host.memory_mb)} MB"
     versions = (host.agent_version, host.xen_version)
-    owner = host.owner or "nobody"
+    owner = host.owner or "none"
     return (
         name,
         host.address,
@@ -83,7 +91,7 @@ def _host(host: HostEntry) -> tuple[object, ...]:
 
 
 def _repository(one: RepositoryEntry) -> tuple[object, ...]:
-    mounted = ", ".join(one.mounted_on) or "no host"
+    mounted = ", ".join(one.mounted_on) or "none"
     unmounted = ", ".join(one.not_mounted_on)
     location = f"{one.file_system} {one.location}"
     return (one.alias, location, mounted, unmounted, _or(one.vms), _or(one.disks), one.id)
@@ -91,14 +99,14 @@ def _repository(one: RepositoryEntry) -> tuple[object, ...]:
 
 def _vm(vm: VMEntry, aliases: dict[str, str]) -> tuple[object, ...]:
     hosts = ", ".join(live.host for live in vm.live)
-    places = ", ".join(
+    defined_in = ", ".join(
         f"{aliases.get(d.repository) or d.repository}/{d.directory}"
         + (" (unreadable)" if d.error else "")
         for d in vm.definitions
     )
     ha = "?" if vm.ha is None else ("yes" if vm.ha else "no")
-    memory = f"{_or(vm.memory_mb)} MB"
-    return (vm.name, vm.state, hosts, _or(vm.vcpus), memory, ha, places or "nowhere", vm.id)
+    memory = "?" if vm.memory_mb is None else f"{vm.memory_mb} MB"
+    return (vm.name, vm.state, hosts, _or(vm.vcpus), memory, ha, defined_in or "none", vm.id)
 
 
 def _devices(vm: VMEntry) -> list[tuple[object, ...]]:
@@ -106,7 +114,12 @@ def _devices(vm: VMEntry) -> list[tuple[object, ...]]:
         (vm.name, d.device, "CD" if d.is_cdrom else d.mode, d.path or d.entry) for d in vm.disks
     ]
     nics = [
-        (vm.name, f"nic{number}", "", f"{nic.mac or 'any MAC'} on {nic.bridge or 'any bridge'}")
+        (
+            vm.name,
+            f"nic{number}",
+            "",
+            f"{nic.mac or 'automatic MAC'} on {nic.bridge or 'default bridge'}",
+        )
         for number, nic in enumerate(vm.nics)
     ]
     return [*disks, *nics]

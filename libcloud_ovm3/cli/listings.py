@@ -1,4 +1,4 @@
-"""``ovm3 hosts``, ``ovm3 nodes``, ``ovm3 images``: what the driver lists."""
+"""``ovm3 hosts``, ``nodes``, ``images``, ``orphans``, ``put-back``: what the driver lists."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from libcloud_ovm3.cli.option_names import with_option_names
 from libcloud_ovm3.cli.options import driver_options, make_driver, reported
 from libcloud_ovm3.cli.output import show, tell
 from libcloud_ovm3.cli.tables import show_hosts, show_images, show_nodes, show_orphans
@@ -14,19 +15,19 @@ from libcloud_ovm3.cli.tables import show_hosts, show_images, show_nodes, show_o
 @click.command()
 @driver_options
 def hosts(**options: Any) -> None:
-    """The hosts of the pool: CPUs, memory, versions."""
+    """List the hosts of the pool with CPUs, memory and versions."""
     with reported():
         locations = make_driver(**options).list_locations()
         show_hosts(locations)
         for location in locations:
             if location.extra["status"] != "ok":
-                tell(f"warning: {location.extra['reason']}")
+                tell(f"warning: {with_option_names(location.extra['reason'])}")
 
 
 @click.command()
 @driver_options
 def nodes(**options: Any) -> None:
-    """All VMs, running and stopped, on all hosts."""
+    """List all VMs, running and stopped, on all hosts."""
     with reported():
         show_nodes(make_driver(**options).list_nodes())
 
@@ -34,7 +35,7 @@ def nodes(**options: Any) -> None:
 @click.command()
 @driver_options
 def images(**options: Any) -> None:
-    """Templates and ISOs."""
+    """List templates and ISOs."""
     with reported():
         show_images(make_driver(**options).list_images())
 
@@ -42,7 +43,7 @@ def images(**options: Any) -> None:
 @click.command()
 @driver_options
 def orphans(**options: Any) -> None:
-    """Virtual disks that belong to nobody, as far as can be seen."""
+    """List virtual disks that no VM uses, as far as could be read."""
     with reported():
         show_orphans(make_driver(**options).ex_list_orphans())
 
@@ -52,7 +53,10 @@ def orphans(**options: Any) -> None:
 @click.argument("path")
 @click.argument("operation")
 def put_back(path: str, operation: str, **options: Any) -> None:
-    """Put back a disk that a deletion has set aside and left: see `ovm3 orphans`."""
+    """Restore a disk that an interrupted deletion has set aside.
+
+    PATH and OPERATION are those that `ovm3 orphans` lists.
+    """
     with reported():
         make_driver(**options).ex_put_back(path, operation)
-        show(f"{path} is back")
+        show(f"{path} was restored")

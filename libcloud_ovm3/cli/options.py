@@ -1,4 +1,4 @@
-"""The options that say which hosts and how to trust them, and what becomes of errors."""
+"""The options for hosts, credentials and TLS, and how errors and warnings are printed."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import click
 
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.access import Access, read_options
+from libcloud_ovm3.cli.option_names import with_option_names
 from libcloud_ovm3.cli.output import tell, tell_text
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error, Ovm3Warning, UnexpectedFileContent
 from libcloud_ovm3.estate.members import Estate
@@ -27,59 +28,61 @@ HOSTS = click.option(
     multiple=True,
     required=True,
     metavar="HOST[:PORT]",
-    help="A host of the pool; several times: these hosts only.",
+    help="A host of the pool. Given several times: these hosts only.",
 )
-_MODULE = click.option(
-    "--no-host-module", is_flag=True, help="Ask the agents only, not the host modules."
-)
+_MODULE = click.option("--no-host-module", is_flag=True, help="Do not use the host modules.")
 _ACCESS = (
-    click.option("--port", default=None, help="The agents' port (8899)."),
-    click.option("--user", default="oracle", show_default=True, help="The agents' user."),
+    click.option("--port", default=None, metavar="PORT",
+                 help="Port of the agents.  [default: 8899]"),
+    click.option("--user", default="oracle", show_default=True, metavar="NAME",
+                 help="User of the agents."),
     click.option("--password-file", "password_files", multiple=True, metavar="[HOST=]FILE",
-                 help=f"First line: the password. Else ${_PASSWORD}, else it is asked for. "
-                 "With HOST=: that host's, where it is another."),
+                 help="File with the agents' password in its first line. With HOST=: for that "
+                 f"host only. Without this option, ${_PASSWORD} or a prompt."),
     click.option("--fingerprint", "pins", multiple=True, metavar="[HOST=]SHA256",
-                 help="The certificate to accept (ovm3 pin HOST); again for more hosts."),
+                 help="The certificate to accept (see `ovm3 pin HOST`); once per host."),
     click.option("--ca-cert", type=_FILE,
-                 help="PEM file to verify certificates with."),
-    click.option("--tls-server-name", help="The name in the certificate."),
-    click.option("--tls-minimum", default="TLSv1.2", show_default=True,
-                 help="TLSv1 for old agents."),
+                 help="CA certificates (PEM) with which to verify the hosts."),
+    click.option("--tls-server-name", metavar="NAME",
+                 help="Name to expect in the certificate."),
+    click.option("--tls-minimum", default="TLSv1.2", show_default=True, metavar="VERSION",
+                 help="Lowest TLS version to accept; agents of OVM 3.2 need TLSv1."),
     click.option("--tls-weak-keys", is_flag=True,
                  help="Accept keys below 2048 bits and SHA-1 signatures."),
     click.option("--tls-legacy-renegotiation", is_flag=True,
                  help="Accept hosts without secure renegotiation (RFC 5746)."),
     click.option("--cert-file", type=_FILE,
-                 help="Our own certificate (PEM), for hosts that ask for one."),
-    click.option("--key-file", type=_FILE, help="Its private key, if that is a file of its own."),
-    click.option("--insecure", is_flag=True, help="Accept any certificate. Do not."),
+                 help="Client certificate (PEM), for hosts that require one."),
+    click.option("--key-file", type=_FILE, help="Client private key, if separate."),
+    click.option("--insecure", is_flag=True,
+                 help="Disable certificate verification (insecure)."),
 )  # fmt: skip
 
 
 def access_options(command: _F) -> _F:
-    """How to get into hosts that are named otherwise."""
+    """Add the options for credentials and TLS."""
     for option in reversed(_ACCESS):
         command = option(command)
     return command
 
 
 def driver_options(command: _F) -> _F:
-    """Which hosts, and how to get into them."""
+    """Add the options for hosts, credentials and TLS."""
     return HOSTS(access_options(_MODULE(command)))
 
 
 def make_driver(**options: Any) -> OVM3NodeDriver:
-    """The driver for what :func:`driver_options` took, and for further arguments of the driver."""
+    """Return the driver for the values of :func:`driver_options` and further arguments."""
     return OVM3NodeDriver(**_driver_arguments(**options))
 
 
 def make_access(**options: Any) -> Access:
-    """The same without a driver: how to reach the hosts."""
+    """Return how to reach the hosts, without a driver."""
     return read_options(**_driver_arguments(**options))
 
 
 def make_estate(**options: Any) -> Estate:
-    """The estate of these hosts: for commands that read more than libcloud has nouns for."""
+    """Return the estate of these hosts, for what libcloud has no objects for."""
     return make_access(**options).estate()
 
 
@@ -100,11 +103,17 @@ def _driver_arguments(
     no_host_module: bool = False,
     **more: Any,
 ) -> dict[str, Any]:
-    """What :func:`driver_options` took, as the driver takes it; ``more`` likewise."""
-    usual, of_hosts = _passwords(password_files)
+    """Return the driver's arguments for the values of :func:`driver_options`; ``more`` as it is.
+
+    :raises InvalidArgument: the options contradict each other, or a file cannot be read.
+    """
+    password, host_passwords = _passwords(password_files)
+    pins_by_host = _pins(pins)
+    if len(hosts) > 1 and "" in pins_by_host:
+        raise InvalidArgument("--fingerprint: with several --host, expected HOST=SHA256 for each")
     return {
         "key": user,
-        "secret": usual,
+        "secret": password,
         "host": hosts[0] if len(hosts) == 1 else None,
         "port": port,
         "ca_cert": _path(ca_cert),
@@ -112,12 +121,12 @@ def _driver_arguments(
         "key_file": _path(key_file),
         "verify_ssl": not insecure,
         "ex_hosts": None if len(hosts) == 1 else hosts,
-        "ex_fingerprint": _pins(pins) or None,
+        "ex_fingerprint": pins_by_host or None,
         "ex_tls_server_name": tls_server_name,
         "ex_tls_minimum": tls_minimum,
         "ex_tls_weak_keys": tls_weak_keys,
         "ex_tls_legacy_renegotiation": tls_legacy_renegotiation,
-        "ex_passwords": of_hosts,
+        "ex_passwords": host_passwords,
         "ex_host_module": not no_host_module,
         **more,
     }
@@ -128,20 +137,20 @@ def _path(file: Path | None) -> str | None:
 
 
 def _passwords(texts: tuple[str, ...]) -> tuple[str, dict[str, str]]:
-    """The usual password, and those of ``HOST=FILE``.
+    """Return the default password, and those of ``HOST=FILE`` by host.
 
     Never from the command line, which every user of the machine can read.
     """
-    usual, of_hosts = "", {}
+    default, by_host = "", {}
     for text in texts:
         host, equals, file = text.partition("=")
         if equals and "/" not in host and not Path(text).exists():
-            of_hosts[host] = _first_line(file)
+            by_host[host] = _first_line(file)
         else:
-            usual = _first_line(text)
-    if not usual:
-        usual = os.environ.get(_PASSWORD) or click.prompt("Agent password", hide_input=True)
-    return usual, of_hosts
+            default = _first_line(text)
+    if not default:
+        default = os.environ.get(_PASSWORD) or click.prompt("Agent password", hide_input=True)
+    return default, by_host
 
 
 def _first_line(file: str) -> str:
@@ -155,7 +164,7 @@ def _first_line(file: str) -> str:
 
 
 def _pins(texts: tuple[str, ...]) -> dict[str, list[str]]:
-    """``HOST=PIN`` or, for the one host named, ``PIN``."""
+    """Parse ``HOST=PIN`` or, for a single host, ``PIN`` (key ``""``)."""
     pins: dict[str, list[str]] = {}
     for text in texts:
         host, _, value = text.rpartition("=")
@@ -165,20 +174,20 @@ def _pins(texts: tuple[str, ...]) -> dict[str, list[str]]:
 
 @contextmanager
 def reported() -> Iterator[None]:
-    """Warnings and errors as one line each, without a traceback."""
+    """Print warnings and errors as one line each, with names of options, without a traceback."""
     with warnings.catch_warnings():
         warnings.simplefilter("always", Ovm3Warning)
         warnings.showwarning = _show_warning
         try:
             yield
         except InvalidArgument as error:
-            raise click.UsageError(str(error)) from None
+            raise click.UsageError(with_option_names(str(error))) from None
         except UnexpectedFileContent as error:
-            tell_text(f"Error: {error}")
+            tell_text(f"Error: {with_option_names(str(error))}")
             raise SystemExit(1) from None
         except Ovm3Error as error:
-            raise click.ClickException(str(error)) from None
+            raise click.ClickException(with_option_names(str(error))) from None
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    tell(f"warning: {message}")
+    tell(f"warning: {with_option_names(str(message))}")

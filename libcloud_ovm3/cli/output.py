@@ -1,8 +1,8 @@
-"""The one way of all text to the terminal: what cannot be printed goes out as its escape.
+"""All output to the terminal: unprintable characters are written as escapes.
 
-What hosts, VMs, files and faults are called may hold anything. Here it can neither forge a line,
-nor do anything to a terminal, nor break a command where the encoding lacks a letter. A line for
-people is one line; tables are drawn on a terminal, and plain aligned text elsewhere.
+Names of hosts, VMs, files and texts of faults may contain anything. Through this module they can
+neither forge a line, nor control the terminal, nor fail where the encoding lacks a character. A
+message is one line; tables are drawn on a terminal, and are plain aligned text elsewhere.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rich.text import Text
 
 from libcloud_ovm3.errors import shown
 
-_PIPE_WIDTH = 1_000_000  # columns; a pipe has no width, and a row that is folded is two lines
+_PIPE_WIDTH = 1_000_000  # columns; a pipe has no width, and a wrapped row would be two lines
 
 
 def show(line: str) -> None:
@@ -28,7 +28,7 @@ def show(line: str) -> None:
 
 
 def show_text(text: str) -> None:
-    """Print a text that may have several lines, all of them ours or all of them one answer."""
+    """Print a text of several lines, which come from one source only."""
     _write(sys.stdout, fit(text, sys.stdout, keep="\n\t") + "\n")
 
 
@@ -38,14 +38,14 @@ def tell(line: str) -> None:
 
 
 def tell_text(text: str) -> None:
-    """Print lines of ours on stderr."""
+    """Print several lines on stderr, none of them from a host."""
     _write(sys.stderr, fit(text, sys.stderr, keep="\n") + "\n")
 
 
 def show_json(value: Any, plain: Callable[[Any], str] | None = None) -> None:
     """Print a value as JSON, valid whatever it holds and whatever the terminal's encoding is.
 
-    :param plain: what JSON has no form for -> a text.
+    :param plain: converts a value that JSON has no form for to a string.
     """
     text = json.dumps(value, indent=2, ensure_ascii=False, default=plain)
     safe = "".join(one if one == "\n" or _is_plain(one) else json.dumps(one)[1:-1] for one in text)
@@ -53,7 +53,7 @@ def show_json(value: Any, plain: Callable[[Any], str] | None = None) -> None:
 
 
 def heading(line: str) -> None:
-    """Print a line that begins a part."""
+    """Print the heading of a section."""
     show("")
     if not _console().is_terminal:
         show(line)
@@ -62,7 +62,7 @@ def heading(line: str) -> None:
 
 
 def show_table(headings: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
-    """Print rows under headings; ``empty`` if there are none. Names are shown as they are."""
+    """Print rows under headings, or ``empty`` if there are none. Names are shown unmodified."""
     out = _console()
     listed = [[_cell(cell) for cell in row] for row in rows]
     if not listed:
@@ -78,7 +78,7 @@ def show_table(headings: Sequence[str], rows: Iterable[Sequence[object]], empty:
 
 
 def fit(text: str, stream: TextIO | None, keep: str = "") -> str:
-    """A text as this stream can show it."""
+    """Return a text in a form that this stream can print."""
     encoding = _encoding(stream)
     return shown(text, keep).encode(encoding, "backslashreplace").decode(encoding)
 
@@ -91,7 +91,7 @@ def _cell(cell: object) -> Text:
 
 
 def _console() -> Console:
-    """Looks at sys.stdout each time, so that it can be redirected."""
+    """Return a console on the current sys.stdout, which may have been redirected."""
     found = Console(highlight=False, soft_wrap=True)
     return found if found.is_terminal else Console(highlight=False, width=_PIPE_WIDTH)
 
@@ -105,5 +105,5 @@ def _is_plain(one: str) -> bool:
 
 
 def _write(stream: TextIO | None, text: str) -> None:
-    if stream is not None:  # closed before we began
+    if stream is not None:  # closed before the start
         stream.write(text)

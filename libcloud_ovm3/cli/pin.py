@@ -1,4 +1,4 @@
-"""``ovm3 pin``: what certificate a host presents."""
+"""``ovm3 pin``: shows the certificate that a host presents."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from libcloud_ovm3.cli.output import show
 
 @click.command()
 @click.argument("host", metavar="HOST[:PORT]")
-@click.option("--timeout", default=10.0, show_default=True, help="Seconds.")
+@click.option("--timeout", default=10.0, show_default=True, help="Seconds to wait for the host.")
 def pin(host: str, timeout: float) -> None:
-    """Show the certificate that HOST presents, and how to pin it. Sends no password."""
+    """Show the certificate that HOST presents, and how to pin it. No password is sent."""
     with reported():
         address = parse_address(host)
         facts = shown(address, timeout)
@@ -26,9 +26,9 @@ def pin(host: str, timeout: float) -> None:
         show(f"TLS          {facts.protocol}, {facts.cipher}")
         for line in _certificate_lines(der):
             show(line)
-        show(f"SHA-256      {fingerprint(der)}")
-        show("Compare it with `openssl x509 -in /etc/ovs-agent/cert/certificate.pem -noout "
-             "-fingerprint -sha256` on the host itself; then")  # fmt: skip
+        show(f"SHA-256      {_as_openssl_prints(fingerprint(der))}")
+        show("Compare the fingerprint with `openssl x509 -in /etc/ovs-agent/cert/certificate.pem "
+             "-noout -fingerprint -sha256` on the host itself. If they match, use:")  # fmt: skip
         more = "".join(f" {switch}" for switch in switches(options, USUAL))
         show(f"command line --host {address} --fingerprint {fingerprint(der)}{more}")
         more = "".join(f", {option}" for option in python_options(options, USUAL))
@@ -44,8 +44,12 @@ def _certificate_lines(der: bytes) -> list[str]:
             f"valid        {_day(certificate.not_valid_before_utc)} to "
             f"{_day(certificate.not_valid_after_utc)}",
         ]
-    except ValueError as error:  # odd old certificates: the fingerprint is what counts
-        return [f"certificate  cannot be read: {error}"]
+    except ValueError as error:  # old, invalid certificates: the fingerprint is what matters
+        return [f"certificate  cannot be parsed: {error}"]
+
+
+def _as_openssl_prints(digits: str) -> str:
+    return ":".join(digits[i : i + 2] for i in range(0, len(digits), 2)).upper()
 
 
 def _day(moment: datetime) -> str:

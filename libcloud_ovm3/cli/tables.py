@@ -1,4 +1,4 @@
-"""Which columns a list of libcloud objects is shown with."""
+"""Tables of libcloud objects."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from libcloud_ovm3.cli.output import show_table
 
 
 def show_hosts(locations: Iterable[NodeLocation]) -> None:
-    """Hosts with CPUs, memory and versions; * is the pool's master."""
+    """Print hosts with CPUs, memory and versions; * marks the pool's master."""
     headings = ("host", "address", "status", "CPUs", "free/memory", "agent", "Xen", "VMs")
     show_table(headings, [_host(location) for location in locations], "no hosts")
 
@@ -33,19 +33,19 @@ def _host(location: NodeLocation) -> list[Any]:
 
 
 def show_images(images: Iterable[NodeImage]) -> None:
-    """Templates and ISOs."""
+    """Print templates and ISOs."""
     rows = [(i.name, i.extra["kind"], i.extra["repository"], i.id) for i in images]
     show_table(("image", "kind", "repository", "id"), rows, "no images")
 
 
 def show_sizes(sizes: Iterable[NodeSize]) -> None:
-    """Sizes."""
+    """Print sizes."""
     rows = [(size.id, size.name, size.extra["cpus"], _mb(size.ram)) for size in sizes]
     show_table(("size", "name", "CPUs", "memory"), rows, "no sizes")
 
 
 def show_nodes(nodes: Iterable[Node]) -> None:
-    """Nodes, with the hosts that they are live on."""
+    """Print nodes, with the hosts on which they are live."""
     rows = [
         (
             node.name,
@@ -61,12 +61,12 @@ def show_nodes(nodes: Iterable[Node]) -> None:
 
 
 def show_orphans(orphans: Iterable[dict[str, Any]]) -> None:
-    """Disks that belong to nobody, those first that a deletion has set aside."""
+    """Print disks that no VM uses, those first that a deletion has set aside."""
     rows = [
         (one["path"], "yes" if one["is_certain"] else "no", one["set_aside"] or "")
         for one in sorted(orphans, key=lambda one: (one["set_aside"] is None, one["path"]))
     ]
-    show_table(("disk", "certain", "set aside"), rows, "no orphans")
+    show_table(("disk", "certain", "set aside by"), rows, "no orphaned disks")
 
 
 def _gb(size_mb: int | None) -> str:

@@ -1,6 +1,6 @@
-"""The words that may stand in a bundle as they are: the agent's, xend's and the system's own.
+"""The words that remain unchanged in a bundle: those of the agent, of xend and of the system.
 
-Whatever is not in here is taken for somebody's, and replaced (:mod:`.redaction`). Sources:
+Whatever is not listed here may be identifying, and is replaced (:mod:`.anonymize`). Sources:
 answer-shapes.md, agent-behaviour.md, xend.md.
 """
 
@@ -10,7 +10,7 @@ import re
 
 from libcloud_ovm3.agent import catalogue
 
-# Values of these are names that people gave; files and directories too.
+# Values of these are names that people chose; files and directories too.
 NAMES = frozenset(
     """
     name ovm_simple_name hostname alias repository_alias pool_alias vifname server
@@ -18,10 +18,10 @@ NAMES = frozenset(
     """.split()
 )
 
-# Of these, what people alone give; the others also hold files, ids and devices.
+# Of these, the ones that only people choose; the others also contain files, ids and devices.
 GIVEN_NAMES = frozenset("name ovm_simple_name hostname alias repository_alias pool_alias".split())
 
-# Elements that the agent fills from its own software and from the processor: kept as they are.
+# Elements that the agent fills from its own software and from the processor: unchanged.
 AGENTS_OWN = frozenset(
     """
     Agent_Version RPM_Version OVM_Version CPU_Type OS_Type OS_Name OS_Major_Version
@@ -31,7 +31,7 @@ AGENTS_OWN = frozenset(
     """.split()
 )
 
-# Texts that are long numbers: sizes, times, counters. Elsewhere a long number may be somebody's.
+# Texts that are long numbers: sizes, times, counters. Elsewhere a long number may be identifying.
 NUMBERS = frozenset(
     """
     Boot_Time TotalPages FreePages CPUKHz VM_MEMORY_ALIGNMENT Interval
@@ -41,7 +41,7 @@ NUMBERS = frozenset(
 )
 
 # Keys of the agent's structs and options of vm.cfg (agent-behaviour 6.2, 7.1, 9). Others are hand
-# edits, and may say anything.
+# edits, and may contain anything.
 KEYS = frozenset(
     """
     acpi apic blkif console_autoconnect cpu cpu_cap cpu_weight display expose_host_uuid hap hpet isa
@@ -113,7 +113,10 @@ _DEVICE = re.compile(
 
 
 def is_public(word: str) -> bool:
-    """Whether a word (letters, digits, ``_``) may stay: the agent's, a device's, a short number."""
+    """Return whether a word (letters, digits, ``_``) may remain.
+
+    These are words of the agent, names of devices and short numbers.
+    """
     lower = word.lower()
     return lower in _WORDS_SET or bool(_DEVICE.fullmatch(lower)) or word in catalogue.functions()
 

@@ -1,9 +1,9 @@
-"""Takes out of answers what says whose they are; the structure stays. No I/O.
+"""Removes identifying data from responses; the structure remains. No I/O.
 
-What is not known to be the agent's, xend's or the system's own word is somebody's, and is replaced
-by something made up: always by the same, within one :class:`Anonymizer`, so that it still shows who
-runs where and which uuid or disk occurs twice. What is made up is counted, not computed, so that
-there is no way back. Passwords are taken out.
+What is not known to be a word of the agent, of xend or of the system is replaced by a pseudonym:
+always by the same one within one :class:`Anonymizer`, so that it still shows which VM runs where
+and which uuid or disk occurs twice. Pseudonyms are numbered, not computed from the original, so
+that they cannot be reversed. Passwords are removed.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from libcloud_ovm3.errors import MalformedResponse
 
 _SECRET = re.compile("passw|secret|credential|private|token", re.IGNORECASE)
 _NUMBER = re.compile(r"-?[0-9]{1,19}(\.[0-9]{1,19})?")
-_SHORT = 4  # digits: a name that is a number, and that xend may take for a domain's
-_LONG_NUMBER = 10**5  # from here on a number under an unknown key may be somebody's
+_SHORT = 4  # digits: a name that is a number, and that xend may take for a domain id
+_LONG_NUMBER = 10**5  # a larger number under an unknown key may be identifying
 _ENDINGS = (".img", ".raw", ".iso", ".cfg", ".vmdk", ".qcow2", ".vhd", ".tgz", ".ova", ".chk")
 _HEX = "[0-9a-fA-F]"
 _ID = (
@@ -39,7 +39,7 @@ _ID = (
     rf"|(?:{_HEX}{{2}}:){{15}}{_HEX}{{2}}|3?{_HEX}{{32}})(?!{_HEX})"
 )
 _IDS = re.compile(_ID)
-# In this order: what looks like two of them is the first.
+# In this order: what matches two of them is the first.
 _PIECE = re.compile(
     rf"(?P<id>{_ID})"
     rf"|(?P<mac>(?<!{_HEX})(?:{_HEX}{{2}}[:-]){{5}}{_HEX}{{2}}(?!{_HEX}))"
@@ -53,22 +53,22 @@ _LOCATION = re.compile(r"([^/:,\s]+):(/.*)")  # server:/path
 
 
 class Anonymizer:
-    """Replaces; the same thing always by the same made-up thing.
+    """Replaces identifying data; the same original always by the same pseudonym.
 
-    :param secrets: texts to take out wherever they stand, such as the agent's password.
+    :param secrets: texts to remove wherever they occur, such as the agent's password.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._secrets = tuple(secrets)
-        self._made_up: dict[tuple[str, str], str] = {}
+        self._pseudonyms: dict[tuple[str, str], str] = {}
         self._counts: dict[str, int] = {}
 
     # -------------------------------------------------------------- values
 
-    def value(self, value: Any, key: str = "", is_known: bool = True) -> Any:  # noqa: PLR0911 (one a type)
-        """An answer or a part of one.
+    def value(self, value: Any, key: str = "", is_known: bool = True) -> Any:  # noqa: PLR0911 (one per type)
+        """Anonymize a response or a part of one.
 
-        :param key: the struct member that it is.
+        :param key: the name of the struct member whose value it is.
         :param is_known: False: below a key that is not the agent's.
         """
         if _SECRET.search(key):
@@ -107,7 +107,7 @@ class Anonymizer:
         return self.name(text, is_given=key.lower() in GIVEN_NAMES)
 
     def document(self, text: str) -> str:
-        """An XML document; one that cannot be read becomes an empty text."""
+        """Anonymize an XML document; one that cannot be parsed becomes an empty text."""
         try:
             root = elements.parse(text.encode("utf-8", "replace").decode("utf-8"))
         except MalformedResponse:
@@ -135,7 +135,7 @@ class Anonymizer:
     # -------------------------------------------------------------- texts
 
     def text(self, text: str) -> str:
-        """Any text: ids, addresses, paths and words one by one."""
+        """Anonymize any text: ids, addresses, paths and words one by one."""
         text = redact_options(redact(text, self._secrets))
         location = _LOCATION.fullmatch(text)
         if location is not None and not is_public(location[1]):
@@ -160,15 +160,16 @@ class Anonymizer:
         return all(map(is_public, parts)) and not _ADDRESS_LIKE.search(text)
 
     def path(self, text: str) -> str:
-        """A path, step by step."""
+        """Anonymize a path, step by step."""
         return "/".join(self.name(step) for step in text.split("/"))
 
-    def name(self, text: str, is_given: bool = False) -> str:  # noqa: PLR0911 (one a form)
-        """A name that somebody gave, as a whole. Numbers of four digits stay: xend mixes them up.
+    def name(self, text: str, is_given: bool = False) -> str:  # noqa: PLR0911 (one per form)
+        """Anonymize a name that somebody chose, as a whole.
 
-        :param is_given: it stands where only a person's name can stand, whatever word it is.
+        Numbers of up to four digits remain, as xend confuses them with domain ids. File extensions
+        remain, and so do the forms that xend gives to names.
 
-        Endings of files stay, and so do the forms that xend gives to names.
+        :param is_given: it is where only a chosen name can be, whatever word it is.
         """
         text = redact(text, self._secrets)
         if not text.strip() or text == HIDDEN:
@@ -202,7 +203,7 @@ class Anonymizer:
     # -------------------------------------------------------------- ids and addresses
 
     def id(self, text: str) -> str:
-        """A uuid or WWID in the same notation; the Manager's kind of thing stays."""
+        """Anonymize a uuid or WWID in the same notation; the Manager's type prefix remains."""
         lead = text[:1] if len(text) == 33 else ""
         digits = re.sub("[:-]", "", text[len(lead) :]).lower()
         if not digits.strip("0"):
@@ -216,7 +217,7 @@ class Anonymizer:
         return lead + (new.upper() if text.isupper() else new)
 
     def mac(self, text: str) -> str:
-        """A MAC address, in the same case."""
+        """Anonymize a MAC address, in the same case."""
         digits = re.sub("[:-]", "", text).lower()
         if not digits.strip("0") or not digits.strip("f"):
             return text
@@ -225,7 +226,7 @@ class Anonymizer:
         return new.upper() if text.isupper() else new
 
     def ip(self, text: str) -> str:
-        """An IP address becomes one of 127.1.0.0/16 and up; masks and wildcards stay."""
+        """Replace an IP address by one of 127.1.0.0/16 and up; masks and wildcards remain."""
         if not _is_address(text):
             return re.sub(r"\w+", lambda m: m[0] if is_public(m[0]) else self.name(m[0]), text)
         address = ipaddress.ip_address(text)
@@ -235,16 +236,16 @@ class Anonymizer:
             "ip", str(address), lambda n: f"127.{1 + (n >> 16)}.{n >> 8 & 255}.{n & 255}"
         )
 
-    def call_it(self, address: str, new: str) -> None:
-        """Decide beforehand what becomes of an IP address or a host name."""
+    def map_address(self, address: str, new: str) -> None:
+        """Set the pseudonym of an IP address or a host name in advance."""
         kind = "ip" if _is_address(address) else "name"
-        self._made_up[kind, address] = new
+        self._pseudonyms[kind, address] = new
 
     def _replace(self, kind: str, original: str, form: Callable[[int], str]) -> str:
-        if (kind, original) not in self._made_up:
+        if (kind, original) not in self._pseudonyms:
             self._counts[kind] = self._counts.get(kind, 0) + 1
-            self._made_up[kind, original] = form(self._counts[kind])
-        return self._made_up[kind, original]
+            self._pseudonyms[kind, original] = form(self._counts[kind])
+        return self._pseudonyms[kind, original]
 
 
 def _is_address(text: str) -> bool:
@@ -256,7 +257,7 @@ def _is_address(text: str) -> bool:
 
 
 def _is_device(text: str) -> bool:
-    """``eth0``, ``bond0.160``; not words, which may be names."""
+    """``eth0``, ``bond0.160``; not plain words, which may be names."""
     head, dot, vlan = text.partition(".")
     has_both = head[:1].isalpha() and any(letter.isdigit() for letter in head)
     return is_public(head) and has_both and (not dot or bool(re.fullmatch("[0-9]{1,4}", vlan)))

@@ -1,4 +1,4 @@
-"""The raw answers of hosts in one file, redacted (docs/bundle.md has the format)."""
+"""The raw responses of hosts in one file, anonymized (format: docs/bundle.md)."""
 
 from __future__ import annotations
 
@@ -23,44 +23,44 @@ from libcloud_ovm3.errors import (
 )
 
 FORMAT = 1
-# Functions whose string arguments are names of directories; elsewhere they are texts.
+# Functions whose string arguments are names of directories; elsewhere they are any text.
 _NAMED = frozenset({"get_vm_config", "list_vm", "get_template_config"})
 
 
-def bundle(calls: Sequence[Call], secrets: Iterable[str]) -> dict[str, Any]:
-    """What the file holds: every call, redacted. Pure.
+def make_bundle(calls: Sequence[Call], secrets: Iterable[str]) -> dict[str, Any]:
+    """Return the contents of the file: every call, anonymized. Pure.
 
-    Hosts are called 127.0.0.2, 127.0.0.3, … in the order in which they were asked first, as those
-    of a simulator are, so that one started from the bundle finds its own pool in it.
+    Hosts are named 127.0.0.2, 127.0.0.3, … in the order in which they were first called, like those
+    of a simulator, so that one started from the bundle finds its own pool in it.
 
-    :param secrets: the agents' password.
+    :param secrets: the agents' passwords.
     """
-    redactor = Anonymizer(secrets)
+    anonymizer = Anonymizer(secrets)
     by_host: dict[str, list[Call]] = {}
     for call in calls:
         by_host.setdefault(call.address, []).append(call)
-    new_names = {}
+    new_addresses = {}
     for number, (address, own) in enumerate(by_host.items()):
         new = f"127.0.{(number + 2) // 256}.{(number + 2) % 256}"
-        new_names[address] = new
-        for name in (_host_of(address), _registered(own)):
+        new_addresses[address] = new
+        for name in (_host_of(address), _registered_ip(own)):
             if name:
-                redactor.call_it(name, new)
-    hosts = [_host(new_names[address], own, redactor) for address, own in by_host.items()]
+                anonymizer.map_address(name, new)
+    hosts = [_host(new_addresses[address], own, anonymizer) for address, own in by_host.items()]
     return {"format": FORMAT, "hosts": hosts}
 
 
-def write(contents: dict[str, Any], path: Path) -> None:
-    """Write a bundle, for its owner alone (mode 0600), whole or not at all.
+def write_bundle(contents: dict[str, Any], path: Path) -> None:
+    """Write a bundle into a new file that only its owner can read (mode 0600).
 
-    :raises InvalidArgument: there is such a file already, or it cannot be written.
+    :raises InvalidArgument: the file exists already, or it cannot be written.
     """
     text = json.dumps(contents, indent=1, ensure_ascii=False)
     try:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(text.encode("utf-8", "backslashreplace"))
     except FileExistsError:
-        raise InvalidArgument(f"{path} exists already: name a new file") from None
+        raise InvalidArgument(f"{path} already exists: choose another file name") from None
     except OSError as error:
         raise InvalidArgument(f"{path}: {error.strerror}") from None
 
@@ -70,8 +70,8 @@ def _host_of(address: str) -> str:
     return host.strip("[]")
 
 
-def _registered(calls: Sequence[Call]) -> str:
-    """The address that a host is registered with in its pool, "" if it does not say."""
+def _registered_ip(calls: Sequence[Call]) -> str:
+    """Return the address at which a host is registered in its pool, "" if not known."""
     for call in calls:
         if call.function == "discover_server" and isinstance(call.answer, str):
             try:
@@ -81,36 +81,36 @@ def _registered(calls: Sequence[Call]) -> str:
     return ""
 
 
-def _host(address: str, calls: Sequence[Call], redactor: Anonymizer) -> dict[str, Any]:
-    written = [_call(call, redactor) for call in calls if _says_something(call.error)]
+def _host(address: str, calls: Sequence[Call], anonymizer: Anonymizer) -> dict[str, Any]:
+    responses = [_call(call, anonymizer) for call in calls if _is_response(call.error)]
     host: dict[str, Any] = {"address": address}
-    if not written:
+    if not responses:
         host["unreachable"] = type(calls[0].error).__name__
-    return {**host, "calls": written}
+    return {**host, "calls": responses}
 
 
-def _says_something(error: Ovm3Error | None) -> bool:
+def _is_response(error: Ovm3Error | None) -> bool:
     return error is None or isinstance(error, AgentFault | OutcomeUnknown)
 
 
-def _call(call: Call, redactor: Anonymizer) -> dict[str, Any]:
+def _call(call: Call, anonymizer: Anonymizer) -> dict[str, Any]:
     arguments = [
-        redactor.name(argument)
+        anonymizer.name(argument)
         if call.function in _NAMED and isinstance(argument, str)
-        else redactor.value(argument)
+        else anonymizer.value(argument)
         for argument in call.arguments
     ]
-    written = {"function": call.function, "arguments": encode(arguments)}
+    entry = {"function": call.function, "arguments": encode(arguments)}
     if call.error is None:
-        return {**written, "answer": encode(redactor.value(call.answer))}
+        return {**entry, "answer": encode(anonymizer.value(call.answer))}
     if isinstance(call.error, AgentFault):
-        text = redactor.text(as_it_came(call.error))
-        return {**written, "fault": {"code": call.error.code, "text": text}}
-    return {**written, "lost": type(call.error).__name__}
+        text = anonymizer.text(as_it_came(call.error))
+        return {**entry, "fault": {"code": call.error.code, "text": text}}
+    return {**entry, "lost": type(call.error).__name__}
 
 
 def encode(value: Any) -> Any:
-    """An XML-RPC value in the bundle's JSON form. ``i8`` only where a number needs it."""
+    """Return an XML-RPC value in the bundle's JSON form. ``i8`` only where a number needs it."""
     if isinstance(value, bool) or value is None or isinstance(value, str | float):
         return value
     if isinstance(value, int):

@@ -1,7 +1,7 @@
-"""What ``ovm3 doctor`` reads of a host, its pool and its VMs. Reads only, and keeps what it read.
+"""What ``ovm3 doctor`` reads from a host, its pool and its VMs. Sends reads only.
 
-Every single read may fail by itself: it is then said, and the rest goes on. What it all means
-stands in :mod:`.doctor`, which is pure.
+Each read may fail independently: the error is kept in place of the value, and collection goes on.
+What the values mean is decided in :mod:`.checks`, which is pure.
 """
 
 from __future__ import annotations
@@ -41,22 +41,22 @@ from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import list_repository, read_repositories
 from libcloud_ovm3.estate.vms import EstateSnapshot, merge_vms
 
-CLOCK_TOLERANCE = 30.0  # seconds; from there on clocks differ, and not the moments of asking
+CLOCK_TOLERANCE = 30.0  # seconds; a smaller difference may come from the time a call takes
 
 Trust = Literal["verified", "none"]
-HOST_MODULE = "libcloud_version"  # the function by which our own module is known
+HOST_MODULE = "libcloud_version"  # the function that shows whether the host module is there
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """What a host's certificate says. None: not known, as the certificate cannot be read.
+    """The contents of a host's certificate. None: not known, as it cannot be parsed.
 
-    :ivar tls_version: what both sides settled on (``TLSv1.2``).
+    :ivar tls_version: the negotiated version (``TLSv1.2``).
     :ivar fingerprint: SHA-256, 64 hex digits.
-    :ivar key: kind of the key, ``RSA``, ``EC``, …
+    :ivar key: the key's type: ``RSA``, ``EC``, …
     :ivar names: common names and subject alternative names.
-    :ivar problem: why it cannot be read.
+    :ivar error: why it cannot be parsed.
     """
 
     tls_version: str
@@ -70,8 +70,8 @@ class Certificate:
 
 
 @dataclass(frozen=True)
-class Line:
-    """What the line to a host has: its certificate, and OpenSSL's name of the cipher."""
+class TLSSession:
+    """TLS of the connection to a host: its certificate, and OpenSSL's name of the cipher."""
 
     certificate: Certificate
     cipher: str
@@ -79,64 +79,66 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Member:
-    """What was asked of one host that answered, beside what the look at the pool has seen.
+class MemberData:
+    """What was read from one reachable host, in addition to the snapshot of the pool.
 
-    :ivar line: None: there is no TLS on it.
+    :ivar tls: None: the connection is unencrypted.
     :ivar functions: which of the agent's functions it has, or why that is not known.
-    :ivar host_module: whether our own module is in its agent; ``module_api``: its number.
-    :ivar list_problem: why xend's own list of domains fails; None: it does not.
-    :ivar guests_problem: which guests the module cannot get one by one either; None: none.
-    :ivar clock: its clock less ours, which may count from anywhere, in seconds; or why not known.
-    :ivar autostart_guests: as :meth:`.HostModule.autostart_guests` has them; None: there is no
-        module to ask.
-    :ivar unlisted: why it cannot list repositories that it has mounted, by their keys: another
-        host may be able to, so that no listing shows that this one cannot.
+    :ivar host_module: whether the host module is in its agent.
+    :ivar module_api: the module's API number.
+    :ivar list_vms_error: why xend's own list of domains fails; None: it does not.
+    :ivar guest_errors: which guests the module cannot list one by one either; None: none.
+    :ivar clock_offset: its clock minus the local one, in seconds, with an arbitrary constant that
+        is the same for all hosts; or why that is not known.
+    :ivar autostart_guests: as :meth:`.HostModule.autostart_guests` returns them; None: there is no
+        host module.
+    :ivar repository_errors: why it cannot list repositories that it has mounted, by their keys.
+        Another host may be able to, so that no listing shows that this one cannot.
     """
 
     view: HostView
-    line: Line | None = None
+    tls: TLSSession | None = None
     functions: tuple[Probed, ...] | Ovm3Error = ()
     host_module: Verdict = "absent"
     module_api: int | None = None
-    list_problem: Ovm3Error | None = None
-    guests_problem: Ovm3Error | None = None
-    clock: float | Ovm3Error = 0.0
+    list_vms_error: Ovm3Error | None = None
+    guest_errors: Ovm3Error | None = None
+    clock_offset: float | Ovm3Error = 0.0
     autostart_guests: tuple[dict[str, Any], ...] | Ovm3Error | None = None
-    unlisted: Mapping[str, Ovm3Error] = field(default_factory=dict)
+    repository_errors: Mapping[str, Ovm3Error] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Collected:
     """Everything that was read.
 
-    :ivar address: the host, as the user named it.
-    :ivar certificate: or why there is none to see.
+    :ivar address: the named host, ``address:port``.
+    :ivar certificate: the named host's certificate, or why it cannot be read.
     :ivar trust: ``none``: its certificate was not verified.
-    :ivar read: of the whole pool, or why nothing could be read.
-    :ivar members: every host that answered.
-    :ivar now: when, with a zone.
-    :ivar problem: why the named host itself could not be read, though others could.
+    :ivar inventory: what was read of the whole pool, or why nothing could be read.
+    :ivar members: every reachable host.
+    :ivar now: the time of collection, with a time zone.
+    :ivar error: why the named host itself could not be read, though others could.
     """
 
     address: str
     certificate: Certificate | Ovm3Error
     trust: Trust
-    read: InventoryData | Ovm3Error
-    members: tuple[Member, ...]
+    inventory: InventoryData | Ovm3Error
+    members: tuple[MemberData, ...]
     now: datetime
     error: Ovm3Error | None = None
 
     @property
     def host(self) -> HostView | None:
-        """The host's own view, None if it could not be asked."""
-        views = () if isinstance(self.read, Ovm3Error) else self.read.seen.hosts
-        return next((view for view in views if str(view.address) == self.address), None)
+        """The named host, None if it could not be read."""
+        hosts = () if isinstance(self.inventory, Ovm3Error) else self.inventory.snapshot.hosts
+        return next((view for view in hosts if str(view.address) == self.address), None)
 
 
 @dataclass(frozen=True)
 class Call:
-    """One call that was made: ``answer``, or what came instead of one."""
+    """One call that was sent: its answer, or the error that came instead."""
 
     address: str
     function: str
@@ -147,45 +149,56 @@ class Call:
 
 def collect(
     estate: Estate,
-    certificate_of: Callable[[], Certificate],
+    read_host_certificate: Callable[[], Certificate],
     trust: Trust,
     read_certificate: Callable[[TlsFacts], Certificate] | None = None,
 ) -> Collected:
-    """Look at the first host of an estate and at its whole pool.
+    """Read the first host of an estate and its whole pool.
 
-    :param certificate_of: shakes hands with the host; may raise an error of ours.
-    :param read_certificate: reads the certificate of a line; None: lines are not looked at.
+    :param read_host_certificate: connects to the host and reads its certificate; may raise an
+        :class:`.Ovm3Error`.
+    :param read_certificate: reads the certificate of a connection; None: TLS of the members is not
+        checked.
     """
-    certificate = _tried(certificate_of)
-    read, problem = _look_around(estate)
+    certificate = _value_or_error(read_host_certificate)
+    inventory, error = _read_pool(estate)
     return Collected(
         address=str(estate.given[0]),
         certificate=certificate,
         trust=trust,
-        read=read,
-        members=() if isinstance(read, Ovm3Error) else _ask(estate, read, read_certificate),
+        inventory=inventory,
+        members=()
+        if isinstance(inventory, Ovm3Error)
+        else _read_members(estate, inventory, read_certificate),
         now=datetime.now(timezone.utc),
-        error=problem,
+        error=error,
     )
 
 
-def _tried(action: Callable[[], _T]) -> _T | Ovm3Error:
+def _value_or_error(action: Callable[[], _T]) -> _T | Ovm3Error:
     try:
         return action()
     except Ovm3Error as error:
         return error
 
 
-def _look_around(estate: Estate) -> tuple[InventoryData | Ovm3Error, Ovm3Error | None]:
-    """Look at the pool; where one read of the named host fails, with the others that it can do.
+def _error_of(action: Callable[[], object]) -> Ovm3Error | None:
+    result = _value_or_error(action)
+    return result if isinstance(result, Ovm3Error) else None
 
-    :return: what was seen, or why nothing was; why the named host is not among it.
+
+def _read_pool(estate: Estate) -> tuple[InventoryData | Ovm3Error, Ovm3Error | None]:
+    """Read the pool; where a read of the named host fails, through the other members.
+
+    :return: what was read, or why nothing was; why the named host is missing from it.
     """
-    read = _tried(lambda: read_inventory_data(estate))
-    if not isinstance(read, Ovm3Error) or isinstance(read, HostUnreachable | BadCredentials):
-        return read, None
+    inventory = _value_or_error(lambda: read_inventory_data(estate))
+    if not isinstance(inventory, Ovm3Error) or isinstance(
+        inventory, HostUnreachable | BadCredentials
+    ):
+        return inventory, None
     [address, *_] = estate.given
-    pool = _tried(
+    pool = _value_or_error(
         lambda: documents.server_pool(estate.agent(address).serverpool.discover_server_pool())
     )
     if isinstance(pool, documents.ServerPool):
@@ -193,101 +206,106 @@ def _look_around(estate: Estate) -> tuple[InventoryData | Ovm3Error, Ovm3Error |
         rest = replace(
             estate, given=members, connect=lambda a, _: estate.connect(a, a in estate.given)
         )
-        others = _tried(lambda: read_inventory_data(rest)) if members else read
-        return others, None if isinstance(others, Ovm3Error) else read
-    alone = _tried(lambda: _look_at_one(estate, address))
-    return (read, None) if isinstance(alone, Ovm3Error) else (alone, None)
+        others = _value_or_error(lambda: read_inventory_data(rest)) if members else inventory
+        return others, None if isinstance(others, Ovm3Error) else inventory
+    alone = _value_or_error(lambda: _read_single_host(estate, address))
+    return (inventory, None) if isinstance(alone, Ovm3Error) else (alone, None)
 
 
-def _look_at_one(estate: Estate, address: Address) -> InventoryData:
-    """A host whose pool is not known, so that others may run what it does not."""
+def _read_single_host(estate: Estate, address: Address) -> InventoryData:
+    """Read a host whose pool is not known, so that others may run what it does not."""
     views = [read_host(estate, address)]
     repositories = read_repositories(views)
     definitions = read_definitions(repositories)
     vms = merge_vms(views, definitions, all_answered=False)
-    seen = EstateSnapshot(tuple(views), (), tuple(repositories), vms)
-    return InventoryData(seen, tuple(read_hardware(views)), tuple(read_pools(views)))
+    snapshot = EstateSnapshot(tuple(views), (), tuple(repositories), vms)
+    return InventoryData(snapshot, tuple(read_hardware(views)), tuple(read_pools(views)))
 
 
-# ------------------------------------------------------------------ every host by itself
+# ------------------------------------------------------------------ each member
 
 
-def _ask(
-    estate: Estate, read: InventoryData, read_certificate: Callable[[TlsFacts], Certificate] | None
-) -> tuple[Member, ...]:
-    views = read.seen.hosts
-    clocks = _clocks(views, estate.clock)
-    found = map_hosts(lambda view: _ask_one(view, read_certificate), views)
+def _read_members(
+    estate: Estate,
+    inventory: InventoryData,
+    read_certificate: Callable[[TlsFacts], Certificate] | None,
+) -> tuple[MemberData, ...]:
+    views = inventory.snapshot.hosts
+    offsets = _clock_offsets(views, estate.clock)
+    results = map_hosts(lambda view: _read_member(view, read_certificate), views)
     return tuple(
-        Member(view, clock=clock) if isinstance(member, Ovm3Error) else replace(member, clock=clock)
-        for view, member, clock in zip(views, found, clocks, strict=True)
+        MemberData(view, clock_offset=offset)
+        if isinstance(member, Ovm3Error)
+        else replace(member, clock_offset=offset)
+        for view, member, offset in zip(views, results, offsets, strict=True)
     )
 
 
-def _ask_one(view: HostView, read_certificate: Callable[[TlsFacts], Certificate] | None) -> Member:
+def _read_member(
+    view: HostView, read_certificate: Callable[[TlsFacts], Certificate] | None
+) -> MemberData:
     connection = view.agent.connection
-    verdict, api = _look_for_module(view.agent)
+    verdict, api = _find_module(view.agent)
     module = HostModule(connection) if api is not None and fits(api) else None
-    list_problem = view.domains_error
-    if list_problem is None and view.module is not None:  # which may have made up for it
-        list_problem = _error_of(view.agent.xen.list_vms)
+    list_vms_error = view.domains_error
+    if list_vms_error is None and view.module is not None:  # which may have made up for it
+        list_vms_error = _error_of(view.agent.xen.list_vms)
     facts = connection.tls_facts() if read_certificate else None
-    return Member(
+    return MemberData(
         view,
-        line=Line(read_certificate(facts), facts.cipher, facts.has_forward_secrecy)
+        tls=TLSSession(read_certificate(facts), facts.cipher, facts.has_forward_secrecy)
         if read_certificate and facts
         else None,
-        functions=_tried(lambda: probe(view.agent)),
+        functions=_value_or_error(lambda: probe(view.agent)),
         host_module=verdict,
         module_api=api,
-        list_problem=list_problem,
-        guests_problem=_error_of(module.domains) if module and list_problem else None,
-        autostart_guests=_tried(lambda: tuple(module.autostart_guests())) if module else None,
-        unlisted=_unlisted(view),
+        list_vms_error=list_vms_error,
+        guest_errors=_error_of(module.domains) if module and list_vms_error else None,
+        autostart_guests=_value_or_error(lambda: tuple(module.autostart_guests()))
+        if module
+        else None,
+        repository_errors=_read_repository_errors(view),
     )
 
 
-def _unlisted(view: HostView) -> dict[str, Ovm3Error]:
-    """Why it cannot list repositories that it has mounted, by their keys."""
-    asked = {
-        record.key: _tried(partial(list_repository, view, record.id))
+def _read_repository_errors(view: HostView) -> dict[str, Ovm3Error]:
+    """Return why it cannot list repositories that it has mounted, by their keys."""
+    results = {
+        record.key: _value_or_error(partial(list_repository, view, record.id))
         for record in view.repositories
         if record.is_mounted and undashed(record.id)
     }
-    return {key: answer for key, answer in asked.items() if isinstance(answer, Ovm3Error)}
+    return {key: result for key, result in results.items() if isinstance(result, Ovm3Error)}
 
 
-def _error_of(action: Callable[[], object]) -> Ovm3Error | None:
-    answer = _tried(action)
-    return answer if isinstance(answer, Ovm3Error) else None
+def _clock_offsets(views: Sequence[HostView], clock: Clock) -> list[float | Ovm3Error]:
+    """Return by how much each host's clock is ahead of the local one, in seconds.
 
-
-def _clocks(views: Sequence[HostView], clock: Clock) -> list[float | Ovm3Error]:
-    """By how much each host's clock is ahead of ours. Asked again where they differ: a call may
-    have taken its time."""
-    first = map_hosts(lambda view: _clock(view, clock), views)
+    Read again where they differ: a call may have taken long.
+    """
+    first = map_hosts(lambda view: _clock_offset(view, clock), views)
     if _spread(first) <= CLOCK_TOLERANCE:
         return first
-    second = map_hosts(lambda view: _clock(view, clock), views)
+    second = map_hosts(lambda view: _clock_offset(view, clock), views)
     return min(first, second, key=_spread)
 
 
-def _clock(view: HostView, clock: Clock) -> float:
+def _clock_offset(view: HostView, clock: Clock) -> float:
     before = clock.now()
-    answer = view.agent.linux.get_last_boot_time()
+    times = view.agent.linux.get_last_boot_time()
     middle = (before + clock.now()) / 2
-    local_time = answer.get("local_time") if isinstance(answer, dict) else None
+    local_time = times.get("local_time") if isinstance(times, dict) else None
     if not isinstance(local_time, int):
         raise MalformedResponse(f"{view.label}: get_last_boot_time has no local_time")
     return local_time - middle
 
 
-def _spread(clocks: Sequence[float | Ovm3Error]) -> float:
-    known = [one for one in clocks if not isinstance(one, Ovm3Error)]
+def _spread(offsets: Sequence[float | Ovm3Error]) -> float:
+    known = [one for one in offsets if not isinstance(one, Ovm3Error)]
     return max(known) - min(known) if known else 0.0
 
 
-def _look_for_module(agent: Agent) -> tuple[Verdict, int | None]:
+def _find_module(agent: Agent) -> tuple[Verdict, int | None]:
     try:
         return "present", HostModule(agent.connection).version()
     except AgentFault as error:
@@ -296,21 +314,23 @@ def _look_for_module(agent: Agent) -> tuple[Verdict, int | None]:
         return "unclear", None
 
 
-# ------------------------------------------------------------------ keeping the answers
+# ------------------------------------------------------------------ recording the calls
 
 
-def recorded(estate: Estate, calls: list[Call]) -> Estate:
-    """The same estate; every call that it makes is added to ``calls``, in the order of answers.
+def record_calls(estate: Estate, calls: list[Call]) -> Estate:
+    """Return the same estate, but each call that it makes is appended to ``calls``.
 
-    The agents themselves are asked, not the host module: what is kept is to be told apart by the
-    agents' functions, and vm.cfg texts are not to stand in it as they are.
+    The calls are in the order in which they returned. The agents themselves are called, not the
+    host modules: a recording is looked up by the agents' functions, and vm.cfg texts must not be in
+    it as they are.
     """
 
     def connect(address: Any, is_given: bool) -> Agent | None:
         agent = estate.connect(address, is_given)
         if agent is None:
             return None
-        return Agent(cast(AgentConnection, _Recorded(agent.connection, str(address), calls)))
+        recording = _RecordingConnection(agent.connection, str(address), calls)
+        return Agent(cast(AgentConnection, recording))
 
     return Estate(
         estate.given,
@@ -322,8 +342,8 @@ def recorded(estate: Estate, calls: list[Call]) -> Estate:
     )
 
 
-class _Recorded:
-    """A connection that remembers what was asked and what came."""
+class _RecordingConnection:
+    """A connection that records each call and its result."""
 
     def __init__(self, connection: AgentConnection, address: str, calls: list[Call]) -> None:
         self._connection = connection

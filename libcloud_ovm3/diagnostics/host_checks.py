@@ -1,6 +1,6 @@
-"""What ``ovm3 doctor`` finds by asking every host by itself. Pure: out of what was read.
+"""Doctor checks of single hosts: versions, owner, roles, lists, TLS, autostart, functions.
 
-Sources of what things mean: agent-behaviour.md, xend.md.
+Pure: no I/O. Sources: agent-behaviour.md, xend.md.
 """
 
 from __future__ import annotations
@@ -10,293 +10,238 @@ from datetime import datetime
 
 from libcloud_ovm3.agent.hostmodule import API, api_label, fits
 from libcloud_ovm3.agent.identifiers import dashed
-from libcloud_ovm3.diagnostics.checks import Finding
-from libcloud_ovm3.diagnostics.collect import CLOCK_TOLERANCE, Certificate, Line, Member
+from libcloud_ovm3.diagnostics.access_checks import OLD_TLS, is_weak, key_size
+from libcloud_ovm3.diagnostics.collect import MemberData, TLSSession
+from libcloud_ovm3.diagnostics.finding import Finding
 from libcloud_ovm3.diagnostics.inventory import name_of
-from libcloud_ovm3.errors import AgentFault, CertificateRejected, Ovm3Error
-from libcloud_ovm3.estate.hosts import HostView, UnreachableHost
+from libcloud_ovm3.errors import AgentFault, Ovm3Error
+from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.vms import EstateSnapshot
 
-OLD_TLS = ("TLSv1", "TLSv1.1", "SSLv3")
-RSA_BITS = 2048
+# ------------------------------------------------------------------ the named host
 
 
-# ------------------------------------------------------------------ those that did not answer
-
-
-def of_silent(silent: Sequence[UnreachableHost]) -> Iterator[Finding]:
-    """Hosts of the pool of which nothing could be read, each with its own trouble."""
-    for one in silent:
-        means = (
-            "what it runs is not known: a VM that no other host lists is shown as unknown, and "
-            "starting or destroying it is refused"
+def check_versions(host: HostView) -> Iterator[Finding]:
+    """Report the versions of the named host."""
+    server = host.server
+    yield Finding(
+        "ok",
+        "versions",
+        f"{name_of(host)}: agent {server.agent_version or '?'}, "
+        f"Oracle VM Server {server.ovm_version or '?'}, Xen {server.hypervisor_version or '?'}",
+    )
+    if server.hypervisor_version.startswith("4.1"):
+        yield Finding(
+            "note",
+            "versions",
+            "Xen 4.1",
+            "it does not prevent two VMs on one host from using the same disk file",
         )
-        if one.kind == "duplicate":
-            means = (
-                "the two cannot be told apart by it, so that what the second runs is not shown, "
-                "and nothing on it is touched; both go on running their VMs"
-            )
-        yield Finding("error", "member", str(one.reason), means, _advice(one))
 
 
-def _advice(one: UnreachableHost) -> str:
-    if one.kind == "unverified":
-        return f"`ovm3 pin {one.address}`, then add --fingerprint"
-    if one.kind == "password":
-        return (
-            f"its agent has another password: put it into a file, and add "
-            f"--password-file {one.address}=FILE"
+def check_owner(host: HostView) -> Iterator[Finding]:
+    """Report which Manager owns the named host."""
+    server = host.server
+    if server.manager_uuid is None:
+        yield Finding(
+            "warning",
+            "owner",
+            "the host has no owner",
+            "calls that change a server fail without an owner",
+            "`ovm3 api show take_ownership`",
         )
-    if one.kind == "duplicate":
-        return (
-            "give one of them an id of its own: the agent takes it from the board (SMBIOS), and "
-            "makers leave placeholders there; their tool for the board can set it"
+    else:
+        yield Finding(
+            "note",
+            "owner",
+            f"owned by Manager {server.manager_uuid} ({server.membership or 'membership unknown'})",
+            "ovm3 works under that owner and does not change the ownership; if that Manager is "
+            "still running, it will not learn of your changes",
         )
-    if isinstance(one.reason, CertificateRejected):
-        return (
-            f"`ovm3 pin {one.address}` and compare on the host itself: it may have been installed "
-            f"anew, or somebody answers in its place; then give the new --fingerprint"
+
+
+def check_roles(host: HostView) -> Iterator[Finding]:
+    """Check that the named host has the roles that it needs."""
+    server = host.server
+    missing = [role for role in ("xen", "utility") if role not in server.roles]
+    roles = ", ".join(server.roles) or "none"
+    if "xen" in missing or (missing and server.pool_uuid):
+        yield Finding(
+            "warning",
+            "roles",
+            f"roles: {roles}; missing: {' and '.join(missing)}",
+            "xen: the host runs VMs; utility: it works for its pool",
+            "`ovm3 api show update_server_roles`",
         )
-    return f"get it to answer, or make sure that it is off; `ovm3 doctor {one.address}`"
+    else:
+        yield Finding("ok", "roles", roles)
 
 
 # ------------------------------------------------------------------ lists
 
 
-def of_lists(members: Sequence[Member]) -> Iterator[Finding]:
-    """Hosts whose list of domains, or of repositories, cannot be had or relied upon."""
+def check_lists(members: Sequence[MemberData]) -> Iterator[Finding]:
+    """Check that each host can list its domains and its repositories."""
     for member in members:
         view = member.view
-        if member.list_problem is not None:
-            yield _of_list(member, member.list_problem)
+        if member.list_vms_error is not None:
+            yield _domain_list_failure(member, member.list_vms_error)
         if view.repositories_error is not None:
             yield Finding(
                 "error",
                 "list",
-                f"which repositories {name_of(view)} knows is not known: {view.repositories_error}",
+                f"{name_of(view)} cannot list its repositories: {view.repositories_error}",
                 "VMs and disks that no other host sees are missing here, and no disk is deleted",
                 "see ovs-agent.log on the host",
             )
 
 
-def of_mounts(members: Sequence[Member], seen: EstateSnapshot) -> Iterator[Finding]:
-    """Hosts that cannot list a repository which others can: no listing shows that."""
-    readable = {one.key: one for one in seen.repositories if one.content is not None}
-    for member in members:
-        for key, problem in member.unlisted.items():
-            if key in readable:
-                yield Finding(
-                    "error",
-                    "repository",
-                    f"{name_of(member.view)} has repository {readable[key].id} mounted and cannot "
-                    f"list it: {problem}",
-                    "its VMs can neither be started on this host nor, where the host module must "
-                    "see their disks, elsewhere; the mount may be stale",
-                    "look at the mount on this host, and at its way to the storage server",
-                )
-
-
-def _of_list(member: Member, problem: Ovm3Error) -> Finding:
+def _domain_list_failure(member: MemberData, error: Ovm3Error) -> Finding:
     name = name_of(member.view)
-    is_whole = member.view.domains_error is None
     means = (
-        "the host module has shown its guests one by one"
-        if is_whole
+        "the host module has listed its guests one by one"
+        if member.view.domains_error is None
         else "what it runs is not known: a VM that no other host lists is shown as unknown, and "
-        "starting or destroying it is refused"
+        "start and destroy of it are refused"
     )
-    if not isinstance(problem, AgentFault):
-        found = f"what {name} runs is not known for sure: {problem}"
-        return Finding("error", "list", found, means, "see xend.log on the host; look again")
-    means = f"one guest in an odd state is the likely cause; {means}"
-    found = f"xend's list of domains fails on {name}: {problem}"
-    if member.guests_problem is not None:
-        advice = "look at the guest that is named here on the host (`xm list NAME`, xend.log)"
-        found = f"{found}; {member.guests_problem}"
+    if not isinstance(error, AgentFault):
+        found = f"the list of domains of {name} cannot be relied upon: {error}"
+        return Finding("error", "list", found, means, "see xend.log on the host; run this again")
+    means = f"one guest in an invalid state is the likely cause; {means}"
+    found = f"xend's list of domains fails on {name}: {error}"
+    if member.guest_errors is not None:
+        advice = "examine the guest named here on the host (`xm list NAME`, xend.log)"
+        found = f"{found}; {member.guest_errors}"
     elif member.host_module == "present":
-        advice = "`xm list` on the host, and xend.log there, may tell which one; end that guest"
+        advice = "`xm list` and xend.log on the host may show which guest; stop that guest"
     else:
         advice = (
-            f"on the host `xm list NAME` for each guest tells which one; with the host module it "
+            f"on the host, `xm list NAME` for each guest shows which one; with the host module it "
             f"is named here: `ovm3 host install {member.view.address}`"
         )
     return Finding("error", "list", found, means, advice)
 
 
-# ------------------------------------------------------------------ lines
+# ------------------------------------------------------------------ TLS
 
 
-def of_lines(members: Sequence[Member], but: str, now: datetime) -> Iterator[Finding]:
-    """TLS of every other host than the one that was named, which is looked at more closely."""
+def check_tls_sessions(
+    members: Sequence[MemberData], named: str, now: datetime
+) -> Iterator[Finding]:
+    """Check TLS of every host; of the named one only what :func:`.check_tls` does not."""
     for member in members:
-        view, line = member.view, member.line
-        if line is None:
+        view, session = member.view, member.tls
+        if session is None:
             continue
-        if not line.has_forward_secrecy:
+        if not session.has_forward_secrecy:
             yield Finding(
                 "note",
                 "TLS",
-                f"{name_of(view)}: {line.cipher}: no forward secrecy",
-                "who records the line and gets the host's key later can read the password",
-                "keep the agents' network apart",
+                f"{name_of(view)}: {session.cipher}: no forward secrecy",
+                "whoever records the traffic and later obtains the host's key can read the "
+                "password",
+                "isolate the agents' network",
             )
-        if str(view.address) != but:
-            yield _of_line(view, line, now)
+        if str(view.address) != named:
+            yield _check_tls_session(view, session, now)
 
 
-def _of_line(view: HostView, line: Line, now: datetime) -> Finding:
-    certificate = line.certificate
-    size = _size(certificate)
-    said = f"{name_of(view)}: {certificate.tls_version}, {line.cipher}, {size}"
-    weak = [
-        certificate.tls_version if certificate.tls_version in OLD_TLS else "",
-        f"a key of {size}" if is_short(certificate) else "",
-        f"expired on {certificate.not_after:%Y-%m-%d}"
-        if certificate.not_after is not None and certificate.not_after < now
-        else "",
-    ]
-    if any(weak):
+def _check_tls_session(view: HostView, session: TLSSession, now: datetime) -> Finding:
+    certificate = session.certificate
+    size = key_size(certificate)
+    text = f"{name_of(view)}: {certificate.tls_version}, {session.cipher}, {size}"
+    weaknesses = []
+    if certificate.tls_version in OLD_TLS:
+        weaknesses.append(certificate.tls_version)
+    if is_weak(certificate):
+        weaknesses.append(f"a key of {size}")
+    if certificate.not_after is not None and certificate.not_after < now:
+        weaknesses.append(f"expired on {certificate.not_after:%Y-%m-%d}")
+    if weaknesses:
         return Finding(
             "warning",
             "TLS",
-            f"{said}: {', '.join(filter(None, weak))}",
-            "its line is not as safe as it could be",
-            f"`ovm3 doctor {view.address}` says more",
+            f"{text}: {', '.join(weaknesses)}",
+            "its connection is less secure than it could be",
+            f"for details `ovm3 doctor {view.address}`",
         )
-    return Finding("ok", "TLS", said)
+    return Finding("ok", "TLS", text)
 
 
-def is_short(seen: Certificate) -> bool:
-    """Whether a certificate's key can be computed from it with what there is today."""
-    return seen.key in ("RSA", "DSA") and (seen.key_bits or 0) < RSA_BITS
+# ------------------------------------------------------------------ autostart
 
 
-def _size(seen: Certificate) -> str:
-    return f"{seen.key} {seen.key_bits} bit" if seen.key_bits else seen.key or "key not known"
-
-
-# ------------------------------------------------------------------ clocks
-
-
-def of_clocks(members: Sequence[Member]) -> Iterator[Finding]:
-    """Hosts whose clocks differ."""
-    known = {m.view: m.clock for m in members if not isinstance(m.clock, Ovm3Error)}
+def check_autostart_guests(
+    members: Sequence[MemberData], snapshot: EstateSnapshot
+) -> Iterator[Finding]:
+    """Report guests that the next boot of a host, or the next start of xend, starts."""
     for member in members:
-        if isinstance(member.clock, Ovm3Error):
-            found = f"the clock of {name_of(member.view)} could not be read: {member.clock}"
-            yield Finding("note", "clock", found, "whether it is right is not known")
-    if len(known) < 2:
-        return
-    usual = sorted(known.values())[(len(known) - 1) // 2]
-    off = {view: clock - usual for view, clock in known.items()}
-    if max(off.values()) - min(off.values()) <= CLOCK_TOLERANCE:
-        yield Finding("ok", "clock", f"the clocks of {len(known)} hosts agree")
-        return
-    said = ", ".join(
-        f"{name_of(view)} {abs(by):.0f} s {'ahead' if by > 0 else 'behind'}"
-        for view, by in off.items()
-        if abs(by) > CLOCK_TOLERANCE / 2
-    )
-    yield Finding(
-        "warning",
-        "clock",
-        f"the hosts' clocks differ: {said}",
-        "logs do not fit together, ages of guests and files are wrong, and a cluster's members "
-        "may not find together",
-        "set NTP servers on all of them: `ovm3 api show set_ntp`",
-    )
-
-
-# ------------------------------------------------------------------ what comes back
-
-
-def of_comebacks(members: Sequence[Member], seen: EstateSnapshot) -> Iterator[Finding]:
-    """Guests that the next boot, or start of xend, brings back."""
-    for member in members:
-        name, found = name_of(member.view), member.autostart_guests
-        if isinstance(found, Ovm3Error):
+        name, guests = name_of(member.view), member.autostart_guests
+        if isinstance(guests, Ovm3Error):
             yield Finding(
                 "warning",
-                "comeback",
-                f"what the next boot of {name} brings back is not known: {found}",
-                "guests may be started that run elsewhere by then",
+                "autostart",
+                f"which guests the next boot of {name} starts is not known: {guests}",
+                "it may start guests that then run elsewhere",
             )
             continue
-        for one in found or ():
-            what = _comeback(one, seen)
-            if what:
+        for guest in guests or ():
+            text = _describe_autostart(guest, snapshot)
+            if text:
                 yield Finding(
                     "warning",
-                    "comeback",
-                    f"{name}: {what}",
-                    "that guest is started whatever runs elsewhere by then, and two machines on "
-                    "one set of disks destroy the file systems on them",
-                    "take it away on the host if nobody wants it, while that guest is off",
+                    "autostart",
+                    f"{name}: {text}",
+                    "that guest is started even if it then runs elsewhere, and two VMs on one set "
+                    "of disks destroy the file systems on them",
+                    "if it is not wanted, remove it on the host while that guest is off",
                 )
 
 
-def _comeback(one: dict[str, object], seen: EstateSnapshot) -> str:
-    """What one entry of the module says, in words; "": nothing comes of it."""
-    kind, where = one.get("kind"), one.get("path")
-    if one.get("error"):
-        return f"{where} cannot be read: {one['error']}"
+def _describe_autostart(guest: dict[str, object], snapshot: EstateSnapshot) -> str:
+    """Describe one entry of the module; "" if it starts nothing."""
+    kind, path = guest.get("kind"), guest.get("path")
+    if guest.get("error"):
+        return f"{path} cannot be read: {guest['error']}"
     if kind == "saved":
-        return f"guest {one.get('name')!r} is saved in {where}: the next boot restores it"
+        return f"guest {guest.get('name')!r} is saved in {path}: the next boot restores it"
     if kind == "auto":
-        return f"{where}: the next boot starts guest {one.get('name')!r}"
+        return f"{path}: the next boot starts guest {guest.get('name')!r}"
     if kind == "managed":
-        if not one.get("starts"):
+        if not guest.get("starts"):
             return ""
-        vm = seen.vms.get(dashed(one.get("uuid")) or "")
-        label = f"VM {vm.label}" if vm else f"guest {one.get('uuid')}"
-        return f"{where}: xend starts {label} each time that it starts itself"
-    return f"{where}: {kind!r}, which is not understood, may bring guest {one.get('name')!r} back"
+        vm = snapshot.vms.get(dashed(guest.get("uuid")) or "")
+        label = f"VM {vm.label}" if vm else f"guest {guest.get('uuid')}"
+        return f"{path}: each start of xend starts {label}"
+    return f"{path}: {kind!r} is not understood, and may start guest {guest.get('name')!r}"
 
 
 # ------------------------------------------------------------------ functions
 
 
-def of_functions(members: Sequence[Member]) -> Iterator[Finding]:
-    """What the agents can do, and whether our module is in them; hosts that are alike together."""
-    for alike in _alike(members, lambda one: one.functions if one.functions else ()):
-        yield from _of_functions(alike)
-    for alike in _alike(members, lambda one: (one.host_module, one.module_api)):
-        yield _of_module(alike)
+def check_functions(members: Sequence[MemberData]) -> Iterator[Finding]:
+    """Report which functions the agents have; hosts with the same result together."""
+    for group in _group(members, lambda member: member.functions or ()):
+        yield from _report_functions(group)
 
 
-def _alike(members: Sequence[Member], by: Callable[[Member], object]) -> list[list[Member]]:
-    groups: list[list[Member]] = []
-    for member in members:
-        for group in groups:
-            if by(group[0]) == by(member):
-                group.append(member)
-                break
-        else:
-            groups.append([member])
-    return groups
-
-
-def _named(members: Sequence[Member]) -> str:
-    return ", ".join(name_of(member.view) for member in members)
-
-
-def _of_functions(alike: Sequence[Member]) -> Iterator[Finding]:
-    functions, names = alike[0].functions, _named(alike)
+def _report_functions(group: Sequence[MemberData]) -> Iterator[Finding]:
+    functions, names = group[0].functions, _names(group)
     if isinstance(functions, Ovm3Error):
-        found = f"{names}: its functions could not be tried: {functions}"
-        yield Finding("warning", "functions", found, "what its agent can do is not known")
+        text = f"{names}: the agent's functions could not be probed: {functions}"
+        yield Finding("warning", "functions", text, "what its agent supports is not known")
         return
     if not functions:
         return
     verdicts = [one.verdict for one in functions]
-    tried = len(verdicts) - verdicts.count("not probed")
+    probed = len(verdicts) - verdicts.count("not probed")
     absent = [one.function for one in functions if one.verdict == "absent"]
     unclear = [one for one in functions if one.verdict == "unclear"]
     yield Finding(
         "ok",
         "functions",
-        f"{names}: {verdicts.count('present')} of the {tried} functions that can be tried without "
-        f"harm answer; {verdicts.count('not probed')} were not tried",
+        f"{names}: {verdicts.count('present')} of the {probed} functions that can be probed "
+        f"without side effects respond; {verdicts.count('not probed')} were not probed",
     )
     if absent:
         yield Finding(
@@ -310,36 +255,63 @@ def _of_functions(alike: Sequence[Member]) -> Iterator[Finding]:
             "note",
             "functions",
             f"{names}: {'; '.join(f'{one.function} failed: {one.why}' for one in unclear)}",
-            "they may be there all the same",
+            "they may exist nevertheless",
         )
 
 
-def _of_module(alike: Sequence[Member]) -> Finding:
-    """The host module: whether it is there, and of a version that fits."""
-    about, api, names = "host module", alike[0].module_api, _named(alike)
-    install = "; ".join(f"`ovm3 host install {member.view.address}`" for member in alike)
+def check_host_modules(members: Sequence[MemberData]) -> Iterator[Finding]:
+    """Report which hosts have the host module, and whether its version is supported."""
+    for group in _group(members, lambda member: (member.host_module, member.module_api)):
+        yield _report_module(group)
+
+
+def _report_module(group: Sequence[MemberData]) -> Finding:
+    about, api, names = "host module", group[0].module_api, _names(group)
+    install = "; ".join(f"`ovm3 host install {member.view.address}`" for member in group)
     if api is not None and not fits(api):
         return Finding(
             "warning",
             about,
-            f"{names}: the host module is there ({api_label(api)}), but does not fit this client "
-            f"(api {API})",
-            "it is not used; all that is here works without it",
+            f"{names}: the host module has {api_label(api)}, this client needs {api_label(API)}",
+            "it is not used; everything here works without it",
             install if api < API else "upgrade this client",
         )
     means = (
-        "a listing takes a call for each VM; files and documents in repositories, and what the "
-        "next boot brings back, are not to be had"
+        "listing takes one call per VM; files and documents in repositories, and the guests that "
+        "the next boot starts, cannot be read"
     )
     return {
-        "present": Finding("ok", about, f"{names}: the host module is there (api {api})"),
-        "absent": Finding("note", about, f"{names}: the host module is not there", means, install),
+        "present": Finding(
+            "ok", about, f"{names}: the host module is installed ({api_label(api)})"
+        ),
+        "absent": Finding(
+            "note", about, f"{names}: the host module is not installed", means, install
+        ),
         "unclear": Finding(
             "note",
             about,
-            f"{names}: whether the host module is there is unclear; probably not",
+            f"{names}: whether the host module is installed is unclear; probably not",
             means,
             install,
         ),
-        "not probed": Finding("note", about, f"{names}: the host module was not looked for"),
-    }[alike[0].host_module]
+        "not probed": Finding("note", about, f"{names}: the host module was not probed"),
+    }[group[0].host_module]
+
+
+def _group(
+    members: Sequence[MemberData], key: Callable[[MemberData], object]
+) -> list[list[MemberData]]:
+    """Group members by a key that need not be hashable."""
+    groups: list[list[MemberData]] = []
+    for member in members:
+        for group in groups:
+            if key(group[0]) == key(member):
+                group.append(member)
+                break
+        else:
+            groups.append([member])
+    return groups
+
+
+def _names(members: Sequence[MemberData]) -> str:
+    return ", ".join(name_of(member.view) for member in members)

@@ -1,8 +1,8 @@
-"""What there is: hosts, pools, repositories and VMs, and what of it could not be read.
+"""The inventory: hosts, pools, repositories and VMs, and what of them could not be read.
 
-:func:`look` reads, :func:`inventory_of` puts together (pure), :func:`as_json` is the stable form
-(docs/inventory-json.md). Nothing is left out because it could not be read: it is listed with a
-problem, and once more among the problems.
+:func:`read_inventory_data` reads, :func:`build_inventory` combines (pure), :func:`as_json` returns
+the stable form (docs/inventory-json.md). What could not be read is not left out: it is listed
+with an error, and once more among the errors.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
 
-FORMAT = 1  # of as_json; a number that does not change as long as no key changes or goes
+FORMAT = 1  # of as_json; the number changes when a key changes or is removed
 _MIB = 1 << 20
 
 
@@ -34,24 +34,25 @@ _MIB = 1 << 20
 class InventoryData:
     """Everything that was read.
 
-    :ivar hardware: what each host of ``seen.hosts`` has, in their order, or why that is not known.
-    :ivar pools: the same for the pool it says it is in; None: in none.
+    :ivar hardware: of each host of ``snapshot.hosts``, in their order, or why it is not known.
+    :ivar pools: likewise the pool that each host reports; None: in no pool.
     """
 
-    seen: EstateSnapshot
+    snapshot: EstateSnapshot
     hardware: tuple[documents.Hardware | Ovm3Error, ...]
     pools: tuple[documents.ServerPool | Ovm3Error | None, ...]
 
 
 @dataclass(frozen=True)
 class HostEntry:
-    """One host. What a silent host did not say is ``""`` or None.
+    """One host. What is not known of an unreachable host is ``""`` or None.
 
-    :ivar status: ``ok``, ``silent`` (did not answer), ``unverified`` (not asked: no pin, no CA),
-        ``password`` (it refused user or password) or ``duplicate`` (another host has its uuid).
+    :ivar status: ``ok``, ``unreachable``, ``unverified`` (not contacted: neither pin nor CA),
+        ``password`` (it rejected user or password) or ``duplicate`` (another host has its uuid).
     :ivar id: 32 hex digits.
-    :ivar owner: the Manager's uuid, 32 hex digits; None: nobody's, or not known.
-    :ivar vms: how many live domains it lists; None: not known.
+    :ivar owner: the Manager's uuid, 32 hex digits; None: no owner, or not known.
+    :ivar vms: the number of live domains; None: not known.
+    :ivar error: what could not be read of it, or why it could not be contacted.
     """
 
     name: str
@@ -75,7 +76,7 @@ class HostEntry:
 
 @dataclass(frozen=True)
 class PoolEntry:
-    """A server pool, and the addresses that its members are registered with."""
+    """A server pool, and the addresses at which its members are registered."""
 
     id: str
     alias: str
@@ -88,8 +89,8 @@ class RepositoryEntry:
     """A repository.
 
     :ivar mounted_on: names of the hosts that have it mounted.
-    :ivar not_mounted_on: names of those that know it and have not.
-    :ivar vms: how many folders with a vm.cfg it holds; None, as the other figures: not listed.
+    :ivar not_mounted_on: names of the hosts that know it but have not mounted it.
+    :ivar vms: the number of directories with a vm.cfg. None, also for the other numbers: not known.
     """
 
     id: str
@@ -107,7 +108,7 @@ class RepositoryEntry:
 
 
 @dataclass(frozen=True)
-class DiskLine:
+class DiskInfo:
     """A disk of a VM. ``path`` None: an empty drive, or an entry that is not understood."""
 
     device: str
@@ -118,7 +119,7 @@ class DiskLine:
 
 
 @dataclass(frozen=True)
-class NicLine:
+class NICInfo:
     """A network card of a VM. None: xend chooses."""
 
     mac: str | None
@@ -126,7 +127,7 @@ class NicLine:
 
 
 @dataclass(frozen=True)
-class LiveLine:
+class LiveInfo:
     """Where a VM runs: the host, and the domain there."""
 
     host: str
@@ -136,8 +137,8 @@ class LiveLine:
 
 
 @dataclass(frozen=True)
-class DefinitionLine:
-    """Where a VM is defined. ``problem``: why its vm.cfg cannot be read."""
+class DefinitionInfo:
+    """Where a VM is defined. ``error``: why its vm.cfg cannot be read."""
 
     repository: str
     directory: str
@@ -146,27 +147,27 @@ class DefinitionLine:
 
 @dataclass(frozen=True)
 class VMEntry:
-    """One VM: its state as docs/guarantees.md has it, where it runs, what its vm.cfg says.
+    """One VM: its state (docs/promises.md), where it runs, and the contents of its vm.cfg.
 
-    :ivar memory_mb: of the running domain, else of its vm.cfg; so with ``vcpus``.
-    :ivar ha: the agent's HA flag; None: not known, or not one definition.
+    :ivar memory_mb: of the running domain, else from its vm.cfg; likewise ``vcpus``.
+    :ivar ha: the agent's HA flag; None: not known, or not exactly one definition.
     """
 
     id: str
     name: str
     state: str
-    live: tuple[LiveLine, ...]
-    definitions: tuple[DefinitionLine, ...]
+    live: tuple[LiveInfo, ...]
+    definitions: tuple[DefinitionInfo, ...]
     memory_mb: int | None
     vcpus: int | None
-    disks: tuple[DiskLine, ...]
-    nics: tuple[NicLine, ...]
+    disks: tuple[DiskInfo, ...]
+    nics: tuple[NICInfo, ...]
     ha: bool | None
 
 
 @dataclass(frozen=True)
 class Inventory:
-    """What there is. ``problems``: everything that could not be read, one text each."""
+    """The inventory. ``errors``: everything that could not be read, one text each."""
 
     hosts: tuple[HostEntry, ...]
     pools: tuple[PoolEntry, ...]
@@ -176,62 +177,61 @@ class Inventory:
 
 
 def read_inventory_data(estate: Estate) -> InventoryData:
-    """Read everything: a survey, and two more reads a host (hardware, pool) where these have not
-    come with it.
+    """Read a snapshot of the estate, and hardware and pool of each host where it lacks them.
 
-    :raises Ovm3Error: no host answered.
+    :raises Ovm3Error: no host could be read.
     """
-    seen = read_estate(estate, HARDWARE, POOL)
-    pools = read_pools(seen.hosts)
-    return InventoryData(seen, tuple(read_hardware(seen.hosts)), tuple(pools))
+    snapshot = read_estate(estate, HARDWARE, POOL)
+    pools = read_pools(snapshot.hosts)
+    return InventoryData(snapshot, tuple(read_hardware(snapshot.hosts)), tuple(pools))
 
 
 def take_inventory(estate: Estate) -> Inventory:
-    """The estate's inventory, read now.
+    """Read the estate and return its inventory.
 
-    :raises Ovm3Error: no host answered.
+    :raises Ovm3Error: no host could be read.
     """
-    return inventory_of(read_inventory_data(estate))
+    return build_inventory(read_inventory_data(estate))
 
 
 def as_json(inventory: Inventory) -> dict[str, Any]:
-    """The inventory in the stable form: plain values only, ``format`` first."""
+    """Return the inventory in the stable form: plain values only, ``format`` first."""
     plain = {"format": FORMAT, **asdict(inventory)}
     for host in plain["hosts"]:
-        if host["status"] != "ok":  # what it did not say is not known: neither empty nor no
-            host.update(dict.fromkeys(_SAID_BY_ITSELF))
+        if host["status"] != "ok":  # null: not known, neither empty nor false
+            host.update(dict.fromkeys(_REPORTED_BY_HOST))
     return plain
 
 
-_SAID_BY_ITSELF = (
+_REPORTED_BY_HOST = (
     "id agent_version ovm_version xen_version owner pool membership roles is_master".split()
 )
 
 
-# ------------------------------------------------------------------ putting together
+# ------------------------------------------------------------------ combining
 
 
-def inventory_of(read: InventoryData) -> Inventory:
-    """Put together what was read. Pure."""
-    seen = read.seen
+def build_inventory(data: InventoryData) -> Inventory:
+    """Combine what was read into an inventory. Pure."""
+    snapshot = data.snapshot
     hosts = [
         _host(view, hardware, pool)
-        for view, hardware, pool in zip(seen.hosts, read.hardware, read.pools, strict=True)
+        for view, hardware, pool in zip(snapshot.hosts, data.hardware, data.pools, strict=True)
     ]
-    hosts += [_silent(one) for one in seen.unreachable]
+    hosts += [_unreachable(one) for one in snapshot.unreachable]
     pools: dict[str, PoolEntry] = {}
-    for pool in read.pools:
+    for pool in data.pools:
         if isinstance(pool, documents.ServerPool):
             entry = PoolEntry(pool.uuid, pool.alias, pool.virtual_ip, pool.members)
             pools.setdefault(pool.uuid, entry)
-    said = seen.errors()
-    unsaid = [str(e) for e in (*read.hardware, *read.pools) if isinstance(e, Ovm3Error)]
+    errors = snapshot.errors()
+    errors += [str(e) for e in (*data.hardware, *data.pools) if isinstance(e, Ovm3Error)]
     return Inventory(
         hosts=tuple(hosts),
         pools=tuple(pools.values()),
-        repositories=tuple(_repository(one, seen.hosts) for one in seen.repositories),
-        vms=tuple(_vm(vm) for vm in seen.vms.values()),
-        errors=tuple(said + unsaid),
+        repositories=tuple(_repository(one, snapshot.hosts) for one in snapshot.repositories),
+        vms=tuple(_vm(vm) for vm in snapshot.vms.values()),
+        errors=tuple(errors),
     )
 
 
@@ -242,8 +242,7 @@ def _host(
 ) -> HostEntry:
     server = view.server
     known = None if isinstance(hardware, Ovm3Error) else hardware
-    unsaid = [str(error) for error in (hardware, pool) if isinstance(error, Ovm3Error)]
-    problem = "; ".join([*view.errors, *unsaid])
+    more = [str(error) for error in (hardware, pool) if isinstance(error, Ovm3Error)]
     return HostEntry(
         name=server.hostname or view.address.host,
         address=str(view.address),
@@ -261,11 +260,11 @@ def _host(
         memory_mb=_mib(known.memory_bytes) if known else None,
         free_memory_mb=_mib(known.free_bytes) if known else None,
         vms=None if view.domains_error else len(view.domains),
-        error=problem or None,
+        error="; ".join([*view.errors, *more]) or None,
     )
 
 
-def _silent(one: UnreachableHost) -> HostEntry:
+def _unreachable(one: UnreachableHost) -> HostEntry:
     return HostEntry(name=one.address, address=one.address, status=one.kind, error=str(one.reason))
 
 
@@ -292,11 +291,11 @@ def _repository(one: Repository, views: tuple[HostView, ...]) -> RepositoryEntry
 
 def _vm(vm: VM) -> VMEntry:
     live = tuple(
-        LiveLine(name_of(p.host), str(p.host.address), p.domain.domid, p.domain.name)
+        LiveInfo(name_of(p.host), str(p.host.address), p.domain.domid, p.domain.name)
         for p in vm.live
     )
     definitions = tuple(
-        DefinitionLine(d.repository_id, d.directory, d.error) for d in vm.definitions
+        DefinitionInfo(d.repository_id, d.directory, d.error) for d in vm.definitions
     )
     one = vm.definitions[0] if len(vm.definitions) == 1 else None
     config = (one and one.config) or VMConfig({})
@@ -312,26 +311,26 @@ def _vm(vm: VM) -> VMEntry:
         memory_mb=memory if memory is not None else config.memory_mb,
         vcpus=vcpus if vcpus is not None else config.vcpus,
         disks=tuple(_disk(disk) for d in vm.definitions for disk in d.disks),
-        nics=tuple(NicLine(v.mac, v.bridge) for d in vm.definitions for v in d.vifs),
+        nics=tuple(NICInfo(v.mac, v.bridge) for d in vm.definitions for v in d.vifs),
         ha=has_ha(one) if one else None,
     )
 
 
-def _disk(disk: DiskEntry) -> DiskLine:
-    return DiskLine(disk.device, disk.path, disk.mode, disk.is_cdrom, disk.text)
+def _disk(disk: DiskEntry) -> DiskInfo:
+    return DiskInfo(disk.device, disk.path, disk.mode, disk.is_cdrom, disk.text)
 
 
 def name_of(view: HostView) -> str:
-    """How lists name a host."""
+    """Return the name of a host for lists."""
     return view.server.hostname or view.address.host
 
 
 def has_ha(definition: Definition) -> bool | None:
-    """Whether a VM has the agent's HA flag; None: its vm.cfg cannot be read, or is not clear."""
+    """Return whether a VM has the agent's HA flag; None: not known."""
     if definition.config is None:
         return None
-    is_said = "OVM_high_availability" in definition.config.values
-    return definition.config.is_high_availability if is_said else False
+    is_set = "OVM_high_availability" in definition.config.values
+    return definition.config.is_high_availability if is_set else False
 
 
 def _mib(size_bytes: int | None) -> int | None:

@@ -1,4 +1,4 @@
-"""The host module into a host's agent and out of it, over SSH (docs/host-install.md).
+"""Installs the host module on a host, and removes it, over SSH (docs/host-install.md).
 
 from libcloud_ovm3.installer import connect, install
 with connect("ovm-1.example.com") as ssh:
@@ -6,14 +6,14 @@ with connect("ovm-1.example.com") as ssh:
 """
 
 from libcloud_ovm3.installer.host_files import State
-from libcloud_ovm3.installer.operations import Done, Waiting, check, install, uninstall
+from libcloud_ovm3.installer.operations import Result, Waiting, check, install, uninstall
 from libcloud_ovm3.installer.patches import PATCHES
-from libcloud_ovm3.installer.ssh import Ssh, connect
+from libcloud_ovm3.installer.ssh import SSHConnection, connect
 
 __all__ = [
     "PATCHES",
-    "Done",
-    "Ssh",
+    "Result",
+    "SSHConnection",
     "State",
     "Waiting",
     "check",

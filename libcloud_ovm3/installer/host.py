@@ -1,6 +1,6 @@
-"""dom0 as the installer needs it: where things lie, and changes that are whole or not there at all.
+"""dom0 as the installer needs it: locations of files, and atomic changes.
 
-On the host itself nothing runs but the tools of any Linux (``mv``, ``cp``, ``md5sum``, ...).
+On the host itself only common tools are run (``mv``, ``cp``, ``md5sum``, ...).
 """
 
 from __future__ import annotations
@@ -12,67 +12,69 @@ from collections.abc import Iterator, Mapping, Sequence
 from shlex import quote
 
 from libcloud_ovm3.errors import OperationIncomplete, PreconditionFailed, TimedOut
-from libcloud_ovm3.installer.payload import DOOR, FOLDER, md5
-from libcloud_ovm3.installer.ssh import Ssh
+from libcloud_ovm3.installer.payload import ENTRY_POINT, FOLDER, md5
+from libcloud_ovm3.installer.ssh import SSHConnection
 
 _NAME = re.compile(r"^[ \t]*name[ \t]*=[ \t]*['\"](.*)['\"]", re.MULTILINE)
 _PYTHON = re.compile(r"python\d+\.\d+")
 _TEMPORARY = ".libcloud-ovm3-new"
-_BROKEN, _CHANGED, _UNLOCKED = 21, 22, 23  # exit statuses of our own commands
+_TRUNCATED, _CHANGED, _UNLOCKED = 21, 22, 23  # exit statuses of the scripts below
 
 
 class Host:
     """One dom0.
 
-    :ivar name: for errors.
-    :ivar root: before every path; ``""`` on a real host.
-    :ivar site: the folder site-packages of the Python that the agent runs on.
-    :ivar elsewhere: files of ours under another Python, which the agent ran on before an upgrade.
+    :ivar name: the host's name, for errors.
+    :ivar root: prefix of every path; ``""`` on a real host.
+    :ivar site: the site-packages directory of the agent's Python.
+    :ivar stray_files: this package's files under another Python, which the agent used before an
+        upgrade.
     """
 
-    def __init__(self, ssh: Ssh, root: str = "") -> None:
+    def __init__(self, ssh: SSHConnection, root: str = "") -> None:
         self.ssh = ssh
         self.name = ssh.host
         self.root = root
-        self.site, self.elsewhere = self._find_site()
+        self.site, self.stray_files = self._find_site()
         self._lock = ""
 
     def _find_site(self) -> tuple[str, tuple[str, ...]]:
-        found, ours = [], {}
+        sites, own_files = [], {}
         for lib in ("/usr/lib64", "/usr/lib"):
             for name in self.ssh.names(self.root + lib):
                 site = f"{lib}/{name}/site-packages"
                 if not _PYTHON.fullmatch(name):
                     continue
                 if self.ssh.kind(f"{self.root}{site}/agent/target/api.py"):
-                    found.append(site)
-                files = (f"{site}/{DOOR}", f"{site}/{FOLDER}")
-                ours[site] = [file for file in files if self.ssh.kind(self.root + file)]
-        if len(found) != 1:
+                    sites.append(site)
+                files = (f"{site}/{ENTRY_POINT}", f"{site}/{FOLDER}")
+                own_files[site] = [file for file in files if self.ssh.kind(self.root + file)]
+        if len(sites) != 1:
             raise PreconditionFailed(
-                f"{self.name}: looked for agent/target/api.py in site-packages of every Python in "
-                f"/usr/lib64 and /usr/lib; expected one, found: {', '.join(found) or 'none'}"
+                f"{self.name}: expected agent/target/api.py in the site-packages of one Python in "
+                f"/usr/lib64 and /usr/lib; found: {', '.join(sites) or 'none'}"
             )
-        return found[0], tuple(f for site, some in ours.items() if site != found[0] for f in some)
+        strays = [f for site, files in own_files.items() if site != sites[0] for f in files]
+        return sites[0], tuple(strays)
 
     def path(self, name: str) -> str:
-        """A file of the host, ``{site}`` and all, where it lies as SSH sees it."""
+        """Return the path of a file for SSH, with ``{site}`` and root filled in."""
         return self.root + name.replace("{site}", self.site)
 
     def kind(self, name: str) -> str | None:
-        """``file``, ``directory``, ``link``, ``other`` or None."""
+        """Return ``file``, ``directory``, ``link``, ``other``, or None if nothing exists there."""
         return self.ssh.kind(self.path(name))
 
     def read(self, name: str, last: int | None = None) -> bytes | None:
-        """A file's content, or its last bytes; None if there is none."""
+        """Return a file's content, or its last bytes; None if there is no such file."""
         return self.ssh.read(self.path(name), last)
 
     def below(self, folder: str) -> list[str]:
-        """Names of everything in a folder of site-packages."""
+        """Return the names of all entries of a directory in site-packages."""
         return self.ssh.names(self.path(f"{{site}}/{folder}"))
 
     def checksums(self, names: Sequence[str]) -> dict[str, str]:
-        """MD5 of those of these files below site-packages that are there."""
+        """Return the MD5 of those of these files below site-packages that exist."""
         script = "cd {} || exit 0; for f in {}; do [ -f $f ] && md5sum $f; done; :".format(
             quote(self.path("{site}")), " ".join(map(quote, names))
         )
@@ -82,7 +84,7 @@ class Host:
     # -- changes
 
     def put(self, contents: Mapping[str, bytes]) -> None:
-        """Files of ours below site-packages, new or in the place of old ones, in this order."""
+        """Write this package's files below site-packages, replacing old ones, in this order."""
         if not contents:
             return
         moves = []
@@ -92,33 +94,33 @@ class Host:
         self._change("rm -f " + " ".join(quote(new) for new, _, _ in moves))
         for (new, _, _), content in zip(moves, contents.values(), strict=True):
             self.ssh.write(new, content)
-        script = [f"chmod 644 {quote(new)} || exit 1\n{_arrived(new, sum_)}"
+        script = [f"chmod 644 {quote(new)} || exit 1\n{_verify(new, sum_)}"
                   for new, _, sum_ in moves]  # fmt: skip
         script += ["sync"]
         script += [f"mv -f {quote(new)} {quote(path)} || exit 1" for new, path, _ in moves]
         self._change("\n".join(script))
 
     def change(self, name: str, before: bytes, after: bytes, *, keep: bool = False) -> None:
-        """Give a file of the host new content, its owner and mode kept.
+        """Replace the content of a file of the host; owner and mode are preserved.
 
         A reader sees the old or the new content, never a part: the new one is written beside it
-        and renamed. Python's compiled form goes: Python 2 compares whole seconds only, and would
-        run the old code of a file that is changed within one.
+        and renamed. Python's compiled file is removed: Python 2 compares whole seconds only, and
+        would run the old code of a file that is changed within one.
 
-        :param before: what it must hold until then.
-        :param keep: leave a copy in our folder, for people to look at.
-        :raises Refused: it is no plain file, or has been changed meanwhile.
+        :param before: the expected current content.
+        :param keep: leave a copy in the module's directory, for people to read.
+        :raises PreconditionFailed: it is not a regular file, or was changed in the meantime.
         """
         path = self.path(name)
         if self.kind(name) != "file":
             raise PreconditionFailed(
-                f"{self.name}: {path} is no plain file, so it is left as it is"
+                f"{self.name}: {path} is not a regular file, so it was not changed"
             )
         new = _beside(path)
-        # A file of its own: a dropped line's server may still hold, and write to, an older one.
+        # A new file: the server of a lost connection may still have an older one open for writing.
         self._change(f"rm -f {quote(new)} && cp -p {quote(path)} {quote(new)} || exit 1")
         self.ssh.write(new, after)
-        script = [_arrived(new, md5(after))]
+        script = [_verify(new, md5(after))]
         if keep:
             backup = self.path(f"{{site}}/{FOLDER}/backup/{posixpath.basename(name)}")
             script += [
@@ -129,59 +131,62 @@ class Host:
             "sync",
             f'[ "$(md5sum < {quote(path)})" = "{md5(before)}  -" ] || exit {_CHANGED}',
             f"mv -f {quote(new)} {quote(path)} || exit 1",
-            *([_forget(path)] if name.endswith(".py") else []),
+            *([_remove_compiled(path)] if name.endswith(".py") else []),
         ]
         self._change("\n".join(script))
 
     def remove(self, names: Sequence[str]) -> None:
-        """Remove files and folders below site-packages."""
+        """Remove files and directories below site-packages."""
         if not names:
             return
         paths = " ".join(quote(self.path(f"{{site}}/{name}")) for name in names)
         self._change(f"rm -rf {paths}")
 
-    def remove_elsewhere(self) -> None:
-        """Remove what is ours under another Python."""
-        for name in self.elsewhere:
+    def remove_stray_files(self) -> None:
+        """Remove this package's files under another Python."""
+        for name in self.stray_files:
             path = self.path(name)
-            script = f"rm -rf {quote(path)} || exit 1\n{_forget(path)} || exit 1"
-            if name.endswith(DOOR):  # the old agent's folders, which we alone have kept
+            script = f"rm -rf {quote(path)} || exit 1\n{_remove_compiled(path)} || exit 1"
+            if name.endswith(
+                ENTRY_POINT
+            ):  # the old agent's directories, which exist only for this file
                 folder = posixpath.dirname(path)
                 for empty in (f"{folder}/__pycache__", folder, posixpath.dirname(folder)):
                     script += f"\nrmdir {quote(empty)} 2>/dev/null"
             self._change(script + "\n:")
-        self.elsewhere = ()
+        self.stray_files = ()
 
     def remove_folder(self) -> None:
-        """Our folder, once it is empty and not locked."""
+        """Remove the module's directory, if it is empty and not locked."""
         self._run(f"rmdir {quote(self.path('{site}/' + FOLDER))} 2>/dev/null; :")
 
-    def forget_compiled(self, names: Sequence[str]) -> None:
-        """Remove what Python made of these sources below site-packages."""
-        self._change("\n".join(_forget(self.path(f"{{site}}/{name}")) for name in names))
+    def remove_compiled(self, names: Sequence[str]) -> None:
+        """Remove the compiled files of these sources below site-packages."""
+        self._change("\n".join(_remove_compiled(self.path(f"{{site}}/{name}")) for name in names))
 
     def leftovers(self, names: Sequence[str]) -> list[str]:
-        """Temporary files beside these, from an installation that was cut."""
+        """Return those of these files that have a temporary file of an interrupted installation."""
         beside = {name: _beside(self.path(name)) for name in names}
         return [name for name, path in beside.items() if self.ssh.kind(path)]
 
     def clean(self, names: Sequence[str]) -> None:
-        """Remove them."""
+        """Remove the temporary files of these files."""
         if not names:
             return
         self._change("rm -f " + " ".join(quote(_beside(self.path(name))) for name in names))
 
     def service(self, name: str, limit: float) -> None:
-        """``service NAME restart``. What it writes is not kept: the service may go on holding it.
+        """Run ``service NAME restart``, without its output: the service may keep that open.
 
-        :raises OperationIncomplete: it failed, or did not end.
+        :param limit: seconds.
+        :raises OperationIncomplete: it failed, or did not finish within the limit.
         """
         command = f"{quote(self.root + '/sbin/service')} {name} restart </dev/null >/dev/null 2>&1"
         try:
             ran = self.ssh.run(command, limit)
         except TimedOut:
             raise OperationIncomplete(
-                f"{self.name}: `service {name} restart` has not ended within {limit:g} s"
+                f"{self.name}: `service {name} restart` did not finish within {limit:g} s"
             ) from None
         if ran.status:
             raise OperationIncomplete(
@@ -189,11 +194,11 @@ class Host:
             )
 
     def restarting_at_poweroff(self) -> set[str]:
-        """Names of guests whose vm.cfg has xend start them again when they power off."""
+        """Return the names of guests whose vm.cfg restarts them when they power off."""
         found = set()
         pattern = quote("^[ \t]*on_poweroff[ \t]*=.*restart")
         cfgs = f"{quote(self.root)}/OVS/Repositories/*/VirtualMachines/*/vm.cfg"
-        # grep says 1 for "not in it"; one that cannot be read is no "not in it"
+        # grep returns 1 for "no match"; an unreadable file is not "no match"
         grep = f'grep -l {pattern} "$f" || [ $? -eq 1 ] || exit 1'
         listing = f'for f in {cfgs}; do [ -f "$f" ] || continue; {grep}; done'
         for path in self._run(listing).splitlines():
@@ -203,20 +208,20 @@ class Host:
         return found
 
     def seconds(self) -> float:
-        """The host's own clock, seconds since 1970."""
+        """Return the host's clock, in seconds since 1970."""
         return float(self._run("date +%s"))
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other installations away. Needed for every change.
+        """Exclude other installations. Required for every change.
 
-        The lock is a directory, which only one can make. A shell on the host holds it and removes
-        it when its input ends: at our end, or at the line's. It waits for a change that is under
-        way, which goes on when the line drops; one that comes later finds no lock and does
-        nothing. The lock's name has the host's boot id, so that one that a crash has left locks
-        nothing; who has the lock of this boot removes it.
+        The lock is a directory, which only one process can create. A shell on the host holds it
+        and removes it when its input ends: when this context ends, or the connection is lost. It
+        waits for a change in progress, which continues after the loss; a later one finds no lock
+        and does nothing. The lock's name contains the host's boot id, so that one left by a crash
+        has no effect; whoever holds the lock of this boot removes it.
 
-        :raises Refused: another installation is under way.
+        :raises PreconditionFailed: another installation is in progress.
         """
         folder = quote(self.path(f"{{site}}/{FOLDER}"))
         script = (
@@ -226,7 +231,7 @@ class Host:
             "n=0\n"
             'until why=$(mkdir "$lock" 2>&1); do\n'
             'if [ -d "$lock" ]; then echo "taken $lock"; exit 1; fi\n'
-            "n=$((n + 1))\n"  # it may have gone between these two lines
+            "n=$((n + 1))\n"  # it may have been removed between these two lines
             'if [ $n -ge 5 ]; then echo "$why"; exit 1; fi\n'
             "done\n"
             "end() {\n"
@@ -237,15 +242,18 @@ class Host:
             'for old in "$PWD"/lock-*; do [ "$old" = "$lock" ] || rm -rf "$old"; done\n'
             'echo "held $lock"\ncat > /dev/null'
         )
-        with self.ssh.running(script) as said:
-            word, _, lock = said.partition(" ")
+        with self.ssh.running(script) as output:
+            word, _, lock = output.partition(" ")
             if word not in ("held", "taken"):
-                raise OperationIncomplete(f"{self.name}: no lock can be made in {folder}: {said}")
+                raise OperationIncomplete(
+                    f"{self.name}: cannot create a lock in {folder}: {output}"
+                )
             if word == "taken":
                 raise PreconditionFailed(
-                    f"{self.name}: another installation is under way there. If that cannot be, "
-                    f"since its line was cut: it ends by itself as soon as the host notices (at "
-                    f"the latest after its TCP keep-alive), or remove the directory {lock} ({said})"
+                    f"{self.name}: another installation is in progress on this host. If its "
+                    f"connection was lost, the lock is released as soon as the host notices (at "
+                    f"the latest after its TCP keep-alive), or remove the directory {lock} "
+                    f"({output})"
                 )
             self._lock = lock
             try:
@@ -254,8 +262,8 @@ class Host:
                 self._lock = ""
 
     def _change(self, script: str) -> None:
-        """Run it as a part of what holds the lock."""
-        assert self._lock, "locked() comes first"
+        """Run a script that is registered with the holder of the lock."""
+        assert self._lock, "requires locked()"
         self._run(
             f'work={quote(self._lock)}/$$\nmkdir "$work" || exit {_UNLOCKED}\n'
             f"trap 'rmdir \"$work\"' EXIT\ntrap 'exit 1' HUP INT TERM\n{script}"
@@ -263,15 +271,16 @@ class Host:
 
     def _run(self, script: str) -> str:
         ran = self.ssh.run(script)
-        if ran.status == _BROKEN:
+        if ran.status == _TRUNCATED:
             raise OperationIncomplete(
-                f"{self.name}: a file did not arrive whole; run the same again"
+                f"{self.name}: a file was transferred incompletely; run the same command again"
             )
         if ran.status == _UNLOCKED:
-            raise OperationIncomplete(f"{self.name}: the lock is gone; run the same again")
+            raise OperationIncomplete(f"{self.name}: the lock was lost; run the same command again")
         if ran.status == _CHANGED:
             raise PreconditionFailed(
-                f"{self.name}: a file was changed by somebody else meanwhile; run the same again"
+                f"{self.name}: a file was changed by somebody else in the meantime; run the same "
+                f"command again"
             )
         if ran.status:
             raise OperationIncomplete(
@@ -281,16 +290,16 @@ class Host:
 
 
 def _beside(path: str) -> str:
-    """A temporary name in the same folder, hidden, and no module's."""
+    """Return a temporary name in the same directory, hidden, and not that of a module."""
     folder, name = posixpath.split(path)
     return f"{folder}/.{name}{_TEMPORARY}"
 
 
-def _arrived(path: str, checksum: str) -> str:
-    return f'[ "$(md5sum < {quote(path)})" = "{checksum}  -" ] || exit {_BROKEN}'
+def _verify(path: str, checksum: str) -> str:
+    return f'[ "$(md5sum < {quote(path)})" = "{checksum}  -" ] || exit {_TRUNCATED}'
 
 
-def _forget(path: str) -> str:
+def _remove_compiled(path: str) -> str:
     folder, name = posixpath.split(path)
     stem = name.removesuffix(".py")
     compiled = f"{quote(folder)}/__pycache__/{quote(stem)}.*"

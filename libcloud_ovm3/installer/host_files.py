@@ -1,4 +1,4 @@
-"""What is there: on the host's disk, and in its agent's answer. Reads only."""
+"""Reads the state of an installation: from the host's disk and from its agent. Changes nothing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _VERSION = "libcloud_version"
 
 
 class Agent(Protocol):
-    """What is needed of an agent: :class:`libcloud_ovm3.agent.functions.Agent` has it."""
+    """The part of :class:`libcloud_ovm3.agent.functions.Agent` that the installer uses."""
 
     def call(self, function: str, *arguments: Any, **how: Any) -> Any:
         """Call one function."""
@@ -33,51 +33,53 @@ class Agent(Protocol):
 
 @dataclass(frozen=True)
 class ModuleState:
-    """What the agent says to ``libcloud_version``.
+    """The agent's response to ``libcloud_version``.
 
-    :ivar kind: ``ours``: the module answers. ``unknown``: there is no such function. ``odd``:
-        something else comes. ``silent``: nothing comes.
-    :ivar api: the module's number, 0 if it is not ours or from before API 1.
-    :ivar text: what came instead.
+    :ivar kind: ``installed``: the module responds. ``absent``: there is no such function.
+        ``unexpected``: another response. ``unreachable``: no response.
+    :ivar api: the module's API number, 0 if it does not respond or is
+        from before API 1.
+    :ivar text: the other response, or the error.
     """
 
-    kind: Literal["ours", "unknown", "odd", "unreachable"]
+    kind: Literal["installed", "absent", "unexpected", "unreachable"]
     api: int = 0
     text: str = ""
 
 
-def ask(agent: Agent) -> ModuleState:
-    """Ask the agent which module it has.
+def read_module_state(agent: Agent) -> ModuleState:
+    """Read which module the agent has.
 
     :raises BadCredentials: the agent does not accept user and password.
-    :raises CertificateRejected, HostNotVerified: it may not be the agent that was meant.
+    :raises CertificateRejected, HostNotVerified: it may not be the intended agent.
     """
     try:
         value = agent.call(_VERSION, kind="read", limit=10.0)
     except AgentFault as error:
-        kind: Literal["unknown", "odd"] = "unknown" if lacks(agent, _VERSION, error) else "odd"
-        return ModuleState(kind, text=error.text)
+        is_absent = lacks(agent, _VERSION, error)
+        return ModuleState("absent" if is_absent else "unexpected", text=error.text)
     except (CertificateRejected, HostNotVerified):
-        raise  # the agent may be well: the caller's pin, CA or name is to be put right
+        raise  # the agent may be fine: the caller's pin, CA or name must be corrected
     except (HostUnreachable, OutcomeUnknown) as error:
         return ModuleState("unreachable", text=str(error))
     api = api_of(value) if isinstance(value, dict) else None
     if api is not None:
-        return ModuleState("ours", api)
-    return ModuleState("odd", text=repr(value)[:200])
+        return ModuleState("installed", api)
+    return ModuleState("unexpected", text=repr(value)[:200])
 
 
-def set_aside(agent: Agent) -> list[str]:
-    """The files that deletions have set aside in the host's repositories and left there, and what
-    of that cannot be read: without the module nobody sees them.
+def find_set_aside(agent: Agent) -> list[str]:
+    """Return the files that interrupted deletions have set aside in the host's repositories.
 
-    :raises Ovm3Error: it cannot be seen.
+    They are visible only through the module. What cannot be read is included, as a text.
+
+    :raises Ovm3Error: they cannot be read.
     """
     found = []
     for record in documents.repository_db(agent.call("discover_repository_db")):
         if record.is_mounted:
-            answer = agent.call("libcloud_repository", record.id, "", kind="read")
-            listed = answer.get("aside", []) if isinstance(answer, dict) else [answer]
+            content = agent.call("libcloud_repository", record.id, "", kind="read")
+            listed = content.get("aside", []) if isinstance(content, dict) else [content]
             for one in listed if isinstance(listed, list) else [listed]:
                 known = isinstance(one, dict) and (one.get("path") or one.get("error"))
                 found.append(str(known or one))
@@ -86,52 +88,54 @@ def set_aside(agent: Agent) -> list[str]:
 
 @dataclass(frozen=True)
 class HostFiles:
-    """What lies on a host.
+    """What is on a host's disk.
 
     :ivar table: the agent's ``api.py``.
-    :ivar files: contents of what patches look at, by name.
-    :ivar checksums: of our files that are there, by name below site-packages.
-    :ivar manifest: what the last whole installation consisted of; None if none was.
-    :ivar inside: everything in our folder.
-    :ivar leftovers: temporary files of a cut installation, outside it.
-    :ivar elsewhere: files of ours under another Python.
+    :ivar files: contents of the files that patches need, by name; None: there is no such file.
+    :ivar checksums: MD5 of those of the module's files that exist, by name below site-packages.
+    :ivar manifest: the files of the last complete installation; None: there was none.
+    :ivar folder_names: the entries of the module's directory.
+    :ivar leftovers: temporary files of an interrupted installation, outside it.
+    :ivar stray_files: this package's files under another Python.
     """
 
     table: bytes
     files: Mapping[str, bytes | None]
     checksums: Mapping[str, str]
     manifest: bytes | None
-    inside: tuple[str, ...]
+    folder_names: tuple[str, ...]
     has_folder: bool
     leftovers: tuple[str, ...]
-    elsewhere: tuple[str, ...] = ()
+    stray_files: tuple[str, ...] = ()
 
     @property
-    def is_there(self) -> Literal["none", "whole", "part"]:
-        """Our files."""
-        things = [name for name in self.inside if not name.startswith("lock-")]
-        if not things and payload.DOOR not in self.checksums:
+    def files_state(self) -> Literal["none", "complete", "partial"]:
+        """Whether the module's files are there."""
+        entries = [name for name in self.folder_names if not name.startswith("lock-")]
+        if not entries and payload.ENTRY_POINT not in self.checksums:
             return "none"
-        wanted = payload.listed(self.manifest or b"")
-        is_whole = bool(wanted) and all(self.checksums.get(n) == s for n, s in wanted.items())
-        return "whole" if is_whole else "part"
+        expected = payload.parse_manifest(self.manifest or b"")
+        is_complete = bool(expected) and all(
+            self.checksums.get(name) == checksum for name, checksum in expected.items()
+        )
+        return "complete" if is_complete else "partial"
 
     @property
     def is_current(self) -> bool:
-        """Whether they are the files that this program carries."""
+        """Whether they are the files of this version of libcloud-ovm3."""
         return self.manifest == payload.manifest(payload.files())
 
 
 def read_host_files(host: Host) -> HostFiles:
-    """Read all that matters.
+    """Read everything that an installation depends on.
 
-    :raises Refused: there is no such file as the agent's table.
+    :raises PreconditionFailed: the agent's table is missing.
     """
     content = host.read(TABLE)
     if content is None:
-        raise PreconditionFailed(f"{host.name}: {host.path(TABLE)} is gone")
+        raise PreconditionFailed(f"{host.name}: {host.path(TABLE)} is missing")
     manifest = host.read(f"{{site}}/{payload.MANIFEST}")
-    names = {**payload.files(), **payload.listed(manifest or b"")}
+    names = {**payload.files(), **payload.parse_manifest(manifest or b"")}
     edited = [TABLE, *(patch.file for patch in patches.PATCHES), patches.AGENT_INI]
     return HostFiles(
         content,
@@ -140,30 +144,30 @@ def read_host_files(host: Host) -> HostFiles:
         manifest,
         tuple(host.below(payload.FOLDER)),
         host.kind(f"{{site}}/{payload.FOLDER}") is not None,
-        tuple(host.leftovers([*edited, f"{{site}}/{payload.DOOR}"])),
-        host.elsewhere,
+        tuple(host.leftovers([*edited, f"{{site}}/{payload.ENTRY_POINT}"])),
+        host.stray_files,
     )
 
 
 Verdict = Literal[
     "not installed",
-    "answering",
-    "thrown out",
-    "half",
-    "not loaded",
-    "odd",
+    "ok",
+    "unregistered",
+    "incomplete",
+    "restart needed",
+    "unexpected reply",
     "unreachable",
-    "still loaded",
+    "removed, restart needed",
 ]
 
 
 @dataclass(frozen=True)
 class State:
-    """How an installation is.
+    """The state of an installation.
 
-    :ivar verdict: in a word.
-    :ivar text: in a sentence, with what to do.
-    :ivar api: the number of the module that answers, or 0.
+    :ivar verdict: the state in a word or two.
+    :ivar text: the state in a sentence, with what to do.
+    :ivar api: the API number of the module that responds, or 0.
     :ivar patches: name -> state.
     """
 
@@ -173,49 +177,49 @@ class State:
     patches: Mapping[str, patches.State]
 
 
-def judge(seen: HostFiles, answer: ModuleState) -> State:
-    """What it comes to. Pure."""
-    verdict, text = _verdict(seen, answer)
-    states = {patch.name: patch.state(seen.files) for patch in patches.PATCHES}
-    return State(verdict, text, answer.api, states)
+def assess(on_disk: HostFiles, module: ModuleState) -> State:
+    """Combine what is on the disk and what the agent reports. Pure."""
+    verdict, text = _verdict(on_disk, module)
+    states = {patch.name: patch.state(on_disk.files) for patch in patches.PATCHES}
+    return State(verdict, text, module.api, states)
 
 
-def _verdict(seen: HostFiles, answer: ModuleState) -> tuple[Verdict, str]:
-    lines = table.state(seen.table)
-    if seen.elsewhere:
-        return "half", (
-            f"files of it are left from before an upgrade of the agent: "
-            f"{', '.join(seen.elsewhere)}; install again, or uninstall"
+def _verdict(on_disk: HostFiles, module: ModuleState) -> tuple[Verdict, str]:
+    lines = table.state(on_disk.table)
+    if on_disk.stray_files:
+        return "incomplete", (
+            f"files are left from before an upgrade of the agent: "
+            f"{', '.join(on_disk.stray_files)}; install again, or uninstall"
         )
-    if (seen.is_there, lines) == ("none", "out"):
-        if answer.kind == "ours":
-            return "still loaded", "gone from the disk, but the agent has it yet: uninstall again"
-        return "not installed", "not installed" + _silence(answer)
-    if (seen.is_there, lines) == ("whole", "in"):
-        return _verdict_of_whole(seen, answer)
-    if (seen.is_there, lines) == ("whole", "out"):
-        return "thrown out", (
-            "its files are there, but it is not in the agent's table, as after an upgrade of the "
-            "agent: install again"
+    if (on_disk.files_state, lines) == ("none", "unregistered"):
+        if module.kind == "installed":
+            return "removed, restart needed", (
+                "files removed but still loaded; restart the agent (uninstall again does it)"
+            )
+        return "not installed", "not installed" + _unreachable_suffix(module)
+    if (on_disk.files_state, lines) == ("complete", "registered"):
+        return _verdict_if_complete(on_disk, module)
+    if (on_disk.files_state, lines) == ("complete", "unregistered"):
+        return "unregistered", (
+            "the files are there, but not registered in the agent's table, as after an upgrade of "
+            "the agent; install again"
         )
-    return "half", (
-        f"half installed (files: {seen.is_there}; lines in the agent's table: {lines}): "
-        f"install again to finish it, or uninstall to roll it back"
+    return "incomplete", (
+        f"incomplete (files: {on_disk.files_state}; lines in the agent's table: {lines}); "
+        f"install again to complete it, or uninstall to roll it back"
     )
 
 
-def _verdict_of_whole(seen: HostFiles, answer: ModuleState) -> tuple[Verdict, str]:
-    if answer.kind == "ours":
-        other = (
-            "" if seen.is_current else "; its files are not those of this program: install again"
-        )
-        return "answering", f"installed and answering ({api_label(answer.api)}){other}"
-    if answer.kind == "unreachable":
-        return "unreachable", "installed" + _silence(answer)
-    if answer.kind == "unknown":
-        return "not loaded", "on the disk, but the agent has not loaded it: install again"
-    return "odd", f"on the disk, but the agent answers something else: {answer.text}"
+def _verdict_if_complete(on_disk: HostFiles, module: ModuleState) -> tuple[Verdict, str]:
+    if module.kind == "installed":
+        other = "" if on_disk.is_current else "; its files are of another version; install again"
+        return "ok", f"installed and working ({api_label(module.api)}){other}"
+    if module.kind == "unreachable":
+        return "unreachable", "installed" + _unreachable_suffix(module)
+    if module.kind == "absent":
+        return "restart needed", "installed, but the agent has not loaded it; install again"
+    return "unexpected reply", f"installed, but the agent returned another reply: {module.text}"
 
 
-def _silence(answer: ModuleState) -> str:
-    return f"; the agent does not answer: {answer.text}" if answer.kind == "unreachable" else ""
+def _unreachable_suffix(module: ModuleState) -> str:
+    return f"; the agent is unreachable: {module.text}" if module.kind == "unreachable" else ""

@@ -1,4 +1,4 @@
-"""Keys of SSH: a host's own, and ours for logging in."""
+"""SSH keys: host keys, and private keys for login."""
 
 from __future__ import annotations
 
@@ -14,36 +14,41 @@ if TYPE_CHECKING:
 
 
 def fingerprint(key: paramiko.PKey) -> str:
-    """A host key's fingerprint, as ``ssh-keygen -l`` prints it."""
+    """Return a host key's fingerprint, as ``ssh-keygen -l`` prints it."""
     digest = hashlib.sha256(key.asbytes()).digest()
     return "SHA256:" + base64.b64encode(digest).decode("ascii").rstrip("=")
 
 
-def shown(key: paramiko.PKey) -> str:
-    """Also as the ssh-keygen of old hosts prints it."""
+def describe_key(key: paramiko.PKey) -> str:
+    """Return both fingerprints of a host key; ssh-keygen of old hosts prints MD5."""
     return f"{fingerprint(key)}, MD5:{key.get_fingerprint().hex(':')} ({key.get_name()})"
 
 
 def private_key(file: str | Path, password: str | None) -> tuple[paramiko.PKey, bool]:
-    """The key, and whether it took the password to read it."""
+    """Read a private key.
+
+    :return: the key, and whether it was encrypted with the password.
+    :raises InvalidArgument: it cannot be read, or it is encrypted and there is no password.
+    """
     import paramiko  # noqa: PLC0415
     from paramiko.pkey import UnknownKeyType  # noqa: PLC0415
 
     for passphrase in (None, (password or "").encode()):
         try:
             return paramiko.PKey.from_path(file, passphrase), passphrase is not None
-        except TypeError:  # cryptography's word for an encrypted key without a password
+        except TypeError:  # raised by cryptography for an encrypted key without a password
             continue
         except (paramiko.SSHException, UnknownKeyType, ValueError, OSError) as error:
             why = str(error) or type(error).__name__
-            raise InvalidArgument(f"{file}: no private key that can be used: {why}") from None
-    raise InvalidArgument(f"{file}: an encrypted key, and no password for it")
+            raise InvalidArgument(f"{file}: not a usable private key: {why}") from None
+    raise InvalidArgument(f"{file}: the key is encrypted, and no password was given")
 
 
-def load(client: paramiko.SSHClient, file: Path, given: str | Path | None) -> None:
-    """Known hosts from a file, which need not be there if it is the usual one.
+def load_known_hosts(client: paramiko.SSHClient, file: Path, given: str | Path | None) -> None:
+    """Load known hosts from a file, which need not exist if it is the default one.
 
-    :raises InvalidArgument: it cannot be read, or a given one is not there.
+    :param given: the file that the user named, None for the default.
+    :raises InvalidArgument: it cannot be read, or the named file does not exist.
     """
     try:
         client.load_system_host_keys(str(file))
@@ -54,8 +59,8 @@ def load(client: paramiko.SSHClient, file: Path, given: str | Path | None) -> No
         raise InvalidArgument(f"{file}: cannot be read (known hosts): {error}") from None
 
 
-def only(where: str, wanted: str | None) -> paramiko.MissingHostKeyPolicy:
-    """Accept the key of that fingerprint, and no other."""
+def accept_only(where: str, wanted: str | None) -> paramiko.MissingHostKeyPolicy:
+    """Return a policy that accepts only the key with that fingerprint; None: no key."""
     import paramiko  # noqa: PLC0415
 
     class Only(paramiko.MissingHostKeyPolicy):
@@ -65,12 +70,14 @@ def only(where: str, wanted: str | None) -> paramiko.MissingHostKeyPolicy:
             found = fingerprint(key)
             if wanted is None:
                 raise HostKeyRejected(
-                    f"{where}: its key is not known. It says {shown(key)}: compare it with "
-                    f"`ssh-keygen -lf` on the host itself, which shows the MD5 where it is old, "
-                    f"then use --ssh-fingerprint {found}",
+                    f"{where}: unknown SSH host key {describe_key(key)}: compare it with "
+                    f"`ssh-keygen -lf` on the host itself (old hosts print the MD5), then use "
+                    f"--ssh-fingerprint {found}",
                     host=where,
                 )
             if found != wanted.rstrip("="):
-                raise HostKeyRejected(f"{where}: its key is {shown(key)}, not {wanted}", host=where)
+                raise HostKeyRejected(
+                    f"{where}: its SSH host key is {describe_key(key)}, not {wanted}", host=where
+                )
 
     return Only()

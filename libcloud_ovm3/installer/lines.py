@@ -1,6 +1,6 @@
-"""Lines of a file as bytes, each with its own ending, and our mark on those that are ours. Pure.
+"""Lines of a file as bytes, each with its own ending, and markers on those that we added. Pure.
 
-Splitting and joining give back the same bytes, whatever the file's line endings are, and whether or
+Splitting and joining restore the same bytes, whatever the file's line endings are, and whether or
 not its last line has one.
 """
 
@@ -14,7 +14,7 @@ from libcloud_ovm3.errors import UnexpectedFileContent
 
 NAME = b"libcloud_ovm3"
 MARK = b"  # libcloud-ovm3"  # at the end of a line that we added
-# The line before one that we changed; what follows "was: " stood where now ours stands.
+# The line before one that we changed; what follows "was: " is the original line.
 _MARKED = re.compile(rb"# libcloud-ovm3(?:, set to ([^,]*))?, was: (.*)", re.DOTALL)
 _NAMED = re.compile(rb"\blibcloud_ovm3\b")
 
@@ -27,7 +27,7 @@ class Line(NamedTuple):
 
 
 def split(content: bytes) -> list[Line]:
-    """All lines. A CR alone ends none, as for a shell, but the file."""
+    """Return all lines. A lone CR ends a line only at the end of the file, as for a shell."""
     lines = []
     for whole in re.findall(rb"[^\n]*\n|[^\n]+", content):
         text = whole.rstrip(b"\n")
@@ -39,14 +39,14 @@ def split(content: bytes) -> list[Line]:
 
 
 def join(lines: list[Line]) -> bytes:
-    """What :func:`split` took apart."""
+    """Return the bytes that :func:`split` has split."""
     return b"".join(line.text + line.end for line in lines)
 
 
-def shown(lines: list[Line], numbers: list[int]) -> str:
-    """Lines for an error, with their numbers (``numbers`` count from 0).
+def format_lines(lines: list[Line], numbers: list[int]) -> str:
+    """Return lines for an error message, with their numbers (``numbers`` count from 0).
 
-    What is no letter is written as Python writes it: one may be what is wrong with the line.
+    Unprintable characters are escaped: one of them may be the fault in the line.
     """
     return "\n".join(
         f"  {number + 1}: {_printable(lines[number].text[:200])}" for number in numbers
@@ -54,27 +54,28 @@ def shown(lines: list[Line], numbers: list[int]) -> str:
 
 
 def _printable(text: bytes) -> str:
-    xend_state = text.decode("utf-8", "replace")
-    return "".join(c if c.isprintable() or c == "\t" else repr(c)[1:-1] for c in xend_state)
+    decoded = text.decode("utf-8", "replace")
+    return "".join(c if c.isprintable() or c == "\t" else repr(c)[1:-1] for c in decoded)
 
 
-def naming_us(lines: list[Line]) -> list[int]:
-    """Where our module's name stands."""
+def find_mentions(lines: list[Line]) -> list[int]:
+    """Return the numbers of the lines that mention the module's name."""
     return [number for number, line in enumerate(lines) if _NAMED.search(line.text)]
 
 
 def replace(file: str, lines: list[Line], number: int, new: bytes, note: bytes = b"") -> list[Line]:
-    """One line changed, with a line before it that says what it was.
+    """Replace one line, and insert a marker line before it that contains the original.
 
     :param new: the line's new text.
-    :param note: what :func:`restore` has to know besides the old text; no comma in it.
-    :raises Refused: the line continues another one, so nothing may be put between them.
+    :param note: what :func:`restore` needs besides the old text, without a comma.
+    :raises UnexpectedFileContent: the line continues another one, so nothing may be put between
+        them.
     """
     old = lines[number]
     if number and _continues(lines[number - 1].text):
         raise UnexpectedFileContent(
-            f"{file}: the line to change continues another one, which is not the structure that "
-            f"is known:\n{shown(lines, [number - 1, number])}"
+            f"{file}: unknown structure: the line to change continues another one:\n"
+            f"{format_lines(lines, [number - 1, number])}"
         )
     noted = b", set to " + note if note else b""
     mark = Line(b"# libcloud-ovm3" + noted + b", was: " + old.text, _whole_end(old, lines))
@@ -82,11 +83,12 @@ def replace(file: str, lines: list[Line], number: int, new: bytes, note: bytes =
 
 
 def restore(lines: list[Line], change: Callable[[bytes, bytes], bytes | None]) -> list[Line]:
-    """The old lines again where ours still stand after their marks.
+    """Restore the original lines where ours still follow their markers.
 
-    A line that somebody has changed since stays as it is: only the mark before it goes.
+    A line that somebody has changed since remains: only the marker before it is removed.
 
-    :param change: (old text, note) -> what we had made of it; None: leave mark and line alone.
+    :param change: (old text, note) -> the line that we had put there; None: leave marker and line
+        alone.
     """
     found: list[Line] = []
     mark: Line | None = None
@@ -128,20 +130,20 @@ def _usual_end(lines: list[Line]) -> bytes:
 
 
 def _whole_end(line: Line, lines: list[Line]) -> bytes:
-    """With which another line may follow, and a CR in the text stays in the text."""
+    """Return an ending after which another line may follow; a CR of the text is kept."""
     if line.end.endswith(b"\n"):
         return line.end
     return b"\r\n" if line.text.endswith(b"\r") else _usual_end(lines)
 
 
 def append(file: str, lines: list[Line], text: bytes) -> list[Line]:
-    """A marked line at the end of the file.
+    """Append a marked line at the end of the file.
 
-    :raises Refused: the last line ends in a backslash, and would swallow it.
+    :raises UnexpectedFileContent: the last line ends in a backslash, and would continue in it.
     """
     if lines and _continues(lines[-1].text):
         raise UnexpectedFileContent(
-            f"{file}: the last line ends in a backslash:\n{shown(lines, [len(lines) - 1])}"
+            f"{file}: the last line ends in a backslash:\n{format_lines(lines, [len(lines) - 1])}"
         )
     end = _usual_end(lines)
     if not lines or lines[-1].end.endswith(b"\n"):
@@ -151,12 +153,12 @@ def append(file: str, lines: list[Line], text: bytes) -> list[Line]:
     return [*lines[:-1], ended, Line(text + MARK + _NOTES[last.end], end)]
 
 
-# What was there in the place of a last newline, for the way back.
+# What was there instead of a last newline, for restoring it.
 _NOTES = {b"": b", no newline before", b"\r": b", no newline after the CR before"}
 
 
-def take_out(lines: list[Line], text: bytes) -> list[Line]:
-    """Without the line that :func:`append` made, and the last line's ending as it was."""
+def remove_line(lines: list[Line], text: bytes) -> list[Line]:
+    """Remove the line that :func:`append` added, and restore the last line's ending."""
     found: list[Line] = []
     for number, line in enumerate(lines):
         if line.text == text + MARK:

@@ -1,7 +1,7 @@
-"""The patches of a host that are known to be needed (agent-behaviour 15.2), and agent.ini. Pure.
+"""Patches for known faults of hosts (agent-behaviour 15.2), and options of agent.ini. Pure.
 
-Each can be told from the files alone, and each leaves a mark, so that it can be taken back line by
-line, whatever else was changed in the file meanwhile.
+Each is recognized from the files alone, and each leaves a marker, so that it can be reverted line
+by line, whatever else was changed in the file in the meantime.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ LIBRARY = "/etc/xen/scripts/xen-network-common.sh"
 VLAN_BRIDGE = "/etc/xen/scripts/linuxbridge/ovs-vlan-bridge"
 AGENT_INI = "/etc/ovs-agent/agent.ini"
 
-State = Literal["needed", "applied", "not needed", "not there"]
+State = Literal["needed", "applied", "not needed", "file missing"]
 
 
 @dataclass(frozen=True)
 class Patch:
-    """A known fault of a host and its mending.
+    """A known fault of a host and its correction.
 
-    :ivar name: as ``--without-patch`` takes it.
-    :ivar file: what it changes; ``{site}`` stands for the folder site-packages of dom0's Python.
-    :ivar why: what goes wrong without it.
-    :ivar is_needed: whether the fault is there; gets the files' contents by name.
-    :ivar apply: (file's name, its content) -> the mended content.
-    :ivar revert: a content -> what would be there without us.
+    :ivar name: for ``--without-patch``.
+    :ivar file: the file to change; ``{site}`` is the site-packages directory of dom0's Python.
+    :ivar why: what fails without the patch.
+    :ivar is_needed: whether the fault is present; gets the files' contents by name.
+    :ivar apply: (file's name, its content) -> the patched content.
+    :ivar revert: a content -> the content without the patch.
     """
 
     name: str
@@ -44,10 +44,10 @@ class Patch:
     revert: Callable[[bytes], bytes]
 
     def state(self, files: Mapping[str, bytes | None]) -> State:
-        """How things are on a host. Its files must be those of :func:`files_to_read`."""
+        """Return the patch's state on a host, given the files of :func:`files_to_read`."""
         content = files.get(self.file)
         if content is None:
-            return "not there"
+            return "file missing"
         if self.is_needed(files):
             return "needed"
         return "not needed" if self.revert(content) == content else "applied"
@@ -60,17 +60,17 @@ _SET = re.compile(rb"[ \t]*(?:export[ \t]+)?NOZEROCONF=([^#;]*)")
 
 
 def _has_zeroconf(files: Mapping[str, bytes | None]) -> bool:
-    """As network scripts see it: any non-empty value switches it off, and the last one counts."""
+    """As network scripts read it: any non-empty value disables it, and the last one counts."""
     values = [match[1] for line in split(files[NETWORK] or b"") if (match := _SET.match(line.text))]
     return not (values and values[-1].strip(b"\"' \t\r"))
 
 
-def _switch_zeroconf_off(file: str, content: bytes) -> bytes:
+def _disable_zeroconf(file: str, content: bytes) -> bytes:
     return join(text_lines.append(file, split(content), _NOZEROCONF))
 
 
-def _let_zeroconf_be(content: bytes) -> bytes:
-    return join(text_lines.take_out(split(content), _NOZEROCONF))
+def _restore_zeroconf(content: bytes) -> bytes:
+    return join(text_lines.remove_line(split(content), _NOZEROCONF))
 
 
 # -- vlan-bridge: the script calls a function that its library does not have
@@ -86,7 +86,7 @@ def _defines(library: bytes, function: bytes) -> bool:
 
 
 def _calls(line: Line) -> bool:
-    """Whether a line calls the missing function. With _ before it, another one is called."""
+    """Return whether a line calls the missing function. With a leading _ it is another one."""
     return bool(_MISSING.search(line.text)) and not line.text.lstrip().startswith(b"#")
 
 
@@ -99,21 +99,21 @@ def _has_wrong_call(files: Mapping[str, bytes | None]) -> bool:
     )
 
 
-def _right_call(line: bytes, _: bytes = b"") -> bytes:
-    """Also of what an older integration makes of the line that we keep for undoing."""
+def _correct_call(line: bytes, _: bytes = b"") -> bytes:
+    """Correct a call; also in what an older integration makes of our marker line."""
     return _CALLED.sub(_RIGHT, line)
 
 
-def _mend_calls(file: str, content: bytes) -> bytes:
+def _correct_calls(file: str, content: bytes) -> bytes:
     found = split(content)
     for number in reversed(range(len(found))):
         if _calls(found[number]):
-            found = text_lines.replace(file, found, number, _right_call(found[number].text))
+            found = text_lines.replace(file, found, number, _correct_call(found[number].text))
     return join(found)
 
 
-def _old_calls(content: bytes) -> bytes:
-    return join(text_lines.restore(split(content), _right_call))
+def _restore_calls(content: bytes) -> bytes:
+    return join(text_lines.restore(split(content), _correct_call))
 
 
 # -- restart-time: xend of 3.2.1 destroys every guest that reboots within a minute of its start
@@ -138,8 +138,8 @@ def _shorten(file: str, content: bytes) -> bytes:
     found = split(content)
     numbers = [number for number, line in enumerate(found) if _SIXTY.match(line.text)]
     if len(numbers) != 1:
-        raise UnexpectedFileContent(f"{file}: MINIMUM_RESTART_TIME more than once:\n"
-                           f"{text_lines.shown(found, numbers)}")  # fmt: skip
+        raise UnexpectedFileContent(f"{file}: MINIMUM_RESTART_TIME is set more than once:\n"
+                           f"{text_lines.format_lines(found, numbers)}")  # fmt: skip
     return join(text_lines.replace(file, found, numbers[0], _ten(found[numbers[0]].text)))
 
 
@@ -153,16 +153,16 @@ PATCHES = (
         NETWORK,
         "zeroconf puts a route to 169.254.0.0/16 on every interface, in conflict with control0",
         _has_zeroconf,
-        _switch_zeroconf_off,
-        _let_zeroconf_be,
+        _disable_zeroconf,
+        _restore_zeroconf,
     ),
     Patch(
         "vlan-bridge",
         VLAN_BRIDGE,
         "the script calls a function that its library does not have, so no VLAN bridge is made",
         _has_wrong_call,
-        _mend_calls,
-        _old_calls,
+        _correct_calls,
+        _restore_calls,
     ),
     Patch(
         "restart-time",
@@ -176,32 +176,32 @@ PATCHES = (
 
 
 def files_to_read() -> tuple[str, ...]:
-    """The files that say which patches are needed, and agent.ini."""
+    """Return the files from which patches are recognized, and agent.ini."""
     return (RELEASE, NETWORK, LIBRARY, VLAN_BRIDGE, CONSTANTS, AGENT_INI)
 
 
-# -- agent.ini: only when asked
+# -- agent.ini: changed only on request
 
 _OPTION = rb"(%s[ \t]*[=:][ \t]*)(.*?)([ \t]*(?:;.*)?)"
 
 
 def _matches(lines: list[Line], name: str) -> dict[int, bytes]:
-    """Where an option stands, by its exact name, and its value there."""
+    """Return the lines that set an option of exactly that name, with its value there."""
     pattern = re.compile(_OPTION % name.encode())
     matches = {number: pattern.fullmatch(line.text) for number, line in enumerate(lines)}
     return {number: match[2] for number, match in matches.items() if match}
 
 
 def option(content: bytes, name: str) -> str | None:
-    """The value of an option of agent.ini; None if it does not stand there exactly once."""
+    """Return the value of an option of agent.ini; None unless it is set exactly once."""
     values = list(_matches(split(content), name).values())
     return values[0].decode("utf-8", "replace") if len(values) == 1 else None
 
 
 def set_options(file: str, content: bytes, wanted: Mapping[str, str]) -> bytes:
-    """agent.ini with these options, each where it stands now.
+    """Return agent.ini with these options changed in place.
 
-    :raises Refused: an option does not stand there exactly once, so where it belongs is not known.
+    :raises UnexpectedFileContent: an option is not set exactly once, so its place is not known.
     """
     content = revert_options(content, tuple(wanted))
     for name, value in wanted.items():
@@ -209,8 +209,8 @@ def set_options(file: str, content: bytes, wanted: Mapping[str, str]) -> bytes:
         found = _matches(lines, name)
         if len(found) != 1:
             raise UnexpectedFileContent(
-                f"{file}: option {name} is not there exactly once. Found:\n"
-                f"{text_lines.shown(lines, list(found)) or '  no such line'}"
+                f"{file}: option {name} is not set exactly once. Found:\n"
+                f"{text_lines.format_lines(lines, list(found)) or '  no such line'}"
             )
         [(number, now)] = found.items()
         if now != value.encode():
@@ -220,7 +220,7 @@ def set_options(file: str, content: bytes, wanted: Mapping[str, str]) -> bytes:
 
 
 def revert_options(content: bytes, names: tuple[str, ...] = ("ssl", "port")) -> bytes:
-    """agent.ini with our changes of these options taken back."""
+    """Return agent.ini with our changes of these options reverted."""
 
     def ours(old: bytes, value: bytes) -> bytes | None:
         for name in names:

@@ -1,44 +1,44 @@
-"""What is put on a host: the files of ``libcloud_ovm3._hostside``, and where each one goes."""
+"""The files to install: those of ``libcloud_ovm3._hostside``, and the location of each."""
 
 from __future__ import annotations
 
 import hashlib
 from importlib import import_module, resources
 
-DOOR = "agent/api/libcloud_ovm3.py"  # below site-packages
+ENTRY_POINT = "agent/api/libcloud_ovm3.py"  # below site-packages
 FOLDER = "libcloud_ovm3_host"
 MANIFEST = f"{FOLDER}/manifest"
-BACKUP = "backup"  # below FOLDER: edited files as they were, for people
+BACKUP = "backup"  # below FOLDER: original contents of changed files, for people
 
 
 def api() -> int:
-    """The number of the module that this program carries (docs/host-module.md, Versions)."""
+    """Return the API number of the module in this package (docs/host-module.md, Versions)."""
     return int(import_module("libcloud_ovm3._hostside.version").API)
 
 
 def files() -> dict[str, bytes]:
-    """Name below site-packages -> content. The agent's door comes last: it opens the others."""
+    """Return contents by name below site-packages. The entry point, which loads all, is last."""
     found = {
         entry.name: entry.read_bytes()
         for entry in resources.files("libcloud_ovm3._hostside").iterdir()
         if entry.name.endswith(".py")
     }
-    door = found.pop("libcloud_ovm3.py")
-    return {**{f"{FOLDER}/{name}": found[name] for name in sorted(found)}, DOOR: door}
+    entry_point = found.pop("libcloud_ovm3.py")
+    return {**{f"{FOLDER}/{name}": found[name] for name in sorted(found)}, ENTRY_POINT: entry_point}
 
 
 def manifest(contents: dict[str, bytes]) -> bytes:
-    """What an installation consists of, as ``md5sum -c`` takes it in site-packages."""
+    """Return the list of installed files, in the format of ``md5sum -c`` in site-packages."""
     lines = [f"{md5(content)}  {name}\n" for name, content in sorted(contents.items())]
     return "".join(lines).encode()
 
 
-def listed(text: bytes) -> dict[str, str]:
-    """A manifest's names and checksums."""
+def parse_manifest(text: bytes) -> dict[str, str]:
+    """Return a manifest's checksums by name."""
     lines = text.decode("utf-8", "replace").splitlines()
     return {name: value for value, _, name in (line.partition("  ") for line in lines)}
 
 
 def md5(content: bytes) -> str:
-    """A checksum that even the oldest dom0 can make; it guards against accidents only."""
+    """Return a checksum that even the oldest dom0 supports; it guards against accidents only."""
     return hashlib.md5(content, usedforsecurity=False).hexdigest()

@@ -1,7 +1,7 @@
-"""A host's dom0 over SSH: commands and whole files. Nothing about what they are for.
+"""SSH to a host's dom0: runs commands, reads and writes files.
 
-The oldest hosts have OpenSSH 4.3: SHA-1 key exchange and ``ssh-rsa`` only, and an SFTP server with
-nothing beyond version 3 of the protocol. paramiko is imported when it is needed.
+The oldest hosts have OpenSSH 4.3: SHA-1 key exchange and ``ssh-rsa`` only, and an SFTP server that
+supports version 3 of the protocol only. paramiko is imported when it is needed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from libcloud_ovm3.errors import (
     TimedOut,
 )
 from libcloud_ovm3.installer import shell
-from libcloud_ovm3.installer.keys import load, only, private_key, shown
+from libcloud_ovm3.installer.keys import accept_only, describe_key, load_known_hosts, private_key
 from libcloud_ovm3.installer.shell import BEGIN
 
 if TYPE_CHECKING:
@@ -36,26 +36,26 @@ if TYPE_CHECKING:
 Kind = Literal["file", "directory", "link", "other"]
 
 _WITHOUT_SHA2 = re.compile(rb"^SSH-[\d.]+-OpenSSH_(?:[1-6]\.|7\.[01])", re.MULTILINE)
-# Whoever asks for logs gets paramiko's here. Python would print its tracebacks to who does not.
+# paramiko's log. Without a handler, Python would print its tracebacks on stderr.
 _LOG = "libcloud_ovm3.ssh"
 logging.getLogger(_LOG).addHandler(logging.NullHandler())
-_LARGEST = 4 << 20  # bytes of a file that is read; those of ours and of the agent have some kB
+_LARGEST = 4 << 20  # bytes of a file that is read; files of the module and the agent have some kB
 
 
-class Ran(NamedTuple):
-    """What came of a command: exit status, and what it wrote (errors too)."""
+class CommandResult(NamedTuple):
+    """The exit status of a command, and its output (with stderr)."""
 
     status: int
     output: str
 
 
-class Ssh:
-    """An open line to one host; a context manager.
+class SSHConnection:
+    """An open SSH connection to one host; a context manager.
 
-    Every method raises OutcomeUnknown when the line drops, TimedOut when an answer does not come,
-    OperationIncomplete when the host says that it cannot.
+    Every method raises OutcomeUnknown when the connection is lost, TimedOut when there is no
+    response, and OperationIncomplete when the host reports an error.
 
-    :ivar host: as it was named, for errors.
+    :ivar host: ``host:port``, for errors.
     """
 
     def __init__(self, client: paramiko.SSHClient, host: str) -> None:
@@ -63,7 +63,7 @@ class Ssh:
         self._client = client
         self._sftp = self._open_sftp()
 
-    def __enter__(self) -> Ssh:
+    def __enter__(self) -> SSHConnection:
         return self
 
     def __exit__(
@@ -75,46 +75,53 @@ class Ssh:
         self.close()
 
     def close(self) -> None:
-        """Close the line. What still runs on the host loses its standard input."""
+        """Close the connection. What still runs on the host loses its standard input."""
         self._client.close()
 
-    def run(self, command: str, limit: float = 60) -> Ran:
-        """Run a command of dom0's shell to its end.
+    def run(self, command: str, limit: float = 60) -> CommandResult:
+        """Run a command in dom0's shell until it ends.
 
         :param limit: seconds.
         """
         end = time.monotonic() + limit
-        with self._line(command):
+        with self._converting_errors(command):
             channel = self._open_channel(command)
-            channel.shutdown_write()  # so that nothing waits for us to say something
+            channel.shutdown_write()  # so that nothing waits for input
             written = bytearray()
             while chunk := self._received(channel, command, end - time.monotonic()):
                 written += chunk
             status = channel.recv_exit_status()
             channel.close()
         if status < 0:
-            raise OutcomeUnknown(f"{self.host}: the line dropped during: {_short(command)}")
-        return Ran(status, self._ours(channel, bytes(written)).decode("utf-8", "replace"))
+            raise OutcomeUnknown(
+                f"{self.host}: the SSH connection was lost during: {_short(command)}"
+            )
+        return CommandResult(
+            status, self._own_output(channel, bytes(written)).decode("utf-8", "replace")
+        )
 
     @contextlib.contextmanager
     def running(self, command: str, limit: float = 60) -> Iterator[str]:
-        """Keep a command running that waits for the end of its input; gives its first line.
+        """Run a command in the background that waits for the end of its input.
 
-        It is told to end by closing its input, which a dropped line does as well.
+        It is ended by closing its input, which also happens when the connection is lost.
+
+        :param limit: seconds to wait for its first line.
+        :return: its first line.
         """
         end = time.monotonic() + limit
-        with self._line(command):
+        with self._converting_errors(command):
             channel = self._open_channel(command)
-            said = bytearray()
-            while not said.partition(BEGIN)[2].endswith(b"\n") and (
+            output = bytearray()
+            while not output.partition(BEGIN)[2].endswith(b"\n") and (
                 chunk := self._received(channel, command, end - time.monotonic())
             ):
-                said += chunk
-            first = self._ours(channel, bytes(said))
+                output += chunk
+            first = self._own_output(channel, bytes(output))
         try:
             yield first.decode("utf-8", "replace").strip()
         finally:
-            with contextlib.suppress(OSError):  # a dropped line has closed it already
+            with contextlib.suppress(OSError):  # closed already if the connection was lost
                 channel.shutdown_write()
                 if not channel.closed:
                     channel.status_event.wait(5)
@@ -123,37 +130,37 @@ class Ssh:
     def _open_channel(self, command: str) -> paramiko.Channel:
         transport = self._client.get_transport()
         if transport is None:
-            raise EOFError("the line is closed")
+            raise EOFError("the connection is closed")
         channel = transport.open_session(timeout=30)
         channel.exec_command(shell.clean(command))
         return channel
 
-    def _ours(self, channel: paramiko.Channel, written: bytes) -> bytes:
-        """What came after our command's beginning.
+    def _own_output(self, channel: paramiko.Channel, written: bytes) -> bytes:
+        """Return the output after the marker of the command's beginning.
 
-        :raises OperationIncomplete: it never began.
+        :raises OperationIncomplete: the command did not begin.
         """
-        greeting, begin, ours = written.partition(BEGIN)
+        greeting, begin, output = written.partition(BEGIN)
         if not begin:
             while channel.recv_stderr_ready() and len(greeting) < 1000:
                 greeting += channel.recv_stderr(1000)
             raise OperationIncomplete(
-                f"{self.host}: the login shell did not run a command but wrote "
-                f"{shell.shown(greeting)}: see its startup files there (.bashrc)"
+                f"{self.host}: the login shell did not run the command, but wrote "
+                f"{shell.shown(greeting)}: check its startup files on the host (.bashrc)"
             )
-        return ours
+        return output
 
     def _open_sftp(self) -> paramiko.SFTPClient:
-        """By sshd's own way, or, where startup files write into that, by a shell without them.
+        """Open SFTP through sshd or, if startup files interfere, through a shell without them.
 
-        :raises OperationIncomplete: neither can be used.
+        :raises OperationIncomplete: neither works.
         """
         import paramiko  # noqa: PLC0415
 
-        with self._line("open SFTP"):
+        with self._converting_errors("open SFTP"):
             transport = self._client.get_transport()
             if transport is None:
-                raise EOFError("the line is closed")
+                raise EOFError("the connection is closed")
             channel = transport.open_session(timeout=30)
             channel.settimeout(30)
             try:
@@ -170,21 +177,21 @@ class Ssh:
     def _sftp_by_shell(self, error: Exception) -> tuple[paramiko.Channel, paramiko.SFTPClient]:
         import paramiko  # noqa: PLC0415
 
-        said, end = bytearray(), time.monotonic() + 30
+        output, end = bytearray(), time.monotonic() + 30
         try:
             channel = self._open_channel(shell.sftp_server())
-            while not said.endswith(BEGIN) and (
+            while not output.endswith(BEGIN) and (
                 chunk := self._received(channel, "sftp-server", end - time.monotonic())
             ):
-                said += chunk
+                output += chunk
             return channel, paramiko.SFTPClient(channel)
         except (paramiko.SFTPError, paramiko.SSHException, EOFError, OSError, TimedOut):
-            greeting, begin, _ = bytes(said).partition(BEGIN)
+            greeting, begin, _ = bytes(output).partition(BEGIN)
             why = str(error) or type(error).__name__
             if greeting.strip() or not begin:
                 why = (
-                    f"startup files of the login shell there (.bashrc) write into it "
-                    f"({shell.shown(greeting)}), end it or wait for an answer"
+                    f"startup files of the login shell on the host (.bashrc) write into it "
+                    f"({shell.shown(greeting)}), end it or wait for input"
                 )
             raise OperationIncomplete(f"{self.host}: SFTP cannot be used: {why}") from None
 
@@ -194,31 +201,31 @@ class Ssh:
             return channel.recv(1 << 16)
         except TimeoutError:
             channel.close()
-            raise TimedOut(f"{self.host}: not done in time, maybe still running: "
+            raise TimedOut(f"{self.host}: timed out, may still be running: "
                            f"{_short(command)}") from None  # fmt: skip
 
     def read(self, path: str, last: int | None = None) -> bytes | None:
-        """A file's content, or its last bytes; None if there is no such file."""
-        with self._line(f"read {path}"):
+        """Return a file's content, or its last bytes; None if there is no such file."""
+        with self._converting_errors(f"read {path}"):
             try:
                 with self._sftp.open(path, "rb") as file:
                     size = file.stat().st_size or 0
                     if last is None and size > _LARGEST:
-                        raise InvalidArgument(f"{self.host}: {path} has {size} bytes")
+                        raise InvalidArgument(f"{self.host}: {path} is too large ({size} bytes)")
                     file.seek(max(0, size - (last or size)))
                     return file.read(min(size, last or size))
             except FileNotFoundError:
                 return None
 
     def write(self, path: str, content: bytes) -> None:
-        """Write a file from its beginning. Not atomic: only for temporary names."""
-        with self._line(f"write {path}"), self._sftp.open(path, "wb") as file:
+        """Write a file. Not atomic: only for temporary names."""
+        with self._converting_errors(f"write {path}"), self._sftp.open(path, "wb") as file:
             file.set_pipelined(True)
             file.write(content)
 
     def kind(self, path: str) -> Kind | None:
-        """What stands at a path, links not followed; None if nothing does."""
-        with self._line(f"look at {path}"):
+        """Return the type of a path, without following links; None if it does not exist."""
+        with self._converting_errors(f"stat {path}"):
             try:
                 mode = self._sftp.lstat(path).st_mode or 0
             except FileNotFoundError:
@@ -230,37 +237,39 @@ class Ssh:
         return "link" if stat.S_ISLNK(mode) else "other"
 
     def names(self, path: str) -> list[str]:
-        """What a directory holds, sorted; nothing if there is no such directory."""
-        with self._line(f"list {path}"):
+        """Return the sorted names in a directory; none if there is no such directory."""
+        with self._converting_errors(f"list {path}"):
             try:
                 return sorted(self._sftp.listdir(path))
             except FileNotFoundError:
                 return []
 
     @contextlib.contextmanager
-    def _line(self, doing: str) -> Iterator[None]:
-        """paramiko's errors as ours."""
+    def _converting_errors(self, doing: str) -> Iterator[None]:
+        """Convert paramiko's errors."""
         import paramiko  # noqa: PLC0415
 
         try:
             yield
         except TimeoutError as error:
-            raise TimedOut(f"{self.host}: no answer: {_short(doing)}") from error
+            raise TimedOut(f"{self.host}: timed out: {_short(doing)}") from error
         except paramiko.SFTPError as error:
             raise OperationIncomplete(
-                f"{self.host}: SFTP is garbled: {_short(doing)} ({error})"
+                f"{self.host}: invalid SFTP response: {_short(doing)} ({error})"
             ) from error
         except (paramiko.SSHException, EOFError, ConnectionError) as error:
             raise OutcomeUnknown(
-                f"{self.host}: the line dropped: {_short(doing)} ({error})"
+                f"{self.host}: the SSH connection was lost: {_short(doing)} ({error})"
             ) from error
         except UnicodeError as error:
             raise OperationIncomplete(
-                f"{self.host}: cannot {_short(doing)}: a name that is not UTF-8 ({error})"
+                f"{self.host}: cannot {_short(doing)}: a name is not UTF-8 ({error})"
             ) from error
         except OSError as error:
-            if "closed" in str(error).lower():  # what paramiko says of a line that is gone
-                raise OutcomeUnknown(f"{self.host}: the line dropped: {_short(doing)}") from error
+            if "closed" in str(error).lower():  # paramiko's text for a lost connection
+                raise OutcomeUnknown(
+                    f"{self.host}: the SSH connection was lost: {_short(doing)}"
+                ) from error
             raise OperationIncomplete(f"{self.host}: cannot {_short(doing)}: {error}") from error
 
 
@@ -278,38 +287,44 @@ def connect(
     known_hosts: str | Path | None = None,
     host_fingerprint: str | None = None,
     timeout: float = 30,
-) -> Ssh:
-    """Open a line to a host whose key is known.
+) -> SSHConnection:
+    """Open an SSH connection to a host whose key is known.
 
-    :param password: for logging in, or of the key file.
+    :param password: for login, or of the key file.
     :param key_file: a private key; without it, keys of a running SSH agent and those in ``~/.ssh``
         are tried.
-    :param known_hosts: a file as OpenSSH keeps it; default ``~/.ssh/known_hosts``.
+    :param known_hosts: a file in OpenSSH's format; default ``~/.ssh/known_hosts``.
     :param host_fingerprint: ``SHA256:...`` of the host's key, instead of such a file.
     :param timeout: seconds for each step of connecting.
-    :raises InvalidArgument: a file that is not there, or paramiko is not installed.
-    :raises OperationIncomplete: it lets us in, and SFTP or its shell cannot be used.
+    :raises InvalidArgument: a file does not exist, or paramiko is not installed.
+    :raises OperationIncomplete: login succeeded, but SFTP or the shell cannot be used.
     :raises HostKeyRejected: the host presented another key, or none is known for it.
-    :raises BadCredentials: the host does not let us in.
-    :raises HostUnreachable: it cannot be reached.
+    :raises BadCredentials: authentication failed.
+    :raises HostUnreachable: the host cannot be reached.
     """
     try:
         import paramiko  # noqa: PLC0415
     except ImportError as error:
-        raise InvalidArgument(f"pip install 'libcloud-ovm3[ssh]': {error}") from None
+        raise InvalidArgument(
+            f"paramiko is missing: pip install 'libcloud-ovm3[ssh]' ({error})"
+        ) from None
 
     where = f"{host}:{port}"
     key = None
     if key_file is not None:
         key, is_encrypted = private_key(key_file, password)
-        password = None if is_encrypted else password  # a key's password is not for the host
+        password = (
+            None if is_encrypted else password
+        )  # the password of the key is not sent to the host
     with contextlib.ExitStack() as stack:
         client = paramiko.SSHClient()
         client.set_log_channel(_LOG)
         stack.callback(client.close)
         if host_fingerprint is None:
-            load(client, Path(known_hosts or Path.home() / ".ssh" / "known_hosts"), known_hosts)
-        client.set_missing_host_key_policy(only(where, host_fingerprint))
+            load_known_hosts(
+                client, Path(known_hosts or Path.home() / ".ssh" / "known_hosts"), known_hosts
+            )
+        client.set_missing_host_key_policy(accept_only(where, host_fingerprint))
         try:
             client.connect(
                 host,
@@ -326,29 +341,29 @@ def connect(
             )
         except paramiko.BadHostKeyException as error:
             raise HostKeyRejected(
-                f"{where}: not the host that is known: its key is {shown(error.key)}",
+                f"{where}: the SSH host key has changed: it is {describe_key(error.key)}",
                 host=where,
             ) from None
         except (paramiko.AuthenticationException, paramiko.PasswordRequiredException) as error:
             raise BadCredentials(
-                f"{where}: SSH does not let {user} in ({error})", host=where
+                f"{where}: SSH authentication failed for {user} ({error})", host=where
             ) from None
         except (paramiko.SSHException, OSError, EOFError, ValueError) as error:
             why = str(error) or type(error).__name__
-            raise HostUnreachable(f"{where}: no SSH: {why}", host=where) from error
+            raise HostUnreachable(f"{where}: SSH connection failed: {why}", host=where) from error
         transport = client.get_transport()
         if transport is not None:
             transport.set_keepalive(15)
-        line = Ssh(client, where)
+        connection = SSHConnection(client, where)
         stack.pop_all()
-        return line
+        return connection
 
 
 def _transport(line: Any, **how: Any) -> paramiko.Transport:
-    """paramiko's own, which signs with SHA-1 for a server that knows nothing else.
+    """Return paramiko's transport, with SHA-1 signatures for a server that knows nothing else.
 
-    By itself it would try SHA-2 with every RSA key, and such a server refuses the key. (paramiko's
-    ServiceRequestingTransport chooses rightly, but 4.0's misses an answer that comes at once.)
+    By default it uses SHA-2 with every RSA key, and such a server rejects the key. (paramiko's
+    ServiceRequestingTransport chooses correctly, but 4.0's misses a response that comes at once.)
     """
     import paramiko  # noqa: PLC0415
 

@@ -1,9 +1,9 @@
-"""``agent/target/api.py``, the agent's table of modules: our two lines into it and out of it. Pure.
+"""Adds two lines to the agent's table of modules, ``agent/target/api.py``, and removes them. Pure.
 
-Only where its structure is the one that is known (agent-behaviour 15.2): one ``MODULES = [`` with
-one ``module.Class,`` a line, after the imports. An older integration's installer adds to every line
-that contains ``import common`` and after every line that contains ``MODULES``; ours contain
-neither, so whatever it does later, it does as if we were not there.
+Only if it has the known structure (agent-behaviour 15.2): one ``MODULES = [`` with one
+``module.Class,`` per line, after the imports. An older integration's installer adds to every line
+that contains ``import common`` and after every line that contains ``MODULES``; our lines contain
+neither, so whatever it does later is not affected by them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import re
 from typing import Literal
 
 from libcloud_ovm3.errors import UnexpectedFileContent
-from libcloud_ovm3.installer.lines import MARK, Line, join, naming_us, shown, split
+from libcloud_ovm3.installer.lines import MARK, Line, find_mentions, format_lines, join, split
 
 IMPORT = b"from agent.api import libcloud_ovm3" + MARK
 ELEMENT = b"libcloud_ovm3.LibcloudOvm3," + MARK
@@ -26,33 +26,35 @@ _ENTRY = re.compile(rb"([ \t]*)[A-Za-z_]\w*(\.[A-Za-z_]\w*)+[ \t]*,?[ \t]*(#.*)?
 _NOTHING = re.compile(rb"[ \t]*(#.*)?")
 _INDENT = re.compile(rb"[ \t]*")
 
-State = Literal["in", "out", "half"]
+State = Literal["registered", "unregistered", "partial"]
 
 
 def state(content: bytes) -> State:
-    """Whether our two lines stand in the table."""
+    """Return whether our two lines are in the table."""
     lines = split(content)
     ours = [line.text.lstrip(b" \t") for line in lines if _is_ours(line)]
     if not ours:
-        return "out"
-    return "in" if sorted(ours) == sorted([IMPORT, ELEMENT]) else "half"
+        return "unregistered"
+    return "registered" if sorted(ours) == sorted([IMPORT, ELEMENT]) else "partial"
 
 
-def put_in(file: str, content: bytes) -> bytes:
-    """The table with our module; the same bytes if it is there already.
+def register(file: str, content: bytes) -> bytes:
+    """Return the table with the module; the same bytes if it is registered already.
 
-    :param file: its name, for errors.
-    :raises UnexpectedFileContent: not the known structure; the text shows what was found.
+    :param file: the file's name, for errors.
+    :raises UnexpectedFileContent: its structure is unknown; the text shows what was found.
     """
     lines = split(content)
-    if state(content) == "half":
+    if state(content) == "partial":
         lines = [line for line in lines if not _is_ours(line)]
     _refuse_other_mentions(file, lines)
     opening, closing = _bounds(file, lines)
     before = _entries(file, lines, closing)
-    if state(content) == "in":
+    if state(content) == "registered":
         if _CLASS not in before:
-            raise _refusal(file, "our line stands outside the table", lines, naming_us(lines))
+            raise _refusal(
+                file, "the installer's line is outside the table", lines, find_mentions(lines)
+            )
         return content
     end = lines[opening].end
     ours = Line(_indent(lines[opening + 1 : closing]) + ELEMENT, end)
@@ -60,14 +62,19 @@ def put_in(file: str, content: bytes) -> bytes:
     lines[opening:opening] = [Line(IMPORT, end)]
     after = _entries(file, lines, closing + 2)
     if after != [_CLASS, *before]:
-        raise _refusal(file, "our line would not do what it should", lines, list(range(len(lines))))
+        raise _refusal(
+            file,
+            "the installer's line would not have the intended effect",
+            lines,
+            list(range(len(lines))),
+        )
     return join(lines)
 
 
-def take_out(file: str, content: bytes) -> bytes:
-    """The table without our module, everything else left as it is now.
+def unregister(file: str, content: bytes) -> bytes:
+    """Return the table without the module; everything else is unchanged.
 
-    :raises UnexpectedFileContent: something else in the file names our module, so it cannot go.
+    :raises UnexpectedFileContent: another line of the file refers to the module.
     """
     lines = [line for line in split(content) if not _is_ours(line)]
     _refuse_other_mentions(file, lines)
@@ -79,28 +86,28 @@ def _is_ours(line: Line) -> bool:
 
 
 def _bounds(file: str, lines: list[Line]) -> tuple[int, int]:
-    """Where the table opens and closes. Everything in between is blank, a comment or an entry."""
+    """Return the lines that open and close the table. Only entries and comments are between."""
     named = [
         number
         for number, line in enumerate(lines)
         if _TABLE.search(line.text) and not line.text.lstrip().startswith(b"#")
     ]
     if len(named) != 1 or not _OPENING.fullmatch(lines[named[0]].text):
-        raise _refusal(file, "not one line MODULES = [", lines, named)
+        raise _refusal(file, "expected exactly one line MODULES = [", lines, named)
     opening = named[0]
     for number in range(opening + 1, len(lines)):
         text = lines[number].text
         if _CLOSING.fullmatch(text):
             return opening, number
         if not (_NOTHING.fullmatch(text) or _ENTRY.fullmatch(text)):
-            raise _refusal(file, "not one module.Class a line", lines, [opening, number])
-    raise _refusal(file, "the table does not end", lines, [opening])
+            raise _refusal(file, "expected one module.Class per line", lines, [opening, number])
+    raise _refusal(file, "the table has no end", lines, [opening])
 
 
 def _entries(file: str, lines: list[Line], closing: int) -> list[str]:
-    """The table's entries, as Python reads the file up to its end.
+    """Return the table's entries, as Python parses the file up to the table's end.
 
-    What follows the table is the agent's Python 2, which Python 3 need not understand.
+    What follows is Python 2, which Python 3 may not be able to parse.
     """
     for number, line in enumerate(lines[: closing + 1]):
         if b"\r" in line.text:
@@ -117,12 +124,12 @@ def _entries(file: str, lines: list[Line], closing: int) -> list[str]:
         or not isinstance(last.value, ast.List)
         or [ast.unparse(target) for target in last.targets] != ["MODULES"]
     ):
-        raise _refusal(file, "the table is no statement of its own", lines, [closing])
+        raise _refusal(file, "the table is not a statement by itself", lines, [closing])
     return [ast.unparse(element) for element in last.value.elts]
 
 
 def _indent(inside: list[Line]) -> bytes:
-    """As the neighbours have it."""
+    """Return the indentation of the other entries."""
     for line in inside:
         if _ENTRY.fullmatch(line.text):
             match = _INDENT.match(line.text)
@@ -131,13 +138,13 @@ def _indent(inside: list[Line]) -> bytes:
 
 
 def _refuse_other_mentions(file: str, lines: list[Line]) -> None:
-    others = [number for number in naming_us(lines) if not _is_ours(lines[number])]
+    others = [number for number in find_mentions(lines) if not _is_ours(lines[number])]
     if others:
-        raise _refusal(file, "our module is named in a way that is not ours", lines, others)
+        raise _refusal(file, "another line refers to the host module", lines, others)
 
 
 def _refusal(file: str, why: str, lines: list[Line], numbers: list[int]) -> UnexpectedFileContent:
     return UnexpectedFileContent(
-        f"{file}: left as it is, since its structure is not the one that is known ({why}). "
-        f"Found:\n{shown(lines, numbers) or '  no such line'}"
+        f"{file}: not changed, because its structure is unknown ({why}). "
+        f"Found:\n{format_lines(lines, numbers) or '  no such line'}"
     )

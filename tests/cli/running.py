@@ -1,4 +1,4 @@
-"""``ovm3`` as people run it: a process of its own."""
+"""Runs ``ovm3``, as a separate process or inside this one."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def run(
 
 
 def invoke(*arguments: str, password: str = "x") -> tuple[int, str]:
-    """The same inside this process, which is faster: exit status, and all that was printed."""
+    """Run it inside this process, which is faster. Returns exit status and output."""
     done = CliRunner().invoke(ovm3, arguments, env={"OVM3_PASSWORD": password, "COLUMNS": "200"})
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
     return done.exit_code, done.output
 
 
 def pins(sim: Simulator, *which: int) -> list[str]:
-    """A --fingerprint for these hosts, or for all."""
+    """Return --fingerprint options for these hosts, or for all."""
     found = []
     for index in which or range(len(sim.hosts)):
         found += ["--fingerprint", f"{sim.hosts[index].address}={sim.hosts[index].fingerprint}"]
@@ -47,7 +47,7 @@ def pins(sim: Simulator, *which: int) -> list[str]:
 
 
 def options(sim: Simulator, *which: int) -> list[str]:
-    """The first host, and how to trust these."""
+    """Return options for the first host, with pins for these."""
     return ["--host", address(sim), *pins(sim, *which)]
 
 

@@ -1,4 +1,4 @@
-"""``ovm3 api``: what there is, and calls that change nothing unless that is meant."""
+"""``ovm3 api``: the list of functions, and calls that change nothing unless intended."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_list() -> None:
     )
     reads = invoke("api", "list", "--reads", "discover", "server")[1].splitlines()
     assert [line.split()[0] for line in reads[1:]] == ["discover_server", "discover_server_pool"]
-    assert "no such function" in invoke("api", "list", "--reads", "start_vm")[1]
+    assert "no matching functions" in invoke("api", "list", "--reads", "start_vm")[1]
 
 
 def test_show() -> None:
@@ -69,7 +69,7 @@ def test_call(tmp_path: Path) -> None:
         (["start_vm", '"r"', '"v"'], "may change something"),
         (["nonsense"], "may change something"),
         (["package_list", '"updates"'], "may change something"),
-        (["echo", "put"], "needs quotes"),
+        (["echo", "put"], "need quotes"),
         (["echo", "@/nonexistent"], "No such file"),
         (["--write", "update_agent_password", '"oracle"', '"geheim4711"'], "@FILE"),
         (["echo", '{"admin_passwd": "geheim4711"}'], "@FILE"),
@@ -77,7 +77,7 @@ def test_call(tmp_path: Path) -> None:
         (["echo", "1", "--host", "127.0.0.2"], "one host"),
     ],
 )
-def test_nothing_is_sent_that_is_not_meant(arguments: list[str], text: str) -> None:
+def test_nothing_unintended_is_sent(arguments: list[str], text: str) -> None:
     with Simulator(hosts=1, speed=100) as sim:
         status, shown = invoke("api", "call", *arguments, *options(sim), password=sim.password)
         assert sim.calls == []
@@ -87,7 +87,7 @@ def test_nothing_is_sent_that_is_not_meant(arguments: list[str], text: str) -> N
     assert "geheim4711" not in shown
 
 
-def test_passwords_of_guests_are_not_shown_unless_asked_for() -> None:
+def test_passwords_of_guests_are_hidden_by_default() -> None:
     with Simulator(hosts=1, speed=100, vms=0) as sim:
         secret = {"vfb": ["type=vnc,vncpasswd=geheim4711,keymap=en-us"], "vncpasswd": "geheim4711"}
         directory = json.dumps(sim.add_vm("a", config=secret))
@@ -100,14 +100,14 @@ def test_passwords_of_guests_are_not_shown_unless_asked_for() -> None:
         assert shown.count("geheim4711") == 2
 
 
-def test_bytes_are_not_shown_unless_asked_for() -> None:
+def test_bytes_are_hidden_by_default() -> None:
     with Simulator(hosts=1, speed=100, vms=0, host_module=True) as sim:
         sim.add_vm("a", config={"vncpasswd": "geheim4711"})
         call = ["api", "call", "libcloud_repository", json.dumps(sim.repository_id), '""']
         call += ["--write", *options(sim)]
         _, shown = invoke(*call, password=sim.password)
         [entry] = json.loads(shown)["vm_cfg"]
-        assert entry["content"].endswith("bytes (--show-secrets shows them, as base64)")
+        assert entry["content"].endswith("bytes (--show-secrets prints them as base64)")
         _, shown = invoke(*call, "--show-secrets", password=sim.password)
         [entry] = json.loads(shown)["vm_cfg"]
         assert b"geheim4711" in base64.b64decode(entry["content"])

@@ -1,4 +1,4 @@
-"""``ovm3`` as people run it: a process of its own, over a real socket."""
+"""``ovm3`` as a separate process, over a real socket."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_pin(pool: Simulator) -> None:
 
 
 def test_pin_says_what_an_old_host_needs() -> None:
-    """And with that it works."""
+    """With these options it works."""
     with Simulator(hosts=1, speed=100, tls="1.0") as sim:
         where, pin = address(sim), sim.hosts[0].fingerprint
         done = run("pin", where)
@@ -123,7 +123,7 @@ def test_a_wrong_password_and_a_wrong_certificate(pool: Simulator) -> None:
 
 
 def test_a_disk_that_was_set_aside_is_put_back() -> None:
-    """As a client leaves it that dies between setting it aside and deleting it."""
+    """As left by a client that crashed between setting it aside and deleting it."""
     with Simulator(hosts=2, vms=0, speed=100, host_module=True) as sim:
         disk = sim.repository_path / "VirtualDisks" / "data.img"
         disk.write_bytes(b"precious")
@@ -134,9 +134,11 @@ def test_a_disk_that_was_set_aside_is_put_back() -> None:
         done = run("orphans", *options(sim), password=sim.password)
         assert path in done.stdout
         assert "0" * 32 in done.stdout
-        assert "ex_put_back" in run("nodes", *options(sim), password=sim.password).stderr
+        warned = run("nodes", *options(sim), password=sim.password).stderr
+        assert f"`ovm3 put-back '{path}' " in warned
+        assert "ex_" not in warned
         done = run("put-back", *options(sim), path, "0" * 32, password=sim.password)
-        assert (done.returncode, done.stdout) == (0, f"{path} is back\n"), done.stderr
+        assert (done.returncode, done.stdout) == (0, f"{path} was restored\n"), done.stderr
         assert disk.read_bytes() == b"precious"
         done = run("put-back", *options(sim), path, "0" * 32, password=sim.password)
         assert done.returncode == 1
@@ -147,10 +149,11 @@ def test_start_on_a_host_that_is_named(pool: Simulator) -> None:
     pool.add_vm("web")
     done = run("start", *options(pool), "--on", "ovm-3", "web", password=pool.password)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.endswith("is live on ovm-3\n")
+    assert done.stdout.endswith("was started on ovm-3\n")
     done = run("start", *options(pool), "--on", "ovm-9", "seed-1", "--no-host-module",
                password=pool.password)  # fmt: skip
-    assert done.returncode == 0, "it runs already"
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.endswith("is already running on ovm-1; nothing was done\n")
     pool.add_vm("app")
     done = run("start", *options(pool), "--on", "ovm-9", "app", password=pool.password)
     assert done.returncode == 1
@@ -172,7 +175,7 @@ def test_demo() -> None:
 
 
 def _heed_ctrl_c() -> None:
-    """Whoever runs the tests in the background has it ignored, and children inherit that."""
+    """A shell that runs the tests in the background ignores it, and children inherit that."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 

@@ -1,4 +1,4 @@
-"""``ovm3 doctor`` on the command line: words, exit status, bundle."""
+"""``ovm3 doctor``: output, exit status, bundle."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import pytest
 from libcloud_ovm3.agent.call_kinds import kind_of
 from libcloud_ovm3.simulator import Simulator
 from tests.cli.running import address, invoke, pins, run
-from tests.diagnostics.sick import BROKEN, TWIN, sick_pool
+from tests.diagnostics.troubled import BROKEN, TWIN, troubled_pool
 
 
 def levels(output: str) -> list[tuple[str, str]]:
-    """Level and subject of each finding."""
+    """Return level and subject of each finding."""
     words = [line.split() for line in output.splitlines()[1:] if line[:1].isalpha()]
     return [(word[0], word[1]) for word in words if word[0] in ("ok", "note", "warning", "error")]
 
 
-def test_a_sound_pool() -> None:
+def test_a_healthy_pool() -> None:
     with Simulator(hosts=2, speed=100) as sim:
         done = run("doctor", address(sim), *pins(sim), password=sim.password)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -26,15 +26,21 @@ def test_a_sound_pool() -> None:
         called = {call.function for call in sim.calls}
     ours = {"libcloud_version", "libcloud_read_agent", "libcloud_no_such_function"}
     assert {kind_of(function) for function in called - ours} == {"read"}
-    for text in ("TLSv1.3", "EC 256 bit", "agent 3.3.3", "the host module is not there", "0 error"):
+    for text in (
+        "TLSv1.3",
+        "EC 256 bit",
+        "agent 3.3.3",
+        "the host module is not installed",
+        "0 error",
+    ):
         assert text in done.stdout
     assert sim.password not in done.stdout
 
 
-def test_a_sick_pool_and_a_bundle_of_it(tmp_path: Path) -> None:
+def test_a_troubled_pool_and_a_bundle_of_it(tmp_path: Path) -> None:
     file = tmp_path / "pool.json"
-    with sick_pool() as sick:
-        sim = sick.sim
+    with troubled_pool() as troubled:
+        sim = troubled.sim
         done = run("doctor", address(sim), *pins(sim), "--bundle", str(file), password=sim.password)
         again = invoke("doctor", address(sim), *pins(sim), "--bundle", str(file))
     assert done.returncode == 1
@@ -45,18 +51,26 @@ def test_a_sick_pool_and_a_bundle_of_it(tmp_path: Path) -> None:
         ("error", "uuid"),
         ("error", "vm.cfg"),
     ]
-    for text in (sick.unmounted, BROKEN, TWIN, address(sim, 2), "means:", "do:", "4 error"):
+    for text in (
+        troubled.unmounted,
+        BROKEN,
+        TWIN,
+        address(sim, 2),
+        "meaning:",
+        "action:",
+        "4 error",
+    ):
         assert text in done.stdout
-    assert f"redacted, are in {file}" in done.stdout
+    assert f"anonymized, written to {file}" in done.stdout
     text = file.read_text(encoding="utf-8")
     assert [w for w in (TWIN, "vault", sim.password, sim.hosts[0].address) if w in text] == []
-    assert (again[0], "exists already" in again[1]) == (2, True)
+    assert (again[0], "already exists" in again[1]) == (2, True)
     with Simulator(from_bundle=file) as replay:
         seen = run("doctor", address(replay), *pins(replay), password=replay.password)
     assert levels(seen.stdout) == levels(done.stdout)
 
 
-def test_a_bundle_holds_what_the_next_boot_brings_back(tmp_path: Path) -> None:
+def test_a_bundle_contains_autostart_guests(tmp_path: Path) -> None:
     file = tmp_path / "pool.json"
     boots = [
         {"kind": "saved", "name": "our-vault", "path": "/var/lib/xend/save/our-vault"},
@@ -67,7 +81,7 @@ def test_a_bundle_holds_what_the_next_boot_brings_back(tmp_path: Path) -> None:
         sim.misbehave("answer", "libcloud_autostart_guests", host=1, value=boots, times=None)
         done = run("doctor", address(sim), *pins(sim), "--bundle", str(file), password=sim.password)
     assert "our-vault" in done.stdout
-    assert levels(done.stdout).count(("warning", "comeback")) == 2
+    assert levels(done.stdout).count(("warning", "autostart")) == 2
     text = file.read_text(encoding="utf-8")
     assert [word for word in ("our-vault", TWIN, TWIN.replace("-", "")) if word in text] == []
     with Simulator(from_bundle=file) as replay:
@@ -77,7 +91,7 @@ def test_a_bundle_holds_what_the_next_boot_brings_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("version", ["1.0", None])
-def test_hosts_that_cannot_be_asked(version: str | None, tmp_path: Path) -> None:
+def test_hosts_that_cannot_be_read(version: str | None, tmp_path: Path) -> None:
     with Simulator(hosts=1, speed=100, tls=version) as sim:
         wrong = run("doctor", address(sim), "--fingerprint", "0" * 64, password=sim.password)
         assert sim.calls == []

@@ -1,4 +1,4 @@
-"""``ovm3 inventory`` and ``start`` and ``stop`` on the command line."""
+"""``ovm3 inventory``, ``ovm3 start`` and ``ovm3 stop``."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import json
 
 from libcloud_ovm3.simulator import Simulator
 from tests.cli.running import invoke, options, run
-from tests.diagnostics.sick import BROKEN, TWIN, sick_pool
+from tests.diagnostics.troubled import BROKEN, TWIN, troubled_pool
 
 
-def test_a_sick_pool_in_words_and_as_json() -> None:
-    with sick_pool() as sick:
-        sim = sick.sim
+def test_a_troubled_pool_as_tables_and_as_json() -> None:
+    with troubled_pool() as troubled:
+        sim = troubled.sim
         words = run("inventory", *options(sim), password=sim.password)
         data = run("inventory", "--json", *options(sim), password=sim.password)
         dead = f"{sim.hosts[2].address}:{sim.hosts[2].port}"
@@ -52,13 +52,13 @@ def test_everything_could_be_read() -> None:
 
 
 def test_start_and_stop_refuse_what_the_driver_refuses() -> None:
-    with sick_pool() as sick:
-        access = options(sick.sim)
+    with troubled_pool() as troubled:
+        access = options(troubled.sim)
         for arguments, text in (
             (["start", TWIN], "cannot be started"),
             (["stop", "nobody"], "no VM named 'nobody'"),
         ):
-            status, shown = invoke(*arguments, *access, password=sick.sim.password)
+            status, shown = invoke(*arguments, *access, password=troubled.sim.password)
             assert (status, text in shown) == (1, True)
 
 
@@ -68,5 +68,7 @@ def test_stop() -> None:
         arguments = ("stop", vm_id.replace("-", ""), "--force", *options(sim))
         status, shown = invoke(*arguments, password=sim.password)
         assert status == 0, shown
-        assert f"({vm_id}) has stopped" in shown
+        assert f"({vm_id}) was stopped" in shown
         assert vm_id not in {domain["uuid"] for domain in sim.domains(0)}
+        status, shown = invoke(*arguments, password=sim.password)
+        assert (status, f"({vm_id}) is already stopped" in shown) == (0, True)

@@ -1,4 +1,4 @@
-"""Whatever VMs, hosts, files and faults are called: no command breaks, no line is forged."""
+"""Whatever names VMs, hosts and files have: no command fails, no line is forged."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from libcloud_ovm3.simulator import Simulator
 from tests.cli.running import OVM3, address, invoke, options, pins
 
 FORGED = "seed-9 running ovm-1"
-# What a terminal obeys, or what makes a text look like another one.
+# Control characters, and those that make a text look like another one.
 OBEYED = [
     *map(chr, (*range(9), *range(11, 32), *range(0x7F, 0xA0))),
     *"\u00ad\u061c\u200b\u200d\u200e\u200f\u2028\u2029\u202a\u202b\u202d\u202e\u2066\u2067\u2069\ufeff",
@@ -44,7 +44,7 @@ LATIN = {"LC_ALL": "C.UTF-8", "PYTHONIOENCODING": "iso-8859-1"}
 
 @pytest.fixture(params=[False, True], ids=["agent", "module"])
 def odd(request: pytest.FixtureRequest) -> Iterator[Simulator]:
-    """A pool whose VMs, templates and repository have such names."""
+    """Start a pool whose VMs, templates and repository have such names."""
     with Simulator(hosts=2, speed=100, templates=1, vms=1, host_module=request.param) as sim:
         for number, name in enumerate(NAMES.values()):
             folder = sim.repository_path / "VirtualMachines" / f"vm-{number}"
@@ -68,7 +68,7 @@ def run(sim: Simulator, environment: dict[str, str], *arguments: str) -> tuple[i
 
 
 def is_honest(printed: str) -> bool:
-    """Whether nothing in it is obeyed by a terminal, and no line begins as a name wants it."""
+    """Return whether it contains no control characters; no line may begin as a name intends."""
     lines = printed.split("\n")
     assert not [line for line in lines if line.lstrip("- ").startswith(("seed-9", "Traceback"))]
     return not [one for one in OBEYED if one in printed]
@@ -90,7 +90,7 @@ def test_odd_names(odd: Simulator, environment: dict[str, str]) -> None:
             assert f"x\n{FORGED}" in names
         if command == ["nodes"]:
             rows = out.decode(encoding).splitlines()[1:]
-            assert len(rows) == len({row.split()[-1] for row in rows}), "a row a VM"
+            assert len(rows) == len({row.split()[-1] for row in rows}), "one row per VM"
             shown = "\\u3067\\u3059" if encoding != "utf-8" else "です"
             assert [row for row in rows if shown in row]
             assert [row for row in rows if f"x\\n{FORGED}" in row]
@@ -140,7 +140,7 @@ def test_odd_arguments(arguments: list[str]) -> None:
     assert is_honest(printed), printed
 
 
-def test_arguments_that_are_no_text() -> None:
+def test_arguments_that_are_not_utf_8() -> None:
     for command in (["api", "show", b"\xff\x1b"], ["nodes", "--host", b"h\xff"], [b"\xff"]):
         env = {"PATH": os.environ["PATH"], "OVM3_PASSWORD": "x", **ASCII}
         done = subprocess.run(
@@ -150,7 +150,7 @@ def test_arguments_that_are_no_text() -> None:
         assert is_honest(done.stderr.decode("ascii")), done.stderr
 
 
-def test_whoever_read_has_gone() -> None:
+def test_output_that_nobody_reads() -> None:
     """Closed pipes, closed streams and full disks end a command quietly."""
     long, short = ["api", "list"], ["--version"]
     for command in (long, short):

@@ -1,4 +1,4 @@
-"""Bundles: nothing in them says whose they are, and their structure is the original's."""
+"""Bundles: they contain nothing that identifies a site, and keep the original's structure."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from libcloud_ovm3.diagnostics.anonymize import Anonymizer
-from libcloud_ovm3.diagnostics.bundle import bundle, encode, write
-from libcloud_ovm3.diagnostics.collect import Call, Collected, collect, recorded
-from libcloud_ovm3.diagnostics.doctor import run_checks
-from libcloud_ovm3.diagnostics.inventory import InventoryData, as_json, inventory_of
+from libcloud_ovm3.diagnostics.bundle import encode, make_bundle, write_bundle
+from libcloud_ovm3.diagnostics.checks import run_checks
+from libcloud_ovm3.diagnostics.collect import Call, Collected, collect, record_calls
+from libcloud_ovm3.diagnostics.inventory import InventoryData, as_json, build_inventory
 from libcloud_ovm3.errors import AgentFault, HostUnreachable, InvalidArgument, TimedOut
-from tests.diagnostics.sick import estate_of, sick_pool
-from tests.diagnostics.sound import NOW, certificate
+from tests.diagnostics.healthy import NOW, certificate
+from tests.diagnostics.troubled import estate_of, troubled_pool
 from tests.support import simulate
 
 # ------------------------------------------------------------------ nothing of the original
@@ -46,7 +46,7 @@ UUID = st.uuids(version=4)
 
 
 def world(draw: Any) -> tuple[list[Call], dict[str, list[str]]]:
-    """Calls whose answers have somebody's things wherever such things can stand."""
+    """Calls whose responses contain identifying data wherever such data can occur."""
     names = [draw(NAME) for _ in range(6)]
     macs = [draw(MAC).hex(":") for _ in range(3)]
     v4, v6 = str(draw(IPV4)), str(draw(IPV6))
@@ -111,7 +111,7 @@ def world(draw: Any) -> tuple[list[Call], dict[str, list[str]]]:
 @given(st.data())
 def test_nothing_of_the_original_is_in_the_file(data: st.DataObject) -> None:
     calls, originals = world(data.draw)
-    contents = bundle(calls, originals["passwords"][:1])
+    contents = make_bundle(calls, originals["passwords"][:1])
     seen = "\n".join(texts(contents))
     seen += html.unescape(seen) + json.dumps(contents, ensure_ascii=False)
     for name in (*originals["names"], *originals["passwords"]):
@@ -128,7 +128,7 @@ def test_nothing_of_the_original_is_in_the_file(data: st.DataObject) -> None:
 
 
 def texts(value: Any) -> list[str]:
-    """Every text in it, keys too."""
+    """Return every string in it, with keys."""
     if isinstance(value, dict):
         return [t for key, member in value.items() for t in (key, *texts(member))]
     if isinstance(value, list):
@@ -237,7 +237,7 @@ JUNK = st.recursive(
 @example("<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", [])
 @example("<a", [])
 def test_any_answer_can_be_written(answer: Any, arguments: list[Any]) -> None:
-    contents = bundle([Call("h:1", "odd", tuple(arguments), answer)], ["secret"])
+    contents = make_bundle([Call("h:1", "odd", tuple(arguments), answer)], ["secret"])
     json.loads(json.dumps(contents).encode("utf-8", "backslashreplace"))
 
 
@@ -255,7 +255,7 @@ def test_values_in_json() -> None:
 
 def test_the_file_is_its_owners_and_never_overwritten(tmp_path: Path) -> None:
     file = tmp_path / "b.json"
-    write(bundle([Call("h:1", "echo", ("put",), "put")], []), file)
+    write_bundle(make_bundle([Call("h:1", "echo", ("put",), "put")], []), file)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert json.loads(file.read_text()) == {
         "format": 1,
@@ -266,10 +266,10 @@ def test_the_file_is_its_owners_and_never_overwritten(tmp_path: Path) -> None:
             }
         ],
     }
-    with pytest.raises(InvalidArgument, match="exists already"):
-        write({}, file)
+    with pytest.raises(InvalidArgument, match="already exists"):
+        write_bundle({}, file)
     with pytest.raises(InvalidArgument, match="No such file"):
-        write({}, tmp_path / "missing" / "b.json")
+        write_bundle({}, tmp_path / "missing" / "b.json")
 
 
 def test_hosts_without_answers() -> None:
@@ -277,7 +277,7 @@ def test_hosts_without_answers() -> None:
         Call("a:1", "list_vms", (), error=HostUnreachable("dead")),
         Call("b:1", "list_vms", (), error=TimedOut("slow")),
     ]
-    assert bundle(calls, [])["hosts"] == [
+    assert make_bundle(calls, [])["hosts"] == [
         {"address": "127.0.0.2", "unreachable": "HostUnreachable", "calls": []},
         {
             "address": "127.0.0.3",
@@ -290,9 +290,9 @@ def test_hosts_without_answers() -> None:
 
 
 def outline(of: Collected) -> Any:
-    """What must be the same on both sides: everything but names, ids and addresses."""
-    assert isinstance(of.read, InventoryData)
-    inventory = as_json(inventory_of(of.read))
+    """Return what must be equal on both sides: everything but names, ids and addresses."""
+    assert isinstance(of.inventory, InventoryData)
+    inventory = as_json(build_inventory(of.inventory))
     vms = sorted(
         repr((vm["state"], vm["memory_mb"], vm["vcpus"], vm["ha"], len(vm["live"]),
          len(vm["definitions"]), len(vm["disks"]), len(vm["nics"])))
@@ -303,9 +303,9 @@ def outline(of: Collected) -> Any:
     return found, hosts, vms, len(inventory["pools"]), len(inventory["errors"])
 
 
-def test_a_simulator_with_the_bundle_says_the_same(personality: str, tmp_path: Path) -> None:
-    with sick_pool(personality) as sick:
-        sim = sick.sim
+def test_a_simulator_with_the_bundle_responds_likewise(personality: str, tmp_path: Path) -> None:
+    with troubled_pool(personality) as troubled:
+        sim = troubled.sim
         sim.add_vm("number", config={"name": "7"})
         sim.add_vm("my web server", directory="my web server", running_on=1, config={
             "name": "my web server",
@@ -315,19 +315,20 @@ def test_a_simulator_with_the_bundle_says_the_same(personality: str, tmp_path: P
         for name in ("first user", "second user"):
             sim.add_vm(name, directory=name, config={"name": name, "disk": shared})
         calls: list[Call] = []
-        before = outline(collect(recorded(estate_of(sim), calls), certificate, "verified"))
+        before = outline(collect(record_calls(estate_of(sim), calls), certificate, "verified"))
         mine = ["vault", "my web server", "seed-1", "twin-one", "geheim4711", sim.password,
                 "nfs-store-1", sim.repository_id, *(host.address for host in sim.hosts),
                 *(host.hostname for host in sim.hosts)]  # fmt: skip
     assert {("error", "disk"), ("warning", "name"), ("error", "uuid")} <= set(before[0])
-    file = tmp_path / "sick.json"
-    write(bundle(calls, [sim.password]), file)
+    file = tmp_path / "troubled.json"
+    write_bundle(make_bundle(calls, [sim.password]), file)
     text = file.read_text(encoding="utf-8")
     assert [word for word in mine if word in text] == []
     with simulate(from_bundle=file) as replay:
         again: list[Call] = []
         assert (
-            outline(collect(recorded(estate_of(replay), again), certificate, "verified")) == before
+            outline(collect(record_calls(estate_of(replay), again), certificate, "verified"))
+            == before
         )
     unanswered = [str(call.error) for call in again if "the bundle has no" in str(call.error)]
     assert unanswered == []

@@ -1,4 +1,4 @@
-"""What the doctor finds of single hosts, and in what VMs name: values, one thing changed each."""
+"""Doctor checks of single hosts and of what VMs refer to: values, with one change each."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from libcloud_ovm3.agent.hostmodule_types import Aside
-from libcloud_ovm3.diagnostics.checks import Finding
-from libcloud_ovm3.diagnostics.collect import Line
-from libcloud_ovm3.diagnostics.doctor import run_checks
+from libcloud_ovm3.diagnostics.checks import run_checks
+from libcloud_ovm3.diagnostics.collect import TLSSession
+from libcloud_ovm3.diagnostics.finding import Finding
 from libcloud_ovm3.errors import (
     AgentFault,
     BadCredentials,
@@ -23,15 +23,15 @@ from libcloud_ovm3.errors import (
 )
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import UnreachableHost
-from tests.diagnostics.sound import (
+from tests.diagnostics.healthy import (
     NOW,
     REPOSITORY,
     certificate,
+    collected,
     defined,
-    examined,
     host,
+    inventory_data,
     live,
-    looked,
     member,
     repository,
 )
@@ -47,9 +47,11 @@ def about(subject: str, of: Any) -> list[Finding]:
 
 
 def changed(subject: str, **more: Any) -> list[Finding]:
-    """What is found of the second host of two, of which this was read."""
+    """Return the findings about the second of two hosts, of which this was read."""
     views = [host(1), host(2)]
-    return about(subject, examined(looked(views), [member(views[0]), member(views[1], **more)]))
+    return about(
+        subject, collected(inventory_data(views), [member(views[0]), member(views[1], **more)])
+    )
 
 
 # ------------------------------------------------------------------ hosts that did not answer
@@ -59,21 +61,22 @@ def changed(subject: str, **more: Any) -> list[Finding]:
     ("reason", "advice"),
     [
         (BadCredentials(f"{ADDRESS}: HTTP 403"), f"--password-file {ADDRESS}=FILE"),
-        (DuplicateServerId(f"{ADDRESS}: as ovm-1"), "an id of its own"),
+        (DuplicateServerId(f"{ADDRESS}: as ovm-1"), "a unique id"),
         (CertificateRejected(f"{ADDRESS}: another"), "compare on the host itself"),
-        (HostUnreachable(f"{ADDRESS}: no route"), "make sure that it is off"),
-        (TimedOut(f"{ADDRESS}: slow"), "get it to answer"),
+        (HostUnreachable(f"{ADDRESS}: no route"), "confirm that it is powered off"),
+        (TimedOut(f"{ADDRESS}: slow"), "bring it online"),
     ],
 )
-def test_each_trouble_of_a_member_has_its_own_advice(reason: Any, advice: str) -> None:
+def test_each_error_of_a_member_has_its_own_advice(reason: Any, advice: str) -> None:
     [finding] = about(
-        "member", examined(looked([host(1)], unreachable=[UnreachableHost(ADDRESS, reason)]))
+        "member",
+        collected(inventory_data([host(1)], unreachable=[UnreachableHost(ADDRESS, reason)])),
     )
     assert finding.level == "error"
     assert str(reason) in finding.found
     assert advice in finding.advice
-    assert ("is off" in finding.advice) == (
-        advice in ("make sure that it is off", "get it to answer")
+    assert ("powered off" in finding.advice) == (
+        advice in ("confirm that it is powered off", "bring it online")
     )
 
 
@@ -85,35 +88,35 @@ FAULT = AgentFault(
 
 
 def test_lists_that_fail() -> None:
-    [finding] = changed("list", list_problem=FAULT)
+    [finding] = changed("list", list_vms_error=FAULT)
     assert (finding.level, "xend's list of domains fails on ovm-2" in finding.found) == (
         "error",
         True,
     )
-    assert "one guest in an odd state is the likely cause" in finding.means
+    assert "one guest in an invalid state is the likely cause" in finding.means
     assert "ovm3 host install 192.0.2.2:8899" in finding.advice
     named = AgentFault("not even one by one: web-7: odd", code=1, kind="", text="")
     [finding] = changed(
-        "list", list_problem=FAULT, host_module="present", module_api=1, guests_problem=named
+        "list", list_vms_error=FAULT, host_module="present", module_api=1, guest_errors=named
     )
     assert "web-7" in finding.found
     assert "xm list NAME" in finding.advice
-    [finding] = changed("list", list_problem=FAULT, host_module="present", module_api=1)
+    [finding] = changed("list", list_vms_error=FAULT, host_module="present", module_api=1)
     assert "one by one" in finding.means
     assert "install" not in finding.advice
-    [finding] = changed("list", list_problem=MalformedResponse("ovm-2: list_vms lacks Domain-0"))
+    [finding] = changed("list", list_vms_error=MalformedResponse("ovm-2: list_vms lacks Domain-0"))
     assert "lacks Domain-0" in finding.found
     assert "one guest" not in finding.means
     view = replace(host(2), repositories_error=TimedOut("ovm-2: discover_repository_db: slow"))
-    of = examined(looked([host(1), view]))
+    of = collected(inventory_data([host(1), view]))
     assert [finding.level for finding in about("list", of)] == ["error"]
 
 
-# ------------------------------------------------------------------ lines
+# ------------------------------------------------------------------ TLS
 
 
-def test_lines_of_the_other_hosts() -> None:
-    [named, other] = about("TLS", examined())
+def test_tls_of_the_other_hosts() -> None:
+    [named, other] = about("TLS", collected())
     assert (named.found, other.level) == ("TLSv1.2", "ok")
     assert other.found == "ovm-2: TLSv1.2, ECDHE-RSA-AES256-GCM-SHA384, RSA 2048 bit"
     for more, text in (
@@ -121,13 +124,13 @@ def test_lines_of_the_other_hosts() -> None:
         ({"key_bits": 1024}, "a key of RSA 1024 bit"),
         ({"not_after": NOW - timedelta(days=1)}, "expired on 2026-11-24"),
     ):
-        [_, other] = changed("TLS", line=Line(certificate(**more), "ECDHE-x"))
+        [_, other] = changed("TLS", tls=TLSSession(certificate(**more), "ECDHE-x"))
         assert other.level == "warning"
         assert text in other.found.rpartition(": ")[2]
-    [_, note, other] = changed("TLS", line=Line(certificate(), "AES128-SHA", False))
+    [_, note, other] = changed("TLS", tls=TLSSession(certificate(), "AES128-SHA", False))
     assert (note.level, other.level) == ("note", "ok")
     assert "forward secrecy" in note.found
-    assert len(changed("TLS", line=None)) == 1
+    assert len(changed("TLS", tls=None)) == 1
 
 
 # ------------------------------------------------------------------ clocks
@@ -145,20 +148,20 @@ def test_lines_of_the_other_hosts() -> None:
 )
 def test_clocks(clocks: tuple[float, ...], said: str | None) -> None:
     views = [host(number + 1) for number in range(len(clocks))]
-    members = [member(view, clock=clock) for view, clock in zip(views, clocks, strict=True)]
-    [finding] = about("clock", examined(looked(views), members))
+    members = [member(view, clock_offset=clock) for view, clock in zip(views, clocks, strict=True)]
+    [finding] = about("clock", collected(inventory_data(views), members))
     assert finding.level == ("warning" if said else "ok")
     assert said is None or finding.found == f"the hosts' clocks differ: {said}"
 
 
 def test_clocks_that_cannot_be_read() -> None:
-    [finding] = changed("clock", clock=TimedOut("too slow"))
+    [finding] = changed("clock", clock_offset=TimedOut("too slow"))
     assert (finding.level, "ovm-2 could not be read: too slow" in finding.found) == ("note", True)
 
 
-# ------------------------------------------------------------------ what comes back
+# ------------------------------------------------------------------ autostart
 
-COMEBACKS = [
+AUTOSTART = [
     ({"kind": "saved", "name": "web", "path": "/s/web"}, "guest 'web' is saved in /s/web"),
     ({"kind": "auto", "name": "a\nb", "path": "/auto/a"}, "starts guest 'a\\nb'"),
     ({"kind": "managed", "uuid": ONE, "path": "/m", "starts": True}, f"VM 'a' ({ONE})"),
@@ -170,21 +173,21 @@ COMEBACKS = [
 ]
 
 
-@pytest.mark.parametrize(("entry", "said"), COMEBACKS)
-def test_what_the_next_boot_brings_back(entry: dict[str, Any], said: str | None) -> None:
+@pytest.mark.parametrize(("entry", "said"), AUTOSTART)
+def test_autostart_guests(entry: dict[str, Any], said: str | None) -> None:
     view = host(1)
-    of = examined(
-        looked([view], [defined("a", uuid=ONE)]), [member(view, autostart_guests=(entry,))]
+    of = collected(
+        inventory_data([view], [defined("a", uuid=ONE)]), [member(view, autostart_guests=(entry,))]
     )
-    found = about("comeback", of)
+    found = about("autostart", of)
     assert [finding.level for finding in found] == (["warning"] if said else [])
     assert said is None or said in found[0].found
 
 
-def test_what_the_next_boot_brings_back_is_not_known() -> None:
-    [finding] = changed("comeback", autostart_guests=TimedOut("slow"))
+def test_autostart_guests_are_not_known() -> None:
+    [finding] = changed("autostart", autostart_guests=TimedOut("slow"))
     assert finding.level == "warning"
-    assert changed("comeback", autostart_guests=()) == changed("comeback") == []
+    assert changed("autostart", autostart_guests=()) == changed("autostart") == []
 
 
 # ------------------------------------------------------------------ network cards
@@ -215,7 +218,7 @@ def test_one_mac_in_two_vms(
         host(1, *([live("a", ONE)] if 1 in lives else [])),
         host(2, *([live("b", TWO)] if 2 in lives else [])),
     ]
-    found = about("MAC", examined(looked(views, definitions)))
+    found = about("MAC", collected(inventory_data(views, definitions)))
     assert [finding.level for finding in found] == ([level] if level else [])
     for text in ("00:21:f6:00:29:01", f"'a' ({ONE})", f"'b' ({TWO})") if found else ():
         assert text in found[0].found
@@ -223,7 +226,7 @@ def test_one_mac_in_two_vms(
 
 def test_two_cards_of_one_vm_are_not_two_vms() -> None:
     twice = defined("a", uuid=ONE, vif=card("00:21:f6:00:29:01")["vif"] * 2)
-    assert about("MAC", examined(looked(definitions=[twice]))) == []
+    assert about("MAC", collected(inventory_data(definitions=[twice]))) == []
 
 
 # ------------------------------------------------------------------ files
@@ -251,7 +254,7 @@ def test_two_cards_of_one_vm_are_not_two_vms() -> None:
 def test_files_that_a_repository_lacks(path: str, level: str | None) -> None:
     entry = f"phy:{path}" if path.startswith("/dev") else f"file:{path}"
     web = defined("web", uuid=ONE, disk=[f"{entry},xvda,w"])
-    found = about("file", examined(looked(definitions=[web])))
+    found = about("file", collected(inventory_data(definitions=[web])))
     assert [finding.level for finding in found] == ([level] if level else [])
     assert not found or "'web'" in found[0].found
 
@@ -259,24 +262,26 @@ def test_files_that_a_repository_lacks(path: str, level: str | None) -> None:
 def test_files_of_all_kinds_and_of_repositories_that_were_not_read() -> None:
     gone = [f"file:{BASE}/ISOs/gone.iso,hdc:cdrom,r", ",hdd:cdrom,r"]
     web = defined("web", uuid=ONE, disk=gone, kernel=f"{BASE}/VirtualMachines/web/vmlinuz")
-    of = examined(looked(definitions=[web]))
+    of = collected(inventory_data(definitions=[web]))
     assert [finding.level for finding in about("file", of)] == ["error", "error"]
     views = [host(1), host(2)]
     whole = repository(views, [web])
     assert whole.content is not None
     unread = replace(whole, content=None, errors=("stale",))
-    assert about("file", examined(looked(views, [web], repositories=[unread]))) == []
+    assert about("file", collected(inventory_data(views, [web], repositories=[unread]))) == []
     odd = replace(whole, content=replace(whole.content, not_understood=("<X> 'gone.iso'",)))
-    found = about("file", examined(looked(views, [web], repositories=[odd])))
+    found = about("file", collected(inventory_data(views, [web], repositories=[odd])))
     assert [finding.level for finding in found] == ["warning", "warning"]
     unfinished = defined("web", uuid=ONE, disk=gone, OVM_description="creating " + "0" * 32)
-    assert about("file", examined(looked(definitions=[unfinished]))) == []
-    runs = looked([host(1, live("web", ONE)), host(2)], [defined("web", uuid=ONE, disk=gone)])
-    [finding] = about("file", examined(runs))
-    assert "as long as it is not stopped" in finding.means
+    assert about("file", collected(inventory_data(definitions=[unfinished]))) == []
+    runs = inventory_data(
+        [host(1, live("web", ONE)), host(2)], [defined("web", uuid=ONE, disk=gone)]
+    )
+    [finding] = about("file", collected(runs))
+    assert "while it is not stopped" in finding.means
 
 
-# ------------------------------------------------------------------ screens
+# ------------------------------------------------------------------ VNC
 
 
 @pytest.mark.parametrize(
@@ -295,10 +300,14 @@ def test_files_of_all_kinds_and_of_repositories_that_were_not_read() -> None:
         ({}, False),
     ],
 )
-def test_screens(config: dict[str, Any], is_open: bool) -> None:
-    found = about("VNC", examined(looked(definitions=[defined("web", uuid=ONE, **config)])))
+def test_vnc(config: dict[str, Any], is_open: bool) -> None:
+    found = about(
+        "VNC", collected(inventory_data(definitions=[defined("web", uuid=ONE, **config)]))
+    )
     assert [finding.level for finding in found] == (["note"] if is_open else [])
-    assert "HUSH" not in str(run_checks(examined(looked(definitions=[defined("w", **config)]))))
+    assert "HUSH" not in str(
+        run_checks(collected(inventory_data(definitions=[defined("w", **config)])))
+    )
 
 
 # ------------------------------------------------------------------ what was not understood
@@ -306,52 +315,52 @@ def test_screens(config: dict[str, Any], is_open: bool) -> None:
 
 def test_directories_without_a_vm_cfg() -> None:
     aside = Definition(REPOSITORY, "gold", None, "no vm.cfg, but hvm.cfg, System.img")
-    [finding] = about("vm.cfg", examined(looked(definitions=[aside])))
+    [finding] = about("vm.cfg", collected(inventory_data(definitions=[aside])))
     assert finding.level == "error"
     assert "gold: no vm.cfg, but hvm.cfg" in finding.found
-    assert "give the file its name back" in finding.advice
+    assert "restore the file's name" in finding.advice
     doubted = replace(defined("web", uuid=ONE), error="not listed")
-    [finding] = about("vm.cfg", examined(looked(definitions=[doubted])))
+    [finding] = about("vm.cfg", collected(inventory_data(definitions=[doubted])))
     assert "cannot be relied upon: not listed" in finding.found
 
 
-def test_repositories_with_trouble() -> None:
+def test_repositories_with_errors() -> None:
     views = [host(1), host(2)]
     whole = repository(views)
     text = "repository x is not the same one everywhere: a on ovm-1; b on ovm-2"
     two = replace(whole, errors=(text,), is_clear=False)
-    [finding] = about("repository", examined(looked(views, repositories=[two])))
+    [finding] = about("repository", collected(inventory_data(views, repositories=[two])))
     assert (finding.level, text in finding.found) == ("error", True)
-    assert "one repository id must lead to one place" in finding.advice
+    assert "a repository id must refer to one file system" in finding.advice
     doubted = replace(defined("web", uuid=ONE), error=text)
-    assert about("vm.cfg", examined(looked(views, [doubted], repositories=[two]))) == []
+    assert about("vm.cfg", collected(inventory_data(views, [doubted], repositories=[two]))) == []
     odd = replace(whole, errors=("repository x: VirtualDisks: <X>", "no ISOs"))
-    found = about("repository", examined(looked(views, repositories=[odd])))
+    found = about("repository", collected(inventory_data(views, repositories=[odd])))
     assert [finding.level for finding in found] == ["ok", "error", "error"]
     left = replace(whole, aside=(Aside("0" * 32, f"{BASE}/VirtualDisks/x.img", 1, 1.0),))
-    found = about("repository", examined(looked(views, repositories=[left])))
+    found = about("repository", collected(inventory_data(views, repositories=[left])))
     assert [finding.level for finding in found] == ["ok", "warning"]
-    assert f"ex_put_back('{BASE}/VirtualDisks/x.img', '{'0' * 32}')" in found[1].advice
+    assert f"`ovm3 put-back {BASE}/VirtualDisks/x.img {'0' * 32}`" in found[1].advice
 
 
 def test_vms_in_doubt() -> None:
     nameless = {**live("a", ONE), "uuid": "odd"}
-    of = examined(looked([host(1, nameless), host(2)], [defined("a", uuid=ONE)]))
+    of = collected(inventory_data([host(1, nameless), host(2)], [defined("a", uuid=ONE)]))
     assert [f.level for f in about("VM", of) if "may be live domain a" in f.found] == ["warning"]
     bare = {**live("a", ONE), "device": {}}
-    of = examined(looked([host(1, bare), host(2)], [defined("a", uuid=ONE)]))
+    of = collected(inventory_data([host(1, bare), host(2)], [defined("a", uuid=ONE)]))
     [finding] = about("VM", of)
-    assert (finding.level, "not a whole record" in finding.found) == ("warning", True)
+    assert (finding.level, "incomplete record" in finding.found) == ("warning", True)
 
 
 def test_the_named_host_itself_failed() -> None:
-    """Its trouble is said, and what the others say follows."""
-    others = looked([host(2), host(3)])
-    of = examined(others, error=FAULT)
+    """Its error is reported, and what the others report follows."""
+    others = inventory_data([host(2), host(3)])
+    of = collected(others, error=FAULT)
     assert of.host is None
     [finding] = about("agent", of)
     assert (finding.level, str(FAULT) in finding.found) == ("error", True)
-    assert "what the others say" in finding.means
+    assert "comes from the other members" in finding.means
     assert about("password", of) == []
     assert about("repository", of) != []
     assert about("versions", of) == []

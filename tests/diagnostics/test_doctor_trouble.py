@@ -1,4 +1,4 @@
-"""The doctor is the tool for trouble: field cases in simulated pools, with module and without."""
+"""The doctor in field cases, in simulated pools, with and without the host module."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from libcloud_ovm3.agent.address import Address
-from libcloud_ovm3.diagnostics.checks import Finding
-from libcloud_ovm3.diagnostics.collect import Call, Certificate, collect, recorded
-from libcloud_ovm3.diagnostics.doctor import run_checks
+from libcloud_ovm3.diagnostics.checks import run_checks
+from libcloud_ovm3.diagnostics.collect import Call, Certificate, collect, record_calls
+from libcloud_ovm3.diagnostics.finding import Finding
 from libcloud_ovm3.simulator import Simulator
 from libcloud_ovm3.simulator.host import Mount
-from tests.diagnostics.sick import estate_of
-from tests.diagnostics.sound import certificate
-from tests.support import driver_for, simulate
+from tests.diagnostics.healthy import certificate
+from tests.diagnostics.troubled import estate_of
+from tests.support import SPEED, driver_for, simulate
 
 CASES = Path(__file__).parent / "cases"
 N19 = (
@@ -34,7 +34,7 @@ def pool(request: pytest.FixtureRequest, personality: str) -> Iterator[Simulator
 
 
 def found(sim: Simulator, about: str = "", bundle: bool = False) -> list[Finding]:
-    estate = recorded(estate_of(sim), []) if bundle else estate_of(sim)
+    estate = record_calls(estate_of(sim), []) if bundle else estate_of(sim)
     all_of_it = run_checks(collect(estate, certificate, "verified", _read))
     return [one for one in all_of_it if about in ("", one.about)]
 
@@ -66,7 +66,7 @@ def test_n19_the_list_of_the_named_host_fails(pool: Simulator, bundle: bool) -> 
     [one] = [finding for finding in some if finding.about == "list"]
     assert "xend's list of domains fails on ovm-1" in one.found
     assert "Device 0 not connected" in one.found
-    assert "one guest in an odd state is the likely cause" in one.means
+    assert "one guest in an invalid state is the likely cause" in one.means
     assert "error" not in {f.level for f in some if f.about in ("repository", "pool", "agent")}
     assert next(finding for finding in some if finding.about == "pool").level == "ok"
     [vms] = [finding for finding in some if finding.about == "VMs"]
@@ -89,8 +89,8 @@ KINDS: dict[str, dict[str, Any]] = {"fault": {"text": N19}, "answer": {"value": 
 
 
 @pytest.mark.parametrize("has_module", [False, True])
-def test_no_single_read_ends_it(has_module: bool) -> None:
-    with simulate(hosts=2, host_module=has_module) as sim:
+def test_no_failed_read_ends_the_check(has_module: bool) -> None:
+    with Simulator(hosts=2, speed=SPEED, host_module=has_module) as sim:
         for kind, more in KINDS.items():
             for function in NAMED:
                 sim.misbehave(kind, function, host=0, times=None, **more)
@@ -130,7 +130,7 @@ def test_n10_two_hosts_of_one_server_uuid(pool: Simulator) -> None:
     pool.misbehave("answer", "discover_server", host=1, value=same, times=None)
     [one] = [finding for finding in found(pool) if finding.about == "member"]
     assert "has the same server uuid" in one.found
-    assert "an id of its own" in one.advice
+    assert "a unique id" in one.advice
     assert "off" not in f" {one.advice} ".split()
 
 
@@ -162,15 +162,15 @@ def test_n11_as_files(pool: Simulator) -> None:
     assert one.level == "warning"
 
 
-def test_n25_a_lost_file_and_an_open_screen(pool: Simulator) -> None:
+def test_n25_a_missing_file_and_an_open_console(pool: Simulator) -> None:
     put(pool, "0004fb0000060000230000000000aa23", "N25.vm.cfg")
     some = found(pool)
     [file] = [finding for finding in some if finding.about == "file"]
     assert file.level == "error"
     assert "VirtualDisks/gone.img" in file.found
     assert "'after-upgrade'" in file.found
-    [screen] = [finding for finding in some if finding.about == "VNC"]
-    assert (screen.level, "0.0.0.0" in screen.found) == ("note", True)
+    [console] = [finding for finding in some if finding.about == "VNC"]
+    assert (console.level, "0.0.0.0" in console.found) == ("note", True)
 
 
 def test_clocks_that_differ(pool: Simulator) -> None:
@@ -194,16 +194,16 @@ def test_one_repository_id_on_two_exports(pool: Simulator) -> None:
     assert "ovm-2" in some[0].found
 
 
-def test_what_the_next_boot_brings_back() -> None:
-    with simulate(hosts=2, host_module=True) as sim:
+def test_autostart_guests() -> None:
+    with Simulator(hosts=2, speed=SPEED, host_module=True) as sim:
         boots = [
             {"kind": "saved", "name": "old", "path": "/var/lib/xend/save/old"},
             {"kind": "auto", "name": "web.cfg", "path": "/etc/xen/auto/web.cfg"},
         ]
-        sim.misbehave("answer", "libcloud_autostart_guests", host=1, value=boots, times=None)
-        some = found(sim, "comeback")
+        sim.misbehave("answer", "libcloud_comebacks", host=1, value=boots, times=None)
+        some = found(sim, "autostart")
         assert [one.level for one in some] == ["warning", "warning"]
         assert all(one.found.startswith("ovm-2: ") for one in some)
         calls: list[Call] = []
-        collect(recorded(estate_of(sim), calls), certificate, "verified")
-        assert "libcloud_autostart_guests" in {call.function for call in calls}
+        collect(record_calls(estate_of(sim), calls), certificate, "verified")
+        assert "libcloud_comebacks" in {call.function for call in calls}

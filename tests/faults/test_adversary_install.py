@@ -16,8 +16,8 @@ import pytest
 
 from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.errors import OutcomeUnknown, Ovm3Error
-from libcloud_ovm3.installer import Ssh, Waiting, install, uninstall
-from libcloud_ovm3.installer.ssh import Ran
+from libcloud_ovm3.installer import SSHConnection, Waiting, install, uninstall
+from libcloud_ovm3.installer.ssh import CommandResult
 from libcloud_ovm3.simulator import Simulator
 from tests.faults.support import connect
 from tests.support import simulate
@@ -27,7 +27,7 @@ WAITING = Waiting(limit=300, clock=Clock(sleep=lambda _: time.sleep(0.01)))
 LAST = -1  # the last step
 
 
-class Shell(Ssh):
+class Shell(SSHConnection):
     """A shell of this machine in the place of sshd; the host may die in a step.
 
     :ivar dies: the number of the step, None: it lives.
@@ -54,7 +54,7 @@ class Shell(Ssh):
             self.holder.wait()
         raise OutcomeUnknown("the host is gone")
 
-    def run(self, command: str, limit: float = 60) -> Ran:
+    def run(self, command: str, limit: float = 60) -> CommandResult:
         lines = command.split("\n")
         if self.step():
             subprocess.run(
@@ -68,7 +68,7 @@ class Shell(Ssh):
             stderr=subprocess.STDOUT,
             check=False,
         )
-        return Ran(done.returncode, done.stdout.decode("utf-8", "replace"))
+        return CommandResult(done.returncode, done.stdout.decode("utf-8", "replace"))
 
     @contextlib.contextmanager
     def running(self, command: str, limit: float = 60) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from libcloud_ovm3.diagnostics.inventory import as_json, take_inventory
-from tests.diagnostics.sick import estate_of
+from tests.diagnostics.troubled import estate_of
 from tests.faults.support import lab
 
 

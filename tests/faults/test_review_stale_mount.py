@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from libcloud_ovm3.diagnostics.checks import run_checks
 from libcloud_ovm3.diagnostics.collect import Certificate, collect
-from libcloud_ovm3.diagnostics.doctor import run_checks
-from tests.diagnostics.sick import estate_of
+from tests.diagnostics.troubled import estate_of
 from tests.faults.support import lab
 
 

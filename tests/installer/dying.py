@@ -1,4 +1,4 @@
-"""dom0 on this machine, without SSH: it dies in the middle of one of its commands, and boots again.
+"""dom0 on this machine, without SSH: it crashes during one of its commands, and boots again.
 
 A line that drops leaves the command running to its end, and the shell that holds the lock removes
 it. Of a host that dies nothing goes on: what was done is done, and the lock stays.
@@ -13,21 +13,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from libcloud_ovm3.errors import OutcomeUnknown
-from libcloud_ovm3.installer import Ssh, payload
-from libcloud_ovm3.installer.ssh import Kind, Ran
+from libcloud_ovm3.installer import SSHConnection, payload
+from libcloud_ovm3.installer.ssh import CommandResult, Kind
 
 
-class DyingHost(Ssh):
-    """A line to it.
+class DyingHost(SSHConnection):
+    """A connection to it.
 
-    :param at: the how-manieth thing that it is told to do is its last one; None: it lives.
-    :param part: how much of that it does, from 0 to 1.
-    :ivar told: what it was told to do.
+    :param at: the index of the command during which it crashes; None: it does not.
+    :param part: how much of that command is done, from 0 to 1.
+    :ivar commands: the commands that it received.
     """
 
     def __init__(self, at: int | None = None, part: float = 1.0) -> None:
         self.host = "dom0"
-        self.told: list[str] = []
+        self.commands: list[str] = []
         self._at, self._part = at, part
         self._dead = False
         self._holder: subprocess.Popen[bytes] | None = None
@@ -35,7 +35,7 @@ class DyingHost(Ssh):
     def close(self) -> None:
         """Nothing is open."""
 
-    def run(self, command: str, limit: float = 60) -> Ran:
+    def run(self, command: str, limit: float = 60) -> CommandResult:
         lines = command.split("\n")
         dies = self._dies(command)
         script = "\n".join(lines[: int(len(lines) * self._part)] if dies else lines)
@@ -49,7 +49,7 @@ class DyingHost(Ssh):
         )
         if dies:
             self._die()
-        return Ran(done.returncode, done.stdout.decode("utf-8", "replace"))
+        return CommandResult(done.returncode, done.stdout.decode("utf-8", "replace"))
 
     @contextlib.contextmanager
     def running(self, command: str, limit: float = 60) -> Iterator[str]:
@@ -90,8 +90,8 @@ class DyingHost(Ssh):
     def _dies(self, what: str) -> bool:
         if self._dead:
             raise OutcomeUnknown("dom0 is dead")
-        self.told.append(what)
-        return len(self.told) - 1 == self._at
+        self.commands.append(what)
+        return len(self.commands) - 1 == self._at
 
     def _die(self) -> None:
         self._dead = True
@@ -102,6 +102,6 @@ class DyingHost(Ssh):
 
 
 def boot(site: Path) -> None:
-    """What is left of the boot before has another boot's name."""
+    """Rename locks, as those of an earlier boot have another boot id."""
     for lock in (site / payload.FOLDER).glob("lock-*"):
         lock.rename(lock.with_name(f"lock-{uuid.uuid4()}"))

@@ -1,4 +1,4 @@
-"""A host that dies in an installation: after its boot the way back is exact, and nobody waits."""
+"""A host that crashes during an installation: after its boot uninstalling is exact."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from libcloud_ovm3.agent.hostmodule import HostModule
 from libcloud_ovm3.errors import OperationIncomplete, OutcomeUnknown, PreconditionFailed
-from libcloud_ovm3.installer import Done, Ssh, payload
+from libcloud_ovm3.installer import Result, SSHConnection, payload
 from libcloud_ovm3.installer.host import Host
 from tests.installer.dying import DyingHost, boot
 from tests.installer.ssh.place import Place
@@ -22,7 +22,9 @@ def place(request: pytest.FixtureRequest) -> Iterator[Place]:
         yield made
 
 
-def dying_at(place: Place, operation: Callable[[Ssh], Done], at: int, part: float) -> None:
+def dying_at(
+    place: Place, operation: Callable[[SSHConnection], Result], at: int, part: float
+) -> None:
     with contextlib.suppress(OutcomeUnknown):
         operation(DyingHost(at, part))
     boot(place.site)
@@ -31,10 +33,10 @@ def dying_at(place: Place, operation: Callable[[Ssh], Done], at: int, part: floa
     place.older_answers()
 
 
-def some_of(told: list[str]) -> list[int]:
-    """First and last, and between them a few of each sort."""
-    changes = [n for n, what in enumerate(told) if not what.startswith("write ")]
-    writes = [n for n, what in enumerate(told) if what.startswith("write ")]
+def some_of(commands: list[str]) -> list[int]:
+    """Return the first and the last, and a few of each kind between them."""
+    changes = [n for n, what in enumerate(commands) if not what.startswith("write ")]
+    writes = [n for n, what in enumerate(commands) if what.startswith("write ")]
     picked = {*changes[:2], *changes[:: max(1, len(changes) // 4)], changes[-1]}
     return sorted(picked | set(writes[:1] + writes[-1:]))
 
@@ -48,17 +50,17 @@ def test_while_installing_and_while_uninstalling(place: Place) -> None:
     place.uninstall(back)
     assert place.disk() == before
     parts = (0.5, 1.0, 0.0)
-    for number, at in enumerate(some_of(whole.told)):
+    for number, at in enumerate(some_of(whole.commands)):
         dying_at(place, place.install, at, parts[number % 3])
         if number % 4 == 0:
-            assert place.install().state.verdict == "answering", whole.told[at]
+            assert place.install().state.verdict == "ok", whole.commands[at]
         place.uninstall()
-        assert place.disk() == before, whole.told[at]
-    for number, at in enumerate(some_of(back.told)):
+        assert place.disk() == before, whole.commands[at]
+    for number, at in enumerate(some_of(back.commands)):
         place.install()
         dying_at(place, place.uninstall, at, parts[number % 3])
         place.uninstall()
-        assert place.disk() == before, back.told[at]
+        assert place.disk() == before, back.commands[at]
 
 
 one_form = pytest.mark.parametrize("place", ["3.3.3"], indirect=True)
@@ -82,16 +84,16 @@ def test_locks_of_other_boots_go_under_our_own(place: Place) -> None:
 
 
 @one_form
-def test_a_lock_that_cannot_be_made_is_no_other_installation(place: Place) -> None:
+def test_a_lock_that_cannot_be_created_is_not_another_installation(place: Place) -> None:
     with Host(place.ssh, str(place.root)).locked():
         [ours] = (place.site / payload.FOLDER).glob("lock-*")
     ours.write_text("not a directory")
-    with pytest.raises(OperationIncomplete, match=r"no lock can be made.*exists"):
+    with pytest.raises(OperationIncomplete, match=r"cannot create a lock.*exists"):
         place.install()
 
 
 def test_what_is_set_aside_keeps_the_module(place: Place) -> None:
-    """Nobody else sees it. What has been put back does not stand in the way."""
+    """Only the module shows it. A file that was restored does not prevent uninstalling."""
     place.install()
     disk = place.sim.repository_path / "VirtualDisks" / "data.img"
     disk.write_bytes(b"precious")
@@ -104,7 +106,7 @@ def test_what_is_set_aside_keeps_the_module(place: Place) -> None:
     module.put_back("tests", "0" * 32, path)
     said: list[str] = []
     place.sim.misbehave("fault", "libcloud_repository")
-    place.uninstall(tell=said.append)
-    assert any("set aside cannot be seen" in line for line in said)
+    place.uninstall(progress=said.append)
+    assert any("which files deletions have set aside" in line for line in said)
     assert not place.module_answers()
     assert disk.read_bytes() == b"precious"

@@ -1,4 +1,4 @@
-"""The known patches and agent.ini: detected, applied, taken back byte for byte."""
+"""The patches and agent.ini: recognized, applied, reverted byte for byte."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_needed_applied_reverted(patch: Patch) -> None:
     assert patch.state({**FILES, patch.file: after}) == "applied"
     assert patch.revert(after) == before
     assert patch.revert(before) == before
-    assert patch.state({**FILES, patch.file: None}) == "not there"
+    assert patch.state({**FILES, patch.file: None}) == "file missing"
 
 
 TEXTS = st.lists(
@@ -177,7 +177,7 @@ def test_vlan_bridge_that_is_right(files: Mapping[str, bytes | None]) -> None:
 
 
 def test_vlan_bridge_and_an_older_integration() -> None:
-    """Its patch, run after ours and before ours is taken out: as if ours had never been."""
+    """Its patch, applied after ours and before ours is reverted: as if ours had never existed."""
     ours = BRIDGE.apply(VLAN_BRIDGE, texts.VLAN_BRIDGE)
     both = texts.older_vlan_bridge(texts.LIBRARY, ours)
     alone = texts.older_vlan_bridge(texts.LIBRARY, texts.VLAN_BRIDGE)
@@ -253,7 +253,7 @@ def test_an_option_that_somebody_changed_later() -> None:
 @pytest.mark.parametrize("content", [b"[server]\nxport=1\n", b"port=1\nport=2\n", b"#port=1\n"])
 def test_an_option_that_is_not_there_once(content: bytes) -> None:
     assert patches.option(content, "port") is None
-    with pytest.raises(PreconditionFailed, match="option port is not there exactly once"):
+    with pytest.raises(PreconditionFailed, match="option port is not set exactly once"):
         patches.set_options(AGENT_INI, content, {"port": "8898"})
 
 

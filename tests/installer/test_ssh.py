@@ -1,4 +1,4 @@
-"""SSH to a host: only to the one whose key is known, and to one as old as OpenSSH 4.3."""
+"""SSH: only to a host whose key is known, and to servers as old as OpenSSH 4.3."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LATER = ["rsa-sha2-256", "rsa-sha2-512"]  # what OpenSSH 4.3 does not have
 
 
 class Door(paramiko.ServerInterface):
-    """Lets one user in, by key or password."""
+    """Accepts one user, by key or password."""
 
     def __init__(self, key: paramiko.PKey) -> None:
         self.key = key
@@ -42,7 +42,7 @@ class Door(paramiko.ServerInterface):
 
 
 class OldServer:
-    """SSH as EL5 speaks it; SFTP opens, and that is all."""
+    """SSH as EL5 speaks it; SFTP opens, and nothing more."""
 
     def __init__(self, host_key: paramiko.RSAKey, user_key: paramiko.RSAKey) -> None:
         self.host_key = host_key
@@ -118,7 +118,7 @@ def test_an_old_server_by_fingerprint_and_password(server: OldServer, key_file: 
     assert len(pin) == len("SHA256:") + 43
     connect("127.0.0.1", server.port, password="right", host_fingerprint=pin).close()
     server.door.tried.clear()
-    with pytest.raises(BadCredentials, match="does not let root in"):
+    with pytest.raises(BadCredentials, match="SSH authentication failed for root"):
         connect("127.0.0.1", server.port, password="wrong", host_fingerprint=pin)
 
 
@@ -158,14 +158,14 @@ def test_key_files(
     connect(
         "127.0.0.1", server.port, key_file=locked, password="secret", host_fingerprint=pin
     ).close()
-    server.door.key = server.host_key  # it does not like the key any more
+    server.door.key = server.host_key  # the key is no longer accepted
     server.door.tried.clear()
     with pytest.raises(BadCredentials):
         connect("127.0.0.1", server.port, key_file=locked, password="secret", host_fingerprint=pin)
-    assert server.door.tried == ["key"], "a key's password is not shown to the host"
+    assert server.door.tried == ["key"], "the key's password is not sent to the host"
     for file, password, why in (
-        (locked, None, "no password for it"),
-        (locked, "wrong", "no private key that can be used"),
+        (locked, None, "no password was given"),
+        (locked, "wrong", "not a usable private key"),
         (tmp_path / "none", None, "No such file"),
     ):
         with pytest.raises(InvalidArgument, match=why):
@@ -177,7 +177,7 @@ def test_key_files(
     "greeting",
     [b"HTTP/1.0 400 Bad\r\n\r\n", b"SSH-1.5-old\r\n", b"SSH-2.0-\xff\r\n", b"SSH-2.0-x\r\nnot it"],
 )
-def test_what_is_no_ssh_is_said_in_one_line(greeting: bytes) -> None:
+def test_other_protocols_are_reported_in_one_line(greeting: bytes) -> None:
     """paramiko logs tracebacks, which Python prints where nobody has set up logging."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
@@ -194,12 +194,12 @@ def test_what_is_no_ssh_is_said_in_one_line(greeting: bytes) -> None:
             str(listener.getsockname()[1]), "--ssh-fingerprint", "SHA256:" + "A" * 43, password="x",
         )  # fmt: skip
     assert done.returncode == 1
-    assert "no SSH" in done.stderr
+    assert "SSH connection failed" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1, done.stderr
 
 
-def test_nobody_there() -> None:
+def test_nothing_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    with pytest.raises(HostUnreachable, match=f"127.0.0.1:{port}: no SSH"):
+    with pytest.raises(HostUnreachable, match=f"127.0.0.1:{port}: SSH connection failed"):
         connect("127.0.0.1", port, password="x", host_fingerprint="SHA256:x")

@@ -1,4 +1,4 @@
-"""Our lines in the agent's table: in and out, byte for byte; anything unknown is refused."""
+"""The lines in the agent's table: added and removed byte for byte; unknown structures refused."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ NAME = "/usr/lib64/python2.6/site-packages/agent/target/api.py"
 
 
 def put_in(content: bytes) -> bytes:
-    return table.put_in(NAME, content)
+    return table.register(NAME, content)
 
 
 def take_out(content: bytes) -> bytes:
-    return table.take_out(NAME, content)
+    return table.unregister(NAME, content)
 
 
 def entries(content: bytes) -> list[str]:
-    """As Python reads the table by itself."""
+    """Return the table's entries as Python reads them."""
     statement = re.findall(rb"^MODULES.*?^[ \t]*\]", content, re.DOTALL | re.MULTILINE)[0]
     [assignment] = ast.parse(statement).body
     assert isinstance(assignment, ast.Assign)
@@ -41,7 +41,7 @@ def test_it_goes_in_as_two_lines() -> None:
     ]
     assert entries(after) == ["libcloud_ovm3.LibcloudOvm3", *entries(API)]
     compile(after, "api.py", "exec")
-    assert (table.state(API), table.state(after)) == ("out", "in")
+    assert (table.state(API), table.state(after)) == ("unregistered", "registered")
     assert put_in(after) == after
     assert take_out(after) == API
 
@@ -81,9 +81,9 @@ def test_out_is_the_same_bytes(content: bytes) -> None:
 
 @given(tables())
 def test_an_older_integration_later(content: bytes) -> None:
-    """After its installer has run, taking ours out leaves what that would have left without us."""
+    """After its installer has run, removing our lines leaves its result without them."""
     assert take_out(older_table(put_in(content))) == older_table(content)
-    assert table.state(older_table(put_in(content))) == "in"
+    assert table.state(older_table(put_in(content))) == "registered"
 
 
 def test_an_older_integration_first_or_later() -> None:
@@ -101,7 +101,7 @@ def test_half_is_made_whole(missing: int) -> None:
     ours = [number for number, line in enumerate(lines) if line.endswith(b"# libcloud-ovm3")]
     del lines[ours[missing]]
     half = b"\n".join(lines)
-    assert table.state(half) == "half"
+    assert table.state(half) == "partial"
     assert put_in(half) == put_in(API)
     assert take_out(half) == API
 
@@ -125,7 +125,7 @@ def test_half_is_made_whole(missing: int) -> None:
         (b'"""\nMODULES = [\n    a.B,\n]\n"""\n', "1: "),
         (b"x = [\nMODULES = [\n    a.B,\n]\n", "1: x = ["),
         (b"def f(:\nMODULES = [\n    a.B,\n]\n", "1: def f(:"),
-        (b"x = \\\nMODULES = [\n    a.B,\n]\n", "no statement of its own"),
+        (b"x = \\\nMODULES = [\n    a.B,\n]\n", "not a statement by itself"),
         (b"# x\rMODULES = [\nMODULES = [\n    a.B,\n]\n", "carriage return"),
         (b"MODULES = [\n    a.B,\n]\n\0", None),
         (b"MODULES = [\n    a.B,\n]\r", None),
@@ -145,13 +145,13 @@ def test_unknown_structures_are_refused(content: bytes, found: str | None) -> No
     assert NAME in str(caught.value)
 
 
-def test_ours_outside_the_table_is_refused() -> None:
+def test_a_line_outside_the_table_is_refused() -> None:
     content = API + b"    libcloud_ovm3.LibcloudOvm3,  # libcloud-ovm3\n"
     content = b"from agent.api import libcloud_ovm3  # libcloud-ovm3\n" + content
     with pytest.raises(PreconditionFailed, match="outside the table"):
         put_in(content)
 
 
-def test_not_taken_out_while_something_else_needs_it() -> None:
+def test_not_removed_while_another_line_needs_it() -> None:
     with pytest.raises(PreconditionFailed, match="x = libcloud_ovm3"):
         take_out(put_in(API) + b"x = libcloud_ovm3.LibcloudOvm3\n")

@@ -1,10 +1,10 @@
-"""When xend may be restarted: only if no guest is between two states."""
+"""When xend may be restarted: only if no guest is changing state."""
 
 from __future__ import annotations
 
 import pytest
 
-from libcloud_ovm3.installer.xend import pending_restarts, why_not
+from libcloud_ovm3.installer.xend import find_obstacles, pending_restarts
 
 NOW = 1_400_000_000.0
 DOM0 = {"name": "Domain-0", "uuid": "0" * 32, "domid": "0", "state": "r-----", "status": "2"}
@@ -17,10 +17,10 @@ def guest(name: str = "db", domid: str = "7", **more: str) -> dict[str, str]:
 
 
 def problems(*after: dict[str, str], before: list[dict[str, str]] | None = None) -> list[str]:
-    return why_not(list(after) if before is None else before, list(after), "", NOW)
+    return find_obstacles(list(after) if before is None else before, list(after), "", NOW)
 
 
-def test_guests_that_just_run() -> None:
+def test_guests_that_are_running() -> None:
     assert problems(DOM0, guest(), guest("web", "8", state="r-----")) == []
     assert problems(DOM0, guest(state="------")) == []
     assert problems(DOM0) == []
@@ -29,7 +29,7 @@ def test_guests_that_just_run() -> None:
 @pytest.mark.parametrize(
     ("what", "why"),
     [
-        (guest("migrating-db"), "saved or migrates"),
+        (guest("migrating-db"), "saved or migrated"),
         (guest(state="---s--", status="0"), "stopped or crashed"),
         (guest(state="-b----", status="0"), "stopped or crashed"),  # letters may be old
         (guest(state="-b-s--"), "stopped or crashed"),
@@ -39,18 +39,18 @@ def test_guests_that_just_run() -> None:
         (guest(state="--p---", status="1"), "paused"),
         (guest(start_time=str(NOW - 59)), "started 59 s ago"),
         (guest(start_time=str(NOW + 100)), "started -100 s ago"),
-        (guest(start_time=""), "how old it is"),
+        (guest(start_time=""), "start time cannot be read"),
     ],
 )
-def test_a_guest_between_two_states(what: dict[str, str], why: str) -> None:
+def test_a_guest_that_is_changing_state(what: dict[str, str], why: str) -> None:
     [problem] = problems(DOM0, what)
     assert why in problem
 
 
-def test_guests_that_came_or_went_meanwhile() -> None:
+def test_the_list_of_guests_changed() -> None:
     for before in ([DOM0], [DOM0, guest(domid="6")], [DOM0, guest(), guest("web")]):
         assert problems(DOM0, guest(), before=before) == [
-            "guests came or went within a few seconds"
+            "the list of guests changed within a few seconds"
         ]
 
 
@@ -61,7 +61,7 @@ def shutdown(name: str, domid: int, reason: str) -> str:
 def test_a_guest_in_its_reboot_gap() -> None:
     log = "\n".join(["x", shutdown("db", 7, "reboot"), "y"])
     assert pending_restarts(log, [DOM0]) == [("db", "7")]
-    [problem] = why_not([DOM0], [DOM0], log, NOW)
+    [problem] = find_obstacles([DOM0], [DOM0], log, NOW)
     assert "db (domain 7)" in problem
     assert pending_restarts(shutdown("db", 7, "crash"), []) == [("db", "7")]
     assert pending_restarts(shutdown("db", 7, "poweroff"), []) == []
@@ -81,7 +81,7 @@ def test_how_a_reboot_ends() -> None:
 
 
 def test_what_ends_another_guests_reboot() -> None:
-    """A domain of somebody else's that is added in the gap says nothing of this one."""
+    """Another guest's domain that is added in the gap proves nothing about this one."""
     log = shutdown("db", 7, "reboot") + "\n"
     assert pending_restarts(log + "Adding Domain: 8", [guest("web", "8")]) == [("db", "7")]
     assert pending_restarts(log + "Adding Domain: 8", []) == [("db", "7")]

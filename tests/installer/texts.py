@@ -1,4 +1,4 @@
-"""Files of a host as the installer meets them; our own words, in the structure that is known."""
+"""Files of a host as the installer finds them: original texts in the known structure."""
 
 from __future__ import annotations
 

@@ -74,18 +74,18 @@ def files(**changed: bytes | None) -> dict[str, bytes | None]:
 def only_the_table_is_changed() -> None:
     from libcloud_ovm3.installer import table
 
-    after = table.put_in("api.py", API_PY)
+    after = table.register("api.py", API_PY)
     added = [line for line in after.splitlines() if line not in API_PY.splitlines()]
     assert len(after.splitlines()) == len(API_PY.splitlines()) + 2
     assert len(added) == 2
     assert [line for line in added if b"MODULES" in line or b"import common" in line] == []
-    assert table.put_in("api.py", after) == after, "again: nothing more"
+    assert table.register("api.py", after) == after, "again: nothing more"
 
 
 def the_way_back_is_exact() -> None:
     from libcloud_ovm3.installer import table
 
-    assert table.take_out("api.py", table.put_in("api.py", API_PY)) == API_PY
+    assert table.unregister("api.py", table.register("api.py", API_PY)) == API_PY
     for name, text in (("vlan-bridge", SCRIPT), ("restart-time", CONSTANTS)):
         changed = patch(name).apply("x", text)
         assert changed != text
@@ -106,7 +106,7 @@ def what_came_later_stays() -> None:
                 lines.append(b"\tother.Other,")
         return b"\n".join(lines)
 
-    assert table.take_out("api.py", older(table.put_in("api.py", API_PY))) == older(API_PY)
+    assert table.unregister("api.py", older(table.register("api.py", API_PY))) == older(API_PY)
     ours, theirs = (b"setup_physical_bridge_port ${%s}" % name for name in (b"vlandev", b"theirs"))
     changed = patch("vlan-bridge").apply("x", SCRIPT).replace(ours, theirs)
     left = patch("vlan-bridge").revert(changed)
@@ -125,7 +125,7 @@ def an_unknown_structure_is_left_alone() -> None:
         b"MODULES = [\n    common.Common,\n",
         b"",
     ):
-        refused(table.put_in, "api.py", text)
+        refused(table.register, "api.py", text)
 
 
 def an_option_is_its_whole_name() -> None:
@@ -190,14 +190,14 @@ def a_version_is_a_whole_number() -> None:
 
 def only_what_is_asked_for_is_set() -> None:
     from libcloud_ovm3.errors import InvalidArgument
-    from libcloud_ovm3.installer import operations
+    from libcloud_ovm3.installer.preconditions import ini_options
 
-    assert operations._options(None, None) == {}
-    assert operations._options(True, None) == {"ssl": "enable"}
-    assert operations._options(False, 443) == {"ssl": "disable", "port": "443"}
+    assert ini_options(None, None) == {}
+    assert ini_options(True, None) == {"ssl": "enable"}
+    assert ini_options(False, 443) == {"ssl": "disable", "port": "443"}
     for port in (0, 65536, -1):
         try:
-            operations._options(None, port)
+            ini_options(None, port)
         except InvalidArgument:
             continue
         raise AssertionError(f"port {port}")
@@ -208,8 +208,8 @@ def an_upgrade_of_the_agent_is_noticed() -> None:
     from libcloud_ovm3.installer import host_files, payload
 
     manifest = payload.manifest(payload.files())
-    there = payload.listed(manifest)
+    there = payload.parse_manifest(manifest)
     seen = host_files.HostFiles(API_PY, files(), there, manifest, tuple(there), True, ())
-    state = host_files.judge(seen, host_files.ModuleState("unknown", 0, ""))
-    assert state.verdict == "thrown out", state
+    state = host_files.assess(seen, host_files.ModuleState("absent", 0, ""))
+    assert state.verdict == "unregistered", state
     assert "install again" in state.text

@@ -5,7 +5,7 @@ from tests.mutants.mutant import Mutant
 TABLE = "libcloud_ovm3/installer/table.py"
 PATCHES = "libcloud_ovm3/installer/patches.py"
 LINES = "libcloud_ovm3/installer/lines.py"
-OPERATIONS = "libcloud_ovm3/installer/operations.py"
+PRECONDITIONS = "libcloud_ovm3/installer/preconditions.py"
 HOST = "libcloud_ovm3/installer/host.py"
 SSH = "libcloud_ovm3/installer/ssh.py"
 KEYS = "libcloud_ovm3/installer/keys.py"
@@ -128,7 +128,7 @@ MUTANTS = [
     Mutant(
         "host-key",
         SSH,
-        "client.set_missing_host_key_policy(only(where, host_fingerprint))",
+        "client.set_missing_host_key_policy(accept_only(where, host_fingerprint))",
         "client.set_missing_host_key_policy(paramiko.AutoAddPolicy())",
         "remoting.a_host_that_is_not_known_gets_no_password",
     ),
@@ -155,14 +155,14 @@ MUTANTS = [
     ),
     Mutant(
         "any-ssl-value",
-        OPERATIONS,
+        PRECONDITIONS,
         '    options = {} if ssl is None else {"ssl": "enable" if ssl else "disable"}\n',
         '    options = {"ssl": "disable" if ssl is False else "enable"}\n',
         "installing.only_what_is_asked_for_is_set",
     ),
     Mutant(
         "port-ignored",
-        OPERATIONS,
+        PRECONDITIONS,
         "    return options if port is None else",
         "    return options if port is None or port <= 1024 else",
         "installing.only_what_is_asked_for_is_set",
@@ -170,8 +170,10 @@ MUTANTS = [
     Mutant(
         "overwritten",
         "libcloud_ovm3/installer/host_files.py",
-        '    if (seen.is_there, lines) == ("whole", "out"):\n        return "thrown out", (',
-        '    if (seen.is_there, lines) == ("whole", "out"):\n        return "not installed", (',
+        '    if (on_disk.files_state, lines) == ("complete", "unregistered"):\n'
+        '        return "unregistered", (',
+        '    if (on_disk.files_state, lines) == ("complete", "unregistered"):\n'
+        '        return "not installed", (',
         "installing.an_upgrade_of_the_agent_is_noticed",
     ),
 ]

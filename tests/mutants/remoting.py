@@ -40,13 +40,13 @@ class Local:
             raise OutcomeUnknown("cut")
 
     def run(self, command: str, limit: float = 60) -> Any:
-        from libcloud_ovm3.installer.ssh import Ran
+        from libcloud_ovm3.installer.ssh import CommandResult
 
         lines = command.split("\n")
         script = "\n".join(lines[: self._allowed(len(lines))])
         done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False)
         self._end()
-        return Ran(done.returncode, done.stdout + done.stderr)
+        return CommandResult(done.returncode, done.stdout + done.stderr)
 
     def write(self, path: str, content: bytes) -> None:
         halves = (content[: len(content) // 2], content)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from libcloud_ovm3.installer import Ssh, connect, payload
+from libcloud_ovm3.installer import SSHConnection, connect, payload
 from tests.installer.ssh.place import Place
 
 SSHD = "/usr/sbin/sshd"
@@ -51,21 +51,21 @@ def same_files(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], Ssh]]:
-    """Opens lines to it. It fails, rather than skips, where there is no sshd."""
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], SSHConnection]]:
+    """Yield a function that connects to it. Fails, rather than skips, without an sshd."""
     with _running(tmp_path_factory.mktemp("sshd"), "internal-sftp") as line:
         yield line
 
 
 @pytest.fixture
-def sshd_of_old(tmp_path: Path) -> Iterator[Callable[[], Ssh]]:
-    """One that starts SFTP by the login shell, as dom0's does. ``line.folder`` is root's home."""
+def sshd_of_old(tmp_path: Path) -> Iterator[Callable[[], SSHConnection]]:
+    """An sshd that starts SFTP through the login shell, as dom0's does."""
     with _running(tmp_path, "/usr/lib/openssh/sftp-server") as line:
         yield line
 
 
 @contextlib.contextmanager
-def _running(folder: Path, sftp: str) -> Iterator[Callable[[], Ssh]]:
+def _running(folder: Path, sftp: str) -> Iterator[Callable[[], SSHConnection]]:
     for name in ("host_key", "login_key"):
         subprocess.run(
             ["ssh-keygen", "-q", "-t", "rsa", "-b", "2048", "-N", "", "-f", folder / name],
@@ -82,7 +82,7 @@ def _running(folder: Path, sftp: str) -> Iterator[Callable[[], Ssh]]:
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen([SSHD, "-D", "-e", "-f", config], stderr=log)
 
-        def line() -> Ssh:
+        def line() -> SSHConnection:
             return connect(
                 "127.0.0.1",
                 port,
@@ -111,7 +111,7 @@ def _wait_for(port: int) -> None:
 
 
 @pytest.fixture(params=["3.2.1", "3.2.1 older", "3.3.3", "3.3.3 older"])
-def place(request: pytest.FixtureRequest, sshd: Callable[[], Ssh]) -> Iterator[Place]:
+def place(request: pytest.FixtureRequest, sshd: Callable[[], SSHConnection]) -> Iterator[Place]:
     """A host in each form, without and with an older integration's module."""
     version, _, older = request.param.partition(" ")
     with Place.of(version, bool(older), sshd) as made:

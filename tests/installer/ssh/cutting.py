@@ -1,4 +1,4 @@
-"""A line to a host that is cut at one of its operations: in the middle of it, or after it.
+"""An SSH connection that is lost at one of its operations: during it, or after it.
 
 Before one is after the one that came before.
 """
@@ -9,25 +9,25 @@ import contextlib
 from collections.abc import Iterator
 from typing import Literal
 
-from libcloud_ovm3.installer import Ssh
-from libcloud_ovm3.installer.ssh import Ran
+from libcloud_ovm3.installer import SSHConnection
+from libcloud_ovm3.installer.ssh import CommandResult
 
 Mode = Literal["during", "after"]
 
 
-class CutSsh(Ssh):
-    """The same line, closed for good at the ``at``-th operation that may change something.
+class CutSsh(SSHConnection):
+    """The same connection, closed permanently at the ``at``-th operation that may change something.
 
     Reads change nothing, so a cut at one is a cut after what came before it.
     """
 
-    def __init__(self, line: Ssh, at: int | None, mode: Mode) -> None:
+    def __init__(self, line: SSHConnection, at: int | None, mode: Mode) -> None:
         super().__init__(line._client, line.host)
         self.line = line
         self.at, self.mode = at, mode
         self.done: list[str] = []
 
-    def run(self, command: str, limit: float = 60) -> Ran:
+    def run(self, command: str, limit: float = 60) -> CommandResult:
         if self._cuts(command) and self.mode == "during":
             self._open_channel(command)  # the host has it, and we do not wait for the end
             self.close()
@@ -59,7 +59,7 @@ class CutSsh(Ssh):
 
 
 def worth_cutting(done: list[str]) -> list[int]:
-    """Of many files that are written one after the other: the first, another one, the last."""
+    """Return where to cut: of many files written in a row the first, another one, and the last."""
     places = []
     for number, what in enumerate(done):
         neighbours = done[max(0, number - 1) : number + 2]

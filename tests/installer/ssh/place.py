@@ -13,7 +13,7 @@ from typing import Any
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.agent.functions import Agent
 from libcloud_ovm3.clock import Clock
-from libcloud_ovm3.installer import Done, Ssh, State, Waiting, check, install, uninstall
+from libcloud_ovm3.installer import Result, SSHConnection, State, Waiting, check, install, uninstall
 from libcloud_ovm3.simulator import Simulator
 from tests.installer import texts
 from tests.support import driver_for
@@ -25,18 +25,18 @@ WAITING = Waiting(limit=300, clock=Clock(sleep=lambda _: time.sleep(0.02)))
 
 @dataclass
 class Place:
-    """One host, with a line that is kept open; ``line`` opens another."""
+    """One host, with an open connection; ``line`` opens another."""
 
     sim: Simulator
-    line: Callable[[], Ssh]
-    ssh: Ssh
+    line: Callable[[], SSHConnection]
+    ssh: SSHConnection
     version: str
     has_older: bool
     driver: OVM3NodeDriver
 
     @classmethod
     @contextlib.contextmanager
-    def of(cls, version: str, older: bool, line: Callable[[], Ssh]) -> Iterator[Place]:
+    def of(cls, version: str, older: bool, line: Callable[[], SSHConnection]) -> Iterator[Place]:
         with Simulator(
             hosts=1, version=version, vms=1, templates=0, speed=SPEED, older_module=older
         ) as sim:
@@ -63,20 +63,20 @@ class Place:
         estate = self.driver._estate
         return estate.agent(estate.given[0])
 
-    def install(self, ssh: Ssh | None = None, **how: Any) -> Done:
+    def install(self, ssh: SSHConnection | None = None, **how: Any) -> Result:
         return self._with(install, ssh, **{"waiting": WAITING, **how})
 
-    def uninstall(self, ssh: Ssh | None = None, **how: Any) -> Done:
+    def uninstall(self, ssh: SSHConnection | None = None, **how: Any) -> Result:
         return self._with(uninstall, ssh, waiting=WAITING, **how)
 
     def check(self) -> State:
         return self._with(check, None)
 
-    def _with(self, operation: Callable[..., Any], ssh: Ssh | None, **how: Any) -> Any:
+    def _with(self, operation: Callable[..., Any], ssh: SSHConnection | None, **how: Any) -> Any:
         return operation(ssh or self.ssh, self.agent, root=str(self.root), **how)
 
     def disk(self) -> dict[str, tuple[int, bytes]]:
-        """Every file and directory: mode and content; logs left out, which the host writes."""
+        """Return mode and content of every file and directory, without the host's logs."""
         found = {}
         for path in sorted(self.root.rglob("*")):
             name = str(path.relative_to(self.root))
@@ -87,15 +87,15 @@ class Place:
         return found
 
     def older_answers(self) -> None:
-        """The older module, wherever there is one, goes on working."""
+        """Assert that the older module, if there is one, still works."""
         if self.has_older:
             assert self.agent.call("call", "hello", kind="read") == "hello"
 
     def module_answers(self) -> bool:
-        return self.check().verdict == "answering"
+        return self.check().verdict == "ok"
 
     def run_older_installer(self) -> None:
-        """What an older integration's installer does on a host where it was not (15.2)."""
+        """Do what an older integration's installer does on a new host (15.2)."""
         path = self.table
         path.write_bytes(texts.older_table(path.read_bytes()))
         module = self.site / "agent/api/cloudstack.py"

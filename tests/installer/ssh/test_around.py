@@ -20,7 +20,7 @@ from libcloud_ovm3.errors import (
     OperationIncomplete,
     PreconditionFailed,
 )
-from libcloud_ovm3.installer import Ssh, Waiting, patches, payload, xend
+from libcloud_ovm3.installer import SSHConnection, Waiting, patches, payload, xend
 from libcloud_ovm3.installer.host import Host
 from tests.cli.running import invoke
 from tests.installer.ssh.place import WAITING, Place
@@ -33,7 +33,7 @@ old_form = pytest.mark.parametrize("place", ["3.2.1"], indirect=True)
 
 
 def moved(place: Place, seen: list[tuple[int | None, bool | None]]) -> Callable[..., Agent]:
-    """The agent where agent.ini puts it; as the installer asks for it."""
+    """Return a ``reconnect`` for the agent as agent.ini says; it records its arguments."""
 
     def agent(port: int | None, secure: bool | None) -> Agent:
         seen.append((port, secure))
@@ -50,17 +50,17 @@ def moved(place: Place, seen: list[tuple[int | None, bool | None]]) -> Callable[
 def test_agent_ini_only_when_asked(place: Place) -> None:
     before = place.disk()
     seen: list[tuple[int | None, bool | None]] = []
-    with pytest.raises(InvalidArgument, match="moved"):
+    with pytest.raises(InvalidArgument, match="reconnect"):
         place.install(ssl=False)
     assert place.disk() == before
-    done = place.install(ssl=False, moved=moved(place, seen))
+    done = place.install(ssl=False, reconnect=moved(place, seen))
     assert done.changed
     assert seen == [(8899, False)]
     ini = (place.root / "etc/ovs-agent/agent.ini").read_text()
     assert "# libcloud-ovm3, set to disable, was: ssl=enable\nssl=disable\n" in ini
     agent = moved(place, [])(8899, False)
     assert agent.call("libcloud_version", kind="read")["api"] == payload.api()
-    place.uninstall(moved=moved(place, seen))
+    place.uninstall(reconnect=moved(place, seen))
     assert seen[-1] == (8899, True)
     assert place.disk() == before
     assert place.agent.call("list_vms")
@@ -68,7 +68,7 @@ def test_agent_ini_only_when_asked(place: Place) -> None:
 
 @one_form
 def test_an_agent_that_goes_astray_comes_back(place: Place) -> None:
-    """The new place is not where anybody listens: all is rolled back, also after a cut run."""
+    """Nothing listens on the new port: all is rolled back, also after an interrupted run."""
     before = place.disk()
     at_home, wrong = place.agent, moved(place, [])(1, True)
     ini = place.root / "etc/ovs-agent/agent.ini"
@@ -78,8 +78,8 @@ def test_an_agent_that_goes_astray_comes_back(place: Place) -> None:
         patches.set_options("agent.ini", ini.read_bytes(), {"port": "8998"}),
     ):
         ini.write_bytes(content)
-        with pytest.raises(OperationIncomplete, match="agent answers without it"):
-            place.install(port=8999, moved=lambda p, _: wrong if p == 8999 else at_home,
+        with pytest.raises(OperationIncomplete, match="agent works without it"):
+            place.install(port=8999, reconnect=lambda p, _: wrong if p == 8999 else at_home,
                           waiting=dataclasses.replace(WAITING, limit=3))  # fmt: skip
         assert ini.read_bytes() == before["etc/ovs-agent/agent.ini"][1]
     place.uninstall()
@@ -89,19 +89,19 @@ def test_an_agent_that_goes_astray_comes_back(place: Place) -> None:
 @one_form
 @pytest.mark.filterwarnings("ignore::libcloud_ovm3.errors.Ovm3Warning")
 def test_an_agent_that_comes_back_with_another_certificate(place: Place) -> None:
-    """As after --ssl enable without its pin: taken back, and said whose certificate it is."""
+    """As after --ssl enable without its pin: reverted, and the certificate is shown."""
     before = place.disk()
     there = driver_for(place.sim, ex_fingerprint={place.sim.hosts[0].address: "0" * 64})
     stranger = there._estate.agent(there._estate.given[0])
     with pytest.raises(
         OperationIncomplete, match=place.sim.hosts[0].fingerprint + r"(?s:.*)without it"
     ):
-        place.install(port=8899, moved=lambda _port, _ssl: stranger)
+        place.install(port=8899, reconnect=lambda _port, _ssl: stranger)
     place.uninstall()
     assert place.disk() == before
-    place.install(ssl=False, moved=moved(place, []))
-    with pytest.raises(OperationIncomplete, match="Uninstall again with what that asks for"):
-        place.uninstall(moved=lambda _port, _ssl: stranger)
+    place.install(ssl=False, reconnect=moved(place, []))
+    with pytest.raises(OperationIncomplete, match="Correct that, then uninstall again"):
+        place.uninstall(reconnect=lambda _port, _ssl: stranger)
     place.uninstall()
     assert place.disk() == before
 
@@ -123,7 +123,7 @@ def test_two_at_once(place: Place) -> None:
     with place.line() as other:
         holder = Host(other, str(place.root))
         with holder.locked():
-            with pytest.raises(PreconditionFailed, match="another installation is under way"):
+            with pytest.raises(PreconditionFailed, match="another installation is in progress"):
                 place.install()
             assert place.check().verdict == "not installed"
         place.install()
@@ -146,26 +146,26 @@ def test_the_lock_of_a_dropped_line_goes(place: Place) -> None:
         time.sleep(0.05)
     assert not list((place.site / payload.FOLDER).iterdir())
     (place.site / payload.FOLDER / "lock-of-an-earlier-boot").mkdir()
-    assert place.install().state.verdict == "answering"
+    assert place.install().state.verdict == "ok"
     place.uninstall()
 
 
 @one_form
 def test_somebody_changes_the_table_meanwhile(place: Place) -> None:
-    """Between our look and our change: theirs stays."""
+    """Between our read and our change: their change is preserved."""
     theirs = place.table.read_bytes() + b"# theirs\n"
 
-    class Meanwhile(Ssh):
+    class Meanwhile(SSHConnection):
         def write(self, path: str, content: bytes) -> None:
             super().write(path, content)
             if path.endswith(".api.py.libcloud-ovm3-new") and "/target/" in path:
                 place.table.write_bytes(theirs)
 
     with place.line() as line:
-        with pytest.raises(PreconditionFailed, match="changed by somebody else meanwhile"):
+        with pytest.raises(PreconditionFailed, match="changed by somebody else in the meantime"):
             place.install(Meanwhile(line._client, line.host))
         assert place.table.read_bytes() == theirs
-    assert place.install().state.verdict == "answering"
+    assert place.install().state.verdict == "ok"
     place.uninstall()
     assert place.table.read_bytes() == theirs
 
@@ -174,14 +174,14 @@ def test_somebody_changes_the_table_meanwhile(place: Place) -> None:
 def test_a_file_that_does_not_arrive_whole(place: Place) -> None:
     before = place.table.read_bytes()
 
-    class Short(Ssh):
+    class Short(SSHConnection):
         def write(self, path: str, content: bytes) -> None:
             super().write(path, content[:-1])
 
-    with place.line() as line, pytest.raises(OperationIncomplete, match="did not arrive whole"):
+    with place.line() as line, pytest.raises(OperationIncomplete, match="transferred incompletely"):
         place.install(Short(line._client, line.host))
     assert place.table.read_bytes() == before
-    assert not (place.site / payload.DOOR).exists()
+    assert not (place.site / payload.ENTRY_POINT).exists()
 
 
 @one_form
@@ -190,7 +190,7 @@ def test_a_link_is_not_replaced(place: Place) -> None:
     place.table.rename(real)
     place.table.symlink_to(real)
     before = place.disk()
-    with pytest.raises(PreconditionFailed, match="nothing was done"):
+    with pytest.raises(PreconditionFailed, match="nothing was changed"):
         place.install()
     assert place.table.is_symlink()
     assert place.disk() == before
@@ -207,13 +207,13 @@ def test_a_link_is_seen_before_anything_is_done(place: Place) -> None:
     network.symlink_to(real)
     before = place.disk()
     for _ in range(2):
-        with pytest.raises(PreconditionFailed, match=r"nothing was done.*sysconfig/network"):
+        with pytest.raises(PreconditionFailed, match=r"nothing was changed.*sysconfig/network"):
             place.install()
         assert place.disk() == before
     place.install(without=["zeroconf"])
     installed = place.disk()
     real.write_bytes(real.read_bytes() + b"NOZEROCONF=yes  # libcloud-ovm3\n")
-    with pytest.raises(PreconditionFailed, match="nothing was done"):
+    with pytest.raises(PreconditionFailed, match="nothing was changed"):
         place.uninstall()
     assert {**place.disk(), str(real.relative_to(place.root)): None} == {
         **installed, str(real.relative_to(place.root)): None
@@ -224,7 +224,7 @@ def test_a_link_is_seen_before_anything_is_done(place: Place) -> None:
 def test_a_silent_agent_is_left_as_it_is(place: Place) -> None:
     before = place.disk()
     place.sim.hosts[0].kill()
-    with pytest.raises(PreconditionFailed, match="nothing was done, as the agent does not answer"):
+    with pytest.raises(PreconditionFailed, match="nothing was changed: the agent is unreachable"):
         place.install()
     assert place.disk() == before
 
@@ -250,9 +250,9 @@ def test_files_under_the_python_before_an_upgrade(place: Place) -> None:
     empty = place.disk().keys()
     (old / "agent/api").mkdir()
     shutil.copytree(place.site / payload.FOLDER, old / payload.FOLDER)
-    shutil.copy(place.site / payload.DOOR, old / payload.DOOR)
+    shutil.copy(place.site / payload.ENTRY_POINT, old / payload.ENTRY_POINT)
     state = place.check()
-    assert state.verdict == "half"
+    assert state.verdict == "incomplete"
     assert "python2.3/site-packages/libcloud_ovm3_host" in state.text
     place.install()
     assert place.disk().keys() == empty
@@ -267,7 +267,7 @@ def test_files_under_the_python_before_an_upgrade(place: Place) -> None:
 
 @one_form
 def test_agent_ini_of_a_cut_run_is_minded(place: Place) -> None:
-    """The run before had changed the port and was cut before the agent's restart."""
+    """The previous run changed the port and was interrupted before the agent's restart."""
     host = place.sim.hosts[0]
     before = place.disk()
     ini = place.root / "etc/ovs-agent/agent.ini"
@@ -276,10 +276,10 @@ def test_agent_ini_of_a_cut_run_is_minded(place: Place) -> None:
         port = free.getsockname()[1]
     ini.write_bytes(patches.set_options("agent.ini", ini.read_bytes(), {"port": str(port)}))
     asked: list[tuple[int | None, bool | None]] = []
-    place.install(moved=moved(place, asked))
+    place.install(reconnect=moved(place, asked))
     assert asked[-1][0] == port
     at_home, place.driver = place.agent, driver_for(place.sim, port=port)
-    place.uninstall(moved=lambda _port, _ssl: at_home)
+    place.uninstall(reconnect=lambda _port, _ssl: at_home)
     assert place.disk() == before
 
 
@@ -299,15 +299,15 @@ QUICK = Waiting(limit=10, clock=Clock(sleep=lambda seconds: time.sleep(min(secon
 
 @old_form
 def test_xend_only_when_asked_and_only_when_quiet(place: Place) -> None:
-    told: list[str] = []
-    place.install(tell=told.append)
-    assert not [line for line in told if "xend" in line and "restart" in line]
+    progress: list[str] = []
+    place.install(progress=progress.append)
+    assert not [line for line in progress if "xend" in line and "restart" in line]
     log = place.root / "var/log/xen/xend.log"
     with log.open("a") as file:
         file.write("Domain has shutdown: name=web id=99 reason=reboot.\n")
     with pytest.raises(PreconditionFailed, match=r"web \(domain 99\)"):
-        place.install(restart_xend=True, waiting=QUICK, tell=told.append)
-    assert xend.CHANGES in told[-1], "it says what it changes before it looks"
+        place.install(restart_xend=True, waiting=QUICK, progress=progress.append)
+    assert xend.CHANGES in progress[-1], "the side effects are reported first"
     log.rename(log.with_name("xend.log.1"))  # its log begun anew: the guest is gone all the same
     with pytest.raises(PreconditionFailed, match=r"web \(domain 99\)"):
         place.install(restart_xend=True, waiting=QUICK)
@@ -326,20 +326,20 @@ def test_xend_only_when_asked_and_only_when_quiet(place: Place) -> None:
             with pytest.raises(PreconditionFailed, match=r"it \(domain 98\)"):
                 place.install(restart_xend=True, waiting=QUICK)
     [vm] = [vm for vm in place.agent.call("list_vms") if vm["domid"] != "0"]
-    place.install(restart_xend=True, waiting=QUICK, tell=told.append)
+    place.install(restart_xend=True, waiting=QUICK, progress=progress.append)
     [same] = [vm for vm in place.agent.call("list_vms") if vm["domid"] != "0"]
     assert (same["uuid"], same["domid"]) == (vm["uuid"], vm["domid"])
     assert same["cpu_weight"] == "256"
-    told.clear()
-    place.uninstall(restart_xend=True, tell=told.append)
-    assert any(xend.CHANGES in line for line in told), "so that the old restart time holds again"
+    progress.clear()
+    place.uninstall(restart_xend=True, progress=progress.append)
+    assert any(xend.CHANGES in line for line in progress), "for the old restart time"
 
 
 @one_form
 def test_xend_is_left_alone_where_nothing_was_patched(place: Place) -> None:
-    told: list[str] = []
-    place.install(restart_xend=True, tell=told.append)
-    assert told[-1] == "xend needs no restart: its restart time was not patched"
+    progress: list[str] = []
+    place.install(restart_xend=True, progress=progress.append)
+    assert progress[-1] == "xend was not restarted: the restart-time patch is not applied"
 
 
 # -- the command line
@@ -366,10 +366,10 @@ def test_command_line(place: Place, tmp_path_factory: pytest.TempPathFactory) ->
     status, text = ovm3("check")
     assert status == 0
     assert text.splitlines() == [
-        "not installed: not installed",
+        "not installed",
         "patch zeroconf: needed",
         "patch vlan-bridge: not needed",
-        "patch restart-time: not there",
+        "patch restart-time: file missing",
     ]
     status, text = ovm3("install", "--dry-run")
     assert status == 0
@@ -377,8 +377,8 @@ def test_command_line(place: Place, tmp_path_factory: pytest.TempPathFactory) ->
     assert place.disk() == before
     status, text = ovm3("install", "--without-patch", "zeroconf")
     assert status == 0, text
-    assert f"installed and answering (api {payload.api()})" in text
-    assert ovm3("install", "--without-patch", "zeroconf")[1].startswith("nothing to do\n")
+    assert f"installed and working (API {payload.api()})" in text
+    assert ovm3("install", "--without-patch", "zeroconf")[1].startswith("nothing to change\n")
     place.table.write_bytes(before[str(place.table.relative_to(place.root))][1])
     status, text = ovm3("check")
     assert status == 1

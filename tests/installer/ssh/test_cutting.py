@@ -1,4 +1,4 @@
-"""The line is cut at every step: installing again finishes, uninstalling rolls back."""
+"""The connection is lost at every step: installing again completes, uninstalling rolls back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from libcloud_ovm3.errors import OutcomeUnknown, PreconditionFailed
-from libcloud_ovm3.installer import Done
+from libcloud_ovm3.installer import Result
 from tests.installer.ssh.cutting import CutSsh, Mode, worth_cutting
 from tests.installer.ssh.place import Place
 
@@ -21,7 +21,7 @@ each = pytest.mark.parametrize(("place", "mode"), CASES, indirect=["place"])
 
 
 def cut(place: Place, operation: Callable[..., object], at: int | None, mode: Mode) -> CutSsh:
-    """Run it over a line that is cut there."""
+    """Run it over a connection that is lost there."""
     with place.line() as line:
         ssh = CutSsh(line, at, mode)
         if at is None:
@@ -35,14 +35,14 @@ def cut(place: Place, operation: Callable[..., object], at: int | None, mode: Mo
     return ssh
 
 
-def patiently(operation: Callable[[], Done]) -> Done:
-    """The cut line's own shell may hold the lock for a moment yet."""
+def patiently(operation: Callable[[], Result]) -> Result:
+    """The shell of the lost connection may hold the lock for a moment."""
     end = time.monotonic() + 20
     while True:
         try:
             return operation()
         except PreconditionFailed as error:
-            if "another installation is under way" not in str(error) or time.monotonic() > end:
+            if "another installation is in progress" not in str(error) or time.monotonic() > end:
                 raise
             time.sleep(0.1)
 
@@ -57,7 +57,7 @@ def test_installing(place: Place, mode: Mode) -> None:
     for number, at in enumerate(worth_cutting(done)):
         cut(place, place.install, at, mode)
         if number % 2:
-            assert patiently(place.install).state.verdict == "answering", done[at]
+            assert patiently(place.install).state.verdict == "ok", done[at]
             assert without_backups(place.disk()) == without_backups(installed), done[at]
         patiently(place.uninstall)
         assert place.disk() == before, done[at]
@@ -74,7 +74,7 @@ def test_uninstalling(place: Place, mode: Mode) -> None:
         place.install()
         cut(place, place.uninstall, at, mode)
         if number % 2:
-            assert patiently(place.install).state.verdict == "answering", done[at]
+            assert patiently(place.install).state.verdict == "ok", done[at]
             assert without_backups(place.disk()) == without_backups(installed), done[at]
         patiently(place.uninstall)
         assert place.disk() == before, done[at]

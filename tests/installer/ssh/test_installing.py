@@ -27,7 +27,7 @@ def test_there_and_back(place: Place) -> None:
 
     done = place.install()
     assert done.changed
-    assert done.state.verdict == "answering"
+    assert done.state.verdict == "ok"
     assert done.state.api == payload.api()
     needed = {"zeroconf"} | ({"vlan-bridge", "restart-time"} if place.version == "3.2.1" else set())
     assert {n for n, state in done.state.patches.items() if state == "applied"} == needed
@@ -60,7 +60,7 @@ def test_upgrade(place: Place) -> None:
     files = [*sorted(payload.files()), f"{FOLDER}/of_an_earlier_version.py"]
     done = subprocess.run(["md5sum", *files], cwd=place.site, stdout=subprocess.PIPE, check=True)
     (folder / "manifest").write_bytes(done.stdout)
-    assert "not those of this program" in place.check().text
+    assert "of another version" in place.check().text
     place.install()
     assert place.disk() == installed
     place.older_answers()
@@ -74,7 +74,7 @@ def test_an_agent_upgrade_throws_it_out(place: Place) -> None:
     place.install()
     place.table.write_bytes(original)
     place.sim.restart_agent(0)
-    assert place.check().verdict == "thrown out"
+    assert place.check().verdict == "unregistered"
     place.install()
     assert place.module_answers()
     place.table.write_bytes(original + b"\n# the upgrade's own\n")
@@ -125,14 +125,14 @@ def test_an_unknown_table_is_left_alone(place: Place) -> None:
 
 
 def test_an_agent_that_does_not_come_back(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The table is as it was, and the agent answers without the module."""
+    """The table is as it was, and the agent works without the module."""
     table = place.table.read_bytes()
-    broken = {**payload.files(), payload.DOOR: b"import no_such_module\n"}
+    broken = {**payload.files(), payload.ENTRY_POINT: b"import no_such_module\n"}
     monkeypatch.setattr(payload, "files", lambda: broken)
-    with pytest.raises(OperationIncomplete, match="and the agent answers without it"):
+    with pytest.raises(OperationIncomplete, match="and the agent works without it"):
         place.install(waiting=dataclasses.replace(WAITING, limit=3))
     assert place.table.read_bytes() == table
-    assert place.check().verdict == "half"
+    assert place.check().verdict == "incomplete"
     place.older_answers()
     monkeypatch.undo()
     place.install()
@@ -144,7 +144,7 @@ def test_half_of_a_pair_of_lines(place: Place) -> None:
     place.install()
     lines = place.table.read_bytes().splitlines(keepends=True)
     place.table.write_bytes(b"".join(ln for ln in lines if b"import libcloud_ovm3" not in ln))
-    assert place.check().verdict == "half"
+    assert place.check().verdict == "incomplete"
     place.uninstall()
     assert place.disk() == before
 

@@ -1,4 +1,4 @@
-"""Hosts where root's startup files do more than they should: cases N12a to N12c, and their kind."""
+"""Hosts where root's startup files interfere: cases N12a to N12c, and similar ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from libcloud_ovm3.errors import OperationIncomplete
-from libcloud_ovm3.installer import Ssh, payload, shell
+from libcloud_ovm3.installer import SSHConnection, payload, shell
 from tests.cli.running import run
 from tests.installer.ssh.place import Place
 
@@ -34,25 +34,25 @@ BASHRC = {
 
 
 @pytest.mark.parametrize("what", BASHRC)
-def test_install_check_and_uninstall(sshd_of_old: Callable[[], Ssh], what: str) -> None:
+def test_install_check_and_uninstall(sshd_of_old: Callable[[], SSHConnection], what: str) -> None:
     """SFTP begins with the greeting, as does what each command writes."""
     home: Path = sshd_of_old.folder  # type: ignore[attr-defined]
     (home / ".bashrc").write_text(BASHRC[what])
     with Place.of("3.3.3", False, sshd_of_old) as place:
         before = place.disk()
         assert place.check().verdict == "not installed"
-        assert place.install().state.verdict == "answering"
+        assert place.install().state.verdict == "ok"
         modes = {place.site.joinpath(name).stat().st_mode & 0o777 for name in payload.files()}
         assert modes == {0o644}
         assert not place.install().changed
-        assert place.check().verdict == "answering"
+        assert place.check().verdict == "ok"
         place.uninstall()
         assert place.disk() == before
         assert place.ssh.run("echo out; echo error >&2; exit 7") == (7, "out\nerror\n")
 
 
 @pytest.mark.parametrize("bashrc", ["echo Go away; exit 3\n", "exit 3\n", "exec cat /dev/null\n"])
-def test_a_shell_that_runs_nothing(sshd_of_old: Callable[[], Ssh], bashrc: str) -> None:
+def test_a_shell_that_runs_nothing(sshd_of_old: Callable[[], SSHConnection], bashrc: str) -> None:
     home: Path = sshd_of_old.folder  # type: ignore[attr-defined]
     (home / ".bashrc").write_text(bashrc)
     with pytest.raises(OperationIncomplete, match=r"SFTP cannot be used: .*\.bashrc") as caught:
@@ -61,7 +61,7 @@ def test_a_shell_that_runs_nothing(sshd_of_old: Callable[[], Ssh], bashrc: str) 
     assert ("Go away" in str(caught.value)) == ("Go away" in bashrc)
 
 
-def test_commands_that_do_not_run(sshd: Callable[[], Ssh]) -> None:
+def test_commands_that_do_not_run(sshd: Callable[[], SSHConnection]) -> None:
     """Where SFTP works, as it needs no shell."""
     bashrc: Path = sshd.folder / ".bashrc"  # type: ignore[attr-defined]
     bashrc.write_text("echo Go away\nexit 3\n")
@@ -85,7 +85,9 @@ def test_commands_that_do_not_run(sshd: Callable[[], Ssh]) -> None:
         ("exec echo This account is currently not available.\n", "not available"),
     ],
 )
-def test_what_the_shell_says_instead(sshd: Callable[[], Ssh], bashrc: str, text: str) -> None:
+def test_what_the_shell_says_instead(
+    sshd: Callable[[], SSHConnection], bashrc: str, text: str
+) -> None:
     file: Path = sshd.folder / ".bashrc"  # type: ignore[attr-defined]
     file.write_text(bashrc)
     try:
@@ -95,14 +97,14 @@ def test_what_the_shell_says_instead(sshd: Callable[[], Ssh], bashrc: str, text:
         file.unlink()
 
 
-def test_a_name_that_is_not_utf_8(sshd: Callable[[], Ssh], tmp_path: Path) -> None:
+def test_a_name_that_is_not_utf_8(sshd: Callable[[], SSHConnection], tmp_path: Path) -> None:
     (tmp_path / "caf\udce9").touch()
     with sshd() as line, pytest.raises(OperationIncomplete, match="not UTF-8"):
         line.names(str(tmp_path))
 
 
 def test_garbled_sftp_and_no_server_to_start(
-    sshd_of_old: Callable[[], Ssh], monkeypatch: pytest.MonkeyPatch
+    sshd_of_old: Callable[[], SSHConnection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home: Path = sshd_of_old.folder  # type: ignore[attr-defined]
     (home / ".bashrc").write_text(BASHRC["stdout"])
@@ -114,7 +116,7 @@ def test_garbled_sftp_and_no_server_to_start(
     assert "\n" not in str(caught.value)
 
 
-def test_the_command_line_says_it_in_one_line(sshd_of_old: Callable[[], Ssh]) -> None:
+def test_the_command_line_says_it_in_one_line(sshd_of_old: Callable[[], SSHConnection]) -> None:
     home: Path = sshd_of_old.folder  # type: ignore[attr-defined]
     (home / ".bashrc").write_text("echo Go away\nexit 3\n")
     done = run(

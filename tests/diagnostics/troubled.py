@@ -1,4 +1,4 @@
-"""A pool as doctors see them: one dead host, one unmounted repository, one broken vm.cfg, one
+"""A pool with faults: one dead host, one unmounted repository, one broken vm.cfg, one
 duplicate uuid; and the Manager that owned it all is gone."""
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ BROKEN = "0004fb0000060000ccccccccdddddddd"
 
 
 @dataclass(frozen=True)
-class Sick:
-    """The pool, and what is wrong with it."""
+class TroubledPool:
+    """The pool, and its faults."""
 
     sim: Simulator
     unmounted: str  # id of a repository that every host knows and none has mounted
 
 
 @contextmanager
-def sick_pool(personality: str = "plain") -> Iterator[Sick]:
-    """Three hosts at addresses that no simulated pool has by itself; the third one is dead."""
+def troubled_pool(personality: str = "plain") -> Iterator[TroubledPool]:
+    """Start three hosts at addresses that no simulated pool has by default; the third is dead."""
     port = _free_port()
     addresses = [f"127.9.7.{number}:{port}" for number in (11, 12, 13)]
     with simulate(hosts=3, addresses=addresses, personality=personality) as sim:
@@ -42,11 +42,11 @@ def sick_pool(personality: str = "plain") -> Iterator[Sick]:
             agent = estate.agent(Address(host.address, host.port))
             agent.repository.unmount_repository_fs(f"/OVS/Repositories/{vault}")
         sim.hosts[2].kill()
-        yield Sick(sim, vault)
+        yield TroubledPool(sim, vault)
 
 
 def estate_of(sim: Simulator) -> Estate:
-    """The estate that a read-only driver for the first host sees."""
+    """Return the estate of a read-only driver for the first host."""
     return driver_for(sim, ex_read_only=True)._estate
 
 

@@ -1,4 +1,4 @@
-"""A host, its pool and its VMs with nothing wrong, as values; tests change one thing each."""
+"""A host, its pool and its VMs without faults, as values; each test changes one thing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from libcloud_ovm3.agent.documents import (
     ServerPool,
 )
 from libcloud_ovm3.agent.probe import Probed
-from libcloud_ovm3.diagnostics.collect import Certificate, Collected, Line, Member
+from libcloud_ovm3.diagnostics.collect import Certificate, Collected, MemberData, TLSSession
 from libcloud_ovm3.diagnostics.inventory import InventoryData
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.domains import read_domains
@@ -90,13 +90,13 @@ def repository(views: Sequence[HostView], definitions: Sequence[Definition] = ()
     return Repository(RECORD, tuple(views), content)
 
 
-def looked(
+def inventory_data(
     views: Sequence[HostView] | None = None,
     definitions: Sequence[Definition] = (),
     unreachable: Sequence[UnreachableHost] = (),
     repositories: Sequence[Repository] | None = None,
 ) -> InventoryData:
-    """What was read of a pool of two hosts."""
+    """Return what was read of a pool of two hosts."""
     views = [host(1), host(2)] if views is None else views
     seen = EstateSnapshot(
         hosts=tuple(views),
@@ -131,26 +131,30 @@ def certificate(**more: Any) -> Certificate:
     return Certificate(**(said | more))
 
 
-def member(view: HostView, **more: Any) -> Member:
-    """What was asked of one host of it."""
+def member(view: HostView, **more: Any) -> MemberData:
+    """Return what was read of one host of it."""
     said: dict[str, Any] = {
-        "line": Line(certificate(names=()), "ECDHE-RSA-AES256-GCM-SHA384"),
+        "tls": TLSSession(certificate(names=()), "ECDHE-RSA-AES256-GCM-SHA384"),
         "functions": (Probed("echo", "present"), Probed("start_vm", "not probed")),
     }
-    return Member(view, **(said | more))
+    return MemberData(view, **(said | more))
 
 
-def examined(read: Any = None, members: Sequence[Member] | None = None, **more: Any) -> Collected:
-    read = looked() if read is None else read
+def collected(
+    read: Any = None, members: Sequence[MemberData] | None = None, **more: Any
+) -> Collected:
+    read = inventory_data() if read is None else read
     if members is None:
         members = (
-            [member(view) for view in read.seen.hosts] if isinstance(read, InventoryData) else []
+            [member(view) for view in read.snapshot.hosts]
+            if isinstance(read, InventoryData)
+            else []
         )
     said: dict[str, Any] = {
         "address": "192.0.2.1:8899",
         "certificate": certificate(),
         "trust": "verified",
-        "read": read,
+        "inventory": read,
         "members": tuple(members),
         "now": NOW,
     }

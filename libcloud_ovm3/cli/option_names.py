@@ -1,0 +1,47 @@
+"""The library's messages name Python arguments; here they become what a user of ``ovm3`` types."""
+
+from __future__ import annotations
+
+import re
+
+# In this order: a longer form before the name that it contains.
+_TERMS = (
+    (r"ex_passwords=\{'([^']*)': \.\.\.\}", r"--password-file \1=FILE"),
+    (r"ex_passwords", "--password-file"),
+    (r"""ex_put_back\(('[^']*'|"[^"]*"), ('[^']*')\)""", r"`ovm3 put-back \1 \2`"),
+    (r"ex_put_back", "`ovm3 put-back`"),
+    (r"ex_list_orphans(?:\(\))?", "`ovm3 orphans`"),
+    (r"ex_host_module=False, --no-host-module", "--no-host-module"),
+    (r"ex_host_module=False", "--no-host-module"),
+    (r"ex_host_module", "--no-host-module"),
+    (r"ex_location='([^']*)'", r"--on \1"),
+    (r"ex_location", "--on"),
+    (r"ex_fingerprint", "--fingerprint"),
+    (r"ex_hosts", "--host"),
+    (r"ex_force(?:=True)?", "--force"),
+    (r"ex_timeout", "--timeout"),
+    (r"ex_tls_minimum='([^']*)'", r"--tls-minimum \1"),
+    (r"ex_tls_minimum", "--tls-minimum"),
+    (r"ex_tls_weak_keys(?:=True)?", "--tls-weak-keys"),
+    (r"ex_tls_legacy_renegotiation(?:=True)?", "--tls-legacy-renegotiation"),
+    (r"ex_tls_server_name", "--tls-server-name"),
+    (r"ex_read_only(?:=True)?", "no --write"),
+    (r"verify_ssl=False", "--insecure"),
+    (r"secure=False", "--no-tls"),
+    (r"ca_cert", "--ca-cert"),
+    (r"cert_file", "--cert-file"),
+    (r"key_file", "--key-file"),
+)
+# Not inside a quoted name, a path or another word: those belong to the user.
+_PATTERNS = [(re.compile(rf"(?<![\w/.'\"=-]){old}(?![\w/]|\.\w)"), new) for old, new in _TERMS]
+_SAID_TWICE = re.compile(r" \(ovm3: [^()]*\)")
+
+
+def with_option_names(message: str) -> str:
+    """Return a message of the library with options of ``ovm3`` for arguments of Python.
+
+    A part ``(ovm3: ...)``, which repeats them for users of the command line, is left out.
+    """
+    for pattern, new in _PATTERNS:
+        message = pattern.sub(new, message)
+    return _SAID_TWICE.sub("", message)

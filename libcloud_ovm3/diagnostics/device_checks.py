@@ -1,0 +1,250 @@
+"""Doctor checks of what VMs refer to: files, disks, MAC addresses, VNC, xend names.
+
+Pure: no I/O. Sources: agent-behaviour.md 4, 6; xend.md 3, 7.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterable, Iterator
+
+from libcloud_ovm3.agent.identifiers import dashed, undashed
+from libcloud_ovm3.diagnostics.finding import Finding
+from libcloud_ovm3.diagnostics.inventory import name_of
+from libcloud_ovm3.estate.definitions import Definition
+from libcloud_ovm3.estate.repositories import Repository
+from libcloud_ovm3.estate.vms import VM, EstateSnapshot
+
+_REPOSITORIES = "/OVS/Repositories/"
+_VM_FOLDERS = ("VirtualMachines", "Templates")  # one directory per VM; the others hold files
+
+
+# ------------------------------------------------------------------ files
+
+
+def check_files(snapshot: EstateSnapshot) -> Iterator[Finding]:
+    """Report files that a vm.cfg refers to and that are not in the repository."""
+    for vm in snapshot.vms.values():
+        for definition in vm.definitions:
+            if definition.is_creating:
+                continue
+            for path in _paths(definition):
+                yield from _check_file(path, definition, vm, snapshot)
+
+
+def _paths(definition: Definition) -> list[str]:
+    """Return files as dom0 names them: disks, media, kernel and ramdisk."""
+    paths = [disk.path or "" for disk in definition.disks]
+    paths += [posixpath.normpath(definition.get_text(key) or ".") for key in ("kernel", "ramdisk")]
+    return [path for path in dict.fromkeys(paths) if path.startswith("/")]
+
+
+def _check_file(
+    path: str, definition: Definition, vm: VM, snapshot: EstateSnapshot
+) -> Iterator[Finding]:
+    repository = _repository_of(path, snapshot)
+    if repository is None:
+        if path.startswith(_REPOSITORIES):
+            yield Finding(
+                "error",
+                "file",
+                f"VM {vm.label} refers to {path}, in a repository that no reachable host reports",
+                "the VM cannot be started without it",
+                "find the storage that contained this repository, or correct the vm.cfg",
+            )
+        return
+    content = repository.content
+    exists = _file_exists(path, repository)
+    if content is None or exists is None or exists:
+        return
+    is_certain = not content.not_understood
+    yield Finding(
+        "error" if is_certain else "warning",
+        "file",
+        f"VM {vm.label} ({definition.place}) refers to {path}, which is not in its repository"
+        + ("" if is_certain else ", as far as the listing was understood"),
+        "the file was deleted or moved; the VM works only while it is not stopped"
+        if vm.live
+        else "the VM cannot be started without it",
+        "look for the file under another name or in another repository; correct the vm.cfg",
+    )
+
+
+def _repository_of(path: str, snapshot: EstateSnapshot) -> Repository | None:
+    for repository in snapshot.repositories:
+        if path.startswith(f"{repository.path}/"):
+            return repository
+    rest = path.removeprefix(_REPOSITORIES)
+    return None if rest == path else snapshot.repository(undashed(rest.split("/")[0]) or "")
+
+
+def _file_exists(path: str, repository: Repository) -> bool | None:
+    """Return whether a repository has a file; None: its listing does not show such files."""
+    is_below = path.startswith(f"{repository.path}/")
+    prefix = f"{repository.path}/" if is_below else _REPOSITORIES
+    steps = path.removeprefix(prefix).split("/")
+    steps = steps if prefix != _REPOSITORIES else steps[1:]
+    folder, content = steps[0], repository.content
+    if content is None or not steps[-1] or any(step.startswith(".") for step in steps):
+        return None
+    if folder in _VM_FOLDERS and len(steps) == 3:
+        listed = content.templates if folder == "Templates" else content.virtual_machines
+        return any(one.name == steps[1] and steps[2] in one.files for one in listed)
+    if len(steps) == 2 and folder in ("VirtualDisks", "ISOs"):
+        return steps[1] in (content.isos if folder == "ISOs" else content.virtual_disks)
+    return None
+
+
+# ------------------------------------------------------------------ disks
+
+
+def check_disks(snapshot: EstateSnapshot) -> Iterator[Finding]:
+    """Report disks that two definitions refer to."""
+    users: dict[str, dict[str, tuple[str, str]]] = {}
+    for vm in snapshot.vms.values():
+        for definition in vm.definitions:
+            for disk in definition.disks:
+                if disk.path and not disk.is_cdrom:
+                    key = f"LUN {disk.wwid}" if disk.wwid else disk.path
+                    users.setdefault(key, {})[definition.place] = (disk.mode, vm.name)
+    for path, by_place in users.items():
+        modes = {mode for mode, _ in by_place.values()}
+        if len(by_place) < 2 or modes <= {"r", "r!"}:
+            continue
+        listed = ", ".join(f"{name!r} ({mode}, {place})"
+                           for place, (mode, name) in by_place.items())  # fmt: skip
+        if modes == {"w!"}:
+            yield Finding(
+                "note",
+                "disk",
+                f"{path} is shared on purpose (w!) by {listed}",
+                "this is safe only with a cluster file system or a database made for it",
+            )
+            continue
+        yield Finding(
+            "error",
+            "disk",
+            f"{path} is used by {listed}",
+            "starting both destroys its content: no host knows what another one runs, and Xen "
+            "4.1.3 does not check even on the same host",
+            "start only one of them; give the other a copy",
+        )
+
+
+# ------------------------------------------------------------------ network cards
+
+
+def check_macs(snapshot: EstateSnapshot) -> Iterator[Finding]:
+    """Report MAC addresses that two VMs have."""
+    users: dict[str, dict[str, VM]] = {}
+    for vm in snapshot.vms.values():
+        for definition in vm.definitions:
+            for vif in definition.vifs:
+                digits = re.sub("[^0-9a-f]", "", (vif.mac or "").lower())
+                if digits:
+                    users.setdefault(digits, {})[vm.id] = vm
+    for digits, vms in users.items():
+        if len(vms) < 2:
+            continue
+        live = [vm for vm in vms.values() if vm.live]
+        mac = ":".join(re.findall("..?", digits))
+        yield Finding(
+            "error" if len(live) > 1 else "warning",
+            "MAC",
+            f"{mac} is in {' and '.join(f'VM {vm.label}' for vm in vms.values())}"
+            + ("; more than one of them is live" if len(live) > 1 else ""),
+            "on one network they receive each other's traffic, and DHCP gives both one address",
+            "give all but one another MAC (vif in vm.cfg) while they are stopped",
+        )
+
+
+# ------------------------------------------------------------------ VNC
+
+
+def check_vnc(snapshot: EstateSnapshot) -> Iterator[Finding]:
+    """Report VNC consoles that are open on the network without a password."""
+    for vm in snapshot.vms.values():
+        for definition in vm.definitions:
+            vnc = definition.config.vnc if definition.config else None
+            if vnc is None or vnc.password or not _is_open(vnc.listen or ""):
+                continue
+            yield Finding(
+                "note",
+                "VNC",
+                f"VM {vm.label}: its console is open on {vnc.listen} without a password",
+                "whoever reaches the host's network can see it, and type",
+                "set vnclisten=127.0.0.1 and use an SSH tunnel; or set a vncpasswd",
+            )
+
+
+def _is_open(listen: str) -> bool:
+    """Return whether others than dom0 itself can reach it; xend's default is 127.0.0.1."""
+    return bool(listen) and not listen.startswith("127.") and listen not in ("::1", "localhost")
+
+
+# ------------------------------------------------------------------ names
+
+
+def check_names(snapshot: EstateSnapshot) -> Iterator[Finding]:
+    """Report names that xend confuses: it looks up a name, then a domain id, then a uuid."""
+    domids = {p.domain.domid: p for vm in snapshot.vms.values() for p in vm.live}
+    for name, vms in _group_by_name(_xend_names(snapshot)):
+        labels = " and ".join(vm.label for vm in vms)
+        if name.isdigit():
+            live = domids.get(int(name)) if len(name) < 10 else None
+            other = live is not None and live.domain.uuid not in {vm.id for vm in vms}
+            danger = f"; domain {name} on {name_of(live.host)} is another VM now" if live else ""
+            yield Finding(
+                "error" if other else "warning",
+                "name",
+                f"xend knows VM {labels} as {name!r}, a number" + (danger if other else ""),
+                "where no VM of that name is live, xend takes the name for a domain id, and acts "
+                "on whichever domain has that id",
+                "rename it (name in vm.cfg) while it is stopped; never stop it while it is not "
+                "running",
+            )
+        elif any(dashed(name) not in (None, vm.id) for vm in vms) and dashed(name) in snapshot.vms:
+            yield Finding(
+                "error",
+                "name",
+                f"xend knows VM {labels} as {name!r}, the uuid of another VM",
+                "an operation on one of them can affect the other",
+                "rename it (name in vm.cfg) while it is stopped",
+            )
+        if len(vms) > 1:
+            yield Finding(
+                "warning",
+                "name",
+                f"xend knows {len(vms)} VMs as {name!r}: {labels}",
+                "only one of them can be live on a host, and an operation on one that is not live "
+                "there affects the other",
+                "rename all but one (name in vm.cfg) while they are stopped",
+            )
+        if name.startswith(("migrating-", "Domain-")) and not any(vm.live for vm in vms):
+            yield Finding(
+                "warning",
+                "name",
+                f"VM {labels} is named {name!r}",
+                "xend gives such names to VMs that are migrating or were not removed, so its state "
+                "is not known",
+                "rename it (name in vm.cfg) while it is stopped",
+            )
+
+
+def _xend_names(snapshot: EstateSnapshot) -> Iterator[tuple[str, VM]]:
+    """Return every name by which xend knows, or will know, a VM."""
+    for vm in snapshot.vms.values():
+        for definition in vm.definitions:
+            if definition.config is not None and definition.xend_name:
+                yield definition.xend_name, vm
+        for live in vm.live:
+            if live.domain.name:
+                yield live.domain.name, vm
+
+
+def _group_by_name(names: Iterable[tuple[str, VM]]) -> list[tuple[str, list[VM]]]:
+    groups: dict[str, dict[str, VM]] = {}
+    for name, vm in names:
+        groups.setdefault(name, {})[vm.id] = vm
+    return [(name, list(vms.values())) for name, vms in groups.items()]

@@ -1,0 +1,132 @@
+"""Doctor checks of the pool as a whole: masters, uniformity, unreachable members, clocks.
+
+Pure: no I/O. Sources: agent-behaviour.md 8.1, 10; xend.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from libcloud_ovm3.agent import documents
+from libcloud_ovm3.diagnostics.collect import CLOCK_TOLERANCE, MemberData
+from libcloud_ovm3.diagnostics.finding import Finding
+from libcloud_ovm3.diagnostics.inventory import InventoryData, name_of
+from libcloud_ovm3.errors import CertificateRejected, Ovm3Error
+from libcloud_ovm3.estate.hosts import HostView, UnreachableHost
+
+
+def check_pool(inventory: InventoryData) -> Iterator[Finding]:
+    """Check that the pool of the named host can be read and has exactly one master."""
+    pool = inventory.pools[0]
+    if isinstance(pool, Ovm3Error):
+        yield Finding("error", "pool", str(pool), "its members are not known")
+    elif pool is None:
+        yield Finding("note", "pool", "not in a pool", "only this host is checked")
+    else:
+        yield _check_masters(pool, inventory)
+
+
+def _check_masters(pool: documents.ServerPool, inventory: InventoryData) -> Finding:
+    masters = [view for view in inventory.snapshot.hosts if view.server.is_master]
+    label = f"{pool.alias!r} {pool.uuid}, {len(pool.members)} members, VIP {pool.virtual_ip}"
+    if len(masters) == 1:
+        return Finding("ok", "pool", f"{label}, master {name_of(masters[0])}")
+    if masters:
+        return Finding(
+            "error",
+            "pool",
+            f"{label}; {len(masters)} masters: {', '.join(map(name_of, masters))}",
+            "split brain: each part of the pool may start the same VMs",
+            "start nothing until it is known which VMs run where",
+        )
+    return Finding(
+        "note" if inventory.snapshot.unreachable else "warning",
+        "pool",
+        f"{label}; none of the reachable hosts is its master",
+        "without a cluster the master role does not move to another host; single hosts can still "
+        "be managed",
+    )
+
+
+def check_uniformity(hosts: Sequence[HostView]) -> Iterator[Finding]:
+    """Check that all hosts report the same pool, owner and agent version."""
+    for about, value_of in (
+        ("pool", lambda view: view.server.pool_uuid or "none"),
+        ("owner", lambda view: view.server.manager_uuid or "nobody"),
+        ("versions", lambda view: view.server.agent_version),
+    ):
+        values = {value_of(view): name_of(view) for view in hosts}
+        if len(values) > 1:
+            listed = ", ".join(f"{name}: {value}" for value, name in values.items())
+            yield Finding(
+                "warning",
+                about,
+                f"the hosts of the pool differ: {listed}",
+                "what works on one of them may fail on another",
+                "make them match",
+            )
+
+
+def check_unreachable(hosts: Sequence[UnreachableHost]) -> Iterator[Finding]:
+    """Report each pool member that could not be read, with the reason and its own advice."""
+    for host in hosts:
+        means = (
+            "what it runs is not known: a VM that no other host lists is shown as unknown, and "
+            "start and destroy of it are refused"
+        )
+        if host.kind == "duplicate":
+            means = (
+                "the two hosts cannot be told apart, so what the second one runs is not shown, and "
+                "nothing on it is changed; both continue to run their VMs"
+            )
+        yield Finding("error", "member", str(host.reason), means, _member_advice(host))
+
+
+def _member_advice(host: UnreachableHost) -> str:
+    if host.kind == "unverified":
+        return f"`ovm3 pin {host.address}`, then add --fingerprint"
+    if host.kind == "password":
+        return (
+            f"its agent has a different password: put it into a file, and add "
+            f"--password-file {host.address}=FILE"
+        )
+    if host.kind == "duplicate":
+        return (
+            "give one of them a unique id: the agent takes it from the SMBIOS system UUID, where "
+            "some vendors leave a placeholder; the vendor's firmware tool can set it"
+        )
+    if isinstance(host.reason, CertificateRejected):
+        return (
+            f"`ovm3 pin {host.address}` and compare on the host itself: it may have been "
+            f"reinstalled, or this is a man in the middle; then give the new --fingerprint"
+        )
+    return f"bring it online, or confirm that it is powered off; `ovm3 doctor {host.address}`"
+
+
+def check_clocks(members: Sequence[MemberData]) -> Iterator[Finding]:
+    """Check that the hosts' clocks agree to within half a minute."""
+    offsets = {m.view: m.clock_offset for m in members if not isinstance(m.clock_offset, Ovm3Error)}
+    for member in members:
+        if isinstance(member.clock_offset, Ovm3Error):
+            text = f"the clock of {name_of(member.view)} could not be read: {member.clock_offset}"
+            yield Finding("note", "clock", text, "whether it is correct is not known")
+    if len(offsets) < 2:
+        return
+    median = sorted(offsets.values())[(len(offsets) - 1) // 2]
+    deviations = {view: offset - median for view, offset in offsets.items()}
+    if max(deviations.values()) - min(deviations.values()) <= CLOCK_TOLERANCE:
+        yield Finding("ok", "clock", f"the clocks of {len(offsets)} hosts agree")
+        return
+    listed = ", ".join(
+        f"{name_of(view)} {abs(seconds):.0f} s {'ahead' if seconds > 0 else 'behind'}"
+        for view, seconds in deviations.items()
+        if abs(seconds) > CLOCK_TOLERANCE / 2
+    )
+    yield Finding(
+        "warning",
+        "clock",
+        f"the hosts' clocks differ: {listed}",
+        "log timestamps cannot be compared, ages of guests and files are wrong, and cluster "
+        "members may fail to join",
+        "configure NTP on all hosts: `ovm3 api show set_ntp`",
+    )

@@ -1,0 +1,84 @@
+"""What an operation needs before it changes anything, and whether the agent must be restarted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from libcloud_ovm3.errors import InvalidArgument, Ovm3Error, PreconditionFailed
+from libcloud_ovm3.installer import patches, payload, table
+from libcloud_ovm3.installer.host import Host
+from libcloud_ovm3.installer.host_files import (
+    TABLE,
+    Agent,
+    HostFiles,
+    ModuleState,
+    find_set_aside,
+)
+from libcloud_ovm3.installer.patches import AGENT_INI
+from libcloud_ovm3.installer.plan import Plan
+
+
+def ini_options(ssl: bool | None, port: int | None) -> dict[str, str]:
+    """Return the options of agent.ini to set; None leaves one unchanged.
+
+    :raises InvalidArgument: the port is not valid.
+    """
+    if port is not None and not 0 < port < 65536:
+        raise InvalidArgument(f"port {port}: expected 1 to 65535")
+    options = {} if ssl is None else {"ssl": "enable" if ssl else "disable"}
+    return options if port is None else {**options, "port": str(port)}
+
+
+def require_response(host: Host, on_disk: HostFiles, module: ModuleState) -> None:
+    """:raises PreconditionFailed: the agent is unreachable, and not because of the module."""
+    if (
+        module.kind == "unreachable"
+        and on_disk.files_state == "none"
+        and table.state(on_disk.table) == "unregistered"
+    ):
+        raise PreconditionFailed(
+            f"{host.name}: nothing was changed: the agent is unreachable: {module.text}"
+        )
+
+
+def require_regular_files(host: Host, plan: Plan) -> None:
+    """:raises PreconditionFailed: a file to change is not a regular file."""
+    for edit in plan.edits:
+        if host.kind(edit.name) != "file":
+            path = host.path(edit.name)
+            raise PreconditionFailed(
+                f"{host.name}: nothing was changed: {path} is not a regular file"
+            )
+
+
+def require_nothing_set_aside(host: Host, agent: Agent, progress: Callable[[str], None]) -> None:
+    """:raises PreconditionFailed: a file is set aside, which only the module shows."""
+    try:
+        files = find_set_aside(agent)
+    except Ovm3Error as error:  # the module may be uninstalled because it is broken
+        progress(f"cannot read which files deletions have set aside: {error}")
+        return
+    if files:
+        raise PreconditionFailed(
+            f"{host.name}: nothing was changed: an interrupted deletion has set aside "
+            f"{', '.join(files)}, which only the module shows; see `ovm3 orphans`, then "
+            f"`ovm3 put-back`"
+        )
+
+
+def was_reconfigured(on_disk: HostFiles) -> bool:
+    """Return whether the installer has changed agent.ini before, maybe in an interrupted run."""
+    ini = on_disk.files[AGENT_INI]
+    return ini is not None and patches.revert_options(ini) != ini
+
+
+def must_restart(on_disk: HostFiles, plan: Plan, module: ModuleState) -> bool:
+    """Return whether the agent must be restarted to load the module."""
+    is_loaded = module.kind == "installed" and module.api == payload.api()
+    edits = plan.edit_of(TABLE) or plan.edit_of(AGENT_INI)
+    return bool(plan.put or edits or not is_loaded or not on_disk.is_current)
+
+
+def must_unload(plan: Plan, module: ModuleState) -> bool:
+    """Return whether the agent must be restarted to unload the module."""
+    return bool(plan.edit_of(TABLE) or plan.edit_of(AGENT_INI) or module.kind != "absent")

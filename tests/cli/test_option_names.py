@@ -1,0 +1,82 @@
+"""Messages of the library, as a user of ``ovm3`` reads them: options, not Python's arguments."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from libcloud_ovm3.cli.option_names import with_option_names
+
+PACKAGE = Path(__file__).parents[2] / "libcloud_ovm3"
+# Arguments for which ``ovm3`` has neither a command nor an option.
+PYTHON_ONLY = {"ex_allow_same_name", "ex_minimum_age", "ex_second_look", "ex_strict", "ex_timeouts"}
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("then add it to ex_fingerprint", "then add it to --fingerprint"),
+        ("a pool member that is not among ex_hosts", "a pool member that is not among --host"),
+        ("ex_passwords={'h': ...} (ovm3: --password-file h=FILE).", "--password-file h=FILE."),
+        (
+            "ex_tls_minimum='TLSv1', ex_tls_weak_keys=True may help (ovm3: --tls-minimum TLSv1)",
+            "--tls-minimum TLSv1, --tls-weak-keys may help",
+        ),
+        ("ex_put_back('/OVS/a b', '0') puts back", "`ovm3 put-back '/OVS/a b' '0'` puts back"),
+        ("ex_put_back(\"it's\", '0')", "`ovm3 put-back \"it's\" '0'`"),
+        ("(ex_force=True stops it hard)", "(--force stops it hard)"),
+        ("(with ex_host_module=False, --no-host-module, they", "(with --no-host-module, they"),
+        ("ca_cert and ex_fingerprint contradict verify_ssl=False",
+         "--ca-cert and --fingerprint contradict --insecure"),
+        ("refuses a second one (ex_location='0a')", "refuses a second one (--on 0a)"),
+    ],
+)  # fmt: skip
+def test_arguments_become_options(message: str, shown: str) -> None:
+    assert with_option_names(message) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "VM 'ex_force=True'",
+        "/srv/ca_cert.pem",
+        "/OVS/ex_hosts/x",
+        "my-ca_cert",
+        "ex_forced",
+        "h: ok",
+    ],
+)
+def test_names_that_users_chose_stay(text: str) -> None:
+    assert with_option_names(text) == text
+
+
+def _texts(file: Path) -> list[str]:
+    """Return every string of a file except docstrings."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    docs = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    return [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs
+    ]
+
+
+def test_no_message_names_an_argument_of_python() -> None:
+    """Whoever adds one to a message adds it to the table, or to ``PYTHON_ONLY``."""
+    left = {
+        (file.name, name)
+        for package in ("agent", "estate", "operations", "compute", "diagnostics", "installer")
+        for file in (PACKAGE / package).rglob("*.py")
+        for text in _texts(file)
+        for name in re.findall(r"\bex_[a-z_]+", with_option_names(text))
+    }
+    assert {(file, name) for file, name in left if name not in PYTHON_ONLY} == set()
