@@ -56,7 +56,7 @@ class Answers:
             return str(self._kernel.top) + name
         return self.root + name
 
-    def place(self, path: bytes) -> bytes:
+    def real_path(self, path: bytes) -> bytes:
         """Where a file of the host lies, below a mount too.
 
         :raises OSError: that mount is stale
