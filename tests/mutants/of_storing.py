@@ -136,7 +136,8 @@ MUTANTS = [
         "aside-overwrites",
         ASIDE,
         "        dirfd.link(kept, name, directory, name)\n",
-        "        os.rename(safe_paths.entry_path(kept, name), safe_paths.entry_path(directory, name))\n",
+        "        os.rename(safe_paths.entry_path(kept, name), "
+        "safe_paths.entry_path(directory, name))\n",
         "aside.nothing_is_laid_over_something",
     ),
     Mutant(

@@ -55,7 +55,8 @@ MUTANTS = [
         "links",
         RUN,
         "safe_paths.open_file(self.host, self.request['source'], os.O_RDONLY)",
-        "os.open(safe_paths.entry_path(*safe_paths.open_parent(self.host, self.request['source'])), 0)",
+        "os.open(safe_paths.entry_path("
+        "*safe_paths.open_parent(self.host, self.request['source'])), 0)",
         "working.a_source_that_becomes_a_link_is_not_read",
     ),
     Mutant(
