@@ -1,4 +1,4 @@
-"""Checks of what a client sent: a clear InvalidArgument before anything is done."""
+"""Validation of what a client sent: a clear InvalidArgument before anything is done."""
 
 import re
 
@@ -13,7 +13,7 @@ _REPOSITORY = re.compile(r'[0-9a-fA-F]{32}\Z')
 
 
 def matching(pattern, what, value, expected):
-    """A text of that pattern, as the native ``str``."""
+    """A string that matches the pattern, as the native ``str``. Raises InvalidArgument."""
     if isinstance(value, (bytes_type, text_type)):
         try:
             value = str(value)
@@ -25,18 +25,19 @@ def matching(pattern, what, value, expected):
 
 
 def client(value):
-    """Who asks: a short name, for the host's log."""
+    """The client's short name, for the host's log."""
     return matching(_CLIENT, 'client', value, 'up to 32 letters, digits and @._-')
 
 
 def operation(value):
-    """The client's own id of what it does: the same id twice is one operation."""
+    """The client's id of the operation: the same id twice is one operation."""
     return matching(_OPERATION, 'operation', value, '32 lower-case hexadecimal digits')
 
 
 def document(value):
     """The name of a document."""
-    return matching(_DOCUMENT, 'name', value, 'up to 100 letters, digits and ._-, no . first')
+    return matching(_DOCUMENT, 'name', value,
+                    'up to 100 letters, digits and ._-, not starting with .')
 
 
 def device(value):
@@ -50,21 +51,21 @@ def repository(value):
 
 
 def number(what, value, least, most):
-    """A whole number within these bounds."""
+    """An integer within these bounds. Raises InvalidArgument."""
     if isinstance(value, whole_types) and not isinstance(value, bool) and least <= value <= most:
         return value
-    raise errors.InvalidArgument('%s: expected a whole number from %d to %d' % (what, least, most))
+    raise errors.InvalidArgument('%s: expected an integer from %d to %d' % (what, least, most))
 
 
 def one_of(what, value, choices):
-    """One of these texts."""
+    """One of these strings. Raises InvalidArgument."""
     if value in choices and isinstance(value, (bytes_type, text_type)):
         return str(value)
     raise errors.InvalidArgument('%s: expected one of %s' % (what, ', '.join(choices)))
 
 
 def payload(what, value, most):
-    """The bytes of a base64 value. A text is refused: the agent would log all of it."""
+    """The bytes of a base64 value. A plain string is refused: the agent would log all of it."""
     if not isinstance(value, Binary):
         raise errors.InvalidArgument('%s: expected base64' % what)
     if len(value.data) > most:
@@ -73,7 +74,7 @@ def payload(what, value, most):
 
 
 def name_bytes(what, value):
-    """A path or a file name: a text, or base64 of bytes that may be no UTF-8."""
+    """A path or a file name as bytes: from a string, or from base64 where it is not UTF-8."""
     if isinstance(value, Binary):
         return value.data
     if isinstance(value, (bytes_type, text_type)):
@@ -81,4 +82,4 @@ def name_bytes(what, value):
             return to_bytes(value)
         except UnicodeError:  # a lone surrogate
             pass
-    raise errors.InvalidArgument('%s: expected a text, or base64' % what)
+    raise errors.InvalidArgument('%s: expected a string, or base64' % what)

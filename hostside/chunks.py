@@ -1,4 +1,4 @@
-"""Stretches of files in which blocks of zeros take no room: see docs/host-module.md. Pure."""
+"""Chunks: ranges of files in which blocks of zeros take no space: docs/host-module.md. Pure."""
 
 import struct
 
@@ -25,15 +25,15 @@ def encode(data):
 
 
 def decode(chunk):
-    """``[(start, size, bytes or None)]``: the stretch in one piece after the other, None for zeros.
+    """``[(start, size, bytes or None)]``: the consecutive pieces of the range, None for zeros.
 
-    Raises InvalidArgument for anything that is not exactly one chunk.
+    Raises InvalidArgument for anything but exactly one chunk.
     """
     if len(chunk) < 4:
         raise errors.InvalidArgument('chunk: less than 4 bytes')
     length = struct.unpack('>I', chunk[:4])[0]
     if length > CHUNK_BYTES:
-        raise errors.InvalidArgument('chunk: a stretch of more than %d bytes' % CHUNK_BYTES)
+        raise errors.InvalidArgument('chunk: a range of more than %d bytes' % CHUNK_BYTES)
     bits, at = _bits(chunk, -(-length // BLOCK))
     pieces = []
     start = 0
@@ -47,12 +47,12 @@ def decode(chunk):
         pieces.append((start, size, data))
         start += size
     if at != len(chunk):
-        raise errors.InvalidArgument('chunk: %d bytes where its map says %d' % (len(chunk), at))
+        raise errors.InvalidArgument('chunk: %d bytes where its bitmap says %d' % (len(chunk), at))
     return pieces
 
 
 def length_of(pieces):
-    """How long a decoded stretch is."""
+    """The length of a decoded range, in bytes."""
     return sum([size for _, size, _ in pieces])
 
 
@@ -70,17 +70,17 @@ def _bits(chunk, count):
     """``(bits, where the blocks begin)``."""
     at = 4 + -(-count // 8)
     if len(chunk) < at:
-        raise errors.InvalidArgument('chunk: its map is cut off')
+        raise errors.InvalidArgument('chunk: its bitmap is truncated')
     bits = []
     for number in struct.unpack('%dB' % (at - 4), chunk[4:at]):
         bits += [number >> (7 - position) & 1 for position in range(8)]
     if 1 in bits[count:]:
-        raise errors.InvalidArgument('chunk: its map has more blocks than the stretch')
+        raise errors.InvalidArgument('chunk: its bitmap has more blocks than the range')
     return bits[:count], at
 
 
 def _end_of_run(bits, first):
-    """The number of the first block after this one that is not of its kind."""
+    """The index of the first block after this one that differs from it (zeros or data)."""
     position = first
     while position < len(bits) and bits[position] == bits[first]:
         position += 1

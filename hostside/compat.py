@@ -1,4 +1,4 @@
-"""What Python 2.4, 2.6, 2.7 and 3 call differently."""
+"""Differences between Python 2.4, 2.6, 2.7 and 3."""
 
 import codecs
 import re
@@ -32,7 +32,7 @@ else:
 
 
 def error():
-    """The exception that is being handled: the one way to name it that all of them know."""
+    """The exception that is being handled: the one form that all these versions understand."""
     return sys.exc_info()[1]
 
 
@@ -51,8 +51,8 @@ else:  # characters beyond U+FFFF are pairs of surrogates there
 _NOT_XML = re.compile(_NOT_XML)
 
 
-def _replace_one(problem):
-    return (u'\ufffd', problem.start + 1)
+def _replace_one(failure):
+    return (u'\ufffd', failure.start + 1)
 
 
 # Python 2's own 'replace' swallows good bytes after a bad one.
@@ -60,24 +60,24 @@ codecs.register_error('libcloud_ovm3_replace', _replace_one)
 
 
 def to_text(value):
-    """A text of bytes or of a text, fit for XML: what it cannot carry is replaced, never lost."""
+    """Unicode text of bytes or text, valid in XML: characters that XML forbids are replaced."""
     if isinstance(value, bytes_type):
         value = value.decode('utf-8', 'libcloud_ovm3_replace')
     return _NOT_XML.sub(u'\ufffd', value)
 
 
 def plain(value):
-    """The same as the native ``str``: for messages of exceptions, which Python 2 wants in bytes."""
+    """The same as the native ``str``: for exception messages, which are bytes in Python 2."""
     text = to_text(value)
     if PY3:
         return text
     return text.encode('utf-8')
 
 
-def describe(problem):
+def describe(exception):
     """An exception in one line: ``OSError: [Errno 2] ...``."""
     try:
-        text = str(problem)
+        text = str(exception)
     except UnicodeError:  # a unicode message, in Python 2
-        text = repr(problem)
-    return plain('%s: %s' % (problem.__class__.__name__, text))
+        text = repr(exception)
+    return plain('%s: %s' % (exception.__class__.__name__, text))

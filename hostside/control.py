@@ -1,7 +1,7 @@
 """The control interface: a bridge whose address and route reach the system's own guests.
 
-What it takes: flows.md 2.3. Every step looks first and does nothing where nothing is to do, so the
-whole may be repeated from wherever it was cut off.
+The steps: flows.md 2.3. Every step checks first and does nothing where nothing is to do, so the
+whole may be repeated after an interruption.
 """
 
 import errno
@@ -15,13 +15,13 @@ _SCRIPTS = '/etc/sysconfig/network-scripts/'
 
 
 def set_control_interface(dom0, client, operation, bridge, address, prefix_length):
-    """The bridge gets the address and the only route to its network, ARP; its ifcfg- file goes.
+    """Give the bridge the address, the only route to its network and ARP; remove its ifcfg- file.
 
-    Refused (NotAllowed) where that would cut off the host or its guests: the bridge carries another
-    IPv4 address or a gateway, or a device that its own file puts into it; or the network overlaps
-    one that the host has an address in, holds a gateway of this host, or is reached through one.
-    Routes to that very network straight through other devices are removed (zeroconf makes them at
-    each boot), no others.
+    Raises NotAllowed where that would disconnect the host or its guests: the bridge has another
+    IPv4 address or leads to a gateway, or an ifcfg- file adds a device to it; or the network
+    overlaps one in which the host has an address, contains a gateway of this host, or is reached
+    through one. Direct routes to exactly that network through other devices are removed (zeroconf
+    creates them at each boot), no others.
     Raises InvalidArgument, NotFound (no such bridge), NotAllowed, Failed, Timeout.
     """
     client = arguments.client(client)
@@ -43,11 +43,11 @@ def set_control_interface(dom0, client, operation, bridge, address, prefix_lengt
     _set_address(dom0, wanted)
     _set_routes(dom0, wanted)
     _remove_file(dom0.path(_SCRIPTS + 'ifcfg-' + bridge))
-    _look_again(dom0, wanted, folder)
+    _verify(dom0, wanted, folder)
 
 
 def _address(address, prefix_length):
-    """Both checked: an address that a host of the network may have."""
+    """Both, validated: an address that a host in the network may have."""
     arguments.number('prefix length', prefix_length, 8, 30)
     number = None
     if isinstance(address, (bytes_type, text_type)):
@@ -57,7 +57,7 @@ def _address(address, prefix_length):
     of_host = number & ~network.mask_of(prefix_length)
     if number >> 24 in (0, 127) or number >> 28 >= 14 or of_host == 0 or \
             of_host | network.mask_of(prefix_length) == 0xffffffff:
-        raise errors.InvalidArgument('address: no host of a network can have it')
+        raise errors.InvalidArgument('address: not a valid host address of that network')
     return str(address), prefix_length
 
 
@@ -69,7 +69,7 @@ def _refuse_to_cut_off(dom0, wanted):
         if other['family'] != 4 or (other['device'] == bridge and other['address'] == address):
             continue
         if other['device'] == bridge:
-            raise errors.NotAllowed('%s carries %s' % (bridge, str(other['address'])))
+            raise errors.NotAllowed('%s has the address %s' % (bridge, str(other['address'])))
         both = mask & network.mask_of(other['prefix_length'])
         if network.number_of(other['address']) & both == net & both:
             raise errors.NotAllowed('%s has %s/%d, and the networks overlap' % (
@@ -79,10 +79,10 @@ def _refuse_to_cut_off(dom0, wanted):
         if gateway is None:
             continue
         if gateway & mask == net:
-            raise errors.NotAllowed('%s is a gateway of this host, and of the same network'
+            raise errors.NotAllowed('%s is a gateway of this host and in the same network'
                                     % str(route['gateway']))
         if route['device'] == bridge:
-            raise errors.NotAllowed('%s is the way to the gateway %s' % (
+            raise errors.NotAllowed('%s leads to the gateway %s' % (
                 bridge, str(route['gateway'])))
         if _leads_to(route, net, prefix_length):
             raise errors.NotAllowed('the host reaches that network through the gateway %s'
@@ -90,7 +90,7 @@ def _refuse_to_cut_off(dom0, wanted):
 
 
 def _refuse_with_ports(dom0, bridge):
-    """A bridge with a port that comes up with the host needs its file at the next boot."""
+    """A bridge with a port that is configured at boot needs its own file at the next boot."""
     try:
         names = os.listdir(dom0.path(_SCRIPTS))
     except OSError:
@@ -103,7 +103,7 @@ def _refuse_with_ports(dom0, bridge):
         for line in to_text(dom0.read(_SCRIPTS + name)).split('\n'):
             words = line.strip().split('=')
             if words[0] == 'BRIDGE' and words[-1].strip('"\'') == bridge:
-                raise errors.NotAllowed('%s: %s puts a device into it' % (bridge, plain(name)))
+                raise errors.NotAllowed('%s: %s adds a device to it' % (bridge, plain(name)))
 
 
 def _flags(dom0, folder):
@@ -123,17 +123,17 @@ def _set_address(dom0, wanted):
 
 
 def _routes_to(dom0, wanted):
-    """``(ours, others)``: the routes to exactly that network."""
+    """``(own, others)``: the routes to exactly that network, the bridge's and the others."""
     bridge, address, prefix_length = wanted
     net = network.number_of(address) & network.mask_of(prefix_length)
-    ours, others = [], []
+    own, others = [], []
     for route in network.routes(dom0):
         if route['device'] and _leads_to(route, net, prefix_length):
             if route['device'] == bridge:
-                ours.append(route)
+                own.append(route)
             else:
                 others.append(route)
-    return ours, others
+    return own, others
 
 
 def _leads_to(route, net, prefix_length):
@@ -142,23 +142,23 @@ def _leads_to(route, net, prefix_length):
 
 
 def _set_routes(dom0, wanted):
-    """First our own, which the kernel makes with the address, then away with the others."""
+    """First the bridge's route, which the kernel adds with the address, then remove the others."""
     bridge, address, prefix_length = wanted
-    ours, others = _routes_to(dom0, wanted)
-    if not ours:
-        # takes the place of one of the same metric, in one step
-        network.command(dom0, '-4', 'route', 'replace', _shown(wanted), 'dev', bridge,
+    own, others = _routes_to(dom0, wanted)
+    if not own:
+        # atomically replaces one of the same metric
+        network.command(dom0, '-4', 'route', 'replace', _network_text(wanted), 'dev', bridge,
                         'scope', 'link', 'src', address)
-        ours, others = _routes_to(dom0, wanted)
+        own, others = _routes_to(dom0, wanted)
     for route in others:
-        words = ['-4', 'route', 'del', _shown(wanted), 'dev', str(route['device'])]
+        words = ['-4', 'route', 'del', _network_text(wanted), 'dev', str(route['device'])]
         if route['metric']:
             words += ['metric', str(route['metric'])]
         network.command(dom0, *words)
 
 
-def _shown(wanted):
-    """The network as ``ip`` has it."""
+def _network_text(wanted):
+    """The network as ``ip`` writes it."""
     _, address, prefix_length = wanted
     net = network.number_of(address) & network.mask_of(prefix_length)
     parts = [str(net >> shift & 255) for shift in (24, 16, 8, 0)]
@@ -166,7 +166,7 @@ def _shown(wanted):
 
 
 def _remove_file(path):
-    """Left there it is in the way at the next boot (flows.md 2.3)."""
+    """It would conflict with the control interface at the next boot (flows.md 2.3)."""
     try:
         os.unlink(path)
     except OSError:
@@ -174,10 +174,10 @@ def _remove_file(path):
             raise errors.Failed(describe(error()))
 
 
-def _look_again(dom0, wanted, folder):
-    """Success of a command is not arrival."""
-    ours, others = _routes_to(dom0, wanted)
+def _verify(dom0, wanted, folder):
+    """A command may succeed without effect."""
+    own, others = _routes_to(dom0, wanted)
     flags = _flags(dom0, folder)
-    if not _has_address(dom0, wanted) or not ours or others or flags & _NO_ARP or not flags & _UP:
-        raise errors.Failed('%s: the host does not keep what was set; something else changes its '
-                            'network' % wanted[0])
+    if not _has_address(dom0, wanted) or not own or others or flags & _NO_ARP or not flags & _UP:
+        raise errors.Failed('%s: the settings did not persist; another program changes the '
+                            'network of this host' % wanted[0])

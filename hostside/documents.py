@@ -1,19 +1,19 @@
-"""Documents: opaque bytes with versions, of which two writers never make the same one.
+"""Documents: opaque bytes with versions; two writers never make the same version.
 
 ``<mount>/.libcloud-ovm3/documents/<name>/<version>``. link(2) of a complete file decides who was
-first; a look at a directory decides nothing, as NFS may show an old one.
+first; reading a directory decides nothing, as NFS may return an old state.
 
-What a writer of version n is told:
+The outcomes for a writer of version n:
 
 ===================  ===========================================================================
-made                 the file n is his own, and in a listing that was made after his link every
-                     version from n to the highest is there and built on the one before it
-made, as before      n is there with his operation and his content, and stands in the same way: the
+made                 the file n is its own, and in a listing that was read after its link every
+                     version from n to the highest exists and is based on the one before it
+made, as before      n exists with its operation and its content, and is valid in the same way: the
                      request was repeated
-Conflict                 n is there, of another or not whole; or n was free only because it had been
-                     pruned, for the chain to the highest is broken: then his is taken out
-Failed               n - 1 is not seen here; or a version after his does not tell what it was built
-                     on; or what is seen is old
+Conflict             n exists, of another writer or incomplete; or n was free only because it had
+                     been pruned, as the chain to the highest is broken: then its own is removed
+Failed               n - 1 is not visible here; or a version after n does not say what it is based
+                     on; or the listing is stale
 ===================  ===========================================================================
 """
 
@@ -25,8 +25,8 @@ from libcloud_ovm3_host.compat import Binary, big, md5, to_bytes, to_text
 from libcloud_ovm3_host.version import DOCUMENT_BYTES, PAGE_ENTRIES
 
 SECONDS = 50  # clients wait for a minute
-KEPT = 16  # versions that are never pruned
-KEPT_SECONDS = 3600  # and those of that time: a request that is repeated in it is recognised
+KEPT = 16  # the highest versions, never pruned
+KEPT_SECONDS = 3600  # nor are younger ones: a request repeated in that time is recognised
 _HIGHEST = 10 ** 15
 _HEADER_BYTES = 512
 
@@ -35,14 +35,14 @@ _NAME = re.compile(u'[A-Za-z0-9][A-Za-z0-9._-]{0,99}\\Z')
 _VERSION = re.compile(u'[1-9][0-9]{0,15}\\Z')
 _HEADER = re.compile(r'libcloud-ovm3 document (\d+) (\S+) ([0-9a-f]{32}) (\S+) ([0-9a-f]{32})\n'
                      .encode('ascii'))
-# What stands for the operation of the version before: the first one has none.
+# In place of the operation of the version before: the first version has none.
 _FIRST, _UNKNOWN = 'first', 'unknown'
 
 
 # --- reading --------------------------------------------------------------------------------
 
 def list_documents(dom0, mount, after, limit):
-    """``{names, after}``: one may be among them whose first version was never finished.
+    """``{names, after}``; may include a document whose first version was never completed.
 
     Raises InvalidArgument, NotAllowed, NotMounted, Failed, Timeout.
     """
@@ -59,7 +59,7 @@ def _list(dom0, mount_point, after, limit):
     except errors.NotFound:
         return {'names': [], 'after': ''}
     try:
-        names = [name for name in state_dir.names_in(folder, _NAME) if name > after]
+        names = [name for name in state_dir.matching_names(folder, _NAME) if name > after]
     finally:
         os.close(folder)
     found = {'names': names[:limit], 'after': ''}
@@ -69,9 +69,9 @@ def _list(dom0, mount_point, after, limit):
 
 
 def read_document(dom0, mount, name):
-    """``{version, next, content, client, operation}`` of the highest whole version.
+    """``{version, next, content, client, operation}`` of the highest complete version.
 
-    ``{version: 0, next: 1}`` when there is none; ``next`` is the version to write.
+    ``{version: 0, next: 1}`` when there is none; ``next`` is the version to write next.
     Raises InvalidArgument, NotAllowed, NotMounted, Failed, Timeout.
     """
     mount_point, name = safe_paths.mount_point(mount), arguments.document(name)
@@ -99,21 +99,21 @@ def _highest_whole(folder, name):
     for version in versions:
         try:
             stored = _load(folder, version)
-        except errors.NotFound:  # pruned meanwhile
+        except errors.NotFound:  # pruned concurrently
             continue
         if stored:
             return {'version': big(version), 'next': big(versions[0] + 1),
                     'content': stored['content'], 'client': stored['client'],
                     'operation': stored['operation']}
-    raise errors.Failed('%s: none of its versions can be read as a whole' % name)
+    raise errors.Failed('%s: none of its versions is complete' % name)
 
 
 def _versions(folder):
-    """The numbers, the highest first: those listed, and those after them, tried for one by one."""
-    versions = [int(name) for name in state_dir.names_in(folder, _VERSION)]
+    """The version numbers, highest first: those listed, and those after them, tested one by one."""
+    versions = [int(name) for name in state_dir.matching_names(folder, _VERSION)]
     versions.sort()
     following = max([0] + versions) + 1
-    while dirfd.is_there(folder, '%d' % following):
+    while dirfd.exists(folder, '%d' % following):
         versions.append(following)
         following += 1
     versions.reverse()
@@ -121,7 +121,7 @@ def _versions(folder):
 
 
 def _load(folder, version):
-    """``{client, operation, before, content}``, None when it is not whole. Raises NotFound, ..."""
+    """``{client, operation, before, content}``, None if incomplete. Raises NotFound, ..."""
     data = state_dir.read_whole(folder, '%d' % version, _HEADER_BYTES + DOCUMENT_BYTES)
     match = _HEADER.match(data)
     if not match:
@@ -134,7 +134,7 @@ def _load(folder, version):
 
 
 def _load_if_there(folder, version):
-    """The same, None also when it is gone."""
+    """The same; None also when it is gone."""
     try:
         return _load(folder, version)
     except errors.NotFound:
@@ -142,15 +142,15 @@ def _load_if_there(folder, version):
 
 
 def _stored(version, client, operation, before, content):
-    """A version as it lies on the disk: whoever reads it can tell whether it is whole."""
-    said = to_bytes('libcloud-ovm3 document %d %s %s %s ' % (version, client, operation, before))
-    return said + to_bytes(md5(said + content).hexdigest() + '\n') + content
+    """A version as it is stored: a reader can tell whether it is complete."""
+    header = to_bytes('libcloud-ovm3 document %d %s %s %s ' % (version, client, operation, before))
+    return header + to_bytes(md5(header + content).hexdigest() + '\n') + content
 
 
 # --- writing --------------------------------------------------------------------------------
 
 def write_document(dom0, client, operation, mount, name, version, content):
-    """Make a version; its number. A repeated request is recognised, for an hour at least.
+    """Write a version and return its number. A repeated request is recognised for at least an hour.
 
     Raises InvalidArgument, NotAllowed, NotMounted, Conflict, Failed, Timeout.
     """
@@ -159,7 +159,7 @@ def write_document(dom0, client, operation, mount, name, version, content):
     arguments.number('version', version, 1, _HIGHEST)
     content = arguments.payload('content', content, DOCUMENT_BYTES)
     dom0.log('%s %s write_document %s %s version %d' % (
-        client, operation, safe_paths.shown(mount_point), name, version))
+        client, operation, safe_paths.printable(mount_point), name, version))
     return big(dom0.within(SECONDS, _write, dom0, client, operation, mount_point, name, version,
                            content))
 
@@ -181,7 +181,7 @@ def _write(dom0, client, operation, mount_point, name, version, content):
 
 
 def _operation_before(folder, version):
-    """Whose work this version is built on, so that its writer can know that his own stands."""
+    """The operation of the version that this one is based on: it lets a writer verify its own."""
     if version == 1:
         return _FIRST
     before = _load_if_there(folder, version - 1)
@@ -191,21 +191,22 @@ def _operation_before(folder, version):
 
 
 def _require_next(folder, version):
-    """A gap would leave numbers that nobody makes, and at last none to make.
+    """Raise Failed where this version would leave a gap, which could never be filled.
 
-    It may be no gap but an old view of the directory: so the caller is not said to be wrong.
+    It may be a stale view of the directory instead of a gap: so it is not an InvalidArgument.
     """
-    if version == 1 or dirfd.is_there(folder, '%d' % (version - 1)):
+    if version == 1 or dirfd.exists(folder, '%d' % (version - 1)):
         return
     highest = max([0] + _versions(folder))
     if highest < version:
-        raise errors.Failed('version %d was not made, as %d is not seen here, only %d: read the '
-                            'document again through this host' % (version, version - 1, highest))
+        raise errors.Failed('version %d was not written: version %d is not visible on this host, '
+                            'only %d: read the document again through this host'
+                            % (version, version - 1, highest))
 
 
 def _make(temporary, folder, version, operation, content, stored):
     made, modified = state_dir.write_temporary(temporary, operation, stored)
-    try:  # the temporary stays until the end: no other file can have its inode so long
+    try:  # the temporary stays until the end: its inode cannot be reused before
         is_own = _link(temporary, made, folder, version)
         if not is_own:
             _require_own(folder, version, operation, content)
@@ -218,43 +219,44 @@ def _make(temporary, folder, version, operation, content, stored):
 
 
 def _link(temporary, made, folder, version):
-    """Whether the file of that number is this one, whatever the call says: only that decides."""
+    """Whether the file of that number is this one: only the inode decides, not link(2)'s result."""
     try:
         dirfd.link(temporary, made, folder, '%d' % version)
     except errors.Exists:
         return False
-    return dirfd.is_one_file(temporary, made, folder, '%d' % version)
+    return dirfd.is_same_file(temporary, made, folder, '%d' % version)
 
 
 def _require_own(folder, version, operation, content):
-    """The number was taken: by another, or by this very request, which was sent before."""
+    """The number is taken: by another writer, or by this very request, which was repeated."""
     try:
         stored = _load(folder, version)
     except errors.NotFound:
-        raise errors.Failed('version %d was there and has just gone: read the document again'
+        raise errors.Failed('version %d has just been removed: read the document again'
                             % version)
     if stored is None:
-        raise errors.Conflict('version %d is there, though not whole: the next one is free' % version)
+        raise errors.Conflict('version %d exists but is incomplete: write the next one' % version)
     if stored['operation'] != operation:
-        raise errors.Conflict('%s (%s) made version %d' % (stored['client'], stored['operation'],
+        raise errors.Conflict('%s (%s) wrote version %d' % (stored['client'], stored['operation'],
                                                        version))
     if stored['content'] != content:
-        raise errors.InvalidArgument('operation: it has made this version with another content')
+        raise errors.InvalidArgument('operation: it has written this version with other content')
 
 
 def _require_standing(folder, version, operation):
-    """Whoever has made a version has lost after all if the document has gone on without it.
+    """Raise Conflict if the document has been continued without this version.
 
-    Its number was free only because what stood there has been pruned. If it was not, every version
-    after it was built on the one before. To look at the next one only is not enough: that may have
-    been made late, too.
+    Then its number was free only because the version there had been pruned. Otherwise every version
+    after it is based on the one before. Checking only the next one is not enough: that may have
+    been written late, too.
     """
     numbers = _versions(folder)
     if _gap(numbers, version):
-        # a name that is made while a directory is listed may be left out, but not the next time
+        # a name created while a directory is read may be missing, but not the next time
         numbers = _versions(folder)
     if version not in numbers:
-        raise errors.Failed('whether version %d stands cannot be told: it is not listed here'
+        raise errors.Failed('it cannot be determined whether version %d is valid: it is not listed '
+                            'on this host'
                             % version)
     if _gap(numbers, version):
         _take_out(folder, version)
@@ -262,8 +264,9 @@ def _require_standing(folder, version, operation):
     for number in range(version + 1, max(numbers) + 1):
         following = _load_if_there(folder, number)
         if following is None or following['before'] == _UNKNOWN:
-            raise errors.Failed('whether version %d stands cannot be told: version %d is not whole,'
-                                ' or was made where the one before it was not seen'
+            raise errors.Failed('it cannot be determined whether version %d is valid: version %d '
+                                'is incomplete, or was written where the one before was not '
+                                'visible'
                                 % (version, number))
         if following['before'] != before:
             _take_out(folder, version)
@@ -271,29 +274,29 @@ def _require_standing(folder, version, operation):
 
 
 def _gap(numbers, version):
-    """Whether a version from that one to the highest is not among these."""
+    """Whether any version from that one to the highest is missing."""
     following = [number for number in numbers if number >= version]
     return max([version] + following) - version + 1 != len(following)
 
 
 def _take_out(folder, version):
     dirfd.remove(folder, '%d' % version)
-    raise errors.Conflict('the document has gone on without version %d' % version)
+    raise errors.Conflict('the document has been continued without version %d' % version)
 
 
 def _prune(folder, before):
-    """Take out what is older than that time of the file system's, but the highest ones.
+    """Remove versions older than that time (the file system's clock), except the highest ones.
 
-    The lowest first, up to one that is to stay: what is left has no gap that could not be told
-    from another's.
+    The lowest first, up to one that stays: so pruning leaves no gap that could be mistaken for one
+    of another cause.
     """
     lowest_first = _versions(folder)[KEPT:]
     lowest_first.reverse()
     for version in lowest_first:
         name = '%d' % version
         try:
-            if os.lstat(safe_paths.below(folder, name)).st_mtime >= before:
+            if os.lstat(safe_paths.entry_path(folder, name)).st_mtime >= before:
                 return
-        except OSError:  # somebody else prunes as well
+        except OSError:  # another request prunes, too
             continue
         dirfd.remove(folder, name)

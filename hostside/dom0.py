@@ -1,6 +1,6 @@
-"""The host that all of this runs on: its files, its commands, its xend, its agent, its log.
+"""The host that the module runs on: its files, commands, xend, agent and log.
 
-Everything that differs between a real host, the simulator and a test stands in here.
+Everything that differs between a real host, the simulator and a test is in here.
 """
 
 import os
@@ -15,21 +15,21 @@ _ESCAPED = re.compile(r'\\([0-7]{3})')
 
 
 class Dom0(object):
-    """A host. ``root`` is '' on a real one, elsewhere the directory that plays its ``/``."""
+    """A host. ``root`` is '' on a real one, elsewhere the directory that stands for ``/``."""
 
     def __init__(self, root=''):
         self.root = root
 
     def path(self, name):
-        """Where a file of the host lies."""
+        """The real path of one of the host's own files."""
         return self.root + name
 
-    def place(self, path):
-        """Where a file of the host lies, on whatever mount; both as bytes. May raise OSError."""
+    def real_path(self, path):
+        """The real path of a file on any mount of the host; both as bytes. May raise OSError."""
         return to_bytes(self.root) + path
 
     def read(self, name, limit=1 << 20):
-        """A file of the host's own, as bytes; raises Failed."""
+        """The content of one of the host's own files, up to ``limit`` bytes. Raises Failed."""
         try:
             handle = open(self.path(name), 'rb')
             try:
@@ -40,7 +40,7 @@ class Dom0(object):
             raise errors.Failed(describe(error()))
 
     def mounts(self):
-        """``(device, mount point, type)`` of everything that is mounted, as texts."""
+        """``(device, mount point, type)`` of every mount, as text."""
         found = []
         for line in self.read('/proc/mounts').decode('utf-8', 'replace').splitlines():
             fields = [_ESCAPED.sub(_unescaped, field) for field in line.split(' ')]
@@ -67,13 +67,13 @@ class Dom0(object):
         return ServerProxy(XendClient.uri).xend
 
     def agent_modules(self):
-        """The classes of the agent's modules, ours among them: ``kind().get_services()`` gives the
-        functions of one, made anew for each use (agent-behaviour.md 15.5)."""
+        """The classes of the agent's modules, including this one: ``kind().get_services()`` returns
+        the functions of one; a new object for each use (agent-behaviour.md 15.5)."""
         from agent.target.api import MODULES
         return list(MODULES)
 
     def boot_id(self):
-        """Differs after each boot of each host."""
+        """A text that differs after each boot of each host."""
         return self.read('/proc/sys/kernel/random/boot_id').decode('ascii', 'replace').strip()
 
     def hostname(self):
@@ -81,7 +81,7 @@ class Dom0(object):
         return socket.gethostname()
 
     def log(self, message):
-        """A line in the host's syslog; the text must be free of secrets."""
+        """Write a line to the host's syslog; it must not contain secrets."""
         if isinstance(message, text_type) and not isinstance('', text_type):
             message = message.encode('utf-8')
         syslog.openlog('libcloud-ovm3', syslog.LOG_PID, syslog.LOG_DAEMON)

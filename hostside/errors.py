@@ -1,38 +1,38 @@
-"""What goes wrong. The agent makes a fault of each, which begins with the class's full name: so a
-client knows that the module is there, and what happened (agent-behaviour.md 2)."""
+"""The module's errors. The agent turns each into a fault that begins with the class's full name: so
+a client knows that the module is installed, and what happened (agent-behaviour.md 2)."""
 
 
 class HostModuleError(Exception):
-    """Any of these."""
+    """Base class of all errors of this module."""
 
 
 class InvalidArgument(HostModuleError):
-    """An argument is wrong; nothing was done."""
+    """An argument is not valid; nothing was done."""
 
 
 class NotAllowed(HostModuleError):
-    """A path outside repositories and secondary mounts, through a link, or to what is no file."""
+    """A path outside repositories and secondary mounts, through a link, or not to a file."""
 
 
 class NotMounted(HostModuleError):
-    """Nothing is mounted there, so nothing may be read or written below it."""
+    """Nothing is mounted there, so nothing below it may be read or written."""
 
 
 class NotFound(HostModuleError):
-    """There is no such file, document or job."""
+    """No such file, document or job."""
 
 
 class Exists(HostModuleError):
-    """There is such a file already; it was left alone."""
+    """The file exists already; it was not changed."""
 
 
 class Conflict(HostModuleError):
-    """Another writer was first; nothing of this request stands."""
+    """Another writer was first; nothing of this request was kept."""
 
 
 class Timeout(HostModuleError):
-    """It did not end within its time; what came of it is not known."""
+    """It did not finish within its time limit; its outcome is unknown."""
 
 
 class Failed(HostModuleError):
-    """The host or its file system failed; the text says what it said."""
+    """The host or its file system reported an error; the text has its message."""

@@ -1,6 +1,6 @@
-"""What still holds a file or a device: block backends in xenstore, loop devices.
+"""What still has a file or a device open: block backends in xenstore, loop devices.
 
-A domain that is gone from xend's list may hold its disks for a while (xend.md 10.5).
+A domain that xend no longer lists may hold its disks for a while (xend.md 10.5).
 """
 
 import errno
@@ -13,7 +13,7 @@ from libcloud_ovm3_host.compat import describe, error, plain, to_bytes, to_text
 
 _BACKENDS = '/local/domain/0/backend'
 _SECONDS = 10
-_LONGEST_OF_LOSETUP = 62  # the kernel's old answer has room for no more: xend.md 0
+_LONGEST_OF_LOSETUP = 62  # the kernel's old interface truncates there: xend.md 0
 
 _LINE = re.compile(r'(/[^ ]*) = "(.*)"\Z', re.DOTALL)
 _KEY = re.compile(r'%s/(?:vbd|tap\d*)/(\d+)/([^/]+)/([^/]+)\Z' % _BACKENDS)
@@ -29,10 +29,10 @@ def file_holders(dom0):
     """``[{kind: "vbd", domid, uuid, device, path, mode, state}]`` and ``[{kind: "loop", device,
     path}]``
 
-    Domain-0's backends only. ``state`` is xenbus's: 4 connected, 6 closed, 0 not known. ``uuid``:
-    the VM's, '' if it is not known (any more). A loop device that serves a vbd has its ``domid``
-    and ``uuid``. What cannot be asked is an entry ``{kind, problem}``: then nobody knows who holds
-    what.
+    Domain-0's backends only. ``state`` is xenbus's: 4 connected, 6 closed, 0 unknown. ``uuid``:
+    the VM's, '' if it is not known or no longer known. A loop device that serves a vbd has its
+    ``domid`` and ``uuid``. A source that cannot be read is an entry ``{kind, error}``: then the
+    holders are not known.
     """
     vbds, loops_found = _asked(dom0, 'vbd', _backends), _asked(dom0, 'loop', _loops)
     _add_uuids(dom0, vbds)
@@ -51,9 +51,9 @@ def _asked(dom0, kind, ask):
 
 
 def _add_uuids(dom0, vbds):
-    """A backend outlives its domain in xenstore: that one's uuid is not known then.
+    """A backend may outlive its domain in xenstore: then the uuid is not known.
 
-    Nor is any where xenstore hangs: it is asked no more.
+    Where xenstore hangs no uuid is known: it is not read again.
     """
     known, hangs = {}, False
     for vbd in vbds:
@@ -73,7 +73,7 @@ def _add_uuids(dom0, vbds):
 
 
 def _add_domain(loop, vbds):
-    """A loop device belongs to the one domain whose backend names it, and the same file."""
+    """A loop device belongs to the one domain whose backend names it and the same file."""
     served = [vbd for vbd in vbds if 'path' in loop and vbd.get('node') == loop['device']
               and vbd['path'].startswith(loop['path'])]
     if len(served) == 1 and (served[0]['path'] == loop['path'] or 'error' in loop):
@@ -83,28 +83,28 @@ def _add_domain(loop, vbds):
 # --- xenstore -----------------------------------------------------------------------------------
 
 def _backends(dom0):
-    # -f: without it values are cut to the width of a terminal. A backend that goes away meanwhile
-    # makes it fail, so once more.
+    # -f: without it values are truncated to the width of a terminal. A backend that is removed
+    # during the listing makes it fail, so it is tried twice.
     for _ in (1, 2):
-        status, output, problem = dom0.run(['xenstore-ls', '-f', _BACKENDS], _SECONDS)
+        status, output, error_output = dom0.run(['xenstore-ls', '-f', _BACKENDS], _SECONDS)
         if not status:
             return backends(to_text(output))
         if not _any_backend(dom0):
             return []
-    raise errors.Failed('xenstore-ls -f %s: %s' % (_BACKENDS, plain(problem).strip()))
+    raise errors.Failed('xenstore-ls -f %s: %s' % (_BACKENDS, plain(error_output).strip()))
 
 
 def _any_backend(dom0):
-    """Whether there is anything to list: before the first guest there is not even the directory."""
-    return u'backend' in xenstore.listed(dom0, '/local/domain/0')
+    """Whether there is anything to list: before the first guest the directory does not exist."""
+    return u'backend' in xenstore.list_names(dom0, '/local/domain/0')
 
 
 def backends(text):
-    """Entries of what ``xenstore-ls -f`` says: lines ``<path> = "<escaped value>"``; pure.
+    """Entries for the output of ``xenstore-ls -f``: lines ``<path> = "<escaped value>"``; pure.
 
-    A line that is not understood is an entry with ``problem`` and without path.
+    A line that is not recognised is an entry with ``error`` and without path.
     """
-    devices, problems = {}, []
+    devices, unrecognised = {}, []
     for line in text.split(u'\n'):
         match = _LINE.match(line)
         key = match and _KEY.match(match.group(1))
@@ -112,10 +112,10 @@ def backends(text):
             domid, number, name = key.groups()
             values = devices.setdefault((int(domid), number), {})
             values[name] = to_text(_ESCAPED.sub(_unescaped, to_bytes(match.group(2))))
-        elif line.strip() and not match and not line.endswith(u':'):  # it has just gone
-            problems.append({'kind': 'vbd', 'error': to_text('xenstore-ls says: %s'
-                                                               % plain(line))})
-    return problems + [_backend(domid, number, devices[domid, number])
+        elif line.strip() and not match and not line.endswith(u':'):  # it has just been removed
+            unrecognised.append({'kind': 'vbd', 'error': to_text(
+                'unexpected output of xenstore-ls: %s' % plain(line))})
+    return unrecognised + [_backend(domid, number, devices[domid, number])
                        for domid, number in sorted(devices)]
 
 
@@ -123,9 +123,9 @@ def _backend(domid, number, values):
     state = values.get('state', '')
     if state not in _STATES:
         state = '0'
-    path = _SCHEME.sub('', values.get('params', ''))  # tap's have aio: before
+    path = _SCHEME.sub('', values.get('params', ''))  # tap's begin with aio:
     if values.get('type') == 'phy' and path and not path.startswith('/'):
-        path = '/dev/' + path  # as its script takes it: xend.md 7
+        path = '/dev/' + path  # as its hotplug script resolves it: xend.md 7
     return {'kind': 'vbd', 'domid': domid, 'device': to_text(values.get('dev', number)),
             'path': to_text(path), 'mode': to_text(values.get('mode', '')), 'state': int(state),
             'node': to_text(values.get('node', ''))}
@@ -143,7 +143,7 @@ def _unescaped(match):
 # --- loop devices ---------------------------------------------------------------------------------
 
 def _loops(dom0):
-    """From /sys, which has whole names; from losetup where the kernel has nothing there."""
+    """From /sys, which has complete paths; from losetup where the kernel provides none there."""
     found = []
     folder = dom0.path('/sys/block')
     try:
@@ -158,18 +158,18 @@ def _loops(dom0):
             found.append(_loop('/dev/' + name, path))
     if found:
         return found
-    status, output, problem = dom0.run(['losetup', '-a'], _SECONDS)
+    status, output, error_output = dom0.run(['losetup', '-a'], _SECONDS)
     if status:
-        raise errors.Failed('losetup -a: %s' % plain(problem).strip())
+        raise errors.Failed('losetup -a: %s' % plain(error_output).strip())
     return loops(to_text(output))
 
 
 def _loop(device, path):
-    """The kernel adds a word to a name that was taken out. The file may have another by now."""
+    """The kernel marks a path that was unlinked. The file may have another name now."""
     entry = {'kind': 'loop', 'device': to_text(device), 'path': path}
     if path.endswith(_DELETED):
         entry['path'] = path[:-len(_DELETED)]
-        entry['error'] = to_text('the file is no longer there under this name')
+        entry['error'] = to_text('the file no longer has this name')
     return entry
 
 
@@ -185,9 +185,9 @@ def _backing_file(dom0, name):
 
 
 def loops(text):
-    """Entries of what ``losetup -a`` says; pure.
+    """Entries for the output of ``losetup -a``; pure.
 
-    A name it may have cut has ``problem``; a line that is not understood is an entry without path.
+    A path that may be truncated has ``error``; a line that is not recognised has no path.
     """
     found = []
     for line in text.split(u'\n'):
@@ -195,8 +195,9 @@ def loops(text):
         if match:
             entry = {'kind': 'loop', 'device': match.group(1), 'path': match.group(2)}
             if len(match.group(2)) >= _LONGEST_OF_LOSETUP:
-                entry['error'] = to_text('losetup cuts names: this may be the beginning of one')
+                entry['error'] = to_text('losetup truncates paths: this one may not be complete')
             found.append(entry)
         elif line.strip():
-            found.append({'kind': 'loop', 'error': to_text('losetup -a says: %s' % plain(line))})
+            found.append({'kind': 'loop', 'error': to_text(
+                'unexpected output of losetup -a: %s' % plain(line))})
     return found

@@ -1,6 +1,6 @@
 """Files below repositories and secondary mounts.
 
-Every path is opened by :mod:`safe_paths`; every write is in the host's log before it is begun.
+Every path is opened by :mod:`safe_paths`; every write is logged in the syslog before it begins.
 """
 
 import errno
@@ -18,12 +18,12 @@ _NONE = ''.encode('ascii')
 _ZERO = '\0'.encode('ascii')
 
 
-# --- looking --------------------------------------------------------------------------------
+# --- reading --------------------------------------------------------------------------------
 
 def list_files(dom0, path, after, limit):
-    """``{entries: [{name, type, size_bytes, modified}], after}``, in the order of the names' bytes.
+    """``{entries: [{name, type, size_bytes, modified}], after}``, in the byte order of the names.
 
-    ``raw`` beside a name that is no UTF-8. ``after``: base64 to go on with, '' at the end.
+    ``raw`` beside a name that is not UTF-8. ``after``: cursor of the next page, '' at the end.
     Raises InvalidArgument, NotAllowed, NotMounted, NotFound, Failed, Timeout.
     """
     after = arguments.name_bytes('after', after)
@@ -45,16 +45,16 @@ def _list(dom0, path, after, limit):
 
 
 def _entry(directory, name):
-    """What a list says of a name; None if it is gone."""
+    """The list entry of a name; None if it is gone."""
     try:
-        status = os.lstat(safe_paths.below(directory, name))
+        status = os.lstat(safe_paths.entry_path(directory, name))
     except OSError:
         if error().errno == errno.ENOENT:
             return None
-        raise safe_paths.failure(error(), name)
+        raise safe_paths.from_oserror(error(), name)
     entry = {'type': type_of(status), 'size_bytes': big(status.st_size),
              'modified': big(status.st_mtime)}
-    safe_paths.tell(entry, 'name', 'raw', name)
+    safe_paths.put_name(entry, 'name', 'raw', name)
     return entry
 
 
@@ -65,9 +65,9 @@ def type_of(status):
 
 
 def stat_file(dom0, path):
-    """``{type, size_bytes, used_bytes, modified, mode}`` of whatever lies there, links as links.
+    """``{type, size_bytes, used_bytes, modified, mode}`` of a path; links are not followed.
 
-    ``used_bytes``: what it takes on the disk. Raises as :func:`list_files`.
+    ``used_bytes``: the space that it takes on the disk. Raises as :func:`list_files`.
     """
     return dom0.within(SECONDS, _stat, dom0, path)
 
@@ -79,18 +79,18 @@ def _stat(dom0, path):
         directory, name = safe_paths.open_directory(dom0, path), '.'
     try:
         try:
-            status = os.lstat(safe_paths.below(directory, name))
+            status = os.lstat(safe_paths.entry_path(directory, name))
         finally:
             os.close(directory)
     except OSError:
-        raise safe_paths.failure(error(), name)
+        raise safe_paths.from_oserror(error(), name)
     return {'type': type_of(status), 'size_bytes': big(status.st_size),
             'used_bytes': big(status.st_blocks * 512), 'modified': big(status.st_mtime),
             'mode': stat.S_IMODE(status.st_mode)}
 
 
 def read_file(dom0, path, offset, length):
-    """``{size_bytes, chunk}``: shorter than asked for at the end of the file, empty beyond it.
+    """``{size_bytes, chunk}``: shorter than requested at the end of the file, empty beyond it.
 
     Raises as :func:`list_files`.
     """
@@ -110,7 +110,7 @@ def _read_chunk(handle, offset, length):
 
 
 def read_at(handle, offset, length):
-    """That many bytes of an open file, fewer at its end. Raises OSError."""
+    """Up to that many bytes of an open file, fewer at its end. Raises OSError."""
     pieces = []
     os.lseek(handle, offset, 0)
     while length:
@@ -123,28 +123,28 @@ def read_at(handle, offset, length):
 
 
 def _with_file(dom0, path, flags, function, *arguments):
-    """What the function makes of the open file."""
+    """The function's result for the open file."""
     handle = safe_paths.open_file(dom0, path, flags)
     try:
         try:
             return function(handle, *arguments)
         finally:
-            os.close(handle)  # NFS may say only now that it could not write
+            os.close(handle)  # NFS may report a failed write only here
     except (IOError, OSError):
-        raise safe_paths.failure(error(), path)
+        raise safe_paths.from_oserror(error(), path)
 
 
 # --- writing --------------------------------------------------------------------------------
 
 def create_file(dom0, client, operation, path, size_bytes):
-    """Make a file of zeros that takes no room.
+    """Create a sparse file of zeros.
 
-    A repeated request cannot be told from another's file, so it is Exists. So is one that was cut
-    off between making the file and giving it its size: look at it.
+    A repeated request cannot be distinguished from another client's file, so it is Exists; also
+    after an interruption between creating the file and setting its size: check its size.
     Raises InvalidArgument, NotAllowed, NotMounted, NotFound, Exists, Failed, Timeout.
     """
     arguments.number('size_bytes', size_bytes, 0, LARGEST)
-    say(dom0, client, operation, 'create_file', [path], '%d bytes' % size_bytes)
+    log_request(dom0, client, operation, 'create_file', [path], '%d bytes' % size_bytes)
     return dom0.within(SECONDS, _create, dom0, path, size_bytes)
 
 
@@ -158,9 +158,9 @@ def _create(dom0, path, size_bytes):
             finally:
                 os.close(handle)
         except (IOError, OSError):
-            problem = safe_paths.failure(error(), path)
-            dirfd.remove(directory, name)  # it is not what was asked for
-            raise problem
+            failure = safe_paths.from_oserror(error(), path)
+            dirfd.remove(directory, name)  # it is not complete
+            raise failure
         dirfd.sync(directory)
     finally:
         os.close(directory)
@@ -172,11 +172,11 @@ def _set_size(handle, size_bytes):
 
 
 def write_file(dom0, client, operation, path, offset, chunk):
-    """Write a stretch. Raises as :func:`create_file`, without Exists."""
+    """Write a range. Raises as :func:`create_file`, without Exists."""
     pieces = chunks.decode(arguments.payload('chunk', chunk, CHUNK_BYTES + 4 + CHUNK_BYTES // 8))
     length = chunks.length_of(pieces)
     arguments.number('offset', offset, 0, LARGEST - length)
-    say(dom0, client, operation, 'write_file', [path], '%d bytes at %d' % (length, offset))
+    log_request(dom0, client, operation, 'write_file', [path], '%d bytes at %d' % (length, offset))
     return dom0.within(SECONDS, _write, dom0, path, offset, pieces)
 
 
@@ -190,7 +190,7 @@ def _write_pieces(handle, offset, pieces):
             write_zeros(handle, offset + start, size)
         else:
             write_at(handle, offset + start, data)
-    # Who is told that it is done will not send it again.
+    # A client that got the response does not repeat the request.
     os.fsync(handle)
 
 
@@ -202,25 +202,25 @@ def write_at(handle, offset, data):
 
 
 def write_zeros(handle, offset, size):
-    """Zeros that take no room where there is none taken.
+    """Write zeros; holes stay holes.
 
-    Python 2.4 can make no hole where data was, so there zeros are written; what reads as zeros is
-    left. A file grows by its last byte: ftruncate() could cut off what another call writes beyond.
+    Python 2.4 cannot punch a hole into data, so there zeros are written; blocks that read as zeros
+    are left. The file grows by its last byte: ftruncate() could cut off another call's data.
     Raises OSError.
     """
-    there = os.fstat(handle).st_size
-    for start in range(offset, min(offset + size, there), chunks.BLOCK):
+    size_now = os.fstat(handle).st_size
+    for start in range(offset, min(offset + size, size_now), chunks.BLOCK):
         length = min(chunks.BLOCK, offset + size - start)
         if read_at(handle, start, length).strip(_ZERO):
             write_at(handle, start, _ZERO * length)
-    if offset + size > there:
+    if offset + size > size_now:
         write_at(handle, offset + size - 1, _ZERO)
 
 
 def truncate_file(dom0, client, operation, path, size_bytes):
-    """Give a file another size. Raises as :func:`write_file`."""
+    """Change the size of a file. Raises as :func:`write_file`."""
     arguments.number('size_bytes', size_bytes, 0, LARGEST)
-    say(dom0, client, operation, 'truncate_file', [path], '%d bytes' % size_bytes)
+    log_request(dom0, client, operation, 'truncate_file', [path], '%d bytes' % size_bytes)
     return dom0.within(SECONDS, _truncate, dom0, path, size_bytes)
 
 
@@ -229,14 +229,14 @@ def _truncate(dom0, path, size_bytes):
 
 
 def rename_file(dom0, client, operation, path, new_path):
-    """Rename a file within its mount, never onto something.
+    """Rename a file within its mount; never overwrites.
 
-    By a second name and then without the first: rename(2) would lay it over what is there. Cut off
-    between the two, a repeated request goes on. Raises as :func:`create_file`.
+    By link and unlink: rename(2) would overwrite. After an interruption between the two a repeated
+    request continues. Raises as :func:`create_file`.
     """
     if safe_paths.split(path)[0] != safe_paths.split(new_path)[0]:
         raise errors.InvalidArgument('new path: expected one on the same mount')
-    say(dom0, client, operation, 'rename_file', [path, new_path], '')
+    log_request(dom0, client, operation, 'rename_file', [path, new_path], '')
     return dom0.within(SECONDS, _rename, dom0, path, new_path)
 
 
@@ -253,41 +253,41 @@ def _rename(dom0, path, new_path):
 
 
 def _rename_in(directory, name, new_directory, new_name):
-    file = safe_paths.status_in(directory, name)
+    file = safe_paths.stat_regular(directory, name)
     if name == new_name and dirfd.is_same(os.fstat(directory), os.fstat(new_directory)):
-        raise errors.Exists('%s: twice the same path' % safe_paths.shown(name))
+        raise errors.Exists('%s: both paths are the same' % safe_paths.printable(name))
     dirfd.link(directory, name, new_directory, new_name)
-    if not dirfd.is_same(safe_paths.status_in(new_directory, new_name), file):
-        raise errors.Failed('%s: it was changed meanwhile' % safe_paths.shown(name))
+    if not dirfd.is_same(safe_paths.stat_regular(new_directory, new_name), file):
+        raise errors.Failed('%s: it was changed concurrently' % safe_paths.printable(name))
     dirfd.sync(new_directory)
-    # Somebody may have done the same meanwhile, and a third one put a file of his in its place.
-    if dirfd.is_there(directory, name) and not dirfd.is_one_file(
+    # A second request may have renamed it, and a third one created another file at the path.
+    if dirfd.exists(directory, name) and not dirfd.is_same_file(
             directory, name, new_directory, new_name):
-        raise errors.Failed('%s: another file has taken its place' % safe_paths.shown(name))
+        raise errors.Failed('%s: another file is at this path now' % safe_paths.printable(name))
     dirfd.remove(directory, name)
     dirfd.sync(directory)
 
 
 def delete_file(dom0, client, operation, path):
     """Delete a regular file. Raises as :func:`write_file`."""
-    say(dom0, client, operation, 'delete_file', [path], '')
+    log_request(dom0, client, operation, 'delete_file', [path], '')
     return dom0.within(SECONDS, _delete, dom0, path)
 
 
 def _delete(dom0, path):
     directory, name = safe_paths.open_parent(dom0, path)
     try:
-        safe_paths.status_in(directory, name)
+        safe_paths.stat_regular(directory, name)
         dirfd.remove(directory, name)
         dirfd.sync(directory)
     finally:
         os.close(directory)
 
 
-def say(dom0, client, operation, action, paths, more):
-    """Check who asks and what for, and put it into the host's log."""
+def log_request(dom0, client, operation, action, paths, more):
+    """Validate client, operation and paths, and log the request in the host's syslog."""
     client, operation = arguments.client(client), arguments.operation(operation)
     for path in paths:
-        safe_paths.require_not_ours(path)
-    words = [client, operation, action] + [safe_paths.shown(path) for path in paths] + [more]
+        safe_paths.require_outside_state_dir(path)
+    words = [client, operation, action] + [safe_paths.printable(path) for path in paths] + [more]
     dom0.log(' '.join(words).rstrip())

@@ -1,4 +1,4 @@
-"""What makes a host known again after a boot, and tells it from all others."""
+"""What identifies a host across boots and distinguishes it from all others."""
 
 import re
 
@@ -12,13 +12,13 @@ _UUID = re.compile(u'<Unique_Id>\\s*([0-9A-Fa-f:-]{32,47})\\s*</Unique_Id>')
 
 
 def identity(dom0):
-    """``{host, host_uuid, certificate}``, texts, '' where it is not known.
+    """``{host, host_uuid, certificate}``, text, '' where not known.
 
-    Nothing of it tells hosts apart alone: many are called localhost, boards come with one
+    None of them is unique alone: many hosts are called localhost, boards come with a
     placeholder for their uuid (agent-behaviour.md 19), and a certificate may be shared.
     """
-    said = read_agent.ask(dom0, SECONDS, 'discover_server').get('answer', '')
-    match = isinstance(said, text_type) and _UUID.search(said)
+    answer = read_agent.call_agent(dom0, SECONDS, 'discover_server').get('answer', '')
+    match = isinstance(answer, text_type) and _UUID.search(answer)
     uuid, certificate = '', ''
     if match:
         uuid = match.group(1)
@@ -29,8 +29,8 @@ def identity(dom0):
     return {'host': dom0.hostname(), 'host_uuid': uuid, 'certificate': certificate}
 
 
-def is_same(dom0, record):
-    """Whether a record with that in it was made on this host. In doubt it was not."""
+def is_this_host(dom0, record):
+    """Whether a record with these fields was made on this host; False if in doubt."""
     here = identity(dom0)
     for key in here:
         if to_text(record.get(key, '')) != to_text(here[key]):

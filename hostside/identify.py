@@ -1,4 +1,4 @@
-"""Which file a path leads to: one file may have many names, links and mounts."""
+"""Which file a path leads to: one file may have many names, symbolic links and mounts."""
 
 import errno
 import os
@@ -19,13 +19,13 @@ _UP = '..'.encode('ascii')
 
 
 def identify(dom0, paths):
-    """A list of ``{path, real, device, inode, links, type, size_bytes}``, in the order of the paths.
+    """A list of ``{path, real, device, inode, links, type, size_bytes}``, in the paths' order.
 
-    Of what each leads to, links followed: any absolute path of the host. Or ``{path, missing}`` of
-    one that leads to nothing, or ``{path, problem}``. ``device`` and ``inode`` are decimal texts:
-    they may be beyond 64 bits with a sign. ``raw`` and ``real_raw`` as elsewhere.
-    What lies on one mount is looked at together, and what one mount does not need of the time goes
-    to those after it. Raises InvalidArgument.
+    Of the file that each path leads to, links followed; any absolute path of the host. Or ``{path,
+    missing}`` where nothing is there, or ``{path, error}``. ``device`` and ``inode`` are decimal
+    text: they may exceed a signed 64-bit integer. ``raw`` and ``real_raw`` as elsewhere.
+    The paths of one mount are read together; time that one mount does not use is left to the
+    others. Raises InvalidArgument.
     """
     if not isinstance(paths, (list, tuple)) or len(paths) > MOST:
         raise errors.InvalidArgument('paths: expected a list of at most %d' % MOST)
@@ -42,14 +42,15 @@ def identify(dom0, paths):
 def _checked(path):
     path = arguments.name_bytes('paths', path)
     if not path.startswith(_SLASH) or '\0'.encode('ascii') in path:
-        raise errors.InvalidArgument('paths: expected absolute ones, not %s' % safe_paths.shown(path))
+        raise errors.InvalidArgument('paths: not an absolute path: %s'
+                                     % safe_paths.printable(path))
     if len(path) > _LONGEST:
         raise errors.InvalidArgument('paths: more than %d bytes' % _LONGEST)
     return path
 
 
 def _by_mount(dom0, paths):
-    """``{mount point: [paths]}``, as far as their names tell: a dead server costs its own only."""
+    """``{mount point: [paths]}`` by their prefix: a dead server affects only its own paths."""
     points = [to_bytes(mounted) for _, mounted, _ in dom0.mounts()]
     groups = {}
     for path in paths:
@@ -64,11 +65,11 @@ def _group(dom0, seconds, paths):
     try:
         return dom0.within(seconds, _all_of, dom0, paths)
     except errors.HostModuleError:
-        return dict([(path, {'error': safe_paths.said()}) for path in paths])
+        return dict([(path, {'error': safe_paths.current_error()}) for path in paths])
 
 
 def _all_of(dom0, paths):
-    known = {}  # directories that are no links
+    known = {}  # directories known not to be links
     return dict([(path, _identity(dom0, path, known)) for path in paths])
 
 
@@ -76,31 +77,31 @@ def _identity(dom0, path, known):
     try:
         real, status = _follow(dom0, path, known)
     except errors.HostModuleError:
-        return {'error': safe_paths.said()}
+        return {'error': safe_paths.current_error()}
     except (IOError, OSError):
-        problem = error()
-        if problem.errno in (errno.ENOENT, errno.ENOTDIR):
+        failure = error()
+        if failure.errno in (errno.ENOENT, errno.ENOTDIR):
             return _missing(dom0, path)
-        return {'error': to_text(plain(os.strerror(problem.errno or 0)))}
+        return {'error': to_text(plain(os.strerror(failure.errno or 0)))}
     return {'real': real, 'device': '%d' % status.st_dev, 'inode': '%d' % status.st_ino,
             'links': int(status.st_nlink), 'type': files.type_of(status),
             'size_bytes': big(status.st_size)}
 
 
 def _missing(dom0, path):
-    """If the kernel says so, too: some links of /proc are none that can be followed by hand."""
+    """Only if the kernel agrees: some links in /proc cannot be followed by reading them."""
     try:
-        os.stat(dom0.place(path))
+        os.stat(dom0.real_path(path))
     except OSError:
         return {'missing': True}
-    return {'error': to_text('something is there, but where it leads to cannot be told')}
+    return {'error': to_text('it exists, but its target cannot be determined')}
 
 
 def _follow(dom0, path, known):
     """``(real path, stat)`` of what a path of the host leads to. Raises OSError, NotMounted.
 
-    By hand: the realpath of Python 2 takes ``x/..`` for nothing, though x may be a link, and does
-    not say what it could not read. ``known``: directories that were seen to be no links.
+    Step by step: realpath of Python 2 drops ``x/..``, though x may be a link, and does not report
+    what it could not read. ``known``: directories known not to be links.
     """
     real, links, ahead = _NONE, 0, path.split(_SLASH)
     while ahead:
@@ -117,7 +118,7 @@ def _follow(dom0, path, known):
                 links += 1
                 if links > _LINKS:
                     raise OSError(errno.ELOOP, 'too many links')
-                target = os.readlink(dom0.place(at))
+                target = os.readlink(dom0.real_path(at))
                 if target.startswith(_SLASH):
                     real = _NONE
                 ahead = target.split(_SLASH) + ahead
@@ -125,14 +126,14 @@ def _follow(dom0, path, known):
             if stat.S_ISDIR(status.st_mode):
                 known[at] = True
             elif ahead:
-                raise OSError(errno.ENOTDIR, 'no directory')
+                raise OSError(errno.ENOTDIR, 'not a directory')
         real = at
-    return real or _SLASH, os.stat(dom0.place(real or _SLASH))
+    return real or _SLASH, os.stat(dom0.real_path(real or _SLASH))
 
 
 def _status(dom0, path):
     try:
-        return os.lstat(dom0.place(path))
+        return os.lstat(dom0.real_path(path))
     except OSError:
         if error().errno == errno.ENOENT:
             safe_paths.require_mounted(dom0, path)
@@ -141,7 +142,7 @@ def _status(dom0, path):
 
 def _entry(path, found):
     entry = dict(found)
-    safe_paths.tell(entry, 'path', 'raw', path)
+    safe_paths.put_name(entry, 'path', 'raw', path)
     if 'real' in found:
-        safe_paths.tell(entry, 'real', 'real_raw', found['real'])
+        safe_paths.put_name(entry, 'real', 'real_raw', found['real'])
     return entry

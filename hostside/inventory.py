@@ -1,4 +1,4 @@
-"""How full the mounts are, and which guests the host would bring back by itself."""
+"""Free space on the mounts, and the guests that the host starts by itself."""
 
 import errno
 import os
@@ -17,15 +17,16 @@ _STARTS = re.compile(r'\(\s*on_xend_start\s+start\s*\)'.encode('ascii'))
 
 
 def free_space(dom0):
-    """A list of ``{mount, device, type, size_bytes, free_bytes}``, or ``problem`` for the figures.
+    """A list of ``{mount, device, type, size_bytes, free_bytes}``, or ``error`` instead of the
+    sizes.
 
-    Of every repository and secondary mount. A mount whose server is dead hangs: what one does not
-    need of the time goes to those after it, so each of them gets some.
+    Of every repository and secondary mount. A mount whose server is dead hangs: time that one mount
+    does not use is left to the others, so each of them gets some.
     """
     mounts = {}
     for device, mount_point, kind in dom0.mounts():
-        if _is_ours_to_see(mount_point):
-            mounts[mount_point] = (device, kind)  # the last one lies on top
+        if _is_allowed(mount_point):
+            mounts[mount_point] = (device, kind)  # the last one covers the others
     deadline = time.time() + SECONDS
     found = []
     for position, mount_point in enumerate(sorted(mounts)):
@@ -40,7 +41,7 @@ def free_space(dom0):
     return found
 
 
-def _is_ours_to_see(mount_point):
+def _is_allowed(mount_point):
     try:
         return not safe_paths.split(mount_point)[1]
     except errors.HostModuleError:
@@ -58,11 +59,11 @@ def _space(dom0, mount_point):
 
 
 def autostart_guests(dom0):
-    """Guests that the next boot or start of xend may bring back (xend.md 9).
+    """Guests that the next boot or start of xend may start (xend.md 9).
 
     A list of ``{kind: "saved", name, path}`` (xendomains restores them), ``{kind: "managed", uuid,
     path, starts}`` (xend starts those whose ``on_xend_start`` is ``start``) and ``{kind: "auto",
-    name, path}`` (xendomains creates them). What cannot be read has ``problem``.
+    name, path}`` (xendomains creates them). An entry that cannot be read has ``error``.
     """
     found = []
     for kind, folder in (('saved', _SAVED), ('auto', _AUTO)):
@@ -82,7 +83,7 @@ def autostart_guests(dom0):
 
 
 def _names(dom0, kind, folder, found):
-    """The names in a folder, as bytes, without hidden ones, which no ``*`` of a script meets."""
+    """The names in a directory, as bytes, without hidden ones, which the scripts' ``*`` ignores."""
     try:
         names = os.listdir(to_bytes(dom0.path(folder)))
     except OSError:

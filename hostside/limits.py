@@ -1,6 +1,6 @@
 """Time limits on what can hang: commands, and anything that touches a file system or xend.
 
-A process that waits for a dead NFS server may not even die when it is killed, so it is never waited
+A process that waits for a dead NFS server may not even end when it is killed, so it is never waited
 for.
 """
 
@@ -22,9 +22,9 @@ _LENGTH = '%016d'
 def run(arguments, seconds):
     """Run a command without a shell; ``(status, output, errors)``, the latter two as bytes.
 
-    Only in a process made by :func:`within`: the agent may let its children be reaped by others,
-    and then every command would seem to have ended well.
-    Raises Timeout (it is killed, with what it started) and Failed (it cannot be started).
+    Only in a process created by :func:`within`: the agent may have its children reaped elsewhere,
+    and then every command would seem to have succeeded.
+    Raises Timeout (its process group is killed) and Failed (it cannot be started).
     """
     try:
         process = subprocess.Popen(arguments, stdin=open(os.devnull), stdout=subprocess.PIPE,
@@ -43,7 +43,7 @@ def run(arguments, seconds):
         if time.time() >= deadline:
             _kill(-process.pid)
             raise errors.Timeout('%s: more than %g s' % (' '.join(arguments), seconds))
-    # its ends are closed, yet it may go on
+    # its output is closed, but it may still run
     while process.poll() is None:
         if time.time() >= deadline:
             _kill(-process.pid)
@@ -55,9 +55,9 @@ def run(arguments, seconds):
 
 
 def within(seconds, function, *arguments):
-    """What the function returns or raises, called in a process of its own.
+    """Call the function in a process of its own; return or raise what it does.
 
-    Raises Timeout when it does not end in time; it is killed then, if it can be.
+    Raises Timeout when it does not finish in time; it is killed then, if possible.
     """
     try:
         reader, writer = os.pipe()
@@ -71,7 +71,7 @@ def within(seconds, function, *arguments):
         raise errors.Failed('%s: %s' % (function.__name__, describe(error())))
     if child == 0:
         try:
-            _leave_behind(writer)
+            _close_inherited(writer)
             data = _outcome(function, arguments)
             _send(writer, (_LENGTH % len(data)).encode('ascii') + data)
         finally:
@@ -94,18 +94,18 @@ def within(seconds, function, *arguments):
     raise getattr(errors, kind)(value)
 
 
-def _leave_behind(kept):
-    """Let go of what the process was born with, the agent's port above all.
+def _close_inherited(kept):
+    """Close the inherited descriptors, above all the agent's listening port.
 
     A process that cannot be killed would hold it, and the agent could not be started again. The
-    numbers stay taken: what the agent's own objects write to theirs, its log for example, must not
-    get into a file that is opened here.
+    descriptor numbers stay in use: what the agent's objects write to theirs, its log for example,
+    must not end up in a file that is opened here.
     """
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the function may start and await commands
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # the function may run commands and wait for them
     syslog.closelog()
     nothing = os.open(os.devnull, os.O_RDWR)
     for name in os.listdir('/proc/self/fd'):
-        # the one that listed them is gone, and takes a number more
+        # the one that listed them is closed already
         if int(name) > 2 and int(name) not in (kept, nothing):
             os.dup2(nothing, int(name))
 
@@ -114,8 +114,8 @@ def _outcome(function, arguments):
     try:
         return pickle.dumps(('answer', function(*arguments)), 2)
     except errors.HostModuleError:
-        problem = error()
-        return pickle.dumps((problem.__class__.__name__, str(problem)), 2)
+        failure = error()
+        return pickle.dumps((failure.__class__.__name__, str(failure)), 2)
     except Exception:
         return pickle.dumps(('Failed', describe(error())), 2)
 
@@ -126,9 +126,9 @@ def _send(writer, data):
 
 
 def _receive(reader, deadline):
-    """What comes after its length; '' if the process died, None if it has not ended in time.
+    """The message after its length; '' if the process died, None if it did not finish in time.
 
-    The end of the pipe is no sign: another thread's process may have been born with the pipe open.
+    The end of the pipe is not reliable: another thread's child may have inherited the pipe.
     """
     received = _receive_bytes(reader, len(_LENGTH % 0), deadline)
     if not received:
@@ -173,6 +173,6 @@ def _reap(child):
         try:
             if os.waitpid(child, os.WNOHANG)[0]:
                 return
-        except OSError:  # the agent lets the system reap its children
+        except OSError:  # the agent has its children reaped by the system
             return
         time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""The end of the logs that tell why something failed."""
+"""The end of the logs that say why something failed."""
 
 import errno
 
@@ -26,5 +26,5 @@ def log_tail(dom0, log, bytes):
             handle.close()
     except (IOError, OSError):
         if error().errno == errno.ENOENT:
-            raise errors.NotFound('%s: no such log' % LOGS[log])
+            raise errors.NotFound('%s: no such file' % LOGS[log])
         raise errors.Failed(describe(error()))

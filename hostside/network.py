@@ -1,6 +1,6 @@
 """The host's network: what it has, and the control interface.
 
-Nothing is found by a part of a name or of an address: what commands say is taken apart into fields,
+Names and addresses are never matched by substring: the commands' output is parsed into fields,
 and fields are compared (agent-behaviour.md 15.3).
 """
 
@@ -13,19 +13,19 @@ from libcloud_ovm3_host.compat import big, describe, error, plain, to_text
 
 _SECONDS = 10  # for each command
 _FAMILIES = {'inet': (4, 32), 'inet6': (6, 128)}
-# of a line of ``ip route``: words without a value; of routes that lead to no device
+# in a line of ``ip route``: words without a value; types of routes
 _FLAGS = ('dead', 'linkdown', 'offload', 'onlink', 'notify', 'pervasive', 'rt_offload', 'rt_trap')
 _TYPES = ('unicast', 'local', 'broadcast', 'multicast', 'anycast', 'throw', 'unreachable',
           'prohibit', 'blackhole', 'nat')
-_NOBODY_THERE = (errno.ECONNREFUSED, errno.ECONNRESET, errno.ETIMEDOUT, errno.EHOSTUNREACH,
+_NOT_REACHED = (errno.ECONNREFUSED, errno.ECONNRESET, errno.ETIMEDOUT, errno.EHOSTUNREACH,
                  errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN)
 
 
 def command(dom0, *words):
-    """What an ``ip`` command says, as a text. Raises Failed with its own words, Timeout."""
-    status, output, problem = dom0.run(['ip'] + list(words), _SECONDS)
+    """The output of an ``ip`` command, as text. Raises Failed with its error output, Timeout."""
+    status, output, error_output = dom0.run(['ip'] + list(words), _SECONDS)
     if status:
-        raise errors.Failed('ip %s: %s' % (' '.join(words), plain(problem).strip()))
+        raise errors.Failed('ip %s: %s' % (' '.join(words), plain(error_output).strip()))
     return to_text(output)
 
 
@@ -45,8 +45,8 @@ def addresses(dom0):
 def routes(dom0):
     """A list of ``{device, destination, prefix_length, gateway, metric}`` of the main table, IPv4.
 
-    A route of several next hops is as many entries; ``gateway`` and ``device`` are '' where there
-    is none.
+    A route with several next hops has one entry per hop; ``gateway`` and ``device`` are '' where
+    there is none.
     """
     found = []
     for line in command(dom0, '-o', '-4', 'route', 'show').split('\n'):
@@ -76,7 +76,7 @@ def _hops(words, line):
 
 
 def _with_prefix(text, longest, line):
-    """``(address, prefix length)``; the longest where none is said: a host, an end of a link."""
+    """``(address, prefix length)``; the longest where none is given: a host, an end of a link."""
     parts = text.split('/')
     if len(parts) == 1:
         return text, longest
@@ -84,15 +84,15 @@ def _with_prefix(text, longest, line):
 
 
 def _number(text, line):
-    """Raises Failed: part of what ``ip`` says is not what it says."""
+    """Raises Failed: output that is only partly understood is not used at all."""
     try:
         return int(text)
     except ValueError:
-        raise errors.Failed('ip: cannot be read: %s' % plain(line))
+        raise errors.Failed('ip: unexpected output: %s' % plain(line))
 
 
 def _fields(words):
-    """The pairs of words; the first of a name counts."""
+    """``{key: value}`` of pairs of words; the first one of a key counts."""
     fields = {}
     position = 0
     while position < len(words):
@@ -116,7 +116,7 @@ def neighbours(dom0):
 
 
 def number_of(address):
-    """The 32 bits of an IPv4 address, None if it is none."""
+    """An IPv4 address as an integer; None if it is not one."""
     try:
         return struct.unpack('!I', socket.inet_pton(socket.AF_INET, address))[0]
     except (socket.error, ValueError, UnicodeError):
@@ -124,14 +124,14 @@ def number_of(address):
 
 
 def mask_of(prefix_length):
-    """The network's bits."""
+    """The netmask as an integer."""
     return 0xffffffff ^ (0xffffffff >> prefix_length)
 
 
 def check_port(dom0, address, port, seconds):
-    """Whether something accepts a TCP connection at a numeric address, within so many seconds.
+    """Whether a TCP connection to a numeric address is accepted within that many seconds.
 
-    A name is refused: a resolver has no limit of ours. Raises InvalidArgument, Failed.
+    Host names are not allowed: name resolution has no time limit. Raises InvalidArgument, Failed.
     """
     arguments.number('port', port, 1, 65535)
     arguments.number('seconds', seconds, 1, 30)
@@ -153,9 +153,9 @@ def _connects(connection, address, port):
     except socket.timeout:
         return False
     except socket.error:
-        if error().args[0] in _NOBODY_THERE:
+        if error().args[0] in _NOT_REACHED:
             return False
-        raise errors.Failed(describe(error()))  # our own fault: it says nothing of the other side
+        raise errors.Failed(describe(error()))  # local: it says nothing of the other side
     return True
 
 

@@ -1,4 +1,4 @@
-"""All of a repository that a listing needs, in one call: what lies in it, and every vm.cfg."""
+"""Everything of a repository that a listing needs, in one call: its content and every vm.cfg."""
 
 import os
 import stat
@@ -9,8 +9,8 @@ from libcloud_ovm3_host.compat import Binary, error, to_bytes, to_text
 
 FOLDERS = ['VirtualMachines', 'Templates', 'Assemblies']
 PAGE_BYTES = 12 << 20
-FILE_BYTES = 256 << 10  # a vm.cfg has one or two thousand
-SHOWN = 5  # names of what lies in a directory without vm.cfg
+FILE_BYTES = 256 << 10  # a vm.cfg has one or two thousand bytes
+SHOWN = 5  # names that are reported of a directory without vm.cfg
 SECONDS = 50  # for all of it: clients wait for a minute
 
 _SLASH = '/'.encode('ascii')
@@ -19,11 +19,11 @@ _SLASH = '/'.encode('ascii')
 def repository(dom0, repository, after):
     """``{listing: {answer} or {fault}, vm_cfg: [{folder, directory, content}], aside, after}``
 
-    ``listing`` is the agent's ``discover_repositories``, ``aside`` what :func:`aside.listed` tells,
-    both on the first page only. ``vm_cfg`` is in the order of the bytes of the names; a file that
-    cannot be read has ``problem`` for its content, as has a VM's directory that holds something,
-    but no vm.cfg; a directory whose name is no UTF-8 its ``raw`` name too. ``after``: base64 to go
-    on with, '' at the end.
+    ``listing`` is the agent's ``discover_repositories``, ``aside`` what
+    :func:`aside.list_aside` returns, both on the first page only. ``vm_cfg`` is in the byte order
+    of the names; a file that cannot be read has ``error`` instead of ``content``, and so has a VM's
+    directory that is not empty, but has no vm.cfg; a directory whose name is not UTF-8 has ``raw``.
+    ``after``: the next page's cursor, base64; '' at the end.
     Raises InvalidArgument, NotMounted, Timeout.
     """
     repository = arguments.repository(repository)
@@ -34,25 +34,25 @@ def repository(dom0, repository, after):
     found = dom0.within(SECONDS, _page, dom0, mount_point, first, last)
     found['listing'] = {}
     if not after:
-        found['listing'] = read_agent.ask(dom0, deadline - time.time(), 'discover_repositories',
-                                    repository)
+        found['listing'] = read_agent.call_agent(dom0, deadline - time.time(),
+                                                 'discover_repositories', repository)
     return found
 
 
 def _cursor(after):
-    """``(folder, name)``: which directory the page before came to."""
+    """``(folder, name)``: the last directory of the page before."""
     if not after:
         return FOLDERS[0], after
     parts = after.split(_SLASH)
     if len(parts) != 2 or to_text(parts[0]) not in FOLDERS:
-        raise errors.InvalidArgument('after: expected what the last answer had')
+        raise errors.InvalidArgument('after: expected the value of the previous response')
     return str(to_text(parts[0])), parts[1]
 
 
 def _page(dom0, mount_point, first, last):
     found = {'vm_cfg': [], 'after': ''}
     if not last and first == FOLDERS[0]:
-        found['aside'] = aside.listed(dom0, mount_point)
+        found['aside'] = aside.list_aside(dom0, mount_point)
     room = PAGE_BYTES
     root = safe_paths.open_root(dom0, mount_point)
     try:
@@ -67,16 +67,17 @@ def _page(dom0, mount_point, first, last):
 
 
 def _read_folder(root, folder, last, room, found):
-    """Add what the folder has after that name; how much room is left then."""
+    """Add the folder's entries after that name; return how many bytes are left for the page."""
     try:
         directory = safe_paths.enter(os.dup(root), folder)
     except errors.NotFound:
         return room
     except errors.HostModuleError:
-        found['vm_cfg'].append({'folder': folder, 'directory': '', 'error': safe_paths.said()})
+        found['vm_cfg'].append({'folder': folder, 'directory': '',
+                                'error': safe_paths.current_error()})
         return room
     try:
-        for name in sorted(os.listdir(safe_paths.below(directory, ''))):
+        for name in sorted(os.listdir(safe_paths.entry_path(directory, ''))):
             if name <= last:
                 continue
             if room <= 0:
@@ -94,10 +95,10 @@ def _read_folder(root, folder, last, room, found):
 
 
 def _entry(directory, name, folder):
-    """What stands in ``<name>/vm.cfg``; None where there is neither such a file nor a trace of it.
+    """The entry of ``<name>/vm.cfg``; None where there is neither such a file nor a trace of one.
     """
     entry = {}
-    safe_paths.tell(entry, 'directory', 'raw', name)
+    safe_paths.put_name(entry, 'directory', 'raw', name)
     try:
         entry['content'] = Binary(_content(directory, name))
     except errors.NotFound:
@@ -107,26 +108,26 @@ def _entry(directory, name, folder):
     except errors.HostModuleError:
         if not _is_directory_or_link(directory, name):
             return None
-        entry['error'] = safe_paths.said()
+        entry['error'] = safe_paths.current_error()
     return entry
 
 
 def _without_vm_cfg(directory, name, entry):
-    """A VM's directory in which something is left may be that of a VM whose file was put aside."""
+    """A directory with files but no vm.cfg may belong to a VM whose vm.cfg was moved away."""
     try:
         inside = safe_paths.enter(os.dup(directory), name)
         try:
             names = dirfd.sorted_names(inside)
         finally:
             os.close(inside)
-    except errors.NotFound:  # it has just gone
+    except errors.NotFound:  # it has just been removed
         return None
     except errors.HostModuleError:
-        entry['error'] = safe_paths.said()
+        entry['error'] = safe_paths.current_error()
         return entry
     if not names:
         return None
-    first = ', '.join([safe_paths.shown(each) for each in names[:SHOWN]])
+    first = ', '.join([safe_paths.printable(each) for each in names[:SHOWN]])
     if len(names) > SHOWN:
         first += ' and %d more' % (len(names) - SHOWN)
     entry['error'] = to_text('no vm.cfg, but %s' % first)
@@ -156,19 +157,19 @@ def _all_of(handle):
             if not data:
                 return ''.encode('ascii').join(pieces)
     except OSError:
-        raise safe_paths.failure(error(), 'vm.cfg')
+        raise safe_paths.from_oserror(error(), 'vm.cfg')
 
 
 def _is_directory_or_link(directory, name):
     try:
-        mode = os.lstat(safe_paths.below(directory, name)).st_mode
+        mode = os.lstat(safe_paths.entry_path(directory, name)).st_mode
     except OSError:
-        return True  # whatever it is, it could not be read
+        return True  # of unknown type, and it could not be read
     return stat.S_ISDIR(mode) or stat.S_ISLNK(mode)
 
 
 def _size(entry):
-    """About what it takes in the answer."""
+    """About how many bytes the entry takes in the response."""
     size = 200
     if 'content' in entry:
         size += len(entry['content'].data)

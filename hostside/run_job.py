@@ -1,29 +1,29 @@
 """The process of one job: ``run_job.py MOUNT ID``, and of each mount ``POINT DIRECTORY DEV:INODE``.
 
-Started by :mod:`jobs`; it leaves its parent at once, so it outlives the agent.
+Started by :mod:`jobs`; it detaches itself at once, so it outlives the agent.
 """
 
 import os
 import sys
 import time
 
-if __name__ == '__main__':  # beside this file lies what has the names of other people's modules
+if __name__ == '__main__':  # modules beside this file have names of others' modules
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 from libcloud_ovm3_host import chunks, dirfd, errors, files, jobs, records, safe_paths, state_dir
 from libcloud_ovm3_host.compat import describe, error, md5, to_bytes
 
 BLOCK = 1 << 20  # bytes read at once
-SAY_SECONDS = 1  # between two looks whether it is cancelled, and two words about its progress
+REPORT_SECONDS = 1  # between two checks for a cancellation and two progress records
 
 
 class Cancelled(Exception):
-    """It was asked to end."""
+    """The job was cancelled."""
 
 
 class Mounted(object):
-    """As much of a host as places needs: the mounts that this job was told of, if they are still
-    the ones that they were."""
+    """As much of a host as places needs: the mounts that this job was given, if they are still
+    the same."""
 
     def __init__(self, words):
         self._mounts = {}
@@ -39,7 +39,7 @@ class Mounted(object):
         status = os.fstat(directory)
         if '%d:%d' % (status.st_dev, status.st_ino) != identity:
             os.close(directory)
-            raise errors.NotMounted('%s: something else is there than before' % point)
+            raise errors.NotMounted('%s: another file system is mounted there now' % point)
         return directory
 
 
@@ -55,13 +55,13 @@ def main(words):
         record = Job(host, temporary, folder, request).run()
         name = jobs.temporary_name(request)
         if record['state'] != 'done':
-            dirfd.remove(temporary, name)  # it may be what leaves no room for the outcome
-        jobs.put_down(temporary, folder, request, 'outcome', record)
+            dirfd.remove(temporary, name)  # it may be what fills the file system
+        jobs.record_once(temporary, folder, request, 'outcome', record)
         dirfd.remove(temporary, name)
 
 
 def detach():
-    """Become a process without a parent, a terminal or anybody's descriptors."""
+    """Become a daemon: no parent, terminal or inherited descriptors."""
     if os.fork():
         os._exit(0)
     os.setsid()
@@ -71,31 +71,31 @@ def detach():
 
 
 def begins(temporary, folder, request):
-    """Whether this is the process that does the job.
+    """Whether this is the process that runs the job.
 
-    Only one can make the record. It is made before the look at the clock: whoever finds no record
-    after START_SECONDS can be sure that none begins any more.
+    Only one can create the record. It is created before the clock is checked: whoever finds no
+    record after START_SECONDS can be sure that no process will start the job.
     """
     pid = os.getpid()
     record = {'pid': '%d' % pid, 'started': jobs.start_time(pid)}
     try:
-        state_dir.place(temporary, request['id'].decode('ascii'), records.encode(record), folder,
+        state_dir.create(temporary, request['id'].decode('ascii'), records.encode(record), folder,
                    'process')
     except errors.Exists:
         return False
-    return jobs.is_fresh(request) and not dirfd.is_there(folder, 'outcome')
+    return jobs.is_fresh(request) and not dirfd.exists(folder, 'outcome')
 
 
 class Job(object):
-    """A job on its way."""
+    """A running job."""
 
     def __init__(self, host, temporary, folder, request):
         self.host, self.temporary, self.folder, self.request = host, temporary, folder, request
         self.record = {'done_bytes': '0', 'size_bytes': '0'}
-        self.said = 0
+        self.reported = 0
 
     def run(self):
-        """What to put down as its outcome."""
+        """Run the job and return the record of its outcome."""
         try:
             source = safe_paths.open_file(self.host, self.request['source'], os.O_RDONLY)
             try:
@@ -122,7 +122,7 @@ class Job(object):
             os.fsync(target)
         finally:
             os.close(target)
-        self.say()  # whoever finds the copy in place, but no outcome, needs the result
+        self.report()  # if the copy is linked but no outcome is recorded, this has the result
         directory, target_name = safe_paths.open_parent(self.host, self.request['target'])
         try:
             dirfd.link(self.temporary, name, directory, target_name)
@@ -131,9 +131,9 @@ class Job(object):
             os.close(directory)
 
     def read_all(self, source, target):
-        """Read it to its end, and write it if there is a target; its size.
+        """Read the source to its end, write it to the target if there is one; return its size.
 
-        Raises Failed if somebody wrote to it meanwhile, as far as its time of modification tells.
+        Raises Failed if the source was modified meanwhile, as far as its modification time shows.
         """
         before = os.fstat(source)
         sparse = self.request['kind'] == to_bytes('sparse_copy')
@@ -148,26 +148,26 @@ class Job(object):
                 write(target, at, data, sparse)
             at += len(data)
             self.record['done_bytes'] = '%d' % at
-            if abs(time.time() - self.said) >= SAY_SECONDS:
-                self.say()
+            if abs(time.time() - self.reported) >= REPORT_SECONDS:
+                self.report()
         after = os.fstat(source)
         if (after.st_size, after.st_mtime) != (before.st_size, before.st_mtime) or (
                 at != before.st_size):
-            raise errors.Failed('the source was written to while it was read')
+            raise errors.Failed('the source was modified while it was read')
         self.record['result'] = total.hexdigest()
         return at
 
-    def say(self):
-        """Put down how far it is. Raises Cancelled."""
-        if dirfd.is_there(self.folder, 'cancel'):
+    def report(self):
+        """Record the progress. Raises Cancelled."""
+        if dirfd.exists(self.folder, 'cancel'):
             raise Cancelled()
         state_dir.replace(self.temporary, self.request['id'].decode('ascii'),
                      records.encode(self.record), self.folder, 'progress')
-        self.said = time.time()
+        self.reported = time.time()
 
 
 def write(target, at, data, sparse):
-    """Write a stretch into a new file; if sparse, without its blocks of zeros."""
+    """Write a range into a new file; if sparse, without its blocks of zeros."""
     if not sparse:
         files.write_at(target, at, data)
         return

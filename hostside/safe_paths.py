@@ -1,7 +1,7 @@
 """Paths below repositories and secondary mounts, and no others, opened without following any link.
 
 Python 2 has no openat(2). ``/proc/self/fd/N/name`` does the same: the directory is held open as N,
-so whatever somebody renames or links meanwhile, ``name`` is looked up in that very directory.
+so whatever is renamed or linked meanwhile, ``name`` is resolved in that very directory.
 """
 
 import errno
@@ -13,11 +13,11 @@ from libcloud_ovm3_host import arguments, errors
 from libcloud_ovm3_host.compat import (Binary, bytes_type, describe, error, plain, text_type,
                                        to_bytes, to_text)
 
-OURS = '.libcloud-ovm3'  # everything of ours in a repository lies below it
+STATE_DIR = '.libcloud-ovm3'  # all of this package's files in a repository lie below it
 
-_PLACE = re.compile(r'(/OVS/Repositories/[0-9a-fA-F]{32}|/nfsmnt/[0-9a-fA-F-]{32,36})(?:/(.*))?\Z'
+_PATH = re.compile(r'(/OVS/Repositories/[0-9a-fA-F]{32}|/nfsmnt/[0-9a-fA-F-]{32,36})(?:/(.*))?\Z'
                     .encode('ascii'), re.DOTALL)
-_FOLLOW_NOTHING = os.O_NOFOLLOW | os.O_NONBLOCK  # and wait for no FIFO
+_FOLLOW_NOTHING = os.O_NOFOLLOW | os.O_NONBLOCK  # and do not block on a FIFO
 _BREAK = re.compile(u'[\t\n\r\x85\u2028\u2029]')
 _SLASH = '/'.encode('ascii')
 _RETURN = '\r'.encode('ascii')
@@ -25,23 +25,24 @@ _LONGEST = 4000
 
 
 def split(path):
-    """``(mount point, [names])`` of a path, all bytes. Nothing is looked up.
+    """``(mount point, [names])`` of a path, all bytes. Nothing is opened.
 
     Raises InvalidArgument, NotAllowed.
     """
     path = arguments.name_bytes('path', path)
-    match = _PLACE.match(path)
+    match = _PATH.match(path)
     if not match:
         raise errors.NotAllowed(
-            'path: expected /OVS/Repositories/<id>/... or /nfsmnt/<id>/..., not %s' % shown(path))
+            'path: expected /OVS/Repositories/<id>/... or /nfsmnt/<id>/..., not %s'
+            % printable(path))
     names = []
     if match.group(2):
         names = match.group(2).split(_SLASH)
     for name in names:
         if name in (''.encode('ascii'), '.'.encode('ascii'), '..'.encode('ascii')):
-            raise errors.NotAllowed('path: an empty name, . or .. in %s' % shown(path))
+            raise errors.NotAllowed('path: an empty name, . or .. in %s' % printable(path))
         if '\0'.encode('ascii') in name:
-            raise errors.NotAllowed('path: a NUL byte in %s' % shown(path))
+            raise errors.NotAllowed('path: a NUL byte in %s' % printable(path))
         if len(name) > 255:
             raise errors.InvalidArgument('path: a name of more than 255 bytes')
     if len(path) > _LONGEST:
@@ -53,21 +54,23 @@ def mount_point(path):
     """The mount point that an argument ``mount`` names, as bytes. Raises as :func:`split` does."""
     point, names = split(path)
     if names:
-        raise errors.InvalidArgument('mount: expected no more than the mount, not %s' % shown(path))
+        raise errors.InvalidArgument('mount: expected only the mount point, not %s'
+                                     % printable(path))
     return point
 
 
-def require_not_ours(path):
-    """Raises NotAllowed for a path into our own folder: documents and jobs have their own doors.
+def require_outside_state_dir(path):
+    """Raise NotAllowed for a path into the state directory: other functions manage it.
 
-    On any level: a share may lie above a repository.
+    At any level: a share may contain a repository.
     """
-    if to_bytes(OURS) in split(path)[1]:
-        raise errors.NotAllowed('path: %s is in our own folder' % shown(path))
+    if to_bytes(STATE_DIR) in split(path)[1]:
+        raise errors.NotAllowed('path: %s is in the state directory of the host module'
+                                % printable(path))
 
 
-def shown(path):
-    """A path for messages: never more than a line, never a byte that XML cannot carry."""
+def printable(path):
+    """A path for messages: always one line, never a character that XML forbids."""
     if not isinstance(path, (bytes_type, text_type)):
         path = arguments.name_bytes('path', path)
     text = _BREAK.sub(u'\ufffd', to_text(path))
@@ -76,25 +79,25 @@ def shown(path):
     return "'%s'" % plain(text)
 
 
-def tell(entry, key, raw_key, name):
-    """Put a name or a path into an answer: as text, and as base64 beside it where that text would
-    not come out as the same bytes: no UTF-8, or what XML cannot carry or takes for a line's end.
+def put_name(entry, key, raw_key, name):
+    """Put a name or a path into a response: as text, and also as base64 where the text would not
+    give the same bytes: not UTF-8, or characters that XML forbids or converts (line ends).
     """
     entry[key] = to_text(name)
     if to_bytes(entry[key]) != name or _RETURN in name:
         entry[raw_key] = Binary(name)
 
 
-def said():
-    """The error of ours that is being handled, as text for an answer."""
+def current_error():
+    """The message of the exception that is being handled, as text for a response."""
     return to_text(plain(str(error())))
 
 
 def open_root(dom0, mount_point):
-    """A descriptor of a mounted repository or share, the caller's to close.
+    """A descriptor of a mounted repository or share, which the caller closes.
 
-    Raises NotMounted: the empty directory of an unmounted one must never be written to. So the
-    look is taken on both sides of the opening.
+    Raises NotMounted: the empty directory of an unmounted one must never be written to. So it is
+    checked before and after opening.
     """
     wanted = mount_point.decode('ascii')
     _require_mounted(dom0, wanted)
@@ -111,9 +114,9 @@ def open_root(dom0, mount_point):
 
 
 def require_mounted(dom0, path):
-    """Raises NotMounted for a path below a place where a repository or a share would be, but is
-    not: what is missing there is not known to be missing. Any other path passes."""
-    match = _PLACE.match(path)
+    """Raise NotMounted for a path below the mount point of a repository or share that is not
+    mounted: a file missing there is not known to be missing. Any other path passes."""
+    match = _PATH.match(path)
     if match:
         _require_mounted(dom0, match.group(1).decode('ascii'))
 
@@ -123,34 +126,35 @@ def _require_mounted(dom0, wanted):
         raise errors.NotMounted('%s: nothing is mounted there' % str(wanted))
 
 
-def below(directory, name):
-    """The path by which a name in an open directory is looked up."""
+def entry_path(directory, name):
+    """The path that resolves a name in an open directory."""
     return ('/proc/self/fd/%d/' % directory).encode('ascii') + to_bytes(name)
 
 
 def enter(directory, name):
-    """A descriptor of the directory of that name; closes the one it was looked up in.
+    """A descriptor of the directory of that name; closes the parent's descriptor.
 
-    Raises NotFound, NotAllowed (a link, or no directory), Failed.
+    Raises NotFound, NotAllowed (a link, or not a directory), Failed.
     """
     try:
         try:
-            return os.open(below(directory, name), os.O_RDONLY | os.O_DIRECTORY | _FOLLOW_NOTHING)
+            return os.open(entry_path(directory, name),
+                           os.O_RDONLY | os.O_DIRECTORY | _FOLLOW_NOTHING)
         finally:
             os.close(directory)
     except OSError:
-        raise failure(error(), name)
+        raise from_oserror(error(), name)
 
 
 def open_parent(dom0, path):
     """``(descriptor of the directory, name in it)`` of a path with at least one name.
 
-    The descriptor is the caller's to close. Raises what :func:`split`, :func:`open_root` and
+    The caller closes the descriptor. Raises what :func:`split`, :func:`open_root` and
     :func:`enter` raise.
     """
     mount_point, names = split(path)
     if not names:
-        raise errors.NotAllowed('path: %s is the mount itself' % shown(path))
+        raise errors.NotAllowed('path: %s is the mount point itself' % printable(path))
     directory = open_root(dom0, mount_point)
     for name in names[:-1]:
         directory = enter(directory, name)
@@ -158,7 +162,7 @@ def open_parent(dom0, path):
 
 
 def open_directory(dom0, path):
-    """A descriptor of the directory at a path, which may be the mount itself."""
+    """A descriptor of the directory at a path, which may be the mount point itself."""
     mount_point, names = split(path)
     directory = open_root(dom0, mount_point)
     for name in names:
@@ -177,39 +181,39 @@ def open_file(dom0, path, flags):
 
 def open_in(directory, name, flags):
     """The same for a name in an open directory."""
-    status_in(directory, name)  # opening a device may already do something
+    stat_regular(directory, name)  # opening a device may already have an effect
     try:
-        handle = os.open(below(directory, name), flags | _FOLLOW_NOTHING)
+        handle = os.open(entry_path(directory, name), flags | _FOLLOW_NOTHING)
     except OSError:
-        raise failure(error(), name)
+        raise from_oserror(error(), name)
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
-        raise errors.NotAllowed('%s is no regular file' % shown(name))
+        raise errors.NotAllowed('%s is not a regular file' % printable(name))
     return handle
 
 
-def status_in(directory, name):
+def stat_regular(directory, name):
     """``lstat`` of the regular file of that name in an open directory.
 
     Raises NotFound, NotAllowed for anything else, Failed.
     """
     try:
-        status = os.lstat(below(directory, name))
+        status = os.lstat(entry_path(directory, name))
     except OSError:
-        raise failure(error(), name)
+        raise from_oserror(error(), name)
     if not stat.S_ISREG(status.st_mode):
-        raise errors.NotAllowed('%s is no regular file' % shown(name))
+        raise errors.NotAllowed('%s is not a regular file' % printable(name))
     return status
 
 
-def failure(problem, name):
-    """Our error for an OSError."""
-    number = problem.errno
-    text = '%s: %s' % (shown(name), os.strerror(number or 0))
+def from_oserror(failure, name):
+    """The HostModuleError for an OSError."""
+    number = failure.errno
+    text = '%s: %s' % (printable(name), os.strerror(number or 0))
     if number == errno.ENOENT:
         return errors.NotFound(text)
     if number == errno.EEXIST:
         return errors.Exists(text)
     if number in (errno.ELOOP, errno.ENOTDIR, errno.EISDIR, errno.ENXIO):
-        return errors.NotAllowed('%s: a link, or of the wrong kind (%s)' % (text, number))
+        return errors.NotAllowed('%s: a link, or of the wrong type (errno %s)' % (text, number))
     return errors.Failed(text)

@@ -1,4 +1,4 @@
-"""The table of services: every function of the module, by its name, with its time limit."""
+"""The table of services: every function of the module by name, with its time limit."""
 
 from libcloud_ovm3_host import (api, aside, control, documents, domains, errors, file_holders,
                                  files, identify, inventory, jobs, logs, network, read_agent,
@@ -6,7 +6,7 @@ from libcloud_ovm3_host import (api, aside, control, documents, domains, errors,
 from libcloud_ovm3_host.compat import describe, error
 from libcloud_ovm3_host.version import PREFIX
 
-# name without prefix -> (function, seconds; None: it sets limits of its own)
+# name without prefix -> (function, seconds; None: it sets its own limits)
 SERVICES = {
     'version': (api.version, None),
     'capabilities': (api.capabilities, None),
@@ -45,14 +45,14 @@ SERVICES = {
 
 
 def table(dom0):
-    """``{name: function}`` as the agent wants it."""
+    """``{name: function}`` as the agent expects it."""
     return dict([(PREFIX + name, _service(dom0, function, seconds))
                  for name, (function, seconds) in SERVICES.items()])
 
 
 def _service(dom0, function, seconds):
-    """The function as the agent calls it. Whatever goes wrong is an error of ours: a client takes
-    any other for the agent's, which has no such function."""
+    """The function as the agent calls it. Every failure is a HostModuleError: a client takes any
+    other for the agent's fault that there is no such function."""
     def service(*arguments):
         try:
             _require_count(function, arguments)
@@ -65,12 +65,12 @@ def _service(dom0, function, seconds):
             raise errors.Failed(describe(error()))
     service.__name__ = function.__name__
     service.__doc__ = function.__doc__
-    service.function = function  # what api.get_api_services looks at
+    service.function = function  # for api.get_api_services
     return service
 
 
 def _require_count(function, arguments):
-    """All of ours have a fixed number of arguments, the host being the first."""
+    """Every service has a fixed number of arguments, the first being the host."""
     code = getattr(function, '__code__', None) or function.func_code
     if len(arguments) != code.co_argcount - 1:
         raise errors.InvalidArgument('%s: expected %d arguments, not %d' % (

@@ -1,4 +1,4 @@
-"""Our own folder on a mount: ``.libcloud-ovm3`` with what has to be kept, temporaries included."""
+"""The state directory on a mount: ``.libcloud-ovm3``, with all that is kept, also temporaries."""
 
 import os
 import stat
@@ -6,35 +6,32 @@ import stat
 from libcloud_ovm3_host import dirfd, errors, files, safe_paths
 from libcloud_ovm3_host.compat import error
 
-DAY = 24 * 3600  # seconds: a temporary that nobody touched for so long has no writer any more
+DAY = 24 * 3600  # seconds: a temporary that was not changed for that long has no writer
 
 TEMPORARY = 'temporary'
 
 
 def open_folder(dom0, mount_point, names, make):
-    """A descriptor of a folder below ours, made where it is missing if ``make``.
+    """A descriptor of a directory in the state directory, created where missing if ``make``.
 
-    Raises NotMounted, NotFound, NotAllowed (a link lies there), Failed.
+    Raises NotMounted, NotFound, NotAllowed (a link is there), Failed.
     """
     directory = safe_paths.open_root(dom0, mount_point)
-    for name in [safe_paths.OURS] + names:
+    for name in [safe_paths.STATE_DIR] + names:
         if make:
-            try:
-                dirfd.make(directory, name)
-            except errors.HostModuleError:
-                os.close(directory)
-                raise
-        directory = safe_paths.enter(directory, name)
+            directory = dirfd.enter_or_make(directory, name)
+        else:
+            directory = safe_paths.enter(directory, name)
     return directory
 
 
 def write_temporary(temporary, label, content):
-    """``(name, seconds)`` of a new file with that content, on the disk already.
+    """``(name, seconds)`` of a new file with that content, synced to the disk.
 
-    ``temporary``: the open folder for it. The time is the file system's: hosts' clocks differ.
+    ``temporary``: the open directory for it. The time is the file system's: hosts' clocks differ.
     Raises Failed.
     """
-    name, handle = _create(temporary, label)
+    name, handle = _create_temporary(temporary, label)
     try:
         try:
             files.write_at(handle, 0, content)
@@ -43,15 +40,15 @@ def write_temporary(temporary, label, content):
         finally:
             os.close(handle)
     except (IOError, OSError):
-        problem = safe_paths.failure(error(), name)
+        failure = safe_paths.from_oserror(error(), name)
         dirfd.remove(temporary, name)
-        raise problem
+        raise failure
     _prune(temporary, modified - DAY)
     return name, modified
 
 
-def _create(temporary, label):
-    """``(name, descriptor)``. Another host may do the same now, or a dead one have begun it."""
+def _create_temporary(temporary, label):
+    """``(name, descriptor)``. Another host may do the same now, or a dead one has left a file."""
     for number in range(1000):
         name = '%s.%d' % (label, number)
         try:
@@ -64,17 +61,17 @@ def _create(temporary, label):
 def _prune(temporary, before):
     for name in dirfd.sorted_names(temporary):
         try:
-            status = os.lstat(safe_paths.below(temporary, name))
-        except OSError:  # its writer was faster
+            status = os.lstat(safe_paths.entry_path(temporary, name))
+        except OSError:  # its writer has removed it
             continue
         if stat.S_ISREG(status.st_mode) and status.st_mtime < before:
             dirfd.remove(temporary, name)
 
 
-def place(temporary, label, content, directory, name):
-    """Make a complete file of that name, or none: written elsewhere, then linked to its name.
+def create(temporary, label, content, directory, name):
+    """Create a complete file of that name, or none: written elsewhere, then linked to its name.
 
-    The file system's time. Raises Exists (whoever was first: it stands), Failed.
+    Returns the file system's time. Raises Exists (the first one stays), Failed.
     """
     made, modified = write_temporary(temporary, label, content)
     try:
@@ -86,18 +83,18 @@ def place(temporary, label, content, directory, name):
 
 
 def replace(temporary, label, content, directory, name):
-    """The same over a file of ours that only one process writes. Raises Failed."""
+    """The same, replacing a file that only one process writes. Raises Failed."""
     made, _ = write_temporary(temporary, label, content)
     try:
-        os.rename(safe_paths.below(temporary, made), safe_paths.below(directory, name))
+        os.rename(safe_paths.entry_path(temporary, made), safe_paths.entry_path(directory, name))
     except OSError:
-        problem = safe_paths.failure(error(), name)
+        failure = safe_paths.from_oserror(error(), name)
         dirfd.remove(temporary, made)
-        raise problem
+        raise failure
 
 
 def read_whole(directory, name, most):
-    """The content of a file of ours, up to that many bytes. Raises NotFound, NotAllowed, Failed."""
+    """The content of a file, up to that many bytes. Raises NotFound, NotAllowed, Failed."""
     handle = safe_paths.open_in(directory, name, os.O_RDONLY)
     try:
         try:
@@ -105,10 +102,10 @@ def read_whole(directory, name, most):
         finally:
             os.close(handle)
     except (IOError, OSError):
-        raise safe_paths.failure(error(), name)
+        raise safe_paths.from_oserror(error(), name)
 
 
-def names_in(directory, pattern):
-    """The names in an open folder that match, as the native ``str``."""
+def matching_names(directory, pattern):
+    """The names in an open directory that match, as the native ``str``."""
     texts = [name.decode('ascii', 'replace') for name in dirfd.sorted_names(directory)]
     return [str(text) for text in texts if pattern.match(text)]

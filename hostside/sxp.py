@@ -1,16 +1,16 @@
 """xend's s-expressions, which come as nested lists -> the structs of the agent's ``list_vms``.
 
-Pure. The order and the kinds of what xend sends: xend.md 6; what the agent makes of it:
-agent-behaviour.md 7.1, answer-shapes.md. Whatever is not as expected is left out or shown as text.
+Pure. What xend sends: xend.md 6; what the agent makes of it: agent-behaviour.md 7.1,
+answer-shapes.md. Whatever is not as expected is left out or converted to text.
 """
 
 from libcloud_ovm3_host.compat import bytes_type, text_type, to_text
 
-_DEEPEST = 20  # nothing of xend's is nested that deep
+_DEEPEST = 20  # xend nests nothing that deep
 
 
 def domain(expression):
-    """The struct of one domain, all values texts: ``{uuid, name, device: {vif: [...]}, ...}``."""
+    """The struct of one domain, all values text: ``{uuid, name, device: {vif: [...]}, ...}``."""
     struct = {'device': {}}
     for key, rest in _pairs(expression):
         if key == 'device':
@@ -46,7 +46,7 @@ def _add_image(struct, rest):
 
 
 def _pairs(expression):
-    """``(key, [values])`` of each list in a list, its first word left out."""
+    """``(key, [values])`` of each list in a list, without the list's first word."""
     found = []
     if isinstance(expression, (list, tuple)):
         for item in expression[1:]:
@@ -57,7 +57,7 @@ def _pairs(expression):
 
 
 def _value(values):
-    """One value for itself, none as '', several as a list."""
+    """One value as it is, none as '', several as a list."""
     if not values:
         return to_text('')
     if len(values) == 1:

@@ -46,7 +46,7 @@ KEYWORDS = {
 }
 
 
-def problems(source):
+def errors(source):
     """``[(line, what)]`` of one file, the standard library excepted."""
     try:
         tree = ast.parse(source)
@@ -360,7 +360,7 @@ def main(names):
     files = dict([(name, open(name).read()) for name in names])
     found = []
     for name, source in files.items():
-        found += [(name, line, what) for line, what in problems(source)]
+        found += [(name, line, what) for line, what in errors(source)]
     if not [each for each in found if 'no Python 2.7' in each[2]]:
         found += in_library(files) + hidden_imports(files)
     for name, line, what in sorted(found):

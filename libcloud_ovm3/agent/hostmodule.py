@@ -1,10 +1,10 @@
-"""The host module's functions, literally: what our module in a host's agent can do beyond it.
+"""The host module's functions, one method each: what this package's module adds to a host's agent.
 
 ``HostModule(agent.connection).read_document(mount, name)``; every function, its arguments and its
-answer: docs/host-module.md. Every method raises what :meth:`.AgentConnection.call` raises, and
-MalformedResponse for an answer that is not as documented. Texts and bytes: a path is a text, or its
-bytes where they are no UTF-8. ``client`` is a short name of who asks, ``operation`` 32 lower-case
-hexadecimal digits that the caller makes (``uuid4().hex``); both go into the host's log.
+response: docs/host-module.md. Every method raises what :meth:`.AgentConnection.call` raises, and
+MalformedResponse for a response that is not as documented. A path is a ``str``, or its bytes where
+they are not UTF-8. ``client`` is a short name of the client, ``operation`` 32 lower-case hex
+digits that the caller generates (``uuid4().hex``); both are written to the host's syslog.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _FAULTS = "libcloud_ovm3_host."
 Struct = dict[str, Any]
 Path = str | bytes
 
-# The agent's own reads that libcloud_read_agent passes on -> the type of what they answer.
+# The agent's own reads that libcloud_read_agent calls -> the type of their response.
 AGENT_READS: Final[dict[str, type]] = {
     "discover_server": str,
     "list_vms": list,
@@ -50,15 +50,15 @@ AGENT_READS: Final[dict[str, type]] = {
 
 
 def fits(api: int) -> bool:
-    """Whether a module of this number and this client understand each other."""
+    """Whether a module with this number and this client are compatible."""
     return api >= 1 and abs(api - API) <= 1
 
 
 def api_of(version: Mapping[str, Any]) -> int | None:
-    """The module's number in an answer to ``libcloud_version``.
+    """The module's number in a response to ``libcloud_version``.
 
-    :return: 0 for a module from before API 1, whose own numbers were counted in another way; None
-        if the answer is not the module's.
+    :return: 0 for a module from before API 1, whose own numbers mean something else; None if the
+        response is not the module's.
     """
     api = version.get("api")
     if not isinstance(api, int) or isinstance(api, bool) or api < 1:
@@ -72,10 +72,10 @@ def api_label(api: int) -> str:
 
 
 def is_absent(fault: AgentFault) -> bool:
-    """Whether a fault of one of our functions says that the host lacks it.
+    """Whether a fault of one of the module's functions may mean that the host lacks it.
 
-    All of the module's own faults name its classes, and what the agent says of an unknown function
-    is not known for sure (agent-behaviour 18, question 10): so whatever is not ours counts.
+    All of the module's own faults name its classes, and the agent's fault for an unknown function
+    is not known for sure (agent-behaviour 18, question 10): so any other fault counts.
     """
     return not fault.kind.startswith(_FAULTS)
 
@@ -86,7 +86,7 @@ class HostModule:
     def __init__(self, connection: AgentConnection) -> None:
         self._connection = connection
 
-    # ------------------------------------------------------------------ what is there
+    # ------------------------------------------------------------------ the module
 
     def version(self) -> int:
         """The module's number, ``api`` (see :func:`fits`); 0 for a module from before API 1."""
@@ -98,21 +98,23 @@ class HostModule:
         return api
 
     def capabilities(self) -> Struct:
-        """Its functions by name, and its limits."""
+        """The names of the module's functions, and its limits."""
         return self._struct(*self._read("capabilities"))
 
     def get_api_services(self) -> list[Struct]:
-        """Every function of every module of the agent, with arguments and defaults, as data."""
+        """Every function of every module in the agent, with arguments and defaults."""
         return self._structs(*self._read("get_api_services"))
 
     # ------------------------------------------------------------------ inventory
 
     def read_agent(self, functions: Sequence[str]) -> AgentReadings:
-        """Several of the agent's own reads without arguments in one call (see ``AGENT_READS``).
+        """Call several of the agent's own reads without arguments in one request.
 
-        Where ``list_vms`` faults as a whole, the domains that xend shows one by one take its place,
-        if that is all of them. A function that faults, or answers what it should not, has no answer
-        here: ask the agent itself.
+        Where ``list_vms`` faults as a whole, the domains that xend reports one by one replace it,
+        if they are complete. A function that faults, or returns another type, has no answer here:
+        call the agent itself.
+
+        :param functions: names in ``AGENT_READS``.
         """
         function, answer = self._read("read_agent", list(functions))
         reader = self._reader(function)
@@ -120,20 +122,20 @@ class HostModule:
         api = reader.key(struct, "api", int)
         if not fits(api):
             return AgentReadings(api, {})
-        given = reader.key(struct, "answers", dict)
+        entries = reader.key(struct, "answers", dict)
         answers = {}
         missing: Exception | None = None
         for name in functions:
             try:
-                answers[name] = self._said(name, given.get(name))
+                answers[name] = self._answer_of(name, entries.get(name))
             except (AgentFault, MalformedResponse) as error:
-                missing = error if _has_missing(given.get(name)) else missing
-        return AgentReadings(api, answers, reader.unlisted(given.get("list_vms")), missing)
+                missing = error if _has_missing(entries.get(name)) else missing
+        return AgentReadings(api, answers, reader.unlisted(entries.get("list_vms")), missing)
 
     def repository(self, repository_id: str) -> RepositoryFiles:
         """A repository's listing and every vm.cfg in it: one call, more beyond 12 MiB.
 
-        :raises AgentFault: also if the listing alone faults.
+        :raises AgentFault: also if only the listing faults.
         """
         after: str | bytes = ""
         listing: str | None = None
@@ -144,8 +146,8 @@ class HostModule:
             reader = self._reader(function)
             struct = reader.struct(answer)
             if listing is None:
-                said = self._answer("discover_repositories", struct.get("listing"), str)
-                listing = reader.typed("listing", said, str)
+                answer = self._answer("discover_repositories", struct.get("listing"), str)
+                listing = reader.typed("listing", answer, str)
                 aside = reader.asides(struct.get("aside", []))
             page = reader.key(struct, "vm_cfg", list)
             found += [reader.vm_cfg(entry) for entry in page]
@@ -156,14 +158,15 @@ class HostModule:
                 raise reader.malformed("its pages do not end")
 
     def domains(self) -> list[Struct]:
-        """The live domains as ``list_vms`` has them, asked for one by one if need be.
+        """The live domains in the form of ``list_vms``, read one by one if necessary.
 
-        :raises AgentFault: some of them could not be had; names them. Part of a list is no list.
+        :raises AgentFault: some could not be read; the message names them. A list that is not
+            complete is not returned.
         """
         function, answer = self._read("domains")
         reader = self._reader(function)
         struct = reader.struct(answer)
-        self._require_all(function, struct, reader, "xend does not show them")
+        self._require_all(function, struct, reader, "xend does not report them")
         return reader.structs(struct.get("domains"))
 
     def free_space(self) -> list[Struct]:
@@ -171,38 +174,39 @@ class HostModule:
         return self._structs(*self._read("free_space"))
 
     def file_holders(self) -> tuple[Holder, ...]:
-        """Which block backends and loop devices hold which file, whoever is still listed."""
+        """Which block backends and loop devices hold which file, also of unlisted domains."""
         function, answer = self._read("file_holders")
         return self._reader(function).holders(answer)
 
     def identify(self, paths: Sequence[Path]) -> tuple[Identity, ...]:
         """Which file each of these absolute paths leads to on the host, links followed.
 
-        :param paths: at most 1000; the answers are in their order.
+        :param paths: at most 1000; the result is in the same order.
         """
         function, answer = self._read("identify", list(paths))
         return self._reader(function).identities(answer, paths)
 
     def autostart_guests(self) -> list[Struct]:
-        """Guests that the next boot or start of xend may bring back."""
+        """Guests that the next boot or start of xend may start."""
         return self._structs(*self._read("autostart_guests"))
 
     # ------------------------------------------------------------------ files
 
     def list_files(self, path: Path, after: str | bytes = "", limit: int = 1000) -> FilePage:
-        """Some names of a directory, in the order of their bytes.
+        """One page of a directory, in byte order of the names.
 
-        :param after: what the page before says; "" for the first.
+        :param after: the cursor of the previous page; "" for the first.
+        :param limit: entries at most, 1 to 1000.
         """
         function, answer = self._read("list_files", path, after, limit)
         return self._reader(function).file_page(answer)
 
     def stat_file(self, path: Path) -> Struct:
-        """Type, size, used bytes, time and mode of a file or directory."""
+        """Type, size, used bytes, modification time and mode of a file or directory."""
         return self._struct(*self._read("stat_file", path))
 
     def read_file(self, path: Path, offset: int, length: int) -> FileRange:
-        """A stretch of a file, at most ``chunks.CHUNK_BYTES`` long."""
+        """A range of a file, at most ``chunks.CHUNK_BYTES`` long; offset and length in bytes."""
         function, answer = self._read("read_file", path, offset, length)
         reader = self._reader(function)
         struct = reader.struct(answer)
@@ -213,12 +217,12 @@ class HostModule:
         return FileRange(reader.key(struct, "size_bytes", int), data)
 
     def create_file(self, client: str, operation: str, path: Path, size_bytes: int) -> None:
-        """Make a sparse file that must not be there yet."""
+        """Create a sparse file, which must not exist yet."""
         self._write("create_file", client, operation, path, size_bytes)
 
     def write_file(self, client: str, operation: str, path: Path, offset: int, data: bytes) -> None:
-        """Write a stretch, at most ``chunks.CHUNK_BYTES`` long. Repeating it does no harm."""
-        # As base64 the path, too: what is text would stand in the agent's log with every chunk.
+        """Write a range, at most ``chunks.CHUNK_BYTES`` long. It may be repeated safely."""
+        # The path as base64, too: a string would be in the agent's log for every chunk.
         name = path if isinstance(path, bytes) else path.encode("utf-8", "surrogateescape")
         try:
             chunk = chunks.encode(data)
@@ -227,11 +231,11 @@ class HostModule:
         self._write("write_file", client, operation, name, offset, chunk)
 
     def truncate_file(self, client: str, operation: str, path: Path, size_bytes: int) -> None:
-        """Give a file another size."""
+        """Change the size of a file."""
         self._write("truncate_file", client, operation, path, size_bytes)
 
     def rename_file(self, client: str, operation: str, path: Path, new_path: Path) -> None:
-        """Rename a file within its mount, never onto something."""
+        """Rename a file within its mount; never overwrites."""
         self._write("rename_file", client, operation, path, new_path)
 
     def delete_file(self, client: str, operation: str, path: Path) -> None:
@@ -239,27 +243,27 @@ class HostModule:
         self._write("delete_file", client, operation, path)
 
     def set_aside(self, client: str, operation: str, path: Path) -> None:
-        """Take a regular file out of its place and keep it in our folder on that mount: a deletion
-        that can be taken back. Repeating it does no harm.
+        """Move a regular file into the state directory of its mount: a deletion that can be undone.
+        It may be repeated safely.
 
         :raises AgentFault: of kind ``...NotFound`` if there is no such file, nor one set aside from
-            there under this operation; ``...NotAllowed`` for a link or a directory.
+            there by this operation; ``...NotAllowed`` for a link or a directory.
         """
         self._write("set_aside", client, operation, path)
 
     def put_back(self, client: str, operation: str, path: Path) -> None:
-        """Give a file that was set aside under this operation its place again.
+        """Move a file that was set aside by this operation back to its path.
 
-        :param path: the place that it was taken from.
-        :raises AgentFault: of kind ``...Exists`` if something is there now: the file stays aside.
+        :param path: its original path.
+        :raises AgentFault: of kind ``...Exists`` if another file is there now: it stays aside.
         """
         self._write("put_back", client, operation, path)
 
     def delete_aside(self, client: str, operation: str, path: Path) -> None:
-        """Delete a file that was set aside under this operation, for good.
+        """Delete a file that was set aside by this operation permanently.
 
-        :param path: the place that it was taken from.
-        :raises AgentFault: of kind ``...NotFound`` if it is not aside (any more).
+        :param path: its original path.
+        :raises AgentFault: of kind ``...NotFound`` if it is not set aside (any more).
         """
         self._write("delete_aside", client, operation, path)
 
@@ -272,11 +276,11 @@ class HostModule:
         return self._struct(*self._write("start_job", client, operation, kind, source, target))
 
     def job_status(self, mount: str, job_id: str) -> Struct:
-        """How far a job is."""
+        """The status of a job."""
         return self._struct(*self._read("job_status", mount, job_id))
 
     def cancel_job(self, client: str, operation: str, mount: str, job_id: str) -> Struct:
-        """Cancel a job; answers as :meth:`job_status`."""
+        """Cancel a job; returns what :meth:`job_status` does."""
         return self._struct(*self._write("cancel_job", client, operation, mount, job_id))
 
     # ------------------------------------------------------------------ documents
@@ -284,7 +288,7 @@ class HostModule:
     def list_documents(
         self, mount: str, after: str = "", limit: int = 1000
     ) -> tuple[list[str], str]:
-        """Some names of documents, and where to go on ("" at the end)."""
+        """One page of document names, and the next page's cursor ("" at the end)."""
         function, answer = self._read("list_documents", mount, after, limit)
         reader = self._reader(function)
         struct = reader.struct(answer)
@@ -292,7 +296,7 @@ class HostModule:
         return names, reader.key(struct, "after", str)
 
     def read_document(self, mount: str, name: str) -> Document:
-        """The highest whole version of a document."""
+        """The highest complete version of a document."""
         function, answer = self._read("read_document", mount, name)
         return self._reader(function).document(answer)
 
@@ -301,25 +305,25 @@ class HostModule:
     ) -> int:
         """Write a version of a document, the ``next_version`` of what was read.
 
-        :raises AgentFault: of kind ``...Conflict`` if another writer made that version first.
+        :raises AgentFault: of kind ``...Conflict`` if another writer wrote that version first.
         """
         function, answer = self._write(
             "write_document", client, operation, mount, name, version, content
         )
-        return self._reader(function).typed("the answer", answer, int)
+        return self._reader(function).typed("the response", answer, int)
 
     # ------------------------------------------------------------------ network, logs
 
     def set_control_interface(
         self, client: str, operation: str, bridge: str, address: str, prefix_length: int
     ) -> None:
-        """Give a bridge an address and the only route to its network, switch its ARP on and take
-        its ``ifcfg-`` file away.
+        """Give a bridge an address and the only route to its network, enable ARP on it and remove
+        its ``ifcfg-`` file.
         """
         self._write("set_control_interface", client, operation, bridge, address, prefix_length)
 
     def addresses(self) -> list[Struct]:
-        """The addresses of dom0's devices."""
+        """The addresses of dom0's network devices."""
         return self._structs(*self._read("addresses"))
 
     def routes(self) -> list[Struct]:
@@ -331,14 +335,19 @@ class HostModule:
         return self._structs(*self._read("neighbours"))
 
     def check_port(self, address: str, port: int, seconds: int) -> bool:
-        """Whether something takes TCP connections there, seen from the host."""
+        """Whether the host can open a TCP connection to that address and port.
+
+        :param seconds: time limit, 1 to 30.
+        """
         function, answer = self._read("check_port", address, port, seconds)
-        return self._reader(function).typed("the answer", answer, bool)
+        return self._reader(function).typed("the response", answer, bool)
 
     def log_tail(self, log: str, size_bytes: int) -> str:
-        """The end of the ``agent``'s or ``xend``'s log; bytes that are no UTF-8 are replaced."""
+        """The end of the ``agent``'s or ``xend``'s log; bytes that are not UTF-8 are replaced."""
         function, answer = self._read("log_tail", log, size_bytes)
-        return self._reader(function).typed("the answer", answer, bytes).decode("utf-8", "replace")
+        return (
+            self._reader(function).typed("the response", answer, bytes).decode("utf-8", "replace")
+        )
 
     # ------------------------------------------------------------------ calling
 
@@ -368,8 +377,8 @@ class HostModule:
 
     # ------------------------------------------------------------------ answers within answers
 
-    def _said(self, function: str, entry: Any) -> Any:
-        """What one of the agent's functions answered."""
+    def _answer_of(self, function: str, entry: Any) -> Any:
+        """The answer of one of the agent's functions."""
         if function == "list_vms" and isinstance(entry, dict) and "missing" in entry:
             self._require_all(function, entry, self._reader(function), str(entry.get("fault")))
             entry = {"answer": entry.get("answer")}
@@ -386,7 +395,7 @@ class HostModule:
     def _require_all(self, function: str, struct: Struct, reader: Reader, why: str) -> None:
         missing = reader.key(struct, "missing", list)
         if missing:
-            text = f"{why} (not even one by one: {', '.join(map(_shown, missing))})"
+            text = f"{why} (also not one by one: {', '.join(map(_shown, missing))})"
             raise self._connection.error_of(Fault(1, text), function)
 
 

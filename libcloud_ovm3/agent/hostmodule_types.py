@@ -1,4 +1,4 @@
-"""What the host module answers, as dataclasses: docs/host-module.md. Pure."""
+"""The host module's responses as dataclasses: docs/host-module.md. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 _T = TypeVar("_T")
 
-# Makes the error that says that an answer is not what is documented.
+# Creates the exception for a response that is not as documented.
 Malformed = Callable[[str], Exception]
 
 
@@ -17,11 +17,11 @@ class AgentReadings:
     """Several of the agent's reads in one call.
 
     :ivar api: the module's number (docs/host-module.md, Versions).
-    :ivar answers: by the function's name; those that did not answer are not in it.
-    :ivar unlisted: what lives by xenstore's word though the answer to ``list_vms`` leaves it out:
-        uuids (dashed, lower case), or ``domain <number>`` where that is not known. None: not known.
-    :ivar missing: why ``list_vms`` is not in ``answers``, if xend did not show all that lives: the
-        agent, which has only xend's list, does not know better. None: it may.
+    :ivar answers: by the function's name; without those that failed.
+    :ivar unlisted: domains in xenstore that the answer to ``list_vms`` omits: uuids (dashed, lower
+        case), or ``domain <number>`` where the uuid is not known. None: not known.
+    :ivar missing: why ``list_vms`` is not in ``answers``, if xend did not report all domains: then
+        the agent, which has only xend's list, does not know more. None: it may.
     """
 
     api: int
@@ -32,10 +32,11 @@ class AgentReadings:
 
 @dataclass(frozen=True)
 class VMCfg:
-    """A vm.cfg in a repository: its bytes, or why they cannot be had.
+    """A vm.cfg in a repository: its bytes, or why they cannot be read.
 
     :ivar folder: ``VirtualMachines``, ``Templates`` or ``Assemblies``.
-    :ivar is_exact: whether ``directory`` is its name; else bytes that are no UTF-8 are replaced.
+    :ivar is_exact: whether ``directory`` is the exact name; else bytes that are not UTF-8 are
+        replaced.
     """
 
     folder: str
@@ -49,12 +50,12 @@ class VMCfg:
 class Aside:
     """A file that was set aside in a repository and neither put back nor deleted since.
 
-    :ivar operation: under which it was; "" if not known.
-    :ivar path: where it was taken from: a text, or its bytes where they are no UTF-8; "" if not
+    :ivar operation: the operation that set it aside; "" if not known.
+    :ivar path: its original path: a ``str``, or its bytes where they are not UTF-8; "" if not
         known.
     :ivar size_bytes: None if not known.
     :ivar modified: seconds since 1970; None if not known.
-    :ivar problem: what is there is not understood, or cannot be read: why.
+    :ivar error: why the entry is not recognised or cannot be read.
     """
 
     operation: str
@@ -68,7 +69,7 @@ class Aside:
 class RepositoryFiles:
     """A repository's listing (a ``discover_repositories`` document) and every vm.cfg in it.
 
-    :ivar aside: what was set aside there.
+    :ivar aside: the files that were set aside there.
     """
 
     listing: str
@@ -80,15 +81,15 @@ class RepositoryFiles:
 class Identity:
     """Which file a path leads to on a host, links followed.
 
-    :ivar path: as it was asked for.
-    :ivar real: the path without links: a text, or its bytes where they are no UTF-8.
-    :ivar device: with ``inode`` the same for all names of one file, on this host. Two mounts of one
+    :ivar path: as requested.
+    :ivar real: the path without symbolic links: a ``str``, or its bytes where they are not UTF-8.
+    :ivar device: with ``inode`` the same for all names of one file on this host. Two mounts of one
         export may differ in it.
-    :ivar links: how many names the file has.
+    :ivar links: the number of hard links.
     :ivar type: ``file``, ``directory`` or ``other``.
-    :ivar is_missing: it leads to nothing.
-    :ivar problem: it is not known what it leads to: why. All the others are None then, as they are
-        of what is missing.
+    :ivar is_missing: nothing is there.
+    :ivar error: why it is not known what the path leads to. All other fields are None then, as they
+        are where it is missing.
     """
 
     path: str | bytes
@@ -108,15 +109,16 @@ class Identity:
 
 @dataclass(frozen=True)
 class Holder:
-    """What holds a file or device on a host, listed or not.
+    """A holder of a file or device on a host, whether or not its domain is listed.
 
     :ivar kind: ``vbd`` (a domain's block backend) or ``loop`` (a loop device).
-    :ivar path: None: what is held by this kind could not be asked; ``problem`` says why. With a
-        ``problem``: it may have been cut short.
-    :ivar domid: of a vbd, the domain's number; of a loop device, the one's whose vbd it serves.
+    :ivar path: None: the holders of this kind could not be read; ``error`` says why. With an
+        ``error``: the path may be truncated.
+    :ivar domid: of a vbd, the domain's number; of a loop device, that of the vbd that it
+        serves.
     :ivar uuid: that domain's, dashed, lower case; None if not known.
-    :ivar mode: of a vbd, as the vm.cfg has it: ``r``, ``w``, ``w!``.
-    :ivar state: of a vbd, xenbus's: 4 connected, 6 closed, 0 not known.
+    :ivar mode: of a vbd, as in the vm.cfg: ``r``, ``w``, ``w!``.
+    :ivar state: of a vbd, the xenbus state: 4 connected, 6 closed, 0 unknown.
     """
 
     kind: str
@@ -130,7 +132,7 @@ class Holder:
 
     @property
     def who(self) -> str:
-        """For messages."""
+        """The holder, for messages."""
         return f"domain {self.domid} ({self.device})" if self.kind == "vbd" else self.device
 
 
@@ -138,7 +140,7 @@ class Holder:
 class FileEntry:
     """A name in a directory.
 
-    :ivar name: with bytes replaced that are no UTF-8; ``raw`` is the true one.
+    :ivar name: bytes that are not UTF-8 are replaced; ``raw`` is the exact name.
     :ivar type: ``file``, ``directory``, ``link`` or ``other``.
     :ivar modified: seconds since 1970.
     """
@@ -152,7 +154,7 @@ class FileEntry:
 
 @dataclass(frozen=True)
 class FilePage:
-    """Some names of a directory. ``after``: where to go on; empty at the end."""
+    """One page of a directory. ``after``: cursor of the next page; empty at the end."""
 
     entries: tuple[FileEntry, ...]
     after: str | bytes
@@ -160,7 +162,7 @@ class FilePage:
 
 @dataclass(frozen=True)
 class FileRange:
-    """A part of a file, shorter than asked for at its end. ``size_bytes``: the whole file's."""
+    """A range of a file, shorter than requested at its end. ``size_bytes``: of the whole file."""
 
     size_bytes: int
     data: bytes
@@ -168,9 +170,9 @@ class FileRange:
 
 @dataclass(frozen=True)
 class Document:
-    """A document as it is now. ``version`` 0: there is none.
+    """The current state of a document. ``version`` 0: there is none.
 
-    :ivar next_version: the version to write.
+    :ivar next_version: the version to write next.
     """
 
     version: int
@@ -182,65 +184,65 @@ class Document:
 
 @dataclass(frozen=True)
 class Reader:
-    """Takes a struct apart, strictly where a key is documented, blind to what is not.
+    """Parses responses: strict for documented keys, others are ignored.
 
-    A newer module may say more than this client knows.
+    A newer module may return more keys than this client knows.
 
-    :param malformed: makes the error for what is not as documented.
+    :param malformed: creates the exception for a response that is not as documented.
     """
 
     malformed: Malformed
 
     def struct(self, value: object) -> dict[str, Any]:
         """A struct."""
-        return self.typed("the answer", value, dict)
+        return self.typed("the response", value, dict)
 
     def structs(self, value: object) -> list[dict[str, Any]]:
         """A list of structs."""
-        return [self.struct(one) for one in self.typed("the answer", value, list)]
+        return [self.struct(one) for one in self.typed("the response", value, list)]
 
     def key(self, struct: dict[str, Any], name: str, kind: type[_T]) -> _T:
-        """A key that has to be there."""
+        """A required key."""
         return self.typed(name, struct.get(name), kind)
 
     def typed(self, what: str, value: object, kind: type[_T]) -> _T:
-        """A value of that type; True is no number."""
+        """A value of that type; a bool is not an int."""
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             raise self.malformed(f"{what}: expected {kind.__name__}, not {type(value).__name__}")
         return value
 
     def optional(self, struct: dict[str, Any], name: str, kind: type[_T]) -> _T | None:
-        """A key that may be missing."""
+        """An optional key."""
         value = struct.get(name)
         return None if value is None else self.typed(name, value, kind)
 
     def name(self, struct: dict[str, Any], key: str, raw_key: str) -> str | bytes:
-        """A name or path: a text, or its bytes where that text is not exact."""
+        """A name or path: a ``str``, or its bytes where the text is not exact."""
         text = self.key(struct, key, str)
         return text if raw_key not in struct else self.key(struct, raw_key, bytes)
 
     def decimal(self, struct: dict[str, Any], name: str) -> int:
-        """A number that comes as a text, as it may be too big."""
+        """A number that is sent as decimal text, as it may exceed XML-RPC's integers."""
         text = self.key(struct, name, str)
         if not (text.isascii() and text.isdigit()):
             raise self.malformed(f"{name}: expected a decimal number")
         return int(text)
 
     def payload(self, struct: dict[str, Any], name: str) -> bytes:
-        """Bytes: base64 of XML-RPC."""
+        """Bytes, sent as XML-RPC base64."""
         return self.key(struct, name, bytes)
 
-    # -- what the functions answer
+    # -- the functions' responses
 
     def vm_cfg(self, value: object) -> VMCfg:
         """One entry of ``libcloud_repository``."""
         struct = self.struct(value)
-        content, problem = struct.get("content"), struct.get("error")
+        content, error = struct.get("content"), struct.get("error")
         return VMCfg(
             self.key(struct, "folder", str),
             self.key(struct, "directory", str),
             None if content is None else self.typed("content", content, bytes),
-            str(problem) if content is None else None,
+            str(error) if content is None else None,
             "raw" not in struct,
         )
 
@@ -249,9 +251,9 @@ class Reader:
         (xend.md 10.5)."""
         found = []
         for struct in self.structs(value):
-            problem = struct.get("error")
+            error = struct.get("error")
             path = struct.get("path")
-            if problem is None or path is not None:
+            if error is None or path is not None:
                 path = self.key(struct, "path", str)
             domid = struct.get("domid")
             found.append(
@@ -260,7 +262,7 @@ class Reader:
                     path=path,
                     device=str(struct.get("device", "")),
                     domid=None if domid is None else self.typed("domid", domid, int),
-                    error=None if problem is None else str(problem),
+                    error=None if error is None else str(error),
                     uuid=self.optional(struct, "uuid", str) or None,
                     mode=self.optional(struct, "mode", str),
                     state=self.optional(struct, "state", int),
@@ -269,18 +271,18 @@ class Reader:
         return tuple(found)
 
     def unlisted(self, entry: object) -> tuple[str, ...] | None:
-        """What the answer to ``list_vms`` leaves out, from its entry in ``libcloud_read_agent``."""
+        """The domains that ``list_vms`` omits, from its entry in ``libcloud_read_agent``."""
         if not isinstance(entry, dict) or "unlisted" not in entry:
             return None
         return tuple(self.key(one, "name", str) for one in self.structs(entry["unlisted"]))
 
     def asides(self, value: object) -> tuple[Aside, ...]:
-        """What ``libcloud_repository`` tells of files that were set aside."""
+        """The files set aside, in ``libcloud_repository``."""
         found = []
         for struct in self.structs(value):
-            problem = self.optional(struct, "error", str)
+            error = self.optional(struct, "error", str)
             size, modified = struct.get("size_bytes"), struct.get("modified")
-            if problem is None:
+            if error is None:
                 self.key(struct, "operation", str), self.key(struct, "path", str)
                 self.key(struct, "size_bytes", int), self.key(struct, "modified", int)
             found.append(
@@ -289,7 +291,7 @@ class Reader:
                     self.name(struct, "path", "raw") if "path" in struct else "",
                     None if size is None else self.typed("size_bytes", size, int),
                     None if modified is None else float(self.typed("modified", modified, int)),
-                    problem,
+                    error,
                 )
             )
         return tuple(found)
@@ -298,7 +300,7 @@ class Reader:
         """``libcloud_identify`` of these paths."""
         structs = self.structs(value)
         if len(structs) != len(paths):
-            raise self.malformed(f"{len(structs)} answers for {len(paths)} paths")
+            raise self.malformed(f"{len(structs)} entries for {len(paths)} paths")
         found = []
         for path, struct in zip(paths, structs, strict=True):
             if _bytes(self.name(struct, "path", "raw")) != _bytes(path):
@@ -307,9 +309,9 @@ class Reader:
         return tuple(found)
 
     def _identity(self, path: str | bytes, struct: dict[str, Any]) -> Identity:
-        problem = self.optional(struct, "error", str)
-        if problem is not None:
-            return Identity(path, error=problem)
+        error = self.optional(struct, "error", str)
+        if error is not None:
+            return Identity(path, error=error)
         if self.optional(struct, "missing", bool):
             return Identity(path, is_missing=True)
         return Identity(
@@ -329,14 +331,14 @@ class Reader:
         return FilePage(tuple(entries), self.cursor(struct))
 
     def cursor(self, struct: dict[str, Any]) -> str | bytes:
-        """Where the next page begins; empty at the end."""
+        """The cursor of the next page; empty at the end."""
         after = struct.get("after")
         if isinstance(after, bytes):
             return after
         return self.typed("after", after, str)
 
     def file_entry(self, value: object) -> FileEntry:
-        """One entry of it."""
+        """One entry of ``libcloud_list_files``."""
         struct = self.struct(value)
         name = self.key(struct, "name", str)
         raw = struct.get("raw", name.encode("utf-8"))

@@ -282,7 +282,7 @@ def _report_module(group: Sequence[MemberData]) -> Finding:
     )
     return {
         "present": Finding(
-            "ok", about, f"{names}: the host module is installed ({api_label(api)})"
+            "ok", about, f"{names}: the host module is installed ({api_label(api or 0)})"
         ),
         "absent": Finding(
             "note", about, f"{names}: the host module is not installed", means, install

@@ -14,12 +14,12 @@ REPOSITORY = '/OVS/Repositories/' + '0a' * 16
 SHARE = '/nfsmnt/0a0a0a0a-0b0b-0c0c-0d0d-0e0e0e0e0e0e'
 FOLDER = REPOSITORY + '/VirtualDisks'
 DISK = FOLDER + '/disk.img'
-ONE, OTHER, CHANCE = '0b' * 16, '0c' * 16, '0d' * 16
+ONE, OTHER, TOKEN = '0b' * 16, '0c' * 16, '0d' * 16
 
 
 @pytest.fixture
 def host(dom0, monkeypatch):
-    monkeypatch.setattr(aside, '_chance', lambda: CHANCE)
+    monkeypatch.setattr(aside, '_new_token', lambda: TOKEN)
     dom0.said = []
     dom0.log = dom0.said.append
     dom0.within = lambda seconds, function, *arguments: function(*arguments)
@@ -43,7 +43,7 @@ def content_of(host, path):
 
 
 def kept(path, operation=ONE):
-    return path.replace(REPOSITORY, REPOSITORY + '/.libcloud-ovm3/aside/%s/%s' % (operation, CHANCE))
+    return path.replace(REPOSITORY, REPOSITORY + '/.libcloud-ovm3/aside/%s/%s' % (operation, TOKEN))
 
 
 def call(host, function, path=DISK, operation=ONE):
@@ -51,7 +51,7 @@ def call(host, function, path=DISK, operation=ONE):
 
 
 def listed(host):
-    return aside.listed(host, REPOSITORY.encode('ascii'))
+    return aside.list_aside(host, REPOSITORY.encode('ascii'))
 
 
 def is_there(host, path):
@@ -169,7 +169,7 @@ def test_on_a_share_and_right_below_a_mount(host):
         fill(host, path, 'data')
         call(host, aside.set_aside, path)
         assert not is_there(host, path)
-        assert aside.listed(host, SHARE.encode('ascii'))[0]['path'] == path
+        assert aside.list_aside(host, SHARE.encode('ascii'))[0]['path'] == path
         call(host, aside.put_back, path)
         assert content_of(host, path) == 'data'
 
@@ -193,9 +193,9 @@ def test_what_is_not_understood_is_said(host):
     os.symlink('/etc/passwd', host.path(kept(FOLDER)) + '/link')
     disk, link, linked, mine = listed(host)
     assert disk['path'] == DISK and 'error' not in disk
-    assert (link['path'], link['error']) == (FOLDER + '/link', 'no regular file')
+    assert (link['path'], link['error']) == (FOLDER + '/link', 'not a regular file')
     assert linked['operation'] == OTHER and 'link' in linked['error'] and 'path' not in linked
-    assert mine['operation'] == 'mine' and 'no operation' in mine['error']
+    assert mine['operation'] == 'mine' and 'not an operation id' in mine['error']
 
 
 def test_a_folder_that_cannot_be_read_is_no_empty_one(host):
@@ -215,9 +215,9 @@ def test_a_listing_has_an_end(host, monkeypatch):
         fill(host, FOLDER + '/%d' % number, 'x')
         call(host, aside.set_aside, FOLDER + '/%d' % number)
     assert [entry.get('error') for entry in listed(host)] == [None] * 3 + [
-        'there are more than 3']
+        'more than 3 files are set aside']
     monkeypatch.setattr(aside, 'DEEPEST', 1)
-    assert ['1 folders deep' in entry['error'] for entry in listed(host)] == [True]
+    assert ['1 directory levels' in entry['error'] for entry in listed(host)] == [True]
 
 
 @pytest.mark.parametrize('function, steps', [
@@ -254,7 +254,7 @@ def test_another_that_tidies_up_at_once_is_no_lost_file(host, monkeypatch):
         os.rmdir(host.path(kept(FOLDER)))
         real(path, new_path)
     monkeypatch.setattr(os, 'rename', late)
-    with pytest.raises(errors.Failed, match='ask again'):
+    with pytest.raises(errors.Failed, match='repeat the request'):
         call(host, aside.set_aside)
     monkeypatch.setattr(os, 'rename', real)
     call(host, aside.set_aside)
@@ -280,7 +280,7 @@ def test_the_same_request_twice_at_once(host, monkeypatch):
 
     def late(path, new_path):
         monkeypatch.setattr(os, 'rename', real)
-        monkeypatch.setattr(aside, '_chance', lambda: 'f' * 32)
+        monkeypatch.setattr(aside, '_new_token', lambda: 'f' * 32)
         call(host, aside.set_aside)
         real(path, new_path)
     monkeypatch.setattr(os, 'rename', late)
@@ -294,10 +294,10 @@ def test_the_same_request_twice_at_once(host, monkeypatch):
 def test_two_of_one_path_are_both_kept(host, monkeypatch):
     call(host, aside.set_aside)
     fill(host, DISK, 'new')
-    monkeypatch.setattr(aside, '_chance', lambda: 'f' * 32)
-    monkeypatch.setattr(aside, '_refuse_second', lambda *arguments: None)  # it came too early
+    monkeypatch.setattr(aside, '_new_token', lambda: 'f' * 32)
+    monkeypatch.setattr(aside, '_require_first', lambda *arguments: None)  # it came too early
     call(host, aside.set_aside)
-    with pytest.raises(errors.Failed, match='2 were set aside'):
+    with pytest.raises(errors.Failed, match='set aside 2 files'):
         call(host, aside.delete_aside)
     assert [entry['path'] for entry in listed(host)] == [DISK] * 2
     with pytest.raises(errors.Exists):

@@ -167,7 +167,7 @@ def test_a_route_that_somebody_took_away_comes_back(dom0, kernel):
 
 def test_what_does_not_stay_is_no_success(dom0, kernel):
     kernel.change = lambda words: 0
-    with pytest.raises(errors.Failed, match='does not keep'):
+    with pytest.raises(errors.Failed, match='did not persist'):
         ask(dom0)
     kernel.change = lambda words: 2
     with pytest.raises(errors.Failed, match='RTNETLINK'):

@@ -171,15 +171,15 @@ def test_a_name_that_a_listing_leaves_out_is_no_gap(host, monkeypatch):
     """It was made while the directory was read; another that was made after it was not left out."""
     for version in (1, 2, 3):
         write(host, version, version, 'x')
-    real, calls = state_dir.names_in, []
+    real, calls = state_dir.matching_names, []
 
     def names_in(folder, pattern):
         calls.append(1)
         return [name for name in real(folder, pattern) if name != '2' or len(calls) > 1]
-    monkeypatch.setattr(state_dir, 'names_in', names_in)
+    monkeypatch.setattr(state_dir, 'matching_names', names_in)
     assert write(host, 1, 1, 'x') == 1
     assert len(calls) == 2
-    monkeypatch.setattr(state_dir, 'names_in', lambda folder, pattern: ['3'])
+    monkeypatch.setattr(state_dir, 'matching_names', lambda folder, pattern: ['3'])
     with pytest.raises(errors.Failed):
         write(host, 1, 1, 'x')
     monkeypatch.undo()
@@ -242,8 +242,8 @@ def test_a_version_under_another_number_is_not_whole(host):
 def test_a_listing_that_is_old_is_not_believed(host, monkeypatch):
     for version in range(1, 5):
         write(host, version, version, '%d' % version)
-    real = state_dir.names_in
-    monkeypatch.setattr(state_dir, 'names_in', lambda folder, pattern: real(folder, pattern)[:2])
+    real = state_dir.matching_names
+    monkeypatch.setattr(state_dir, 'matching_names', lambda folder, pattern: real(folder, pattern)[:2])
     assert read(host) == (4, 5, '4')
 
 
@@ -334,7 +334,7 @@ def test_a_gap_is_refused(host):
     write(host, 1, 1, 'a')
     for version in (3, 4, 10 ** 15):
         problem = pytest.raises(errors.Failed, write, host, 2, version, 'b').value
-        assert '%d was not made' % version in str(problem) and 'only 1' in str(problem)
+        assert '%d was not written' % version in str(problem) and 'only 1' in str(problem)
     assert read(host) == (1, 2, 'a')
     with pytest.raises(errors.Failed):
         documents.write_document(host, 'client', operation(3), REPOSITORY, 'new', 2, Binary(b_x))

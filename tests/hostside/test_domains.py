@@ -146,7 +146,7 @@ def test_one_bad_domain_leaves_the_others(dom0):
     found = domains.domains(host(dom0, xend, [ZERO] + UUIDS + [gone, 'not-a-uuid']))
     assert [domain['name'] for domain in guests(found)] == ['a', 'c']
     assert found['missing'] == [
-        {'name': 'not-a-uuid', 'error': 'no uuid, under /vm in xenstore'},
+        {'name': 'not-a-uuid', 'error': 'not a uuid, under /vm in xenstore'},
         {'name': UUIDS[1], 'error': 'Device 0 not connected'}]
     assert ('domain', gone, 1) in xend.calls and ('domain', 'not-a-uuid', 1) not in xend.calls
 

@@ -122,7 +122,7 @@ def test_losetup_where_the_kernel_says_nothing(dom0):
     answering(dom0, xenstore_ls=(0, '', ''), losetup=(0, lines, ''))
     whole, cut = file_holders.file_holders(dom0)
     assert whole == {'kind': 'loop', 'device': '/dev/loop0', 'path': '/OVS/a (1).img'}
-    assert cut['path'] == IMAGE[:63] and 'cuts names' in cut['error']
+    assert cut['path'] == IMAGE[:63] and 'truncates paths' in cut['error']
     answering(dom0, xenstore_ls=(0, '', ''), losetup=(1, '', 'denied'))
     assert 'denied' in file_holders.file_holders(dom0)[0]['error']
 
@@ -197,7 +197,7 @@ def test_a_file_that_has_lost_its_name_is_told_by_it(dom0):
     handle.write(IMAGE + ' (deleted)\n')
     handle.close()
     entry, = file_holders.file_holders(dom0)
-    assert entry['path'] == IMAGE and 'no longer there' in entry['error']
+    assert entry['path'] == IMAGE and 'no longer has this name' in entry['error']
 
 
 @pytest.mark.parametrize('length, is_cut', [(61, False), (62, True), (63, True), (64, True)])

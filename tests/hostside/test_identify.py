@@ -84,7 +84,7 @@ def test_what_is_not_mounted_is_not_missing(host, path):
 
 def test_what_only_the_kernel_can_follow_is_not_missing(host):
     reader, writer = os.pipe()
-    host.place = lambda path: path
+    host.real_path = lambda path: path
     entry, = of(host, '/proc/%d/fd/%d' % (os.getpid(), reader))
     os.close(reader)
     os.close(writer)
@@ -117,14 +117,14 @@ def test_wrong_paths(host, paths):
 
 def test_a_mount_that_hangs_leaves_the_others(host, monkeypatch):
     monkeypatch.setattr(identify, 'SECONDS', 1)
-    real = host.place
+    real = host.real_path
 
     def place(path):
         if path.startswith(SHARE.encode('ascii')):
             import time
             time.sleep(3600)
         return real(path)
-    host.place = place
+    host.real_path = place
     paths = [SHARE + '/a', DISK, SHARE + '/b', '/nothing']
     found = of(host, *paths)
     assert [entry['path'] for entry in found] == paths

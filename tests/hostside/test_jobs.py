@@ -16,7 +16,7 @@ SHARE = '/nfsmnt/0a0a0a0a-0b0b-0c0c-0d0d-0e0e0e0e0e0e'
 SOURCE, TARGET = REPOSITORY + '/source', REPOSITORY + '/target'
 OURS = REPOSITORY + '/.libcloud-ovm3'
 DATA = to_bytes('a' * 5000) + to_bytes('\0') * (1 << 20) + to_bytes('z')
-LONG = 16 << 30  # zeros: some seconds to read, no room on the disk
+LONG = 16 << 30  # zeros: some seconds to read, not enough space on the disk
 
 
 @pytest.fixture
@@ -247,7 +247,7 @@ def test_a_source_that_is_written_to_makes_no_copy(long_host):
     handle.close()
     status = ended(long_host)
     assert (status['state'], status['result']) == ('failed', '')
-    assert 'written to' in status['error']
+    assert 'modified while' in status['error']
 
 
 class Server(object):
@@ -395,7 +395,7 @@ def test_its_process_killed_anywhere(host, cut_off, monkeypatch):
 
 @pytest.fixture
 def filling(host, monkeypatch):
-    """A file system that has no room as long as the job's own copy is there."""
+    """A file system that has not enough space as long as the job's own copy is there."""
     inline(host)
     monkeypatch.setattr(jobs, '_spawn', lambda dom0, mount_point, request: None)
     real = files.write_at
@@ -437,7 +437,7 @@ def test_no_copy_begins_without_room_for_it(host, monkeypatch):
     class Full(object):
         f_bavail, f_frsize = 1, len(DATA) - 1
     monkeypatch.setattr(os, 'statvfs', lambda path: Full)
-    with pytest.raises(errors.Failed, match='no room'):
+    with pytest.raises(errors.Failed, match='not enough space'):
         start(host)
     with pytest.raises(errors.NotFound):
         status_of(host)

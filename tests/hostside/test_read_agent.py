@@ -224,7 +224,7 @@ def test_a_directory_in_which_no_vm_cfg_is_left_is_said(agent):
     found = repository.repository(agent, ID, '')['vm_cfg']
     assert [entry['directory'] for entry in found] == ['0', '1', '2', '3', '4', '5', 'empty']
     assert found[0]['error'] == "no vm.cfg, but 'vm.cfg.bak'"
-    assert 'no regular file' in found[3]['error']
+    assert 'not a regular file' in found[3]['error']
     assert found[5]['error'].endswith(u"'\ufffd4' and 2 more")
     assert found[6]['content'].data == ''.encode('ascii')
 

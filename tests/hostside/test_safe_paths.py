@@ -307,6 +307,6 @@ def test_no_descriptor_is_left_open(host):
     (errno.ENOENT, errors.NotFound), (errno.EEXIST, errors.Exists),
     (errno.ELOOP, errors.NotAllowed), (errno.ENOSPC, errors.Failed), (errno.ESTALE, errors.Failed)])
 def test_what_the_file_system_says(number, kind):
-    problem = safe_paths.failure(OSError(number, 'x'), to_bytes('na\nme'))
+    problem = safe_paths.from_oserror(OSError(number, 'x'), to_bytes('na\nme'))
     assert type(problem) is kind
     assert '\n' not in str(problem)

@@ -103,7 +103,7 @@ def hanging(dom0):
     def hang(*_):
         time.sleep(3600)
     os.makedirs(dom0.path('/sys/class/net/c0/bridge'))
-    dom0.open_mount = dom0.place = dom0.run = dom0.xend = dom0.agent_modules = hang
+    dom0.open_mount = dom0.real_path = dom0.run = dom0.xend = dom0.agent_modules = hang
     dom0.log = lambda message: None
     dom0.within = lambda seconds, function, *arguments: limits.within(
         min(0.03, seconds), function, *arguments)

@@ -143,7 +143,7 @@ def a_file_that_becomes_a_link_is_not_followed(ground: Ground) -> None:
 
     file = ground.repository / "file"
     file.write_text("ours")
-    look = safe_paths.status_in
+    look = safe_paths.stat_regular
 
     def look_and_swap(directory: int, name: bytes) -> Any:
         status = look(directory, name)
@@ -151,7 +151,7 @@ def a_file_that_becomes_a_link_is_not_followed(ground: Ground) -> None:
         file.symlink_to(ground.secret)
         return status
 
-    safe_paths.status_in = look_and_swap
+    safe_paths.stat_regular = look_and_swap
     fails("NotAllowed", safe_paths.open_file, ground.dom0, REPOSITORY + "/file", os.O_RDONLY)
 
 
@@ -163,7 +163,7 @@ def only_files_are_deleted(ground: Ground) -> None:
     (ground.repository / "link").symlink_to(ground.secret)
     directory = safe_paths.open_directory(ground.dom0, REPOSITORY)
     for name in ("fifo", "link"):
-        fails("NotAllowed", safe_paths.status_in, directory, name)
+        fails("NotAllowed", safe_paths.stat_regular, directory, name)
 
 
 def a_mount_that_goes_meanwhile_is_none(ground: Ground) -> None:
@@ -224,7 +224,7 @@ def what_the_system_says_is_told(ground: Ground) -> None:
 
     fails("NotFound", safe_paths.open_file, ground.dom0, REPOSITORY + "/none", os.O_RDONLY)
     for number, kind in ((errno.EEXIST, "Exists"), (errno.ELOOP, "NotAllowed"), (5, "Failed")):
-        assert type(safe_paths.failure(OSError(number, "x"), b"name")).__name__ == kind
+        assert type(safe_paths.from_oserror(OSError(number, "x"), b"name")).__name__ == kind
     fails("Failed", ground.dom0.read, "/proc/none")
 
 

@@ -74,8 +74,8 @@ MUTANTS = [
     Mutant(
         "wrong-except",
         PLACES,
-        "OSError:\n        raise failure(error(), name)\n    if not stat.S_ISREG(status",
-        "ValueError:\n        raise failure(error(), name)\n    if not stat.S_ISREG(status",
+        "OSError:\n        raise from_oserror(error(), name)\n    if not stat.S_ISREG(status",
+        "ValueError:\n        raise from_oserror(error(), name)\n    if not stat.S_ISREG(status",
         "base.what_the_system_says_is_told",
     ),
     Mutant(
@@ -181,7 +181,7 @@ MUTANTS = [
     Mutant(
         "takes-agent-down",
         DOOR,
-        "        except Exception:  # whatever lies there instead\n"
+        "        except Exception:  # whatever is wrong with the files\n"
         "            return {'libcloud_version': _broken(sys.exc_info()[1])}\n",
         "        except MemoryError:\n            raise\n",
         "base.the_door_stays",

@@ -12,8 +12,8 @@ MUTANTS = [
     Mutant(
         "regex-unescaped",
         CONTROL,
-        "            if route['device'] == bridge:\n                ours",
-        "            if route['device'].startswith(bridge):\n                ours",
+        "            if route['device'] == bridge:\n                own",
+        "            if route['device'].startswith(bridge):\n                own",
         "looking.names_and_addresses_are_whole",
     ),
     Mutant(
@@ -55,7 +55,7 @@ MUTANTS = [
     Mutant(
         "status-ignored",
         CONTROL,
-        "    _look_again(dom0, wanted, folder)\n",
+        "    _verify(dom0, wanted, folder)\n",
         "",
         "looking.success_is_arrival",
     ),
@@ -90,8 +90,8 @@ MUTANTS = [
     Mutant(
         "one-spoils-all",
         "hostside/api.py",
-        "    except Exception:  # whatever somebody else's",
-        "    except MemoryError:  # whatever somebody else's",
+        "    except Exception:  # another module's failure",
+        "    except MemoryError:  # another module's failure",
         "looking.one_odd_module_spoils_nothing",
     ),
     Mutant(

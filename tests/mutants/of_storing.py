@@ -13,8 +13,8 @@ MUTANTS = [
     Mutant(
         "umask",
         NAMES,
-        "    return os.open(safe_paths.below(directory, name), flags, FILE_MODE)",
-        "    return os.open(safe_paths.below(directory, name), flags)",
+        "    return os.open(safe_paths.entry_path(directory, name), flags, FILE_MODE)",
+        "    return os.open(safe_paths.entry_path(directory, name), flags)",
         "storing.not_for_everybody",
     ),
     Mutant(
@@ -42,7 +42,7 @@ MUTANTS = [
         "status-ignored",
         NAMES,
         "    except OSError:\n        if error().errno != errno.ENOENT:\n"
-        "            raise safe_paths.failure(error(), name)\n\n\ndef link(",
+        "            raise safe_paths.from_oserror(error(), name)\n\n\ndef link(",
         "    except OSError:\n        pass\n\n\ndef link(",
         "storing.what_cannot_be_removed_is_said",
     ),
@@ -50,7 +50,7 @@ MUTANTS = [
         "links",
         FILES,
         "    directory, name = safe_paths.open_parent(dom0, path)\n    try:\n"
-        "        safe_paths.status_in(directory, name)\n        dirfd.remove",
+        "        safe_paths.stat_regular(directory, name)\n        dirfd.remove",
         "    directory, name = safe_paths.open_parent(dom0, path)\n    try:\n        dirfd.remove",
         "storing.links_stay_closed",
     ),
@@ -121,14 +121,14 @@ MUTANTS = [
         "rename-overwrites",
         FILES,
         "    dirfd.link(directory, name, new_directory, new_name)\n",
-        "    os.rename(\n        safe_paths.below(directory, name), "
-        "safe_paths.below(new_directory, new_name))\n",
+        "    os.rename(\n        safe_paths.entry_path(directory, name), "
+        "safe_paths.entry_path(new_directory, new_name))\n",
         "storing.never_renamed_onto_something",
     ),
     Mutant(
         "aside-overwrites",
         ASIDE,
-        "            _refuse_second(dom0, operation, path)\n",
+        "            _require_first(dom0, operation, path)\n",
         "",
         "aside.nothing_is_laid_over_something",
     ),
@@ -136,21 +136,15 @@ MUTANTS = [
         "aside-overwrites",
         ASIDE,
         "        dirfd.link(kept, name, directory, name)\n",
-        "        os.rename(safe_paths.below(kept, name), safe_paths.below(directory, name))\n",
+        "        os.rename(safe_paths.entry_path(kept, name), "
+        "safe_paths.entry_path(directory, name))\n",
         "aside.nothing_is_laid_over_something",
     ),
     Mutant(
         "links",
         ASIDE,
-        "        inside = safe_paths.enter(os.dup(directory), name)\n",
-        "        inside = os.open(safe_paths.below(directory, name), os.O_RDONLY)\n",
-        "aside.links_are_not_followed",
-    ),
-    Mutant(
-        "links",
-        ASIDE,
-        "        inside = safe_paths.enter(os.dup(folder), name)\n",
-        "        inside = os.open(safe_paths.below(folder, name), os.O_RDONLY)\n",
+        "        return safe_paths.enter(os.dup(directory), name)\n",
+        "        return os.open(safe_paths.entry_path(directory, name), os.O_RDONLY)\n",
         "aside.links_are_not_followed",
     ),
     Mutant(
@@ -171,7 +165,7 @@ MUTANTS = [
         "aside-not-there",
         ASIDE,
         "            if stat.S_ISDIR(status.st_mode):\n"
-        "                _add(inside, each, where, entry, found, deeper - 1)\n"
+        "                _list_below(inside, each, where, entry, found, deeper - 1)\n"
         "                continue\n",
         "",
         "aside.all_that_lies_there_is_named",
@@ -179,7 +173,7 @@ MUTANTS = [
     Mutant(
         "aside-not-there",
         ASIDE,
-        "                entry['error'] = to_text('no operation of ours, in our folder %s' "
+        "                entry['error'] = to_text('not an operation id: unexpected name in %s' "
         "% _FOLDER)\n                found.append(entry)\n",
         "                pass\n",
         "aside.all_that_lies_there_is_named",
@@ -187,7 +181,7 @@ MUTANTS = [
     Mutant(
         "unlogged",
         ASIDE,
-        "    files.say(dom0, client, operation, 'delete_aside', [path], '')\n",
+        "    files.log_request(dom0, client, operation, 'delete_aside', [path], '')\n",
         "",
         "aside.the_hosts_log_knows",
     ),
@@ -208,7 +202,7 @@ MUTANTS = [
     Mutant(
         "unlogged",
         FILES,
-        "    say(dom0, client, operation, 'write_file', [path]",
+        "    log_request(dom0, client, operation, 'write_file', [path]",
         "    (lambda *said: None)(dom0, client, operation, 'write_file', [path]",
         "storing.the_hosts_log_knows",
     ),
@@ -222,7 +216,7 @@ MUTANTS = [
     Mutant(
         "any-path",
         FILES,
-        "        safe_paths.require_not_ours(path)\n",
+        "        safe_paths.require_outside_state_dir(path)\n",
         "        pass\n",
         "storing.our_own_folder_has_doors_of_its_own",
     ),
@@ -258,8 +252,8 @@ MUTANTS = [
         "rename-wins",
         DOCUMENTS,
         "        dirfd.link(temporary, made, folder, '%d' % version)\n",
-        "        os.rename(\n            safe_paths.below(temporary, made), "
-        "safe_paths.below(folder, '%d' % version))\n",
+        "        os.rename(\n            safe_paths.entry_path(temporary, made), "
+        "safe_paths.entry_path(folder, '%d' % version))\n",
         "versions.the_first_one_wins",
     ),
     Mutant(
@@ -307,7 +301,7 @@ MUTANTS = [
     Mutant(
         "not-its-own",
         DOCUMENTS,
-        "    return dirfd.is_one_file(temporary, made, folder, '%d' % version)\n",
+        "    return dirfd.is_same_file(temporary, made, folder, '%d' % version)\n",
         "    return True\n",
         "versions.a_number_is_won_by_the_file_that_is_there",
     ),

@@ -31,7 +31,7 @@ MUTANTS = [
     Mutant(
         "two-jobs",
         JOBS,
-        "        if there.get(key) != to_bytes(request[key]):",
+        "        if recorded.get(key) != to_bytes(request[key]):",
         "        if False:",
         "working.the_same_id_is_the_same_job",
     ),
@@ -39,8 +39,8 @@ MUTANTS = [
         "copy-overwrites",
         RUN,
         "            dirfd.link(self.temporary, name, directory, target_name)\n",
-        "            os.rename(safe_paths.below(self.temporary, name),"
-        " safe_paths.below(directory, target_name))\n",
+        "            os.rename(safe_paths.entry_path(self.temporary, name),"
+        " safe_paths.entry_path(directory, target_name))\n",
         "working.a_copy_leaves_what_came_later",
     ),
     Mutant(
@@ -55,7 +55,8 @@ MUTANTS = [
         "links",
         RUN,
         "safe_paths.open_file(self.host, self.request['source'], os.O_RDONLY)",
-        "os.open(safe_paths.below(*safe_paths.open_parent(self.host, self.request['source'])), 0)",
+        "os.open(safe_paths.entry_path("
+        "*safe_paths.open_parent(self.host, self.request['source'])), 0)",
         "working.a_source_that_becomes_a_link_is_not_read",
     ),
     Mutant(

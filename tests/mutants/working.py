@@ -112,7 +112,7 @@ def a_copy_that_fails_leaves_nothing(ground: Ground) -> None:
     def fail() -> None:
         raise OSError(28, "no space left")
 
-    job.say = fail
+    job.report = fail
     assert job.run()["state"] == "failed"
     assert not target.exists()
 

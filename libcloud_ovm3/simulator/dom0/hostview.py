@@ -54,7 +54,7 @@ class Dom0Overrides:
             return str(self._kernel.top) + name
         return self.root + name
 
-    def place(self, path: bytes) -> bytes:
+    def real_path(self, path: bytes) -> bytes:
         """The real path of a file of the host, including files below a mount.
 
         :raises OSError: The mount is stale.
