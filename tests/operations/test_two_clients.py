@@ -166,7 +166,8 @@ def test_started_by_another_after_both_looks(sim: Simulator, where: int) -> None
     sim.misbehave("hook", **last_read_before_a_start(sim), hook=start)
     sim.calls.clear()
     host = f"on ovm-{where + 1} "  # seen in its list, or by who holds the disks
-    with pytest.raises(PreconditionFailed, match=f"it is running {host}|{host}.*is this very VM"):
+    seen = f"it is running {host}|{host}.*belongs to this VM"
+    with pytest.raises(PreconditionFailed, match=seen):
         driver.start_node(node, there)
     assert calls_of(sim, "start_vm") == ["start_vm"], "by hand, and not by the driver"
 
@@ -182,7 +183,7 @@ def test_a_host_that_falls_silent_after_both_looks(sim: Simulator) -> None:
         hook=lambda moment: moment == "after" and sim.hosts[1].kill(),
     )
     sim.calls.clear()
-    with pytest.raises(PreconditionFailed, match=r"ovm-2.* is not known"):
+    with pytest.raises(PreconditionFailed, match=r"ovm-2.* is unknown"):
         driver.start_node(node, first)
     assert calls_of(sim, "start_vm") == []
 
