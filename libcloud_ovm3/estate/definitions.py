@@ -6,9 +6,9 @@ import re
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from libcloud_ovm3.agent.config import DiskEntry, VMConfig
-from libcloud_ovm3.agent.hostmodule_types import VMCfg
 from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.agent.vif import Vif
 from libcloud_ovm3.errors import AgentFault, InvalidArgument, Ovm3Error
@@ -16,9 +16,10 @@ from libcloud_ovm3.estate.domains import Domain
 from libcloud_ovm3.estate.hosts import HostView, map_hosts
 from libcloud_ovm3.estate.repositories import Repository, read_repository
 
-MADE_UP = uuid.UUID(
-    "7f0f4f2e-0c2b-4c7e-9a35-0a2b5ad1c0de"
-)  # namespace of ids made for what has no uuid
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.hostmodule_types import VMCfg
+
+MADE_UP = uuid.UUID("7f0f4f2e-0c2b-4c7e-9a35-0a2b5ad1c0de")  # for what has no uuid
 
 UNLISTED = "the agent does not list its directory, so no operation on it is possible"
 

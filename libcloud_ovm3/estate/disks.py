@@ -1,9 +1,9 @@
 """Virtual disks as files in repositories: their sizes, who uses them, what belongs to nobody.
 
 The agent measures and deletes files by the storage plug-in only, which wants the ids of a
-file system that it has mounted itself. They come from an existing mount of the repository's export;
-where there is none, the export is mounted as flows.md 4 does. Only NFS repositories can be served:
-for other file systems no source shows the ids.
+file system that it has mounted itself: an existing mount of the repository's export, or one that
+``operations.mount_export`` makes. Only NFS repositories can be served: for other file systems no
+source shows the ids.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.functions import NFS_PLUGIN, Struct
 from libcloud_ovm3.agent.identifiers import dashed, undashed
 from libcloud_ovm3.agent.texts import text_of
-from libcloud_ovm3.errors import AgentFault, OutcomeUnknown, Ovm3Error, PreconditionFailed
+from libcloud_ovm3.errors import Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.definitions import read_assemblies, read_templates
 from libcloud_ovm3.estate.holders import ask_holders, held_of, is_elsewhere, same_files
 from libcloud_ovm3.estate.hosts import HostView
@@ -73,43 +73,47 @@ class FileSystem:
         return server, system
 
 
-def file_system(host: HostView, repository: Repository) -> FileSystem:
-    """The plug-in's file system for a repository on this host: an existing mount, or a new one.
+@dataclass(frozen=True)
+class Export:
+    """The NFS export that a repository lies on.
 
-    :raises Refused: the repository is not on NFS.
-    :raises Ovm3Error: the agent does not mount it.
+    :ivar id: the dashed id that a new mount of it gets.
+    :ivar server: the NFS server's name or address.
+    :ivar devices: ``server:/path`` of what serves the repository once it is mounted; the first is
+        what a new mount takes.
+    """
+
+    id: str
+    server: str
+    devices: tuple[str, ...]
+
+
+def export_of(repository: Repository) -> Export:
+    """The export of a repository.
+
+    :raises PreconditionFailed: the repository is not on NFS.
     """
     location = repository.record.fs_location
     server, colon, path = location.partition(":/")  # the server may be an IPv6 address
     if not repository.record.fs_type.startswith("nfs") or not colon:
         raise PreconditionFailed(
-            f"repository {repository.id} is on {repository.record.fs_type or 'an unknown system'}: "
-            f"how the agent deletes or measures files there is documented for NFS only"
+            f"repository {repository.id} is on "
+            f"{repository.record.fs_type or 'an unknown file system'}: how the agent deletes or "
+            f"measures files there is documented for NFS only"
         )
-    export = f"{server}:/{path.rstrip('/')}"
-    wanted = (f"{export}/{_STAMPED_FOLDER}", export)
-    mounted = _mounted(host, wanted)
-    if mounted is not None:
-        return FileSystem(host, mounted, server)
-    found = FileSystem(host, str(uuid.UUID(repository.id)), server)
-    ss, fs = found.structs(state=1)
-    fs["access_path"] = wanted[0]
-    try:  # What the last three mean is not known; these are what every client sends.
-        host.agent.storageplugin.storage_plugin_mount(
-            NFS_PLUGIN, ss, fs, f"/nfsmnt/{found.id}", "", True, []
-        )
-    except (AgentFault, OutcomeUnknown):
-        if _mounted(host, wanted) != found.id:
-            raise
-    return found
+    device = f"{server}:/{path.rstrip('/')}"
+    return Export(str(uuid.UUID(repository.id)), server, (f"{device}/{_STAMPED_FOLDER}", device))
 
 
-def _mounted(host: HostView, devices: Sequence[str]) -> str | None:
-    """The id of the file system that the plug-in has mounted from one of these; None: none is."""
+def mounted_file_system(host: HostView, export: Export) -> FileSystem | None:
+    """The file system that the storage plug-in has mounted from an export; None: it has not.
+
+    :raises Ovm3Error: the mounts cannot be read.
+    """
     for mount in documents.mounts(host.agent.linux.discover_mounted_file_systems("nfs")):
         mount_id = dashed(posixpath.basename(mount.directory.rstrip("/")))
-        if mount_id and mount.directory.startswith("/nfsmnt/") and mount.device in devices:
-            return mount_id
+        if mount_id and mount.directory.startswith("/nfsmnt/") and mount.device in export.devices:
+            return FileSystem(host, mount_id, export.server)
     return None
 
 

@@ -12,18 +12,20 @@ import contextlib
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from libcloud_ovm3.agent import hostmodule
+from libcloud_ovm3 import agent
 from libcloud_ovm3.agent.disk import DiskEntry
-from libcloud_ovm3.agent.hostmodule import HostModule
-from libcloud_ovm3.agent.hostmodule_types import Holder, Identity
 from libcloud_ovm3.agent.identifiers import undashed
-from libcloud_ovm3.agent.probe import lacks
 from libcloud_ovm3.agent.texts import text_of
 from libcloud_ovm3.errors import AgentFault, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import HostView, map_hosts
 from libcloud_ovm3.estate.members import Estate
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.hostmodule import HostModule
+    from libcloud_ovm3.agent.hostmodule_types import Holder, Identity
 
 RELEASE_LIMIT = 60.0  # seconds; xend releases a guest's devices within some of them
 START_LIMIT = 20.0  # seconds; before a start, where nothing should be held at all
@@ -57,11 +59,11 @@ def ask_holders(estate: Estate, hosts: Sequence[HostView]) -> list[HostHolders]:
         if module is None:
             return HostHolders(host, None)
         try:
-            return HostHolders(host, module, module.holders())
+            return HostHolders(host, module, module.file_holders())
         except AgentFault as fault:
             # If it was there when the host was read and is missing now, nothing is known.
-            absent = host.module is None and hostmodule.is_absent(fault)
-            if absent and lacks(host.agent, "libcloud_holders", fault):
+            absent = host.module is None and agent.hostmodule.is_absent(fault)
+            if absent and agent.probe.lacks(host.agent, "libcloud_file_holders", fault):
                 return HostHolders(host, None)
             return HostHolders(host, module, error=fault)
         except Ovm3Error as error:
@@ -207,7 +209,7 @@ _CLOSED = 6  # state of xenbus: nothing is written any more
 
 
 # The files that paths lead to, per host; the host whose holders are checked comes first.
-_Known = Sequence[Mapping[str, Identity]]
+_Known = Sequence[Mapping[str, "Identity"]]
 
 
 def _identities(
@@ -330,7 +332,7 @@ def identities(host: HostView, module: HostModule, paths: Sequence[str]) -> dict
             found[text_of(one.path)] = one
     for path, one in found.items():
         if one.error and is_elsewhere(host, path):
-            found[path] = Identity(path, is_missing=True)
+            found[path] = agent.hostmodule_types.Identity(path, is_missing=True)
     return found
 
 

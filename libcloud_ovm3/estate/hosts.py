@@ -10,12 +10,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from libcloud_ovm3.agent import catalogue, documents
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.functions import Agent
-from libcloud_ovm3.agent.hostmodule import HostModule
 from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.errors import (
     AgentFault,
@@ -29,6 +28,9 @@ from libcloud_ovm3.errors import (
 )
 from libcloud_ovm3.estate.domains import Domain, read_domains, whole_list
 from libcloud_ovm3.estate.members import Estate, ModuleAnswers, ask_module
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.hostmodule import HostModule
 
 _T = TypeVar("_T")
 _R = TypeVar("_R")

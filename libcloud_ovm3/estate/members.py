@@ -5,15 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from libcloud_ovm3.agent import hostmodule
+from libcloud_ovm3 import agent
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.functions import Agent
-from libcloud_ovm3.agent.hostmodule import HostModule
-from libcloud_ovm3.agent.probe import lacks
 from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.errors import AgentFault, HostNotVerified, MalformedResponse, OutcomeUnknown
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.hostmodule import HostModule
 
 MODULE_MISSING_SECONDS = 600.0  # until a host without the host module is asked for it again
 
@@ -76,12 +77,14 @@ class Estate:
         lack = self.missing_module(address)
         if not self.use_module or (lack and self.clock.now() < lack.until):
             return None
-        return HostModule(self.agent(address).connection)
+        return agent.hostmodule.HostModule(self.agent(address).connection)
 
     def fresh_module(self, address: Address) -> HostModule | None:
         """The same, but asked again even if it was missing recently: before a change, what was
         remembered does not count."""
-        return HostModule(self.agent(address).connection) if self.use_module else None
+        return (
+            agent.hostmodule.HostModule(self.agent(address).connection) if self.use_module else None
+        )
 
     def missing_module(self, address: Address) -> ModuleMissing | None:
         """What is remembered of a host without a usable module; None if it may have one."""
@@ -126,7 +129,7 @@ def ask_module(estate: Estate, address: Address, functions: Sequence[str]) -> Mo
         lack = estate.missing_module(address)
         return ModuleAnswers(notice=lack.notice if lack else None)
     try:
-        look = module.look(list(dict.fromkeys(functions)))
+        readings = module.read_agent(list(dict.fromkeys(functions)))
     except AgentFault as fault:
         return _without_answers(estate, address, module, fault)
     except MalformedResponse:  # larger than a response may be, for example
@@ -135,25 +138,37 @@ def ask_module(estate: Estate, address: Address, functions: Sequence[str]) -> Mo
         return ModuleAnswers(
             notice=f"{address}: its host module does not respond, so it is not used now"
         )
-    if not hostmodule.fits(look.api):
-        estate.remember_missing_module(address, _misfit(address, look.api))
-        return ModuleAnswers(notice=_misfit(address, look.api))
-    return ModuleAnswers(module, look.answers, None, look.unlisted or (), look.missing)
+    if not agent.hostmodule.fits(readings.api):
+        estate.remember_missing_module(address, _misfit(address, readings.api))
+        return ModuleAnswers(notice=_misfit(address, readings.api))
+    return ModuleAnswers(module, readings.answers, None, readings.unlisted or (), readings.missing)
 
 
 def _without_answers(
     estate: Estate, address: Address, module: HostModule, fault: AgentFault
 ) -> ModuleAnswers:
     """Either there is no module, or this call of it failed; the agent itself may still work."""
-    if hostmodule.is_absent(fault) and lacks(estate.agent(address), "libcloud_look", fault):
-        estate.remember_missing_module(address)
-        return ModuleAnswers()
-    return ModuleAnswers(module)
+    absent = agent.hostmodule.is_absent(fault)
+    if not absent or not agent.probe.lacks(estate.agent(address), "libcloud_read_agent", fault):
+        return ModuleAnswers(module)
+    notice = _older_module(address, module)
+    estate.remember_missing_module(address, notice)
+    return ModuleAnswers(notice=notice)
+
+
+def _older_module(address: Address, module: HostModule) -> str | None:
+    """The notice for a module from before ``libcloud_read_agent``; None if there is no module."""
+    try:
+        api = module.version()
+    except (AgentFault, MalformedResponse, OutcomeUnknown):
+        return None
+    return None if agent.hostmodule.fits(api) else _misfit(address, api)
 
 
 def _misfit(address: Address, api: int) -> str:
-    what = f"`ovm3 host install {address}`" if api < hostmodule.API else "upgrade this client"
+    own = agent.hostmodule.API
+    what = f"`ovm3 host install {address}`" if api < own else "upgrade this client"
     return (
-        f"{address}: its host module (api {api}) is not compatible with this client (api "
-        f"{hostmodule.API}), so it is not used: {what}"
+        f"{address}: its host module ({agent.hostmodule.api_label(api)}) is not compatible "
+        f"with this client (api {own}), so it is not used: {what}"
     )

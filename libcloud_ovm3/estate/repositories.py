@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from libcloud_ovm3.agent import documents
-from libcloud_ovm3.agent.documents import RepositoryContent, RepositoryRecord
-from libcloud_ovm3.agent.hostmodule_types import Aside, RepositoryFiles, VMCfg
 from libcloud_ovm3.agent.identifiers import undashed
 from libcloud_ovm3.errors import AgentFault, MalformedResponse, OutcomeUnknown, Ovm3Error
 from libcloud_ovm3.estate.hosts import HostView, map_hosts
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.documents import RepositoryContent, RepositoryRecord
+    from libcloud_ovm3.agent.hostmodule_types import Aside, RepositoryFiles, VMCfg
 
 
 @dataclass(frozen=True)

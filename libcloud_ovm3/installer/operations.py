@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from libcloud_ovm3.agent.hostmodule import api_label
 from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.errors import (
     BadCredentials,
@@ -348,7 +349,8 @@ def _restart_for_uninstall(work: _Work, plan: Plan) -> tuple[Agent, ModuleState]
     if answer.kind in ("ours", "odd"):
         raise OperationIncomplete(
             f"{work.host.name}: out of the agent's table, but the agent, restarted, still answers "
-            f"libcloud_version ({answer.text or answer.api}); the module's files were left there"
+            f"libcloud_version ({answer.text or api_label(answer.api)}); the module's files were "
+            f"left there"
         )
     return agent, answer
 

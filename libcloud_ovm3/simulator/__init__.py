@@ -1,11 +1,16 @@
-"""A simulator of Oracle VM Server 3 agents, to develop and test against.
+"""A simulator of Oracle VM Server 3 agents, for development and tests.
 
-It is independent of the driver: its wire code is the standard library's, and it imports nothing of
-the other packages. ``docs/simulator.md`` tells what it plays and what it does not.
+It is independent of the driver: it uses the standard library's XML-RPC and imports nothing from the
+other packages. ``docs/simulator.md`` lists what it simulates and what it does not.
+
+Rooms, each importing only from those after it: ``server`` (HTTPS, ports, fault injection), ``dom0``
+(the host module's environment), ``agent`` (the agent's functions), ``xend`` (domains), and the
+shared modules of this folder. ``simulator``, ``root``, ``seeds`` and ``layouts`` use all of them.
 """
 
 from __future__ import annotations
 
+from libcloud_ovm3.simulator.clock import SimulatedTime
 from libcloud_ovm3.simulator.errors import SimulatorError
 from libcloud_ovm3.simulator.host import SimulatedHost
 from libcloud_ovm3.simulator.personalities import PERSONALITIES, QUESTIONS
@@ -16,6 +21,7 @@ from libcloud_ovm3.simulator.simulator import Simulator
 __all__ = [
     "Simulator",
     "SimulatedHost",
+    "SimulatedTime",
     "Call",
     "RefusedRequest",
     "Rule",

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import NoReturn
 
 from libcloud_ovm3.simulator import state
+from libcloud_ovm3.simulator.domain import FAULTS
 from libcloud_ovm3.simulator.errors import SimulatorError
 from libcloud_ovm3.simulator.layouts import LAYOUTS
 from libcloud_ovm3.simulator.personalities import PERSONALITIES
 from libcloud_ovm3.simulator.server.certificates import ERAS
 from libcloud_ovm3.simulator.server.faults import KINDS, Rule, parse
 from libcloud_ovm3.simulator.simulator import Simulator
-from libcloud_ovm3.simulator.xend.domain import FAULTS
 
 
 class _Parser(argparse.ArgumentParser):

@@ -17,7 +17,6 @@ from tests.faults.support import (
     DOMAIN_0,
     ID,
     OTHER_ID,
-    SPEED,
     connect,
     lab,
     let_list,
@@ -30,7 +29,7 @@ from tests.faults.support import (
     start_by_hand,
     told,
 )
-from tests.support import calls_of, fast_clock
+from tests.support import calls_of, clock_of
 
 # ------------------------------------------------------------------ d3: a user that comes meanwhile
 
@@ -104,7 +103,7 @@ def once(sim: Simulator, function: str, action: Any, nth: int = 1, when: str = "
 def test_d3_a_file_that_comes_into_the_directory_meanwhile(sim: Simulator) -> None:
     """While the second look is waited for."""
     vm = make_vm(sim)
-    clock = fast_clock(SPEED)
+    clock = clock_of(sim)
     file = vm.definition / "data.img"
 
     def sleep(seconds: float) -> None:
@@ -130,8 +129,8 @@ def test_a_a_module_that_was_away_is_asked_again(personality: str, away: bool) -
         shutil.rmtree(holder.definition)
         driver = connect(sim)
         if away:
-            gone = 'exceptions.Exception:method "libcloud_look" is not supported'
-            sim.misbehave("fault", "libcloud_look", host=1, text=gone)
+            gone = 'exceptions.Exception:method "libcloud_read_agent" is not supported'
+            sim.misbehave("fault", "libcloud_read_agent", host=1, text=gone)
             told(driver.list_nodes)
         let_list(sim, 1, [DOMAIN_0])  # off the list, and it holds on
         came = told(driver.destroy_node, ID)
@@ -144,8 +143,8 @@ def test_a_a_start_asks_it_again_too(personality: str) -> None:
         vm = make_vm(sim)
         start_by_hand(sim, vm, 1)
         driver = connect(sim)
-        gone = 'exceptions.Exception:method "libcloud_look" is not supported'
-        sim.misbehave("fault", "libcloud_look", host=1, text=gone)
+        gone = 'exceptions.Exception:method "libcloud_read_agent" is not supported'
+        sim.misbehave("fault", "libcloud_read_agent", host=1, text=gone)
         told(driver.list_nodes)
         let_list(sim, 1, [DOMAIN_0])
         came = told(driver.start_node, ID, ex_location=location(sim, 0))
@@ -279,7 +278,7 @@ def test_r4_all_lists_are_asked_right_before_the_start(personality: str, module:
     with lab(personality, module) as sim:
         vm = make_vm(sim)
         driver = connect(sim)
-        reads = "libcloud_look" if module else "discover_hardware"
+        reads = "libcloud_read_agent" if module else "discover_hardware"
         sim.calls.clear()
         once(sim, reads, lambda: start_by_hand(sim, vm, 1), nth=4 if module else 1, when="after")
         came = told(driver.start_node, ID, ex_location=location(sim, 0))

@@ -17,11 +17,11 @@ def test_answers_and_errors_come_through():
     assert limits.within(5, lambda: large) == large
 
     def lost():
-        raise errors.Lost('why')
+        raise errors.Conflict('why')
 
     def broken():
         return {}['nothing']
-    problem = pytest.raises(errors.Lost, limits.within, 5, lost).value
+    problem = pytest.raises(errors.Conflict, limits.within, 5, lost).value
     assert str(problem) == 'why'
     problem = pytest.raises(errors.Failed, limits.within, 5, broken).value
     assert 'KeyError' in str(problem)
@@ -37,7 +37,7 @@ def test_what_hangs_is_killed():
         open(os.path.join(folder, str(os.getpid())), 'w').close()
         while True:
             time.sleep(1)
-    with pytest.raises(errors.TookTooLong):
+    with pytest.raises(errors.Timeout):
         limits.within(1, hang)
     assert time.time() - begun < 5
     [pid] = os.listdir(folder)
@@ -123,7 +123,7 @@ def test_commands():
 def test_commands_that_hang_are_killed_with_what_they_started(command):
     folder = tempfile.mkdtemp()
     begun = time.time()
-    with pytest.raises(errors.TookTooLong):
+    with pytest.raises(errors.Timeout):
         limits.run(['sh', '-c', 'echo > %s/$$; %s' % (folder, command)], 0.5)
     assert time.time() - begun < 5
     [leader] = os.listdir(folder)

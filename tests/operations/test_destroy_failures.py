@@ -24,14 +24,13 @@ from tests.operations.failures import (
     steps_of,
     table_of,
 )
-from tests.support import PERSONALITIES, calls_of, driver_for, fingerprints_of, quietly
+from tests.support import PERSONALITIES, calls_of, driver_for, fingerprints_of, quietly, simulate
 
 
 def make_sim(personality: str, host_module: bool = False) -> Simulator:
-    return Simulator(
+    return simulate(
         hosts=2,
         vms=1,
-        speed=200,
         personality=personality,
         template_bytes=1 << 20,
         host_module=host_module,
@@ -57,9 +56,9 @@ OF_THE_MODULE = [s for s in destroy_steps(host_module=True) if s.function.starts
 
 def test_the_table_has_all_steps() -> None:
     assert {step.function for step in OF_THE_MODULE} == {
-        "libcloud_look",
+        "libcloud_read_agent",
         "libcloud_repository",
-        "libcloud_holders",
+        "libcloud_file_holders",
         "libcloud_list_files",
         "libcloud_identify",
         "libcloud_set_aside",

@@ -87,7 +87,7 @@ def test_whether_there_is_such_a_host() -> None:
     require_host(HOSTS, [], "127.0.0.3")
     require_host(HOSTS, [], "ovm-1")
     twins = [host(0, HOSTS[0].server.uuid), host(0, HOSTS[1].server.uuid)]
-    with pytest.raises(SearchIncomplete, match="by its id"):
+    with pytest.raises(SearchIncomplete, match="use its id"):
         require_host(twins, [], "ovm-0")
     silent = UnreachableHost("127.0.0.9:8899", HostUnreachable("127.0.0.9:8899: cannot be reached"))
     require_host(HOSTS, [silent], HOSTS[0].server.uuid)

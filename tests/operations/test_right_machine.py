@@ -13,7 +13,7 @@ from libcloud.compute.types import NodeState
 
 from libcloud_ovm3.errors import PreconditionFailed
 from libcloud_ovm3.simulator import Simulator
-from tests.support import SPEED, calls_of, driver_for, quietly
+from tests.support import calls_of, driver_for, quietly, simulate
 
 HITS = ("stop_vm", "reboot_vm", "delete_vm", "storage_plugin_destroy")
 
@@ -21,7 +21,7 @@ HITS = ("stop_vm", "reboot_vm", "delete_vm", "storage_plugin_destroy")
 @pytest.fixture(params=[False, True], ids=["alone", "with the module"])
 def sim(request: pytest.FixtureRequest, personality: str) -> Iterator[Simulator]:
     options: dict[str, Any] = {"host_module": request.param, "personality": personality}
-    with Simulator(hosts=2, vms=0, speed=SPEED, memory_mb=8192, **options) as simulator:
+    with simulate(hosts=2, vms=0, memory_mb=8192, **options) as simulator:
         yield simulator
 
 
@@ -109,7 +109,7 @@ def test_a_stranger_that_is_called_as_the_agent_is_asked(
     sim.misbehave("answer", "list_vms", host=0, times=None, value=answer)
     before = [d["domid"] for d in sim.domains(0)]
     sim.calls.clear()
-    with pytest.raises(PreconditionFailed, match="not this VM alone"):
+    with pytest.raises(PreconditionFailed, match="not this VM's alone"):
         quietly(action, driver_for(sim), node)
     assert calls_of(sim, *HITS) == []
     assert [d["domid"] for d in sim.domains(0)] == before
@@ -144,7 +144,7 @@ def test_a_vm_cfg_that_changes_after_the_look(sim: Simulator, action: Any) -> No
 
     nth = 1 if reads == "libcloud_repository" else 2  # one a definition
     sim.misbehave("hook", reads, nth=nth, hook=edit)
-    refused(sim, action, one, "changed meanwhile|not this VM alone")
+    refused(sim, action, one, "changed in the meantime|not this VM's alone")
     assert edited
 
 
@@ -162,7 +162,7 @@ def test_a_host_that_falls_silent_at_the_door(sim: Simulator, action: Any) -> No
     nth = len(calls_of(sim, "get_vm_config")) - seen + 1  # the first that is the door's
     sim.calls.clear()
     sim.misbehave("hook", "get_vm_config", nth=nth, hook=silence)
-    with pytest.raises(PreconditionFailed, match="cannot be seen"):
+    with pytest.raises(PreconditionFailed, match="cannot be read"):
         quietly(action, driver, node)
     assert calls_of(sim, *HITS) == []
 

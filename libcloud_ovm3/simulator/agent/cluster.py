@@ -10,9 +10,9 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from libcloud_ovm3.simulator.agent import ownership
-from libcloud_ovm3.simulator.agent.storage import check_export
 from libcloud_ovm3.simulator.agent.xmltext import add, add_all, document
 from libcloud_ovm3.simulator.errors import AgentFault, plain_fault
+from libcloud_ovm3.simulator.files import check_export
 from libcloud_ovm3.simulator.host import SimulatedHost
 
 IMAGE, MARKER = "ovspoolfs.img", ".ovspoolfs"

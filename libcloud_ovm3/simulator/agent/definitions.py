@@ -1,7 +1,9 @@
 """VM definitions: create_vm, configure_vm, delete_vm, get_vm_config and the life-cycle calls.
 
-Sources: agent-behaviour.md 6 and 7. set_vm_config, unconfigure_vm, the core dump functions and
-send_to_guest are only listed: what they do is not known, so they are not modelled.
+Sources: agent-behaviour.md 6, 7 and 12. set_vm_config, unconfigure_vm, the core dump functions and
+send_to_guest are only listed: what they do is not known, so they are not modelled. Neither are
+setup_migration_target and cleanup_migration_target, which are not needed while the capability
+MIGRATION_SETUP is False.
 """
 
 from __future__ import annotations
@@ -10,10 +12,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from libcloud_ovm3.simulator.agent.storage import real_path
+from libcloud_ovm3.simulator import vmcfg
+from libcloud_ovm3.simulator.agent import ownership
 from libcloud_ovm3.simulator.errors import AgentFault, command_fault, os_fault, plain_fault
+from libcloud_ovm3.simulator.files import real_path
 from libcloud_ovm3.simulator.host import SimulatedHost
-from libcloud_ovm3.simulator.xend import hotchanges, listing, machines, migration, saving, vmcfg
+from libcloud_ovm3.simulator.xend import hotchanges, listing, machines, migration, saving
 from libcloud_ovm3.simulator.xend.progress import advance, xend
 
 GRACEFUL_LIMIT = 300.0
@@ -230,7 +234,13 @@ def _state_path(repo_id: str, vm_id: str) -> str:
 def migrate_vm(
     host: SimulatedHost, repo_id: str, vm_id: str, dest: Any, live: Any = False, ssl: Any = False
 ) -> None:
-    """Nil when the source is gone (12). Non-live by default, as with xend; ssl changes nothing."""
+    """Nil when the source is gone (12). Non-live by default, as in xend; ssl has no effect."""
+    pool, target = ownership.pool_id(host), migration.find_host(host, dest)
+    if pool is None or (target is not None and ownership.pool_id(target) != pool):
+        # That the agent migrates only inside a pool is shown (12), its text is not.
+        raise plain_fault(f"Server {dest} is not in the same server pool")
+    if target is host:
+        raise plain_fault("not modelled by the simulator: a migration to the same host")
     migration.migrate(host, *_names(host, repo_id, vm_id), dest, live)
 
 

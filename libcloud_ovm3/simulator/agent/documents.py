@@ -9,8 +9,8 @@ from xml.etree.ElementTree import Element
 
 from libcloud_ovm3.simulator.agent import cluster, linux, ownership
 from libcloud_ovm3.simulator.agent.repositories import repository_record
-from libcloud_ovm3.simulator.agent.storage import real_path
 from libcloud_ovm3.simulator.agent.xmltext import add, add_all, document
+from libcloud_ovm3.simulator.files import real_path
 from libcloud_ovm3.simulator.host import SimulatedHost
 
 # What cannot stand in XML, or is a byte that is no UTF-8.

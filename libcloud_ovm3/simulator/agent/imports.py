@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from libcloud_ovm3.simulator.agent.storage import real_path
 from libcloud_ovm3.simulator.errors import AgentFault, os_fault, plain_fault
+from libcloud_ovm3.simulator.files import real_path
 from libcloud_ovm3.simulator.host import SimulatedHost
 
 SECONDS = 60.0

@@ -12,7 +12,7 @@ from typing import Any
 
 from libcloud_ovm3.simulator.errors import AgentFault, count_fault, plain_fault
 from libcloud_ovm3.simulator.host import SimulatedHost
-from libcloud_ovm3.simulator.server.wire import I8
+from libcloud_ovm3.simulator.values import I8
 
 
 def state(host: SimulatedHost) -> dict[str, Any]:

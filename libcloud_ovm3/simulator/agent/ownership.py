@@ -6,12 +6,10 @@ Each host remembers this by itself, as agents do: a member of a pool knows of th
 
 from __future__ import annotations
 
-import contextlib
-import threading
 from typing import Any
 
 from libcloud_ovm3.simulator.agent import virtualip
-from libcloud_ovm3.simulator.errors import AgentFault, Stopped, count_fault, plain_fault
+from libcloud_ovm3.simulator.errors import AgentFault, count_fault, plain_fault
 from libcloud_ovm3.simulator.host import SimulatedHost
 
 ROLES = ("xen", "utility")
@@ -122,14 +120,7 @@ def release_ownership(host: SimulatedHost, manager_uuid: str) -> None:
 
 def restart_agent(host: SimulatedHost) -> None:
     """The agent goes away after its answer and is back after ``agent_restart_seconds``."""
-    timer = threading.Timer(0.1, _restart, [host])
-    timer.daemon = True
-    timer.start()
-
-
-def _restart(host: SimulatedHost) -> None:
-    with contextlib.suppress(Stopped, OSError):  # the simulator may be stopped meanwhile
-        host.restart_agent()
+    host.after_the_answer(host.restart_agent)
 
 
 def update_server_roles(host: SimulatedHost, roles: str) -> None:

@@ -6,29 +6,14 @@ controller types, nor an answer.
 
 from __future__ import annotations
 
-import contextlib
-import threading
-from collections.abc import Callable
-
-from libcloud_ovm3.simulator.errors import Stopped
 from libcloud_ovm3.simulator.host import SimulatedHost
 
 
 def sys_reboot(host: SimulatedHost) -> None:
     """Answer, then go away for ``boot_seconds``."""
-    _after_the_answer(host.reboot)
+    host.after_the_answer(host.reboot)
 
 
 def sys_shutdown(host: SimulatedHost) -> None:
     """Answer, then go away until somebody calls :meth:`SimulatedHost.revive`."""
-    _after_the_answer(host.shut_down)
-
-
-def _after_the_answer(action: Callable[[], None]) -> None:
-    def act() -> None:
-        with contextlib.suppress(Stopped, OSError):  # the simulator may be stopped meanwhile
-            action()
-
-    timer = threading.Timer(0.1, act)
-    timer.daemon = True
-    timer.start()
+    host.after_the_answer(host.shut_down)

@@ -7,10 +7,10 @@ import shutil
 from pathlib import Path
 
 from libcloud_ovm3.simulator.agent import ownership
-from libcloud_ovm3.simulator.agent.storage import check_export, real_path
 from libcloud_ovm3.simulator.errors import AgentFault, command_fault, plain_fault
+from libcloud_ovm3.simulator.files import check_export, real_path
 from libcloud_ovm3.simulator.host import Mount, SimulatedHost
-from libcloud_ovm3.simulator.xend.vmcfg import strings
+from libcloud_ovm3.simulator.vmcfg import strings
 
 FOLDERS = ("Assemblies", "ISOs", "Templates", "VirtualDisks", "VirtualMachines")
 #: A field of the agent's repository database -> its element in discover_repository_db.

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from libcloud_ovm3.simulator.errors import AgentFault, Stopped, command_fault, os_fault, plain_fault
+from libcloud_ovm3.simulator.files import check_export, existing_path, real_path
 from libcloud_ovm3.simulator.host import Mount, SimulatedHost
 
 NFS_PLUGIN = "oracle.generic.NFSPlugin.GenericNFSPlugin"
@@ -24,52 +25,6 @@ STAMP = ".generic_fs_stamp"
 BLOCK = 1 << 20
 
 
-def real_path(host: SimulatedHost, path: str) -> Path:
-    """Where the host's absolute path lies under the root: on a mounted export or on its own disk.
-
-    :raises AgentFault: no absolute path, one with ``..``, or one that leads out of the root
-    """
-    if not isinstance(path, str) or not path.startswith("/") or "\0" in path:
-        raise os_fault(2, "No such file or directory", str(path))
-    if ".." in PurePosixPath(path).parts:
-        raise plain_fault(f"not modelled by the simulator: a path with '..': {path}")
-    clean = str(PurePosixPath("/", path.lstrip("/")))
-    base, rest = host.folder / "disk", clean
-    for point in sorted(host.mounts, key=len, reverse=True):
-        if clean == point or clean.startswith(point + "/"):
-            if point in host.stale:
-                raise os_fault(116, "Stale NFS file handle", path)
-            base = host.settings.export(host.mounts[point].device)
-            rest = clean[len(point) :]
-            break
-    found = base / rest.lstrip("/")
-    if not found.resolve().is_relative_to(host.settings.root.resolve()):
-        raise plain_fault(
-            f"not modelled by the simulator: {path} leads out of the simulator's root"
-        )
-    return found
-
-
-def _existing(host: SimulatedHost, path: str) -> Path:
-    found = real_path(host, path)
-    if not found.exists():
-        raise os_fault(2, "No such file or directory", path)
-    return found
-
-
-def check_export(host: SimulatedHost, device: str, point: str) -> None:
-    """:raises AgentFault: there is no such export to mount"""
-    server, _, path = device.partition(":")
-    inside = bool(server) and path.startswith("/") and not {"..", "."} & set(device.split("/"))
-    if not inside or "/" in server or not host.settings.export(device).is_dir():
-        raise command_fault(
-            ["mount", "-t", "nfs", device, point],
-            32,
-            f"mount.nfs: mounting {device} failed, reason given by server: "
-            "No such file or directory",
-        )
-
-
 # -- files --------------------------------------------------------------------------------------
 
 
@@ -81,7 +36,7 @@ def copy_file(
     No overwrite protection is shown, directories are not made (8.4).
     """
     with host.lock:
-        origin, goal = _existing(host, source), real_path(host, target)
+        origin, goal = existing_path(host, source), real_path(host, target)
     if origin.is_dir():
         raise os_fault(21, "Is a directory", source)
     if not goal.parent.is_dir():

@@ -16,12 +16,11 @@ import xmlrpc.client
 from pathlib import Path
 from typing import Any
 
+from libcloud_ovm3.simulator import hostdisk
 from libcloud_ovm3.simulator.agent import functions
-from libcloud_ovm3.simulator.dom0 import disk as dom0disk
 from libcloud_ovm3.simulator.dom0 import hostview
 from libcloud_ovm3.simulator.errors import AgentFault, ForeignFault, Stopped
 from libcloud_ovm3.simulator.host import SimulatedHost
-from libcloud_ovm3.simulator.server.faults import strike_inside
 
 API_VERSION = 3
 # Never this Python's own, should it have any of these.
@@ -104,9 +103,9 @@ class AgentCode:
 
     def __init__(self, host: SimulatedHost) -> None:
         self._host = host
-        self._importer = Importer(dom0disk.packages(host))
+        self._importer = Importer(hostdisk.packages(host))
         simulated = self._importer.load("agent.lib.simulated")
-        vars(simulated).update(root=str(dom0disk.tree(host)), perform=self._perform)
+        vars(simulated).update(root=str(hostdisk.tree(host)), perform=self._perform)
         table = self._importer.load("agent.target.api")
         self._kinds: list[Any] = list(table.MODULES)
         hostview.move_in(host, self._importer.load, self._kinds)
@@ -143,9 +142,8 @@ class AgentCode:
         """One of the agent's own functions, called by a module in the same process."""
         host = self._host
         act = functools.partial(functions.perform, host, name, list(arguments))
-        rule = host.rule_for(name)
         try:
-            return act() if rule is None else strike_inside(rule, name, act, host.clock.pause)
+            return host.call_inside(name, act)
         except Stopped:
             raise
         except Exception as error:
@@ -154,7 +152,7 @@ class AgentCode:
 
 def start(host: SimulatedHost) -> bool:
     """Load the modules if the host has a tree; False when the agent does not come up with them."""
-    if not dom0disk.exists(host):
+    if not hostdisk.exists(host):
         host.code = None
         return True
     try:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
-from libcloud_ovm3.simulator.agent import network
-from libcloud_ovm3.simulator.dom0 import disk as dom0disk
+from libcloud_ovm3.simulator import hostdisk, network
 from libcloud_ovm3.simulator.dom0 import xendview
 from libcloud_ovm3.simulator.host import SimulatedHost
 
@@ -137,7 +136,7 @@ def _table(host: SimulatedHost, name: str) -> list[list[str]]:
     """
     found = network.state(host)
     if found.get("routes_since") != host.boot_time:
-        routes = [] if dom0disk.no_zeroconf(host) else [[ZEROCONF, network.management(host), ""]]
+        routes = [] if hostdisk.no_zeroconf(host) else [[ZEROCONF, network.management(host), ""]]
         found.update(routes_since=host.boot_time, routes=routes, deleted=[])
     table: list[list[str]] = found[name]
     return table

@@ -8,7 +8,7 @@ from __future__ import annotations
 import importlib.resources
 import shutil
 
-from libcloud_ovm3.simulator.dom0 import disk as dom0disk
+from libcloud_ovm3.simulator import hostdisk
 from libcloud_ovm3.simulator.errors import SimulatorError
 from libcloud_ovm3.simulator.host import SimulatedHost
 
@@ -20,7 +20,7 @@ _LINES = (f"from agent.api import {DOOR}{MARK}", f"    {DOOR}.LibcloudOvm3,{MARK
 
 def put(host: SimulatedHost) -> None:
     """Copy the files and add the two lines, unless they are there."""
-    packages = dom0disk.packages(host)
+    packages = hostdisk.packages(host)
     (packages / FOLDER).mkdir(exist_ok=True)
     for file in importlib.resources.files("libcloud_ovm3._hostside").iterdir():
         if file.name.endswith(".py"):
@@ -36,16 +36,16 @@ def put(host: SimulatedHost) -> None:
 
 def remove(host: SimulatedHost) -> None:
     """Take the lines and the files away, if they are there."""
-    packages = dom0disk.packages(host)
+    packages = hostdisk.packages(host)
     _write(host, _without(host))
     (packages / "agent/api" / f"{DOOR}.py").unlink(missing_ok=True)
     shutil.rmtree(packages / FOLDER, ignore_errors=True)
 
 
 def _without(host: SimulatedHost) -> list[str]:
-    table = dom0disk.packages(host) / "agent/target/api.py"
+    table = hostdisk.packages(host) / "agent/target/api.py"
     return [line for line in table.read_text().split("\n") if not line.endswith(MARK)]
 
 
 def _write(host: SimulatedHost, lines: list[str]) -> None:
-    (dom0disk.packages(host) / "agent/target/api.py").write_text("\n".join(lines))
+    (hostdisk.packages(host) / "agent/target/api.py").write_text("\n".join(lines))

@@ -17,10 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from libcloud_ovm3.simulator.dom0 import commands as dom0commands
-from libcloud_ovm3.simulator.dom0 import disk as dom0disk
-from libcloud_ovm3.simulator.dom0 import kernel as dom0kernel
-from libcloud_ovm3.simulator.dom0 import xendview
+from libcloud_ovm3.simulator import hostdisk
+from libcloud_ovm3.simulator.dom0 import commands, kernel, xendview
 from libcloud_ovm3.simulator.errors import Stopped
 from libcloud_ovm3.simulator.host import SimulatedHost
 
@@ -43,10 +41,10 @@ class Answers:
     root: str
 
     def __init__(self, host: SimulatedHost, errors: Any) -> None:
-        self.root = str(dom0disk.tree(host))
+        self.root = str(hostdisk.tree(host))
         self._host = host
         self._errors = errors
-        self._kernel = dom0kernel.Kernel(host)
+        self._kernel = kernel.Kernel(host)
         self._ends = _Ends()
 
     def path(self, name: str) -> str:
@@ -98,7 +96,7 @@ class Answers:
 
     def run(self, arguments: list[str], seconds: float) -> tuple[int, bytes, bytes]:
         """A command of the host's; 127 for one that the simulator does not play."""
-        status, output, words = dom0commands.run(self._host, [str(word) for word in arguments])
+        status, output, words = commands.run(self._host, [str(word) for word in arguments])
         return status, output.encode(), words.encode()
 
     def within(self, seconds: float, function: Callable[..., Any], *arguments: Any) -> Any:
@@ -114,7 +112,7 @@ class Answers:
             if outer < own:  # it is not this limit that has struck
                 raise
             name = getattr(function, "__name__", "")
-            raise self._errors.TookTooLong(f"{name}: more than {seconds:g} s") from None
+            raise self._errors.Timeout(f"{name}: more than {seconds:g} s") from None
         except Exception as error:
             text = f"{type(error).__name__}: {error}"
             raise self._errors.Failed(text) from error
@@ -154,5 +152,5 @@ def move_in(host: SimulatedHost, load: Callable[[str], Any], kinds: list[Any]) -
             base, errors = load("libcloud_ovm3_host.dom0").Dom0, load("libcloud_ovm3_host.errors")
         except (ImportError, SyntaxError, AttributeError):
             return  # half an installation: the module's own door says so to whoever calls
-        dom0commands.after_boot(host)
+        commands.after_boot(host)
         kind.dom0 = type("SimulatedDom0", (Answers, base), {})(host, errors)

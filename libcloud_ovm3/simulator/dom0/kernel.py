@@ -9,7 +9,7 @@ import shutil
 import threading
 from pathlib import Path
 
-from libcloud_ovm3.simulator.agent import network
+from libcloud_ovm3.simulator import network
 from libcloud_ovm3.simulator.dom0 import xendview
 from libcloud_ovm3.simulator.host import SimulatedHost
 
@@ -61,7 +61,7 @@ def _files(host: SimulatedHost) -> dict[str, str]:
         found = network.state(host)
         usable = network.bridges(host)
         for name in [*network.devices(found), *usable]:
-            flags = _BASE | _UP | (0 if network.answers_arp(host, name) else _NO_ARP)
+            flags = _BASE | _UP | (0 if network.has_arp(host, name) else _NO_ARP)
             files[f"sys/class/net/{name}/flags"] = f"{flags:#x}\n"
             files[f"sys/class/net/{name}/address"] = f"{network.mac(found, name)}\n"
         for name in usable:

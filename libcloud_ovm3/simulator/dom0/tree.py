@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from libcloud_ovm3.simulator.agent.network import CONTROL
-from libcloud_ovm3.simulator.dom0 import agentpackage as dom0agent
-from libcloud_ovm3.simulator.dom0.disk import (
+from libcloud_ovm3.simulator.dom0 import agentpackage
+from libcloud_ovm3.simulator.host import SimulatedHost
+from libcloud_ovm3.simulator.hostdisk import (
     AGENT_INI,
     PORT,
     SCRIPTS,
@@ -19,7 +19,7 @@ from libcloud_ovm3.simulator.dom0.disk import (
     packages,
     tree,
 )
-from libcloud_ovm3.simulator.host import SimulatedHost
+from libcloud_ovm3.simulator.network import CONTROL
 
 
 def make(host: SimulatedHost, secure: bool, older_module: bool) -> Path:
@@ -37,7 +37,7 @@ def make(host: SimulatedHost, secure: bool, older_module: bool) -> Path:
         (top / path).chmod(0o755)
     for path in ("var/log/ovs-agent.log", "var/log/xen/xend.log"):
         _link(top / path, host.folder / Path(path).name)
-    agent = dom0agent.files(older_module)
+    agent = agentpackage.files(older_module)
     for path in sorted(agent, reverse=True):  # its __init__.py says that all is there
         _write(packages(host) / "agent" / path, agent[path])
     return top

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from libcloud_ovm3.simulator.dom0 import agentcode, hostmodule
-from libcloud_ovm3.simulator.dom0 import disk as dom0disk
-from libcloud_ovm3.simulator.dom0 import tree as dom0tree
+from libcloud_ovm3.simulator import hostdisk
+from libcloud_ovm3.simulator.dom0 import agentcode, hostmodule, tree
 from libcloud_ovm3.simulator.dom0.service import Watcher
 from libcloud_ovm3.simulator.host import SimulatedHost
 
@@ -28,16 +27,16 @@ class Dom0Trees:
         """Before the agents start: trees of an earlier life, and those that are to be there."""
         wanted = set(with_module)
         for host in hosts:
-            if self._older_module or host.index in wanted or dom0disk.exists(host):
-                dom0tree.make(host, self._secure, self._older_module)
+            if self._older_module or host.index in wanted or hostdisk.exists(host):
+                tree.make(host, self._secure, self._older_module)
                 self._watcher.add(host)
             if host.index in wanted:
                 hostmodule.put(host)
 
-    def of(self, host: SimulatedHost) -> Path:
+    def get(self, host: SimulatedHost) -> Path:
         """A host's tree; one that is made now is what its agent runs from already."""
-        if not dom0disk.exists(host):
-            dom0tree.make(host, self._secure, self._older_module)
+        if not hostdisk.exists(host):
+            tree.make(host, self._secure, self._older_module)
             agentcode.start(host)
         self._watcher.add(host)
-        return dom0disk.tree(host)
+        return hostdisk.tree(host)

@@ -9,10 +9,10 @@ import xmlrpc.client
 from collections.abc import Callable
 from typing import Any
 
+from libcloud_ovm3.simulator.domain import Domain
 from libcloud_ovm3.simulator.errors import AgentFault
 from libcloud_ovm3.simulator.host import NO_UUID, SimulatedHost
 from libcloud_ovm3.simulator.xend import listing, machines
-from libcloud_ovm3.simulator.xend.domain import Domain
 from libcloud_ovm3.simulator.xend.progress import advance, xend
 from libcloud_ovm3.simulator.xend.starting import device_number, disks
 

@@ -6,18 +6,9 @@ import xmlrpc.client
 from typing import Any
 from xml.parsers import expat
 
+from libcloud_ovm3.simulator.values import I8, Payload
+
 HEADER = "<?xml version='1.0'?>\n<methodResponse>\n"
-
-
-class I8(int):
-    """A number that is sent as ``<i8>`` whatever its size, as Python 2 sends its longs."""
-
-
-class Payload(xmlrpc.client.Binary):
-    """A base64 value that arrived; it prints as in Python 2, so a log has its name only."""
-
-    def __repr__(self) -> str:
-        return f"<xmlrpclib.Binary instance at {id(self):#x}>"
 
 
 class _Unmarshaller(xmlrpc.client.Unmarshaller):

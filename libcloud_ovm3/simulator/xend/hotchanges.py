@@ -10,10 +10,11 @@ import copy
 import re
 from typing import Any
 
+from libcloud_ovm3.simulator.domain import Domain
 from libcloud_ovm3.simulator.errors import AgentFault
 from libcloud_ovm3.simulator.host import SimulatedHost
+from libcloud_ovm3.simulator.vmcfg import number, strings
 from libcloud_ovm3.simulator.xend import life
-from libcloud_ovm3.simulator.xend.domain import Domain
 from libcloud_ovm3.simulator.xend.machines import find, look_up, refused
 from libcloud_ovm3.simulator.xend.progress import advance, find_memory, wait, xend
 from libcloud_ovm3.simulator.xend.starting import (
@@ -27,7 +28,6 @@ from libcloud_ovm3.simulator.xend.starting import (
     vif_refusal,
     vifs,
 )
-from libcloud_ovm3.simulator.xend.vmcfg import number, strings
 
 HOST_CPUS = 2  # as discover_hardware says
 MAC = re.compile(r"([0-9A-Fa-f]{1,2}:){5}[0-9A-Fa-f]{1,2}")

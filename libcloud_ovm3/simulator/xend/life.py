@@ -11,10 +11,11 @@ import time
 import uuid
 from typing import Any
 
-from libcloud_ovm3.simulator.agent.storage import real_path
+from libcloud_ovm3.simulator.domain import Domain
 from libcloud_ovm3.simulator.errors import AgentFault
+from libcloud_ovm3.simulator.files import real_path
 from libcloud_ovm3.simulator.host import SimulatedHost
-from libcloud_ovm3.simulator.xend.domain import Domain
+from libcloud_ovm3.simulator.vmcfg import dashed, is_hvm, number
 from libcloud_ovm3.simulator.xend.starting import (
     boot_refusal,
     device_refusal,
@@ -25,7 +26,6 @@ from libcloud_ovm3.simulator.xend.starting import (
     vfbs,
     vifs,
 )
-from libcloud_ovm3.simulator.xend.vmcfg import dashed, is_hvm, number
 
 RESTARTS = ("restart", "coredump-restart", "rename-restart")
 REASONS = {"poweroff": 0, "reboot": 1, "crash": 3}

@@ -9,10 +9,10 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from libcloud_ovm3.simulator.domain import Domain
 from libcloud_ovm3.simulator.host import NO_UUID, SimulatedHost
-from libcloud_ovm3.simulator.xend.domain import Domain
+from libcloud_ovm3.simulator.vmcfg import is_hvm, number
 from libcloud_ovm3.simulator.xend.starting import disks, pins, vfbs, vifs
-from libcloud_ovm3.simulator.xend.vmcfg import is_hvm, number
 
 # What xend lists of an HVM guest's image: always, with these values unless vm.cfg has others, or
 # only if vm.cfg has them. Empty ones are left out (xend.md 6; agent-behaviour.md 19).

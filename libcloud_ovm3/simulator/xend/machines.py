@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from libcloud_ovm3.simulator.dom0 import disk as dom0disk
+from libcloud_ovm3.simulator import hostdisk
+from libcloud_ovm3.simulator.domain import Domain
 from libcloud_ovm3.simulator.errors import AgentFault, SimulatorError, command_fault
 from libcloud_ovm3.simulator.host import SimulatedHost
+from libcloud_ovm3.simulator.vmcfg import dashed, is_hvm, number, strings
 from libcloud_ovm3.simulator.xend import life
-from libcloud_ovm3.simulator.xend.domain import Domain
 from libcloud_ovm3.simulator.xend.listing import listed, status
 from libcloud_ovm3.simulator.xend.progress import advance as advance  # noqa: PLC0414 - for those who only look
 from libcloud_ovm3.simulator.xend.progress import wait, xend
 from libcloud_ovm3.simulator.xend.starting import config_refusal
-from libcloud_ovm3.simulator.xend.vmcfg import dashed, is_hvm, number, strings
 
 LIST_FAULT = "Device 0 not connected"  # xend.md 1.3
 TRIGGERS = ("nmi", "reset", "init", "s3resume", "power")
@@ -253,7 +253,7 @@ def guest(host: SimulatedHost, vm_uuid: str, what: str) -> None:
 def restart_xend(host: SimulatedHost) -> None:
     """What a restart of xend changes for guests that run on (xend.md 6, 9)."""
     with host.lock:
-        dom0disk.read_restart_time(host)
+        hostdisk.read_restart_time(host)
         advance(host)
         for domain in host.domains:
             if domain.phase == "gap":

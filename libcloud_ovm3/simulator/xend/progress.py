@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 
+from libcloud_ovm3.simulator.domain import Domain, Transfer
 from libcloud_ovm3.simulator.errors import Stopped
 from libcloud_ovm3.simulator.host import SimulatedHost
 from libcloud_ovm3.simulator.xend import life, transfer
-from libcloud_ovm3.simulator.xend.domain import Domain, Transfer
 from libcloud_ovm3.simulator.xend.starting import memory_refusal
 
 Due = tuple[float, SimulatedHost, "Domain | Transfer"]
@@ -90,7 +90,7 @@ def wait(host: SimulatedHost, limit: float, done: Callable[[], bool]) -> bool:
                 return True
         if host.now() >= end:
             return False
-        host.wait_until(min(end, host.now() + max(0.2, 0.02 * host.clock.speed)))
+        host.wait_until(min(end, host.now() + host.clock.poll))
 
 
 def wait_for(host: SimulatedHost, item: Transfer) -> None:

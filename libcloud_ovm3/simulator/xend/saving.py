@@ -8,11 +8,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from libcloud_ovm3.simulator.agent.storage import real_path
+from libcloud_ovm3.simulator.domain import Domain, Transfer
 from libcloud_ovm3.simulator.errors import AgentFault, command_fault
+from libcloud_ovm3.simulator.files import real_path
 from libcloud_ovm3.simulator.host import SimulatedHost
 from libcloud_ovm3.simulator.xend import life
-from libcloud_ovm3.simulator.xend.domain import Domain, Transfer
 from libcloud_ovm3.simulator.xend.listing import status
 from libcloud_ovm3.simulator.xend.machines import await_start, find, need, refused
 from libcloud_ovm3.simulator.xend.progress import wait_for, xend

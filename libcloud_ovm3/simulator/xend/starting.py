@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from libcloud_ovm3.simulator.agent.network import bridges
-from libcloud_ovm3.simulator.agent.storage import real_path
-from libcloud_ovm3.simulator.errors import AgentFault
+from libcloud_ovm3.simulator.domain import Domain
+from libcloud_ovm3.simulator.files import exists
 from libcloud_ovm3.simulator.host import SimulatedHost
-from libcloud_ovm3.simulator.xend.domain import Domain
-from libcloud_ovm3.simulator.xend.vmcfg import is_hvm, number, strings
+from libcloud_ovm3.simulator.network import bridges
+from libcloud_ovm3.simulator.vmcfg import is_hvm, number, strings
 
 ACTIONS = (
     "destroy",
@@ -285,11 +284,3 @@ def _used_elsewhere(host: SimulatedHost, domain: Domain, uname: str, mode: str) 
             if mode == "w" or (mode == "r" and other_mode == "w"):
                 return True
     return False
-
-
-def exists(host: SimulatedHost, path: str) -> bool:
-    """Whether the host sees a file at its path."""
-    try:
-        return real_path(host, path).exists()
-    except AgentFault:
-        return False

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from libcloud_ovm3.simulator.agent.storage import real_path
+from libcloud_ovm3.simulator.domain import Domain, Transfer
 from libcloud_ovm3.simulator.errors import AgentFault
+from libcloud_ovm3.simulator.files import real_path
 from libcloud_ovm3.simulator.host import SimulatedHost
+from libcloud_ovm3.simulator.vmcfg import is_hvm, number
 from libcloud_ovm3.simulator.xend import life
-from libcloud_ovm3.simulator.xend.domain import Domain, Transfer
 from libcloud_ovm3.simulator.xend.starting import boot_refusal, memory_needed_mb, memory_refusal
-from libcloud_ovm3.simulator.xend.vmcfg import is_hvm, number
 
 SUSPEND_SECONDS = 60.0  # 60 looks of a second (xend.md 2)
 TIMED_OUT = "timed out"  # what xend says for every failure of the source, 3 s late (4.1)
