@@ -142,10 +142,10 @@ class AgentFault(Ovm3Error):
         self.kind = kind
         self.text = text
 
-    def after_a_look(self, seen: str) -> AgentFault:
+    def with_state(self, state: str) -> AgentFault:
         """The same fault with the state that was read afterwards."""
         return AgentFault(
-            f"{self}; {seen}",
+            f"{self}; {state}",
             driver=self.driver,
             code=self.code,
             kind=self.kind,

@@ -242,15 +242,15 @@ class _PinnedConnection(HTTPSConnection):
 
     def _check_pins(self) -> None:
         certificate = self.sock.getpeercert(binary_form=True)  # type: ignore[union-attr]
-        seen = fingerprint(certificate or b"")
-        if seen not in self.pins:
-            raise PinMismatch(f"the SHA-256 of its certificate is {seen}")
+        presented_pin = fingerprint(certificate or b"")
+        if presented_pin not in self.pins:
+            raise PinMismatch(f"the SHA-256 of its certificate is {presented_pin}")
         self.is_verified = True  # otherwise urllib3 would warn of an unverified request
 
 
-def _facts(line: Any) -> TlsFacts:
-    name, _, bits = line.cipher() or ("", "", 0)
-    return TlsFacts(line.version() or "", name, bits, line.getpeercert(binary_form=True) or b"")
+def _facts(tls: Any) -> TlsFacts:
+    name, _, bits = tls.cipher() or ("", "", 0)
+    return TlsFacts(tls.version() or "", name, bits, tls.getpeercert(binary_form=True) or b"")
 
 
 class AgentAdapter(HTTPAdapter):
@@ -298,8 +298,8 @@ def presented(address: Address, trust: HostTrust, timeout: float) -> TlsFacts:
     context = make_context(dataclasses.replace(trust, verify=False), None)
     try:
         with (
-            socket.create_connection(address, timeout) as line,
-            context.wrap_socket(line, server_hostname=address.host) as tls,
+            socket.create_connection(address, timeout) as plain,
+            context.wrap_socket(plain, server_hostname=address.host) as tls,
         ):
             return _facts(tls)
     except (OSError, ValueError) as error:
