@@ -1,29 +1,29 @@
 """Every error this package raises on purpose: one small tree, rooted in libcloud's LibcloudError.
 
-An error says what failed, on which host, with which function or object, in the agent's own words
-where there are any. All of them pickle (Salt and multiprocessing move exceptions between
-processes).
+The message of an error says what failed, on which host, with which function or object, with the
+agent's own text if there is one, and what to do. All errors can be pickled (Salt and
+multiprocessing pass exceptions between processes).
 
     Ovm3Error
-    ├── InvalidArgument            bad input; nothing was sent (also a ValueError)
-    ├── HostUnreachable            definite: the request never left this machine
-    │   ├── CertificateRejected    the host's certificate is not the one that was asked for
-    │   ├── HostKeyRejected        the same of the host's key for SSH
+    ├── InvalidArgument            invalid input; nothing was sent (also a ValueError)
+    ├── HostUnreachable            the request was certainly not sent
+    │   ├── CertificateRejected    the host's certificate does not match the pin or the CA
+    │   ├── HostKeyRejected        the host's SSH key is not the known one
     │   └── HostNotVerified        neither pin nor CA for this host: it was not contacted
     ├── BadCredentials             HTTP 401/403 (also libcloud's InvalidCredsError)
-    ├── AgentFault                 the agent answered that it refused or failed
+    ├── AgentFault                 the agent returned a fault
     ├── OutcomeUnknown             the request was sent; its outcome is unknown
     │   ├── TimedOut               no complete response within the limit
-    │   └── MalformedResponse      a response came that cannot be read
-    ├── DuplicateServerId          two hosts have one server uuid
+    │   └── MalformedResponse      the response cannot be parsed, or is not as documented
+    ├── DuplicateServerId          two hosts have the same server uuid
     ├── NodeNotFound, ImageNotFound, AmbiguousName, NameTaken
-    ├── PreconditionFailed         not started, because of what was read; nothing was sent
+    ├── PreconditionFailed         not started because of the current state; nothing was sent
     │   ├── UnexpectedFileContent  the same, quoting lines of a file
     │   ├── SearchIncomplete       not found, but something that may hold it could not be read
     │   ├── HostNotFound           no host of the estate has this id or address
-    │   └── ReadOnly               a call that may change something, with ex_read_only
+    │   └── ReadOnly               the call is not known to be read-only (ex_read_only)
     ├── WaitTimeout                a wait reached its limit
-    └── OperationIncomplete        an operation did not finish; names what may be left
+    └── OperationIncomplete        an operation was not completed; names what may be left
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from libcloud.common.types import InvalidCredsError, LibcloudError, MalformedRes
 
 
 def shown(text: str, keep: str = "") -> str:
-    """A text as messages and terminals show it: what cannot be printed as its escape.
+    """A text for messages and terminals, with escapes for characters that are not printable.
 
-    Names of VMs, hosts and files, and faults, may hold anything: newlines, escape sequences, marks
-    that turn the direction of writing, halves of surrogate pairs. Shown, a text is one line, and
-    does nothing to a terminal.
+    Names of VMs, hosts and files, and faults, may contain newlines, escape sequences, marks that
+    change the writing direction, or unpaired surrogates. The result is a single line and has no
+    effect on a terminal.
 
-    :param keep: characters that stay all the same.
+    :param keep: Characters that are not escaped.
     """
     if text.isprintable():
         return text
@@ -53,7 +53,7 @@ def shown(text: str, keep: str = "") -> str:
 
 
 class Ovm3Warning(UserWarning):
-    """A warning of this package: a silent host, a check switched off, a disk that was kept."""
+    """A warning of this package, such as an unreachable host or a disk that was kept."""
 
     def __str__(self) -> str:
         return shown(super().__str__())
@@ -64,8 +64,8 @@ class Ovm3Error(LibcloudError):
 
     :param value: What failed, on which host and object, and what to do, in one text. ``str()`` of
         the error is that text as :func:`shown` makes it, on one line.
-    :param driver: The libcloud driver, if one was at hand (not pickled: it holds connections).
-    :param host: The host's address as this package calls it (``address:port``), if it concerns one.
+    :param driver: The libcloud driver, if there was one (it is not pickled, as it has connections).
+    :param host: The address of the host (``address:port``), if the error concerns one.
     :param function: The agent's function that was called, if it concerns one.
     """
 
@@ -101,11 +101,11 @@ def _rebuild(cls: type[Ovm3Error], state: dict[str, Any]) -> Ovm3Error:
 
 
 class InvalidArgument(Ovm3Error, ValueError):
-    """An argument is wrong; nothing was sent. Says what was given and what is expected."""
+    """An argument is invalid; nothing was sent. The message has the value and what is expected."""
 
 
 class HostUnreachable(Ovm3Error):
-    """The host could not be reached: name, route, refused connection, TLS. Nothing was sent."""
+    """The host could not be reached (name resolution, route, connection, TLS); nothing was sent."""
 
 
 class CertificateRejected(HostUnreachable):
@@ -113,7 +113,7 @@ class CertificateRejected(HostUnreachable):
 
 
 class HostKeyRejected(HostUnreachable):
-    """The host's SSH key is not the known one, or none is known. No credentials were sent."""
+    """The host's SSH key is not the known one, or none is known; no credentials were sent."""
 
 
 class HostNotVerified(HostUnreachable):
@@ -121,14 +121,14 @@ class HostNotVerified(HostUnreachable):
 
 
 class BadCredentials(Ovm3Error, InvalidCredsError):
-    """The agent refused user or password (HTTP 403; agent-behaviour 1)."""
+    """The agent rejected user or password (HTTP 401 or 403; agent-behaviour 1)."""
 
 
 class AgentFault(Ovm3Error):
-    """The agent answered with a fault.
+    """The agent returned a fault.
 
-    A call may take effect and then fault, so what changes something looks before it raises one: the
-    message says what was seen.
+    A call may take effect and then fault. So after a fault of a change the state is read before
+    this error is raised, and the message says what was found.
 
     :ivar code: faultCode (1 in every sample known).
     :ivar kind: the Python class the agent names, e.g. ``exceptions.OSError`` (``""`` if it names
@@ -142,10 +142,10 @@ class AgentFault(Ovm3Error):
         self.kind = kind
         self.text = text
 
-    def after_a_look(self, seen: str) -> AgentFault:
-        """The same fault, saying also what a look has shown since."""
+    def with_state(self, state: str) -> AgentFault:
+        """The same fault with the state that was read afterwards."""
         return AgentFault(
-            f"{self}; {seen}",
+            f"{self}; {state}",
             driver=self.driver,
             code=self.code,
             kind=self.kind,
@@ -156,77 +156,79 @@ class AgentFault(Ovm3Error):
 
 
 class OutcomeUnknown(Ovm3Error):
-    """The request was sent and no answer came. It may have taken effect, or may still do so."""
+    """The request was sent; its outcome is unknown. It may have taken effect, or may still."""
 
 
 class TimedOut(OutcomeUnknown):
-    """No whole answer came within the time limit of its kind of call."""
+    """No complete response arrived within the time limit of the call."""
 
 
 class MalformedResponse(OutcomeUnknown, MalformedResponseError):
-    """What came is no XML-RPC answer: truncated, HTML, wrong encoding, another HTTP status.
+    """The response is not valid XML-RPC (truncated, HTML, wrong encoding, another HTTP status), or
+    its content is not as documented.
 
-    libcloud's ``body`` stays None: an answer may hold passwords.
+    libcloud's ``body`` is always None: a response may contain passwords.
     """
 
 
-# After one of these the call has certainly had no effect. After an OutcomeUnknown nobody knows, and
-# after an AgentFault a look has to confirm it.
+# After one of these the call certainly had no effect. After an OutcomeUnknown that is unknown, and
+# after an AgentFault it must be confirmed by reading the state.
 NEVER_SENT = (HostUnreachable, BadCredentials)
 
 
 class DuplicateServerId(Ovm3Error):
-    """Two hosts that answer have one server uuid, so they cannot be told apart by it."""
+    """Two hosts have the same server uuid, so it does not identify them."""
 
 
 class NodeNotFound(Ovm3Error):
-    """No host and no repository knows this node, and all of them could be read."""
+    """No host and no repository has this node, and all of them could be read."""
 
 
 class ImageNotFound(Ovm3Error):
-    """No repository has this image, and the one that it names could be read."""
+    """No repository has this image, and the repository in its id could be read."""
 
 
 class AmbiguousName(Ovm3Error):
-    """Several nodes carry this name: use the id."""
+    """Several nodes have this name: use the id."""
 
 
 class NameTaken(Ovm3Error):
-    """A node of this name exists somewhere in the estate."""
+    """A node with this name already exists."""
 
 
 class PreconditionFailed(Ovm3Error):
-    """The operation was not begun, because what was seen forbids it. Nothing was sent."""
+    """The operation was not started: the current state does not allow it. Nothing was sent."""
 
 
 class UnexpectedFileContent(PreconditionFailed):
-    """Refused because of lines of a file, which its text quotes, each on a line of its own."""
+    """Not started because of the content of a file; the message quotes its lines, one per line."""
 
     def __str__(self) -> str:
         return shown(str(self.value), keep="\n")
 
 
 class SearchIncomplete(PreconditionFailed):
-    """What was asked for was not found, but something could not be read that may hold it."""
+    """The object was not found, but something that may contain it could not be read."""
 
 
 class HostNotFound(PreconditionFailed):
-    """No host of the estate has this id or address, and all of them answered."""
+    """No host has this id or address, and all hosts answered."""
 
 
 class ReadOnly(PreconditionFailed):
-    """Only reads are allowed (ex_read_only), and this call is not surely one. It was not sent."""
+    """The call was not sent: it is not known to be read-only, and only reads are allowed
+    (ex_read_only)."""
 
 
 class WaitTimeout(Ovm3Error):
-    """A wait has reached its limit and what should have gone is still there."""
+    """A wait reached its time limit before the expected state was reached."""
 
 
 class OperationIncomplete(Ovm3Error):
-    """An operation broke off: its end is not known, or it has left something behind.
+    """An operation was not completed: its outcome is unknown, or it left something behind.
 
-    :ivar left: what is, or may still come to be, left: node ids and disk paths, for a person to
-        look at.
+    :ivar left: What is left, or may still appear: node ids and disk paths. Manual intervention is
+        required.
     """
 
     def __init__(self, value: str, *, left: tuple[str, ...] = (), **where: Any) -> None:

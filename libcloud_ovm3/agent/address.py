@@ -1,4 +1,4 @@
-"""Where an agent listens: host and port, read strictly from what users write. Pure."""
+"""The address of an agent: strict parsing of host and port as users write them. Pure."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Address(NamedTuple):
 
     @property
     def netloc(self) -> str:
-        """The address as a URL has it (IPv6 in brackets)."""
+        """The address in the form of a URL (IPv6 in brackets)."""
         return f"{self.url_host}:{self.port}"
 
     @property
     def url_host(self) -> str:
-        """The host as a URL has it."""
+        """The host in the form of a URL."""
         return f"[{self.host}]" if ":" in self.host else self.host
 
     def __str__(self) -> str:
@@ -38,9 +38,9 @@ class Address(NamedTuple):
 
 
 def of_host(values: Mapping[str, _T], address: Address, named: bool) -> _T | None:
-    """What users have given for one host, of a mapping by ``host`` or ``host:port``.
+    """The value for one host in a mapping by ``host`` or ``host:port``; None if there is none.
 
-    :param named: whether it is the one host that the user named, whose key may be ``""``.
+    :param named: Whether it is the only host that the user named, whose key may be ``""``.
     """
     keys = (str(address), address.host, *([""] if named else []))
     return next((values[key] for key in keys if key in values), None)
@@ -49,15 +49,15 @@ def of_host(values: Mapping[str, _T], address: Address, named: bool) -> _T | Non
 def parse_address(text: str, default_port: int = DEFAULT_PORT) -> Address:
     """``name``, ``name:port``, ``1.2.3.4:port``, ``::1`` or ``[::1]:port`` as an :class:`Address`.
 
-    :raises InvalidArgument: a URL, a path, an empty or an impossible host or port.
+    :raises InvalidArgument: It is a URL or a path, or host or port are empty or not valid.
     """
-    expected = "expected a host name or IP address, with :port if need be (IPv6 as [::1]:8899)"
+    expected = "expected a host name or IP address, optionally with :port (IPv6 as [::1]:8899)"
     if not isinstance(text, str) or not text.strip():
         raise InvalidArgument(f"host {text!r}: {expected}")
     text = text.strip()
     if "/" in text or "@" in text:
         raise InvalidArgument(
-            f"host {text.rpartition('@')[2]!r}: no URL, no credentials; {expected}"
+            f"host {text.rpartition('@')[2]!r}: URLs and credentials are not accepted; {expected}"
         )
     if _is_ipv6(text):
         return Address(_plain(text), default_port)
@@ -72,9 +72,9 @@ def parse_address(text: str, default_port: int = DEFAULT_PORT) -> Address:
 
 
 def parse_port(port: int | str) -> int:
-    """A TCP port from a number or its text (Salt and YAML hand over strings).
+    """A TCP port from a number or a text (Salt and YAML pass strings).
 
-    :raises InvalidArgument: not a number from 1 to 65535.
+    :raises InvalidArgument: It is not a number from 1 to 65535.
     """
     if not isinstance(port, bool) and re.fullmatch("[0-9]{1,5}", str(port)):
         number = int(port)
@@ -84,9 +84,10 @@ def parse_port(port: int | str) -> int:
 
 
 def parse_flag(value: bool | int | str, name: str) -> bool:
-    """True or False from what YAML, JSON and environment variables make of it.
+    """A boolean as YAML, JSON and environment variables pass it.
 
-    :raises InvalidArgument: anything that is not plainly one of the two.
+    :param name: The name of the option, for the error.
+    :raises InvalidArgument: It is neither true, yes, on or 1, nor false, no, off or 0.
     """
     text = str(value).strip().lower()
     if text in ("true", "1", "yes", "on"):
@@ -97,7 +98,7 @@ def parse_flag(value: bool | int | str, name: str) -> bool:
 
 
 def _plain(ipv6: str) -> str:
-    """One spelling for each IPv6 address, so that pins are found by it."""
+    """The canonical notation of an IPv6 address, so that pins are found by it."""
     address, percent, zone = ipv6.partition("%")
     return f"{ipaddress.IPv6Address(address)}{percent}{zone}"
 

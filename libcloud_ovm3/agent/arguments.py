@@ -1,6 +1,6 @@
-"""What the generated methods of :mod:`.functions` share: arguments in, answers out. Pure.
+"""Arguments and responses of the generated methods in :mod:`.functions`. Pure.
 
-Wrong arguments are a TypeError, as with any Python function, before anything is sent.
+Wrong arguments raise a TypeError, as with any Python function, before anything is sent.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ class _Omitted:
         return "OMITTED"
 
 
-# An optional argument that is not sent. Not None: that can be sent, as nil.
+# An optional argument that is not sent. It is not None, which can be sent, as nil.
 OMITTED: Final[Any] = _Omitted()
 
 
 def given(function: str, /, **optional: Any) -> list[Any]:
     """The optional arguments that were given, in the agent's order.
 
-    :raises TypeError: one was given after one that was left out: calls are positional, and what
-        the agent would take instead is not known.
+    :raises TypeError: One was given after one that was left out. Calls are positional, and what
+        the agent would use instead is unknown.
     """
     values = list(optional.values())
     while values and values[-1] is OMITTED:
@@ -43,7 +43,7 @@ def given(function: str, /, **optional: Any) -> list[Any]:
 
 
 def also(**listed: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
-    """Let a method take some keywords by the names in the agent's listing, too."""
+    """Let a method also accept keywords by the names in the agent's listing."""
 
     def decorate(method: Callable[_P, _R]) -> Callable[_P, _R]:
         @functools.wraps(method)
@@ -63,10 +63,10 @@ def also(**listed: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
 def one_of(
     function: str, forms: list[dict[str, type]], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> list[Any]:
-    """The arguments of a function that takes others on another version, in the agent's order.
+    """The arguments of a function that depend on the agent's version, in the agent's order.
 
-    :param forms: for each version the arguments' names and types.
-    :raises TypeError: the arguments fit none.
+    :param forms: The names and types of the arguments of each version.
+    :raises TypeError: The arguments match none of them.
     """
     for form in forms:
         names = list(form)
@@ -84,15 +84,15 @@ def one_of(
 
 
 def as_type(connection: AgentConnection, function: str, kind: type[_T], answer: Any) -> _T:
-    """The answer, if it is of the type that is documented.
+    """The response, if it has the documented type.
 
-    :raises MalformedResponse: otherwise.
+    :raises MalformedResponse: It has another type.
     """
     if not isinstance(answer, kind):
         shown = redact(repr(answer))[:60]
         raise MalformedResponse(
-            f"{connection.address}: {function}: expected a {kind.__name__}, "
-            f"the agent answered {shown}",
+            f"{connection.address}: {function}: expected a {kind.__name__}, the agent returned "
+            f"{shown}",
             host=str(connection.address),
             function=function,
         )
@@ -102,5 +102,5 @@ def as_type(connection: AgentConnection, function: str, kind: type[_T], answer: 
 def as_type_or_none(
     connection: AgentConnection, function: str, kind: type[_T], answer: Any
 ) -> _T | None:
-    """The same where nil is an answer, too."""
+    """The same for functions that may also return nil."""
     return None if answer is None else as_type(connection, function, kind, answer)

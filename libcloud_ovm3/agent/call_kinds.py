@@ -1,10 +1,9 @@
-"""What kind of call a function is: that decides its time limit and whether it may be sent twice.
-Pure.
+"""The kind of a call, which decides its time limit and whether it may be sent twice. Pure.
 
-A *read* changes nothing on the host and may be repeated. Everything that is not surely a read
-counts as a write, and is sent at most once. *Long* calls are writes that copy data or wait for a
-guest or a lock: agent-behaviour 1 asks for 15 minutes or more. Which is which stands in the
-catalogue.
+A *read* changes nothing on the host and may be repeated. Every call not known to be read-only
+counts as a write and is sent at most once. *Long* calls are writes that copy data or wait for a
+guest or a lock: agent-behaviour 1 asks for 15 minutes or more. The catalogue has the kind of each
+function.
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ __all__ = ["Kind", "TimeLimits", "kind_of"]
 
 
 def kind_of(function: str, claimed: Kind | None = None) -> Kind:
-    """The kind of a function of the agent, by its name.
+    """The kind of one of the agent's functions.
 
-    :param claimed: what the caller says it is. It counts for a function that the catalogue lacks (a
-        write otherwise), and for time limits; no claim makes a read of what the catalogue calls a
-        write.
+    :param claimed: The kind that the caller states. It counts for functions that are not in the
+        catalogue (which are writes otherwise) and for time limits, but does not make a read of
+        what is a write in the catalogue.
     """
     known = catalogue.functions().get(function)
     if known is None:
@@ -38,9 +37,8 @@ def kind_of(function: str, claimed: Kind | None = None) -> Kind:
 class TimeLimits:
     """How long one call may take, in seconds, from the first byte sent to the last byte received.
 
-    A write may have to wait behind another VM's start, which holds xend's lock for minutes
-    (xend.md 2, 10.8), hence its generous limit. A *read* of live data does not wait for that
-    lock.
+    A write may have to wait for another VM's start, which holds xend's lock for minutes (xend.md 2,
+    10.8), so its limit is high. A *read* of live data does not wait for that lock.
     """
 
     connect: float = 10.0
@@ -52,7 +50,7 @@ class TimeLimits:
     def of(cls, timeout: float | str | None, limits: dict[str, Any] | None) -> TimeLimits:
         """Limits from the driver's ``timeout`` (for reads) and ``ex_timeouts`` (by kind, wins).
 
-        :raises InvalidArgument: an unknown kind, or a limit that is no positive number.
+        :raises InvalidArgument: A kind is unknown, or a limit is not a positive number.
         """
         wanted: dict[str, Any] = {} if timeout is None else {"read": timeout}
         wanted.update(limits or {})

@@ -1,6 +1,6 @@
-"""Every function that the agent is known to have, as data: ``catalogue.json`` beside this file.
+"""All known functions of the agent as data, from ``catalogue.json`` beside this file.
 
-The data is read at the first look, not at import. :mod:`.functions` is generated from it
+The data is read when it is first used, not at import. :mod:`.functions` is generated from it
 (``tools/generate_functions.py``).
 """
 
@@ -38,9 +38,9 @@ GROUPS: Mapping[str, tuple[str, str]] = MappingProxyType(
 class Argument:
     """One argument of a function.
 
-    :ivar type: ``str``, ``int``, ``bool``, ``dict``, ``list``, or ``any`` where no source tells.
-    :ivar is_optional: some caller leaves it out. What the agent takes instead is not known.
-    :ivar listed: its name in the agent's listing, where that is probably not the true one; else "".
+    :ivar type: ``str``, ``int``, ``bool``, ``dict``, ``list``, or ``any`` if it is unknown.
+    :ivar is_optional: Whether some client omits it. What the agent uses instead is unknown.
+    :ivar listed: Its name in the agent's listing if that is probably not the real one, else "".
     """
 
     name: str

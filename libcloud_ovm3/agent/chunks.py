@@ -1,25 +1,25 @@
-"""Stretches of files as the host module has them: blocks of zeros take no room. Pure.
+"""Ranges of files in the host module's encoding, which omits blocks of zeros. Pure.
 
-The form (docs/host-module.md): four bytes, the stretch's length (big-endian); one bit a block, the
-first block in the highest bit of the first byte, 1 where the block is not all zeros; then these
-blocks, one after the other.
+The format (docs/host-module.md): four bytes with the range's length (big-endian); one bit per
+block, the first block in the highest bit of the first byte, 1 if the block is not all zeros; then
+these blocks in order.
 """
 
 from __future__ import annotations
 
-CHUNK_BYTES = 4 << 20  # of a file; the host refuses longer ones
+CHUNK_BYTES = 4 << 20  # of a file; the host rejects longer ones
 BLOCK_BYTES = 4096
 _LENGTH = 4
 _ZEROS = bytes(BLOCK_BYTES)
 
 
 def encode(data: bytes) -> bytes:
-    """A chunk of this stretch of a file.
+    """Encode a range of a file.
 
-    :raises ValueError: it is longer than a chunk may be.
+    :raises ValueError: It is longer than a chunk may be.
     """
     if len(data) > CHUNK_BYTES:
-        raise ValueError(f"a chunk of {len(data)} bytes: {CHUNK_BYTES} are allowed")
+        raise ValueError(f"a chunk of {len(data)} bytes: at most {CHUNK_BYTES} are allowed")
     view = memoryview(data)
     bitmap = bytearray(_bitmap_bytes(len(data)))
     kept = []
@@ -32,18 +32,18 @@ def encode(data: bytes) -> bytes:
 
 
 def decode(chunk: bytes) -> bytes:
-    """The stretch of the file.
+    """Decode a range of a file.
 
-    :raises ValueError: these bytes are no chunk, or not just one.
+    :raises ValueError: These bytes are not exactly one valid chunk.
     """
     length = int.from_bytes(chunk[:_LENGTH], "big")
     if len(chunk) < _LENGTH or length > CHUNK_BYTES:
-        raise ValueError(f"no chunk: {length} bytes long, {CHUNK_BYTES} are allowed")
+        raise ValueError(f"not a valid chunk: {length} bytes, at most {CHUNK_BYTES} are allowed")
     bitmap = chunk[_LENGTH : _LENGTH + _bitmap_bytes(length)]
     blocks = -(-length // BLOCK_BYTES)
     bits = int.from_bytes(bitmap, "big")
     if len(bitmap) < _bitmap_bytes(length) or bits & ((1 << len(bitmap) * 8 - blocks) - 1):
-        raise ValueError("no chunk: its map of blocks is not as long as it is")
+        raise ValueError("not a valid chunk: its block map does not match its length")
     data = bytearray(length)
     at = _LENGTH + len(bitmap)
     for number in range(blocks):
@@ -52,11 +52,11 @@ def decode(chunk: bytes) -> bytes:
             size = min(BLOCK_BYTES, length - start)
             block = chunk[at : at + size]
             if len(block) < size:
-                raise ValueError("no chunk: blocks are missing at its end")
+                raise ValueError("not a valid chunk: blocks are missing at its end")
             data[start : start + size] = block
             at += size
     if at != len(chunk):
-        raise ValueError(f"no chunk: {len(chunk) - at} bytes too many")
+        raise ValueError(f"not a valid chunk: {len(chunk) - at} bytes too many")
     return bytes(data)
 
 

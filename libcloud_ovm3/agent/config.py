@@ -1,6 +1,7 @@
-"""What a vm.cfg says: the struct of ``get_vm_config``, or a file's text, <-> a frozen dataclass.
+"""A vm.cfg as a frozen dataclass, from the struct of ``get_vm_config`` or from the file. Pure.
 
-Pure. Nothing is lost: what is not understood stays in ``values`` and is sent back as it was.
+This is its only form in memory. Nothing is lost: options that are not understood stay in ``values``
+and are sent back unchanged.
 """
 
 from __future__ import annotations
@@ -23,11 +24,13 @@ __all__ = ["DiskEntry", "VMConfig", "VncOptions", "format_disk", "parse_disk"]
 
 @dataclass(frozen=True)
 class VncOptions:
-    """What a definition wants of VNC. The real port is in the live data only (6.6).
+    """The VNC options of a definition. The actual port is only in the live data (6.6).
 
-    :ivar listen: None: 127.0.0.1.
-    :ivar display: port 5900 + this, unless any free one will do.
-    :ivar takes_any_port: ``vncunused``, on unless it is switched off (xend.md 3).
+    :ivar listen: The address to listen on; None means 127.0.0.1.
+    :ivar display: The port is 5900 + this number, unless any free port may be used.
+    :ivar takes_any_port: ``vncunused``, which is on by default (xend.md 3).
+    :ivar keymap: The keyboard layout.
+    :ivar password: The password; None if there is none.
     """
 
     listen: str | None
@@ -39,51 +42,52 @@ class VncOptions:
 
 @dataclass(frozen=True, repr=False)
 class VMConfig:
-    """A VM's definition, Manager-made, CloudStack-made or written by hand.
+    """A VM's definition, made by a Manager, by CloudStack or by hand.
 
-    ``str()`` and ``repr()`` show neither passwords nor anything else of the values.
+    ``str()`` and ``repr()`` show only its names and uuid, so no passwords.
 
-    :ivar values: every option as it was read, those included that nobody here knows.
+    :ivar values: Every option as it was read, including unknown ones.
     """
 
     values: Mapping[str, Any]
 
     @classmethod
     def from_text(cls, text: str | bytes) -> VMConfig:
-        """From the file, as the agent would answer it: XML-RPC has no tuples, only lists.
+        """Parse the file. Tuples become lists, as in the agent's response: XML-RPC has no tuples.
 
-        :raises InvalidArgument: it is more than assignments of values; names the line.
+        :raises InvalidArgument: It has more than assignments of plain values; names the line.
         """
         return cls({key: _as_sent(value) for key, value in vmcfg.parse(text).items()})
 
     def to_text(self) -> str:
-        """The file, one line a key. Comments are not kept.
+        """The file, one line per option, without comments.
 
-        :raises InvalidArgument: a key is no name, or a value is no literal.
+        :raises InvalidArgument: A key is not a valid name, or a value is not a literal.
         """
         return vmcfg.text_of(self.values)
 
     def changed(self, **options: Any) -> VMConfig:
-        """With these options; all others stay as they are, in their order."""
+        """A copy with these options; all others are unchanged and keep their order."""
         return VMConfig({**self.values, **options})
 
     def to_struct(self) -> dict[str, Any]:
-        """What ``create_vm`` and ``configure_vm`` are sent: everything that was there."""
+        """The struct for ``create_vm`` and ``configure_vm``, with all options."""
         return copy.deepcopy(dict(self.values))
 
     def __repr__(self) -> str:
         return f"VMConfig({self.simple_name or self.name!r}, uuid={self.uuid!r})"
 
-    # -- who it is
+    # -- identity
 
     @property
     def uuid(self) -> str | None:
-        """Dashed, in lower case. None: xend makes one up at each start (xend.md 7)."""
+        """The dashed lower-case uuid; None if there is none: xend generates one at each start
+        (xend.md 7)."""
         return dashed(self.get_text("uuid"))
 
     @property
     def name(self) -> str:
-        """The name that xend is given; "" if there is none."""
+        """The name for xend; "" if there is none."""
         return self.get_text("name")
 
     @property
@@ -97,30 +101,30 @@ class VMConfig:
         return self.get_text("OVM_description")
 
     def get_text(self, key: str) -> str:
-        """An option as a text without blanks around it; "" if there is none."""
+        """An option as text without surrounding white space; "" if it is missing."""
         value = self.values.get(key)
         return "" if value is None else _text(value).strip()
 
-    # -- what it has
+    # -- resources
 
     @property
     def memory_mb(self) -> int | None:
-        """MB. None: not said, or no number above 0."""
+        """Memory in MB; None if it is missing or not a number above 0."""
         return self._number("memory") or None
 
     @property
     def max_memory_mb(self) -> int | None:
-        """MB that it may grow to: ``maxmem``, else its memory (xend.md 7)."""
+        """Maximum memory in MB: ``maxmem``, else its memory (xend.md 7)."""
         return self._number("maxmem") or self.memory_mb
 
     @property
     def vcpus(self) -> int | None:
-        """Virtual CPUs at the start. None: not said, or no number above 0."""
+        """Virtual CPUs at the start; None if this is missing or not a number above 0."""
         return self._number("vcpus") or None
 
     @property
     def max_vcpus(self) -> int | None:
-        """Virtual CPUs that it may have: ``maxvcpus``, where 0 is "not set" (6.1), else vcpus."""
+        """Maximum virtual CPUs: ``maxvcpus``, where 0 means "not set" (6.1), else ``vcpus``."""
         return self._number("maxvcpus") or self.vcpus
 
     @property
@@ -130,15 +134,15 @@ class VMConfig:
 
     @property
     def is_hvm(self) -> bool:
-        """Whether xend builds an HVM guest. ``builder`` decides, which the agent is believed to
-        derive from OVM_domain_type where it is missing (agent-behaviour 6.1).
+        """Whether xend builds an HVM guest. ``builder`` decides; where it is missing, the agent
+        probably derives it from OVM_domain_type (agent-behaviour 6.1).
         """
         builder = self.get_text("builder").lower()
         return builder == "hvm" if builder else "hvm" in self.domain_type.lower()
 
     @property
     def is_high_availability(self) -> bool | None:
-        """The agent's HA flag. None: not said."""
+        """The agent's HA flag; None if it is missing."""
         return _flag(self.values.get("OVM_high_availability"))
 
     @cached_property
@@ -148,12 +152,12 @@ class VMConfig:
 
     @cached_property
     def file_names(self) -> frozenset[str]:
-        """The names, without folders, of all files that any of its options may mean."""
+        """The names, without folders, of all files that any of its options may refer to."""
         return names_in(dict(self.values)).union(*(disk.file_names for disk in self.disks))
 
     @property
     def system_disk(self) -> DiskEntry | None:
-        """The first that is no CD drive."""
+        """The first disk that is not a CD drive; None if there is none."""
         return next((disk for disk in self.disks if not disk.is_cdrom), None)
 
     @property
@@ -168,35 +172,37 @@ class VMConfig:
 
     @property
     def vnc(self) -> VncOptions | None:
-        """What it wants of VNC: a vfb entry, or on HVM options of its own. None: nothing."""
+        """Its VNC options, of a vfb entry or, on HVM, top-level ones; None if there are none."""
         for vfb in self.vfbs:
             if vfb.is_vnc:
-                return _wish(vfb.options)
-        return _wish(self.values) if self.is_hvm and _flag(self.values.get("vnc")) else None
+                return _vnc_options(vfb.options)
+        return _vnc_options(self.values) if self.is_hvm and _flag(self.values.get("vnc")) else None
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What stands in it and cannot be right, in words; no password among them."""
+        """What is certainly wrong in it, in words and without passwords."""
         odd = [
-            f"{key} is no number above 0"
+            f"{key} is not a number above 0"
             for key in ("memory", "vcpus")
             if key in self.values and not self._number(key)
         ]
         for key in ("disk", "vif", "vfb"):
             entries = self.values.get(key, [])
             if not isinstance(entries, list) or not all(isinstance(one, str) for one in entries):
-                odd.append(f"{key} is no list of texts")
-        odd += [f"disk entry {d.text[:200]!r} is none" for d in self.disks if not d.is_understood]
+                odd.append(f"{key} is not a list of strings")
+        odd += [
+            f"{d.text[:200]!r} is not a valid disk entry" for d in self.disks if not d.is_understood
+        ]
         devices = [disk.device for disk in self.disks if disk.device]
         twice = dict.fromkeys(name for name in devices if devices.count(name) > 1)
-        return (*odd, *(f"two disks are {device}" for device in twice))
+        return (*odd, *(f"two disks are named {device}" for device in twice))
 
     def _number(self, key: str) -> int | None:
         return whole_number(self.values.get(key))
 
 
 def _as_sent(value: Any) -> Any:
-    """A value as it looks after XML-RPC."""
+    """A value as it would be after XML-RPC."""
     if isinstance(value, list | tuple):
         return [_as_sent(item) for item in value]
     if isinstance(value, dict):
@@ -205,9 +211,9 @@ def _as_sent(value: Any) -> Any:
 
 
 def whole_number(value: object) -> int | None:
-    """A number as xend takes it: texts are converted, fractions cut off (xend.md 7).
+    """A number as xend reads it: texts are converted and fractions cut off (xend.md 7).
 
-    :return: None for negative ones, for booleans, which xend drops, and for all else.
+    :return: None for negative numbers, for booleans, which xend drops, and for anything else.
     """
     if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,18}\s*", value, re.ASCII):
         value = int(value)
@@ -235,7 +241,7 @@ def _flag(value: object) -> bool | None:
     return {"true": True, "1": True, "false": False, "0": False}.get(word)
 
 
-def _wish(options: Mapping[str, Any]) -> VncOptions:
+def _vnc_options(options: Mapping[str, Any]) -> VncOptions:
     return VncOptions(
         listen=_text(options.get("vnclisten") or "") or None,
         display=whole_number(options.get("vncdisplay")),

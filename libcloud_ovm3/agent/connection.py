@@ -1,9 +1,9 @@
 """One host's agent: XML-RPC over HTTPS on libcloud's Connection classes, safe with many threads.
 
-A call that changes something is sent at most once, whatever libcloud's retry switch says. A read
-whose line drops is sent once more. What went wrong is told apart by whether the request may have
-arrived: :class:`HostUnreachable` (no), :class:`AgentFault` (it did, and was refused),
-:class:`OutcomeUnknown` (nobody knows).
+A call that changes something is sent at most once, whatever libcloud's retry setting is. A read
+whose connection drops is sent once more. Errors differ by whether the request may have arrived:
+:class:`HostUnreachable` (no), :class:`AgentFault` (it did, and failed), :class:`OutcomeUnknown`
+(unknown).
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ _CHUNK = 1 << 16
 
 
 class AgentHTTP(LibcloudConnection):
-    """Libcloud's HTTP layer with what a shared, verified connection needs.
+    """libcloud's HTTP layer, for a verified connection that threads share.
 
-    Its own :meth:`post` returns the answer instead of keeping it in ``self.response``, which is
-    what makes libcloud's own connection unsafe between threads.
+    :meth:`post` returns the response instead of keeping it in ``self.response``, which makes
+    libcloud's own connection unsafe for several threads.
     """
 
     session: requests.Session
@@ -63,13 +63,13 @@ class AgentHTTP(LibcloudConnection):
     def __init__(self, host: str, port: int, secure: bool, trust: HostTrust, **kwargs: Any) -> None:
         super().__init__(host=host, port=port, secure=secure, **kwargs)
         if "proxy_url" not in kwargs:
-            # libcloud 3.8 takes the environment's proxy as if it were given, past NO_PROXY;
-            # requests looks at both by itself.
+            # libcloud 3.8 uses the environment's proxy as if it had been given, ignoring NO_PROXY;
+            # requests evaluates both itself.
             self.session.proxies = {}
             self.http_proxy_used = False
         # libcloud turns port 443 into https and port 80 into http, whatever was asked for.
         self.host = f"{'https' if secure else 'http'}://{host}:{port}"
-        # A CA that the user names is checked against, whatever libcloud's process-wide switch says.
+        # A CA that the user names is always used, whatever libcloud's process-wide setting is.
         wanted = trust.ca_cert is not None or self.verify
         self.verify = bool(secure and wanted and trust.verify and not trust.pins)
         self.ca_cert = (trust.ca_cert or self.ca_cert) if self.verify else None
@@ -83,11 +83,11 @@ class AgentHTTP(LibcloudConnection):
         self.session.mount("http://", self.adapter)
 
     def post(self, body: bytes, headers: dict[str, str], connect: float, limit: float) -> Answer:
-        """Send one request and read its answer.
+        """Send one request and read its response.
 
-        :param connect: seconds for connecting.
-        :param limit: seconds from then on, for the whole answer (a dribbling one does not get
-            more: see :mod:`.deadline`).
+        :param connect: Seconds for connecting.
+        :param limit: Seconds from then on for the complete response, even if it trickles in (see
+            :mod:`.deadline`).
         """
         response = self.session.request(
             "POST",
@@ -103,7 +103,7 @@ class AgentHTTP(LibcloudConnection):
 
 
 class Answer:
-    """What came back: HTTP status, its reason text, and the body's bytes."""
+    """An HTTP response: status, reason phrase and the bytes of the body."""
 
     def __init__(self, status: int, reason: str, body: bytes) -> None:
         self.status = status
@@ -112,7 +112,7 @@ class Answer:
 
 
 class TooLarge(Exception):
-    """The answer is larger than any agent's."""
+    """The response is larger than any of an agent."""
 
 
 def _read_all(response: requests.Response) -> bytes:
@@ -123,12 +123,12 @@ def _read_all(response: requests.Response) -> bytes:
         size += len(chunk)
         if size > MAX_ANSWER_BYTES:
             response.close()
-            raise TooLarge(f"the answer has more than {MAX_ANSWER_BYTES} bytes")
+            raise TooLarge(f"the response has more than {MAX_ANSWER_BYTES} bytes")
     return b"".join(parts)
 
 
 class LoggedAgentHTTP(LoggingConnection, AgentHTTP):
-    """What LIBCLOUD_DEBUG and libcloud.enable_debug() get: the same, with passwords taken out."""
+    """The same with a log for LIBCLOUD_DEBUG and libcloud.enable_debug(), without passwords."""
 
     secrets: tuple[str, ...] = ()
 
@@ -154,13 +154,13 @@ class LoggedAgentHTTP(LoggingConnection, AgentHTTP):
         text = _by_lines(text)
         try:
             log.write(text)
-        except UnicodeEncodeError:  # a log opened with an encoding that lacks these letters
+        except UnicodeEncodeError:  # the encoding of the log lacks these characters
             log.write(text.encode("ascii", "backslashreplace").decode("ascii"))
         log.flush()
 
 
 def _by_lines(text: str) -> str:
-    """A text of several lines with nothing in it that a terminal would obey."""
+    """A text of several lines without control characters that a terminal would interpret."""
     lines = [(line.removesuffix("\r"), line.endswith("\r")) for line in text.split("\n")]
     return "\n".join(shown(line, keep="\t") + "\r" * has_return for line, has_return in lines)
 
@@ -168,15 +168,16 @@ def _by_lines(text: str) -> str:
 class AgentConnection(ConnectionUserAndKey):
     """A libcloud connection to the agent of one host.
 
-    :param user_id: the agent's user (always ``oracle`` on a real host).
-    :param key: the agent's password.
-    :param secure: TLS, as the agent is delivered; plain HTTP where ``ssl=disable`` was set.
-    :param host: name or IP address; IPv6 without brackets.
-    :param port: TCP port.
-    :param trust: what certificate the host has to present.
-    :param limits: time limits by kind of call; they take the place of libcloud's ``timeout``.
-    :param proxy_url: as libcloud has it; without it, the environment's proxies are used.
-    :param read_only: refuse every call that is not surely a read.
+    :param user_id: The agent's user (always ``oracle`` on a real host).
+    :param key: The agent's password.
+    :param secure: True for TLS, the agent's default; False for plain HTTP (``ssl=disable``).
+    :param host: Its name or IP address; IPv6 without brackets.
+    :param port: Its TCP port.
+    :param trust: Which certificate the host must present, and other TLS options.
+    :param limits: Time limits by kind of call; they replace libcloud's ``timeout``.
+    :param proxy_url: An HTTP proxy, as in libcloud; without it, the environment's proxies are used.
+    :param read_only: Refuse every call not known to be read-only.
+    :raises InvalidArgument: User or password cannot be sent.
     """
 
     port = DEFAULT_PORT
@@ -205,7 +206,7 @@ class AgentConnection(ConnectionUserAndKey):
         try:
             credentials = base64.b64encode(f"{user_id}:{key}".encode()).decode("ascii")
         except UnicodeEncodeError:
-            raise InvalidArgument("user or password: not a text that can be sent") from None
+            raise InvalidArgument("user or password: not a text that can be encoded") from None
         self._secrets = (str(key), credentials)  # the password, and as the header has it
         super().__init__(
             user_id,
@@ -220,29 +221,29 @@ class AgentConnection(ConnectionUserAndKey):
         )
 
     def connect(self, *args: Any, **kwargs: Any) -> None:
-        """Prepare the session (no network). Again is costly: it throws kept lines away."""
+        """Prepare the session, without network traffic. A second call drops open connections."""
         if self.conn_class not in (LibcloudConnection, LoggingConnection):
-            super().connect(*args, **kwargs)  # somebody's test double: used as it is
+            super().connect(*args, **kwargs)  # a test double: used as it is
             return
         logged = self.conn_class is LoggingConnection
         http = (LoggedAgentHTTP if logged else AgentHTTP)(
             self.host, self.port, bool(self.secure), self.trust, **self._proxy()
         )
-        # As the session's own auth, or requests would prefer what ~/.netrc has for the host.
+        # As the session's own auth: otherwise requests would prefer the host's entry in ~/.netrc.
         http.session.auth = HTTPBasicAuth(str(self.user_id).encode(), str(self.key).encode())
         if isinstance(http, LoggedAgentHTTP):
             http.secrets = self._secrets
         self.connection = http
 
     def request(self, *args: Any, **kwargs: Any) -> Any:
-        """Libcloud's own way of sending: whatever is asked for, and never repeated.
+        """libcloud's own way of sending any request; it is never repeated.
 
-        What it sends cannot be told to be a read, so a read-only connection refuses it.
+        Its requests are not known to be read-only, so a read-only connection refuses them.
 
-        :raises ReadOnly: the connection is read-only.
+        :raises ReadOnly: The connection is read-only.
         """
         if self.read_only:
-            raise ReadOnly(f"{self.address}: read-only (ex_read_only): use call(); not sent")
+            raise ReadOnly(f"{self.address}: not sent: the connection is read-only; use call()")
         return super().request(*args, **{**kwargs, "retry_failed": False})
 
     def call(
@@ -252,25 +253,26 @@ class AgentConnection(ConnectionUserAndKey):
         kind: Kind | None = None,
         limit: float | None = None,
     ) -> Any:
-        """Call a function of the agent by its name and return what it answers.
+        """Call one of the agent's functions and return its response.
 
-        :param function: the agent's name for it, e.g. ``list_vms``.
-        :param arguments: positional, as the agent takes them; values as :mod:`.codec` has them.
-        :param kind: what it is, for one that the catalogue lacks: that decides its time limit and
-            whether it may be repeated (see :func:`.kind_of`).
-        :param limit: seconds for the answer, if less than what its kind has.
-        :raises ReadOnly: only reads are allowed, and this is not surely one; nothing was sent.
-        :raises InvalidArgument: a value that cannot be sent; nothing was sent.
-        :raises HostUnreachable: the host could not be reached or verified; nothing was sent.
-        :raises BadCredentials: the agent does not accept user and password.
-        :raises AgentFault: the agent refused or failed.
-        :raises OutcomeUnknown: it was sent, but what came of it is not known.
+        :param function: The agent's name of it, such as ``list_vms``.
+        :param arguments: Its positional arguments, with values that :mod:`.codec` supports.
+        :param kind: The kind of a function that is not in the catalogue. It decides the time limit
+            and whether the call may be repeated (see :func:`.kind_of`).
+        :param limit: Seconds for the response, if less than its kind allows.
+        :raises ReadOnly: The connection is read-only and the call is not known to be; it was not
+            sent.
+        :raises InvalidArgument: An argument cannot be sent; nothing was sent.
+        :raises HostUnreachable: The host could not be reached or verified; nothing was sent.
+        :raises BadCredentials: The agent rejected user and password.
+        :raises AgentFault: The agent returned a fault.
+        :raises OutcomeUnknown: The request was sent; its outcome is unknown.
         """
         kind = kind_of(function, kind)
         if self.read_only and kind != "read":
             raise ReadOnly(
-                f"{self.address}: {function} may change something, and only reads are allowed "
-                f"(ex_read_only): not sent",
+                f"{self.address}: {function} was not sent: it is not known to be read-only, and "
+                f"only reads are allowed (ex_read_only)",
                 host=str(self.address),
                 function=function,
             )
@@ -285,7 +287,7 @@ class AgentConnection(ConnectionUserAndKey):
             except (MalformedResponse, TimedOut):
                 raise
             except OutcomeUnknown:
-                pass  # most often a kept line that the agent had closed: a read may go out again
+                pass  # usually an idle connection that the agent had closed: a read may be repeated
         return self._call_once(function, body, limit)
 
     def _call_once(self, function: str, body: bytes, limit: float) -> Any:
@@ -297,8 +299,8 @@ class AgentConnection(ConnectionUserAndKey):
         if answer.status != HTTPStatus.OK:
             raise MalformedResponse(
                 f"{self.address}: {function}: HTTP {answer.status} "
-                f"{redact(answer.reason, self._secrets)} is no agent's answer: "
-                f"is something else listening there?",
+                f"{redact(answer.reason, self._secrets)} is not a response of an agent; another "
+                f"service may be listening on this port",
                 **where,
             )
         try:
@@ -311,7 +313,7 @@ class AgentConnection(ConnectionUserAndKey):
         return value
 
     def error_of(self, fault: codec.Fault, function: str) -> AgentFault:
-        """The error for a fault of this host's agent, free of our password."""
+        """The error for a fault of this host's agent, without the password."""
         fault = codec.Fault(fault.code, redact(fault.text, self._secrets))
         return faults.error_of(fault, host=str(self.address), function=function)
 
@@ -335,22 +337,24 @@ class AgentConnection(ConnectionUserAndKey):
             raise MalformedResponse(f"{self.address}: {function}: {error}", **where) from None
         except (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError) as error:
             raise TimedOut(
-                f"{self.address}: {function}: no whole answer within {limit:g} s; whether it took "
-                f"effect, or still will, is not known",
+                f"{self.address}: {function}: timed out after {limit:g} s; the request was sent, "
+                f"its outcome is unknown and it may still take effect",
                 **where,
             ) from error
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             raise OutcomeUnknown(
-                f"{self.address}: {function}: the line dropped before the answer was there; "
-                f"whether it took effect is not known "
+                f"{self.address}: {function}: connection closed before a response arrived; the "
+                f"request was sent, its outcome is unknown "
                 f"({self._why(error)}{afterwards(error, self.trust)})",
                 **where,
             ) from error
 
     def tls_facts(self) -> TlsFacts | None:
-        """Protocol, cipher and certificate of the line that was opened last; sends nothing.
+        """Protocol, cipher and certificate of the connection that was opened last.
 
-        :return: None: no line has been opened yet, or there is no TLS on it.
+        Nothing is sent.
+
+        :return: None if no connection has been opened yet, or it does not use TLS.
         """
         http = self.connection
         settled = http.adapter.settled if isinstance(http, AgentHTTP) else []
@@ -379,7 +383,7 @@ class AgentConnection(ConnectionUserAndKey):
 
 
 def _reason(error: BaseException) -> str:
-    """What lies at the bottom of a chain of exceptions, without the layers' own decoration."""
+    """The text of the innermost of chained exceptions, without what the outer layers add."""
     while error.__cause__ is not None or error.__context__ is not None:
         error = error.__cause__ or error.__context__  # type: ignore[assignment]
     return str(error) or type(error).__name__

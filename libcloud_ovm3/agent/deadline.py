@@ -1,6 +1,6 @@
-"""One time limit for a whole answer, head and body, however slowly its bytes come.
+"""One time limit for a complete HTTP response, however slowly its bytes arrive.
 
-A socket's own timeout begins anew with every byte, so an answer that dribbles would never end.
+A socket's own timeout starts anew with every byte, so a response that trickles in would never end.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 
 class TimedResponse(http.client.HTTPResponse):
-    """Reads like its base; the limit is what the socket's timeout is when the wait begins."""
+    """An HTTP response whose time limit is the socket's timeout when reading starts."""
 
     def __init__(self, sock: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
@@ -42,7 +42,7 @@ class _TimedReader(io.RawIOBase):
 
     def close(self) -> None:
         if not self.closed:
-            with contextlib.suppress(OSError):  # a kept line must not inherit what was left
+            with contextlib.suppress(OSError):  # a kept connection must not inherit it
                 self._sock.settimeout(self._limit)
             self._raw.close()
         super().close()

@@ -1,4 +1,4 @@
-"""The disk entries of a vm.cfg <-> frozen dataclasses. Pure; what is not understood is kept.
+"""The disk entries of a vm.cfg as frozen dataclasses. Pure; what is not understood is kept.
 
 ``TYPE:PATH,DEVICE[:cdrom],MODE[,BACKEND[,PROTOCOL]]`` (agent-behaviour 6.4, xend.md 7).
 """
@@ -23,14 +23,14 @@ _REPOSITORIES = "/OVS/Repositories/"
 class DiskEntry:
     """One entry of vm.cfg's ``disk`` list, ``file:/OVS/…/x.img,xvda,w``.
 
-    :ivar text: as it stands in the list.
+    :ivar text: The entry as it is in the list.
     :ivar scheme: ``file``, ``phy``, ``tap:aio``, …; "" if there is none.
-    :ivar location: what the scheme names, as it is written; "": an empty drive.
-    :ivar device: ``xvda``.
+    :ivar location: What follows the scheme, unchanged; "" for an empty drive.
+    :ivar device: Its name in the guest, such as ``xvda``.
     :ivar kind: ``cdrom``, ``disk`` or "" (a disk).
-    :ivar mode: ``r``, ``w``, ``w!`` (shared); xend refuses ``r!``.
-    :ivar rest: backend and protocol, hardly ever there.
-    :ivar is_ioemu: an emulated drive by name, ``ioemu:hda``.
+    :ivar mode: ``r``, ``w`` or ``w!`` (shared); xend rejects ``r!``.
+    :ivar rest: Backend and protocol, rarely used.
+    :ivar is_ioemu: Whether it is an emulated drive by name, ``ioemu:hda``.
     """
 
     text: str
@@ -44,9 +44,9 @@ class DiskEntry:
 
     @property
     def path(self) -> str | None:
-        """Where it lies on the host, without ``//`` and ``..``; None: an empty drive, or no path.
+        """Its path on the host, without ``//`` and ``..``; None for an empty drive.
 
-        xend takes a ``phy`` that is not absolute from /dev (xend.md 7).
+        A relative path of a ``phy`` starts at /dev (xend.md 7).
         """
         if self.location.startswith("/"):
             return _tidy(self.location)
@@ -54,7 +54,7 @@ class DiskEntry:
 
     @property
     def is_cdrom(self) -> bool:
-        """A CD drive: never a disk that something may be deleted or booted from as one.
+        """Whether it is a CD drive, whose medium is never deleted, and which is not a boot disk.
 
         Appliances have empty ones whose kind is a path: ``,xvdb:/OVS/…/cdrom,r``.
         """
@@ -62,22 +62,22 @@ class DiskEntry:
 
     @property
     def is_shared(self) -> bool:
-        """Several VMs may write to it. CloudStack says so of private data disks, too."""
+        """Whether several VMs may write to it. CloudStack sets this for private data disks, too."""
         return self.mode == "w!"
 
     @property
     def is_read_only(self) -> bool:
-        """Whether the guest may only read."""
+        """Whether the guest may only read it."""
         return self.mode.startswith("r")
 
     @property
     def is_physical(self) -> bool:
-        """A device of the host (a LUN, a logical volume) and no file."""
+        """Whether it is a device of the host (a LUN, a logical volume), not a file."""
         return self.scheme == "phy"
 
     @property
     def slot(self) -> int | None:
-        """Its number in the Manager: slot 2 is xvdc (agent-behaviour 4). None: no such name."""
+        """Its number in the Manager: slot 2 is xvdc (agent-behaviour 4); None for other names."""
         found = _DEVICE.fullmatch(self.device)
         if found is None:
             return None
@@ -88,7 +88,7 @@ class DiskEntry:
 
     @property
     def repository_id(self) -> str | None:
-        """The repository that it lies in, by its path; None: outside all of them."""
+        """The id of the repository in its path; None if it is not in a repository."""
         path = self.path or ""
         if not path.startswith(_REPOSITORIES):
             return None
@@ -96,13 +96,13 @@ class DiskEntry:
 
     @property
     def wwid(self) -> str | None:
-        """A multipath device's WWID, as the Manager shows it: without the 3 before it."""
+        """The WWID of a multipath device, without the leading 3, as the Manager shows it."""
         found = _MAPPER.fullmatch(self.path or "")
         return found[1].lower() if found else None
 
     @property
     def is_understood(self) -> bool:
-        """Whether xend would take it for a disk at all (xend.md 3, 7)."""
+        """Whether xend would accept it as a disk (xend.md 3, 7)."""
         is_empty_drive = self.is_cdrom and not self.location
         has_medium = bool(_SCHEME.fullmatch(self.scheme) and self.location)
         fits = self.device and self.mode in _MODES and len(self.rest) <= 2
@@ -110,8 +110,8 @@ class DiskEntry:
 
     @property
     def file_names(self) -> frozenset[str]:
-        """The names, without folders, of what it may be. In doubt too many: whoever deletes a file
-        must know of everyone who may mean it.
+        """The names, without folders, of the files that it may refer to; in doubt too many, because
+        no file that may be in use must be deleted.
         """
         if self.is_understood:
             name = posixpath.basename(self.path or self.location)
@@ -124,9 +124,9 @@ class DiskEntry:
 
 
 def parse_disk(text: str) -> DiskEntry:
-    """Take a disk entry apart. Every text gives one; see :attr:`DiskEntry.is_understood`.
+    """Parse a disk entry. Every text gives one; see :attr:`DiskEntry.is_understood`.
 
-    xend trims nothing (xend.md 7): blanks at the end of a path are the file's.
+    xend does not trim it (xend.md 7): blanks at the end of a path belong to the file's name.
     """
     first, *more = text.split(",")
     parts = [part.strip() for part in more]
@@ -140,9 +140,9 @@ def parse_disk(text: str) -> DiskEntry:
 
 
 def format_disk(entry: DiskEntry) -> str:
-    """The entry of the list: what it was made from, if nothing of it was changed since.
+    """The text of an entry: the original one, if nothing was changed.
 
-    :raises InvalidArgument: some part cannot stand in an entry.
+    :raises InvalidArgument: Some part is not possible in an entry.
     """
     if parse_disk(entry.text) == entry:
         return entry.text
@@ -151,7 +151,7 @@ def format_disk(entry: DiskEntry) -> str:
     text = ",".join((name, device, entry.mode, *entry.rest))
     again = parse_disk(text)
     if (again.is_understood, again) != (True, _with_text(entry, text)):
-        raise InvalidArgument(f"{text!r} is no disk entry that xend would take")
+        raise InvalidArgument(f"{text!r} is not a disk entry that xend would accept")
     return text
 
 
@@ -171,5 +171,5 @@ def _scheme(name: str) -> tuple[str, str]:
 
 
 def _tidy(path: str) -> str:
-    # normpath keeps two leading slashes, as POSIX has it; to the host they are one.
+    # normpath keeps two leading slashes, as POSIX requires; for the host they are one.
     return "/" + posixpath.normpath(path).lstrip("/")

@@ -1,4 +1,4 @@
-"""What is said where a host cannot be called, or lets us not in. Pure."""
+"""Errors for hosts that cannot be reached, or that reject the credentials. Pure."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from libcloud_ovm3.agent.tls import HostTrust, NeverSent, PinMismatch
 from libcloud_ovm3.agent.tlsadvice import advice
 from libcloud_ovm3.errors import BadCredentials, CertificateRejected, HostUnreachable
 
-_REFUSAL = "Unauthorized access attempt"  # the agent's reason text with 403 (agent-behaviour 1)
+_REFUSAL = "Unauthorized access attempt"  # the agent's phrase with 403 (agent-behaviour 1)
 
 
 def not_sent(
     address: Address, error: NeverSent, why: str, trust: HostTrust, function: str
 ) -> HostUnreachable:
-    """The error for a line that was not opened.
+    """The error for a connection that could not be opened.
 
-    :param why: the error's innermost words, free of secrets.
-    :param trust: the options that were in force.
+    :param why: The text of the innermost exception, without secrets.
+    :param trust: The TLS options in use.
     """
     cause, hint = error.__cause__, advice(error, trust).text(trust)
-    shown_by = f"(`ovm3 pin {address}` shows what it presents)"
+    shown_by = f"(`ovm3 pin {address}` shows the certificate that it presents)"
     kind: type[HostUnreachable] = CertificateRejected
     if isinstance(cause, PinMismatch):
-        text = f"not the host that was asked for: {why} {shown_by}"
+        text = f"the certificate does not match the pinned one: {why} {shown_by}"
     elif isinstance(cause, ssl.SSLCertVerificationError):
-        text = f"its certificate is not accepted: {why}{hint} {shown_by}"
+        text = f"certificate verification failed: {why}{hint} {shown_by}"
     else:
         kind, text = HostUnreachable, f"cannot be reached: {why}{hint}"
     return kind(f"{address}: {text}", host=str(address), function=function)
@@ -36,19 +36,19 @@ def not_sent(
 def refused(address: Address, status: int, reason: str, function: str) -> BadCredentials:
     """The error for HTTP 401 and 403.
 
-    :param reason: the answer's own text, free of secrets.
+    :param reason: The reason phrase of the response, without secrets.
     """
-    text = f"{address}: the agent does not accept this user and password"
+    text = f"{address}: the agent rejected user and password"
     if status == HTTPStatus.FORBIDDEN and _REFUSAL not in reason:
         text += (
-            f", or it is none (HTTP 403 {reason}; an agent says {_REFUSAL!r}, so a proxy or "
-            f"another service may have answered)"
+            f", or it is not an agent (HTTP 403 {reason}; an agent sends {_REFUSAL!r}, so a "
+            f"proxy or another service may have responded)"
         )
     else:
         host = address.host
         text += (
-            f" (HTTP {status} {reason}). If this host's password is not that of the others: "
-            f"ex_passwords={{{host!r}: ...}} (ovm3: --password-file {host}=FILE). Since 3.3 a host "
-            f"that a Manager owns may refuse every password"
+            f" (HTTP {status} {reason}). If this host has another password than the others: "
+            f"ex_passwords={{{host!r}: ...}} (--password-file {host}=FILE). Since 3.3 a host "
+            f"that a Manager owns may reject every password"
         )
     return BadCredentials(text, host=str(address), function=function)

@@ -1,9 +1,9 @@
-"""The agent's faults -> our errors. Pure.
+"""The agent's faults as exceptions. Pure.
 
 A fault's text is ``module.ExceptionClass:message``; Python 2.6 agents (3.3 and later) write the
 class as ``<type 'exceptions.OSError'>`` or ``<class 'agent.lib.filelock.LockError'>``
-(agent-behaviour 2). There are no useful codes, so what a fault means is told by its class and by
-xend's words in it (xend.md 3, 4).
+(agent-behaviour 2). There are no useful codes, so the meaning of a fault is derived from its class
+and from xend's words in it (xend.md 3, 4).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _KIND = re.compile(r"(?:<(?:type|class) '([^'\n]+)'>|([A-Za-z_][\w.]*)):(.*)", r
 
 
 def error_of(fault: Fault, *, host: str, function: str) -> AgentFault:
-    """The error for a fault, with the agent's own words kept whole."""
+    """The exception for a fault, with the agent's text unchanged."""
     kind, text = split(fault.text)
     return AgentFault(
         f"{host}: {function}: {_REFUSED}{fault.text}",
@@ -31,12 +31,12 @@ def error_of(fault: Fault, *, host: str, function: str) -> AgentFault:
 
 
 def as_it_came(error: AgentFault) -> str:
-    """The fault's text before :func:`split`: its form tells which Python answers."""
+    """The fault's text before :func:`split`, whose form depends on the agent's Python version."""
     return str(error.value).partition(_REFUSED)[2]
 
 
 def split(text: str) -> tuple[str, str]:
-    """``(class, message)`` of a fault's text; the class is ``""`` where the text names none."""
+    """``(class, message)`` of a fault's text; the class is ``""`` if the text has none."""
     match = _KIND.fullmatch(text)
     if match is None or ("." not in (match[1] or match[2])):
         return "", text

@@ -8,7 +8,7 @@ _HEX = re.compile("[0-9a-f]{32}")
 
 
 def dashed(text: object) -> str | None:
-    """``0004FB00…`` or ``0004fb00-0006-…`` as dashed lower case; None if it is no uuid."""
+    """``0004FB00…`` or ``0004fb00-0006-…`` as dashed lower case; None if it is not a uuid."""
     digits = str(text).strip().lower().replace("-", "")
     if not _HEX.fullmatch(digits):
         return None

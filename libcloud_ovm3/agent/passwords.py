@@ -1,4 +1,4 @@
-"""The agents' passwords: one for all hosts, and those of hosts that have another. Pure."""
+"""The agents' passwords: a default, and those of hosts that have another one. Pure."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from libcloud_ovm3.errors import InvalidArgument
 
 
 class Passwords:
-    """Shown nowhere: not in a repr either.
+    """The passwords of all hosts. Its repr does not show them.
 
-    :param usual: of every host that has none of its own.
-    :param by_host: by ``host`` or ``host:port``.
-    :raises InvalidArgument: what is no password, or no host.
+    :param usual: The password of every host that is not in ``by_host``.
+    :param by_host: Passwords by ``host`` or ``host:port``.
+    :raises InvalidArgument: A password is empty or not a text, or a host is not valid.
     """
 
     def __init__(self, usual: str, by_host: Mapping[str, str] | None = None) -> None:
@@ -32,7 +32,7 @@ class Passwords:
         return self._usual if own is None else own
 
     def all(self) -> tuple[str, ...]:
-        """Every one of them: what is to be taken out of a text."""
+        """All of them, to hide them in a text."""
         return tuple(dict.fromkeys((self._usual, *self._by_host.values())))
 
 
@@ -43,7 +43,7 @@ def _password(value: Any, otherwise: str) -> str:
 
 
 def _key(host: Any) -> str:
-    """As :func:`.of_host` looks for it: with the port only where one was given."""
+    """The key that :func:`.of_host` uses: with the port only if one was given."""
     address = parse_address(host, 1)
     has_port = address == parse_address(host, 2)
     return str(address) if has_port else address.host

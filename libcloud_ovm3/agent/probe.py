@@ -1,8 +1,8 @@
-"""Which of the agent's functions a given host has, as far as that can be seen without harm.
+"""Which of the agent's functions a host has, as far as that can be found out safely.
 
-Only reads are called, and only those that need no arguments or take harmless ones. What the agent
-says to an unknown function is an open question (10): very probably Python's stock text
-(agent-behaviour 2). That text alone counts as "absent"; any other failure says nothing.
+Only reads are called, and only those without arguments or with harmless ones. The agent's response
+to an unknown function is an open question (10): very probably Python's standard text
+(agent-behaviour 2). Only that text counts as "absent"; any other failure is inconclusive.
 """
 
 from __future__ import annotations
@@ -20,19 +20,20 @@ Verdict = Literal["present", "absent", "unclear", "not probed"]
 
 
 class CanCall(Protocol):
-    """What is needed of an agent."""
+    """The part of an agent that is needed here."""
 
     def call(self, function: str, *arguments: Any, **how: Any) -> Any:
-        """Call one function."""
+        """Call one of its functions."""
 
 
 @dataclass(frozen=True)
 class Probed:
-    """What was seen of one function.
+    """The result for one function.
 
-    :ivar verdict: ``present``: it answered. ``absent``: the agent says so. ``unclear``: it failed
-        in another way. ``not probed``: it may change something, or needs arguments of its own.
-    :ivar why: the failure, or why it was not tried; "" if it is present.
+    :ivar verdict: ``present``: it responded. ``absent``: the agent says that it is unknown.
+        ``unclear``: it failed in another way. ``not probed``: it may change something, or requires
+        specific arguments.
+    :ivar why: The failure, or why it was not tried; "" if it is present.
     """
 
     function: str
@@ -41,12 +42,12 @@ class Probed:
 
 
 def probe(agent: Agent, limit: float | None = None) -> tuple[Probed, ...]:
-    """Try all functions of the catalogue that can be tried; about 20 calls, one after the other.
+    """Try all functions of the catalogue that can be tried: about 20 calls, one after the other.
 
-    :param limit: seconds for each answer at most.
-    :return: one entry for each function of the catalogue, in its order.
-    :raises HostUnreachable: the host cannot be reached.
-    :raises BadCredentials: it does not accept user and password.
+    :param limit: At most so many seconds per response.
+    :return: One entry for each function of the catalogue, in its order.
+    :raises HostUnreachable: The host cannot be reached.
+    :raises BadCredentials: It rejected user and password.
     """
     return tuple(_probe_one(agent, f, limit) for f in catalogue.functions().values())
 
@@ -54,9 +55,9 @@ def probe(agent: Agent, limit: float | None = None) -> tuple[Probed, ...]:
 def _probe_one(agent: Agent, function: catalogue.Function, limit: float | None) -> Probed:
     name = function.name
     if function.kind != "read":
-        return Probed(name, "not probed", "it is not surely a read")
+        return Probed(name, "not probed", "it is not known to be read-only")
     if function.probe is None:
-        return Probed(name, "not probed", "no arguments are known that are harmless everywhere")
+        return Probed(name, "not probed", "no arguments are known to be harmless on every host")
     try:
         agent.call(name, *function.probe, limit=limit)
     except AgentFault as error:
@@ -68,16 +69,16 @@ def _probe_one(agent: Agent, function: catalogue.Function, limit: float | None) 
 
 
 def is_unknown_function(error: AgentFault, function: str) -> bool:
-    """Whether a fault is Python's stock text for a function that is not there."""
+    """Whether a fault has Python's standard text for an unknown function."""
     return error.text.strip() == f'method "{function}" is not supported'
 
 
 def lacks(agent: CanCall, function: str, error: AgentFault) -> bool:
-    """Whether a fault of a function says that the agent has no such function.
+    """Whether a fault of a function means that the agent does not have it.
 
-    Its text may be another than Python's stock one (agent-behaviour 18.10): then the agent is asked
-    for a function that surely is not there, and what it says of that compared. A text that does not
-    name the function says nothing: an agent that is sick as a whole says the same of everything.
+    The text may differ from Python's standard one (agent-behaviour 18.10): then a function that
+    certainly does not exist is called, and the texts are compared. A text without the function's
+    name is inconclusive: an agent that is out of order returns the same for every function.
     """
     if is_unknown_function(error, function):
         return True

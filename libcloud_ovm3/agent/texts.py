@@ -1,7 +1,7 @@
-"""Names of files in texts that nobody understands: rather one too many than one too few. Pure.
+"""File names in texts of unknown syntax: better one too many than one too few. Pure.
 
-Whoever deletes a file must know of everyone who may mean it, so whatever could be a name is taken
-for one: every part of a path, with and without what stands before or behind it.
+Before a file is deleted, everything that may refer to it must be known. So everything that could be
+a name counts as one: every part of a path, with and without the characters before and after it.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from collections.abc import Iterator
 from typing import Any
 
 _ENDS = re.compile(r"""[\s,;:=|'"()\[\]{}<>]+""")
-_MOST_CUTS = 64  # in one part of a path; beyond that only whole words count
+_MOST_CUTS = 64  # in one part of a path; with more of them only whole words count
 
 
 def text_of(path: str | bytes) -> str:
-    """A path for messages and comparisons: bytes that are no UTF-8 stay as escapes."""
+    """A path for messages and comparisons; bytes that are not UTF-8 become escapes."""
     return path if isinstance(path, str) else path.decode("utf-8", "backslashreplace")
 
 
 def all_texts(value: Any) -> Iterator[str]:
-    """Every text anywhere in a value: in lists and structs, and the keys of structs."""
+    """Every text in a value: in lists and structs, including the keys of structs."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, bytes):
@@ -35,7 +35,7 @@ def all_texts(value: Any) -> Iterator[str]:
 
 
 def names_in(value: Any) -> frozenset[str]:
-    """The names, without folders, of all files that a value may mean, wherever it does."""
+    """The names, without folders, of all files that any part of a value may refer to."""
     found: set[str] = set()
     for text in all_texts(value):
         for part in text.split("/"):
@@ -44,11 +44,11 @@ def names_in(value: Any) -> frozenset[str]:
 
 
 def _names_in_part(part: str) -> set[str]:
-    """A part of a path, and what is left of it where words and marks are cut off its ends."""
+    """A part of a path, and what remains of it without words and marks at its ends."""
     breaks = list(_ENDS.finditer(part))
     if not breaks:
         return {part}
-    # A name may itself hold blanks and commas, and may begin or end in some.
+    # A name may contain blanks and commas, also at its ends.
     cuts = [cut for found in breaks for cut in range(found.start(), found.end() + 1)]
     if len(cuts) > _MOST_CUTS:
         starts = [0] + [found.end() for found in breaks]

@@ -1,10 +1,10 @@
-"""Which certificate is accepted from which host, and the sockets that insist on it.
+"""Verification of hosts' certificates, and the sockets that enforce it.
 
 Agents present self-signed certificates without a subject alternative name (agent-behaviour 1), so
-there are three ways, chosen by the user and never fallen back from: a SHA-256 pin of the
-certificate, a CA (with the name to expect, since the certificate does not carry the address), or
-none at all, loudly. The check is part of connecting: no byte of a request, so no password, leaves
-before it has passed.
+the user chooses one of three ways, without any fallback: a SHA-256 pin of the certificate, a CA
+(with the expected name, since the certificate does not contain the address), or no verification,
+with a warning. Verification is part of connecting: no byte of a request, and so no password, is
+sent before it has succeeded.
 """
 
 from __future__ import annotations
@@ -26,16 +26,15 @@ from libcloud_ovm3.agent.address import Address, of_host
 from libcloud_ovm3.agent.deadline import TimedResponse
 from libcloud_ovm3.errors import InvalidArgument
 
-POOL_SIZE = 32  # kept connections to one host; more threads than that open short-lived ones
+POOL_SIZE = 32  # connections kept open per host; further threads open short-lived ones
 
-# Python's own list, and behind it what Python 2 servers offer that were given no DH parameters: RSA
-# key exchange. It is authenticated as the others are; what it lacks is forward secrecy. HMAC with
-# SHA-1 is sound, too.
+# Python's own list, then RSA key exchange, which is all that Python 2 servers without DH parameters
+# offer. It is authenticated like the others but lacks forward secrecy. HMAC with SHA-1 is secure.
 _CIPHERS = (
     "ECDH+AESGCM:ECDH+CHACHA20:ECDH+AES:DHE+AESGCM:DHE+AES:RSA+AESGCM:RSA+AES:"
     "!aNULL:!eNULL:!aDSS:!AESCCM"
 )
-# OP_LEGACY_SERVER_CONNECT, which Python names from 3.12 on.
+# OP_LEGACY_SERVER_CONNECT, a name that Python has since 3.12.
 _LEGACY_SERVER_CONNECT = 0x4
 _VERSIONS = {
     "TLSv1": ssl.TLSVersion.TLSv1,
@@ -46,24 +45,24 @@ _VERSIONS = {
 
 
 class NeverSent(Exception):
-    """Connecting failed, so nothing was sent. Its cause says why.
+    """Connecting failed, so nothing was sent. The exception's cause has the reason.
 
-    Not an OSError on purpose: urllib3 and requests pass it through as it is, and what happened
-    before the request stays apart from what happened after it.
+    It is not an OSError on purpose: urllib3 and requests pass it through unchanged, so that errors
+    before the request was sent remain distinguishable from those after it.
     """
 
 
 class PinMismatch(Exception):
-    """The host presents another certificate than the pinned one."""
+    """The host presented another certificate than the pinned one."""
 
 
 class TlsFacts(NamedTuple):
-    """What a line to a host and the host have settled on.
+    """The negotiated parameters of a TLS connection.
 
-    :ivar protocol: as Python names it (``TLSv1.2``).
-    :ivar cipher: as OpenSSL names it.
-    :ivar cipher_bits: of the cipher's key; the certificate's key has a size of its own.
-    :ivar certificate: the host's, in DER.
+    :ivar protocol: Python's name of the version (``TLSv1.2``).
+    :ivar cipher: OpenSSL's name of the cipher.
+    :ivar cipher_bits: The size of the cipher's key, not of the certificate's.
+    :ivar certificate: The host's certificate in DER.
     """
 
     protocol: str
@@ -73,33 +72,42 @@ class TlsFacts(NamedTuple):
 
     @property
     def has_forward_secrecy(self) -> bool:
-        """Whether what was recorded stays secret from one who gets the host's key later."""
+        """Whether recorded traffic stays secret if the host's key is disclosed later."""
         return self.cipher.startswith(("TLS_", "ECDHE-", "DHE-"))
 
 
 @dataclass(frozen=True)
 class HostTrust:
-    """What one host has to present."""
+    """The TLS options for one host.
 
-    pins: tuple[
-        str, ...
-    ] = ()  # SHA-256 of the DER certificate, lower-case hex; any of them will do
-    ca_cert: str | None = None  # PEM file; None: libcloud's own choice (libcloud.security)
-    server_name: str | None = None  # the name in the certificate, where it is not the address
+    :ivar pins: SHA-256 fingerprints of the DER certificate, lower-case hex; any of them may match.
+    :ivar ca_cert: PEM file of the CA; None for libcloud's default (``libcloud.security``).
+    :ivar server_name: The name in the certificate, if it is not the address.
+    :ivar verify: False disables certificate verification (insecure).
+    :ivar minimum: The lowest TLS version to accept.
+    :ivar cert_file: Client certificate, for a host that requires one.
+    :ivar key_file: Client private key, if separate.
+    :ivar weak_keys: Accept RSA and DH below 2048 bits and SHA-1 signatures.
+    :ivar legacy_renegotiation: Accept a host without RFC 5746.
+    """
+
+    pins: tuple[str, ...] = ()
+    ca_cert: str | None = None
+    server_name: str | None = None
     verify: bool = True
     minimum: str = "TLSv1.2"
-    cert_file: str | None = None  # our own certificate and key, for a host that asks for one
+    cert_file: str | None = None
     key_file: str | None = None
-    weak_keys: bool = False  # RSA and DH below 2048 bits, SHA-1 signatures
-    legacy_renegotiation: bool = False  # a host without RFC 5746
+    weak_keys: bool = False
+    legacy_renegotiation: bool = False
 
 
 @dataclass(frozen=True)
 class Trust:
-    """What every host of the estate has to present.
+    """The TLS options for all hosts of an estate (see :class:`HostTrust`).
 
-    ``pins`` and ``server_names`` are by host (or host:port); the key ``""`` means the one host
-    that the user named.
+    ``pins`` and ``server_names`` are mappings by ``host`` or ``host:port``; the key ``""`` is the
+    only host that the user named.
     """
 
     pins: Mapping[str, tuple[str, ...]]
@@ -113,9 +121,9 @@ class Trust:
     legacy_renegotiation: bool = False
 
     def of(self, address: Address, named: bool) -> HostTrust | None:
-        """What this host has to present; None: there is neither pin nor CA for it.
+        """The options for one host; None if there is neither pin nor CA for it.
 
-        :param named: whether it is the one host that the user named (not one found in the pool).
+        :param named: Whether it is the only host that the user named, not one found in a pool.
         """
         pins = of_host(self.pins, address, named) or ()
         if self.pins and not pins and self.ca_cert is None and self.verify:
@@ -134,9 +142,9 @@ class Trust:
 
 
 def parse_pins(pins: str | Sequence[str] | Mapping[str, Any] | None) -> dict[str, tuple[str, ...]]:
-    """``ex_fingerprint`` as users write it -> pins by host (``""``: the one host named).
+    """Pins by host from ``ex_fingerprint`` as users write it (``""`` is the only host named).
 
-    :raises InvalidArgument: a pin that is no SHA-256.
+    :raises InvalidArgument: A pin is not a SHA-256 fingerprint.
     """
     if pins is None:
         return {}
@@ -148,14 +156,14 @@ def parse_pins(pins: str | Sequence[str] | Mapping[str, Any] | None) -> dict[str
 def _pins_of_one(pins: str | Sequence[str]) -> tuple[str, ...]:
     listed = [pins] if isinstance(pins, str) else list(pins)
     if not listed:
-        raise InvalidArgument("ex_fingerprint: an empty list of pins would accept nothing")
+        raise InvalidArgument("ex_fingerprint: an empty list of pins rejects every certificate")
     return tuple(parse_pin(pin) for pin in listed)
 
 
 def parse_pin(pin: str) -> str:
-    """``sha256:AB:CD:…``, ``ab:cd:…`` or 64 hex digits -> 64 lower-case hex digits.
+    """64 lower-case hex digits from ``sha256:AB:CD:…``, ``ab:cd:…`` or 64 hex digits.
 
-    :raises InvalidArgument: anything else (SHA-1 pins too: they are too weak).
+    :raises InvalidArgument: It is anything else, such as a SHA-1 pin, which would be too weak.
     """
     text = str(pin).strip().lower()
     digits = re.sub(r"[:\s]", "", text.removeprefix("sha256:"))
@@ -168,9 +176,9 @@ def parse_pin(pin: str) -> str:
 
 
 def check_minimum(version: str) -> str:
-    """A TLS version that we know.
+    """Check the name of a TLS version.
 
-    :raises InvalidArgument: any other.
+    :raises InvalidArgument: It is unknown.
     """
     if version not in _VERSIONS:
         raise InvalidArgument(f"ex_tls_minimum {version!r}: expected one of {', '.join(_VERSIONS)}")
@@ -183,15 +191,15 @@ def fingerprint(certificate: bytes) -> str:
 
 
 def make_context(trust: HostTrust, ca_file: str | None) -> ssl.SSLContext:
-    """The TLS settings for one host.
+    """The TLS context for one host.
 
-    :param ca_file: the CA file in force when the host has no pins (None: the system's).
+    :param ca_file: The CA file to use if the host has no pins; None for the system's.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = _VERSIONS[trust.minimum]
-    # OpenSSL 3 refuses the old versions' MD5/SHA-1 signatures and small keys below this level too.
+    # OpenSSL 3 rejects the MD5/SHA-1 signatures of old versions, and small keys, above level 0.
     is_weak = trust.weak_keys or trust.minimum in ("TLSv1", "TLSv1.1")
-    level = 0 if is_weak else max(2, context.security_level)  # a machine's own may be stricter
+    level = 0 if is_weak else max(2, context.security_level)  # the system's default may be stricter
     context.set_ciphers(f"{'DEFAULT' if is_weak else _CIPHERS}:@SECLEVEL={level}")
     if trust.legacy_renegotiation:
         context.options |= _LEGACY_SERVER_CONNECT
@@ -234,21 +242,21 @@ class _PinnedConnection(HTTPSConnection):
 
     def _check_pins(self) -> None:
         certificate = self.sock.getpeercert(binary_form=True)  # type: ignore[union-attr]
-        seen = fingerprint(certificate or b"")
-        if seen not in self.pins:
-            raise PinMismatch(f"its certificate's SHA-256 is {seen}, none of the pinned ones")
-        self.is_verified = True  # or urllib3 would warn of an unverified request
+        presented_pin = fingerprint(certificate or b"")
+        if presented_pin not in self.pins:
+            raise PinMismatch(f"the SHA-256 of its certificate is {presented_pin}")
+        self.is_verified = True  # otherwise urllib3 would warn of an unverified request
 
 
-def _facts(line: Any) -> TlsFacts:
-    name, _, bits = line.cipher() or ("", "", 0)
-    return TlsFacts(line.version() or "", name, bits, line.getpeercert(binary_form=True) or b"")
+def _facts(tls: Any) -> TlsFacts:
+    name, _, bits = tls.cipher() or ("", "", 0)
+    return TlsFacts(tls.version() or "", name, bits, tls.getpeercert(binary_form=True) or b"")
 
 
 class AgentAdapter(HTTPAdapter):
-    """Requests' adapter with our sockets: both with and without a proxy between.
+    """The requests adapter with these sockets, with and without a proxy.
 
-    :ivar settled: what the line opened last has settled on; empty before, and without TLS.
+    :ivar settled: The parameters of the connection opened last; empty before, and without TLS.
     """
 
     def __init__(self, context: ssl.SSLContext | None, trust: HostTrust | None) -> None:
@@ -279,19 +287,19 @@ class AgentAdapter(HTTPAdapter):
 
 
 def presented(address: Address, trust: HostTrust, timeout: float) -> TlsFacts:
-    """What a host shows of itself, whatever that is: the certificate is not checked.
+    """The TLS parameters and the certificate that a host presents, without verification.
 
-    Nothing is sent but the handshake.
+    Nothing but the handshake is sent.
 
-    :param trust: which TLS to offer.
-    :param timeout: seconds for connecting and for the handshake.
-    :raises NeverSent: it cannot be reached, or does not speak such TLS; its cause says why.
+    :param trust: The TLS options to offer.
+    :param timeout: Seconds for connecting, and for the handshake.
+    :raises NeverSent: The host cannot be reached, or does not support such TLS; see its cause.
     """
     context = make_context(dataclasses.replace(trust, verify=False), None)
     try:
         with (
-            socket.create_connection(address, timeout) as line,
-            context.wrap_socket(line, server_hostname=address.host) as tls,
+            socket.create_connection(address, timeout) as plain,
+            context.wrap_socket(plain, server_hostname=address.host) as tls,
         ):
             return _facts(tls)
     except (OSError, ValueError) as error:

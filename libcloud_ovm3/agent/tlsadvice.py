@@ -1,7 +1,7 @@
-"""Why a TLS handshake failed, and which option would allow it.
+"""Why a TLS handshake failed, and which option may allow it.
 
-Only what OpenSSL itself has named is named here, and never an option that is set already: a hint at
-something else would send people the wrong way.
+Only reasons that OpenSSL itself reports are used, and options that are already set are never
+suggested: any other hint would be misleading.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.tls import HostTrust, NeverSent, TlsFacts, presented
 from libcloud_ovm3.errors import HostUnreachable
 
-# To see what a host has, whatever it is. No secret goes over such a line.
+# To see what any host supports. No secret is sent over such a connection.
 ANY = HostTrust(verify=False, minimum="TLSv1", weak_keys=True, legacy_renegotiation=True)
 USUAL = HostTrust(verify=False)
 _LADDER = (
@@ -26,7 +26,7 @@ _LADDER = (
     HostTrust(verify=False, minimum="TLSv1", legacy_renegotiation=True),
 )
 
-_OLD = ("TLSv1", "TLSv1.1")  # minimums with which small keys and SHA-1 are taken as well
+_OLD = ("TLSv1", "TLSv1.1")  # minimums that also allow small keys and SHA-1
 
 _TOO_OLD = {
     "NO_PROTOCOLS_AVAILABLE",
@@ -62,7 +62,7 @@ _NOTHING_IN_COMMON = {
     "SSLV3_ALERT_HANDSHAKE_FAILURE",
     "TLSV1_ALERT_INSUFFICIENT_SECURITY",
 }
-_WANTS_OURS = {
+_WANTS_CLIENT_CERTIFICATE = {
     "SSLV3_ALERT_BAD_CERTIFICATE",
     "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
     "TLSV13_ALERT_CERTIFICATE_REQUIRED",
@@ -72,26 +72,26 @@ _CUT = {"UNEXPECTED_EOF_WHILE_READING"}
 
 
 class Advice(NamedTuple):
-    """What is wrong, and what may be done about it.
+    """The reason of a failure, and what to do about it.
 
-    :ivar why: in words; "" where OpenSSL's own say it all.
-    :ivar remedy: the options with which it may work; None: there is none of ours.
+    :ivar why: The reason in words; "" if OpenSSL's own text is sufficient.
+    :ivar remedy: The options with which it may work; None if there are none.
     """
 
     why: str
     remedy: HostTrust | None = None
 
     def text(self, trust: HostTrust) -> str:
-        """For an error, after OpenSSL's own words; "" or begins with "; "."""
+        """The text to append to OpenSSL's own in an error; it is "" or begins with "; "."""
         options = "" if self.remedy is None else _difference(trust, self.remedy)
         return "".join(f"; {part}" for part in (self.why, options) if part)
 
 
 def advice(error: BaseException, trust: HostTrust) -> Advice:
-    """What a failed connection means.
+    """The advice for a failed connection.
 
-    :param error: the exception, or one that it lies beneath.
-    :param trust: the options that were in force.
+    :param error: The exception, or one that it caused.
+    :param trust: The options that were in use.
     """
     found = _of_ssl(error)
     if found is None:
@@ -100,50 +100,53 @@ def advice(error: BaseException, trust: HostTrust) -> Advice:
 
 
 def afterwards(error: BaseException, trust: HostTrust) -> str:
-    """The same for a line that TLS itself ended later, as :meth:`Advice.text` has it.
+    """The text of the advice (:meth:`Advice.text`) for a connection that TLS ended later.
 
-    TLS 1.3 tells a client only then that its certificate lacks.
+    With TLS 1.3 a client learns only then that its certificate is missing.
     """
     found = _of_ssl(error)
-    is_ours = found is not None and getattr(found, "reason", "") in _WANTS_OURS
-    return advice(error, trust).text(trust) if is_ours else ""
+    if found is None or getattr(found, "reason", "") not in _WANTS_CLIENT_CERTIFICATE:
+        return ""
+    return advice(error, trust).text(trust)
 
 
 def _of_reason(reason: str, verify_code: int, trust: HostTrust) -> Advice:
-    ours = "does not accept our certificate" if trust.cert_file else "wants a certificate of ours"
-    wants_ours = f"the host {ours} (cert_file, key_file)"
+    action = "rejects the" if trust.cert_file else "requires a"
+    wants_certificate = f"the host {action} client certificate (cert_file, key_file)"
     if reason == "UNSAFE_LEGACY_RENEGOTIATION_DISABLED":
         why = (
-            "the host knows no secure renegotiation (RFC 5746), so somebody between could put a "
-            "call of his own before ours"
+            "the host does not support secure renegotiation (RFC 5746), so an attacker in "
+            "the network could insert a call before this client's"
         )
         found = Advice(why, dataclasses.replace(trust, legacy_renegotiation=True))
     elif reason in _TOO_WEAK or verify_code in _VERIFY_TOO_WEAK:
-        why = "its key, signature or key exchange is weaker than what is safe today"
+        why = "its key, signature or key exchange is weaker than what is considered secure"
         found = Advice(why, _weaker(trust))
     elif reason in _TOO_OLD:
-        found = Advice(f"it does not speak {trust.minimum} or later", _older(trust))
+        found = Advice(f"it does not support {trust.minimum} or later", _older(trust))
     elif reason in _NOTHING_IN_COMMON:
-        why = f"no TLS version, cipher or kind of key is common to both; or {wants_ours}"
+        why = f"no TLS version, cipher or type of key is common to both; or {wants_certificate}"
         found = Advice(why, _weaker(trust) or _older(trust))
     elif reason in _NO_TLS:
-        found = Advice("no TLS is spoken there: the agent has ssl=disable, or it is none")
-    elif reason in _WANTS_OURS:
-        found = Advice(wants_ours)
+        found = Advice("TLS is not used there: the agent has ssl=disable, or it is not an agent")
+    elif reason in _WANTS_CLIENT_CERTIFICATE:
+        found = Advice(wants_certificate)
     elif reason in _CUT:
-        why = "it closed the line during the TLS handshake and said no reason"
+        why = "it closed the connection during the TLS handshake without a reason"
         is_all = trust.minimum == "TLSv1" and trust.legacy_renegotiation
-        found = Advice(why if is_all else f"{why} (`ovm3 pin` tries whether older TLS will do)")
+        found = Advice(why if is_all else f"{why} (`ovm3 pin` tries older TLS versions)")
     else:
         found = Advice("")
     return found
 
 
 def shown(address: Address, timeout: float) -> TlsFacts:
-    """What a host presents, with whatever TLS it speaks. Sends no more than handshakes.
+    """The TLS parameters and the certificate of a host, with any TLS version.
 
-    :param timeout: seconds for connecting and for the handshake.
-    :raises HostUnreachable: it cannot be reached, or does not speak TLS.
+    Nothing but a handshake is sent.
+
+    :param timeout: Seconds for connecting, and for the handshake.
+    :raises HostUnreachable: It cannot be reached, or does not support TLS.
     """
     try:
         facts = presented(address, ANY, timeout)
@@ -151,14 +154,14 @@ def shown(address: Address, timeout: float) -> TlsFacts:
         text = f"{address}: {error}{advice(error, ANY).text(ANY)}"
         raise HostUnreachable(text, host=str(address)) from error
     if not facts.certificate:
-        raise HostUnreachable(f"{address}: presents no certificate", host=str(address))
+        raise HostUnreachable(f"{address}: it presented no certificate", host=str(address))
     return facts
 
 
 def needed(address: Address, timeout: float) -> HostTrust:
-    """The fewest options with which a host can be called, found by trying; a few handshakes.
+    """The fewest options with which a host can be called, determined by a few handshakes.
 
-    :raises HostUnreachable: it cannot be reached any more, or not with all of them either.
+    :raises HostUnreachable: It cannot be reached any more, or not even with all of them.
     """
     for trust in _LADDER:
         try:
@@ -190,13 +193,13 @@ def _older(trust: HostTrust) -> HostTrust | None:
 
 
 def _difference(trust: HostTrust, remedy: HostTrust) -> str:
-    """What :func:`advice` has added, as the driver and as the command line take it."""
+    """What :func:`advice` adds, as options of the driver and of the command line."""
     options, on_command_line = python_options(remedy, trust), switches(remedy, trust)
-    return f"{', '.join(options)} may help (ovm3: {' '.join(on_command_line)})"
+    return f"{', '.join(options)} may help (command line: {' '.join(on_command_line)})"
 
 
 def python_options(wanted: HostTrust, base: HostTrust) -> list[str]:
-    """The driver's arguments that make these options of those."""
+    """The driver's arguments for the options that differ from ``base``."""
     options = []
     if wanted.minimum != base.minimum:
         options.append(f"ex_tls_minimum={wanted.minimum!r}")
@@ -208,7 +211,7 @@ def python_options(wanted: HostTrust, base: HostTrust) -> list[str]:
 
 
 def switches(wanted: HostTrust, base: HostTrust) -> list[str]:
-    """The same for the command line."""
+    """The command line options for the same."""
     options = []
     if wanted.minimum != base.minimum:
         options.append(f"--tls-minimum {wanted.minimum}")

@@ -1,7 +1,7 @@
 """The ``vif`` and ``vfb`` entries of a vm.cfg: ``mac=00:21:f6:00:00:00,bridge=c0a80100``. Pure.
 
-Both are a text of options (agent-behaviour 6.5, 6.6; xend.md 7). It is kept as it is; a change
-touches the option that it is about and no other.
+Both are texts of options (agent-behaviour 6.5, 6.6; xend.md 7). They are kept as they are; a change
+of one option leaves the others untouched.
 """
 
 from __future__ import annotations
@@ -20,69 +20,70 @@ _VALUE = re.compile(r"[^,\x00-\x1f\x7f]*")
 class Vif:
     """A network card. The order of the list is the order in the guest.
 
-    :ivar text: as it stands in the list; "" is a card with xend's defaults.
+    :ivar text: The entry as it is in the list; "" is a card with xend's defaults.
     """
 
     text: str
 
     @property
     def options(self) -> dict[str, str]:
-        """All of it, by name; of several the last."""
+        """All options by name; the last one of a name counts."""
         return _options(self.text)
 
     @property
     def mac(self) -> str | None:
-        """In lower case. None: xend makes up a new one at each start (xend.md 3)."""
+        """The MAC address in lower case; None if xend generates one at each start (xend.md 3)."""
         return self.options.get("mac", "").lower() or None
 
     @property
     def bridge(self) -> str | None:
-        """None: the script decides."""
+        """The bridge; None if the script chooses it."""
         return self.options.get("bridge") or None
 
     @property
     def type(self) -> str | None:
-        """``netfront`` or ``ioemu``. None: both, on an HVM guest."""
+        """``netfront`` or ``ioemu``; None means both, on an HVM guest."""
         return self.options.get("type") or None
 
     @property
     def model(self) -> str | None:
-        """The emulated card. None: xend's default, rtl8139."""
+        """The emulated card; None means xend's default, rtl8139."""
         return self.options.get("model") or None
 
     @property
     def name(self) -> str | None:
-        """The interface's name on the host, if it was given one."""
+        """The name of the interface on the host; None if it is not set."""
         return self.options.get("vifname") or None
 
     @property
     def script(self) -> str | None:
-        """The script that connects it, if not the default one."""
+        """The script that connects it; None means the default one."""
         return self.options.get("script") or None
 
     @property
     def rate(self) -> str | None:
-        """``10Mb/s``; None: no limit. One that does not parse is none either (xend.md 3)."""
+        """The rate limit, such as ``10Mb/s``; None if there is none. xend ignores an invalid one
+        (xend.md 3)."""
         return self.options.get("rate") or None
 
     @property
     def ips(self) -> tuple[str, ...]:
-        """The addresses that it is held to; no more than a wish."""
+        """The addresses that are configured for it; nothing enforces them."""
         return tuple(self.options.get("ip", "").split())
 
     def changed(self, **options: str | None) -> Vif:
-        """With these options; None takes one out. All others stay as they are.
+        """A copy with these options; None removes one. All others are unchanged.
 
-        :raises InvalidArgument: an option cannot stand there (a comma, say).
+        :raises InvalidArgument: An option is not possible in an entry (it has a comma, say).
         """
         return Vif(_changed(self.text, options))
 
 
 @dataclass(frozen=True, repr=False)
 class Vfb:
-    """A virtual screen. Its password is in no repr.
+    """A virtual screen. Its repr does not show the password.
 
-    :ivar text: as it stands in the list, password included.
+    :ivar text: The entry as it is in the list, including the password.
     """
 
     text: str
@@ -92,18 +93,18 @@ class Vfb:
 
     @property
     def options(self) -> dict[str, str]:
-        """All of it, by name, password included; of several the last."""
+        """All options by name, including the password; the last one of a name counts."""
         return _options(self.text)
 
     @property
     def is_vnc(self) -> bool:
-        """Whether VNC shows it."""
+        """Whether it is available by VNC."""
         return self.options.get("type") == "vnc" or self.options.get("vnc") == "1"
 
     def changed(self, **options: str | None) -> Vfb:
-        """With these options; None takes one out. All others stay as they are.
+        """A copy with these options; None removes one. All others are unchanged.
 
-        :raises InvalidArgument: an option cannot stand there (a comma, say).
+        :raises InvalidArgument: An option is not possible in an entry (it has a comma, say).
         """
         return Vfb(_changed(self.text, options))
 
@@ -117,7 +118,7 @@ def _changed(text: str, options: dict[str, str | None]) -> str:
     for key, value in options.items():
         if not _KEY.fullmatch(key) or not (value is None or _VALUE.fullmatch(value)):
             shown = HIDDEN if "passw" in key else repr(value)
-            raise InvalidArgument(f"{key}={shown} cannot stand in an entry of vm.cfg")
+            raise InvalidArgument(f"{key}={shown} is not possible in an entry of vm.cfg")
     items: list[str | None] = [*text.split(",")] if text.strip() else []
     for key, value in options.items():
         places = [

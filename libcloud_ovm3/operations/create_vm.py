@@ -117,7 +117,7 @@ def _define(plan: Plan, notices: list[str]) -> None:
         failed = error
         if not _is_listed(plan, error, "virtual_machines", plan.directory):
             if isinstance(error, AgentFault):
-                raise error.after_a_look("there is no definition of it") from error
+                raise error.with_state("there is no definition of it") from error
             raise
         notices.append(f"VM {plan.spec.name!r} is defined, although {failed}")
     try:
@@ -231,7 +231,7 @@ def _copy(plan: Plan) -> None:
     except AgentFault as fault:
         if _is_listed(plan, fault, "virtual_disks", posixpath.basename(plan.disk)):
             raise _broke_off(plan, fault, "the disk is there, perhaps incomplete") from fault
-        raise fault.after_a_look("there is no such file") from fault
+        raise fault.with_state("there is no such file") from fault
     copied = size_bytes(plan.system, plan.disk)
     if copied != plan.template_bytes:
         raise AgentFault(
@@ -277,7 +277,7 @@ def _not_configured(
             _read_back(plan, plan.mark)
         except Ovm3Error as second:
             return _broke_off(plan, failed, str(second))
-        return failed.after_a_look("the definition is as it was")
+        return failed.with_state("the definition is as it was")
     return _broke_off(plan, failed, str(difference))
 
 

@@ -95,7 +95,7 @@ def _after_failure(
             return [f"VM {vm.label} is rebooting ({presence.described()}), although {failed}"]
         operation.estate.clock.sleep(POLL)
     if isinstance(failed, AgentFault) and domids == [domid]:
-        raise failed.after_a_look(f"{presence.described()}, as before; it may still reboot")
+        raise failed.with_state(f"{presence.described()}, as before; it may still reboot")
     raise operation.incomplete(
         f"VM {vm.label}: whether it received the request to reboot is unknown ({failed}); "
         f"{presence.described()}. The request is not repeated",

@@ -115,7 +115,7 @@ def start_on(
         return presence.live[0], notices
     is_read = host.label not in presence.unanswered
     if isinstance(failed, AgentFault) and not presence.live and is_read:
-        raise failed.after_a_look(f"afterwards: {presence.described()}")
+        raise failed.with_state(f"afterwards: {presence.described()}")
     advice = (
         "It may still start. The request is not repeated; if you start it again, do so on the same "
         f"host, which refuses a second one: ex_location={host.server.uuid!r} "

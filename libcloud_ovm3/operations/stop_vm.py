@@ -82,7 +82,7 @@ def stop_live(
     if presence.is_absent:
         return [f"VM {vm.label} has stopped, although {failed}"] if failed else []
     if isinstance(failed, AgentFault):
-        raise failed.after_a_look(
+        raise failed.with_state(
             f"afterwards: {presence.described()}; it may still stop, if it received the request"
         )
     raise WaitTimeout(

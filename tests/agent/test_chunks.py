@@ -67,5 +67,5 @@ def test_four_mebibytes_of_zeros_take_132_bytes() -> None:
     ],
 )
 def test_no_chunks(chunk: bytes) -> None:
-    with pytest.raises(ValueError, match="no chunk"):
+    with pytest.raises(ValueError, match="not a valid chunk"):
         chunks.decode(chunk)

@@ -220,7 +220,7 @@ def test_a_number_that_cannot_even_be_printed() -> None:
     huge = 10**5000
     config = VMConfig({"memory": huge, "name": huge, "builder": huge, "vnc": huge, "disk": [huge]})
     assert (config.memory_mb, config.name, config.is_hvm) == (None, "", False)
-    assert config.warnings == ("memory is no number above 0", "disk is no list of texts")
+    assert config.warnings == ("memory is not a number above 0", "disk is not a list of strings")
     with pytest.raises(InvalidArgument):
         config.to_text()
 
@@ -394,12 +394,12 @@ def test_oddities() -> None:
         }
     )
     assert config.warnings == (
-        "memory is no number above 0",
-        "disk is no list of texts",
-        "vif is no list of texts",
-        "vfb is no list of texts",
-        "disk entry 'file:/c,xvdc,rw' is none",
-        "two disks are xvda",
+        "memory is not a number above 0",
+        "disk is not a list of strings",
+        "vif is not a list of strings",
+        "vfb is not a list of strings",
+        "'file:/c,xvdc,rw' is not a valid disk entry",
+        "two disks are named xvda",
     )
 
 

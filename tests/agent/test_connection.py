@@ -118,7 +118,7 @@ def test_refused_credentials(serve: Any, connect: Any, status: str) -> None:
 def test_a_403_that_is_no_agents(serve: Any, connect: Any, status: str) -> None:
     """As of a web server or a proxy: it may not be the password."""
     server = serve(lambda request: http("<h1>no</h1>", status))
-    with pytest.raises(errors.BadCredentials, match="another service may have answered") as caught:
+    with pytest.raises(errors.BadCredentials, match="another service may have responded") as caught:
         connect(server).call("list_vms")
     assert "ex_passwords" not in str(caught.value)
 

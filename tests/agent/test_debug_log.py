@@ -176,7 +176,7 @@ def test_no_password_of_the_proxy(serve: Any, connect: Any, log: Log) -> None:
 
 
 def check_c04(answer: str) -> None:
-    devices = documents.network_devices(answer)
+    devices = documents.network(answer).devices
     assert [(device.name, device.metadata) for device in devices] == [
         ("bond0", "ethernet:c0a80100{réseau mutualisé}:VIRTUAL_MACHINE"),
         ("bond1", "ethernet:c0a80200{てすと}:VIRTUAL_MACHINE"),

@@ -52,7 +52,7 @@ def test_every_method(function: catalogue.Function) -> None:
 )
 def test_calls_by_name(name: str, kind: Any) -> None:
     agent, line = connected(read_only=True)
-    with pytest.raises(ReadOnly, match=f"h:8899: {name} may change something") as caught:
+    with pytest.raises(ReadOnly, match=f"h:8899: {name} was not sent") as caught:
         agent.call(name, "x", kind=kind)
     assert isinstance(caught.value, PreconditionFailed)
     assert (caught.value.host, caught.value.function) == ("h:8899", name)

@@ -244,8 +244,8 @@ def test_what_can_do_better_does(
 
 def test_what_is_wrong_is_said(old_servers: dict[str, Server], connect: Any) -> None:
     for old, text in (
-        ("small DH", "weaker than what is safe today"),
-        ("TLS 1.0", "does not speak TLSv1.2 or later"),
+        ("small DH", "weaker than what is considered secure"),
+        ("TLS 1.0", "does not support TLSv1.2 or later"),
         ("no RFC 5746", "RFC 5746"),
     ):
         with pytest.raises(errors.HostUnreachable, match=text):
@@ -327,12 +327,12 @@ def answering(first_words: bytes) -> tuple[socket.socket, int]:
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "no TLS is spoken there"),
-        (b"SSH-2.0-OpenSSH_4.3\r\n", "no TLS is spoken there"),
-        (b"<?xml version='1.0'?><methodResponse/>", "no TLS is spoken there"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "TLS is not used there"),
+        (b"SSH-2.0-OpenSSH_4.3\r\n", "TLS is not used there"),
+        (b"<?xml version='1.0'?><methodResponse/>", "TLS is not used there"),
         (b"", "closed|reset"),
         (b"\x15\x03\x01\x00\x02\x02\x28", "common to both"),  # alert handshake_failure
-        (b"\x15\x03\x01\x00\x02\x02\x46", "does not speak TLSv1.2"),  # alert protocol_version
+        (b"\x15\x03\x01\x00\x02\x02\x46", "does not support TLSv1.2"),  # alert protocol_version
         (b"\x15\x03\x01\x00\x02\x02\x50", "internal error"),
     ],
 )
@@ -357,9 +357,9 @@ def test_what_is_no_tls_error_has_no_advice() -> None:
 @pytest.mark.parametrize(
     ("reason", "ours", "text"),
     [
-        ("TLSV13_ALERT_CERTIFICATE_REQUIRED", None, "; the host wants a certificate of ours"),
-        ("TLSV13_ALERT_CERTIFICATE_REQUIRED", "c.pem", "; the host does not accept our"),
-        ("TLSV1_ALERT_UNKNOWN_CA", "c.pem", "; the host does not accept our"),
+        ("TLSV13_ALERT_CERTIFICATE_REQUIRED", None, "; the host requires a client certificate"),
+        ("TLSV13_ALERT_CERTIFICATE_REQUIRED", "c.pem", "; the host rejects the client certificate"),
+        ("TLSV1_ALERT_UNKNOWN_CA", "c.pem", "; the host rejects the client certificate"),
         ("UNEXPECTED_EOF_WHILE_READING", None, ""),
         ("TLSV1_ALERT_PROTOCOL_VERSION", None, ""),
     ],

@@ -93,7 +93,7 @@ def test_pin_says_what_an_old_host_needs() -> None:
     ("arguments", "code", "text"),
     [
         (["hosts"], 2, "--host"),
-        (["hosts", "--host", "https://x"], 2, "no URL"),
+        (["hosts", "--host", "https://x"], 2, "URLs and credentials are not"),
         (["hosts", "--host", "x", "--fingerprint", "12"], 2, "SHA-256"),
         (["hosts", "--host", "127.0.0.9:1"], 1, "cannot be reached"),
         (["pin", "a b"], 2, "host"),
@@ -112,7 +112,7 @@ def test_errors_are_one_line_without_a_traceback(
 def test_a_wrong_password_and_a_wrong_certificate(pool: Simulator) -> None:
     done = run("hosts", *options(pool), password="wrong-one")
     assert done.returncode == 1
-    assert "does not accept this user and password" in done.stderr
+    assert "rejected user and password" in done.stderr
     assert "wrong-one" not in done.stderr
     pool.hosts[0].replace_certificate()
     stale = f"{pool.hosts[0].address}={'0' * 64}"

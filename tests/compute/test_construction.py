@@ -105,8 +105,8 @@ def test_hosts(host: str, url: str) -> None:
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"host": "https://ovm-1/x"}, "no URL"),
-        ({"host": "user:pw@ovm-1"}, "no credentials"),
+        ({"host": "https://ovm-1/x"}, "URLs and credentials are not"),
+        ({"host": "user:pw@ovm-1"}, "credentials are not accepted"),
         ({"host": ""}, "host"),
         ({"host": "ovm 1"}, "host"),
         ({"host": None}, "host"),
@@ -134,7 +134,7 @@ def test_hosts(host: str, url: str) -> None:
         ({"ex_tls_legacy_renegotiation": "x"}, "ex_tls_legacy_renegotiation"),
         ({"ex_passwords": {"ovm-2": ""}}, "a password for ovm-2"),
         ({"ex_passwords": {"ovm-2": None}}, "a password for ovm-2"),
-        ({"ex_passwords": {"https://ovm-2": "x"}}, "no URL"),
+        ({"ex_passwords": {"https://ovm-2": "x"}}, "URLs and credentials are not"),
         ({"ex_passwords": {"ovm-2:0": "x"}}, "port"),
         ({"ex_passwords": "x"}, "mapping"),
     ],

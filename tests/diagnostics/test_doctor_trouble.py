@@ -114,7 +114,7 @@ def test_n24_another_password_on_one_member(pool: Simulator) -> None:
     agent = estate.agent(Address(pool.hosts[1].address, pool.hosts[1].port))
     agent.call("update_agent_password", pool.user, "another-one", pool.password)
     [one] = [finding for finding in found(pool) if finding.about == "member"]
-    assert "does not accept this user and password" in one.found
+    assert "rejected user and password" in one.found
     assert f"--password-file {named(pool, 1)}=FILE" in one.advice
     assert "off" not in one.advice
 

@@ -158,7 +158,7 @@ def test_v08_without_a_uuid(driver: Any, sim: Simulator) -> None:
     assert node.extra["vnc"] == {"listen": "0.0.0.0", "display": 10, "takes_any_port": True}
     (remark,) = node.extra["notices"]
     assert "no uuid" in remark
-    assert "its place" in remark
+    assert "its path" in remark
 
 
 def test_v08_in_a_directory_that_is_a_uuid(driver: Any, sim: Simulator) -> None:

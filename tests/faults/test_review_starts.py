@@ -53,8 +53,8 @@ def test_what_nobody_can_tell_is_not_said_to_be_held() -> None:
         _put_vm(sim, sim.repository_id)
         sim.hosts[0].stale_repository()
         said = _start(sim).said
-        assert "not known" in said
-        assert "is held for writing" not in said
+        assert "whose target is unknown" in said
+        assert "held open for writing" not in said
 
 
 def test_a_pool_with_luns_starts_its_vms() -> None:

@@ -146,7 +146,8 @@ def test_started_by_another_after_both_looks(sim: Simulator, where: int) -> None
     sim.misbehave("hook", **last_read_before_a_start(sim), hook=start)
     sim.calls.clear()
     host = f"on ovm-{where + 1} "  # seen in its list, or by who holds the disks
-    with pytest.raises(PreconditionFailed, match=f"it is running {host}|{host}.*is this very VM"):
+    seen = f"it is running {host}|{host}.*belongs to this VM"
+    with pytest.raises(PreconditionFailed, match=seen):
         driver.start_node(node, there)
     assert calls_of(sim, "start_vm") == ["start_vm"], "by hand, and not by the driver"
 

@@ -222,7 +222,7 @@ def test_not_found_only_if_all_was_read(sim: Simulator, trouble: Callable[[Any],
     errors = every_way(driver, NOBODY)
     assert {type(error) for error in errors} == {SearchIncomplete}
     assert not any(isinstance(error, NodeNotFound) for error in errors)
-    assert all("as far as it could be read" in str(error) for error in errors)
+    assert all("but not everything could be read" in str(error) for error in errors)
 
 
 def test_waiting_for_what_is_not_there(sim: Simulator) -> None:
@@ -255,14 +255,14 @@ def test_a_missing_image_is_no_missing_node(sim: Simulator) -> None:
     size, image = driver.list_sizes()[0], driver.list_images()[0]
     missing = [f"{sim.repository_id}/Templates/x.raw", "1" * 32 + "/Templates/x.raw", "x", ""]
     for image_id in missing:
-        with pytest.raises(ImageNotFound, match="no image"):
+        with pytest.raises(ImageNotFound, match="has an image"):
             driver.create_node("web", size, image_id)
     damage(sim, sim.add_vm("other"))  # which holds no image
     with pytest.raises(ImageNotFound):
         quietly(driver.create_node, "web", size, missing[0], ex_allow_same_name=True)
     unreadable_repository(sim)
     for image_id in (image.id, missing[1]):
-        with pytest.raises(SearchIncomplete, match="whether there is one is not known"):
+        with pytest.raises(SearchIncomplete, match="was not found, but not everything"):
             quietly(driver.create_node, "web", size, image_id, ex_allow_same_name=True)
     assert calls_of(sim, "create_vm") == []
 

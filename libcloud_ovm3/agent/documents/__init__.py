@@ -1,12 +1,12 @@
 """The XML documents that the discover_* functions return, as frozen dataclasses. Pure.
 
-For each document there is one reader, such as ``server(text)``; outlines: answer-shapes.md.
-Missing elements become ``""``, ``None`` or empty tuples. Elements that are not in the outlines are
-dropped, except in what is a set of names anyway (capabilities, sysfs files, a plug-in's abilities,
-…). Notations are unified: uuids, and ``True`` for ``true``. "Nothing there" is an empty root
-element.
+There is one function per document, such as ``server(text)``; answer-shapes.md has their outlines.
+Missing elements become ``""``, None or empty tuples. Elements that are not in the outlines are
+dropped, except in sets of names (capabilities, sysfs files, a plug-in's abilities, …). Uuids and
+booleans are converted to one notation. An empty root element means that there is nothing.
 
-A document's module is imported when one of its names is first used: loading the driver stays cheap.
+A module of this package is imported when one of its names is first used, so that loading the driver
+stays fast.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""An answer's document as elements: read strictly, and what may be taken from an element. Pure.
+"""Strict parsing of XML documents, and reading their elements. Pure.
 
-"Nothing there" is an empty root element and nothing else (agent-behaviour 2): a root that holds
-something other than what its document is known to hold is not understood (:func:`known`).
+Only an empty root element means that there is nothing (agent-behaviour 2): a root with other
+elements than its document is known to have is not understood (:func:`known`).
 """
 
 from __future__ import annotations
@@ -54,15 +54,15 @@ def parse(document: str) -> Element:
 
 
 def find(node: Element, path: str) -> Element:
-    """The element there; an empty one if there is none."""
+    """The element at a path; an empty one if there is none."""
     found = node.find(path)
     return found if found is not None else etree.Element("nothing")
 
 
 def only(root: Element, path: str) -> Element | None:
-    """The one element that the root is known to hold; None: the root is empty.
+    """The only element that the root may have; None if the root is empty.
 
-    :raises MalformedResponse: it holds other things only, or several of these.
+    :raises MalformedResponse: The root has only other elements, or several of these.
     """
     found = known(root, path)
     if found is not None and len(root.findall(path)) > 1:
@@ -71,18 +71,18 @@ def only(root: Element, path: str) -> Element | None:
 
 
 def found_in(root: Element, path: str) -> Element:
-    """The same; an empty element if the root is empty.
+    """The same, but an empty element if the root is empty.
 
-    :raises MalformedResponse: as above.
+    :raises MalformedResponse: As for :func:`only`.
     """
     found = only(root, path)
     return found if found is not None else etree.Element("nothing")
 
 
 def known(root: Element, *paths: str) -> Element | None:
-    """The first of these that the root holds; None: the root is empty, so nothing is there.
+    """The first of these elements that the root has; None if the root is empty.
 
-    :raises MalformedResponse: it holds other things only.
+    :raises MalformedResponse: The root has only other elements.
     """
     for path in paths:
         found = root.find(path)
@@ -97,14 +97,14 @@ def known(root: Element, *paths: str) -> Element | None:
 
 
 def content(node: Element) -> str:
-    """An element's own text, without blanks around it."""
+    """An element's own text, without surrounding white space."""
     return (node.text or "").strip()
 
 
 def name_in(node: Element) -> str:
-    """The name that an element holds, with the blanks that belong to it; "": it holds none.
+    """The file name in an element, with the white space that belongs to it; "" if there is none.
 
-    Where the document sets its texts on lines of their own, that is taken off.
+    If the document has texts on lines of their own, that indentation is removed.
     """
     text = node.text or ""
     if len(node) or (not text.strip() and "\n" in text):
@@ -114,5 +114,5 @@ def name_in(node: Element) -> str:
 
 
 def content_at(node: Element, path: str) -> str:
-    """The text there; "" if there is none."""
+    """The text at a path; "" if there is none."""
     return (node.findtext(path) or "").strip()

@@ -1,4 +1,4 @@
-"""What a host is and has: the documents of discover_server and discover_hardware."""
+"""The documents of discover_server and discover_hardware."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ _PAGE_BYTES = 4096  # TotalPages and FreePages count these (agent-behaviour 8.3)
 
 @dataclass(frozen=True)
 class Server:
-    """discover_server: who a host is and whose it is (agent-behaviour 8.1).
+    """discover_server: the identity and the owner of a host (agent-behaviour 8.1).
 
-    Dropped: NTP's list of servers, whose element no source shows.
+    NTP's list of servers is dropped: no source documents its element.
 
-    :ivar uuid: 32 hex digits; "" if the answer has none.
-    :ivar boot_time: seconds since 1970 by the host's own clock.
-    :ivar vmm_capabilities: what Xen can run, ``hvm-3.0-x86_64`` for instance.
-    :ivar pool_uuid: dashed; None: in no pool.
-    :ivar manager_uuid: 32 hex digits; None: nobody's.
-    :ivar membership: "Unowned", "Pooled"; the word for "owned, in no pool" is not known (18.8).
-    :ivar statistic_interval: seconds.
-    :ivar capabilities: 8.2, as texts.
+    :ivar uuid: 32 hex digits; "" if the document has none.
+    :ivar boot_time: Seconds since 1970 by the host's own clock.
+    :ivar vmm_capabilities: What Xen can run, such as ``hvm-3.0-x86_64``.
+    :ivar pool_uuid: The dashed uuid of its pool; None if it is not in a pool.
+    :ivar manager_uuid: 32 hex digits; None if no Manager owns it.
+    :ivar membership: "Unowned" or "Pooled"; the word for "owned, not in a pool" is unknown (18.8).
+    :ivar statistic_interval: Seconds.
+    :ivar capabilities: The capabilities of agent-behaviour 8.2, as texts.
     """
 
     uuid: str = xmlmapping.machine_id("Unique_Id")
@@ -67,18 +67,18 @@ class Server:
 
     @property
     def hypervisor_version(self) -> str:
-        """Such as ``4.1.3OVM``; "" if the answer does not say."""
+        """Such as ``4.1.3OVM``; "" if the document does not say."""
         return f"{self.vmm_major}.{self.vmm_minor}{self.vmm_extra}" if self.vmm_major else ""
 
     @property
     def is_hvm_able(self) -> bool:
-        """Whether the hardware can run HVM guests: Xen then lists ``hvm-…`` (8.1)."""
+        """Whether the hardware can run HVM guests: then Xen lists ``hvm-…`` (8.1)."""
         return any(word.startswith("hvm-") for word in self.vmm_capabilities)
 
 
 @dataclass(frozen=True)
 class Processor:
-    """One logical CPU of discover_hardware, in the words of /proc/cpuinfo."""
+    """One logical CPU of discover_hardware, with the keys of /proc/cpuinfo."""
 
     id: str = xmlmapping.attribute("ID")
     vendor_id: str = xmlmapping.text("vendor_id")
@@ -92,7 +92,7 @@ class Processor:
 
 @dataclass(frozen=True)
 class Record:
-    """An element of discover_hardware whose attributes and texts are kept as they are."""
+    """An element of discover_hardware whose attributes and texts are kept unchanged."""
 
     attributes: Mapping[str, str] = xmlmapping.attributes()
     values: Mapping[str, str] = xmlmapping.mapping(".")
@@ -100,7 +100,7 @@ class Record:
 
 @dataclass(frozen=True)
 class ScsiHost:
-    """A SCSI adapter: what sysfs says of it, and of the PCI device that it is."""
+    """A SCSI adapter: its files in sysfs, and those of its PCI device."""
 
     number: str = xmlmapping.attribute("Num")
     values: Mapping[str, str] = xmlmapping.mapping(".")
@@ -109,11 +109,11 @@ class ScsiHost:
 
 @dataclass(frozen=True)
 class Hardware:
-    """discover_hardware: what a host has (agent-behaviour 8.3). None: not said.
+    """discover_hardware: the hardware of a host (agent-behaviour 8.3). None means unknown.
 
-    :ivar sockets_per_node: per NUMA node.
-    :ivar total_pages, free_pages: of 4096 bytes; see :attr:`memory_bytes`, :attr:`free_bytes`.
-    :ivar ide: kept whole: no source shows what may stand there.
+    :ivar sockets_per_node: CPU sockets per NUMA node.
+    :ivar total_pages, free_pages: Pages of 4096 bytes (:attr:`memory_bytes`, :attr:`free_bytes`).
+    :ivar ide: Kept whole: no source documents its content.
     """
 
     threads_per_core: int | None = xmlmapping.number("VMM/PhysicalInfo/ThreadsPerCore")
@@ -136,7 +136,7 @@ class Hardware:
 
     @property
     def cpus(self) -> int | None:
-        """Logical CPUs. SocketsPerNode is per NUMA node, so Nodes counts too (8.3)."""
+        """The number of logical CPUs. SocketsPerNode is per NUMA node, so Nodes counts (8.3)."""
         total = self.nodes or 1
         for factor in (self.threads_per_core, self.cores_per_socket, self.sockets_per_node):
             if not factor:
@@ -146,33 +146,33 @@ class Hardware:
 
     @property
     def memory_bytes(self) -> int | None:
-        """All memory of the host."""
+        """All memory of the host in bytes; None if it is unknown."""
         return None if self.total_pages is None else self.total_pages * _PAGE_BYTES
 
     @property
     def free_bytes(self) -> int | None:
-        """Memory that no domain has."""
+        """Free memory in bytes, which no domain uses; None if it is unknown."""
         return None if self.free_pages is None else self.free_pages * _PAGE_BYTES
 
     @property
     def cpu_model(self) -> str:
-        """The model of the first CPU."""
+        """The model of the first CPU; "" if it is unknown."""
         return self.processors[0].model_name if self.processors else ""
 
 
 def server(text: str) -> Server:
-    """discover_server's answer.
+    """The response to discover_server.
 
-    :raises MalformedResponse: it is no such document.
+    :raises MalformedResponse: It is not such a document.
     """
     root = elements.root_of(text, "Discover_Server_Result")
     return xmlmapping.read(Server, elements.found_in(root, "Server"))
 
 
 def hardware(text: str) -> Hardware:
-    """discover_hardware's answer.
+    """The response to discover_hardware.
 
-    :raises MalformedResponse: it is no such document.
+    :raises MalformedResponse: It is not such a document.
     """
     root = elements.root_of(text, "Discover_Hardware_Result")
     return xmlmapping.read(Hardware, elements.found_in(root, "NodeInformation"))

@@ -10,7 +10,7 @@ from libcloud_ovm3.agent.documents import elements, xmlmapping
 
 @dataclass(frozen=True)
 class Link:
-    """What a NIC says of its link. Which of these are there depends on the driver."""
+    """The link of a NIC. The driver decides which of these fields there are."""
 
     autonegotiate_state: str | None = xmlmapping.maybe("Autonegotiate/State")
     autonegotiate_speed: str | None = xmlmapping.maybe("Autonegotiate/Speed")
@@ -38,9 +38,9 @@ class Family:
 class Device:
     """A NIC, bond or VLAN device.
 
-    :ivar mii, ethtool: a device has one or the other, or none.
-    :ivar sysfs: the files of /sys/class/net/<name>; ``sysfs_device``: of the PCI device.
-    :ivar metadata: what the Manager uses it for, ``ethernet:c0a80100{192.168.1.0}:MANAGEMENT``.
+    :ivar mii, ethtool: A device has at most one of them.
+    :ivar sysfs: The files of /sys/class/net/<name>; ``sysfs_device`` has those of the PCI device.
+    :ivar metadata: How the Manager uses it: ``ethernet:c0a80100{192.168.1.0}:MANAGEMENT``.
     """
 
     name: str = xmlmapping.attribute("Name")
@@ -89,7 +89,7 @@ class Bond:
 class Bridge:
     """A bridge.
 
-    :ivar interfaces: its ports: a NIC, bond or VLAN, and the guests' vifs. None: a local bridge.
+    :ivar interfaces: Its ports: a NIC, bond or VLAN, and the guests' vifs. A local bridge has none.
     """
 
     name: str = xmlmapping.attribute("Name")
@@ -101,11 +101,11 @@ class Bridge:
 
 @dataclass(frozen=True)
 class Network:
-    """discover_network. A bond may stand among the devices, among the bonds, or in both.
+    """discover_network. A bond may be among the devices, among the bonds, or in both.
 
-    Dropped: the saved configuration beside ``Active``, which no source shows.
+    The saved configuration beside ``Active`` is dropped: no source documents it.
 
-    :ivar infiniband: kept whole: no source shows what stands there.
+    :ivar infiniband: Kept whole: no source documents its content.
     """
 
     devices: tuple[Device, ...] = xmlmapping.many("Network/Device", Device)
@@ -115,9 +115,9 @@ class Network:
 
 
 def network(text: str) -> Network:
-    """discover_network's answer.
+    """The response to discover_network.
 
-    :raises MalformedResponse: it is no such document.
+    :raises MalformedResponse: It is not such a document.
     """
     root = elements.root_of(text, "Discover_Network_Result")
     return xmlmapping.read(Network, elements.found_in(root, "Network/Active"))

@@ -16,8 +16,8 @@ _T = TypeVar("_T")
 class ServerPool:
     """discover_server_pool: a pool and the addresses of its members.
 
-    :ivar uuid: as the agent writes it, dashed or not: both occur (agent-behaviour 3).
-    :ivar members: their addresses; "" for a member whose address the document does not say.
+    :ivar uuid: As the agent writes it, dashed or not (agent-behaviour 3).
+    :ivar members: The addresses of its members; "" for one whose address is missing.
     """
 
     uuid: str = xmlmapping.text("Unique_Id")
@@ -30,9 +30,9 @@ class ServerPool:
 class PoolFilesystem:
     """discover_pool_filesystem (agent-behaviour 11).
 
-    :ivar type: ``nfs``; the word for a LUN is not known.
-    :ivar uuid, nfsbase_uuid: as the agent writes them, dashed or not.
-    :ivar pool_uuid: dashed.
+    :ivar type: ``nfs``; the word for a LUN is unknown.
+    :ivar uuid, nfsbase_uuid: As the agent writes them, dashed or not.
+    :ivar pool_uuid: The dashed uuid of its pool.
     """
 
     type: str = xmlmapping.text("Pool_Filesystem_Type")
@@ -74,9 +74,9 @@ class ClusterNode:
 
 @dataclass(frozen=True)
 class Cluster:
-    """discover_cluster: the o2cb settings and what cluster.conf says.
+    """discover_cluster: the settings of o2cb, and the content of cluster.conf.
 
-    Dropped: whatever ``Cluster_Information`` has beside ``Stored``, which no source shows.
+    What ``Cluster_Information`` has beside ``Stored`` is dropped: no source documents it.
     """
 
     o2cb: Mapping[str, str] = xmlmapping.mapping("O2CB_Config")
@@ -92,25 +92,25 @@ class Cluster:
 
 
 def server_pool(text: str) -> ServerPool | None:
-    """discover_server_pool's answer; None: the host is in no pool.
+    """The response to discover_server_pool; None if the host is not in a pool.
 
-    :raises MalformedResponse: it is no such document.
+    :raises MalformedResponse: It is not such a document.
     """
     return _maybe(text, "Discover_Server_Pool_Result", "Server_Pool", ServerPool)
 
 
 def pool_filesystem(text: str) -> PoolFilesystem | None:
-    """discover_pool_filesystem's answer; None: there is none.
+    """The response to discover_pool_filesystem; None if there is none.
 
-    :raises MalformedResponse: it is no such document.
+    :raises MalformedResponse: It is not such a document.
     """
     return _maybe(text, "Discover_Pool_Filesystem_Result", "Pool_Filesystem", PoolFilesystem)
 
 
 def cluster(text: str) -> Cluster | None:
-    """discover_cluster's answer; None: the host is in no cluster.
+    """The response to discover_cluster; None if the host is not in a cluster.
 
-    :raises MalformedResponse: it is no such document.
+    :raises MalformedResponse: It is not such a document.
     """
     root = elements.root_of(text, "Discover_Cluster_Result")
     known = elements.known(root, "O2CB_Config", "Cluster_Information")

@@ -1,7 +1,7 @@
 """Repositories: the documents of discover_repository_db and discover_repositories.
 
-What is not understood is kept: a record as one whose id is no uuid, an entry of a listing as a
-text in :attr:`RepositoryContent.not_understood`. Ids and names stay as they were read.
+What is not understood is kept: a record as one whose id is not a uuid, an entry of a listing as a
+text in :attr:`RepositoryContent.not_understood`. Ids and names are kept unchanged.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from libcloud_ovm3.agent.identifiers import undashed
 from libcloud_ovm3.errors import MalformedResponse
 
 _LIST, _DB_LIST = "RepositoryList", "RepositoryDbList"
-# Folders with vm.cfg files in them, folders of files; the element of an entry in each.
+# Sections with folders, sections with files, and the element of an entry of each.
 _FOLDERS = {"Templates": "Template", "VirtualMachines": "VirtualMachine"}
 _FILES = {"VirtualDisks": "Disk", "ISOs": "ISO"}
 
 
 def _key(repository_id: str) -> str:
-    """What two spellings of one repository's id have in common."""
+    """The form of a repository's id for comparing, the same for all notations."""
     return undashed(repository_id) or repository_id
 
 
@@ -28,8 +28,8 @@ def _key(repository_id: str) -> str:
 class RepositoryRecord:
     """One record of discover_repository_db: a repository as one host knows it.
 
-    :ivar id: as the host writes it, and as it wants to be asked: 32 hex digits in either case, or
-        any text ("" too) for a record that is not understood.
+    :ivar id: As the host writes it, which it also requires in calls: 32 hex digits in upper or
+        lower case, or any text (even "") for a record that is not understood.
     :ivar fs_location: ``host:/path`` for NFS.
     """
 
@@ -44,7 +44,7 @@ class RepositoryRecord:
 
     @property
     def key(self) -> str:
-        """For comparing: 32 lower-case hex digits; the id as read, if it is no uuid."""
+        """The id for comparing: 32 lower-case hex digits, or unchanged if it is not a uuid."""
         return _key(self.id)
 
 
@@ -57,7 +57,7 @@ class Folder:
 
 
 def _folders(path: str) -> tuple[Folder, ...]:
-    """The named folders there; those without a name are not understood."""
+    """The folders at a path that have a name; those without are not understood."""
 
     def read_all(node: elements.Element) -> tuple[Folder, ...]:
         found = (xmlmapping.read(Folder, folder) for folder in node.iterfind(path))
@@ -68,13 +68,13 @@ def _folders(path: str) -> tuple[Folder, ...]:
 
 @dataclass(frozen=True)
 class RepositoryContent:
-    """discover_repositories: what lies in one repository.
+    """discover_repositories: the content of one repository.
 
-    :ivar name: the ``Name`` that the host gives it; whether it is the id is not shown.
-    :ivar uuid: its id as the host writes it, be it a uuid or not; None: the listing names none.
-    :ivar assemblies: kept whole: no source shows what stands there.
-    :ivar not_understood: what else stands in the listing, or lacks there, a few words for each: it
-        may be a VM or a file. Only if this is empty is the listing whole.
+    :ivar name: The ``Name`` in the listing; no source shows whether it is the id.
+    :ivar uuid: Its id as the host writes it, a uuid or not; None if the listing has none.
+    :ivar assemblies: Kept whole: no source documents its content.
+    :ivar not_understood: A few words for everything else in the listing, and for what it lacks,
+        which may be a VM or a file. The listing is complete only if this is empty.
     """
 
     name: str = xmlmapping.attribute("Name")
@@ -93,17 +93,17 @@ class RepositoryContent:
 
     @property
     def id(self) -> str:
-        """As the host writes it; its name, if it has none."""
+        """The id as the host writes it; the name, if there is none."""
         return self.uuid or self.name
 
     @property
     def key(self) -> str:
-        """For comparing: 32 lower-case hex digits; the id as read, if it is no uuid."""
+        """The id for comparing: 32 lower-case hex digits, or unchanged if it is not a uuid."""
         return _key(self.id)
 
 
 def _not_understood(repository: elements.Element) -> Iterator[str]:
-    """What a listing holds beside named folders and files, and the folders that it lacks."""
+    """What a listing has besides named folders and files, and the sections that it lacks."""
     for section, entry in _FOLDERS.items():
         if repository.find(section) is None:
             yield f"no {section}"
@@ -123,7 +123,7 @@ def _not_understood(repository: elements.Element) -> Iterator[str]:
 
 
 def _loose_text(repository: elements.Element, section: str) -> Iterator[str]:
-    """Text where only elements belong, as ``none`` in an empty folder might be."""
+    """Text where only elements are expected, such as ``none`` in an empty section."""
     for node in repository.iterfind(section):
         if elements.content(node):
             yield f"{section}: {elements.content(node)[:60]!r}"
@@ -135,21 +135,23 @@ def _shown(node: elements.Element) -> str:
 
 
 def _entries(root: elements.Element, listing: str) -> list[elements.Element]:
-    """All that stands in the lists of this name.
+    """All elements in the lists with this name.
 
-    :raises MalformedResponse: the document has no such list, and is not empty.
+    :raises MalformedResponse: The document has no such list and is not empty.
     """
     if elements.known(root, listing) is None:
         return []
     for text in filter(None, map(elements.content, root.iterfind(listing))):
-        raise MalformedResponse(f"{root.tag}: {listing} is a text, {text[:60]!r}")
+        raise MalformedResponse(f"{root.tag}: {listing} has text, {text[:60]!r}")
     return root.findall(f"{listing}/*")
 
 
 def repository_db(text: str) -> tuple[RepositoryRecord, ...]:
-    """discover_repository_db's answer. A record that is not understood has an id that is no uuid.
+    """The response to discover_repository_db.
 
-    :raises MalformedResponse: it is no such document.
+    The id of a record that is not understood is not a uuid.
+
+    :raises MalformedResponse: It is not such a document.
     """
     root = elements.root_of(text, "Discover_Repository_Db_Result")
     return tuple(map(_record, _entries(root, _DB_LIST)))
@@ -161,9 +163,9 @@ def _record(node: elements.Element) -> RepositoryRecord:
 
 
 def repositories(text: str) -> tuple[RepositoryContent, ...]:
-    """discover_repositories' answer: none, if the host does not know what it was asked for.
+    """The response to discover_repositories: empty if the host does not know the repository.
 
-    :raises MalformedResponse: it is no such document.
+    :raises MalformedResponse: It is not such a document.
     """
     root = elements.root_of(text, "Discover_Repositories_Result")
     return tuple(map(_content, _entries(root, _LIST)))
@@ -176,10 +178,10 @@ def _content(node: elements.Element) -> RepositoryContent:
 
 
 def repository_content(text: str, repository_id: str) -> RepositoryContent | None:
-    """One repository out of discover_repositories' answer; None: the host does not know it.
+    """One repository out of The response to discover_repositories; None: the host does not know it.
 
-    :param repository_id: in any spelling.
-    :raises MalformedResponse: it is no such document, or lists it twice.
+    :param repository_id: Its id in any notation.
+    :raises MalformedResponse: It is not such a document, or lists the repository twice.
     """
     wanted = _key(repository_id)
     found = [one for one in repositories(text) if wanted in (one.key, _key(one.name))]

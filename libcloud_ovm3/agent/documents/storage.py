@@ -23,9 +23,9 @@ class Mount:
 
 @dataclass(frozen=True)
 class StoragePlugin:
-    """A plug-in of discover_storage_plugins (agent-behaviour 9). None: it has no such element.
+    """A plug-in of discover_storage_plugins (agent-behaviour 9). None means: no such element.
 
-    :ivar name: its ``plugin_impl_name``, the first argument of each storage_plugin_ function.
+    :ivar name: Its ``plugin_impl_name``, the first argument of every storage_plugin_ function.
     :ivar abilities: ``snapshot``: ONLINE, UNSUPPORTED, …; ``clone_is_sync``: YES or NO; …
     """
 
@@ -55,12 +55,12 @@ class StoragePlugin:
 class PhysicalLuns:
     """discover_physical_luns: SCSI disks and iSCSI targets, kept whole (agent-behaviour 8.4).
 
-    Sources name the elements ``SCSI/Disk`` and ``iSCSI_Target``, none shows what stands in them;
-    the one public client reads them without regard to case, so that is not certain.
+    Sources name the elements ``SCSI/Disk`` and ``iSCSI_Target``, but none documents their content;
+    the only public client ignores the case of their names, so that is not certain.
 
-    :ivar scsi: what stands in ``SCSI``: a ``Disk`` for each.
-    :ivar iscsi_targets: each ``iSCSI_Target``.
-    :ivar other: what else stands in the document.
+    :ivar scsi: The elements of ``SCSI``, one ``Disk`` each.
+    :ivar iscsi_targets: The ``iSCSI_Target`` elements.
+    :ivar other: All other elements of the document.
     """
 
     scsi: tuple[xmlmapping.Part, ...] = ()
@@ -69,9 +69,9 @@ class PhysicalLuns:
 
 
 def mounts(text: str) -> tuple[Mount, ...]:
-    """discover_mounted_file_systems' answer.
+    """The response to discover_mounted_file_systems.
 
-    :raises MalformedResponse: it is no such document.
+    :raises MalformedResponse: It is not such a document.
     """
     root = elements.root_of(text, "Discover_Mounted_File_Systems_Result")
     elements.known(root, "Filesystem")
@@ -88,9 +88,9 @@ def mounts(text: str) -> tuple[Mount, ...]:
 
 
 def storage_plugins(text: str) -> tuple[StoragePlugin, ...]:
-    """discover_storage_plugins' answer.
+    """The response to discover_storage_plugins.
 
-    :raises MalformedResponse: it is no such document.
+    :raises MalformedResponse: It is not such a document.
     """
     root = elements.root_of(text, "Discover_Storage_Plugins_Result")
     nodes = elements.found_in(root, _PLUGIN_LIST).iterfind("storage_plugin_info")
@@ -98,9 +98,9 @@ def storage_plugins(text: str) -> tuple[StoragePlugin, ...]:
 
 
 def physical_luns(text: str) -> PhysicalLuns:
-    """discover_physical_luns' answer.
+    """The response to discover_physical_luns.
 
-    :raises MalformedResponse: it is no such document.
+    :raises MalformedResponse: It is not such a document.
     """
     root = elements.root_of(text, "Discover_Physical_Luns_Result")
     lists = [child.tag for child in root if str(child.tag).lower() in _LUN_LISTS]
