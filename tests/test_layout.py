@@ -133,11 +133,14 @@ def operations_in(tree: ast.AST) -> set[str]:
 
 def writes_in(source: str) -> Iterator[str]:
     """Where a source text takes a method of an Agent or a HostModule that changes something, called
-    or not, or one that it names by a text.
+    or not, or names one in an argument: ``getattr(agent.xen, "start_vm")``.
     """
     tree = ast.parse(source)
     imported = operations_in(tree)
     for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            names = [one.value for one in node.args if isinstance(one, ast.Constant)]
+            yield from (f"line {node.lineno}: {name!r}" for name in names if name in WRITES)
         if not isinstance(node, ast.Attribute):
             continue
         receiver = ast.unparse(node.value)
@@ -196,6 +199,10 @@ def test_what_counts_as_a_change() -> None:
         ("estate.agent(address).call('start_vm', a, b)", 1),
         ("connection.call(name)", 1),
         ("agent.common.sleep(5)", 1),
+        ("getattr(agent.xen, 'start_vm')(a, b)", 1),
+        ("host.read('start_vm')", 1),
+        ("host.read('discover_server')", 0),
+        ("MalformedResponse(text, function='start_vm')", 0),
         ("from libcloud_ovm3.operations import start_vm\nhost.agent.xen.start_vm(a, b)", 1),
         ("host.agent.xen.list_vms()", 0),
         ("host.module.list_files(path)", 0),
