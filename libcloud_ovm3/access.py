@@ -6,7 +6,6 @@ contacts a host. The options have the names that the driver's users know (``ex_f
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from typing import Any
 from libcloud import security
 
 from libcloud_ovm3.agent.address import DEFAULT_PORT, Address, parse_address, parse_flag, parse_port
-from libcloud_ovm3.agent.call_kinds import TimeLimits
+from libcloud_ovm3.agent.call_kinds import TimeLimits, parse_seconds
 from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.functions import Agent
 from libcloud_ovm3.agent.passwords import Passwords
@@ -155,7 +154,7 @@ def read_options(
         proxy_url=proxy_url,
         read_only=parse_flag(ex_read_only, "ex_read_only"),
         use_module=parse_flag(ex_host_module, "ex_host_module"),
-        second_look=_seconds(ex_second_look),
+        second_look=parse_seconds(ex_second_look, "ex_second_look", may_be_zero=True),
         clock=ex_clock or Clock(),
     )
 
@@ -203,13 +202,3 @@ def _check_trust(trust: Trust, hosts: Sequence[Address], is_secure: bool) -> Non
             Ovm3Warning,
             stacklevel=_USERS_LINE,
         )
-
-
-def _seconds(value: float | str) -> float:
-    try:
-        seconds = float(value)
-    except (TypeError, ValueError):
-        seconds = -1.0
-    if not (math.isfinite(seconds) and seconds >= 0):
-        raise InvalidArgument(f"ex_second_look {value!r}: expected seconds, 0 or more")
-    return seconds
