@@ -84,7 +84,7 @@ def _parameters(plan: Plan) -> dict[str, Any]:
         "uuid": plan.vm_id,
         "name": plan.directory,
         "OVM_simple_name": plan.spec.name,
-        "OVM_description": plan.mark,
+        "OVM_description": plan.pending_description,
         "OVM_domain_type": "xen_pvm",
         "OVM_high_availability": False,
         "OVM_cpu_compat_group": "",
@@ -121,7 +121,7 @@ def _define(plan: Plan, notices: list[str]) -> None:
             raise
         notices.append(f"VM {plan.spec.name!r} is defined, although {failed}")
     try:
-        _read_back(plan, plan.mark)
+        _read_back(plan, plan.pending_description)
     except (AgentFault, PreconditionFailed) as error:
         if failed:  # perhaps it is still being written
             raise _broke_off(plan, failed, str(error)) from failed
@@ -246,9 +246,9 @@ def _copy(plan: Plan) -> None:
 
 
 def _configure(plan: Plan, notices: list[str]) -> Definition:
-    """Step 3: disk in, mark out. All of what is there is sent again: absent keys may be dropped."""
+    """Step 3: the disk, and no "creating" any more. All keys are sent: others may be dropped."""
     disks = [f"file:{plan.disk},xvda,w"]
-    complete = _read_back(plan, plan.mark).changed(disk=disks, OVM_description="")
+    complete = _read_back(plan, plan.pending_description).changed(disk=disks, OVM_description="")
     failed: AgentFault | OutcomeUnknown | None = None
     try:
         doors.configure_vm(plan.host, plan.repository.id, plan.directory, complete.to_struct())
@@ -274,7 +274,7 @@ def _not_configured(
         )
     if isinstance(failed, AgentFault) and isinstance(difference, PreconditionFailed):
         try:
-            _read_back(plan, plan.mark)
+            _read_back(plan, plan.pending_description)
         except Ovm3Error as second:
             return _broke_off(plan, failed, str(second))
         return failed.with_state("the definition is as it was")

@@ -78,7 +78,7 @@ class Plan:
         return disk_path(self.repository, self.directory + extension)
 
     @property
-    def mark(self) -> str:
+    def pending_description(self) -> str:
         """Its description while it is created."""
         return creating(self.operation.id, posixpath.basename(self.disk))
 
