@@ -114,7 +114,7 @@ def give_up_at_once(monkeypatch: Any) -> None:
     The driver's limits are as long as users have them, so that no other call ever times out because
     the machine is busy. Of the simulated time, the limit passes.
     """
-    wait = http.Handler._wait_for_the_client_to_leave
+    wait = http.Handler._wait_for_disconnect
     read = deadline._TimedReader.readinto
 
     def hang(handler: http.Handler) -> None:
@@ -136,7 +136,7 @@ def give_up_at_once(monkeypatch: Any) -> None:
                     raise TimeoutError("timed out")
         return read(reader, buffer)
 
-    monkeypatch.setattr(http.Handler, "_wait_for_the_client_to_leave", hang)
+    monkeypatch.setattr(http.Handler, "_wait_for_disconnect", hang)
     monkeypatch.setattr(deadline._TimedReader, "readinto", read_unless_hanging)
 
 

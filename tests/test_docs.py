@@ -57,7 +57,7 @@ def test_python_examples(text: str) -> None:
         [sys.executable, "-W", "error::UserWarning", "-c", text],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr

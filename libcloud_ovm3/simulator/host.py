@@ -16,7 +16,7 @@ from libcloud_ovm3.simulator.domain import FAULTS, Domain, Transfer
 from libcloud_ovm3.simulator.errors import SimulatorError
 from libcloud_ovm3.simulator.values import censored
 
-AFTER_THE_ANSWER = 0.1  # seconds
+AFTER_THE_RESPONSE = 0.1  # seconds
 NO_UUID = "00000000-0000-0000-0000-000000000000"
 
 
@@ -176,16 +176,16 @@ class SimulatedHost:
         """
         self.clock.wait_until(moment - self.clock_offset)
 
-    def after_the_answer(self, action: Callable[[], None]) -> None:
+    def after_the_response(self, action: Callable[[], None]) -> None:
         """Do something a moment after the call that this thread serves has been answered."""
         self._afterwards.action = action
 
-    def act_after_the_answer(self) -> None:
+    def act_after_the_response(self) -> None:
         """The call has been answered, or never will be."""
         action = getattr(self._afterwards, "action", None)
         if action is not None:
             self._afterwards.action = None
-            self.clock.later(action, AFTER_THE_ANSWER)
+            self.clock.later(action, AFTER_THE_RESPONSE)
 
     def log(self, level: str, where: str, text: str, file: str = "ovs-agent.log") -> None:
         """Log a line in the agent's form (agent-behaviour.md 1), passwords in URLs censored."""

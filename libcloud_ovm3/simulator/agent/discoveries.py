@@ -1,4 +1,4 @@
-"""discover_hardware and discover_network: what the machine has (agent-behaviour.md 8.3, 13)."""
+"""discover_hardware and discover_network (agent-behaviour.md 8.3, 13)."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def discover_hardware(host: SimulatedHost) -> str:
 
 
 def discover_network(host: SimulatedHost) -> str:
-    """NICs, bonds, VLANs and bridges as they are now; bonds stand in both lists (13)."""
+    """NICs, bonds, VLANs and bridges as they are now; bonds are in both lists (13)."""
     root = Element("Discover_Network_Result")
     active = add(root, "Network/Active")
     with host.lock:

@@ -1,8 +1,7 @@
-"""Bridges, VLANs, bonds, addresses of one host (agent-behaviour.md 13).
+"""The ovs_* functions: changes of bridges, VLANs, bonds and addresses (agent-behaviour.md 13).
 
-The state lies in ``host.records["network"]``. All functions that change it answer a descriptive
-string and fault on an error; only the beginnings of three of these strings are shown by any source,
-the rest of the words is the simulator's own.
+The state is in :mod:`network`. All functions return a descriptive string and fault on an error;
+only the beginnings of three of these strings are known, the rest is the simulator's own.
 """
 
 from __future__ import annotations
@@ -28,13 +27,13 @@ def _action(action: str, *known: str) -> None:
         raise plain_fault(f"Invalid action: {action}")
 
 
-def _new_name(host: SimulatedHost, name: str, script: str, words: str, *more: str) -> None:
+def _new_name(host: SimulatedHost, name: str, script: str, text: str, *more: str) -> None:
     if not re.fullmatch(r"[A-Za-z0-9_.:-]{1,15}", name):
         raise plain_fault(f"Invalid bridge name: {name}")
     found = network.state(host)
     if name in found["bridges"] or name in network.devices(found):
         command = [f"{SCRIPTS}/{script}", "start", f"bridge={name}", *more]
-        raise command_fault(command, 1, f"{words}: Bridge {name} Is Busy")
+        raise command_fault(command, 1, f"{text}: Bridge {name} Is Busy")
 
 
 def _bond_slave(found: dict[str, Any], device: str) -> bool:
@@ -49,7 +48,7 @@ def _bridge_of(found: dict[str, Any], device: str) -> str | None:
 
 
 def _free(found: dict[str, Any], device: str, kinds: tuple[str, ...]) -> None:
-    """Of these kinds, and neither a bridge port nor a bond slave."""
+    """Check that the device is of these kinds, and neither a bridge port nor a bond slave."""
     if not any(device in found[kind] for kind in kinds):
         raise plain_fault(f"Invalid network device: {device}")
     if _bond_slave(found, device):
@@ -78,7 +77,7 @@ def _take_bridge(host: SimulatedHost, name: str, netdev: str) -> dict[str, Any]:
 
 
 def ovs_local_config(host: SimulatedHost, action: str, br_name: str) -> str:
-    """A bridge without NIC: there some time after the answer; a second start finds it busy."""
+    """A bridge without NIC. It exists some time after the response; a second start faults."""
     _action(action, "start", "stop")
     with host.lock:
         if action == "start":
@@ -92,7 +91,7 @@ def ovs_local_config(host: SimulatedHost, action: str, br_name: str) -> str:
 
 
 def ovs_br_config(host: SimulatedHost, action: str, br_name: str, net_dev: str) -> str:
-    """A bridge on a NIC or bond; the device's address moves to it, and back when it stops."""
+    """A bridge on a NIC or bond; the device's address moves to it, and back at stop."""
     _action(action, "start", "stop")
     with host.lock:
         found = network.state(host)
@@ -120,9 +119,9 @@ def _move_address(found: dict[str, Any], old: str, new: str) -> None:
 def ovs_vlan_bridge(
     host: SimulatedHost, action: str, br_name: str, net_dev: str, vlan_id: int
 ) -> str:
-    """VLAN device and bridge in one; VLAN 1 = untagged, a bridge on the device itself.
+    """VLAN device and bridge together; VLAN 1 means untagged: a bridge on the device itself.
 
-    The script of 3.2.1 to 3.3.2 has a bug: with the answer "faults" nothing can be added.
+    The script of 3.2.1 to 3.3.2 has a bug: with the answer "fault" nothing can be added.
     """
     _action(action, "start", "stop")
     vlan = _vlan(vlan_id, 1)
@@ -138,7 +137,7 @@ def ovs_vlan_bridge(
                 _drop_vlan(found, device)
         else:
             _new_name(host, br_name, "ovs-vlan-bridge", "Start vlan network", *more)
-            _not_broken(host, br_name, more)
+            _check_script(host, br_name, more)
             if vlan == 1:
                 _free(found, net_dev, ("nics", "bonds"))
             elif _bridge_of(found, device):
@@ -151,7 +150,7 @@ def ovs_vlan_bridge(
     return f"{word} bridge={br_name} netdev={net_dev} vlan {vlan}"
 
 
-def _not_broken(host: SimulatedHost, br_name: str, more: list[str]) -> None:
+def _check_script(host: SimulatedHost, br_name: str, more: list[str]) -> None:
     affected = (3, 2, 1) <= host.settings.release <= (3, 3, 2)
     if affected and host.answer("VLAN bridges on 3.2.1 to 3.3.2") == "fault":
         if hostdisk.vlan_script_works(host):
@@ -194,15 +193,15 @@ def ovs_vlan_config(host: SimulatedHost, action: str, interface: str, vlanid: in
     return f"{interface} {vlan}"
 
 
-# -- addresses, meta data, MTU, bonds -----------------------------------------------------------
+# -- addresses, metadata, MTU, bonds -----------------------------------------------------------
 
 
 def ovs_ip_config(
     host: SimulatedHost, interface: str, optype: str, ip: str = "", netmask: str = ""
 ) -> str:
-    """Set an address, or drop it ("dynamic" drops it too: no DHCP server answers here).
+    """Set an address or remove it ("dynamic" removes it too: there is no DHCP server).
 
-    By the documentation for NICs, VLANs and bonds; CloudStack uses it on bridges.
+    Documented for NICs, VLANs and bonds; CloudStack uses it on bridges.
     """
     _action(optype, "static", "dynamic", "flush")
     with host.lock:
@@ -219,7 +218,7 @@ def ovs_ip_config(
         found["boot_protocols"].pop(interface, None)
         if optype == "static":
             lost = local and not found["bridges"][interface]["netdev"]
-            boot = host.boot_time if lost else None  # the others' is in their ifcfg file
+            boot = host.boot_time if lost else None  # other devices keep it in their ifcfg file
             found["addresses"][interface] = {"ip": ip, "netmask": netmask, "boot": boot}
             found["boot_protocols"][interface] = "static"
         elif optype == "dynamic":
@@ -240,7 +239,7 @@ def _check_address(ip: Any, netmask: Any) -> None:
 
 
 def ovs_if_meta(host: SimulatedHost, interface: str, data: str) -> str:
-    """Write the METADATA line of a NIC, bond or VLAN device; '' removes it."""
+    """Set the METADATA line of a NIC, bond or VLAN device; '' removes it."""
     with host.lock:
         found = network.state(host)
         if interface not in network.devices(found):
@@ -256,7 +255,7 @@ def ovs_if_meta(host: SimulatedHost, interface: str, data: str) -> str:
 
 
 def ovs_change_mtu(host: SimulatedHost, interface: str, mtu_bytes: int) -> str:
-    """Set the MTU; its whole bridge and a bond's slaves follow; a VLAN's at most its device's."""
+    """Set the MTU, also of the bridge and of a bond's slaves; a VLAN's is at most its device's."""
     if isinstance(mtu_bytes, bool) or not isinstance(mtu_bytes, int):
         raise plain_fault(f"Invalid MTU: {mtu_bytes}")
     if not 1500 <= mtu_bytes <= 64000:
@@ -278,7 +277,7 @@ def ovs_change_mtu(host: SimulatedHost, interface: str, mtu_bytes: int) -> str:
         changed = [device, *([bridge] if bridge else [])]
         changed += found["bonds"].get(device, {}).get("ports", [])
         found["mtu"] |= dict.fromkeys(changed, mtu_bytes)
-        for name, vlan in found["vlans"].items():  # as the kernel does with what stands above it
+        for name, vlan in found["vlans"].items():  # as the kernel does with VLANs on the device
             if vlan["netdev"] == device and network.mtu(found, name) > mtu_bytes:
                 found["mtu"][name] = mtu_bytes
         host.save()

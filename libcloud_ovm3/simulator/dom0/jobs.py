@@ -1,4 +1,4 @@
-"""Jobs of the host module are real processes; a host that loses its power takes them along."""
+"""Jobs of the host module: real processes, which end when the host loses power."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SCRIPT = "libcloud_ovm3_host/run_job.py"
 
 
 def end(host: SimulatedHost) -> None:
-    """End every job of a host's, found by the script that it runs: that lies in the tree."""
+    """Kill every job of a host, found by its script, which is in the host's tree."""
     if not hostdisk.exists(host):
         return
     script = os.fsencode(hostdisk.packages(host) / SCRIPT)

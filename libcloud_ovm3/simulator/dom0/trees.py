@@ -1,4 +1,4 @@
-"""The dom0 trees of a simulator's hosts: made when they are asked for, kept in its root."""
+"""The dom0 trees of a simulator's hosts, created when needed and kept in its root."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from libcloud_ovm3.simulator.host import SimulatedHost
 
 
 class Dom0Trees:
-    """All of them.
+    """The trees of all hosts.
 
-    :param secure: what ``ssl=`` is to say in a new tree
-    :param older_module: whether a new tree has another integration's module
+    :param secure: The value of ``ssl=`` in a new tree.
+    :param older_module: Whether a new tree has another integration's module.
     """
 
     def __init__(self, secure: bool, older_module: bool) -> None:
@@ -24,7 +24,10 @@ class Dom0Trees:
         self._watcher = Watcher()
 
     def prepare(self, hosts: list[SimulatedHost], with_module: Iterable[int]) -> None:
-        """Before the agents start: trees of an earlier life, and those that are to be there."""
+        """Before the agents start: use the existing trees and create those that are required.
+
+        :param with_module: Indexes of the hosts that have the host module.
+        """
         wanted = set(with_module)
         for host in hosts:
             if self._older_module or host.index in wanted or hostdisk.exists(host):
@@ -34,7 +37,7 @@ class Dom0Trees:
                 hostmodule.put(host)
 
     def get(self, host: SimulatedHost) -> Path:
-        """A host's tree; one that is made now is what its agent runs from already."""
+        """A host's tree, created if needed; the agent then runs from it without a restart."""
         if not hostdisk.exists(host):
             tree.make(host, self._secure, self._older_module)
             agentcode.start(host)

@@ -137,7 +137,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             abort(self.connection)
         finally:
-            self.server.host.act_after_the_answer()
+            self.server.host.act_after_the_response()
 
     def _post(self) -> None:
         host = self.server.host
@@ -245,7 +245,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def _take_effect(self, name: str, arguments: list[Any]) -> None:
         with contextlib.suppress(Stopped):
             self._result(name, arguments)
-        self.server.host.act_after_the_answer()
+        self.server.host.act_after_the_response()
 
     def _wait_for_disconnect(self) -> None:
         clock = self.server.host.clock

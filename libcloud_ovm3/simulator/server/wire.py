@@ -1,4 +1,4 @@
-"""XML-RPC in the agent's dialect, by the standard library (agent-behaviour.md 2)."""
+"""XML-RPC in the agent's dialect, with the standard library (agent-behaviour.md 2)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HEADER = "<?xml version='1.0'?>\n<methodResponse>\n"
 
 
 class _Unmarshaller(xmlrpc.client.Unmarshaller):
-    """The standard one, with :class:`Payload`."""
+    """The standard unmarshaller, with :class:`Payload`."""
 
     dispatch: dict[str, Any] = dict(xmlrpc.client.Unmarshaller.dispatch)  # noqa: RUF012 - its base
 
@@ -26,7 +26,7 @@ class _Unmarshaller(xmlrpc.client.Unmarshaller):
 
 
 class _Marshaller(xmlrpc.client.Marshaller):
-    """The standard one, and ``<i8>``: for :class:`I8` and for what is beyond 32 bits."""
+    """The standard marshaller, with ``<i8>`` for :class:`I8` and for ints beyond 32 bits."""
 
     dispatch: dict[Any, Any] = dict(xmlrpc.client.Marshaller.dispatch)  # noqa: RUF012 - its base
 
@@ -44,13 +44,13 @@ class _Marshaller(xmlrpc.client.Marshaller):
 
 
 def encode(value: Any) -> bytes:
-    """The answer with one value; None as ``<nil/>``."""
+    """A response with one value; None as ``<nil/>``."""
     body = _Marshaller("utf-8", allow_none=True).dumps((value,))
     return f"{HEADER}{body}</methodResponse>\n".encode("utf-8", "replace")
 
 
 def encode_fault(text: str, code: int = 1) -> bytes:
-    """A fault; its code is 1 in every sample."""
+    """A fault response; its code is 1 in every sample."""
     body = _Marshaller("utf-8", allow_none=True).dumps(xmlrpc.client.Fault(code, text))
     return f"{HEADER}{body}</methodResponse>\n".encode("utf-8", "replace")
 
@@ -58,16 +58,16 @@ def encode_fault(text: str, code: int = 1) -> bytes:
 def decode(body: bytes) -> tuple[str, list[Any]]:
     """Function name and arguments of a request.
 
-    :raises ValueError: it is no XML-RPC call, or it has a DOCTYPE
+    :raises ValueError: It is not an XML-RPC call, or has a DOCTYPE.
     """
 
     def refuse(*_: Any) -> None:
         raise ValueError("a DOCTYPE is refused")
 
     try:
-        looker = expat.ParserCreate()
-        looker.StartDoctypeDeclHandler = refuse
-        looker.Parse(body, True)
+        checker = expat.ParserCreate()
+        checker.StartDoctypeDeclHandler = refuse
+        checker.Parse(body, True)
         target = _Unmarshaller()
         parser = xmlrpc.client.ExpatParser(target)
         parser.feed(body)
