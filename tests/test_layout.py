@@ -117,18 +117,26 @@ def agent_writes() -> set[str]:
     return {name for name, function in catalogue.functions().items() if function.kind != "read"}
 
 
+MODULES = sorted((PACKAGE / "operations").glob("*.py"))
 WRITES = agent_writes() | module_writes()
 READS = set(catalogue.functions()) - agent_writes()
 
 
 def operations_in(tree: ast.AST) -> set[str]:
-    """Modules of ``operations``, by the names under which a file imports them."""
-    return {
+    """The package ``operations`` and its modules, by the names that a file has for them."""
+    imported = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    names = {
         alias.asname or alias.name
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.module == "libcloud_ovm3.operations"
+        for node in imported
+        if node.module == "libcloud_ovm3.operations"
         for alias in node.names
     }
+    if any(
+        node.module == "libcloud_ovm3" and "operations" in [a.name for a in node.names]
+        for node in imported
+    ):
+        names |= {"operations", *(f"operations.{module.stem}" for module in MODULES)}
+    return names
 
 
 def writes_in(source: str) -> Iterator[str]:
@@ -201,6 +209,8 @@ def test_what_counts_as_a_change() -> None:
         ("host.module.list_files(path)", 0),
         ("estate.clock.sleep(5)", 0),
         ("from libcloud_ovm3.operations import doors\ndoors.start_vm(host)", 0),
+        ("from libcloud_ovm3 import operations\noperations.start_vm.start_vm(estate)", 0),
+        ("from libcloud_ovm3 import operations\nhost.operations.start_vm(a, b)", 1),
     ],
 )
 def test_a_change_elsewhere_is_found(source: str, count: int) -> None:

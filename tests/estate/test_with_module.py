@@ -198,7 +198,7 @@ def test_a_module_that_fails_costs_nothing(driver: Any, sim: Simulator, failure:
 def test_a_module_that_hangs_does_not_make_its_host_silent(sim: Simulator) -> None:
     driver = driver_for(sim)
     sim.misbehave("hang", "libcloud_read_agent", host=1, times=None)
-    with pytest.warns(Ovm3Warning, match=r"host module does not answer"):
+    with pytest.warns(Ovm3Warning, match=r"host module does not respond"):
         nodes = {node.name: node.state for node in driver.list_nodes()}
     assert nodes == {"seed-1": NodeState.RUNNING, "seed-2": NodeState.RUNNING}
 
@@ -358,7 +358,7 @@ def test_a_disk_that_is_still_held_is_not_deleted() -> None:
         node = rules.make(driver)
         disk = rules.disk_file(sim, node)
         with pytest.raises(
-            OperationIncomplete, match=r"held: domain 2 .* on ovm-.*; /dev/loop\d+ on ovm-"
+            OperationIncomplete, match=r"in use: domain 2 .* on ovm-.*; /dev/loop\d+ on ovm-"
         ):
             driver.destroy_node(node)
         assert disk.exists()
@@ -401,7 +401,7 @@ def test_a_module_that_goes_while_a_disk_is_waited_for(failure: str) -> None:
             failure, how["text"] = "fault", 'method "libcloud_file_holders" is not supported'
         for host in (0, 1):
             sim.misbehave(failure, "libcloud_file_holders", host=host, **how)
-        with pytest.raises(OperationIncomplete, match="not known: "):
+        with pytest.raises(OperationIncomplete, match="unknown: "):
             driver.destroy_node(node)
         assert disk.exists()
 
@@ -473,7 +473,7 @@ def test_a_module_that_cannot_tell_stands_in_the_way_unless_it_is_not_asked() ->
         (sim.repository_path / "VirtualDisks" / "data.img").write_bytes(b"x" * 512)
         directory = sim.add_vm("web", config={"disk": [f"file:{disk},xvda,w"]})
         sim.misbehave("fault", "libcloud_file_holders", host=1, times=None)
-        with pytest.raises(PreconditionFailed, match=r"not known.*ex_host_module=False"):
+        with pytest.raises(PreconditionFailed, match=r"unknown.*ex_host_module=False"):
             driver_for(sim).start_node(directory)
         sim.calls.clear()
         assert driver_for(sim, ex_host_module="false").start_node(directory) is True
