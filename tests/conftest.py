@@ -5,17 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.simulator import Simulator
 from tests.selection import mark_tables
-from tests.support import PERSONALITIES, SPEED, driver_for
+from tests.support import PERSONALITIES, driver_for, give_up_at_once, simulate
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+# A machine that does other things as well must not fail a test.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--reverse", action="store_true", help="run the tests in reverse order")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     mark_tables(items)
+    if config.getoption("--reverse"):
+        items.reverse()
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +35,11 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     """A proxy of this machine must not see calls to loopback."""
     for name in _PROXIES:
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def no_real_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    give_up_at_once(monkeypatch)
 
 
 @pytest.fixture(params=PERSONALITIES)
@@ -33,7 +50,7 @@ def personality(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def sim(personality: str) -> Iterator[Simulator]:
     """A pool of three hosts with two running VMs, in both personalities."""
-    with Simulator(hosts=3, speed=SPEED, personality=personality) as simulator:
+    with simulate(hosts=3, personality=personality) as simulator:
         yield simulator
 
 

@@ -1,25 +1,37 @@
-"""What several test folders need: a driver for a simulator, and a clock as fast as that."""
+"""What several test folders need: simulators whose time moves by itself, and drivers for them."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import select
+import ssl
+import threading
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from libcloud_ovm3 import OVM3NodeDriver
+from libcloud_ovm3.agent import deadline
 from libcloud_ovm3.clock import Clock
-from libcloud_ovm3.errors import Ovm3Warning
-from libcloud_ovm3.simulator import Simulator
+from libcloud_ovm3.errors import Ovm3Error, Ovm3Warning
+from libcloud_ovm3.simulator import SimulatedTime, Simulator
+from libcloud_ovm3.simulator.server import http
 
-SPEED = 100.0  # simulated seconds in a real one
 PERSONALITIES = ("plain", "awkward")
 
 
-def fast_clock(speed: float = SPEED) -> Clock:
-    """A clock for the driver that goes as fast as a simulator of that speed."""
-    return Clock(lambda: time.monotonic() * speed, lambda seconds: time.sleep(seconds / speed))
+def simulate(hosts: int = 3, *args: Any, **options: Any) -> Simulator:
+    """A simulator whose time moves only while somebody waits."""
+    return Simulator(hosts, *args, **{"clock": SimulatedTime(), **options})
+
+
+def clock_of(sim: Simulator) -> Clock:
+    """The simulator's time, for a driver."""
+    assert sim.clock is not None
+    return Clock(sim.clock.now, sim.clock.sleep)
 
 
 def pins_of(sim: Simulator) -> dict[str, str]:
@@ -32,7 +44,7 @@ def driver_for(sim: Simulator, **options: Any) -> OVM3NodeDriver:
         "host": sim.hosts[0].address,
         "port": sim.hosts[0].port,
         "ex_fingerprint": pins_of(sim),
-        "ex_clock": fast_clock(),
+        "ex_clock": clock_of(sim),
     }
     return OVM3NodeDriver(sim.user, sim.password, **{**defaults, **options})
 
@@ -59,3 +71,86 @@ def fingerprints_of(folder: Path) -> dict[str, str]:
 def calls_of(sim: Simulator, *functions: str) -> list[str]:
     """The names of the calls that have arrived, or of these functions only, in order."""
     return [c.function for c in sim.calls if not functions or c.function in functions]
+
+
+def at_once(sim: Simulator, *actions: tuple[Any, Callable[[], Any]]) -> list[Any]:
+    """What these returned or raised, each driver's action in a thread, side by side.
+
+    Time moves only while all of them wait, so that none is late because the machine is busy.
+    """
+    assert sim.clock is not None
+    simulated, begin = sim.clock, threading.Barrier(len(actions))
+    results: list[Any] = [None] * len(actions)
+
+    def act(number: int) -> None:
+        driver, action = actions[number]
+        driver.name = f"client <{number}>"  # stands in the User-Agent of all its requests
+        with simulated.client(driver.name):
+            begin.wait()
+            try:
+                results[number] = action()
+            except Ovm3Error as error:
+                results[number] = error
+
+    def act_all() -> None:
+        threads = [threading.Thread(target=act, args=[number]) for number in range(len(actions))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    quietly(act_all)  # around them all: filters for warnings belong to the whole process
+    return results
+
+
+# ------------------------------------------------------------------ answers that never come
+
+_hanging: dict[tuple[str, int], Any] = {}  # clients that wait for one, with the simulator's clock
+
+
+def give_up_at_once(monkeypatch: Any) -> None:
+    """Let the driver take an answer that the simulator never gives ("hang") as timed out at once.
+
+    The driver's limits are as long as users have them, so that no other call ever times out because
+    the machine is busy. Of the simulated time, the limit passes.
+    """
+    wait = http.Handler._wait_for_disconnect
+    read = deadline._TimedReader.readinto
+
+    def hang(handler: http.Handler) -> None:
+        where = handler.client_address[:2]
+        _hanging[where] = handler.server.host.clock
+        try:
+            wait(handler)
+        finally:
+            del _hanging[where]
+
+    def read_unless_hanging(reader: Any, buffer: Any) -> Any:
+        line = reader._sock
+        with contextlib.suppress(OSError):  # closed meanwhile: reading says so
+            here = line.getsockname()[:2]
+            while not _is_readable(line) and time.monotonic() < reader._deadline:
+                clock = _hanging.get(here)
+                if clock is not None and clock.simulated is not None:
+                    clock.sleep(reader._limit)
+                    raise TimeoutError("timed out")
+        return read(reader, buffer)
+
+    monkeypatch.setattr(http.Handler, "_wait_for_disconnect", hang)
+    monkeypatch.setattr(deadline._TimedReader, "readinto", read_unless_hanging)
+
+
+def _is_readable(line: Any) -> bool:
+    if isinstance(line, ssl.SSLSocket) and line.pending():
+        return True
+    poll = select.poll()
+    poll.register(line, select.POLLIN)
+    return bool(poll.poll(10))  # milliseconds
+
+
+def eventually(condition: Callable[[], Any]) -> None:
+    """Wait (real seconds) for what another thread or process does; that may take long."""
+    end = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.01)

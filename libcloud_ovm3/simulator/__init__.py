@@ -10,6 +10,7 @@ shared modules of this folder. ``simulator``, ``root``, ``seeds`` and ``layouts`
 
 from __future__ import annotations
 
+from libcloud_ovm3.simulator.clock import SimulatedTime
 from libcloud_ovm3.simulator.errors import SimulatorError
 from libcloud_ovm3.simulator.host import SimulatedHost
 from libcloud_ovm3.simulator.personalities import PERSONALITIES, QUESTIONS
@@ -20,6 +21,7 @@ from libcloud_ovm3.simulator.simulator import Simulator
 __all__ = [
     "Simulator",
     "SimulatedHost",
+    "SimulatedTime",
     "Call",
     "RefusedRequest",
     "Rule",

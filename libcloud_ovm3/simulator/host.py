@@ -16,6 +16,7 @@ from libcloud_ovm3.simulator.domain import FAULTS, Domain, Transfer
 from libcloud_ovm3.simulator.errors import SimulatorError
 from libcloud_ovm3.simulator.values import censored
 
+AFTER_RESPONSE_SECONDS = 0.1
 NO_UUID = "00000000-0000-0000-0000-000000000000"
 
 
@@ -124,6 +125,7 @@ class SimulatedHost:
         self.peers: list[SimulatedHost] = [self]
         self.one_at_a_time = threading.Lock()
         self._log_lock = threading.Lock()
+        self._deferred = threading.local()
         self.stale: set[str] = set()
         self._pid = 2000 + 1000 * index
         saved = state.load(self.folder / "host.json") or new
@@ -173,6 +175,17 @@ class SimulatedHost:
         :raises Stopped: The simulator was stopped meanwhile.
         """
         self.clock.wait_until(moment - self.clock_offset)
+
+    def after_response(self, action: Callable[[], None]) -> None:
+        """Run the action shortly after the response to the call that this thread serves."""
+        self._deferred.action = action
+
+    def response_sent(self) -> None:
+        """Run the action of :meth:`after_response`: the response was sent, or never will be."""
+        action = getattr(self._deferred, "action", None)
+        if action is not None:
+            self._deferred.action = None
+            self.clock.later(action, AFTER_RESPONSE_SECONDS)
 
     def log(self, level: str, where: str, text: str, file: str = "ovs-agent.log") -> None:
         """Log a line in the agent's form (agent-behaviour.md 1), passwords in URLs censored."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from libcloud_ovm3.simulator import layouts, network, seeds, state
-from libcloud_ovm3.simulator.clock import Clock
+from libcloud_ovm3.simulator.clock import Clock, SimulatedTime
 from libcloud_ovm3.simulator.errors import SimulatorError
 from libcloud_ovm3.simulator.host import Settings, SimulatedHost
 from libcloud_ovm3.simulator.server import certificates
@@ -33,6 +33,7 @@ class Options:
     hosts: int
     version: str
     speed: float
+    clock: SimulatedTime | None
     password: str | None
     answers: dict[str, str]
     pool: bool
@@ -113,7 +114,7 @@ def open_root(path: Path, options: Options) -> Root:
         values["password"] = options.password
     records = [state.load(path / f"hosts/{index}/host.json") for index in range(options.hosts)]
     written = max((record["written"] for record in records if record), default=0.0)
-    clock = Clock(options.speed, values.get("clock"), written)
+    clock = Clock(options.speed, values.get("clock"), written, options.clock)
     values["clock"] = clock.anchor()
     settings = Settings(
         version=options.version,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
 from libcloud_ovm3.simulator import seeds, state
+from libcloud_ovm3.simulator.clock import SimulatedTime
 from libcloud_ovm3.simulator.dom0 import hostmodule, jobs
 from libcloud_ovm3.simulator.dom0.trees import Dom0Trees
 from libcloud_ovm3.simulator.errors import SimulatorError
@@ -36,6 +36,7 @@ class Simulator:
     :param vms: How many running VMs a new root gets, spread over the hosts.
     :param personality: ``plain`` or ``awkward`` (personalities.py).
     :param speed: Simulated seconds per real second; divides every simulated duration.
+    :param clock: For tests: a time that advances only while something waits; replaces ``speed``.
     :param port: One TCP port for all hosts, 0 for a free one.
     :param addresses: ``host:port`` of each host; by default 127.0.0.2, 127.0.0.3, ... on ``port``.
     :param user: The agent's user.
@@ -76,6 +77,7 @@ class Simulator:
         vms: int = 2,
         personality: str = "plain",
         speed: float = 1.0,
+        clock: SimulatedTime | None = None,
         port: int = 0,
         addresses: Sequence[str] | None = None,
         user: str = "oracle",
@@ -107,6 +109,7 @@ class Simulator:
             hosts=hosts,
             version=version,
             speed=speed,
+            clock=clock,
             password=password,
             answers=answers_of(personality, answers),
             pool=pool,
@@ -129,6 +132,7 @@ class Simulator:
         self._make_trees = partial(Dom0Trees, secure, older_module)
         self._make_ports = partial(Ports, self._backend, port, endpoints, secure, tls)
         self.user = user
+        self.clock = clock
         self.hosts: list[SimulatedHost] = []
         self._ports: Ports | None = None
         self._lock_file: IO[str] | None = None
@@ -179,7 +183,7 @@ class Simulator:
     def stop(self) -> None:
         """Close everything. Delayed effects that have not happened yet never will."""
         if self._state is not None:
-            self._state.clock.stopped.set()
+            self._state.clock.stop()
         self._backend.discard_delayed()
         try:
             if self._ports is not None:
@@ -259,7 +263,7 @@ class Simulator:
 
     def wait(self, seconds: float) -> None:
         """Sleep that many simulated seconds."""
-        time.sleep(seconds / self._options.speed)
+        self.hosts[0].clock.sleep(seconds)
 
     def domains(self, host_index: int) -> list[dict[str, Any]]:
         """The domains that a host lists: name, uuid, domid (int), state (six letters), status."""

@@ -17,13 +17,14 @@ from libcloud_ovm3.agent.hostmodule_types import Document
 from libcloud_ovm3.agent.tls import HostTrust
 from libcloud_ovm3.errors import AgentFault
 from libcloud_ovm3.simulator import Simulator
+from tests.support import simulate
 
 ME = "tests"
 
 
 @pytest.fixture(scope="module")
 def sim() -> Iterator[Simulator]:
-    with Simulator(hosts=1, speed=100, host_module=True) as simulator:
+    with simulate(hosts=1, host_module=True) as simulator:
         yield simulator
 
 

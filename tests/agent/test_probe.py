@@ -14,8 +14,8 @@ from libcloud_ovm3.agent.functions import Agent
 from libcloud_ovm3.agent.probe import Probed, is_unknown_function, lacks, probe
 from libcloud_ovm3.agent.tls import HostTrust
 from libcloud_ovm3.errors import AgentFault, BadCredentials, HostUnreachable, Ovm3Error, TimedOut
-from libcloud_ovm3.simulator import Simulator
 from tests.agent.recorder import Recorder
+from tests.support import simulate
 
 
 class Answering(Recorder):
@@ -121,7 +121,7 @@ def test_what_an_agent_lacks(said: str, said_of_none: Any, is_lacking: bool) -> 
 
 @pytest.mark.parametrize("personality", ["plain", "awkward"])
 def test_a_simulated_host(personality: str) -> None:
-    with Simulator(hosts=1, personality=personality) as sim:
+    with simulate(hosts=1, personality=personality) as sim:
         host = sim.hosts[0]
         connection = AgentConnection(
             "oracle",

@@ -12,8 +12,7 @@ import pytest
 
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.errors import PreconditionFailed
-from libcloud_ovm3.simulator import Simulator
-from tests.support import SPEED, calls_of, driver_for
+from tests.support import calls_of, driver_for, simulate
 
 TABLE = Path(__file__).parents[2] / "docs" / "calls.md"
 ROW = re.compile(r"^\| `(\w+)` \| `([^`]+)` \| `([^`]+)` \|", re.MULTILINE)
@@ -96,7 +95,7 @@ def looks_in(counted: Counter[str], hosts: int) -> int:
 
 def count(method: str, host_module: bool, **options: Any) -> Counter[str]:
     """The agent calls of one method on a pool."""
-    with Simulator(speed=SPEED, host_module=host_module, **options) as sim:
+    with simulate(host_module=host_module, **options) as sim:
         driver = driver_for(sim)
         image = driver.list_images()[0]
         first = driver.list_locations()[0]

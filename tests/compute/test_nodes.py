@@ -22,7 +22,7 @@ from libcloud_ovm3.errors import (
     WaitTimeout,
 )
 from libcloud_ovm3.simulator import Simulator
-from tests.support import SPEED, calls_of, driver_for, fast_clock, fingerprints_of, quietly
+from tests.support import calls_of, driver_for, fingerprints_of, quietly, simulate
 
 
 def make(driver: Any, name: str = "web", **options: Any) -> Any:
@@ -132,7 +132,7 @@ def test_bad_input_is_refused_before_anything_changes(driver: Any, sim: Simulato
 
 
 def test_a_disk_smaller_than_the_template_is_refused() -> None:
-    with Simulator(hosts=1, speed=SPEED, template_bytes=3 << 30) as sim:
+    with simulate(hosts=1, template_bytes=3 << 30) as sim:
         driver = driver_for(sim)
         size = NodeSize("x", "x", 512, 2, None, 0.0, driver)
         with pytest.raises(InvalidArgument, match=r"smaller than the template.* 3\.0 GB"):
@@ -182,7 +182,7 @@ def test_one_uuid_live_twice(driver: Any, sim: Simulator) -> None:
 
 def test_a_young_node_is_not_rebooted() -> None:
     """xend would destroy it instead of restarting it."""
-    with Simulator(hosts=1, vms=0, speed=2) as sim:
+    with simulate(hosts=1, vms=0) as sim:
         driver = driver_for(sim)
         node = make(driver)
         with pytest.raises(PreconditionFailed, match="within 60 s"):
@@ -199,8 +199,8 @@ def test_a_young_node_is_not_rebooted() -> None:
 
 def test_start_in_a_reboot_gap_looks_twice() -> None:
     """The guest is off every list, and back before the second look: it is not started."""
-    with Simulator(hosts=1, speed=20, reboot_gap=20, vms=1) as sim:
-        driver = driver_for(sim, ex_clock=fast_clock(20), ex_second_look=60)
+    with simulate(hosts=1, reboot_gap=20, vms=1) as sim:
+        driver = driver_for(sim, ex_second_look=60)
         node = driver.ex_get_node_by_name("seed-1")
         driver.reboot_node(node)
         while driver.ex_get_node(node.id).state != NodeState.STOPPED:
@@ -214,7 +214,7 @@ def test_start_in_a_reboot_gap_looks_twice() -> None:
 
 def test_the_risk_that_is_left_is_shown_as_an_error() -> None:
     """A gap longer than the second look makes two domains of one VM: never shown as fine."""
-    with Simulator(hosts=1, speed=SPEED, reboot_gap=200, vms=1) as sim:
+    with simulate(hosts=1, reboot_gap=200, vms=1) as sim:
         driver = driver_for(sim, ex_second_look=1)
         node = driver.ex_get_node_by_name("seed-1")
         driver.reboot_node(node)

@@ -15,7 +15,7 @@ from libcloud.compute.types import NodeState
 from libcloud_ovm3.errors import BadCredentials, Ovm3Error, Ovm3Warning
 from libcloud_ovm3.simulator import Simulator
 from tests.cli.running import address, invoke, options
-from tests.support import driver_for
+from tests.support import driver_for, simulate
 
 OTHER = "An0ther & <pass>"
 
@@ -23,7 +23,7 @@ OTHER = "An0ther & <pass>"
 @pytest.fixture(params=["plain", "awkward"])
 def pool(request: pytest.FixtureRequest) -> Iterator[Simulator]:
     """Three members with a VM each; the third one's password is another."""
-    with Simulator(hosts=3, vms=3, speed=100, personality=request.param) as sim:
+    with simulate(hosts=3, vms=3, personality=request.param) as sim:
         third = driver_for(sim)._estate
         where = third.given[0]._replace(host=sim.hosts[2].address)
         third.agent(where).call("update_agent_password", "oracle", OTHER, sim.password)

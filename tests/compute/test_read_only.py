@@ -12,7 +12,7 @@ from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.agent.call_kinds import kind_of
 from libcloud_ovm3.errors import InvalidArgument, ReadOnly
 from libcloud_ovm3.simulator import Simulator
-from tests.support import SPEED, calls_of, driver_for, fingerprints_of
+from tests.support import calls_of, driver_for, fingerprints_of, simulate
 
 Driver = OVM3NodeDriver
 
@@ -20,7 +20,7 @@ Driver = OVM3NodeDriver
 @pytest.fixture(scope="module")
 def sim() -> Iterator[Simulator]:
     """Two hosts, one running and one stopped node."""
-    with Simulator(hosts=2, speed=SPEED) as simulator:
+    with simulate(hosts=2) as simulator:
         driver = driver_for(simulator)
         for name in ("running", "stopped"):
             driver.create_node(name, driver.list_sizes()[0], driver.list_images()[0])

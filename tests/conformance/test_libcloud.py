@@ -11,8 +11,7 @@ from libcloud.test import LibcloudTestCase
 from libcloud.test import compute as suite  # the module: pytest would collect the mixin itself
 
 from libcloud_ovm3 import OVM3NodeDriver
-from libcloud_ovm3.simulator import Simulator
-from tests.support import SPEED, driver_for
+from tests.support import driver_for, simulate
 
 
 @pytest.mark.filterwarnings("ignore::libcloud_ovm3.errors.Ovm3Warning")  # kept disks of seeded VMs
@@ -20,7 +19,7 @@ class PlainTest(LibcloudTestCase, suite.TestCaseMixin):
     personality: ClassVar[str] = "plain"
 
     def setUp(self) -> None:
-        self.sim = Simulator(hosts=3, speed=SPEED, personality=self.personality)
+        self.sim = simulate(hosts=3, personality=self.personality)
         self.sim.start()
         self.addCleanup(self.sim.stop)
         self.driver = driver_for(self.sim)

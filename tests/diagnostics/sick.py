@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.simulator import Simulator
-from tests.support import SPEED, driver_for
+from tests.support import driver_for, simulate
 
 TWIN = "0004fb00-0006-0000-aaaa-00000000bbbb"
 BROKEN = "0004fb0000060000ccccccccdddddddd"
@@ -30,7 +30,7 @@ def sick_pool(personality: str = "plain") -> Iterator[Sick]:
     """Three hosts at addresses that no simulated pool has by itself; the third one is dead."""
     port = _free_port()
     addresses = [f"127.9.7.{number}:{port}" for number in (11, 12, 13)]
-    with Simulator(hosts=3, addresses=addresses, speed=SPEED, personality=personality) as sim:
+    with simulate(hosts=3, addresses=addresses, personality=personality) as sim:
         sim.add_vm("twin one", uuid=TWIN, directory="twin-one")
         sim.add_vm("twin two", uuid=TWIN, directory="twin-two")
         sim.add_vm("broken-cfg", directory=BROKEN)

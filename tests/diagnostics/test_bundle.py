@@ -22,9 +22,9 @@ from libcloud_ovm3.diagnostics.collect import Call, Collected, collect, recorded
 from libcloud_ovm3.diagnostics.doctor import run_checks
 from libcloud_ovm3.diagnostics.inventory import InventoryData, as_json, inventory_of
 from libcloud_ovm3.errors import AgentFault, HostUnreachable, InvalidArgument, TimedOut
-from libcloud_ovm3.simulator import Simulator
 from tests.diagnostics.sick import estate_of, sick_pool
 from tests.diagnostics.sound import NOW, certificate
+from tests.support import simulate
 
 # ------------------------------------------------------------------ nothing of the original
 
@@ -324,7 +324,7 @@ def test_a_simulator_with_the_bundle_says_the_same(personality: str, tmp_path: P
     write(bundle(calls, [sim.password]), file)
     text = file.read_text(encoding="utf-8")
     assert [word for word in mine if word in text] == []
-    with Simulator(from_bundle=file) as replay:
+    with simulate(from_bundle=file) as replay:
         again: list[Call] = []
         assert (
             outline(collect(recorded(estate_of(replay), again), certificate, "verified")) == before

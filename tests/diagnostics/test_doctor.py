@@ -22,7 +22,6 @@ from libcloud_ovm3.errors import (
 )
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import UnreachableHost
-from libcloud_ovm3.simulator import Simulator
 from tests.diagnostics.sick import BROKEN, TWIN, estate_of, sick_pool
 from tests.diagnostics.sound import (
     NOW,
@@ -37,6 +36,7 @@ from tests.diagnostics.sound import (
     repository,
 )
 from tests.earlier_module import put_earlier_module
+from tests.support import simulate
 
 ONE = "0004fb00-0006-0000-0000-000000000001"
 TWO = "0004fb00-0006-0000-0000-000000000002"
@@ -298,7 +298,7 @@ def test_the_host_module() -> None:
 
 
 def test_the_host_module_of_a_host() -> None:
-    with Simulator(hosts=1, speed=100, host_module=True) as sim:
+    with simulate(hosts=1, host_module=True) as sim:
         of = collect(estate_of(sim), certificate, "verified")
         [one] = of.members
         assert (one.host_module, one.module_api, one.autostart_guests) == ("present", API, ())
@@ -313,7 +313,7 @@ def test_the_host_module_of_a_host() -> None:
 
 
 def test_a_host_module_from_before_api_1() -> None:
-    with Simulator(hosts=1, speed=100, host_module=True) as sim:
+    with simulate(hosts=1, host_module=True) as sim:
         put_earlier_module(sim, 0, 2)
         of = collect(estate_of(sim), certificate, "verified")
         [one] = of.members
@@ -348,7 +348,7 @@ def test_a_sick_pool(personality: str) -> None:
 
 
 def test_a_sound_simulated_pool(personality: str) -> None:
-    with Simulator(hosts=2, speed=100, personality=personality) as sim:
+    with simulate(hosts=2, personality=personality) as sim:
         of = collect(estate_of(sim), certificate, "verified")
         assert bad(replace(of, now=NOW)) == []
         assert [len(one.functions) for one in of.members] == [202, 202]

@@ -18,7 +18,7 @@ from libcloud_ovm3.simulator import Simulator
 from libcloud_ovm3.simulator.host import Mount
 from tests.diagnostics.sick import estate_of
 from tests.diagnostics.sound import certificate
-from tests.support import SPEED, driver_for
+from tests.support import driver_for, simulate
 
 CASES = Path(__file__).parent / "cases"
 N19 = (
@@ -29,7 +29,7 @@ N19 = (
 
 @pytest.fixture(params=[False, True], ids=["agent", "module"])
 def pool(request: pytest.FixtureRequest, personality: str) -> Iterator[Simulator]:
-    with Simulator(hosts=2, speed=SPEED, personality=personality, host_module=request.param) as sim:
+    with simulate(hosts=2, personality=personality, host_module=request.param) as sim:
         yield sim
 
 
@@ -90,7 +90,7 @@ KINDS: dict[str, dict[str, Any]] = {"fault": {"text": N19}, "answer": {"value": 
 
 @pytest.mark.parametrize("has_module", [False, True])
 def test_no_single_read_ends_it(has_module: bool) -> None:
-    with Simulator(hosts=2, speed=SPEED, host_module=has_module) as sim:
+    with simulate(hosts=2, host_module=has_module) as sim:
         for kind, more in KINDS.items():
             for function in NAMED:
                 sim.misbehave(kind, function, host=0, times=None, **more)
@@ -195,7 +195,7 @@ def test_one_repository_id_on_two_exports(pool: Simulator) -> None:
 
 
 def test_what_the_next_boot_brings_back() -> None:
-    with Simulator(hosts=2, speed=SPEED, host_module=True) as sim:
+    with simulate(hosts=2, host_module=True) as sim:
         boots = [
             {"kind": "saved", "name": "old", "path": "/var/lib/xend/save/old"},
             {"kind": "auto", "name": "web.cfg", "path": "/etc/xen/auto/web.cfg"},

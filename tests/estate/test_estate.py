@@ -19,7 +19,7 @@ from libcloud_ovm3.errors import (
     PreconditionFailed,
 )
 from libcloud_ovm3.simulator import Simulator
-from tests.support import SPEED, calls_of, driver_for, pins_of, quietly
+from tests.support import calls_of, driver_for, pins_of, quietly, simulate
 
 CASES = Path(__file__).parent / "cases"
 
@@ -185,7 +185,7 @@ def test_an_unmounted_repository_is_named(driver: Any, sim: Simulator) -> None:
 def test_names_in_plenty() -> None:
     """Case C02: 56 VMs on two hosts, 35 of one name; a taken name is refused whatever holds it."""
     names = json.loads((CASES / "C02.names.json").read_text())
-    with Simulator(hosts=2, vms=0, speed=SPEED, memory_mb=65536) as sim:
+    with simulate(hosts=2, vms=0, memory_mb=65536) as sim:
         for name in ("bridge-free", "reverse-sd2"):
             for number in range(names[name]):
                 running = number % 2 if number < 4 else None
@@ -212,7 +212,7 @@ def test_a_list_of_the_field() -> None:
     lines = (CASES / "O01.xm-list.txt").read_text().splitlines()[2:]
     domains = [_as_list_vms_answers(line) for line in lines]
     zero = {"name": "Domain-0", "domid": "0", "uuid": str(uuid.UUID(int=0)), "state": "r-----"}
-    with Simulator(hosts=1, vms=0, speed=SPEED) as sim:
+    with simulate(hosts=1, vms=0) as sim:
         sim.misbehave("answer", "list_vms", times=None, value=[zero, *domains])
         driver = driver_for(sim)
         nodes = driver.list_nodes()

@@ -22,7 +22,7 @@ from libcloud_ovm3.errors import NodeNotFound, Ovm3Warning
 from libcloud_ovm3.estate.hosts import read_hosts
 from libcloud_ovm3.estate.vms import read_estate
 from libcloud_ovm3.simulator import Simulator
-from tests.support import SPEED, calls_of, driver_for, fingerprints_of, quietly
+from tests.support import calls_of, driver_for, fingerprints_of, quietly, simulate
 
 CASES = Path(__file__).parents[1] / "agent" / "cases"
 
@@ -449,7 +449,7 @@ def test_c10_netrc_does_not_replace_our_password(
     (tmp_path / ".netrc").chmod(0o600)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("NETRC", raising=False)
-    with Simulator(hosts=1, speed=SPEED) as sim:
+    with simulate(hosts=1) as sim:
         assert sim.hosts[0].address == "127.0.0.2", "the host that the file is about"
         assert len(driver_for(sim).list_nodes()) == 2
         assert sim.refused == []

@@ -25,7 +25,7 @@ from libcloud_ovm3.simulator import Simulator
 from tests.earlier_module import put_earlier_module
 from tests.estate.test_vm_cfg_cases import CASES, DIRECTORIES, put_case
 from tests.operations import test_never_guess as rules
-from tests.support import SPEED, calls_of, driver_for, fast_clock, fingerprints_of, quietly
+from tests.support import calls_of, clock_of, driver_for, fingerprints_of, quietly, simulate
 
 OWN = ("discover_server", "list_vms", "discover_repository_db")
 
@@ -38,7 +38,7 @@ def personality() -> str:
 @pytest.fixture
 def sim(personality: str) -> Iterator[Simulator]:
     """A pool of three hosts with the module, and two running VMs."""
-    with Simulator(hosts=3, speed=SPEED, personality=personality, host_module=True) as simulator:
+    with simulate(hosts=3, personality=personality, host_module=True) as simulator:
         yield simulator
 
 
@@ -71,7 +71,7 @@ def test_one_call_a_host_and_one_a_repository(driver: Any, sim: Simulator) -> No
 
 
 def test_a_half_installed_pool() -> None:
-    with Simulator(hosts=3, speed=SPEED, host_module=[1]) as sim:
+    with simulate(hosts=3, host_module=[1]) as sim:
         driver = driver_for(sim)
         first = calls_during(sim, driver.list_nodes)
         assert first.pop("libcloud_read_agent") == 3
@@ -106,7 +106,7 @@ def told(seen: EstateSnapshot) -> list[tuple[Any, ...]]:
 @pytest.mark.parametrize("layout", ["plain", "manager", "cloudstack"])
 @pytest.mark.parametrize("version", ["3.2.1", "3.3.3"])
 def test_the_same_definitions_by_both_ways(layout: str, version: str) -> None:
-    with Simulator(hosts=2, speed=SPEED, layout=layout, version=version, host_module=True) as sim:
+    with simulate(hosts=2, layout=layout, version=version, host_module=True) as sim:
         for name in DIRECTORIES:
             put_case(sim, name)
         rules.write_cfg(sim.repository_path / "Templates" / ("7" * 32), name="template", memory=256)
@@ -168,7 +168,7 @@ def test_gone_in_the_middle(driver: Any, sim: Simulator) -> None:
 
 def test_an_installation_is_noticed_after_a_while(sim: Simulator) -> None:
     now = [0.0]
-    clock = Clock(lambda: now[0], fast_clock().sleep)
+    clock = Clock(lambda: now[0], clock_of(sim).sleep)
     sim.remove_host_module(0)
     driver = driver_for(sim, ex_clock=clock, ex_hosts=[sim.hosts[0].address])
     quietly(driver.list_nodes)
@@ -353,7 +353,7 @@ def test_one_guest_that_nobody_sees_is_a_silent_host(driver: Any, sim: Simulator
 
 def test_a_disk_that_is_still_held_is_not_deleted() -> None:
     """The domain is gone from the list, its backend is not (xend.md 10.5)."""
-    with Simulator(hosts=2, speed=SPEED, host_module=True, backend_seconds=1e6) as sim:
+    with simulate(hosts=2, host_module=True, backend_seconds=1e6) as sim:
         driver = driver_for(sim)
         node = rules.make(driver)
         disk = rules.disk_file(sim, node)
@@ -367,7 +367,7 @@ def test_a_disk_that_is_still_held_is_not_deleted() -> None:
 
 
 def test_a_disk_is_waited_for() -> None:
-    with Simulator(hosts=2, speed=SPEED, host_module=True) as sim:
+    with simulate(hosts=2, host_module=True) as sim:
         driver = driver_for(sim, ex_second_look=1)
         node = rules.make(driver)
         path = f"/x/{rules.disk_file(sim, node).name}"
@@ -392,7 +392,7 @@ def test_who_holds_what_is_not_known(driver: Any, sim: Simulator) -> None:
 
 @pytest.mark.parametrize("failure", ["drop_before", "drop_after", "gone"])
 def test_a_module_that_goes_while_a_disk_is_waited_for(failure: str) -> None:
-    with Simulator(hosts=2, speed=SPEED, host_module=True, backend_seconds=1e6) as sim:
+    with simulate(hosts=2, host_module=True, backend_seconds=1e6) as sim:
         driver = driver_for(sim, ex_second_look=1)
         node = rules.make(driver)
         disk = rules.disk_file(sim, node)
@@ -468,7 +468,7 @@ def test_definitions_are_plain(driver: Any) -> None:
 
 
 def test_a_module_that_cannot_tell_stands_in_the_way_unless_it_is_not_asked() -> None:
-    with Simulator(hosts=2, speed=SPEED, vms=0, host_module=True) as sim:
+    with simulate(hosts=2, vms=0, host_module=True) as sim:
         disk = f"/OVS/Repositories/{sim.repository_id}/VirtualDisks/data.img"
         (sim.repository_path / "VirtualDisks" / "data.img").write_bytes(b"x" * 512)
         directory = sim.add_vm("web", config={"disk": [f"file:{disk},xvda,w"]})

@@ -19,9 +19,8 @@ from libcloud.compute.types import NodeState
 
 from libcloud_ovm3.errors import PreconditionFailed
 from libcloud_ovm3.simulator import Simulator
-from tests.support import calls_of, fast_clock, pins_of
+from tests.support import calls_of, clock_of, pins_of, simulate
 
-SPEED = 200.0
 DATA = b"precious" * 512
 ID = "0004fb00-0006-0000-aaaa-000000000001"  # of the VM that a test destroys
 OTHER_ID = "0004fb00-0006-0000-bbbb-000000000002"
@@ -60,10 +59,10 @@ def told(action: Callable[..., Any], *args: Any, **kwargs: Any) -> Outcome:
 
 
 def lab(personality: str, module: Any, **options: Any) -> Simulator:
-    """Two fast hosts without VMs."""
-    defaults: dict[str, Any] = {"hosts": 2, "vms": 0, "templates": 0, "speed": SPEED}
+    """Two hosts without VMs, whose time moves only while somebody waits."""
+    defaults: dict[str, Any] = {"hosts": 2, "vms": 0, "templates": 0}
     defaults |= {"template_bytes": 1 << 20, "personality": personality, "host_module": module}
-    return Simulator(**(defaults | options))
+    return simulate(**(defaults | options))
 
 
 def connect(sim: Simulator, by: int = 0, **options: Any) -> Any:
@@ -72,7 +71,7 @@ def connect(sim: Simulator, by: int = 0, **options: Any) -> Any:
         "host": sim.hosts[by].address,
         "port": sim.hosts[by].port,
         "ex_fingerprint": pins_of(sim),
-        "ex_clock": fast_clock(SPEED),
+        "ex_clock": clock_of(sim),
         "ex_second_look": 1,
     }
     return get_driver("ovm3")(sim.user, sim.password, **{**defaults, **options})

@@ -20,6 +20,7 @@ from libcloud_ovm3.installer import Ssh, Waiting, install, uninstall
 from libcloud_ovm3.installer.ssh import Ran
 from libcloud_ovm3.simulator import Simulator
 from tests.faults.support import connect
+from tests.support import simulate
 
 VERSIONS = ("3.3.3", "3.2.1")
 WAITING = Waiting(limit=10, clock=Clock(sleep=lambda _: time.sleep(0.01)))
@@ -122,7 +123,7 @@ class Shell(Ssh):
 @contextlib.contextmanager
 def place(version: str) -> Iterator[tuple[Simulator, str, Any]]:
     """One host with its disk, and its agent."""
-    with Simulator(hosts=1, version=version, vms=0, templates=0, speed=400.0) as sim:
+    with simulate(hosts=1, version=version, vms=0, templates=0) as sim:
         root = str(sim.dom0(0))
         sim.restart_agent(0)
         estate = connect(sim, ex_tls_minimum="TLSv1")._estate

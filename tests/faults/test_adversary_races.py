@@ -17,7 +17,6 @@ from tests.faults.support import (
     DOMAIN_0,
     ID,
     OTHER_ID,
-    SPEED,
     connect,
     lab,
     let_list,
@@ -30,7 +29,7 @@ from tests.faults.support import (
     start_by_hand,
     told,
 )
-from tests.support import calls_of, fast_clock
+from tests.support import calls_of, clock_of
 
 # ------------------------------------------------------------------ d3: a user that comes meanwhile
 
@@ -104,7 +103,7 @@ def once(sim: Simulator, function: str, action: Any, nth: int = 1, when: str = "
 def test_d3_a_file_that_comes_into_the_directory_meanwhile(sim: Simulator) -> None:
     """While the second look is waited for."""
     vm = make_vm(sim)
-    clock = fast_clock(SPEED)
+    clock = clock_of(sim)
     file = vm.definition / "data.img"
 
     def sleep(seconds: float) -> None:

@@ -17,8 +17,9 @@ from libcloud.compute.base import NodeImage
 from libcloud.compute.types import NodeState
 
 from libcloud_ovm3 import OVM3NodeDriver
+from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.errors import OperationIncomplete, Ovm3Error
-from libcloud_ovm3.simulator import Simulator
+from libcloud_ovm3.simulator import SimulatedTime, Simulator
 from tests.operations.failures import (
     EFFECT_FIRST,
     FAILURES,
@@ -29,16 +30,22 @@ from tests.operations.failures import (
     misbehave,
     steps_of,
 )
-from tests.support import PERSONALITIES, calls_of, driver_for, fast_clock, fingerprints_of, quietly
+from tests.support import (
+    PERSONALITIES,
+    calls_of,
+    driver_for,
+    fingerprints_of,
+    quietly,
+    simulate,
+)
 
 NAME = "new-vm"
 
 
 def make_sim(personality: str, host_module: bool = False) -> Simulator:
-    return Simulator(
+    return simulate(
         hosts=2,
         vms=1,
-        speed=200,
         personality=personality,
         template_bytes=1 << 20,
         host_module=host_module,
@@ -133,8 +140,8 @@ def kill_client_at(sim: Simulator, step: Step, when: str) -> None:
 
     rule = misbehave(sim, "hook", step, hook=hook)
     client.start()
-    client.join(timeout=30)
-    assert reached.wait(timeout=1), "the client ended before it reached the step"
+    client.join(timeout=300)
+    assert reached.wait(timeout=60), "the client ended before it reached the step"
     assert rule.hits
     sim.clear_misbehaviour()
 
@@ -147,8 +154,10 @@ def _how_to_connect(sim: Simulator) -> tuple[Any, ...]:
 def create_elsewhere(
     user: str, password: str, host: str, port: int, pins: dict[str, str], image_id: str
 ) -> None:
+    own = SimulatedTime()  # the simulator's moves by itself when this client waits for it
+    clock = Clock(own.now, own.sleep)
     driver = OVM3NodeDriver(
-        user, password, host=host, port=port, ex_fingerprint=pins, ex_clock=fast_clock()
+        user, password, host=host, port=port, ex_fingerprint=pins, ex_clock=clock
     )
     image = NodeImage(image_id, "template", driver)
     driver.create_node(NAME, driver.list_sizes()[0], image)

@@ -24,14 +24,13 @@ from tests.operations.failures import (
     steps_of,
     table_of,
 )
-from tests.support import PERSONALITIES, calls_of, driver_for, fingerprints_of, quietly
+from tests.support import PERSONALITIES, calls_of, driver_for, fingerprints_of, quietly, simulate
 
 
 def make_sim(personality: str, host_module: bool = False) -> Simulator:
-    return Simulator(
+    return simulate(
         hosts=2,
         vms=1,
-        speed=200,
         personality=personality,
         template_bytes=1 << 20,
         host_module=host_module,

@@ -21,7 +21,7 @@ from libcloud_ovm3.errors import (
 )
 from libcloud_ovm3.operations.stop_vm import REFUSED_LIMIT
 from libcloud_ovm3.simulator import Simulator
-from tests.support import calls_of, driver_for, fingerprints_of, quietly
+from tests.support import calls_of, driver_for, fingerprints_of, quietly, simulate
 
 TEXT = "exceptions.RuntimeError:no answer from the manager"
 
@@ -29,7 +29,7 @@ TEXT = "exceptions.RuntimeError:no answer from the manager"
 @pytest.fixture(params=[False, True], ids=["alone", "with the module"])
 def sim(request: pytest.FixtureRequest, personality: str) -> Iterator[Simulator]:
     options: dict[str, Any] = {"host_module": request.param, "personality": personality}
-    with Simulator(hosts=2, vms=0, speed=100, template_bytes=1 << 20, **options) as simulator:
+    with simulate(hosts=2, vms=0, template_bytes=1 << 20, **options) as simulator:
         yield simulator
 
 

@@ -15,7 +15,7 @@ from libcloud.compute.types import NodeState
 
 from libcloud_ovm3.errors import NameTaken, OperationIncomplete, Ovm3Warning, PreconditionFailed
 from libcloud_ovm3.simulator import Simulator
-from tests.support import SPEED, calls_of, driver_for, fingerprints_of, quietly
+from tests.support import calls_of, driver_for, fingerprints_of, quietly, simulate
 
 DOMAIN_0 = {"name": "Domain-0", "uuid": str(uuid.UUID(int=0)), "domid": "0", "state": "r-----"}
 WRITES = ("start_vm", "stop_vm", "reboot_vm", "delete_vm", "storage_plugin_destroy")
@@ -131,10 +131,8 @@ def test_defined_twice_is_an_error_for_every_method(driver: Any, sim: Simulator)
 
 
 def test_stop_looks_twice_before_it_takes_absent_for_stopped() -> None:
-    from tests.support import fast_clock
-
-    with Simulator(hosts=1, speed=20, reboot_gap=20, vms=1) as sim:
-        driver = driver_for(sim, ex_clock=fast_clock(20), ex_second_look=60)
+    with simulate(hosts=1, reboot_gap=20, vms=1) as sim:
+        driver = driver_for(sim, ex_second_look=60)
         node = driver.ex_get_node_by_name("seed-1")
         driver.reboot_node(node)
         while driver.ex_get_node(node.id).state != NodeState.STOPPED:
@@ -346,7 +344,7 @@ def test_two_hosts_that_say_they_are_one(driver: Any, sim: Simulator) -> None:
 
 def test_several_hosts_at_one_address() -> None:
     ports = ["127.0.0.1:0", "127.0.0.1:0"]
-    with Simulator(hosts=2, speed=SPEED, addresses=_free(ports)) as sim:
+    with simulate(hosts=2, addresses=_free(ports)) as sim:
         pins = {f"{h.address}:{h.port}": h.fingerprint for h in sim.hosts}
         one = driver_for(sim, ex_fingerprint=pins)
         with pytest.warns(Ovm3Warning, match="not among ex_hosts"):

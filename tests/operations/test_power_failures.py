@@ -20,7 +20,7 @@ from tests.operations.failures import (
     steps_of,
     table_of,
 )
-from tests.support import PERSONALITIES, calls_of, driver_for, quietly
+from tests.support import PERSONALITIES, calls_of, driver_for, quietly, simulate
 
 NAME = "subject"
 
@@ -53,7 +53,7 @@ OPERATIONS: dict[Callable[[Any, Any], None], tuple[str, NodeState, set[NodeState
 @contextmanager
 def make_sim(personality: str, state: NodeState, host_module: bool = False) -> Iterator[Simulator]:
     options = {"personality": personality, "host_module": host_module}
-    with Simulator(hosts=2, vms=0, speed=200, **options) as sim:
+    with simulate(hosts=2, vms=0, **options) as sim:
         sim.add_vm(NAME, running_on=1 if state == NodeState.RUNNING else None)
         yield sim
 

@@ -13,7 +13,7 @@ from libcloud.compute.types import NodeState
 
 from libcloud_ovm3.errors import PreconditionFailed
 from libcloud_ovm3.simulator import Simulator
-from tests.support import SPEED, calls_of, driver_for, quietly
+from tests.support import calls_of, driver_for, quietly, simulate
 
 HITS = ("stop_vm", "reboot_vm", "delete_vm", "storage_plugin_destroy")
 
@@ -21,7 +21,7 @@ HITS = ("stop_vm", "reboot_vm", "delete_vm", "storage_plugin_destroy")
 @pytest.fixture(params=[False, True], ids=["alone", "with the module"])
 def sim(request: pytest.FixtureRequest, personality: str) -> Iterator[Simulator]:
     options: dict[str, Any] = {"host_module": request.param, "personality": personality}
-    with Simulator(hosts=2, vms=0, speed=SPEED, memory_mb=8192, **options) as simulator:
+    with simulate(hosts=2, vms=0, memory_mb=8192, **options) as simulator:
         yield simulator
 
 

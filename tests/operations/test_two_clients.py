@@ -18,7 +18,7 @@ from libcloud.compute.types import NodeState
 
 from libcloud_ovm3.errors import NameTaken, OperationIncomplete, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.simulator import Simulator
-from tests.support import SPEED, calls_of, driver_for, fast_clock, fingerprints_of, quietly
+from tests.support import calls_of, driver_for, fingerprints_of, quietly, simulate
 
 SMALLEST, LARGEST = "0" * 31 + "1", "f" * 32
 UNFINISHED = "creating " + "a" * 32  # as its description says
@@ -28,9 +28,7 @@ UNFINISHED = "creating " + "a" * 32  # as its description says
 def sim(request: pytest.FixtureRequest) -> Iterator[Simulator]:
     personality, host_module = request.param
     options: dict[str, Any] = {"personality": personality, "host_module": host_module}
-    with Simulator(
-        hosts=2, vms=0, speed=SPEED, template_bytes=1 << 20, memory_mb=16384, **options
-    ) as simulator:
+    with simulate(hosts=2, vms=0, template_bytes=1 << 20, memory_mb=16384, **options) as simulator:
         yield simulator
 
 
@@ -357,6 +355,6 @@ def test_a_definition_that_is_spoilt_at_the_end(sim: Simulator) -> None:
     mangled(sim, "configure_vm", "= 'web'", "= 'we'")
     with pytest.raises(OperationIncomplete, match="the name 'we' instead of 'web'") as caught:
         make(driver_for(sim))
-    [node] = driver_for(sim, ex_clock=fast_clock()).list_nodes()
+    [node] = driver_for(sim).list_nodes()
     assert node.id in caught.value.left
     assert calls_of(sim, "start_vm") == []

@@ -21,7 +21,7 @@ from libcloud_ovm3.errors import (
 from libcloud_ovm3.estate.vms import read_estate
 from libcloud_ovm3.operations.preconditions import only_live_domain
 from libcloud_ovm3.simulator import Simulator
-from tests.support import SPEED, calls_of, driver_for, quietly
+from tests.support import calls_of, driver_for, quietly, simulate
 
 WRITES = ("start_vm", "stop_vm", "reboot_vm", "delete_vm", "storage_plugin_destroy")
 NOBODY = "12345678-0000-0000-0000-000000000000"
@@ -31,7 +31,7 @@ STALE = "exceptions.OSError:[Errno 116] Stale NFS file handle"
 @pytest.fixture(params=[False, True], ids=["alone", "with the module"])
 def sim(request: pytest.FixtureRequest, personality: str) -> Iterator[Simulator]:
     options: dict[str, Any] = {"host_module": request.param, "personality": personality}
-    with Simulator(hosts=2, vms=1, speed=SPEED, memory_mb=8192, **options) as simulator:
+    with simulate(hosts=2, vms=1, memory_mb=8192, **options) as simulator:
         yield simulator
 
 

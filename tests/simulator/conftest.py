@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from libcloud_ovm3.simulator import PERSONALITIES, Simulator
+from tests.support import simulate
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -19,5 +20,5 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pool(request: pytest.FixtureRequest) -> Iterator[Simulator]:
     """Two hosts, plain unless the module says ``BOTH``, fast, with no VM."""
     personality = getattr(request, "param", "plain")
-    with Simulator(hosts=2, speed=100, vms=0, personality=personality) as simulator:
+    with simulate(hosts=2, vms=0, personality=personality) as simulator:
         yield simulator

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
+import threading
+import time
 import uuid
 import xmlrpc.client
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,6 +20,10 @@ NFS = "oracle.generic.NFSPlugin.GenericNFSPlugin"
 
 class _Once:
     """The standard transports call again when the connection was closed under them: not here."""
+
+    @property
+    def user_agent(self) -> str:  # see watching()
+        return _name()
 
     def request(self, *arguments: Any, **more: Any) -> Any:
         return self.single_request(*arguments, **more)  # type: ignore[attr-defined]
@@ -86,9 +94,50 @@ class Machine:
         self.agent.stop_vm(self.repo, self.vm, force)
 
 
+def _name() -> str:
+    return f"thread <{threading.get_ident()}>"
+
+
+@contextlib.contextmanager
+def watching(sim: Simulator) -> Iterator[None]:
+    """Time stands still while this thread does anything but wait, whatever others wait for."""
+    assert sim.clock is not None
+    with sim.clock.client(_name()):
+        yield
+
+
+class Background(threading.Thread):
+    """A call in a thread of its own, which has arrived when this is made.
+
+    :ivar answers: "" or the fault, once it has ended.
+    """
+
+    def __init__(self, sim: Simulator, call: Any, *arguments: Any) -> None:
+        super().__init__(daemon=True)
+        self._sim, self._call, self._arguments = sim, call, arguments
+        self.answers: list[str] = []
+        arrived = len(sim.calls)
+        self.start()
+        while len(sim.calls) == arrived:
+            time.sleep(0.001)
+
+    def run(self) -> None:
+        try:
+            self._call(*self._arguments)
+            self.answers.append("")
+        except Exception as error:
+            self.answers.append(str(error))
+
+    def finish(self) -> None:
+        """Wait for its end."""
+        assert self._sim.clock is not None
+        with self._sim.clock.idle():
+            self.join()
+
+
 def until(sim: Simulator, condition: Any, seconds: float = 600) -> None:
     """Wait (simulated seconds) until the condition holds."""
     end = sim.now() + seconds
     while not condition():
         assert sim.now() < end, "it did not happen"
-        sim.wait(0.05)
+        sim.wait(0.1)

@@ -12,6 +12,7 @@ import pytest
 
 from libcloud_ovm3.simulator import Simulator, SimulatorError
 from tests.simulator.plainclient import client, fault_of, until
+from tests.support import simulate
 
 MANAGER = re.compile(r"0004fb0000\d\d0000[0-9a-f]{16}")
 
@@ -27,7 +28,7 @@ def _configs(sim: Simulator) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture
 def manager() -> Any:
-    with Simulator(hosts=2, templates=0, vms=0, layout="manager", speed=100) as sim:
+    with simulate(hosts=2, templates=0, vms=0, layout="manager") as sim:
         yield sim
 
 
@@ -103,12 +104,12 @@ def test_the_managers_templates_and_names(manager: Simulator) -> None:
 
 
 def test_the_older_agent_has_no_metadata_file() -> None:
-    with Simulator(hosts=1, version="3.2.1", layout="manager") as sim:
+    with simulate(hosts=1, version="3.2.1", layout="manager") as sim:
         assert not list(sim.repository_path.rglob(".ovsmeta"))
 
 
 def test_cloudstacks_layout() -> None:
-    with Simulator(hosts=2, templates=0, vms=0, layout="cloudstack", speed=100) as sim:
+    with simulate(hosts=2, templates=0, vms=0, layout="cloudstack") as sim:
         agent, configs = client(sim), _configs(sim)
         document = agent.discover_repositories(sim.repository_id)
         assert len(re.findall(r'<Template Name="[-0-9a-f]{36}">', document)) == 2
@@ -131,15 +132,15 @@ def test_cloudstacks_layout() -> None:
 
 def test_a_layout_is_for_a_new_root_only(tmp_path: Path) -> None:
     with pytest.raises(SimulatorError, match=r"layout must be one of .* not 'vmware'"):
-        Simulator(layout="vmware")
-    with Simulator(hosts=1, root=tmp_path, layout="cloudstack") as sim:
+        simulate(layout="vmware")
+    with simulate(hosts=1, root=tmp_path, layout="cloudstack") as sim:
         ids = (sim.repository_id, len(sim.domains(0)))
-    with Simulator(hosts=1, root=tmp_path, layout="manager") as sim:
+    with simulate(hosts=1, root=tmp_path, layout="manager") as sim:
         assert (sim.repository_id, len(sim.domains(0))) == ids
 
 
 def test_an_owner_of_ones_own_in_cloudstacks_layout() -> None:
-    with Simulator(hosts=1, layout="cloudstack", owner="", pool=False, vms=0) as sim:
+    with simulate(hosts=1, layout="cloudstack", owner="", pool=False, vms=0) as sim:
         server = client(sim).discover_server()
         assert "<Manager_Unique_Id>none<" in server
         assert "<Pool_Unique_Id>none<" in server

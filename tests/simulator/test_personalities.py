@@ -13,11 +13,12 @@ import pytest
 from libcloud_ovm3.simulator import QUESTIONS, SimulatedHost, Simulator, SimulatorError
 from libcloud_ovm3.simulator.agent import functions
 from libcloud_ovm3.simulator.agent.storage import FS_KEYS, SS_KEYS
-from tests.simulator.plainclient import NFS, Machine, client, fault_of, until
+from tests.simulator.plainclient import NFS, Background, Machine, client, fault_of, until, watching
+from tests.support import simulate
 
 
 def _with(question: str, answer: str, **options: Any) -> Simulator:
-    return Simulator(hosts=1, vms=0, speed=200, answers={question: answer}, **options)
+    return simulate(hosts=1, vms=0, answers={question: answer}, **options)
 
 
 def _plugin(sim: Simulator) -> tuple[Any, dict[str, Any], dict[str, Any]]:
@@ -141,7 +142,7 @@ def test_parallel_calls(monkeypatch: pytest.MonkeyPatch) -> None:
         with guard:
             inside.append(1)
             most.append(len(inside))
-        host.clock.pause(0.1)
+        host.clock.pause(10)
         with guard:
             inside.pop()
         return text
@@ -150,11 +151,10 @@ def test_parallel_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     for answer in ("parallel", "one at a time"):
         most.clear()
         with _with("parallel calls", answer) as sim:
-            threads = [threading.Thread(target=client(sim).echo, args=["x"]) for _ in range(3)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+            with watching(sim):  # nobody's time is over before all have arrived
+                calls = [Background(sim, client(sim).echo, "x") for _ in range(3)]
+                for call in calls:
+                    call.finish()
             assert (max(most) > 1) is (answer == "parallel")
 
 
@@ -275,9 +275,9 @@ def test_a_host_that_nobody_owns_and_one_whose_name_is_loopback() -> None:
 def test_unknown_questions_and_answers_are_refused() -> None:
     for answers in ({"no such": "yes"}, {"reboot_vm": "perhaps"}):
         with pytest.raises(SimulatorError):
-            Simulator(answers=answers)
+            simulate(answers=answers)
     with pytest.raises(SimulatorError):
-        Simulator(personality="nice")
+        simulate(personality="nice")
 
 
 def test_every_question_has_a_test() -> None:
@@ -286,7 +286,7 @@ def test_every_question_has_a_test() -> None:
 
 
 def test_awkward_lifecycle_with_one_call_at_a_time() -> None:
-    with Simulator(hosts=1, vms=0, speed=200, personality="awkward") as sim:
+    with simulate(hosts=1, vms=0, personality="awkward") as sim:
         machine = Machine(sim)
         machine.start()
         machine.stop(force=False)

@@ -8,12 +8,13 @@ import pytest
 
 from libcloud_ovm3.simulator import Simulator
 from tests.simulator.plainclient import NFS, Machine, client, fault_of, until
+from tests.support import simulate
 
 
 @pytest.mark.parametrize("version", ["3.2.1", "3.3.3", "3.4.6"])
 @pytest.mark.parametrize("personality", ["plain", "awkward"])
 def test_a_program_with_xmlrpc_client_manages_a_vm(version: str, personality: str) -> None:
-    with Simulator(hosts=2, version=version, personality=personality, speed=200) as sim:
+    with simulate(hosts=2, version=version, personality=personality) as sim:
         agent = client(sim)
         assert agent.echo("put") == "put"
         assert agent.get_api_version() == [3]
@@ -48,7 +49,7 @@ def test_the_fault_dialects() -> None:
         ("3.2.1", "exceptions.Exception:"),
         ("3.3.3", "<type 'exceptions.Exception'>:"),
     ):
-        with Simulator(hosts=1, version=version, vms=0) as sim:
+        with simulate(hosts=1, version=version, vms=0) as sim:
             agent = client(sim)
             assert fault_of(agent.no_such) == form + 'method "no_such" is not supported'
             text = form + "not modelled by the simulator: remote_power_on"
@@ -127,7 +128,7 @@ def test_repository_documents_show_what_lies_there(pool: Simulator) -> None:
 
 
 def test_copy_keeps_holes_and_takes_its_time() -> None:
-    with Simulator(hosts=1, vms=0, speed=100, template_bytes=512 << 20) as sim:
+    with simulate(hosts=1, vms=0, template_bytes=512 << 20) as sim:
         agent, top = client(sim), f"/OVS/Repositories/{sim.repository_id}"
         source, target = f"{top}/Templates/oracle-linux-6.raw", f"{top}/VirtualDisks/x.raw"
         begun = sim.now()

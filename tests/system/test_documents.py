@@ -22,6 +22,7 @@ from libcloud_ovm3.agent.hostmodule import HostModule
 from libcloud_ovm3.agent.tls import HostTrust
 from libcloud_ovm3.errors import AgentFault, OutcomeUnknown
 from libcloud_ovm3.simulator import Rule, Simulator
+from tests.support import simulate
 
 NAME = "counter"
 LOST = "libcloud_ovm3_host.errors.Conflict"
@@ -87,7 +88,7 @@ def entries(sim: Simulator) -> Counter[str]:
 
 
 def two_clients(count: int) -> None:
-    with Simulator(hosts=2, vms=0, host_module=True) as sim:
+    with simulate(hosts=2, vms=0, host_module=True) as sim:
         rules = trouble(sim, 3 * count)
         names = [("a", 0), ("b", 1)]
         begin = threading.Barrier(2)
@@ -127,7 +128,7 @@ def write_until_killed(name: str, done: Path, mount: str, *host: Any) -> None:
 
 
 def test_a_client_that_is_killed_leaves_no_half_entry(tmp_path: Path) -> None:
-    with Simulator(hosts=2, vms=0, host_module=True) as sim:
+    with simulate(hosts=2, vms=0, host_module=True) as sim:
         mount, context = mount_of(sim), multiprocessing.get_context("spawn")
         survivor = Writer("b", *arguments_of(sim, 1))
         written = itertools.count()

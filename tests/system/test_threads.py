@@ -11,7 +11,7 @@ import pytest
 from libcloud.compute.types import NodeState
 
 from libcloud_ovm3.simulator import Simulator
-from tests.support import SPEED, calls_of, driver_for
+from tests.support import calls_of, driver_for, simulate
 
 
 @pytest.fixture(autouse=True)
@@ -23,12 +23,12 @@ def impatient_switching() -> Iterator[None]:
 
 
 def test_one_driver_from_eight_threads(personality: str) -> None:
-    with Simulator(hosts=3, speed=SPEED, personality=personality, memory_mb=16384) as sim:
+    with simulate(hosts=3, personality=personality, memory_mb=16384) as sim:
         eight_lives(driver_for(sim), sim)
 
 
 def test_one_driver_from_eight_threads_with_the_module() -> None:
-    with Simulator(hosts=3, speed=SPEED, memory_mb=16384, host_module=True) as sim:
+    with simulate(hosts=3, memory_mb=16384, host_module=True) as sim:
         eight_lives(driver_for(sim), sim)
 
 

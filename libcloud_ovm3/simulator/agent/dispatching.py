@@ -56,7 +56,7 @@ def dispatch(host: SimulatedHost, uri: str, func: str, *arguments: Any) -> Any:
     host.log("INFO", "notificationserver:1", f"dispatch function {func} to server {uri}")
     proxy = xmlrpc.client.ServerProxy(uri, transport, allow_none=True)
     try:
-        with proxy:
+        with host.clock.idle(), proxy:
             return getattr(proxy, func)(*arguments)
     except xmlrpc.client.Fault as fault:
         raise ForeignFault(str(fault.faultString)) from None

@@ -6,12 +6,10 @@ Each host keeps this for itself, as agents do: a pool member knows the others on
 
 from __future__ import annotations
 
-import contextlib
-import threading
 from typing import Any
 
 from libcloud_ovm3.simulator.agent import virtualip
-from libcloud_ovm3.simulator.errors import AgentFault, Stopped, count_fault, plain_fault
+from libcloud_ovm3.simulator.errors import AgentFault, count_fault, plain_fault
 from libcloud_ovm3.simulator.host import SimulatedHost
 
 ROLES = ("xen", "utility")
@@ -126,14 +124,7 @@ def release_ownership(host: SimulatedHost, manager_uuid: str) -> None:
 
 def restart_agent(host: SimulatedHost) -> None:
     """Restart the agent after the response; this takes ``agent_restart_seconds``."""
-    timer = threading.Timer(0.1, _restart, [host])
-    timer.daemon = True
-    timer.start()
-
-
-def _restart(host: SimulatedHost) -> None:
-    with contextlib.suppress(Stopped, OSError):  # the simulator may be stopped meanwhile
-        host.restart_agent()
+    host.after_response(host.restart_agent)
 
 
 def update_server_roles(host: SimulatedHost, roles: str) -> None:

@@ -6,29 +6,14 @@ types nor a response is known.
 
 from __future__ import annotations
 
-import contextlib
-import threading
-from collections.abc import Callable
-
-from libcloud_ovm3.simulator.errors import Stopped
 from libcloud_ovm3.simulator.host import SimulatedHost
 
 
 def sys_reboot(host: SimulatedHost) -> None:
     """Respond, then reboot, which takes ``boot_seconds``."""
-    _after_the_response(host.reboot)
+    host.after_response(host.reboot)
 
 
 def sys_shutdown(host: SimulatedHost) -> None:
     """Respond, then stay off until :meth:`SimulatedHost.revive`."""
-    _after_the_response(host.shut_down)
-
-
-def _after_the_response(action: Callable[[], None]) -> None:
-    def act() -> None:
-        with contextlib.suppress(Stopped, OSError):  # the simulator may be stopped meanwhile
-            action()
-
-    timer = threading.Timer(0.1, act)
-    timer.daemon = True
-    timer.start()
+    host.after_response(host.shut_down)

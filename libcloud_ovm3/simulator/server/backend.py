@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from libcloud_ovm3.simulator.agent import functions, ownership
+from libcloud_ovm3.simulator.clock import Clock
 from libcloud_ovm3.simulator.host import SimulatedHost
 from libcloud_ovm3.simulator.server.bundle import BundleHost
 from libcloud_ovm3.simulator.server.calls import Call, RefusedRequest
@@ -60,17 +62,21 @@ class Backend:
             return self._recorded[host.index].answer(name, arguments)
         # An agent that calls itself, or is called back, would wait for itself for ever.
         alone = host.answer("parallel calls") == "one at a time" and name != "dispatch"
-        with host.one_at_a_time if alone else contextlib.nullcontext():
+        with contextlib.ExitStack() as stack:
+            if alone:
+                with host.clock.idle():
+                    stack.enter_context(host.one_at_a_time)
             return functions.perform(host, name, arguments)
 
-    def delay(self, effect: Callable[[], None], seconds: float | None) -> None:
-        """Run the effect after that many real seconds, or when delayed effects are flushed."""
+    def delay(self, clock: Clock, effect: Callable[[], None], seconds: float | None) -> None:
+        """Run the effect after a time, or when delayed effects are flushed.
+
+        :param seconds: How long to wait, as :meth:`.Clock.pause` counts seconds; None for ever.
+        """
         with self._lock:
             self._delayed.append(effect)
         if seconds is not None:
-            timer = threading.Timer(seconds, self._flush_one, [effect])
-            timer.daemon = True
-            timer.start()
+            clock.later(partial(self._flush_one, effect), seconds)
 
     def _flush_one(self, effect: Callable[[], None]) -> None:
         with self._lock:

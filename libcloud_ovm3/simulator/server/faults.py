@@ -30,7 +30,8 @@ INSIDE = ("latency", "fault", "fault_after", "hook", "answer")
 
 @dataclass
 class Rule:
-    """One injected fault. Times are *real* seconds: ``speed`` does not divide them.
+    """One injected fault. Times are *real* seconds, which ``speed`` does not divide, or seconds of
+    the :class:`.SimulatedTime` if the simulator has one.
 
     :param kind: A key of ``KINDS``.
     :param function: Name of the agent function, or ``*`` for every function.
@@ -119,10 +120,12 @@ class Rules:
         if rule.kind == "latency":
             host.clock.pause(rule.seconds or 0)
         if rule.hook is not None:
-            rule.hook("before")
+            with host.clock.idle():
+                rule.hook("before")
         value = act()
         if rule.hook is not None:
-            rule.hook("after")
+            with host.clock.idle():
+                rule.hook("after")
         if rule.kind == "fault_after":
             raise rule_fault(rule, name)
         return value

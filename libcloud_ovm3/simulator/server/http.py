@@ -131,11 +131,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """Nothing: the agent's log is written by :meth:`SimulatedHost.log`."""
 
     def do_POST(self) -> None:
-        with contextlib.suppress(OSError, _Close, Stopped):
+        try:
             self._post()
-            return
-        self.close_connection = True
-        abort(self.connection)
+        except (OSError, _Close, Stopped):
+            self.close_connection = True
+            abort(self.connection)
+        finally:
+            self.server.host.response_sent()
 
     def _post(self) -> None:
         host = self.server.host
@@ -161,13 +163,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         except ValueError as error:
             self._send_fault(plain_fault(str(error)))
             return
-        rule = self.server.backend.record_call(host, name, arguments)
-        shown = () if name in SECRET else tuple(censored_value(arguments))
-        host.log("INFO", "service:76", f"call start: {name}{shown!r}")
-        if rule is None:
-            self._send(200, self._result(name, arguments))
-        else:
-            self._misbehave(rule, name, arguments)
+        with host.clock.serving(self.headers.get("User-Agent", "")):
+            rule = self.server.backend.record_call(host, name, arguments)
+            shown = () if name in SECRET else tuple(censored_value(arguments))
+            host.log("INFO", "service:76", f"call start: {name}{shown!r}")
+            if rule is None:
+                self._send(200, self._result(name, arguments))
+            else:
+                self._misbehave(rule, name, arguments)
 
     def _authenticated(self) -> bool:
         host = self.server.host
@@ -214,7 +217,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self._result(name, arguments)
             raise _Close
         elif kind == "delayed":
-            backend.delay(lambda: self._take_effect(name, arguments), seconds)
+            backend.delay(host.clock, lambda: self._take_effect(name, arguments), seconds)
             raise _Close
         elif kind in ("hang", "hang_before"):
             if kind == "hang":
@@ -232,21 +235,26 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif kind == "answer":
             self._send(200, wire.encode(rule.value))
         elif rule.hook is not None:
-            rule.hook("before")
+            with host.clock.idle():
+                rule.hook("before")
             body = self._result(name, arguments)
-            rule.hook("after")
+            with host.clock.idle():
+                rule.hook("after")
             self._send(200, body)
 
     def _take_effect(self, name: str, arguments: list[Any]) -> None:
         with contextlib.suppress(Stopped):
             self._result(name, arguments)
+        self.server.host.response_sent()
 
     def _wait_for_disconnect(self) -> None:
+        clock = self.server.host.clock
         self.connection.settimeout(0.1)
-        while not self.server.host.clock.stopped.is_set():
-            with contextlib.suppress(TimeoutError):
-                self.connection.recv(1)  # the client sends nothing more: any outcome is the end
-                return
+        with clock.idle():
+            while not clock.stopped.is_set():
+                with contextlib.suppress(TimeoutError):
+                    self.connection.recv(1)  # the client sends nothing more
+                    return
 
     def _send_fault(self, fault: AgentFault) -> None:
         host = self.server.host

@@ -90,7 +90,7 @@ def wait(host: SimulatedHost, limit: float, done: Callable[[], bool]) -> bool:
                 return True
         if host.now() >= end:
             return False
-        host.wait_until(min(end, host.now() + max(0.2, 0.02 * host.clock.speed)))
+        host.wait_until(min(end, host.now() + host.clock.poll))
 
 
 def wait_for(host: SimulatedHost, item: Transfer) -> None:

@@ -7,6 +7,7 @@ import pytest
 from libcloud_ovm3.simulator import Simulator
 from libcloud_ovm3.simulator.agent import functions
 from tests.simulator.plainclient import client, fault_of
+from tests.support import simulate
 
 BOTH = True  # personalities
 
@@ -19,7 +20,7 @@ def _url(sim: Simulator, host: int, password: str | None = None, scheme: str = "
 
 @pytest.mark.parametrize("personality", ["plain", "awkward"])
 def test_the_other_agents_answer_comes_back(personality: str) -> None:
-    with Simulator(hosts=2, vms=0, personality=personality) as sim:
+    with simulate(hosts=2, vms=0, personality=personality) as sim:
         agent = client(sim)
         assert agent.dispatch(_url(sim, 1), "echo", "hello") == "hello"
         there = client(sim, 1).discover_server()
@@ -36,7 +37,7 @@ def test_the_other_agents_answer_comes_back(personality: str) -> None:
 
 @pytest.mark.parametrize("version", ["3.2.1", "3.3.3"])
 def test_a_fault_of_the_other_agent_is_unchanged(version: str) -> None:
-    with Simulator(hosts=2, vms=0, version=version) as sim:
+    with simulate(hosts=2, vms=0, version=version) as sim:
         agent, name = client(sim), "discover_repositories"
         sim.misbehave("fault", name, host=1, text="agent.lib.filelock.LockError:x:y", times=None)
         direct = fault_of(getattr(client(sim, 1), name), sim.repository_id)
@@ -74,10 +75,10 @@ def test_only_loopback_is_called(pool: Simulator) -> None:
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1")
 def test_plain_http_and_old_tls() -> None:
-    with Simulator(hosts=2, vms=0, secure=False) as sim:
+    with simulate(hosts=2, vms=0, secure=False) as sim:
         agent = client(sim, scheme="http")
         assert agent.dispatch(_url(sim, 1, scheme="http"), "echo", "x") == "x"
-    with Simulator(hosts=2, vms=0, tls="1.0") as sim:
+    with simulate(hosts=2, vms=0, tls="1.0") as sim:
         rule = sim.misbehave("hook", "echo", host=1, hook=lambda when: None)
         functions.FUNCTIONS["dispatch"][0](sim.hosts[0], _url(sim, 1), "echo", "x")
         assert rule.hits == 1

@@ -8,14 +8,14 @@ import xmlrpc.client
 
 import pytest
 
-from libcloud_ovm3.simulator import Simulator
 from tests.simulator.plainclient import client, fault_of
+from tests.support import simulate
 
 ZONE = ["America/New_York", False]
 
 
 def test_timezone_and_ntp_are_what_was_set_also_in_a_later_life(tmp_path) -> None:
-    with Simulator(hosts=2, vms=0, root=tmp_path) as sim:
+    with simulate(hosts=2, vms=0, root=tmp_path) as sim:
         agent = client(sim)
         assert agent.get_timezone() == ["Europe/Amsterdam", True]
         assert agent.get_ntp() == [[], True, True]
@@ -25,7 +25,7 @@ def test_timezone_and_ntp_are_what_was_set_also_in_a_later_life(tmp_path) -> Non
         assert "Invalid timezone" in fault_of(agent.set_timezone, "Mars/Olympus", True)
         assert "Invalid timezone" in fault_of(agent.set_timezone, "../../etc/passwd", True)
         assert "TypeError" in fault_of(agent.set_ntp, "ntp-1", False)
-    with Simulator(hosts=2, vms=0, root=tmp_path) as sim:
+    with simulate(hosts=2, vms=0, root=tmp_path) as sim:
         agent = client(sim)
         assert agent.get_timezone() == ZONE
         assert agent.get_ntp() == [["ntp-1", "ntp-2"], False, False]
@@ -43,7 +43,7 @@ def test_timezone_and_ntp_are_what_was_set_also_in_a_later_life(tmp_path) -> Non
 
 
 def test_the_clock_can_be_set() -> None:
-    with Simulator(hosts=2, vms=0) as sim:
+    with simulate(hosts=2, vms=0) as sim:
         agent = client(sim)
         agent.set_timezone("Asia/Tokyo", True)
         assert agent.set_datetime(2031, 2, 3, 4, 5, 6) is None
@@ -59,7 +59,7 @@ def test_the_clock_can_be_set() -> None:
 @pytest.mark.parametrize("version", ["3.2.1", "3.3.3"])
 def test_the_password_of_one_host_is_changed(version: str, tmp_path) -> None:
     old = version.startswith("3.2")
-    with Simulator(hosts=2, vms=0, version=version, root=tmp_path) as sim:
+    with simulate(hosts=2, vms=0, version=version, root=tmp_path) as sim:
         agent, user, new = client(sim), sim.user, "another one"
         right = (user, new) if old else (user, new, sim.password)
         wrong = (*right, "x") if old else right[:2]
@@ -76,7 +76,7 @@ def test_the_password_of_one_host_is_changed(version: str, tmp_path) -> None:
         assert "update_agent_password" in log
         assert new not in log
         assert sim.password not in log
-    with Simulator(hosts=2, vms=0, version=version, root=tmp_path) as sim:
+    with simulate(hosts=2, vms=0, version=version, root=tmp_path) as sim:
         assert sim.hosts[0].password == new
         assert client(sim, user=f"{sim.user}:another%20one@").echo("x") == "x"
         with pytest.raises(xmlrpc.client.ProtocolError, match="403"):

@@ -15,6 +15,7 @@ from libcloud_ovm3.simulator import Simulator
 from libcloud_ovm3.simulator.agent.storage import FS_KEYS, SS_KEYS
 from tests.simulator.agent.test_ownership import POOLFS, _poolfs, cluster_configuration
 from tests.simulator.plainclient import NFS, Machine, client
+from tests.support import simulate
 
 OUTLINES = json.loads((Path(__file__).parent / "cases" / "outlines.json").read_text())
 PLUGIN = "Discover_Storage_Plugins_Result/storage_plugin_info_list/storage_plugin_info"
@@ -34,7 +35,7 @@ TYPES = {str: "str", int: "int", bool: "bool", list: "array", dict: "struct"}
 @pytest.fixture(scope="module", params=["3.2.1", "3.3.3"])
 def full(request: pytest.FixtureRequest) -> Iterator[Simulator]:
     """Two hosts that have everything that the documents can show."""
-    with Simulator(hosts=2, version=request.param, vms=0, secondary_mount=True) as sim:
+    with simulate(hosts=2, version=request.param, vms=0, secondary_mount=True) as sim:
         agent = client(sim)
         agent.create_pool_filesystem(*_poolfs(sim))
         agent.configure_server_for_cluster(*cluster_configuration(sim))
@@ -67,7 +68,7 @@ def test_the_outline_of_a_document(full: Simulator, name: str) -> None:
 
 
 def test_documents_of_what_is_not_there_are_an_empty_root() -> None:
-    with Simulator(hosts=1, vms=0, pool=False) as sim:
+    with simulate(hosts=1, vms=0, pool=False) as sim:
         agent = client(sim)
         for name, arguments in (
             ("discover_server_pool", []),

@@ -10,6 +10,7 @@ import pytest
 
 from libcloud_ovm3.simulator import Simulator
 from tests.simulator.plainclient import client, fault_of, until
+from tests.support import simulate
 
 BOTH = True  # personalities
 MANAGER = "d1a749d4295041fb99854f52ea4dea97"
@@ -45,7 +46,7 @@ def _back(sim: Simulator, host: int = 0) -> Any:
 
 
 def _unowned(version: str, **options: Any) -> Simulator:
-    return Simulator(hosts=2, vms=0, speed=20, version=version, owner="", pool=False, **options)
+    return simulate(hosts=2, vms=0, version=version, owner="", pool=False, **options)
 
 
 def test_ownership_on_3_2(tmp_path: Any) -> None:
@@ -129,7 +130,7 @@ def _pool(agent: Any) -> tuple[str | None, str | None, list[str | None]] | None:
 
 def test_a_pool_is_made_joined_left_and_destroyed(tmp_path: Any) -> None:
     options: dict[str, Any] = {"hosts": 2, "vms": 0, "pool": False, "root": tmp_path}
-    with Simulator(**options) as sim:
+    with simulate(**options) as sim:
         first, second = client(sim), client(sim, 1)
         mine = [host.address for host in sim.hosts]
         assert _pool(first) is None
@@ -153,7 +154,7 @@ def test_a_pool_is_made_joined_left_and_destroyed(tmp_path: Any) -> None:
         assert server["Master_Virtual_Ip"] == "127.0.0.98"
         assert _server(second)["Is_Current_Master"] == "false"
         assert _server(second)["Node_Number"] == "1"
-    with Simulator(**options) as sim:
+    with simulate(**options) as sim:
         first, second = client(sim), client(sim, 1)
         assert _pool(first) == (POOL, "Renamed", mine)
         assert _pool(second) == (POOL, "P", mine)
@@ -177,7 +178,7 @@ def _at(sim: Simulator, address: str) -> Any:
 
 def test_the_master_answers_at_the_virtual_ip(tmp_path: Any) -> None:
     options: dict[str, Any] = {"hosts": 2, "vms": 0, "pool": False, "root": tmp_path}
-    with Simulator(**options) as sim:
+    with simulate(**options) as sim:
         first, second = client(sim), client(sim, 1)
         with pytest.raises(OSError, match="refused"):
             _at(sim, "127.0.0.99").echo("x")
@@ -197,7 +198,7 @@ def test_the_master_answers_at_the_virtual_ip(tmp_path: Any) -> None:
             _at(sim, "127.0.0.98").echo("x")
         sim.hosts[0].revive()
         assert _at(sim, "127.0.0.98").echo("x") == "x"
-    with Simulator(**options) as sim:
+    with simulate(**options) as sim:
         assert _at(sim, "127.0.0.98").echo("x") == "x"
         client(sim).destroy_server_pool(POOL)
         with pytest.raises(OSError, match="refused"):

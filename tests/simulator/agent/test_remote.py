@@ -6,6 +6,7 @@ from typing import Any
 
 from libcloud_ovm3.simulator import Simulator
 from tests.simulator.plainclient import client, fault_of, until
+from tests.support import simulate
 
 BOTH = True  # personalities
 
@@ -29,11 +30,11 @@ def test_a_reboot(pool: Simulator) -> None:
 
 
 def test_a_host_that_was_shut_down_stays_off_until_somebody_revives_it(tmp_path: Any) -> None:
-    with Simulator(hosts=2, vms=2, speed=100, root=tmp_path) as sim:
+    with simulate(hosts=2, vms=2, root=tmp_path) as sim:
         assert client(sim).sys_shutdown() is None
         until(sim, lambda: not _answers(client(sim)))
         assert _answers(client(sim, 1))
-    with Simulator(hosts=2, vms=2, speed=100, root=tmp_path) as sim:
+    with simulate(hosts=2, vms=2, root=tmp_path) as sim:
         assert not _answers(client(sim))
         assert _answers(client(sim, 1))
         assert len(sim.domains(1)) == 1
@@ -41,7 +42,7 @@ def test_a_host_that_was_shut_down_stays_off_until_somebody_revives_it(tmp_path:
         assert _answers(client(sim))
         assert sim.domains(0) == []
         assert "169.254.0.1" not in client(sim).discover_network()
-    with Simulator(hosts=2, vms=2, speed=100, root=tmp_path) as sim:
+    with simulate(hosts=2, vms=2, root=tmp_path) as sim:
         assert _answers(client(sim))
 
 

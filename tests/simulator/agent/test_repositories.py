@@ -13,6 +13,7 @@ import pytest
 
 from libcloud_ovm3.simulator import Simulator, SimulatorError
 from tests.simulator.plainclient import client, fault_of, until
+from tests.support import simulate
 
 BOTH = True  # personalities
 NEW = "0004fb0000030000aeaca859e4a8f8c0"
@@ -33,7 +34,7 @@ def _export(sim: Simulator) -> Path:
 
 
 def test_a_repository_is_made_added_and_deleted(tmp_path: Path) -> None:
-    with Simulator(hosts=2, vms=0, root=tmp_path) as sim:
+    with simulate(hosts=2, vms=0, root=tmp_path) as sim:
         agent, folder = client(sim), _export(sim)
         agent.mount_repository_fs(WHERE, POINT)
         assert "No repository found" in fault_of(agent.add_repository, WHERE, POINT)
@@ -52,7 +53,7 @@ def test_a_repository_is_made_added_and_deleted(tmp_path: Path) -> None:
         assert _record(second, NEW) is None
         second.mount_repository_fs(WHERE, POINT)
         second.add_repository(WHERE, POINT)
-    with Simulator(hosts=2, vms=0, root=tmp_path) as sim:
+    with simulate(hosts=2, vms=0, root=tmp_path) as sim:
         agent, second = client(sim), client(sim, 1)
         assert _record(agent, NEW) == record
         assert _record(second, NEW) == record
@@ -67,13 +68,13 @@ def test_a_repository_is_made_added_and_deleted(tmp_path: Path) -> None:
 
 
 def test_it_mounts_by_itself_and_needs_an_owner() -> None:
-    with Simulator(hosts=1, vms=0) as sim:
+    with simulate(hosts=1, vms=0) as sim:
         _export(sim)
         assert client(sim).create_repository(WHERE, POINT, NEW, "x") is None
         record = _record(client(sim), NEW)
         assert record is not None
         assert record["Status"] == "Mounted"
-    with Simulator(hosts=1, vms=0, owner="", pool=False) as sim:
+    with simulate(hosts=1, vms=0, owner="", pool=False) as sim:
         _export(sim)
         assert "not owned" in fault_of(client(sim).create_repository, WHERE, POINT, NEW, "x")
         assert _record(client(sim), NEW) is None
@@ -94,7 +95,7 @@ def test_the_hosts_own_record_is_edited(pool: Simulator) -> None:
 
 
 def test_several_repositories(tmp_path: Path) -> None:
-    with Simulator(hosts=2, vms=0, repositories=2, root=tmp_path) as sim:
+    with simulate(hosts=2, vms=0, repositories=2, root=tmp_path) as sim:
         known = [host.repository_db for host in sim.hosts]
         assert len(known[0]) == 2
         assert known[0] == known[1]
@@ -113,11 +114,11 @@ def test_several_repositories(tmp_path: Path) -> None:
                     sim.add_repository(repository_id=bad)
         with pytest.raises(SimulatorError):
             sim.path_of("none")
-    with Simulator(hosts=2, vms=0, root=tmp_path) as sim:
+    with simulate(hosts=2, vms=0, root=tmp_path) as sim:
         assert "<ISO>x.iso</ISO>" in client(sim, 1).discover_repositories(third)
         assert _record(client(sim), NEW) is not None
     with pytest.raises(SimulatorError, match="repositor"):
-        Simulator(repositories=0)
+        simulate(repositories=0)
 
 
 class _Files(http.server.BaseHTTPRequestHandler):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +15,8 @@ from xmlrpc.client import Binary, Fault
 import pytest
 
 from libcloud_ovm3.simulator import Simulator, SimulatorError, __main__
-from tests.simulator.plainclient import Machine, client, fault_of, until
+from tests.simulator.plainclient import Background, Machine, client, fault_of, until, watching
+from tests.support import simulate
 
 VERSIONS = ("3.2.1", "3.3.3")
 RUNTIME_ERROR = "<type 'exceptions.RuntimeError'>"
@@ -26,7 +26,7 @@ RUNTIME_ERROR = "<type 'exceptions.RuntimeError'>"
 def form(request: pytest.FixtureRequest) -> Iterator[Simulator]:
     """Two hosts in one form: the first has our module, both another integration's."""
     version = request.param
-    with Simulator(2, version, speed=100, host_module=[0], older_module=True) as simulator:
+    with simulate(2, version, host_module=[0], older_module=True) as simulator:
         yield simulator
 
 
@@ -178,26 +178,28 @@ def test_rules_for_what_a_look_asks(pool: Simulator) -> None:
 
 def test_a_look_does_not_wait_for_itself() -> None:
     answers = {"parallel calls": "one at a time"}
-    with Simulator(1, speed=100, answers=answers, host_module=True) as sim:
+    with simulate(1, answers=answers, host_module=True) as sim:
         reads = ["discover_server", "list_vms", "discover_repository_db", "discover_network"]
         assert client(sim).libcloud_read_agent(reads)["answers"].keys() == set(reads)
 
 
 def test_a_start_that_waits_for_memory_holds_up_single_looks() -> None:
-    with Simulator(1, speed=200, memory_wait_seconds=400, host_module=True) as sim:
+    with simulate(1, memory_wait_seconds=400, host_module=True) as sim:
         greedy, agent = Machine(sim, memory="3000"), client(sim)
-        start = (greedy.agent.start_vm, greedy.repo, greedy.vm)
-        starting = threading.Thread(target=fault_of, args=start)
-        starting.start()
-        until(sim, lambda: [each["state"] for each in greedy.domains()] == ["------"])
-        assert len(agent.libcloud_domains()["domains"]) == 4  # the list does not wait
-        sim.hosts[0].inject("list faults")
-        begun = sim.now()
-        error = "<class 'libcloud_ovm3_host.errors.Timeout'>"
-        assert fault_of(agent.libcloud_domains) == f"{error}:domains: more than 50 s"
-        assert 50 <= sim.now() - begun < 390
-        assert agent.libcloud_read_agent(["list_vms"])["answers"]["list_vms"].keys() == {"fault"}
-        starting.join()
+        with watching(sim):
+            starting = Background(sim, greedy.agent.start_vm, greedy.repo, greedy.vm)
+            until(sim, lambda: [each["state"] for each in greedy.domains()] == ["------"])
+            assert len(agent.libcloud_domains()["domains"]) == 4  # the list does not wait
+            sim.hosts[0].inject("list faults")
+            begun = sim.now()
+            error = "<class 'libcloud_ovm3_host.errors.Timeout'>"
+            assert fault_of(agent.libcloud_domains) == f"{error}:domains: more than 50 s"
+            assert 50 <= sim.now() - begun < 51
+            assert agent.libcloud_read_agent(["list_vms"])["answers"]["list_vms"].keys() == {
+                "fault"
+            }
+            starting.finish()
+        assert "Error" in starting.answers[0]
 
 
 # -- how the modules are loaded -------------------------------------------------------------------
@@ -261,6 +263,7 @@ def test_what_the_table_does_not_list_is_not_there(pool: Simulator) -> None:
 
 
 COUNTING = """
+from tests.support import simulate
 from agent.api.base import Agent
 
 
@@ -295,19 +298,19 @@ def test_services_are_made_anew_for_each_use(pool: Simulator) -> None:
 
 
 def test_the_tree_stays_in_the_root(tmp_path: Path) -> None:
-    with Simulator(2, root=tmp_path, speed=100, host_module=[1]):
+    with simulate(2, root=tmp_path, host_module=[1]):
         assert not (tmp_path / "hosts/0/disk/etc").exists()
-    with Simulator(2, root=tmp_path, speed=100) as sim:
+    with simulate(2, root=tmp_path) as sim:
         assert client(sim, 1).libcloud_version()["api"] >= 1
     with pytest.raises(SimulatorError, match="host_module"):
-        Simulator(2, host_module=[2])
+        simulate(2, host_module=[2])
 
 
 # -- what the module sees of the host -------------------------------------------------------------
 
 
 def test_backends_outlive_the_domain() -> None:
-    with Simulator(1, speed=100, vms=0, backend_seconds=50, host_module=True) as sim:
+    with simulate(1, vms=0, backend_seconds=50, host_module=True) as sim:
         the_backends_of(sim)
 
 

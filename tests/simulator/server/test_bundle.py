@@ -12,6 +12,7 @@ import pytest
 
 from libcloud_ovm3.simulator import Simulator, SimulatorError
 from tests.simulator.plainclient import client, fault_of
+from tests.support import simulate
 
 PAGE = (Path(__file__).parents[3] / "docs" / "bundle.md").read_text()
 EXAMPLES = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
@@ -28,7 +29,7 @@ def _bundle(tmp_path: Path, *calls: dict[str, Any]) -> Path:
 def test_the_example_of_the_docs(tmp_path: Path) -> None:
     path = tmp_path / "b"
     path.write_text(EXAMPLES[0])
-    with Simulator(from_bundle=path) as sim:
+    with simulate(from_bundle=path) as sim:
         assert len(sim.hosts) == 2
         agent = client(sim)
         assert agent.echo("put") == "put"
@@ -52,7 +53,7 @@ def test_the_example_of_the_docs(tmp_path: Path) -> None:
 def test_lines_of_which_the_last_is_cut_off(tmp_path: Path) -> None:
     path = tmp_path / "b"
     path.write_text(EXAMPLES[1] + '{"address": "192.0.2.3", "sil')
-    with Simulator(from_bundle=path) as sim:
+    with simulate(from_bundle=path) as sim:
         assert len(sim.hosts) == 2
         assert client(sim).echo("put") == "put"
 
@@ -72,7 +73,7 @@ def test_every_type_comes_as_it_came(tmp_path: Path) -> None:
         "array": [[], {}],
     }
     path = _bundle(tmp_path, {"function": "list_vms", "arguments": [], "answer": value})
-    with Simulator(from_bundle=path) as sim:
+    with simulate(from_bundle=path) as sim:
         got = client(sim).list_vms()
         raw = _raw(sim, "list_vms")
     assert got["time"].value == "20141023T18:28:37"
@@ -108,7 +109,7 @@ def test_answers_in_order_and_arguments_of_either_integer(tmp_path: Path) -> Non
         {"function": "get_vm_config", "arguments": ["r", {"$i8": 5}, {"b": 1, "a": 2}], "answer": n}
         for n in (1, 2)
     ]
-    with Simulator(from_bundle=_bundle(tmp_path, *calls)) as sim:
+    with simulate(from_bundle=_bundle(tmp_path, *calls)) as sim:
         agent = client(sim)
         got = [agent.get_vm_config("r", 5, {"a": 2, "b": 1}) for _ in range(4)]
         assert got == [1, 2, 2, 2]
@@ -117,12 +118,12 @@ def test_answers_in_order_and_arguments_of_either_integer(tmp_path: Path) -> Non
 
 def test_a_write_is_refused_even_when_the_file_has_it(tmp_path: Path) -> None:
     path = _bundle(tmp_path, {"function": "start_vm", "arguments": ["r", "v"], "answer": None})
-    with Simulator(from_bundle=path) as sim:
+    with simulate(from_bundle=path) as sim:
         assert "start_vm changes something" in fault_of(client(sim).start_vm, "r", "v")
     path = _bundle(
         tmp_path, {"function": "ovs_dom0_stats", "arguments": ["b"], "answer": {"cpu": ""}}
     )
-    with Simulator(from_bundle=path) as sim:  # not the agent's own: a host module's
+    with simulate(from_bundle=path) as sim:  # not the agent's own: a host module's
         assert client(sim).ovs_dom0_stats("b") == {"cpu": ""}
         assert "ovs_mkdirs changes something" in fault_of(client(sim).ovs_mkdirs, "/x")
 
@@ -152,9 +153,9 @@ def test_what_is_no_bundle(tmp_path: Path, text: str) -> None:
     path = tmp_path / "b"
     path.write_text(text)
     with pytest.raises(SimulatorError, match="bundle"):
-        Simulator(from_bundle=path)
+        simulate(from_bundle=path)
 
 
 def test_a_bundle_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(SimulatorError, match="bundle"):
-        Simulator(from_bundle=tmp_path / "none")
+        simulate(from_bundle=tmp_path / "none")

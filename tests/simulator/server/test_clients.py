@@ -16,6 +16,7 @@ import pytest
 
 from libcloud_ovm3.simulator import Simulator, SimulatorError
 from tests.simulator.plainclient import client, fault_of
+from tests.support import simulate
 
 QUESTION = "hidden files and odd names in listings"
 HIDDEN = {".ovsmeta", ".hidden.img"}
@@ -100,7 +101,7 @@ def _old(sim: Simulator, first: ssl.TLSVersion, ciphers: str) -> ssl.SSLContext:
 def test_tls_as_hosts_of_that_age_speak_it(
     tls: str, version: str, first: ssl.TLSVersion, ciphers: str
 ) -> None:
-    with Simulator(hosts=1, vms=0, tls=tls) as sim:
+    with simulate(hosts=1, vms=0, tls=tls) as sim:
         with _connect(sim, _old(sim, first, ciphers)) as line:
             assert line.version() == version
             name, _, _ = line.cipher() or ("", "", 0)
@@ -121,7 +122,7 @@ def test_tls_as_hosts_of_that_age_speak_it(
 
 def test_an_unknown_age() -> None:
     with pytest.raises(SimulatorError, match=r"one of 1\.0, el5, el6"):
-        Simulator(tls="el7")
+        simulate(tls="el7")
 
 
 # -- functions ------------------------------------------------------------------------------------
@@ -166,7 +167,7 @@ def test_sleep(pool: Simulator) -> None:
 
 def test_roles_come_before_the_owner() -> None:
     for personality in ("plain", "awkward"):
-        with Simulator(hosts=1, vms=0, owner="", pool=False, personality=personality) as sim:
+        with simulate(hosts=1, vms=0, owner="", pool=False, personality=personality) as sim:
             agent = client(sim)
             assert agent.update_server_roles("utility,xen") is None
             server = agent.discover_server()
@@ -194,7 +195,7 @@ def test_mounts_of_all_types(pool: Simulator) -> None:
 
 
 def test_physical_disks() -> None:
-    with Simulator(hosts=2, layout="manager", templates=0) as sim:
+    with simulate(hosts=2, layout="manager", templates=0) as sim:
         luns = {f"/dev/mapper/{path.name}" for path in (sim.root / "luns").iterdir()}
         assert len(luns) == 3
         for host in (0, 1):
@@ -211,7 +212,7 @@ def test_physical_disks() -> None:
 @pytest.fixture(params=["left out", "shown"])
 def odd(request: pytest.FixtureRequest) -> Iterator[Simulator]:
     """A repository with hidden files, odd names and links."""
-    with Simulator(hosts=1, vms=0, answers={QUESTION: request.param}) as sim:
+    with simulate(hosts=1, vms=0, answers={QUESTION: request.param}) as sim:
         disks = sim.repository_path / "VirtualDisks"
         for name in (b".ovsmeta", b".hidden.img", b"caf\xe9.img", b"a\x01b", b"new\nline", b"a b "):
             (Path(os.fsdecode(os.fsencode(disks) + b"/" + name))).write_bytes(b"x")
@@ -246,11 +247,11 @@ def test_hidden_files_and_odd_names(odd: Simulator) -> None:
 
 @pytest.mark.parametrize("address", [False, True])
 def test_two_hosts_of_one_server_uuid(tmp_path: Path, address: bool) -> None:
-    with Simulator(hosts=2, root=tmp_path) as sim:
+    with simulate(hosts=2, root=tmp_path) as sim:
         first, second = sim.hosts
         second.pose_as(first, registered_ip=address)
         assert second.fingerprint != first.fingerprint
-    with Simulator(hosts=2, root=tmp_path) as sim:
+    with simulate(hosts=2, root=tmp_path) as sim:
         first, second = sim.hosts
         servers = [ElementTree.fromstring(client(sim, host).discover_server()) for host in (0, 1)]
         said = [

@@ -6,8 +6,6 @@ import base64
 import http.client
 import socket
 import ssl
-import threading
-import time
 import xmlrpc.client
 from typing import Any
 from xml.parsers import expat
@@ -15,7 +13,8 @@ from xml.parsers import expat
 import pytest
 
 from libcloud_ovm3.simulator import KINDS, Simulator, SimulatorError
-from tests.simulator.plainclient import Machine, client, fault_of
+from tests.simulator.plainclient import Background, Machine, client, fault_of
+from tests.support import eventually, simulate
 
 CUT = (OSError, http.client.HTTPException, expat.ExpatError)
 
@@ -55,31 +54,31 @@ def test_late_effects_land_when_told_or_after_their_time(pool: Simulator) -> Non
     pool.misbehave("delayed", "create_vm")
     with pytest.raises(CUT):
         _create(pool, "a")
-    time.sleep(0.05)
+    pool.wait(5)
     assert not _made(pool, "a")
     pool.flush_delayed()
     assert _made(pool, "a")
     pool.misbehave("delayed", "create_vm", seconds=0.1)
     with pytest.raises(CUT):
         _create(pool, "b")
+    pool.wait(0.05)
     assert not _made(pool, "b")
-    time.sleep(0.3)
+    pool.wait(0.1)
     assert _made(pool, "b")
 
 
 @pytest.mark.parametrize(("kind", "effect"), [("hang", True), ("hang_before", False)])
 def test_hanging_calls_end_with_the_client_or_the_simulator(kind: str, effect: bool) -> None:
-    with Simulator(hosts=1, vms=0, speed=100) as sim:
+    with simulate(hosts=1, vms=0) as sim:
         sim.misbehave(kind, "create_vm")
         agent = client(sim)
-        trying = threading.Thread(target=_quietly, args=[agent.create_vm, sim.repository_id])
-        trying.start()
-        trying.join(0.3)
+        trying = Background(sim, _quietly, agent.create_vm, sim.repository_id)
+        eventually(lambda: _made(sim, "a") is effect)
         assert trying.is_alive()
         assert _made(sim, "a") is effect
         assert client(sim).echo("others are served") == "others are served"
-    trying.join(2)
-    assert not trying.is_alive()
+    trying.join()
+    assert trying.answers == [""]
 
 
 def _quietly(create: Any, repository: str) -> None:
@@ -91,12 +90,11 @@ def test_latency_slow_hook_and_made_up_answers(pool: Simulator) -> None:
     agent = client(pool)
     pool.misbehave("latency", "echo", seconds=0.2)
     pool.misbehave("slow", "get_api_version", seconds=0.2)
-    begun = time.monotonic()
+    begun = pool.now()
     assert agent.echo("x") == "x"
-    assert 0.2 <= time.monotonic() - begun < 2
-    begun = time.monotonic()
+    assert 0.19 < pool.now() - begun < 0.21
     assert agent.get_api_version() == [3]
-    assert 0.2 <= time.monotonic() - begun < 2
+    assert 0.39 < pool.now() - begun < 0.41
     steps: list[tuple[str, bool]] = []
     pool.misbehave("hook", "create_vm", hook=lambda word: steps.append((word, _made(pool, "a"))))
     _create(pool, "a")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import pytest
 
 from libcloud_ovm3.simulator import Simulator
 from tests.simulator.plainclient import Machine, client, fault_of, until
+from tests.support import simulate
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def test_weight_cap_and_pins(machine: Machine) -> None:
 def test_what_was_changed_before_a_refusal_stays_and_the_file_is_a_question() -> None:
     for answer, memory in (("leaves the file", 256), ("changes the file", 128)):
         answers = {"configure_vm refused by xend": answer}
-        with Simulator(hosts=1, vms=0, speed=100, answers=answers) as sim:
+        with simulate(hosts=1, vms=0, answers=answers) as sim:
             machine = Machine(sim)
             machine.start()
             assert "max vcpus" in _refusal(machine, memory=128, vcpus=8)
@@ -190,7 +190,7 @@ NICS = [f"mac=00:21:f6:00:00:0{number}" for number in range(1, 5)]
 @pytest.mark.parametrize("answer", ["by device id", "by MAC"])
 def test_detaching_a_nic_after_an_earlier_one(answer: str) -> None:
     answers = {"NICs are detached": answer}
-    with Simulator(hosts=1, vms=0, speed=100, answers=answers) as sim:
+    with simulate(hosts=1, vms=0, answers=answers) as sim:
         machine = Machine(sim, vif=NICS)
         machine.start()
         _change(machine, vif=NICS[1:])
@@ -229,8 +229,8 @@ def test_other_options_only_change_the_file(machine: Machine) -> None:
 
 
 def test_a_pending_detach_survives_a_restart_of_the_simulator(tmp_path: Any) -> None:
-    options: dict[str, Any] = {"hosts": 1, "root": tmp_path, "vms": 0, "speed": 100}
-    with Simulator(**options) as sim:
+    options: dict[str, Any] = {"hosts": 1, "root": tmp_path, "vms": 0}
+    with simulate(**options) as sim:
         machine = Machine(sim)
         machine.start()
         first = machine.config["disk"]
@@ -238,12 +238,8 @@ def test_a_pending_detach_survives_a_restart_of_the_simulator(tmp_path: Any) -> 
         sim.hosts[0].ignores_requests.add(machine.uuid)
         sim.hosts[0].inject("list faults")
         sim.hosts[0].inject("list faults", False)
-        refused: list[str] = []
-        thread = threading.Thread(target=lambda: refused.append(_refusal(machine, disk=first)))
-        thread.start()
-        thread.join()
-        assert "could not be disconnected" in refused[0]
-    with Simulator(**options) as sim:
+        assert "could not be disconnected" in _refusal(machine, disk=first)
+    with simulate(**options) as sim:
         machine.sim = sim
         assert _units(machine) == ["xvda:disk", "xvdb:disk"]
         sim.hosts[0].ignores_requests.clear()

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
 
 from libcloud_ovm3.simulator import Simulator, SimulatorError
-from tests.simulator.plainclient import Machine, client, fault_of, until
+from tests.simulator.plainclient import Background, Machine, client, fault_of, until, watching
+from tests.support import simulate
 
 
 def test_a_start_is_listed_while_it_is_built_and_answers_when_it_runs() -> None:
-    with Simulator(hosts=1, vms=0, speed=10) as sim:
+    with simulate(hosts=1, vms=0) as sim:
         machine = Machine(sim)
-        starting = threading.Thread(target=machine.start)
-        starting.start()
         seen = []
-        while starting.is_alive():
-            seen += [(domain["state"], domain["status"]) for domain in machine.domains()]
-            sim.wait(0.1)
-        starting.join()
+        with watching(sim):
+            starting = Background(sim, machine.start)
+            while not seen or seen[-1][1] != 2:
+                seen += [(domain["state"], domain["status"]) for domain in machine.domains()]
+                sim.wait(0.1)
+            starting.finish()
         assert list(dict.fromkeys(seen))[:2] == [("------", 1), ("--p---", 1)]
         assert machine.domains()[0]["status"] == 2
 
 
 def test_a_reboot_after_a_minute_comes_back_with_another_domid() -> None:
-    with Simulator(
-        hosts=1, vms=0, speed=50, off_seconds=25, reboot_gap=50, device_seconds=25
-    ) as sim:
+    with simulate(hosts=1, vms=0, off_seconds=25, reboot_gap=50, device_seconds=25) as sim:
         machine = Machine(sim)
         machine.start()
         before = machine.agent.list_vm(machine.repo, machine.vm)
@@ -52,7 +49,7 @@ def test_a_reboot_after_a_minute_comes_back_with_another_domid() -> None:
 
 
 def test_a_start_in_the_reboot_gap_makes_two_domains_of_one_uuid() -> None:
-    with Simulator(hosts=1, vms=0, speed=50, reboot_gap=10) as sim:
+    with simulate(hosts=1, vms=0, reboot_gap=10) as sim:
         machine = Machine(sim)
         machine.start()
         sim.wait(61)
@@ -77,7 +74,7 @@ def test_a_guest_younger_than_a_minute_is_destroyed_silently_at_reboot(pool: Sim
 
 
 def test_a_destroy_of_a_guest_that_is_off_and_restarts_is_followed_by_its_return() -> None:
-    with Simulator(hosts=1, vms=0, speed=50, off_seconds=25) as sim:
+    with simulate(hosts=1, vms=0, off_seconds=25) as sim:
         machine = Machine(sim)
         machine.start()
         sim.wait(61)
@@ -131,7 +128,7 @@ def test_actions_at_the_end_are_honoured(pool: Simulator) -> None:
 
 
 def test_letters_and_status_disagree_for_a_moment() -> None:
-    with Simulator(hosts=1, speed=1, vms=1, off_seconds=5) as sim:
+    with simulate(hosts=1, vms=1, off_seconds=5) as sim:
         (domain,) = sim.domains(0)
         sim.guest(0, domain["uuid"], "poweroff")
         (domain,) = sim.domains(0)
@@ -194,7 +191,7 @@ def test_a_second_start_and_a_missing_second_disk_are_refused(pool: Simulator) -
 def test_a_disk_of_another_vm_is_protected_only_by_the_newer_xen(
     version: str, protected: bool
 ) -> None:
-    with Simulator(hosts=1, version=version, vms=0, speed=100) as sim:
+    with simulate(hosts=1, version=version, vms=0) as sim:
         machine = Machine(sim)
         machine.start()
         thief = Machine(sim, disk=[f"file:{machine.disk},xvda,w"])
@@ -206,7 +203,7 @@ def test_a_disk_of_another_vm_is_protected_only_by_the_newer_xen(
 
 
 def test_memory_is_counted_and_waited_for() -> None:
-    with Simulator(hosts=1, vms=0, speed=100, memory_mb=1722) as sim:
+    with simulate(hosts=1, vms=0, memory_mb=1722) as sim:
         first = Machine(sim, memory="600")
         first.start()
         second = Machine(sim, memory="600")
@@ -240,7 +237,7 @@ def test_guests_do_only_what_guests_can_do(pool: Simulator) -> None:
 
 
 def test_host_reboot_loses_what_a_real_one_loses() -> None:
-    with Simulator(hosts=1, speed=100, secondary_mount=True) as sim:
+    with simulate(hosts=1, secondary_mount=True) as sim:
         agent = client(sim)
         assert len(sim.domains(0)) == 2
         assert "/nfsmnt/" in agent.discover_mounted_file_systems("nfs")

@@ -9,6 +9,7 @@ import pytest
 
 from libcloud_ovm3.simulator import Simulator
 from tests.simulator.plainclient import Machine, client, fault_of
+from tests.support import simulate
 
 HVM_IMAGE = set(
     "acpi apic boot guest_os_type isa keymap localtime nographic oos pci_msitranslate "
@@ -19,7 +20,7 @@ HVM_IMAGE = set(
 
 @pytest.fixture(params=["3.2.1", "3.3.3"])
 def sim(request: pytest.FixtureRequest) -> Iterator[Simulator]:
-    with Simulator(hosts=1, version=request.param, layout="manager", speed=100) as simulator:
+    with simulate(hosts=1, version=request.param, layout="manager") as simulator:
         yield simulator
 
 

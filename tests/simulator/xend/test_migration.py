@@ -2,46 +2,38 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from libcloud_ovm3.simulator import Simulator
-from tests.simulator.plainclient import Machine, client, fault_of, until
+from tests.simulator.plainclient import Background, Machine, client, fault_of, until, watching
+from tests.support import simulate
 
 
 @pytest.fixture
 def move() -> Iterator[tuple[Simulator, Machine]]:
     """Two hosts and a running VM that takes 45 simulated seconds to move."""
     slow = {"build_seconds": 10, "transfer_mb_per_second": 10, "off_seconds": 10}
-    with Simulator(hosts=2, vms=0, speed=50, device_seconds=3, **slow) as sim:
+    with simulate(hosts=2, vms=0, device_seconds=3, **slow) as sim:
         machine = Machine(sim)
         machine.start()
-        yield sim, machine
+        with watching(sim):
+            yield sim, machine
 
 
 def _target(sim: Simulator, host: int = 1) -> str:
     return sim.hosts[host].address
 
 
-def _begin(machine: Machine, *more: Any) -> tuple[threading.Thread, list[str]]:
-    """Migrate in a thread; what it answered is appended: "" or the fault."""
-    answers: list[str] = []
+def _begin(machine: Machine, *more: Any) -> Background:
+    """Migrate in a thread, up to where the target has the domain too."""
     agent = client(machine.sim, machine.host)
-
-    def call() -> None:
-        try:
-            agent.migrate_vm(machine.repo, machine.vm, _target(machine.sim), *more)
-            answers.append("")
-        except Exception as error:
-            answers.append(str(error))
-
-    thread = threading.Thread(target=call)
-    thread.start()
-    until(machine.sim, lambda: answers or len(machine.domains(1)) == 1)
-    return thread, answers
+    target = _target(machine.sim)
+    moving = Background(machine.sim, agent.migrate_vm, machine.repo, machine.vm, target, *more)
+    until(machine.sim, lambda: len(machine.domains(1)) == 1)
+    return moving
 
 
 def _looks(machine: Machine, host: int) -> list[tuple[str, int]]:
@@ -52,17 +44,17 @@ def test_both_sides_while_a_vm_moves(move: tuple[Simulator, Machine]) -> None:
     sim, machine = move
     before = machine.agent.list_vm(machine.repo, machine.vm)
     begun = sim.now()
-    thread, answers = _begin(machine)
+    thread = _begin(machine)
     sources, targets = [], []
-    while thread.is_alive():
+    while not thread.answers:
         sources += [(d["name"], d["status"]) for d in machine.domains(0)]
         targets += [(d["name"], d["state"], d["status"]) for d in machine.domains(1)]
         sim.wait(0.05)
-    thread.join()
+    thread.finish()
     name = machine.vm
     assert list(dict.fromkeys(sources)) == [(f"migrating-{name}", 2), (f"migrating-{name}", 0)]
     assert list(dict.fromkeys(targets))[:2] == [(name, "------", 1), (name, "--p---", 1)]
-    assert answers == [""]
+    assert thread.answers == [""]
     assert sim.now() - begun > 25
     assert machine.domains(0) == []
     until(sim, lambda: _looks(machine, 1) == [(name, 2)])
@@ -76,9 +68,7 @@ def test_both_sides_while_a_vm_moves(move: tuple[Simulator, Machine]) -> None:
 @pytest.mark.parametrize("version", ["3.2.1", "3.3.3"])
 @pytest.mark.parametrize("personality", ["plain", "awkward"])
 def test_a_migration_there_and_back(version: str, personality: str) -> None:
-    with Simulator(
-        hosts=2, vms=0, speed=100, version=version, personality=personality, pool=True
-    ) as sim:
+    with simulate(hosts=2, vms=0, version=version, personality=personality, pool=True) as sim:
         machine = Machine(sim)
         machine.start()
         for source, target in ((0, 1), (1, 0)):
@@ -92,9 +82,9 @@ def test_a_migration_there_and_back(version: str, personality: str) -> None:
 def test_success_is_not_arrival(move: tuple[Simulator, Machine]) -> None:
     sim, machine = move
     sim.hosts[1].unmount_repository()  # its disks are not there: found when the source is gone
-    thread, answers = _begin(machine)
-    thread.join()
-    assert answers == [""]
+    thread = _begin(machine)
+    thread.finish()
+    assert thread.answers == [""]
     until(sim, lambda: not machine.domains(0) and not machine.domains(1))
     log = (sim.root / "hosts/1/xend.log").read_text()
     assert "(vbd) could not be connected." in log
@@ -104,9 +94,9 @@ def test_success_is_not_arrival(move: tuple[Simulator, Machine]) -> None:
 def test_lost_on_request(move: tuple[Simulator, Machine], live: bool) -> None:
     sim, machine = move
     sim.hosts[0].inject("migration loses")
-    thread, answers = _begin(machine, live)
-    thread.join()
-    assert answers == [""]
+    thread = _begin(machine, live)
+    thread.finish()
+    assert thread.answers == [""]
     until(sim, lambda: not machine.domains(0) and not machine.domains(1))
 
 
@@ -115,9 +105,9 @@ def test_a_migration_that_breaks_answers_timed_out_and_leaves_half_a_domain(
 ) -> None:
     sim, machine = move
     sim.hosts[0].inject("migration breaks")
-    thread, answers = _begin(machine)
-    thread.join()
-    assert "failed (1): stderr: Error: timed out" in answers[0]
+    thread = _begin(machine)
+    thread.finish()
+    assert "failed (1): stderr: Error: timed out" in thread.answers[0]
     assert _looks(machine, 0) == [(machine.vm, 2)]
     assert _looks(machine, 1) == [(machine.vm, 1)]
     until(sim, lambda: machine.domains(1) == [])
@@ -133,11 +123,11 @@ def test_a_cut_cable_leaves_half_a_domain_for_ever(
     sim, machine = move
     if how == "let":
         sim.hosts[0].inject("migration cut")
-    thread, answers = _begin(machine)
+    thread = _begin(machine)
     if how == "kill":
         sim.hosts[1].kill()
-    thread.join()
-    assert "Error: timed out" in answers[0]
+    thread.finish()
+    assert "Error: timed out" in thread.answers[0]
     sim.wait(60)
     assert _looks(machine, 0) == [(machine.vm, 2)]
     assert _looks(machine, 1) == [(machine.vm, 1)]
@@ -150,9 +140,9 @@ def test_a_deaf_guest_does_not_suspend(move: tuple[Simulator, Machine]) -> None:
     sim, machine = move
     sim.hosts[0].ignores_requests.add(machine.uuid)
     begun = sim.now()
-    thread, answers = _begin(machine)
-    thread.join()
-    assert "Error: timed out" in answers[0]
+    thread = _begin(machine)
+    thread.finish()
+    assert "Error: timed out" in thread.answers[0]
     assert sim.now() - begun > 25 + 61
     assert _looks(machine, 0) == [(machine.vm, 2)]
     assert "Timeout waiting for domain" in (sim.root / "hosts/0/xend.log").read_text()
@@ -197,7 +187,7 @@ def test_what_the_source_refuses(move: tuple[Simulator, Machine]) -> None:
 
 
 def test_outside_a_pool_the_agent_does_not_migrate() -> None:
-    with Simulator(hosts=2, vms=0, speed=100, pool=False) as sim:
+    with simulate(hosts=2, vms=0, pool=False) as sim:
         machine = Machine(sim)
         machine.start()
         text = fault_of(machine.agent.migrate_vm, machine.repo, machine.vm, _target(sim))
@@ -206,21 +196,14 @@ def test_outside_a_pool_the_agent_does_not_migrate() -> None:
 
 def test_a_second_migration_of_the_same_vm_is_accepted(move: tuple[Simulator, Machine]) -> None:
     sim, machine = move
-    thread, answers = _begin(machine)
-    second: list[str] = []
-    agent = client(sim)
-    other = threading.Thread(
-        target=lambda: second.append(
-            fault_of(agent.migrate_vm, machine.repo, machine.vm, _target(sim))
-        )
-    )
-    other.start()
+    thread = _begin(machine)
+    second = Background(sim, client(sim).migrate_vm, machine.repo, machine.vm, _target(sim))
     until(sim, lambda: len(machine.domains(1)) == 2)
     assert _looks(machine, 0) == [(f"migrating-migrating-{machine.vm}", 2)]
-    thread.join()
-    other.join()
-    assert answers == [""]
-    assert "Error: timed out" in second[0]
+    thread.finish()
+    second.finish()
+    assert thread.answers == [""]
+    assert "Error: timed out" in second.answers[0]
     until(sim, lambda: _looks(machine, 1) == [(machine.vm, 2)])
 
 
@@ -233,15 +216,15 @@ def test_the_same_vm_over_there_is_not_refused(move: tuple[Simulator, Machine]) 
 
 def test_unpause_releases_a_half_received_domain(move: tuple[Simulator, Machine]) -> None:
     sim, machine = move
-    thread, answers = _begin(machine)
+    thread = _begin(machine)
     client(sim, 1).unpause_vm(machine.repo, machine.vm)
-    thread.join()
-    assert "Error: timed out" in answers[0]
+    thread.finish()
+    assert "Error: timed out" in thread.answers[0]
     assert _looks(machine, 0) == _looks(machine, 1) == [(machine.vm, 2)]
 
 
 def test_migration_into_a_reboot_gap_makes_two() -> None:
-    with Simulator(hosts=2, vms=0, speed=50, reboot_gap=60, transfer_mb_per_second=50) as sim:
+    with simulate(hosts=2, vms=0, reboot_gap=60, transfer_mb_per_second=50) as sim:
         machine = Machine(sim)
         client(sim, 1).start_vm(machine.repo, machine.vm)
         machine.start()
@@ -254,15 +237,15 @@ def test_migration_into_a_reboot_gap_makes_two() -> None:
 
 @pytest.mark.parametrize("version", ["3.2.1", "3.3.3"])
 def test_save_and_restore(version: str) -> None:
-    with Simulator(hosts=1, version=version, vms=0, speed=50, transfer_mb_per_second=20) as sim:
+    with simulate(hosts=1, version=version, vms=0, transfer_mb_per_second=20) as sim:
         machine = Machine(sim)
         machine.start()
         started = machine.agent.list_vm(machine.repo, machine.vm)["start_time"]
-        saving = threading.Thread(target=machine.agent.save_vm, args=(machine.repo, machine.vm))
         agent = client(sim)
-        saving.start()
-        until(sim, lambda: _looks(machine, 0) == [(f"migrating-{machine.vm}", 2)])
-        saving.join()
+        with watching(sim):
+            saving = Background(sim, agent.save_vm, machine.repo, machine.vm)
+            until(sim, lambda: _looks(machine, 0) == [(f"migrating-{machine.vm}", 2)])
+            saving.finish()
         assert machine.domains() == []
         agent.restore_vm(machine.repo, machine.vm, True)
         assert _looks(machine, 0) == [(machine.vm, 1)]
@@ -298,13 +281,15 @@ def test_a_save_that_fails_leaves_a_part_and_the_guest_goes_on(pool: Simulator) 
 
 def test_a_migration_goes_on_in_the_simulators_next_life(tmp_path: Any) -> None:
     options: dict[str, Any] = {"hosts": 2, "root": tmp_path, "vms": 1}
-    with Simulator(speed=1, transfer_mb_per_second=100, **options) as sim:
+    with simulate(transfer_mb_per_second=100, **options) as sim:
         machine = Machine(sim)
         machine.start()
-        thread, _ = _begin(machine)
-        assert _looks(machine, 0) == [(f"migrating-{machine.vm}", 2)]
+        with watching(sim):
+            thread = _begin(machine)
+            assert _looks(machine, 0) == [(f"migrating-{machine.vm}", 2)]
+            sim.stop()
     thread.join()
-    with Simulator(speed=100, transfer_mb_per_second=100, **options) as sim:
+    with simulate(transfer_mb_per_second=100, **options) as sim:
         machine.sim = sim
         until(sim, lambda: _looks(machine, 1) == [(machine.vm, 2)])
         assert machine.domains(0) == []

@@ -9,6 +9,7 @@ import pytest
 
 from libcloud_ovm3.simulator import Simulator
 from tests.simulator.plainclient import Machine, client, fault_of, until
+from tests.support import simulate
 
 BOTH = True  # personalities
 CONTROL = ("control0", "static", "169.254.0.1", "255.255.0.0")
@@ -33,7 +34,7 @@ def _value(agent: Any, path: str) -> str | None:
 
 
 def test_a_local_bridge_is_not_there_at_once_and_then_busy(pool: Simulator) -> None:
-    with Simulator(hosts=1, vms=0, bridge_seconds=3600) as sim:
+    with simulate(hosts=1, vms=0, bridge_seconds=3600) as sim:
         agent = client(sim)
         assert agent.ovs_local_config("start", "local1") == "start local bridge local1"
         assert "local1" not in _bridges(agent)
@@ -57,7 +58,7 @@ def test_a_local_bridge_is_not_there_at_once_and_then_busy(pool: Simulator) -> N
 
 @pytest.mark.parametrize(("version", "word"), [("3.2.1", "start"), ("3.3.1", "Added")])
 def test_a_vlan_bridge(version: str, word: str) -> None:
-    with Simulator(hosts=1, vms=0, version=version) as sim:
+    with simulate(hosts=1, vms=0, version=version) as sim:
         agent = client(sim)
         answer = agent.ovs_vlan_bridge("start", "xenbr0.200", "bond0", 200)
         assert answer == f"{word} bridge=xenbr0.200 netdev=bond0 vlan 200"
@@ -110,7 +111,7 @@ def test_a_vlan_device_alone(pool: Simulator) -> None:
 
 
 def test_the_address_of_a_local_bridge_is_lost_at_a_reboot_the_bridge_is_not() -> None:
-    with Simulator(hosts=1, vms=0, speed=100, boot_seconds=1) as sim:
+    with simulate(hosts=1, vms=0, boot_seconds=1) as sim:
         agent, path = client(sim), "Bridges/Device[@Name='control0']/Family/Address"
         assert _value(agent, path) == "169.254.0.1"
         agent.ovs_ip_config("eth1", "static", "192.0.2.7", "255.255.255.0")
