@@ -11,7 +11,7 @@ SHORT := not soak and not long and not tables and not sshd
 BIN := $(VENV)/bin
 METADATA := setup.cfg pyproject.toml libcloud_ovm3/_version.py
 
-.PHONY: demo test test-tables test-long test-py2 test-host check format generate ci soak lowest newest bench clean
+.PHONY: demo test test-tables test-long test-py2 test-host check format generate ci soak lowest newest bench bench-peers clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo
@@ -56,6 +56,17 @@ soak: $(VENV)/.test
 # Ratios against named peers, about two minutes; fails if a target is missed (docs/performance.md).
 bench: $(VENV)/.test
 	@$(BIN)/python -m bench
+
+# Against libcloud's libvirt driver, which a user could choose instead. Builds libvirt-python, for which
+# it installs Debian packages where they are missing (as root).
+bench-peers: .venv-peers/.installed
+	@.venv-peers/bin/python -m bench.peers
+
+.venv-peers/.installed: $(METADATA) tools/install-libvirt
+	@tools/make-venv $(PYTHON) .venv-peers
+	@tools/install-libvirt .venv-peers/bin/python
+	@.venv-peers/bin/python -m pip install --quiet -e '.[simulator]' libvirt-python==12.8.0
+	@touch $@
 
 # What meets the libraries and the language, with the oldest of both that setup.cfg admits.
 MEETS_LIBRARIES := tests/agent tests/cli tests/compute tests/conformance tests/estate $(wildcard tests/test_*.py)
@@ -106,5 +117,5 @@ $(VENV)/.test: $(METADATA) | $(BIN)/python
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-lowest .venv-newest .venv-py2 build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-lowest .venv-newest .venv-py2 .venv-peers build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -7,6 +7,7 @@ import builtins
 import inspect
 import re
 import shlex
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 from libcloud.common import types as libcloud_types
 from libcloud.compute import base as libcloud_base
 
@@ -31,7 +33,6 @@ TARGETS = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULT
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 INLINE = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)")
-OVM3 = [sys.executable, "-c", "from libcloud_ovm3.cli import main; main()"]
 EXAMPLE_HOST = "ovm-1.example.com"
 DIRECTORIES = {"VirtualDisks", "VirtualMachines"}  # of a repository
 
@@ -56,7 +57,7 @@ def test_python_examples(text: str) -> None:
         [sys.executable, "-W", "error::UserWarning", "-c", text],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -77,9 +78,10 @@ def test_calls_of_the_installer_fit() -> None:
 
 
 @pytest.mark.parametrize("text", blocks("console"))
-def test_commands(text: str, tmp_path: Path) -> None:
+def test_commands(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """make targets exist; ovm3 commands run, one after the other, on a simulated
     host in the place of the example."""
+    monkeypatch.chdir(tmp_path)
     with Simulator(hosts=1, speed=100) as sim:
         sim.add_vm("db-1")
         for line in text.splitlines():
@@ -88,23 +90,44 @@ def test_commands(text: str, tmp_path: Path) -> None:
                 assert {one for one in arguments if "=" not in one} <= TARGETS
             elif program != "pip":  # see test_extras_exist
                 assert program == "ovm3"
-                run_ovm3(line, sim, tmp_path)
+                run_ovm3(line, sim)
 
 
-def run_ovm3(line: str, sim: Simulator, folder: Path) -> None:
+def run_ovm3(line: str, sim: Simulator) -> None:
     [(address, pin)] = pins_of(sim).items()
     line = line.replace(f"{EXAMPLE_HOST}=SHA256", f"{address}={pin}")
     line = line.replace(EXAMPLE_HOST, f"{address}:{sim.hosts[0].port}")
-    done = subprocess.run(
-        [*OVM3, *shlex.split(line)[1:]],
-        env={"OVM3_PASSWORD": sim.password},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    run_here(line, {"OVM3_PASSWORD": sim.password})
+
+
+def run_here(line: str, environment: dict[str, str] | None = None) -> str:
+    """Run a command line of ``ovm3`` in this process; what it writes."""
+    done = CliRunner().invoke(ovm3, shlex.split(line)[1:], env=environment)
+    assert done.exit_code == 0, (line, done.output)
+    return done.output
+
+
+def test_a_simulated_host_for_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The two terminals of the README, on a port that is free."""
+    start, use = [text for kind, text in BLOCK.findall(TEXTS["README.md"]) if kind == "sh"]
+    with socket.create_server(("127.0.0.2", 0)) as free:
+        port = free.getsockname()[1]
+    monkeypatch.chdir(tmp_path)
+    make_password, simulator = start.splitlines()
+    subprocess.run(make_password, shell=True, check=True)
+    command = [sys.executable, *shlex.split(simulator.replace("8899", str(port)))[1:]]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        try:
+            assert running.stdout is not None
+            _, address, fingerprint = running.stdout.readline().split()
+            line = use.replace("SHA256", fingerprint).replace("127.0.0.2", address)
+            written = [run_here(one) for one in line.splitlines()]
+        finally:
+            running.terminate()
+    assert fingerprint in written[0].replace(":", "").lower()
+    assert "seed-1" in written[1]
 
 
 # ------------------------------------------------------------------ names exist

@@ -1,7 +1,7 @@
 """The agent's own API, mirrored literally. Knows nothing of libcloud's nouns.
 
 The modules named here are also attributes of the package and are imported when they are first used
-(``agent.hostmodule.HostModule``), so that loading the driver does not wait for them.
+(``agent.config``), so that loading the driver does not wait for them.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from libcloud_ovm3.agent import catalogue, hostmodule, hostmodule_types, probe
+    from libcloud_ovm3.agent import config, hostmodule, hostmodule_types, probe
 
-__all__ = ["catalogue", "hostmodule", "hostmodule_types", "probe"]
+__all__ = ["config", "hostmodule", "hostmodule_types", "probe"]
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -10,12 +10,13 @@ catalogue.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any
 
-from libcloud_ovm3 import agent
+from libcloud_ovm3.agent import catalogue
+from libcloud_ovm3.agent.catalogue import Kind
 from libcloud_ovm3.errors import InvalidArgument
 
-Kind = Literal["read", "write", "long"]
+__all__ = ["Kind", "TimeLimits", "kind_of"]
 
 
 def kind_of(function: str, claimed: Kind | None = None) -> Kind:
@@ -25,7 +26,7 @@ def kind_of(function: str, claimed: Kind | None = None) -> Kind:
         write otherwise), and for time limits; no claim makes a read of what the catalogue calls a
         write.
     """
-    known = agent.catalogue.functions().get(function)
+    known = catalogue.functions().get(function)
     if known is None:
         return claimed or "write"
     if claimed is None or (claimed == "read" and known.kind != "read"):

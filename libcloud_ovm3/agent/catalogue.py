@@ -12,9 +12,9 @@ import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
-from libcloud_ovm3.agent.call_kinds import Kind
+Kind = Literal["read", "write", "long"]
 
 # Agent module -> (attribute of Agent, class). "": sources call these functions, but show no class.
 GROUPS: Mapping[str, tuple[str, str]] = MappingProxyType(

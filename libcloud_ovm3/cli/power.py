@@ -11,7 +11,7 @@ from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.cli.options import driver_options, make_driver, reported
 from libcloud_ovm3.cli.output import show
-from libcloud_ovm3.operations.stop_vm import STOP_LIMIT
+from libcloud_ovm3.operations.limits import STOP_LIMIT
 
 
 @click.command()

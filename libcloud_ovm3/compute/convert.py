@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING, Any
 from libcloud.compute.base import Node, NodeDriver, NodeImage, NodeLocation, NodeSize
 from libcloud.compute.types import NodeState
 
+from libcloud_ovm3 import agent
 from libcloud_ovm3.agent import documents
-from libcloud_ovm3.agent.config import VMConfig, VncOptions
 from libcloud_ovm3.errors import Ovm3Error
-from libcloud_ovm3.estate.definitions import Definition
-from libcloud_ovm3.estate.disks import Orphan
-from libcloud_ovm3.estate.hosts import HostView, UnreachableHost
-from libcloud_ovm3.estate.images import Image
 from libcloud_ovm3.estate.states import State
-from libcloud_ovm3.estate.vms import VM, LiveDomain
 
 if TYPE_CHECKING:
+    from libcloud_ovm3.agent.config import VncOptions
     from libcloud_ovm3.agent.documents import Hardware
+    from libcloud_ovm3.estate.definitions import Definition
+    from libcloud_ovm3.estate.disks import Orphan
+    from libcloud_ovm3.estate.hosts import HostView, UnreachableHost
+    from libcloud_ovm3.estate.images import Image
+    from libcloud_ovm3.estate.vms import VM, LiveDomain
 
 # The names are the same in both today, but libcloud may change its own.
 NODE_STATES = {
@@ -106,7 +107,7 @@ def _live_domain(live: LiveDomain) -> dict[str, Any]:
 
 
 def _definition(definition: Definition) -> dict[str, Any]:
-    config = definition.config or VMConfig({})
+    config = definition.config or agent.config.VMConfig({})
     disks = [disk for disk in config.disks if not disk.is_cdrom]
     vnc = config.vnc
     return {

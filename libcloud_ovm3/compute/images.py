@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from libcloud.compute.base import NodeImage, NodeLocation
 
+from libcloud_ovm3 import estate, operations
 from libcloud_ovm3.compute.base import OVM3Base
 from libcloud_ovm3.compute.convert import object_id, to_image
-from libcloud_ovm3.estate.hosts import read_hosts
-from libcloud_ovm3.estate.images import images
-from libcloud_ovm3.estate.repositories import read_repositories
-from libcloud_ovm3.operations.placement import is_host, require_host
 
 
 class Images(OVM3Base):
@@ -26,17 +23,19 @@ class Images(OVM3Base):
         :raises SearchIncomplete: it is unreachable, or may be a host that is.
         :rtype: ``list`` of :class:`NodeImage`
         """
-        hosts, unreachable = read_hosts(self._estate)
+        hosts, unreachable = estate.hosts.read_hosts(self._estate)
         host_id = None if location is None else object_id(location)
         if host_id is not None:
-            require_host(hosts, unreachable, host_id)
-        repositories = read_repositories(hosts, with_vm_cfgs=False)
+            operations.placement.require_host(hosts, unreachable, host_id)
+        repositories = estate.repositories.read_repositories(hosts, with_vm_cfgs=False)
         errors = [error for repository in repositories for error in repository.errors]
         self._warn([str(host.reason) for host in unreachable] + errors)
         if host_id is not None:
             repositories = [
                 repository
                 for repository in repositories
-                if any(is_host(host, host_id) for host in repository.mounted_on)
+                if any(
+                    operations.placement.is_host(host, host_id) for host in repository.mounted_on
+                )
             ]
-        return [to_image(image, self) for image in images(repositories)]
+        return [to_image(image, self) for image in estate.images.images(repositories)]

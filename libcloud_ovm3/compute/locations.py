@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from libcloud.compute.base import NodeLocation
 
+from libcloud_ovm3 import estate
 from libcloud_ovm3.compute.base import OVM3Base
 from libcloud_ovm3.compute.convert import to_location, to_unreachable_location
-from libcloud_ovm3.estate.hosts import HARDWARE, read_hardware, read_hosts
 
 
 class Locations(OVM3Base):
@@ -17,8 +17,8 @@ class Locations(OVM3Base):
 
         :rtype: ``list`` of :class:`NodeLocation`
         """
-        hosts, unreachable = read_hosts(self._estate, HARDWARE)
-        hardware = read_hardware(hosts)
+        hosts, unreachable = estate.hosts.read_hosts(self._estate, estate.hosts.HARDWARE)
+        hardware = estate.hosts.read_hardware(hosts)
         return [
             *(to_location(host, what, self) for host, what in zip(hosts, hardware, strict=True)),
             *(to_unreachable_location(host, self) for host in unreachable),

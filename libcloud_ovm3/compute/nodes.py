@@ -13,17 +13,11 @@ from libcloud.compute.base import (
     NodeSize,
 )
 
+from libcloud_ovm3 import estate, operations
 from libcloud_ovm3.compute.base import OVM3Base
 from libcloud_ovm3.compute.convert import object_id, to_node
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
-from libcloud_ovm3.estate.vms import read_estate
-from libcloud_ovm3.operations.create_vm import create
-from libcloud_ovm3.operations.destroy_vm import destroy
-from libcloud_ovm3.operations.plan_vm import VMSpec, make_plan
-from libcloud_ovm3.operations.reboot_vm import MINIMUM_AGE, reboot
-from libcloud_ovm3.operations.start_vm import start
-from libcloud_ovm3.operations.stop_vm import STOP_LIMIT, stop
-from libcloud_ovm3.operations.wait_running import wait_running
+from libcloud_ovm3.operations.limits import MINIMUM_AGE, STOP_LIMIT
 
 
 class Nodes(OVM3Base):
@@ -39,7 +33,7 @@ class Nodes(OVM3Base):
 
         :rtype: ``list`` of :class:`Node`
         """
-        snapshot = read_estate(self._estate)
+        snapshot = estate.vms.read_estate(self._estate)
         errors = snapshot.errors()
         if errors and (self.ex_strict if ex_strict is None else ex_strict):
             if snapshot.unreachable:
@@ -85,7 +79,7 @@ class Nodes(OVM3Base):
         """
         if auth is not None:
             self._get_and_check_auth(auth)
-        spec = VMSpec(
+        spec = operations.plan_vm.VMSpec(
             name=name,
             image_id=object_id(image),
             memory_mb=size.ram,
@@ -94,9 +88,9 @@ class Nodes(OVM3Base):
             host_id=None if location is None else object_id(location),
             allow_same_name=ex_allow_same_name,
         )
-        plan = make_plan(self._estate, spec)
+        plan = operations.plan_vm.make_plan(self._estate, spec)
         self._warn(plan.notices)  # before anything is created, in case warnings are errors
-        vm, notices = create(plan)
+        vm, notices = operations.create_vm.create(plan)
         self._warn(notices)
         return to_node(vm, self)
 
@@ -116,7 +110,7 @@ class Nodes(OVM3Base):
         :rtype: ``bool``
         """
         host_id = None if ex_location is None else object_id(ex_location)
-        self._warn(start(self._estate, object_id(node), host_id))
+        self._warn(operations.start_vm.start(self._estate, object_id(node), host_id))
         return True
 
     def stop_node(self, node: Node, ex_force: bool = False, ex_timeout: float = STOP_LIMIT) -> bool:
@@ -136,7 +130,9 @@ class Nodes(OVM3Base):
         :raises WaitTimeout: it is still running after that time; it is not powered off then.
         :rtype: ``bool``
         """
-        self._warn(stop(self._estate, object_id(node), force=ex_force, limit=ex_timeout))
+        self._warn(
+            operations.stop_vm.stop(self._estate, object_id(node), force=ex_force, limit=ex_timeout)
+        )
         return True
 
     def reboot_node(self, node: Node, ex_minimum_age: float = MINIMUM_AGE) -> bool:
@@ -153,7 +149,7 @@ class Nodes(OVM3Base):
         :raises OperationIncomplete: the request was sent; its outcome is unknown.
         :rtype: ``bool``
         """
-        self._warn(reboot(self._estate, object_id(node), ex_minimum_age))
+        self._warn(operations.reboot_vm.reboot(self._estate, object_id(node), ex_minimum_age))
         return True
 
     def destroy_node(self, node: Node) -> bool:
@@ -167,7 +163,7 @@ class Nodes(OVM3Base):
 
         :rtype: ``bool``
         """
-        self._warn(destroy(self._estate, object_id(node)))
+        self._warn(operations.destroy_vm.destroy(self._estate, object_id(node)))
         return True
 
     def wait_until_running(
@@ -190,7 +186,7 @@ class Nodes(OVM3Base):
                 f"ssh_interface {ssh_interface!r}: expected public_ips or private_ips"
             )
         ids = [object_id(node) for node in nodes]
-        vms = wait_running(self._estate, ids, wait_period, timeout)
+        vms = operations.wait_running.wait_running(self._estate, ids, wait_period, timeout)
         running = [to_node(vm, self) for vm in vms]
         return [(node, list(getattr(node, ssh_interface))) for node in running]
 
@@ -211,7 +207,7 @@ class Nodes(OVM3Base):
             read.
         :rtype: :class:`Node`
         """
-        return to_node(read_estate(self._estate).vm(node_id), self)
+        return to_node(estate.vms.read_estate(self._estate).vm(node_id), self)
 
     def ex_get_node_by_name(self, name: str) -> Node:
         """The node of this display name.
@@ -225,4 +221,4 @@ class Nodes(OVM3Base):
         :raises AmbiguousName: there are several; names their ids.
         :rtype: :class:`Node`
         """
-        return to_node(read_estate(self._estate).vm_named(name), self)
+        return to_node(estate.vms.read_estate(self._estate).vm_named(name), self)

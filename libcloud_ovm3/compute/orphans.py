@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from libcloud_ovm3 import estate, operations
 from libcloud_ovm3.compute.base import OVM3Base
 from libcloud_ovm3.compute.convert import to_orphan
-from libcloud_ovm3.estate.disks import orphans
-from libcloud_ovm3.estate.vms import read_estate
-from libcloud_ovm3.operations.put_back import put_back
 
 
 class Orphans(OVM3Base):
@@ -26,9 +24,9 @@ class Orphans(OVM3Base):
             it aside; see :meth:`ex_put_back`; else None).
         :rtype: ``list`` of ``dict``
         """
-        snapshot = read_estate(self._estate)
+        snapshot = estate.vms.read_estate(self._estate)
         self._warn(snapshot.errors())
-        return [to_orphan(orphan) for orphan in orphans(self._estate, snapshot)]
+        return [to_orphan(orphan) for orphan in estate.disks.orphans(self._estate, snapshot)]
 
     def ex_put_back(self, path: str, operation: str) -> bool:
         """Put back a disk that a deletion has set aside and, breaking off, has left there.
@@ -48,5 +46,5 @@ class Orphans(OVM3Base):
         :raises OperationIncomplete: whether it was done is unknown.
         :rtype: ``bool``
         """
-        put_back(self._estate, path, operation)
+        operations.put_back.put_back(self._estate, path, operation)
         return True

@@ -15,6 +15,7 @@ from libcloud_ovm3.estate.repositories import list_whole, with_module
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.operations.delete_files import delete_file, delete_files_by_module
+from libcloud_ovm3.operations.limits import STOP_LIMIT
 from libcloud_ovm3.operations.mount_export import mounted_export
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.own_disks import (
@@ -25,7 +26,7 @@ from libcloud_ovm3.operations.own_disks import (
     why_used,
 )
 from libcloud_ovm3.operations.preconditions import only_live_domain, require_certain
-from libcloud_ovm3.operations.stop_vm import STOP_LIMIT, stop_live
+from libcloud_ovm3.operations.stop_vm import stop_live
 
 
 def destroy(estate: Estate, vm_id: str) -> list[str]:

@@ -8,11 +8,10 @@ from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.states import RESTARTS, State
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, LiveDomain, read_estate
 from libcloud_ovm3.operations import doors
+from libcloud_ovm3.operations.limits import MINIMUM_AGE
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.preconditions import only_live_domain, why_unknown
 from libcloud_ovm3.operations.presence import POLL, READS, read_presence
-
-MINIMUM_AGE = 60.0  # xend destroys a guest that reboots earlier (MINIMUM_RESTART_TIME, xend.md 2)
 
 # What a domain shows while it reboots: it has shut down, or is being built again.
 _REBOOTS = frozenset({State.REBOOTING, State.STOPPING, State.PENDING})

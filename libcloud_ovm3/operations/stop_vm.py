@@ -13,11 +13,11 @@ from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.states import State
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
 from libcloud_ovm3.operations import doors
+from libcloud_ovm3.operations.limits import STOP_LIMIT
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.preconditions import only_live_domain, require_certain, why_unknown
 from libcloud_ovm3.operations.presence import POLL, Presence, read_presence
 
-STOP_LIMIT = 300.0  # seconds; xend itself notes a guest that takes longer (xend.md 2)
 REFUSED_LIMIT = 3.0  # seconds to wait after a stop that was answered with a fault
 
 

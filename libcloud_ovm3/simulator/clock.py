@@ -124,16 +124,15 @@ class SimulatedTime:
     @contextlib.contextmanager
     def serving(self, user_agent: str) -> Iterator[None]:
         """The calling thread works for a request."""
-        with self._changed:
-            names = [name for name in self._clients if name in user_agent]
-            self._requests.update(names)
-        try:
-            with self._working("request"):
-                yield
-        finally:
+        with self._working("request"):
             with self._changed:
-                self._requests.subtract(names)
-                self._move()
+                names = [name for name in self._clients if name in user_agent]
+                self._requests.update(names)
+            try:
+                yield
+            finally:
+                with self._changed:  # first: an answered client is at work, and time stands still
+                    self._requests.subtract(names)
 
     def start(self, action: Callable[[], None]) -> None:
         """Do something in the background; its waits end when others have waited for as long."""

@@ -60,14 +60,14 @@ def serve(certificates: list[Certificate]) -> Iterator[Callable[..., Server]]:
 
 @pytest.fixture
 def connect() -> Iterator[Callable[..., AgentConnection]]:
-    """Makes connections to servers, by default with the server's own pin and short limits."""
+    """Makes connections to servers, by default with the server's own pin."""
     made: list[AgentConnection] = []
 
     def connection(server: Server, **kwargs: Any) -> AgentConnection:
         secure = server.certificate is not None
         if secure and "trust" not in kwargs:
             kwargs["trust"] = HostTrust(pins=(server.certificate.fingerprint,))
-        kwargs.setdefault("limits", TimeLimits(connect=3, read=5, write=5, long=5))
+        kwargs.setdefault("limits", TimeLimits(connect=60, read=60, write=60, long=60))
         kwargs.setdefault("host", server.host)
         made.append(
             AgentConnection(

@@ -109,7 +109,7 @@ class Server:
         self.host = host
         self.port = self._listener.getsockname()[1]
         self.stopping = threading.Event()
-        self._lines: set[socket.socket] = set()
+        self.lines: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
@@ -126,7 +126,7 @@ class Server:
     def close_lines(self) -> None:
         """Close every line that is open now."""
         with self._lock:
-            lines = list(self._lines)
+            lines = list(self.lines)
         for line in lines:
             _shut(line)
 
@@ -172,7 +172,7 @@ class Server:
                 _shut(line)
                 return
         with self._lock:
-            self._lines.add(line)
+            self.lines.add(line)
         # Whatever ends the line, the client's going away included, ends it for us as well.
         with contextlib.suppress(OSError, ssl.SSLError):
             for request in read_requests(line, number):
@@ -184,7 +184,7 @@ class Server:
                     break
         _shut(line)
         with self._lock:
-            self._lines.discard(line)
+            self.lines.discard(line)
 
     def _play(self, line: socket.socket, steps: Iterable[Step] | bytes) -> bool:
         for step in [steps] if isinstance(steps, bytes) else steps:

@@ -14,8 +14,6 @@ from hypothesis import strategies as st
 from libcloud_ovm3.agent.config import VMConfig, VncOptions, whole_number
 from libcloud_ovm3.errors import InvalidArgument
 
-from .unhurried import unhurried
-
 CASES = Path(__file__).parent / "cases"
 IMG = "/OVS/Repositories/0004fb/VirtualDisks/a.img"
 
@@ -434,7 +432,6 @@ KEYS = st.sampled_from(
 )
 
 
-@unhurried
 @given(st.dictionaries(KEYS, ANYTHING))
 def test_hostile_values(values: dict[str, Any]) -> None:
     config = VMConfig(values)

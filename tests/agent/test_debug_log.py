@@ -234,7 +234,7 @@ def test_c04_in_a_process_with_libcloud_debug(
         env=environment,
         input=PASSWORD.encode(),
         capture_output=True,
-        timeout=60,
+        timeout=300,
         check=True,
     )
     check_c04(done.stdout.decode("utf-8"))

@@ -13,8 +13,6 @@ from libcloud_ovm3.agent import vmcfg
 from libcloud_ovm3.agent.disk import DiskEntry, format_disk, parse_disk
 from libcloud_ovm3.errors import InvalidArgument
 
-from .unhurried import unhurried
-
 CASES = Path(__file__).parent / "cases"
 ID = "0004fb0000030000aeaca859e4a8f8c0"
 IMG = f"/OVS/Repositories/{ID}/VirtualDisks/a.img"
@@ -204,7 +202,6 @@ ENTRIES = st.builds(
 )
 
 
-@unhurried
 @given(ENTRIES)
 def test_round_trip_of_entries(entry: DiskEntry) -> None:
     text = format_disk(entry)
@@ -212,7 +209,6 @@ def test_round_trip_of_entries(entry: DiskEntry) -> None:
     assert parse_disk(text).is_understood
 
 
-@unhurried
 @given(st.text() | st.text("file:/.,xvdaw!cdrom tap", max_size=30))
 def test_round_trip_of_texts(text: str) -> None:
     entry = parse_disk(text)

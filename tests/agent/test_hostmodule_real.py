@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +16,7 @@ from libcloud_ovm3.agent.hostmodule_types import Document
 from libcloud_ovm3.agent.tls import HostTrust
 from libcloud_ovm3.errors import AgentFault
 from libcloud_ovm3.simulator import Simulator
-from tests.support import simulate
+from tests.support import eventually, simulate
 
 ME = "tests"
 
@@ -165,10 +164,8 @@ def test_jobs(module: HostModule, sim: Simulator, mount: str) -> None:
     target = f"{mount}/ISOs/target.iso"
     module.start_job(ME, copy, "copy", f"{mount}/ISOs/source.iso", target)
     module.start_job(ME, digest, "md5", f"{mount}/ISOs/source.iso")
-    until = time.monotonic() + 20
     for job in (copy, digest):
-        while module.job_status(mount, job)["state"] == "running" and time.monotonic() < until:
-            time.sleep(0.05)
+        eventually(lambda job=job: module.job_status(mount, job)["state"] != "running")
     done = [module.job_status(mount, job) for job in (copy, digest)]
     md5 = hashlib.md5(source.read_bytes()).hexdigest()
     assert [(job["state"], job["result"]) for job in done] == [("done", md5)] * 2

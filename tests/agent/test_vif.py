@@ -11,8 +11,6 @@ from hypothesis import strategies as st
 from libcloud_ovm3.agent.vif import Vfb, Vif
 from libcloud_ovm3.errors import InvalidArgument
 
-from .unhurried import unhurried
-
 
 def test_a_card_of_every_kind() -> None:
     text = (
@@ -78,7 +76,6 @@ WORDS = st.text(st.characters(min_codepoint=32, max_codepoint=0x17F), max_size=1
 )
 
 
-@unhurried
 @given(st.text(max_size=40), KEYS, WORDS)
 def test_any_text_is_kept(text: str, key: str, value: str) -> None:
     before = Vif(text).options
@@ -89,7 +86,6 @@ def test_any_text_is_kept(text: str, key: str, value: str) -> None:
     assert taken_out.options == before
 
 
-@unhurried
 @given(st.dictionaries(KEYS, WORDS))
 def test_round_trip_of_options(options: dict[str, str]) -> None:
     assert Vif("").changed(**options).options == options

@@ -15,8 +15,6 @@ from hypothesis import strategies as st
 from libcloud_ovm3.agent import vmcfg
 from libcloud_ovm3.errors import InvalidArgument
 
-from .unhurried import unhurried
-
 CASES = Path(__file__).parent / "cases"
 
 
@@ -142,7 +140,6 @@ def test_hostile_files(name: str) -> None:
     assert time.perf_counter() - start < 5
 
 
-@unhurried
 @given(st.text() | st.binary() | st.text("a=1'\"#\n\t[]{}(),:-\\0Lx ", max_size=40))
 def test_any_text(text: str | bytes) -> None:
     for read in (vmcfg.parse, vmcfg.literal):
@@ -248,7 +245,6 @@ VALUES = st.recursive(
 )  # fmt: skip
 
 
-@unhurried
 @given(st.dictionaries(NAMES, VALUES, max_size=5))
 def test_round_trip(config: dict[str, Any]) -> None:
     text = vmcfg.text_of(config)

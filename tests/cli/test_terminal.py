@@ -62,7 +62,7 @@ def odd(request: pytest.FixtureRequest) -> Iterator[Simulator]:
 def run(sim: Simulator, environment: dict[str, str], *arguments: str) -> tuple[int, bytes, bytes]:
     env = {"PATH": os.environ["PATH"], "OVM3_PASSWORD": sim.password, **environment}
     done = subprocess.run(
-        [*OVM3, *arguments], env=env, capture_output=True, timeout=60, check=False
+        [*OVM3, *arguments], env=env, capture_output=True, timeout=300, check=False
     )
     return done.returncode, done.stdout, done.stderr
 
@@ -144,7 +144,7 @@ def test_arguments_that_are_no_text() -> None:
     for command in (["api", "show", b"\xff\x1b"], ["nodes", "--host", b"h\xff"], [b"\xff"]):
         env = {"PATH": os.environ["PATH"], "OVM3_PASSWORD": "x", **ASCII}
         done = subprocess.run(
-            [*OVM3, *command], env=env, capture_output=True, timeout=60, check=False
+            [*OVM3, *command], env=env, capture_output=True, timeout=300, check=False
         )
         assert done.returncode == 2
         assert is_honest(done.stderr.decode("ascii")), done.stderr

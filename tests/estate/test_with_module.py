@@ -196,7 +196,7 @@ def test_a_module_that_fails_costs_nothing(driver: Any, sim: Simulator, failure:
 
 
 def test_a_module_that_hangs_does_not_make_its_host_silent(sim: Simulator) -> None:
-    driver = driver_for(sim, ex_timeouts={"read": 0.5})
+    driver = driver_for(sim)
     sim.misbehave("hang", "libcloud_read_agent", host=1, times=None)
     with pytest.warns(Ovm3Warning, match=r"host module does not answer"):
         nodes = {node.name: node.state for node in driver.list_nodes()}

@@ -23,7 +23,7 @@ from tests.faults.support import connect
 from tests.support import simulate
 
 VERSIONS = ("3.3.3", "3.2.1")
-WAITING = Waiting(limit=10, clock=Clock(sleep=lambda _: time.sleep(0.01)))
+WAITING = Waiting(limit=300, clock=Clock(sleep=lambda _: time.sleep(0.01)))
 LAST = -1  # the last step
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from tests.faults.support import (
     start_by_hand,
     told,
 )
-from tests.support import calls_of, clock_of
+from tests.support import at_once, calls_of, clock_of
 
 # ------------------------------------------------------------------ d3: a user that comes meanwhile
 
@@ -183,14 +184,9 @@ def test_c_another_client_makes_the_name_meanwhile(personality: str, module: boo
 def test_c_both_at_the_same_moment(personality: str, module: bool) -> None:
     """Both have sent create_vm before either looks again: one of them undoes itself."""
     with lab(personality, module, templates=1) as sim:
-        both = threading.Barrier(2, timeout=5)  # before the effect, and after it
+        both = threading.Barrier(2, timeout=300)  # before the effect, and after it
         sim.misbehave("hook", "create_vm", times=2, hook=lambda _: both.wait() and None)
-        came: list[Any] = [None, None]
-
-        def go(index: int) -> None:
-            came[index] = new(connect(sim, index), location(sim, index))
-
-        together(go)
+        came = together(sim, lambda driver, index: new(driver, location(sim, index)))
         assert not both.broken
         made = [one for one in came if one.value is not None]
         assert len(made) == 1, came
@@ -202,22 +198,20 @@ def test_c_both_at_the_same_moment(personality: str, module: bool) -> None:
 def test_c_one_looks_before_the_other_has_begun(personality: str, module: bool) -> None:
     """The first has looked again already, and copies, when the create_vm of the second arrives."""
     with lab(personality, module, templates=1) as sim:
-        both = threading.Barrier(2, timeout=5)  # both have looked whether the name is free
-        copies, looked = threading.Event(), threading.Event()
+        both = threading.Barrier(2, timeout=300)  # both have looked whether the name is free
+        copies = threading.Event()
 
         def create(when: str) -> None:
             if when == "before" and both.wait() == 0:
-                copies.wait(5)
+                assert copies.wait(300)
+
+        def copy() -> None:  # while the second is at it
+            copies.set()
+            sim.wait(100)
 
         sim.misbehave("hook", "create_vm", times=2, hook=create)
-        once(sim, "copy_file", lambda: (copies.set(), looked.wait(0.3)))
-        came: list[Any] = [None, None]
-
-        def go(index: int) -> None:
-            came[index] = new(connect(sim, index), location(sim, index))
-            looked.set()
-
-        together(go)
+        once(sim, "copy_file", copy)
+        came = together(sim, lambda driver, index: new(driver, location(sim, index)))
         assert len(named(sim)) == 1, came
         assert len(live(sim)) == 1
 
@@ -232,12 +226,10 @@ def test_c_the_same_name_on_purpose(personality: str, module: bool) -> None:
         assert len(live(sim)) == 2
 
 
-def together(action: Any) -> None:
-    threads = [threading.Thread(target=action, args=[index]) for index in (0, 1)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+def together(sim: Simulator, action: Any) -> list[Any]:
+    """What comes of it, done by two clients at once, each by a host of its own."""
+    drivers = [connect(sim, index) for index in (0, 1)]
+    return at_once(sim, *[(d, partial(action, d, index)) for index, d in enumerate(drivers)])
 
 
 # ------------------------------------------------------------------ r4: two clients start one node
@@ -261,15 +253,7 @@ def test_r4_two_clients_prefer_the_same_host(personality: str, module: bool) -> 
 def test_r4_at_the_same_moment(personality: str, module: bool) -> None:
     with lab(personality, module) as sim:
         make_vm(sim)
-        came: list[Any] = [None, None]
-        start = threading.Barrier(2, timeout=5)
-
-        def go(index: int) -> None:
-            driver = connect(sim, index)
-            start.wait()
-            came[index] = told(driver.start_node, ID)
-
-        together(go)
+        came = together(sim, lambda driver, _: told(driver.start_node, ID))
         assert live(sim) == [ID], came
 
 

@@ -37,7 +37,6 @@ from tests.faults.support import (
 )
 
 TEXT = "exceptions.OSError:[Errno 116] Stale NFS file handle"
-SHORT = {"read": 0.5}  # real seconds
 PLACEHOLDER = "03:00:02:00:04:00:05:00:00:06:00:07:00:08:00:09"  # N10: a mainboard maker's
 
 
@@ -71,7 +70,7 @@ def test_d_a_module_that_fails_is_replaced_by_the_agent(
     with lab(personality, with_module) as sim:
         vm = make_vm(sim)
         sim.misbehave(kind, "libcloud_repository", times=None, text="exceptions.Exception:x")
-        driver = connect(sim, ex_timeouts=SHORT if kind == "hang" else {})
+        driver = connect(sim)
         assert states(told(driver.list_nodes).value) == {ID: NodeState.STOPPED}
         assert told(driver.ex_get_node, ID).value.id == ID
         assert told(driver.ex_list_orphans).value == []
@@ -84,7 +83,7 @@ def test_x_a_module_that_hangs_leaves_a_healthy_agent(personality: str, kind: st
         vm = make_vm(sim)
         start_by_hand(sim, vm, 1)
         sim.misbehave(kind, "libcloud_read_agent", times=None)
-        came = told(connect(sim, ex_timeouts=SHORT if kind == "hang" else {}).list_nodes)
+        came = told(connect(sim).list_nodes)
         assert came.error is None, came
         assert states(came.value) == {ID: NodeState.RUNNING}
 
@@ -96,7 +95,7 @@ def test_x_a_module_without_holders_keeps_the_disk(personality: str, kind: str) 
         vm = make_vm(sim)
         text = 'exceptions.Exception:method "libcloud_file_holders" is not supported'
         sim.misbehave(kind, "libcloud_file_holders", times=None, host=1, text=text)
-        came = told(connect(sim, ex_timeouts=SHORT if kind == "hang" else {}).destroy_node, ID)
+        came = told(connect(sim).destroy_node, ID)
         assert vm.has_disk, came
         assert came.error is not None or vm.file.name in came.said
 

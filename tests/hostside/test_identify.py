@@ -122,7 +122,7 @@ def test_a_mount_that_hangs_leaves_the_others(host, monkeypatch):
     def place(path):
         if path.startswith(SHARE.encode('ascii')):
             import time
-            time.sleep(30)
+            time.sleep(3600)
         return real(path)
     host.place = place
     paths = [SHARE + '/a', DISK, SHARE + '/b', '/nothing']

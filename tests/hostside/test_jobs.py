@@ -58,7 +58,7 @@ def cancel(host, number=1):
 
 def until(host, condition, number=1, mount=REPOSITORY):
     """The first status of which it is so."""
-    for _ in range(1000):
+    for _ in range(12000):
         status = status_of(host, number, mount)
         if condition(status):
             return status
@@ -175,7 +175,7 @@ def test_cancelled(long_host):
     assert ended(long_host)['state'] == 'cancelled'
     assert cancel(long_host)['state'] == 'cancelled'
     assert not os.path.exists(long_host.path(TARGET))
-    for _ in range(300):  # the outcome is put down before the temporary is taken away
+    for _ in range(12000):  # the outcome is put down before the temporary is taken away
         if left_over(long_host) == []:
             break
         time.sleep(0.01)

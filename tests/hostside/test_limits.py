@@ -31,7 +31,6 @@ def test_answers_and_errors_come_through():
 
 def test_what_hangs_is_killed():
     folder = tempfile.mkdtemp()
-    begun = time.time()
 
     def hang():
         open(os.path.join(folder, str(os.getpid())), 'w').close()
@@ -39,14 +38,13 @@ def test_what_hangs_is_killed():
             time.sleep(1)
     with pytest.raises(errors.Timeout):
         limits.within(1, hang)
-    assert time.time() - begun < 5
     [pid] = os.listdir(folder)
     assert is_gone(pid)
 
 
 def is_gone(pid):
-    """Within a second. A zombie is gone: it only waits to be counted."""
-    for _ in range(100):
+    """Within a minute. A zombie is gone: it only waits to be counted."""
+    for _ in range(6000):
         try:
             handle = open('/proc/%s/stat' % pid)
         except IOError:
@@ -86,19 +84,27 @@ def test_what_the_agent_writes_to_its_own_files_gets_into_no_other(tmpdir):
 
 def test_many_at_once_do_not_wait_for_each_other():
     """A child of another thread may hold the other end of the pipe."""
-    took = []
+    released, ended = os.path.join(tempfile.mkdtemp(), 'released'), []
 
-    def ask(seconds):
-        begun = time.time()
-        limits.within(10, time.sleep, seconds)
-        took.append((seconds, time.time() - begun))
-    threads = [threading.Thread(target=ask, args=(seconds,)) for seconds in (2, 0, 2, 0, 0, 0)]
+    def ask(is_long):
+        limits.within(60, until_there, is_long and released or os.devnull)
+        ended.append(is_long)
+    threads = [threading.Thread(target=ask, args=(is_long,)) for is_long in (1, 0, 1, 0, 0, 0)]
     for thread in threads:
         thread.start()
+    for thread, is_long in zip(threads, (1, 0, 1, 0, 0, 0)):
+        if not is_long:
+            thread.join()
+    assert ended == [0, 0, 0, 0]
+    open(released, 'w').close()
     for thread in threads:
         thread.join()
-    assert len(took) == 6
-    assert max([real for seconds, real in took if not seconds]) < 1.9
+    assert ended == [0, 0, 0, 0, 1, 1]
+
+
+def until_there(path):
+    while not os.path.exists(path):
+        time.sleep(0.01)
 
 
 def test_no_descriptor_is_left_open():
@@ -118,14 +124,15 @@ def test_commands():
         limits.run(['no-such-command-here'], 5)
 
 
-@pytest.mark.parametrize('command', ['sleep 20', 'sleep 20 & exec >&- 2>&-; wait',
+@pytest.mark.parametrize('command', ['sleep 3600', 'sleep 3600 & exec >&- 2>&-; wait',
                                      'while :; do echo x; done'])
 def test_commands_that_hang_are_killed_with_what_they_started(command):
     folder = tempfile.mkdtemp()
-    begun = time.time()
-    with pytest.raises(errors.Timeout):
-        limits.run(['sh', '-c', 'echo > %s/$$; %s' % (folder, command)], 0.5)
-    assert time.time() - begun < 5
+    for seconds in (0.5, 5, 50):  # a busy machine needs some to begin with it
+        with pytest.raises(errors.Timeout):
+            limits.run(['sh', '-c', 'echo > %s/$$; %s' % (folder, command)], seconds)
+        if os.listdir(folder):
+            break
     [leader] = os.listdir(folder)
     assert [pid for pid in session_of(leader) if not is_gone(pid)] == []
 

@@ -156,7 +156,7 @@ def test_10000_hostile_paths(host, tmpdir):
     seen = {}
     counts = [0]
 
-    @settings(max_examples=PATHS // AT_ONCE, deadline=None, database=None,
+    @settings(max_examples=PATHS // AT_ONCE, database=None,
               suppress_health_check=[HealthCheck.too_slow])
     @given(st.integers(0, 1 << 62))
     def hostile(seed):
@@ -219,11 +219,10 @@ def test_a_directory_that_is_swapped_for_a_link_leads_nowhere(host, tmpdir):
     outside, folder = str(tmpdir.join('etc')), host.dom0.path(REPOSITORY)
     os.symlink(outside, os.path.join(folder, 'swapped'))
     before = state_of(outside, folder)
-    flipped = [0]
-    until = time.time() + 1
+    flipped, is_over, until = [0], [], time.time() + 0.5
 
     def flip():
-        while time.time() < until:
+        while not is_over:
             for one, other in (('swapped', 'kept'), ('directory', 'swapped'),
                                ('swapped', 'directory'), ('kept', 'swapped')):
                 os.rename(os.path.join(folder, one), os.path.join(folder, other))
@@ -233,7 +232,7 @@ def test_a_directory_that_is_swapped_for_a_link_leads_nowhere(host, tmpdir):
     thread.start()
     kinds = {}
     try:
-        while time.time() < until:
+        while time.time() < until or min(flipped[0], kinds.get('NotAllowed', 0)) <= 20:
             for path in (REPOSITORY + '/swapped/secret', REPOSITORY + '/swapped/file'):
                 for kind, count in every_function(host, path, REPOSITORY + '/swapped/new').items():
                     kinds[kind] = kinds.get(kind, 0) + count
@@ -244,10 +243,9 @@ def test_a_directory_that_is_swapped_for_a_link_leads_nowhere(host, tmpdir):
                 pass
             assert answer is None or CANARY not in answer['chunk'].data
     finally:
+        is_over.append(True)
         thread.join()
     assert state_of(outside, folder) == before
-    assert flipped[0] > 20
-    assert kinds['NotAllowed'] > 20
 
 
 def test_a_file_that_is_swapped_for_a_link(host, tmpdir):

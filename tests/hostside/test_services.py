@@ -101,7 +101,7 @@ HANG_NEVER = ['version', 'capabilities', 'autostart_guests', 'neighbours', 'chec
 def hanging(dom0):
     """A host of which everything hangs but its own disk, with little patience."""
     def hang(*_):
-        time.sleep(60)
+        time.sleep(3600)
     os.makedirs(dom0.path('/sys/class/net/c0/bridge'))
     dom0.open_mount = dom0.place = dom0.run = dom0.xend = dom0.agent_modules = hang
     dom0.log = lambda message: None

@@ -68,11 +68,6 @@ def table_of(steps: list[Step]) -> list[Any]:
     ]
 
 
-def limits_of(failure: str) -> dict[str, float]:
-    """The driver's: short where the failure is that one strikes. A busy machine is no failure."""
-    return dict.fromkeys(("read", "write", "long"), 0.5 if failure == "hang" else 10.0)
-
-
 def misbehave(sim: Simulator, failure: str, step: Step, **more: Any) -> Rule:
     """Make one step of the next operation fail. The rule counts how often it did (``hits``).
 

@@ -19,7 +19,6 @@ from tests.operations.failures import (
     EFFECT_FIRST,
     WRITES,
     Step,
-    limits_of,
     misbehave,
     steps_of,
     table_of,
@@ -100,7 +99,7 @@ def destroy_with(sim: Simulator, step: Step, failure: str) -> None:
     """Destroy a node while one step fails, and look at everything afterwards."""
     before = fingerprints_of(sim.repository_path)
     node = make_node(driver_for(sim))
-    driver = driver_for(sim, ex_timeouts=limits_of(failure))
+    driver = driver_for(sim)
     made = fingerprints_of(sim.repository_path).keys() - before.keys()
     sim.calls.clear()
     rule = misbehave(sim, failure, step)

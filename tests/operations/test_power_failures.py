@@ -15,7 +15,6 @@ from tests.operations.failures import (
     EFFECT_FIRST,
     WRITES,
     Step,
-    limits_of,
     misbehave,
     steps_of,
     table_of,
@@ -110,7 +109,7 @@ def do_with(
     write, state, possible = OPERATIONS[operation]
     with make_sim(personality, state, host_module) as sim:
         node = driver_for(sim).ex_get_node_by_name(NAME)
-        driver = driver_for(sim, ex_timeouts=limits_of(failure))
+        driver = driver_for(sim)
         sim.calls.clear()
         rule = misbehave(sim, failure, step)
         error: Ovm3Error | None = None

@@ -6,7 +6,6 @@ asked once more right before a start, and a name is looked for once more when it
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -18,7 +17,7 @@ from libcloud.compute.types import NodeState
 
 from libcloud_ovm3.errors import NameTaken, OperationIncomplete, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.simulator import Simulator
-from tests.support import calls_of, driver_for, fingerprints_of, quietly, simulate
+from tests.support import at_once, calls_of, driver_for, fingerprints_of, quietly, simulate
 
 SMALLEST, LARGEST = "0" * 31 + "1", "f" * 32
 UNFINISHED = "creating " + "a" * 32  # as its description says
@@ -37,27 +36,6 @@ def make(driver: Any, name: str = "web", **more: Any) -> Node:
         driver.create_node, name, driver.list_sizes()[0], driver.list_images()[0], **more
     )
     return node
-
-
-def at_once(*actions: Callable[[], Any]) -> list[Any]:
-    """What these answered or raised, done side by side."""
-    results: list[Any] = [None] * len(actions)
-
-    def act(number: int) -> None:
-        try:
-            results[number] = actions[number]()
-        except Ovm3Error as error:
-            results[number] = error
-
-    def act_all() -> None:
-        threads = [threading.Thread(target=act, args=(number,)) for number in range(len(actions))]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-
-    quietly(act_all)  # around them all: filters for warnings belong to the whole process
-    return results
 
 
 def two_drivers(sim: Simulator) -> list[Any]:
@@ -105,7 +83,11 @@ def test_two_that_start_one_node(sim: Simulator) -> None:
     one, two = two_drivers(sim)
     node = one.ex_get_node_by_name("subject")
     for _ in range(3):
-        results = at_once(partial(one.start_node, node), partial(two.start_node, node.id))
+        results = at_once(
+            sim,
+            (one, partial(one.start_node, node)),
+            (two, partial(two.start_node, node.id)),
+        )
         assert True in results
         assert all(r is True or isinstance(r, PreconditionFailed) for r in results), results
         live = [host for host in (0, 1) if sim.domains(host)]
@@ -194,7 +176,7 @@ def test_two_that_make_one_name(sim: Simulator) -> None:
         name = f"web-{number}"
         drivers = two_drivers(sim)
         size, image = drivers[0].list_sizes()[0], drivers[0].list_images()[0]
-        results = at_once(*[partial(d.create_node, name, size, image) for d in drivers])
+        results = at_once(sim, *[(d, partial(d.create_node, name, size, image)) for d in drivers])
         nodes = [result for result in results if isinstance(result, Node)]
         assert len(nodes) == 1, results
         assert any(isinstance(result, NameTaken) for result in results)

@@ -8,7 +8,6 @@ import signal
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import pytest
 
 from libcloud_ovm3.simulator import Simulator, SimulatorError
 from tests.simulator.plainclient import Machine, client, until
+from tests.support import eventually
 
 
 def _run(folder: Path, *more: str) -> tuple[subprocess.Popen[str], dict[str, Any]]:
@@ -24,13 +24,10 @@ def _run(folder: Path, *more: str) -> tuple[subprocess.Popen[str], dict[str, Any
     command = [sys.executable, "-m", "libcloud_ovm3.simulator", "--root", str(folder / "root")]
     command += ["--ready-file", str(ready), "--hosts", "2", *more]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    for _ in range(200):
-        if ready.exists():
-            return process, json.loads(ready.read_text())
-        if process.poll() is not None:
-            raise AssertionError(process.communicate())
-        time.sleep(0.05)
-    raise AssertionError("not ready after 10 s")
+    eventually(lambda: ready.exists() or process.poll() is not None)
+    if process.poll() is not None:
+        raise AssertionError(process.communicate())
+    return process, json.loads(ready.read_text())
 
 
 class _Known:
@@ -48,21 +45,20 @@ class _Known:
 
 
 def test_kill_and_restart_lose_nothing(tmp_path: Path) -> None:
-    process, ready = _run(tmp_path, "--speed", "100", "--reboot-gap", "200")
+    process, ready = _run(tmp_path, "--speed", "100", "--reboot-gap", "400")
     assert stat.S_IMODE((tmp_path / "ready.json").stat().st_mode) == 0o600
     known: Any = _Known(ready)
     machine = Machine(known)
     machine.start()
-    time.sleep(0.62)  # older than 60 simulated seconds
-    machine.agent.reboot_vm(machine.repo, machine.vm, 3)
     agent = client(known)
-    while agent.list_vm(machine.repo, machine.vm) is not None:
-        time.sleep(0.01)
+    agent.sleep(61)  # simulated seconds: younger guests do not come back
+    machine.agent.reboot_vm(machine.repo, machine.vm, 3)
+    eventually(lambda: agent.list_vm(machine.repo, machine.vm) is None)
     before = {vm["uuid"]: vm for vm in agent.list_vms()}
     clock = agent.get_last_boot_time()
     process.kill()  # in the reboot gap
     process.communicate()
-    process, again = _run(tmp_path, "--speed", "200", "--reboot-gap", "200")
+    process, again = _run(tmp_path, "--speed", "1000", "--reboot-gap", "400")
     for key in ("hosts", "fingerprints", "ports", "password", "repository", "root"):
         assert again[key] == ready[key]
     agent = client(known)
@@ -73,12 +69,9 @@ def test_kill_and_restart_lose_nothing(tmp_path: Path) -> None:
     later = agent.get_last_boot_time()
     assert later["last_boot_time"] == clock["last_boot_time"]
     assert later["local_time"] >= clock["local_time"]
-    end = time.monotonic() + 5
-    while agent.list_vm(machine.repo, machine.vm) is None:  # the reboot goes on
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    eventually(lambda: agent.list_vm(machine.repo, machine.vm) is not None)  # the reboot goes on
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=5)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 0
     assert not (tmp_path / "ready.json").exists()
     assert ready["password"] not in out + err
@@ -113,15 +106,12 @@ def test_what_hosts_remember_outlives_a_kill(tmp_path: Path, personality: str) -
     after = [getattr(agent, name)() for agent in (first, second) for name in names]
     assert after == before
     assert before[2].count("<Repository ") == 3
-    end = time.monotonic() + 10
-    while 'Name="local1"' not in first.discover_network():  # the delay goes on
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    eventually(lambda: 'Name="local1"' in first.discover_network())  # the delay goes on
     assert 'Name="xenbr0.7"' in first.discover_network()
     known.hosts[1].address = "127.0.0.96"
     assert client(known, 1, user=f"{known.user}:changed@").echo("x") == "x"
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=5)
+    process.communicate(timeout=120)
     assert process.returncode == 0
 
 
@@ -142,7 +132,7 @@ def test_options_reach_the_simulator(tmp_path: Path) -> None:
     assert agent.list_vms()[0]["name"] == "Domain-0"
     assert agent.discover_repositories(known.repository_id).count("<Template ") == 1
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=5)
+    process.communicate(timeout=120)
     assert process.returncode == 0
 
 
@@ -164,7 +154,7 @@ def test_options_reach_the_simulator(tmp_path: Path) -> None:
 )
 def test_bad_arguments_are_one_line_and_exit_2(arguments: list[str]) -> None:
     command = [sys.executable, "-m", "libcloud_ovm3.simulator", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.startswith("simulator: ")

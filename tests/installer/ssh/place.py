@@ -19,8 +19,8 @@ from tests.installer import texts
 from tests.support import driver_for
 
 SPEED = 400.0
-# Ten real seconds at most; nothing here takes as long.
-WAITING = Waiting(limit=10, clock=Clock(sleep=lambda _: time.sleep(0.02)))
+# Real seconds; nothing here takes as long.
+WAITING = Waiting(limit=300, clock=Clock(sleep=lambda _: time.sleep(0.02)))
 
 
 @dataclass

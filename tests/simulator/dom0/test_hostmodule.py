@@ -16,7 +16,7 @@ import pytest
 
 from libcloud_ovm3.simulator import Simulator, SimulatorError, __main__
 from tests.simulator.plainclient import Background, Machine, client, fault_of, until, watching
-from tests.support import simulate
+from tests.support import eventually, simulate
 
 VERSIONS = ("3.2.1", "3.3.3")
 RUNTIME_ERROR = "<type 'exceptions.RuntimeError'>"
@@ -188,7 +188,7 @@ def test_a_start_that_waits_for_memory_holds_up_single_looks() -> None:
         greedy, agent = Machine(sim, memory="3000"), client(sim)
         with watching(sim):
             starting = Background(sim, greedy.agent.start_vm, greedy.repo, greedy.vm)
-            until(sim, lambda: [each["state"] for each in greedy.domains()] == ["------"])
+            until(sim, lambda: greedy.domains() and sim.hosts[0].domains[-1].waited)
             assert len(agent.libcloud_domains()["domains"]) == 4  # the list does not wait
             sim.hosts[0].inject("list faults")
             begun = sim.now()
@@ -263,7 +263,7 @@ def test_what_the_table_does_not_list_is_not_there(pool: Simulator) -> None:
 
 
 COUNTING = """
-from tests.support import simulate
+from tests.support import eventually, simulate
 from agent.api.base import Agent
 
 
@@ -365,13 +365,13 @@ def test_a_job_outlives_the_agent_but_not_the_host(pool: Simulator) -> None:
     first, second = "1" * 32, "2" * 32
     job = "test", first, "sparse_copy", template, f"{mount}/VirtualDisks/copy.raw"
     agent.libcloud_start_job(*job)
-    until(pool, lambda: agent.libcloud_job_status(mount, first)["state"] == "done", 2000)
+    eventually(lambda: agent.libcloud_job_status(mount, first)["state"] == "done")
     content = copied.read_bytes()
     assert content == (pool.repository_path / "Templates/oracle-linux-6.raw").read_bytes()
     with copied.open("r+b") as file:
         file.truncate(1 << 40)  # hours of work
     agent.libcloud_start_job("test", second, "md5", f"{mount}/VirtualDisks/copy.raw", "")
-    until(pool, lambda: agent.libcloud_job_status(mount, second)["done_bytes"] > 0, 2000)
+    eventually(lambda: agent.libcloud_job_status(mount, second)["done_bytes"] > 0)
     pool.restart_agent(0)
     agent = client(pool)
     assert agent.libcloud_job_status(mount, second)["state"] == "running"
