@@ -194,7 +194,6 @@ PLAIN_NAMES = st.sampled_from(["a", "b", "memory", "if", "exec", "__debug__"])
 PLAIN_LINES = st.builds("{} = {}\n".format, PLAIN_NAMES, PLAIN_VALUES)
 
 
-@unhurried
 @given(st.lists(PLAIN_LINES, max_size=4), st.lists(st.sampled_from(PIECES), max_size=4), st.data())
 def test_the_fast_path_reads_the_same(
     lines: list[str], pieces: list[str], data: st.DataObject
