@@ -16,7 +16,7 @@ from libcloud_ovm3.simulator.domain import FAULTS, Domain, Transfer
 from libcloud_ovm3.simulator.errors import SimulatorError
 from libcloud_ovm3.simulator.values import censored
 
-AFTER_THE_RESPONSE = 0.1  # seconds
+AFTER_RESPONSE_SECONDS = 0.1
 NO_UUID = "00000000-0000-0000-0000-000000000000"
 
 
@@ -125,7 +125,7 @@ class SimulatedHost:
         self.peers: list[SimulatedHost] = [self]
         self.one_at_a_time = threading.Lock()
         self._log_lock = threading.Lock()
-        self._afterwards = threading.local()
+        self._deferred = threading.local()
         self.stale: set[str] = set()
         self._pid = 2000 + 1000 * index
         saved = state.load(self.folder / "host.json") or new
@@ -176,16 +176,16 @@ class SimulatedHost:
         """
         self.clock.wait_until(moment - self.clock_offset)
 
-    def after_the_response(self, action: Callable[[], None]) -> None:
-        """Do something a moment after the call that this thread serves has been answered."""
-        self._afterwards.action = action
+    def after_response(self, action: Callable[[], None]) -> None:
+        """Run the action shortly after the response to the call that this thread serves."""
+        self._deferred.action = action
 
-    def act_after_the_response(self) -> None:
-        """The call has been answered, or never will be."""
-        action = getattr(self._afterwards, "action", None)
+    def response_sent(self) -> None:
+        """Run the action of :meth:`after_response`: the response was sent, or never will be."""
+        action = getattr(self._deferred, "action", None)
         if action is not None:
-            self._afterwards.action = None
-            self.clock.later(action, AFTER_THE_RESPONSE)
+            self._deferred.action = None
+            self.clock.later(action, AFTER_RESPONSE_SECONDS)
 
     def log(self, level: str, where: str, text: str, file: str = "ovs-agent.log") -> None:
         """Log a line in the agent's form (agent-behaviour.md 1), passwords in URLs censored."""

@@ -36,7 +36,7 @@ class Simulator:
     :param vms: How many running VMs a new root gets, spread over the hosts.
     :param personality: ``plain`` or ``awkward`` (personalities.py).
     :param speed: Simulated seconds per real second; divides every simulated duration.
-    :param clock: A time that moves only while somebody waits, for tests; ``speed`` is then ignored.
+    :param clock: For tests: a time that advances only while something waits; replaces ``speed``.
     :param port: One TCP port for all hosts, 0 for a free one.
     :param addresses: ``host:port`` of each host; by default 127.0.0.2, 127.0.0.3, ... on ``port``.
     :param user: The agent's user.

@@ -124,7 +124,7 @@ def release_ownership(host: SimulatedHost, manager_uuid: str) -> None:
 
 def restart_agent(host: SimulatedHost) -> None:
     """Restart the agent after the response; this takes ``agent_restart_seconds``."""
-    host.after_the_response(host.restart_agent)
+    host.after_response(host.restart_agent)
 
 
 def update_server_roles(host: SimulatedHost, roles: str) -> None:

@@ -11,9 +11,9 @@ from libcloud_ovm3.simulator.host import SimulatedHost
 
 def sys_reboot(host: SimulatedHost) -> None:
     """Respond, then reboot, which takes ``boot_seconds``."""
-    host.after_the_response(host.reboot)
+    host.after_response(host.reboot)
 
 
 def sys_shutdown(host: SimulatedHost) -> None:
     """Respond, then stay off until :meth:`SimulatedHost.revive`."""
-    host.after_the_response(host.shut_down)
+    host.after_response(host.shut_down)

@@ -69,8 +69,10 @@ class Backend:
             return functions.perform(host, name, arguments)
 
     def delay(self, clock: Clock, effect: Callable[[], None], seconds: float | None) -> None:
-        """Run the effect after so many seconds, as :meth:`.Clock.pause` counts them, or when
-        delayed effects are flushed."""
+        """Run the effect after a time, or when delayed effects are flushed.
+
+        :param seconds: How long to wait, as :meth:`.Clock.pause` counts seconds; None for ever.
+        """
         with self._lock:
             self._delayed.append(effect)
         if seconds is not None:

@@ -30,8 +30,8 @@ INSIDE = ("latency", "fault", "fault_after", "hook", "answer")
 
 @dataclass
 class Rule:
-    """One injected fault. Times are *real* seconds: ``speed`` does not divide them. With a
-    :class:`.SimulatedTime` they are seconds of that.
+    """One injected fault. Times are *real* seconds, which ``speed`` does not divide, or seconds of
+    the :class:`.SimulatedTime` if the simulator has one.
 
     :param kind: A key of ``KINDS``.
     :param function: Name of the agent function, or ``*`` for every function.

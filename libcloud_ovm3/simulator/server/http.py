@@ -137,7 +137,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.close_connection = True
             abort(self.connection)
         finally:
-            self.server.host.act_after_the_response()
+            self.server.host.response_sent()
 
     def _post(self) -> None:
         host = self.server.host
@@ -245,7 +245,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def _take_effect(self, name: str, arguments: list[Any]) -> None:
         with contextlib.suppress(Stopped):
             self._result(name, arguments)
-        self.server.host.act_after_the_response()
+        self.server.host.response_sent()
 
     def _wait_for_disconnect(self) -> None:
         clock = self.server.host.clock
@@ -253,7 +253,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with clock.idle():
             while not clock.stopped.is_set():
                 with contextlib.suppress(TimeoutError):
-                    self.connection.recv(1)  # nothing more is expected: any outcome is the end
+                    self.connection.recv(1)  # the client sends nothing more
                     return
 
     def _send_fault(self, fault: AgentFault) -> None:

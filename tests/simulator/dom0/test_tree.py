@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from libcloud_ovm3.simulator.agent import ownership
 from tests.simulator.plainclient import client, fault_of, until
 from tests.support import simulate
 
@@ -89,8 +90,10 @@ def test_the_agent_is_away_while_it_restarts() -> None:
         begun = sim.now()
         sim.restart_agent(0)
         assert 0.3 <= sim.now() - begun < 0.31
-        client(sim).restart_agent()
-        sim.wait(0.2)  # it goes 0.1 s after its answer
+        record = dict.fromkeys(ownership.STRUCT, "")
+        record["manager_uuid"] = ownership.owner(sim.hosts[0]) or ""
+        client(sim).take_ownership(record)  # which restarts the agent
+        sim.wait(0.2)  # it stops 0.1 s after its response
         assert not sim.hosts[0].listens()
         sim.wait(0.3)
         assert sim.hosts[0].listens()
