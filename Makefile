@@ -2,13 +2,15 @@
 PYTHON ?= python3
 PYTHON2 ?= $(shell pyenv root)/versions/2.7.18/bin/python
 VENV := .venv
-# More than cores: most tests wait for sockets and simulated seconds.
-WORKERS ?= 6
+# One more than cores: some tests wait for processes. Each collects all tests, which takes seconds.
+WORKERS ?= 3
+# Or each of them compiles all tests anew.
+unexport PYTHONDONTWRITEBYTECODE
 SHORT := not soak and not long and not tables and not sshd
 BIN := $(VENV)/bin
 METADATA := setup.cfg pyproject.toml libcloud_ovm3/_version.py
 
-.PHONY: demo test test-tables test-long test-py2 test-host check format generate ci soak lowest clean
+.PHONY: demo test test-tables test-alone test-long test-py2 test-host check format generate ci soak lowest clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo
@@ -45,6 +47,10 @@ test-long: $(VENV)/.test
 test-host: $(VENV)/.test
 	@test -x /usr/sbin/sshd || { apt-get update -qq && apt-get install -y -qq openssh-server; }
 	$(BIN)/python -m pytest -m sshd -n 2 tests/installer
+
+# Each file alone, and all in reverse order: no test may depend on another. Takes long.
+test-alone: $(VENV)/.test
+	$(BIN)/python tools/alone.py
 
 soak: $(VENV)/.test
 	$(BIN)/python -m pytest -m soak --timeout 1800 -s

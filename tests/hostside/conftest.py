@@ -12,7 +12,8 @@ HOSTSIDE = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 
 REPOSITORY = '/OVS/Repositories/' + '0a' * 16
 SHARE = '/nfsmnt/0a0a0a0a-0b0b-0c0c-0d0d-0e0e0e0e0e0e'
 
-sys.dont_write_bytecode = True
+if sys.version_info[0] == 2:  # what it leaves would lie beside the modules
+    sys.dont_write_bytecode = True
 # As in tests/conftest.py, which Python 2 does not read: a busy machine must not fail a test.
 settings.register_profile('tests', deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile('tests')
