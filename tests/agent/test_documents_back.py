@@ -186,7 +186,7 @@ def records_of(kind: Any, name: str = "", owner: Any = None) -> st.SearchStrateg
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-@settings(max_examples=25)  # each has some hundred values
+@settings(max_examples=10)  # each has some hundred values
 @given(data=st.data())
 def test_any_record_comes_back(name: str, data: st.DataObject) -> None:
     read, write, kind = DOCUMENTS[name]

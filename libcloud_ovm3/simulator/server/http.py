@@ -23,7 +23,7 @@ from libcloud_ovm3.simulator.server.faults import Rule, rule_fault
 
 MAX_BODY = 64 << 20
 PATHS = ("/", "/RPC2", "/api/3", "/api/3/")
-HANDSHAKE_SECONDS = 20
+HANDSHAKE_SECONDS = 120
 FAREWELL_SECONDS = 0.5  # for which a closing server waits for the client's own farewell
 SECRET = ("update_agent_password",)  # its arguments are passwords and stand in no log of ours
 
