@@ -1,7 +1,7 @@
-"""The agent's answers that the figures are made with, encoded by the standard library.
+"""The agent's responses that the benchmark hosts send, encoded by the standard library.
 
-Shapes and sample values: the outlines of list_vms, discover_server and the other documents
-(facts, answer-shapes.md), filled for as many VMs and hosts as a run wants.
+Keys, types and sample values are those of the known list_vms structs and discover_* documents
+(facts, answer-shapes.md), filled in for any number of VMs and hosts.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import uuid
 import xmlrpc.client
 from typing import Any
 
-# The names of the ELF notes are those of a Linux guest of the time; their values mean nothing here.
+# The ELF notes of a typical Linux guest; their values are not used.
 _NOTES = (
     "FEATURES !writable_page_tables|pae_pgdir_above_4gb, VIRT_BASE 18446744071562067968, "
     "GUEST_VERSION 2.6, PADDR_OFFSET 0, GUEST_OS linux, HYPERCALL_PAGE 18446744071578849280, "
@@ -20,18 +20,18 @@ _NOTES = (
 
 
 def list_vms(vms: int, host: int = 0) -> list[dict[str, Any]]:
-    """What list_vms answers on a host that runs so many VMs: Domain-0 and them."""
+    """The result of list_vms on a host that runs this many VMs: Domain-0 and the VMs."""
     return [_domain_0()] + [_domain(host * 100_000 + number + 1) for number in range(vms)]
 
 
 def encoded(value: Any) -> bytes:
-    """A methodResponse with this value."""
+    """The methodResponse that carries this value."""
     text = xmlrpc.client.dumps((value,), methodresponse=True, allow_none=True)
     return text.encode("utf-8")
 
 
 def unsupported(function: bytes) -> bytes:
-    """What a host says to a function that it does not have."""
+    """The fault of a host that does not have this function."""
     fault = xmlrpc.client.Fault(1, f'method "{function.decode()}" is not supported')
     return xmlrpc.client.dumps(fault).encode("utf-8")
 
@@ -42,10 +42,10 @@ REPOSITORY = "0004fb00000300001a2b3c4d5e6f7081"
 def answers_of(
     addresses: list[str], host: int, vms: int, stopped: int, host_module: bool
 ) -> dict[bytes, bytes]:
-    """Every answer that a listing asks one host for, by the function's name.
+    """Every response that a listing needs from one host, by function name.
 
-    The host is in one pool with the others. With no stopped VMs there is no repository, so that no
-    vm.cfg is to be fetched.
+    The host is in one pool with the others. Without stopped VMs there is no repository, so no
+    vm.cfg has to be read.
     """
     own = {
         "discover_server": _server(addresses[host], host),
@@ -57,14 +57,14 @@ def answers_of(
     if host_module:
         asked = list(own)[: None if host == 0 else -1]  # only the first is asked for its pool
         look = {"api": 1, "answers": {name: {"answer": own[name]} for name in asked}}
-        answers[b"libcloud_look"] = encoded(look)
+        answers[b"libcloud_read_agent"] = encoded(look)
     return answers
 
 
 def repository_answers(stopped: int, host_module: bool) -> dict[bytes, bytes]:
-    """What every host answers about the one repository: its listing, each vm.cfg.
+    """The responses of every host about the shared repository: its listing and each vm.cfg.
 
-    :param stopped: VMs that are defined in it and run nowhere.
+    :param stopped: Number of VMs that are defined in it and run nowhere.
     """
     directories = [_uuid("VM", 10**9 + number).replace("-", "") for number in range(stopped)]
     folders = "".join(
@@ -114,7 +114,7 @@ def _repository_db(is_there: bool) -> str:
 
 
 def _config(directory: str) -> dict[str, Any]:
-    """A vm.cfg as the Manager writes it (agent-behaviour 6)."""
+    """A vm.cfg as Oracle VM Manager writes it (agent-behaviour 6)."""
     disk = f"/OVS/Repositories/{REPOSITORY}/VirtualDisks/{directory}.img"
     return {
         "OVM_simple_name": f"stopped-{directory[:8]}",

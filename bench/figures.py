@@ -1,13 +1,13 @@
-"""The figures: each a ratio against a named peer that was measured in the same run."""
+"""The figures: each compares the driver with a named peer that is measured in the same run."""
 
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import subprocess
 import sys
 import tempfile
+import time
 import xmlrpc.client
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,10 +26,15 @@ _ROOT = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the table.
+    """One row of the table.
 
-    :ivar target: what it has to be, None: shown only.
-    :ivar at_least: whether more is better.
+    :ivar what: what is compared, "this driver / peer" or the reverse.
+    :ivar measured: the medians of both sides, with their unit.
+    :ivar value: the figure itself.
+    :ivar unit: its unit: ``x`` for a ratio, `` ms`` for a difference.
+    :ivar target: the value that is required; None: the row is informative only.
+    :ivar stretch: a better value that is hoped for.
+    :ivar at_least: True: the value must be the target or more; False: the target or less.
     """
 
     what: str
@@ -42,24 +47,24 @@ class Figure:
 
     @property
     def is_met(self) -> bool:
-        """Whether the target is reached."""
+        """Whether the target is met; a row without a target always counts as met."""
         if self.target is None:
             return True
         return self.value >= self.target if self.at_least else self.value <= self.target
 
     def as_row(self) -> str:
-        """A row of a Markdown table."""
+        """The row in Markdown: what, medians, value, target, result."""
         sign = "≥" if self.at_least else "≤"
-        wanted = "" if self.target is None else f"{sign} {self.target:g}{self.unit}"
-        wanted += "" if self.stretch is None else f" (stretch {self.stretch:g}{self.unit})"
-        verdict = "" if self.target is None else "yes" if self.is_met else "**no**"
+        target = "none" if self.target is None else f"{sign} {self.target:g}{self.unit}"
+        target += "" if self.stretch is None else f" (stretch {self.stretch:g}{self.unit})"
+        result = "" if self.target is None else "met" if self.is_met else "**missed**"
         digits = 0 if self.unit == " ms" else 1 if self.value >= 10 else 2
         value = f"{self.value:.{digits}f}{self.unit}"
-        return f"| {self.what} | {self.measured} | {value} | {wanted} | {verdict} |"
+        return f"| {self.what} | {self.measured} | {value} | {target} | {result} |"
 
 
 def decoding(vms: int, rounds: int) -> list[Figure]:
-    """(a) Decoding the list_vms answer of a host with so many VMs."""
+    """Decoding the list_vms response of a host with this many VMs."""
     body = encoded(list_vms(vms))
     assert codec.decode_response(body) == xmlrpc.client.loads(body)[0][0]
     seconds = take_turns(
@@ -91,7 +96,7 @@ def decoding(vms: int, rounds: int) -> list[Figure]:
 
 
 def listing_without_latency(hosts: int, vms: int, rounds: int) -> list[Figure]:
-    """(b) list_nodes against the floor and against the naive way."""
+    """list_nodes against the floor and against the naive client."""
     with _contenders(hosts, vms, 0.0) as contenders:
         seconds = take_turns(contenders, rounds)
     what = f"list_nodes, {hosts} hosts x {vms} running VMs"
@@ -116,7 +121,7 @@ def listing_without_latency(hosts: int, vms: int, rounds: int) -> list[Figure]:
 
 
 def listing_with_latency(hosts: int, vms: int, latency: float, rounds: int) -> list[Figure]:
-    """(b) The same with each answer held back for so many seconds."""
+    """The same with each response delayed by this many seconds."""
     with _contenders(hosts, vms, latency) as contenders:
         del contenders["floor"]
         seconds = take_turns(contenders, rounds)
@@ -135,8 +140,10 @@ def listing_with_latency(hosts: int, vms: int, latency: float, rounds: int) -> l
 def listing_with_module(
     hosts: int, vms: int, stopped: int, latency: float, rounds: int
 ) -> list[Figure]:
-    """(b) With so many stopped VMs a host more, their names in one repository: with the host module
-    against the same estate without it.
+    """The same with stopped VMs, all defined in one repository: hosts with the host module against
+    the same hosts without it.
+
+    :param stopped: number of stopped VMs per host.
     """
     with contextlib.ExitStack() as stack:
         pools = {
@@ -152,20 +159,17 @@ def listing_with_module(
             )
             for name in ("without", "with")
         }
-        calls = {name: len(listing.asked_by_ours(pool)) for name, pool in pools.items()}
-        seen = hosts * (vms + stopped)
+        calls = {name: len(listing.calls_of_ours(pool)) for name, pool in pools.items()}
+        expected = hosts * (vms + stopped)
         seconds = take_turns(
-            {
-                name: functools.partial(_seeing, seen, listing.ours(pool))
-                for name, pool in pools.items()
-            },
+            {name: checked(expected, listing.ours(pool)) for name, pool in pools.items()},
             rounds,
         )
     what = f"list_nodes, {hosts} hosts x ({vms} running + {stopped} stopped VMs)"
-    late = f"{latency * 1000:.0f} ms of latency"
+    delay = f"{latency * 1000:.0f} ms of latency"
     return [
         Figure(
-            f"{what}, {late}: without the host module / with it",
+            f"{what}, {delay}: without the host module / with it",
             _shown(seconds, "without", "with"),
             ratio(seconds, "without", "with"),
             "x",
@@ -181,6 +185,38 @@ def listing_with_module(
     ]
 
 
+def listing_with_module_without_latency(
+    hosts: int, vms: int, stopped: int, rounds: int
+) -> list[Figure]:
+    """list_nodes with the host module against bare parsing of the same bytes.
+
+    :param stopped: number of stopped VMs per host.
+    """
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        serving(hosts, vms, 0.0, Path(folder), hosts * stopped, host_module=True) as pool,
+        listing.module_floor(pool) as floor,
+    ):
+        expected = hosts * (vms + stopped)
+        seconds = take_turns(
+            {
+                "ours": checked(expected, listing.ours(pool)),
+                "floor": checked(expected, floor),
+            },
+            rounds,
+        )
+    return [
+        Figure(
+            f"list_nodes with the host module, {hosts} hosts x ({vms} running + {stopped} stopped "
+            f"VMs): ours / the same bytes parsed by lxml and `ast.parse`",
+            _shown(seconds, "ours", "floor"),
+            ratio(seconds, "ours", "floor"),
+            "x",
+            2.0,
+        )
+    ]
+
+
 @contextlib.contextmanager
 def _contenders(hosts: int, vms: int, latency: float) -> Iterator[dict[str, Callable[[], None]]]:
     with (
@@ -188,24 +224,29 @@ def _contenders(hosts: int, vms: int, latency: float) -> Iterator[dict[str, Call
         serving(hosts, vms, latency, Path(folder)) as pool,
         listing.floor(pool) as floor,
     ):
-        every = {
+        contenders = {
             "floor": floor,
             "ours": listing.ours(pool),
             "naive": lambda: listing.naive(pool),
         }
-        yield {name: functools.partial(_seeing, hosts * vms, run) for name, run in every.items()}
+        yield {name: checked(hosts * vms, run) for name, run in contenders.items()}
 
 
-def _seeing(vms: int, run: Callable[[], int]) -> None:
-    """Run it; one that misses a VM is not to win by that."""
-    seen = run()
-    assert seen == vms, f"saw {seen} VMs of {vms}"
+def checked(vms: int, run: Callable[[], int]) -> Callable[[], None]:
+    """A contender that must find every VM, so that none wins by missing some."""
+
+    def run_checked() -> None:
+        found = run()
+        assert found == vms, f"found {found} VMs of {vms}"
+
+    return run_checked
 
 
 def starting(rounds: int) -> list[Figure]:
-    """(c) How much longer a program takes to start with us than with libcloud.
+    """Start-up of a program: importing this package, and loading its driver.
 
-    libcloud imports a driver when it is asked for, so that is a figure of its own.
+    libcloud imports a driver only when ``get_driver`` asks for it, so these are two figures. Each
+    measurement is a new process.
     """
     seconds = take_turns(
         {
@@ -231,6 +272,7 @@ def starting(rounds: int) -> list[Figure]:
             _shown(seconds, "driver", "dummy"),
             driver * 1000,
             " ms",
+            40,
         ),
     ]
 
@@ -239,7 +281,7 @@ _GET_DRIVER = "from libcloud.compute.providers import get_driver; get_driver"
 
 
 def _start(program: str) -> None:
-    # Byte code is kept, as it is for what pip has installed.
+    # Byte code is cached, as it is for packages that pip installs.
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     command = [sys.executable, "-c", program]
     subprocess.run(command, cwd=_ROOT, env=environment, check=True)  # noqa: S603 (our own)
@@ -250,13 +292,26 @@ def _shown(seconds: Timed, one: str, other: str) -> str:
 
 
 def table(figures: list[Figure]) -> str:
-    """All of them as a Markdown table."""
-    head = "| what | medians | figure | target | met |\n|---|---|---|---|---|"
+    """The rows as a Markdown table."""
+    head = "| what | medians | figure | target | result |\n|---|---|---|---|---|"
     return "\n".join([head, *(figure.as_row() for figure in figures)])
 
 
+def report(figures: list[Figure], machine: str, seconds: float) -> int:
+    """Print the table, and each missed target once more in plain words.
+
+    :param seconds: how long the measuring took.
+    :return: the exit status: 0 if all targets are met, else 1.
+    """
+    date = time.strftime("%Y-%m-%d", time.gmtime())
+    missed = [f"missed: {figure.what}\n" for figure in figures if not figure.is_met]
+    sys.stdout.write(f"{date}, {machine}, {seconds:.0f} s\n\n{table(figures)}\n")
+    sys.stdout.write("".join(missed) or "all targets are met\n")
+    return 1 if missed else 0
+
+
 def machine() -> str:
-    """The machine in a few words, without its name; and how busy others keep it."""
+    """Cores, load average and versions of this machine, without its name."""
     python = sys.version.split()[0]
     load = f"load {os.getloadavg()[0]:.1f} before"
     return f"{os.cpu_count()} cores, {load}, Python {python}, lxml {etree.__version__}"

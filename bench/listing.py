@@ -1,14 +1,16 @@
-"""list_nodes of running VMs on many hosts, and its two peers. Each answers how many VMs it saw."""
+"""list_nodes on many hosts, and its peers. Each contender returns the number of VMs it found."""
 
 from __future__ import annotations
 
+import ast
+import base64
 import contextlib
 import http.client
 import ssl
 import warnings
 import xmlrpc.client
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import libcloud.security
 from libcloud.common.xmlrpc import XMLRPCConnection
@@ -22,18 +24,18 @@ from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.agent.connection import AgentConnection
 
 _USER, _PASSWORD = "oracle", "password"
-# What list_nodes asks: the host that was named for its pool, then every host these three.
+# What list_nodes calls: the given host for its pool, then these three on every host.
 _PER_HOST = ("discover_server", "list_vms", "discover_repository_db")
 
 
 def requests_of(pool: Pool) -> list[tuple[str, str]]:
-    """Host and function of every call of one listing."""
-    every = [(address, function) for address in pool.addresses for function in _PER_HOST]
-    return [(pool.addresses[0], "discover_server_pool"), *every]
+    """Host and function of every call of one listing without the host module."""
+    calls = [(address, function) for address in pool.addresses for function in _PER_HOST]
+    return [(pool.addresses[0], "discover_server_pool"), *calls]
 
 
 def ours(pool: Pool) -> Callable[[], int]:
-    """The driver, made once; its lines are kept open between listings."""
+    """This driver, created once; its connections stay open between listings."""
     driver = _driver(pool, OVM3NodeDriver)
     return lambda: len(driver.list_nodes(ex_strict=True))
 
@@ -48,70 +50,112 @@ def _driver(pool: Pool, cls: type[OVM3NodeDriver]) -> OVM3NodeDriver:
     )
 
 
-def asked_by_ours(pool: Pool) -> list[tuple[str, str]]:
-    """Host and function of every call that our listing really makes.
+class Call(NamedTuple):
+    """One agent call of a listing."""
 
-    Of a driver that has been there before and so knows which hosts lack the host module.
+    host: str
+    function: str
+    arguments: tuple[Any, ...]
+
+
+def calls_of_ours(pool: Pool) -> list[Call]:
+    """Every call that one listing of this driver makes.
+
+    The driver has listed before, so it knows which hosts lack the host module.
     """
-    asked: list[tuple[str, str]] = []
+    calls: list[Call] = []
 
-    class Watched(AgentConnection):
+    class RecordingConnection(AgentConnection):
         def call(self, function: str, *arguments: Any, **options: Any) -> Any:
-            asked.append((self.address.host, function))
+            calls.append(Call(self.address.host, function, arguments))
             return super().call(function, *arguments, **options)
 
-    class Driver(OVM3NodeDriver):
-        connectionCls = Watched  # noqa: N815 (libcloud's name)
+    class RecordingDriver(OVM3NodeDriver):
+        connectionCls = RecordingConnection  # noqa: N815 (libcloud's name)
 
-    driver = _driver(pool, Driver)
+    driver = _driver(pool, RecordingDriver)
     driver.list_locations()
-    asked.clear()
+    calls.clear()
     driver.list_nodes(ex_strict=True)
-    return asked
+    return calls
 
 
 @contextlib.contextmanager
 def floor(pool: Pool) -> Iterator[Callable[[], int]]:
-    """The same requests on kept connections, hosts in turn, and bare lxml on the answers."""
+    """The same requests over kept connections, host by host, and bare lxml on the responses."""
+    with _connections(pool) as connections:
+
+        def parse_all() -> int:
+            found = 0
+            for address, function in requests_of(pool):
+                root = etree.fromstring(_post(connections[address], function))
+                if function == "list_vms":
+                    found += len(root[0][0][0][0][0]) - 1  # without Domain-0
+            return found
+
+        yield parse_all
+
+
+@contextlib.contextmanager
+def module_floor(pool: Pool) -> Iterator[Callable[[], int]]:
+    """The same for hosts with the host module: the calls of this driver, repeated with their
+    arguments; the responses parsed by bare lxml, the vm.cfg files in them by ``ast.parse``.
+    """
+    calls = calls_of_ours(pool)
+    with _connections(pool) as connections:
+
+        def parse_all() -> int:
+            found = 0
+            for host, function, arguments in calls:
+                root = etree.fromstring(_post(connections[host], function, *arguments))
+                members = _members(root[0][0][0][0])
+                if "answers" in members:
+                    list_vms = _members(_members(members["answers"])["list_vms"])
+                    found += len(list_vms["answer"][0]) - 1  # without Domain-0
+                for file in members["vm_cfg"][0] if "vm_cfg" in members else ():
+                    ast.parse(base64.b64decode(_members(file[0])["content"].text))
+                    found += 1
+            return found
+
+        yield parse_all
+
+
+@contextlib.contextmanager
+def _connections(pool: Pool) -> Iterator[dict[str, http.client.HTTPSConnection]]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    bodies = {
-        function: xmlrpc.client.dumps((), function).encode("ascii")
-        for function in ("discover_server_pool", *_PER_HOST)
-    }
-    lines = {
+    connections = {
         address: http.client.HTTPSConnection(address, pool.port, context=context)
         for address in pool.addresses
     }
+    yield connections
+    for connection in connections.values():
+        connection.close()
 
-    def ask() -> int:
-        seen = 0
-        for address, function in requests_of(pool):
-            line = lines[address]
-            line.request("POST", "/RPC2", bodies[function], {"Content-Type": "text/xml"})
-            root = etree.fromstring(line.getresponse().read())
-            if function == "list_vms":
-                seen += len(root[0][0][0][0][0]) - 1  # without Domain-0
-        return seen
 
-    yield ask
-    for line in lines.values():
-        line.close()
+def _post(connection: http.client.HTTPSConnection, function: str, *arguments: Any) -> bytes:
+    body = xmlrpc.client.dumps(arguments, function).encode("ascii")
+    connection.request("POST", "/RPC2", body, {"Content-Type": "text/xml"})
+    return connection.getresponse().read()
+
+
+def _members(struct: etree._Element) -> dict[str, etree._Element]:
+    return {member[0].text: member[1][0] for member in struct}
 
 
 def naive(pool: Pool) -> int:
-    """What one would write first: libcloud's own XMLRPCConnection, one host after the other."""
+    """The simplest client: libcloud's own XMLRPCConnection, one host after the other."""
     nodes = []
     with _unverified():
-        lines = {
+        connections = {
             address: XMLRPCConnection(secure=True, host=address, port=pool.port)
             for address in pool.addresses
         }
         for address, function in requests_of(pool):
-            answer = lines[address].request(function, endpoint="/RPC2").object
+            value = connections[address].request(function, endpoint="/RPC2").object
             if function == "list_vms":
-                nodes += [_node(struct) for struct in answer if struct["domid"] != "0"]
+                nodes += [_node(struct) for struct in value if struct["domid"] != "0"]
     return len(nodes)
 
 
@@ -122,7 +166,7 @@ def _node(struct: dict[str, str]) -> Node:
 
 @contextlib.contextmanager
 def _unverified() -> Iterator[None]:
-    """What one does first about self-signed certificates: libcloud's process-wide switch."""
+    """The usual treatment of self-signed certificates: libcloud's process-wide switch."""
     before = libcloud.security.VERIFY_SSL_CERT
     libcloud.security.VERIFY_SSL_CERT = False
     try:

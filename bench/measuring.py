@@ -1,4 +1,4 @@
-"""Medians of several rounds. In each round everything to be compared takes its turn."""
+"""Medians of several rounds; each round runs every contender once, in turn."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 
-Timed = dict[str, list[float]]  # seconds of each round, by name
+Timed = dict[str, list[float]]  # seconds per round, by contender
 
 
 def take_turns(contenders: Mapping[str, Callable[[], object]], rounds: int) -> Timed:
-    """Time each of them once a round, after one round that does not count."""
+    """Time each contender once per round, after one warm-up round.
+
+    :return: seconds per round, by contender.
+    """
     seconds: Timed = {name: [] for name in contenders}
     for number in range(rounds + 1):
         for name, run in contenders.items():
-            gc.collect()  # nobody is to pay for what the one before has left
+            gc.collect()  # or a contender pays for the garbage of the one before
             start = time.perf_counter()
             run()
             if number:
@@ -24,14 +27,14 @@ def take_turns(contenders: Mapping[str, Callable[[], object]], rounds: int) -> T
 
 
 def median(seconds: Timed, name: str) -> float:
-    """The median of one of them, in seconds."""
+    """The median of one contender, in seconds."""
     return statistics.median(seconds[name])
 
 
 def ratio(seconds: Timed, one: str, other: str) -> float:
-    """How often the other goes into the one: the median over the rounds.
+    """The median over the rounds of one contender's time divided by the other's.
 
-    Within a round, because what else the machine does weighs on both.
+    Divided within each round, because other load on the machine affects both.
     """
     pairs = zip(seconds[one], seconds[other], strict=True)
     return statistics.median(a / b for a, b in pairs)

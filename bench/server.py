@@ -1,7 +1,8 @@
-"""Hosts that answer at once with bytes made beforehand, in a process of their own.
+"""Hosts that respond with bytes prepared in advance, in a separate process.
 
-``python -m bench.server --hosts 32 --vms 100 --latency 0.05 --folder DIR`` writes the port (one for
-all hosts: 127.0.1.1, 127.0.1.2, …) and ends when its standard input is closed.
+``python -m bench.server --hosts 32 --vms 100 --latency 0.05 --folder DIR`` prints the TCP port,
+which is the same on all hosts (127.0.1.1, 127.0.1.2, …), and exits when its standard input is
+closed.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _ROOT = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Pool:
-    """Where the hosts listen, and the SHA-256 of their one certificate."""
+    """Where the hosts listen, and the SHA-256 of the certificate that they share."""
 
     addresses: tuple[str, ...]
     port: int
@@ -47,18 +48,19 @@ def serving(
     stopped: int = 0,
     host_module: bool = False,
 ) -> Iterator[Pool]:
-    """A pool of such hosts for as long as the block lasts.
+    """A pool of such hosts, while the block runs.
 
-    :param vms: how many run on each host.
-    :param latency: seconds that each answer is held back.
-    :param folder: an empty directory, for the certificate.
-    :param stopped: VMs in their one repository that run nowhere; 0: no repository.
-    :param host_module: whether the hosts have it.
+    :param hosts: Number of hosts.
+    :param vms: Number of running VMs per host.
+    :param latency: Seconds by which each response is delayed.
+    :param folder: An empty directory, for the certificate.
+    :param stopped: Number of stopped VMs in the repository that the hosts share; 0: no repository.
+    :param host_module: Whether the host module is installed on the hosts.
     """
     make_certificate(folder, "bench")
     arguments = [f"--hosts={hosts}", f"--vms={vms}", f"--latency={latency}", f"--folder={folder}"]
     arguments += [f"--stopped={stopped}", f"--host-module={int(host_module)}"]
-    process = subprocess.Popen(  # noqa: S603 (our own program)
+    process = subprocess.Popen(  # noqa: S603 (this package's program)
         [sys.executable, "-m", "bench.server", *arguments],
         cwd=_ROOT,
         stdin=subprocess.PIPE,
@@ -77,7 +79,7 @@ def _addresses(hosts: int) -> list[str]:
 
 
 def main() -> None:
-    """Serve until standard input ends."""
+    """Serve until standard input is closed."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--hosts", type=int)
     parser.add_argument("--vms", type=int)
@@ -95,8 +97,8 @@ def main() -> None:
         listener = socket.create_server((address, port), backlog=128)
         port = listener.getsockname()[1]
         own = answers_of(addresses, host, options.vms, options.stopped, options.host_module)
-        answers = {**common, **{name: _http(body) for name, body in own.items()}}
-        arguments = (listener, context, answers, options.latency)
+        responses = {**common, **{name: _http(body) for name, body in own.items()}}
+        arguments = (listener, context, responses, options.latency)
         threading.Thread(target=_accept, args=arguments, daemon=True).start()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
@@ -109,29 +111,32 @@ def _http(body: bytes) -> bytes:
 
 
 def _accept(
-    listener: socket.socket, context: ssl.SSLContext, answers: dict[bytes, bytes], latency: float
+    listener: socket.socket, context: ssl.SSLContext, responses: dict[bytes, bytes], latency: float
 ) -> None:
     while True:
-        line, _ = listener.accept()
-        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        arguments = (line, context, answers, latency)
+        connection, _ = listener.accept()
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        arguments = (connection, context, responses, latency)
         threading.Thread(target=_serve, args=arguments, daemon=True).start()
 
 
 def _serve(
-    line: socket.socket, context: ssl.SSLContext, answers: dict[bytes, bytes], latency: float
+    connection: socket.socket,
+    context: ssl.SSLContext,
+    responses: dict[bytes, bytes],
+    latency: float,
 ) -> None:
-    with contextlib.suppress(OSError), context.wrap_socket(line, server_side=True) as tls:
+    with contextlib.suppress(OSError), context.wrap_socket(connection, server_side=True) as tls:
         received = b""
         while data := tls.recv(65536):
             received += data
-            # Requests come one after the other, and each of them ends so.
+            # One request at a time; each ends with this tag.
             if received.endswith(b"</methodCall>") or received.endswith(b"</methodCall>\n"):
                 name = received.partition(b"<methodName>")[2].partition(b"</methodName>")[0]
                 last = re.findall(rb"<string>([0-9a-f]+)</string>", received)[-1:]
                 time.sleep(latency)
-                answer = answers.get(b" ".join([name, *last])) or answers.get(name)
-                tls.sendall(answer or _http(unsupported(name)))
+                response = responses.get(b" ".join([name, *last])) or responses.get(name)
+                tls.sendall(response or _http(unsupported(name)))
                 received = b""
 
 

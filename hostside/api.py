@@ -11,8 +11,12 @@ _LAYERS = 10  # more wrappers than this around one function are no wrappers
 
 
 def version(dom0):
-    """``{api, python}``: the number that decides whether client and module fit."""
-    return {'api': this.API, 'python': '.'.join([str(part) for part in sys.version_info[:3]])}
+    """``{module, api, python}``: the number that decides whether client and module fit.
+
+    ``module`` is always :data:`version.NAME`: an answer without it is an older module's, whose
+    numbers were counted in another way.
+    """
+    return {'module': this.NAME, 'api': this.API, 'python': '.'.join([str(part) for part in sys.version_info[:3]])}
 
 
 def capabilities(dom0):
@@ -40,7 +44,7 @@ def _module(kind):
         functions = kind().get_services()
         seen['functions'] = [_function(name, functions[name]) for name in sorted(functions)]
     except Exception:  # whatever somebody else's module does: the others are still told
-        seen['problem'] = to_text(describe(error()))
+        seen['error'] = to_text(describe(error()))
     return seen
 
 
@@ -50,7 +54,7 @@ def _function(name, function):
         function, left_out = _innermost(function)
         names, more, defaults = _signature(function)
     except TypeError:  # built in, or no function at all
-        seen['problem'] = to_text(describe(error()))
+        seen['error'] = to_text(describe(error()))
         return seen
     defaults = list(defaults or ())
     first_default = len(names) - len(defaults)

@@ -12,7 +12,7 @@ import os
 import re
 import stat
 
-from libcloud_ovm3_host import directories, errors, files, ours, places
+from libcloud_ovm3_host import dirfd, errors, files, safe_paths, state_dir
 from libcloud_ovm3_host.compat import big, error, to_text
 
 SECONDS = 50  # clients wait for a minute
@@ -30,7 +30,7 @@ def set_aside(dom0, client, operation, path):
     """Take a regular file out of its place and keep it, under this operation.
 
     A repeated request is answered as the first one. Another file that is at the path by then stays:
-    Exists. Raises InvalidArgument, NotAllowed, NotMounted, NotFound, Exists, Failed, TookTooLong.
+    Exists. Raises InvalidArgument, NotAllowed, NotMounted, NotFound, Exists, Failed, Timeout.
     """
     files.say(dom0, client, operation, 'set_aside', [path], '')
     return dom0.within(SECONDS, _set_aside, dom0, operation, path)
@@ -38,13 +38,13 @@ def set_aside(dom0, client, operation, path):
 
 def _set_aside(dom0, operation, path):
     try:
-        directory, name = places.open_parent(dom0, path)
+        directory, name = safe_paths.open_parent(dom0, path)
     except errors.NotFound:
         _require_aside(dom0, operation, path)
         return
     try:
-        if directories.is_there(directory, name):
-            places.status_in(directory, name)
+        if dirfd.is_there(directory, name):
+            safe_paths.status_in(directory, name)
             _refuse_second(dom0, operation, path)
             _move_aside(dom0, operation, path, directory, name)
         else:
@@ -56,7 +56,7 @@ def _set_aside(dom0, operation, path):
 def _refuse_second(dom0, operation, path):
     if _kept(dom0, operation, path):
         raise errors.Exists('%s: under this operation a file was set aside from there already, and '
-                            'now another is there' % places.shown(path))
+                            'now another is there' % safe_paths.shown(path))
 
 
 def _move_aside(dom0, operation, path, directory, name):
@@ -65,23 +65,23 @@ def _move_aside(dom0, operation, path, directory, name):
         kept = _open_kept(dom0, operation, chance, path, True)
     except errors.NotFound:
         raise errors.Failed('%s: its new folder was removed meanwhile: ask again'
-                            % places.shown(name))
+                            % safe_paths.shown(name))
     try:
         try:
-            os.rename(places.below(directory, name), places.below(kept, name))
+            os.rename(safe_paths.below(directory, name), safe_paths.below(kept, name))
         except OSError:
-            problem = places.failure(error(), name)
+            problem = safe_paths.failure(error(), name)
             _remove_emptied(dom0, operation, chance, path)
             if not isinstance(problem, errors.NotFound):
                 raise problem
-            if directories.is_there(directory, name):
+            if dirfd.is_there(directory, name):
                 raise errors.Failed('%s: its new folder was removed meanwhile: ask again'
-                                    % places.shown(name))
+                                    % safe_paths.shown(name))
             _require_aside(dom0, operation, path)  # the same request, sent twice at once
             return
-        directories.sync(kept)
-        directories.sync(directory)
-        places.status_in(kept, name)  # if it was swapped meanwhile: it lies aside, and is told of
+        dirfd.sync(kept)
+        dirfd.sync(directory)
+        safe_paths.status_in(kept, name)  # if it was swapped meanwhile: it lies aside, and is told of
     finally:
         os.close(kept)
 
@@ -93,7 +93,7 @@ def _chance():
 def _require_aside(dom0, operation, path):
     """It may be this very request that has taken it out. Raises NotFound."""
     if not _kept(dom0, operation, path):
-        raise errors.NotFound('%s: neither there nor set aside' % places.shown(path))
+        raise errors.NotFound('%s: neither there nor set aside' % safe_paths.shown(path))
 
 
 def put_back(dom0, client, operation, path):
@@ -116,47 +116,47 @@ def _put_back(dom0, operation, path):
         try:
             kept = _open_kept(dom0, operation, chance, path, False)
             try:
-                places.status_in(kept, name)
+                safe_paths.status_in(kept, name)
                 _link_back(dom0, path, kept, name)
-                directories.remove(kept, name)
-                directories.sync(kept)
+                dirfd.remove(kept, name)
+                dirfd.sync(kept)
             finally:
                 os.close(kept)
         except errors.NotFound:
-            raise errors.Failed('%s: somebody else moves it, too: ask again' % places.shown(name))
+            raise errors.Failed('%s: somebody else moves it, too: ask again' % safe_paths.shown(name))
         _remove_emptied(dom0, operation, chance, path)
 
 
 def _link_back(dom0, path, kept, name):
     directory = _made_again(dom0, path)
     try:
-        directories.link(kept, name, directory, name)
-        directories.sync(directory)
+        dirfd.link(kept, name, directory, name)
+        dirfd.sync(directory)
     finally:
         os.close(directory)
 
 
 def _require_in_place(dom0, path):
     """It is not aside, so it is back already, or never was there. Raises NotFound."""
-    directory, name = places.open_parent(dom0, path)
+    directory, name = safe_paths.open_parent(dom0, path)
     try:
-        places.status_in(directory, name)
-        directories.sync(directory)
+        safe_paths.status_in(directory, name)
+        dirfd.sync(directory)
     finally:
         os.close(directory)
 
 
 def _made_again(dom0, path):
     """A descriptor of the directory that a path was in, made where it is missing."""
-    mount_point, names = places.split(path)
-    directory = places.open_root(dom0, mount_point)
+    mount_point, names = safe_paths.split(path)
+    directory = safe_paths.open_root(dom0, mount_point)
     for name in names[:-1]:
         try:
-            directories.make(directory, name)
+            dirfd.make(directory, name)
         except errors.HostModuleError:
             os.close(directory)
             raise
-        directory = places.enter(directory, name)
+        directory = safe_paths.enter(directory, name)
     return directory
 
 
@@ -173,15 +173,15 @@ def _delete_aside(dom0, operation, path):
     name = _names_of(path)[-1]
     chances = _kept(dom0, operation, path)
     if not chances:
-        raise errors.NotFound('%s: not set aside' % places.shown(path))
+        raise errors.NotFound('%s: not set aside' % safe_paths.shown(path))
     if len(chances) > 1:
         raise errors.Failed('%s: %d were set aside from there under this operation; which one is '
-                            'meant cannot be told' % (places.shown(path), len(chances)))
+                            'meant cannot be told' % (safe_paths.shown(path), len(chances)))
     kept = _open_kept(dom0, operation, chances[0], path, False)
     try:
-        places.status_in(kept, name)
-        directories.remove(kept, name)
-        directories.sync(kept)
+        safe_paths.status_in(kept, name)
+        dirfd.remove(kept, name)
+        dirfd.sync(kept)
     finally:
         os.close(kept)
     _remove_emptied(dom0, operation, chances[0], path)
@@ -191,11 +191,11 @@ def _kept(dom0, operation, path):
     """By what chances a file was set aside from that path under that operation."""
     name = _names_of(path)[-1]
     try:
-        folder = ours.open_folder(dom0, places.split(path)[0], [_FOLDER, operation], False)
+        folder = state_dir.open_folder(dom0, safe_paths.split(path)[0], [_FOLDER, operation], False)
     except errors.NotFound:
         return []
     try:
-        chances = ours.names_in(folder, _OPERATION)
+        chances = state_dir.names_in(folder, _OPERATION)
     finally:
         os.close(folder)
     found = []
@@ -205,7 +205,7 @@ def _kept(dom0, operation, path):
         except errors.NotFound:
             continue
         try:
-            if directories.is_there(kept, name):
+            if dirfd.is_there(kept, name):
                 found.append(chance)
         finally:
             os.close(kept)
@@ -213,30 +213,30 @@ def _kept(dom0, operation, path):
 
 
 def _names_of(path):
-    names = places.split(path)[1]
+    names = safe_paths.split(path)[1]
     if not names:
-        raise errors.NotAllowed('path: %s is the mount itself' % places.shown(path))
+        raise errors.NotAllowed('path: %s is the mount itself' % safe_paths.shown(path))
     return names
 
 
 def _open_kept(dom0, operation, chance, path, make):
     """A descriptor of the folder in which a file of that path is kept."""
     folders = [_FOLDER, operation, chance] + _names_of(path)[:-1]
-    return ours.open_folder(dom0, places.split(path)[0], folders, make)
+    return state_dir.open_folder(dom0, safe_paths.split(path)[0], folders, make)
 
 
 def _remove_emptied(dom0, operation, chance, path):
     """Take out the folders in which nothing is left, from the innermost to the operation's own."""
-    mount_point, names = places.split(path)
+    mount_point, names = safe_paths.split(path)
     levels = [operation, chance] + names[:-1]
     while levels:
         try:
-            above = ours.open_folder(dom0, mount_point, [_FOLDER] + levels[:-1], False)
+            above = state_dir.open_folder(dom0, mount_point, [_FOLDER] + levels[:-1], False)
         except errors.HostModuleError:  # somebody else has done it
             return
         try:
             try:
-                os.rmdir(places.below(above, levels[-1]))
+                os.rmdir(safe_paths.below(above, levels[-1]))
             except OSError:  # not empty, or gone
                 return
         finally:
@@ -254,43 +254,43 @@ def listed(dom0, mount_point):
     """
     found = []
     try:
-        folder = ours.open_folder(dom0, mount_point, [_FOLDER], False)
+        folder = state_dir.open_folder(dom0, mount_point, [_FOLDER], False)
     except errors.NotFound:
         return found
     except errors.NotMounted:
         raise
     except errors.HostModuleError:
-        return [{'problem': places.said()}]
+        return [{'error': safe_paths.said()}]
     try:
         for name in _names(folder, {}, found):
             entry = {'operation': to_text(name)}
             if not _OPERATION.match(entry['operation']):
-                entry['problem'] = to_text('no operation of ours, in our folder %s' % _FOLDER)
+                entry['error'] = to_text('no operation of ours, in our folder %s' % _FOLDER)
                 found.append(entry)
             else:
                 _add_operation(folder, name, mount_point, entry, found)
     finally:
         os.close(folder)
     if len(found) > MOST:
-        found[MOST:] = [{'problem': to_text('there are more than %d' % MOST)}]
+        found[MOST:] = [{'error': to_text('there are more than %d' % MOST)}]
     return found
 
 
 def _add_operation(folder, name, mount_point, told, found):
     try:
-        inside = places.enter(os.dup(folder), name)
+        inside = safe_paths.enter(os.dup(folder), name)
     except errors.NotFound:  # put back or deleted meanwhile
         return
     except errors.HostModuleError:
-        found.append(dict(told, problem=places.said()))
+        found.append(dict(told, error=safe_paths.said()))
         return
     try:
         for chance in _names(inside, told, found):
             if _OPERATION.match(to_text(chance)):
                 _add(inside, chance, mount_point, told, found, DEEPEST)
             else:
-                found.append(dict(told, problem=to_text('%s: nothing of ours'
-                                                        % places.shown(chance))))
+                found.append(dict(told, error=to_text('%s: nothing of ours'
+                                                        % safe_paths.shown(chance))))
     finally:
         os.close(inside)
 
@@ -298,14 +298,14 @@ def _add_operation(folder, name, mount_point, told, found):
 def _add(directory, name, path, told, found, deeper):
     """Add what lies below a name; ``path``: the place that the files in it were taken from."""
     if not deeper:
-        found.append(dict(told, problem=to_text('more than %d folders deep' % DEEPEST)))
+        found.append(dict(told, error=to_text('more than %d folders deep' % DEEPEST)))
         return
     try:
-        inside = places.enter(os.dup(directory), name)
+        inside = safe_paths.enter(os.dup(directory), name)
     except errors.NotFound:  # put back or deleted meanwhile
         return
     except errors.HostModuleError:
-        found.append(dict(told, problem=places.said()))
+        found.append(dict(told, error=safe_paths.said()))
         return
     try:
         for each in _names(inside, told, found):
@@ -313,13 +313,13 @@ def _add(directory, name, path, told, found, deeper):
                 return
             where = path + _SLASH + each
             entry = dict(told)
-            places.tell(entry, 'path', 'raw', where)
+            safe_paths.tell(entry, 'path', 'raw', where)
             try:
-                status = os.lstat(places.below(inside, each))
+                status = os.lstat(safe_paths.below(inside, each))
             except OSError:
-                problem = places.failure(error(), each)
+                problem = safe_paths.failure(error(), each)
                 if not isinstance(problem, errors.NotFound):
-                    found.append(dict(entry, problem=to_text(str(problem))))
+                    found.append(dict(entry, error=to_text(str(problem))))
                 continue
             if stat.S_ISDIR(status.st_mode):
                 _add(inside, each, where, entry, found, deeper - 1)
@@ -327,7 +327,7 @@ def _add(directory, name, path, told, found, deeper):
             entry['size_bytes'] = big(status.st_size)
             entry['modified'] = big(status.st_mtime)
             if not stat.S_ISREG(status.st_mode):
-                entry['problem'] = to_text('no regular file')
+                entry['error'] = to_text('no regular file')
             found.append(entry)
     finally:
         os.close(inside)
@@ -335,9 +335,9 @@ def _add(directory, name, path, told, found, deeper):
 
 def _names(directory, told, found):
     try:
-        return directories.sorted_names(directory)
+        return dirfd.sorted_names(directory)
     except errors.NotFound:  # emptied and removed meanwhile
         return []
     except errors.HostModuleError:
-        found.append(dict(told, problem=places.said()))
+        found.append(dict(told, error=safe_paths.said()))
         return []

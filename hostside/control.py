@@ -22,7 +22,7 @@ def set_control_interface(dom0, client, operation, bridge, address, prefix_lengt
     one that the host has an address in, holds a gateway of this host, or is reached through one.
     Routes to that very network straight through other devices are removed (zeroconf makes them at
     each boot), no others.
-    Raises InvalidArgument, NotFound (no such bridge), NotAllowed, Failed, TookTooLong.
+    Raises InvalidArgument, NotFound (no such bridge), NotAllowed, Failed, Timeout.
     """
     client = arguments.client(client)
     operation = arguments.operation(operation)

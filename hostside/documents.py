@@ -10,7 +10,7 @@ made                 the file n is his own, and in a listing that was made after
                      version from n to the highest is there and built on the one before it
 made, as before      n is there with his operation and his content, and stands in the same way: the
                      request was repeated
-Lost                 n is there, of another or not whole; or n was free only because it had been
+Conflict                 n is there, of another or not whole; or n was free only because it had been
                      pruned, for the chain to the highest is broken: then his is taken out
 Failed               n - 1 is not seen here; or a version after his does not tell what it was built
                      on; or what is seen is old
@@ -20,7 +20,7 @@ Failed               n - 1 is not seen here; or a version after his does not tel
 import os
 import re
 
-from libcloud_ovm3_host import arguments, directories, errors, ours, places
+from libcloud_ovm3_host import arguments, dirfd, errors, safe_paths, state_dir
 from libcloud_ovm3_host.compat import Binary, big, md5, to_bytes, to_text
 from libcloud_ovm3_host.version import DOCUMENT_BYTES, PAGE_ENTRIES
 
@@ -44,9 +44,9 @@ _FIRST, _UNKNOWN = 'first', 'unknown'
 def list_documents(dom0, mount, after, limit):
     """``{names, after}``: one may be among them whose first version was never finished.
 
-    Raises InvalidArgument, NotAllowed, NotMounted, Failed, TookTooLong.
+    Raises InvalidArgument, NotAllowed, NotMounted, Failed, Timeout.
     """
-    mount_point = places.mount_point(mount)
+    mount_point = safe_paths.mount_point(mount)
     if after != '':
         after = arguments.document(after)
     arguments.number('limit', limit, 1, PAGE_ENTRIES)
@@ -55,11 +55,11 @@ def list_documents(dom0, mount, after, limit):
 
 def _list(dom0, mount_point, after, limit):
     try:
-        folder = ours.open_folder(dom0, mount_point, [_FOLDER], False)
+        folder = state_dir.open_folder(dom0, mount_point, [_FOLDER], False)
     except errors.NotFound:
         return {'names': [], 'after': ''}
     try:
-        names = [name for name in ours.names_in(folder, _NAME) if name > after]
+        names = [name for name in state_dir.names_in(folder, _NAME) if name > after]
     finally:
         os.close(folder)
     found = {'names': names[:limit], 'after': ''}
@@ -72,9 +72,9 @@ def read_document(dom0, mount, name):
     """``{version, next, content, client, operation}`` of the highest whole version.
 
     ``{version: 0, next: 1}`` when there is none; ``next`` is the version to write.
-    Raises InvalidArgument, NotAllowed, NotMounted, Failed, TookTooLong.
+    Raises InvalidArgument, NotAllowed, NotMounted, Failed, Timeout.
     """
-    mount_point, name = places.mount_point(mount), arguments.document(name)
+    mount_point, name = safe_paths.mount_point(mount), arguments.document(name)
     found = dom0.within(SECONDS, _read, dom0, mount_point, name)
     if 'content' in found:
         found['content'] = Binary(found['content'])
@@ -83,7 +83,7 @@ def read_document(dom0, mount, name):
 
 def _read(dom0, mount_point, name):
     try:
-        folder = ours.open_folder(dom0, mount_point, [_FOLDER, name], False)
+        folder = state_dir.open_folder(dom0, mount_point, [_FOLDER, name], False)
     except errors.NotFound:
         return {'version': 0, 'next': 1}
     try:
@@ -110,10 +110,10 @@ def _highest_whole(folder, name):
 
 def _versions(folder):
     """The numbers, the highest first: those listed, and those after them, tried for one by one."""
-    versions = [int(name) for name in ours.names_in(folder, _VERSION)]
+    versions = [int(name) for name in state_dir.names_in(folder, _VERSION)]
     versions.sort()
     following = max([0] + versions) + 1
-    while directories.is_there(folder, '%d' % following):
+    while dirfd.is_there(folder, '%d' % following):
         versions.append(following)
         following += 1
     versions.reverse()
@@ -122,7 +122,7 @@ def _versions(folder):
 
 def _load(folder, version):
     """``{client, operation, before, content}``, None when it is not whole. Raises NotFound, ..."""
-    data = ours.read_whole(folder, '%d' % version, _HEADER_BYTES + DOCUMENT_BYTES)
+    data = state_dir.read_whole(folder, '%d' % version, _HEADER_BYTES + DOCUMENT_BYTES)
     match = _HEADER.match(data)
     if not match:
         return None
@@ -152,22 +152,22 @@ def _stored(version, client, operation, before, content):
 def write_document(dom0, client, operation, mount, name, version, content):
     """Make a version; its number. A repeated request is recognised, for an hour at least.
 
-    Raises InvalidArgument, NotAllowed, NotMounted, Lost, Failed, TookTooLong.
+    Raises InvalidArgument, NotAllowed, NotMounted, Conflict, Failed, Timeout.
     """
     client, operation = arguments.client(client), arguments.operation(operation)
-    mount_point, name = places.mount_point(mount), arguments.document(name)
+    mount_point, name = safe_paths.mount_point(mount), arguments.document(name)
     arguments.number('version', version, 1, _HIGHEST)
     content = arguments.payload('content', content, DOCUMENT_BYTES)
     dom0.log('%s %s write_document %s %s version %d' % (
-        client, operation, places.shown(mount_point), name, version))
+        client, operation, safe_paths.shown(mount_point), name, version))
     return big(dom0.within(SECONDS, _write, dom0, client, operation, mount_point, name, version,
                            content))
 
 
 def _write(dom0, client, operation, mount_point, name, version, content):
-    temporary = ours.open_folder(dom0, mount_point, [ours.TEMPORARY], True)
+    temporary = state_dir.open_folder(dom0, mount_point, [state_dir.TEMPORARY], True)
     try:
-        folder = ours.open_folder(dom0, mount_point, [_FOLDER, name], True)
+        folder = state_dir.open_folder(dom0, mount_point, [_FOLDER, name], True)
         try:
             _require_next(folder, version)
             stored = _stored(version, client, operation, _operation_before(folder, version),
@@ -195,7 +195,7 @@ def _require_next(folder, version):
 
     It may be no gap but an old view of the directory: so the caller is not said to be wrong.
     """
-    if version == 1 or directories.is_there(folder, '%d' % (version - 1)):
+    if version == 1 or dirfd.is_there(folder, '%d' % (version - 1)):
         return
     highest = max([0] + _versions(folder))
     if highest < version:
@@ -204,15 +204,15 @@ def _require_next(folder, version):
 
 
 def _make(temporary, folder, version, operation, content, stored):
-    made, modified = ours.write_temporary(temporary, operation, stored)
+    made, modified = state_dir.write_temporary(temporary, operation, stored)
     try:  # the temporary stays until the end: no other file can have its inode so long
         is_own = _link(temporary, made, folder, version)
         if not is_own:
             _require_own(folder, version, operation, content)
-        directories.sync(folder)
+        dirfd.sync(folder)
         _require_standing(folder, version, operation)
     finally:
-        directories.remove(temporary, made)
+        dirfd.remove(temporary, made)
     if is_own:
         _prune(folder, modified - KEPT_SECONDS)
 
@@ -220,10 +220,10 @@ def _make(temporary, folder, version, operation, content, stored):
 def _link(temporary, made, folder, version):
     """Whether the file of that number is this one, whatever the call says: only that decides."""
     try:
-        directories.link(temporary, made, folder, '%d' % version)
+        dirfd.link(temporary, made, folder, '%d' % version)
     except errors.Exists:
         return False
-    return directories.is_one_file(temporary, made, folder, '%d' % version)
+    return dirfd.is_one_file(temporary, made, folder, '%d' % version)
 
 
 def _require_own(folder, version, operation, content):
@@ -234,9 +234,9 @@ def _require_own(folder, version, operation, content):
         raise errors.Failed('version %d was there and has just gone: read the document again'
                             % version)
     if stored is None:
-        raise errors.Lost('version %d is there, though not whole: the next one is free' % version)
+        raise errors.Conflict('version %d is there, though not whole: the next one is free' % version)
     if stored['operation'] != operation:
-        raise errors.Lost('%s (%s) made version %d' % (stored['client'], stored['operation'],
+        raise errors.Conflict('%s (%s) made version %d' % (stored['client'], stored['operation'],
                                                        version))
     if stored['content'] != content:
         raise errors.InvalidArgument('operation: it has made this version with another content')
@@ -277,8 +277,8 @@ def _gap(numbers, version):
 
 
 def _take_out(folder, version):
-    directories.remove(folder, '%d' % version)
-    raise errors.Lost('the document has gone on without version %d' % version)
+    dirfd.remove(folder, '%d' % version)
+    raise errors.Conflict('the document has gone on without version %d' % version)
 
 
 def _prune(folder, before):
@@ -292,8 +292,8 @@ def _prune(folder, before):
     for version in lowest_first:
         name = '%d' % version
         try:
-            if os.lstat(places.below(folder, name)).st_mtime >= before:
+            if os.lstat(safe_paths.below(folder, name)).st_mtime >= before:
                 return
         except OSError:  # somebody else prunes as well
             continue
-        directories.remove(folder, name)
+        dirfd.remove(folder, name)

@@ -53,11 +53,11 @@ class Dom0(object):
         return os.open(self.path(mount_point), os.O_RDONLY | os.O_DIRECTORY)
 
     def run(self, arguments, seconds):
-        """``(status, output, errors)`` of a command; raises TookTooLong, Failed."""
+        """``(status, output, errors)`` of a command; raises Timeout, Failed."""
         return limits.run(arguments, seconds)
 
     def within(self, seconds, function, *arguments):
-        """What the function returns or raises; raises TookTooLong after that many seconds."""
+        """What the function returns or raises; raises Timeout after that many seconds."""
         return limits.within(seconds, function, *arguments)
 
     def xend(self):

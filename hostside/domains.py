@@ -47,19 +47,19 @@ def _one_by_one(dom0):
         except Fault:
             problem = error()
             if problem.faultCode != _UNKNOWN_DOMAIN:
-                found['missing'].append({'name': uuid, 'problem': to_text(problem.faultString)})
+                found['missing'].append({'name': uuid, 'error': to_text(problem.faultString)})
             continue
         except Exception:
-            found['missing'].append({'name': uuid, 'problem': to_text(describe(error()))})
+            found['missing'].append({'name': uuid, 'error': to_text(describe(error()))})
             continue
         _sort_in(found, uuid, expression)
         if entries[uuid] > 1:
             # one VM on its way to this very host, or restarted under another name (xend.md 1.4):
             # xend tells of one of them only
-            found['missing'].append({'name': uuid, 'problem': to_text(
+            found['missing'].append({'name': uuid, 'error': to_text(
                 'xenstore has %d entries of this uuid, xend tells of one domain' % entries[uuid])})
     if not _has_domain_0(found):
-        found['missing'].append({'name': to_text(_DOMAIN_0), 'problem': to_text(
+        found['missing'].append({'name': to_text(_DOMAIN_0), 'error': to_text(
             'xend does not tell of Domain-0: so this cannot be all')})
     _add_unlisted(dom0, found)
     return found
@@ -80,14 +80,14 @@ def _add_unlisted(dom0, found):
 def unlisted(dom0, listed):
     """``[{name, problem}]`` of what lives by xenstore's word and is not in a list of structs.
 
-    ``name``: the uuid, or ``domain <number>``. Raises Failed, TookTooLong.
+    ``name``: the uuid, or ``domain <number>``. Raises Failed, Timeout.
     """
     known = ['0'] + [domain.get('domid') for domain in listed if isinstance(domain, dict)]
     found = []
     for domid in xenstore.listed(dom0, '/local/domain'):
         if domid not in known:
             name = xenstore.uuid_of(dom0, plain(domid)) or 'domain %s' % plain(domid)
-            found.append({'name': to_text(name), 'problem': to_text(
+            found.append({'name': to_text(name), 'error': to_text(
                 'it is in xenstore as domain %s, and xend does not tell of it' % plain(domid))})
     return found
 
@@ -105,7 +105,7 @@ def _candidates(dom0, found):
             entries[uuid] = entries.get(uuid, 0) + 1
         else:
             found['missing'].append({'name': name,
-                                     'problem': to_text('no uuid, under /vm in xenstore')})
+                                     'error': to_text('no uuid, under /vm in xenstore')})
     return entries
 
 
@@ -115,6 +115,6 @@ def _sort_in(found, uuid, expression):
     if not name or (uuid and name != uuid):
         found['missing'].append({
             'name': to_text(uuid or domain.get('name', '')),
-            'problem': to_text('xend answered for another: %s' % plain(repr(name)))})
+            'error': to_text('xend answered for another: %s' % plain(repr(name)))})
     else:
         found['domains'].append(domain)

@@ -26,11 +26,11 @@ class Exists(HostModuleError):
     """There is such a file already; it was left alone."""
 
 
-class Lost(HostModuleError):
+class Conflict(HostModuleError):
     """Another writer was first; nothing of this request stands."""
 
 
-class TookTooLong(HostModuleError):
+class Timeout(HostModuleError):
     """It did not end within its time; what came of it is not known."""
 
 

@@ -1,13 +1,13 @@
 """Files below repositories and secondary mounts.
 
-Every path is opened by :mod:`places`; every write is in the host's log before it is begun.
+Every path is opened by :mod:`safe_paths`; every write is in the host's log before it is begun.
 """
 
 import errno
 import os
 import stat
 
-from libcloud_ovm3_host import arguments, chunks, directories, errors, places
+from libcloud_ovm3_host import arguments, chunks, dirfd, errors, safe_paths
 from libcloud_ovm3_host.compat import Binary, big, error
 from libcloud_ovm3_host.version import CHUNK_BYTES, PAGE_ENTRIES
 
@@ -24,7 +24,7 @@ def list_files(dom0, path, after, limit):
     """``{entries: [{name, type, size_bytes, modified}], after}``, in the order of the names' bytes.
 
     ``raw`` beside a name that is no UTF-8. ``after``: base64 to go on with, '' at the end.
-    Raises InvalidArgument, NotAllowed, NotMounted, NotFound, Failed, TookTooLong.
+    Raises InvalidArgument, NotAllowed, NotMounted, NotFound, Failed, Timeout.
     """
     after = arguments.name_bytes('after', after)
     arguments.number('limit', limit, 1, PAGE_ENTRIES)
@@ -32,9 +32,9 @@ def list_files(dom0, path, after, limit):
 
 
 def _list(dom0, path, after, limit):
-    directory = places.open_directory(dom0, path)
+    directory = safe_paths.open_directory(dom0, path)
     try:
-        names = [name for name in directories.sorted_names(directory) if name > after]
+        names = [name for name in dirfd.sorted_names(directory) if name > after]
         entries = [_entry(directory, name) for name in names[:limit]]
     finally:
         os.close(directory)
@@ -47,14 +47,14 @@ def _list(dom0, path, after, limit):
 def _entry(directory, name):
     """What a list says of a name; None if it is gone."""
     try:
-        status = os.lstat(places.below(directory, name))
+        status = os.lstat(safe_paths.below(directory, name))
     except OSError:
         if error().errno == errno.ENOENT:
             return None
-        raise places.failure(error(), name)
+        raise safe_paths.failure(error(), name)
     entry = {'type': type_of(status), 'size_bytes': big(status.st_size),
              'modified': big(status.st_mtime)}
-    places.tell(entry, 'name', 'raw', name)
+    safe_paths.tell(entry, 'name', 'raw', name)
     return entry
 
 
@@ -73,17 +73,17 @@ def stat_file(dom0, path):
 
 
 def _stat(dom0, path):
-    if places.split(path)[1]:
-        directory, name = places.open_parent(dom0, path)
+    if safe_paths.split(path)[1]:
+        directory, name = safe_paths.open_parent(dom0, path)
     else:
-        directory, name = places.open_directory(dom0, path), '.'
+        directory, name = safe_paths.open_directory(dom0, path), '.'
     try:
         try:
-            status = os.lstat(places.below(directory, name))
+            status = os.lstat(safe_paths.below(directory, name))
         finally:
             os.close(directory)
     except OSError:
-        raise places.failure(error(), name)
+        raise safe_paths.failure(error(), name)
     return {'type': type_of(status), 'size_bytes': big(status.st_size),
             'used_bytes': big(status.st_blocks * 512), 'modified': big(status.st_mtime),
             'mode': stat.S_IMODE(status.st_mode)}
@@ -124,14 +124,14 @@ def read_at(handle, offset, length):
 
 def _with_file(dom0, path, flags, function, *arguments):
     """What the function makes of the open file."""
-    handle = places.open_file(dom0, path, flags)
+    handle = safe_paths.open_file(dom0, path, flags)
     try:
         try:
             return function(handle, *arguments)
         finally:
             os.close(handle)  # NFS may say only now that it could not write
     except (IOError, OSError):
-        raise places.failure(error(), path)
+        raise safe_paths.failure(error(), path)
 
 
 # --- writing --------------------------------------------------------------------------------
@@ -141,7 +141,7 @@ def create_file(dom0, client, operation, path, size_bytes):
 
     A repeated request cannot be told from another's file, so it is Exists. So is one that was cut
     off between making the file and giving it its size: look at it.
-    Raises InvalidArgument, NotAllowed, NotMounted, NotFound, Exists, Failed, TookTooLong.
+    Raises InvalidArgument, NotAllowed, NotMounted, NotFound, Exists, Failed, Timeout.
     """
     arguments.number('size_bytes', size_bytes, 0, LARGEST)
     say(dom0, client, operation, 'create_file', [path], '%d bytes' % size_bytes)
@@ -149,19 +149,19 @@ def create_file(dom0, client, operation, path, size_bytes):
 
 
 def _create(dom0, path, size_bytes):
-    directory, name = places.open_parent(dom0, path)
+    directory, name = safe_paths.open_parent(dom0, path)
     try:
-        handle = directories.create(directory, name)
+        handle = dirfd.create(directory, name)
         try:
             try:
                 _set_size(handle, size_bytes)
             finally:
                 os.close(handle)
         except (IOError, OSError):
-            problem = places.failure(error(), path)
-            directories.remove(directory, name)  # it is not what was asked for
+            problem = safe_paths.failure(error(), path)
+            dirfd.remove(directory, name)  # it is not what was asked for
             raise problem
-        directories.sync(directory)
+        dirfd.sync(directory)
     finally:
         os.close(directory)
 
@@ -234,16 +234,16 @@ def rename_file(dom0, client, operation, path, new_path):
     By a second name and then without the first: rename(2) would lay it over what is there. Cut off
     between the two, a repeated request goes on. Raises as :func:`create_file`.
     """
-    if places.split(path)[0] != places.split(new_path)[0]:
+    if safe_paths.split(path)[0] != safe_paths.split(new_path)[0]:
         raise errors.InvalidArgument('new path: expected one on the same mount')
     say(dom0, client, operation, 'rename_file', [path, new_path], '')
     return dom0.within(SECONDS, _rename, dom0, path, new_path)
 
 
 def _rename(dom0, path, new_path):
-    directory, name = places.open_parent(dom0, path)
+    directory, name = safe_paths.open_parent(dom0, path)
     try:
-        new_directory, new_name = places.open_parent(dom0, new_path)
+        new_directory, new_name = safe_paths.open_parent(dom0, new_path)
         try:
             _rename_in(directory, name, new_directory, new_name)
         finally:
@@ -253,19 +253,19 @@ def _rename(dom0, path, new_path):
 
 
 def _rename_in(directory, name, new_directory, new_name):
-    file = places.status_in(directory, name)
-    if name == new_name and directories.is_same(os.fstat(directory), os.fstat(new_directory)):
-        raise errors.Exists('%s: twice the same path' % places.shown(name))
-    directories.link(directory, name, new_directory, new_name)
-    if not directories.is_same(places.status_in(new_directory, new_name), file):
-        raise errors.Failed('%s: it was changed meanwhile' % places.shown(name))
-    directories.sync(new_directory)
+    file = safe_paths.status_in(directory, name)
+    if name == new_name and dirfd.is_same(os.fstat(directory), os.fstat(new_directory)):
+        raise errors.Exists('%s: twice the same path' % safe_paths.shown(name))
+    dirfd.link(directory, name, new_directory, new_name)
+    if not dirfd.is_same(safe_paths.status_in(new_directory, new_name), file):
+        raise errors.Failed('%s: it was changed meanwhile' % safe_paths.shown(name))
+    dirfd.sync(new_directory)
     # Somebody may have done the same meanwhile, and a third one put a file of his in its place.
-    if directories.is_there(directory, name) and not directories.is_one_file(
+    if dirfd.is_there(directory, name) and not dirfd.is_one_file(
             directory, name, new_directory, new_name):
-        raise errors.Failed('%s: another file has taken its place' % places.shown(name))
-    directories.remove(directory, name)
-    directories.sync(directory)
+        raise errors.Failed('%s: another file has taken its place' % safe_paths.shown(name))
+    dirfd.remove(directory, name)
+    dirfd.sync(directory)
 
 
 def delete_file(dom0, client, operation, path):
@@ -275,11 +275,11 @@ def delete_file(dom0, client, operation, path):
 
 
 def _delete(dom0, path):
-    directory, name = places.open_parent(dom0, path)
+    directory, name = safe_paths.open_parent(dom0, path)
     try:
-        places.status_in(directory, name)
-        directories.remove(directory, name)
-        directories.sync(directory)
+        safe_paths.status_in(directory, name)
+        dirfd.remove(directory, name)
+        dirfd.sync(directory)
     finally:
         os.close(directory)
 
@@ -288,6 +288,6 @@ def say(dom0, client, operation, action, paths, more):
     """Check who asks and what for, and put it into the host's log."""
     client, operation = arguments.client(client), arguments.operation(operation)
     for path in paths:
-        places.require_not_ours(path)
-    words = [client, operation, action] + [places.shown(path) for path in paths] + [more]
+        safe_paths.require_not_ours(path)
+    words = [client, operation, action] + [safe_paths.shown(path) for path in paths] + [more]
     dom0.log(' '.join(words).rstrip())

@@ -5,7 +5,7 @@ import os
 import stat
 import time
 
-from libcloud_ovm3_host import arguments, errors, files, places
+from libcloud_ovm3_host import arguments, errors, files, safe_paths
 from libcloud_ovm3_host.compat import big, error, plain, to_bytes, to_text
 
 SECONDS = 50  # for all of them: clients wait for a minute
@@ -42,7 +42,7 @@ def identify(dom0, paths):
 def _checked(path):
     path = arguments.name_bytes('paths', path)
     if not path.startswith(_SLASH) or '\0'.encode('ascii') in path:
-        raise errors.InvalidArgument('paths: expected absolute ones, not %s' % places.shown(path))
+        raise errors.InvalidArgument('paths: expected absolute ones, not %s' % safe_paths.shown(path))
     if len(path) > _LONGEST:
         raise errors.InvalidArgument('paths: more than %d bytes' % _LONGEST)
     return path
@@ -64,7 +64,7 @@ def _group(dom0, seconds, paths):
     try:
         return dom0.within(seconds, _all_of, dom0, paths)
     except errors.HostModuleError:
-        return dict([(path, {'problem': places.said()}) for path in paths])
+        return dict([(path, {'error': safe_paths.said()}) for path in paths])
 
 
 def _all_of(dom0, paths):
@@ -76,12 +76,12 @@ def _identity(dom0, path, known):
     try:
         real, status = _follow(dom0, path, known)
     except errors.HostModuleError:
-        return {'problem': places.said()}
+        return {'error': safe_paths.said()}
     except (IOError, OSError):
         problem = error()
         if problem.errno in (errno.ENOENT, errno.ENOTDIR):
             return _missing(dom0, path)
-        return {'problem': to_text(plain(os.strerror(problem.errno or 0)))}
+        return {'error': to_text(plain(os.strerror(problem.errno or 0)))}
     return {'real': real, 'device': '%d' % status.st_dev, 'inode': '%d' % status.st_ino,
             'links': int(status.st_nlink), 'type': files.type_of(status),
             'size_bytes': big(status.st_size)}
@@ -93,7 +93,7 @@ def _missing(dom0, path):
         os.stat(dom0.place(path))
     except OSError:
         return {'missing': True}
-    return {'problem': to_text('something is there, but where it leads to cannot be told')}
+    return {'error': to_text('something is there, but where it leads to cannot be told')}
 
 
 def _follow(dom0, path, known):
@@ -135,13 +135,13 @@ def _status(dom0, path):
         return os.lstat(dom0.place(path))
     except OSError:
         if error().errno == errno.ENOENT:
-            places.require_mounted(dom0, path)
+            safe_paths.require_mounted(dom0, path)
         raise
 
 
 def _entry(path, found):
     entry = dict(found)
-    places.tell(entry, 'path', 'raw', path)
+    safe_paths.tell(entry, 'path', 'raw', path)
     if 'real' in found:
-        places.tell(entry, 'real', 'real_raw', found['real'])
+        safe_paths.tell(entry, 'real', 'real_raw', found['real'])
     return entry

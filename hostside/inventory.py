@@ -5,7 +5,7 @@ import os
 import re
 import time
 
-from libcloud_ovm3_host import errors, places
+from libcloud_ovm3_host import errors, safe_paths
 from libcloud_ovm3_host.compat import big, describe, error, plain, to_bytes, to_text
 
 SECONDS = 50  # for all mounts: clients wait for a minute
@@ -35,14 +35,14 @@ def free_space(dom0):
         try:
             entry.update(dom0.within(max(0.5, share), _space, dom0, str(mount_point)))
         except errors.HostModuleError:
-            entry['problem'] = to_text(describe(error()))
+            entry['error'] = to_text(describe(error()))
         found.append(entry)
     return found
 
 
 def _is_ours_to_see(mount_point):
     try:
-        return not places.split(mount_point)[1]
+        return not safe_paths.split(mount_point)[1]
     except errors.HostModuleError:
         return False
 
@@ -57,7 +57,7 @@ def _space(dom0, mount_point):
             'free_bytes': big(space.f_bavail * space.f_frsize)}
 
 
-def comebacks(dom0):
+def autostart_guests(dom0):
     """Guests that the next boot or start of xend may bring back (xend.md 9).
 
     A list of ``{kind: "saved", name, path}`` (xendomains restores them), ``{kind: "managed", uuid,
@@ -76,7 +76,7 @@ def comebacks(dom0):
         try:
             entry['starts'] = _STARTS.search(dom0.read(path)) is not None
         except errors.Failed:
-            entry['problem'] = to_text(plain(str(error())))
+            entry['error'] = to_text(plain(str(error())))
         found.append(entry)
     return found
 
@@ -88,6 +88,6 @@ def _names(dom0, kind, folder, found):
     except OSError:
         if error().errno != errno.ENOENT:
             found.append({'kind': kind, 'path': to_text(folder),
-                          'problem': to_text(describe(error()))})
+                          'error': to_text(describe(error()))})
         return []
     return [name for name in sorted(names) if not name.startswith('.'.encode('ascii'))]

@@ -16,7 +16,8 @@ import subprocess
 import sys
 import time
 
-from libcloud_ovm3_host import arguments, directories, errors, ours, places, records, thishost
+from libcloud_ovm3_host import (arguments, dirfd, errors, host_identity, records, safe_paths,
+                                state_dir)
 from libcloud_ovm3_host.compat import big, describe, error, to_bytes, to_text
 
 SECONDS = 50  # clients wait for a minute
@@ -32,14 +33,14 @@ def start_job(dom0, client, operation, kind, source, target):
     """Start a job, or say how the one of that id is; as :func:`job_status`.
 
     Raises InvalidArgument (also for another job of that id), NotAllowed, NotMounted, NotFound,
-    Exists, Failed, TookTooLong.
+    Exists, Failed, Timeout.
     """
     client, operation = arguments.client(client), arguments.operation(operation)
     kind = arguments.one_of('kind', kind, KINDS)
     source, target = arguments.name_bytes('source', source), arguments.name_bytes('target', target)
     mount_point = _checked(kind, source, target)
-    dom0.log('%s %s start_job %s %s %s' % (client, operation, kind, places.shown(source),
-                                           places.shown(target)))
+    dom0.log('%s %s start_job %s %s %s' % (client, operation, kind, safe_paths.shown(source),
+                                           safe_paths.shown(target)))
     request = {'id': operation, 'client': client, 'kind': kind, 'source': source, 'target': target,
                'boot': dom0.boot_id(), 'started': '%d' % time.time()}
     return dom0.within(SECONDS, _start, dom0, mount_point, request)
@@ -47,17 +48,17 @@ def start_job(dom0, client, operation, kind, source, target):
 
 def _checked(kind, source, target):
     """The mount point whose folder the job is kept in."""
-    mount_point, names = places.split(source)
+    mount_point, names = safe_paths.split(source)
     if not names:
-        raise errors.NotAllowed('source: %s is the mount itself' % places.shown(source))
+        raise errors.NotAllowed('source: %s is the mount itself' % safe_paths.shown(source))
     if kind == 'md5':
         if target:
             raise errors.InvalidArgument("target: expected '' for md5")
         return mount_point
-    mount_point, names = places.split(target)
+    mount_point, names = safe_paths.split(target)
     if not names:
-        raise errors.NotAllowed('target: %s is the mount itself' % places.shown(target))
-    places.require_not_ours(target)
+        raise errors.NotAllowed('target: %s is the mount itself' % safe_paths.shown(target))
+    safe_paths.require_not_ours(target)
     return mount_point
 
 
@@ -78,13 +79,13 @@ def _request(dom0, mount_point, folder, request):
         there = records.read(folder, 'request')
     except errors.NotFound:
         _require_possible(dom0, request)
-        request = dict(request, **thishost.identity(dom0))
-        temporary = ours.open_folder(dom0, mount_point, [ours.TEMPORARY], True)
+        request = dict(request, **host_identity.identity(dom0))
+        temporary = state_dir.open_folder(dom0, mount_point, [state_dir.TEMPORARY], True)
         try:
             try:
-                now = ours.place(temporary, request['id'], records.encode(request), folder,
+                now = state_dir.place(temporary, request['id'], records.encode(request), folder,
                                  'request')
-                _prune(dom0, mount_point, temporary, now - ours.DAY)
+                _prune(dom0, mount_point, temporary, now - state_dir.DAY)
                 return
             except errors.Exists:  # sent twice at once
                 there = records.read(folder, 'request')
@@ -97,16 +98,16 @@ def _request(dom0, mount_point, folder, request):
 
 def _require_possible(dom0, request):
     """What can be seen to be wrong beforehand; the job itself looks again."""
-    source = places.open_file(dom0, request['source'], os.O_RDONLY)
+    source = safe_paths.open_file(dom0, request['source'], os.O_RDONLY)
     try:
         size = os.fstat(source).st_size
     finally:
         os.close(source)
     if request['target']:
-        directory, name = places.open_parent(dom0, request['target'])
+        directory, name = safe_paths.open_parent(dom0, request['target'])
         try:
-            if directories.is_there(directory, name):
-                raise errors.Exists('%s is there already' % places.shown(request['target']))
+            if dirfd.is_there(directory, name):
+                raise errors.Exists('%s is there already' % safe_paths.shown(request['target']))
             if request['kind'] == 'copy':
                 _require_room(dom0, directory, size)
         finally:
@@ -115,7 +116,7 @@ def _require_possible(dom0, request):
 
 def _require_room(dom0, directory, size):
     """Guests with sparse disks would get errors from a file system that a copy has filled."""
-    status = os.statvfs(places.below(directory, '.'))
+    status = os.statvfs(safe_paths.below(directory, '.'))
     free = status.f_bavail * status.f_frsize
     if size > free:
         raise errors.Failed('target: no room: the source has %d bytes, %d are free' % (size, free))
@@ -123,17 +124,17 @@ def _require_room(dom0, directory, size):
 
 def open_job(dom0, mount_point, job_id, make):
     """A descriptor of a job's folder. Raises NotFound, NotMounted, NotAllowed, Failed."""
-    return ours.open_folder(dom0, mount_point, [_FOLDER, job_id], make)
+    return state_dir.open_folder(dom0, mount_point, [_FOLDER, job_id], make)
 
 
 def _prune(dom0, mount_point, temporary, before):
     """Forget jobs in whose folder nothing has been done since then."""
-    folder = ours.open_folder(dom0, mount_point, [_FOLDER], False)
+    folder = state_dir.open_folder(dom0, mount_point, [_FOLDER], False)
     try:
         pruned = 0
-        for name in ours.names_in(folder, _ID):
+        for name in state_dir.names_in(folder, _ID):
             if pruned < PRUNED and _prune_job(folder, name, before):
-                directories.remove(temporary, _temporary_name(name))
+                dirfd.remove(temporary, _temporary_name(name))
                 pruned += 1
     finally:
         os.close(folder)
@@ -141,22 +142,22 @@ def _prune(dom0, mount_point, temporary, before):
 
 def _prune_job(folder, name, before):
     try:
-        job = places.enter(os.dup(folder), name)
+        job = safe_paths.enter(os.dup(folder), name)
     except errors.HostModuleError:  # somebody else prunes, or it is none of ours
         return False
     try:
         try:
-            names = directories.sorted_names(job)
-            touched = [os.lstat(places.below(job, each)).st_mtime for each in names]
+            names = dirfd.sorted_names(job)
+            touched = [os.lstat(safe_paths.below(job, each)).st_mtime for each in names]
             # the folder's own time: a request may be about to be made in it
             if max(touched + [os.fstat(job).st_mtime]) >= before:
                 return False
             names.sort(key=_request_last)
             for each in names:
-                directories.remove(job, each)
+                dirfd.remove(job, each)
         finally:
             os.close(job)
-        os.rmdir(places.below(folder, name))
+        os.rmdir(safe_paths.below(folder, name))
     except OSError:  # it changed meanwhile: the next start will see
         return False
     return True
@@ -172,8 +173,8 @@ def _request_last(name):
 def _awaits_process(dom0, folder):
     request = records.read(folder, 'request')
     return (to_text(request['boot']) == to_text(dom0.boot_id()) and is_fresh(request)
-            and not directories.is_there(folder, 'process')
-            and not directories.is_there(folder, 'outcome'))
+            and not dirfd.is_there(folder, 'process')
+            and not dirfd.is_there(folder, 'outcome'))
 
 
 def is_fresh(request):
@@ -188,9 +189,9 @@ def _spawn(dom0, mount_point, request):
     """
     script = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'run_job.py')
     command = [sys.executable, script, str(to_text(mount_point)), request['id']]
-    points = [mount_point, places.split(request['source'])[0]]
+    points = [mount_point, safe_paths.split(request['source'])[0]]
     for point in points:
-        directory = places.open_root(dom0, point)
+        directory = safe_paths.open_root(dom0, point)
         try:
             status = os.fstat(directory)
             command += [str(to_text(point)), os.readlink('/proc/self/fd/%d' % directory),
@@ -237,9 +238,9 @@ def job_status(dom0, mount, job_id):
     problem, updated}``; ``result`` and ``problem`` are '' when there is none, ``updated`` is in
     seconds by the clock of the mount's file system, ``host_uuid`` is the agent's, '' if not known.
 
-    Raises InvalidArgument, NotAllowed, NotMounted, NotFound, Failed, TookTooLong.
+    Raises InvalidArgument, NotAllowed, NotMounted, NotFound, Failed, Timeout.
     """
-    mount_point, job_id = places.mount_point(mount), arguments.operation(job_id)
+    mount_point, job_id = safe_paths.mount_point(mount), arguments.operation(job_id)
     return dom0.within(SECONDS, _status_of, dom0, mount_point, job_id)
 
 
@@ -262,7 +263,7 @@ def _status(dom0, mount_point, folder):
               'updated': big(_updated(folder))}
     for key in ('id', 'kind', 'client', 'source', 'target', 'host', 'host_uuid'):
         status[key] = to_text(request.get(key, ''))
-    for key in ('result', 'problem'):
+    for key in ('result', 'error'):
         status[key] = to_text(said.get(key, ''))
     return status
 
@@ -271,15 +272,15 @@ def _updated(folder):
     """When something was last put down."""
     times = []
     for name in ('outcome', 'progress', 'process', 'request'):
-        if directories.is_there(folder, name):
-            times.append(places.status_in(folder, name).st_mtime)
+        if dirfd.is_there(folder, name):
+            times.append(safe_paths.status_in(folder, name).st_mtime)
     return max(times)
 
 
 def _state(dom0, mount_point, folder, request):
     """What can be said of a job, if no outcome says it."""
     if to_text(request['boot']) != to_text(dom0.boot_id()):
-        if not thishost.is_same(dom0, request):
+        if not host_identity.is_same(dom0, request):
             return 'elsewhere'
         return _end_of(dom0, mount_point, request)  # the host has been booted since
     process = records.read_if_there(folder, 'process')
@@ -296,11 +297,11 @@ def _end_of(dom0, mount_point, request):
     if not request['target']:
         return 'dead'
     try:
-        temporary = ours.open_folder(dom0, mount_point, [ours.TEMPORARY], False)
+        temporary = state_dir.open_folder(dom0, mount_point, [state_dir.TEMPORARY], False)
         try:
-            directory, name = places.open_parent(dom0, request['target'])
+            directory, name = safe_paths.open_parent(dom0, request['target'])
             try:
-                if directories.is_one_file(temporary, temporary_name(request), directory, name):
+                if dirfd.is_one_file(temporary, temporary_name(request), directory, name):
                     return 'done'
             finally:
                 os.close(directory)
@@ -328,8 +329,8 @@ def cancel_job(dom0, client, operation, mount, job_id):
     As :func:`job_status`; what is done stays done.
     """
     client, operation = arguments.client(client), arguments.operation(operation)
-    mount_point, job_id = places.mount_point(mount), arguments.operation(job_id)
-    dom0.log('%s %s cancel_job %s %s' % (client, operation, places.shown(mount_point), job_id))
+    mount_point, job_id = safe_paths.mount_point(mount), arguments.operation(job_id)
+    dom0.log('%s %s cancel_job %s %s' % (client, operation, safe_paths.shown(mount_point), job_id))
     return dom0.within(SECONDS, _cancel, dom0, mount_point, job_id, client)
 
 
@@ -337,19 +338,19 @@ def _cancel(dom0, mount_point, job_id, client):
     folder = open_job(dom0, mount_point, job_id, False)
     try:
         request = records.read(folder, 'request')
-        temporary = ours.open_folder(dom0, mount_point, [ours.TEMPORARY], True)
+        temporary = state_dir.open_folder(dom0, mount_point, [state_dir.TEMPORARY], True)
         try:
-            if not directories.is_there(folder, 'outcome'):
+            if not dirfd.is_there(folder, 'outcome'):
                 if _state(dom0, mount_point, folder, request) == 'dead':
                     # first: it may be what leaves no room for a record
-                    directories.remove(temporary, temporary_name(request))
+                    dirfd.remove(temporary, temporary_name(request))
                 put_down(temporary, folder, request, 'cancel', {'client': client})
                 state = _state(dom0, mount_point, folder, request)
                 if state in ('dead', 'done'):
                     _end(temporary, folder, request, state)
-            if directories.is_there(folder, 'outcome'):
+            if dirfd.is_there(folder, 'outcome'):
                 # its process may have been killed just before it did so
-                directories.remove(temporary, temporary_name(request))
+                dirfd.remove(temporary, temporary_name(request))
         finally:
             os.close(temporary)
         return _status(dom0, mount_point, folder)
@@ -367,6 +368,6 @@ def _end(temporary, folder, request, state):
 def put_down(temporary, folder, request, name, record):
     """Make a record of a job's, unless it is there already: the first one stands."""
     try:
-        ours.place(temporary, str(to_text(request['id'])), records.encode(record), folder, name)
+        state_dir.place(temporary, str(to_text(request['id'])), records.encode(record), folder, name)
     except errors.Exists:
         pass

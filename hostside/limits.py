@@ -24,7 +24,7 @@ def run(arguments, seconds):
 
     Only in a process made by :func:`within`: the agent may let its children be reaped by others,
     and then every command would seem to have ended well.
-    Raises TookTooLong (it is killed, with what it started) and Failed (it cannot be started).
+    Raises Timeout (it is killed, with what it started) and Failed (it cannot be started).
     """
     try:
         process = subprocess.Popen(arguments, stdin=open(os.devnull), stdout=subprocess.PIPE,
@@ -42,12 +42,12 @@ def run(arguments, seconds):
                 unread.remove(stream)
         if time.time() >= deadline:
             _kill(-process.pid)
-            raise errors.TookTooLong('%s: more than %g s' % (' '.join(arguments), seconds))
+            raise errors.Timeout('%s: more than %g s' % (' '.join(arguments), seconds))
     # its ends are closed, yet it may go on
     while process.poll() is None:
         if time.time() >= deadline:
             _kill(-process.pid)
-            raise errors.TookTooLong('%s: more than %g s' % (' '.join(arguments), seconds))
+            raise errors.Timeout('%s: more than %g s' % (' '.join(arguments), seconds))
         time.sleep(0.01)
     none = ''.encode('ascii')
     return (process.returncode, none.join(streams[process.stdout]),
@@ -57,7 +57,7 @@ def run(arguments, seconds):
 def within(seconds, function, *arguments):
     """What the function returns or raises, called in a process of its own.
 
-    Raises TookTooLong when it does not end in time; it is killed then, if it can be.
+    Raises Timeout when it does not end in time; it is killed then, if it can be.
     """
     try:
         reader, writer = os.pipe()
@@ -85,7 +85,7 @@ def within(seconds, function, *arguments):
         _kill(child)
     _reap(child)
     if received is None:
-        raise errors.TookTooLong('%s: more than %g s' % (function.__name__, seconds))
+        raise errors.Timeout('%s: more than %g s' % (function.__name__, seconds))
     if not received:
         raise errors.Failed('%s: its process died' % function.__name__)
     kind, value = pickle.loads(received)

@@ -22,7 +22,7 @@ _NOBODY_THERE = (errno.ECONNREFUSED, errno.ECONNRESET, errno.ETIMEDOUT, errno.EH
 
 
 def command(dom0, *words):
-    """What an ``ip`` command says, as a text. Raises Failed with its own words, TookTooLong."""
+    """What an ``ip`` command says, as a text. Raises Failed with its own words, Timeout."""
     status, output, problem = dom0.run(['ip'] + list(words), _SECONDS)
     if status:
         raise errors.Failed('ip %s: %s' % (' '.join(words), plain(problem).strip()))

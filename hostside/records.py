@@ -3,7 +3,7 @@
 import binascii
 import re
 
-from libcloud_ovm3_host import errors, ours
+from libcloud_ovm3_host import errors, state_dir
 from libcloud_ovm3_host.compat import to_bytes, to_text
 
 _MOST = 1 << 16  # bytes of a record; two paths of 4000 bytes, each of them as %XX, have room
@@ -42,7 +42,7 @@ def _shown(match):
 
 def read(directory, name):
     """A record in an open folder. Raises NotFound, NotAllowed, Failed."""
-    return decode(ours.read_whole(directory, name, _MOST))
+    return decode(state_dir.read_whole(directory, name, _MOST))
 
 
 def read_if_there(directory, name):

@@ -4,7 +4,7 @@ import os
 import stat
 import time
 
-from libcloud_ovm3_host import arguments, aside, directories, errors, look, places
+from libcloud_ovm3_host import arguments, aside, dirfd, errors, read_agent, safe_paths
 from libcloud_ovm3_host.compat import Binary, error, to_bytes, to_text
 
 FOLDERS = ['VirtualMachines', 'Templates', 'Assemblies']
@@ -24,7 +24,7 @@ def repository(dom0, repository, after):
     cannot be read has ``problem`` for its content, as has a VM's directory that holds something,
     but no vm.cfg; a directory whose name is no UTF-8 its ``raw`` name too. ``after``: base64 to go
     on with, '' at the end.
-    Raises InvalidArgument, NotMounted, TookTooLong.
+    Raises InvalidArgument, NotMounted, Timeout.
     """
     repository = arguments.repository(repository)
     after = arguments.name_bytes('after', after)
@@ -34,7 +34,7 @@ def repository(dom0, repository, after):
     found = dom0.within(SECONDS, _page, dom0, mount_point, first, last)
     found['listing'] = {}
     if not after:
-        found['listing'] = look.ask(dom0, deadline - time.time(), 'discover_repositories',
+        found['listing'] = read_agent.ask(dom0, deadline - time.time(), 'discover_repositories',
                                     repository)
     return found
 
@@ -54,7 +54,7 @@ def _page(dom0, mount_point, first, last):
     if not last and first == FOLDERS[0]:
         found['aside'] = aside.listed(dom0, mount_point)
     room = PAGE_BYTES
-    root = places.open_root(dom0, mount_point)
+    root = safe_paths.open_root(dom0, mount_point)
     try:
         for folder in FOLDERS[FOLDERS.index(first):]:
             room = _read_folder(root, folder, last, room, found)
@@ -69,14 +69,14 @@ def _page(dom0, mount_point, first, last):
 def _read_folder(root, folder, last, room, found):
     """Add what the folder has after that name; how much room is left then."""
     try:
-        directory = places.enter(os.dup(root), folder)
+        directory = safe_paths.enter(os.dup(root), folder)
     except errors.NotFound:
         return room
     except errors.HostModuleError:
-        found['vm_cfg'].append({'folder': folder, 'directory': '', 'problem': places.said()})
+        found['vm_cfg'].append({'folder': folder, 'directory': '', 'error': safe_paths.said()})
         return room
     try:
-        for name in sorted(os.listdir(places.below(directory, ''))):
+        for name in sorted(os.listdir(safe_paths.below(directory, ''))):
             if name <= last:
                 continue
             if room <= 0:
@@ -97,7 +97,7 @@ def _entry(directory, name, folder):
     """What stands in ``<name>/vm.cfg``; None where there is neither such a file nor a trace of it.
     """
     entry = {}
-    places.tell(entry, 'directory', 'raw', name)
+    safe_paths.tell(entry, 'directory', 'raw', name)
     try:
         entry['content'] = Binary(_content(directory, name))
     except errors.NotFound:
@@ -107,36 +107,36 @@ def _entry(directory, name, folder):
     except errors.HostModuleError:
         if not _is_directory_or_link(directory, name):
             return None
-        entry['problem'] = places.said()
+        entry['error'] = safe_paths.said()
     return entry
 
 
 def _without_vm_cfg(directory, name, entry):
     """A VM's directory in which something is left may be that of a VM whose file was put aside."""
     try:
-        inside = places.enter(os.dup(directory), name)
+        inside = safe_paths.enter(os.dup(directory), name)
         try:
-            names = directories.sorted_names(inside)
+            names = dirfd.sorted_names(inside)
         finally:
             os.close(inside)
     except errors.NotFound:  # it has just gone
         return None
     except errors.HostModuleError:
-        entry['problem'] = places.said()
+        entry['error'] = safe_paths.said()
         return entry
     if not names:
         return None
-    first = ', '.join([places.shown(each) for each in names[:SHOWN]])
+    first = ', '.join([safe_paths.shown(each) for each in names[:SHOWN]])
     if len(names) > SHOWN:
         first += ' and %d more' % (len(names) - SHOWN)
-    entry['problem'] = to_text('no vm.cfg, but %s' % first)
+    entry['error'] = to_text('no vm.cfg, but %s' % first)
     return entry
 
 
 def _content(directory, name):
-    inside = places.enter(os.dup(directory), name)
+    inside = safe_paths.enter(os.dup(directory), name)
     try:
-        handle = places.open_in(inside, 'vm.cfg', os.O_RDONLY)
+        handle = safe_paths.open_in(inside, 'vm.cfg', os.O_RDONLY)
     finally:
         os.close(inside)
     try:
@@ -156,12 +156,12 @@ def _all_of(handle):
             if not data:
                 return ''.encode('ascii').join(pieces)
     except OSError:
-        raise places.failure(error(), 'vm.cfg')
+        raise safe_paths.failure(error(), 'vm.cfg')
 
 
 def _is_directory_or_link(directory, name):
     try:
-        mode = os.lstat(places.below(directory, name)).st_mode
+        mode = os.lstat(safe_paths.below(directory, name)).st_mode
     except OSError:
         return True  # whatever it is, it could not be read
     return stat.S_ISDIR(mode) or stat.S_ISLNK(mode)

@@ -10,7 +10,7 @@ import time
 if __name__ == '__main__':  # beside this file lies what has the names of other people's modules
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-from libcloud_ovm3_host import chunks, directories, errors, files, jobs, ours, places, records
+from libcloud_ovm3_host import chunks, dirfd, errors, files, jobs, records, safe_paths, state_dir
 from libcloud_ovm3_host.compat import describe, error, md5, to_bytes
 
 BLOCK = 1 << 20  # bytes read at once
@@ -49,15 +49,15 @@ def main(words):
         os.stat_float_times(True)  # Python 2.4 has whole seconds: see read_all
     detach()
     folder = jobs.open_job(host, mount_point, job_id, False)
-    temporary = ours.open_folder(host, mount_point, [ours.TEMPORARY], True)
+    temporary = state_dir.open_folder(host, mount_point, [state_dir.TEMPORARY], True)
     request = records.read(folder, 'request')
     if begins(temporary, folder, request):
         record = Job(host, temporary, folder, request).run()
         name = jobs.temporary_name(request)
         if record['state'] != 'done':
-            directories.remove(temporary, name)  # it may be what leaves no room for the outcome
+            dirfd.remove(temporary, name)  # it may be what leaves no room for the outcome
         jobs.put_down(temporary, folder, request, 'outcome', record)
-        directories.remove(temporary, name)
+        dirfd.remove(temporary, name)
 
 
 def detach():
@@ -79,11 +79,11 @@ def begins(temporary, folder, request):
     pid = os.getpid()
     record = {'pid': '%d' % pid, 'started': jobs.start_time(pid)}
     try:
-        ours.place(temporary, request['id'].decode('ascii'), records.encode(record), folder,
+        state_dir.place(temporary, request['id'].decode('ascii'), records.encode(record), folder,
                    'process')
     except errors.Exists:
         return False
-    return jobs.is_fresh(request) and not directories.is_there(folder, 'outcome')
+    return jobs.is_fresh(request) and not dirfd.is_there(folder, 'outcome')
 
 
 class Job(object):
@@ -97,7 +97,7 @@ class Job(object):
     def run(self):
         """What to put down as its outcome."""
         try:
-            source = places.open_file(self.host, self.request['source'], os.O_RDONLY)
+            source = safe_paths.open_file(self.host, self.request['source'], os.O_RDONLY)
             try:
                 if self.request['target']:
                     self.copy(source)
@@ -110,12 +110,12 @@ class Job(object):
             self.record['state'] = 'cancelled'
         except Exception:
             self.record['state'] = 'failed'
-            self.record['problem'] = describe(error())
+            self.record['error'] = describe(error())
         return self.record
 
     def copy(self, source):
         name = jobs.temporary_name(self.request)
-        target = directories.create(self.temporary, name)
+        target = dirfd.create(self.temporary, name)
         try:
             size = self.read_all(source, target)
             os.ftruncate(target, size)
@@ -123,10 +123,10 @@ class Job(object):
         finally:
             os.close(target)
         self.say()  # whoever finds the copy in place, but no outcome, needs the result
-        directory, target_name = places.open_parent(self.host, self.request['target'])
+        directory, target_name = safe_paths.open_parent(self.host, self.request['target'])
         try:
-            directories.link(self.temporary, name, directory, target_name)
-            directories.sync(directory)
+            dirfd.link(self.temporary, name, directory, target_name)
+            dirfd.sync(directory)
         finally:
             os.close(directory)
 
@@ -159,9 +159,9 @@ class Job(object):
 
     def say(self):
         """Put down how far it is. Raises Cancelled."""
-        if directories.is_there(self.folder, 'cancel'):
+        if dirfd.is_there(self.folder, 'cancel'):
             raise Cancelled()
-        ours.replace(self.temporary, self.request['id'].decode('ascii'),
+        state_dir.replace(self.temporary, self.request['id'].decode('ascii'),
                      records.encode(self.record), self.folder, 'progress')
         self.said = time.time()
 

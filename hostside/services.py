@@ -1,7 +1,8 @@
 """The table of services: every function of the module, by its name, with its time limit."""
 
-from libcloud_ovm3_host import (api, aside, control, documents, domains, errors, files, holders,
-                                 identify, inventory, jobs, logs, look, network, repository)
+from libcloud_ovm3_host import (api, aside, control, documents, domains, errors, file_holders,
+                                 files, identify, inventory, jobs, logs, network, read_agent,
+                                 repository)
 from libcloud_ovm3_host.compat import describe, error
 from libcloud_ovm3_host.version import PREFIX
 
@@ -10,13 +11,13 @@ SERVICES = {
     'version': (api.version, None),
     'capabilities': (api.capabilities, None),
     'get_api_services': (api.get_api_services, 30),
-    'look': (look.look, None),
+    'read_agent': (read_agent.read_agent, None),
     'repository': (repository.repository, None),
     'domains': (domains.domains, 50),
     'free_space': (inventory.free_space, None),
-    'holders': (holders.holders, 55),
+    'file_holders': (file_holders.file_holders, 55),
     'identify': (identify.identify, None),
-    'comebacks': (inventory.comebacks, 10),
+    'autostart_guests': (inventory.autostart_guests, 10),
     'list_files': (files.list_files, None),
     'stat_file': (files.stat_file, None),
     'read_file': (files.read_file, None),

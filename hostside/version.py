@@ -1,6 +1,7 @@
 """Which module this is."""
 
-API = 2  # grows with every change that a client could notice; see docs/host-module.md
+NAME = 'libcloud-ovm3'  # in libcloud_version; modules from before API 1 do not have it there
+API = 1  # grows with every change that a client could notice; see docs/host-module.md
 PREFIX = 'libcloud_'  # of every function, so that it meets no other module's
 
 # what a client may ask for at once; said in libcloud_capabilities

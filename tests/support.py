@@ -112,7 +112,7 @@ def give_up_at_once(monkeypatch: Any) -> None:
     The driver's limits are as long as users have them, so that no other call ever times out because
     the machine is busy. Of the simulated time, the limit passes.
     """
-    wait = http.Handler._wait_for_the_client_to_leave
+    wait = http.Handler._wait_for_disconnect
 
     def hang(handler: http.Handler) -> None:
         where = handler.client_address[:2]
@@ -134,7 +134,7 @@ def give_up_at_once(monkeypatch: Any) -> None:
                 break
         raise TimeoutError("timed out")
 
-    monkeypatch.setattr(http.Handler, "_wait_for_the_client_to_leave", hang)
+    monkeypatch.setattr(http.Handler, "_wait_for_disconnect", hang)
     monkeypatch.setattr(deadline._TimedReader, "readinto", read_unless_hanging)
 
 

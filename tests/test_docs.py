@@ -1,33 +1,55 @@
-"""Every example in README and docs runs, and what they name exists."""
+"""Every example in README and docs runs, and every name in them exists."""
 
 from __future__ import annotations
 
+import ast
+import builtins
+import inspect
 import re
 import shlex
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
+from libcloud.common import types as libcloud_types
+from libcloud.compute import base as libcloud_base
+from libcloud.utils import loggingconnection
 
+from libcloud_ovm3 import OVM3NodeDriver, errors, installer
+from libcloud_ovm3.cli.commands import ovm3
+from libcloud_ovm3.errors import Ovm3Error
 from libcloud_ovm3.simulator import Simulator
 from tests.support import pins_of
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
-LINK = re.compile(r"\]\((?!https?:)([^)#]+)\)")
-OVM3 = [sys.executable, "-c", "from libcloud_ovm3.cli import main; main()"]
+TEXTS = {page.name: page.read_text(encoding="utf-8") for page in PAGES}
+SETUP = (ROOT / "setup.cfg").read_text(encoding="utf-8")
+TARGETS = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+INLINE = re.compile(r"`([^`\n]+)`")
+LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)")
 EXAMPLE_HOST = "ovm-1.example.com"
+DIRECTORIES = {"VirtualDisks", "VirtualMachines"}  # of a repository
+
+on_each_page = pytest.mark.parametrize("page", TEXTS)
 
 
 def blocks(kind: str) -> list[object]:
     return [
-        pytest.param(text, id=f"{page.name}-{number}")
-        for page in PAGES
-        for number, (found, text) in enumerate(BLOCK.findall(page.read_text(encoding="utf-8")))
+        pytest.param(text, id=f"{page}-{number}")
+        for page, content in TEXTS.items()
+        for number, (found, text) in enumerate(BLOCK.findall(content))
         if found == kind
     ]
+
+
+# ------------------------------------------------------------------ examples run
 
 
 @pytest.mark.parametrize("text", blocks("python"))
@@ -42,48 +64,233 @@ def test_python_examples(text: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_calls_of_the_installer_fit() -> None:
+    """An example that needs SSH cannot run here, so its calls are compared with the functions."""
+    found = []
+    for kind, text in BLOCK.findall(TEXTS["host-install.md"]):
+        for node in ast.walk(ast.parse(text)) if kind == "python" else ():
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                function = getattr(installer, node.func.id, None)
+                if function is not None:
+                    keywords = {str(keyword.arg): None for keyword in node.keywords}
+                    inspect.signature(function).bind(*node.args, **keywords)
+                    found.append(node.func.id)
+    assert set(found) == {"connect", "install", "check", "uninstall"}
+
+
 @pytest.mark.parametrize("text", blocks("console"))
-def test_commands(text: str, tmp_path: Path) -> None:
-    """make targets exist; ovm3 commands run, one after the other, on a simulated host in the place
-    of the example."""
-    targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+def test_commands(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """make targets exist; ovm3 commands run, one after the other, on a simulated
+    host in the place of the example."""
+    monkeypatch.chdir(tmp_path)
     with Simulator(hosts=1, speed=100) as sim:
         sim.add_vm("db-1")
         for line in text.splitlines():
-            program, *arguments = shlex.split(line)
+            program, *arguments = shlex.split(line, comments=True)
             if program == "make":
-                assert set(arguments) <= targets
-            else:
+                assert {one for one in arguments if "=" not in one} <= TARGETS
+            elif program != "pip":  # see test_extras_exist
                 assert program == "ovm3"
-                run_ovm3(line, sim, tmp_path)
+                run_ovm3(line, sim)
 
 
-def run_ovm3(line: str, sim: Simulator, folder: Path) -> None:
+def run_ovm3(line: str, sim: Simulator) -> None:
     [(address, pin)] = pins_of(sim).items()
     line = line.replace(f"{EXAMPLE_HOST}=SHA256", f"{address}={pin}")
     line = line.replace(EXAMPLE_HOST, f"{address}:{sim.hosts[0].port}")
-    done = subprocess.run(
-        [*OVM3, *shlex.split(line)[1:]],
-        env={"OVM3_PASSWORD": sim.password},
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
+    run_here(line, {"OVM3_PASSWORD": sim.password})
+
+
+def run_here(line: str, environment: dict[str, str] | None = None) -> str:
+    """Run a command line of ``ovm3`` in this process; what it writes."""
+    done = CliRunner().invoke(ovm3, shlex.split(line)[1:], env=environment)
+    assert done.exit_code == 0, (line, done.output)
+    return done.output
+
+
+def test_a_simulated_host_for_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The two terminals of the README, on a port that is free."""
+    start, use = [text for kind, text in BLOCK.findall(TEXTS["README.md"]) if kind == "sh"]
+    with socket.create_server(("127.0.0.2", 0)) as free:
+        port = free.getsockname()[1]
+    monkeypatch.chdir(tmp_path)
+    make_password, simulator = start.splitlines()
+    subprocess.run(make_password, shell=True, check=True)
+    command = [sys.executable, *shlex.split(simulator.replace("8899", str(port)))[1:]]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        try:
+            assert running.stdout is not None
+            _, address, fingerprint = running.stdout.readline().split()
+            line = use.replace("SHA256", fingerprint).replace("127.0.0.2", address)
+            written = [run_here(one) for one in line.splitlines()]
+        finally:
+            running.terminate()
+    assert fingerprint in written[0].replace(":", "").lower()
+    assert "seed-1" in written[1]
+
+
+# ------------------------------------------------------------------ names exist
+
+
+@on_each_page
+def test_links(page: str) -> None:
+    folder = (ROOT / page if (ROOT / page).exists() else ROOT / "docs" / page).parent
+    for target, anchor in LINK.findall(TEXTS[page]):
+        assert not target or (folder / target).exists(), target
+        if anchor:
+            assert anchor in anchors(TEXTS[Path(target).name if target else page]), anchor
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors that GitHub makes of a page's headings."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {
+        re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings
+    }
+
+
+def arguments_of_the_driver() -> set[str]:
+    names = set(inspect.signature(OVM3NodeDriver).parameters)
+    for name, method in inspect.getmembers(OVM3NodeDriver, inspect.isfunction):
+        if not name.startswith("_"):
+            names |= set(inspect.signature(method).parameters)
+    return names
+
+
+@on_each_page
+def test_ex_names_exist(page: str) -> None:
+    known = arguments_of_the_driver() | set(dir(OVM3NodeDriver))
+    assert set(re.findall(r"\bex_[a-z_]*[a-z]\b", TEXTS[page])) - known == set()
+
+
+@on_each_page
+def test_extra_keys_exist(page: str) -> None:
+    code = "".join(path.read_text() for path in (ROOT / "libcloud_ovm3/compute").glob("*.py"))
+    for key in re.findall(r'extra\["(\w+)"\]', TEXTS[page]):
+        assert f'"{key}"' in code, key
+
+
+def test_the_driver_page_has_every_argument() -> None:
+    cells = set(re.findall(r"`(\w+)`", TEXTS["driver.md"]))
+    assert set(inspect.signature(OVM3NodeDriver).parameters) - cells == set()
+    assert {name for name in arguments_of_the_driver() if name.startswith("ex_")} - cells <= {
+        "ex_list_nodes_kwargs"  # libcloud's own
+    }
+
+
+def test_the_readme_has_every_method() -> None:
+    own = {name for name in dir(OVM3NodeDriver) if name.startswith("ex_")}
+    own -= {name for name in dir(libcloud_base.NodeDriver) if name.startswith("ex_")}
+    methods = {name for name in own if callable(getattr(OVM3NodeDriver, name))}
+    assert {name for name in methods if f"`{name}`" not in TEXTS["README.md"]} == set()
+
+
+def test_the_table_of_errors_is_complete() -> None:
+    rows = re.findall(r"^\| (- )?`(\w+)` \|", TEXTS["errors.md"], re.MULTILINE)
+    classes = {
+        name: one
+        for name, one in vars(errors).items()
+        if isinstance(one, type) and issubclass(one, Ovm3Error) and one is not Ovm3Error
+    }
+    assert {name for _, name in rows} == set(classes)
+    parent: type[Ovm3Error] = Ovm3Error
+    for is_below, name in rows:
+        if is_below:
+            assert classes[name].__bases__[0] is parent
+        else:
+            parent = classes[name]
+            assert parent.__bases__[0] is Ovm3Error
+
+
+def test_the_table_of_the_doctor_has_every_subject() -> None:
+    """The second argument of each ``Finding`` in the code, where it is a plain text."""
+    subjects = set()
+    for source in (ROOT / "libcloud_ovm3/diagnostics").glob("*.py"):
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Finding":
+                about = node.args[1]
+                subjects |= {about.value} if isinstance(about, ast.Constant) else set()
+    table = TEXTS["operator-guide.md"].partition("| subject |")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
+    written = {subject for row in rows for subject in INLINE.findall(row)}
+    assert len(subjects) > 20
+    assert subjects - written == set()
+
+
+@pytest.mark.parametrize("page", [page for page in TEXTS if page != "CHANGES.md"])
+def test_classes_exist(page: str) -> None:
+    known = DIRECTORIES.union(
+        *map(dir, (builtins, libcloud_types, libcloud_base, loggingconnection))
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    sources = [*(ROOT / "libcloud_ovm3").rglob("*.py"), *(ROOT / "hostside").glob("*.py")]
+    for source in sources:
+        known |= set(re.findall(r"^class (\w+)", source.read_text(encoding="utf-8"), re.MULTILINE))
+    for code in INLINE.findall(BLOCK.sub("", TEXTS[page])):
+        named = re.findall(r"(?<![\w.])[A-Z][a-z\d]+(?:[A-Z]+[a-z\d]*)+\b", code)
+        assert set(named) - known == set(), code
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links(page: Path) -> None:
-    for target in LINK.findall(page.read_text(encoding="utf-8")):
-        assert (page.parent / target).exists(), target
+@on_each_page
+def test_extras_exist(page: str) -> None:
+    for extras in re.findall(r"pip install '[^']*\[([\w,]+)\]'", TEXTS[page]):
+        for extra in extras.split(","):
+            assert re.search(rf"^{extra} =$", SETUP, re.MULTILINE), extra
+
+
+# ------------------------------------------------------------------ commands exist
+
+
+def command_lines(text: str) -> Iterator[list[str]]:
+    """The words after ``ovm3`` of every command line in a page, in code of all kinds."""
+    codes = INLINE.findall(BLOCK.sub("", text))
+    codes += [line for _, block in BLOCK.findall(text) for line in block.splitlines()]
+    for code in codes:
+        if match := re.match(r"(?:\$ )?ovm3 (.+)", code):
+            yield match[1].replace("'", "").replace("[", "").replace("]", "").split()
+
+
+def options_of(command: click.Command) -> set[str]:
+    names = {name for one in command.params for name in (*one.opts, *one.secondary_opts)}
+    return names | {"--help", "-h"}
+
+
+@on_each_page
+def test_ovm3_commands_exist(page: str) -> None:
+    for words in command_lines(TEXTS[page]):
+        if words[0].isupper():
+            continue  # a form of commands, not a command
+        command: click.Command = ovm3
+        while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+            name = words.pop(0)
+            assert set(name.split("|")) <= set(command.commands), name
+            command = command.commands[name.split("|")[0]]
+        given = {word.partition("=")[0] for word in words if re.match("--[a-z]", word)}
+        assert given - options_of(command) == set(), (command.name, words)
+
+
+@pytest.mark.parametrize("page", ["README.md", "host-install.md", "operator-guide.md", "tls.md"])
+def test_options_exist(page: str) -> None:
+    known = set().union(*map(options_of, all_commands(ovm3)))
+    for code in INLINE.findall(BLOCK.sub("", TEXTS[page])):
+        assert set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", code)) - known == set(), code
+
+
+def all_commands(group: click.Group) -> Iterator[click.Command]:
+    for command in group.commands.values():
+        yield command
+        if isinstance(command, click.Group):
+            yield from all_commands(command)
+
+
+def test_every_command_is_documented() -> None:
+    written = {words[0] for text in TEXTS.values() for words in command_lines(text)}
+    assert set(ovm3.commands) - written - {"demo"} == set()  # `make demo`
 
 
 def test_every_dependency_has_its_line() -> None:
-    listed = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
-    options = (ROOT / "setup.cfg").read_text(encoding="utf-8").partition("[options]")[2]
-    options = options.partition("[options.entry_points]")[0]
+    options = SETUP.partition("[options]")[2].partition("[options.entry_points]")[0]
     names = re.findall(r"^    ([a-z][\w-]*)[><=]", options, re.MULTILINE)
     assert len(names) >= 12
-    assert [name for name in names if name not in listed] == []
+    assert [name for name in names if name not in TEXTS["dependencies.md"]] == []

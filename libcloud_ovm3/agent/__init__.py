@@ -1,0 +1,22 @@
+"""The agent's own API, mirrored literally. Knows nothing of libcloud's nouns.
+
+The modules named here are also attributes of the package and are imported when they are first used
+(``agent.config``), so that loading the driver does not wait for them.
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent import config, hostmodule, hostmodule_types, probe
+
+__all__ = ["config", "hostmodule", "hostmodule_types", "probe"]
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in __all__:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -60,7 +60,7 @@ class TimeLimits:
         for name, value in wanted.items():
             if name not in known:
                 raise InvalidArgument(f"time limit {name!r}: expected one of {', '.join(known)}")
-            wanted[name] = _seconds(name, value)
+            wanted[name] = parse_seconds(value, f"time limit {name}")
         return cls(**wanted)
 
     def of_kind(self, kind: Kind) -> float:
@@ -68,11 +68,20 @@ class TimeLimits:
         return {"read": self.read, "write": self.write, "long": self.long}[kind]
 
 
-def _seconds(name: str, value: Any) -> float:
+def parse_seconds(value: Any, name: str, *, may_be_zero: bool = False) -> float:
+    """A number of seconds as users write it: a number, or a text with one.
+
+    :param name: What it is, for the error.
+    :param may_be_zero: Whether 0 is a valid value.
+    :raises InvalidArgument: It is not a number, is negative, is 0 where that is not valid, or is
+        10,000,000 or more.
+    """
     try:
         seconds = float(value)
     except (TypeError, ValueError):
         seconds = -1.0
-    if not 0 < seconds < 1e7:
-        raise InvalidArgument(f"time limit {name}={value!r}: expected seconds, more than 0")
+    if not (0 < seconds < 1e7 or (may_be_zero and seconds == 0)):
+        raise InvalidArgument(
+            f"{name} {value!r}: expected seconds, {'0 or more' if may_be_zero else 'more than 0'}"
+        )
     return seconds

@@ -1,17 +1,17 @@
-"""XML-RPC <-> Python values, over lxml. Pure functions on bytes; strict in both directions.
+"""XML-RPC <-> Python values. Pure functions on bytes; strict in both directions.
 
-Dialect of the agent (agent-behaviour 2): ``<nil/>``, ``<i8>`` both ways, untyped values are
-strings.
+The agent's dialect (agent-behaviour 2): ``<nil/>`` and ``<i8>`` in both directions; untyped values
+are strings.
 
 | XML-RPC                   | Python                             |
 |---------------------------|------------------------------------|
-| int, i1, i2, i4, i8       | int (sent as i8 beyond 32 bit)     |
+| int, i1, i2, i4, i8       | int (sent as i8 beyond 32 bits)    |
 | boolean                   | bool                               |
 | double                    | float                              |
 | string, untyped           | str                                |
-| dateTime.iso8601          | datetime without a zone            |
+| dateTime.iso8601          | datetime without a time zone       |
 | base64                    | bytes                              |
-| array                     | list (a tuple is sent as one too)  |
+| array                     | list (a tuple is sent as an array) |
 | struct                    | dict with str keys                 |
 | nil                       | None                               |
 """
@@ -23,11 +23,12 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from lxml import etree
+from libcloud_ovm3.agent import fastcodec
 
-from libcloud_ovm3.agent import fastcodec as plainform
+if TYPE_CHECKING:
+    from lxml import etree
 
 Value = Any  # None, bool, int, float, str, bytes, datetime, list of Value, dict of str to Value
 
@@ -38,39 +39,42 @@ MAX_TEXT = 10_000_000  # characters in one value
 _DATE = "%Y%m%dT%H:%M:%S"
 _NIL_NAMESPACED = "{http://ws.apache.org/xmlrpc/namespaces/extensions}nil"
 _INT = re.compile(r"[+-]?[0-9]{1,20}")
-# One way only to match any text: with two, a long bad number would take for ever to refuse.
+# Any text must match in one way only: with two, a long invalid number takes exponential time.
 _DOUBLE = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
-# What XML 1.0 has no way to write: most control characters, lone surrogates, U+FFFE and U+FFFF.
-# (Named, not left over from what it has: that takes re ten times as long to compile.)
+# What XML 1.0 cannot represent: most control characters, lone surrogates, U+FFFE and U+FFFF.
+# (A negated class of the allowed characters takes ten times as long to compile.)
 _NOT_XML = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _METHOD_NAME = re.compile(r"[A-Za-z0-9_.:/]+")
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
 
 
 class Fault(NamedTuple):
-    """A fault as the agent sends it (agent-behaviour 2)."""
+    """A fault as the agent sends it (agent-behaviour 2): its code and its text."""
 
     code: int
     text: str
 
 
 class NotXMLRPC(ValueError):
-    """The bytes are no XML-RPC answer; the text says why."""
+    """The bytes are not a valid XML-RPC response; the text says why."""
 
 
 # ------------------------------------------------------------------ sending
 
 
 def encode_call(function: str, arguments: Sequence[Value]) -> bytes:
-    """The body of a request.
+    """Encode a call as the body of a request.
 
-    :raises TypeError: a value of a type that XML-RPC does not have, or a struct key that is no
+    :param function: The agent's name of the function.
+    :param arguments: Its positional arguments.
+    :return: The body, in UTF-8.
+    :raises TypeError: A value has a type that XML-RPC does not have, or a struct key is not a
         string.
-    :raises ValueError: a value that XML-RPC cannot carry (control character, lone surrogate, more
-        than 64 bit, infinite, nested too deep), or a bad function name.
+    :raises ValueError: XML-RPC cannot represent a value (control character, lone surrogate, more
+        than 64 bits, infinite, nested too deeply), or the function name is not valid.
     """
     if not _METHOD_NAME.fullmatch(function):
-        raise ValueError(f"not a function name: {function!r}")
+        raise ValueError(f"not a valid function name: {function!r}")
     parts = ["<?xml version='1.0'?>\n<methodCall><methodName>", function, "</methodName><params>"]
     for argument in arguments:
         parts.append("<param>")
@@ -91,7 +95,7 @@ def _write(value: Value, write: Callable[[str], None], depth: int) -> None:  # n
         write(f"<value>{_integer(int(value))}</value>")
     elif isinstance(value, float):
         if not math.isfinite(value):
-            raise ValueError(f"XML-RPC has no {value!r}")
+            raise ValueError(f"XML-RPC cannot represent {value!r}")
         write(f"<value><double>{float(value)!r}</double></value>")
     elif value is None:
         write("<value><nil/></value>")
@@ -99,7 +103,7 @@ def _write(value: Value, write: Callable[[str], None], depth: int) -> None:  # n
         write("<value><struct>")
         for key, member in value.items():
             if not isinstance(key, str):
-                raise TypeError(f"struct keys are strings, not {key!r}")
+                raise TypeError(f"struct keys must be strings, not {key!r}")
             write(f"<member><name>{_text(key)}</name>")
             _write(member, write, depth - 1)
             write("</member>")
@@ -113,12 +117,14 @@ def _write(value: Value, write: Callable[[str], None], depth: int) -> None:  # n
         write(f"<value><base64>{base64.b64encode(value).decode('ascii')}</base64></value>")
     elif isinstance(value, datetime):
         if value.tzinfo is not None or value.microsecond:
-            raise ValueError(f"XML-RPC dates have neither zone nor fraction: {value!r}")
-        # Not strftime: it does not pad years before 1000 everywhere.
+            raise ValueError(
+                f"XML-RPC dates have no time zone and no fraction of a second: {value!r}"
+            )
+        # Not strftime: on some platforms it does not pad years before 1000.
         stamp = value.isoformat().replace("-", "")
         write(f"<value><dateTime.iso8601>{stamp}</dateTime.iso8601></value>")
     else:
-        raise TypeError(f"XML-RPC cannot carry {type(value).__name__}")
+        raise TypeError(f"XML-RPC cannot represent a {type(value).__name__}")
 
 
 def _integer(value: int) -> str:
@@ -126,13 +132,13 @@ def _integer(value: int) -> str:
         return f"<int>{value}</int>"
     if -(2**63) <= value < 2**63:
         return f"<i8>{value}</i8>"
-    raise ValueError(f"more than 64 bit: {value}")
+    raise ValueError(f"more than 64 bits: {value}")
 
 
 def _text(value: str) -> str:
     bad = _NOT_XML.search(value)
     if bad:
-        raise ValueError(f"XML cannot carry the character {bad.group()!r} (at {bad.start()})")
+        raise ValueError(f"XML cannot represent the character {bad.group()!r} (at {bad.start()})")
     return value.translate(_ESCAPES)
 
 
@@ -140,28 +146,32 @@ def _text(value: str) -> str:
 
 
 def decode_response(body: bytes) -> Value | Fault:
-    """The value, or the fault, that an answer's body carries.
+    """Decode the body of a response.
 
-    :raises NotXMLRPC: anything else, whatever the bytes are.
+    :return: The value, or the fault.
+    :raises NotXMLRPC: The body is anything else, whatever its bytes are.
     """
     try:
-        return plainform.read_plain(body)
-    except plainform.NotPlain:
+        return fastcodec.read_plain(body)
+    except fastcodec.NotPlain:
         pass
     try:
         return _decode_strictly(body)
     except NotXMLRPC:
-        fault = _blurred_fault(body)
+        fault = _repaired_fault(body)
         if fault is None:
             raise
         return fault
 
 
-def _blurred_fault(body: bytes) -> Fault | None:
-    """A fault whose text holds what XML cannot carry, with that replaced; None: it is none.
+def _repaired_fault(body: bytes) -> Fault | None:
+    """A fault whose text contains what XML cannot represent, with U+FFFD in its place.
 
-    Agents put bytes into it as they are (names of files, what commands print). That they have
-    refused is not to be lost for a letter; values, which may be sent back, are not touched.
+    Agents put raw bytes (file names, output of commands) into fault texts. That the agent has
+    refused must not be lost because of one character. Values, which may be sent back to the agent,
+    are never repaired.
+
+    :return: The fault; None: the response is not a fault, or is invalid in another way.
     """
     text = _NOT_XML.sub("\ufffd", body.decode("utf-8", "replace"))
     clean = text.encode("utf-8")
@@ -177,7 +187,7 @@ def _blurred_fault(body: bytes) -> Fault | None:
 def _decode_strictly(body: bytes) -> Value | Fault:
     response = _parse(body)
     if response.tag != "methodResponse":
-        raise NotXMLRPC(f"the answer is no methodResponse but <{_shown(response.tag)}>")
+        raise NotXMLRPC(f"expected a methodResponse, got <{_shown(response.tag)}>")
     content = _only_child(response)
     if content.tag == "fault":
         return _fault(_read(_only_child(content)))
@@ -190,7 +200,9 @@ def _decode_strictly(body: bytes) -> Value | Fault:
 
 
 def _parse(body: bytes) -> etree._Element:
-    # A parser of our own for each answer: parsers are not to be shared between threads.
+    from lxml import etree  # noqa: PLC0415 (costs several ms; few responses need it)
+
+    # A new parser for each response: parsers must not be shared between threads.
     parser = etree.XMLParser(
         resolve_entities=False,
         no_network=True,
@@ -206,7 +218,7 @@ def _parse(body: bytes) -> etree._Element:
     if root is None:
         raise NotXMLRPC("not XML: empty")
     if root.getroottree().docinfo.internalDTD is not None:
-        raise NotXMLRPC("the answer has a DOCTYPE, which is refused")
+        raise NotXMLRPC("the response has a DOCTYPE, which is not accepted")
     return root
 
 
@@ -221,7 +233,7 @@ def _fault(value: Value) -> Fault:
 def _read(value: etree._Element) -> Value:
     """The Python value of a <value> element."""
     if value.tag != "value":
-        raise NotXMLRPC(f"<{_shown(value.tag)}> where a <value> belongs")
+        raise NotXMLRPC(f"expected a <value>, got <{_shown(value.tag)}>")
     if len(value) == 0:
         return _leaf(value)
     typed = _only_child(value)
@@ -277,7 +289,7 @@ def _read_base64(element: etree._Element) -> bytes:
 
 def _read_nil(element: etree._Element) -> None:
     if _leaf(element).strip(" \t\r\n"):
-        raise NotXMLRPC("a nil with content")
+        raise NotXMLRPC("a nil that is not empty")
 
 
 def _read_array(element: etree._Element) -> list[Value]:
@@ -320,7 +332,7 @@ def _leaf(element: etree._Element) -> str:
     if len(element):
         raise NotXMLRPC(f"elements inside <{_shown(element.tag)}>")
     text: str = element.text or ""
-    if len(text) > MAX_TEXT:  # libxml2's own limit, which its older versions do not always keep
+    if len(text) > MAX_TEXT:  # libxml2's own limit; its older versions do not always enforce it
         raise NotXMLRPC(f"a text of {len(text)} characters")
     return text
 
@@ -333,7 +345,7 @@ def _only_child(element: etree._Element) -> etree._Element:
 
 
 def _no_text(element: etree._Element) -> None:
-    """Between the elements of a container only white space may stand."""
+    """Only white space is allowed between the elements of a container."""
     if element.text and not element.text.isspace():
         raise NotXMLRPC(f"text inside <{_shown(element.tag)}>")
     for child in element:

@@ -15,9 +15,10 @@ from typing import Any
 from libcloud_ovm3.agent import vmcfg
 from libcloud_ovm3.agent.disk import DiskEntry, format_disk, parse_disk
 from libcloud_ovm3.agent.identifiers import dashed
+from libcloud_ovm3.agent.texts import names_in
 from libcloud_ovm3.agent.vif import Vfb, Vif
 
-__all__ = ["DiskEntry", "VMConfig", "VncOptions", "disks_of", "format_disk", "parse_disk"]
+__all__ = ["DiskEntry", "VMConfig", "VncOptions", "format_disk", "parse_disk"]
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,11 @@ class VMConfig:
 
     @classmethod
     def from_text(cls, text: str | bytes) -> VMConfig:
-        """From the file.
+        """From the file, as the agent would answer it: XML-RPC has no tuples, only lists.
 
         :raises InvalidArgument: it is more than assignments of values; names the line.
         """
-        return cls(vmcfg.parse(text))
+        return cls({key: _as_sent(value) for key, value in vmcfg.parse(text).items()})
 
     def to_text(self) -> str:
         """The file, one line a key. Comments are not kept.
@@ -142,8 +143,13 @@ class VMConfig:
 
     @cached_property
     def disks(self) -> tuple[DiskEntry, ...]:
-        """All disks and drives, in the order of the list."""
-        return disks_of(self.values)
+        """All disks and drives, in the order of the list; what is not a text is left out."""
+        return tuple(parse_disk(text) for text in _texts(self.values, "disk"))
+
+    @cached_property
+    def file_names(self) -> frozenset[str]:
+        """The names, without folders, of all files that any of its options may mean."""
+        return names_in(dict(self.values)).union(*(disk.file_names for disk in self.disks))
 
     @property
     def system_disk(self) -> DiskEntry | None:
@@ -189,9 +195,13 @@ class VMConfig:
         return whole_number(self.values.get(key))
 
 
-def disks_of(config: Mapping[str, Any]) -> tuple[DiskEntry, ...]:
-    """All disk entries of a definition, in its order; what is no text is left out."""
-    return tuple(parse_disk(text) for text in _texts(config, "disk"))
+def _as_sent(value: Any) -> Any:
+    """A value as it looks after XML-RPC."""
+    if isinstance(value, list | tuple):
+        return [_as_sent(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _as_sent(item) for key, item in value.items()}
+    return value
 
 
 def whole_number(value: object) -> int | None:

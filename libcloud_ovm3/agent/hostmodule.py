@@ -9,7 +9,7 @@ hexadecimal digits that the caller makes (``uuid4().hex``); both go into the hos
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from libcloud_ovm3.agent import chunks
@@ -29,15 +29,16 @@ from libcloud_ovm3.agent.hostmodule_types import (
 )
 from libcloud_ovm3.errors import AgentFault, InvalidArgument, MalformedResponse
 
-API: Final = 2  # the module's number that this client was written for
+API: Final = 1  # the module's number that this client was written for
+NAME: Final = "libcloud-ovm3"  # what ``libcloud_version`` says beside the number
 _PREFIX = "libcloud_"
 _FAULTS = "libcloud_ovm3_host."
 
 Struct = dict[str, Any]
 Path = str | bytes
 
-# The agent's own reads that libcloud_look passes on -> the type of what they answer.
-LOOKABLE: Final[dict[str, type]] = {
+# The agent's own reads that libcloud_read_agent passes on -> the type of what they answer.
+AGENT_READS: Final[dict[str, type]] = {
     "discover_server": str,
     "list_vms": list,
     "discover_repository_db": str,
@@ -50,7 +51,24 @@ LOOKABLE: Final[dict[str, type]] = {
 
 def fits(api: int) -> bool:
     """Whether a module of this number and this client understand each other."""
-    return abs(api - API) <= 1
+    return api >= 1 and abs(api - API) <= 1
+
+
+def api_of(version: Mapping[str, Any]) -> int | None:
+    """The module's number in an answer to ``libcloud_version``.
+
+    :return: 0 for a module from before API 1, whose own numbers were counted in another way; None
+        if the answer is not the module's.
+    """
+    api = version.get("api")
+    if not isinstance(api, int) or isinstance(api, bool) or api < 1:
+        return None
+    return api if version.get("module") == NAME else 0
+
+
+def api_label(api: int) -> str:
+    """A module's number for messages: ``api 3``."""
+    return f"api {api}" if api else "older than api 1"
 
 
 def is_absent(fault: AgentFault) -> bool:
@@ -71,10 +89,13 @@ class HostModule:
     # ------------------------------------------------------------------ what is there
 
     def version(self) -> int:
-        """The module's number, ``api`` (see :func:`fits`)."""
+        """The module's number, ``api`` (see :func:`fits`); 0 for a module from before API 1."""
         function, answer = self._read("version")
         reader = self._reader(function)
-        return reader.key(reader.struct(answer), "api", int)
+        api = api_of(reader.struct(answer))
+        if api is None:
+            raise reader.malformed("api: expected a whole number from 1")
+        return api
 
     def capabilities(self) -> Struct:
         """Its functions by name, and its limits."""
@@ -86,14 +107,14 @@ class HostModule:
 
     # ------------------------------------------------------------------ inventory
 
-    def look(self, functions: Sequence[str]) -> AgentReadings:
-        """Several of the agent's own reads without arguments in one call (see ``LOOKABLE``).
+    def read_agent(self, functions: Sequence[str]) -> AgentReadings:
+        """Several of the agent's own reads without arguments in one call (see ``AGENT_READS``).
 
         Where ``list_vms`` faults as a whole, the domains that xend shows one by one take its place,
         if that is all of them. A function that faults, or answers what it should not, has no answer
         here: ask the agent itself.
         """
-        function, answer = self._read("look", list(functions))
+        function, answer = self._read("read_agent", list(functions))
         reader = self._reader(function)
         struct = reader.struct(answer)
         api = reader.key(struct, "api", int)
@@ -149,9 +170,9 @@ class HostModule:
         """Size and free bytes of every repository and secondary mount."""
         return self._structs(*self._read("free_space"))
 
-    def holders(self) -> tuple[Holder, ...]:
+    def file_holders(self) -> tuple[Holder, ...]:
         """Which block backends and loop devices hold which file, whoever is still listed."""
-        function, answer = self._read("holders")
+        function, answer = self._read("file_holders")
         return self._reader(function).holders(answer)
 
     def identify(self, paths: Sequence[Path]) -> tuple[Identity, ...]:
@@ -164,7 +185,7 @@ class HostModule:
 
     def autostart_guests(self) -> list[Struct]:
         """Guests that the next boot or start of xend may bring back."""
-        return self._structs(*self._read("comebacks"))
+        return self._structs(*self._read("autostart_guests"))
 
     # ------------------------------------------------------------------ files
 
@@ -280,7 +301,7 @@ class HostModule:
     ) -> int:
         """Write a version of a document, the ``next_version`` of what was read.
 
-        :raises AgentFault: of kind ``...Lost`` if another writer made that version first.
+        :raises AgentFault: of kind ``...Conflict`` if another writer made that version first.
         """
         function, answer = self._write(
             "write_document", client, operation, mount, name, version, content
@@ -352,7 +373,7 @@ class HostModule:
         if function == "list_vms" and isinstance(entry, dict) and "missing" in entry:
             self._require_all(function, entry, self._reader(function), str(entry.get("fault")))
             entry = {"answer": entry.get("answer")}
-        return self._answer(function, entry, LOOKABLE.get(function, object))
+        return self._answer(function, entry, AGENT_READS.get(function, object))
 
     def _answer(self, function: str, entry: Any, kind: type) -> Any:
         reader = self._reader(function)
@@ -375,5 +396,5 @@ def _has_missing(entry: Any) -> bool:
 
 def _shown(missing: Any) -> str:
     if isinstance(missing, dict):
-        return f"{missing.get('name')}: {missing.get('problem')}"
+        return f"{missing.get('name')}: {missing.get('error')}"
     return str(missing)

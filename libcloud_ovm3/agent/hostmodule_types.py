@@ -235,7 +235,7 @@ class Reader:
     def vm_cfg(self, value: object) -> VMCfg:
         """One entry of ``libcloud_repository``."""
         struct = self.struct(value)
-        content, problem = struct.get("content"), struct.get("problem")
+        content, problem = struct.get("content"), struct.get("error")
         return VMCfg(
             self.key(struct, "folder", str),
             self.key(struct, "directory", str),
@@ -245,11 +245,11 @@ class Reader:
         )
 
     def holders(self, value: object) -> tuple[Holder, ...]:
-        """``libcloud_holders``; closed backends too, which may hold a file until they are gone
+        """``libcloud_file_holders``; closed backends too, which may hold a file until they are gone
         (xend.md 10.5)."""
         found = []
         for struct in self.structs(value):
-            problem = struct.get("problem")
+            problem = struct.get("error")
             path = struct.get("path")
             if problem is None or path is not None:
                 path = self.key(struct, "path", str)
@@ -269,7 +269,7 @@ class Reader:
         return tuple(found)
 
     def unlisted(self, entry: object) -> tuple[str, ...] | None:
-        """What the answer to ``list_vms`` leaves out, from its entry in ``libcloud_look``."""
+        """What the answer to ``list_vms`` leaves out, from its entry in ``libcloud_read_agent``."""
         if not isinstance(entry, dict) or "unlisted" not in entry:
             return None
         return tuple(self.key(one, "name", str) for one in self.structs(entry["unlisted"]))
@@ -278,7 +278,7 @@ class Reader:
         """What ``libcloud_repository`` tells of files that were set aside."""
         found = []
         for struct in self.structs(value):
-            problem = self.optional(struct, "problem", str)
+            problem = self.optional(struct, "error", str)
             size, modified = struct.get("size_bytes"), struct.get("modified")
             if problem is None:
                 self.key(struct, "operation", str), self.key(struct, "path", str)
@@ -307,7 +307,7 @@ class Reader:
         return tuple(found)
 
     def _identity(self, path: str | bytes, struct: dict[str, Any]) -> Identity:
-        problem = self.optional(struct, "problem", str)
+        problem = self.optional(struct, "error", str)
         if problem is not None:
             return Identity(path, error=problem)
         if self.optional(struct, "missing", bool):

@@ -9,6 +9,10 @@ from xml.sax.saxutils import escape
 
 HIDDEN = "******"  # as the agent itself writes it (agent-behaviour 2)
 
+# The value of an option whose name contains "passw", up to the comma that ends it: options of a vfb
+# or of a disk stand in one text, and a password may hold any other character.
+_OPTION = re.compile(r"(passw[^=,]*=\s*)[^,]*", re.IGNORECASE)
+
 # Functions whose very arguments are secret, called by us or (second form) through dispatch.
 _SECRET_CALL = re.compile(
     r"(>update_agent_password</(?:methodName|string|value)>).*?(</methodCall>|\Z)", re.DOTALL
@@ -47,6 +51,11 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     for pattern in (_MEMBER, _VFB, _SETTING, _PRINTED, _URL):
         text = pattern.sub(rf"\g<1>{HIDDEN}", text)
     return text
+
+
+def redact_options(text: str) -> str:
+    """The text of comma-separated options without the values of those that hold passwords."""
+    return _OPTION.sub(rf"\g<1>{HIDDEN}", text)
 
 
 def _length(base64: str) -> str:

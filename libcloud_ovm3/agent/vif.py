@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from libcloud_ovm3.agent.redact import HIDDEN
+from libcloud_ovm3.agent.redact import HIDDEN, redact_options
 from libcloud_ovm3.errors import InvalidArgument
 
 _KEY = re.compile("[A-Za-z_][A-Za-z0-9_-]*")
@@ -88,7 +88,7 @@ class Vfb:
     text: str
 
     def __repr__(self) -> str:
-        return f"Vfb({_hidden(self.text)!r})"
+        return f"Vfb({redact_options(self.text)!r})"
 
     @property
     def options(self) -> dict[str, str]:
@@ -130,7 +130,3 @@ def _changed(text: str, options: dict[str, str | None]) -> str:
         elif value is not None:
             items.append(f"{key}={value}")
     return ",".join(item for item in items if item is not None)
-
-
-def _hidden(text: str) -> str:
-    return re.sub(r"(passw[^=,]*=)[^,]*", rf"\1{HIDDEN}", text, flags=re.IGNORECASE)

@@ -13,7 +13,7 @@ from libcloud.compute.providers import get_driver
 from libcloud_ovm3.cli.output import heading, show
 from libcloud_ovm3.cli.tables import show_hosts, show_images, show_nodes, show_sizes
 from libcloud_ovm3.clock import Clock
-from libcloud_ovm3.operations.stop_vm import MINIMUM_AGE
+from libcloud_ovm3.operations.limits import MINIMUM_AGE
 from libcloud_ovm3.simulator import Simulator
 
 _T = TypeVar("_T")

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from libcloud_ovm3.cli.certificates import certificate_of, read_certificate
-from libcloud_ovm3.cli.options import access_options, make_driver, reported
+from libcloud_ovm3.cli.options import access_options, make_access, reported
 from libcloud_ovm3.cli.output import heading, show
 from libcloud_ovm3.diagnostics import bundle as bundles
 from libcloud_ovm3.diagnostics.checks import Finding
@@ -39,8 +39,8 @@ def doctor(host: str, bundle: Path | None, **options: Any) -> None:
     with reported():
         if bundle is not None and bundle.exists():
             raise InvalidArgument(f"{bundle} exists already: name a new file")
-        driver = make_driver(hosts=(host,), ex_read_only=True, **options)
-        estate = driver._estate if bundle is None else recorded(driver._estate, calls)
+        access = make_access(hosts=(host,), ex_read_only=True, **options)
+        estate = access.estate() if bundle is None else recorded(access.estate(), calls)
         address = estate.given[0]
         examined = collect(
             estate,
@@ -51,7 +51,7 @@ def doctor(host: str, bundle: Path | None, **options: Any) -> None:
         found = run_checks(examined)
         _show(examined, found)
         if bundle is not None:
-            bundles.write(bundles.bundle(calls, driver._passwords.all()), bundle)
+            bundles.write(bundles.bundle(calls, access.passwords.all()), bundle)
             show(f"{len(calls)} answers, redacted, are in {bundle}")
     sys.exit(0 if is_sound(found) else 1)
 

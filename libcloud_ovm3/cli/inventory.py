@@ -14,7 +14,7 @@ from libcloud_ovm3.diagnostics.inventory import HostEntry, Inventory, Repository
 
 @click.command()
 @driver_options
-@click.option("--json", "as_json", is_flag=True, help="As JSON (docs/after-the-manager.md).")
+@click.option("--json", "as_json", is_flag=True, help="As JSON (docs/inventory-json.md).")
 def inventory(as_json: bool, **options: Any) -> None:
     """Hosts, pools, repositories, VMs with disks and NICs. Reads only.
 

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from libcloud_ovm3 import OVM3NodeDriver
+from libcloud_ovm3.access import Access, read_options
 from libcloud_ovm3.cli.output import tell, tell_text
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error, Ovm3Warning, UnexpectedFileContent
 from libcloud_ovm3.estate.members import Estate
@@ -67,7 +68,22 @@ def driver_options(command: _F) -> _F:
     return HOSTS(access_options(_MODULE(command)))
 
 
-def make_driver(
+def make_driver(**options: Any) -> OVM3NodeDriver:
+    """The driver for what :func:`driver_options` took, and for further arguments of the driver."""
+    return OVM3NodeDriver(**_driver_arguments(**options))
+
+
+def make_access(**options: Any) -> Access:
+    """The same without a driver: how to reach the hosts."""
+    return read_options(**_driver_arguments(**options))
+
+
+def make_estate(**options: Any) -> Estate:
+    """The estate of these hosts: for commands that read more than libcloud has nouns for."""
+    return make_access(**options).estate()
+
+
+def _driver_arguments(
     hosts: tuple[str, ...],
     port: str | None,
     user: str,
@@ -83,37 +99,32 @@ def make_driver(
     key_file: Path | None,
     no_host_module: bool = False,
     **more: Any,
-) -> OVM3NodeDriver:
-    """The driver for what :func:`driver_options` took; ``more`` as the driver takes it."""
+) -> dict[str, Any]:
+    """What :func:`driver_options` took, as the driver takes it; ``more`` likewise."""
     usual, of_hosts = _passwords(password_files)
-    return OVM3NodeDriver(
-        user,
-        usual,
-        host=hosts[0] if len(hosts) == 1 else None,
-        port=port,
-        ca_cert=_path(ca_cert),
-        cert_file=_path(cert_file),
-        key_file=_path(key_file),
-        verify_ssl=not insecure,
-        ex_hosts=None if len(hosts) == 1 else hosts,
-        ex_fingerprint=_pins(pins) or None,
-        ex_tls_server_name=tls_server_name,
-        ex_tls_minimum=tls_minimum,
-        ex_tls_weak_keys=tls_weak_keys,
-        ex_tls_legacy_renegotiation=tls_legacy_renegotiation,
-        ex_passwords=of_hosts,
-        ex_host_module=not no_host_module,
+    return {
+        "key": user,
+        "secret": usual,
+        "host": hosts[0] if len(hosts) == 1 else None,
+        "port": port,
+        "ca_cert": _path(ca_cert),
+        "cert_file": _path(cert_file),
+        "key_file": _path(key_file),
+        "verify_ssl": not insecure,
+        "ex_hosts": None if len(hosts) == 1 else hosts,
+        "ex_fingerprint": _pins(pins) or None,
+        "ex_tls_server_name": tls_server_name,
+        "ex_tls_minimum": tls_minimum,
+        "ex_tls_weak_keys": tls_weak_keys,
+        "ex_tls_legacy_renegotiation": tls_legacy_renegotiation,
+        "ex_passwords": of_hosts,
+        "ex_host_module": not no_host_module,
         **more,
-    )
+    }
 
 
 def _path(file: Path | None) -> str | None:
     return None if file is None else str(file)
-
-
-def make_estate(**options: Any) -> Estate:
-    """The estate behind that driver: for what reads more than libcloud has nouns for."""
-    return make_driver(**options)._estate
 
 
 def _passwords(texts: tuple[str, ...]) -> tuple[str, dict[str, str]]:

@@ -11,7 +11,7 @@ from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.cli.options import driver_options, make_driver, reported
 from libcloud_ovm3.cli.output import show
-from libcloud_ovm3.operations.stop_vm import STOP_LIMIT
+from libcloud_ovm3.operations.limits import STOP_LIMIT
 
 
 @click.command()
@@ -24,7 +24,7 @@ def start(vm: str, location: str | None, **options: Any) -> None:
         driver = make_driver(**options)
         node = _node(driver, vm)
         driver.start_node(node, location)
-        places = driver.ex_get_node(str(node.id)).extra["places"]
+        places = driver.ex_get_node(str(node.id)).extra["live"]
         where = ", ".join(place["host"] for place in places) or "no host (yet)"
         show(f"{node.name} ({node.id}) is live on {where}")
 

@@ -50,7 +50,7 @@ def show_nodes(nodes: Iterable[Node]) -> None:
         (
             node.name,
             str(node.state),
-            ", ".join(place["host"] for place in node.extra["places"]),
+            ", ".join(place["host"] for place in node.extra["live"]),
             node.extra.get("vcpus"),
             _mb(node.extra.get("memory_mb")),
             node.id,

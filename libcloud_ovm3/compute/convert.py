@@ -1,23 +1,27 @@
-"""The estate's objects -> libcloud's. Pure: no call leaves from here."""
+"""The estate's objects -> libcloud's, and libcloud's -> ids. Pure: nothing is sent from here."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from libcloud.compute.base import Node, NodeDriver, NodeImage, NodeLocation, NodeSize
 from libcloud.compute.types import NodeState
 
-from libcloud_ovm3.agent.config import VncOptions
-from libcloud_ovm3.agent.documents import Hardware
+from libcloud_ovm3 import agent
+from libcloud_ovm3.agent import documents
 from libcloud_ovm3.errors import Ovm3Error
-from libcloud_ovm3.estate.definitions import Definition
-from libcloud_ovm3.estate.disks import Orphan
-from libcloud_ovm3.estate.hosts import HostView, UnreachableHost
-from libcloud_ovm3.estate.images import Image
 from libcloud_ovm3.estate.states import State
-from libcloud_ovm3.estate.vms import VM, LiveDomain
 
-# Same words in both, but libcloud's meaning is libcloud's to change.
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.config import VncOptions
+    from libcloud_ovm3.agent.documents import Hardware
+    from libcloud_ovm3.estate.definitions import Definition
+    from libcloud_ovm3.estate.disks import Orphan
+    from libcloud_ovm3.estate.hosts import HostView, UnreachableHost
+    from libcloud_ovm3.estate.images import Image
+    from libcloud_ovm3.estate.vms import VM, LiveDomain
+
+# The names are the same in both today, but libcloud may change its own.
 NODE_STATES = {
     State.RUNNING: NodeState.RUNNING,
     State.PAUSED: NodeState.PAUSED,
@@ -42,6 +46,11 @@ _SIZES = (
 )
 
 
+def object_id(what: Node | NodeImage | NodeLocation | str) -> str:
+    """An object's id, from the object or from the id itself."""
+    return str(getattr(what, "id", what))
+
+
 def to_sizes(driver: NodeDriver) -> list[NodeSize]:
     """The built-in sizes. ``extra``: ``cpus``."""
     return [
@@ -51,41 +60,45 @@ def to_sizes(driver: NodeDriver) -> list[NodeSize]:
 
 
 def to_node(vm: VM, driver: NodeDriver) -> Node:
-    """A VM as a Node. Its addresses are not known to a hypervisor, so both lists are empty.
+    """A VM as a Node. Hypervisors do not know a guest's IP addresses, so both lists are empty.
 
-    ``extra``: ``places`` (where it is live: host, host_id, address, domid, xend_name, letters,
-    status, memory_mb, vcpus, start_time), ``definitions`` (repository_id, directory, problem), and
-    for a node that is in one place only the same keys directly; ``memory_mb`` and ``vcpus`` of a
-    stopped node are those of its definition, as numbers; of the definition also ``xend_name``,
-    ``description``, ``domain_type``, ``is_hvm``, ``high_availability`` (None: not said),
-    ``max_memory_mb``, ``max_vcpus``, ``disks`` (paths), ``system_disk`` (the first that is no CD),
-    ``shared_disks``, ``cdroms`` (None: empty), ``nics`` (mac, bridge, type), ``vnc`` (listen,
-    display, takes_any_port: what it wants; no password) and ``remarks`` on what is odd about it.
-    ``doubts``, if there are any: why nothing may be done to it.
+    ``extra``:
+
+    * ``live``: where it is live, one dict per host: ``host``, ``host_id``, ``address``, ``domid``,
+      ``xend_name``, ``xend_state``, ``status``, ``memory_mb``, ``vcpus``, ``start_time``;
+    * ``definitions``: ``repository_id``, ``directory``, ``error``;
+    * of a node that is live in one place, or defined once, the same keys directly; ``memory_mb``
+      and ``vcpus`` of a stopped node are those of its definition, as numbers;
+    * of its one definition also ``xend_name``, ``description``, ``domain_type``, ``is_hvm``,
+      ``high_availability`` (None: not stated), ``max_memory_mb``, ``max_vcpus``, ``disks`` (paths),
+      ``system_disk`` (the first that is not a CD), ``shared_disks``, ``cdroms`` (None: empty),
+      ``nics`` (``mac``, ``bridge``, ``type``), ``vnc`` (``listen``, ``display``,
+      ``takes_any_port``: as configured; no password) and ``notices`` (what is unusual about it);
+    * ``doubts``, if there are any: why no operation is allowed on it.
     """
-    places = [_place(place) for place in vm.live]
+    live = [_live_domain(one) for one in vm.live]
     definitions = [
         {"repository_id": d.repository_id, "directory": d.directory, "error": d.error}
         for d in vm.definitions
     ]
-    extra: dict[str, Any] = {"places": places, "definitions": definitions}
+    extra: dict[str, Any] = {"live": live, "definitions": definitions}
     extra |= {"doubts": list(vm.doubts)} if vm.doubts else {}
     if len(vm.definitions) == 1:
         extra |= definitions[0] | _definition(vm.definitions[0])
     if len(vm.live) == 1:
-        extra |= {key: value for key, value in places[0].items() if value is not None}
+        extra |= {key: value for key, value in live[0].items() if value is not None}
     return Node(vm.id, vm.name, NODE_STATES[vm.state], [], [], driver, extra=extra)
 
 
-def _place(place: LiveDomain) -> dict[str, Any]:
-    host, domain = place.host, place.domain
+def _live_domain(live: LiveDomain) -> dict[str, Any]:
+    host, domain = live.host, live.domain
     return {
         "host": host.server.hostname,
         "host_id": host.server.uuid,
         "address": str(host.address),
         "domid": domain.domid,
         "xend_name": domain.name,
-        "letters": domain.xend_state,
+        "xend_state": domain.xend_state,
         "status": domain.status,
         "memory_mb": domain.memory_mb,
         "vcpus": domain.vcpus,
@@ -94,7 +107,7 @@ def _place(place: LiveDomain) -> dict[str, Any]:
 
 
 def _definition(definition: Definition) -> dict[str, Any]:
-    config = definition.settings
+    config = definition.config or agent.config.VMConfig({})
     disks = [disk for disk in config.disks if not disk.is_cdrom]
     vnc = config.vnc
     return {
@@ -117,11 +130,11 @@ def _definition(definition: Definition) -> dict[str, Any]:
     }
 
 
-def _vnc(wish: VncOptions) -> dict[str, Any]:
+def _vnc(options: VncOptions) -> dict[str, Any]:
     return {
-        "listen": wish.listen,
-        "display": wish.display,
-        "takes_any_port": wish.takes_any_port,
+        "listen": options.listen,
+        "display": options.display,
+        "takes_any_port": options.takes_any_port,
     }
 
 
@@ -137,14 +150,14 @@ def to_image(image: Image, driver: NodeDriver) -> NodeImage:
 
 
 def to_location(host: HostView, hardware: Hardware | Ovm3Error, driver: NodeDriver) -> NodeLocation:
-    """A host that answered.
+    """A host that responded.
 
     ``extra``: ``status`` ("ok"), ``address``, ``pool_id``, ``owner``, ``is_master``, ``roles``,
-    ``agent_version``, ``ovm_version``, ``hypervisor``, ``vms`` (how many are live), and what
-    discover_hardware says: ``cpus``, ``cpu_model``, ``memory_mb``, ``free_memory_mb`` (None: it
-    does not say).
+    ``agent_version``, ``ovm_version``, ``hypervisor``, ``vms`` (how many are live; None: unknown),
+    and what discover_hardware reports: ``cpus``, ``cpu_model``, ``memory_mb``, ``free_memory_mb``
+    (None: not reported).
     """
-    known = hardware if isinstance(hardware, Hardware) else Hardware()
+    known = documents.Hardware() if isinstance(hardware, Ovm3Error) else hardware
     server = host.server
     extra = {
         "status": "ok",
@@ -170,23 +183,25 @@ def _mb(size_bytes: int | None) -> int | None:
     return None if size_bytes is None else size_bytes // 2**20
 
 
-def to_unreachable_location(silent: UnreachableHost, driver: NodeDriver) -> NodeLocation:
-    """A host that did not answer: its uuid is not known, so its address stands for it.
+def to_unreachable_location(host: UnreachableHost, driver: NodeDriver) -> NodeLocation:
+    """A host that could not be read: its uuid is unknown, so its id and name are its address.
 
-    ``extra``: ``status`` ("unverified": not contacted for lack of pin and CA; or "unreachable"),
-    ``address``, ``reason``.
+    ``extra``: ``status`` ("unverified": not contacted, because there is neither a fingerprint nor a
+    CA for it; or "unreachable"), ``address``, ``reason``.
     """
     extra = {
-        "status": silent.kind,
-        "address": silent.address,
-        "reason": str(silent.reason),
+        "status": host.kind,
+        "address": host.address,
+        "reason": str(host.reason),
     }
-    return NodeLocation(silent.address, silent.address, "", driver, extra=extra)
+    return NodeLocation(host.address, host.address, "", driver, extra=extra)
 
 
 def to_orphan(orphan: Orphan) -> dict[str, Any]:
-    """``repository_id``, ``path``, ``is_certain`` (False: some vm.cfg could not be read),
-    ``set_aside`` (the operation that has set it aside and may have broken off; else None)."""
+    """A disk that belongs to no node: ``repository_id``, ``path``, ``is_certain`` (False: it may be
+    in use after all), ``set_aside`` (the operation that has set it aside and may have broken off;
+    else None).
+    """
     return {
         "repository_id": orphan.repository_id,
         "path": orphan.path,

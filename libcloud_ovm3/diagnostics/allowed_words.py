@@ -62,7 +62,7 @@ KEYS = frozenset(
     ss_uuid access_host storage_type storage_desc admin_user admin_host admin_passwd access_grps
     total_sz free_sz alloc_sz used_sz size access_path access_grp_names mount_options fr_type
     ondisk_sz fs_uuid file_path file_sz last_boot_time local_time
-    api kind starts path problem domains missing
+    api kind starts path error domains missing module
     """.split()
 )
 
@@ -94,7 +94,7 @@ _WORDS = """
     autonegotiation link mbps primary_reselect always failure
     nfsplugin genericnfsplugin ocfs2plugin scsiplugin genericplugin snapshot clone resize
     unsupported supported
-    type class ovm3 put echo
+    type class libcloud ovm3 put echo
     exceptions exception agent fault faults error errors runtimeerror oserror ioerror keyerror
     valueerror typeerror attributeerror nameerror syntaxerror lockerror errno method function is not
     takes exactly at least most argument arguments given such or and invalid syntax line input

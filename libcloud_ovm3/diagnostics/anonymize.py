@@ -15,7 +15,8 @@ from typing import Any
 
 from lxml import etree
 
-from libcloud_ovm3.agent.redact import HIDDEN, redact
+from libcloud_ovm3.agent.documents import elements
+from libcloud_ovm3.agent.redact import HIDDEN, redact, redact_options
 from libcloud_ovm3.diagnostics.allowed_words import (
     AGENTS_OWN,
     GIVEN_NAMES,
@@ -25,9 +26,9 @@ from libcloud_ovm3.diagnostics.allowed_words import (
     PATHS,
     is_public,
 )
+from libcloud_ovm3.errors import MalformedResponse
 
 _SECRET = re.compile("passw|secret|credential|private|token", re.IGNORECASE)
-_PASSWORD_PAIR = re.compile(r"(\w*passw\w*\s*=\s*)[^,]*", re.IGNORECASE)
 _NUMBER = re.compile(r"-?[0-9]{1,19}(\.[0-9]{1,19})?")
 _SHORT = 4  # digits: a name that is a number, and that xend may take for a domain's
 _LONG_NUMBER = 10**5  # from here on a number under an unknown key may be somebody's
@@ -107,18 +108,9 @@ class Anonymizer:
 
     def document(self, text: str) -> str:
         """An XML document; one that cannot be read becomes an empty text."""
-        parser = etree.XMLParser(
-            encoding="utf-8",
-            resolve_entities=False,
-            no_network=True,
-            remove_comments=True,
-            remove_pis=True,
-        )
         try:
-            root = etree.fromstring(text.encode("utf-8", "replace"), parser)
-        except (etree.XMLSyntaxError, ValueError):
-            return ""
-        if root.getroottree().docinfo.internalDTD is not None:
+            root = elements.parse(text.encode("utf-8", "replace").decode("utf-8"))
+        except MalformedResponse:
             return ""
         for element in root.iter():
             self._element(element)
@@ -144,7 +136,7 @@ class Anonymizer:
 
     def text(self, text: str) -> str:
         """Any text: ids, addresses, paths and words one by one."""
-        text = _PASSWORD_PAIR.sub(rf"\g<1>{HIDDEN}", redact(text, self._secrets))
+        text = redact_options(redact(text, self._secrets))
         location = _LOCATION.fullmatch(text)
         if location is not None and not is_public(location[1]):
             return f"{self.name(location[1])}:{self.path(location[2])}"

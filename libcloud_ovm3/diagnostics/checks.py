@@ -1,6 +1,6 @@
 """What ``ovm3 doctor`` finds in pools, repositories and VMs. Pure: out of what was read.
 
-Sources of what things mean: agent-behaviour.md, xend.md, docs/promises.md.
+Sources of what things mean: agent-behaviour.md, xend.md, docs/guarantees.md.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ def of_vms(seen: EstateSnapshot) -> Iterator[Finding]:
 def _of_vm(vm: VM, seen: EstateSnapshot) -> Iterator[Finding]:
     for definition in vm.definitions:
         yield from _of_definition(definition, seen)
-        for oddity in definition.settings.warnings:
+        for oddity in definition.config.warnings if definition.config else ():
             yield Finding(
                 "warning",
                 "vm.cfg",

@@ -16,7 +16,7 @@ from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.functions import Agent
-from libcloud_ovm3.agent.hostmodule import HostModule
+from libcloud_ovm3.agent.hostmodule import HostModule, fits
 from libcloud_ovm3.agent.identifiers import undashed
 from libcloud_ovm3.agent.probe import Probed, Verdict, is_unknown_function, probe
 from libcloud_ovm3.agent.tls import TlsFacts
@@ -227,7 +227,7 @@ def _ask(
 def _ask_one(view: HostView, read_certificate: Callable[[TlsFacts], Certificate] | None) -> Member:
     connection = view.agent.connection
     verdict, api = _look_for_module(view.agent)
-    module = HostModule(connection) if verdict == "present" else None
+    module = HostModule(connection) if api is not None and fits(api) else None
     list_problem = view.domains_error
     if list_problem is None and view.module is not None:  # which may have made up for it
         list_problem = _error_of(view.agent.xen.list_vms)

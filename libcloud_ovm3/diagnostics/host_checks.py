@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
-from libcloud_ovm3.agent.hostmodule import API, fits
+from libcloud_ovm3.agent.hostmodule import API, api_label, fits
 from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.diagnostics.checks import Finding
 from libcloud_ovm3.diagnostics.collect import CLOCK_TOLERANCE, Certificate, Line, Member
@@ -238,8 +238,8 @@ def of_comebacks(members: Sequence[Member], seen: EstateSnapshot) -> Iterator[Fi
 def _comeback(one: dict[str, object], seen: EstateSnapshot) -> str:
     """What one entry of the module says, in words; "": nothing comes of it."""
     kind, where = one.get("kind"), one.get("path")
-    if one.get("problem"):
-        return f"{where} cannot be read: {one['problem']}"
+    if one.get("error"):
+        return f"{where} cannot be read: {one['error']}"
     if kind == "saved":
         return f"guest {one.get('name')!r} is saved in {where}: the next boot restores it"
     if kind == "auto":
@@ -322,7 +322,7 @@ def _of_module(alike: Sequence[Member]) -> Finding:
         return Finding(
             "warning",
             about,
-            f"{names}: the host module is there (api {api}), but does not fit this client "
+            f"{names}: the host module is there ({api_label(api)}), but does not fit this client "
             f"(api {API})",
             "it is not used; all that is here works without it",
             install if api < API else "upgrade this client",

@@ -1,7 +1,7 @@
 """What there is: hosts, pools, repositories and VMs, and what of it could not be read.
 
 :func:`look` reads, :func:`inventory_of` puts together (pure), :func:`as_json` is the stable form
-(docs/after-the-manager.md). Nothing is left out because it could not be read: it is listed with a
+(docs/inventory-json.md). Nothing is left out because it could not be read: it is listed with a
 problem, and once more among the problems.
 """
 
@@ -146,7 +146,7 @@ class DefinitionLine:
 
 @dataclass(frozen=True)
 class VMEntry:
-    """One VM: its state as docs/promises.md has it, where it runs, what its vm.cfg says.
+    """One VM: its state as docs/guarantees.md has it, where it runs, what its vm.cfg says.
 
     :ivar memory_mb: of the running domain, else of its vm.cfg; so with ``vcpus``.
     :ivar ha: the agent's HA flag; None: not known, or not one definition.
@@ -299,7 +299,7 @@ def _vm(vm: VM) -> VMEntry:
         DefinitionLine(d.repository_id, d.directory, d.error) for d in vm.definitions
     )
     one = vm.definitions[0] if len(vm.definitions) == 1 else None
-    config = one.settings if one else VMConfig({})
+    config = (one and one.config) or VMConfig({})
     domain = vm.live[0].domain if len(vm.live) == 1 else None
     memory = domain.memory_mb if domain else None
     vcpus = domain.vcpus if domain else None
@@ -312,7 +312,7 @@ def _vm(vm: VM) -> VMEntry:
         memory_mb=memory if memory is not None else config.memory_mb,
         vcpus=vcpus if vcpus is not None else config.vcpus,
         disks=tuple(_disk(disk) for d in vm.definitions for disk in d.disks),
-        nics=tuple(NicLine(v.mac, v.bridge) for d in vm.definitions for v in d.settings.vifs),
+        nics=tuple(NicLine(v.mac, v.bridge) for d in vm.definitions for v in d.vifs),
         ha=has_ha(one) if one else None,
     )
 
@@ -330,8 +330,8 @@ def has_ha(definition: Definition) -> bool | None:
     """Whether a VM has the agent's HA flag; None: its vm.cfg cannot be read, or is not clear."""
     if definition.config is None:
         return None
-    is_said = "OVM_high_availability" in definition.config
-    return definition.settings.is_high_availability if is_said else False
+    is_said = "OVM_high_availability" in definition.config.values
+    return definition.config.is_high_availability if is_said else False
 
 
 def _mib(size_bytes: int | None) -> int | None:

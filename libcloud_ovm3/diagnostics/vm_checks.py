@@ -101,7 +101,7 @@ def of_macs(seen: EstateSnapshot) -> Iterator[Finding]:
     users: dict[str, dict[str, VM]] = {}
     for vm in seen.vms.values():
         for definition in vm.definitions:
-            for card in definition.settings.vifs:
+            for card in definition.vifs:
                 digits = re.sub("[^0-9a-f]", "", (card.mac or "").lower())
                 if digits:
                     users.setdefault(digits, {})[vm.id] = vm
@@ -127,7 +127,7 @@ def of_screens(seen: EstateSnapshot) -> Iterator[Finding]:
     """VNC that anybody may look at."""
     for vm in seen.vms.values():
         for definition in vm.definitions:
-            wish = definition.settings.vnc
+            wish = definition.config.vnc if definition.config else None
             if wish is None or wish.password or not _is_open(wish.listen or ""):
                 continue
             yield Finding(

@@ -1,4 +1,4 @@
-"""What VMs are by their vm.cfg files: reading them, and telling which live domain is whose."""
+"""VM definitions: reading vm.cfg files, and matching them with live domains."""
 
 from __future__ import annotations
 
@@ -6,35 +6,36 @@ import re
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING
 
-from libcloud_ovm3.agent import vmcfg
 from libcloud_ovm3.agent.config import DiskEntry, VMConfig
-from libcloud_ovm3.agent.hostmodule_types import VMCfg
 from libcloud_ovm3.agent.identifiers import dashed
-from libcloud_ovm3.agent.texts import names_in
+from libcloud_ovm3.agent.vif import Vif
 from libcloud_ovm3.errors import AgentFault, InvalidArgument, Ovm3Error
 from libcloud_ovm3.estate.domains import Domain
 from libcloud_ovm3.estate.hosts import HostView, map_hosts
 from libcloud_ovm3.estate.repositories import Repository, read_repository
 
-MADE_UP = uuid.UUID("7f0f4f2e-0c2b-4c7e-9a35-0a2b5ad1c0de")  # for what has no uuid of its own
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.hostmodule_types import VMCfg
 
-UNLISTED = "the agent does not list its directory, so nothing can be done to it"
+MADE_UP = uuid.UUID("7f0f4f2e-0c2b-4c7e-9a35-0a2b5ad1c0de")  # for what has no uuid
+
+UNLISTED = "the agent does not list its directory, so no operation on it is possible"
 
 # The folders of a repository.
 VIRTUAL_MACHINES, TEMPLATES, ASSEMBLIES = "VirtualMachines", "Templates", "Assemblies"
 
 _CREATING = re.compile(r"creating [0-9a-f]{32}(?: ([^/]+))?")
-# The image of a pool file system, where it is put into a repository's export (agent-behaviour 4).
+# Files of a pool file system whose image lies in a repository's export (agent-behaviour 4).
 _NO_VM = frozenset({"ovspoolfs.img", ".ovspoolfs", ".generic_fs_stamp"})
 
 
 def creating(operation: str, disk: str) -> str:
-    """The description of a VM that is being created (design.md, rule 2).
+    """The description of a VM while it is being created (design.md, rule 2).
 
-    :param disk: the name of the file that will be its disk.
+    :param operation: The id of the creating operation, 32 hex digits.
+    :param disk: The name of the file that will be its disk.
     """
     return f"creating {operation} {disk}"
 
@@ -43,25 +44,20 @@ def creating(operation: str, disk: str) -> str:
 class Definition:
     """A vm.cfg in a repository.
 
-    :ivar config: what it says; None if it could not be read, ``problem`` then says why.
-    :ivar problem: why it cannot be relied upon, and so nothing may be done to its VM.
+    :ivar config: Its content; None if it could not be read, ``error`` then says why.
+    :ivar error: Why it is not reliable, so that no operation on its VM is allowed; None if it is.
     :ivar folder: ``VirtualMachines``, ``Templates`` or ``Assemblies``.
     """
 
     repository_id: str
     directory: str
-    config: dict[str, Any] | None
+    config: VMConfig | None
     error: str | None = None
     folder: str = VIRTUAL_MACHINES
 
-    @cached_property
-    def settings(self) -> VMConfig:
-        """What it says, understood; nothing, if it could not be read."""
-        return VMConfig(self.config or {})
-
     @property
     def uuid(self) -> str:
-        """The VM's dashed uuid: the definition's, else the directory's, else a made-up one."""
+        """The VM's dashed uuid: the definition's, else the directory's, else a generated one."""
         return (
             self.own_uuid
             or dashed(self.directory)
@@ -70,7 +66,7 @@ class Definition:
 
     @property
     def own_uuid(self) -> str | None:
-        """The uuid that the definition itself gives. Without it xend makes one up at each start."""
+        """The uuid in the vm.cfg; None if there is none: xend then generates one at each start."""
         return dashed(self.get_text("uuid"))
 
     @property
@@ -80,68 +76,80 @@ class Definition:
 
     @property
     def xend_name(self) -> str:
-        """The name that xend is given: without one, the file's own (xend.md 7)."""
+        """The name that xend uses: that in the vm.cfg, else the file's name (xend.md 7)."""
         return self.get_text("name") or ("" if self.config is None else "vm.cfg")
 
     @property
     def live_names(self) -> tuple[str, ...]:
-        """The names under which its domain may be listed (xend.md 1.4)."""
+        """The names that its domain may have in xend's list (xend.md 1.4)."""
         return (self.xend_name, f"migrating-{self.xend_name}")
 
     @property
     def is_creating(self) -> bool:
-        """Whether it says of itself that it is unfinished."""
+        """Whether its description says that it is being created."""
         return bool(_CREATING.fullmatch(self.get_text("OVM_description")))
 
     @property
     def unfinished_disk(self) -> str | None:
-        """The name of the file that an unfinished one says will be its disk."""
+        """The name of the future disk that the description of an unfinished VM contains."""
         mark = _CREATING.fullmatch(self.get_text("OVM_description"))
         return mark[1] if mark else None
 
     @property
     def disks(self) -> tuple[DiskEntry, ...]:
-        """Its disks, drives included."""
-        return self.settings.disks
+        """Its disks and CD drives; empty if the vm.cfg could not be read."""
+        return self.config.disks if self.config else ()
 
-    @cached_property
+    @property
+    def vifs(self) -> tuple[Vif, ...]:
+        """Its network cards; empty if the vm.cfg could not be read."""
+        return self.config.vifs if self.config else ()
+
+    @property
     def files(self) -> frozenset[str]:
-        """The names of all files that it may mean, in whichever option."""
-        return names_in(self.config or {}).union(*(disk.file_names for disk in self.disks))
+        """The names of all files that it may refer to, in any option."""
+        return self.config.file_names if self.config else frozenset()
 
     @property
     def unread(self) -> str | None:
-        """Why it may use files that ``files`` lacks; None: that is all."""
+        """Why it may use files that are not in ``files``; None if ``files`` is complete."""
         if self.config is None or self.error is not None:
             return f"{self.place}: {self.error}"
-        return None if "disk" in self.config else f"{self.place}: it has no disk list (cut?)"
+        return (
+            None
+            if "disk" in self.config.values
+            else f"{self.place}: it has no disk list (truncated?)"
+        )
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What is odd about it and yet no error; nothing, if it could not be read."""
-        if self.config is None or self.own_uuid is not None:
-            return self.settings.warnings
-        known_by = "its directory's" if dashed(self.directory) else "an id made of its place"
-        nameless = f"vm.cfg has no uuid: known by {known_by}; xend makes up one at each start"
-        return (nameless, *self.settings.warnings)
+        """Warnings about its content; empty if it could not be read."""
+        if self.config is None:
+            return ()
+        if self.own_uuid is not None:
+            return self.config.warnings
+        used = "its directory's" if dashed(self.directory) else "an id derived from its path"
+        no_uuid = f"vm.cfg has no uuid: {used} is used; xend generates one at each start"
+        return (no_uuid, *self.config.warnings)
 
     @property
     def place(self) -> str:
-        """Where it lies, for messages."""
+        """Its path in the repository, for messages."""
         return f"{self.repository_id}/{self.folder}/{self.directory}"
 
     def get_text(self, key: str) -> str:
-        """A text of it, "" if it has none."""
-        return self.settings.get_text(key)
+        """An option as text; "" if it is missing or the vm.cfg could not be read."""
+        return self.config.get_text(key) if self.config else ""
 
 
 def matches(domain: Domain, definition: Definition, defined_ids: Collection[str]) -> bool:
-    """Whether a live domain is this definition's for certain. Pure.
+    """Whether a live domain certainly belongs to this definition. Pure.
 
-    By uuid; if the definition has none, by name, and then the domain must have all disks that are
-    its own: others may have the same medium in a drive, and share the same disks.
+    They match by uuid. If the definition has none, they match by name, and the domain must also
+    have all disks that only this definition uses: media in drives and shared disks may be used by
+    others.
 
-    :param defined_ids: the uuids of all definitions: a domain that has one of them is that one's.
+    :param defined_ids: The uuids of all definitions. A domain with one of them belongs to that one.
     """
     if domain.uuid is not None and domain.uuid == definition.uuid:
         return True
@@ -152,10 +160,10 @@ def matches(domain: Domain, definition: Definition, defined_ids: Collection[str]
 
 
 def may_match(domain: Domain, definition: Definition, defined_ids: Collection[str]) -> bool:
-    """Whether a live domain may be this definition's, for all that is known. Pure.
+    """Whether a live domain may belong to this definition, as far as is known. Pure.
 
-    One without a proper uuid may be whoever has its name. (One without a name, too, may be anybody:
-    a list with such a one is no whole list, see :mod:`.domains`.)
+    A domain without a valid uuid may belong to every definition of its name. (One without a name
+    as well may belong to any: a list with one is not complete, see :mod:`.domains`.)
     """
     if domain.uuid is None:
         names = (*definition.live_names, definition.directory)
@@ -164,8 +172,8 @@ def may_match(domain: Domain, definition: Definition, defined_ids: Collection[st
 
 
 def _is_named_so(domain: Domain, definition: Definition, defined_ids: Collection[str]) -> bool:
-    """Whether the name speaks for it where the uuid cannot: xend makes one up for a definition
-    without one at each start, and what is not read may say any."""
+    """Whether they match by name where the uuid does not decide: xend generates a uuid at each
+    start of a definition without one, and an unread definition may have any."""
     if domain.uuid in defined_ids:
         return False
     if definition.config is None:
@@ -174,8 +182,8 @@ def _is_named_so(domain: Domain, definition: Definition, defined_ids: Collection
 
 
 def read_definitions(repositories: Sequence[Repository]) -> list[Definition]:
-    """Every vm.cfg of a VM: as it came with the listing, else one call, spread over the hosts that
-    have them mounted. What the listing has without one counts as not read.
+    """Every vm.cfg of a VM: from the repository listing, else by one call per vm.cfg, spread over
+    the hosts that have the repository mounted. A listed directory without one counts as not read.
     """
     found, to_read = _came_with_listing(repositories, VIRTUAL_MACHINES)
 
@@ -183,40 +191,42 @@ def read_definitions(repositories: Sequence[Repository]) -> list[Definition]:
         number, (repository, directory) = numbered
         views = repository.mounted_on
         first = number % len(views)
-        return _asked_of([*views[first:], *views[:first]], repository, directory)
+        return _read_from([*views[first:], *views[:first]], repository, directory)
 
-    answers = map_hosts(read, list(enumerate(to_read)), threads=8)
-    found += [definition for definition in answers if isinstance(definition, Definition)]
-    return [_doubted(one, repositories) for one in _still_there(repositories, found)]
+    read_now = map_hosts(read, list(enumerate(to_read)), threads=8)
+    found += [definition for definition in read_now if isinstance(definition, Definition)]
+    return [_with_repository_error(one, repositories) for one in _still_there(repositories, found)]
 
 
-def _asked_of(views: Sequence[HostView], repository: Repository, directory: str) -> Definition:
-    """A vm.cfg as the first of these hosts has it that can read it."""
-    problem = ""
+def _read_from(views: Sequence[HostView], repository: Repository, directory: str) -> Definition:
+    """A vm.cfg from the first of these hosts that can read it."""
+    first_error = ""
     for view in views:
         try:
             config = view.agent.xen.get_vm_config(repository.id, directory)
         except Ovm3Error as error:
-            problem = problem or str(error)
+            first_error = first_error or str(error)
             continue
         if isinstance(config, dict):
-            return _understood(repository.id, directory, config)
-        problem = problem or f"{view.label} answered {config!r}"
-    return Definition(repository.id, directory, None, problem)
+            return _definition(repository.id, directory, VMConfig(config))
+        first_error = first_error or f"{view.label}: get_vm_config returned {config!r}"
+    return Definition(repository.id, directory, None, first_error)
 
 
-def _understood(
-    repository_id: str, directory: str, config: dict[str, Any], folder: str = VIRTUAL_MACHINES
+def _definition(
+    repository_id: str, directory: str, config: VMConfig, folder: str = VIRTUAL_MACHINES
 ) -> Definition:
-    """A vm.cfg that was read; one that is empty or cut says nothing."""
-    if folder == VIRTUAL_MACHINES and "memory" not in config and "disk" not in config:
-        reason = "it has neither memory nor disks: empty, or cut"
+    """The definition of a vm.cfg that was read; one that is empty or truncated counts as unread."""
+    if folder == VIRTUAL_MACHINES and not {"memory", "disk"} & config.values.keys():
+        reason = "it has neither memory nor disks: empty or truncated"
         return Definition(repository_id, directory, None, reason, folder)
     return Definition(repository_id, directory, config, None, folder)
 
 
-def _doubted(definition: Definition, repositories: Sequence[Repository]) -> Definition:
-    """With the doubt about its repository, if there is one."""
+def _with_repository_error(
+    definition: Definition, repositories: Sequence[Repository]
+) -> Definition:
+    """The definition with the error of its repository, if that is ambiguous."""
     for one in repositories:
         if one.id == definition.repository_id and not one.is_clear and not definition.error:
             return replace(definition, error=one.error)
@@ -224,32 +234,32 @@ def _doubted(definition: Definition, repositories: Sequence[Repository]) -> Defi
 
 
 def read_templates(repositories: Sequence[Repository]) -> list[Definition]:
-    """The vm.cfg of every template that has one: as it came with the listing, else one call.
+    """The vm.cfg of every template that has one: from the listing, else by one call each.
 
-    What get_template_config answers is not documented; anything but a struct counts as not read.
+    What get_template_config returns is not documented; anything but a struct counts as not read.
     """
     found, to_read = _came_with_listing(repositories, TEMPLATES)
     return found + [_template(repository, directory) for repository, directory in to_read]
 
 
 def _template(repository: Repository, directory: str) -> Definition:
-    """A template's vm.cfg as the first host has it that can read it."""
-    problem = ""
+    """A template's vm.cfg from the first host that can read it."""
+    first_error = ""
     for view in repository.mounted_on:
         try:
             config = view.agent.xen.get_template_config(repository.id, directory)
         except Ovm3Error as error:
-            problem = problem or str(error)
+            first_error = first_error or str(error)
             continue
         if isinstance(config, dict):
-            return _understood(repository.id, directory, config, TEMPLATES)
-        problem = problem or "not a struct"
-    return Definition(repository.id, directory, None, problem, TEMPLATES)
+            return _definition(repository.id, directory, VMConfig(config), TEMPLATES)
+        first_error = first_error or f"{view.label}: get_template_config did not return a struct"
+    return Definition(repository.id, directory, None, first_error, TEMPLATES)
 
 
 def read_assemblies(repositories: Sequence[Repository]) -> list[Definition]:
-    """The vm.cfg files below ``Assemblies``, which only the host module can read. Where it has not,
-    each assembly counts as not read: no source shows what may stand in one.
+    """The vm.cfg files below ``Assemblies``, which only the host module can read. Without it, each
+    assembly counts as not read: no source documents what one may contain.
     """
     found = []
     for repository in repositories:
@@ -260,18 +270,18 @@ def read_assemblies(repositories: Sequence[Repository]) -> list[Definition]:
         if repository.vm_cfgs is None and repository.content is not None:
             for part in repository.content.assemblies:
                 name = part.attributes.get("Name", part.name)
-                problem = "what an assembly uses is for the host module to read"
-                found.append(Definition(repository.id, name, None, problem, ASSEMBLIES))
+                error = "the files that an assembly uses can be read only by the host module"
+                found.append(Definition(repository.id, name, None, error, ASSEMBLIES))
     return found
 
 
 def _came_with_listing(
     repositories: Sequence[Repository], folder: str
 ) -> tuple[list[Definition], list[tuple[Repository, str]]]:
-    """The definitions whose texts came with the listings, and where the others are to be read.
+    """The definitions whose texts came with the listings, and where the others must be read.
 
-    The others: no host module there, or a text that is more than values. What the agent, which is
-    to start the VM, makes of such a one is for the agent to say.
+    The others are those without a host module, and those whose text is more than plain values: the
+    agent, which starts the VM, decides how such a file is read.
     """
     found: list[Definition] = []
     others = []
@@ -299,8 +309,8 @@ def _came_with_listing(
 
 
 def _is_listed(file: VMCfg, files: Sequence[str]) -> bool:
-    """Whether what the listing shows in a vm.cfg's directory tells all: the file, or a directory
-    that is no VM's."""
+    """Whether the listing accounts for a vm.cfg: it lists the file, or the directory is not a
+    VM's."""
     return "vm.cfg" in files or (file.content is None and bool(files) and set(files) <= _NO_VM)
 
 
@@ -319,7 +329,7 @@ def _listed(repository: Repository, folder: str) -> dict[str, tuple[str, ...]]:
 def _without_vm_cfg(
     repository_id: str, directory: str, files: Sequence[str], folder: str
 ) -> list[Definition]:
-    """A directory of a VM that holds something and no vm.cfg: put aside, or under another name."""
+    """A VM's directory that has files but no vm.cfg: it was set aside or renamed."""
     if folder == TEMPLATES or not set(files) - _NO_VM:
         return []
     some = ", ".join(files[:5])
@@ -327,41 +337,31 @@ def _without_vm_cfg(
 
 
 def _parsed(repository_id: str, file: VMCfg | None) -> Definition | None:
-    """The definition in a text; None: there is none, or it is more than values."""
+    """The definition in a text; None if there is no text, or it is more than plain values."""
     try:
-        config = vmcfg.parse(file.content) if file and file.content is not None else None
+        config = VMConfig.from_text(file.content) if file and file.content is not None else None
     except InvalidArgument:
         return None
     if file is None or config is None:
         return None
-    sent = {key: _as_sent(value) for key, value in config.items()}
-    return _understood(repository_id, file.directory, sent, file.folder)
+    return _definition(repository_id, file.directory, config, file.folder)
 
 
 def _unlisted(repository_id: str, file: VMCfg) -> Definition:
-    """A vm.cfg that the host module has seen and the agent's listing lacks, or cannot name."""
+    """A vm.cfg that the host module found and that is missing, or not named, in the listing."""
     definition = _parsed(repository_id, file)
     if definition is None or definition.error:
-        reason = file.error or (definition and definition.error) or "it cannot be understood"
+        reason = file.error or (definition and definition.error) or "it cannot be parsed"
         return Definition(repository_id, file.directory, None, reason, file.folder)
     return replace(definition, error=UNLISTED)
-
-
-def _as_sent(value: Any) -> Any:
-    """A value of a vm.cfg as it looks after XML-RPC, which knows no tuples."""
-    if isinstance(value, list | tuple):
-        return [_as_sent(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _as_sent(item) for key, item in value.items()}
-    return value
 
 
 def _still_there(
     repositories: Sequence[Repository], definitions: Sequence[Definition]
 ) -> list[Definition]:
-    """Without those that could not be read because somebody has deleted them since the listing,
-    and with those that somebody has finished since then."""
-    stands: dict[str, Definition | None] = {}
+    """Read the repositories of unreadable definitions again: drop those that were deleted since the
+    listing, and take over those that were completed since then."""
+    current: dict[str, Definition | None] = {}
     for repository in repositories:
         broken = [d for d in definitions if d.error and d.repository_id == repository.id]
         if not broken:
@@ -376,16 +376,21 @@ def _still_there(
         had = _listed(repository, VIRTUAL_MACHINES)
         for one in broken:
             kept = one if one.directory in there else None
-            if kept and "vm.cfg" not in had.get(one.directory, ()):  # it was not there to be read
-                kept = _asked_of(again.mounted_on, again, one.directory)
-            stands[one.place] = now.get(one.place) or kept
-    return [d for d in (stands.get(one.place, one) for one in definitions) if d is not None]
+            if kept and "vm.cfg" not in had.get(one.directory, ()):  # it was missing then
+                kept = _read_from(again.mounted_on, again, one.directory)
+            current[one.place] = now.get(one.place) or kept
+    return [d for d in (current.get(one.place, one) for one in definitions) if d is not None]
 
 
 def read_definition(view: HostView, repository_id: str, directory: str) -> Definition | None:
-    """One definition; None if there is none, or if the agent refuses to read it (question 6)."""
+    """One definition, read now; None if it is missing or the agent does not read it (question 6).
+
+    :raises Ovm3Error: The host could not be asked.
+    """
     try:
         config = view.agent.xen.get_vm_config(repository_id, directory)
     except AgentFault:
         return None
-    return _understood(repository_id, directory, config) if isinstance(config, dict) else None
+    if not isinstance(config, dict):
+        return None
+    return _definition(repository_id, directory, VMConfig(config))

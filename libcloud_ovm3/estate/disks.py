@@ -1,9 +1,9 @@
 """Virtual disks as files in repositories: their sizes, who uses them, what belongs to nobody.
 
 The agent measures and deletes files by the storage plug-in only, which wants the ids of a
-file system that it has mounted itself. They come from an existing mount of the repository's export;
-where there is none, the export is mounted as flows.md 4 does. Only NFS repositories can be served:
-for other file systems no source shows the ids.
+file system that it has mounted itself: an existing mount of the repository's export, or one that
+``operations.mount_export`` makes. Only NFS repositories can be served: for other file systems no
+source shows the ids.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.functions import NFS_PLUGIN, Struct
 from libcloud_ovm3.agent.identifiers import dashed, undashed
 from libcloud_ovm3.agent.texts import text_of
-from libcloud_ovm3.errors import AgentFault, OutcomeUnknown, Ovm3Error, PreconditionFailed
+from libcloud_ovm3.errors import Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.definitions import read_assemblies, read_templates
 from libcloud_ovm3.estate.holders import ask_holders, held_of, is_elsewhere, same_files
 from libcloud_ovm3.estate.hosts import HostView
@@ -32,17 +32,23 @@ _STAMPED_FOLDER = "VirtualMachines"  # the part of the export that flows.md 4 mo
 
 @dataclass(frozen=True)
 class FileSystem:
-    """A file system that the storage plug-in has mounted on a host, by its two ids."""
+    """A file system that the storage plug-in has mounted on a host.
+
+    :ivar id: Its dashed uuid.
+    :ivar server: The name or address of the NFS server.
+    """
 
     host: HostView
-    id: str  # dashed
-    server: str  # the NFS server's name
+    id: str
+    server: str
 
     def structs(self, state: int) -> tuple[Struct, Struct]:
-        """The storage server and the file system as the plug-in wants them (agent-behaviour 9).
+        """The storage server and the file system as the plug-in takes them (agent-behaviour 9).
 
-        All keys, because their presence is checked; the server's id is the undashed file system id,
-        as the only client with working code has it.
+        All keys are there because the plug-in checks that. The server's id is the undashed file
+        system id, as in the only client with working code.
+
+        :param state: The state of the file system: 1 is mounted.
         """
         server_id = undashed(self.id) or ""
         server: Struct = {
@@ -67,51 +73,55 @@ class FileSystem:
         return server, system
 
 
-def file_system(host: HostView, repository: Repository) -> FileSystem:
-    """The plug-in's file system for a repository on this host: an existing mount, or a new one.
+@dataclass(frozen=True)
+class Export:
+    """The NFS export that a repository lies on.
 
-    :raises Refused: the repository is not on NFS.
-    :raises Ovm3Error: the agent does not mount it.
+    :ivar id: the dashed id that a new mount of it gets.
+    :ivar server: the NFS server's name or address.
+    :ivar devices: ``server:/path`` of what serves the repository once it is mounted; the first is
+        what a new mount takes.
+    """
+
+    id: str
+    server: str
+    devices: tuple[str, ...]
+
+
+def export_of(repository: Repository) -> Export:
+    """The export of a repository.
+
+    :raises PreconditionFailed: the repository is not on NFS.
     """
     location = repository.record.fs_location
     server, colon, path = location.partition(":/")  # the server may be an IPv6 address
     if not repository.record.fs_type.startswith("nfs") or not colon:
         raise PreconditionFailed(
-            f"repository {repository.id} is on {repository.record.fs_type or 'an unknown system'}: "
-            f"how the agent deletes or measures files there is documented for NFS only"
+            f"repository {repository.id} is on "
+            f"{repository.record.fs_type or 'an unknown file system'}: how the agent deletes or "
+            f"measures files there is documented for NFS only"
         )
-    export = f"{server}:/{path.rstrip('/')}"
-    wanted = (f"{export}/{_STAMPED_FOLDER}", export)
-    mounted = _mounted(host, wanted)
-    if mounted is not None:
-        return FileSystem(host, mounted, server)
-    found = FileSystem(host, str(uuid.UUID(repository.id)), server)
-    ss, fs = found.structs(state=1)
-    fs["access_path"] = wanted[0]
-    try:  # What the last three mean is not known; these are what every client sends.
-        host.agent.storageplugin.storage_plugin_mount(
-            NFS_PLUGIN, ss, fs, f"/nfsmnt/{found.id}", "", True, []
-        )
-    except (AgentFault, OutcomeUnknown):
-        if _mounted(host, wanted) != found.id:
-            raise
-    return found
+    device = f"{server}:/{path.rstrip('/')}"
+    return Export(str(uuid.UUID(repository.id)), server, (f"{device}/{_STAMPED_FOLDER}", device))
 
 
-def _mounted(host: HostView, devices: Sequence[str]) -> str | None:
-    """The id of the file system that the plug-in has mounted from one of these; None: none is."""
+def mounted_file_system(host: HostView, export: Export) -> FileSystem | None:
+    """The file system that the storage plug-in has mounted from an export; None: it has not.
+
+    :raises Ovm3Error: the mounts cannot be read.
+    """
     for mount in documents.mounts(host.agent.linux.discover_mounted_file_systems("nfs")):
         mount_id = dashed(posixpath.basename(mount.directory.rstrip("/")))
-        if mount_id and mount.directory.startswith("/nfsmnt/") and mount.device in devices:
-            return mount_id
+        if mount_id and mount.directory.startswith("/nfsmnt/") and mount.device in export.devices:
+            return FileSystem(host, mount_id, export.server)
     return None
 
 
 def size_bytes(system: FileSystem, path: str) -> int | None:
-    """The size of a file; None: there is none (a missing file may also be a fault; 9.4).
+    """The size of a file in bytes; None if it does not exist (which may also be a fault; 9.4).
 
-    :param path: absolute, on the host.
-    :raises Ovm3Error: the agent does not say.
+    :param path: Its absolute path on the host.
+    :raises Ovm3Error: The agent does not return it.
     """
     ss, fs = system.structs(state=1)
     plugin = system.host.agent.storageplugin
@@ -120,46 +130,48 @@ def size_bytes(system: FileSystem, path: str) -> int | None:
     return int(size) if answer.get("file_path") and size.isdigit() else None
 
 
-# ------------------------------------------------------------------ whose is it
+# ------------------------------------------------------------------ users of files
 
 
 def disk_path(repository: Repository, file_name: str) -> str:
-    """Where a virtual disk of a repository lies on its hosts."""
+    """The path of a virtual disk of a repository on the hosts."""
     return f"{repository.path}/{_FOLDER}/{file_name}"
 
 
 def name_has_uuid(file_name: str, vm_id: str) -> bool:
-    """Whether a file's name carries a VM's uuid, dashed or not: the mark of a disk made for it."""
+    """Whether a file's name contains a VM's uuid, dashed or not: then it was made for that VM."""
     name = file_name.lower()
     return vm_id in name or vm_id.replace("-", "") in name
 
 
 @dataclass(frozen=True)
 class DiskUsage:
-    """Who may use which file: VMs, templates and live domains, by the names of the files.
+    """The possible users of files: VMs, templates and live domains, by the names of the files.
 
-    By name only, because one file may be reached by several paths (repositories are mounted in
-    more than one place); rather keep a disk too many than delete one too many.
+    Only names are compared, because one file may have several paths (repositories are mounted in
+    more than one place). In doubt a file counts as used: it is better to keep one disk too many
+    than to delete one too many.
 
-    :ivar paths: every path that one of them names.
-    :ivar unread: where somebody may be named that nobody could read.
+    :ivar by_name: The users of each file name.
+    :ivar paths: The users of each path that is named anywhere.
+    :ivar unread: What could not be read, so that further users may exist.
     """
 
     by_name: Mapping[str, Sequence[str]]
     paths: Mapping[str, Sequence[str]]
     unread: tuple[str, ...]
 
-    def of(self, file_name: str, but: Iterable[str] = ()) -> list[str]:
-        """Who uses a file of this name, except these places."""
+    def users(self, file_name: str, but: Iterable[str] = ()) -> list[str]:
+        """The users of files of this name, without those in ``but``."""
         excepted = set(but)
         return [user for user in self.by_name.get(file_name, ()) if user not in excepted]
 
 
-def read_disk_usage(seen: EstateSnapshot) -> DiskUsage:
-    """Who uses what in the estate. Reads the vm.cfg of each template that has one."""
+def read_disk_usage(snapshot: EstateSnapshot) -> DiskUsage:
+    """The users of all files in the estate. Reads the vm.cfg of each template that has one."""
     by_name: dict[str, list[str]] = {}
     paths: dict[str, list[str]] = {}
-    unread = list(seen.unseen)
+    unread = list(snapshot.unseen)
 
     def note(user: str, names: Iterable[str], its_paths: Iterable[str | None]) -> None:
         for name in names:
@@ -168,27 +180,29 @@ def read_disk_usage(seen: EstateSnapshot) -> DiskUsage:
             if path:
                 paths.setdefault(path, []).append(user)
 
-    more = read_templates(seen.repositories) + read_assemblies(seen.repositories)
-    for definition in seen.definitions + more:
+    more = read_templates(snapshot.repositories) + read_assemblies(snapshot.repositories)
+    for definition in snapshot.definitions + more:
         note(definition.place, definition.files, (disk.path for disk in definition.disks))
         unread += [definition.unread] if definition.unread else []
-    for host in seen.hosts:
+    for host in snapshot.hosts:
         unread += [str(host.repositories_error)] if host.repositories_error else []
         for domain in host.domains:
             note(domain.label, domain.files, domain.disks)
             if domain.disks_error:
                 unread.append(f"{domain.label} on {host.label}: {domain.disks_error}")
-    for repository in seen.repositories:
+    for repository in snapshot.repositories:
         unread += repository.errors
     return DiskUsage(by_name, paths, tuple(dict.fromkeys(unread)))
 
 
 @dataclass(frozen=True)
 class Orphan:
-    """A virtual disk that nobody uses and whose name carries no known VM's uuid.
+    """A virtual disk without users whose name contains no known VM's uuid.
 
-    :ivar is_certain: False: something could not be read, so it may be in use after all.
-    :ivar operation: of the deletion that has set it aside and may have broken off; None: none has.
+    :ivar path: Its absolute path on the hosts.
+    :ivar is_certain: False if something could not be read, so that it may still be in use.
+    :ivar operation: The id of the deletion that set it aside and may be incomplete; None if it was
+        not set aside.
     """
 
     repository_id: str
@@ -198,47 +212,50 @@ class Orphan:
 
 
 def _is_odd(file_name: str) -> bool:
-    """Whether it may not be its name (bytes that are no UTF-8 were replaced), or is hidden."""
+    """Whether the name may not be exact (bytes that are not UTF-8 were replaced), or is hidden."""
     return file_name.startswith(".") or bool({"?", "\ufffd"} & set(file_name))
 
 
-def orphans(estate: Estate, seen: EstateSnapshot) -> list[Orphan]:
-    """All virtual disks that belong to nobody, as far as can be seen. Nothing is deleted.
+def orphans(estate: Estate, snapshot: EstateSnapshot) -> list[Orphan]:
+    """All virtual disks without users, as far as is known. Nothing is deleted.
 
-    Where hosts have the host module none is certain that is held, or that a link leads to.
+    Where hosts have the host module, a disk that is held open or that a link leads to is not
+    certain.
     """
-    uses = read_disk_usage(seen)
-    lying = [
-        Orphan(repository.id, disk_path(repository, name), not (uses.unread or _is_odd(name)))
-        for repository in seen.repositories
+    usage = read_disk_usage(snapshot)
+    unused = [
+        Orphan(repository.id, disk_path(repository, name), not (usage.unread or _is_odd(name)))
+        for repository in snapshot.repositories
         if repository.content is not None
         for name in repository.content.virtual_disks
         if name != _METADATA
-        and not uses.of(name)
-        and not any(name_has_uuid(name, vm_id) for vm_id in seen.vms)
+        and not usage.users(name)
+        and not any(name_has_uuid(name, vm_id) for vm_id in snapshot.vms)
     ]
     aside = [
         Orphan(repository.id, text_of(one.path), False, one.operation)
-        for repository in seen.repositories
+        for repository in snapshot.repositories
         for one in repository.aside
     ]
-    doubted = _doubted(estate, seen, uses, [one.path for one in lying if one.is_certain])
-    return [replace(one, is_certain=False) if one.path in doubted else one for one in lying] + aside
+    certain = [one.path for one in unused if one.is_certain]
+    doubtful = _doubtful(estate, snapshot, usage, certain)
+    unused = [replace(o, is_certain=False) if o.path in doubtful else o for o in unused]
+    return unused + aside
 
 
-def _doubted(
-    estate: Estate, seen: EstateSnapshot, uses: DiskUsage, paths: Sequence[str]
+def _doubtful(
+    estate: Estate, snapshot: EstateSnapshot, usage: DiskUsage, paths: Sequence[str]
 ) -> set[str]:
-    """Which of these somebody holds, or reaches by another name, or may."""
-    if not paths or not any(host.module for host in seen.hosts):
+    """Those of these files that are, or may be, held open or used under another name."""
+    if not paths or not any(host.module for host in snapshot.hosts):
         return set()
-    doubted = set(held_of(ask_holders(estate, seen.hosts), paths))
-    for host in seen.hosts:
+    doubtful = set(held_of(ask_holders(estate, snapshot.hosts), paths))
+    for host in snapshot.hosts:
         here = [path for path in paths if not is_elsewhere(host, path)]
         if host.module is not None and here:
             try:
-                found = same_files(host, host.module, here, list(uses.paths))
-                doubted |= {path for path, others in found.items() if others}
+                found = same_files(host, host.module, here, list(usage.paths))
+                doubtful |= {path for path, others in found.items() if others}
             except Ovm3Error:
-                doubted |= set(here)
-    return doubted
+                doubtful |= set(here)
+    return doubtful

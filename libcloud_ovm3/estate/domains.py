@@ -1,7 +1,7 @@
-"""The live domains of a host, out of what list_vms answers (agent-behaviour 7.1, 19). Pure.
+"""The live domains of a host, from the response to list_vms (agent-behaviour 7.1, 19). Pure.
 
-A list is an answer only if Domain-0 is on it and every record can be read: xend may be coming up,
-and leaves out a domain that it cannot print (xend.md 1.3). What is odd is kept and said.
+A list is complete only if Domain-0 is in it and every record can be read: xend may be starting, and
+leaves out a domain that it cannot print (xend.md 1.3). What is unusual is kept and reported.
 """
 
 from __future__ import annotations
@@ -22,14 +22,16 @@ _BLOCK_SECTIONS = ("vbd", "tap", "tap2")  # tap: schemes stand under tap2 (xend.
 
 @dataclass(frozen=True)
 class Domain:
-    """One live domain as its host lists it. None: the listing does not say.
+    """One live domain as its host lists it. None means that the listing does not say.
 
-    :ivar start_time: by the host's clock, in seconds since 1970.
-    :ivar memory_mb: its current target, not what vm.cfg says.
-    :ivar disks: the paths of the files and devices that it holds.
-    :ivar modes: of each of ``disks``, how it is held: ``r``, ``w``, ``w!``; "" is not said.
-    :ivar disks_error: why it is not known what else it holds; None: that is all.
-    :ivar parts: what its record says of devices and boot files, as it was read.
+    :ivar xend_state: The letters of ``xm list``, such as ``r-----``.
+    :ivar status: xend's own number of the state, as text (xend.md 1.2).
+    :ivar start_time: Seconds since 1970 by the host's clock.
+    :ivar memory_mb: Its current memory target, not that in vm.cfg.
+    :ivar disks: The paths of the files and devices that it holds open.
+    :ivar modes: The mode of each of ``disks``: ``r``, ``w`` or ``w!``; "" if it is unknown.
+    :ivar disks_error: Why ``disks`` may be incomplete; None if it is complete.
+    :ivar parts: The devices and boot files of its record, unchanged.
     """
 
     uuid: str | None
@@ -49,16 +51,16 @@ class Domain:
 
     @cached_property
     def files(self) -> frozenset[str]:
-        """The names of all files that its record may mean, those of ``disks`` included."""
+        """The names of all files that its record may refer to, including those of ``disks``."""
         return names_in([self.parts, self.disks])
 
     @property
     def label(self) -> str:
         """How messages name it."""
-        return f"live domain {self.uuid or self.name or self.domid or '(nameless)'}"
+        return f"live domain {self.uuid or self.name or self.domid or '(no name)'}"
 
     def facts(self) -> DomainFacts:
-        """What decides its state."""
+        """The facts that determine its state."""
         return DomainFacts(
             self.xend_state, self.status, self.name, self.on_poweroff, self.on_reboot
         )
@@ -66,57 +68,59 @@ class Domain:
 
 @dataclass(frozen=True)
 class DomainList:
-    """What a list of domains says.
+    """The content of a list of domains.
 
-    :ivar domains: the guests on it that can be read, Domain-0 not among them.
-    :ivar problems: why there may be more than these; none: it is the whole truth.
+    :ivar domains: The guests that could be read, without Domain-0.
+    :ivar errors: Why there may be more guests; empty if the list is complete.
     """
 
     domains: tuple[Domain, ...]
     errors: tuple[str, ...] = ()
 
 
-def read_domains(answer: object) -> DomainList:
-    """All guests in a list_vms answer, and what is wrong with it."""
-    if not isinstance(answer, list):
-        return DomainList((), (f"list_vms answered {type(answer).__name__}, no list",))
-    records = [record for record in answer if isinstance(record, dict)]
-    problems = []
-    if len(records) < len(answer):
-        problems.append("list_vms has a record that is no struct")
+def read_domains(response: object) -> DomainList:
+    """All guests in a response to list_vms, and the errors in it."""
+    if not isinstance(response, list):
+        return DomainList((), (f"list_vms returned {type(response).__name__}, not a list",))
+    records = [record for record in response if isinstance(record, dict)]
+    errors = []
+    if len(records) < len(response):
+        errors.append("list_vms returned a record that is not a struct")
     guests = [record for record in records if not _is_domain_0(record)]
     if len(guests) == len(records):
-        problems.append("list_vms lacks Domain-0, so it is no answer: xend may be coming up")
+        errors.append(
+            "list_vms did not return Domain-0, so its list is incomplete: xend may be starting"
+        )
     domains = tuple(_read(record) for record in guests)
-    problems += [
-        f"list_vms has a domain without name and uuid (domid {domain.domid})"
+    errors += [
+        f"list_vms returned a domain without name and uuid (domid {domain.domid})"
         for domain in domains
         if not domain.name and not domain.uuid
     ]
-    return DomainList(domains, tuple(problems))
+    return DomainList(domains, tuple(errors))
 
 
-def whole_list(answer: object, where: str) -> tuple[Domain, ...]:
-    """The guests of a list_vms answer that can be trusted to be all.
+def whole_list(response: object, where: str) -> tuple[Domain, ...]:
+    """All guests in a response to list_vms that is complete.
 
-    :param where: the host, for the error.
-    :raises MalformedResponse: it may lack some.
+    :param where: The host, for the error.
+    :raises MalformedResponse: The list may be incomplete.
     """
-    found = read_domains(answer)
+    found = read_domains(response)
     if found.errors:
         raise MalformedResponse(f"{where}: {'; '.join(found.errors)}", function="list_vms")
     return found.domains
 
 
 def _is_domain_0(record: dict[str, Any]) -> bool:
-    """By number and uuid of zeros; older ones give it no uuid."""
+    """It has the number 0 and a uuid of zeros; older agents give it no uuid."""
     uuid = dashed(record.get("uuid"))
     return _int(record.get("domid")) == 0 and uuid in (_DOMAIN_0, None)
 
 
 def _read(record: dict[str, Any]) -> Domain:
     uuid = dashed(record.get("uuid"))
-    held, problem = _disks(record)
+    held, disks_error = _disks(record)
     disks = tuple(path for path, _ in held)
     return Domain(
         uuid=None if uuid == _DOMAIN_0 else uuid,
@@ -131,36 +135,36 @@ def _read(record: dict[str, Any]) -> Domain:
         on_reboot=_text(record.get("on_reboot")),
         disks=disks,
         modes=tuple(mode for _, mode in held),
-        disks_error=problem,
+        disks_error=disks_error,
         parts=[record.get("device"), record.get("image")],
     )
 
 
 def _disks(record: dict[str, Any]) -> tuple[list[tuple[str, str]], str | None]:
-    """Path and mode of its block devices of every kind and form; why these may not be all."""
+    """Path and mode of all its block devices, and why this list may be incomplete."""
     sections = record.get("device")
     if not isinstance(sections, dict) or not sections:
         return [], "its record has no devices"
     held: list[tuple[str, str]] = []
-    problems = []
+    errors = []
     for section, listed in sections.items():
         if section not in _BLOCK_SECTIONS and not str(section).startswith(("vbd", "tap")):
             continue
         for device in listed if isinstance(listed, list) else [listed]:
-            path, problem = _path(device)
+            path, error = _path(device)
             held += [(path, str(device.get("mode") or ""))] if path else []
-            problems += [f"{section}: {problem}"] if problem else []
-    return held, "; ".join(problems) or None
+            errors += [f"{section}: {error}"] if error else []
+    return held, "; ".join(errors) or None
 
 
 def _path(device: object) -> tuple[str | None, str | None]:
-    """What one block device holds, or why that is not known."""
+    """The path that one block device holds open, or why it is unknown."""
     if not isinstance(device, dict):
-        return None, f"a device that is no struct, {str(device)[:80]!r}"
+        return None, f"a device that is not a struct, {str(device)[:80]!r}"
     uname = device.get("uname")
     if isinstance(uname, str) and uname.strip():
         path = parse_disk(f"{uname},xvda,w").path
-        return path, None if path else f"{uname[:80]!r} is no path"
+        return path, None if path else f"{uname[:80]!r} is not a path"
     if "cdrom" in str(device.get("dev", "")).lower():
         return None, None  # an empty drive
     return None, f"device {device.get('dev')!r} without uname"

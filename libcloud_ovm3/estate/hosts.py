@@ -1,7 +1,7 @@
-"""Many hosts seen as one estate: who they are, asked side by side.
+"""The hosts of an estate, read in parallel.
 
-A host that does not answer never costs the others' answers; it is remembered as silent, because
-what it runs is then unknown. One that answers some of the questions is a view with a problem.
+An unreachable host does not prevent the others from being read; it is reported as unreachable,
+because what it runs is then unknown. A host that answers only some reads is a view with errors.
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from libcloud_ovm3.agent import documents
+from libcloud_ovm3.agent import catalogue, documents
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.functions import Agent
-from libcloud_ovm3.agent.hostmodule import HostModule
 from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.errors import (
     AgentFault,
@@ -30,14 +29,17 @@ from libcloud_ovm3.errors import (
 from libcloud_ovm3.estate.domains import Domain, read_domains, whole_list
 from libcloud_ovm3.estate.members import Estate, ModuleAnswers, ask_module
 
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.hostmodule import HostModule
+
 _T = TypeVar("_T")
 _R = TypeVar("_R")
 
-MAX_THREADS = 32  # at once, for one question to many hosts
+MAX_THREADS = 32  # in parallel, for one read of many hosts
 
-_LOOK = ("discover_server", "list_vms", "discover_repository_db")
+_BASIC_READS = ("discover_server", "list_vms", "discover_repository_db")
 POOL = "discover_server_pool"
-# What may go wrong with one call while the host as a whole answers.
+# Errors of a single call; the host itself is reachable.
 _OF_ONE_CALL = (AgentFault, OutcomeUnknown)
 HARDWARE = "discover_hardware"
 BOOT_TIME = "get_last_boot_time"
@@ -45,15 +47,19 @@ BOOT_TIME = "get_last_boot_time"
 
 @dataclass(frozen=True)
 class UnreachableHost:
-    """A host that did not answer, or that was not asked."""
+    """A host that did not answer, or that was not contacted.
+
+    :ivar address: Its address, with the port.
+    :ivar reason: The error, or why it was not contacted.
+    """
 
     address: str
     reason: Ovm3Error
 
     @property
     def kind(self) -> str:
-        """What is the matter: ``unverified`` (not contacted for lack of pin and CA), ``password``
-        (refused), ``duplicate`` (has another host's server uuid), else ``silent``.
+        """``unverified`` (not contacted: neither pin nor CA), ``password`` (credentials rejected),
+        ``duplicate`` (it has another host's server uuid), else ``unreachable``.
         """
         if isinstance(self.reason, HostNotVerified):
             return "unverified"
@@ -64,16 +70,18 @@ class UnreachableHost:
 
 @dataclass(frozen=True)
 class HostView:
-    """What one host said of itself in one look.
+    """What was read from one host.
 
-    :ivar domains: what it runs, as far as that can be read.
-    :ivar module: its host module; None: it has none that can be used.
-    :ivar answers: what the module brought of the agent's answers, by the function's name.
-    :ivar remark: what is wrong with its module, and what to do.
-    :ivar domains_error: why it may run more than ``domains``; None: that is all.
-    :ivar repositories_error: why it may have more repositories; None: that is all.
-    :ivar unlisted: uuids of what lives by xenstore's word though xend's list leaves it out; where
-        the host module tells.
+    :ivar domains: The domains that it runs, as far as they could be read.
+    :ivar repositories: Its records of repositories, mounted or not.
+    :ivar module: Its host module; None if there is none that can be used.
+    :ivar answers: The agent's responses that the module brought, by function name (see
+        :meth:`read`).
+    :ivar notice: What is wrong with its module, and what to do.
+    :ivar domains_error: Why it may run more than ``domains``; None if the list is complete.
+    :ivar repositories_error: Why it may have more repositories; None if the list is complete.
+    :ivar unlisted: The uuids of domains that xenstore has and xend's list lacks, where the host
+        module reports them.
     """
 
     address: Address
@@ -95,83 +103,107 @@ class HostView:
 
     @property
     def errors(self) -> tuple[str, ...]:
-        """What it did not say, for messages."""
+        """What could not be read from it, for messages."""
         return tuple(str(e) for e in (self.domains_error, self.repositories_error) if e)
+
+    def read(self, function: str) -> Any:
+        """The response of one of the agent's reads that take no arguments.
+
+        It is what the host module brought with this view; what it did not bring, the agent is asked
+        for now, in one call.
+
+        :param function: The agent's name of it, such as ``discover_hardware``.
+        :raises Ovm3Error: The agent did not answer.
+        """
+        return _read(self.agent, self.answers, function)
+
+
+def _read(agent: Agent, brought: Mapping[str, Any], function: str) -> Any:
+    """One read: what the module brought, be it empty, else the agent's own response."""
+    response = brought.get(function)
+    if response is not None:
+        return response
+    group = getattr(agent, catalogue.functions()[function].group)
+    return getattr(group, function)()
 
 
 def map_hosts(
-    question: Callable[[_T], _R], of: Sequence[_T], threads: int = MAX_THREADS
+    function: Callable[[_T], _R], items: Sequence[_T], threads: int = MAX_THREADS
 ) -> list[_R | Ovm3Error]:
-    """Put one question to many, side by side. An error of ours takes the place of its answer."""
+    """Call a function for each item in parallel. An Ovm3Error takes the place of its result."""
 
-    def ask(one: _T) -> _R | Ovm3Error:
+    def call(item: _T) -> _R | Ovm3Error:
         try:
-            return question(one)
+            return function(item)
         except Ovm3Error as error:
             return error
 
-    if len(of) <= 1:
-        return [ask(one) for one in of]
-    with ThreadPoolExecutor(max_workers=min(len(of), threads)) as pool:
-        return list(pool.map(ask, of))
+    if len(items) <= 1:
+        return [call(item) for item in items]
+    with ThreadPoolExecutor(max_workers=min(len(items), threads)) as pool:
+        return list(pool.map(call, items))
 
 
 def read_hosts(estate: Estate, *more: str) -> tuple[list[HostView], list[UnreachableHost]]:
-    """Ask every host who it is, what it runs and which repositories it knows.
+    """Read every host: its identity, its domains and its records of repositories.
 
-    The given hosts say which others are in their pools; these are asked next, or, if the user wants
-    the given ones only, remembered as silent: they too may run any VM of the pool.
+    The given hosts report the other members of their pools. These are read next or, if the user
+    wants only the given ones, reported as unreachable: they too may run any VM of the pool.
 
-    :param more: further reads of the agent that are wanted if they cost no call of their own.
-    :raises Ovm3Error: no host answered at all; the first one's error.
+    :param more: Further reads of the agent that the host module brings along, if there is one.
+    :return: The hosts that answered, and those that did not.
+    :raises Ovm3Error: No host answered; it is the first one's error.
     """
-    answers = map_hosts(lambda address: _look_at_given(estate, address, more), estate.given)
-    first = [_first(answer) for answer in answers]
-    asked = list(estate.given)
-    left_out = _not_asked(estate, answers, [v for v in first if isinstance(v, HostView)])
+    given = map_hosts(lambda address: _read_given(estate, address, more), estate.given)
+    results = [_view_of(result) for result in given]
+    addresses = list(estate.given)
+    members = _other_members(estate, given, [v for v in results if isinstance(v, HostView)])
     if estate.whole_pool:
         # Several members at one address listen at ports that only the user can name.
-        # One whose address is not told cannot be asked at all.
-        fresh = [one for one in dict.fromkeys(left_out) if one.host and one not in asked]
-        left_out = list((Counter(left_out) - Counter(fresh)).elements())
-        asked += fresh
-        first += map_hosts(lambda address: read_host(estate, address, *more), fresh)
-    views, silent = _sorted_out(asked, first)
+        # One whose address is not reported cannot be contacted at all.
+        new = [one for one in dict.fromkeys(members) if one.host and one not in addresses]
+        members = list((Counter(members) - Counter(new)).elements())
+        addresses += new
+        results += map_hosts(lambda address: read_host(estate, address, *more), new)
+    views, unreachable = _distinct(addresses, results)
     if not views:
-        raise silent[0].reason
-    return views, silent + [_left_out(address) for address in left_out]
+        raise unreachable[0].reason
+    return views, unreachable + [_not_contacted(address) for address in members]
 
 
-def _look_at_given(
+def _read_given(
     estate: Estate, address: Address, more: Sequence[str]
 ) -> tuple[HostView, documents.ServerPool | None]:
-    asked = ask_module(estate, address, (POOL, *_LOOK, *more))
-    pool = asked.answers.get(POOL) or estate.agent(address).serverpool.discover_server_pool()
-    return _view(estate, address, asked), documents.server_pool(pool)
+    asked = ask_module(estate, address, (POOL, *_BASIC_READS, *more))
+    pool = documents.server_pool(_read(estate.agent(address), asked.answers, POOL))
+    return _view(estate, address, asked), pool
 
 
-def _first(answer: tuple[HostView, Any] | Ovm3Error) -> HostView | Ovm3Error:
-    return answer if isinstance(answer, Ovm3Error) else answer[0]
+def _view_of(result: tuple[HostView, Any] | Ovm3Error) -> HostView | Ovm3Error:
+    return result if isinstance(result, Ovm3Error) else result[0]
 
 
 def read_host(estate: Estate, address: Address, *more: str) -> HostView:
-    """What one host says of itself: one call where the host module is, three reads elsewhere."""
-    return _view(estate, address, ask_module(estate, address, (*_LOOK, *more)))
+    """Read one host: one call with the host module, three without it.
+
+    :raises Ovm3Error: It did not answer.
+    """
+    return _view(estate, address, ask_module(estate, address, (*_BASIC_READS, *more)))
 
 
 def _view(estate: Estate, address: Address, asked: ModuleAnswers) -> HostView:
-    """What the module has not answered is asked of the agent itself.
+    """The view of one host. What the module did not bring is read from the agent itself.
 
-    A list that cannot be had or understood costs itself only: what the host runs is then not known.
+    If a list cannot be read or parsed, only that list is missing: what the host runs is unknown.
     """
     agent, answers = estate.agent(address), asked.answers
-    said = answers.get("discover_server") or agent.linux.discover_server()
+    server = documents.server(_read(agent, answers, "discover_server"))
     listed, domains_error = _domains(agent, asked)
     records, repositories_error = _repository_records(agent, answers)
     return HostView(
         address=address,
         agent=agent,
-        server=documents.server(said),
+        server=server,
         domains=listed,
         repositories=records,
         module=asked.module,
@@ -187,34 +219,32 @@ def _domains(agent: Agent, asked: ModuleAnswers) -> tuple[tuple[Domain, ...], Ov
     if asked.missing is not None:
         return (), MalformedResponse(f"{agent.connection.address}: {asked.missing}")
     try:
-        answer = asked.answers.get("list_vms")
-        found = read_domains(agent.xen.list_vms() if answer is None else answer)
+        found = read_domains(_read(agent, asked.answers, "list_vms"))
     except _OF_ONE_CALL as error:
         return (), error
-    problems = [*found.errors]
-    problems += [f"xend's list leaves out {one}" for one in asked.unlisted if not dashed(one)]
-    if not problems:
+    errors = [*found.errors]
+    errors += [f"xend's list lacks {one}" for one in asked.unlisted if not dashed(one)]
+    if not errors:
         return found.domains, None
-    return found.domains, MalformedResponse(f"{agent.connection.address}: {'; '.join(problems)}")
+    return found.domains, MalformedResponse(f"{agent.connection.address}: {'; '.join(errors)}")
 
 
 def _repository_records(
     agent: Agent, answers: Mapping[str, Any]
 ) -> tuple[tuple[documents.RepositoryRecord, ...], Ovm3Error | None]:
     try:
-        text = answers.get("discover_repository_db") or agent.repository.discover_repository_db()
-        return documents.repository_db(text), None
+        return documents.repository_db(_read(agent, answers, "discover_repository_db")), None
     except _OF_ONE_CALL as error:
         return (), error
 
 
 def live_domains(view: HostView) -> tuple[Domain, ...]:
-    """What a host runs, asked now.
+    """All domains that a host runs, read now.
 
-    Where xend's list faults because of one domain (xend.md 1.3, 10.9) the host module may still
-    get all of them one by one.
+    If xend's list faults because of one domain (xend.md 1.3, 10.9), the host module may still read
+    all of them one by one.
 
-    :raises Ovm3Error: it is not known.
+    :raises Ovm3Error: The list could not be read, or is incomplete.
     """
     try:
         return whole_list(view.agent.xen.list_vms(), view.label)
@@ -227,100 +257,99 @@ def live_domains(view: HostView) -> tuple[Domain, ...]:
             raise failed from None
 
 
-def _not_asked(estate: Estate, answers: Iterable[Any], views: Sequence[HostView]) -> list[Address]:
-    """Where those members of the given hosts' pools listen that were not asked yet.
+def _other_members(
+    estate: Estate, results: Iterable[Any], views: Sequence[HostView]
+) -> list[Address]:
+    """The addresses of those members of the given hosts' pools that were not read yet.
 
-    Members share one agent port. One may be known by another name than the address that the pool
-    has for it. An address stands as often as there are members at it that were not asked.
+    Members share one agent port. The user may know one by another name than the address that the
+    pool has for it. An address is repeated for each member at it that was not read.
     """
     members: dict[Address, int] = {}
-    for given, answer in zip(estate.given, answers, strict=True):
-        if not isinstance(answer, Ovm3Error) and answer[1] is not None:
-            for ip, count in Counter(answer[1].members).items():
+    for given, result in zip(estate.given, results, strict=True):
+        if not isinstance(result, Ovm3Error) and result[1] is not None:
+            for ip, count in Counter(result[1].members).items():
                 members[Address(ip, given.port)] = count
     names = {view.address: view.server.registered_ip for view in views}
     known = Counter(names.get(address) or address.host for address in estate.given)
     return [a for a, count in members.items() for _ in range(count - known[a.host])]
 
 
-def _sorted_out(
-    addresses: Sequence[Address], answers: Sequence[HostView | Ovm3Error]
+def _distinct(
+    addresses: Sequence[Address], results: Sequence[HostView | Ovm3Error]
 ) -> tuple[list[HostView], list[UnreachableHost]]:
-    """Those that answered, each host once (a name and an IP address may lead to the same one).
+    """The hosts that answered, each once (a name and an IP address may belong to the same one).
 
-    Of two different hosts that say they are the same one, the second counts as silent.
+    Of two different hosts with the same server uuid, the second one counts as unreachable.
     """
     views: dict[str, HostView] = {}
-    silent = []
-    for address, answer in zip(addresses, answers, strict=True):
-        if isinstance(answer, Ovm3Error):
-            silent.append(UnreachableHost(str(address), answer))
+    unreachable = []
+    for address, result in zip(addresses, results, strict=True):
+        if isinstance(result, Ovm3Error):
+            unreachable.append(UnreachableHost(str(address), result))
             continue
-        first = views.setdefault(answer.server.uuid or str(address), answer)
-        if first is not answer and not _is_same_host(first, answer):
-            silent.append(UnreachableHost(str(address), _same_server(first, answer)))
-    return list(views.values()), silent
+        first = views.setdefault(result.server.uuid or str(address), result)
+        if first is not result and not _is_same_host(first, result):
+            unreachable.append(UnreachableHost(str(address), _duplicate(first, result)))
+    return list(views.values()), unreachable
 
 
 def _is_same_host(one: HostView, other: HostView) -> bool:
-    """Whether two addresses lead to one host: boards may share a uuid (agent-behaviour 19), so all
-    else that is known of it must agree, its certificate above all."""
-    if _known_by(one) != _known_by(other):
+    """Whether two addresses belong to one host. Boards may share a uuid (agent-behaviour 19), so
+    everything else must agree too, above all its certificate."""
+    if _identity(one) != _identity(other):
         return False
     booted = [view.server.boot_time for view in (one, other)]
-    # Some agents count it back from now, so it may differ by a second or two.
+    # Some agents calculate it from the uptime, so it may differ by a second or two.
     return None in booted or abs((booted[0] or 0) - (booted[1] or 0)) < 10
 
 
-def _known_by(view: HostView) -> tuple[object, ...]:
+def _identity(view: HostView) -> tuple[object, ...]:
     facts = view.agent.connection.tls_facts()
     return (facts and facts.certificate, view.server.registered_ip, view.server.hostname)
 
 
-def _same_server(first: HostView, second: HostView) -> DuplicateServerId:
+def _duplicate(first: HostView, second: HostView) -> DuplicateServerId:
     return DuplicateServerId(
-        f"{second.label}: has the same server uuid {second.server.uuid} as {first.label}, though "
-        f"they are two hosts, so what it runs is not shown and nothing on it is touched; give one "
-        f"of them an id of its own (its SMBIOS uuid, from which the agent takes it)",
+        f"{second.label}: has the same server uuid {second.server.uuid} as {first.label}, but they "
+        f"are different hosts, so its VMs are not shown and it is not changed; give one of them "
+        f"another uuid (its SMBIOS uuid, which the agent uses)",
         host=str(second.address),
     )
 
 
-def _left_out(member: Address) -> UnreachableHost:
-    why = "is not among ex_hosts" if member.host else "has no address in the pool's list"
+def _not_contacted(member: Address) -> UnreachableHost:
+    why = (
+        "is not among the given hosts (ex_hosts, --host)"
+        if member.host
+        else "has no address in the pool's list"
+    )
     reason = f"{member}: a pool member that {why}, so what it runs is unknown"
     return UnreachableHost(str(member), HostUnreachable(reason, host=str(member)))
 
 
-def describe(silent: Iterable[UnreachableHost]) -> str:
-    """The silent hosts in one text, for messages."""
-    return "; ".join(str(one.reason) for one in silent)
+def describe(unreachable: Iterable[UnreachableHost]) -> str:
+    """The reasons of unreachable hosts in one text, for messages."""
+    return "; ".join(str(one.reason) for one in unreachable)
 
 
 def read_hardware(views: Sequence[HostView]) -> list[documents.Hardware | Ovm3Error]:
-    """What each of these hosts has: one read each, unless the look has brought it."""
-    return map_hosts(
-        lambda view: documents.hardware(
-            view.answers.get(HARDWARE) or view.agent.linux.discover_hardware()
-        ),
-        views,
-    )
+    """The hardware of each of these hosts: at most one call per host (:meth:`HostView.read`)."""
+    return map_hosts(lambda view: documents.hardware(view.read(HARDWARE)), views)
 
 
 def read_pools(views: Sequence[HostView]) -> list[documents.ServerPool | Ovm3Error | None]:
-    """The pool that each of these hosts says it is in: one read each, likewise."""
-    return map_hosts(
-        lambda view: documents.server_pool(
-            view.answers.get(POOL) or view.agent.serverpool.discover_server_pool()
-        ),
-        views,
-    )
+    """The pool of each of these hosts (None: none): at most one call per host."""
+    return map_hosts(lambda view: documents.server_pool(view.read(POOL)), views)
 
 
 def host_clock(view: HostView) -> float:
-    """The host's own time, in seconds since 1970 (get_last_boot_time; 8.4), at the look or now."""
-    answer: dict[str, Any] = view.answers.get(BOOT_TIME) or view.agent.linux.get_last_boot_time()
-    local_time = answer.get("local_time")
+    """The host's own time, in seconds since 1970 (get_last_boot_time; 8.4): when the view was read,
+    if the host module brought it, else now.
+
+    :raises Ovm3Error: The agent did not return it.
+    """
+    local_time = view.read(BOOT_TIME).get("local_time")
     if not isinstance(local_time, int):
-        raise MalformedResponse(f"{view.label}: get_last_boot_time has no local_time")
+        raise MalformedResponse(f"{view.label}: get_last_boot_time did not return local_time")
     return float(local_time)

@@ -1,31 +1,30 @@
-"""The hosts to work with, and how: their agents, and their host modules, where they have one."""
+"""The members of an estate: their agents, and their host modules, where they have one."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from libcloud_ovm3.agent import hostmodule
+from libcloud_ovm3 import agent
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.functions import Agent
-from libcloud_ovm3.agent.hostmodule import HostModule
-from libcloud_ovm3.agent.probe import lacks
 from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.errors import AgentFault, HostNotVerified, MalformedResponse, OutcomeUnknown
 
-MODULE_MISSING_SECONDS = (
-    600.0  # so long a host that lacks the host module is not asked for it again
-)
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.hostmodule import HostModule
+
+MODULE_MISSING_SECONDS = 600.0  # until a host without the host module is asked for it again
 
 
 @dataclass(frozen=True)
 class ModuleMissing:
-    """A host without a host module that could be used.
+    """A host without a usable host module.
 
-    :ivar until: by the estate's clock.
-    :ivar remark: what to do, if there is one of a version that does not fit.
+    :ivar until: When to ask for it again, by the estate's clock.
+    :ivar notice: What to do, if it has one of an incompatible version.
     """
 
     until: float
@@ -34,15 +33,15 @@ class ModuleMissing:
 
 @dataclass(frozen=True)
 class Estate:
-    """The hosts to work with, and how.
+    """The hosts to manage, and how to reach them.
 
-    :ivar given: the hosts that the user named; the first is asked first.
-    :ivar connect: makes the agent of an address (named by the user or found in a pool); None: there
-        is neither pin nor CA for it.
-    :ivar whole_pool: whether the members of the given host's pool belong to the estate too.
-    :ivar clock: what every wait goes by.
-    :ivar second_look: seconds between the two looks that prove that a VM is absent (rule 3).
-    :ivar use_module: whether hosts are asked through the host module, where it is.
+    :ivar given: The hosts that the user named.
+    :ivar connect: Makes the agent of an address; the flag says whether the user named it, or it was
+        found in a pool. Returns None if there is neither pin nor CA for it.
+    :ivar whole_pool: Whether the members of the given hosts' pools belong to the estate too.
+    :ivar clock: The clock of every wait.
+    :ivar second_look: Seconds between the two reads that prove that a VM is absent (rule 3).
+    :ivar use_module: Whether the host module is used where a host has it.
     """
 
     given: tuple[Address, ...]
@@ -56,9 +55,9 @@ class Estate:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def agent(self, address: Address) -> Agent:
-        """The agent of a host; its lines are kept open for the life of the estate.
+        """The agent of a host; its connections are kept open for the life of the estate.
 
-        :raises HostNotVerified: there is neither pin nor CA for it; it is not contacted.
+        :raises HostNotVerified: There is neither pin nor CA for it; it was not contacted.
         """
         with self._lock:
             if address not in self._agents:
@@ -66,43 +65,49 @@ class Estate:
             agent = self._agents[address]
         if agent is None:
             raise HostNotVerified(
-                f"{address}: a pool member without pin or CA, so it was not contacted; see what it "
-                f"presents with `ovm3 pin {address}`, then add it to ex_fingerprint",
+                f"{address}: not contacted: a pool member without pinned certificate or CA; "
+                f"`ovm3 pin {address}` shows its fingerprint, to be added to ex_fingerprint "
+                f"(--fingerprint)",
                 host=str(address),
             )
         return agent
 
     def module(self, address: Address) -> HostModule | None:
-        """The host module of a host; None: it is known to lack it."""
+        """The host module of a host; None if it is not to be used, or was missing recently."""
         lack = self.missing_module(address)
         if not self.use_module or (lack and self.clock.now() < lack.until):
             return None
-        return HostModule(self.agent(address).connection)
+        return agent.hostmodule.HostModule(self.agent(address).connection)
 
     def fresh_module(self, address: Address) -> HostModule | None:
-        """The same, whatever was seen before: what is remembered only ever saves reads."""
-        return HostModule(self.agent(address).connection) if self.use_module else None
+        """The same, but asked again even if it was missing recently: before a change, what was
+        remembered does not count."""
+        return (
+            agent.hostmodule.HostModule(self.agent(address).connection) if self.use_module else None
+        )
 
     def missing_module(self, address: Address) -> ModuleMissing | None:
-        """What was last seen of a host that lacks a module that could be used."""
+        """What is remembered of a host without a usable module; None if it may have one."""
         with self._lock:
             return self._lacking.get(address)
 
-    def remember_missing_module(self, address: Address, remark: str | None = None) -> None:
-        """Do not ask this host for the module for a while; then it may have been installed."""
+    def remember_missing_module(self, address: Address, notice: str | None = None) -> None:
+        """Do not ask this host for the module for some minutes; it may be installed later."""
         with self._lock:
             self._lacking[address] = ModuleMissing(
-                self.clock.now() + MODULE_MISSING_SECONDS, remark
+                self.clock.now() + MODULE_MISSING_SECONDS, notice
             )
 
 
 @dataclass(frozen=True)
 class ModuleAnswers:
-    """What a host's module has said, if there is one.
+    """What a host's module returned, if there is one.
 
-    :ivar remark: what is wrong with it.
-    :ivar unlisted: what lives by xenstore's word though the list leaves it out (:class:`.Look`).
-    :ivar missing: why not all that lives could be had (likewise).
+    :ivar module: The module; None if there is none that can be used.
+    :ivar answers: The agent's responses that it brought, by function name.
+    :ivar notice: What is wrong with the module.
+    :ivar unlisted: The domains that xenstore has and xend's list lacks (:class:`.AgentReadings`).
+    :ivar missing: Why not all domains could be read (likewise).
     """
 
     module: HostModule | None = None
@@ -113,45 +118,57 @@ class ModuleAnswers:
 
 
 def ask_module(estate: Estate, address: Address, functions: Sequence[str]) -> ModuleAnswers:
-    """A host's module, and what it says of these reads of the agent; nothing without it.
+    """A host's module, and the responses of these reads of the agent that it brings.
 
-    One that hangs is left out of this look: the agent itself may be well.
+    A module that hangs is not used for this read: the agent itself may be fine.
 
-    :raises Ovm3Error: the host does not answer.
+    :raises Ovm3Error: The host did not answer.
     """
     module = estate.module(address)
     if module is None:
         lack = estate.missing_module(address)
         return ModuleAnswers(notice=lack.notice if lack else None)
     try:
-        look = module.look(list(dict.fromkeys(functions)))
+        readings = module.read_agent(list(dict.fromkeys(functions)))
     except AgentFault as fault:
         return _without_answers(estate, address, module, fault)
-    except MalformedResponse:  # longer than one answer may be, for example
+    except MalformedResponse:  # larger than a response may be, for example
         return ModuleAnswers(module)
     except OutcomeUnknown:
         return ModuleAnswers(
-            notice=f"{address}: its host module does not answer, so it is not used now"
+            notice=f"{address}: its host module does not respond, so it is not used now"
         )
-    if not hostmodule.fits(look.api):
-        estate.remember_missing_module(address, _misfit(address, look.api))
-        return ModuleAnswers(notice=_misfit(address, look.api))
-    return ModuleAnswers(module, look.answers, None, look.unlisted or (), look.missing)
+    if not agent.hostmodule.fits(readings.api):
+        estate.remember_missing_module(address, _misfit(address, readings.api))
+        return ModuleAnswers(notice=_misfit(address, readings.api))
+    return ModuleAnswers(module, readings.answers, None, readings.unlisted or (), readings.missing)
 
 
 def _without_answers(
     estate: Estate, address: Address, module: HostModule, fault: AgentFault
 ) -> ModuleAnswers:
-    """Either there is no module, or it fails, just now or with this; the agent itself may not."""
-    if hostmodule.is_absent(fault) and lacks(estate.agent(address), "libcloud_look", fault):
-        estate.remember_missing_module(address)
-        return ModuleAnswers()
-    return ModuleAnswers(module)
+    """Either there is no module, or this call of it failed; the agent itself may still work."""
+    absent = agent.hostmodule.is_absent(fault)
+    if not absent or not agent.probe.lacks(estate.agent(address), "libcloud_read_agent", fault):
+        return ModuleAnswers(module)
+    notice = _older_module(address, module)
+    estate.remember_missing_module(address, notice)
+    return ModuleAnswers(notice=notice)
+
+
+def _older_module(address: Address, module: HostModule) -> str | None:
+    """The notice for a module from before ``libcloud_read_agent``; None if there is no module."""
+    try:
+        api = module.version()
+    except (AgentFault, MalformedResponse, OutcomeUnknown):
+        return None
+    return None if agent.hostmodule.fits(api) else _misfit(address, api)
 
 
 def _misfit(address: Address, api: int) -> str:
-    what = f"`ovm3 host install {address}`" if api < hostmodule.API else "upgrade this client"
+    own = agent.hostmodule.API
+    what = f"`ovm3 host install {address}`" if api < own else "upgrade this client"
     return (
-        f"{address}: its host module (api {api}) does not fit this client (api {hostmodule.API}), "
-        f"so it is not used: {what}"
+        f"{address}: its host module ({agent.hostmodule.api_label(api)}) is not compatible "
+        f"with this client (api {own}), so it is not used: {what}"
     )

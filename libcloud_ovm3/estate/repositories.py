@@ -1,29 +1,33 @@
-"""The estate's repositories: where each is mounted, what lies in it."""
+"""The repositories of an estate: where each is mounted, and its content."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from libcloud_ovm3.agent import documents
-from libcloud_ovm3.agent.documents import RepositoryContent, RepositoryRecord
-from libcloud_ovm3.agent.hostmodule_types import Aside, RepositoryFiles, VMCfg
 from libcloud_ovm3.agent.identifiers import undashed
 from libcloud_ovm3.errors import AgentFault, MalformedResponse, OutcomeUnknown, Ovm3Error
 from libcloud_ovm3.estate.hosts import HostView, map_hosts
 
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.documents import RepositoryContent, RepositoryRecord
+    from libcloud_ovm3.agent.hostmodule_types import Aside, RepositoryFiles, VMCfg
+
 
 @dataclass(frozen=True)
 class Repository:
-    """One repository as the estate sees it.
+    """One repository of the estate.
 
-    :ivar content: None if it is mounted nowhere or could not be listed.
-    :ivar problems: what could not be read or understood of it; then somebody may use its files
-        whom nobody knows.
-    :ivar is_clear: False: it is not certain which files are meant by it, so nothing is changed.
-    :ivar vm_cfgs: the vm.cfg files that came with the listing; None: none did.
-    :ivar aside: files that a deletion has set aside (:mod:`.deletion`).
+    :ivar record: Its record on a host that has it mounted, else on one that knows it.
+    :ivar mounted_on: The hosts that have it mounted.
+    :ivar content: Its listing; None if it is not mounted or could not be listed.
+    :ivar errors: What could not be read or understood of it: its files may have unknown users.
+    :ivar is_clear: False if hosts contradict each other about it; it is not changed then.
+    :ivar vm_cfgs: The vm.cfg files that came with the listing; None if it brought none.
+    :ivar aside: The files in it that an unfinished deletion has set aside.
     """
 
     record: RepositoryRecord
@@ -36,29 +40,29 @@ class Repository:
 
     @property
     def id(self) -> str:
-        """As its hosts write it: 32 hex digits, sometimes in upper case."""
+        """Its id as its hosts write it: 32 hex digits, sometimes in upper case."""
         return self.record.id
 
     @property
     def key(self) -> str:
-        """What it is compared by."""
+        """Its id in the notation that is used for comparing."""
         return self.record.key
 
     @property
     def error(self) -> str | None:
-        """What could not be read of it, in one text."""
+        """Its errors in one text; None if there are none."""
         return "; ".join(self.errors) or None
 
     @property
     def path(self) -> str:
-        """Where every host that has it mounts it (agent-behaviour 4)."""
+        """Its mount point, the same on every host (agent-behaviour 4)."""
         return self.record.mount_point.rstrip("/") or f"/OVS/Repositories/{self.id}"
 
 
 def read_repositories(views: Sequence[HostView], with_vm_cfgs: bool = True) -> list[Repository]:
-    """List every repository that some host knows: one read each, side by side.
+    """List every repository that a host knows: one read each, in parallel.
 
-    :param with_vm_cfgs: whether vm.cfg files are wanted too, where they cost no call of their own.
+    :param with_vm_cfgs: Whether to read vm.cfg files in the same call, where a host module can.
     """
     known: dict[str, list[tuple[HostView, RepositoryRecord]]] = {}
     for view in views:
@@ -66,7 +70,7 @@ def read_repositories(views: Sequence[HostView], with_vm_cfgs: bool = True) -> l
             known.setdefault(record.key, []).append((view, record))
     wanted = [_KnownRepository(tuple(pairs)) for pairs in known.values()]
     shared = _one_for_several(wanted)
-    found = map_hosts(lambda one: _look(one, with_vm_cfgs, shared), wanted)
+    found = map_hosts(lambda one: _read_known(one, with_vm_cfgs, shared), wanted)
     return [
         Repository(one.record, one.mounted_on, None, (str(repository),))
         if isinstance(repository, Ovm3Error)
@@ -77,7 +81,7 @@ def read_repositories(views: Sequence[HostView], with_vm_cfgs: bool = True) -> l
 
 @dataclass(frozen=True)
 class _KnownRepository:
-    """A repository as the hosts that know it know it."""
+    """The records that hosts have of one repository."""
 
     known: tuple[tuple[HostView, RepositoryRecord], ...]
 
@@ -94,7 +98,7 @@ class _KnownRepository:
         return tuple(view for view, _ in self.mounted)
 
     def contradiction(self) -> str | None:
-        """How its hosts disagree about what it is; None: they do not."""
+        """How the records of its hosts contradict each other; None if they agree."""
         by_meaning: dict[tuple[str, str, str], list[str]] = {}
         for view, record in self.mounted:
             meaning = (record.id, _tidy(record.fs_location), _tidy(record.mount_point))
@@ -106,15 +110,14 @@ class _KnownRepository:
             for (name, location, point), hosts in by_meaning.items()
         )
         return (
-            f"repository {self.record.id} is not the same one everywhere: {said}. A copy must get "
-            f"an id of its own, one share must be mounted under one name; until then nothing is "
-            f"changed in either"
+            f"repository {self.record.id} is not the same one on all hosts: {said}. Give a copy "
+            f"its own id, and mount one share under one name; until then neither is changed"
         )
 
 
 def _one_for_several(wanted: Sequence[_KnownRepository]) -> dict[str, str]:
-    """What is wrong with repositories that lie on one export, by their keys: what lies in one lies
-    in the other."""
+    """The error of each repository, by its key, that shares its export with another one: they have
+    the same content."""
     ids: dict[tuple[str, str], dict[str, str]] = {}
     for one in wanted:
         for view, record in one.mounted:
@@ -122,8 +125,8 @@ def _one_for_several(wanted: Sequence[_KnownRepository]) -> dict[str, str]:
             where = view.label if _is_a_host_s_own(location) else ""
             ids.setdefault((location, where), {})[record.key] = record.id
     return {
-        key: f"repositories {', '.join(sorted(several.values()))} are one export, {location}; "
-        f"until only one of them is registered nothing is changed there"
+        key: f"repositories {', '.join(sorted(several.values()))} are on one export, {location}; "
+        f"nothing is changed there until only one of them is registered"
         for (location, _), several in ids.items()
         if location and len(several) > 1
         for key in several
@@ -131,7 +134,7 @@ def _one_for_several(wanted: Sequence[_KnownRepository]) -> dict[str, str]:
 
 
 def _is_a_host_s_own(location: str) -> bool:
-    """Whether another host may have another device of this name: a LUN's is made of its WWID."""
+    """Whether the same path may be another device on another host: that of a LUN has its WWID."""
     return location.startswith("/dev/") and not location.startswith("/dev/mapper/")
 
 
@@ -140,11 +143,13 @@ def _tidy(location: str) -> str:
     return server + colon + re.sub("/+", "/", path).rstrip("/")
 
 
-def _look(wanted: _KnownRepository, with_vm_cfgs: bool, shared: Mapping[str, str]) -> Repository:
+def _read_known(
+    wanted: _KnownRepository, with_vm_cfgs: bool, shared: Mapping[str, str]
+) -> Repository:
     record = wanted.record
     contradiction = wanted.contradiction() or shared.get(record.key)
     if undashed(record.id) is None:
-        reason = f"repository {record.id!r}: its id is not 32 hex digits, so it is not read"
+        reason = f"repository {record.id!r}: its id is not 32 hex digits, so it was not read"
         return Repository(record, wanted.mounted_on, None, (reason,), is_clear=False)
     found = read_repository(record, wanted.mounted_on, with_vm_cfgs)
     if contradiction is None:
@@ -155,18 +160,20 @@ def _look(wanted: _KnownRepository, with_vm_cfgs: bool, shared: Mapping[str, str
 def read_repository(
     record: RepositoryRecord, mounted_on: tuple[HostView, ...], with_vm_cfgs: bool = False
 ) -> Repository:
-    """List one repository, from the first of these hosts that can; vm.cfg files come along from
-    one with the host module.
+    """List one repository from the first of these hosts that can; one with the host module also
+    brings its vm.cfg files, if they are wanted.
     """
-    problem: Ovm3Error | None = None
-    asked = sorted(mounted_on, key=lambda view: view.module is None) if with_vm_cfgs else mounted_on
-    for view in asked:
+    first_error: Ovm3Error | None = None
+    views = sorted(mounted_on, key=lambda view: view.module is None) if with_vm_cfgs else mounted_on
+    for view in views:
         try:
             found = _with_vm_cfgs(view, record, mounted_on) if with_vm_cfgs else None
             return found or _listed(record, mounted_on, list_repository(view, record.id))
         except Ovm3Error as error:
-            problem = problem or error
-    reason = str(problem) if problem else f"repository {record.id} is mounted on no host"
+            first_error = first_error or error
+    reason = (
+        str(first_error) if first_error else f"repository {record.id} is not mounted on any host"
+    )
     return Repository(record, mounted_on, None, (reason,))
 
 
@@ -176,18 +183,18 @@ def _listed(
     content: RepositoryContent,
     files: RepositoryFiles | None = None,
 ) -> Repository:
-    problems = [f"repository {record.id}: {what}" for what in content.not_understood]
+    errors = [f"repository {record.id}: {what}" for what in content.not_understood]
     if files is None:
-        return Repository(record, mounted_on, content, tuple(problems))
-    problems += [f"repository {record.id}: {one.error}" for one in files.aside if one.error]
+        return Repository(record, mounted_on, content, tuple(errors))
+    errors += [f"repository {record.id}: {one.error}" for one in files.aside if one.error]
     aside = tuple(one for one in files.aside if not one.error)
-    return Repository(record, mounted_on, content, tuple(problems), True, files.vm_cfgs, aside)
+    return Repository(record, mounted_on, content, tuple(errors), True, files.vm_cfgs, aside)
 
 
 def _with_vm_cfgs(
     view: HostView, record: RepositoryRecord, mounted_on: tuple[HostView, ...]
 ) -> Repository | None:
-    """The same with every vm.cfg, from one host; None: its module cannot, hangs, or has gone."""
+    """The same with every vm.cfg, from one host; None if its module is missing, fails or hangs."""
     if view.module is None:
         return None
     try:
@@ -201,21 +208,24 @@ def _with_vm_cfgs(
 
 
 def with_module(repository: Repository) -> HostView | None:
-    """A host that has it mounted and has the host module."""
+    """A host with the host module that has the repository mounted; None if there is none."""
     return next((host for host in repository.mounted_on if host.module is not None), None)
 
 
 def list_repository(view: HostView, repository_id: str) -> RepositoryContent:
-    """What lies in a repository, as one host sees it now."""
+    """The content of a repository, as one host lists it now.
+
+    :raises Ovm3Error: It could not be listed.
+    """
     text = view.agent.repository.discover_repositories(repository_id)
     return _content(view, repository_id, text)
 
 
 def list_whole(view: HostView, repository_id: str) -> RepositoryContent:
-    """The same, where it is asked whether something is gone: only a listing that is understood as a
-    whole says so.
+    """The same, to find out whether something is gone: only a complete listing can show that.
 
-    :raises MalformedResponse: something in it is not understood.
+    :raises Ovm3Error: It could not be listed, or (MalformedResponse) not everything in it was
+        understood.
     """
     content = list_repository(view, repository_id)
     if content.not_understood:
@@ -228,6 +238,6 @@ def _content(view: HostView, repository_id: str, text: str) -> RepositoryContent
     content = documents.repository_content(text, repository_id)
     if content is None:
         raise MalformedResponse(
-            f"{view.label} says that repository {repository_id} is mounted, yet does not list it"
+            f"{view.label} reports repository {repository_id} as mounted, but does not list it"
         )
     return content

@@ -1,8 +1,8 @@
-"""What state a VM is in: one pure, total function of what the hosts show and the repositories hold.
+"""The state of a VM: one pure function of what hosts list and repositories contain.
 
-Sources: xend.md 1.1 (the six letters), 1.2 (``status``), 1.4 (what each phase shows). Letters are
-those of xend's last refresh, ``status`` is of now, so they can disagree; ``status`` then has the
-last word.
+Sources: xend.md 1.1 (the six letters of xend's state), 1.2 (``status``), 1.4 (each phase). The
+letters are of xend's last refresh and ``status`` is current, so they may disagree; ``status`` then
+decides.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ RESTARTS = frozenset({"restart", "rename-restart", "coredump-restart"})
 
 
 class State(str, Enum):
-    """What a VM does, as far as it is known."""
+    """The state of a VM, as far as it is known."""
 
     RUNNING = "running"
     PAUSED = "paused"
-    PENDING = "pending"  # its definition is unfinished, or xend is building it
+    PENDING = "pending"  # it is being created, or xend is building its domain
     REBOOTING = "rebooting"
-    MIGRATING = "migrating"  # or being saved: xend shows the same
-    STOPPING = "stopping"  # has shut down, but still holds memory and disks
-    STOPPED = "stopped"  # proven: every host answered and none has it
-    SUSPENDED = "suspended"  # saved, known to xend
-    ERROR = "error"  # crashed, left over, or in two places: a person has to look
+    MIGRATING = "migrating"  # or being saved, which xend shows in the same way
+    STOPPING = "stopping"  # it has shut down, but still uses memory and disks
+    STOPPED = "stopped"  # proven: every host answered, and none runs it
+    SUSPENDED = "suspended"  # saved, and known to xend
+    ERROR = "error"  # crashed, left over, or live twice: manual intervention is required
     UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
 class DomainFacts:
-    """One live domain as one host lists it. None: the listing does not say."""
+    """One live domain as one host lists it (:class:`.Domain`). None means: not listed."""
 
     xend_state: str | None
     status: str | None
@@ -45,13 +45,13 @@ class DomainFacts:
 
 @dataclass(frozen=True)
 class DefinitionFacts:
-    """What is known of a VM's definition.
+    """What is known about a VM's definition.
 
-    :ivar definitions: in how many places a vm.cfg of it lies.
-    :ivar readable: whether what it says could be read.
-    :ivar creating: whether its description says that it is being created.
-    :ivar name: the name it gives to xend, "" if not known.
-    :ivar all_answered: whether every host that may run it has answered.
+    :ivar definitions: The number of its vm.cfg files.
+    :ivar readable: Whether all of them could be read.
+    :ivar creating: Whether its description says that it is being created.
+    :ivar name: The name that it has for xend; "" if it is unknown.
+    :ivar all_answered: Whether every host that may run it has answered.
     """
 
     definitions: int = 1
@@ -77,9 +77,9 @@ def vm_state(facts: Sequence[DomainFacts], known: DefinitionFacts) -> State:
 
 
 def _of_several(facts: Sequence[DomainFacts], known: DefinitionFacts) -> State:
-    # A migration shows the same uuid twice: the source renamed, the target under its own name
-    # (xend.md 1.4). Anything else that is live twice is two machines on one set of disks.
-    leaving = [facts for facts in facts if _is_leaving(facts, known)]
+    # During a migration two domains have the uuid: the source is renamed, the target has its own
+    # name (xend.md 1.4). Anything else that is live twice is two VMs on one set of disks.
+    leaving = [one for one in facts if _is_leaving(one, known)]
     if len(facts) == 2 and len(leaving) == 1 and known.definitions <= 1:
         return State.MIGRATING
     return State.ERROR
@@ -90,40 +90,35 @@ def _is_leaving(facts: DomainFacts, known: DefinitionFacts) -> bool:
     return name.startswith("migrating-") and name != known.name
 
 
-def domain_state(seen: DomainFacts, known: DefinitionFacts) -> State:
-    """The state that one live domain shows."""
-    xend_state = (
-        seen.xend_state if seen.xend_state and _LETTERS.fullmatch(seen.xend_state) else None
-    )
-    if _is_leaving(seen, known):
+def domain_state(facts: DomainFacts, known: DefinitionFacts) -> State:
+    """The state of one live domain."""
+    if _is_leaving(facts, known):
         return State.MIGRATING
-    if seen.name != known.name and _LEFT_OVER.fullmatch(seen.name or ""):
+    if facts.name != known.name and _LEFT_OVER.fullmatch(facts.name or ""):
         return State.ERROR
-    if seen.xend_state is not None and xend_state is None:
+    if facts.xend_state is None:  # not live: xend manages it, or has just lost it
+        return State.SUSPENDED if facts.status == "3" else State.UNKNOWN
+    if not _LETTERS.fullmatch(facts.xend_state):
         return State.UNKNOWN
-    if (
-        xend_state is None
-    ):  # no letters at all: not live, a domain that xend manages or has just lost
-        return State.SUSPENDED if seen.status == "3" else State.UNKNOWN
-    return _of_letters(xend_state, seen, known)
+    return _of_letters(facts.xend_state, facts, known)
 
 
-def _of_letters(xend_state: str, seen: DomainFacts, known: DefinitionFacts) -> State:
-    if seen.status == "5" or "c" in xend_state:
+def _of_letters(xend_state: str, facts: DomainFacts, known: DefinitionFacts) -> State:
+    if facts.status == "5" or "c" in xend_state:
         return State.ERROR
-    if seen.status == "0" or "s" in xend_state or "d" in xend_state:
-        return _after_shutdown(seen)
-    if seen.status == "1":
+    if facts.status == "0" or "s" in xend_state or "d" in xend_state:
+        return _after_shutdown(facts)
+    if facts.status == "1":
         if xend_state == "------":
-            return State.PENDING  # xend is building it
+            return State.PENDING  # xend is building its domain
         if "p" in xend_state:
             return State.PENDING if known.creating else State.PAUSED
-        return State.STOPPING  # running a moment ago, paused now: a destroy under way (xend.md 1.2)
-    return State.RUNNING if seen.status == "2" else State.UNKNOWN
+        return State.STOPPING  # was running, is paused now: it is being destroyed (xend.md 1.2)
+    return State.RUNNING if facts.status == "2" else State.UNKNOWN
 
 
-def _after_shutdown(seen: DomainFacts) -> State:
-    # The reason is not shown; only where both orderly ways of ending lead to a restart is it one.
-    if {seen.on_poweroff, seen.on_reboot} <= RESTARTS:
+def _after_shutdown(facts: DomainFacts) -> State:
+    # The reason is not listed: only if both orderly ends lead to a restart, it is certainly one.
+    if {facts.on_poweroff, facts.on_reboot} <= RESTARTS:
         return State.REBOOTING
     return State.STOPPING

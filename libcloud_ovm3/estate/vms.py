@@ -1,6 +1,6 @@
-"""The estate's VMs: every live domain and every definition, put together by uuid.
+"""The VMs of an estate: all live domains and all definitions, merged by uuid.
 
-All of it is read anew at each look; nothing is remembered between calls, here or anywhere.
+Everything is read anew for each snapshot; nothing is remembered between calls.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from libcloud_ovm3.estate.states import DefinitionFacts, State, vm_state
 
 @dataclass(frozen=True)
 class LiveDomain:
-    """A live domain and the host that it is on."""
+    """A live domain and its host."""
 
     host: HostView
     domain: Domain
@@ -42,10 +42,13 @@ class LiveDomain:
 
 @dataclass(frozen=True)
 class VM:
-    """One VM, known by its uuid: live, defined, or both.
+    """One VM, identified by its uuid: live, defined, or both.
 
-    :ivar doubts: why nothing may be done to it, though it may look well: a live domain that may be
-        this VM's or another's, a vm.cfg that cannot be relied upon.
+    :ivar id: Its dashed uuid.
+    :ivar live: Its live domains; more than one only while it migrates, or in error.
+    :ivar definitions: Its vm.cfg files; more than one only in error.
+    :ivar doubts: Why no operation on it is allowed although it may look normal, such as a live
+        domain that may belong to this VM or to another one.
     """
 
     id: str
@@ -56,16 +59,16 @@ class VM:
 
     @property
     def name(self) -> str:
-        """The display name: from the definition, else what xend calls it."""
-        said = [d.name for d in self.definitions if d.config is not None]
-        live = [place.domain.name for place in self.live if place.domain.name]
-        return next(iter([*sorted(said), *live, *(d.name for d in self.definitions)]), self.id)
+        """The display name: that of the definition, else its name in xend."""
+        defined = sorted(d.name for d in self.definitions if d.config is not None)
+        live = [one.domain.name for one in self.live if one.domain.name]
+        return next(iter([*defined, *live, *(d.name for d in self.definitions)]), self.id)
 
     @property
     def names(self) -> frozenset[str]:
-        """Every name that it may go by; none of them is free."""
+        """Every name that it may have; none of them is free for another VM."""
         names = {self.name, *(definition.name for definition in self.definitions)}
-        names |= {place.domain.name for place in self.live if place.domain.name}
+        names |= {one.domain.name for one in self.live if one.domain.name}
         return frozenset(names | {one.get_text("name") for one in self.definitions} - {""})
 
     @property
@@ -75,27 +78,31 @@ class VM:
 
     @property
     def definition(self) -> Definition:
-        """Its one definition.
+        """Its only definition.
 
-        :raises Refused: it has none that is known here, or several.
+        :raises PreconditionFailed: No mounted repository has one, or there are several.
         """
         if len(self.definitions) == 1:
             return self.definitions[0]
         if not self.definitions:
-            raise PreconditionFailed(
-                f"VM {self.label}: no vm.cfg of it in any repository that is mounted"
-            )
+            raise PreconditionFailed(f"VM {self.label}: no mounted repository contains its vm.cfg")
         raise PreconditionFailed(f"VM {self.label} has several definitions: {self.where()}")
 
     def where(self) -> str:
-        """Every place that it is live or defined in, for messages."""
-        live = [f"live on {p.host.label} as domain {p.domain.domid}" for p in self.live]
+        """Where it is live and defined, for messages."""
+        live = [f"live on {one.host.label} as domain {one.domain.domid}" for one in self.live]
         return "; ".join(live + [definition.place for definition in self.definitions])
 
 
 @dataclass(frozen=True)
 class EstateSnapshot:
-    """Everything that one look at the estate has seen."""
+    """Everything that was read from an estate at one time.
+
+    :ivar hosts: The hosts that answered.
+    :ivar unreachable: The hosts that did not, or that were not contacted.
+    :ivar repositories: Every repository that a host knows.
+    :ivar vms: All VMs, by id.
+    """
 
     hosts: tuple[HostView, ...]
     unreachable: tuple[UnreachableHost, ...]
@@ -114,26 +121,26 @@ class EstateSnapshot:
 
     @property
     def unseen(self) -> tuple[str, ...]:
-        """Why a VM that no host lists may be running all the same; none: it is not."""
+        """Why a VM that no host lists may still be running; empty if it is certainly not."""
         return unseen_of(self.hosts, self.unreachable)
 
     def vm(self, vm_id: str) -> VM:
-        """The VM of this id, in any notation.
+        """The VM with this id, in any notation.
 
-        :raises NodeNotFound: there is none.
-        :raises SearchIncomplete: it may be where something could not be read.
+        :raises NodeNotFound: There is none.
+        :raises SearchIncomplete: It was not found, but not everything could be read.
         """
         found = self.vms.get(dashed(vm_id) or vm_id)
         if found is not None:
             return found
-        raise self._not_found(f"no VM {vm_id!r} in the estate")
+        raise self._not_found(f"no VM {vm_id!r} was found")
 
     def vm_named(self, name: str) -> VM:
-        """The VM of this display name.
+        """The VM with this display name or, if there is none, with this name in xend.
 
-        :raises NodeNotFound: there is none.
-        :raises SearchIncomplete: it may be where something could not be read.
-        :raises AmbiguousName: there are several.
+        :raises NodeNotFound: There is none.
+        :raises SearchIncomplete: It was not found, but not everything could be read.
+        :raises AmbiguousName: There are several.
         """
         found = [vm for vm in self.vms.values() if vm.name == name]
         found = found or [vm for vm in self.vms.values() if name in vm.names]
@@ -141,39 +148,37 @@ class EstateSnapshot:
             ids = ", ".join(vm.id for vm in found)
             raise AmbiguousName(f"{len(found)} VMs are named {name!r}: {ids}")
         if not found:
-            raise self._not_found(f"no VM named {name!r} in the estate")
+            raise self._not_found(f"no VM named {name!r} was found")
         return found[0]
 
     def _not_found(self, what: str) -> Ovm3Error:
-        """Only if everything was read is it certain that something is not there."""
-        problems = self.errors()
-        if not problems:
+        """What was not found certainly does not exist only if everything could be read."""
+        errors = self.errors()
+        if not errors:
             return NodeNotFound(what)
-        return SearchIncomplete(
-            f"{what}, as far as it could be read; not read: {'; '.join(problems)}"
-        )
+        return SearchIncomplete(f"{what}, but not everything could be read: {'; '.join(errors)}")
 
     def repository(self, repository_id: str) -> Repository | None:
-        """The repository of this id, if some host knows it."""
+        """The repository with this id, in any notation; None if no host knows it."""
         key = undashed(repository_id) or repository_id
         return next((r for r in self.repositories if r.key == key), None)
 
     def errors(self) -> list[str]:
-        """What could not be read or understood, for warnings."""
+        """Everything that could not be read or understood, for warnings."""
         unreadable = [
-            f"{definition.place} cannot be {'used' if definition.config else 'read'}: "
+            f"{definition.place} cannot be {'read' if definition.config is None else 'used'}: "
             f"{definition.error}"
             for definition in self.definitions
             if definition.error and self._is_of_its_own(definition)
         ]
         return (
             [str(one.reason) for one in self.unreachable]
-            + [problem for host in self.hosts for problem in host.errors]
-            + [problem for repository in self.repositories for problem in repository.errors]
+            + [error for host in self.hosts for error in host.errors]
+            + [error for repository in self.repositories for error in repository.errors]
             + unreadable
             + [f"VM {vm.label}: {doubt}" for vm in self.vms.values() for doubt in vm.doubts]
             + [
-                f"{domain.label} on {host.label}: not a whole record: {domain.disks_error}"
+                f"{domain.label} on {host.label}: incomplete record: {domain.disks_error}"
                 for host in self.hosts
                 for domain in host.domains
                 if domain.disks_error
@@ -181,15 +186,15 @@ class EstateSnapshot:
         )
 
     def _is_of_its_own(self, definition: Definition) -> bool:
-        """Whether its problem is not its repository's, which is told of once."""
+        """Whether its error is not that of its repository, which is reported once."""
         repository = self.repository(definition.repository_id)
         return definition.error != (repository and repository.error)
 
     def notices(self) -> list[str]:
-        """What a user should know though nothing failed, for warnings."""
+        """What a user should know although nothing failed, for warnings."""
         left = [
             f"repository {repository.id}: {text_of(one.path)} was set aside by a deletion that may "
-            f"have broken off; ex_put_back({text_of(one.path)!r}, {one.operation!r}) puts it back"
+            f"be incomplete; ex_put_back({text_of(one.path)!r}, {one.operation!r}) restores it"
             for repository in self.repositories
             for one in repository.aside
         ]
@@ -197,66 +202,67 @@ class EstateSnapshot:
 
 
 def read_estate(estate: Estate, *more: str) -> EstateSnapshot:
-    """Look at the whole estate: hosts, repositories, definitions.
+    """Read the whole estate: hosts, repositories and definitions.
 
-    :param more: further reads of each agent that are wanted if they cost no call of their own.
-    :raises Ovm3Error: no host answered.
+    :param more: Further reads of each agent that the host module brings along, if there is one
+        (:meth:`.HostView.read`).
+    :raises Ovm3Error: No host answered.
     """
-    hosts, silent = read_hosts(estate, *more)
+    hosts, unreachable = read_hosts(estate, *more)
     repositories = read_repositories(hosts)
-    unseen = unseen_of(hosts, silent)
+    unseen = unseen_of(hosts, unreachable)
     return EstateSnapshot(
         hosts=tuple(hosts),
-        unreachable=tuple(silent),
+        unreachable=tuple(unreachable),
         repositories=tuple(repositories),
         vms=merge_vms(hosts, read_definitions(repositories), all_answered=not unseen),
     )
 
 
-def unseen_of(hosts: Iterable[HostView], silent: Iterable[UnreachableHost]) -> tuple[str, ...]:
-    """Why more may be live than these hosts list."""
+def unseen_of(hosts: Iterable[HostView], unreachable: Iterable[UnreachableHost]) -> tuple[str, ...]:
+    """Why more domains may be live than these hosts list; empty if their lists are complete."""
     lists = [str(host.domains_error) for host in hosts if host.domains_error]
-    return (*(str(one.reason) for one in silent), *lists)
+    return (*(str(one.reason) for one in unreachable), *lists)
 
 
 def merge_vms(
     hosts: Iterable[HostView], definitions: Sequence[Definition], all_answered: bool
 ) -> dict[str, VM]:
-    """VMs by uuid, from what is live and what is defined. Pure.
+    """All VMs by id, merged from live domains and definitions. Pure.
 
-    A definition without a uuid gets a new one from xend at each start, so it, and only it, is found
-    among the live domains by name and disks. Whatever else a live domain may be is in doubt: none
-    of these VMs is taken for stopped.
+    xend generates a uuid at each start of a definition without one, so only such a definition is
+    matched with live domains by name and disks. If a live domain may belong to several VMs, all of
+    them are in doubt and none counts as stopped.
+
+    :param all_answered: Whether the hosts' lists of domains are complete.
     """
     by_id: dict[str, list[Definition]] = {}
     for definition in definitions:
         by_id.setdefault(definition.uuid, []).append(definition)
-    nameless = [d for d in definitions if d.own_uuid is None]
+    without_uuid = [d for d in definitions if d.own_uuid is None]
     hosts = list(hosts)
-    _take_over_ids(by_id, hosts, nameless)
+    _take_over_ids(by_id, hosts, without_uuid)
     doubts: dict[str, list[str]] = {}
-    places: dict[str, list[LiveDomain]] = {}
+    live: dict[str, list[LiveDomain]] = {}
     for host in hosts:
         for domain in host.domains:
-            possible = definitions if domain.uuid is None else nameless
+            possible = definitions if domain.uuid is None else without_uuid
             may = {d.uuid for d in possible if may_match(domain, d, by_id.keys())}
-            its = {d.uuid for d in nameless if matches(domain, d, by_id.keys())}
-            vm_id = domain.uuid or _made_up(host, domain)
+            certain = {d.uuid for d in without_uuid if matches(domain, d, by_id.keys())}
+            vm_id = domain.uuid or _generated_id(host, domain)
             if domain.uuid in by_id:
                 pass
-            elif len(may) == 1 and its == may:
+            elif len(may) == 1 and certain == may:
                 [vm_id] = may
             else:
                 for one in may:
                     doubts.setdefault(one, []).append(f"may be {domain.label} on {host.label}")
-            places.setdefault(vm_id, []).append(LiveDomain(host, domain))
+            live.setdefault(vm_id, []).append(LiveDomain(host, domain))
         for one in host.unlisted:
-            doubts.setdefault(one, []).append(
-                f"lives on {host.label}, though xend does not list it"
-            )
+            doubts.setdefault(one, []).append(f"is live on {host.label}, but xend does not list it")
     vms = [
-        _vm(vm_id, places.get(vm_id, []), by_id.get(vm_id, []), all_answered, doubts.get(vm_id, []))
-        for vm_id in dict.fromkeys([*by_id, *places, *doubts])
+        _vm(vm_id, live.get(vm_id, []), by_id.get(vm_id, []), all_answered, doubts.get(vm_id, []))
+        for vm_id in dict.fromkeys([*by_id, *live, *doubts])
     ]
     return {vm.id: vm for vm in sorted(vms, key=lambda vm: (vm.name, vm.id))}
 
@@ -264,28 +270,28 @@ def merge_vms(
 def _take_over_ids(
     by_id: dict[str, list[Definition]],
     hosts: Sequence[HostView],
-    nameless: Sequence[Definition],
+    without_uuid: Sequence[Definition],
 ) -> None:
-    """A vm.cfg that is not read and the one live domain that it may be are listed once, by the
-    domain's uuid; if there are several, all are in doubt."""
+    """Give an unread vm.cfg the uuid of the only live domain that it may belong to, so that the VM
+    is listed once; if there are several such domains, all stay in doubt."""
     live = [domain for host in hosts for domain in host.domains]
-    for definition in nameless:
+    for definition in without_uuid:
         alone = by_id[definition.uuid] == [definition]
         if definition.config is not None or not alone:
             continue
         may = {domain.uuid for domain in live if may_match(domain, definition, by_id.keys())}
-        rivals = [d for d in nameless if d.directory == definition.directory]
+        rivals = [d for d in without_uuid if d.directory == definition.directory]
         if len(may) == 1 and None not in may and len(rivals) == 1:
             by_id[str(may.pop())] = by_id.pop(definition.uuid)
 
 
-def _made_up(host: HostView, domain: Domain) -> str:
+def _generated_id(host: HostView, domain: Domain) -> str:
     return str(uuid.uuid5(MADE_UP, f"{host.server.uuid}/{domain.name}/{domain.domid}"))
 
 
 def _vm(
     vm_id: str,
-    places: list[LiveDomain],
+    live: list[LiveDomain],
     definitions: list[Definition],
     all_answered: bool,
     doubts: Sequence[str],
@@ -298,5 +304,5 @@ def _vm(
         name=first.xend_name if first else "",
         all_answered=all_answered and not doubts,
     )
-    state = vm_state([place.domain.facts() for place in places], known)
-    return VM(vm_id, state, tuple(places), tuple(definitions), tuple(doubts))
+    state = vm_state([one.domain.facts() for one in live], known)
+    return VM(vm_id, state, tuple(live), tuple(definitions), tuple(doubts))

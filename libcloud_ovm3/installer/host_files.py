@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from libcloud_ovm3.agent import documents
+from libcloud_ovm3.agent.hostmodule import api_label, api_of
 from libcloud_ovm3.agent.probe import lacks
 from libcloud_ovm3.errors import (
     AgentFault,
@@ -36,7 +37,7 @@ class ModuleState:
 
     :ivar kind: ``ours``: the module answers. ``unknown``: there is no such function. ``odd``:
         something else comes. ``silent``: nothing comes.
-    :ivar api: the module's number, 0 if it is not ours.
+    :ivar api: the module's number, 0 if it is not ours or from before API 1.
     :ivar text: what came instead.
     """
 
@@ -60,9 +61,9 @@ def ask(agent: Agent) -> ModuleState:
         raise  # the agent may be well: the caller's pin, CA or name is to be put right
     except (HostUnreachable, OutcomeUnknown) as error:
         return ModuleState("unreachable", text=str(error))
-    number = value.get("api") if isinstance(value, dict) else None
-    if type(number) is int and number > 0:
-        return ModuleState("ours", number)
+    api = api_of(value) if isinstance(value, dict) else None
+    if api is not None:
+        return ModuleState("ours", api)
     return ModuleState("odd", text=repr(value)[:200])
 
 
@@ -78,7 +79,7 @@ def set_aside(agent: Agent) -> list[str]:
             answer = agent.call("libcloud_repository", record.id, "", kind="read")
             listed = answer.get("aside", []) if isinstance(answer, dict) else [answer]
             for one in listed if isinstance(listed, list) else [listed]:
-                known = isinstance(one, dict) and (one.get("path") or one.get("problem"))
+                known = isinstance(one, dict) and (one.get("path") or one.get("error"))
                 found.append(str(known or one))
     return found
 
@@ -208,7 +209,7 @@ def _verdict_of_whole(seen: HostFiles, answer: ModuleState) -> tuple[Verdict, st
         other = (
             "" if seen.is_current else "; its files are not those of this program: install again"
         )
-        return "answering", f"installed and answering (api {answer.api}){other}"
+        return "answering", f"installed and answering ({api_label(answer.api)}){other}"
     if answer.kind == "unreachable":
         return "unreachable", "installed" + _silence(answer)
     if answer.kind == "unknown":

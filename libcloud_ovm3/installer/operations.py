@@ -10,10 +10,11 @@ ours, the one that ``moved`` makes of them, for that is where it comes back.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from libcloud_ovm3.agent.hostmodule import api_label
+from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.errors import (
     BadCredentials,
     CertificateRejected,
@@ -52,8 +53,7 @@ class Waiting:
     """
 
     limit: float = 120.0
-    now: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
+    clock: Clock = field(default_factory=Clock)
 
 
 ONCE = Waiting()
@@ -349,7 +349,8 @@ def _restart_for_uninstall(work: _Work, plan: Plan) -> tuple[Agent, ModuleState]
     if answer.kind in ("ours", "odd"):
         raise OperationIncomplete(
             f"{work.host.name}: out of the agent's table, but the agent, restarted, still answers "
-            f"libcloud_version ({answer.text or answer.api}); the module's files were left there"
+            f"libcloud_version ({answer.text or api_label(answer.api)}); the module's files were "
+            f"left there"
         )
     return agent, answer
 
@@ -375,15 +376,15 @@ def _wait(work: _Work, agent: Agent, is_wanted: Callable[[ModuleState], bool]) -
 
     :raises OperationIncomplete: it is back, but is not, or does not let in, whom the caller meant.
     """
-    end = work.waiting.now() + work.waiting.limit
+    end = work.waiting.clock.now() + work.waiting.limit
     while True:
         try:
             answer = ask(agent)
         except (BadCredentials, CertificateRejected, HostNotVerified) as error:
             raise OperationIncomplete(str(error)) from error
-        if is_wanted(answer) or work.waiting.now() >= end:
+        if is_wanted(answer) or work.waiting.clock.now() >= end:
             return answer
-        work.waiting.sleep(1)
+        work.waiting.clock.sleep(1)
 
 
 def _has_restart_time(seen: HostFiles) -> bool:
@@ -397,6 +398,5 @@ def _restart_xend(work: _Work, agent: Agent) -> None:
         agent,
         limit=work.waiting.limit,
         tell=work.tell,
-        now=work.waiting.now,
-        sleep=work.waiting.sleep,
+        clock=work.waiting.clock,
     )

@@ -8,10 +8,10 @@ it for a time without a bound (xend.md 1.6). So the list is read twice, and xend
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.errors import (
     AgentFault,
     HostUnreachable,
@@ -49,8 +49,7 @@ def restart(
     *,
     limit: float,
     tell: Callable[[str], None],
-    now: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
+    clock: Clock,
 ) -> None:
     """Restart xend if no guest is between two states, and wait until it has all guests again.
 
@@ -61,7 +60,7 @@ def restart(
     """
     tell(f"{host.name}: {CHANGES}")
     before = _guests(agent)
-    sleep(_APART)
+    clock.sleep(_APART)
     after = _guests(agent)
     log = b"".join(host.read(name, _LOG_BYTES) or b"" for name in LOGS).decode("utf-8", "replace")
     problems = why_not(before, after, log, host.seconds(), host.restarting_at_poweroff())
@@ -71,7 +70,7 @@ def restart(
             + "\n  ".join(map(shown, problems))
         )
     host.service("xend", limit)
-    _wait_for(host, agent, {_of(guest, "uuid") for guest in after}, limit, now, sleep)
+    _wait_for(host, agent, {_of(guest, "uuid") for guest in after}, limit, clock)
 
 
 def why_not(
@@ -162,11 +161,10 @@ def _wait_for(
     agent: Agent,
     wanted: set[str],
     limit: float,
-    now: Callable[[], float],
-    sleep: Callable[[float], None],
+    clock: Clock,
 ) -> None:
     """Until xend lists all guests that it had."""
-    end = now() + limit
+    end = clock.now() + limit
     while True:
         try:
             missing = wanted - {_of(guest, "uuid") for guest in _guests(agent)}
@@ -175,8 +173,8 @@ def _wait_for(
             problem = str(error)
         if not problem:
             return
-        if now() >= end:
+        if clock.now() >= end:
             raise OperationIncomplete(
                 f"{host.name}: xend was restarted and did not come back: {problem}"
             )
-        sleep(1)
+        clock.sleep(1)

@@ -1,0 +1,42 @@
+"""Everything that changes something, one module per operation.
+
+The modules named here are also attributes of the package and are imported when they are first used
+(``operations.create_vm``), so that loading the driver does not wait for them.
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.operations import (
+        create_vm,
+        destroy_vm,
+        placement,
+        plan_vm,
+        put_back,
+        reboot_vm,
+        start_vm,
+        stop_vm,
+        wait_running,
+    )
+
+__all__ = [
+    "create_vm",
+    "destroy_vm",
+    "placement",
+    "plan_vm",
+    "put_back",
+    "reboot_vm",
+    "start_vm",
+    "stop_vm",
+    "wait_running",
+]
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in __all__:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,97 +1,95 @@
-"""The door for every deletion of a file in a repository.
+"""Deleting files of a repository.
 
-Without the host module the storage plug-in deletes it: sent once, and looked at after any failure.
-With the module the file is first set aside (renamed into our own folder of its repository), then
-everybody is looked at once more, and only then it is deleted, or put back. Whoever dies in between
-has lost nothing: the next look at the repository names the file, and it can be put back.
+Without the host module the storage plug-in deletes a file: the request is sent once, and the
+listing is read after any failure. With the module the file is first set aside (moved into the
+module's own folder of its repository), then the whole estate is read once more, and only then it is
+deleted, or put back. A client that dies in between has lost nothing: whoever reads the repository
+next finds the file named there, and can put it back (:mod:`.put_back`).
 """
 
 from __future__ import annotations
 
 import posixpath
-import uuid
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from libcloud_ovm3.agent import documents
-from libcloud_ovm3.agent.functions import NFS_PLUGIN
-from libcloud_ovm3.agent.hostmodule import HostModule, Path
 from libcloud_ovm3.agent.texts import text_of
-from libcloud_ovm3.errors import (
-    AgentFault,
-    OperationIncomplete,
-    OutcomeUnknown,
-    Ovm3Error,
-    PreconditionFailed,
-)
+from libcloud_ovm3.errors import AgentFault, OutcomeUnknown, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.disks import FileSystem
-from libcloud_ovm3.estate.hosts import HostView, read_hosts
-from libcloud_ovm3.estate.members import Estate
-from libcloud_ovm3.estate.repositories import (
-    Repository,
-    list_whole,
-    read_repositories,
-    with_module,
-)
+from libcloud_ovm3.estate.hosts import HostView
+from libcloud_ovm3.estate.repositories import Repository, list_whole
+from libcloud_ovm3.operations import doors
+from libcloud_ovm3.operations.operation import Operation
 
-CLIENT = "libcloud-ovm3"
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.hostmodule import HostModule, Path
 
-# What a fresh look says against the deletion of each file; empty: nothing.
-Look = Callable[[], Mapping[str, str]]
+# ------------------------------------------------------------------ by the storage plug-in
 
 
-def delete_file(system: FileSystem, repository: Repository, path: str) -> None:
-    """Delete a file through the agent: send it once, and look after any failure.
+def delete_file(
+    operation: Operation, system: FileSystem, repository: Repository, path: str
+) -> None:
+    """Delete a file through the agent: send the request once, and read the listing if it fails.
 
     :param path: absolute, on the host.
     :raises AgentFault: the agent refused; the file stays.
-    :raises OperationIncomplete: whether it is deleted is not known, or it may still be.
+    :raises OperationIncomplete: whether it is deleted is unknown, or it may still be.
     """
-    ss, fs = system.structs(state=1)
-    file = {"fr_type": "file", "fs_uuid": system.id, "file_path": path}
     try:
-        system.host.agent.storageplugin.storage_plugin_destroy(NFS_PLUGIN, ss, fs, file)
+        doors.destroy_file(system, path)
     except (AgentFault, OutcomeUnknown) as failed:
-        if not _is_there(system.host, repository, path, failed):
+        if not _is_listed(operation, system.host, repository, path, failed):
             return
         if isinstance(failed, AgentFault):
             raise
-        raise OperationIncomplete(
-            f"{path}: its deletion was sent once and got no answer; it is still there",
+        raise operation.incomplete(
+            f"{path}: the request to delete it was sent once and got no response; it is still "
+            f"there",
             left=(path,),
         ) from failed
 
 
-def _is_there(host: HostView, repository: Repository, path: str, failed: Ovm3Error) -> bool:
+def _is_listed(
+    operation: Operation, host: HostView, repository: Repository, path: str, failed: Ovm3Error
+) -> bool:
     """Whether a virtual disk is listed.
 
-    :raises OperationIncomplete: that cannot be seen either.
+    :raises OperationIncomplete: that cannot be read either.
     """
     try:
         content = list_whole(host, repository.id)
-    except Ovm3Error as blind:
-        raise OperationIncomplete(
-            f"{path}: its deletion failed ({failed}), and whether it is there cannot be seen: "
-            f"{blind}",
+    except Ovm3Error as error:
+        raise operation.incomplete(
+            f"{path}: deleting it failed ({failed}), and whether it is still there cannot be read: "
+            f"{error}",
             left=(path,),
         ) from failed
     return posixpath.basename(path) in content.virtual_disks
 
 
+# ------------------------------------------------------------------ by the host module
+
+
 def delete_files_by_module(
-    module: HostModule, repository: Repository, paths: Sequence[str], look: Look
+    operation: Operation,
+    module: HostModule,
+    repository: Repository,
+    paths: Sequence[str],
+    read_users: Callable[[], Mapping[str, str]],
 ) -> dict[str, Ovm3Error]:
-    """Delete files through the host module: set aside, look once more, delete or put back.
+    """Delete files through the host module: set aside, read once more, delete or put back.
 
     :param paths: absolute, on the host; all in this repository.
-    :param look: asked once, after all are set aside.
+    :param read_users: reads, once, after all are set aside, why which of them must not be deleted.
     :return: those that are not deleted, and why.
     """
-    operation = uuid.uuid4().hex
     failed: dict[str, Ovm3Error] = {}
     aside = []
     for path in paths:
         try:
-            _done_or_seen(module, repository, operation, path, module.set_aside, is_aside=True)
+            _set_aside(operation, module, repository, path)
             aside.append(path)
         except Ovm3Error as error:
             if not _is_missing(error):  # another client has been first, else
@@ -99,16 +97,16 @@ def delete_files_by_module(
     if not aside:
         return failed
     try:
-        against = look()
+        users = read_users()
     except Ovm3Error as error:
-        against = dict.fromkeys(aside, f"who uses it could not be seen: {error}")
+        users = dict.fromkeys(aside, f"who uses it could not be read: {error}")
     for path in aside:
         try:
-            if path in against:
-                _done_or_seen(module, repository, operation, path, module.put_back, is_aside=False)
-                failed[path] = PreconditionFailed(against[path])
+            if path in users:
+                put_back_file(operation, module, repository, path)
+                failed[path] = PreconditionFailed(users[path])
             else:
-                _delete_aside(module, repository, operation, path)
+                _delete_aside(operation, module, repository, path)
         except Ovm3Error as error:
             failed[path] = error
     return failed
@@ -118,92 +116,89 @@ def _is_missing(error: Ovm3Error) -> bool:
     return isinstance(error, AgentFault) and error.kind.endswith(".NotFound")
 
 
-def _delete_aside(module: HostModule, repository: Repository, operation: str, path: str) -> None:
-    try:
-        module.delete_aside(CLIENT, operation, path)
-    except Ovm3Error as failed:
-        if _aside(module, repository, operation, path, failed):
-            raise OperationIncomplete(
-                f"{path}: it is set aside ({operation}), and not deleted: {failed}", left=(path,)
-            ) from failed
-        listed = documents.repository_content(
-            module.repository(repository.id).listing, repository.id
-        )
-        if listed is None or posixpath.basename(path) in listed.virtual_disks:
-            raise PreconditionFailed("somebody has put it back meanwhile, so it stays") from failed
+def _set_aside(operation: Operation, module: HostModule, repository: Repository, path: str) -> None:
+    """Set a file aside; after a failure it counts only if the file is seen to be aside.
 
-
-def _done_or_seen(
-    module: HostModule,
-    repository: Repository,
-    operation: str,
-    path: Path,
-    change: Callable[[str, str, Path], None],
-    is_aside: bool,
-) -> None:
-    """One change by the module, sent once; after any failure it counts only if it is seen.
-
-    :param is_aside: whether the file is set aside once it is done.
-    :raises AgentFault: it was refused, and nothing has changed.
-    :raises OperationIncomplete: whether it was done is not known, or it may still be.
+    :raises AgentFault: the module refused, and nothing has changed.
+    :raises OperationIncomplete: whether it was done is unknown, or it may still be.
     """
     try:
-        change(CLIENT, operation, path)
+        doors.set_aside(operation, module, path)
     except (AgentFault, OutcomeUnknown) as failed:
-        if _aside(module, repository, operation, path, failed) is is_aside:
+        if _is_aside(operation, module, repository, path, failed):
             return
         if isinstance(failed, AgentFault):
             raise
-        what = "set it aside" if is_aside else "put it back"
-        raise OperationIncomplete(
-            f"{text_of(path)}: the request to {what} ({operation}) was sent once and got no answer",
-            left=(text_of(path),),
-        ) from failed
+        raise _no_response(operation, "set it aside", path) from failed
 
 
-def _aside(
-    module: HostModule, repository: Repository, operation: str, path: Path, failed: Ovm3Error
+def put_back_file(
+    operation: Operation, module: HostModule, repository: Repository, path: Path
+) -> None:
+    """Put a file back; after a failure it counts only if the file is seen not to be aside.
+
+    :param path: where it lay, absolute, on the host.
+    :raises AgentFault: the module refused, and nothing has changed.
+    :raises OperationIncomplete: whether it was done is unknown, or it may still be.
+    """
+    try:
+        doors.put_back(operation, module, path)
+    except (AgentFault, OutcomeUnknown) as failed:
+        if not _is_aside(operation, module, repository, path, failed):
+            return
+        if isinstance(failed, AgentFault):
+            raise
+        raise _no_response(operation, "put it back", path) from failed
+
+
+def _no_response(operation: Operation, what: str, path: Path) -> Ovm3Error:
+    return operation.incomplete(
+        f"{text_of(path)}: the request to {what} was sent once and got no response",
+        left=(text_of(path),),
+    )
+
+
+def _delete_aside(
+    operation: Operation, module: HostModule, repository: Repository, path: str
+) -> None:
+    try:
+        doors.delete_aside(operation, module, path)
+    except Ovm3Error as failed:
+        if _is_aside(operation, module, repository, path, failed):
+            raise operation.incomplete(
+                f"{path}: it is set aside, and not deleted: {failed}", left=(path,)
+            ) from failed
+        content = documents.repository_content(
+            module.repository(repository.id).listing, repository.id
+        )
+        if content is None or posixpath.basename(path) in content.virtual_disks:
+            raise PreconditionFailed("it was put back in the meantime, so it was kept") from failed
+
+
+def _is_aside(
+    operation: Operation,
+    module: HostModule,
+    repository: Repository,
+    path: Path,
+    failed: Ovm3Error,
 ) -> bool:
-    """Whether a file is set aside under this operation, asked now.
+    """Whether a file is set aside under this operation, read now.
 
-    :raises OperationIncomplete: that cannot be seen.
+    :raises OperationIncomplete: that cannot be read.
     """
     try:
         files = module.repository(repository.id)
-    except Ovm3Error as blind:
-        raise OperationIncomplete(
-            f"{text_of(path)}: {failed}; whether it is set aside ({operation}) cannot be seen: "
-            f"{blind}",
+    except Ovm3Error as error:
+        raise operation.incomplete(
+            f"{text_of(path)}: {failed}; whether it is set aside cannot be read: {error}",
             left=(text_of(path),),
         ) from failed
-    if any(one.operation == operation and one.path == path for one in files.aside):
+    if any(one.operation == operation.id and one.path == path for one in files.aside):
         return True
-    odd = [one for one in files.aside if one.error and one.operation in ("", operation)]
-    if odd:
-        raise OperationIncomplete(
-            f"{text_of(path)}: {failed}; whether it is set aside ({operation}) is not known: "
-            f"{odd[0].error}",
+    unclear = [one for one in files.aside if one.error and one.operation in ("", operation.id)]
+    if unclear:
+        raise operation.incomplete(
+            f"{text_of(path)}: {failed}; whether it is set aside is unknown: {unclear[0].error}",
             left=(text_of(path),),
         ) from failed
     return False
-
-
-def put_back(estate: Estate, path: str, operation: str) -> None:
-    """Put back a file that a deletion has set aside and left.
-
-    :param path: where it lay, absolute, on the hosts.
-    :raises Refused: no such file is set aside, as far as can be seen.
-    :raises AgentFault: it was refused: something lies in its place by now.
-    :raises OperationIncomplete: whether it was done is not known.
-    """
-    hosts, _ = read_hosts(estate)
-    for repository in read_repositories(hosts):
-        host = with_module(repository)
-        for one in repository.aside:
-            if (text_of(one.path), one.operation) == (path, operation) and host and host.module:
-                change = host.module.put_back
-                _done_or_seen(host.module, repository, operation, one.path, change, is_aside=False)
-                return
-    raise PreconditionFailed(
-        f"{path}: no repository that could be read has it set aside ({operation})"
-    )

@@ -5,98 +5,89 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Mapping, Sequence
 
-from libcloud_ovm3.errors import (
-    AgentFault,
-    OperationIncomplete,
-    OutcomeUnknown,
-    Ovm3Error,
-    PreconditionFailed,
-)
+from libcloud_ovm3.errors import AgentFault, OutcomeUnknown, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.definitions import Definition
-from libcloud_ovm3.estate.disks import (
-    DiskUsage,
-    FileSystem,
-    disk_path,
-    file_system,
-    name_has_uuid,
-    read_disk_usage,
-)
-from libcloud_ovm3.estate.holders import (
-    ask_holders,
-    held_of,
-    is_elsewhere,
-    same_files,
-    wait_ended,
-    wait_released,
-)
+from libcloud_ovm3.estate.disks import FileSystem, read_disk_usage
+from libcloud_ovm3.estate.holders import ask_holders, held_of, wait_ended, wait_released
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.members import Estate
-from libcloud_ovm3.estate.repositories import Repository, list_whole, with_module
+from libcloud_ovm3.estate.repositories import list_whole, with_module
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
+from libcloud_ovm3.operations import doors
 from libcloud_ovm3.operations.delete_files import delete_file, delete_files_by_module
-from libcloud_ovm3.operations.presence import require_unchanged
-from libcloud_ovm3.operations.stop_vm import STOP_LIMIT, only_place, require_certain, stop_at
+from libcloud_ovm3.operations.limits import STOP_LIMIT
+from libcloud_ovm3.operations.mount_export import mounted_export
+from libcloud_ovm3.operations.operation import Operation
+from libcloud_ovm3.operations.own_disks import (
+    Disks,
+    find_own_disks,
+    find_users,
+    repository_of,
+    why_used,
+)
+from libcloud_ovm3.operations.preconditions import only_live_domain, require_certain
+from libcloud_ovm3.operations.stop_vm import stop_live
 
 
 def destroy(estate: Estate, vm_id: str) -> list[str]:
-    """Stop a VM by force, see it gone, delete its definition, then its own disks.
+    """Power a VM off, wait until it is gone, delete its definition, then its own disks.
 
-    Its own disks are those that its vm.cfg names, by repository and path, and whose file name
-    carries its uuid; of an unfinished VM, the one that it says of itself. None of them is deleted
-    if anybody else may use a file of that name, or if that cannot be known. The decision is made
-    from a fresh look right before the first deletion.
+    Its own disks: see :func:`.find_own_disks`. None of them is deleted if anybody else may use a
+    file of that name, or if that cannot be known. That is decided anew right before the first
+    deletion.
 
-    :return: remarks for the user: disks that were kept, and why.
+    :return: notices for the user: disks that were kept, and why.
     :raises NodeNotFound: there is no such VM.
-    :raises Refused: it is not proven where it runs, or its folder holds a disk; nothing was done.
+    :raises PreconditionFailed: where it runs is not proven, or its directory holds a disk; nothing
+        was done.
     :raises WaitTimeout: it could not be stopped; nothing was deleted.
     :raises AgentFault: the agent refused; the definition and all disks stay.
-    :raises OperationIncomplete: it is not known whether all was deleted; names what may be left.
+    :raises OperationIncomplete: whether all was deleted is unknown; names what may be left.
     """
-    seen = read_estate(estate)
-    vm = seen.vm(vm_id)
-    _require_destroyable(vm, seen)
+    operation = Operation(estate)
+    snapshot = read_estate(estate)
+    vm = snapshot.vm(vm_id)
+    _require_destroyable(vm, snapshot)
     if vm.live:
-        stop_at(estate, seen, vm, force=True, limit=STOP_LIMIT)
+        stop_live(operation, snapshot, vm, force=True, limit=STOP_LIMIT)
     else:
         estate.clock.sleep(estate.second_look)
-    seen = read_estate(estate)
-    vm = seen.vm(vm_id)
-    _require_destroyable(vm, seen)
+    snapshot = read_estate(estate)
+    vm = snapshot.vm(vm_id)
+    _require_destroyable(vm, snapshot)
     if vm.live:
         raise PreconditionFailed(
-            f"VM {vm.label} has come back while it was being destroyed: {vm.where()}"
+            f"VM {vm.label} was started while it was being destroyed: {vm.where()}"
         )
-    wait_ended(estate, seen.hosts, vm.id)
-    _require_nothing_inside(seen, vm)
-    doomed, kept = _sorted_disks(seen, vm, read_disk_usage(seen))
-    systems = _file_systems(doomed)  # mounted now, so that nothing lies between look and deletion
-    require_unchanged(_repository_of(seen, vm.definition).mounted_on[0], vm.definition)
-    _delete_vm(seen, vm, doomed)
-    held = wait_released(estate, seen.hosts, [path for _, path in doomed])
-    seen = _look_again(estate, vm, doomed)
-    against = _against(seen, doomed)
-    kept += [f"{path} was kept: {why}" for path, why in against.items() if path not in held]
-    doomed = [(where, path) for where, path in doomed if path not in against or path in held]
-    _delete_disks(estate, vm, doomed, held, systems)
-    return kept
+    wait_ended(estate, snapshot.hosts, vm.id)
+    _require_empty_directory(snapshot, vm)
+    disks, notices = find_own_disks(snapshot, vm)
+    systems = _file_systems(disks)  # mounted now, so that nothing comes between check and deletion
+    _delete_vm(operation, snapshot, vm, disks)
+    held = wait_released(estate, snapshot.hosts, [path for _, path in disks])
+    snapshot = _require_absent(operation, vm, disks)
+    users = find_users(snapshot, disks)
+    notices += [f"{path} was kept: {why}" for path, why in users.items() if path not in held]
+    disks = [(where, path) for where, path in disks if path not in users or path in held]
+    _delete_disks(operation, vm, disks, held, systems)
+    return notices
 
 
 # ------------------------------------------------------------------ may it be destroyed
 
 
-def _require_destroyable(vm: VM, seen: EstateSnapshot) -> None:
-    require_certain(vm, seen)
+def _require_destroyable(vm: VM, snapshot: EstateSnapshot) -> None:
+    require_certain(vm, snapshot)
     if vm.live:
-        only_place(vm)
+        only_live_domain(vm)
     definition = vm.definition
     if definition.error is not None or vm.doubts:
         why = "; ".join([definition.error] if definition.error else vm.doubts)
         raise PreconditionFailed(
-            f"VM {vm.label}: nothing is done to it, nor to what may be its disks: {why}"
+            f"VM {vm.label} was left unchanged, and so was what may be its disks: {why}"
         )
     # delete_vm removes the whole directory (agent-behaviour 4, 7.4).
-    inside = _files_in(seen, definition) + _named_in(seen, definition)
+    inside = _files_in(snapshot, definition) + _named_in(snapshot, definition)
     if inside:
         raise _has_inside(vm, inside)
 
@@ -108,9 +99,9 @@ def _has_inside(vm: VM, inside: Sequence[str]) -> PreconditionFailed:
     )
 
 
-def _files_in(seen: EstateSnapshot, definition: Definition) -> list[str]:
+def _files_in(snapshot: EstateSnapshot, definition: Definition) -> list[str]:
     """What the listing shows in its directory besides its vm.cfg."""
-    repository = seen.repository(definition.repository_id)
+    repository = snapshot.repository(definition.repository_id)
     folders = repository.content.virtual_machines if repository and repository.content else ()
     return [
         f"{definition.place}/{file}"
@@ -121,21 +112,21 @@ def _files_in(seen: EstateSnapshot, definition: Definition) -> list[str]:
     ]
 
 
-def _named_in(seen: EstateSnapshot, definition: Definition) -> list[str]:
-    """What anybody names below its directory."""
+def _named_in(snapshot: EstateSnapshot, definition: Definition) -> list[str]:
+    """What any vm.cfg or live domain names below its directory."""
     below = f"/{definition.place}/"
-    paths = [disk.path for other in seen.definitions for disk in other.disks if disk.path]
-    paths += [path for host in seen.hosts for domain in host.domains for path in domain.disks]
+    paths = [disk.path for other in snapshot.definitions for disk in other.disks if disk.path]
+    paths += [path for host in snapshot.hosts for domain in host.domains for path in domain.disks]
     return [path for path in paths if below in path]
 
 
-def _require_nothing_inside(seen: EstateSnapshot, vm: VM) -> None:
-    """The same by the host module, which sees what the agent's listing hides.
+def _require_empty_directory(snapshot: EstateSnapshot, vm: VM) -> None:
+    """The same through the host module, which sees what the agent's listing hides.
 
-    :raises Refused: something lies there, or it cannot be looked at.
+    :raises PreconditionFailed: something lies there, or that cannot be read.
     """
     definition = vm.definition
-    repository = _repository_of(seen, definition)
+    repository = repository_of(snapshot, definition)
     directory = f"{repository.path}/{definition.folder}/{definition.directory}"
     for host in repository.mounted_on:
         if host.module is None:
@@ -144,7 +135,7 @@ def _require_nothing_inside(seen: EstateSnapshot, vm: VM) -> None:
             entries = host.module.list_files(directory).entries
         except Ovm3Error as error:
             raise PreconditionFailed(
-                f"VM {vm.label}: what lies in its directory cannot be seen: {error}"
+                f"VM {vm.label}: its directory cannot be listed: {error}"
             ) from error
         inside = [f"{directory}/{one.name}" for one in entries if one.raw != b"vm.cfg"]
         if inside:
@@ -152,193 +143,84 @@ def _require_nothing_inside(seen: EstateSnapshot, vm: VM) -> None:
         return
 
 
-def _repository_of(seen: EstateSnapshot, definition: Definition) -> Repository:
-    repository = seen.repository(definition.repository_id)
-    assert repository is not None, "a definition was read from it"
-    return repository
+def _require_absent(operation: Operation, vm: VM, disks: Disks) -> EstateSnapshot:
+    """Read everything once more right before the first disk goes: another client may have been at
+    work.
 
-
-# ------------------------------------------------------------------ which disks
-
-
-Doomed = list[tuple[Repository, str]]
-
-
-def _sorted_disks(seen: EstateSnapshot, vm: VM, uses: DiskUsage) -> tuple[Doomed, list[str]]:
-    """Its own disks that nobody else uses, and remarks on all the others."""
-    doomed: Doomed = []
-    kept: dict[str, str] = {}
-    lying = {
-        disk_path(repository, name): (repository, name)
-        for repository in seen.repositories
-        if repository.content is not None
-        for name in repository.content.virtual_disks
-    }
-    named = _named(seen, vm)
-    media = {disk.path for disk in vm.definition.disks if disk.is_cdrom}
-    physical = {disk.path for disk in vm.definition.disks if disk.is_physical}
-    unclear = {disk.path for disk in vm.definition.disks if not disk.is_understood}
-    for path in named:
-        repository, name = lying.get(path, (None, posixpath.basename(path)))
-        if path in physical:
-            kept[path] = "it is a physical disk"
-        elif path in unclear:
-            kept[path] = "what its entry in vm.cfg means is not certain"
-        elif not name_has_uuid(name, vm.id):
-            kept[path] = "its name does not carry this node's uuid"
-        elif repository is None:
-            kept[path] = "no repository lists it among its virtual disks"
-        elif not repository.is_clear:
-            kept[path] = repository.error or "its repository is not certain"
-        elif why := _why_kept(uses, name, but=[vm.definition.place]):
-            kept[path] = why
-        else:
-            doomed.append((repository, path))
-    for path, (_, name) in lying.items():
-        if path in media and name_has_uuid(name, vm.id):
-            kept[path] = "it is a medium in a CD drive"
-        elif name_has_uuid(name, vm.id) and path not in named:
-            kept[path] = "its name carries this node's uuid, but the node does not name it"
-    return doomed, [f"{path} was kept: {why}" for path, why in sorted(kept.items())]
-
-
-def _named(seen: EstateSnapshot, vm: VM) -> list[str]:
-    """The paths of the disks that it says are its own: by its vm.cfg, or by its mark."""
-    definition = vm.definition
-    named = [disk.path for disk in definition.disks if disk.path and not disk.is_cdrom]
-    repository = _repository_of(seen, definition)
-    content, unfinished = repository.content, definition.unfinished_disk
-    if unfinished and content is not None and unfinished in content.virtual_disks:
-        named.append(disk_path(repository, unfinished))
-    return list(dict.fromkeys(named))
-
-
-def _why_kept(uses: DiskUsage, file_name: str, but: Sequence[str] = ()) -> str | None:
-    others = uses.of(file_name, but)
-    if others:
-        return f"{', '.join(others)} names it"
-    if uses.unread:
-        return f"{'; '.join(uses.unread)}: may name it"
-    return None
-
-
-def _look_again(estate: Estate, vm: VM, doomed: Doomed) -> EstateSnapshot:
-    """A fresh look right before the first disk goes: another client may have been at work.
-
-    :raises OperationIncomplete: it lives or is defined again, or that cannot be seen; names
-        the disks.
+    :raises OperationIncomplete: it is live or defined again, or that cannot be read; names the
+        disks.
     """
-    paths = tuple(path for _, path in doomed)
+    paths = tuple(path for _, path in disks)
     try:
-        seen = read_estate(estate)
-        there = seen.vms.get(vm.id)
-        why = "; ".join(seen.unseen if there is None else (there.where(), *there.doubts))
+        snapshot = read_estate(operation.estate)
+        found = snapshot.vms.get(vm.id)
+        why = "; ".join(snapshot.unseen if found is None else (found.where(), *found.doubts))
     except Ovm3Error as error:
-        raise _kept_all(vm, paths, str(error)) from error
+        raise _kept_all(operation, vm, paths, str(error)) from error
     if why:
-        raise _kept_all(vm, paths, why)
-    return seen
+        raise _kept_all(operation, vm, paths, why)
+    return snapshot
 
 
-def _kept_all(vm: VM, paths: tuple[str, ...], why: str) -> OperationIncomplete:
-    return OperationIncomplete(
-        f"VM {vm.label}: while its definition was deleted it came to life, or a host fell "
-        f"silent ({why}); its disks were kept: {', '.join(paths) or '(none)'}",
+def _kept_all(operation: Operation, vm: VM, paths: tuple[str, ...], why: str) -> Ovm3Error:
+    return operation.incomplete(
+        f"VM {vm.label}: while its definition was being deleted it was started, or a host became "
+        f"unreachable ({why}); its disks were kept: {', '.join(paths) or '(none)'}",
         left=(vm.id, *paths),
     )
-
-
-def _against(seen: EstateSnapshot, doomed: Doomed) -> dict[str, str]:
-    """What a look says against the deletion of each disk: by names, and by what these lead to."""
-    if not doomed:
-        return {}
-    uses = read_disk_usage(seen)
-    against = {}
-    for repository, path in doomed:
-        why = _why_kept(uses, posixpath.basename(path))
-        try:
-            why = why or _why_linked(repository, path, uses)
-        except Ovm3Error as error:
-            why = f"who reaches it by another name is not known: {error}"
-        if why:
-            against[path] = why
-    return against
-
-
-def _why_linked(repository: Repository, path: str, uses: DiskUsage) -> str | None:
-    """Who reaches it by a link, another mount, or another name; where a module can tell.
-
-    What one host has not mounted another one may have, and a link there may lead to it.
-    """
-    others = set(uses.paths)
-    for host in repository.mounted_on:
-        if host.module is None or (host is not with_module(repository) and not others):
-            continue
-        [own] = host.module.identify([path])
-        if own.error or own.is_missing:
-            return f"what it leads to is not known: {own.error or 'it is missing'}"
-        if own.links is not None and own.links > 1:
-            return f"it has {own.links} names (hard links)"
-        found = same_files(host, host.module, [path], sorted(others))[path]
-        if found:
-            users = sorted({user for other in found for user in uses.paths[other]})
-            return f"{', '.join(users)} leads to it ({', '.join(sorted(found))})"
-        others = {other for other in others if is_elsewhere(host, other)}
-    return None
 
 
 # ------------------------------------------------------------------ deletions
 
 
-def _file_systems(doomed: Doomed) -> dict[str, FileSystem]:
+def _file_systems(disks: Disks) -> dict[str, FileSystem]:
     """Where the storage plug-in deletes, by repository: nothing, where a module does it."""
-    repositories = {repository.id: repository for repository, _ in doomed}
+    repositories = {repository.id: repository for repository, _ in disks}
     return {
-        key: file_system(one.mounted_on[0], one)
+        key: mounted_export(one.mounted_on[0], one)
         for key, one in repositories.items()
         if with_module(one) is None
     }
 
 
-def _delete_vm(seen: EstateSnapshot, vm: VM, doomed: Doomed) -> None:
-    definition = vm.definition
-    repository = _repository_of(seen, definition)
-    paths = tuple(path for _, path in doomed)
+def _delete_vm(operation: Operation, snapshot: EstateSnapshot, vm: VM, disks: Disks) -> None:
+    host = repository_of(snapshot, vm.definition).mounted_on[0]
+    paths = tuple(path for _, path in disks)
     try:
-        delete_definition(repository.mounted_on[0], repository.id, definition.directory)
+        try:
+            doors.delete_vm(host, vm.definition)
+        except (AgentFault, OutcomeUnknown) as failed:
+            require_deleted(host, vm.definition.repository_id, vm.definition.directory, failed)
     except OutcomeUnknown as error:
-        raise OperationIncomplete(
+        raise operation.incomplete(
             f"destroying VM {vm.label} broke off: {error}. What may be left: the node, and its "
             f"disks {', '.join(paths) or '(none)'}",
             left=(vm.id, *paths),
         ) from error
 
 
-def delete_definition(host: HostView, repository_id: str, directory: str) -> None:
-    """Delete a VM's directory: send it once, and look after any failure.
+def require_deleted(
+    host: HostView, repository_id: str, directory: str, failed: AgentFault | OutcomeUnknown
+) -> None:
+    """Whether a definition is gone after its deletion failed: another client may have been first.
 
-    A refusal counts only if it is still there: another client may have been first.
-
-    :raises AgentFault: the agent refused; it stays.
-    :raises OutcomeUnknown: whether it is deleted is not known.
+    :raises AgentFault: the agent refused; it is still there.
+    :raises OutcomeUnknown: whether it is deleted is unknown.
     """
     try:
-        host.agent.xen.delete_vm(repository_id, directory)
-    except (AgentFault, OutcomeUnknown) as failed:
-        try:
-            content = list_whole(host, repository_id)
-        except Ovm3Error as blind:
-            raise OutcomeUnknown(
-                f"{failed}; whether {directory} is still there cannot be seen: {blind}"
-            ) from failed
-        if directory in (folder.name for folder in content.virtual_machines):
-            raise
+        content = list_whole(host, repository_id)
+    except Ovm3Error as error:
+        raise OutcomeUnknown(
+            f"{failed}; whether {directory} is still there cannot be read: {error}"
+        ) from failed
+    if directory in (folder.name for folder in content.virtual_machines):
+        raise failed
 
 
 def _delete_disks(
-    estate: Estate,
+    operation: Operation,
     vm: VM,
-    doomed: Doomed,
+    disks: Disks,
     held: Mapping[str, str],
     systems: Mapping[str, FileSystem],
 ) -> None:
@@ -348,41 +230,42 @@ def _delete_disks(
     :raises OperationIncomplete: some stay; names them.
     """
     failed: dict[str, Ovm3Error] = {
-        path: PreconditionFailed(f"still held: {held[path]}") for _, path in doomed if path in held
+        path: PreconditionFailed(f"still in use: {held[path]}") for _, path in disks if path in held
     }
-    by_module: dict[str, Doomed] = {}
-    for repository, path in doomed:
+    by_module: dict[str, Disks] = {}
+    for repository, path in disks:
         if path in held:
             continue
         if repository.id not in systems:
             by_module.setdefault(repository.id, []).append((repository, path))
             continue
         try:
-            delete_file(systems[repository.id], repository, path)
+            delete_file(operation, systems[repository.id], repository, path)
         except Ovm3Error as error:
             failed[path] = error
     for some in by_module.values():
-        failed |= _delete_by_module(estate, some)
+        failed |= _delete_by_module(operation, some)
     if failed:
         reasons = "; ".join(f"{path}: {error}" for path, error in failed.items())
-        raise OperationIncomplete(
-            f"VM {vm.label} is gone, but not all its disks (ex_list_orphans shows them): {reasons}",
+        raise operation.incomplete(
+            f"VM {vm.label} was deleted, but not all its disks (ex_list_orphans, `ovm3 orphans` "
+            f"list them): {reasons}",
             left=tuple(failed),
         ) from next(iter(failed.values()))
 
 
-def _delete_by_module(estate: Estate, doomed: Doomed) -> dict[str, Ovm3Error]:
-    repository = doomed[0][0]
-    paths = [path for _, path in doomed]
+def _delete_by_module(operation: Operation, disks: Disks) -> dict[str, Ovm3Error]:
+    repository = disks[0][0]
+    paths = [path for _, path in disks]
     host = with_module(repository)
     if host is None or host.module is None:
-        return {path: PreconditionFailed("the host module has gone meanwhile") for path in paths}
+        return {path: PreconditionFailed("its host no longer has the module") for path in paths}
 
-    def look() -> dict[str, str]:
-        seen = read_estate(estate)
-        uses = read_disk_usage(seen)
-        against = {path: _why_kept(uses, posixpath.basename(path)) for path in paths}
-        held = held_of(ask_holders(estate, seen.hosts), paths)
-        return {path: why for path in paths if (why := against[path] or held.get(path))}
+    def read_users() -> dict[str, str]:
+        snapshot = read_estate(operation.estate)
+        usage = read_disk_usage(snapshot)
+        users = {path: why_used(usage, posixpath.basename(path)) for path in paths}
+        held = held_of(ask_holders(operation.estate, snapshot.hosts), paths)
+        return {path: why for path in paths if (why := users[path] or held.get(path))}
 
-    return delete_files_by_module(host.module, repository, paths, look)
+    return delete_files_by_module(operation, host.module, repository, paths, read_users)

@@ -5,54 +5,58 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from libcloud_ovm3.agent.documents import Hardware
 from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.errors import HostNotFound, Ovm3Error, PreconditionFailed, SearchIncomplete
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import HostView, UnreachableHost, describe, read_hardware
 from libcloud_ovm3.estate.vms import EstateSnapshot
 
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.documents import Hardware
+
 _TRIES = 1000  # for an id that prefers a certain host; as many as there are hosts are usual
 
 
 def is_host(host: HostView, host_id: str) -> bool:
-    """Whether an id or an address is this host's; ids in any spelling.
+    """Whether an id, an address or a name is this host's.
 
-    :param host_id: a host's uuid, dashed or not, its address, with the port or without, or the
-        name that it has for itself.
+    :param host_id: a host's uuid, dashed or not, its address, with the port or without, or its own
+        host name.
     """
-    wanted = dashed(host_id)
-    if wanted is not None and wanted == dashed(host.server.uuid):
+    host_uuid = dashed(host_id)
+    if host_uuid is not None and host_uuid == dashed(host.server.uuid):
         return True
     names = (host.server.uuid, str(host.address), host.address.host, host.server.hostname)
     return host_id.strip() in names and bool(host_id.strip())
 
 
 def require_host(
-    hosts: Sequence[HostView], silent: Sequence[UnreachableHost], host_id: str
+    hosts: Sequence[HostView], unreachable: Sequence[UnreachableHost], host_id: str
 ) -> None:
-    """Whether there is a host of this id or address, and it answered.
+    """Check that exactly one host has this id, address or name, and that it could be read.
 
-    :raises SearchIncomplete: it is silent, or may be one that is, or several have this name.
-    :raises HostNotFound: it is none of the estate's.
+    :raises SearchIncomplete: it is unreachable, or may be a host that is, or several have this
+        name.
+    :raises HostNotFound: no host of the estate has it.
     """
     found = [host for host in hosts if is_host(host, host_id)]
     if len(found) > 1:
         several = ", ".join(f"{host.server.uuid} ({host.label})" for host in found)
-        raise SearchIncomplete(
-            f"host {host_id!r} may be any of these: {several}; name it by its id"
-        )
+        raise SearchIncomplete(f"host {host_id!r} may be any of these: {several}; use its id")
     if found:
         return
-    if silent:
-        raise SearchIncomplete(f"host {host_id!r} has not answered, or is none: {describe(silent)}")
+    if unreachable:
+        raise SearchIncomplete(
+            f"host {host_id!r} was not found, or is unreachable: {describe(unreachable)}"
+        )
     known = ", ".join(f"{host.server.uuid} ({host.label})" for host in hosts)
-    raise HostNotFound(f"no host {host_id!r} in the estate; there are: {known}")
+    raise HostNotFound(f"no host {host_id!r} in the estate; its hosts are: {known}")
 
 
 def choose_host(
-    seen: EstateSnapshot, definition: Definition, vm_id: str, host_id: str | None = None
+    snapshot: EstateSnapshot, definition: Definition, vm_id: str, host_id: str | None = None
 ) -> HostView:
     """The host for a start: the one asked for, or of those that can take it the VM's preferred one.
 
@@ -60,27 +64,27 @@ def choose_host(
     same moment mostly choose the same host, where xend refuses the second (xend.md 3).
 
     :param host_id: a host's uuid, or its address.
-    :raises Refused: no host, or not this one, has its repository, and those that its disks lie in,
-        mounted and the memory free.
+    :raises PreconditionFailed: no host, or not this one, has the VM's repository and those of its
+        disks mounted, and enough free memory.
     """
     disks = [disk.repository_id for disk in definition.disks if disk.path]
-    needed = [definition.repository_id, *(one for one in disks if one and seen.repository(one))]
-    memory_mb = definition.settings.memory_mb or 0
-    able = [host for host, _ in _with_room(seen, needed, memory_mb, host_id)]
+    needed = [definition.repository_id, *(one for one in disks if one and snapshot.repository(one))]
+    memory_mb = definition.config.memory_mb if definition.config else None
+    able = [host for host, _ in _with_room(snapshot, needed, memory_mb, host_id)]
     return preferred(able, vm_id)
 
 
 def choose_for_new(
-    seen: EstateSnapshot, repository_id: str, memory_mb: int, host_id: str | None = None
+    snapshot: EstateSnapshot, repository_id: str, memory_mb: int, host_id: str | None = None
 ) -> tuple[HostView, str]:
-    """The host with the most free memory for a VM that is to be made, and an id for it that
-    prefers this host: later starts go there too.
+    """The host with the most free memory for a new VM, and an id for it that prefers this host:
+    later starts go there too.
 
-    :return: the host, and the dashed uuid.
-    :raises Refused: as :func:`choose_host`.
+    :return: the host, and the VM's dashed uuid.
+    :raises PreconditionFailed: as :func:`choose_host`.
     """
-    able = _with_room(seen, [repository_id], memory_mb, host_id)
-    best, _ = max(able, key=lambda pair: pair[1])
+    able = _with_room(snapshot, [repository_id], memory_mb, host_id)
+    best, _ = max(able, key=lambda pair: -1 if pair[1] is None else pair[1])
     hosts = [host for host, _ in able]
     ids = (str(uuid.uuid4()) for _ in range(_TRIES))
     return best, next((i for i in ids if preferred(hosts, i) is best), str(uuid.uuid4()))
@@ -99,36 +103,53 @@ def preferred(hosts: Sequence[HostView], vm_id: str) -> HostView:
 
 
 def _with_room(
-    seen: EstateSnapshot, repository_ids: Sequence[str], memory_mb: int, host_id: str | None
-) -> list[tuple[HostView, int]]:
-    """The hosts that can take it, with their free memory in MB; one at least.
+    snapshot: EstateSnapshot,
+    repository_ids: Sequence[str],
+    memory_mb: int | None,
+    host_id: str | None,
+) -> list[tuple[HostView, int | None]]:
+    """The hosts that can take it, with their free memory in MB; at least one.
 
-    Memory is looked at first because a start that has to wait for it holds xend's lock for minutes
+    A host whose free memory is unknown is never chosen automatically. Nor is a named one, unless
+    the VM's own memory is unknown too (vm.cfg does not say): xend then has the last word.
+
+    Memory is checked first because a start that has to wait for it holds xend's lock for minutes
     (xend.md 2, 10.8).
     """
-    able = list(seen.hosts)
+    able = list(snapshot.hosts)
     if host_id is not None:
-        require_host(seen.hosts, seen.unreachable, host_id)
+        require_host(snapshot.hosts, snapshot.unreachable, host_id)
         able = [host for host in able if is_host(host, host_id)]
     for repository_id in repository_ids:
-        repository = seen.repository(repository_id)
+        repository = snapshot.repository(repository_id)
         if repository is not None and not repository.is_clear:
             raise PreconditionFailed(
-                repository.error or f"repository {repository_id} is not certain"
+                repository.error or f"repository {repository_id} could not be read completely"
             )
         mounted_on = repository.mounted_on if repository is not None else ()
         able = [host for host in able if host in mounted_on]
         if not able:
-            where = "no host" if host_id is None else f"host {host_id!r} is not among those that"
+            which = "no host has" if host_id is None else f"host {host_id!r} does not have"
             raise PreconditionFailed(
-                f"{where} answered and has repository {_all(repository_ids)} mounted"
+                f"{which} repository {_all(repository_ids)} mounted, as far as could be read"
             )
     free = [_free_mb(found) for found in read_hardware(able)]
-    with_room = [(h, mb) for h, mb in zip(able, free, strict=True) if mb >= memory_mb]
+    pairs = list(zip(able, free, strict=True))
+    if memory_mb is None:
+        with_room = [(h, mb) for h, mb in pairs if mb is not None or host_id is not None]
+    else:
+        with_room = [(h, mb) for h, mb in pairs if mb is not None and mb >= memory_mb]
     if not with_room:
-        amounts = ", ".join(f"{h.label} {mb} MB" for h, mb in zip(able, free, strict=True))
+        amounts = ", ".join(
+            f"{h.label} {'unknown' if mb is None else f'{mb} MB'}" for h, mb in pairs
+        )
+        if memory_mb is None:
+            raise PreconditionFailed(
+                f"neither the VM's memory nor any host's free memory is known, so no host is "
+                f"chosen automatically; name one to start it there. Free: {amounts}"
+            )
         raise PreconditionFailed(
-            f"{memory_mb} MB of memory are not free on any host; free: {amounts}"
+            f"no host is known to have {memory_mb} MB of memory free; free: {amounts}"
         )
     return with_room
 
@@ -137,7 +158,8 @@ def _all(repository_ids: Sequence[str]) -> str:
     return " and ".join(dict.fromkeys(repository_ids))
 
 
-def _free_mb(hardware: Hardware | Ovm3Error) -> int:
+def _free_mb(hardware: Hardware | Ovm3Error) -> int | None:
+    """The free memory in MB; None if it is unknown."""
     if isinstance(hardware, Ovm3Error) or hardware.free_bytes is None:
-        return 0
+        return None
     return hardware.free_bytes // 2**20

@@ -1,34 +1,37 @@
-"""What a new VM is to be, and everything that is decided before anything is changed."""
+"""What a new VM is to be, and everything that is decided before anything is created."""
 
 from __future__ import annotations
 
 import posixpath
 import unicodedata
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from libcloud_ovm3.errors import InvalidArgument, NameTaken, PreconditionFailed
 from libcloud_ovm3.estate.definitions import creating
-from libcloud_ovm3.estate.disks import FileSystem, disk_path, file_system
+from libcloud_ovm3.estate.disks import FileSystem, disk_path
 from libcloud_ovm3.estate.hosts import HARDWARE, HostView
 from libcloud_ovm3.estate.images import image_of, locate, require_raw
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
+from libcloud_ovm3.operations.mount_export import mounted_export
+from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.placement import choose_for_new
 
 _GIB = 2**30
-_NO_LETTERS = ("Cc", "Cs", "Zl", "Zp")  # controls, halves of letters, breaks of lines
+_NOT_IN_NAMES = ("Cc", "Cs", "Zl", "Zp")  # control characters, surrogates, line separators
 
 
 @dataclass(frozen=True)
 class VMSpec:
     """What a new VM is to be.
 
-    :ivar disk_gb: the smallest disk that will do; 0: the template's own size.
-    :ivar host_id: where to start it; None: wherever most memory is free.
+    :ivar image_id: of a raw template, ``<repository id>/<relative path>``.
+    :ivar disk_gb: the smallest disk size that is acceptable; 0: the template's own size.
+    :ivar host_id: where to start it; None: on the host with the most free memory.
+    :ivar allow_same_name: whether another VM may have the same name.
     """
 
     name: str
@@ -42,13 +45,17 @@ class VMSpec:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that a creation has decided before it changes anything.
+    """Everything that a creation has decided before it creates anything.
 
-    :ivar hosts: all that were seen.
+    :ivar host: where the VM is created and started.
+    :ivar hosts: all that could be read.
+    :ivar system: the storage plug-in's file system of the repository.
     :ivar template: its path on the hosts.
-    :ivar remarks: for the user, before it is carried out.
+    :ivar vm_id: the dashed uuid of the VM.
+    :ivar notices: for the user, before it is carried out.
     """
 
+    operation: Operation
     spec: VMSpec
     host: HostView
     hosts: tuple[HostView, ...]
@@ -56,106 +63,117 @@ class Plan:
     system: FileSystem
     template: str
     template_bytes: int
-    operation: str
     vm_id: str
     notices: tuple[str, ...]
 
     @property
     def directory(self) -> str:
+        """The name of the directory that its definition is in."""
         return self.vm_id.replace("-", "")
 
     @property
     def disk(self) -> str:
+        """The path of its disk on the hosts."""
         extension = posixpath.splitext(self.template)[1] or ".img"
         return disk_path(self.repository, self.directory + extension)
 
     @property
     def mark(self) -> str:
-        """Its description while it is made."""
-        return creating(self.operation, posixpath.basename(self.disk))
+        """Its description while it is created."""
+        return creating(self.operation.id, posixpath.basename(self.disk))
 
     @property
     def where(self) -> dict[str, Any]:
+        """The host, as errors name it."""
         return {"host": str(self.host.address)}
 
 
-def _check(wanted: VMSpec) -> None:
-    if not isinstance(wanted.name, str) or not wanted.name.strip():
-        raise InvalidArgument(f"name {wanted.name!r}: expected a text that is not empty")
-    breaks = any(unicodedata.category(letter) in _NO_LETTERS for letter in wanted.name)
-    if wanted.name != wanted.name.strip() or breaks:
-        raise InvalidArgument(f"name {wanted.name!r}: no blanks around it, no control characters")
-    for what, number in (("memory in MB", wanted.memory_mb), ("vcpus", wanted.vcpus)):
-        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-            raise InvalidArgument(f"{what} {number!r}: expected a whole number, 1 or more")
-
-
-def make_plan(estate: Estate, wanted: VMSpec) -> Plan:
+def make_plan(estate: Estate, spec: VMSpec) -> Plan:
     """Decide everything. Reads only, but for mounting the export for the storage plug-in.
 
-    :raises InvalidArgument: bad input.
+    :raises InvalidArgument: an argument is wrong.
     :raises NameTaken: a VM of this name exists somewhere in the estate.
-    :raises Refused: no host can take it, or it cannot be seen whether the name is taken.
+    :raises PreconditionFailed: no host can take it, or whether the name is taken is unknown.
     """
-    _check(wanted)
-    seen = read_estate(estate, HARDWARE)
-    _require_free_name(seen, wanted)
-    image = image_of(seen.repositories, wanted.image_id, seen.errors())
+    _check(spec)
+    operation = Operation(estate)
+    snapshot = read_estate(estate, HARDWARE)
+    _require_free_name(snapshot, spec)
+    image = image_of(snapshot.repositories, spec.image_id, snapshot.errors())
     require_raw(image)
-    host, vm_id = choose_for_new(seen, image.repository.id, wanted.memory_mb, wanted.host_id)
-    system = file_system(host, image.repository)
+    host, vm_id = choose_for_new(snapshot, image.repository.id, spec.memory_mb, spec.host_id)
+    system = mounted_export(host, image.repository)
     template, template_bytes = locate(image, system)
+    size_notices = _require_disk_size(spec, template_bytes)
     return Plan(
-        spec=wanted,
+        operation=operation,
+        spec=spec,
         host=host,
-        hosts=seen.hosts,
+        hosts=snapshot.hosts,
         repository=image.repository,
         system=system,
         template=template,
         template_bytes=template_bytes,
-        operation=uuid.uuid4().hex,
         vm_id=vm_id,
-        notices=(*seen.errors(), *seen.notices(), *_require_disk_size(wanted, template_bytes)),
+        notices=(*snapshot.errors(), *snapshot.notices(), *size_notices),
     )
 
 
-def _require_free_name(seen: EstateSnapshot, wanted: VMSpec) -> None:
-    if wanted.allow_same_name:
+def _check(spec: VMSpec) -> None:
+    if not isinstance(spec.name, str) or not spec.name.strip():
+        raise InvalidArgument(f"name {spec.name!r}: expected a non-empty string")
+    is_odd = any(unicodedata.category(character) in _NOT_IN_NAMES for character in spec.name)
+    if spec.name != spec.name.strip() or is_odd:
+        raise InvalidArgument(
+            f"name {spec.name!r}: leading or trailing blanks and control characters are not allowed"
+        )
+    for what, number in (("memory in MB", spec.memory_mb), ("vcpus", spec.vcpus)):
+        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+            raise InvalidArgument(f"{what} {number!r}: expected a whole number, 1 or more")
+
+
+def _require_free_name(snapshot: EstateSnapshot, spec: VMSpec) -> None:
+    if spec.allow_same_name:
         return
-    same = list(named(seen, wanted.name))
+    same = list(named(snapshot, spec.name))
     if same:
         raise NameTaken(
-            f"a VM named {wanted.name!r} exists: {listed(same)}; ex_allow_same_name=True makes "
-            f"another one"
+            f"a VM named {spec.name!r} already exists: {listed(same)}; ex_allow_same_name=True "
+            f"creates another one"
         )
-    if seen.errors():
+    if snapshot.errors():
         raise PreconditionFailed(
-            f"whether the name {wanted.name!r} is taken cannot be seen: "
-            f"{'; '.join(seen.errors())}; ex_allow_same_name=True creates it all the same"
+            f"whether the name {spec.name!r} is taken is unknown: "
+            f"{'; '.join(snapshot.errors())}; ex_allow_same_name=True creates it all the same"
         )
 
 
-def named(seen: EstateSnapshot, name: str) -> Iterator[VM]:
+def named(snapshot: EstateSnapshot, name: str) -> Iterator[VM]:
     """The VMs that have this name in any of their definitions, or live."""
-    for vm in seen.vms.values():
+    for vm in snapshot.vms.values():
         if name in vm.names:
             yield vm
 
 
 def listed(vms: list[VM]) -> str:
+    """VMs for messages, each by its id and its state."""
     return ", ".join(f"{vm.id} ({vm.state.value})" for vm in vms)
 
 
-def _require_disk_size(wanted: VMSpec, template_bytes: int) -> list[str]:
-    wanted_bytes = wanted.disk_gb * _GIB
-    if 0 < wanted_bytes < template_bytes:
+def _require_disk_size(spec: VMSpec, template_bytes: int) -> list[str]:
+    """Notices for the user, if the disk will not have the size that is asked for.
+
+    :raises InvalidArgument: the template is larger than that.
+    """
+    disk_bytes = spec.disk_gb * _GIB
+    if 0 < disk_bytes < template_bytes:
         raise InvalidArgument(
-            f"size.disk {wanted.disk_gb} GB is smaller than the template, which has "
+            f"size.disk {spec.disk_gb} GB is smaller than the template, which has "
             f"{template_bytes / _GIB:.1f} GB"
         )
-    if wanted_bytes > template_bytes:
+    if disk_bytes > template_bytes:
         return [
             f"the disk has the template's {template_bytes / _GIB:.1f} GB, not size.disk's "
-            f"{wanted.disk_gb} GB: disks are not grown yet"
+            f"{spec.disk_gb} GB: growing a disk is not supported yet"
         ]
     return []

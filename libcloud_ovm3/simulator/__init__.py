@@ -1,7 +1,11 @@
-"""A simulator of Oracle VM Server 3 agents, to develop and test against.
+"""A simulator of Oracle VM Server 3 agents, for development and tests.
 
-It is independent of the driver: its wire code is the standard library's, and it imports nothing of
-the other packages. ``docs/simulator.md`` tells what it plays and what it does not.
+It is independent of the driver: it uses the standard library's XML-RPC and imports nothing from the
+other packages. ``docs/simulator.md`` lists what it simulates and what it does not.
+
+Rooms, each importing only from those after it: ``server`` (HTTPS, ports, fault injection), ``dom0``
+(the host module's environment), ``agent`` (the agent's functions), ``xend`` (domains), and the
+shared modules of this folder. ``simulator``, ``root``, ``seeds`` and ``layouts`` use all of them.
 """
 
 from __future__ import annotations
@@ -10,7 +14,7 @@ from libcloud_ovm3.simulator.clock import SimulatedTime
 from libcloud_ovm3.simulator.errors import SimulatorError
 from libcloud_ovm3.simulator.host import SimulatedHost
 from libcloud_ovm3.simulator.personalities import PERSONALITIES, QUESTIONS
-from libcloud_ovm3.simulator.server.calls import Call, Refused
+from libcloud_ovm3.simulator.server.calls import Call, RefusedRequest
 from libcloud_ovm3.simulator.server.faults import KINDS, Rule
 from libcloud_ovm3.simulator.simulator import Simulator
 
@@ -19,7 +23,7 @@ __all__ = [
     "SimulatedHost",
     "SimulatedTime",
     "Call",
-    "Refused",
+    "RefusedRequest",
     "Rule",
     "KINDS",
     "PERSONALITIES",

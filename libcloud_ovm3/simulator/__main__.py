@@ -10,64 +10,98 @@ from pathlib import Path
 from typing import NoReturn
 
 from libcloud_ovm3.simulator import state
+from libcloud_ovm3.simulator.domain import FAULTS
 from libcloud_ovm3.simulator.errors import SimulatorError
 from libcloud_ovm3.simulator.layouts import LAYOUTS
 from libcloud_ovm3.simulator.personalities import PERSONALITIES
 from libcloud_ovm3.simulator.server.certificates import ERAS
 from libcloud_ovm3.simulator.server.faults import KINDS, Rule, parse
 from libcloud_ovm3.simulator.simulator import Simulator
-from libcloud_ovm3.simulator.xend.domain import MISHAPS
 
 
 class _Parser(argparse.ArgumentParser):
-    """Bad arguments are one line, without the usage."""
+    """Reports invalid arguments in one line, without the usage."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"simulator: {message}\n")
 
 
 def arguments() -> argparse.ArgumentParser:
-    """The command line."""
+    """The command line parser."""
     parser = _Parser(
         prog="python -m libcloud_ovm3.simulator",
-        description="Simulated Oracle VM Server 3 hosts on loopback, until SIGTERM.",
+        description="Run simulated Oracle VM Server 3 hosts on loopback until SIGTERM.",
     )
     add = parser.add_argument
-    add("--hosts", type=int, metavar="N", help="how many (3, or as many as --listen)")
-    add("--version", default="3.3.3", help="of the agent: 3.2.1, 3.3.3, 3.4.x (3.3.3)")
-    add("--root", metavar="DIR", help="where everything is kept (a temporary directory)")
-    add("--ready-file", metavar="F", help="JSON file written once all hosts answer")
-    add("--speed", type=float, default=1.0, metavar="N", help="divides simulated durations (1)")
-    add("--personality", choices=PERSONALITIES, default="plain")
-    add("--answer", action="append", default=[], metavar="QUESTION=VALUE")
-    add("--port", type=int, default=0, metavar="P", help="one port for all hosts (a free one)")
-    add("--listen", nargs="+", metavar="HOST:PORT", help="address of each host")
-    add("--templates", type=int, default=2, metavar="N", help="raw templates of a new root (2)")
-    add("--vms", type=int, default=2, metavar="N", help="running VMs of a new root (2)")
-    add("--repositories", type=int, default=1, metavar="N", help="of a new root (1)")
-    add("--from-bundle", metavar="F", help="answer with what this bundle holds; see docs/bundle.md")
-    add("--host-module", action="store_true", help="all hosts have our host module")
-    add("--older-module", action="store_true", help="and another integration's, in new dom0 trees")
-    add("--layout", choices=LAYOUTS, default="plain", help="what a new root gets besides (plain)")
-    add("--user", default="oracle")
-    add("--password-file", metavar="F", help="first line is the password (a random one)")
-    add("--insecure", action="store_true", help="plain HTTP")
-    add("--tls", choices=list(ERAS), help="TLS 1.0 alone, or as hosts of that age speak it")
-    add("--reboot-gap", type=float, default=1.0, metavar="S", help="simulated seconds (1)")
+    add("--hosts", type=int, metavar="N", help="number of hosts (3, or one per --listen)")
+    add("--version", default="3.3.3", help="agent version: 3.2.x, 3.3.x, 3.4.x (3.3.3)")
+    add("--root", metavar="DIR", help="directory of all state (a temporary directory)")
+    add("--ready-file", metavar="F", help="JSON file written when all hosts are reachable")
     add(
-        "--mishap",
+        "--speed",
+        type=float,
+        default=1.0,
+        metavar="N",
+        help="simulated seconds per real second (1)",
+    )
+    add(
+        "--personality",
+        choices=PERSONALITIES,
+        default="plain",
+        help="how the agent behaves where its behaviour is not documented (plain)",
+    )
+    add(
+        "--answer",
         action="append",
         default=[],
-        metavar="MISHAP",
-        choices=MISHAPS,
-        help=f"what goes wrong in xend: {', '.join(MISHAPS)}",
+        metavar="QUESTION=VALUE",
+        help="change one answer of the personality; see docs/simulator.md",
+    )
+    add("--port", type=int, default=0, metavar="P", help="one port for all hosts (a free one)")
+    add("--listen", nargs="+", metavar="HOST:PORT", help="address of each host")
+    add(
+        "--templates",
+        type=int,
+        default=2,
+        metavar="N",
+        help="raw templates of a new root (2)",
+    )
+    add("--vms", type=int, default=2, metavar="N", help="running VMs of a new root (2)")
+    add("--repositories", type=int, default=1, metavar="N", help="repositories of a new root (1)")
+    add("--from-bundle", metavar="F", help="respond from this bundle; see docs/bundle.md")
+    add("--host-module", action="store_true", help="install this project's host module")
+    add(
+        "--older-module",
+        action="store_true",
+        help="and another integration's, in new trees",
+    )
+    add("--layout", choices=LAYOUTS, default="plain", help="further contents of a new root (plain)")
+    add("--user", default="oracle", help="user of the agent (oracle)")
+    add("--password-file", metavar="F", help="file whose first line is the password (a random one)")
+    add("--insecure", action="store_true", help="use plain HTTP (unencrypted)")
+    add("--tls", choices=list(ERAS), help="only TLS 1.0, or the TLS of an EL5 or EL6 host")
+    add(
+        "--reboot-gap",
+        type=float,
+        default=1.0,
+        metavar="S",
+        help="simulated seconds; see docs (1)",
+    )
+    add(
+        "--inject",
+        action="append",
+        default=[],
+        metavar="FAULT",
+        choices=FAULTS,
+        help=f"fault of every host's xend: {', '.join(FAULTS)}",
     )
     add(
         "--misbehave",
         action="append",
         default=[],
         metavar="RULE",
-        help=f"KIND:FUNCTION[:nth=N,times=N,host=I,seconds=S,text=T]; kinds: {', '.join(KINDS)}",
+        help="fault of calls: KIND:FUNCTION[:nth=N,times=N,host=I,seconds=S,text=T]; kinds: "
+        f"{', '.join(KINDS)}",
     )
     return parser
 
@@ -82,7 +116,7 @@ def _simulator(options: argparse.Namespace) -> tuple[Simulator, list[Rule]]:
     rules = [parse(text) for text in options.misbehave]
     for rule in rules:
         if rule.kind == "hook":
-            raise SimulatorError("--misbehave hook: only from Python")
+            raise SimulatorError("--misbehave hook is only available from Python")
     password = None
     if options.password_file:
         try:
@@ -93,7 +127,7 @@ def _simulator(options: argparse.Namespace) -> tuple[Simulator, list[Rule]]:
             ) from None
         if not password:
             raise SimulatorError(
-                f"--password-file {options.password_file}: its first line is empty"
+                f"--password-file {options.password_file}: the first line is empty"
             )
     hosts = options.hosts
     if hosts is None:
@@ -124,7 +158,10 @@ def _simulator(options: argparse.Namespace) -> tuple[Simulator, list[Rule]]:
 
 
 def main() -> int:
-    """Run until told to end; 0, or 2 for arguments that do not fit."""
+    """Run until a signal ends it.
+
+    :returns: The exit status: 0, or 2 for invalid arguments.
+    """
     options = arguments().parse_args()
     end = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -136,8 +173,8 @@ def main() -> int:
             simulator.add_rule(rule)
         simulator.start()
         for host in simulator.hosts:
-            for mishap in options.mishap:
-                host.let(mishap)
+            for fault in options.inject:
+                host.inject(fault)
     except (SimulatorError, OSError) as error:
         print(f"simulator: {error}", file=sys.stderr)
         return 2

@@ -1,21 +1,21 @@
-"""What goes wrong: faults that a client receives, and mistakes in the use of the simulator."""
+"""Errors: faults that a client receives, and wrong use of the simulator."""
 
 from __future__ import annotations
 
 
 class SimulatorError(Exception):
-    """The simulator cannot do what was asked of it (bad argument, root of another version, ...)."""
+    """The simulator was used wrongly: invalid argument, root of another version, ..."""
 
 
 class Stopped(Exception):
-    """The simulator or the host ends while a call waits: the connection is closed unanswered."""
+    """The simulator or the host stops during a call: the connection closes without a response."""
 
 
 class AgentFault(Exception):
-    """A fault as the agent answers it.
+    """A fault of the agent.
 
-    :param kind: the exception's module and class, e.g. ``exceptions.OSError``
-    :param text: what stands after the colon
+    :param kind: The exception's module and class, e.g. ``exceptions.OSError``.
+    :param text: The text after the colon.
     """
 
     code = 1  # in every sample
@@ -37,7 +37,7 @@ class AgentFault(Exception):
 
 
 class ForeignFault(AgentFault):
-    """A fault of another agent, or from a bundle: its text goes on as it came."""
+    """A fault of another agent or from a bundle: its text is passed on unchanged."""
 
     def __init__(self, text: str, code: int = 1) -> None:
         super().__init__("", text)
@@ -48,23 +48,23 @@ class ForeignFault(AgentFault):
 
 
 def plain_fault(text: str) -> AgentFault:
-    """A fault of Python's plain ``Exception``, which most of the agent's own are."""
+    """A fault of Python's plain ``Exception``, as most of the agent's own faults are."""
     return AgentFault("exceptions.Exception", text)
 
 
-def os_fault(number: int, words: str, path: str) -> AgentFault:
+def os_fault(number: int, reason: str, path: str) -> AgentFault:
     """An ``OSError`` in Python 2's words, e.g. ``[Errno 17] File exists: '/x'``."""
-    return AgentFault("exceptions.OSError", f"[Errno {number}] {words}: '{path}'")
+    return AgentFault("exceptions.OSError", f"[Errno {number}] {reason}: '{path}'")
 
 
 def command_fault(command: list[str], status: int, stderr: str) -> AgentFault:
-    """A shell command of the agent's that failed (form: agent-behaviour.md 2, xend.md 7)."""
+    """The fault for a failed shell command (form: agent-behaviour.md 2, xend.md 7)."""
     text = f"Command: {command!r} failed ({status}): stderr: {stderr}"
     return AgentFault("exceptions.RuntimeError", text)
 
 
 def count_fault(name: str, given: int, least: int, most: int) -> AgentFault:
-    """Python 2's words for a wrong number of arguments, self counted (agent-behaviour.md 2)."""
+    """Python 2's fault for a wrong number of arguments, including self (agent-behaviour.md 2)."""
     word, wanted = "exactly", least + 1
     if least != most:
         word, wanted = ("at least", least + 1) if given < least else ("at most", most + 1)

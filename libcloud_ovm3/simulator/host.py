@@ -1,4 +1,4 @@
-"""One simulated host: what it is and remembers. What it *does* stands in the other files."""
+"""One simulated host: its identity and its state. Its functions are in the rooms."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ from typing import Any
 
 from libcloud_ovm3.simulator import state
 from libcloud_ovm3.simulator.clock import Clock
+from libcloud_ovm3.simulator.domain import FAULTS, Domain, Transfer
 from libcloud_ovm3.simulator.errors import SimulatorError
-from libcloud_ovm3.simulator.server.faults import Rule
-from libcloud_ovm3.simulator.server.wire import Payload
-from libcloud_ovm3.simulator.xend.domain import MISHAPS, Domain, Transfer
+from libcloud_ovm3.simulator.values import censored
 
-AFTER_THE_ANSWER = 0.1  # seconds
+AFTER_THE_RESPONSE = 0.1  # seconds
 NO_UUID = "00000000-0000-0000-0000-000000000000"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What all hosts of one simulator share. Durations are simulated seconds."""
+    """Settings that all hosts of one simulator share. Durations are simulated seconds."""
 
     version: str
     root: Path
@@ -63,14 +62,14 @@ class Settings:
         return tuple(int(part) for part in re.findall(r"\d+", self.version)[:3])
 
     def export(self, location: str) -> Path:
-        """The directory that plays the NFS export ``host:/path``."""
+        """The directory that stands for the NFS export ``host:/path``."""
         server, _, path = location.partition(":")
         return self.root / "exports" / server / path.strip("/")
 
 
 @dataclass
 class Mount:
-    """One mounted share; ``fs_uuid`` and ``ss_uuid`` only when the storage plug-in mounted it."""
+    """A mounted share; ``fs_uuid`` and ``ss_uuid`` are set if the storage plug-in mounted it."""
 
     device: str
     fs_uuid: str = ""
@@ -80,20 +79,20 @@ class Mount:
 class SimulatedHost:
     """One host of the simulator.
 
-    :ivar address: IP address that it listens on
-    :ivar port: TCP port
-    :ivar uuid: its Unique_Id, sixteen bytes in hexadecimal with colons
-    :ivar hostname: its own name, also in its certificate
-    :ivar fingerprint: SHA-256 of its DER certificate, 64 lower-case hexadecimal digits
-    :ivar certificate_pem: its certificate
-    :ivar deaf: uuids of guests that ignore requests: to shut down, reboot or suspend, to give
-        back memory or vcpus, to let go of a disk
-    :ivar mishaps: what goes wrong in its xend; see :meth:`let`
-    :ivar transfers: migrations and saves that it is the source of
-    :ivar busy_until: until then something holds xend's global lock, besides domains that wait
-    :ivar peers: all hosts of the simulator; they share one lock, never held while anything waits
-    :ivar stale: mount points whose files answer "Stale NFS file handle"
-    :ivar clock_offset: by how many seconds its clock is ahead of the simulator's
+    :ivar address: The IP address that it listens on.
+    :ivar port: Its TCP port.
+    :ivar uuid: Its Unique_Id, sixteen bytes in hexadecimal with colons.
+    :ivar hostname: Its name, also in its certificate.
+    :ivar fingerprint: SHA-256 of its DER certificate, 64 lower-case hexadecimal digits.
+    :ivar certificate_pem: Its certificate.
+    :ivar ignores_requests: Uuids of guests that ignore requests to shut down, reboot or suspend,
+        to give back memory or vcpus, and to release a disk.
+    :ivar faults: The faults of its xend that are in force; see :meth:`inject`.
+    :ivar transfers: Migrations and saves of which it is the source.
+    :ivar busy_until: Until then xend's global lock is held, besides by domains that wait.
+    :ivar peers: All hosts of the simulator. They share one lock, which is never held while waiting.
+    :ivar stale: Mount points whose files fault with "Stale NFS file handle".
+    :ivar clock_offset: How many seconds its clock is ahead of the simulator's.
     """
 
     address: str
@@ -103,11 +102,11 @@ class SimulatedHost:
     #: The agent's user, and its password until it is changed.
     user: str
     first_password: str
-    #: The modules on its disk since the agent's last start (agentcode.py); None without a tree.
+    #: The modules that its agent loaded from its disk (agentcode.py); None without a tree.
     code: Any = None
-    #: Set by the simulator: the misbehaviour that strikes a call of a module's, and what to do
-    #: with the network side.
-    rule_for: Callable[[str], Rule | None]
+    #: Set by the simulator: how a module in the agent calls a function of the agent (the injected
+    #: faults apply), and the operations on the network side.
+    call_inside: Callable[[str, Callable[[], Any]], Any]
     close_port: Callable[[], None]
     open_port: Callable[[], None]
     end_jobs: Callable[[], None]
@@ -133,13 +132,13 @@ class SimulatedHost:
         self.uuid: str = saved["uuid"]
         self.hostname: str = saved["hostname"]
         self.boot_time: float = saved["boot_time"]
-        #: What the rooms remember of this host, each under its own name; plain JSON values.
+        #: State that the rooms keep of this host, each under its own key; JSON values.
         self.records: dict[str, Any] = saved.get("records", {})
         self.down = False
         self.clock_offset: float = saved.get("clock_offset", 0.0)
         self.next_domid: int = saved.get("next_domid", 1)
-        self.deaf: set[str] = set(saved.get("deaf", ()))
-        self.mishaps: set[str] = set(saved.get("mishaps", ()))
+        self.ignores_requests: set[str] = set(saved.get("ignores_requests", ()))
+        self.faults: set[str] = set(saved.get("faults", ()))
         self.busy_until: float = saved.get("busy_until", 0.0)
         self.domains = [Domain(**values) for values in saved.get("domains", ())]
         self.transfers = [Transfer(**values) for values in saved.get("transfers", ())]
@@ -147,7 +146,7 @@ class SimulatedHost:
         self.repository_db: dict[str, dict[str, str]] = saved.get("repository_db", {})
 
     def save(self) -> None:
-        """Write what a later life needs. Called with the lock held, after each change."""
+        """Save the state for a later run. Called with the lock held, after each change."""
         values = {
             "written": self.clock.now(),
             "uuid": self.uuid,
@@ -156,8 +155,8 @@ class SimulatedHost:
             "records": self.records,
             "clock_offset": self.clock_offset,
             "next_domid": self.next_domid,
-            "deaf": sorted(self.deaf),
-            "mishaps": sorted(self.mishaps),
+            "ignores_requests": sorted(self.ignores_requests),
+            "faults": sorted(self.faults),
             "busy_until": self.busy_until,
             "domains": [asdict(domain) for domain in self.domains],
             "transfers": [asdict(transfer) for transfer in self.transfers],
@@ -171,25 +170,25 @@ class SimulatedHost:
         return self.clock.now() + self.clock_offset
 
     def wait_until(self, moment: float) -> None:
-        """Block until the host's clock shows that moment.
+        """Block until the host's clock shows that time.
 
-        :raises Stopped: the simulator was stopped meanwhile
+        :raises Stopped: The simulator was stopped meanwhile.
         """
         self.clock.wait_until(moment - self.clock_offset)
 
-    def after_the_answer(self, action: Callable[[], None]) -> None:
+    def after_the_response(self, action: Callable[[], None]) -> None:
         """Do something a moment after the call that this thread serves has been answered."""
         self._afterwards.action = action
 
-    def act_after_the_answer(self) -> None:
+    def act_after_the_response(self) -> None:
         """The call has been answered, or never will be."""
         action = getattr(self._afterwards, "action", None)
         if action is not None:
             self._afterwards.action = None
-            self.clock.later(action, AFTER_THE_ANSWER)
+            self.clock.later(action, AFTER_THE_RESPONSE)
 
     def log(self, level: str, where: str, text: str, file: str = "ovs-agent.log") -> None:
-        """Write a line in the agent's form (agent-behaviour.md 1); passwords in URLs censored."""
+        """Log a line in the agent's form (agent-behaviour.md 1), passwords in URLs censored."""
         stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(self.now()))
         with self._log_lock:
             self._pid += 1
@@ -200,20 +199,21 @@ class SimulatedHost:
         """The personality's answer to an open question (personalities.py)."""
         return self.settings.answers[question]
 
-    def let(self, mishap: str, happen: bool = True) -> None:
-        """Let something go wrong in this host's xend from now on, or no more.
+    def inject(self, fault: str, active: bool = True) -> None:
+        """Switch a fault of this host's xend on or off.
 
-        :param mishap: a key of ``MISHAPS``
-        :raises SimulatorError: no such mishap
+        :param fault: A key of ``FAULTS``.
+        :param active: True to switch it on, False to switch it off.
+        :raises SimulatorError: The fault is unknown.
         """
-        if mishap not in MISHAPS:
-            raise SimulatorError(f"unknown mishap {mishap!r}; there are: {', '.join(MISHAPS)}")
+        if fault not in FAULTS:
+            raise SimulatorError(f"unknown fault {fault!r}; known: {', '.join(FAULTS)}")
         with self.lock:
-            (self.mishaps.add if happen else self.mishaps.discard)(mishap)
+            (self.faults.add if active else self.faults.discard)(fault)
             self.save()
 
     def kill(self) -> None:
-        """A dead host: its port is closed, connections are cut; its domains stay as they are."""
+        """Make the host unreachable: close its port and connections. Its domains continue."""
         self.down = True
         self.close_port()
 
@@ -227,9 +227,9 @@ class SimulatedHost:
         self.open_port()
 
     def restart_agent(self) -> None:
-        """The agent is away for ``agent_restart_seconds``; it reads its disk when it comes back.
+        """Restart the agent, which takes ``agent_restart_seconds`` and reads the disk again.
 
-        :raises Stopped: the simulator was stopped meanwhile
+        :raises Stopped: The simulator was stopped meanwhile.
         """
         if not self.down:
             self.close_port()
@@ -244,15 +244,16 @@ class SimulatedHost:
         return changed
 
     def set_password(self, password: str) -> None:
-        """Another agent password on this host alone, as update_agent_password leaves it."""
+        """Change the agent's password on this host only, as update_agent_password does."""
         with self.lock:
             self.records["password"] = password
             self.save()
 
     def pose_as(self, other: SimulatedHost, registered_ip: bool = False) -> None:
-        """Have the server uuid of another host, as boards with one placeholder uuid make it.
+        """Report the server uuid of another host, as mainboards with a placeholder uuid do.
 
-        :param registered_ip: say the other's registered address as well
+        :param other: The host whose uuid is reported.
+        :param registered_ip: Whether to report the other's registered address too.
         """
         with self.lock:
             self.uuid = other.uuid
@@ -262,12 +263,12 @@ class SimulatedHost:
 
     @property
     def minimum_restart_seconds(self) -> float:
-        """xend's MINIMUM_RESTART_TIME as it was when xend was last started."""
+        """The MINIMUM_RESTART_TIME that xend was last started with."""
         found: float = self.records.get("restart_time", self.settings.minimum_restart_seconds)
         return found
 
     def describe(self) -> dict[str, Any]:
-        """What the ready file says of it."""
+        """Its entry in the ready file."""
         keys = ("address", "port", "fingerprint", "uuid", "hostname")
         return {key: getattr(self, key) for key in keys}
 
@@ -276,38 +277,39 @@ class SimulatedHost:
         self.renew_certificate()
 
     def mount_repository(self) -> None:
-        """Mount the shared repository again, freshly."""
+        """Mount the shared repository again, no longer stale."""
         with self.lock:
             self.stale.discard(self.repository_point)
             self.mounts[self.repository_point] = Mount(self.settings.fs_location)
             self.save()
 
     def unmount_repository(self) -> None:
-        """Take the shared repository away, whoever uses it."""
+        """Unmount the shared repository, even while it is in use."""
         with self.lock:
             self.mounts.pop(self.repository_point, None)
             self.save()
 
     def stale_repository(self) -> None:
-        """Let the repository's mount go stale, until :meth:`mount_repository`."""
+        """Make the repository's mount stale, until :meth:`mount_repository`."""
         self.stale.add(self.repository_point)
 
     @property
     def repository_point(self) -> str:
-        """Where the shared repository is mounted."""
+        """The mount point of the shared repository."""
         return f"/OVS/Repositories/{self.settings.repository_id}"
 
     def reboot(self) -> None:
-        """Reboot the host: away for ``boot_seconds``, then back without what a reboot loses.
+        """Reboot the host, which takes ``boot_seconds``.
 
-        Lost: every domain, the mounts under /nfsmnt, control0's address (agent-behaviour.md 13).
+        A reboot loses every domain, the mounts under /nfsmnt, and control0's address
+        (agent-behaviour.md 13).
         """
         self._lose_power()
         self.wait_until(self.boot_time)
         self.revive()
 
     def shut_down(self) -> None:
-        """Switch the host off, with all that a reboot loses, until :meth:`revive`."""
+        """Power the host off until :meth:`revive`; it loses what a reboot loses."""
         self.records["off"] = True
         self._lose_power()
 
@@ -320,7 +322,7 @@ class SimulatedHost:
             self.domains.clear()
             self.transfers.clear()
             self.busy_until = 0.0
-            self.deaf.clear()
+            self.ignores_requests.clear()
             self.mounts = {
                 at: mount for at, mount in self.mounts.items() if not at.startswith("/nfsmnt/")
             }
@@ -328,21 +330,3 @@ class SimulatedHost:
             self.next_domid = 1
             self.boot_time = self.now() + self.settings.boot_seconds
             self.save()
-
-
-def censored(text: str) -> str:
-    """The text with passwords in URLs as ``******``, as the agent logs them."""
-    return re.sub(r"(\w+://[^\s:/@'\"]+):[^\s@'\"]+@", r"\1:******@", text)
-
-
-def censored_value(value: Any) -> Any:
-    """An argument with every string in it censored, and the first 64 KiB of every base64 value."""
-    if isinstance(value, Payload):
-        return Payload(value.data[: 64 << 10])
-    if isinstance(value, str):
-        return censored(value)
-    if isinstance(value, list):
-        return [censored_value(item) for item in value]
-    if isinstance(value, dict):
-        return {key: censored_value(item) for key, item in value.items()}
-    return value

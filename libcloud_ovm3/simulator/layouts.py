@@ -1,6 +1,7 @@
-"""What others leave in a repository: Oracle VM Manager (folders) and CloudStack (flat files).
+"""Repository layouts of other products: Oracle VM Manager (folders), CloudStack (flat files).
 
-Sources: agent-behaviour.md 3, 4, 6; flows.md 4, 8, 11. OBJECT_TYPE's words in .ovsmeta are ours.
+Sources: agent-behaviour.md 3, 4, 6; flows.md 4, 8, 11. The values of OBJECT_TYPE in .ovsmeta are
+the simulator's own.
 """
 
 from __future__ import annotations
@@ -12,16 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from libcloud_ovm3.simulator.agent import network
+from libcloud_ovm3.simulator import network, vmcfg
 from libcloud_ovm3.simulator.host import SimulatedHost
 from libcloud_ovm3.simulator.seeds import add_vm, manager_id, sparse_file
-from libcloud_ovm3.simulator.xend import vmcfg
 
 LAYOUTS = ("plain", "manager", "cloudstack")
-#: The owner that CloudStack's plug-in always gives (agent-behaviour.md 3).
+#: The owner that CloudStack's plug-in always sets (agent-behaviour.md 3).
 CLOUDSTACK_OWNER = "d1a749d4295041fb99854f52ea4dea97"
 DISK_BYTES = 8 << 20
-#: Options of an HVM guest as the Manager writes them; None = not there (6.3).
+#: Options of an HVM guest as the Manager writes them; None for options that are absent (6.3).
 HVM = {
     "builder": "hvm",
     "OVM_domain_type": "xen_hvm",
@@ -40,16 +40,16 @@ HVM = {
 }
 
 
-def names_of(layout: str) -> dict[str, str]:
-    """Ids of a new root that differ from the Manager's: keys of simulator.json."""
+def ids_of(layout: str) -> dict[str, str]:
+    """Ids of a new root that differ from the Manager's, as keys of simulator.json."""
     if layout != "cloudstack":
         return {}
     primary = uuid.uuid4()  # one uuid for storage, repository (undashed) and pool (dashed)
     return {"repository": primary.hex, "owner": CLOUDSTACK_OWNER, "pool": str(primary)}
 
 
-def sow(hosts: list[SimulatedHost], layout: str) -> None:
-    """Add to the shared repository what that layout's owner would have left there."""
+def populate(hosts: list[SimulatedHost], layout: str) -> None:
+    """Add to the shared repository what the product of that layout leaves there."""
     if layout == "manager":
         _manager(hosts)
     elif layout == "cloudstack":
@@ -65,14 +65,14 @@ class _Repository:
     names: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def file(self, folder: str, name: str, simple_name: str = "") -> str:
-        """A new file; the host's path of it."""
+        """Create a file and return its path on the hosts."""
         sparse_file(self.share / folder / name, DISK_BYTES, name)
         if simple_name:
             self.names.setdefault(folder, {})[name] = simple_name
         return f"{self.top}/{folder}/{name}"
 
     def disk(self, simple_name: str) -> str:
-        """A new virtual disk of the Manager's; the host's path of it."""
+        """Create a virtual disk as the Manager names it and return its path on the hosts."""
         return self.file("VirtualDisks", f"{manager_id('12')}.img", simple_name)
 
 
@@ -84,39 +84,39 @@ def _repository(host: SimulatedHost) -> _Repository:
 
 def _manager(hosts: list[SimulatedHost]) -> None:
     """Two templates, a guest with two disks, an HVM one with a CD, a RAC pair, two stopped ones."""
-    keeper, repository = hosts[0], _repository(hosts[0])
+    any_host, repository = hosts[0], _repository(hosts[0])
     iso = repository.file("ISOs", f"{manager_id('15')}.iso", "OracleLinux-R6-U5 (x86_64).iso")
     for name, more in (("OL6U5 PVM (1)", {}), ("OL6U5 HVM", HVM)):
-        _template(repository, keeper, name, more)
+        _template(repository, any_host, name, more)
 
-    def machine(name: str, runs_on: int | None, disks: list[str], **config: Any) -> None:
+    def add(name: str, runs_on: int | None, disks: list[str], **config: Any) -> None:
         runner = None if runs_on is None else hosts[runs_on % len(hosts)]
-        add_vm(keeper, runner, name, None, None, {"disk": disks, **config}, 3600, False)
+        add_vm(any_host, runner, name, None, None, {"disk": disks, **config}, 3600, False)
 
     system, data = repository.disk("System.img (16)"), repository.disk("data")
-    machine("app", 0, [f"file:{system},xvda,w", f"file:{data},xvdb,w"])
-    system = repository.disk("System.img (16)")  # two files of one name: it happens
-    machine("windows", 1, [f"file:{system},xvda,w", f"file:{iso},xvdb:cdrom,r"], **HVM)
+    add("app", 0, [f"file:{system},xvda,w", f"file:{data},xvdb,w"])
+    system = repository.disk("System.img (16)")  # two files may have the same display name
+    add("windows", 1, [f"file:{system},xvda,w", f"file:{iso},xvdb:cdrom,r"], **HVM)
     shared = [f"file:{repository.disk('votes')},xvdb,w!"]
     luns = [physical_disk(hosts, number) for number in (1, 2, 3)]
-    for lun, letter in zip(luns, "cgf", strict=True):  # slot n is letter n, in any order
+    for lun, letter in zip(luns, "cgf", strict=True):  # slot n is letter n; the order is arbitrary
         shared.append(f"phy:{lun},xvd{letter},w!")
     for number in (0, 1):
         disks = [f"file:{repository.disk(f'rac{number + 1} system')},xvda,w", *shared]
-        machine(f"rac{number + 1}", number, disks, memory=256, OVM_high_availability=True)
+        add(f"rac{number + 1}", number, disks, memory=256, OVM_high_availability=True)
     system = repository.disk("archive")
-    machine("archive", None, [f"file:{system},xvda,w", ",xvdb:cdrom,r"], **HVM)
-    machine("network boot", None, [], **HVM | {"boot": "n"})
-    if not keeper.settings.old:
+    add("archive", None, [f"file:{system},xvda,w", ",xvdb:cdrom,r"], **HVM)
+    add("network boot", None, [], **HVM | {"boot": "n"})
+    if not any_host.settings.old:
         _write_names(repository)
 
 
 def _template(
-    repository: _Repository, keeper: SimulatedHost, name: str, more: dict[str, Any]
+    repository: _Repository, any_host: SimulatedHost, name: str, more: dict[str, Any]
 ) -> None:
     ident = manager_id("06")
     options = {
-        "vif": [f"bridge={network.management(keeper)}"],
+        "vif": [f"bridge={network.management(any_host)}"],
         "OVM_simple_name": name,
         "disk": [f"file:{repository.disk(f'{name} system')},xvda,w"],
         "uuid": str(uuid.UUID(ident)),
@@ -156,7 +156,7 @@ def _write_names(repository: _Repository) -> None:
 
 
 def physical_disk(hosts: list[SimulatedHost], number: int) -> str:
-    """A LUN that every host sees: one file under ``luns/``; the host's path of it."""
+    """Create a LUN that all hosts see, a file under ``luns/``; return its path on the hosts."""
     wwid = f"36006016011223300aa00bb11cc22dd{number:02x}"
     luns = hosts[0].settings.root / "luns"
     luns.mkdir(exist_ok=True)
@@ -164,12 +164,12 @@ def physical_disk(hosts: list[SimulatedHost], number: int) -> str:
     for host in hosts:
         folder = host.folder / "disk" / "dev" / "mapper"
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / wwid).hardlink_to(luns / wwid)  # a link would lead out of the tree
+        (folder / wwid).hardlink_to(luns / wwid)  # a symbolic link would lead out of the tree
     return f"/dev/mapper/{wwid}"
 
 
 def _cloudstack(hosts: list[SimulatedHost]) -> None:
-    """Flat templates and disks; one guest and one system VM, as only running ones have a cfg."""
+    """Flat templates and disks, one guest and one system VM; stopped VMs have no vm.cfg."""
     repository = _repository(hosts[0])
     for _ in range(2):
         repository.file("Templates", f"{uuid.uuid4()}.raw")
@@ -183,7 +183,7 @@ def _cloudstack(hosts: list[SimulatedHost]) -> None:
 
 
 def instance_id(name: str) -> str:
-    """The uuid, and directory, of an instance: version 3 of its name without a namespace (3)."""
+    """The uuid and directory name of an instance: a uuid3 of its name without namespace (3)."""
     digest = hashlib.md5(name.encode(), usedforsecurity=False).digest()
     return str(uuid.UUID(bytes=digest, version=3))
 
@@ -191,7 +191,7 @@ def instance_id(name: str) -> str:
 def _instance(
     hosts: list[SimulatedHost], host: int, name: str, disks: list[str], extra: str
 ) -> None:
-    """A VM with exactly the keys that CloudStack sends (6.1)."""
+    """Add a running VM with exactly the keys that CloudStack sends (6.1)."""
     ident, runner = instance_id(name), hosts[host % len(hosts)]
     mac = f"02:00:50:9a:00:{host + 1:02x}"
     config = {

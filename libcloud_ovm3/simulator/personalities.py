@@ -1,7 +1,7 @@
 """The open questions about the agent and the two answers to each (agent-behaviour.md 18).
 
-A personality answers all of them one way: ``plain`` is the friendlier one, ``awkward`` the other.
-Two questions get the same answer from both; their "no" can only be set singly.
+A personality answers all of them: ``plain`` with the friendlier answer, ``awkward`` with the other.
+Some questions have the same answer in both; the other answer can only be set for itself.
 """
 
 from __future__ import annotations
@@ -44,24 +44,24 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
 }
 
 
-def answers_of(personality: str, singly: Mapping[str, str] | None = None) -> dict[str, str]:
+def answers_of(personality: str, overrides: Mapping[str, str] | None = None) -> dict[str, str]:
     """The answer to every question.
 
-    :param personality: ``plain`` or ``awkward``
-    :param singly: question -> answer, instead of the personality's own
-    :raises SimulatorError: unknown personality, question or answer
+    :param personality: ``plain`` or ``awkward``.
+    :param overrides: Question -> answer, instead of the personality's own.
+    :raises SimulatorError: The personality, a question or an answer is unknown.
     """
     if personality not in PERSONALITIES:
         raise SimulatorError(f"unknown personality {personality!r}: {' or '.join(PERSONALITIES)}")
     column = PERSONALITIES.index(personality)
     answers = {question: choices[column] for question, choices in QUESTIONS.items()}
-    for question, answer in (singly or {}).items():
+    for question, answer in (overrides or {}).items():
         if question not in QUESTIONS:
             known = ", ".join(repr(name) for name in QUESTIONS)
-            raise SimulatorError(f"unknown question {question!r}; there are: {known}")
+            raise SimulatorError(f"unknown question {question!r}; known: {known}")
         if answer not in QUESTIONS[question]:
             choices = " or ".join(repr(choice) for choice in dict.fromkeys(QUESTIONS[question]))
-            raise SimulatorError(f"{question!r} cannot be answered {answer!r}: {choices}")
+            raise SimulatorError(f"{question!r}: {answer!r} is not a valid answer; use {choices}")
         answers[question] = answer
     return answers
 

@@ -1,4 +1,4 @@
-"""What a new root holds: a repository with templates and an ISO, and some running VMs."""
+"""Contents of a new root: a repository with templates and an ISO, and some running VMs."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from libcloud_ovm3.simulator.agent import network, ownership, repositories, storage
+from libcloud_ovm3.simulator import network, vmcfg
+from libcloud_ovm3.simulator.agent import ownership, repositories, storage
 from libcloud_ovm3.simulator.clock import Clock
 from libcloud_ovm3.simulator.errors import SimulatorError
 from libcloud_ovm3.simulator.host import SimulatedHost
-from libcloud_ovm3.simulator.xend import life, vmcfg
+from libcloud_ovm3.simulator.xend import life
 
-UPTIME = 30 * 86400.0  # simulated seconds that a new host has been up
+UPTIME = 30 * 86400.0  # of a new host, in simulated seconds
 
 
 @dataclass(frozen=True)
 class Seed:
-    """What is sown in a new root."""
+    """What a new root contains; see :class:`Simulator`."""
 
     templates: int
     vms: int
@@ -31,12 +32,12 @@ class Seed:
 
 
 def manager_id(kind: str) -> str:
-    """An id as the Manager makes them: 0004fb00 00TT 0000 and 16 random digits (3)."""
+    """A random id in the Manager's form: 0004fb00 00TT 0000 and 16 digits (3)."""
     return f"0004fb0000{kind}0000{secrets.token_hex(8)}"
 
 
 def new_host(index: int, clock: Clock) -> dict[str, Any]:
-    """The first state of a host."""
+    """The state of a new host."""
     return {
         "uuid": secrets.token_bytes(16).hex(":"),
         "hostname": f"ovm-{index + 1}",
@@ -44,8 +45,8 @@ def new_host(index: int, clock: Clock) -> dict[str, Any]:
     }
 
 
-def sow(hosts: list[SimulatedHost], seed: Seed) -> None:
-    """Fill the shared repository and let every host know and mount it."""
+def populate(hosts: list[SimulatedHost], seed: Seed) -> None:
+    """Fill the shared repository; every host registers and mounts it."""
     settings = hosts[0].settings
     share = settings.export(settings.fs_location)
     cloudstack = seed.layout == "cloudstack"
@@ -75,18 +76,20 @@ def sow(hosts: list[SimulatedHost], seed: Seed) -> None:
 
 
 def add_repository(
-    keeper: SimulatedHost, hosts: list[SimulatedHost], alias: str, repo_id: str | None
+    any_host: SimulatedHost, hosts: list[SimulatedHost], alias: str, repo_id: str | None
 ) -> str:
     """See :meth:`Simulator.add_repository`."""
     repo_id = repo_id or manager_id("03")
     if not repo_id.isalnum():
-        raise SimulatorError(f"a repository's id is hexadecimal digits, not {repo_id!r}")
+        raise SimulatorError(
+            f"a repository id consists of hexadecimal digits: {repo_id!r} is not valid"
+        )
     location = f"nfs-store-1:/export/{repo_id}"
-    folder = keeper.settings.export(location)
+    folder = any_host.settings.export(location)
     if folder.exists():
-        raise SimulatorError(f"there is a repository {repo_id!r} already")
+        raise SimulatorError(f"repository {repo_id!r} exists already")
     point = f"/OVS/Repositories/{repo_id}"
-    repositories.make(folder, repo_id, alias, ownership.owner(keeper))
+    repositories.make(folder, repo_id, alias, ownership.owner(any_host))
     for host in hosts:
         repositories.mount_repository_fs(host, location, point)
         repositories.add_repository(host, location, point)
@@ -94,7 +97,7 @@ def add_repository(
 
 
 def sparse_file(path: Path, size: int, content: str) -> None:
-    """A file of that size with a few KiB of data at its begin and end, the same for one name."""
+    """Create a sparse file with a few KiB of data at both ends, the same for the same name."""
     data = random.Random(content).randbytes(4096)  # noqa: S311 - content, not a secret
     with path.open("xb") as file:
         file.write(data)
@@ -104,7 +107,7 @@ def sparse_file(path: Path, size: int, content: str) -> None:
 
 
 def add_vm(
-    keeper: SimulatedHost,
+    any_host: SimulatedHost,
     runner: SimulatedHost | None,
     name: str,
     vm_uuid: str | None,
@@ -113,13 +116,13 @@ def add_vm(
     age: float,
     disk: bool,
 ) -> str:
-    """See :meth:`Simulator.add_vm`; the keeper's mounts are not asked."""
-    settings = keeper.settings
+    """See :meth:`Simulator.add_vm`. Written to the export, whatever the hosts have mounted."""
+    settings = any_host.settings
     share = settings.export(settings.fs_location)
     vm_uuid = vm_uuid or str(uuid.UUID(manager_id("06")))
     directory = directory or vm_uuid.replace("-", "")
     options: dict[str, Any] = {
-        "vif": [f"mac={_mac()},bridge={network.management(keeper)}"],
+        "vif": [f"mac={_mac()},bridge={network.management(any_host)}"],
         "OVM_simple_name": name,
         "disk": [],
         "bootargs": "",

@@ -1,4 +1,4 @@
-"""What must survive a kill -9: plain JSON files under the root, each replaced in one step."""
+"""State that survives a kill -9: JSON files under the root, each replaced atomically."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from libcloud_ovm3.simulator.errors import SimulatorError
 
 
 def load(path: Path) -> dict[str, Any] | None:
-    """The saved values, or None when there are none.
+    """The saved values, None if there is no file.
 
-    :raises SimulatorError: the file is not ours
+    :raises SimulatorError: The file is damaged.
     """
     try:
         values = json.loads(path.read_text())
@@ -28,18 +28,18 @@ def load(path: Path) -> dict[str, Any] | None:
 
 
 def save(path: Path, values: dict[str, Any]) -> None:
-    """Write the values so that a reader, or a later life, sees the old ones or the new ones."""
+    """Write the values so that a reader sees either the old ones or the new ones."""
     temporary = path.with_name(f".{path.name}.new")
-    temporary.unlink(missing_ok=True)  # what a kill -9 may have left
+    temporary.unlink(missing_ok=True)  # left by a kill -9
     with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(json.dumps(values, default=str))
     os.replace(temporary, path)
 
 
 def claim(root: Path) -> IO[str]:
-    """Keep every other simulator off this root for as long as the returned file is open.
+    """Lock this root against other simulators while the returned file is open.
 
-    :raises SimulatorError: another one has it
+    :raises SimulatorError: Another simulator holds the lock.
     """
     file = (root / ".lock").open("w")
     try:

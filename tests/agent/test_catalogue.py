@@ -90,7 +90,7 @@ def test_every_method_says_what_is_known() -> None:
         about = function.about or "Behaviour unknown"
         assert text.startswith(" ".join(about.split())), function.name
         assert f"{function.kind.capitalize()}; " in text
-        assert f"Answers: {' '.join(function.answers.split())}" in text
+        assert f"Response: {' '.join(function.answers.split())}" in text
         assert f"Source: {function.source} (" in text
     assert sum(not function.about for function in FUNCTIONS.values()) == 100
 

@@ -218,7 +218,7 @@ def test_types_refused_before_sending(value: Any) -> None:
 
 @pytest.mark.parametrize("function", ["", "a b", "a<b", "a\n", "é", "a;b"])
 def test_function_names_refused(function: str) -> None:
-    with pytest.raises(ValueError, match="not a function name"):
+    with pytest.raises(ValueError, match="not a valid function name"):
         encode_call(function, [])
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libcloud_ovm3.agent.config import VMConfig, VncOptions, disks_of, whole_number
+from libcloud_ovm3.agent.config import VMConfig, VncOptions, whole_number
 from libcloud_ovm3.errors import InvalidArgument
 
 CASES = Path(__file__).parent / "cases"
@@ -405,12 +405,12 @@ def test_oddities() -> None:
 
 @pytest.mark.parametrize("disk", [None, "file:/a,xvda,w", {}, 7, [], [None, 7, ["x"]]])
 def test_no_disks(disk: Any) -> None:
-    assert disks_of({"disk": disk}) == ()
-    assert disks_of({}) == ()
+    assert VMConfig({"disk": disk}).disks == ()
+    assert VMConfig({}).disks == ()
 
 
 def test_disks_in_order() -> None:
-    entries = disks_of({"disk": [f"file:{IMG},xvdb,w", 7, ",xvda:cdrom,r"]})
+    entries = VMConfig({"disk": [f"file:{IMG},xvdb,w", 7, ",xvda:cdrom,r"]}).disks
     assert [entry.device for entry in entries] == ["xvdb", "xvda"]
 
 

@@ -17,7 +17,6 @@ from libcloud_ovm3.agent.documents import (
     Hardware,
     Mount,
     Network,
-    NetworkDevice,
     PhysicalLuns,
     RepositoryContent,
     RepositoryRecord,
@@ -39,10 +38,7 @@ READERS: dict[str, tuple[Callable[[str], Any], Any]] = {
         None,
     ),
     "Discover_Mounted_File_Systems_Result": (documents.mounts, ()),
-    "Discover_Network_Result": (
-        lambda text: (documents.network(text), documents.network_devices(text)),
-        (Network(), ()),
-    ),
+    "Discover_Network_Result": (documents.network, Network()),
     "Discover_Pool_Filesystem_Result": (documents.pool_filesystem, None),
     "Discover_Cluster_Result": (documents.cluster, None),
     "Discover_Storage_Plugins_Result": (documents.storage_plugins, ()),
@@ -227,13 +223,14 @@ def test_mounts() -> None:
     )
 
 
-def test_network_devices() -> None:
-    assert documents.network_devices(NETWORK) == (
-        NetworkDevice("eth0", "Network", ""),
-        NetworkDevice("bond0", "Network", "ethernet:c0a80100{192.168.1.0}:MANAGEMENT"),
-        NetworkDevice("bond0", "Bonding", ""),
-        NetworkDevice("xenbr0", "Bridges", ""),
-    )
+def test_devices_of_a_network() -> None:
+    network = documents.network(NETWORK)
+    assert [(device.name, device.metadata) for device in network.devices] == [
+        ("eth0", None),
+        ("bond0", "ethernet:c0a80100{192.168.1.0}:MANAGEMENT"),
+    ]
+    assert [bond.name for bond in network.bonds] == ["bond0"]
+    assert [bridge.name for bridge in network.bridges] == ["xenbr0"]
 
 
 def test_field_case_c04() -> None:
@@ -241,9 +238,9 @@ def test_field_case_c04() -> None:
     expected = ["ethernet:c0a80100{réseau mutualisé}", "ethernet:c0a80200{てすと}"]
     # What a string declares about its encoding no longer holds once it is a string.
     for declared in ("UTF-8", "ISO-8859-1", "UTF-16", "EUC-JP"):
-        devices = documents.network_devices(text.replace('"UTF-8"', f'"{declared}"'))
+        devices = documents.network(text.replace('"UTF-8"', f'"{declared}"')).devices
         assert [device.name for device in devices] == ["bond0", "bond1"]
-        assert [device.metadata.rpartition(":")[0] for device in devices] == expected
+        assert [str(device.metadata).rpartition(":")[0] for device in devices] == expected
 
 
 @pytest.mark.parametrize("root", READERS)

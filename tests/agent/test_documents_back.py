@@ -1,4 +1,4 @@
-"""agent.documents, both ways: each whole document of answer-shapes.md, and any record."""
+"""agent.documents: each whole document of answer-shapes.md is read, and nothing of it is lost."""
 
 from __future__ import annotations
 
@@ -7,58 +7,32 @@ import pickle
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from lxml import etree
 
 from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.documents import (
-    Cluster,
-    Hardware,
-    Mount,
-    Network,
     Part,
-    PhysicalLuns,
-    PoolFilesystem,
-    RepositoryContent,
-    RepositoryRecord,
-    Server,
-    ServerPool,
     StoragePlugin,
 )
-from libcloud_ovm3.agent.identifiers import dashed, undashed
-from libcloud_ovm3.errors import InvalidArgument
+from libcloud_ovm3.agent.identifiers import undashed
 
 CASES = Path(__file__).parent / "cases"
 
-# document -> its reader, its writer, the type of what is read
-DOCUMENTS: dict[str, tuple[Callable[[str], Any], Callable[[Any], str], Any]] = {
-    "server": (documents.server, documents.server_text, Server),
-    "hardware": (documents.hardware, documents.hardware_text, Hardware),
-    "network": (documents.network, documents.network_text, Network),
-    "mounted_file_systems": (documents.mounts, documents.mounts_text, tuple[Mount, ...]),
-    "repositories": (
-        documents.repositories,
-        documents.repositories_text,
-        tuple[RepositoryContent, ...],
-    ),
-    "repository_db": (
-        documents.repository_db,
-        documents.repository_db_text,
-        tuple[RepositoryRecord, ...],
-    ),
-    "server_pool": (documents.server_pool, documents.server_pool_text, ServerPool),
-    "pool_filesystem": (documents.pool_filesystem, documents.pool_filesystem_text, PoolFilesystem),
-    "cluster": (documents.cluster, documents.cluster_text, Cluster),
-    "storage_plugins": (
-        documents.storage_plugins,
-        documents.storage_plugins_text,
-        tuple[StoragePlugin, ...],
-    ),
-    "physical_luns": (documents.physical_luns, documents.physical_luns_text, PhysicalLuns),
+READERS: dict[str, Callable[[str], Any]] = {
+    "server": documents.server,
+    "hardware": documents.hardware,
+    "network": documents.network,
+    "mounted_file_systems": documents.mounts,
+    "repositories": documents.repositories,
+    "repository_db": documents.repository_db,
+    "server_pool": documents.server_pool,
+    "pool_filesystem": documents.pool_filesystem,
+    "cluster": documents.cluster,
+    "storage_plugins": documents.storage_plugins,
+    "physical_luns": documents.physical_luns,
 }
 LUNS = """<?xml version="1.0" ?><Discover_Physical_Luns_Result><SCSI><Disk lun="0">
 <Vendor>DGC &amp; Co</Vendor><Path><Name>sda</Name></Path></Disk><Disk lun="1"/></SCSI>
@@ -71,24 +45,32 @@ def sample(name: str) -> str:
     return LUNS if name == "physical_luns" else (CASES / f"discover_{name}.xml").read_text()
 
 
-def tree_of(text: str) -> Any:
-    """A document as plain data; brothers in no order."""
+def told(value: Any) -> set[str]:
+    """Every text and number in a record, wherever it is, in one notation."""
+    if dataclasses.is_dataclass(value):
+        return told([getattr(value, field.name) for field in dataclasses.fields(value)])
+    if isinstance(value, Mapping):
+        return told([*value.keys(), *value.values()])
+    if isinstance(value, list | tuple):
+        return set().union(*map(told, value)) if value else set()
+    return {plain(str(value))}
 
-    def plain(node: Any) -> Any:
-        below = sorted((plain(child) for child in node), key=repr)
-        return node.tag, (node.text or "").strip(), sorted(node.attrib.items()), below
 
-    return plain(etree.fromstring(text))
+def plain(text: str) -> str:
+    return undashed(text) or text.strip().lower()
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
-def test_whole_documents_come_back_whole(name: str) -> None:
-    read, write, _ = DOCUMENTS[name]
-    text = sample(name)
-    record = read(text)
-    assert write(record).startswith('<?xml version="1.0" ?>')
-    assert tree_of(write(record)) == tree_of(text)
-    assert read(write(record)) == record
+@pytest.mark.parametrize("name", READERS)
+def test_nothing_of_a_whole_document_is_lost(name: str) -> None:
+    record = READERS[name](sample(name))
+    kept = told(record)
+    root = etree.fromstring(sample(name))
+    written = [node.text for node in root.iter() if len(node) == 0]
+    written += [value for node in root.iter() for value in node.attrib.values()]
+    for text in filter(None, written):
+        is_flag = plain(text) in ("none", "mounted", "unmounted")
+        parts = [text] if plain(text) in kept else re.split(r"[,\s]+", text.strip())
+        assert is_flag or {plain(part) for part in parts} <= kept, text
     assert pickle.loads(pickle.dumps(record)) == record
 
 
@@ -101,9 +83,10 @@ def leaves_of(text: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("name", READERS)
 def test_any_part_may_be_missing(name: str) -> None:
-    read, write, _ = DOCUMENTS[name]
+    read = READERS[name]
+    whole = told(read(sample(name)))
     for path in leaves_of(sample(name)):
         root = etree.fromstring(sample(name))
         (node,) = root.xpath(path)
@@ -111,18 +94,18 @@ def test_any_part_may_be_missing(name: str) -> None:
             continue
         node.getparent().remove(node)
         record = read(etree.tostring(root, encoding="unicode"))
-        assert read(write(record)) == record, path
+        assert record is not None, path
+        if name != "repositories":  # which says what it lacks
+            assert told(record) <= whole | {"", "none", "false"}, path
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize("name", READERS)
 def test_extra_parts_change_nothing_else(name: str) -> None:
-    read, write, _ = DOCUMENTS[name]
+    read = READERS[name]
     extra = "<New_in_3.9 x='1'>7<Inner/></New_in_3.9>"
     text = re.sub(r"\n( *</)", rf"\n{extra}\1", sample(name))
     assert text.count(extra) or name == "physical_luns"
     record = read(text)
-    if name != "repositories":
-        assert read(write(record)) == record
     if name == "repositories":  # anything there may be a VM or a file
         assert len(record[0].not_understood) == 8
         record = tuple(dataclasses.replace(one, not_understood=()) for one in record if one.name)
@@ -132,88 +115,6 @@ def test_extra_parts_change_nothing_else(name: str) -> None:
         record = dataclasses.replace(record, members=tuple(filter(None, record.members)))
     if name != "physical_luns":  # kept whole: what stands there is not known
         assert record == read(sample(name))
-
-
-# ------------------------------------------------------------------ any record
-
-WORD = st.text(
-    st.characters(min_codepoint=33, max_codepoint=0x2FFF, exclude_categories=["Cs", "Cc", "Z"]),
-    min_size=1,
-    max_size=8,
-).filter(lambda word: word.strip() == word and "," not in word)
-NAME = st.from_regex(r"[A-Za-z_][A-Za-z_0-9.-]{0,9}", fullmatch=True)
-ID = st.uuids().map(lambda value: value.hex)
-LEAF = st.builds(Part, NAME, WORD | st.just(""), st.dictionaries(NAME, WORD, max_size=2))
-PART = LEAF | st.builds(Part, NAME, st.just(""), st.just({}), st.lists(LEAF, max_size=2).map(tuple))
-SPECIAL = {
-    "pool_uuid": st.none() | ID.map(dashed),
-    "manager_uuid": st.none() | ID,
-}
-
-
-def records_of(kind: Any, name: str = "", owner: Any = None) -> st.SearchStrategy[Any]:
-    """Any value of a record's type, by its annotations."""
-    if name in SPECIAL:
-        return SPECIAL[name]
-    if (owner, name) == (Server, "uuid"):
-        return ID
-    if name == "iscsi_targets":
-        target = st.builds(lambda part: dataclasses.replace(part, name="iSCSI_Target"), PART)
-        return st.lists(target, max_size=2).map(tuple)
-    if name == "not_understood":  # of a document only, never written
-        return st.just(())
-    if kind is Part:
-        return PART
-    if dataclasses.is_dataclass(kind):
-        hints = get_type_hints(kind)
-        fields = [f.name for f in dataclasses.fields(kind)]
-        return st.builds(kind, **{f: records_of(hints[f], f, kind) for f in fields})
-    origin, arguments = get_origin(kind), get_args(kind)
-    if origin is tuple:
-        unique = (lambda item: item) if name == "members" else None
-        return st.lists(records_of(arguments[0], "", kind), max_size=2, unique_by=unique).map(tuple)
-    if origin is Mapping:
-        return st.dictionaries(NAME, WORD, max_size=2)
-    if arguments:  # a union with None
-        (other,) = [argument for argument in arguments if argument is not type(None)]
-        return st.none() | records_of(other, name, owner)
-    simple: dict[Any, st.SearchStrategy[Any]] = {
-        str: WORD,
-        int: st.integers(0, 10**18 - 1),
-        bool: st.booleans(),
-    }
-    return simple[kind]
-
-
-@pytest.mark.parametrize("name", DOCUMENTS)
-@settings(max_examples=10)  # each has some hundred values
-@given(data=st.data())
-def test_any_record_comes_back(name: str, data: st.DataObject) -> None:
-    read, write, kind = DOCUMENTS[name]
-    record = data.draw(records_of(kind))
-    if isinstance(record, ServerPool | PoolFilesystem | Cluster):
-        assert write(None).count("<") == 2
-    assert read(write(record)) == record
-
-
-@pytest.mark.parametrize("bad", ["\x00", "\x1f", "\ud800", "\ufffe"])
-def test_what_xml_cannot_hold(bad: str) -> None:
-    for record, write in [
-        (Server(hostname=bad), documents.server_text),
-        (Server(roles=("xen", bad)), documents.server_text),
-        (Server(capabilities={"NFS": bad}), documents.server_text),
-        (Server(capabilities={bad: "True"}), documents.server_text),
-        (Server(capabilities={"not a name": "True"}), documents.server_text),
-        ((RepositoryRecord("0" * 32, alias=bad),), documents.repository_db_text),
-        ((RepositoryContent(bad),), documents.repositories_text),
-        ((RepositoryContent(virtual_disks=(bad,)),), documents.repositories_text),
-        ((Mount("nfs", bad, ""),), documents.mounts_text),
-        ((Mount(bad, "", ""),), documents.mounts_text),
-        (PhysicalLuns((Part("disk", bad),)), documents.physical_luns_text),
-        (PhysicalLuns((Part("disk", "", {"a": bad}),)), documents.physical_luns_text),
-    ]:
-        with pytest.raises(InvalidArgument, match="cannot stand in XML"):
-            write(record)  # type: ignore[operator]
 
 
 # ------------------------------------------------------------------ what they say
@@ -230,11 +131,7 @@ def test_everything_of_a_server() -> None:
     assert server.is_hvm_able is False
     hvm = sample("server").replace("xen-3.0-x86_32p", "hvm-3.0-x86_64")
     assert documents.server(hvm).is_hvm_able is True
-    assert server.capability("NFS") is True
-    assert server.capability("CONCURRENT_MIGRATION") is False
-    assert server.capability("HVM_MAX_VNICS") == 8
-    assert server.capability("VM_MEMORY_ALIGNMENT") == 1048576
-    assert server.capability("NEW") is None
+    assert server.capabilities["HVM_MAX_VNICS"] == "8"
     assert server.vmm_compile_information["By"] == "mockbuild"
     assert (server.node_number, server.statistic_interval, server.exports) == (1, 20, ())
 
@@ -260,8 +157,6 @@ def test_booleans_are_texts(word: str, flag: bool | None, master: bool) -> None:
     text = text.replace("<Is_Current_Master>true<", f"<Is_Current_Master>{word}<")
     server = documents.server(text)
     assert (server.is_utc, server.is_master) == (flag, master)
-    again = documents.server(documents.server_text(server))
-    assert (again.is_utc, again.is_master) == (flag, master)
 
 
 def test_field_case_o04() -> None:
@@ -270,18 +165,19 @@ def test_field_case_o04() -> None:
         re.findall(r"^(\w+) *: (.*)$", (CASES / "O04.xm-info-uptime.txt").read_text(), re.M)
     )
     mb = 256  # pages
+    info = {
+        "ThreadsPerCore": int(said["threads_per_core"]),
+        "CoresPerSocket": int(said["cores_per_socket"]),
+        "SocketsPerNode": 1,
+        "Nodes": int(said["nr_nodes"]),
+        "CPUKHz": int(said["cpu_mhz"]) * 1000,
+        "TotalPages": int(said["total_memory"]) * mb,
+        "FreePages": int(said["free_memory"]) * mb,
+    }
+    inside = "".join(f"<{tag}>{number}</{tag}>" for tag, number in info.items())
     hardware = documents.hardware(
-        documents.hardware_text(
-            Hardware(
-                threads_per_core=int(said["threads_per_core"]),
-                cores_per_socket=int(said["cores_per_socket"]),
-                sockets_per_node=1,
-                nodes=int(said["nr_nodes"]),
-                cpu_khz=int(said["cpu_mhz"]) * 1000,
-                total_pages=int(said["total_memory"]) * mb,
-                free_pages=int(said["free_memory"]) * mb,
-            )
-        )
+        "<Discover_Hardware_Result><NodeInformation><VMM><PhysicalInfo>"
+        f"{inside}</PhysicalInfo></VMM></NodeInformation></Discover_Hardware_Result>"
     )
     assert hardware.cpus == int(said["nr_cpus"]) == 72
     assert hardware.memory_bytes == 262010 * 2**20
@@ -357,10 +253,13 @@ def test_plugins_lack_what_is_not_theirs() -> None:
     assert plugin.name == "oracle.ocfs2.OCFS2.OCFS2Plugin"
     assert (plugin.is_cluster_required, plugin.abilities["clone"]) == (True, "ONLINE")
     assert (plugin.storage_types, plugin.filesys_name) == (None, "ocfs2")
+    text = (
+        "<Discover_Storage_Plugins_Result><storage_plugin_info_list><storage_plugin_info"
+        " plugin_impl_name='oracle.generic.SCSIPlugin.GenericPlugin'><storage_types>SAN,iSCSI"
+        "</storage_types></storage_plugin_info></storage_plugin_info_list>"
+        "</Discover_Storage_Plugins_Result>"
+    )
     scsi = StoragePlugin("oracle.generic.SCSIPlugin.GenericPlugin", storage_types="SAN,iSCSI")
-    text = documents.storage_plugins_text([scsi])
-    assert "<fs_" not in text
-    assert "<filesys" not in text
     assert documents.storage_plugins(text) == (scsi,)
 
 

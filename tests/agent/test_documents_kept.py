@@ -92,7 +92,6 @@ def test_names_are_as_they_are(name: str) -> None:
     assert (found.virtual_disks, found.isos) == ((name,), (name,))
     assert found.virtual_machines == (Folder("v", (name,)),)
     assert found.not_understood == ()
-    assert documents.repositories(documents.repositories_text([found])) == (found,)
 
 
 @pytest.mark.parametrize("name", ["v ", " v", " ", ".", "V", "a  b"])
@@ -198,7 +197,6 @@ def test_members_of_a_pool_without_an_address(members: str, addresses: tuple[str
         ("Discover_Server_Pool_Result", "Server_Pool", documents.server_pool),
         ("Discover_Pool_Filesystem_Result", "Pool_Filesystem", documents.pool_filesystem),
         ("Discover_Network_Result", "Network/Active", documents.network),
-        ("Discover_Network_Result", "Network/Active", documents.network_devices),
         ("Discover_Storage_Plugins_Result", "storage_plugin_info_list", documents.storage_plugins),
     ],
 )

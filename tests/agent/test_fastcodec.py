@@ -21,6 +21,7 @@ DOMAIN = {
     "description": "",
 }
 LOOK = {"api": 1, "answers": {"list_vms": {"answer": [DOMAIN]}}}
+FILES = {"vm_cfg": [{"directory": "a", "content": bytes(range(256))}, {"content": b""}]}
 DOCUMENT = '<?xml version="1.0" ?>\n<Discover_Server_Result><Server>é&amp;</Server>\n'
 
 
@@ -35,7 +36,7 @@ def strictly(body: bytes) -> Any:
 
 
 @pytest.mark.parametrize(
-    "value", [[DOMAIN, DOMAIN], DOCUMENT, "", [], {}, [[[["]>"]]]], DOMAIN, LOOK, 7]
+    "value", [[DOMAIN, DOMAIN], DOCUMENT, "", [], {}, [[[["]>"]]]], DOMAIN, LOOK, 7, FILES]
 )
 def test_the_agents_form_goes_the_short_way(value: Any) -> None:
     assert read_plain(written(value)) == value == strictly(written(value))
@@ -44,6 +45,7 @@ def test_the_agents_form_goes_the_short_way(value: Any) -> None:
 @pytest.mark.parametrize("seed", range(8))
 def test_what_it_takes_the_strict_reader_takes_too(seed: int) -> None:
     whole = [written([DOMAIN]), written(DOCUMENT), written({"a": "", "b": [[], {}], "c": 12})]
+    whole.append(written(FILES))
     taken = 0
     for body in mutants(seed, 1500, whole):
         try:
@@ -118,6 +120,30 @@ VALUES = st.recursive(
 def test_any_value_of_strings(value: Any) -> None:
     body = written(value)
     assert codec.decode_response(body) == value == strictly(body)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "=", "====", "A", "AA", "AA=", "AA==", "AA===", "AAA=", "AAA==", "AAAA=", "AA=A"),
+        *("AA==AAAA", "=AAA", "\nAA\n==\n", "A A==", "\tAA==", "AA\r\n==", "AA-_", "AAAA\n\n"),
+        *("AAé=", "AA&#61;="),
+    ],
+)
+def test_odd_base64(text: str) -> None:
+    """Read as the strict reader reads it, or left to it."""
+    body = written(b"BYTES").replace(b"QllURVM=", text.encode())
+    assert text.encode() in body
+    try:
+        value = read_plain(body)
+    except NotPlain:
+        return
+    assert value == strictly(body)
+
+
+@given(st.binary())
+def test_any_bytes(value: bytes) -> None:
+    assert read_plain(written([value])) == [value] == strictly(written([value]))
 
 
 def test_a_name_twice_is_refused() -> None:

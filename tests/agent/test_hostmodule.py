@@ -13,7 +13,7 @@ import pytest
 
 from libcloud_ovm3.agent import chunks
 from libcloud_ovm3.agent.connection import AgentConnection
-from libcloud_ovm3.agent.hostmodule import API, HostModule, fits, is_absent
+from libcloud_ovm3.agent.hostmodule import API, HostModule, api_label, fits, is_absent
 from libcloud_ovm3.agent.hostmodule_types import (
     AgentReadings,
     Aside,
@@ -57,8 +57,8 @@ HOLDERS = [
         "uuid": "",
     },
     {"kind": "loop", "device": "/dev/loop0", "path": "/a/b"},
-    {"kind": "loop", "device": "/dev/loop1", "path": "/a/b", "problem": "cut"},
-    {"kind": "loop", "problem": "no losetup"},
+    {"kind": "loop", "device": "/dev/loop1", "path": "/a/b", "error": "cut"},
+    {"kind": "loop", "error": "no losetup"},
 ]
 HELD = (
     Holder("vbd", "/a", "xvda", 3, None, "0004fb00-0006-0000-5698-72ec10e028c8", "w", 4),
@@ -75,7 +75,7 @@ FOUND = [
     {"path": "/a", "real": "/b\ufffd", "real_raw": b"/b\xe9", "device": "18446744073709551615",
      "inode": "7", "links": 2, "type": "file", "size_bytes": 1 << 40, "new": 1},
     {"path": "/c\ufffd", "raw": b"/c\xe9", "missing": True},
-    {"path": "/d", "problem": "Stale NFS file handle"},
+    {"path": "/d", "error": "Stale NFS file handle"},
 ]  # fmt: skip
 IDENTITIES = (
     Identity("/a", b"/b\xe9", (1 << 64) - 1, 7, 2, "file", 1 << 40),
@@ -88,17 +88,17 @@ ASIDE = {"operation": "0" * 32, "path": "/x", "size_bytes": 1 << 40, "modified":
 
 # method, arguments, what goes out, what comes, what that is
 CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
-    ("version", (), (), {"api": 1, "python": "2.4.3", "new": 1}, 1),
+    ("version", (), (), {"module": "libcloud-ovm3", "api": 7, "python": "2.4.3", "new": 1}, 7),
     ("capabilities", (), (), {"functions": []}, {"functions": []}),
     ("get_api_services", (), (), STRUCTS, STRUCTS),
     ("free_space", (), (), STRUCTS, STRUCTS),
-    ("holders", (), (), HOLDERS, HELD),
+    ("file_holders", (), (), HOLDERS, HELD),
     ("autostart_guests", (), (), STRUCTS, STRUCTS),
     ("addresses", (), (), STRUCTS, STRUCTS),
     ("routes", (), (), STRUCTS, STRUCTS),
     ("neighbours", (), (), STRUCTS, STRUCTS),
     ("domains", (), (), {"domains": STRUCTS, "missing": []}, STRUCTS),
-    ("look", (["list_vms"],), (["list_vms"],),
+    ("read_agent", (["list_vms"],), (["list_vms"],),
      {"api": 1, "answers": {"list_vms": {"answer": [], "new": 1}}},
      AgentReadings(1, {"list_vms": []})),
     ("identify", (["/a", b"/c\xe9", "/d"],), (["/a", b"/c\xe9", "/d"],), FOUND, IDENTITIES),
@@ -215,8 +215,8 @@ def test_nothing_that_comes_ends_in_a_crash(answer: Any) -> None:
 @pytest.mark.parametrize(
     ("method", "given", "answer"),
     [
-        ("look", (["list_vms"],), {"api": True, "answers": {}}),
-        ("look", (["list_vms"],), {"api": 1}),
+        ("read_agent", (["list_vms"],), {"api": True, "answers": {}}),
+        ("read_agent", (["list_vms"],), {"api": 1}),
         ("domains", (), {"domains": []}),
         ("read_file", ("/p", 0, 1), {"size_bytes": 1, "chunk": "text"}),
         ("read_file", ("/p", 0, 1), {"size_bytes": 1, "chunk": b"\0\0\0\1"}),
@@ -228,13 +228,13 @@ def test_nothing_that_comes_ends_in_a_crash(answer: Any) -> None:
         ("identify", (["/a"],), [{**FOUND[0], "inode": 7}]),
         ("identify", (["/a"],), [{**FOUND[0], "inode": "-7"}]),
         ("identify", (["/a"],), [{"path": "/a"}]),
-        ("identify", (["/a"],), [{"path": "/a", "problem": 5}]),
+        ("identify", (["/a"],), [{"path": "/a", "error": 5}]),
         ("repository", ("r",), {**PAGES, "aside": None}),
         ("repository", ("r",), {**PAGES, "aside": [{}]}),
         ("repository", ("r",), {**PAGES, "aside": [{**ASIDE, "size_bytes": "7"}]}),
         ("repository", ("r",), {**PAGES, "aside": [{**ASIDE, "operation": None}]}),
-        ("holders", (), [{**HOLDERS[0], "uuid": 7}]),
-        ("holders", (), [{**HOLDERS[0], "state": "4"}]),
+        ("file_holders", (), [{**HOLDERS[0], "uuid": 7}]),
+        ("file_holders", (), [{**HOLDERS[0], "state": "4"}]),
         ("repository", ("r",), {"listing": {"answer": "<a/>"}, "vm_cfg": [{}], "after": ""}),
         ("repository", ("r",), {"listing": {"answer": None}, "vm_cfg": [], "after": ""}),
         ("repository", ("r",), {"listing": {"answer": "<a/>"}, "vm_cfg": [], "after": b"x"}),
@@ -266,48 +266,63 @@ def test_a_look_has_what_was_answered() -> None:
     }
     module, _ = answering({"api": 1, "answers": answers, "new": 1})
     wanted = ["discover_server", "discover_hardware", "discover_server_pool", "list_vms", "unknown"]
-    look = module.look(wanted)
+    look = module.read_agent(wanted)
     assert look == AgentReadings(1, {"discover_server": "<a/>", "list_vms": STRUCTS})
 
 
 def test_what_a_list_leaves_out_is_told() -> None:
-    unlisted = [{"name": "0004fb00", "problem": "x"}, {"name": "domain 9", "problem": "x"}]
+    unlisted = [{"name": "0004fb00", "error": "x"}, {"name": "domain 9", "error": "x"}]
     entry: dict[str, Any] = {"answer": STRUCTS, "unlisted": unlisted}
     module, _ = answering({"api": API, "answers": {"list_vms": entry}})
-    look = module.look(["list_vms"])
+    look = module.read_agent(["list_vms"])
     assert look == AgentReadings(API, {"list_vms": STRUCTS}, ("0004fb00", "domain 9"))
     for bad in (None, [None], [{}], "x"):
         module, _ = answering({"api": API, "answers": {"list_vms": {**entry, "unlisted": bad}}})
         with pytest.raises(MalformedResponse):
-            module.look(["list_vms"])
+            module.read_agent(["list_vms"])
 
 
 def test_part_of_a_list_is_no_list() -> None:
     entry = {"fault": "x:y", "answer": STRUCTS, "missing": ["0004fb00"]}
     module, _ = answering({"api": 1, "answers": {"list_vms": entry}})
-    assert module.look(["list_vms"]).answers == {}
-    module, _ = answering({"domains": [], "missing": [{"name": "0004fb00", "problem": "gone"}]})
+    assert module.read_agent(["list_vms"]).answers == {}
+    module, _ = answering({"domains": [], "missing": [{"name": "0004fb00", "error": "gone"}]})
     with pytest.raises(AgentFault, match="0004fb00: gone"):
         module.domains()
 
 
-@pytest.mark.parametrize("api", [API - 2, API + 2, 999])
+@pytest.mark.parametrize("api", [0, API - 2, API + 2, 999])
 def test_of_an_api_that_does_not_fit_nothing_is_read(api: int) -> None:
     assert not fits(api)
     module, _ = answering({"api": api, "answers": "of another form"})
-    assert module.look(["list_vms"]) == AgentReadings(api, {})
+    assert module.read_agent(["list_vms"]) == AgentReadings(api, {})
 
 
-@pytest.mark.parametrize("api", [API - 1, API, API + 1])
-def test_one_older_and_one_newer_fit(api: int) -> None:
+@pytest.mark.parametrize("api", [1, 2, 999])
+def test_a_module_from_before_api_1_never_fits(api: int) -> None:
+    module, _ = answering({"api": api, "python": "2.4.3"})
+    assert module.version() == 0
+    assert not fits(0)
+    assert (api_label(0), api_label(api)) == ("older than api 1", f"api {api}")
+
+
+@pytest.mark.parametrize("api", [0, -1, "1", True, None])
+def test_a_version_that_is_no_number(api: object) -> None:
+    module, _ = answering({"module": "libcloud-ovm3", "api": api})
+    with pytest.raises(MalformedResponse, match="api: expected"):
+        module.version()
+
+
+@pytest.mark.parametrize("api", [API, API + 1])  # one older, too, once there is one
+def test_one_newer_fits(api: int) -> None:
     assert fits(api)
     module, _ = answering({"api": api, "answers": {"list_vms": {"answer": []}}})
-    assert module.look(["list_vms"]) == AgentReadings(api, {"list_vms": []})
+    assert module.read_agent(["list_vms"]) == AgentReadings(api, {"list_vms": []})
 
 
 def test_a_repository_of_several_pages() -> None:
     files = [{"folder": "Templates", "directory": str(n), "content": b"x"} for n in range(2)]
-    bad = {"folder": "VirtualMachines", "directory": "b", "problem": "Failed: EIO"}
+    bad = {"folder": "VirtualMachines", "directory": "b", "error": "Failed: EIO"}
     module, connection = answering(
         {"listing": {"answer": "<a/>"}, "vm_cfg": files, "after": b"c\xe9"},
         {"listing": {}, "vm_cfg": [bad], "after": ""},
@@ -324,11 +339,11 @@ def test_a_repository_of_several_pages() -> None:
 
 def test_what_was_set_aside_is_told() -> None:
     raw = {**ASIDE, "path": "/x\ufffd", "raw": b"/x\xe9"}
-    odd = {"operation": "1" * 32, "problem": "Failed: EIO"}
+    odd = {"operation": "1" * 32, "error": "Failed: EIO"}
     module, _ = answering(
         {
             **PAGES,
-            "aside": [ASIDE, raw, odd, {"problem": "more"}],
+            "aside": [ASIDE, raw, odd, {"error": "more"}],
             "vm_cfg": [VM_CFG],
             "after": "c",
         },
@@ -375,11 +390,11 @@ def test_a_listing_that_faults_is_the_agent_s_own_fault() -> None:
 @pytest.mark.parametrize(
     ("text", "absent"),
     [
-        ('method "libcloud_look" is not supported', True),
-        ("<type 'exceptions.AttributeError'>:libcloud_look", True),
+        ('method "libcloud_read_agent" is not supported', True),
+        ("<type 'exceptions.AttributeError'>:libcloud_read_agent", True),
         ("exceptions.ImportError:No module named services", True),
         ("libcloud_ovm3_host.errors.NotFound:'x'", False),
-        ("<class 'libcloud_ovm3_host.errors.TookTooLong'>:look: more than 55 s", False),
+        ("<class 'libcloud_ovm3_host.errors.Timeout'>:look: more than 55 s", False),
     ],
 )
 def test_which_faults_say_that_it_is_not_there(
@@ -387,7 +402,7 @@ def test_which_faults_say_that_it_is_not_there(
 ) -> None:
     module = HostModule(connect(serve(lambda request: fault(text))))
     with pytest.raises(AgentFault) as caught:
-        module.look([])
+        module.read_agent([])
     assert is_absent(caught.value) is absent
 
 

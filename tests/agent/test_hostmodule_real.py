@@ -11,7 +11,7 @@ import pytest
 
 from libcloud_ovm3.agent import chunks
 from libcloud_ovm3.agent.connection import AgentConnection
-from libcloud_ovm3.agent.hostmodule import API, LOOKABLE, HostModule
+from libcloud_ovm3.agent.hostmodule import AGENT_READS, API, HostModule
 from libcloud_ovm3.agent.hostmodule_types import Document
 from libcloud_ovm3.agent.tls import HostTrust
 from libcloud_ovm3.errors import AgentFault
@@ -59,9 +59,9 @@ def test_what_is_there(module: HostModule) -> None:
 
 
 def test_inventory(module: HostModule, sim: Simulator, mount: str) -> None:
-    look = module.look(list(LOOKABLE))
+    look = module.read_agent(list(AGENT_READS))
     assert look.api == API
-    assert look.answers.keys() == LOOKABLE.keys()
+    assert look.answers.keys() == AGENT_READS.keys()
     files = module.repository(sim.repository_id)
     assert sim.repository_id in files.listing
     [cfg] = files.vm_cfgs[:1]
@@ -69,23 +69,23 @@ def test_inventory(module: HostModule, sim: Simulator, mount: str) -> None:
     assert cfg.content == on_disk.read_bytes()
     assert {d["uuid"] for d in module.domains()} == {d["uuid"] for d in look.answers["list_vms"]}
     assert mount in {one["mount"] for one in module.free_space()}
-    assert {one.kind for one in module.holders()} == {"vbd", "loop"}
+    assert {one.kind for one in module.file_holders()} == {"vbd", "loop"}
     assert module.autostart_guests() == []
 
 
 def test_a_guest_that_the_list_leaves_out(module: HostModule, sim: Simulator) -> None:
-    full = module.look(["list_vms"])
+    full = module.read_agent(["list_vms"])
     assert full.unlisted == ()
     listed = full.answers["list_vms"]
     guests = {one["uuid"] for one in listed if one["domid"] != "0"}
     assert guests
     few = [one for one in listed if one["domid"] == "0"]
     rule = sim.misbehave("answer", "list_vms", times=2, value=few)
-    assert set(module.look(["list_vms"]).unlisted or ()) == guests
+    assert set(module.read_agent(["list_vms"]).unlisted or ()) == guests
     assert rule.hits == 2  # it is asked again: one may just have begun
-    held = {one.uuid for one in module.holders() if one.kind == "vbd"}
+    held = {one.uuid for one in module.file_holders() if one.kind == "vbd"}
     assert held == guests
-    assert {one.uuid for one in module.holders() if one.kind == "loop"} == guests
+    assert {one.uuid for one in module.file_holders() if one.kind == "loop"} == guests
 
 
 def test_files(module: HostModule, sim: Simulator, mount: str) -> None:
@@ -184,7 +184,7 @@ def test_documents(module: HostModule, mount: str) -> None:
     assert module.read_document(mount, "note") == Document(1, 2, b"\0\xff", ME, operation)
     with pytest.raises(AgentFault) as caught:
         module.write_document(ME, new(), mount, "note", 1, b"late")
-    assert kind(caught) == "Lost"
+    assert kind(caught) == "Conflict"
     assert module.list_documents(mount) == (["note"], "")
 
 

@@ -24,7 +24,7 @@ def test_a_sound_pool() -> None:
         assert done.returncode == 0, done.stdout + done.stderr
         assert {level for level, _ in levels(done.stdout)} == {"ok", "note"}
         called = {call.function for call in sim.calls}
-    ours = {"libcloud_version", "libcloud_look", "libcloud_no_such_function"}
+    ours = {"libcloud_version", "libcloud_read_agent", "libcloud_no_such_function"}
     assert {kind_of(function) for function in called - ours} == {"read"}
     for text in ("TLSv1.3", "EC 256 bit", "agent 3.3.3", "the host module is not there", "0 error"):
         assert text in done.stdout
@@ -64,7 +64,7 @@ def test_a_bundle_holds_what_the_next_boot_brings_back(tmp_path: Path) -> None:
          "starts": True},
     ]  # fmt: skip
     with Simulator(hosts=2, speed=100, host_module=True) as sim:
-        sim.misbehave("answer", "libcloud_comebacks", host=1, value=boots, times=None)
+        sim.misbehave("answer", "libcloud_autostart_guests", host=1, value=boots, times=None)
         done = run("doctor", address(sim), *pins(sim), "--bundle", str(file), password=sim.password)
     assert "our-vault" in done.stdout
     assert levels(done.stdout).count(("warning", "comeback")) == 2

@@ -44,7 +44,7 @@ def test_everything_could_be_read() -> None:
         )
         assert not {c.function for c in sim.calls} - {
             "discover_server", "discover_server_pool", "list_vms", "discover_repository_db",
-            "discover_repositories", "get_vm_config", "discover_hardware", "libcloud_look",
+            "discover_repositories", "get_vm_config", "discover_hardware", "libcloud_read_agent",
         }  # fmt: skip
         sim.hosts[0].kill()
         status, shown = invoke("inventory", *options(sim), password=sim.password)

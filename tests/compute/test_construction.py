@@ -65,7 +65,7 @@ def test_the_port_is_the_one_given(port: Any) -> None:
 
 @pytest.mark.parametrize("secure", [False, "false", "no", 0, "0", "off"])
 def test_secure_false_is_loud(secure: Any) -> None:
-    with pytest.warns(Ovm3Warning, match="in clear"):
+    with pytest.warns(Ovm3Warning, match="unencrypted"):
         driver = make(secure=secure, ex_fingerprint=None, port=443)
     assert driver.connection.connection.host == "http://ovm-1:443"
 
@@ -170,8 +170,8 @@ def test_salt_s_way_of_calling() -> None:
 
 def test_secrets_are_in_no_repr() -> None:
     driver = make(ex_passwords={"ovm-2": "secret-pw-2"})
-    for thing in (driver, driver.connection, driver._estate, driver._trust, vars(driver._estate),
-                  driver._passwords):  # fmt: skip
+    access, estate = driver._access, driver._estate
+    for thing in (driver, driver.connection, access, vars(access), estate, vars(estate)):
         assert "secret-pw" not in repr(thing)
 
 
@@ -210,7 +210,7 @@ def test_the_first_host_has_its_own_password_and_no_other_gets_it() -> None:
     )  # fmt: skip
     keys = [driver._estate.agent(address).connection.key for address in driver._estate.given]
     assert keys == ["one", "secret-pw", "3"]
-    assert set(driver._passwords.all()) == {"secret-pw", "one", "3"}
+    assert set(driver._access.passwords.all()) == {"secret-pw", "one", "3"}
 
 
 def test_options_of_old_tls_reach_every_host() -> None:

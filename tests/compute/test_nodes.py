@@ -127,7 +127,7 @@ def test_bad_input_is_refused_before_anything_changes(driver: Any, sim: Simulato
     assert fingerprints_of(sim.repository_path) == before
     with pytest.raises(InvalidArgument, match="ISO"):
         driver.create_node("iso", size, iso)
-    with pytest.warns(Ovm3Warning, match="not grown yet"):
+    with pytest.warns(Ovm3Warning, match="not supported yet"):
         driver.create_node("large", disk(1), template)
 
 
@@ -142,7 +142,7 @@ def test_a_disk_smaller_than_the_template_is_refused() -> None:
 
 def test_graceful_stop_has_a_limit_and_is_never_forced(driver: Any, sim: Simulator) -> None:
     node = driver.ex_get_node_by_name("seed-1")
-    sim.hosts[0].deaf.add(node.id)
+    sim.hosts[0].ignores_requests.add(node.id)
     # An agent that waits for the guest itself gives up with a fault of its own.
     with pytest.raises((WaitTimeout, AgentFault), match=r"asked to shut down|did not stop"):
         driver.stop_node(node, ex_timeout=20)
@@ -172,7 +172,7 @@ def test_one_uuid_live_twice(driver: Any, sim: Simulator) -> None:
     second.connection.call("start_vm", node.extra["repository_id"], node.extra["directory"])
     seen = driver.ex_get_node(node.id)
     assert seen.state == NodeState.ERROR
-    assert [place["host"] for place in seen.extra["places"]] == ["ovm-1", "ovm-3"]
+    assert [place["host"] for place in seen.extra["live"]] == ["ovm-1", "ovm-3"]
     sim.calls.clear()
     for action in (driver.start_node, driver.stop_node, driver.reboot_node, driver.destroy_node):
         with pytest.raises(PreconditionFailed, match=r"ovm-1.*ovm-3|error"):

@@ -29,7 +29,12 @@ def sim() -> Iterator[Simulator]:
         yield simulator
 
 
-MODULE_READS = ("libcloud_look", "libcloud_repository", "libcloud_holders", "libcloud_identify")
+MODULE_READS = (
+    "libcloud_read_agent",
+    "libcloud_repository",
+    "libcloud_file_holders",
+    "libcloud_identify",
+)
 
 
 def create(driver: Driver, running: Node, stopped: Node) -> Any:

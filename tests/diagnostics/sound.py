@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from libcloud_ovm3.agent.address import Address
+from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.agent.documents import (
     Folder,
     Hardware,
@@ -74,7 +75,7 @@ def live(name: str, vm_id: str, **more: Any) -> dict[str, Any]:
 
 
 def defined(directory: str, **config: Any) -> Definition:
-    return Definition(REPOSITORY, directory, {"name": directory, **config})
+    return Definition(REPOSITORY, directory, VMConfig({"name": directory, **config}))
 
 
 def repository(views: Sequence[HostView], definitions: Sequence[Definition] = ()) -> Repository:

@@ -35,6 +35,7 @@ from tests.diagnostics.sound import (
     member,
     repository,
 )
+from tests.earlier_module import put_earlier_module
 from tests.support import simulate
 
 ONE = "0004fb00-0006-0000-0000-000000000001"
@@ -290,7 +291,7 @@ def test_the_host_module() -> None:
     assert (present.level, present.advice) == ("ok", "")
     assert f"ovm-1: the host module is there (api {API})" in present.found
     assert other.found == "ovm-2: the host module is not there"
-    for api, advice in ((API - 2, "`ovm3 host install"), (API + 2, "upgrade this client")):
+    for api, advice in ((0, "`ovm3 host install"), (API + 2, "upgrade this client")):
         [odd, _] = about(host_module="present", module_api=api)
         assert (odd.level, odd.means.partition(";")[0]) == ("warning", "it is not used")
         assert odd.advice.startswith(advice)
@@ -304,11 +305,23 @@ def test_the_host_module_of_a_host() -> None:
         calls: list[Call] = []
         collect(recorded(estate_of(sim), calls), certificate, "verified")
         ours = {call.function for call in calls if call.function.startswith("libcloud_")}
-        assert ours == {"libcloud_version", "libcloud_comebacks"}, "else what the agents say"
+        assert ours == {"libcloud_version", "libcloud_autostart_guests"}, "else what the agents say"
         sim.misbehave("fault", "libcloud_version", text="exceptions.ImportError:no module")
         of = collect(estate_of(sim), certificate, "verified")
         assert (of.members[0].host_module, of.members[0].module_api) == ("unclear", None)
         assert "unclear" in texts(of, "host module")
+
+
+def test_a_host_module_from_before_api_1() -> None:
+    with simulate(hosts=1, host_module=True) as sim:
+        put_earlier_module(sim, 0, 2)
+        of = collect(estate_of(sim), certificate, "verified")
+        [one] = of.members
+        assert (one.host_module, one.module_api, one.autostart_guests) == ("present", 0, None)
+        [finding] = [one for one in run_checks(of) if one.about == "host module"]
+    assert finding.level == "warning"
+    assert "older than api 1" in finding.found
+    assert finding.advice.startswith("`ovm3 host install ")
 
 
 def test_a_sick_pool(personality: str) -> None:

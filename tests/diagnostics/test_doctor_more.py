@@ -164,8 +164,8 @@ COMEBACKS = [
     ({"kind": "managed", "uuid": ONE, "path": "/m", "starts": True}, f"VM 'a' ({ONE})"),
     ({"kind": "managed", "uuid": "odd", "path": "/m", "starts": True}, "guest odd"),
     ({"kind": "managed", "uuid": ONE, "path": "/m", "starts": False}, None),
-    ({"kind": "managed", "uuid": ONE, "path": "/m", "problem": "EACCES"}, "read: EACCES"),
-    ({"kind": "auto", "path": "/auto", "problem": "EIO"}, "/auto cannot be read: EIO"),
+    ({"kind": "managed", "uuid": ONE, "path": "/m", "error": "EACCES"}, "read: EACCES"),
+    ({"kind": "auto", "path": "/auto", "error": "EIO"}, "/auto cannot be read: EIO"),
     ({"kind": "new", "name": "x", "path": "/n"}, "not understood"),
 ]
 

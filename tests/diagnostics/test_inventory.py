@@ -17,7 +17,7 @@ from tests.diagnostics.sick import BROKEN, TWIN, estate_of, sick_pool
 from tests.diagnostics.sound import REPOSITORY, defined, host, live, looked, repository
 
 ONE = "0004fb00-0006-0000-0000-000000000001"
-PAGE = Path(__file__).parents[2] / "docs" / "after-the-manager.md"
+PAGE = Path(__file__).parents[2] / "docs" / "inventory-json.md"
 
 
 def test_a_sick_pool(personality: str) -> None:
@@ -52,7 +52,11 @@ def test_a_sick_pool(personality: str) -> None:
     [broken] = [vm for vm in found.vms if vm.definitions[0].directory == BROKEN]
     assert (broken.state, broken.ha, broken.memory_mb) == ("unknown", None, None)
     assert broken.definitions[0].error
-    for text in (dead, f"repository {sick.unmounted} is mounted on no host", f"{BROKEN} cannot"):
+    for text in (
+        dead,
+        f"repository {sick.unmounted} is not mounted on any host",
+        f"{BROKEN} cannot",
+    ):
         assert len([problem for problem in found.errors if text in problem]) == 1
     assert len(found.errors) == 3
 

@@ -133,7 +133,7 @@ def test_a_host_by_name_is_not_asked_twice(sim: Simulator) -> None:
     address = sim.hosts[0].address
     driver = driver_for(sim, host=f"{address}:{sim.hosts[0].port}", port=None)
     nodes = driver.list_nodes()
-    assert all(len(node.extra["places"]) == 1 for node in nodes)
+    assert all(len(node.extra["live"]) == 1 for node in nodes)
     assert len(driver.list_locations()) == 3
 
 

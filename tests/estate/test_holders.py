@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from libcloud_ovm3.agent.address import Address
+from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.agent.documents import Server
 from libcloud_ovm3.agent.hostmodule_types import Holder, Identity
 from libcloud_ovm3.errors import PreconditionFailed
 from libcloud_ovm3.estate.definitions import Definition
-from libcloud_ovm3.estate.holders import HostHolders, _holding, _in_the_way, same_files
+from libcloud_ovm3.estate.holders import HostHolders, _holding, _obstacles, same_files
 from libcloud_ovm3.estate.hosts import HostView
 
 PATH = "/OVS/Repositories/0004fb/VirtualDisks/one.img"
@@ -52,9 +53,9 @@ def in_the_way(holder: Holder, mode: str = "w") -> list[str]:
     """What one holder on one host, which cannot identify files, says against a start."""
     server = Server(uuid="0" * 32, hostname="ovm-1")
     host = HostView(Address("127.0.0.2", 8899), None, server, (), ())  # type: ignore[arg-type]
-    config = {"uuid": OWN_ID, "disk": [f"file:{DISK},xvda,{mode}"]}
+    config = VMConfig({"uuid": OWN_ID, "disk": [f"file:{DISK},xvda,{mode}"]})
     definition = Definition(REPOSITORY, "0" * 32, config)
-    return _in_the_way([HostHolders(host, None, (holder,))], definition)
+    return _obstacles([HostHolders(host, None, (holder,))], definition)
 
 
 def vbd(path: str | None = DISK, owner: str | None = OTHER_ID, **more: Any) -> Holder:
@@ -94,7 +95,7 @@ NOBODY = [
 
 
 @pytest.mark.parametrize("holder", OTHERS, ids=str)
-def test_what_stands_in_the_way_of_a_start(holder: Holder) -> None:
+def test_what_stands_obstacles_of_a_start(holder: Holder) -> None:
     assert in_the_way(holder)
 
 

@@ -215,7 +215,7 @@ def test_v11_no_password_anywhere(driver: Any, sim: Simulator, caplog: Any) -> N
     assert node.extra["nics"] == [{"mac": "00:16:3e:00:70:45", "bridge": None, "type": None}]
     definitions = read_estate(driver._estate).vm(node.id).definitions
     shown = [*nodes, *(n.extra for n in nodes), *(w.message for w in warned), caplog.text]
-    assert "Pa55word" not in repr(shown) + str(definitions[0].settings)
+    assert "Pa55word" not in repr(shown) + str(definitions[0])
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libcloud_ovm3.agent.address import Address
+from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.agent.documents import Server
 from libcloud_ovm3.errors import AmbiguousName, NodeNotFound, PreconditionFailed
 from libcloud_ovm3.estate.disks import name_has_uuid
@@ -36,7 +37,7 @@ def live(name: str = DIRECTORY, vm_id: str = ID, **more: str) -> dict[str, Any]:
 
 
 def defined(directory: str = DIRECTORY, repository: str = "r" * 32, **config: Any) -> Definition:
-    return Definition(repository, directory, config)
+    return Definition(repository, directory, VMConfig(config))
 
 
 def test_a_running_vm_is_one_node_under_its_display_name() -> None:
@@ -161,8 +162,10 @@ RECORDS = JUNK | st.dictionaries(KEYS, JUNK | st.just(ID))
     st.lists(RECORDS, max_size=6), st.lists(st.dictionaries(KEYS, JUNK | st.just(ID)), max_size=4)
 )
 def test_one_bad_record_never_spoils_the_others(records: Any, configs: Any) -> None:
-    definitions = [Definition("r" * 32, f"dir-{i}", config) for i, config in enumerate(configs)]
-    good = Definition("r" * 32, "good", {"uuid": str(uuid.UUID(int=9)), "OVM_simple_name": "good"})
+    definitions = [
+        Definition("r" * 32, f"dir-{i}", VMConfig(config)) for i, config in enumerate(configs)
+    ]
+    good = defined("good", uuid=str(uuid.UUID(int=9)), OVM_simple_name="good")
     domains = read_domains([*records, live("live", str(uuid.UUID(int=8)))]).domains
     seen = HostView(Address("h", 1), None, server(0), domains, ())  # type: ignore[arg-type]
     vms = merge_vms([seen], [*definitions, good], True)

@@ -18,9 +18,11 @@ from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.diagnostics.inventory import as_json, take_inventory
 from libcloud_ovm3.errors import AgentFault, OperationIncomplete, Ovm3Warning, PreconditionFailed
 from libcloud_ovm3.estate.definitions import Definition, read_templates
+from libcloud_ovm3.estate.hosts import BOOT_TIME, HARDWARE
 from libcloud_ovm3.estate.members import MODULE_MISSING_SECONDS
 from libcloud_ovm3.estate.vms import EstateSnapshot, read_estate
 from libcloud_ovm3.simulator import Simulator
+from tests.earlier_module import put_earlier_module
 from tests.estate.test_vm_cfg_cases import CASES, DIRECTORIES, put_case
 from tests.operations import test_never_guess as rules
 from tests.support import calls_of, clock_of, driver_for, fingerprints_of, quietly, simulate
@@ -59,12 +61,12 @@ def test_one_call_a_host_and_one_a_repository(driver: Any, sim: Simulator) -> No
     for number in range(5):
         folder = sim.path_of(second if number % 2 else sim.repository_id) / "VirtualMachines"
         rules.write_cfg(folder / (str(number) * 32), name=f"stopped-{number}", memory=256)
-    expected = {"libcloud_look": 3, "libcloud_repository": 2}
+    expected = {"libcloud_read_agent": 3, "libcloud_repository": 2}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert calls_during(sim, driver.list_nodes) == expected
         assert calls_during(sim, take_inventory, driver._estate) == expected
-        assert calls_during(sim, driver.list_locations) == {"libcloud_look": 3}
+        assert calls_during(sim, driver.list_locations) == {"libcloud_read_agent": 3}
     assert {node.name for node in driver.list_nodes()} > {f"stopped-{n}" for n in range(5)}
 
 
@@ -72,11 +74,12 @@ def test_a_half_installed_pool() -> None:
     with simulate(hosts=3, host_module=[1]) as sim:
         driver = driver_for(sim)
         first = calls_during(sim, driver.list_nodes)
-        assert first.pop("libcloud_look") == 3
+        assert first.pop("libcloud_read_agent") == 3
         expected = {**dict.fromkeys(OWN, 2), "discover_server_pool": 1, "libcloud_repository": 1}
+        assert first.pop("libcloud_version") == 2, "an older module would answer it"
         assert first == expected
         again = calls_during(sim, driver.list_nodes)
-        assert again.pop("libcloud_look") == 1, "the others are known to lack it"
+        assert again.pop("libcloud_read_agent") == 1, "the others are known to lack it"
         assert again == expected
         assert {c.host_index for c in sim.calls if c.function.startswith("libcloud_")} == {1}
         sim.hosts[1].unmount_repository()
@@ -160,7 +163,7 @@ def test_gone_in_the_middle(driver: Any, sim: Simulator) -> None:
     for host in range(3):
         sim.remove_host_module(host)
     assert [(node.id, node.state) for node in driver.list_nodes()] == before
-    assert "libcloud_look" not in calls_during(sim, driver.list_nodes)
+    assert "libcloud_read_agent" not in calls_during(sim, driver.list_nodes)
 
 
 def test_an_installation_is_noticed_after_a_while(sim: Simulator) -> None:
@@ -177,15 +180,15 @@ def test_an_installation_is_noticed_after_a_while(sim: Simulator) -> None:
     ):
         now[0] = passed
         counted = calls_during(sim, quietly, driver.list_nodes)
-        assert (counted["libcloud_look"], counted["discover_server"]) == (asked, 1 - asked)
+        assert (counted["libcloud_read_agent"], counted["discover_server"]) == (asked, 1 - asked)
 
 
 @pytest.mark.parametrize("failure", ["answer", "fault"])
 def test_a_module_that_fails_costs_nothing(driver: Any, sim: Simulator, failure: str) -> None:
     """What it cannot say is asked of the agent itself, and the module is asked again next time."""
     before = [(node.id, node.state) for node in driver.list_nodes()]
-    ours = "libcloud_ovm3_host.errors.TookTooLong:look: more than 55 s"
-    for function in ("libcloud_look", "libcloud_repository"):
+    ours = "libcloud_ovm3_host.errors.Timeout:look: more than 55 s"
+    for function in ("libcloud_read_agent", "libcloud_repository"):
         sim.misbehave(failure, function, times=None, text=ours, value={"api": "x"})
     assert [(node.id, node.state) for node in driver.list_nodes()] == before
     sim.clear_misbehaviour()
@@ -194,8 +197,8 @@ def test_a_module_that_fails_costs_nothing(driver: Any, sim: Simulator, failure:
 
 def test_a_module_that_hangs_does_not_make_its_host_silent(sim: Simulator) -> None:
     driver = driver_for(sim)
-    sim.misbehave("hang", "libcloud_look", host=1, times=None)
-    with pytest.warns(Ovm3Warning, match=r"host module does not answer"):
+    sim.misbehave("hang", "libcloud_read_agent", host=1, times=None)
+    with pytest.warns(Ovm3Warning, match=r"host module does not respond"):
         nodes = {node.name: node.state for node in driver.list_nodes()}
     assert nodes == {"seed-1": NodeState.RUNNING, "seed-2": NodeState.RUNNING}
 
@@ -216,17 +219,17 @@ def set_api(sim: Simulator, host: int, api: int) -> None:
     sim.restart_agent(host)
 
 
-@pytest.mark.parametrize("api", [API - 1, API + 1])
-def test_one_version_older_or_newer_works(driver: Any, sim: Simulator, api: int) -> None:
+@pytest.mark.parametrize("api", [API, API + 1])  # one older, too, once there is one
+def test_one_version_newer_works(driver: Any, sim: Simulator, api: int) -> None:
     for host in range(3):
         set_api(sim, host, api)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         counted = calls_during(sim, driver.list_nodes)
-    assert counted == {"libcloud_look": 3, "libcloud_repository": 1}
+    assert counted == {"libcloud_read_agent": 3, "libcloud_repository": 1}
 
 
-@pytest.mark.parametrize(("api", "advice"), [(API + 2, "upgrade"), (API - 2, "ovm3 host install")])
+@pytest.mark.parametrize(("api", "advice"), [(API + 2, "upgrade"), (API - 1, "ovm3 host install")])
 def test_any_other_is_as_none_and_says_so(
     driver: Any, sim: Simulator, api: int, advice: str
 ) -> None:
@@ -241,6 +244,25 @@ def test_any_other_is_as_none_and_says_so(
     assert driver.ex_get_node(node.id).state == NodeState.RUNNING
 
 
+@pytest.mark.parametrize("api", [1, 2])
+def test_a_module_from_before_api_1_is_as_none_and_the_notice_says_so(
+    driver: Any, sim: Simulator, api: int
+) -> None:
+    node = rules.make(driver)
+    put_earlier_module(sim, 1, api)
+    address = f"{sim.hosts[1].address}:{sim.hosts[1].port}"
+    notice = rf"{address}: its host module \(older than api 1\) .*`ovm3 host install {address}`"
+    driver = driver_for(sim)
+    for _ in range(2):
+        with pytest.warns(Ovm3Warning, match=notice):
+            states = {node.state for node in driver.list_nodes()}
+        assert states == {NodeState.RUNNING}
+    sim.calls.clear()
+    quietly(driver.destroy_node, node)
+    asked = {c.function for c in sim.calls if c.host_index == 1 and "libcloud_" in c.function}
+    assert asked - {UNKNOWN} == {"libcloud_file_holders"}, "which it does not have"
+
+
 def test_an_older_one_lacks_a_function_and_a_newer_one_says_more(
     driver: Any, sim: Simulator
 ) -> None:
@@ -250,11 +272,13 @@ def test_an_older_one_lacks_a_function_and_a_newer_one_says_more(
     sim.hosts[1].unmount_repository()
     sim.hosts[2].unmount_repository()
     counted = calls_during(sim, quietly, driver.list_nodes)
-    assert (counted["libcloud_look"], counted["get_vm_config"]) == (3, 2)
-    look = driver.connection.call("libcloud_look", [*OWN, "discover_server_pool"], kind="read")
+    assert (counted["libcloud_read_agent"], counted["get_vm_config"]) == (3, 2)
+    look = driver.connection.call(
+        "libcloud_read_agent", [*OWN, "discover_server_pool"], kind="read"
+    )
     look["new"] = look["answers"]["new"] = {"x": 1}
     look["answers"]["list_vms"]["new"] = 1
-    sim.misbehave("answer", "libcloud_look", host=0, value=look)
+    sim.misbehave("answer", "libcloud_read_agent", host=0, value=look)
     counted = calls_during(sim, quietly, driver.list_nodes)
     assert not counted.keys() & set(OWN)
 
@@ -285,13 +309,16 @@ RULES = [
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__.removeprefix("test_"))
 def test_nothing_is_guessed(rule: Any, driver: Any, sim: Simulator) -> None:
     rule(driver, sim)
-    assert "libcloud_look" in {call.function for call in sim.calls}
+    assert "libcloud_read_agent" in {call.function for call in sim.calls}
 
 
 def test_read_only_looks_and_writes_nothing(sim: Simulator) -> None:
     driver = driver_for(sim, ex_read_only=True)
     before = fingerprints_of(sim.repository_path)
-    assert calls_during(sim, driver.list_nodes) == {"libcloud_look": 3, "libcloud_repository": 1}
+    assert calls_during(sim, driver.list_nodes) == {
+        "libcloud_read_agent": 3,
+        "libcloud_repository": 1,
+    }
     with pytest.raises(PreconditionFailed, match="ex_read_only"):
         HostModule(driver.connection).delete_file("me", "0" * 32, "/OVS/Repositories/x/y")
     assert fingerprints_of(sim.repository_path) == before
@@ -303,7 +330,7 @@ def test_read_only_looks_and_writes_nothing(sim: Simulator) -> None:
 def test_a_list_that_faults_is_had_one_by_one(driver: Any, sim: Simulator) -> None:
     """One guest makes xend's whole list fault: the host is not silent any more."""
     stopped = driver.ex_get_node(sim.add_vm("stopped"))
-    sim.hosts[1].let("list faults")
+    sim.hosts[1].inject("list faults")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         states = {node.name: node.state for node in driver.list_nodes()}
@@ -314,8 +341,8 @@ def test_a_list_that_faults_is_had_one_by_one(driver: Any, sim: Simulator) -> No
 
 def test_one_guest_that_nobody_sees_is_a_silent_host(driver: Any, sim: Simulator) -> None:
     stopped = driver.ex_get_node(sim.add_vm("stopped"))
-    sim.hosts[1].let("list faults")
-    sim.hosts[1].let("a look faults")
+    sim.hosts[1].inject("list faults")
+    sim.hosts[1].inject("lookup faults")
     with pytest.warns(Ovm3Warning, match="list_vms"):
         nodes = {node.name: node.state for node in driver.list_nodes()}
     assert nodes["seed-2"] == nodes["stopped"] == NodeState.UNKNOWN
@@ -331,7 +358,7 @@ def test_a_disk_that_is_still_held_is_not_deleted() -> None:
         node = rules.make(driver)
         disk = rules.disk_file(sim, node)
         with pytest.raises(
-            OperationIncomplete, match=r"held: domain 2 .* on ovm-.*; /dev/loop\d+ on ovm-"
+            OperationIncomplete, match=r"in use: domain 2 .* on ovm-.*; /dev/loop\d+ on ovm-"
         ):
             driver.destroy_node(node)
         assert disk.exists()
@@ -345,18 +372,18 @@ def test_a_disk_is_waited_for() -> None:
         node = rules.make(driver)
         path = f"/x/{rules.disk_file(sim, node).name}"
         held = [{"kind": "loop", "device": "/dev/loop1", "path": path}]
-        sim.misbehave("answer", "libcloud_holders", times=3, value=held)
+        sim.misbehave("answer", "libcloud_file_holders", times=3, value=held)
         assert driver.destroy_node(node) is True
         assert not rules.disk_file(sim, node).exists()
-        asked = calls_of(sim, "libcloud_holders", "libcloud_delete_aside")
-        assert asked.count("libcloud_holders") > 2
+        asked = calls_of(sim, "libcloud_file_holders", "libcloud_delete_aside")
+        assert asked.count("libcloud_file_holders") > 2
         assert asked[-1] == "libcloud_delete_aside"
 
 
 def test_who_holds_what_is_not_known(driver: Any, sim: Simulator) -> None:
     node = rules.make(driver)
     ours = "libcloud_ovm3_host.errors.Failed:xenstore-ls: no"
-    sim.misbehave("fault", "libcloud_holders", host=2, times=None, text=ours)
+    sim.misbehave("fault", "libcloud_file_holders", host=2, times=None, text=ours)
     with pytest.raises(PreconditionFailed, match=r"cannot tell: .*xenstore-ls"):
         driver.destroy_node(node)
     assert rules.disk_file(sim, node).exists()
@@ -371,10 +398,10 @@ def test_a_module_that_goes_while_a_disk_is_waited_for(failure: str) -> None:
         disk = rules.disk_file(sim, node)
         how: dict[str, Any] = {"nth": 2, "times": None}
         if failure == "gone":
-            failure, how["text"] = "fault", 'method "libcloud_holders" is not supported'
+            failure, how["text"] = "fault", 'method "libcloud_file_holders" is not supported'
         for host in (0, 1):
-            sim.misbehave(failure, "libcloud_holders", host=host, **how)
-        with pytest.raises(OperationIncomplete, match="not known: "):
+            sim.misbehave(failure, "libcloud_file_holders", host=host, **how)
+        with pytest.raises(OperationIncomplete, match="unknown: "):
             driver.destroy_node(node)
         assert disk.exists()
 
@@ -382,13 +409,13 @@ def test_a_module_that_goes_while_a_disk_is_waited_for(failure: str) -> None:
 UNKNOWN = "libcloud_no_such_function"  # an agent that is sick as a whole says the same of it
 
 
-@pytest.mark.parametrize("functions", [["libcloud_holders"], ["libcloud_holders", UNKNOWN]])
+@pytest.mark.parametrize("more", [[], [UNKNOWN]])
 @pytest.mark.parametrize("text", ["exceptions.MemoryError:", "exceptions.IOError:[Errno 24] x"])
 def test_a_fault_of_the_agent_itself_does_not_say_that_nobody_holds_a_disk(
-    driver: Any, sim: Simulator, text: str, functions: list[str]
+    driver: Any, sim: Simulator, text: str, more: list[str]
 ) -> None:
     node = rules.make(driver)
-    for function in functions:
+    for function in ["libcloud_file_holders", *more]:
         sim.misbehave("fault", function, host=2, times=None, text=text)
     with pytest.raises(PreconditionFailed, match="cannot tell: "):
         driver.destroy_node(node)
@@ -396,7 +423,7 @@ def test_a_fault_of_the_agent_itself_does_not_say_that_nobody_holds_a_disk(
     assert quietly(driver.ex_get_node, node.id).extra["directory"]
 
 
-@pytest.mark.parametrize("functions", [["libcloud_look"], ["libcloud_look", UNKNOWN]])
+@pytest.mark.parametrize("functions", [["libcloud_read_agent"], ["libcloud_read_agent", UNKNOWN]])
 @pytest.mark.parametrize("text", ["exceptions.MemoryError:", "exceptions.IOError:[Errno 24] x"])
 def test_a_look_that_fails_hides_no_module(
     driver: Any, sim: Simulator, text: str, functions: list[str]
@@ -405,15 +432,15 @@ def test_a_look_that_fails_hides_no_module(
     for function in functions:
         sim.misbehave("fault", function, times=None, text=text)
     driver.destroy_node(node)
-    asked = {call.host_index for call in sim.calls if call.function == "libcloud_holders"}
+    asked = {call.host_index for call in sim.calls if call.function == "libcloud_file_holders"}
     assert asked == {0, 1, 2}
 
 
 def test_a_look_of_another_shape_hides_no_module(driver: Any, sim: Simulator) -> None:
     node = rules.make(driver)
-    sim.misbehave("answer", "libcloud_look", times=None, value={"api": "x"})
+    sim.misbehave("answer", "libcloud_read_agent", times=None, value={"api": "x"})
     driver.destroy_node(node)
-    assert "libcloud_holders" in calls_of(sim, "libcloud_holders")
+    assert "libcloud_file_holders" in calls_of(sim, "libcloud_file_holders")
 
 
 def test_bad_bytes_are_replaced_and_the_rest_is_kept(driver: Any, sim: Simulator) -> None:
@@ -433,7 +460,8 @@ def test_definitions_are_plain(driver: Any) -> None:
     """No bytes, no tuples: as XML-RPC would have brought them."""
     for definition in read_estate(driver._estate).definitions:
         assert isinstance(definition, Definition)
-        assert type(definition.settings.values["disk"]) is list
+        assert definition.config is not None
+        assert type(definition.config.values["disk"]) is list
 
 
 # ------------------------------------------------------------------ without it, on request
@@ -444,9 +472,23 @@ def test_a_module_that_cannot_tell_stands_in_the_way_unless_it_is_not_asked() ->
         disk = f"/OVS/Repositories/{sim.repository_id}/VirtualDisks/data.img"
         (sim.repository_path / "VirtualDisks" / "data.img").write_bytes(b"x" * 512)
         directory = sim.add_vm("web", config={"disk": [f"file:{disk},xvda,w"]})
-        sim.misbehave("fault", "libcloud_holders", host=1, times=None)
-        with pytest.raises(PreconditionFailed, match=r"not known.*ex_host_module=False"):
+        sim.misbehave("fault", "libcloud_file_holders", host=1, times=None)
+        with pytest.raises(PreconditionFailed, match=r"unknown.*ex_host_module=False"):
             driver_for(sim).start_node(directory)
         sim.calls.clear()
         assert driver_for(sim, ex_host_module="false").start_node(directory) is True
         assert not [name for name in calls_of(sim) if name.startswith("libcloud_")]
+
+
+# ------------------------------------------------------------------ what the module brought
+
+
+def test_a_view_reads_what_the_module_brought_else_asks_the_agent_once(sim: Simulator) -> None:
+    """An empty answer that the module brought is an answer; only what it did not bring is asked."""
+    view = read_estate(driver_for(sim)._estate, HARDWARE).hosts[0]
+    sim.calls.clear()
+    assert view.read(HARDWARE) == view.answers[HARDWARE]
+    assert replace(view, answers={"list_vms": []}).read("list_vms") == []
+    assert calls_of(sim) == []
+    assert view.read(BOOT_TIME)["local_time"] > 0
+    assert calls_of(sim) == [BOOT_TIME]

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.errors import OutcomeUnknown, Ovm3Error
 from libcloud_ovm3.installer import Ssh, Waiting, install, uninstall
 from libcloud_ovm3.installer.ssh import Ran
@@ -22,7 +23,7 @@ from tests.faults.support import connect
 from tests.support import simulate
 
 VERSIONS = ("3.3.3", "3.2.1")
-WAITING = Waiting(limit=300, sleep=lambda _: time.sleep(0.01))
+WAITING = Waiting(limit=300, clock=Clock(sleep=lambda _: time.sleep(0.01)))
 LAST = -1  # the last step
 
 

@@ -130,8 +130,8 @@ def test_a_a_module_that_was_away_is_asked_again(personality: str, away: bool) -
         shutil.rmtree(holder.definition)
         driver = connect(sim)
         if away:
-            gone = 'exceptions.Exception:method "libcloud_look" is not supported'
-            sim.misbehave("fault", "libcloud_look", host=1, text=gone)
+            gone = 'exceptions.Exception:method "libcloud_read_agent" is not supported'
+            sim.misbehave("fault", "libcloud_read_agent", host=1, text=gone)
             told(driver.list_nodes)
         let_list(sim, 1, [DOMAIN_0])  # off the list, and it holds on
         came = told(driver.destroy_node, ID)
@@ -144,8 +144,8 @@ def test_a_a_start_asks_it_again_too(personality: str) -> None:
         vm = make_vm(sim)
         start_by_hand(sim, vm, 1)
         driver = connect(sim)
-        gone = 'exceptions.Exception:method "libcloud_look" is not supported'
-        sim.misbehave("fault", "libcloud_look", host=1, text=gone)
+        gone = 'exceptions.Exception:method "libcloud_read_agent" is not supported'
+        sim.misbehave("fault", "libcloud_read_agent", host=1, text=gone)
         told(driver.list_nodes)
         let_list(sim, 1, [DOMAIN_0])
         came = told(driver.start_node, ID, ex_location=location(sim, 0))
@@ -262,7 +262,7 @@ def test_r4_all_lists_are_asked_right_before_the_start(personality: str, module:
     with lab(personality, module) as sim:
         vm = make_vm(sim)
         driver = connect(sim)
-        reads = "libcloud_look" if module else "discover_hardware"
+        reads = "libcloud_read_agent" if module else "discover_hardware"
         sim.calls.clear()
         once(sim, reads, lambda: start_by_hand(sim, vm, 1), nth=4 if module else 1, when="after")
         came = told(driver.start_node, ID, ex_location=location(sim, 0))

@@ -82,7 +82,7 @@ def test_x_a_module_that_hangs_leaves_a_healthy_agent(personality: str, kind: st
     with lab(personality, True) as sim:
         vm = make_vm(sim)
         start_by_hand(sim, vm, 1)
-        sim.misbehave(kind, "libcloud_look", times=None)
+        sim.misbehave(kind, "libcloud_read_agent", times=None)
         came = told(connect(sim).list_nodes)
         assert came.error is None, came
         assert states(came.value) == {ID: NodeState.RUNNING}
@@ -93,8 +93,8 @@ def test_x_a_module_without_holders_keeps_the_disk(personality: str, kind: str) 
     """Half upgraded: it looks, and cannot tell who holds what."""
     with lab(personality, True) as sim:
         vm = make_vm(sim)
-        text = 'exceptions.Exception:method "libcloud_holders" is not supported'
-        sim.misbehave(kind, "libcloud_holders", times=None, host=1, text=text)
+        text = 'exceptions.Exception:method "libcloud_file_holders" is not supported'
+        sim.misbehave(kind, "libcloud_file_holders", times=None, host=1, text=text)
         came = told(connect(sim).destroy_node, ID)
         assert vm.has_disk, came
         assert came.error is not None or vm.file.name in came.said
@@ -218,7 +218,7 @@ def n19(sim: Simulator) -> tuple[Any, Any]:
     first, second = make_vm(sim, "sick"), make_vm(sim, "well", OTHER_ID)
     start_by_hand(sim, first, 0)
     start_by_hand(sim, second, 1)
-    sim.hosts[0].let("list faults")
+    sim.hosts[0].inject("list faults")
     return first, second
 
 
@@ -300,8 +300,8 @@ def test_h_a_name_that_was_cut_is_not_known(personality: str, form: str) -> None
         path = cut_names(vm)[form]
         held = [{"kind": "loop", "device": "/dev/loop0", "path": path}]
         if len(path) < len(vm.path):
-            held[0]["problem"] = "losetup cuts names"
-        sim.misbehave("answer", "libcloud_holders", host=1, times=None, value=held)
+            held[0]["error"] = "losetup cuts names"
+        sim.misbehave("answer", "libcloud_file_holders", host=1, times=None, value=held)
         came = told(connect(sim).destroy_node, ID)
         assert vm.has_disk, came
         assert came.error is not None or vm.file.name in came.said
@@ -361,7 +361,7 @@ def test_h_a_record_of_the_module_without_domain_0(personality: str) -> None:
     with lab(personality, True) as sim:
         vm = make_vm(sim)
         start_by_hand(sim, vm, 1)
-        sim.hosts[1].let("list faults")
+        sim.hosts[1].inject("list faults")
         value = {"domains": [record("other", OTHER_ID)], "missing": []}
         sim.misbehave("answer", "libcloud_domains", host=1, times=None, value=value)
         driver = connect(sim)

@@ -307,7 +307,7 @@ def test_a_vm_cfg_of_another_shape(personality: str, value: Any) -> None:
 ANSWERS = [None, "", [], {}, {"listing": None}, {"vm_cfgs": "x"}, [["a"]]]
 
 
-@pytest.mark.parametrize("function", ["libcloud_look", "libcloud_repository"])
+@pytest.mark.parametrize("function", ["libcloud_read_agent", "libcloud_repository"])
 @pytest.mark.parametrize("value", ANSWERS, ids=str)
 def test_an_answer_of_the_module_of_another_shape(
     personality: str, function: str, value: Any
@@ -331,7 +331,7 @@ HOLDERS += [[{"kind": "loop", "device": "/dev/loop0", "path": ""}]]
 def test_holders_that_are_not_understood(personality: str, value: Any) -> None:
     with lab(personality, True) as sim:
         vm = make_vm(sim)
-        sim.misbehave("answer", "libcloud_holders", host=1, times=None, value=value)
+        sim.misbehave("answer", "libcloud_file_holders", host=1, times=None, value=value)
         came = told(connect(sim).destroy_node, ID)
         assert vm.has_disk, came
         assert came.error is not None or vm.file.name in came.said
@@ -343,7 +343,7 @@ def test_holders_that_are_not_understood_keep_from_starting(personality: str) ->
         vm = make_vm(sim)
         start_by_hand(sim, vm, 1)
         let_list(sim, 1, [DOMAIN_0])
-        sim.misbehave("answer", "libcloud_holders", host=1, times=None, value="")
+        sim.misbehave("answer", "libcloud_file_holders", host=1, times=None, value="")
         came = told(connect(sim).start_node, ID, ex_location=location(sim, 0))
         assert came.error is not None
         assert live(sim) == [ID]

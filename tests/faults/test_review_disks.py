@@ -220,7 +220,7 @@ def test_who_holds_cannot_be_told(personality: str) -> None:
         vm = make_vm(sim)
         start_by_hand(sim, vm, 1)
         let_list(sim, 1, [DOMAIN_0])
-        for name in ("libcloud_holders", "libcloud_look"):
+        for name in ("libcloud_file_holders", "libcloud_read_agent"):
             sim.misbehave("fault", name, host=1, times=None, text="x.Failed:xenstore is gone")
         came = told(connect(sim).destroy_node, ID)
         assert vm.is_whole, came
@@ -285,7 +285,7 @@ def test_what_cannot_be_read_of_our_folder_is_not_deleted(personality: str) -> N
         blind = {
             "listing": {"answer": listing.replace(f"<Disk>{vm.file.name}</Disk>", "")},
             "vm_cfg": [],
-            "aside": [{"problem": "[Errno 5] Input/output error"}],
+            "aside": [{"error": "[Errno 5] Input/output error"}],
             "after": "",
         }
         sim.misbehave("answer", "libcloud_repository", nth=5, value=blind)

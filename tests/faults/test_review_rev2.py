@@ -119,8 +119,8 @@ def test_what_cannot_be_followed_in_another_place_is_in_nobodys_way(
         held |= {"mode": "w", "state": 4}
         known = {"path": vm.path, "real": vm.path, "device": "1", "inode": "2", "links": 1}
         known |= {"type": "file", "size_bytes": 8192}
-        unknown = {"path": LUN, "problem": "Stale NFS file handle"}
-        sim.misbehave("answer", "libcloud_holders", times=None, value=[held])
+        unknown = {"path": LUN, "error": "Stale NFS file handle"}
+        sim.misbehave("answer", "libcloud_file_holders", times=None, value=[held])
         sim.misbehave("answer", "libcloud_identify", times=None, value=[known, unknown])
         came = told(driver.start_node, ID)
         assert came.value is True, came
@@ -138,7 +138,7 @@ def test_an_iso_that_is_mounted_in_domain_0(personality: str, mode: str) -> None
         vm = make_vm(sim)
         add_disk(vm.definition, vm.path, f"file:{iso},xvdb{':cdrom' if mode == 'r' else ''},{mode}")
         loop = [{"kind": "loop", "device": "/dev/loop0", "path": iso}]
-        sim.misbehave("answer", "libcloud_holders", host=1, times=None, value=loop)
+        sim.misbehave("answer", "libcloud_file_holders", host=1, times=None, value=loop)
         came = told(driver.start_node, ID, ex_location=location(sim, 0))
         assert (came.value is True) == (mode == "r"), came
 
@@ -153,7 +153,7 @@ def test_a_stop_does_not_wait_for_another_hosts_broken_list(
     let_list(sim, 1, [])
     came = told(driver.stop_node, ID)
     assert came.value is True, came
-    assert ("not known what runs there" in came.said) == (not module)
+    assert ("what runs there is unknown" in came.said) == (not module)
     assert sim.domains(0) == []
     expected = NodeState.STOPPED if module else NodeState.UNKNOWN
     assert states(told(driver.list_nodes).value)[ID] == expected

@@ -15,13 +15,13 @@ from libcloud.compute.types import NodeState
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.documents import Server
 from libcloud_ovm3.errors import AgentFault, OperationIncomplete, PreconditionFailed
-from libcloud_ovm3.estate.disks import file_system
 from libcloud_ovm3.estate.hosts import HostView, _domains, _is_same_host
 from libcloud_ovm3.estate.members import ModuleAnswers
 from libcloud_ovm3.estate.states import State
 from libcloud_ovm3.estate.vms import VM, read_estate
 from libcloud_ovm3.operations.create_vm import _gives_way
-from libcloud_ovm3.operations.stop_vm import only_place
+from libcloud_ovm3.operations.mount_export import mounted_export
+from libcloud_ovm3.operations.preconditions import only_live_domain
 from libcloud_ovm3.simulator import Simulator
 from tests.cli.running import address, invoke, options, pins
 from tests.faults.support import (
@@ -153,7 +153,7 @@ def test_a_look_that_fails_puts_it_back(personality: str) -> None:
 
         def blind(moment: str) -> None:
             if moment == "after":
-                for function in ("libcloud_look", "discover_server", "discover_server_pool"):
+                for function in ("libcloud_read_agent", "discover_server", "discover_server_pool"):
                     sim.misbehave("fault", function, times=None)
 
         sim.misbehave("hook", "libcloud_set_aside", hook=blind)
@@ -275,7 +275,7 @@ def test_a_mount_whose_export_begins_like_the_repository_s(
         "</Filesystem></Discover_Mounted_File_Systems_Result>"
     )
     sim.misbehave("answer", "discover_mounted_file_systems", times=None, value=answer)
-    found = file_system(repository.mounted_on[0], repository)
+    found = mounted_export(repository.mounted_on[0], repository)
     assert found.id != other
     assert "storage_plugin_mount" in calls_of(sim)
 
@@ -348,7 +348,7 @@ def test_while_a_domain_of_it_holds_anything_it_is_not_destroyed(personality: st
         vm = make_vm(sim)
         holder = {"kind": "vbd", "domid": 8, "uuid": ID, "device": "xvda", "mode": "r", "state": 4}
         answer = [{**holder, "path": "/OVS/else.iso"}]
-        sim.misbehave("answer", "libcloud_holders", host=1, times=None, value=answer)
+        sim.misbehave("answer", "libcloud_file_holders", host=1, times=None, value=answer)
         assert "8" in assert_refused(sim, connect(sim).destroy_node, ID)
         assert vm.is_whole
 
@@ -468,4 +468,4 @@ def test_two_definitions_of_what_runs_are_no_certain_place(sim: Simulator, drive
     with pytest.raises(
         PreconditionFailed, match=f"{vm.directory}.*{'c' * 32}|{'c' * 32}.*{vm.directory}"
     ):
-        only_place(found)
+        only_live_domain(found)

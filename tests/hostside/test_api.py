@@ -105,11 +105,11 @@ def test_our_own_are_among_them(dom0):
 
 def test_an_odd_module_leaves_the_others(dom0):
     found = listed(dom0, Broken, Unborn, Odd, Xen)
-    assert found['Broken']['problem'].startswith('ValueError: ')
-    assert found['Unborn']['problem'].startswith('KeyError: ')
+    assert found['Broken']['error'].startswith('ValueError: ')
+    assert found['Unborn']['error'].startswith('KeyError: ')
     assert found['Unborn']['functions'] == []
     odd = dict([(function['name'], function) for function in found['Odd']['functions']])
-    assert 'problem' in odd['text']
+    assert 'error' in odd['text']
     assert odd['two'] == {'name': 'two', 'arguments': [], 'more': True}
     assert len(found['Xen']['functions']) == 4
 
@@ -132,7 +132,7 @@ def test_a_cell_that_is_empty_yet(dom0):
 
 def test_version_and_capabilities(dom0):
     python = '.'.join([str(part) for part in sys.version_info[:3]])
-    assert api.version(dom0) == {'api': version.API, 'python': python}
+    assert api.version(dom0) == {'module': 'libcloud-ovm3', 'api': version.API, 'python': python}
     can = api.capabilities(dom0)
     assert can['functions'] == sorted(services.table(dom0))
     assert (can['chunk_bytes'], can['page_entries'], can['document_bytes']) == (

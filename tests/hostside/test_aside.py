@@ -192,10 +192,10 @@ def test_what_is_not_understood_is_said(host):
     os.symlink('/etc', host.path(REPOSITORY) + '/.libcloud-ovm3/aside/' + OTHER)
     os.symlink('/etc/passwd', host.path(kept(FOLDER)) + '/link')
     disk, link, linked, mine = listed(host)
-    assert disk['path'] == DISK and 'problem' not in disk
-    assert (link['path'], link['problem']) == (FOLDER + '/link', 'no regular file')
-    assert linked['operation'] == OTHER and 'link' in linked['problem'] and 'path' not in linked
-    assert mine['operation'] == 'mine' and 'no operation' in mine['problem']
+    assert disk['path'] == DISK and 'error' not in disk
+    assert (link['path'], link['error']) == (FOLDER + '/link', 'no regular file')
+    assert linked['operation'] == OTHER and 'link' in linked['error'] and 'path' not in linked
+    assert mine['operation'] == 'mine' and 'no operation' in mine['error']
 
 
 def test_a_folder_that_cannot_be_read_is_no_empty_one(host):
@@ -203,7 +203,7 @@ def test_a_folder_that_cannot_be_read_is_no_empty_one(host):
     assert listed(host) == []
     os.symlink('/etc', host.path(REPOSITORY) + '/.libcloud-ovm3/aside')
     entry, = listed(host)
-    assert 'link' in entry['problem']
+    assert 'link' in entry['error']
     with pytest.raises(errors.NotAllowed):
         call(host, aside.set_aside)
     assert content_of(host, DISK) == 'data'
@@ -214,10 +214,10 @@ def test_a_listing_has_an_end(host, monkeypatch):
     for number in range(5):
         fill(host, FOLDER + '/%d' % number, 'x')
         call(host, aside.set_aside, FOLDER + '/%d' % number)
-    assert [entry.get('problem') for entry in listed(host)] == [None] * 3 + [
+    assert [entry.get('error') for entry in listed(host)] == [None] * 3 + [
         'there are more than 3']
     monkeypatch.setattr(aside, 'DEEPEST', 1)
-    assert ['1 folders deep' in entry['problem'] for entry in listed(host)] == [True]
+    assert ['1 folders deep' in entry['error'] for entry in listed(host)] == [True]
 
 
 @pytest.mark.parametrize('function, steps', [

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from libcloud_ovm3_host import documents, errors, ours
+from libcloud_ovm3_host import documents, errors, state_dir
 from libcloud_ovm3_host.compat import Binary, to_bytes
 from libcloud_ovm3_host.dom0 import Dom0
 
@@ -82,7 +82,7 @@ def updates(root, first):
                 while dice.random() < 0.3:  # the answer got lost
                     assert write(host, operation_id, following, content) == following
                 break
-            except errors.Lost:
+            except errors.Conflict:
                 pass
 
 
@@ -123,7 +123,7 @@ def test_lost_after_all(host):
     for version in (1, 2, 3):
         os.unlink(folder_of(host) + '/%d' % version)
     for late in (2, 3, 2):
-        with pytest.raises(errors.Lost):
+        with pytest.raises(errors.Conflict):
             write(host, 100 + late, late, 'late')
     assert sorted(os.listdir(folder_of(host))) == ['4', '5']
 
@@ -143,7 +143,7 @@ def test_slow_writers_do_not_make_each_other_win(host, monkeypatch, versions, pr
         write(host, 100 + version, version, 'late')
     monkeypatch.undo()
     for version in late:  # what each one's second look is, and that of a repeated request
-        with pytest.raises(errors.Lost):
+        with pytest.raises(errors.Conflict):
             write(host, 100 + version, version, 'late')
     assert read(host) == (versions, versions + 1, 'x')
     assert not os.path.exists(folder_of(host) + '/%d' % late[0])
@@ -160,7 +160,7 @@ def test_whose_the_file_is_decides_and_not_what_link_says(host, monkeypatch, sai
             raise OSError(errno.EEXIST, 'File exists')
     monkeypatch.setattr(os, 'link', link)
     if said is None:
-        with pytest.raises(errors.Lost):
+        with pytest.raises(errors.Conflict):
             write(host, 2, 1, 'two')
     else:
         assert write(host, 2, 2, 'two') == 2
@@ -171,15 +171,15 @@ def test_a_name_that_a_listing_leaves_out_is_no_gap(host, monkeypatch):
     """It was made while the directory was read; another that was made after it was not left out."""
     for version in (1, 2, 3):
         write(host, version, version, 'x')
-    real, calls = ours.names_in, []
+    real, calls = state_dir.names_in, []
 
     def names_in(folder, pattern):
         calls.append(1)
         return [name for name in real(folder, pattern) if name != '2' or len(calls) > 1]
-    monkeypatch.setattr(ours, 'names_in', names_in)
+    monkeypatch.setattr(state_dir, 'names_in', names_in)
     assert write(host, 1, 1, 'x') == 1
     assert len(calls) == 2
-    monkeypatch.setattr(ours, 'names_in', lambda folder, pattern: ['3'])
+    monkeypatch.setattr(state_dir, 'names_in', lambda folder, pattern: ['3'])
     with pytest.raises(errors.Failed):
         write(host, 1, 1, 'x')
     monkeypatch.undo()
@@ -219,7 +219,7 @@ def test_others_versions_that_are_not_whole_are_lost_numbers(host):
     write(host, 1, 1, 'one')
     handle = open(folder_of(host) + '/2', 'w')
     handle.close()
-    with pytest.raises(errors.Lost):
+    with pytest.raises(errors.Conflict):
         write(host, 2, 2, 'two')
     assert write(host, 3, 3, 'three') == 3
     assert read(host) == (3, 4, 'three')
@@ -242,8 +242,8 @@ def test_a_version_under_another_number_is_not_whole(host):
 def test_a_listing_that_is_old_is_not_believed(host, monkeypatch):
     for version in range(1, 5):
         write(host, version, version, '%d' % version)
-    real = ours.names_in
-    monkeypatch.setattr(ours, 'names_in', lambda folder, pattern: real(folder, pattern)[:2])
+    real = state_dir.names_in
+    monkeypatch.setattr(state_dir, 'names_in', lambda folder, pattern: real(folder, pattern)[:2])
     assert read(host) == (4, 5, '4')
 
 

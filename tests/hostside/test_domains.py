@@ -146,8 +146,8 @@ def test_one_bad_domain_leaves_the_others(dom0):
     found = domains.domains(host(dom0, xend, [ZERO] + UUIDS + [gone, 'not-a-uuid']))
     assert [domain['name'] for domain in guests(found)] == ['a', 'c']
     assert found['missing'] == [
-        {'name': 'not-a-uuid', 'problem': 'no uuid, under /vm in xenstore'},
-        {'name': UUIDS[1], 'problem': 'Device 0 not connected'}]
+        {'name': 'not-a-uuid', 'error': 'no uuid, under /vm in xenstore'},
+        {'name': UUIDS[1], 'error': 'Device 0 not connected'}]
     assert ('domain', gone, 1) in xend.calls and ('domain', 'not-a-uuid', 1) not in xend.calls
 
 
@@ -179,7 +179,7 @@ def test_what_lives_by_xenstores_word_is_missing_though_xend_denies_it(dom0, lis
                                  vms=[('8', name)]))
     assert [domain['domid'] for domain in found['domains']] == ['0']
     assert [entry['name'] for entry in found['missing']] == [missing]
-    assert 'domain 8' in found['missing'][0]['problem']
+    assert 'domain 8' in found['missing'][0]['error']
 
 
 def test_what_xenstore_has_of_a_domain_that_has_ended_is_not_missing(dom0):
@@ -218,4 +218,4 @@ def test_two_entries_of_one_uuid_of_which_xend_tells_one(dom0):
     found = domains.domains(host(dom0, xend, [ZERO, UUIDS[0], UUIDS[0] + '-1']))
     assert [domain['uuid'] for domain in found['domains']] == [ZERO, UUIDS[0]]
     assert [entry['name'] for entry in found['missing']] == [UUIDS[0]]
-    assert '2 entries' in found['missing'][0]['problem']
+    assert '2 entries' in found['missing'][0]['error']

@@ -59,11 +59,11 @@ def site(tmpdir):
                        ('agent/target/__init__.py', ''), ('agent/target/api.py', TABLE)):
         tmpdir.join(*name.split('/')).write(text, ensure=True)
     shutil.copy(os.path.join(HOSTSIDE, 'libcloud_ovm3.py'), str(tmpdir.join('agent', 'api')))
-    ours = tmpdir.join('libcloud_ovm3_host')
-    ours.mkdir()
+    package = tmpdir.join('libcloud_ovm3_host')
+    package.mkdir()
     for name in os.listdir(HOSTSIDE):
         if name.endswith('.py') and name != 'libcloud_ovm3.py':
-            shutil.copy(os.path.join(HOSTSIDE, name), str(ours))
+            shutil.copy(os.path.join(HOSTSIDE, name), str(package))
     return tmpdir
 
 
@@ -77,7 +77,7 @@ def call(site, *calls):
 
 def test_beside_the_agents_own_functions(site):
     said = call(site, ('echo', ('put',)), ('libcloud_version', ()),
-                ('libcloud_look', (['list_vms'],)), ('libcloud_look', ('list_vms',)))
+                ('libcloud_read_agent', (['list_vms'],)), ('libcloud_read_agent', ('list_vms',)))
     assert said[0] == "echo -> 'put'"
     assert said[1].startswith('libcloud_version -> {') and 'api' in said[1]
     assert 'libcloud_ovm3_host.errors.NotFound' in said[2] and 'list_vms: no module' in said[2]
@@ -96,21 +96,21 @@ def test_it_sees_the_agents_functions_and_its_own(site):
 def test_one_of_ours_asks_one_of_the_agents(site):
     text = COMMON.replace("{'echo'", "{'list_vms': lambda: [{'domid': '0', 'name': 'told'}], 'echo'")
     site.join('agent', 'api', 'common.py').write(text)
-    assert 'told' in call(site, ('libcloud_look', (['list_vms'],)))[0]
+    assert 'told' in call(site, ('libcloud_read_agent', (['list_vms'],)))[0]
 
 
 @pytest.mark.parametrize('name, content, cause', [
     (None, None, 'libcloud_ovm3_host'), ('services.py', None, 'services'),
     ('services.py', 'def table(:', 'SyntaxError'), ('services.py', '', 'table'),
-    ('look.py', 'ask', 'ask'), ('network.py', '1/0', 'ZeroDivisionError')])
+    ('read_agent.py', 'ask', 'ask'), ('network.py', '1/0', 'ZeroDivisionError')])
 def test_a_broken_folder_of_ours_leaves_the_agent_alone(site, name, content, cause):
-    ours = site.join('libcloud_ovm3_host')
+    package = site.join('libcloud_ovm3_host')
     if name is None:
-        ours.remove()
+        package.remove()
     elif content is None:
-        ours.join(name).remove()
+        package.join(name).remove()
     else:
-        ours.join(name).write(content)
+        package.join(name).write(content)
     echo, version = call(site, ('echo', ('put',)), ('libcloud_version', ()))
     assert echo == "echo -> 'put'"
     assert cause in version and '->' not in version

@@ -149,13 +149,13 @@ def test_renamed_never_onto_something(host):
 def test_a_file_that_took_its_place_meanwhile_is_not_taken_out(host, monkeypatch):
     host.within = lambda seconds, function, *arguments: function(*arguments)
     files.create_file(host, WHO[0], WHO[1], FILE, 3)
-    real = files.directories.sync
+    real = files.dirfd.sync
 
     def late(directory):
-        monkeypatch.setattr(files.directories, 'sync', real)
+        monkeypatch.setattr(files.dirfd, 'sync', real)
         os.unlink(host.path(FILE))
         files.create_file(host, WHO[0], WHO[1], FILE, 5)
-    monkeypatch.setattr(files.directories, 'sync', late)
+    monkeypatch.setattr(files.dirfd, 'sync', late)
     with pytest.raises(errors.Failed, match='another file'):
         files.rename_file(host, WHO[0], WHO[1], FILE, REPOSITORY + '/new')
     assert (len(content_of(host)), len(content_of(host, REPOSITORY + '/new'))) == (5, 3)

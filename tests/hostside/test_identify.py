@@ -79,7 +79,7 @@ def test_nothing_there(host, path):
 def test_what_is_not_mounted_is_not_missing(host, path):
     link(host, GONE + '/disk.img', REPOSITORY + '/there')
     entry, = of(host, path)
-    assert 'nothing is mounted' in entry['problem'] and 'missing' not in entry
+    assert 'nothing is mounted' in entry['error'] and 'missing' not in entry
 
 
 def test_what_only_the_kernel_can_follow_is_not_missing(host):
@@ -88,14 +88,14 @@ def test_what_only_the_kernel_can_follow_is_not_missing(host):
     entry, = of(host, '/proc/%d/fd/%d' % (os.getpid(), reader))
     os.close(reader)
     os.close(writer)
-    assert entry['problem'] and 'missing' not in entry
+    assert entry['error'] and 'missing' not in entry
 
 
 def test_a_circle_is_a_problem_of_its_own(host):
     link(host, 'b', REPOSITORY + '/a')
     link(host, 'a', REPOSITORY + '/b')
     bad, good = of(host, REPOSITORY + '/a', DISK)
-    assert bad['problem'] and 'missing' not in bad and 'real' not in bad
+    assert bad['error'] and 'missing' not in bad and 'real' not in bad
     assert good['real'] == DISK
 
 
@@ -128,5 +128,6 @@ def test_a_mount_that_hangs_leaves_the_others(host, monkeypatch):
     paths = [SHARE + '/a', DISK, SHARE + '/b', '/nothing']
     found = of(host, *paths)
     assert [entry['path'] for entry in found] == paths
-    assert [sorted(entry)[-1] for entry in found] == ['problem', 'type', 'problem', 'path']
-    assert 'more than' in found[0]['problem']
+    assert ['error' in entry for entry in found] == [True, False, True, False]
+    assert [entry.get('type') for entry in found] == [None, 'file', None, None]
+    assert 'more than' in found[0]['error']

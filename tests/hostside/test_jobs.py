@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from libcloud_ovm3_host import errors, files, jobs, ours, places, records, run_job
+from libcloud_ovm3_host import errors, files, jobs, records, run_job, safe_paths, state_dir
 from libcloud_ovm3_host.compat import Binary, md5, to_bytes
 
 REPOSITORY = '/OVS/Repositories/' + '0a' * 16
@@ -99,7 +99,7 @@ def test_copies(host):
         target = '%s%d' % (TARGET, number)
         assert start(host, kind, SOURCE, target, number)['id'] == job_id(number)
         status = ended(host, number)
-        assert (status['state'], status['problem'], status['result']) == (
+        assert (status['state'], status['error'], status['result']) == (
             'done', '', md5(DATA).hexdigest())
         assert status['done_bytes'] == status['size_bytes'] == len(DATA)
         assert (status['kind'], status['source'], status['target'], status['client']) == (
@@ -207,7 +207,7 @@ def test_two_processes_for_one_job(long_host):
     pid = pid_of(long_host)
     folder = jobs.open_job(long_host, to_bytes(REPOSITORY), job_id(), False)
     request = records.read(folder, 'request')
-    temporary = ours.open_folder(long_host, to_bytes(REPOSITORY), [ours.TEMPORARY], True)
+    temporary = state_dir.open_folder(long_host, to_bytes(REPOSITORY), [state_dir.TEMPORARY], True)
     assert not run_job.begins(temporary, folder, request)
     assert pid_of(long_host) == pid
     os.close(folder)
@@ -234,7 +234,7 @@ def test_never_onto_what_came_meanwhile(host, monkeypatch):
     handle.close()
     start(host)
     status = ended(host)
-    assert (status['state'], status['problem'][:6]) == ('failed', 'Exists')
+    assert (status['state'], status['error'][:6]) == ('failed', 'Exists')
     assert bytes_of(host.path(TARGET)) == to_bytes('theirs')
 
 
@@ -247,7 +247,7 @@ def test_a_source_that_is_written_to_makes_no_copy(long_host):
     handle.close()
     status = ended(long_host)
     assert (status['state'], status['result']) == ('failed', '')
-    assert 'written to' in status['problem']
+    assert 'written to' in status['error']
 
 
 class Server(object):
@@ -351,7 +351,7 @@ def test_a_request_whose_process_never_began_is_dead(host, cut_off, monkeypatch)
 
 
 def words_of(host):
-    directory = places.open_root(host, to_bytes(REPOSITORY))
+    directory = safe_paths.open_root(host, to_bytes(REPOSITORY))
     status = os.fstat(directory)
     os.close(directory)
     return [REPOSITORY, job_id(), REPOSITORY, host.path(REPOSITORY),
@@ -415,7 +415,7 @@ def test_a_copy_that_fills_the_file_system_is_taken_back(host, filling, monkeypa
     filling()
     run_here(host, monkeypatch)
     status = status_of(host)
-    assert status['state'] == 'failed' and 'No space left' in status['problem']
+    assert status['state'] == 'failed' and 'No space left' in status['error']
     assert left_over(host) == []
 
 

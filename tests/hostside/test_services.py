@@ -60,10 +60,10 @@ def test_a_command_that_failed_has_failed_whoever_reaps_it(dom0, handler):
     and nobody would seem to hold any disk."""
     before = signal.signal(signal.SIGCHLD, handler)
     try:
-        found = of(Wanting(dom0.root), 'holders')()
+        found = of(Wanting(dom0.root), 'file_holders')()
     finally:
         signal.signal(signal.SIGCHLD, before)
-    assert [sorted(entry) for entry in found] == [['kind', 'problem']] * 2
+    assert [sorted(entry) for entry in found] == [['error', 'kind']] * 2
     before = signal.signal(signal.SIGCHLD, handler)
     try:
         for name in ('addresses', 'routes'):
@@ -92,9 +92,9 @@ CALLS = {
     'write_document': WHO + (MOUNT, 'name', 1, Binary('x'.encode('ascii'))),
     'set_control_interface': WHO + ('c0', '169.254.1.1', 16)}
 # These say of each part of the answer that it took too long.
-IN_PARTS = {'look': (['list_vms'],), 'free_space': (), 'identify': ([FILE],), 'holders': ()}
+IN_PARTS = {'read_agent': (['list_vms'],), 'free_space': (), 'identify': ([FILE],), 'file_holders': ()}
 # These touch nothing that can hang, or wait no longer than they are told to.
-HANG_NEVER = ['version', 'capabilities', 'comebacks', 'neighbours', 'check_port', 'log_tail']
+HANG_NEVER = ['version', 'capabilities', 'autostart_guests', 'neighbours', 'check_port', 'log_tail']
 
 
 @pytest.fixture
@@ -116,14 +116,14 @@ def test_every_function_is_tried():
 
 @pytest.mark.parametrize('name', sorted(CALLS))
 def test_what_hangs_is_said_in_order(hanging, name):
-    problem = pytest.raises(errors.TookTooLong, of(hanging, name), *CALLS[name]).value
+    problem = pytest.raises(errors.Timeout, of(hanging, name), *CALLS[name]).value
     assert 'more than 0.03 s' in str(problem)
 
 
-@pytest.mark.parametrize('name', ['look', 'free_space', 'identify'])
+@pytest.mark.parametrize('name', ['read_agent', 'free_space', 'identify'])
 def test_what_hangs_is_said_of_its_part(hanging, name):
     said = repr(of(hanging, name)(*IN_PARTS[name]))
-    assert 'more than' in said and ('problem' in said or 'errors.TookTooLong' in said)
+    assert 'more than' in said and ('error' in said or 'errors.Timeout' in said)
 
 
 def test_commands_that_hang_are_said_of_their_part(dom0):
@@ -135,10 +135,10 @@ def test_commands_that_hang_are_said_of_their_part(dom0):
         if words[0] == 'xenstore-ls':
             lines = ['/local/domain/0/backend/vbd/%d/51712/params = "/x"\n' % n for n in range(9)]
             return 0, ''.join(lines).encode('ascii'), ''.encode('ascii')
-        raise errors.TookTooLong('%s: more than %g s' % (words[0], seconds))
+        raise errors.Timeout('%s: more than %g s' % (words[0], seconds))
     dom0.run = run
     dom0.within = lambda seconds, function, *arguments: function(*arguments)
-    found = of(dom0, 'holders')()
+    found = of(dom0, 'file_holders')()
     assert [entry.get('uuid') for entry in found] == [''] * 9 + [None]
-    assert found[-1]['kind'] == 'loop' and 'more than' in found[-1]['problem']
+    assert found[-1]['kind'] == 'loop' and 'more than' in found[-1]['error']
     assert asked == ['xenstore-ls', 'losetup', 'xenstore-read']

@@ -52,7 +52,7 @@ def links_are_not_followed(ground: Ground) -> None:
     kept(ground).parents[2].symlink_to(ground.outside)
     ground.write_refused("NotAllowed", "set_aside", FILE)
     assert "secret" not in repr(listed(ground))
-    assert [sorted(entry) for entry in listed(ground)] == [["operation", "problem"]]
+    assert [sorted(entry) for entry in listed(ground)] == [["operation", "error"]]
     kept(ground).parents[2].unlink()
     kept(ground).parents[2].mkdir()
     kept(ground).parents[1].symlink_to(ground.outside)
@@ -78,7 +78,7 @@ def all_that_lies_there_is_named(ground: Ground) -> None:
     found = listed(ground)
     assert [entry.get("path") for entry in found] == [FILE, FILE, None]
     assert [entry["operation"] for entry in found] == [operation(1), operation(2), "odd"]
-    assert ["problem" in entry for entry in found] == [False, False, True]
+    assert ["error" in entry for entry in found] == [False, False, True]
 
 
 def the_hosts_log_knows(ground: Ground) -> None:

@@ -36,9 +36,9 @@ def a_command_ends_in_time() -> None:
     from libcloud_ovm3_host import limits
 
     begun = time.monotonic()
-    fails("TookTooLong", limits.run, ["sleep", "3"], 0.2)
+    fails("Timeout", limits.run, ["sleep", "3"], 0.2)
     # without output, and silent from then on
-    fails("TookTooLong", limits.run, ["sh", "-c", "exec >&- 2>&-; sleep 3"], 0.2)
+    fails("Timeout", limits.run, ["sh", "-c", "exec >&- 2>&-; sleep 3"], 0.2)
     assert time.monotonic() - begun < 2
 
 
@@ -53,7 +53,7 @@ def a_call_ends_in_time() -> None:
     from libcloud_ovm3_host import limits
 
     begun = time.monotonic()
-    fails("TookTooLong", limits.within, 0.2, time.sleep, 3)
+    fails("Timeout", limits.within, 0.2, time.sleep, 3)
     assert time.monotonic() - begun < 2
 
 
@@ -62,7 +62,7 @@ def a_call_that_cannot_be_killed_is_not_waited_for() -> None:
 
     limits._kill = lambda pid: None  # as for a process that waits for a dead NFS server
     begun = time.monotonic()
-    fails("TookTooLong", limits.within, 0.2, time.sleep, 3)
+    fails("Timeout", limits.within, 0.2, time.sleep, 3)
     assert time.monotonic() - begun < 2
 
 
@@ -104,9 +104,9 @@ def payload_has_a_limit() -> None:
 
 
 def paths_are_confined(ground: Ground) -> None:
-    from libcloud_ovm3_host import places
+    from libcloud_ovm3_host import safe_paths
 
-    assert places.split(REPOSITORY + "/a/b") == (REPOSITORY.encode(), [b"a", b"b"])
+    assert safe_paths.split(REPOSITORY + "/a/b") == (REPOSITORY.encode(), [b"a", b"b"])
     for path in (
         "/etc/secret",
         "/OVS/Repositories",
@@ -121,29 +121,29 @@ def paths_are_confined(ground: Ground) -> None:
         REPOSITORY + "/a\n/../b",
         "",
     ):
-        fails("NotAllowed", places.split, path)
-        fails("NotAllowed", places.split, binary(path))
+        fails("NotAllowed", safe_paths.split, path)
+        fails("NotAllowed", safe_paths.split, binary(path))
 
 
 def no_link_is_followed(ground: Ground) -> None:
-    from libcloud_ovm3_host import places
+    from libcloud_ovm3_host import safe_paths
 
     (ground.repository / "out").symlink_to(ground.outside)
     (ground.repository / "file").symlink_to(ground.secret)
     (ground.repository / "real").mkdir()
     (ground.repository / "real/out").symlink_to(ground.outside)
     for path in ("/out/secret", "/file", "/real/out/secret"):
-        fails("NotAllowed", places.open_file, ground.dom0, REPOSITORY + path, os.O_RDONLY)
-    fails("NotAllowed", places.open_directory, ground.dom0, REPOSITORY + "/out")
+        fails("NotAllowed", safe_paths.open_file, ground.dom0, REPOSITORY + path, os.O_RDONLY)
+    fails("NotAllowed", safe_paths.open_directory, ground.dom0, REPOSITORY + "/out")
 
 
 def a_file_that_becomes_a_link_is_not_followed(ground: Ground) -> None:
     """Between the look and the opening."""
-    from libcloud_ovm3_host import places
+    from libcloud_ovm3_host import safe_paths
 
     file = ground.repository / "file"
     file.write_text("ours")
-    look = places.status_in
+    look = safe_paths.status_in
 
     def look_and_swap(directory: int, name: bytes) -> Any:
         status = look(directory, name)
@@ -151,23 +151,23 @@ def a_file_that_becomes_a_link_is_not_followed(ground: Ground) -> None:
         file.symlink_to(ground.secret)
         return status
 
-    places.status_in = look_and_swap
-    fails("NotAllowed", places.open_file, ground.dom0, REPOSITORY + "/file", os.O_RDONLY)
+    safe_paths.status_in = look_and_swap
+    fails("NotAllowed", safe_paths.open_file, ground.dom0, REPOSITORY + "/file", os.O_RDONLY)
 
 
 def only_files_are_deleted(ground: Ground) -> None:
     """Opening a device may already do something."""
-    from libcloud_ovm3_host import places
+    from libcloud_ovm3_host import safe_paths
 
     os.mkfifo(ground.repository / "fifo")
     (ground.repository / "link").symlink_to(ground.secret)
-    directory = places.open_directory(ground.dom0, REPOSITORY)
+    directory = safe_paths.open_directory(ground.dom0, REPOSITORY)
     for name in ("fifo", "link"):
-        fails("NotAllowed", places.status_in, directory, name)
+        fails("NotAllowed", safe_paths.status_in, directory, name)
 
 
 def a_mount_that_goes_meanwhile_is_none(ground: Ground) -> None:
-    from libcloud_ovm3_host import places
+    from libcloud_ovm3_host import safe_paths
 
     before = len(os.listdir("/proc/self/fd"))
     opened = ground.dom0.open_mount
@@ -177,54 +177,54 @@ def a_mount_that_goes_meanwhile_is_none(ground: Ground) -> None:
         return int(opened(mount_point))
 
     ground.dom0.open_mount = open_and_lose
-    fails("NotMounted", places.open_root, ground.dom0, REPOSITORY.encode())
+    fails("NotMounted", safe_paths.open_root, ground.dom0, REPOSITORY.encode())
     assert len(os.listdir("/proc/self/fd")) == before
 
 
 def a_directory_is_held_open(ground: Ground) -> None:
     """What is renamed and linked meanwhile: the name is looked up in the directory that was met."""
-    from libcloud_ovm3_host import places
+    from libcloud_ovm3_host import safe_paths
 
     folder = ground.repository / "folder"
     folder.mkdir()
     (folder / "secret").write_text("ours")
-    directory, name = places.open_parent(ground.dom0, REPOSITORY + "/folder/secret")
+    directory, name = safe_paths.open_parent(ground.dom0, REPOSITORY + "/folder/secret")
     folder.rename(ground.repository / "elsewhere")
     folder.symlink_to(ground.outside)
-    handle = places.open_in(directory, name, os.O_RDONLY)
+    handle = safe_paths.open_in(directory, name, os.O_RDONLY)
     assert os.read(handle, 10) == b"ours"
 
 
 def only_where_something_is_mounted(ground: Ground) -> None:
-    from libcloud_ovm3_host import places
+    from libcloud_ovm3_host import safe_paths
 
     (ground.repository / "file").write_text("x")
     ground.mount()
-    fails("NotMounted", places.open_file, ground.dom0, REPOSITORY + "/file", os.O_RDONLY)
+    fails("NotMounted", safe_paths.open_file, ground.dom0, REPOSITORY + "/file", os.O_RDONLY)
     # another mount of a name that begins like it
     ground.mount(REPOSITORY + "0")
-    fails("NotMounted", places.open_file, ground.dom0, REPOSITORY + "/file", os.O_RDONLY)
+    fails("NotMounted", safe_paths.open_file, ground.dom0, REPOSITORY + "/file", os.O_RDONLY)
 
 
 def paths_leave_no_descriptor(ground: Ground) -> None:
-    from libcloud_ovm3_host import places
+    from libcloud_ovm3_host import safe_paths
 
     (ground.repository / "a/b").mkdir(parents=True)
     (ground.repository / "a/b/file").write_text("x")
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(3):
-        os.close(places.open_file(ground.dom0, REPOSITORY + "/a/b/file", os.O_RDONLY))
-        fails("NotFound", places.open_file, ground.dom0, REPOSITORY + "/a/x/y", os.O_RDONLY)
-        fails("NotAllowed", places.open_file, ground.dom0, REPOSITORY + "/a/b", os.O_RDONLY)
+        os.close(safe_paths.open_file(ground.dom0, REPOSITORY + "/a/b/file", os.O_RDONLY))
+        fails("NotFound", safe_paths.open_file, ground.dom0, REPOSITORY + "/a/x/y", os.O_RDONLY)
+        fails("NotAllowed", safe_paths.open_file, ground.dom0, REPOSITORY + "/a/b", os.O_RDONLY)
     assert len(os.listdir("/proc/self/fd")) == before
 
 
 def what_the_system_says_is_told(ground: Ground) -> None:
-    from libcloud_ovm3_host import places
+    from libcloud_ovm3_host import safe_paths
 
-    fails("NotFound", places.open_file, ground.dom0, REPOSITORY + "/none", os.O_RDONLY)
+    fails("NotFound", safe_paths.open_file, ground.dom0, REPOSITORY + "/none", os.O_RDONLY)
     for number, kind in ((errno.EEXIST, "Exists"), (errno.ELOOP, "NotAllowed"), (5, "Failed")):
-        assert type(places.failure(OSError(number, "x"), b"name")).__name__ == kind
+        assert type(safe_paths.failure(OSError(number, "x"), b"name")).__name__ == kind
     fails("Failed", ground.dom0.read, "/proc/none")
 
 

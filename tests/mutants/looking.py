@@ -111,7 +111,7 @@ def one_device_without_files_spoils_nothing(ground: Ground) -> None:
     (ground.root / "sys/block/loop0").mkdir(parents=True)
     (ground.root / "sys/block/loop1/loop").mkdir(parents=True)
     (ground.root / "sys/block/loop1/loop/backing_file").write_text("/y.img\n")
-    found = answers(ground.call, "holders")
+    found = answers(ground.call, "file_holders")
     assert [(entry["kind"], entry.get("path")) for entry in found] == [
         ("vbd", "/x.img"),
         ("loop", "/y.img"),
@@ -122,8 +122,8 @@ def what_cannot_be_asked_is_not_empty(ground: Ground) -> None:
     (ground.root / "sys/block/loop1/loop").mkdir(parents=True)
     (ground.root / "sys/block/loop1/loop/backing_file").write_text("/y.img\n")
     xenstore(ground, lists=None, names=None)
-    found = answers(ground.call, "holders")
-    assert [(entry["kind"], "problem" in entry) for entry in found] == [
+    found = answers(ground.call, "file_holders")
+    assert [(entry["kind"], "error" in entry) for entry in found] == [
         ("vbd", True),
         ("loop", False),
     ]
@@ -133,7 +133,7 @@ def one_bad_mount_spoils_nothing(ground: Ground) -> None:
     ground.share.rmdir()
     found = {entry["mount"]: entry for entry in answers(ground.call, "free_space")}
     assert found[REPOSITORY]["size_bytes"] > 0
-    assert "problem" in found[SHARE]
+    assert "error" in found[SHARE]
 
 
 def one_bad_file_spoils_nothing(ground: Ground) -> None:
@@ -149,7 +149,7 @@ def one_bad_file_spoils_nothing(ground: Ground) -> None:
         for entry in found["vm_cfg"]
     ]
     assert said == [("also", b"memory = 2"), ("good", b"memory = 1"), ("linked", None)]
-    assert "problem" in found["vm_cfg"][2]
+    assert "error" in found["vm_cfg"][2]
 
 
 class Module:
@@ -221,7 +221,7 @@ def a_list_without_domain_0_is_none(ground: Ground) -> None:
     xen(ground, Xend(domain(1, UUIDS[1])), {1: f"/vm/{UUIDS[1]}"})
     missing = answers(ground.call, "domains")["missing"]
     assert [entry["name"] for entry in missing] == [ZERO]
-    answer = answers(ground.call, "look", ["list_vms"])["answers"]["list_vms"]
+    answer = answers(ground.call, "read_agent", ["list_vms"])["answers"]["list_vms"]
     assert "fault" in answer
     assert answer["missing"] == [ZERO]
 
@@ -243,7 +243,7 @@ def a_loop_device_of_two_is_nobodys(ground: Ground) -> None:
     xenstore(ground, lists=lines, names="")
     (ground.root / "sys/block/loop1/loop").mkdir(parents=True)
     (ground.root / "sys/block/loop1/loop/backing_file").write_text("/y.img\n")
-    loop = answers(ground.call, "holders")[-1]
+    loop = answers(ground.call, "file_holders")[-1]
     assert (loop["path"], loop.get("domid")) == ("/y.img", None)
 
 
@@ -254,7 +254,7 @@ def a_directory_without_vm_cfg_is_said(ground: Ground) -> None:
     (ground.repository / "VirtualMachines/put-aside/vm.cfg.bak").write_text("memory = 1")
     found = answers(ground.call, "repository", REPOSITORY.rpartition("/")[2], "")
     assert [entry["directory"] for entry in found["vm_cfg"]] == ["put-aside"]
-    assert "vm.cfg.bak" in found["vm_cfg"][0]["problem"]
+    assert "vm.cfg.bak" in found["vm_cfg"][0]["error"]
 
 
 def a_path_is_the_file_that_it_leads_to(ground: Ground) -> None:
@@ -267,16 +267,16 @@ def a_path_is_the_file_that_it_leads_to(ground: Ground) -> None:
         [REPOSITORY + "/link", SHARE + "/disk", unmounted, SHARE + "/none"],
     )
     assert (link.get("real"), link.get("inode")) == (SHARE + "/disk", disk["inode"])
-    assert "problem" in away
+    assert "error" in away
     assert "missing" not in away
     assert gone.get("missing") is True
 
 
 def only_what_is_listed_can_be_asked(ground: Ground) -> None:
     agent(ground)
-    ground.refused("InvalidArgument", "look", ["discover_server", "delete_vm"])
-    ground.refused("InvalidArgument", "look", ["__class__"])
-    answer = answers(ground.call, "look", ["discover_server", "discover_hardware"])["answers"]
+    ground.refused("InvalidArgument", "read_agent", ["discover_server", "delete_vm"])
+    ground.refused("InvalidArgument", "read_agent", ["__class__"])
+    answer = answers(ground.call, "read_agent", ["discover_server", "discover_hardware"])["answers"]
     assert answer["discover_server"] == {"answer": "<xml/>"}
     assert "ZeroDivisionError" in answer["discover_hardware"]["fault"]
 
@@ -284,7 +284,7 @@ def only_what_is_listed_can_be_asked(ground: Ground) -> None:
 def one_odd_module_spoils_nothing(ground: Ground) -> None:
     agent(ground)
     broken, module = answers(ground.call, "get_api_services")
-    assert broken["problem"]
+    assert broken["error"]
     assert "delete_vm" in [function["name"] for function in module["functions"]]
 
 

@@ -3,7 +3,7 @@
 from tests.mutants.mutant import Mutant
 
 LIMITS = "hostside/limits.py"
-PLACES = "hostside/places.py"
+PLACES = "hostside/safe_paths.py"
 ARGUMENTS = "hostside/arguments.py"
 DOOR = "hostside/libcloud_ovm3.py"
 

@@ -4,7 +4,7 @@ from tests.mutants.mutant import Mutant
 
 NETWORK = "hostside/network.py"
 CONTROL = "hostside/control.py"
-HOLDERS = "hostside/holders.py"
+HOLDERS = "hostside/file_holders.py"
 DOMAINS = "hostside/domains.py"
 IDENTIFY = "hostside/identify.py"
 
@@ -76,8 +76,8 @@ MUTANTS = [
     Mutant(
         "one-spoils-all",
         "hostside/inventory.py",
-        "        except errors.HostModuleError:\n            entry['problem']",
-        "        except MemoryError:\n            entry['problem']",
+        "        except errors.HostModuleError:\n            entry['error']",
+        "        except MemoryError:\n            entry['error']",
         "looking.one_bad_mount_spoils_nothing",
     ),
     Mutant(
@@ -96,7 +96,7 @@ MUTANTS = [
     ),
     Mutant(
         "exec-any",
-        "hostside/look.py",
+        "hostside/read_agent.py",
         " or [name for name in names if name not in READS]:",
         ":",
         "looking.only_what_is_listed_can_be_asked",
@@ -124,7 +124,7 @@ MUTANTS = [
     ),
     Mutant(
         "not-whole",
-        "hostside/look.py",
+        "hostside/read_agent.py",
         "not _has_domain_0(answers['list_vms']['answer'])",
         "not answers['list_vms']['answer']",
         "looking.a_list_without_domain_0_is_none",
@@ -167,7 +167,7 @@ MUTANTS = [
     Mutant(
         "not-mounted",
         IDENTIFY,
-        "            places.require_mounted(dom0, path)\n",
+        "            safe_paths.require_mounted(dom0, path)\n",
         "            pass\n",
         "looking.a_path_is_the_file_that_it_leads_to",
     ),

@@ -4,8 +4,8 @@ from tests.mutants.mutant import Mutant
 
 FILES = "hostside/files.py"
 CHUNKS = "hostside/chunks.py"
-NAMES = "hostside/directories.py"
-OURS = "hostside/ours.py"
+NAMES = "hostside/dirfd.py"
+OURS = "hostside/state_dir.py"
 DOCUMENTS = "hostside/documents.py"
 ASIDE = "hostside/aside.py"
 
@@ -13,8 +13,8 @@ MUTANTS = [
     Mutant(
         "umask",
         NAMES,
-        "    return os.open(places.below(directory, name), flags, FILE_MODE)",
-        "    return os.open(places.below(directory, name), flags)",
+        "    return os.open(safe_paths.below(directory, name), flags, FILE_MODE)",
+        "    return os.open(safe_paths.below(directory, name), flags)",
         "storing.not_for_everybody",
     ),
     Mutant(
@@ -42,17 +42,16 @@ MUTANTS = [
         "status-ignored",
         NAMES,
         "    except OSError:\n        if error().errno != errno.ENOENT:\n"
-        "            raise places.failure(error(), name)\n\n\ndef link(",
+        "            raise safe_paths.failure(error(), name)\n\n\ndef link(",
         "    except OSError:\n        pass\n\n\ndef link(",
         "storing.what_cannot_be_removed_is_said",
     ),
     Mutant(
         "links",
         FILES,
-        "    directory, name = places.open_parent(dom0, path)\n    try:\n"
-        "        places.status_in(directory, name)\n        directories.remove",
-        "    directory, name = places.open_parent(dom0, path)\n    try:\n"
-        "        directories.remove",
+        "    directory, name = safe_paths.open_parent(dom0, path)\n    try:\n"
+        "        safe_paths.status_in(directory, name)\n        dirfd.remove",
+        "    directory, name = safe_paths.open_parent(dom0, path)\n    try:\n        dirfd.remove",
         "storing.links_stay_closed",
     ),
     Mutant(
@@ -64,7 +63,7 @@ MUTANTS = [
     ),
     Mutant(
         "not-mounted",
-        "hostside/places.py",
+        "hostside/safe_paths.py",
         "        raise errors.NotMounted(",
         "        return errors.NotMounted(",
         "storing.nothing_below_what_is_not_mounted",
@@ -121,8 +120,9 @@ MUTANTS = [
     Mutant(
         "rename-overwrites",
         FILES,
-        "    directories.link(directory, name, new_directory, new_name)\n",
-        "    os.rename(places.below(directory, name), places.below(new_directory, new_name))\n",
+        "    dirfd.link(directory, name, new_directory, new_name)\n",
+        "    os.rename(\n        safe_paths.below(directory, name), "
+        "safe_paths.below(new_directory, new_name))\n",
         "storing.never_renamed_onto_something",
     ),
     Mutant(
@@ -135,22 +135,22 @@ MUTANTS = [
     Mutant(
         "aside-overwrites",
         ASIDE,
-        "        directories.link(kept, name, directory, name)\n",
-        "        os.rename(places.below(kept, name), places.below(directory, name))\n",
+        "        dirfd.link(kept, name, directory, name)\n",
+        "        os.rename(safe_paths.below(kept, name), safe_paths.below(directory, name))\n",
         "aside.nothing_is_laid_over_something",
     ),
     Mutant(
         "links",
         ASIDE,
-        "        inside = places.enter(os.dup(directory), name)\n",
-        "        inside = os.open(places.below(directory, name), os.O_RDONLY)\n",
+        "        inside = safe_paths.enter(os.dup(directory), name)\n",
+        "        inside = os.open(safe_paths.below(directory, name), os.O_RDONLY)\n",
         "aside.links_are_not_followed",
     ),
     Mutant(
         "links",
         ASIDE,
-        "        inside = places.enter(os.dup(folder), name)\n",
-        "        inside = os.open(places.below(folder, name), os.O_RDONLY)\n",
+        "        inside = safe_paths.enter(os.dup(folder), name)\n",
+        "        inside = os.open(safe_paths.below(folder, name), os.O_RDONLY)\n",
         "aside.links_are_not_followed",
     ),
     Mutant(
@@ -179,7 +179,7 @@ MUTANTS = [
     Mutant(
         "aside-not-there",
         ASIDE,
-        "                entry['problem'] = to_text('no operation of ours, in our folder %s' "
+        "                entry['error'] = to_text('no operation of ours, in our folder %s' "
         "% _FOLDER)\n                found.append(entry)\n",
         "                pass\n",
         "aside.all_that_lies_there_is_named",
@@ -222,7 +222,7 @@ MUTANTS = [
     Mutant(
         "any-path",
         FILES,
-        "        places.require_not_ours(path)\n",
+        "        safe_paths.require_not_ours(path)\n",
         "        pass\n",
         "storing.our_own_folder_has_doors_of_its_own",
     ),
@@ -257,8 +257,9 @@ MUTANTS = [
     Mutant(
         "rename-wins",
         DOCUMENTS,
-        "        directories.link(temporary, made, folder, '%d' % version)\n",
-        "        os.rename(places.below(temporary, made), places.below(folder, '%d' % version))\n",
+        "        dirfd.link(temporary, made, folder, '%d' % version)\n",
+        "        os.rename(\n            safe_paths.below(temporary, made), "
+        "safe_paths.below(folder, '%d' % version))\n",
         "versions.the_first_one_wins",
     ),
     Mutant(
@@ -306,7 +307,7 @@ MUTANTS = [
     Mutant(
         "not-its-own",
         DOCUMENTS,
-        "    return directories.is_one_file(temporary, made, folder, '%d' % version)\n",
+        "    return dirfd.is_one_file(temporary, made, folder, '%d' % version)\n",
         "    return True\n",
         "versions.a_number_is_won_by_the_file_that_is_there",
     ),
@@ -362,7 +363,7 @@ MUTANTS = [
     ),
     Mutant(
         "links",
-        "hostside/places.py",
+        "hostside/safe_paths.py",
         "os.O_RDONLY | os.O_DIRECTORY | _FOLLOW_NOTHING)",
         "os.O_RDONLY | os.O_DIRECTORY)",
         "versions.documents_stay_inside",
@@ -370,7 +371,7 @@ MUTANTS = [
     Mutant(
         "not-mounted",
         OURS,
-        "    directory = places.open_root(dom0, mount_point)\n",
+        "    directory = safe_paths.open_root(dom0, mount_point)\n",
         "    directory = dom0.open_mount(str(mount_point.decode('ascii')))\n",
         "versions.not_where_nothing_is_mounted",
     ),

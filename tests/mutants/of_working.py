@@ -38,24 +38,24 @@ MUTANTS = [
     Mutant(
         "copy-overwrites",
         RUN,
-        "            directories.link(self.temporary, name, directory, target_name)\n",
-        "            os.rename(places.below(self.temporary, name),"
-        " places.below(directory, target_name))\n",
+        "            dirfd.link(self.temporary, name, directory, target_name)\n",
+        "            os.rename(safe_paths.below(self.temporary, name),"
+        " safe_paths.below(directory, target_name))\n",
         "working.a_copy_leaves_what_came_later",
     ),
     Mutant(
         "half-copy",
         RUN,
-        "        target = directories.create(self.temporary, name)\n",
-        "        self.temporary, name = places.open_parent(self.host, self.request['target'])\n"
-        "        target = directories.create(self.temporary, name)\n",
+        "        target = dirfd.create(self.temporary, name)\n",
+        "        self.temporary, name = safe_paths.open_parent(self.host, self.request['target'])\n"
+        "        target = dirfd.create(self.temporary, name)\n",
         "working.a_copy_that_fails_leaves_nothing",
     ),
     Mutant(
         "links",
         RUN,
-        "places.open_file(self.host, self.request['source'], os.O_RDONLY)",
-        "os.open(places.below(*places.open_parent(self.host, self.request['source'])), 0)",
+        "safe_paths.open_file(self.host, self.request['source'], os.O_RDONLY)",
+        "os.open(safe_paths.below(*safe_paths.open_parent(self.host, self.request['source'])), 0)",
         "working.a_source_that_becomes_a_link_is_not_read",
     ),
     Mutant(

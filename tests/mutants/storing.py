@@ -185,7 +185,7 @@ def what_touches_a_mount_has_a_limit(ground: Ground) -> None:
 
     def within(seconds: float, function: Any, *arguments: Any) -> Any:
         assert seconds <= 55, "clients wait for a minute"
-        raise errors.TookTooLong("no answer")
+        raise errors.Timeout("no answer")
 
     def open_mount(mount_point: str) -> int:
         raise AssertionError("touched without a limit")
@@ -199,7 +199,7 @@ def what_touches_a_mount_has_a_limit(ground: Ground) -> None:
         ("read_document", [REPOSITORY, "tags"]),
         ("repository", [REPOSITORY.rpartition("/")[2], ""]),
     ):
-        ground.refused("TookTooLong", function, *arguments)
+        ground.refused("Timeout", function, *arguments)
     for function, arguments in (
         ("create_file", [FILE + "2", 10]),
         ("write_file", [FILE, 0, chunk(b"x")]),
@@ -211,10 +211,10 @@ def what_touches_a_mount_has_a_limit(ground: Ground) -> None:
         ("delete_aside", [FILE]),
         ("write_document", [REPOSITORY, "tags", 1, binary("x")]),
     ):
-        ground.write_refused("TookTooLong", function, *arguments)
-    assert [entry for entry in answers(ground.call, "free_space") if "problem" not in entry] == []
+        ground.write_refused("Timeout", function, *arguments)
+    assert [entry for entry in answers(ground.call, "free_space") if "error" not in entry] == []
     ground.dom0.place = ground.dom0.open_mount
-    assert "problem" in answers(ground.call, "identify", [FILE])[0]
+    assert "error" in answers(ground.call, "identify", [FILE])[0]
 
 
 def nothing_stays_open(ground: Ground) -> None:
@@ -245,10 +245,10 @@ def nothing_stays_open(ground: Ground) -> None:
 
 
 def what_cannot_be_removed_is_said(ground: Ground) -> None:
-    from libcloud_ovm3_host import directories, places
+    from libcloud_ovm3_host import dirfd, safe_paths
 
     folder = ground.repository / "folder"
     folder.mkdir()
-    directory = places.open_directory(ground.dom0, REPOSITORY)
-    fails("NotAllowed", directories.remove, directory, "folder")
-    directories.remove(directory, "none")
+    directory = safe_paths.open_directory(ground.dom0, REPOSITORY)
+    fails("NotAllowed", dirfd.remove, directory, "folder")
+    dirfd.remove(directory, "none")

@@ -28,7 +28,7 @@ def write_at_once(ground: Ground, version: int, content: str, by: int) -> Any:
 
 def lost(ground: Ground, version: int, content: str, by: int) -> None:
     ground.write_refused(
-        "Lost", "write_document", REPOSITORY, "tags", version, binary(content), by=by
+        "Conflict", "write_document", REPOSITORY, "tags", version, binary(content), by=by
     )
 
 
@@ -82,17 +82,17 @@ def stored(version: int, by: int, before: str, content: bytes) -> bytes:
 
 def after_its_link(ground: Ground, action: Callable[[], object]) -> None:
     """Do this when the next writer has linked its file, before it looks again."""
-    from libcloud_ovm3_host import directories
+    from libcloud_ovm3_host import dirfd
 
     ground.dom0.within = lambda seconds, function, *arguments: function(*arguments)
-    real = directories.link
+    real = dirfd.link
 
     def link(*names: Any) -> None:
-        directories.link = real
+        dirfd.link = real
         real(*names)
         action()
 
-    directories.link = link
+    dirfd.link = link
 
 
 def a_slow_writer_does_not_win_with_another_slow_one(ground: Ground) -> None:
@@ -112,32 +112,32 @@ def a_slow_writer_does_not_win_with_another_slow_one(ground: Ground) -> None:
 
 
 def a_number_is_won_by_the_file_that_is_there(ground: Ground) -> None:
-    from libcloud_ovm3_host import directories
+    from libcloud_ovm3_host import dirfd
 
     write(ground, 1, "one", by=1)
     write(ground, 2, "two", by=2)
     ground.dom0.within = lambda seconds, function, *arguments: function(*arguments)
-    directories.link = lambda *names: None  # an answer that says what is not so
+    dirfd.link = lambda *names: None  # an answer that says what is not so
     lost(ground, 2, "other", by=3)
     assert read(ground) == (2, b"two")
 
 
 def pruning_cut_off_leaves_no_gap(ground: Ground) -> None:
-    from libcloud_ovm3_host import directories
+    from libcloud_ovm3_host import dirfd
 
     for version in range(1, 21):
         write(ground, version, f"{version}", by=version)
     for version in range(1, 21):
         os.utime(folder_of(ground) / str(version), (time.time() - 2 * HOUR,) * 2)
     ground.dom0.within = lambda seconds, function, *arguments: function(*arguments)
-    real = directories.remove
+    real = dirfd.remove
 
     def remove(directory: int, name: str) -> None:
         if str(name).isdigit():
-            directories.remove = lambda directory, name: None  # it is killed
+            dirfd.remove = lambda directory, name: None  # it is killed
         real(directory, name)
 
-    directories.remove = remove
+    dirfd.remove = remove
     write(ground, 21, "21", by=21)
     kept = numbers(ground)
     assert kept == list(range(kept[0], 22))

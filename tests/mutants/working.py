@@ -80,10 +80,10 @@ def a_job(ground: Ground, kind: str, source: str, target: str) -> Any:
 
     The caller looks at ``.run()``'s record.
     """
-    from libcloud_ovm3_host import ours, run_job
+    from libcloud_ovm3_host import run_job, state_dir
 
-    folder = ours.open_folder(ground.dom0, REPOSITORY.encode(), ["jobs", operation(1)], True)
-    temporary = ours.open_folder(ground.dom0, REPOSITORY.encode(), [ours.TEMPORARY], True)
+    folder = state_dir.open_folder(ground.dom0, REPOSITORY.encode(), ["jobs", operation(1)], True)
+    temporary = state_dir.open_folder(ground.dom0, REPOSITORY.encode(), [state_dir.TEMPORARY], True)
     request = {"id": operation(1), "kind": kind, "source": source, "target": target}
     record = {key: value.encode() for key, value in request.items()}
     return run_job.Job(ground.dom0, temporary, folder, record)
@@ -147,12 +147,12 @@ def a_process_is_more_than_its_number(ground: Ground) -> None:
 
 def one_process_does_it(ground: Ground) -> None:
     """Two that were started at once: the one that comes second gives way."""
-    from libcloud_ovm3_host import ours, run_job
+    from libcloud_ovm3_host import run_job, state_dir
 
     folder = ground.repository / ".libcloud-ovm3/job"
     folder.mkdir(parents=True)
-    names = ours.open_folder(ground.dom0, REPOSITORY.encode(), ["job"], True)
-    temporary = ours.open_folder(ground.dom0, REPOSITORY.encode(), [ours.TEMPORARY], True)
+    names = state_dir.open_folder(ground.dom0, REPOSITORY.encode(), ["job"], True)
+    temporary = state_dir.open_folder(ground.dom0, REPOSITORY.encode(), [state_dir.TEMPORARY], True)
     request = {"id": operation(1).encode(), "started": str(int(time.time())).encode()}
     begun = [run_job.begins(temporary, names, request) for _ in range(2)]
     assert begun == [True, False]

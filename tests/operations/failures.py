@@ -10,7 +10,7 @@ from libcloud_ovm3.simulator import Rule, Simulator
 
 # Refused; the effect, and then a fault; line dropped before the effect; after it; timed out (with
 # its effect); the effect landing when the client has given up.
-FAILURES = ("fault", "fault_after", "drop_before", "drop_after", "hang", "late")
+FAILURES = ("fault", "fault_after", "drop_before", "drop_after", "hang", "delayed")
 EFFECT_FIRST = ("fault_after", "drop_after")  # those that a look has to find out, for short tables
 READ_FAILURES = ("fault", "drop_after", "hang")
 KILLS = ("before", "after")  # the client is killed before the call takes effect, or after
@@ -73,7 +73,7 @@ def misbehave(sim: Simulator, failure: str, step: Step, **more: Any) -> Rule:
 
     A read that drops is sent once more by design; to make it fail at all, both have to drop.
     """
-    dropped = failure in ("drop_before", "drop_after", "late")
+    dropped = failure in ("drop_before", "drop_after", "delayed")
     times = 2 if dropped and step.function not in WRITES else 1
     rule = Rule(failure, step.function, times=times, **more)
     if failure in ("fault", "fault_after"):

@@ -106,7 +106,7 @@ def create_with(step: Step, failure: str, personality: str, host_module: bool = 
         sent = calls_of(sim, *WRITES)
         assert rule.hits, "the call that was to fail never came"
         sim.clear_misbehaviour()
-        sim.land()
+        sim.flush_delayed()
         check_what_is_left(sim, before, error)
     assert len(sent) == len(set(sent)), f"sent twice: {sent}"
 

@@ -55,9 +55,9 @@ OF_THE_MODULE = [s for s in destroy_steps(host_module=True) if s.function.starts
 
 def test_the_table_has_all_steps() -> None:
     assert {step.function for step in OF_THE_MODULE} == {
-        "libcloud_look",
+        "libcloud_read_agent",
         "libcloud_repository",
-        "libcloud_holders",
+        "libcloud_file_holders",
         "libcloud_list_files",
         "libcloud_identify",
         "libcloud_set_aside",
@@ -122,7 +122,7 @@ def destroy_with(sim: Simulator, step: Step, failure: str) -> None:
     if live:
         assert made <= fingerprints_of(sim.repository_path).keys(), "files of a live VM went"
     sim.clear_misbehaviour()
-    sim.land()
+    sim.flush_delayed()
     check_what_is_left(sim, before, node, error, named)
     assert len(sent) == len(set(sent)), f"sent twice: {sent}"
 

@@ -63,7 +63,7 @@ def test_two_definitions_without_uuid_and_one_name(driver: Any, sim: Simulator) 
     sim.calls.clear()
     for node in nodes:
         for action in (driver.start_node, driver.stop_node, driver.destroy_node):
-            with pytest.raises(PreconditionFailed, match="not clear whether it runs"):
+            with pytest.raises(PreconditionFailed, match="whether it is running is unknown"):
                 action(node)
     assert calls_of(sim, *WRITES) == []
 
@@ -145,7 +145,7 @@ def test_stop_looks_twice_before_it_takes_absent_for_stopped() -> None:
 def test_stopping_beside_a_silent_host_says_so(driver: Any, sim: Simulator) -> None:
     node = driver.ex_get_node_by_name("seed-1")
     sim.hosts[2].kill()
-    with pytest.warns(Ovm3Warning, match="not known what runs there"):
+    with pytest.warns(Ovm3Warning, match="what runs there is unknown"):
         assert driver.stop_node(node) is True
 
 
@@ -308,7 +308,7 @@ def test_come_back_between_the_looks(driver: Any, sim: Simulator) -> None:
         start_by_hand(driver, sim, node.extra["directory"], host=0) if moment == "before" else None
     ))  # fmt: skip
     sim.calls.clear()
-    with pytest.raises(PreconditionFailed, match="come back"):
+    with pytest.raises(PreconditionFailed, match="was started while"):
         driver.destroy_node(node)
     assert rule.hits
     assert calls_of(sim, "delete_vm", "stop_vm") == []
@@ -376,7 +376,7 @@ def test_a_name_that_may_be_taken_is_refused(driver: Any, sim: Simulator) -> Non
     write_cfg(machines(sim) / ("9" * 32), name="x")
     (machines(sim) / ("9" * 32) / "vm.cfg").write_text("OVM_simple_name = 'web'\nname = (\n")
     before = fingerprints_of(sim.repository_path)
-    with pytest.raises(PreconditionFailed, match="cannot be seen") as caught:
+    with pytest.raises(PreconditionFailed, match="is taken is unknown") as caught:
         make(driver)
     assert not isinstance(caught.value, NameTaken)
     assert fingerprints_of(sim.repository_path) == before
@@ -419,7 +419,7 @@ def test_a_host_without_the_repository_is_not_chosen(sim: Simulator) -> None:
     node = make(driver)
     assert node.extra["host"] != "ovm-3"
     driver.stop_node(node)
-    with pytest.raises(PreconditionFailed, match="has repository"):
+    with pytest.raises(PreconditionFailed, match="have repository"):
         driver.start_node(node, ex_location=driver.list_locations()[2])
 
 

@@ -5,14 +5,26 @@ from __future__ import annotations
 import itertools
 import uuid
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from libcloud_ovm3.agent.address import Address
-from libcloud_ovm3.agent.documents import Server
-from libcloud_ovm3.errors import HostNotFound, HostUnreachable, SearchIncomplete
+from libcloud_ovm3.agent.config import VMConfig
+from libcloud_ovm3.agent.documents import RepositoryRecord, Server
+from libcloud_ovm3.errors import HostNotFound, HostUnreachable, PreconditionFailed, SearchIncomplete
+from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import HostView, UnreachableHost
-from libcloud_ovm3.operations.placement import is_host, preferred, require_host
+from libcloud_ovm3.estate.repositories import Repository
+from libcloud_ovm3.estate.vms import EstateSnapshot
+from libcloud_ovm3.operations.placement import (
+    choose_for_new,
+    choose_host,
+    is_host,
+    preferred,
+    require_host,
+)
 
 VMS = [str(uuid.UUID(int=number)) for number in range(300)]
 
@@ -75,9 +87,60 @@ def test_whether_there_is_such_a_host() -> None:
     require_host(HOSTS, [], "127.0.0.3")
     require_host(HOSTS, [], "ovm-1")
     twins = [host(0, HOSTS[0].server.uuid), host(0, HOSTS[1].server.uuid)]
-    with pytest.raises(SearchIncomplete, match="by its id"):
+    with pytest.raises(SearchIncomplete, match="use its id"):
         require_host(twins, [], "ovm-0")
     silent = UnreachableHost("127.0.0.9:8899", HostUnreachable("127.0.0.9:8899: cannot be reached"))
     require_host(HOSTS, [silent], HOSTS[0].server.uuid)
     with pytest.raises(SearchIncomplete, match="cannot be reached"):
         require_host(HOSTS, [silent], "127.0.0.9:8899")
+
+
+# ------------------------------------------------------------------ memory that is not known
+
+
+RECORD = RepositoryRecord(id="0004fb" + "0" * 26, is_mounted=True)
+
+
+def hardware(free_mb: int | None) -> str:
+    pages = "" if free_mb is None else free_mb * 256
+    return (
+        f"<Discover_Hardware_Result><NodeInformation><VMM><PhysicalInfo><FreePages>{pages}"
+        "</FreePages></PhysicalInfo></VMM></NodeInformation></Discover_Hardware_Result>"
+    )
+
+
+def with_memory(free_mb: Sequence[int | None]) -> EstateSnapshot:
+    """Hosts with so much free memory (None: unknown), all with one repository mounted."""
+    hosts = tuple(
+        replace(host(number), answers={"discover_hardware": hardware(mb)})
+        for number, mb in enumerate(free_mb)
+    )
+    return EstateSnapshot(hosts, (), (Repository(RECORD, hosts, None),))
+
+
+def needing(**memory: int) -> Definition:
+    return Definition(RECORD.id, "a" * 32, VMConfig({"disk": [], **memory}))
+
+
+def test_a_host_whose_free_memory_is_unknown_is_not_chosen() -> None:
+    snapshot = with_memory([None, 0, 2048])
+    assert choose_for_new(snapshot, RECORD.id, 1024)[0] is snapshot.hosts[2]
+    for definition in (needing(memory=1024), needing()):
+        chosen = {choose_host(snapshot, definition, vm_id).label for vm_id in VMS}
+        assert snapshot.hosts[0].label not in chosen
+        assert snapshot.hosts[2].label in chosen
+    with pytest.raises(PreconditionFailed, match=r"4096 MB .*ovm-0 \S+ unknown, ovm-1 \S+ 0 MB"):
+        choose_for_new(snapshot, RECORD.id, 4096)
+
+
+def test_a_named_host_whose_free_memory_is_unknown() -> None:
+    """It is refused for a VM whose memory is known, and accepted for one whose memory is not."""
+    snapshot = with_memory([None, None])
+    named = snapshot.hosts[0]
+    with pytest.raises(PreconditionFailed, match=r"known to have 512 MB .*unknown"):
+        choose_host(snapshot, needing(memory=512), VMS[0], named.server.uuid)
+    with pytest.raises(PreconditionFailed, match=r"known to have 512 MB .*unknown"):
+        choose_for_new(snapshot, RECORD.id, 512, named.server.uuid)
+    assert choose_host(snapshot, needing(), VMS[0], named.server.uuid) is named
+    with pytest.raises(PreconditionFailed, match=r"neither the VM's memory nor"):
+        choose_host(snapshot, needing(), VMS[0])

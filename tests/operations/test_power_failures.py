@@ -120,12 +120,12 @@ def do_with(
         assert rule.hits, "the call that was to fail never came"
         sent = calls_of(sim, *WRITES)
         sim.clear_misbehaviour()
-        sim.land()
+        sim.flush_delayed()
         sim.wait(40)  # a reboot, a shutdown under way come to their end
         after = driver_for(sim).ex_get_node(node.id)
     assert sent in ([], [write]), "sent twice"
     assert after.state in possible
-    assert len(after.extra["places"]) <= 1, "two domains of one VM"
+    assert len(after.extra["live"]) <= 1, "two domains of one VM"
     if error is None:
         wanted = NodeState.STOPPED if operation in (stop, force) else NodeState.RUNNING
         assert after.state == wanted, "said to be done, and is not"

@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 
 from libcloud_ovm3.agent.address import Address
+from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.agent.documents import Server
 from libcloud_ovm3.errors import PreconditionFailed
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.states import State
 from libcloud_ovm3.estate.vms import VM
-from libcloud_ovm3.operations.presence import read_presence, verified_domain
+from libcloud_ovm3.operations.preconditions import verified_domain
+from libcloud_ovm3.operations.presence import read_presence
 
 REPOSITORY, DIRECTORY = "0a" * 16, "0b" * 16
 OWN_ID, OTHER_ID = str(uuid.UUID(int=1)), str(uuid.UUID(int=2))
@@ -42,7 +44,7 @@ def host(*domains: dict[str, Any], config: Any = None) -> HostView:
 
 
 def definition(config: dict[str, Any]) -> Definition:
-    return Definition(REPOSITORY, DIRECTORY, config)
+    return Definition(REPOSITORY, DIRECTORY, VMConfig(config))
 
 
 # Of a definition with a uuid: a domain without one that has its name. Of one without: whoever has
@@ -86,9 +88,9 @@ def test_a_vm_cfg_that_was_changed_or_has_gone() -> None:
     assert verified_domain(host(own), ours, [OWN_ID]) is not None
     assert verified_domain(host(), ours, [OWN_ID]) is None
     for changed in ({"name": "else"}, {"uuid": OTHER_ID}):
-        with pytest.raises(PreconditionFailed, match="changed meanwhile"):
+        with pytest.raises(PreconditionFailed, match="changed in the meantime"):
             verified_domain(host(own, config={**CONFIG, **changed}), ours, [OWN_ID])
-    with pytest.raises(PreconditionFailed, match="cannot be read"):
+    with pytest.raises(PreconditionFailed, match="can no longer be read"):
         verified_domain(host(own, config="no struct"), ours, [OWN_ID])
 
 
@@ -97,7 +99,7 @@ def test_a_name_that_is_another_s_uuid() -> None:
     for name in (OTHER_ID, OTHER_ID.replace("-", "")):
         config = {**CONFIG, "name": name}
         seen = host(domain(name, OWN_ID), domain("other", OTHER_ID), config=config)
-        with pytest.raises(PreconditionFailed, match="might reach the other"):
+        with pytest.raises(PreconditionFailed, match="might reach the wrong"):
             verified_domain(seen, definition(config), [OWN_ID, OTHER_ID])
 
 

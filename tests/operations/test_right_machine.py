@@ -109,7 +109,7 @@ def test_a_stranger_that_is_called_as_the_agent_is_asked(
     sim.misbehave("answer", "list_vms", host=0, times=None, value=answer)
     before = [d["domid"] for d in sim.domains(0)]
     sim.calls.clear()
-    with pytest.raises(PreconditionFailed, match="not this VM alone"):
+    with pytest.raises(PreconditionFailed, match="not this VM's alone"):
         quietly(action, driver_for(sim), node)
     assert calls_of(sim, *HITS) == []
     assert [d["domid"] for d in sim.domains(0)] == before
@@ -144,7 +144,7 @@ def test_a_vm_cfg_that_changes_after_the_look(sim: Simulator, action: Any) -> No
 
     nth = 1 if reads == "libcloud_repository" else 2  # one a definition
     sim.misbehave("hook", reads, nth=nth, hook=edit)
-    refused(sim, action, one, "changed meanwhile|not this VM alone")
+    refused(sim, action, one, "changed in the meantime|not this VM's alone")
     assert edited
 
 
@@ -162,7 +162,7 @@ def test_a_host_that_falls_silent_at_the_door(sim: Simulator, action: Any) -> No
     nth = len(calls_of(sim, "get_vm_config")) - seen + 1  # the first that is the door's
     sim.calls.clear()
     sim.misbehave("hook", "get_vm_config", nth=nth, hook=silence)
-    with pytest.raises(PreconditionFailed, match="cannot be seen"):
+    with pytest.raises(PreconditionFailed, match="cannot be read"):
         quietly(action, driver, node)
     assert calls_of(sim, *HITS) == []
 

@@ -162,7 +162,7 @@ def test_a_host_that_falls_silent_after_both_looks(sim: Simulator) -> None:
         hook=lambda moment: moment == "after" and sim.hosts[1].kill(),
     )
     sim.calls.clear()
-    with pytest.raises(PreconditionFailed, match=r"ovm-2.* is not known"):
+    with pytest.raises(PreconditionFailed, match=r"ovm-2.* is unknown"):
         driver.start_node(node, first)
     assert calls_of(sim, "start_vm") == []
 
@@ -198,7 +198,7 @@ def test_a_name_that_another_makes_meanwhile(
     files = []
     after_create_vm(sim, lambda: files.append(write_rival(sim, directory, description)))
     before = fingerprints_of(sim.repository_path)
-    with pytest.raises(NameTaken, match=rf"{directory[:8]}.*is given up"):
+    with pytest.raises(NameTaken, match=rf"{directory[:8]}.*is not created"):
         make(driver)
     [rival] = files
     left = fingerprints_of(sim.repository_path).keys() - before.keys()
@@ -261,7 +261,7 @@ def test_a_name_that_cannot_be_looked_for_again(sim: Simulator) -> None:
         (broken / "vm.cfg").write_text("name = (\n")
 
     after_create_vm(sim, spoil)
-    with pytest.raises(PreconditionFailed, match=r"taken meanwhile cannot be seen.*9999"):
+    with pytest.raises(PreconditionFailed, match=r"taken in the meantime is unknown.*9999"):
         make(driver)
     assert [path.parent for path in broken.parent.glob("*/vm.cfg")] == [broken]
     assert calls_of(sim, "copy_file") == []

@@ -131,7 +131,7 @@ def test_cloudstacks_layout() -> None:
 
 
 def test_a_layout_is_for_a_new_root_only(tmp_path: Path) -> None:
-    with pytest.raises(SimulatorError, match="layout 'vmware'"):
+    with pytest.raises(SimulatorError, match=r"layout must be one of .* not 'vmware'"):
         simulate(layout="vmware")
     with simulate(hosts=1, root=tmp_path, layout="cloudstack") as sim:
         ids = (sim.repository_id, len(sim.domains(0)))

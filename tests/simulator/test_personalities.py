@@ -66,7 +66,7 @@ def test_stop_and_reboot_return_at_once_or_block() -> None:
             assert (machine.domains() == []) is (answer == "blocks")
             if answer == "blocks":
                 machine.start()
-                sim.hosts[0].deaf.add(machine.uuid)
+                sim.hosts[0].ignores_requests.add(machine.uuid)
                 begun = sim.now()
                 text = fault_of(machine.agent.stop_vm, machine.repo, machine.vm, False)
                 assert "did not stop" in text

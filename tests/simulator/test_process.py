@@ -168,7 +168,7 @@ def test_a_root_goes_on_in_python_too(tmp_path: Path) -> None:
         with pytest.raises(SimulatorError, match="another simulator"), Simulator(1, root=tmp_path):
             pass
     for arguments in ({"hosts": 2}, {"hosts": 1, "version": "3.2.1"}):
-        with pytest.raises(SimulatorError, match="was made with"):
+        with pytest.raises(SimulatorError, match="was created with"):
             Simulator(root=tmp_path, **arguments).start()  # type: ignore[arg-type]
     with Simulator(hosts=1, root=tmp_path, speed=1) as sim:
         assert (sim.hosts[0].fingerprint, sim.repository_id) == (print_, ids)
@@ -178,7 +178,7 @@ def test_a_root_goes_on_in_python_too(tmp_path: Path) -> None:
 
 def test_a_root_that_was_not_finished_is_named(tmp_path: Path) -> None:
     (tmp_path / "exports").mkdir()
-    with pytest.raises(SimulatorError, match="not finished"):
+    with pytest.raises(SimulatorError, match="incomplete root"):
         Simulator(root=tmp_path).start()
 
 

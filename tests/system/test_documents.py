@@ -25,10 +25,10 @@ from libcloud_ovm3.simulator import Rule, Simulator
 from tests.support import simulate
 
 NAME = "counter"
-LOST = "libcloud_ovm3_host.errors.Lost"
+LOST = "libcloud_ovm3_host.errors.Conflict"
 WRITE = "libcloud_write_document"
 # What goes wrong with every seventh write, in turn.
-TROUBLES = ("drop_after", "late", "fault_after", "drop_before")
+TROUBLES = ("drop_after", "delayed", "fault_after", "drop_before")
 
 
 class Writer:
@@ -68,7 +68,7 @@ class Writer:
 def trouble(sim: Simulator, calls: int) -> list[Rule]:
     rules = []
     for nth, kind in zip(range(3, calls, 7), itertools.cycle(TROUBLES), strict=False):
-        seconds = 0.01 if kind == "late" else None
+        seconds = 0.01 if kind == "delayed" else None
         rules.append(sim.misbehave(kind, WRITE, nth=nth, seconds=seconds, text="a.b.C:trouble"))
     return rules
 
@@ -101,7 +101,7 @@ def two_clients(count: int) -> None:
 
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(write_all, *zip(*names, strict=True)))
-        sim.land()
+        sim.flush_delayed()
         expected = {f"{name}-{number}" for name, _ in names for number in range(count)}
         assert entries(sim) == Counter(expected)
         struck = Counter(rule.kind for rule in rules if rule.hits)

@@ -16,11 +16,27 @@ Element = etree._Element
 
 
 def root_of(document: str, expected: str) -> Element:
-    """The root element of an answer that should be this document.
+    """The root element of a response that should be this document.
 
-    :raises MalformedResponse: it is something else, or no XML, or has a DOCTYPE.
+    :raises MalformedResponse: It is another document, not XML, or has a DOCTYPE.
     """
-    # Told the encoding: the text may declare another one, which no longer holds inside a string.
+    try:
+        root = parse(document)
+    except MalformedResponse as error:
+        raise MalformedResponse(f"expected a {expected} document: {error}") from None
+    if root.tag != expected:
+        raise MalformedResponse(f"expected a {expected} document, got {document[:60]!r}")
+    return root
+
+
+def parse(document: str) -> Element:
+    """The root element of any XML document, without comments and processing instructions.
+
+    Nothing is loaded and no entity is resolved: the text comes from the network.
+
+    :raises MalformedResponse: It is not XML, or has a DOCTYPE.
+    """
+    # The encoding is given: the text may declare another one, which no longer holds in a string.
     parser = etree.XMLParser(
         encoding="utf-8",
         resolve_entities=False,
@@ -31,15 +47,10 @@ def root_of(document: str, expected: str) -> Element:
     try:
         root = etree.fromstring(document.encode("utf-8"), parser)
     except (etree.XMLSyntaxError, ValueError, AttributeError) as error:
-        raise MalformedResponse(f"{expected}: no XML document: {error}") from None
-    if root is None or root.tag != expected or root.getroottree().docinfo.internalDTD is not None:
-        raise MalformedResponse(f"expected a {expected} document, got {str(document)[:60]!r}")
+        raise MalformedResponse(f"not an XML document: {error}") from None
+    if root is None or root.getroottree().docinfo.internalDTD is not None:
+        raise MalformedResponse(f"an XML document with a DOCTYPE, {document[:60]!r}")
     return root
-
-
-def document_of(root: Element) -> str:
-    """The document's text, with the declaration that agents write."""
-    return '<?xml version="1.0" ?>\n' + etree.tostring(root, encoding="unicode")
 
 
 def find(node: Element, path: str) -> Element:

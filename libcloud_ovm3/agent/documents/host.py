@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lxml import etree
-
-from libcloud_ovm3.agent.documents import elements
-from libcloud_ovm3.agent.documents import xmlmapping as outline
+from libcloud_ovm3.agent.documents import elements, xmlmapping
 from libcloud_ovm3.agent.identifiers import dashed
 
 _PAGE_BYTES = 4096  # TotalPages and FreePages count these (agent-behaviour 8.3)
@@ -27,46 +24,46 @@ class Server:
     :ivar manager_uuid: 32 hex digits; None: nobody's.
     :ivar membership: "Unowned", "Pooled"; the word for "owned, in no pool" is not known (18.8).
     :ivar statistic_interval: seconds.
-    :ivar capabilities: 8.2, as texts; see :meth:`capability`.
+    :ivar capabilities: 8.2, as texts.
     """
 
-    uuid: str = outline.machine_id("Unique_Id")
-    boot_time: int | None = outline.number("Boot_Time")
-    time_zone: str = outline.text("Date_Time/Time_Zone")
-    is_utc: bool | None = outline.flag("Date_Time/UTC")
-    has_local_time_source: bool | None = outline.flag("NTP/Local_Time_Source")
-    is_ntp_running: bool | None = outline.flag("NTP/Is_NTP_Running")
-    agent_version: str = outline.text("Agent_Version")
-    rpm_version: str = outline.text("RPM_Version")
-    ovm_version: str = outline.text("OVM_Version")
-    cpu_type: str = outline.text("CPU_Type")
-    os_type: str = outline.text("OS_Type")
-    os_name: str = outline.text("OS_Name")
-    os_major_version: str = outline.text("OS_Major_Version")
-    os_minor_version: str = outline.text("OS_Minor_Version")
-    hypervisor_type: str = outline.text("Hypervisor_Type")
-    hypervisor_name: str = outline.text("Hypervisor_Name")
-    kernel_release: str = outline.text("Host_Kernel_Release")
-    kernel_version: str = outline.text("Host_Kernel_Version")
-    vmm_major: str = outline.text("VMM/Version/Major")
-    vmm_minor: str = outline.text("VMM/Version/Minor")
-    vmm_extra: str = outline.text("VMM/Version/Extra")
-    vmm_compile_information: Mapping[str, str] = outline.mapping("VMM/Compile_Information")
-    vmm_capabilities: tuple[str, ...] = outline.words("VMM/Capabilities", None)
-    pool_uuid: str | None = outline.identifier("Pool_Unique_Id", dashed)
-    manager_uuid: str | None = outline.identifier("Manager_Unique_Id")
-    hostname: str = outline.text("Hostname")
-    registered_ip: str = outline.text("Registered_IP")
-    node_number: int | None = outline.number("Node_Number")
-    roles: tuple[str, ...] = outline.words("Server_Roles")
-    is_master: bool = outline.truth("Is_Current_Master", "true", "false")
-    master_virtual_ip: str = outline.text("Master_Virtual_Ip")
-    manager_core_api_version: str = outline.text("Manager_Core_API_Version")
-    membership: str = outline.text("Membership_State")
-    cluster_state: str = outline.text("Cluster_State")
-    statistic_interval: int | None = outline.number("Statistic/Interval")
-    exports: tuple[outline.Part, ...] = outline.parts("Exports")
-    capabilities: Mapping[str, str] = outline.mapping("Capabilities")
+    uuid: str = xmlmapping.machine_id("Unique_Id")
+    boot_time: int | None = xmlmapping.number("Boot_Time")
+    time_zone: str = xmlmapping.text("Date_Time/Time_Zone")
+    is_utc: bool | None = xmlmapping.flag("Date_Time/UTC")
+    has_local_time_source: bool | None = xmlmapping.flag("NTP/Local_Time_Source")
+    is_ntp_running: bool | None = xmlmapping.flag("NTP/Is_NTP_Running")
+    agent_version: str = xmlmapping.text("Agent_Version")
+    rpm_version: str = xmlmapping.text("RPM_Version")
+    ovm_version: str = xmlmapping.text("OVM_Version")
+    cpu_type: str = xmlmapping.text("CPU_Type")
+    os_type: str = xmlmapping.text("OS_Type")
+    os_name: str = xmlmapping.text("OS_Name")
+    os_major_version: str = xmlmapping.text("OS_Major_Version")
+    os_minor_version: str = xmlmapping.text("OS_Minor_Version")
+    hypervisor_type: str = xmlmapping.text("Hypervisor_Type")
+    hypervisor_name: str = xmlmapping.text("Hypervisor_Name")
+    kernel_release: str = xmlmapping.text("Host_Kernel_Release")
+    kernel_version: str = xmlmapping.text("Host_Kernel_Version")
+    vmm_major: str = xmlmapping.text("VMM/Version/Major")
+    vmm_minor: str = xmlmapping.text("VMM/Version/Minor")
+    vmm_extra: str = xmlmapping.text("VMM/Version/Extra")
+    vmm_compile_information: Mapping[str, str] = xmlmapping.mapping("VMM/Compile_Information")
+    vmm_capabilities: tuple[str, ...] = xmlmapping.words("VMM/Capabilities", None)
+    pool_uuid: str | None = xmlmapping.identifier("Pool_Unique_Id", dashed)
+    manager_uuid: str | None = xmlmapping.identifier("Manager_Unique_Id")
+    hostname: str = xmlmapping.text("Hostname")
+    registered_ip: str = xmlmapping.text("Registered_IP")
+    node_number: int | None = xmlmapping.number("Node_Number")
+    roles: tuple[str, ...] = xmlmapping.words("Server_Roles")
+    is_master: bool = xmlmapping.truth("Is_Current_Master", "true")
+    master_virtual_ip: str = xmlmapping.text("Master_Virtual_Ip")
+    manager_core_api_version: str = xmlmapping.text("Manager_Core_API_Version")
+    membership: str = xmlmapping.text("Membership_State")
+    cluster_state: str = xmlmapping.text("Cluster_State")
+    statistic_interval: int | None = xmlmapping.number("Statistic/Interval")
+    exports: tuple[xmlmapping.Part, ...] = xmlmapping.parts("Exports")
+    capabilities: Mapping[str, str] = xmlmapping.mapping("Capabilities")
 
     @property
     def hypervisor_version(self) -> str:
@@ -78,44 +75,36 @@ class Server:
         """Whether the hardware can run HVM guests: Xen then lists ``hvm-…`` (8.1)."""
         return any(word.startswith("hvm-") for word in self.vmm_capabilities)
 
-    def capability(self, name: str) -> bool | int | str | None:
-        """One of 8.2 as what it means; None: the host does not name it."""
-        value = self.capabilities.get(name)
-        if value is None or value.lower() in ("true", "false"):
-            return None if value is None else value.lower() == "true"
-        number = outline.whole(value)
-        return value if number is None else number
-
 
 @dataclass(frozen=True)
 class Processor:
     """One logical CPU of discover_hardware, in the words of /proc/cpuinfo."""
 
-    id: str = outline.attribute("ID")
-    vendor_id: str = outline.text("vendor_id")
-    family: str = outline.text("cpu_family")
-    model: str = outline.text("model")
-    model_name: str = outline.text("model_name")
-    stepping: str = outline.text("stepping")
-    cache_size: str = outline.text("cache_size")
-    flags: tuple[str, ...] = outline.words("flags", None)
+    id: str = xmlmapping.attribute("ID")
+    vendor_id: str = xmlmapping.text("vendor_id")
+    family: str = xmlmapping.text("cpu_family")
+    model: str = xmlmapping.text("model")
+    model_name: str = xmlmapping.text("model_name")
+    stepping: str = xmlmapping.text("stepping")
+    cache_size: str = xmlmapping.text("cache_size")
+    flags: tuple[str, ...] = xmlmapping.words("flags", None)
 
 
 @dataclass(frozen=True)
 class Record:
     """An element of discover_hardware whose attributes and texts are kept as they are."""
 
-    attributes: Mapping[str, str] = outline.attributes()
-    values: Mapping[str, str] = outline.mapping(".")
+    attributes: Mapping[str, str] = xmlmapping.attributes()
+    values: Mapping[str, str] = xmlmapping.mapping(".")
 
 
 @dataclass(frozen=True)
 class ScsiHost:
     """A SCSI adapter: what sysfs says of it, and of the PCI device that it is."""
 
-    number: str = outline.attribute("Num")
-    values: Mapping[str, str] = outline.mapping(".")
-    device: Mapping[str, str] = outline.mapping("SysFSDev")
+    number: str = xmlmapping.attribute("Num")
+    values: Mapping[str, str] = xmlmapping.mapping(".")
+    device: Mapping[str, str] = xmlmapping.mapping("SysFSDev")
 
 
 @dataclass(frozen=True)
@@ -127,23 +116,23 @@ class Hardware:
     :ivar ide: kept whole: no source shows what may stand there.
     """
 
-    threads_per_core: int | None = outline.number("VMM/PhysicalInfo/ThreadsPerCore")
-    cores_per_socket: int | None = outline.number("VMM/PhysicalInfo/CoresPerSocket")
-    sockets_per_node: int | None = outline.number("VMM/PhysicalInfo/SocketsPerNode")
-    nodes: int | None = outline.number("VMM/PhysicalInfo/Nodes")
-    cpu_khz: int | None = outline.number("VMM/PhysicalInfo/CPUKHz")
-    total_pages: int | None = outline.number("VMM/PhysicalInfo/TotalPages")
-    free_pages: int | None = outline.number("VMM/PhysicalInfo/FreePages")
-    hw_caps: Mapping[str, str] = outline.mapping("VMM/PhysicalInfo/HW_Caps")
-    processors: tuple[Processor, ...] = outline.many("CPUInfo/Proc_Info/CPU", Processor)
-    scsi_hosts: tuple[ScsiHost, ...] = outline.many("IO/SCSI/SCSI_Host", ScsiHost)
-    iscsi_initiator: str = outline.text("IO/SCSI/ISCSI_Node/Initiatorname")
-    ide: tuple[outline.Part, ...] = outline.parts("IO/IDE")
-    smbios: Record | None = outline.one("DMTF/SMBIOS", Record)
-    dmi: Record | None = outline.one("DMTF/DMI", Record)
-    bios: Record | None = outline.one("DMTF/BIOS", Record)
-    system: Record | None = outline.one("DMTF/System", Record)
-    chassis: Record | None = outline.one("DMTF/Chassis", Record)
+    threads_per_core: int | None = xmlmapping.number("VMM/PhysicalInfo/ThreadsPerCore")
+    cores_per_socket: int | None = xmlmapping.number("VMM/PhysicalInfo/CoresPerSocket")
+    sockets_per_node: int | None = xmlmapping.number("VMM/PhysicalInfo/SocketsPerNode")
+    nodes: int | None = xmlmapping.number("VMM/PhysicalInfo/Nodes")
+    cpu_khz: int | None = xmlmapping.number("VMM/PhysicalInfo/CPUKHz")
+    total_pages: int | None = xmlmapping.number("VMM/PhysicalInfo/TotalPages")
+    free_pages: int | None = xmlmapping.number("VMM/PhysicalInfo/FreePages")
+    hw_caps: Mapping[str, str] = xmlmapping.mapping("VMM/PhysicalInfo/HW_Caps")
+    processors: tuple[Processor, ...] = xmlmapping.many("CPUInfo/Proc_Info/CPU", Processor)
+    scsi_hosts: tuple[ScsiHost, ...] = xmlmapping.many("IO/SCSI/SCSI_Host", ScsiHost)
+    iscsi_initiator: str = xmlmapping.text("IO/SCSI/ISCSI_Node/Initiatorname")
+    ide: tuple[xmlmapping.Part, ...] = xmlmapping.parts("IO/IDE")
+    smbios: Record | None = xmlmapping.one("DMTF/SMBIOS", Record)
+    dmi: Record | None = xmlmapping.one("DMTF/DMI", Record)
+    bios: Record | None = xmlmapping.one("DMTF/BIOS", Record)
+    system: Record | None = xmlmapping.one("DMTF/System", Record)
+    chassis: Record | None = xmlmapping.one("DMTF/Chassis", Record)
 
     @property
     def cpus(self) -> int | None:
@@ -177,17 +166,7 @@ def server(text: str) -> Server:
     :raises MalformedResponse: it is no such document.
     """
     root = elements.root_of(text, "Discover_Server_Result")
-    return outline.read(Server, elements.found_in(root, "Server"))
-
-
-def server_text(server: Server) -> str:
-    """The document that says this.
-
-    :raises InvalidArgument: XML cannot hold what is in it.
-    """
-    root = etree.Element("Discover_Server_Result")
-    outline.write(server, outline.add(root, "Server"))
-    return elements.document_of(root)
+    return xmlmapping.read(Server, elements.found_in(root, "Server"))
 
 
 def hardware(text: str) -> Hardware:
@@ -196,14 +175,4 @@ def hardware(text: str) -> Hardware:
     :raises MalformedResponse: it is no such document.
     """
     root = elements.root_of(text, "Discover_Hardware_Result")
-    return outline.read(Hardware, elements.found_in(root, "NodeInformation"))
-
-
-def hardware_text(hardware: Hardware) -> str:
-    """The document that says this.
-
-    :raises InvalidArgument: XML cannot hold what is in it.
-    """
-    root = etree.Element("Discover_Hardware_Result")
-    outline.write(hardware, outline.add(root, "NodeInformation"))
-    return elements.document_of(root)
+    return xmlmapping.read(Hardware, elements.found_in(root, "NodeInformation"))

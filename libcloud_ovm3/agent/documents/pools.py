@@ -6,10 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from lxml import etree
-
-from libcloud_ovm3.agent.documents import elements
-from libcloud_ovm3.agent.documents import xmlmapping as outline
+from libcloud_ovm3.agent.documents import elements, xmlmapping
 from libcloud_ovm3.agent.identifiers import dashed
 
 _T = TypeVar("_T")
@@ -23,10 +20,10 @@ class ServerPool:
     :ivar members: their addresses; "" for a member whose address the document does not say.
     """
 
-    uuid: str = outline.text("Unique_Id")
-    alias: str = outline.text("Pool_Alias")
-    virtual_ip: str = outline.text("Master_Virtual_Ip")
-    members: tuple[str, ...] = outline.each_in("Member_List/Member", "Registered_IP")
+    uuid: str = xmlmapping.text("Unique_Id")
+    alias: str = xmlmapping.text("Pool_Alias")
+    virtual_ip: str = xmlmapping.text("Master_Virtual_Ip")
+    members: tuple[str, ...] = xmlmapping.each_in("Member_List/Member", "Registered_IP")
 
 
 @dataclass(frozen=True)
@@ -38,41 +35,41 @@ class PoolFilesystem:
     :ivar pool_uuid: dashed.
     """
 
-    type: str = outline.text("Pool_Filesystem_Type")
-    target: str = outline.text("Pool_Filesystem_Target")
-    uuid: str = outline.text("Pool_Filesystem_Uuid")
-    nfsbase_uuid: str = outline.text("Pool_Filesystem_Nfsbase_Uuid")
-    manager_uuid: str | None = outline.identifier("Pool_Filesystem_Manager_Uuid")
-    version: str = outline.text("Pool_Filesystem_Version")
-    pool_uuid: str | None = outline.identifier("Pool_Filesystem_Pool_Uuid", dashed)
+    type: str = xmlmapping.text("Pool_Filesystem_Type")
+    target: str = xmlmapping.text("Pool_Filesystem_Target")
+    uuid: str = xmlmapping.text("Pool_Filesystem_Uuid")
+    nfsbase_uuid: str = xmlmapping.text("Pool_Filesystem_Nfsbase_Uuid")
+    manager_uuid: str | None = xmlmapping.identifier("Pool_Filesystem_Manager_Uuid")
+    version: str = xmlmapping.text("Pool_Filesystem_Version")
+    pool_uuid: str | None = xmlmapping.identifier("Pool_Filesystem_Pool_Uuid", dashed)
 
 
 @dataclass(frozen=True)
 class StoredCluster:
     """A ``cluster`` of cluster.conf."""
 
-    name: str = outline.text("Name")
-    node_count: int | None = outline.number("Node_Count")
-    heartbeat_mode: str = outline.text("Heartbeat_Mode")
+    name: str = xmlmapping.text("Name")
+    node_count: int | None = xmlmapping.number("Node_Count")
+    heartbeat_mode: str = xmlmapping.text("Heartbeat_Mode")
 
 
 @dataclass(frozen=True)
 class Heartbeat:
     """A ``heartbeat`` of cluster.conf."""
 
-    region: str = outline.text("Region")
-    cluster: str = outline.text("Cluster")
+    region: str = xmlmapping.text("Region")
+    cluster: str = xmlmapping.text("Cluster")
 
 
 @dataclass(frozen=True)
 class ClusterNode:
     """A ``node`` of cluster.conf."""
 
-    number: int | None = outline.number("Number")
-    port: int | None = outline.number("IP_Port")
-    address: str = outline.text("IP_Address")
-    name: str = outline.text("Name")
-    cluster: str = outline.text("Cluster_Name")
+    number: int | None = xmlmapping.number("Number")
+    port: int | None = xmlmapping.number("IP_Port")
+    address: str = xmlmapping.text("IP_Address")
+    name: str = xmlmapping.text("Name")
+    cluster: str = xmlmapping.text("Cluster_Name")
 
 
 @dataclass(frozen=True)
@@ -82,14 +79,14 @@ class Cluster:
     Dropped: whatever ``Cluster_Information`` has beside ``Stored``, which no source shows.
     """
 
-    o2cb: Mapping[str, str] = outline.mapping("O2CB_Config")
-    clusters: tuple[StoredCluster, ...] = outline.many(
+    o2cb: Mapping[str, str] = xmlmapping.mapping("O2CB_Config")
+    clusters: tuple[StoredCluster, ...] = xmlmapping.many(
         "Cluster_Information/Stored/Clusters/Cluster", StoredCluster
     )
-    heartbeats: tuple[Heartbeat, ...] = outline.many(
+    heartbeats: tuple[Heartbeat, ...] = xmlmapping.many(
         "Cluster_Information/Stored/Heartbeats/Heartbeat", Heartbeat
     )
-    nodes: tuple[ClusterNode, ...] = outline.many(
+    nodes: tuple[ClusterNode, ...] = xmlmapping.many(
         "Cluster_Information/Stored/Nodes/Node", ClusterNode
     )
 
@@ -102,28 +99,12 @@ def server_pool(text: str) -> ServerPool | None:
     return _maybe(text, "Discover_Server_Pool_Result", "Server_Pool", ServerPool)
 
 
-def server_pool_text(pool: ServerPool | None) -> str:
-    """The document that says this.
-
-    :raises InvalidArgument: XML cannot hold what is in it.
-    """
-    return _maybe_text(pool, "Discover_Server_Pool_Result", "Server_Pool")
-
-
 def pool_filesystem(text: str) -> PoolFilesystem | None:
     """discover_pool_filesystem's answer; None: there is none.
 
     :raises MalformedResponse: it is no such document.
     """
     return _maybe(text, "Discover_Pool_Filesystem_Result", "Pool_Filesystem", PoolFilesystem)
-
-
-def pool_filesystem_text(filesystem: PoolFilesystem | None) -> str:
-    """The document that says this.
-
-    :raises InvalidArgument: XML cannot hold what is in it.
-    """
-    return _maybe_text(filesystem, "Discover_Pool_Filesystem_Result", "Pool_Filesystem")
 
 
 def cluster(text: str) -> Cluster | None:
@@ -133,27 +114,9 @@ def cluster(text: str) -> Cluster | None:
     """
     root = elements.root_of(text, "Discover_Cluster_Result")
     known = elements.known(root, "O2CB_Config", "Cluster_Information")
-    return None if known is None else outline.read(Cluster, root)
-
-
-def cluster_text(cluster: Cluster | None) -> str:
-    """The document that says this.
-
-    :raises InvalidArgument: XML cannot hold what is in it.
-    """
-    root = etree.Element("Discover_Cluster_Result")
-    if cluster is not None:
-        outline.write(cluster, root)
-    return elements.document_of(root)
+    return None if known is None else xmlmapping.read(Cluster, root)
 
 
 def _maybe(text: str, root: str, path: str, cls: type[_T]) -> _T | None:
     node = elements.only(elements.root_of(text, root), path)
-    return None if node is None else outline.read(cls, node)
-
-
-def _maybe_text(record: object, root: str, path: str) -> str:
-    document = etree.Element(root)
-    if record is not None:
-        outline.write(record, outline.add(document, path))
-    return elements.document_of(document)
+    return None if node is None else xmlmapping.read(cls, node)

@@ -1,6 +1,6 @@
 """The pool's file system and the o2cb cluster, as one script shows them (agent-behaviour.md 11).
 
-There is no OCFS2: the image is an empty sparse file, and nothing beats. The state lies in
+OCFS2 is not simulated: the image is an empty sparse file without heartbeats. The state is kept in
 ``host.records["cluster"]``.
 """
 
@@ -10,9 +10,9 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from libcloud_ovm3.simulator.agent import ownership
-from libcloud_ovm3.simulator.agent.storage import check_export
 from libcloud_ovm3.simulator.agent.xmltext import add, add_all, document
 from libcloud_ovm3.simulator.errors import AgentFault, plain_fault
+from libcloud_ovm3.simulator.files import check_export
 from libcloud_ovm3.simulator.host import SimulatedHost
 
 IMAGE, MARKER = "ovspoolfs.img", ".ovspoolfs"
@@ -40,7 +40,7 @@ STANZAS = {
 
 
 def state(host: SimulatedHost) -> dict[str, Any]:
-    """Pool file system, configuration, online or not. Called with the lock held."""
+    """Pool file system, cluster configuration, whether online. Called with the lock held."""
     found: dict[str, Any] = host.records.setdefault(
         "cluster", {"poolfs": None, "o2cb": None, "stored": None, "online": False}
     )
@@ -61,7 +61,7 @@ def create_pool_filesystem(
     pool_uuid: str,
     *sizes: Any,
 ) -> None:
-    """Make ``ovspoolfs.img`` in the NFS share. Other types than ``nfs`` are not modelled."""
+    """Create ``ovspoolfs.img`` in the NFS share. Types other than ``nfs`` are not modelled."""
     if poolfs_type != "nfs":
         raise plain_fault(f"not modelled by the simulator: pool file system type {poolfs_type!r}")
     ownership.need_owner(host, "create_pool_filesystem")
@@ -74,7 +74,7 @@ def create_pool_filesystem(
             raise plain_fault(f"Pool filesystem already exists on {poolfs_target}")
         with (share / IMAGE).open("wb") as image:
             image.truncate(IMAGE_BYTES)
-        (share / MARKER).write_text(f"{poolfs_uuid}\n")  # its content is not shown
+        (share / MARKER).write_text(f"{poolfs_uuid}\n")  # its real content is not known
         state(host)["poolfs"] = {
             "Type": poolfs_type,
             "Target": poolfs_target,
@@ -109,7 +109,7 @@ def destroy_pool_filesystem(
 
 
 def discover_pool_filesystem(host: SimulatedHost) -> str:
-    """Type, target and uuids; an empty root when there is none."""
+    """Type, target and uuids; an empty root element if there is none."""
     root = Element("Discover_Pool_Filesystem_Result")
     with host.lock:
         found = state(host)["poolfs"]
@@ -131,7 +131,7 @@ def configure_server_for_cluster(
     poolfs_uuid: str,
     poolfs_nfsbase_uuid: str,
 ) -> None:
-    """Store the configuration that create_cluster and join_cluster work with."""
+    """Store the configuration that create_cluster and join_cluster use."""
     for name in O2CB:
         if name not in o2cb_conf:
             raise AgentFault("exceptions.KeyError", f"'{name}'")
@@ -150,7 +150,7 @@ def configure_server_for_cluster(
 
 
 def deconfigure_server_for_cluster(host: SimulatedHost, poolfs_uuid: str) -> None:
-    """Forget the configuration."""
+    """Delete the configuration."""
     with host.lock:
         found = _configured(host, poolfs_uuid)
         if found["online"]:
@@ -189,7 +189,7 @@ def is_cluster_online(host: SimulatedHost) -> bool:
 
 
 def discover_cluster(host: SimulatedHost) -> str:
-    """The stored configuration; an empty root when there is none."""
+    """The stored configuration; an empty root element if there is none."""
     root = Element("Discover_Cluster_Result")
     with host.lock:
         found = state(host)

@@ -1,7 +1,9 @@
 """VM definitions: create_vm, configure_vm, delete_vm, get_vm_config and the life-cycle calls.
 
-Sources: agent-behaviour.md 6 and 7. set_vm_config, unconfigure_vm, the core dump functions and
-send_to_guest are only listed: what they do is not known, so they are not modelled.
+Sources: agent-behaviour.md 6, 7 and 12. set_vm_config, unconfigure_vm, the core dump functions and
+send_to_guest are only listed: what they do is not known, so they are not modelled. Neither are
+setup_migration_target and cleanup_migration_target, which are not needed while the capability
+MIGRATION_SETUP is False.
 """
 
 from __future__ import annotations
@@ -10,17 +12,19 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from libcloud_ovm3.simulator.agent.storage import real_path
+from libcloud_ovm3.simulator import vmcfg
+from libcloud_ovm3.simulator.agent import ownership
 from libcloud_ovm3.simulator.errors import AgentFault, command_fault, os_fault, plain_fault
+from libcloud_ovm3.simulator.files import real_path
 from libcloud_ovm3.simulator.host import SimulatedHost
-from libcloud_ovm3.simulator.xend import hotchanges, listing, machines, migration, saving, vmcfg
+from libcloud_ovm3.simulator.xend import hotchanges, listing, machines, migration, saving
 from libcloud_ovm3.simulator.xend.progress import advance, xend
 
 GRACEFUL_LIMIT = 300.0
 
 
 def config_path(repo_id: str, vm_id: str, folder: str = "VirtualMachines") -> str:
-    """The host's path of the definition of a VM, or of another folder's: ``Templates``."""
+    """The host's path of the vm.cfg of a VM or, with ``folder``, of a template."""
     for part in (repo_id, vm_id):
         if not isinstance(part, str) or part in ("", ".", "..") or "/" in part:
             raise plain_fault(f"Invalid id: {part!r}")
@@ -36,7 +40,7 @@ def _read(host: SimulatedHost, repo_id: str, vm_id: str) -> dict[str, Any]:
 
 
 def _names(host: SimulatedHost, repo_id: str, vm_id: str) -> tuple[str, str]:
-    """Name and uuid under which xend may know the VM."""
+    """The name and the uuid that xend may know the VM by."""
     try:
         config = _read(host, repo_id, vm_id)
     except AgentFault:
@@ -76,7 +80,7 @@ def create_vm(host: SimulatedHost, repo_id: str, vm_id: str, params: Any) -> Non
 
 
 def _with_defaults(params: dict[str, Any], vm_id: str) -> dict[str, Any]:
-    """The options with those that the agent is seen to have added (answer-shapes.md)."""
+    """The options, completed with those that the agent is known to add (answer-shapes.md)."""
     vcpus = params.get("vcpus") or 1
     defaults = {
         "OVM_cpu_compat_group": "",
@@ -93,14 +97,14 @@ def _with_defaults(params: dict[str, Any], vm_id: str) -> dict[str, Any]:
         "vcpus": vcpus,
     }
     config = defaults | params
-    config["maxvcpus"] = params.get("maxvcpus") or vcpus  # 0 is sent for "not set": 6.1
+    config["maxvcpus"] = params.get("maxvcpus") or vcpus  # clients send 0 for "not set": 6.1
     if "hvm" in str(config["OVM_domain_type"]):
         config.setdefault("builder", "hvm")
     return config
 
 
 def configure_vm(host: SimulatedHost, repo_id: str, vm_id: str, params: Any) -> None:
-    """Change the live VM of this host, for the options with a setter, and the file."""
+    """Change the file, and the live VM of this host for the options with a setter."""
     params = _checked(host, params)
     _read(host, repo_id, vm_id)
     try:
@@ -123,7 +127,7 @@ def _change_file(host: SimulatedHost, repo_id: str, vm_id: str, params: dict[str
 
 
 def configure_vm_ha(host: SimulatedHost, repo_id: str, vm_id: str, enable_ha: Any) -> None:
-    """Switch the agent's HA flag in vm.cfg; that it stands there is a conclusion (6.1, 7.4)."""
+    """Set the agent's HA flag in vm.cfg; that it is kept there is a conclusion (6.1, 7.4)."""
     with host.lock:
         config = _read(host, repo_id, vm_id)
         config["OVM_high_availability"] = bool(enable_ha)
@@ -131,14 +135,14 @@ def configure_vm_ha(host: SimulatedHost, repo_id: str, vm_id: str, enable_ha: An
 
 
 def get_vm_config(host: SimulatedHost, repo_id: str, vm_id: str) -> dict[str, Any] | None:
-    """The file as Python reads it: ints, bools, strings, lists (7.2)."""
+    """The options of the file: ints, bools, strings, lists (7.2)."""
     return _config_or_nil(host, config_path(repo_id, vm_id))
 
 
 def get_template_config(
     host: SimulatedHost, repo_id: str, template_id: str
 ) -> dict[str, Any] | None:
-    """The same of a template that is a folder with a vm.cfg (4); a flat file has none."""
+    """The same for a template that is a folder with a vm.cfg (4); a flat file has none."""
     return _config_or_nil(host, config_path(repo_id, template_id, "Templates"))
 
 
@@ -153,7 +157,7 @@ def _config_or_nil(host: SimulatedHost, path: str) -> dict[str, Any] | None:
 
 
 def delete_vm(host: SimulatedHost, repo_id: str, vm_id: str) -> None:
-    """Remove the VM's directory with all that is in it, not its disks elsewhere (7.4)."""
+    """Remove the VM's directory with its contents, but not its disks elsewhere (7.4)."""
     path = config_path(repo_id, vm_id)
     names = _names(host, repo_id, vm_id)
     if host.answer("delete_vm of a running VM") == "fault":
@@ -169,7 +173,7 @@ def delete_vm(host: SimulatedHost, repo_id: str, vm_id: str) -> None:
 
 
 def start_vm(host: SimulatedHost, repo_id: str, vm_id: str) -> None:
-    """Nil when xend has started it; the guest's boot goes on (7.4)."""
+    """Nil when xend has started it, while the guest still boots (7.4)."""
     path = config_path(repo_id, vm_id)
     try:
         config = _read(host, repo_id, vm_id)
@@ -182,7 +186,7 @@ def start_vm(host: SimulatedHost, repo_id: str, vm_id: str) -> None:
 
 
 def stop_vm(host: SimulatedHost, repo_id: str, vm_id: str, force: Any = False) -> None:
-    """A request to shut down, or with ``force`` a destroy."""
+    """Request a shutdown or, with ``force``, destroy the domain."""
     name, vm_uuid = _names(host, repo_id, vm_id)
     if force:
         machines.destroy(host, name, vm_uuid)
@@ -194,7 +198,7 @@ def stop_vm(host: SimulatedHost, repo_id: str, vm_id: str, force: Any = False) -
 
 
 def reboot_vm(host: SimulatedHost, repo_id: str, vm_id: str, wait: Any) -> None:
-    """A request to reboot. The unit of ``wait`` is not known: it is not used."""
+    """Request a reboot. The unit of ``wait`` is not known, so it is not used."""
     name, vm_uuid = _names(host, repo_id, vm_id)
     domain = machines.shutdown(host, name, vm_uuid, "reboot")
     domid = domain.domid
@@ -209,43 +213,50 @@ def pause_vm(host: SimulatedHost, repo_id: str, vm_id: str) -> None:
 
 
 def unpause_vm(host: SimulatedHost, repo_id: str, vm_id: str) -> None:
-    """Let a paused VM go on."""
+    """Resume a paused VM."""
     machines.unpause(host, *_names(host, repo_id, vm_id))
 
 
 def save_vm(host: SimulatedHost, repo_id: str, vm_id: str, checkpoint: Any = False) -> None:
-    """Into a file of the VM's directory; with ``checkpoint`` it runs on (xend.md 4)."""
+    """Save into a file in the VM's directory; with ``checkpoint`` the VM continues (xend.md 4)."""
     saving.save(host, *_names(host, repo_id, vm_id), _state_path(repo_id, vm_id), checkpoint)
 
 
 def restore_vm(host: SimulatedHost, repo_id: str, vm_id: str, paused: Any) -> None:
-    """Out of that file, which stays where it is."""
+    """Restore from that file, which is kept."""
     saving.restore(host, _state_path(repo_id, vm_id), paused)
 
 
 def _state_path(repo_id: str, vm_id: str) -> str:
+    """That it is in the VM's directory is a conclusion; its name is the simulator's."""
     return config_path(repo_id, vm_id).removesuffix("vm.cfg") + "vm.save"
 
 
 def migrate_vm(
     host: SimulatedHost, repo_id: str, vm_id: str, dest: Any, live: Any = False, ssl: Any = False
 ) -> None:
-    """Nil when the source is gone (12). Non-live by default, as with xend; ssl changes nothing."""
+    """Nil when the source is gone (12). Non-live by default, as in xend; ssl has no effect."""
+    pool, target = ownership.pool_id(host), migration.find_host(host, dest)
+    if pool is None or (target is not None and ownership.pool_id(target) != pool):
+        # That the agent migrates only inside a pool is shown (12), its text is not.
+        raise plain_fault(f"Server {dest} is not in the same server pool")
+    if target is host:
+        raise plain_fault("not modelled by the simulator: a migration to the same host")
     migration.migrate(host, *_names(host, repo_id, vm_id), dest, live)
 
 
 def sysrq_vm(host: SimulatedHost, repo_id: str, vm_id: str, letter: Any) -> None:
-    """A magic key for a live VM's kernel."""
+    """Send a sysrq key to a live VM's kernel."""
     machines.sysrq(host, *_names(host, repo_id, vm_id), str(letter))
 
 
 def trigger_vm(host: SimulatedHost, repo_id: str, vm_id: str, name: Any, vcpu: Any) -> None:
-    """An event for a live VM: nmi, reset, init, s3resume, power."""
+    """Send an event to a live VM: nmi, reset, init, s3resume, power."""
     machines.trigger(host, *_names(host, repo_id, vm_id), str(name))
 
 
 def list_vms(host: SimulatedHost) -> list[dict[str, Any]]:
-    """Every domain of xend's list, Domain-0 too, ordered by name (7.1; xend.md 1.3)."""
+    """Every domain that xend lists, including Domain-0, by name (7.1; xend.md 1.3)."""
     with host.lock:
         advance(host)
         machines.check_list(host)
@@ -258,7 +269,7 @@ def list_vms(host: SimulatedHost) -> list[dict[str, Any]]:
 
 
 def list_vm(host: SimulatedHost, repo_id: str, vm_id: str) -> dict[str, Any] | None:
-    """The same struct for one VM, nil when it is not live."""
+    """The same struct for one VM, nil if it is not live."""
     names = _names(host, repo_id, vm_id)
     with xend(host):
         domain = machines.look_up(host, *names)

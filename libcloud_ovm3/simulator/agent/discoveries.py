@@ -1,4 +1,4 @@
-"""discover_hardware and discover_network: what the machine has (agent-behaviour.md 8.3, 13)."""
+"""discover_hardware and discover_network (agent-behaviour.md 8.3, 13)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import ipaddress
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from libcloud_ovm3.simulator.agent import network
+from libcloud_ovm3.simulator import network
+from libcloud_ovm3.simulator.agent import ovs
 from libcloud_ovm3.simulator.agent.xmltext import add, add_all, document
 from libcloud_ovm3.simulator.host import SimulatedHost
 from libcloud_ovm3.simulator.xend import machines
@@ -107,7 +108,7 @@ def discover_hardware(host: SimulatedHost) -> str:
 
 
 def discover_network(host: SimulatedHost) -> str:
-    """NICs, bonds, VLANs and bridges as they are now; bonds stand in both lists (13)."""
+    """NICs, bonds, VLANs and bridges as they are now; bonds are in both lists (13)."""
     root = Element("Discover_Network_Result")
     active = add(root, "Network/Active")
     with host.lock:
@@ -177,7 +178,7 @@ def _device(device: Element, found: dict[str, Any], name: str, index: int) -> No
 def _bond(device: Element, found: dict[str, Any], name: str, bond: dict[str, Any]) -> None:
     first = bond["ports"][0]
     values = {
-        "Bonding_Mode": network.BOND_MODES[bond["mode"]],
+        "Bonding_Mode": ovs.BOND_MODES[bond["mode"]],
         "Primary_Slave": f"{first} (primary_reselect always)",
         "Currently_Active_Slave": first,
         "MII_Status": "up",

@@ -1,14 +1,14 @@
-"""dispatch: an agent calls another one and hands its answer on (agent-behaviour.md 2)."""
+"""dispatch: an agent calls another agent and returns its response (agent-behaviour.md 2)."""
 
 from __future__ import annotations
 
 import http.client
-import ipaddress
 import ssl
 import xmlrpc.client
 from typing import Any
 from urllib.parse import urlsplit
 
+from libcloud_ovm3.simulator.agent.loopback import is_loopback
 from libcloud_ovm3.simulator.errors import AgentFault, ForeignFault, plain_fault
 from libcloud_ovm3.simulator.host import SimulatedHost
 
@@ -16,7 +16,7 @@ SECONDS = 900.0
 
 
 class _Once:
-    """The standard transports send a call again when the connection was closed under them."""
+    """Sends a call once; the standard transports resend it if the connection was closed."""
 
     timeout = SECONDS
 
@@ -38,17 +38,17 @@ class _Http(_Once, xmlrpc.client.Transport):
 
 
 def dispatch(host: SimulatedHost, uri: str, func: str, *arguments: Any) -> Any:
-    """Call the function at the other agent, with the user and password of the URL.
+    """Call a function of another agent, with the user and password of the URL.
 
-    A fault of the other agent comes through unchanged; the words of every other failure are the
-    simulator's. Certificates are not looked at: agents' own are self-signed, and what an agent
-    checks is not shown.
+    A fault of the other agent is passed on unchanged; the texts of other failures are the
+    simulator's. Certificates are not verified: agents have self-signed ones, and what an agent
+    checks is not known.
 
-    :raises AgentFault: the other agent cannot be reached, refuses the password, or faults
+    :raises AgentFault: The other agent is unreachable, rejects the password, or faults.
     """
     parts = urlsplit(uri)
     where = f"{parts.scheme}://{parts.hostname}:{parts.port}{parts.path}"
-    if parts.scheme not in ("http", "https") or not _near(host, parts.hostname or ""):
+    if parts.scheme not in ("http", "https") or not _is_local(host, parts.hostname or ""):
         raise plain_fault(f"not modelled by the simulator: dispatch to {where}, not on loopback")
     transport: Any = _Http(use_builtin_types=False)
     if parts.scheme == "https":
@@ -68,17 +68,13 @@ def dispatch(host: SimulatedHost, uri: str, func: str, *arguments: Any) -> Any:
         raise AgentFault("socket.error", text) from None
 
 
-def _near(host: SimulatedHost, name: str) -> bool:
-    """Whether this is another simulated host, or at least this machine."""
-    try:
-        loopback = ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        loopback = name == "localhost"
-    return loopback or name in [peer.address for peer in host.peers]
+def _is_local(host: SimulatedHost, name: str) -> bool:
+    """Whether this is a simulated host or this machine."""
+    return is_loopback(name) or name in [peer.address for peer in host.peers]
 
 
 def _context() -> ssl.SSLContext:
-    """Any certificate, and the TLS versions of old agents too."""
+    """Accepts any certificate, and the TLS versions of old agents."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

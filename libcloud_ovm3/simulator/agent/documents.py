@@ -1,4 +1,4 @@
-"""The Discover_* documents: strings that hold XML (agent-behaviour.md 2, 8; answer-shapes.md)."""
+"""The Discover_* documents: XML in strings (agent-behaviour.md 2, 8; answer-shapes.md)."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from xml.etree.ElementTree import Element
 
 from libcloud_ovm3.simulator.agent import cluster, linux, ownership
 from libcloud_ovm3.simulator.agent.repositories import repository_record
-from libcloud_ovm3.simulator.agent.storage import real_path
 from libcloud_ovm3.simulator.agent.xmltext import add, add_all, document
+from libcloud_ovm3.simulator.files import real_path
 from libcloud_ovm3.simulator.host import SimulatedHost
 
-# What cannot stand in XML, or is a byte that is no UTF-8.
-_ODD = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Characters that XML cannot contain, or bytes that are not UTF-8.
+_NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 CAPABILITIES = {
     "ISCSI": "True",
     "BOND_MODE_LINK_AGGREGATION": "True",
@@ -43,7 +43,7 @@ CAPABILITIES = {
 
 
 def discover_server(host: SimulatedHost) -> str:
-    """What the host is, who owns it, which pool it is in (8.1)."""
+    """The host, its owner and its pool (8.1)."""
     version, old = host.settings.version, host.settings.old
     with host.lock:
         mine, clock = ownership.state(host), linux.state(host)
@@ -98,7 +98,7 @@ def discover_server(host: SimulatedHost) -> str:
 
 
 def discover_server_pool(host: SimulatedHost) -> str:
-    """Id, alias and members of the pool; an empty root when not pooled (10)."""
+    """Id, alias and members of the pool; an empty root element without a pool (10)."""
     root = Element("Discover_Server_Pool_Result")
     with host.lock:
         found = ownership.state(host)["pool"]
@@ -113,7 +113,7 @@ def discover_server_pool(host: SimulatedHost) -> str:
 
 
 def discover_repository_db(host: SimulatedHost) -> str:
-    """Every repository the host knows, Mounted or Unmounted (5)."""
+    """Every repository that the host has registered, Mounted or Unmounted (5)."""
     root = Element("Discover_Repository_Db_Result")
     listing = add(root, "RepositoryDbList")
     with host.lock:
@@ -127,7 +127,7 @@ def discover_repository_db(host: SimulatedHost) -> str:
 
 
 def discover_repositories(host: SimulatedHost, repo_id: str) -> str:
-    """What lies in one repository right now; unknown or not mounted: an empty list (5)."""
+    """The contents of one repository; an empty list if it is unknown or not mounted (5)."""
     root = Element("Discover_Repositories_Result")
     listing = add(root, "RepositoryList")
     with host.lock:
@@ -164,15 +164,15 @@ def discover_repositories(host: SimulatedHost, repo_id: str) -> str:
 
 
 def _entries(host: SimulatedHost, folder: Path) -> Iterator[tuple[Path, str]]:
-    """The folder's entries as os.listdir has them, links among them: path and name, by name.
+    """The folder's entries including links: path and name, sorted by name.
 
-    Whether an agent shows hidden files, and names that XML or UTF-8 cannot hold, is not known.
+    Whether an agent lists hidden files, and names that XML or UTF-8 cannot encode, is not known.
     """
     if not folder.is_dir():
         return
     everything = host.answer("hidden files and odd names in listings") == "shown"
     for path in sorted(folder.iterdir()):
         if everything:
-            yield path, _ODD.sub("?", path.name)
+            yield path, _NOT_XML.sub("?", path.name)
         elif not path.name.startswith(".") and path.name.isprintable():
             yield path, path.name

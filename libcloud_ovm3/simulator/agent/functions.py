@@ -1,4 +1,4 @@
-"""The agent's functions by name. What is not here answers a fault, never a made-up success."""
+"""The agent's functions by name. Functions that are not here fault; none pretends success."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from libcloud_ovm3.simulator.agent import (
     imports,
     linux,
     mounted,
-    network,
+    ovs,
     ownership,
     plugins,
     remote,
@@ -36,7 +36,7 @@ def _get_api_version(host: SimulatedHost) -> list[int]:
     return [3]
 
 
-#: name -> (implementation, arguments at least, arguments at most), the host not counted.
+#: name -> (implementation, minimum and maximum number of arguments without the host).
 Entry = tuple[Callable[..., Any], int, int]
 FUNCTIONS: dict[str, Entry] = {
     "echo": (_echo, 1, 1),
@@ -89,14 +89,14 @@ FUNCTIONS: dict[str, Entry] = {
     "discover_physical_luns": (plugins.discover_physical_luns, 1, 1),
     "discover_hardware": (discoveries.discover_hardware, 0, 0),
     "discover_network": (discoveries.discover_network, 0, 0),
-    "ovs_local_config": (network.ovs_local_config, 2, 2),
-    "ovs_br_config": (network.ovs_br_config, 3, 3),
-    "ovs_vlan_bridge": (network.ovs_vlan_bridge, 4, 4),
-    "ovs_vlan_config": (network.ovs_vlan_config, 3, 3),
-    "ovs_ip_config": (network.ovs_ip_config, 2, 4),
-    "ovs_if_meta": (network.ovs_if_meta, 2, 2),
-    "ovs_change_mtu": (network.ovs_change_mtu, 2, 2),
-    "ovs_bond_mode": (network.ovs_bond_mode, 2, 2),
+    "ovs_local_config": (ovs.ovs_local_config, 2, 2),
+    "ovs_br_config": (ovs.ovs_br_config, 3, 3),
+    "ovs_vlan_bridge": (ovs.ovs_vlan_bridge, 4, 4),
+    "ovs_vlan_config": (ovs.ovs_vlan_config, 3, 3),
+    "ovs_ip_config": (ovs.ovs_ip_config, 2, 4),
+    "ovs_if_meta": (ovs.ovs_if_meta, 2, 2),
+    "ovs_change_mtu": (ovs.ovs_change_mtu, 2, 2),
+    "ovs_bond_mode": (ovs.ovs_bond_mode, 2, 2),
     "discover_repository_db": (documents.discover_repository_db, 0, 0),
     "discover_repositories": (documents.discover_repositories, 1, 1),
     "discover_mounted_file_systems": (mounted.discover_mounted_file_systems, 1, 1),
@@ -135,7 +135,7 @@ FUNCTIONS: dict[str, Entry] = {
     "trigger_vm": (definitions.trigger_vm, 4, 4),
     "get_template_config": (definitions.get_template_config, 2, 2),
 }
-#: These work on a host that nobody owns, whatever the personality says of the others.
+#: These work on a host without owner, whatever the personality says about the others.
 WITHOUT_OWNER = (
     "dispatch",
     "sleep",
@@ -146,9 +146,9 @@ WITHOUT_OWNER = (
 
 
 def perform(host: SimulatedHost, name: str, arguments: list[Any]) -> Any:
-    """Call one of the agent's functions, or one of a module on the host's disk (agentcode.py).
+    """Call a function of the agent, or of a module on the host's disk (agentcode.py).
 
-    :raises AgentFault: the agent refuses, or does not know the function, or the simulator does not
+    :raises AgentFault: The agent refuses, or the agent or the simulator lacks the function.
     """
     code = host.code
     if name in FUNCTIONS and (code is None or name in code.native):
@@ -159,7 +159,7 @@ def perform(host: SimulatedHost, name: str, arguments: list[Any]) -> Any:
         if changes and host.answer("changes on a host that nobody owns") == "fault":
             ownership.need_owner(host, name)
         with host.lock:
-            progress.advance(host)  # whoever looks at the domains sees them as of now
+            progress.advance(host)  # the function then sees the domains as of now
         return function(host, *arguments)
     if code is not None and (service := code.find(name)) is not None:
         return code.call(service, arguments)

@@ -1,11 +1,10 @@
 """import_virtual_disk and import_ISO: downloads into a repository (agent-behaviour.md 5).
 
-Only from plain HTTP on loopback, so that no simulator ever talks to the world.
+Only from plain HTTP on loopback: a simulator never connects to other machines.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import shutil
 import threading
 import urllib.error
@@ -14,8 +13,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from libcloud_ovm3.simulator.agent.storage import real_path
+from libcloud_ovm3.simulator.agent.loopback import is_loopback
 from libcloud_ovm3.simulator.errors import AgentFault, os_fault, plain_fault
+from libcloud_ovm3.simulator.files import real_path
 from libcloud_ovm3.simulator.host import SimulatedHost
 
 SECONDS = 60.0
@@ -24,7 +24,7 @@ SECONDS = 60.0
 def import_virtual_disk(
     host: SimulatedHost, url: str, virtual_disk_id: str, repo_uuid: str, option: Any = None
 ) -> None:
-    """Download to ``VirtualDisks/<virtual_disk_id>``; nil when it is there."""
+    """Download to ``VirtualDisks/<virtual_disk_id>``; nil when it is complete."""
     if option:
         raise plain_fault("not modelled by the simulator: the option of import_virtual_disk")
     target = _target(host, url, repo_uuid, "VirtualDisks", virtual_disk_id)
@@ -34,7 +34,7 @@ def import_virtual_disk(
 def import_ISO(  # noqa: N802 - the agent's name
     host: SimulatedHost, url: str, iso_id: str, repo_uuid: str, option: Any = None
 ) -> None:
-    """Download to ``ISOs/<iso_id>`` after the answer; an option is refused, as seen in 2014."""
+    """Download to ``ISOs/<iso_id>`` after the response; options fault, as seen in 2014."""
     if option is not None:
         raise AgentFault("exceptions.TypeError", "import_ISO() does not take an option")
     target = _target(host, url, repo_uuid, "ISOs", iso_id)
@@ -49,7 +49,7 @@ def import_ISO(  # noqa: N802 - the agent's name
 
 
 def _target(host: SimulatedHost, url: str, repo_uuid: str, folder: str, name: str) -> Path:
-    if not _near(url):
+    if not _is_local_http(url):
         raise plain_fault("not modelled by the simulator: a URL that is not HTTP on loopback")
     if "/" in name or name in ("", ".", ".."):
         raise plain_fault(f"Invalid file name: {name!r}")
@@ -65,17 +65,13 @@ def _target(host: SimulatedHost, url: str, repo_uuid: str, folder: str, name: st
     return target
 
 
-def _near(url: str) -> bool:
+def _is_local_http(url: str) -> bool:
     parts = urlsplit(url)
-    try:
-        loopback = ipaddress.ip_address(parts.hostname or "").is_loopback
-    except ValueError:
-        loopback = parts.hostname == "localhost"
-    return parts.scheme == "http" and loopback
+    return parts.scheme == "http" and is_loopback(parts.hostname or "")
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect could lead away from loopback."""
+    """Refuses redirects, which could lead away from loopback."""
 
     def redirect_request(self, *_: Any) -> None:
         return None
@@ -84,8 +80,8 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 def _fetch(url: str, target: Path) -> None:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
     try:
-        with opener.open(url, timeout=SECONDS) as answer, target.open("xb") as file:
-            shutil.copyfileobj(answer, file)
+        with opener.open(url, timeout=SECONDS) as response, target.open("xb") as file:
+            shutil.copyfileobj(response, file)
     except urllib.error.HTTPError as error:
         raise AgentFault("urllib2.HTTPError", f"HTTP Error {error.code}: {error.reason}") from None
     except urllib.error.URLError as error:

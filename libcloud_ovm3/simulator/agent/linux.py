@@ -1,6 +1,6 @@
 """The host's clock, NTP, time zone, logs, packages and password (agent-behaviour.md 8.4, 19).
 
-What a client sets is remembered in ``host.records["linux"]``; the clock itself is the host's
+What a client sets is kept in ``host.records["linux"]``; the clock itself is the host's
 ``clock_offset``.
 """
 
@@ -12,11 +12,11 @@ from typing import Any
 
 from libcloud_ovm3.simulator.errors import AgentFault, count_fault, plain_fault
 from libcloud_ovm3.simulator.host import SimulatedHost
-from libcloud_ovm3.simulator.server.wire import I8
+from libcloud_ovm3.simulator.values import I8
 
 
 def state(host: SimulatedHost) -> dict[str, Any]:
-    """What was set, made the first time. Called with the lock held."""
+    """The settings, created at the first call. Called with the lock held."""
     found: dict[str, Any] = host.records.setdefault(
         "linux",
         {
@@ -37,14 +37,14 @@ def get_last_boot_time(host: SimulatedHost) -> dict[str, I8]:
 
 
 def get_timezone(host: SimulatedHost) -> list[Any]:
-    """Name of the time zone, and whether the hardware clock runs in UTC."""
+    """The name of the time zone, and whether the hardware clock runs in UTC."""
     with host.lock:
         found = state(host)
         return [found["timezone"], found["utc"]]
 
 
 def set_timezone(host: SimulatedHost, timezone: str, utc: Any) -> None:
-    """Set both."""
+    """Set the time zone and whether the hardware clock runs in UTC."""
     _zone(timezone)
     with host.lock:
         state(host).update(timezone=timezone, utc=bool(utc))
@@ -59,7 +59,7 @@ def _zone(name: str) -> zoneinfo.ZoneInfo:
 
 
 def get_datetime(host: SimulatedHost) -> list[int]:
-    """Year, month, day, hour, minute, second, by the host's clock and in its time zone."""
+    """Year, month, day, hour, minute, second of the host's clock, in its time zone."""
     with host.lock:
         zone = _zone(state(host)["timezone"])
     return list(datetime.datetime.fromtimestamp(host.now(), zone).timetuple()[:6])
@@ -68,7 +68,7 @@ def get_datetime(host: SimulatedHost) -> list[int]:
 def set_datetime(
     host: SimulatedHost, year: int, month: int, day: int, hour: int, minute: int, second: int
 ) -> None:
-    """Set the clock, by the host's time zone."""
+    """Set the clock, in the host's time zone."""
     with host.lock:
         zone = _zone(state(host)["timezone"])
         try:
@@ -80,7 +80,7 @@ def set_datetime(
 
 
 def get_ntp(host: SimulatedHost) -> list[Any]:
-    """Servers, whether the host is itself a time source, whether NTP runs."""
+    """NTP servers, whether the host is a time source, whether NTP runs."""
     with host.lock:
         found = state(host)
         return [list(found["ntp_servers"]), found["local_time_source"], found["ntp_running"]]
@@ -89,7 +89,7 @@ def get_ntp(host: SimulatedHost) -> list[Any]:
 def set_ntp(
     host: SimulatedHost, servers: list[str], local_time_source: Any, allow_query: Any = None
 ) -> None:
-    """Set servers and whether the host is a time source; ``allow_query`` shows nowhere."""
+    """Set the servers and whether the host is a time source; ``allow_query`` has no effect."""
     if not isinstance(servers, list) or not all(isinstance(name, str) for name in servers):
         raise AgentFault("exceptions.TypeError", "servers must be a list of strings")
     with host.lock:
@@ -98,12 +98,12 @@ def set_ntp(
 
 
 def enable_ntp(host: SimulatedHost) -> None:
-    """Let NTP run."""
+    """Start NTP."""
     _run_ntp(host, True)
 
 
 def disable_ntp(host: SimulatedHost) -> None:
-    """Stop it."""
+    """Stop NTP."""
     _run_ntp(host, False)
 
 
@@ -113,12 +113,12 @@ def _run_ntp(host: SimulatedHost, running: bool) -> None:
         host.save()
 
 
-#: The logs that are known to be asked for, and the files under the host's folder that play them.
+#: The logs that clients are known to request, and the files that stand for them.
 LOGS = {"ovs-agent": "ovs-agent.log", "xend": "xend.log", "messages": "syslog", "dmesg": ""}
 
 
 def get_log(host: SimulatedHost, loglist: list[str]) -> dict[str, str]:
-    """The texts of these logs by name. The simulated kernel says nothing."""
+    """The texts of these logs by name. The simulated kernel logs nothing."""
     if not isinstance(loglist, list):
         raise AgentFault("exceptions.TypeError", "loglist must be a list of strings")
     found = {}
@@ -131,19 +131,19 @@ def get_log(host: SimulatedHost, loglist: list[str]) -> dict[str, str]:
 
 
 def package_list(host: SimulatedHost, scope: str) -> list[Any]:
-    """Packages that could be updated: none. What the struct of a package holds is not shown."""
+    """Packages that can be updated: none, as the struct of a package is not known."""
     if scope != "updates":
         raise plain_fault(f"not modelled by the simulator: the list of packages {scope!r}")
     return []
 
 
 def package_get_repositories(host: SimulatedHost) -> dict[str, Any]:
-    """Where packages come from: nowhere."""
+    """The package repositories: none."""
     return {}
 
 
 def set_statistics_interval(host: SimulatedHost, interval: Any) -> None:
-    """How often statistics go to the manager, in seconds; discover_server shows it."""
+    """Set how often statistics are sent to the manager, in seconds; see discover_server."""
     if not isinstance(interval, int) or interval < 0:
         raise plain_fault(f"Invalid interval: {interval!r}")
     with host.lock:
@@ -152,14 +152,14 @@ def set_statistics_interval(host: SimulatedHost, interval: Any) -> None:
 
 
 def sleep(host: SimulatedHost, secs: Any) -> None:
-    """Answer after so many (simulated) seconds."""
+    """Respond after that many simulated seconds."""
     if not isinstance(secs, (int, float)):
         raise AgentFault("exceptions.TypeError", "a float is required")
     host.wait_until(host.now() + max(secs, 0))
 
 
 def update_agent_password(host: SimulatedHost, user: str, new: str, *old: str) -> None:
-    """3.2: (user, new); later: (user, new, old). This host alone has the new one from now on."""
+    """3.2: (user, new); later: (user, new, old). Changes the password of this host only."""
     wanted = 0 if host.settings.old else 1
     if len(old) != wanted:
         raise count_fault("update_agent_password", 2 + len(old), 2 + wanted, 2 + wanted)

@@ -1,4 +1,4 @@
-"""discover_mounted_file_systems: what /proc/mounts of a host shows (agent-behaviour.md 8.4, 19)."""
+"""discover_mounted_file_systems: a host's /proc/mounts (agent-behaviour.md 8.4, 19)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from libcloud_ovm3.simulator.agent.xmltext import add, document
 from libcloud_ovm3.simulator.host import SimulatedHost
 
 NFS_OPTIONS = "rw,relatime,vers=3,rsize=524288,wsize=524288,namlen=255,hard,proto=tcp,timeo=600"
-#: (type, directory, device, options) of what every host has before anything is mounted.
+#: (type, directory, device, options) of the file systems that every host has.
 OWN = (
     ("rootfs", "/", "rootfs", "rw"),
     ("proc", "/proc", "proc", "rw,relatime"),
@@ -22,7 +22,7 @@ OWN = (
 
 
 def discover_mounted_file_systems(host: SimulatedHost, kind: str) -> str:
-    """The mounts of one type, or ``all``; an empty root if there are none."""
+    """The mounts of one type, or ``all``; an empty root element if there are none."""
     with host.lock:
         shares = sorted((point, mount.device) for point, mount in host.mounts.items())
     mounts = list(OWN)

@@ -1,4 +1,4 @@
-"""Every function that public sources show the agent to have (agent-api.json), by name."""
+"""The names of all functions that the agent has according to agent-api.json."""
 
 AGENT_FUNCTIONS = frozenset(
     """
@@ -58,7 +58,7 @@ _READS = (
 
 
 def is_read(name: str) -> bool:
-    """Whether a function, by its name, changes nothing. Unknown ones are taken to change something.
+    """Whether a function changes nothing, judged by its name; unknown ones count as changes.
 
     ``ping`` and ``check_*`` are functions of host modules.
     """

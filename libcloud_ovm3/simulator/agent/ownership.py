@@ -1,7 +1,7 @@
-"""Who owns a host, its roles, and the pool that it is in (agent-behaviour.md 10).
+"""The owner, roles and pool of a host (agent-behaviour.md 10).
 
-Each host remembers this by itself, as agents do: a member of a pool knows of the others only what
-``set_pool_member_ip_list`` told it. The state lies in ``host.records["server"]``.
+Each host keeps this for itself, as agents do: a pool member knows the others only from
+``set_pool_member_ip_list``. The state is kept in ``host.records["server"]``.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ STRUCT = (
 
 
 def state(host: SimulatedHost) -> dict[str, Any]:
-    """Owner, roles and pool of the host, made the first time. Called with the lock held.
+    """Owner, roles and pool of the host, created at the first call. Called with the lock held.
 
-    The pool of a new simulator holds all its hosts; the first one is its master. ``members`` is
-    None until a client has told the host the list: all of them.
+    The pool of a new simulator has all hosts as members; the first is its master. ``members`` is
+    None, which means all hosts, until a client sets the list.
     """
     if "server" not in host.records:
         settings, pool = host.settings, None
@@ -45,21 +45,21 @@ def state(host: SimulatedHost) -> dict[str, Any]:
 
 
 def owner(host: SimulatedHost) -> str | None:
-    """The uuid of the manager that owns the host."""
+    """The uuid of the manager that owns the host, None without owner."""
     with host.lock:
         found: str | None = state(host)["owner"]
         return found
 
 
 def pool_id(host: SimulatedHost) -> str | None:
-    """The uuid of the host's pool, as it was given."""
+    """The uuid of the host's pool, None without pool."""
     with host.lock:
         pool = state(host)["pool"]
         return None if pool is None else pool["uuid"]
 
 
 def members(host: SimulatedHost) -> list[str]:
-    """The addresses of the pool's members, as far as this host knows them."""
+    """The addresses of the pool's members that this host knows."""
     with host.lock:
         pool = state(host)["pool"]
         if pool is None:
@@ -70,15 +70,19 @@ def members(host: SimulatedHost) -> list[str]:
 
 
 def need_owner(host: SimulatedHost, name: str) -> None:
-    """:raises AgentFault: nobody owns the host, and nothing that changes it works then (10)"""
+    """Check that the host has an owner, which every change needs (10).
+
+    :raises AgentFault: It has none.
+    """
     if owner(host) is None:
         raise plain_fault(f"{name}: the server is not owned")
 
 
 def take_ownership(host: SimulatedHost, *arguments: Any) -> None:
-    """3.2: (manager_uuid, url); later: one struct, and the agent restarts when done.
+    """3.2: (manager_uuid, url); later: one struct, and the agent restarts afterwards.
 
-    Again by the same manager: no harm. By another one: refused until the first releases it.
+    Repeating it for the same manager has no effect; another manager is refused until the first has
+    released the host.
     """
     if host.settings.old:
         if len(arguments) != 2:
@@ -108,7 +112,7 @@ def take_ownership(host: SimulatedHost, *arguments: Any) -> None:
 
 
 def release_ownership(host: SimulatedHost, manager_uuid: str) -> None:
-    """Give the host up; only its own manager can."""
+    """Release the host; only its own manager can."""
     with host.lock:
         found = state(host)
         if found["owner"] != manager_uuid:
@@ -119,12 +123,12 @@ def release_ownership(host: SimulatedHost, manager_uuid: str) -> None:
 
 
 def restart_agent(host: SimulatedHost) -> None:
-    """The agent goes away after its answer and is back after ``agent_restart_seconds``."""
-    host.after_the_answer(host.restart_agent)
+    """Restart the agent after the response; this takes ``agent_restart_seconds``."""
+    host.after_the_response(host.restart_agent)
 
 
 def update_server_roles(host: SimulatedHost, roles: str) -> None:
-    """Set the roles: ``xen`` and ``utility``, comma-separated, in any order; needs no owner."""
+    """Set the roles ``xen`` and ``utility``, comma-separated in any order; needs no owner."""
     with host.lock:
         state(host)["roles"] = _checked_roles(roles)
         host.save()
@@ -133,7 +137,7 @@ def update_server_roles(host: SimulatedHost, roles: str) -> None:
 def _checked_roles(roles: str) -> str:
     given = [role.strip() for role in roles.split(",")]
     if not set(given) <= set(ROLES):
-        # The sample shows Python 2's set, whose order means nothing.
+        # The sample shows a Python 2 set, whose order has no meaning.
         shown = ", ".join(f"'{role}'" for role in dict.fromkeys(given))
         raise plain_fault(f"Invalid roles: set([{shown}])")
     return ",".join(given)
@@ -143,12 +147,12 @@ def _checked_roles(roles: str) -> str:
 
 
 def create_server_pool(host: SimulatedHost, *arguments: Any) -> None:
-    """(alias, pool uuid, virtual IP, node number, host name, IP, roles): this host is master."""
+    """(alias, pool uuid, virtual IP, node number, host name, IP, roles); this host is master."""
     _enter(host, True, *arguments)
 
 
 def join_server_pool(host: SimulatedHost, *arguments: Any) -> None:
-    """The same arguments, on every further host."""
+    """The same arguments, for every further host."""
     _enter(host, False, *arguments)
 
 
@@ -186,7 +190,7 @@ def _enter(
 
 
 def leave_server_pool(host: SimulatedHost, pool_uuid: str) -> None:
-    """The host forgets its pool. The others are not told."""
+    """The host leaves its pool. The other members are not informed."""
     with host.lock:
         virtualip.give_back(host, _pool(host, pool_uuid)["virtual_ip"])
         state(host)["pool"] = None
@@ -194,7 +198,7 @@ def leave_server_pool(host: SimulatedHost, pool_uuid: str) -> None:
 
 
 def destroy_server_pool(host: SimulatedHost, pool_uuid: str) -> None:
-    """The same on the master: the pool's end."""
+    """The same on the master, which ends the pool."""
     with host.lock:
         if not _pool(host, pool_uuid)["master"]:
             raise plain_fault(f"Server is not the master of pool: {pool_uuid}")
@@ -204,7 +208,7 @@ def destroy_server_pool(host: SimulatedHost, pool_uuid: str) -> None:
 
 
 def set_pool_member_ip_list(host: SimulatedHost, ip_list: list[str]) -> None:
-    """Tell this host who the pool's members are."""
+    """Set the list of the pool's members on this host."""
     if not isinstance(ip_list, list) or not all(isinstance(ip, str) for ip in ip_list):
         raise AgentFault("exceptions.TypeError", "ip_list must be a list of strings")
     with host.lock:
@@ -213,14 +217,14 @@ def set_pool_member_ip_list(host: SimulatedHost, ip_list: list[str]) -> None:
 
 
 def set_server_pool_alias(host: SimulatedHost, pool_alias: str) -> None:
-    """The pool's name, as this host knows it."""
+    """Set the pool's name on this host."""
     with host.lock:
         _pool(host)["alias"] = pool_alias
         host.save()
 
 
 def update_pool_virtual_ip(host: SimulatedHost, new_pool_vip: str) -> None:
-    """The pool's virtual IP, as this host knows it; the master answers at it from now on."""
+    """Set the pool's virtual IP on this host; the master then listens on it."""
     with host.lock:
         pool = _pool(host)
         if pool["master"] and new_pool_vip != pool["virtual_ip"]:

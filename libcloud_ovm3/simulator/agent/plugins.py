@@ -78,7 +78,7 @@ _NOTHING = dict.fromkeys(("snapshot", "snapclone", "clone", "resize"), "UNSUPPOR
 
 
 def discover_storage_plugins(host: SimulatedHost) -> str:
-    """Oracle's three plug-ins; only OCFS2 can take snapshots, clones or resize."""
+    """Oracle's three plug-ins; only OCFS2 supports snapshots, clones and resizing."""
     root = Element("Discover_Storage_Plugins_Result")
     listing = add(root, "storage_plugin_info_list")
     for name, values in PLUGINS.items():
@@ -90,9 +90,9 @@ def discover_storage_plugins(host: SimulatedHost) -> str:
 
 
 def discover_physical_luns(host: SimulatedHost, kind: Any) -> str:
-    """The host's own SCSI disk and the LUNs that it sees (8.4); there are no iSCSI targets.
+    """The host's own SCSI disk and its LUNs (8.4); there are no iSCSI targets.
 
-    Only the elements' names are known, ``SCSI/Disk``; what stands in a Disk is the simulator's.
+    Only the element names ``SCSI/Disk`` are known; the contents of a Disk are the simulator's.
     """
     root = Element("Discover_Physical_Luns_Result")
     scsi = add(root, "SCSI")

@@ -1,7 +1,7 @@
-"""Turning the host itself off and on (agent-behaviour.md 14).
+"""Reboot and power-off of the host itself (agent-behaviour.md 14).
 
-``remote_power_on`` and ``remote_power_off`` are not modelled: no source shows the names of the
-controller types, nor an answer.
+``remote_power_on`` and ``remote_power_off`` are not modelled: neither the names of the controller
+types nor a response is known.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from libcloud_ovm3.simulator.host import SimulatedHost
 
 
 def sys_reboot(host: SimulatedHost) -> None:
-    """Answer, then go away for ``boot_seconds``."""
-    host.after_the_answer(host.reboot)
+    """Respond, then reboot, which takes ``boot_seconds``."""
+    host.after_the_response(host.reboot)
 
 
 def sys_shutdown(host: SimulatedHost) -> None:
-    """Answer, then go away until somebody calls :meth:`SimulatedHost.revive`."""
-    host.after_the_answer(host.shut_down)
+    """Respond, then stay off until :meth:`SimulatedHost.revive`."""
+    host.after_the_response(host.shut_down)

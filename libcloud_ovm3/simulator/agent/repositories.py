@@ -1,4 +1,4 @@
-"""Repositories: mounts, registration, what lies at their root (agent-behaviour.md 4, 5)."""
+"""Repositories: mounts, registration, their root directory (agent-behaviour.md 4, 5)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import shutil
 from pathlib import Path
 
 from libcloud_ovm3.simulator.agent import ownership
-from libcloud_ovm3.simulator.agent.storage import check_export, real_path
 from libcloud_ovm3.simulator.errors import AgentFault, command_fault, plain_fault
+from libcloud_ovm3.simulator.files import check_export, real_path
 from libcloud_ovm3.simulator.host import Mount, SimulatedHost
-from libcloud_ovm3.simulator.xend.vmcfg import strings
+from libcloud_ovm3.simulator.vmcfg import strings
 
 FOLDERS = ("Assemblies", "ISOs", "Templates", "VirtualDisks", "VirtualMachines")
 #: A field of the agent's repository database -> its element in discover_repository_db.
@@ -25,7 +25,7 @@ DB_FIELDS = {
 
 
 def mount_repository_fs(host: SimulatedHost, fs_location: str, mount_point: str) -> None:
-    """NFS mount of a repository; nil when it is mounted there already (5)."""
+    """Mount a repository over NFS; nil if it is mounted there already (5)."""
     with host.lock:
         if not re.fullmatch(r"/OVS/Repositories/[^/]+", mount_point):
             raise plain_fault(f"Invalid mount point: {mount_point}")
@@ -41,7 +41,7 @@ def mount_repository_fs(host: SimulatedHost, fs_location: str, mount_point: str)
 
 
 def unmount_repository_fs(host: SimulatedHost, mount_point: str) -> None:
-    """Unmount; refused while a domain of this host has a disk there."""
+    """Unmount; faults while a domain of this host has a disk there."""
     with host.lock:
         if mount_point not in host.mounts:
             raise command_fault(["umount", mount_point], 1, f"umount: {mount_point}: not mounted")
@@ -58,7 +58,7 @@ def unmount_repository_fs(host: SimulatedHost, mount_point: str) -> None:
 
 
 def repository_record(folder: Path) -> dict[str, str] | None:
-    """The KEY=VALUE lines of a repository's ``.ovsrepo`` (4), None when there is none."""
+    """The KEY=VALUE lines of a repository's ``.ovsrepo`` (4), None if it has none."""
     try:
         lines = (folder / ".ovsrepo").read_text().splitlines()
     except OSError:
@@ -67,7 +67,7 @@ def repository_record(folder: Path) -> dict[str, str] | None:
 
 
 def add_repository(host: SimulatedHost, fs_location: str, mount_point: str) -> None:
-    """Register an existing repository; fault when there is none or it is another owner's (5)."""
+    """Register an existing repository; faults if there is none or it has another owner (5)."""
     with host.lock:
         record = repository_record(real_path(host, mount_point))
         if record is None:
@@ -94,7 +94,7 @@ def _register(
 def create_repository(
     host: SimulatedHost, fs_location: str, mount_point: str, repo_uuid: str, repo_alias: str
 ) -> None:
-    """Mount, make the folders and ``.ovsrepo``, register. The server must be owned (5)."""
+    """Mount, create the folders and ``.ovsrepo``, register. The server must have an owner (5)."""
     for name, value in (("repository uuid", repo_uuid), ("alias", repo_alias)):
         if not isinstance(value, str) or "\n" in value:
             raise plain_fault(f"Invalid {name}: {value!r}")
@@ -109,7 +109,7 @@ def create_repository(
 
 
 def make(folder: Path, repo_uuid: str, alias: str, owner: str | None) -> None:
-    """A repository's folders and its ``.ovsrepo`` (4)."""
+    """Create a repository's folders and its ``.ovsrepo`` (4)."""
     for name in FOLDERS:
         (folder / name).mkdir(parents=True, exist_ok=True)
     (folder / ".ovsrepo").write_text(
@@ -119,7 +119,7 @@ def make(folder: Path, repo_uuid: str, alias: str, owner: str | None) -> None:
 
 
 def edit_repository_db(host: SimulatedHost, repo_uuid: str, db_changes: dict[str, str]) -> None:
-    """Change fields of the host's own record; their names are those that its database shows (1)."""
+    """Change fields of the host's record; their names are those of the agent's database (1)."""
     if not isinstance(db_changes, dict):
         raise AgentFault("exceptions.TypeError", "db_changes must be a struct")
     with host.lock:
@@ -134,7 +134,7 @@ def edit_repository_db(host: SimulatedHost, repo_uuid: str, db_changes: dict[str
 
 
 def delete_repository(host: SimulatedHost, repo_uuid: str, erase: bool) -> None:
-    """Forget a repository; ``erase`` deletes everything in it as well (5)."""
+    """Unregister a repository; ``erase`` deletes all of its contents as well (5)."""
     with host.lock:
         record = _known(host, repo_uuid)
         if erase:

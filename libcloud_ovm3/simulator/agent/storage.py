@@ -1,4 +1,4 @@
-"""Files and the storage plug-in: real files under the simulator's root.
+"""copy_file and the storage plug-in, on real files below the simulator's root.
 
 Sources: agent-behaviour.md 4, 8.4, 9.
 """
@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from libcloud_ovm3.simulator.errors import AgentFault, Stopped, command_fault, os_fault, plain_fault
+from libcloud_ovm3.simulator.files import check_export, existing_path, real_path
 from libcloud_ovm3.simulator.host import Mount, SimulatedHost
 
 NFS_PLUGIN = "oracle.generic.NFSPlugin.GenericNFSPlugin"
@@ -24,64 +25,18 @@ STAMP = ".generic_fs_stamp"
 BLOCK = 1 << 20
 
 
-def real_path(host: SimulatedHost, path: str) -> Path:
-    """Where the host's absolute path lies under the root: on a mounted export or on its own disk.
-
-    :raises AgentFault: no absolute path, one with ``..``, or one that leads out of the root
-    """
-    if not isinstance(path, str) or not path.startswith("/") or "\0" in path:
-        raise os_fault(2, "No such file or directory", str(path))
-    if ".." in PurePosixPath(path).parts:
-        raise plain_fault(f"not modelled by the simulator: a path with '..': {path}")
-    clean = str(PurePosixPath("/", path.lstrip("/")))
-    base, rest = host.folder / "disk", clean
-    for point in sorted(host.mounts, key=len, reverse=True):
-        if clean == point or clean.startswith(point + "/"):
-            if point in host.stale:
-                raise os_fault(116, "Stale NFS file handle", path)
-            base = host.settings.export(host.mounts[point].device)
-            rest = clean[len(point) :]
-            break
-    found = base / rest.lstrip("/")
-    if not found.resolve().is_relative_to(host.settings.root.resolve()):
-        raise plain_fault(
-            f"not modelled by the simulator: {path} leads out of the simulator's root"
-        )
-    return found
-
-
-def _existing(host: SimulatedHost, path: str) -> Path:
-    found = real_path(host, path)
-    if not found.exists():
-        raise os_fault(2, "No such file or directory", path)
-    return found
-
-
-def check_export(host: SimulatedHost, device: str, point: str) -> None:
-    """:raises AgentFault: there is no such export to mount"""
-    server, _, path = device.partition(":")
-    inside = bool(server) and path.startswith("/") and not {"..", "."} & set(device.split("/"))
-    if not inside or "/" in server or not host.settings.export(device).is_dir():
-        raise command_fault(
-            ["mount", "-t", "nfs", device, point],
-            32,
-            f"mount.nfs: mounting {device} failed, reason given by server: "
-            "No such file or directory",
-        )
-
-
 # -- files --------------------------------------------------------------------------------------
 
 
 def copy_file(
     host: SimulatedHost, source: str, target: str, sparse: Any, update_period: Any = None
 ) -> None:
-    """Copy on the host; holes stay holes. Takes its size at 200 MB/s (settable).
+    """Copy on the host at 200 MB/s (settable); holes stay holes.
 
-    No overwrite protection is shown, directories are not made (8.4).
+    No protection against overwriting is known; directories are not created (8.4).
     """
     with host.lock:
-        origin, goal = _existing(host, source), real_path(host, target)
+        origin, goal = existing_path(host, source), real_path(host, target)
     if origin.is_dir():
         raise os_fault(21, "Is a directory", source)
     if not goal.parent.is_dir():
@@ -96,18 +51,18 @@ def copy_file(
     begun, size = host.now(), origin.stat().st_size
     boot = host.boot_time
     with origin.open("rb") as reader, goal.open("wb") as writer:
-        # In two halves: a copy that is cut off leaves what a cut copy leaves.
+        # In two halves, so that an interrupted copy leaves a partial file.
         half, seconds = size // 2, size / host.settings.copy_bytes_per_second
         copy_blocks(reader.fileno(), writer.fileno(), 0, half, bool(sparse))
         host.wait_until(begun + seconds / 2)
         if host.boot_time != boot:
-            raise Stopped  # the host went down under the copy
+            raise Stopped  # the host went down meanwhile
         copy_blocks(reader.fileno(), writer.fileno(), half, size, bool(sparse))
     host.wait_until(begun + seconds)
 
 
 def copy_blocks(source: int, target: int, start: int, end: int, sparse: bool) -> None:
-    """Copy the bytes from ``start`` to ``end``, and make the target end there."""
+    """Copy the bytes from ``start`` to ``end`` and truncate the target there."""
     offset = start
     while offset < end:
         data, hole = offset, end
@@ -115,7 +70,7 @@ def copy_blocks(source: int, target: int, start: int, end: int, sparse: bool) ->
             try:
                 data = os.lseek(source, offset, os.SEEK_DATA)
             except OSError:
-                break  # nothing but a hole from here on
+                break  # only a hole from here on
             hole = min(end, os.lseek(source, data, os.SEEK_HOLE))
         for at in range(data, hole, BLOCK):
             os.pwrite(target, os.pread(source, min(BLOCK, hole - at), at), at)
@@ -127,7 +82,7 @@ def copy_blocks(source: int, target: int, start: int, end: int, sparse: bool) ->
 
 
 def _check(host: SimulatedHost, impl_name: str, given: dict[str, tuple[Any, str]]) -> None:
-    """The documented minimum of keys must be there (9.4); awkward wants all of 9.1 and 9.2."""
+    """Check for the documented minimum of keys (9.4), or for all keys of 9.1 and 9.2."""
     if impl_name != NFS_PLUGIN:
         raise plain_fault(f"not modelled by the simulator: storage plug-in {impl_name!r}")
     everything = host.answer("storage structs with missing keys") == "fault"
@@ -147,14 +102,14 @@ def _check(host: SimulatedHost, impl_name: str, given: dict[str, tuple[Any, str]
 
 
 def _need_stamp(host: SimulatedHost, fs: dict[str, Any]) -> None:
-    """Files are only handled on a file system that this host mounted by the plug-in (4, 9.4)."""
+    """Check that the plug-in has mounted the file system on this host (4, 9.4)."""
     point = f"/nfsmnt/{fs['uuid']}"
     mount = host.mounts.get(point)
     if mount is None or not (host.settings.export(mount.device) / STAMP).exists():
         raise plain_fault(f"File system {fs['uuid']} is not mounted or has no {STAMP}")
 
 
-def _fs_answer(
+def _file_system(
     host: SimulatedHost, ss_uuid: str, fs_uuid: str, access_path: str, filled: bool
 ) -> dict[str, Any]:
     usage = shutil.disk_usage(host.settings.root)
@@ -182,7 +137,7 @@ def plugin_mount(
     _flag: Any,
     _list: Any,
 ) -> dict[str, Any] | None:
-    """Mount a share under /nfsmnt and stamp it; nil when it is mounted already."""
+    """Mount a share under /nfsmnt and stamp it; nil if it is mounted already."""
     _check(
         host,
         impl_name,
@@ -196,22 +151,22 @@ def plugin_mount(
         check_export(host, fs["access_path"], point)
         stamp = host.settings.export(fs["access_path"]) / STAMP
         if stamp.exists() and stamp.read_text().strip() != fs["uuid"]:
-            # A stamp left by an earlier life must be deleted by hand (4).
+            # A stamp of an earlier file system must be deleted manually (4).
             raise plain_fault(f"{STAMP} on {fs['access_path']} belongs to another file system")
-        stamp.write_text(fs["uuid"] + "\n")  # its true content is not shown anywhere
+        stamp.write_text(fs["uuid"] + "\n")  # its real content is not known
         host.mounts[point] = Mount(fs["access_path"], fs["uuid"], fs["ss_uuid"])
         host.save()
     ids = [fs["ss_uuid"], fs["uuid"]]
     if host.answer("mount answer ids exchanged") == "yes":
         ids.reverse()
     filled = host.answer("mount answer sizes") == "filled"
-    return _fs_answer(host, ids[0], ids[1], fs["access_path"], filled)
+    return _file_system(host, ids[0], ids[1], fs["access_path"], filled)
 
 
 def plugin_unmount(
     host: SimulatedHost, impl_name: str, ss: Any, fs: Any, point: str, _flag: Any
 ) -> None:
-    """Unmount what the plug-in mounted."""
+    """Unmount a file system that the plug-in has mounted."""
     _check(
         host,
         impl_name,
@@ -225,7 +180,7 @@ def plugin_unmount(
 
 
 def plugin_list_mount_points(host: SimulatedHost, impl_name: str, ss: Any) -> list[dict[str, str]]:
-    """What the plug-in has mounted: the keys status and fs_uuid are all that is known (9.4)."""
+    """What the plug-in has mounted; only the keys status and fs_uuid are known (9.4)."""
     _check(host, impl_name, {"ss": (ss, "uuid access_host storage_type")})
     with host.lock:
         mounts = [mount for mount in host.mounts.values() if mount.fs_uuid]
@@ -235,7 +190,7 @@ def plugin_list_mount_points(host: SimulatedHost, impl_name: str, ss: Any) -> li
 def plugin_file_system_info(
     host: SimulatedHost, impl_name: str, ss: Any, fs: Any
 ) -> dict[str, Any]:
-    """Size and free bytes; both empty when this host did not mount it by the plug-in."""
+    """Size and free bytes; both empty if the plug-in has not mounted it on this host."""
     _check(
         host,
         impl_name,
@@ -243,10 +198,10 @@ def plugin_file_system_info(
     )
     with host.lock:
         filled = f"/nfsmnt/{fs['uuid']}" in host.mounts
-    return _fs_answer(host, fs["ss_uuid"], fs["uuid"], fs["access_path"], filled)
+    return _file_system(host, fs["ss_uuid"], fs["uuid"], fs["access_path"], filled)
 
 
-def _file_answer(fs: dict[str, Any], path: str, found: Path) -> dict[str, Any]:
+def _file_info(fs: dict[str, Any], path: str, found: Path) -> dict[str, Any]:
     status = found.stat()
     return {
         "file_path": path,
@@ -260,7 +215,7 @@ def _file_answer(fs: dict[str, Any], path: str, found: Path) -> dict[str, Any]:
 def plugin_create(
     host: SimulatedHost, impl_name: str, ss: Any, fs: Any, path: str, kind: str, size: int
 ) -> dict[str, Any]:
-    """Make a sparse file of that many bytes, or a directory; an existing one is a fault."""
+    """Create a sparse file of that many bytes, or a directory; faults if it exists."""
     _check(
         host,
         impl_name,
@@ -281,13 +236,13 @@ def plugin_create(
             raise os_fault(17, "File exists", path) from None
         except (FileNotFoundError, NotADirectoryError):
             raise os_fault(2, "No such file or directory", path) from None
-        return _file_answer(fs, path, found)
+        return _file_info(fs, path, found)
 
 
 def plugin_file_info(
     host: SimulatedHost, impl_name: str, ss: Any, fs: Any, file: Any
 ) -> dict[str, Any]:
-    """Path, size and space of a file, or what the personality says of a missing one."""
+    """Path, size and disk usage of a file; for a missing file what the personality says."""
     _check(
         host,
         impl_name,
@@ -302,7 +257,7 @@ def plugin_file_info(
         _need_stamp(host, fs)
         found = real_path(host, path)
         if found.exists():
-            return _file_answer(fs, path, found)
+            return _file_info(fs, path, found)
     if host.answer("getFileInfo of a missing file") == "fault":
         raise os_fault(2, "No such file or directory", path)
     return dict.fromkeys(("file_path", "file_sz", "fr_type", "ondisk_sz"), "") | {

@@ -1,8 +1,8 @@
-"""The pool's virtual IP: one more address at which the host answers (agent-behaviour.md 10).
+"""The pool's virtual IP: another address on which the host listens (agent-behaviour.md 10).
 
-Only addresses on loopback are really taken. Which ones a host has lies in
-``host.records["virtual_ips"]``; that they come back with the agent after a reboot is this
-simulator's choice, as no source shows it.
+The simulator listens only on loopback addresses. A host's addresses are kept in
+``host.records["virtual_ips"]``; that they come back after a reboot is the simulator's choice, as no
+source shows it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from libcloud_ovm3.simulator.host import SimulatedHost
 
 
 def configure_virtual_ip(host: SimulatedHost, virtual_ip: str, base_ip: str) -> None:
-    """Take an address, beside the host's own one."""
+    """Add an address to the host's own."""
     if base_ip != host.address:
         raise plain_fault(f"No interface has the address {base_ip}")
     if not _loopback(virtual_ip):
@@ -23,22 +23,22 @@ def configure_virtual_ip(host: SimulatedHost, virtual_ip: str, base_ip: str) -> 
 
 
 def deconfigure_virtual_ip(host: SimulatedHost, virtual_ip: str) -> None:
-    """Give an address back."""
+    """Remove an address."""
     if virtual_ip not in held(host):
         raise plain_fault(f"No interface has the address {virtual_ip}")
     give_back(host, virtual_ip)
 
 
 def held(host: SimulatedHost) -> list[str]:
-    """The addresses that the host has taken."""
+    """The virtual IPs that the host has."""
     found: list[str] = host.records.setdefault("virtual_ips", [])
     return found
 
 
 def take(host: SimulatedHost, virtual_ip: str) -> None:
-    """Answer at this address too; nothing happens to one that is not on loopback.
+    """Listen on this address too, if it is on loopback.
 
-    :raises AgentFault: somebody else answers there
+    :raises AgentFault: Another process listens there.
     """
     with host.lock:
         if not _loopback(virtual_ip) or virtual_ip in held(host):
@@ -52,7 +52,7 @@ def take(host: SimulatedHost, virtual_ip: str) -> None:
 
 
 def give_back(host: SimulatedHost, virtual_ip: str) -> None:
-    """Answer there no more, if the host did."""
+    """Stop listening on this address, if the host does."""
     with host.lock:
         if virtual_ip in held(host):
             held(host).remove(virtual_ip)

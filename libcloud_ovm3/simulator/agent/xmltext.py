@@ -1,4 +1,4 @@
-"""Making XML documents: one way to append an element, one to write the text."""
+"""Helpers to build XML documents."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 
 def add(parent: Element, path: str, text: object = "", **attributes: str) -> Element:
-    """Append an element; ``a/b/c`` makes what is missing of the way there."""
-    *way, name = path.split("/")
-    for step in way:
+    """Append an element; the path ``a/b/c`` creates missing parents."""
+    *parents, name = path.split("/")
+    for step in parents:
         found = parent.find(step)
         parent = found if found is not None else SubElement(parent, step)
     element = SubElement(parent, name, attributes)
@@ -18,11 +18,11 @@ def add(parent: Element, path: str, text: object = "", **attributes: str) -> Ele
 
 
 def document(root: Element) -> str:
-    """The document as the agent answers it: one string."""
+    """The document as the agent returns it: one string."""
     return '<?xml version="1.0" ?>' + tostring(root, encoding="unicode")
 
 
 def add_all(parent: Element, values: Mapping[str, object]) -> None:
-    """Append an element for each path and text, in this order."""
+    """Append an element per path and text, in this order."""
     for path, value in values.items():
         add(parent, path, value)

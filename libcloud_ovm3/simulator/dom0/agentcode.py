@@ -1,8 +1,8 @@
 """The modules on a host's disk, loaded as the agent loads them (agent-behaviour.md 15.5).
 
-Several hosts live in one process and each has modules of the same names, so nothing of theirs gets
-into ``sys.modules`` or onto ``sys.path``: each host has an import of its own, which its modules
-find in their ``__builtins__``. What the disk does not have comes from this Python's own library.
+Several hosts share one process and have modules with the same names. Therefore nothing is put into
+``sys.modules`` or onto ``sys.path``: each host has its own import function, which its modules find
+in their ``__builtins__``. Modules that the disk lacks come from this Python.
 """
 
 from __future__ import annotations
@@ -16,20 +16,19 @@ import xmlrpc.client
 from pathlib import Path
 from typing import Any
 
+from libcloud_ovm3.simulator import hostdisk
 from libcloud_ovm3.simulator.agent import functions
-from libcloud_ovm3.simulator.dom0 import disk as dom0disk
-from libcloud_ovm3.simulator.dom0 import hostview as simulateddom0
+from libcloud_ovm3.simulator.dom0 import hostview
 from libcloud_ovm3.simulator.errors import AgentFault, ForeignFault, Stopped
 from libcloud_ovm3.simulator.host import SimulatedHost
-from libcloud_ovm3.simulator.server.faults import strike_inside
 
 API_VERSION = 3
-# Never this Python's own, should it have any of these.
-THEIRS = ("agent", "libcloud_ovm3_host", "xen")
+# Never taken from this Python, even if it has them.
+FROM_DISK = ("agent", "libcloud_ovm3_host", "xen")
 
 
 class Importer:
-    """Imports of one host: first from its disk, then from this Python."""
+    """The imports of one host: first from its disk, then from this Python."""
 
     def __init__(self, packages: Path) -> None:
         self._packages = packages
@@ -38,9 +37,10 @@ class Importer:
         self._builtins = dict(vars(builtins)) | {"__import__": self._import}
 
     def load(self, name: str) -> types.ModuleType:
-        """A module by its full name.
+        """Load a module by its full name.
 
-        :raises ImportError: there is none; anything else that it raises when it is executed
+        :raises ImportError: There is no such module.
+        :raises Exception: Whatever the module raises when it is executed.
         """
         with self._lock:
             if name in self._modules:
@@ -76,8 +76,8 @@ class Importer:
     ) -> Any:
         top = name.partition(".")[0]
         here = self._packages / top
-        is_theirs = top in THEIRS or here.is_dir() or here.with_suffix(".py").is_file()
-        if level or not is_theirs:
+        from_disk = top in FROM_DISK or here.is_dir() or here.with_suffix(".py").is_file()
+        if level or not from_disk:
             return __import__(name, globals, locals, fromlist, level)
         module = self.load(name)
         for each in fromlist or ():
@@ -88,28 +88,28 @@ class Importer:
 
 @functools.lru_cache(maxsize=500)
 def _compiled(source: bytes, name: str) -> types.CodeType:
-    """Hosts have the same files, and agents are started often."""
+    """Cached: hosts have the same files, and agents are started often."""
     return compile(source, name, "exec", dont_inherit=True)
 
 
 class AgentCode:
-    """The agent's modules of one host since its last start.
+    """The modules that a host's agent has loaded at its last start.
 
-    Classes are made anew for each use. What an agent does with one that fails when it is asked for
-    its services is not shown; here it does not start.
+    Their classes are instantiated for each use. What an agent does with a class that fails to list
+    its services is not shown; here the agent does not start.
 
-    :ivar native: the agent's own functions that its table of modules lists
-    :raises Exception: whatever the table, a module or a class raises
+    :ivar native: The agent's own functions that its table of modules lists.
+    :raises Exception: Whatever the table, a module or a class raises.
     """
 
     def __init__(self, host: SimulatedHost) -> None:
         self._host = host
-        self._importer = Importer(dom0disk.packages(host))
+        self._importer = Importer(hostdisk.packages(host))
         simulated = self._importer.load("agent.lib.simulated")
-        vars(simulated).update(root=str(dom0disk.tree(host)), perform=self._perform)
+        vars(simulated).update(root=str(hostdisk.tree(host)), perform=self._perform)
         table = self._importer.load("agent.target.api")
         self._kinds: list[Any] = list(table.MODULES)
-        simulateddom0.move_in(host, self._importer.load, self._kinds)
+        hostview.install(host, self._importer.load, self._kinds)
         names = {name for kind in self._kinds for name in self._services(kind)}
         self.native = names & set(functions.FUNCTIONS)
 
@@ -118,7 +118,7 @@ class AgentCode:
         return services
 
     def find(self, name: str) -> Any:
-        """A function of a module that is not the agent's own, None if there is none."""
+        """A function of another module than the agent's own, None if there is none."""
         for kind in self._kinds:
             services = self._services(kind)
             if name in services:
@@ -126,26 +126,25 @@ class AgentCode:
         return None
 
     def call(self, function: Any, arguments: list[Any]) -> Any:
-        """Its answer.
+        """Call such a function.
 
-        :raises AgentFault: what it raised, as the agent writes it
+        :raises AgentFault: What it raised, as the agent encodes it.
         """
         try:
             return function(*arguments)
         except Stopped:
             raise
-        except xmlrpc.client.Fault as fault:  # the stock dispatcher sends these as they are
+        except xmlrpc.client.Fault as fault:  # the stock dispatcher sends these unchanged
             raise ForeignFault(str(fault.faultString), int(fault.faultCode)) from fault
         except Exception as error:
             raise _as_fault(error) from error
 
     def _perform(self, name: str, *arguments: Any) -> Any:
-        """One of the agent's own functions, called by a module in the same process."""
+        """Call one of the agent's own functions for a module in the same process."""
         host = self._host
         act = functools.partial(functions.perform, host, name, list(arguments))
-        rule = host.rule_for(name)
         try:
-            return act() if rule is None else strike_inside(rule, name, act, host.clock)
+            return host.call_inside(name, act)
         except Stopped:
             raise
         except Exception as error:
@@ -153,8 +152,11 @@ class AgentCode:
 
 
 def start(host: SimulatedHost) -> bool:
-    """Load the modules if the host has a tree; False when the agent does not come up with them."""
-    if not dom0disk.exists(host):
+    """Load the modules if the host has a tree.
+
+    :returns: False if the agent does not start with them; the reason is in ``ovs-agent.log``.
+    """
+    if not hostdisk.exists(host):
         host.code = None
         return True
     try:
@@ -167,7 +169,7 @@ def start(host: SimulatedHost) -> bool:
 
 
 def _as_fault(error: Exception) -> AgentFault:
-    """The fault that the agent makes of an exception."""
+    """The fault that the agent sends for an exception."""
     fault = getattr(error, "fault", error)  # of _python_error
     if isinstance(fault, AgentFault):
         return fault
@@ -175,18 +177,18 @@ def _as_fault(error: Exception) -> AgentFault:
 
 
 def _python2_name(error: Exception) -> str:
-    """The class as Python 2 names it."""
+    """The name of the exception's class in Python 2."""
     kind = type(error)
     if kind.__module__ != "builtins":
         return f"{kind.__module__}.{kind.__name__}"
-    for older in (OSError, ImportError):  # Python 3 has more of these
+    for older in (OSError, ImportError):  # Python 3 has subclasses of these
         if isinstance(error, older):
             return f"exceptions.{older.__name__}"
     return f"exceptions.{kind.__name__}"
 
 
 def _python_error(fault: AgentFault, version: str) -> Exception:
-    """What a module sees of a fault: an exception of the builtin's kind, with Python 2's name."""
+    """The exception that a module sees for a fault: a builtin type with its Python 2 name."""
     name = fault.kind.rpartition(".")[2]
     base = getattr(builtins, name, Exception)
     if not (isinstance(base, type) and issubclass(base, Exception)):

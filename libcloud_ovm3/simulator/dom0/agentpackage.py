@@ -1,8 +1,8 @@
-"""The agent's package on a host's disk, in our own words: what a module of the agent's meets there.
+"""A stand-in for the agent's package on a host's disk: what a module of the agent can import.
 
-Its modules, classes and functions are named as agent-api.json has them; what is in them is the
-simulator's: each function asks ``agent.lib.simulated``, in which the simulator puts itself
-(agentcode.py). It is Python for 2.4 and for 3.
+The names of its modules, classes and functions are those of agent-api.json; the code is the
+simulator's: each function calls ``agent.lib.simulated``, which agentcode.py connects to the
+simulator. It is Python that runs under 2.4 and 3.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import inspect
 
 from libcloud_ovm3.simulator.agent.functions import FUNCTIONS
 
-#: module -> (class, the functions of it that the simulator plays); source: agent-api.json.
+#: module -> (class, its functions that are simulated); source: agent-api.json.
 MODULES: dict[str, tuple[str, str]] = {
     "agent.api.common": ("Common", "dispatch echo get_api_version sleep"),
     "agent.api.host.linux": (
@@ -63,7 +63,7 @@ MODULES: dict[str, tuple[str, str]] = {
     ),
 }
 
-_BASE = '''"""What every module of the agent's is derived from."""
+_BASE = '''"""The base of every module of the agent."""
 
 
 class Agent(object):
@@ -73,25 +73,25 @@ class Agent(object):
         """Name -> function."""
         return {}
 '''
-_SERVICE = '''"""Around each function that callers reach."""
+_SERVICE = '''"""The wrapper of each function that clients can call."""
 
 
 def service(function):
-    """The same function; like the agent's own wrapper it hides the arguments."""
+    """The same function; like the agent's own wrapper it hides the signature."""
     def call(*arguments):
         return function(*arguments)
     return call
 '''
-_SIMULATED = '''"""Where the simulator puts itself."""
+_SIMULATED = '''"""The connection to the simulator."""
 
-root = ''  # the directory that plays /
+root = ''  # the directory that stands for /
 
 
 def perform(name, *arguments):
-    """One of the agent's functions by its name."""
+    """Call one of the agent's functions by its name."""
     raise NotImplementedError(name)
 '''
-_OLDER = '''"""Another integration's module: it was here before."""
+_OLDER = '''"""The module of another integration."""
 
 import os
 
@@ -129,8 +129,8 @@ def ovs_check_file(file):
 def files(older_module: bool) -> dict[str, str]:
     """Path below the package's folder -> text.
 
-    :param older_module: with another integration's module, installed as agent-behaviour.md 15.2
-        describes it
+    :param older_module: Whether to include another integration's module, installed as
+        agent-behaviour.md 15.2 describes it.
     """
     texts = {
         "__init__.py": "",
@@ -187,7 +187,7 @@ def _module(name: str, functions: list[str]) -> str:
 
 
 def _arguments(function: str) -> tuple[list[str], list[str]]:
-    """How they are declared, and how they are handed on."""
+    """The function's parameters as declared and as passed on."""
     taken, given = [], []
     for parameter in list(inspect.signature(FUNCTIONS[function][0]).parameters.values())[1:]:
         star = "*" if parameter.kind is parameter.VAR_POSITIONAL else ""

@@ -1,7 +1,7 @@
-"""The commands that the host module runs, answered from the simulator's state.
+"""The commands that the host module runs, simulated from the simulator's state.
 
-Played are the ones it uses, with the arguments that it uses; anything else is not
-found (status 127).
+Only the commands and arguments that it uses are simulated; any other command is not found (status
+127).
 """
 
 from __future__ import annotations
@@ -9,41 +9,40 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
-from libcloud_ovm3.simulator.agent import network
-from libcloud_ovm3.simulator.dom0 import disk as dom0disk
-from libcloud_ovm3.simulator.dom0 import xendview as simulatedxend
+from libcloud_ovm3.simulator import hostdisk, network
+from libcloud_ovm3.simulator.dom0 import xendview
 from libcloud_ovm3.simulator.host import SimulatedHost
 
 _BACKENDS = "/local/domain/0/backend"
 ZEROCONF = "169.254.0.0/16"
-_NONE = (127, "", "not modelled by the simulator\n")
+_NOT_FOUND = (127, "", "not modelled by the simulator\n")
 
 Outcome = tuple[int, str, str]
 
 
 def run(host: SimulatedHost, words: list[str]) -> Outcome:
-    """``(status, output, errors)``."""
+    """Run a command: ``(status, stdout, stderr)``."""
     if words[0] == "ip":
         return _ip(host, [word for word in words[1:] if word not in ("-o", "-4")])
-    played = {
-        ("xenstore-list", "/vm"): lambda: _lines(simulatedxend.uuids(host)),
-        ("xenstore-list", "/local/domain"): lambda: _lines(simulatedxend.stored(host)),
+    simulated = {
+        ("xenstore-list", "/vm"): lambda: _lines(xendview.uuids(host)),
+        ("xenstore-list", "/local/domain"): lambda: _lines(xendview.stored(host)),
         ("xenstore-list", "/local/domain/0"): lambda: _lines(["vm", "device", "backend"]),
         ("xenstore-ls", "-f", _BACKENDS): lambda: _lines(_backends(host)),
         ("losetup", "-a"): lambda: _lines(
-            # the kernel's old answer has room for 62 characters (xend.md 0)
+            # the kernel's old interface has room for 62 characters (xend.md 0)
             f"/dev/loop{number}: [0015]:{number + 100} ({path[:62]})"
-            for number, path in enumerate(simulatedxend.loop_files(host))
+            for number, path in enumerate(xendview.loop_files(host))
         ),
     }
     if words[0] == "xenstore-read":
         return _xenstore_read(host, words[1])
-    answer = played.get(tuple(words))
-    return answer() if answer else _NONE
+    run_it = simulated.get(tuple(words))
+    return run_it() if run_it else _NOT_FOUND
 
 
 def _xenstore_read(host: SimulatedHost, path: str) -> Outcome:
-    for domid, name in simulatedxend.stored(host).items():
+    for domid, name in xendview.stored(host).items():
         if path == f"/local/domain/{domid}/vm":
             return _lines([name])
     return 1, "", f"xenstore-read: couldn't read path {path}\n"
@@ -55,7 +54,7 @@ def _lines(lines: Any) -> Outcome:
 
 def _backends(host: SimulatedHost) -> list[str]:
     lines = [f'{_BACKENDS} = ""']
-    for each in simulatedxend.backends(host):
+    for each in xendview.backends(host):
         kind = "tap" if each["keys"]["type"].startswith("tap") else "vbd"
         top = f"{_BACKENDS}/{kind}/{each['domid']}/{each['number']}"
         lines.append(f'{top} = ""')
@@ -86,7 +85,7 @@ def _ip(host: SimulatedHost, words: list[str]) -> Outcome:  # noqa: PLR0911 - on
             return _change_route(host, net, device, "", add=False)
         case ["route", "del", net, "dev", device, "via", gateway]:
             return _change_route(host, net, device, gateway, add=False)
-    return _NONE
+    return _NOT_FOUND
 
 
 def _missing(device: str) -> Outcome:
@@ -98,7 +97,7 @@ def _known(host: SimulatedHost, device: str) -> bool:
 
 
 def _owned(host: SimulatedHost) -> list[tuple[str, ipaddress.IPv4Interface]]:
-    """Every device's address."""
+    """The address of every device that has one."""
     found = network.state(host)
     owned = [("lo", ipaddress.IPv4Interface("127.0.0.1/8"))]
     for device in [*network.devices(found), *network.bridges(host)]:
@@ -117,7 +116,7 @@ def _addresses(host: SimulatedHost) -> list[str]:
 
 
 def _routes(host: SimulatedHost) -> list[str]:
-    """Those that come with an address and those that were set, without those that were deleted."""
+    """Routes that belong to an address and routes that were set, without the deleted ones."""
     with host.lock:
         made = [
             f"{address.network} dev {device}  proto kernel  scope link  src {address.ip}"
@@ -131,20 +130,20 @@ def _routes(host: SimulatedHost) -> list[str]:
 
 
 def _table(host: SimulatedHost, name: str) -> list[list[str]]:
-    """Routes that were set or deleted since the boot. Called with the lock held.
+    """Routes that were set or deleted since boot. Called with the lock held.
 
-    At each boot zeroconf sets one, unless /etc/sysconfig/network says NOZEROCONF (13, 15.2).
+    At each boot zeroconf sets one, unless /etc/sysconfig/network has NOZEROCONF (13, 15.2).
     """
     found = network.state(host)
     if found.get("routes_since") != host.boot_time:
-        routes = [] if dom0disk.no_zeroconf(host) else [[ZEROCONF, network.management(host), ""]]
+        routes = [] if hostdisk.no_zeroconf(host) else [[ZEROCONF, network.management(host), ""]]
         found.update(routes_since=host.boot_time, routes=routes, deleted=[])
     table: list[list[str]] = found[name]
     return table
 
 
 def after_boot(host: SimulatedHost) -> None:
-    """Make the routes of this boot, unless they were made."""
+    """Create the routes of this boot, unless they exist."""
     with host.lock:
         _table(host, "routes")
         host.save()

@@ -1,6 +1,6 @@
-"""The kernel's own files of a host, as far as the host module reads them: ``hosts/<i>/kernel``.
+"""The kernel's files of a host that the host module reads: ``hosts/<i>/kernel``.
 
-They are written from the simulator's state when somebody asks for one of them.
+They are written from the simulator's state when one of them is requested.
 """
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ import shutil
 import threading
 from pathlib import Path
 
-from libcloud_ovm3.simulator.agent import network
-from libcloud_ovm3.simulator.dom0 import xendview as simulatedxend
+from libcloud_ovm3.simulator import network
+from libcloud_ovm3.simulator.dom0 import xendview
 from libcloud_ovm3.simulator.host import SimulatedHost
 
-_UP, _NO_ARP, _BASE = 0x1, 0x80, 0x1002  # IFF_BROADCAST and IFF_MULTICAST are always there
+_UP, _NO_ARP, _BASE = 0x1, 0x80, 0x1002  # IFF_BROADCAST and IFF_MULTICAST are always set
 
 
 class Kernel:
-    """Those files of one host.
+    """The kernel's files of one host.
 
-    :ivar top: the directory that plays ``/`` for /proc and /sys
+    :ivar top: The directory that stands for ``/`` for /proc and /sys.
     """
 
     def __init__(self, host: SimulatedHost) -> None:
@@ -55,13 +55,13 @@ def _write(top: Path, wanted: dict[str, str]) -> None:
 
 def _files(host: SimulatedHost) -> dict[str, str]:
     files = {"proc/net/arp": _arp(host)}
-    for number, path in enumerate(simulatedxend.loop_files(host)):
+    for number, path in enumerate(xendview.loop_files(host)):
         files[f"sys/block/loop{number}/loop/backing_file"] = f"{path}\n"
     with host.lock:
         found = network.state(host)
         usable = network.bridges(host)
         for name in [*network.devices(found), *usable]:
-            flags = _BASE | _UP | (0 if network.answers_arp(host, name) else _NO_ARP)
+            flags = _BASE | _UP | (0 if network.has_arp(host, name) else _NO_ARP)
             files[f"sys/class/net/{name}/flags"] = f"{flags:#x}\n"
             files[f"sys/class/net/{name}/address"] = f"{network.mac(found, name)}\n"
         for name in usable:
@@ -70,7 +70,7 @@ def _files(host: SimulatedHost) -> dict[str, str]:
 
 
 def _arp(host: SimulatedHost) -> str:
-    """The hosts of the simulator on the management network."""
+    """/proc/net/arp: the simulator's other hosts, on the management network."""
     lines = ["IP address       HW type     Flags       HW address            Mask     Device"]
     device = network.management(host)
     for peer in host.peers:

@@ -1,7 +1,7 @@
-"""``sbin/service`` of the trees: a script leaves a request, the simulator does it and answers.
+"""``sbin/service`` of the trees: a script writes a request, and the simulator performs it.
 
-A request is a file ``<pid>.request`` in ``hosts/<i>/requests`` with ``NAME ACTION``; the answer is
-``<pid>.answer`` with the script's exit status and what it prints.
+A request is a file ``<pid>.request`` in ``hosts/<i>/requests`` with ``NAME ACTION``; the response,
+``<pid>.answer``, has the script's exit status and output.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ SECONDS = 0.02
 
 
 def folder(host: SimulatedHost) -> Path:
-    """Where its requests lie."""
+    """The directory of a host's requests."""
     return host.folder / "requests"
 
 
 class Watcher:
-    """Looks for requests of some hosts until the simulator stops."""
+    """Performs the requests of its hosts until the simulator stops."""
 
     def __init__(self) -> None:
         self._hosts: list[SimulatedHost] = []
         self._guard = threading.Lock()
 
     def add(self, host: SimulatedHost) -> None:
-        """Look after this host too, from now on."""
+        """Perform the requests of this host too."""
         with self._guard:
             if host in self._hosts:
                 return
-            shutil.rmtree(folder(host), ignore_errors=True)  # of an earlier life
+            shutil.rmtree(folder(host), ignore_errors=True)  # of an earlier run
             folder(host).mkdir()
             self._hosts.append(host)
             if len(self._hosts) == 1:
@@ -45,7 +45,7 @@ class Watcher:
         while not stopped.wait(SECONDS):
             for host in list(self._hosts):
                 for request in folder(host).glob("*.request"):
-                    with contextlib.suppress(FileNotFoundError):  # its script gave up
+                    with contextlib.suppress(FileNotFoundError):  # its script has timed out
                         words = request.read_text().split()
                         request.unlink()
                         arguments = (host, words, request.with_suffix(".answer"))
@@ -61,7 +61,7 @@ def _serve(host: SimulatedHost, words: list[str], answer: Path) -> None:
 
 
 def _do(host: SimulatedHost, words: list[str]) -> str:
-    """Exit status and words. Whether a started agent comes up, the script does not see."""
+    """Perform a request: exit status and output, whether or not the agent starts."""
     match words:
         case ["ovs-agent", "restart"]:
             host.restart_agent()

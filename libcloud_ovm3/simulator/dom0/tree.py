@@ -1,16 +1,16 @@
 """A host's own disk as the agent, xend and an installer see it: ``hosts/<i>/disk``.
 
-In two forms: 3.2 (Python 2.4) and later (Python 2.6). Where a file lies and what an installer looks
-for in it is from agent-behaviour.md 1, 13, 15.2; all other words in it are the simulator's.
+It has two forms: 3.2 (Python 2.4) and later (Python 2.6). The paths and what an installer reads in
+the files come from agent-behaviour.md 1, 13, 15.2; all other text is the simulator's.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from libcloud_ovm3.simulator.agent.network import CONTROL
-from libcloud_ovm3.simulator.dom0 import agentpackage as dom0agent
-from libcloud_ovm3.simulator.dom0.disk import (
+from libcloud_ovm3.simulator.dom0 import agentpackage
+from libcloud_ovm3.simulator.host import SimulatedHost
+from libcloud_ovm3.simulator.hostdisk import (
     AGENT_INI,
     PORT,
     SCRIPTS,
@@ -19,14 +19,15 @@ from libcloud_ovm3.simulator.dom0.disk import (
     packages,
     tree,
 )
-from libcloud_ovm3.simulator.host import SimulatedHost
+from libcloud_ovm3.simulator.network import CONTROL
 
 
 def make(host: SimulatedHost, secure: bool, older_module: bool) -> Path:
-    """Write the tree, unless it is there.
+    """Create the tree, unless it exists.
 
-    :param secure: what ``ssl=`` in agent.ini is to say
-    :param older_module: with another integration's module in the agent
+    :param secure: The value of ``ssl=`` in agent.ini.
+    :param older_module: Whether the agent has another integration's module.
+    :returns: Its directory.
     """
     top = tree(host)
     if exists(host):
@@ -37,8 +38,8 @@ def make(host: SimulatedHost, secure: bool, older_module: bool) -> Path:
         (top / path).chmod(0o755)
     for path in ("var/log/ovs-agent.log", "var/log/xen/xend.log"):
         _link(top / path, host.folder / Path(path).name)
-    agent = dom0agent.files(older_module)
-    for path in sorted(agent, reverse=True):  # its __init__.py says that all is there
+    agent = agentpackage.files(older_module)
+    for path in sorted(agent, reverse=True):  # __init__.py last: it marks the tree as complete
         _write(packages(host) / "agent" / path, agent[path])
     return top
 
@@ -50,7 +51,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def _link(path: Path, target: Path) -> None:
-    """The log that the simulator writes, in its place in the tree."""
+    """Link a log that the simulator writes into the tree."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.is_symlink():
         path.symlink_to(
@@ -80,11 +81,11 @@ def _files(host: SimulatedHost, secure: bool) -> dict[str, str]:
 
 
 def faulty(host: SimulatedHost) -> bool:
-    """Whether this release's VLAN script calls what its library does not have (13)."""
+    """Whether this release's VLAN script calls a function that its library lacks (13)."""
     return (3, 2, 1) <= host.settings.release <= (3, 3, 2)
 
 
-# The section of ssl= and port=, and the other names, are the simulator's.
+# The section of ssl= and port= and the other names are the simulator's.
 _AGENT_INI = """\
 ; Settings of the agent. It reads them when it starts.
 
@@ -103,7 +104,7 @@ TYPE=Bridge
 BOOTPROTO=static
 ONBOOT=yes
 """
-_CONSTANTS = '''"""Times of xend's, in seconds (xend.md 2)."""
+_CONSTANTS = '''"""Times of xend, in seconds (xend.md 2)."""
 
 SHUTDOWN_TIMEOUT = 300
 MINIMUM_RESTART_TIME = 60
@@ -163,7 +164,7 @@ case "$action" in
         ;;
 esac
 """
-# It asks the simulator that plays this host: see dom0service.py.
+# It sends a request to the simulator: see service.py.
 _SERVICE = """\
 #!/bin/sh
 # service NAME restart|status
@@ -179,7 +180,7 @@ waited=0
 while [ ! -f "$request.answer" ]; do
     if [ "$waited" -ge 600 ]; then
         rm -f "$request.request"
-        echo "$1: nobody answers" >&2
+        echo "$1: timed out" >&2
         exit 1
     fi
     waited=$((waited + 1))

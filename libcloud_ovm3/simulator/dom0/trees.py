@@ -1,22 +1,21 @@
-"""The dom0 trees of a simulator's hosts: made when they are asked for, kept in its root."""
+"""The dom0 trees of a simulator's hosts, created when needed and kept in its root."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
 
-from libcloud_ovm3.simulator.dom0 import agentcode, hostmodule
-from libcloud_ovm3.simulator.dom0 import disk as dom0disk
-from libcloud_ovm3.simulator.dom0 import tree as dom0tree
+from libcloud_ovm3.simulator import hostdisk
+from libcloud_ovm3.simulator.dom0 import agentcode, hostmodule, tree
 from libcloud_ovm3.simulator.dom0.service import Watcher
 from libcloud_ovm3.simulator.host import SimulatedHost
 
 
-class Trees:
-    """All of them.
+class Dom0Trees:
+    """The trees of all hosts.
 
-    :param secure: what ``ssl=`` is to say in a new tree
-    :param older_module: whether a new tree has another integration's module
+    :param secure: The value of ``ssl=`` in a new tree.
+    :param older_module: Whether a new tree has another integration's module.
     """
 
     def __init__(self, secure: bool, older_module: bool) -> None:
@@ -25,19 +24,22 @@ class Trees:
         self._watcher = Watcher()
 
     def prepare(self, hosts: list[SimulatedHost], with_module: Iterable[int]) -> None:
-        """Before the agents start: trees of an earlier life, and those that are to be there."""
+        """Before the agents start: use the existing trees and create those that are required.
+
+        :param with_module: Indexes of the hosts that have the host module.
+        """
         wanted = set(with_module)
         for host in hosts:
-            if self._older_module or host.index in wanted or dom0disk.exists(host):
-                dom0tree.make(host, self._secure, self._older_module)
+            if self._older_module or host.index in wanted or hostdisk.exists(host):
+                tree.make(host, self._secure, self._older_module)
                 self._watcher.add(host)
             if host.index in wanted:
                 hostmodule.put(host)
 
-    def of(self, host: SimulatedHost) -> Path:
-        """A host's tree; one that is made now is what its agent runs from already."""
-        if not dom0disk.exists(host):
-            dom0tree.make(host, self._secure, self._older_module)
+    def get(self, host: SimulatedHost) -> Path:
+        """A host's tree, created if needed; the agent then runs from it without a restart."""
+        if not hostdisk.exists(host):
+            tree.make(host, self._secure, self._older_module)
             agentcode.start(host)
         self._watcher.add(host)
-        return dom0disk.tree(host)
+        return hostdisk.tree(host)

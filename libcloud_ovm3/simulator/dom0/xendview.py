@@ -1,6 +1,6 @@
-"""xend's functions as a module in the agent calls them, and what xenstore holds.
+"""xend's functions as a module in the agent calls them, and the contents of xenstore.
 
-xend answers s-expressions as nested lists, with numbers as numbers (xend.md 6).
+xend returns s-expressions as nested lists, with numbers as numbers (xend.md 6).
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ import xmlrpc.client
 from collections.abc import Callable
 from typing import Any
 
+from libcloud_ovm3.simulator.domain import Domain
 from libcloud_ovm3.simulator.errors import AgentFault
 from libcloud_ovm3.simulator.host import NO_UUID, SimulatedHost
 from libcloud_ovm3.simulator.xend import listing, machines
-from libcloud_ovm3.simulator.xend.domain import Domain
 from libcloud_ovm3.simulator.xend.progress import advance, xend
 from libcloud_ovm3.simulator.xend.starting import device_number, disks
 
@@ -28,7 +28,7 @@ _NO_BACKENDS = ("building", "arriving", "unnamed", "gap", "gone")
 
 
 class SimulatedXend:
-    """What ``ServerProxy(XendClient.uri).xend`` is on a host."""
+    """Stands for ``ServerProxy(XendClient.uri).xend`` of a host."""
 
     def __init__(self, host: SimulatedHost, wait_until: Callable[[float], None]) -> None:
         self._host = host
@@ -37,7 +37,7 @@ class SimulatedXend:
     def domain(self, name: Any, full: Any = 0) -> list[Any]:
         """One domain, by name, domid or uuid; waits for xend's lock.
 
-        :raises xmlrpc.client.Fault: 3 = no such domain; 2 = it cannot be printed
+        :raises xmlrpc.client.Fault: Code 3: there is no such domain; 2: it cannot be printed.
         """
         host, wanted = self._host, str(name)
         with xend(host, self._wait_until):
@@ -58,9 +58,9 @@ class SimulatedXend:
         return expression(listing.describe(self._host, domain), full)
 
     def domains_with_state(self, detail: Any, state: str, full: Any = 0) -> list[Any]:
-        """All domains in such a state; with ``detail`` as s-expressions, else their names.
+        """All domains in this state, as s-expressions with ``detail``, otherwise their names.
 
-        :raises xmlrpc.client.Fault: 2 = one of them cannot be refreshed
+        :raises xmlrpc.client.Fault: Code 2: one of them cannot be refreshed.
         """
         host = self._host
         with host.lock:
@@ -77,7 +77,7 @@ class SimulatedXend:
         return [expression(each, full) if detail else each["name"] for each in structs]
 
     def domains(self, detail: Any = True, full: Any = 0) -> list[Any]:
-        """The running ones only (xend.md 1.3)."""
+        """Only the running domains (xend.md 1.3)."""
         return self.domains_with_state(detail, "running", full)
 
 
@@ -114,8 +114,10 @@ def _number(key: str, value: Any) -> Any:
 
 
 def stored(host: SimulatedHost) -> dict[int, str]:
-    """``/local/domain/<domid>/vm`` of each domain: a second one of one uuid has ``-1`` behind it
-    (xend.md 3)."""
+    """``/local/domain/<domid>/vm`` of each domain.
+
+    A second domain with the same uuid has the suffix ``-1`` (xend.md 3).
+    """
     with host.lock:
         advance(host)
         found = {0: f"/vm/{NO_UUID}"}
@@ -134,7 +136,7 @@ def uuids(host: SimulatedHost) -> list[str]:
 def backends(host: SimulatedHost) -> list[dict[str, Any]]:
     """The block backends: ``domid``, ``number`` and the keys of xenstore (xend.md 10.5).
 
-    Those of a domain that is off the list stay for ``backend_seconds``.
+    Those of a domain that is no longer listed stay for ``backend_seconds``.
     """
     found: list[dict[str, Any]] = []
     loops = 0
@@ -164,5 +166,5 @@ def backends(host: SimulatedHost) -> list[dict[str, Any]]:
 
 
 def loop_files(host: SimulatedHost) -> list[str]:
-    """The files behind /dev/loop0, loop1, ...: one for each ``file:`` disk that is in use."""
+    """The files behind /dev/loop0, loop1, ...: one per ``file:`` disk in use."""
     return [each["keys"]["params"] for each in backends(host) if each["keys"]["type"] == "file"]

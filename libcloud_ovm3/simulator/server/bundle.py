@@ -1,4 +1,4 @@
-"""Bundles: hosts that answer with what a file holds (docs/bundle.md)."""
+"""Bundles: hosts that respond with what a file recorded (docs/bundle.md)."""
 
 from __future__ import annotations
 
@@ -12,37 +12,38 @@ from typing import Any
 
 from libcloud_ovm3.simulator.agent.names import AGENT_FUNCTIONS, is_read
 from libcloud_ovm3.simulator.errors import ForeignFault, SimulatorError, Stopped, plain_fault
-from libcloud_ovm3.simulator.server.wire import I8
+from libcloud_ovm3.simulator.values import I8
 
 FORMAT = 1
 
 
 @dataclass
 class BundleHost:
-    """One host of the file; ``calls``: function and arguments -> its answers in order."""
+    """One host of the file.
+
+    :ivar calls: Function and arguments -> the recorded responses in order.
+    """
 
     address: str
-    silent: bool = False
+    unreachable: bool = False
     calls: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def answer(self, name: str, arguments: list[Any]) -> Any:
-        """The next answer that the file has for the call; the last one is repeated.
+        """The next recorded response to the call; the last one is repeated.
 
-        :raises AgentFault: the fault that the file holds, or the file has nothing for this call,
-            or the function changes something
-        :raises Stopped: the file says that no answer came
+        :raises AgentFault: The fault that was recorded, or nothing was recorded for this call, or
+            the function changes something.
+        :raises Stopped: The file says that no response came.
         """
         with self.lock:
             found = self.calls.get(_key(name, arguments))
-            # What the agent does not have itself (a host module's reads) the file may have.
+            # The file may have functions that the agent itself lacks: a host module's reads.
             if not is_read(name) and (name in AGENT_FUNCTIONS or not found):
-                raise plain_fault(
-                    f"refused: {name} changes something, and a bundle can only be read"
-                )
+                raise plain_fault(f"refused: {name} changes something; a bundle is read-only")
             if not found:
                 shown = ", ".join(map(repr, arguments))
-                raise plain_fault(f"the bundle has no answer for {name}({shown})")
+                raise plain_fault(f"the bundle has no response to {name}({shown})")
             call = found.pop(0) if len(found) > 1 else found[0]
         if "lost" in call:
             raise Stopped
@@ -54,7 +55,7 @@ class BundleHost:
 def load(path: str | Path) -> list[BundleHost]:
     """The hosts of a bundle.
 
-    :raises SimulatorError: it cannot be read, or is no bundle of this format
+    :raises SimulatorError: The file cannot be read, or is not a bundle of this format.
     """
     try:
         text = Path(path).read_text(encoding="utf-8")
@@ -66,25 +67,27 @@ def load(path: str | Path) -> list[BundleHost]:
         for record in records:
             host = hosts.setdefault(record["address"], BundleHost(record["address"]))
             if "unreachable" in record:
-                host.silent = True
+                host.unreachable = True
             if "function" in record:
                 if len(record.keys() & {"answer", "fault", "lost"}) != 1:
-                    raise ValueError(f"{record['function']}: no answer, fault or lost, or several")
+                    raise ValueError(
+                        f"{record['function']}: needs exactly one of answer, fault, lost"
+                    )
                 arguments = [decoded(value) for value in record["arguments"]]
                 decoded(record.get("answer"))
                 if "fault" in record:
                     int(record["fault"]["code"]), str(record["fault"]["text"])
                 host.calls.setdefault(_key(record["function"], arguments), []).append(record)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        words = f"no {error}" if isinstance(error, KeyError) else str(error)
-        raise SimulatorError(f"bundle {path}: {words}") from None
+        reason = f"key {error} is missing" if isinstance(error, KeyError) else str(error)
+        raise SimulatorError(f"bundle {path}: {reason}") from None
     if not hosts:
-        raise SimulatorError(f"bundle {path}: it has no hosts")
+        raise SimulatorError(f"bundle {path}: it contains no hosts")
     return list(hosts.values())
 
 
 def _records(text: str) -> list[dict[str, Any]]:
-    """The file's calls, each with its host's address; both forms of the file."""
+    """The recorded calls, each with its host's address, from either form of the file."""
     try:
         whole = json.loads(text)
     except ValueError:
@@ -99,23 +102,23 @@ def _records(text: str) -> list[dict[str, Any]]:
         return found
     lines = text.splitlines(keepends=True)
     if lines and not lines[-1].endswith("\n"):
-        lines.pop()  # its writer was killed in the middle of it
+        lines.pop()  # its writer was killed while writing it
     records: list[dict[str, Any]] = [json.loads(line) for line in lines if line.strip()]
     if not records:
-        raise ValueError("neither an object nor lines of them")
+        raise ValueError("neither a JSON object nor lines of JSON objects")
     _check_format(records[0])
     return records[1:]
 
 
 def _check_format(record: dict[str, Any]) -> None:
     if record.get("format") != FORMAT:
-        raise ValueError(f"format {record.get('format')!r}, only {FORMAT} is known")
+        raise ValueError(f"format {record.get('format')!r} is not supported, only {FORMAT}")
 
 
 def decoded(value: Any) -> Any:
-    """A value of the file as the wire sends it.
+    """Convert a value of the file to the value that is sent.
 
-    :raises ValueError: it is none
+    :raises ValueError: It is not a value of this format.
     """
     if isinstance(value, list):
         return [decoded(item) for item in value]
@@ -142,11 +145,11 @@ def _special(kind: str, content: Any) -> Any:
 
 
 def _key(name: str, arguments: list[Any]) -> str:
-    """What makes two calls the same."""
-    return json.dumps([name, arguments], sort_keys=True, default=_plain)
+    """A text that is equal for equal calls."""
+    return json.dumps([name, arguments], sort_keys=True, default=_comparable)
 
 
-def _plain(value: Any) -> Any:
+def _comparable(value: Any) -> Any:
     if isinstance(value, xmlrpc.client.Binary):
         return ["base64", value.data.hex()]
     return ["dateTime", str(value)]

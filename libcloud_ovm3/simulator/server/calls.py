@@ -1,4 +1,4 @@
-"""What a simulator remembers of the requests that arrived."""
+"""Records of the requests that a simulator received."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Call:
-    """An authenticated request that arrived.
+    """An authenticated call.
 
-    :param arguments: as sent, passwords in URLs censored; of a base64 value its first 64 KiB
-    :param when: simulated epoch seconds of the host's clock
+    :param host_index: Index of the host that received it.
+    :param address: That host's IP address.
+    :param function: Name of the agent function.
+    :param arguments: The arguments as sent, with passwords in URLs censored; only the first
+        64 KiB of a base64 value are kept.
+    :param when: Simulated epoch seconds of the host's clock.
     """
 
     host_index: int
@@ -22,8 +26,13 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Refused:
-    """A request with wrong credentials (``authorization`` True) or with none."""
+class RefusedRequest:
+    """A request that was answered with status 403.
+
+    :param host_index: Index of the host that received it.
+    :param address: That host's IP address.
+    :param authorization: True if it carried wrong credentials, False if it carried none.
+    """
 
     host_index: int
     address: str

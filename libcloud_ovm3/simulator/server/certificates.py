@@ -1,4 +1,8 @@
-"""Self-signed certificates as the agent's ovs-agent-keygen makes them: the host's name, no SAN."""
+"""TLS of the simulated hosts: self-signed certificates and server settings.
+
+Certificates have the form that ``ovs-agent-keygen`` gives them: the host's name, no subject
+alternative name.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from libcloud_ovm3.simulator.errors import SimulatorError
+from libcloud_ovm3.simulator.host import SimulatedHost
 
 
 @dataclass(frozen=True)
 class Era:
-    """TLS as the servers of some time speak it."""
+    """The TLS versions and ciphers of servers of one period."""
 
     first: ssl.TLSVersion
     last: ssl.TLSVersion
@@ -22,8 +27,8 @@ class Era:
     key_bits: int  # of the certificate's RSA key
 
 
-#: None, the default, is what this Python's OpenSSL speaks. Agents set no parameters for Diffie and
-#: Hellman's key exchange, so theirs is RSA's (cases N16 and N17).
+#: Agents set no parameters for Diffie-Hellman, so their key exchange is RSA (cases N16 and N17).
+#: Without an era the server offers what this Python's OpenSSL offers.
 ERAS = {
     "1.0": Era(ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1, "ALL:@SECLEVEL=0", 2048),
     "el5": Era(
@@ -42,8 +47,8 @@ ERAS = {
 def make_certificate(folder: Path, hostname: str, tls: str | None = None) -> None:
     """Write ``certificate.pem`` and ``key.pem`` (mode 0600) into the folder, replacing others.
 
-    :param tls: a key of ``ERAS``, whose certificates have RSA keys
-    :raises SimulatorError: the library ``cryptography`` is not installed
+    :param tls: A key of ``ERAS``, whose certificates have RSA keys; None for an EC key.
+    :raises SimulatorError: The library ``cryptography`` is not installed.
     """
     try:
         from cryptography import x509  # noqa: PLC0415 - an extra, only needed here
@@ -52,7 +57,7 @@ def make_certificate(folder: Path, hostname: str, tls: str | None = None) -> Non
         from cryptography.x509.oid import NameOID  # noqa: PLC0415
     except ImportError as error:
         raise SimulatorError(
-            "the simulator makes certificates with the library 'cryptography', which is missing: "
+            "the simulator needs the library 'cryptography' to make certificates; install it: "
             "pip install libcloud-ovm3[simulator]"
         ) from error
     key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
@@ -95,6 +100,17 @@ def make_certificate(folder: Path, hostname: str, tls: str | None = None) -> Non
     (folder / "certificate.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
 
+def certify(host: SimulatedHost, tls: str | None) -> None:
+    """Make a new certificate for the host."""
+    make_certificate(host.folder, host.hostname, tls)
+
+
+def read_certificate(host: SimulatedHost) -> None:
+    """Set the host's ``fingerprint`` and ``certificate_pem`` from its files."""
+    host.fingerprint = fingerprint(host.folder)
+    host.certificate_pem = (host.folder / "certificate.pem").read_text()
+
+
 def fingerprint(folder: Path) -> str:
     """SHA-256 of the DER certificate: 64 lower-case hexadecimal digits."""
     pem = (folder / "certificate.pem").read_text()
@@ -104,7 +120,7 @@ def fingerprint(folder: Path) -> str:
 def server_context(folder: Path, tls: str | None = None) -> ssl.SSLContext:
     """The TLS settings of one host.
 
-    :param tls: a key of ``ERAS``, None = what this Python speaks
+    :param tls: A key of ``ERAS``, None for the defaults of this Python.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     if tls is not None:

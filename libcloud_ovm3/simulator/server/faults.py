@@ -1,4 +1,4 @@
-"""Misbehaviour on request: which call goes wrong, and how."""
+"""Fault injection for calls: which call fails, and how."""
 
 from __future__ import annotations
 
@@ -7,37 +7,44 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from libcloud_ovm3.simulator.clock import Clock
 from libcloud_ovm3.simulator.errors import AgentFault, SimulatorError, plain_fault
+from libcloud_ovm3.simulator.host import SimulatedHost
 
 KINDS = {
-    "latency": "wait `seconds`, then answer",
-    "fault": "no effect; answer a fault with `text`",
+    "latency": "wait `seconds`, then respond",
+    "fault": "no effect; respond with a fault with `text`",
     "fault_after": "effect, then a fault with `text`",
     "drop_before": "close the connection, no effect",
-    "drop_after": "effect, then close the connection without an answer",
-    "late": "close the connection at once; the effect lands `seconds` later, or at land()",
-    "hang": "effect, but no answer until the client gives up",
-    "hang_before": "no effect and no answer until the client gives up",
-    "slow": "effect, then the answer in small pieces over `seconds`",
-    "truncate": "effect, then half of the answer's body, then close",
-    "hook": 'call hook("before"), the effect, hook("after"), answer',
-    "answer": "no effect; answer `value`",
+    "drop_after": "effect, then close the connection without a response",
+    "delayed": "close the connection; the effect follows after `seconds`, or at flush_delayed()",
+    "hang": "effect, but no response until the client disconnects",
+    "hang_before": "no effect and no response until the client disconnects",
+    "slow": "effect, then the response in small pieces over `seconds`",
+    "truncate": "effect, then the first half of the response body, then close",
+    "hook": 'call hook("before"), the effect, hook("after"), respond',
+    "answer": "no effect; respond with `value`",
 }
-#: Those that can befall what a module in the same agent calls.
+#: The kinds that also apply to calls which a module in the same agent makes.
 INSIDE = ("latency", "fault", "fault_after", "hook", "answer")
 
 
 @dataclass
 class Rule:
-    """One rule. Times are *real* seconds: ``speed`` does not divide them. With a
+    """One injected fault. Times are *real* seconds: ``speed`` does not divide them. With a
     :class:`.SimulatedTime` they are seconds of that.
 
-    :param function: name of the function, or ``*``
-    :param host: index of the host, None = any
-    :param nth: the first matching call that it strikes, from 1
-    :param times: how many calls it strikes from there on, None = all
-    :param hits: how many it has struck
+    :param kind: A key of ``KINDS``.
+    :param function: Name of the agent function, or ``*`` for every function.
+    :param host: Index of the host, None for any host.
+    :param nth: The first matching call that is affected, counted from 1.
+    :param times: How many calls are affected from there on, None for all.
+    :param seconds: Duration, for the kinds that have one.
+    :param text: Text of the fault.
+    :param hook: Function to call, for the kind ``hook``.
+    :param value: Value to respond with, for the kind ``answer``.
+    :param hits: How many calls the rule has affected.
+    :param seen: How many calls it has matched, affected or not.
+    :raises SimulatorError: The kind is unknown, or a setting that it needs is missing.
     """
 
     kind: str
@@ -54,7 +61,8 @@ class Rule:
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
-            raise SimulatorError(f"unknown misbehaviour {self.kind!r}: {', '.join(KINDS)}")
+            known = ", ".join(KINDS)
+            raise SimulatorError(f"unknown kind of misbehaviour {self.kind!r}; known: {known}")
         if self.kind in ("latency", "slow") and self.seconds is None:
             raise SimulatorError(f"misbehaviour {self.kind!r} needs seconds=")
         if self.kind == "hook" and self.hook is None:
@@ -62,7 +70,7 @@ class Rule:
 
 
 class Rules:
-    """The rules in force; the first one that a call meets strikes it."""
+    """The rules in force. A call is affected by the first rule that applies to it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -76,11 +84,11 @@ class Rules:
         with self._lock:
             self._rules.clear()
 
-    def strike(self, function: str, host: int, *, inside: bool = False) -> Rule | None:
-        """Count the call and return the rule that strikes it, if any.
+    def find(self, function: str, host: int, *, inside: bool = False) -> Rule | None:
+        """Count a call and return the rule that affects it, if any.
 
-        :param inside: whether a module in the same agent calls: no connection can be closed then,
-            and rules for every function are for those that come from outside
+        :param inside: Whether a module in the same agent makes the call. There is no connection
+            to close then, and rules for every function (``*``) do not apply.
         """
         with self._lock:
             found = None
@@ -97,6 +105,31 @@ class Rules:
                     found = rule
             return found
 
+    def call_inside(self, host: SimulatedHost, name: str, act: Callable[[], Any]) -> Any:
+        """Perform a call that a module in the agent makes, with the rule that affects it.
+
+        :raises AgentFault: The rule asks for a fault, or the call itself faults.
+        """
+        rule = self.find(name, host.index, inside=True)
+        if rule is None:
+            return act()
+        if rule.kind == "answer":
+            return rule.value
+        if rule.kind == "fault":
+            raise rule_fault(rule, name)
+        if rule.kind == "latency":
+            host.clock.pause(rule.seconds or 0)
+        if rule.hook is not None:
+            with host.clock.idle():
+                rule.hook("before")
+        value = act()
+        if rule.hook is not None:
+            with host.clock.idle():
+                rule.hook("after")
+        if rule.kind == "fault_after":
+            raise rule_fault(rule, name)
+        return value
+
 
 def rule_fault(rule: Rule, name: str) -> AgentFault:
     """The fault of a rule: ``module.Class:text``, or an ``exceptions.Exception`` with the text."""
@@ -107,33 +140,10 @@ def rule_fault(rule: Rule, name: str) -> AgentFault:
     return plain_fault(text)
 
 
-def strike_inside(rule: Rule, name: str, act: Callable[[], Any], clock: Clock) -> Any:
-    """Let a rule strike a call of a module's.
-
-    :raises AgentFault: it asks for one
-    """
-    if rule.kind == "answer":
-        return rule.value
-    if rule.kind == "fault":
-        raise rule_fault(rule, name)
-    if rule.kind == "latency":
-        clock.pause(rule.seconds or 0)
-    if rule.hook is not None:
-        with clock.idle():
-            rule.hook("before")
-    answer = act()
-    if rule.hook is not None:
-        with clock.idle():
-            rule.hook("after")
-    if rule.kind == "fault_after":
-        raise rule_fault(rule, name)
-    return answer
-
-
 def parse(text: str) -> Rule:
-    """A rule from the command line: ``drop_after:start_vm:nth=2,host=0``.
+    """Read a rule from the command line: ``drop_after:start_vm:nth=2,host=0``.
 
-    :raises SimulatorError: it cannot be read
+    :raises SimulatorError: The text does not have this form.
     """
     kind, _, rest = text.partition(":")
     function, _, settings = rest.partition(":")
@@ -152,5 +162,5 @@ def parse(text: str) -> Rule:
             else:
                 raise SimulatorError(f"misbehaviour {text!r}: unknown setting {setting!r}")
         except ValueError:
-            raise SimulatorError(f"misbehaviour {text!r}: {setting!r} is no number") from None
+            raise SimulatorError(f"misbehaviour {text!r}: {setting!r} is not a number") from None
     return Rule(kind, function, **values)

@@ -1,4 +1,4 @@
-"""The network side of one host: HTTPS, Basic authentication, XML-RPC, mishaps on request."""
+"""The HTTP server of one host: TLS, Basic authentication, XML-RPC, injected faults."""
 
 from __future__ import annotations
 
@@ -13,41 +13,20 @@ import ssl
 import sys
 import threading
 import traceback
-from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from libcloud_ovm3.simulator.errors import AgentFault, Stopped, plain_fault
-from libcloud_ovm3.simulator.host import SimulatedHost, censored_value
+from libcloud_ovm3.simulator.host import SimulatedHost
 from libcloud_ovm3.simulator.server import wire
+from libcloud_ovm3.simulator.server.backend import Backend
 from libcloud_ovm3.simulator.server.faults import Rule, rule_fault
+from libcloud_ovm3.simulator.values import censored_value
 
 MAX_BODY = 64 << 20
 PATHS = ("/", "/RPC2", "/api/3", "/api/3/")
 HANDSHAKE_SECONDS = 120
-FAREWELL_SECONDS = 0.5  # for which a closing server waits for the client's own farewell
-SECRET = ("update_agent_password",)  # its arguments are passwords and stand in no log of ours
-
-
-class Office(Protocol):
-    """What a host's server asks of the simulator."""
-
-    def connected(self) -> None:
-        """A TCP connection was accepted."""
-
-    def passwords_work(self, host: SimulatedHost) -> bool:
-        """Whether user and password are accepted at all."""
-
-    def note_refused(self, host: SimulatedHost, credentials: bool) -> None:
-        """A request with wrong credentials, or with none, came."""
-
-    def note_call(self, host: SimulatedHost, name: str, arguments: list[Any]) -> Rule | None:
-        """A call arrived; the rule that strikes it."""
-
-    def perform(self, host: SimulatedHost, name: str, arguments: list[Any]) -> Any:
-        """Let the call take effect."""
-
-    def later(self, effect: Callable[[], None], seconds: float | None) -> None:
-        """Let the effect happen that many real seconds later, or when it is told to land."""
+CLOSE_NOTIFY_SECONDS = 0.5  # how long a closing server waits for the client's close_notify
+SECRET = ("update_agent_password",)  # its arguments are passwords: they are not logged
 
 
 class _Close(Exception):
@@ -55,7 +34,7 @@ class _Close(Exception):
 
 
 class AgentServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
-    """One listening port; one thread per connection, as the TLS handshake may take its time."""
+    """One listening port with one thread per connection, as a TLS handshake may take long."""
 
     allow_reuse_address = True
     daemon_threads = True
@@ -66,13 +45,13 @@ class AgentServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self,
         address: tuple[str, int],
         host: SimulatedHost,
-        office: Office,
+        backend: Backend,
         context: ssl.SSLContext | None,
     ) -> None:
         if ":" in address[0]:
             self.address_family = socket.AF_INET6
         self.host = host
-        self.office = office
+        self.backend = backend
         self.context = context
         self._connections: set[socket.socket] = set()
         self._guard = threading.Lock()
@@ -80,7 +59,7 @@ class AgentServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
     def get_request(self) -> tuple[socket.socket, Any]:
         connection, address = self.socket.accept()
-        self.office.connected()
+        self.backend.count_connection()
         if self.context is not None:
             connection = self.context.wrap_socket(
                 connection, server_side=True, do_handshake_on_connect=False
@@ -90,43 +69,45 @@ class AgentServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         return connection, address
 
     def shutdown_request(self, request: Any) -> None:
-        """Close a connection that is done with; over TLS its end is said first.
+        """Close a connection in order; over TLS a close_notify is sent first.
 
-        A client of HTTP/1.0 reads to the end of the line, and OpenSSL 3 takes an end that was not
-        announced for a cut line.
+        An HTTP/1.0 client reads to the end of the connection, and OpenSSL 3 reports an end without
+        close_notify as a broken connection.
         """
         with self._guard:
             self._connections.discard(request)
         if isinstance(request, ssl.SSLSocket):
-            with contextlib.suppress(OSError, ValueError):  # cut already, or gone
-                request.settimeout(FAREWELL_SECONDS)
+            with contextlib.suppress(
+                OSError, ValueError
+            ):  # broken already, or closed by the client
+                request.settimeout(CLOSE_NOTIFY_SECONDS)
                 request.unwrap()
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away or shakes hands badly is no news; anything else is logged."""
+        """Log errors, except a client that disconnects or fails the TLS handshake."""
         error = sys.exc_info()[1]
         if not isinstance(error, (OSError, _Close, Stopped)):
             self.host.log("ERROR", "xmlrpc", traceback.format_exc())
 
     def close_all(self) -> None:
-        """Close the port and cut every connection."""
+        """Close the port and abort every connection."""
         self.shutdown()
         self.server_close()
         with self._guard:
             connections = list(self._connections)
         for connection in connections:
-            cut(connection)
+            abort(connection)
 
 
-def cut(connection: socket.socket) -> None:
-    """End a connection at once, below TLS: the other side sees it closed in mid-air."""
+def abort(connection: socket.socket) -> None:
+    """Close a connection below TLS, so that the client sees it break without close_notify."""
     with contextlib.suppress(OSError):
         socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """One connection of one client."""
+    """Handles the requests of one connection."""
 
     protocol_version = "HTTP/1.1"
     server_version = "ovs-agent-simulator"
@@ -147,16 +128,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
             super().finish()
 
     def log_message(self, format: str, *args: Any) -> None:
-        """The agent's own log is written elsewhere."""
+        """Nothing: the agent's log is written by :meth:`SimulatedHost.log`."""
 
     def do_POST(self) -> None:
         try:
             self._post()
         except (OSError, _Close, Stopped):
             self.close_connection = True
-            cut(self.connection)
+            abort(self.connection)
         finally:
-            self.server.host.act_after_the_answer()
+            self.server.host.act_after_the_response()
 
     def _post(self) -> None:
         host = self.server.host
@@ -168,11 +149,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self._refuse(413, "Request Entity Too Large")
             return
         body = self.rfile.read(int(length))
-        if not self._admitted():
-            self.server.office.note_refused(host, "Authorization" in self.headers)
+        if not self._authenticated():
+            self.server.backend.record_refused(host, "Authorization" in self.headers)
             host.log("ERROR", "xmlrpc:70", "do_POST: Exception: Authorization Failed")
-            words = f"Unauthorized access attempt from {self.client_address[:2]!r}!"
-            self._send(403, b"", words)
+            reason = f"Unauthorized access attempt from {self.client_address[:2]!r}!"
+            self._send(403, b"", reason)
             return
         if self.path not in PATHS:
             self._send(404, b"", "Not Found")
@@ -180,10 +161,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         try:
             name, arguments = wire.decode(body)
         except ValueError as error:
-            self._answer_fault(plain_fault(str(error)))
+            self._send_fault(plain_fault(str(error)))
             return
         with host.clock.serving(self.headers.get("User-Agent", "")):
-            rule = self.server.office.note_call(host, name, arguments)
+            rule = self.server.backend.record_call(host, name, arguments)
             shown = () if name in SECRET else tuple(censored_value(arguments))
             host.log("INFO", "service:76", f"call start: {name}{shown!r}")
             if rule is None:
@@ -191,9 +172,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             else:
                 self._misbehave(rule, name, arguments)
 
-    def _admitted(self) -> bool:
+    def _authenticated(self) -> bool:
         host = self.server.host
-        if not self.server.office.passwords_work(host):
+        if not self.server.backend.accepts_passwords(host):
             return False
         kind, _, value = self.headers.get("Authorization", "").partition(" ")
         try:
@@ -204,51 +185,51 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return kind.lower() == "basic" and hmac.compare_digest(given, wanted)
 
     def _result(self, name: str, arguments: list[Any]) -> bytes:
-        """Let the call take effect; its answer, or its fault."""
+        """Perform the call and return the encoded response or fault."""
         host = self.server.host
         try:
-            value = self.server.office.perform(host, name, arguments)
+            value = self.server.backend.perform(host, name, arguments)
             return wire.encode(value)
         except Stopped:
             raise
         except AgentFault as fault:
             host.log("ERROR", "service:97", f"catch_error: {fault.text}\n{traceback.format_exc()}")
             return wire.encode_fault(fault.in_dialect(host.settings.version), fault.code)
-        except Exception as error:  # arguments of the wrong kind end here, as they do in Python 2
+        except Exception as error:  # arguments of the wrong type, which fault in Python 2 too
             host.log("ERROR", "service:97", f"catch_error: {error}\n{traceback.format_exc()}")
             mistake = AgentFault(f"exceptions.{type(error).__name__}", str(error))
             return wire.encode_fault(mistake.in_dialect(host.settings.version))
 
     def _misbehave(self, rule: Rule, name: str, arguments: list[Any]) -> None:
-        office, host = self.server.office, self.server.host
+        backend, host = self.server.backend, self.server.host
         kind, seconds = rule.kind, rule.seconds
         if kind == "latency":
             host.clock.pause(seconds or 0)
             self._send(200, self._result(name, arguments))
         elif kind == "fault":
-            self._answer_fault(rule_fault(rule, name))
+            self._send_fault(rule_fault(rule, name))
         elif kind == "fault_after":
             self._result(name, arguments)
-            self._answer_fault(rule_fault(rule, name))
+            self._send_fault(rule_fault(rule, name))
         elif kind == "drop_before":
             raise _Close
         elif kind == "drop_after":
             self._result(name, arguments)
             raise _Close
-        elif kind == "late":
-            office.later(lambda: self._land(name, arguments), seconds)
+        elif kind == "delayed":
+            backend.delay(host.clock, lambda: self._take_effect(name, arguments), seconds)
             raise _Close
         elif kind in ("hang", "hang_before"):
             if kind == "hang":
                 self._result(name, arguments)
-            self._wait_for_the_client_to_leave()
+            self._wait_for_disconnect()
             raise _Close
         elif kind == "slow":
             self._send_slowly(self._result(name, arguments), seconds or 0)
         elif kind == "truncate":
-            answer = self._result(name, arguments)
-            self._head(200, len(answer))
-            self.wfile.write(answer[: len(answer) // 2])
+            body = self._result(name, arguments)
+            self._head(200, len(body))
+            self.wfile.write(body[: len(body) // 2])
             self.wfile.flush()
             raise _Close
         elif kind == "answer":
@@ -256,17 +237,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif rule.hook is not None:
             with host.clock.idle():
                 rule.hook("before")
-            answer = self._result(name, arguments)
+            body = self._result(name, arguments)
             with host.clock.idle():
                 rule.hook("after")
-            self._send(200, answer)
+            self._send(200, body)
 
-    def _land(self, name: str, arguments: list[Any]) -> None:
+    def _take_effect(self, name: str, arguments: list[Any]) -> None:
         with contextlib.suppress(Stopped):
             self._result(name, arguments)
-        self.server.host.act_after_the_answer()
+        self.server.host.act_after_the_response()
 
-    def _wait_for_the_client_to_leave(self) -> None:
+    def _wait_for_disconnect(self) -> None:
         clock = self.server.host.clock
         self.connection.settimeout(0.1)
         with clock.idle():
@@ -275,26 +256,26 @@ class Handler(http.server.BaseHTTPRequestHandler):
                     self.connection.recv(1)  # nothing more is expected: any outcome is the end
                     return
 
-    def _answer_fault(self, fault: AgentFault) -> None:
+    def _send_fault(self, fault: AgentFault) -> None:
         host = self.server.host
         host.log("ERROR", "service:97", f"catch_error: {fault.text}")
         self._send(200, wire.encode_fault(fault.in_dialect(host.settings.version)))
 
-    def _refuse(self, status: int, words: str) -> None:
-        """Answer without having read the body: the connection cannot be used again."""
+    def _refuse(self, status: int, reason: str) -> None:
+        """Respond without reading the body, which makes the connection unusable."""
         self.close_connection = True
-        self._send(status, b"", words)
+        self._send(status, b"", reason)
 
-    def _head(self, status: int, length: int, words: str | None = None) -> None:
-        self.send_response(status, words)
+    def _head(self, status: int, length: int, reason: str | None = None) -> None:
+        self.send_response(status, reason)
         self.send_header("Content-Type", "text/xml")
         self.send_header("Content-Length", str(length))
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
 
-    def _send(self, status: int, body: bytes, words: str | None = None) -> None:
-        self._head(status, len(body), words)
+    def _send(self, status: int, body: bytes, reason: str | None = None) -> None:
+        self._head(status, len(body), reason)
         self.wfile.write(body)
         self.wfile.flush()
 

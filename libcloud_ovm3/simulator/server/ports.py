@@ -1,4 +1,4 @@
-"""The hosts' listening ports: opened together, closed and opened again one by one."""
+"""The listening ports of all hosts: opened together, then closed and reopened one by one."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ import ssl
 import threading
 from collections.abc import Sequence
 
-from libcloud_ovm3.simulator.dom0 import agentcode
-from libcloud_ovm3.simulator.dom0 import disk as dom0disk
-from libcloud_ovm3.simulator.dom0 import jobs as dom0jobs
+from libcloud_ovm3.simulator import hostdisk
+from libcloud_ovm3.simulator.dom0 import agentcode, jobs
 from libcloud_ovm3.simulator.errors import SimulatorError
 from libcloud_ovm3.simulator.host import SimulatedHost
-from libcloud_ovm3.simulator.root import certify, read_certificate
 from libcloud_ovm3.simulator.server import certificates
-from libcloud_ovm3.simulator.server.http import AgentServer, Office
+from libcloud_ovm3.simulator.server.backend import Backend
+from libcloud_ovm3.simulator.server.http import AgentServer
 
 
 class Ports:
-    """One server for each host that answers.
+    """One server per reachable host and address.
 
-    :param port: one TCP port for all hosts, 0 = a free one
-    :param places: address and port of each host, None = 127.0.0.2, 127.0.0.3, ... on ``port``
-    :param secure: False = plain HTTP
-    :param tls: see :class:`Simulator`
+    :param backend: Performs the calls.
+    :param port: One TCP port for all hosts, 0 for a free one.
+    :param endpoints: Address and port of each host; None for 127.0.0.2, 127.0.0.3, ... on ``port``.
+    :param secure: Whether to use TLS; False for plain HTTP.
+    :param tls: A key of ``certificates.ERAS``; None for the defaults of this Python.
     """
 
     def __init__(
         self,
-        office: Office,
+        backend: Backend,
         port: int,
-        places: Sequence[tuple[str, int]] | None,
+        endpoints: Sequence[tuple[str, int]] | None,
         secure: bool,
         tls: str | None,
     ) -> None:
-        self._office = office
+        self._backend = backend
         self._port = port
-        self._places = places
+        self._endpoints = endpoints
         self._secure = secure
         self._tls = tls
         self._guard = threading.Lock()
@@ -45,36 +45,36 @@ class Ports:
         self._ended = False
 
     def open_all(self, hosts: Sequence[SimulatedHost], last: int) -> int:
-        """Listen for all hosts; one that was shut down in an earlier life stays away.
+        """Listen for all hosts. A host that was shut down in an earlier run stays down.
 
-        :param last: the port of the last life, 0 = none
-        :returns: the port that all share, 0 when each was given its own
-        :raises SimulatorError: a port is taken
+        :param last: The port of the last run, 0 for none.
+        :returns: The port that all hosts share, 0 if each was given its own.
+        :raises SimulatorError: A port is in use.
         """
-        # A free port must be free on every address: try some, the one of the last life first.
+        # The port must be free on every address: try several, the one of the last run first.
         wanted = self._port or last
         for attempt in range(20):
             port = wanted if attempt == 0 and wanted else _free_port()
-            places = self._places or [(f"127.0.0.{host.index + 2}", port) for host in hosts]
+            endpoints = self._endpoints or [(f"127.0.0.{host.index + 2}", port) for host in hosts]
             try:
-                for host, place in zip(hosts, places, strict=True):
-                    host.address, host.port = place
+                for host, endpoint in zip(hosts, endpoints, strict=True):
+                    host.address, host.port = endpoint
                     self._listen(host)
             except OSError as error:
                 self._close_all()
                 self._own_ports.clear()
-                if self._port or self._places:
+                if self._port or self._endpoints:
                     where = f"{host.address}:{host.port}"
                     raise SimulatorError(f"cannot listen on {where}: {error.strerror}") from None
                 continue
             for host in hosts:
                 if host.records.get("off"):
                     host.kill()
-            return port if self._places is None else 0
-        raise SimulatorError("found no port that is free on all addresses")
+            return port if self._endpoints is None else 0
+        raise SimulatorError("no port is free on all addresses: choose one")
 
     def end(self) -> None:
-        """Close all for good."""
+        """Close all ports for good."""
         with self._guard:
             self._ended = True
         self._close_all()
@@ -84,9 +84,9 @@ class Ports:
             self._close(index)
 
     def _listen(self, host: SimulatedHost) -> None:
-        """Start the agent: what stands in its agent.ini counts, if it has one."""
+        """Start the agent. The settings in its agent.ini apply, if it has one."""
         host.close_port = lambda: self._close(host.index)
-        host.end_jobs = lambda: dom0jobs.end(host)
+        host.end_jobs = lambda: jobs.end(host)
         host.listens = lambda: host.index in self._servers
         host.open_port = lambda: self._open(host)
         host.open_address = lambda address: self._open_address(host, address)
@@ -94,19 +94,19 @@ class Ports:
         host.renew_certificate = lambda: self._renew_certificate(host)
         if not agentcode.start(host):
             return
-        secure, port = dom0disk.agent_settings(host) or (self._secure, dom0disk.PORT)
+        secure, port = hostdisk.agent_settings(host) or (self._secure, hostdisk.PORT)
         own = self._own_ports.setdefault(host.index, host.port)
-        host.port = own if port == dom0disk.PORT else port
+        host.port = own if port == hostdisk.PORT else port
         context = None
         if secure:
             context = certificates.server_context(host.folder, self._tls)
         for address in (host.address, *host.records.get("virtual_ips", ())):
             self._serve(host, address, context)
-        if port == dom0disk.PORT:
+        if port == hostdisk.PORT:
             self._own_ports[host.index] = host.port
 
     def _serve(self, host: SimulatedHost, address: str, context: ssl.SSLContext | None) -> None:
-        server = AgentServer((address, host.port), host, self._office, context)
+        server = AgentServer((address, host.port), host, self._backend, context)
         host.port = server.server_address[1]
         self._servers.setdefault(host.index, {})[address] = server
         serve = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
@@ -136,18 +136,18 @@ class Ports:
                 self._listen(host)
 
     def _renew_certificate(self, host: SimulatedHost) -> None:
-        certify(host, self._tls)
-        read_certificate(host)
+        certificates.certify(host, self._tls)
+        certificates.read_certificate(host)
         with self._guard:
             context = certificates.server_context(host.folder, self._tls)
             for server in self._servers.get(host.index, {}).values():
                 server.context = context if server.context is not None else None
 
 
-def parse_place(text: str) -> tuple[str, int]:
-    """``HOST:PORT`` -> both.
+def parse_endpoint(text: str) -> tuple[str, int]:
+    """Split ``HOST:PORT`` into address and port.
 
-    :raises SimulatorError: it is not of that form
+    :raises SimulatorError: The text does not have this form.
     """
     address, colon, number = text.rpartition(":")
     if not colon or not address or not number.isdigit() or int(number) > 65535:

@@ -1,4 +1,4 @@
-"""XML-RPC in the agent's dialect, by the standard library (agent-behaviour.md 2)."""
+"""XML-RPC in the agent's dialect, with the standard library (agent-behaviour.md 2)."""
 
 from __future__ import annotations
 
@@ -6,22 +6,13 @@ import xmlrpc.client
 from typing import Any
 from xml.parsers import expat
 
+from libcloud_ovm3.simulator.values import I8, Payload
+
 HEADER = "<?xml version='1.0'?>\n<methodResponse>\n"
 
 
-class I8(int):
-    """A number that is sent as ``<i8>`` whatever its size, as Python 2 sends its longs."""
-
-
-class Payload(xmlrpc.client.Binary):
-    """A base64 value that arrived; it prints as in Python 2, so a log has its name only."""
-
-    def __repr__(self) -> str:
-        return f"<xmlrpclib.Binary instance at {id(self):#x}>"
-
-
 class _Unmarshaller(xmlrpc.client.Unmarshaller):
-    """The standard one, with :class:`Payload`."""
+    """The standard unmarshaller, with :class:`Payload`."""
 
     dispatch: dict[str, Any] = dict(xmlrpc.client.Unmarshaller.dispatch)  # noqa: RUF012 - its base
 
@@ -35,7 +26,7 @@ class _Unmarshaller(xmlrpc.client.Unmarshaller):
 
 
 class _Marshaller(xmlrpc.client.Marshaller):
-    """The standard one, and ``<i8>``: for :class:`I8` and for what is beyond 32 bits."""
+    """The standard marshaller, with ``<i8>`` for :class:`I8` and for ints beyond 32 bits."""
 
     dispatch: dict[Any, Any] = dict(xmlrpc.client.Marshaller.dispatch)  # noqa: RUF012 - its base
 
@@ -53,13 +44,13 @@ class _Marshaller(xmlrpc.client.Marshaller):
 
 
 def encode(value: Any) -> bytes:
-    """The answer with one value; None as ``<nil/>``."""
+    """A response with one value; None as ``<nil/>``."""
     body = _Marshaller("utf-8", allow_none=True).dumps((value,))
     return f"{HEADER}{body}</methodResponse>\n".encode("utf-8", "replace")
 
 
 def encode_fault(text: str, code: int = 1) -> bytes:
-    """A fault; its code is 1 in every sample."""
+    """A fault response; its code is 1 in every sample."""
     body = _Marshaller("utf-8", allow_none=True).dumps(xmlrpc.client.Fault(code, text))
     return f"{HEADER}{body}</methodResponse>\n".encode("utf-8", "replace")
 
@@ -67,16 +58,16 @@ def encode_fault(text: str, code: int = 1) -> bytes:
 def decode(body: bytes) -> tuple[str, list[Any]]:
     """Function name and arguments of a request.
 
-    :raises ValueError: it is no XML-RPC call, or it has a DOCTYPE
+    :raises ValueError: It is not an XML-RPC call, or has a DOCTYPE.
     """
 
     def refuse(*_: Any) -> None:
         raise ValueError("a DOCTYPE is refused")
 
     try:
-        looker = expat.ParserCreate()
-        looker.StartDoctypeDeclHandler = refuse
-        looker.Parse(body, True)
+        checker = expat.ParserCreate()
+        checker.StartDoctypeDeclHandler = refuse
+        checker.Parse(body, True)
         target = _Unmarshaller()
         parser = xmlrpc.client.ExpatParser(target)
         parser.feed(body)

@@ -1,7 +1,7 @@
-"""Hot changes: what configure_vm does to a live domain, with xend's texts and silent traps.
+"""Hot changes: how configure_vm changes a live domain, with xend's texts and pitfalls.
 
-Sources: agent-behaviour.md 6.2 (which options have a setter), xend.md 5. In which order the agent
-goes about it, and how it tells xend of a NIC, is not shown.
+Sources: agent-behaviour.md 6.2 (which options have a setter), xend.md 5. The order in which the
+agent applies them, and how it identifies a NIC to xend, is not shown.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ import copy
 import re
 from typing import Any
 
+from libcloud_ovm3.simulator.domain import Domain
 from libcloud_ovm3.simulator.errors import AgentFault
 from libcloud_ovm3.simulator.host import SimulatedHost
+from libcloud_ovm3.simulator.vmcfg import number, strings
 from libcloud_ovm3.simulator.xend import life
-from libcloud_ovm3.simulator.xend.domain import Domain
 from libcloud_ovm3.simulator.xend.machines import find, look_up, refused
 from libcloud_ovm3.simulator.xend.progress import advance, find_memory, wait, xend
 from libcloud_ovm3.simulator.xend.starting import (
@@ -27,16 +28,15 @@ from libcloud_ovm3.simulator.xend.starting import (
     vif_refusal,
     vifs,
 )
-from libcloud_ovm3.simulator.xend.vmcfg import number, strings
 
 HOST_CPUS = 2  # as discover_hardware says
 MAC = re.compile(r"([0-9A-Fa-f]{1,2}:){5}[0-9A-Fa-f]{1,2}")
 
 
 def configure(host: SimulatedHost, name: str, vm_uuid: str, params: dict[str, Any]) -> None:
-    """Change the live domain, if there is one; what was done before a fault stays done.
+    """Change the live domain, if there is one. Changes made before a fault are kept.
 
-    :raises AgentFault: xend refuses one of the changes
+    :raises AgentFault: xend refuses one of the changes.
     """
     with xend(host):
         domain = look_up(host, name, vm_uuid)
@@ -61,7 +61,7 @@ def _maxmem(host: SimulatedHost, domain: Domain, value: Any) -> None:
 
 
 def _memory(host: SimulatedHost, domain: Domain, value: Any) -> None:
-    """Success is a wish recorded: what the list shows is the target, whatever the guest does."""
+    """Success only records the target, which the list shows whatever the guest does."""
     wanted = number({"memory": value}, "memory", 0)
     if wanted <= 0 or wanted > number(domain.config, "maxmem", 0):
         text = "memory_dynamic_max must be less than or equal to memory_static_max"
@@ -71,11 +71,11 @@ def _memory(host: SimulatedHost, domain: Domain, value: Any) -> None:
     if needed > held and (refusal := find_memory(host, needed - held)):
         raise _refuse("mem-set", domain, refusal)
     domain.config["memory"] = wanted
-    domain.held_mb = held if domain.uuid in host.deaf and held > needed else 0
+    domain.held_mb = held if domain.uuid in host.ignores_requests and held > needed else 0
 
 
 def _vcpus(host: SimulatedHost, domain: Domain, value: Any) -> None:
-    """A request to the guest; online_vcpus shows what it did."""
+    """A request to the guest; online_vcpus shows its effect."""
     wanted = number({"vcpus": value}, "vcpus", 1)
     if wanted <= 0:
         raise _refuse("vcpu-set", domain, "Zero or less VCPUs is invalid")
@@ -83,7 +83,7 @@ def _vcpus(host: SimulatedHost, domain: Domain, value: Any) -> None:
         text = "Cannot set vcpus greater than max vcpus on running domain"
         raise _refuse("vcpu-set", domain, text)
     online = domain.online_vcpus or number(domain.config, "vcpus", 1)
-    domain.online_vcpus = online if domain.uuid in host.deaf else 0
+    domain.online_vcpus = online if domain.uuid in host.ignores_requests else 0
     domain.config["vcpus"] = wanted
 
 
@@ -120,7 +120,7 @@ def _name(host: SimulatedHost, domain: Domain, value: Any) -> None:
 
 
 def _disks(host: SimulatedHost, domain: Domain, value: Any) -> None:
-    """Disks by their device: gone ones are detached, new ones attached, CDs changed."""
+    """Compare disks by device: detach missing ones, attach new ones, change CDs."""
     wanted = strings({"disk": value}, "disk")
     if refusal := disk_refusal({"disk": wanted}):
         raise _refuse("block-attach", domain, refusal)
@@ -138,7 +138,7 @@ def _disks(host: SimulatedHost, domain: Domain, value: Any) -> None:
             if refusal := disk_refusal(tried):  # the same file or device twice
                 raise _refuse("block-attach", domain, refusal)
             _attach(host, domain, "disk", text, None)
-    with host.lock:  # in the order that was asked for
+    with host.lock:  # in the requested order
         live = strings(domain.config, "disk")
         domain.config["disk"] = [text for text in wanted if text in live] + [
             text for text in live if text not in wanted
@@ -159,7 +159,7 @@ def _change_cd(domain: Domain, device: str, old: str, new: str) -> None:
 
 
 def _vifs(host: SimulatedHost, domain: Domain, value: Any) -> None:
-    """NICs by their string: gone ones are detached, new ones attached."""
+    """Compare NICs by their string: detach missing ones, attach new ones."""
     wanted = strings({"vif": value}, "vif")
     for options in vifs({"vif": wanted}):
         if options.get("mac") and not MAC.fullmatch(options["mac"]):
@@ -171,8 +171,8 @@ def _vifs(host: SimulatedHost, domain: Domain, value: Any) -> None:
     for text in now:
         if text not in wanted and text in strings(domain.config, "vif"):
             index = strings(domain.config, "vif").index(text)
-            # By MAC xend takes the position in its list for the device id: after an earlier
-            # detach that is another NIC, and it answers success (xend.md 5).
+            # By MAC xend uses the position in its list as the device id: after an earlier
+            # detach that is another NIC, and it reports success (xend.md 5).
             by_mac = host.answer("NICs are detached") == "by MAC"
             device_id = index if by_mac else domain.vif_ids[index]
             if device_id not in domain.vif_ids:
@@ -185,7 +185,7 @@ def _vifs(host: SimulatedHost, domain: Domain, value: Any) -> None:
 
 
 def _attach(host: SimulatedHost, domain: Domain, key: str, text: str, mac: str | None) -> None:
-    """Wait for the backend; a device that fails stays on the list for a moment (xend.md 5)."""
+    """Wait for the backend; a device that fails stays listed for a moment (xend.md 5)."""
     kind = "vif" if key == "vif" else "vbd"
     with host.lock:
         tried = copy.deepcopy(domain)
@@ -198,7 +198,7 @@ def _attach(host: SimulatedHost, domain: Domain, key: str, text: str, mac: str |
             domain.macs.append(mac)
             domain.vif_ids.append(domain.next_vif_id)
             domain.next_vif_id += 1
-        hangs = "devices hang" in host.mishaps
+        hangs = "devices hang" in host.faults
         settings = host.settings
         seconds = settings.device_timeout_seconds if hangs else settings.device_seconds
         end = host.now() + seconds
@@ -215,10 +215,10 @@ def _attach(host: SimulatedHost, domain: Domain, key: str, text: str, mac: str |
 
 
 def _detach(host: SimulatedHost, domain: Domain, kind: str, key: str, what: str) -> None:
-    """Ask the guest to let go; after 100 s a fault, and the request stays (xend.md 2, 5)."""
+    """Request the guest to release it; after 100 s a fault, the request stays (xend.md 2, 5)."""
     limit = host.settings.device_timeout_seconds
     with host.lock:
-        late = "detach is late" in host.mishaps
+        late = "detach is late" in host.faults
         at = host.now() + (limit + 20 if late else host.settings.device_seconds)
         leaving = {"kind": kind, "key": key, "at": at, "force": False}
         if not any(item["key"] == key and item["kind"] == kind for item in domain.leaving):
@@ -233,7 +233,7 @@ def _detach(host: SimulatedHost, domain: Domain, kind: str, key: str, what: str)
         raise _refuse(command, domain, f"{what} could not be disconnected. ")
 
 
-#: Option -> its setter. Others only change the file.
+#: Option -> its setter. All other options only change the file.
 SETTERS = {
     "name": _name,
     "maxmem": _maxmem,

@@ -1,4 +1,4 @@
-"""xend: what happens to one domain by itself. ``progress.py`` says when.
+"""xend: the life cycle of one domain. ``progress.py`` runs its events when they are due.
 
 Sources: xend.md 1 (life cycle), 2 (times).
 """
@@ -11,46 +11,50 @@ import time
 import uuid
 from typing import Any
 
-from libcloud_ovm3.simulator.agent.storage import real_path
+from libcloud_ovm3.simulator.domain import Domain
 from libcloud_ovm3.simulator.errors import AgentFault
+from libcloud_ovm3.simulator.files import real_path
 from libcloud_ovm3.simulator.host import SimulatedHost
-from libcloud_ovm3.simulator.xend.domain import Domain
+from libcloud_ovm3.simulator.vmcfg import dashed, is_hvm, number
 from libcloud_ovm3.simulator.xend.starting import (
     boot_refusal,
     device_refusal,
     free_memory_mb,
     memory_needed_mb,
     memory_refusal,
+    requested_vnc_port,
     vfbs,
     vifs,
-    vnc_wish,
 )
-from libcloud_ovm3.simulator.xend.vmcfg import dashed, is_hvm, number
 
 RESTARTS = ("restart", "coredump-restart", "rename-restart")
 REASONS = {"poweroff": 0, "reboot": 1, "crash": 3}
 RESTART_MB = 16  # tested before a guest is built again (xend.md 1.6)
-#: For so long (simulated seconds) after a guest has powered off the letters are the old ones.
+#: Simulated seconds for which the list shows the old state after a guest has powered off.
 STALE_SECONDS = 0.2
 
 
 def due(host: SimulatedHost, domain: Domain) -> float | None:
-    """When something happens next to the domain by itself."""
+    """When the domain's next event is due, None for never."""
     moments = [leaving["at"] for leaving in domain.leaving if may_leave(host, domain, leaving)]
     if domain.phase != "running":
         moments += [] if domain.until is None else [domain.until]
-    elif domain.request_due is not None and not domain.paused and domain.uuid not in host.deaf:
+    elif (
+        domain.request_due is not None
+        and not domain.paused
+        and domain.uuid not in host.ignores_requests
+    ):
         moments.append(domain.request_due)
     return min(moments, default=None)
 
 
 def may_leave(host: SimulatedHost, domain: Domain, leaving: dict[str, Any]) -> bool:
-    """Whether the guest lets go of a device that is to be removed."""
-    return bool(leaving["force"]) or domain.uuid not in host.deaf
+    """Whether the guest releases a device that is to be removed."""
+    return bool(leaving["force"]) or domain.uuid not in host.ignores_requests
 
 
 def step(host: SimulatedHost, domain: Domain, at: float) -> None:
-    """Let the one thing happen that was due at that moment."""
+    """Run the event that was due at that time."""
     for leaving in domain.leaving:
         if leaving["at"] <= at and may_leave(host, domain, leaving):
             domain.leaving.remove(leaving)
@@ -68,12 +72,12 @@ def step(host: SimulatedHost, domain: Domain, at: float) -> None:
         _build_again(host, domain, at)
     elif domain.phase == "dying":
         end(host, domain, at)
-    elif domain.phase in ("incoming", "zombie"):  # half a domain, or its backends at last
+    elif domain.phase in ("incoming", "zombie"):  # an incomplete domain, or its backends end
         domain.phase = "gone"
 
 
 def lock_held_until(host: SimulatedHost) -> float:
-    """Until when something holds xend's global lock: a wait for memory does (xend.md 1.3)."""
+    """Until when xend's global lock is held, e.g. by a wait for memory (xend.md 1.3)."""
     waiting = [
         domain.until or 0.0
         for domain in host.domains
@@ -83,7 +87,7 @@ def lock_held_until(host: SimulatedHost) -> float:
 
 
 def memory_wait(host: SimulatedHost, needed_mb: float) -> float:
-    """Seconds for which xend looks for memory: more with the shortage (xend.md 2, measured)."""
+    """Seconds for which xend waits for memory; grows with the shortage (xend.md 2, measured)."""
     short_gib = (needed_mb - free_memory_mb(host)) / 1024
     points = ((1.0, 23.0), (1.9, 50.0), (4.1, 170.0))
     (x0, y0), (x1, y1) = points[:2] if short_gib < 1.9 else points[1:]
@@ -107,13 +111,13 @@ def _build(host: SimulatedHost, domain: Domain, at: float) -> None:
 def _to_devices(host: SimulatedHost, domain: Domain, at: float) -> None:
     domain.phase, domain.until = "devices", at + host.settings.device_seconds
     domain.waited = False
-    if "devices hang" in host.mishaps and (domain.config.get("disk") or domain.config.get("vif")):
+    if "devices hang" in host.faults and (domain.config.get("disk") or domain.config.get("vif")):
         domain.until = at + host.settings.device_timeout_seconds
         domain.lost = hanging_device(domain)
 
 
 def hanging_device(domain: Domain) -> str:
-    """xend's text for the first device whose hotplug script does not answer (xend.md 2)."""
+    """xend's text for the first device whose hotplug script does not respond (xend.md 2)."""
     first = "Device 0 (vif)" if vifs(domain.config) else "Device 51712 (vbd)"
     return f"{first} could not be connected. Hotplug scripts not working."
 
@@ -121,41 +125,41 @@ def hanging_device(domain: Domain) -> str:
 def _connect_devices(host: SimulatedHost, domain: Domain, at: float) -> None:
     if refusal := domain.lost or device_refusal(host, domain):
         fail(host, domain, refusal)
-    elif "xm dies" in host.mishaps and not (domain.restored or domain.again):
-        domain.until, domain.error = None, "killed"  # nobody is left who would unpause it: 3
+    elif "xm dies" in host.faults and not (domain.restored or domain.again):
+        domain.until, domain.error = None, "killed"  # no process is left to unpause it: 3
     else:
         release(host, domain, at)
 
 
 def fail(host: SimulatedHost, domain: Domain, refusal: str) -> None:
-    """The domain is withdrawn; who asked for it is told why."""
+    """Remove the domain; its ``error`` says why."""
     domain.error, domain.phase = refusal, "gone"
     what = "Failed to restart domain" if domain.again else "Failed to create domain"
     host.log("ERROR", "xend", f"{what} {domain.domid} ({domain.name}): {refusal}", "xend.log")
 
 
 def release(host: SimulatedHost, domain: Domain, at: float) -> None:
-    """Unpaused for the first time; qemu takes its VNC port, or dies for want of it (xend.md 3)."""
+    """Unpause for the first time; qemu takes its VNC port, or dies if it is in use (xend.md 3)."""
     domain.phase, domain.until, domain.lost = "running", None, ""
     domain.paused = domain.start_paused
     if not vfbs(domain.config):
         return
     taken = {other.vnc_port for other in host.domains if other is not domain}
-    wish = vnc_wish(domain.config)
-    domain.vnc_port = wish or next(port for port in range(5900, 6900) if port not in taken)
-    if domain.vnc_port in taken or "qemu dies" in host.mishaps:
+    requested = requested_vnc_port(domain.config)
+    domain.vnc_port = requested or next(port for port in range(5900, 6900) if port not in taken)
+    if domain.vnc_port in taken or "qemu dies" in host.faults:
         host.log("WARNING", "xend", f"domain {domain.name}: device model failed", "xend.log")
-        guest_stopped(host, domain, "crash", at)  # that is what it counts as: 1.5
+        guest_stopped(host, domain, "crash", at)  # it counts as a crash: 1.5
 
 
 def new_domid(host: SimulatedHost) -> int:
-    """The next number: none is used twice until the host reboots."""
+    """The next domain id; none is used twice until the host reboots."""
     domid, host.next_domid = host.next_domid, host.next_domid + 1
     return domid
 
 
 def action(domain: Domain) -> str:
-    """What is done when a domain ends for its reason (xend.md 1.5)."""
+    """The action that is configured for the reason why the domain ended (xend.md 1.5)."""
     key, default = {
         "poweroff": ("on_poweroff", "destroy"),
         "reboot": ("on_reboot", "restart"),
@@ -165,9 +169,9 @@ def action(domain: Domain) -> str:
 
 
 def guest_stopped(host: SimulatedHost, domain: Domain, reason: str, at: float) -> None:
-    """The guest has powered off, asked for a reboot or crashed."""
+    """The guest has powered off, requested a reboot or crashed."""
     domain.reason = reason
-    # Without the lock the list cannot be refreshed: letters of before, status of now (1.2, 1.3).
+    # Without the lock the list cannot be refreshed: the old state, the new status (1.2, 1.3).
     domain.stale_until = max(at + STALE_SECONDS, lock_held_until(host))
     domain.request, domain.request_due, domain.vnc_port = "", None, None
     text = f"Domain has shutdown: name={domain.name} id={domain.domid} reason={REASONS[reason]}"
@@ -185,7 +189,7 @@ def guest_stopped(host: SimulatedHost, domain: Domain, reason: str, at: float) -
 
 
 def _dump(host: SimulatedHost, domain: Domain) -> None:
-    """A sparse file as large as the guest; the name of the file is not shown (xend.md 1.5)."""
+    """Write a sparse file as large as the guest; its real name is not known (xend.md 1.5)."""
     try:
         folder = real_path(host, f"/var/xen/dump/{domain.name}")
         folder.mkdir(parents=True, exist_ok=True)
@@ -197,7 +201,7 @@ def _dump(host: SimulatedHost, domain: Domain) -> None:
 
 
 def _after_stop(host: SimulatedHost, domain: Domain, at: float) -> None:
-    """on_poweroff, on_reboot or on_crash, with the age test of every kind of restart (2)."""
+    """on_poweroff, on_reboot or on_crash, with the minimum age of every restart (2)."""
     if action(domain) not in RESTARTS:
         end(host, domain, at)
         return
@@ -214,19 +218,19 @@ def _after_stop(host: SimulatedHost, domain: Domain, at: float) -> None:
 
 
 def to_gap(host: SimulatedHost, domain: Domain, at: float) -> None:
-    """Destroyed for a restart: off the list until the restart thread has the lock (1.6)."""
+    """Destroy for a restart: not listed until the restart thread has the lock (1.6)."""
     domain.phase, domain.until = "gap", max(at + host.settings.reboot_gap, lock_held_until(host))
     domain.reason, domain.paused, domain.vnc_port = "", False, None
     domain.waited = domain.restored = domain.start_paused = False
     domain.held_mb = domain.online_vcpus = 0
     domain.leaving = []
-    if domain.adopted:  # what xend shows after its restart is what it builds anew: 6
+    if domain.adopted:  # the values that xend shows after its restart are used to rebuild it: 6
         domain.config |= {"cpu_weight": 256, "cpu_cap": 0}
         domain.adopted = False
 
 
 def _build_again(host: SimulatedHost, domain: Domain, at: float) -> None:
-    # The restart thread looks for neither name nor uuid: xend.md 1.6.
+    # The restart thread checks neither name nor uuid: xend.md 1.6.
     if (held := lock_held_until(host)) > at:
         domain.until = held
         return
@@ -242,20 +246,20 @@ def _build_again(host: SimulatedHost, domain: Domain, at: float) -> None:
 
 
 def end(host: SimulatedHost, domain: Domain, at: float) -> None:
-    """Off the list; its block backends are there for some seconds yet (xend.md 2, 10.5)."""
+    """Take it off the list; its block backends exist some seconds longer (xend.md 2, 10.5)."""
     domain.phase, domain.until = "zombie", at + host.settings.backend_seconds
     domain.leaving = []
 
 
 def new_domain(host: SimulatedHost, config: dict[str, Any]) -> Domain:
-    """A domain that begins to be built; not yet on the list."""
-    # xm takes only these types; a bool or None is dropped silently (xend.md 7).
+    """A domain whose build starts; the caller adds it to the list."""
+    # xm accepts only these types; a bool or None is dropped silently (xend.md 7).
     taken = {
         key: copy.deepcopy(value)
         for key, value in config.items()
         if isinstance(value, (str, list, int, float)) and not isinstance(value, bool)
     }
-    # The most that a live domain can be given is settled at its start.
+    # The maxima of a live domain are fixed at its start.
     taken["maxmem"] = number(taken, "maxmem", 0) or number(taken, "memory", 128)
     taken["maxvcpus"] = max(number(taken, "maxvcpus", 0), number(taken, "vcpus", 1))
     nics = vifs(taken)
@@ -275,13 +279,13 @@ def new_domain(host: SimulatedHost, config: dict[str, Any]) -> Domain:
 
 
 def random_mac() -> str:
-    """Xen's own prefix and three random bytes, new at each create (xend.md 3)."""
+    """Xen's prefix and three random bytes, new at each create (xend.md 3)."""
     last = [secrets.randbelow(0x80), secrets.randbelow(256), secrets.randbelow(256)]
     return "00:16:3e:" + ":".join(f"{byte:02x}" for byte in last)
 
 
 def remove_device(domain: Domain, kind: str, key: str) -> None:
-    """Take a disk (key: its string) or a NIC (key: its device id) out of a live domain."""
+    """Remove a disk (key: its string) or a NIC (key: its device id) from a live domain."""
     entries = domain.config.get("disk" if kind == "vbd" else "vif") or []
     if kind == "vbd":
         domain.config["disk"] = [entry for entry in entries if entry != key]
@@ -292,5 +296,5 @@ def remove_device(domain: Domain, kind: str, key: str) -> None:
 
 
 def stops_hard(config: dict[str, Any]) -> bool:
-    """Whether a request to shut down is an immediate power-off (xend.md 4)."""
+    """Whether a shutdown request is an immediate power-off (xend.md 4)."""
     return is_hvm(config) and "pv_driver" not in str(config.get("OVM_domain_type"))

@@ -1,7 +1,7 @@
-"""How a domain looks from outside: the six letters, the status, the struct of list_vms.
+"""How xend reports a domain: the state (six letters), the status, the struct of list_vms.
 
-Letters and status are computed apart, as xend does: the letters are those of its last refresh, the
-status is of now (xend.md 1.1, 1.2).
+State and status are computed separately, as in xend: the state is that of the last refresh, the
+status is the current one (xend.md 1.1, 1.2).
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from libcloud_ovm3.simulator.domain import Domain
 from libcloud_ovm3.simulator.host import NO_UUID, SimulatedHost
-from libcloud_ovm3.simulator.xend.domain import Domain
+from libcloud_ovm3.simulator.vmcfg import is_hvm, number
 from libcloud_ovm3.simulator.xend.starting import disks, pins, vfbs, vifs
-from libcloud_ovm3.simulator.xend.vmcfg import is_hvm, number
 
-# What xend lists of an HVM guest's image: always, with these values unless vm.cfg has others, or
-# only if vm.cfg has them. Empty ones are left out (xend.md 6; agent-behaviour.md 19).
+# The image section of an HVM guest: keys that are always there, with these defaults, and keys that
+# are there only if vm.cfg has them. Empty values are omitted (xend.md 6; agent-behaviour.md 19).
 _HVM_IMAGE: dict[str, Any] = {
     "acpi": "1",
     "apic": "1",
@@ -44,7 +44,7 @@ _HVM_IMAGE: dict[str, Any] = {
 }
 _HVM_IF_GIVEN = "fda fdb keymap sdl serial soundhw usbdevice vncdisplay vnclisten vncpasswd".split()
 
-_LETTERS = {
+_STATES = {
     "building": "------",
     "arriving": "------",
     "incoming": "--p---",
@@ -55,10 +55,10 @@ _LETTERS = {
 }
 
 
-def letters(domain: Domain, now: float) -> str:
-    """The six letters, positions r b p s c d."""
-    if domain.phase in _LETTERS:
-        return _LETTERS[domain.phase]
+def xend_state(domain: Domain, now: float) -> str:
+    """The state: six letters, positions r b p s c d."""
+    if domain.phase in _STATES:
+        return _STATES[domain.phase]
     if domain.phase in ("off", "kept", "crashed"):
         if now < domain.stale_until and domain.phase != "kept":
             return "-b----"
@@ -70,30 +70,30 @@ def letters(domain: Domain, now: float) -> str:
 
 
 def status(domain: Domain) -> int:
-    """xend's number: 0 shut down, 1 paused or half built, 2 running, 5 crashed."""
+    """xend's status: 0 shut down, 1 paused or being built, 2 running, 5 crashed."""
     if domain.phase in ("off", "kept", "crashed"):
         return 5 if domain.reason == "crash" else 0
     if domain.phase == "suspended":
         return 0
-    if domain.paused or domain.phase in _LETTERS:
+    if domain.paused or domain.phase in _STATES:
         return 1
     return 2
 
 
 def listed(host: SimulatedHost) -> list[Domain]:
-    """The domains on xend's list, by name. Called with the lock held."""
+    """The domains that xend lists, by name. Called with the lock held."""
     live = [domain for domain in host.domains if domain.listed]
     return sorted(live, key=lambda domain: (domain.name, domain.domid))
 
 
 def overview(host: SimulatedHost) -> list[dict[str, Any]]:
-    """Name, uuid, domid, letters and status of each of them. Called with the lock held."""
+    """Name, uuid, domid, state and status of each of them. Called with the lock held."""
     return [
         {
             "name": domain.name,
             "uuid": domain.uuid,
             "domid": domain.domid,
-            "state": letters(domain, host.now()),
+            "state": xend_state(domain, host.now()),
             "status": status(domain),
         }
         for domain in listed(host)
@@ -101,7 +101,7 @@ def overview(host: SimulatedHost) -> list[dict[str, Any]]:
 
 
 def describe_domain_0(host: SimulatedHost) -> dict[str, Any]:
-    """Domain-0's struct: no start_time, description or devices (agent-behaviour.md 7.1, 19)."""
+    """Domain-0's struct, without start_time, description, devices (agent-behaviour.md 7.1, 19)."""
     return {
         "bootloader": "",
         "bootloader_args": "",
@@ -170,7 +170,7 @@ def describe(host: SimulatedHost, domain: Domain) -> dict[str, Any]:
         "online_vcpus": str(online),
         "pool_name": "Pool-0",
         "shadow_memory": str(vcpus + (8 * memory + 1023) // 1024) if hvm else "0",
-        "state": letters(domain, now),
+        "state": xend_state(domain, now),
         "status": str(status(domain)),
         "store_mfn": str(870001 + domain.domid * 10),
         "uuid": domain.uuid,
@@ -180,14 +180,14 @@ def describe(host: SimulatedHost, domain: Domain) -> dict[str, Any]:
         struct["start_time"] = f"{domain.start_time:.2f}"
     if not hvm:
         struct["console_mfn"] = str(870000 + domain.domid * 10)
-    if domain.adopted:  # what is in no store that xend reads again: xend.md 6
+    if domain.adopted:  # xend does not store these for its restart: xend.md 6
         for key in ("description", "store_mfn", "console_mfn"):
             struct.pop(key, None)
     return struct
 
 
 def _image(config: dict[str, Any], old: bool) -> dict[str, Any]:
-    """What xend tells of how a guest is built: a set of keys for PV guests, more for HVM ones."""
+    """The image section: how a guest is built; HVM guests have more keys than PV guests."""
     hvm = is_hvm(config)
     image: dict[str, Any] = {
         "expose_host_uuid": "0",
@@ -213,7 +213,7 @@ def _image(config: dict[str, Any], old: bool) -> dict[str, Any]:
 
 
 def _devices(host: SimulatedHost, domain: Domain) -> dict[str, Any]:
-    """The device sections; uuids are random per create and kept over a reboot (xend.md 6)."""
+    """The device sections; uuids are random per create and kept across reboots (xend.md 6)."""
 
     def made(what: str) -> str:
         return str(uuid.uuid5(uuid.UUID(domain.seed), what))

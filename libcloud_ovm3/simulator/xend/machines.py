@@ -1,4 +1,4 @@
-"""xend and xm: what is asked of them for one domain, by name or uuid.
+"""xm and xend: the commands for one domain, by name or uuid.
 
 Sources: xend.md 3 (start), 4 (actions).
 """
@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from libcloud_ovm3.simulator.dom0 import disk as dom0disk
+from libcloud_ovm3.simulator import hostdisk
+from libcloud_ovm3.simulator.domain import Domain
 from libcloud_ovm3.simulator.errors import AgentFault, SimulatorError, command_fault
 from libcloud_ovm3.simulator.host import SimulatedHost
+from libcloud_ovm3.simulator.vmcfg import dashed, is_hvm, number, strings
 from libcloud_ovm3.simulator.xend import life
-from libcloud_ovm3.simulator.xend.domain import Domain
 from libcloud_ovm3.simulator.xend.listing import listed, status
-from libcloud_ovm3.simulator.xend.progress import advance as advance  # noqa: PLC0414 - for those who only look
+from libcloud_ovm3.simulator.xend.progress import advance as advance  # noqa: PLC0414 - for callers that only read
 from libcloud_ovm3.simulator.xend.progress import wait, xend
 from libcloud_ovm3.simulator.xend.starting import config_refusal
-from libcloud_ovm3.simulator.xend.vmcfg import dashed, is_hvm, number, strings
 
 LIST_FAULT = "Device 0 not connected"  # xend.md 1.3
 TRIGGERS = ("nmi", "reset", "init", "s3resume", "power")
@@ -32,12 +32,12 @@ def find(host: SimulatedHost, name: str, vm_uuid: str = "") -> Domain | None:
 
 
 def look_up(host: SimulatedHost, name: str, vm_uuid: str) -> Domain | None:
-    """The domain that a call means. Called with the lock held.
+    """The domain that a call refers to. Called with the lock held.
 
-    Whether the agent asks xend by name or by uuid is not shown; it matters for a domain that xend
+    Whether the agent looks it up by name or by uuid is not shown; it matters for a domain that xend
     has renamed (migrating, being saved, left over).
 
-    :raises AgentFault: one domain that cannot be refreshed spoils every look
+    :raises AgentFault: One domain cannot be refreshed, which makes every lookup fault.
     """
     check_list(host)
     if host.answer("a VM under another name") == "does not exist":
@@ -46,26 +46,35 @@ def look_up(host: SimulatedHost, name: str, vm_uuid: str) -> Domain | None:
 
 
 def check_list(host: SimulatedHost) -> None:
-    """:raises AgentFault: one domain's refresh raises, and so the whole list does (xend.md 1.3)"""
-    if "list faults" in host.mishaps or any(_spoils(domain) for domain in host.domains):
+    """Check that xend can list its domains.
+
+    :raises AgentFault: One domain cannot be refreshed, so the whole list faults (xend.md 1.3).
+    """
+    if "list faults" in host.faults or any(_breaks_list(domain) for domain in host.domains):
         raise command_fault(["xm", "list"], 1, f"Error: {LIST_FAULT}")
 
 
-def _spoils(domain: Domain) -> bool:
-    """A PV guest with a screen that was renamed and kept (xend.md 1.3)."""
+def _breaks_list(domain: Domain) -> bool:
+    """Whether it is a PV guest with a frame buffer that was renamed and kept (xend.md 1.3)."""
     renamed = domain.phase == "kept" and domain.name.startswith("Domain-")
     return bool(renamed and strings(domain.config, "vfb")) and not is_hvm(domain.config)
 
 
 def check_printable(host: SimulatedHost, domain: Domain) -> None:
-    """:raises AgentFault: xend cannot print this one domain"""
+    """Check that xend can print this domain.
+
+    :raises AgentFault: It cannot.
+    """
     first = min((each.name for each in listed(host)), default="")
-    if _spoils(domain) or ("a look faults" in host.mishaps and domain.name == first):
+    if _breaks_list(domain) or ("lookup faults" in host.faults and domain.name == first):
         raise command_fault(["xm", "list", domain.name], 1, f"Error: {LIST_FAULT}")
 
 
 def need(host: SimulatedHost, command: str, name: str, vm_uuid: str) -> Domain:
-    """The same, or the fault of a command that does not find it."""
+    """The domain that a command refers to.
+
+    :raises AgentFault: There is no such domain.
+    """
     domain = look_up(host, name, vm_uuid)
     if domain is None:
         text = f"Error: Domain '{name}' does not exist."
@@ -79,7 +88,7 @@ def refused(command: str, name: str, text: str) -> AgentFault:
 
 
 def start(host: SimulatedHost, path: str, config: dict[str, Any]) -> None:
-    """``xm create``: answers when the domain is unpaused; it is listed meanwhile."""
+    """``xm create``: returns when the domain is unpaused; it is listed meanwhile."""
     command = ["xm", "create", path]
     if number(config, "dryrun", 0) or number(config, "xmldryrun", 0):
         return
@@ -101,7 +110,7 @@ def start(host: SimulatedHost, path: str, config: dict[str, Any]) -> None:
 def await_start(host: SimulatedHost, domain: Domain, command: list[str]) -> None:
     """Wait until a domain is built.
 
-    :raises AgentFault: it failed, or it was destroyed meanwhile
+    :raises AgentFault: The build failed, or the domain was destroyed meanwhile.
     """
     while domain.phase in ("building", "devices") and domain.until is not None:
         host.wait_until(domain.until)
@@ -117,7 +126,7 @@ def await_start(host: SimulatedHost, domain: Domain, command: list[str]) -> None
 
 
 def shutdown(host: SimulatedHost, name: str, vm_uuid: str, reason: str) -> Domain:
-    """Ask the guest to power off or reboot: only a request, and a deaf guest ignores it."""
+    """Request the guest to power off or reboot; it may ignore the request."""
     command = "shutdown" if reason == "poweroff" else "reboot"
     with xend(host):
         domain = need(host, command, name, vm_uuid)
@@ -135,7 +144,7 @@ def shutdown(host: SimulatedHost, name: str, vm_uuid: str, reason: str) -> Domai
 
 
 def destroy(host: SimulatedHost, name: str, vm_uuid: str) -> None:
-    """End a domain. One that is off and about to be restarted comes back (xend.md 1.6)."""
+    """Destroy a domain. One that is off and about to restart comes back (xend.md 1.6)."""
     with xend(host):
         domain = need(host, "destroy", name, vm_uuid)
         now = host.now()
@@ -148,7 +157,7 @@ def destroy(host: SimulatedHost, name: str, vm_uuid: str) -> None:
             life.to_gap(host, domain, now)
             host.save()
             return
-        if "destroy fails" in host.mishaps:  # errors inside are logged, success is answered: 4
+        if "destroy fails" in host.faults:  # errors are logged and success is reported: 4
             domain.name, domain.phase, domain.until = "Domain-Unnamed", "unnamed", None
             host.log("ERROR", "xend", f"destroy of domain {domain.domid} failed", "xend.log")
             host.save()
@@ -162,7 +171,7 @@ def destroy(host: SimulatedHost, name: str, vm_uuid: str) -> None:
 
 
 def pause(host: SimulatedHost, name: str, vm_uuid: str) -> None:
-    """Pause; a crashed or paused domain: success without doing anything."""
+    """Pause a domain; succeeds without effect if it is crashed or paused."""
     with xend(host):
         domain = need(host, "pause", name, vm_uuid)
         if status(domain) not in (1, 2, 5):
@@ -172,7 +181,7 @@ def pause(host: SimulatedHost, name: str, vm_uuid: str) -> None:
 
 
 def unpause(host: SimulatedHost, name: str, vm_uuid: str) -> None:
-    """Unpause, whoever paused: it also releases a half-built or half-received domain (4)."""
+    """Unpause a domain; this also releases one that is still being built or received (4)."""
     with xend(host):
         domain = need(host, "unpause", name, vm_uuid)
         if status(domain) not in (1, 2):
@@ -191,7 +200,7 @@ def unpause(host: SimulatedHost, name: str, vm_uuid: str) -> None:
 
 
 def sysrq(host: SimulatedHost, name: str, vm_uuid: str, letter: str) -> None:
-    """A magic key for the guest's kernel: b, c, o as on Linux; a deaf guest ignores it."""
+    """Send a sysrq key to the guest's kernel: b, c, o as on Linux. A guest may ignore it."""
     with xend(host):
         domain = need(host, "sysrq", name, vm_uuid)
         if status(domain) not in (1, 2):
@@ -204,7 +213,7 @@ def sysrq(host: SimulatedHost, name: str, vm_uuid: str, letter: str) -> None:
 
 
 def trigger(host: SimulatedHost, name: str, vm_uuid: str, word: str) -> None:
-    """An event for the guest: power and reset have the effect of their names, others none here."""
+    """Send an event to the guest: power and reset take effect, others do nothing here."""
     with xend(host):
         domain = need(host, "trigger", name, vm_uuid)
         if word not in TRIGGERS:
@@ -235,9 +244,9 @@ def wait_until_back(host: SimulatedHost, domain: Domain, domid: int, limit: floa
 
 
 def guest(host: SimulatedHost, vm_uuid: str, what: str) -> None:
-    """What a guest does by itself: poweroff, reboot or crash.
+    """Make a guest power off, reboot or crash by itself.
 
-    :raises SimulatorError: no such running guest, or no such word
+    :raises SimulatorError: The guest does not run on this host, or the action is unknown.
     """
     if what not in ("poweroff", "reboot", "crash"):
         raise SimulatorError(f"a guest can poweroff, reboot or crash, not {what!r}")
@@ -251,9 +260,9 @@ def guest(host: SimulatedHost, vm_uuid: str, what: str) -> None:
 
 
 def restart_xend(host: SimulatedHost) -> None:
-    """What a restart of xend changes for guests that run on (xend.md 6, 9)."""
+    """Restart xend; guests keep running, but some of their values change (xend.md 6, 9)."""
     with host.lock:
-        dom0disk.read_restart_time(host)
+        hostdisk.read_restart_time(host)
         advance(host)
         for domain in host.domains:
             if domain.phase == "gap":

@@ -1,21 +1,21 @@
-"""Time is made up for at each look: everything that is due by now happens, in its order."""
+"""The events of all domains and transfers: those that are due run, in order, at each access."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
 
+from libcloud_ovm3.simulator.domain import Domain, Transfer
 from libcloud_ovm3.simulator.errors import Stopped
 from libcloud_ovm3.simulator.host import SimulatedHost
 from libcloud_ovm3.simulator.xend import life, transfer
-from libcloud_ovm3.simulator.xend.domain import Domain, Transfer
 from libcloud_ovm3.simulator.xend.starting import memory_refusal
 
 Due = tuple[float, SimulatedHost, "Domain | Transfer"]
 
 
 def advance(host: SimulatedHost) -> None:
-    """Let everything happen that is due by now. Called with the lock held."""
+    """Run every event that is due by now. Called with the lock held."""
     changed: dict[int, SimulatedHost] = {}
     while (event := _next(host)) and event[0] <= host.clock.now():
         moment, where, what = event
@@ -35,7 +35,7 @@ def advance(host: SimulatedHost) -> None:
 
 
 def _next(host: SimulatedHost) -> Due | None:
-    """What happens next on this host, or on any host if something is being moved."""
+    """The next event on this host, or on any host while a transfer is in progress."""
     moved = any(peer.transfers for peer in host.peers)
     events: list[Due] = []
     for where in host.peers if moved else [host]:
@@ -49,14 +49,14 @@ def _next(host: SimulatedHost) -> Due | None:
 
 @contextlib.contextmanager
 def xend(host: SimulatedHost, wait_until: Callable[[float], None] | None = None) -> Iterator[None]:
-    """Everything but the list takes xend's global lock, and so waits for it (xend.md 1.3).
+    """Hold xend's global lock, which everything but the list needs (xend.md 1.3).
 
-    :param wait_until: how to wait for a moment, None = as the host does
-    :raises Stopped: the simulator was stopped meanwhile
+    :param wait_until: Waits until a time of the host's clock; None for the host's own method.
+    :raises Stopped: The simulator was stopped meanwhile.
     """
     while True:
         with host.lock:
-            now = host.now()  # before: what was due by then has happened
+            now = host.now()  # first: events that are due by then have run
             advance(host)
             held = life.lock_held_until(host)
             if held <= now:
@@ -66,7 +66,7 @@ def xend(host: SimulatedHost, wait_until: Callable[[float], None] | None = None)
 
 
 def find_memory(host: SimulatedHost, needed_mb: float) -> str:
-    """Wait for memory as xend does, with its lock held; its text when there is none (xend.md 2)."""
+    """Wait for memory as xend does, holding its lock; xend's text if there is none (xend.md 2)."""
     with host.lock:
         advance(host)
         if not memory_refusal(host, needed_mb):
@@ -81,7 +81,7 @@ def find_memory(host: SimulatedHost, needed_mb: float) -> str:
 
 
 def wait(host: SimulatedHost, limit: float, done: Callable[[], bool]) -> bool:
-    """Wait until it is done; False after ``limit`` simulated seconds."""
+    """Wait until ``done`` returns True; False after ``limit`` simulated seconds."""
     end = host.now() + limit
     while True:
         with host.lock:
@@ -94,9 +94,9 @@ def wait(host: SimulatedHost, limit: float, done: Callable[[], bool]) -> bool:
 
 
 def wait_for(host: SimulatedHost, item: Transfer) -> None:
-    """Wait until a transfer is over, however it ends.
+    """Wait until a transfer has ended, successfully or not.
 
-    :raises Stopped: the host or the simulator went down meanwhile
+    :raises Stopped: The host or the simulator went down meanwhile.
     """
     while True:
         with host.lock:
@@ -106,4 +106,4 @@ def wait_for(host: SimulatedHost, item: Transfer) -> None:
             until = item.until
         host.wait_until(until)
     if item.stage != "done":
-        raise Stopped  # the host went down under it
+        raise Stopped  # the host went down meanwhile

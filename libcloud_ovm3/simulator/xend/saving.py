@@ -1,18 +1,15 @@
-"""save_vm and restore_vm: a domain into a file and back (xend.md 4, rows save and restore).
-
-That the file lies in the VM's directory is a conclusion, its name is our choice.
-"""
+"""``xm save`` and ``xm restore``: a domain to a file and back (xend.md 4)."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from libcloud_ovm3.simulator.agent.storage import real_path
+from libcloud_ovm3.simulator.domain import Domain, Transfer
 from libcloud_ovm3.simulator.errors import AgentFault, command_fault
+from libcloud_ovm3.simulator.files import real_path
 from libcloud_ovm3.simulator.host import SimulatedHost
 from libcloud_ovm3.simulator.xend import life
-from libcloud_ovm3.simulator.xend.domain import Domain, Transfer
 from libcloud_ovm3.simulator.xend.listing import status
 from libcloud_ovm3.simulator.xend.machines import await_start, find, need, refused
 from libcloud_ovm3.simulator.xend.progress import wait_for, xend
@@ -21,14 +18,14 @@ from libcloud_ovm3.simulator.xend.transfer import seconds_for
 
 
 def save(host: SimulatedHost, name: str, vm_uuid: str, path: str, checkpoint: Any) -> None:
-    """Answers when the file is whole and the domain gone, or running on with ``checkpoint``."""
+    """Return when the file is complete and the domain gone, or resumed with ``checkpoint``."""
     command = ["xm", "save", name, path]
     with xend(host):
         domain = need(host, "save", name, vm_uuid)
         if status(domain) != 2:
             raise refused("save", name, "Domain is not running")
         try:
-            real_path(host, path).write_text("")  # emptied first; a part is left behind on error
+            real_path(host, path).write_text("")  # a partial file remains after an error
         except (OSError, AgentFault) as error:
             text = f"Error: can't write guest state file {path}: {error}"
             raise command_fault(command, 1, text) from None
@@ -49,23 +46,23 @@ def save(host: SimulatedHost, name: str, vm_uuid: str, path: str, checkpoint: An
 
 
 def restore(host: SimulatedHost, path: str, paused: Any) -> None:
-    """Build the domain of a file; the file stays, and a later restore meets newer disks."""
+    """Build a domain from a file. The file stays; a later restore meets newer disks."""
     command = ["xm", "restore", path]
     with xend(host):
         try:
             text = real_path(host, path).read_text(errors="replace")
         except (OSError, AgentFault) as error:
-            words = f"Error: can't read guest state file {path}: {error}"
-            raise command_fault(command, 1, words) from None
+            text = f"Error: can't read guest state file {path}: {error}"
+            raise command_fault(command, 1, text) from None
         try:
             domain = Domain(**json.loads(text)["xend"])
         except (ValueError, TypeError, KeyError):
-            words = f"Error: not a valid guest state file: found {text[:8]!r}"
-            raise command_fault(command, 1, words) from None
+            text = f"Error: not a valid guest state file: found {text[:8]!r}"
+            raise command_fault(command, 1, text) from None
         other = find(host, domain.name, domain.uuid)
         if other is not None:
-            words = f"Error: Domain '{domain.name}' already exists with ID '{other.domid}'"
-            raise command_fault(command, 1, words)
+            text = f"Error: Domain '{domain.name}' already exists with ID '{other.domid}'"
+            raise command_fault(command, 1, text)
         domain.domid, domain.until = life.new_domid(host), host.now() + host.settings.build_seconds
         domain.waited, domain.paused, domain.vnc_port = False, False, None
         domain.vif_ids = list(range(len(vifs(domain.config))))

@@ -1,16 +1,18 @@
-"""Why xend refuses to start a domain (xend.md 3, 7). Each function returns xend's text, or ''."""
+"""Why xend refuses to start a domain (xend.md 3, 7), and the parsing of its options.
+
+Each ``*_refusal`` function returns xend's text, or '' if there is nothing to refuse.
+"""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-from libcloud_ovm3.simulator.agent.network import bridges
-from libcloud_ovm3.simulator.agent.storage import real_path
-from libcloud_ovm3.simulator.errors import AgentFault
+from libcloud_ovm3.simulator.domain import Domain
+from libcloud_ovm3.simulator.files import exists
 from libcloud_ovm3.simulator.host import SimulatedHost
-from libcloud_ovm3.simulator.xend.domain import Domain
-from libcloud_ovm3.simulator.xend.vmcfg import is_hvm, number, strings
+from libcloud_ovm3.simulator.network import bridges
+from libcloud_ovm3.simulator.vmcfg import is_hvm, number, strings
 
 ACTIONS = (
     "destroy",
@@ -26,7 +28,7 @@ VIF_OPTIONS = frozenset(
 
 
 def disks(config: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """(uname, device, mode) of each disk that has three parts at least."""
+    """(uname, device, mode) of each disk that has at least three parts."""
     parts = [text.split(",") for text in strings(config, "disk")]
     return [(item[0], item[1], item[2]) for item in parts if len(item) >= 3]
 
@@ -41,7 +43,7 @@ def vifs(config: dict[str, Any]) -> list[dict[str, str]]:
 
 
 def pins(config: dict[str, Any], vcpus: int) -> list[list[int]]:
-    """The CPUs that each vcpu may run on, an empty list = any: "0-3,^1", or one text per vcpu."""
+    """The CPUs that each vcpu may run on, [] for any: from "0-3,^1", or one string per vcpu."""
     given = config.get("cpus")
     texts = given if isinstance(given, list) else [given] * vcpus
     return [_cpus(str(text or "")) for text in [*texts, *[""] * vcpus][:vcpus]]
@@ -58,7 +60,7 @@ def _cpus(text: str) -> list[int]:
 
 
 def vfbs(config: dict[str, Any]) -> list[dict[str, str]]:
-    """The options of each frame buffer; an HVM guest's top-level ones are one too (xend.md 6)."""
+    """The options of each frame buffer, including an HVM guest's top-level ones (xend.md 6)."""
     found = [
         dict(item.partition("=")[::2] for item in text.split(",") if item)
         for text in strings(config, "vfb")
@@ -69,8 +71,8 @@ def vfbs(config: dict[str, Any]) -> list[dict[str, str]]:
     return found
 
 
-def vnc_wish(config: dict[str, Any]) -> int | None:
-    """The VNC port that was asked for: with vncunused=0 it is 5900 + vncdisplay, 0 by default."""
+def requested_vnc_port(config: dict[str, Any]) -> int | None:
+    """The requested VNC port: 5900 + vncdisplay (default 0) with vncunused=0, otherwise None."""
     options = vfbs(config)[0]
     if number(options, "vncunused", 1):
         return None
@@ -78,12 +80,12 @@ def vnc_wish(config: dict[str, Any]) -> int | None:
 
 
 def file_of(uname: str) -> str | None:
-    """The host's path behind a ``file:`` disk, None for other kinds."""
+    """The host's path of a ``file:`` disk, None for other kinds."""
     return "/" + uname[5:].lstrip("/") if uname.startswith("file:") else None
 
 
 def path_of(uname: str) -> str | None:
-    """The same for tap disks and ``phy:`` ones, whose relative paths begin at /dev (xend.md 7)."""
+    """The same, and for tap and ``phy:`` disks; ``phy:`` paths are relative to /dev (xend.md 7)."""
     if tap := re.fullmatch(r"tap2?:(?:\w+:)?(/.*)", uname):
         return tap[1]
     if uname.startswith("phy:"):
@@ -105,7 +107,7 @@ def device_number(device: str) -> int | None:
 
 
 def memory_needed_mb(config: dict[str, Any]) -> int:
-    """Memory that Xen must have free for it."""
+    """Memory in MiB that Xen must have free for the domain."""
     memory = number(config, "memory", 128)
     if not is_hvm(config):
         return memory
@@ -114,7 +116,7 @@ def memory_needed_mb(config: dict[str, Any]) -> int:
 
 
 def free_memory_mb(host: SimulatedHost) -> int:
-    """Memory that no domain holds; one still looking for its memory holds none."""
+    """Memory in MiB that no domain holds; a domain that still waits for memory holds none."""
     held = sum(
         domain.held_mb or memory_needed_mb(domain.config)
         for domain in host.domains
@@ -124,9 +126,9 @@ def free_memory_mb(host: SimulatedHost) -> int:
 
 
 def memory_refusal(host: SimulatedHost, needed_mb: float, free_mb: int | None = None) -> str:
-    """What xend says when the memory is not there (dom0 ballooning off, as Oracle sets it).
+    """xend's text for a lack of memory (dom0 ballooning is off, as Oracle sets it).
 
-    :param free_mb: None = what the host has free now
+    :param free_mb: Free memory in MiB, None for the host's current free memory.
     """
     free_mb = free_memory_mb(host) if free_mb is None else free_mb
     if needed_mb <= free_mb:
@@ -137,10 +139,10 @@ def memory_refusal(host: SimulatedHost, needed_mb: float, free_mb: int | None = 
     )
 
 
-def config_refusal(  # noqa: PLR0911 - one return per text of xend's
+def config_refusal(  # noqa: PLR0911 - one return per text
     host: SimulatedHost, config: dict[str, Any], name: str
 ) -> str:
-    """What xm and xend find wrong with the options themselves, before anything is built."""
+    """Errors in the options themselves, which xm and xend find before building anything."""
     if not re.fullmatch(r"[A-Za-z0-9_\-.:+]+", name):
         return "Invalid VM Name"
     for key in ("on_poweroff", "on_reboot", "on_crash"):
@@ -157,12 +159,12 @@ def config_refusal(  # noqa: PLR0911 - one return per text of xend's
         return "memory_dynamic_max must be less than or equal to memory_static_max"
     whole_mb = host.settings.memory_mb - host.settings.dom0_memory_mb
     if refusal := memory_refusal(host, memory_needed_mb(config), whole_mb):
-        return refusal  # more than the whole host has: at once (xend.md 2)
+        return refusal  # more than the whole host has: refused at once (xend.md 2)
     return schedule_refusal(config) or disk_refusal(config) or vif_refusal(config)
 
 
 def schedule_refusal(config: dict[str, Any]) -> str:
-    """Weight and cap out of range; of the texts only the begin is shown (xend.md 3)."""
+    """Weight or cap out of range; only the beginning of the texts is known (xend.md 3)."""
     vcpus = max(number(config, "maxvcpus", 0), number(config, "vcpus", 1))
     if not 1 <= number(config, "cpu_weight", 256) <= 65535:
         return "Cpu weight out of range, valid values are within range from 1 to 65535"
@@ -172,7 +174,7 @@ def schedule_refusal(config: dict[str, Any]) -> str:
 
 
 def disk_refusal(config: dict[str, Any]) -> str:  # noqa: PLR0911 - as above
-    """What is wrong with the disk strings as such."""
+    """Errors in the disk strings themselves."""
     files: set[str] = set()
     devices: set[str] = set()
     for text in strings(config, "disk"):
@@ -199,7 +201,7 @@ def disk_refusal(config: dict[str, Any]) -> str:  # noqa: PLR0911 - as above
 
 
 def vif_refusal(config: dict[str, Any]) -> str:
-    """What is wrong with the vif strings as such."""
+    """Errors in the vif strings themselves."""
     macs: set[str] = set()
     for options in vifs(config):
         for key in options:
@@ -213,7 +215,7 @@ def vif_refusal(config: dict[str, Any]) -> str:
 
 
 def boot_refusal(host: SimulatedHost, config: dict[str, Any]) -> str:
-    """What stops the boot at once: pygrub's disk, or any file disk of an HVM guest."""
+    """What makes the boot fail at once: pygrub's disk, or any file disk of an HVM guest."""
     if is_hvm(config):
         for uname, _, _ in disks(config):
             path = file_of(uname)
@@ -229,7 +231,7 @@ def boot_refusal(host: SimulatedHost, config: dict[str, Any]) -> str:
 
 
 def device_refusal(host: SimulatedHost, domain: Domain) -> str:
-    """What stops a domain in the device wait: bridges, further disks, disks used by another VM."""
+    """What fails in the device wait: bridges, further disks, disks that another VM uses."""
     for number_of, options in zip(domain.vif_ids, vifs(domain.config), strict=False):
         if refusal := _nic_refusal(host, domain, options):
             return f"Device {number_of} (vif) could not be connected. {refusal}"
@@ -246,7 +248,7 @@ def _nic_refusal(host: SimulatedHost, domain: Domain, options: dict[str, str]) -
         return f"Could not find bridge device {bridge}"
     others = (other for other in host.domains if other.listed and other.seed != domain.seed)
     names = {nic.get("vifname") for other in others for nic in vifs(other.config)}
-    if name and name in names and not host.settings.old:  # 4.1.3 takes it over silently: 0
+    if name and name in names and not host.settings.old:  # 4.1.3 takes the name over silently: 0
         return f"An interface with name {name} already exists."
     return ""
 
@@ -267,7 +269,7 @@ def _backend_refusal(  # noqa: PLR0911 - as above
     if uname.startswith("tap"):
         return f"\n{path} already in use by other domain"
     if host.settings.old:
-        return ""  # xend.md 0: on Xen 4.1.3 the test of files finds nothing: no protection
+        return ""  # xend.md 0: Xen 4.1.3 does not detect shared files: no protection
     return (
         f"\nFile {path} is loopback-mounted through /dev/loop0,\n"
         f"which is mounted {guest} guest domain,\nand so cannot be mounted {now}."
@@ -275,7 +277,7 @@ def _backend_refusal(  # noqa: PLR0911 - as above
 
 
 def _used_elsewhere(host: SimulatedHost, domain: Domain, uname: str, mode: str) -> bool:
-    """Whether another VM of this host has it; block backends outlive their domain (xend.md 2)."""
+    """Whether another VM of this host uses it; backends outlive their domain (xend.md 2)."""
     for other in host.domains:
         if other.uuid == domain.uuid or other.phase in ("building", "arriving", "gap", "gone"):
             continue
@@ -285,11 +287,3 @@ def _used_elsewhere(host: SimulatedHost, domain: Domain, uname: str, mode: str) 
             if mode == "w" or (mode == "r" and other_mode == "w"):
                 return True
     return False
-
-
-def exists(host: SimulatedHost, path: str) -> bool:
-    """Whether the host sees a file at its path."""
-    try:
-        return real_path(host, path).exists()
-    except AgentFault:
-        return False

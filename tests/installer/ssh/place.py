@@ -12,6 +12,7 @@ from typing import Any
 
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.agent.functions import Agent
+from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.installer import Done, Ssh, State, Waiting, check, install, uninstall
 from libcloud_ovm3.simulator import Simulator
 from tests.installer import texts
@@ -19,7 +20,7 @@ from tests.support import driver_for
 
 SPEED = 400.0
 # Real seconds; nothing here takes as long.
-WAITING = Waiting(limit=300, sleep=lambda _: time.sleep(0.02))
+WAITING = Waiting(limit=300, clock=Clock(sleep=lambda _: time.sleep(0.02)))
 
 
 @dataclass

@@ -13,6 +13,7 @@ from collections.abc import Callable
 import pytest
 
 from libcloud_ovm3.agent.functions import Agent
+from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.errors import (
     CertificateRejected,
     InvalidArgument,
@@ -293,7 +294,7 @@ def test_owner_and_mode_stay(place: Place) -> None:
 
 # -- xend
 
-QUICK = Waiting(limit=10, sleep=lambda seconds: time.sleep(min(seconds, 0.05)))
+QUICK = Waiting(limit=10, clock=Clock(sleep=lambda seconds: time.sleep(min(seconds, 0.05))))
 
 
 @old_form

@@ -117,7 +117,7 @@ def test_several_repositories(tmp_path: Path) -> None:
     with simulate(hosts=2, vms=0, root=tmp_path) as sim:
         assert "<ISO>x.iso</ISO>" in client(sim, 1).discover_repositories(third)
         assert _record(client(sim), NEW) is not None
-    with pytest.raises(SimulatorError, match="repository"):
+    with pytest.raises(SimulatorError, match="repositor"):
         simulate(repositories=0)
 
 

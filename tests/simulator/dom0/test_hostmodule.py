@@ -89,25 +89,25 @@ def test_a_list_that_faults_and_one_look_that_does(form: Simulator) -> None:
     form.add_vm("other", running_on=0)
     host, agent = form.hosts[0], client(form)
     everything = by_name(agent.libcloud_domains()["domains"])
-    host.let("list faults")
+    host.inject("list faults")
     assert "Device 0 not connected" in fault_of(agent.list_vms)
     assert by_name(agent.libcloud_domains()["domains"]).keys() == everything.keys()
-    look = agent.libcloud_look(["list_vms"])["answers"]["list_vms"]
+    look = agent.libcloud_read_agent(["list_vms"])["answers"]["list_vms"]
     assert (look["missing"], len(look["answer"])) == ([], len(everything))
     assert look["fault"].partition(":")[0] in ("exceptions.RuntimeError", RUNTIME_ERROR)
-    host.let("a look faults")
+    host.inject("lookup faults")
     first = min(name for name in everything if name != "Domain-0")
     found = agent.libcloud_domains()
     assert by_name(found["domains"]).keys() == everything.keys() - {first}
     assert [entry["name"] for entry in found["missing"]] == [everything[first]["uuid"]]
-    host.let("list faults", False)
+    host.inject("list faults", False)
     assert first in fault_of(agent.list_vm, form.repository_id, first)
 
 
 def test_faults_of_the_agents_functions_inside_a_look(form: Simulator) -> None:
-    form.hosts[0].let("list faults")
+    form.hosts[0].inject("list faults")
     agent = client(form)
-    inside = agent.libcloud_look(["list_vms"])["answers"]["list_vms"]["fault"]
+    inside = agent.libcloud_read_agent(["list_vms"])["answers"]["list_vms"]["fault"]
     assert inside == fault_of(agent.list_vms)
 
 
@@ -119,7 +119,7 @@ def test_every_function_with_its_arguments_and_defaults(form: Simulator) -> None
     assert names == ["repo_id", "vm_id", "dest", "live", "ssl"]
     assert functions["migrate_vm"]["arguments"][3] == {"name": "live", "default": "False"}
     assert by_name(modules["Common"]["functions"])["dispatch"]["more"] is True
-    assert not [entry for entry in modules.values() if "problem" in entry]
+    assert not [entry for entry in modules.values() if "error" in entry]
 
 
 def test_base64_goes_both_ways_however_deep(form: Simulator) -> None:
@@ -147,7 +147,7 @@ def test_four_mib_are_a_short_line_in_the_log(form: Simulator) -> None:
     assert file.stat().st_blocks * 512 < 1 << 20
 
 
-@pytest.mark.parametrize("kind", ["fault", "drop_before", "drop_after", "late", "latency"])
+@pytest.mark.parametrize("kind", ["fault", "drop_before", "drop_after", "delayed", "latency"])
 def test_misbehaviour_strikes_the_modules_functions_too(pool: Simulator, kind: str) -> None:
     pool.put_host_module(0)
     agent = client(pool)
@@ -168,7 +168,9 @@ def test_rules_for_what_a_look_asks(pool: Simulator) -> None:
     odd = [{"domid": "0"}]
     rule = pool.misbehave("answer", "list_vms", nth=2, value=odd)
     pool.misbehave("fault", "discover_server", times=None, text="exceptions.UnicodeDecodeError:'x'")
-    looks = [agent.libcloud_look(["list_vms", "discover_server"])["answers"] for _ in range(3)]
+    looks = [
+        agent.libcloud_read_agent(["list_vms", "discover_server"])["answers"] for _ in range(3)
+    ]
     assert [look["list_vms"]["answer"] == odd for look in looks] == [False, True, False]
     assert looks[0]["discover_server"] == {"fault": "<type 'exceptions.UnicodeDecodeError'>:'x'"}
     assert rule.hits == 1
@@ -178,7 +180,7 @@ def test_a_look_does_not_wait_for_itself() -> None:
     answers = {"parallel calls": "one at a time"}
     with simulate(1, answers=answers, host_module=True) as sim:
         reads = ["discover_server", "list_vms", "discover_repository_db", "discover_network"]
-        assert client(sim).libcloud_look(reads)["answers"].keys() == set(reads)
+        assert client(sim).libcloud_read_agent(reads)["answers"].keys() == set(reads)
 
 
 def test_a_start_that_waits_for_memory_holds_up_single_looks() -> None:
@@ -188,12 +190,14 @@ def test_a_start_that_waits_for_memory_holds_up_single_looks() -> None:
             starting = Background(sim, greedy.agent.start_vm, greedy.repo, greedy.vm)
             until(sim, lambda: greedy.domains() and sim.hosts[0].domains[-1].waited)
             assert len(agent.libcloud_domains()["domains"]) == 4  # the list does not wait
-            sim.hosts[0].let("list faults")
+            sim.hosts[0].inject("list faults")
             begun = sim.now()
-            error = "<class 'libcloud_ovm3_host.errors.TookTooLong'>"
+            error = "<class 'libcloud_ovm3_host.errors.Timeout'>"
             assert fault_of(agent.libcloud_domains) == f"{error}:domains: more than 50 s"
             assert 50 <= sim.now() - begun < 51
-            assert agent.libcloud_look(["list_vms"])["answers"]["list_vms"].keys() == {"fault"}
+            assert agent.libcloud_read_agent(["list_vms"])["answers"]["list_vms"].keys() == {
+                "fault"
+            }
             starting.finish()
         assert "Error" in starting.answers[0]
 
@@ -313,14 +317,14 @@ def test_backends_outlive_the_domain() -> None:
 def the_backends_of(pool: Simulator) -> None:
     machine = Machine(pool)
     machine.start()
-    held = {(entry["kind"], entry["path"]) for entry in machine.agent.libcloud_holders()}
+    held = {(entry["kind"], entry["path"]) for entry in machine.agent.libcloud_file_holders()}
     assert held == {("vbd", machine.disk), ("loop", machine.disk)}
     machine.stop()
     assert machine.domains() == []
-    (backend,) = [each for each in machine.agent.libcloud_holders() if each["kind"] == "vbd"]
+    (backend,) = [each for each in machine.agent.libcloud_file_holders() if each["kind"] == "vbd"]
     assert (backend["path"], backend["state"]) == (machine.disk, 6)
     pool.wait(60)
-    assert machine.agent.libcloud_holders() == []
+    assert machine.agent.libcloud_file_holders() == []
 
 
 def test_mounts_that_are_stale_or_gone(pool: Simulator) -> None:
@@ -328,7 +332,7 @@ def test_mounts_that_are_stale_or_gone(pool: Simulator) -> None:
     agent, host = client(pool), pool.hosts[0]
     assert len(agent.libcloud_free_space()) == 1
     host.stale_repository()
-    assert "Stale" in agent.libcloud_free_space()[0]["problem"]
+    assert "Stale" in agent.libcloud_free_space()[0]["error"]
     assert "Stale" in fault_of(agent.libcloud_repository, pool.repository_id, "")
     host.unmount_repository()
     assert agent.libcloud_free_space() == []

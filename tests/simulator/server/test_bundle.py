@@ -42,8 +42,8 @@ def test_the_example_of_the_docs(tmp_path: Path) -> None:
         with pytest.raises(OSError, match="refused"):
             client(sim, 1).echo("put")
         unknown = fault_of(agent.get_vm_config, REPO, "other")
-        assert unknown.endswith(f"the bundle has no answer for get_vm_config('{REPO}', 'other')")
-        assert "can only be read" in fault_of(agent.start_vm, REPO, "web")
+        assert unknown.endswith(f"the bundle has no response to get_vm_config('{REPO}', 'other')")
+        assert "a bundle is read-only" in fault_of(agent.start_vm, REPO, "web")
         with pytest.raises(xmlrpc.client.ProtocolError, match="403"):
             client(sim, user="oracle:wrong@").echo("put")
         sim.misbehave("fault", "echo", text="as usual")
@@ -113,7 +113,7 @@ def test_answers_in_order_and_arguments_of_either_integer(tmp_path: Path) -> Non
         agent = client(sim)
         got = [agent.get_vm_config("r", 5, {"a": 2, "b": 1}) for _ in range(4)]
         assert got == [1, 2, 2, 2]
-        assert "no answer" in fault_of(agent.get_vm_config, "r", 6, {"a": 2, "b": 1})
+        assert "no response" in fault_of(agent.get_vm_config, "r", 6, {"a": 2, "b": 1})
 
 
 def test_a_write_is_refused_even_when_the_file_has_it(tmp_path: Path) -> None:

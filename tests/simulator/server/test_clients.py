@@ -118,7 +118,7 @@ def test_tls_as_hosts_of_that_age_speak_it(
 
 
 def test_an_unknown_age() -> None:
-    with pytest.raises(SimulatorError, match=r"there are 1\.0, el5, el6"):
+    with pytest.raises(SimulatorError, match=r"one of 1\.0, el5, el6"):
         simulate(tls="el7")
 
 
@@ -271,7 +271,7 @@ def test_another_password_on_one_host(pool: Simulator) -> None:
 
 
 def test_a_list_that_faults_on_one_host(pool: Simulator) -> None:
-    pool.hosts[0].let("list faults")
+    pool.hosts[0].inject("list faults")
     text = fault_of(client(pool).list_vms)
     assert text.endswith(
         "Command: ['xm', 'list'] failed (1): stderr: Error: Device 0 not connected"

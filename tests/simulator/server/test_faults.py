@@ -51,14 +51,14 @@ def test_connections_that_end_without_an_answer(pool: Simulator, kind: str, effe
 
 
 def test_late_effects_land_when_told_or_after_their_time(pool: Simulator) -> None:
-    pool.misbehave("late", "create_vm")
+    pool.misbehave("delayed", "create_vm")
     with pytest.raises(CUT):
         _create(pool, "a")
     pool.wait(5)
     assert not _made(pool, "a")
-    pool.land()
+    pool.flush_delayed()
     assert _made(pool, "a")
-    pool.misbehave("late", "create_vm", seconds=0.1)
+    pool.misbehave("delayed", "create_vm", seconds=0.1)
     with pytest.raises(CUT):
         _create(pool, "b")
     pool.wait(0.05)
@@ -109,7 +109,7 @@ def test_bad_rules_are_refused(pool: Simulator) -> None:
     for kind, settings in (("explode", {}), ("slow", {}), ("hook", {})):
         with pytest.raises(SimulatorError):
             pool.misbehave(kind, "echo", **settings)
-    assert "late" in KINDS
+    assert "delayed" in KINDS
 
 
 def test_wrong_and_missing_credentials(pool: Simulator) -> None:

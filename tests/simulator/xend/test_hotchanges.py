@@ -47,12 +47,12 @@ def _macs(machine: Machine) -> list[str]:
     return [vif["mac"] for vif in _live(machine)["device"].get("vif", [])]
 
 
-def test_memory_is_a_wish(machine: Machine) -> None:
+def test_memory_is_a_target(machine: Machine) -> None:
     sim = machine.sim
     free = "FreePages>{}<".format
     _change(machine, memory=512)
     assert _live(machine)["memory"] == "512"
-    sim.hosts[0].deaf.add(machine.uuid)
+    sim.hosts[0].ignores_requests.add(machine.uuid)
     _change(machine, memory="256")
     assert _live(machine)["memory"] == "256"  # the target
     whole = 4096 - 722
@@ -79,7 +79,7 @@ def whole_but(sim: Simulator, left_mb: int) -> int:
 def test_vcpus_are_a_request(machine: Machine) -> None:
     _change(machine, vcpus=3)
     assert (_live(machine)["vcpus"], _live(machine)["online_vcpus"]) == ("4", "3")
-    machine.sim.hosts[0].deaf.add(machine.uuid)
+    machine.sim.hosts[0].ignores_requests.add(machine.uuid)
     _change(machine, vcpus=1)
     assert _live(machine)["online_vcpus"] == "3"
     assert "greater than max vcpus" in _refusal(machine, vcpus=5)
@@ -130,7 +130,7 @@ def test_an_attach_that_fails_is_listed_for_a_moment(machine: Machine) -> None:
     text = _refusal(machine, disk=[*first, "file:/none.raw,xvdb,w"])
     assert "Device 51728 (vbd) could not be connected. /none.raw does not exist." in text
     until(machine.sim, lambda: _units(machine) == ["xvda:disk"])
-    machine.sim.hosts[0].let("devices hang")
+    machine.sim.hosts[0].inject("devices hang")
     begun = machine.sim.now()
     text = _refusal(machine, disk=[*first, f"file:{_disk(machine, 'b.raw')},xvdb,w"])
     assert "could not be connected. Hotplug scripts not working." in text
@@ -151,20 +151,20 @@ def test_a_disk_of_another_vm_is_refused_where_xend_looks(machine: Machine) -> N
 def test_a_detach_that_times_out_stays_asked_for(machine: Machine) -> None:
     sim, first = machine.sim, machine.config["disk"]
     _change(machine, disk=[*first, f"file:{_disk(machine, 'b.raw')},xvdb,w"])
-    sim.hosts[0].deaf.add(machine.uuid)
+    sim.hosts[0].ignores_requests.add(machine.uuid)
     begun = sim.now()
     text = _refusal(machine, disk=first)
     assert text.endswith("Error: Device 51728 (vbd) could not be disconnected. ")
     assert sim.now() - begun > 100
     assert _units(machine) == ["xvda:disk", "xvdb:disk"]
-    sim.hosts[0].deaf.clear()
+    sim.hosts[0].ignores_requests.clear()
     until(sim, lambda: _units(machine) == ["xvda:disk"])
 
 
 def test_a_late_detach(machine: Machine) -> None:
     first = machine.config["disk"]
     _change(machine, disk=[*first, f"file:{_disk(machine, 'b.raw')},xvdb,w"])
-    machine.sim.hosts[0].let("detach is late")
+    machine.sim.hosts[0].inject("detach is late")
     assert "could not be disconnected. " in _refusal(machine, disk=first)
     assert _units(machine) == ["xvda:disk", "xvdb:disk"]
     until(machine.sim, lambda: _units(machine) == ["xvda:disk"], 60)
@@ -235,14 +235,14 @@ def test_a_pending_detach_survives_a_restart_of_the_simulator(tmp_path: Any) -> 
         machine.start()
         first = machine.config["disk"]
         _change(machine, disk=[*first, f"file:{_disk(machine, 'b.raw')},xvdb,w"])
-        sim.hosts[0].deaf.add(machine.uuid)
-        sim.hosts[0].let("list faults")
-        sim.hosts[0].let("list faults", False)
+        sim.hosts[0].ignores_requests.add(machine.uuid)
+        sim.hosts[0].inject("list faults")
+        sim.hosts[0].inject("list faults", False)
         assert "could not be disconnected" in _refusal(machine, disk=first)
     with simulate(**options) as sim:
         machine.sim = sim
         assert _units(machine) == ["xvda:disk", "xvdb:disk"]
-        sim.hosts[0].deaf.clear()
+        sim.hosts[0].ignores_requests.clear()
         until(sim, lambda: _units(machine) == ["xvda:disk"])
 
 

@@ -87,11 +87,11 @@ def test_a_destroy_of_a_guest_that_is_off_and_restarts_is_followed_by_its_return
 def test_graceful_stop_of_willing_deaf_and_paused_guests(pool: Simulator) -> None:
     machine = Machine(pool)
     machine.start()
-    pool.hosts[0].deaf.add(machine.uuid)
+    pool.hosts[0].ignores_requests.add(machine.uuid)
     machine.stop(force=False)
     pool.wait(20)
     assert machine.domains()[0]["status"] == 2
-    pool.hosts[0].deaf.clear()
+    pool.hosts[0].ignores_requests.clear()
     until(pool, lambda: machine.domains() == [])
     machine.start()
     machine.agent.pause_vm(machine.repo, machine.vm)

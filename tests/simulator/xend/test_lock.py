@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from libcloud_ovm3.simulator import Simulator, SimulatorError
-from libcloud_ovm3.simulator.xend.domain import MISHAPS
+from libcloud_ovm3.simulator.domain import FAULTS
 from tests.simulator.plainclient import Background, Machine, client, fault_of, until, watching
 from tests.support import simulate
 
@@ -87,14 +87,14 @@ def test_a_vm_that_xend_knows_under_another_name(answer: str) -> None:
     with simulate(hosts=1, vms=0, answers=answers) as sim:
         machine = Machine(sim)
         machine.start()
-        sim.hosts[0].let("destroy fails")
+        sim.hosts[0].inject("destroy fails")
         machine.stop()  # success
         (left,) = machine.domains()
         assert (left["name"], left["status"]) == ("Domain-Unnamed", 1)
         assert left["state"] in ("--p---", "-bp---")
         (vm,) = (vm for vm in machine.agent.list_vms() if vm["uuid"] == machine.uuid)
         assert vm["device"] == {}
-        sim.hosts[0].let("destroy fails", False)
+        sim.hosts[0].inject("destroy fails", False)
         if answer == "found by uuid":
             machine.stop()
             assert machine.domains() == []
@@ -107,12 +107,12 @@ def test_a_vm_that_xend_knows_under_another_name(answer: str) -> None:
 def test_a_list_that_faults_as_a_whole(pool: Simulator) -> None:
     machine = Machine(pool)
     machine.start()
-    pool.hosts[0].let("list faults")
+    pool.hosts[0].inject("list faults")
     assert "Error: Device 0 not connected" in fault_of(machine.agent.list_vms)
     text = fault_of(machine.agent.stop_vm, machine.repo, machine.vm, True)
     assert "Device 0 not connected" in text
     assert len(client(pool, 1).list_vms()) == 1
-    pool.hosts[0].let("list faults", False)
+    pool.hosts[0].inject("list faults", False)
     assert len(machine.agent.list_vms()) == 2
 
 
@@ -148,19 +148,19 @@ def test_backends_outlive_their_domain() -> None:
         thief.start()
 
 
-def test_start_mishaps(pool: Simulator) -> None:
+def test_start_faults(pool: Simulator) -> None:
     host, machine = pool.hosts[0], Machine(pool)
-    host.let("devices hang")
+    host.inject("devices hang")
     begun = pool.now()
     text = fault_of(machine.agent.start_vm, machine.repo, machine.vm)
     assert "Device 0 (vif) could not be connected. Hotplug scripts not working." in text
     assert pool.now() - begun > 100
-    host.let("devices hang", False)
-    host.let("qemu dies")
+    host.inject("devices hang", False)
+    host.inject("qemu dies")
     assert machine.start() is None  # success
     until(pool, lambda: machine.domains() == [])
-    host.let("qemu dies", False)
-    host.let("xm dies")
+    host.inject("qemu dies", False)
+    host.inject("xm dies")
     assert "failed (-9)" in fault_of(machine.agent.start_vm, machine.repo, machine.vm)
     pool.wait(60)
     assert [(d["state"], d["status"]) for d in machine.domains()] == [("--p---", 1)]
@@ -249,19 +249,19 @@ def test_an_interface_name_in_use(version: str, refused: bool) -> None:
             other.start()
 
 
-def test_mishaps_survive_and_have_names(tmp_path: Path) -> None:
+def test_faults_survive_and_have_names(tmp_path: Path) -> None:
     with simulate(hosts=1, vms=0, root=tmp_path) as sim:
-        sim.hosts[0].let("list faults")
+        sim.hosts[0].inject("list faults")
         with pytest.raises(SimulatorError, match="no such"):
-            sim.hosts[0].let("no such")
+            sim.hosts[0].inject("no such")
     with simulate(hosts=1, vms=0, root=tmp_path) as sim:
-        assert sim.hosts[0].mishaps == {"list faults"}
+        assert sim.hosts[0].faults == {"list faults"}
 
 
-def test_every_mishap_is_told_and_tested() -> None:
+def test_every_fault_is_documented_and_tested() -> None:
     text = (Path(__file__).parents[3] / "docs" / "simulator.md").read_text()
     tests = "".join(path.read_text() for path in Path(__file__).parents[1].rglob("test_*.py"))
-    for word, meaning in MISHAPS.items():
+    for word, meaning in FAULTS.items():
         assert f"| {word} | {meaning} |" in text
         assert re.search(rf'"{word}"', tests), word
 

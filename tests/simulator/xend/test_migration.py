@@ -93,7 +93,7 @@ def test_success_is_not_arrival(move: tuple[Simulator, Machine]) -> None:
 @pytest.mark.parametrize("live", [False, True])
 def test_lost_on_request(move: tuple[Simulator, Machine], live: bool) -> None:
     sim, machine = move
-    sim.hosts[0].let("migration loses")
+    sim.hosts[0].inject("migration loses")
     thread = _begin(machine, live)
     thread.finish()
     assert thread.answers == [""]
@@ -104,14 +104,14 @@ def test_a_migration_that_breaks_answers_timed_out_and_leaves_half_a_domain(
     move: tuple[Simulator, Machine],
 ) -> None:
     sim, machine = move
-    sim.hosts[0].let("migration breaks")
+    sim.hosts[0].inject("migration breaks")
     thread = _begin(machine)
     thread.finish()
     assert "failed (1): stderr: Error: timed out" in thread.answers[0]
     assert _looks(machine, 0) == [(machine.vm, 2)]
     assert _looks(machine, 1) == [(machine.vm, 1)]
     until(sim, lambda: machine.domains(1) == [])
-    sim.hosts[0].let("migration breaks", False)
+    sim.hosts[0].inject("migration breaks", False)
     machine.agent.migrate_vm(machine.repo, machine.vm, _target(sim))
     assert machine.domains(0) == []
 
@@ -122,7 +122,7 @@ def test_a_cut_cable_leaves_half_a_domain_for_ever(
 ) -> None:
     sim, machine = move
     if how == "let":
-        sim.hosts[0].let("migration cut")
+        sim.hosts[0].inject("migration cut")
     thread = _begin(machine)
     if how == "kill":
         sim.hosts[1].kill()
@@ -138,7 +138,7 @@ def test_a_cut_cable_leaves_half_a_domain_for_ever(
 
 def test_a_deaf_guest_does_not_suspend(move: tuple[Simulator, Machine]) -> None:
     sim, machine = move
-    sim.hosts[0].deaf.add(machine.uuid)
+    sim.hosts[0].ignores_requests.add(machine.uuid)
     begun = sim.now()
     thread = _begin(machine)
     thread.finish()
@@ -151,10 +151,10 @@ def test_a_deaf_guest_does_not_suspend(move: tuple[Simulator, Machine]) -> None:
 def test_what_the_target_finds_before_the_transfer(move: tuple[Simulator, Machine]) -> None:
     sim, machine = move
     target = _target(sim)
-    sim.hosts[1].let("migration refused")
+    sim.hosts[1].inject("migration refused")
     text = fault_of(machine.agent.migrate_vm, machine.repo, machine.vm, target)
     assert text.endswith(f"xc_restore 4 1 1 2 0 0 0 failed (from {target})")
-    sim.hosts[1].let("migration refused", False)
+    sim.hosts[1].inject("migration refused", False)
     namesake = Machine(sim, host=1, name=machine.vm)
     namesake.start()
     text = fault_of(machine.agent.migrate_vm, machine.repo, machine.vm, target)
@@ -263,7 +263,7 @@ def test_save_and_restore(version: str) -> None:
 def test_a_save_that_fails_leaves_a_part_and_the_guest_goes_on(pool: Simulator) -> None:
     machine = Machine(pool)
     machine.start()
-    pool.hosts[0].deaf.add(machine.uuid)
+    pool.hosts[0].ignores_requests.add(machine.uuid)
     text = fault_of(machine.agent.save_vm, machine.repo, machine.vm)
     assert "Error: Timeout waiting for domain 1 to suspend" in text
     assert _looks(machine, 0) == [(machine.vm, 2)]

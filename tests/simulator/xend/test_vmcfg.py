@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from libcloud_ovm3.simulator.xend import vmcfg
+from libcloud_ovm3.simulator import vmcfg
 
 CONFIG = {"OVM_simple_name": "Dépôt てす", "disk": ["file:/é,xvda,w"], "memory": 3, "hap": False}
 

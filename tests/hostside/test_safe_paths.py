@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from libcloud_ovm3_host import aside, chunks, documents, errors, files, jobs, places
+from libcloud_ovm3_host import aside, chunks, documents, errors, files, jobs, safe_paths
 from libcloud_ovm3_host.compat import Binary, to_bytes
 
 REPOSITORY = '/OVS/Repositories/' + '0a' * 16
@@ -184,7 +184,7 @@ def test_10000_hostile_paths(host, tmpdir):
     assert seen['answer'] > 50
     assert seen['NotAllowed'] > 500
     assert set(seen) - set(['answer']) <= set(['NotAllowed', 'NotFound', 'NotMounted', 'Exists',
-                                               'InvalidArgument', 'Lost', 'Failed'])
+                                               'InvalidArgument', 'Conflict', 'Failed'])
     for line in host.said:
         assert '\n' not in line
 
@@ -291,7 +291,7 @@ def test_a_mount_that_goes_while_it_is_opened_is_none(dom0):
     dom0.mounts = lambda: answers.pop(0)
     descriptors = len(os.listdir('/proc/self/fd'))
     with pytest.raises(errors.NotMounted):
-        places.open_root(dom0, to_bytes(REPOSITORY))
+        safe_paths.open_root(dom0, to_bytes(REPOSITORY))
     assert len(os.listdir('/proc/self/fd')) == descriptors
 
 
@@ -307,6 +307,6 @@ def test_no_descriptor_is_left_open(host):
     (errno.ENOENT, errors.NotFound), (errno.EEXIST, errors.Exists),
     (errno.ELOOP, errors.NotAllowed), (errno.ENOSPC, errors.Failed), (errno.ESTALE, errors.Failed)])
 def test_what_the_file_system_says(number, kind):
-    problem = places.failure(OSError(number, 'x'), to_bytes('na\nme'))
+    problem = safe_paths.failure(OSError(number, 'x'), to_bytes('na\nme'))
     assert type(problem) is kind
     assert '\n' not in str(problem)

@@ -3,7 +3,7 @@
 import os
 import stat
 
-from libcloud_ovm3_host import directories, errors, files, places
+from libcloud_ovm3_host import dirfd, errors, files, safe_paths
 from libcloud_ovm3_host.compat import error
 
 DAY = 24 * 3600  # seconds: a temporary that nobody touched for so long has no writer any more
@@ -16,15 +16,15 @@ def open_folder(dom0, mount_point, names, make):
 
     Raises NotMounted, NotFound, NotAllowed (a link lies there), Failed.
     """
-    directory = places.open_root(dom0, mount_point)
-    for name in [places.OURS] + names:
+    directory = safe_paths.open_root(dom0, mount_point)
+    for name in [safe_paths.OURS] + names:
         if make:
             try:
-                directories.make(directory, name)
+                dirfd.make(directory, name)
             except errors.HostModuleError:
                 os.close(directory)
                 raise
-        directory = places.enter(directory, name)
+        directory = safe_paths.enter(directory, name)
     return directory
 
 
@@ -43,8 +43,8 @@ def write_temporary(temporary, label, content):
         finally:
             os.close(handle)
     except (IOError, OSError):
-        problem = places.failure(error(), name)
-        directories.remove(temporary, name)
+        problem = safe_paths.failure(error(), name)
+        dirfd.remove(temporary, name)
         raise problem
     _prune(temporary, modified - DAY)
     return name, modified
@@ -55,20 +55,20 @@ def _create(temporary, label):
     for number in range(1000):
         name = '%s.%d' % (label, number)
         try:
-            return name, directories.create(temporary, name)
+            return name, dirfd.create(temporary, name)
         except errors.Exists:
             pass
     raise errors.Failed('%s: too many temporary files of that name' % label)
 
 
 def _prune(temporary, before):
-    for name in directories.sorted_names(temporary):
+    for name in dirfd.sorted_names(temporary):
         try:
-            status = os.lstat(places.below(temporary, name))
+            status = os.lstat(safe_paths.below(temporary, name))
         except OSError:  # its writer was faster
             continue
         if stat.S_ISREG(status.st_mode) and status.st_mtime < before:
-            directories.remove(temporary, name)
+            dirfd.remove(temporary, name)
 
 
 def place(temporary, label, content, directory, name):
@@ -78,10 +78,10 @@ def place(temporary, label, content, directory, name):
     """
     made, modified = write_temporary(temporary, label, content)
     try:
-        directories.link(temporary, made, directory, name)
+        dirfd.link(temporary, made, directory, name)
     finally:
-        directories.remove(temporary, made)
-    directories.sync(directory)
+        dirfd.remove(temporary, made)
+    dirfd.sync(directory)
     return modified
 
 
@@ -89,26 +89,26 @@ def replace(temporary, label, content, directory, name):
     """The same over a file of ours that only one process writes. Raises Failed."""
     made, _ = write_temporary(temporary, label, content)
     try:
-        os.rename(places.below(temporary, made), places.below(directory, name))
+        os.rename(safe_paths.below(temporary, made), safe_paths.below(directory, name))
     except OSError:
-        problem = places.failure(error(), name)
-        directories.remove(temporary, made)
+        problem = safe_paths.failure(error(), name)
+        dirfd.remove(temporary, made)
         raise problem
 
 
 def read_whole(directory, name, most):
     """The content of a file of ours, up to that many bytes. Raises NotFound, NotAllowed, Failed."""
-    handle = places.open_in(directory, name, os.O_RDONLY)
+    handle = safe_paths.open_in(directory, name, os.O_RDONLY)
     try:
         try:
             return files.read_at(handle, 0, most)
         finally:
             os.close(handle)
     except (IOError, OSError):
-        raise places.failure(error(), name)
+        raise safe_paths.failure(error(), name)
 
 
 def names_in(directory, pattern):
     """The names in an open folder that match, as the native ``str``."""
-    texts = [name.decode('ascii', 'replace') for name in directories.sorted_names(directory)]
+    texts = [name.decode('ascii', 'replace') for name in dirfd.sorted_names(directory)]
     return [str(text) for text in texts if pattern.match(text)]

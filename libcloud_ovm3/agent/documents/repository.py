@@ -6,13 +6,10 @@ text in :attr:`RepositoryContent.not_understood`. Ids and names stay as they wer
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from lxml import etree
-
-from libcloud_ovm3.agent.documents import elements
-from libcloud_ovm3.agent.documents import xmlmapping as outline
+from libcloud_ovm3.agent.documents import elements, xmlmapping
 from libcloud_ovm3.agent.identifiers import undashed
 from libcloud_ovm3.errors import MalformedResponse
 
@@ -36,14 +33,14 @@ class RepositoryRecord:
     :ivar fs_location: ``host:/path`` for NFS.
     """
 
-    id: str = outline.attribute("Uuid")
-    fs_location: str = outline.text("Fs_location")
-    mount_point: str = outline.text("Mount_point")
-    fs_type: str = outline.text("Filesystem_type")
-    version: str = outline.text("Version")
-    alias: str = outline.text("Alias")
-    manager_uuid: str | None = outline.identifier("Manager_uuid")
-    is_mounted: bool = outline.truth("Status", "Mounted", "Unmounted")
+    id: str = xmlmapping.attribute("Uuid")
+    fs_location: str = xmlmapping.text("Fs_location")
+    mount_point: str = xmlmapping.text("Mount_point")
+    fs_type: str = xmlmapping.text("Filesystem_type")
+    version: str = xmlmapping.text("Version")
+    alias: str = xmlmapping.text("Alias")
+    manager_uuid: str | None = xmlmapping.identifier("Manager_uuid")
+    is_mounted: bool = xmlmapping.truth("Status", "Mounted")
 
     @property
     def key(self) -> str:
@@ -55,18 +52,18 @@ class RepositoryRecord:
 class Folder:
     """A named folder in a listing and the files in it."""
 
-    name: str = outline.attribute("Name")
-    files: tuple[str, ...] = outline.names("File")
+    name: str = xmlmapping.attribute("Name")
+    files: tuple[str, ...] = xmlmapping.names("File")
 
 
 def _folders(path: str) -> tuple[Folder, ...]:
     """The named folders there; those without a name are not understood."""
 
     def read_all(node: elements.Element) -> tuple[Folder, ...]:
-        found = (outline.read(Folder, folder) for folder in node.iterfind(path))
+        found = (xmlmapping.read(Folder, folder) for folder in node.iterfind(path))
         return tuple(folder for folder in found if folder.name)
 
-    return outline.many(path, Folder, read_all)
+    return xmlmapping.many(path, Folder, read_all)
 
 
 @dataclass(frozen=True)
@@ -80,18 +77,18 @@ class RepositoryContent:
         may be a VM or a file. Only if this is empty is the listing whole.
     """
 
-    name: str = outline.attribute("Name")
-    version: str = outline.text("Version")
-    manager_uuid: str | None = outline.identifier("Manager_UUID")
-    uuid: str | None = outline.identifier("Repository_UUID", str)
-    alias: str = outline.text("Repository_Alias")
-    assemblies: tuple[outline.Part, ...] = outline.parts("Assemblies")
+    name: str = xmlmapping.attribute("Name")
+    version: str = xmlmapping.text("Version")
+    manager_uuid: str | None = xmlmapping.identifier("Manager_UUID")
+    uuid: str | None = xmlmapping.identifier("Repository_UUID", str)
+    alias: str = xmlmapping.text("Repository_Alias")
+    assemblies: tuple[xmlmapping.Part, ...] = xmlmapping.parts("Assemblies")
     templates: tuple[Folder, ...] = _folders("Templates/Template")
     virtual_machines: tuple[Folder, ...] = _folders("VirtualMachines/VirtualMachine")
-    virtual_disks: tuple[str, ...] = outline.names("VirtualDisks/Disk")
-    isos: tuple[str, ...] = outline.names("ISOs/ISO")
-    not_understood: tuple[str, ...] = outline.place(
-        (), lambda node: tuple(_not_understood(node)), lambda node, value: None
+    virtual_disks: tuple[str, ...] = xmlmapping.names("VirtualDisks/Disk")
+    isos: tuple[str, ...] = xmlmapping.names("ISOs/ISO")
+    not_understood: tuple[str, ...] = xmlmapping.place(
+        (), lambda node: tuple(_not_understood(node))
     )
 
     @property
@@ -159,20 +156,8 @@ def repository_db(text: str) -> tuple[RepositoryRecord, ...]:
 
 
 def _record(node: elements.Element) -> RepositoryRecord:
-    record = outline.read(RepositoryRecord, node)
+    record = xmlmapping.read(RepositoryRecord, node)
     return record if node.tag == "Repository" else replace(record, id="")
-
-
-def repository_db_text(records: Iterable[RepositoryRecord]) -> str:
-    """The document that says this.
-
-    :raises InvalidArgument: XML cannot hold what is in it.
-    """
-    root = etree.Element("Discover_Repository_Db_Result")
-    listing = outline.add(root, _DB_LIST)
-    for record in records:
-        outline.write(record, outline.add(listing, "Repository"))
-    return elements.document_of(root)
 
 
 def repositories(text: str) -> tuple[RepositoryContent, ...]:
@@ -186,20 +171,8 @@ def repositories(text: str) -> tuple[RepositoryContent, ...]:
 
 def _content(node: elements.Element) -> RepositoryContent:
     if node.tag == "Repository":
-        return outline.read(RepositoryContent, node)
+        return xmlmapping.read(RepositoryContent, node)
     return RepositoryContent(not_understood=(_shown(node),))
-
-
-def repositories_text(contents: Iterable[RepositoryContent]) -> str:
-    """The document that says this.
-
-    :raises InvalidArgument: XML cannot hold what is in it.
-    """
-    root = etree.Element("Discover_Repositories_Result")
-    listing = outline.add(root, _LIST)
-    for repository in contents:
-        outline.write(repository, outline.add(listing, "Repository"))
-    return elements.document_of(root)
 
 
 def repository_content(text: str, repository_id: str) -> RepositoryContent | None:
@@ -213,25 +186,3 @@ def repository_content(text: str, repository_id: str) -> RepositoryContent | Non
     if len(found) > 1:
         raise MalformedResponse(f"repository {repository_id!r} is listed {len(found)} times")
     return found[0] if found else None
-
-
-def repository_dump(printed: dict[str, dict[str, str]]) -> tuple[RepositoryRecord, ...]:
-    """What ``ovs-agent-db dump_db repository`` prints (read with :func:`..vmcfg.literal`).
-
-    It does not say which are mounted, so none is. A record that is not understood has nothing but
-    its id as it stands there.
-    """
-    return tuple(
-        RepositoryRecord(
-            id=str(repository_id),
-            fs_location=record.get("fs_location", ""),
-            mount_point=record.get("mount_point", ""),
-            fs_type=record.get("filesystem", ""),
-            version=record.get("version", ""),
-            alias=record.get("alias", ""),
-            manager_uuid=undashed(record.get("manager_uuid")),
-        )
-        if isinstance(record, dict)
-        else RepositoryRecord(str(repository_id))
-        for repository_id, record in printed.items()
-    )

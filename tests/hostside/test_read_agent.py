@@ -4,7 +4,7 @@ import os
 import time
 
 import pytest
-from libcloud_ovm3_host import aside, errors, look, repository, version
+from libcloud_ovm3_host import aside, errors, read_agent, repository, version
 from libcloud_ovm3_host.compat import Binary
 
 ID = '0a' * 16
@@ -55,7 +55,7 @@ def agent(dom0):
 
 
 def test_several_in_one_call(agent):
-    found = look.look(agent, ['list_vms', 'discover_server', 'get_last_boot_time'])
+    found = read_agent.read_agent(agent, ['list_vms', 'discover_server', 'get_last_boot_time'])
     assert found == {'api': version.API, 'answers': {
         'discover_server': {'answer': '<Discover_Server_Result/>'},
         'list_vms': {'answer': [{'domid': '0'}]},
@@ -64,14 +64,14 @@ def test_several_in_one_call(agent):
 
 def test_a_fault_is_as_the_agent_writes_it_and_stays_alone(agent):
     names = ['discover_hardware', 'discover_repository_db', 'list_vms']
-    answers = look.look(agent, names)['answers']
+    answers = read_agent.read_agent(agent, names)['answers']
     assert 'agent.lib.filelock.OwnError' in answers['discover_hardware']['fault']
     assert 'libcloud_ovm3_host.errors.NotFound' in answers['discover_repository_db']['fault']
     assert answers['list_vms'] == {'answer': [{'domid': '0'}]}
 
 
 def test_bytes_that_are_no_text_are_replaced_and_the_rest_kept(agent):
-    answers = look.look(agent, ['discover_server_pool', 'discover_hardware'])['answers']
+    answers = read_agent.read_agent(agent, ['discover_server_pool', 'discover_hardware'])['answers']
     assert answers['discover_server_pool'] == {'answer': u'caf\ufffd \xe9t\xe9 ok'}
     fault = answers['discover_hardware']['fault']
     assert 'caf' in fault and 'ok' in fault
@@ -79,25 +79,27 @@ def test_bytes_that_are_no_text_are_replaced_and_the_rest_kept(agent):
 
 def test_one_that_hangs_leaves_the_others_their_time(agent, monkeypatch):
     for seconds in (3, 30, 300):  # a busy machine needs some for the others
-        monkeypatch.setattr(look, 'SECONDS', seconds)
-        answers = look.look(agent, ['discover_network', 'discover_server', 'list_vms'])['answers']
+        monkeypatch.setattr(read_agent, 'SECONDS', seconds)
+        found = read_agent.read_agent(
+            agent, ['discover_network', 'discover_server', 'list_vms'])
+        answers = found['answers']
         if 'fault' not in answers['discover_server'] and 'fault' not in answers['list_vms']:
             break
     fault = answers['discover_network']['fault']
-    assert 'libcloud_ovm3_host.errors.TookTooLong' in fault and 'discover_network: more' in fault
+    assert 'libcloud_ovm3_host.errors.Timeout' in fault and 'discover_network: more' in fault
     assert answers['discover_server'] == {'answer': '<Discover_Server_Result/>'}
     assert answers['list_vms'] == {'answer': [{'domid': '0'}]}
 
 
 def test_where_the_list_faults_xend_is_asked(agent, monkeypatch):
     agent.agent_modules = lambda: [lists(fail)]
-    monkeypatch.setattr(look.domains, 'domains', lambda dom0: {
-        'domains': [{'uuid': 'u'}], 'missing': [{'name': 'v', 'problem': 'no'}]})
-    entry = look.look(agent, ['list_vms'])['answers']['list_vms']
+    monkeypatch.setattr(read_agent.domains, 'domains', lambda dom0: {
+        'domains': [{'uuid': 'u'}], 'missing': [{'name': 'v', 'error': 'no'}]})
+    entry = read_agent.read_agent(agent, ['list_vms'])['answers']['list_vms']
     assert entry.pop('fault')
     assert entry == {'answer': [{'uuid': 'u'}], 'missing': ['v']}
-    monkeypatch.setattr(look.domains, 'domains', lambda dom0: fail())
-    entry = look.look(agent, ['list_vms'])['answers']['list_vms']
+    monkeypatch.setattr(read_agent.domains, 'domains', lambda dom0: fail())
+    entry = read_agent.read_agent(agent, ['list_vms'])['answers']['list_vms']
     assert list(entry) == ['fault']
 
 
@@ -109,11 +111,11 @@ def test_what_lives_and_is_left_out_of_the_list_is_told(agent):
     agent.run = run
     listed = [{'domid': '0'}, {'domid': '7'}, 'odd']
     agent.agent_modules = lambda: [lists(lambda: listed)]
-    entry = look.look(agent, ['list_vms'])['answers']['list_vms']
+    entry = read_agent.read_agent(agent, ['list_vms'])['answers']['list_vms']
     assert entry['answer'] == listed and 'fault' not in entry
     assert [one['name'] for one in entry['unlisted']] == [UUID, 'domain 9']
     said.clear()
-    assert look.look(agent, ['list_vms'])['answers']['list_vms'] == {'answer': listed}
+    assert read_agent.read_agent(agent, ['list_vms'])['answers']['list_vms'] == {'answer': listed}
 
 
 @pytest.mark.parametrize('later', [[{'domid': '0'}, {'domid': '7'}], [], 'odd', [{'domid': '7'}]])
@@ -130,7 +132,7 @@ def test_what_began_after_the_list_was_made_is_listed(agent, tmp_path, later):
         return [{'domid': '0'}]
     agent.run = run
     agent.agent_modules = lambda: [lists(listed)]
-    entry = look.look(agent, ['list_vms'])['answers']['list_vms']
+    entry = read_agent.read_agent(agent, ['list_vms'])['answers']['list_vms']
     if len(later) == 2:
         assert entry == {'answer': later, 'unlisted': []}
     else:  # what cannot be had a second time is as it was the first time
@@ -141,18 +143,18 @@ def test_what_began_after_the_list_was_made_is_listed(agent, tmp_path, later):
                                     [{'domid': '5', 'uuid': 'u'}], [{'uuid': 'u'}]])
 def test_a_list_without_domain_0_is_no_answer(agent, monkeypatch, listed):
     agent.agent_modules = lambda: [lists(lambda: listed)]
-    monkeypatch.setattr(look.domains, 'domains', lambda dom0: {'domains': ['0'], 'missing': []})
-    entry = look.look(agent, ['list_vms'])['answers']['list_vms']
+    monkeypatch.setattr(read_agent.domains, 'domains', lambda dom0: {'domains': ['0'], 'missing': []})
+    entry = read_agent.read_agent(agent, ['list_vms'])['answers']['list_vms']
     assert 'errors.Failed' in entry['fault'] and 'Domain-0' in entry['fault']
     assert (entry['answer'], entry['missing']) == (['0'], [])
-    monkeypatch.setattr(look.domains, 'domains', lambda dom0: fail())
-    assert list(look.look(agent, ['list_vms'])['answers']['list_vms']) == ['fault']
+    monkeypatch.setattr(read_agent.domains, 'domains', lambda dom0: fail())
+    assert list(read_agent.read_agent(agent, ['list_vms'])['answers']['list_vms']) == ['fault']
 
 
 @pytest.mark.parametrize('names', ['list_vms', None, [1], ['start_vm'], [['list_vms']]])
 def test_only_reads_are_passed_on(agent, names):
     with pytest.raises(errors.InvalidArgument):
-        look.look(agent, names)
+        read_agent.read_agent(agent, names)
 
 
 # --- a repository ---------------------------------------------------------------------------------
@@ -193,10 +195,10 @@ def test_bad_ones_leave_the_others(agent, tmpdir):
     os.mkfifo(os.path.join(fifo, 'vm.cfg'))
     os.symlink(outside, agent.path('/OVS/Repositories/' + ID + '/Templates'))
     found = repository.repository(agent, ID, '')['vm_cfg']
-    bad = [entry['directory'] for entry in found if 'problem' in entry]
+    bad = [entry['directory'] for entry in found if 'error' in entry]
     assert bad == ['fifo', 'huge', 'inner', 'link', '']
     assert [entry['directory'] for entry in found if 'content' in entry] == ['good']
-    assert 'secret' not in repr([entry.get('problem') for entry in found])
+    assert 'secret' not in repr([entry.get('error') for entry in found])
 
 
 def test_names_that_are_no_text(agent):
@@ -221,9 +223,9 @@ def test_a_directory_in_which_no_vm_cfg_is_left_is_said(agent):
     put(agent, 'VirtualMachines', 'empty', '')
     found = repository.repository(agent, ID, '')['vm_cfg']
     assert [entry['directory'] for entry in found] == ['0', '1', '2', '3', '4', '5', 'empty']
-    assert found[0]['problem'] == "no vm.cfg, but 'vm.cfg.bak'"
-    assert 'no regular file' in found[3]['problem']
-    assert found[5]['problem'].endswith(u"'\ufffd4' and 2 more")
+    assert found[0]['error'] == "no vm.cfg, but 'vm.cfg.bak'"
+    assert 'no regular file' in found[3]['error']
+    assert found[5]['error'].endswith(u"'\ufffd4' and 2 more")
     assert found[6]['content'].data == ''.encode('ascii')
 
 

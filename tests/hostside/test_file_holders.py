@@ -5,7 +5,7 @@ import os
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from libcloud_ovm3_host import errors, holders, inventory
+from libcloud_ovm3_host import errors, file_holders, inventory
 from libcloud_ovm3_host.compat import big, to_text
 
 REPOSITORY = '/OVS/Repositories/' + '0a' * 16
@@ -55,7 +55,7 @@ def answering(dom0, **answers):
 
 def test_block_backends_whoever_is_listed(dom0):
     said = answering(dom0, xenstore_ls=(0, XENSTORE, ''), losetup=(0, '', ''))
-    assert holders.holders(dom0) == [
+    assert file_holders.file_holders(dom0) == [
         {'kind': 'vbd', 'domid': 3, 'device': '51712', 'path': u'/OVS/caf\xe9 \\ \n.img',
          'mode': '', 'state': 0, 'uuid': ''},
         {'kind': 'vbd', 'domid': 7, 'device': 'xvda', 'path': IMAGE, 'mode': 'w', 'state': 4,
@@ -69,26 +69,26 @@ def test_block_backends_whoever_is_listed(dom0):
     '/local/domain/0/backend/vbd/7/51712/params = "/OVS/Repos', 'something else'])
 def test_a_line_of_xenstore_that_is_not_understood_is_no_free_disk(dom0, line):
     answering(dom0, xenstore_ls=(0, XENSTORE + line + '\n', ''), losetup=(0, '', ''))
-    found = holders.holders(dom0)
+    found = file_holders.file_holders(dom0)
     assert len(found) == 4
     assert found[0]['kind'] == 'vbd' and line in found[0]['error'] and 'path' not in found[0]
 
 
 def test_without_xenstore_nobody_knows(dom0):
     answering(dom0, losetup=(0, '', ''), **ENDED)
-    entry = holders.holders(dom0)[0]
+    entry = file_holders.file_holders(dom0)[0]
     assert entry['kind'] == 'vbd' and 'Connection refused' in entry['error']
     answering(dom0, losetup=(0, '', ''))
-    assert 'no such command' in holders.holders(dom0)[0]['error']
+    assert 'no such command' in file_holders.file_holders(dom0)[0]['error']
 
 
 def test_before_the_first_guest_there_are_no_backends(dom0):
     answering(dom0, xenstore_ls=(1, '', 'No such file'), xenstore_list=(0, 'name\ndomid\n', ''),
               losetup=(0, '', ''))
-    assert holders.holders(dom0) == []
+    assert file_holders.file_holders(dom0) == []
     answering(dom0, xenstore_ls=(1, '', 'No such file'), xenstore_list=(0, 'name\nbackend\n', ''),
               losetup=(0, '', ''))
-    assert 'No such file' in holders.holders(dom0)[0]['error']
+    assert 'No such file' in file_holders.file_holders(dom0)[0]['error']
 
 
 def test_a_backend_that_goes_meanwhile_is_asked_again(dom0):
@@ -100,7 +100,7 @@ def test_a_backend_that_goes_meanwhile_is_asked_again(dom0):
         status, output, error = (answers or [(0, '', '')]).pop(0)
         return status, output.encode('utf-8'), error.encode('utf-8')
     dom0.run = run
-    assert len(holders.holders(dom0)) == 3
+    assert len(file_holders.file_holders(dom0)) == 3
     assert said[:3] == ['xenstore-ls', 'xenstore-list', 'xenstore-ls']
 
 
@@ -112,7 +112,7 @@ def test_loop_devices_with_their_whole_names(dom0):
             handle = open(dom0.path('/sys/block/%s/loop/backing_file' % name), 'w')
             handle.write(path + '\n')
             handle.close()
-    assert holders.holders(dom0) == [{'kind': 'loop', 'device': '/dev/loop0', 'path': IMAGE},
+    assert file_holders.file_holders(dom0) == [{'kind': 'loop', 'device': '/dev/loop0', 'path': IMAGE},
                                      {'kind': 'loop', 'device': '/dev/loop12', 'path': '/a b'}]
 
 
@@ -120,11 +120,11 @@ def test_losetup_where_the_kernel_says_nothing(dom0):
     lines = ('/dev/loop0: [0811]:1234 (/OVS/a (1).img)\n'
              '/dev/loop1: [0811]:1235 (%s)\n' % IMAGE[:63])
     answering(dom0, xenstore_ls=(0, '', ''), losetup=(0, lines, ''))
-    whole, cut = holders.holders(dom0)
+    whole, cut = file_holders.file_holders(dom0)
     assert whole == {'kind': 'loop', 'device': '/dev/loop0', 'path': '/OVS/a (1).img'}
     assert cut['path'] == IMAGE[:63] and 'cuts names' in cut['error']
     answering(dom0, xenstore_ls=(0, '', ''), losetup=(1, '', 'denied'))
-    assert 'denied' in holders.holders(dom0)[0]['error']
+    assert 'denied' in file_holders.file_holders(dom0)[0]['error']
 
 
 def saying(dom0, backends, vms):
@@ -138,7 +138,7 @@ def saying(dom0, backends, vms):
         asked.append(words[1])
         name = vms.get(words[1].split('/')[3])
         if name is None:
-            raise errors.TookTooLong('xenstore-read')
+            raise errors.Timeout('xenstore-read')
         return int(not name), (name + '\n').encode('ascii'), ''.encode('ascii')
     dom0.run = run
 
@@ -153,7 +153,7 @@ def test_whose_disk_it_is(dom0, name, uuid):
     handle = open(dom0.path('/sys/block/loop0/loop/backing_file'), 'w')
     handle.write('/x\n')
     handle.close()
-    found = holders.holders(dom0)
+    found = file_holders.file_holders(dom0)
     last = {True: '', False: UUID.replace('8', '9')}[name is None]  # where it hangs, not asked
     assert [entry.get('uuid') for entry in found] == ['', uuid, uuid, last, None]
 
@@ -169,9 +169,9 @@ def test_whose_loop_device_it_is(dom0, path, node, domid):
     handle = open(dom0.path('/sys/block/loop0/loop/backing_file'), 'w')
     handle.write(path + '\n')
     handle.close()
-    loop = holders.holders(dom0)[-1]
+    loop = file_holders.file_holders(dom0)[-1]
     assert (loop.get('domid'), loop.get('uuid')) == (domid, domid and UUID)
-    assert 'node' not in repr(holders.backends(u''))
+    assert 'node' not in repr(file_holders.backends(u''))
 
 
 def test_a_loop_device_that_two_name_is_nobodys(dom0):
@@ -184,7 +184,7 @@ def test_a_loop_device_that_two_name_is_nobodys(dom0):
     handle = open(dom0.path('/sys/block/loop0/loop/backing_file'), 'w')
     handle.write(IMAGE + '\n')
     handle.close()
-    found = holders.holders(dom0)
+    found = file_holders.file_holders(dom0)
     assert 'domid' not in found[-1]
     assert [entry for entry in found if 'node' in entry] == []
 
@@ -196,7 +196,7 @@ def test_a_file_that_has_lost_its_name_is_told_by_it(dom0):
     handle = open(dom0.path('/sys/block/loop0/loop/backing_file'), 'w')
     handle.write(IMAGE + ' (deleted)\n')
     handle.close()
-    entry, = holders.holders(dom0)
+    entry, = file_holders.file_holders(dom0)
     assert entry['path'] == IMAGE and 'no longer there' in entry['error']
 
 
@@ -204,11 +204,11 @@ def test_a_file_that_has_lost_its_name_is_told_by_it(dom0):
 def test_a_name_that_losetup_may_have_cut(dom0, length, is_cut):
     answering(dom0, xenstore_ls=(0, '', ''),
               losetup=(0, '/dev/loop0: [0015]:100 (%s)\n' % IMAGE[:length], ''))
-    entry, = holders.holders(dom0)
+    entry, = file_holders.file_holders(dom0)
     assert entry['path'] == IMAGE[:length] and ('error' in entry) == is_cut
 
 
-# --- mounts and comebacks -------------------------------------------------------------------------
+# --- mounts and autostart guests ------------------------------------------------------------------
 
 def test_free_space_of_repositories_and_shares_only(dom0):
     found = inventory.free_space(dom0)
@@ -230,7 +230,7 @@ def test_a_mount_that_hangs_leaves_the_others(dom0, monkeypatch):
         return os.open(dom0.root + mount_point, os.O_RDONLY)
     dom0.open_mount = open_mount
     hung, well = inventory.free_space(dom0)
-    assert hung['error'].startswith('TookTooLong') and 'size_bytes' not in hung
+    assert hung['error'].startswith('Timeout') and 'size_bytes' not in hung
     assert well['size_bytes'] > 0
 
 
@@ -246,7 +246,7 @@ def test_guests_that_come_back(dom0):
                       '/var/lib/xend/domains/u2/config.sxp': '(domain (on_xend_start ignore))',
                       }.get(name, ''))
         handle.close()
-    found = inventory.comebacks(dom0)
+    found = inventory.autostart_guests(dom0)
     managed = '/var/lib/xend/domains/%s/config.sxp'
     assert found[:4] == [
         {'kind': 'saved', 'name': 'db01', 'path': '/var/lib/xen/save/db01'},
@@ -259,7 +259,7 @@ def test_guests_that_come_back(dom0):
 def test_a_folder_that_cannot_be_read_is_no_empty_one(dom0):
     os.makedirs(dom0.path('/var/lib/xen'))
     open(dom0.path('/var/lib/xen/save'), 'w').close()
-    entry, = inventory.comebacks(dom0)
+    entry, = inventory.autostart_guests(dom0)
     assert entry['kind'] == 'saved' and 'Not a directory' in entry['error']
 
 
@@ -267,18 +267,18 @@ def test_names_that_are_no_text(dom0):
     folder = dom0.path('/var/lib/xen/save/').encode('utf-8')
     os.makedirs(folder)
     open(folder + u'caf\xe9'.encode('latin-1'), 'w').close()
-    assert inventory.comebacks(dom0)[0]['name'] == u'caf\ufffd'
+    assert inventory.autostart_guests(dom0)[0]['name'] == u'caf\ufffd'
 
 
 @pytest.mark.parametrize('line', ['', '/x:', '/local/domain/0/backend/vbd/x/1/params = "a"',
                                   '/local/domain/0/backend/vbd/7/1/2/params = "a"'])
 def test_lines_of_another_kind(line):
-    assert holders.backends(line) == []
+    assert file_holders.backends(line) == []
 
 
 @given(st.lists(st.sampled_from(XENSTORE.split(u'\n')) | st.text()).map(u'\n'.join))
 def test_whatever_commands_say_is_taken_apart(text):
-    for entry in holders.backends(text) + holders.loops(text):
+    for entry in file_holders.backends(text) + file_holders.loops(text):
         assert 'error' in entry or set(entry) >= set(['kind', 'device', 'path'])
 
 
@@ -289,10 +289,10 @@ def test_whatever_commands_say_is_taken_apart(text):
     ('/dev/loop0: [0801]:12 (/OVS/a.img), sizelimit 7', '/OVS/a.img'),
 ])
 def test_lines_of_losetup(line, path):
-    assert [entry['path'] for entry in holders.loops(to_text(line))] == [path]
+    assert [entry['path'] for entry in file_holders.loops(to_text(line))] == [path]
 
 
 def test_a_line_of_losetup_that_is_not_understood_is_no_line_less():
-    [entry] = holders.loops(u'loop0 /OVS/a.img\n')
+    [entry] = file_holders.loops(u'loop0 /OVS/a.img\n')
     assert 'path' not in entry
     assert 'loop0 /OVS/a.img' in entry['error']

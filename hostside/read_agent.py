@@ -11,7 +11,7 @@ READS = ('discover_server', 'list_vms', 'discover_repository_db', 'discover_serv
 SECONDS = 55  # for all of them: clients wait for a minute
 
 
-def look(dom0, names):
+def read_agent(dom0, names):
     """``{api, answers: {name: {answer} or {fault}}}`` of the agent's reads of these names.
 
     Each is asked on its own: the fault or the hanging of one leaves the others their answer, and
@@ -50,8 +50,8 @@ def ask(dom0, seconds, name, *arguments):
     """``{answer}`` of a function of the agent's, or ``{fault}``: ``type:text`` as it would send."""
     try:
         return dom0.within(max(1, seconds), _ask, dom0, name, arguments)
-    except errors.TookTooLong:
-        return {'fault': _written(errors.TookTooLong, '%s: more than %d s' % (name, seconds))}
+    except errors.Timeout:
+        return {'fault': _written(errors.Timeout, '%s: more than %d s' % (name, seconds))}
     except errors.HostModuleError:
         return {'fault': _written(*sys.exc_info()[:2])}
 

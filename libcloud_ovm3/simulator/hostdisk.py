@@ -1,4 +1,4 @@
-"""What the simulator asks of a host's own disk; dom0tree.py makes it."""
+"""A host's own disk, as far as the simulator reads it; ``dom0/tree.py`` creates it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 
 from libcloud_ovm3.simulator.host import SimulatedHost
 
-#: What ``port=`` says in a new tree: the port that the simulator gives this host.
+#: ``port=`` in a new tree, which stands for the port that the simulator gives the host.
 PORT = 8899
-#: What a new tree has as MINIMUM_RESTART_TIME (xend.md 2).
+#: MINIMUM_RESTART_TIME in a new tree (xend.md 2).
 RESTART_TIME = 60
 SCRIPTS = "etc/xen/scripts"
 VLAN_SCRIPT = f"{SCRIPTS}/linuxbridge/ovs-vlan-bridge"
@@ -18,12 +18,12 @@ AGENT_INI = "etc/ovs-agent/agent.ini"
 
 
 def tree(host: SimulatedHost) -> Path:
-    """The directory that plays the host's ``/``; what a tree has is there only if it was made."""
+    """The directory that stands for the host's ``/``; empty until the tree is created."""
     return host.folder / "disk"
 
 
 def exists(host: SimulatedHost) -> bool:
-    """Whether the tree was made, in this life or an earlier one."""
+    """Whether the tree was created, in this run or an earlier one."""
     return (packages(host) / "agent" / "__init__.py").is_file()
 
 
@@ -34,7 +34,7 @@ def packages(host: SimulatedHost) -> Path:
 
 
 def vlan_script_works(host: SimulatedHost) -> bool:
-    """Whether the tree's VLAN script calls nothing that its library does not have."""
+    """Whether the tree's VLAN script calls only functions that its library has."""
     try:
         text = (tree(host) / VLAN_SCRIPT).read_text()
         library = (tree(host) / SCRIPTS / "xen-network-common.sh").read_text()
@@ -46,9 +46,9 @@ def vlan_script_works(host: SimulatedHost) -> bool:
 
 
 def read_restart_time(host: SimulatedHost) -> None:
-    """Let xend start with the MINIMUM_RESTART_TIME of the tree. Called with the lock held.
+    """Read the MINIMUM_RESTART_TIME that xend starts with. Called with the lock held.
 
-    The figure of a new tree stands for the simulator's own setting.
+    The value of a new tree stands for the simulator's own setting.
     """
     path = packages(host) / "xen/xend/XendConstants.py"
     text = path.read_text() if path.is_file() else ""
@@ -59,7 +59,7 @@ def read_restart_time(host: SimulatedHost) -> None:
 
 
 def agent_settings(host: SimulatedHost) -> tuple[bool, int] | None:
-    """``ssl=`` and ``port=`` of agent.ini; None where there is none, or none that can be read."""
+    """``ssl=`` and ``port=`` of agent.ini; None if it is missing or cannot be read."""
     found = configparser.ConfigParser(strict=False, interpolation=None)
     try:
         found.read(tree(host) / AGENT_INI)
@@ -72,7 +72,7 @@ def agent_settings(host: SimulatedHost) -> tuple[bool, int] | None:
 
 
 def no_zeroconf(host: SimulatedHost) -> bool:
-    """Whether the tree turns zeroconf off: any value does (15.2)."""
+    """Whether the tree turns zeroconf off; any value does (15.2)."""
     path = tree(host) / "etc/sysconfig/network"
     text = path.read_text() if path.is_file() else ""
     return re.search(r"^NOZEROCONF=\S", text, re.MULTILINE) is not None

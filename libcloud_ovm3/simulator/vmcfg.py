@@ -1,4 +1,4 @@
-"""vm.cfg, the file: Python assignments, read with ``ast`` and never executed."""
+"""The file vm.cfg: Python assignments, parsed with ``ast`` and never executed."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _PARSING = threading.Lock()
 def read(path: Path) -> dict[str, Any]:
     """The assignments of a vm.cfg, in order; a later one wins.
 
-    :raises AgentFault: missing file, or text that is not made of literal assignments
+    :raises AgentFault: The file is missing, or is not made of literal assignments.
     """
     try:
-        text = path.read_bytes().decode("latin-1")  # a byte a letter, as Python 2 reads it
+        text = path.read_bytes().decode("latin-1")  # one character per byte, as Python 2 reads it
     except FileNotFoundError:
         raise AgentFault("exceptions.IOError", "[Errno 2] No such file or directory") from None
     try:
@@ -65,11 +65,11 @@ def _not_literal(statement: ast.stmt) -> AgentFault:
 
 
 def _as_text(value: Any) -> Any:
-    """What the agent's Python 2 texts, bytes of UTF-8, become in an answer."""
+    """Decode the agent's Python 2 strings (bytes of UTF-8) as a response shows them."""
     if isinstance(value, str):
         try:
             return value.encode("latin-1").decode("utf-8")
-        except UnicodeError:  # a unicode literal, or bytes that are no UTF-8
+        except UnicodeError:  # a unicode literal, or bytes that are not UTF-8
             return value
     if isinstance(value, list):
         return [_as_text(item) for item in value]
@@ -79,7 +79,7 @@ def _as_text(value: Any) -> Any:
 
 
 def _as_bytes(value: Any) -> Any:
-    """The reverse: texts with a letter a byte, so that ``ascii`` writes them as Python 2 does."""
+    """The reverse: strings with one character per byte, which ``ascii`` writes as Python 2 does."""
     if isinstance(value, str):
         return value.encode("utf-8", "surrogateescape").decode("latin-1")
     if isinstance(value, list):
@@ -90,7 +90,7 @@ def _as_bytes(value: Any) -> Any:
 
 
 def write(path: Path, config: dict[str, Any]) -> None:
-    """Replace the file in one step, in the agent's own syntax: ``key = <Python literal>``."""
+    """Replace the file atomically, in the agent's syntax: ``key = <Python literal>``."""
     text = "".join(f"{key} = {_as_bytes(value)!a}\n" for key, value in config.items())
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     temporary.write_text(text, encoding="ascii")
@@ -98,7 +98,7 @@ def write(path: Path, config: dict[str, Any]) -> None:
 
 
 def with_numbers(params: dict[str, Any]) -> dict[str, Any]:
-    """The same options with numeric strings made ints where the agent stores ints (6.1)."""
+    """The options, with numeric strings converted to int where the agent stores ints (6.1)."""
     converted = dict(params)
     for key in INTEGERS & params.keys():
         value = params[key]
@@ -108,7 +108,7 @@ def with_numbers(params: dict[str, Any]) -> dict[str, Any]:
 
 
 def number(config: dict[str, Any], key: str, default: int) -> int:
-    """An integer option as xend takes it: text and fractions are converted (xend.md 7)."""
+    """An integer option as xend reads it: strings and fractions are converted (xend.md 7)."""
     try:
         return int(float(config.get(key, default)))
     except (TypeError, ValueError, OverflowError):
@@ -116,7 +116,7 @@ def number(config: dict[str, Any], key: str, default: int) -> int:
 
 
 def strings(config: dict[str, Any], key: str) -> list[str]:
-    """A list option; anything that is no string is left out."""
+    """A list option, without the items that are not strings."""
     value = config.get(key)
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
@@ -127,7 +127,7 @@ def is_hvm(config: dict[str, Any]) -> bool:
 
 
 def dashed(text: str) -> str:
-    """A uuid in the dashed lower-case form, or the text itself when it is none."""
+    """A uuid in the dashed lower-case form, or the text itself if it is not a uuid."""
     try:
         return str(uuid.UUID(text))
     except (ValueError, AttributeError):

@@ -2,7 +2,7 @@
 
 import re
 
-from libcloud_ovm3_host import errors, look
+from libcloud_ovm3_host import errors, read_agent
 from libcloud_ovm3_host.compat import md5, text_type, to_text
 
 SECONDS = 10  # for the agent's own uuid
@@ -17,7 +17,7 @@ def identity(dom0):
     Nothing of it tells hosts apart alone: many are called localhost, boards come with one
     placeholder for their uuid (agent-behaviour.md 19), and a certificate may be shared.
     """
-    said = look.ask(dom0, SECONDS, 'discover_server').get('answer', '')
+    said = read_agent.ask(dom0, SECONDS, 'discover_server').get('answer', '')
     match = isinstance(said, text_type) and _UUID.search(said)
     uuid, certificate = '', ''
     if match:

@@ -1,8 +1,7 @@
-"""Bridges, VLANs, bonds, addresses of one host (agent-behaviour.md 13).
+"""The ovs_* functions: changes of bridges, VLANs, bonds and addresses (agent-behaviour.md 13).
 
-The state lies in ``host.records["network"]``. All functions that change it answer a descriptive
-string and fault on an error; only the beginnings of three of these strings are shown by any source,
-the rest of the words is the simulator's own.
+The state is in :mod:`network`. All functions return a descriptive string and fault on an error;
+only the beginnings of three of these strings are known, the rest is the simulator's own.
 """
 
 from __future__ import annotations
@@ -11,105 +10,13 @@ import ipaddress
 import re
 from typing import Any
 
-from libcloud_ovm3.simulator.dom0 import disk as dom0disk
+from libcloud_ovm3.simulator import hostdisk, network
 from libcloud_ovm3.simulator.errors import command_fault, plain_fault
 from libcloud_ovm3.simulator.host import SimulatedHost
-from libcloud_ovm3.simulator.xend.vmcfg import strings
 
 SCRIPTS = "/etc/xen/scripts/linuxbridge"
-CONTROL = ("control0", "169.254.0.1", "255.255.0.0")
-LABEL = "ethernet:c0a80100{192.168.1.0}:MANAGEMENT,CLUSTER_HEARTBEAT,LIVE_MIGRATE,VIRTUAL_MACHINE"
 #: ovs_bond_mode's numbers; "active-backup" is shown, the others are the kernel's own names.
 BOND_MODES = {1: "active-backup", 4: "802.3ad", 6: "balance-alb"}
-
-
-def state(host: SimulatedHost) -> dict[str, Any]:
-    """The host's network, made the first time. Called with the lock held.
-
-    A new host has two NICs: eth0 in a bond under the management bridge, eth1 free; and control0.
-    """
-    if "network" not in host.records:
-        number = f"{host.index + 0x10:02x}"
-        control, ip, netmask = CONTROL
-        host.records["network"] = {
-            "nics": {"eth0": f"52:54:00:24:47:{number}", "eth1": f"52:54:00:24:48:{number}"},
-            "bonds": {"bond0": {"ports": ["eth0"], "mode": 1}},
-            "vlans": {},
-            "bridges": {
-                management(host): {"netdev": "bond0", "since": 0.0},
-                control: {"netdev": "", "since": 0.0},
-            },
-            "addresses": {control: {"ip": ip, "netmask": netmask, "boot": host.boot_time}},
-            "boot_protocols": {management(host): "static"},
-            "metadata": {"bond0": LABEL},
-            "mtu": {},
-        }
-    found: dict[str, Any] = host.records["network"]
-    return found
-
-
-def management(host: SimulatedHost) -> str:
-    """The bridge that carries the host's own address; named as the Manager does it (6.5)."""
-    return "c0a80100" if host.settings.old else "10e69b4de3"
-
-
-def bridges(host: SimulatedHost) -> list[str]:
-    """The bridges that can be used now, the management bridge first."""
-    with host.lock:
-        found = state(host)["bridges"]
-        return [name for name, bridge in found.items() if bridge["since"] <= host.now()]
-
-
-def address(host: SimulatedHost, device: str) -> tuple[str, str] | None:
-    """IP address and netmask of a device. That of a local bridge is gone after a reboot."""
-    if device == management(host):
-        return host.address, "255.255.255.0"
-    found = state(host)["addresses"].get(device)
-    if found is None or found["boot"] not in (None, host.boot_time):
-        return None
-    return found["ip"], found["netmask"]
-
-
-def answers_arp(host: SimulatedHost, device: str) -> bool:
-    """Local bridges come up without, at each boot, until somebody turns it on."""
-    found = state(host)
-    local = device in found["bridges"] and not found["bridges"][device]["netdev"]
-    return not local or found.get("arp", {}).get(device) == host.boot_time
-
-
-def vifs(host: SimulatedHost, bridge: str) -> list[str]:
-    """The guests' interfaces on a bridge, e.g. ``vif3.0``."""
-    found = []
-    for domain in host.domains:
-        if not domain.listed or domain.phase in ("building", "arriving"):
-            continue
-        for place, text in enumerate(strings(domain.config, "vif")):
-            if f"bridge={bridge}" in text.replace(" ", "").split(","):
-                number = domain.vif_ids[place] if place < len(domain.vif_ids) else place
-                found.append(f"vif{domain.domid}.{number}")
-    return found
-
-
-def devices(found: dict[str, Any]) -> list[str]:
-    """NICs, bonds and VLAN devices, in that order."""
-    return [*found["nics"], *found["bonds"], *found["vlans"]]
-
-
-def mac(found: dict[str, Any], device: str) -> str:
-    """The MAC address of a NIC, a bond (its first port's), a VLAN device or a bridge."""
-    if device in found["nics"]:
-        return str(found["nics"][device])
-    if device in found["bonds"]:
-        return mac(found, found["bonds"][device]["ports"][0])
-    if device in found["vlans"]:
-        return mac(found, found["vlans"][device]["netdev"])
-    below = found["bridges"][device]["netdev"]
-    return mac(found, below) if below else "00:00:00:00:00:00"
-
-
-def mtu(found: dict[str, Any], device: str) -> int:
-    """The device's MTU in bytes."""
-    return int(found["mtu"].get(device, 1500))
 
 
 # -- checks -------------------------------------------------------------------------------------
@@ -120,13 +27,13 @@ def _action(action: str, *known: str) -> None:
         raise plain_fault(f"Invalid action: {action}")
 
 
-def _new_name(host: SimulatedHost, name: str, script: str, words: str, *more: str) -> None:
+def _new_name(host: SimulatedHost, name: str, script: str, text: str, *more: str) -> None:
     if not re.fullmatch(r"[A-Za-z0-9_.:-]{1,15}", name):
         raise plain_fault(f"Invalid bridge name: {name}")
-    found = state(host)
-    if name in found["bridges"] or name in devices(found):
+    found = network.state(host)
+    if name in found["bridges"] or name in network.devices(found):
         command = [f"{SCRIPTS}/{script}", "start", f"bridge={name}", *more]
-        raise command_fault(command, 1, f"{words}: Bridge {name} Is Busy")
+        raise command_fault(command, 1, f"{text}: Bridge {name} Is Busy")
 
 
 def _bond_slave(found: dict[str, Any], device: str) -> bool:
@@ -141,7 +48,7 @@ def _bridge_of(found: dict[str, Any], device: str) -> str | None:
 
 
 def _free(found: dict[str, Any], device: str, kinds: tuple[str, ...]) -> None:
-    """Of these kinds, and neither a bridge port nor a bond slave."""
+    """Check that the device is of these kinds, and neither a bridge port nor a bond slave."""
     if not any(device in found[kind] for kind in kinds):
         raise plain_fault(f"Invalid network device: {device}")
     if _bond_slave(found, device):
@@ -152,12 +59,12 @@ def _free(found: dict[str, Any], device: str, kinds: tuple[str, ...]) -> None:
 
 def _take_bridge(host: SimulatedHost, name: str, netdev: str) -> dict[str, Any]:
     """Remove a bridge from the state."""
-    found = state(host)
+    found = network.state(host)
     if name not in found["bridges"] or found["bridges"][name]["netdev"] != netdev:
         raise plain_fault(f"No bridge {name} on {netdev}" if netdev else f"No local bridge {name}")
-    if name == management(host):
+    if name == network.management(host):
         raise plain_fault("not modelled by the simulator: stopping the management bridge")
-    if vifs(host, name):
+    if network.vifs(host, name):
         raise plain_fault(f"not modelled by the simulator: stopping {name} while guests use it")
     for table in ("addresses", "boot_protocols", "mtu"):
         found[table].pop(name, None)
@@ -170,13 +77,13 @@ def _take_bridge(host: SimulatedHost, name: str, netdev: str) -> dict[str, Any]:
 
 
 def ovs_local_config(host: SimulatedHost, action: str, br_name: str) -> str:
-    """A bridge without NIC: there some time after the answer; a second start finds it busy."""
+    """A bridge without NIC. It exists some time after the response; a second start faults."""
     _action(action, "start", "stop")
     with host.lock:
         if action == "start":
             _new_name(host, br_name, "ovs-local-bridge", "Start local network")
             visible = host.now() + host.settings.bridge_seconds
-            state(host)["bridges"][br_name] = {"netdev": "", "since": visible}
+            network.state(host)["bridges"][br_name] = {"netdev": "", "since": visible}
         else:
             _take_bridge(host, br_name, "")
         host.save()
@@ -184,10 +91,10 @@ def ovs_local_config(host: SimulatedHost, action: str, br_name: str) -> str:
 
 
 def ovs_br_config(host: SimulatedHost, action: str, br_name: str, net_dev: str) -> str:
-    """A bridge on a NIC or bond; the device's address moves to it, and back when it stops."""
+    """A bridge on a NIC or bond; the device's address moves to it, and back at stop."""
     _action(action, "start", "stop")
     with host.lock:
-        found = state(host)
+        found = network.state(host)
         if action == "start":
             _new_name(host, br_name, "ovs-bridge", "Start network", f"netdev={net_dev}")
             _free(found, net_dev, ("nics", "bonds"))
@@ -212,15 +119,15 @@ def _move_address(found: dict[str, Any], old: str, new: str) -> None:
 def ovs_vlan_bridge(
     host: SimulatedHost, action: str, br_name: str, net_dev: str, vlan_id: int
 ) -> str:
-    """VLAN device and bridge in one; VLAN 1 = untagged, a bridge on the device itself.
+    """VLAN device and bridge together; VLAN 1 means untagged: a bridge on the device itself.
 
-    The script of 3.2.1 to 3.3.2 has a bug: with the answer "faults" nothing can be added.
+    The script of 3.2.1 to 3.3.2 has a bug: with the answer "fault" nothing can be added.
     """
     _action(action, "start", "stop")
     vlan = _vlan(vlan_id, 1)
     more = [f"netdev={net_dev}", f"vlan={vlan}"]
     with host.lock:
-        found = state(host)
+        found = network.state(host)
         if net_dev not in found["nics"] and net_dev not in found["bonds"]:
             raise plain_fault(f"Invalid network device: {net_dev}")
         device = net_dev if vlan == 1 else f"{net_dev}.{vlan}"
@@ -230,7 +137,7 @@ def ovs_vlan_bridge(
                 _drop_vlan(found, device)
         else:
             _new_name(host, br_name, "ovs-vlan-bridge", "Start vlan network", *more)
-            _not_broken(host, br_name, more)
+            _check_script(host, br_name, more)
             if vlan == 1:
                 _free(found, net_dev, ("nics", "bonds"))
             elif _bridge_of(found, device):
@@ -243,10 +150,10 @@ def ovs_vlan_bridge(
     return f"{word} bridge={br_name} netdev={net_dev} vlan {vlan}"
 
 
-def _not_broken(host: SimulatedHost, br_name: str, more: list[str]) -> None:
+def _check_script(host: SimulatedHost, br_name: str, more: list[str]) -> None:
     affected = (3, 2, 1) <= host.settings.release <= (3, 3, 2)
     if affected and host.answer("VLAN bridges on 3.2.1 to 3.3.2") == "fault":
-        if dom0disk.vlan_script_works(host):
+        if hostdisk.vlan_script_works(host):
             return
         script = f"{SCRIPTS}/ovs-vlan-bridge"
         text = f"{script}: line 75: setup_bridge_port: command not found"
@@ -270,7 +177,7 @@ def ovs_vlan_config(host: SimulatedHost, action: str, interface: str, vlanid: in
     vlan = _vlan(vlanid, 2)
     device = f"{interface}.{vlan}"
     with host.lock:
-        found = state(host)
+        found = network.state(host)
         if action == "add":
             _free(found, interface, ("nics", "bonds"))
             if device in found["vlans"]:
@@ -286,32 +193,32 @@ def ovs_vlan_config(host: SimulatedHost, action: str, interface: str, vlanid: in
     return f"{interface} {vlan}"
 
 
-# -- addresses, meta data, MTU, bonds -----------------------------------------------------------
+# -- addresses, metadata, MTU, bonds -----------------------------------------------------------
 
 
 def ovs_ip_config(
     host: SimulatedHost, interface: str, optype: str, ip: str = "", netmask: str = ""
 ) -> str:
-    """Set an address, or drop it ("dynamic" drops it too: no DHCP server answers here).
+    """Set an address or remove it ("dynamic" removes it too: there is no DHCP server).
 
-    By the documentation for NICs, VLANs and bonds; CloudStack uses it on bridges.
+    Documented for NICs, VLANs and bonds; CloudStack uses it on bridges.
     """
     _action(optype, "static", "dynamic", "flush")
     with host.lock:
-        found = state(host)
-        local = interface in bridges(host)
-        if interface == management(host):
+        found = network.state(host)
+        local = interface in network.bridges(host)
+        if interface == network.management(host):
             raise plain_fault("not modelled by the simulator: changing the host's own address")
         if not local:
             _free(found, interface, ("nics", "bonds", "vlans"))
         if optype == "static":
             _check_address(ip, netmask)
-        before = address(host, interface)
+        before = network.address(host, interface)
         found["addresses"].pop(interface, None)
         found["boot_protocols"].pop(interface, None)
         if optype == "static":
             lost = local and not found["bridges"][interface]["netdev"]
-            boot = host.boot_time if lost else None  # the others' is in their ifcfg file
+            boot = host.boot_time if lost else None  # other devices keep it in their ifcfg file
             found["addresses"][interface] = {"ip": ip, "netmask": netmask, "boot": boot}
             found["boot_protocols"][interface] = "static"
         elif optype == "dynamic":
@@ -332,10 +239,10 @@ def _check_address(ip: Any, netmask: Any) -> None:
 
 
 def ovs_if_meta(host: SimulatedHost, interface: str, data: str) -> str:
-    """Write the METADATA line of a NIC, bond or VLAN device; '' removes it."""
+    """Set the METADATA line of a NIC, bond or VLAN device; '' removes it."""
     with host.lock:
-        found = state(host)
-        if interface not in devices(found):
+        found = network.state(host)
+        if interface not in network.devices(found):
             raise plain_fault(f"Invalid network device: {interface}")
         if data.startswith((" ", "\t")) or "\n" in data:
             raise plain_fault(f"Invalid meta data: {data!r}")
@@ -348,28 +255,30 @@ def ovs_if_meta(host: SimulatedHost, interface: str, data: str) -> str:
 
 
 def ovs_change_mtu(host: SimulatedHost, interface: str, mtu_bytes: int) -> str:
-    """Set the MTU; its whole bridge and a bond's slaves follow; a VLAN's at most its device's."""
+    """Set the MTU, also of the bridge and of a bond's slaves; a VLAN's is at most its device's."""
     if isinstance(mtu_bytes, bool) or not isinstance(mtu_bytes, int):
         raise plain_fault(f"Invalid MTU: {mtu_bytes}")
     if not 1500 <= mtu_bytes <= 64000:
         raise plain_fault(f"Invalid MTU: {mtu_bytes}")
     with host.lock:
-        found = state(host)
-        bridge = interface if interface in bridges(host) else _bridge_of(found, interface)
+        found = network.state(host)
+        bridge = interface if interface in network.bridges(host) else _bridge_of(found, interface)
         device = found["bridges"][bridge]["netdev"] if bridge else interface
         if bridge and not device:
             raise plain_fault(f"Bridge {bridge} has no ports")
-        if device not in devices(found):
+        if device not in network.devices(found):
             raise plain_fault(f"Invalid network device: {interface}")
         if device in found["vlans"]:
             below = found["vlans"][device]["netdev"]
-            if mtu_bytes > mtu(found, below):
-                raise plain_fault(f"MTU {mtu_bytes} is above that of {below}: {mtu(found, below)}")
+            if mtu_bytes > network.mtu(found, below):
+                raise plain_fault(
+                    f"MTU {mtu_bytes} is above that of {below}: {network.mtu(found, below)}"
+                )
         changed = [device, *([bridge] if bridge else [])]
         changed += found["bonds"].get(device, {}).get("ports", [])
         found["mtu"] |= dict.fromkeys(changed, mtu_bytes)
-        for name, vlan in found["vlans"].items():  # as the kernel does with what stands above it
-            if vlan["netdev"] == device and mtu(found, name) > mtu_bytes:
+        for name, vlan in found["vlans"].items():  # as the kernel does with VLANs on the device
+            if vlan["netdev"] == device and network.mtu(found, name) > mtu_bytes:
                 found["mtu"][name] = mtu_bytes
         host.save()
     return f"{interface} {mtu_bytes}"
@@ -378,7 +287,7 @@ def ovs_change_mtu(host: SimulatedHost, interface: str, mtu_bytes: int) -> str:
 def ovs_bond_mode(host: SimulatedHost, bond: str, mode: int) -> str:
     """Set a bond's mode: 1, 4 or 6."""
     with host.lock:
-        found = state(host)
+        found = network.state(host)
         if bond not in found["bonds"]:
             raise plain_fault(f"Invalid bond: {bond}")
         if mode not in BOND_MODES:

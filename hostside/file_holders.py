@@ -25,7 +25,7 @@ _DELETED = u' (deleted)'
 _LOOP = re.compile(r'(/dev/loop\d+): [^(]*\((.*)\)(?:, (?:offset|sizelimit|encryption) .*)?\Z')
 
 
-def holders(dom0):
+def file_holders(dom0):
     """``[{kind: "vbd", domid, uuid, device, path, mode, state}]`` and ``[{kind: "loop", device,
     path}]``
 
@@ -47,7 +47,7 @@ def _asked(dom0, kind, ask):
     try:
         return ask(dom0)
     except errors.HostModuleError:
-        return [{'kind': kind, 'problem': to_text(plain(str(error())))}]
+        return [{'kind': kind, 'error': to_text(plain(str(error())))}]
 
 
 def _add_uuids(dom0, vbds):
@@ -65,7 +65,7 @@ def _add_uuids(dom0, vbds):
             try:
                 if not hangs:
                     known[domid] = xenstore.uuid_of(dom0, domid)
-            except errors.TookTooLong:
+            except errors.Timeout:
                 hangs = True
             except errors.HostModuleError:
                 pass
@@ -76,7 +76,7 @@ def _add_domain(loop, vbds):
     """A loop device belongs to the one domain whose backend names it, and the same file."""
     served = [vbd for vbd in vbds if 'path' in loop and vbd.get('node') == loop['device']
               and vbd['path'].startswith(loop['path'])]
-    if len(served) == 1 and (served[0]['path'] == loop['path'] or 'problem' in loop):
+    if len(served) == 1 and (served[0]['path'] == loop['path'] or 'error' in loop):
         loop['domid'], loop['uuid'] = served[0]['domid'], served[0]['uuid']
 
 
@@ -113,7 +113,7 @@ def backends(text):
             values = devices.setdefault((int(domid), number), {})
             values[name] = to_text(_ESCAPED.sub(_unescaped, to_bytes(match.group(2))))
         elif line.strip() and not match and not line.endswith(u':'):  # it has just gone
-            problems.append({'kind': 'vbd', 'problem': to_text('xenstore-ls says: %s'
+            problems.append({'kind': 'vbd', 'error': to_text('xenstore-ls says: %s'
                                                                % plain(line))})
     return problems + [_backend(domid, number, devices[domid, number])
                        for domid, number in sorted(devices)]
@@ -169,7 +169,7 @@ def _loop(device, path):
     entry = {'kind': 'loop', 'device': to_text(device), 'path': path}
     if path.endswith(_DELETED):
         entry['path'] = path[:-len(_DELETED)]
-        entry['problem'] = to_text('the file is no longer there under this name')
+        entry['error'] = to_text('the file is no longer there under this name')
     return entry
 
 
@@ -195,8 +195,8 @@ def loops(text):
         if match:
             entry = {'kind': 'loop', 'device': match.group(1), 'path': match.group(2)}
             if len(match.group(2)) >= _LONGEST_OF_LOSETUP:
-                entry['problem'] = to_text('losetup cuts names: this may be the beginning of one')
+                entry['error'] = to_text('losetup cuts names: this may be the beginning of one')
             found.append(entry)
         elif line.strip():
-            found.append({'kind': 'loop', 'problem': to_text('losetup -a says: %s' % plain(line))})
+            found.append({'kind': 'loop', 'error': to_text('losetup -a says: %s' % plain(line))})
     return found

@@ -1,0 +1,50 @@
+"""Virtual disks that belong to no node: listing them, and putting back what was set aside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from libcloud_ovm3 import estate, operations
+from libcloud_ovm3.compute.base import OVM3Base
+from libcloud_ovm3.compute.convert import to_orphan
+
+
+class Orphans(OVM3Base):
+    """The driver's methods for disks that no node uses."""
+
+    def ex_list_orphans(self) -> list[dict[str, Any]]:
+        """Virtual disks that no vm.cfg names and whose file names contain no known node's uuid.
+
+        They may be left of an operation that broke off, or kept on purpose by someone. Nothing is
+        deleted.
+
+        :return: dicts with ``repository_id``, ``path``, ``is_certain`` (False: something that may
+            name it could not be read, its name is unusual, or the host module reports it as in use
+            or as the target of a link) and ``set_aside`` (the operation of a deletion that has set
+            it aside; see :meth:`ex_put_back`; else None).
+        :rtype: ``list`` of ``dict``
+        """
+        snapshot = estate.vms.read_estate(self._estate)
+        self._warn(snapshot.errors())
+        return [to_orphan(orphan) for orphan in estate.disks.orphans(self._estate, snapshot)]
+
+    def ex_put_back(self, path: str, operation: str) -> bool:
+        """Put back a disk that a deletion has set aside and, breaking off, has left there.
+
+        With the host module ``destroy_node`` sets a disk aside before it deletes it. Disks that a
+        deletion which broke off has left there are in :meth:`ex_list_orphans` (``set_aside``) and
+        in a warning of :meth:`list_nodes`.
+
+        :param path: Where it lay, as shown there. (required)
+        :type path: ``str``
+
+        :param operation: Which deletion has set it aside, as shown there. (required)
+        :type operation: ``str``
+
+        :raises PreconditionFailed: no such file is set aside, as far as could be read.
+        :raises AgentFault: by now another file is in its place.
+        :raises OperationIncomplete: whether it was done is unknown.
+        :rtype: ``bool``
+        """
+        operations.put_back.put_back(self._estate, path, operation)
+        return True

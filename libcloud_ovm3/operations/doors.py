@@ -1,0 +1,176 @@
+"""The single entry point for every call that changes something on a host.
+
+One function per call. Each makes the checks that have to come right before the call, and then sends
+it once. A check that fails, or cannot be made, raises PreconditionFailed, and nothing was sent. So
+an AgentFault or an OutcomeUnknown that comes out of here belongs to the call itself: it may have
+taken effect, and the operation reads the state back before it decides anything.
+
+No other file calls what changes something (tests/test_layout.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any
+
+from libcloud_ovm3.agent.functions import NFS_PLUGIN
+from libcloud_ovm3.errors import PreconditionFailed
+from libcloud_ovm3.estate.definitions import Definition
+from libcloud_ovm3.estate.disks import FileSystem
+from libcloud_ovm3.estate.hosts import HostView
+from libcloud_ovm3.operations.operation import Operation
+from libcloud_ovm3.operations.preconditions import require_unchanged, verified_domain
+from libcloud_ovm3.operations.presence import read_presence
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.hostmodule import HostModule, Path
+
+REBOOT_WAIT = 3  # what every client sends; its unit is not known (agent-behaviour 7.4)
+
+
+# ------------------------------------------------------------------ power
+
+
+def start_vm(
+    host: HostView,
+    hosts: Sequence[HostView],
+    definition: Definition,
+    defined_ids: Collection[str],
+) -> None:
+    """Start a VM that no host runs.
+
+    :param host: where to start it.
+    :param hosts: all hosts that may run it.
+    :param defined_ids: the uuids of all definitions (see :func:`.matches`).
+    :raises PreconditionFailed: it is live already, another VM writes to one of its disks according
+        to the lists, or a host is unreachable.
+    """
+    presence = read_presence(hosts, definition, defined_ids)
+    label = f"VM {definition.name!r} ({definition.uuid})"
+    if not presence.is_absent:
+        raise PreconditionFailed(f"{label} was not started: right before, {presence.described()}")
+    if presence.writers:
+        users = "; ".join(f"{p} by {w.domain.label} on {w.host.label}" for w, p in presence.writers)
+        raise PreconditionFailed(f"{label} was not started: open for writing is {users}")
+    host.agent.xen.start_vm(definition.repository_id, definition.directory)
+
+
+def stop_vm(
+    host: HostView,
+    definition: Definition,
+    defined_ids: Collection[str],
+    force: bool,
+    limit: float,
+) -> bool:
+    """Ask a guest to shut down, or power it off.
+
+    :param force: power off instead of asking the guest.
+    :param limit: seconds to wait for the response.
+    :return: False: it has left this host, and nothing was sent.
+    :raises PreconditionFailed: its name on this host is not this VM's alone.
+    """
+    if verified_domain(host, definition, defined_ids) is None:
+        return False
+    host.agent.xen.stop_vm(definition.repository_id, definition.directory, force, limit=limit)
+    return True
+
+
+def reboot_vm(
+    host: HostView, definition: Definition, defined_ids: Collection[str], domid: int | None
+) -> None:
+    """Ask a guest to reboot.
+
+    :param domid: of the domain that all checks were made for.
+    :raises PreconditionFailed: it has left this host, is another domain by now, or its name on this
+        host is not this VM's alone.
+    """
+    domain = verified_domain(host, definition, defined_ids)
+    if domain is None or domain.domid != domid:
+        what = "has just left" if domain is None else "has just been restarted on"
+        raise PreconditionFailed(
+            f"VM {definition.name!r} ({definition.uuid}) {what} {host.label}; nothing was sent"
+        )
+    host.agent.xen.reboot_vm(definition.repository_id, definition.directory, REBOOT_WAIT)
+
+
+# ------------------------------------------------------------------ definitions
+
+
+def create_vm(
+    host: HostView, repository_id: str, directory: str, parameters: dict[str, Any]
+) -> None:
+    """Create a VM's definition, in a directory whose name is made for it."""
+    host.agent.xen.create_vm(repository_id, directory, parameters)
+
+
+def configure_vm(
+    host: HostView, repository_id: str, directory: str, parameters: dict[str, Any]
+) -> None:
+    """Replace a VM's definition; keys that are not sent may be dropped."""
+    host.agent.xen.configure_vm(repository_id, directory, parameters)
+
+
+def delete_vm(host: HostView, definition: Definition) -> None:
+    """Delete a VM's definition, and with it its whole directory (agent-behaviour 4, 7.4).
+
+    :raises PreconditionFailed: it is not what it was when it was read.
+    """
+    require_unchanged(host, definition)
+    host.agent.xen.delete_vm(definition.repository_id, definition.directory)
+
+
+def withdraw_vm(host: HostView, repository_id: str, directory: str) -> None:
+    """Delete a definition that this very operation has created.
+
+    :param directory: its name was made for the VM, so it is nobody else's.
+    """
+    host.agent.xen.delete_vm(repository_id, directory)
+
+
+# ------------------------------------------------------------------ files
+
+
+def copy_file(host: HostView, source: str, target: str) -> None:
+    """Copy a file on a host, sparsely.
+
+    :param target: what is there would be overwritten: its name has to be made for the copy.
+    """
+    host.agent.linux.copy_file(source, target, True)
+
+
+def destroy_file(system: FileSystem, path: str) -> None:
+    """Delete a file through the storage plug-in.
+
+    :param path: absolute, on the host.
+    """
+    ss, fs = system.structs(state=1)
+    file = {"fr_type": "file", "fs_uuid": system.id, "file_path": path}
+    system.host.agent.storageplugin.storage_plugin_destroy(NFS_PLUGIN, ss, fs, file)
+
+
+def set_aside(operation: Operation, module: HostModule, path: Path) -> None:
+    """Move a file into the module's own folder of its repository, from where it can be put back."""
+    module.set_aside(operation.client, operation.id, path)
+
+
+def put_back(operation: Operation, module: HostModule, path: Path) -> None:
+    """Move a file that this operation has set aside back to its place, if nothing lies there."""
+    module.put_back(operation.client, operation.id, path)
+
+
+def delete_aside(operation: Operation, module: HostModule, path: Path) -> None:
+    """Delete a file that this operation has set aside, for good."""
+    module.delete_aside(operation.client, operation.id, path)
+
+
+def mount_export(system: FileSystem, access_path: str) -> None:
+    """Have the storage plug-in mount an NFS export where it mounts them all.
+
+    :param access_path: ``server:/path`` of the export.
+    """
+    ss, fs = system.structs(state=1)
+    fs["access_path"] = access_path
+    # What the last three mean is not known; these are what every client sends.
+    system.host.agent.storageplugin.storage_plugin_mount(
+        NFS_PLUGIN, ss, fs, f"/nfsmnt/{system.id}", "", True, []
+    )

@@ -1,0 +1,4 @@
+"""Time limits that are also default arguments of the driver's methods. In seconds."""
+
+STOP_LIMIT = 300.0  # xend itself notes a guest that takes longer to shut down (xend.md 2)
+MINIMUM_AGE = 60.0  # xend destroys a guest that reboots earlier (MINIMUM_RESTART_TIME, xend.md 2)

@@ -1,0 +1,49 @@
+"""Waiting until VMs run: reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from libcloud_ovm3.agent.identifiers import dashed
+from libcloud_ovm3.errors import WaitTimeout
+from libcloud_ovm3.estate.members import Estate
+from libcloud_ovm3.estate.states import State
+from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
+
+
+def wait_running(estate: Estate, vm_ids: Sequence[str], period: float, limit: float) -> list[VM]:
+    """Wait until all of these VMs run.
+
+    :param vm_ids: in any spelling.
+    :param period: seconds between two reads.
+    :param limit: seconds to wait at most.
+    :return: the VMs, in the order of the ids.
+    :raises WaitTimeout: the limit is over; names those that do not run.
+    """
+    ids = [dashed(vm_id) or vm_id for vm_id in vm_ids]
+    deadline = estate.clock.now() + limit
+    found: set[str] = set()
+    while True:
+        snapshot = read_estate(estate)
+        found |= snapshot.vms.keys()
+        waiting = [
+            vm_id
+            for vm_id in ids
+            if vm_id not in snapshot.vms or snapshot.vms[vm_id].state is not State.RUNNING
+        ]
+        if not waiting:
+            return [snapshot.vms[vm_id] for vm_id in ids]
+        if estate.clock.now() >= deadline:
+            states = ", ".join(
+                _described(vm_id, snapshot, vm_id in found) for vm_id in dict.fromkeys(waiting)
+            )
+            raise WaitTimeout(f"Timed out after {limit:g} seconds: {states}")
+        estate.clock.sleep(period)
+
+
+def _described(vm_id: str, snapshot: EstateSnapshot, was_found: bool) -> str:
+    if vm_id in snapshot.vms:
+        return f"{vm_id} is {snapshot.vms[vm_id].state.value}"
+    if snapshot.errors():
+        return f"the state of {vm_id} is unknown: {'; '.join(snapshot.errors())}"
+    return f"{vm_id} is gone" if was_found else f"{vm_id} was not found"

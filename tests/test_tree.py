@@ -1,0 +1,38 @@
+"""The tests' tree mirrors the code's: whoever knows where code is knows where its tests are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+PACKAGE = TESTS.parent / "libcloud_ovm3"
+# Tests of what is outside the package, or of several parts of it at once.
+OTHERS = {
+    "bench": "the performance figures' own arithmetic",
+    "conformance": "libcloud's own test suites",
+    "faults": "what was found by trying: each a test from outside, through the driver",
+    "hostside": "the host module, also on Python 2.7",
+    "installer/ssh": "the installer over a real sshd",
+    "mutants": "our own files with known weaknesses put in",
+    "system": "several hosts and several clients at once",
+    "tools": "what the Makefile runs",
+}
+FOLDERS = sorted({file.parent.relative_to(TESTS).as_posix() for file in TESTS.rglob("test_*.py")})
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_each_folder_of_tests_is_a_package_or_named_here(folder: str) -> None:
+    assert folder == "." or folder in OTHERS or (PACKAGE / folder / "__init__.py").exists()
+
+
+def test_each_package_has_tests() -> None:
+    packages = {
+        file.parent.relative_to(PACKAGE).as_posix() for file in PACKAGE.rglob("__init__.py")
+    }
+    assert packages - set(FOLDERS) <= {"agent/documents"}  # whose tests are in tests/agent
+
+
+def test_what_is_named_here_exists() -> None:
+    assert set(OTHERS) <= set(FOLDERS)
