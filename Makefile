@@ -5,13 +5,15 @@ PYTHON2 ?= $(shell pyenv root)/versions/2.7.18/bin/python
 PYTHON310 ?= $(firstword $(wildcard $(shell pyenv root)/versions/3.10.*/bin/python) python3.10)
 PYTHON313 ?= $(firstword $(wildcard $(shell pyenv root)/versions/3.13.*/bin/python) python3.13)
 VENV := .venv
-# More than cores: most tests wait for sockets and simulated seconds.
-WORKERS ?= 6
+# One more than cores: some tests wait for processes. Each collects all tests, which takes seconds.
+WORKERS ?= 3
+# Or each of them compiles all tests anew.
+unexport PYTHONDONTWRITEBYTECODE
 SHORT := not soak and not long and not tables and not sshd
 BIN := $(VENV)/bin
 METADATA := setup.cfg pyproject.toml libcloud_ovm3/_version.py
 
-.PHONY: demo test test-tables test-long test-py2 test-host check format generate ci soak lowest newest bench bench-peers clean
+.PHONY: demo test test-tables test-alone test-long test-py2 test-host check format generate ci soak lowest newest bench bench-peers clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo
@@ -48,6 +50,10 @@ test-long: $(VENV)/.test
 test-host: $(VENV)/.test
 	@test -x /usr/sbin/sshd || { apt-get update -qq && apt-get install -y -qq openssh-server; }
 	$(BIN)/python -m pytest -m sshd -n 2 tests/installer
+
+# Each file alone, and all in reverse order: no test may depend on another. Takes long.
+test-alone: $(VENV)/.test
+	$(BIN)/python tools/alone.py
 
 # Long runs, not in CI: make soak NAME=codec runs those with this word in their name.
 soak: $(VENV)/.test

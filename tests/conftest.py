@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -15,8 +16,11 @@ from tests.support import PERSONALITIES, driver_for, give_up_at_once, simulate
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 
-# A machine that does other things as well must not fail a test.
-settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# A machine that does other things as well must not fail a test. Every run tries other examples;
+# for many of them at once: --hypothesis-profile thorough.
+_PATIENT: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("tests", max_examples=40, **_PATIENT)
+settings.register_profile("thorough", max_examples=1000, **_PATIENT)
 settings.load_profile("tests")
 
 

@@ -15,7 +15,7 @@ import pytest
 FOLDERS = ("compute", "diagnostics", "estate", "faults", "operations", "system")
 VARIANTS = frozenset(("plain", "awkward", "agent", "module", "alone", "with the module"))
 TABLES = ("test_create_failures.py", "test_destroy_failures.py", "test_power_failures.py")
-ROWS = 3  # of the failure tables, one row of so many
+ROWS = 5  # of the failure tables, one row of so many
 MANY = 16  # inputs of one test, of which a quarter is taken in tests/faults/test_more_*
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import select
-import ssl
 import threading
 import time
 import warnings
@@ -115,7 +113,6 @@ def give_up_at_once(monkeypatch: Any) -> None:
     the machine is busy. Of the simulated time, the limit passes.
     """
     wait = http.Handler._wait_for_disconnect
-    read = deadline._TimedReader.readinto
 
     def hang(handler: http.Handler) -> None:
         where = handler.client_address[:2]
@@ -127,25 +124,18 @@ def give_up_at_once(monkeypatch: Any) -> None:
 
     def read_unless_hanging(reader: Any, buffer: Any) -> Any:
         line = reader._sock
-        with contextlib.suppress(OSError):  # closed meanwhile: reading says so
-            here = line.getsockname()[:2]
-            while not _is_readable(line) and time.monotonic() < reader._deadline:
-                clock = _hanging.get(here)
-                if clock is not None and clock.simulated is not None:
-                    clock.sleep(reader._limit)
-                    raise TimeoutError("timed out")
-        return read(reader, buffer)
+        while (left := reader._deadline - time.monotonic()) > 0:
+            line.settimeout(min(left, 0.02))
+            with contextlib.suppress(TimeoutError):
+                return line.recv_into(buffer)
+            clock = _hanging.get(line.getsockname()[:2])
+            if clock is not None and clock.simulated is not None:
+                clock.sleep(reader._limit)
+                break
+        raise TimeoutError("timed out")
 
     monkeypatch.setattr(http.Handler, "_wait_for_disconnect", hang)
     monkeypatch.setattr(deadline._TimedReader, "readinto", read_unless_hanging)
-
-
-def _is_readable(line: Any) -> bool:
-    if isinstance(line, ssl.SSLSocket) and line.pending():
-        return True
-    poll = select.poll()
-    poll.register(line, select.POLLIN)
-    return bool(poll.poll(10))  # milliseconds
 
 
 def eventually(condition: Callable[[], Any]) -> None:

@@ -32,7 +32,7 @@ def save(path: Path, values: dict[str, Any]) -> None:
     temporary = path.with_name(f".{path.name}.new")
     temporary.unlink(missing_ok=True)  # left by a kill -9
     with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        json.dump(values, file, indent=1, default=str)
+        file.write(json.dumps(values, default=str))
     os.replace(temporary, path)
 
 

@@ -24,6 +24,11 @@ PASSWORD = "Wéird & <pass>word/@1"
 
 
 @pytest.fixture(autouse=True)
+def no_real_limits() -> None:
+    """Here the driver's own limits are what is tested."""
+
+
+@pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No proxies, no CA bundles, no netrc, no debug log: but for those that a test sets."""
     for name in list(os.environ):

@@ -284,11 +284,11 @@ BAD = {
 def test_bad_documents(root: str) -> None:
     read, _ = READERS[root]
     for name, text in BAD.items():
-        start = time.perf_counter()
+        start = time.thread_time()
         with pytest.raises(MalformedResponse, match=root) as caught:
             read(text.replace("{0}", root))
         assert len(str(caught.value)) < 300, name
-        assert time.perf_counter() - start < 2, name
+        assert time.thread_time() - start < 2, name
 
 
 @pytest.mark.parametrize("answer", [None, 7, [], {}, b"<Discover_Server_Result/>", True])

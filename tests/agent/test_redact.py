@@ -84,7 +84,7 @@ def test_a_given_secret_is_never_left(secret: str, before: str, after: str) -> N
 
 
 def test_long_hostile_texts_take_no_time() -> None:
-    start = time.perf_counter()
+    start = time.thread_time()
     for text in (
         "<name>" + "passwd" * 100_000,
         "<name>passwd</name><value>" * 30_000,
@@ -100,4 +100,4 @@ def test_long_hostile_texts_take_no_time() -> None:
         "<" + "base64" * 100_000,
     ):
         redact(text, ["secret"])
-    assert time.perf_counter() - start < 10
+    assert time.thread_time() - start < 10

@@ -133,11 +133,11 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_files(name: str) -> None:
-    start = time.perf_counter()
+    start = time.thread_time()
     with pytest.raises(InvalidArgument, match=r"vm\.cfg") as caught:
         vmcfg.parse(HOSTILE[name])
     assert len(str(caught.value)) < 300
-    assert time.perf_counter() - start < 5
+    assert time.thread_time() - start < 5
 
 
 @given(st.text() | st.binary() | st.text("a=1'\"#\n\t[]{}(),:-\\0Lx ", max_size=40))

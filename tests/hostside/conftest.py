@@ -12,10 +12,12 @@ HOSTSIDE = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', '..', 
 REPOSITORY = '/OVS/Repositories/' + '0a' * 16
 SHARE = '/nfsmnt/0a0a0a0a-0b0b-0c0c-0d0d-0e0e0e0e0e0e'
 
-sys.dont_write_bytecode = True
-# As in tests/conftest.py, which Python 2 does not read: a busy machine must not fail a test.
-settings.register_profile('tests', deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile('tests')
+if sys.version_info[0] == 2:
+    sys.dont_write_bytecode = True  # what it leaves would lie beside the modules
+    # As in tests/conftest.py, which this Python does not read: a busy machine must fail no test.
+    settings.register_profile('tests', deadline=None,
+                              suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile('tests')
 _place = tempfile.mkdtemp(prefix='libcloud-ovm3-')
 os.symlink(os.path.abspath(HOSTSIDE), os.path.join(_place, 'libcloud_ovm3_host'))
 sys.path.insert(0, _place)

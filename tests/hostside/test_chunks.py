@@ -23,7 +23,7 @@ def decoded(chunk):
     return data
 
 
-@settings(max_examples=200)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.sampled_from([ZERO, ONE]), st.integers(0, 9000)), max_size=8))
 def test_what_is_encoded_is_decoded(runs):
     data = ''.encode('ascii').join([byte * count for byte, count in runs])
@@ -49,7 +49,7 @@ def test_4_mib_and_no_more():
         chunks.decode(chunks.encode(data + ONE))
 
 
-@settings(max_examples=500)
+@settings(max_examples=100)
 @given(st.binary(max_size=40), st.integers(0, 20000))
 def test_what_is_no_chunk_is_refused(junk, length):
     """What decodes is what is encoded: there is one form of each stretch, up to its zeros."""

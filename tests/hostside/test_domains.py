@@ -61,7 +61,7 @@ TREES = st.recursive(WORDS | st.binary() | st.none() | st.integers() | st.floats
                      lambda inner: st.lists(inner, max_size=4), max_leaves=40)
 
 
-@settings(max_examples=200)
+@settings(max_examples=50)
 @given(TREES)
 def test_odd_nesting_never_raises(tree):
     struct = sxp.domain(tree)

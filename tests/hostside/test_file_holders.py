@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from libcloud_ovm3_host import errors, file_holders, inventory
 from libcloud_ovm3_host.compat import big, to_text
@@ -276,7 +276,6 @@ def test_lines_of_another_kind(line):
     assert file_holders.backends(line) == []
 
 
-@settings(max_examples=100)
 @given(st.lists(st.sampled_from(XENSTORE.split(u'\n')) | st.text()).map(u'\n'.join))
 def test_whatever_commands_say_is_taken_apart(text):
     for entry in file_holders.backends(text) + file_holders.loops(text):

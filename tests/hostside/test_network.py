@@ -4,7 +4,7 @@ import errno
 import socket
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from libcloud_ovm3_host import errors, network
 from libcloud_ovm3_host.compat import big
@@ -137,7 +137,6 @@ def test_what_says_nothing_of_the_other_side_is_no_answer(dom0, monkeypatch, pro
     assert Socket.limit == 7
 
 
-@settings(max_examples=100)
 @given(st.lists(st.sampled_from((ADDRESSES + ROUTES).split(u'\n')) | st.text()).map(u'\n'.join))
 def test_whatever_ip_says_is_read_or_refused(text):
     class Host(object):

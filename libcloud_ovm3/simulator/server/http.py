@@ -24,7 +24,7 @@ from libcloud_ovm3.simulator.values import censored_value
 
 MAX_BODY = 64 << 20
 PATHS = ("/", "/RPC2", "/api/3", "/api/3/")
-HANDSHAKE_SECONDS = 20
+HANDSHAKE_SECONDS = 120
 CLOSE_NOTIFY_SECONDS = 0.5  # how long a closing server waits for the client's close_notify
 SECRET = ("update_agent_password",)  # its arguments are passwords: they are not logged
 
