@@ -29,7 +29,7 @@ def test_the_table_of_personalities_is_the_codes() -> None:
     assert table() in TEXT
 
 
-def test_every_kind_of_misbehaviour_is_told() -> None:
+def test_every_kind_of_misbehaviour_is_documented() -> None:
     for kind, words in KINDS.items():
         assert f"| {kind} | {words} |" in TEXT
 
@@ -41,7 +41,7 @@ def test_the_modelled_functions_are_named_and_are_the_agents() -> None:
     assert modelled <= AGENT_FUNCTIONS
 
 
-def test_every_option_is_told() -> None:
+def test_every_option_is_documented() -> None:
     for action in __main__.arguments()._actions:
         for option in action.option_strings:
             if option not in ("-h", "--help"):
