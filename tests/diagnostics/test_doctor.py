@@ -355,7 +355,7 @@ def test_a_troubled_pool(personality: str) -> None:
 
 
 def test_a_healthy_simulated_pool(personality: str) -> None:
-    with Simulator(hosts=2, speed=100, personality=personality) as sim:
+    with simulate(hosts=2, personality=personality) as sim:
         of = collect(estate_of(sim), certificate, "verified")
         assert bad(replace(of, now=NOW)) == []
         assert [len(one.functions) for one in of.members] == [202, 202]

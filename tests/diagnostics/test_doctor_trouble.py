@@ -18,7 +18,7 @@ from libcloud_ovm3.simulator import Simulator
 from libcloud_ovm3.simulator.host import Mount
 from tests.diagnostics.healthy import certificate
 from tests.diagnostics.troubled import estate_of
-from tests.support import SPEED, driver_for, simulate
+from tests.support import driver_for, simulate
 
 CASES = Path(__file__).parent / "cases"
 N19 = (
@@ -90,7 +90,7 @@ KINDS: dict[str, dict[str, Any]] = {"fault": {"text": N19}, "answer": {"value": 
 
 @pytest.mark.parametrize("has_module", [False, True])
 def test_no_failed_read_ends_the_check(has_module: bool) -> None:
-    with Simulator(hosts=2, speed=SPEED, host_module=has_module) as sim:
+    with simulate(hosts=2, host_module=has_module) as sim:
         for kind, more in KINDS.items():
             for function in NAMED:
                 sim.misbehave(kind, function, host=0, times=None, **more)
@@ -195,7 +195,7 @@ def test_one_repository_id_on_two_exports(pool: Simulator) -> None:
 
 
 def test_autostart_guests() -> None:
-    with Simulator(hosts=2, speed=SPEED, host_module=True) as sim:
+    with simulate(hosts=2, host_module=True) as sim:
         boots = [
             {"kind": "saved", "name": "old", "path": "/var/lib/xend/save/old"},
             {"kind": "auto", "name": "web.cfg", "path": "/etc/xen/auto/web.cfg"},
