@@ -42,7 +42,7 @@ def driver_for(sim: Simulator, **options: Any) -> OVM3NodeDriver:
         "host": sim.hosts[0].address,
         "port": sim.hosts[0].port,
         "ex_fingerprint": pins_of(sim),
-        "ex_clock": clock_of(sim),
+        "ex_clock": options.get("ex_clock") or clock_of(sim),
     }
     return OVM3NodeDriver(sim.user, sim.password, **{**defaults, **options})
 

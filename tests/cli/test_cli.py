@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from libcloud_ovm3.agent.hostmodule import HostModule
+from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.simulator import Simulator
 from tests.cli.running import OVM3, address, options, run
 from tests.support import driver_for
@@ -128,7 +129,7 @@ def test_a_disk_that_was_set_aside_is_put_back() -> None:
         disk = sim.repository_path / "VirtualDisks" / "data.img"
         disk.write_bytes(b"precious")
         path = f"/OVS/Repositories/{sim.repository_id}/VirtualDisks/data.img"
-        module = HostModule(driver_for(sim).connection)
+        module = HostModule(driver_for(sim, ex_clock=Clock()).connection)
         module.set_aside("tests", "0" * 32, path)
         assert not disk.exists()
         done = run("orphans", *options(sim), password=sim.password)
@@ -164,7 +165,7 @@ def test_demo() -> None:
     done = run("demo")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    for text in ("list_locations (16 agent calls", "create_node db-1", "stop_node web-1",
+    for text in ("list_locations (19 agent calls", "create_node db-1", "stop_node web-1",
                  "reboot_node web-2", "destroy_node db-1", "0 orphaned disks"):  # fmt: skip
         assert text in done.stdout
     hosts = {
