@@ -67,8 +67,8 @@ def api_of(version: Mapping[str, Any]) -> int | None:
 
 
 def api_label(api: int) -> str:
-    """A module's number for messages: ``api 3``."""
-    return f"api {api}" if api else "older than api 1"
+    """A module's number for messages: ``API 3``."""
+    return f"API {api}" if api else "older than API 1"
 
 
 def is_absent(fault: AgentFault) -> bool:

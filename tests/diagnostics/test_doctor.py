@@ -22,7 +22,6 @@ from libcloud_ovm3.errors import (
 )
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import UnreachableHost
-from libcloud_ovm3.simulator import Simulator
 from tests.diagnostics.healthy import (
     NOW,
     REPOSITORY,

@@ -251,7 +251,7 @@ def test_a_module_from_before_api_1_is_as_none_and_the_notice_says_so(
     node = rules.make(driver)
     put_earlier_module(sim, 1, api)
     address = f"{sim.hosts[1].address}:{sim.hosts[1].port}"
-    notice = rf"{address}: its host module \(older than api 1\) .*`ovm3 host install {address}`"
+    notice = rf"{address}: its host module \(older than API 1\) .*`ovm3 host install {address}`"
     driver = driver_for(sim)
     for _ in range(2):
         with pytest.warns(Ovm3Warning, match=notice):

@@ -18,7 +18,7 @@ def test_it_is_replaced(api: int) -> None:
         put_earlier_module(place.sim, 0, api)
         state = place.check()
         assert (state.verdict, state.api) == ("answering", 0)
-        assert "older than api 1" in state.text
+        assert "older than API 1" in state.text
         done = place.install()
         assert done.changed
         assert (done.state.verdict, done.state.api) == ("answering", payload.api())
