@@ -303,7 +303,7 @@ def test_a_module_from_before_api_1_never_fits(api: int) -> None:
     module, _ = answering({"api": api, "python": "2.4.3"})
     assert module.version() == 0
     assert not fits(0)
-    assert (api_label(0), api_label(api)) == ("older than API 1", f"api {api}")
+    assert (api_label(0), api_label(api)) == ("older than API 1", f"API {api}")
 
 
 @pytest.mark.parametrize("api", [0, -1, "1", True, None])

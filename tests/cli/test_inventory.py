@@ -44,7 +44,8 @@ def test_everything_could_be_read() -> None:
         )
         assert not {c.function for c in sim.calls} - {
             "discover_server", "discover_server_pool", "list_vms", "discover_repository_db",
-            "discover_repositories", "get_vm_config", "discover_hardware", "libcloud_read_agent", "libcloud_version",
+            "discover_repositories", "get_vm_config", "discover_hardware", "libcloud_read_agent",
+            "libcloud_version",
         }  # fmt: skip
         sim.hosts[0].kill()
         status, shown = invoke("inventory", *options(sim), password=sim.password)

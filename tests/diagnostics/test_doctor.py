@@ -321,7 +321,7 @@ def test_the_host_module_of_a_host() -> None:
         calls: list[Call] = []
         collect(record_calls(estate_of(sim), calls), certificate, "verified")
         ours = {call.function for call in calls if call.function.startswith("libcloud_")}
-        assert ours == {"libcloud_version", "libcloud_comebacks"}, (
+        assert ours == {"libcloud_version", "libcloud_autostart_guests"}, (
             "otherwise responses of the agents"
         )
         sim.misbehave("fault", "libcloud_version", text="exceptions.ImportError:no module")

@@ -200,10 +200,10 @@ def test_autostart_guests() -> None:
             {"kind": "saved", "name": "old", "path": "/var/lib/xend/save/old"},
             {"kind": "auto", "name": "web.cfg", "path": "/etc/xen/auto/web.cfg"},
         ]
-        sim.misbehave("answer", "libcloud_comebacks", host=1, value=boots, times=None)
+        sim.misbehave("answer", "libcloud_autostart_guests", host=1, value=boots, times=None)
         some = found(sim, "autostart")
         assert [one.level for one in some] == ["warning", "warning"]
         assert all(one.found.startswith("ovm-2: ") for one in some)
         calls: list[Call] = []
         collect(record_calls(estate_of(sim), calls), certificate, "verified")
-        assert "libcloud_comebacks" in {call.function for call in calls}
+        assert "libcloud_autostart_guests" in {call.function for call in calls}

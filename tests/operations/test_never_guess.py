@@ -347,7 +347,7 @@ def test_several_hosts_at_one_address() -> None:
     with simulate(hosts=2, addresses=_free(ports)) as sim:
         pins = {f"{h.address}:{h.port}": h.fingerprint for h in sim.hosts}
         one = driver_for(sim, ex_fingerprint=pins)
-        with pytest.warns(Ovm3Warning, match="not among ex_hosts"):
+        with pytest.warns(Ovm3Warning, match="not among the given hosts"):
             states = {node.name: node.state for node in one.list_nodes()}
         assert states == {"seed-1": NodeState.RUNNING, "seed-2": NodeState.UNKNOWN}
         both = driver_for(sim, host=None, ex_hosts=list(pins), ex_fingerprint=pins)
