@@ -136,8 +136,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         except (OSError, _Close, Stopped):
             self.close_connection = True
             abort(self.connection)
-        finally:
-            self.server.host.response_sent()
 
     def _post(self) -> None:
         host = self.server.host
@@ -167,10 +165,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
             rule = self.server.backend.record_call(host, name, arguments)
             shown = () if name in SECRET else tuple(censored_value(arguments))
             host.log("INFO", "service:76", f"call start: {name}{shown!r}")
-            if rule is None:
-                self._send(200, self._result(name, arguments))
-            else:
-                self._misbehave(rule, name, arguments)
+            try:
+                if rule is None:
+                    self._send(200, self._result(name, arguments))
+                else:
+                    self._misbehave(rule, name, arguments)
+            finally:  # while the request still counts as being served: no time passes in between
+                host.response_sent()
 
     def _authenticated(self) -> bool:
         host = self.server.host
