@@ -20,6 +20,7 @@ from libcloud.common.base import ConnectionUserAndKey
 from libcloud.http import LibcloudConnection
 from libcloud.utils.loggingconnection import LoggingConnection
 from requests.auth import HTTPBasicAuth
+from requests.utils import get_environ_proxies
 
 from libcloud_ovm3.agent import codec, failures, faults
 from libcloud_ovm3.agent.address import DEFAULT_PORT, Address
@@ -63,12 +64,14 @@ class AgentHTTP(LibcloudConnection):
     def __init__(self, host: str, port: int, secure: bool, trust: HostTrust, **kwargs: Any) -> None:
         super().__init__(host=host, port=port, secure=secure, **kwargs)
         if "proxy_url" not in kwargs:
-            # libcloud 3.8 uses the environment's proxy as if it had been given, ignoring NO_PROXY;
-            # requests evaluates both itself.
+            # libcloud 3.8 uses the environment's proxy as if it had been given, ignoring NO_PROXY.
             self.session.proxies = {}
             self.http_proxy_used = False
         # libcloud turns port 443 into https and port 80 into http, whatever was asked for.
         self.host = f"{'https' if secure else 'http'}://{host}:{port}"
+        if "proxy_url" not in kwargs:  # once per connection: requests would do so for each call
+            self.session.proxies.update(get_environ_proxies(self.host))
+        self.session.trust_env = False
         # A CA that the user names is always used, whatever libcloud's process-wide setting is.
         wanted = trust.ca_cert is not None or self.verify
         self.verify = bool(secure and wanted and trust.verify and not trust.pins)
