@@ -2,7 +2,7 @@
 
 Of each input one variant is taken (a personality, with the host module or without), always the
 same one, so that all of them are met by some test; of the failure tables one row of some, of what
-goes further than the faults that were found a quarter.
+goes further than the faults that were found an eighth.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ FOLDERS = ("compute", "diagnostics", "estate", "faults", "operations", "system")
 VARIANTS = frozenset(("plain", "awkward", "agent", "module", "alone", "with the module"))
 TABLES = ("test_create_failures.py", "test_destroy_failures.py", "test_power_failures.py")
 ROWS = 5  # of the failure tables, one row of so many
-MANY = 16  # inputs of one test, of which a quarter is taken in tests/faults/test_more_*
+MANY = 16  # inputs of one test, of which an eighth is taken in tests/faults/test_more_*
 
 
 def mark_tables(items: list[pytest.Item]) -> None:
@@ -34,7 +34,7 @@ def mark_tables(items: list[pytest.Item]) -> None:
         name = same[0].path.name
         left_out = name in TABLES and lot % ROWS and given
         left_out = left_out or (
-            name.startswith("test_more_") and len(inputs[function]) > MANY and lot % 4
+            name.startswith("test_more_") and len(inputs[function]) > MANY and lot % 8
         )
         for item in same:
             if left_out or item is not taken:

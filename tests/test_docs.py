@@ -24,6 +24,7 @@ from libcloud_ovm3 import OVM3NodeDriver, errors, installer
 from libcloud_ovm3.cli.commands import ovm3
 from libcloud_ovm3.errors import Ovm3Error
 from libcloud_ovm3.simulator import Simulator
+from tests.cli.running import short_waits
 from tests.support import pins_of
 
 ROOT = Path(__file__).parents[1]
@@ -103,7 +104,8 @@ def run_ovm3(line: str, sim: Simulator) -> None:
 
 def run_here(line: str, environment: dict[str, str] | None = None) -> str:
     """Run a command line of ``ovm3`` in this process; what it writes."""
-    done = CliRunner().invoke(ovm3, shlex.split(line)[1:], env=environment)
+    with short_waits():
+        done = CliRunner().invoke(ovm3, shlex.split(line)[1:], env=environment)
     assert done.exit_code == 0, (line, done.output)
     return done.output
 

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from unittest import mock
 
 from click.testing import CliRunner
 
+from libcloud_ovm3 import access
 from libcloud_ovm3.cli.commands import ovm3
+from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.simulator import Simulator
 
 OVM3 = [sys.executable, "-c", "from libcloud_ovm3.cli import main; main()"]
+
+
+@contextlib.contextmanager
+def short_waits() -> Iterator[None]:
+    """What ovm3 waits in this process passes as fast as ``Simulator(speed=100)``."""
+    fast = Clock(lambda: time.monotonic() * 100, lambda seconds: time.sleep(seconds / 100))
+    with mock.patch.object(access, "Clock", return_value=fast):
+        yield
 
 
 def run(
@@ -20,7 +34,8 @@ def run(
     """Run it inside this process; in one of its own if its environment is another."""
     ours = {"COLUMNS": "200", **({"OVM3_PASSWORD": password} if password else {})}
     if not environment:
-        done = CliRunner().invoke(ovm3, arguments, env=ours)
+        with short_waits():
+            done = CliRunner().invoke(ovm3, arguments, env=ours)
         assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
         return subprocess.CompletedProcess(
             arguments, done.exit_code, stdout=done.stdout, stderr=done.stderr
@@ -38,7 +53,9 @@ def run(
 
 def invoke(*arguments: str, password: str = "x") -> tuple[int, str]:
     """Run it inside this process, which is faster. Returns exit status and output."""
-    done = CliRunner().invoke(ovm3, arguments, env={"OVM3_PASSWORD": password, "COLUMNS": "200"})
+    environment = {"OVM3_PASSWORD": password, "COLUMNS": "200"}
+    with short_waits():
+        done = CliRunner().invoke(ovm3, arguments, env=environment)
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
     return done.exit_code, done.output
 
