@@ -188,7 +188,7 @@ def test_estate_and_diagnostics_only_read(file: Path) -> None:
 def test_what_counts_as_a_change() -> None:
     assert {"start_vm", "copy_file", "storage_plugin_mount", "storage_plugin_destroy"} <= WRITES
     assert {"set_aside", "put_back", "delete_aside", "write_document", "start_job"} <= WRITES
-    assert not {"list_vms", "discover_server", "look", "repository", "identify"} & WRITES
+    assert not {"list_vms", "discover_server", "read_agent", "repository", "identify"} & WRITES
 
 
 @pytest.mark.parametrize(

@@ -35,13 +35,16 @@ _TERMS = (
 # Not inside a quoted name, a path or another word: those belong to the user.
 _PATTERNS = [(re.compile(rf"(?<![\w/.'\"=-]){old}(?![\w/]|\.\w)"), new) for old, new in _TERMS]
 _SAID_TWICE = re.compile(r" \(ovm3: [^()]*\)")
+# "ex_force=True (--force)" and "ex_hosts, --host" name both; now they name one of them twice.
+_NAMED_TWICE = re.compile(r"(--[^()]*[^()\s]|`[^`]+`)(?: \(\1\)|, \1(?![\w=-]))")
 
 
 def with_option_names(message: str) -> str:
     """Return a message of the library with options of ``ovm3`` for arguments of Python.
 
-    A part ``(ovm3: ...)``, which repeats them for users of the command line, is left out.
+    What repeats them for users of the command line, as ``(ovm3: ...)`` or ``(--force)`` behind
+    ``ex_force=True``, is left out.
     """
     for pattern, new in _PATTERNS:
         message = pattern.sub(new, message)
-    return _SAID_TWICE.sub("", message)
+    return _NAMED_TWICE.sub(r"\1", _SAID_TWICE.sub("", message))

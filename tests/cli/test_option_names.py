@@ -32,6 +32,15 @@ PYTHON_ONLY = {"ex_allow_same_name", "ex_minimum_age", "ex_second_look", "ex_str
         ("ca_cert and ex_fingerprint contradict verify_ssl=False",
          "--ca-cert and --fingerprint contradict --insecure"),
         ("refuses a second one (ex_location='0a')", "refuses a second one (--on 0a)"),
+        ("a second one: ex_location='0a' (--on 0a)", "a second one: --on 0a"),
+        ("ex_force=True (--force) powers it off", "--force powers it off"),
+        ("not among the given hosts (ex_hosts, --host)", "not among the given hosts (--host)"),
+        ("not all its disks (ex_list_orphans, `ovm3 orphans` list them): a",
+         "not all its disks (`ovm3 orphans` list them): a"),
+        ("ex_list_orphans (`ovm3 orphans`) lists it", "`ovm3 orphans` lists it"),
+        ("to be added to ex_fingerprint (--fingerprint)", "to be added to --fingerprint"),
+        ("ex_passwords={'h': ...} (--password-file h=FILE).", "--password-file h=FILE."),
+        ("--fingerprint a --fingerprint b", "--fingerprint a --fingerprint b"),
     ],
 )  # fmt: skip
 def test_arguments_become_options(message: str, shown: str) -> None:

@@ -95,7 +95,7 @@ NOBODY = [
 
 
 @pytest.mark.parametrize("holder", OTHERS, ids=str)
-def test_what_stands_obstacles_of_a_start(holder: Holder) -> None:
+def test_obstacles_to_a_start(holder: Holder) -> None:
     assert in_the_way(holder)
 
 

@@ -194,7 +194,7 @@ def test_n10_in_a_pool(personality: str, module: bool) -> None:
         assert live(sim) == [ID]
         _, said = invoke("doctor", address(sim), *pins(sim), password=sim.password)
         assert sim.hosts[1].address in said
-        assert "make sure that it is off" not in said
+        assert "confirm that it is powered off" not in said
 
 
 def test_g2_one_host_by_two_names_is_one(sim: Simulator) -> None:
@@ -271,7 +271,7 @@ def test_n24_one_member_has_another_password(personality: str, module: bool) -> 
         _, said = invoke("doctor", address(sim), *pins(sim), password=sim.password)
         lines = [line for line in said.splitlines() if sim.hosts[2].address in line]
         assert any("password" in line for line in lines)
-        assert "make sure that it is off" not in said
+        assert "confirm that it is powered off" not in said
 
 
 # ------------------------------------------------------------------ h: what the module can tell

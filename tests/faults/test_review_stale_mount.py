@@ -27,4 +27,4 @@ def test_what_a_host_does_not_say_is_not_said_to_be_unmounted() -> None:
         certificate = Certificate("TLSv1.3", "ab" * 32)
         found = run_checks(collect(estate_of(sim), lambda: certificate, "verified"))
     assert not any("not on ovm-1" in one.found or "--write" in one.advice for one in found)
-    assert not any("on every host asked" in one.found for one in found)
+    assert not any("on every reachable host" in one.found for one in found)

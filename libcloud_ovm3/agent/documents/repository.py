@@ -178,7 +178,7 @@ def _content(node: elements.Element) -> RepositoryContent:
 
 
 def repository_content(text: str, repository_id: str) -> RepositoryContent | None:
-    """One repository out of The response to discover_repositories; None: the host does not know it.
+    """One repository out of the response to discover_repositories; None: the host does not know it.
 
     :param repository_id: Its id in any notation.
     :raises MalformedResponse: It is not such a document, or lists the repository twice.
