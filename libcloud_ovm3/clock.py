@@ -1,4 +1,4 @@
-"""Time, as every wait of ours sees it: replaceable, so that no test sleeps through real seconds."""
+"""The clock of every wait: replaceable, so that no test sleeps in real time."""
 
 from __future__ import annotations
 

@@ -296,3 +296,14 @@ def test_every_dependency_has_its_line() -> None:
     names = re.findall(r"^    ([a-z][\w-]*)[><=]", options, re.MULTILINE)
     assert len(names) >= 12
     assert [name for name in names if name not in TEXTS["dependencies.md"]] == []
+
+
+@pytest.mark.parametrize("folder", ["agent", "estate", "operations", "compute", "diagnostics"])
+def test_the_architecture_page_names_each_file(folder: str) -> None:
+    """And no file that does not exist."""
+    section = TEXTS["architecture.md"].partition(f"### `{folder}/`\n")[2].partition("\n#")[0]
+    cells = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
+    named = [name.rstrip("/") for cell in cells for name in INLINE.findall(cell)]
+    there = (ROOT / "libcloud_ovm3" / folder).iterdir()
+    files = {one.stem for one in there if not one.stem.startswith("__")}
+    assert sorted(named) == sorted(files)

@@ -54,7 +54,7 @@ class Function:
     """One function of the agent.
 
     :ivar module: the agent's own class for it; "" where no source shows one.
-    :ivar kind: ``read``, or ``write`` for all that is not surely one; ``long`` is a write.
+    :ivar kind: ``read``, or ``write`` if it is not known to be read-only; ``long`` is a write.
     :ivar versions: ``3.2`` (only in a 3.2.1 agent's listing), ``3.3`` (seen only there and later),
         ``both`` or ``unknown``. That a function is gone is shown by no source.
     :ivar arguments: in the agent's order.

@@ -200,26 +200,12 @@ def _decode_strictly(body: bytes) -> Value | Fault:
 
 
 def _parse(body: bytes) -> etree._Element:
-    from lxml import etree  # noqa: PLC0415 (costs several ms; few responses need it)
+    from libcloud_ovm3.agent.xmlparser import parse_xml  # noqa: PLC0415 (few responses need it)
 
-    # A new parser for each response: parsers must not be shared between threads.
-    parser = etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-    )
     try:
-        root = etree.fromstring(body, parser)
-    except (etree.XMLSyntaxError, ValueError, LookupError) as error:
-        raise NotXMLRPC(f"not XML: {error}") from None
-    if root is None:
-        raise NotXMLRPC("not XML: empty")
-    if root.getroottree().docinfo.internalDTD is not None:
-        raise NotXMLRPC("the response has a DOCTYPE, which is not accepted")
-    return root
+        return parse_xml(body)
+    except ValueError as error:
+        raise NotXMLRPC(str(error)) from None
 
 
 def _fault(value: Value) -> Fault:

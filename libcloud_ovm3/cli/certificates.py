@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.x509.oid import NameOID
 
@@ -22,26 +25,22 @@ def read_host_certificate(address: Address, timeout: float = 10.0) -> Certificat
 
 
 def read_certificate(facts: TlsFacts) -> Certificate:
-    """Return the certificate of a connection, with its key's type and size."""
-    version, der = facts.protocol, facts.certificate
+    """Return the certificate of a connection: of one that is invalid, what can be parsed."""
+    read = Certificate(facts.protocol, fingerprint(facts.certificate))
     try:
-        return _read(version, der)
-    except ValueError as error:  # old, invalid certificates: the fingerprint is what matters
-        return Certificate(version, fingerprint(der), error=str(error))
-
-
-def _read(version: str, der: bytes) -> Certificate:
-    certificate = x509.load_der_x509_certificate(der)
-    kind, bits = _key(certificate)
-    return Certificate(
-        tls_version=version,
-        fingerprint=fingerprint(der),
-        key=kind,
-        key_bits=bits,
-        names=_names(certificate),
-        not_before=certificate.not_valid_before_utc,
-        not_after=certificate.not_valid_after_utc,
-    )
+        certificate = x509.load_der_x509_certificate(facts.certificate)
+        read = replace(
+            read,
+            subject=certificate.subject.rfc4514_string(),
+            issuer=certificate.issuer.rfc4514_string(),
+            not_before=certificate.not_valid_before_utc,
+            not_after=certificate.not_valid_after_utc,
+        )
+        kind, bits = _key(certificate)
+        return replace(read, key=kind, key_bits=bits, names=_names(certificate))
+    except (ValueError, UnsupportedAlgorithm) as error:
+        # old, invalid certificates: the fingerprint is what matters
+        return replace(read, error=str(error))
 
 
 def _key(certificate: x509.Certificate) -> tuple[str, int | None]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import click
-from cryptography import x509
 
 from libcloud_ovm3.agent.address import parse_address
+from libcloud_ovm3.agent.call_kinds import parse_seconds
 from libcloud_ovm3.agent.tls import fingerprint
 from libcloud_ovm3.agent.tlsadvice import USUAL, needed, python_options, shown, switches
+from libcloud_ovm3.cli.certificates import read_certificate
 from libcloud_ovm3.cli.options import reported
 from libcloud_ovm3.cli.output import show
+from libcloud_ovm3.diagnostics.collect import Certificate
 
 
 @click.command()
@@ -20,11 +20,11 @@ from libcloud_ovm3.cli.output import show
 def pin(host: str, timeout: float) -> None:
     """Show the certificate that HOST presents, and how to pin it. No password is sent."""
     with reported():
-        address = parse_address(host)
+        address, timeout = parse_address(host), parse_seconds(timeout, "--timeout")
         facts = shown(address, timeout)
         der, options = facts.certificate, needed(address, timeout)
         show(f"TLS          {facts.protocol}, {facts.cipher}")
-        for line in _certificate_lines(der):
+        for line in _certificate_lines(read_certificate(facts)):
             show(line)
         show(f"SHA-256      {_as_openssl_prints(fingerprint(der))}")
         show("Compare the fingerprint with `openssl x509 -in /etc/ovs-agent/cert/certificate.pem "
@@ -35,22 +35,15 @@ def pin(host: str, timeout: float) -> None:
         show(f'Python       ex_fingerprint={{"{address.host}": "{fingerprint(der)}"}}{more}')
 
 
-def _certificate_lines(der: bytes) -> list[str]:
-    try:
-        certificate = x509.load_der_x509_certificate(der)
-        return [
-            f"subject      {certificate.subject.rfc4514_string()}",
-            f"issuer       {certificate.issuer.rfc4514_string()}",
-            f"valid        {_day(certificate.not_valid_before_utc)} to "
-            f"{_day(certificate.not_valid_after_utc)}",
-        ]
-    except ValueError as error:  # old, invalid certificates: the fingerprint is what matters
-        return [f"certificate  cannot be parsed: {error}"]
+def _certificate_lines(certificate: Certificate) -> list[str]:
+    if certificate.not_before is None or certificate.not_after is None:
+        return [f"certificate  cannot be parsed: {certificate.error}"]
+    return [
+        f"subject      {certificate.subject}",
+        f"issuer       {certificate.issuer}",
+        f"valid        {certificate.not_before:%Y-%m-%d} to {certificate.not_after:%Y-%m-%d}",
+    ]
 
 
 def _as_openssl_prints(digits: str) -> str:
     return ":".join(digits[i : i + 2] for i in range(0, len(digits), 2)).upper()
-
-
-def _day(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%d")

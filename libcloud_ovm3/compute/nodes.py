@@ -14,6 +14,7 @@ from libcloud.compute.base import (
 )
 
 from libcloud_ovm3 import estate, operations
+from libcloud_ovm3.agent.call_kinds import parse_seconds
 from libcloud_ovm3.compute.base import OVM3Base
 from libcloud_ovm3.compute.convert import object_id, to_node
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
@@ -130,9 +131,9 @@ class Nodes(OVM3Base):
         :raises WaitTimeout: it is still running after that time; it is not powered off then.
         :rtype: ``bool``
         """
-        self._warn(
-            operations.stop_vm.stop(self._estate, object_id(node), force=ex_force, limit=ex_timeout)
-        )
+        limit = parse_seconds(ex_timeout, "ex_timeout", may_be_zero=True)
+        stop = operations.stop_vm.stop
+        self._warn(stop(self._estate, object_id(node), force=ex_force, limit=limit))
         return True
 
     def reboot_node(self, node: Node, ex_minimum_age: float = MINIMUM_AGE) -> bool:
@@ -149,7 +150,8 @@ class Nodes(OVM3Base):
         :raises OperationIncomplete: the request was sent; its outcome is unknown.
         :rtype: ``bool``
         """
-        self._warn(operations.reboot_vm.reboot(self._estate, object_id(node), ex_minimum_age))
+        age = parse_seconds(ex_minimum_age, "ex_minimum_age", may_be_zero=True)
+        self._warn(operations.reboot_vm.reboot(self._estate, object_id(node), age))
         return True
 
     def destroy_node(self, node: Node) -> bool:
@@ -186,7 +188,9 @@ class Nodes(OVM3Base):
                 f"ssh_interface {ssh_interface!r}: expected public_ips or private_ips"
             )
         ids = [object_id(node) for node in nodes]
-        vms = operations.wait_running.wait_running(self._estate, ids, wait_period, timeout)
+        period = parse_seconds(wait_period, "wait_period", may_be_zero=True)
+        limit = parse_seconds(timeout, "timeout", may_be_zero=True)
+        vms = operations.wait_running.wait_running(self._estate, ids, period, limit)
         running = [to_node(vm, self) for vm in vms]
         return [(node, list(getattr(node, ssh_interface))) for node in running]
 

@@ -50,13 +50,14 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Certificate:
-    """The contents of a host's certificate. None: not known, as it cannot be parsed.
+    """The contents of a host's certificate. None or "": not known, as it cannot be parsed.
 
     :ivar tls_version: the negotiated version (``TLSv1.2``).
     :ivar fingerprint: SHA-256, 64 hex digits.
     :ivar key: the key's type: ``RSA``, ``EC``, …
     :ivar names: common names and subject alternative names.
-    :ivar error: why it cannot be parsed.
+    :ivar subject: in the notation of RFC 4514, as is ``issuer``.
+    :ivar error: why it, or its key, cannot be parsed.
     """
 
     tls_version: str
@@ -66,6 +67,8 @@ class Certificate:
     names: tuple[str, ...] = ()
     not_before: datetime | None = None
     not_after: datetime | None = None
+    subject: str = ""
+    issuer: str = ""
     error: str | None = None
 
 

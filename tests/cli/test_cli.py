@@ -98,6 +98,7 @@ def test_pin_says_what_an_old_host_needs() -> None:
         (["hosts", "--host", "x", "--fingerprint", "12"], 2, "SHA-256"),
         (["hosts", "--host", "127.0.0.9:1"], 1, "cannot be reached"),
         (["pin", "a b"], 2, "host"),
+        (["pin", "127.0.0.9:1", "--timeout", "inf"], 2, "--timeout inf: expected seconds"),
         (["nonsense"], 2, "nonsense"),
     ],
 )

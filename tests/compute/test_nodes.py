@@ -301,3 +301,19 @@ def test_waiting_has_a_limit(driver: Any) -> None:
         driver.wait_until_running([node], wait_period=1, timeout=5)
     with pytest.raises(ValueError, match="ssh_interface"):
         driver.wait_until_running([node], ssh_interface="eth0")
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf"), -1, "soon"])
+def test_a_wait_without_a_limit_is_refused(driver: Any, sim: Simulator, seconds: Any) -> None:
+    """No time is over after NaN seconds, so such a wait would never end."""
+    node = driver.list_nodes()[0]
+    before = len(sim.calls)
+    for call in (
+        lambda: driver.stop_node(node, ex_timeout=seconds),
+        lambda: driver.reboot_node(node, ex_minimum_age=seconds),
+        lambda: driver.wait_until_running([node], timeout=seconds),
+        lambda: driver.wait_until_running([node], wait_period=seconds),
+    ):
+        with pytest.raises(InvalidArgument, match="expected seconds"):
+            call()
+    assert len(sim.calls) == before

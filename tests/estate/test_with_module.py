@@ -91,7 +91,7 @@ def test_a_half_installed_pool() -> None:
 
 
 def seen_both_ways(sim: Simulator) -> list[EstateSnapshot]:
-    """A survey by way of the module, and one of the agents alone."""
+    """The estate read with the host module, and read from the agents alone."""
     estate = driver_for(sim)._estate
     return [read_estate(estate), read_estate(replace(estate, use_module=False))]
 

@@ -1,4 +1,4 @@
-"""The rooms of the simulator: each imports only itself and what is below it, without cycles."""
+"""The packages of the simulator: each imports only itself and what is below it, without cycles."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import libcloud_ovm3.simulator
 FOLDER = Path(libcloud_ovm3.simulator.__file__).parent
 NAME = "libcloud_ovm3.simulator"
 #: From the bottom to the top. The modules of "shared" and "top" stand in the folder itself.
-ROOMS = ("shared", "xend", "agent", "dom0", "server", "top")
+PACKAGES = ("shared", "xend", "agent", "dom0", "server", "top")
 TOP = {"__init__", "__main__", "simulator", "root", "seeds", "layouts"}
 #: What a module may import besides the simulator and the standard library.
 OTHERS = {"cryptography": "server/certificates.py"}
@@ -23,11 +23,11 @@ def module_of(file: Path) -> str:
     return ".".join(file.relative_to(FOLDER).with_suffix("").parts).removesuffix(".__init__")
 
 
-def room_of(module: str) -> str:
-    room = module.partition(".")[0]
-    if room in ROOMS:
-        return room
-    return "top" if room in TOP else "shared"
+def package_of(module: str) -> str:
+    package = module.partition(".")[0]
+    if package in PACKAGES:
+        return package
+    return "top" if package in TOP else "shared"
 
 
 def imports_of(text: str) -> set[str]:
@@ -56,8 +56,8 @@ def _existing(name: str) -> str:
 
 
 def wrong_arrows(module: str, text: str) -> list[str]:
-    rank = ROOMS.index(room_of(module))
-    return [other for other in imports_of(text) if ROOMS.index(room_of(other)) > rank]
+    rank = PACKAGES.index(package_of(module))
+    return [other for other in imports_of(text) if PACKAGES.index(package_of(other)) > rank]
 
 
 FILES = {module_of(file): file for file in sorted(FOLDER.rglob("*.py"))}
