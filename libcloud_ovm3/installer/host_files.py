@@ -24,7 +24,7 @@ TABLE = "{site}/agent/target/api.py"
 _VERSION = "libcloud_version"
 
 
-class Agent(Protocol):
+class InstalledAgent(Protocol):
     """The part of :class:`libcloud_ovm3.agent.functions.Agent` that the installer uses."""
 
     def call(self, function: str, *arguments: Any, **how: Any) -> Any:
@@ -47,7 +47,7 @@ class ModuleState:
     text: str = ""
 
 
-def read_module_state(agent: Agent) -> ModuleState:
+def read_module_state(agent: InstalledAgent) -> ModuleState:
     """Read which module the agent has.
 
     :raises BadCredentials: the agent does not accept user and password.
@@ -68,7 +68,7 @@ def read_module_state(agent: Agent) -> ModuleState:
     return ModuleState("unexpected", text=repr(value)[:200])
 
 
-def find_set_aside(agent: Agent) -> list[str]:
+def find_set_aside(agent: InstalledAgent) -> list[str]:
     """Return the files that interrupted deletions have set aside in the host's repositories.
 
     They are visible only through the module. What cannot be read is included, as a text.

@@ -27,8 +27,8 @@ from libcloud_ovm3.installer import patches, payload, table, xend
 from libcloud_ovm3.installer.host import Host
 from libcloud_ovm3.installer.host_files import (
     TABLE,
-    Agent,
     HostFiles,
+    InstalledAgent,
     ModuleState,
     State,
     assess,
@@ -49,7 +49,7 @@ from libcloud_ovm3.installer.preconditions import (
 from libcloud_ovm3.installer.ssh import SSHConnection
 
 # How to reach the agent once agent.ini has been changed: (port, TLS), None = as before.
-Reconnect = Callable[[int | None, bool | None], Agent]
+Reconnect = Callable[[int | None, bool | None], InstalledAgent]
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class _Task:
     """One operation on one host; ``progress`` gets a line about each step."""
 
     host: Host
-    agent: Agent
+    agent: InstalledAgent
     reconnect: Reconnect | None
     waiting: Waiting
     progress: Callable[[str], None]
@@ -95,7 +95,7 @@ def _quiet(_: str) -> None:
     """Discard a progress message."""
 
 
-def check(ssh: SSHConnection, agent: Agent, *, root: str = "") -> State:
+def check(ssh: SSHConnection, agent: InstalledAgent, *, root: str = "") -> State:
     """Read the state of an installation from the host's disk and its agent. Changes nothing.
 
     :param ssh: a connection to that host's dom0, as root.
@@ -107,7 +107,7 @@ def check(ssh: SSHConnection, agent: Agent, *, root: str = "") -> State:
 
 def install(
     ssh: SSHConnection,
-    agent: Agent,
+    agent: InstalledAgent,
     *,
     root: str = "",
     without: Sequence[str] = (),
@@ -177,7 +177,7 @@ def install(
 
 def uninstall(
     ssh: SSHConnection,
-    agent: Agent,
+    agent: InstalledAgent,
     *,
     root: str = "",
     reconnect: Reconnect | None = None,
@@ -249,7 +249,7 @@ def _edit(task: _Task, plan: Plan, *, keep: bool = True) -> None:
 
 def _restart_for_install(
     task: _Task, plan: Plan, on_disk: HostFiles, is_reconfigured: bool
-) -> Agent:
+) -> InstalledAgent:
     """Restart the agent and return it as it is reached now. Rolls back if it has no module."""
     try:
         agent = _agent_after(task, plan) if is_reconfigured else task.agent
@@ -299,7 +299,7 @@ def _settled_ini(on_disk: HostFiles) -> bytes | None:
     return ini if ini is None or on_disk.manifest is not None else patches.revert_options(ini)
 
 
-def _restart_for_uninstall(task: _Task, plan: Plan) -> tuple[Agent, ModuleState]:
+def _restart_for_uninstall(task: _Task, plan: Plan) -> tuple[InstalledAgent, ModuleState]:
     agent = _agent_after(task, plan) if plan.edit_of(AGENT_INI) else task.agent
     task.progress("restarting the agent")
     task.host.service("ovs-agent", task.waiting.limit)
@@ -319,12 +319,12 @@ def _restart_for_uninstall(task: _Task, plan: Plan) -> tuple[Agent, ModuleState]
     return agent, module
 
 
-def _agent_after(task: _Task, plan: Plan) -> Agent:
+def _agent_after(task: _Task, plan: Plan) -> InstalledAgent:
     edit = plan.edit_of(AGENT_INI)
     return _agent_with(task, edit.after if edit else task.host.read(AGENT_INI) or b"")
 
 
-def _agent_with(task: _Task, content: bytes) -> Agent:
+def _agent_with(task: _Task, content: bytes) -> InstalledAgent:
     """Return the agent as it is reached with that agent.ini."""
     port, ssl = patches.option(content, "port"), patches.option(content, "ssl")
     if task.reconnect is None:
@@ -335,7 +335,9 @@ def _agent_with(task: _Task, content: bytes) -> Agent:
     )
 
 
-def _wait(task: _Task, agent: Agent, is_expected: Callable[[ModuleState], bool]) -> ModuleState:
+def _wait(
+    task: _Task, agent: InstalledAgent, is_expected: Callable[[ModuleState], bool]
+) -> ModuleState:
     """Return the first expected state, or the last one within the limit.
 
     :raises OperationIncomplete: it is back, but its certificate or credentials were rejected.
@@ -356,7 +358,7 @@ def _has_restart_time(on_disk: HostFiles) -> bool:
     return patch.state(on_disk.files) == "applied"
 
 
-def _restart_xend(task: _Task, agent: Agent) -> None:
+def _restart_xend(task: _Task, agent: InstalledAgent) -> None:
     xend.restart(
         task.host,
         agent,

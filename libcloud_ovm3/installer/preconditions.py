@@ -9,8 +9,8 @@ from libcloud_ovm3.installer import patches, payload, table
 from libcloud_ovm3.installer.host import Host
 from libcloud_ovm3.installer.host_files import (
     TABLE,
-    Agent,
     HostFiles,
+    InstalledAgent,
     ModuleState,
     find_set_aside,
 )
@@ -51,7 +51,9 @@ def require_regular_files(host: Host, plan: Plan) -> None:
             )
 
 
-def require_nothing_set_aside(host: Host, agent: Agent, progress: Callable[[str], None]) -> None:
+def require_nothing_set_aside(
+    host: Host, agent: InstalledAgent, progress: Callable[[str], None]
+) -> None:
     """:raises PreconditionFailed: a file is set aside, which only the module shows."""
     try:
         files = find_set_aside(agent)

@@ -21,7 +21,7 @@ from libcloud_ovm3.errors import (
     shown,
 )
 from libcloud_ovm3.installer.host import Host
-from libcloud_ovm3.installer.host_files import Agent
+from libcloud_ovm3.installer.host_files import InstalledAgent
 
 # The older one first: it may contain a guest's shutdown, if the log was rotated since.
 LOGS = ("/var/log/xen/xend.log.1", "/var/log/xen/xend.log")
@@ -45,7 +45,7 @@ Guest = Mapping[str, Any]
 
 def restart(
     host: Host,
-    agent: Agent,
+    agent: InstalledAgent,
     *,
     limit: float,
     progress: Callable[[str], None],
@@ -146,7 +146,7 @@ def pending_restarts(
     return list(pending.items())
 
 
-def _guests(agent: Agent) -> list[Guest]:
+def _guests(agent: InstalledAgent) -> list[Guest]:
     found = agent.call("list_vms")
     return [guest for guest in found if isinstance(guest, Mapping)] if found else []
 
@@ -161,7 +161,7 @@ def _of(guest: Guest, key: str) -> str:
 
 def _wait_for(
     host: Host,
-    agent: Agent,
+    agent: InstalledAgent,
     expected: set[str],
     limit: float,
     clock: Clock,

@@ -33,7 +33,7 @@ from libcloud_ovm3.estate.vms import VM, merge_vms, read_estate
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.operations.delete_files import delete_file
 from libcloud_ovm3.operations.destroy_vm import require_deleted
-from libcloud_ovm3.operations.plan_vm import Plan, listed, named
+from libcloud_ovm3.operations.plan_vm import VMPlan, listed, named
 from libcloud_ovm3.operations.start_vm import start_on
 
 NAME_LIMIT = 30.0  # seconds for another client that makes the same name to give way
@@ -41,7 +41,7 @@ NAME_POLL = 2.0
 NAME_READS = 3  # at least, however long each of them takes
 
 
-def create(plan: Plan) -> tuple[VM, list[str]]:
+def create(plan: VMPlan) -> tuple[VM, list[str]]:
     """Create the VM that was planned and start it.
 
     :return: the VM as it is right after its start, and notices for the user: failures of steps that
@@ -68,7 +68,7 @@ def create(plan: Plan) -> tuple[VM, list[str]]:
     return _start(plan, definition, notices), notices
 
 
-def _broke_off(plan: Plan, error: Ovm3Error, details: str = "") -> OperationIncomplete:
+def _broke_off(plan: VMPlan, error: Ovm3Error, details: str = "") -> OperationIncomplete:
     """The error for what is in doubt."""
     return plan.operation.incomplete(
         f"creating VM {plan.spec.name!r} broke off: {error}{details and f'; {details}'}. What may "
@@ -78,7 +78,7 @@ def _broke_off(plan: Plan, error: Ovm3Error, details: str = "") -> OperationInco
     )
 
 
-def _parameters(plan: Plan) -> dict[str, Any]:
+def _parameters(plan: VMPlan) -> dict[str, Any]:
     """A paravirtual VM's options: the set that working clients send (agent-behaviour 6.1)."""
     return {
         "uuid": plan.vm_id,
@@ -106,7 +106,7 @@ def _parameters(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _define(plan: Plan, notices: list[str]) -> None:
+def _define(plan: VMPlan, notices: list[str]) -> None:
     """Step 1: the definition, which says that it is being created. It is read back: what the agent
     makes of quotes in a name, for example, is not documented.
     """
@@ -128,7 +128,7 @@ def _define(plan: Plan, notices: list[str]) -> None:
         raise
 
 
-def _is_listed(plan: Plan, failed: Ovm3Error, kind: str, name: str) -> bool:
+def _is_listed(plan: VMPlan, failed: Ovm3Error, kind: str, name: str) -> bool:
     """Whether a directory or a file is there after a failure.
 
     :raises OperationIncomplete: that cannot be read: doubt stays doubt.
@@ -142,7 +142,7 @@ def _is_listed(plan: Plan, failed: Ovm3Error, kind: str, name: str) -> bool:
     return name in (folder.name for folder in content.virtual_machines)
 
 
-def _read_back(plan: Plan, description: str) -> VMConfig:
+def _read_back(plan: VMPlan, description: str) -> VMConfig:
     """The definition as the agent has it now.
 
     :raises PreconditionFailed: it does not say what was sent; names what it says.
@@ -162,7 +162,7 @@ def _read_back(plan: Plan, description: str) -> VMConfig:
     return config
 
 
-def _compared(plan: Plan, is_: VMConfig, description: str) -> list[tuple[str, Any, Any]]:
+def _compared(plan: VMPlan, is_: VMConfig, description: str) -> list[tuple[str, Any, Any]]:
     """What a definition says, and what it should say."""
     disks = [] if description else [plan.disk]
     return [
@@ -176,7 +176,7 @@ def _compared(plan: Plan, is_: VMConfig, description: str) -> list[tuple[str, An
     ]
 
 
-def _require_own_name(plan: Plan) -> None:
+def _require_own_name(plan: VMPlan) -> None:
     """Look for the name once more, now that everybody can see that this VM is being created.
 
     Of two that are being created the one with the larger id gives way, at once. The other one waits
@@ -208,7 +208,7 @@ def _require_own_name(plan: Plan) -> None:
         clock.sleep(NAME_POLL)
 
 
-def _others(plan: Plan) -> tuple[list[VM], list[str]]:
+def _others(plan: VMPlan) -> tuple[list[VM], list[str]]:
     """Which other VMs have the name, and what could not be read."""
     try:
         snapshot = read_estate(plan.operation.estate)
@@ -222,7 +222,7 @@ def _gives_way(other: VM, vm_id: str) -> bool:
     return other.state is State.PENDING and not other.live and other.id > vm_id
 
 
-def _copy(plan: Plan) -> None:
+def _copy(plan: VMPlan) -> None:
     """Step 2: the disk. After a failure the listing helps only where the disk is not there: half a
     copy looks complete.
     """
@@ -245,7 +245,7 @@ def _copy(plan: Plan) -> None:
         )
 
 
-def _configure(plan: Plan, notices: list[str]) -> Definition:
+def _configure(plan: VMPlan, notices: list[str]) -> Definition:
     """Step 3: the disk, and no "creating" any more. All keys are sent: others may be dropped."""
     disks = [f"file:{plan.disk},xvda,w"]
     complete = _read_back(plan, plan.pending_description).changed(disk=disks, OVM_description="")
@@ -264,7 +264,7 @@ def _configure(plan: Plan, notices: list[str]) -> Definition:
 
 
 def _not_configured(
-    plan: Plan, failed: AgentFault | OutcomeUnknown | None, difference: Ovm3Error
+    plan: VMPlan, failed: AgentFault | OutcomeUnknown | None, difference: Ovm3Error
 ) -> Ovm3Error:
     """The error for a definition that does not say that it is complete."""
     if failed is None:
@@ -281,7 +281,7 @@ def _not_configured(
     return _broke_off(plan, failed, str(difference))
 
 
-def _start(plan: Plan, definition: Definition, notices: list[str]) -> VM:
+def _start(plan: VMPlan, definition: Definition, notices: list[str]) -> VM:
     """Step 4: the start. From here on nothing is undone: the VM is complete."""
     try:
         live, more = start_on(plan.operation, plan.host, plan.hosts, definition, [plan.vm_id])
@@ -297,7 +297,7 @@ def _start(plan: Plan, definition: Definition, notices: list[str]) -> VM:
     return merge_vms([view], [definition], all_answered=True)[plan.vm_id]
 
 
-def _undo(plan: Plan, error: Ovm3Error) -> None:
+def _undo(plan: VMPlan, error: Ovm3Error) -> None:
     """Remove what this operation has created, where a read has shown how far it came.
 
     :raises OperationIncomplete: something of it stays; names it.
@@ -317,7 +317,7 @@ def _undo(plan: Plan, error: Ovm3Error) -> None:
         ) from error
 
 
-def _withdraw(plan: Plan) -> None:
+def _withdraw(plan: VMPlan) -> None:
     try:
         doors.withdraw_vm(plan.host, plan.repository.id, plan.directory)
     except (AgentFault, OutcomeUnknown) as failed:

@@ -44,7 +44,7 @@ class VMSpec:
 
 
 @dataclass(frozen=True)
-class Plan:
+class VMPlan:
     """Everything that a creation has decided before it creates anything.
 
     :ivar host: where the VM is created and started.
@@ -88,7 +88,7 @@ class Plan:
         return {"host": str(self.host.address)}
 
 
-def make_plan(estate: Estate, spec: VMSpec) -> Plan:
+def make_plan(estate: Estate, spec: VMSpec) -> VMPlan:
     """Decide everything. Reads only, but for mounting the export for the storage plug-in.
 
     :raises InvalidArgument: an argument is wrong.
@@ -105,7 +105,7 @@ def make_plan(estate: Estate, spec: VMSpec) -> Plan:
     system = mounted_export(host, image.repository)
     template, template_bytes = locate(image, system)
     size_notices = _require_disk_size(spec, template_bytes)
-    return Plan(
+    return VMPlan(
         operation=operation,
         spec=spec,
         host=host,
