@@ -22,12 +22,12 @@ def not_sent(
     :param trust: The TLS options in use.
     """
     cause, hint = error.__cause__, advice(error, trust).text(trust)
-    shown_by = f"(`ovm3 pin {address}` shows the certificate that it presents)"
+    shown_by = f"`ovm3 pin {address}` shows the certificate that it presents"
     kind: type[HostUnreachable] = CertificateRejected
     if isinstance(cause, PinMismatch):
-        text = f"the certificate does not match the pinned one: {why} {shown_by}"
+        text = f"the certificate does not match the pinned one: {why} ({shown_by})"
     elif isinstance(cause, ssl.SSLCertVerificationError):
-        text = f"certificate verification failed: {why}{hint} {shown_by}"
+        text = f"certificate verification failed: {why}{hint} ({shown_by} and how to pin it)"
     else:
         kind, text = HostUnreachable, f"cannot be reached: {why}{hint}"
     return kind(f"{address}: {text}", host=str(address), function=function)
@@ -47,8 +47,8 @@ def refused(address: Address, status: int, reason: str, function: str) -> BadCre
     else:
         host = address.host
         text += (
-            f" (HTTP {status} {reason}). If this host has another password than the others: "
-            f"ex_passwords={{{host!r}: ...}} (--password-file {host}=FILE). Since 3.3 a host "
-            f"that a Manager owns may reject every password"
+            f" (HTTP {status} {reason}). If this host's password differs from the others': "
+            f"ex_passwords={{{host!r}: ...}}. Since 3.3 a host that a Manager owns may reject "
+            f"every password"
         )
     return BadCredentials(text, host=str(address), function=function)

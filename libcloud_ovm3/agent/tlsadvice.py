@@ -195,7 +195,7 @@ def _older(trust: HostTrust) -> HostTrust | None:
 def _difference(trust: HostTrust, remedy: HostTrust) -> str:
     """What :func:`advice` adds, as options of the driver and of the command line."""
     options, on_command_line = python_options(remedy, trust), switches(remedy, trust)
-    return f"{', '.join(options)} may help (command line: {' '.join(on_command_line)})"
+    return f"{', '.join(options)} may help (ovm3: {' '.join(on_command_line)})"
 
 
 def python_options(wanted: HostTrust, base: HostTrust) -> list[str]:

@@ -33,7 +33,13 @@ def api() -> None:
 def list_functions(reads: bool, words: tuple[str, ...]) -> None:
     """List all functions, or those whose names contain all WORDS."""
     rows = [
-        (f.name, f.group, f.kind, f.versions, f.about.partition(".")[0] or "behaviour unknown")
+        (
+            f.name,
+            f.group,
+            f.kind,
+            f.versions,
+            f.about.partition(". ")[0].removesuffix(".") or "behaviour unknown",
+        )
         for f in catalogue.functions().values()
         if (not reads or f.kind == "read") and all(word in f.name for word in words)
     ]

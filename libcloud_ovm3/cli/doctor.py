@@ -1,4 +1,4 @@
-"""``ovm3 doctor``: checks a host and its pool, and says what to do about each fault."""
+"""``ovm3 doctor``: checks a host and its pool, and says what to do about each problem."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _LEVELS = ("error", "warning", "note", "ok")
 )
 @access_options
 def doctor(host: str, bundle: Path | None, **options: Any) -> None:
-    """Check HOST and its pool, and say what to do about each fault. Changes nothing.
+    """Check HOST and its pool, and say what to do about each problem. Changes nothing.
 
-    Exit status: 0, no faults; 1, warnings or errors, or nothing could be read; 2, invalid
+    Exit status: 0, no problems; 1, warnings or errors, or nothing could be read; 2, invalid
     arguments.
     """
     calls: list[Call] = []

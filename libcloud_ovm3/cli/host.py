@@ -77,8 +77,8 @@ def install(
 ) -> None:  # fmt: skip
     """Install the host module on HOST.
 
-    Known faults of the host are patched. Running it again completes an interrupted
-    installation, and changes nothing if it is complete.
+    Known defects of the host are fixed by patches. Running it again completes an
+    interrupted installation, and changes nothing if it is complete.
     """
     from libcloud_ovm3 import installer  # noqa: PLC0415 (pays for paramiko only when it is used)
 

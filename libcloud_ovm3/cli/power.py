@@ -22,7 +22,7 @@ from libcloud_ovm3.operations.limits import STOP_LIMIT
 def start(vm: str, location: str | None, **options: Any) -> None:
     """Start a VM, after checking that no host runs it.
 
-    This is checked twice, some seconds apart: a guest that reboots is on no list for a moment.
+    This is checked twice, some seconds apart: a rebooting guest is not listed for a moment.
     """
     with reported():
         driver = make_driver(**options)

@@ -13,7 +13,7 @@ Level = Literal["ok", "note", "warning", "error"]
 class Finding:
     """One thing that was found.
 
-    :ivar level: ``ok``; ``note``: no fault, but good to know; ``warning``; ``error``: something
+    :ivar level: ``ok``; ``note``: no problem, but good to know; ``warning``; ``error``: something
         cannot be used, or data is in danger.
     :ivar about: the subject, in one or two words.
     :ivar found: what was found.

@@ -147,7 +147,7 @@ class DefinitionInfo:
 
 @dataclass(frozen=True)
 class VMEntry:
-    """One VM: its state (docs/promises.md), where it runs, and the contents of its vm.cfg.
+    """One VM: its state (docs/guarantees.md), where it runs, and the contents of its vm.cfg.
 
     :ivar memory_mb: of the running domain, else from its vm.cfg; likewise ``vcpus``.
     :ivar ha: the agent's HA flag; None: not known, or not exactly one definition.

@@ -84,7 +84,8 @@ def check_unreachable(hosts: Sequence[UnreachableHost]) -> Iterator[Finding]:
 
 def _member_advice(host: UnreachableHost) -> str:
     if host.kind == "unverified":
-        return f"`ovm3 pin {host.address}`, then add --fingerprint"
+        address = host.address.rpartition(":")[0]
+        return f"`ovm3 pin {host.address}`, then add --fingerprint {address}=SHA256"
     if host.kind == "password":
         return (
             f"its agent has a different password: put it into a file, and add "

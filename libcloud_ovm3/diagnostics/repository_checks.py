@@ -1,6 +1,6 @@
 """Doctor checks of repositories: where each is mounted, and whether it can be listed.
 
-Pure: no I/O. Sources: agent-behaviour.md, docs/promises.md.
+Pure: no I/O. Sources: agent-behaviour.md, docs/guarantees.md.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Doctor checks of VMs: their vm.cfg, where they run, what starts them. Pure: no I/O.
 
-Sources: agent-behaviour.md, xend.md, docs/promises.md.
+Sources: agent-behaviour.md, xend.md, docs/guarantees.md.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def _check_definition(definition: Definition, snapshot: EstateSnapshot) -> Itera
             "error",
             "vm.cfg",
             f"{definition.place}/vm.cfg cannot be relied upon: {definition.error}",
-            "its VM is left alone, and no disk that it could refer to is deleted",
+            "its VM is not changed, and no disk that it could refer to is deleted",
             "check the directory on a host that has the repository mounted",
         )
     elif definition.error and definition.error.startswith(NO_VM_CFG):
@@ -131,7 +131,7 @@ def _check_presence(vm: VM) -> Iterator[Finding]:
             "VM",
             f"VM {vm.label} has crashed, or its domain was not removed: {vm.where()}",
             "it still holds memory and disks",
-            "see xend.log on the host; then `ovm3 stop --force`",
+            "see xend.log on the host; then `ovm3 stop --force NAME`",
         )
     if vm.live and not vm.definitions:
         yield Finding(
@@ -146,8 +146,8 @@ def _check_presence(vm: VM) -> Iterator[Finding]:
             "note",
             "VM",
             f"VM {vm.label} is being created, or its creation was interrupted",
-            "nodes that remain pending are incomplete",
-            "destroy the node if nobody is creating it",
+            "a VM that remains pending is incomplete",
+            "if nobody is creating it, remove it with the driver's destroy_node",
         )
 
 
@@ -158,7 +158,7 @@ def _check_doubts(vm: VM) -> Iterator[Finding]:
             "warning",
             "VM",
             f"VM {vm.label}: {doubt}",
-            "whether it is running is not known, so it is left alone",
+            "whether it is running is not known, so it is not changed",
             "examine that domain on the host; uuid and name in vm.cfg must be unique",
         )
     for live in vm.live:

@@ -204,7 +204,7 @@ def _obstacles(answers: Sequence[HostHolders], definition: Definition) -> list[s
     return reasons
 
 
-_WITHOUT = " (ex_host_module=False, --no-host-module ignores host modules)"
+_WITHOUT = " (ex_host_module=False ignores host modules)"
 _CLOSED = 6  # state of xenbus: nothing is written any more
 
 

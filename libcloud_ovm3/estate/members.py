@@ -65,9 +65,9 @@ class Estate:
             agent = self._agents[address]
         if agent is None:
             raise HostNotVerified(
-                f"{address}: not contacted: a pool member without pinned certificate or CA; "
-                f"`ovm3 pin {address}` shows its fingerprint, to be added to ex_fingerprint "
-                f"(--fingerprint)",
+                f"{address}: not contacted: a pool member with neither a pin nor a CA; "
+                f"`ovm3 pin {address}` shows its fingerprint, then add "
+                f"ex_fingerprint={{{address.host!r}: ...}}",
                 host=str(address),
             )
         return agent

@@ -287,10 +287,10 @@ def _roll_back(task: _Task, plan: Plan, on_disk: HostFiles) -> str:
         return f"Rolling back failed as well: {error}"
     if module.kind == "unreachable":
         return (
-            f"It was removed from the agent's table, but the agent is still unreachable: "
+            f"The module was removed from the agent's table, but the agent is still unreachable: "
             f"{module.text}"
         )
-    return "It was removed from the agent's table again, and the agent works without it."
+    return "The module was removed from the agent's table again, and the agent works without it."
 
 
 def _settled_ini(on_disk: HostFiles) -> bytes | None:

@@ -27,7 +27,7 @@ from libcloud_ovm3.installer.host_files import InstalledAgent
 LOGS = ("/var/log/xen/xend.log.1", "/var/log/xen/xend.log")
 CHANGES = (
     "restarting xend resets some of its data on running guests: weight and cap are shown as 256 "
-    "and 0, and take effect as that at a guest's next reboot; its memory then is what it uses now; "
+    "and 0, and get these values at a guest's next reboot; its memory is then what it uses now; "
     "device models take up to 10 s to stop; requests to start, stop or save a guest that are in "
     "progress are lost"
 )

@@ -64,15 +64,16 @@ def create(plan: VMPlan) -> tuple[VM, list[str]]:
         _undo(plan, error)
         raise
     except OutcomeUnknown as error:
-        raise _broke_off(plan, error) from error
+        raise _not_completed(plan, error) from error
     return _start(plan, definition, notices), notices
 
 
-def _broke_off(plan: VMPlan, error: Ovm3Error, details: str = "") -> OperationIncomplete:
+def _not_completed(plan: VMPlan, error: Ovm3Error, details: str = "") -> OperationIncomplete:
     """The error for what is in doubt."""
     return plan.operation.incomplete(
-        f"creating VM {plan.spec.name!r} broke off: {error}{details and f'; {details}'}. What may "
-        f"be left: node {plan.vm_id} (pending; destroy_node removes it) and its disk {plan.disk}",
+        f"creating VM {plan.spec.name!r} was not completed: {error}{details and f'; {details}'}. "
+        f"What may be left: node {plan.vm_id} (pending; destroy_node removes it) and its disk "
+        f"{plan.disk}",
         left=(plan.vm_id, plan.disk),
         **plan.where,
     )
@@ -124,7 +125,7 @@ def _define(plan: VMPlan, notices: list[str]) -> None:
         _read_back(plan, plan.pending_description)
     except (AgentFault, PreconditionFailed) as error:
         if failed:  # perhaps it is still being written
-            raise _broke_off(plan, failed, str(error)) from failed
+            raise _not_completed(plan, failed, str(error)) from failed
         raise
 
 
@@ -136,7 +137,7 @@ def _is_listed(plan: VMPlan, failed: Ovm3Error, kind: str, name: str) -> bool:
     try:
         content = list_whole(plan.host, plan.repository.id)
     except Ovm3Error as second:
-        raise _broke_off(plan, failed, f"reading its state failed too: {second}") from failed
+        raise _not_completed(plan, failed, f"reading its state failed too: {second}") from failed
     if kind == "virtual_disks":
         return name in content.virtual_disks
     return name in (folder.name for folder in content.virtual_machines)
@@ -203,7 +204,7 @@ def _require_own_name(plan: VMPlan) -> None:
         if is_over:
             raise PreconditionFailed(
                 f"whether the name {name!r} was taken in the meantime is unknown: "
-                f"{'; '.join(errors)}; ex_allow_same_name=True creates it all the same"
+                f"{'; '.join(errors)}; ex_allow_same_name=True creates it anyway"
             )
         clock.sleep(NAME_POLL)
 
@@ -230,7 +231,7 @@ def _copy(plan: VMPlan) -> None:
         doors.copy_file(plan.host, plan.template, plan.disk)
     except AgentFault as fault:
         if _is_listed(plan, fault, "virtual_disks", posixpath.basename(plan.disk)):
-            raise _broke_off(plan, fault, "the disk is there, perhaps incomplete") from fault
+            raise _not_completed(plan, fault, "the disk is there, perhaps incomplete") from fault
         raise fault.with_state("there is no such file") from fault
     copied = size_bytes(plan.system, plan.disk)
     if copied != plan.template_bytes:
@@ -276,9 +277,9 @@ def _not_configured(
         try:
             _read_back(plan, plan.pending_description)
         except Ovm3Error as second:
-            return _broke_off(plan, failed, str(second))
+            return _not_completed(plan, failed, str(second))
         return failed.with_state("the definition is as it was")
-    return _broke_off(plan, failed, str(difference))
+    return _not_completed(plan, failed, str(difference))
 
 
 def _start(plan: VMPlan, definition: Definition, notices: list[str]) -> VM:

@@ -193,8 +193,8 @@ def _delete_vm(operation: Operation, snapshot: EstateSnapshot, vm: VM, disks: Di
             require_deleted(host, vm.definition.repository_id, vm.definition.directory, failed)
     except OutcomeUnknown as error:
         raise operation.incomplete(
-            f"destroying VM {vm.label} broke off: {error}. What may be left: the node, and its "
-            f"disks {', '.join(paths) or '(none)'}",
+            f"destroying VM {vm.label} was not completed: {error}. What may be left: the node, "
+            f"and its disks {', '.join(paths) or '(none)'}",
             left=(vm.id, *paths),
         ) from error
 
@@ -248,8 +248,8 @@ def _delete_disks(
     if failed:
         reasons = "; ".join(f"{path}: {error}" for path, error in failed.items())
         raise operation.incomplete(
-            f"VM {vm.label} was deleted, but not all its disks (ex_list_orphans, `ovm3 orphans` "
-            f"list them): {reasons}",
+            f"VM {vm.label} was deleted, but not all its disks (ex_list_orphans lists "
+            f"them): {reasons}",
             left=tuple(failed),
         ) from next(iter(failed.values()))
 

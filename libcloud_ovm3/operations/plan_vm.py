@@ -144,7 +144,7 @@ def _require_free_name(snapshot: EstateSnapshot, spec: VMSpec) -> None:
     if snapshot.errors():
         raise PreconditionFailed(
             f"whether the name {spec.name!r} is taken is unknown: "
-            f"{'; '.join(snapshot.errors())}; ex_allow_same_name=True creates it all the same"
+            f"{'; '.join(snapshot.errors())}; ex_allow_same_name=True creates it anyway"
         )
 
 

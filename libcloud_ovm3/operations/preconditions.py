@@ -24,13 +24,13 @@ def require_certain(vm: VM, snapshot: EstateSnapshot) -> None:
         which VM a domain belongs to.
     """
     if snapshot.unseen or vm.doubts:
-        raise PreconditionFailed(f"VM {vm.label}: {why_unknown(vm, snapshot)}")
+        raise PreconditionFailed(f"VM {vm.label} was left unchanged: {why_unknown(vm, snapshot)}")
 
 
 def why_unknown(vm: VM, snapshot: EstateSnapshot) -> str:
     """Why it is unknown whether a VM that no host lists is running."""
     if snapshot.unseen:
-        return f"it may be running where that cannot be read: {'; '.join(snapshot.unseen)}"
+        return f"it may be running on a host that could not be read: {'; '.join(snapshot.unseen)}"
     if vm.doubts:
         return f"whether it is running is unknown: it {'; it '.join(vm.doubts)}; {vm.where()}"
     errors = [d.error for d in vm.definitions if d.error] or [vm.where(), *snapshot.errors()]

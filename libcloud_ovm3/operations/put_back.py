@@ -30,5 +30,5 @@ def put_back(estate: Estate, path: str, operation_id: str) -> None:
                 return
     raise PreconditionFailed(
         f"{path}: operation {operation.id} has not set it aside in any repository that could be "
-        f"read; ex_list_orphans (`ovm3 orphans`) lists what is set aside"
+        f"read; ex_list_orphans lists what is set aside"
     )

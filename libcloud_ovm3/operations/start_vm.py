@@ -118,8 +118,7 @@ def start_on(
         raise failed.with_state(f"afterwards: {presence.described()}")
     advice = (
         "It may still start. The request is not repeated; if you start it again, do so on the same "
-        f"host, which refuses a second one: ex_location={host.server.uuid!r} "
-        f"(--on {host.server.uuid})"
+        f"host, which refuses a second one: ex_location={host.server.uuid!r}"
     )
     raise operation.incomplete(
         f"{label}: the request to start it on {host.label} was sent once"

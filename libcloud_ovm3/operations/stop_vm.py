@@ -48,7 +48,7 @@ def stop(estate: Estate, vm_id: str, force: bool = False, limit: float = STOP_LI
     if vm.state is State.PAUSED and not force:
         raise PreconditionFailed(
             f"VM {vm.label} is paused: a paused guest cannot respond to a shutdown request; "
-            f"ex_force=True (--force) powers it off"
+            f"ex_force=True powers it off"
         )
     notices = stop_live(operation, snapshot, vm, force, limit)
     return notices + [f"{why}; what runs there is unknown" for why in snapshot.unseen]
@@ -86,7 +86,7 @@ def stop_live(
             f"afterwards: {presence.described()}; it may still stop, if it received the request"
         )
     raise WaitTimeout(
-        f"VM {vm.label} is not proven to be gone {limit:g} s after it was "
+        f"VM {vm.label} is not confirmed as stopped {limit:g} s after it was "
         f"{'powered off' if force else 'asked to shut down'}{f' ({failed})' if failed else ''}: "
         f"{presence.described()}; nothing more was done",
         host=str(live.host.address),

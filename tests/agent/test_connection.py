@@ -111,7 +111,7 @@ def test_refused_credentials(serve: Any, connect: Any, status: str) -> None:
     assert caught.value.function == "list_vms"
     assert len(server.requests) == 1
     assert str(caught.value).startswith(f"127.0.0.1:{server.port}: ")
-    assert "--password-file 127.0.0.1=FILE" in str(caught.value)
+    assert "ex_passwords={'127.0.0.1': ...}" in str(caught.value)
 
 
 @pytest.mark.parametrize("status", ["403 Forbidden", "403 ", "403"])

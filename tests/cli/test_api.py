@@ -23,6 +23,7 @@ def test_list() -> None:
     reads = invoke("api", "list", "--reads", "discover", "server")[1].splitlines()
     assert [line.split()[0] for line in reads[1:]] == ["discover_server", "discover_server_pool"]
     assert "no matching functions" in invoke("api", "list", "--reads", "start_vm")[1]
+    assert "vm.cfg" in invoke("api", "list", "get_vm_config")[1], "a full stop inside a name"
 
 
 def test_show() -> None:

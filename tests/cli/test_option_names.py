@@ -19,6 +19,7 @@ PYTHON_ONLY = {"ex_allow_same_name", "ex_minimum_age", "ex_second_look", "ex_str
     ("message", "shown"),
     [
         ("then add it to ex_fingerprint", "then add it to --fingerprint"),
+        ("then add ex_fingerprint={'10.0.0.2': ...}", "then add --fingerprint 10.0.0.2=SHA256"),
         ("a pool member that is not among ex_hosts", "a pool member that is not among --host"),
         ("ex_passwords={'h': ...} (ovm3: --password-file h=FILE).", "--password-file h=FILE."),
         (
@@ -28,7 +29,7 @@ PYTHON_ONLY = {"ex_allow_same_name", "ex_minimum_age", "ex_second_look", "ex_str
         ("ex_put_back('/OVS/a b', '0') puts back", "`ovm3 put-back '/OVS/a b' '0'` puts back"),
         ("ex_put_back(\"it's\", '0')", "`ovm3 put-back \"it's\" '0'`"),
         ("(ex_force=True stops it hard)", "(--force stops it hard)"),
-        ("(with ex_host_module=False, --no-host-module, they", "(with --no-host-module, they"),
+        ("(ex_host_module=False ignores them)", "(--no-host-module ignores them)"),
         ("ca_cert and ex_fingerprint contradict verify_ssl=False",
          "--ca-cert and --fingerprint contradict --insecure"),
         ("refuses a second one (ex_location='0a')", "refuses a second one (--on 0a)"),
@@ -60,6 +61,28 @@ def test_arguments_become_options(message: str, shown: str) -> None:
 )
 def test_names_that_users_chose_stay(text: str) -> None:
     assert with_option_names(text) == text
+
+
+def _messages(file: Path) -> list[str]:
+    """Return every f-string of a file, with ``'X'`` for the values in it."""
+    return [
+        "".join(str(p.value) if isinstance(p, ast.Constant) else "'X'" for p in node.values)
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.JoinedStr)
+    ]
+
+
+def test_no_message_names_an_option_twice() -> None:
+    """The library's messages name Python's arguments only, not the options beside them."""
+    messages = [
+        with_option_names(message)
+        for package in ("agent", "estate", "operations", "compute", "diagnostics", "installer")
+        for file in (PACKAGE / package).rglob("*.py")
+        for message in _messages(file)
+    ]
+    assert len(messages) > 300
+    twice = r"(`ovm3 [^`]*`|--[a-z][a-z-]+)[^`-]{0,40}\1(?![\w-])"
+    assert [message for message in messages if re.search(twice, message)] == []
 
 
 def _texts(file: Path) -> list[str]:
