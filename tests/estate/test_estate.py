@@ -50,7 +50,7 @@ def test_a_dead_host_costs_a_warning_and_certainty(driver: Any, sim: Simulator) 
         driver_for(sim, ex_strict=True).list_nodes()
     sim.calls.clear()
     for action in (driver.start_node, driver.stop_node, driver.destroy_node):
-        with pytest.raises(PreconditionFailed, match=rf"cannot be read.*{sim.hosts[1].address}"):
+        with pytest.raises(PreconditionFailed, match=rf"could not be read.*{sim.hosts[1].address}"):
             action(nodes["stopped"])
     with pytest.raises(PreconditionFailed, match="unknown"):
         driver.reboot_node(nodes["stopped"])
