@@ -95,7 +95,9 @@ def put(
     """Lay a file into a directory of a repository, vm.cfg as a rule; the directory."""
     where = sim.path_of(repository or sim.repository_id) / folder / directory
     where.mkdir(parents=True, exist_ok=True)
-    (where / file).write_bytes(text if isinstance(text, bytes) else text.encode())
+    new = where.parent.parent / f".{file}.new"  # nobody reads half a file
+    new.write_bytes(text if isinstance(text, bytes) else text.encode())
+    new.replace(where / file)
     return where
 
 

@@ -52,7 +52,9 @@ def rewrite(sim: Simulator, node: Any, **changes: Any) -> None:
     kept = [
         line for line in file.read_text().splitlines() if line.partition(" = ")[0] not in changes
     ]
-    file.write_text("\n".join([*kept, *(f"{k} = {v!r}" for k, v in changes.items()), ""]))
+    new = file.parents[2] / ".vm.cfg.new"  # nobody reads half a file
+    new.write_text("\n".join([*kept, *(f"{k} = {v!r}" for k, v in changes.items()), ""]))
+    new.replace(file)
 
 
 def refused(sim: Simulator, action: Any, node: Any, match: str) -> None:
