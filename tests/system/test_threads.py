@@ -27,6 +27,8 @@ def test_one_driver_from_eight_threads(personality: str) -> None:
         eight_lives(driver_for(sim), sim)
 
 
+# A listing may see a file that another thread is just deleting: it is set aside for a moment.
+@pytest.mark.filterwarnings("ignore:repository .* was set aside:libcloud_ovm3.errors.Ovm3Warning")
 def test_one_driver_from_eight_threads_with_the_module() -> None:
     with simulate(hosts=3, memory_mb=16384, host_module=True) as sim:
         eight_lives(driver_for(sim), sim)
