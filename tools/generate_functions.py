@@ -98,8 +98,8 @@ with Simulator(hosts=1) as sim:
 - `agent.call(name, ...)` calls any function, known or not; an unknown one counts as a write.
 - Responses are returned unchanged. If the type of the response is known, any other type raises
   `MalformedResponse`. A fault raises `AgentFault`.
-- Sources are chapters of the project's collection of facts. Nothing here was tested on a real
-  server.
+- Sources are chapters of the project's collection of facts, which is not in this repository.
+  Nothing here was tested on a real server.
 """
 
 

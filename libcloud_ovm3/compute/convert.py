@@ -199,7 +199,7 @@ def to_unreachable_location(host: UnreachableHost, driver: NodeDriver) -> NodeLo
 
 def to_orphan(orphan: Orphan) -> dict[str, Any]:
     """A disk that belongs to no node: ``repository_id``, ``path``, ``is_certain`` (False: it may be
-    in use after all), ``set_aside`` (the operation that has set it aside and may have broken off;
+    in use after all), ``set_aside`` (the operation that has set it aside and may be incomplete;
     else None).
     """
     return {

@@ -75,7 +75,7 @@ class Nodes(OVM3Base):
 
         :raises NameTaken, InvalidArgument, PreconditionFailed, AgentFault: nothing of it is left.
         :raises ImageNotFound, HostNotFound: there is no such image or host.
-        :raises OperationIncomplete: it broke off; names what may be left.
+        :raises OperationIncomplete: it was not completed; names what may be left.
         :rtype: :class:`Node`
         """
         if auth is not None:

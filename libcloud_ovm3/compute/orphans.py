@@ -15,7 +15,7 @@ class Orphans(OVM3Base):
     def ex_list_orphans(self) -> list[dict[str, Any]]:
         """Virtual disks that no vm.cfg names and whose file names contain no known node's uuid.
 
-        They may be left of an operation that broke off, or kept on purpose by someone. Nothing is
+        They may be left of an incomplete operation, or kept on purpose by someone. Nothing is
         deleted.
 
         :return: dicts with ``repository_id``, ``path``, ``is_certain`` (False: something that may
@@ -29,10 +29,10 @@ class Orphans(OVM3Base):
         return [to_orphan(orphan) for orphan in estate.disks.orphans(self._estate, snapshot)]
 
     def ex_put_back(self, path: str, operation: str) -> bool:
-        """Put back a disk that a deletion has set aside and, breaking off, has left there.
+        """Put back a disk that an incomplete deletion has set aside and left there.
 
-        With the host module ``destroy_node`` sets a disk aside before it deletes it. Disks that a
-        deletion which broke off has left there are in :meth:`ex_list_orphans` (``set_aside``) and
+        With the host module ``destroy_node`` sets a disk aside before it deletes it. Disks that an
+        incomplete deletion has left there are in :meth:`ex_list_orphans` (``set_aside``) and
         in a warning of :meth:`list_nodes`.
 
         :param path: Where it lay, as shown there. (required)

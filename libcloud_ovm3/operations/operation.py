@@ -35,7 +35,7 @@ class Operation:
     def incomplete(
         self, message: str, left: tuple[str, ...] = (), **where: Any
     ) -> OperationIncomplete:
-        """The error for an operation that broke off; its message names the operation.
+        """The error for an operation that was not completed; its message names the operation.
 
         :param left: node ids and disk paths that are, or may still come to be, left.
         :param where: ``host`` and ``function``, where they are known.

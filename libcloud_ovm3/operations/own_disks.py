@@ -26,7 +26,7 @@ def find_own_disks(snapshot: EstateSnapshot, vm: VM) -> tuple[Disks, list[str]]:
     """Its own disks that nobody else uses, and notices on all the others.
 
     Its own are those that its vm.cfg names, by repository and path, and whose file name has its
-    uuid; of a VM whose creation broke off, the one that its description names.
+    uuid; of a VM whose creation was not completed, the one that its description names.
     """
     usage = read_disk_usage(snapshot)
     own: Disks = []
