@@ -8,6 +8,7 @@ strings as bytes, which are decoded as UTF-8 if they are valid UTF-8.
 from __future__ import annotations
 
 import ast
+import contextlib
 import keyword
 import math
 import re
@@ -132,6 +133,14 @@ def _read_plain(text: str | bytes) -> dict[str, Any] | None:
     return config
 
 
+def _parse(source: str, mode: str) -> Any:
+    """Parse it, again if another library's thread disturbed it (see ``_PARSING``)."""
+    for _ in range(9):
+        with contextlib.suppress(SystemError):
+            return ast.parse(source, mode=mode)
+    return ast.parse(source, mode=mode)
+
+
 def _tree(text: str | bytes, mode: str) -> Any:
     # In Python 2 a string is bytes. One character per byte keeps that; _text decodes them.
     if isinstance(text, str):
@@ -144,7 +153,7 @@ def _tree(text: str | bytes, mode: str) -> Any:
     source = _TOKEN.sub(_as_python_3, source)
     try:
         with _PARSING:
-            return ast.parse(source.strip() if mode == "eval" else source, mode=mode)
+            return _parse(source.strip() if mode == "eval" else source, mode)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None)
         where = f", line {line}" if line else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import os
 import threading
 import uuid
@@ -25,6 +26,14 @@ INTEGERS = frozenset(
 _PARSING = threading.Lock()
 
 
+def _parse(text: str) -> ast.Module:
+    """Parse it, again if a thread outside this module, the driver's for example, disturbed it."""
+    for _ in range(9):
+        with contextlib.suppress(SystemError):
+            return ast.parse(text)
+    return ast.parse(text)
+
+
 def read(path: Path) -> dict[str, Any]:
     """The assignments of a vm.cfg, in order; a later one wins.
 
@@ -36,7 +45,7 @@ def read(path: Path) -> dict[str, Any]:
         raise AgentFault("exceptions.IOError", "[Errno 2] No such file or directory") from None
     try:
         with _PARSING:
-            tree = ast.parse(text)
+            tree = _parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None)
         where = f" (vm.cfg, line {line})" if line else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import random
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -351,3 +352,17 @@ def test_what_is_no_dump(text: str) -> None:
 def test_escapes_that_only_unicode_texts_have(text: str, value: str) -> None:
     """Python 2 leaves the backslash of u, U and N where it is, but in a unicode text."""
     assert vmcfg.parse(f"extra = {text}") == {"extra": value}
+
+
+def test_a_parse_that_another_thread_disturbed_is_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CPython 3.11's parser fails so, whatever the text, when threads parse side by side."""
+    right, disturbed = ast.parse, [SystemError("AST constructor recursion depth mismatch")] * 2
+
+    def parse(*args: Any, **kwargs: Any) -> Any:
+        if disturbed:
+            raise disturbed.pop()
+        return right(*args, **kwargs)
+
+    monkeypatch.setattr(vmcfg.ast, "parse", parse)
+    assert vmcfg.parse("a = [1,\n2]\n") == {"a": [1, 2]}
+    assert not disturbed
