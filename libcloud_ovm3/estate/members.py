@@ -160,9 +160,13 @@ def _older_module(address: Address, module: HostModule) -> str | None:
     """The notice for a module from before ``libcloud_read_agent``; None if there is no module."""
     try:
         api = module.version()
-    except (AgentFault, MalformedResponse, OutcomeUnknown):
+    except AgentFault:
         return None
-    return None if agent.hostmodule.fits(api) else _misfit(address, api)
+    except OutcomeUnknown as error:
+        return f"{address}: whether it has a host module is unknown, so none is used: {error}"
+    if not agent.hostmodule.fits(api):
+        return _misfit(address, api)
+    return f"{address}: its host module is incomplete, so it is not used: `ovm3 host install`"
 
 
 def _misfit(address: Address, api: int) -> str:
