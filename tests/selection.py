@@ -12,7 +12,7 @@ from collections import defaultdict
 
 import pytest
 
-FOLDERS = ("compute", "diagnostics", "estate", "faults", "operations", "system")
+FOLDERS = ("cli", "compute", "diagnostics", "estate", "faults", "operations", "system")
 VARIANTS = frozenset(("plain", "awkward", "agent", "module", "alone", "with the module"))
 TABLES = ("test_create_failures.py", "test_destroy_failures.py", "test_power_failures.py")
 ROWS = 5  # of the failure tables, one row of so many

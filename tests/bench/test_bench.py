@@ -45,12 +45,14 @@ def test_with_the_module_one_call_a_host_and_one_a_repository(tmp_path: Path) ->
     assert calls == ["libcloud_read_agent", "libcloud_read_agent", "libcloud_repository"]
 
 
+@pytest.mark.long
 def test_without_it_one_more_for_each_vm() -> None:
     quicker, fewer = figures.listing_with_module(2, vms=1, stopped=3, latency=0.0, rounds=1)
     assert quicker.value > 0
     assert fewer.measured == "14 / 3 calls"
 
 
+@pytest.mark.long
 def test_listings_are_measured() -> None:
     floor, naive = figures.listing_without_latency(hosts=1, vms=1, rounds=1)
     [late] = figures.listing_with_latency(hosts=1, vms=1, latency=0.001, rounds=1)
@@ -67,6 +69,7 @@ def test_the_floor_with_the_module_asks_and_finds_the_same(tmp_path: Path) -> No
     assert figure.target == 2.0
 
 
+@pytest.mark.long
 def test_starting() -> None:
     package, driver = figures.starting(rounds=1)
     assert "import libcloud_ovm3" in package.what

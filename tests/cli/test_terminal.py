@@ -105,15 +105,14 @@ def test_the_doctor_meets_odd_names(odd: Simulator) -> None:
 
 def test_odd_faults_and_answers() -> None:
     with Simulator(hosts=1, speed=100) as sim:
-        for text in (f"exceptions.Exception:no\n{FORGED}", "a.B:\u202e\ufeff wéb"):
-            for command in (["nodes"], ["inventory"], ["api", "call", "discover_server"]):
-                sim.misbehave("fault", "discover_server", text=text, times=9)
-                status, out, err = run(sim, ASCII, *command, *options(sim))
-                assert status == 1
-                assert is_honest(out.decode("ascii")), out
-                assert is_honest(err.decode("ascii")), err
-                assert len(err.splitlines()) == 1
-            sim.clear_misbehaviour()
+        text = f"exceptions.Exception:\u202e\ufeff wéb\n{FORGED}"
+        sim.misbehave("fault", "discover_server", text=text, times=None)
+        for command in (["nodes"], ["inventory"], ["api", "call", "discover_server"]):
+            status, out, err = run(sim, ASCII, *command, *options(sim))
+            assert status == 1
+            assert is_honest(out.decode("ascii")), out
+            assert is_honest(err.decode("ascii")), err
+            assert len(err.splitlines()) == 1
         status, out, _ = run(sim, UTF_8, "api", "call", "echo", '"a\\nb\x7f\u202e"', *options(sim))
         assert (status, out) == (0, b"a\nb\\x7f\\u202e\n")
         status, out, _ = run(

@@ -88,7 +88,7 @@ ANY = (
 KINDS: dict[str, dict[str, Any]] = {"fault": {"text": N19}, "answer": {"value": "none"}}
 
 
-@pytest.mark.parametrize("has_module", [False, True])
+@pytest.mark.parametrize("has_module", [False, True], ids=["agent", "module"])
 def test_no_failed_read_ends_the_check(has_module: bool) -> None:
     with simulate(hosts=2, host_module=has_module) as sim:
         for kind, more in KINDS.items():

@@ -244,7 +244,7 @@ def test_waiting_for_what_is_not_there(sim: Simulator) -> None:
 
     sim.misbehave("hook", listing, nth=2, hook=delete)
     with pytest.raises(WaitTimeout, match="is gone"):
-        driver.wait_until_running([directory], 1, 300)
+        driver.wait_until_running([directory], 30, 300)
     unreadable_repository(sim)
     with pytest.raises(WaitTimeout, match=f"the state of {NOBODY} is unknown: .*Stale"):
         driver.wait_until_running([NOBODY], 1, 2)

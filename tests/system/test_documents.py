@@ -141,6 +141,7 @@ def test_a_client_that_is_killed_leaves_no_half_entry(tmp_path: Path) -> None:
             )
             doomed.start()
             while len(notes.read_text().splitlines()) < 10:
+                assert doomed.is_alive()
                 survivor.add(mount, f"b-{next(written)}")
             doomed.kill()
             doomed.join()

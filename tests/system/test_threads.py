@@ -22,15 +22,12 @@ def impatient_switching() -> Iterator[None]:
     sys.setswitchinterval(interval)
 
 
-def test_one_driver_from_eight_threads(personality: str) -> None:
-    with simulate(hosts=3, personality=personality, memory_mb=16384) as sim:
-        eight_lives(driver_for(sim), sim)
-
-
 # A listing may see a file that another thread is just deleting: it is set aside for a moment.
 @pytest.mark.filterwarnings("ignore:repository .* was set aside:libcloud_ovm3.errors.Ovm3Warning")
-def test_one_driver_from_eight_threads_with_the_module() -> None:
-    with simulate(hosts=3, memory_mb=16384, host_module=True) as sim:
+@pytest.mark.parametrize("has_module", [False, True], ids=["agent", "module"])
+def test_one_driver_from_eight_threads(personality: str, has_module: bool) -> None:
+    options = {"personality": personality, "host_module": has_module, "memory_mb": 16384}
+    with simulate(hosts=3, **options) as sim:
         eight_lives(driver_for(sim), sim)
 
 
@@ -40,7 +37,7 @@ def eight_lives(driver: Any, sim: Simulator) -> None:
     def life(number: int) -> str:
         node = driver.create_node(f"node-{number}", size, image)
         assert node.name == f"node-{number}"
-        for _ in range(3):
+        for _ in range(2):
             assert driver.ex_get_node(node.id).name == f"node-{number}"
             assert f"node-{number}" in [n.name for n in driver.list_nodes()]
             assert len(driver.list_locations()) == 3
