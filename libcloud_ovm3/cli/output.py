@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from libcloud_ovm3.cli.status_line import out_of_the_way
 from libcloud_ovm3.errors import shown
 
 _PIPE_WIDTH = 1_000_000  # columns; a pipe has no width, and a wrapped row would be two lines
@@ -106,4 +107,5 @@ def _is_plain(one: str) -> bool:
 
 def _write(stream: TextIO | None, text: str) -> None:
     if stream is not None:  # closed before the start
-        stream.write(text)
+        with out_of_the_way():
+            stream.write(text)
