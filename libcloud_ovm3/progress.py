@@ -7,7 +7,7 @@ what it waits for, and what it has sent when it is interrupted.
 
 Records have these attributes besides the usual ones: ``activity`` (a number that is the same at
 the beginning and at the end), ``phase`` (``begin`` or ``end``), ``host`` (an address, or empty),
-``vm`` (its label, or empty), ``function`` (of the agent, or empty), ``changes`` (whether it may
+``vm`` (its id, or empty), ``function`` (of the agent, or empty), ``changes`` (whether it may
 change something), ``limit`` (seconds, or None) and ``outcome`` (of a call: ``answered``, ``fault``,
 ``not sent``, ``unknown``, or empty).
 """
@@ -30,18 +30,19 @@ _numbers = itertools.count(1)
 def waiting(text: str, *, vm: str = "", limit: float | None = None) -> Iterator[None]:
     """Report something that takes long, such as a wait, while the block runs.
 
-    :param text: What is waited for: ``waiting for VM 'web-1' (...) to shut down``.
-    :param vm: The label of the VM that it is about.
+    :param text: What is waited for: ``waiting for VM 'web-1' to shut down``.
+    :param vm: The id of the VM that it is about, or several with commas.
     :param limit: Seconds that it takes at most.
     """
     facts = {"activity": next(_numbers), "host": "", "vm": vm, "function": "", "changes": False,
              "limit": limit, "outcome": ""}  # fmt: skip
-    seconds = "" if limit is None else f" (at most {limit:g} s)"
-    LOGGER.info("%s%s", text, seconds, extra={**facts, "phase": "begin", "text": text})
+    about = [vm] * bool(vm) + [f"at most {limit:g} s"] * (limit is not None)
+    message = f"{text} ({', '.join(about)})" if about else text
+    LOGGER.info("%s", message, extra={**facts, "phase": "begin", "text": text})
     try:
         yield
     finally:
-        LOGGER.debug("ended: %s", text, extra={**facts, "phase": "end", "text": text})
+        LOGGER.debug("ended: %s", message, extra={**facts, "phase": "end", "text": text})
 
 
 @contextmanager

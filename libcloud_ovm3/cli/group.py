@@ -96,7 +96,8 @@ def _is_interrupt(error: BaseException) -> bool:
 
 
 def _tell_sent(sent: Sequence[str]) -> None:
-    tell("")
+    if sys.stderr is not None and sys.stderr.isatty():
+        tell("")  # after the ^C that the terminal shows
     if not sent:
         tell("Interrupted. Nothing that changes anything was sent.")
         return

@@ -45,6 +45,7 @@ class Watch(logging.Handler):
         self._changes: dict[int, Any] = {}  # the last record of each call that changes something
         self._hosts: set[str] = set()
         self._busy_since = 0.0
+        self._reading_since = 0.0
         self._idle_since = 0.0
         self._line_after = PIPE_DELAY
         self._has_terminal = status_line.is_possible()
@@ -59,12 +60,16 @@ class Watch(logging.Handler):
             self._changes[activity.activity] = activity
         if activity.phase == "end":
             self._active.pop(activity.activity, None)
+            if not activity.function:
+                self._reading_since = now
+                self._hosts.clear()
             if not self._active:
                 self._idle_since = now
                 status_line.erase()  # a prompt may be next
             return
         if not self._active and now - self._idle_since > _GAP:
-            self._busy_since, self._line_after = now, PIPE_DELAY
+            self._busy_since = self._reading_since = now
+            self._line_after = PIPE_DELAY
             self._hosts.clear()
         if activity.host:
             self._hosts.add(activity.host)
@@ -76,12 +81,12 @@ class Watch(logging.Handler):
         if self._has_terminal:
             self._show(now)  # without a blink, if it was erased a moment ago
 
-    def text(self, now: float) -> str:
-        """Return what is going on: the outermost wait, and which hosts have not answered."""
+    def _texts(self, now: float) -> tuple[str, str]:
+        """Return what is going on, with the hosts that have not answered, and for how long."""
         waits = [one for one in self._active.values() if not one[0].function]
         calls = [one for one in self._active.values() if one[0].function]
         changes = [record for record, _ in calls if record.changes]
-        since, limit = self._busy_since, None
+        since, limit = self._reading_since, None
         if waits:
             record, since = waits[0]
             limit, what = record.limit, record.text
@@ -94,7 +99,8 @@ class Watch(logging.Handler):
         if slow:
             more = f" and {len(slow) - _MANY} more" if len(slow) > _MANY else ""
             what += f"; no response yet from {', '.join(slow[:_MANY])}{more}"
-        return f"{what}, {now - since:.0f} s" + ("" if limit is None else f" of {limit:g} s")
+        seconds = f", {now - since:.0f} s" + ("" if limit is None else f" of {limit:g} s")
+        return output.fit(what, sys.stderr), seconds
 
     def sent(self) -> list[str]:
         """Return one line about each call that may change something, in the order of sending."""
@@ -125,10 +131,10 @@ class Watch(logging.Handler):
         if not self._active:
             return
         if self._has_terminal and silent >= TERMINAL_DELAY:
-            status_line.draw(output.fit(self.text(now), sys.stderr))
+            status_line.draw(*self._texts(now))
         elif not self._has_terminal and silent >= self._line_after:
             self._line_after = PIPE_PERIOD
-            output.tell(self.text(now))
+            output.tell("".join(self._texts(now)))
 
 
 @contextmanager

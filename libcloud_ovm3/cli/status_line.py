@@ -20,25 +20,28 @@ LOCK = threading.RLock()
 
 
 class _Line:
-    is_drawn = False
+    drawn = ""  # what is on the terminal
     printed_at = 0.0
 
 
-def draw(line: str) -> None:
-    """Draw the line, cut to the width of the terminal, in the place of the last one."""
-    text = Text(line)
-    text.truncate(max(1, Console(file=sys.stderr).width - 1), overflow="crop")
+def draw(what: str, how_long: str) -> None:
+    """Draw the line in the place of the last one. To fit, the first part is cut."""
+    text = Text(what)
+    room = Console(file=sys.stderr).width - 1 - len(how_long)
+    text.truncate(max(1, room), overflow="crop")
+    line = text.plain + how_long
     with LOCK:
-        sys.stderr.write(_ERASE + text.plain)
-        sys.stderr.flush()
-        _Line.is_drawn = True
+        if line != _Line.drawn:
+            sys.stderr.write(_ERASE + line)
+            sys.stderr.flush()
+            _Line.drawn = line
 
 
 def erase() -> None:
     """Remove the line from the terminal, if it is there."""
     with LOCK:
-        if _Line.is_drawn:
-            _Line.is_drawn = False
+        if _Line.drawn:
+            _Line.drawn = ""
             sys.stderr.write(_ERASE)
             sys.stderr.flush()
 

@@ -55,15 +55,15 @@ def create(plan: VMPlan) -> tuple[VM, list[str]]:
         be left.
     """
     notices: list[str] = []
-    vm = f"VM {plan.spec.name!r} ({plan.vm_id})"
+    vm = f"VM {plan.spec.name!r}"
     try:
-        with waiting(f"defining {vm} on {plan.host.label}", vm=vm):
+        with waiting(f"defining {vm} on {plan.host.label}", vm=plan.vm_id):
             _define(plan, notices)
             if not plan.spec.allow_same_name:
                 _require_own_name(plan)
-        with waiting(f"copying the disk of {vm} on {plan.host.label}", vm=vm):
+        with waiting(f"copying the disk of {vm} on {plan.host.label}", vm=plan.vm_id):
             _copy(plan)
-        with waiting(f"configuring {vm} on {plan.host.label}", vm=vm):
+        with waiting(f"configuring {vm} on {plan.host.label}", vm=plan.vm_id):
             definition = _configure(plan, notices)
     except (*NEVER_SENT, AgentFault, NameTaken, PreconditionFailed) as error:
         _undo(plan, error)

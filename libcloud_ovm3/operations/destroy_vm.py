@@ -53,7 +53,7 @@ def destroy(estate: Estate, vm_id: str) -> list[str]:
     if vm.live:
         stop_live(operation, snapshot, vm, force=True, limit=STOP_LIMIT)
     else:
-        before_second_look(estate, vm.label)
+        before_second_look(estate, vm.name, vm.id)
     snapshot = read_estate(estate)
     vm = snapshot.vm(vm_id)
     _require_destroyable(vm, snapshot)
@@ -61,13 +61,13 @@ def destroy(estate: Estate, vm_id: str) -> list[str]:
         raise PreconditionFailed(
             f"VM {vm.label} was started while it was being destroyed: {vm.where()}"
         )
-    with waiting(f"VM {vm.label}: waiting until no domain of it is left", vm=vm.label):
+    with waiting(f"VM {vm.name!r}: waiting until no domain of it is left", vm=vm.id):
         wait_ended(estate, snapshot.hosts, vm.id)
     _require_empty_directory(snapshot, vm)
     disks, notices = find_own_disks(snapshot, vm)
     systems = _file_systems(disks)  # mounted now, so that nothing comes between check and deletion
     _delete_vm(operation, snapshot, vm, disks)
-    with waiting(f"VM {vm.label}: waiting until its disks are released", vm=vm.label):
+    with waiting(f"VM {vm.name!r}: waiting until its disks are released", vm=vm.id):
         held = wait_released(estate, snapshot.hosts, [path for _, path in disks])
     snapshot = _require_absent(operation, vm, disks)
     users = find_users(snapshot, disks)

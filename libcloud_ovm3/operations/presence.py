@@ -64,10 +64,10 @@ class Presence:
         return "; ".join(parts) or "no host reports it"
 
 
-def before_second_look(estate: Estate, vm_label: str) -> None:
+def before_second_look(estate: Estate, name: str, vm_id: str) -> None:
     """Wait between the two reads that prove that a VM is absent."""
     seconds = estate.second_look
-    with waiting(f"VM {vm_label}: reading all hosts again in {seconds:g} s", vm=vm_label):
+    with waiting(f"VM {name!r}: reading all hosts again in {seconds:g} s", vm=vm_id):
         estate.clock.sleep(seconds)
 
 

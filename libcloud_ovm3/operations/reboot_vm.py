@@ -40,7 +40,7 @@ def reboot(estate: Estate, vm_id: str, minimum_age: float = MINIMUM_AGE) -> list
         raise PreconditionFailed(f"VM {vm.label} cannot be rebooted: it is {vm.state.value}")
     _require_restart(vm, live)
     _require_age(vm, live, minimum_age)
-    with waiting(f"asking VM {vm.label} to reboot", vm=vm.label):
+    with waiting(f"asking VM {vm.name!r} to reboot", vm=vm.id):
         try:
             doors.reboot_vm(live.host, vm.definition, snapshot.defined_ids, live.domain.domid)
         except (AgentFault, OutcomeUnknown) as failed:

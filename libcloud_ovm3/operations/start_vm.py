@@ -53,9 +53,9 @@ def start(estate: Estate, vm_id: str, host_id: str | None = None) -> list[str]:
             return []
         _require_stopped(vm, snapshot)
         if not is_second:
-            before_second_look(estate, vm.label)
+            before_second_look(estate, vm.name, vm.id)
     host = choose_host(snapshot, vm.definition, vm.id, host_id)
-    with waiting(f"VM {vm.label}: checking that nothing holds its disks", vm=vm.label):
+    with waiting(f"VM {vm.name!r}: checking that nothing holds its disks", vm=vm.id):
         require_free(estate, snapshot.hosts, vm.definition)
     same_macs = _same_macs(vm, snapshot)
     require_unchanged(host, vm.definition)
@@ -114,7 +114,7 @@ def start_on(
     """
     label = f"VM {definition.name!r} ({definition.uuid})"
     failed: AgentFault | OutcomeUnknown | None = None
-    with waiting(f"starting {label} on {host.label}", vm=label):
+    with waiting(f"starting VM {definition.name!r} on {host.label}", vm=definition.uuid):
         try:
             doors.start_vm(host, hosts, definition, defined_ids)
         except (AgentFault, OutcomeUnknown) as error:

@@ -44,7 +44,7 @@ def stop(estate: Estate, vm_id: str, force: bool = False, limit: float = STOP_LI
         if vm.state not in (State.STOPPED, State.PENDING):
             raise PreconditionFailed(f"VM {vm.label} may be running: {why_unknown(vm, snapshot)}")
         if not is_second:
-            before_second_look(estate, vm.label)
+            before_second_look(estate, vm.name, vm.id)
     else:
         return []
     if vm.state is State.PAUSED and not force:
@@ -72,7 +72,7 @@ def stop_live(
     deadline = clock.now() + limit
     failed: AgentFault | OutcomeUnknown | None = None
     what = "power off" if force else "shut down"
-    with waiting(f"waiting for VM {vm.label} to {what}", vm=vm.label, limit=limit):
+    with waiting(f"waiting for VM {vm.name!r} to {what}", vm=vm.id, limit=limit):
         try:
             if not doors.stop_vm(
                 live.host, definition, snapshot.defined_ids, force, limit=max(limit, POLL)

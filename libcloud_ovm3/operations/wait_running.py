@@ -22,8 +22,8 @@ def wait_running(estate: Estate, vm_ids: Sequence[str], period: float, limit: fl
     :raises WaitTimeout: the limit is over; names those that do not run.
     """
     ids = [dashed(vm_id) or vm_id for vm_id in vm_ids]
-    what = f"VM {ids[0]} runs" if len(ids) == 1 else f"{len(ids)} VMs run"
-    with waiting(f"waiting until {what}", vm=", ".join(ids), limit=limit):
+    many = f"{len(ids)} VMs" if len(ids) != 1 else "the VM"
+    with waiting(f"waiting for {many} to run", vm=", ".join(ids), limit=limit):
         return _wait(estate, ids, period, limit)
 
 
