@@ -36,8 +36,7 @@ def waiting(text: str, *, vm: str = "", limit: float | None = None) -> Iterator[
     """
     facts = {"activity": next(_numbers), "host": "", "vm": vm, "function": "", "changes": False,
              "limit": limit, "outcome": ""}  # fmt: skip
-    about = [vm] * bool(vm) + [f"at most {limit:g} s"] * (limit is not None)
-    message = f"{text} ({', '.join(about)})" if about else text
+    message = text + f" ({vm})" * bool(vm) + ("" if limit is None else f", at most {limit:g} s")
     LOGGER.info("%s", message, extra={**facts, "phase": "begin", "text": text})
     try:
         yield

@@ -36,13 +36,22 @@ def lay_out(headings: Sequence[str], rows: Sequence[Sequence[str]], width: int) 
     :param rows: Cells of one line each.
     :param width: Of the terminal. A single value that is wider makes a line that is wider.
     """
-    widths = [max(map(cell_len, column)) for column in zip(headings, *rows, strict=True)]
+    widths = _widths(headings, rows)
     if _sum(widths) <= width:
         return _aligned(headings, rows, widths)
     widest = widths.index(max(widths))
     if _sum(_without(widths, widest)) <= width:
         return _with_line_below(headings, rows, widths, widest, width)
     return _one_below_the_other(headings, rows, width)
+
+
+def fits(headings: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> bool:
+    """Return whether each row fits on one line."""
+    return _sum(_widths(headings, rows)) <= width
+
+
+def _widths(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(cell_len, column)) for column in zip(headings, *rows, strict=True)]
 
 
 def _sum(widths: Sequence[int]) -> int:
