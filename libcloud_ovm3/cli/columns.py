@@ -6,7 +6,6 @@ does not suffice, each value has its own line, after its heading. Pure.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 
 from rich.cells import cell_len
@@ -117,8 +116,14 @@ def _cell(heading: str, text: str, is_heading: bool) -> Text:
 
 
 def _wrapped(text: str, width: int) -> list[str]:
-    """Return the lines of a text, broken between words only."""
+    """Return the lines of a text, broken between words only, and only if it is too long."""
     if cell_len(text) <= width:
         return [text]
-    options = {"break_long_words": False, "break_on_hyphens": False, "replace_whitespace": False}
-    return textwrap.wrap(text, max(1, width), **options) or [text]  # type: ignore[arg-type]
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
+        if lines[-1] and cell_len(longer) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines

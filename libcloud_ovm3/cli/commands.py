@@ -7,6 +7,7 @@ import click
 from libcloud_ovm3 import __version__
 from libcloud_ovm3.cli import demo as demo_steps
 from libcloud_ovm3.cli.api import api
+from libcloud_ovm3.cli.completion import completion
 from libcloud_ovm3.cli.doctor import doctor
 from libcloud_ovm3.cli.group import Group
 from libcloud_ovm3.cli.host import host
@@ -43,5 +44,5 @@ def demo(speed: float, version: str) -> None:
 
 
 _LISTS = (hosts, nodes, images, orphans, inventory, doctor)
-for command in (*_LISTS, pin, start, stop, put_back, api, host):
+for command in (*_LISTS, pin, start, stop, put_back, api, host, completion):
     ovm3.add_command(command)
