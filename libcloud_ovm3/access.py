@@ -216,7 +216,7 @@ def _file(path: Any, name: str) -> str | None:
 def _clock(clock: Any) -> Clock:
     if clock is None:
         return Clock()
-    if not callable(getattr(clock, "sleep", None)):
+    if not hasattr(clock, "now"):
         raise InvalidArgument(f"ex_clock {clock!r}: expected a Clock")
     return cast("Clock", clock)
 

@@ -14,6 +14,7 @@ import click
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.access import Access, read_options
 from libcloud_ovm3.agent.address import DEFAULT_PORT, parse_address, parse_port
+from libcloud_ovm3.cli.exit_codes import FAILED, failure_of
 from libcloud_ovm3.cli.option_names import with_option_names
 from libcloud_ovm3.cli.output import tell, tell_text
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error, Ovm3Warning, UnexpectedFileContent
@@ -237,9 +238,9 @@ def reported() -> Iterator[None]:
             raise click.UsageError(with_option_names(str(error))) from None
         except UnexpectedFileContent as error:
             tell_text(f"Error: {with_option_names(str(error))}")
-            raise SystemExit(1) from None
+            raise SystemExit(FAILED) from None
         except Ovm3Error as error:
-            raise click.ClickException(with_option_names(str(error))) from None
+            raise failure_of(error, with_option_names(str(error))) from None
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

@@ -2,16 +2,18 @@
 
 Names of hosts, VMs, files and texts of faults may contain anything. Through this module they can
 neither forge a line, nor control the terminal, nor fail where the encoding lacks a character. A
-message is one line; tables are drawn on a terminal, and are plain aligned text elsewhere.
+message is one line; tables are drawn on a terminal, and are cells with tabs between them elsewhere.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TextIO
 
+import yaml
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -61,20 +63,57 @@ def heading(line: str) -> None:
     _console().print(Text(fit(line, sys.stdout), style="bold"))
 
 
+def show_yaml(value: Any) -> None:
+    """Print a value as YAML, valid whatever it holds and whatever the terminal's encoding is."""
+    options: dict[str, Any] = {"Dumper": _Dumper, "sort_keys": False, "width": sys.maxsize}
+    text = yaml.dump(value, allow_unicode=True, **options)
+    if not all(one == "\n" or _is_plain(one) for one in text):
+        text = yaml.dump(value, allow_unicode=False, **options)  # with YAML's escapes
+    _write(sys.stdout, text)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes no aliases, and quotes a text that YAML 1.2 would take for a number."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+_NUMBER = re.compile(r"[-+]?[0-9.]+[eE][-+]?[0-9]+|0o[0-7]+")
+_Dumper.add_implicit_resolver("tag:yaml.org,2002:float", _NUMBER, list("-+.0123456789"))
+
+
 def show_table(headings: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
-    """Print rows under headings, or ``empty`` if there are none. Names are shown unmodified."""
+    """Print rows under headings, or ``empty`` if there are none. Names are shown unmodified.
+
+    Outside a terminal one tab stands between two cells, and no cell is empty.
+    """
     out = _console()
     listed = [[_cell(cell) for cell in row] for row in rows]
     if not listed:
         show(empty)
-        return
-    style = box.SIMPLE_HEAD if out.is_terminal else None
-    table = Table(box=style, padding=(0, 1, 0, 0), pad_edge=False)
+    elif out.is_terminal:
+        out.print(_table(headings, listed))
+    else:
+        for row in [[_cell(heading) for heading in headings], *listed]:
+            _write(sys.stdout, "\t".join(cell.plain for cell in row) + "\n")
+
+
+def table_fits(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> bool:
+    """Return whether the terminal is wide enough for a table; outside a terminal each one fits."""
+    out = _console()
+    table = _table(headings, [[_cell(cell) for cell in row] for row in rows])
+    unlimited = out.options.update(width=_PIPE_WIDTH)
+    return not out.is_terminal or out.measure(table, options=unlimited).maximum <= out.width
+
+
+def _table(headings: Sequence[str], rows: Iterable[Sequence[Text]]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for name in headings:
         table.add_column(name, overflow="fold")
-    for row in listed:
+    for row in rows:
         table.add_row(*row)
-    out.print(table)
+    return table
 
 
 def fit(text: str, stream: TextIO | None, keep: str = "") -> str:
@@ -87,7 +126,7 @@ def fit(text: str, stream: TextIO | None, keep: str = "") -> str:
 
 
 def _cell(cell: object) -> Text:
-    return Text("" if cell is None else fit(str(cell), sys.stdout))
+    return Text("-" if cell in (None, "") else fit(str(cell), sys.stdout))
 
 
 def _console() -> Console:
