@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from libcloud_ovm3.errors import InvalidArgument
-from libcloud_ovm3.estates_file.reading import check_content, estates_path, parse, read_text
+from libcloud_ovm3.estates_file.reading import (
+    check_content,
+    estates_path,
+    existing,
+    parse,
+    read_text,
+)
 
 _ABOUT = """\
 # Estates of libcloud-ovm3 (docs/estates.md). `ovm3 estate add|use|remove` write this file anew and
@@ -78,11 +84,8 @@ def remove_estate(name: str) -> Path | None:
 
 
 def _existing(path: Path, content: dict[str, Any], name: str) -> dict[str, Any]:
-    estates: dict[str, dict[str, Any]] = content.get("estates") or {}
-    if name not in estates:
-        known = ", ".join(sorted(estates)) or "none"
-        raise InvalidArgument(f"no estate {name!r} in {path}: it has {known}")
-    return estates[name]
+    entry: dict[str, Any] = dict(existing(check_content(path, content), name).entry)
+    return entry
 
 
 @contextlib.contextmanager
@@ -104,12 +107,13 @@ def _changing() -> Iterator[tuple[Path, dict[str, Any]]]:
         check_content(path, content)
         if before is not None:
             _write(path.with_name("estates.yaml.bak"), before)
-        _write(path, _ABOUT + yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+        ordered = {key: content[key] for key in ("default", "estates") if key in content}
+        _write(path, _ABOUT + yaml.safe_dump(ordered, sort_keys=False, allow_unicode=True))
 
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    with path.open("a") as file:
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600)) as file:
         fcntl.flock(file, fcntl.LOCK_EX)  # another one holds it for milliseconds
         yield
 

@@ -51,13 +51,13 @@ def check_entry(entry: Any) -> None:
             "600) or password_command (a program that prints it)"
         )
     for key in entry:
-        if key not in _CHECKS:
-            raise InvalidArgument(f"unknown key {key!r}: expected {', '.join(_CHECKS)}")
+        if key not in CHECKS:
+            raise InvalidArgument(f"unknown key {key!r}: expected {', '.join(CHECKS)}")
     if "password_file" in entry and "password_command" in entry:
         raise InvalidArgument("expected password_file or password_command, not both")
     for key, value in entry.items():
         try:
-            _CHECKS[key](value)
+            CHECKS[key](value)
         except InvalidArgument as error:
             raise InvalidArgument(f"{key}: {error}") from None
 
@@ -119,7 +119,7 @@ def _check_flag(value: Any) -> None:
     parse_flag(value, "value")
 
 
-_CHECKS: dict[str, Callable[[Any], object]] = {
+CHECKS: dict[str, Callable[[Any], object]] = {
     "hosts": _check_hosts,
     "only": _check_flag,
     "user": _check_text,

@@ -47,7 +47,12 @@ def read_estates() -> Estates:
     """
     path = estates_path()
     text = read_text(path)
-    return check_content(path, {} if text is None else parse(path, text))
+    if text is None:
+        return check_content(path, {})
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o044:
+        warn(f"{path}: others can read it (mode {mode:o}): `chmod 600 {path}`")
+    return check_content(path, parse(path, text))
 
 
 def find_estate(estate: str | NamedEstate) -> NamedEstate:
@@ -57,11 +62,18 @@ def find_estate(estate: str | NamedEstate) -> NamedEstate:
     """
     if isinstance(estate, NamedEstate):
         return estate
-    found = read_estates()
-    if not isinstance(estate, str) or estate not in found.estates:
+    return existing(read_estates(), estate)
+
+
+def existing(found: Estates, name: str) -> NamedEstate:
+    """The estate of this name in a file.
+
+    :raises InvalidArgument: There is none.
+    """
+    if not isinstance(name, str) or name not in found.estates:
         known = ", ".join(sorted(found.estates)) or "none; `ovm3 estate add NAME HOST` makes one"
-        raise InvalidArgument(f"no estate {estate!r} in {found.path}: it has {known}")
-    return found.estates[estate]
+        raise InvalidArgument(f"no estate {name!r} in {found.path}: it has {known}")
+    return found.estates[name]
 
 
 def read_text(path: Path) -> str | None:
@@ -70,7 +82,7 @@ def read_text(path: Path) -> str | None:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
             content = file.read()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise InvalidArgument(f"{path}: {error.strerror}") from None
@@ -81,8 +93,6 @@ def read_text(path: Path) -> str | None:
         raise InvalidArgument(
             f"{path}: not used, as others can write it (mode {mode:o}): `chmod 600 {path}`"
         )
-    if mode & 0o044:
-        warn(f"{path}: others can read it (mode {mode:o}): `chmod 600 {path}`")
     try:
         return content.decode("utf-8")
     except ValueError as error:
