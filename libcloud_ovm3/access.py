@@ -7,6 +7,7 @@ is not given comes from the named estate, if one is named (:mod:`libcloud_ovm3.e
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -208,9 +209,15 @@ def _flag(value: Any, name: str, *, otherwise: bool = False) -> bool:
 
 
 def _file(path: Any, name: str) -> str | None:
-    if not isinstance(path, str | None):
+    if path is None:
+        return None
+    if not isinstance(path, str | os.PathLike):
         raise InvalidArgument(f"{name} {path!r}: expected the path of a file")
-    return path
+    try:
+        with open(path, "rb"):
+            return os.fspath(path)
+    except OSError as error:
+        raise InvalidArgument(f"{name} {str(path)!r}: {error.strerror}") from None
 
 
 def _clock(clock: Any) -> Clock:

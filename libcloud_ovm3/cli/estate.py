@@ -13,6 +13,7 @@ from libcloud_ovm3.agent.tls import parse_pins
 from libcloud_ovm3.cli import estate_add as steps
 from libcloud_ovm3.cli.examples import examples
 from libcloud_ovm3.cli.formats import Column, output_option, show_record, show_records
+from libcloud_ovm3.cli.option_names import with_option_names
 from libcloud_ovm3.cli.options import (
     PASSWORD_FILES,
     PORT,
@@ -123,7 +124,7 @@ def add(
         entry["hosts"] = [steps.host_text(address) for address in saved_hosts]
         access = read_options(ex_estate=NamedEstate(name, path, entry), **options)
         for error in steps.refusals(access):
-            tell(f"warning: {error}")
+            tell(f"warning: {with_option_names(str(error))}")
         saved = None if no_save_password else password
         is_default = changing.add_estate(name, entry, saved, is_default)
         _show_added(name, path, entry, is_default)

@@ -29,14 +29,18 @@ def secret_file(folder: Path, name: str, password: str) -> Path:
     return path
 
 
-def test_what_it_stands_for(tmp_path: Path) -> None:
+def test_what_it_stands_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    for name in ("ca.pem", "c.pem", "home/k.pem"):
+        (tmp_path / name).touch()
     secret_file(tmp_path, "own", "pw")
     secret_file(tmp_path, "two", "pw 2")
     estate = make(
         tmp_path, password_file="own", password_files={"ovm-2": "two"}, ca_cert="ca.pem",
         tls_minimum="TLSv1", tls_weak_keys=True, tls_legacy_renegotiation=True, timeout=7,
         timeouts={"write": 8}, second_look=0, strict=True, read_only=True, host_module=False,
-        tls_server_names={"ovm-1": "cn"}, cert_file="/c.pem", key_file="~/k.pem",
+        tls_server_names={"ovm-1": "cn"}, cert_file=str(tmp_path / "c.pem"), key_file="~/k.pem",
     )  # fmt: skip
     access = read_options(ex_estate=estate)
     assert access.user == "oracle"
@@ -49,8 +53,8 @@ def test_what_it_stands_for(tmp_path: Path) -> None:
     assert trust is not None
     assert (trust.pins, trust.server_name, trust.minimum) == ((PIN,), "cn", "TLSv1")
     assert (trust.weak_keys, trust.legacy_renegotiation) == (True, True)
-    assert (trust.ca_cert, trust.cert_file) == (str(tmp_path / "ca.pem"), "/c.pem")
-    assert trust.key_file == str(Path.home() / "k.pem")
+    assert (trust.ca_cert, trust.cert_file) == (str(tmp_path / "ca.pem"), str(tmp_path / "c.pem"))
+    assert trust.key_file == str(tmp_path / "home" / "k.pem")
     assert "pw" not in repr(estate) + repr(access)
 
 
