@@ -94,10 +94,10 @@ def call_function(
                 f"{name} may change something, so it was not sent; add --write if intended "
                 f"(see `ovm3 api show {name}`)"
             )
-        if len(options["hosts"]) != 1:
-            raise InvalidArgument("--host: expected exactly one host")
         values = [_value(text, _is_secret(name)) for text in arguments]
         estate = make_estate(ex_read_only=not write, **options)
+        if len(estate.given) > 1 and len(options["hosts"]) != 1:
+            raise InvalidArgument("--host: expected exactly one host")
         response = estate.agent(estate.given[0]).call(name, *values)
         _print(response if show_secrets else hidden(response))
 

@@ -9,6 +9,7 @@ from libcloud_ovm3.cli import demo as demo_steps
 from libcloud_ovm3.cli.api import api
 from libcloud_ovm3.cli.completion import completion
 from libcloud_ovm3.cli.doctor import doctor
+from libcloud_ovm3.cli.estate import estate
 from libcloud_ovm3.cli.group import Group
 from libcloud_ovm3.cli.host import host
 from libcloud_ovm3.cli.inventory import inventory
@@ -44,5 +45,5 @@ def demo(speed: float, version: str) -> None:
 
 
 _LISTS = (hosts, nodes, images, orphans, inventory, doctor)
-for command in (*_LISTS, pin, start, stop, put_back, api, host, completion):
+for command in (*_LISTS, pin, start, stop, put_back, estate, api, host, completion):
     ovm3.add_command(command)

@@ -18,6 +18,8 @@ _TERMS = (
     (r"ex_fingerprint=\{'([^']*)': \.\.\.\}", r"--fingerprint \1=SHA256"),
     (r"ex_fingerprint", "--fingerprint"),
     (r"ex_hosts", "--host"),
+    (r"ex_estate", "--estate"),
+    (r"ex_timeouts", "timeouts"),
     (r"ex_force(?:=True)?", "--force"),
     (r"ex_timeout", "--timeout"),
     (r"ex_tls_minimum='([^']*)'", r"--tls-minimum \1"),
