@@ -93,7 +93,7 @@ def _show_next() -> None:
     if shutil.which("ovm3") == os.path.realpath(sys.argv[0]):
         python, ovm3 = "python", "ovm3"
     heading("What to try next: simulated hosts that keep running, until Ctrl-C")
-    show("  echo secret > demo-password")
+    show("  (umask 077; echo secret > demo-password)")
     show(f"  {python} -m libcloud_ovm3.simulator --hosts 3 --port 8899 --root demo-hosts \\")
     show("    --password-file demo-password")
     heading("and, in a second terminal in the same directory, commands for them")
