@@ -132,7 +132,7 @@ def read_options(
     ex_strict: bool | str | None = None,
     ex_second_look: float | str | None = None,
     ex_clock: Clock | None = None,
-    ex_read_only: bool | str | None = None,
+    ex_read_only: bool | str = False,
     ex_tls_weak_keys: bool | str | None = None,
     ex_tls_legacy_renegotiation: bool | str | None = None,
     ex_passwords: Mapping[str, str] | None = None,
@@ -177,7 +177,7 @@ def read_options(
         trust=trust,
         limits=TimeLimits.of(given.timeout, _mapping(given.ex_timeouts, "ex_timeouts")),
         proxy_url=given.proxy_url,
-        read_only=_flag(given.ex_read_only, "ex_read_only"),
+        read_only=given.ex_read_only,
         use_module=_flag(given.ex_host_module, "ex_host_module", otherwise=True),
         second_look=parse_seconds(look, "ex_second_look", may_be_zero=True),
         clock=_clock(given.ex_clock),
@@ -188,8 +188,10 @@ def read_options(
 def _with_estate(arguments: dict[str, Any]) -> SimpleNamespace:
     """The arguments, where empty completed from the estate, and ``whole_pool``.
 
-    Programs such as Salt pass what their user left out as None or as an empty text.
+    Programs such as Salt pass what their user left out as None or as an empty text. Only
+    ``ex_read_only``, which protects, must say what it means, and does not lift the estate's.
     """
+    read_only = parse_flag(arguments["ex_read_only"], "ex_read_only")
     explicit = {name: value for name, value in arguments.items() if value not in (None, "")}
     nothing = dict.fromkeys(arguments)
     name = explicit.pop("ex_estate", None)
@@ -201,7 +203,9 @@ def _with_estate(arguments: dict[str, Any]) -> SimpleNamespace:
         estate = find_estate(name)
         whole_pool = whole_pool and not estate.only
         options = estate.options(explicit)
-    return SimpleNamespace(**{**nothing, **options, **explicit, "whole_pool": whole_pool})
+        read_only = read_only or estate.read_only
+    fixed = {"whole_pool": whole_pool, "ex_read_only": read_only}
+    return SimpleNamespace(**{**nothing, **options, **explicit, **fixed})
 
 
 def _flag(value: Any, name: str, *, otherwise: bool = False) -> bool:

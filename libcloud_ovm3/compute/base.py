@@ -147,7 +147,7 @@ class OVM3Base(NodeDriver):
         ex_strict: bool | str | None = None,
         ex_second_look: float | str | None = None,
         ex_clock: Clock | None = None,
-        ex_read_only: bool | str | None = None,
+        ex_read_only: bool | str = False,
         ex_tls_weak_keys: bool | str | None = None,
         ex_tls_legacy_renegotiation: bool | str | None = None,
         ex_passwords: Mapping[str, str] | None = None,

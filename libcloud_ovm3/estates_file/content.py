@@ -28,7 +28,6 @@ ARGUMENTS = {
     "timeouts": "ex_timeouts",
     "second_look": "ex_second_look",
     "strict": "ex_strict",
-    "read_only": "ex_read_only",
     "host_module": "ex_host_module",
 }
 FILES = {"ca_cert", "cert_file", "key_file"}

@@ -44,6 +44,11 @@ class NamedEstate:
         return parse_flag(self.entry.get("only", False), "only")
 
     @property
+    def read_only(self) -> bool:
+        """Whether only reads are allowed, whatever the arguments say."""
+        return parse_flag(self.entry.get("read_only", False), "read_only")
+
+    @property
     def has_password(self) -> bool:
         """Whether the file says where the password comes from."""
         return "password_file" in self.entry or "password_command" in self.entry

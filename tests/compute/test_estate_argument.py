@@ -9,7 +9,13 @@ import pytest
 from libcloud.compute.providers import get_driver
 
 from libcloud_ovm3 import OVM3NodeDriver
-from libcloud_ovm3.errors import CertificateRejected, HostUnreachable, InvalidArgument, Ovm3Warning
+from libcloud_ovm3.errors import (
+    CertificateRejected,
+    HostUnreachable,
+    InvalidArgument,
+    Ovm3Warning,
+    ReadOnly,
+)
 from libcloud_ovm3.estates_file.changing import add_estate
 from libcloud_ovm3.simulator import Simulator
 from tests.support import clock_of, pins_of, simulate
@@ -111,3 +117,12 @@ def test_a_host_with_another_certificate_gets_no_password() -> None:
             make(sim).list_nodes()
         assert sim.calls == []
         assert sim.refused == []
+
+
+def test_a_read_only_estate_changes_nothing() -> None:
+    with simulate(hosts=1, vms=1) as sim:
+        save(sim, read_only=True)
+        driver = make(sim, ex_read_only=False)
+        [node] = driver.list_nodes()
+        with pytest.raises(ReadOnly, match="read_only of the estate"):
+            driver.stop_node(node)

@@ -103,7 +103,7 @@ def test_a_text_is_refused(name: str) -> None:
     assert "hidden" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", sorted(ARGUMENTS - {"key", "secret", "host"}))
+@pytest.mark.parametrize("name", sorted(ARGUMENTS - {"key", "secret", "host", "ex_read_only"}))
 def test_an_empty_text_and_none_mean_not_given(name: str) -> None:
     usual = vars(make()._access)
     for nothing in ("", None):

@@ -62,8 +62,8 @@ def test_what_it_stands_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     ("explicit", "expected"),
     [
         ({"key": "root"}, {"user": "root"}),
-        ({"ex_read_only": False}, {"read_only": False}),
-        ({"ex_read_only": "false"}, {"read_only": False}),
+        ({"ex_read_only": False}, {"read_only": True}),  # but for this, which protects
+        ({"ex_read_only": "false"}, {"read_only": True}),
         ({"ex_second_look": 0}, {"second_look": 0.0}),
         ({"ex_host_module": True}, {"use_module": True}),
         ({"ex_strict": "no"}, {"strict": False}),
