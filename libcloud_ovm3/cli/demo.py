@@ -100,7 +100,7 @@ def _show_next() -> None:
     show(f"  {ovm3} estate add demo 127.0.0.2 --password-file demo-password")
     show(f"  {ovm3} nodes --estate demo")
     show(f"  {ovm3} stop seed-1 --estate demo")
-    show(f"  {ovm3} doctor 127.0.0.2 --estate demo")
+    show(f"  {ovm3} doctor --estate demo")
     show(f"  {ovm3} estate remove demo")
 
 

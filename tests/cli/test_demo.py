@@ -95,6 +95,6 @@ def test_what_to_try_next(
                 with short_waits():
                     done = CliRunner().invoke(ovm3, words, input="y\n" * 5)
                 assert "others can read" not in done.stderr, line
-                assert done.exit_code == (1 if "doctor" in words else 0), (line, done.output)
+                assert done.exit_code == 0, (line, done.output)
         finally:
             running.terminate()
