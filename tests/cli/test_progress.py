@@ -152,19 +152,27 @@ print("still here")
     assert (done.returncode, done.stdout) == (-signal.SIGINT, b"")
 
 
-def test_what_was_sent_and_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("function", "advice"),
+    [("copy_file", "`ovm3 doctor HOST`"), ("change of files over SSH", "`ovm3 host check HOST`")],
+)
+def test_what_was_sent_and_answered(
+    function: str, advice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Calls that were answered are said as well: the operation had further steps."""
 
     def interrupted(*_: object, **__: object) -> None:
-        with progress.sending("copy_file", "192.0.2.1:8899", changes=True):
-            pass
+        for _number in range(2):
+            with progress.sending(function, "192.0.2.1:8899", changes=True):
+                pass
         with progress.sending("list_vms", "192.0.2.1:8899", changes=False):
             raise KeyboardInterrupt
 
     monkeypatch.setattr("libcloud_ovm3.cli.pin.shown", interrupted)
     done = CliRunner().invoke(ovm3, ["pin", "192.0.2.1"])
     assert done.exit_code == 130
-    assert "  copy_file to 192.0.2.1:8899: answered\n" in done.stderr
+    assert f"  {function} to 192.0.2.1:8899: answered (2 times)\n" in done.stderr
+    assert advice in done.stderr
     assert "list_vms" not in done.stderr
 
 
