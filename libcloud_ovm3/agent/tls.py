@@ -170,7 +170,7 @@ def parse_pin(pin: str) -> str:
     if not re.fullmatch("[0-9a-f]{64}", digits):
         raise InvalidArgument(
             f"fingerprint {str(pin)[:80]!r}: expected a certificate's SHA-256, 64 hex digits "
-            f"(`ovm3 pin HOST` shows it)"
+            f"(`ovm3 host certificate HOST` shows it)"
         )
     return digits
 

@@ -41,7 +41,8 @@ _ACCESS = (
                  help="File with the agents' password in its first line. With HOST=: for that "
                  f"host only. Without this option, ${_PASSWORD} or a prompt."),
     click.option("--fingerprint", "pins", multiple=True, metavar="[HOST=]SHA256",
-                 help="The certificate to accept (see `ovm3 pin HOST`); once per host."),
+                 help="The certificate to accept (see `ovm3 host certificate HOST`); once per "
+                 "host."),
     click.option("--ca-cert", type=_FILE,
                  help="CA certificates (PEM) with which to verify the hosts."),
     click.option("--tls-server-name", metavar="NAME",
