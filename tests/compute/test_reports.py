@@ -27,18 +27,21 @@ def test_the_live_port_of_a_console(either: Any) -> None:
     sim.add_vm("open", running_on=0, disk=False, config={"vfb": [VFB]})
     sim.add_vm("closed", running_on=0, disk=False,
                config={"vfb": ["type=vnc,vncunused=1,vnclisten=127.0.0.1"]})  # fmt: skip
+    hvm = {"builder": "hvm", "OVM_domain_type": "xen_hvm", "vnc": 1, "vnclisten": "192.0.2.5"}
+    sim.add_vm("hvm", running_on=0, disk=False, config={**hvm, "vfb": []})
     sim.add_vm("none", running_on=1, disk=False, config={"vfb": []})
     sim.add_vm("off", disk=False, config={"vfb": [VFB]})
     nodes = {node.name: node for node in driver.list_nodes()}
     listed = {one["uuid"]: one for one in driver.connection.call("list_vms")}
-    for name, listen in (("open", "0.0.0.0"), ("closed", "127.0.0.1")):
+    for name, listen in (("open", "0.0.0.0"), ("closed", "127.0.0.1"), ("hvm", "192.0.2.5")):
         extra = nodes[name].extra
         location = listed[nodes[name].id]["device"]["vfb"][0]["location"]
         assert location == f"{extra['vnc_listen']}:{extra['vnc_port']}"
         assert extra["vnc_listen"] == listen
         [place] = extra["live"]
         assert (place["vnc_listen"], place["vnc_port"]) == (listen, extra["vnc_port"])
-    assert nodes["open"].extra["vnc_port"] != nodes["closed"].extra["vnc_port"]
+    ports = [nodes[name].extra["vnc_port"] for name in ("open", "closed", "hvm")]
+    assert len(set(ports)) == 3
     assert nodes["none"].extra["vnc_port"] is None
     assert nodes["none"].extra["live"][0]["vnc_listen"] is None
     assert "vnc_port" not in nodes["off"].extra, "it is not live"
