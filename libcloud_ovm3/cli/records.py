@@ -52,8 +52,8 @@ def _live(one: dict[str, Any]) -> dict[str, Any]:
     return {
         **{key: _empty(one[key]) for key in _LIVE},
         "started_at": utc(one["start_time"]),
-        "vnc_listen": _empty(one.get("vnc_listen")),
-        "vnc_port": one.get("vnc_port"),
+        "vnc_listen": _empty(one["vnc_listen"]),
+        "vnc_port": one["vnc_port"],
     }
 
 

@@ -7,8 +7,10 @@ from typing import Any
 
 from libcloud.compute.base import Node, NodeImage, NodeLocation, NodeSize
 
+from libcloud_ovm3.agent.address import parse_address
 from libcloud_ovm3.cli.formats import Column, Record, show_record, show_records
 from libcloud_ovm3.cli.records import host_record, image_record, size_record, vm_record
+from libcloud_ovm3.estate.consoles import console_hint
 
 
 def _mb(size_mb: int | None) -> str:
@@ -175,6 +177,8 @@ def _live_lines(live: Record) -> Iterator[tuple[str, object]]:
     started = f", since {live['started_at']}" if live["started_at"] else ""
     yield "host", f"{live['host'] or live['address']} ({live['address']}){started}"
     yield "domain", f"{_or(live['domid'])}, in xend {live['xend_name'] or 'without a name'}"
+    host = parse_address(live["address"]).host
+    yield "console", console_hint(live["vnc_listen"], live["vnc_port"], host)
 
 
 def _with_maximum(text: object, now: int | None, maximum: int | None) -> str:

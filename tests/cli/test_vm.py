@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -44,6 +45,7 @@ def test_list_and_show_in_all_forms(sim: Simulator) -> None:
     assert (web["memory_mb"], web["vcpus"], web["description"]) == (512, 1, None)
     assert (live["state"], live["host"], live["live"][0]["host"]) == ("running", "ovm-1", "ovm-1")
     assert live["live"][0]["started_at"].endswith("Z")
+    assert live["live"][0]["vnc_listen"] == "127.0.0.1"
     assert [one for one in found.values() if "" in one.values()] == []
     rows = [line.split("\t") for line in on(sim, "vm", "list").stdout.splitlines()]
     assert rows[0] == ["VM", "state", "host", "memory", "CPUs", "id"]
@@ -64,10 +66,12 @@ def test_show_for_people(sim: Simulator) -> None:
     shown = on(sim, "vm", "show", "seed-1").stdout.splitlines()
     heads = [line.partition(" ")[0] for line in shown]
     assert heads == [
-        *("VM", "id", "state", "memory", "CPUs", "host", "domain", "vm.cfg", "type", "HA"),
-        *("disk", "NIC"),
+        *("VM", "id", "state", "memory", "CPUs", "host", "domain", "console", "vm.cfg", "type"),
+        *("HA", "disk", "NIC"),
     ]  # fmt: skip
     assert "ovm-1 (" in shown[5]
+    tunnel = rf"ssh -L (\d+):127.0.0.1:\1 root@{sim.hosts[0].address}, then vncviewer 127.0.0.1:\1"
+    assert re.search(tunnel, shown[7])
 
 
 def test_a_vm_that_is_not_understood_is_shown_with_the_reasons() -> None:
