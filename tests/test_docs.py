@@ -84,6 +84,7 @@ def test_commands(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """make targets exist; ovm3 commands run, one after the other, on a simulated
     host in the place of the example."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     with Simulator(hosts=1, speed=100) as sim:
         sim.add_vm("db-1")
         for line in text.splitlines():

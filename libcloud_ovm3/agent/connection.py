@@ -275,7 +275,7 @@ class AgentConnection(ConnectionUserAndKey):
         if self.read_only and kind != "read":
             raise ReadOnly(
                 f"{self.address}: {function} was not sent: it is not known to be read-only, and "
-                f"only reads are allowed (ex_read_only)",
+                f"only reads are allowed (ex_read_only, or read_only of the estate)",
                 host=str(self.address),
                 function=function,
             )

@@ -25,7 +25,9 @@ from libcloud_ovm3.errors import InvalidArgument
 _SECRET = re.compile("passw", re.IGNORECASE)
 
 
-@click.group(epilog=examples("ovm3 api list", "ovm3 api call get_api_version"))
+@click.group(
+    epilog=examples("ovm3 api list", "ovm3 api call get_api_version --host ovm-1.example.com")
+)
 def api() -> None:
     """List, describe and call the agent's own functions."""
 
@@ -110,7 +112,7 @@ def _record(function: Function) -> dict[str, Any]:
 @api.command(
     "call",
     epilog=examples(
-        "ovm3 api call get_api_version",
+        "ovm3 api call get_api_version --host ovm-1.example.com",
         """ovm3 api call echo '"some text"' --host ovm-1.example.com""",
     ),
 )
@@ -136,10 +138,10 @@ def call_function(
                 f"{name} may change something, so it was not sent; add --write if intended "
                 f"(see `ovm3 api show {name}`)"
             )
-        if len(options["hosts"]) != 1:
-            raise InvalidArgument("--host: expected exactly one host")
         values = [_value(text, _is_secret(name)) for text in arguments]
         estate = make_estate(ex_read_only=not write, **options)
+        if len(estate.given) > 1 and len(options["hosts"]) != 1:
+            raise InvalidArgument("--host: expected exactly one host")
         response = estate.agent(estate.given[0]).call(name, *values)
         _print(response if show_secrets else hidden(response))
 

@@ -9,6 +9,7 @@ from libcloud_ovm3.cli import demo as demo_steps
 from libcloud_ovm3.cli.api import api
 from libcloud_ovm3.cli.disk import disk
 from libcloud_ovm3.cli.doctor import doctor
+from libcloud_ovm3.cli.estate import estate
 from libcloud_ovm3.cli.examples import examples
 from libcloud_ovm3.cli.group import Group
 from libcloud_ovm3.cli.host import host
@@ -53,5 +54,5 @@ def demo(speed: float, version: str) -> None:
         demo_steps.run(speed=speed, version=version)
 
 
-for command in (vm, image, host, disk, size, doctor, inventory, api):
+for command in (vm, image, host, disk, size, estate, doctor, inventory, api):
     ovm3.add_command(command)

@@ -28,7 +28,7 @@ _LEVELS = ("error", "warning", "note", "ok")
         "ovm3 doctor ovm-1.example.com", "ovm3 doctor ovm-1.example.com --bundle pool.json"
     )
 )
-@click.argument("host", metavar="HOST[:PORT]")
+@click.argument("host", metavar="[HOST[:PORT]]", required=False)
 @click.option(
     "--bundle",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -37,8 +37,10 @@ _LEVELS = ("error", "warning", "note", "ok")
 )
 @document_option
 @access_options
-def doctor(host: str, bundle: Path | None, form: str, **options: Any) -> None:
+def doctor(host: str | None, bundle: Path | None, form: str, **options: Any) -> None:
     """Check HOST and its pool, and say what to do about each problem. Changes nothing.
+
+    Without HOST, the hosts of the estate are checked.
 
     Exit status: 0, no problems; 1, warnings or errors, or nothing could be read; 2, invalid
     arguments.
@@ -47,7 +49,7 @@ def doctor(host: str, bundle: Path | None, form: str, **options: Any) -> None:
     with reported():
         if bundle is not None and bundle.exists():
             raise InvalidArgument(f"{bundle} already exists: choose another file name")
-        access = make_access(hosts=(host,), ex_read_only=True, **options)
+        access = make_access(hosts=(host,) if host else (), ex_read_only=True, **options)
         estate = access.estate() if bundle is None else record_calls(access.estate(), calls)
         address = estate.given[0]
         collected = collect(

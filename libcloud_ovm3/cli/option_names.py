@@ -20,6 +20,8 @@ _TERMS = (
     (r"ex_hosts", "--host"),
     (r"ex_allow_same_name(?:=True)?", "--allow-same-name"),
     (r"ex_minimum_age", "--minimum-age"),
+    (r"ex_estate", "--estate"),
+    (r"ex_timeouts", "timeouts"),
     (r"ex_force(?:=True)?", "--force"),
     (r"ex_timeout", "--timeout"),
     (r"ex_tls_minimum='([^']*)'", r"--tls-minimum \1"),

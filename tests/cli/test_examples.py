@@ -6,7 +6,6 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 import pytest
@@ -15,10 +14,11 @@ from click.testing import CliRunner
 from libcloud_ovm3 import installer
 from libcloud_ovm3.agent.hostmodule import HostModule
 from libcloud_ovm3.cli.commands import ovm3
+from libcloud_ovm3.estates_file.changing import add_estate
 from libcloud_ovm3.installer import Result, State
 from libcloud_ovm3.simulator import Simulator
-from tests.cli.running import address, on, pins
-from tests.support import clock_of, driver_for, simulate
+from tests.cli.running import address, on
+from tests.support import clock_of, driver_for, pins_of, simulate
 
 EXAMPLE_HOST = "ovm-1.example.com"
 NOT_INSTALLED = State("not installed", "it is not installed", 0, {"vlan-bridge": "needed"})
@@ -68,46 +68,35 @@ def no_ssh(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def prepare(sim: Simulator, line: str) -> dict[str, str]:
     """Make what an example names; what to put in the place of its placeholders."""
-    driver = driver_for(sim)
+    driver, where = driver_for(sim), [address(sim, index) for index in range(len(sim.hosts))]
+    if " estate add " not in line:
+        add_estate("lab", {"hosts": where, "pins": pins_of(sim)}, sim.password, is_default=True)
     for name in {"web-1", "db-1"} & set(line.split()):
         sim.add_vm(name)
     if " vm reboot " in line:
         [node] = [one for one in driver.list_nodes() if one.name == "web-1"]
         driver.start_node(node)
         clock_of(sim).sleep(100)
-    if "PATH OPERATION" not in line:
-        return {}
-    (sim.repository_path / "VirtualDisks" / "data.img").write_bytes(b"precious")
-    path = f"/OVS/Repositories/{sim.repository_id}/VirtualDisks/data.img"
-    HostModule(driver.connection).set_aside("tests", "0" * 32, path)
-    return {"PATH": path, "OPERATION": "0" * 32}
-
-
-def run_example(sim: Simulator, line: str, more: list[str]) -> Any:
-    values = {EXAMPLE_HOST: address(sim), **prepare(sim, line)}
-    program, *words = [values.get(word, word) for word in shlex.split(line.partition(" | ")[0])]
-    assert program == "ovm3"
-    answer = "y\n" if "destroy" in words else None
-    return on(sim, *words, *more, stdin=answer, access=())
+    if "PATH OPERATION" in line:
+        (sim.repository_path / "VirtualDisks" / "data.img").write_bytes(b"precious")
+        path = f"/OVS/Repositories/{sim.repository_id}/VirtualDisks/data.img"
+        HostModule(driver.connection).set_aside("tests", "0" * 32, path)
+        return {"PATH": path, "OPERATION": "0" * 32}
+    pin = f"{sim.hosts[0].address}={sim.hosts[0].fingerprint}"
+    return {EXAMPLE_HOST: where[0], f"{EXAMPLE_HOST}=SHA256": pin}
 
 
 @pytest.mark.parametrize("path", [path for path in COMMANDS if path != "ovm3 demo"])
 @pytest.mark.usefixtures("no_ssh")
 def test_examples_run(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """``ovm3 demo`` has its own test. What an estate or the environment gives is given here."""
+    """With a default estate, as they are printed. ``ovm3 demo`` has its own test."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("libcloud_ovm3.cli.vm.has_terminal", lambda: True)
-    for line in examples_in(path):
+    for number, line in enumerate(examples_in(path)):
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / str(number)))
         with simulate(hosts=2, host_module=True) as sim:
-            done = run_example(sim, line, access_of(sim, line))
+            values = prepare(sim, line)
+            _, *words = [values.get(one, one) for one in shlex.split(line.partition(" | ")[0])]
+            done = on(sim, *words, stdin="y\ny\n", access=())
         assert done.exit_code == 0, (line, done.stderr)
         assert done.stdout or "orphans -o name" in line, line
-
-
-def access_of(sim: Simulator, line: str) -> list[str]:
-    """The options for the pool that the command of a line takes, unless they are in the line."""
-    words = line.split()
-    path = max((" ".join(words[:n]) for n in (1, 2, 3) if " ".join(words[:n]) in COMMANDS), key=len)
-    names = {name for one in COMMANDS[path].params for name in one.opts}
-    host = ["--host", address(sim)] if "--host" in names - set(words) else []
-    return [*host, *(pins(sim) if "--fingerprint" in names else [])]
