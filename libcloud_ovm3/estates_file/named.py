@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 import shlex
 import subprocess
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from libcloud_ovm3 import errors
 from libcloud_ovm3.agent.address import Address, parse_address, parse_flag
 from libcloud_ovm3.agent.tls import parse_pins
-from libcloud_ovm3.errors import InvalidArgument, Ovm3Warning, PreconditionFailed
+from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
 from libcloud_ovm3.estates_file.content import ARGUMENTS, FILES, listed_hosts
 
 COMMAND_SECONDS = 60.0  # for a password command, which may have to ask its user for something
@@ -155,4 +155,4 @@ def read_password_file(path: Path, label: str) -> str:
 
 
 def warn(text: str) -> None:
-    warnings.warn(text, Ovm3Warning, stacklevel=_USERS_LINE)
+    errors.warn(text, stacklevel=_USERS_LINE)
