@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -31,7 +30,7 @@ from libcloud_ovm3.agent.functions import Agent
 from libcloud_ovm3.agent.passwords import Passwords
 from libcloud_ovm3.agent.tls import HostTrust, Trust, check_minimum, parse_pins
 from libcloud_ovm3.clock import Clock
-from libcloud_ovm3.errors import InvalidArgument, Ovm3Warning
+from libcloud_ovm3.errors import InvalidArgument, warn
 from libcloud_ovm3.estate.members import Estate
 
 if TYPE_CHECKING:
@@ -284,15 +283,13 @@ def _check_trust(trust: Trust, hosts: Sequence[Address], is_secure: bool) -> Non
         if trust.of(address, len(hosts) == 1) is None:
             raise InvalidArgument(f"ex_fingerprint: no fingerprint for {address}, and no ca_cert")
     if not is_secure:
-        warnings.warn(
+        warn(
             "secure=False: the agent's password is sent over the network unencrypted",
-            Ovm3Warning,
             stacklevel=_USERS_LINE,
         )
     elif not trust.verify:
-        warnings.warn(
+        warn(
             "verify_ssl=False: certificates are not verified, so a man in the middle could read "
             "the agent's password; `ovm3 pin HOST` shows the fingerprint to pin instead",
-            Ovm3Warning,
             stacklevel=_USERS_LINE,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,7 +12,8 @@ from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.functions import Agent
 from libcloud_ovm3.clock import Clock
-from libcloud_ovm3.errors import Ovm3Warning
+from libcloud_ovm3.compute.habitual import refuse_unsupported
+from libcloud_ovm3.errors import warn
 
 if TYPE_CHECKING:
     from libcloud_ovm3.estates_file.named import NamedEstate
@@ -115,6 +115,9 @@ class OVM3Base(NodeDriver):
         this constructor. There is no default: without a name, the file is not read.
     :type ex_estate: ``str``
 
+    The other arguments (``api_version``, ``region``, ...) are known from libcloud's other drivers
+    and not supported yet: None and empty values are accepted.
+
     :raises InvalidArgument: an argument is wrong; says which, and what is expected.
     :raises PreconditionFailed: the password command of the estate failed.
     """
@@ -153,7 +156,23 @@ class OVM3Base(NodeDriver):
         ex_passwords: Mapping[str, str] | None = None,
         ex_host_module: bool | str | None = None,
         ex_estate: str | NamedEstate | None = None,
+        api_name: object = None,
+        api_version: object = None,
+        backoff: object = None,
+        path: object = None,
+        project: object = None,
+        region: object = None,
+        retry_delay: object = None,
     ) -> None:
+        refuse_unsupported(
+            api_name=api_name,
+            api_version=api_version,
+            backoff=backoff,
+            path=path,
+            project=project,
+            region=region,
+            retry_delay=retry_delay,
+        )
         self._access = read_options(
             key,
             secret,
@@ -215,4 +234,4 @@ class OVM3Base(NodeDriver):
 
     def _warn(self, notices: Iterable[str]) -> None:
         for notice in notices:
-            warnings.warn(notice, Ovm3Warning, stacklevel=3)
+            warn(notice, stacklevel=3)
