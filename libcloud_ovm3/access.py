@@ -289,6 +289,7 @@ def _check_trust(trust: Trust, hosts: Sequence[Address], is_secure: bool) -> Non
     elif not trust.verify:
         warn(
             "verify_ssl=False: certificates are not verified, so a man in the middle could read "
-            "the agent's password; `ovm3 pin HOST` shows the fingerprint to pin instead",
+            "the agent's password; `ovm3 host certificate HOST` shows the fingerprint to pin "
+            "instead",
             stacklevel=_USERS_LINE,
         )

@@ -193,7 +193,7 @@ def parse_pin(pin: str) -> str:
     if not re.fullmatch("[0-9a-f]{64}", digits):
         raise InvalidArgument(
             f"fingerprint {text[:120]!r}: {_why_no_pin(text, digits)}expected a certificate's "
-            f"SHA-256, 64 hex digits (`ovm3 pin HOST` shows it)"
+            f"SHA-256, 64 hex digits (`ovm3 host certificate HOST` shows it)"
         )
     return digits
 

@@ -41,7 +41,7 @@ from libcloud_ovm3.estates_file.reading import (
 _TLS = {argument: key for key, argument in ARGUMENTS.items()}
 
 
-@click.group()
+@click.group(epilog=examples("ovm3 estate add lab ovm-1.example.com", "ovm3 estate use lab"))
 def estate() -> None:
     """Add, list, show, choose and remove estates: hosts with their certificates and password.
 

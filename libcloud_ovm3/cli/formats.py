@@ -64,8 +64,12 @@ def show_records(
     :param key: the key whose value ``-o name`` prints.
     """
     records = list(records)
+    if form == "name":
+        for record in records:
+            show(str(record[key]))
+        return
     if form != "table":
-        _show_plain(form, [dict(record) for record in records], key)
+        show_document(form, [dict(record) for record in records])
         return
     shown, rows = list(columns), _rows(records, columns)
     for column in [one for one in reversed(columns) if one.is_optional]:
@@ -80,8 +84,11 @@ def show_record(
     form: str, record: Record, lines: Iterable[tuple[str, object]], key: str = "id"
 ) -> None:
     """Print one record; as a table: ``lines``, each a heading and a text; none without a text."""
+    if form == "name":
+        show(str(record[key]))
+        return
     if form != "table":
-        _show_plain(form, dict(record), key)
+        show_document(form, dict(record))
         return
     texts = [(heading, str(text)) for heading, text in lines if text not in (None, "")]
     width = max((len(heading) for heading, _ in texts), default=0)
@@ -89,18 +96,16 @@ def show_record(
         show(f"{heading:{width}}  {text}")
 
 
+def show_document(form: str, value: Any) -> None:
+    """Print plain values as JSON or YAML."""
+    if form == "json":
+        show_json(value)
+    else:
+        show_yaml(value)
+
+
 def _rows(records: Iterable[Record], columns: Sequence[Column]) -> list[list[object]]:
     return [
         [record[one.value] if isinstance(one.value, str) else one.value(record) for one in columns]
         for record in records
     ]
-
-
-def _show_plain(form: str, value: Any, key: str) -> None:
-    if form == "json":
-        show_json(value)
-    elif form == "yaml":
-        show_yaml(value)
-    else:
-        for record in value if isinstance(value, list) else [value]:
-            show(str(record[key]))

@@ -51,7 +51,8 @@ PASSWORD_FILES = click.option(
 )  # fmt: skip
 TRUST = (
     click.option("--fingerprint", "pins", multiple=True, metavar="[HOST=]SHA256",
-                 help="The certificate to accept (see `ovm3 pin HOST`); once per host."),
+                 help="The certificate to accept (see `ovm3 host certificate HOST`); once per "
+                 "host."),
     click.option("--ca-cert", type=_FILE,
                  help="CA certificates (PEM) with which to verify the hosts."),
     click.option("--tls-server-name", metavar="NAME",

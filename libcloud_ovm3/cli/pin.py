@@ -1,4 +1,4 @@
-"""``ovm3 pin``: shows the certificate that a host presents."""
+"""``ovm3 host certificate``: shows the certificate that a host presents."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from libcloud_ovm3.agent.call_kinds import parse_seconds
 from libcloud_ovm3.agent.tls import fingerprint
 from libcloud_ovm3.agent.tlsadvice import USUAL, needed, python_options, shown, switches
 from libcloud_ovm3.cli.certificates import ON_THE_HOST, certificate_lines, read_certificate
+from libcloud_ovm3.cli.examples import examples
 from libcloud_ovm3.cli.options import reported
 from libcloud_ovm3.cli.output import show
 
 
-@click.command()
+@click.command(epilog=examples("ovm3 host certificate ovm-1.example.com"))
 @click.argument("host", metavar="HOST[:PORT]")
 @click.option("--timeout", default=10.0, show_default=True, help="Seconds to wait for the host.")
 def pin(host: str, timeout: float) -> None:

@@ -207,6 +207,19 @@ class Nodes(OVM3Base):
         self._warn(operations.destroy_vm.destroy(self._estate, object_id(node)))
         return True
 
+    def ex_list_own_disks(self, node: Node) -> list[str]:
+        """The disks that :meth:`destroy_node` would delete now, by their paths on the hosts.
+
+        It decides anew right before it deletes anything. Nothing is changed by this method.
+
+        :param node: The node, or its id. (required)
+        :type node: :class:`Node`
+
+        :raises PreconditionFailed: destroy_node would refuse.
+        :rtype: ``list`` of ``str``
+        """
+        return operations.destroy_vm.list_deleted(self._estate, object_id(node))
+
     def wait_until_running(
         self,
         nodes: list[Node],

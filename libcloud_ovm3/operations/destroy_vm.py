@@ -73,6 +73,18 @@ def destroy(estate: Estate, vm_id: str) -> list[str]:
     return notices
 
 
+def list_deleted(estate: Estate, vm_id: str) -> list[str]:
+    """The disks that :func:`destroy` would delete, as far as can be known now. Reads only.
+
+    :raises NodeNotFound: there is no such VM.
+    :raises PreconditionFailed: it would not be destroyed.
+    """
+    snapshot = read_estate(estate)
+    vm = snapshot.vm(vm_id)
+    _require_destroyable(vm, snapshot)
+    return [path for _, path in find_own_disks(snapshot, vm)[0]]
+
+
 # ------------------------------------------------------------------ may it be destroyed
 
 

@@ -45,7 +45,7 @@ def test_pins_in_every_usual_form(text: str) -> None:
     "text", ["", "sha256:", B[:-1], B + "0", "a" * 40, f"sha1:{'a' * 40}", "g" * 64, f"md5:{B}", 7]
 )
 def test_what_is_no_pin(text: Any) -> None:
-    with pytest.raises(InvalidArgument, match=r"SHA-256.*ovm3 pin"):
+    with pytest.raises(InvalidArgument, match=r"SHA-256.*ovm3 host certificate"):
         parse_pin(text)
 
 

@@ -7,15 +7,17 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 from unittest import mock
 
 from click.testing import CliRunner
 
-from libcloud_ovm3 import access
+from libcloud_ovm3 import access as access_module
 from libcloud_ovm3.cli.commands import ovm3
 from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.simulator import Simulator
+from tests.support import clock_of
 
 OVM3 = [sys.executable, "-c", "from libcloud_ovm3.cli import main; main()"]
 
@@ -24,7 +26,7 @@ OVM3 = [sys.executable, "-c", "from libcloud_ovm3.cli import main; main()"]
 def short_waits() -> Iterator[None]:
     """What ovm3 waits in this process passes as fast as ``Simulator(speed=100)``."""
     fast = Clock(lambda: time.monotonic() * 100, lambda seconds: time.sleep(seconds / 100))
-    with mock.patch.object(access, "Clock", return_value=fast):
+    with mock.patch.object(access_module, "Clock", return_value=fast):
         yield
 
 
@@ -49,6 +51,25 @@ def run(
         check=False,
         stdin=subprocess.DEVNULL,
     )
+
+
+def on(
+    sim: Simulator,
+    *arguments: str,
+    stdin: str | None = None,
+    columns: str = "200",
+    access: Sequence[str] | None = None,
+) -> Any:
+    """Run it inside this process for the whole pool of a simulator, by the simulator's own time.
+
+    :param access: options for the pool, instead of :func:`options`.
+    """
+    environment = {"OVM3_PASSWORD": sim.password, "COLUMNS": columns}
+    line = [*arguments, *(options(sim) if access is None else access)]
+    with mock.patch.object(access_module, "Clock", return_value=clock_of(sim)):
+        done = CliRunner().invoke(ovm3, line, stdin, environment)
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
+    return done
 
 
 def invoke(*arguments: str, password: str = "x") -> tuple[int, str]:

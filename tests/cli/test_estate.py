@@ -84,7 +84,7 @@ def test_the_first_hour_of_a_newcomer(pool: Simulator, file: Path) -> None:
         "password_file": "lab.password",
     }
     assert file.with_name("lab.password").stat().st_mode & 0o777 == 0o600
-    status, out = invoke("nodes")
+    status, out = invoke("vm", "list")
     assert status == 0, out
     assert "seed-1" in out
     assert "warning" not in out
@@ -165,7 +165,7 @@ def test_where_the_password_comes_from(pool: Simulator, file: Path, given: str) 
         "command": (None, f"cat {secret}"),
         "none": (None, None),
     }[given]
-    status, out = invoke("nodes", typed="" if given != "none" else f"{pool.password}\n")
+    status, out = invoke("vm", "list", typed="" if given != "none" else f"{pool.password}\n")
     assert status == 0, out
     assert ("Agent password:" in out) is (given == "none")
 
@@ -196,7 +196,7 @@ def test_a_member_with_another_password(pool: Simulator, file: Path) -> None:
     status, out = invoke(*add, *given, OVM3_PASSWORD=pool.password)
     assert (status, f"warning: {address(pool, 2)}" in out) == (0, False), out
     assert saved(file)["password_files"] == {address(pool, 2): str(own)}
-    assert "warning" not in invoke("nodes")[1]
+    assert "warning" not in invoke("vm", "list")[1]
 
 
 def test_what_old_hosts_need_is_saved(file: Path) -> None:
@@ -206,7 +206,7 @@ def test_what_old_hosts_need_is_saved(file: Path) -> None:
         assert status == 0, out
         assert "saved for these hosts: tls_minimum: TLSv1" in out
         assert saved(file, "old")["tls_minimum"] == "TLSv1"
-        assert invoke("nodes")[0] == 0
+        assert invoke("vm", "list")[0] == 0
 
 
 def test_a_ca_verifies_all(pool: Simulator, file: Path) -> None:
@@ -222,7 +222,7 @@ def test_a_ca_verifies_all(pool: Simulator, file: Path) -> None:
     assert (status, out.count(MATCH)) == (0, 0), out
     assert saved(file)["ca_cert"] == str(ca)
     assert "pins" not in saved(file)
-    assert "warning" not in invoke("nodes")[1]
+    assert "warning" not in invoke("vm", "list")[1]
 
 
 @pytest.mark.parametrize(
@@ -293,9 +293,9 @@ def test_list_show_use_and_remove(file: Path) -> None:
 
 
 def asked(sim: Simulator, *arguments: str, **environment: str) -> set[int]:
-    """The hosts that `ovm3 hosts` asks."""
+    """The hosts that `ovm3 host list` asks."""
     before = len(sim.calls)
-    status, out = invoke("hosts", *arguments, **environment)
+    status, out = invoke("host", "list", *arguments, **environment)
     assert status == 0, out
     return {call.host_index for call in sim.calls[before:]}
 
@@ -323,7 +323,7 @@ def test_a_host_that_the_default_estate_knows_needs_no_options(pool: Simulator) 
     status, out = invoke("doctor", address(pool, 1))
     assert out.startswith(address(pool, 1))
     assert "accepts user and password" in out
-    status, out = invoke("hosts", "--host", "127.0.0.9:1", OVM3_PASSWORD="x")
+    status, out = invoke("host", "list", "--host", "127.0.0.9:1", OVM3_PASSWORD="x")
     assert status == 1
     assert "127.0.0.9:1: cannot be reached" in out, "another host is not this estate's"
 
@@ -331,7 +331,7 @@ def test_a_host_that_the_default_estate_knows_needs_no_options(pool: Simulator) 
 def test_the_first_host_is_dead(pool: Simulator) -> None:
     save(pool)
     pool.hosts[0].kill()
-    status, out = invoke("nodes")
+    status, out = invoke("vm", "list")
     assert status == 0, out
     assert "seed-2" in out
     assert out.count(f"warning: {address(pool)}: cannot be reached") == 1
@@ -345,14 +345,14 @@ def test_what_is_given_wins(pool: Simulator, tmp_path: Path) -> None:
     save(pool)
     wrong = tmp_path / "wrong"
     wrong.write_text("wrong")
-    status, out = invoke("nodes", "--password-file", str(wrong))
+    status, out = invoke("vm", "list", "--password-file", str(wrong))
     assert (status, "rejected user and password" in out) == (1, True)
-    status, out = invoke("nodes", "--insecure", "--estate", "lab")
+    status, out = invoke("vm", "list", "--insecure", "--estate", "lab")
     assert (status, "--insecure: certificates are not verified" in out) == (0, True), out
 
 
 def test_no_host_at_all(file: Path) -> None:
-    status, out = invoke("nodes")
+    status, out = invoke("vm", "list")
     assert status == 2
     for way in (
         "--host HOST",
@@ -363,15 +363,17 @@ def test_no_host_at_all(file: Path) -> None:
         "estate use",
     ):
         assert way in out
-    status, out = invoke("nodes", "--estate", "lab")
+    status, out = invoke("vm", "list", "--estate", "lab")
     assert (status, f"no estate 'lab' in {file}" in out) == (2, True)
 
 
 def test_a_file_that_is_not_valid_is_not_ignored(pool: Simulator, file: Path) -> None:
     save(pool)
     file.write_text("estates: {lab: {hosts: [x], colour: red}}")
-    for arguments in (["nodes"], ["nodes", "--host", address(pool)]):
+    for arguments in (["vm", "list"], ["vm", "list", "--host", address(pool)]):
         status, out = invoke(*arguments, OVM3_PASSWORD="x")
         assert (status, "unknown key 'colour'" in out) == (2, True)
-    status, out = invoke("nodes", "--host", address(pool), *pins(pool), OVM3_PASSWORD=pool.password)
+    status, out = invoke(
+        "vm", "list", "--host", address(pool), *pins(pool), OVM3_PASSWORD=pool.password
+    )
     assert status == 0, "complete without the file, so it is not read"

@@ -12,7 +12,7 @@ from libcloud_ovm3.cli.option_names import with_option_names
 
 PACKAGE = Path(__file__).parents[2] / "libcloud_ovm3"
 # Arguments for which ``ovm3`` has neither a command nor an option.
-PYTHON_ONLY = {"ex_allow_same_name", "ex_minimum_age", "ex_second_look", "ex_strict", "ex_timeouts"}
+PYTHON_ONLY = {"ex_second_look", "ex_strict", "ex_timeouts"}
 
 
 @pytest.mark.parametrize(
@@ -26,8 +26,8 @@ PYTHON_ONLY = {"ex_allow_same_name", "ex_minimum_age", "ex_second_look", "ex_str
             "ex_tls_minimum='TLSv1', ex_tls_weak_keys=True may help (ovm3: --tls-minimum TLSv1)",
             "--tls-minimum TLSv1, --tls-weak-keys may help",
         ),
-        ("ex_put_back('/OVS/a b', '0') puts back", "`ovm3 put-back '/OVS/a b' '0'` puts back"),
-        ("ex_put_back(\"it's\", '0')", "`ovm3 put-back \"it's\" '0'`"),
+        ("ex_put_back('/OVS/a b', '0') puts back", "`ovm3 disk put-back '/OVS/a b' '0'` puts back"),
+        ("ex_put_back(\"it's\", '0')", "`ovm3 disk put-back \"it's\" '0'`"),
         ("(ex_force=True stops it hard)", "(--force stops it hard)"),
         ("(ex_host_module=False ignores them)", "(--no-host-module ignores them)"),
         ("ca_cert and ex_fingerprint contradict verify_ssl=False",
@@ -36,9 +36,9 @@ PYTHON_ONLY = {"ex_allow_same_name", "ex_minimum_age", "ex_second_look", "ex_str
         ("a second one: ex_location='0a' (--on 0a)", "a second one: --on 0a"),
         ("ex_force=True (--force) powers it off", "--force powers it off"),
         ("not among the given hosts (ex_hosts, --host)", "not among the given hosts (--host)"),
-        ("not all its disks (ex_list_orphans, `ovm3 orphans` list them): a",
-         "not all its disks (`ovm3 orphans` list them): a"),
-        ("ex_list_orphans (`ovm3 orphans`) lists it", "`ovm3 orphans` lists it"),
+        ("not all its disks (ex_list_orphans, `ovm3 disk orphans` list them): a",
+         "not all its disks (`ovm3 disk orphans` list them): a"),
+        ("ex_list_orphans (`ovm3 disk orphans`) lists it", "`ovm3 disk orphans` lists it"),
         ("to be added to ex_fingerprint (--fingerprint)", "to be added to --fingerprint"),
         ("ex_passwords={'h': ...} (--password-file h=FILE).", "--password-file h=FILE."),
         ("--fingerprint a --fingerprint b", "--fingerprint a --fingerprint b"),
