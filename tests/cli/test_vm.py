@@ -58,7 +58,7 @@ def test_a_list_fits_a_terminal_of_80_columns(monkeypatch: pytest.MonkeyPatch) -
     with simulate(hosts=2) as sim:
         ids = [dashed(sim.add_vm("a-name-of-20-letters")), sim.domains(0)[0]["uuid"]]
         shown = on(sim, "vm", "list", columns="80").stdout
-    assert all(f"{one} " in shown for one in ids), "not folded"
+    assert all(f"{one}\n" in shown for one in ids), "not folded"
     assert "CPUs" not in shown
 
 
