@@ -23,6 +23,7 @@ from libcloud.utils import loggingconnection
 from libcloud_ovm3 import OVM3NodeDriver, errors, installer
 from libcloud_ovm3.cli.commands import ovm3
 from libcloud_ovm3.errors import Ovm3Error
+from libcloud_ovm3.estates_file.changing import add_estate
 from libcloud_ovm3.simulator import Simulator
 from tests.cli.running import short_waits
 from tests.support import pins_of
@@ -54,7 +55,10 @@ def blocks(kind: str) -> list[object]:
 
 
 @pytest.mark.parametrize("text", blocks("python"))
-def test_python_examples(text: str) -> None:
+def test_python_examples(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    if "ex_estate=" in text:
+        add_estate("lab", {"hosts": [EXAMPLE_HOST]}, "password", is_default=True)
     done = subprocess.run(
         [sys.executable, "-W", "error::UserWarning", "-c", text],
         capture_output=True,
@@ -273,7 +277,9 @@ def test_ovm3_commands_exist(page: str) -> None:
         assert given - options_of(command) == set(), (command.name, words)
 
 
-@pytest.mark.parametrize("page", ["README.md", "host-install.md", "operator-guide.md", "tls.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "estates.md", "host-install.md", "operator-guide.md", "tls.md"]
+)
 def test_options_exist(page: str) -> None:
     known = set().union(*map(options_of, all_commands(ovm3)))
     for code in INLINE.findall(BLOCK.sub("", TEXTS[page])):
@@ -299,7 +305,9 @@ def test_every_dependency_has_its_line() -> None:
     assert [name for name in names if name not in TEXTS["dependencies.md"]] == []
 
 
-@pytest.mark.parametrize("folder", ["agent", "estate", "operations", "compute", "diagnostics"])
+@pytest.mark.parametrize(
+    "folder", ["agent", "estate", "estates_file", "operations", "compute", "diagnostics"]
+)
 def test_the_architecture_page_names_each_file(folder: str) -> None:
     """And no file that does not exist."""
     section = TEXTS["architecture.md"].partition(f"### `{folder}/`\n")[2].partition("\n#")[0]

@@ -10,15 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from libcloud_ovm3 import errors
 from libcloud_ovm3.agent.address import Address, parse_address, parse_flag
 from libcloud_ovm3.agent.tls import parse_pins
-from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
+from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed, warn
 from libcloud_ovm3.estates_file.content import ARGUMENTS, FILES, listed_hosts
 
 COMMAND_SECONDS = 60.0  # for a password command, which may have to ask its user for something
 DEFAULT_USER = "oracle"  # on every real host
-_USERS_LINE = 8  # stack levels from a warning in here to the line that makes the driver
+_USERS_LINE = 7  # stack levels from a warning in here to the line that makes the driver
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,8 @@ class NamedEstate:
         path = self._file(file)
         with contextlib.suppress(OSError):
             if path.stat().st_mode & 0o077:
-                warn(f"{path}: a password that others can read: `chmod 600 {path}`")
+                text = f"{path}: a password that others can read: `chmod 600 {path}`"
+                warn(text, stacklevel=_USERS_LINE)
         return read_password_file(path, f"estate {self.name!r}: {key}")
 
     def _run(self, command: str | list[str]) -> str:
@@ -152,7 +152,3 @@ def read_password_file(path: Path, label: str) -> str:
     if not lines or not lines[0]:
         raise InvalidArgument(f"{label} {str(path)!r}: its first line is empty")
     return lines[0]
-
-
-def warn(text: str) -> None:
-    errors.warn(text, stacklevel=_USERS_LINE)

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from libcloud_ovm3.errors import InvalidArgument
+from libcloud_ovm3.errors import InvalidArgument, warn
 from libcloud_ovm3.estates_file.content import check_entry, check_name
-from libcloud_ovm3.estates_file.named import NamedEstate, warn
+from libcloud_ovm3.estates_file.named import NamedEstate
+
+_USERS_LINE = 6  # stack levels from a warning in here to the line that makes the driver
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ def read_estates() -> Estates:
         return check_content(path, {})
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o044:
-        warn(f"{path}: others can read it (mode {mode:o}): `chmod 600 {path}`")
+        notice = f"{path}: others can read it (mode {mode:o}): `chmod 600 {path}`"
+        warn(notice, stacklevel=_USERS_LINE)
     return check_content(path, parse(path, text))
 
 

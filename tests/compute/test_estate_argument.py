@@ -17,6 +17,7 @@ from libcloud_ovm3.errors import (
     ReadOnly,
 )
 from libcloud_ovm3.estates_file.changing import add_estate
+from libcloud_ovm3.estates_file.reading import estates_path
 from libcloud_ovm3.simulator import Simulator
 from tests.support import clock_of, pins_of, simulate
 
@@ -117,6 +118,16 @@ def test_a_host_with_another_certificate_gets_no_password() -> None:
             make(sim).list_nodes()
         assert sim.calls == []
         assert sim.refused == []
+
+
+def test_files_that_others_can_read_are_warned_of_in_the_user_s_line() -> None:
+    with simulate(hosts=1) as sim:
+        save(sim)
+        for file in (estates_path(), estates_path().with_name("lab.password")):
+            file.chmod(0o644)
+        with pytest.warns(Ovm3Warning, match="others can read") as seen:
+            OVM3NodeDriver(ex_estate="lab")
+        assert [one.filename for one in seen] == [__file__] * 2
 
 
 def test_a_read_only_estate_changes_nothing() -> None:

@@ -77,6 +77,8 @@ REFUSED = {
     "ex_host_module": ("x", "ex_host_module 'x'"),
     "ex_estate": ("lab", "no estate 'lab' in .*: it has none"),
 }
+HABITUAL = ("api_name", "api_version", "backoff", "path", "project", "region", "retry_delay")
+REFUSED.update({name: ("x", f"{name}: not supported yet") for name in HABITUAL})
 ARGUMENTS = set(inspect.signature(OVM3NodeDriver).parameters)
 
 
