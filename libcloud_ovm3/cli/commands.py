@@ -7,6 +7,7 @@ import click
 from libcloud_ovm3 import __version__
 from libcloud_ovm3.cli import demo as demo_steps
 from libcloud_ovm3.cli.api import api
+from libcloud_ovm3.cli.completion import completion
 from libcloud_ovm3.cli.disk import disk
 from libcloud_ovm3.cli.doctor import doctor
 from libcloud_ovm3.cli.estate import estate
@@ -54,5 +55,5 @@ def demo(speed: float, version: str) -> None:
         demo_steps.run(speed=speed, version=version)
 
 
-for command in (vm, image, host, disk, size, estate, doctor, inventory, api):
+for command in (vm, image, host, disk, size, estate, doctor, inventory, api, completion):
     ovm3.add_command(command)

@@ -13,7 +13,7 @@ from libcloud_ovm3.cli.examples import examples
 from libcloud_ovm3.cli.formats import document_option, show_document
 from libcloud_ovm3.cli.option_names import with_option_names
 from libcloud_ovm3.cli.options import access_options, make_access, reported
-from libcloud_ovm3.cli.output import heading, show, tell
+from libcloud_ovm3.cli.output import heading, show, show_level, tell
 from libcloud_ovm3.diagnostics.bundle import make_bundle, write_bundle
 from libcloud_ovm3.diagnostics.checks import run_checks
 from libcloud_ovm3.diagnostics.collect import Call, Collected, collect, record_calls
@@ -99,7 +99,7 @@ def _plural(level: str, count: int) -> str:
 
 
 def _show_one(finding: Finding) -> None:
-    show(f"{finding.level:8} {finding.about:12} {with_option_names(finding.found)}")
+    show_level(f"{finding.level:8}", f" {finding.about:12} {with_option_names(finding.found)}")
     for word, text in (("meaning", finding.means), ("action", finding.advice)):
         if text:
             show(f"{'':8} {'':12} {word}: {with_option_names(text)}")

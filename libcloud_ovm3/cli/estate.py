@@ -11,6 +11,7 @@ from libcloud_ovm3.access import read_options
 from libcloud_ovm3.agent.address import DEFAULT_PORT, of_host, parse_address, parse_port
 from libcloud_ovm3.agent.tls import parse_pins
 from libcloud_ovm3.cli import estate_add as steps
+from libcloud_ovm3.cli.completion import estate_names
 from libcloud_ovm3.cli.examples import examples
 from libcloud_ovm3.cli.formats import Column, output_option, show_record, show_records
 from libcloud_ovm3.cli.option_names import with_option_names
@@ -214,7 +215,7 @@ def list_estates(form: str) -> None:
 
 @estate.command("show", epilog=examples("ovm3 estate show lab", "ovm3 estate show -o yaml"))
 @output_option
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=estate_names)
 def show_estate(form: str, name: str | None) -> None:
     """Show what the configuration file says of the estate NAME, or of the default estate."""
     with reported():
@@ -240,7 +241,7 @@ def _words(value: Any) -> str:
 
 
 @estate.command(epilog=examples("ovm3 estate use lab"))
-@click.argument("name")
+@click.argument("name", shell_complete=estate_names)
 def use(name: str) -> None:
     """Make NAME the default estate, which commands take if no host or estate is named."""
     with reported():
@@ -249,7 +250,7 @@ def use(name: str) -> None:
 
 
 @estate.command(epilog=examples("ovm3 estate remove lab --yes"))
-@click.argument("name")
+@click.argument("name", shell_complete=estate_names)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def remove(name: str, yes: bool) -> None:
     """Remove the estate NAME from the configuration file. The hosts are not contacted."""

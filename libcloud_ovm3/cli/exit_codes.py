@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from libcloud_ovm3.agent.call_kinds import kind_of
+from libcloud_ovm3.cli import INTERRUPTED
 from libcloud_ovm3.errors import OperationIncomplete, OutcomeUnknown, Ovm3Error, WaitTimeout
 
-OK, FAILED, USAGE, INCOMPLETE, INTERRUPTED = 0, 1, 2, 3, 130
+OK, FAILED, USAGE, INCOMPLETE = 0, 1, 2, 3
 
 EXIT_CODES = {
     OK: "done, or nothing had to be done",

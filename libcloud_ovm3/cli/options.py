@@ -14,6 +14,7 @@ import click
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.access import Access, read_options
 from libcloud_ovm3.agent.address import DEFAULT_PORT, parse_address, parse_port
+from libcloud_ovm3.cli.completion import estate_names
 from libcloud_ovm3.cli.exit_codes import FAILED, failure_of
 from libcloud_ovm3.cli.option_names import with_option_names
 from libcloud_ovm3.cli.output import tell, tell_text
@@ -38,7 +39,7 @@ HOSTS = click.option(
 )
 _MODULE = click.option("--no-host-module", is_flag=True, help="Do not use the host modules.")
 _ESTATE = click.option(
-    "--estate", metavar="NAME",
+    "--estate", metavar="NAME", shell_complete=estate_names,
     help="Take what is not given from this estate (see `ovm3 estate list`).  "
     f"[default: ${_NAME}, or the default estate]",
 )  # fmt: skip

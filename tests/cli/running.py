@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import pty
+import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -96,3 +101,39 @@ def options(sim: Simulator, *which: int) -> list[str]:
 
 def address(sim: Simulator, index: int = 0) -> str:
     return f"{sim.hosts[index].address}:{sim.hosts[index].port}"
+
+
+def heed_ctrl_c() -> None:
+    """A shell that runs the tests in the background ignores it, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def on_terminal(
+    *arguments: str,
+    password: str,
+    until: str = "",
+    keys: bytes = b"",
+    columns: int = 80,
+    **environment: str,
+) -> tuple[int, str]:
+    """Run it on a terminal of its own, in a process. Returns exit status and what was displayed.
+
+    :param until: when this has been displayed, ``keys`` are typed.
+    """
+    process, terminal = pty.fork()
+    if process == 0:
+        heed_ctrl_c()
+        # without COLUMNS: the terminal's own width counts
+        kept = {key: value for key, value in os.environ.items() if key != "COLUMNS"}
+        base = {"TERM": "xterm", "LC_ALL": "C.UTF-8", "OVM3_PASSWORD": password}
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        os.execve(OVM3[0], [*OVM3, *arguments], {**kept, **base, **environment})
+    shown = b""
+    with contextlib.suppress(OSError):  # Linux says EIO when the process has ended
+        while chunk := os.read(terminal, 65536):
+            shown += chunk
+            if keys and until.encode() in shown:
+                os.write(terminal, keys)
+                keys = b""
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), shown.decode()

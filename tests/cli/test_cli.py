@@ -13,7 +13,7 @@ import pytest
 from libcloud_ovm3.agent.hostmodule import HostModule
 from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.simulator import Simulator
-from tests.cli.running import OVM3, address, options, run
+from tests.cli.running import OVM3, address, heed_ctrl_c, options, run
 from tests.support import driver_for
 
 
@@ -165,11 +165,6 @@ def test_demo() -> None:
     assert "\x1b" not in done.stdout
 
 
-def _heed_ctrl_c() -> None:
-    """A shell that runs the tests in the background ignores it, and children inherit that."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def test_ctrl_c_leaves_nothing_running(tmp_path: Path) -> None:
     env = {**os.environ, "TMPDIR": str(tmp_path)}
     demo = subprocess.Popen(
@@ -177,7 +172,7 @@ def test_ctrl_c_leaves_nothing_running(tmp_path: Path) -> None:
         env=env,
         stdout=subprocess.PIPE,
         text=True,
-        preexec_fn=_heed_ctrl_c,  # noqa: PLW1509 (one call, nothing that could deadlock)
+        preexec_fn=heed_ctrl_c,  # noqa: PLW1509 (one call, nothing that could deadlock)
     )
     assert demo.stdout is not None
     for line in demo.stdout:
