@@ -17,6 +17,7 @@ from libcloud_ovm3.agent.address import DEFAULT_PORT, Address, parse_address, pa
 from libcloud_ovm3.agent.call_kinds import TimeLimits, parse_seconds
 from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.functions import Agent
+from libcloud_ovm3.agent.liveness import LivenessOptions
 from libcloud_ovm3.agent.passwords import Passwords
 from libcloud_ovm3.agent.tls import HostTrust, Trust, check_minimum, parse_pins
 from libcloud_ovm3.clock import Clock
@@ -35,6 +36,7 @@ class Access:
     :ivar whole_pool: whether the other members of the first host's pool belong to the estate too.
     :ivar is_secure: whether TLS is used.
     :ivar second_look: seconds between the two reads that prove that a VM is absent.
+    :ivar ssh_port: the TCP port of the hosts' SSH servers (ex_hosts_off).
     :ivar use_module: whether hosts are asked through the host module, where they have it.
     """
 
@@ -50,6 +52,7 @@ class Access:
     use_module: bool
     second_look: float
     clock: Clock
+    ssh_port: int
 
     def trust_of(self, address: Address) -> HostTrust | None:
         """What a host has to present; None: there is neither a fingerprint nor a CA for it."""
@@ -93,6 +96,7 @@ class Access:
             clock=self.clock,
             second_look=self.second_look,
             use_module=self.use_module,
+            liveness=LivenessOptions(self.limits.connect, self.ssh_port, self.proxy_url),
         )
 
 
@@ -120,6 +124,7 @@ def read_options(
     ex_tls_legacy_renegotiation: bool | str = False,
     ex_passwords: Mapping[str, str] | None = None,
     ex_host_module: bool | str = True,
+    ex_ssh_port: int | str = 22,
 ) -> Access:
     """Check options; what each means: :class:`.OVM3Base`. Switched-off checks cause a warning.
 
@@ -156,6 +161,7 @@ def read_options(
         use_module=parse_flag(ex_host_module, "ex_host_module"),
         second_look=parse_seconds(ex_second_look, "ex_second_look", may_be_zero=True),
         clock=ex_clock or Clock(),
+        ssh_port=parse_port(ex_ssh_port),
     )
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from libcloud.compute.base import NodeDriver
 
+from libcloud_ovm3 import estate
 from libcloud_ovm3.access import read_options
 from libcloud_ovm3.agent.address import Address, parse_flag
 from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.functions import Agent
 from libcloud_ovm3.clock import Clock
-from libcloud_ovm3.errors import Ovm3Warning
+from libcloud_ovm3.errors import warn
+from libcloud_ovm3.estate.members import Estate
 
 
 class OVM3Base(NodeDriver):
@@ -103,6 +105,10 @@ class OVM3Base(NodeDriver):
         a host whose module does not work.
     :type ex_host_module: ``bool``
 
+    :param ex_ssh_port: TCP port of the hosts' SSH servers, which a host that is said to be powered
+        off must not answer at (``ex_hosts_off`` of some methods).
+    :type ex_ssh_port: ``int``
+
     :raises InvalidArgument: an argument is wrong; says which, and what is expected.
     """
 
@@ -139,6 +145,7 @@ class OVM3Base(NodeDriver):
         ex_tls_legacy_renegotiation: bool | str = False,
         ex_passwords: Mapping[str, str] | None = None,
         ex_host_module: bool | str = True,
+        ex_ssh_port: int | str = 22,
     ) -> None:
         self._access = read_options(
             key,
@@ -164,6 +171,7 @@ class OVM3Base(NodeDriver):
             ex_tls_legacy_renegotiation=ex_tls_legacy_renegotiation,
             ex_passwords=ex_passwords,
             ex_host_module=ex_host_module,
+            ex_ssh_port=ex_ssh_port,
         )
         self.ex_strict = parse_flag(ex_strict, "ex_strict")
         self.ex_read_only = self._access.read_only
@@ -199,4 +207,11 @@ class OVM3Base(NodeDriver):
 
     def _warn(self, notices: Iterable[str]) -> None:
         for notice in notices:
-            warnings.warn(notice, Ovm3Warning, stacklevel=3)
+            warn(notice, stacklevel=3)
+
+    def _estate_of(self, hosts_off: Sequence[str] | str | None) -> Estate:
+        """The estate for one call, which believes that these hosts are off, with a warning."""
+        names = estate.hosts_off.parse_names(hosts_off) if hosts_off else ()
+        if names:
+            warn(estate.hosts_off.warning_of(names), stacklevel=3)
+        return replace(self._estate, hosts_off=names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from libcloud.compute.base import (
@@ -24,7 +25,9 @@ from libcloud_ovm3.operations.limits import MINIMUM_AGE, STOP_LIMIT
 class Nodes(OVM3Base):
     """The node methods of the driver."""
 
-    def list_nodes(self, ex_strict: bool | None = None) -> list[Node]:
+    def list_nodes(
+        self, ex_strict: bool | None = None, ex_hosts_off: Sequence[str] | str | None = None
+    ) -> list[Node]:
         """All VMs of the estate: running and stopped, on all hosts, sorted by name.
 
         An unreachable host, or a vm.cfg that cannot be read, produces a warning.
@@ -32,16 +35,20 @@ class Nodes(OVM3Base):
         :param ex_strict: Raise an error instead (default: the driver's ``ex_strict``).
         :type ex_strict: ``bool``
 
+        :param ex_hosts_off: Hosts that are powered off, as you have seen yourself: for this call
+            they run nothing. Refused if one answers anything (docs/a-host-is-dead.md).
+        :type ex_hosts_off: ``list`` of ``str``
+
         :rtype: ``list`` of :class:`Node`
         """
-        snapshot = estate.vms.read_estate(self._estate)
+        snapshot = estate.vms.read_estate(self._estate_of(ex_hosts_off))
         errors = snapshot.errors()
         if errors and (self.ex_strict if ex_strict is None else ex_strict):
             if snapshot.unreachable:
                 raise snapshot.unreachable[0].reason
             raise Ovm3Error("; ".join(errors), self)
         self._warn(errors + snapshot.notices())
-        return [to_node(vm, self) for vm in snapshot.vms.values()]
+        return [to_node(vm, self, snapshot.hosts_off) for vm in snapshot.vms.values()]
 
     def create_node(
         self,
@@ -51,6 +58,7 @@ class Nodes(OVM3Base):
         location: NodeLocation | None = None,
         auth: NodeAuthSSHKey | NodeAuthPassword | None = None,
         ex_allow_same_name: bool = False,
+        ex_hosts_off: Sequence[str] | str | None = None,
     ) -> Node:
         """Create a VM from a raw template and start it. Blocks while the disk is copied.
 
@@ -73,6 +81,10 @@ class Nodes(OVM3Base):
         :param ex_allow_same_name: Allow a name that another VM of the estate has.
         :type ex_allow_same_name: ``bool``
 
+        :param ex_hosts_off: Hosts that are powered off, as you have seen yourself: for this call
+            they run nothing. Refused if one answers anything (docs/a-host-is-dead.md).
+        :type ex_hosts_off: ``list`` of ``str``
+
         :raises NameTaken, InvalidArgument, PreconditionFailed, AgentFault: nothing of it is left.
         :raises ImageNotFound, HostNotFound: there is no such image or host.
         :raises OperationIncomplete: it was not completed; names what may be left.
@@ -89,13 +101,18 @@ class Nodes(OVM3Base):
             host_id=None if location is None else object_id(location),
             allow_same_name=ex_allow_same_name,
         )
-        plan = operations.plan_vm.make_plan(self._estate, spec)
+        plan = operations.plan_vm.make_plan(self._estate_of(ex_hosts_off), spec)
         self._warn(plan.notices)  # before anything is created, in case warnings are errors
         vm, notices = operations.create_vm.create(plan)
         self._warn(notices)
-        return to_node(vm, self)
+        return to_node(vm, self, plan.hosts_off)
 
-    def start_node(self, node: Node, ex_location: NodeLocation | str | None = None) -> bool:
+    def start_node(
+        self,
+        node: Node,
+        ex_location: NodeLocation | str | None = None,
+        ex_hosts_off: Sequence[str] | str | None = None,
+    ) -> bool:
         """Start a node that is proven to be stopped. One that is running is left as it is.
 
         :param node: The node, or its id. (required)
@@ -105,16 +122,27 @@ class Nodes(OVM3Base):
             the one that all clients prefer for this node.
         :type ex_location: :class:`NodeLocation`
 
+        :param ex_hosts_off: Hosts that are powered off, as you have seen yourself: for this call
+            they run nothing. Refused if one answers anything (docs/a-host-is-dead.md).
+        :type ex_hosts_off: ``list`` of ``str``
+
         :raises PreconditionFailed: it is not proven to be stopped; names the unreachable host, if
-            that is why.
+            that is why. Or a host that should be off answers.
         :raises OperationIncomplete: the request was sent; whether the node starts is unknown.
         :rtype: ``bool``
         """
         host_id = None if ex_location is None else object_id(ex_location)
-        self._warn(operations.start_vm.start(self._estate, object_id(node), host_id))
+        on = self._estate_of(ex_hosts_off)
+        self._warn(operations.start_vm.start(on, object_id(node), host_id))
         return True
 
-    def stop_node(self, node: Node, ex_force: bool = False, ex_timeout: float = STOP_LIMIT) -> bool:
+    def stop_node(
+        self,
+        node: Node,
+        ex_force: bool = False,
+        ex_timeout: float = STOP_LIMIT,
+        ex_hosts_off: Sequence[str] | str | None = None,
+    ) -> bool:
         """Ask the guest to shut down and wait until it has stopped.
 
         :param node: The node, or its id. (required)
@@ -126,14 +154,19 @@ class Nodes(OVM3Base):
         :param ex_timeout: Seconds to wait.
         :type ex_timeout: ``float``
 
+        :param ex_hosts_off: Hosts that are powered off, as you have seen yourself: for this call
+            they run nothing. Refused if one answers anything (docs/a-host-is-dead.md).
+        :type ex_hosts_off: ``list`` of ``str``
+
         :raises PreconditionFailed: it may be running on a host that is unreachable, or its name is
             another VM's too.
         :raises WaitTimeout: it is still running after that time; it is not powered off then.
         :rtype: ``bool``
         """
         limit = parse_seconds(ex_timeout, "ex_timeout", may_be_zero=True)
+        on = self._estate_of(ex_hosts_off)
         stop = operations.stop_vm.stop
-        self._warn(stop(self._estate, object_id(node), force=ex_force, limit=limit))
+        self._warn(stop(on, object_id(node), force=ex_force, limit=limit))
         return True
 
     def reboot_node(self, node: Node, ex_minimum_age: float = MINIMUM_AGE) -> bool:
@@ -154,7 +187,7 @@ class Nodes(OVM3Base):
         self._warn(operations.reboot_vm.reboot(self._estate, object_id(node), age))
         return True
 
-    def destroy_node(self, node: Node) -> bool:
+    def destroy_node(self, node: Node, ex_hosts_off: Sequence[str] | str | None = None) -> bool:
         """Power a node off if it is running, then delete its definition and its own disks.
 
         Its own disks are those that its vm.cfg names, whose file name contains its uuid, and that
@@ -163,9 +196,15 @@ class Nodes(OVM3Base):
         :param node: The node, or its id. (required)
         :type node: :class:`Node`
 
+        :param ex_hosts_off: Hosts that are powered off, as you have seen yourself: for this call
+            they run nothing. Refused if one answers anything (docs/a-host-is-dead.md). All
+            disks are kept then: a repository that only such a host had mounted is not read.
+        :type ex_hosts_off: ``list`` of ``str``
+
         :rtype: ``bool``
         """
-        self._warn(operations.destroy_vm.destroy(self._estate, object_id(node)))
+        on = self._estate_of(ex_hosts_off)
+        self._warn(operations.destroy_vm.destroy(on, object_id(node)))
         return True
 
     def wait_until_running(
