@@ -20,9 +20,7 @@ from libcloud_ovm3.operations.limits import STOP_LIMIT
 @hosts_off_options
 @driver_options
 @click.argument("vm", metavar="NAME|ID")
-def start(
-    vm: str, location: str | None, hosts_off: tuple[str, ...], **options: Any
-) -> None:
+def start(vm: str, location: str | None, hosts_off: tuple[str, ...], **options: Any) -> None:
     """Start a VM, after checking that no host runs it.
 
     This is checked twice, some seconds apart: a rebooting guest is not listed for a moment.
@@ -46,9 +44,7 @@ def start(
 @hosts_off_options
 @driver_options
 @click.argument("vm", metavar="NAME|ID")
-def stop(
-    vm: str, force: bool, timeout: float, hosts_off: tuple[str, ...], **options: Any
-) -> None:
+def stop(vm: str, force: bool, timeout: float, hosts_off: tuple[str, ...], **options: Any) -> None:
     """Shut down a VM and wait until it has stopped.
 
     The guest is asked to shut down. Without --force it is never powered off: after the timeout
