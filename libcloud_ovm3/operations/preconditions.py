@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from libcloud_ovm3.agent.identifiers import dashed
-from libcloud_ovm3.errors import CertificateRejected, Ovm3Error, PreconditionFailed
+from libcloud_ovm3.errors import (
+    CertificateRejected,
+    HostNotVerified,
+    HostUnreachable,
+    Ovm3Error,
+    PreconditionFailed,
+)
 from libcloud_ovm3.estate.definitions import Definition, matches, may_match, read_definition
 from libcloud_ovm3.estate.domains import Domain
 from libcloud_ovm3.estate.hosts import HostView, live_domains
@@ -47,8 +53,8 @@ def _if_off(snapshot: EstateSnapshot) -> str:
         host.address
         for host in snapshot.unreachable
         if host.was_contacted
-        and host.kind == "unreachable"
-        and not isinstance(host.reason, CertificateRejected)
+        and isinstance(host.reason, HostUnreachable)
+        and not isinstance(host.reason, CertificateRejected | HostNotVerified)
     ]
     if not silent:
         return ""
