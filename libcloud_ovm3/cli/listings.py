@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from libcloud_ovm3.cli.option_names import with_option_names
-from libcloud_ovm3.cli.options import driver_options, make_driver, reported
+from libcloud_ovm3.cli.options import driver_options, hosts_off_options, make_driver, reported
 from libcloud_ovm3.cli.output import show, tell
 from libcloud_ovm3.cli.tables import show_hosts, show_images, show_nodes, show_orphans
 
@@ -25,11 +25,12 @@ def hosts(**options: Any) -> None:
 
 
 @click.command()
+@hosts_off_options
 @driver_options
-def nodes(**options: Any) -> None:
+def nodes(hosts_off: tuple[str, ...], **options: Any) -> None:
     """List all VMs, running and stopped, on all hosts."""
     with reported():
-        show_nodes(make_driver(**options).list_nodes())
+        show_nodes(make_driver(**options).list_nodes(ex_hosts_off=hosts_off))
 
 
 @click.command()
