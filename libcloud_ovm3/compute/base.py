@@ -14,6 +14,7 @@ from libcloud_ovm3.agent.address import Address, parse_flag
 from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.functions import Agent
 from libcloud_ovm3.clock import Clock
+from libcloud_ovm3.compute.habitual import refuse_unsupported
 from libcloud_ovm3.errors import warn
 from libcloud_ovm3.estate.members import Estate
 
@@ -109,6 +110,9 @@ class OVM3Base(NodeDriver):
         off must not answer at (``ex_hosts_off`` of some methods).
     :type ex_ssh_port: ``int``
 
+    The other arguments (``api_version``, ``region``, ...) are known from libcloud's other drivers
+    and not supported yet: None and empty values are accepted.
+
     :raises InvalidArgument: an argument is wrong; says which, and what is expected.
     """
 
@@ -146,7 +150,23 @@ class OVM3Base(NodeDriver):
         ex_passwords: Mapping[str, str] | None = None,
         ex_host_module: bool | str = True,
         ex_ssh_port: int | str = 22,
+        api_name: object = None,
+        api_version: object = None,
+        backoff: object = None,
+        path: object = None,
+        project: object = None,
+        region: object = None,
+        retry_delay: object = None,
     ) -> None:
+        refuse_unsupported(
+            api_name=api_name,
+            api_version=api_version,
+            backoff=backoff,
+            path=path,
+            project=project,
+            region=region,
+            retry_delay=retry_delay,
+        )
         self._access = read_options(
             key,
             secret,

@@ -287,3 +287,28 @@ def test_start_of_a_shared_lun_user_beside_another(sim: Simulator, driver: Any) 
     start_by_hand(sim, one, 0)
     assert attempt(driver.start_node, two.id, ex_location=location(sim, 1)).value is True
     assert sorted(live(sim)) == sorted([one.id, two.id])
+
+
+# ------------------------------------------------------------------ N26
+
+
+def boots(sim: Simulator, level: str) -> list[str]:
+    return [one for one in findings(sim, level) if one.split()[1] == "boot"]
+
+
+def test_n26_all_hosts_rebooted_at_once(personality: str, module: Any) -> None:
+    """All members fenced themselves and rebooted: every VM is off, and the doctor says why."""
+    with lab(personality, module, hosts=3, vms=2) as sim:
+        assert "last boot: ovm-1 " in doctor(sim)
+        assert not boots(sim, "warning"), "they booted together, but long ago"
+        for host in sim.hosts:
+            host.reboot()
+        sim.wait(12 * 60)
+        [found] = boots(sim, "warning")
+        assert "ovm-1, ovm-2 and ovm-3 booted within " in found
+        assert "s of each other, 12 minutes ago; no VM is live anywhere" in found
+        driver = connect(sim)
+        driver.start_node(driver.list_nodes()[0])
+        assert not boots(sim, "warning")
+        [note] = boots(sim, "note")
+        assert "1 of 2 VMs are live now" in note
