@@ -47,15 +47,23 @@ def sign_of_life(ip: str, port: int, limit: float) -> str | None:
     """
     try:
         connect(ip, port, limit)
-    except TimeoutError:
-        return None
     except ConnectionError:
         return f"refuses connections to TCP port {port} of {ip}, so its kernel is running"
     except OSError as error:
-        if error.errno in _SILENCE:
+        if is_silence(error):
             return None
         raise HostUnreachable(f"{Address(ip, port)}: cannot be checked: {error}") from error
     return f"accepts connections to TCP port {port} of {ip}"
+
+
+def is_silence(error: BaseException | None) -> bool:
+    """Whether an error, or one that has led to it, means that a host did not answer."""
+    while error is not None:
+        is_silent = isinstance(error, OSError) and error.errno in _SILENCE
+        if is_silent or isinstance(error, TimeoutError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def numeric_addresses(host: str) -> tuple[str, ...]:

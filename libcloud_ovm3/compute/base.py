@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-from libcloud.compute.base import NodeDriver
+from libcloud.compute.base import NodeDriver, NodeLocation
 
 from libcloud_ovm3 import estate
 from libcloud_ovm3.access import read_options
@@ -229,7 +229,7 @@ class OVM3Base(NodeDriver):
         for notice in notices:
             warn(notice, stacklevel=3)
 
-    def _estate_of(self, hosts_off: Sequence[str] | str | None) -> Estate:
+    def _estate_of(self, hosts_off: Sequence[NodeLocation | str] | str | None) -> Estate:
         """The estate for one call, which believes that these hosts are off, with a warning."""
         names = estate.hosts_off.parse_names(hosts_off) if hosts_off else ()
         if names:

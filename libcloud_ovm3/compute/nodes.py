@@ -31,7 +31,7 @@ class Nodes(OVM3Base):
         self,
         *,
         ex_strict: bool | str | None = None,
-        ex_hosts_off: Sequence[str] | str | None = None,
+        ex_hosts_off: Sequence[NodeLocation | str] | str | None = None,
     ) -> list[Node]:
         """All VMs of the estate: running and stopped, on all hosts, sorted by name.
 
@@ -42,7 +42,7 @@ class Nodes(OVM3Base):
 
         :param ex_hosts_off: Hosts that are powered off, as you have seen yourself: for this call
             they run nothing. Refused if one answers anything (docs/a-host-is-dead.md).
-        :type ex_hosts_off: ``list`` of ``str``
+        :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
 
         :rtype: ``list`` of :class:`Node`
         """
@@ -70,7 +70,7 @@ class Nodes(OVM3Base):
         ex_description: object = None,
         ex_disks: object = None,
         ex_hostname: object = None,
-        ex_hosts_off: Sequence[str] | str | None = None,
+        ex_hosts_off: Sequence[NodeLocation | str] | str | None = None,
         ex_keyname: object = None,
         ex_keypair: object = None,
         ex_metadata: object = None,
@@ -103,7 +103,7 @@ class Nodes(OVM3Base):
 
         :param ex_hosts_off: Hosts that are powered off, as you have seen yourself: for this call
             they run nothing. Refused if one answers anything (docs/a-host-is-dead.md).
-        :type ex_hosts_off: ``list`` of ``str``
+        :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
 
         The other arguments are known from libcloud's other drivers and not supported yet: None and
         empty values are accepted, everything else raises InvalidArgument before anything is sent.
@@ -150,7 +150,7 @@ class Nodes(OVM3Base):
         self,
         node: Node,
         ex_location: NodeLocation | str | None = None,
-        ex_hosts_off: Sequence[str] | str | None = None,
+        ex_hosts_off: Sequence[NodeLocation | str] | str | None = None,
     ) -> bool:
         """Start a node that is proven to be stopped. One that is running is left as it is.
 
@@ -163,7 +163,7 @@ class Nodes(OVM3Base):
 
         :param ex_hosts_off: Hosts that are powered off, as you have seen yourself: for this call
             they run nothing. Refused if one answers anything (docs/a-host-is-dead.md).
-        :type ex_hosts_off: ``list`` of ``str``
+        :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
 
         :raises PreconditionFailed: it is not proven to be stopped; names the unreachable host, if
             that is why. Or a host that should be off answers.
@@ -180,7 +180,7 @@ class Nodes(OVM3Base):
         node: Node,
         ex_force: bool | str = False,
         ex_timeout: float | str = STOP_LIMIT,
-        ex_hosts_off: Sequence[str] | str | None = None,
+        ex_hosts_off: Sequence[NodeLocation | str] | str | None = None,
     ) -> bool:
         """Ask the guest to shut down and wait until it has stopped.
 
@@ -195,7 +195,7 @@ class Nodes(OVM3Base):
 
         :param ex_hosts_off: Hosts that are powered off, as you have seen yourself: for this call
             they run nothing. Refused if one answers anything (docs/a-host-is-dead.md).
-        :type ex_hosts_off: ``list`` of ``str``
+        :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
 
         :raises PreconditionFailed: it may be running on a host that is unreachable, or its name is
             another VM's too.
@@ -227,7 +227,9 @@ class Nodes(OVM3Base):
         self._warn(operations.reboot_vm.reboot(self._estate, object_id(node), age))
         return True
 
-    def destroy_node(self, node: Node, ex_hosts_off: Sequence[str] | str | None = None) -> bool:
+    def destroy_node(
+        self, node: Node, ex_hosts_off: Sequence[NodeLocation | str] | str | None = None
+    ) -> bool:
         """Power a node off if it is running, then delete its definition and its own disks.
 
         Its own disks are those that its vm.cfg names, whose file name contains its uuid, and that
@@ -239,7 +241,7 @@ class Nodes(OVM3Base):
         :param ex_hosts_off: Hosts that are powered off, as you have seen yourself: for this call
             they run nothing. Refused if one answers anything (docs/a-host-is-dead.md). All
             disks are kept then: a repository that only such a host had mounted is not read.
-        :type ex_hosts_off: ``list`` of ``str``
+        :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
 
         :rtype: ``bool``
         """

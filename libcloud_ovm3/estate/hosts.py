@@ -51,12 +51,10 @@ class UnreachableHost:
 
     :ivar address: Its address, with the port.
     :ivar reason: The error, or why it was not contacted.
-    :ivar was_contacted: False for a pool member that the user left out.
     """
 
     address: str
     reason: Ovm3Error
-    was_contacted: bool = True
 
     @property
     def kind(self) -> str:
@@ -332,8 +330,7 @@ def _not_contacted(member: Address) -> UnreachableHost:
         else "has no address in the pool's list"
     )
     reason = f"{member}: a pool member that {why}, so what it runs is unknown"
-    error = HostUnreachable(reason, host=str(member))
-    return UnreachableHost(str(member), error, was_contacted=False)
+    return UnreachableHost(str(member), HostUnreachable(reason, host=str(member)))
 
 
 def describe(unreachable: Iterable[UnreachableHost]) -> str:

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from libcloud_ovm3.agent import liveness
 from libcloud_ovm3.agent.address import Address, parse_address
@@ -60,12 +61,14 @@ class HostOff:
         )
 
 
-def parse_names(names: Sequence[str] | str | None) -> tuple[str, ...]:
+def parse_names(names: Sequence[Any] | str) -> tuple[str, ...]:
     """The names of hosts that are powered off, as the user writes them, each once.
+
+    :param names: Names, or objects with an ``id``.
 
     :raises InvalidArgument: One of them cannot be the address or the name of a host.
     """
-    listed = [names] if isinstance(names, str) else list(names or ())
+    listed = [names] if isinstance(names, str) else [getattr(one, "id", one) for one in names]
     try:
         texts = [str(parse_address(one)) and one.strip() for one in listed]
     except InvalidArgument as error:
@@ -75,9 +78,10 @@ def parse_names(names: Sequence[str] | str | None) -> tuple[str, ...]:
 
 def warning_of(names: Sequence[str]) -> str:
     """The warning that each call gives that believes it."""
+    which, runs = ("is", "it still runs") if len(names) == 1 else ("are", "they still run")
     return (
-        f"{', '.join(names)} is assumed to be powered off because you said so (ex_hosts_off): a VM "
-        f"that it still runs will be started twice, and its disks will be destroyed"
+        f"{', '.join(names)} {which} assumed to be powered off because you said so (ex_hosts_off): "
+        f"VMs that {runs} will be started twice, and their disks will be destroyed"
     )
 
 

@@ -9,13 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from libcloud_ovm3.agent.identifiers import dashed
-from libcloud_ovm3.errors import (
-    CertificateRejected,
-    HostNotVerified,
-    HostUnreachable,
-    Ovm3Error,
-    PreconditionFailed,
-)
+from libcloud_ovm3.agent.liveness import is_silence
+from libcloud_ovm3.errors import HostUnreachable, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.definitions import Definition, matches, may_match, read_definition
 from libcloud_ovm3.estate.domains import Domain
 from libcloud_ovm3.estate.hosts import HostView, live_domains
@@ -52,9 +47,7 @@ def _if_off(snapshot: EstateSnapshot) -> str:
     silent = [
         host.address
         for host in snapshot.unreachable
-        if host.was_contacted
-        and isinstance(host.reason, HostUnreachable)
-        and not isinstance(host.reason, CertificateRejected | HostNotVerified)
+        if isinstance(host.reason, HostUnreachable) and is_silence(host.reason)
     ]
     if not silent:
         return ""

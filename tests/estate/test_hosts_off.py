@@ -150,6 +150,13 @@ def test_a_member_that_was_left_out(plain: Simulator) -> None:
     assert start(driver, plain.hosts[1].address)
 
 
+def test_a_location(plain: Simulator) -> None:
+    driver = operator(plain)
+    [dead] = [one for one in driver.list_locations() if one.extra["status"] == "unreachable"]
+    [node] = quietly(driver.list_nodes, ex_hosts_off=[dead])
+    assert node.state == NodeState.STOPPED
+
+
 def test_a_host_without_pin(plain: Simulator) -> None:
     pins = {key: pin for key, pin in pins_of(plain).items() if key != plain.hosts[1].address}
     driver = operator(plain, ex_fingerprint=pins)
@@ -164,6 +171,8 @@ def test_a_repository_that_only_it_had_mounted(plain: Simulator) -> None:
     with pytest.raises(SearchIncomplete, match="is not mounted on any host"):
         quietly(driver.start_node, "0004fb00-0006-0000-0000-00000000beef", ex_hosts_off=off)
     plain.hosts[0].mount_repository()
+    with pytest.raises(SearchIncomplete, match="repositories that no other host has mounted"):
+        quietly(driver.start_node, "0004fb00-0006-0000-0000-00000000beef", ex_hosts_off=off)
     plain.hosts[1].revive()
     with pytest.raises(NodeNotFound):
         driver.start_node("0004fb00-0006-0000-0000-00000000beef")
@@ -260,6 +269,9 @@ def test_an_agent_that_was_stopped_on_a_host_that_runs(plain: Simulator) -> None
     plain.hosts[1].kill()
     with pytest.raises(PreconditionFailed, match="its kernel is running"):
         start(operator(plain), plain.hosts[1].address)
+    with pytest.raises(PreconditionFailed, match="could not be read") as refused:
+        start(operator(plain))
+    assert "ex_hosts_off" not in str(refused.value), "it would be refused"
     assert not calls_of(plain, "start_vm")
 
 
