@@ -7,6 +7,7 @@ import warnings
 import click
 from click.shell_completion import get_completion_class
 
+from libcloud_ovm3.cli.examples import examples
 from libcloud_ovm3.cli.output import show_text
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Warning
 from libcloud_ovm3.estates_file.reading import read_estates
@@ -29,7 +30,7 @@ def estate_names(*arguments: object) -> list[str]:
     return [name for name in names if name.startswith(str(arguments[2]))]
 
 
-@click.command()
+@click.command(epilog=examples("ovm3 completion bash"))
 @click.argument("shell", type=click.Choice(_SHELLS))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:

@@ -82,6 +82,22 @@ def access_options(command: _F) -> _F:
     return command
 
 
+_HOSTS_OFF = (
+    click.option("--host-off", "hosts_off", multiple=True, metavar="HOST[:PORT]",
+                 help="A host that you have seen to be powered off: this command believes that it "
+                 "runs nothing, unless it answers. Read docs/a-host-is-dead.md first."),
+    click.option("--ssh-port", "ex_ssh_port", default=22, show_default=True,
+                 help="SSH port of the hosts, which a --host-off must not answer at."),
+)  # fmt: skip
+
+
+def hosts_off_options(command: _F) -> _F:
+    """Add the options for hosts that are powered off."""
+    for option in reversed(_HOSTS_OFF):
+        command = option(command)
+    return command
+
+
 def driver_options(command: _F) -> _F:
     """Add the options for hosts, credentials and TLS."""
     return HOSTS(access_options(_MODULE(command)))
