@@ -201,16 +201,15 @@ def _with_estate(arguments: dict[str, Any]) -> SimpleNamespace:
     nothing = dict.fromkeys(arguments)
     name = explicit.pop("ex_estate", None)
     whole_pool = "ex_hosts" not in explicit
-    options: dict[str, Any] = {}
     if name is not None:
         from libcloud_ovm3.estates_file.reading import find_estate  # noqa: PLC0415 (needs PyYAML)
 
         estate = find_estate(name)
         whole_pool = whole_pool and not estate.only
-        options = estate.options(explicit)
+        explicit = estate.complete(explicit)
         read_only = read_only or estate.read_only
     fixed = {"whole_pool": whole_pool, "ex_read_only": read_only}
-    return SimpleNamespace(**{**nothing, **options, **explicit, **fixed})
+    return SimpleNamespace(**{**nothing, **explicit, **fixed})
 
 
 def _flag(value: Any, name: str, *, otherwise: bool = False) -> bool:

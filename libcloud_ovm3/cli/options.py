@@ -48,7 +48,7 @@ USER = click.option("--user", metavar="NAME", help="User of the agents.  [defaul
 PASSWORD_FILES = click.option(
     "--password-file", "password_files", multiple=True, metavar="[HOST=]FILE",
     help="File with the agents' password in its first line. With HOST=: for that host only. "
-    f"[default: the estate's, ${_PASSWORD} or a prompt]",
+    f"[default: the estate's, else ${_PASSWORD} or a prompt]",
 )  # fmt: skip
 TRUST = (
     click.option("--fingerprint", "pins", multiple=True, metavar="[HOST=]SHA256",

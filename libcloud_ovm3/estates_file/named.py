@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from libcloud_ovm3.agent.address import Address, parse_address, parse_flag
+from libcloud_ovm3.agent.address import Address, by_host, parse_address, parse_flag
 from libcloud_ovm3.agent.tls import parse_pins
 from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed, warn
 from libcloud_ovm3.estates_file.content import ARGUMENTS, FILES, listed_hosts
@@ -59,36 +59,46 @@ class NamedEstate:
             {str(address), address.host} & set(pins)
         )
 
-    def options(self, explicit: Mapping[str, Any]) -> dict[str, Any]:
-        """The arguments of the driver that it stands for.
+    def complete(self, explicit: Mapping[str, Any]) -> dict[str, Any]:
+        """The arguments of the driver: those that are given, completed by the estate.
 
-        :param explicit: Those that are given. The password is read only if it is not among them;
-            with ``secure=False`` or ``verify_ssl=False`` there is nothing to verify with. A host is
-            asked before the estate's, which remain, unless ``ex_hosts`` is given.
+        :param explicit: Those that are given; of arguments by host, those of their hosts. The
+            password is read only if it is not among them; with ``secure=False`` or
+            ``verify_ssl=False`` there is nothing to verify with. A host is asked before the
+            estate's, which remain, unless ``ex_hosts`` is given.
         :raises InvalidArgument: There is no password, or a password file cannot be read.
         :raises PreconditionFailed: The password command failed.
         """
-        options: dict[str, Any] = {"key": DEFAULT_USER}
+        own: dict[str, Any] = {"key": DEFAULT_USER, "ex_hosts": self.hosts}
         for key, argument in ARGUMENTS.items():
             if key in self.entry:
-                options[argument] = self.entry[key]
-        for key in FILES & set(options):
-            options[key] = str(self._file(options[key]))
+                own[argument] = self.entry[key]
+        for key in FILES & set(own):
+            own[key] = str(self._file(own[key]))
         flags = [(name, explicit.get(name, True)) for name in ("secure", "verify_ssl")]
         if not all(parse_flag(value, name) for name, value in flags):
             for name in ("ex_fingerprint", "ca_cert", "ex_tls_server_name"):
-                options.pop(name, None)
-        if "ex_hosts" not in explicit:
-            options["ex_hosts"] = self.hosts
+                own.pop(name, None)
+        arguments = {**own, **explicit}
+        if "ex_fingerprint" in own and "ex_fingerprint" in explicit:
+            pins = [parse_pins(one["ex_fingerprint"]) for one in (own, explicit)]
+            arguments["ex_fingerprint"] = by_host(*pins)
         if "secret" not in explicit:
-            options["secret"] = self._password()
-        if "ex_passwords" not in explicit:
-            files = self.entry.get("password_files", {})
-            options["ex_passwords"] = {
-                host: self._read_password(file, f"password_files: {host}")
-                for host, file in files.items()
-            }
-        return options
+            arguments["secret"] = self._password()
+        arguments["ex_passwords"] = self._own_passwords(explicit.get("ex_passwords", {}))
+        return arguments
+
+    def _own_passwords(self, given: Any) -> Any:
+        """Passwords by host: those that are given, then those of the files."""
+        if not isinstance(given, Mapping):
+            return given  # refused where it is used
+        files = by_host(self.entry.get("password_files", {}), dict.fromkeys(given))
+        read = {
+            host: self._read_password(file, f"password_files: {host}")
+            for host, file in files.items()
+            if file is not None
+        }
+        return {**read, **given}
 
     def _password(self) -> str:
         if "password_file" in self.entry:

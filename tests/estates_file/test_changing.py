@@ -32,7 +32,7 @@ def test_a_life(folder: Path) -> None:
     assert files(folder) == ["estates.lock", "estates.yaml", "estates.yaml.bak", "lab.password"]
     assert folder.stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
-    assert find_estate("lab").options({})["secret"] == "pw"
+    assert find_estate("lab").complete({})["secret"] == "pw"
     use_estate("prod")
     assert read_estates().default == "prod"
     assert remove_estate("prod") is None

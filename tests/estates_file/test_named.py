@@ -78,13 +78,39 @@ def test_what_is_given_wins(
     assert {name: getattr(access, name) for name in expected} == expected
 
 
-def test_pins_that_are_given_replace_the_estate_s(tmp_path: Path) -> None:
-    access = read_options(
-        secret="pw", ex_estate=make(tmp_path), ex_fingerprint={"ovm-1": OTHER, "ovm-2": OTHER}
-    )
-    trust = access.trust_of(access.hosts[1])
-    assert trust is not None
-    assert trust.pins == (OTHER,)
+@pytest.mark.parametrize(
+    ("given", "pins"),
+    [
+        ({"ovm-1": OTHER}, [OTHER, PIN]),
+        (f"ovm-2:8899={OTHER}", [PIN, OTHER]),
+        ({"ovm-1": OTHER, "ovm-2": OTHER, "ovm-9": PIN}, [OTHER, OTHER]),
+    ],
+)
+@pytest.mark.parametrize("port", ["", ":8899"])
+def test_pins_that_are_given_win_for_their_hosts(
+    tmp_path: Path, given: Any, pins: list[str], port: str
+) -> None:
+    estate = make(tmp_path, pins={f"{host}{port}": pin for host, pin in PINS.items()})
+    access = read_options(secret="pw", ex_estate=estate, ex_fingerprint=given)
+    trust = [access.trust_of(host) for host in access.hosts]
+    assert [one and one.pins for one in trust] == [(pin,) for pin in pins]
+
+
+def test_a_pin_without_a_host_is_not_for_several(tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgument, match="for more than one host"):
+        read_options(secret="pw", ex_estate=make(tmp_path), ex_fingerprint=OTHER)
+    one = make(tmp_path, hosts="ovm-1")
+    trust = read_options(secret="pw", ex_estate=one, ex_fingerprint=OTHER).trust
+    assert trust.pins == {"": (OTHER,)}
+
+
+def test_passwords_that_are_given_win_for_their_hosts(tmp_path: Path) -> None:
+    secret_file(tmp_path, "one", "pw 1")
+    estate = make(tmp_path, password_files={"ovm-1": "one", "ovm-2:8899": "missing"})
+    access = read_options(secret="pw", ex_estate=estate, ex_passwords={"ovm-2": "given"})
+    assert [access.passwords.of(host) for host in access.hosts] == ["pw 1", "given"]
+    with pytest.raises(InvalidArgument, match="ex_passwords: expected a mapping"):
+        read_options(secret="pw", ex_estate=estate, ex_passwords="x")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("nothing", [{"secure": False}, {"verify_ssl": "false"}])
