@@ -98,8 +98,8 @@ def _show_next() -> None:
     show("    --password-file demo-password")
     heading("and, in a second terminal in the same directory, commands for them")
     show(f"  {ovm3} estate add demo 127.0.0.2 --password-file demo-password")
-    show(f"  {ovm3} nodes --estate demo")
-    show(f"  {ovm3} stop seed-1 --estate demo")
+    show(f"  {ovm3} vm list --estate demo")
+    show(f"  {ovm3} vm stop seed-1 --estate demo")
     show(f"  {ovm3} doctor --estate demo")
     show(f"  {ovm3} estate remove demo")
 

@@ -13,13 +13,10 @@ import click
 
 from libcloud_ovm3.cli import INTERRUPTED
 from libcloud_ovm3.cli.output import tell
-from libcloud_ovm3.cli.progress import watched
+from libcloud_ovm3.cli.progress import Watch, watched
 
 _QUIET = "libcloud_ovm3.quiet"
-_AFTERWARDS = "See what is there now before you repeat anything: `ovm3 nodes`, `ovm3 doctor HOST`"
-_AFTERWARDS_SSH = (
-    "Running the same command again completes it; `ovm3 host check HOST` shows its state"
-)
+_COMPLETES = "`ovm3 host check HOST` shows the state; running the same command again completes it"
 
 
 class Group(click.Group):
@@ -45,7 +42,7 @@ class Group(click.Group):
         except (KeyboardInterrupt, click.Abort) as error:
             if not _is_interrupt(error):
                 raise
-            _tell_sent(watch.sent())
+            _tell_sent(watch)
             raise SystemExit(INTERRUPTED) from None
 
     def main(self, args: Sequence[str] | None = None, **more: Any) -> Any:  # type: ignore[override]
@@ -95,7 +92,8 @@ def _is_interrupt(error: BaseException) -> bool:
     return isinstance(error, KeyboardInterrupt) or isinstance(origin, KeyboardInterrupt)
 
 
-def _tell_sent(sent: Sequence[str]) -> None:
+def _tell_sent(watch: Watch) -> None:
+    sent = watch.sent()
     if sys.stderr is not None and sys.stderr.isatty():
         tell("")  # after the ^C that the terminal shows
     if not sent:
@@ -104,7 +102,11 @@ def _tell_sent(sent: Sequence[str]) -> None:
     tell("Interrupted. What was sent before, each call once:")
     for line in sent:
         tell(f"  {line}")
-    tell(_AFTERWARDS_SSH if any("SSH" in line for line in sent) else _AFTERWARDS)
+    if any("SSH" in line for line in sent):
+        tell(_COMPLETES)
+    else:
+        show_vm = f"ovm3 vm show {watch.vm}" if watch.vm else "ovm3 vm list"
+        tell(f"See what is there now before you repeat anything: `{show_vm}`, `ovm3 doctor HOST`")
 
 
 def _tell_usage(error: click.UsageError) -> None:

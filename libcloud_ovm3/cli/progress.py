@@ -36,10 +36,12 @@ class Watch(logging.Handler):
     """The activities of one command.
 
     :param is_quiet: show nothing.
+    :ivar vm: the id of the VM that was waited for last, or empty.
     """
 
     def __init__(self, is_quiet: bool) -> None:
         super().__init__(logging.DEBUG)
+        self.vm = ""
         self._is_quiet = is_quiet
         self._active: dict[int, tuple[Any, float]] = {}  # the record, and since when
         self._changes: dict[int, Any] = {}  # the last record of each call that changes something
@@ -56,6 +58,7 @@ class Watch(logging.Handler):
         """Note that an activity has begun or ended."""
         activity: Any = record
         now = time.monotonic()
+        self.vm = activity.vm or self.vm
         if activity.changes:
             self._changes[activity.activity] = activity
         if activity.phase == "end":

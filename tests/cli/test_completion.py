@@ -93,9 +93,11 @@ echo "${COMPREPLY[@]}"
 
 def test_as_a_module() -> None:
     command = [sys.executable, "-m", "libcloud_ovm3"]
-    done = subprocess.run([*command, "pin", "a b"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*command, "host", "certificate", "a b"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 2
-    assert done.stderr.startswith("Usage: ovm3 pin")
+    assert done.stderr.startswith("Usage: ovm3 host certificate")
 
 
 def test_as_a_module_without_the_cli_extra() -> None:

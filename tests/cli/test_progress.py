@@ -83,15 +83,15 @@ def test_lines_where_nothing_can_be_erased(
 def test_what_is_read_and_quiet() -> None:
     with simulate(hosts=2, speed=100) as sim:
         sim.misbehave("latency", "discover_server_pool", seconds=0.3, times=None)
-        done = run("nodes", *options(sim), password=sim.password)
+        done = run("vm", "list", *options(sim), password=sim.password)
         assert re.search(r"^reading \d hosts?; no response yet from 127", done.stderr)
-        done = run("--quiet", "nodes", *options(sim), password=sim.password)
+        done = run("--quiet", "vm", "list", *options(sim), password=sim.password)
         assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_nothing_is_shown_of_what_takes_less_than_a_second() -> None:
     with simulate(hosts=2, speed=100) as sim:
-        assert run("nodes", *options(sim), password=sim.password).stderr == ""
+        assert run("vm", "list", *options(sim), password=sim.password).stderr == ""
     assert progress.LOGGER.handlers == []
     assert progress.LOGGER.level == 0
 
@@ -103,7 +103,13 @@ def test_ctrl_c_while_a_host_does_not_answer() -> None:
         sim.misbehave("hang_before", "list_vms", host=2, times=None)
         hanging = f"{sim.hosts[2].address}:{sim.hosts[2].port} (list_vms)"
         status, shown = on_terminal(
-            "nodes", *options(sim), password=sim.password, until=hanging, keys=b"\x03", columns=160
+            "vm",
+            "list",
+            *options(sim),
+            password=sim.password,
+            until=hanging,
+            keys=b"\x03",
+            columns=160,
         )
     assert status == 130
     assert f"reading 3 hosts; no response yet from {address(sim, 1)} (list_vms), {hanging}" in shown
@@ -116,7 +122,7 @@ def test_ctrl_c_while_a_start_is_not_answered() -> None:
         sim.add_vm("db-1")
         rule = sim.misbehave("hang", "start_vm")
         process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, "start", "db-1", *options(sim)],
+            [sys.executable, "-c", PROGRAM, "vm", "start", "db-1", *options(sim)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -168,8 +174,8 @@ def test_what_was_sent_and_answered(
         with progress.sending("list_vms", "192.0.2.1:8899", changes=False):
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("libcloud_ovm3.cli.pin.shown", interrupted)
-    done = CliRunner().invoke(ovm3, ["pin", "192.0.2.1"])
+    monkeypatch.setattr("libcloud_ovm3.cli.host.shown", interrupted)
+    done = CliRunner().invoke(ovm3, ["host", "certificate", "192.0.2.1"])
     assert done.exit_code == 130
     assert f"  {function} to 192.0.2.1:8899: answered (2 times)\n" in done.stderr
     assert advice in done.stderr
@@ -178,7 +184,7 @@ def test_what_was_sent_and_answered(
 
 def test_ctrl_c_at_a_prompt() -> None:
     status, shown = on_terminal(
-        "nodes", "--host", "192.0.2.1", password="", until="password", keys=b"\x03"
+        "vm", "list", "--host", "192.0.2.1", password="", until="password", keys=b"\x03"
     )
     assert status == 130
     assert "Nothing that changes anything was sent." in shown
