@@ -27,6 +27,7 @@ from libcloud_ovm3.agent.address import (
 from libcloud_ovm3.agent.call_kinds import TimeLimits, parse_seconds
 from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.functions import Agent
+from libcloud_ovm3.agent.liveness import LivenessOptions
 from libcloud_ovm3.agent.passwords import Passwords
 from libcloud_ovm3.agent.tls import HostTrust, Trust, check_minimum, parse_pins
 from libcloud_ovm3.clock import Clock
@@ -48,6 +49,7 @@ class Access:
     :ivar whole_pool: whether the other members of the first host's pool belong to the estate too.
     :ivar is_secure: whether TLS is used.
     :ivar second_look: seconds between the two reads that prove that a VM is absent.
+    :ivar ssh_port: the TCP port of the hosts' SSH servers (ex_hosts_off).
     :ivar use_module: whether hosts are asked through the host module, where they have it.
     :ivar strict: whether an unreachable host is an error instead of a warning.
     """
@@ -64,6 +66,7 @@ class Access:
     use_module: bool
     second_look: float
     clock: Clock
+    ssh_port: int
     strict: bool = False
 
     def trust_of(self, address: Address) -> HostTrust | None:
@@ -108,6 +111,7 @@ class Access:
             clock=self.clock,
             second_look=self.second_look,
             use_module=self.use_module,
+            liveness=LivenessOptions(self.limits.connect, self.ssh_port, self.proxy_url),
         )
 
 
@@ -137,6 +141,7 @@ def read_options(
     ex_passwords: Mapping[str, str] | None = None,
     ex_host_module: bool | str | None = None,
     ex_estate: str | NamedEstate | None = None,
+    ex_ssh_port: int | str | None = None,
 ) -> Access:
     """Check options; what each means: :class:`.OVM3Base`. Switched-off checks cause a warning.
 
@@ -181,6 +186,7 @@ def read_options(
         second_look=parse_seconds(look, "ex_second_look", may_be_zero=True),
         clock=_clock(given.ex_clock),
         strict=_flag(given.ex_strict, "ex_strict"),
+        ssh_port=parse_port(22 if given.ex_ssh_port is None else given.ex_ssh_port),
     )
 
 

@@ -229,7 +229,8 @@ class SearchIncomplete(PreconditionFailed):
 
 
 class HostNotFound(PreconditionFailed):
-    """No host has this id or address, and all hosts answered."""
+    """No host has this id or address, and all hosts answered; or no unreachable host has it, which
+    is said to be off (ex_hosts_off)."""
 
 
 class ReadOnly(PreconditionFailed):

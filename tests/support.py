@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import socket
 import threading
 import time
 import warnings
@@ -13,12 +14,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from urllib3.util import connection
+
 from libcloud_ovm3 import OVM3NodeDriver
-from libcloud_ovm3.agent import deadline
+from libcloud_ovm3.agent import deadline, liveness
 from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.errors import Ovm3Error, Ovm3Warning
 from libcloud_ovm3.simulator import SimulatedTime, Simulator
-from libcloud_ovm3.simulator.server import http
+from libcloud_ovm3.simulator.server import http, ports
 
 PERSONALITIES = ("plain", "awkward")
 
@@ -154,8 +157,40 @@ def give_up_at_once(monkeypatch: Any) -> None:
                 break
         raise TimeoutError("timed out")
 
+    _give_up_on_hosts_that_are_off(monkeypatch)
     monkeypatch.setattr(http.Handler, "_wait_for_disconnect", hang)
     monkeypatch.setattr(deadline._TimedReader, "readinto", read_unless_hanging)
+
+
+def _give_up_on_hosts_that_are_off(monkeypatch: Any) -> None:
+    """The same for connections to hosts that were shut down, which are never accepted."""
+    silent: dict[int, tuple[str, int]] = {}
+    fall_silent, end_silence = ports.Ports._fall_silent, ports.Ports._end_silence
+    open_line, connect = connection.create_connection, liveness.connect
+
+    def fall(self: ports.Ports, host: Any) -> None:
+        fall_silent(self, host)
+        silent[id(self) + host.index] = (host.address, host.port)
+
+    def end(self: ports.Ports, index: int) -> None:
+        silent.pop(id(self) + index, None)
+        end_silence(self, index)
+
+    def open_unless_silent(address: tuple[str, int], *args: Any, **options: Any) -> Any:
+        found = {one[4][:2] for one in socket.getaddrinfo(*address, type=socket.SOCK_STREAM)}
+        if found <= set(silent.values()):
+            raise TimeoutError("timed out")
+        return open_line(address, *args, **options)
+
+    def connect_unless_silent(ip: str, port: int, limit: float) -> None:
+        if (ip, port) in silent.values():
+            raise TimeoutError("timed out")
+        connect(ip, port, limit)
+
+    monkeypatch.setattr(ports.Ports, "_fall_silent", fall)
+    monkeypatch.setattr(ports.Ports, "_end_silence", end)
+    monkeypatch.setattr(connection, "create_connection", open_unless_silent)
+    monkeypatch.setattr(liveness, "connect", connect_unless_silent)
 
 
 def eventually(condition: Callable[[], Any]) -> None:

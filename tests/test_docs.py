@@ -25,8 +25,8 @@ from libcloud_ovm3.cli.commands import ovm3
 from libcloud_ovm3.errors import Ovm3Error
 from libcloud_ovm3.estates_file.changing import add_estate
 from libcloud_ovm3.simulator import Simulator
-from tests.cli.running import short_waits
-from tests.support import pins_of
+from tests.cli.running import invoke, short_waits
+from tests.support import pins_of, simulate
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
@@ -42,10 +42,11 @@ DIRECTORIES = {"VirtualDisks", "VirtualMachines"}  # of a repository
 on_each_page = pytest.mark.parametrize("page", TEXTS)
 
 
-def blocks(kind: str) -> list[object]:
+def blocks(kind: str, but: str = "") -> list[object]:
     return [
         pytest.param(text, id=f"{page}-{number}")
         for page, content in TEXTS.items()
+        if page != but
         for number, (found, text) in enumerate(BLOCK.findall(content))
         if found == kind
     ]
@@ -83,7 +84,7 @@ def test_calls_of_the_installer_fit() -> None:
     assert set(found) == {"connect", "install", "check", "uninstall"}
 
 
-@pytest.mark.parametrize("text", blocks("console"))
+@pytest.mark.parametrize("text", blocks("console", but="a-host-is-dead.md"))
 def test_commands(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """make targets exist; ovm3 commands run, one after the other, on a simulated
     host in the place of the example."""
@@ -98,6 +99,29 @@ def test_commands(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
             elif program != "pip":  # see test_extras_exist
                 assert program == "ovm3"
                 run_ovm3(line, sim)
+
+
+def test_commands_beside_a_dead_host() -> None:
+    """Those of its page, on three simulated hosts in the places of the examples. A simulated host
+    has no SSH, so its agent's port is checked instead."""
+    with simulate(hosts=3, vms=0) as sim:
+        sim.add_vm("db-1", running_on=1)
+        sim.hosts[1].shut_down()
+        for text in (one for kind, one in BLOCK.findall(TEXTS["a-host-is-dead.md"]) if kind):
+            for line in text.splitlines():
+                command = on_simulated_hosts(line, sim)
+                status, output = invoke(*shlex.split(command)[1:], password=sim.password)
+                assert status == (1 if " doctor " in line else 0), output
+        assert "was started on" in output
+        assert len(sim.domains(0) + sim.domains(2)) == 1
+
+
+def on_simulated_hosts(line: str, sim: Simulator) -> str:
+    for number, host in enumerate(sim.hosts, start=1):
+        name = f"ovm-{number}.example.com"
+        line = line.replace(f"{name}=SHA256", f"{host.address}={host.fingerprint}")
+        line = line.replace(name, f"{host.address}:{host.port}")
+    return line.replace("--host-off", f"--ssh-port {sim.hosts[0].port} --host-off")
 
 
 def run_ovm3(line: str, sim: Simulator) -> None:

@@ -25,9 +25,7 @@ from libcloud_ovm3.errors import InvalidArgument
 _SECRET = re.compile("passw", re.IGNORECASE)
 
 
-@click.group(
-    epilog=examples("ovm3 api list", "ovm3 api call get_api_version --host ovm-1.example.com")
-)
+@click.group(epilog=examples("ovm3 api list", "ovm3 api show start_vm"))
 def api() -> None:
     """List, describe and call the agent's own functions."""
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from libcloud_ovm3.access import read_options
-from libcloud_ovm3.agent.address import DEFAULT_PORT, of_host, parse_address, parse_port
+from libcloud_ovm3.agent.address import DEFAULT_PORT, Address, of_host, parse_address, parse_port
 from libcloud_ovm3.agent.tls import parse_pins
 from libcloud_ovm3.cli import estate_add as steps
 from libcloud_ovm3.cli.completion import estate_names
@@ -98,7 +98,7 @@ def add(
         given = trust_arguments(**trust)
         default_port = parse_port(port or DEFAULT_PORT)
         addresses = list(dict.fromkeys(parse_address(host, default_port) for host in hosts))
-        pins = _given_pins(given.pop("ex_fingerprint"), hosts)
+        pins = _given_pins(given.pop("ex_fingerprint"), addresses)
         has_ca = given["ca_cert"] is not None
         typed = [steps.read_presented(address) for address in addresses]
         steps.accept(typed, pins, has_ca, yes)
@@ -131,11 +131,11 @@ def add(
         _show_added(name, path, entry, is_default)
 
 
-def _given_pins(pins: tuple[str, ...] | None, hosts: tuple[str, ...]) -> dict[str, Any]:
+def _given_pins(pins: tuple[str, ...] | None, hosts: list[Address]) -> dict[str, Any]:
     found = parse_pins(pins)
     if "" in found and len(hosts) > 1:
         raise InvalidArgument("--fingerprint: for more than one host, expected HOST=SHA256")
-    return {host or hosts[0]: pin for host, pin in found.items()}
+    return {host or str(hosts[0]): pin for host, pin in found.items()}
 
 
 def _entry(
@@ -171,7 +171,7 @@ def _password_keys(files: tuple[str, ...], command: str | None) -> dict[str, Any
     return keys
 
 
-def _members(addresses: list[Any]) -> list[steps.Presented]:
+def _members(addresses: list[Address]) -> list[steps.Presented]:
     """What the other members present; those that cannot be reached are named."""
     found = []
     for address, result in zip(addresses, map_hosts(steps.read_presented, addresses), strict=True):

@@ -17,6 +17,8 @@ _TERMS = (
     (r"ex_location", "--on"),
     (r"ex_fingerprint=\{'([^']*)': \.\.\.\}", r"--fingerprint \1=SHA256"),
     (r"ex_fingerprint", "--fingerprint"),
+    (r"ex_hosts_off=\[(?:'[^']*'(?:, )?)+\]", "--host-off HOST"),
+    (r"ex_hosts_off", "--host-off"),
     (r"ex_hosts", "--host"),
     (r"ex_allow_same_name(?:=True)?", "--allow-same-name"),
     (r"ex_minimum_age", "--minimum-age"),

@@ -48,7 +48,7 @@ USER = click.option("--user", metavar="NAME", help="User of the agents.  [defaul
 PASSWORD_FILES = click.option(
     "--password-file", "password_files", multiple=True, metavar="[HOST=]FILE",
     help="File with the agents' password in its first line. With HOST=: for that host only. "
-    f"[default: the estate's, ${_PASSWORD} or a prompt]",
+    f"[default: the estate's, else ${_PASSWORD} or a prompt]",
 )  # fmt: skip
 TRUST = (
     click.option("--fingerprint", "pins", multiple=True, metavar="[HOST=]SHA256",
@@ -78,6 +78,22 @@ _ACCESS = (_ESTATE, PORT, USER, PASSWORD_FILES, *TRUST, _INSECURE)
 def access_options(command: _F) -> _F:
     """Add the options for credentials and TLS."""
     for option in reversed(_ACCESS):
+        command = option(command)
+    return command
+
+
+_HOSTS_OFF = (
+    click.option("--host-off", "hosts_off", multiple=True, metavar="HOST[:PORT]",
+                 help="A host that you have seen to be powered off: this command believes that it "
+                 "runs nothing, unless it answers. Read docs/a-host-is-dead.md first."),
+    click.option("--ssh-port", "ex_ssh_port", default=22, show_default=True,
+                 help="SSH port of the hosts, which a --host-off must not answer at."),
+)  # fmt: skip
+
+
+def hosts_off_options(command: _F) -> _F:
+    """Add the options for hosts that are powered off."""
+    for option in reversed(_HOSTS_OFF):
         command = option(command)
     return command
 

@@ -17,7 +17,7 @@ from libcloud_ovm3.cli.exit_codes import exit_code_of
 from libcloud_ovm3.cli.find import find_host, find_image, find_vm, find_vms
 from libcloud_ovm3.cli.formats import output_option
 from libcloud_ovm3.cli.option_names import with_option_names
-from libcloud_ovm3.cli.options import driver_options, make_driver, reported
+from libcloud_ovm3.cli.options import driver_options, hosts_off_options, make_driver, reported
 from libcloud_ovm3.cli.output import show, tell
 from libcloud_ovm3.cli.tables import show_node, show_nodes
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
@@ -43,11 +43,12 @@ def vm() -> None:
     ),
 )
 @output_option
+@hosts_off_options
 @driver_options
-def list_vms(form: str, **options: Any) -> None:
+def list_vms(form: str, hosts_off: tuple[str, ...], **options: Any) -> None:
     """List all VMs, running and stopped, on all hosts."""
     with reported():
-        show_nodes(make_driver(**options).list_nodes(), form)
+        show_nodes(make_driver(**options).list_nodes(ex_hosts_off=hosts_off), form)
 
 
 @vm.command("show", epilog=examples("ovm3 vm show web-1", "ovm3 vm show web-1 -o yaml"))
@@ -87,11 +88,13 @@ def show_vm(name: str, form: str, **options: Any) -> None:
     show_default=True,
     help="Seconds to --wait at most.",
 )
+@hosts_off_options
 @driver_options
 @click.argument("name")
 def create(
     name: str, image: str, size_id: str | None, memory: int | None, cpus: int | None,
-    location: str | None, allow_same_name: bool, wait: bool, timeout: int, **options: Any,
+    location: str | None, allow_same_name: bool, wait: bool, timeout: int,
+    hosts_off: tuple[str, ...], **options: Any,
 ) -> None:  # fmt: skip
     """Create and start a VM; print its id.
 
@@ -102,7 +105,12 @@ def create(
         size = _size(driver, size_id, memory, cpus)
         on = None if location is None else find_host(driver, location)
         node = driver.create_node(
-            name, size, find_image(driver, image), on, ex_allow_same_name=allow_same_name
+            name,
+            size,
+            find_image(driver, image),
+            on,
+            ex_allow_same_name=allow_same_name,
+            ex_hosts_off=hosts_off,
         )
         show(str(node.id))
         if wait:
@@ -111,9 +119,12 @@ def create(
 
 @vm.command(epilog=examples("ovm3 vm start web-1", "ovm3 vm start web-1 db-1 --on ovm-2"))
 @click.option("--on", "location", metavar="HOST[:PORT]|ID", help="The host on which to start it.")
+@hosts_off_options
 @driver_options
 @_VMS
-def start(vms: tuple[str, ...], location: str | None, **options: Any) -> None:
+def start(
+    vms: tuple[str, ...], location: str | None, hosts_off: tuple[str, ...], **options: Any
+) -> None:
     """Start VMs, one after the other.
 
     Before each start the hosts are asked twice, some seconds apart, whether any of them runs the
@@ -122,7 +133,7 @@ def start(vms: tuple[str, ...], location: str | None, **options: Any) -> None:
     """
     with reported():
         driver = make_driver(**options)
-        _each(find_vms(driver, vms), lambda node: _start(driver, node, location))
+        _each(find_vms(driver, vms), lambda node: _start(driver, node, location, hosts_off))
 
 
 @vm.command(epilog=examples("ovm3 vm stop web-1", "ovm3 vm stop web-1 --force"))
@@ -130,9 +141,12 @@ def start(vms: tuple[str, ...], location: str | None, **options: Any) -> None:
 @click.option(
     "--timeout", default=STOP_LIMIT, show_default=True, help="Seconds to wait for each guest."
 )
+@hosts_off_options
 @driver_options
 @_VMS
-def stop(vms: tuple[str, ...], force: bool, timeout: float, **options: Any) -> None:
+def stop(
+    vms: tuple[str, ...], force: bool, timeout: float, hosts_off: tuple[str, ...], **options: Any
+) -> None:
     """Shut down VMs and wait until they have stopped, one after the other.
 
     The guest is asked to shut down. Without --force it is never powered off: after the timeout
@@ -141,7 +155,7 @@ def stop(vms: tuple[str, ...], force: bool, timeout: float, **options: Any) -> N
     with reported():
         limit = parse_seconds(timeout, "--timeout", may_be_zero=True)
         driver = make_driver(**options)
-        _each(find_vms(driver, vms), lambda node: _stop(driver, node, force, limit))
+        _each(find_vms(driver, vms), lambda node: _stop(driver, node, force, limit, hosts_off))
 
 
 @vm.command(epilog=examples("ovm3 vm reboot web-1"))
@@ -163,9 +177,10 @@ def reboot(vms: tuple[str, ...], minimum_age: float, **options: Any) -> None:
 
 @vm.command(epilog=examples("ovm3 vm destroy web-1", "ovm3 vm destroy web-1 --yes"))
 @click.option("--yes", is_flag=True, help="Do not ask. Required where there is no terminal.")
+@hosts_off_options
 @driver_options
 @_VMS
-def destroy(vms: tuple[str, ...], yes: bool, **options: Any) -> None:
+def destroy(vms: tuple[str, ...], yes: bool, hosts_off: tuple[str, ...], **options: Any) -> None:
     """Delete VMs and their disks.
 
     A VM that runs is powered off. Then its definition is deleted, and its own disks: those that
@@ -182,15 +197,17 @@ def destroy(vms: tuple[str, ...], yes: bool, **options: Any) -> None:
         nodes = find_vms(driver, vms)
         if not yes:
             for node in nodes:
-                _tell_plan(driver, node)
+                _tell_plan(driver, node, hosts_off)
             click.confirm("Delete this?", abort=True, err=True)
-        _each(nodes, lambda node: _destroy(driver, node))
+        _each(nodes, lambda node: _destroy(driver, node, hosts_off))
 
 
 # ------------------------------------------------------------------ one VM
 
 
-def _start(driver: OVM3NodeDriver, node: Node, location: str | None) -> str:
+def _start(
+    driver: OVM3NodeDriver, node: Node, location: str | None, hosts_off: tuple[str, ...]
+) -> str:
     if node.state == NodeState.RUNNING:
         wanted = None if location is None else find_host(driver, location).extra["address"]
         if wanted in (None, *(live["address"] for live in node.extra["live"])):
@@ -199,15 +216,17 @@ def _start(driver: OVM3NodeDriver, node: Node, location: str | None) -> str:
             f"{_label(node)} is already running, on {_hosts(node)} and not on {location}; nothing "
             f"was done"
         )
-    driver.start_node(node, location)
+    driver.start_node(node, location, hosts_off)
     started = driver.ex_get_node(str(node.id))
     return f"{_label(node)} was started on {_hosts(started) or 'a host that is not known yet'}"
 
 
-def _stop(driver: OVM3NodeDriver, node: Node, force: bool, limit: float) -> str:
-    driver.stop_node(node, ex_force=force, ex_timeout=limit)
-    if node.state == NodeState.STOPPED:
-        return f"{_label(node)} is already stopped; nothing was done"
+def _stop(
+    driver: OVM3NodeDriver, node: Node, force: bool, limit: float, hosts_off: tuple[str, ...]
+) -> str:
+    driver.stop_node(node, ex_force=force, ex_timeout=limit, ex_hosts_off=hosts_off)
+    if not node.extra["live"]:
+        return f"{_label(node)} is already stopped"
     return f"{_label(node)} was {'powered off' if force else 'stopped'}"
 
 
@@ -216,14 +235,14 @@ def _reboot(driver: OVM3NodeDriver, node: Node, minimum_age: float) -> str:
     return f"{_label(node)} was asked to reboot"
 
 
-def _destroy(driver: OVM3NodeDriver, node: Node) -> str:
-    driver.destroy_node(node)
+def _destroy(driver: OVM3NodeDriver, node: Node, hosts_off: tuple[str, ...]) -> str:
+    driver.destroy_node(node, ex_hosts_off=hosts_off)
     return f"{_label(node)} was destroyed"
 
 
-def _tell_plan(driver: OVM3NodeDriver, node: Node) -> None:
+def _tell_plan(driver: OVM3NodeDriver, node: Node, hosts_off: tuple[str, ...]) -> None:
     """Say what destroying a VM would delete."""
-    disks = driver.ex_list_own_disks(node)
+    disks = driver.ex_list_own_disks(node, ex_hosts_off=hosts_off)
     power = f", which is powered off first: it is {node.state} on {_hosts(node)}"
     tell(f"{_label(node)} will be deleted{power if node.extra['live'] else ''}")
     for disk in disks:

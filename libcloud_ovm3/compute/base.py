@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
-from libcloud.compute.base import NodeDriver
+from libcloud.compute.base import NodeDriver, NodeLocation
 
+from libcloud_ovm3 import estate
 from libcloud_ovm3.access import read_options
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.connection import AgentConnection
@@ -14,6 +16,7 @@ from libcloud_ovm3.agent.functions import Agent
 from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.compute.habitual import refuse_unsupported
 from libcloud_ovm3.errors import warn
+from libcloud_ovm3.estate.members import Estate
 
 if TYPE_CHECKING:
     from libcloud_ovm3.estates_file.named import NamedEstate
@@ -115,6 +118,10 @@ class OVM3Base(NodeDriver):
         this constructor. There is no default: without a name, the file is not read.
     :type ex_estate: ``str``
 
+    :param ex_ssh_port: TCP port of the hosts' SSH servers, which a host that is said to be powered
+        off must not answer at (``ex_hosts_off`` of some methods).
+    :type ex_ssh_port: ``int``
+
     The other arguments (``api_version``, ``region``, ...) are known from libcloud's other drivers
     and not supported yet: None and empty values are accepted.
 
@@ -156,6 +163,7 @@ class OVM3Base(NodeDriver):
         ex_passwords: Mapping[str, str] | None = None,
         ex_host_module: bool | str | None = None,
         ex_estate: str | NamedEstate | None = None,
+        ex_ssh_port: int | str = 22,
         api_name: object = None,
         api_version: object = None,
         backoff: object = None,
@@ -199,6 +207,7 @@ class OVM3Base(NodeDriver):
             ex_passwords=ex_passwords,
             ex_host_module=ex_host_module,
             ex_estate=ex_estate,
+            ex_ssh_port=ex_ssh_port,
         )
         self.ex_strict = self._access.strict
         self.ex_read_only = self._access.read_only
@@ -235,3 +244,10 @@ class OVM3Base(NodeDriver):
     def _warn(self, notices: Iterable[str]) -> None:
         for notice in notices:
             warn(notice, stacklevel=3)
+
+    def _estate_of(self, hosts_off: Sequence[NodeLocation | str] | str | None) -> Estate:
+        """The estate for one call, which believes that these hosts are off, with a warning."""
+        names = estate.hosts_off.parse_names(hosts_off) if hosts_off else ()
+        if names:
+            warn(estate.hosts_off.warning_of(names), stacklevel=3)
+        return replace(self._estate, hosts_off=names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from libcloud.compute.base import Node, NodeDriver, NodeImage, NodeLocation, NodeSize
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from libcloud_ovm3.estate.definitions import Definition
     from libcloud_ovm3.estate.disks import Orphan
     from libcloud_ovm3.estate.hosts import HostView, UnreachableHost
+    from libcloud_ovm3.estate.hosts_off import HostOff
     from libcloud_ovm3.estate.images import Image
     from libcloud_ovm3.estate.vms import VM, LiveDomain
 
@@ -88,7 +90,7 @@ def _node_size(vm: VM, driver: NodeDriver) -> NodeSize | None:
     return _size(driver, "custom", f"{memory_mb} MB, {vcpus} CPUs", memory_mb, vcpus)
 
 
-def to_node(vm: VM, driver: NodeDriver) -> Node:
+def to_node(vm: VM, driver: NodeDriver, hosts_off: Sequence[HostOff] = ()) -> Node:
     """A VM as a Node. Hypervisors do not know a guest's IP addresses, so both lists are empty.
 
     ``extra``:
@@ -104,7 +106,8 @@ def to_node(vm: VM, driver: NodeDriver) -> Node:
       ``system_disk`` (the first that is not a CD), ``shared_disks``, ``cdroms`` (None: empty),
       ``nics`` (``mac``, ``bridge``, ``type``), ``vnc`` (``listen``, ``display``,
       ``takes_any_port``: as configured; no password) and ``notices`` (what is unusual about it);
-    * ``doubts``, if there are any: why no operation is allowed on it.
+    * ``doubts``, if there are any: why no operation is allowed on it;
+    * ``hosts_off``, if there are any: the hosts that counted as running nothing in this call.
 
     ``size`` is what its definition says; its id is that of the built-in size with this memory and
     number of CPUs, else ``custom``. ``image`` and ``created_at`` are None: nothing records them.
@@ -116,6 +119,7 @@ def to_node(vm: VM, driver: NodeDriver) -> Node:
     ]
     extra: dict[str, Any] = {"live": live, "definitions": definitions}
     extra |= {"doubts": list(vm.doubts)} if vm.doubts else {}
+    extra |= {"hosts_off": [host.label for host in hosts_off]} if hosts_off else {}
     if len(vm.definitions) == 1:
         extra |= definitions[0] | _definition(vm.definitions[0])
     if len(vm.live) == 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from libcloud.compute.base import (
@@ -26,7 +27,12 @@ from libcloud_ovm3.operations.limits import MINIMUM_AGE, STOP_LIMIT
 class Nodes(OVM3Base):
     """The node methods of the driver."""
 
-    def list_nodes(self, *, ex_strict: bool | str | None = None) -> list[Node]:
+    def list_nodes(
+        self,
+        *,
+        ex_strict: bool | str | None = None,
+        ex_hosts_off: Sequence[NodeLocation | str] | str | None = None,
+    ) -> list[Node]:
         """All VMs of the estate: running and stopped, on all hosts, sorted by name.
 
         An unreachable host, or a vm.cfg that cannot be read, produces a warning.
@@ -34,17 +40,21 @@ class Nodes(OVM3Base):
         :param ex_strict: Raise an error instead (default: the driver's ``ex_strict``).
         :type ex_strict: ``bool``
 
+        :param ex_hosts_off: Hosts that are powered off, as you have seen yourself: for this call
+            they run nothing. Refused if one answers anything (docs/a-host-is-dead.md).
+        :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
+
         :rtype: ``list`` of :class:`Node`
         """
         strict = self.ex_strict if ex_strict is None else parse_flag(ex_strict, "ex_strict")
-        snapshot = estate.vms.read_estate(self._estate)
+        snapshot = estate.vms.read_estate(self._estate_of(ex_hosts_off))
         errors = snapshot.errors()
         if errors and strict:
             if snapshot.unreachable:
                 raise snapshot.unreachable[0].reason
             raise Ovm3Error("; ".join(errors), self)
         self._warn(errors + snapshot.notices())
-        return [to_node(vm, self) for vm in snapshot.vms.values()]
+        return [to_node(vm, self, snapshot.hosts_off) for vm in snapshot.vms.values()]
 
     def create_node(
         self,
@@ -60,6 +70,7 @@ class Nodes(OVM3Base):
         ex_description: object = None,
         ex_disks: object = None,
         ex_hostname: object = None,
+        ex_hosts_off: Sequence[NodeLocation | str] | str | None = None,
         ex_keyname: object = None,
         ex_keypair: object = None,
         ex_metadata: object = None,
@@ -89,6 +100,10 @@ class Nodes(OVM3Base):
 
         :param ex_allow_same_name: Allow a name that another VM of the estate has.
         :type ex_allow_same_name: ``bool``
+
+        :param ex_hosts_off: Hosts that are powered off, as you have seen yourself: for this call
+            they run nothing. Refused if one answers anything (docs/a-host-is-dead.md).
+        :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
 
         The other arguments are known from libcloud's other drivers and not supported yet: None and
         empty values are accepted, everything else raises InvalidArgument before anything is sent.
@@ -125,13 +140,18 @@ class Nodes(OVM3Base):
             host_id=None if location is None else object_id(location),
             allow_same_name=parse_flag(ex_allow_same_name, "ex_allow_same_name"),
         )
-        plan = operations.plan_vm.make_plan(self._estate, spec)
+        plan = operations.plan_vm.make_plan(self._estate_of(ex_hosts_off), spec)
         self._warn(plan.notices)  # before anything is created, in case warnings are errors
         vm, notices = operations.create_vm.create(plan)
         self._warn(notices)
-        return to_node(vm, self)
+        return to_node(vm, self, plan.hosts_off)
 
-    def start_node(self, node: Node, ex_location: NodeLocation | str | None = None) -> bool:
+    def start_node(
+        self,
+        node: Node,
+        ex_location: NodeLocation | str | None = None,
+        ex_hosts_off: Sequence[NodeLocation | str] | str | None = None,
+    ) -> bool:
         """Start a node that is proven to be stopped. One that is running is left as it is.
 
         :param node: The node, or its id. (required)
@@ -141,17 +161,26 @@ class Nodes(OVM3Base):
             the one that all clients prefer for this node.
         :type ex_location: :class:`NodeLocation`
 
+        :param ex_hosts_off: Hosts that are powered off, as you have seen yourself: for this call
+            they run nothing. Refused if one answers anything (docs/a-host-is-dead.md).
+        :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
+
         :raises PreconditionFailed: it is not proven to be stopped; names the unreachable host, if
-            that is why.
+            that is why. Or a host that should be off answers.
         :raises OperationIncomplete: the request was sent; whether the node starts is unknown.
         :rtype: ``bool``
         """
         host_id = None if ex_location is None else object_id(ex_location)
-        self._warn(operations.start_vm.start(self._estate, object_id(node), host_id))
+        on = self._estate_of(ex_hosts_off)
+        self._warn(operations.start_vm.start(on, object_id(node), host_id))
         return True
 
     def stop_node(
-        self, node: Node, ex_force: bool | str = False, ex_timeout: float | str = STOP_LIMIT
+        self,
+        node: Node,
+        ex_force: bool | str = False,
+        ex_timeout: float | str = STOP_LIMIT,
+        ex_hosts_off: Sequence[NodeLocation | str] | str | None = None,
     ) -> bool:
         """Ask the guest to shut down and wait until it has stopped.
 
@@ -164,6 +193,10 @@ class Nodes(OVM3Base):
         :param ex_timeout: Seconds to wait.
         :type ex_timeout: ``float``
 
+        :param ex_hosts_off: Hosts that are powered off, as you have seen yourself: for this call
+            they run nothing. Refused if one answers anything (docs/a-host-is-dead.md).
+        :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
+
         :raises PreconditionFailed: it may be running on a host that is unreachable, or its name is
             another VM's too.
         :raises WaitTimeout: it is still running after that time; it is not powered off then.
@@ -171,8 +204,9 @@ class Nodes(OVM3Base):
         """
         force = parse_flag(ex_force, "ex_force")
         limit = parse_seconds(ex_timeout, "ex_timeout", may_be_zero=True)
+        on = self._estate_of(ex_hosts_off)
         stop = operations.stop_vm.stop
-        self._warn(stop(self._estate, object_id(node), force=force, limit=limit))
+        self._warn(stop(on, object_id(node), force=force, limit=limit))
         return True
 
     def reboot_node(self, node: Node, ex_minimum_age: float | str = MINIMUM_AGE) -> bool:
@@ -193,7 +227,9 @@ class Nodes(OVM3Base):
         self._warn(operations.reboot_vm.reboot(self._estate, object_id(node), age))
         return True
 
-    def destroy_node(self, node: Node) -> bool:
+    def destroy_node(
+        self, node: Node, ex_hosts_off: Sequence[NodeLocation | str] | str | None = None
+    ) -> bool:
         """Power a node off if it is running, then delete its definition and its own disks.
 
         Its own disks are those that its vm.cfg names, whose file name contains its uuid, and that
@@ -202,12 +238,20 @@ class Nodes(OVM3Base):
         :param node: The node, or its id. (required)
         :type node: :class:`Node`
 
+        :param ex_hosts_off: Hosts that are powered off, as you have seen yourself: for this call
+            they run nothing. Refused if one answers anything (docs/a-host-is-dead.md). All
+            disks are kept then: a repository that only such a host had mounted is not read.
+        :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
+
         :rtype: ``bool``
         """
-        self._warn(operations.destroy_vm.destroy(self._estate, object_id(node)))
+        on = self._estate_of(ex_hosts_off)
+        self._warn(operations.destroy_vm.destroy(on, object_id(node)))
         return True
 
-    def ex_list_own_disks(self, node: Node) -> list[str]:
+    def ex_list_own_disks(
+        self, node: Node, ex_hosts_off: Sequence[NodeLocation | str] | str | None = None
+    ) -> list[str]:
         """The disks that :meth:`destroy_node` would delete now, by their paths on the hosts.
 
         It decides anew right before it deletes anything. Nothing is changed by this method.
@@ -215,10 +259,14 @@ class Nodes(OVM3Base):
         :param node: The node, or its id. (required)
         :type node: :class:`Node`
 
+        :param ex_hosts_off: As in :meth:`destroy_node`.
+        :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
+
         :raises PreconditionFailed: destroy_node would refuse.
         :rtype: ``list`` of ``str``
         """
-        return operations.destroy_vm.list_deleted(self._estate, object_id(node))
+        on = self._estate_of(ex_hosts_off)
+        return operations.destroy_vm.list_deleted(on, object_id(node))
 
     def wait_until_running(
         self,

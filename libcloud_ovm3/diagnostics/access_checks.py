@@ -5,12 +5,18 @@ Source: agent-behaviour.md 1.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Iterator
 from datetime import timedelta
 
 from libcloud_ovm3.diagnostics.collect import Certificate, Collected
 from libcloud_ovm3.diagnostics.finding import Finding
-from libcloud_ovm3.errors import BadCredentials, CertificateRejected, Ovm3Error
+from libcloud_ovm3.errors import (
+    BadCredentials,
+    CertificateRejected,
+    HostUnreachable,
+    Ovm3Error,
+)
 
 OLD_TLS = ("TLSv1", "TLSv1.1", "SSLv3")
 RSA_BITS = 2048
@@ -18,18 +24,21 @@ _EXPIRES_SOON = timedelta(days=30)
 _NEW_CERTIFICATE = (
     "on the host: `ovs-agent-keygen`, `service ovs-agent restart`; then pin the new certificate"
 )
+_CHECK_AGENT = "on the host, check that ovs-agent is running, and the ssl and port in agent.ini"
 
 
 def check_tls(collected: Collected) -> Iterator[Finding]:
     """Check the TLS version and the certificate of the named host."""
     certificate = collected.certificate
     if isinstance(certificate, Ovm3Error):
+        if _is_unreachable(collected):
+            return  # check_access reports it
         yield Finding(
             "error",
             "TLS",
             f"TLS handshake failed: {certificate}",
-            "the host is down, the port is wrong, or its agent has ssl=disable",
-            "on the host, check that ovs-agent is running, and the ssl and port in agent.ini",
+            "its agent may have ssl=disable, or TLS of another kind than this machine",
+            _CHECK_AGENT,
         )
         return
     if certificate.tls_version in OLD_TLS:
@@ -51,6 +60,15 @@ def check_tls(collected: Collected) -> Iterator[Finding]:
             "a man in the middle would now have the agent's password",
             f"`ovm3 host certificate {collected.address}`, compare on the host, use --fingerprint",
         )
+
+
+def _is_unreachable(collected: Collected) -> bool:
+    """Whether no connection to the named host could be opened, so that TLS is not to blame."""
+    error = collected.certificate
+    if not isinstance(error, HostUnreachable):
+        return False
+    is_of_tls = isinstance(getattr(error.__cause__, "__cause__", None), ssl.SSLError)
+    return isinstance(collected.inventory, HostUnreachable) and not is_of_tls
 
 
 def _check_certificate(certificate: Certificate, collected: Collected) -> Iterator[Finding]:
@@ -131,6 +149,16 @@ def check_access(collected: Collected) -> Iterator[Finding]:
             "nothing can be read; since 3.3 a host that a Manager owns may require the Manager's "
             "certificate (whether the password still works then is not documented)",
             "try the password set at installation; members of a pool share one",
+        )
+    elif _is_unreachable(collected):
+        yield Finding(
+            "error",
+            "agent",
+            str(error),
+            "nothing could be read: the host is off or cannot be reached from here, or its agent "
+            "is not running or listens on another port",
+            f"{_CHECK_AGENT}; ask another host of its pool: `ovm3 doctor HOST`; if the host is "
+            f"dead: docs/a-host-is-dead.md",
         )
     elif isinstance(error, CertificateRejected):
         certificate = collected.certificate

@@ -11,7 +11,7 @@ from libcloud_ovm3.agent import documents
 from libcloud_ovm3.diagnostics.collect import CLOCK_TOLERANCE, MemberData
 from libcloud_ovm3.diagnostics.finding import Finding
 from libcloud_ovm3.diagnostics.inventory import InventoryData, name_of
-from libcloud_ovm3.errors import CertificateRejected, Ovm3Error
+from libcloud_ovm3.errors import CertificateRejected, HostUnreachable, Ovm3Error
 from libcloud_ovm3.estate.hosts import HostView, UnreachableHost
 
 
@@ -101,7 +101,10 @@ def _member_advice(host: UnreachableHost) -> str:
             f"`ovm3 host certificate {host.address}` and compare on the host itself: it may have "
             f"been reinstalled, or this is a man in the middle; then give the new --fingerprint"
         )
-    return f"bring it online, or confirm that it is powered off; `ovm3 doctor {host.address}`"
+    advice = f"bring it online; `ovm3 doctor {host.address}`"
+    if isinstance(host.reason, HostUnreachable):
+        advice += ". If it is dead: docs/a-host-is-dead.md shows how to start its VMs elsewhere"
+    return advice
 
 
 def check_clocks(members: Sequence[MemberData]) -> Iterator[Finding]:

@@ -11,9 +11,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from libcloud_ovm3.estate import disks, hosts, images, repositories, vms
+    from libcloud_ovm3.estate import disks, hosts, hosts_off, images, repositories, vms
 
-__all__ = ["disks", "hosts", "images", "repositories", "vms"]
+__all__ = ["disks", "hosts", "hosts_off", "images", "repositories", "vms"]
 
 
 def __getattr__(name: str) -> ModuleType:

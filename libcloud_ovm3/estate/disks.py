@@ -171,7 +171,7 @@ def read_disk_usage(snapshot: EstateSnapshot) -> DiskUsage:
     """The users of all files in the estate. Reads the vm.cfg of each template that has one."""
     by_name: dict[str, list[str]] = {}
     paths: dict[str, list[str]] = {}
-    unread = list(snapshot.unseen)
+    unread = [*snapshot.unseen, *(host.unread for host in snapshot.hosts_off)]
 
     def note(user: str, names: Iterable[str], its_paths: Iterable[str | None]) -> None:
         for name in names:

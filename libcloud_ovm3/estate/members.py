@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from libcloud_ovm3 import agent
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.functions import Agent
+from libcloud_ovm3.agent.liveness import LivenessOptions
 from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.errors import AgentFault, HostNotVerified, MalformedResponse, OutcomeUnknown
 
@@ -42,6 +43,8 @@ class Estate:
     :ivar clock: The clock of every wait.
     :ivar second_look: Seconds between the two reads that prove that a VM is absent (rule 3).
     :ivar use_module: Whether the host module is used where a host has it.
+    :ivar liveness: How a host that is said to be off is checked.
+    :ivar hosts_off: The hosts that the user says are off, as the user named them; of one call only.
     """
 
     given: tuple[Address, ...]
@@ -50,6 +53,8 @@ class Estate:
     clock: Clock = field(default_factory=Clock)
     second_look: float = 5.0
     use_module: bool = True
+    liveness: LivenessOptions = field(default_factory=LivenessOptions)
+    hosts_off: tuple[str, ...] = ()
     _lacking: dict[Address, ModuleMissing] = field(default_factory=dict)
     _agents: dict[Address, Agent | None] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)

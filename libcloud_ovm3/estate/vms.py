@@ -27,6 +27,7 @@ from libcloud_ovm3.estate.definitions import (
 )
 from libcloud_ovm3.estate.domains import Domain
 from libcloud_ovm3.estate.hosts import HostView, UnreachableHost, read_hosts
+from libcloud_ovm3.estate.hosts_off import HostOff, require_off, split
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository, read_repositories
 from libcloud_ovm3.estate.states import DefinitionFacts, State, vm_state
@@ -102,12 +103,14 @@ class EstateSnapshot:
     :ivar unreachable: The hosts that did not, or that were not contacted.
     :ivar repositories: Every repository that a host knows.
     :ivar vms: All VMs, by id.
+    :ivar hosts_off: The hosts that count as running nothing, because the user says so.
     """
 
     hosts: tuple[HostView, ...]
     unreachable: tuple[UnreachableHost, ...]
     repositories: tuple[Repository, ...]
     vms: dict[str, VM] = field(default_factory=dict)
+    hosts_off: tuple[HostOff, ...] = ()
 
     @property
     def definitions(self) -> list[Definition]:
@@ -153,7 +156,7 @@ class EstateSnapshot:
 
     def _not_found(self, what: str) -> Ovm3Error:
         """What was not found certainly does not exist only if everything could be read."""
-        errors = self.errors()
+        errors = self.errors() + [host.unread for host in self.hosts_off]
         if not errors:
             return NodeNotFound(what)
         return SearchIncomplete(f"{what}, but not everything could be read: {'; '.join(errors)}")
@@ -206,16 +209,20 @@ def read_estate(estate: Estate, *more: str) -> EstateSnapshot:
 
     :param more: Further reads of each agent that the host module brings along, if there is one
         (:meth:`.HostView.read`).
+    :raises PreconditionFailed: A host that the user says is off shows a sign of life.
     :raises Ovm3Error: No host answered.
     """
     hosts, unreachable = read_hosts(estate, *more)
+    off, unreachable = split(estate, hosts, unreachable)
     repositories = read_repositories(hosts)
+    require_off(estate, off, hosts, repositories)
     unseen = unseen_of(hosts, unreachable)
     return EstateSnapshot(
         hosts=tuple(hosts),
         unreachable=tuple(unreachable),
         repositories=tuple(repositories),
         vms=merge_vms(hosts, read_definitions(repositories), all_answered=not unseen),
+        hosts_off=off,
     )
 
 

@@ -290,7 +290,9 @@ def _not_configured(
 def _start(plan: VMPlan, definition: Definition, notices: list[str]) -> VM:
     """Step 4: the start. From here on nothing is undone: the VM is complete."""
     try:
-        live, more = start_on(plan.operation, plan.host, plan.hosts, definition, [plan.vm_id])
+        live, more = start_on(
+            plan.operation, plan.host, plan.hosts, definition, [plan.vm_id], plan.hosts_off
+        )
     except Ovm3Error as error:
         what = "" if isinstance(error, OperationIncomplete) else ", but not started"
         raise plan.operation.incomplete(

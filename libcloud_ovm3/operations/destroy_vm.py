@@ -204,7 +204,7 @@ def _delete_vm(operation: Operation, snapshot: EstateSnapshot, vm: VM, disks: Di
     paths = tuple(path for _, path in disks)
     try:
         try:
-            doors.delete_vm(host, vm.definition)
+            doors.delete_vm(operation, host, vm.definition, snapshot)
         except (AgentFault, OutcomeUnknown) as failed:
             require_deleted(host, vm.definition.repository_id, vm.definition.directory, failed)
     except OutcomeUnknown as error:

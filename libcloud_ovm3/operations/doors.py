@@ -18,6 +18,8 @@ from libcloud_ovm3.errors import PreconditionFailed
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.disks import FileSystem
 from libcloud_ovm3.estate.hosts import HostView
+from libcloud_ovm3.estate.hosts_off import HostOff, require_silent
+from libcloud_ovm3.estate.vms import EstateSnapshot
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.preconditions import require_unchanged, verified_domain
 from libcloud_ovm3.operations.presence import read_presence
@@ -32,19 +34,23 @@ REBOOT_WAIT = 3  # what every client sends; its unit is not known (agent-behavio
 
 
 def start_vm(
+    operation: Operation,
     host: HostView,
     hosts: Sequence[HostView],
     definition: Definition,
     defined_ids: Collection[str],
+    hosts_off: Sequence[HostOff] = (),
 ) -> None:
     """Start a VM that no host runs.
 
     :param host: where to start it.
     :param hosts: all hosts that may run it.
     :param defined_ids: the uuids of all definitions (see :func:`.matches`).
+    :param hosts_off: those that must not answer at all.
     :raises PreconditionFailed: it is live already, another VM writes to one of its disks according
-        to the lists, or a host is unreachable.
+        to the lists, a host is unreachable, or one that should be off answers.
     """
+    require_silent(operation.estate, hosts_off, hosts)  # first, as it may take some seconds
     presence = read_presence(hosts, definition, defined_ids)
     label = f"VM {definition.name!r} ({definition.uuid})"
     if not presence.is_absent:
@@ -110,11 +116,15 @@ def configure_vm(
     host.agent.xen.configure_vm(repository_id, directory, parameters)
 
 
-def delete_vm(host: HostView, definition: Definition) -> None:
+def delete_vm(
+    operation: Operation, host: HostView, definition: Definition, snapshot: EstateSnapshot
+) -> None:
     """Delete a VM's definition, and with it its whole directory (agent-behaviour 4, 7.4).
 
-    :raises PreconditionFailed: it is not what it was when it was read.
+    :raises PreconditionFailed: it is not what it was when it was read, or a host that should be off
+        answers.
     """
+    require_silent(operation.estate, snapshot.hosts_off, snapshot.hosts)
     require_unchanged(host, definition)
     host.agent.xen.delete_vm(definition.repository_id, definition.directory)
 

@@ -41,5 +41,10 @@ class Operation:
         :param where: ``host`` and ``function``, where they are known.
         """
         name = f"[operation {self.id}]"
-        text = message if name in message else f"{message} {name}"
+        text = message if name in message else f"{message}{self._believed()} {name}"
         return OperationIncomplete(text, left=left, **where)
+
+    def _believed(self) -> str:
+        """What this operation believed because the user said so, for messages."""
+        names = ", ".join(self.estate.hosts_off)
+        return f" (assumed to be powered off, ex_hosts_off: {names})" if names else ""

@@ -12,6 +12,7 @@ from libcloud_ovm3.errors import InvalidArgument, NameTaken, PreconditionFailed
 from libcloud_ovm3.estate.definitions import creating
 from libcloud_ovm3.estate.disks import FileSystem, disk_path
 from libcloud_ovm3.estate.hosts import HARDWARE, HostView
+from libcloud_ovm3.estate.hosts_off import HostOff
 from libcloud_ovm3.estate.images import image_of, locate, require_raw
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository
@@ -53,6 +54,7 @@ class VMPlan:
     :ivar template: its path on the hosts.
     :ivar vm_id: the dashed uuid of the VM.
     :ivar notices: for the user, before it is carried out.
+    :ivar hosts_off: those that count as running nothing, because the user says so.
     """
 
     operation: Operation
@@ -65,6 +67,7 @@ class VMPlan:
     template_bytes: int
     vm_id: str
     notices: tuple[str, ...]
+    hosts_off: tuple[HostOff, ...] = ()
 
     @property
     def directory(self) -> str:
@@ -116,6 +119,7 @@ def make_plan(estate: Estate, spec: VMSpec) -> VMPlan:
         template_bytes=template_bytes,
         vm_id=vm_id,
         notices=(*snapshot.errors(), *snapshot.notices(), *size_notices),
+        hosts_off=snapshot.hosts_off,
     )
 
 

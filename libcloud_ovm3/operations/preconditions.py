@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from libcloud_ovm3.agent.identifiers import dashed
-from libcloud_ovm3.errors import Ovm3Error, PreconditionFailed
+from libcloud_ovm3.agent.liveness import is_silence
+from libcloud_ovm3.errors import HostUnreachable, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.definitions import Definition, matches, may_match, read_definition
 from libcloud_ovm3.estate.domains import Domain
 from libcloud_ovm3.estate.hosts import HostView, live_domains
@@ -30,11 +31,31 @@ def require_certain(vm: VM, snapshot: EstateSnapshot) -> None:
 def why_unknown(vm: VM, snapshot: EstateSnapshot) -> str:
     """Why it is unknown whether a VM that no host lists is running."""
     if snapshot.unseen:
-        return f"it may be running on a host that could not be read: {'; '.join(snapshot.unseen)}"
+        unseen = "; ".join(snapshot.unseen)
+        return f"it may be running on a host that could not be read: {unseen}{_if_off(snapshot)}"
     if vm.doubts:
         return f"whether it is running is unknown: it {'; it '.join(vm.doubts)}; {vm.where()}"
     errors = [d.error for d in vm.definitions if d.error] or [vm.where(), *snapshot.errors()]
     return f"it is {vm.state.value}: {'; '.join(errors)}"
+
+
+def _if_off(snapshot: EstateSnapshot) -> str:
+    """What can be done about hosts that do not answer at all, for messages; "" if there are none.
+
+    Not about those that answer something: they are running.
+    """
+    silent = [
+        host.address
+        for host in snapshot.unreachable
+        if isinstance(host.reason, HostUnreachable) and is_silence(host.reason)
+    ]
+    if not silent:
+        return ""
+    return (
+        f". Only if you have seen that it is powered off: ex_hosts_off={silent!r} makes this call "
+        f"believe it; if it is running after all, its VMs run twice and their disks are destroyed. "
+        f"Read docs/a-host-is-dead.md first"
+    )
 
 
 def only_live_domain(vm: VM) -> LiveDomain:

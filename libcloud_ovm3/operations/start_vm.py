@@ -13,6 +13,7 @@ from libcloud_ovm3.errors import AgentFault, OutcomeUnknown, PreconditionFailed
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.holders import require_free
 from libcloud_ovm3.estate.hosts import HARDWARE, HostView
+from libcloud_ovm3.estate.hosts_off import HostOff
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.states import State
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, LiveDomain, read_estate
@@ -59,7 +60,14 @@ def start(estate: Estate, vm_id: str, host_id: str | None = None) -> list[str]:
         require_free(estate, snapshot.hosts, vm.definition)
     same_macs = _same_macs(vm, snapshot)
     require_unchanged(host, vm.definition)
-    _, notices = start_on(operation, host, snapshot.hosts, vm.definition, snapshot.defined_ids)
+    _, notices = start_on(
+        operation,
+        host,
+        snapshot.hosts,
+        vm.definition,
+        snapshot.defined_ids,
+        snapshot.hosts_off,
+    )
     return notices + same_macs
 
 
@@ -100,11 +108,13 @@ def start_on(
     hosts: Sequence[HostView],
     definition: Definition,
     defined_ids: Collection[str],
+    hosts_off: Sequence[HostOff] = (),
 ) -> tuple[LiveDomain, list[str]]:
     """Start a VM on a host: send the request once, then read what came of it.
 
     :param hosts: all hosts that may run it.
     :param defined_ids: the uuids of all definitions (see :func:`.matches`).
+    :param hosts_off: those that count as running nothing, because the user says so.
     :return: where it is live now, and notices for the user.
     :raises PreconditionFailed: it is live already, another VM writes to one of its disks according
         to the lists, or a host is unreachable; nothing was sent.
@@ -116,7 +126,7 @@ def start_on(
     failed: AgentFault | OutcomeUnknown | None = None
     with waiting(f"starting VM {definition.name!r} on {host.label}", vm=definition.uuid):
         try:
-            doors.start_vm(host, hosts, definition, defined_ids)
+            doors.start_vm(operation, host, hosts, definition, defined_ids, hosts_off)
         except (AgentFault, OutcomeUnknown) as error:
             failed = error
         presence = _read_outcome(operation, host, hosts, definition, defined_ids, failed)

@@ -108,6 +108,7 @@ class SimulatedHost:
     #: faults apply), and the operations on the network side.
     call_inside: Callable[[str, Callable[[], Any]], Any]
     close_port: Callable[[], None]
+    fall_silent: Callable[[], None]
     open_port: Callable[[], None]
     end_jobs: Callable[[], None]
     listens: Callable[[], bool]
@@ -213,7 +214,7 @@ class SimulatedHost:
             self.save()
 
     def kill(self) -> None:
-        """Make the host unreachable: close its port and connections. Its domains continue."""
+        """Make the agent unreachable: close its port and connections. Its domains continue."""
         self.down = True
         self.close_port()
 
@@ -309,9 +310,14 @@ class SimulatedHost:
         self.revive()
 
     def shut_down(self) -> None:
-        """Power the host off until :meth:`revive`; it loses what a reboot loses."""
+        """Power the host off until :meth:`revive`; it loses what a reboot loses.
+
+        It does not respond at all then, whereas the kernel of one that was killed refuses
+        connections.
+        """
         self.records["off"] = True
         self._lose_power()
+        self.fall_silent()
 
     def _lose_power(self) -> None:
         self.kill()

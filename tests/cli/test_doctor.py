@@ -105,7 +105,8 @@ def test_hosts_that_cannot_be_read(version: str | None, tmp_path: Path) -> None:
     assert (shown in wrong.stdout) == (version is None)
     assert (("warning", "TLS") in levels(wrong.stdout)) == (version == "1.0")
     assert ("error", "password") in levels(password.stdout)
-    assert levels(dead.stdout) == [("error", "TLS"), ("error", "agent")]
+    assert levels(dead.stdout) == [("error", "agent")]
+    assert "docs/a-host-is-dead.md" in dead.stdout
     assert '"unreachable": "HostUnreachable"' in file.read_text()
     for done in (wrong, password, dead):
         assert "Traceback" not in done.stderr

@@ -51,6 +51,7 @@ TAKEN: dict[str, tuple[str, Any, Any]] = {
     "ex_tls_weak_keys": ("True", lambda d: trust(d).weak_keys, True),
     "ex_tls_legacy_renegotiation": ("true", lambda d: trust(d).legacy_renegotiation, True),
     "ex_host_module": ("off", lambda d: d._estate.use_module, False),
+    "ex_ssh_port": ("2222", lambda d: d._access.ssh_port, 2222),
 }  # fmt: skip
 # Argument -> (text, what the error says).
 REFUSED = {
@@ -75,6 +76,7 @@ REFUSED = {
     "ex_tls_legacy_renegotiation": ("x", "ex_tls_legacy_renegotiation 'x'"),
     "ex_passwords": ("ovm-1=hidden", "ex_passwords: expected a mapping .*, not a text"),
     "ex_host_module": ("x", "ex_host_module 'x'"),
+    "ex_ssh_port": ("ssh", "port 'ssh': expected a number"),
     "ex_estate": ("lab", "no estate 'lab' in .*: it has none"),
 }
 HABITUAL = ("api_name", "api_version", "backoff", "path", "project", "region", "retry_delay")

@@ -63,7 +63,7 @@ def changed(subject: str, **more: Any) -> list[Finding]:
         (BadCredentials(f"{ADDRESS}: HTTP 403"), f"--password-file {ADDRESS}=FILE"),
         (DuplicateServerId(f"{ADDRESS}: as ovm-1"), "a unique id"),
         (CertificateRejected(f"{ADDRESS}: another"), "compare on the host itself"),
-        (HostUnreachable(f"{ADDRESS}: no route"), "confirm that it is powered off"),
+        (HostUnreachable(f"{ADDRESS}: no route"), "If it is dead: docs/a-host-is-dead.md"),
         (TimedOut(f"{ADDRESS}: slow"), "bring it online"),
     ],
 )
@@ -75,9 +75,7 @@ def test_each_error_of_a_member_has_its_own_advice(reason: Any, advice: str) -> 
     assert finding.level == "error"
     assert str(reason) in finding.found
     assert advice in finding.advice
-    assert ("powered off" in finding.advice) == (
-        advice in ("confirm that it is powered off", "bring it online")
-    )
+    assert ("a-host-is-dead" in finding.advice) == ("dead" in advice)
 
 
 # ------------------------------------------------------------------ lists

@@ -10,12 +10,16 @@ import pytest
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.errors import PreconditionFailed
 from libcloud_ovm3.estate.members import Estate
+from libcloud_ovm3.estate.vms import EstateSnapshot
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.operations.delete_files import delete_files_by_module
 from libcloud_ovm3.operations.operation import CLIENT, Operation
 from tests.operations.test_presence import CONFIG, OTHER_ID, OWN_ID, definition, domain, host
 
 OWN = domain("own", OWN_ID)
+
+
+NOTHING = EstateSnapshot((), (), ())
 
 
 def operation(**more: str) -> Operation:
@@ -39,14 +43,14 @@ def make_host(sent: list[str], *domains: dict[str, Any], config: Any = None) -> 
 def test_a_start_of_what_is_live(sent: list[str]) -> None:
     views = [make_host(sent), make_host(sent, OWN)]
     with pytest.raises(PreconditionFailed, match="it is running on ovm-1"):
-        doors.start_vm(views[0], views, definition(CONFIG), [OWN_ID])
+        doors.start_vm(operation(), views[0], views, definition(CONFIG), [OWN_ID])
     assert sent == []
 
 
 def test_a_start_beside_a_writer(sent: list[str]) -> None:
     view = make_host(sent, domain("other", OTHER_ID))
     with pytest.raises(PreconditionFailed, match="open for writing"):
-        doors.start_vm(view, [view], definition(CONFIG), [OWN_ID, OTHER_ID])
+        doors.start_vm(operation(), view, [view], definition(CONFIG), [OWN_ID, OTHER_ID])
     assert sent == []
 
 
@@ -71,9 +75,9 @@ def test_a_reboot_of_another_domain_than_was_checked(
 def test_a_deletion_of_what_has_changed(sent: list[str]) -> None:
     view = make_host(sent, config={**CONFIG, "disk": ["file:/OVS/new.img,xvda,w"]})
     with pytest.raises(PreconditionFailed, match="changed in the meantime"):
-        doors.delete_vm(view, definition(CONFIG))
+        doors.delete_vm(operation(), view, definition(CONFIG), NOTHING)
     assert sent == []
-    doors.delete_vm(make_host(sent), definition(CONFIG))
+    doors.delete_vm(operation(), make_host(sent), definition(CONFIG), NOTHING)
     assert sent == ["delete_vm"]
 
 

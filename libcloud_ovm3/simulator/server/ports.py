@@ -42,6 +42,7 @@ class Ports:
         self._guard = threading.Lock()
         self._servers: dict[int, dict[str, AgentServer]] = {}  # by host and address
         self._own_ports: dict[int, int] = {}
+        self._silent: dict[int, list[socket.socket]] = {}  # of hosts that are off, by host
         self._ended = False
 
     def open_all(self, hosts: Sequence[SimulatedHost], last: int) -> int:
@@ -70,6 +71,7 @@ class Ports:
             for host in hosts:
                 if host.records.get("off"):
                     host.kill()
+                    host.fall_silent()
             return port if self._endpoints is None else 0
         raise SimulatorError("no port is free on all addresses: choose one")
 
@@ -82,10 +84,13 @@ class Ports:
     def _close_all(self) -> None:
         for index in list(self._servers):
             self._close(index)
+        for index in list(self._silent):
+            self._end_silence(index)
 
     def _listen(self, host: SimulatedHost) -> None:
         """Start the agent. The settings in its agent.ini apply, if it has one."""
         host.close_port = lambda: self._close(host.index)
+        host.fall_silent = lambda: self._fall_silent(host)
         host.end_jobs = lambda: jobs.end(host)
         host.listens = lambda: host.index in self._servers
         host.open_port = lambda: self._open(host)
@@ -119,6 +124,23 @@ class Ports:
         for server in servers.values():
             server.close_all()
 
+    def _fall_silent(self, host: SimulatedHost) -> None:
+        """Do not respond at all: a closed port of loopback would refuse connections.
+
+        The kernel drops requests for a connection while the queue of the port is full.
+        """
+        family = socket.AF_INET6 if ":" in host.address else socket.AF_INET
+        place = (host.address, host.port)
+        with self._guard:
+            if self._ended or host.index in self._silent:
+                return
+            full = socket.create_server(place, family=family, backlog=0)
+            self._silent[host.index] = [full, socket.create_connection(place)]
+
+    def _end_silence(self, index: int) -> None:
+        for each in self._silent.pop(index, []):
+            each.close()
+
     def _open_address(self, host: SimulatedHost, address: str) -> None:
         with self._guard:
             if host.index in self._servers:
@@ -133,6 +155,7 @@ class Ports:
     def _open(self, host: SimulatedHost) -> None:
         with self._guard:
             if host.index not in self._servers and not self._ended:
+                self._end_silence(host.index)
                 self._listen(host)
 
     def _renew_certificate(self, host: SimulatedHost) -> None:

@@ -1,0 +1,62 @@
+"""``--host-off``: what a person sees whose host has died."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from libcloud_ovm3.simulator import Simulator
+from tests.cli.running import address, invoke, options
+from tests.support import calls_of, simulate
+
+
+@pytest.fixture
+def sim() -> Iterator[Simulator]:
+    """Three hosts; the second one, which ran ``web-1``, is dead."""
+    with simulate(hosts=3, vms=0) as simulator:
+        simulator.add_vm("web-1", running_on=1)
+        simulator.hosts[1].shut_down()
+        yield simulator
+
+
+def ovm3(sim: Simulator, *words: str) -> tuple[int, str]:
+    """A simulated host has no SSH, so its agent's port is checked instead."""
+    more = ["--ssh-port", str(sim.hosts[0].port)] if "--host-off" in words else []
+    return invoke(*words, *more, *options(sim), password=sim.password)
+
+
+def test_a_start_is_refused_and_says_what_it_would_mean(sim: Simulator) -> None:
+    status, output = ovm3(sim, "vm", "start", "web-1")
+    assert status == 1
+    assert "Only if you have seen that it is powered off: --host-off HOST" in output
+    assert "its VMs run twice and their disks are destroyed" in output
+    assert "docs/a-host-is-dead.md" in output
+    assert "ex_hosts_off" not in output
+    assert not calls_of(sim, "start_vm")
+
+
+def test_it_is_started_elsewhere(sim: Simulator) -> None:
+    off = ["--host-off", sim.hosts[1].address]
+    status, output = ovm3(sim, "vm", "list", *off)
+    assert (status, "stopped" in output) == (0, True)
+    status, output = ovm3(sim, "vm", "start", "web-1", *off)
+    assert status == 0
+    assert f"{off[1]} is assumed to be powered off because you said so (--host-off)" in output
+    assert "was started on" in output
+    assert calls_of(sim, "start_vm") == ["start_vm"]
+    assert ovm3(sim, "vm", "stop", "web-1", *off, "--force")[0] == 0
+
+
+def test_a_host_that_answers_and_one_that_does_not_exist(sim: Simulator) -> None:
+    status, output = invoke(
+        "vm", "start", "web-1", "--host-off", address(sim, 1), *options(sim), password=sim.password
+    )
+    assert status == 1, "this machine refuses connections to port 22"
+    assert "does not count as powered off (--host-off): it " in output
+    for name in (address(sim, 0), "127.0.0.99"):
+        status, output = ovm3(sim, "vm", "start", "web-1", "--host-off", name)
+        assert (status, f"no unreachable host '{name}'" in output) == (1, True)
+        assert f"ovm-1 ({address(sim)}), which is reachable" in output
+    assert ovm3(sim, "vm", "start", "web-1", "--host-off", "http://x/")[0] == 2
+    assert not calls_of(sim, "start_vm")

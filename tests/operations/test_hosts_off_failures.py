@@ -1,0 +1,202 @@
+"""start_node beside a host that is powered off: every call, times all that can happen to it; and
+the host that comes back while the others are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from libcloud_ovm3 import OVM3NodeDriver
+from libcloud_ovm3.agent import liveness
+from libcloud_ovm3.errors import OperationIncomplete, Ovm3Error, PreconditionFailed
+from libcloud_ovm3.operations import doors
+from libcloud_ovm3.simulator import Simulator
+from tests.operations.failures import (
+    FAILURES,
+    KILLS,
+    WRITES,
+    Step,
+    misbehave,
+    steps_of,
+    table_of,
+)
+from tests.support import PERSONALITIES, calls_of, driver_for, quietly, simulate
+
+NAME = "subject"
+OFF = 1  # which host is off; the VM ran there
+
+
+@contextmanager
+def make_sim(personality: str, host_module: bool = False) -> Iterator[Simulator]:
+    options: dict[str, Any] = {"personality": personality, "host_module": host_module}
+    with simulate(hosts=3, vms=0, **options) as sim:
+        sim.add_vm(NAME, running_on=OFF)
+        sim.hosts[OFF].shut_down()
+        if host_module:  # it would really wait
+            sim.misbehave("answer", "libcloud_check_port", times=None, value=False)
+        sim.calls.clear()
+        yield sim
+
+
+def operator(sim: Simulator) -> OVM3NodeDriver:
+    """A driver. Simulated hosts have no SSH, so it checks the agent's port twice."""
+    return driver_for(sim, ex_ssh_port=sim.hosts[0].port)
+
+
+def start(sim: Simulator, driver: OVM3NodeDriver, node_id: str) -> None:
+    quietly(driver.start_node, node_id, ex_hosts_off=[sim.hosts[OFF].address])
+
+
+def id_of(sim: Simulator) -> str:
+    return str(quietly(operator(sim).ex_get_node_by_name, NAME).id)
+
+
+def steps(host_module: bool) -> list[Step]:
+    with make_sim("plain", host_module) as sim:
+        node_id = id_of(sim)
+        sim.calls.clear()
+        start(sim, operator(sim), node_id)
+        assert calls_of(sim, *WRITES) == ["start_vm"]
+        return steps_of(calls_of(sim))
+
+
+TABLE = [
+    pytest.param(*case.values, False, id=f"{case.id}-alone") for case in table_of(steps(False))
+] + [
+    pytest.param(Step(None, "start_vm"), failure, True, id=f"start_vm-{failure}-with the module")
+    for failure in FAILURES
+]
+
+
+@pytest.mark.parametrize("personality", PERSONALITIES)
+@pytest.mark.parametrize(("step", "failure", "host_module"), TABLE)
+def test_start(step: Step, failure: str, host_module: bool, personality: str) -> None:
+    with make_sim(personality, host_module) as sim:
+        node_id, driver = id_of(sim), operator(sim)
+        sim.calls.clear()
+        rule = misbehave(sim, failure, step)
+        error: Ovm3Error | None = None
+        try:
+            start(sim, driver, node_id)
+        except Ovm3Error as caught:
+            error = caught
+        assert rule.hits, "the call that was to fail never came"
+        check(sim, node_id, error)
+
+
+def check(sim: Simulator, node_id: str, error: Ovm3Error | None) -> None:
+    """It was sent once at most, is live once at most, and runs if that is what was said."""
+    sent = calls_of(sim, *WRITES)
+    sim.clear_misbehaviour()
+    sim.flush_delayed()
+    sim.wait(40)
+    live = [domain for index in (0, 2) for domain in sim.domains(index)]
+    assert sent in ([], ["start_vm"]), "sent twice"
+    assert len([one for one in live if one["uuid"] == node_id]) == len(live) <= 1
+    assert live or error is not None, "said to be done, and is not"
+    if isinstance(error, OperationIncomplete):
+        assert f"ex_hosts_off: {sim.hosts[OFF].address}" in str(error)
+
+
+@pytest.mark.parametrize("personality", PERSONALITIES)
+@pytest.mark.parametrize("when", KILLS)
+def test_the_client_dies_and_another_one_starts_it(
+    when: str, personality: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = doors.start_vm
+
+    def die(*args: Any) -> None:
+        if when == "after":
+            send(*args)
+        raise KeyboardInterrupt
+
+    with make_sim(personality) as sim:
+        node_id = id_of(sim)
+        with monkeypatch.context() as patch:
+            patch.setattr(doors, "start_vm", die)
+            with pytest.raises(KeyboardInterrupt):
+                start(sim, operator(sim), node_id)
+        start(sim, operator(sim), node_id)
+        check(sim, node_id, None)
+
+
+# ------------------------------------------------------------------ it comes back
+
+SSH = 22  # no simulated host has it: what this port does is up to the test
+
+
+def comes_back(sim: Simulator, ssh: list[int]) -> None:
+    sim.hosts[OFF].revive()
+
+
+def boots(sim: Simulator, ssh: list[int]) -> None:
+    """Its kernel answers; its agent is not running yet."""
+    sim.hosts[OFF].revive()
+    sim.hosts[OFF].kill()
+
+
+def has_ssh(sim: Simulator, ssh: list[int]) -> None:
+    """Its agent does not answer: it hangs, or a firewall is in between."""
+    ssh.append(SSH)
+
+
+MOMENTS = {"the first reading": 1, "the second reading": 2, "the last check": 3}
+
+
+@pytest.mark.parametrize("personality", PERSONALITIES)
+@pytest.mark.parametrize("nth", MOMENTS.values(), ids=MOMENTS)
+@pytest.mark.parametrize("happens", [comes_back, boots, has_ssh])
+def test_it_comes_back_before_the_start(
+    happens: Callable[[Simulator, list[int]], None],
+    nth: int,
+    personality: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """While a definition is read: for the first and the second time, and right before the start."""
+    ssh: list[int] = []
+    connect = liveness.connect
+
+    def connect_unless_ssh(ip: str, port: int, limit: float) -> None:
+        if port != SSH:
+            connect(ip, port, limit)
+        elif not ssh:
+            raise TimeoutError
+
+    monkeypatch.setattr(liveness, "connect", connect_unless_ssh)
+    with make_sim(personality) as sim:
+        node_id, driver = id_of(sim), driver_for(sim)
+        hook = {"before": lambda: None, "after": lambda: happens(sim, ssh)}
+        rule = sim.misbehave("hook", "get_vm_config", nth=nth, hook=lambda when: hook[when]())
+        with pytest.raises(PreconditionFailed, match=r"ex_hosts_off.*Nothing was sent"):
+            start(sim, driver, node_id)
+        assert rule.hits
+        assert calls_of(sim, *WRITES) == []
+
+
+def test_it_comes_back_while_a_node_is_created() -> None:
+    """The disk is copied for minutes: the node is complete then, and is not started."""
+    with make_sim("plain") as sim:
+        driver, off = operator(sim), [sim.hosts[OFF].address]
+        image = quietly(driver.list_images)[0]
+        hook = {"before": lambda: None, "after": lambda: boots(sim, [])}
+        sim.misbehave("hook", "copy_file", hook=lambda when: hook[when]())
+        with pytest.raises(OperationIncomplete, match=r"complete, but not started.*its kernel"):
+            quietly(driver.create_node, "new", driver.list_sizes()[0], image, ex_hosts_off=off)
+        assert calls_of(sim, "start_vm") == []
+
+
+def test_it_comes_back_while_a_node_is_destroyed() -> None:
+    """Nothing of it is deleted."""
+    with make_sim("plain") as sim:
+        driver, off = operator(sim), [sim.hosts[OFF].address]
+        node_id = id_of(sim)
+        hook = {"before": lambda: None, "after": lambda: boots(sim, [])}
+        rule = sim.misbehave("hook", "get_vm_config", nth=2, hook=lambda when: hook[when]())
+        with pytest.raises(PreconditionFailed, match="its kernel is running"):
+            quietly(driver.destroy_node, node_id, ex_hosts_off=off)
+        assert rule.hits
+        assert calls_of(sim, *WRITES) == []
