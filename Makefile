@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 export TMPDIR ?= $(or $(shell test -w /dev/shm && echo /dev/shm),/tmp)
 SHORT := not soak and not long and not tables and not sshd
 BIN := $(VENV)/bin
-METADATA := setup.cfg pyproject.toml libcloud_ovm3/_version.py
+METADATA := setup.cfg setup.py pyproject.toml libcloud_ovm3.pth libcloud_ovm3/_version.py
 
 .PHONY: demo test test-tables test-alone test-long test-py2 test-host check format generate ci soak lowest newest bench bench-peers clean
 .DELETE_ON_ERROR:
