@@ -16,7 +16,8 @@ class BuildPy(build_py):
         self.copy_file(PTH, str(self._folder() / PTH))
 
     def get_outputs(self, include_bytecode: bool = True) -> list[str]:
-        return [*super().get_outputs(include_bytecode), str(Path(self.build_lib) / PTH)]
+        outputs = super().get_outputs(include_bytecode)
+        return outputs if self.editable_mode else [*outputs, str(self._folder() / PTH)]
 
     def _folder(self) -> Path:
         # An editable wheel has nothing of build_lib; what lies in install_lib is packed into it.
