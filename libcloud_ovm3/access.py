@@ -6,7 +6,6 @@ contacts a host. The options have the names that the driver's users know (``ex_f
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,7 +19,7 @@ from libcloud_ovm3.agent.functions import Agent
 from libcloud_ovm3.agent.passwords import Passwords
 from libcloud_ovm3.agent.tls import HostTrust, Trust, check_minimum, parse_pins
 from libcloud_ovm3.clock import Clock
-from libcloud_ovm3.errors import InvalidArgument, Ovm3Warning
+from libcloud_ovm3.errors import InvalidArgument, warn
 from libcloud_ovm3.estate.members import Estate
 
 _USERS_LINE = 4  # stack levels from a warning in here to the line that makes the driver
@@ -190,15 +189,13 @@ def _check_trust(trust: Trust, hosts: Sequence[Address], is_secure: bool) -> Non
         if trust.of(address, len(hosts) == 1) is None:
             raise InvalidArgument(f"ex_fingerprint: no fingerprint for {address}, and no ca_cert")
     if not is_secure:
-        warnings.warn(
+        warn(
             "secure=False: the agent's password is sent over the network unencrypted",
-            Ovm3Warning,
             stacklevel=_USERS_LINE,
         )
     elif not trust.verify:
-        warnings.warn(
+        warn(
             "verify_ssl=False: certificates are not verified, so a man in the middle could read "
             "the agent's password; `ovm3 pin HOST` shows the fingerprint to pin instead",
-            Ovm3Warning,
             stacklevel=_USERS_LINE,
         )

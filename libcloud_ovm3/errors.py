@@ -28,6 +28,8 @@ multiprocessing pass exceptions between processes).
 
 from __future__ import annotations
 
+import logging
+import warnings
 from typing import Any
 
 from libcloud.common.types import InvalidCredsError, LibcloudError, MalformedResponseError
@@ -57,6 +59,21 @@ class Ovm3Warning(UserWarning):
 
     def __str__(self) -> str:
         return shown(super().__str__())
+
+
+LOG = logging.getLogger("libcloud_ovm3")
+LOG.addHandler(logging.NullHandler())  # else Python prints it on stderr, beside the warning
+
+
+def warn(text: str, stacklevel: int) -> None:
+    """Give a warning and log it (logger ``libcloud_ovm3``, level WARNING).
+
+    Python shows a warning of one line of a program only once; the log has it each time.
+
+    :param stacklevel: As in :func:`warnings.warn`: 1 is the line that calls this function.
+    """
+    LOG.warning("%s", shown(text))
+    warnings.warn(text, Ovm3Warning, stacklevel=stacklevel + 1)
 
 
 class Ovm3Error(LibcloudError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
@@ -13,7 +12,8 @@ from libcloud_ovm3.agent.address import Address, parse_flag
 from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.functions import Agent
 from libcloud_ovm3.clock import Clock
-from libcloud_ovm3.errors import Ovm3Warning
+from libcloud_ovm3.compute.habitual import refuse_unsupported
+from libcloud_ovm3.errors import warn
 
 
 class OVM3Base(NodeDriver):
@@ -103,6 +103,9 @@ class OVM3Base(NodeDriver):
         a host whose module does not work.
     :type ex_host_module: ``bool``
 
+    The other arguments (``api_version``, ``region``, ...) are known from libcloud's other drivers
+    and not supported yet: None and empty values are accepted.
+
     :raises InvalidArgument: an argument is wrong; says which, and what is expected.
     """
 
@@ -139,7 +142,23 @@ class OVM3Base(NodeDriver):
         ex_tls_legacy_renegotiation: bool | str = False,
         ex_passwords: Mapping[str, str] | None = None,
         ex_host_module: bool | str = True,
+        api_name: object = None,
+        api_version: object = None,
+        backoff: object = None,
+        path: object = None,
+        project: object = None,
+        region: object = None,
+        retry_delay: object = None,
     ) -> None:
+        refuse_unsupported(
+            api_name=api_name,
+            api_version=api_version,
+            backoff=backoff,
+            path=path,
+            project=project,
+            region=region,
+            retry_delay=retry_delay,
+        )
         self._access = read_options(
             key,
             secret,
@@ -199,4 +218,4 @@ class OVM3Base(NodeDriver):
 
     def _warn(self, notices: Iterable[str]) -> None:
         for notice in notices:
-            warnings.warn(notice, Ovm3Warning, stacklevel=3)
+            warn(notice, stacklevel=3)

@@ -9,7 +9,7 @@ from libcloud.compute.types import NodeState
 
 from libcloud_ovm3 import agent
 from libcloud_ovm3.agent import documents
-from libcloud_ovm3.errors import Ovm3Error
+from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
 from libcloud_ovm3.estate.states import State
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ NODE_STATES = {
 }
 
 # id, name, memory in MB, virtual CPUs. Disk 0: as large as the template.
-_SIZES = (
+_SIZES: tuple[tuple[str, str, int, int], ...] = (
     ("tiny", "Tiny", 512, 1),
     ("small", "Small", 1024, 1),
     ("medium", "Medium", 2048, 2),
@@ -53,10 +53,39 @@ def object_id(what: Node | NodeImage | NodeLocation | str) -> str:
 
 def to_sizes(driver: NodeDriver) -> list[NodeSize]:
     """The built-in sizes. ``extra``: ``cpus``."""
-    return [
-        NodeSize(key, name, ram, 0, None, 0.0, driver, extra={"cpus": cpus})
-        for key, name, ram, cpus in _SIZES
-    ]
+    return [_size(driver, *row) for row in _SIZES]
+
+
+def _size(driver: NodeDriver, key: str, name: str, ram: int, cpus: int) -> NodeSize:
+    return NodeSize(key, name, ram, 0, None, 0.0, driver, extra={"cpus": cpus})
+
+
+def as_size(size: NodeSize | str, driver: NodeDriver) -> NodeSize:
+    """A size, from the object or from the id of a built-in one.
+
+    :raises InvalidArgument: There is no such size.
+    """
+    if isinstance(size, NodeSize):
+        return size
+    for row in _SIZES:
+        if row[0] == size:
+            return _size(driver, *row)
+    expected = ", ".join(row[0] for row in _SIZES)
+    raise InvalidArgument(f"size {size!r}: expected a NodeSize, or one of {expected}")
+
+
+def _node_size(vm: VM, driver: NodeDriver) -> NodeSize | None:
+    """The size that a VM has when it is started; None: it has no definition that can be read, or
+    several. Not the live domain's memory, which is the target of its balloon at this moment.
+    """
+    config = vm.definitions[0].config if len(vm.definitions) == 1 else None
+    memory_mb, vcpus = (config.memory_mb, config.vcpus) if config else (None, None)
+    if memory_mb is None or vcpus is None:
+        return None
+    for row in _SIZES:
+        if row[2:] == (memory_mb, vcpus):
+            return _size(driver, *row)
+    return _size(driver, "custom", f"{memory_mb} MB, {vcpus} CPUs", memory_mb, vcpus)
 
 
 def to_node(vm: VM, driver: NodeDriver) -> Node:
@@ -65,7 +94,8 @@ def to_node(vm: VM, driver: NodeDriver) -> Node:
     ``extra``:
 
     * ``live``: where it is live, one dict per host: ``host``, ``host_id``, ``address``, ``domid``,
-      ``xend_name``, ``xend_state``, ``status``, ``memory_mb``, ``vcpus``, ``start_time``;
+      ``xend_name``, ``xend_state``, ``status``, ``memory_mb``, ``vcpus``, ``start_time``,
+      ``vnc_listen`` and ``vnc_port`` (where its console listens now; None: nowhere yet);
     * ``definitions``: ``repository_id``, ``directory``, ``error``;
     * of a node that is live in one place, or defined once, the same keys directly; ``memory_mb``
       and ``vcpus`` of a stopped node are those of its definition, as numbers;
@@ -75,6 +105,9 @@ def to_node(vm: VM, driver: NodeDriver) -> Node:
       ``nics`` (``mac``, ``bridge``, ``type``), ``vnc`` (``listen``, ``display``,
       ``takes_any_port``: as configured; no password) and ``notices`` (what is unusual about it);
     * ``doubts``, if there are any: why no operation is allowed on it.
+
+    ``size`` is what its definition says; its id is that of the built-in size with this memory and
+    number of CPUs, else ``custom``. ``image`` and ``created_at`` are None: nothing records them.
     """
     live = [_live_domain(one) for one in vm.live]
     definitions = [
@@ -86,15 +119,17 @@ def to_node(vm: VM, driver: NodeDriver) -> Node:
     if len(vm.definitions) == 1:
         extra |= definitions[0] | _definition(vm.definitions[0])
     if len(vm.live) == 1:
-        extra |= {key: value for key, value in live[0].items() if value is not None}
-    return Node(vm.id, vm.name, NODE_STATES[vm.state], [], [], driver, extra=extra)
+        known = {key: value for key, value in live[0].items() if value is not None}
+        extra = {**live[0], **extra, **known}
+    size = _node_size(vm, driver)
+    return Node(vm.id, vm.name, NODE_STATES[vm.state], [], [], driver, size=size, extra=extra)
 
 
 def _live_domain(live: LiveDomain) -> dict[str, Any]:
     host, domain = live.host, live.domain
     return {
         "host": host.server.hostname,
-        "host_id": host.server.uuid,
+        "host_id": host.id,
         "address": str(host.address),
         "domid": domain.domid,
         "xend_name": domain.name,
@@ -103,6 +138,8 @@ def _live_domain(live: LiveDomain) -> dict[str, Any]:
         "memory_mb": domain.memory_mb,
         "vcpus": domain.vcpus,
         "start_time": domain.start_time,
+        "vnc_listen": domain.vnc.listen if domain.vnc else None,
+        "vnc_port": domain.vnc.port if domain.vnc else None,
     }
 
 
@@ -154,8 +191,9 @@ def to_location(host: HostView, hardware: Hardware | Ovm3Error, driver: NodeDriv
 
     ``extra``: ``status`` ("ok"), ``address``, ``pool_id``, ``owner``, ``is_master``, ``roles``,
     ``agent_version``, ``ovm_version``, ``hypervisor``, ``vms`` (how many are live; None: unknown),
-    and what discover_hardware reports: ``cpus``, ``cpu_model``, ``memory_mb``, ``free_memory_mb``
-    (None: not reported).
+    ``boot_time`` (when it booted: seconds since 1970 by its own clock, as discover_server reports
+    it; None: not reported), and what discover_hardware reports: ``cpus``, ``cpu_model``,
+    ``memory_mb``, ``free_memory_mb`` (None: not reported).
     """
     known = documents.Hardware() if isinstance(hardware, Ovm3Error) else hardware
     server = host.server
@@ -170,13 +208,13 @@ def to_location(host: HostView, hardware: Hardware | Ovm3Error, driver: NodeDriv
         "ovm_version": server.ovm_version,
         "hypervisor": server.hypervisor_version,
         "vms": None if host.domains_error else len(host.domains),
+        "boot_time": server.boot_time,
         "cpus": known.cpus,
         "cpu_model": known.cpu_model,
         "memory_mb": _mb(known.memory_bytes),
         "free_memory_mb": _mb(known.free_bytes),
     }
-    location_id = server.uuid or str(host.address)
-    return NodeLocation(location_id, server.hostname or host.address.host, "", driver, extra=extra)
+    return NodeLocation(host.id, server.hostname or host.address.host, "", driver, extra=extra)
 
 
 def _mb(size_bytes: int | None) -> int | None:

@@ -14,9 +14,11 @@ from libcloud.compute.base import (
 )
 
 from libcloud_ovm3 import estate, operations
+from libcloud_ovm3.agent.address import parse_flag
 from libcloud_ovm3.agent.call_kinds import parse_seconds
 from libcloud_ovm3.compute.base import OVM3Base
-from libcloud_ovm3.compute.convert import object_id, to_node
+from libcloud_ovm3.compute.convert import as_size, object_id, to_node
+from libcloud_ovm3.compute.habitual import refuse_unsupported
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
 from libcloud_ovm3.operations.limits import MINIMUM_AGE, STOP_LIMIT
 
@@ -24,7 +26,7 @@ from libcloud_ovm3.operations.limits import MINIMUM_AGE, STOP_LIMIT
 class Nodes(OVM3Base):
     """The node methods of the driver."""
 
-    def list_nodes(self, ex_strict: bool | None = None) -> list[Node]:
+    def list_nodes(self, *, ex_strict: bool | str | None = None) -> list[Node]:
         """All VMs of the estate: running and stopped, on all hosts, sorted by name.
 
         An unreachable host, or a vm.cfg that cannot be read, produces a warning.
@@ -34,9 +36,10 @@ class Nodes(OVM3Base):
 
         :rtype: ``list`` of :class:`Node`
         """
+        strict = self.ex_strict if ex_strict is None else parse_flag(ex_strict, "ex_strict")
         snapshot = estate.vms.read_estate(self._estate)
         errors = snapshot.errors()
-        if errors and (self.ex_strict if ex_strict is None else ex_strict):
+        if errors and strict:
             if snapshot.unreachable:
                 raise snapshot.unreachable[0].reason
             raise Ovm3Error("; ".join(errors), self)
@@ -50,16 +53,30 @@ class Nodes(OVM3Base):
         image: NodeImage,
         location: NodeLocation | None = None,
         auth: NodeAuthSSHKey | NodeAuthPassword | None = None,
-        ex_allow_same_name: bool = False,
+        ex_allow_same_name: bool | str = False,
+        *,
+        networks: object = None,
+        ex_config_drive: object = None,
+        ex_description: object = None,
+        ex_disks: object = None,
+        ex_hostname: object = None,
+        ex_keyname: object = None,
+        ex_keypair: object = None,
+        ex_metadata: object = None,
+        ex_network: object = None,
+        ex_security_groups: object = None,
+        ex_ssh_key_ids: object = None,
+        ex_tags: object = None,
+        ex_userdata: object = None,
     ) -> Node:
         """Create a VM from a raw template and start it. Blocks while the disk is copied.
 
         :param name: Display name. (required)
         :type name: ``str``
 
-        :param size: Its ``ram`` in MB, its ``extra["cpus"]`` (1 if absent), its ``disk`` in GB: 0
-            is the template's own size; less is an error; growing a disk is not supported yet.
-            (required)
+        :param size: The size, or the id of a built-in one: its ``ram`` in MB, its
+            ``extra["cpus"]`` (1 if absent), its ``disk`` in GB: 0 is the template's own size; less
+            is an error; growing a disk is not supported yet. (required)
         :type size: :class:`NodeSize`
 
         :param image: A raw template, or its id. (required)
@@ -73,21 +90,40 @@ class Nodes(OVM3Base):
         :param ex_allow_same_name: Allow a name that another VM of the estate has.
         :type ex_allow_same_name: ``bool``
 
+        The other arguments are known from libcloud's other drivers and not supported yet: None and
+        empty values are accepted, everything else raises InvalidArgument before anything is sent.
+
         :raises NameTaken, InvalidArgument, PreconditionFailed, AgentFault: nothing of it is left.
         :raises ImageNotFound, HostNotFound: there is no such image or host.
         :raises OperationIncomplete: it was not completed; names what may be left.
         :rtype: :class:`Node`
         """
+        refuse_unsupported(
+            networks=networks,
+            ex_config_drive=ex_config_drive,
+            ex_description=ex_description,
+            ex_disks=ex_disks,
+            ex_hostname=ex_hostname,
+            ex_keyname=ex_keyname,
+            ex_keypair=ex_keypair,
+            ex_metadata=ex_metadata,
+            ex_network=ex_network,
+            ex_security_groups=ex_security_groups,
+            ex_ssh_key_ids=ex_ssh_key_ids,
+            ex_tags=ex_tags,
+            ex_userdata=ex_userdata,
+        )
         if auth is not None:
             self._get_and_check_auth(auth)
+        chosen = as_size(size, self)
         spec = operations.plan_vm.VMSpec(
             name=name,
             image_id=object_id(image),
-            memory_mb=size.ram,
-            vcpus=(size.extra or {}).get("cpus") or 1,
-            disk_gb=size.disk or 0,
+            memory_mb=chosen.ram,
+            vcpus=(chosen.extra or {}).get("cpus") or 1,
+            disk_gb=chosen.disk or 0,
             host_id=None if location is None else object_id(location),
-            allow_same_name=ex_allow_same_name,
+            allow_same_name=parse_flag(ex_allow_same_name, "ex_allow_same_name"),
         )
         plan = operations.plan_vm.make_plan(self._estate, spec)
         self._warn(plan.notices)  # before anything is created, in case warnings are errors
@@ -114,7 +150,9 @@ class Nodes(OVM3Base):
         self._warn(operations.start_vm.start(self._estate, object_id(node), host_id))
         return True
 
-    def stop_node(self, node: Node, ex_force: bool = False, ex_timeout: float = STOP_LIMIT) -> bool:
+    def stop_node(
+        self, node: Node, ex_force: bool | str = False, ex_timeout: float | str = STOP_LIMIT
+    ) -> bool:
         """Ask the guest to shut down and wait until it has stopped.
 
         :param node: The node, or its id. (required)
@@ -131,12 +169,13 @@ class Nodes(OVM3Base):
         :raises WaitTimeout: it is still running after that time; it is not powered off then.
         :rtype: ``bool``
         """
+        force = parse_flag(ex_force, "ex_force")
         limit = parse_seconds(ex_timeout, "ex_timeout", may_be_zero=True)
         stop = operations.stop_vm.stop
-        self._warn(stop(self._estate, object_id(node), force=ex_force, limit=limit))
+        self._warn(stop(self._estate, object_id(node), force=force, limit=limit))
         return True
 
-    def reboot_node(self, node: Node, ex_minimum_age: float = MINIMUM_AGE) -> bool:
+    def reboot_node(self, node: Node, ex_minimum_age: float | str = MINIMUM_AGE) -> bool:
         """Ask the guest to reboot. Does not wait for it.
 
         :param node: The node, or its id. (required)
@@ -212,6 +251,19 @@ class Nodes(OVM3Base):
         :rtype: :class:`Node`
         """
         return to_node(estate.vms.read_estate(self._estate).vm(node_id), self)
+
+    def ex_get_node_details(self, node: Node | str) -> Node:
+        """The node as it is now, read anew: what libcloud's other drivers have under this name.
+
+        :param node: The node, or its id, dashed or not. (required)
+        :type node: :class:`Node`
+
+        :raises NodeNotFound: It does not exist (any more).
+        :raises SearchIncomplete: It was not found, but something that may contain it could not be
+            read.
+        :rtype: :class:`Node`
+        """
+        return self.ex_get_node(object_id(node))
 
     def ex_get_node_by_name(self, name: str) -> Node:
         """The node of this display name.

@@ -6,6 +6,7 @@ Each check is one function, in the file named after what it checks.
 from __future__ import annotations
 
 from libcloud_ovm3.diagnostics.access_checks import check_access, check_tls
+from libcloud_ovm3.diagnostics.boot_checks import check_boots
 from libcloud_ovm3.diagnostics.collect import Collected
 from libcloud_ovm3.diagnostics.device_checks import (
     check_disks,
@@ -49,6 +50,7 @@ def run_checks(collected: Collected) -> list[Finding]:
     findings += [*check_unreachable(snapshot.unreachable), *check_lists(members)]
     findings += check_tls_sessions(members, collected.address, collected.now)
     findings += check_clocks(members)
+    findings += check_boots(members, snapshot, collected.now)
     findings += check_repositories(snapshot, host or snapshot.hosts[0])
     findings += check_mounts(members, snapshot)
     findings += [*check_vms(snapshot), *check_files(snapshot), *check_disks(snapshot)]

@@ -93,6 +93,8 @@ class MemberData:
     :ivar guest_errors: which guests the module cannot list one by one either; None: none.
     :ivar clock_offset: its clock minus the local one, in seconds, with an arbitrary constant that
         is the same for all hosts; or why that is not known.
+    :ivar uptime: seconds since it booted, by its own clock alone, so that hosts can be compared
+        whose clocks differ; None: not known.
     :ivar autostart_guests: as :meth:`.HostModule.autostart_guests` returns them; None: there is no
         host module.
     :ivar repository_errors: why it cannot list repositories that it has mounted, by their keys.
@@ -107,6 +109,7 @@ class MemberData:
     list_vms_error: Ovm3Error | None = None
     guest_errors: Ovm3Error | None = None
     clock_offset: float | Ovm3Error = 0.0
+    uptime: float | None = None
     autostart_guests: tuple[dict[str, Any], ...] | Ovm3Error | None = None
     repository_errors: Mapping[str, Ovm3Error] = field(default_factory=dict)
 
@@ -234,13 +237,15 @@ def _read_members(
     read_certificate: Callable[[TlsFacts], Certificate] | None,
 ) -> tuple[MemberData, ...]:
     views = inventory.snapshot.hosts
-    offsets = _clock_offsets(views, estate.clock)
+    clocks = _read_clocks(views, estate.clock)
     results = map_hosts(lambda view: _read_member(view, read_certificate), views)
     return tuple(
-        MemberData(view, clock_offset=offset)
-        if isinstance(member, Ovm3Error)
-        else replace(member, clock_offset=offset)
-        for view, member, offset in zip(views, results, offsets, strict=True)
+        replace(
+            MemberData(view) if isinstance(member, Ovm3Error) else member,
+            clock_offset=clock if isinstance(clock, Ovm3Error) else clock.offset,
+            uptime=None if isinstance(clock, Ovm3Error) else clock.uptime,
+        )
+        for view, member, clock in zip(views, results, clocks, strict=True)
     )
 
 
@@ -281,30 +286,36 @@ def _read_repository_errors(view: HostView) -> dict[str, Ovm3Error]:
     return {key: result for key, result in results.items() if isinstance(result, Ovm3Error)}
 
 
-def _clock_offsets(views: Sequence[HostView], clock: Clock) -> list[float | Ovm3Error]:
-    """Return by how much each host's clock is ahead of the local one, in seconds.
+@dataclass(frozen=True)
+class _HostClock:
+    offset: float  # by how much it is ahead of the local one, in seconds
+    uptime: float | None
 
-    Read again where they differ: a call may have taken long.
-    """
-    first = map_hosts(lambda view: _clock_offset(view, clock), views)
+
+def _read_clocks(views: Sequence[HostView], clock: Clock) -> list[_HostClock | Ovm3Error]:
+    """Read each host's clock; again where they differ: a call may have taken long."""
+    first = map_hosts(lambda view: _read_clock(view, clock), views)
     if _spread(first) <= CLOCK_TOLERANCE:
         return first
-    second = map_hosts(lambda view: _clock_offset(view, clock), views)
+    second = map_hosts(lambda view: _read_clock(view, clock), views)
     return min(first, second, key=_spread)
 
 
-def _clock_offset(view: HostView, clock: Clock) -> float:
+def _read_clock(view: HostView, clock: Clock) -> _HostClock:
     before = clock.now()
     times = view.agent.linux.get_last_boot_time()
     middle = (before + clock.now()) / 2
     local_time = times.get("local_time") if isinstance(times, dict) else None
     if not isinstance(local_time, int):
         raise MalformedResponse(f"{view.label}: get_last_boot_time has no local_time")
-    return local_time - middle
+    booted = times.get("last_boot_time")
+    if not isinstance(booted, int) or booted > local_time:  # the latter: its clock was set back
+        return _HostClock(local_time - middle, None)
+    return _HostClock(local_time - middle, float(local_time - booted))
 
 
-def _spread(offsets: Sequence[float | Ovm3Error]) -> float:
-    known = [one for one in offsets if not isinstance(one, Ovm3Error)]
+def _spread(clocks: Sequence[_HostClock | Ovm3Error]) -> float:
+    known = [one.offset for one in clocks if not isinstance(one, Ovm3Error)]
     return max(known) - min(known) if known else 0.0
 
 

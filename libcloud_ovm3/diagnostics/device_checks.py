@@ -172,10 +172,19 @@ def check_vnc(snapshot: EstateSnapshot) -> Iterator[Finding]:
             yield Finding(
                 "note",
                 "VNC",
-                f"VM {vm.label}: its console is open on {vnc.listen} without a password",
+                f"VM {vm.label}: its console is open on {vnc.listen} without a password"
+                f"{_live_ports(vm)}",
                 "whoever reaches the host's network can see it, and type",
                 "set vnclisten=127.0.0.1 and use an SSH tunnel; or set a vncpasswd",
             )
+
+
+def _live_ports(vm: VM) -> str:
+    """Return where its console can be reached at this moment; "" if nowhere."""
+    ports = [
+        f"port {one.domain.vnc.port} of {name_of(one.host)}" for one in vm.live if one.domain.vnc
+    ]
+    return f", now on {' and '.join(ports)}" if ports else ""
 
 
 def _is_open(listen: str) -> bool:

@@ -2,16 +2,20 @@
 
 :func:`read_inventory_data` reads, :func:`build_inventory` combines (pure), :func:`as_json` returns
 the stable form (docs/inventory-json.md). What could not be read is not left out: it is listed
-with an error, and once more among the errors.
+with an error, and once more among the errors. Each kind of id has one spelling, whatever the agents
+write, so that sections can be joined: VMs and pools dashed; hosts, repositories and Managers 32 hex
+digits.
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
 from typing import Any
 
 from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.config import DiskEntry, VMConfig
+from libcloud_ovm3.agent.identifiers import dashed, undashed
 from libcloud_ovm3.errors import Ovm3Error
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import (
@@ -24,7 +28,7 @@ from libcloud_ovm3.estate.hosts import (
 )
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository
-from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
+from libcloud_ovm3.estate.vms import VM, EstateSnapshot, LiveDomain, read_estate
 
 FORMAT = 1  # of as_json; the number changes when a key changes or is removed
 _MIB = 1 << 20
@@ -49,7 +53,8 @@ class HostEntry:
 
     :ivar status: ``ok``, ``unreachable``, ``unverified`` (not contacted: neither pin nor CA),
         ``password`` (it rejected user or password) or ``duplicate`` (another host has its uuid).
-    :ivar id: 32 hex digits.
+    :ivar id: 32 hex digits; of a host that reports no uuid, its address.
+    :ivar boot_time: when it booted, by its own clock: ISO 8601, UTC; None: not known.
     :ivar owner: the Manager's uuid, 32 hex digits; None: no owner, or not known.
     :ivar vms: the number of live domains; None: not known.
     :ivar error: what could not be read of it, or why it could not be contacted.
@@ -71,12 +76,16 @@ class HostEntry:
     memory_mb: int | None = None
     free_memory_mb: int | None = None
     vms: int | None = None
+    boot_time: str | None = None
     error: str | None = None
 
 
 @dataclass(frozen=True)
 class PoolEntry:
-    """A server pool, and the addresses at which its members are registered."""
+    """A server pool, and the addresses at which its members are registered.
+
+    :ivar id: dashed, as is :attr:`HostEntry.pool`.
+    """
 
     id: str
     alias: str
@@ -88,8 +97,11 @@ class PoolEntry:
 class RepositoryEntry:
     """A repository.
 
+    :ivar id: 32 hex digits.
     :ivar mounted_on: names of the hosts that have it mounted.
+    :ivar mounted_on_ids: their ids, in the same order.
     :ivar not_mounted_on: names of the hosts that know it but have not mounted it.
+    :ivar not_mounted_on_ids: their ids, in the same order.
     :ivar vms: the number of directories with a vm.cfg. None, also for the other numbers: not known.
     """
 
@@ -99,7 +111,9 @@ class RepositoryEntry:
     file_system: str
     owner: str | None
     mounted_on: tuple[str, ...]
+    mounted_on_ids: tuple[str, ...]
     not_mounted_on: tuple[str, ...]
+    not_mounted_on_ids: tuple[str, ...]
     vms: int | None
     disks: int | None
     templates: int | None
@@ -128,17 +142,27 @@ class NICInfo:
 
 @dataclass(frozen=True)
 class LiveInfo:
-    """Where a VM runs: the host, and the domain there."""
+    """Where a VM runs: the host, and the domain there.
+
+    :ivar vnc_listen: the address on which its VNC console listens now; None: none, or not known.
+    :ivar vnc_port: its TCP port, likewise.
+    """
 
     host: str
+    host_id: str
     address: str
     domid: int | None
     xend_name: str | None
+    vnc_listen: str | None
+    vnc_port: int | None
 
 
 @dataclass(frozen=True)
 class DefinitionInfo:
-    """Where a VM is defined. ``error``: why its vm.cfg cannot be read."""
+    """Where a VM is defined: id of the repository, directory.
+
+    :ivar error: why its vm.cfg cannot be read.
+    """
 
     repository: str
     directory: str
@@ -222,8 +246,9 @@ def build_inventory(data: InventoryData) -> Inventory:
     pools: dict[str, PoolEntry] = {}
     for pool in data.pools:
         if isinstance(pool, documents.ServerPool):
-            entry = PoolEntry(pool.uuid, pool.alias, pool.virtual_ip, pool.members)
-            pools.setdefault(pool.uuid, entry)
+            pool_id = dashed(pool.uuid) or pool.uuid
+            entry = PoolEntry(pool_id, pool.alias, pool.virtual_ip, pool.members)
+            pools.setdefault(pool_id, entry)
     errors = snapshot.errors()
     errors += [str(e) for e in (*data.hardware, *data.pools) if isinstance(e, Ovm3Error)]
     return Inventory(
@@ -247,7 +272,7 @@ def _host(
         name=server.hostname or view.address.host,
         address=str(view.address),
         status="ok",
-        id=server.uuid,
+        id=view.id,
         agent_version=server.agent_version,
         ovm_version=server.ovm_version,
         xen_version=server.hypervisor_version,
@@ -260,6 +285,7 @@ def _host(
         memory_mb=_mib(known.memory_bytes) if known else None,
         free_memory_mb=_mib(known.free_bytes) if known else None,
         vms=None if view.domains_error else len(view.domains),
+        boot_time=_utc(server.boot_time),
         error="; ".join([*view.errors, *more]) or None,
     )
 
@@ -272,15 +298,18 @@ def _repository(one: Repository, views: tuple[HostView, ...]) -> RepositoryEntry
     content, record = one.content, one.record
     knowing = [view for view in views if any(r.key == one.key for r in view.repositories)]
     mounted = {view.address for view in one.mounted_on}
+    unmounted = [view for view in knowing if view.address not in mounted]
     with_cfg = [f for f in content.virtual_machines if "vm.cfg" in f.files] if content else None
     return RepositoryEntry(
-        id=one.id,
+        id=one.key,
         alias=record.alias,
         location=record.fs_location,
         file_system=record.fs_type,
         owner=record.manager_uuid,
         mounted_on=tuple(name_of(view) for view in one.mounted_on),
-        not_mounted_on=tuple(name_of(view) for view in knowing if view.address not in mounted),
+        mounted_on_ids=tuple(view.id for view in one.mounted_on),
+        not_mounted_on=tuple(name_of(view) for view in unmounted),
+        not_mounted_on_ids=tuple(view.id for view in unmounted),
         vms=None if with_cfg is None else len(with_cfg),
         disks=len(content.virtual_disks) if content else None,
         templates=len(content.templates) if content else None,
@@ -290,12 +319,9 @@ def _repository(one: Repository, views: tuple[HostView, ...]) -> RepositoryEntry
 
 
 def _vm(vm: VM) -> VMEntry:
-    live = tuple(
-        LiveInfo(name_of(p.host), str(p.host.address), p.domain.domid, p.domain.name)
-        for p in vm.live
-    )
     definitions = tuple(
-        DefinitionInfo(d.repository_id, d.directory, d.error) for d in vm.definitions
+        DefinitionInfo(undashed(d.repository_id) or d.repository_id, d.directory, d.error)
+        for d in vm.definitions
     )
     one = vm.definitions[0] if len(vm.definitions) == 1 else None
     config = (one and one.config) or VMConfig({})
@@ -306,7 +332,7 @@ def _vm(vm: VM) -> VMEntry:
         id=vm.id,
         name=vm.name,
         state=vm.state.value,
-        live=live,
+        live=tuple(_live(one) for one in vm.live),
         definitions=definitions,
         memory_mb=memory if memory is not None else config.memory_mb,
         vcpus=vcpus if vcpus is not None else config.vcpus,
@@ -314,6 +340,30 @@ def _vm(vm: VM) -> VMEntry:
         nics=tuple(NICInfo(v.mac, v.bridge) for d in vm.definitions for v in d.vifs),
         ha=has_ha(one) if one else None,
     )
+
+
+def _live(one: LiveDomain) -> LiveInfo:
+    vnc = one.domain.vnc
+    return LiveInfo(
+        host=name_of(one.host),
+        host_id=one.host.id,
+        address=str(one.host.address),
+        domid=one.domain.domid,
+        xend_name=one.domain.name,
+        vnc_listen=vnc.listen if vnc else None,
+        vnc_port=vnc.port if vnc else None,
+    )
+
+
+def _utc(seconds: int | None) -> str | None:
+    """Seconds since 1970 as ISO 8601; None: not known, or beyond the year 9999, Python's last."""
+    if seconds is None:
+        return None
+    try:
+        moment = datetime.fromtimestamp(seconds, timezone.utc)
+    except (OverflowError, ValueError, OSError):
+        return None
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _disk(disk: DiskEntry) -> DiskInfo:

@@ -6,6 +6,7 @@ leaves out a domain that it cannot print (xend.md 1.3). What is unusual is kept 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -21,6 +22,18 @@ _BLOCK_SECTIONS = ("vbd", "tap", "tap2")  # tap: schemes stand under tap2 (xend.
 
 
 @dataclass(frozen=True)
+class VncEndpoint:
+    """Where a VNC console listens on its host.
+
+    :ivar listen: The address that it is bound to, such as ``127.0.0.1`` or ``0.0.0.0``.
+    :ivar port: The TCP port.
+    """
+
+    listen: str
+    port: int
+
+
+@dataclass(frozen=True)
 class Domain:
     """One live domain as its host lists it. None means that the listing does not say.
 
@@ -31,6 +44,7 @@ class Domain:
     :ivar disks: The paths of the files and devices that it holds open.
     :ivar modes: The mode of each of ``disks``: ``r``, ``w`` or ``w!``; "" if it is unknown.
     :ivar disks_error: Why ``disks`` may be incomplete; None if it is complete.
+    :ivar vnc: Where its VNC console listens now; None: it has none, or has not reported it yet.
     :ivar parts: The devices and boot files of its record, unchanged.
     """
 
@@ -47,6 +61,7 @@ class Domain:
     disks: tuple[str, ...] = ()
     modes: tuple[str, ...] = ()
     disks_error: str | None = None
+    vnc: VncEndpoint | None = None
     parts: Any = field(default=None, repr=False, compare=False)
 
     @cached_property
@@ -136,6 +151,7 @@ def _read(record: dict[str, Any]) -> Domain:
         disks=disks,
         modes=tuple(mode for _, mode in held),
         disks_error=disks_error,
+        vnc=_vnc(record),
         parts=[record.get("device"), record.get("image")],
     )
 
@@ -155,6 +171,21 @@ def _disks(record: dict[str, Any]) -> tuple[list[tuple[str, str]], str | None]:
             held += [(path, str(device.get("mode") or ""))] if path else []
             errors += [f"{section}: {error}"] if error else []
     return held, "; ".join(errors) or None
+
+
+def _vnc(record: dict[str, Any]) -> VncEndpoint | None:
+    """The ``location`` of its first vfb; xend adds it when qemu has reported its port (xend.md 6).
+
+    xend chooses the port anew at each start, so that of vm.cfg may be another one (6.6).
+    """
+    sections = record.get("device")
+    listed = sections.get("vfb") if isinstance(sections, dict) else None
+    vfb = listed[0] if isinstance(listed, list) and listed else listed
+    location = vfb.get("location") if isinstance(vfb, dict) else None
+    listen, colon, port = str(location or "").strip().rpartition(":")
+    if not colon or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 65536:
+        return None
+    return VncEndpoint(listen.strip("[]"), int(port))
 
 
 def _path(device: object) -> tuple[str | None, str | None]:

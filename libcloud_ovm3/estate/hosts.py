@@ -97,6 +97,11 @@ class HostView:
     unlisted: tuple[str, ...] = ()
 
     @property
+    def id(self) -> str:
+        """The server uuid, 32 hex digits; of a server that does not report one, its address."""
+        return self.server.uuid or str(self.address)
+
+    @property
     def label(self) -> str:
         """How messages name it."""
         return f"{self.server.hostname or self.address.host} ({self.address})"

@@ -130,6 +130,9 @@ def _check(spec: VMSpec) -> None:
     for what, number in (("memory in MB", spec.memory_mb), ("vcpus", spec.vcpus)):
         if not isinstance(number, int) or isinstance(number, bool) or number < 1:
             raise InvalidArgument(f"{what} {number!r}: expected a whole number, 1 or more")
+    disk_gb = spec.disk_gb
+    if not isinstance(disk_gb, int | float) or isinstance(disk_gb, bool) or not disk_gb >= 0:
+        raise InvalidArgument(f"disk in GB {disk_gb!r}: expected a number, 0 or more")
 
 
 def _require_free_name(snapshot: EstateSnapshot, spec: VMSpec) -> None:

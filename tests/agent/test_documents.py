@@ -166,7 +166,7 @@ def test_server_pool() -> None:
         "0004fb0000020000ba9aaf00ae5e2d73",
         "Pool 0 é",
         "192.168.1.230",
-        # two members at one address, two of which none is told
+        # two members at one address, two of which none is attempt
         ("192.168.1.64", "192.168.1.65", "192.168.1.64", "", ""),
     )
 

@@ -130,7 +130,7 @@ CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
 
 
 class Answering:
-    """In the place of a connection: answers what it is told, remembers what was asked."""
+    """In the place of a connection: answers what it is attempt, remembers what was asked."""
 
     address = "h:8899"
 

@@ -39,7 +39,7 @@ def test_the_whole_life(driver: Any, sim: Simulator) -> None:
     listed = {n.id: n for n in driver.list_nodes()}
     assert listed[node.id].name == "web"
     assert listed[node.id].state == NodeState.RUNNING
-    assert listed[node.id].size is None
+    assert listed[node.id].size.id == "tiny"
     assert listed[node.id].public_ips == []
 
     assert driver.stop_node(node) is True

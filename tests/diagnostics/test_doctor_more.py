@@ -310,6 +310,16 @@ def test_vnc(config: dict[str, Any], is_open: bool) -> None:
     )
 
 
+def test_the_port_of_an_open_console_is_the_live_one() -> None:
+    web = defined("web", uuid=ONE, vfb=["type=vnc,vnclisten=0.0.0.0,vncunused=0,vncdisplay=7"])
+    device = {"vfb": [{"location": "0.0.0.0:5903", "vnclisten": "0.0.0.0"}]}
+    views = [host(1), host(2, live("web", ONE, device=device))]
+    [finding] = about("VNC", collected(inventory_data(views, [web])))
+    assert finding.found.endswith("open on 0.0.0.0 without a password, now on port 5903 of ovm-2")
+    [finding] = about("VNC", collected(inventory_data(definitions=[web])))
+    assert finding.found.endswith("without a password")
+
+
 # ------------------------------------------------------------------ what was not understood
 
 

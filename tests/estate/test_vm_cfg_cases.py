@@ -243,8 +243,8 @@ def test_a_bad_record_is_named_and_costs_nobody_else_anything(
     driver = driver_for(sim)
     with pytest.warns(Ovm3Warning) as warned:
         nodes = {node.name: node for node in driver.list_nodes()}
-    (told,) = {str(warning.message) for warning in warned if "web7" in str(warning.message)}
-    assert line is None or f"line {line}" in told
+    (attempt,) = {str(warning.message) for warning in warned if "web7" in str(warning.message)}
+    assert line is None or f"line {line}" in attempt
     assert nodes["seed-1"].state == nodes["seed-2"].state == NodeState.RUNNING
     bad = nodes["web7"]  # its directory: nothing that it says is believed
     assert bad.state == NodeState.UNKNOWN

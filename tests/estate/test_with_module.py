@@ -96,7 +96,7 @@ def seen_both_ways(sim: Simulator) -> list[EstateSnapshot]:
     return [read_estate(estate), read_estate(replace(estate, use_module=False))]
 
 
-def told(seen: EstateSnapshot) -> list[tuple[Any, ...]]:
+def attempt(seen: EstateSnapshot) -> list[tuple[Any, ...]]:
     return [
         (vm.id, vm.name, vm.state, vm.definitions, [p.domain.name for p in vm.live])
         for vm in seen.vms.values()
@@ -114,7 +114,7 @@ def test_the_same_definitions_by_both_ways(layout: str, version: str) -> None:
         (rules.machines(sim) / "odd").mkdir()
         (rules.machines(sim) / "odd" / "vm.cfg").write_text(odd)
         by_module, by_agent = seen_both_ways(sim)
-        assert told(by_module) == told(by_agent)
+        assert attempt(by_module) == attempt(by_agent)
         assert len(by_module.definitions) >= len(DIRECTORIES) + 1
         templates = [read_templates(seen.repositories) for seen in (by_module, by_agent)]
         assert templates[0] == templates[1] != []
@@ -261,6 +261,23 @@ def test_a_module_from_before_api_1_is_as_none_and_the_notice_says_so(
     quietly(driver.destroy_node, node)
     asked = {c.function for c in sim.calls if c.host_index == 1 and "libcloud_" in c.function}
     assert asked - {UNKNOWN} == {"libcloud_file_holders"}, "which it does not have"
+
+
+@pytest.mark.parametrize(
+    ("is_lost", "notice"),
+    [(False, "its host module is incomplete"), (True, "whether it has a host module is unknown")],
+)
+def test_a_module_that_cannot_be_told_from_none_is_reported(
+    driver: Any, sim: Simulator, is_lost: bool, notice: str
+) -> None:
+    [services] = sim.dom0(1).rglob("libcloud_ovm3_host/services.py")
+    services.write_text(services.read_text() + "\ndel SERVICES['read_agent']\n")
+    sim.restart_agent(1)
+    if is_lost:
+        sim.misbehave("drop_before", "libcloud_version", host=1, times=None)
+    for _ in range(2):  # it is remembered, and still reported
+        with pytest.warns(Ovm3Warning, match=notice):
+            assert [node.name for node in driver.list_nodes()] == ["seed-1", "seed-2"]
 
 
 def test_an_older_one_lacks_a_function_and_a_newer_one_says_more(

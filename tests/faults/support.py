@@ -1,4 +1,4 @@
-"""What strangers fed the driver, laid out to be fed to it again: VMs, records, and what came of it.
+"""VMs and records as they were found in the field, and what came of a call.
 
 A test here states what is right: which files are still there, what lives, what was sent, what was
 said. How it is said is the driver's business, unless a test names a word.
@@ -45,7 +45,7 @@ class Outcome:
         return "\n".join([*self.warnings, str(self.error or "")])
 
 
-def told(action: Callable[..., Any], *args: Any, **kwargs: Any) -> Outcome:
+def attempt(action: Callable[..., Any], *args: Any, **kwargs: Any) -> Outcome:
     """Call the driver. Any error but libcloud's own is a fault of the driver's and goes through."""
     found = Outcome()
     with warnings.catch_warnings(record=True) as caught:
@@ -220,7 +220,7 @@ def states(nodes: Iterable[Any]) -> dict[str, Any]:
 def assert_kept(sim: Simulator, vm: Made, driver: Any | None = None) -> Outcome:
     """destroy_node of it does not delete its disk, and says so; no orphan of it is certain."""
     driver = driver or connect(sim)
-    came = told(driver.destroy_node, vm.id)
+    came = attempt(driver.destroy_node, vm.id)
     assert vm.has_disk, came
     assert vm.file.name in came.said or came.error is not None, came
     assert not {"storage_plugin_destroy", "libcloud_delete_aside"} & set(sent(sim))
@@ -231,14 +231,14 @@ def assert_kept(sim: Simulator, vm: Made, driver: Any | None = None) -> Outcome:
 def assert_refused(sim: Simulator, action: Callable[..., Any], *args: Any, **kwargs: Any) -> str:
     """Refused before anything that changes something was sent; what it said."""
     sim.calls.clear()
-    came = told(action, *args, **kwargs)
+    came = attempt(action, *args, **kwargs)
     assert isinstance(came.error, PreconditionFailed), came
     assert sent(sim) == []
     return came.said
 
 
 def assert_no_certain_orphan(driver: Any, name: str | None = None) -> None:
-    came = told(driver.ex_list_orphans)
+    came = attempt(driver.ex_list_orphans)
     assert came.error is None
     certain = [one["path"].rpartition("/")[2] for one in came.value if one["is_certain"]]
     assert name not in certain if name is not None else certain == []

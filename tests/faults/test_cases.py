@@ -1,4 +1,4 @@
-"""Field cases: what people who do this job met, and the right result for each."""
+"""Field cases: reports from operators, and the right result for each."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from tests.faults.support import (
     OTHER_ID,
     assert_kept,
     assert_no_certain_orphan,
+    attempt,
     connect,
     lab,
     live,
@@ -29,7 +30,6 @@ from tests.faults.support import (
     put,
     sent,
     start_by_hand,
-    told,
 )
 
 CASES = Path(__file__).parent / "cases"
@@ -69,7 +69,7 @@ def n05(sim: Simulator) -> Path:
 def test_n05_a_directory_without_vm_cfg_is_not_read(sim: Simulator, driver: Any) -> None:
     disk = n05(sim)
     vm = make_vm(sim)
-    came = told(driver.list_nodes)
+    came = attempt(driver.list_nodes)
     for place in ("goldengate1", PAYROLL.replace("-", "")):
         assert any(place in warning for warning in came.warnings), came
     assert_no_certain_orphan(driver)
@@ -95,10 +95,10 @@ def test_n05_its_machine_may_run(sim: Simulator, driver: Any) -> None:
         file.write("\nbootloader = '/usr/bin/pygrub'\nOVM_domain_type = 'xen_pvm'\n")
     driver.connection.call("start_vm", sim.repository_id, folder.name)
     (folder / "vm.cfg").unlink()
-    states = {node.id: node.state for node in told(driver.list_nodes).value}
+    states = {node.id: node.state for node in attempt(driver.list_nodes).value}
     assert states.get(PAYROLL) == NodeState.RUNNING
-    assert told(driver.ex_list_orphans).value == []
-    told(driver.destroy_node, PAYROLL)
+    assert attempt(driver.ex_list_orphans).value == []
+    attempt(driver.destroy_node, PAYROLL)
     assert live(sim) == [PAYROLL]
     assert disk.exists()
 
@@ -107,8 +107,8 @@ def test_n05_no_name_is_free_beside_it(personality: str, module: bool) -> None:
     with lab(personality, module, templates=1) as sim:
         n05(sim)
         driver = connect(sim)
-        image = told(driver.list_images).value[0]
-        came = told(driver.create_node, "payroll", driver.list_sizes()[0], image)
+        image = attempt(driver.list_images).value[0]
+        came = attempt(driver.create_node, "payroll", driver.list_sizes()[0], image)
         assert isinstance(came.error, PreconditionFailed | NameTaken)
         assert sent(sim) == []
 
@@ -172,8 +172,8 @@ def test_n11_an_error_if_both_live(sim: Simulator) -> None:
 def test_n11_a_start_of_the_second_warns_or_refuses(sim: Simulator, driver: Any) -> None:
     n11(sim)
     first, second = N11.values()
-    assert told(driver.start_node, first).value is True
-    came = told(driver.start_node, second)
+    assert attempt(driver.start_node, first).value is True
+    came = attempt(driver.start_node, second)
     assert MAC in came.said.lower(), came
     assert isinstance(came.error, PreconditionFailed) or came.value is True
 
@@ -210,7 +210,7 @@ def test_c02_every_one_of_56_is_there(personality: str, module: bool) -> None:
         nodes = driver.list_nodes()
         assert sorted(node.name for node in nodes) == sorted(names)
         assert len({node.id for node in nodes}) == 56
-        came = told(driver.create_node, "bridge-free", driver.list_sizes()[0], "x/Templates/y")
+        came = attempt(driver.create_node, "bridge-free", driver.list_sizes()[0], "x/Templates/y")
         assert isinstance(came.error, NameTaken), came
 
 
@@ -219,7 +219,7 @@ def test_c12_any_member_is_an_entry(personality: str, module: bool) -> None:
     with lab(personality, module, hosts=3, templates=1) as sim:
         first = connect(sim)
         node = first.create_node("web", first.list_sizes()[0], first.list_images()[0])
-        assert told(first.stop_node, node, ex_force=True).value is True
+        assert attempt(first.stop_node, node, ex_force=True).value is True
         for file in (sim.repository_path / "Templates").iterdir():
             file.unlink()
         for entry in range(3):
@@ -227,8 +227,8 @@ def test_c12_any_member_is_an_entry(personality: str, module: bool) -> None:
             [seen] = driver.list_nodes()
             assert (seen.id, seen.image, seen.state) == (node.id, None, NodeState.STOPPED)
             assert len(driver.list_locations()) == 3
-            assert told(driver.start_node, node.id).value is True
-            assert told(driver.stop_node, node.id, ex_force=True).value is True
+            assert attempt(driver.start_node, node.id).value is True
+            assert attempt(driver.stop_node, node.id, ex_force=True).value is True
 
 
 def test_c10_a_netrc_of_the_host_does_not_count(
@@ -267,7 +267,7 @@ def test_v16_a_lun_is_never_deleted(sim: Simulator, driver: Any) -> None:
             (("1", "c"), ("2", "f"), ("3", "g"))]  # fmt: skip
     vm = make_vm(sim, disk=[f"file:{path},xvda,w", *luns])
     sim.calls.clear()
-    told(driver.destroy_node, ID)
+    attempt(driver.destroy_node, ID)
     assert not odd.exists(), "its own, which its vm.cfg names"
     assert vm.has_disk, "not named by it"
     paths = [
@@ -285,5 +285,30 @@ def test_start_of_a_shared_lun_user_beside_another(sim: Simulator, driver: Any) 
     entry = f"file:/OVS/Repositories/{sim.repository_id}/VirtualDisks/quorum.img,xvdc,w!"
     one, two = make_vm(sim, "one", disk=[entry]), make_vm(sim, "two", OTHER_ID, disk=[entry])
     start_by_hand(sim, one, 0)
-    assert told(driver.start_node, two.id, ex_location=location(sim, 1)).value is True
+    assert attempt(driver.start_node, two.id, ex_location=location(sim, 1)).value is True
     assert sorted(live(sim)) == sorted([one.id, two.id])
+
+
+# ------------------------------------------------------------------ N26
+
+
+def boots(sim: Simulator, level: str) -> list[str]:
+    return [one for one in findings(sim, level) if one.split()[1] == "boot"]
+
+
+def test_n26_all_hosts_rebooted_at_once(personality: str, module: Any) -> None:
+    """All members fenced themselves and rebooted: every VM is off, and the doctor says why."""
+    with lab(personality, module, hosts=3, vms=2) as sim:
+        assert "last boot: ovm-1 " in doctor(sim)
+        assert not boots(sim, "warning"), "they booted together, but long ago"
+        for host in sim.hosts:
+            host.reboot()
+        sim.wait(12 * 60)
+        [found] = boots(sim, "warning")
+        assert "ovm-1, ovm-2 and ovm-3 booted within " in found
+        assert "s of each other, 12 minutes ago; no VM is live anywhere" in found
+        driver = connect(sim)
+        driver.start_node(driver.list_nodes()[0])
+        assert not boots(sim, "warning")
+        [note] = boots(sim, "note")
+        assert "1 of 2 VMs are live now" in note

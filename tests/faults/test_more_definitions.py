@@ -1,4 +1,4 @@
-"""More of the same kinds: what a vm.cfg can be besides a file that is understood."""
+"""More inputs of the same kinds: what a vm.cfg may be besides a file that is understood."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from tests.faults.support import (
     Made,
     assert_kept,
     assert_no_certain_orphan,
+    attempt,
     cfg,
     connect,
     lab,
@@ -29,7 +30,6 @@ from tests.faults.support import (
     sent,
     start_by_hand,
     states,
-    told,
     undashed,
 )
 
@@ -134,7 +134,7 @@ def test_whatever_a_vm_cfg_is_it_protects(
     """The neighbours are listed, the disk that it may name is kept; it is never STOPPED unread."""
     vm = make_vm(sim)
     lay(sim, form, vm.path)
-    came = told(driver.list_nodes)
+    came = attempt(driver.list_nodes)
     shown = states(came.value)
     assert shown[ID] == NodeState.STOPPED
     assert OTHER_ID in shown or any(OTHER in warning for warning in came.warnings), came
@@ -153,7 +153,7 @@ def test_what_runs_of_it_is_not_started_again(
         form(other.definition, other.path)
         driver = connect(sim)
         sim.calls.clear()
-        told(driver.start_node, OTHER_ID)
+        attempt(driver.start_node, OTHER_ID)
         assert "start_vm" not in sent(sim)
         assert live(sim) == [OTHER_ID]
         assert_no_certain_orphan(driver)
@@ -168,7 +168,7 @@ def test_a_fifo_hangs_nothing(personality: str) -> None:
         os.mkfifo(folder / "vm.cfg")
         sim.misbehave("fault", "get_vm_config", times=None, text="exceptions.IOError:no file")
         driver = connect(sim, ex_timeouts={"read": 3.0})
-        came = told(driver.list_nodes)
+        came = attempt(driver.list_nodes)
         assert states(came.value)[ID] == NodeState.STOPPED
         assert any(OTHER in warning for warning in came.warnings)
         assert_kept(sim, vm, driver)
@@ -206,10 +206,10 @@ def test_a_live_machine_in_another_spelling(sim: Simulator, driver: Any, given: 
     file = vm.definition / "vm.cfg"
     file.write_text(file.read_text().replace(repr(ID), repr(given)))
     sim.calls.clear()
-    nodes = told(driver.list_nodes).value
+    nodes = attempt(driver.list_nodes).value
     for node in nodes:
         assert node.state != NodeState.STOPPED, (node.id, node.extra)
-        told(driver.start_node, node)
+        attempt(driver.start_node, node)
     assert "start_vm" not in sent(sim)
     assert live(sim) == [ID]
 
@@ -219,7 +219,7 @@ def test_a_name_is_taken_by_whoever_has_it(personality: str, module: bool) -> No
     with lab(personality, module, templates=1) as sim:
         put(sim, "one", cfg(name="web", uuid=ID, memory=256))
         driver = connect(sim)
-        came = told(driver.create_node, "web", driver.list_sizes()[0], driver.list_images()[0])
+        came = attempt(driver.create_node, "web", driver.list_sizes()[0], driver.list_images()[0])
         assert isinstance(came.error, NameTaken | PreconditionFailed)
         assert sent(sim) == []
 
@@ -281,7 +281,7 @@ def test_its_own_disk_however_it_is_written(sim: Simulator, driver: Any, form: s
     file = vm.definition / "vm.cfg"
     entry = f"file:{vm.path},xvda,w"
     file.write_text(file.read_text().replace(repr(entry), repr(spellings(sim, vm)[form])))
-    came = told(driver.destroy_node, ID)
+    came = attempt(driver.destroy_node, ID)
     assert not vm.file.exists() or vm.file.name in came.said
     assert not vm.file.exists() or vm.has_disk
 
@@ -307,7 +307,7 @@ def test_odd_names_of_files_are_theirs(sim: Simulator, driver: Any, pattern: str
     for neighbour in neighbours:
         (folder / neighbour).write_bytes(DATA)
     vm = make_vm(sim, file_name=name)
-    came = told(driver.destroy_node, ID)
+    came = attempt(driver.destroy_node, ID)
     assert not vm.file.exists() or name in came.said, came
     assert [file for file in neighbours if not (folder / file).exists()] == []
 
@@ -317,7 +317,7 @@ def test_odd_names_of_files_in_another_vm_cfg(sim: Simulator, driver: Any, patte
     """A comma ends the path for xend's own reading; for ours it may belong to it."""
     vm = make_vm(sim, file_name=pattern.format(undashed(ID)))
     other_vm(sim, disk=[f"file:{vm.path},xvdb,w"])
-    told(driver.destroy_node, ID)
+    attempt(driver.destroy_node, ID)
     assert vm.has_disk
 
 
@@ -328,7 +328,7 @@ def test_a_disk_of_another_directory_of_machines(sim: Simulator, driver: Any) ->
     file.write_bytes(DATA)
     path = f"/OVS/Repositories/{sim.repository_id}/VirtualMachines/{OTHER}/{file.name}"
     make_vm(sim, disk=[f"file:{path},xvda,w"])
-    told(driver.destroy_node, ID)
+    attempt(driver.destroy_node, ID)
     assert file.exists(), "it lies in the other's directory"
     assert other.is_whole
 
@@ -340,5 +340,5 @@ def test_what_it_names_outside_of_virtual_disks(sim: Simulator, driver: Any, whe
     file.write_bytes(DATA)
     path = f"/OVS/Repositories/{sim.repository_id}/{where}/{file.name}"
     make_vm(sim, disk=[f"file:{path},xvda,w"])
-    told(driver.destroy_node, ID)
+    attempt(driver.destroy_node, ID)
     assert file.read_bytes() == DATA

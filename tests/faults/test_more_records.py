@@ -1,4 +1,4 @@
-"""More of the same kinds: what hosts may answer besides what is understood."""
+"""More inputs of the same kinds: what hosts may respond besides what is understood."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from tests.faults.support import (
     Made,
     assert_kept,
     assert_no_certain_orphan,
+    attempt,
     connect,
     lab,
     let_list,
@@ -31,7 +32,6 @@ from tests.faults.support import (
     sent,
     start_by_hand,
     states,
-    told,
     undashed,
 )
 
@@ -67,11 +67,11 @@ def odd_records(vm: Made) -> dict[str, dict[str, Any]]:
 def test_what_may_be_live_is_not_stopped(sim: Simulator, driver: Any, form: str) -> None:
     vm = make_vm(sim)
     let_list(sim, 1, [DOMAIN_0, odd_records(vm)[form]])
-    came = told(driver.list_nodes)
+    came = attempt(driver.list_nodes)
     if came.error is None:
         assert states(came.value)[ID] != NodeState.STOPPED, came
-    told(driver.start_node, ID, ex_location=location(sim, 0))
-    told(driver.destroy_node, ID)
+    attempt(driver.start_node, ID, ex_location=location(sim, 0))
+    attempt(driver.destroy_node, ID)
     assert "start_vm" not in sent(sim)
     assert vm.is_whole
 
@@ -83,9 +83,12 @@ def test_two_records_of_one_domain(sim: Simulator, driver: Any) -> None:
         sim.clear_misbehaviour()
         for host in set(hosts):
             let_list(sim, host, [DOMAIN_0, *[record(vm.directory, ID)] * hosts.count(host)])
-        assert states(told(driver.list_nodes).value)[ID] in (NodeState.ERROR, NodeState.UNKNOWN)
-        told(driver.start_node, ID)
-        told(driver.destroy_node, ID)
+        assert states(attempt(driver.list_nodes).value)[ID] in (
+            NodeState.ERROR,
+            NodeState.UNKNOWN,
+        )
+        attempt(driver.start_node, ID)
+        attempt(driver.destroy_node, ID)
         assert sent(sim) == []
         assert vm.is_whole
 
@@ -106,9 +109,9 @@ def test_a_guest_that_looks_like_domain_0(
     vm = make_vm(sim)
     start_by_hand(sim, vm, 1)
     let_list(sim, 1, [guest])
-    state = states(told(driver.list_nodes).value)[ID]
+    state = states(attempt(driver.list_nodes).value)[ID]
     assert state in (NodeState.UNKNOWN, NodeState.RUNNING)
-    told(driver.start_node, ID, ex_location=location(sim, 0))
+    attempt(driver.start_node, ID, ex_location=location(sim, 0))
     assert live(sim) == [ID]
 
 
@@ -184,7 +187,7 @@ def test_a_record_of_a_repository_that_is_not_understood(sim: Simulator, form: s
         text = with_record(text, RECORDS[form])
         sim.misbehave("answer", "discover_repository_db", host=host, times=None, value=text)
     driver = connect(sim)
-    came = told(driver.list_nodes)
+    came = attempt(driver.list_nodes)
     assert came.error is not None or OTHER_ID in states(came.value) or came.warnings != []
     assert_kept(sim, vm, driver)
 
@@ -205,7 +208,7 @@ def test_an_id_in_another_spelling_on_one_of_the_hosts(sim: Simulator, form: str
     assert other != text
     sim.misbehave("answer", "discover_repository_db", host=1, times=None, value=other)
     driver = connect(sim)
-    assert [node.id for node in told(driver.list_nodes).value] == [ID]
+    assert [node.id for node in attempt(driver.list_nodes).value] == [ID]
     assert_no_certain_orphan(driver)
     assert vm.is_whole
 
@@ -219,9 +222,9 @@ def test_two_repositories_at_one_export(sim: Simulator, driver: Any) -> None:
         text = connect(sim, host).connection.call("discover_repository_db")
         text = re.sub(r"nfs-store-1:/export/" + SECOND, location_of, text)
         sim.misbehave("answer", "discover_repository_db", host=host, times=None, value=text)
-    came = told(driver.list_nodes)
+    came = attempt(driver.list_nodes)
     assert any(SECOND in w and sim.repository_id in w for w in came.warnings), came
-    told(driver.destroy_node, ID)
+    attempt(driver.destroy_node, ID)
     assert vm.is_whole
 
 
@@ -264,9 +267,9 @@ def test_a_listing_that_is_not_understood(
     text = driver.connection.call("discover_repositories", sim.repository_id)
     assert change(text) != text
     sim.misbehave("answer", "discover_repositories", times=None, value=change(text))
-    came = told(driver.list_nodes)
+    came = attempt(driver.list_nodes)
     assert came.error is not None or came.warnings != []
-    came = told(driver.destroy_node, ID)
+    came = attempt(driver.destroy_node, ID)
     assert vm.has_disk, came
     assert not isinstance(came.error, NodeNotFound), came
     assert_no_certain_orphan(driver)
@@ -279,7 +282,7 @@ def test_a_listing_that_lacks_what_the_module_sends(personality: str) -> None:
         driver = connect(sim)
         text = driver.connection.call("discover_repositories", sim.repository_id)
         sim.misbehave("answer", "discover_repositories", times=None, value=not_listed(text))
-        came = told(driver.list_nodes)
+        came = attempt(driver.list_nodes)
         assert OTHER_ID in states(came.value) or came.warnings != []
         assert_kept(sim, vm, driver)
 
@@ -294,11 +297,11 @@ def test_a_vm_cfg_of_another_shape(personality: str, value: Any) -> None:
         # the VMs are read side by side: which call is whose is told by its argument
         good = driver.connection.call("get_vm_config", sim.repository_id, vm.directory)
         sim.misbehave("answer", "get_vm_config", times=None, value=value)
-        came = told(driver.list_nodes)
+        came = attempt(driver.list_nodes)
         assert {node.state for node in came.value} == {NodeState.UNKNOWN}
         assert any(folder.name in warning for warning in came.warnings)
-        told(driver.destroy_node, ID)
-        told(driver.start_node, ID)
+        attempt(driver.destroy_node, ID)
+        attempt(driver.start_node, ID)
         assert sent(sim) == []
         assert vm.is_whole
         assert good["uuid"] == ID
@@ -317,7 +320,7 @@ def test_an_answer_of_the_module_of_another_shape(
         vm, other = make_vm(sim), make_vm(sim, "other", OTHER_ID)
         start_by_hand(sim, other, 1)
         sim.misbehave("answer", function, times=None, value=value)
-        came = told(connect(sim).list_nodes)
+        came = attempt(connect(sim).list_nodes)
         expected = {ID: NodeState.STOPPED, OTHER_ID: NodeState.RUNNING}
         assert states(came.value) == expected, came
         assert vm.is_whole
@@ -332,7 +335,7 @@ def test_holders_that_are_not_understood(personality: str, value: Any) -> None:
     with lab(personality, True) as sim:
         vm = make_vm(sim)
         sim.misbehave("answer", "libcloud_file_holders", host=1, times=None, value=value)
-        came = told(connect(sim).destroy_node, ID)
+        came = attempt(connect(sim).destroy_node, ID)
         assert vm.has_disk, came
         assert came.error is not None or vm.file.name in came.said
 
@@ -344,6 +347,6 @@ def test_holders_that_are_not_understood_keep_from_starting(personality: str) ->
         start_by_hand(sim, vm, 1)
         let_list(sim, 1, [DOMAIN_0])
         sim.misbehave("answer", "libcloud_file_holders", host=1, times=None, value="")
-        came = told(connect(sim).start_node, ID, ex_location=location(sim, 0))
+        came = attempt(connect(sim).start_node, ID, ex_location=location(sim, 0))
         assert came.error is not None
         assert live(sim) == [ID]

@@ -1,4 +1,4 @@
-"""Hosts in trouble: one host's costs only itself, and none of it makes an answer untrue."""
+"""Hosts in trouble: the others are not affected, and no result is untrue."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from tests.faults.support import (
     Outcome,
     assert_kept,
     assert_refused,
+    attempt,
     connect,
     lab,
     let_list,
@@ -33,7 +34,6 @@ from tests.faults.support import (
     sent,
     start_by_hand,
     states,
-    told,
 )
 
 TEXT = "exceptions.OSError:[Errno 116] Stale NFS file handle"
@@ -49,7 +49,7 @@ def test_16_a_stale_mount_on_one_host(sim: Simulator, host: int) -> None:
     for number in range(6):
         sim.add_vm(f"vm{number}")
     sim.hosts[host].stale_repository()
-    nodes = told(connect(sim).list_nodes).value
+    nodes = attempt(connect(sim).list_nodes).value
     assert [node.state for node in nodes] == [NodeState.STOPPED] * 6
     assert {node.name for node in nodes} == {f"vm{number}" for number in range(6)}
 
@@ -57,7 +57,7 @@ def test_16_a_stale_mount_on_one_host(sim: Simulator, host: int) -> None:
 def test_16_a_node_is_started_on_the_host_that_has_it(sim: Simulator, driver: Any) -> None:
     make_vm(sim)
     sim.hosts[1].stale_repository()
-    assert told(driver.start_node, ID, ex_location=location(sim, 0)).value is True
+    assert attempt(driver.start_node, ID, ex_location=location(sim, 0)).value is True
     assert live(sim) == [ID]
 
 
@@ -71,9 +71,9 @@ def test_d_a_module_that_fails_is_replaced_by_the_agent(
         vm = make_vm(sim)
         sim.misbehave(kind, "libcloud_repository", times=None, text="exceptions.Exception:x")
         driver = connect(sim)
-        assert states(told(driver.list_nodes).value) == {ID: NodeState.STOPPED}
-        assert told(driver.ex_get_node, ID).value.id == ID
-        assert told(driver.ex_list_orphans).value == []
+        assert states(attempt(driver.list_nodes).value) == {ID: NodeState.STOPPED}
+        assert attempt(driver.ex_get_node, ID).value.id == ID
+        assert attempt(driver.ex_list_orphans).value == []
         assert vm.is_whole
 
 
@@ -83,7 +83,7 @@ def test_x_a_module_that_hangs_leaves_a_healthy_agent(personality: str, kind: st
         vm = make_vm(sim)
         start_by_hand(sim, vm, 1)
         sim.misbehave(kind, "libcloud_read_agent", times=None)
-        came = told(connect(sim).list_nodes)
+        came = attempt(connect(sim).list_nodes)
         assert came.error is None, came
         assert states(came.value) == {ID: NodeState.RUNNING}
 
@@ -95,7 +95,7 @@ def test_x_a_module_without_holders_keeps_the_disk(personality: str, kind: str) 
         vm = make_vm(sim)
         text = 'exceptions.Exception:method "libcloud_file_holders" is not supported'
         sim.misbehave(kind, "libcloud_file_holders", times=None, host=1, text=text)
-        came = told(connect(sim).destroy_node, ID)
+        came = attempt(connect(sim).destroy_node, ID)
         assert vm.has_disk, came
         assert came.error is not None or vm.file.name in came.said
 
@@ -112,27 +112,27 @@ def unlisted(sim: Simulator) -> str:
 def test_d_not_found_only_if_all_was_read(sim: Simulator, driver: Any) -> None:
     second = unlisted(sim)
     for action in (driver.ex_get_node, driver.start_node, driver.stop_node, driver.destroy_node):
-        came = told(action, ID)
+        came = attempt(action, ID)
         assert came.error is not None
         assert not isinstance(came.error, NodeNotFound), came
         assert second in came.said
-    came = told(driver.ex_get_node_by_name, "victim")
+    came = attempt(driver.ex_get_node_by_name, "victim")
     assert not isinstance(came.error, NodeNotFound), came
     assert second in came.said
-    assert told(driver.list_nodes, ex_strict=True).error is not None
+    assert attempt(driver.list_nodes, ex_strict=True).error is not None
 
 
 def test_d_not_found_where_all_was_read(sim: Simulator, driver: Any) -> None:
-    assert isinstance(told(driver.ex_get_node, ID).error, NodeNotFound)
-    assert isinstance(told(driver.ex_get_node_by_name, "nobody").error, NodeNotFound)
+    assert isinstance(attempt(driver.ex_get_node, ID).error, NodeNotFound)
+    assert isinstance(attempt(driver.ex_get_node_by_name, "nobody").error, NodeNotFound)
 
 
 def test_d_the_name_of_what_cannot_be_listed_is_not_free(personality: str, module: bool) -> None:
     with lab(personality, module, templates=1) as sim:
         unlisted(sim)
         driver = connect(sim)
-        image = told(driver.list_images).value[0]
-        came = told(driver.create_node, "victim", driver.list_sizes()[0], image)
+        image = attempt(driver.list_images).value[0]
+        came = attempt(driver.create_node, "victim", driver.list_sizes()[0], image)
         assert isinstance(came.error, PreconditionFailed)
         assert sent(sim) == []
 
@@ -168,14 +168,14 @@ def test_g2_two_hosts_of_one_id_are_two(alone: Simulator, with_address: bool) ->
         text = text.replace(there, here)
     sim.misbehave("answer", "discover_server", host=1, value=text, times=None)
     driver = of_both(sim)
-    came = told(driver.list_nodes)
+    came = attempt(driver.list_nodes)
     assert came.error is None
     assert states(came.value).get(OTHER_ID) in (NodeState.RUNNING, NodeState.UNKNOWN), came
     assert any(sim.hosts[1].address in warning for warning in came.warnings), came
     sim.calls.clear()
     for node_id in (ID, OTHER_ID):
-        told(driver.start_node, node_id)
-    told(driver.destroy_node, OTHER_ID)
+        attempt(driver.start_node, node_id)
+    attempt(driver.destroy_node, OTHER_ID)
     assert sorted(live(sim)) == sorted([ID, OTHER_ID])
     assert sent(sim) == []
     assert second.is_whole
@@ -188,9 +188,9 @@ def test_n10_in_a_pool(personality: str, module: bool) -> None:
             host.uuid = PLACEHOLDER
         vm = make_vm(sim)
         start_by_hand(sim, vm, 1)
-        came = told(connect(sim).list_nodes)
+        came = attempt(connect(sim).list_nodes)
         assert states(came.value)[ID] in (NodeState.RUNNING, NodeState.UNKNOWN)
-        assert told(connect(sim).start_node, ID).value is True or live(sim) == [ID]
+        assert attempt(connect(sim).start_node, ID).value is True or live(sim) == [ID]
         assert live(sim) == [ID]
         _, said = invoke("doctor", address(sim), *pins(sim), password=sim.password)
         assert sim.hosts[1].address in said
@@ -203,7 +203,7 @@ def test_g2_one_host_by_two_names_is_one(sim: Simulator) -> None:
     start_by_hand(sim, vm, 0)
     here = location(sim, 0)
     driver = connect(sim, ex_hosts=[here, here, location(sim, 1)], host=None)
-    assert states(told(driver.list_nodes).value) == {ID: NodeState.RUNNING}
+    assert states(attempt(driver.list_nodes).value) == {ID: NodeState.RUNNING}
 
 
 # ------------------------------------------------------------------ N19, N24
@@ -225,7 +225,7 @@ def n19(sim: Simulator) -> tuple[Any, Any]:
 def test_n19_other_hosts_vms_are_listed(personality: str) -> None:
     with lab(personality, False) as sim:
         n19(sim)
-        came = told(connect(sim).list_nodes)
+        came = attempt(connect(sim).list_nodes)
         assert came.error is None, came
         assert states(came.value)[OTHER_ID] == NodeState.RUNNING
         assert states(came.value).get(ID) in (NodeState.UNKNOWN, None)
@@ -238,7 +238,7 @@ def test_n19_the_same_with_the_literal_fault(personality: str) -> None:
         start_by_hand(sim, first, 0)
         start_by_hand(sim, second, 1)
         sim.misbehave("fault", "list_vms", host=0, times=None, text=N19)
-        came = told(connect(sim).list_nodes)
+        came = attempt(connect(sim).list_nodes)
         assert states(came.value)[OTHER_ID] == NodeState.RUNNING
         assert_refused(sim, connect(sim).start_node, ID)
         assert_kept(sim, first)
@@ -260,7 +260,7 @@ def test_n24_one_member_has_another_password(personality: str, module: bool) -> 
         vm = make_vm(sim)
         start_by_hand(sim, vm, 2)
         sim.hosts[2].records["password"] = "another"
-        came = told(connect(sim).list_nodes)
+        came = attempt(connect(sim).list_nodes)
         assert states(came.value)[ID] == NodeState.UNKNOWN
         [warning] = [w for w in came.warnings if sim.hosts[2].address in w]
         assert "password" in warning
@@ -302,7 +302,7 @@ def test_h_a_name_that_was_cut_is_not_known(personality: str, form: str) -> None
         if len(path) < len(vm.path):
             held[0]["error"] = "losetup cuts names"
         sim.misbehave("answer", "libcloud_file_holders", host=1, times=None, value=held)
-        came = told(connect(sim).destroy_node, ID)
+        came = attempt(connect(sim).destroy_node, ID)
         assert vm.has_disk, came
         assert came.error is not None or vm.file.name in came.said
 
@@ -365,10 +365,10 @@ def test_h_a_record_of_the_module_without_domain_0(personality: str) -> None:
         value = {"domains": [record("other", OTHER_ID)], "missing": []}
         sim.misbehave("answer", "libcloud_domains", host=1, times=None, value=value)
         driver = connect(sim)
-        look: Outcome = told(driver.list_nodes)
+        look: Outcome = attempt(driver.list_nodes)
         assert states(look.value)[ID] in (NodeState.RUNNING, NodeState.UNKNOWN)
         sim.calls.clear()
-        told(driver.start_node, ID, ex_location=location(sim, 0))
+        attempt(driver.start_node, ID, ex_location=location(sim, 0))
         assert sent(sim) == []
         assert live(sim) == [ID]
 
@@ -376,4 +376,4 @@ def test_h_a_record_of_the_module_without_domain_0(personality: str) -> None:
 def test_g1_domain_0_and_nobody_else_is_an_answer(sim: Simulator, driver: Any) -> None:
     make_vm(sim)
     let_list(sim, None, [DOMAIN_0])
-    assert states(told(driver.list_nodes).value) == {ID: NodeState.STOPPED}
+    assert states(attempt(driver.list_nodes).value) == {ID: NodeState.STOPPED}

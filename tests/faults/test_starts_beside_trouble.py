@@ -1,4 +1,4 @@
-"""One host's stale mount, and what a host cannot tell of a LUN, keep no other VM from starting."""
+"""One host's stale mount, and what a host cannot report of a LUN, prevent no other VM's start."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from libcloud_ovm3.simulator import Simulator
-from tests.faults.support import ID, connect, lab, told
+from tests.faults.support import ID, attempt, connect, lab
 
 DIRECTORY = ID.replace("-", "")
 
@@ -26,9 +26,9 @@ def _put_vm(sim: Simulator, repository: str) -> None:
 
 def _start(sim: Simulator, **options: Any) -> Any:
     driver = connect(sim, **options)
-    node = told(driver.ex_get_node, ID).value
+    node = attempt(driver.ex_get_node, ID).value
     there = [one for one in driver.list_locations() if one.name == "ovm-2"]
-    return told(driver.start_node, node, ex_location=there[0])
+    return attempt(driver.start_node, node, ex_location=there[0])
 
 
 def test_a_stale_mount_of_one_host_keeps_no_vm_of_another_repository_from_starting() -> None:
@@ -61,5 +61,5 @@ def test_a_pool_with_luns_starts_its_vms() -> None:
     with lab("plain", True, layout="manager") as sim:
         driver = connect(sim)
         node = next(one for one in driver.list_nodes() if one.name == "archive")
-        said = told(driver.start_node, node)
+        said = attempt(driver.start_node, node)
         assert said.error is None, said.said

@@ -1,4 +1,4 @@
-"""Sentences of the issue that no test held: each fails if its sentence were not so."""
+"""Promises of the guarantees that no other test holds."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ from tests.faults.support import (
     assert_kept,
     assert_no_certain_orphan,
     assert_refused,
+    attempt,
     connect,
     lab,
     let_list,
@@ -43,7 +44,6 @@ from tests.faults.support import (
     sent,
     start_by_hand,
     states,
-    told,
 )
 from tests.support import calls_of
 
@@ -65,15 +65,15 @@ def test_what_a_dead_client_has_set_aside_is_named_and_put_back(personality: str
     with lab(personality, True) as sim:
         vm = make_vm(sim)
         sim.misbehave("fault", "libcloud_delete_aside")
-        came = told(connect(sim).destroy_node, ID)
+        came = attempt(connect(sim).destroy_node, ID)
         assert isinstance(came.error, OperationIncomplete)
         assert came.error.left == (vm.path,)
         [aside] = aside_of(sim)
         assert aside.read_bytes() == DATA
         driver = connect(sim, by=1)
-        seen = told(driver.list_nodes)
+        seen = attempt(driver.list_nodes)
         assert vm.path in seen.said
-        [orphan] = told(driver.ex_list_orphans).value
+        [orphan] = attempt(driver.ex_list_orphans).value
         assert (orphan["path"], orphan["is_certain"]) == (vm.path, False)
         assert orphan["set_aside"] in seen.said
         assert_refused(sim, driver.ex_put_back, vm.path, "0" * 32)
@@ -81,18 +81,18 @@ def test_what_a_dead_client_has_set_aside_is_named_and_put_back(personality: str
         assert driver.ex_put_back(vm.path, orphan["set_aside"]) is True
         assert vm.has_disk
         assert aside_of(sim) == []
-        assert told(driver.list_nodes).warnings == []
+        assert attempt(driver.list_nodes).warnings == []
 
 
 def test_what_was_set_aside_is_never_put_onto_something(personality: str) -> None:
     with lab(personality, True) as sim:
         vm = make_vm(sim)
         sim.misbehave("fault", "libcloud_delete_aside")
-        told(connect(sim).destroy_node, ID)
+        attempt(connect(sim).destroy_node, ID)
         vm.file.write_bytes(b"another client's")
         driver = connect(sim)
-        [operation] = {o["set_aside"] for o in told(driver.ex_list_orphans).value} - {None}
-        came = told(driver.ex_put_back, vm.path, operation)
+        [operation] = {o["set_aside"] for o in attempt(driver.ex_list_orphans).value} - {None}
+        came = attempt(driver.ex_put_back, vm.path, operation)
         assert isinstance(came.error, AgentFault)
         assert vm.file.read_bytes() == b"another client's"
         assert [path.read_bytes() for path in aside_of(sim)] == [DATA]
@@ -105,7 +105,7 @@ def test_a_deletion_by_the_module_fails(personality: str, function: str, failure
     with lab(personality, True) as sim:
         vm = make_vm(sim)
         rule = sim.misbehave(failure, function)
-        came = told(connect(sim).destroy_node, ID)
+        came = attempt(connect(sim).destroy_node, ID)
         assert rule.hits == 1
         assert calls_of(sim).count(function) == 1, "sent twice"
         if failure in EFFECT:
@@ -131,7 +131,7 @@ def test_putting_back_fails(personality: str, failure: str) -> None:
 
         sim.misbehave("hook", "libcloud_set_aside", hook=come)
         rule = sim.misbehave(failure, "libcloud_put_back")
-        came = told(connect(sim).destroy_node, ID)
+        came = attempt(connect(sim).destroy_node, ID)
         assert rule.hits == 1
         assert calls_of(sim).count("libcloud_put_back") == 1, "sent twice"
         assert isinstance(came.error, OperationIncomplete)
@@ -141,7 +141,7 @@ def test_putting_back_fails(personality: str, failure: str) -> None:
             assert vm.has_disk
         else:
             assert [path.read_bytes() for path in aside_of(sim)] == [DATA]
-            [orphan] = [o for o in told(connect(sim).ex_list_orphans).value if o["set_aside"]]
+            [orphan] = [o for o in attempt(connect(sim).ex_list_orphans).value if o["set_aside"]]
             assert connect(sim).ex_put_back(vm.path, orphan["set_aside"]) is True
             assert vm.has_disk
 
@@ -157,7 +157,7 @@ def test_a_look_that_fails_puts_it_back(personality: str) -> None:
                     sim.misbehave("fault", function, times=None)
 
         sim.misbehave("hook", "libcloud_set_aside", hook=blind)
-        came = told(connect(sim).destroy_node, ID)
+        came = attempt(connect(sim).destroy_node, ID)
         assert isinstance(came.error, OperationIncomplete)
         assert vm.has_disk
         assert aside_of(sim) == []
@@ -174,7 +174,7 @@ def test_of_two_disks_the_second_is_not_set_aside(personality: str, failure: str
         path = vm.path.replace(vm.file.name, second.name)
         make_vm(sim, disk=[f"file:{vm.path},xvda,w", f"file:{path},xvdb,w"])
         sim.misbehave(failure, "libcloud_set_aside", nth=2)
-        came = told(connect(sim).destroy_node, ID)
+        came = attempt(connect(sim).destroy_node, ID)
         assert isinstance(came.error, OperationIncomplete)
         assert came.error.left == (path,)
         assert (vm.file.exists(), second.read_bytes()) == (False, DATA)
@@ -190,7 +190,7 @@ def test_what_lies_aside_and_is_not_understood_is_said(personality: str, name: s
         vm = make_vm(sim)
         (sim.repository_path / "VirtualDisks" / "lonely.img").write_bytes(DATA)
         driver = connect(sim)
-        assert sim.repository_id in told(driver.list_nodes).said
+        assert sim.repository_id in attempt(driver.list_nodes).said
         assert_no_certain_orphan(driver)
         assert_kept(sim, vm, driver)
 
@@ -214,7 +214,7 @@ def test_a_live_domain_whose_devices_cannot_be_read_is_said(sim: Simulator, driv
     """Nothing is dropped in silence: list_nodes warns of it, and doctor and inventory name it."""
     stranger = record("stranger", FOREIGN_ID, device={"vbd": [{"dev": "xvda:disk"}]})
     let_list(sim, 0, [DOMAIN_0, stranger])
-    assert FOREIGN_ID in told(driver.list_nodes).said
+    assert FOREIGN_ID in attempt(driver.list_nodes).said
     for command in (["doctor", address(sim), *pins(sim)], ["inventory", *options(sim)]):
         _, shown = invoke(*command, password=sim.password)
         assert FOREIGN_ID in shown
@@ -248,7 +248,7 @@ def test_a_definition_of_which_nobody_knows_whether_it_is_deleted(
     last = "libcloud_list_files" if module else "discover_mounted_file_systems"
     sim.misbehave("hook", last, hook=blind)
     sim.misbehave(failure, "delete_vm")
-    came = told(driver.destroy_node, ID)
+    came = attempt(driver.destroy_node, ID)
     assert isinstance(came.error, OperationIncomplete)
     assert came.error.left == (ID, vm.path)
     assert vm.has_disk
@@ -290,7 +290,7 @@ def test_what_carries_the_uuid_and_is_no_disk_file_of_its_own(
     other.write_bytes(DATA)
     path = vm.path.replace(vm.file.name, other.name)
     make_vm(sim, disk=[f"file:{vm.path},xvda,w", form.format(path)])
-    came = told(driver.destroy_node, ID)
+    came = attempt(driver.destroy_node, ID)
     assert came.error is None
     assert (vm.file.exists(), other.read_bytes()) == (False, DATA)
     assert other.name in came.said
@@ -311,7 +311,7 @@ def test_a_second_name_of_the_file_that_nobody_names_keeps_it(personality: str) 
         vm = make_vm(sim)
         backup = sim.repository_path / "backup.img"
         os.link(vm.file, backup)
-        came = told(connect(sim).destroy_node, ID)
+        came = attempt(connect(sim).destroy_node, ID)
         assert vm.has_disk
         assert vm.file.name in came.said
 
@@ -336,7 +336,7 @@ def test_a_guest_with_domain_0_s_uuid_belongs_to_nobody_for_certain(
     vm = make_vm(sim)
     called = vm.directory if name == "directory" else f"migrating-{vm.directory}"
     let_list(sim, 1, [DOMAIN_0, record(called, DOMAIN_0["uuid"], domid="9")])
-    assert states(told(driver.list_nodes).value)[ID] == NodeState.UNKNOWN
+    assert states(attempt(driver.list_nodes).value)[ID] == NodeState.UNKNOWN
     for action in (driver.start_node, driver.stop_node, driver.destroy_node):
         assert_refused(sim, action, ID)
     assert vm.is_whole
@@ -376,12 +376,12 @@ def test_a_definition_that_is_half_there_after_a_fault_is_not_undone(
         sim.misbehave("fault_after", "create_vm")
         sim.misbehave("answer", "get_vm_config", value={"name": "x"})
         sim.calls.clear()
-        came = told(driver.create_node, "half", size, image)
+        came = attempt(driver.create_node, "half", size, image)
         assert isinstance(came.error, OperationIncomplete)
         assert sent(sim) == ["create_vm"]
-        [node] = told(connect(sim).list_nodes).value
+        [node] = attempt(connect(sim).list_nodes).value
         assert node.id in came.error.left
-        assert told(connect(sim).destroy_node, node).value is True
+        assert attempt(connect(sim).destroy_node, node).value is True
 
 
 def test_only_an_unfinished_one_that_does_not_live_gives_way() -> None:
@@ -416,7 +416,7 @@ def test_what_changes_between_listing_and_reading(personality: str, gone: bool) 
 
         rule = "get_vm_config" if gone else "discover_repositories"
         sim.misbehave("hook", rule, hook=change)
-        came = told(connect(sim).list_nodes)
+        came = attempt(connect(sim).list_nodes)
         found = {node.id: node.state for node in came.value}
         assert found == ({} if gone else {ID: NodeState.STOPPED})
         assert came.warnings == []
@@ -433,7 +433,7 @@ def test_what_xend_leaves_out_and_xenstore_has_is_unknown(personality: str) -> N
         start_by_hand(sim, vm, 1)
         let_list(sim, 1, [DOMAIN_0])
         driver = connect(sim)
-        came = told(driver.list_nodes)
+        came = attempt(driver.list_nodes)
         assert states(came.value) == {ID: NodeState.UNKNOWN, OTHER_ID: NodeState.STOPPED}
         assert ID in came.said
         assert_refused(sim, driver.stop_node, ID)

@@ -1,4 +1,4 @@
-"""Repositories that are not understood, or are two: what lies in them is not read, and said so."""
+"""Repositories that are not understood, or exist twice: their content counts as not read."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from tests.faults.support import (
     assert_kept,
     assert_no_certain_orphan,
     assert_refused,
+    attempt,
     cfg,
     connect,
     lab,
@@ -28,7 +29,6 @@ from tests.faults.support import (
     put,
     sent,
     states,
-    told,
 )
 from tests.support import fingerprints_of
 
@@ -44,9 +44,9 @@ def test_01_a_repository_whose_id_is_no_hex_number(sim: Simulator, repository_id
     disk = [f"file:{vm.path},xvda,w!"]
     other_vm(sim, repository_id, OVM_simple_name="APP-TRN", disk=disk)
     driver = connect(sim)
-    came = told(driver.list_nodes)
+    came = attempt(driver.list_nodes)
     assert any(repository_id in warning for warning in came.warnings)
-    assert told(driver.list_nodes, ex_strict=True).error is not None
+    assert attempt(driver.list_nodes, ex_strict=True).error is not None
     assert_kept(sim, vm, driver)
 
 
@@ -55,11 +55,11 @@ def test_01_no_name_is_free_beside_it(personality: str, module: bool) -> None:
         sim.add_repository("oda", "repo1")
         other_vm(sim, "repo1", OVM_simple_name="APP-TRN")
         driver = connect(sim)
-        new = ("APP-TRN", driver.list_sizes()[0], told(driver.list_images).value[0])
-        came = told(driver.create_node, *new)
+        new = ("APP-TRN", driver.list_sizes()[0], attempt(driver.list_images).value[0])
+        came = attempt(driver.create_node, *new)
         assert isinstance(came.error, PreconditionFailed | NameTaken), came
         assert sent(sim) == []
-        made = told(driver.create_node, *new, ex_allow_same_name=True)
+        made = attempt(driver.create_node, *new, ex_allow_same_name=True)
         assert made.value.state == NodeState.RUNNING, made
 
 
@@ -69,7 +69,7 @@ def test_02_no_orphan_is_certain_beside_it(sim: Simulator, driver: Any) -> None:
     disk.write_bytes(b"data")
     path = f"/OVS/Repositories/{sim.repository_id}/VirtualDisks/data.img"
     other_vm(sim, "repo1", disk=[f"file:{path},xvda,w"])
-    came = told(driver.ex_list_orphans)
+    came = attempt(driver.ex_list_orphans)
     assert [one["is_certain"] for one in came.value if one["path"] == path] in ([], [False])
     assert any("repo1" in warning for warning in came.warnings)
 
@@ -128,7 +128,7 @@ def test_09_one_id_on_two_exports(personality: str, with_module: Any) -> None:
         vm, clone = two_exports(sim)
         before = [fingerprints_of(folder) for folder in (sim.repository_path, clone)]
         driver = connect(sim)
-        came = told(driver.list_nodes)
+        came = attempt(driver.list_nodes)
         assert any(sim.repository_id in warning for warning in came.warnings), came
         assert_refused(sim, driver.destroy_node, vm.id)
         assert_refused(sim, driver.start_node, vm.id)
@@ -144,12 +144,12 @@ def test_09_nothing_is_made_there(personality: str, module: bool) -> None:
     with lab(personality, module, templates=1) as sim:
         two_exports(sim)
         driver = connect(sim)
-        images = told(driver.list_images).value or []
+        images = attempt(driver.list_images).value or []
         image = images[0] if images else f"{sim.repository_id}/Templates/oracle-linux-6.raw"
-        came = told(driver.create_node, "new", driver.list_sizes()[0], image)
+        came = attempt(driver.create_node, "new", driver.list_sizes()[0], image)
         assert isinstance(came.error, Ovm3Error), came
         assert sent(sim) == []
-        again = told(driver.create_node, "new", driver.list_sizes()[0], image, None, None, True)
+        again = attempt(driver.create_node, "new", driver.list_sizes()[0], image, None, None, True)
         assert isinstance(again.error, Ovm3Error), "the name is not what is in doubt"
         assert sent(sim) == []
 
@@ -158,8 +158,8 @@ def test_09_other_repositories_go_on(sim: Simulator, driver: Any) -> None:
     two_exports(sim)
     second = sim.add_repository("second")
     make_vm(sim, name="elsewhere", vm_id=OTHER_ID, repository=second)
-    assert states(told(driver.list_nodes).value)[OTHER_ID] == NodeState.STOPPED
-    assert told(driver.start_node, OTHER_ID).value is True
+    assert states(attempt(driver.list_nodes).value)[OTHER_ID] == NodeState.STOPPED
+    assert attempt(driver.start_node, OTHER_ID).value is True
 
 
 def test_q_hosts_that_disagree_about_the_export(sim: Simulator, driver: Any) -> None:
@@ -170,7 +170,7 @@ def test_q_hosts_that_disagree_about_the_export(sim: Simulator, driver: Any) -> 
     location = sim.hosts[0].repository_db[sim.repository_id]["Fs_location"]
     other = text.replace(location, "replica:/copy/of/it")
     sim.misbehave("answer", "discover_repository_db", host=1, value=other, times=None)
-    came = told(driver.list_nodes)
+    came = attempt(driver.list_nodes)
     assert any(sim.repository_id in warning for warning in came.warnings), came
     assert_refused(sim, driver.destroy_node, vm.id)
     assert vm.is_whole

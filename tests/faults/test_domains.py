@@ -1,4 +1,4 @@
-"""What lives is seen whole: lists that are no answers, records that are not understood."""
+"""Live domains: incomplete lists, and records that are not understood."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tests.faults.support import (
     OTHER_ID,
     assert_kept,
     assert_refused,
+    attempt,
     cfg,
     connect,
     lab,
@@ -29,7 +30,6 @@ from tests.faults.support import (
     sent,
     start_by_hand,
     states,
-    told,
 )
 
 NOT_STOPPED = (NodeState.UNKNOWN, NodeState.RUNNING)  # what the module can tell need not be unknown
@@ -42,10 +42,10 @@ def test_04_a_live_record_without_a_proper_uuid(sim: Simulator, driver: Any, giv
     """It has the name that one vm.cfg gives: that VM is not proven to be stopped."""
     vm = make_vm(sim)
     let_list(sim, 1, [DOMAIN_0, record(vm.directory, given)])
-    nodes = told(driver.list_nodes).value
+    nodes = attempt(driver.list_nodes).value
     assert states(nodes)[ID] in NOT_STOPPED
-    assert told(driver.start_node, ID).value is not True or sent(sim) == []
-    came = told(driver.destroy_node, ID)
+    assert attempt(driver.start_node, ID).value is not True or sent(sim) == []
+    came = attempt(driver.destroy_node, ID)
     assert came.error is not None, came
     assert vm.is_whole
     assert "start_vm" not in sent(sim)
@@ -56,8 +56,8 @@ def test_04_under_another_name_that_may_be_its(sim: Simulator, driver: Any, name
     """On its way, or left over, and without a uuid that could tell."""
     vm = make_vm(sim)
     let_list(sim, 1, [DOMAIN_0, record(name, None)])
-    assert told(driver.destroy_node, ID).error is not None or vm.has_disk
-    assert told(driver.start_node, ID).error is not None
+    assert attempt(driver.destroy_node, ID).error is not None or vm.has_disk
+    assert attempt(driver.start_node, ID).error is not None
     assert "start_vm" not in sent(sim)
 
 
@@ -66,10 +66,10 @@ def test_18_a_record_without_anything(sim: Simulator, driver: Any) -> None:
     vm = make_vm(sim)
     blank = {"name": "", "uuid": "", "vcpus": "0", "memory": "0", "state": ""}
     let_list(sim, 0, [blank, DOMAIN_0])
-    came = told(driver.list_nodes)
+    came = attempt(driver.list_nodes)
     assert came.warnings != []
     assert_kept(sim, vm, driver)
-    assert told(driver.start_node, ID).error is not None
+    assert attempt(driver.start_node, ID).error is not None
     assert "start_vm" not in sent(sim)
 
 
@@ -77,8 +77,8 @@ def test_18_letters_in_another_number(sim: Simulator, driver: Any) -> None:
     """It lives; what it does is not guessed."""
     make_vm(sim, vm_id=FOREIGN_ID, name="g1")
     let_list(sim, 0, [record("g1", FOREIGN_ID, state="r------"), DOMAIN_0])
-    assert states(told(driver.list_nodes).value)[FOREIGN_ID] in NOT_STOPPED
-    assert told(driver.start_node, FOREIGN_ID).value is True or sent(sim) == []
+    assert states(attempt(driver.list_nodes).value)[FOREIGN_ID] in NOT_STOPPED
+    assert attempt(driver.start_node, FOREIGN_ID).value is True or sent(sim) == []
     assert "start_vm" not in sent(sim)
 
 
@@ -102,21 +102,21 @@ def unreadable(sim: Simulator, how: str) -> None:
 @pytest.mark.parametrize("how", ["fault", "damaged"])
 def test_05_what_may_run_is_not_said_to_be_stopped(sim: Simulator, driver: Any, how: str) -> None:
     unreadable(sim, how)
-    came = told(driver.list_nodes)
+    came = attempt(driver.list_nodes)
     mine = [node for node in came.value if "APP-TRN" in repr((node.name, node.extra))]
     assert mine != []
     for node in mine:
         assert node.state in NOT_STOPPED
-        stopped = told(driver.stop_node, node)
+        stopped = attempt(driver.stop_node, node)
         assert ID not in live(sim) or stopped.value is not True, stopped
         assert stopped.error is None or "APP-TRN" in stopped.said
-        assert told(driver.destroy_node, node).error is not None or ID not in live(sim)
+        assert attempt(driver.destroy_node, node).error is not None or ID not in live(sim)
     assert (sim.repository_path / "VirtualMachines" / "APP-TRN" / "vm.cfg").exists()
 
 
 def test_05_it_is_listed_once(sim: Simulator, driver: Any) -> None:
     unreadable(sim, "damaged")
-    nodes = told(driver.list_nodes).value
+    nodes = attempt(driver.list_nodes).value
     assert len(nodes) == 3, [(node.name, node.state) for node in nodes]
 
 
@@ -125,8 +125,8 @@ def test_05_its_name_is_not_free(personality: str, module: bool, how: str) -> No
     with lab(personality, module, templates=1) as sim:
         unreadable(sim, how)
         driver = connect(sim)
-        image = told(driver.list_images).value[0]
-        came = told(driver.create_node, "APP-TRN", driver.list_sizes()[0], image)
+        image = attempt(driver.list_images).value[0]
+        came = attempt(driver.create_node, "APP-TRN", driver.list_sizes()[0], image)
         assert isinstance(came.error, PreconditionFailed | NameTaken)
         assert sent(sim) == []
 
@@ -157,13 +157,13 @@ def test_06_no_list_of_domains_no_answer(
     start_by_hand(sim, vm, 1)
     sim.calls.clear()
     let_list(sim, None if from_both else 1, answer)
-    came = told(driver.list_nodes)
+    came = attempt(driver.list_nodes)
     if came.error is None:
         assert states(came.value)[ID] in NOT_STOPPED, came
         assert came.warnings != [] or states(came.value)[ID] == NodeState.RUNNING
-    started = told(driver.start_node, ID, ex_location=location(sim, 0))
+    started = attempt(driver.start_node, ID, ex_location=location(sim, 0))
     assert started.error is not None or sent(sim) == []
-    told(driver.destroy_node, ID)
+    attempt(driver.destroy_node, ID)
     assert live(sim) in ([ID], []), "never twice"
     assert vm.is_whole or live(sim) == []
     assert "start_vm" not in sent(sim)
@@ -175,14 +175,14 @@ def test_06_without_the_module_it_is_unknown_and_refused(personality: str) -> No
         start_by_hand(sim, vm, 1)
         driver = connect(sim)
         let_list(sim, 1, [])
-        came = told(driver.list_nodes)
+        came = attempt(driver.list_nodes)
         assert states(came.value)[ID] == NodeState.UNKNOWN
         assert any(sim.hosts[1].address in warning for warning in came.warnings)
         for action in (driver.start_node, driver.destroy_node, driver.stop_node):
             assert sim.hosts[1].address in assert_refused(sim, action, ID)
         assert live(sim) == [ID]
         sim.clear_misbehaviour()
-        assert states(told(driver.list_nodes).value)[ID] == NodeState.RUNNING
+        assert states(attempt(driver.list_nodes).value)[ID] == NodeState.RUNNING
 
 
 @pytest.mark.parametrize("operation", ["start", "destroy"])
@@ -195,9 +195,9 @@ def test_l_a_guest_that_xend_leaves_out(personality: str, operation: str) -> Non
         driver = connect(sim)
         sim.calls.clear()
         if operation == "start":
-            came = told(driver.start_node, ID, ex_location=location(sim, 0))
+            came = attempt(driver.start_node, ID, ex_location=location(sim, 0))
         else:
-            came = told(driver.destroy_node, ID)
+            came = attempt(driver.destroy_node, ID)
         assert isinstance(came.error, PreconditionFailed), came
         assert live(sim) == [ID]
         assert vm.is_whole
@@ -214,9 +214,9 @@ def test_l_another_vm_that_is_left_out_and_holds_the_disk(personality: str) -> N
         let_list(sim, 1, [DOMAIN_0])
         driver = connect(sim)
         sim.calls.clear()
-        came = told(driver.start_node, ID, ex_location=location(sim, 0))
+        came = attempt(driver.start_node, ID, ex_location=location(sim, 0))
         assert isinstance(came.error, PreconditionFailed), came
-        came = told(driver.destroy_node, ID)
+        came = attempt(driver.destroy_node, ID)
         assert came.error is not None or vm.file.name in came.said
         assert vm.has_disk
         assert "start_vm" not in sent(sim)
@@ -234,7 +234,7 @@ def test_l_what_is_shared_or_only_read_does_not_count(
         first = make_vm(sim, name="first", vm_id=OTHER_ID, disk=[entry])
         start_by_hand(sim, first, 1)
         make_vm(sim, disk=[entry])
-        came = told(connect(sim).start_node, ID, ex_location=location(sim, 0))
+        came = attempt(connect(sim).start_node, ID, ex_location=location(sim, 0))
         assert (came.value is True) == is_started, came
         assert (ID in live(sim)) == is_started
 
@@ -275,7 +275,7 @@ def test_08_a_guest_without_disks_holds_none(sim: Simulator, driver: Any) -> Non
     vm = make_vm(sim)
     guest = record("byhand", FOREIGN_ID, device={"vif": [{"mac": "00:21:f6:00:00:01"}]})
     let_list(sim, 1, [DOMAIN_0, guest])
-    assert told(driver.destroy_node, ID).value is True
+    assert attempt(driver.destroy_node, ID).value is True
     assert not vm.file.exists()
 
 
@@ -297,17 +297,17 @@ def test_13_a_name_alone_makes_nobody_s_domain_ours(
     sim: Simulator, driver: Any, operation: str
 ) -> None:
     old = foreign(sim)
-    [node] = [n for n in told(driver.list_nodes).value if n.extra.get("directory") == old.name]
+    [node] = [n for n in attempt(driver.list_nodes).value if n.extra.get("directory") == old.name]
     assert node.state in (NodeState.UNKNOWN, NodeState.STOPPED)
     sim.calls.clear()
-    told(getattr(driver, operation), node)
+    attempt(getattr(driver, operation), node)
     assert live(sim) == [FOREIGN_ID]
     assert not {"stop_vm", "reboot_vm"} & set(sent(sim))
 
 
 def test_13_the_foreign_one_is_a_node_of_its_own(sim: Simulator, driver: Any) -> None:
     foreign(sim)
-    nodes = told(driver.list_nodes).value
+    nodes = attempt(driver.list_nodes).value
     assert states(nodes)[FOREIGN_ID] == NodeState.RUNNING
     assert len(nodes) == 2
 
@@ -329,9 +329,9 @@ def test_s_the_name_in_the_file_is_another_vm_s(
         sim.calls.clear()
         action = {"stop": driver.stop_node, "destroy": driver.destroy_node}.get(operation)
         if action is None:
-            came = told(driver.reboot_node, ID, ex_minimum_age=0)
+            came = attempt(driver.reboot_node, ID, ex_minimum_age=0)
         else:
-            came = told(action, ID)
+            came = attempt(action, ID)
         sim.wait(5)
         assert isinstance(came.error, PreconditionFailed), came
         assert {domain["uuid"]: domain["domid"] for domain in sim.domains(0)} == before

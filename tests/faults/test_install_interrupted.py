@@ -1,4 +1,4 @@
-"""A host that dies while the module is installed or removed: afterwards it is as it was before."""
+"""A host that dies while the module is installed or removed is as it was before, afterwards."""
 
 from __future__ import annotations
 

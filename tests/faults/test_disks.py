@@ -1,4 +1,4 @@
-"""Files of disks: what may be deleted with a node is its own, and everything else stays."""
+"""Disk files: what may be deleted with a node is its own; everything else stays."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from tests.faults.support import (
     assert_kept,
     assert_no_certain_orphan,
     assert_refused,
+    attempt,
     cfg,
     connect,
     lab,
@@ -29,7 +30,6 @@ from tests.faults.support import (
     sent,
     start_by_hand,
     states,
-    told,
     undashed,
 )
 
@@ -52,7 +52,7 @@ def test_07_deleted_is_what_the_definition_names(sim: Simulator, driver: Any) ->
     files = backups(vm, sim.path_of(second))
     for file in files:
         file.write_bytes(DATA)
-    came = told(driver.destroy_node, ID)
+    came = attempt(driver.destroy_node, ID)
     assert came.value is True, came
     assert not vm.file.exists()
     gone = [file.name for file in files if not file.exists()]
@@ -84,7 +84,7 @@ def test_07_the_same_name_in_another_repository_is_another_file(
     copy.write_bytes(DATA)
     path = f"/OVS/Repositories/{second}/VirtualDisks/{copy.name}"
     vm = make_vm(sim, disk=[f"file:{path},xvda,w"])
-    told(driver.destroy_node, ID)
+    attempt(driver.destroy_node, ID)
     assert vm.has_disk
     assert not copy.exists()
 
@@ -97,8 +97,8 @@ def test_07_of_an_unfinished_node_goes_what_its_mark_names(sim: Simulator, drive
     files.append(sim.path_of(second) / "VirtualDisks" / vm.file.name)
     for file in files:
         file.write_bytes(DATA)
-    assert states(told(driver.list_nodes).value)[ID] == NodeState.PENDING
-    came = told(driver.destroy_node, ID)
+    assert states(attempt(driver.list_nodes).value)[ID] == NodeState.PENDING
+    came = attempt(driver.destroy_node, ID)
     assert not vm.definition.exists()
     assert not vm.file.exists() or vm.file.name in came.said
     assert [file.name for file in files if not file.exists()] == []
@@ -108,14 +108,14 @@ def test_07_what_a_broken_off_creation_has_copied_goes(personality: str, module:
     with lab(personality, module, templates=1) as sim:
         sim.misbehave("drop_before", "configure_vm", times=None)
         driver = connect(sim)
-        came = told(driver.create_node, "new", driver.list_sizes()[0], driver.list_images()[0])
+        came = attempt(driver.create_node, "new", driver.list_sizes()[0], driver.list_images()[0])
         assert isinstance(came.error, OperationIncomplete)
         [disk] = (sim.repository_path / "VirtualDisks").iterdir()
         copy = disk.with_name(disk.name + ".bak")
         copy.write_bytes(DATA)
         sim.clear_misbehaviour()
-        [node] = told(driver.list_nodes).value
-        assert told(driver.destroy_node, node).value is True
+        [node] = attempt(driver.list_nodes).value
+        assert attempt(driver.destroy_node, node).value is True
         assert not disk.exists()
         assert copy.exists()
 
@@ -123,7 +123,7 @@ def test_07_what_a_broken_off_creation_has_copied_goes(personality: str, module:
 def test_07_what_a_finished_node_does_not_name_stays(sim: Simulator, driver: Any) -> None:
     """Its uuid in a file's name is no proof."""
     vm = make_vm(sim, disk=[])
-    came = told(driver.destroy_node, ID)
+    came = attempt(driver.destroy_node, ID)
     assert vm.has_disk
     assert vm.file.name in came.said
 
@@ -136,7 +136,7 @@ def test_m_of_a_node_that_create_node_made(personality: str, module: bool) -> No
         others = [disk.with_suffix(end) for end in (".bak", ".qcow2", ".2026-11-27", ".old")]
         for file in others:
             file.write_bytes(DATA)
-        assert told(driver.destroy_node, node).value is True
+        assert attempt(driver.destroy_node, node).value is True
         assert not disk.exists()
         assert [file.name for file in others if not file.exists()] == []
 
@@ -164,7 +164,7 @@ def test_10_a_vm_cfg_that_says_nothing_is_not_read(
     data = sim.repository_path / "VirtualDisks" / "prod-data.img"
     data.write_bytes(DATA)
     folder = put(sim, undashed(ID), text)
-    came = told(driver.list_nodes)
+    came = attempt(driver.list_nodes)
     assert states(came.value)[ID] == NodeState.UNKNOWN, came
     assert any(folder.name in warning for warning in came.warnings)
     assert_no_certain_orphan(driver)
@@ -250,7 +250,7 @@ def test_12_a_link_leads_to_the_file(personality: str, link: str, runs: bool) ->
         other = make_vm(sim, "user", OTHER_ID, disk=[f"file:{path},xvda,w!"])
         if runs and link != "absolute":
             start_by_hand(sim, other, 1)
-        came = told(connect(sim).destroy_node, ID)
+        came = attempt(connect(sim).destroy_node, ID)
         assert vm.has_disk, came
         assert came.error is not None or vm.file.name in came.said
 
@@ -325,7 +325,7 @@ def test_15_what_the_module_sends_is_never_dropped(personality: str, name: bytes
         vm = make_vm(sim)
         other_in(sim, name, vm.path)
         driver = connect(sim)
-        came = told(driver.list_nodes)
+        came = attempt(driver.list_nodes)
         shown = states(came.value).get(OTHER_ID)
         assert shown is not None or came.warnings != [], "neither shown nor said"
         assert shown in (None, NodeState.UNKNOWN, NodeState.STOPPED)
@@ -341,7 +341,7 @@ def test_15_what_an_agent_lists_it_protects(personality: str, name: bytes) -> No
         empty = driver.connection.call("discover_repositories", sim.repository_id)
         other_in(sim, name, vm.path)
         listed = driver.connection.call("discover_repositories", sim.repository_id) != empty
-        came = told(driver.destroy_node, ID)
+        came = attempt(driver.destroy_node, ID)
         assert vm.has_disk or not listed, came
 
 
@@ -354,12 +354,12 @@ def test_19_both_names_of_a_doubled_vm_are_taken(personality: str, module: bool)
         put(sim, "d1", cfg(name="d1", uuid=ID, OVM_simple_name="alpha", memory=256))
         put(sim, "d2", cfg(name="d2", uuid=ID, OVM_simple_name="beta", memory=256), second)
         driver = connect(sim)
-        assert states(told(driver.list_nodes).value) == {ID: NodeState.ERROR}
-        image = told(driver.list_images).value[0]
+        assert states(attempt(driver.list_nodes).value) == {ID: NodeState.ERROR}
+        image = attempt(driver.list_images).value[0]
         for name in ("alpha", "beta"):
-            came = told(driver.create_node, name, driver.list_sizes()[0], image)
+            came = attempt(driver.create_node, name, driver.list_sizes()[0], image)
             assert isinstance(came.error, NameTaken | PreconditionFailed), came
-            assert told(driver.ex_get_node_by_name, name).value.id == ID
+            assert attempt(driver.ex_get_node_by_name, name).value.id == ID
         assert sent(sim) == []
 
 
@@ -370,9 +370,9 @@ BLANKS = [" ", "  ", "\t", "\u00a0", "."]
 def test_22_blanks_at_an_end_belong_to_a_name(sim: Simulator, driver: Any, end: str) -> None:
     """Deleted, or said to be there; never "deleted" of what is there."""
     vm = make_vm(sim, file_name=f"{undashed(ID)}.img{end}")
-    came = told(driver.destroy_node, ID)
+    came = attempt(driver.destroy_node, ID)
     assert not vm.file.exists() or vm.file.name.strip() in came.said, came
-    paths = [orphan["path"] for orphan in told(driver.ex_list_orphans).value]
+    paths = [orphan["path"] for orphan in attempt(driver.ex_list_orphans).value]
     assert vm.path in paths or not vm.file.exists() or paths == []
 
 
@@ -383,6 +383,6 @@ def test_22_the_same_name_without_the_blank_is_another_file(
     vm = make_vm(sim)
     other = vm.file.with_name(vm.file.name + end)
     other.write_bytes(DATA)
-    told(driver.destroy_node, ID)
+    attempt(driver.destroy_node, ID)
     assert other.exists()
     assert not vm.file.exists()

@@ -1,4 +1,4 @@
-"""A mount that is stale on one host: who looks for the fault has to be told of it."""
+"""A mount that is stale on one host is reported."""
 
 from __future__ import annotations
 

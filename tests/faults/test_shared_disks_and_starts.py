@@ -1,4 +1,4 @@
-"""Found by a review: two VMs on one disk, starts refused without need, the wrong image."""
+"""Two VMs on one disk, starts refused without need, the wrong image."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tests.faults.support import (
     DATA,
     ID,
     OTHER_ID,
+    attempt,
     cfg,
     connect,
     lab,
@@ -23,7 +24,6 @@ from tests.faults.support import (
     make_vm,
     put,
     states,
-    told,
     undashed,
 )
 
@@ -47,8 +47,8 @@ def test_a_clone_that_kept_the_disk_is_not_started_beside_its_original(
     vm = make_vm(sim)
     clone = {"name": "c" * 32, "OVM_simple_name": "clone", "uuid": OTHER_ID, "memory": 256}
     put(sim, "c" * 32, cfg(**clone, vcpus=1, disk=[f"file:{vm.path},xvda,w"], vif=[]))
-    assert told(driver.start_node, ID, ex_location=location(sim, 0)).value is True
-    came = told(driver.start_node, OTHER_ID, ex_location=location(sim, 1))
+    assert attempt(driver.start_node, ID, ex_location=location(sim, 0)).value is True
+    came = attempt(driver.start_node, OTHER_ID, ex_location=location(sim, 1))
     assert isinstance(came.error, PreconditionFailed), came
     assert vm.path in came.said
     assert live(sim) == [ID]
@@ -58,10 +58,10 @@ def test_a_vm_whose_uuid_was_edited_while_it_runs_is_not_started_twice(
     sim: Simulator, driver: Any
 ) -> None:
     vm = make_vm(sim)
-    assert told(driver.start_node, ID, ex_location=location(sim, 0)).value is True
+    assert attempt(driver.start_node, ID, ex_location=location(sim, 0)).value is True
     file = vm.definition / "vm.cfg"
     file.write_text(file.read_text().replace(ID, OTHER_ID))
-    assert told(driver.start_node, OTHER_ID, ex_location=location(sim, 1)).error is not None
+    assert attempt(driver.start_node, OTHER_ID, ex_location=location(sim, 1)).error is not None
     assert live(sim) == [ID]
 
 
@@ -70,14 +70,14 @@ def test_a_vm_cfg_that_is_edited_between_the_looks_and_the_start(
 ) -> None:
     """What was looked for were other disks than those that it would be started with."""
     vm, other = make_vm(sim), make_vm(sim, "other", OTHER_ID)
-    assert told(driver.start_node, OTHER_ID).value is True
+    assert attempt(driver.start_node, OTHER_ID).value is True
     file = vm.definition / "vm.cfg"
 
     def edit(_when: str) -> None:
         file.write_text(file.read_text().replace(vm.path, other.path))
 
     sim.misbehave("hook", "discover_hardware", times=None, hook=edit)
-    assert isinstance(told(driver.start_node, ID).error, PreconditionFailed)
+    assert isinstance(attempt(driver.start_node, ID).error, PreconditionFailed)
     assert live(sim) == [OTHER_ID]
 
 
@@ -92,8 +92,8 @@ def test_disks_of_one_name_in_the_directories_of_two_vms(sim: Simulator, driver:
         values = {"name": directory, "OVM_simple_name": name, "uuid": vm_id, "memory": 256}
         put(sim, directory, cfg(**values, vcpus=1, disk=[f"file:{where},xvda,w"], vif=[]))
         put(sim, directory, DATA, file="System.img")
-    assert told(driver.start_node, ID).value is True
-    came = told(driver.start_node, OTHER_ID)
+    assert attempt(driver.start_node, ID).value is True
+    came = attempt(driver.start_node, OTHER_ID)
     assert came.value is True, came
 
 
@@ -102,8 +102,8 @@ def test_a_host_that_lacks_the_repository_is_in_nobodys_way(sim: Simulator, driv
     local = sim.add_repository("local", hosts=[0])
     make_vm(sim)
     make_vm(sim, "local", OTHER_ID, repository=local)
-    assert told(driver.start_node, ID, ex_location=location(sim, 1)).value is True
-    came = told(driver.start_node, OTHER_ID)
+    assert attempt(driver.start_node, ID, ex_location=location(sim, 1)).value is True
+    came = attempt(driver.start_node, OTHER_ID)
     assert came.value is True, came
     assert came.warnings == []
 
@@ -122,7 +122,7 @@ def test_what_cannot_be_followed_in_another_place_is_in_nobodys_way(
         unknown = {"path": LUN, "error": "Stale NFS file handle"}
         sim.misbehave("answer", "libcloud_file_holders", times=None, value=[held])
         sim.misbehave("answer", "libcloud_identify", times=None, value=[known, unknown])
-        came = told(driver.start_node, ID)
+        came = attempt(driver.start_node, ID)
         assert came.value is True, came
 
 
@@ -139,7 +139,7 @@ def test_an_iso_that_is_mounted_in_domain_0(personality: str, mode: str) -> None
         add_disk(vm.definition, vm.path, f"file:{iso},xvdb{':cdrom' if mode == 'r' else ''},{mode}")
         loop = [{"kind": "loop", "device": "/dev/loop0", "path": iso}]
         sim.misbehave("answer", "libcloud_file_holders", host=1, times=None, value=loop)
-        came = told(driver.start_node, ID, ex_location=location(sim, 0))
+        came = attempt(driver.start_node, ID, ex_location=location(sim, 0))
         assert (came.value is True) == (mode == "r"), came
 
 
@@ -149,14 +149,14 @@ def test_a_stop_does_not_wait_for_another_hosts_broken_list(
     """As with a silent host: it is gone from where it ran, and what is not known is said. Where the
     host module has all domains one by one nothing is unknown."""
     make_vm(sim)
-    assert told(driver.start_node, ID, ex_location=location(sim, 0)).value is True
+    assert attempt(driver.start_node, ID, ex_location=location(sim, 0)).value is True
     let_list(sim, 1, [])
-    came = told(driver.stop_node, ID)
+    came = attempt(driver.stop_node, ID)
     assert came.value is True, came
     assert ("what runs there is unknown" in came.said) == (not module)
     assert sim.domains(0) == []
     expected = NodeState.STOPPED if module else NodeState.UNKNOWN
-    assert states(told(driver.list_nodes).value)[ID] == expected
+    assert states(attempt(driver.list_nodes).value)[ID] == expected
 
 
 @pytest.mark.parametrize("number", range(1, 5))
@@ -169,8 +169,8 @@ def test_a_start_goes_where_all_its_disks_are(sim: Simulator, driver: Any, numbe
     (folder / "data.img").write_bytes(DATA)
     entry = f"file:/OVS/Repositories/{local}/VirtualDisks/data.img,xvdb,w"
     add_disk(vm.definition, vm.path, entry)
-    assert isinstance(told(driver.start_node, vm.id, location(sim, 1)).error, PreconditionFailed)
-    came = told(driver.start_node, vm.id)
+    assert isinstance(attempt(driver.start_node, vm.id, location(sim, 1)).error, PreconditionFailed)
+    came = attempt(driver.start_node, vm.id)
     assert came.value is True, came
     assert [one["uuid"] for one in sim.domains(0)] == [vm.id]
 
@@ -181,8 +181,8 @@ def test_a_reboot_from_which_it_would_not_come_back_is_refused(
 ) -> None:
     """As installers leave it: on_reboot = 'destroy'."""
     make_vm(sim, on_reboot=action)
-    assert told(driver.start_node, ID).value is True
-    came = told(driver.reboot_node, ID, ex_minimum_age=0)
+    assert attempt(driver.start_node, ID).value is True
+    came = attempt(driver.reboot_node, ID, ex_minimum_age=0)
     assert (came.value is True) == ("restart" in action), came
     assert ("on_reboot" in came.said) == ("restart" not in action)
 
@@ -211,13 +211,13 @@ def test_all_that_the_manager_made_can_be_stopped_and_started(personality: str) 
     """ISO drives, LUNs shared ``w!``, an empty drive, a VM without disks; with the host module."""
     with lab(personality, True, layout="manager", vms=1) as sim:
         driver = connect(sim)
-        nodes = told(driver.list_nodes)
+        nodes = attempt(driver.list_nodes)
         assert nodes.warnings == []
         for node in nodes.value:
             if node.state == NodeState.RUNNING:
-                assert told(driver.stop_node, node, ex_force=True).value is True
-            came = told(driver.start_node, node)
+                assert attempt(driver.stop_node, node, ex_force=True).value is True
+            came = attempt(driver.start_node, node)
             assert came.value is True, came
-        again = told(driver.list_nodes)
+        again = attempt(driver.list_nodes)
         assert again.warnings == []
         assert set(states(again.value).values()) == {NodeState.RUNNING}

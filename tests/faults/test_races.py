@@ -1,4 +1,4 @@
-"""What another client does meanwhile, and a look that was true some minutes ago."""
+"""What another client does meanwhile, and what was read some minutes ago."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from tests.faults.support import (
     DOMAIN_0,
     ID,
     OTHER_ID,
+    attempt,
     connect,
     lab,
     let_list,
@@ -28,7 +29,6 @@ from tests.faults.support import (
     record,
     sent,
     start_by_hand,
-    told,
 )
 from tests.support import at_once, calls_of, clock_of
 
@@ -42,7 +42,7 @@ def test_d3_a_vm_cfg_that_appears_while_it_is_destroyed(
     """Right before the first deletion it is decided anew."""
     vm = make_vm(sim)
     rule = once(sim, moment, lambda: other_vm(sim, disk=[f"file:{vm.path},xvda,w"]))
-    came = told(driver.destroy_node, ID)
+    came = attempt(driver.destroy_node, ID)
     if rule.hits:
         assert vm.has_disk, came
         assert vm.file.name in came.said
@@ -61,7 +61,7 @@ def test_d3_a_vm_that_is_started_while_it_is_destroyed(
         start_by_hand(sim, other, 1)
 
     rule = once(sim, moment, come)
-    came = told(driver.destroy_node, ID)
+    came = attempt(driver.destroy_node, ID)
     if rule.hits:
         assert live(sim) == [OTHER_ID]
         assert vm.has_disk, came
@@ -72,7 +72,7 @@ def test_d3_a_user_at_any_read_before_the_deletion(personality: str, module: boo
     """Whichever read the user appears before: it is not deleted under it, unless all was over."""
     with lab(personality, module) as sim:
         make_vm(sim)
-        assert told(connect(sim).destroy_node, ID).value is True
+        assert attempt(connect(sim).destroy_node, ID).value is True
         calls = [call.function for call in sim.calls]
     last = calls.index("libcloud_delete_aside" if module else "storage_plugin_destroy")
     reads = [n for n in range(last) if calls[n] in LOOKS]
@@ -82,7 +82,7 @@ def test_d3_a_user_at_any_read_before_the_deletion(personality: str, module: boo
             driver = connect(sim)
             function, nth = calls[number], calls[: number + 1].count(calls[number])
             rule = once(sim, function, lambda s=sim, v=vm: use(s, v), nth=nth)
-            came = told(driver.destroy_node, ID)
+            came = attempt(driver.destroy_node, ID)
             assert rule.hits == 1
             assert vm.has_disk, (function, nth, calls, came)
 
@@ -111,7 +111,7 @@ def test_d3_a_file_that_comes_into_the_directory_meanwhile(sim: Simulator) -> No
         file.write_bytes(b"x")
         clock.sleep(seconds)
 
-    came = told(connect(sim, ex_clock=Clock(clock.now, sleep)).destroy_node, ID)
+    came = attempt(connect(sim, ex_clock=Clock(clock.now, sleep)).destroy_node, ID)
     assert isinstance(came.error, PreconditionFailed), came
     assert file.exists()
     assert vm.is_whole
@@ -132,9 +132,9 @@ def test_a_a_module_that_was_away_is_asked_again(personality: str, away: bool) -
         if away:
             gone = 'exceptions.Exception:method "libcloud_read_agent" is not supported'
             sim.misbehave("fault", "libcloud_read_agent", host=1, text=gone)
-            told(driver.list_nodes)
+            attempt(driver.list_nodes)
         let_list(sim, 1, [DOMAIN_0])  # off the list, and it holds on
-        came = told(driver.destroy_node, ID)
+        came = attempt(driver.destroy_node, ID)
         assert vm.has_disk, came
         assert live(sim) == [OTHER_ID]
 
@@ -146,9 +146,9 @@ def test_a_a_start_asks_it_again_too(personality: str) -> None:
         driver = connect(sim)
         gone = 'exceptions.Exception:method "libcloud_read_agent" is not supported'
         sim.misbehave("fault", "libcloud_read_agent", host=1, text=gone)
-        told(driver.list_nodes)
+        attempt(driver.list_nodes)
         let_list(sim, 1, [DOMAIN_0])
-        came = told(driver.start_node, ID, ex_location=location(sim, 0))
+        came = attempt(driver.start_node, ID, ex_location=location(sim, 0))
         assert isinstance(came.error, PreconditionFailed), came
         assert live(sim) == [ID]
 
@@ -157,8 +157,8 @@ def test_a_a_start_asks_it_again_too(personality: str) -> None:
 
 
 def new(driver: Any, where: str | None = None, **options: Any) -> Any:
-    image = told(driver.list_images).value[0]
-    return told(driver.create_node, "web", driver.list_sizes()[0], image, where, **options)
+    image = attempt(driver.list_images).value[0]
+    return attempt(driver.create_node, "web", driver.list_sizes()[0], image, where, **options)
 
 
 def named(sim: Simulator) -> list[Path]:
@@ -244,8 +244,8 @@ def test_r4_two_clients_prefer_the_same_host(personality: str, module: bool) -> 
         make_vm(sim)
         first, second = connect(sim), connect(sim, 1)
         others: list[Any] = []
-        once(sim, "start_vm", lambda: others.append(told(second.start_node, ID)))
-        came = told(first.start_node, ID)
+        once(sim, "start_vm", lambda: others.append(attempt(second.start_node, ID)))
+        came = attempt(first.start_node, ID)
         assert live(sim) == [ID], (came, others)
         assert {call.host_index for call in sim.calls if call.function == "start_vm"} in ({0}, {1})
 
@@ -253,7 +253,7 @@ def test_r4_two_clients_prefer_the_same_host(personality: str, module: bool) -> 
 def test_r4_at_the_same_moment(personality: str, module: bool) -> None:
     with lab(personality, module) as sim:
         make_vm(sim)
-        came = together(sim, lambda driver, _: told(driver.start_node, ID))
+        came = together(sim, lambda driver, _: attempt(driver.start_node, ID))
         assert live(sim) == [ID], came
 
 
@@ -265,7 +265,7 @@ def test_r4_all_lists_are_asked_right_before_the_start(personality: str, module:
         reads = "libcloud_read_agent" if module else "discover_hardware"
         sim.calls.clear()
         once(sim, reads, lambda: start_by_hand(sim, vm, 1), nth=4 if module else 1, when="after")
-        came = told(driver.start_node, ID, ex_location=location(sim, 0))
+        came = attempt(driver.start_node, ID, ex_location=location(sim, 0))
         assert live(sim) == [ID], came
 
 
@@ -273,7 +273,9 @@ def test_r4_a_host_that_is_named_wins(personality: str, module: bool) -> None:
     for host in (0, 1):
         with lab(personality, module) as sim:
             make_vm(sim)
-            assert told(connect(sim).start_node, ID, ex_location=location(sim, host)).value is True
+            assert (
+                attempt(connect(sim).start_node, ID, ex_location=location(sim, host)).value is True
+            )
             assert [domain["uuid"] for domain in sim.domains(host)] == [ID]
 
 
@@ -284,7 +286,7 @@ def test_r4_one_with_too_little_room_is_not_preferred(personality: str, module: 
             filler = make_vm(sim, "filler", OTHER_ID, memory=2048)
             start_by_hand(sim, filler, full)
             make_vm(sim, memory=2048)
-            assert told(connect(sim).start_node, ID).value is True
+            assert attempt(connect(sim).start_node, ID).value is True
             assert ID in [domain["uuid"] for domain in sim.domains(1 - full)]
 
 
@@ -296,7 +298,7 @@ def test_x_a_start_that_another_client_has_done(personality: str, module: bool) 
     with lab(personality, module) as sim:
         vm = make_vm(sim)
         once(sim, "start_vm", lambda: start_by_hand(sim, vm, 0))
-        came = told(connect(sim).start_node, ID, ex_location=location(sim, 0))
+        came = attempt(connect(sim).start_node, ID, ex_location=location(sim, 0))
         assert live(sim) == [ID]
         assert came.value is True or "runs" in came.said or "running" in came.said, came
 
@@ -315,7 +317,7 @@ def test_a_fault_after_the_effect(sim: Simulator, driver: Any, function: str, mo
     sim.misbehave("fault_after", function, text=AFTER)
     sim.calls.clear()
     action = driver.start_node if function == "start_vm" else driver.destroy_node
-    came = told(action, ID)
+    came = attempt(action, ID)
     assert calls_of(sim, function) == [function]
     assert came.error is None, came
     if function == "start_vm":
@@ -350,5 +352,5 @@ def test_g_a_migrating_one_is_not_started(sim: Simulator, driver: Any) -> None:
     """On its way to another host it is on two lists, or on none."""
     vm = make_vm(sim)
     let_list(sim, 1, [DOMAIN_0, record(f"migrating-{vm.directory}", ID)])
-    assert told(driver.start_node, ID).error is not None
+    assert attempt(driver.start_node, ID).error is not None
     assert sent(sim) == []

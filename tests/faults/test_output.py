@@ -1,4 +1,4 @@
-"""What is said and shown: on a terminal, in logs, of ids and names in every spelling."""
+"""Output: on a terminal, in logs, of ids and names in every spelling."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from tests.faults.support import (
     ID,
     OTHER_ID,
     assert_refused,
+    attempt,
     cfg,
     connect,
     lab,
@@ -29,7 +30,6 @@ from tests.faults.support import (
     sent,
     start_by_hand,
     states,
-    told,
 )
 
 # ------------------------------------------------------------------ 17: terminal
@@ -98,16 +98,16 @@ def test_18_an_id_in_every_spelling(sim: Simulator, driver: Any, form: str) -> N
     start_by_hand(sim, vm, 0)
     plain = {"{}": ID, "upper": ID.upper(), "undashed": vm.directory}
     given = plain.get(form, vm.directory.upper())
-    found = told(driver.wait_until_running, [given], wait_period=0.1, timeout=1)
+    found = attempt(driver.wait_until_running, [given], wait_period=0.1, timeout=1)
     assert [node.id for node, _ in found.value or []] == [ID], found
-    assert told(driver.ex_get_node, given).value.id == ID
-    assert told(driver.stop_node, given, ex_force=True).value is True
-    assert told(driver.start_node, given).value is True
+    assert attempt(driver.ex_get_node, given).value.id == ID
+    assert attempt(driver.stop_node, given, ex_force=True).value is True
+    assert attempt(driver.start_node, given).value is True
     assert live(sim) == [ID]
 
 
 def test_18_what_was_never_there_is_not_gone(sim: Simulator, driver: Any) -> None:
-    came = told(driver.wait_until_running, [OTHER_ID], wait_period=0.1, timeout=1)
+    came = attempt(driver.wait_until_running, [OTHER_ID], wait_period=0.1, timeout=1)
     assert isinstance(came.error, WaitTimeout | NodeNotFound)
     assert "is gone" not in came.said
     assert OTHER_ID in came.said
@@ -125,7 +125,7 @@ def test_18_a_clock_that_runs_backwards(sim: Simulator, driver: Any) -> None:
     """xend counts by the same clock: it would end the guest. The reason is the clock."""
     sim.add_vm("old", uuid=ID, running_on=0)
     sim.hosts[0].clock_offset = -7200
-    came = told(driver.reboot_node, ID)
+    came = attempt(driver.reboot_node, ID)
     if came.error is not None:
         assert isinstance(came.error, PreconditionFailed)
         assert "clock" in came.said
@@ -146,11 +146,11 @@ def test_18_an_appliance_s_empty_drive(sim: Simulator, driver: Any, entry: str) 
     """It is no disk, it is not deleted, and it keeps nothing from being deleted."""
     path = f"/OVS/Repositories/{sim.repository_id}/VirtualDisks/{ID.replace('-', '')}.img"
     vm = make_vm(sim, disk=[f"file:{path},xvda,w", entry])
-    [node] = told(driver.list_nodes).value
+    [node] = attempt(driver.list_nodes).value
     assert node.state == NodeState.STOPPED
     assert node.extra["disks"] == [vm.path]
     assert node.extra["system_disk"] == vm.path
-    assert told(driver.destroy_node, ID).value is True
+    assert attempt(driver.destroy_node, ID).value is True
     assert not vm.file.exists()
 
 
@@ -159,7 +159,7 @@ def test_18_an_appliance_s_empty_drive(sim: Simulator, driver: Any, entry: str) 
 
 def test_a_missing_image_is_no_missing_node(sim: Simulator, driver: Any) -> None:
     image = f"{sim.repository_id}/Templates/no-such.raw"
-    came = told(driver.create_node, "web", driver.list_sizes()[0], image)
+    came = attempt(driver.create_node, "web", driver.list_sizes()[0], image)
     assert came.error is not None
     assert not isinstance(came.error, NodeNotFound), came
     assert "no-such.raw" in came.said
@@ -167,7 +167,7 @@ def test_a_missing_image_is_no_missing_node(sim: Simulator, driver: Any) -> None
 
 
 def test_images_of_a_host_that_does_not_exist(sim: Simulator, driver: Any) -> None:
-    came = told(driver.list_images, "no-such-host")
+    came = attempt(driver.list_images, "no-such-host")
     assert came.error is not None, came
     assert "no-such-host" in came.said
 
@@ -187,12 +187,12 @@ def test_a_nil_instead_of_a_document(
     if function == "discover_repositories":
         sim.misbehave("answer", function, host=0, times=None, value=value)
     sim.calls.clear()
-    came = told(driver.list_nodes)
+    came = attempt(driver.list_nodes)
     assert came.error is not None or came.warnings != []
     state = states(came.value or []).get(ID)
     assert state in (None, NodeState.UNKNOWN, NodeState.RUNNING)
-    told(driver.destroy_node, ID)
-    told(driver.start_node, ID)
+    attempt(driver.destroy_node, ID)
+    attempt(driver.start_node, ID)
     if function == "discover_repository_db":
         assert vm.has_disk  # it is seen through the other host; who else may use it is not known
         return
@@ -210,16 +210,16 @@ def test_q_a_name_comes_back_as_it_was_given(personality: str, module: bool, nam
     """Read back before configure_vm: it has the name, or nothing of it is left."""
     with lab(personality, module, templates=1) as sim:
         driver = connect(sim)
-        came = told(driver.create_node, name, driver.list_sizes()[0], driver.list_images()[0])
+        came = attempt(driver.create_node, name, driver.list_sizes()[0], driver.list_images()[0])
         folders = list((sim.repository_path / "VirtualMachines").glob("[!.]*"))
         if came.error is not None:
             assert folders == []
             assert list((sim.repository_path / "VirtualDisks").glob("[!.]*")) == []
             return
         assert came.value.name == name
-        assert told(driver.ex_get_node_by_name, name).value.id == came.value.id
+        assert attempt(driver.ex_get_node_by_name, name).value.id == came.value.id
         assert live(sim) == [came.value.id]
-        assert told(driver.destroy_node, came.value).value is True
+        assert attempt(driver.destroy_node, came.value).value is True
 
 
 # ------------------------------------------------------------------ sec: secrets
@@ -251,15 +251,19 @@ def test_sec_no_password_reaches_the_log(sim: Simulator, log: Log) -> None:
     with (broken.definition / "vm.cfg").open("a") as file:
         file.write(f"vncpasswd = {SECRET} +\n")
     driver = connect(sim)
-    came = [told(driver.list_nodes), told(driver.start_node, ID), told(driver.list_nodes)]
+    came = [
+        attempt(driver.list_nodes),
+        attempt(driver.start_node, ID),
+        attempt(driver.list_nodes),
+    ]
     for function in ("get_vm_config", "libcloud_repository", "list_vms"):
         sim.misbehave("truncate", function)
-        came.append(told(driver.list_nodes))
+        came.append(attempt(driver.list_nodes))
         sim.clear_misbehaviour()
     url = f"https://{sim.user}:{sim.password}@x/"
     text = f"exceptions.Exception:failed at {url} for vncpasswd={SECRET}"
     sim.misbehave("fault", "stop_vm", text=text)
-    came.append(told(driver.stop_node, ID))
+    came.append(attempt(driver.stop_node, ID))
     said = log.getvalue() + repr(came) + repr([vars(one.error) for one in came if one.error])
     basic = base64.b64encode(f"{sim.user}:{sim.password}".encode()).decode()
     for secret in (SECRET, sim.password, basic):
@@ -273,6 +277,6 @@ def test_sec_no_password_reaches_the_log(sim: Simulator, log: Log) -> None:
 def test_sec_nothing_of_base64_but_its_length(personality: str, log: Log) -> None:
     with lab(personality, True) as sim:
         make_vm(sim)
-        told(connect(sim).list_nodes)
+        attempt(connect(sim).list_nodes)
         assert "libcloud_repository" in log.getvalue()
         assert not re.search(r"[A-Za-z0-9+/]{60,}={0,2}\s*</base64>", log.getvalue())

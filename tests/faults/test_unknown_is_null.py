@@ -1,4 +1,4 @@
-"""What a host did not say is not known: in JSON that is null, not "no" and not nothing."""
+"""What a host did not report is unknown: in JSON that is null, neither "no" nor missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a review with fresh eyes found: disks that are lost, or kept for no reason."""
+"""Disks that were lost, or kept for no reason."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tests.faults.support import (
     ID,
     OTHER_ID,
     assert_no_certain_orphan,
+    attempt,
     cfg,
     connect,
     lab,
@@ -23,7 +24,6 @@ from tests.faults.support import (
     other_vm,
     put,
     start_by_hand,
-    told,
     undashed,
 )
 
@@ -62,7 +62,7 @@ def test_start_the_local_one(sim: Simulator, driver: Any) -> None:
     own = sim.add_repository("own", hosts=[1])
     vm = make_vm(sim, "local", repository=own)
     start_by_hand(sim, other, 0)
-    came = told(driver.start_node, vm.id)
+    came = attempt(driver.start_node, vm.id)
     assert came.value is True, came
 
 
@@ -84,7 +84,9 @@ def test_start_with_a_medium_in_a_repository_that_is_no_more_elsewhere(
     vm = make_vm(
         sim, disk=[f"file:{path},xvda,w", f"file:/OVS/Repositories/{own}/ISOs/a.iso,xvdc:cdrom,r"]
     )
-    came = told(driver.start_node, vm.id, ex_location=f"{sim.hosts[1].address}:{sim.hosts[1].port}")
+    came = attempt(
+        driver.start_node, vm.id, ex_location=f"{sim.hosts[1].address}:{sim.hosts[1].port}"
+    )
     assert came.value is True, came
 
 
@@ -167,7 +169,7 @@ def test_a_disk_that_is_taken_off_meanwhile(sim: Simulator, driver: Any, module:
         "discover_mounted_file_systems" if not module else "libcloud_list_files",
         hook=lambda m: (vm.definition / "vm.cfg").write_text(text) if m == "before" else None,
     )
-    came = told(driver.destroy_node, ID)
+    came = attempt(driver.destroy_node, ID)
     assert isinstance(came.error, PreconditionFailed), came
     assert data.exists(), came
     assert vm.definition.exists()
@@ -177,7 +179,7 @@ def test_an_entry_that_is_not_understood(sim: Simulator, driver: Any) -> None:
     """A comma in the name: what stands before it is another file."""
     path = f"/OVS/Repositories/{sim.repository_id}/VirtualDisks/{undashed(ID)}"
     vm = make_vm(sim, file_name=undashed(ID), disk=[f"file:{path},old.img,xvda,w"])
-    came = told(driver.destroy_node, ID)
+    came = attempt(driver.destroy_node, ID)
     assert vm.has_disk, came
 
 
@@ -192,7 +194,7 @@ def test_put_back_while_it_is_deleted(personality: str) -> None:
                 connect(sim).ex_put_back(one["path"], one["set_aside"])
 
         sim.misbehave("hook", "libcloud_delete_aside", hook=back)
-        came = told(driver.destroy_node, ID)
+        came = attempt(driver.destroy_node, ID)
         assert vm.has_disk, came
         assert came.value is not True or vm.file.name in came.said, came
 
@@ -209,7 +211,7 @@ def test_one_device_on_two_hosts_is_two(sim: Simulator, driver: Any) -> None:
         text = text.replace(location, "/dev/cciss/c0d1p1")
         sim.misbehave("answer", "discover_repository_db", host=index, times=None, value=text)
     vm = make_vm(sim)
-    came = told(driver.list_nodes)
+    came = attempt(driver.list_nodes)
     assert came.warnings == [], came
     destroyed_without_a_word(driver, vm)
 
@@ -222,7 +224,7 @@ def test_who_holds_cannot_be_told(personality: str) -> None:
         let_list(sim, 1, [DOMAIN_0])
         for name in ("libcloud_file_holders", "libcloud_read_agent"):
             sim.misbehave("fault", name, host=1, times=None, text="x.Failed:xenstore is gone")
-        came = told(connect(sim).destroy_node, ID)
+        came = attempt(connect(sim).destroy_node, ID)
         assert vm.is_whole, came
 
 
@@ -235,7 +237,7 @@ def test_a_link_in_a_repository_of_another_host(personality: str) -> None:
         alias.symlink_to(vm.path)
         path = f"/OVS/Repositories/{own}/VirtualDisks/data.img"
         make_vm(sim, "user", OTHER_ID, own, "user.img", disk=[f"file:{path},xvda,w!"])
-        came = told(connect(sim).destroy_node, ID)
+        came = attempt(connect(sim).destroy_node, ID)
         assert vm.has_disk, came
         assert "data.img" in came.said
 
@@ -249,7 +251,7 @@ def test_gone_is_said_only_by_a_listing_that_is_understood(personality: str) -> 
         assert odd != text
         sim.misbehave("fault", "storage_plugin_destroy")
         sim.misbehave("answer", "discover_repositories", nth=4, value=odd)
-        came = told(connect(sim).destroy_node, ID)
+        came = attempt(connect(sim).destroy_node, ID)
         assert isinstance(came.error, OperationIncomplete), came
         assert vm.file.name in came.said
         assert vm.has_disk
@@ -260,7 +262,7 @@ def test_a_mount_that_took_effect_and_then_failed(personality: str, kind: str) -
     with lab(personality, False) as sim:
         vm = make_vm(sim)
         rule = sim.misbehave(kind, "storage_plugin_mount")
-        came = told(connect(sim).destroy_node, ID)
+        came = attempt(connect(sim).destroy_node, ID)
         assert rule.hits == 1
         assert came.value is True, came
         assert not vm.has_disk
@@ -271,7 +273,7 @@ def test_a_template_that_one_host_cannot_read_is_asked_of_another(personality: s
         vm = make_vm(sim)
         put(sim, "t" * 32, cfg(name="t", memory=256, vcpus=1, disk=[]), folder="Templates")
         sim.misbehave("fault", "get_template_config", host=0, times=None)
-        came = told(connect(sim).destroy_node, ID)
+        came = attempt(connect(sim).destroy_node, ID)
         assert came.value is True, came
         assert not vm.has_disk, came
 
@@ -289,9 +291,9 @@ def test_what_cannot_be_read_of_our_folder_is_not_deleted(personality: str) -> N
             "after": "",
         }
         sim.misbehave("answer", "libcloud_repository", nth=5, value=blind)
-        came = told(connect(sim).destroy_node, ID)
+        came = attempt(connect(sim).destroy_node, ID)
         assert isinstance(came.error, OperationIncomplete), came
         assert "Input/output error" in came.said
-        [left] = [one for one in told(connect(sim).ex_list_orphans).value if one["set_aside"]]
+        [left] = [one for one in attempt(connect(sim).ex_list_orphans).value if one["set_aside"]]
         connect(sim).ex_put_back(left["path"], left["set_aside"])
         assert vm.has_disk
