@@ -135,7 +135,7 @@ $(VENV)/.test: $(METADATA) | $(BIN)/python
 
 .venv-dist/.installed: Makefile | $(BIN)/python
 	@tools/make-venv $(PYTHON) .venv-dist
-	@.venv-dist/bin/python -m pip install --quiet 'build>=1.2' 'twine>=6' 'check-wheel-contents>=0.6'
+	@.venv-dist/bin/python -m pip install --quiet 'build>=1.6' 'twine>=6' 'check-wheel-contents>=0.6'
 	@touch $@
 
 clean:

@@ -117,9 +117,11 @@ class _Loader:
 
     def exec_module(self, module: ModuleType) -> None:
         # From here on the module has its own loader and no trace of this one.
-        module.__loader__ = self._loader
-        if module.__spec__ is not None:
-            module.__spec__.loader = self._loader
+        if module.__loader__ is self:
+            module.__loader__ = self._loader
+        spec: Any = module.__spec__
+        if spec is not None and spec.loader is self:
+            spec.loader = self._loader
         self._loader.exec_module(module)
         _add(self._name, module)
 
