@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 from libcloud.compute.base import Node
 from libcloud.compute.providers import get_driver
 
-from libcloud_ovm3.cli.output import heading, show
+from libcloud_ovm3.cli import INTERRUPTED
+from libcloud_ovm3.cli.output import heading, show, tell
 from libcloud_ovm3.cli.tables import show_hosts, show_images, show_nodes, show_sizes
 from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.operations.limits import MINIMUM_AGE
@@ -43,7 +44,11 @@ def run(speed: float, version: str) -> None:
             ex_fingerprint={host.address: host.fingerprint for host in sim.hosts},
             ex_clock=clock,
         )
-        _steps(driver, sim, clock)
+        try:
+            _steps(driver, sim, clock)
+        except KeyboardInterrupt:  # what was sent concerns nobody: the hosts go
+            tell("Interrupted: the simulated hosts and their VMs are removed.")
+            raise SystemExit(INTERRUPTED) from None
     _show_next()
 
 

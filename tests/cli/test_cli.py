@@ -171,6 +171,7 @@ def test_ctrl_c_leaves_nothing_running(tmp_path: Path) -> None:
         [*OVM3, "demo", "--speed", "1"],
         env=env,
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         preexec_fn=heed_ctrl_c,  # noqa: PLW1509 (one call, nothing that could deadlock)
     )
@@ -179,6 +180,7 @@ def test_ctrl_c_leaves_nothing_running(tmp_path: Path) -> None:
         if "create_node" in line:
             break
     demo.send_signal(signal.SIGINT)
-    assert demo.wait(timeout=120) != 0
-    demo.stdout.close()
+    _, err = demo.communicate(timeout=120)
+    assert demo.returncode == 130
+    assert "Interrupted: the simulated hosts and their VMs are removed." in err
     assert list(tmp_path.iterdir()) == [], "the simulator's files are gone"

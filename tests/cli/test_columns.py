@@ -118,7 +118,7 @@ def test_colours(
 
 def test_a_list_on_a_terminal_of_its_own() -> None:
     with Simulator(hosts=1, speed=100) as sim:
-        status, shown = on_terminal("vm", "list", *options(sim), password=sim.password, columns=60)
+        status, shown = on_terminal("vm", "list", *options(sim), password=sim.password, columns=50)
     assert status == 0
     shown = ANSI.sub("", shown).rpartition("\x1b[K")[2]
     found = re.findall(r"^  ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\r$", shown, re.MULTILINE)
