@@ -228,8 +228,8 @@ def _seen_by(host: HostView, ip: str, port: int, limit: float) -> str | None:
 
 def _refused(off: HostOff, why: str) -> PreconditionFailed:
     return PreconditionFailed(
-        f"host {off.label} does not count as powered off (ex_hosts_off): {why}. Nothing was sent; "
-        f"see docs/a-host-is-dead.md"
+        f"host {off.label} does not count as powered off (ex_hosts_off): {why}. Nothing more was "
+        f"sent; see docs/a-host-is-dead.md"
     )
 
 

@@ -163,6 +163,16 @@ def test_a_host_without_pin(plain: Simulator) -> None:
     assert states(driver, plain.hosts[1].address) == [NodeState.STOPPED]
 
 
+def test_a_definition_that_cannot_be_read_blocks_as_before(plain: Simulator) -> None:
+    driver, off = operator(plain), plain.hosts[1].address
+    node = quietly(driver.ex_get_node_by_name, NAME)
+    [file] = (plain.path_of(plain.repository_id) / "VirtualMachines").glob("*/vm.cfg")
+    file.write_text("name = 'subj")
+    with pytest.raises(PreconditionFailed, match=r"cannot be started: it is unknown: .*vm\.cfg"):
+        quietly(driver.start_node, node, ex_hosts_off=off)
+    assert not calls_of(plain, "start_vm")
+
+
 def test_a_repository_that_only_it_had_mounted(plain: Simulator) -> None:
     for index in (0, 2):
         plain.hosts[index].unmount_repository()
