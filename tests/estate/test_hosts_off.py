@@ -153,8 +153,9 @@ def test_a_member_that_was_left_out(plain: Simulator) -> None:
 def test_a_location(plain: Simulator) -> None:
     driver = operator(plain)
     [dead] = [one for one in driver.list_locations() if one.extra["status"] == "unreachable"]
-    [node] = quietly(driver.list_nodes, ex_hosts_off=[dead])
-    assert node.state == NodeState.STOPPED
+    for off in ([dead], dead):
+        [node] = quietly(driver.list_nodes, ex_hosts_off=off)
+        assert node.state == NodeState.STOPPED
 
 
 def test_a_host_without_pin(plain: Simulator) -> None:
@@ -255,6 +256,8 @@ def test_what_cannot_be_a_host(name: Any, plain: Simulator) -> None:
     plain.calls.clear()
     with pytest.raises(InvalidArgument, match="ex_hosts_off: host"):
         operator(plain).list_nodes(ex_hosts_off=[name])
+    with pytest.raises(InvalidArgument, match="ex_hosts_off: host"):
+        operator(plain).list_nodes(ex_hosts_off=name or [""])
     assert plain.calls == []
 
 
