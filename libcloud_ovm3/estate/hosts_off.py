@@ -68,7 +68,7 @@ def parse_names(names: Any) -> tuple[str, ...]:
     :raises InvalidArgument: One of them cannot be the address or the name of a host.
     """
     several = names if isinstance(names, list | tuple | set | frozenset) else [names]
-    listed = [getattr(one, "id", one) for one in several]
+    listed: list[Any] = [getattr(one, "id", one) for one in several]
     try:
         for one in listed:
             parse_address(one)
