@@ -28,6 +28,7 @@ from libcloud_ovm3.errors import (
 from libcloud_ovm3.estate.hosts import HostView, UnreachableHost, map_hosts
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository, with_module
+from libcloud_ovm3.progress import waiting
 
 _HEARTBEAT = b".hb-"  # of CloudStack's storagehealth.py (agent-behaviour 15.4)
 _HEARTBEAT_BYTES = 64  # it is a number of seconds
@@ -252,7 +253,8 @@ def _require_no_heartbeat(
         before = _read_heartbeats(hosts, repositories)
         if not before:
             return
-        estate.clock.sleep(estate.second_look)
+        with waiting(f"reading heartbeat files again in {estate.second_look:g} s"):
+            estate.clock.sleep(estate.second_look)
         after = _read_heartbeats(hosts, repositories)
     except Ovm3Error as error:
         raise _refused(
