@@ -338,6 +338,9 @@ def test_other_hosts_are_asked_too(modules: Simulator) -> None:
     with pytest.raises(PreconditionFailed, match=r"cannot tell: .*ex_host_module=False"):
         start(driver, off)
     assert not calls_of(modules, "start_vm")
+    asked = calls_of(modules, "libcloud_check_port")
+    assert start(operator(modules, ex_host_module=False), off)
+    assert calls_of(modules, "libcloud_check_port") == asked
 
 
 def test_the_module_itself_finds_a_host_that_is_off(modules: Simulator) -> None:
