@@ -86,8 +86,9 @@ _HOSTS_OFF = (
     click.option("--host-off", "hosts_off", multiple=True, metavar="HOST[:PORT]",
                  help="A host that you have seen to be powered off: this command believes that it "
                  "runs nothing, unless it answers. Read docs/a-host-is-dead.md first."),
-    click.option("--ssh-port", "ex_ssh_port", default=22, show_default=True,
-                 help="SSH port of the hosts, which a --host-off must not answer at."),
+    click.option("--ssh-port", "ex_ssh_port", metavar="PORT",
+                 help="SSH port of the hosts, which a --host-off must not answer at.  "
+                 "[default: 22]"),
 )  # fmt: skip
 
 

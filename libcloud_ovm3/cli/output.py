@@ -8,12 +8,10 @@ message is one line; tables are drawn on a terminal, and are cells with tabs bet
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TextIO
 
-import yaml
 from rich.console import Console
 from rich.text import Text
 
@@ -67,22 +65,9 @@ def heading(line: str) -> None:
 
 def show_yaml(value: Any) -> None:
     """Print a value as YAML, valid whatever it holds and whatever the terminal's encoding is."""
-    options: dict[str, Any] = {"Dumper": _Dumper, "sort_keys": False, "width": sys.maxsize}
-    text = yaml.dump(value, allow_unicode=True, **options)
-    if not all(one == "\n" or _is_plain(one) for one in text):
-        text = yaml.dump(value, allow_unicode=False, **options)  # with YAML's escapes
-    _write(sys.stdout, text)
+    from libcloud_ovm3.cli.yaml_text import yaml_text  # noqa: PLC0415 (needs PyYAML)
 
-
-class _Dumper(yaml.SafeDumper):
-    """Writes no aliases, and quotes a text that YAML 1.2 would take for a number."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
-_NUMBER = re.compile(r"[-+]?[0-9.]+[eE][-+]?[0-9]+|0o[0-7]+")
-_Dumper.add_implicit_resolver("tag:yaml.org,2002:float", _NUMBER, list("-+.0123456789"))
+    _write(sys.stdout, yaml_text(value, _is_plain))
 
 
 def show_table(headings: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:

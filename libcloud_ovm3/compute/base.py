@@ -163,7 +163,7 @@ class OVM3Base(NodeDriver):
         ex_passwords: Mapping[str, str] | None = None,
         ex_host_module: bool | str | None = None,
         ex_estate: str | NamedEstate | None = None,
-        ex_ssh_port: int | str = 22,
+        ex_ssh_port: int | str | None = None,
         api_name: object = None,
         api_version: object = None,
         backoff: object = None,

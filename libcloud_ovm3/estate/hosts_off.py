@@ -62,19 +62,20 @@ class HostOff:
         )
 
 
-def parse_names(names: Sequence[Any] | str) -> tuple[str, ...]:
+def parse_names(names: Any) -> tuple[str, ...]:
     """The names of hosts that are powered off, as the user writes them, each once.
 
-    :param names: Names, or objects with an ``id``.
-
+    :param names: A name, an object with an ``id``, or several of these.
     :raises InvalidArgument: One of them cannot be the address or the name of a host.
     """
-    listed = [names] if isinstance(names, str) else [getattr(one, "id", one) for one in names]
+    several = names if isinstance(names, list | tuple | set | frozenset) else [names]
+    listed: list[Any] = [getattr(one, "id", one) for one in several]
     try:
-        texts = [str(parse_address(one)) and one.strip() for one in listed]
+        for one in listed:
+            parse_address(one)
     except InvalidArgument as error:
         raise InvalidArgument(f"ex_hosts_off: {error}") from None
-    return tuple(dict.fromkeys(texts))
+    return tuple(dict.fromkeys(one.strip() for one in listed))
 
 
 def warning_of(names: Sequence[str]) -> str:
@@ -100,10 +101,10 @@ def split(
     """
     off: dict[HostOff, list[UnreachableHost]] = {}
     for name in estate.hosts_off:
-        found = [one for one in unreachable if _is_named(name, parse(one))]
+        found = [one for one in unreachable if _is_named(name, _address_of(one))]
         if not found:
             raise _not_found(name, hosts, unreachable)
-        addresses = tuple(address for one in found if (address := parse(one)))
+        addresses = tuple(address for one in found if (address := _address_of(one)))
         if len(set(addresses)) < len(addresses) or not _are_one(addresses):
             raise PreconditionFailed(
                 f"host {name!r} may be any of these: {', '.join(map(str, addresses))}; name its "
@@ -114,7 +115,7 @@ def split(
     return tuple(off), [one for one in unreachable if one not in believed]
 
 
-def parse(host: UnreachableHost) -> Address | None:
+def _address_of(host: UnreachableHost) -> Address | None:
     """The address of an unreachable host; None if the pool does not list one."""
     try:
         return parse_address(host.address)
@@ -183,7 +184,7 @@ def require_silent(estate: Estate, off: Sequence[HostOff], hosts: Sequence[HostV
     """Check that none of these hosts answers: its agent's port, SSH; from here, and from each host
     that has the host module.
 
-    It takes as long as the time limit for connecting, as all are asked at once.
+    For each of them it takes as long as the time limit for connecting: all ask at once.
 
     :raises PreconditionFailed: One answers, or that cannot be checked; says how.
     """
@@ -229,8 +230,8 @@ def _seen_by(host: HostView, ip: str, port: int, limit: float) -> str | None:
 
 def _refused(off: HostOff, why: str) -> PreconditionFailed:
     return PreconditionFailed(
-        f"host {off.label} does not count as powered off (ex_hosts_off): {why}. Nothing was sent; "
-        f"see docs/a-host-is-dead.md"
+        f"host {off.label} does not count as powered off (ex_hosts_off): {why}. Nothing more was "
+        f"sent; see docs/a-host-is-dead.md"
     )
 
 

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable
 from typing import Any
 
-from libcloud_ovm3.agent.address import host_key, parse_address, parse_flag
+from libcloud_ovm3.agent.address import host_key, parse_address, parse_flag, parse_port
 from libcloud_ovm3.agent.call_kinds import TimeLimits, parse_seconds
 from libcloud_ovm3.agent.tls import check_minimum, parse_pins
 from libcloud_ovm3.errors import InvalidArgument
@@ -28,6 +28,7 @@ ARGUMENTS = {
     "timeouts": "ex_timeouts",
     "second_look": "ex_second_look",
     "strict": "ex_strict",
+    "ssh_port": "ex_ssh_port",
     "host_module": "ex_host_module",
 }
 FILES = {"ca_cert", "cert_file", "key_file"}
@@ -137,6 +138,7 @@ CHECKS: dict[str, Callable[[Any], object]] = {
     "timeouts": _check_timeouts,
     "second_look": lambda value: parse_seconds(value, "value", may_be_zero=True),
     "strict": _check_flag,
+    "ssh_port": parse_port,
     "read_only": _check_flag,
     "host_module": _check_flag,
 }

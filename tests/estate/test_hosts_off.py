@@ -153,14 +153,25 @@ def test_a_member_that_was_left_out(plain: Simulator) -> None:
 def test_a_location(plain: Simulator) -> None:
     driver = operator(plain)
     [dead] = [one for one in driver.list_locations() if one.extra["status"] == "unreachable"]
-    [node] = quietly(driver.list_nodes, ex_hosts_off=[dead])
-    assert node.state == NodeState.STOPPED
+    for off in ([dead], dead):
+        [node] = quietly(driver.list_nodes, ex_hosts_off=off)
+        assert node.state == NodeState.STOPPED
 
 
 def test_a_host_without_pin(plain: Simulator) -> None:
     pins = {key: pin for key, pin in pins_of(plain).items() if key != plain.hosts[1].address}
     driver = operator(plain, ex_fingerprint=pins)
     assert states(driver, plain.hosts[1].address) == [NodeState.STOPPED]
+
+
+def test_a_definition_that_cannot_be_read_blocks_as_before(plain: Simulator) -> None:
+    driver, off = operator(plain), plain.hosts[1].address
+    node = quietly(driver.ex_get_node_by_name, NAME)
+    [file] = (plain.path_of(plain.repository_id) / "VirtualMachines").glob("*/vm.cfg")
+    file.write_text("name = 'subj")
+    with pytest.raises(PreconditionFailed, match=r"cannot be started: it is unknown: .*vm\.cfg"):
+        quietly(driver.start_node, node, ex_hosts_off=off)
+    assert not calls_of(plain, "start_vm")
 
 
 def test_a_repository_that_only_it_had_mounted(plain: Simulator) -> None:
@@ -245,6 +256,8 @@ def test_what_cannot_be_a_host(name: Any, plain: Simulator) -> None:
     plain.calls.clear()
     with pytest.raises(InvalidArgument, match="ex_hosts_off: host"):
         operator(plain).list_nodes(ex_hosts_off=[name])
+    with pytest.raises(InvalidArgument, match="ex_hosts_off: host"):
+        operator(plain).list_nodes(ex_hosts_off=name or [""])
     assert plain.calls == []
 
 

@@ -59,7 +59,8 @@ def test_every_key(file: Path) -> None:
         password_files={"ovm-2": "two"}, pins={"ovm-1": PIN, "ovm-2": [PIN, "cd" * 32]},
         ca_cert="ca.pem", cert_file="c", key_file="/k", tls_minimum="TLSv1", tls_weak_keys=True,
         tls_legacy_renegotiation="yes", tls_server_names={"ovm-1": "cn"}, timeout=5,
-        timeouts={"write": 7}, second_look=0, strict=True, read_only=False, host_module=True,
+        timeouts={"write": 7}, second_look=0, strict=True, read_only=False,
+        ssh_port=2222, host_module=True,
     )  # fmt: skip
     estate = find_estate("lab")
     assert estate.hosts == ("ovm-1", "ovm-2:8900")
@@ -125,6 +126,7 @@ def test_what_is_not_such_a_file(file: Path, text: str, message: str) -> None:
         ({"timeout": 0}, "timeout: .*seconds"),
         ({"timeouts": {"reed": 1}}, "timeouts: .*'reed'"),
         ({"timeouts": 5}, "timeouts: 5: expected a mapping"),
+        ({"ssh_port": "ssh"}, "ssh_port: .*number from 1 to 65535"),
         ({"second_look": "x"}, "second_look: .*seconds"),
     ],
 )

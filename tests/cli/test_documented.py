@@ -1,9 +1,10 @@
-"""Exit statuses, and the keys of records: the docs list them all."""
+"""Exit statuses, keys of records, tables in pipes: as the docs say."""
 
 from __future__ import annotations
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,24 @@ def test_what_may_still_take_effect_has_a_status_of_its_own(error: Ovm3Error, st
     assert exit_code_of(error) == status
 
 
+def test_tables_in_pipes_as_the_docs_show_them() -> None:
+    text = (DOCS / "command-output.md").read_text(encoding="utf-8")
+    pipes = dict(re.findall(r"^ovm3 vm list \| ((\w+) .*)$", text, re.MULTILINE))
+    tools = {name: line for line, name in pipes.items()}
+    with simulate(hosts=1, vms=1) as sim:
+        sim.add_vm("two  words", uuid="0004fb00-0006-0000-aaaa-00000000bbbb")
+        table = on(sim, "vm", "list").stdout
+
+    def piped(tool: str) -> list[str]:
+        done = subprocess.run(
+            tools[tool], shell=True, input=table, capture_output=True, text=True, check=True
+        )
+        return done.stdout.splitlines()
+
+    assert piped("cut") == ["VM\tstate", "seed-1\trunning", "two  words\tstopped"]
+    assert piped("awk") == ["0004fb00-0006-0000-aaaa-00000000bbbb"]
+
+
 def keys_in(text: str) -> set[str]:
     return set(re.findall(r"`(\w+)`", text))
 
@@ -72,7 +91,7 @@ def test_the_docs_list_the_keys_of_every_record() -> None:
         where += ["--fingerprint", sim.hosts[0].fingerprint]
         doctor = json.loads(on(sim, "doctor", *where, "-o", "json", access=()).stdout)
     vm = outputs["vm list"][0]
-    used = {*vm, *vm["live"][0], *vm["definitions"][0], *vm["nics"][0], *vm["vnc"]}
+    used = {*vm, "boots", *vm["live"][0], *vm["definitions"][0], *vm["nics"][0], *vm["vnc"]}
     assert used <= vm_keys
     assert set(outputs["host list"][0]) <= host_keys
     for record in (
