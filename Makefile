@@ -19,6 +19,7 @@ METADATA := setup.cfg setup.py pyproject.toml libcloud_ovm3.pth libcloud_ovm3/_v
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo
+	@echo "make: running $(BIN)/ovm3 demo" >&2
 	@$(BIN)/ovm3 demo
 
 test: check
@@ -116,10 +117,12 @@ $(BIN)/python:
 	@tools/make-venv $(PYTHON) $(VENV)
 
 $(VENV)/.demo: $(METADATA) | $(BIN)/python
+	@echo "make: installing the package and what it needs into $(VENV) (most of a minute, once)" >&2
 	@$(BIN)/python -m pip install --quiet -e '.[cli]'
 	@touch $@
 
 $(VENV)/.test: $(METADATA) | $(BIN)/python
+	@echo "make: installing the package and what its tests need into $(VENV) (a minute, once)" >&2
 	@$(BIN)/python -m pip install --quiet -e '.[cli,test,check]'
 	@touch $@ $(VENV)/.demo
 

@@ -1,18 +1,29 @@
 """From options to an estate: which hosts, as which user, which certificates, which time limits.
 
 The compute driver, the command line and whatever else needs hosts all start here. Nothing in here
-contacts a host. The options have the names that the driver's users know (``ex_fingerprint``).
+contacts a host. The options have the names that the driver's users know (``ex_fingerprint``). What
+is not given comes from the named estate, if one is named (:mod:`libcloud_ovm3.estates_file`).
 """
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 from libcloud import security
 
-from libcloud_ovm3.agent.address import DEFAULT_PORT, Address, parse_address, parse_flag, parse_port
+from libcloud_ovm3.agent.address import (
+    DEFAULT_PORT,
+    Address,
+    host_key,
+    parse_address,
+    parse_flag,
+    parse_port,
+)
 from libcloud_ovm3.agent.call_kinds import TimeLimits, parse_seconds
 from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.functions import Agent
@@ -22,6 +33,9 @@ from libcloud_ovm3.agent.tls import HostTrust, Trust, check_minimum, parse_pins
 from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.errors import InvalidArgument, warn
 from libcloud_ovm3.estate.members import Estate
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.estates_file.named import NamedEstate
 
 _USERS_LINE = 4  # stack levels from a warning in here to the line that makes the driver
 
@@ -37,6 +51,7 @@ class Access:
     :ivar second_look: seconds between the two reads that prove that a VM is absent.
     :ivar ssh_port: the TCP port of the hosts' SSH servers (ex_hosts_off).
     :ivar use_module: whether hosts are asked through the host module, where they have it.
+    :ivar strict: whether an unreachable host is an error instead of a warning.
     """
 
     user: str
@@ -52,6 +67,7 @@ class Access:
     second_look: float
     clock: Clock
     ssh_port: int
+    strict: bool = False
 
     def trust_of(self, address: Address) -> HostTrust | None:
         """What a host has to present; None: there is neither a fingerprint nor a CA for it."""
@@ -100,7 +116,7 @@ class Access:
 
 
 def read_options(
-    key: str,
+    key: str | None = None,
     secret: str | None = None,
     secure: bool | str = True,
     host: str | None = None,
@@ -114,68 +130,144 @@ def read_options(
     ex_hosts: Sequence[str] | str | None = None,
     ex_fingerprint: str | Sequence[str] | Mapping[str, Any] | None = None,
     ex_tls_server_name: str | Mapping[str, str] | None = None,
-    ex_tls_minimum: str = "TLSv1.2",
-    ex_timeouts: dict[str, float] | None = None,
-    ex_second_look: float | str = 5.0,
+    ex_tls_minimum: str | None = None,
+    ex_timeouts: Mapping[str, Any] | str | None = None,
+    ex_strict: bool | str | None = None,
+    ex_second_look: float | str | None = None,
     ex_clock: Clock | None = None,
     ex_read_only: bool | str = False,
-    ex_tls_weak_keys: bool | str = False,
-    ex_tls_legacy_renegotiation: bool | str = False,
+    ex_tls_weak_keys: bool | str | None = None,
+    ex_tls_legacy_renegotiation: bool | str | None = None,
     ex_passwords: Mapping[str, str] | None = None,
-    ex_host_module: bool | str = True,
-    ex_ssh_port: int | str = 22,
+    ex_host_module: bool | str | None = None,
+    ex_estate: str | NamedEstate | None = None,
+    ex_ssh_port: int | str | None = None,
 ) -> Access:
     """Check options; what each means: :class:`.OVM3Base`. Switched-off checks cause a warning.
 
     :raises InvalidArgument: an option is wrong; says which, and what is expected.
+    :raises PreconditionFailed: the password command of the estate failed.
     """
-    if not key or not isinstance(key, str):
-        raise InvalidArgument(f"key {key!r}: expected the agent's user (oracle on a real host)")
-    passwords = Passwords(secret or "", ex_passwords)
-    hosts = _addresses(host, ex_hosts, port)
-    is_secure = parse_flag(secure, "secure")
-    verify = parse_flag(verify_ssl, "verify_ssl")
+    given = _with_estate(dict(locals()))
+    hosts = _addresses(given.host, given.ex_hosts, given.port)
+    if not given.key or not isinstance(given.key, str):
+        raise InvalidArgument(
+            f"key {given.key!r}: expected the agent's user (oracle on a real host)"
+        )
+    passwords = Passwords(given.secret or "", given.ex_passwords)
+    is_secure = _flag(given.secure, "secure", otherwise=True)
+    verify = _flag(given.verify_ssl, "verify_ssl", otherwise=True)
+    weak_keys = _flag(given.ex_tls_weak_keys, "ex_tls_weak_keys")
+    legacy = _flag(given.ex_tls_legacy_renegotiation, "ex_tls_legacy_renegotiation")
     trust = Trust(
-        pins=parse_pins(ex_fingerprint),
-        server_names=_by_host(ex_tls_server_name),
-        ca_cert=ca_cert,
+        pins=parse_pins(given.ex_fingerprint),
+        server_names=_by_host(given.ex_tls_server_name),
+        ca_cert=_file(given.ca_cert, "ca_cert"),
         verify=verify and bool(security.VERIFY_SSL_CERT),
-        minimum=check_minimum(ex_tls_minimum),
-        cert_file=cert_file,
-        key_file=key_file,
-        weak_keys=parse_flag(ex_tls_weak_keys, "ex_tls_weak_keys"),
-        legacy_renegotiation=parse_flag(ex_tls_legacy_renegotiation, "ex_tls_legacy_renegotiation"),
+        minimum=check_minimum(given.ex_tls_minimum or "TLSv1.2"),
+        cert_file=_file(given.cert_file, "cert_file"),
+        key_file=_file(given.key_file, "key_file"),
+        weak_keys=weak_keys,
+        legacy_renegotiation=legacy,
     )
     _check_trust(trust, hosts, is_secure)
+    look = 5.0 if given.ex_second_look is None else given.ex_second_look
     return Access(
-        user=key,
+        user=given.key,
         passwords=passwords,
         hosts=hosts,
-        whole_pool=ex_hosts is None,
+        whole_pool=given.whole_pool,
         is_secure=is_secure,
         trust=trust,
-        limits=TimeLimits.of(timeout, ex_timeouts),
-        proxy_url=proxy_url,
-        read_only=parse_flag(ex_read_only, "ex_read_only"),
-        use_module=parse_flag(ex_host_module, "ex_host_module"),
-        second_look=parse_seconds(ex_second_look, "ex_second_look", may_be_zero=True),
-        clock=ex_clock or Clock(),
-        ssh_port=parse_port(ex_ssh_port),
+        limits=TimeLimits.of(given.timeout, _mapping(given.ex_timeouts, "ex_timeouts")),
+        proxy_url=given.proxy_url,
+        read_only=given.ex_read_only,
+        use_module=_flag(given.ex_host_module, "ex_host_module", otherwise=True),
+        second_look=parse_seconds(look, "ex_second_look", may_be_zero=True),
+        clock=_clock(given.ex_clock),
+        strict=_flag(given.ex_strict, "ex_strict"),
+        ssh_port=parse_port(22 if given.ex_ssh_port is None else given.ex_ssh_port),
     )
+
+
+def _with_estate(arguments: dict[str, Any]) -> SimpleNamespace:
+    """The arguments, where empty completed from the estate, and ``whole_pool``.
+
+    Programs such as Salt pass what their user left out as None or as an empty text. Only
+    ``ex_read_only``, which protects, must say what it means, and does not lift the estate's.
+    """
+    read_only = parse_flag(arguments["ex_read_only"], "ex_read_only")
+    explicit = {name: value for name, value in arguments.items() if value not in (None, "")}
+    nothing = dict.fromkeys(arguments)
+    name = explicit.pop("ex_estate", None)
+    whole_pool = "ex_hosts" not in explicit
+    if name is not None:
+        from libcloud_ovm3.estates_file.reading import find_estate  # noqa: PLC0415 (needs PyYAML)
+
+        estate = find_estate(name)
+        whole_pool = whole_pool and not estate.only
+        explicit = estate.complete(explicit)
+        read_only = read_only or estate.read_only
+    fixed = {"whole_pool": whole_pool, "ex_read_only": read_only}
+    return SimpleNamespace(**{**nothing, **explicit, **fixed})
+
+
+def _flag(value: Any, name: str, *, otherwise: bool = False) -> bool:
+    return otherwise if value is None else parse_flag(value, name)
+
+
+def _file(path: Any, name: str) -> str | None:
+    if path is None:
+        return None
+    if not isinstance(path, str | os.PathLike):
+        raise InvalidArgument(f"{name} {path!r}: expected the path of a file")
+    try:
+        with open(path, "rb"):
+            return os.fspath(path)
+    except OSError as error:
+        raise InvalidArgument(f"{name} {str(path)!r}: {error.strerror}") from None
+
+
+def _clock(clock: Any) -> Clock:
+    if clock is None:
+        return Clock()
+    if not hasattr(clock, "now"):
+        raise InvalidArgument(f"ex_clock {clock!r}: expected a Clock")
+    return cast("Clock", clock)
 
 
 def _by_host(names: str | Mapping[str, str] | None) -> dict[str, str]:
-    return {"": names} if isinstance(names, str) else dict(names or {})
+    if isinstance(names, str) and "=" not in names:
+        return {"": names}
+    mapping = _mapping(names, "ex_tls_server_name") or {}
+    return {host and host_key(host): name for host, name in mapping.items()}
+
+
+def _mapping(value: Any, name: str) -> dict[str, Any] | None:
+    """A mapping, also from a text such as ``read=30,write=60``."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        parts = [part.partition("=") for part in value.split(",")]
+        if all(key.strip() and equals and text.strip() for key, equals, text in parts):
+            return {key.strip(): text.strip() for key, _, text in parts}
+    elif isinstance(value, Mapping):
+        return dict(value)
+    raise InvalidArgument(f"{name} {value!r}: expected a mapping, or a text such as a=1,b=2")
 
 
 def _addresses(
     host: str | None, hosts: Sequence[str] | str | None, port: int | str | None
 ) -> tuple[Address, ...]:
     default = DEFAULT_PORT if port is None else parse_port(port)
-    listed = [hosts] if isinstance(hosts, str) else list(hosts or [])
-    texts = ([host] if host is not None else []) + listed
+    listed = re.split(r"[,\s]+", hosts.strip()) if isinstance(hosts, str) else list(hosts or [])
+    texts = ([] if host is None else [host]) + listed
     if not texts:
-        raise InvalidArgument("host: expected the name or IP address of a host (or ex_hosts)")
+        raise InvalidArgument(
+            "no host is given: expected host (the name or IP address of any host of a pool), "
+            "ex_hosts (a list of hosts), or ex_estate (the name of a configured estate; `ovm3 "
+            "estate list` shows them)"
+        )
     return tuple(dict.fromkeys(parse_address(text, default) for text in texts))
 
 
@@ -189,7 +281,8 @@ def _check_trust(trust: Trust, hosts: Sequence[Address], is_secure: bool) -> Non
         )
     if "" in trust.pins and len(hosts) > 1:
         raise InvalidArgument(
-            "ex_fingerprint: for more than one host, expected a mapping from host to fingerprint"
+            "ex_fingerprint: for more than one host, expected HOST=SHA256 for each (in Python, a "
+            "mapping from host to fingerprint)"
         )
     for address in hosts if is_secure else ():
         if trust.of(address, len(hosts) == 1) is None:
@@ -202,6 +295,7 @@ def _check_trust(trust: Trust, hosts: Sequence[Address], is_secure: bool) -> Non
     elif not trust.verify:
         warn(
             "verify_ssl=False: certificates are not verified, so a man in the middle could read "
-            "the agent's password; `ovm3 pin HOST` shows the fingerprint to pin instead",
+            "the agent's password; `ovm3 host certificate HOST` shows the fingerprint to pin "
+            "instead",
             stacklevel=_USERS_LINE,
         )

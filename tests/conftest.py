@@ -42,6 +42,14 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def no_estates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The estates of whoever runs the tests are theirs: there is no file, and none can be made."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", "/dev/null/config")
+    for name in ("OVM3_ESTATE", "OVM3_HOST"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
 def no_real_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     give_up_at_once(monkeypatch)
 

@@ -75,7 +75,7 @@ def test_ovm3_prints_each_warning_once() -> None:
     with Simulator(hosts=1, vms=0, speed=100) as sim:
         host = f"{sim.hosts[0].address}:{sim.hosts[0].port}"
         done = subprocess.run(
-            [*OVM3, "nodes", "--host", host, "--insecure"],
+            [*OVM3, "vm", "list", "--host", host, "--insecure"],
             env={"OVM3_PASSWORD": sim.password},
             capture_output=True,
             text=True,

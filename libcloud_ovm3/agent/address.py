@@ -46,6 +46,31 @@ def of_host(values: Mapping[str, _T], address: Address, named: bool) -> _T | Non
     return next((values[key] for key in keys if key in values), None)
 
 
+def by_host(usual: Mapping[str, _T], explicit: Mapping[str, _T]) -> dict[str, _T]:
+    """Two mappings as :func:`of_host` reads them, in one; for each host the explicit one wins.
+
+    An explicit value for ``host`` replaces one for ``host:port``, one for ``""`` replaces all.
+
+    :raises InvalidArgument: A key is not a host.
+    """
+    given = {host and host_key(host): value for host, value in explicit.items()}
+    if "" in given:
+        return given
+    known = {host and host_key(host): value for host, value in usual.items()}
+    covered = {host for host in known if host and parse_address(host).host in given}
+    return {**{host: known[host] for host in known if host not in covered}, **given}
+
+
+def host_key(host: str) -> str:
+    """The key of a host in a mapping that :func:`of_host` reads: with the port only if given one.
+
+    :raises InvalidArgument: It is not a host, or not ``host:port``.
+    """
+    address = parse_address(host, 1)
+    has_port = address == parse_address(host, 2)
+    return str(address) if has_port else address.host
+
+
 def parse_address(text: str, default_port: int = DEFAULT_PORT) -> Address:
     """``name``, ``name:port``, ``1.2.3.4:port``, ``::1`` or ``[::1]:port`` as an :class:`Address`.
 

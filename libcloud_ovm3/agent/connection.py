@@ -44,6 +44,7 @@ from libcloud_ovm3.errors import (
     TimedOut,
     shown,
 )
+from libcloud_ovm3.progress import sending
 
 # What Python clients send; the agent takes /, /api/3 and /api/3/ as well (agent-behaviour 1).
 PATH = "/RPC2"
@@ -275,7 +276,7 @@ class AgentConnection(ConnectionUserAndKey):
         if self.read_only and kind != "read":
             raise ReadOnly(
                 f"{self.address}: {function} was not sent: it is not known to be read-only, and "
-                f"only reads are allowed (ex_read_only)",
+                f"only reads are allowed (ex_read_only, or read_only of the estate)",
                 host=str(self.address),
                 function=function,
             )
@@ -284,14 +285,15 @@ class AgentConnection(ConnectionUserAndKey):
         except (TypeError, ValueError) as error:
             raise InvalidArgument(f"{function}: {error}", function=function) from None
         limit = min(limit or float("inf"), self.limits.of_kind(kind))
-        if kind == "read":
-            try:
-                return self._call_once(function, body, limit)
-            except (MalformedResponse, TimedOut):
-                raise
-            except OutcomeUnknown:
-                pass  # usually an idle connection that the agent had closed: a read may be repeated
-        return self._call_once(function, body, limit)
+        with sending(function, str(self.address), changes=kind != "read"):
+            if kind == "read":
+                try:
+                    return self._call_once(function, body, limit)
+                except (MalformedResponse, TimedOut):
+                    raise
+                except OutcomeUnknown:
+                    pass  # usually an idle connection that the agent had closed: reads are repeated
+            return self._call_once(function, body, limit)
 
     def _call_once(self, function: str, body: bytes, limit: float) -> Any:
         answer = self._post(function, body, limit)

@@ -22,7 +22,7 @@ def not_sent(
     :param trust: The TLS options in use.
     """
     cause, hint = error.__cause__, advice(error, trust).text(trust)
-    shown_by = f"`ovm3 pin {address}` shows the certificate that it presents"
+    shown_by = f"`ovm3 host certificate {address}` shows the certificate that it presents"
     kind: type[HostUnreachable] = CertificateRejected
     if isinstance(cause, PinMismatch):
         text = f"the certificate does not match the pinned one: {why} ({shown_by})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from libcloud_ovm3.agent.address import Address, of_host, parse_address
+from libcloud_ovm3.agent.address import Address, host_key, of_host
 from libcloud_ovm3.errors import InvalidArgument
 
 
@@ -20,9 +20,11 @@ class Passwords:
     def __init__(self, usual: str, by_host: Mapping[str, str] | None = None) -> None:
         self._usual = _password(usual, "secret: expected the agent's password")
         if not isinstance(by_host, Mapping | None):
-            raise InvalidArgument("ex_passwords: expected a mapping from host to password")
+            raise InvalidArgument(
+                "ex_passwords: expected a mapping from host to password, not a text"
+            )
         self._by_host = {
-            _key(host): _password(value, f"ex_passwords: expected a password for {host}")
+            host_key(host): _password(value, f"ex_passwords: expected a password for {host}")
             for host, value in (by_host or {}).items()
         }
 
@@ -40,10 +42,3 @@ def _password(value: Any, otherwise: str) -> str:
     if not value or not isinstance(value, str):
         raise InvalidArgument(otherwise)
     return value
-
-
-def _key(host: Any) -> str:
-    """The key that :func:`.of_host` uses: with the port only if one was given."""
-    address = parse_address(host, 1)
-    has_port = address == parse_address(host, 2)
-    return str(address) if has_port else address.host

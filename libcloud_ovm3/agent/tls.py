@@ -22,7 +22,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from libcloud_ovm3.agent.address import Address, of_host
+from libcloud_ovm3.agent.address import Address, host_key, of_host
 from libcloud_ovm3.agent.deadline import TimedResponse
 from libcloud_ovm3.errors import InvalidArgument
 
@@ -36,6 +36,8 @@ _CIPHERS = (
 )
 # OP_LEGACY_SERVER_CONNECT, a name that Python has since 3.12.
 _LEGACY_SERVER_CONNECT = 0x4
+# "SHA256 Fingerprint=" (openssl), "SHA-256:", "sha256 ": what stands before the digits.
+_PIN_PREFIX = re.compile(r"\A(sha-?256)?\s*(fingerprint)?\s*[:=]?\s*", re.IGNORECASE)
 _VERSIONS = {
     "TLSv1": ssl.TLSVersion.TLSv1,
     "TLSv1.1": ssl.TLSVersion.TLSv1_1,
@@ -144,35 +146,70 @@ class Trust:
 def parse_pins(pins: str | Sequence[str] | Mapping[str, Any] | None) -> dict[str, tuple[str, ...]]:
     """Pins by host from ``ex_fingerprint`` as users write it (``""`` is the only host named).
 
-    :raises InvalidArgument: A pin is not a SHA-256 fingerprint.
+    :param pins: A pin; several in a list, or in one text with commas between them; each of these
+        may begin with ``host=``. Or a mapping from host to one or several.
+    :raises InvalidArgument: A pin is not a SHA-256 fingerprint, or a host is not valid.
     """
     if pins is None:
         return {}
-    if not isinstance(pins, Mapping):
-        pins = {"": pins}
-    return {host: _pins_of_one(value) for host, value in pins.items()}
+    found: dict[str, tuple[str, ...]] = {}
+    if isinstance(pins, Mapping):
+        for host, value in pins.items():
+            found[host and host_key(host)] = tuple(map(parse_pin, _listed(value)))
+        return found
+    for host, pin in map(split_pin, _listed(pins)):
+        key = host and host_key(host)
+        found[key] = (*found.get(key, ()), parse_pin(pin))
+    return found
 
 
-def _pins_of_one(pins: str | Sequence[str]) -> tuple[str, ...]:
-    listed = [pins] if isinstance(pins, str) else list(pins)
+def _listed(pins: str | Sequence[str]) -> list[str]:
+    listed = pins.split(",") if isinstance(pins, str) else list(pins)
     if not listed:
         raise InvalidArgument("ex_fingerprint: an empty list of pins rejects every certificate")
-    return tuple(parse_pin(pin) for pin in listed)
+    return listed
+
+
+def split_pin(text: Any) -> tuple[str, str]:
+    """``host=pin`` -> host and pin; a pin alone -> ``""`` and the pin.
+
+    What openssl prints (``sha256 Fingerprint=AA:BB…``) has such a sign of its own.
+    """
+    host, equals, pin = str(text).partition("=")
+    is_host = equals and "fingerprint" not in host.lower() and not host.startswith("sha256//")
+    return (host.strip(), pin) if is_host else ("", str(text))
 
 
 def parse_pin(pin: str) -> str:
-    """64 lower-case hex digits from ``sha256:AB:CD:…``, ``ab:cd:…`` or 64 hex digits.
+    """64 lower-case hex digits from a pin in any usual form.
+
+    These are 64 hex digits, with or without colons or blanks, in upper or lower case, alone or
+    after ``sha256:``, ``SHA256 Fingerprint=`` and the like, as programs print them.
 
     :raises InvalidArgument: It is anything else, such as a SHA-1 pin, which would be too weak.
     """
-    text = str(pin).strip().lower()
-    digits = re.sub(r"[:\s]", "", text.removeprefix("sha256:"))
+    text = str(pin).strip()
+    digits = re.sub(r"[:\s]", "", _PIN_PREFIX.sub("", text, count=1)).lower()
     if not re.fullmatch("[0-9a-f]{64}", digits):
         raise InvalidArgument(
-            f"fingerprint {str(pin)[:80]!r}: expected a certificate's SHA-256, 64 hex digits "
-            f"(`ovm3 pin HOST` shows it)"
+            f"fingerprint {text[:120]!r}: {_why_no_pin(text, digits)}expected a certificate's "
+            f"SHA-256, 64 hex digits (`ovm3 host certificate HOST` shows it)"
         )
     return digits
+
+
+def _why_no_pin(text: str, digits: str) -> str:
+    """What a pin is that is not a certificate's SHA-256; "" or a clause that ends with "; "."""
+    digits = re.sub("^(sha-?1|md5)(fingerprint)?=?", "", digits)
+    if re.match("sha256//", text, re.IGNORECASE):
+        return "this is the hash of a public key, as curl uses it, not of a certificate; "
+    if re.fullmatch("SHA256:[A-Za-z0-9+/]{43}=?", text):
+        return "this is the fingerprint of an SSH key, not of a certificate; "
+    if re.fullmatch("[0-9a-f]{40}", digits):
+        return "this is a SHA-1 fingerprint, which is too weak; "
+    if re.fullmatch("[0-9a-f]{32}", digits):
+        return "this is an MD5 fingerprint, which is too weak; "
+    return ""
 
 
 def check_minimum(version: str) -> str:

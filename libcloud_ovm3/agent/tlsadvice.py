@@ -134,7 +134,8 @@ def _of_reason(reason: str, verify_code: int, trust: HostTrust) -> Advice:
     elif reason in _CUT:
         why = "it closed the connection during the TLS handshake without a reason"
         is_all = trust.minimum == "TLSv1" and trust.legacy_renegotiation
-        found = Advice(why if is_all else f"{why} (`ovm3 pin` tries older TLS versions)")
+        more = "" if is_all else " (`ovm3 host certificate` tries older TLS versions)"
+        found = Advice(why + more)
     else:
         found = Advice("")
     return found

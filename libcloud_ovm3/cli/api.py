@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,63 +16,104 @@ from libcloud_ovm3.agent import catalogue
 from libcloud_ovm3.agent.call_kinds import kind_of
 from libcloud_ovm3.agent.catalogue import Argument, Function
 from libcloud_ovm3.agent.redact import HIDDEN, redact
+from libcloud_ovm3.cli.examples import examples
+from libcloud_ovm3.cli.formats import Column, Record, output_option, show_record, show_records
 from libcloud_ovm3.cli.options import driver_options, make_estate, reported
-from libcloud_ovm3.cli.output import show, show_json, show_table, show_text
+from libcloud_ovm3.cli.output import show_json, show_text
 from libcloud_ovm3.errors import InvalidArgument
 
 _SECRET = re.compile("passw", re.IGNORECASE)
 
 
-@click.group()
+@click.group(epilog=examples("ovm3 api list", "ovm3 api show start_vm"))
 def api() -> None:
     """List, describe and call the agent's own functions."""
 
 
-@api.command("list")
+def _first_sentence(function: Record) -> str:
+    about: str = function["purpose"] or "behaviour unknown"
+    return about.partition(". ")[0].removesuffix(".")
+
+
+_COLUMNS = (
+    Column("function", "name"),
+    Column("module", "group"),
+    Column("kind", "kind"),
+    Column("versions", "versions"),
+    Column("purpose", _first_sentence),
+)
+
+
+@api.command("list", epilog=examples("ovm3 api list --reads", "ovm3 api list repository mount"))
 @click.option("--reads", is_flag=True, help="Only functions that change nothing.")
+@output_option
 @click.argument("words", nargs=-1)
-def list_functions(reads: bool, words: tuple[str, ...]) -> None:
+def list_functions(reads: bool, form: str, words: tuple[str, ...]) -> None:
     """List all functions, or those whose names contain all WORDS."""
-    rows = [
-        (
-            f.name,
-            f.group,
-            f.kind,
-            f.versions,
-            f.about.partition(". ")[0].removesuffix(".") or "behaviour unknown",
-        )
-        for f in catalogue.functions().values()
-        if (not reads or f.kind == "read") and all(word in f.name for word in words)
+    records = [
+        _record(function)
+        for function in catalogue.functions().values()
+        if (not reads or function.kind == "read") and all(word in function.name for word in words)
     ]
-    show_table(("function", "module", "kind", "versions", "purpose"), rows, "no matching functions")
+    show_records(form, records, _COLUMNS, "no matching functions", key="name")
 
 
-@api.command("show")
+@api.command("show", epilog=examples("ovm3 api show start_vm"))
+@output_option
 @click.argument("name")
-def show_function(name: str) -> None:
+def show_function(name: str, form: str) -> None:
     """Show arguments, return value and source of the function NAME."""
     with reported():
         function = _known(name)
-        lines = {
-            "function": f"{name}({_arguments(function.arguments, function.has_more)})",
-            "on 3.3": f"{name}({_arguments(function.other_arguments, False)})"
-            if function.other_arguments
-            else "",
-            "module": function.module or "not documented",
-            "kind": {"read": "read: changes nothing"}.get(
-                function.kind, f"{function.kind}: may change something; needs --write"
-            ),
-            "versions": function.versions,
-            "purpose": function.about or "behaviour unknown",
-            "returns": function.answers,
-            "source": f"{function.source} (arguments: {function.arguments_from})",
-        }
-        for head, text in lines.items():
-            if text:
-                show(f"{head:9} {text}")
+        show_record(form, _record(function), _lines(function), key="name")
 
 
-@api.command("call")
+def _lines(function: Function) -> Iterator[tuple[str, object]]:
+    name = function.name
+    yield "function", f"{name}({_arguments(function.arguments, function.has_more)})"
+    if function.other_arguments:
+        yield "on 3.3", f"{name}({_arguments(function.other_arguments, False)})"
+    yield "module", function.module or "not documented"
+    changes = f"{function.kind}: may change something; needs --write"
+    yield "kind", "read: changes nothing" if function.kind == "read" else changes
+    yield "versions", function.versions
+    yield "purpose", function.about or "behaviour unknown"
+    yield "returns", function.answers
+    yield "source", f"{function.source} (arguments: {function.arguments_from})"
+
+
+def _record(function: Function) -> dict[str, Any]:
+    """Return what is known of a function; ``other_arguments``: on OVM 3.3, where they differ."""
+
+    def listed(arguments: tuple[Argument, ...]) -> list[dict[str, Any]]:
+        return [
+            {"name": one.name, "type": one.type, "is_optional": one.is_optional}
+            for one in arguments
+        ]
+
+    return {
+        "name": function.name,
+        "group": function.group,
+        "module": function.module or None,
+        "kind": function.kind,
+        "versions": function.versions,
+        "arguments": listed(function.arguments),
+        "takes_more_arguments": function.has_more,
+        "other_arguments": listed(function.other_arguments) or None,
+        "purpose": function.about or None,
+        "returns": function.answers or None,
+        "source": function.source or None,
+        "arguments_from": function.arguments_from or None,
+    }
+
+
+@api.command(
+    "call",
+    epilog=examples(
+        "ovm3 api call get_api_version --host ovm-1.example.com",
+        """ovm3 api call echo '"some text"' --host ovm-1.example.com""",
+    ),
+)
 @click.option("--write", is_flag=True, help="Allow functions that may change something.")
 @click.option(
     "--show-secrets", is_flag=True, help="Print passwords and binary data in the response."
@@ -94,10 +136,10 @@ def call_function(
                 f"{name} may change something, so it was not sent; add --write if intended "
                 f"(see `ovm3 api show {name}`)"
             )
-        if len(options["hosts"]) != 1:
-            raise InvalidArgument("--host: expected exactly one host")
         values = [_value(text, _is_secret(name)) for text in arguments]
         estate = make_estate(ex_read_only=not write, **options)
+        if len(estate.given) > 1 and len(options["hosts"]) != 1:
+            raise InvalidArgument("--host: expected exactly one host")
         response = estate.agent(estate.given[0]).call(name, *values)
         _print(response if show_secrets else hidden(response))
 

@@ -14,6 +14,9 @@ from libcloud_ovm3.agent.tls import TlsFacts, fingerprint
 from libcloud_ovm3.agent.tlsadvice import shown
 from libcloud_ovm3.diagnostics.collect import Certificate
 
+# What prints the fingerprint on the host itself (agent-behaviour 1 has the file's place).
+ON_THE_HOST = "openssl x509 -in /etc/ovs-agent/cert/certificate.pem -noout -fingerprint -sha256"
+
 
 def read_host_certificate(address: Address, timeout: float = 10.0) -> Certificate:
     """Do a TLS handshake with a host, without verification, and return its certificate.
@@ -41,6 +44,20 @@ def read_certificate(facts: TlsFacts) -> Certificate:
     except (ValueError, UnsupportedAlgorithm) as error:
         # old, invalid certificates: the fingerprint is what matters
         return replace(read, error=str(error))
+
+
+def certificate_lines(certificate: Certificate) -> list[str]:
+    """Return what a person compares, one line each."""
+    digits = certificate.fingerprint
+    printed = ":".join(digits[i : i + 2] for i in range(0, len(digits), 2)).upper()
+    if certificate.not_before is None or certificate.not_after is None:
+        return [f"certificate  cannot be parsed: {certificate.error}", f"SHA-256      {printed}"]
+    return [
+        f"subject      {certificate.subject}",
+        f"issuer       {certificate.issuer}",
+        f"valid        {certificate.not_before:%Y-%m-%d} to {certificate.not_after:%Y-%m-%d}",
+        f"SHA-256      {printed}",
+    ]
 
 
 def _key(certificate: x509.Certificate) -> tuple[str, int | None]:

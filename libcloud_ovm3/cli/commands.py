@@ -7,27 +7,40 @@ import click
 from libcloud_ovm3 import __version__
 from libcloud_ovm3.cli import demo as demo_steps
 from libcloud_ovm3.cli.api import api
+from libcloud_ovm3.cli.completion import completion
+from libcloud_ovm3.cli.disk import disk
 from libcloud_ovm3.cli.doctor import doctor
+from libcloud_ovm3.cli.estate import estate
+from libcloud_ovm3.cli.examples import examples
 from libcloud_ovm3.cli.group import Group
 from libcloud_ovm3.cli.host import host
+from libcloud_ovm3.cli.image import image
 from libcloud_ovm3.cli.inventory import inventory
-from libcloud_ovm3.cli.listings import hosts, images, nodes, orphans, put_back
 from libcloud_ovm3.cli.options import reported
-from libcloud_ovm3.cli.pin import pin
-from libcloud_ovm3.cli.power import start, stop
+from libcloud_ovm3.cli.size import size
+from libcloud_ovm3.cli.vm import vm
 
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Group,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=examples(
+        "ovm3 host certificate ovm-1.example.com",
+        "ovm3 doctor ovm-1.example.com",
+        "ovm3 vm list",
+        "ovm3 vm start web-1",
+    ),
+)
 @click.version_option(__version__)
 def ovm3() -> None:
     """Manage Oracle VM Server 3 hosts without Oracle VM Manager, through their agents.
 
-    Begin with `ovm3 pin HOST`, then `ovm3 doctor HOST` and `ovm3 inventory --host HOST`; these
+    Begin with `ovm3 host certificate HOST`, then `ovm3 doctor HOST` and `ovm3 inventory`; these
     change nothing.
     """
 
 
-@ovm3.command()
+@ovm3.command(epilog=examples("ovm3 demo"))
 @click.option("--speed", default=30.0, show_default=True, help="Speed of simulated time.")
 @click.option(
     "--version", default="3.3.3", show_default=True, help="Version of the simulated agents."
@@ -42,6 +55,5 @@ def demo(speed: float, version: str) -> None:
         demo_steps.run(speed=speed, version=version)
 
 
-_LISTS = (hosts, nodes, images, orphans, inventory, doctor)
-for command in (*_LISTS, pin, start, stop, put_back, api, host):
+for command in (vm, image, host, disk, size, estate, doctor, inventory, api, completion):
     ovm3.add_command(command)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from shlex import quote
 from typing import Any, TypeVar
 
 from libcloud.compute.base import Node
 from libcloud.compute.providers import get_driver
 
-from libcloud_ovm3.cli.output import heading, show
+from libcloud_ovm3.cli import INTERRUPTED
+from libcloud_ovm3.cli.output import heading, show, tell
 from libcloud_ovm3.cli.tables import show_hosts, show_images, show_nodes, show_sizes
 from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.operations.limits import MINIMUM_AGE
@@ -39,7 +44,12 @@ def run(speed: float, version: str) -> None:
             ex_fingerprint={host.address: host.fingerprint for host in sim.hosts},
             ex_clock=clock,
         )
-        _steps(driver, sim, clock)
+        try:
+            _steps(driver, sim, clock)
+        except KeyboardInterrupt:  # what was sent concerns nobody: the hosts go
+            tell("Interrupted: the simulated hosts and their VMs are removed.")
+            raise SystemExit(INTERRUPTED) from None
+    _show_next()
 
 
 def _steps(driver: Any, sim: Simulator, clock: Clock) -> None:
@@ -80,6 +90,23 @@ def _steps(driver: Any, sim: Simulator, clock: Clock) -> None:
     show_nodes(step("Remaining VMs: list_nodes", driver.list_nodes))
     orphans = step("ex_list_orphans", driver.ex_list_orphans)
     heading(f"Done: {len(sim.calls)} agent calls in total, {len(orphans)} orphaned disks")
+
+
+def _show_next() -> None:
+    """Print what to try next, as commands for this installation."""
+    python, ovm3 = (quote(os.path.relpath(path)) for path in (sys.executable, sys.argv[0]))
+    if shutil.which("ovm3") == os.path.realpath(sys.argv[0]):
+        python, ovm3 = "python", "ovm3"
+    heading("What to try next: simulated hosts that keep running, until Ctrl-C")
+    show("  (umask 077; echo secret > demo-password)")
+    show(f"  {python} -m libcloud_ovm3.simulator --hosts 3 --port 8899 --root demo-hosts \\")
+    show("    --password-file demo-password")
+    heading("and, in a second terminal in the same directory, commands for them")
+    show(f"  {ovm3} estate add demo 127.0.0.2 --password-file demo-password")
+    show(f"  {ovm3} vm list --estate demo")
+    show(f"  {ovm3} vm stop seed-1 --estate demo")
+    show(f"  {ovm3} doctor --estate demo")
+    show(f"  {ovm3} estate remove demo")
 
 
 def _until_rebooted(driver: Any, node: Node, clock: Clock) -> None:

@@ -11,11 +11,39 @@ from typing import Any, TextIO
 
 import click
 
+from libcloud_ovm3.cli import INTERRUPTED
 from libcloud_ovm3.cli.output import tell
+from libcloud_ovm3.cli.progress import Watch, watched
+
+_QUIET = "libcloud_ovm3.quiet"
+_COMPLETES = "`ovm3 host check HOST` shows the state; running the same command again completes it"
 
 
 class Group(click.Group):
-    """A group that prints its error messages through :mod:`.output`, like all other text."""
+    """A group that prints its error messages through :mod:`.output`, like all other text.
+
+    It shows what its commands wait for and, after Ctrl-C, what was sent.
+    """
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.params.append(
+            click.Option(["-q", "--quiet"], is_flag=True, expose_value=False,
+                         help="Do not show what is waited for.", callback=_note_quiet)
+        )  # fmt: skip
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command."""
+        if ctx.parent is not None:
+            return super().invoke(ctx)
+        try:
+            with watched(ctx.meta.get(_QUIET, False)) as watch:
+                return super().invoke(ctx)
+        except (KeyboardInterrupt, click.Abort) as error:
+            if not _is_interrupt(error):
+                raise
+            _tell_sent(watch)
+            raise SystemExit(INTERRUPTED) from None
 
     def main(self, args: Sequence[str] | None = None, **more: Any) -> Any:  # type: ignore[override]
         """Like click's own, but each error is one line, whatever it contains."""
@@ -46,10 +74,39 @@ class Group(click.Group):
         except click.ClickException as error:
             tell(f"Error: {error.format_message()}")
             return error.exit_code
-        except (click.Abort, KeyboardInterrupt):
+        except click.Abort as error:
+            if _is_interrupt(error):  # before any command has begun
+                return INTERRUPTED
             tell("Aborted.")
             return 1
         return result if isinstance(result, int) else 0
+
+
+def _note_quiet(ctx: click.Context, _: click.Parameter, is_quiet: bool) -> None:
+    ctx.meta[_QUIET] = is_quiet
+
+
+def _is_interrupt(error: BaseException) -> bool:
+    """Return whether it is Ctrl-C, also at a prompt; not the end of the input, or the answer no."""
+    origin = error.__cause__ or error.__context__
+    return isinstance(error, KeyboardInterrupt) or isinstance(origin, KeyboardInterrupt)
+
+
+def _tell_sent(watch: Watch) -> None:
+    sent = watch.sent()
+    if sys.stderr is not None and sys.stderr.isatty():
+        tell("")  # after the ^C that the terminal shows
+    if not sent:
+        tell("Interrupted. Nothing that changes anything was sent.")
+        return
+    tell("Interrupted. What was sent before, each call once:")
+    for line in sent:
+        tell(f"  {line}")
+    if any("SSH" in line for line in sent):
+        tell(_COMPLETES)
+    else:
+        show_vm = f"ovm3 vm show {watch.vm}" if watch.vm else "ovm3 vm list"
+        tell(f"See what is there now before you repeat anything: `{show_vm}`, `ovm3 doctor HOST`")
 
 
 def _tell_usage(error: click.UsageError) -> None:

@@ -1,4 +1,4 @@
-"""``ovm3 host``: installs, checks and uninstalls the host module."""
+"""``ovm3 host``: lists and shows hosts; installs, checks and uninstalls the host module."""
 
 from __future__ import annotations
 
@@ -10,8 +10,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from libcloud_ovm3.agent.address import parse_address
-from libcloud_ovm3.cli.options import access_options, make_estate, reported
+from libcloud_ovm3.cli.examples import examples
+from libcloud_ovm3.cli.find import find_host
+from libcloud_ovm3.cli.formats import document_option, output_option, show_document
+from libcloud_ovm3.cli.option_names import with_option_names
+from libcloud_ovm3.cli.options import (
+    access_options,
+    driver_options,
+    make_driver,
+    make_estate,
+    reported,
+)
 from libcloud_ovm3.cli.output import show, show_text, tell
+from libcloud_ovm3.cli.pin import pin
+from libcloud_ovm3.cli.tables import show_host, show_hosts
 
 if TYPE_CHECKING:
     from libcloud_ovm3.agent.functions import Agent
@@ -53,12 +65,42 @@ def _ssh_options(command: _F) -> _F:
     return command
 
 
-@click.group()
+@click.group(epilog=examples("ovm3 host list", "ovm3 host certificate ovm-1.example.com"))
 def host() -> None:
-    """Install, check and uninstall the host module."""
+    """List and show hosts; install the host module."""
 
 
-@host.command()
+host.add_command(pin, "certificate")
+
+
+@host.command("list", epilog=examples("ovm3 host list", "ovm3 host list -o json"))
+@output_option
+@driver_options
+def list_hosts(form: str, **options: Any) -> None:
+    """List the hosts of the pool with CPUs, memory and versions."""
+    with reported():
+        locations = make_driver(**options).list_locations()
+        show_hosts(locations, form)
+        for location in locations:
+            if location.extra["status"] != "ok":
+                tell(f"warning: {with_option_names(location.extra['reason'])}")
+
+
+@host.command("show", epilog=examples("ovm3 host show ovm-2"))
+@output_option
+@driver_options
+@click.argument("name", metavar="NAME|ADDRESS|ID")
+def show_one(name: str, form: str, **options: Any) -> None:
+    """Show a host of the pool."""
+    with reported():
+        show_host(find_host(make_driver(**options), name), form)
+
+
+@host.command(
+    epilog=examples(
+        "ovm3 host install ovm-1.example.com --dry-run", "ovm3 host install ovm-1.example.com"
+    )
+)
 @_ssh_options
 @click.option(
     "--without-patch",
@@ -98,23 +140,32 @@ def install(
         _show_result(result, dry_run)
 
 
-@host.command()
+@host.command(
+    epilog=examples(
+        "ovm3 host check ovm-1.example.com", "ovm3 host check ovm-1.example.com -o json"
+    )
+)
+@document_option
 @_ssh_options
-def check(**options: Any) -> None:
+def check(form: str, **options: Any) -> None:
     """Show whether the host module is installed and working.
 
     Also shows which patches are applied. Exit status: 0 for "ok" and "not installed", else 1.
     """
     from libcloud_ovm3 import installer  # noqa: PLC0415
 
+    address = options["where"]
     with reported(), _Connection(options) as connection:
         state = installer.check(connection.ssh, connection.agent(), root=connection.root)
-        _show_state(state)
+        if form == "table":
+            _show_state(state)
+        else:
+            show_document(form, _record(address, state))
     if state.verdict not in ("ok", "not installed"):
         raise SystemExit(1)
 
 
-@host.command()
+@host.command(epilog=examples("ovm3 host uninstall ovm-1.example.com --dry-run"))
 @_ssh_options
 @_RESTART_XEND
 @_DRY_RUN
@@ -202,3 +253,13 @@ def _show_state(state: State) -> None:
     show(state.text if begins else f"{state.verdict}: {state.text}")
     for name, patch in state.patches.items():
         show(f"patch {name}: {patch}")
+
+
+def _record(address: str, state: State) -> dict[str, Any]:
+    return {
+        "host": address,
+        "verdict": state.verdict,
+        "text": state.text,
+        "api": state.api or None,
+        "patches": dict(state.patches),
+    }

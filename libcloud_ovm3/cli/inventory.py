@@ -1,4 +1,4 @@
-"""``ovm3 inventory``: hosts, pools, repositories and VMs, for people or (--json) programs."""
+"""``ovm3 inventory``: hosts, pools, repositories and VMs, for people or (-o json) programs."""
 
 from __future__ import annotations
 
@@ -7,27 +7,29 @@ from typing import Any
 
 import click
 
+from libcloud_ovm3.cli.examples import examples
+from libcloud_ovm3.cli.formats import document_option, show_document
 from libcloud_ovm3.cli.option_names import with_option_names
 from libcloud_ovm3.cli.options import driver_options, make_estate, reported
-from libcloud_ovm3.cli.output import heading, show, show_json, show_table
+from libcloud_ovm3.cli.output import heading, show, show_table
 from libcloud_ovm3.diagnostics import inventory as estate_inventory
 from libcloud_ovm3.diagnostics.inventory import HostEntry, Inventory, RepositoryEntry, VMEntry
 
 
-@click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print JSON (see docs/inventory-json.md).")
+@click.command(epilog=examples("ovm3 inventory", "ovm3 inventory -o json"))
+@document_option
 @driver_options
-def inventory(as_json: bool, **options: Any) -> None:
+def inventory(form: str, **options: Any) -> None:
     """List hosts, pools, repositories, and VMs with disks and NICs. Changes nothing.
 
     What could not be read is listed at the end; the exit status is 0 nevertheless.
     """
     with reported():
         found = _with_option_names(estate_inventory.take_inventory(make_estate(**options)))
-        if as_json:
-            show_json(estate_inventory.as_json(found))
-        else:
+        if form == "table":
             _show(found)
+        else:
+            show_document(form, estate_inventory.as_json(found))
 
 
 def _with_option_names(found: Inventory) -> Inventory:
@@ -38,7 +40,18 @@ def _with_option_names(found: Inventory) -> Inventory:
 
 def _show(found: Inventory) -> None:
     show_table(
-        ("host", "address", "status", "agent", "Xen", "CPUs", "free/memory", "VMs", "owner"),
+        (
+            "host",
+            "address",
+            "status",
+            "agent",
+            "Xen",
+            "CPUs",
+            "free/memory",
+            "VMs",
+            "booted",
+            "owner",
+        ),
         [_host(host) for host in found.hosts],
         "no hosts",
     )
@@ -74,7 +87,7 @@ def _show(found: Inventory) -> None:
 def _host(host: HostEntry) -> tuple[object, ...]:
     name = f"{host.name} *" if host.is_master else host.name
     if host.status != "ok":
-        return (name, host.address, host.status, *[""] * 4, "?", "")
+        return (name, host.address, host.status, *[""] * 4, "?", "?", "")
     memory = f"{_or(host.free_memory_mb)}/{_or(host.memory_mb)} MB"
     versions = (host.agent_version, host.xen_version)
     owner = host.owner or "none"
@@ -86,6 +99,7 @@ def _host(host: HostEntry) -> tuple[object, ...]:
         _or(host.cpus),
         memory,
         _or(host.vms),
+        _or(host.boot_time),
         owner,
     )
 

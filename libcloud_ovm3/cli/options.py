@@ -13,40 +13,54 @@ import click
 
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.access import Access, read_options
+from libcloud_ovm3.agent.address import DEFAULT_PORT, parse_address, parse_port
+from libcloud_ovm3.cli.completion import estate_names
+from libcloud_ovm3.cli.exit_codes import FAILED, failure_of
 from libcloud_ovm3.cli.option_names import with_option_names
 from libcloud_ovm3.cli.output import tell, tell_text
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error, Ovm3Warning, UnexpectedFileContent
 from libcloud_ovm3.estate.members import Estate
+from libcloud_ovm3.estates_file.named import NamedEstate, read_password_file
+from libcloud_ovm3.estates_file.reading import find_estate, read_estates
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_PASSWORD = "OVM3_PASSWORD"  # noqa: S105 (the name of a variable)
+# Names of variables.
+_PASSWORD = "OVM3_PASSWORD"  # noqa: S105
+_HOST, _NAME = "OVM3_HOST", "OVM3_ESTATE"
 
 HOSTS = click.option(
     "--host",
     "hosts",
     multiple=True,
-    required=True,
     metavar="HOST[:PORT]",
-    help="A host of the pool. Given several times: these hosts only.",
+    help="A host of the pool. Given several times: these hosts only. "
+    f"[default: the estate's, or ${_HOST}]",
 )
 _MODULE = click.option("--no-host-module", is_flag=True, help="Do not use the host modules.")
-_ACCESS = (
-    click.option("--port", default=None, metavar="PORT",
-                 help="Port of the agents.  [default: 8899]"),
-    click.option("--user", default="oracle", show_default=True, metavar="NAME",
-                 help="User of the agents."),
-    click.option("--password-file", "password_files", multiple=True, metavar="[HOST=]FILE",
-                 help="File with the agents' password in its first line. With HOST=: for that "
-                 f"host only. Without this option, ${_PASSWORD} or a prompt."),
+_ESTATE = click.option(
+    "--estate", metavar="NAME", shell_complete=estate_names,
+    help="Take what is not given from this estate (see `ovm3 estate list`).  "
+    f"[default: ${_NAME}, or the default estate]",
+)  # fmt: skip
+PORT = click.option("--port", metavar="PORT", help="Port of the agents.  [default: 8899]")
+USER = click.option("--user", metavar="NAME", help="User of the agents.  [default: oracle]")
+PASSWORD_FILES = click.option(
+    "--password-file", "password_files", multiple=True, metavar="[HOST=]FILE",
+    help="File with the agents' password in its first line. With HOST=: for that host only. "
+    f"[default: the estate's, else ${_PASSWORD} or a prompt]",
+)  # fmt: skip
+TRUST = (
     click.option("--fingerprint", "pins", multiple=True, metavar="[HOST=]SHA256",
-                 help="The certificate to accept (see `ovm3 pin HOST`); once per host."),
+                 help="The certificate to accept (see `ovm3 host certificate HOST`); once per "
+                 "host."),
     click.option("--ca-cert", type=_FILE,
                  help="CA certificates (PEM) with which to verify the hosts."),
     click.option("--tls-server-name", metavar="NAME",
                  help="Name to expect in the certificate."),
-    click.option("--tls-minimum", default="TLSv1.2", show_default=True, metavar="VERSION",
-                 help="Lowest TLS version to accept; agents of OVM 3.2 need TLSv1."),
+    click.option("--tls-minimum", metavar="VERSION",
+                 help="Lowest TLS version to accept; agents of OVM 3.2 need TLSv1.  "
+                 "[default: TLSv1.2]"),
     click.option("--tls-weak-keys", is_flag=True,
                  help="Accept keys below 2048 bits and SHA-1 signatures."),
     click.option("--tls-legacy-renegotiation", is_flag=True,
@@ -54,9 +68,11 @@ _ACCESS = (
     click.option("--cert-file", type=_FILE,
                  help="Client certificate (PEM), for hosts that require one."),
     click.option("--key-file", type=_FILE, help="Client private key, if separate."),
-    click.option("--insecure", is_flag=True,
-                 help="Disable certificate verification (insecure)."),
 )  # fmt: skip
+_INSECURE = click.option(
+    "--insecure", is_flag=True, help="Disable certificate verification (insecure)."
+)
+_ACCESS = (_ESTATE, PORT, USER, PASSWORD_FILES, *TRUST, _INSECURE)
 
 
 def access_options(command: _F) -> _F:
@@ -70,8 +86,9 @@ _HOSTS_OFF = (
     click.option("--host-off", "hosts_off", multiple=True, metavar="HOST[:PORT]",
                  help="A host that you have seen to be powered off: this command believes that it "
                  "runs nothing, unless it answers. Read docs/a-host-is-dead.md first."),
-    click.option("--ssh-port", "ex_ssh_port", default=22, show_default=True,
-                 help="SSH port of the hosts, which a --host-off must not answer at."),
+    click.option("--ssh-port", "ex_ssh_port", metavar="PORT",
+                 help="SSH port of the hosts, which a --host-off must not answer at.  "
+                 "[default: 22]"),
 )  # fmt: skip
 
 
@@ -104,18 +121,13 @@ def make_estate(**options: Any) -> Estate:
 
 def _driver_arguments(
     hosts: tuple[str, ...],
+    estate: str | None,
     port: str | None,
-    user: str,
+    user: str | None,
     password_files: tuple[str, ...],
     pins: tuple[str, ...],
     ca_cert: Path | None,
-    tls_server_name: str | None,
-    tls_minimum: str,
-    tls_weak_keys: bool,
-    tls_legacy_renegotiation: bool,
     insecure: bool,
-    cert_file: Path | None,
-    key_file: Path | None,
     no_host_module: bool = False,
     **more: Any,
 ) -> dict[str, Any]:
@@ -123,69 +135,114 @@ def _driver_arguments(
 
     :raises InvalidArgument: the options contradict each other, or a file cannot be read.
     """
-    password, host_passwords = _passwords(password_files)
-    pins_by_host = _pins(pins)
-    if len(hosts) > 1 and "" in pins_by_host:
-        raise InvalidArgument("--fingerprint: with several --host, expected HOST=SHA256 for each")
+    is_verified = bool(pins) or ca_cert is not None or insecure
+    hosts, found = _hosts_and_estate(hosts, estate, port, is_verified)
+    password, host_passwords = passwords(
+        password_files, ask=found is None or not found.has_password
+    )
     return {
-        "key": user,
+        "key": user or (None if found else "oracle"),
         "secret": password,
         "host": hosts[0] if len(hosts) == 1 else None,
         "port": port,
+        "verify_ssl": not insecure,
+        "ex_hosts": hosts if len(hosts) > 1 else None,
+        "ex_passwords": host_passwords or None,
+        "ex_host_module": False if no_host_module else None,
+        "ex_estate": found,
+        **trust_arguments(pins=pins, ca_cert=ca_cert, **more),
+    }
+
+
+def trust_arguments(
+    pins: tuple[str, ...],
+    ca_cert: Path | None,
+    tls_server_name: str | None,
+    tls_minimum: str | None,
+    tls_weak_keys: bool,
+    tls_legacy_renegotiation: bool,
+    cert_file: Path | None,
+    key_file: Path | None,
+    **more: Any,
+) -> dict[str, Any]:
+    """Return the driver's arguments for the options of ``TRUST``; None for those not given."""
+    return {
         "ca_cert": _path(ca_cert),
         "cert_file": _path(cert_file),
         "key_file": _path(key_file),
-        "verify_ssl": not insecure,
-        "ex_hosts": None if len(hosts) == 1 else hosts,
-        "ex_fingerprint": pins_by_host or None,
+        "ex_fingerprint": pins or None,
         "ex_tls_server_name": tls_server_name,
         "ex_tls_minimum": tls_minimum,
-        "ex_tls_weak_keys": tls_weak_keys,
-        "ex_tls_legacy_renegotiation": tls_legacy_renegotiation,
-        "ex_passwords": host_passwords,
-        "ex_host_module": not no_host_module,
+        "ex_tls_weak_keys": tls_weak_keys or None,
+        "ex_tls_legacy_renegotiation": tls_legacy_renegotiation or None,
         **more,
     }
 
 
 def _path(file: Path | None) -> str | None:
-    return None if file is None else str(file)
+    return None if file is None else str(file.absolute())
 
 
-def _passwords(texts: tuple[str, ...]) -> tuple[str, dict[str, str]]:
+def _hosts_and_estate(
+    hosts: tuple[str, ...], name: str | None, port: str | None, is_verified: bool
+) -> tuple[tuple[str, ...], NamedEstate | None]:
+    """Which hosts were named, and which estate completes what is not given.
+
+    ``--host``, then ``--estate``, $OVM3_HOST, $OVM3_ESTATE and the default estate. Hosts without
+    ``--estate`` get the estate of the last two if it has them, and there is no other way to verify
+    them.
+
+    :raises InvalidArgument: there is neither host nor estate, or no estate of this name.
+    """
+    if name:
+        return hosts, find_estate(name)
+    hosts = hosts or tuple(os.environ.get(_HOST, "").replace(",", " ").split())
+    if hosts and is_verified:
+        return hosts, None
+    if os.environ.get(_NAME):
+        found: NamedEstate | None = find_estate(os.environ[_NAME])
+    else:
+        known = read_estates()
+        found = known.estates[known.default] if known.default else None
+    if not hosts and found is None:
+        raise InvalidArgument(
+            f"no host is given: expected --host HOST, --estate NAME, ${_HOST}, ${_NAME}, or a "
+            f"default estate (`ovm3 estate add NAME HOST` makes one, `ovm3 estate use NAME` "
+            f"chooses one)"
+        )
+    default_port = parse_port(port or DEFAULT_PORT)
+    if found and not all(found.has_host(parse_address(host, default_port)) for host in hosts):
+        found = None
+    return hosts, found
+
+
+def passwords(texts: tuple[str, ...], ask: bool) -> tuple[str | None, dict[str, str]]:
     """Return the default password, and those of ``HOST=FILE`` by host.
 
     Never from the command line, which every user of the machine can read.
+
+    :param ask: whether $OVM3_PASSWORD or a prompt has it if no file does; otherwise None.
     """
-    default, by_host = "", {}
-    for text in texts:
-        host, equals, file = text.partition("=")
-        if equals and "/" not in host and not Path(text).exists():
-            by_host[host] = _first_line(file)
+    default, by_host = None, {}
+    for host, file in password_files_by_host(texts):
+        password = read_password_file(file, "--password-file")
+        if host:
+            by_host[host] = password
         else:
-            default = _first_line(text)
-    if not default:
+            default = password
+    if default is None and ask:
         default = os.environ.get(_PASSWORD) or click.prompt("Agent password", hide_input=True)
     return default, by_host
 
 
-def _first_line(file: str) -> str:
-    try:
-        lines = Path(file).read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError) as error:
-        raise InvalidArgument(f"--password-file {file!r}: {error}") from None
-    if not lines or not lines[0]:
-        raise InvalidArgument(f"--password-file {file!r}: its first line is empty")
-    return lines[0]
-
-
-def _pins(texts: tuple[str, ...]) -> dict[str, list[str]]:
-    """Parse ``HOST=PIN`` or, for a single host, ``PIN`` (key ``""``)."""
-    pins: dict[str, list[str]] = {}
+def password_files_by_host(texts: tuple[str, ...]) -> list[tuple[str, Path]]:
+    """Split ``HOST=FILE``; the host is "" for a file alone."""
+    found = []
     for text in texts:
-        host, _, value = text.rpartition("=")
-        pins.setdefault(host, []).append(value)
-    return pins
+        host, equals, file = text.partition("=")
+        is_for_host = equals and "/" not in host and not Path(text).exists()
+        found.append((host, Path(file)) if is_for_host else ("", Path(text)))
+    return found
 
 
 @contextmanager
@@ -200,9 +257,9 @@ def reported() -> Iterator[None]:
             raise click.UsageError(with_option_names(str(error))) from None
         except UnexpectedFileContent as error:
             tell_text(f"Error: {with_option_names(str(error))}")
-            raise SystemExit(1) from None
+            raise SystemExit(FAILED) from None
         except Ovm3Error as error:
-            raise click.ClickException(with_option_names(str(error))) from None
+            raise failure_of(error, with_option_names(str(error))) from None
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

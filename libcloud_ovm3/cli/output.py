@@ -2,7 +2,7 @@
 
 Names of hosts, VMs, files and texts of faults may contain anything. Through this module they can
 neither forge a line, nor control the terminal, nor fail where the encoding lacks a character. A
-message is one line; tables are drawn on a terminal, and are plain aligned text elsewhere.
+message is one line; tables are drawn on a terminal, and are cells with tabs between them elsewhere.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TextIO
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from libcloud_ovm3.cli.columns import coloured, fits, lay_out
+from libcloud_ovm3.cli.status_line import out_of_the_way
 from libcloud_ovm3.errors import shown
 
-_PIPE_WIDTH = 1_000_000  # columns; a pipe has no width, and a wrapped row would be two lines
+_PREFIXES = {"warning": "yellow", "Error": "red"}
 
 
 def show(line: str) -> None:
@@ -32,14 +32,19 @@ def show_text(text: str) -> None:
     _write(sys.stdout, fit(text, sys.stdout, keep="\n\t") + "\n")
 
 
+def show_level(level: str, line: str) -> None:
+    """Print one line after a level or a state, which is coloured on a terminal."""
+    _print(Text.assemble(coloured(fit(level, sys.stdout)), fit(line, sys.stdout)), sys.stdout)
+
+
 def tell(line: str) -> None:
-    """Print one line on stderr."""
-    _write(sys.stderr, fit(line, sys.stderr) + "\n")
+    """Print one line on stderr. On a terminal, ``warning:`` and ``Error:`` are coloured."""
+    _tell(fit(line, sys.stderr))
 
 
 def tell_text(text: str) -> None:
     """Print several lines on stderr, none of them from a host."""
-    _write(sys.stderr, fit(text, sys.stderr, keep="\n") + "\n")
+    _tell(fit(text, sys.stderr, keep="\n"))
 
 
 def show_json(value: Any, plain: Callable[[Any], str] | None = None) -> None:
@@ -55,26 +60,37 @@ def show_json(value: Any, plain: Callable[[Any], str] | None = None) -> None:
 def heading(line: str) -> None:
     """Print the heading of a section."""
     show("")
-    if not _console().is_terminal:
-        show(line)
-        return
-    _console().print(Text(fit(line, sys.stdout), style="bold"))
+    _print(Text(fit(line, sys.stdout), "bold"), sys.stdout)
+
+
+def show_yaml(value: Any) -> None:
+    """Print a value as YAML, valid whatever it holds and whatever the terminal's encoding is."""
+    from libcloud_ovm3.cli.yaml_text import yaml_text  # noqa: PLC0415 (needs PyYAML)
+
+    _write(sys.stdout, yaml_text(value, _is_plain))
 
 
 def show_table(headings: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
-    """Print rows under headings, or ``empty`` if there are none. Names are shown unmodified."""
-    out = _console()
-    listed = [[_cell(cell) for cell in row] for row in rows]
-    if not listed:
+    """Print rows under headings, or ``empty`` if there are none. Names are shown unmodified.
+
+    Outside a terminal one tab stands between two cells, and no cell is empty.
+    """
+    cells = [[_cell(cell) for cell in row] for row in rows]
+    width = _width()
+    if not cells:
         show(empty)
-        return
-    style = box.SIMPLE_HEAD if out.is_terminal else None
-    table = Table(box=style, padding=(0, 1, 0, 0), pad_edge=False)
-    for name in headings:
-        table.add_column(name, overflow="fold")
-    for row in listed:
-        table.add_row(*row)
-    out.print(table)
+    elif width is None:
+        for row in (headings, *cells):
+            _write(sys.stdout, "\t".join(row) + "\n")
+    else:
+        for line in lay_out(headings, cells, width):
+            _print(line, sys.stdout)
+
+
+def table_fits(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> bool:
+    """Return whether the terminal is wide enough for a table; outside a terminal each one fits."""
+    width = _width()
+    return width is None or fits(headings, [[_cell(cell) for cell in row] for row in rows], width)
 
 
 def fit(text: str, stream: TextIO | None, keep: str = "") -> str:
@@ -86,14 +102,31 @@ def fit(text: str, stream: TextIO | None, keep: str = "") -> str:
 # ------------------------------------------------------------------ details
 
 
-def _cell(cell: object) -> Text:
-    return Text("" if cell is None else fit(str(cell), sys.stdout))
+def _cell(cell: object) -> str:
+    return "-" if cell in (None, "") else fit(str(cell), sys.stdout)
 
 
-def _console() -> Console:
-    """Return a console on the current sys.stdout, which may have been redirected."""
-    found = Console(highlight=False, soft_wrap=True)
-    return found if found.is_terminal else Console(highlight=False, width=_PIPE_WIDTH)
+def _width() -> int | None:
+    """Return the width of the terminal; None: stdout is something else."""
+    console = Console()
+    return console.width if console.is_terminal else None
+
+
+def _tell(text: str) -> None:
+    prefix, colon, rest = text.partition(": ")
+    _print(Text.assemble((prefix + colon, _PREFIXES.get(prefix, "")), rest), sys.stderr)
+
+
+def _print(text: Text, stream: TextIO | None) -> None:
+    """Print a line, with its styles on a terminal that has them and without NO_COLOR."""
+    if stream is None:
+        return
+    console = Console(file=stream, highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        _write(stream, text.plain + "\n")
+        return
+    with out_of_the_way():
+        console.print(text)
 
 
 def _encoding(stream: TextIO | None) -> str:
@@ -106,4 +139,5 @@ def _is_plain(one: str) -> bool:
 
 def _write(stream: TextIO | None, text: str) -> None:
     if stream is not None:  # closed before the start
-        stream.write(text)
+        with out_of_the_way():
+            stream.write(text)

@@ -1,77 +1,190 @@
-"""Tables of libcloud objects."""
+"""The columns of tables, and the lines of what is shown alone."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from libcloud.compute.base import Node, NodeImage, NodeLocation, NodeSize
 
-from libcloud_ovm3.cli.output import show_table
-
-
-def show_hosts(locations: Iterable[NodeLocation]) -> None:
-    """Print hosts with CPUs, memory and versions; * marks the pool's master."""
-    headings = ("host", "address", "status", "CPUs", "free/memory", "agent", "Xen", "VMs")
-    show_table(headings, [_host(location) for location in locations], "no hosts")
-
-
-def _host(location: NodeLocation) -> list[Any]:
-    extra = location.extra
-    if extra["status"] != "ok":
-        return [location.name, extra["address"], extra["status"], *[""] * 5]
-    return [
-        location.name + (" *" if extra["is_master"] else ""),
-        extra["address"],
-        extra["status"],
-        extra["cpus"],
-        f"{_gb(extra['free_memory_mb'])}/{_gb(extra['memory_mb'])} GB",
-        extra["agent_version"],
-        extra["hypervisor"],
-        extra["vms"],
-    ]
-
-
-def show_images(images: Iterable[NodeImage]) -> None:
-    """Print templates and ISOs."""
-    rows = [(i.name, i.extra["kind"], i.extra["repository"], i.id) for i in images]
-    show_table(("image", "kind", "repository", "id"), rows, "no images")
-
-
-def show_sizes(sizes: Iterable[NodeSize]) -> None:
-    """Print sizes."""
-    rows = [(size.id, size.name, size.extra["cpus"], _mb(size.ram)) for size in sizes]
-    show_table(("size", "name", "CPUs", "memory"), rows, "no sizes")
-
-
-def show_nodes(nodes: Iterable[Node]) -> None:
-    """Print nodes, with the hosts on which they are live."""
-    rows = [
-        (
-            node.name,
-            str(node.state),
-            ", ".join(place["host"] for place in node.extra["live"]),
-            node.extra.get("vcpus"),
-            _mb(node.extra.get("memory_mb")),
-            node.id,
-        )
-        for node in nodes
-    ]
-    show_table(("node", "state", "host", "CPUs", "memory", "id"), rows, "no nodes")
-
-
-def show_orphans(orphans: Iterable[dict[str, Any]]) -> None:
-    """Print disks that no VM uses, those first that a deletion has set aside."""
-    rows = [
-        (one["path"], "yes" if one["is_certain"] else "no", one["set_aside"] or "")
-        for one in sorted(orphans, key=lambda one: (one["set_aside"] is None, one["path"]))
-    ]
-    show_table(("disk", "certain", "set aside by"), rows, "no orphaned disks")
-
-
-def _gb(size_mb: int | None) -> str:
-    return "?" if size_mb is None else f"{size_mb / 1024:.1f}"
+from libcloud_ovm3.agent.address import parse_address
+from libcloud_ovm3.cli.formats import Column, Record, show_record, show_records
+from libcloud_ovm3.cli.records import host_record, image_record, size_record, vm_record
+from libcloud_ovm3.estate.consoles import console_hint
 
 
 def _mb(size_mb: int | None) -> str:
     return "?" if size_mb is None else f"{size_mb} MB"
+
+
+def _or(value: object | None) -> object:
+    return "?" if value is None else value
+
+
+def _hosts(vm: Record) -> str:
+    return ", ".join(live["host"] or live["address"] for live in vm["live"])
+
+
+def _gb(host: Record) -> str:
+    free, total = (
+        "?" if size_mb is None else f"{size_mb / 1024:.1f}"
+        for size_mb in (host["free_memory_mb"], host["memory_mb"])
+    )
+    return f"{free}/{total} GB"
+
+
+_HOSTS = (
+    Column("host", lambda one: one["name"] + (" *" if one["is_master"] else "")),
+    Column("address", "address"),
+    Column("status", "status"),
+    Column("free/memory", _gb),
+    Column("VMs", lambda one: _or(one["vms"])),
+    Column("CPUs", lambda one: _or(one["cpus"]), True),
+    Column("agent", "agent_version", True),
+    Column("Xen", "hypervisor", True),
+    Column("booted", "booted_at", True),
+)
+_IMAGES = (
+    Column("image", "name"),
+    Column("kind", "kind"),
+    Column("repository", "repository", True),
+    Column("id", "id"),
+)
+_SIZES = (
+    Column("size", "id"),
+    Column("name", "name"),
+    Column("CPUs", "vcpus"),
+    Column("memory", lambda one: _mb(one["memory_mb"])),
+)
+_VMS = (
+    Column("VM", "name"),
+    Column("state", "state"),
+    Column("host", _hosts),
+    Column("memory", lambda one: _mb(one["memory_mb"]), True),
+    Column("CPUs", lambda one: _or(one["vcpus"]), True),
+    Column("id", "id"),
+)
+_ORPHANS = (
+    Column("disk", "path"),
+    Column("certain", lambda one: "yes" if one["is_certain"] else "no"),
+    Column("set aside by", lambda one: one["set_aside"]),
+)
+
+
+def show_hosts(locations: Iterable[NodeLocation], form: str = "table") -> None:
+    """Print hosts with memory and versions; * marks the pool's master."""
+    show_records(form, map(host_record, locations), _HOSTS, "no hosts", key="address")
+
+
+def show_images(images: Iterable[NodeImage], form: str = "table") -> None:
+    """Print templates and ISOs."""
+    show_records(form, map(image_record, images), _IMAGES, "no images")
+
+
+def show_sizes(sizes: Iterable[NodeSize], form: str = "table") -> None:
+    """Print sizes."""
+    show_records(form, map(size_record, sizes), _SIZES, "no sizes")
+
+
+def show_nodes(nodes: Iterable[Node], form: str = "table") -> None:
+    """Print VMs, with the hosts on which they are live."""
+    show_records(form, map(vm_record, nodes), _VMS, "no VMs")
+
+
+def show_orphans(orphans: Iterable[dict[str, Any]], form: str = "table") -> None:
+    """Print disks that no VM uses, those first that a deletion has set aside."""
+    found = sorted(orphans, key=lambda one: (one["set_aside"] is None, one["path"]))
+    show_records(form, found, _ORPHANS, "no orphaned disks", key="path")
+
+
+def show_host(location: NodeLocation, form: str) -> None:
+    """Print what is known of a host."""
+    record = host_record(location)
+    show_record(form, record, _host_lines(record), key="address")
+
+
+def show_image(image: NodeImage, form: str) -> None:
+    """Print what is known of a template or ISO."""
+    record = image_record(image)
+    show_record(form, record, ((key.replace("_", " "), record[key]) for key in record))
+
+
+def show_node(node: Node, locations: Iterable[NodeLocation], form: str) -> None:
+    """Print what is known of a VM, and when the hosts booted: a boot ends all VMs of a host."""
+    hosts = [host_record(location) for location in locations]
+    boots = [{"host": one["name"], "booted_at": one["booted_at"]} for one in hosts]
+    record = {**vm_record(node), "boots": boots}
+    show_record(form, record, _vm_lines(record))
+
+
+# ------------------------------------------------------------------ lines
+
+
+def _host_lines(one: Record) -> Iterator[tuple[str, object]]:
+    yield "host", one["name"]
+    yield "id", one["id"]
+    yield "address", one["address"]
+    yield "status", one["status"]
+    yield "error", one["error"]
+    if one["status"] != "ok":
+        return
+    yield "pool", f"{one['pool_id'] or 'none'}{', its master' if one['is_master'] else ''}"
+    yield "owner", one["owner"] or "none"
+    yield "roles", ", ".join(one["roles"])
+    yield "agent", one["agent_version"]
+    yield "OVM", one["ovm_version"]
+    yield "Xen", one["hypervisor"]
+    yield "CPUs", f"{_or(one['cpus'])} ({one['cpu_model'] or 'unknown model'})"
+    yield "memory", f"{_mb(one['memory_mb'])}, {_mb(one['free_memory_mb'])} free"
+    yield "live VMs", _or(one["vms"])
+    yield "booted at", one["booted_at"]
+
+
+def _vm_lines(one: Record) -> Iterator[tuple[str, object]]:
+    yield "VM", one["name"]
+    yield "id", one["id"]
+    yield "state", one["state"]
+    for doubt in (*_contradictions(one), *one["doubts"]):
+        yield "problem", doubt
+    yield "memory", _with_maximum(_mb(one["memory_mb"]), one["memory_mb"], one["max_memory_mb"])
+    yield "CPUs", _with_maximum(_or(one["vcpus"]), one["vcpus"], one["max_vcpus"])
+    for live in one["live"]:
+        yield from _live_lines(live)
+    for definition in one["definitions"]:
+        yield "vm.cfg", f"{definition['directory']} in repository {definition['repository_id']}"
+        yield "", definition["error"]
+    yield "type", one["domain_type"] or ("HVM" if one["is_hvm"] else None)
+    yield "HA", {True: "yes", False: "no", None: None}[one["high_availability"]]
+    for disk in one["disks"] or ():
+        yield "disk", f"{disk}{' (shared)' if disk in one['shared_disks'] else ''}"
+    for medium in one["cdroms"] or ():
+        yield "CD drive", medium or "empty"
+    for nic in one["nics"] or ():
+        mac, bridge = nic["mac"] or "automatic MAC", nic["bridge"] or "default bridge"
+        yield "NIC", f"{mac} on {bridge}{', type ' + nic['type'] if nic['type'] else ''}"
+    yield "description", one["description"]
+    for notice in one["notices"]:
+        yield "notice", notice
+    boots = (f"{boot['host']} {boot['booted_at'] or '?'}" for boot in one["boots"])
+    yield "last boots", ", ".join(boots)
+
+
+def _contradictions(one: Record) -> Iterator[str]:
+    if not one["definitions"]:
+        yield "no mounted repository contains its vm.cfg"
+    if len(one["definitions"]) > 1:
+        yield f"it is defined in {len(one['definitions'])} places"
+    if len(one["live"]) > 1:
+        yield f"it is live on {len(one['live'])} hosts: it migrates, or this is an error"
+
+
+def _live_lines(live: Record) -> Iterator[tuple[str, object]]:
+    started = f", since {live['started_at']}" if live["started_at"] else ""
+    yield "host", f"{live['host'] or live['address']} ({live['address']}){started}"
+    yield "domain", f"{_or(live['domid'])}, in xend {live['xend_name'] or 'without a name'}"
+    host = parse_address(live["address"]).host
+    yield "console", console_hint(live["vnc_listen"], live["vnc_port"], host)
+
+
+def _with_maximum(text: object, now: int | None, maximum: int | None) -> str:
+    return f"{text}" if maximum in (None, now) else f"{text} of at most {maximum}"

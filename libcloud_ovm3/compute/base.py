@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from libcloud.compute.base import NodeDriver, NodeLocation
 
 from libcloud_ovm3 import estate
 from libcloud_ovm3.access import read_options
-from libcloud_ovm3.agent.address import Address, parse_flag
+from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.functions import Agent
 from libcloud_ovm3.clock import Clock
@@ -18,17 +18,22 @@ from libcloud_ovm3.compute.habitual import refuse_unsupported
 from libcloud_ovm3.errors import warn
 from libcloud_ovm3.estate.members import Estate
 
+if TYPE_CHECKING:
+    from libcloud_ovm3.estates_file.named import NamedEstate
+
 
 class OVM3Base(NodeDriver):
     """What all parts of the driver share: its arguments, and the estate made of them.
 
-    The arguments are checked in :mod:`libcloud_ovm3.access`.
+    The arguments are checked in :mod:`libcloud_ovm3.access`. Flags, numbers, lists and mappings may
+    be texts, as programs such as Salt pass them: ``"true"``, ``"60"``, ``"ovm-1,ovm-2"``,
+    ``"read=30,write=60"``. None or an empty text means that an argument is not given.
 
-    :param key: The agent's user, ``oracle`` on every real host. (required)
+    :param key: The agent's user, ``oracle`` on every real host. (required without ``ex_estate``)
     :type key: ``str``
 
     :param secret: The agent's password on every host that ``ex_passwords`` does not name.
-        (required)
+        (required without ``ex_estate``)
     :type secret: ``str``
 
     :param secure: Whether to use TLS. False sends the password unencrypted, with a warning.
@@ -62,14 +67,16 @@ class OVM3Base(NodeDriver):
     :type ex_hosts: ``list`` of ``str``
 
     :param ex_fingerprint: SHA-256 of the host's certificate; a list if several are acceptable; or a
-        mapping from host to one or several, which is required for more than one host.
+        mapping from host to one or several, which is required for more than one host (as a text:
+        ``"ovm-1=AA:BB:...,ovm-2=CC:DD:..."``).
     :type ex_fingerprint: ``str``, ``list`` of ``str`` or ``dict``
 
     :param ex_tls_server_name: The name in the certificate, where it is not the host's address
         (agents' certificates have no subject alternative name): one name, or a mapping by host.
     :type ex_tls_server_name: ``str`` or ``dict``
 
-    :param ex_tls_minimum: The lowest TLS version to accept, e.g. ``TLSv1`` for OVM 3.2 hosts.
+    :param ex_tls_minimum: The lowest TLS version to accept, e.g. ``TLSv1`` for OVM 3.2 hosts
+        (default TLSv1.2).
     :type ex_tls_minimum: ``str``
 
     :param ex_tls_weak_keys: Accept hosts with small keys (RSA or DH of 1024 bits) or SHA-1
@@ -80,7 +87,7 @@ class OVM3Base(NodeDriver):
     :type ex_tls_legacy_renegotiation: ``bool``
 
     :param ex_passwords: Passwords of hosts that have one other than ``secret``: a mapping
-        from ``host`` or ``host:port`` to password.
+        from ``host`` or ``host:port`` to password (never a text).
     :type ex_passwords: ``dict``
 
     :param ex_timeouts: Time limits in seconds by kind of call: ``connect``, ``read``, ``write``,
@@ -92,7 +99,7 @@ class OVM3Base(NodeDriver):
     :type ex_strict: ``bool``
 
     :param ex_second_look: Seconds between the two reads that prove that a node is absent before it
-        is started or destroyed.
+        is started or destroyed (default 5).
     :type ex_second_look: ``float``
 
     :param ex_clock: The clock that all waits use; for tests.
@@ -103,8 +110,13 @@ class OVM3Base(NodeDriver):
     :type ex_read_only: ``bool``
 
     :param ex_host_module: Use the host module where a host has it. False: use the agent alone; for
-        a host whose module does not work.
+        a host whose module does not work (default True).
     :type ex_host_module: ``bool``
+
+    :param ex_estate: The name of an estate in the configuration file (docs/estates.md), which
+        completes all arguments that are not given. Its password command, if it has one, is run by
+        this constructor. There is no default: without a name, the file is not read.
+    :type ex_estate: ``str``
 
     :param ex_ssh_port: TCP port of the hosts' SSH servers, which a host that is said to be powered
         off must not answer at (``ex_hosts_off`` of some methods).
@@ -114,6 +126,7 @@ class OVM3Base(NodeDriver):
     and not supported yet: None and empty values are accepted.
 
     :raises InvalidArgument: an argument is wrong; says which, and what is expected.
+    :raises PreconditionFailed: the password command of the estate failed.
     """
 
     connectionCls = AgentConnection  # noqa: N815 (libcloud's name)
@@ -125,7 +138,7 @@ class OVM3Base(NodeDriver):
 
     def __init__(
         self,
-        key: str,
+        key: str | None = None,
         secret: str | None = None,
         secure: bool | str = True,
         host: str | None = None,
@@ -139,17 +152,18 @@ class OVM3Base(NodeDriver):
         ex_hosts: Sequence[str] | str | None = None,
         ex_fingerprint: str | Sequence[str] | Mapping[str, Any] | None = None,
         ex_tls_server_name: str | Mapping[str, str] | None = None,
-        ex_tls_minimum: str = "TLSv1.2",
-        ex_timeouts: dict[str, float] | None = None,
-        ex_strict: bool | str = False,
-        ex_second_look: float | str = 5.0,
+        ex_tls_minimum: str | None = None,
+        ex_timeouts: Mapping[str, Any] | str | None = None,
+        ex_strict: bool | str | None = None,
+        ex_second_look: float | str | None = None,
         ex_clock: Clock | None = None,
         ex_read_only: bool | str = False,
-        ex_tls_weak_keys: bool | str = False,
-        ex_tls_legacy_renegotiation: bool | str = False,
+        ex_tls_weak_keys: bool | str | None = None,
+        ex_tls_legacy_renegotiation: bool | str | None = None,
         ex_passwords: Mapping[str, str] | None = None,
-        ex_host_module: bool | str = True,
-        ex_ssh_port: int | str = 22,
+        ex_host_module: bool | str | None = None,
+        ex_estate: str | NamedEstate | None = None,
+        ex_ssh_port: int | str | None = None,
         api_name: object = None,
         api_version: object = None,
         backoff: object = None,
@@ -184,6 +198,7 @@ class OVM3Base(NodeDriver):
             ex_tls_server_name=ex_tls_server_name,
             ex_tls_minimum=ex_tls_minimum,
             ex_timeouts=ex_timeouts,
+            ex_strict=ex_strict,
             ex_second_look=ex_second_look,
             ex_clock=ex_clock,
             ex_read_only=ex_read_only,
@@ -191,19 +206,20 @@ class OVM3Base(NodeDriver):
             ex_tls_legacy_renegotiation=ex_tls_legacy_renegotiation,
             ex_passwords=ex_passwords,
             ex_host_module=ex_host_module,
+            ex_estate=ex_estate,
             ex_ssh_port=ex_ssh_port,
         )
-        self.ex_strict = parse_flag(ex_strict, "ex_strict")
+        self.ex_strict = self._access.strict
         self.ex_read_only = self._access.read_only
         first = self._access.hosts[0]
         super().__init__(  # makes self.connection, which is the first host's
-            key,
+            self._access.user,
             secret=self._access.passwords.of(first),
             secure=self._access.is_secure,
             host=first.host,
             port=first.port,
             timeout=self._access.limits.read,
-            proxy_url=proxy_url,
+            proxy_url=self._access.proxy_url,
         )
         self._estate = self._access.estate(self._agent)
 

@@ -249,6 +249,25 @@ class Nodes(OVM3Base):
         self._warn(operations.destroy_vm.destroy(on, object_id(node)))
         return True
 
+    def ex_list_own_disks(
+        self, node: Node, ex_hosts_off: Sequence[NodeLocation | str] | str | None = None
+    ) -> list[str]:
+        """The disks that :meth:`destroy_node` would delete now, by their paths on the hosts.
+
+        It decides anew right before it deletes anything. Nothing is changed by this method.
+
+        :param node: The node, or its id. (required)
+        :type node: :class:`Node`
+
+        :param ex_hosts_off: As in :meth:`destroy_node`.
+        :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
+
+        :raises PreconditionFailed: destroy_node would refuse.
+        :rtype: ``list`` of ``str``
+        """
+        on = self._estate_of(ex_hosts_off)
+        return operations.destroy_vm.list_deleted(on, object_id(node))
+
     def wait_until_running(
         self,
         nodes: list[Node],

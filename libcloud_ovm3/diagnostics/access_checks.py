@@ -58,7 +58,7 @@ def check_tls(collected: Collected) -> Iterator[Finding]:
             "trust",
             "certificate verification was disabled (--insecure)",
             "a man in the middle would now have the agent's password",
-            f"`ovm3 pin {collected.address}`, compare on the host, use --fingerprint",
+            f"`ovm3 host certificate {collected.address}`, compare on the host, use --fingerprint",
         )
 
 
@@ -162,7 +162,7 @@ def check_access(collected: Collected) -> Iterator[Finding]:
         )
     elif isinstance(error, CertificateRejected):
         certificate = collected.certificate
-        advice = f"`ovm3 pin {collected.address}`"
+        advice = f"`ovm3 host certificate {collected.address}`"
         if isinstance(certificate, Certificate):
             option = f"--fingerprint {certificate.fingerprint}"
             advice = f"compare the fingerprint on the host, then run this again with {option}"

@@ -85,7 +85,7 @@ def check_unreachable(hosts: Sequence[UnreachableHost]) -> Iterator[Finding]:
 def _member_advice(host: UnreachableHost) -> str:
     if host.kind == "unverified":
         address = host.address.rpartition(":")[0]
-        return f"`ovm3 pin {host.address}`, then add --fingerprint {address}=SHA256"
+        return f"`ovm3 host certificate {host.address}`, then add --fingerprint {address}=SHA256"
     if host.kind == "password":
         return (
             f"its agent has a different password: put it into a file, and add "
@@ -98,8 +98,8 @@ def _member_advice(host: UnreachableHost) -> str:
         )
     if isinstance(host.reason, CertificateRejected):
         return (
-            f"`ovm3 pin {host.address}` and compare on the host itself: it may have been "
-            f"reinstalled, or this is a man in the middle; then give the new --fingerprint"
+            f"`ovm3 host certificate {host.address}` and compare on the host itself: it may have "
+            f"been reinstalled, or this is a man in the middle; then give the new --fingerprint"
         )
     advice = f"bring it online; `ovm3 doctor {host.address}`"
     if isinstance(host.reason, HostUnreachable):

@@ -105,7 +105,8 @@ def _report_error(repository: Repository, error: str) -> Finding:
 
 def _report_set_aside(repository: Repository) -> Iterator[Finding]:
     for file in repository.aside:
-        command = f"`{shlex.join(['ovm3', 'put-back', text_of(file.path), file.operation])}`"
+        words = ["ovm3", "disk", "put-back", text_of(file.path), file.operation]
+        command = f"`{shlex.join(words)}`"
         if isinstance(file.path, bytes):  # no argument of a command can be relied upon to hold it
             command = f"from Python, ex_put_back({file.path!r}, {file.operation!r})"
         yield Finding(

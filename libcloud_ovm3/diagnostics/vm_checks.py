@@ -131,7 +131,7 @@ def _check_presence(vm: VM) -> Iterator[Finding]:
             "VM",
             f"VM {vm.label} has crashed, or its domain was not removed: {vm.where()}",
             "it still holds memory and disks",
-            "see xend.log on the host; then `ovm3 stop --force NAME`",
+            "see xend.log on the host; then `ovm3 vm stop --force NAME`",
         )
     if vm.live and not vm.definitions:
         yield Finding(

@@ -145,8 +145,11 @@ def map_hosts(
 
     if len(items) <= 1:
         return [call(item) for item in items]
-    with ThreadPoolExecutor(max_workers=min(len(items), threads)) as pool:
+    pool = ThreadPoolExecutor(max_workers=min(len(items), threads))
+    try:
         return list(pool.map(call, items))
+    finally:  # all have returned, or this was interrupted: then it does not wait for slow hosts
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 def read_hosts(estate: Estate, *more: str) -> tuple[list[HostView], list[UnreachableHost]]:

@@ -28,6 +28,7 @@ from libcloud_ovm3.errors import (
 from libcloud_ovm3.estate.hosts import HostView, UnreachableHost, map_hosts
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository, with_module
+from libcloud_ovm3.progress import waiting
 
 # Seconds to wait for a connection at least: a lost packet is sent again after 1 and after 3.
 LEAST_LIMIT = 5.0
@@ -253,7 +254,8 @@ def _require_no_heartbeat(
         before = _read_heartbeats(hosts, repositories)
         if not before:
             return
-        estate.clock.sleep(estate.second_look)
+        with waiting(f"reading heartbeat files again in {estate.second_look:g} s"):
+            estate.clock.sleep(estate.second_look)
         after = _read_heartbeats(hosts, repositories)
     except Ovm3Error as error:
         raise _refused(

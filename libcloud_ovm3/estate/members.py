@@ -71,7 +71,7 @@ class Estate:
         if agent is None:
             raise HostNotVerified(
                 f"{address}: not contacted: a pool member with neither a pin nor a CA; "
-                f"`ovm3 pin {address}` shows its fingerprint, then add "
+                f"`ovm3 host certificate {address}` shows its fingerprint, then add "
                 f"ex_fingerprint={{{address.host!r}: ...}}",
                 host=str(address),
             )

@@ -14,6 +14,7 @@ from shlex import quote
 from libcloud_ovm3.errors import OperationIncomplete, PreconditionFailed, TimedOut
 from libcloud_ovm3.installer.payload import ENTRY_POINT, FOLDER, md5
 from libcloud_ovm3.installer.ssh import SSHConnection
+from libcloud_ovm3.progress import sending
 
 _NAME = re.compile(r"^[ \t]*name[ \t]*=[ \t]*['\"](.*)['\"]", re.MULTILINE)
 _PYTHON = re.compile(r"python\d+\.\d+")
@@ -183,7 +184,8 @@ class Host:
         """
         command = f"{quote(self.root + '/sbin/service')} {name} restart </dev/null >/dev/null 2>&1"
         try:
-            ran = self.ssh.run(command, limit)
+            with sending(f"service {name} restart", self.name, changes=True):
+                ran = self.ssh.run(command, limit)
         except TimedOut:
             raise OperationIncomplete(
                 f"{self.name}: `service {name} restart` did not finish within {limit:g} s"
@@ -264,10 +266,11 @@ class Host:
     def _change(self, script: str) -> None:
         """Run a script that is registered with the holder of the lock."""
         assert self._lock, "requires locked()"
-        self._run(
-            f'work={quote(self._lock)}/$$\nmkdir "$work" || exit {_UNLOCKED}\n'
-            f"trap 'rmdir \"$work\"' EXIT\ntrap 'exit 1' HUP INT TERM\n{script}"
-        )
+        with sending("change of files over SSH", self.name, changes=True):
+            self._run(
+                f'work={quote(self._lock)}/$$\nmkdir "$work" || exit {_UNLOCKED}\n'
+                f"trap 'rmdir \"$work\"' EXIT\ntrap 'exit 1' HUP INT TERM\n{script}"
+            )
 
     def _run(self, script: str) -> str:
         ran = self.ssh.run(script)

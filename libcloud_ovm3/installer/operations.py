@@ -47,6 +47,7 @@ from libcloud_ovm3.installer.preconditions import (
     was_reconfigured,
 )
 from libcloud_ovm3.installer.ssh import SSHConnection
+from libcloud_ovm3.progress import waiting
 
 # How to reach the agent once agent.ini has been changed: (port, TLS), None = as before.
 Reconnect = Callable[[int | None, bool | None], InstalledAgent]
@@ -342,7 +343,17 @@ def _wait(
 
     :raises OperationIncomplete: it is back, but its certificate or credentials were rejected.
     """
-    end = task.waiting.clock.now() + task.waiting.limit
+    limit = task.waiting.limit
+    with waiting(f"waiting for the agent of {task.host.name}", limit=limit):
+        return _wait_until(task, agent, is_expected, task.waiting.clock.now() + limit)
+
+
+def _wait_until(
+    task: _Task,
+    agent: InstalledAgent,
+    is_expected: Callable[[ModuleState], bool],
+    end: float,
+) -> ModuleState:
     while True:
         try:
             module = read_module_state(agent)
@@ -359,10 +370,8 @@ def _has_restart_time(on_disk: HostFiles) -> bool:
 
 
 def _restart_xend(task: _Task, agent: InstalledAgent) -> None:
-    xend.restart(
-        task.host,
-        agent,
-        limit=task.waiting.limit,
-        progress=task.progress,
-        clock=task.waiting.clock,
-    )
+    limit = task.waiting.limit
+    with waiting(f"restarting xend on {task.host.name}, until it lists all guests", limit=limit):
+        xend.restart(
+            task.host, agent, limit=limit, progress=task.progress, clock=task.waiting.clock
+        )

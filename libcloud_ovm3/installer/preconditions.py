@@ -63,8 +63,8 @@ def require_nothing_set_aside(
     if files:
         raise PreconditionFailed(
             f"{host.name}: nothing was changed: an interrupted deletion has set aside "
-            f"{', '.join(files)}, which only the module shows; see `ovm3 orphans`, then "
-            f"`ovm3 put-back`"
+            f"{', '.join(files)}, which only the module shows; see `ovm3 disk orphans`, then "
+            f"`ovm3 disk put-back`"
         )
 
 

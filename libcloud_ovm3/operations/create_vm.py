@@ -35,6 +35,7 @@ from libcloud_ovm3.operations.delete_files import delete_file
 from libcloud_ovm3.operations.destroy_vm import require_deleted
 from libcloud_ovm3.operations.plan_vm import VMPlan, listed, named
 from libcloud_ovm3.operations.start_vm import start_on
+from libcloud_ovm3.progress import waiting
 
 NAME_LIMIT = 30.0  # seconds for another client that makes the same name to give way
 NAME_POLL = 2.0
@@ -54,12 +55,16 @@ def create(plan: VMPlan) -> tuple[VM, list[str]]:
         be left.
     """
     notices: list[str] = []
+    vm = f"VM {plan.spec.name!r}"
     try:
-        _define(plan, notices)
-        if not plan.spec.allow_same_name:
-            _require_own_name(plan)
-        _copy(plan)
-        definition = _configure(plan, notices)
+        with waiting(f"defining {vm} on {plan.host.label}", vm=plan.vm_id):
+            _define(plan, notices)
+            if not plan.spec.allow_same_name:
+                _require_own_name(plan)
+        with waiting(f"copying the disk of {vm} on {plan.host.label}", vm=plan.vm_id):
+            _copy(plan)
+        with waiting(f"configuring {vm} on {plan.host.label}", vm=plan.vm_id):
+            definition = _configure(plan, notices)
     except (*NEVER_SENT, AgentFault, NameTaken, PreconditionFailed) as error:
         _undo(plan, error)
         raise

@@ -26,7 +26,9 @@ from libcloud_ovm3.operations.own_disks import (
     why_used,
 )
 from libcloud_ovm3.operations.preconditions import only_live_domain, require_certain
+from libcloud_ovm3.operations.presence import before_second_look
 from libcloud_ovm3.operations.stop_vm import stop_live
+from libcloud_ovm3.progress import waiting
 
 
 def destroy(estate: Estate, vm_id: str) -> list[str]:
@@ -51,7 +53,7 @@ def destroy(estate: Estate, vm_id: str) -> list[str]:
     if vm.live:
         stop_live(operation, snapshot, vm, force=True, limit=STOP_LIMIT)
     else:
-        estate.clock.sleep(estate.second_look)
+        before_second_look(estate, vm.name, vm.id)
     snapshot = read_estate(estate)
     vm = snapshot.vm(vm_id)
     _require_destroyable(vm, snapshot)
@@ -59,18 +61,32 @@ def destroy(estate: Estate, vm_id: str) -> list[str]:
         raise PreconditionFailed(
             f"VM {vm.label} was started while it was being destroyed: {vm.where()}"
         )
-    wait_ended(estate, snapshot.hosts, vm.id)
+    with waiting(f"VM {vm.name!r}: waiting until no domain of it is left", vm=vm.id):
+        wait_ended(estate, snapshot.hosts, vm.id)
     _require_empty_directory(snapshot, vm)
     disks, notices = find_own_disks(snapshot, vm)
     systems = _file_systems(disks)  # mounted now, so that nothing comes between check and deletion
     _delete_vm(operation, snapshot, vm, disks)
-    held = wait_released(estate, snapshot.hosts, [path for _, path in disks])
+    with waiting(f"VM {vm.name!r}: waiting until its disks are released", vm=vm.id):
+        held = wait_released(estate, snapshot.hosts, [path for _, path in disks])
     snapshot = _require_absent(operation, vm, disks)
     users = find_users(snapshot, disks)
     notices += [f"{path} was kept: {why}" for path, why in users.items() if path not in held]
     disks = [(where, path) for where, path in disks if path not in users or path in held]
     _delete_disks(operation, vm, disks, held, systems)
     return notices
+
+
+def list_deleted(estate: Estate, vm_id: str) -> list[str]:
+    """The disks that :func:`destroy` would delete, as far as can be known now. Reads only.
+
+    :raises NodeNotFound: there is no such VM.
+    :raises PreconditionFailed: it would not be destroyed.
+    """
+    snapshot = read_estate(estate)
+    vm = snapshot.vm(vm_id)
+    _require_destroyable(vm, snapshot)
+    return [path for _, path in find_own_disks(snapshot, vm)[0]]
 
 
 # ------------------------------------------------------------------ may it be destroyed

@@ -26,7 +26,8 @@ def find_own_disks(snapshot: EstateSnapshot, vm: VM) -> tuple[Disks, list[str]]:
     """Its own disks that nobody else uses, and notices on all the others.
 
     Its own are those that its vm.cfg names, by repository and path, and whose file name has its
-    uuid; of a VM whose creation was not completed, the one that its description names.
+    uuid; of a VM whose creation was not completed, the one that its description names. That it
+    uses them itself while it is live does not count: it is powered off first.
     """
     usage = read_disk_usage(snapshot)
     own: Disks = []
@@ -38,6 +39,7 @@ def find_own_disks(snapshot: EstateSnapshot, vm: VM) -> tuple[Disks, list[str]]:
         for name in repository.content.virtual_disks
     }
     named = _named_disks(snapshot, vm)
+    itself = [vm.definition.place, *(one.domain.label for one in vm.live)]
     media = {disk.path for disk in vm.definition.disks if disk.is_cdrom}
     physical = {disk.path for disk in vm.definition.disks if disk.is_physical}
     unclear = {disk.path for disk in vm.definition.disks if not disk.is_understood}
@@ -53,7 +55,7 @@ def find_own_disks(snapshot: EstateSnapshot, vm: VM) -> tuple[Disks, list[str]]:
             kept[path] = "no repository lists it among its virtual disks"
         elif not repository.is_clear:
             kept[path] = repository.error or "its repository could not be read completely"
-        elif why := why_used(usage, name, but=[vm.definition.place]):
+        elif why := why_used(usage, name, but=itself):
             kept[path] = why
         else:
             own.append((repository, path))

@@ -13,8 +13,10 @@ from libcloud_ovm3.errors import Ovm3Error
 from libcloud_ovm3.estate.definitions import Definition, matches, may_match
 from libcloud_ovm3.estate.domains import Domain
 from libcloud_ovm3.estate.hosts import HostView, live_domains, map_hosts
+from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.states import DefinitionFacts, State, domain_state
 from libcloud_ovm3.estate.vms import LiveDomain
+from libcloud_ovm3.progress import waiting
 
 POLL = 1.0  # seconds between two reads while waiting
 READS = 3  # after a write; a list may be stale while another start goes on (xend.md 1.3)
@@ -60,6 +62,13 @@ class Presence:
         parts += [f"it may be {p.domain.label} on {p.host.label}" for p in self.doubtful]
         parts += [f"what {host} runs is unknown: {e}" for host, e in self.unanswered.items()]
         return "; ".join(parts) or "no host reports it"
+
+
+def before_second_look(estate: Estate, name: str, vm_id: str) -> None:
+    """Wait between the two reads that prove that a VM is absent."""
+    seconds = estate.second_look
+    with waiting(f"VM {name!r}: reading all hosts again in {seconds:g} s", vm=vm_id):
+        estate.clock.sleep(seconds)
 
 
 def read_presence(

@@ -12,6 +12,7 @@ from libcloud_ovm3.operations.limits import MINIMUM_AGE
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.preconditions import only_live_domain, why_unknown
 from libcloud_ovm3.operations.presence import POLL, READS, read_presence
+from libcloud_ovm3.progress import waiting
 
 # What a domain shows while it reboots: it has shut down, or is being built again.
 _REBOOTS = frozenset({State.REBOOTING, State.STOPPING, State.PENDING})
@@ -39,10 +40,11 @@ def reboot(estate: Estate, vm_id: str, minimum_age: float = MINIMUM_AGE) -> list
         raise PreconditionFailed(f"VM {vm.label} cannot be rebooted: it is {vm.state.value}")
     _require_restart(vm, live)
     _require_age(vm, live, minimum_age)
-    try:
-        doors.reboot_vm(live.host, vm.definition, snapshot.defined_ids, live.domain.domid)
-    except (AgentFault, OutcomeUnknown) as failed:
-        return _after_failure(operation, snapshot, vm, live.domain.domid, failed)
+    with waiting(f"asking VM {vm.name!r} to reboot", vm=vm.id):
+        try:
+            doors.reboot_vm(live.host, vm.definition, snapshot.defined_ids, live.domain.domid)
+        except (AgentFault, OutcomeUnknown) as failed:
+            return _after_failure(operation, snapshot, vm, live.domain.domid, failed)
     return []
 
 

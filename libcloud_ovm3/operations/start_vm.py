@@ -21,7 +21,14 @@ from libcloud_ovm3.operations import doors
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.placement import choose_host
 from libcloud_ovm3.operations.preconditions import require_unchanged, why_unknown
-from libcloud_ovm3.operations.presence import POLL, READS, Presence, read_presence
+from libcloud_ovm3.operations.presence import (
+    POLL,
+    READS,
+    Presence,
+    before_second_look,
+    read_presence,
+)
+from libcloud_ovm3.progress import waiting
 
 # What a domain may show after its start was answered with success. Any other has ended already.
 _STARTED = frozenset({State.RUNNING, State.PENDING, State.PAUSED, State.REBOOTING})
@@ -40,15 +47,17 @@ def start(estate: Estate, vm_id: str, host_id: str | None = None) -> list[str]:
     :raises OperationIncomplete: whether it starts is unknown.
     """
     operation = Operation(estate)
-    for wait in (0.0, estate.second_look):
-        estate.clock.sleep(wait)
+    for is_second in (False, True):
         snapshot = read_estate(estate, HARDWARE)
         vm = snapshot.vm(vm_id)
         if vm.state is State.RUNNING:
             return []
         _require_stopped(vm, snapshot)
+        if not is_second:
+            before_second_look(estate, vm.name, vm.id)
     host = choose_host(snapshot, vm.definition, vm.id, host_id)
-    require_free(estate, snapshot.hosts, vm.definition)
+    with waiting(f"VM {vm.name!r}: checking that nothing holds its disks", vm=vm.id):
+        require_free(estate, snapshot.hosts, vm.definition)
     same_macs = _same_macs(vm, snapshot)
     require_unchanged(host, vm.definition)
     _, notices = start_on(
@@ -115,11 +124,12 @@ def start_on(
     """
     label = f"VM {definition.name!r} ({definition.uuid})"
     failed: AgentFault | OutcomeUnknown | None = None
-    try:
-        doors.start_vm(operation, host, hosts, definition, defined_ids, hosts_off)
-    except (AgentFault, OutcomeUnknown) as error:
-        failed = error
-    presence = _read_outcome(operation, host, hosts, definition, defined_ids, failed)
+    with waiting(f"starting VM {definition.name!r} on {host.label}", vm=definition.uuid):
+        try:
+            doors.start_vm(operation, host, hosts, definition, defined_ids, hosts_off)
+        except (AgentFault, OutcomeUnknown) as error:
+            failed = error
+        presence = _read_outcome(operation, host, hosts, definition, defined_ids, failed)
     if _has_started(presence, host, failed):
         notices = [f"{label} is running on {host.label}, although {failed}"] if failed else []
         return presence.live[0], notices

@@ -16,7 +16,8 @@ from libcloud_ovm3.operations import doors
 from libcloud_ovm3.operations.limits import STOP_LIMIT
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.preconditions import only_live_domain, require_certain, why_unknown
-from libcloud_ovm3.operations.presence import POLL, Presence, read_presence
+from libcloud_ovm3.operations.presence import POLL, Presence, before_second_look, read_presence
+from libcloud_ovm3.progress import waiting
 
 REFUSED_LIMIT = 3.0  # seconds to wait after a stop that was answered with a fault
 
@@ -34,8 +35,7 @@ def stop(estate: Estate, vm_id: str, force: bool = False, limit: float = STOP_LI
     :raises WaitTimeout: the limit is over and it still runs; nothing more was done.
     """
     operation = Operation(estate)
-    for wait in (0.0, estate.second_look):  # it may be off the lists for a moment only
-        estate.clock.sleep(wait)
+    for is_second in (False, True):  # it may be off the lists for a moment only
         snapshot = read_estate(estate)
         vm = snapshot.vm(vm_id)
         if vm.live:
@@ -43,6 +43,8 @@ def stop(estate: Estate, vm_id: str, force: bool = False, limit: float = STOP_LI
         require_certain(vm, snapshot)
         if vm.state not in (State.STOPPED, State.PENDING):
             raise PreconditionFailed(f"VM {vm.label} may be running: {why_unknown(vm, snapshot)}")
+        if not is_second:
+            before_second_look(estate, vm.name, vm.id)
     else:
         return []
     if vm.state is State.PAUSED and not force:
@@ -69,16 +71,18 @@ def stop_live(
     live, definition = only_live_domain(vm), vm.definition
     deadline = clock.now() + limit
     failed: AgentFault | OutcomeUnknown | None = None
-    try:
-        if not doors.stop_vm(
-            live.host, definition, snapshot.defined_ids, force, limit=max(limit, POLL)
-        ):
-            return _has_left(operation, snapshot, vm, live.host)
-    except (AgentFault, OutcomeUnknown) as error:
-        failed = error  # it may be gone all the same: reading its state decides
-    if isinstance(failed, AgentFault):
-        deadline = min(deadline, clock.now() + REFUSED_LIMIT)
-    presence = wait_gone(operation, snapshot, definition, deadline)
+    what = "power off" if force else "shut down"
+    with waiting(f"waiting for VM {vm.name!r} to {what}", vm=vm.id, limit=limit):
+        try:
+            if not doors.stop_vm(
+                live.host, definition, snapshot.defined_ids, force, limit=max(limit, POLL)
+            ):
+                return _has_left(operation, snapshot, vm, live.host)
+        except (AgentFault, OutcomeUnknown) as error:
+            failed = error  # it may be gone all the same: reading its state decides
+        if isinstance(failed, AgentFault):
+            deadline = min(deadline, clock.now() + REFUSED_LIMIT)
+        presence = wait_gone(operation, snapshot, definition, deadline)
     if presence.is_absent:
         return [f"VM {vm.label} has stopped, although {failed}"] if failed else []
     if isinstance(failed, AgentFault):

@@ -9,6 +9,7 @@ from libcloud_ovm3.errors import WaitTimeout
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.states import State
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
+from libcloud_ovm3.progress import waiting
 
 
 def wait_running(estate: Estate, vm_ids: Sequence[str], period: float, limit: float) -> list[VM]:
@@ -21,6 +22,12 @@ def wait_running(estate: Estate, vm_ids: Sequence[str], period: float, limit: fl
     :raises WaitTimeout: the limit is over; names those that do not run.
     """
     ids = [dashed(vm_id) or vm_id for vm_id in vm_ids]
+    many = f"{len(ids)} VMs" if len(ids) != 1 else "the VM"
+    with waiting(f"waiting for {many} to run", vm=", ".join(ids), limit=limit):
+        return _wait(estate, ids, period, limit)
+
+
+def _wait(estate: Estate, ids: Sequence[str], period: float, limit: float) -> list[VM]:
     deadline = estate.clock.now() + limit
     found: set[str] = set()
     while True:

@@ -33,7 +33,7 @@ def assert_refused(server: Server, agent: AgentConnection, match: str | None = N
         error = caught.value
         assert isinstance(error, errors.HostUnreachable)
         assert (error.host, error.function) == (str(agent.address), function)
-        assert f"ovm3 pin {agent.address}" in str(error)
+        assert f"ovm3 host certificate {agent.address}" in str(error)
     assert server.requests == []
     assert server.connections == 2
 

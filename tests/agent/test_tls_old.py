@@ -287,7 +287,7 @@ def test_ovm3_pin_where_the_host_says_no_reason(
 ) -> None:
     """The error does not guess; trying finds it."""
     with Curt(certificate=rsa_certificates[1024]) as server:
-        with pytest.raises(errors.HostUnreachable, match=r"ovm3 pin|reset") as caught:
+        with pytest.raises(errors.HostUnreachable, match=r"ovm3 host certificate|reset") as caught:
             connect(server).call("start_vm")
         assert hinted(caught.value) == []
         options = needed(Address(server.host, server.port), 5)

@@ -8,6 +8,8 @@ import ssl
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from libcloud_ovm3.agent import tls
 from libcloud_ovm3.agent.address import Address
@@ -29,6 +31,10 @@ HOST = Address("ovm-1", 8899)
         "sha256:" + ":".join(B[n : n + 2].upper() for n in range(0, 64, 2)),
         " ".join(B[n : n + 4] for n in range(0, 64, 4)),
         f"  {B}\n",
+        f"SHA256 Fingerprint={B.upper()}",
+        "sha256 Fingerprint=" + ":".join(B[n : n + 2].upper() for n in range(0, 64, 2)) + "\n",
+        f"SHA-256: {B}",
+        f"sha256={B}",
     ],
 )
 def test_pins_in_every_usual_form(text: str) -> None:
@@ -39,29 +45,97 @@ def test_pins_in_every_usual_form(text: str) -> None:
     "text", ["", "sha256:", B[:-1], B + "0", "a" * 40, f"sha1:{'a' * 40}", "g" * 64, f"md5:{B}", 7]
 )
 def test_what_is_no_pin(text: Any) -> None:
-    with pytest.raises(InvalidArgument, match=r"SHA-256.*ovm3 pin"):
+    with pytest.raises(InvalidArgument, match=r"SHA-256.*ovm3 host certificate"):
         parse_pin(text)
 
 
 @pytest.mark.parametrize(
-    ("given", "pins"),
+    ("text", "why"),
+    [
+        (f"sha256//{'A' * 43}=", "hash of a public key, as curl"),
+        (f"SHA256:{'Ab+/' * 10}Abc", "fingerprint of an SSH key"),
+        ("a" * 40, "SHA-1 fingerprint, which is too weak"),
+        (f"SHA1 Fingerprint={':'.join(['AA'] * 20)}", "SHA-1 fingerprint, which is too weak"),
+        (f"sha1:{'a' * 40}", "SHA-1 fingerprint, which is too weak"),
+        (f"MD5 Fingerprint={':'.join(['AA'] * 16)}", "MD5 fingerprint, which is too weak"),
+    ],
+)
+def test_what_another_fingerprint_is(text: str, why: str) -> None:
+    for pins in (text, [text], f"ovm-1={text}", {"ovm-1": text}):
+        with pytest.raises(InvalidArgument, match=f"this is .*{why}.*; expected a certificate's"):
+            parse_pins(pins)
+
+
+@given(
+    st.binary(min_size=32, max_size=32),
+    st.sampled_from(["", "sha256:", "SHA256 Fingerprint=", "sha256 Fingerprint=", "SHA-256 "]),
+    st.sampled_from(["", ":", " "]),
+    st.sampled_from([str.upper, str.lower]),
+    st.sampled_from(["", "ovm-1=", "ovm-1:8900=", "[::1]:8900="]),
+    st.sampled_from(["", " ", "\n"]),
+)
+def test_one_pin_in_all_spellings(
+    digest: bytes, prefix: str, between: str, case: Any, host: str, end: str
+) -> None:
+    pin = prefix + case(digest.hex(between) if between else digest.hex()) + end
+    key, found = host.removesuffix("="), digest.hex()
+    assert parse_pin(pin) == found
+    assert parse_pins(host + pin) == {key: (found,)}
+    assert parse_pins([host + pin, f"ovm-9={A}"]) == {key: (found,), "ovm-9": (A,)}
+
+
+@given(st.text(max_size=70) | st.from_regex("(sha256)?[:=/ ]*[0-9a-fA-F:= ]*", fullmatch=True))
+def test_anything_else_is_refused_or_is_64_digits_that_were_there(text: str) -> None:
+    try:
+        pin = parse_pin(text)
+    except InvalidArgument:
+        return
+    assert re.fullmatch("[0-9a-f]{64}", pin)
+    assert re.sub(r"[:\s]", "", text).lower().endswith(pin)
+
+
+@pytest.mark.parametrize(
+    ("written", "pins"),
     [
         (None, {}),
         (B, {"": (B,)}),
+        (f"{A}, {B}", {"": (A, B)}),
+        (
+            f"ovm-1={A},ovm-2:8900=SHA256 Fingerprint={B},ovm-1={B}",
+            {"ovm-1": (A, B), "ovm-2:8900": (B,)},
+        ),
+        ([f"ovm-1={A}", f"ovm-2={B}"], {"ovm-1": (A,), "ovm-2": (B,)}),
+        ({"[FD00::1]": A, "": [B]}, {"fd00::1": (A,), "": (B,)}),
+        ({"ovm-1": f"{A},{B}"}, {"ovm-1": (A, B)}),
         ([B, A], {"": (B, A)}),
         ((B,), {"": (B,)}),
         ({"ovm-1": B.upper(), "ovm-2:8900": [A, B]}, {"ovm-1": (B,), "ovm-2:8900": (A, B)}),
         ({}, {}),
     ],
 )
-def test_pins_of_one_and_of_many_hosts(given: Any, pins: Any) -> None:
-    assert parse_pins(given) == pins
+def test_pins_of_one_and_of_many_hosts(written: Any, pins: Any) -> None:
+    assert parse_pins(written) == pins
 
 
-@pytest.mark.parametrize("given", [[], {"ovm-1": []}, "", ["x"], {"ovm-1": "x"}, [None]])
-def test_pins_that_would_accept_nothing_or_anything(given: Any) -> None:
+@pytest.mark.parametrize(
+    "written",
+    [
+        [],
+        {"ovm-1": []},
+        "",
+        ["x"],
+        {"ovm-1": "x"},
+        [None],
+        {"a b": A},
+        {7: A},
+        f"{A},",
+        f"a b={A}",
+        {"ovm-1": f"ovm-2={A}"},
+    ],
+)
+def test_pins_that_would_accept_nothing_or_anything(written: Any) -> None:
     with pytest.raises(InvalidArgument):
-        parse_pins(given)
+        parse_pins(written)
 
 
 def trust(pins: Any = None, names: dict[str, str] | None = None, **options: Any) -> Trust:

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 from cryptography.exceptions import UnsupportedAlgorithm
 
-from libcloud_ovm3.agent.tls import TlsFacts
+from libcloud_ovm3.agent.tls import TlsFacts, parse_pin
 from libcloud_ovm3.cli import certificates
-from libcloud_ovm3.cli.pin import _certificate_lines
 from tests.agent.certificates import make_certificate
 
 
@@ -26,7 +25,8 @@ def test_a_certificate(tmp_path: Path) -> None:
     assert read.fingerprint == made.fingerprint
     assert read.names == ("ovm-1", "ovm-1.example.com")
     assert read.error is None
-    subject, issuer, valid = _certificate_lines(read)
+    subject, issuer, valid, sha256 = certificates.certificate_lines(read)
+    assert sha256.replace(":", "").lower() == f"sha-256      {made.fingerprint}"
     assert subject == "subject      CN=ovm-1"
     assert issuer == "issuer       CN=ovm-1"
     assert valid == f"valid        {read.not_before:%Y-%m-%d} to {read.not_after:%Y-%m-%d}"
@@ -36,7 +36,8 @@ def test_what_is_no_certificate_has_a_fingerprint() -> None:
     read = certificates.read_certificate(facts(b"odd"))
     assert len(read.fingerprint) == 64
     assert read.error
-    assert _certificate_lines(read) == [f"certificate  cannot be parsed: {read.error}"]
+    assert certificates.certificate_lines(read)[0] == f"certificate  cannot be parsed: {read.error}"
+    assert parse_pin(certificates.certificate_lines(read)[1].split()[1]) == read.fingerprint
 
 
 @pytest.mark.parametrize("error", [ValueError("odd key"), UnsupportedAlgorithm("odd key")])
@@ -54,4 +55,4 @@ def test_a_key_that_cannot_be_parsed(
         facts(ssl.PEM_cert_to_DER_cert(Path(made.pem).read_text()))
     )
     assert read.error == "odd key"
-    assert _certificate_lines(read)[0] == "subject      CN=ovm-1"
+    assert certificates.certificate_lines(read)[0] == "subject      CN=ovm-1"

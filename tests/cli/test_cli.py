@@ -13,7 +13,7 @@ import pytest
 from libcloud_ovm3.agent.hostmodule import HostModule
 from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.simulator import Simulator
-from tests.cli.running import OVM3, address, options, run
+from tests.cli.running import OVM3, address, heed_ctrl_c, options, run
 from tests.support import driver_for
 
 
@@ -24,10 +24,12 @@ def pool() -> Iterator[Simulator]:
 
 
 def test_hosts(pool: Simulator) -> None:
-    done = run("hosts", *options(pool), password=pool.password)
+    done = run("host", "list", *options(pool), password=pool.password)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0].split() == "host address status CPUs free/memory agent Xen VMs".split()
+    assert (
+        lines[0].split("\t") == "host address status free/memory VMs CPUs agent Xen booted".split()
+    )
     assert [line.split()[0] for line in lines[1:]] == ["ovm-1", "ovm-2", "ovm-3"]
     assert "/4.0 GB" in lines[1]
     assert "\x1b" not in done.stdout, "plain text when the output is no terminal"
@@ -35,20 +37,20 @@ def test_hosts(pool: Simulator) -> None:
 
 
 def test_hosts_without_all_pins(pool: Simulator) -> None:
-    done = run("hosts", *options(pool, 0), password=pool.password)
+    done = run("host", "list", *options(pool, 0), password=pool.password)
     assert done.returncode == 0
     assert done.stdout.count("unverified") == 2
-    assert f"ovm3 pin {pool.hosts[1].address}:{pool.hosts[1].port}" in done.stderr
+    assert f"ovm3 host certificate {pool.hosts[1].address}:{pool.hosts[1].port}" in done.stderr
     plain = ["--host", f"{pool.hosts[0].address}:{pool.hosts[0].port}"]
     plain += ["--fingerprint", pool.hosts[0].fingerprint]
-    assert run("hosts", *plain, password=pool.password).stdout.count("unverified") == 2
+    assert run("host", "list", *plain, password=pool.password).stdout.count("unverified") == 2
 
 
 def test_nodes_and_images(pool: Simulator, tmp_path: Path) -> None:
     pool.add_vm("odd [bold]name[/bold] #1")
     file = tmp_path / "password"
     file.write_text(pool.password + "\n")
-    done = run("nodes", *options(pool), "--password-file", str(file))
+    done = run("vm", "list", *options(pool), "--password-file", str(file))
     assert done.returncode == 0, done.stderr
     assert "odd [bold]name[/bold] #1" in done.stdout
     assert [word for word in done.stdout.split() if word in ("running", "stopped")] == [
@@ -56,19 +58,19 @@ def test_nodes_and_images(pool: Simulator, tmp_path: Path) -> None:
         "running",
         "running",
     ]
-    done = run("images", *options(pool), "--password-file", str(file))
+    done = run("image", "list", *options(pool), "--password-file", str(file))
     assert "oracle-linux-6.raw" in done.stdout
     assert "iso" in done.stdout
 
 
 def test_pin(pool: Simulator) -> None:
     host = pool.hosts[1]
-    done = run("pin", f"{host.address}:{host.port}")
+    done = run("host", "certificate", f"{host.address}:{host.port}")
     assert done.returncode == 0, done.stderr
     assert host.fingerprint in done.stdout
     assert pool.calls == []
     assert pool.refused == []
-    dead = run("pin", f"{host.address}:1", "--timeout", "2")
+    dead = run("host", "certificate", f"{host.address}:1", "--timeout", "2")
     assert dead.returncode == 1
     assert "refused" in dead.stderr
 
@@ -77,15 +79,15 @@ def test_pin_says_what_an_old_host_needs() -> None:
     """With these options it works."""
     with Simulator(hosts=1, speed=100, tls="1.0") as sim:
         where, pin = address(sim), sim.hosts[0].fingerprint
-        done = run("pin", where)
+        done = run("host", "certificate", where)
         assert done.returncode == 0, done.stderr
         assert "TLS          TLSv1, " in done.stdout
         assert f"--host {where} --fingerprint {pin} --tls-minimum TLSv1\n" in done.stdout
         assert f""""{pin}"}}, ex_tls_minimum='TLSv1'\n""" in done.stdout
-        refused = run("hosts", "--host", where, "--fingerprint", pin, password=sim.password)
+        refused = run("host", "list", "--host", where, "--fingerprint", pin, password=sim.password)
         assert refused.returncode == 1
         assert "--tls-minimum TLSv1" in refused.stderr
-        done = run("hosts", "--host", where, "--fingerprint", pin, "--tls-minimum", "TLSv1",
+        done = run("host", "list", "--host", where, "--fingerprint", pin, "--tls-minimum", "TLSv1",
                    password=sim.password)  # fmt: skip
         assert done.returncode == 0, done.stderr
 
@@ -93,12 +95,16 @@ def test_pin_says_what_an_old_host_needs() -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
-        (["hosts"], 2, "--host"),
-        (["hosts", "--host", "https://x"], 2, "URLs and credentials are not"),
-        (["hosts", "--host", "x", "--fingerprint", "12"], 2, "SHA-256"),
-        (["hosts", "--host", "127.0.0.9:1"], 1, "cannot be reached"),
-        (["pin", "a b"], 2, "host"),
-        (["pin", "127.0.0.9:1", "--timeout", "inf"], 2, "--timeout inf: expected seconds"),
+        (["host", "list"], 2, "--host"),
+        (["host", "list", "--host", "https://x"], 2, "URLs and credentials are not"),
+        (["host", "list", "--host", "x", "--fingerprint", "12"], 2, "SHA-256"),
+        (["host", "list", "--host", "127.0.0.9:1"], 1, "cannot be reached"),
+        (["host", "certificate", "a b"], 2, "host"),
+        (
+            ["host", "certificate", "127.0.0.9:1", "--timeout", "inf"],
+            2,
+            "--timeout inf: expected seconds",
+        ),
         (["nonsense"], 2, "nonsense"),
     ],
 )
@@ -112,16 +118,16 @@ def test_errors_are_one_line_without_a_traceback(
 
 
 def test_a_wrong_password_and_a_wrong_certificate(pool: Simulator) -> None:
-    done = run("hosts", *options(pool), password="wrong-one")
+    done = run("host", "list", *options(pool), password="wrong-one")
     assert done.returncode == 1
     assert "rejected user and password" in done.stderr
     assert "wrong-one" not in done.stderr
     pool.hosts[0].replace_certificate()
     stale = f"{pool.hosts[0].address}={'0' * 64}"
-    done = run("hosts", "--host", f"{pool.hosts[0].address}:{pool.hosts[0].port}",
+    done = run("host", "list", "--host", f"{pool.hosts[0].address}:{pool.hosts[0].port}",
                "--fingerprint", stale, password=pool.password)  # fmt: skip
     assert done.returncode == 1
-    assert "ovm3 pin" in done.stderr
+    assert "ovm3 host certificate" in done.stderr
 
 
 def test_a_disk_that_was_set_aside_is_put_back() -> None:
@@ -133,33 +139,18 @@ def test_a_disk_that_was_set_aside_is_put_back() -> None:
         module = HostModule(driver_for(sim, ex_clock=Clock()).connection)
         module.set_aside("tests", "0" * 32, path)
         assert not disk.exists()
-        done = run("orphans", *options(sim), password=sim.password)
+        done = run("disk", "orphans", *options(sim), password=sim.password)
         assert path in done.stdout
         assert "0" * 32 in done.stdout
-        warned = run("nodes", *options(sim), password=sim.password).stderr
-        assert f"`ovm3 put-back '{path}' " in warned
+        warned = run("vm", "list", *options(sim), password=sim.password).stderr
+        assert f"`ovm3 disk put-back '{path}' " in warned
         assert "ex_" not in warned
-        done = run("put-back", *options(sim), path, "0" * 32, password=sim.password)
+        done = run("disk", "put-back", *options(sim), path, "0" * 32, password=sim.password)
         assert (done.returncode, done.stdout) == (0, f"{path} was restored\n"), done.stderr
         assert disk.read_bytes() == b"precious"
-        done = run("put-back", *options(sim), path, "0" * 32, password=sim.password)
+        done = run("disk", "put-back", *options(sim), path, "0" * 32, password=sim.password)
         assert done.returncode == 1
         assert "set aside" in done.stderr
-
-
-def test_start_on_a_host_that_is_named(pool: Simulator) -> None:
-    pool.add_vm("web")
-    done = run("start", *options(pool), "--on", "ovm-3", "web", password=pool.password)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.endswith("was started on ovm-3\n")
-    done = run("start", *options(pool), "--on", "ovm-9", "seed-1", "--no-host-module",
-               password=pool.password)  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.endswith("is already running on ovm-1; nothing was done\n")
-    pool.add_vm("app")
-    done = run("start", *options(pool), "--on", "ovm-9", "app", password=pool.password)
-    assert done.returncode == 1
-    assert "ovm-9" in done.stderr
 
 
 def test_demo() -> None:
@@ -176,25 +167,22 @@ def test_demo() -> None:
     assert "\x1b" not in done.stdout
 
 
-def _heed_ctrl_c() -> None:
-    """A shell that runs the tests in the background ignores it, and children inherit that."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def test_ctrl_c_leaves_nothing_running(tmp_path: Path) -> None:
     env = {**os.environ, "TMPDIR": str(tmp_path)}
     demo = subprocess.Popen(
         [*OVM3, "demo", "--speed", "1"],
         env=env,
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=_heed_ctrl_c,  # noqa: PLW1509 (one call, nothing that could deadlock)
+        preexec_fn=heed_ctrl_c,  # noqa: PLW1509 (one call, nothing that could deadlock)
     )
     assert demo.stdout is not None
     for line in demo.stdout:
         if "create_node" in line:
             break
     demo.send_signal(signal.SIGINT)
-    assert demo.wait(timeout=120) != 0
-    demo.stdout.close()
+    _, err = demo.communicate(timeout=120)
+    assert demo.returncode == 130
+    assert "Interrupted: the simulated hosts and their VMs are removed." in err
     assert list(tmp_path.iterdir()) == [], "the simulator's files are gone"

@@ -61,7 +61,7 @@ def test_a_troubled_pool_and_a_bundle_of_it(tmp_path: Path) -> None:
         "4 error",
     ):
         assert text in done.stdout
-    assert f"anonymized, written to {file}" in done.stdout
+    assert f"anonymized, written to {file}" in done.stderr
     text = file.read_text(encoding="utf-8")
     assert [w for w in (TWIN, "vault", sim.password, sim.hosts[0].address) if w in text] == []
     assert (again[0], "already exists" in again[1]) == (2, True)

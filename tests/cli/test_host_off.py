@@ -27,7 +27,7 @@ def ovm3(sim: Simulator, *words: str) -> tuple[int, str]:
 
 
 def test_a_start_is_refused_and_says_what_it_would_mean(sim: Simulator) -> None:
-    status, output = ovm3(sim, "start", "web-1")
+    status, output = ovm3(sim, "vm", "start", "web-1")
     assert status == 1
     assert "Only if you have seen that it is powered off: --host-off HOST" in output
     assert "its VMs run twice and their disks are destroyed" in output
@@ -38,25 +38,25 @@ def test_a_start_is_refused_and_says_what_it_would_mean(sim: Simulator) -> None:
 
 def test_it_is_started_elsewhere(sim: Simulator) -> None:
     off = ["--host-off", sim.hosts[1].address]
-    status, output = ovm3(sim, "nodes", *off)
+    status, output = ovm3(sim, "vm", "list", *off)
     assert (status, "stopped" in output) == (0, True)
-    status, output = ovm3(sim, "start", "web-1", *off)
+    status, output = ovm3(sim, "vm", "start", "web-1", *off)
     assert status == 0
     assert f"{off[1]} is assumed to be powered off because you said so (--host-off)" in output
     assert "was started on" in output
     assert calls_of(sim, "start_vm") == ["start_vm"]
-    assert ovm3(sim, "stop", "web-1", *off, "--force")[0] == 0
+    assert ovm3(sim, "vm", "stop", "web-1", *off, "--force")[0] == 0
 
 
 def test_a_host_that_answers_and_one_that_does_not_exist(sim: Simulator) -> None:
     status, output = invoke(
-        "start", "web-1", "--host-off", address(sim, 1), *options(sim), password=sim.password
+        "vm", "start", "web-1", "--host-off", address(sim, 1), *options(sim), password=sim.password
     )
     assert status == 1, "this machine refuses connections to port 22"
     assert "does not count as powered off (--host-off): it " in output
     for name in (address(sim, 0), "127.0.0.99"):
-        status, output = ovm3(sim, "start", "web-1", "--host-off", name)
+        status, output = ovm3(sim, "vm", "start", "web-1", "--host-off", name)
         assert (status, f"no unreachable host '{name}'" in output) == (1, True)
         assert f"ovm-1 ({address(sim)}), which is reachable" in output
-    assert ovm3(sim, "start", "web-1", "--host-off", "http://x/")[0] == 2
+    assert ovm3(sim, "vm", "start", "web-1", "--host-off", "http://x/")[0] == 2
     assert not calls_of(sim, "start_vm")

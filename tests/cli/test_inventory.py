@@ -1,4 +1,4 @@
-"""``ovm3 inventory``, ``ovm3 start`` and ``ovm3 stop``."""
+"""``ovm3 inventory``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def test_a_troubled_pool_as_tables_and_as_json() -> None:
     with troubled_pool() as troubled:
         sim = troubled.sim
         words = run("inventory", *options(sim), password=sim.password)
-        data = run("inventory", "--json", *options(sim), password=sim.password)
+        data = run("inventory", "-o", "json", *options(sim), password=sim.password)
         dead = f"{sim.hosts[2].address}:{sim.hosts[2].port}"
     assert words.returncode == data.returncode == 0, words.stderr
     assert words.stderr == data.stderr == ""
@@ -56,20 +56,8 @@ def test_start_and_stop_refuse_what_the_driver_refuses() -> None:
     with troubled_pool() as troubled:
         access = options(troubled.sim)
         for arguments, text in (
-            (["start", TWIN], "cannot be started"),
-            (["stop", "nobody"], "no VM named 'nobody'"),
+            (["vm", "start", TWIN], "cannot be started"),
+            (["vm", "stop", "nobody"], "no VM named 'nobody'"),
         ):
             status, shown = invoke(*arguments, *access, password=troubled.sim.password)
             assert (status, text in shown) == (1, True)
-
-
-def test_stop() -> None:
-    with Simulator(hosts=1, speed=100) as sim:
-        vm_id = sim.domains(0)[0]["uuid"]
-        arguments = ("stop", vm_id.replace("-", ""), "--force", *options(sim))
-        status, shown = invoke(*arguments, password=sim.password)
-        assert status == 0, shown
-        assert f"({vm_id}) was stopped" in shown
-        assert vm_id not in {domain["uuid"] for domain in sim.domains(0)}
-        status, shown = invoke(*arguments, password=sim.password)
-        assert (status, f"({vm_id}) is already stopped" in shown) == (0, True)

@@ -79,16 +79,16 @@ def test_odd_names(odd: Simulator, environment: dict[str, str]) -> None:
     encoding = {"C": "ascii"}.get(environment["LC_ALL"]) or environment.get(
         "PYTHONIOENCODING", "utf-8"
     )
-    for command in (["nodes"], ["images"], ["inventory"], ["inventory", "--json"]):
+    for command in (["vm", "list"], ["image", "list"], ["inventory"], ["inventory", "-o", "json"]):
         status, out, err = run(odd, environment, *command, *options(odd))
         assert status == 0, err
         assert is_honest(out.decode(encoding)), command
         assert is_honest(err.decode(encoding)), command
-        if command[-1] == "--json":
+        if command[-1] == "json":
             names = [vm["name"] for vm in json.loads(out.decode(encoding))["vms"]]
             assert "wéb\xa01 です" in names
             assert f"x\n{FORGED}" in names
-        if command == ["nodes"]:
+        if command == ["vm", "list"]:
             rows = out.decode(encoding).splitlines()[1:]
             assert len(rows) == len({row.split()[-1] for row in rows}), "one row per VM"
             shown = "\\u3067\\u3059" if encoding != "utf-8" else "です"
@@ -107,7 +107,7 @@ def test_odd_faults_and_answers() -> None:
     with Simulator(hosts=1, speed=100) as sim:
         text = f"exceptions.Exception:\u202e\ufeff wéb\n{FORGED}"
         sim.misbehave("fault", "discover_server", text=text, times=None)
-        for command in (["nodes"], ["inventory"], ["api", "call", "discover_server"]):
+        for command in (["vm", "list"], ["inventory"], ["api", "call", "discover_server"]):
             status, out, err = run(sim, ASCII, *command, *options(sim))
             assert status == 1
             assert is_honest(out.decode("ascii")), out
@@ -126,11 +126,11 @@ def test_odd_faults_and_answers() -> None:
     [
         [f"no\n{FORGED}"],
         ["api", "show", f"\x1b[31m\n{FORGED}"],
-        ["nodes", f"--no\n{FORGED}"],
-        ["nodes", "--host", f"\x1b\n{FORGED}"],
-        ["nodes", "--host", "h", "--ca-cert", f"/nowhere\n{FORGED}\x1b[31m"],
+        ["vm", "list", f"--no\n{FORGED}"],
+        ["vm", "list", "--host", f"\x1b\n{FORGED}"],
+        ["vm", "list", "--host", "h", "--ca-cert", f"/nowhere\n{FORGED}\x1b[31m"],
         ["doctor", f"h\n{FORGED}", f"--bundle=/nowhere\n{FORGED}"],
-        ["pin", f"127.0.0.9:1\n{FORGED}"],
+        ["host", "certificate", f"127.0.0.9:1\n{FORGED}"],
     ],
 )
 def test_odd_arguments(arguments: list[str]) -> None:
@@ -140,7 +140,7 @@ def test_odd_arguments(arguments: list[str]) -> None:
 
 
 def test_arguments_that_are_not_utf_8() -> None:
-    for command in (["api", "show", b"\xff\x1b"], ["nodes", "--host", b"h\xff"], [b"\xff"]):
+    for command in (["api", "show", b"\xff\x1b"], ["vm", "list", "--host", b"h\xff"], [b"\xff"]):
         env = {"PATH": os.environ["PATH"], "OVM3_PASSWORD": "x", **ASCII}
         done = subprocess.run(
             [*OVM3, *command], env=env, capture_output=True, timeout=300, check=False
@@ -170,7 +170,7 @@ def test_output_that_nobody_reads() -> None:
     for closed in (">&-", "2>&-", ">&- 2>&-"):
         shell = f'exec "$@" {closed}'
         done = subprocess.run(
-            ["/bin/sh", "-c", shell, "sh", *OVM3, "nodes"], capture_output=True, check=False
+            ["/bin/sh", "-c", shell, "sh", *OVM3, "vm", "list"], capture_output=True, check=False
         )
         assert done.returncode == 2
         assert b"Traceback" not in done.stderr

@@ -51,6 +51,7 @@ METHODS: dict[str, Callable[[Any, Any], Any]] = {
     "ex_get_node": lambda driver, node: driver.ex_get_node(node.id),
     "ex_get_node_details": lambda driver, node: driver.ex_get_node_details(node),
     "ex_get_node_by_name": lambda driver, node: driver.ex_get_node_by_name(node.name),
+    "ex_list_own_disks": lambda driver, node: driver.ex_list_own_disks(node),
     "ex_list_orphans": lambda driver, node: driver.ex_list_orphans(),
     "ex_put_back": lambda driver, node: look_for_what_is_set_aside(driver),
     "create_node": create,

@@ -79,7 +79,7 @@ def test_on_the_command_line(pool: Simulator, tmp_path: Path) -> None:
     own.write_text(f"{OTHER}\nsecond line\n")
     usual = tmp_path / "usual"
     usual.write_text(pool.password)
-    host = ["hosts", *options(pool)]
+    host = ["host", "list", *options(pool)]
     status, shown = invoke(*host, password=pool.password)
     assert (status, shown.count("password")) != (0, 0)
     assert f"--password-file {third}=" in shown
@@ -92,7 +92,7 @@ def test_on_the_command_line(pool: Simulator, tmp_path: Path) -> None:
         status, shown = invoke(*host, *more, password=pool.password if len(files) == 1 else "no")
         assert status == 0, shown
         assert "password" not in shown
-    alone = ["hosts", "--host", address(pool, 2), "--fingerprint", pool.hosts[2].fingerprint]
+    alone = ["host", "list", "--host", address(pool, 2), "--fingerprint", pool.hosts[2].fingerprint]
     status, shown = invoke(*alone, "--password-file", str(own), password="no")
     assert shown.count("unverified") == 2, "a path with = in it is a path"
 
@@ -103,7 +103,7 @@ def test_password_files_that_hold_none(tmp_path: Path, content: bytes | None) ->
     if content is not None:
         file.write_bytes(content)
     for text in (str(file), f"ovm-1={file}"):
-        status, shown = invoke("hosts", "--host", "ovm-1", "--password-file", text)
+        status, shown = invoke("host", "list", "--host", "ovm-1", "--password-file", text)
         assert status == 2, shown
         assert "--password-file" in shown
         assert str(file) in shown.replace("\n", "")

@@ -139,7 +139,8 @@ def test_the_pool() -> None:
     assert bad(collected(inventory_data([host(1)], unreachable=[dead]))) == [("error", "member")]
     unpinned = UnreachableHost("192.0.2.2:8899", HostNotVerified("neither pin nor CA"))
     found = run_checks(collected(inventory_data([host(1)], unreachable=[unpinned])))
-    assert next(f.advice for f in found if f.about == "member").startswith("`ovm3 pin 192.0.2.2")
+    advice = next(f.advice for f in found if f.about == "member")
+    assert advice.startswith("`ovm3 host certificate 192.0.2.2")
     lost = replace(inventory_data(), pools=(HostUnreachable("gone"), HostUnreachable("gone")))
     assert bad(collected(lost)) == [("error", "pool")]
 

@@ -348,7 +348,7 @@ def test_repositories_with_errors() -> None:
     left = replace(whole, aside=(Aside("0" * 32, f"{BASE}/VirtualDisks/x.img", 1, 1.0),))
     found = about("repository", collected(inventory_data(views, repositories=[left])))
     assert [finding.level for finding in found] == ["ok", "warning"]
-    assert f"`ovm3 put-back {BASE}/VirtualDisks/x.img {'0' * 32}`" in found[1].advice
+    assert f"`ovm3 disk put-back {BASE}/VirtualDisks/x.img {'0' * 32}`" in found[1].advice
 
 
 def test_vms_in_doubt() -> None:

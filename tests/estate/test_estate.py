@@ -89,9 +89,9 @@ def test_a_member_without_pin_is_listed_and_not_contacted(sim: Simulator) -> Non
     locations = driver.list_locations()
     unverified = locations[-1]
     assert unverified.extra["status"] == "unverified"
-    assert f"ovm3 pin {third.address}:{third.port}" in unverified.extra["reason"]
+    assert f"ovm3 host certificate {third.address}:{third.port}" in unverified.extra["reason"]
     assert {call.address for call in sim.calls} == {first.address, second.address}
-    with pytest.warns(Ovm3Warning, match="ovm3 pin"):
+    with pytest.warns(Ovm3Warning, match="ovm3 host certificate"):
         nodes = driver.list_nodes()
     assert {node.state for node in nodes} == {NodeState.RUNNING}
     # the plain form pins the named host only

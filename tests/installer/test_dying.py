@@ -110,3 +110,19 @@ def test_what_is_set_aside_keeps_the_module(place: Place) -> None:
     assert any("which files deletions have set aside" in line for line in said)
     assert not place.module_answers()
     assert disk.read_bytes() == b"precious"
+
+
+@one_form
+def test_changes_and_waits_are_reported(place: Place, caplog: pytest.LogCaptureFixture) -> None:
+    """After Ctrl-C the command says from these records what it has sent."""
+    caplog.set_level("INFO", "libcloud_ovm3.progress")
+    place.check()
+    assert caplog.records == []
+    place.install()
+    facts = [record.__dict__ for record in caplog.records]
+    ends = {(one["function"], one["outcome"]) for one in facts if one["changes"]}
+    assert {
+        ("change of files over SSH", "answered"),
+        ("service ovs-agent restart", "answered"),
+    } <= (ends)
+    assert f"waiting for the agent of {place.ssh.host}" in [one["text"] for one in facts]

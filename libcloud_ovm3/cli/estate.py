@@ -1,0 +1,264 @@
+"""``ovm3 estate``: named estates in the configuration file (docs/estates.md)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from libcloud_ovm3.access import read_options
+from libcloud_ovm3.agent.address import DEFAULT_PORT, Address, of_host, parse_address, parse_port
+from libcloud_ovm3.agent.tls import parse_pins
+from libcloud_ovm3.cli import estate_add as steps
+from libcloud_ovm3.cli.completion import estate_names
+from libcloud_ovm3.cli.examples import examples
+from libcloud_ovm3.cli.formats import Column, output_option, show_record, show_records
+from libcloud_ovm3.cli.option_names import with_option_names
+from libcloud_ovm3.cli.options import (
+    PASSWORD_FILES,
+    PORT,
+    TRUST,
+    USER,
+    password_files_by_host,
+    passwords,
+    reported,
+    trust_arguments,
+)
+from libcloud_ovm3.cli.output import show, tell
+from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
+from libcloud_ovm3.estate.hosts import map_hosts
+from libcloud_ovm3.estates_file import changing
+from libcloud_ovm3.estates_file.content import ARGUMENTS, check_name
+from libcloud_ovm3.estates_file.named import DEFAULT_USER, NamedEstate
+from libcloud_ovm3.estates_file.reading import (
+    Estates,
+    estates_path,
+    existing,
+    find_estate,
+    read_estates,
+)
+
+_TLS = {argument: key for key, argument in ARGUMENTS.items()}
+
+
+@click.group(epilog=examples("ovm3 estate add lab ovm-1.example.com", "ovm3 estate use lab"))
+def estate() -> None:
+    """Add, list, show, choose and remove estates: hosts with their certificates and password.
+
+    A command takes the default estate, or the one that --estate or $OVM3_ESTATE names.
+    """
+
+
+def _trust_options(command: Any) -> Any:
+    for option in reversed((PORT, USER, PASSWORD_FILES, *TRUST)):
+        command = option(command)
+    return command
+
+
+@estate.command(
+    epilog=examples("ovm3 estate add lab ovm-1.example.com --fingerprint ovm-1.example.com=SHA256")
+)
+@click.argument("name")
+@click.argument("hosts", metavar="HOST[:PORT]...", nargs=-1, required=True)
+@_trust_options
+@click.option("--password-command", metavar="COMMAND",
+              help="A program that prints the password in its first line. Run without a shell, "
+              "whenever the estate is used.")  # fmt: skip
+@click.option("--no-save-password", is_flag=True, help="Ask for the password in each command.")
+@click.option("--only", is_flag=True, help="These hosts only, instead of their whole pools.")
+@click.option("--default", "is_default", is_flag=True, help="Make it the default estate.")
+@click.option("--yes", is_flag=True, help="Accept certificates without comparing them (insecure).")
+def add(
+    name: str,
+    hosts: tuple[str, ...],
+    port: str | None,
+    user: str | None,
+    password_files: tuple[str, ...],
+    password_command: str | None,
+    no_save_password: bool,
+    only: bool,
+    is_default: bool,
+    yes: bool,
+    **trust: Any,
+) -> None:
+    """Save the hosts of the pool of HOST as the estate NAME.
+
+    The certificates of HOST, and then those of the other members of its pool, are shown, to be
+    compared with what the hosts themselves print. With --fingerprint or --ca-cert, what these
+    verify is not asked. The password is sent to verified hosts only.
+    """
+    with reported():
+        check_name(name)
+        path = estates_path()
+        if name in read_estates().estates:
+            raise InvalidArgument(
+                f"there is an estate {name!r} in {path} already: `ovm3 estate remove {name}` first"
+            )
+        given = trust_arguments(**trust)
+        default_port = parse_port(port or DEFAULT_PORT)
+        addresses = list(dict.fromkeys(parse_address(host, default_port) for host in hosts))
+        pins = _given_pins(given.pop("ex_fingerprint"), addresses)
+        has_ca = given["ca_cert"] is not None
+        typed = [steps.read_presented(address) for address in addresses]
+        steps.accept(typed, pins, has_ca, yes)
+
+        tls = {_TLS[argument]: value for argument, value in given.items()}
+        entry = _entry(typed, tls, pins, user, only)
+        entry |= _password_keys(password_files, password_command)
+        password = None
+        if not {"password_file", "password_command"} & set(entry):
+            if not no_save_password:
+                own = changing.password_file_of(name)
+                show(f"The password will be saved in {path.with_name(own)}, readable by you only.")
+            password, _ = passwords((), ask=True)
+        options: dict[str, Any] = {"secret": password, "ex_read_only": True}
+
+        access = read_options(ex_estate=NamedEstate(name, path, entry), **options)
+        members = [] if only else _members(steps.pool_members(access))
+        accepted = {host.certificate.fingerprint for host in typed}
+        new = [one for one in members if one.certificate.fingerprint not in accepted]
+        steps.accept(new, pins, has_ca, yes)
+
+        entry = {**_entry([*typed, *members], tls, pins, user, only), **_kept(entry)}
+        saved_hosts = addresses if has_ca else steps.entry_hosts(typed, members)
+        entry["hosts"] = [steps.host_text(address) for address in saved_hosts]
+        access = read_options(ex_estate=NamedEstate(name, path, entry), **options)
+        for error in steps.refusals(access):
+            tell(f"warning: {with_option_names(str(error))}")
+        saved = None if no_save_password else password
+        is_default = changing.add_estate(name, entry, saved, is_default)
+        _show_added(name, path, entry, is_default)
+
+
+def _given_pins(pins: tuple[str, ...] | None, hosts: list[Address]) -> dict[str, Any]:
+    found = parse_pins(pins)
+    if "" in found and len(hosts) > 1:
+        raise InvalidArgument("--fingerprint: for more than one host, expected HOST=SHA256")
+    return {host or str(hosts[0]): pin for host, pin in found.items()}
+
+
+def _entry(
+    hosts: list[steps.Presented],
+    tls: dict[str, Any],
+    pins: dict[str, Any],
+    user: str | None,
+    only: bool,
+) -> dict[str, Any]:
+    """What the file will say of these hosts. With a CA, only the pins that were given are saved."""
+    entry: dict[str, Any] = {"hosts": [steps.host_text(host.address) for host in hosts]}
+    entry |= {"only": True} if only else {}
+    entry["user"] = user or DEFAULT_USER
+    pinned = [one for one in hosts if not tls["ca_cert"] or of_host(pins, one.address, named=False)]
+    entry |= {"pins": steps.entry_pins(pinned)} if pinned else {}
+    return entry | steps.tls_options(hosts, tls)
+
+
+def _kept(entry: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in entry.items() if key.startswith("password")}
+
+
+def _password_keys(files: tuple[str, ...], command: str | None) -> dict[str, Any]:
+    """Where the password comes from, as the file names it."""
+    keys: dict[str, Any] = {} if command is None else {"password_command": command}
+    for host, file in password_files_by_host(files):
+        if host:
+            keys.setdefault("password_files", {})[host] = str(file.absolute())
+        else:
+            keys["password_file"] = str(file.absolute())
+    if {"password_file", "password_command"} <= set(keys):
+        raise InvalidArgument("expected --password-file or --password-command, not both")
+    return keys
+
+
+def _members(addresses: list[Address]) -> list[steps.Presented]:
+    """What the other members present; those that cannot be reached are named."""
+    found = []
+    for address, result in zip(addresses, map_hosts(steps.read_presented, addresses), strict=True):
+        if isinstance(result, Ovm3Error):
+            tell(
+                f"warning: {address} is a member of the pool, but its certificate cannot be read, "
+                f"so it is saved without a pin and not contacted until it has one: {result}"
+            )
+        else:
+            found.append(result)
+    return found
+
+
+def _show_added(name: str, path: Path, entry: dict[str, Any], is_default: bool) -> None:
+    needs = [key for key in ("tls_minimum", "tls_weak_keys", "tls_legacy_renegotiation")
+             if key in entry]  # fmt: skip
+    for key in needs:
+        show(f"saved for these hosts: {key}: {entry[key]} (docs/tls.md has the risk)")
+    show(f"estate {name} with {len(entry['hosts'])} hosts saved in {path}")
+    if is_default:
+        show("It is the default estate: `ovm3 doctor` checks it.")
+    else:
+        show(f"`ovm3 doctor --estate {name}` checks it; `ovm3 estate use {name}` makes it the "
+             "default.")  # fmt: skip
+
+
+@estate.command("list", epilog=examples("ovm3 estate list", "ovm3 estate list -o name"))
+@output_option
+def list_estates(form: str) -> None:
+    """List the estates of the configuration file."""
+    with reported():
+        found = read_estates()
+        records = [_record(found, one) for one in found.estates.values()]
+        columns = (
+            Column("estate", "name"),
+            Column("default", lambda one: "yes" if one["is_default"] else "no"),
+            Column("hosts", lambda one: ", ".join(one["hosts"])),
+        )
+        show_records(form, records, columns, f"no estates in {found.path}", key="name")
+
+
+@estate.command("show", epilog=examples("ovm3 estate show lab", "ovm3 estate show -o yaml"))
+@output_option
+@click.argument("name", required=False, shell_complete=estate_names)
+def show_estate(form: str, name: str | None) -> None:
+    """Show what the configuration file says of the estate NAME, or of the default estate."""
+    with reported():
+        found = read_estates()
+        if not (name or found.default):
+            raise InvalidArgument("expected the NAME of an estate, as there is no default estate")
+        record = _record(found, existing(found, name or found.default or ""))
+        lines = [(key, _words(value)) for key, value in record.items()]
+        show_record(form, record, lines, key="name")
+
+
+def _record(found: Estates, one: NamedEstate) -> dict[str, Any]:
+    head = {"name": one.name, "file": str(one.path), "is_default": one.name == found.default}
+    return {**head, **one.entry, "hosts": list(one.hosts)}
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={_words(item)}" for key, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+@estate.command(epilog=examples("ovm3 estate use lab"))
+@click.argument("name", shell_complete=estate_names)
+def use(name: str) -> None:
+    """Make NAME the default estate, which commands take if no host or estate is named."""
+    with reported():
+        changing.use_estate(name)
+        show(f"{name} is the default estate")
+
+
+@estate.command(epilog=examples("ovm3 estate remove lab --yes"))
+@click.argument("name", shell_complete=estate_names)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def remove(name: str, yes: bool) -> None:
+    """Remove the estate NAME from the configuration file. The hosts are not contacted."""
+    with reported():
+        found = find_estate(name)
+        if not yes:
+            click.confirm(f"Remove the estate {name} from {found.path}?", abort=True)
+        deleted = changing.remove_estate(name)
+        show(f"estate {name} removed from {found.path}")
+        if deleted is not None:
+            show(f"{deleted} deleted")

@@ -1,0 +1,102 @@
+"""libcloud's objects as records for ``-o`` (docs/command-output.md). Pure.
+
+None: not known, or there is none; never an empty text or a zero in its place.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+from libcloud.compute.base import Node, NodeImage, NodeLocation, NodeSize
+
+from libcloud_ovm3.cli.option_names import with_option_names
+
+# Of extra; known of a VM that is defined once, in a vm.cfg that can be read.
+_DEFINED = (
+    "description domain_type is_hvm high_availability max_memory_mb max_vcpus disks system_disk "
+    "shared_disks cdroms nics vnc"
+).split()
+_REPORTED = (
+    "pool_id owner is_master roles agent_version ovm_version hypervisor cpus cpu_model memory_mb "
+    "free_memory_mb vms"
+).split()
+_LIVE = "host host_id address domid xend_name xend_state memory_mb vcpus".split()
+
+
+def vm_record(node: Node) -> dict[str, Any]:
+    """Return what is known of a VM."""
+    extra = node.extra
+    is_defined = len(extra["definitions"]) == 1 and extra["definitions"][0]["error"] is None
+    return {
+        "id": node.id,
+        "name": node.name,
+        "state": str(node.state),
+        "host": extra["live"][0]["host"] or None if len(extra["live"]) == 1 else None,
+        "memory_mb": extra.get("memory_mb"),
+        "vcpus": extra.get("vcpus"),
+        "live": [_live(one) for one in extra["live"]],
+        "definitions": extra["definitions"],
+        **{key: _empty(extra.get(key)) if is_defined else None for key in _DEFINED},
+        "doubts": extra.get("doubts", []),
+        "notices": extra.get("notices", []),
+    }
+
+
+def _empty(value: Any) -> Any:
+    """Return a list without elements, False and 0 as they are; None for a text without content."""
+    return None if value == "" else value
+
+
+def _live(one: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **{key: _empty(one[key]) for key in _LIVE},
+        "started_at": utc(one["start_time"]),
+        "vnc_listen": _empty(one["vnc_listen"]),
+        "vnc_port": one["vnc_port"],
+    }
+
+
+def host_record(location: NodeLocation) -> dict[str, Any]:
+    """Return what is known of a host."""
+    extra = location.extra
+    is_read = extra["status"] == "ok"
+    return {
+        "id": location.id if is_read and location.id != extra["address"] else None,
+        "name": location.name,
+        "address": extra["address"],
+        "status": extra["status"],
+        "error": None if is_read else with_option_names(extra["reason"]),
+        **{key: _empty(extra.get(key)) for key in _REPORTED},
+        "booted_at": utc(extra.get("boot_time")),
+    }
+
+
+def image_record(image: NodeImage) -> dict[str, Any]:
+    """Return what is known of a template or ISO."""
+    keys = ("kind", "repository_id", "repository", "path")
+    return {
+        "id": image.id,
+        "name": image.name,
+        **{key: _empty(image.extra[key]) for key in keys},
+    }
+
+
+def size_record(size: NodeSize) -> dict[str, Any]:
+    """Return memory and CPUs of a size."""
+    return {
+        "id": size.id,
+        "name": size.name,
+        "memory_mb": size.ram,
+        "vcpus": size.extra["cpus"],
+    }
+
+
+def utc(seconds: float | None) -> str | None:
+    """Return seconds since 1970 as a date and time; None: not known, or not a date."""
+    if seconds is None:
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (OverflowError, ValueError, OSError):
+        return None

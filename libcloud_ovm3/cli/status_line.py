@@ -1,0 +1,71 @@
+"""One line at the bottom of the terminal, on stderr, that says what the command waits for.
+
+It is erased before anything else is printed, so it never mixes with a result.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.text import Text
+
+_ERASE = "\r\x1b[K"
+# Held while anything is printed: the line is drawn by another thread.
+LOCK = threading.RLock()
+
+
+class _Line:
+    drawn = ""  # what is on the terminal
+    printed_at = 0.0
+
+
+def draw(what: str, how_long: str) -> None:
+    """Draw the line in the place of the last one. To fit, the first part is cut."""
+    text = Text(what)
+    room = Console(file=sys.stderr).width - 1 - len(how_long)
+    text.truncate(max(1, room), overflow="crop")
+    line = text.plain + how_long
+    with LOCK:
+        if line != _Line.drawn:
+            _put(_ERASE + line)
+            _Line.drawn = line
+
+
+def erase() -> None:
+    """Remove the line from the terminal, if it is there."""
+    with LOCK:
+        if _Line.drawn:
+            _Line.drawn = ""
+            _put(_ERASE)
+
+
+@contextlib.contextmanager
+def out_of_the_way() -> Iterator[None]:
+    """Print something else in the block: the line is erased, and is not drawn meanwhile."""
+    with LOCK:
+        erase()
+        yield
+        _Line.printed_at = time.monotonic()
+
+
+def printed_at() -> float:
+    """Return when something else was printed last, by ``time.monotonic()``."""
+    return _Line.printed_at
+
+
+def is_possible() -> bool:
+    """Return whether stderr is a terminal that can erase a line."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        return False
+    return not Console(file=sys.stderr).is_dumb_terminal
+
+
+def _put(text: str) -> None:
+    with contextlib.suppress(OSError):  # a terminal that is gone must not end an operation
+        sys.stderr.write(text)
+        sys.stderr.flush()

@@ -1,0 +1,310 @@
+"""``ovm3 vm``: lists, shows, creates, starts, stops, reboots and destroys VMs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+from libcloud.compute.base import Node, NodeSize
+from libcloud.compute.types import NodeState
+
+from libcloud_ovm3 import OVM3NodeDriver
+from libcloud_ovm3.agent.call_kinds import parse_seconds
+from libcloud_ovm3.cli.examples import examples
+from libcloud_ovm3.cli.exit_codes import exit_code_of
+from libcloud_ovm3.cli.find import find_host, find_image, find_vm, find_vms
+from libcloud_ovm3.cli.formats import output_option
+from libcloud_ovm3.cli.option_names import with_option_names
+from libcloud_ovm3.cli.options import driver_options, hosts_off_options, make_driver, reported
+from libcloud_ovm3.cli.output import show, tell
+from libcloud_ovm3.cli.tables import show_node, show_nodes
+from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
+from libcloud_ovm3.operations.limits import MINIMUM_AGE, STOP_LIMIT
+
+_VMS = click.argument("vms", metavar="NAME|ID...", nargs=-1, required=True)
+_START_LIMIT = 600  # seconds; libcloud's own for wait_until_running
+_WAIT_PERIOD = 2.0
+_COUNT = click.IntRange(min=1)
+
+
+@click.group(epilog=examples("ovm3 vm list", "ovm3 vm start web-1"))
+def vm() -> None:
+    """List, show, create, start, stop, reboot and destroy VMs."""
+
+
+@vm.command(
+    "list",
+    epilog=examples(
+        "ovm3 vm list",
+        "ovm3 vm list -o json",
+        "ovm3 vm list | cut -f 1,2",
+    ),
+)
+@output_option
+@hosts_off_options
+@driver_options
+def list_vms(form: str, hosts_off: tuple[str, ...], **options: Any) -> None:
+    """List all VMs, running and stopped, on all hosts."""
+    with reported():
+        show_nodes(make_driver(**options).list_nodes(ex_hosts_off=hosts_off), form)
+
+
+@vm.command("show", epilog=examples("ovm3 vm show web-1", "ovm3 vm show web-1 -o yaml"))
+@output_option
+@driver_options
+@click.argument("name", metavar="NAME|ID")
+def show_vm(name: str, form: str, **options: Any) -> None:
+    """Show all that is known of a VM, and when the hosts booted."""
+    with reported():
+        driver = make_driver(**options)
+        show_node(find_vm(driver, name), driver.list_locations(), form)
+
+
+@vm.command(
+    epilog=examples(
+        "ovm3 vm create web-2 --image oracle-linux-6 --size small",
+        "ovm3 vm create web-3 --image oracle-linux-6 --memory 768 --cpus 2 --on ovm-2 --wait",
+    )
+)
+@click.option("--image", required=True, metavar="NAME|ID", help="A raw template.")
+@click.option("--size", "size_id", metavar="ID", help="Memory and CPUs (see `ovm3 size list`).")
+@click.option(
+    "--memory",
+    type=_COUNT,
+    metavar="MB",
+    help="Memory, instead of that of the size.",
+)
+@click.option("--cpus", type=_COUNT, metavar="N", help="Virtual CPUs, likewise.  [default: 1]")
+@click.option("--on", "location", metavar="HOST[:PORT]|ID", help="The host on which to start it.")
+@click.option(
+    "--allow-same-name", is_flag=True, help="Create it even if another VM may have this name."
+)
+@click.option("--wait", is_flag=True, help="Wait until it runs.")
+@click.option(
+    "--timeout",
+    type=click.IntRange(min=0),
+    default=_START_LIMIT,
+    show_default=True,
+    help="Seconds to --wait at most.",
+)
+@hosts_off_options
+@driver_options
+@click.argument("name")
+def create(
+    name: str, image: str, size_id: str | None, memory: int | None, cpus: int | None,
+    location: str | None, allow_same_name: bool, wait: bool, timeout: int,
+    hosts_off: tuple[str, ...], **options: Any,
+) -> None:  # fmt: skip
+    """Create and start a VM; print its id.
+
+    Its disk is a copy of a raw template. Network interfaces are not supported yet.
+    """
+    with reported():
+        driver = make_driver(**options)
+        size = _size(driver, size_id, memory, cpus)
+        on = None if location is None else find_host(driver, location)
+        node = driver.create_node(
+            name,
+            size,
+            find_image(driver, image),
+            on,
+            ex_allow_same_name=allow_same_name,
+            ex_hosts_off=hosts_off,
+        )
+        show(str(node.id))
+        if wait:
+            driver.wait_until_running([node], wait_period=_WAIT_PERIOD, timeout=timeout)
+
+
+@vm.command(epilog=examples("ovm3 vm start web-1", "ovm3 vm start web-1 db-1 --on ovm-2"))
+@click.option("--on", "location", metavar="HOST[:PORT]|ID", help="The host on which to start it.")
+@hosts_off_options
+@driver_options
+@_VMS
+def start(
+    vms: tuple[str, ...], location: str | None, hosts_off: tuple[str, ...], **options: Any
+) -> None:
+    """Start VMs, one after the other.
+
+    Before each start the hosts are asked twice, some seconds apart, whether any of them runs the
+    VM: a rebooting guest is not listed for a moment. A VM that runs already stays as it is; with
+    --on that is an error if it runs on another host.
+    """
+    with reported():
+        driver = make_driver(**options)
+        _each(find_vms(driver, vms), lambda node: _start(driver, node, location, hosts_off))
+
+
+@vm.command(epilog=examples("ovm3 vm stop web-1", "ovm3 vm stop web-1 --force"))
+@click.option("--force", is_flag=True, help="Power off immediately, without a guest shutdown.")
+@click.option(
+    "--timeout", default=STOP_LIMIT, show_default=True, help="Seconds to wait for each guest."
+)
+@hosts_off_options
+@driver_options
+@_VMS
+def stop(
+    vms: tuple[str, ...], force: bool, timeout: float, hosts_off: tuple[str, ...], **options: Any
+) -> None:
+    """Shut down VMs and wait until they have stopped, one after the other.
+
+    The guest is asked to shut down. Without --force it is never powered off: after the timeout
+    the command fails.
+    """
+    with reported():
+        limit = parse_seconds(timeout, "--timeout", may_be_zero=True)
+        driver = make_driver(**options)
+        _each(find_vms(driver, vms), lambda node: _stop(driver, node, force, limit, hosts_off))
+
+
+@vm.command(epilog=examples("ovm3 vm reboot web-1"))
+@click.option(
+    "--minimum-age",
+    default=MINIMUM_AGE,
+    show_default=True,
+    help="Seconds that a VM must have been running: xend destroys one that reboots earlier.",
+)
+@driver_options
+@_VMS
+def reboot(vms: tuple[str, ...], minimum_age: float, **options: Any) -> None:
+    """Ask the guests of VMs to reboot. Does not wait for it."""
+    with reported():
+        age = parse_seconds(minimum_age, "--minimum-age", may_be_zero=True)
+        driver = make_driver(**options)
+        _each(find_vms(driver, vms), lambda node: _reboot(driver, node, age))
+
+
+@vm.command(epilog=examples("ovm3 vm destroy web-1", "ovm3 vm destroy web-1 --yes"))
+@click.option("--yes", is_flag=True, help="Do not ask. Required where there is no terminal.")
+@hosts_off_options
+@driver_options
+@_VMS
+def destroy(vms: tuple[str, ...], yes: bool, hosts_off: tuple[str, ...], **options: Any) -> None:
+    """Delete VMs and their disks.
+
+    A VM that runs is powered off. Then its definition is deleted, and its own disks: those that
+    are named after it and that nothing else may use. Others are kept and listed. This also
+    removes what an interrupted creation has left (state `pending`).
+    """
+    with reported():
+        if not yes and not has_terminal():
+            raise InvalidArgument(
+                "this deletes data, and without a terminal nobody can be asked: add --yes to "
+                "destroy without a question"
+            )
+        driver = make_driver(**options)
+        nodes = find_vms(driver, vms)
+        if not yes:
+            for node in nodes:
+                _tell_plan(driver, node, hosts_off)
+            click.confirm("Delete this?", abort=True, err=True)
+        _each(nodes, lambda node: _destroy(driver, node, hosts_off))
+
+
+# ------------------------------------------------------------------ one VM
+
+
+def _start(
+    driver: OVM3NodeDriver, node: Node, location: str | None, hosts_off: tuple[str, ...]
+) -> str:
+    if node.state == NodeState.RUNNING:
+        wanted = None if location is None else find_host(driver, location).extra["address"]
+        if wanted in (None, *(live["address"] for live in node.extra["live"])):
+            return f"{_label(node)} is already running on {_hosts(node)}; nothing was done"
+        raise click.ClickException(
+            f"{_label(node)} is already running, on {_hosts(node)} and not on {location}; nothing "
+            f"was done"
+        )
+    driver.start_node(node, location, hosts_off)
+    started = driver.ex_get_node(str(node.id))
+    return f"{_label(node)} was started on {_hosts(started) or 'a host that is not known yet'}"
+
+
+def _stop(
+    driver: OVM3NodeDriver, node: Node, force: bool, limit: float, hosts_off: tuple[str, ...]
+) -> str:
+    driver.stop_node(node, ex_force=force, ex_timeout=limit, ex_hosts_off=hosts_off)
+    if not node.extra["live"]:
+        return f"{_label(node)} is already stopped"
+    return f"{_label(node)} was {'powered off' if force else 'stopped'}"
+
+
+def _reboot(driver: OVM3NodeDriver, node: Node, minimum_age: float) -> str:
+    driver.reboot_node(node, ex_minimum_age=minimum_age)
+    return f"{_label(node)} was asked to reboot"
+
+
+def _destroy(driver: OVM3NodeDriver, node: Node, hosts_off: tuple[str, ...]) -> str:
+    driver.destroy_node(node, ex_hosts_off=hosts_off)
+    return f"{_label(node)} was destroyed"
+
+
+def _tell_plan(driver: OVM3NodeDriver, node: Node, hosts_off: tuple[str, ...]) -> None:
+    """Say what destroying a VM would delete."""
+    disks = driver.ex_list_own_disks(node, ex_hosts_off=hosts_off)
+    power = f", which is powered off first: it is {node.state} on {_hosts(node)}"
+    tell(f"{_label(node)} will be deleted{power if node.extra['live'] else ''}")
+    for disk in disks:
+        tell(f"  delete {disk}")
+    for disk in node.extra.get("disks", []):
+        if disk not in disks:
+            tell(f"  keep   {disk}")
+
+
+def _size(
+    driver: OVM3NodeDriver, size_id: str | None, memory_mb: int | None, cpus: int | None
+) -> NodeSize:
+    """Return the size of this id, with the memory and CPUs that are given beside it.
+
+    :raises InvalidArgument: there is no such size, or neither a size nor memory is given.
+    """
+    sizes = {one.id: one for one in driver.list_sizes()}
+    if size_id is not None:
+        if size_id not in sizes:
+            raise InvalidArgument(f"--size {size_id!r}: expected one of {', '.join(sizes)}")
+        memory_mb = sizes[size_id].ram if memory_mb is None else memory_mb
+        cpus = sizes[size_id].extra["cpus"] if cpus is None else cpus
+    if memory_mb is None:
+        raise InvalidArgument("--size or --memory is required (see `ovm3 size list`)")
+    extra = {"cpus": 1 if cpus is None else cpus}
+    return NodeSize("custom", "custom", memory_mb, 0, None, 0.0, driver, extra=extra)
+
+
+# ------------------------------------------------------------------ several VMs
+
+
+def _each(nodes: list[Node], action: Callable[[Node], str]) -> None:
+    """Print what ``action`` returns for each VM. One that fails does not keep the others from it.
+
+    :raises SystemExit: at least one of several has failed; with the highest exit status.
+    """
+    failed: dict[str, int] = {}
+    for node in nodes:
+        try:
+            show(action(node))
+        except InvalidArgument:
+            raise
+        except (Ovm3Error, click.ClickException) as error:
+            if len(nodes) == 1:
+                raise
+            code = exit_code_of(error) if isinstance(error, Ovm3Error) else error.exit_code
+            tell(f"Error: {with_option_names(str(error))}")
+            failed[_label(node)] = code
+    if failed:
+        tell(f"{len(failed)} of {len(nodes)} failed: {', '.join(failed)}")
+        raise SystemExit(max(failed.values()))
+
+
+def has_terminal() -> bool:
+    """Return whether there is someone to ask."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def _label(node: Node) -> str:
+    return f"{node.name} ({node.id})"
+
+
+def _hosts(node: Node) -> str:
+    return ", ".join(live["host"] or live["address"] for live in node.extra["live"])

@@ -1,0 +1,144 @@
+"""What the file may say of an estate: its keys, and what is valid for each. Pure."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable
+from typing import Any
+
+from libcloud_ovm3.agent.address import host_key, parse_address, parse_flag, parse_port
+from libcloud_ovm3.agent.call_kinds import TimeLimits, parse_seconds
+from libcloud_ovm3.agent.tls import check_minimum, parse_pins
+from libcloud_ovm3.errors import InvalidArgument
+
+_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+# Key -> the driver's argument that it stands for.
+ARGUMENTS = {
+    "user": "key",
+    "pins": "ex_fingerprint",
+    "ca_cert": "ca_cert",
+    "cert_file": "cert_file",
+    "key_file": "key_file",
+    "tls_minimum": "ex_tls_minimum",
+    "tls_weak_keys": "ex_tls_weak_keys",
+    "tls_legacy_renegotiation": "ex_tls_legacy_renegotiation",
+    "tls_server_names": "ex_tls_server_name",
+    "timeout": "timeout",
+    "timeouts": "ex_timeouts",
+    "second_look": "ex_second_look",
+    "strict": "ex_strict",
+    "ssh_port": "ex_ssh_port",
+    "host_module": "ex_host_module",
+}
+FILES = {"ca_cert", "cert_file", "key_file"}
+
+
+def check_name(name: Any) -> None:
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise InvalidArgument(
+            f"{name!r} is not a valid name: expected letters, digits, '-', '_' and '.' (in quotes "
+            f"if YAML takes it for something else)"
+        )
+
+
+def check_entry(entry: Any) -> None:
+    if not isinstance(entry, dict) or "hosts" not in entry:
+        raise InvalidArgument("expected a mapping with the key hosts")
+    if "password" in entry:
+        raise InvalidArgument(
+            "a password must not stand in this file: expected password_file (a file with it, mode "
+            "600) or password_command (a program that prints it)"
+        )
+    for key in entry:
+        if key not in CHECKS:
+            raise InvalidArgument(f"unknown key {key!r}: expected {', '.join(CHECKS)}")
+    if "password_file" in entry and "password_command" in entry:
+        raise InvalidArgument("expected password_file or password_command, not both")
+    for key, value in entry.items():
+        try:
+            CHECKS[key](value)
+        except InvalidArgument as error:
+            raise InvalidArgument(f"{key}: {error}") from None
+
+
+def _check_hosts(value: Any) -> None:
+    hosts = listed_hosts(value) if isinstance(value, str | list) else []
+    if not hosts:
+        raise InvalidArgument(f"{value!r}: expected a list of at least one host")
+    for host in hosts:
+        parse_address(host)
+
+
+def listed_hosts(hosts: str | list[str]) -> list[str]:
+    return re.findall(r"[^,\s]+", hosts) if isinstance(hosts, str) else hosts
+
+
+def _check_text(value: Any) -> None:
+    if not isinstance(value, str) or not value:
+        raise InvalidArgument(f"{value!r}: expected a text")
+
+
+def _check_command(value: Any) -> None:
+    try:
+        words = shlex.split(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise InvalidArgument(f"not a valid command: {error}") from None
+    if not isinstance(words, list) or not words or not all(isinstance(w, str) for w in words):
+        raise InvalidArgument("expected a command: a text, or a list of texts")
+
+
+def _check_by_host(value: Any) -> None:
+    if not isinstance(value, dict):
+        raise InvalidArgument(f"{value!r}: expected a mapping from host to text")
+    for host, text in value.items():
+        host_key(host)
+        _check_text(text)
+
+
+def _check_pins(value: Any) -> None:
+    values = value.values() if isinstance(value, dict) else [value]
+    for pins in values:
+        if not isinstance(pins, str | list):
+            raise InvalidArgument(f"{pins!r}: expected fingerprints, in quotes")
+    parse_pins(value)
+
+
+def _check_server_names(value: Any) -> None:
+    if not isinstance(value, str):
+        _check_by_host(value)
+
+
+def _check_timeouts(value: Any) -> None:
+    if not isinstance(value, dict):
+        raise InvalidArgument(f"{value!r}: expected a mapping from kind of call to seconds")
+    TimeLimits.of(None, value)
+
+
+def _check_flag(value: Any) -> None:
+    parse_flag(value, "value")
+
+
+CHECKS: dict[str, Callable[[Any], object]] = {
+    "hosts": _check_hosts,
+    "only": _check_flag,
+    "user": _check_text,
+    "password_file": _check_text,
+    "password_command": _check_command,
+    "password_files": _check_by_host,
+    "pins": _check_pins,
+    "ca_cert": _check_text,
+    "cert_file": _check_text,
+    "key_file": _check_text,
+    "tls_minimum": check_minimum,
+    "tls_weak_keys": _check_flag,
+    "tls_legacy_renegotiation": _check_flag,
+    "tls_server_names": _check_server_names,
+    "timeout": lambda value: parse_seconds(value, "value"),
+    "timeouts": _check_timeouts,
+    "second_look": lambda value: parse_seconds(value, "value", may_be_zero=True),
+    "strict": _check_flag,
+    "ssh_port": parse_port,
+    "read_only": _check_flag,
+    "host_module": _check_flag,
+}

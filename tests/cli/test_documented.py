@@ -1,0 +1,101 @@
+"""Exit statuses, keys of records, tables in pipes: as the docs say."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from libcloud_ovm3.cli.exit_codes import EXIT_CODES, exit_code_of
+from libcloud_ovm3.errors import (
+    AgentFault,
+    HostUnreachable,
+    OperationIncomplete,
+    Ovm3Error,
+    PreconditionFailed,
+    TimedOut,
+    WaitTimeout,
+)
+from tests.cli.running import on
+from tests.support import simulate
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def test_the_operator_guide_lists_the_exit_statuses() -> None:
+    text = (DOCS / "operator-guide.md").read_text(encoding="utf-8")
+    table = text.partition("## Exit status\n")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (\d+) \| (.*) \|$", table, re.MULTILINE)
+    assert {int(status): meaning for status, meaning in rows} == EXIT_CODES
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (HostUnreachable("x", function="start_vm"), 1),
+        (PreconditionFailed("x"), 1),
+        (AgentFault("x", code=1, kind="", text="", function="start_vm"), 1),
+        (TimedOut("x", function="list_vms"), 1),
+        (TimedOut("x", function="start_vm"), 3),
+        (TimedOut("x", function="a_function_of_somebody"), 3),
+        (TimedOut("x"), 3),
+        (WaitTimeout("x"), 3),
+        (OperationIncomplete("x", function="list_vms"), 3),
+    ],
+)
+def test_what_may_still_take_effect_has_a_status_of_its_own(error: Ovm3Error, status: int) -> None:
+    assert exit_code_of(error) == status
+
+
+def test_tables_in_pipes_as_the_docs_show_them() -> None:
+    text = (DOCS / "command-output.md").read_text(encoding="utf-8")
+    pipes = dict(re.findall(r"^ovm3 vm list \| ((\w+) .*)$", text, re.MULTILINE))
+    tools = {name: line for line, name in pipes.items()}
+    with simulate(hosts=1, vms=1) as sim:
+        sim.add_vm("two  words", uuid="0004fb00-0006-0000-aaaa-00000000bbbb")
+        table = on(sim, "vm", "list").stdout
+
+    def piped(tool: str) -> list[str]:
+        done = subprocess.run(
+            tools[tool], shell=True, input=table, capture_output=True, text=True, check=True
+        )
+        return done.stdout.splitlines()
+
+    assert piped("cut") == ["VM\tstate", "seed-1\trunning", "two  words\tstopped"]
+    assert piped("awk") == ["0004fb00-0006-0000-aaaa-00000000bbbb"]
+
+
+def keys_in(text: str) -> set[str]:
+    return set(re.findall(r"`(\w+)`", text))
+
+
+def test_the_docs_list_the_keys_of_every_record() -> None:
+    text = (DOCS / "command-output.md").read_text(encoding="utf-8")
+    sections = {
+        title: keys_in(content)
+        for title, content in re.findall(r"^### ([^\n]*)\n(.*?)(?=^###|\Z)", text, re.M | re.S)
+    }
+    vm_keys, host_keys, other = sections.values()
+    with simulate(hosts=1) as sim:
+        (sim.repository_path / "VirtualDisks" / "data.img").write_bytes(b"")
+        outputs = {
+            command: json.loads(on(sim, *command.split(), "-o", "json").stdout)
+            for command in ("vm list", "host list", "image list", "disk orphans")
+        }
+        functions = json.loads(on(sim, "api", "list", "-o", "json", access=()).stdout)
+        sizes = json.loads(on(sim, "size", "list", "-o", "json", access=()).stdout)
+        where = [f"{sim.hosts[0].address}:{sim.hosts[0].port}"]
+        where += ["--fingerprint", sim.hosts[0].fingerprint]
+        doctor = json.loads(on(sim, "doctor", *where, "-o", "json", access=()).stdout)
+    vm = outputs["vm list"][0]
+    used = {*vm, "boots", *vm["live"][0], *vm["definitions"][0], *vm["nics"][0], *vm["vnc"]}
+    assert used <= vm_keys
+    assert set(outputs["host list"][0]) <= host_keys
+    for record in (
+        *(outputs["image list"][0], outputs["disk orphans"][0], functions[0], sizes[0]),
+        *(functions[0]["arguments"][0], doctor, doctor["findings"][0]),
+    ):
+        assert set(record) <= other

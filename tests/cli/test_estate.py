@@ -1,0 +1,379 @@
+"""``ovm3 estate``, and how other commands find their hosts: against simulated hosts."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+from unittest import mock
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from libcloud_ovm3.agent.address import Address
+from libcloud_ovm3.agent.tls import HostTrust
+from libcloud_ovm3.cli import estate_add
+from libcloud_ovm3.cli.commands import ovm3
+from libcloud_ovm3.cli.estate_add import Presented
+from libcloud_ovm3.diagnostics.collect import Certificate
+from libcloud_ovm3.estates_file.changing import add_estate
+from libcloud_ovm3.simulator import Simulator
+from tests.cli.running import address, pins, short_waits
+from tests.support import driver_for, pins_of
+
+ON_THE_HOST = "openssl x509 -in /etc/ovs-agent/cert/certificate.pem -noout -fingerprint -sha256"
+MATCH = "Do all fingerprints match those that the commands print? [y/N]:"
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    return tmp_path / "libcloud-ovm3" / "estates.yaml"
+
+
+@pytest.fixture
+def pool(file: Path) -> Iterator[Simulator]:
+    with Simulator(hosts=3, speed=100) as sim:
+        yield sim
+
+
+def invoke(*arguments: str, typed: str = "", **environment: str) -> tuple[int, str]:
+    """Run it inside this process. Returns exit status and output."""
+    with short_waits():
+        done = CliRunner().invoke(
+            ovm3, arguments, input=typed, env={"COLUMNS": "200", **environment}
+        )
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
+    return done.exit_code, done.output
+
+
+def saved(file: Path, name: str = "lab") -> dict[str, object]:
+    entry: dict[str, object] = yaml.safe_load(file.read_text())["estates"][name]
+    return entry
+
+
+def save(sim: Simulator) -> None:
+    entry = {"hosts": addresses(sim), "pins": pins_of(sim)}
+    add_estate("lab", entry, sim.password, is_default=True)
+
+
+def addresses(sim: Simulator) -> list[str]:
+    return [address(sim, index) for index in range(len(sim.hosts))]
+
+
+# ------------------------------------------------------------------ add
+
+
+def test_the_first_hour_of_a_newcomer(pool: Simulator, file: Path) -> None:
+    """Set up once, then no options; also from Python."""
+    status, out = invoke("estate", "add", "lab", address(pool), typed=f"y\n{pool.password}\ny\n")
+    assert status == 0, out
+    assert out.count(MATCH) == 2, "nothing is sent to the first host before the first yes"
+    assert out.count(f"  on the host  {ON_THE_HOST}\n") == 3
+    assert f"  by SSH       ssh root@{pool.hosts[2].address} {ON_THE_HOST}\n" in out
+    for host in pool.hosts:
+        assert host.fingerprint in out.replace(":", "").lower()
+    assert pool.password not in out
+    assert f"estate lab with 3 hosts saved in {file}\n" in out
+    assert saved(file) == {
+        "hosts": addresses(pool),
+        "user": "oracle",
+        "pins": dict(zip(addresses(pool), pins_of(pool).values(), strict=True)),
+        "password_file": "lab.password",
+    }
+    assert file.with_name("lab.password").stat().st_mode & 0o777 == 0o600
+    status, out = invoke("vm", "list")
+    assert status == 0, out
+    assert "seed-1" in out
+    assert "warning" not in out
+    status, out = invoke("doctor")
+    assert "the agent accepts user and password" in out
+
+
+def test_no_means_that_nothing_was_sent(pool: Simulator, file: Path) -> None:
+    for typed in ("n\n", "\n", ""):
+        status, out = invoke("estate", "add", "lab", address(pool), typed=typed, OVM3_PASSWORD="x")
+        assert status == 1
+        assert "Nothing was saved, and no password was sent" in out or typed == ""
+    assert (pool.calls, pool.refused) == ([], [])
+    assert not file.exists()
+    status, out = invoke("estate", "add", "lab", address(pool), typed=f"y\n{pool.password}\nn\n")
+    assert status == 1
+    assert {call.host_index for call in pool.calls} == {0}
+    assert not file.exists()
+    assert not file.with_name("lab.password").exists()
+
+
+def test_one_question_with_a_fingerprint_and_none_with_all(pool: Simulator, file: Path) -> None:
+    add = ("estate", "add", "lab", address(pool))
+    first = ("--fingerprint", f"SHA256 Fingerprint={pool.hosts[0].fingerprint.upper()}")
+    status, out = invoke(*add, *first, typed="y\n", OVM3_PASSWORD=pool.password)
+    assert (status, out.count(MATCH)) == (0, 1), out
+    invoke("estate", "remove", "lab", "--yes")
+    status, out = invoke(*add, *pins(pool), OVM3_PASSWORD=pool.password)
+    assert (status, out.count(MATCH)) == (0, 0), out
+    assert len(saved(file)["hosts"]) == 3  # type: ignore[arg-type]
+
+
+def test_yes_without_pins_is_loud(pool: Simulator, file: Path) -> None:
+    status, out = invoke("estate", "add", "lab", address(pool), "--yes",
+                         OVM3_PASSWORD=pool.password)  # fmt: skip
+    assert status == 0, out
+    assert f"warning: --yes: accepted without comparison: {address(pool)}." in out
+    assert f"accepted without comparison: {address(pool, 1)}, {address(pool, 2)}." in out
+    assert len(saved(file)["pins"]) == 3  # type: ignore[arg-type]
+
+
+def test_another_certificate_than_the_one_given(pool: Simulator, file: Path) -> None:
+    for option in (f"{'a' * 64}", f"{pool.hosts[2].address}={'a' * 64}"):
+        given = ("--fingerprint", option)
+        status, out = invoke("estate", "add", "lab", address(pool), *given, "--yes",
+                             OVM3_PASSWORD=pool.password)  # fmt: skip
+        assert status == 1
+        assert "nothing was saved: the SHA-256 of its certificate is" in out
+    assert {call.host_index for call in pool.calls} <= {0}
+    assert not file.exists()
+
+
+def test_a_wrong_password_saves_nothing(pool: Simulator, file: Path) -> None:
+    status, out = invoke("estate", "add", "lab", address(pool), "--yes", OVM3_PASSWORD="wrong-one")
+    assert status == 1
+    assert "rejected user and password" in out
+    assert "wrong-one" not in out
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("given", ["file", "command", "none"])
+def test_where_the_password_comes_from(pool: Simulator, file: Path, given: str) -> None:
+    secret = file.parent.parent / "secret"
+    secret.touch(mode=0o600)
+    secret.write_text(pool.password)
+    options = {
+        "file": ["--password-file", str(secret)],
+        "command": ["--password-command", f"cat {secret}"],
+        "none": ["--no-save-password"],
+    }[given]
+    status, out = invoke("estate", "add", "lab", address(pool), *pins(pool), *options,
+                         typed=f"{pool.password}\n")  # fmt: skip
+    assert status == 0, out
+    assert not file.with_name("lab.password").exists()
+    entry = saved(file)
+    assert (entry.get("password_file"), entry.get("password_command")) == {
+        "file": (str(secret), None),
+        "command": (None, f"cat {secret}"),
+        "none": (None, None),
+    }[given]
+    status, out = invoke("vm", "list", typed="" if given != "none" else f"{pool.password}\n")
+    assert status == 0, out
+    assert ("Agent password:" in out) is (given == "none")
+
+
+def test_an_estate_with_a_dead_member(pool: Simulator, file: Path) -> None:
+    pool.hosts[2].kill()
+    status, out = invoke("estate", "add", "lab", address(pool), "--yes",
+                         OVM3_PASSWORD=pool.password)  # fmt: skip
+    assert status == 0, out
+    assert f"warning: {address(pool, 2)} is a member of the pool, but its certificate" in out
+    assert saved(file)["hosts"] == addresses(pool)[:2]
+
+
+def test_a_member_with_another_password(pool: Simulator, file: Path) -> None:
+    """It is named; with a file for this host it works."""
+    agent = driver_for(pool)._estate.agent(Address(pool.hosts[2].address, pool.hosts[2].port))
+    agent.call("update_agent_password", "oracle", "another", pool.password)
+    add = ("estate", "add", "lab", address(pool), *pins(pool))
+    status, out = invoke(*add, OVM3_PASSWORD=pool.password)
+    assert status == 0, out
+    assert f"warning: {address(pool, 2)}: " in out
+    assert f"--password-file {pool.hosts[2].address}=FILE" in out
+    invoke("estate", "remove", "lab", "--yes")
+    own = file.parent.parent / "own"
+    own.touch(mode=0o600)
+    own.write_text("another\n")
+    given = ("--password-file", f"{address(pool, 2)}={own}")
+    status, out = invoke(*add, *given, OVM3_PASSWORD=pool.password)
+    assert (status, f"warning: {address(pool, 2)}" in out) == (0, False), out
+    assert saved(file)["password_files"] == {address(pool, 2): str(own)}
+    assert "warning" not in invoke("vm", "list")[1]
+
+
+def test_what_old_hosts_need_is_saved(file: Path) -> None:
+    with Simulator(hosts=1, speed=100, tls="1.0") as sim:
+        status, out = invoke("estate", "add", "old", address(sim), "--yes",
+                             OVM3_PASSWORD=sim.password)  # fmt: skip
+        assert status == 0, out
+        assert "saved for these hosts: tls_minimum: TLSv1" in out
+        assert saved(file, "old")["tls_minimum"] == "TLSv1"
+        assert invoke("vm", "list")[0] == 0
+
+
+def test_a_ca_verifies_all(pool: Simulator, file: Path) -> None:
+    """Here a file with the certificates themselves."""
+    ca = file.parent.parent / "ca.pem"
+    for index, host in enumerate(pool.hosts):
+        pem = ssl.get_server_certificate((host.address, host.port))
+        ca.write_text((ca.read_text() if index else "") + pem)
+    names = {f"{host.address}": f"ovm-{number}" for number, host in enumerate(pool.hosts, 1)}
+    status, out = invoke("estate", "add", "lab", address(pool), "--ca-cert", str(ca),
+                         "--tls-server-name", ",".join(f"{k}={v}" for k, v in names.items()),
+                         OVM3_PASSWORD=pool.password)  # fmt: skip
+    assert (status, out.count(MATCH)) == (0, 0), out
+    assert saved(file)["ca_cert"] == str(ca)
+    assert "pins" not in saved(file)
+    assert "warning" not in invoke("vm", "list")[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["../x", "ovm-1"], "not a valid name"),
+        (["lab", "https://x"], "URLs and credentials are not"),
+        (["lab", "a", "b", "--fingerprint", "ab" * 32], "expected HOST=SHA256"),
+        (["lab", "a", "--fingerprint", "ab" * 20], "SHA-1 fingerprint, which is too weak"),
+        (["other", "a"], "there is an estate 'other' "),
+        (["lab"], "HOST"),
+    ],
+)
+def test_wrong_arguments_contact_nobody(file: Path, arguments: list[str], text: str) -> None:
+    add_estate("other", {"hosts": ["x"]}, None, is_default=False)
+    with mock.patch.object(estate_add, "shown", side_effect=AssertionError):
+        status, out = invoke("estate", "add", *arguments)
+    assert status == 2
+    assert text in out
+
+
+def test_names_become_the_addresses_of_the_pool() -> None:
+    """Unless that is not certain: two hosts may have the same certificate."""
+
+    def presented(host: str, pin: str) -> Presented:
+        return Presented(Address(host, 8899), Certificate("TLSv1.2", pin), HostTrust())
+
+    name, other = presented("ovm-1", "a"), presented("ovm-9", "z")
+    members = [presented("192.0.2.1", "a"), presented("192.0.2.2", "b")]
+    twins = [*members, presented("192.0.2.3", "a")]
+    hosts = [one.host for one in estate_add.entry_hosts([name, other], members)]
+    assert hosts == ["192.0.2.1", "ovm-9", "192.0.2.2"]
+    hosts = [one.host for one in estate_add.entry_hosts([name], twins)]
+    assert hosts == ["ovm-1", "192.0.2.1", "192.0.2.2", "192.0.2.3"]
+
+
+# ------------------------------------------------------------------ list, show, use, remove
+
+
+def test_list_show_use_and_remove(file: Path) -> None:
+    assert invoke("estate", "list") == (0, f"no estates in {file}\n")
+    status, out = invoke("estate", "show")
+    assert (status, "there is no default estate" in out) == (2, True)
+    add_estate("lab", {"hosts": ["ovm-1"], "pins": {"ovm-1": "ab" * 32}}, "hidden", False)
+    add_estate("prod", {"hosts": ["ovm-2", "ovm-3"], "strict": True}, None, False)
+    assert invoke("estate", "list", "-o", "name") == (0, "lab\nprod\n")
+    listed = json.loads(invoke("estate", "list", "-o", "json")[1])
+    assert [(one["name"], one["is_default"], one["hosts"]) for one in listed] == [
+        ("lab", True, ["ovm-1"]),
+        ("prod", False, ["ovm-2", "ovm-3"]),
+    ]
+    assert invoke("estate", "use", "prod")[0] == 0
+    status, out = invoke("estate", "show")
+    assert ["hosts", "ovm-2, ovm-3"] in [line.split(maxsplit=1) for line in out.splitlines()]
+    shown = yaml.safe_load(invoke("estate", "show", "lab", "-o", "yaml")[1])
+    assert shown["pins"] == {"ovm-1": "ab" * 32}
+    assert "hidden" not in str(shown)
+    assert invoke("estate", "remove", "lab", typed="\n")[0] == 1
+    status, out = invoke("estate", "remove", "lab", typed="y\n")
+    assert f"{file.with_name('lab.password')} deleted" in out
+    assert invoke("estate", "list", "-o", "name") == (0, "prod\n")
+    for command in ("show", "use", "remove"):
+        status, out = invoke("estate", command, "lab")
+        assert (status, "no estate 'lab'" in out) == (2, True)
+
+
+# ------------------------------------------------------------------ which hosts a command takes
+
+
+def asked(sim: Simulator, *arguments: str, **environment: str) -> set[int]:
+    """The hosts that `ovm3 host list` asks."""
+    before = len(sim.calls)
+    status, out = invoke("host", "list", *arguments, **environment)
+    assert status == 0, out
+    return {call.host_index for call in sim.calls[before:]}
+
+
+def test_the_order(pool: Simulator) -> None:
+    """--host, --estate, $OVM3_HOST, $OVM3_ESTATE, the default."""
+    for index in range(3):
+        entry = {"hosts": address(pool, index), "only": True, "pins": pins_of(pool)}
+        add_estate(f"only-{index}", entry, pool.password, is_default=index == 0)
+    host = {"OVM3_HOST": address(pool, 2)}
+    assert asked(pool) == {0}
+    assert asked(pool, OVM3_ESTATE="only-1") == {1}
+    assert asked(pool, OVM3_ESTATE="only-2", **host) == {2}
+    assert asked(pool, "--estate", "only-1", OVM3_ESTATE="only-0", **host) == {1}
+    given = ("--host", address(pool, 1), *pins(pool))
+    assert asked(pool, *given, **host, OVM3_PASSWORD=pool.password) == {0, 1, 2}, "no estate"
+    assert asked(pool, "--estate", "only-0", "--host", address(pool, 1)) == {0, 1}
+
+
+def test_a_host_that_the_default_estate_knows_needs_no_options(pool: Simulator) -> None:
+    save(pool)
+    assert asked(pool, "--host", address(pool, 1)) == {0, 1, 2}
+    assert asked(pool, OVM3_HOST=f"{address(pool, 1)} {address(pool, 2)}") == {1, 2}
+    assert asked(pool, OVM3_HOST=f"{address(pool, 1)},{address(pool, 2)}") == {1, 2}
+    status, out = invoke("doctor", address(pool, 1))
+    assert out.startswith(address(pool, 1))
+    assert "accepts user and password" in out
+    status, out = invoke("host", "list", "--host", "127.0.0.9:1", OVM3_PASSWORD="x")
+    assert status == 1
+    assert "127.0.0.9:1: cannot be reached" in out, "another host is not this estate's"
+
+
+def test_the_first_host_is_dead(pool: Simulator) -> None:
+    save(pool)
+    pool.hosts[0].kill()
+    status, out = invoke("vm", "list")
+    assert status == 0, out
+    assert "seed-2" in out
+    assert out.count(f"warning: {address(pool)}: cannot be reached") == 1
+    status, out = invoke("api", "call", "get_api_version")
+    assert (status, "--host: expected exactly one host" in out) == (2, True)
+    status, out = invoke("api", "call", "get_api_version", "--host", address(pool, 1))
+    assert status == 0, out
+
+
+def test_what_is_given_wins(pool: Simulator, tmp_path: Path) -> None:
+    save(pool)
+    wrong = tmp_path / "wrong"
+    wrong.write_text("wrong")
+    status, out = invoke("vm", "list", "--password-file", str(wrong))
+    assert (status, "rejected user and password" in out) == (1, True)
+    status, out = invoke("vm", "list", "--insecure", "--estate", "lab")
+    assert (status, "--insecure: certificates are not verified" in out) == (0, True), out
+
+
+def test_no_host_at_all(file: Path) -> None:
+    status, out = invoke("vm", "list")
+    assert status == 2
+    for way in (
+        "--host HOST",
+        "--estate NAME",
+        "$OVM3_HOST",
+        "$OVM3_ESTATE",
+        "estate add",
+        "estate use",
+    ):
+        assert way in out
+    status, out = invoke("vm", "list", "--estate", "lab")
+    assert (status, f"no estate 'lab' in {file}" in out) == (2, True)
+
+
+def test_a_file_that_is_not_valid_is_not_ignored(pool: Simulator, file: Path) -> None:
+    save(pool)
+    file.write_text("estates: {lab: {hosts: [x], colour: red}}")
+    for arguments in (["vm", "list"], ["vm", "list", "--host", address(pool)]):
+        status, out = invoke(*arguments, OVM3_PASSWORD="x")
+        assert (status, "unknown key 'colour'" in out) == (2, True)
+    status, out = invoke(
+        "vm", "list", "--host", address(pool), *pins(pool), OVM3_PASSWORD=pool.password
+    )
+    assert status == 0, "complete without the file, so it is not read"

@@ -1,0 +1,102 @@
+"""Every help has examples, and each of them runs."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from libcloud_ovm3 import installer
+from libcloud_ovm3.agent.hostmodule import HostModule
+from libcloud_ovm3.cli.commands import ovm3
+from libcloud_ovm3.estates_file.changing import add_estate
+from libcloud_ovm3.installer import Result, State
+from libcloud_ovm3.simulator import Simulator
+from tests.cli.running import address, on
+from tests.support import clock_of, driver_for, pins_of, simulate
+
+EXAMPLE_HOST = "ovm-1.example.com"
+NOT_INSTALLED = State("not installed", "it is not installed", 0, {"vlan-bridge": "needed"})
+
+
+def all_commands(
+    command: click.Command, path: tuple[str, ...] = ()
+) -> Iterator[tuple[str, click.Command]]:
+    yield " ".join(("ovm3", *path)), command
+    if isinstance(command, click.Group):
+        for name, one in command.commands.items():
+            yield from all_commands(one, (*path, name))
+
+
+COMMANDS = dict(all_commands(ovm3))
+
+
+def examples_in(path: str) -> list[str]:
+    """The lines under "Examples:" of a help text."""
+    shown = CliRunner().invoke(ovm3, [*path.split()[1:], "--help"], env={"COLUMNS": "80"}).output
+    lines = shown.partition("Examples:\n")[2].splitlines()
+    return [line.strip() for line in lines if line.strip()]
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_every_help_has_examples_of_its_command(path: str) -> None:
+    found = examples_in(path)
+    assert found
+    assert [line for line in found if not re.match(rf"{path}( |$)", line)] == []
+
+
+class FakeSSH:
+    """Stands in for SSH: what the installer does through it is tested in tests/installer."""
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def no_ssh(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = Result(changed=False, state=NOT_INSTALLED, plan="")
+    monkeypatch.setattr(installer, "connect", lambda *_, **__: FakeSSH())
+    monkeypatch.setattr(installer, "check", lambda *_, **__: NOT_INSTALLED)
+    for name in ("install", "uninstall"):
+        monkeypatch.setattr(installer, name, lambda *_, **__: result)
+
+
+def prepare(sim: Simulator, line: str) -> dict[str, str]:
+    """Make what an example names; what to put in the place of its placeholders."""
+    driver, where = driver_for(sim), [address(sim, index) for index in range(len(sim.hosts))]
+    if " estate add " not in line:
+        add_estate("lab", {"hosts": where, "pins": pins_of(sim)}, sim.password, is_default=True)
+    for name in {"web-1", "db-1"} & set(line.split()):
+        sim.add_vm(name)
+    if " vm reboot " in line:
+        [node] = [one for one in driver.list_nodes() if one.name == "web-1"]
+        driver.start_node(node)
+        clock_of(sim).sleep(100)
+    if "PATH OPERATION" in line:
+        (sim.repository_path / "VirtualDisks" / "data.img").write_bytes(b"precious")
+        path = f"/OVS/Repositories/{sim.repository_id}/VirtualDisks/data.img"
+        HostModule(driver.connection).set_aside("tests", "0" * 32, path)
+        return {"PATH": path, "OPERATION": "0" * 32}
+    pin = f"{sim.hosts[0].address}={sim.hosts[0].fingerprint}"
+    return {EXAMPLE_HOST: where[0], f"{EXAMPLE_HOST}=SHA256": pin}
+
+
+@pytest.mark.parametrize("path", [path for path in COMMANDS if path != "ovm3 demo"])
+@pytest.mark.usefixtures("no_ssh")
+def test_examples_run(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a default estate, as they are printed. ``ovm3 demo`` has its own test."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("libcloud_ovm3.cli.vm.has_terminal", lambda: True)
+    for number, line in enumerate(examples_in(path)):
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / str(number)))
+        with simulate(hosts=2, host_module=True) as sim:
+            values = prepare(sim, line)
+            _, *words = [values.get(one, one) for one in shlex.split(line.partition(" | ")[0])]
+            done = on(sim, *words, stdin="y\ny\n", access=())
+        assert done.exit_code == 0, (line, done.stderr)
+        assert done.stdout or "orphans -o name" in line, line

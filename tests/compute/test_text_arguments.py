@@ -1,0 +1,128 @@
+"""Programs such as Salt pass texts: each argument takes one or refuses it clearly."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from libcloud_ovm3 import OVM3NodeDriver
+from libcloud_ovm3.errors import InvalidArgument, Ovm3Warning
+from tests.agent.certificates import make_certificate
+
+A, B = "AA:" * 31 + "AA", "bb" * 32
+NAMED = {"ex_hosts": "ovm-1, ovm-2", "ex_fingerprint": f"ovm-1={A},ovm-2=SHA256 Fingerprint={B}"}
+
+
+def make(**options: Any) -> OVM3NodeDriver:
+    usual = {"key": "oracle", "secret": "pw", "host": "ovm-1"}
+    return OVM3NodeDriver(**{**usual, **options})
+
+
+def trust(driver: OVM3NodeDriver) -> Any:
+    return driver._estate.agent(driver._access.hosts[-1]).connection.trust
+
+
+# Argument -> (text, how to see what became of it, what that is).
+TAKEN: dict[str, tuple[str, Any, Any]] = {
+    "key": ("root", lambda d: d.key, "root"),
+    "secret": ("other", lambda d: d.secret, "other"),
+    "secure": ("true", lambda d: d._access.is_secure, True),
+    "host": ("ovm-3:77", lambda d: d.connection.port, 77),
+    "port": ("8443", lambda d: d.connection.port, 8443),
+    "ca_cert": ("PEM", lambda d: d._access.trust.ca_cert, "PEM"),
+    "verify_ssl": ("yes", lambda d: d._access.trust.verify, True),
+    "key_file": ("PEM", lambda d: trust(d).key_file, "PEM"),
+    "cert_file": ("PEM", lambda d: trust(d).cert_file, "PEM"),
+    "timeout": ("7", lambda d: d.connection.limits.read, 7.0),
+    "proxy_url": ("http://p:1", lambda d: d._access.proxy_url, "http://p:1"),
+    "ex_hosts": ("ovm-2 ovm-3,ovm-4", lambda d: [h.host for h in d._access.hosts],
+                 ["ovm-1", "ovm-2", "ovm-3", "ovm-4"]),
+    "ex_fingerprint": (f"{A},{B}", lambda d: trust(d).pins, ("aa" * 32, B)),
+    "ex_tls_server_name": ("ovm-1=cn", lambda d: trust(d).server_name, "cn"),
+    "ex_tls_minimum": ("TLSv1", lambda d: trust(d).minimum, "TLSv1"),
+    "ex_timeouts": ("read=30, write=60", lambda d: (d._access.limits.read, d._access.limits.write),
+                    (30.0, 60.0)),
+    "ex_strict": ("on", lambda d: d.ex_strict, True),
+    "ex_second_look": ("0", lambda d: d._access.second_look, 0.0),
+    "ex_read_only": ("1", lambda d: d.ex_read_only, True),
+    "ex_tls_weak_keys": ("True", lambda d: trust(d).weak_keys, True),
+    "ex_tls_legacy_renegotiation": ("true", lambda d: trust(d).legacy_renegotiation, True),
+    "ex_host_module": ("off", lambda d: d._estate.use_module, False),
+    "ex_ssh_port": ("2222", lambda d: d._access.ssh_port, 2222),
+}  # fmt: skip
+# Argument -> (text, what the error says).
+REFUSED = {
+    "ca_cert": ("/missing", "ca_cert '/missing': No such file"),
+    "cert_file": ("/missing", "cert_file '/missing': No such file"),
+    "key_file": ("/", "key_file '/': Is a directory"),
+    "secure": ("maybe", "secure 'maybe': expected True or False"),
+    "host": ("ovm-1,ovm-2", "host 'ovm-1,ovm-2': expected"),
+    "port": ("agent", "port 'agent': expected a number"),
+    "verify_ssl": ("x", "verify_ssl 'x': expected"),
+    "timeout": ("soon", "'soon': expected seconds"),
+    "ex_hosts": ("ovm-1,https://x", "URLs"),
+    "ex_fingerprint": ("ovm-1=ab", "fingerprint 'ab': expected"),
+    "ex_tls_server_name": ("ovm-1=", "ex_tls_server_name 'ovm-1=': expected a mapping"),
+    "ex_tls_minimum": ("TLS1", "ex_tls_minimum 'TLS1': expected"),
+    "ex_timeouts": ("30", "ex_timeouts '30': expected a mapping, or a text such as a=1,b=2"),
+    "ex_strict": ("x", "ex_strict 'x'"),
+    "ex_second_look": ("x", "ex_second_look 'x': expected seconds"),
+    "ex_clock": ("12:00", "ex_clock '12:00': expected a Clock"),
+    "ex_read_only": ("x", "ex_read_only 'x'"),
+    "ex_tls_weak_keys": ("x", "ex_tls_weak_keys 'x'"),
+    "ex_tls_legacy_renegotiation": ("x", "ex_tls_legacy_renegotiation 'x'"),
+    "ex_passwords": ("ovm-1=hidden", "ex_passwords: expected a mapping .*, not a text"),
+    "ex_host_module": ("x", "ex_host_module 'x'"),
+    "ex_ssh_port": ("ssh", "port 'ssh': expected a number"),
+    "ex_estate": ("lab", "no estate 'lab' in .*: it has none"),
+}
+HABITUAL = ("api_name", "api_version", "backoff", "path", "project", "region", "retry_delay")
+REFUSED.update({name: ("x", f"{name}: not supported yet") for name in HABITUAL})
+ARGUMENTS = set(inspect.signature(OVM3NodeDriver).parameters)
+
+
+def test_every_argument_is_here() -> None:
+    assert {*TAKEN, *REFUSED} == ARGUMENTS
+    assert ARGUMENTS - set(REFUSED) == {"key", "secret", "proxy_url"}, "any text may be one"
+
+
+@pytest.mark.parametrize("name", TAKEN)
+def test_a_text_is_taken(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text, see, expected = TAKEN[name]
+    if text == "PEM":
+        monkeypatch.chdir(tmp_path)
+        made = make_certificate(tmp_path)
+        Path("PEM").write_text(Path(made.pem).read_text() + Path(made.key).read_text())
+    assert see(make(**{name: text})) == expected
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_text_is_refused(name: str) -> None:
+    text, message = REFUSED[name]
+    with pytest.raises(InvalidArgument, match=message) as caught:
+        make(**{name: text})
+    assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", sorted(ARGUMENTS - {"key", "secret", "host", "ex_read_only"}))
+def test_an_empty_text_and_none_mean_not_given(name: str) -> None:
+    usual = vars(make()._access)
+    for nothing in ("", None):
+        given = vars(make(**{name: nothing})._access)
+        for fact in set(usual) - {"passwords", "clock"}:
+            assert given[fact] == usual[fact], fact
+
+
+def test_pins_by_host_in_one_text() -> None:
+    driver = make(host=None, **NAMED)
+    pins = [driver._estate.agent(host).connection.trust.pins for host in driver._access.hosts]
+    assert pins == [("aa" * 32,), (B,)]
+
+
+@pytest.mark.parametrize("name", ["secure", "verify_ssl"])
+def test_false_as_a_text_is_loud(name: str) -> None:
+    with pytest.warns(Ovm3Warning):
+        make(**{name: "False"})

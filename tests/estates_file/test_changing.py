@@ -1,0 +1,131 @@
+"""Changing the file: in one step, by one client at a time, keeping what it was."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from libcloud_ovm3.errors import InvalidArgument
+from libcloud_ovm3.estates_file.changing import add_estate, remove_estate, use_estate
+from libcloud_ovm3.estates_file.reading import estates_path, find_estate, read_estates
+
+ENTRY: dict[str, Any] = {"hosts": ["ovm-1"]}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "new"))
+    return tmp_path / "new" / "libcloud-ovm3"
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_life(folder: Path) -> None:
+    assert add_estate("lab", ENTRY, "pw", is_default=False), "the first is the default"
+    assert not add_estate("prod", {"hosts": ["ovm-2"]}, None, is_default=False)
+    assert files(folder) == ["estates.lock", "estates.yaml", "estates.yaml.bak", "lab.password"]
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+    assert find_estate("lab").complete({})["secret"] == "pw"
+    use_estate("prod")
+    assert read_estates().default == "prod"
+    assert remove_estate("prod") is None
+    assert read_estates().default is None
+    assert remove_estate("lab") == folder / "lab.password"
+    assert "lab.password" not in files(folder)
+    assert read_estates().estates == {}
+
+
+def test_a_password_file_of_the_user_s_own_is_kept(tmp_path: Path) -> None:
+    own = tmp_path / "lab.password"
+    own.write_text("pw")
+    add_estate("lab", {**ENTRY, "password_file": str(own)}, None, is_default=False)
+    assert remove_estate("lab") is None
+    assert own.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "entry", "message"),
+    [
+        ("lab", ENTRY, "there is an estate 'lab' .*`ovm3 estate remove lab`"),
+        ("../x", ENTRY, "not a valid name"),
+        ("x", {**ENTRY, "password": "hidden"}, "must not stand"),
+    ],
+)
+def test_what_is_not_added_changes_nothing(
+    folder: Path, name: str, entry: dict[str, Any], message: str
+) -> None:
+    add_estate("lab", ENTRY, None, is_default=False)
+    before = estates_path().read_bytes()
+    with pytest.raises(InvalidArgument, match=message):
+        add_estate(name, entry, "pw", is_default=True)
+    assert estates_path().read_bytes() == before
+    assert files(folder) == ["estates.lock", "estates.yaml"]
+
+
+@pytest.mark.parametrize("change", [use_estate, remove_estate])
+def test_an_estate_that_does_not_exist(change: Any) -> None:
+    add_estate("lab", ENTRY, None, is_default=False)
+    with pytest.raises(InvalidArgument, match=r"no estate 'x' in .*: it has lab"):
+        change("x")
+
+
+def test_what_was_written_by_hand_is_kept_beside_it(folder: Path) -> None:
+    add_estate("lab", ENTRY, None, is_default=False)
+    by_hand = "# mine\nestates:\n  lab: {hosts: [ovm-1], timeouts: {write: 7}}\n"
+    estates_path().write_text(by_hand)
+    add_estate("prod", ENTRY, None, is_default=False)
+    assert find_estate("lab").entry["timeouts"] == {"write": 7}
+    assert (folder / "estates.yaml.bak").read_text() == by_hand
+
+
+def test_a_file_that_is_not_understood_is_not_written(folder: Path) -> None:
+    add_estate("lab", ENTRY, None, is_default=False)
+    by_hand = "estates:\n  lab: {hosts: [ovm-1], colour: red}\n"
+    estates_path().write_text(by_hand)
+    for change in (
+        lambda: add_estate("x", ENTRY, "pw", is_default=True),
+        lambda: use_estate("lab"),
+    ):
+        with pytest.raises(InvalidArgument, match="unknown key 'colour'"):
+            change()
+    assert estates_path().read_text() == by_hand
+
+
+def test_a_symbolic_link_stays_one(folder: Path, tmp_path: Path) -> None:
+    real = tmp_path / "dotfiles" / "estates.yaml"
+    real.parent.mkdir()
+    real.touch(mode=0o600)
+    folder.mkdir(parents=True)
+    estates_path().symlink_to(real)
+    add_estate("lab", ENTRY, None, is_default=False)
+    assert estates_path().is_symlink()
+    assert "lab" in real.read_text()
+
+
+def test_a_write_that_fails_leaves_the_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add_estate("lab", ENTRY, None, is_default=False)
+    before = estates_path().read_bytes()
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="No space"):
+        use_estate("lab")
+    assert estates_path().read_bytes() == before
+    assert files(folder) == ["estates.lock", "estates.yaml"]
+
+
+def test_several_at_once_lose_nothing() -> None:
+    names = [f"estate-{number}" for number in range(12)]
+    with ThreadPoolExecutor(len(names)) as pool:
+        defaults = list(pool.map(lambda name: add_estate(name, ENTRY, None, False), names))
+    assert sorted(read_estates().estates) == sorted(names)
+    assert defaults.count(True) == 1
