@@ -11,11 +11,11 @@ WORKERS ?= 3
 unexport PYTHONDONTWRITEBYTECODE
 # Simulated hosts are some hundred small files each, which ext4 takes its time to make.
 export TMPDIR ?= $(or $(shell test -w /dev/shm && echo /dev/shm),/tmp)
-SHORT := not soak and not long and not tables and not sshd
+SHORT := not soak and not long and not tables and not sshd and not dist
 BIN := $(VENV)/bin
-METADATA := setup.cfg pyproject.toml libcloud_ovm3/_version.py
+METADATA := setup.cfg setup.py pyproject.toml libcloud_ovm3.pth libcloud_ovm3/_version.py
 
-.PHONY: demo test test-tables test-alone test-long test-py2 test-host check format generate ci soak lowest newest bench bench-peers clean
+.PHONY: demo test test-tables test-alone test-long test-py2 test-host check format generate ci soak lowest newest dist bench bench-peers clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo
@@ -39,7 +39,7 @@ format: $(VENV)/.test
 generate: $(VENV)/.test
 	$(BIN)/python tools/generate_functions.py
 
-ci: test test-tables test-long test-py2 test-host lowest newest
+ci: test test-tables test-long test-py2 test-host lowest newest dist
 
 # The variants and rows of failure tables that `make test` leaves out: tests/selection.py.
 test-tables: $(VENV)/.test
@@ -78,7 +78,7 @@ bench-peers: .venv-peers/.installed
 	@touch $@
 
 # What meets the libraries and the language, with the oldest of both that setup.cfg admits.
-MEETS_LIBRARIES := tests/agent tests/cli tests/compute tests/conformance tests/estate $(wildcard tests/test_*.py)
+MEETS_LIBRARIES := tests/agent tests/cli tests/compute tests/conformance tests/estate tests/packaging $(wildcard tests/test_*.py)
 
 lowest: .venv-lowest/.test
 	.venv-lowest/bin/python -m pytest -m "$(SHORT)" -n $(WORKERS) $(MEETS_LIBRARIES)
@@ -87,6 +87,15 @@ lowest: .venv-lowest/.test
 newest: .venv-newest/.test
 	COVERAGE_CORE=sysmon .venv-newest/bin/python -m pytest -m "$(SHORT)" -n $(WORKERS) \
 		--cov=libcloud_ovm3 --cov-report=term:skip-covered
+
+# The wheel and the sdist in dist/: built (the wheel from the sdist), checked, and installed into new
+# environments. Needs a clone: the sdist is compared with what git tracks.
+dist: $(VENV)/.test .venv-dist/.installed
+	@rm -rf dist
+	.venv-dist/bin/python -m build --quiet
+	.venv-dist/bin/twine check --strict dist/*
+	.venv-dist/bin/check-wheel-contents --toplevel libcloud_ovm3,libcloud_ovm3_hook.py dist
+	$(BIN)/python -m pytest -m dist -n 2 tests/packaging
 
 # What goes to dom0: checked for Python 2.4, its tests run on 2.7. What tests leave stays in .venv-py2.
 PYTEST2 = PYTHONPATH=. PYTHONDONTWRITEBYTECODE=1 $(PYTHON2) -m pytest -q -p no:cacheprovider -c /dev/null
@@ -127,6 +136,11 @@ $(VENV)/.test: $(METADATA) | $(BIN)/python
 	@.venv-newest/bin/python -m pip install --quiet -e '.[cli,test,check]' 'pytest-cov>=7'
 	@touch $@
 
+.venv-dist/.installed: Makefile | $(BIN)/python
+	@tools/make-venv $(PYTHON) .venv-dist
+	@.venv-dist/bin/python -m pip install --quiet 'build>=1.6' 'twine>=6' 'check-wheel-contents>=0.6'
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .venv-lowest .venv-newest .venv-py2 .venv-peers build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-lowest .venv-newest .venv-dist .venv-py2 .venv-peers build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -22,6 +22,7 @@ def main() -> int:
         *figures.listing_with_module(hosts=32, vms=100, stopped=100, latency=0.01, rounds=2),
         *figures.listing_with_module_without_latency(hosts=32, vms=100, stopped=100, rounds=5),
         *figures.starting(rounds=15),
+        *figures.hook(rounds=15),
     ]
     return figures.report(measured, machine, time.monotonic() - start)
 

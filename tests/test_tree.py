@@ -16,6 +16,7 @@ OTHERS = {
     "hostside": "the host module, also on Python 2.7",
     "installer/ssh": "the installer over a real sshd",
     "mutants": "our own files with known weaknesses put in",
+    "packaging": "registration without an import, wheels and installing them",
     "system": "several hosts and several clients at once",
     "tools": "what the Makefile runs",
 }

@@ -220,6 +220,27 @@ def test_files_that_cannot_be_used(
     assert server.connections == 0
 
 
+def test_the_cas_of_the_system_are_checked_with_the_same_context(
+    serve: Any, connect: Any, certificates: list[Certificate], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """requests 2.32.0 to 2.32.2 would put a context of their own in the place of ours."""
+
+    def old(context: ssl.SSLContext) -> None:
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+
+    server = serve(prepare=old)
+    monkeypatch.setattr(libcloud.security, "CA_CERTS_PATH", None)
+    monkeypatch.setenv("SSL_CERT_FILE", certificates[0].pem)  # as if the system trusted it
+    assert connect(server, trust=HostTrust(server_name="ovm-1")).call("echo", 1) == 1
+    trust = HostTrust(server_name="ovm-1", minimum="TLSv1.3")
+    with pytest.raises(errors.HostUnreachable):
+        connect(server, trust=trust).call("start_vm")
+    misnamed = connect(server, trust=HostTrust(server_name="ovm-2"))
+    with pytest.raises(errors.CertificateRejected):
+        misnamed.call("start_vm")
+    assert len(server.requests) == 1
+
+
 # ------------------------------------------------------------------ no verification
 
 

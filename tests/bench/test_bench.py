@@ -76,6 +76,12 @@ def test_starting() -> None:
     assert (driver.target, driver.at_least) == (40, False)
 
 
+def test_the_hook() -> None:
+    [figure] = figures.hook(rounds=1)
+    assert (figure.target, figure.unit, figure.at_least) == (2, " ms", False)
+    assert 0 < figure.value < 1000
+
+
 def test_the_answers_are_what_the_standard_library_reads() -> None:
     [answer], _ = xmlrpc.client.loads(encoded(list_vms(2, host=1)))
     assert len(answer) == 3
@@ -107,5 +113,6 @@ def test_the_page_shows_every_figure() -> None:
         "`ast.parse`",
         "agent calls",
         "`import libcloud_ovm3`",
+        "`libcloud_ovm3.pth`",
     ]:
         assert any(kind in row for row in rows), kind
