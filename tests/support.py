@@ -164,16 +164,16 @@ def give_up_at_once(monkeypatch: Any) -> None:
 
 def _give_up_on_hosts_that_are_off(monkeypatch: Any) -> None:
     """The same for connections to hosts that were shut down, which are never accepted."""
-    silent: dict[int, tuple[str, int]] = {}
+    silent: dict[tuple[int, int], tuple[str, int]] = {}
     fall_silent, end_silence = ports.Ports._fall_silent, ports.Ports._end_silence
     open_line, connect = connection.create_connection, liveness.connect
 
     def fall(self: ports.Ports, host: Any) -> None:
         fall_silent(self, host)
-        silent[id(self) + host.index] = (host.address, host.port)
+        silent[id(self), host.index] = (host.address, host.port)
 
     def end(self: ports.Ports, index: int) -> None:
-        silent.pop(id(self) + index, None)
+        silent.pop((id(self), index), None)
         end_silence(self, index)
 
     def open_unless_silent(address: tuple[str, int], *args: Any, **options: Any) -> Any:

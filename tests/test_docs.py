@@ -25,6 +25,7 @@ from libcloud_ovm3.cli.commands import ovm3
 from libcloud_ovm3.errors import Ovm3Error
 from libcloud_ovm3.estates_file.changing import add_estate
 from libcloud_ovm3.simulator import Simulator
+from tests.cli.running import address as address_of
 from tests.cli.running import invoke, short_waits
 from tests.support import pins_of, simulate
 
@@ -87,11 +88,14 @@ def test_calls_of_the_installer_fit() -> None:
 @pytest.mark.parametrize("text", blocks("console", but="a-host-is-dead.md"))
 def test_commands(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """make targets exist; ovm3 commands run, one after the other, on a simulated
-    host in the place of the example."""
+    host in the place of the example, which is the default estate."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     with Simulator(hosts=1, speed=100) as sim:
         sim.add_vm("db-1")
+        if "estate add" not in text:
+            entry = {"hosts": [address_of(sim)], "pins": pins_of(sim)}
+            add_estate("lab", entry, sim.password, is_default=True)
         for line in text.splitlines():
             program, *arguments = shlex.split(line, comments=True)
             if program == "make":
@@ -127,14 +131,14 @@ def on_simulated_hosts(line: str, sim: Simulator) -> str:
 def run_ovm3(line: str, sim: Simulator) -> None:
     [(address, pin)] = pins_of(sim).items()
     line = line.replace(f"{EXAMPLE_HOST}=SHA256", f"{address}={pin}")
-    line = line.replace(EXAMPLE_HOST, f"{address}:{sim.hosts[0].port}")
+    line = line.replace(EXAMPLE_HOST, address_of(sim))
     run_here(line, {"OVM3_PASSWORD": sim.password})
 
 
 def run_here(line: str, environment: dict[str, str] | None = None) -> str:
     """Run a command line of ``ovm3`` in this process; what it writes."""
     with short_waits():
-        done = CliRunner().invoke(ovm3, shlex.split(line)[1:], env=environment)
+        done = CliRunner().invoke(ovm3, shlex.split(line)[1:], "y\ny\n", environment)
     assert done.exit_code == 0, (line, done.output)
     return done.output
 

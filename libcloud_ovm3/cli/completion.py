@@ -37,7 +37,7 @@ def completion(context: click.Context, shell: str) -> None:
     """Print the completion script for a shell.
 
     bash: add `eval "$(ovm3 completion bash)"` to ~/.bashrc; zsh: the same with zsh in ~/.zshrc;
-    fish: `ovm3 completion fish > ~/.config/fish/completions/ovm3.fish`.
+    fish: `ovm3 completion fish | source` in ~/.config/fish/config.fish.
     """
     kind = get_completion_class(shell)
     assert kind is not None  # one of _SHELLS

@@ -40,7 +40,18 @@ def _with_option_names(found: Inventory) -> Inventory:
 
 def _show(found: Inventory) -> None:
     show_table(
-        ("host", "address", "status", "agent", "Xen", "CPUs", "free/memory", "VMs", "owner"),
+        (
+            "host",
+            "address",
+            "status",
+            "agent",
+            "Xen",
+            "CPUs",
+            "free/memory",
+            "VMs",
+            "booted",
+            "owner",
+        ),
         [_host(host) for host in found.hosts],
         "no hosts",
     )
@@ -76,7 +87,7 @@ def _show(found: Inventory) -> None:
 def _host(host: HostEntry) -> tuple[object, ...]:
     name = f"{host.name} *" if host.is_master else host.name
     if host.status != "ok":
-        return (name, host.address, host.status, *[""] * 4, "?", "")
+        return (name, host.address, host.status, *[""] * 4, "?", "?", "")
     memory = f"{_or(host.free_memory_mb)}/{_or(host.memory_mb)} MB"
     versions = (host.agent_version, host.xen_version)
     owner = host.owner or "none"
@@ -88,6 +99,7 @@ def _host(host: HostEntry) -> tuple[object, ...]:
         _or(host.cpus),
         memory,
         _or(host.vms),
+        _or(host.boot_time),
         owner,
     )
 

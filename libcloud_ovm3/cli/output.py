@@ -39,14 +39,12 @@ def show_level(level: str, line: str) -> None:
 
 def tell(line: str) -> None:
     """Print one line on stderr. On a terminal, ``warning:`` and ``Error:`` are coloured."""
-    prefix, colon, rest = fit(line, sys.stderr).partition(": ")
-    text = Text.assemble((prefix + colon, _PREFIXES.get(prefix, "")), rest)
-    _print(text, sys.stderr)
+    _tell(fit(line, sys.stderr))
 
 
 def tell_text(text: str) -> None:
     """Print several lines on stderr, none of them from a host."""
-    _write(sys.stderr, fit(text, sys.stderr, keep="\n") + "\n")
+    _tell(fit(text, sys.stderr, keep="\n"))
 
 
 def show_json(value: Any, plain: Callable[[Any], str] | None = None) -> None:
@@ -112,6 +110,11 @@ def _width() -> int | None:
     """Return the width of the terminal; None: stdout is something else."""
     console = Console()
     return console.width if console.is_terminal else None
+
+
+def _tell(text: str) -> None:
+    prefix, colon, rest = text.partition(": ")
+    _print(Text.assemble((prefix + colon, _PREFIXES.get(prefix, "")), rest), sys.stderr)
 
 
 def _print(text: Text, stream: TextIO | None) -> None:

@@ -12,7 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from libcloud_ovm3 import progress
@@ -137,7 +137,8 @@ class Watch(logging.Handler):
             status_line.draw(*self._texts(now))
         elif not self._has_terminal and silent >= self._line_after:
             self._line_after = PIPE_PERIOD
-            output.tell("".join(self._texts(now)))
+            with suppress(OSError):  # nobody reads it any more
+                output.tell("".join(self._texts(now)))
 
 
 @contextmanager

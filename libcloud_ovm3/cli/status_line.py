@@ -5,11 +5,11 @@ It is erased before anything else is printed, so it never mixes with a result.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 from rich.console import Console
 from rich.text import Text
@@ -32,8 +32,7 @@ def draw(what: str, how_long: str) -> None:
     line = text.plain + how_long
     with LOCK:
         if line != _Line.drawn:
-            sys.stderr.write(_ERASE + line)
-            sys.stderr.flush()
+            _put(_ERASE + line)
             _Line.drawn = line
 
 
@@ -42,11 +41,10 @@ def erase() -> None:
     with LOCK:
         if _Line.drawn:
             _Line.drawn = ""
-            sys.stderr.write(_ERASE)
-            sys.stderr.flush()
+            _put(_ERASE)
 
 
-@contextmanager
+@contextlib.contextmanager
 def out_of_the_way() -> Iterator[None]:
     """Print something else in the block: the line is erased, and is not drawn meanwhile."""
     with LOCK:
@@ -65,3 +63,9 @@ def is_possible() -> bool:
     if sys.stderr is None or not sys.stderr.isatty():
         return False
     return not Console(file=sys.stderr).is_dumb_terminal
+
+
+def _put(text: str) -> None:
+    with contextlib.suppress(OSError):  # a terminal that is gone must not end an operation
+        sys.stderr.write(text)
+        sys.stderr.flush()

@@ -42,6 +42,7 @@ _HOSTS = (
     Column("CPUs", lambda one: _or(one["cpus"]), True),
     Column("agent", "agent_version", True),
     Column("Xen", "hypervisor", True),
+    Column("booted", "booted_at", True),
 )
 _IMAGES = (
     Column("image", "name"),
@@ -108,9 +109,11 @@ def show_image(image: NodeImage, form: str) -> None:
     show_record(form, record, ((key.replace("_", " "), record[key]) for key in record))
 
 
-def show_node(node: Node, form: str) -> None:
-    """Print what is known of a VM."""
-    record = vm_record(node)
+def show_node(node: Node, locations: Iterable[NodeLocation], form: str) -> None:
+    """Print what is known of a VM, and when the hosts booted: a boot ends all VMs of a host."""
+    hosts = [host_record(location) for location in locations]
+    boots = [{"host": one["name"], "booted_at": one["booted_at"]} for one in hosts]
+    record = {**vm_record(node), "boots": boots}
     show_record(form, record, _vm_lines(record))
 
 
@@ -162,6 +165,8 @@ def _vm_lines(one: Record) -> Iterator[tuple[str, object]]:
     yield "description", one["description"]
     for notice in one["notices"]:
         yield "notice", notice
+    boots = (f"{boot['host']} {boot['booted_at'] or '?'}" for boot in one["boots"])
+    yield "last boots", ", ".join(boots)
 
 
 def _contradictions(one: Record) -> Iterator[str]:

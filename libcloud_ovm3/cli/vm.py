@@ -56,9 +56,10 @@ def list_vms(form: str, hosts_off: tuple[str, ...], **options: Any) -> None:
 @driver_options
 @click.argument("name", metavar="NAME|ID")
 def show_vm(name: str, form: str, **options: Any) -> None:
-    """Show all that is known of a VM."""
+    """Show all that is known of a VM, and when the hosts booted."""
     with reported():
-        show_node(find_vm(make_driver(**options), name), form)
+        driver = make_driver(**options)
+        show_node(find_vm(driver, name), driver.list_locations(), form)
 
 
 @vm.command(

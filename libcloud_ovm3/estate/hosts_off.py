@@ -28,7 +28,10 @@ from libcloud_ovm3.errors import (
 from libcloud_ovm3.estate.hosts import HostView, UnreachableHost, map_hosts
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository, with_module
+from libcloud_ovm3.progress import waiting
 
+# Seconds to wait for a connection at least: a lost packet is sent again after 1 and after 3.
+LEAST_LIMIT = 5.0
 _HEARTBEAT = b".hb-"  # of CloudStack's storagehealth.py (agent-behaviour 15.4)
 _HEARTBEAT_BYTES = 64  # it is a number of seconds
 _WITHOUT = " (ex_host_module=False ignores host modules)"
@@ -199,7 +202,7 @@ def require_silent(estate: Estate, off: Sequence[HostOff], hosts: Sequence[HostV
 def _checks(
     estate: Estate, off: HostOff, hosts: Sequence[HostView]
 ) -> list[Callable[[], str | None]]:
-    options = estate.liveness
+    options, limit = estate.liveness, max(estate.liveness.limit, LEAST_LIMIT)
     if any(liveness.is_behind_proxy(address, options) for address in off.addresses):
         raise _refused(off, "agents are called through a proxy, so it cannot be checked from here")
     checks: list[Callable[[], str | None]] = []
@@ -210,8 +213,8 @@ def _checks(
             raise _refused(off, f"{error}, so it cannot be checked") from error
         for ip in ips:
             for port in dict.fromkeys((address.port, options.ssh_port)):
-                checks.append(partial(liveness.sign_of_life, ip, port, options.limit))
-                checks += [partial(_seen_by, one, ip, port, options.limit) for one in hosts]
+                checks.append(partial(liveness.sign_of_life, ip, port, limit))
+                checks += [partial(_seen_by, one, ip, port, limit) for one in hosts]
     return checks
 
 
@@ -219,9 +222,8 @@ def _seen_by(host: HostView, ip: str, port: int, limit: float) -> str | None:
     """How another host sees it; None if it does not, or has no host module."""
     if host.module is None:
         return None
-    seconds = min(30, max(1, math.ceil(limit)))
     try:
-        is_open = host.module.check_port(ip, port, seconds)
+        is_open = host.module.check_port(ip, port, min(30, math.ceil(limit)))
     except Ovm3Error as error:
         raise PreconditionFailed(f"{host.label} cannot tell: {error}{_WITHOUT}") from error
     return f"accepts connections of {host.label} to TCP port {port} of {ip}" if is_open else None
@@ -252,7 +254,8 @@ def _require_no_heartbeat(
         before = _read_heartbeats(hosts, repositories)
         if not before:
             return
-        estate.clock.sleep(estate.second_look)
+        with waiting(f"reading heartbeat files again in {estate.second_look:g} s"):
+            estate.clock.sleep(estate.second_look)
         after = _read_heartbeats(hosts, repositories)
     except Ovm3Error as error:
         raise _refused(

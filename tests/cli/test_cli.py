@@ -27,7 +27,9 @@ def test_hosts(pool: Simulator) -> None:
     done = run("host", "list", *options(pool), password=pool.password)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0].split("\t") == "host address status free/memory VMs CPUs agent Xen".split()
+    assert (
+        lines[0].split("\t") == "host address status free/memory VMs CPUs agent Xen booted".split()
+    )
     assert [line.split()[0] for line in lines[1:]] == ["ovm-1", "ovm-2", "ovm-3"]
     assert "/4.0 GB" in lines[1]
     assert "\x1b" not in done.stdout, "plain text when the output is no terminal"

@@ -91,7 +91,7 @@ def test_the_docs_list_the_keys_of_every_record() -> None:
         where += ["--fingerprint", sim.hosts[0].fingerprint]
         doctor = json.loads(on(sim, "doctor", *where, "-o", "json", access=()).stdout)
     vm = outputs["vm list"][0]
-    used = {*vm, *vm["live"][0], *vm["definitions"][0], *vm["nics"][0], *vm["vnc"]}
+    used = {*vm, "boots", *vm["live"][0], *vm["definitions"][0], *vm["nics"][0], *vm["vnc"]}
     assert used <= vm_keys
     assert set(outputs["host list"][0]) <= host_keys
     for record in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import re
 import signal
@@ -77,6 +78,27 @@ def test_lines_where_nothing_can_be_erased(
     with watched(False), progress.waiting("waiting for a\nb", limit=300):
         eventually(terminal.getvalue)
     assert terminal.getvalue() == "waiting for a\\nb, 0 s of 300 s\n", "once, for half a minute"
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("term", ["xterm", "dumb"])
+def test_a_terminal_that_is_gone_ends_no_operation(
+    term: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Gone(Terminal):
+        tries = 0
+
+        def write(self, text: str) -> int:
+            self.tries += 1
+            raise OSError(errno.EIO, "Input/output error")
+
+    gone = Gone()
+    monkeypatch.setattr(sys, "stderr", gone)
+    monkeypatch.setenv("TERM", term)
+    with watched(False) as watch, progress.sending("start_vm", "192.0.2.1:8899", changes=True):
+        eventually(lambda: gone.tries)
+    assert watch.sent() == ["start_vm to 192.0.2.1:8899: answered"]
 
 
 @pytest.mark.usefixtures("impatient")

@@ -24,6 +24,7 @@ from libcloud_ovm3.errors import (
     PreconditionFailed,
     SearchIncomplete,
 )
+from libcloud_ovm3.estate import hosts_off
 from libcloud_ovm3.simulator import Simulator
 from tests.support import calls_of, driver_for, pins_of, quietly, simulate
 
@@ -315,6 +316,20 @@ def test_what_cannot_be_checked_is_not_believed(
     assert not calls_of(plain, "start_vm")
 
 
+def test_a_lost_packet_is_no_silence(plain: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However little time the user has for connections."""
+    limits: list[float] = []
+
+    def sign_of_life(ip: str, port: int, limit: float) -> None:
+        limits.append(limit)
+
+    monkeypatch.setattr(liveness, "sign_of_life", sign_of_life)
+    for seconds in (0.5, 30):
+        driver = operator(plain, ex_timeouts={"connect": seconds})
+        assert states(driver, plain.hosts[1].address) == [NodeState.STOPPED]
+    assert limits == [5.0, 30]
+
+
 @pytest.fixture
 def modules(personality: str) -> Iterator[Simulator]:
     """The same with the host module, and without the seconds that its checks would really take."""
@@ -338,10 +353,16 @@ def test_other_hosts_are_asked_too(modules: Simulator) -> None:
     with pytest.raises(PreconditionFailed, match=r"cannot tell: .*ex_host_module=False"):
         start(driver, off)
     assert not calls_of(modules, "start_vm")
+    asked = calls_of(modules, "libcloud_check_port")
+    assert start(operator(modules, ex_host_module=False), off)
+    assert calls_of(modules, "libcloud_check_port") == asked
 
 
-def test_the_module_itself_finds_a_host_that_is_off(modules: Simulator) -> None:
+def test_the_module_itself_finds_a_host_that_is_off(
+    modules: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without a stand-in, and with the real network."""
+    monkeypatch.setattr(hosts_off, "LEAST_LIMIT", 1.0)
     modules.clear_misbehaviour()
     off = modules.hosts[1]
     driver = operator(modules, ex_timeouts={"connect": 1})
