@@ -19,7 +19,7 @@ from libcloud_ovm3.cli.formats import output_option
 from libcloud_ovm3.cli.option_names import with_option_names
 from libcloud_ovm3.cli.options import driver_options, hosts_off_options, make_driver, reported
 from libcloud_ovm3.cli.output import show, tell
-from libcloud_ovm3.cli.tables import show_node, show_nodes
+from libcloud_ovm3.cli.tables import show_node, show_nodes, tell_unread
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
 from libcloud_ovm3.operations.limits import MINIMUM_AGE, STOP_LIMIT
 
@@ -59,7 +59,9 @@ def show_vm(name: str, form: str, **options: Any) -> None:
     """Show all that is known of a VM, and when the hosts booted."""
     with reported():
         driver = make_driver(**options)
-        show_node(find_vm(driver, name), driver.list_locations(), form)
+        node, locations = find_vm(driver, name), driver.list_locations()
+        show_node(node, locations, form)
+        tell_unread(locations)
 
 
 @vm.command(
