@@ -77,7 +77,7 @@ host.add_command(pin, "certificate")
 @driver_options
 def list_hosts(form: str, **options: Any) -> None:
     """List the hosts of the pool with CPUs, memory and versions."""
-    with reported():
+    with reported(is_read=True):
         locations = make_driver(**options).list_locations()
         show_hosts(locations, form)
         tell_unread(locations)
@@ -89,7 +89,7 @@ def list_hosts(form: str, **options: Any) -> None:
 @click.argument("name", metavar="NAME|ADDRESS|ID")
 def show_one(name: str, form: str, **options: Any) -> None:
     """Show a host of the pool."""
-    with reported():
+    with reported(is_read=True):
         show_host(find_host(make_driver(**options), name), form)
 
 
@@ -152,7 +152,7 @@ def check(form: str, **options: Any) -> None:
     from libcloud_ovm3 import installer  # noqa: PLC0415
 
     address = options["where"]
-    with reported(), _Connection(options) as connection:
+    with reported(is_read=True), _Connection(options) as connection:
         state = installer.check(connection.ssh, connection.agent(), root=connection.root)
         if form == "table":
             _show_state(state)

@@ -47,7 +47,7 @@ def vm() -> None:
 @driver_options
 def list_vms(form: str, hosts_off: tuple[str, ...], **options: Any) -> None:
     """List all VMs, running and stopped, on all hosts."""
-    with reported():
+    with reported(is_read=True):
         show_nodes(make_driver(**options).list_nodes(ex_hosts_off=hosts_off), form)
 
 
@@ -57,7 +57,7 @@ def list_vms(form: str, hosts_off: tuple[str, ...], **options: Any) -> None:
 @click.argument("name", metavar="NAME|ID")
 def show_vm(name: str, form: str, **options: Any) -> None:
     """Show all that is known of a VM, and when the hosts booted."""
-    with reported():
+    with reported(is_read=True):
         driver = make_driver(**options)
         node, locations = find_vm(driver, name), driver.list_locations()
         show_node(node, locations, form)
