@@ -13,7 +13,7 @@ from libcloud.compute.types import NodeState
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.agent.call_kinds import parse_seconds
 from libcloud_ovm3.cli.examples import examples
-from libcloud_ovm3.cli.exit_codes import exit_code_of
+from libcloud_ovm3.cli.exit_codes import Incomplete, exit_code_of
 from libcloud_ovm3.cli.find import find_host, find_image, find_vm, find_vms
 from libcloud_ovm3.cli.formats import output_option
 from libcloud_ovm3.cli.option_names import with_option_names
@@ -117,7 +117,7 @@ def create(
         )
         show(str(node.id))
         if wait:
-            driver.wait_until_running([node], wait_period=_WAIT_PERIOD, timeout=timeout)
+            _wait(driver, node, timeout)
 
 
 @vm.command(epilog=examples("ovm3 vm start web-1", "ovm3 vm start web-1 db-1 --on ovm-2"))
@@ -208,6 +208,17 @@ def destroy(vms: tuple[str, ...], yes: bool, hosts_off: tuple[str, ...], **optio
 # ------------------------------------------------------------------ one VM
 
 
+def _wait(driver: OVM3NodeDriver, node: Node, limit: float) -> None:
+    """Wait until a VM runs that was just created, so no error means that nothing was changed."""
+    try:
+        driver.wait_until_running([node], wait_period=_WAIT_PERIOD, timeout=limit)
+    except Ovm3Error as error:
+        reason = with_option_names(str(error))
+        raise Incomplete(
+            f"{_label(node)} was created and started; whether it runs is unknown: {reason}"
+        ) from None
+
+
 def _start(
     driver: OVM3NodeDriver, node: Node, location: str | None, hosts_off: tuple[str, ...]
 ) -> str:
@@ -220,8 +231,16 @@ def _start(
             f"was done"
         )
     driver.start_node(node, location, hosts_off)
-    started = driver.ex_get_node(str(node.id))
-    return f"{_label(node)} was started on {_hosts(started) or 'a host that is not known yet'}"
+    return f"{_label(node)} was started{_started_on(driver, node)}"
+
+
+def _started_on(driver: OVM3NodeDriver, node: Node) -> str:
+    """Return where a VM runs that was started. An error does not undo that it was."""
+    try:
+        hosts = _hosts(driver.ex_get_node(str(node.id)))
+    except Ovm3Error as error:
+        return f"; the host could not be read: {with_option_names(str(error))}"
+    return f" on {hosts or 'a host that is not known yet'}"
 
 
 def _stop(

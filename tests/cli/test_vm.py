@@ -180,6 +180,27 @@ def test_start_and_already_running(sim: Simulator) -> None:
     assert calls_of(sim, *CHANGES) == ["start_vm"]
 
 
+def test_a_change_that_was_made_is_said_although_nothing_can_be_read_afterwards() -> None:
+    with simulate(hosts=1, vms=0) as sim:
+        vm_id = dashed(sim.add_vm("web-1"))
+
+        def lose_host(moment: str) -> None:
+            """The changes themselves do not call it after the start."""
+            if moment == "after":
+                sim.misbehave("fault", "discover_server", times=None)
+
+        sim.misbehave("hook", "start_vm", hook=lose_host)
+        done = on(sim, "vm", "start", "web-1")
+        assert done.exit_code == 0, done.stderr
+        assert done.stdout.startswith(f"web-1 ({vm_id}) was started; the host could not be read: ")
+        sim.clear_misbehaviour()
+        sim.misbehave("hook", "start_vm", hook=lose_host)
+        words = ("--image", "oracle-linux-6", "--memory", "256", "--wait", "--timeout", "0")
+        done = on(sim, "vm", "create", "web-2", *words)
+        assert done.exit_code == 3
+        assert f"web-2 ({done.stdout.strip()}) was created and started; whether it" in done.stderr
+
+
 def test_several_vms(sim: Simulator) -> None:
     """One that fails does not keep the others; a name that does not exist keeps all."""
     ids = [dashed(sim.add_vm(name)) for name in ("a", "b", "c")]
