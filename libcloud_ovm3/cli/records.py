@@ -38,6 +38,7 @@ def vm_record(node: Node) -> dict[str, Any]:
         "live": [_live(one) for one in extra["live"]],
         "definitions": extra["definitions"],
         **{key: _empty(extra.get(key)) if is_defined else None for key in _DEFINED},
+        "hosts_off": extra.get("hosts_off", []),
         "doubts": extra.get("doubts", []),
         "notices": extra.get("notices", []),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -40,6 +41,10 @@ def test_it_is_started_elsewhere(sim: Simulator) -> None:
     off = ["--host-off", sim.hosts[1].address]
     status, output = ovm3(sim, "vm", "list", *off)
     assert (status, "stopped" in output) == (0, True)
+    for more, listed in ((off, [address(sim, 1)]), ([], [])):
+        _, output = ovm3(sim, "vm", "list", "-o", "json", *more)
+        [record], _ = json.JSONDecoder().raw_decode(output, output.index("[\n"))
+        assert record["hosts_off"] == listed
     status, output = ovm3(sim, "vm", "start", "web-1", *off)
     assert status == 0
     assert f"{off[1]} is assumed to be powered off because you said so (--host-off)" in output
