@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from libcloud_ovm3.agent.address import parse_address
 from libcloud_ovm3.cli.examples import examples
 from libcloud_ovm3.cli.formats import document_option, show_document
 from libcloud_ovm3.cli.option_names import with_option_names
@@ -14,6 +15,7 @@ from libcloud_ovm3.cli.options import driver_options, make_estate, reported
 from libcloud_ovm3.cli.output import heading, show, show_table
 from libcloud_ovm3.diagnostics import inventory as estate_inventory
 from libcloud_ovm3.diagnostics.inventory import HostEntry, Inventory, RepositoryEntry, VMEntry
+from libcloud_ovm3.estate.consoles import console_hint
 
 
 @click.command(epilog=examples("ovm3 inventory", "ovm3 inventory -o json"))
@@ -73,11 +75,11 @@ def _show(found: Inventory) -> None:
         [_vm(vm, {one.id: one.alias for one in found.repositories}) for vm in found.vms],
         "no VMs",
     )
-    heading("Disks and NICs")
+    heading("Disks, NICs and consoles")
     show_table(
-        ("VM", "device", "mode", "path or network"),
+        ("VM", "device", "mode", "path, network or how to reach it"),
         [line for vm in found.vms for line in _devices(vm)],
-        "no disks or NICs",
+        "none",
     )
     heading("Could not be read" if found.errors else "Everything could be read.")
     for error in found.errors:
@@ -136,7 +138,11 @@ def _devices(vm: VMEntry) -> list[tuple[object, ...]]:
         )
         for number, nic in enumerate(vm.nics)
     ]
-    return [*disks, *nics]
+    hints = [
+        console_hint(live.vnc_listen, live.vnc_port, parse_address(live.address).host)
+        for live in vm.live
+    ]
+    return [*disks, *nics, *((vm.name, "console", "", hint) for hint in hints if hint)]
 
 
 def _or(value: object | None) -> object:

@@ -175,7 +175,8 @@ def check_vnc(snapshot: EstateSnapshot) -> Iterator[Finding]:
                 f"VM {vm.label}: its console is open on {vnc.listen} without a password"
                 f"{_live_ports(vm)}",
                 "whoever reaches the host's network can see it, and type",
-                "set vnclisten=127.0.0.1 and use an SSH tunnel; or set a vncpasswd",
+                "set vnclisten=127.0.0.1 and use the SSH tunnel that `ovm3 vm show` prints; or set "
+                "a vncpasswd",
             )
 
 

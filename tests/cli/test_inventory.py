@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 
 from libcloud_ovm3.simulator import Simulator
 from tests.cli.running import invoke, options, run
 from tests.diagnostics.troubled import BROKEN, TWIN, troubled_pool
+from tests.support import driver_for
 
 
 def test_a_troubled_pool_as_tables_and_as_json() -> None:
@@ -21,7 +23,13 @@ def test_a_troubled_pool_as_tables_and_as_json() -> None:
     assert [line.split()[0] for line in lines[:4]] == ["host", "ovm-1", "ovm-2", dead]
     assert lines[3].split()[2] == "unreachable"
     assert "\x1b" not in words.stdout
-    for heading in ("Pools", "Repositories", "VMs", "Disks and NICs", "Could not be read"):
+    for heading in (
+        "Pools",
+        "Repositories",
+        "VMs",
+        "Disks, NICs and consoles",
+        "Could not be read",
+    ):
         assert heading in lines
     problems = lines[lines.index("Could not be read") + 1 :]
     assert len(problems) == 3
@@ -38,10 +46,13 @@ def test_a_troubled_pool_as_tables_and_as_json() -> None:
 
 def test_everything_could_be_read() -> None:
     with Simulator(hosts=1, speed=100) as sim:
-        assert (
-            "Everything could be read."
-            in invoke("inventory", *options(sim), password=sim.password)[1]
-        )
+        shown = invoke("inventory", *options(sim), password=sim.password)[1]
+        assert "Everything could be read." in shown
+        consoles = re.findall(r"^(\S+)\tconsole\t-\tssh -L (\d+):127.0.0.1:\2 (\S+), ", shown, re.M)
+        ports = {str(node.extra["vnc_port"]) for node in driver_for(sim).list_nodes()}
+        assert [vm for vm, _, _ in consoles] == ["seed-1", "seed-2"]
+        assert {port for _, port, _ in consoles} == ports
+        assert {host for _, _, host in consoles} == {f"root@{sim.hosts[0].address}"}
         assert not {c.function for c in sim.calls} - {
             "discover_server", "discover_server_pool", "list_vms", "discover_repository_db",
             "discover_repositories", "get_vm_config", "discover_hardware", "libcloud_read_agent",
