@@ -208,7 +208,7 @@ def destroy(vms: tuple[str, ...], yes: bool, hosts_off: tuple[str, ...], **optio
 # ------------------------------------------------------------------ one VM
 
 
-def _wait(driver: OVM3NodeDriver, node: Node, limit: float) -> None:
+def _wait(driver: OVM3NodeDriver, node: Node, limit: int) -> None:
     """Wait until a VM runs that was just created, so no error means that nothing was changed."""
     try:
         driver.wait_until_running([node], wait_period=_WAIT_PERIOD, timeout=limit)
