@@ -105,27 +105,38 @@ def test_commands(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
                 run_ovm3(line, sim)
 
 
-def test_commands_beside_a_dead_host() -> None:
+@pytest.mark.parametrize("saved", ["before, the dead host first", "while the host is dead"])
+def test_commands_beside_a_dead_host(
+    saved: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Those of its page, on three simulated hosts in the places of the examples. A simulated host
     has no SSH, so its agent's port is checked instead."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     with simulate(hosts=3, vms=0) as sim:
         sim.add_vm("db-1", running_on=1)
         sim.hosts[1].shut_down()
+        pins = pins_of(sim)
+        if saved.startswith("before"):
+            hosts = [address_of(sim, index) for index in (1, 0, 2)]
+            entry = {"hosts": hosts, "pins": pins, "ssh_port": sim.hosts[0].port}
+            add_estate("lab", entry, sim.password, is_default=True)
+        else:
+            add = [f"--fingerprint={host}={pin}" for host, pin in pins.items()]
+            assert "ovm3 estate add lab" in TEXTS["a-host-is-dead.md"]
+            status, output = invoke(
+                "estate", "add", "lab", address_of(sim), *add, password=sim.password
+            )
+            assert status == 0, output
         for _, text in BLOCK.findall(TEXTS["a-host-is-dead.md"]):
             for line in text.splitlines():
-                command = on_simulated_hosts(line, sim)
+                command = line.replace("ovm-2.example.com", address_of(sim, 1))
+                command = command.replace(
+                    "--host-off", f"--ssh-port {sim.hosts[0].port} --host-off"
+                )
                 status, output = invoke(*shlex.split(command)[1:], password=sim.password)
-                assert status == (1 if " doctor " in line else 0), output
+                assert status == (1 if line == "ovm3 doctor" else 0), output
         assert "was started on" in output
         assert len(sim.domains(0) + sim.domains(2)) == 1
-
-
-def on_simulated_hosts(line: str, sim: Simulator) -> str:
-    for number, host in enumerate(sim.hosts, start=1):
-        name = f"ovm-{number}.example.com"
-        line = line.replace(f"{name}=SHA256", f"{host.address}={host.fingerprint}")
-        line = line.replace(name, f"{host.address}:{host.port}")
-    return line.replace("--host-off", f"--ssh-port {sim.hosts[0].port} --host-off")
 
 
 def run_ovm3(line: str, sim: Simulator) -> None:
@@ -278,9 +289,10 @@ def test_extras_exist(page: str) -> None:
 
 
 def command_lines(text: str) -> Iterator[list[str]]:
-    """The words after ``ovm3`` of every command line in a page, in code of all kinds."""
+    """The words after ``ovm3`` of every command line in a page, in code and in its comments."""
     codes = INLINE.findall(BLOCK.sub("", text))
-    codes += [line for _, block in BLOCK.findall(text) for line in block.splitlines()]
+    for _, block in BLOCK.findall(text):
+        codes += [*block.splitlines(), *INLINE.findall(block)]
     for code in codes:
         if match := re.match(r"(?:\$ )?ovm3 (.+)", code):
             yield match[1].replace("'", "").replace("[", "").replace("]", "").split()
@@ -322,8 +334,24 @@ def all_commands(group: click.Group) -> Iterator[click.Command]:
 
 
 def test_every_command_is_documented() -> None:
-    written = {words[0] for text in TEXTS.values() for words in command_lines(text)}
-    assert set(ovm3.commands) - written - {"demo"} == set()  # `make demo`
+    written = "\n".join(TEXTS.values())
+    names = {name for name in paths_of(ovm3) if not re.search(rf"ovm3 {name}\b", written)}
+    assert names == {"demo"}  # `make demo`
+
+
+def paths_of(group: click.Group, before: str = "") -> Iterator[str]:
+    """The words of every command: ``vm``, ``vm list`` and so on."""
+    for name, command in group.commands.items():
+        yield before + name
+        if isinstance(command, click.Group):
+            yield from paths_of(command, f"{before}{name} ")
+
+
+def test_every_option_is_documented() -> None:
+    written = "\n".join(TEXTS.values())
+    names = {name for one in (ovm3, *all_commands(ovm3)) for name in options_of(one)}
+    names = {name for name in names if name.startswith("--")} - {"--help", "--version", "--speed"}
+    assert [one for one in sorted(names) if not re.search(rf"{one}(?![\w-])", written)] == []
 
 
 def test_every_dependency_has_its_line() -> None:
