@@ -17,7 +17,7 @@ from typing import Any
 from urllib3.util import connection
 
 from libcloud_ovm3 import OVM3NodeDriver
-from libcloud_ovm3.agent import deadline, liveness
+from libcloud_ovm3.agent import deadline
 from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.errors import Ovm3Error, Ovm3Warning
 from libcloud_ovm3.simulator import SimulatedTime, Simulator
@@ -166,7 +166,7 @@ def _give_up_on_hosts_that_are_off(monkeypatch: Any) -> None:
     """The same for connections to hosts that were shut down, which are never accepted."""
     silent: dict[tuple[int, int], tuple[str, int]] = {}
     fall_silent, end_silence = ports.Ports._fall_silent, ports.Ports._end_silence
-    open_line, connect = connection.create_connection, liveness.connect
+    open_line, open_plain_line = connection.create_connection, socket.create_connection
 
     def fall(self: ports.Ports, host: Any) -> None:
         fall_silent(self, host)
@@ -182,15 +182,15 @@ def _give_up_on_hosts_that_are_off(monkeypatch: Any) -> None:
             raise TimeoutError("timed out")
         return open_line(address, *args, **options)
 
-    def connect_unless_silent(ip: str, port: int, limit: float) -> None:
-        if (ip, port) in silent.values():
+    def open_plain_unless_silent(address: tuple[str, int], *args: Any, **options: Any) -> Any:
+        if address[:2] in silent.values():
             raise TimeoutError("timed out")
-        connect(ip, port, limit)
+        return open_plain_line(address, *args, **options)
 
     monkeypatch.setattr(ports.Ports, "_fall_silent", fall)
     monkeypatch.setattr(ports.Ports, "_end_silence", end)
     monkeypatch.setattr(connection, "create_connection", open_unless_silent)
-    monkeypatch.setattr(liveness, "connect", connect_unless_silent)
+    monkeypatch.setattr(socket, "create_connection", open_plain_unless_silent)
 
 
 def eventually(condition: Callable[[], Any]) -> None:
