@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from libcloud.compute.types import NodeState
 
+from libcloud_ovm3.errors import OperationIncomplete, Ovm3Error
 from libcloud_ovm3.simulator import Rule, Simulator
+from tests.support import driver_for, fingerprints_of, quietly
+
+NEW_NAME = "new-vm"  # of the VM that a test creates
 
 # Refused; the effect, and then a fault; line dropped before the effect; after it; timed out (with
 # its effect); the effect landing when the client has given up.
@@ -84,3 +90,45 @@ def misbehave(sim: Simulator, failure: str, step: Step, **more: Any) -> Rule:
         arm = {"before": lambda: None, "after": lambda: sim.add_rule(rule)}
         sim.misbehave("hook", step.after, hook=lambda moment: arm[moment]())
     return rule
+
+
+def check_what_is_left(sim: Simulator, before: dict[str, str], error: Ovm3Error | None) -> None:
+    """After the creation of NEW_NAME: no more than one VM, and nothing that is not named.
+
+    :param before: fingerprints of the files of the repository.
+    """
+    driver = driver_for(sim)
+    directories = _new_directories(sim, before)
+    found = [node for node in driver.list_nodes() if node.extra.get("directory") in directories]
+    assert len(directories) <= 1
+    assert len(found) == len(directories)
+    now = fingerprints_of(sim.repository_path)
+    assert {path: now.get(path) for path in before} == before, "somebody else's files were touched"
+    new_disks = {p for p in now if p.startswith("VirtualDisks/") and p not in before}
+    if found:
+        check_node(driver, found[0], error)
+        quietly(driver.destroy_node, found[0])
+        assert fingerprints_of(sim.repository_path) == before, "destroy_node left something"
+    else:
+        left = error.left if isinstance(error, OperationIncomplete) else ()
+        orphans = {orphan["path"] for orphan in driver.ex_list_orphans()}
+        for disk in new_disks:
+            assert any(path.endswith(disk) for path in left), "a disk that no error names"
+            assert any(path.endswith(disk) for path in orphans), "a disk that is no orphan"
+
+
+def check_node(driver: Any, node: Any, error: Ovm3Error | None) -> None:
+    assert node.state in (NodeState.PENDING, NodeState.STOPPED, NodeState.RUNNING)
+    if error is not None:
+        assert isinstance(error, OperationIncomplete), f"{error!r} says that nothing is left"
+        assert node.id in error.left
+        assert node.id in str(error)
+    if node.state == NodeState.STOPPED:  # complete: it can be started
+        assert node.name == NEW_NAME
+        assert driver.start_node(node) is True
+
+
+def _new_directories(sim: Simulator, before: dict[str, str]) -> set[str]:
+    old = {Path(path).parts[1] for path in before if path.startswith("VirtualMachines/")}
+    folder = sim.repository_path / "VirtualMachines"
+    return {path.name for path in folder.iterdir() if path.is_dir()} - old

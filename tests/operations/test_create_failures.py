@@ -9,23 +9,23 @@ from __future__ import annotations
 
 import multiprocessing
 import threading
-from pathlib import Path
 from typing import Any
 
 import pytest
 from libcloud.compute.base import NodeImage
-from libcloud.compute.types import NodeState
 
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.clock import Clock
-from libcloud_ovm3.errors import OperationIncomplete, Ovm3Error
+from libcloud_ovm3.errors import Ovm3Error
 from libcloud_ovm3.simulator import SimulatedTime, Simulator
 from tests.operations.failures import (
     EFFECT_FIRST,
     FAILURES,
     KILLS,
+    NEW_NAME,
     WRITES,
     Step,
+    check_what_is_left,
     misbehave,
     steps_of,
 )
@@ -37,8 +37,6 @@ from tests.support import (
     quietly,
     simulate,
 )
-
-NAME = "new-vm"
 
 
 def make_sim(personality: str, host_module: bool = False) -> Simulator:
@@ -57,7 +55,7 @@ def create_steps() -> list[Step]:
         driver = driver_for(sim)
         images, sizes = driver.list_images(), driver.list_sizes()
         sim.calls.clear()
-        driver.create_node(NAME, sizes[0], images[0])
+        driver.create_node(NEW_NAME, sizes[0], images[0])
         return steps_of(calls_of(sim))
 
 
@@ -100,7 +98,7 @@ def create_with(step: Step, failure: str, personality: str, host_module: bool = 
         rule = misbehave(sim, failure, step)
         error: Ovm3Error | None = None
         try:
-            quietly(driver.create_node, NAME, sizes[0], images[0])
+            quietly(driver.create_node, NEW_NAME, sizes[0], images[0])
         except Ovm3Error as caught:
             error = caught
         sent = calls_of(sim, *WRITES)
@@ -159,42 +157,4 @@ def create_elsewhere(
         user, password, host=host, port=port, ex_fingerprint=pins, ex_clock=clock
     )
     image = NodeImage(image_id, "template", driver)
-    driver.create_node(NAME, driver.list_sizes()[0], image)
-
-
-def check_what_is_left(sim: Simulator, before: dict[str, str], error: Ovm3Error | None) -> None:
-    driver = driver_for(sim)
-    directories = _new(sim, before)
-    found = [node for node in driver.list_nodes() if node.extra.get("directory") in directories]
-    assert len(directories) <= 1
-    assert len(found) == len(directories)
-    now = fingerprints_of(sim.repository_path)
-    assert {path: now.get(path) for path in before} == before, "somebody else's files were touched"
-    new_disks = {p for p in now if p.startswith("VirtualDisks/") and p not in before}
-    if found:
-        check_node(driver, found[0], error)
-        quietly(driver.destroy_node, found[0])
-        assert fingerprints_of(sim.repository_path) == before, "destroy_node left something"
-    else:
-        left = error.left if isinstance(error, OperationIncomplete) else ()
-        orphans = {orphan["path"] for orphan in driver.ex_list_orphans()}
-        for disk in new_disks:
-            assert any(path.endswith(disk) for path in left), "a disk that no error names"
-            assert any(path.endswith(disk) for path in orphans), "a disk that is no orphan"
-
-
-def check_node(driver: Any, node: Any, error: Ovm3Error | None) -> None:
-    assert node.state in (NodeState.PENDING, NodeState.STOPPED, NodeState.RUNNING)
-    if error is not None:
-        assert isinstance(error, OperationIncomplete), f"{error!r} says that nothing is left"
-        assert node.id in error.left
-        assert node.id in str(error)
-    if node.state == NodeState.STOPPED:  # complete: it can be started
-        assert node.name == NAME
-        assert driver.start_node(node) is True
-
-
-def _new(sim: Simulator, before: dict[str, str]) -> set[str]:
-    old = {Path(path).parts[1] for path in before if path.startswith("VirtualMachines/")}
-    folder = sim.repository_path / "VirtualMachines"
-    return {path.name for path in folder.iterdir() if path.is_dir()} - old
+    driver.create_node(NEW_NAME, driver.list_sizes()[0], image)

@@ -1,5 +1,5 @@
-"""start_node beside a host that is powered off: every call, times all that can happen to it; and
-the host that comes back while the others are read.
+"""Changes beside a host that is powered off: every call of start_node and every write of the
+others, times all that can happen to it; and the host that comes back while the others are read.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from libcloud.compute.types import NodeState
 
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.agent import liveness
@@ -18,22 +19,35 @@ from libcloud_ovm3.simulator import Simulator
 from tests.operations.failures import (
     FAILURES,
     KILLS,
+    NEW_NAME,
     WRITES,
     Step,
+    check_what_is_left,
     misbehave,
     steps_of,
     table_of,
 )
-from tests.support import PERSONALITIES, calls_of, driver_for, quietly, simulate
+from tests.support import (
+    PERSONALITIES,
+    calls_of,
+    driver_for,
+    fingerprints_of,
+    quietly,
+    simulate,
+)
 
 NAME = "subject"
 OFF = 1  # which host is off; the VM ran there
+
+with_and_without_module = pytest.mark.parametrize(
+    "host_module", [False, True], ids=["alone", "with the module"]
+)
 
 
 @contextmanager
 def make_sim(personality: str, host_module: bool = False) -> Iterator[Simulator]:
     options: dict[str, Any] = {"personality": personality, "host_module": host_module}
-    with simulate(hosts=3, vms=0, **options) as sim:
+    with simulate(hosts=3, vms=0, template_bytes=1 << 20, **options) as sim:
         sim.add_vm(NAME, running_on=OFF)
         sim.hosts[OFF].shut_down()
         if host_module:  # it would really wait
@@ -103,9 +117,10 @@ def check(sim: Simulator, node_id: str, error: Ovm3Error | None) -> None:
 
 
 @pytest.mark.parametrize("personality", PERSONALITIES)
+@with_and_without_module
 @pytest.mark.parametrize("when", KILLS)
 def test_the_client_dies_and_another_one_starts_it(
-    when: str, personality: str, monkeypatch: pytest.MonkeyPatch
+    when: str, host_module: bool, personality: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     send = doors.start_vm
 
@@ -114,7 +129,7 @@ def test_the_client_dies_and_another_one_starts_it(
             send(*args)
         raise KeyboardInterrupt
 
-    with make_sim(personality) as sim:
+    with make_sim(personality, host_module) as sim:
         node_id = id_of(sim)
         with monkeypatch.context() as patch:
             patch.setattr(doors, "start_vm", die)
@@ -122,6 +137,135 @@ def test_the_client_dies_and_another_one_starts_it(
                 start(sim, operator(sim), node_id)
         start(sim, operator(sim), node_id)
         check(sim, node_id, None)
+
+
+# ------------------------------------------------------------------ the other operations
+
+OTHER = "other"  # runs on a host that answers
+
+
+def create(driver: OVM3NodeDriver, off: list[str]) -> None:
+    image = quietly(driver.list_images)[0]
+    quietly(driver.create_node, NEW_NAME, driver.list_sizes()[0], image, ex_hosts_off=off)
+
+
+def stop(driver: OVM3NodeDriver, off: list[str]) -> None:
+    node = quietly(driver.ex_get_node_by_name, OTHER)
+    quietly(driver.stop_node, node, ex_timeout=60, ex_hosts_off=off)
+
+
+def destroy(driver: OVM3NodeDriver, off: list[str]) -> None:
+    node = quietly(driver.ex_get_node_by_name, OTHER)
+    quietly(driver.destroy_node, node, ex_hosts_off=off)
+
+
+Change = Callable[[OVM3NodeDriver, list[str]], None]
+CHANGES: dict[Change, tuple[str, ...]] = {
+    create: ("storage_plugin_mount", "create_vm", "copy_file", "configure_vm", "start_vm"),
+    stop: ("stop_vm",),
+    destroy: ("stop_vm", "delete_vm"),
+}
+on_each_write = pytest.mark.parametrize(
+    ("change", "write"),
+    [
+        pytest.param(change, write, id=f"{change.__name__}-{write}")
+        for change, writes in CHANGES.items()
+        for write in writes
+    ],
+)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_the_table_has_all_writes(change: Change) -> None:
+    with make_sim("plain") as sim:
+        sim.add_vm(OTHER, running_on=0)
+        change(operator(sim), [sim.hosts[OFF].address])
+        assert tuple(calls_of(sim, *WRITES)) == CHANGES[change]
+
+
+@pytest.mark.parametrize("personality", PERSONALITIES)
+@with_and_without_module
+@pytest.mark.parametrize("failure", FAILURES)
+@on_each_write
+def test_other_changes(
+    change: Change, write: str, failure: str, host_module: bool, personality: str
+) -> None:
+    with make_sim(personality, host_module) as sim:
+        sim.add_vm(OTHER, running_on=0)
+        before = fingerprints_of(sim.repository_path)
+        rule = misbehave(sim, failure, Step(None, write))
+        error: Ovm3Error | None = None
+        try:
+            change(operator(sim), [sim.hosts[OFF].address])
+        except Ovm3Error as caught:
+            error = caught
+        assert rule.hits, "the call that was to fail never came"
+        check_change(sim, change, before, error, is_done=error is None)
+
+
+@pytest.mark.parametrize("personality", PERSONALITIES)
+@with_and_without_module
+@pytest.mark.parametrize("when", KILLS)
+@on_each_write
+def test_the_client_dies_in_another_change(
+    change: Change,
+    write: str,
+    when: str,
+    host_module: bool,
+    personality: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    door = {"storage_plugin_mount": "mount_export"}.get(write, write)
+    send = getattr(doors, door)
+
+    def die(*args: Any, **more: Any) -> None:
+        if when == "after":
+            send(*args, **more)
+        raise KeyboardInterrupt
+
+    with make_sim(personality, host_module) as sim:
+        sim.add_vm(OTHER, running_on=0)
+        before = fingerprints_of(sim.repository_path)
+        with monkeypatch.context() as patch:
+            patch.setattr(doors, door, die)
+            with pytest.raises(KeyboardInterrupt):
+                change(operator(sim), [sim.hosts[OFF].address])
+        check_change(sim, change, before, None, is_done=False)
+
+
+def check_change(
+    sim: Simulator,
+    change: Change,
+    before: dict[str, str],
+    error: Ovm3Error | None,
+    is_done: bool,
+) -> None:
+    """Nothing was sent twice, runs twice or lost its disk. When the host is back, whoever comes
+    next finds what is left and can remove it.
+    """
+    sent = calls_of(sim, *WRITES)
+    assert len(sent) == len(set(sent)), f"sent twice: {sent}"
+    sim.clear_misbehaviour()
+    sim.flush_delayed()
+    sim.wait(40)
+    live = [domain["uuid"] for index in (0, 2) for domain in sim.domains(index)]
+    assert len(live) == len(set(live)), "two domains of one VM"
+    if isinstance(error, OperationIncomplete):
+        assert f"ex_hosts_off: {sim.hosts[OFF].address}" in str(error)
+    now = fingerprints_of(sim.repository_path)
+    disks = {path: one for path, one in before.items() if path.startswith("VirtualDisks/")}
+    assert disks == {path: now.get(path) for path in disks}
+    sim.hosts[OFF].revive()
+    driver = driver_for(sim)
+    states = {node.name: node.state for node in driver.list_nodes()}
+    if is_done:
+        wanted = {create: (NEW_NAME, NodeState.RUNNING), stop: (OTHER, NodeState.STOPPED)}
+        name, state = wanted.get(change, (OTHER, None))
+        assert states.get(name) == state, "said to be done, and is not"
+    if change is create:
+        check_what_is_left(sim, before, error)
+    elif OTHER in states:
+        assert quietly(driver.destroy_node, driver.ex_get_node_by_name(OTHER))
 
 
 # ------------------------------------------------------------------ it comes back
