@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 import libcloud_ovm3_hook as hook
-from tests.support import simulate
+from libcloud_ovm3.estates_file.changing import add_estate
+from tests.support import pins_of, simulate
 
 ROOT = Path(__file__).parents[2]
 PTH = ROOT / "libcloud_ovm3.pth"
@@ -373,16 +374,17 @@ def test_the_file_is_one_statement_and_comments() -> None:
 # ------------------------------------------------------------------ the page's example
 
 
-def test_the_script_that_imports_nothing_of_ours() -> None:
+def test_the_script_that_imports_nothing_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     page = (ROOT / "docs" / "registration.md").read_text(encoding="utf-8")
     script = page.partition("```py\n")[2].partition("```")[0]
     assert "import libcloud_ovm3" not in script
     assert 0 < len([line for line in script.splitlines() if line]) <= 6
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     with simulate(hosts=1) as sim:
         sim.add_vm("db-7")
         [host] = sim.hosts
-        own = f'{{"host": "{host.address}", "port": {host.port}, '
-        script = script.replace('{"host": "ovm-1.example.com", ', own)
-        script = script.replace('"3f" * 32', repr(host.fingerprint))
-        script = script.replace("the agent's password", sim.password)
-        assert "db-7 stopped" in python(script)
+        entry = {"hosts": [f"{host.address}:{host.port}"], "pins": pins_of(sim)}
+        add_estate("lab", entry, sim.password, is_default=False)
+        assert "db-7 stopped" in python(script, XDG_CONFIG_HOME=str(tmp_path))
