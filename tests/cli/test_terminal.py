@@ -59,12 +59,36 @@ def odd(request: pytest.FixtureRequest) -> Iterator[Simulator]:
         yield sim
 
 
-def run(sim: Simulator, environment: dict[str, str], *arguments: str) -> tuple[int, bytes, bytes]:
+# Several commands in one process, as to start one takes longer than a command: after the output of
+# each, between zero bytes, which no command writes, its status.
+SEVERAL = """
+import json, sys
+from libcloud_ovm3.cli import main
+for words in json.loads(sys.argv[1]):
+    sys.argv = ["ovm3", *words]
+    try:
+        main()
+    except SystemExit as ended:
+        status = ended.code
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+        stream.buffer.write(b"\\0%d\\0" % status)
+        stream.flush()
+"""
+
+
+def run(
+    sim: Simulator, environment: dict[str, str], *commands: list[str]
+) -> list[tuple[int, bytes, bytes]]:
+    """Run commands in a process with this environment: status, output and errors of each."""
     env = {"PATH": os.environ["PATH"], "OVM3_PASSWORD": sim.password, **environment}
-    done = subprocess.run(
-        [*OVM3, *arguments], env=env, capture_output=True, timeout=300, check=False
-    )
-    return done.returncode, done.stdout, done.stderr
+    words = [sys.executable, "-c", SEVERAL, json.dumps(commands)]
+    done = subprocess.run(words, env=env, capture_output=True, timeout=300, check=True)
+    outs, errs = (written.split(b"\0") for written in (done.stdout, done.stderr))
+    assert len(outs) == len(errs) == 2 * len(commands) + 1
+    assert outs[1::2] == errs[1::2]
+    written = zip(outs[1::2], outs[:-1:2], errs[:-1:2], strict=True)
+    return [(int(status), out, err) for status, out, err in written]
 
 
 def is_honest(printed: str) -> bool:
@@ -79,8 +103,9 @@ def test_odd_names(odd: Simulator, environment: dict[str, str]) -> None:
     encoding = {"C": "ascii"}.get(environment["LC_ALL"]) or environment.get(
         "PYTHONIOENCODING", "utf-8"
     )
-    for command in (["vm", "list"], ["image", "list"], ["inventory"], ["inventory", "-o", "json"]):
-        status, out, err = run(odd, environment, *command, *options(odd))
+    commands = ["vm", "list"], ["image", "list"], ["inventory"], ["inventory", "-o", "json"]
+    done = run(odd, environment, *([*command, *options(odd)] for command in commands))
+    for command, (status, out, err) in zip(commands, done, strict=True):
         assert status == 0, err
         assert is_honest(out.decode(encoding)), command
         assert is_honest(err.decode(encoding)), command
@@ -97,7 +122,7 @@ def test_odd_names(odd: Simulator, environment: dict[str, str]) -> None:
 
 
 def test_the_doctor_meets_odd_names(odd: Simulator) -> None:
-    status, out, err = run(odd, ASCII, "doctor", address(odd), *pins(odd))
+    [(status, out, err)] = run(odd, ASCII, ["doctor", address(odd), *pins(odd)])
     assert (status, err) == (1, b"")
     assert is_honest(out.decode("ascii"))
     assert f"VM 'x\\n{FORGED}'" in out.decode("ascii")
@@ -107,18 +132,24 @@ def test_odd_faults_and_answers() -> None:
     with Simulator(hosts=1, speed=100) as sim:
         text = f"exceptions.Exception:\u202e\ufeff wéb\n{FORGED}"
         sim.misbehave("fault", "discover_server", text=text, times=None)
-        for command in (["vm", "list"], ["inventory"], ["api", "call", "discover_server"]):
-            status, out, err = run(sim, ASCII, *command, *options(sim))
+        odd = r'["\u009b\u3067\ud83d\ude00"]'
+        *faults, echoed = run(
+            sim,
+            ASCII,
+            ["vm", "list", *options(sim)],
+            ["inventory", *options(sim)],
+            ["api", "call", "discover_server", *options(sim)],
+            ["api", "call", "echo", odd, *options(sim)],
+        )
+        for status, out, err in faults:
             assert status == 1
             assert is_honest(out.decode("ascii")), out
             assert is_honest(err.decode("ascii")), err
             assert len(err.splitlines()) == 1
-        status, out, _ = run(sim, UTF_8, "api", "call", "echo", '"a\\nb\x7f\u202e"', *options(sim))
+        assert json.loads(echoed[1].decode("ascii")) == ["\x9b\u3067\U0001f600"]
+        words = ["api", "call", "echo", '"a\\nb\x7f\u202e"', *options(sim)]
+        [(status, out, _)] = run(sim, UTF_8, words)
         assert (status, out) == (0, b"a\nb\\x7f\\u202e\n")
-        status, out, _ = run(
-            sim, ASCII, "api", "call", "echo", r'["\u009b\u3067\ud83d\ude00"]', *options(sim)
-        )
-        assert json.loads(out.decode("ascii")) == ["\x9b\u3067\U0001f600"]
 
 
 @pytest.mark.parametrize(
