@@ -117,6 +117,13 @@ def test_one_question_with_a_fingerprint_and_none_with_all(pool: Simulator, file
     assert len(saved(file)["hosts"]) == 3  # type: ignore[arg-type]
 
 
+def test_one_question_if_all_members_are_named(pool: Simulator, file: Path) -> None:
+    hosts = [address(pool, index) for index in range(3)]
+    status, out = invoke("estate", "add", "lab", *hosts, typed="y\n", OVM3_PASSWORD=pool.password)
+    assert (status, out.count(MATCH)) == (0, 1), out
+    assert len(saved(file)["pins"]) == 3  # type: ignore[arg-type]
+
+
 def test_yes_without_pins_is_loud(pool: Simulator, file: Path) -> None:
     status, out = invoke("estate", "add", "lab", address(pool), "--yes",
                          OVM3_PASSWORD=pool.password)  # fmt: skip

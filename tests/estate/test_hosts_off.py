@@ -358,6 +358,25 @@ def test_other_hosts_are_asked_too(modules: Simulator) -> None:
     assert calls_of(modules, "libcloud_check_port") == asked
 
 
+def test_the_calls_that_the_docs_name(modules: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """docs/calls.md: by each host with the module, to two ports of the host that is off."""
+
+    def connect(*_: object) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr(liveness, "connect", connect)
+    driver, off = driver_for(modules), modules.hosts[1].address
+    node = quietly(driver.ex_get_node_by_name, NAME)
+    for method, given, readings, starts in (
+        (driver.list_nodes, (), 1, 0),
+        (driver.start_node, (node,), 2, 1),
+    ):
+        modules.calls.clear()
+        assert quietly(method, *given, ex_hosts_off=off)
+        assert len(calls_of(modules, "libcloud_check_port")) == 2 * 2 * (readings + starts)
+        assert len(calls_of(modules, "libcloud_list_files")) == readings
+
+
 def test_the_module_itself_finds_a_host_that_is_off(
     modules: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,18 +53,20 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return python
 
 
-def test_a_clean_environment(python: Path) -> None:
+def test_a_clean_environment(python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first hour: an estate by the command, then the script of the page."""
     assert str(python.parents[1]) in run(python, "-c", BY_NAME)[0]
     assert run(python, "-m", "pip", "check")[0].startswith("No broken requirements")
     page = (ROOT / "docs" / "registration.md").read_text(encoding="utf-8")
     script = page.partition("```py\n")[2].partition("```")[0]
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     with simulate(hosts=1) as sim:
         sim.add_vm("db-7")
         [host] = sim.hosts
-        own = f'{{"host": "{host.address}", "port": {host.port}, '
-        script = script.replace('{"host": "ovm-1.example.com", ', own)
-        script = script.replace('"3f" * 32', repr(host.fingerprint))
-        script = script.replace("the agent's password", sim.password)
+        monkeypatch.setenv("OVM3_PASSWORD", sim.password)
+        add = ("estate", "add", "lab", f"{host.address}:{host.port}", "--fingerprint")
+        run(python.with_name("ovm3"), *add, host.fingerprint)
+        monkeypatch.delenv("OVM3_PASSWORD")
         written, errors = run(python, "-c", script)
         assert "db-7 stopped" in written
         assert errors == ""
