@@ -13,6 +13,7 @@ from libcloud_ovm3.agent.address import parse_address
 from libcloud_ovm3.cli.examples import examples
 from libcloud_ovm3.cli.find import find_host
 from libcloud_ovm3.cli.formats import document_option, output_option, show_document
+from libcloud_ovm3.cli.host_certificate import certificate
 from libcloud_ovm3.cli.options import (
     access_options,
     driver_options,
@@ -21,7 +22,6 @@ from libcloud_ovm3.cli.options import (
     reported,
 )
 from libcloud_ovm3.cli.output import show, show_text, tell
-from libcloud_ovm3.cli.pin import pin
 from libcloud_ovm3.cli.tables import show_host, show_hosts, tell_unread
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def host() -> None:
     """List and show hosts; install the host module."""
 
 
-host.add_command(pin, "certificate")
+host.add_command(certificate)
 
 
 @host.command("list", epilog=examples("ovm3 host list", "ovm3 host list -o json"))

@@ -196,7 +196,7 @@ def test_what_was_sent_and_answered(
         with progress.sending("list_vms", "192.0.2.1:8899", changes=False):
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("libcloud_ovm3.cli.pin.shown", interrupted)
+    monkeypatch.setattr("libcloud_ovm3.cli.host_certificate.shown", interrupted)
     done = CliRunner().invoke(ovm3, ["host", "certificate", "192.0.2.1"])
     assert done.exit_code == 130
     assert f"  {function} to 192.0.2.1:8899: answered (2 times)\n" in done.stderr

@@ -17,9 +17,9 @@ from libcloud_ovm3.cli.output import show
 @click.command(epilog=examples("ovm3 host certificate ovm-1.example.com"))
 @click.argument("host", metavar="HOST[:PORT]")
 @click.option("--timeout", default=10.0, show_default=True, help="Seconds to wait for the host.")
-def pin(host: str, timeout: float) -> None:
+def certificate(host: str, timeout: float) -> None:
     """Show the certificate that HOST presents, and how to pin it. No password is sent."""
-    with reported():
+    with reported(is_read=True):
         address, timeout = parse_address(host), parse_seconds(timeout, "--timeout")
         facts = shown(address, timeout)
         der, options = facts.certificate, needed(address, timeout)
