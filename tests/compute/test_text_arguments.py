@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from pathlib import Path
 from typing import Any
@@ -109,11 +110,12 @@ def test_a_text_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(ARGUMENTS - {"key", "secret", "host", "ex_read_only"}))
 def test_an_empty_text_and_none_mean_not_given(name: str) -> None:
-    usual = vars(make()._access)
+    usual = make()._access
+    facts = {field.name for field in dataclasses.fields(usual)} - {"passwords", "clock"}
     for nothing in ("", None):
-        given = vars(make(**{name: nothing})._access)
-        for fact in set(usual) - {"passwords", "clock"}:
-            assert given[fact] == usual[fact], fact
+        given = make(**{name: nothing})._access
+        for fact in facts:
+            assert getattr(given, fact) == getattr(usual, fact), fact
 
 
 def test_pins_by_host_in_one_text() -> None:
