@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from libcloud_ovm3.agent import liveness
+from libcloud_ovm3.agent import documents, liveness
 from libcloud_ovm3.agent.address import Address, parse_address
 from libcloud_ovm3.errors import (
     AgentFault,
@@ -25,7 +25,7 @@ from libcloud_ovm3.errors import (
     Ovm3Error,
     PreconditionFailed,
 )
-from libcloud_ovm3.estate.hosts import HostView, UnreachableHost, map_hosts
+from libcloud_ovm3.estate.hosts import HostView, UnreachableHost, map_hosts, read_pools
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository, with_module
 from libcloud_ovm3.progress import waiting
@@ -175,11 +175,43 @@ def require_off(
     """Check that there is no sign of life of any of these hosts.
 
     :param hosts: The hosts that answer; those with the host module are asked too.
-    :raises PreconditionFailed: There is one, or that cannot be checked; says which.
+    :raises PreconditionFailed: There is one, or that cannot be checked; says which. Or it may have
+        had neighbours that are not known.
     """
     if off:
+        _require_known_pools(estate, off, hosts)
         require_silent(estate, off, hosts)
         _require_no_heartbeat(estate, off, hosts, repositories)
+
+
+def _require_known_pools(
+    estate: Estate, off: Sequence[HostOff], hosts: Sequence[HostView]
+) -> None:
+    """Check that the pools of these hosts are known, where the hosts of the estate are whole pools.
+
+    The members of a pool are known from its members only. Where none of those answers, others that
+    are running, and their VMs, would be overlooked.
+
+    :param hosts: The hosts that answer.
+    :raises PreconditionFailed: No host that answers has this one in its pool.
+    """
+    if not estate.whole_pool:
+        return
+    pools = [pool for pool in read_pools(hosts) if isinstance(pool, documents.ServerPool)]
+    members = {ip.lower() for pool in pools for ip in pool.members if ip}
+    for one in off:
+        known = {name for address in one.addresses for name in _names_of(address.host)}
+        if not known & members:
+            raise _refused(
+                one,
+                "no host that answers has it in its pool, so the other members of its pool, if it "
+                "had any, and what they run, are unknown; name one of them too, or name all hosts "
+                "that there are as the only ones (ex_hosts=[...]; in an estate: only: true)",
+            )
+
+
+def _names_of(host: str) -> set[str]:
+    return {host.lower()} | _resolved(host)
 
 
 def require_silent(estate: Estate, off: Sequence[HostOff], hosts: Sequence[HostView]) -> None:
