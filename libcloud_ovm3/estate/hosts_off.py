@@ -255,10 +255,14 @@ def _seen_by(host: HostView, ip: str, port: int, limit: float) -> str | None:
     if host.module is None:
         return None
     try:
-        is_open = host.module.check_port(ip, port, min(30, math.ceil(limit)))
+        answer = host.module.check_port(ip, port, min(30, math.ceil(limit)))
     except Ovm3Error as error:
         raise PreconditionFailed(f"{host.label} cannot tell: {error}{_WITHOUT}") from error
-    return f"accepts connections of {host.label} to TCP port {port} of {ip}" if is_open else None
+    if answer == "silent":
+        return None
+    if answer == "open":
+        return f"accepts connections of {host.label} to TCP port {port} of {ip}"
+    return f"refuses connections of {host.label} to TCP port {port} of {ip}, so it is running"
 
 
 def _refused(off: HostOff, why: str) -> PreconditionFailed:
