@@ -184,9 +184,7 @@ def require_off(
         _require_no_heartbeat(estate, off, hosts, repositories)
 
 
-def _require_known_pools(
-    estate: Estate, off: Sequence[HostOff], hosts: Sequence[HostView]
-) -> None:
+def _require_known_pools(estate: Estate, off: Sequence[HostOff], hosts: Sequence[HostView]) -> None:
     """Check that the pools of these hosts are known, where the hosts of the estate are whole pools.
 
     The members of a pool are known from its members only. Where none of those answers, others that

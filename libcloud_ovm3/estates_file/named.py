@@ -52,6 +52,12 @@ class NamedEstate:
         """Whether the file says where the password comes from."""
         return "password_file" in self.entry or "password_command" in self.entry
 
+    @property
+    def password_paths(self) -> tuple[Path, ...]:
+        """The files with its passwords."""
+        files = [self.entry[key] for key in ("password_file",) if key in self.entry]
+        return tuple(map(self._file, [*files, *self.entry.get("password_files", {}).values()]))
+
     def has_host(self, address: Address) -> bool:
         """Whether a host is one of ``hosts`` or has a pin in it."""
         pins = parse_pins(self.entry.get("pins"))

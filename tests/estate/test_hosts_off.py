@@ -351,7 +351,7 @@ def test_other_hosts_are_asked_too(modules: Simulator) -> None:
         start(driver, off)
     modules.misbehave("answer", "libcloud_check_port", host=2, value="refused")
     modules.misbehave("answer", "libcloud_check_port", host=0, value="silent")
-    with pytest.raises(PreconditionFailed, match="refuses connections of ovm-3 .*is running"):
+    with pytest.raises(PreconditionFailed, match=r"refuses connections of ovm-3 .*is running"):
         start(driver, off)
     modules.misbehave("fault", "libcloud_check_port", times=2)
     with pytest.raises(PreconditionFailed, match=r"cannot tell: .*ex_host_module=False"):
