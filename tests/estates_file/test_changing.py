@@ -63,9 +63,7 @@ def test_a_password_file_that_another_estate_has_too(folder: Path, other: dict[s
     add_estate("other", {**ENTRY, **other}, None, is_default=False)
     assert remove_estate("lab") is None
     assert (folder / "lab.password").read_text() == "pw\n"
-    with pytest.raises(
-        InvalidArgument, match=r"lab\.password has the password of .* other"
-    ):
+    with pytest.raises(InvalidArgument, match=r"lab\.password has the password of .* other"):
         add_estate("lab", ENTRY, "new", is_default=False)
     assert (folder / "lab.password").read_text() == "pw\n"
     assert list(read_estates().estates) == ["other"]
