@@ -117,7 +117,10 @@ class NamedEstate:
         )
 
     def _file(self, path: str) -> Path:
-        return self.path.parent / Path(path).expanduser()
+        try:
+            return self.path.parent / Path(path).expanduser()
+        except RuntimeError as error:  # no such user, no home directory
+            raise InvalidArgument(f"estate {self.name!r}: {path}: {error}") from None
 
     def _read_password(self, file: str, key: str) -> str:
         path = self._file(file)
