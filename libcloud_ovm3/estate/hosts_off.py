@@ -235,16 +235,20 @@ def _checks(
     options, limit = estate.liveness, max(estate.liveness.limit, LEAST_LIMIT)
     if any(liveness.is_behind_proxy(address, options) for address in off.addresses):
         raise _refused(off, "agents are called through a proxy, so it cannot be checked from here")
-    checks: list[Callable[[], str | None]] = []
-    for address in off.addresses:
+    # The name may lead to further addresses of the host, or to a host that answers.
+    meant = parse_address(off.name, off.addresses[0].port)
+    places: dict[tuple[str, int], None] = {}
+    for address in (*off.addresses, meant):
         try:
             ips = liveness.numeric_addresses(address.host)
         except HostUnreachable as error:
             raise _refused(off, f"{error}, so it cannot be checked") from error
-        for ip in ips:
-            for port in dict.fromkeys((address.port, options.ssh_port)):
-                checks.append(partial(liveness.sign_of_life, ip, port, limit))
-                checks += [partial(_seen_by, one, ip, port, limit) for one in hosts]
+        ports = (address.port, options.ssh_port)
+        places |= dict.fromkeys((ip, port) for ip in ips for port in ports)
+    checks: list[Callable[[], str | None]] = []
+    for ip, port in places:
+        checks.append(partial(liveness.sign_of_life, ip, port, limit))
+        checks += [partial(_seen_by, one, ip, port, limit) for one in hosts]
     return checks
 
 

@@ -1,4 +1,4 @@
-"""A host that is off and that no host that answers has in its pool: who else was in that pool?"""
+"""Who else is meant, or was in the pool of a host that is off."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.errors import PreconditionFailed
 from libcloud_ovm3.estates_file.named import NamedEstate
 from libcloud_ovm3.simulator import Simulator
-from tests.estate.test_hosts_off import NAME, operator, start, states
+from tests.estate.test_hosts_off import NAME, operator, resolve_to, start, states
 from tests.support import calls_of, simulate
 
 
@@ -69,3 +69,16 @@ def test_a_host_that_was_alone(sim: Simulator) -> None:
     with pytest.raises(PreconditionFailed, match="in its pool"):
         states(of_estate(sim, 0, 2), names(sim)[2])
     assert states(of_estate(sim, 0, 1, 2, only=True), names(sim)[2]) == [NodeState.RUNNING]
+
+
+def test_a_name_that_leads_to_a_host_that_answers_too(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It means both hosts; or one host, whose second interface is alive."""
+    sim.hosts[0].shut_down()
+    first, second, _ = (host.address for host in sim.hosts)
+    resolve_to(monkeypatch, {"rack-1.example": [first, second], "first.example": [first]})
+    driver = of_estate(sim, 0, 1, 2)
+    with pytest.raises(PreconditionFailed, match=f"accepts connections to TCP port .* {second}"):
+        states(driver, "rack-1.example")
+    assert states(driver, "first.example") == [NodeState.RUNNING]
