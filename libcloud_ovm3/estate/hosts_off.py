@@ -159,7 +159,7 @@ def _not_found(
     return HostNotFound(
         f"no unreachable host {name!r} in the estate (ex_hosts_off): expected a host's address, or "
         f"a name that resolves to it, as neither the uuid nor the host name of a host that does "
-        f"not answer is known; its hosts are: {'; '.join(listed)}. Nothing was sent"
+        f"not answer is known; its hosts are: {'; '.join(listed)}. Nothing more was sent"
     )
 
 
