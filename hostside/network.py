@@ -18,8 +18,8 @@ _FLAGS = ('dead', 'linkdown', 'offload', 'onlink', 'notify', 'pervasive', 'rt_of
 _TYPES = ('unicast', 'local', 'broadcast', 'multicast', 'anycast', 'throw', 'unreachable',
           'prohibit', 'blackhole', 'nat')
 _REFUSED = (errno.ECONNREFUSED, errno.ECONNRESET)  # by the other side, which is running
-_SILENT = (errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN,
-           errno.ENETDOWN)
+# not ENETUNREACH, ENETDOWN: a host without a route cannot tell
+_SILENT = (errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.EHOSTDOWN)
 
 
 def command(dom0, *words):

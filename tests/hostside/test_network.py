@@ -113,7 +113,8 @@ def test_names_and_odd_numbers_are_refused(dom0, address, port, seconds):
 @pytest.mark.parametrize('problem, answer', [
     (socket.timeout('timed out'), 'silent'), (socket.error(errno.ECONNREFUSED, 'no'), 'refused'),
     (socket.error(errno.EHOSTUNREACH, 'no'), 'silent'),
-    (socket.error(errno.ECONNRESET, 'no'), 'refused'), (socket.error(errno.EACCES, 'no'), None)])
+    (socket.error(errno.ECONNRESET, 'no'), 'refused'), (socket.error(errno.EACCES, 'no'), None),
+    (socket.error(errno.ENETUNREACH, 'no'), None), (socket.error(errno.ENETDOWN, 'no'), None)])
 def test_what_says_nothing_of_the_other_side_is_no_answer(dom0, monkeypatch, problem, answer):
     class Socket(object):
         limit = None
