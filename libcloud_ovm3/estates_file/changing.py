@@ -103,12 +103,12 @@ def _require_own(found: Estates, name: str) -> None:
 
 def _users_of(found: Estates, file: Path) -> list[str]:
     """The estates with a password in this file."""
-    real = os.path.realpath(file)
-    return [
-        name
-        for name, one in found.estates.items()
-        if real in map(os.path.realpath, one.password_paths)
-    ]
+    real, users = os.path.realpath(file), []
+    for name, one in found.estates.items():
+        with contextlib.suppress(InvalidArgument):  # a home directory that does not exist
+            if real in map(os.path.realpath, one.password_paths):
+                users.append(name)
+    return users
 
 
 @contextlib.contextmanager

@@ -60,13 +60,14 @@ def test_a_password_file_of_the_user_s_own_is_kept(tmp_path: Path) -> None:
 )
 def test_a_password_file_that_another_estate_has_too(folder: Path, other: dict[str, Any]) -> None:
     add_estate("lab", ENTRY, "pw", is_default=False)
+    add_estate("nowhere", {**ENTRY, "password_file": "~no-such-user/x"}, None, is_default=False)
     add_estate("other", {**ENTRY, **other}, None, is_default=False)
     assert remove_estate("lab") is None
     assert (folder / "lab.password").read_text() == "pw\n"
     with pytest.raises(InvalidArgument, match=r"lab\.password has the password of .* other"):
         add_estate("lab", ENTRY, "new", is_default=False)
     assert (folder / "lab.password").read_text() == "pw\n"
-    assert list(read_estates().estates) == ["other"]
+    assert list(read_estates().estates) == ["nowhere", "other"]
 
 
 def test_one_that_adds_what_another_one_removes(
