@@ -199,9 +199,7 @@ def destroy(vms: tuple[str, ...], yes: bool, hosts_off: tuple[str, ...], **optio
         driver = make_driver(**options)
         nodes = find_vms(driver, vms)
         if not yes:
-            for node in nodes:
-                _tell_plan(driver, node, hosts_off)
-            click.confirm("Delete this?", abort=True, err=True)
+            _ask(driver, nodes, hosts_off)
         _each(nodes, lambda node: _destroy(driver, node, hosts_off))
 
 
@@ -262,16 +260,34 @@ def _destroy(driver: OVM3NodeDriver, node: Node, hosts_off: tuple[str, ...]) -> 
     return f"{_label(node)} was destroyed"
 
 
-def _tell_plan(driver: OVM3NodeDriver, node: Node, hosts_off: tuple[str, ...]) -> None:
-    """Say what destroying a VM would delete."""
+def _ask(driver: OVM3NodeDriver, nodes: list[Node], hosts_off: tuple[str, ...]) -> None:
+    """Say what destroying these VMs would delete, and ask for it.
+
+    :raises click.Abort: the answer was no.
+    :raises click.ClickException: it was yes to something that is no longer so.
+    """
+    plan = [line for node in nodes for line in _plan(driver, node, hosts_off)]
+    for line in plan:
+        tell(line)
+    click.confirm("Delete this?", abort=True, err=True)
+    now = [driver.ex_get_node(str(node.id)) for node in nodes]
+    if [line for node in now for line in _plan(driver, node, hosts_off)] != plan:
+        raise click.ClickException(
+            "this has changed while you were asked, so nothing was deleted; see what it is now by "
+            "the same command"
+        )
+
+
+def _plan(driver: OVM3NodeDriver, node: Node, hosts_off: tuple[str, ...]) -> list[str]:
+    """Return what destroying a VM would delete, one line each."""
     disks = driver.ex_list_own_disks(node, ex_hosts_off=hosts_off)
     power = f", which is powered off first: it is {node.state} on {_hosts(node)}"
-    tell(f"{_label(node)} will be deleted{power if node.extra['live'] else ''}")
-    for disk in disks:
-        tell(f"  delete {disk}")
-    for disk in node.extra.get("disks", []):
-        if disk not in disks:
-            tell(f"  keep   {disk}")
+    kept = [disk for disk in node.extra.get("disks", []) if disk not in disks]
+    return [
+        f"{_label(node)} will be deleted{power if node.extra['live'] else ''}",
+        *(f"  delete {disk}" for disk in disks),
+        *(f"  keep   {disk}" for disk in kept),
+    ]
 
 
 def _size(
