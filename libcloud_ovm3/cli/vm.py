@@ -12,6 +12,7 @@ from libcloud.compute.types import NodeState
 
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.agent.call_kinds import parse_seconds
+from libcloud_ovm3.cli.asking import is_confirmed
 from libcloud_ovm3.cli.examples import examples
 from libcloud_ovm3.cli.exit_codes import exit_code_of
 from libcloud_ovm3.cli.find import find_host, find_image, find_vm, find_vms
@@ -199,7 +200,8 @@ def destroy(vms: tuple[str, ...], yes: bool, hosts_off: tuple[str, ...], **optio
         if not yes:
             for node in nodes:
                 _tell_plan(driver, node, hosts_off)
-            click.confirm("Delete this?", abort=True, err=True)
+            if not is_confirmed("Delete this?", "add --yes to destroy without a question"):
+                raise click.Abort
         _each(nodes, lambda node: _destroy(driver, node, hosts_off))
 
 
@@ -244,8 +246,8 @@ def _destroy(driver: OVM3NodeDriver, node: Node, hosts_off: tuple[str, ...]) -> 
 def _tell_plan(driver: OVM3NodeDriver, node: Node, hosts_off: tuple[str, ...]) -> None:
     """Say what destroying a VM would delete."""
     disks = driver.ex_list_own_disks(node, ex_hosts_off=hosts_off)
-    power = f", which is powered off first: it is {node.state} on {_hosts(node)}"
-    tell(f"{_label(node)} will be deleted{power if node.extra['live'] else ''}")
+    power = f"is {node.state} on {_hosts(node)}: it will be powered off, then deleted"
+    tell(f"{_label(node)} {power if node.extra['live'] else 'will be deleted'}")
     for disk in disks:
         tell(f"  delete {disk}")
     for disk in node.extra.get("disks", []):
