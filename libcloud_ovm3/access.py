@@ -170,7 +170,7 @@ def read_options(
         weak_keys=weak_keys,
         legacy_renegotiation=legacy,
     )
-    _check_trust(trust, hosts, is_secure)
+    _check_trust(trust, hosts, is_secure, given.source)
     look = 5.0 if given.ex_second_look is None else given.ex_second_look
     return Access(
         user=given.key,
@@ -191,7 +191,7 @@ def read_options(
 
 
 def _with_estate(arguments: dict[str, Any]) -> SimpleNamespace:
-    """The arguments, where empty completed from the estate, and ``whole_pool``.
+    """The arguments, where empty completed from the estate, ``whole_pool``, and its ``source``.
 
     Programs such as Salt pass what their user left out as None or as an empty text. Only
     ``ex_read_only``, which protects, must say what it means, and does not lift the estate's.
@@ -200,7 +200,7 @@ def _with_estate(arguments: dict[str, Any]) -> SimpleNamespace:
     explicit = {name: value for name, value in arguments.items() if value not in (None, "")}
     nothing = dict.fromkeys(arguments)
     name = explicit.pop("ex_estate", None)
-    whole_pool = "ex_hosts" not in explicit
+    whole_pool, source = "ex_hosts" not in explicit, ""
     if name is not None:
         from libcloud_ovm3.estates_file.reading import find_estate  # noqa: PLC0415 (needs PyYAML)
 
@@ -208,7 +208,8 @@ def _with_estate(arguments: dict[str, Any]) -> SimpleNamespace:
         whole_pool = whole_pool and not estate.only
         explicit = estate.complete(explicit)
         read_only = read_only or estate.read_only
-    fixed = {"whole_pool": whole_pool, "ex_read_only": read_only}
+        source = f" (nor in estate {estate.name!r} in {estate.path})"
+    fixed = {"whole_pool": whole_pool, "ex_read_only": read_only, "source": source}
     return SimpleNamespace(**{**nothing, **explicit, **fixed})
 
 
@@ -271,7 +272,7 @@ def _addresses(
     return tuple(dict.fromkeys(parse_address(text, default) for text in texts))
 
 
-def _check_trust(trust: Trust, hosts: Sequence[Address], is_secure: bool) -> None:
+def _check_trust(trust: Trust, hosts: Sequence[Address], is_secure: bool, source: str) -> None:
     """Contradictions are errors; switched-off checks cause a warning."""
     is_chosen = trust.ca_cert is not None or bool(trust.pins)
     if is_chosen and not (is_secure and trust.verify):
@@ -286,7 +287,9 @@ def _check_trust(trust: Trust, hosts: Sequence[Address], is_secure: bool) -> Non
         )
     for address in hosts if is_secure else ():
         if trust.of(address, len(hosts) == 1) is None:
-            raise InvalidArgument(f"ex_fingerprint: no fingerprint for {address}, and no ca_cert")
+            raise InvalidArgument(
+                f"ex_fingerprint: no fingerprint for {address}, and no ca_cert{source}"
+            )
     if not is_secure:
         warn(
             "secure=False: the agent's password is sent over the network unencrypted",

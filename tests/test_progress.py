@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from libcloud_ovm3.agent import tlsadvice
+from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.errors import AgentFault, HostUnreachable, WaitTimeout
 from tests.support import clock_of, driver_for, quietly, simulate
@@ -124,3 +126,18 @@ def test_an_interrupted_change_stays_open(caplog: pytest.LogCaptureFixture) -> N
         assert outcomes(caplog) == [("stop_vm", "answered")]
         wait = [r for r in records(caplog) if not r.function]
         assert [r.phase for r in wait] == ["begin", "end"], "a wait has ended, however it ended"
+
+
+def test_handshakes_at_debug(caplog: pytest.LogCaptureFixture) -> None:
+    """``ovm3 host certificate`` shows that it waits for a host."""
+    caplog.set_level(logging.DEBUG, LOGGER)
+    with simulate(hosts=1) as sim:
+        address = Address(sim.hosts[0].address, sim.hosts[0].port)
+        tlsadvice.shown(address, 10)
+    with pytest.raises(HostUnreachable):
+        tlsadvice.needed(address, 10)
+    found = [(r.function, r.host, r.outcome) for r in records(caplog) if r.phase == "end"]
+    assert found == [
+        ("TLS handshake", str(address), "answered"),
+        ("TLS handshake", str(address), "not sent"),
+    ]

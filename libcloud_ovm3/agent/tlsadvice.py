@@ -13,6 +13,7 @@ from typing import NamedTuple
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.tls import HostTrust, NeverSent, TlsFacts, presented
 from libcloud_ovm3.errors import HostUnreachable
+from libcloud_ovm3.progress import sending
 
 # To see what any host supports. No secret is sent over such a connection.
 ANY = HostTrust(verify=False, minimum="TLSv1", weak_keys=True, legacy_renegotiation=True)
@@ -26,6 +27,7 @@ _LADDER = (
     HostTrust(verify=False, minimum="TLSv1", legacy_renegotiation=True),
 )
 
+_HANDSHAKE = "TLS handshake"  # how the log names it
 _OLD = ("TLSv1", "TLSv1.1")  # minimums that also allow small keys and SHA-1
 
 _TOO_OLD = {
@@ -149,11 +151,12 @@ def shown(address: Address, timeout: float) -> TlsFacts:
     :param timeout: Seconds for connecting, and for the handshake.
     :raises HostUnreachable: It cannot be reached, or does not support TLS.
     """
-    try:
-        facts = presented(address, ANY, timeout)
-    except NeverSent as error:
-        text = f"{address}: {error}{advice(error, ANY).text(ANY)}"
-        raise HostUnreachable(text, host=str(address)) from error
+    with sending(_HANDSHAKE, str(address), changes=False):
+        try:
+            facts = presented(address, ANY, timeout)
+        except NeverSent as error:
+            text = f"{address}: {error}{advice(error, ANY).text(ANY)}"
+            raise HostUnreachable(text, host=str(address)) from error
     if not facts.certificate:
         raise HostUnreachable(f"{address}: it presented no certificate", host=str(address))
     return facts
@@ -164,15 +167,16 @@ def needed(address: Address, timeout: float) -> HostTrust:
 
     :raises HostUnreachable: It cannot be reached any more, or not even with all of them.
     """
-    for trust in _LADDER:
-        try:
-            presented(address, trust, timeout)
-        except NeverSent as error:
-            last = error
-        else:
-            return trust
-    text = f"{address}: {last}{advice(last, ANY).text(ANY)}"
-    raise HostUnreachable(text, host=str(address)) from last
+    with sending(_HANDSHAKE, str(address), changes=False):
+        for trust in _LADDER:
+            try:
+                presented(address, trust, timeout)
+            except NeverSent as error:
+                last = error
+            else:
+                return trust
+        text = f"{address}: {last}{advice(last, ANY).text(ANY)}"
+        raise HostUnreachable(text, host=str(address)) from last
 
 
 def _of_ssl(error: BaseException | None) -> ssl.SSLError | None:

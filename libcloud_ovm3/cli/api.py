@@ -139,10 +139,8 @@ def call_function(
         values = [_value(text, _is_secret(name)) for text in arguments]
         estate = make_estate(ex_read_only=not write, **options)
         if len(estate.given) > 1 and len(options["hosts"]) != 1:
-            hosts = ", ".join(str(address) for address in estate.given)
-            raise InvalidArgument(
-                f"the function is called on one host: add --host with one of {hosts}"
-            )
+            known = ", ".join(map(str, estate.given))
+            raise InvalidArgument(f"--host: expected exactly one host of {known}")
         response = estate.agent(estate.given[0]).call(name, *values)
         _print(response if show_secrets else hidden(response))
 

@@ -23,7 +23,7 @@ def disk() -> None:
 @driver_options
 def orphans(form: str, **options: Any) -> None:
     """List virtual disks that no VM uses, as far as could be read."""
-    with reported():
+    with reported(is_read=True):
         show_orphans(make_driver(**options).ex_list_orphans(), form)
 
 

@@ -46,7 +46,7 @@ def doctor(host: str | None, bundle: Path | None, form: str, **options: Any) -> 
     arguments.
     """
     calls: list[Call] = []
-    with reported():
+    with reported(is_read=True):
         if bundle is not None and bundle.exists():
             raise InvalidArgument(f"{bundle} already exists: choose another file name")
         access = make_access(hosts=(host,) if host else (), ex_read_only=True, **options)

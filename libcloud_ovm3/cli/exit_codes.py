@@ -21,8 +21,13 @@ EXIT_CODES = {
 }
 
 
-def exit_code_of(error: Ovm3Error) -> int:
-    """Return the exit status of a command that this error has ended."""
+def exit_code_of(error: Ovm3Error, is_read: bool = False) -> int:
+    """Return the exit status of a command that this error has ended.
+
+    :param is_read: whether the command changes nothing, whatever it calls.
+    """
+    if is_read:
+        return FAILED
     if isinstance(error, OperationIncomplete | WaitTimeout):
         return INCOMPLETE
     was_change = error.function is None or kind_of(error.function) != "read"
@@ -35,7 +40,7 @@ class Incomplete(click.ClickException):
     exit_code = INCOMPLETE
 
 
-def failure_of(error: Ovm3Error, message: str) -> click.ClickException:
+def failure_of(error: Ovm3Error, message: str, is_read: bool = False) -> click.ClickException:
     """Return what ends a command with this message and the status that belongs to the error."""
-    is_incomplete = exit_code_of(error) == INCOMPLETE
+    is_incomplete = exit_code_of(error, is_read) == INCOMPLETE
     return Incomplete(message) if is_incomplete else click.ClickException(message)

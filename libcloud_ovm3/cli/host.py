@@ -14,7 +14,6 @@ from libcloud_ovm3.cli.asking import ask_password
 from libcloud_ovm3.cli.examples import examples
 from libcloud_ovm3.cli.find import find_host
 from libcloud_ovm3.cli.formats import document_option, output_option, show_document
-from libcloud_ovm3.cli.option_names import with_option_names
 from libcloud_ovm3.cli.options import (
     access_options,
     driver_options,
@@ -24,7 +23,7 @@ from libcloud_ovm3.cli.options import (
 )
 from libcloud_ovm3.cli.output import show, show_text, tell
 from libcloud_ovm3.cli.pin import pin
-from libcloud_ovm3.cli.tables import show_host, show_hosts
+from libcloud_ovm3.cli.tables import show_host, show_hosts, tell_unread
 
 if TYPE_CHECKING:
     from libcloud_ovm3.agent.functions import Agent
@@ -79,12 +78,10 @@ host.add_command(pin, "certificate")
 @driver_options
 def list_hosts(form: str, **options: Any) -> None:
     """List the hosts of the pool with CPUs, memory and versions."""
-    with reported():
+    with reported(is_read=True):
         locations = make_driver(**options).list_locations()
         show_hosts(locations, form)
-        for location in locations:
-            if location.extra["status"] != "ok":
-                tell(f"warning: {with_option_names(location.extra['reason'])}")
+        tell_unread(locations)
 
 
 @host.command("show", epilog=examples("ovm3 host show ovm-2"))
@@ -93,7 +90,7 @@ def list_hosts(form: str, **options: Any) -> None:
 @click.argument("name", metavar="NAME|ADDRESS|ID")
 def show_one(name: str, form: str, **options: Any) -> None:
     """Show a host of the pool."""
-    with reported():
+    with reported(is_read=True):
         show_host(find_host(make_driver(**options), name), form)
 
 
@@ -156,7 +153,7 @@ def check(form: str, **options: Any) -> None:
     from libcloud_ovm3 import installer  # noqa: PLC0415
 
     address = options["where"]
-    with reported(), _Connection(options) as connection:
+    with reported(is_read=True), _Connection(options) as connection:
         state = installer.check(connection.ssh, connection.agent(), root=connection.root)
         if form == "table":
             _show_state(state)

@@ -23,7 +23,7 @@ def image() -> None:
 @driver_options
 def list_images(form: str, **options: Any) -> None:
     """List templates and ISOs."""
-    with reported():
+    with reported(is_read=True):
         show_images(make_driver(**options).list_images(), form)
 
 
@@ -33,5 +33,5 @@ def list_images(form: str, **options: Any) -> None:
 @click.argument("name", metavar="NAME|ID")
 def show(name: str, form: str, **options: Any) -> None:
     """Show a template or an ISO."""
-    with reported():
+    with reported(is_read=True):
         show_image(find_image(make_driver(**options), name), form)

@@ -24,7 +24,7 @@ def inventory(form: str, **options: Any) -> None:
 
     What could not be read is listed at the end; the exit status is 0 nevertheless.
     """
-    with reported():
+    with reported(is_read=True):
         found = _with_option_names(estate_inventory.take_inventory(make_estate(**options)))
         if form == "table":
             _show(found)

@@ -258,8 +258,11 @@ def password_files_by_host(texts: tuple[str, ...]) -> list[tuple[str, Path]]:
 
 
 @contextmanager
-def reported() -> Iterator[None]:
-    """Print warnings and errors as one line each, with names of options, without a traceback."""
+def reported(is_read: bool = False) -> Iterator[None]:
+    """Print warnings and errors as one line each, with names of options, without a traceback.
+
+    :param is_read: whether the block changes nothing: then no error means that it may have.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("always", Ovm3Warning)
         warnings.showwarning = _show_warning
@@ -271,7 +274,7 @@ def reported() -> Iterator[None]:
             tell_text(f"Error: {with_option_names(str(error))}")
             raise SystemExit(FAILED) from None
         except Ovm3Error as error:
-            raise failure_of(error, with_option_names(str(error))) from None
+            raise failure_of(error, with_option_names(str(error)), is_read) from None
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

@@ -9,6 +9,8 @@ from libcloud.compute.base import Node, NodeImage, NodeLocation, NodeSize
 
 from libcloud_ovm3.agent.address import parse_address
 from libcloud_ovm3.cli.formats import Column, Record, show_record, show_records
+from libcloud_ovm3.cli.option_names import with_option_names
+from libcloud_ovm3.cli.output import tell
 from libcloud_ovm3.cli.records import host_record, image_record, size_record, vm_record
 from libcloud_ovm3.estate.consoles import console_hint
 
@@ -75,6 +77,13 @@ _ORPHANS = (
 def show_hosts(locations: Iterable[NodeLocation], form: str = "table") -> None:
     """Print hosts with memory and versions."""
     show_records(form, map(host_record, locations), _HOSTS, "no hosts", key="address")
+
+
+def tell_unread(locations: Iterable[NodeLocation]) -> None:
+    """Warn of the hosts that could not be read: what they run is unknown."""
+    for location in locations:
+        if location.extra["status"] != "ok":
+            tell(f"warning: {with_option_names(location.extra['reason'])}")
 
 
 def show_images(images: Iterable[NodeImage], form: str = "table") -> None:

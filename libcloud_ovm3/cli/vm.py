@@ -20,7 +20,7 @@ from libcloud_ovm3.cli.formats import output_option
 from libcloud_ovm3.cli.option_names import with_option_names
 from libcloud_ovm3.cli.options import driver_options, hosts_off_options, make_driver, reported
 from libcloud_ovm3.cli.output import show, tell
-from libcloud_ovm3.cli.tables import show_node, show_nodes
+from libcloud_ovm3.cli.tables import show_node, show_nodes, tell_unread
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
 from libcloud_ovm3.operations.limits import MINIMUM_AGE, STOP_LIMIT
 
@@ -48,7 +48,7 @@ def vm() -> None:
 @driver_options
 def list_vms(form: str, hosts_off: tuple[str, ...], **options: Any) -> None:
     """List all VMs, running and stopped, on all hosts."""
-    with reported():
+    with reported(is_read=True):
         show_nodes(make_driver(**options).list_nodes(ex_hosts_off=hosts_off), form)
 
 
@@ -58,9 +58,11 @@ def list_vms(form: str, hosts_off: tuple[str, ...], **options: Any) -> None:
 @click.argument("name", metavar="NAME|ID")
 def show_vm(name: str, form: str, **options: Any) -> None:
     """Show all that is known of a VM, and when the hosts booted."""
-    with reported():
+    with reported(is_read=True):
         driver = make_driver(**options)
-        show_node(find_vm(driver, name), driver.list_locations(), form)
+        node, locations = find_vm(driver, name), driver.list_locations()
+        show_node(node, locations, form)
+        tell_unread(locations)
 
 
 @vm.command(

@@ -68,7 +68,14 @@ def _is_unreachable(collected: Collected) -> bool:
     if not isinstance(error, HostUnreachable):
         return False
     is_of_tls = isinstance(getattr(error.__cause__, "__cause__", None), ssl.SSLError)
-    return isinstance(collected.inventory, HostUnreachable) and not is_of_tls
+    is_unreachable = isinstance(_access_error(collected), HostUnreachable)
+    return is_unreachable and not is_of_tls
+
+
+def _access_error(collected: Collected) -> Ovm3Error | None:
+    """Why the named host could not be read."""
+    inventory = collected.inventory
+    return inventory if isinstance(inventory, Ovm3Error) else collected.error
 
 
 def _check_certificate(certificate: Certificate, collected: Collected) -> Iterator[Finding]:
@@ -138,7 +145,10 @@ def key_size(certificate: Certificate) -> str:
 def check_access(collected: Collected) -> Iterator[Finding]:
     """Check whether the agent of the named host accepts the credentials and responds."""
     inventory = collected.inventory
-    error = inventory if isinstance(inventory, Ovm3Error) else collected.error
+    error = _access_error(collected)
+    unreachable = () if isinstance(inventory, Ovm3Error) else inventory.snapshot.unreachable
+    if any(one.reason is error for one in unreachable):
+        return  # check_unreachable reports it
     if error is None:
         yield Finding("ok", "password", "the agent accepts user and password")
     elif isinstance(error, BadCredentials):

@@ -198,12 +198,13 @@ def _read_pool(estate: Estate) -> tuple[InventoryData | Ovm3Error, Ovm3Error | N
 
     :return: what was read, or why nothing was; why the named host is missing from it.
     """
-    inventory = _value_or_error(lambda: read_inventory_data(estate))
-    if not isinstance(inventory, Ovm3Error) or isinstance(
-        inventory, HostUnreachable | BadCredentials
-    ):
-        return inventory, None
     [address, *_] = estate.given
+    inventory = _value_or_error(lambda: read_inventory_data(estate))
+    if not isinstance(inventory, Ovm3Error):  # an estate may name other hosts, which answered
+        missing = {one.address: one.reason for one in inventory.snapshot.unreachable}
+        return inventory, missing.get(str(address))
+    if isinstance(inventory, HostUnreachable | BadCredentials):
+        return inventory, None
     pool = _value_or_error(
         lambda: documents.server_pool(estate.agent(address).serverpool.discover_server_pool())
     )

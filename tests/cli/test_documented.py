@@ -48,6 +48,7 @@ def test_the_operator_guide_lists_the_exit_statuses() -> None:
 )
 def test_what_may_still_take_effect_has_a_status_of_its_own(error: Ovm3Error, status: int) -> None:
     assert exit_code_of(error) == status
+    assert exit_code_of(error, is_read=True) == 1
 
 
 def test_tables_in_pipes_as_the_docs_show_them() -> None:

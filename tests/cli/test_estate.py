@@ -343,10 +343,18 @@ def test_the_first_host_is_dead(pool: Simulator) -> None:
     assert "seed-2" in out
     assert out.count(f"warning: {address(pool)}: cannot be reached") == 1
     status, out = invoke("api", "call", "get_api_version")
-    every = ", ".join(addresses(pool))
-    assert (status, f"add --host with one of {every}" in out) == (2, True)
+    assert (status, f"exactly one host of {address(pool)}, {address(pool, 1)}" in out) == (2, True)
     status, out = invoke("api", "call", "get_api_version", "--host", address(pool, 1))
     assert status == 0, out
+
+
+def test_the_doctor_names_a_dead_first_host_once(pool: Simulator) -> None:
+    save(pool)
+    pool.hosts[0].kill()
+    _, out = invoke("doctor")
+    found = [line.split()[:2] for line in out.splitlines() if line.startswith(("error", "ok"))]
+    assert [one for one in found if one[0] == "error"] == [["error", "member"]]
+    assert ["ok", "password"] not in found, "nobody asked that host"
 
 
 def test_what_is_given_wins(pool: Simulator, tmp_path: Path) -> None:

@@ -91,6 +91,16 @@ def test_a_vm_that_is_not_understood_is_shown_with_the_reasons() -> None:
     assert (record["disks"], record["nics"], record["high_availability"]) == (None, None, None)
 
 
+def test_an_unknown_state_is_shown_with_the_host_that_does_not_answer() -> None:
+    with simulate(hosts=2) as sim:
+        sim.add_vm("web-1")
+        sim.hosts[1].kill()
+        done = on(sim, "vm", "show", "web-1")
+    assert (done.exit_code, done.stdout.splitlines()[2].split()) == (0, ["state", "unknown"])
+    assert done.stdout.splitlines()[-1].endswith(f"{sim.hosts[1].address}:{sim.hosts[1].port} ?")
+    assert "cannot be reached" in done.stderr
+
+
 # ------------------------------------------------------------------ create
 
 

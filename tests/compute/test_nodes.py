@@ -317,3 +317,19 @@ def test_a_wait_without_a_limit_is_refused(driver: Any, sim: Simulator, seconds:
         with pytest.raises(InvalidArgument, match="expected seconds"):
             call()
     assert len(sim.calls) == before
+
+
+def test_the_disks_that_destroy_would_delete(driver: Any, sim: Simulator) -> None:
+    """Of a running node, too; nothing is changed, and what is refused there is refused here."""
+    node = make(driver)
+    before = fingerprints_of(sim.repository_path)
+    [disk] = driver.ex_list_own_disks(node)
+    assert disk in driver.ex_get_node(node.id).extra["disks"]
+    assert driver.ex_list_own_disks(driver.ex_get_node_by_name("seed-1").id) == [], "not its name"
+    assert fingerprints_of(sim.repository_path) == before
+    other = {"disk": [f"file:{disk},xvdb,w"]}
+    sim.add_vm("other", config=other)
+    assert driver.ex_list_own_disks(node) == [], "another VM names it"
+    sim.hosts[2].kill()
+    with pytest.raises(PreconditionFailed):
+        driver.ex_list_own_disks(sim.add_vm("absent"))

@@ -89,6 +89,13 @@ def test_the_size_is_that_of_the_definition(sim: Simulator, driver: Any) -> None
     assert {(node.image, node.created_at) for node in nodes.values()} == {(None, None)}
 
 
+def test_the_image_of_a_new_node_is_known(sim: Simulator, driver: Any) -> None:
+    size, image = driver.list_sizes()[0], driver.list_images()[0]
+    assert driver.create_node("new", size, image).image is image
+    by_id = driver.create_node("newer", size, image.id)
+    assert (by_id.image, driver.ex_get_node(by_id.id).image) == (None, None)
+
+
 def test_a_node_s_size_makes_another_node_like_it() -> None:
     with simulate(hosts=1, vms=0) as sim:
         sim.add_vm("odd", config={"memory": 768, "vcpus": 3}, disk=False)

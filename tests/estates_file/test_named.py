@@ -144,7 +144,10 @@ def test_which_hosts(
 
 
 def test_a_host_that_the_estate_does_not_know_is_not_trusted(tmp_path: Path) -> None:
-    with pytest.raises(InvalidArgument, match="no fingerprint for ovm-9"):
+    with pytest.raises(
+        InvalidArgument,
+        match=r"no fingerprint for ovm-9:8899.*nor in estate 'lab' in .*estates.yaml",
+    ):
         read_options(secret="pw", host="ovm-9", ex_estate=make(tmp_path))
 
 
