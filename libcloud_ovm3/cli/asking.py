@@ -16,7 +16,7 @@ def ask_password(prompt: str, instead: str) -> str:
     try:
         password: str = click.prompt(prompt, hide_input=True, err=True)
     except click.Abort as error:
-        _check_end(error, f"no password was given: {instead}")
+        _check_end(error, f"{prompt}: not given; {instead}")
         raise
     return password
 

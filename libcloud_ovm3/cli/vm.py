@@ -151,10 +151,10 @@ def start(
 def stop(
     vms: tuple[str, ...], force: bool, timeout: float, hosts_off: tuple[str, ...], **options: Any
 ) -> None:
-    """Shut down VMs and wait until they have stopped, one after the other.
+    """Shut down VMs and wait until they have stopped.
 
-    The guest is asked to shut down. Without --force it is never powered off: after the timeout
-    the command fails.
+    One after the other. The guest is asked to shut down. Without --force it is never powered off:
+    after the timeout the command fails.
     """
     with reported():
         limit = parse_seconds(timeout, "--timeout", may_be_zero=True)

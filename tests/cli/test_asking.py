@@ -46,8 +46,8 @@ def test_choices_are_one_line() -> None:
     ("words", "expected"),
     [
         ("estate remove lab", "nobody answered the question: add --yes"),
-        ("vm list --estate lab", "no password was given: use --password-file FILE or the "),
-        ("vm list --host 192.0.2.9 --insecure", "no password was given: use --password-file"),
+        ("vm list --estate lab", "Agent password for estate lab: not given; use --password-file"),
+        ("vm list --host 192.0.2.9 --insecure", "for 192.0.2.9:8899: not given; use --password"),
     ],
 )
 def test_the_end_of_the_input_is_no_answer(words: str, expected: str) -> None:
@@ -74,3 +74,9 @@ def test_no_means_no() -> None:
     done = run("estate", "remove", "lab", typed="n\n")
     assert (done.exit_code, done.stdout) == (1, "")
     assert "Aborted." in done.stderr
+
+
+@pytest.mark.parametrize("path", GROUPS)
+def test_no_line_of_a_list_of_commands_is_cut(path: str) -> None:
+    listed = run(*path.split()[1:], "--help").output.partition("\nCommands:\n")[2]
+    assert [line for line in listed.splitlines() if line.endswith("...")] == []
