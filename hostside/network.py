@@ -17,8 +17,9 @@ _FAMILIES = {'inet': (4, 32), 'inet6': (6, 128)}
 _FLAGS = ('dead', 'linkdown', 'offload', 'onlink', 'notify', 'pervasive', 'rt_offload', 'rt_trap')
 _TYPES = ('unicast', 'local', 'broadcast', 'multicast', 'anycast', 'throw', 'unreachable',
           'prohibit', 'blackhole', 'nat')
-_NOT_REACHED = (errno.ECONNREFUSED, errno.ECONNRESET, errno.ETIMEDOUT, errno.EHOSTUNREACH,
-                 errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN)
+_REFUSED = (errno.ECONNREFUSED, errno.ECONNRESET)  # by the other side, which is running
+# not ENETUNREACH, ENETDOWN: a host without a route cannot tell
+_SILENT = (errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.EHOSTDOWN)
 
 
 def command(dom0, *words):
@@ -129,7 +130,8 @@ def mask_of(prefix_length):
 
 
 def check_port(dom0, address, port, seconds):
-    """Whether a TCP connection to a numeric address is accepted within that many seconds.
+    """How a numeric address answers at a TCP port within that many seconds: ``open``, ``refused``
+    (then something is running there), or ``silent``.
 
     Host names are not allowed: name resolution has no time limit. Raises InvalidArgument, Failed.
     """
@@ -142,21 +144,24 @@ def check_port(dom0, address, port, seconds):
         raise errors.Failed(describe(error()))
     try:
         connection.settimeout(seconds)
-        return _connects(connection, str(address), port)
+        return _connect(connection, str(address), port)
     finally:
         connection.close()
 
 
-def _connects(connection, address, port):
+def _connect(connection, address, port):
     try:
         connection.connect((address, port))
     except socket.timeout:
-        return False
+        return 'silent'
     except socket.error:
-        if error().args[0] in _NOT_REACHED:
-            return False
+        number = error().args[0]
+        if number in _REFUSED:
+            return 'refused'
+        if number in _SILENT:
+            return 'silent'
         raise errors.Failed(describe(error()))  # local: it says nothing of the other side
-    return True
+    return 'open'
 
 
 def _family(address):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
 
 from libcloud import security
 
@@ -20,6 +21,7 @@ from libcloud_ovm3.agent.address import (
     DEFAULT_PORT,
     Address,
     host_key,
+    list_of,
     parse_address,
     parse_flag,
     parse_port,
@@ -180,7 +182,7 @@ def read_options(
         is_secure=is_secure,
         trust=trust,
         limits=TimeLimits.of(given.timeout, _mapping(given.ex_timeouts, "ex_timeouts")),
-        proxy_url=given.proxy_url,
+        proxy_url=_proxy(given.proxy_url),
         read_only=given.ex_read_only,
         use_module=_flag(given.ex_host_module, "ex_host_module", otherwise=True),
         second_look=parse_seconds(look, "ex_second_look", may_be_zero=True),
@@ -227,6 +229,25 @@ def _file(path: Any, name: str) -> str | None:
             return os.fspath(path)
     except OSError as error:
         raise InvalidArgument(f"{name} {str(path)!r}: {error.strerror}") from None
+    except ValueError as error:  # a NUL
+        raise InvalidArgument(f"{name} {str(path)!r}: {error}") from None
+
+
+def _proxy(url: Any) -> str | None:
+    """The URL of a proxy, as libcloud takes it."""
+    if url is None:
+        return None
+    try:
+        parts = urlsplit(url) if isinstance(url, str) else None
+        is_valid = bool(parts and parts.scheme in ("http", "https") and parts.hostname)
+        is_valid = is_valid and bool(parts and parts.port)
+    except ValueError:  # not its own text, which may quote the password
+        is_valid = False
+    if not is_valid:
+        raise InvalidArgument(
+            "proxy_url: expected http://HOST:PORT or http://USER:PASSWORD@HOST:PORT"
+        )
+    return str(url)
 
 
 def _clock(clock: Any) -> Clock:
@@ -261,7 +282,11 @@ def _addresses(
     host: str | None, hosts: Sequence[str] | str | None, port: int | str | None
 ) -> tuple[Address, ...]:
     default = DEFAULT_PORT if port is None else parse_port(port)
-    listed = re.split(r"[,\s]+", hosts.strip()) if isinstance(hosts, str) else list(hosts or [])
+    listed = (
+        re.split(r"[,\s]+", hosts.strip())
+        if isinstance(hosts, str)
+        else list_of(hosts or [], "ex_hosts")
+    )
     texts = ([] if host is None else [host]) + listed
     if not texts:
         raise InvalidArgument(

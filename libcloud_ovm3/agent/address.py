@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple, TypeVar
 
 from libcloud_ovm3.errors import InvalidArgument
@@ -120,6 +120,16 @@ def parse_flag(value: bool | int | str, name: str) -> bool:
     if text in ("false", "0", "no", "off"):
         return False
     raise InvalidArgument(f"{name} {value!r}: expected True or False")
+
+
+def list_of(values: Iterable[_T], name: str) -> list[_T]:
+    """A list of what may be anything that programs pass for one.
+
+    :raises InvalidArgument: It is not several values.
+    """
+    if isinstance(values, bytes) or not isinstance(values, Iterable):
+        raise InvalidArgument(f"{name} {values!r}: expected a list, or a text with commas")
+    return list(values)
 
 
 def _plain(ipv6: str) -> str:

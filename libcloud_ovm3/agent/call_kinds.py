@@ -76,7 +76,7 @@ def parse_seconds(value: Any, name: str, *, may_be_zero: bool = False) -> float:
     """
     try:
         seconds = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         seconds = -1.0
     if not (0 < seconds < 1e7 or (may_be_zero and seconds == 0)):
         raise InvalidArgument(

@@ -334,13 +334,13 @@ class HostModule:
         """dom0's ARP table."""
         return self._structs(*self._read("neighbours"))
 
-    def check_port(self, address: str, port: int, seconds: int) -> bool:
-        """Whether the host can open a TCP connection to that address and port.
+    def check_port(self, address: str, port: int, seconds: int) -> str:
+        """How an address answers the host at a TCP port: ``open``, ``refused`` or ``silent``.
 
         :param seconds: time limit, 1 to 30.
         """
         function, answer = self._read("check_port", address, port, seconds)
-        return self._reader(function).typed("the response", answer, bool)
+        return self._reader(function).typed("the response", answer, str)
 
     def log_tail(self, log: str, size_bytes: int) -> str:
         """The end of the ``agent``'s or ``xend``'s log; bytes that are not UTF-8 are replaced."""

@@ -22,7 +22,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from libcloud_ovm3.agent.address import Address, host_key, of_host
+from libcloud_ovm3.agent.address import Address, host_key, list_of, of_host
 from libcloud_ovm3.agent.deadline import TimedResponse
 from libcloud_ovm3.errors import InvalidArgument
 
@@ -164,7 +164,7 @@ def parse_pins(pins: str | Sequence[str] | Mapping[str, Any] | None) -> dict[str
 
 
 def _listed(pins: str | Sequence[str]) -> list[str]:
-    listed = pins.split(",") if isinstance(pins, str) else list(pins)
+    listed = pins.split(",") if isinstance(pins, str) else list_of(pins, "ex_fingerprint")
     if not listed:
         raise InvalidArgument("ex_fingerprint: an empty list of pins rejects every certificate")
     return listed
@@ -217,7 +217,7 @@ def check_minimum(version: str) -> str:
 
     :raises InvalidArgument: It is unknown.
     """
-    if version not in _VERSIONS:
+    if not isinstance(version, str) or version not in _VERSIONS:
         raise InvalidArgument(f"ex_tls_minimum {version!r}: expected one of {', '.join(_VERSIONS)}")
     return version
 

@@ -165,6 +165,9 @@ def shown(address: Address, timeout: float) -> TlsFacts:
 def needed(address: Address, timeout: float) -> HostTrust:
     """The fewest options with which a host can be called, determined by a few handshakes.
 
+    Only what the host says is a reason for weaker ones (some just end the connection): a handshake
+    that times out is none.
+
     :raises HostUnreachable: It cannot be reached any more, or not even with all of them.
     """
     with sending(_HANDSHAKE, str(address), changes=False):
@@ -173,6 +176,8 @@ def needed(address: Address, timeout: float) -> HostTrust:
                 presented(address, trust, timeout)
             except NeverSent as error:
                 last = error
+                if not isinstance(error.__cause__, ssl.SSLError | ConnectionResetError):
+                    break
             else:
                 return trust
         text = f"{address}: {last}{advice(last, ANY).text(ANY)}"

@@ -122,12 +122,22 @@ def add(
         options: dict[str, Any] = {"secret": password, "ex_read_only": True}
 
         access = read_options(ex_estate=NamedEstate(name, path, entry), **options)
-        members = [] if only else _members(steps.pool_members(access))
+        others = [] if only else steps.pool_members(access)
+        _require_hosts(pins, [*addresses, *others])
+        members = _members(others, pins)
         accepted = {host.certificate.fingerprint for host in typed}
-        new = [one for one in members if one.certificate.fingerprint not in accepted]
+        new = [
+            one
+            for one in members
+            if one.certificate.fingerprint not in accepted
+            or of_host(pins, one.address, named=False)
+        ]
         steps.accept(new, pins, has_ca, yes)
 
+        silent = set(others) - {one.address for one in members}
         entry = {**_entry([*typed, *members], tls, pins, user, only), **_kept(entry)}
+        if given_pins := _pins_of(silent, pins):
+            entry["pins"] = {**entry.get("pins", {}), **given_pins}
         saved_hosts = addresses if has_ca else steps.entry_hosts(typed, members)
         entry["hosts"] = [steps.host_text(address) for address in saved_hosts]
         access = read_options(ex_estate=NamedEstate(name, path, entry), **options)
@@ -178,14 +188,39 @@ def _password_keys(files: tuple[str, ...], command: str | None) -> dict[str, Any
     return keys
 
 
-def _members(addresses: list[Address]) -> list[steps.Presented]:
+def _require_hosts(pins: dict[str, Any], hosts: list[Address]) -> None:
+    """Check that each pin is for one of these hosts: a wrong name verifies nothing.
+
+    :raises InvalidArgument: one is not.
+    """
+    for key in pins:
+        if not any(of_host({key: key}, host, named=False) for host in hosts):
+            raise InvalidArgument(
+                f"--fingerprint: {key} is none of these hosts: {', '.join(map(str, hosts))}; "
+                f"nothing was saved"
+            )
+
+
+def _pins_of(hosts: set[Address], pins: dict[str, Any]) -> dict[str, list[str]]:
+    """The pins that were given for these hosts."""
+    return {
+        steps.host_text(host): list(found)
+        for host in sorted(hosts)
+        if (found := of_host(pins, host, named=False))
+    }
+
+
+def _members(addresses: list[Address], pins: dict[str, Any]) -> list[steps.Presented]:
     """What the other members present; those that cannot be reached are named."""
     found = []
     for address, result in zip(addresses, map_hosts(steps.read_presented, addresses), strict=True):
         if isinstance(result, Ovm3Error):
+            becomes = "saved without a pin and not contacted until it has one"
+            if of_host(pins, address, named=False):
+                becomes = "saved with the pin that was given"
             tell(
                 f"warning: {address} is a member of the pool, but its certificate cannot be read, "
-                f"so it is saved without a pin and not contacted until it has one: {result}"
+                f"so it is {becomes}: {result}"
             )
         else:
             found.append(result)

@@ -200,10 +200,7 @@ def destroy(vms: tuple[str, ...], yes: bool, hosts_off: tuple[str, ...], **optio
         driver = make_driver(**options)
         nodes = find_vms(driver, vms)
         if not yes:
-            for node in nodes:
-                _tell_plan(driver, node, hosts_off)
-            if not is_confirmed("Delete this?", "add --yes to destroy without a question"):
-                raise click.Abort
+            _ask(driver, nodes, hosts_off)
         _each(nodes, lambda node: _destroy(driver, node, hosts_off))
 
 
@@ -245,16 +242,35 @@ def _destroy(driver: OVM3NodeDriver, node: Node, hosts_off: tuple[str, ...]) -> 
     return f"{_label(node)} was destroyed"
 
 
-def _tell_plan(driver: OVM3NodeDriver, node: Node, hosts_off: tuple[str, ...]) -> None:
-    """Say what destroying a VM would delete."""
+def _ask(driver: OVM3NodeDriver, nodes: list[Node], hosts_off: tuple[str, ...]) -> None:
+    """Say what destroying these VMs would delete, and ask for it.
+
+    :raises click.Abort: the answer was no.
+    :raises click.ClickException: it was yes to something that is no longer so.
+    """
+    plan = [line for node in nodes for line in _plan(driver, node, hosts_off)]
+    for line in plan:
+        tell(line)
+    if not is_confirmed("Delete this?", "add --yes to destroy without a question"):
+        raise click.Abort
+    now = [driver.ex_get_node(str(node.id)) for node in nodes]
+    if [line for node in now for line in _plan(driver, node, hosts_off)] != plan:
+        raise click.ClickException(
+            "this has changed while you were asked, so nothing was deleted; see what it is now by "
+            "the same command"
+        )
+
+
+def _plan(driver: OVM3NodeDriver, node: Node, hosts_off: tuple[str, ...]) -> list[str]:
+    """Return what destroying a VM would delete, one line each."""
     disks = driver.ex_list_own_disks(node, ex_hosts_off=hosts_off)
     power = f"is {node.state} on {_hosts(node)}: it will be powered off, then deleted"
-    tell(f"{_label(node)} {power if node.extra['live'] else 'will be deleted'}")
-    for disk in disks:
-        tell(f"  delete {disk}")
-    for disk in node.extra.get("disks", []):
-        if disk not in disks:
-            tell(f"  keep   {disk}")
+    kept = [disk for disk in node.extra.get("disks", []) if disk not in disks]
+    return [
+        f"{_label(node)} {power if node.extra['live'] else 'will be deleted'}",
+        *(f"  delete {disk}" for disk in disks),
+        *(f"  keep   {disk}" for disk in kept),
+    ]
 
 
 def _size(

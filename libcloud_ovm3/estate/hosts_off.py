@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from libcloud_ovm3.agent import liveness
+from libcloud_ovm3.agent import documents, liveness
 from libcloud_ovm3.agent.address import Address, parse_address
 from libcloud_ovm3.errors import (
     AgentFault,
@@ -25,7 +25,7 @@ from libcloud_ovm3.errors import (
     Ovm3Error,
     PreconditionFailed,
 )
-from libcloud_ovm3.estate.hosts import HostView, UnreachableHost, map_hosts
+from libcloud_ovm3.estate.hosts import HostView, UnreachableHost, map_hosts, read_pools
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository, with_module
 from libcloud_ovm3.progress import waiting
@@ -159,7 +159,7 @@ def _not_found(
     return HostNotFound(
         f"no unreachable host {name!r} in the estate (ex_hosts_off): expected a host's address, or "
         f"a name that resolves to it, as neither the uuid nor the host name of a host that does "
-        f"not answer is known; its hosts are: {'; '.join(listed)}. Nothing was sent"
+        f"not answer is known; its hosts are: {'; '.join(listed)}. Nothing more was sent"
     )
 
 
@@ -175,11 +175,41 @@ def require_off(
     """Check that there is no sign of life of any of these hosts.
 
     :param hosts: The hosts that answer; those with the host module are asked too.
-    :raises PreconditionFailed: There is one, or that cannot be checked; says which.
+    :raises PreconditionFailed: There is one, or that cannot be checked; says which. Or it may have
+        had neighbours that are not known.
     """
     if off:
+        _require_known_pools(estate, off, hosts)
         require_silent(estate, off, hosts)
         _require_no_heartbeat(estate, off, hosts, repositories)
+
+
+def _require_known_pools(estate: Estate, off: Sequence[HostOff], hosts: Sequence[HostView]) -> None:
+    """Check that the pools of these hosts are known, where the hosts of the estate are whole pools.
+
+    The members of a pool are known from its members only. Where none of those answers, others that
+    are running, and their VMs, would be overlooked.
+
+    :param hosts: The hosts that answer.
+    :raises PreconditionFailed: No host that answers has this one in its pool.
+    """
+    if not estate.whole_pool:
+        return
+    pools = [pool for pool in read_pools(hosts) if isinstance(pool, documents.ServerPool)]
+    members = {ip.lower() for pool in pools for ip in pool.members if ip}
+    for one in off:
+        known = {name for address in one.addresses for name in _names_of(address.host)}
+        if not known & members:
+            raise _refused(
+                one,
+                "no host that answers has it in its pool, so the other members of its pool, if it "
+                "had any, and what they run, are unknown; name one of them too, or name all hosts "
+                "that there are as the only ones (ex_hosts=[...]; in an estate: only: true)",
+            )
+
+
+def _names_of(host: str) -> set[str]:
+    return {host.lower()} | _resolved(host)
 
 
 def require_silent(estate: Estate, off: Sequence[HostOff], hosts: Sequence[HostView]) -> None:
@@ -205,16 +235,20 @@ def _checks(
     options, limit = estate.liveness, max(estate.liveness.limit, LEAST_LIMIT)
     if any(liveness.is_behind_proxy(address, options) for address in off.addresses):
         raise _refused(off, "agents are called through a proxy, so it cannot be checked from here")
-    checks: list[Callable[[], str | None]] = []
-    for address in off.addresses:
+    # The name may lead to further addresses of the host, or to a host that answers.
+    meant = parse_address(off.name, off.addresses[0].port)
+    places: dict[tuple[str, int], None] = {}
+    for address in (*off.addresses, meant):
         try:
             ips = liveness.numeric_addresses(address.host)
         except HostUnreachable as error:
             raise _refused(off, f"{error}, so it cannot be checked") from error
-        for ip in ips:
-            for port in dict.fromkeys((address.port, options.ssh_port)):
-                checks.append(partial(liveness.sign_of_life, ip, port, limit))
-                checks += [partial(_seen_by, one, ip, port, limit) for one in hosts]
+        ports = (address.port, options.ssh_port)
+        places |= dict.fromkeys((ip, port) for ip in ips for port in ports)
+    checks: list[Callable[[], str | None]] = []
+    for ip, port in places:
+        checks.append(partial(liveness.sign_of_life, ip, port, limit))
+        checks += [partial(_seen_by, one, ip, port, limit) for one in hosts]
     return checks
 
 
@@ -223,10 +257,14 @@ def _seen_by(host: HostView, ip: str, port: int, limit: float) -> str | None:
     if host.module is None:
         return None
     try:
-        is_open = host.module.check_port(ip, port, min(30, math.ceil(limit)))
+        answer = host.module.check_port(ip, port, min(30, math.ceil(limit)))
     except Ovm3Error as error:
         raise PreconditionFailed(f"{host.label} cannot tell: {error}{_WITHOUT}") from error
-    return f"accepts connections of {host.label} to TCP port {port} of {ip}" if is_open else None
+    if answer == "silent":
+        return None
+    if answer == "open":
+        return f"accepts connections of {host.label} to TCP port {port} of {ip}"
+    return f"refuses connections of {host.label} to TCP port {port} of {ip}, so it is running"
 
 
 def _refused(off: HostOff, why: str) -> PreconditionFailed:

@@ -12,6 +12,7 @@ from typing import Any
 
 from libcloud_ovm3.errors import InvalidArgument
 from libcloud_ovm3.estates_file.reading import (
+    Estates,
     check_content,
     estates_path,
     existing,
@@ -33,7 +34,8 @@ def add_estate(name: str, entry: dict[str, Any], password: str | None, is_defaul
     :return: Whether it is the default now.
     :raises InvalidArgument: There is one of this name, or the entry is not valid.
     """
-    with _changing() as (path, content):
+    path = estates_path()
+    with _exclusive() as file, _changing(file) as content:
         estates = content.setdefault("estates", {})
         if name in estates:
             raise InvalidArgument(
@@ -44,8 +46,9 @@ def add_estate(name: str, entry: dict[str, Any], password: str | None, is_defaul
         estates[name] = entry
         if is_default or len(estates) == 1:
             content["default"] = name
-        check_content(path, content)
+        found = check_content(path, content)
         if password is not None:
+            _require_own(found, name)
             _write(path.parent / password_file_of(name), f"{password}\n")
         return bool(content.get("default") == name)
 
@@ -60,62 +63,81 @@ def use_estate(name: str) -> None:
 
     :raises InvalidArgument: There is none of this name.
     """
-    with _changing() as (path, content):
-        _existing(path, content, name)
+    with _exclusive() as file, _changing(file) as content:
+        existing(check_content(estates_path(), content), name)
         content["default"] = name
 
 
 def remove_estate(name: str) -> Path | None:
-    """Remove an estate, and the file with its password if :func:`add_estate` made that.
+    """Remove an estate, and the file with its password if :func:`add_estate` made that and no other
+    estate has its password there.
 
     :return: The file that was deleted.
     :raises InvalidArgument: There is none of this name.
     """
-    with _changing() as (path, content):
-        entry = _existing(path, content, name)
-        del content["estates"][name]
-        if content.get("default") == name:
-            del content["default"]
-        own = path.parent / password_file_of(name)
-    if entry.get("password_file") != own.name or not own.exists():
-        return None
-    own.unlink()
+    path = estates_path()
+    own = path.parent / password_file_of(name)
+    with _exclusive() as file:
+        with _changing(file) as content:
+            entry = existing(check_content(path, content), name).entry
+            del content["estates"][name]
+            if content.get("default") == name:
+                del content["default"]
+            left = check_content(path, content)
+        if entry.get("password_file") != own.name or not own.exists() or _users_of(left, own):
+            return None
+        own.unlink()
     return own
 
 
-def _existing(path: Path, content: dict[str, Any], name: str) -> dict[str, Any]:
-    entry: dict[str, Any] = dict(existing(check_content(path, content), name).entry)
-    return entry
+def _require_own(found: Estates, name: str) -> None:
+    """Check that no other estate has its password in the file that is to have this one's."""
+    file = found.path.parent / password_file_of(name)
+    others = [one for one in _users_of(found, file) if one != name]
+    if others:
+        raise InvalidArgument(
+            f"{file} has the password of the estate {', '.join(others)}, and would be overwritten: "
+            f"choose another name than {name!r}"
+        )
+
+
+def _users_of(found: Estates, file: Path) -> list[str]:
+    """The estates with a password in this file."""
+    real, users = os.path.realpath(file), []
+    for name, one in found.estates.items():
+        with contextlib.suppress(InvalidArgument):  # a home directory that does not exist
+            if real in map(os.path.realpath, one.password_paths):
+                users.append(name)
+    return users
 
 
 @contextlib.contextmanager
-def _changing() -> Iterator[tuple[Path, dict[str, Any]]]:
-    """The content of the file, to be changed in place; written at the end unless that raises.
+def _exclusive() -> Iterator[Path]:
+    """The file itself, where a symbolic link to it leads, for this client alone."""
+    file = Path(os.path.realpath(estates_path()))
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    lock = os.open(file.with_name("estates.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    with os.fdopen(lock) as held:
+        fcntl.flock(held, fcntl.LOCK_EX)  # another one holds it for milliseconds
+        yield file
 
-    A symbolic link to the file stays one.
-    """
+
+@contextlib.contextmanager
+def _changing(file: Path) -> Iterator[dict[str, Any]]:
+    """The content of the file, to be changed in place; written at the end unless that raises."""
     import yaml  # noqa: PLC0415 (only where an estate is named)
 
-    path = Path(os.path.realpath(estates_path()))
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _locked(path.with_name("estates.lock")):
-        before = read_text(path)
-        content = {} if before is None else parse(path, before) or {}
-        check_content(path, content)
-        content["estates"] = content.get("estates") or {}
-        yield path, content
-        check_content(path, content)
-        if before is not None:
-            _write(path.with_name("estates.yaml.bak"), before)
-        ordered = {key: content[key] for key in ("default", "estates") if key in content}
-        _write(path, _ABOUT + yaml.safe_dump(ordered, sort_keys=False, allow_unicode=True))
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600)) as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # another one holds it for milliseconds
-        yield
+    path = estates_path()
+    before = read_text(path)
+    content = {} if before is None else parse(path, before) or {}
+    check_content(path, content)
+    content["estates"] = content.get("estates") or {}
+    yield content
+    check_content(path, content)
+    if before is not None:
+        _write(file.with_name("estates.yaml.bak"), before)
+    ordered = {key: content[key] for key in ("default", "estates") if key in content}
+    _write(file, _ABOUT + yaml.safe_dump(ordered, sort_keys=False, allow_unicode=True))
 
 
 def _write(path: Path, text: str) -> None:

@@ -75,7 +75,7 @@ def listed_hosts(hosts: str | list[str]) -> list[str]:
 
 
 def _check_text(value: Any) -> None:
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value or "\0" in value:
         raise InvalidArgument(f"{value!r}: expected a text")
 
 
@@ -84,7 +84,8 @@ def _check_command(value: Any) -> None:
         words = shlex.split(value) if isinstance(value, str) else value
     except ValueError as error:
         raise InvalidArgument(f"not a valid command: {error}") from None
-    if not isinstance(words, list) or not words or not all(isinstance(w, str) for w in words):
+    texts = [w for w in words if isinstance(w, str)] if isinstance(words, list) else []
+    if not texts or len(texts) < len(words) or "\0" in "".join(texts):
         raise InvalidArgument("expected a command: a text, or a list of texts")
 
 

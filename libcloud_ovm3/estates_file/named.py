@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import selectors
 import shlex
 import subprocess
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +19,8 @@ from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed, warn
 from libcloud_ovm3.estates_file.content import ARGUMENTS, FILES, listed_hosts
 
 COMMAND_SECONDS = 60.0  # for a password command, which may have to ask its user for something
+_MOST_BYTES = 1 << 20  # that it may print
+_PERIOD = 0.02  # seconds between two looks whether it has ended
 DEFAULT_USER = "oracle"  # on every real host
 _USERS_LINE = 7  # stack levels from a warning in here to the line that makes the driver
 
@@ -51,6 +56,12 @@ class NamedEstate:
     def has_password(self) -> bool:
         """Whether the file says where the password comes from."""
         return "password_file" in self.entry or "password_command" in self.entry
+
+    @property
+    def password_paths(self) -> tuple[Path, ...]:
+        """The files with its passwords."""
+        files = [self.entry[key] for key in ("password_file",) if key in self.entry]
+        return tuple(map(self._file, [*files, *self.entry.get("password_files", {}).values()]))
 
     def has_host(self, address: Address) -> bool:
         """Whether a host is one of ``hosts`` or has a pin in it."""
@@ -111,7 +122,10 @@ class NamedEstate:
         )
 
     def _file(self, path: str) -> Path:
-        return self.path.parent / Path(path).expanduser()
+        try:
+            return self.path.parent / Path(path).expanduser()
+        except RuntimeError as error:  # no such user, no home directory
+            raise InvalidArgument(f"estate {self.name!r}: {path}: {error}") from None
 
     def _read_password(self, file: str, key: str) -> str:
         path = self._file(file)
@@ -130,12 +144,15 @@ class NamedEstate:
                 words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
             ) as command_run:
                 try:
-                    output, _ = command_run.communicate(timeout=COMMAND_SECONDS)
+                    output = _printed(command_run, COMMAND_SECONDS)
                 except subprocess.TimeoutExpired:
-                    command_run.kill()  # what it started itself may go on and hold the pipe
+                    command_run.kill()  # what it started itself may go on
                     raise PreconditionFailed(
                         f"{failed} did not end within {COMMAND_SECONDS:.0f} s"
                     ) from None
+                if output is None:
+                    command_run.kill()
+                    raise PreconditionFailed(f"{failed} prints more than a password")
         except OSError as error:
             raise PreconditionFailed(f"{failed} cannot be run: {error.strerror}") from None
         if command_run.returncode != 0:
@@ -147,6 +164,32 @@ class NamedEstate:
         if not lines or not lines[0]:
             raise PreconditionFailed(f"{failed} printed no password in its first line")
         return lines[0]
+
+
+def _printed(run: subprocess.Popen[bytes], seconds: float) -> bytes | None:
+    """What a command prints until it ends; None if that is far too much.
+
+    What it has started itself may go on, and hold the pipe.
+
+    :raises TimeoutExpired: It does not end.
+    """
+    assert run.stdout is not None
+    end, output = time.monotonic() + seconds, b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(run.stdout, selectors.EVENT_READ)
+        while len(output) <= _MOST_BYTES:
+            has_ended = run.poll() is not None  # before it is read: then nothing is missed
+            is_ready = bool(selector.select(0 if has_ended else _PERIOD))
+            part = os.read(run.stdout.fileno(), 1 << 16) if is_ready else b""
+            output += part
+            if is_ready and not part:
+                run.wait(max(0.0, end - time.monotonic()))
+                return output
+            if has_ended and not is_ready:
+                return output
+            if time.monotonic() > end:
+                raise subprocess.TimeoutExpired(run.args, seconds)
+    return None
 
 
 def read_password_file(path: Path, label: str) -> str:

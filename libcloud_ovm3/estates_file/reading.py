@@ -13,6 +13,7 @@ from libcloud_ovm3.errors import InvalidArgument, warn
 from libcloud_ovm3.estates_file.content import check_entry, check_name
 from libcloud_ovm3.estates_file.named import NamedEstate
 
+_LIMIT = 1 << 20  # bytes
 _USERS_LINE = 6  # stack levels from a warning in here to the line that makes the driver
 
 
@@ -82,9 +83,9 @@ def existing(found: Estates, name: str) -> NamedEstate:
 def read_text(path: Path) -> str | None:
     """The file's text; None if there is none. Whoever can write it can run a password command."""
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_open_at_once) as file:
             status = os.fstat(file.fileno())
-            content = file.read()
+            content = file.read(_LIMIT + 1) if stat.S_ISREG(status.st_mode) else None
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -96,10 +97,17 @@ def read_text(path: Path) -> str | None:
         raise InvalidArgument(
             f"{path}: not used, as others can write it (mode {mode:o}): `chmod 600 {path}`"
         )
+    if content is None or len(content) > _LIMIT:
+        raise InvalidArgument(f"{path}: expected a regular file of at most {_LIMIT >> 20} MiB")
     try:
         return content.decode("utf-8")
     except ValueError as error:
         raise InvalidArgument(f"{path}: {error}") from None
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Without waiting: a pipe in its place would stop every program that names an estate."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def parse(path: Path, text: str) -> Any:

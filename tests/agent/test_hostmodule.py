@@ -123,7 +123,7 @@ CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
     ("write_document", (*W, "/m", "n", 4, b"x"), (*W, "/m", "n", 4, b"x"), 4, 4),
     ("set_control_interface", (*W, "c0", "169.254.1.1", 16), (*W, "c0", "169.254.1.1", 16),
      None, None),
-    ("check_port", ("10.0.0.1", 22, 3), ("10.0.0.1", 22, 3), True, True),
+    ("check_port", ("10.0.0.1", 22, 3), ("10.0.0.1", 22, 3), "open", "open"),
     ("log_tail", ("agent", 100), ("agent", 100), C15,
      "Installing caf\ufffd \ufffd\ufffd package ... été ok\n"),
 ]  # fmt: skip

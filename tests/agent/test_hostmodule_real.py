@@ -191,7 +191,7 @@ def test_documents(module: HostModule, mount: str) -> None:
 def test_network_and_logs(module: HostModule, sim: Simulator) -> None:
     assert sim.hosts[0].address in {one["address"] for one in module.addresses()}
     assert all(one["device"] for one in [*module.routes(), *module.neighbours()])
-    assert module.check_port(sim.hosts[0].address, sim.hosts[0].port, 5) is True
+    assert module.check_port(sim.hosts[0].address, sim.hosts[0].port, 5) == "open"
     with pytest.raises(AgentFault) as caught:
         module.set_control_interface(ME, new(), "no-such-bridge", "169.254.1.1", 16)
     assert kind(caught) in ("NotFound", "InvalidArgument", "NotAllowed", "Failed")

@@ -17,10 +17,12 @@ from typing import Any
 import pytest
 
 from libcloud_ovm3 import errors
+from libcloud_ovm3.agent import tlsadvice
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.call_kinds import TimeLimits
 from libcloud_ovm3.agent.connection import AgentConnection
-from libcloud_ovm3.agent.tls import HostTrust, fingerprint
+from libcloud_ovm3.agent.tls import HostTrust, NeverSent, fingerprint
+from libcloud_ovm3.agent.tls import presented as tls_presented
 from libcloud_ovm3.agent.tlsadvice import (
     USUAL,
     advice,
@@ -292,6 +294,24 @@ def test_ovm3_pin_where_the_host_says_no_reason(
         assert hinted(caught.value) == []
         options = needed(Address(server.host, server.port), 5)
         assert switches(options, USUAL) == ["--tls-minimum TLSv1", "--tls-legacy-renegotiation"]
+
+
+@pytest.mark.parametrize("reason", [TimeoutError("lost"), ConnectionRefusedError("lost")])
+def test_a_lost_packet_weakens_nothing(
+    reason: OSError, old_servers: dict[str, Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is needed is saved with the pin, for good."""
+    server, lost = old_servers["TLS 1.0"], [reason]
+
+    def presented(*args: Any) -> Any:
+        if lost:
+            raise NeverSent("lost") from lost.pop()
+        return tls_presented(*args)
+
+    monkeypatch.setattr(tlsadvice, "presented", presented)
+    with pytest.raises(errors.HostUnreachable, match="lost"):
+        needed(Address(server.host, server.port), 5)
+    assert needed(Address(server.host, server.port), 5).minimum == "TLSv1"
 
 
 def test_ovm3_pin_where_nothing_helps(old_servers: dict[str, Server]) -> None:

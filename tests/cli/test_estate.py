@@ -12,7 +12,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from libcloud_ovm3.agent.address import Address
+from libcloud_ovm3.agent.address import Address, parse_address
 from libcloud_ovm3.agent.tls import HostTrust
 from libcloud_ovm3.cli import estate_add
 from libcloud_ovm3.cli.commands import ovm3
@@ -138,6 +138,19 @@ def test_another_certificate_than_the_one_given(pool: Simulator, file: Path) -> 
     assert not file.exists()
 
 
+def test_a_pin_counts_for_a_copy_of_the_first_host_too(
+    pool: Simulator, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A member that presents a certificate that was accepted, and not the one that was given."""
+    read, first = estate_add.read_presented, parse_address(address(pool))
+    monkeypatch.setattr(estate_add, "read_presented", lambda one: read(first)._replace(address=one))
+    given = ("--fingerprint", f"{pool.hosts[1].address}={'a' * 64}")
+    status, out = invoke("estate", "add", "lab", address(pool), *pins(pool, 0), *given, "--yes",
+                         OVM3_PASSWORD=pool.password)  # fmt: skip
+    assert (status, "not the one that was given" in out) == (1, True), out
+    assert not file.exists()
+
+
 def test_a_wrong_password_saves_nothing(pool: Simulator, file: Path) -> None:
     status, out = invoke("estate", "add", "lab", address(pool), "--yes", OVM3_PASSWORD="wrong-one")
     assert status == 1
@@ -178,6 +191,23 @@ def test_an_estate_with_a_dead_member(pool: Simulator, file: Path) -> None:
     assert status == 0, out
     assert f"warning: {address(pool, 2)} is a member of the pool, but its certificate" in out
     assert saved(file)["hosts"] == addresses(pool)[:2]
+    assert address(pool, 2) not in saved(file)["pins"]  # type: ignore[operator]
+    invoke("estate", "remove", "lab", "--yes")
+    status, out = invoke("estate", "add", "lab", address(pool), *pins(pool),
+                         OVM3_PASSWORD=pool.password)  # fmt: skip
+    assert (status, "saved with the pin that was given" in out) == (0, True), out
+    assert saved(file)["pins"][address(pool, 2)] == [pool.hosts[2].fingerprint]  # type: ignore[index]
+
+
+@pytest.mark.parametrize("only", [(), ("--only",)])
+def test_a_pin_for_no_host_is_a_mistake(pool: Simulator, file: Path, only: tuple[str, ...]) -> None:
+    """It was to verify something, and verifies nothing."""
+    wrong = f"{pool.hosts[0].address}0={pool.hosts[0].fingerprint}"
+    status, out = invoke("estate", "add", "lab", address(pool), *pins(pool)[:2], *only,
+                         "--fingerprint", wrong, "--yes", OVM3_PASSWORD=pool.password)  # fmt: skip
+    assert status == 2
+    assert f"{pool.hosts[0].address}0 is none of these hosts: {address(pool)}" in out
+    assert not file.exists()
 
 
 def test_a_member_with_another_password(pool: Simulator, file: Path) -> None:

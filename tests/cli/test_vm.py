@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+import click
 import pytest
 import yaml
 from libcloud.compute.types import NodeState
@@ -306,3 +307,26 @@ def test_an_interrupted_creation_can_be_destroyed(
         assert done.exit_code == 0, done.stderr
         assert [one.name for one in driver.list_nodes()] == ["seed-1", "seed-2"]
         assert driver.ex_list_orphans() == []
+
+
+def test_what_changes_while_destroy_asks_was_not_agreed_to(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A VM was stopped; its owner has started it by the time of the answer."""
+    monkeypatch.setattr(vm_commands, "has_terminal", lambda: True)
+    driver = driver_for(sim)
+    vm_id = dashed(sim.add_vm("web-1"))
+    confirm = click.confirm
+
+    def start_and_confirm(*arguments: Any, **options: Any) -> bool:
+        assert quietly(driver.start_node, driver.ex_get_node(str(vm_id)))
+        return confirm(*arguments, **options)
+
+    monkeypatch.setattr(click, "confirm", start_and_confirm)
+    done = on(sim, "vm", "destroy", "web-1", stdin="y\n")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "changed while you were asked, so nothing was deleted" in done.stderr
+    assert driver.ex_get_node(str(vm_id)).state == "running"
+    assert calls_of(sim, "stop_vm", "delete_vm") == []
+    monkeypatch.setattr(click, "confirm", confirm)
+    assert on(sim, "vm", "destroy", "web-1", stdin="y\n").exit_code == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Warning
 from tests.agent.certificates import make_certificate
+from tests.support import quietly
 
 A, B = "AA:" * 31 + "AA", "bb" * 32
 NAMED = {"ex_hosts": "ovm-1, ovm-2", "ex_fingerprint": f"ovm-1={A},ovm-2=SHA256 Fingerprint={B}"}
@@ -63,6 +65,7 @@ REFUSED = {
     "port": ("agent", "port 'agent': expected a number"),
     "verify_ssl": ("x", "verify_ssl 'x': expected"),
     "timeout": ("soon", "'soon': expected seconds"),
+    "proxy_url": ("proxy:3128", "proxy_url: expected http://HOST:PORT"),
     "ex_hosts": ("ovm-1,https://x", "URLs"),
     "ex_fingerprint": ("ovm-1=ab", "fingerprint 'ab': expected"),
     "ex_tls_server_name": ("ovm-1=", "ex_tls_server_name 'ovm-1=': expected a mapping"),
@@ -86,7 +89,7 @@ ARGUMENTS = set(inspect.signature(OVM3NodeDriver).parameters)
 
 def test_every_argument_is_here() -> None:
     assert {*TAKEN, *REFUSED} == ARGUMENTS
-    assert ARGUMENTS - set(REFUSED) == {"key", "secret", "proxy_url"}, "any text may be one"
+    assert ARGUMENTS - set(REFUSED) == {"key", "secret"}, "any text may be one"
 
 
 @pytest.mark.parametrize("name", TAKEN)
@@ -107,13 +110,40 @@ def test_a_text_is_refused(name: str) -> None:
     assert "hidden" not in str(caught.value)
 
 
+ODD = (
+    7, -1, 0, 1.5, float("nan"), float("inf"), True, [1], ["x"], [None], [[]], {"a": 1}, {1: 2},
+    {(1,): []}, {"x": [[]]}, object(), b"x", "\0", "a\0b", "\ud800", "=", "a=", "=b", ",", ", ,",
+    "x" * 70000, ("a",), {"a"}, 10**400, "9" * 5000,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(ARGUMENTS))
+def test_what_no_argument_can_be_is_refused_and_breaks_nothing(name: str) -> None:
+    """It is taken, or it is an InvalidArgument, which is what programs catch."""
+    refused = 0
+    for value in ODD:
+        try:
+            quietly(make, **{name: value})
+        except InvalidArgument:
+            refused += 1
+    assert refused >= 5
+
+
+@pytest.mark.parametrize("url", ["hidden", "http://u:hidden/x@p:1", "http://u:x@p:hidden"])
+def test_the_password_of_a_proxy_is_not_in_the_error(url: str) -> None:
+    with pytest.raises(InvalidArgument, match="proxy_url: expected") as caught:
+        make(proxy_url=url)
+    assert "hidden" not in str(caught.value)
+
+
 @pytest.mark.parametrize("name", sorted(ARGUMENTS - {"key", "secret", "host", "ex_read_only"}))
 def test_an_empty_text_and_none_mean_not_given(name: str) -> None:
-    usual = vars(make()._access)
+    usual = make()._access
+    facts = {field.name for field in dataclasses.fields(usual)} - {"passwords", "clock"}
     for nothing in ("", None):
-        given = vars(make(**{name: nothing})._access)
-        for fact in set(usual) - {"passwords", "clock"}:
-            assert given[fact] == usual[fact], fact
+        given = make(**{name: nothing})._access
+        for fact in facts:
+            assert getattr(given, fact) == getattr(usual, fact), fact
 
 
 def test_pins_by_host_in_one_text() -> None:

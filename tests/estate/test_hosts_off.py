@@ -335,7 +335,7 @@ def modules(personality: str) -> Iterator[Simulator]:
     """The same with the host module, and without the seconds that its checks would really take."""
     options = {"personality": personality, "host_module": True}
     with simulate(hosts=3, vms=0, **options) as simulator:
-        simulator.misbehave("answer", "libcloud_check_port", times=None, value=False)
+        simulator.misbehave("answer", "libcloud_check_port", times=None, value="silent")
         yield fell(simulator)
 
 
@@ -345,9 +345,13 @@ def test_other_hosts_are_asked_too(modules: Simulator) -> None:
     asked = [call for call in modules.calls if call.function == "libcloud_check_port"]
     assert [list(one.arguments) for one in asked] == [[off, modules.hosts[1].port, 10]] * 2
     modules.clear_misbehaviour()
-    modules.misbehave("answer", "libcloud_check_port", host=2, value=True)
-    modules.misbehave("answer", "libcloud_check_port", host=0, value=False)
+    modules.misbehave("answer", "libcloud_check_port", host=2, value="open")
+    modules.misbehave("answer", "libcloud_check_port", host=0, value="silent")
     with pytest.raises(PreconditionFailed, match="accepts connections of ovm-3"):
+        start(driver, off)
+    modules.misbehave("answer", "libcloud_check_port", host=2, value="refused")
+    modules.misbehave("answer", "libcloud_check_port", host=0, value="silent")
+    with pytest.raises(PreconditionFailed, match=r"refuses connections of ovm-3 .*is running"):
         start(driver, off)
     modules.misbehave("fault", "libcloud_check_port", times=2)
     with pytest.raises(PreconditionFailed, match=r"cannot tell: .*ex_host_module=False"):

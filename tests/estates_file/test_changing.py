@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,46 @@ def test_a_password_file_of_the_user_s_own_is_kept(tmp_path: Path) -> None:
     add_estate("lab", {**ENTRY, "password_file": str(own)}, None, is_default=False)
     assert remove_estate("lab") is None
     assert own.exists()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"password_file": "lab.password"},
+        {"password_file": "../libcloud-ovm3/lab.password"},
+        {"password_files": {"ovm-2": "lab.password"}},
+    ],
+)
+def test_a_password_file_that_another_estate_has_too(folder: Path, other: dict[str, Any]) -> None:
+    add_estate("lab", ENTRY, "pw", is_default=False)
+    add_estate("nowhere", {**ENTRY, "password_file": "~no-such-user/x"}, None, is_default=False)
+    add_estate("other", {**ENTRY, **other}, None, is_default=False)
+    assert remove_estate("lab") is None
+    assert (folder / "lab.password").read_text() == "pw\n"
+    with pytest.raises(InvalidArgument, match=r"lab\.password has the password of .* other"):
+        add_estate("lab", ENTRY, "new", is_default=False)
+    assert (folder / "lab.password").read_text() == "pw\n"
+    assert list(read_estates().estates) == ["nowhere", "other"]
+
+
+def test_one_that_adds_what_another_one_removes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the file and the password another client must not come."""
+    add_estate("lab", ENTRY, "old", is_default=False)
+    unlink, adding = Path.unlink, []
+
+    def unlink_late(path: Path, **options: Any) -> None:
+        if path.name == "lab.password":
+            adding.append(other.submit(add_estate, "lab", ENTRY, "new", False))
+            wait(adding, timeout=0.2)
+        unlink(path, **options)
+
+    monkeypatch.setattr(Path, "unlink", unlink_late)
+    with ThreadPoolExecutor(1) as other:
+        remove_estate("lab")
+    assert adding[0].result()
+    assert find_estate("lab").complete({})["secret"] == "new"
 
 
 @pytest.mark.parametrize(
@@ -104,9 +144,13 @@ def test_a_symbolic_link_stays_one(folder: Path, tmp_path: Path) -> None:
     real.touch(mode=0o600)
     folder.mkdir(parents=True)
     estates_path().symlink_to(real)
-    add_estate("lab", ENTRY, None, is_default=False)
+    add_estate("lab", ENTRY, "pw", is_default=False)
     assert estates_path().is_symlink()
     assert "lab" in real.read_text()
+    assert find_estate("lab").complete({})["secret"] == "pw"
+    assert "lab.password" not in files(real.parent), "it may be published from there"
+    assert remove_estate("lab") == folder / "lab.password"
+    assert files(folder) == ["estates.yaml"]
 
 
 def test_a_write_that_fails_leaves_the_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +184,18 @@ def test_a_password_that_is_given_runs_no_command(tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
+def test_a_password_command_that_leaves_a_program_running(tmp_path: Path) -> None:
+    """An agent that keeps the password for a while, and with it the pipe."""
+    pid = tmp_path / "pid"
+    command = ["sh", "-c", f"sleep 300 & echo $! > {pid}; echo pw"]
+    try:
+        estate = make(tmp_path, password_command=command)
+        assert read_options(ex_estate=estate).passwords.all() == ("pw",)
+        os.kill(int(pid.read_text()), 0)
+    finally:
+        os.kill(int(pid.read_text()), signal.SIGKILL)
+
+
 @pytest.mark.parametrize(
     ("command", "message"),
     [
@@ -189,6 +203,8 @@ def test_a_password_that_is_given_runs_no_command(tmp_path: Path) -> None:
         ("true", "'true' printed no password"),
         (["printf", "\\nhidden"], "printed no password in its first line"),
         ("/no/such/program hidden", "cannot be run: No such file"),
+        (["yes", "hidden"], "'yes' prints more than a password"),
+        (["sh", "-c", "echo hidden; exec >&-; exec sleep 300"], "did not end within 0 s"),
         (["sh", "-c", "echo hidden; sleep 300 & wait"], "did not end within 0 s"),
     ],
 )

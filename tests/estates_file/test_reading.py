@@ -121,6 +121,13 @@ def test_what_is_not_such_a_file(file: Path, text: str, message: str) -> None:
         ({"pins": {"ovm-1": 12}}, "pins: 12: expected fingerprints, in quotes"),
         ({"user": 7}, "user: 7: expected a text"),
         ({"tls_minimum": "SSLv3"}, "tls_minimum: .*TLSv1.2"),
+        ({"tls_minimum": ["TLSv1"]}, "tls_minimum: .*TLSv1.2"),
+        ({"tls_minimum": {}}, "tls_minimum: .*TLSv1.2"),
+        ({"password_file": "a\0b"}, "password_file: .*expected a text"),
+        ({"password_files": {"ovm-1": "a\0b"}}, "password_files: .*expected a text"),
+        ({"ca_cert": "a\0b"}, "ca_cert: .*expected a text"),
+        ({"password_command": "pass \0"}, "password_command: expected a command"),
+        ({"password_command": ["pass", "\0"]}, "password_command: expected a command"),
         ({"tls_weak_keys": "perhaps"}, "tls_weak_keys: .*True or False"),
         ({"tls_server_names": [1]}, "tls_server_names: .*mapping"),
         ({"timeout": 0}, "timeout: .*seconds"),
@@ -171,3 +178,25 @@ def test_a_file_that_cannot_be_read_is_not_absent(file: Path) -> None:
     file.mkdir()
     with pytest.raises(InvalidArgument, match="Is a directory"):
         read_estates()
+
+
+def test_a_pipe_in_its_place_stops_nobody(file: Path) -> None:
+    file.unlink()
+    os.mkfifo(file, 0o600)
+    with pytest.raises(InvalidArgument, match="expected a regular file"):
+        read_estates()
+
+
+def test_a_file_of_any_size_is_not_read(file: Path) -> None:
+    write(file)
+    with file.open("a") as more:
+        more.write("#" * (1 << 20))
+    with pytest.raises(InvalidArgument, match="at most 1 MiB"):
+        read_estates()
+
+
+@pytest.mark.parametrize("key", ["password_file", "ca_cert"])
+def test_the_home_directory_of_nobody(file: Path, key: str) -> None:
+    write(file, **{key: "~no-such-user/x"})
+    with pytest.raises(InvalidArgument, match="estate 'lab': ~no-such-user/x: "):
+        find_estate("lab").complete({})

@@ -95,9 +95,9 @@ def test_a_port_that_answers_and_one_that_does_not(dom0):
     listener = socket.socket()
     listener.bind(('127.0.0.1', 0))
     port = listener.getsockname()[1]
-    assert network.check_port(dom0, '127.0.0.1', port, 1) is False
+    assert network.check_port(dom0, '127.0.0.1', port, 1) == 'refused'
     listener.listen(1)
-    assert network.check_port(dom0, u'127.0.0.1', port, 1) is True
+    assert network.check_port(dom0, u'127.0.0.1', port, 1) == 'open'
     listener.close()
 
 
@@ -111,8 +111,10 @@ def test_names_and_odd_numbers_are_refused(dom0, address, port, seconds):
 
 
 @pytest.mark.parametrize('problem, answer', [
-    (socket.timeout('timed out'), False), (socket.error(errno.ECONNREFUSED, 'no'), False),
-    (socket.error(errno.EHOSTUNREACH, 'no'), False), (socket.error(errno.EACCES, 'no'), None)])
+    (socket.timeout('timed out'), 'silent'), (socket.error(errno.ECONNREFUSED, 'no'), 'refused'),
+    (socket.error(errno.EHOSTUNREACH, 'no'), 'silent'),
+    (socket.error(errno.ECONNRESET, 'no'), 'refused'), (socket.error(errno.EACCES, 'no'), None),
+    (socket.error(errno.ENETUNREACH, 'no'), None), (socket.error(errno.ENETDOWN, 'no'), None)])
 def test_what_says_nothing_of_the_other_side_is_no_answer(dom0, monkeypatch, problem, answer):
     class Socket(object):
         limit = None
@@ -133,7 +135,7 @@ def test_what_says_nothing_of_the_other_side_is_no_answer(dom0, monkeypatch, pro
         with pytest.raises(errors.Failed):
             network.check_port(dom0, '::1', 22, 7)
     else:
-        assert network.check_port(dom0, '::1', 22, 7) is answer
+        assert network.check_port(dom0, '::1', 22, 7) == answer
     assert Socket.limit == 7
 
 

@@ -12,7 +12,8 @@ import pytest
 
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.agent import liveness
-from libcloud_ovm3.errors import OperationIncomplete, Ovm3Error, PreconditionFailed
+from libcloud_ovm3.agent.identifiers import dashed
+from libcloud_ovm3.errors import HostNotFound, OperationIncomplete, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.simulator import Simulator
 from tests.operations.failures import (
@@ -37,7 +38,7 @@ def make_sim(personality: str, host_module: bool = False) -> Iterator[Simulator]
         sim.add_vm(NAME, running_on=OFF)
         sim.hosts[OFF].shut_down()
         if host_module:  # it would really wait
-            sim.misbehave("answer", "libcloud_check_port", times=None, value=False)
+            sim.misbehave("answer", "libcloud_check_port", times=None, value="silent")
         sim.calls.clear()
         yield sim
 
@@ -200,3 +201,15 @@ def test_it_comes_back_while_a_node_is_destroyed() -> None:
             quietly(driver.destroy_node, node_id, ex_hosts_off=off)
         assert rule.hits
         assert calls_of(sim, *WRITES) == []
+
+
+def test_it_comes_back_after_a_node_was_powered_off() -> None:
+    """That is not denied."""
+    with make_sim("plain") as sim:
+        driver, off = operator(sim), [sim.hosts[OFF].address]
+        node_id = dashed(sim.add_vm("other", running_on=0))
+        hook = {"before": lambda: None, "after": lambda: comes_back(sim, [])}
+        sim.misbehave("hook", "stop_vm", hook=lambda when: hook[when]())
+        with pytest.raises(HostNotFound, match=r"is reachable.*\. Nothing more was sent$"):
+            quietly(driver.destroy_node, node_id, ex_hosts_off=off)
+        assert calls_of(sim, *WRITES, "stop_vm", "delete_vm") == ["stop_vm"]

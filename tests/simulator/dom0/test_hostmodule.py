@@ -390,7 +390,7 @@ def test_logs_and_neighbours(pool: Simulator) -> None:
     assert [entry["address"] for entry in agent.libcloud_neighbours()] == [pool.hosts[1].address]
     pool.hosts[1].kill()
     assert agent.libcloud_neighbours()[0]["complete"] is False
-    assert agent.libcloud_check_port(pool.hosts[0].address, pool.hosts[0].port, 1) is True
+    assert agent.libcloud_check_port(pool.hosts[0].address, pool.hosts[0].port, 1) == "open"
 
 
 def test_the_command_line_has_it_too(tmp_path: Path) -> None:
