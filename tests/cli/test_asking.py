@@ -1,4 +1,4 @@
-"""Help without a command, questions, and what happens when nobody answers them."""
+"""What a newcomer meets: help without a command, questions that nobody answers, lists."""
 
 from __future__ import annotations
 
@@ -80,3 +80,11 @@ def test_no_means_no() -> None:
 def test_no_line_of_a_list_of_commands_is_cut(path: str) -> None:
     listed = run(*path.split()[1:], "--help").output.partition("\nCommands:\n")[2]
     assert [line for line in listed.splitlines() if line.endswith("...")] == []
+
+
+def test_each_pin_has_a_line() -> None:
+    lines = run("estate", "show", "lab").stdout.splitlines()
+    assert [line.split() for line in lines if "=" in line] == [
+        ["pins", f"192.0.2.1={'ab' * 32}"],
+        [f"192.0.2.2={'ab' * 32}"],
+    ]

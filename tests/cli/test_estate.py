@@ -298,8 +298,7 @@ def test_list_show_use_and_remove(file: Path) -> None:
     status, out = invoke("estate", "show")
     assert (status, "there is no default estate" in out) == (2, True)
     add_estate("lab", {"hosts": ["ovm-1"], "pins": {"ovm-1": "ab" * 32}}, "hidden", False)
-    pins = {"ovm-2": "cd" * 32, "ovm-3": "ef" * 32}
-    add_estate("prod", {"hosts": list(pins), "strict": True, "pins": pins}, None, False)
+    add_estate("prod", {"hosts": ["ovm-2", "ovm-3"], "strict": True}, None, False)
     assert invoke("estate", "list", "-o", "name") == (0, "lab\nprod\n")
     listed = json.loads(invoke("estate", "list", "-o", "json")[1])
     assert [(one["name"], one["is_default"], one["hosts"]) for one in listed] == [
@@ -312,11 +311,6 @@ def test_list_show_use_and_remove(file: Path) -> None:
     shown = yaml.safe_load(invoke("estate", "show", "lab", "-o", "yaml")[1])
     assert shown["pins"] == {"ovm-1": "ab" * 32}
     assert "hidden" not in str(shown)
-    lines = invoke("estate", "show", "prod")[1].splitlines()
-    assert [line.split() for line in lines if "=" in line] == [
-        ["pins", f"ovm-2={'cd' * 32}"],
-        [f"ovm-3={'ef' * 32}"],
-    ]
     assert invoke("estate", "remove", "lab", typed="\n")[0] == 1
     status, out = invoke("estate", "remove", "lab", typed="y\n")
     assert f"{file.with_name('lab.password')} deleted" in out
