@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import builtins
+import contextlib
 import inspect
+import io
 import re
 import shlex
 import socket
@@ -27,7 +29,7 @@ from libcloud_ovm3.estates_file.changing import add_estate
 from libcloud_ovm3.simulator import Simulator
 from tests.cli.running import address as address_of
 from tests.cli.running import invoke, short_waits
-from tests.support import pins_of, simulate
+from tests.support import clock_of, pins_of, simulate
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
@@ -105,38 +107,55 @@ def test_commands(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
                 run_ovm3(line, sim)
 
 
-@pytest.mark.parametrize("saved", ["before, the dead host first", "while the host is dead"])
-def test_commands_beside_a_dead_host(
-    saved: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Those of its page, on three simulated hosts in the places of the examples. A simulated host
-    has no SSH, so its agent's port is checked instead."""
+@pytest.fixture
+def estate_of_three(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulator]:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     with simulate(hosts=3, vms=0) as sim:
         sim.add_vm("db-1", running_on=1)
-        sim.hosts[1].shut_down()
-        pins = pins_of(sim)
-        if saved.startswith("before"):
-            hosts = [address_of(sim, index) for index in (1, 0, 2)]
-            entry = {"hosts": hosts, "pins": pins, "ssh_port": sim.hosts[0].port}
-            add_estate("lab", entry, sim.password, is_default=True)
-        else:
-            add = [f"--fingerprint={host}={pin}" for host, pin in pins.items()]
-            assert "ovm3 estate add lab" in TEXTS["a-host-is-dead.md"]
-            status, output = invoke(
-                "estate", "add", "lab", address_of(sim), *add, password=sim.password
-            )
-            assert status == 0, output
-        for _, text in BLOCK.findall(TEXTS["a-host-is-dead.md"]):
-            for line in text.splitlines():
-                command = line.replace("ovm-2.example.com", address_of(sim, 1))
-                command = command.replace(
-                    "--host-off", f"--ssh-port {sim.hosts[0].port} --host-off"
-                )
-                status, output = invoke(*shlex.split(command)[1:], password=sim.password)
-                assert status == (1 if line == "ovm3 doctor" else 0), output
-        assert "was started on" in output
-        assert len(sim.domains(0) + sim.domains(2)) == 1
+        sim.add_vm("seed-2", running_on=1)
+        entry = {"hosts": [address_of(sim, index) for index in range(3)], "pins": pins_of(sim)}
+        add_estate("lab", entry, sim.password, is_default=True)
+        yield sim
+
+
+def test_commands_beside_a_dead_host(estate_of_three: Simulator) -> None:
+    """Those of its page, on three simulated hosts in the places of the examples. A simulated host
+    has no SSH, so its agent's port is checked instead."""
+    sim = estate_of_three
+    dead = address_of(sim, 1)
+    sim.hosts[1].shut_down()
+    page = BLOCK.findall(TEXTS["a-host-is-dead.md"])
+    for line in "".join(text for kind, text in page if kind == "console").splitlines():
+        command = line.replace("ovm-2.example.com", f"{dead} --ssh-port {sim.hosts[0].port}")
+        status, output = invoke(*shlex.split(command)[1:], password="")
+        assert status == (1 if " doctor" in line else 0), output
+    assert "was started on" in output
+    assert len(sim.domains(0) + sim.domains(2)) == 1
+
+
+def test_a_dead_host_without_hardware(estate_of_three: Simulator) -> None:
+    sim = estate_of_three
+    page = BLOCK.findall(TEXTS["a-host-is-dead.md"])
+    written = []
+    for line in "".join(text for kind, text in page if kind == "sh").splitlines():
+        command = line.replace("127.0.0.3", address_of(sim, 1))
+        command = command.replace("8899", str(sim.hosts[0].port))
+        written.append(invoke(*shlex.split(command)[1:], password=""))
+        clock_of(sim).sleep(60)  # it shuts down
+    assert [status for status, _ in written] == [0, 0, 1, 0]
+    assert re.search(r"seed-2 +unknown", written[1][1].replace("\t", " "))
+    assert "TCP port 22" in written[2][1]
+    assert "was started on" in written[3][1]
+
+
+def test_the_shortest_program(estate_of_three: Simulator) -> None:
+    """Six lines, which import nothing of this package."""
+    [text] = [text for kind, text in BLOCK.findall(TEXTS["README.md"]) if kind == "py"]
+    assert len(text.splitlines()) <= 6
+    assert re.findall("^(?:import|from) .*", text, re.MULTILINE) == [text.splitlines()[0]]
+    with contextlib.redirect_stdout(io.StringIO()) as written:
+        exec(text, {})
+    assert written.getvalue() == "db-1 running\nseed-2 running\n"
 
 
 def run_ovm3(line: str, sim: Simulator) -> None:
@@ -154,7 +173,7 @@ def run_here(line: str, environment: dict[str, str] | None = None) -> str:
     return done.output
 
 
-def test_a_simulated_host_for_the_command_line(
+def test_simulated_hosts_for_the_command_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The two terminals of the README, on a port that is free."""
@@ -162,19 +181,25 @@ def test_a_simulated_host_for_the_command_line(
     with socket.create_server(("127.0.0.2", 0)) as free:
         port = free.getsockname()[1]
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     make_password, simulator = start.splitlines()
     subprocess.run(make_password, shell=True, check=True)
     command = [sys.executable, *shlex.split(simulator.replace("8899", str(port)))[1:]]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+    with subprocess.Popen(
+        [*command, "--speed", "100"], stdout=subprocess.PIPE, text=True
+    ) as running:
         try:
             assert running.stdout is not None
-            _, address, fingerprint = running.stdout.readline().split()
-            line = use.replace("SHA256", fingerprint).replace("127.0.0.2", address)
-            written = [run_here(one) for one in line.splitlines()]
+            printed = [running.stdout.readline().split() for _ in range(3)]
+            lines = use.replace("127.0.0.2", f"127.0.0.2:{port}").splitlines()
+            written = dict(zip(lines, map(run_here, lines), strict=True))
         finally:
             running.terminate()
-    assert fingerprint in written[0].replace(":", "").lower()
-    assert "seed-1" in written[1]
+    added, listed, *_, checked = written.values()
+    assert {pin for _, _, pin in printed} <= set(added.replace(":", "").lower().split())
+    assert "password.txt" not in added, "nobody else can read it"
+    assert "seed-1" in listed
+    assert "0 errors" in checked
 
 
 # ------------------------------------------------------------------ names exist
@@ -289,10 +314,11 @@ def test_extras_exist(page: str) -> None:
 
 
 def command_lines(text: str) -> Iterator[list[str]]:
-    """The words after ``ovm3`` of every command line in a page, in code and in its comments."""
-    codes = INLINE.findall(BLOCK.sub("", text))
-    for _, block in BLOCK.findall(text):
-        codes += [*block.splitlines(), *INLINE.findall(block)]
+    """The words after ``ovm3`` of every command line in a page, in code of all kinds."""
+    paragraphs = re.sub(r"(?<!\n)\n(?!\n)", " ", BLOCK.sub("\n\n", text))
+    lines = [line for _, block in BLOCK.findall(text) for line in block.splitlines()]
+    codes = INLINE.findall(paragraphs) + lines
+    codes += [code for line in lines for code in INLINE.findall(line)]  # in comments
     for code in codes:
         if match := re.match(r"(?:\$ )?ovm3 (.+)", code):
             yield match[1].replace("'", "").replace("[", "").replace("]", "").split()
@@ -336,7 +362,7 @@ def all_commands(group: click.Group) -> Iterator[click.Command]:
 def test_every_command_is_documented() -> None:
     written = "\n".join(TEXTS.values())
     names = {name for name in paths_of(ovm3) if not re.search(rf"ovm3 {name}\b", written)}
-    assert names == {"demo"}  # `make demo`
+    assert names == set()
 
 
 def paths_of(group: click.Group, before: str = "") -> Iterator[str]:

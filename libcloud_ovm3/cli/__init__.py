@@ -7,6 +7,8 @@ import signal
 import sys
 from typing import Any
 
+from libcloud_ovm3._version import __version__
+
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells have it: 128 + SIGINT
 
 
@@ -19,7 +21,8 @@ def main() -> None:
     except ImportError as error:
         if (error.name or "").startswith("libcloud_ovm3"):
             raise
-        sys.exit(f"ovm3: {error.name} is missing: pip install 'libcloud-ovm3[cli]'")
+        wheel = f"libcloud_ovm3-{__version__}-py3-none-any.whl[cli]"
+        sys.exit(f"ovm3: {error.name} is missing: pip install '{wheel}'")
     except KeyboardInterrupt:  # nothing has begun yet
         sys.exit(INTERRUPTED)
     try:

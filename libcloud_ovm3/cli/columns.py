@@ -14,7 +14,7 @@ from rich.text import Text
 _GAP = "  "
 _HEADING = "bold"
 # Only values of these columns are coloured: a VM may have any name. The words say the same.
-_STATE_COLUMNS = {"state", "status"}
+STATE_COLUMNS = {"state", "status"}
 _COLOURS = {
     "green": "ok running",
     "yellow": "duplicate migrating password paused pending rebooting stopping suspended unknown "
@@ -112,7 +112,7 @@ def _one_below_the_other(
 def _cell(heading: str, text: str, is_heading: bool) -> Text:
     if is_heading:
         return Text(text, _HEADING)
-    return coloured(text) if heading in _STATE_COLUMNS else Text(text)
+    return coloured(text) if heading in STATE_COLUMNS else Text(text)
 
 
 def _wrapped(text: str, width: int) -> list[str]:

@@ -25,8 +25,8 @@ from libcloud_ovm3.cli.vm import vm
     cls=Group,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=examples(
-        "ovm3 host certificate ovm-1.example.com",
-        "ovm3 doctor ovm-1.example.com",
+        "ovm3 estate add lab ovm-1.example.com",
+        "ovm3 doctor",
         "ovm3 vm list",
         "ovm3 vm start web-1",
     ),
@@ -35,8 +35,8 @@ from libcloud_ovm3.cli.vm import vm
 def ovm3() -> None:
     """Manage Oracle VM Server 3 hosts without Oracle VM Manager, through their agents.
 
-    Begin with `ovm3 host certificate HOST`, then `ovm3 doctor HOST` and `ovm3 inventory`; these
-    change nothing.
+    Begin with `ovm3 estate add NAME HOST`, which saves how to reach the hosts, then `ovm3 doctor`
+    and `ovm3 inventory`; nothing is changed on the hosts. `ovm3 demo` needs no hosts.
     """
 
 

@@ -25,7 +25,7 @@ _LEVELS = ("error", "warning", "note", "ok")
 
 @click.command(
     epilog=examples(
-        "ovm3 doctor ovm-1.example.com", "ovm3 doctor ovm-1.example.com --bundle pool.json"
+        "ovm3 doctor", "ovm3 doctor ovm-1.example.com", "ovm3 doctor --bundle pool.json"
     )
 )
 @click.argument("host", metavar="[HOST[:PORT]]", required=False)
@@ -38,9 +38,9 @@ _LEVELS = ("error", "warning", "note", "ok")
 @document_option
 @access_options
 def doctor(host: str | None, bundle: Path | None, form: str, **options: Any) -> None:
-    """Check HOST and its pool, and say what to do about each problem. Changes nothing.
+    """Check hosts and say what to do about each problem.
 
-    Without HOST, the hosts of the estate are checked.
+    HOST and its pool are checked; without HOST, the hosts of the estate. Nothing is changed.
 
     Exit status: 0, no problems; 1, warnings or errors, or nothing could be read; 2, invalid
     arguments.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from libcloud_ovm3.access import read_options
 from libcloud_ovm3.agent.address import DEFAULT_PORT, Address, of_host, parse_address, parse_port
 from libcloud_ovm3.agent.tls import parse_pins
 from libcloud_ovm3.cli import estate_add as steps
+from libcloud_ovm3.cli.asking import is_confirmed
 from libcloud_ovm3.cli.completion import estate_names
 from libcloud_ovm3.cli.examples import examples
 from libcloud_ovm3.cli.formats import Column, output_option, show_record, show_records
@@ -44,7 +46,9 @@ _TLS = {argument: key for key, argument in ARGUMENTS.items()}
 
 @click.group(epilog=examples("ovm3 estate add lab ovm-1.example.com", "ovm3 estate use lab"))
 def estate() -> None:
-    """Add, list, show, choose and remove estates: hosts with their certificates and password.
+    """Save, list, show, choose and remove named sets of hosts.
+
+    An estate is a name for hosts with their certificates and password.
 
     A command takes the default estate, or the one that --estate or $OVM3_ESTATE names.
     """
@@ -57,7 +61,10 @@ def _trust_options(command: Any) -> Any:
 
 
 @estate.command(
-    epilog=examples("ovm3 estate add lab ovm-1.example.com --fingerprint ovm-1.example.com=SHA256")
+    epilog=examples(
+        "ovm3 estate add lab ovm-1.example.com",
+        "ovm3 estate add lab ovm-1.example.com --fingerprint ovm-1.example.com=SHA256",
+    )
 )
 @click.argument("name")
 @click.argument("hosts", metavar="HOST[:PORT]...", nargs=-1, required=True)
@@ -111,7 +118,7 @@ def add(
             if not no_save_password:
                 own = changing.password_file_of(name)
                 show(f"The password will be saved in {path.with_name(own)}, readable by you only.")
-            password, _ = passwords((), ask=True)
+            password, _ = passwords((), ", ".join(map(str, addresses)))
         options: dict[str, Any] = {"secret": password, "ex_read_only": True}
 
         access = read_options(ex_estate=NamedEstate(name, path, entry), **options)
@@ -252,14 +259,16 @@ def list_estates(form: str) -> None:
 @output_option
 @click.argument("name", required=False, shell_complete=estate_names)
 def show_estate(form: str, name: str | None) -> None:
-    """Show what the configuration file says of the estate NAME, or of the default estate."""
+    """Show what is saved of the estate NAME.
+
+    Without NAME, of the default estate.
+    """
     with reported():
         found = read_estates()
         if not (name or found.default):
             raise InvalidArgument("expected the NAME of an estate, as there is no default estate")
         record = _record(found, existing(found, name or found.default or ""))
-        lines = [(key, _words(value)) for key, value in record.items()]
-        show_record(form, record, lines, key="name")
+        show_record(form, record, _lines(record), key="name")
 
 
 def _record(found: Estates, one: NamedEstate) -> dict[str, Any]:
@@ -267,9 +276,18 @@ def _record(found: Estates, one: NamedEstate) -> dict[str, Any]:
     return {**head, **one.entry, "hosts": list(one.hosts)}
 
 
+def _lines(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for key, value in record.items():
+        by_host = value if isinstance(value, dict) else {}
+        texts = [f"{host}={_words(item)}" for host, item in by_host.items()] or [_words(value)]
+        yield key, texts[0]
+        for text in texts[1:]:
+            yield "", text
+
+
 def _words(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key}={_words(item)}" for key, item in value.items())
+        return "none"
     if isinstance(value, list):
         return ", ".join(map(str, value))
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
@@ -278,7 +296,10 @@ def _words(value: Any) -> str:
 @estate.command(epilog=examples("ovm3 estate use lab"))
 @click.argument("name", shell_complete=estate_names)
 def use(name: str) -> None:
-    """Make NAME the default estate, which commands take if no host or estate is named."""
+    """Make NAME the default estate.
+
+    Commands take it if neither a host nor an estate is named.
+    """
     with reported():
         changing.use_estate(name)
         show(f"{name} is the default estate")
@@ -292,7 +313,9 @@ def remove(name: str, yes: bool) -> None:
     with reported():
         found = find_estate(name)
         if not yes:
-            click.confirm(f"Remove the estate {name} from {found.path}?", abort=True)
+            question = f"Remove the estate {name} from {found.path}?"
+            if not is_confirmed(question, "add --yes to remove it without a question"):
+                raise click.Abort
         deleted = changing.remove_estate(name)
         show(f"estate {name} removed from {found.path}")
         if deleted is not None:

@@ -16,6 +16,7 @@ from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.address import DEFAULT_PORT, Address, of_host
 from libcloud_ovm3.agent.tls import HostTrust
 from libcloud_ovm3.agent.tlsadvice import needed, shown
+from libcloud_ovm3.cli.asking import is_confirmed
 from libcloud_ovm3.cli.certificates import ON_THE_HOST, certificate_lines, read_certificate
 from libcloud_ovm3.cli.output import show, tell
 from libcloud_ovm3.diagnostics.collect import Certificate
@@ -75,7 +76,10 @@ def accept(
             f"connection could have presented another certificate, and would get the password. "
             f"Compare the fingerprints on the hosts as soon as you can"
         )
-    elif not click.confirm("Do all fingerprints match those that the commands print?"):
+    elif not is_confirmed(
+        "Do all fingerprints match those that the commands print?",
+        "nothing was saved; add --fingerprint HOST=SHA256 for each host",
+    ):
         tell("Nothing was saved, and no password was sent to these hosts.")
         raise click.Abort
 

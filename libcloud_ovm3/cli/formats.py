@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from libcloud_ovm3.cli.output import show, show_json, show_table, show_yaml, table_fits
+from libcloud_ovm3.cli.output import show, show_field, show_json, show_table, show_yaml, table_fits
 
 Record = Mapping[str, Any]
 _FORMATS = {
@@ -93,7 +93,7 @@ def show_record(
     texts = [(heading, str(text)) for heading, text in lines if text not in (None, "")]
     width = max((len(heading) for heading, _ in texts), default=0)
     for heading, text in texts:
-        show(f"{heading:{width}}  {text}")
+        show_field(f"{heading:{width}}", text)
 
 
 def show_document(form: str, value: Any) -> None:

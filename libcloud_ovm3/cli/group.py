@@ -12,7 +12,8 @@ from typing import Any, TextIO
 import click
 
 from libcloud_ovm3.cli import INTERRUPTED
-from libcloud_ovm3.cli.output import tell
+from libcloud_ovm3.cli.asking import is_interrupt
+from libcloud_ovm3.cli.output import tell, tell_text
 from libcloud_ovm3.cli.progress import Watch, watched
 
 _QUIET = "libcloud_ovm3.quiet"
@@ -40,7 +41,7 @@ class Group(click.Group):
             with watched(ctx.meta.get(_QUIET, False)) as watch:
                 return super().invoke(ctx)
         except (KeyboardInterrupt, click.Abort) as error:
-            if not _is_interrupt(error):
+            if not is_interrupt(error):
                 raise
             _tell_sent(watch)
             raise SystemExit(INTERRUPTED) from None
@@ -75,7 +76,7 @@ class Group(click.Group):
             tell(f"Error: {error.format_message()}")
             return error.exit_code
         except click.Abort as error:
-            if _is_interrupt(error):  # before any command has begun
+            if is_interrupt(error):  # before any command has begun
                 return INTERRUPTED
             tell("Aborted.")
             return 1
@@ -84,12 +85,6 @@ class Group(click.Group):
 
 def _note_quiet(ctx: click.Context, _: click.Parameter, is_quiet: bool) -> None:
     ctx.meta[_QUIET] = is_quiet
-
-
-def _is_interrupt(error: BaseException) -> bool:
-    """Return whether it is Ctrl-C, also at a prompt; not the end of the input, or the answer no."""
-    origin = error.__cause__ or error.__context__
-    return isinstance(error, KeyboardInterrupt) or isinstance(origin, KeyboardInterrupt)
 
 
 def _tell_sent(watch: Watch) -> None:
@@ -106,17 +101,24 @@ def _tell_sent(watch: Watch) -> None:
         tell(_COMPLETES)
     else:
         show_vm = f"ovm3 vm show {watch.vm}" if watch.vm else "ovm3 vm list"
-        tell(f"See what is there now before you repeat anything: `{show_vm}`, `ovm3 doctor HOST`")
+        tell(f"See what is there now before you repeat anything: `{show_vm}`, `ovm3 doctor`")
 
 
 def _tell_usage(error: click.UsageError) -> None:
+    # A group without a command: the message is the help. Before click 8.2 this was no error.
+    if isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ())):
+        tell_text(error.format_message())
+        return
     if error.ctx is not None:
         for line in error.ctx.get_usage().splitlines():
             tell(line)
         if error.ctx.help_option_names:
             tell(f"Try '{error.ctx.command_path} {error.ctx.help_option_names[0]}' for help.")
         tell("")
-    tell(f"Error: {error.format_message()}")
+    message = error.format_message()
+    if isinstance(error, click.MissingParameter):  # click's own words: one choice per line
+        message = " ".join(message.split())
+    tell(f"Error: {message}")
 
 
 def _flushed(stream: TextIO | None) -> bool:

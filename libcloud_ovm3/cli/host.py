@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from libcloud_ovm3.agent.address import parse_address
+from libcloud_ovm3.cli.asking import ask_password
 from libcloud_ovm3.cli.examples import examples
 from libcloud_ovm3.cli.find import find_host
 from libcloud_ovm3.cli.formats import document_option, output_option, show_document
@@ -204,7 +205,7 @@ class _Connection:
         given = self._ssh_options
         password = os.environ.get(_SSH_PASSWORD)
         if password is None and given["ask_password"]:
-            password = click.prompt("SSH password", hide_input=True)
+            password = ask_password("SSH password", f"use the environment variable {_SSH_PASSWORD}")
         self.ssh = connect(
             parse_address(self._where).host,
             given["ssh_port"],

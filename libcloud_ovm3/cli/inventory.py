@@ -46,6 +46,7 @@ def _show(found: Inventory) -> None:
             "host",
             "address",
             "status",
+            "master",
             "agent",
             "Xen",
             "CPUs",
@@ -87,16 +88,16 @@ def _show(found: Inventory) -> None:
 
 
 def _host(host: HostEntry) -> tuple[object, ...]:
-    name = f"{host.name} *" if host.is_master else host.name
     if host.status != "ok":
-        return (name, host.address, host.status, *[""] * 4, "?", "?", "")
+        return (host.name, host.address, host.status, *[""] * 5, "?", "?", "")
     memory = f"{_or(host.free_memory_mb)}/{_or(host.memory_mb)} MB"
     versions = (host.agent_version, host.xen_version)
     owner = host.owner or "none"
     return (
-        name,
+        host.name,
         host.address,
         host.status,
+        "yes" if host.is_master else "",
         *versions,
         _or(host.cpus),
         memory,

@@ -18,6 +18,7 @@ _TERMS = (
     (r"ex_location", "--on"),
     (r"ex_fingerprint=\{'([^']*)': \.\.\.\}", r"--fingerprint \1=SHA256"),
     (r"ex_fingerprint", "--fingerprint"),
+    (r"ex_hosts_off=\['([^']*)'\]", r"--host-off \1"),
     (r"ex_hosts_off=\[(?:'[^']*'(?:, )?)+\]", "--host-off HOST"),
     (r"ex_hosts_off", "--host-off"),
     (r"ex_ssh_port", "--ssh-port"),

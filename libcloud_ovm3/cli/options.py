@@ -14,6 +14,7 @@ import click
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.access import Access, read_options
 from libcloud_ovm3.agent.address import DEFAULT_PORT, parse_address, parse_port
+from libcloud_ovm3.cli.asking import ask_password
 from libcloud_ovm3.cli.completion import estate_names
 from libcloud_ovm3.cli.exit_codes import FAILED, failure_of
 from libcloud_ovm3.cli.option_names import with_option_names
@@ -137,8 +138,9 @@ def _driver_arguments(
     """
     is_verified = bool(pins) or ca_cert is not None or insecure
     hosts, found = _hosts_and_estate(hosts, estate, port, is_verified)
+    whose = _whose_password(hosts, port, found)
     password, host_passwords = passwords(
-        password_files, ask=found is None or not found.has_password
+        password_files, whose if found is None or not found.has_password else None
     )
     return {
         "key": user or (None if found else "oracle"),
@@ -216,12 +218,19 @@ def _hosts_and_estate(
     return hosts, found
 
 
-def passwords(texts: tuple[str, ...], ask: bool) -> tuple[str | None, dict[str, str]]:
+def _whose_password(hosts: tuple[str, ...], port: str | None, estate: NamedEstate | None) -> str:
+    """Say for what a password is asked: a host without its port may not be the estate's."""
+    default_port = parse_port(port or DEFAULT_PORT)
+    named = ", ".join(str(parse_address(host, default_port)) for host in hosts)
+    return named if estate is None else f"estate {estate.name}"
+
+
+def passwords(texts: tuple[str, ...], whose: str | None) -> tuple[str | None, dict[str, str]]:
     """Return the default password, and those of ``HOST=FILE`` by host.
 
     Never from the command line, which every user of the machine can read.
 
-    :param ask: whether $OVM3_PASSWORD or a prompt has it if no file does; otherwise None.
+    :param whose: whose password $OVM3_PASSWORD or a prompt has if no file does; None: neither.
     """
     default, by_host = None, {}
     for host, file in password_files_by_host(texts):
@@ -230,8 +239,11 @@ def passwords(texts: tuple[str, ...], ask: bool) -> tuple[str | None, dict[str, 
             by_host[host] = password
         else:
             default = password
-    if default is None and ask:
-        default = os.environ.get(_PASSWORD) or click.prompt("Agent password", hide_input=True)
+    if default is None and whose is not None:
+        default = os.environ.get(_PASSWORD) or ask_password(
+            f"Agent password for {whose}",
+            f"use --password-file FILE or the environment variable {_PASSWORD}",
+        )
     return default, by_host
 
 

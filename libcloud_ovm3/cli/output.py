@@ -15,7 +15,7 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.text import Text
 
-from libcloud_ovm3.cli.columns import coloured, fits, lay_out
+from libcloud_ovm3.cli.columns import STATE_COLUMNS, coloured, fits, lay_out
 from libcloud_ovm3.cli.status_line import out_of_the_way
 from libcloud_ovm3.errors import shown
 
@@ -30,6 +30,13 @@ def show(line: str) -> None:
 def show_text(text: str) -> None:
     """Print a text of several lines, which come from one source only."""
     _write(sys.stdout, fit(text, sys.stdout, keep="\n\t") + "\n")
+
+
+def show_field(heading: str, text: str) -> None:
+    """Print one line after its heading; a state is coloured on a terminal."""
+    value = fit(text, sys.stdout)
+    shown_as = coloured(value) if heading.strip() in STATE_COLUMNS else Text(value)
+    _print(Text.assemble(fit(heading, sys.stdout), "  ", shown_as), sys.stdout)
 
 
 def show_level(level: str, line: str) -> None:

@@ -36,7 +36,7 @@ def _gb(host: Record) -> str:
 
 
 _HOSTS = (
-    Column("host", lambda one: one["name"] + (" *" if one["is_master"] else "")),
+    Column("host", "name"),
     Column("address", "address"),
     Column("status", "status"),
     Column("free/memory", _gb),
@@ -44,6 +44,7 @@ _HOSTS = (
     Column("CPUs", lambda one: _or(one["cpus"]), True),
     Column("agent", "agent_version", True),
     Column("Xen", "hypervisor", True),
+    Column("master", lambda one: "yes" if one["is_master"] else "", True),
     Column("booted", "booted_at", True),
 )
 _IMAGES = (
@@ -74,7 +75,7 @@ _ORPHANS = (
 
 
 def show_hosts(locations: Iterable[NodeLocation], form: str = "table") -> None:
-    """Print hosts with memory and versions; * marks the pool's master."""
+    """Print hosts with memory and versions."""
     show_records(form, map(host_record, locations), _HOSTS, "no hosts", key="address")
 
 

@@ -12,6 +12,7 @@ from libcloud.compute.types import NodeState
 
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.agent.call_kinds import parse_seconds
+from libcloud_ovm3.cli.asking import is_confirmed
 from libcloud_ovm3.cli.examples import examples
 from libcloud_ovm3.cli.exit_codes import Incomplete, exit_code_of
 from libcloud_ovm3.cli.find import find_host, find_image, find_vm, find_vms
@@ -150,10 +151,10 @@ def start(
 def stop(
     vms: tuple[str, ...], force: bool, timeout: float, hosts_off: tuple[str, ...], **options: Any
 ) -> None:
-    """Shut down VMs and wait until they have stopped, one after the other.
+    """Shut down VMs and wait until they have stopped.
 
-    The guest is asked to shut down. Without --force it is never powered off: after the timeout
-    the command fails.
+    One after the other. The guest is asked to shut down. Without --force it is never powered off:
+    after the timeout the command fails.
     """
     with reported():
         limit = parse_seconds(timeout, "--timeout", may_be_zero=True)
@@ -269,7 +270,8 @@ def _ask(driver: OVM3NodeDriver, nodes: list[Node], hosts_off: tuple[str, ...]) 
     plan = [line for node in nodes for line in _plan(driver, node, hosts_off)]
     for line in plan:
         tell(line)
-    click.confirm("Delete this?", abort=True, err=True)
+    if not is_confirmed("Delete this?", "add --yes to destroy without a question"):
+        raise click.Abort
     now = [driver.ex_get_node(str(node.id)) for node in nodes]
     if [line for node in now for line in _plan(driver, node, hosts_off)] != plan:
         raise click.ClickException(
@@ -281,10 +283,10 @@ def _ask(driver: OVM3NodeDriver, nodes: list[Node], hosts_off: tuple[str, ...]) 
 def _plan(driver: OVM3NodeDriver, node: Node, hosts_off: tuple[str, ...]) -> list[str]:
     """Return what destroying a VM would delete, one line each."""
     disks = driver.ex_list_own_disks(node, ex_hosts_off=hosts_off)
-    power = f", which is powered off first: it is {node.state} on {_hosts(node)}"
+    power = f"is {node.state} on {_hosts(node)}: it will be powered off, then deleted"
     kept = [disk for disk in node.extra.get("disks", []) if disk not in disks]
     return [
-        f"{_label(node)} will be deleted{power if node.extra['live'] else ''}",
+        f"{_label(node)} {power if node.extra['live'] else 'will be deleted'}",
         *(f"  delete {disk}" for disk in disks),
         *(f"  keep   {disk}" for disk in kept),
     ]

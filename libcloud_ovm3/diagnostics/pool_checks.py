@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from libcloud_ovm3.agent import documents
+from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.diagnostics.collect import CLOCK_TOLERANCE, MemberData
 from libcloud_ovm3.diagnostics.finding import Finding
 from libcloud_ovm3.diagnostics.inventory import InventoryData, name_of
@@ -28,7 +29,8 @@ def check_pool(inventory: InventoryData) -> Iterator[Finding]:
 
 def _check_masters(pool: documents.ServerPool, inventory: InventoryData) -> Finding:
     masters = [view for view in inventory.snapshot.hosts if view.server.is_master]
-    label = f"{pool.alias!r} {pool.uuid}, {len(pool.members)} members, VIP {pool.virtual_ip}"
+    pool_id = dashed(pool.uuid) or pool.uuid
+    label = f"{pool.alias!r} {pool_id}, {len(pool.members)} members, VIP {pool.virtual_ip}"
     if len(masters) == 1:
         return Finding("ok", "pool", f"{label}, master {name_of(masters[0])}")
     if masters:

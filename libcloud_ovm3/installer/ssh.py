@@ -306,7 +306,7 @@ def connect(
         import paramiko  # noqa: PLC0415
     except ImportError as error:
         raise InvalidArgument(
-            f"paramiko is missing: pip install 'libcloud-ovm3[ssh]' ({error})"
+            f"SSH needs the library paramiko, the extra [ssh]: pip install paramiko ({error})"
         ) from None
 
     where = f"{host}:{port}"

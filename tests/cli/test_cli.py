@@ -28,9 +28,15 @@ def test_hosts(pool: Simulator) -> None:
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert (
-        lines[0].split("\t") == "host address status free/memory VMs CPUs agent Xen booted".split()
+        lines[0].split("\t")
+        == "host address status free/memory VMs CPUs agent Xen master booted".split()
     )
-    assert [line.split()[0] for line in lines[1:]] == ["ovm-1", "ovm-2", "ovm-3"]
+    cells = [line.split("\t") for line in lines[1:]]
+    assert [(row[0], row[-2]) for row in cells] == [
+        ("ovm-1", "yes"),
+        ("ovm-2", "-"),
+        ("ovm-3", "-"),
+    ]
     assert "/4.0 GB" in lines[1]
     assert "\x1b" not in done.stdout, "plain text when the output is no terminal"
     assert done.stderr == ""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from libcloud_ovm3.cli.columns import fits, lay_out
-from libcloud_ovm3.cli.output import show_level, show_table, tell
+from libcloud_ovm3.cli.output import show_field, show_level, show_table, tell
 from libcloud_ovm3.simulator import Simulator
 from tests.cli.running import on_terminal, options
 
@@ -104,12 +104,20 @@ def test_colours(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("rich.console.Console.is_terminal", True)
     show_table(["state"], [["running"], ["error"]], "none")
+    show_field("state ", "paused")
+    show_field("VM    ", "error")
     show_level("warning  ", "ovm-1 has a problem")
     tell("warning: something")
     tell("Error: something: else")
     out, err = capsys.readouterr()
     plain = ANSI.sub("", out), ANSI.sub("", err)
-    assert plain[0] == "state\nrunning\nerror\nwarning  ovm-1 has a problem\n"
+    assert plain[0] == (
+        "state\nrunning\nerror\nstate   paused\nVM      error\nwarning  ovm-1 has a problem\n"
+    )
+    assert ("\x1b[33mpaused" in out, "\x1b[31merror" in out.partition("VM")[2]) == (
+        has_colours,
+        False,
+    )
     assert plain[1] == "warning: something\nError: something: else\n"
     assert ("\x1b[32mrunning" in out, "\x1b[31merror" in out) == (has_colours, has_colours)
     assert ("\x1b[33mwarning  " in out, "\x1b[31mError: " in err) == (has_colours, has_colours)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from libcloud_ovm3 import __version__
 from libcloud_ovm3.cli.commands import ovm3
 from tests.cli.running import OVM3, invoke
 
@@ -110,4 +111,5 @@ runpy.run_module("libcloud_ovm3", run_name="__main__")
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
-    assert done.stderr == "ovm3: click is missing: pip install 'libcloud-ovm3[cli]'\n"
+    wheel = f"libcloud_ovm3-{__version__}-py3-none-any.whl[cli]"
+    assert done.stderr == f"ovm3: click is missing: pip install '{wheel}'\n"

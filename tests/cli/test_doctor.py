@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,8 @@ def test_a_healthy_pool() -> None:
         "0 error",
     ):
         assert text in done.stdout
+    # one spelling, with which `ovm3 host list` and `ovm3 inventory` can be searched
+    assert re.search(r"pool +'Pool 0' [0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}, 2", done.stdout)
     assert sim.password not in done.stdout
 
 

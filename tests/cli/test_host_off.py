@@ -30,7 +30,8 @@ def ovm3(sim: Simulator, *words: str) -> tuple[int, str]:
 def test_a_start_is_refused_and_says_what_it_would_mean(sim: Simulator) -> None:
     status, output = ovm3(sim, "vm", "start", "web-1")
     assert status == 1
-    assert "Only if you have seen that it is powered off: --host-off HOST" in output
+    named = f"--host-off {sim.hosts[1].address}:{sim.hosts[1].port} makes"
+    assert f"Only if you have seen that it is powered off: {named}" in output
     assert "its VMs run twice and their disks are destroyed" in output
     assert "docs/a-host-is-dead.md" in output
     assert "ex_hosts_off" not in output

@@ -161,7 +161,7 @@ def test_ctrl_c_while_a_start_is_not_answered() -> None:
         f"  start_vm to {address(sim)}: no response yet: its outcome is unknown, and it may still "
         f"take effect",
     ]
-    assert re.search(r"`ovm3 vm show [0-9a-f-]{36}`, `ovm3 doctor HOST`", err)
+    assert re.search(r"`ovm3 vm show [0-9a-f-]{36}`, `ovm3 doctor`", err)
     assert sum(call.function == "start_vm" for call in sim.calls) == 1
 
 
@@ -182,7 +182,7 @@ print("still here")
 
 @pytest.mark.parametrize(
     ("function", "advice"),
-    [("copy_file", "`ovm3 doctor HOST`"), ("change of files over SSH", "`ovm3 host check HOST`")],
+    [("copy_file", "`ovm3 doctor`"), ("change of files over SSH", "`ovm3 host check HOST`")],
 )
 def test_what_was_sent_and_answered(
     function: str, advice: str, monkeypatch: pytest.MonkeyPatch

@@ -300,8 +300,8 @@ def test_destroy_asks_and_names_the_disks(
         before = calls_of(sim, *CHANGES)
         no = on(sim, "vm", "destroy", "web-1", "app-1", stdin="n\n")
         assert (no.exit_code, no.stdout) == (1, "")
-        running = f"web-1 ({node.id}) will be deleted, which is powered off first: it is running on"
-        assert running in no.stderr
+        assert f"web-1 ({node.id}) is running on ovm-" in no.stderr
+        assert ": it will be powered off, then deleted\n" in no.stderr
         assert f"  delete {disk}" in no.stderr
         assert f"app-1 ({kept}) will be deleted\n  keep   /OVS" in no.stderr
         assert calls_of(sim, *CHANGES) == before

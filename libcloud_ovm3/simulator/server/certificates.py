@@ -57,8 +57,8 @@ def make_certificate(folder: Path, hostname: str, tls: str | None = None) -> Non
         from cryptography.x509.oid import NameOID  # noqa: PLC0415
     except ImportError as error:
         raise SimulatorError(
-            "the simulator needs the library 'cryptography' to make certificates; install it: "
-            "pip install libcloud-ovm3[simulator]"
+            "the simulator needs the library 'cryptography' to make certificates, the extra "
+            "[simulator]: pip install cryptography"
         ) from error
     key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
     if tls is not None:

@@ -66,7 +66,9 @@ class Ports:
                 self._own_ports.clear()
                 if self._port or self._endpoints:
                     where = f"{host.address}:{host.port}"
-                    raise SimulatorError(f"cannot listen on {where}: {error.strerror}") from None
+                    raise SimulatorError(
+                        f"cannot listen on {where}: {error.strerror}: choose another --port"
+                    ) from None
                 continue
             for host in hosts:
                 if host.records.get("off"):
