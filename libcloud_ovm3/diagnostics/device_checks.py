@@ -163,17 +163,21 @@ def check_macs(snapshot: EstateSnapshot) -> Iterator[Finding]:
 
 
 def check_vnc(snapshot: EstateSnapshot) -> Iterator[Finding]:
-    """Report VNC consoles that are open on the network without a password."""
+    """Report live VNC consoles, and those open on the network without a password."""
+    live = [f"{vm.label} on {ports}" for vm in snapshot.vms.values() if (ports := _live_ports(vm))]
+    if live:
+        text = f"{len(live)} live VNC consoles: {'; '.join(live)}"
+        yield Finding("ok", "VNC", text, advice="`ovm3 vm show NAME` prints how to reach one")
     for vm in snapshot.vms.values():
         for definition in vm.definitions:
             vnc = definition.config.vnc if definition.config else None
             if vnc is None or vnc.password or not _is_open(vnc.listen or ""):
                 continue
+            now = f", now on {ports}" if (ports := _live_ports(vm)) else ""
             yield Finding(
                 "note",
                 "VNC",
-                f"VM {vm.label}: its console is open on {vnc.listen} without a password"
-                f"{_live_ports(vm)}",
+                f"VM {vm.label}: its console is open on {vnc.listen} without a password{now}",
                 "whoever reaches the host's network can see it, and type",
                 "set vnclisten=127.0.0.1 and use the SSH tunnel that `ovm3 vm show` prints; or set "
                 "a vncpasswd",
@@ -185,7 +189,7 @@ def _live_ports(vm: VM) -> str:
     ports = [
         f"port {one.domain.vnc.port} of {name_of(one.host)}" for one in vm.live if one.domain.vnc
     ]
-    return f", now on {' and '.join(ports)}" if ports else ""
+    return " and ".join(ports)
 
 
 def _is_open(listen: str) -> bool:

@@ -138,7 +138,7 @@ class NamedEstate:
     def _run(self, command: str | list[str]) -> str:
         """The first line that the password command prints; what it prints may be a secret."""
         words = shlex.split(command) if isinstance(command, str) else command
-        failed = f"estate {self.name!r}: its password_command {words[0]!r}"
+        failed = f"estate {self.name!r}: its password_command"
         try:
             with subprocess.Popen(  # noqa: S603 (the user's own command, without a shell)
                 words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE

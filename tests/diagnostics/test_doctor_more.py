@@ -312,7 +312,9 @@ def test_the_port_of_an_open_console_is_the_live_one() -> None:
     web = defined("web", uuid=ONE, vfb=["type=vnc,vnclisten=0.0.0.0,vncunused=0,vncdisplay=7"])
     device = {"vfb": [{"location": "0.0.0.0:5903", "vnclisten": "0.0.0.0"}]}
     views = [host(1), host(2, live("web", ONE, device=device))]
-    [finding] = about("VNC", collected(inventory_data(views, [web])))
+    [listed, finding] = about("VNC", collected(inventory_data(views, [web])))
+    assert (listed.level, finding.level) == ("ok", "note")
+    assert listed.found == f"1 live VNC consoles: 'web' ({ONE}) on port 5903 of ovm-2"
     assert finding.found.endswith("open on 0.0.0.0 without a password, now on port 5903 of ovm-2")
     [finding] = about("VNC", collected(inventory_data(definitions=[web])))
     assert finding.found.endswith("without a password")
