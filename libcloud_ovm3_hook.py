@@ -63,6 +63,15 @@ def install() -> None:
             _add(name, sys.modules[name])
 
 
+def command() -> None:
+    """Run ``ovm3``, the console script: from here Ctrl-C ends it in order, even while it loads."""
+    try:
+        from libcloud_ovm3.cli import main  # noqa: PLC0415 (loads libcloud)
+    except KeyboardInterrupt:
+        sys.exit(130)  # nothing has begun yet
+    main()
+
+
 def _add(name: str, module: ModuleType) -> None:
     try:  # noqa: SIM105 (contextlib takes longer to import than this module)
         _ADD[name](module)

@@ -20,12 +20,13 @@ from libcloud_ovm3.cli.examples import examples
 from libcloud_ovm3.cli.formats import Column, Record, output_option, show_record, show_records
 from libcloud_ovm3.cli.options import driver_options, make_estate, reported
 from libcloud_ovm3.cli.output import show_json, show_text
+from libcloud_ovm3.cli.sections import NounGroup
 from libcloud_ovm3.errors import InvalidArgument
 
 _SECRET = re.compile("passw", re.IGNORECASE)
 
 
-@click.group(epilog=examples("ovm3 api list", "ovm3 api show start_vm"))
+@click.group(cls=NounGroup, epilog=examples("ovm3 api list", "ovm3 api show start_vm"))
 def api() -> None:
     """List, describe and call the agent's own functions."""
 

@@ -9,6 +9,7 @@ from click.shell_completion import get_completion_class
 
 from libcloud_ovm3.cli.examples import examples
 from libcloud_ovm3.cli.output import show_text
+from libcloud_ovm3.cli.sections import Command
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Warning
 from libcloud_ovm3.estates_file.reading import read_estates
 
@@ -30,7 +31,7 @@ def estate_names(*arguments: object) -> list[str]:
     return [name for name in names if name.startswith(str(arguments[2]))]
 
 
-@click.command(epilog=examples("ovm3 completion bash"))
+@click.command(cls=Command, epilog=examples("ovm3 completion bash"))
 @click.argument("shell", type=click.Choice(_SHELLS))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:

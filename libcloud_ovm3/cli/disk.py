@@ -10,10 +10,11 @@ from libcloud_ovm3.cli.examples import examples
 from libcloud_ovm3.cli.formats import output_option
 from libcloud_ovm3.cli.options import driver_options, make_driver, reported
 from libcloud_ovm3.cli.output import show
+from libcloud_ovm3.cli.sections import NounGroup
 from libcloud_ovm3.cli.tables import show_orphans
 
 
-@click.group(epilog=examples("ovm3 disk orphans"))
+@click.group(cls=NounGroup, epilog=examples("ovm3 disk orphans"))
 def disk() -> None:
     """List and restore disks that no VM uses."""
 

@@ -14,6 +14,7 @@ from libcloud_ovm3.cli.formats import document_option, show_document
 from libcloud_ovm3.cli.option_names import with_option_names
 from libcloud_ovm3.cli.options import access_options, make_access, reported
 from libcloud_ovm3.cli.output import heading, show, show_level, tell
+from libcloud_ovm3.cli.sections import Command
 from libcloud_ovm3.diagnostics.bundle import make_bundle, write_bundle
 from libcloud_ovm3.diagnostics.checks import run_checks
 from libcloud_ovm3.diagnostics.collect import Call, Collected, collect, record_calls
@@ -24,9 +25,10 @@ _LEVELS = ("error", "warning", "note", "ok")
 
 
 @click.command(
+    cls=Command,
     epilog=examples(
         "ovm3 doctor", "ovm3 doctor ovm-1.example.com", "ovm3 doctor --bundle pool.json"
-    )
+    ),
 )
 @click.argument("host", metavar="[HOST[:PORT]]", required=False)
 @click.option(

@@ -28,6 +28,7 @@ from libcloud_ovm3.cli.options import (
     trust_arguments,
 )
 from libcloud_ovm3.cli.output import show, tell
+from libcloud_ovm3.cli.sections import NounGroup
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
 from libcloud_ovm3.estate.hosts import map_hosts
 from libcloud_ovm3.estates_file import changing
@@ -44,7 +45,9 @@ from libcloud_ovm3.estates_file.reading import (
 _TLS = {argument: key for key, argument in ARGUMENTS.items()}
 
 
-@click.group(epilog=examples("ovm3 estate add lab ovm-1.example.com", "ovm3 estate use lab"))
+@click.group(
+    cls=NounGroup, epilog=examples("ovm3 estate add lab ovm-1.example.com", "ovm3 estate use lab")
+)
 def estate() -> None:
     """Save, list, show, choose and remove named sets of hosts.
 

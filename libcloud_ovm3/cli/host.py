@@ -23,6 +23,7 @@ from libcloud_ovm3.cli.options import (
     reported,
 )
 from libcloud_ovm3.cli.output import show, show_text, tell
+from libcloud_ovm3.cli.sections import NounGroup
 from libcloud_ovm3.cli.tables import show_host, show_hosts, tell_unread
 
 if TYPE_CHECKING:
@@ -65,7 +66,9 @@ def _ssh_options(command: _F) -> _F:
     return command
 
 
-@click.group(epilog=examples("ovm3 host list", "ovm3 host certificate ovm-1.example.com"))
+@click.group(
+    cls=NounGroup, epilog=examples("ovm3 host list", "ovm3 host certificate ovm-1.example.com")
+)
 def host() -> None:
     """List and show hosts; install the host module."""
 

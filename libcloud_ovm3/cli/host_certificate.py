@@ -12,9 +12,10 @@ from libcloud_ovm3.cli.certificates import ON_THE_HOST, certificate_lines, read_
 from libcloud_ovm3.cli.examples import examples
 from libcloud_ovm3.cli.options import reported
 from libcloud_ovm3.cli.output import show
+from libcloud_ovm3.cli.sections import Command
 
 
-@click.command(epilog=examples("ovm3 host certificate ovm-1.example.com"))
+@click.command(cls=Command, epilog=examples("ovm3 host certificate ovm-1.example.com"))
 @click.argument("host", metavar="HOST[:PORT]")
 @click.option("--timeout", default=10.0, show_default=True, help="Seconds to wait for the host.")
 def certificate(host: str, timeout: float) -> None:

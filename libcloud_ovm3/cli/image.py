@@ -10,10 +10,11 @@ from libcloud_ovm3.cli.examples import examples
 from libcloud_ovm3.cli.find import find_image
 from libcloud_ovm3.cli.formats import output_option
 from libcloud_ovm3.cli.options import driver_options, make_driver, reported
+from libcloud_ovm3.cli.sections import NounGroup
 from libcloud_ovm3.cli.tables import show_image, show_images
 
 
-@click.group(epilog=examples("ovm3 image list"))
+@click.group(cls=NounGroup, epilog=examples("ovm3 image list"))
 def image() -> None:
     """List and show templates and ISOs."""
 

@@ -13,12 +13,13 @@ from libcloud_ovm3.cli.formats import document_option, show_document
 from libcloud_ovm3.cli.option_names import with_option_names
 from libcloud_ovm3.cli.options import driver_options, make_estate, reported
 from libcloud_ovm3.cli.output import heading, show, show_table
+from libcloud_ovm3.cli.sections import Command
 from libcloud_ovm3.diagnostics import inventory as estate_inventory
 from libcloud_ovm3.diagnostics.inventory import HostEntry, Inventory, RepositoryEntry, VMEntry
 from libcloud_ovm3.estate.consoles import console_hint
 
 
-@click.command(epilog=examples("ovm3 inventory", "ovm3 inventory -o json"))
+@click.command(cls=Command, epilog=examples("ovm3 inventory", "ovm3 inventory -o json"))
 @document_option
 @driver_options
 def inventory(form: str, **options: Any) -> None:

@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ from libcloud_ovm3.cli.completion import estate_names
 from libcloud_ovm3.cli.exit_codes import FAILED, failure_of
 from libcloud_ovm3.cli.option_names import with_option_names
 from libcloud_ovm3.cli.output import tell, tell_text
+from libcloud_ovm3.cli.sections import ConnectionOption
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error, Ovm3Warning, UnexpectedFileContent
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estates_file.named import NamedEstate, read_password_file
@@ -30,7 +32,9 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _PASSWORD = "OVM3_PASSWORD"  # noqa: S105
 _HOST, _NAME = "OVM3_HOST", "OVM3_ESTATE"
 
-HOSTS = click.option(
+_connection = partial(click.option, cls=ConnectionOption)
+
+HOSTS = _connection(
     "--host",
     "hosts",
     multiple=True,
@@ -38,39 +42,39 @@ HOSTS = click.option(
     help="A host of the pool. Given several times: these hosts only. "
     f"[default: the estate's, or ${_HOST}]",
 )
-_MODULE = click.option("--no-host-module", is_flag=True, help="Do not use the host modules.")
-_ESTATE = click.option(
+_MODULE = _connection("--no-host-module", is_flag=True, help="Do not use the host modules.")
+_ESTATE = _connection(
     "--estate", metavar="NAME", shell_complete=estate_names,
     help="Take what is not given from this estate (see `ovm3 estate list`).  "
     f"[default: ${_NAME}, or the default estate]",
 )  # fmt: skip
-PORT = click.option("--port", metavar="PORT", help="Port of the agents.  [default: 8899]")
-USER = click.option("--user", metavar="NAME", help="User of the agents.  [default: oracle]")
-PASSWORD_FILES = click.option(
+PORT = _connection("--port", metavar="PORT", help="Port of the agents.  [default: 8899]")
+USER = _connection("--user", metavar="NAME", help="User of the agents.  [default: oracle]")
+PASSWORD_FILES = _connection(
     "--password-file", "password_files", multiple=True, metavar="[HOST=]FILE",
     help="File with the agents' password in its first line. With HOST=: for that host only. "
     f"[default: the estate's, else ${_PASSWORD} or a prompt]",
 )  # fmt: skip
 TRUST = (
-    click.option("--fingerprint", "pins", multiple=True, metavar="[HOST=]SHA256",
+    _connection("--fingerprint", "pins", multiple=True, metavar="[HOST=]SHA256",
                  help="The certificate to accept (see `ovm3 host certificate HOST`); once per "
                  "host."),
-    click.option("--ca-cert", type=_FILE,
+    _connection("--ca-cert", type=_FILE,
                  help="CA certificates (PEM) with which to verify the hosts."),
-    click.option("--tls-server-name", metavar="NAME",
+    _connection("--tls-server-name", metavar="NAME",
                  help="Name to expect in the certificate."),
-    click.option("--tls-minimum", metavar="VERSION",
+    _connection("--tls-minimum", metavar="VERSION",
                  help="Lowest TLS version to accept; agents of OVM 3.2 need TLSv1.  "
                  "[default: TLSv1.2]"),
-    click.option("--tls-weak-keys", is_flag=True,
+    _connection("--tls-weak-keys", is_flag=True,
                  help="Accept keys below 2048 bits and SHA-1 signatures."),
-    click.option("--tls-legacy-renegotiation", is_flag=True,
+    _connection("--tls-legacy-renegotiation", is_flag=True,
                  help="Accept hosts without secure renegotiation (RFC 5746)."),
-    click.option("--cert-file", type=_FILE,
+    _connection("--cert-file", type=_FILE,
                  help="Client certificate (PEM), for hosts that require one."),
-    click.option("--key-file", type=_FILE, help="Client private key, if separate."),
+    _connection("--key-file", type=_FILE, help="Client private key, if separate."),
 )  # fmt: skip
-_INSECURE = click.option(
+_INSECURE = _connection(
     "--insecure", is_flag=True, help="Disable certificate verification (insecure)."
 )
 _ACCESS = (_ESTATE, PORT, USER, PASSWORD_FILES, *TRUST, _INSECURE)

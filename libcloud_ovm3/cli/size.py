@@ -9,11 +9,12 @@ from libcloud.compute.base import NodeDriver
 
 from libcloud_ovm3.cli.examples import examples
 from libcloud_ovm3.cli.formats import output_option
+from libcloud_ovm3.cli.sections import NounGroup
 from libcloud_ovm3.cli.tables import show_sizes
 from libcloud_ovm3.compute.convert import to_sizes
 
 
-@click.group(epilog=examples("ovm3 size list"))
+@click.group(cls=NounGroup, epilog=examples("ovm3 size list"))
 def size() -> None:
     """List the sizes that `ovm3 vm create --size` takes."""
 

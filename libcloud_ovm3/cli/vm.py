@@ -20,6 +20,7 @@ from libcloud_ovm3.cli.formats import output_option
 from libcloud_ovm3.cli.option_names import with_option_names
 from libcloud_ovm3.cli.options import driver_options, hosts_off_options, make_driver, reported
 from libcloud_ovm3.cli.output import show, tell
+from libcloud_ovm3.cli.sections import NounGroup
 from libcloud_ovm3.cli.tables import show_node, show_nodes, tell_unread
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
 from libcloud_ovm3.operations.limits import MINIMUM_AGE, STOP_LIMIT
@@ -30,7 +31,7 @@ _WAIT_PERIOD = 2.0
 _COUNT = click.IntRange(min=1)
 
 
-@click.group(epilog=examples("ovm3 vm list", "ovm3 vm start web-1"))
+@click.group(cls=NounGroup, epilog=examples("ovm3 vm list", "ovm3 vm start web-1"))
 def vm() -> None:
     """List, show, create, start, stop, reboot and destroy VMs."""
 

@@ -13,7 +13,7 @@ import pytest
 from libcloud_ovm3.agent.hostmodule import HostModule
 from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.simulator import Simulator
-from tests.cli.running import OVM3, address, heed_ctrl_c, options, run
+from tests.cli.running import OVM3, address, heed_ctrl_c, invoke, options, run
 from tests.support import driver_for
 
 
@@ -192,3 +192,14 @@ def test_ctrl_c_leaves_nothing_running(tmp_path: Path) -> None:
     assert demo.returncode == 130
     assert "Interrupted: the simulated hosts and their VMs are removed." in err
     assert list(tmp_path.iterdir()) == [], "the simulator's files are gone"
+
+
+def test_help_lists_a_command_s_own_options_first() -> None:
+    for words, own in (("vm stop", "--force"), ("doctor", "--bundle"), ("host install", "--ssl")):
+        status, output = invoke(*words.split(), "--help")
+        first, _, connection = output.partition("Connection (see `ovm3 estate`):")
+        assert (status, own in first, "--help" in first) == (0, True, True)
+        assert "--fingerprint" not in first
+        assert all(
+            f"\n  {one} " in connection for one in ("--password-file", "--ca-cert", "--user")
+        )

@@ -388,3 +388,18 @@ def test_the_script_that_imports_nothing_of_ours(
         entry = {"hosts": [f"{host.address}:{host.port}"], "pins": pins_of(sim)}
         add_estate("lab", entry, sim.password, is_default=False)
         assert "db-7 stopped" in python(script, XDG_CONFIG_HOME=str(tmp_path))
+
+
+def test_ctrl_c_while_the_command_loads_ends_it_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Interrupted:
+        """A finder: Ctrl-C is pressed while it looks for the package of the command."""
+
+        def find_spec(self, name: str, *_: object) -> None:
+            if name == "libcloud_ovm3.cli":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "libcloud_ovm3.cli", raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Interrupted(), *sys.meta_path])
+    with pytest.raises(SystemExit) as ended:
+        hook.command()
+    assert ended.value.code == 130
