@@ -196,7 +196,7 @@ def test_simulated_hosts_for_the_command_line(
         finally:
             running.terminate()
     added, listed, *_, checked = written.values()
-    assert {pin for _, _, pin in printed} <= set(added.replace(":", "").lower().split())
+    assert {pin for _, _, pin in printed} <= set(added.split()), "in one spelling, to compare"
     assert "password.txt" not in added, "nobody else can read it"
     assert "seed-1" in listed
     assert "0 errors" in checked

@@ -157,6 +157,10 @@ def _simulator(options: argparse.Namespace) -> tuple[Simulator, list[Rule]]:
     return simulator, rules
 
 
+def _as_openssl_prints(digits: str) -> str:
+    return ":".join(digits[i : i + 2] for i in range(0, len(digits), 2)).upper()
+
+
 def main() -> int:
     """Run until a signal ends it.
 
@@ -180,7 +184,8 @@ def main() -> int:
         return 2
     try:
         for host in simulator.hosts:
-            print(f"{host.hostname} {host.address}:{host.port} {host.fingerprint}", flush=True)
+            shown = _as_openssl_prints(host.fingerprint)
+            print(f"{host.hostname} {host.address}:{host.port} {shown}", flush=True)
         if ready is not None:
             state.save(ready, simulator.describe())
         end.wait()
