@@ -200,9 +200,8 @@ def destroy(vms: tuple[str, ...], yes: bool, hosts_off: tuple[str, ...], **optio
             )
         driver = make_driver(**options)
         nodes = find_vms(driver, vms)
-        if not yes:
-            _ask(driver, nodes, hosts_off)
-        _each(nodes, lambda node: _destroy(driver, node, hosts_off))
+        agreed = {} if yes else _ask(driver, nodes, hosts_off)
+        _each(nodes, lambda node: _destroy(driver, node, hosts_off, agreed.get(str(node.id))))
 
 
 # ------------------------------------------------------------------ one VM
@@ -257,40 +256,51 @@ def _reboot(driver: OVM3NodeDriver, node: Node, minimum_age: float) -> str:
     return f"{_label(node)} was asked to reboot"
 
 
-def _destroy(driver: OVM3NodeDriver, node: Node, hosts_off: tuple[str, ...]) -> str:
-    driver.destroy_node(node, ex_hosts_off=hosts_off)
+def _destroy(
+    driver: OVM3NodeDriver, node: Node, hosts_off: tuple[str, ...], disks: list[str] | None
+) -> str:
+    driver.destroy_node(node, ex_hosts_off=hosts_off, ex_disks=disks)
     return f"{_label(node)} was destroyed"
 
 
-def _ask(driver: OVM3NodeDriver, nodes: list[Node], hosts_off: tuple[str, ...]) -> None:
+def _ask(
+    driver: OVM3NodeDriver, nodes: list[Node], hosts_off: tuple[str, ...]
+) -> dict[str, list[str]]:
     """Say what destroying these VMs would delete, and ask for it.
 
+    :return: the disks that may be deleted, by the VMs' ids. More may be a VM's own by the time,
+        when a VM is gone that uses one of them.
     :raises click.Abort: the answer was no.
     :raises click.ClickException: it was yes to something that is no longer so.
     """
-    plan = [line for node in nodes for line in _plan(driver, node, hosts_off)]
-    for line in plan:
-        tell(line)
+    plan = [_plan(driver, node, hosts_off) for node in nodes]
+    for lines, _ in plan:
+        for line in lines:
+            tell(line)
     if not is_confirmed("Delete this?", "add --yes to destroy without a question"):
         raise click.Abort
     now = [driver.ex_get_node(str(node.id)) for node in nodes]
-    if [line for node in now for line in _plan(driver, node, hosts_off)] != plan:
+    if [_plan(driver, node, hosts_off) for node in now] != plan:
         raise click.ClickException(
             "this has changed while you were asked, so nothing was deleted; see what it is now by "
             "the same command"
         )
+    return {str(node.id): disks for node, (_, disks) in zip(nodes, plan, strict=True)}
 
 
-def _plan(driver: OVM3NodeDriver, node: Node, hosts_off: tuple[str, ...]) -> list[str]:
-    """Return what destroying a VM would delete, one line each."""
+def _plan(
+    driver: OVM3NodeDriver, node: Node, hosts_off: tuple[str, ...]
+) -> tuple[list[str], list[str]]:
+    """Return what destroying a VM would delete, one line each; and the paths of the disks."""
     disks = driver.ex_list_own_disks(node, ex_hosts_off=hosts_off)
     power = f"is {node.state} on {_hosts(node)}: it will be powered off, then deleted"
     kept = [disk for disk in node.extra.get("disks", []) if disk not in disks]
-    return [
+    lines = [
         f"{_label(node)} {power if node.extra['live'] else 'will be deleted'}",
         *(f"  delete {disk}" for disk in disks),
         *(f"  keep   {disk}" for disk in kept),
     ]
+    return lines, disks
 
 
 def _size(

@@ -230,7 +230,10 @@ class Nodes(OVM3Base):
         return True
 
     def destroy_node(
-        self, node: Node, ex_hosts_off: Sequence[NodeLocation | str] | str | None = None
+        self,
+        node: Node,
+        ex_hosts_off: Sequence[NodeLocation | str] | str | None = None,
+        ex_disks: Sequence[str] | None = None,
     ) -> bool:
         """Power a node off if it is running, then delete its definition and its own disks.
 
@@ -245,10 +248,15 @@ class Nodes(OVM3Base):
             disks are kept then: a repository that only such a host had mounted is not read.
         :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
 
+        :param ex_disks: Delete at most these of its own disks: those that
+            :meth:`ex_list_own_disks` has returned, and to which somebody has agreed. None: all.
+        :type ex_disks: ``list`` of ``str``
+
         :rtype: ``bool``
         """
         on = self._estate_of(ex_hosts_off)
-        self._warn(operations.destroy_vm.destroy(on, object_id(node)))
+        only = [ex_disks] if isinstance(ex_disks, str) else ex_disks
+        self._warn(operations.destroy_vm.destroy(on, object_id(node), only))
         return True
 
     def ex_list_own_disks(

@@ -33,6 +33,7 @@ from libcloud_ovm3.progress import waiting
 # Seconds to wait for a connection at least: a lost packet is sent again after 1 and after 3.
 LEAST_LIMIT = 5.0
 _HEARTBEAT = b".hb-"  # of CloudStack's storagehealth.py (agent-behaviour 15.4)
+_HEARTBEAT_SECONDS = 5.0  # between two readings of what changes each second
 _HEARTBEAT_BYTES = 64  # it is a number of seconds
 _WITHOUT = " (ex_host_module=False ignores host modules)"
 
@@ -255,6 +256,8 @@ def _checks(
 def _seen_by(host: HostView, ip: str, port: int, limit: float) -> str | None:
     """How another host sees it; None if it does not, or has no host module."""
     if host.module is None:
+        if host.notice:  # it has one, which does not respond or does not fit
+            raise PreconditionFailed(f"{host.label} cannot tell: {host.notice}{_WITHOUT}")
         return None
     try:
         answer = host.module.check_port(ip, port, min(30, math.ceil(limit)))
@@ -292,8 +295,9 @@ def _require_no_heartbeat(
         before = _read_heartbeats(hosts, repositories)
         if not before:
             return
-        with waiting(f"reading heartbeat files again in {estate.second_look:g} s"):
-            estate.clock.sleep(estate.second_look)
+        seconds = max(estate.second_look, _HEARTBEAT_SECONDS)
+        with waiting(f"reading heartbeat files again in {seconds:g} s"):
+            estate.clock.sleep(seconds)
         after = _read_heartbeats(hosts, repositories)
     except Ovm3Error as error:
         raise _refused(

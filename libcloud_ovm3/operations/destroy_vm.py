@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from libcloud_ovm3.errors import AgentFault, OutcomeUnknown, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.definitions import Definition
@@ -31,13 +31,14 @@ from libcloud_ovm3.operations.stop_vm import stop_live
 from libcloud_ovm3.progress import waiting
 
 
-def destroy(estate: Estate, vm_id: str) -> list[str]:
+def destroy(estate: Estate, vm_id: str, only: Collection[str] | None = None) -> list[str]:
     """Power a VM off, wait until it is gone, delete its definition, then its own disks.
 
     Its own disks: see :func:`.find_own_disks`. None of them is deleted if anybody else may use a
     file of that name, or if that cannot be known. That is decided anew right before the first
     deletion.
 
+    :param only: the paths that may be deleted; None: all of its own disks.
     :return: notices for the user: disks that were kept, and why.
     :raises NodeNotFound: there is no such VM.
     :raises PreconditionFailed: where it runs is not proven, or its directory holds a disk; nothing
@@ -65,6 +66,10 @@ def destroy(estate: Estate, vm_id: str) -> list[str]:
         wait_ended(estate, snapshot.hosts, vm.id)
     _require_empty_directory(snapshot, vm)
     disks, notices = find_own_disks(snapshot, vm)
+    if only is not None:
+        others = [path for _, path in disks if path not in only]
+        notices += [f"{path} was kept: deleting it was not asked for" for path in others]
+        disks = [(where, path) for where, path in disks if path in only]
     systems = _file_systems(disks)  # mounted now, so that nothing comes between check and deletion
     _delete_vm(operation, snapshot, vm, disks)
     with waiting(f"VM {vm.name!r}: waiting until its disks are released", vm=vm.id):

@@ -17,6 +17,7 @@ from libcloud_ovm3.agent.functions import NFS_PLUGIN
 from libcloud_ovm3.errors import PreconditionFailed
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.disks import FileSystem
+from libcloud_ovm3.estate.holders import require_free
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.hosts_off import HostOff, require_silent
 from libcloud_ovm3.estate.vms import EstateSnapshot
@@ -50,7 +51,10 @@ def start_vm(
     :raises PreconditionFailed: it is live already, another VM writes to one of its disks according
         to the lists, a host is unreachable, or one that should be off answers.
     """
-    require_silent(operation.estate, hosts_off, hosts)  # first, as it may take some seconds
+    if hosts_off:  # it takes some seconds, so what was proven before is proven again after it
+        require_silent(operation.estate, hosts_off, hosts)
+        require_free(operation.estate, hosts, definition)
+        require_unchanged(host, definition)
     presence = read_presence(hosts, definition, defined_ids)
     label = f"VM {definition.name!r} ({definition.uuid})"
     if not presence.is_absent:
@@ -122,9 +126,16 @@ def delete_vm(
     """Delete a VM's definition, and with it its whole directory (agent-behaviour 4, 7.4).
 
     :raises PreconditionFailed: it is not what it was when it was read, or a host that should be off
-        answers.
+        answers, or the VM is live by now.
     """
-    require_silent(operation.estate, snapshot.hosts_off, snapshot.hosts)
+    if snapshot.hosts_off:  # it takes some seconds, in which the VM may have been started
+        require_silent(operation.estate, snapshot.hosts_off, snapshot.hosts)
+        presence = read_presence(snapshot.hosts, definition, snapshot.defined_ids)
+        if not presence.is_absent:
+            raise PreconditionFailed(
+                f"VM {definition.name!r} ({definition.uuid}) was not deleted: right before, "
+                f"{presence.described()}"
+            )
     require_unchanged(host, definition)
     host.agent.xen.delete_vm(definition.repository_id, definition.directory)
 

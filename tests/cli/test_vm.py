@@ -351,3 +351,22 @@ def test_what_changes_while_destroy_asks_was_not_agreed_to(
     assert calls_of(sim, "stop_vm", "delete_vm") == []
     monkeypatch.setattr(click, "confirm", confirm)
     assert on(sim, "vm", "destroy", "web-1", stdin="y\n").exit_code == 0
+
+
+def test_destroy_deletes_no_disk_that_it_said_it_keeps(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another VM's vm.cfg names it, until that VM is destroyed by the same command."""
+    monkeypatch.setattr(vm_commands, "has_terminal", lambda: True)
+    vm_id = "5cf3bd2ab8e14c7d9d4fa3c7a4b6c8e1"
+    disk = sim.repository_path / "VirtualDisks" / f"{vm_id}.img"
+    disk.write_bytes(b"data")
+    path = f"/OVS/Repositories/{sim.repository_id}/VirtualDisks/{disk.name}"
+    disks = {"disk": [f"file:{path},xvda,w"]}
+    sim.add_vm("web-1", uuid=dashed(vm_id), config=disks)
+    sim.add_vm("web-2", config=disks)
+    done = on(sim, "vm", "destroy", "web-2", "web-1", stdin="y\n")
+    assert done.exit_code == 0
+    assert done.stderr.count(f"  keep   {path}") == 2
+    assert f"{path} was kept: deleting it was not asked for" in done.stderr
+    assert disk.read_bytes() == b"data"
