@@ -32,16 +32,16 @@ def draw(what: str, how_long: str) -> None:
     line = text.plain + how_long
     with LOCK:
         if line != _Line.drawn:
+            _Line.drawn = line  # first: Ctrl-C between the two must not leave it there
             _put(_ERASE + line)
-            _Line.drawn = line
 
 
 def erase() -> None:
     """Remove the line from the terminal, if it is there."""
     with LOCK:
         if _Line.drawn:
-            _Line.drawn = ""
             _put(_ERASE)
+            _Line.drawn = ""
 
 
 @contextlib.contextmanager

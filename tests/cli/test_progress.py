@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from libcloud_ovm3 import progress
-from libcloud_ovm3.cli import output
+from libcloud_ovm3.cli import output, status_line
 from libcloud_ovm3.cli import progress as cli_progress
 from libcloud_ovm3.cli.commands import ovm3
 from libcloud_ovm3.cli.progress import watched
@@ -210,3 +210,19 @@ def test_ctrl_c_at_a_prompt() -> None:
     )
     assert status == 130
     assert "Nothing that changes anything was sent." in shown
+
+
+def test_ctrl_c_while_the_line_is_drawn_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may arrive right after the text has gone out."""
+    out: list[str] = []
+
+    def put(text: str) -> None:
+        out.append(text)
+        monkeypatch.setattr(status_line, "_put", out.append)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(status_line, "_put", put)
+    with pytest.raises(KeyboardInterrupt):
+        status_line.draw("reading", ", 1 s")
+    status_line.erase()
+    assert out == ["\r\x1b[Kreading, 1 s", "\r\x1b[K"]
