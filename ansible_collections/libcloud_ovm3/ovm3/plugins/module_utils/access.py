@@ -45,7 +45,6 @@ _TERMS = (
     (r"""ex_put_back\(('[^']*'|"[^"]*"), ('[^']*')\)""", r"`ovm3 disk put-back \1 \2`"),
     (r"ex_put_back", "`ovm3 disk put-back`"),
     (r"ex_list_orphans(?:\(\))?", "`ovm3 disk orphans`"),
-    (r"ex_list_own_disks(?:\(\))?", "check mode"),
     (r"destroy_node", "state: absent"),
     (r"ex_read_only(?:=True)?", "read_only of the estate"),
     (r"ex_timeout", "stop_timeout"),
