@@ -12,7 +12,7 @@ import click
 from libcloud_ovm3.agent.address import parse_address
 from libcloud_ovm3.cli.asking import ask_password
 from libcloud_ovm3.cli.examples import examples
-from libcloud_ovm3.cli.find import find_host
+from libcloud_ovm3.compute.find import find_host
 from libcloud_ovm3.cli.formats import document_option, output_option, show_document
 from libcloud_ovm3.cli.host_certificate import certificate
 from libcloud_ovm3.cli.options import (

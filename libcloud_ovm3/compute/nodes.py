@@ -77,6 +77,7 @@ class Nodes(OVM3Base):
         ex_network: object = None,
         ex_security_groups: object = None,
         ex_ssh_key_ids: object = None,
+        ex_start: bool | str = True,
         ex_tags: object = None,
         ex_userdata: object = None,
     ) -> Node:
@@ -104,6 +105,9 @@ class Nodes(OVM3Base):
         :param ex_hosts_off: Hosts that are powered off, as you have seen yourself: for this call
             they run nothing. Refused if one answers anything (docs/a-host-is-dead.md).
         :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
+
+        :param ex_start: Start it. False leaves it ``STOPPED``; :meth:`start_node` starts it.
+        :type ex_start: ``bool``
 
         The other arguments are known from libcloud's other drivers and not supported yet: None and
         empty values are accepted, everything else raises InvalidArgument before anything is sent.
@@ -139,6 +143,7 @@ class Nodes(OVM3Base):
             disk_gb=chosen.disk or 0,
             host_id=None if location is None else object_id(location),
             allow_same_name=parse_flag(ex_allow_same_name, "ex_allow_same_name"),
+            start=parse_flag(ex_start, "ex_start"),
         )
         plan = operations.plan_vm.make_plan(self._estate_of(ex_hosts_off), spec)
         self._warn(plan.notices)  # before anything is created, in case warnings are errors
@@ -310,18 +315,27 @@ class Nodes(OVM3Base):
             "deploy_node needs the guest's IP address, which no agent knows yet"
         )
 
-    def ex_get_node(self, node_id: str) -> Node:
+    def ex_get_node(
+        self,
+        node_id: str,
+        ex_hosts_off: Sequence[NodeLocation | str] | str | None = None,
+    ) -> Node:
         """The node of this id.
 
         :param node_id: The VM's uuid, dashed or not. (required)
         :type node_id: ``str``
+
+        :param ex_hosts_off: Hosts that are powered off, as you have seen yourself: for this call
+            they run nothing. Refused if one answers anything (docs/a-host-is-dead.md).
+        :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
 
         :raises NodeNotFound: there is none.
         :raises SearchIncomplete: it was not found, but something that may contain it could not be
             read.
         :rtype: :class:`Node`
         """
-        return to_node(estate.vms.read_estate(self._estate).vm(node_id), self)
+        snapshot = estate.vms.read_estate(self._estate_of(ex_hosts_off))
+        return to_node(snapshot.vm(node_id), self, snapshot.hosts_off)
 
     def ex_get_node_details(self, node: Node | str) -> Node:
         """The node as it is now, read anew: what libcloud's other drivers have under this name.
@@ -336,11 +350,19 @@ class Nodes(OVM3Base):
         """
         return self.ex_get_node(object_id(node))
 
-    def ex_get_node_by_name(self, name: str) -> Node:
+    def ex_get_node_by_name(
+        self,
+        name: str,
+        ex_hosts_off: Sequence[NodeLocation | str] | str | None = None,
+    ) -> Node:
         """The node of this display name.
 
         :param name: The exact name. (required)
         :type name: ``str``
+
+        :param ex_hosts_off: Hosts that are powered off, as you have seen yourself: for this call
+            they run nothing. Refused if one answers anything (docs/a-host-is-dead.md).
+        :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
 
         :raises NodeNotFound: there is none.
         :raises SearchIncomplete: it was not found, but something that may contain it could not be
@@ -348,4 +370,5 @@ class Nodes(OVM3Base):
         :raises AmbiguousName: there are several; names their ids.
         :rtype: :class:`Node`
         """
-        return to_node(estate.vms.read_estate(self._estate).vm_named(name), self)
+        snapshot = estate.vms.read_estate(self._estate_of(ex_hosts_off))
+        return to_node(snapshot.vm_named(name), self, snapshot.hosts_off)

@@ -86,6 +86,10 @@ def test_every_method_that_such_a_host_blocks_takes_it(plain: Simulator) -> None
     node = quietly(driver.create_node, "new", size, image, ex_hosts_off=off)
     assert node.extra["hosts_off"] == [f"{off[0]}:{plain.hosts[1].port}"]
     [old] = [one for one in quietly(driver.list_nodes) if one.name == NAME]
+    for read, name in ((driver.ex_get_node, old.id), (driver.ex_get_node_by_name, NAME)):
+        assert quietly(read, name).state == NodeState.UNKNOWN
+        assert quietly(read, name, ex_hosts_off=off).state == NodeState.STOPPED
+        assert quietly(read, name, ex_hosts_off=off).extra["hosts_off"]
     for method in (driver.stop_node, driver.destroy_node):
         with pytest.raises(PreconditionFailed, match=r"Only if you have seen .*a-host-is-dead\.md"):
             quietly(method, old)
