@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import subprocess
 import sys
@@ -38,7 +37,6 @@ class Controller:
             "ANSIBLE_NOCOLOR": "1",
             "ANSIBLE_LOCALHOST_WARNING": "false",
             "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
-            "ANSIBLE_INVENTORY_UNPARSED_FAILED": "true",
         }
         # Waits are as short as for Simulator(speed=100).
         entry = {"hosts": [address(sim)], "pins": pins_of(sim), "second_look": 0.05}
@@ -67,11 +65,17 @@ class Controller:
         assert "Traceback" not in output, output
         return output
 
+    def read_inventory(self, *options: str, fails: bool = False, **environment: str) -> str:
+        """Run ``ansible-inventory``, which must succeed, or must fail; return all it writes."""
+        environment = {"ANSIBLE_INVENTORY_UNPARSED_FAILED": "true", **environment}
+        command = ("ansible-inventory", "-i", "ovm3.yml", *options)
+        return self.run(*command, fails=fails, **environment)
+
     def inventory(self, config: Any, *options: str, **environment: str) -> dict[str, Any]:
         """Return what ``ansible-inventory --list`` shows for a configuration."""
         self.write("ovm3.yml", config)
         listing = ("--list", "--yaml", "--output", "listed.yml")
-        self.run("ansible-inventory", "-i", "ovm3.yml", *listing, *options, **environment)
+        self.read_inventory(*listing, *options, **environment)
         return dict(yaml.safe_load((self.folder / "listed.yml").read_text())["all"]["children"])
 
     def play(self, tasks: list[dict[str, Any]], *options: str, **environment: str) -> list[Any]:
@@ -82,7 +86,10 @@ class Controller:
             call = {"libcloud_ovm3.ovm3.vm": task, "register": f"result_{number}", **more}
             steps.append({**call, "ignore_errors": True})
         names = ", ".join(f"result_{number}" for number in range(len(tasks)))
-        copy = {"dest": str(self.folder / "results.json"), "content": f"{{{{ [{names}] | to_json }}}}"}
+        copy = {
+            "dest": str(self.folder / "results.json"),
+            "content": f"{{{{ [{names}] | to_json }}}}",
+        }
         steps.append({"ansible.builtin.copy": copy, "check_mode": False, "diff": False})
         play = {"hosts": "localhost", "gather_facts": False, "tasks": steps}
         play["module_defaults"] = {"group/libcloud_ovm3.ovm3.ovm3": {"estate": "lab"}}

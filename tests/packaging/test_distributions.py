@@ -19,6 +19,7 @@ from .installing import BY_NAME, DIST, ROOT, Environment, dependencies, run
 pytestmark = pytest.mark.dist
 
 OURS = {"libcloud_ovm3", "libcloud_ovm3.pth", "libcloud_ovm3_hook.py"}
+COLLECTIONS = "ansible_collections"  # a folder that other packages may share
 DIST_INFO = "libcloud_ovm3-0.1.0.dist-info"
 BARE_SETUP = "from setuptools import setup\nsetup()\n"
 
@@ -69,6 +70,7 @@ def tracked() -> set[str]:
 def gone(environment: Environment) -> None:
     """Nothing is left of this package, and Python starts without a word."""
     assert environment.files_of_ours() == set()
+    assert not (environment.packages / COLLECTIONS).exists()
     assert environment.run("print('started')") == "started\n"
     program = "from libcloud.compute.providers import DRIVERS; print('ovm3' in DRIVERS)"
     assert environment.run(program) == "False\n"
@@ -89,14 +91,17 @@ def test_the_wheel_has_what_is_used_and_nothing_else(wheel: Path) -> None:
         record = archive.read(f"{DIST_INFO}/RECORD").decode()
         pth = archive.read("libcloud_ovm3.pth")
         metadata = archive.read(f"{DIST_INFO}/METADATA").decode()
-    assert {name.partition("/")[0] for name in names} == OURS | {DIST_INFO}
+    assert {name.partition("/")[0] for name in names} == OURS | {DIST_INFO, COLLECTIONS}
     folders = {"libcloud_ovm3": "libcloud_ovm3", "hostside": "libcloud_ovm3/_hostside"}
+    folders[COLLECTIONS] = COLLECTIONS
     used = {
         f"{folders[name.partition('/')[0]]}/{name.partition('/')[2]}"
         for name in tracked()
         if name.partition("/")[0] in folders
     }
-    assert used == {name for name in names if name.startswith("libcloud_ovm3/")}
+    assert used == {
+        name for name in names if name.startswith(("libcloud_ovm3/", f"{COLLECTIONS}/"))
+    }
     assert pth == (ROOT / "libcloud_ovm3.pth").read_bytes()
     digest = base64.urlsafe_b64encode(hashlib.sha256(pth).digest()).decode().rstrip("=")
     assert f"libcloud_ovm3.pth,sha256={digest},{len(pth)}" in record.splitlines()

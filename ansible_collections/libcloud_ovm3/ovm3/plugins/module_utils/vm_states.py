@@ -178,7 +178,8 @@ def _complete(node: Node) -> Node:
     if node.state == NodeState.PENDING and not node.extra["live"]:
         raise PreconditionFailed(
             f"VM {_label(node)} is being created at this moment, or its creation was interrupted: "
-            f"then state: absent removes it"
+            f"then state: absent removes it",
+            nodes=[{"id": str(node.id), "name": node.name, "state": str(node.state)}],
         )
     return node
 

@@ -20,7 +20,7 @@ try:
         check_options,
     )
     from libcloud_ovm3 import OVM3NodeDriver
-    from libcloud_ovm3.errors import Ovm3Error
+    from libcloud_ovm3.errors import OperationIncomplete, Ovm3Error
     from libcloud_ovm3.progress import LOGGER
 
     MISSING = None
@@ -184,6 +184,21 @@ error:
   returned: failure on the side of the hosts
   type: str
   sample: OperationIncomplete
+nodes:
+  description: The VMs that the error concerns, such as all those of a name that several have.
+  returned: failure on the side of the hosts
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: Id of the VM.
+      type: str
+    name:
+      description: Its display name.
+      type: str
+    state:
+      description: Its state as it was read last. Null if it was not read.
+      type: str
 left:
   description: Ids of VMs and paths of disks that may be left, or may still appear.
   returned: the error is an OperationIncomplete
@@ -272,9 +287,10 @@ def main() -> None:
         with warning_by(module.warn):
             result = run(module)
     except Ovm3Error as error:
-        left = {"left": list(error.left)} if hasattr(error, "left") else {}
-        kind, is_changed = type(error).__name__, sent.number > 0
-        module.fail_json(msg=with_options(error), error=kind, changed=is_changed, **left)
+        more: dict[str, Any] = {"nodes": list(error.nodes), "changed": sent.number > 0}
+        if isinstance(error, OperationIncomplete):
+            more["left"] = list(error.left)
+        module.fail_json(msg=with_options(error), error=type(error).__name__, **more)
     module.exit_json(**{"changed": sent.number > 0, **result})
 
 
