@@ -86,7 +86,8 @@ def test_documentation(lab: tuple[Controller, Simulator]) -> None:
 
 def test_the_collection_as_a_file(lab: tuple[Controller, Simulator]) -> None:
     """Built and installed, where Ansible does not look into the wheel."""
-    controller, _ = lab
+    controller, sim = lab
+    sim.add_vm("web")
     controller.run("ansible-galaxy", "collection", "build", str(COLLECTION), "--output-path", ".")
     [file] = controller.folder.glob("*.tar.gz")
     assert file.name in PAGE
