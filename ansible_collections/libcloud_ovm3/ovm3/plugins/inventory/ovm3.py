@@ -26,6 +26,7 @@ except ImportError as error:
 DOCUMENTATION = r"""
 name: ovm3
 short_description: VMs of Oracle VM Server 3 hosts
+author: The libcloud-ovm3 developers
 description:
   - Returns all VMs of a pool, running and stopped, straight from the agents of the hosts. No Oracle
     VM Manager is needed. Nothing on the hosts is changed.

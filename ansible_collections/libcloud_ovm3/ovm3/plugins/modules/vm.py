@@ -30,6 +30,7 @@ except ImportError:
 DOCUMENTATION = r"""
 module: vm
 short_description: Create, start, stop, reboot and delete VMs of Oracle VM Server 3
+author: The libcloud-ovm3 developers
 description:
   - Works straight on the agents of the hosts. No Oracle VM Manager is needed. The module runs where
     the Python package C(libcloud-ovm3) is installed, usually on C(localhost).
