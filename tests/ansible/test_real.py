@@ -281,7 +281,8 @@ def test_tasks_that_fail(lab: tuple[Controller, Simulator]) -> None:
             {"state": "absent"},
             {**access, "name": "on", "password": "wr0ng"},
             {**access, "name": "on", "fingerprint": "xy"},
-        ]
+        ],
+        "-vvv",
     )
     errors = [one.get("error") for one in results]
     assert errors == [

@@ -224,10 +224,11 @@ def test_half_a_vm_is_no_vm(sim: Simulator) -> None:
     with pytest.raises(OperationIncomplete):
         task(sim, "new", "present", **IMAGE)
     sim.clear_misbehaviour()
-    for state in ("present", "started"):
-        with pytest.raises(PreconditionFailed, match="creation was") as refused:
-            task(sim, "new", state, **IMAGE)
-        assert refused.value.node_state in ("pending", None)
+    with pytest.raises(PreconditionFailed, match="its creation was not completed"):
+        task(sim, "new", "started", **IMAGE)
+    with pytest.raises(PreconditionFailed, match="its creation was interrupted") as refused:
+        task(sim, "new", "present", **IMAGE)
+    assert (refused.value.node_name, refused.value.node_state) == ("new", "pending")
     quietly(task, sim, "new", "absent")
     assert state_of(sim, "new") is None
 

@@ -108,6 +108,15 @@ def test_the_wheel_has_what_is_used_and_nothing_else(wheel: Path) -> None:
     assert "Requires-Dist: requests!=2.32.0,!=2.32.1,!=2.32.2,>=2.31.0" in metadata
 
 
+def test_the_file_of_the_collection_has_every_file() -> None:
+    file, below = built("ansible/*.tar.gz"), f"{COLLECTIONS}/libcloud_ovm3/ovm3/"
+    with tarfile.open(file) as archive:
+        names = {one.name for one in archive.getmembers() if one.isfile()}
+    ours = {name.removeprefix(below) for name in tracked() if name.startswith(below)}
+    assert names - {"FILES.json", "MANIFEST.json"} == ours - {"galaxy.yml"}
+    assert file.name in (ROOT / "docs" / "ansible.md").read_text(encoding="utf-8")
+
+
 def test_the_install_lines_name_the_files(wheel: Path, sdist: Path) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     guide = (ROOT / "docs" / "operator-guide.md").read_text(encoding="utf-8")
