@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +23,7 @@ from libcloud_ovm3.cli.option_names import with_option_names
 from libcloud_ovm3.cli.output import tell, tell_text
 from libcloud_ovm3.cli.sections import ConnectionOption
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error, Ovm3Warning, UnexpectedFileContent
-from libcloud_ovm3.estate.members import Estate
+from libcloud_ovm3.estate.members import SILENT_SECONDS, Estate
 from libcloud_ovm3.estates_file.named import NamedEstate, read_password_file
 from libcloud_ovm3.estates_file.reading import find_estate, read_estates
 
@@ -110,8 +111,13 @@ def driver_options(command: _F) -> _F:
 
 
 def make_driver(**options: Any) -> OVM3NodeDriver:
-    """Return the driver for the values of :func:`driver_options` and further arguments."""
-    return OVM3NodeDriver(**_driver_arguments(**options))
+    """Return the driver for the values of :func:`driver_options` and further arguments.
+
+    A command reads the hosts several times, and does not wait each time for one that is dead.
+    """
+    driver = OVM3NodeDriver(**_driver_arguments(**options))
+    driver._estate = replace(driver._estate, silent_seconds=SILENT_SECONDS)
+    return driver
 
 
 def make_access(**options: Any) -> Access:
