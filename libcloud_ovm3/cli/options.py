@@ -91,7 +91,8 @@ def access_options(command: _F) -> _F:
 _HOSTS_OFF = (
     click.option("--host-off", "hosts_off", multiple=True, metavar="HOST[:PORT]",
                  help="A host that you have seen to be powered off: this command believes that it "
-                 "runs nothing, unless it answers. Read docs/a-host-is-dead.md first."),
+                 "runs nothing, unless it answers. Read a-host-is-dead.md first, in the "
+                 "documentation (`ovm3 --help` shows where it is)."),
     click.option("--ssh-port", "ex_ssh_port", metavar="PORT",
                  help="SSH port of the hosts, which a --host-off must not answer at.  "
                  "[default: 22]"),

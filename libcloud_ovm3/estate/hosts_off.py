@@ -28,6 +28,7 @@ from libcloud_ovm3.errors import (
 from libcloud_ovm3.estate.hosts import HostView, UnreachableHost, map_hosts, read_pools
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository, with_module
+from libcloud_ovm3.pages import page
 from libcloud_ovm3.progress import waiting
 
 # Seconds to wait for a connection at least: a lost packet is sent again after 1 and after 3.
@@ -275,7 +276,7 @@ def _seen_by(host: HostView, ip: str, port: int, limit: float) -> str | None:
 def _refused(off: HostOff, why: str) -> PreconditionFailed:
     return PreconditionFailed(
         f"host {off.label} does not count as powered off (ex_hosts_off): {why}. Nothing more was "
-        f"sent; see docs/a-host-is-dead.md"
+        f"sent; see {page('a-host-is-dead.md')}"
     )
 
 
