@@ -45,6 +45,7 @@ class Estate:
     :ivar use_module: Whether the host module is used where a host has it.
     :ivar liveness: How a host that is said to be off is checked.
     :ivar hosts_off: The hosts that the user says are off, as the user named them; of one call only.
+    :ivar unmatched: What options say of hosts that are none of these, which are all members.
     """
 
     given: tuple[Address, ...]
@@ -55,6 +56,7 @@ class Estate:
     use_module: bool = True
     liveness: LivenessOptions = field(default_factory=LivenessOptions)
     hosts_off: tuple[str, ...] = ()
+    unmatched: Callable[[Sequence[Address]], Sequence[str]] = lambda _: ()
     _lacking: dict[Address, ModuleMissing] = field(default_factory=dict)
     _agents: dict[Address, Agent | None] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
