@@ -265,8 +265,8 @@ def _require_known(estate: NamedEstate, explicit: Mapping[str, Any]) -> None:
 def _keys(arguments: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """The hosts that each argument by host names."""
     passwords, pins, server_names = (arguments.get(option) for option in _BY_HOST)
-    hosts = keyed(passwords or {}), parse_pins(pins), _by_host(server_names)
-    return {option: tuple(some) for option, some in zip(_BY_HOST, hosts, strict=True)}
+    hosts = map(tuple, (keyed(passwords or {}), parse_pins(pins), _by_host(server_names)))
+    return dict(zip(_BY_HOST, hosts, strict=True))
 
 
 def _check_keys(explicit: Mapping[str, Any], hosts: Sequence[Address], trust: Trust) -> None:
