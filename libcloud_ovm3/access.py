@@ -258,7 +258,7 @@ def _require_known(estate: NamedEstate, explicit: Mapping[str, Any]) -> None:
             raise InvalidArgument(
                 f"{address} is not a host of estate {estate.name!r}, so the password of the estate "
                 f"is not sent there without verification ({', '.join(off)}); expected "
-                f"ex_fingerprint or ca_cert instead, or a password (secret, --password-file)"
+                f"ex_fingerprint or ca_cert instead, or a password for this call (secret)"
             )
 
 

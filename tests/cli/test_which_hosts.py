@@ -118,6 +118,7 @@ def test_a_password_goes_to_no_other_host_without_verification(pool: Simulator) 
         assert status == 2
         assert f"{address(pool)} is not a host of estate 'lab'" in out
         assert "(--insecure); expected --fingerprint or --ca-cert instead" in out
+        assert "or a password for this call (--password-file FILE)" in out
     assert pool.calls == pool.refused == []
     assert invoke("doctor", address(pool), *insecure[:3])[0] == 2
     assert pool.calls == pool.refused == []
