@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from urllib3.util import connection
 
 from libcloud_ovm3 import OVM3NodeDriver
@@ -48,7 +49,22 @@ def driver_for(sim: Simulator, **options: Any) -> OVM3NodeDriver:
         "ex_fingerprint": pins_of(sim),
         "ex_clock": options.get("ex_clock") or clock_of(sim),
     }
-    return OVM3NodeDriver(sim.user, sim.password, **{**defaults, **options})
+    arguments = {**defaults, **options}
+    if arguments.get("ex_hosts") is not None and "ex_fingerprint" not in options:
+        named = {str(one).partition(":")[0] for one in (arguments["host"], *options["ex_hosts"])}
+        arguments["ex_fingerprint"] = {h: pin for h, pin in pins_of(sim).items() if h in named}
+    return OVM3NodeDriver(sim.user, sim.password, **arguments)
+
+
+def resolve_to(monkeypatch: pytest.MonkeyPatch, names: dict[str, list[str]]) -> None:
+    """Let names lead to addresses, for everything in this process."""
+    resolve = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, port: Any, *args: Any, **more: Any) -> Any:
+        found = names.get(host, [host])
+        return [one for ip in found for one in resolve(ip, port, *args, **more)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
 
 
 def quietly(action: Any, *args: Any, **kwargs: Any) -> Any:

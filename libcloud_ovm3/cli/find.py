@@ -60,4 +60,8 @@ def find_host(driver: OVM3NodeDriver, text: str) -> NodeLocation:
 def _is_host(location: NodeLocation, text: str) -> bool:
     address = location.extra["address"]
     names = (location.id, location.name, address, parse_address(address).host)
-    return text in names or (dashed(text) or "") == dashed(str(location.id))
+    return (
+        text in names
+        or text.lower() in names[2:]
+        or (dashed(text) or "") == dashed(str(location.id))
+    )

@@ -232,8 +232,11 @@ def _hosts_and_estate(
 def _whose_password(hosts: tuple[str, ...], port: str | None, estate: NamedEstate | None) -> str:
     """Say for what a password is asked: a host without its port may not be the estate's."""
     default_port = parse_port(port or DEFAULT_PORT)
-    named = ", ".join(str(parse_address(host, default_port)) for host in hosts)
-    return named if estate is None else f"estate {estate.name}"
+    addresses = [parse_address(host, default_port) for host in hosts]
+    if estate is not None and all(map(estate.has_host, addresses)):
+        return f"estate {estate.name}"
+    also = [] if estate is None else [f"the hosts of estate {estate.name}"]
+    return ", ".join([*map(str, addresses), *also])
 
 
 def passwords(texts: tuple[str, ...], whose: str | None) -> tuple[str | None, dict[str, str]]:

@@ -68,6 +68,7 @@ class Estate:
     :ivar hosts_off: The hosts that the user says are off, as the user named them; of one call only.
     :ivar silent_seconds: How long a host that did not answer at all counts as unreachable without
         being called again, so that not every reading waits for it anew. It never counts as off.
+    :ivar unmatched: What options say of hosts that are none of these, which are all members.
     """
 
     given: tuple[Address, ...]
@@ -79,6 +80,7 @@ class Estate:
     liveness: LivenessOptions = field(default_factory=LivenessOptions)
     hosts_off: tuple[str, ...] = ()
     silent_seconds: float = 0.0
+    unmatched: Callable[[Sequence[Address]], Sequence[str]] = lambda _: ()
     _lacking: dict[Address, ModuleMissing] = field(default_factory=dict)
     _agents: dict[Address, Agent | None] = field(default_factory=dict)
     _silent: dict[Address, Silence] = field(default_factory=dict)

@@ -27,7 +27,15 @@ from libcloud_ovm3.errors import (
 )
 from libcloud_ovm3.estate import hosts_off
 from libcloud_ovm3.simulator import Simulator
-from tests.support import attempts_at, calls_of, driver_for, pins_of, quietly, simulate
+from tests.support import (
+    attempts_at,
+    calls_of,
+    driver_for,
+    pins_of,
+    quietly,
+    resolve_to,
+    simulate,
+)
 
 NAME = "subject"
 
@@ -281,23 +289,13 @@ def test_a_host_that_was_given_by_name(plain: Simulator, monkeypatch: pytest.Mon
         f"{plain.hosts[0].address}:{plain.hosts[0].port}",
         f"dead.example:{plain.hosts[0].port}",
     ]
-    pins = {**pins_of(plain), "dead.example": plain.hosts[1].fingerprint}
+    first, dead, _ = pins_of(plain).values()
+    pins = {plain.hosts[0].address: first, "dead.example": dead}
     driver = operator(plain, host=None, ex_hosts=hosts, ex_fingerprint=pins)
     plain.hosts[2].kill()
     with pytest.raises(PreconditionFailed, match=plain.hosts[2].address) as refused:
         start(driver, plain.hosts[1].address)
     assert plain.hosts[1].address not in str(refused.value)
-
-
-def resolve_to(monkeypatch: pytest.MonkeyPatch, names: dict[str, list[str]]) -> None:
-    """Let names lead to addresses, for everything in this process."""
-    resolve = socket.getaddrinfo
-
-    def getaddrinfo(host: Any, port: Any, *args: Any, **more: Any) -> Any:
-        found = names.get(host, [host])
-        return [one for ip in found for one in resolve(ip, port, *args, **more)]
-
-    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
 
 
 @pytest.mark.parametrize("which", ["127.0.0.99", "ovm-9", "{1}:1", "{0}", "ovm-1", "{uuid}"])
