@@ -259,7 +259,8 @@ def _reboot(driver: OVM3NodeDriver, node: Node, minimum_age: float) -> str:
 def _destroy(
     driver: OVM3NodeDriver, node: Node, hosts_off: tuple[str, ...], disks: list[str] | None
 ) -> str:
-    driver.destroy_node(node, ex_hosts_off=hosts_off, ex_disks=disks)
+    is_agreed = disks is None or bool(node.extra["live"])  # without a question, or it was shown
+    driver.destroy_node(node, ex_hosts_off=hosts_off, ex_disks=disks, ex_power_off=is_agreed)
     return f"{_label(node)} was destroyed"
 
 
