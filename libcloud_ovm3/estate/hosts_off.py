@@ -68,9 +68,12 @@ class HostOff:
 def parse_names(names: Any) -> tuple[str, ...]:
     """The names of hosts that are powered off, as the user writes them, each once.
 
-    :param names: A name, an object with an ``id``, or several of these.
+    :param names: A name, an object with an ``id``, or several of these; a text, as programs such as
+        Salt pass it, has commas between them.
     :raises InvalidArgument: One of them cannot be the address or the name of a host.
     """
+    if isinstance(names, str):
+        names = names.split(",")
     several = names if isinstance(names, list | tuple | set | frozenset) else [names]
     listed: list[Any] = [getattr(one, "id", one) for one in several]
     try:
