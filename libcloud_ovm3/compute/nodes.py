@@ -234,6 +234,7 @@ class Nodes(OVM3Base):
         node: Node,
         ex_hosts_off: Sequence[NodeLocation | str] | str | None = None,
         ex_disks: Sequence[str] | None = None,
+        ex_power_off: bool | str = True,
     ) -> bool:
         """Power a node off if it is running, then delete its definition and its own disks.
 
@@ -252,11 +253,15 @@ class Nodes(OVM3Base):
             :meth:`ex_list_own_disks` has returned, and to which somebody has agreed. None: all.
         :type ex_disks: ``list`` of ``str``
 
+        :param ex_power_off: False: refuse a node that is running, instead of powering it off.
+        :type ex_power_off: ``bool``
+
         :rtype: ``bool``
         """
+        may_power_off = parse_flag(ex_power_off, "ex_power_off")
         on = self._estate_of(ex_hosts_off)
         only = [ex_disks] if isinstance(ex_disks, str) else ex_disks
-        self._warn(operations.destroy_vm.destroy(on, object_id(node), only))
+        self._warn(operations.destroy_vm.destroy(on, object_id(node), only, may_power_off))
         return True
 
     def ex_list_own_disks(

@@ -71,6 +71,28 @@ def check_uniformity(hosts: Sequence[HostView]) -> Iterator[Finding]:
             )
 
 
+def check_member_lists(inventory: InventoryData) -> Iterator[Finding]:
+    """Check that hosts of one pool list the same members: each has a list of its own."""
+    lists: dict[str, dict[str, frozenset[str]]] = {}
+    for view, pool in zip(inventory.snapshot.hosts, inventory.pools, strict=True):
+        if isinstance(pool, documents.ServerPool):
+            members = frozenset(ip for ip in pool.members if ip)
+            lists.setdefault(pool.uuid, {})[name_of(view)] = members
+    for of_pool in lists.values():
+        every = frozenset().union(*of_pool.values())
+        lacking = {name: sorted(every - members) for name, members in of_pool.items()}
+        listed = "; ".join(f"{name} lacks {', '.join(ips)}" for name, ips in lacking.items() if ips)
+        if listed:
+            yield Finding(
+                "warning",
+                "pool",
+                f"the hosts have different lists of its members: {listed}",
+                "a host that was down when the pool changed has an old list; whoever is in one of "
+                "the lists counts as a member",
+                "set the list of all members on each host: `ovm3 api show set_pool_member_ip_list`",
+            )
+
+
 def check_unreachable(hosts: Sequence[UnreachableHost]) -> Iterator[Finding]:
     """Report each pool member that could not be read, with the reason and its own advice."""
     for host in hosts:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from libcloud_ovm3.errors import InvalidArgument
+from libcloud_ovm3.estates_file.named import first_line
 from libcloud_ovm3.estates_file.reading import (
     Estates,
     check_content,
@@ -47,6 +48,7 @@ def add_estate(name: str, entry: dict[str, Any], password: str | None, is_defaul
             content["default"] = name
         found = check_content(path, content)
         if password is not None:
+            _require_saveable(password)
             _require_own(found, name)
             _write(path.parent / password_file_of(name), f"{password}\n")
         return bool(content.get("default") == name)
@@ -111,6 +113,21 @@ def _require_own(found: Estates, name: str) -> None:
         raise InvalidArgument(
             f"{file} has the password of the estate {', '.join(others)}, and would be overwritten: "
             f"choose another name than {name!r}"
+        )
+    if os.path.lexists(file):
+        raise InvalidArgument(
+            f"{file} exists, and would be overwritten: delete it if no password in it is needed, "
+            f"or choose another name than {name!r}"
+        )
+
+
+def _require_saveable(password: str) -> None:
+    """Check that a password is the same when it is read again."""
+    saved = f"{password}\n".encode("utf-8", "replace")
+    if first_line(saved) != password:
+        raise InvalidArgument(
+            "the password cannot be saved in the first line of a file: it has a line break, a byte "
+            "order mark, or bytes that are not UTF-8; use --password-command or --no-save-password"
         )
 
 

@@ -251,6 +251,18 @@ def test_a_password_command_that_fails(
     assert "hidden" not in str(caught.value)
 
 
+def test_password_files_of_other_editors(tmp_path: Path) -> None:
+    own = secret_file(tmp_path, "own", "")
+    own.write_bytes(b"\xef\xbb\xbfp\x0cw\r\nsecond\r\n")
+    assert secret_of(make(tmp_path, password_file="own")) == "p\x0cw"
+    command = ["printf", "p\\fw\\r\\nsecond"]
+    assert secret_of(make(tmp_path, password_command=command)) == "p\x0cw"
+
+
+def secret_of(estate: NamedEstate) -> Any:
+    return estate.complete({})["secret"]
+
+
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
