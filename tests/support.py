@@ -18,7 +18,7 @@ import pytest
 from urllib3.util import connection
 
 from libcloud_ovm3 import OVM3NodeDriver
-from libcloud_ovm3.agent import deadline
+from libcloud_ovm3.agent import deadline, liveness
 from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.errors import Ovm3Error, Ovm3Warning
 from libcloud_ovm3.simulator import SimulatedTime, Simulator
@@ -207,6 +207,27 @@ def _give_up_on_hosts_that_are_off(monkeypatch: Any) -> None:
     monkeypatch.setattr(ports.Ports, "_end_silence", end)
     monkeypatch.setattr(connection, "create_connection", open_unless_silent)
     monkeypatch.setattr(socket, "create_connection", open_plain_unless_silent)
+
+
+def attempts_at(host: Any, monkeypatch: Any) -> list[str]:
+    """Every attempt from now on to connect to a host: by a call of its agent (``call``), or to see
+    whether it shows a sign of life (``check``). Those that it does not answer take 10 s each.
+    """
+    found: list[str] = []
+
+    def counted(what: str, connect: Callable[..., Any], target: Callable[..., str]) -> Any:
+        def attempt(*args: Any, **options: Any) -> Any:
+            if target(*args) == host.address:
+                found.append(what)
+            return connect(*args, **options)
+
+        return attempt
+
+    call = counted("call", connection.create_connection, lambda place, *_: place[0])
+    monkeypatch.setattr(connection, "create_connection", call)
+    check = counted("check", liveness.connect, lambda ip, *_: ip)
+    monkeypatch.setattr(liveness, "connect", check)
+    return found
 
 
 def eventually(condition: Callable[[], Any]) -> None:

@@ -48,6 +48,7 @@ from libcloud_ovm3.estates_file.reading import (
     find_estate,
     read_estates,
 )
+from libcloud_ovm3.pages import page
 
 _TLS = {argument: key for key, argument in ARGUMENTS.items()}
 
@@ -246,7 +247,7 @@ def _show_added(name: str, path: Path, entry: dict[str, Any], is_default: bool) 
     needs = [key for key in ("tls_minimum", "tls_weak_keys", "tls_legacy_renegotiation")
              if key in entry]  # fmt: skip
     for key in needs:
-        show(f"saved for these hosts: {key}: {entry[key]} (docs/tls.md has the risk)")
+        show(f"saved for these hosts: {key}: {entry[key]} ({page('tls.md')} has the risk)")
     show(f"estate {name} with {len(entry['hosts'])} hosts saved in {path}")
     if is_default:
         show("It is the default estate: `ovm3 doctor` checks it.")

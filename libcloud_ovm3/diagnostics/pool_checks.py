@@ -15,6 +15,7 @@ from libcloud_ovm3.diagnostics.inventory import InventoryData, name_of
 from libcloud_ovm3.errors import CertificateRejected, HostUnreachable, Ovm3Error
 from libcloud_ovm3.estate.hosts import HostView, UnreachableHost
 from libcloud_ovm3.estate.vms import EstateSnapshot
+from libcloud_ovm3.pages import page
 
 
 def check_pool(inventory: InventoryData) -> Iterator[Finding]:
@@ -118,7 +119,8 @@ def _member_advice(host: UnreachableHost) -> str:
         )
     advice = f"bring it online; `ovm3 doctor {host.address}`"
     if isinstance(host.reason, HostUnreachable):
-        advice += ". If it is dead: docs/a-host-is-dead.md shows how to start its VMs elsewhere"
+        where = page("a-host-is-dead.md")
+        advice += f". If it is dead: {where} shows how to start its VMs elsewhere"
     return advice
 
 

@@ -21,8 +21,9 @@ from libcloud_ovm3.estates_file.reading import (
 )
 
 _ABOUT = """\
-# Estates of libcloud-ovm3 (docs/estates.md). `ovm3 estate add|use|remove` write this file anew and
-# drop comments; what it was before is then in estates.yaml.bak. Passwords must not stand in here.
+# Estates of libcloud-ovm3 (the page estates.md of its documentation). `ovm3 estate add|use|remove`
+# write this file anew and drop comments; what it was before is then in estates.yaml.bak. Passwords
+# must not stand in here.
 """
 
 
