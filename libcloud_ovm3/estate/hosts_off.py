@@ -32,6 +32,8 @@ from libcloud_ovm3.progress import waiting
 
 # Seconds to wait for a connection at least: a lost packet is sent again after 1 and after 3.
 LEAST_LIMIT = 5.0
+# The same for one more check after a whole one: a host that has come back answers in milliseconds.
+BRIEF_LIMIT = 1.0
 _HEARTBEAT = b".hb-"  # of CloudStack's storagehealth.py (agent-behaviour 15.4)
 _HEARTBEAT_SECONDS = 5.0  # between two readings of what changes each second
 _HEARTBEAT_BYTES = 64  # it is a number of seconds
@@ -216,16 +218,20 @@ def _names_of(host: str) -> set[str]:
     return {host.lower()} | _resolved(host)
 
 
-def require_silent(estate: Estate, off: Sequence[HostOff], hosts: Sequence[HostView]) -> None:
+def require_silent(
+    estate: Estate, off: Sequence[HostOff], hosts: Sequence[HostView], is_brief: bool = False
+) -> None:
     """Check that none of these hosts answers: its agent's port, SSH; from here, and from each host
     that has the host module.
 
     For each of them it takes as long as the time limit for connecting: all ask at once.
 
+    :param is_brief: Whether it may take a second only, as a whole check has just been made.
     :raises PreconditionFailed: One answers, or that cannot be checked; says how.
     """
+    limit = BRIEF_LIMIT if is_brief else max(estate.liveness.limit, LEAST_LIMIT)
     for one in off:
-        checks = _checks(estate, one, hosts)
+        checks = _checks(estate, one, hosts, limit)
         for found in map_hosts(lambda check: check(), checks):
             if isinstance(found, Ovm3Error):
                 raise _refused(one, f"whether it is running is unknown: {found}")
@@ -234,9 +240,9 @@ def require_silent(estate: Estate, off: Sequence[HostOff], hosts: Sequence[HostV
 
 
 def _checks(
-    estate: Estate, off: HostOff, hosts: Sequence[HostView]
+    estate: Estate, off: HostOff, hosts: Sequence[HostView], limit: float
 ) -> list[Callable[[], str | None]]:
-    options, limit = estate.liveness, max(estate.liveness.limit, LEAST_LIMIT)
+    options = estate.liveness
     if any(liveness.is_behind_proxy(address, options) for address in off.addresses):
         raise _refused(off, "agents are called through a proxy, so it cannot be checked from here")
     # The name may lead to further addresses of the host, or to a host that answers.

@@ -373,7 +373,7 @@ def test_the_calls_that_the_docs_name(modules: Simulator, monkeypatch: pytest.Mo
     node = quietly(driver.ex_get_node_by_name, NAME)
     for method, given, readings, starts in (
         (driver.list_nodes, (), 1, 0),
-        (driver.start_node, (node,), 2, 1),
+        (driver.start_node, (node,), 2, 2),
     ):
         modules.calls.clear()
         assert quietly(method, *given, ex_hosts_off=off)
