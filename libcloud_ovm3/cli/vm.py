@@ -56,13 +56,14 @@ def list_vms(form: str, hosts_off: tuple[str, ...], **options: Any) -> None:
 
 @vm.command("show", epilog=examples("ovm3 vm show web-1", "ovm3 vm show web-1 -o yaml"))
 @output_option
+@hosts_off_options
 @driver_options
 @click.argument("name", metavar="NAME|ID")
-def show_vm(name: str, form: str, **options: Any) -> None:
+def show_vm(name: str, form: str, hosts_off: tuple[str, ...], **options: Any) -> None:
     """Show all that is known of a VM, and when the hosts booted."""
     with reported(is_read=True):
         driver = make_driver(**options)
-        node, locations = find_vm(driver, name), driver.list_locations()
+        node, locations = find_vm(driver, name, hosts_off), driver.list_locations()
         show_node(node, locations, form)
         tell_unread(locations)
 

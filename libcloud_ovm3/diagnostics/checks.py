@@ -29,6 +29,7 @@ from libcloud_ovm3.diagnostics.host_checks import (
 from libcloud_ovm3.diagnostics.pool_checks import (
     check_clocks,
     check_member_lists,
+    check_options,
     check_pool,
     check_uniformity,
     check_unreachable,
@@ -50,6 +51,7 @@ def run_checks(collected: Collected) -> list[Finding]:
     findings += [*check_pool(inventory), *check_uniformity(snapshot.hosts)]
     findings += check_member_lists(inventory)
     findings += [*check_unreachable(snapshot.unreachable), *check_lists(members)]
+    findings += check_options(snapshot)
     findings += check_tls_sessions(members, collected.address, collected.now)
     findings += check_clocks(members)
     findings += check_boots(members, snapshot, collected.now)

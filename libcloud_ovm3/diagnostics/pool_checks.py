@@ -14,6 +14,8 @@ from libcloud_ovm3.diagnostics.finding import Finding
 from libcloud_ovm3.diagnostics.inventory import InventoryData, name_of
 from libcloud_ovm3.errors import CertificateRejected, HostUnreachable, Ovm3Error
 from libcloud_ovm3.estate.hosts import HostView, UnreachableHost
+from libcloud_ovm3.estate.vms import EstateSnapshot
+from libcloud_ovm3.pages import page
 
 
 def check_pool(inventory: InventoryData) -> Iterator[Finding]:
@@ -106,6 +108,18 @@ def check_unreachable(hosts: Sequence[UnreachableHost]) -> Iterator[Finding]:
         yield Finding("error", "member", str(host.reason), means, _member_advice(host))
 
 
+def check_options(snapshot: EstateSnapshot) -> Iterator[Finding]:
+    """Report pins and passwords for hosts that the pool does not have."""
+    for notice in snapshot.unmatched:
+        yield Finding(
+            "warning",
+            "options",
+            notice,
+            "a host that it was meant for is reached with the usual password, or not at all",
+            "correct the name of the host, or remove the entry",
+        )
+
+
 def _member_advice(host: UnreachableHost) -> str:
     if host.kind == "unverified":
         address = host.address.rpartition(":")[0]
@@ -127,7 +141,8 @@ def _member_advice(host: UnreachableHost) -> str:
         )
     advice = f"bring it online; `ovm3 doctor {host.address}`"
     if isinstance(host.reason, HostUnreachable):
-        advice += ". If it is dead: docs/a-host-is-dead.md shows how to start its VMs elsewhere"
+        where = page("a-host-is-dead.md")
+        advice += f". If it is dead: {where} shows how to start its VMs elsewhere"
     return advice
 
 

@@ -16,6 +16,7 @@ from libcloud_ovm3.agent import catalogue, documents
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.functions import Agent
 from libcloud_ovm3.agent.identifiers import dashed
+from libcloud_ovm3.agent.liveness import is_silence
 from libcloud_ovm3.errors import (
     AgentFault,
     BadCredentials,
@@ -177,6 +178,9 @@ def read_hosts(estate: Estate, *more: str) -> tuple[list[HostView], list[Unreach
         # One whose address is not reported cannot be contacted at all.
         new = [one for one in dict.fromkeys(members) if one.host and one not in addresses]
         new = new if estate.whole_pool else []
+    for address, result in zip(addresses, results, strict=True):
+        if isinstance(result, HostUnreachable) and is_silence(result):
+            estate.remember_silence(address, result)
     views, unreachable = _distinct(addresses, [_view_of(result) for result in results])
     if not views:
         raise unreachable[0].reason
@@ -184,6 +188,7 @@ def read_hosts(estate: Estate, *more: str) -> tuple[list[HostView], list[Unreach
 
 
 def _read_with_pool(estate: Estate, address: Address, more: Sequence[str]) -> _Read:
+    estate.require_not_silent(address)
     asked = ask_module(estate, address, (POOL, *_BASIC_READS, *more))
     pool = documents.server_pool(_read(estate.agent(address), asked.answers, POOL))
     return _view(estate, address, asked), pool
@@ -198,6 +203,7 @@ def read_host(estate: Estate, address: Address, *more: str) -> HostView:
 
     :raises Ovm3Error: It did not answer.
     """
+    estate.require_not_silent(address)
     return _view(estate, address, ask_module(estate, address, (*_BASIC_READS, *more)))
 
 

@@ -28,6 +28,7 @@ from libcloud_ovm3.errors import (
 from libcloud_ovm3.estate.hosts import HostView, UnreachableHost, map_hosts, read_pools
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository, with_module
+from libcloud_ovm3.pages import page
 from libcloud_ovm3.progress import waiting
 
 # Seconds to wait for a connection at least: a lost packet is sent again after 1 and after 3.
@@ -224,19 +225,21 @@ def require_silent(
     """Check that none of these hosts answers: its agent's port, SSH; from here, and from each host
     that has the host module.
 
-    For each of them it takes as long as the time limit for connecting: all ask at once.
+    It takes as long as the time limit for connecting, for all of them together: all ask at once.
 
     :param is_brief: Whether it may take a second only, as a whole check has just been made.
     :raises PreconditionFailed: One answers, or that cannot be checked; says how.
     """
     limit = BRIEF_LIMIT if is_brief else max(estate.liveness.limit, LEAST_LIMIT)
-    for one in off:
-        checks = _checks(estate, one, hosts, limit)
-        for found in map_hosts(lambda check: check(), checks):
-            if isinstance(found, Ovm3Error):
-                raise _refused(one, f"whether it is running is unknown: {found}")
-            if found is not None:
-                raise _refused(one, f"it {found}")
+    checks = [(one, check) for one in off for check in _checks(estate, one, hosts, limit)]
+    answers = map_hosts(lambda pair: pair[1](), checks, threads=len(checks))
+    for (one, _), found in zip(checks, answers, strict=True):
+        if isinstance(found, Ovm3Error):
+            raise _refused(one, f"whether it is running is unknown: {found}")
+        if found is not None:
+            raise _refused(one, f"it {found}")
+    for address in (address for one in off for address in one.addresses):
+        estate.confirm_silence(address)
 
 
 def _checks(
@@ -282,7 +285,7 @@ def _seen_by(host: HostView, ip: str, port: int, limit: float) -> str | None:
 def _refused(off: HostOff, why: str) -> PreconditionFailed:
     return PreconditionFailed(
         f"host {off.label} does not count as powered off (ex_hosts_off): {why}. Nothing more was "
-        f"sent; see docs/a-host-is-dead.md"
+        f"sent; see {page('a-host-is-dead.md')}"
     )
 
 

@@ -70,6 +70,16 @@ def test_a_password_file_that_another_estate_has_too(folder: Path, other: dict[s
     assert list(read_estates().estates) == ["nowhere", "other"]
 
 
+@pytest.mark.parametrize("name", ["lab", "Lab", "LAB"])
+def test_names_differ_in_more_than_their_case(folder: Path, name: str) -> None:
+    """Or two would share a password file on a disk that ignores case."""
+    add_estate("lab", ENTRY, "pw", is_default=False)
+    with pytest.raises(InvalidArgument, match=r"there is an estate 'lab' in .*remove lab`"):
+        add_estate(name, ENTRY, "new", is_default=False)
+    assert (folder / "lab.password").read_text() == "pw\n"
+    assert files(folder) == ["estates.lock", "estates.yaml", "lab.password"]
+
+
 def test_a_file_of_that_name_is_not_overwritten(folder: Path) -> None:
     """Whoever has written it may have this password nowhere else."""
     folder.mkdir(parents=True)

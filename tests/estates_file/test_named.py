@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from libcloud import security
 
 from libcloud_ovm3.access import read_options
 from libcloud_ovm3.agent.address import parse_address
@@ -123,6 +124,37 @@ def test_without_verification_there_are_no_pins(tmp_path: Path, nothing: dict[st
         access = read_options(secret="pw", ex_estate=estate, **nothing)
     assert access.trust.pins == {}
     assert access.trust.ca_cert is None
+
+
+@pytest.mark.parametrize(
+    "unknown", [{"host": "ovm-9"}, {"host": "ovm-1", "port": 9}, {"ex_hosts": ["ovm-1", "ovm-9"]}]
+)
+@pytest.mark.parametrize("nothing", ["secure", "verify_ssl"])
+def test_without_verification_another_host_gets_no_password(
+    tmp_path: Path, unknown: dict[str, Any], nothing: str
+) -> None:
+    """Neither do members of a pool that it reports, so a password for it alone is not enough."""
+    ran = tmp_path / "ran"
+    estate = make(tmp_path, password_command=["touch", str(ran)], pins={"ovm-1:8899": PIN})
+    options = {"ex_estate": estate, nothing: False, **unknown}
+    for more in ({}, {"ex_passwords": {"ovm-9": "pw"}}, {"secret": ""}):
+        with pytest.raises(
+            InvalidArgument,
+            match=rf"is not a host of estate 'lab', so .*\({nothing}=False\); expected .*secret",
+        ):
+            read_options(**options, **more)
+    assert not ran.exists()
+    with pytest.warns(Ovm3Warning):
+        assert read_options(secret="given", **options).passwords.all() == ("given",)
+
+
+def test_libcloud_s_switch_does_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(security, "VERIFY_SSL_CERT", False)
+    estate = make(tmp_path, pins={}, password_command="echo pw")
+    with pytest.raises(InvalidArgument, match=r"VERIFY_SSL_CERT=False"):
+        read_options(host="ovm-9", ex_estate=estate)
+    with pytest.warns(Ovm3Warning, match="not verified"):
+        assert read_options(host="OVM-1", ex_estate=estate).passwords.all() == ("pw",)
 
 
 @pytest.mark.parametrize(
