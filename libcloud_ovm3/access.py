@@ -54,6 +54,7 @@ class Access:
     :ivar ssh_port: the TCP port of the hosts' SSH servers (ex_hosts_off).
     :ivar use_module: whether hosts are asked through the host module, where they have it.
     :ivar strict: whether an unreachable host is an error instead of a warning.
+    :ivar estate_name: the name of the estate that completed the options; None: none did.
     """
 
     user: str
@@ -70,6 +71,7 @@ class Access:
     clock: Clock
     ssh_port: int
     strict: bool = False
+    estate_name: str | None = None
 
     def trust_of(self, address: Address) -> HostTrust | None:
         """What a host has to present; None: there is neither a fingerprint nor a CA for it."""
@@ -189,11 +191,14 @@ def read_options(
         clock=_clock(given.ex_clock),
         strict=_flag(given.ex_strict, "ex_strict"),
         ssh_port=parse_port(22 if given.ex_ssh_port is None else given.ex_ssh_port),
+        estate_name=given.estate_name,
     )
 
 
 def _with_estate(arguments: dict[str, Any]) -> SimpleNamespace:
-    """The arguments, where empty completed from the estate, ``whole_pool``, and its ``source``.
+    """The arguments, where empty completed from the estate, and what else it says.
+
+    That is ``whole_pool``, ``source`` (for messages) and ``estate_name``.
 
     Programs such as Salt pass what their user left out as None or as an empty text. Only
     ``ex_read_only``, which protects, must say what it means, and does not lift the estate's.
@@ -202,16 +207,17 @@ def _with_estate(arguments: dict[str, Any]) -> SimpleNamespace:
     explicit = {name: value for name, value in arguments.items() if value not in (None, "")}
     nothing = dict.fromkeys(arguments)
     name = explicit.pop("ex_estate", None)
-    whole_pool, source = "ex_hosts" not in explicit, ""
+    whole_pool, source, estate_name = "ex_hosts" not in explicit, "", None
     if name is not None:
         from libcloud_ovm3.estates_file.reading import find_estate  # noqa: PLC0415 (needs PyYAML)
 
         estate = find_estate(name)
         whole_pool = whole_pool and not estate.only
         explicit = estate.complete(explicit)
-        read_only = read_only or estate.read_only
+        read_only, estate_name = read_only or estate.read_only, estate.name
         source = f" (nor in estate {estate.name!r} in {estate.path})"
     fixed = {"whole_pool": whole_pool, "ex_read_only": read_only, "source": source}
+    fixed["estate_name"] = estate_name
     return SimpleNamespace(**{**nothing, **explicit, **fixed})
 
 

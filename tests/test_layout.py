@@ -32,6 +32,7 @@ BELOW = {
     "estate": {"agent"},
     "operations": {"agent", "estate"},
     "diagnostics": {"agent", "estate"},
+    "report": {"diagnostics", "estate"},
     "compute": {"access", "agent", "estate", "estates_file", "operations"},
     "installer": {"agent", "_hostside"},
     "cli": {
@@ -41,6 +42,7 @@ BELOW = {
         "estates_file",
         "operations",
         "diagnostics",
+        "report",
         "compute",
         "installer",
         "simulator",
