@@ -56,12 +56,13 @@ test-host: $(VENV)/.test
 
 # The page of `ovm3 report` as a browser shows and prints it.
 test-report: $(VENV)/.browser
-	@test -x /usr/bin/chromium -a -x /usr/bin/chromedriver || { apt-get update -qq && \
-		apt-get install -y -qq --no-install-recommends chromium chromium-driver; }
+	@test -x /usr/bin/chromium -a -x /usr/bin/chromedriver -a -x /usr/bin/pdftotext || \
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends \
+		chromium chromium-driver fonts-dejavu-core poppler-utils; }
 	$(BIN)/python -m pytest -m browser tests/report
 
 $(VENV)/.browser: $(VENV)/.test
-	@$(BIN)/python -m pip install --quiet 'selenium>=4.20'
+	@$(BIN)/python -m pip install --quiet 'selenium>=4.20,<5'
 	@touch $@
 
 # Each file alone, and all in reverse order: no test may depend on another. Takes long.
