@@ -48,8 +48,8 @@ def report(file: Path, **options: Any) -> None:
     file and no network. FILE is replaced in one step when everything has been read; - is standard
     output. Nothing is changed on the hosts.
 
-    Exit status: 0, written, no problems; 1, written, and the doctor found warnings or errors, or
-    nothing could be read and FILE is as before; 2, invalid arguments.
+    Exit status: 0, written, no problems; 1, written, with warnings, errors or something that could
+    not be read, or nothing could be read and FILE is as before; 2, invalid arguments.
     """
     with reported(is_read=True):
         target = None if file == _STDOUT else _checked(file)
@@ -71,7 +71,7 @@ def report(file: Path, **options: Any) -> None:
         else:
             _write(target, page)
             show(_summary(file, made))
-    sys.exit(0 if is_healthy(findings) else 1)
+    sys.exit(0 if is_healthy(findings) and not made.unread else 1)
 
 
 def _checked(file: Path) -> Path:
@@ -137,5 +137,5 @@ def _summary(file: Path, made: Report) -> str:
     levels = Counter(finding.level for finding in made.findings)
     return (
         f"{file}: hosts: {len(made.inventory.hosts)}, VMs: {len(made.inventory.vms)}, "
-        f"errors: {levels['error']}, warnings: {levels['warning']}"
+        f"errors: {levels['error']}, warnings: {levels['warning']}, not read: {len(made.unread)}"
     )

@@ -82,11 +82,11 @@ def host_memory(
     if vms_mb is None:
         return HostMemory(bar)
     assigned = sum(one for one in vms_mb if one is not None)
-    text = f"{memory_text(assigned)} for VMs"
+    text = f"VMs have {memory_text(assigned)}"
     if not vms_mb:
         text = "no VMs"
     elif unknown := vms_mb.count(None):
-        text = f"at least {text}, {unknown} of them unknown"
+        text = f"VMs have at least {memory_text(assigned)}; of {unknown} it is unknown"
     if total_mb and assigned > total_mb:
         over = f"over-committed: VMs have {percent_text(assigned, total_mb)} of it"
         bar = Bar(100, bar.text if bar else f"{memory_text(total_mb)}, use unknown", over)

@@ -7,7 +7,7 @@ cannot be printed (newlines, marks that change the writing direction) as escape 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -64,6 +64,11 @@ class Report:
     spaces: Mapping[str, Space]
     errors: tuple[str, ...] = ()
 
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """Everything that could not be read, each once."""
+        return tuple(dict.fromkeys([*self.errors, *self.inventory.errors]))
+
 
 @dataclass(frozen=True)
 class HostRow:
@@ -118,12 +123,10 @@ class Tile:
 def render(report: Report) -> str:
     """Return the page: HTML without scripts, and without references to anything outside it."""
     inventory = report.inventory
-    errors = tuple(dict.fromkeys([*report.errors, *inventory.errors]))
     return _template().render(
         report=report,
         title=report.estate or ", ".join(report.asked),
-        errors=errors,
-        tiles=_tiles(report, errors),
+        tiles=_tiles(report),
         findings={level: [f for f in report.findings if f.level == level] for level in LEVELS},
         hosts=_host_rows(inventory),
         repositories=_repository_rows(report),
@@ -224,11 +227,11 @@ def _place(vm: VMEntry, all_listed: bool) -> str:
 # ------------------------------------------------------------------ summary
 
 
-def _tiles(report: Report, errors: Sequence[str]) -> list[Tile]:
+def _tiles(report: Report) -> list[Tile]:
     inventory = report.inventory
     levels = Counter(finding.level for finding in report.findings)
     bad = [_count(levels[level], level) for level in ("error", "warning") if levels[level]]
-    unread = [f"{_count(len(errors), 'thing')} could not be read"] if errors else []
+    unread = [f"{_count(len(report.unread), 'thing')} could not be read"] if report.unread else []
     return [
         Tile(
             "Hosts",

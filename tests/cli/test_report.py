@@ -23,7 +23,7 @@ def test_the_page_of_a_healthy_pool(tmp_path: Path) -> None:
     with simulate(hosts=2, secondary_mount=True) as sim:
         done = on(sim, "report", str(file))
     assert done.exit_code == 0
-    assert done.stdout == f"{file}: hosts: 2, VMs: 2, errors: 0, warnings: 0\n"
+    assert done.stdout == f"{file}: hosts: 2, VMs: 2, errors: 0, warnings: 0, not read: 0\n"
     page = file.read_text(encoding="utf-8")
     assert [row["VM"].split()[0] for row in rows(page, "vms")] == ["seed-1", "seed-2"]
     assert [row["VMs"] for row in rows(page, "hosts")] == ["1", "1"]
@@ -79,6 +79,14 @@ def test_a_pool_in_trouble(tmp_path: Path) -> None:
     assert "--fingerprint" in section(page, "problems")
     assert "ex_" not in words(parsed(page).find("body"))
     assert {row["State"] for row in rows(page, "vms")} == {"running", "unknown"}
+
+
+def test_the_status_says_that_something_could_not_be_read(tmp_path: Path) -> None:
+    with simulate(hosts=1, secondary_mount=True) as sim:
+        sim.misbehave("fault", "storage_plugin_getFileSystemInfo", times=None)
+        done = on(sim, "report", str(tmp_path / "estate.html"))
+    assert done.exit_code == 1
+    assert done.stdout.endswith("errors: 0, warnings: 0, not read: 1\n")
 
 
 def test_standard_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,6 +119,8 @@ while (texts.nextNode()) {
     const holder = text.parentElement.closest("td, th, li, dd, dt, h1, h2, p");
     if (!text.data.trim() || !holder || !isSeen(holder)) continue;
     range.selectNodeContents(text);
+    if (/^\\S{1,11}$/.test(text.data.trim()) && range.getClientRects().length > 1)
+        found.push(["a broken word", holder.tagName, text.data]);
     const box = holder.getBoundingClientRect();
     for (const line of range.getClientRects())
         if (line.left < box.left - 0.5 || line.right > box.right + 0.5
@@ -147,6 +149,7 @@ def test_an_overflow_would_be_found(browser: Any, made: Made) -> None:
         (".vms { width: 1400px !important }", "beyond the window"),
         (".vms td, .vms th { overflow: hidden }", "may be cut"),
         (".vms * { overflow-wrap: normal; white-space: nowrap }", "beyond its place"),
+        (".vms .state { display: block; width: 2rem; white-space: normal }", "a broken word"),
     ):
         browser.execute_script(
             "const s = document.createElement('style'); s.id = 'more';"

@@ -77,11 +77,11 @@ def test_a_bar_is_never_beyond_its_ends(total: int, free: int) -> None:
 
 
 def test_what_vms_have_of_a_host() -> None:
-    assert host_memory(16384, 4096, [2048, 1024]).assigned == "3.0 GiB for VMs"
+    assert host_memory(16384, 4096, [2048, 1024]).assigned == "VMs have 3.0 GiB"
     assert host_memory(16384, 4096, []).assigned == "no VMs"
     assert host_memory(16384, 4096, None).assigned == ""
     partly = host_memory(16384, 4096, [2048, None]).assigned
-    assert partly == "at least 2.0 GiB for VMs, 1 of them unknown"
+    assert partly == "VMs have at least 2.0 GiB; of 1 it is unknown"
 
 
 def test_a_host_that_is_over_committed() -> None:
