@@ -28,7 +28,7 @@ from libcloud_ovm3.diagnostics.collect import Collected, collect
 from libcloud_ovm3.diagnostics.finding import Finding, is_healthy
 from libcloud_ovm3.diagnostics.inventory import InventoryData, build_inventory
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
-from libcloud_ovm3.estate.space import read_spaces
+from libcloud_ovm3.estate.space import Space, read_spaces
 from libcloud_ovm3.estates_file.changing import write_file
 from libcloud_ovm3.report import Report, render
 
@@ -114,8 +114,10 @@ def _report(
 ) -> Report:
     """Return what the page shows; repositories are asked for their space."""
     repositories = data.snapshot.repositories
-    spaces = dict(zip((one.key for one in repositories), read_spaces(repositories), strict=True))
-    unread = [collected.error, *(space.error for space in spaces.values())]
+    spaces = [_space_with_option_names(one) for one in read_spaces(repositories)]
+    unread = [space.reason for space in spaces if space.error]
+    if collected.error:
+        unread.insert(0, with_option_names(str(collected.error)))
     return Report(
         estate=access.estate_name,
         asked=tuple(map(str, access.hosts)),
@@ -123,9 +125,13 @@ def _report(
         version=__version__,
         inventory=inventory_with_option_names(build_inventory(data)),
         findings=tuple(map(_finding_with_option_names, findings)),
-        spaces=spaces,
-        errors=tuple(with_option_names(str(error)) for error in unread if error),
+        spaces={one.key: space for one, space in zip(repositories, spaces, strict=True)},
+        errors=tuple(unread),
     )
+
+
+def _space_with_option_names(one: Space) -> Space:
+    return replace(one, reason=with_option_names(str(one.error))) if one.error else one
 
 
 def _finding_with_option_names(one: Finding) -> Finding:

@@ -51,7 +51,8 @@ class Report:
     :ivar asked: the addresses that were given, ``address:port``.
     :ivar made_at: when it was read, UTC.
     :ivar version: the version of this package.
-    :ivar spaces: the space of each repository, by its id.
+    :ivar spaces: the space of each repository, by its id; a ``reason`` is shown in the place of
+        an ``error``.
     :ivar errors: what could not be read, besides the inventory's own errors.
     """
 
@@ -187,7 +188,7 @@ def _repository_rows(report: Report) -> list[RepositoryRow]:
 
 def _repository_row(one: RepositoryEntry, spaces: Mapping[str, Space]) -> RepositoryRow:
     space = spaces.get(one.id, Space(reason="it was not read"))
-    reason = str(space.error) if space.error else space.reason
+    reason = space.reason or str(space.error)
     bar = space_bar(space.size_bytes, space.free_bytes)
     return RepositoryRow(one, bar, reason, _contents(one))
 

@@ -81,6 +81,17 @@ def test_a_pool_in_trouble(tmp_path: Path) -> None:
     assert {row["State"] for row in rows(page, "vms")} == {"running", "unknown"}
 
 
+def test_the_named_host_fails_and_others_do_not(tmp_path: Path) -> None:
+    file = tmp_path / "estate.html"
+    with simulate(hosts=2, vms=2) as sim:
+        sim.misbehave("fault", "discover_server", host=0, times=None)
+        assert on(sim, "report", str(file)).exit_code == 1
+        named = address(sim)
+    page = file.read_text(encoding="utf-8")
+    assert "ovm-2" in {row["Host"].split()[0] for row in rows(page, "hosts")}
+    assert f"{named}: discover_server" in section(page, "unread")
+
+
 def test_the_status_says_that_something_could_not_be_read(tmp_path: Path) -> None:
     with simulate(hosts=1, secondary_mount=True) as sim:
         sim.misbehave("fault", "storage_plugin_getFileSystemInfo", times=None)

@@ -106,6 +106,7 @@ def test_a_repository_on_several_hosts_is_one_row() -> None:
     [
         (Space(reason="it is not mounted"), "unknown it is not mounted"),
         (Space(error=OutcomeUnknown("ovm-1: timed out")), "unknown ovm-1: timed out"),
+        (Space(reason="in other words", error=OutcomeUnknown("x")), "unknown in other words"),
         (None, "unknown it was not read"),
     ],
 )
@@ -210,7 +211,7 @@ def test_nothing_is_wrong() -> None:
     page = page_of([host()], findings=[FINDINGS[0]])
     assert section(page, "unread") == "Could not be read Everything could be read."
     assert section(page, "problems").endswith("neither errors nor warnings.")
-    assert tiles(page)["Doctor"] == "no problems | "
+    assert tiles(page)["Doctor"] == "no problems"
 
 
 def test_what_could_not_be_read_is_listed_once() -> None:
