@@ -271,7 +271,8 @@ def _repository_tile(report: Report) -> Tile:
     details = [f"space of {unknown} unknown"] if unknown else []
     if bars:
         percent, row = max(bars, key=lambda one: one[0])
-        details.insert(0, f"fullest: {row.entry.alias or row.entry.id}, {percent:.0f}%")
+        name = row.entry.alias or row.entry.id
+        details.insert(0, f"fullest: {name}, {percent_text(percent, 100)}")
     return Tile("Repositories", str(len(rows)), "; ".join(details))
 
 

@@ -127,11 +127,11 @@ def test_a_repository_of_unknown_space(space: Space | None, text: str) -> None:
 def test_the_fullest_of_several_and_their_order() -> None:
     ids = [f"{number:032x}" for number in range(3)]
     several = [repository(id=ids[n], alias=alias) for n, alias in enumerate(("zoo", "", "Ahr"))]
-    spaces = {ids[0]: Space(100, 50), ids[1]: Space(100, 4)}
+    spaces = {ids[0]: Space(100, 50), ids[1]: Space(1000, 4)}
     page = page_of([], several, spaces=spaces)
     names = [row["Repository"].split()[0] for row in rows(page, "repositories")]
     assert names == [ids[1], "Ahr", "zoo"]
-    assert tiles(page)["Repositories"] == f"3 | fullest: {ids[1]}, 96%; space of 1 unknown"
+    assert tiles(page)["Repositories"] == f"3 | fullest: {ids[1]}, 99%; space of 1 unknown"
     assert "nearly full: 4 bytes free" in rows(page, "repositories")[0]["Space"]
 
 
