@@ -23,7 +23,8 @@ BIN = Path(sys.executable).parent
 
 
 class Controller:
-    """A folder with an inventory, plays and an estate ``lab``, in which Ansible runs."""
+    """A folder with an inventory, plays, an estate ``lab`` and the same as ``look``, which may only
+    be read, in which Ansible runs."""
 
     def __init__(self, folder: Path, sim: Simulator) -> None:
         self.folder = folder
@@ -43,6 +44,7 @@ class Controller:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
             add_estate("lab", entry, sim.password, is_default=False)
+            add_estate("look", {**entry, "read_only": True}, sim.password, is_default=False)
 
     def write(self, name: str, content: Any) -> None:
         """Write a file; anything but a text as YAML."""

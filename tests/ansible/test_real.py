@@ -281,13 +281,14 @@ def test_tasks_that_fail(lab: tuple[Controller, Simulator]) -> None:
             {"state": "absent"},
             {**access, "name": "on", "password": "wr0ng"},
             {**access, "name": "on", "fingerprint": "xy"},
+            {"estate": "look", "name": "on", "state": "stopped", "check_mode": True},
         ],
         "-vvv",
     )
     errors = [one.get("error") for one in results]
     assert errors == [
         "AmbiguousName", "NodeNotFound", "ImageNotFound", "InvalidArgument", None,
-        "BadCredentials", "InvalidArgument",
+        "BadCredentials", "InvalidArgument", "ReadOnly",
     ]  # fmt: skip
     for one in results:
         assert (one["failed"], one["changed"]) == (True, False)

@@ -142,12 +142,18 @@ def test_an_estate_that_may_only_be_read_is_an_error_in_check_mode_too(sim: Simu
 
 
 @pytest.mark.parametrize(
-    ("name", "vm_id", "text"),
-    [(" ", None, "name ' ': expected"), (None, "web-1", "id 'web-1': expected the uuid")],
+    ("options", "text"),
+    [
+        ({"name": " "}, "name ' ': expected"),
+        ({"id": "web-1"}, "id 'web-1': expected the uuid"),
+        ({"name": "web-1", "start": False}, "contradicts start: false"),
+    ],
 )
-def test_what_names_nothing_is_refused(name: str | None, vm_id: str | None, text: str) -> None:
+def test_what_names_nothing_or_contradicts_itself_is_refused(
+    options: dict[str, Any], text: str
+) -> None:
     with pytest.raises(InvalidArgument, match=text):
-        check_options({**DEFAULTS, "name": name, "id": vm_id})
+        check_options({**DEFAULTS, "state": "started", **options})
 
 
 # ------------------------------------------------------------------ never twice, never guess

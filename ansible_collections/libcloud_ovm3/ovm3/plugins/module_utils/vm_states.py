@@ -51,10 +51,12 @@ class Done:
 
 
 def check_options(options: Options) -> None:
-    """Refuse what would be taken for a VM that does not exist.
+    """Refuse what contradicts itself, and what would be taken for a VM that does not exist.
 
-    :raises InvalidArgument: The id is none, or the name is empty.
+    :raises InvalidArgument: The id is none, the name is empty, or ``start`` contradicts the state.
     """
+    if options["state"] == "started" and not options["start"]:
+        raise InvalidArgument("state: started contradicts start: false; expected state: present")
     if options["id"] is not None and dashed(options["id"]) is None:
         raise InvalidArgument(f"id {options['id']!r}: expected the uuid of a VM")
     if options["id"] is None and not options["name"].strip():
