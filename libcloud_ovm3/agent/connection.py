@@ -260,9 +260,9 @@ class AgentConnection(ConnectionUserAndKey):
         """Call one of the agent's functions and return its response.
 
         :param function: The agent's name of it, such as ``list_vms``.
-        :param arguments: Its positional arguments, with values that :mod:`.codec` supports.
+        :param arguments: Its positional arguments, of types that XML-RPC has.
         :param kind: The kind of a function that is not in the catalogue. It decides the time limit
-            and whether the call may be repeated (see :func:`.kind_of`).
+            and whether the call may be repeated: only a ``read`` is.
         :param limit: Seconds for the response, if less than its kind allows.
         :raises ReadOnly: The connection is read-only and the call is not known to be; it was not
             sent.

@@ -10,7 +10,4 @@ from libcloud_ovm3.compute.sizes import Sizes
 
 
 class OVM3NodeDriver(Nodes, Images, Sizes, Locations, Orphans):
-    """Apache Libcloud's compute driver for Oracle VM Server 3.
-
-    See :class:`.OVM3Base` for its arguments.
-    """
+    """Apache Libcloud's compute driver for Oracle VM Server 3 hosts."""

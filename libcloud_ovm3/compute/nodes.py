@@ -37,13 +37,17 @@ class Nodes(OVM3Base):
 
         An unreachable host, or a vm.cfg that cannot be read, produces a warning.
 
-        :param ex_strict: Raise an error instead (default: the driver's ``ex_strict``).
+        :param ex_strict: Whether to raise an error instead. (default: the driver's)
         :type ex_strict: ``bool``
 
-        :param ex_hosts_off: Hosts that are powered off, as you have seen yourself: for this call
-            they run nothing. Refused if one answers anything (docs/a-host-is-dead.md).
+        :param ex_hosts_off: Addresses of hosts that you have seen to be powered off: in this call
+            they run nothing. Refused if one answers anything. See docs/a-host-is-dead.md first.
         :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
 
+        :raises Ovm3Error: No host responded; with ``ex_strict`` also what would be a warning.
+        :raises PreconditionFailed: A host of ``ex_hosts_off`` answers, or that cannot be checked.
+        :raises HostNotFound: No unreachable host has a name in ``ex_hosts_off``.
+        :return: The nodes; what is in their ``extra``: docs/driver.md.
         :rtype: ``list`` of :class:`Node`
         """
         strict = self.ex_strict if ex_strict is None else parse_flag(ex_strict, "ex_strict")
@@ -82,35 +86,44 @@ class Nodes(OVM3Base):
     ) -> Node:
         """Create a VM from a raw template and start it. Blocks while the disk is copied.
 
-        :param name: Display name. (required)
+        :param name: Its display name. (required)
         :type name: ``str``
 
-        :param size: The size, or the id of a built-in one: its ``ram`` in MB, its
-            ``extra["cpus"]`` (1 if absent), its ``disk`` in GB: 0 is the template's own size; less
-            is an error; growing a disk is not supported yet. (required)
-        :type size: :class:`NodeSize`
+        :param size: The size, or the id of a built-in one. Used are its ``ram`` in MB, its
+            ``extra["cpus"]`` (1 if absent), and its ``disk`` in GB: 0 is the size of the template.
+            Less is an error. More is not supported yet: the disk gets the size of the template,
+            with a warning. (required)
+        :type size: :class:`NodeSize` or ``str``
 
         :param image: A raw template, or its id. (required)
-        :type image: :class:`NodeImage`
+        :type image: :class:`NodeImage` or ``str``
 
-        :param location: The host, or its id; None: the one with the most free memory.
-        :type location: :class:`NodeLocation`
+        :param location: The host, or its id. (default: the one with the most free memory)
+        :type location: :class:`NodeLocation` or ``str``
 
-        :param auth: Not supported: nothing is installed in the guest.
+        :param auth: Not supported, as nothing is installed in the guest: anything but None raises
+            LibcloudError.
+        :type auth: :class:`NodeAuthSSHKey` or :class:`NodeAuthPassword`
 
         :param ex_allow_same_name: Allow a name that another VM of the estate has.
         :type ex_allow_same_name: ``bool``
 
-        :param ex_hosts_off: Hosts that are powered off, as you have seen yourself: for this call
-            they run nothing. Refused if one answers anything (docs/a-host-is-dead.md).
+        :param ex_hosts_off: Addresses of hosts that you have seen to be powered off: in this call
+            they run nothing. Refused if one answers anything. See docs/a-host-is-dead.md first.
         :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
 
         The other arguments are known from libcloud's other drivers and not supported yet: None and
         empty values are accepted, everything else raises InvalidArgument before anything is sent.
 
-        :raises NameTaken, InvalidArgument, PreconditionFailed, AgentFault: nothing of it is left.
-        :raises ImageNotFound, HostNotFound: there is no such image or host.
-        :raises OperationIncomplete: it was not completed; names what may be left.
+        :raises InvalidArgument: An argument is wrong. Nothing was created.
+        :raises ImageNotFound: There is no such image.
+        :raises HostNotFound: There is no such host.
+        :raises NameTaken: A VM of this name exists. Nothing of the new one is left.
+        :raises PreconditionFailed: No host can take it, or whether the name is taken is unknown.
+            Nothing of it is left.
+        :raises AgentFault: The agent refused a step. Nothing of it is left.
+        :raises OperationIncomplete: It was not completed; names what may be left.
+        :return: The node, in the state in which it was seen last.
         :rtype: :class:`Node`
         """
         refuse_unsupported(
@@ -157,19 +170,24 @@ class Nodes(OVM3Base):
         """Start a node that is proven to be stopped. One that is running is left as it is.
 
         :param node: The node, or its id. (required)
-        :type node: :class:`Node`
+        :type node: :class:`Node` or ``str``
 
-        :param ex_location: The host, or its id, address or name; None: of those that can take it
-            the one that all clients prefer for this node.
-        :type ex_location: :class:`NodeLocation`
+        :param ex_location: The host to start on, or its id, address or name. (default: of those
+            that can take it the one that all clients prefer for this node)
+        :type ex_location: :class:`NodeLocation` or ``str``
 
-        :param ex_hosts_off: Hosts that are powered off, as you have seen yourself: for this call
-            they run nothing. Refused if one answers anything (docs/a-host-is-dead.md).
+        :param ex_hosts_off: Addresses of hosts that you have seen to be powered off: in this call
+            they run nothing. Refused if one answers anything. See docs/a-host-is-dead.md first.
         :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
 
-        :raises PreconditionFailed: it is not proven to be stopped; names the unreachable host, if
-            that is why. Or a host that should be off answers.
-        :raises OperationIncomplete: the request was sent; whether the node starts is unknown.
+        :raises NodeNotFound: There is no such node.
+        :raises HostNotFound: There is no such host.
+        :raises PreconditionFailed: It is not proven to be stopped; names the unreachable host, if
+            that is why. Or a disk is in use, no host can take it, or a host that should be off
+            answers.
+        :raises AgentFault: The agent refused, and the node does not run.
+        :raises OperationIncomplete: The request was sent; whether the node starts is unknown.
+        :return: True: it runs.
         :rtype: ``bool``
         """
         host_id = None if ex_location is None else object_id(ex_location)
@@ -187,21 +205,25 @@ class Nodes(OVM3Base):
         """Ask the guest to shut down and wait until it has stopped.
 
         :param node: The node, or its id. (required)
-        :type node: :class:`Node`
+        :type node: :class:`Node` or ``str``
 
-        :param ex_force: Power off immediately instead of asking the guest.
+        :param ex_force: Power off immediately instead of asking the guest to shut down.
         :type ex_force: ``bool``
 
-        :param ex_timeout: Seconds to wait.
-        :type ex_timeout: ``float``
+        :param ex_timeout: How long to wait until it has stopped. It is never powered off
+            automatically after that.
+        :type ex_timeout: ``float``, seconds
 
-        :param ex_hosts_off: Hosts that are powered off, as you have seen yourself: for this call
-            they run nothing. Refused if one answers anything (docs/a-host-is-dead.md).
+        :param ex_hosts_off: Addresses of hosts that you have seen to be powered off: in this call
+            they run nothing. Refused if one answers anything. See docs/a-host-is-dead.md first.
         :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
 
-        :raises PreconditionFailed: it may be running on a host that is unreachable, or its name is
-            another VM's too.
-        :raises WaitTimeout: it is still running after that time; it is not powered off then.
+        :raises NodeNotFound: There is no such node.
+        :raises PreconditionFailed: It may be running on a host that is unreachable, it is paused or
+            migrating, or its name is another VM's too. Nothing was sent.
+        :raises AgentFault: The agent refused, and the node still runs.
+        :raises WaitTimeout: It is still running after that time.
+        :return: True: it is stopped.
         :rtype: ``bool``
         """
         force = parse_flag(ex_force, "ex_force")
@@ -215,14 +237,18 @@ class Nodes(OVM3Base):
         """Ask the guest to reboot. Does not wait for it.
 
         :param node: The node, or its id. (required)
-        :type node: :class:`Node`
+        :type node: :class:`Node` or ``str``
 
-        :param ex_minimum_age: Seconds that it must have been running: xend destroys guests that
+        :param ex_minimum_age: How long it must have been running: xend destroys guests that
             reboot within 60 s of their start. Less where the hosts are configured for less.
-        :type ex_minimum_age: ``float``
+        :type ex_minimum_age: ``float``, seconds
 
-        :raises PreconditionFailed: it does not run on exactly one host, or not for long enough.
-        :raises OperationIncomplete: the request was sent; its outcome is unknown.
+        :raises NodeNotFound: There is no such node.
+        :raises PreconditionFailed: It does not run on exactly one host, or not for long enough, or
+            would not come back. Nothing was sent.
+        :raises AgentFault: The agent refused, and the node runs on.
+        :raises OperationIncomplete: The request was sent; its outcome is unknown.
+        :return: True: the guest was asked.
         :rtype: ``bool``
         """
         age = parse_seconds(ex_minimum_age, "ex_minimum_age", may_be_zero=True)
@@ -241,17 +267,25 @@ class Nodes(OVM3Base):
         nobody else may use; others are kept, with a warning that names them.
 
         :param node: The node, or its id. (required)
-        :type node: :class:`Node`
+        :type node: :class:`Node` or ``str``
 
-        :param ex_hosts_off: Hosts that are powered off, as you have seen yourself: for this call
-            they run nothing. Refused if one answers anything (docs/a-host-is-dead.md). All
-            disks are kept then: a repository that only such a host had mounted is not read.
+        :param ex_hosts_off: Addresses of hosts that you have seen to be powered off: in this call
+            they run nothing. Refused if one answers anything. See docs/a-host-is-dead.md first.
+            All disks are kept then: a repository that only such a host had mounted is not read.
         :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
 
         :param ex_disks: Delete at most these of its own disks: those that
-            :meth:`ex_list_own_disks` has returned, and to which somebody has agreed. None: all.
+            :meth:`ex_list_own_disks` has returned, and to which somebody has agreed.
+            (default: all)
         :type ex_disks: ``list`` of ``str``
 
+        :raises NodeNotFound: There is no such node.
+        :raises PreconditionFailed: Where it runs is not proven, or its directory holds a disk.
+            Nothing was done.
+        :raises WaitTimeout: It could not be stopped. Nothing was deleted.
+        :raises AgentFault: The agent refused. The definition and all disks are still there.
+        :raises OperationIncomplete: Whether all was deleted is unknown; names what may be left.
+        :return: True: it is deleted.
         :rtype: ``bool``
         """
         on = self._estate_of(ex_hosts_off)
@@ -267,12 +301,14 @@ class Nodes(OVM3Base):
         It decides anew right before it deletes anything. Nothing is changed by this method.
 
         :param node: The node, or its id. (required)
-        :type node: :class:`Node`
+        :type node: :class:`Node` or ``str``
 
-        :param ex_hosts_off: As in :meth:`destroy_node`.
+        :param ex_hosts_off: As for :meth:`destroy_node`.
         :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
 
+        :raises NodeNotFound: There is no such node.
         :raises PreconditionFailed: destroy_node would refuse.
+        :return: Paths as the hosts have them: ``/OVS/Repositories/...``.
         :rtype: ``list`` of ``str``
         """
         on = self._estate_of(ex_hosts_off)
@@ -291,7 +327,29 @@ class Nodes(OVM3Base):
 
         Unlike libcloud's own, this does not wait for IP addresses, which no agent knows.
 
-        @inherits: :class:`NodeDriver.wait_until_running`
+        :param nodes: The nodes, or their ids. (required)
+        :type nodes: ``list`` of :class:`Node` or ``str``
+
+        :param wait_period: The time between two queries.
+        :type wait_period: ``float``, seconds
+
+        :param timeout: How long to wait.
+        :type timeout: ``float``, seconds
+
+        :param ssh_interface: Which of its addresses the result has: ``public_ips`` or
+            ``private_ips``. Both are empty.
+        :type ssh_interface: ``str``
+
+        :param force_ipv4: Makes no difference.
+        :type force_ipv4: ``bool``
+
+        :param ex_list_nodes_kwargs: Makes no difference.
+        :type ex_list_nodes_kwargs: ``dict``
+
+        :raises InvalidArgument: An argument is wrong.
+        :raises WaitTimeout: Not all of them run after that time; names those that do not.
+        :return: Pairs of a node and a list of addresses, which is empty.
+        :rtype: ``list`` of ``tuple``
         """
         if ssh_interface not in ("public_ips", "private_ips"):
             raise InvalidArgument(
@@ -305,7 +363,10 @@ class Nodes(OVM3Base):
         return [(node, list(getattr(node, ssh_interface))) for node in running]
 
     def deploy_node(self, *args: Any, **kwargs: Any) -> Node:
-        """Not possible yet: it needs the guest's IP address, which no agent knows."""
+        """Not possible yet: it needs the guest's IP address, which no agent knows.
+
+        :raises NotImplementedError: Always.
+        """
         raise NotImplementedError(
             "deploy_node needs the guest's IP address, which no agent knows yet"
         )
@@ -316,8 +377,8 @@ class Nodes(OVM3Base):
         :param node_id: The VM's uuid, dashed or not. (required)
         :type node_id: ``str``
 
-        :raises NodeNotFound: there is none.
-        :raises SearchIncomplete: it was not found, but something that may contain it could not be
+        :raises NodeNotFound: There is none.
+        :raises SearchIncomplete: It was not found, but something that may contain it could not be
             read.
         :rtype: :class:`Node`
         """
@@ -327,7 +388,7 @@ class Nodes(OVM3Base):
         """The node as it is now, read anew: what libcloud's other drivers have under this name.
 
         :param node: The node, or its id, dashed or not. (required)
-        :type node: :class:`Node`
+        :type node: :class:`Node` or ``str``
 
         :raises NodeNotFound: It does not exist (any more).
         :raises SearchIncomplete: It was not found, but something that may contain it could not be
@@ -342,10 +403,10 @@ class Nodes(OVM3Base):
         :param name: The exact name. (required)
         :type name: ``str``
 
-        :raises NodeNotFound: there is none.
-        :raises SearchIncomplete: it was not found, but something that may contain it could not be
+        :raises NodeNotFound: There is none.
+        :raises SearchIncomplete: It was not found, but something that may contain it could not be
             read.
-        :raises AmbiguousName: there are several; names their ids.
+        :raises AmbiguousName: There are several; names their ids.
         :rtype: :class:`Node`
         """
         return to_node(estate.vms.read_estate(self._estate).vm_named(name), self)

@@ -61,9 +61,9 @@ class Simulator:
     :param host_module: Whether the hosts have this project's host module (docs/host-module.md), or
         the indexes of the hosts that have it.
     :param older_module: Whether new dom0 trees contain another integration's module.
-    :param tuned: Numbers of :class:`Settings`, in simulated seconds unless the name says otherwise:
-        memory_mb, build_seconds, device_seconds, shutdown_seconds, reboot_gap, boot_seconds,
-        minimum_restart_seconds, copy_bytes_per_second, ...
+    :param tuned: Numbers of :class:`.Settings`, in simulated seconds unless the name says
+        otherwise: memory_mb, build_seconds, device_seconds, shutdown_seconds, reboot_gap,
+        boot_seconds, minimum_restart_seconds, copy_bytes_per_second, ...
     :raises SimulatorError: An argument is not valid or contradicts the root.
     """
 
