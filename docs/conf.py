@@ -31,6 +31,8 @@ myst_heading_anchors = 4  # as GitHub makes them
 html_theme = "furo"
 html_title = f"libcloud-ovm3 {release}"
 html_extra_path = ["html"]  # index.html at the top, which leads to the root page
+html_static_path = ["static"]
+html_css_files = ["style.css"]
 html_copy_source = False
 
 autoclass_content = "both"
@@ -44,5 +46,12 @@ def link_pages(_app: Any, _what: str, _name: str, _object: Any, _: Any, lines: l
     lines[:] = [re.sub(r"\b(docs/([\w-]+))\.md\b", r":doc:`\2.md </\1>`", line) for line in lines]
 
 
+def hide_signatures(_app: Any, what: str, *rest: Any) -> tuple[str, None] | None:
+    """Of errors, which callers catch and do not make."""
+    *_, signature, _ = rest
+    return ("", None) if what == "exception" and signature else None
+
+
 def setup(app: Any) -> None:
+    app.connect("autodoc-process-signature", hide_signatures)
     app.connect("autodoc-process-docstring", link_pages)

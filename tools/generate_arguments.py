@@ -71,8 +71,10 @@ There is one driver, for compute. A driver for libcloud's storage interface will
 here.
 
 Arguments without a default may be None. Flags, numbers, lists and mappings may also be texts, as
-[driver.md](../driver.md#arguments-of-the-driver) says. *Option* is the option of the command `ovm3`
-that does the same, *estate* the key in the [file of estates](../estates.md#the-file).
+[driver.md](../driver.md#arguments-of-the-driver) says. The last column has what does the same
+elsewhere: the option of the command `ovm3`, which begins with `--`, and the key in the [file of
+estates](../estates.md#the-file). Return values and errors are in the docstrings, which the web site
+shows that `make docs` makes.
 """
 
 
@@ -96,10 +98,10 @@ def page() -> str:
 def constructor(driver: type) -> str:
     of_all = options("vm list")
     rows = [
-        [*row(name, facts), option(name, of_all), ", ".join(f"`{key}`" for key in keys(name))]
+        [*row(name, facts), ", ".join([*option(name, of_all), *map("`{}`".format, keys(name))])]
         for name, facts in documented(driver.__init__)
     ]
-    header = ["argument", "type, unit", "default", "what it does", "option", "estate"]
+    header = ["argument", "type, unit", "default", "what it does", "option, key"]
     return table(header, rows) + rest(driver.__init__)
 
 
@@ -109,7 +111,7 @@ def method(name: str, function: Callable[..., Any]) -> str:
     text = f"\n### {name}\n\n{markdown(about.partition(chr(10) * 2)[0])}"
     text += f" Command: `ovm3 {command}`.\n" if command else "\n"
     found = [
-        [*row(one, facts), *([option(one, options(command))] if command else [])]
+        [*row(one, facts), *(["".join(option(one, options(command)))] if command else [])]
         for one, facts in documented(function)
     ]
     header = ["argument", "type, unit", "default", "what it does", *["option"] * bool(command)]
@@ -186,10 +188,10 @@ def keys(argument: str) -> list[str]:
     return KEYS.get(argument) or [key for key, name in ARGUMENTS.items() if name == argument]
 
 
-def option(argument: str, known: set[str]) -> str:
+def option(argument: str, known: set[str]) -> list[str]:
     """The option of a command that stands for an argument, if there is one."""
     name = OPTIONS.get(argument, with_option_names(argument))
-    return f"`{name}`" if name in known else ""
+    return [f"`{name}`"] if name in known else []
 
 
 def options(command: str) -> set[str]:
