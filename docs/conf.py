@@ -23,8 +23,8 @@ nitpick_ignore_regex = [
     # Of other projects, whose inventories are in the network.
     (r"py:.*", r"(collections|libcloud|paramiko|pathlib|threading|warnings)\..*"),
     (r"py:class", r"Node(AuthPassword|AuthSSHKey|Image|Location|Size)?"),
-    # In signatures, but not for callers.
-    (r"py:class", r"NamedEstate|libcloud_ovm3\.simulator\.clock\.Clock"),
+    # In a signature, but not for callers.
+    (r"py:class", "NamedEstate"),
 ]
 
 myst_heading_anchors = 4  # as GitHub makes them
@@ -37,13 +37,17 @@ html_copy_source = False
 
 autoclass_content = "both"
 autodoc_member_order = "bysource"
-autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_default_options = {"members": True}
+autodoc_preserve_defaults = True
 python_maximum_signature_line_length = 88
 
 
 def link_pages(_app: Any, _what: str, _name: str, _object: Any, _: Any, lines: list[str]) -> None:
     """Make links of the names of pages in docstrings: "docs/tls.md"."""
-    lines[:] = [re.sub(r"\b(docs/([\w-]+))\.md\b", r":doc:`\2.md </\1>`", line) for line in lines]
+    lines[:] = [
+        re.sub(r"(?:``)?\b(docs/([\w-]+))\.md\b(?:``)?", r":doc:`\2.md </\1>`", line)
+        for line in lines
+    ]
 
 
 def hide_signatures(_app: Any, what: str, *rest: Any) -> tuple[str, None] | None:

@@ -44,7 +44,7 @@ def found_at(name: str) -> Any:
 
 def listed() -> Iterator[tuple[str, Any]]:
     """What the pages list, and the members of the modules in it."""
-    directive = r"^\.\. auto(\w+):: ([\w.]+)\n((?:   :.*\n)*)"
+    directive = r"^\.\. auto(\w+):: ([\w.]+)(?:\(.*\))?\n((?:   :.*\n)*)"
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         for kind, name, options in re.findall(directive, text, re.MULTILINE):

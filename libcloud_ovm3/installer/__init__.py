@@ -1,6 +1,6 @@
 """Installs the host module on a host, and removes it, over SSH (docs/host-install.md).
 
-SSH needs the extra ``ssh``. ``agent`` is the :class:`.Agent` of the same host::
+SSH needs the extra ``ssh``; ``agent`` is the :class:`.Agent` of the same host::
 
     from libcloud_ovm3.installer import connect, install
 

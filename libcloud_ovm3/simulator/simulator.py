@@ -65,6 +65,13 @@ class Simulator:
         otherwise: memory_mb, build_seconds, device_seconds, shutdown_seconds, reboot_gap,
         boot_seconds, minimum_restart_seconds, copy_bytes_per_second, ...
     :raises SimulatorError: An argument is not valid or contradicts the root.
+
+    :ivar hosts: The hosts (:class:`.SimulatedHost`), once it is started; and what follows.
+    :ivar user: The agents' user.
+    :ivar password: The agents' password.
+    :ivar root: The directory of all state.
+    :ivar repository_id: The id of the shared repository.
+    :ivar repository_path: Its directory on this machine.
     """
 
     def __init__(
