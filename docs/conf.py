@@ -5,6 +5,7 @@ links of all pages, such as ../README.md, are the same as in a plain checkout.
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import libcloud_ovm3
@@ -23,8 +24,6 @@ nitpick_ignore_regex = [
     # Of other projects, whose inventories are in the network.
     (r"py:.*", r"(collections|libcloud|paramiko|pathlib|threading|warnings)\..*"),
     (r"py:class", r"Node(AuthPassword|AuthSSHKey|Image|Location|Size)?"),
-    # In a signature, but not for callers.
-    (r"py:class", "NamedEstate"),
 ]
 
 myst_heading_anchors = 4  # as GitHub makes them
@@ -42,6 +41,19 @@ autodoc_preserve_defaults = True
 python_maximum_signature_line_length = 88
 
 
+# What this package defines: modules, classes, functions, constants, and annotated attributes.
+SOURCES = list(Path(libcloud_ovm3.__file__).parent.rglob("*.py"))
+DEFINITION = r"^ *(?:class |def |(?=[A-Z_]+\b.* = )|(?=\w+: ))(\w+)"
+DEFINED = {source.stem for source in SOURCES}.union(
+    *(re.findall(DEFINITION, source.read_text("utf-8"), re.MULTILINE) for source in SOURCES)
+)
+
+
+def leave_as_text(_app: Any, _environment: Any, node: Any, content: Any) -> Any:
+    """References to what exists, but is internal and so not in the reference."""
+    return content if node["reftarget"].rpartition(".")[2] in DEFINED else None
+
+
 def link_pages(_app: Any, _what: str, _name: str, _object: Any, _: Any, lines: list[str]) -> None:
     """Make links of the names of pages in docstrings: "docs/tls.md"."""
     lines[:] = [
@@ -57,5 +69,6 @@ def hide_signatures(_app: Any, what: str, *rest: Any) -> tuple[str, None] | None
 
 
 def setup(app: Any) -> None:
+    app.connect("missing-reference", leave_as_text)
     app.connect("autodoc-process-signature", hide_signatures)
     app.connect("autodoc-process-docstring", link_pages)
