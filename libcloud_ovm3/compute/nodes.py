@@ -122,7 +122,7 @@ class Nodes(OVM3Base):
         :raises PreconditionFailed: No host can take it, or whether the name is taken is unknown.
             Nothing of it is left.
         :raises AgentFault: The agent refused a step. Nothing of it is left.
-        :raises OperationIncomplete: It was not completed; names what may be left.
+        :raises OperationIncomplete: It was not completed, or not started; names what may be left.
         :return: The node, in the state in which it was seen last.
         :rtype: :class:`Node`
         """
@@ -281,9 +281,9 @@ class Nodes(OVM3Base):
 
         :raises NodeNotFound: There is no such node.
         :raises PreconditionFailed: Where it runs is not proven, or its directory holds a disk.
-            Nothing was done.
+            Nothing was deleted.
         :raises WaitTimeout: It could not be stopped. Nothing was deleted.
-        :raises AgentFault: The agent refused. The definition and all disks are still there.
+        :raises AgentFault: The agent refused. Definition and disks are all there; it may be off.
         :raises OperationIncomplete: Whether all was deleted is unknown; names what may be left.
         :return: True: it is deleted.
         :rtype: ``bool``
