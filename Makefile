@@ -94,7 +94,7 @@ dist: $(VENV)/.test .venv-dist/.installed
 	@rm -rf dist
 	.venv-dist/bin/python -m build --quiet
 	.venv-dist/bin/twine check --strict dist/*
-	.venv-dist/bin/check-wheel-contents --toplevel libcloud_ovm3,libcloud_ovm3_hook.py dist
+	.venv-dist/bin/check-wheel-contents --toplevel libcloud_ovm3,libcloud_ovm3_hook.py,libcloud_ovm3_pytest.py dist
 	$(BIN)/python -m pytest -m dist -n 2 tests/packaging
 
 # What goes to dom0: checked for Python 2.4, its tests run on 2.7. What tests leave stays in .venv-py2.

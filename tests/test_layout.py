@@ -48,6 +48,7 @@ BELOW = {
         "",
     },
     "simulator": {"_hostside"},
+    "testing": {"agent", "compute", "simulator"},
 }
 
 

@@ -226,15 +226,19 @@ class AgentConnection(ConnectionUserAndKey):
 
     def connect(self, *args: Any, **kwargs: Any) -> None:
         """Prepare the session, without network traffic. A second call drops open connections."""
+        # As the session's own auth: otherwise requests would prefer the host's entry in ~/.netrc.
+        auth = HTTPBasicAuth(str(self.user_id).encode(), str(self.key).encode())
         if self.conn_class not in (LibcloudConnection, LoggingConnection):
             super().connect(*args, **kwargs)  # a test double: used as it is
+            session = getattr(self.connection, "session", None)
+            if session is not None:
+                session.auth = auth
             return
         logged = self.conn_class is LoggingConnection
         http = (LoggedAgentHTTP if logged else AgentHTTP)(
             self.host, self.port, bool(self.secure), self.trust, **self._proxy()
         )
-        # As the session's own auth: otherwise requests would prefer the host's entry in ~/.netrc.
-        http.session.auth = HTTPBasicAuth(str(self.user_id).encode(), str(self.key).encode())
+        http.session.auth = auth
         if isinstance(http, LoggedAgentHTTP):
             http.secrets = self._secrets
         self.connection = http
