@@ -78,7 +78,7 @@ bench-peers: .venv-peers/.installed
 	@touch $@
 
 # What meets the libraries and the language, with the oldest of both that setup.cfg admits.
-MEETS_LIBRARIES := tests/agent tests/cli tests/compute tests/conformance tests/estate tests/packaging $(wildcard tests/test_*.py)
+MEETS_LIBRARIES := tests/agent tests/cli tests/compute tests/conformance tests/estate tests/packaging tests/testing $(wildcard tests/test_*.py)
 
 lowest: .venv-lowest/.test
 	.venv-lowest/bin/python -m pytest -m "$(SHORT)" -n $(WORKERS) $(MEETS_LIBRARIES)

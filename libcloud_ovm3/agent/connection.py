@@ -382,6 +382,13 @@ class AgentConnection(ConnectionUserAndKey):
                         f"(certificate and key files: {named})",
                         **where,
                     ) from error
+            if not hasattr(self.connection, "post"):
+                raise InvalidArgument(
+                    f"connectionCls.conn_class {self.conn_class.__name__}: expected a class "
+                    f"with a method post, such as OVM3MockHttp of "
+                    f"libcloud_ovm3.testing.mockhttp (docs/testing-with-ovm3.md)",
+                    **where,
+                )
             return self.connection
 
     def _why(self, error: BaseException) -> str:

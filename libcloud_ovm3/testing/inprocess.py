@@ -24,8 +24,7 @@ def mount(requests_mock: Any, hosts: int = 3, **options: Any) -> SimulatedEstate
 
     Requests to other addresses are not affected: other mocks get them.
 
-    :param requests_mock: The fixture ``requests_mock``, a started ``requests_mock.Mocker``, or an
-        adapter of it.
+    :param requests_mock: The fixture ``requests_mock``, or a started ``requests_mock.Mocker``.
     :param hosts: How many hosts: 127.0.0.2, 127.0.0.3, ..., on port 8899.
     :param options: As of :class:`.SimulatedEstate`.
     :returns: The estate; close it, or use it in a ``with`` block.

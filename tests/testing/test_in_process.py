@@ -12,17 +12,18 @@ import requests
 import requests_mock as mocking
 from libcloud.common.types import InvalidCredsError
 from libcloud.http import LibcloudConnection
+from libcloud.test import MockHttp
 
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.errors import (
     AgentFault,
     HostUnreachable,
+    InvalidArgument,
     MalformedResponse,
     OutcomeUnknown,
     TimedOut,
 )
-from libcloud_ovm3.simulator import Simulator, SimulatorError
 from libcloud_ovm3.testing import SimulatedEstate, mount
 from libcloud_ovm3.testing.mockhttp import OVM3MockHttp, answer
 from tests.support import quietly
@@ -170,13 +171,12 @@ def test_without_an_estate(monkeypatch: pytest.MonkeyPatch) -> None:
         driver.connection.call("echo", "put")
 
 
+def test_a_class_that_cannot_send(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(AgentConnection, "conn_class", MockHttp)
+    driver = OVM3NodeDriver("oracle", "pw", host="ovm-1", ex_fingerprint="ab" * 32)
+    with pytest.raises(InvalidArgument, match=r"MockHttp: expected a class with a method post"):
+        driver.list_nodes()
+
+
 def test_afterwards_the_real_connection_is_back() -> None:
     assert AgentConnection.conn_class is LibcloudConnection
-
-
-# ------------------------------------------------------------------ the simulator's part
-
-
-def test_respond_is_for_simulators_that_do_not_listen() -> None:
-    with pytest.raises(SimulatorError, match="listen=False"):
-        Simulator(1, listen=False).respond("127.0.0.2", 8899, "/", {}, b"")

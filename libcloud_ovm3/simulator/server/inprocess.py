@@ -45,6 +45,7 @@ class InProcess:
         self._port = port or PORT
         self._endpoints = endpoints
         self._hosts: Sequence[SimulatedHost] = ()
+        self._own_ports: dict[int, int] = {}
         self._listening: set[int] = set()
         self._silent: set[int] = set()
 
@@ -57,6 +58,7 @@ class InProcess:
                 if self._endpoints is None
                 else self._endpoints[host.index]
             )
+            self._own_ports[host.index] = host.port
             self._connect(host)
             self._open(host)
             if host.records.get("off"):
@@ -82,7 +84,7 @@ class InProcess:
         if agentcode.start(host):
             self._listening.add(host.index)
             _, port = hostdisk.agent_settings(host) or (True, hostdisk.PORT)
-            host.port = host.port if port == hostdisk.PORT else port
+            host.port = self._own_ports[host.index] if port == hostdisk.PORT else port
 
     def _renew_certificate(self, host: SimulatedHost) -> None:
         certificates.certify(host, None)
