@@ -48,9 +48,7 @@ class SimulatedEstate:
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """The driver's arguments for the whole pool, by its first host: ``get_driver("ovm3")(**
-        estate.arguments)``.
-        """
+        """The driver's arguments for the whole pool: ``get_driver("ovm3")(**estate.arguments)``."""
         first = self.hosts[0]
         arguments = {
             "key": self.simulator.user,
