@@ -17,16 +17,14 @@ from libcloud.test import MockHttp
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.errors import (
-    AgentFault,
     HostUnreachable,
     InvalidArgument,
     MalformedResponse,
-    OutcomeUnknown,
-    TimedOut,
 )
-from libcloud_ovm3.testing import SimulatedEstate, mount
+from libcloud_ovm3.testing import SimulatedEstate
 from libcloud_ovm3.testing.mockhttp import OVM3MockHttp, answer
 from tests.support import quietly
+from tests.testing.ways import mounted, through_conn_class
 
 
 @pytest.fixture(autouse=True)
@@ -38,29 +36,15 @@ def no_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(socket.socket, name, refuse)
 
 
-def _mounted(**options: Any) -> Iterator[SimulatedEstate]:
-    with mocking.Mocker() as mocker, mount(mocker, **options) as estate:
-        yield estate
-
-
-def _through_conn_class(
-    monkeypatch: pytest.MonkeyPatch, **options: Any
-) -> Iterator[SimulatedEstate]:
-    with SimulatedEstate(listen=False, **options) as estate:
-        monkeypatch.setattr(OVM3MockHttp, "estate", estate)
-        monkeypatch.setattr(AgentConnection, "conn_class", OVM3MockHttp)
-        yield estate
-
-
 @pytest.fixture(params=["mount", "conn_class"])
 def estate(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[SimulatedEstate]:
     options: dict[str, Any] = {"personality": "awkward", "host_module": True}
     if request.param == "mount":
-        yield from _mounted(**options)
+        yield from mounted(**options)
     else:
-        yield from _through_conn_class(monkeypatch, **options)
+        yield from through_conn_class(monkeypatch, **options)
 
 
 def test_a_whole_life(estate: SimulatedEstate) -> None:
@@ -74,32 +58,6 @@ def test_a_whole_life(estate: SimulatedEstate) -> None:
     driver.destroy_node(web)
     assert len(driver.list_nodes()) == 2
     assert estate.simulator.connections == 0
-
-
-@pytest.mark.parametrize(
-    ("kind", "error"),
-    [
-        ("fault", AgentFault),
-        ("fault_after", AgentFault),
-        ("drop_before", OutcomeUnknown),
-        ("drop_after", OutcomeUnknown),
-        ("truncate", OutcomeUnknown),
-        ("delayed", OutcomeUnknown),
-        ("hang", TimedOut),
-        ("hang_before", TimedOut),
-    ],
-)
-def test_faults_are_what_they_are_over_a_socket(
-    estate: SimulatedEstate, kind: str, error: type[Exception]
-) -> None:
-    estate.fail("enable_ntp", kind)
-    before = estate.simulator.now()
-    with pytest.raises(error) as caught:
-        estate.driver().connection.call("enable_ntp")
-    assert type(caught.value) is error
-    waited = estate.simulator.now() - before
-    assert (waited > 10) is (error is TimedOut), "the driver's limit, in simulated time"
-    assert estate.calls.count("enable_ntp") == 1, "a change is never sent twice"
 
 
 def test_hosts_that_do_not_answer(estate: SimulatedEstate) -> None:
@@ -127,7 +85,7 @@ def test_a_wrong_password(estate: SimulatedEstate) -> None:
 
 
 def test_any_client_of_requests() -> None:
-    for estate in _mounted(hosts=1, addresses=["ovm-1.example.com:443"]):
+    for estate in mounted(hosts=1, addresses=["ovm-1.example.com:443"]):
         user = (estate.simulator.user, estate.simulator.password)
         call = xmlrpc.client.dumps(("put",), "echo")
         got = requests.post("https://ovm-1.example.com/RPC2", data=call, auth=user)
@@ -154,7 +112,7 @@ class Canned(OVM3MockHttp):
 
 
 def test_answers_of_methods(monkeypatch: pytest.MonkeyPatch) -> None:
-    for estate in _through_conn_class(monkeypatch, hosts=1):
+    for estate in through_conn_class(monkeypatch, hosts=1):
         monkeypatch.setattr(AgentConnection, "conn_class", Canned)
         with pytest.raises(MalformedResponse):
             estate.driver().list_nodes()
