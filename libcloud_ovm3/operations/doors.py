@@ -67,6 +67,8 @@ def start_vm(
         raise PreconditionFailed(
             f"{label} was not started: open for writing is {users}", nodes=[presence.summary]
         )
+    if hosts_off:  # a host may have answered slowly
+        require_silent(operation.estate, hosts_off, hosts, is_brief=True)
     host.agent.xen.start_vm(definition.repository_id, definition.directory)
 
 
@@ -142,6 +144,8 @@ def delete_vm(
                 f"{presence.described()}"
             )
     require_unchanged(host, definition)
+    if snapshot.hosts_off:  # a host may have answered slowly
+        require_silent(operation.estate, snapshot.hosts_off, snapshot.hosts, is_brief=True)
     host.agent.xen.delete_vm(definition.repository_id, definition.directory)
 
 
