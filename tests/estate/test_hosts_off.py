@@ -122,12 +122,12 @@ def test_methods_that_find_a_node_take_it(plain: Simulator) -> None:
 def test_it_is_called_once_and_then_only_checked(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each attempt takes 10 s. The checks stay: at each of two readings, and before the start."""
+    """Each attempt takes 10 s. The checks stay: at each of two readings, two before the start."""
     driver, off = operator(sim), sim.hosts[1].address
     node_id = id_of(sim)
     attempts = attempts_at(sim.hosts[1], monkeypatch)
     assert quietly(driver.start_node, node_id, ex_hosts_off=off)
-    assert attempts == ["call", "check", "check", "check"]
+    assert attempts == ["call", "check", "check", "check", "check"]
     assert driver._estate.clock.now() > 0
     del attempts[:]
     for _ in range(2):
@@ -142,7 +142,7 @@ def test_it_is_called_again_after_a_while(
     node_id = id_of(plain)
     attempts = attempts_at(plain.hosts[1], monkeypatch)
     assert quietly(driver.start_node, node_id, ex_hosts_off=off)
-    assert attempts == ["call", "check", "call", "check", "check"]
+    assert attempts == ["call", "check", "call", "check", "check", "check"]
 
 
 def test_another_host_is_not_forgotten(plain: Simulator) -> None:
@@ -442,7 +442,7 @@ def test_the_calls_that_the_docs_name(modules: Simulator, monkeypatch: pytest.Mo
     node = quietly(driver.ex_get_node_by_name, NAME)
     for method, given, readings, starts in (
         (driver.list_nodes, (), 1, 0),
-        (driver.start_node, (node,), 2, 1),
+        (driver.start_node, (node,), 2, 2),
     ):
         modules.calls.clear()
         assert quietly(method, *given, ex_hosts_off=off)
