@@ -91,7 +91,7 @@ bench-peers: .venv-peers/.installed
 	@touch $@
 
 # What meets the libraries and the language, with the oldest of both that setup.cfg admits.
-MEETS_LIBRARIES := tests/agent tests/cli tests/compute tests/conformance tests/estate tests/packaging $(wildcard tests/test_*.py)
+MEETS_LIBRARIES := tests/agent tests/cli tests/compute tests/conformance tests/estate tests/packaging tests/testing $(wildcard tests/test_*.py)
 
 lowest: .venv-lowest/.test
 	.venv-lowest/bin/python -m pytest -m "$(SHORT)" -n $(WORKERS) $(MEETS_LIBRARIES)
@@ -107,7 +107,7 @@ dist: $(VENV)/.test .venv-dist/.installed
 	@rm -rf dist
 	.venv-dist/bin/python -m build --quiet
 	.venv-dist/bin/twine check --strict dist/*
-	.venv-dist/bin/check-wheel-contents --toplevel libcloud_ovm3,libcloud_ovm3_hook.py dist
+	.venv-dist/bin/check-wheel-contents --toplevel libcloud_ovm3,libcloud_ovm3_hook.py,libcloud_ovm3_pytest.py dist
 	$(BIN)/python -m pytest -m dist -n 2 tests/packaging
 
 # A web site of docs/ and the reference in build/docs. Every warning is an error, such as a link to a

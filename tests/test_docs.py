@@ -18,6 +18,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
+from libcloud import test as libcloud_test
 from libcloud.common import types as libcloud_types
 from libcloud.compute import base as libcloud_base
 from libcloud.utils import loggingconnection
@@ -305,7 +306,7 @@ def test_the_table_of_the_doctor_has_every_subject() -> None:
 @pytest.mark.parametrize("page", [page for page in TEXTS if page != "CHANGES.md"])
 def test_classes_exist(page: str) -> None:
     known = DIRECTORIES.union(
-        *map(dir, (builtins, libcloud_types, libcloud_base, loggingconnection))
+        *map(dir, (builtins, libcloud_test, libcloud_types, libcloud_base, loggingconnection))
     )
     sources = [*(ROOT / "libcloud_ovm3").rglob("*.py"), *(ROOT / "hostside").glob("*.py")]
     for source in sources:
@@ -400,7 +401,17 @@ def test_every_dependency_has_its_line() -> None:
 
 
 @pytest.mark.parametrize(
-    "folder", ["agent", "estate", "estates_file", "operations", "compute", "diagnostics", "report"]
+    "folder",
+    [
+        "agent",
+        "estate",
+        "estates_file",
+        "operations",
+        "compute",
+        "diagnostics",
+        "report",
+        "testing",
+    ],
 )
 def test_the_architecture_page_names_each_file(folder: str) -> None:
     """And no file that does not exist."""

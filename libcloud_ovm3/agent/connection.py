@@ -226,15 +226,19 @@ class AgentConnection(ConnectionUserAndKey):
 
     def connect(self, *args: Any, **kwargs: Any) -> None:
         """Prepare the session, without network traffic. A second call drops open connections."""
+        # As the session's own auth: otherwise requests would prefer the host's entry in ~/.netrc.
+        auth = HTTPBasicAuth(str(self.user_id).encode(), str(self.key).encode())
         if self.conn_class not in (LibcloudConnection, LoggingConnection):
             super().connect(*args, **kwargs)  # a test double: used as it is
+            session = getattr(self.connection, "session", None)
+            if session is not None:
+                session.auth = auth
             return
         logged = self.conn_class is LoggingConnection
         http = (LoggedAgentHTTP if logged else AgentHTTP)(
             self.host, self.port, bool(self.secure), self.trust, **self._proxy()
         )
-        # As the session's own auth: otherwise requests would prefer the host's entry in ~/.netrc.
-        http.session.auth = HTTPBasicAuth(str(self.user_id).encode(), str(self.key).encode())
+        http.session.auth = auth
         if isinstance(http, LoggedAgentHTTP):
             http.secrets = self._secrets
         self.connection = http
@@ -378,6 +382,13 @@ class AgentConnection(ConnectionUserAndKey):
                         f"(certificate and key files: {named})",
                         **where,
                     ) from error
+            if not hasattr(self.connection, "post"):
+                raise InvalidArgument(
+                    f"connectionCls.conn_class {self.conn_class.__name__}: expected a class "
+                    f"with a method post, such as OVM3MockHttp of "
+                    f"libcloud_ovm3.testing.mockhttp (docs/testing-with-ovm3.md)",
+                    **where,
+                )
             return self.connection
 
     def _why(self, error: BaseException) -> str:
