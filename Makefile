@@ -119,7 +119,7 @@ docs: .venv-docs/.installed
 
 .venv-docs/.installed: $(METADATA) tools/docs.txt
 	@tools/make-venv $(PYTHON) .venv-docs
-	@.venv-docs/bin/python -m pip install --quiet -e '.[cli,ssh]' -r tools/docs.txt
+	@.venv-docs/bin/python -m pip install --quiet -e '.[cli,ssh,testing]' -r tools/docs.txt
 	@touch $@
 
 # What goes to dom0: checked for Python 2.4, its tests run on 2.7. What tests leave stays in .venv-py2.
