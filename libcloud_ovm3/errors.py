@@ -2,7 +2,7 @@
 
 The message of an error says what failed, on which host, with which function or object, with the
 agent's own text if there is one, and what to do. All errors can be pickled (Salt and
-multiprocessing pass exceptions between processes).
+multiprocessing pass exceptions between processes)::
 
     Ovm3Error
     ├── InvalidArgument            invalid input; nothing was sent (also a ValueError)
@@ -90,7 +90,7 @@ class Ovm3Error(LibcloudError):
     """The root of all errors of this package.
 
     :param value: What failed, on which host and object, and what to do, in one text. ``str()`` of
-        the error is that text as :func:`shown` makes it, on one line.
+        the error is that text on one line, with escapes for what is not printable.
     :param driver: The libcloud driver, if there was one (it is not pickled, as it has connections).
     :param host: The address of the host (``address:port``), if the error concerns one.
     :param function: The agent's function that was called, if it concerns one.

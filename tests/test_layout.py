@@ -51,6 +51,7 @@ BELOW = {
         "",
     },
     "simulator": {"_hostside"},
+    "testing": {"agent", "compute", "simulator"},
 }
 
 

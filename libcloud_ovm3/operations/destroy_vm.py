@@ -63,7 +63,8 @@ def destroy(
         if not may_power_off:
             raise PreconditionFailed(
                 f"VM {vm.label} was left unchanged: it is {vm.where()}, and powering it off was "
-                f"not asked for"
+                f"not asked for",
+                nodes=[vm.summary],
             )
         stop_live(operation, snapshot, vm, force=True, limit=STOP_LIMIT)
     else:
