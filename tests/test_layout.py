@@ -34,6 +34,7 @@ BELOW = {
     "diagnostics": {"agent", "estate"},
     "compute": {"access", "agent", "estate", "estates_file", "operations"},
     "installer": {"agent", "_hostside"},
+    "salt": {"agent", "compute"},
     "cli": {
         "access",
         "agent",

@@ -15,13 +15,13 @@ from libcloud_ovm3.agent.call_kinds import parse_seconds
 from libcloud_ovm3.cli.asking import is_confirmed
 from libcloud_ovm3.cli.examples import examples
 from libcloud_ovm3.cli.exit_codes import Incomplete, exit_code_of
-from libcloud_ovm3.compute.find import find_host, find_image, find_size, find_vm, find_vms
 from libcloud_ovm3.cli.formats import output_option
 from libcloud_ovm3.cli.option_names import with_option_names
 from libcloud_ovm3.cli.options import driver_options, hosts_off_options, make_driver, reported
 from libcloud_ovm3.cli.output import show, tell
 from libcloud_ovm3.cli.sections import NounGroup
 from libcloud_ovm3.cli.tables import show_node, show_nodes, tell_unread
+from libcloud_ovm3.compute.find import find_host, find_image, find_size, find_vm, find_vms
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
 from libcloud_ovm3.operations.limits import MINIMUM_AGE, STOP_LIMIT
 
