@@ -79,6 +79,7 @@ def test_functions(sim: Simulator, salt: Salt) -> None:
         ("stop", {"ex_forse": "1"}, "lab: ex_forse: not known; expected ex_force, ex_timeout, "),
         ("reboot", {"ex_minimum_age": "x"}, "lab: ex_minimum_age 'x': expected seconds"),
         ("reboot", {"ex_minimum_age": "999999"}, "lab: VM 'young' ("),
+        ("show_instance", {"x": "1"}, "lab: x: not known; expected nothing"),
         ("ex_list_orphans", {}, "this is not an action: expected salt-cloud -f NAME PROVIDER"),
         ("list_nodes", {}, "this is not an action: expected salt-cloud -f NAME PROVIDER"),
     ],

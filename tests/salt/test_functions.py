@@ -50,6 +50,16 @@ def test_what_takes_a_node_is_an_action() -> None:
         assert (maker == "action") is takes, method
 
 
+def test_what_methods_return_is_known() -> None:
+    """Plain data, or a node; Salt shows every other object as a text in angle brackets."""
+    returned = {
+        str(getattr(OVM3NodeDriver, method).__annotations__["return"])
+        for maker, method in MADE.values()
+        if maker != "listing"
+    }
+    assert returned <= {"Node", "bool", "list[str]", "list[dict[str, Any]]"}
+
+
 def test_nothing_else_is_public() -> None:
     """Salt offers every public function of the module to its user."""
     names = {name for name in {*MADE, *DEFINED} if not name.startswith("_")}

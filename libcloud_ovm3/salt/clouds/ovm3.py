@@ -109,7 +109,7 @@ def _end_worker(message: str) -> None:
     Salt takes every Exception in there for an empty list: VMs that cannot be read would be absent,
     created twice, and "already destroyed". A SystemExit it reports, with a traceback.
     """
-    sys.tracebacklimit = 0  # this process ends now, and the message says all
+    sys.tracebacklimit = 0  # of this process, which Salt ends now; the message says all
     raise SystemExit(message) from None
 
 
@@ -155,6 +155,7 @@ def show_instance(
     """Show all that is known of one VM."""
     _refuse(call, "function")
     with _reported():
+        typed(OVM3NodeDriver.ex_get_node_details, kwargs or {})
         node = listed.full(find.find_vm(_driver(), str(name)))
     __utils__["cloud.cache_node"](node, _active(), __opts__)
     return node
