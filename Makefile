@@ -154,15 +154,17 @@ $(VENV)/.test: $(METADATA) | $(BIN)/python
 	@.venv-newest/bin/python -m pip install --quiet -e '.[cli,test,check]' 'pytest-cov>=7'
 	@touch $@
 
-# From a copy of the tree: setuptools builds in it. What begins with a dot is not part of it.
+# Two at a time; but apt-get, for what Debian's Python lacks, runs alone. The package is built from a
+# copy of the tree, as setuptools builds in it; what begins with a dot is not part of it.
 SALT_PACKAGE = .venv-salt-$*/tree
 COPY_TREE = rm -rf $(SALT_PACKAGE) && mkdir $(SALT_PACKAGE) && \
 	tar -c --exclude='./.*' --exclude=./tests --exclude=./dist . | tar -x -C $(SALT_PACKAGE)
 .PRECIOUS: .venv-salt-%/.salt
 
-.venv-salt-%/.salt: $(METADATA)
+.venv-salt-%/.salt: $(METADATA) tools/install-compiler
 	@echo "make: installing $(SALT_$*) into .venv-salt-$* (a minute, once)" >&2
-	@tools/make-venv $(if $(filter 3006,$*),$(PYTHON310),$(PYTHON)) .venv-salt-$*
+	@flock tools tools/make-venv $(if $(filter 3006,$*),$(PYTHON310),$(PYTHON)) .venv-salt-$*
+	@flock tools tools/install-compiler .venv-salt-$*/bin/python
 	@$(COPY_TREE)
 	@.venv-salt-$*/bin/python -m pip install --quiet $(SALT_$*) '$(SALT_PACKAGE)[simulator]' \
 		'pytest>=8' 'pytest-timeout>=2.3' 'pytest-xdist>=3.5' 'hypothesis>=6.100'

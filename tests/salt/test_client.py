@@ -186,6 +186,14 @@ def test_options_of_salt_itself_do_not_complete_a_provider(
     ), "and they do not replace its own"
 
 
+def test_a_copy_in_salts_own_folder_comes_first(sim: Simulator, salt: Salt) -> None:
+    """The page warns of it: such a copy is not updated with this package."""
+    (salt.folder / "root" / "extmods" / "clouds").mkdir(parents=True)
+    old = "def get_configured_provider():\n    return True\n\ndef avail_sizes():\n    return {}\n"
+    salt.write("root/extmods/clouds/ovm3.py", old)
+    assert salt.client().list_sizes("lab") == {"lab": {"ovm3": {}}}
+
+
 def test_a_misspelled_argument_of_the_driver(sim: Simulator, tmp_path: Path) -> None:
     salt = Salt(tmp_path / "salt", {"lab": provider_for(sim, ex_readonly=True)})
     assert "lab: ex_readonly: not known; expected one of" in error_of(salt.client().query)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +25,7 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 BY_ESTATE, IN_FULL, PROFILES, MAP, STATE, MINION, REBOOT = [
     text for kind, text in BLOCKS if kind == "yaml"
 ]
-INSTALL, USE, LIST = [text.splitlines() for kind, text in BLOCKS if kind == "sh"]
+INSTALL, USE, PREPARE, TRY, LIST = [text.splitlines() for kind, text in BLOCKS if kind == "sh"]
 
 
 @pytest.fixture
@@ -64,6 +66,20 @@ def test_the_commands_of_the_page(sim: Simulator, salt: Salt) -> None:
     assert {one["state"] for one in there["lab"]["ovm3"].values()} == {"RUNNING"}
     assert gone == {"lab": {"ovm3": {"web-1": True, "web-2": True}}}
     assert set(salt.cloud("-Q")["lab"]["ovm3"]) == {"seed-1"}
+
+
+def test_a_folder_of_ones_own(sim: Simulator, salt: Salt, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = salt.folder / "own"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=":")
+    monkeypatch.chdir(folder)
+    for lines in (PREPARE, TRY):
+        written = subprocess.run(["sh", "-ec", "\n".join(lines)], check=True, capture_output=True)
+        (folder / "salt" / "cloud.providers.d" / "ovm3.conf").write_text(BY_ESTATE)
+        (folder / "salt" / "cloud.profiles.d" / "ovm3.conf").write_text(PROFILES)
+    assert "oracle-linux-6" in written.stdout.decode()
+    assert calls_of(sim, "create_vm") == ["create_vm"]
+    assert {one.name for one in (folder / "salt" / "root").iterdir()} <= {"var", "etc"}
 
 
 def test_the_provider_that_has_everything_itself(sim: Simulator, salt: Salt) -> None:
