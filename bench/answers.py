@@ -55,8 +55,7 @@ def answers_of(
     }
     answers = {name.encode(): encoded(answer) for name, answer in own.items()}
     if host_module:
-        asked = list(own)[: None if host == 0 else -1]  # only the first is asked for its pool
-        look = {"api": 1, "answers": {name: {"answer": own[name]} for name in asked}}
+        look = {"api": 1, "answers": {name: {"answer": text} for name, text in own.items()}}
         answers[b"libcloud_read_agent"] = encoded(look)
     return answers
 

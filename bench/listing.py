@@ -24,14 +24,13 @@ from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.agent.connection import AgentConnection
 
 _USER, _PASSWORD = "oracle", "password"
-# What list_nodes calls: the given host for its pool, then these three on every host.
-_PER_HOST = ("discover_server", "list_vms", "discover_repository_db")
+# What list_nodes calls on every host.
+_PER_HOST = ("discover_server_pool", "discover_server", "list_vms", "discover_repository_db")
 
 
 def requests_of(pool: Pool) -> list[tuple[str, str]]:
     """Host and function of every call of one listing without the host module."""
-    calls = [(address, function) for address in pool.addresses for function in _PER_HOST]
-    return [(pool.addresses[0], "discover_server_pool"), *calls]
+    return [(address, function) for address in pool.addresses for function in _PER_HOST]
 
 
 def ours(pool: Pool) -> Callable[[], int]:

@@ -20,11 +20,12 @@ from libcloud import security
 from libcloud_ovm3.agent.address import (
     DEFAULT_PORT,
     Address,
-    host_key,
+    keyed,
     list_of,
     parse_address,
     parse_flag,
     parse_port,
+    unmatched,
 )
 from libcloud_ovm3.agent.call_kinds import TimeLimits, parse_seconds
 from libcloud_ovm3.agent.connection import AgentConnection
@@ -39,6 +40,13 @@ from libcloud_ovm3.estate.members import Estate
 if TYPE_CHECKING:
     from libcloud_ovm3.estates_file.named import NamedEstate
 
+_CHECKS = ("secure", "verify_ssl")
+# The arguments by host -> what the file of estates calls them.
+_BY_HOST = {
+    "ex_passwords": "password_files",
+    "ex_fingerprint": "pins",
+    "ex_tls_server_name": "tls_server_names",
+}
 _USERS_LINE = 4  # stack levels from a warning in here to the line that makes the driver
 
 
@@ -54,6 +62,8 @@ class Access:
     :ivar ssh_port: the TCP port of the hosts' SSH servers (ex_hosts_off).
     :ivar use_module: whether hosts are asked through the host module, where they have it.
     :ivar strict: whether an unreachable host is an error instead of a warning.
+    :ivar keys: the hosts that options by host name, to be compared with the members of the pool.
+    :ivar estate_name: the name of the estate in the configuration file, if one was named.
     """
 
     user: str
@@ -70,6 +80,8 @@ class Access:
     clock: Clock
     ssh_port: int
     strict: bool = False
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    estate_name: str | None = None
 
     def trust_of(self, address: Address) -> HostTrust | None:
         """What a host has to present; None: there is neither a fingerprint nor a CA for it."""
@@ -114,7 +126,17 @@ class Access:
             second_look=self.second_look,
             use_module=self.use_module,
             liveness=LivenessOptions(self.limits.connect, self.ssh_port, self.proxy_url),
+            unmatched=self._unmatched,
         )
+
+    def _unmatched(self, hosts: Sequence[Address]) -> list[str]:
+        """Notices of what options say of other hosts than these."""
+        estate = self.estate_name
+        return [
+            f"{option}{f' or {_BY_HOST[option]} of estate {estate!r}' if estate else ''}: "
+            f"{_is_none_of(key, hosts)}, so this entry is not used"
+            for option, key in _unmatched(self.keys, hosts, self.trust)
+        ]
 
 
 def read_options(
@@ -173,6 +195,8 @@ def read_options(
         legacy_renegotiation=legacy,
     )
     _check_trust(trust, hosts, is_secure, given.source)
+    if not given.whole_pool:
+        _check_keys(given.explicit, hosts, trust)
     look = 5.0 if given.ex_second_look is None else given.ex_second_look
     return Access(
         user=given.key,
@@ -189,6 +213,8 @@ def read_options(
         clock=_clock(given.ex_clock),
         strict=_flag(given.ex_strict, "ex_strict"),
         ssh_port=parse_port(22 if given.ex_ssh_port is None else given.ex_ssh_port),
+        keys=_keys(vars(given)) if given.whole_pool else {},
+        estate_name=given.ex_estate,
     )
 
 
@@ -202,17 +228,62 @@ def _with_estate(arguments: dict[str, Any]) -> SimpleNamespace:
     explicit = {name: value for name, value in arguments.items() if value not in (None, "")}
     nothing = dict.fromkeys(arguments)
     name = explicit.pop("ex_estate", None)
-    whole_pool, source = "ex_hosts" not in explicit, ""
+    whole_pool, source, completed = "ex_hosts" not in explicit, "", explicit
     if name is not None:
         from libcloud_ovm3.estates_file.reading import find_estate  # noqa: PLC0415 (needs PyYAML)
 
         estate = find_estate(name)
         whole_pool = whole_pool and not estate.only
-        explicit = estate.complete(explicit)
+        _require_known(estate, explicit)
+        completed = {**estate.complete(explicit), "ex_estate": estate.name}
         read_only = read_only or estate.read_only
         source = f" (nor in estate {estate.name!r} in {estate.path})"
     fixed = {"whole_pool": whole_pool, "ex_read_only": read_only, "source": source}
-    return SimpleNamespace(**{**nothing, **explicit, **fixed})
+    return SimpleNamespace(**{**nothing, **completed, **fixed, "explicit": explicit})
+
+
+def _require_known(estate: NamedEstate, explicit: Mapping[str, Any]) -> None:
+    """Without verification, whatever answers at a name that was typed would get the password of the
+    estate, and so would the pool that it reports; that is for hosts of the estate only.
+
+    :raises InvalidArgument: a host is not, and no other password is given.
+    """
+    off = [f"{one}=False" for one in _CHECKS if not _flag(explicit.get(one), one, otherwise=True)]
+    off += [] if security.VERIFY_SSL_CERT else ["libcloud.security.VERIFY_SSL_CERT=False"]
+    named = explicit.get("host"), explicit.get("ex_hosts")
+    if "secret" in explicit or not off or named == (None, None):
+        return
+    for address in _addresses(*named, explicit.get("port")):
+        if not estate.has_host(address):
+            raise InvalidArgument(
+                f"{address} is not a host of estate {estate.name!r}, so the password of the estate "
+                f"is not sent there without verification ({', '.join(off)}); expected "
+                f"ex_fingerprint or ca_cert instead, or a password for this call (secret)"
+            )
+
+
+def _keys(arguments: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+    """The hosts that each argument by host names."""
+    passwords, pins, server_names = (arguments.get(option) for option in _BY_HOST)
+    hosts = map(tuple, (keyed(passwords or {}), parse_pins(pins), _by_host(server_names)))
+    return dict(zip(_BY_HOST, hosts, strict=True))
+
+
+def _check_keys(explicit: Mapping[str, Any], hosts: Sequence[Address], trust: Trust) -> None:
+    """Where the hosts are known, what is given for another one is a mistake."""
+    for option, key in _unmatched(_keys(explicit), hosts, trust):
+        raise InvalidArgument(f"{option}: {_is_none_of(key, hosts)}")
+
+
+def _unmatched(
+    keys: Mapping[str, Sequence[str]], hosts: Sequence[Address], trust: Trust
+) -> list[tuple[str, str]]:
+    """The options that name a host that is none of these, each with that name."""
+    return [(o, key) for o, some in keys.items() for key in unmatched(some, hosts, trust.pins)]
+
+
+def _is_none_of(key: str, hosts: Sequence[Address]) -> str:
+    return f"{key} is none of the hosts ({', '.join(sorted(set(map(str, hosts))))})"
 
 
 def _flag(value: Any, name: str, *, otherwise: bool = False) -> bool:
@@ -261,8 +332,7 @@ def _clock(clock: Any) -> Clock:
 def _by_host(names: str | Mapping[str, str] | None) -> dict[str, str]:
     if isinstance(names, str) and "=" not in names:
         return {"": names}
-    mapping = _mapping(names, "ex_tls_server_name") or {}
-    return {host and host_key(host): name for host, name in mapping.items()}
+    return keyed(_mapping(names, "ex_tls_server_name") or {}, named=True)
 
 
 def _mapping(value: Any, name: str) -> dict[str, Any] | None:

@@ -14,10 +14,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from urllib3.util import connection
 
 from libcloud_ovm3 import OVM3NodeDriver
-from libcloud_ovm3.agent import deadline
+from libcloud_ovm3.agent import deadline, liveness
 from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.errors import Ovm3Error, Ovm3Warning
 from libcloud_ovm3.simulator import SimulatedTime, Simulator
@@ -48,7 +49,22 @@ def driver_for(sim: Simulator, **options: Any) -> OVM3NodeDriver:
         "ex_fingerprint": pins_of(sim),
         "ex_clock": options.get("ex_clock") or clock_of(sim),
     }
-    return OVM3NodeDriver(sim.user, sim.password, **{**defaults, **options})
+    arguments = {**defaults, **options}
+    if arguments.get("ex_hosts") is not None and "ex_fingerprint" not in options:
+        named = {str(one).partition(":")[0] for one in (arguments["host"], *options["ex_hosts"])}
+        arguments["ex_fingerprint"] = {h: pin for h, pin in pins_of(sim).items() if h in named}
+    return OVM3NodeDriver(sim.user, sim.password, **arguments)
+
+
+def resolve_to(monkeypatch: pytest.MonkeyPatch, names: dict[str, list[str]]) -> None:
+    """Let names lead to addresses, for everything in this process."""
+    resolve = socket.getaddrinfo
+
+    def getaddrinfo(host: Any, port: Any, *args: Any, **more: Any) -> Any:
+        found = names.get(host, [host])
+        return [one for ip in found for one in resolve(ip, port, *args, **more)]
+
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
 
 
 def quietly(action: Any, *args: Any, **kwargs: Any) -> Any:
@@ -191,6 +207,27 @@ def _give_up_on_hosts_that_are_off(monkeypatch: Any) -> None:
     monkeypatch.setattr(ports.Ports, "_end_silence", end)
     monkeypatch.setattr(connection, "create_connection", open_unless_silent)
     monkeypatch.setattr(socket, "create_connection", open_plain_unless_silent)
+
+
+def attempts_at(host: Any, monkeypatch: Any) -> list[str]:
+    """Every attempt from now on to connect to a host: by a call of its agent (``call``), or to see
+    whether it shows a sign of life (``check``). Those that it does not answer take 10 s each.
+    """
+    found: list[str] = []
+
+    def counted(what: str, connect: Callable[..., Any], target: Callable[..., str]) -> Any:
+        def attempt(*args: Any, **options: Any) -> Any:
+            if target(*args) == host.address:
+                found.append(what)
+            return connect(*args, **options)
+
+        return attempt
+
+    call = counted("call", connection.create_connection, lambda place, *_: place[0])
+    monkeypatch.setattr(connection, "create_connection", call)
+    check = counted("check", liveness.connect, lambda ip, *_: ip)
+    monkeypatch.setattr(liveness, "connect", check)
+    return found
 
 
 def eventually(condition: Callable[[], Any]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from libcloud_ovm3.access import read_options
@@ -51,3 +53,33 @@ def test_no_password_in_a_repr() -> None:
 def test_wrong_options_are_errors() -> None:
     with pytest.raises(InvalidArgument, match="ex_second_look"):
         read_options("oracle", "pw", host="ovm-1", ex_second_look=-1)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("ex_passwords", {"ovm-1": "x", "OVM-9": "y"}),
+        ("ex_passwords", {"ovm-1:8900": "x"}),
+        ("ex_fingerprint", {"ovm-1": PIN, "ovm-2": PIN, "ovm-9": "cd" * 32}),
+        ("ex_tls_server_name", "ovm-9=cn"),
+    ],
+)
+def test_what_is_given_for_none_of_the_hosts(option: str, value: Any) -> None:
+    """Where the pool tells the hosts, this is known later: tests/compute/test_passwords.py."""
+    given = {"ex_fingerprint": {"ovm-1": PIN, "ovm-2": PIN}, option: value}
+    with pytest.raises(
+        InvalidArgument, match=rf"{option}: ovm-\S+ is none of the hosts \(ovm-1:8899"
+    ):
+        read_options("oracle", "pw", ex_hosts="Ovm-1,ovm-2", **given)
+    assert read_options("oracle", "pw", host="ovm-1", **given).hosts
+
+
+def test_names_of_hosts_have_no_case() -> None:
+    access = read_options(
+        "oracle", "usual", ex_hosts=["OVM-1", "2001:DB8::1"],
+        ex_fingerprint={"Ovm-1": PIN, "2001:db8:0::1": PIN},
+        ex_passwords={"ovm-1": "one", "[2001:db8::0:1]:8899": "two"},
+    )  # fmt: skip
+    assert [str(host) for host in access.hosts] == ["ovm-1:8899", "[2001:db8::1]:8899"]
+    assert [access.passwords.of(host) for host in access.hosts] == ["one", "two"]
+    assert [trust and trust.pins for trust in map(access.trust_of, access.hosts)] == [(PIN,)] * 2

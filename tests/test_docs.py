@@ -125,11 +125,13 @@ def test_commands_beside_a_dead_host(estate_of_three: Simulator) -> None:
     dead = address_of(sim, 1)
     sim.hosts[1].shut_down()
     page = BLOCK.findall(TEXTS["a-host-is-dead.md"])
+    outputs = {}
     for line in "".join(text for kind, text in page if kind == "console").splitlines():
         command = line.replace("ovm-2.example.com", f"{dead} --ssh-port {sim.hosts[0].port}")
-        status, output = invoke(*shlex.split(command)[1:], password="")
-        assert status == (1 if " doctor" in line else 0), output
-    assert "was started on" in output
+        status, outputs[line] = invoke(*shlex.split(command)[1:], password="")
+        assert status == (1 if " doctor" in line else 0), outputs[line]
+    assert "was started on" in outputs["ovm3 vm start db-1 --host-off ovm-2.example.com"]
+    assert re.search("state +running", outputs["ovm3 vm show db-1 --host-off ovm-2.example.com"])
     assert len(sim.domains(0) + sim.domains(2)) == 1
 
 

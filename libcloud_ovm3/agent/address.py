@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
 from libcloud_ovm3.errors import InvalidArgument
@@ -42,8 +43,31 @@ def of_host(values: Mapping[str, _T], address: Address, named: bool) -> _T | Non
 
     :param named: Whether it is the only host that the user named, whose key may be ``""``.
     """
-    keys = (str(address), address.host, *([""] if named else []))
+    keys = (*_keys_of(address), *([""] if named else []))
     return next((values[key] for key in keys if key in values), None)
+
+
+def unmatched(
+    keys: Collection[str],
+    hosts: Sequence[Address],
+    pins: Mapping[str, Collection[str]] = MappingProxyType({}),
+) -> list[str]:
+    """The keys of a mapping that :func:`of_host` finds for none of these hosts; ``""`` is none.
+
+    :param pins: By host. A key with the pin of a host that has a key is another name of that one.
+    """
+    named = [host for host in hosts if set(_keys_of(host)) & set(keys)]
+    known = {key for host in named for key in _keys_of(host)}
+    theirs = {pin for host in named for pin in of_host(pins, host, named=False) or ()}
+    others = {parse_address(key).host for key, some in pins.items() if key and theirs & set(some)}
+    others -= {host.host for host in hosts}
+    return [k for k in keys if k and k not in known and parse_address(k).host not in others]
+
+
+def _keys_of(address: Address) -> tuple[str, str]:
+    """What names a host in a mapping; an agent may spell the address in another way."""
+    host = _plain(address.host)
+    return str(Address(host, address.port)), host
 
 
 def by_host(usual: Mapping[str, _T], explicit: Mapping[str, _T]) -> dict[str, _T]:
@@ -53,12 +77,27 @@ def by_host(usual: Mapping[str, _T], explicit: Mapping[str, _T]) -> dict[str, _T
 
     :raises InvalidArgument: A key is not a host.
     """
-    given = {host and host_key(host): value for host, value in explicit.items()}
+    given = keyed(explicit, named=True)
     if "" in given:
         return given
-    known = {host and host_key(host): value for host, value in usual.items()}
+    known = keyed(usual, named=True)
     covered = {host for host in known if host and parse_address(host).host in given}
     return {**{host: known[host] for host in known if host not in covered}, **given}
+
+
+def keyed(values: Mapping[str, _T], *, named: bool = False) -> dict[str, _T]:
+    """A mapping by host as users write it, in the form that :func:`of_host` reads.
+
+    :param named: Whether the key ``""``, the only host that the user named, is valid.
+    :raises InvalidArgument: A key is not a host, or two are one host in two spellings.
+    """
+    found: dict[str, _T] = {}
+    for host, value in values.items():
+        key = "" if named and host == "" else host_key(host)
+        if key in found:
+            raise InvalidArgument(f"host {key!r}: given twice, in two spellings")
+        found[key] = value
+    return found
 
 
 def host_key(host: str) -> str:
@@ -73,6 +112,8 @@ def host_key(host: str) -> str:
 
 def parse_address(text: str, default_port: int = DEFAULT_PORT) -> Address:
     """``name``, ``name:port``, ``1.2.3.4:port``, ``::1`` or ``[::1]:port`` as an :class:`Address`.
+
+    Names become lower case, as their case means nothing, and IPv6 addresses their usual notation.
 
     :raises InvalidArgument: It is a URL or a path, or host or port are empty or not valid.
     """
@@ -90,10 +131,10 @@ def parse_address(text: str, default_port: int = DEFAULT_PORT) -> Address:
     if not colon:
         host, port = text, str(default_port)
     if host.startswith("[") and host.endswith("]") and _is_ipv6(host[1:-1]):
-        host = _plain(host[1:-1])
+        host = host[1:-1]
     elif not _NAME.fullmatch(host):
         raise InvalidArgument(f"host {text!r}: {expected}")
-    return Address(host, parse_port(port))
+    return Address(_plain(host), parse_port(port))
 
 
 def parse_port(port: int | str) -> int:
@@ -132,9 +173,11 @@ def list_of(values: Iterable[_T], name: str) -> list[_T]:
     return list(values)
 
 
-def _plain(ipv6: str) -> str:
-    """The canonical notation of an IPv6 address, so that pins are found by it."""
-    address, percent, zone = ipv6.partition("%")
+def _plain(host: str) -> str:
+    """The one spelling of a host by which pins and passwords are found."""
+    if not _is_ipv6(host):
+        return host.lower()
+    address, percent, zone = host.partition("%")
     return f"{ipaddress.IPv6Address(address)}{percent}{zone}"
 
 

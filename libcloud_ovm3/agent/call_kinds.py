@@ -75,7 +75,7 @@ def parse_seconds(value: Any, name: str, *, may_be_zero: bool = False) -> float:
         10,000,000 or more.
     """
     try:
-        seconds = float(value)
+        seconds = -1.0 if isinstance(value, bool) else float(value)  # "yes" is not 1 s
     except (TypeError, ValueError, OverflowError):
         seconds = -1.0
     if not (0 < seconds < 1e7 or (may_be_zero and seconds == 0)):

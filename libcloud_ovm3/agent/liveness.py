@@ -18,6 +18,9 @@ from libcloud_ovm3.errors import HostUnreachable
 # No response; "no route to host" is what a neighbour, or the last router, says of a host that is
 # off. A time-out is an exception of its own.
 _SILENCE = (errno.EHOSTUNREACH, errno.EHOSTDOWN)
+# What this machine itself says of an address to which it has no route, or of a kind (IPv6, say)
+# for which it has no address or no support at all.
+_NO_ROUTE = (errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,17 @@ def sign_of_life(ip: str, port: int, limit: float) -> str | None:
     except OSError as error:
         if is_silence(error):
             return None
-        raise HostUnreachable(f"{Address(ip, port)}: cannot be checked: {error}") from error
+        why = _no_route(ip, error) if error.errno in _NO_ROUTE else str(error)
+        raise HostUnreachable(f"{Address(ip, port)}: cannot be checked: {why}") from error
     return f"accepts connections to TCP port {port} of {ip}"
+
+
+def _no_route(ip: str, error: OSError) -> str:
+    kind, other = ("IPv6", "IPv4") if ":" in ip else ("IPv4", "IPv6")
+    return (
+        f"this machine has no {kind} route to it ({error}); name the host by an {other} address, "
+        f"if it has one, or run this on a machine that has such a route"
+    )
 
 
 def is_silence(error: BaseException | None) -> bool:

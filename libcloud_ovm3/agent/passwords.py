@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from libcloud_ovm3.agent.address import Address, host_key, of_host
+from libcloud_ovm3.agent.address import Address, keyed, of_host
 from libcloud_ovm3.errors import InvalidArgument
 
 
@@ -24,9 +24,14 @@ class Passwords:
                 "ex_passwords: expected a mapping from host to password, not a text"
             )
         self._by_host = {
-            host_key(host): _password(value, f"ex_passwords: expected a password for {host}")
-            for host, value in (by_host or {}).items()
+            host: _password(value, f"ex_passwords: expected a password for {host}")
+            for host, value in keyed(by_host or {}).items()
         }
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The hosts with another password, as the keys of a mapping by host."""
+        return tuple(self._by_host)
 
     def of(self, address: Address) -> str:
         """The password of one host."""

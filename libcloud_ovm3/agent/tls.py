@@ -22,7 +22,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-from libcloud_ovm3.agent.address import Address, host_key, list_of, of_host
+from libcloud_ovm3.agent.address import Address, host_key, keyed, list_of, of_host
 from libcloud_ovm3.agent.deadline import TimedResponse
 from libcloud_ovm3.errors import InvalidArgument
 
@@ -154,9 +154,8 @@ def parse_pins(pins: str | Sequence[str] | Mapping[str, Any] | None) -> dict[str
         return {}
     found: dict[str, tuple[str, ...]] = {}
     if isinstance(pins, Mapping):
-        for host, value in pins.items():
-            found[host and host_key(host)] = tuple(map(parse_pin, _listed(value)))
-        return found
+        by_host = keyed(pins, named=True)
+        return {host: tuple(map(parse_pin, _listed(some))) for host, some in by_host.items()}
     for host, pin in map(split_pin, _listed(pins)):
         key = host and host_key(host)
         found[key] = (*found.get(key, ()), parse_pin(pin))

@@ -88,7 +88,7 @@ def _with_line_below(
     lines = []
     upper = _aligned(headings, rows, widths, below)
     for line, row in zip(upper, (headings, *rows), strict=True):
-        texts = _wrapped(row[below], width - len(_GAP))
+        texts = wrapped(row[below], width - len(_GAP))
         cells = [_cell(headings[below], text, row is headings) for text in texts]
         lines += [line, *(Text(_GAP).append(cell) for cell in cells)]
     return lines
@@ -102,7 +102,7 @@ def _one_below_the_other(
     for row in rows:
         lines += [Text()] * bool(lines)
         for heading, cell in zip(headings, row, strict=True):
-            first, *more = _wrapped(cell, width - indent)
+            first, *more = wrapped(cell, width - indent)
             name = Text(heading + " " * (indent - cell_len(heading)), _HEADING)
             lines.append(Text.assemble(name, _cell(heading, first, False)))
             lines += [Text(" " * indent + text) for text in more]
@@ -115,7 +115,7 @@ def _cell(heading: str, text: str, is_heading: bool) -> Text:
     return coloured(text) if heading in STATE_COLUMNS else Text(text)
 
 
-def _wrapped(text: str, width: int) -> list[str]:
+def wrapped(text: str, width: int) -> list[str]:
     """Return the lines of a text, broken between words only, and only if it is too long."""
     if cell_len(text) <= width:
         return [text]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from libcloud_ovm3 import __version__
+from libcloud_ovm3 import __version__, pages
 from libcloud_ovm3.cli import demo as demo_steps
 from libcloud_ovm3.cli.api import api
 from libcloud_ovm3.cli.completion import completion
@@ -24,7 +24,8 @@ from libcloud_ovm3.cli.vm import vm
 @click.group(
     cls=Group,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=examples(
+    epilog=f"\b\nDocumentation:\n  {pages.folder() or 'not installed'}\n\n"
+    + examples(
         "ovm3 estate add lab ovm-1.example.com",
         "ovm3 doctor",
         "ovm3 vm list",

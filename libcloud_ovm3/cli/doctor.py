@@ -101,7 +101,7 @@ def _plural(level: str, count: int) -> str:
 
 
 def _show_one(finding: Finding) -> None:
-    show_level(f"{finding.level:8}", f" {finding.about:12} {with_option_names(finding.found)}")
+    show_level(f"{finding.level:8}", f" {finding.about:12} ", with_option_names(finding.found))
     for word, text in (("meaning", finding.means), ("action", finding.advice)):
         if text:
-            show(f"{'':8} {'':12} {word}: {with_option_names(text)}")
+            show_level(" " * 8, " " * 14, f"{word}: {with_option_names(text)}")

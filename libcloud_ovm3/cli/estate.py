@@ -9,7 +9,14 @@ from typing import Any
 import click
 
 from libcloud_ovm3.access import read_options
-from libcloud_ovm3.agent.address import DEFAULT_PORT, Address, of_host, parse_address, parse_port
+from libcloud_ovm3.agent.address import (
+    DEFAULT_PORT,
+    Address,
+    host_key,
+    of_host,
+    parse_address,
+    parse_port,
+)
 from libcloud_ovm3.agent.tls import parse_pins
 from libcloud_ovm3.cli import estate_add as steps
 from libcloud_ovm3.cli.asking import is_confirmed
@@ -32,7 +39,7 @@ from libcloud_ovm3.cli.sections import NounGroup
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
 from libcloud_ovm3.estate.hosts import map_hosts
 from libcloud_ovm3.estates_file import changing
-from libcloud_ovm3.estates_file.content import ARGUMENTS, check_name
+from libcloud_ovm3.estates_file.content import ARGUMENTS, check_name, require_hosts
 from libcloud_ovm3.estates_file.named import DEFAULT_USER, NamedEstate
 from libcloud_ovm3.estates_file.reading import (
     Estates,
@@ -41,6 +48,7 @@ from libcloud_ovm3.estates_file.reading import (
     find_estate,
     read_estates,
 )
+from libcloud_ovm3.pages import page
 
 _TLS = {argument: key for key, argument in ARGUMENTS.items()}
 
@@ -101,21 +109,22 @@ def add(
     with reported():
         check_name(name)
         path = estates_path()
-        if name in read_estates().estates:
-            raise InvalidArgument(
-                f"there is an estate {name!r} in {path} already: `ovm3 estate remove {name}` first"
-            )
+        changing.require_new(path, read_estates().estates, name)
         given = trust_arguments(**trust)
         default_port = parse_port(port or DEFAULT_PORT)
         addresses = list(dict.fromkeys(parse_address(host, default_port) for host in hosts))
         pins = _given_pins(given.pop("ex_fingerprint"), addresses)
         has_ca = given["ca_cert"] is not None
+        files = _password_keys(password_files, password_command)
+        named = {"pins": pins, "password_files": files.get("password_files", {})}
+        if only:
+            _require_hosts(named, addresses)
         typed = [steps.read_presented(address) for address in addresses]
         steps.accept(typed, pins, has_ca, yes)
 
         tls = {_TLS[argument]: value for argument, value in given.items()}
         entry = _entry(typed, tls, pins, user, only)
-        entry |= _password_keys(password_files, password_command)
+        entry |= files
         password = None
         if not {"password_file", "password_command"} & set(entry):
             if not no_save_password:
@@ -126,7 +135,7 @@ def add(
 
         access = read_options(ex_estate=NamedEstate(name, path, entry), **options)
         others = [] if only else steps.pool_members(access)
-        _require_hosts(pins, [*addresses, *others])
+        _require_hosts(named, [*addresses, *others])
         members = _members(others, pins)
         accepted = {host.certificate.fingerprint for host in typed}
         new = [
@@ -142,6 +151,10 @@ def add(
         if given_pins := _pins_of(silent, pins):
             entry["pins"] = {**entry.get("pins", {}), **given_pins}
         saved_hosts = addresses if has_ca else steps.entry_hosts(typed, members)
+        for one in [] if has_ca else typed:
+            if file := of_host(entry.get("password_files", {}), one.address, named=False):
+                saved_as = steps.host_text(steps.entry_host(one, members))
+                entry["password_files"].setdefault(saved_as, file)
         entry["hosts"] = [steps.host_text(address) for address in saved_hosts]
         access = read_options(ex_estate=NamedEstate(name, path, entry), **options)
         for error in steps.refusals(access):
@@ -183,7 +196,7 @@ def _password_keys(files: tuple[str, ...], command: str | None) -> dict[str, Any
     keys: dict[str, Any] = {} if command is None else {"password_command": command}
     for host, file in password_files_by_host(files):
         if host:
-            keys.setdefault("password_files", {})[host] = str(file.absolute())
+            keys.setdefault("password_files", {})[host_key(host)] = str(file.absolute())
         else:
             keys["password_file"] = str(file.absolute())
     if {"password_file", "password_command"} <= set(keys):
@@ -191,17 +204,17 @@ def _password_keys(files: tuple[str, ...], command: str | None) -> dict[str, Any
     return keys
 
 
-def _require_hosts(pins: dict[str, Any], hosts: list[Address]) -> None:
-    """Check that each pin is for one of these hosts: a wrong name verifies nothing.
+def _require_hosts(named: dict[str, Any], hosts: list[Address]) -> None:
+    """Check that each pin and each password is for one of these hosts.
 
     :raises InvalidArgument: one is not.
     """
-    for key in pins:
-        if not any(of_host({key: key}, host, named=False) for host in hosts):
-            raise InvalidArgument(
-                f"--fingerprint: {key} is none of these hosts: {', '.join(map(str, hosts))}; "
-                f"nothing was saved"
-            )
+    try:
+        require_hosts(named, hosts)
+    except InvalidArgument as error:
+        option, _, text = str(error).partition(": ")
+        words = {"pins": "--fingerprint", "password_files": "--password-file"}
+        raise InvalidArgument(f"{words[option]}: {text}; nothing was saved") from None
 
 
 def _pins_of(hosts: set[Address], pins: dict[str, Any]) -> dict[str, list[str]]:
@@ -234,7 +247,7 @@ def _show_added(name: str, path: Path, entry: dict[str, Any], is_default: bool) 
     needs = [key for key in ("tls_minimum", "tls_weak_keys", "tls_legacy_renegotiation")
              if key in entry]  # fmt: skip
     for key in needs:
-        show(f"saved for these hosts: {key}: {entry[key]} (docs/tls.md has the risk)")
+        show(f"saved for these hosts: {key}: {entry[key]} ({page('tls.md')} has the risk)")
     show(f"estate {name} with {len(entry['hosts'])} hosts saved in {path}")
     if is_default:
         show("It is the default estate: `ovm3 doctor` checks it.")

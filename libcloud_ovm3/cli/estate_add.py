@@ -125,11 +125,14 @@ def entry_hosts(typed: Sequence[Presented], members: Sequence[Presented]) -> lis
 
     One host under two addresses would count twice while it is unreachable.
     """
-    hosts = []
-    for one in typed:
-        same = [m for m in members if m.certificate.fingerprint == one.certificate.fingerprint]
-        hosts.append(same[0].address if len(same) == 1 else one.address)
+    hosts = [entry_host(one, members) for one in typed]
     return list(dict.fromkeys([*hosts, *(member.address for member in members)]))
+
+
+def entry_host(typed: Presented, members: Sequence[Presented]) -> Address:
+    """The pool's address of a host, or the one that was typed."""
+    same = [m for m in members if m.certificate.fingerprint == typed.certificate.fingerprint]
+    return same[0].address if len(same) == 1 else typed.address
 
 
 def entry_pins(hosts: Sequence[Presented]) -> dict[str, str]:

@@ -26,6 +26,8 @@ _TERMS = (
     (r"ex_allow_same_name(?:=True)?", "--allow-same-name"),
     (r"ex_start", "--no-start"),
     (r"ex_minimum_age", "--minimum-age"),
+    (r"ex_disks", "disk"),  # ovm3 passes those that it has asked about
+    (r"\(secret\)", "(--password-file FILE)"),
     (r"ex_estate", "--estate"),
     # keys of the file of estates, which have no option
     (r"ex_timeouts", "timeouts"),

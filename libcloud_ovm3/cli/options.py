@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,7 +23,7 @@ from libcloud_ovm3.cli.option_names import with_option_names
 from libcloud_ovm3.cli.output import tell, tell_text
 from libcloud_ovm3.cli.sections import ConnectionOption
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error, Ovm3Warning, UnexpectedFileContent
-from libcloud_ovm3.estate.members import Estate
+from libcloud_ovm3.estate.members import SILENT_SECONDS, Estate
 from libcloud_ovm3.estates_file.named import NamedEstate, read_password_file
 from libcloud_ovm3.estates_file.reading import find_estate, read_estates
 
@@ -90,7 +91,8 @@ def access_options(command: _F) -> _F:
 _HOSTS_OFF = (
     click.option("--host-off", "hosts_off", multiple=True, metavar="HOST[:PORT]",
                  help="A host that you have seen to be powered off: this command believes that it "
-                 "runs nothing, unless it answers. Read docs/a-host-is-dead.md first."),
+                 "runs nothing, unless it answers. Read a-host-is-dead.md first, in the "
+                 "documentation (`ovm3 --help` shows where it is)."),
     click.option("--ssh-port", "ex_ssh_port", metavar="PORT",
                  help="SSH port of the hosts, which a --host-off must not answer at.  "
                  "[default: 22]"),
@@ -110,8 +112,13 @@ def driver_options(command: _F) -> _F:
 
 
 def make_driver(**options: Any) -> OVM3NodeDriver:
-    """Return the driver for the values of :func:`driver_options` and further arguments."""
-    return OVM3NodeDriver(**_driver_arguments(**options))
+    """Return the driver for the values of :func:`driver_options` and further arguments.
+
+    A command reads the hosts several times, and does not wait each time for one that is dead.
+    """
+    driver = OVM3NodeDriver(**_driver_arguments(**options))
+    driver._estate = replace(driver._estate, silent_seconds=SILENT_SECONDS)
+    return driver
 
 
 def make_access(**options: Any) -> Access:
@@ -225,8 +232,11 @@ def _hosts_and_estate(
 def _whose_password(hosts: tuple[str, ...], port: str | None, estate: NamedEstate | None) -> str:
     """Say for what a password is asked: a host without its port may not be the estate's."""
     default_port = parse_port(port or DEFAULT_PORT)
-    named = ", ".join(str(parse_address(host, default_port)) for host in hosts)
-    return named if estate is None else f"estate {estate.name}"
+    addresses = [parse_address(host, default_port) for host in hosts]
+    if estate is not None and all(map(estate.has_host, addresses)):
+        return f"estate {estate.name}"
+    also = [] if estate is None else [f"the hosts of estate {estate.name}"]
+    return ", ".join([*map(str, addresses), *also])
 
 
 def passwords(texts: tuple[str, ...], whose: str | None) -> tuple[str | None, dict[str, str]]:

@@ -15,7 +15,7 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.text import Text
 
-from libcloud_ovm3.cli.columns import STATE_COLUMNS, coloured, fits, lay_out
+from libcloud_ovm3.cli.columns import STATE_COLUMNS, coloured, fits, lay_out, wrapped
 from libcloud_ovm3.cli.status_line import out_of_the_way
 from libcloud_ovm3.errors import shown
 
@@ -33,15 +33,16 @@ def show_text(text: str) -> None:
 
 
 def show_field(heading: str, text: str) -> None:
-    """Print one line after its heading; a state is coloured on a terminal."""
+    """Print a text after its heading; a state is coloured on a terminal."""
     value = fit(text, sys.stdout)
     shown_as = coloured(value) if heading.strip() in STATE_COLUMNS else Text(value)
-    _print(Text.assemble(fit(heading, sys.stdout), "  ", shown_as), sys.stdout)
+    _show_wrapped(Text(fit(heading, sys.stdout) + "  "), shown_as)
 
 
-def show_level(level: str, line: str) -> None:
-    """Print one line after a level or a state, which is coloured on a terminal."""
-    _print(Text.assemble(coloured(fit(level, sys.stdout)), fit(line, sys.stdout)), sys.stdout)
+def show_level(level: str, heading: str, text: str) -> None:
+    """Print a text after a level, which is coloured on a terminal, and a heading."""
+    head = Text.assemble(coloured(fit(level, sys.stdout)), fit(heading, sys.stdout))
+    _show_wrapped(head, Text(fit(text, sys.stdout)))
 
 
 def tell(line: str) -> None:
@@ -122,6 +123,28 @@ def _width() -> int | None:
 def _tell(text: str) -> None:
     prefix, colon, rest = text.partition(": ")
     _print(Text.assemble((prefix + colon, _PREFIXES.get(prefix, "")), rest), sys.stderr)
+
+
+def _show_wrapped(head: Text, text: Text) -> None:
+    """Print one line; on a terminal what does not fit goes below, under the text.
+
+    It is broken between words only. A long id or path begins further to the left; one that is wider
+    than the terminal makes a wider line.
+    """
+    width = _width()
+    if width is None:
+        _print(head + text, sys.stdout)
+        return
+    head_width = head.cell_len
+    lines = [
+        Text(line, text.style) for line in wrapped(text.plain, max(width - head_width, width // 2))
+    ]
+    if head.cell_len + lines[0].cell_len <= width:
+        head += lines.pop(0)
+    _print(head, sys.stdout)
+    for line in lines:
+        indent = max(0, min(head_width, width - line.cell_len))
+        _print(Text(" " * indent) + line, sys.stdout)
 
 
 def _print(text: Text, stream: TextIO | None) -> None:

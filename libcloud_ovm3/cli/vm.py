@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import click
@@ -55,13 +56,14 @@ def list_vms(form: str, hosts_off: tuple[str, ...], **options: Any) -> None:
 
 @vm.command("show", epilog=examples("ovm3 vm show web-1", "ovm3 vm show web-1 -o yaml"))
 @output_option
+@hosts_off_options
 @driver_options
 @click.argument("name", metavar="NAME|ID")
-def show_vm(name: str, form: str, **options: Any) -> None:
+def show_vm(name: str, form: str, hosts_off: tuple[str, ...], **options: Any) -> None:
     """Show all that is known of a VM, and when the hosts booted."""
     with reported(is_read=True):
         driver = make_driver(**options)
-        node, locations = find_vm(driver, name), driver.list_locations()
+        node, locations = find_vm(driver, name, hosts_off), driver.list_locations()
         show_node(node, locations, form)
         tell_unread(locations)
 
@@ -144,7 +146,8 @@ def start(
     """
     with reported():
         driver = make_driver(**options)
-        _each(find_vms(driver, vms), lambda node: _start(driver, node, location, hosts_off))
+        start_one = partial(_start, driver, location=location, hosts_off=hosts_off)
+        _each(find_vms(driver, vms), start_one, driver.ex_get_node)
 
 
 @vm.command(epilog=examples("ovm3 vm stop web-1", "ovm3 vm stop web-1 --force"))
@@ -166,7 +169,8 @@ def stop(
     with reported():
         limit = parse_seconds(timeout, "--timeout", may_be_zero=True)
         driver = make_driver(**options)
-        _each(find_vms(driver, vms), lambda node: _stop(driver, node, force, limit, hosts_off))
+        stop_one = partial(_stop, driver, force=force, limit=limit, hosts_off=hosts_off)
+        _each(find_vms(driver, vms), stop_one, driver.ex_get_node)
 
 
 @vm.command(epilog=examples("ovm3 vm reboot web-1"))
@@ -265,7 +269,8 @@ def _reboot(driver: OVM3NodeDriver, node: Node, minimum_age: float) -> str:
 def _destroy(
     driver: OVM3NodeDriver, node: Node, hosts_off: tuple[str, ...], disks: list[str] | None
 ) -> str:
-    driver.destroy_node(node, ex_hosts_off=hosts_off, ex_disks=disks)
+    is_agreed = disks is None or bool(node.extra["live"])  # without a question, or it was shown
+    driver.destroy_node(node, ex_hosts_off=hosts_off, ex_disks=disks, ex_power_off=is_agreed)
     return f"{_label(node)} was destroyed"
 
 
@@ -312,15 +317,18 @@ def _plan(
 # ------------------------------------------------------------------ several VMs
 
 
-def _each(nodes: list[Node], action: Callable[[Node], str]) -> None:
+def _each(
+    nodes: list[Node], action: Callable[[Node], str], read: Callable[[str], Node] | None = None
+) -> None:
     """Print what ``action`` returns for each VM. One that fails does not keep the others from it.
 
+    :param read: reads a VM anew when its turn comes; None: ``action`` does not go by its state.
     :raises SystemExit: at least one of several has failed; with the highest exit status.
     """
     failed: dict[str, int] = {}
-    for node in nodes:
+    for number, node in enumerate(nodes):
         try:
-            show(action(node))
+            show(action(read(str(node.id)) if read and number else node))
         except InvalidArgument:
             raise
         except (Ovm3Error, click.ClickException) as error:

@@ -16,7 +16,7 @@ from libcloud_ovm3.agent.functions import Agent
 from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.compute.habitual import refuse_unsupported
 from libcloud_ovm3.errors import warn
-from libcloud_ovm3.estate.members import Estate
+from libcloud_ovm3.estate.members import SILENT_SECONDS, Estate
 
 if TYPE_CHECKING:
     from libcloud_ovm3.estates_file.named import NamedEstate
@@ -250,4 +250,6 @@ class OVM3Base(NodeDriver):
         names = estate.hosts_off.parse_names(hosts_off) if hosts_off else ()
         if names:
             warn(estate.hosts_off.warning_of(names), stacklevel=3)
-        return replace(self._estate, hosts_off=names)
+        # Each reading checks that they do not answer, so the agents need not be called each time.
+        seconds = SILENT_SECONDS if names else self._estate.silent_seconds
+        return replace(self._estate, hosts_off=names, silent_seconds=seconds)

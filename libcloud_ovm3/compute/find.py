@@ -12,9 +12,10 @@ from libcloud_ovm3.compute.driver import OVM3NodeDriver
 from libcloud_ovm3.errors import HostNotFound, ImageNotFound, InvalidArgument
 
 
-def find_vm(driver: OVM3NodeDriver, text: str) -> Node:
+def find_vm(driver: OVM3NodeDriver, text: str, hosts_off: Sequence[str] = ()) -> Node:
     """Return a VM by its id, if the text is one, else by its name."""
-    return driver.ex_get_node(text) if dashed(text) else driver.ex_get_node_by_name(text)
+    find = driver.ex_get_node if dashed(text) else driver.ex_get_node_by_name
+    return find(text, ex_hosts_off=hosts_off)
 
 
 def find_vms(driver: OVM3NodeDriver, texts: Sequence[str]) -> list[Node]:
@@ -81,4 +82,8 @@ def find_host(driver: OVM3NodeDriver, text: str) -> NodeLocation:
 def _is_host(location: NodeLocation, text: str) -> bool:
     address = location.extra["address"]
     names = (location.id, location.name, address, parse_address(address).host)
-    return text in names or (dashed(text) or "") == dashed(str(location.id))
+    return (
+        text in names
+        or text.lower() in names[2:]
+        or (dashed(text) or "") == dashed(str(location.id))
+    )

@@ -239,6 +239,7 @@ class Nodes(OVM3Base):
         node: Node,
         ex_hosts_off: Sequence[NodeLocation | str] | str | None = None,
         ex_disks: Sequence[str] | None = None,
+        ex_power_off: bool | str = True,
     ) -> bool:
         """Power a node off if it is running, then delete its definition and its own disks.
 
@@ -257,11 +258,15 @@ class Nodes(OVM3Base):
             :meth:`ex_list_own_disks` has returned, and to which somebody has agreed. None: all.
         :type ex_disks: ``list`` of ``str``
 
+        :param ex_power_off: False: refuse a node that is running, instead of powering it off.
+        :type ex_power_off: ``bool``
+
         :rtype: ``bool``
         """
+        may_power_off = parse_flag(ex_power_off, "ex_power_off")
         on = self._estate_of(ex_hosts_off)
         only = [ex_disks] if isinstance(ex_disks, str) else ex_disks
-        self._warn(operations.destroy_vm.destroy(on, object_id(node), only))
+        self._warn(operations.destroy_vm.destroy(on, object_id(node), only, may_power_off))
         return True
 
     def ex_list_own_disks(
@@ -316,17 +321,14 @@ class Nodes(OVM3Base):
         )
 
     def ex_get_node(
-        self,
-        node_id: str,
-        ex_hosts_off: Sequence[NodeLocation | str] | str | None = None,
+        self, node_id: str, ex_hosts_off: Sequence[NodeLocation | str] | str | None = None
     ) -> Node:
         """The node of this id.
 
         :param node_id: The VM's uuid, dashed or not. (required)
         :type node_id: ``str``
 
-        :param ex_hosts_off: Hosts that are powered off, as you have seen yourself: for this call
-            they run nothing. Refused if one answers anything (docs/a-host-is-dead.md).
+        :param ex_hosts_off: As in :meth:`list_nodes`.
         :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
 
         :raises NodeNotFound: there is none.
@@ -337,31 +339,34 @@ class Nodes(OVM3Base):
         snapshot = estate.vms.read_estate(self._estate_of(ex_hosts_off))
         return to_node(snapshot.vm(node_id), self, snapshot.hosts_off)
 
-    def ex_get_node_details(self, node: Node | str) -> Node:
+    def ex_get_node_details(
+        self, node: Node | str, ex_hosts_off: Sequence[NodeLocation | str] | str | None = None
+    ) -> Node:
         """The node as it is now, read anew: what libcloud's other drivers have under this name.
 
         :param node: The node, or its id, dashed or not. (required)
         :type node: :class:`Node`
+
+        :param ex_hosts_off: As in :meth:`list_nodes`.
+        :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
 
         :raises NodeNotFound: It does not exist (any more).
         :raises SearchIncomplete: It was not found, but something that may contain it could not be
             read.
         :rtype: :class:`Node`
         """
-        return self.ex_get_node(object_id(node))
+        snapshot = estate.vms.read_estate(self._estate_of(ex_hosts_off))
+        return to_node(snapshot.vm(object_id(node)), self, snapshot.hosts_off)
 
     def ex_get_node_by_name(
-        self,
-        name: str,
-        ex_hosts_off: Sequence[NodeLocation | str] | str | None = None,
+        self, name: str, ex_hosts_off: Sequence[NodeLocation | str] | str | None = None
     ) -> Node:
         """The node of this display name.
 
         :param name: The exact name. (required)
         :type name: ``str``
 
-        :param ex_hosts_off: Hosts that are powered off, as you have seen yourself: for this call
-            they run nothing. Refused if one answers anything (docs/a-host-is-dead.md).
+        :param ex_hosts_off: As in :meth:`list_nodes`.
         :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
 
         :raises NodeNotFound: there is none.

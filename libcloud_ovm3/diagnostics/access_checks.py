@@ -17,6 +17,7 @@ from libcloud_ovm3.errors import (
     HostUnreachable,
     Ovm3Error,
 )
+from libcloud_ovm3.pages import page
 
 OLD_TLS = ("TLSv1", "TLSv1.1", "SSLv3")
 RSA_BITS = 2048
@@ -168,7 +169,7 @@ def check_access(collected: Collected) -> Iterator[Finding]:
             "nothing could be read: the host is off or cannot be reached from here, or its agent "
             "is not running or listens on another port",
             f"{_CHECK_AGENT}; ask another host of its pool: `ovm3 doctor HOST`; if the host is "
-            f"dead: docs/a-host-is-dead.md",
+            f"dead: {page('a-host-is-dead.md')}",
         )
     elif isinstance(error, CertificateRejected):
         certificate = collected.certificate

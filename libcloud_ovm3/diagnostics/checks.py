@@ -28,6 +28,8 @@ from libcloud_ovm3.diagnostics.host_checks import (
 )
 from libcloud_ovm3.diagnostics.pool_checks import (
     check_clocks,
+    check_member_lists,
+    check_options,
     check_pool,
     check_uniformity,
     check_unreachable,
@@ -47,7 +49,9 @@ def run_checks(collected: Collected) -> list[Finding]:
     if host is not None:
         findings += [*check_versions(host), *check_owner(host), *check_roles(host)]
     findings += [*check_pool(inventory), *check_uniformity(snapshot.hosts)]
+    findings += check_member_lists(inventory)
     findings += [*check_unreachable(snapshot.unreachable), *check_lists(members)]
+    findings += check_options(snapshot)
     findings += check_tls_sessions(members, collected.address, collected.now)
     findings += check_clocks(members)
     findings += check_boots(members, snapshot, collected.now)

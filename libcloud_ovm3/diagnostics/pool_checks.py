@@ -14,6 +14,8 @@ from libcloud_ovm3.diagnostics.finding import Finding
 from libcloud_ovm3.diagnostics.inventory import InventoryData, name_of
 from libcloud_ovm3.errors import CertificateRejected, HostUnreachable, Ovm3Error
 from libcloud_ovm3.estate.hosts import HostView, UnreachableHost
+from libcloud_ovm3.estate.vms import EstateSnapshot
+from libcloud_ovm3.pages import page
 
 
 def check_pool(inventory: InventoryData) -> Iterator[Finding]:
@@ -69,6 +71,28 @@ def check_uniformity(hosts: Sequence[HostView]) -> Iterator[Finding]:
             )
 
 
+def check_member_lists(inventory: InventoryData) -> Iterator[Finding]:
+    """Check that hosts of one pool list the same members: each has a list of its own."""
+    lists: dict[str, dict[str, frozenset[str]]] = {}
+    for view, pool in zip(inventory.snapshot.hosts, inventory.pools, strict=True):
+        if isinstance(pool, documents.ServerPool):
+            members = frozenset(ip for ip in pool.members if ip)
+            lists.setdefault(pool.uuid, {})[name_of(view)] = members
+    for of_pool in lists.values():
+        every = frozenset().union(*of_pool.values())
+        lacking = {name: sorted(every - members) for name, members in of_pool.items()}
+        listed = "; ".join(f"{name} lacks {', '.join(ips)}" for name, ips in lacking.items() if ips)
+        if listed:
+            yield Finding(
+                "warning",
+                "pool",
+                f"the hosts have different lists of its members: {listed}",
+                "a host that was down when the pool changed has an old list; whoever is in one of "
+                "the lists counts as a member",
+                "set the list of all members on each host: `ovm3 api show set_pool_member_ip_list`",
+            )
+
+
 def check_unreachable(hosts: Sequence[UnreachableHost]) -> Iterator[Finding]:
     """Report each pool member that could not be read, with the reason and its own advice."""
     for host in hosts:
@@ -82,6 +106,18 @@ def check_unreachable(hosts: Sequence[UnreachableHost]) -> Iterator[Finding]:
                 "nothing on it is changed; both continue to run their VMs"
             )
         yield Finding("error", "member", str(host.reason), means, _member_advice(host))
+
+
+def check_options(snapshot: EstateSnapshot) -> Iterator[Finding]:
+    """Report pins and passwords for hosts that the pool does not have."""
+    for notice in snapshot.unmatched:
+        yield Finding(
+            "warning",
+            "options",
+            notice,
+            "a host that it was meant for is reached with the usual password, or not at all",
+            "correct the name of the host, or remove the entry",
+        )
 
 
 def _member_advice(host: UnreachableHost) -> str:
@@ -105,7 +141,8 @@ def _member_advice(host: UnreachableHost) -> str:
         )
     advice = f"bring it online; `ovm3 doctor {host.address}`"
     if isinstance(host.reason, HostUnreachable):
-        advice += ". If it is dead: docs/a-host-is-dead.md shows how to start its VMs elsewhere"
+        where = page("a-host-is-dead.md")
+        advice += f". If it is dead: {where} shows how to start its VMs elsewhere"
     return advice
 
 

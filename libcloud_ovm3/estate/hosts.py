@@ -16,6 +16,7 @@ from libcloud_ovm3.agent import catalogue, documents
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.functions import Agent
 from libcloud_ovm3.agent.identifiers import dashed
+from libcloud_ovm3.agent.liveness import is_silence
 from libcloud_ovm3.errors import (
     AgentFault,
     BadCredentials,
@@ -152,42 +153,48 @@ def map_hosts(
         pool.shutdown(wait=False, cancel_futures=True)
 
 
+_Read = tuple[HostView, documents.ServerPool | None]
+
+
 def read_hosts(estate: Estate, *more: str) -> tuple[list[HostView], list[UnreachableHost]]:
     """Read every host: its identity, its domains and its records of repositories.
 
-    The given hosts report the other members of their pools. These are read next or, if the user
-    wants only the given ones, reported as unreachable: they too may run any VM of the pool.
+    The hosts report the other members of their pools. These are read next or, if the user wants
+    only the given ones, reported as unreachable: they too may run any VM of the pool. Each host has
+    a list of its own, which nobody corrects while it is down, so every host is asked for it.
 
     :param more: Further reads of the agent that the host module brings along, if there is one.
     :return: The hosts that answered, and those that did not.
     :raises Ovm3Error: No host answered; it is the first one's error.
     """
-    given = map_hosts(lambda address: _read_given(estate, address, more), estate.given)
-    results = [_view_of(result) for result in given]
-    addresses = list(estate.given)
-    members = _other_members(estate, given, [v for v in results if isinstance(v, HostView)])
-    if estate.whole_pool:
+    addresses: list[Address] = []
+    results: list[_Read | Ovm3Error] = []
+    new, members = list(estate.given), list[Address]()
+    while new:
+        addresses += new
+        results += map_hosts(lambda address: _read_with_pool(estate, address, more), new)
+        members = _other_members(addresses, results, len(estate.given))
         # Several members at one address listen at ports that only the user can name.
         # One whose address is not reported cannot be contacted at all.
         new = [one for one in dict.fromkeys(members) if one.host and one not in addresses]
-        members = list((Counter(members) - Counter(new)).elements())
-        addresses += new
-        results += map_hosts(lambda address: read_host(estate, address, *more), new)
-    views, unreachable = _distinct(addresses, results)
+        new = new if estate.whole_pool else []
+    for address, result in zip(addresses, results, strict=True):
+        if isinstance(result, HostUnreachable) and is_silence(result):
+            estate.remember_silence(address, result)
+    views, unreachable = _distinct(addresses, [_view_of(result) for result in results])
     if not views:
         raise unreachable[0].reason
     return views, unreachable + [_not_contacted(address) for address in members]
 
 
-def _read_given(
-    estate: Estate, address: Address, more: Sequence[str]
-) -> tuple[HostView, documents.ServerPool | None]:
+def _read_with_pool(estate: Estate, address: Address, more: Sequence[str]) -> _Read:
+    estate.require_not_silent(address)
     asked = ask_module(estate, address, (POOL, *_BASIC_READS, *more))
     pool = documents.server_pool(_read(estate.agent(address), asked.answers, POOL))
     return _view(estate, address, asked), pool
 
 
-def _view_of(result: tuple[HostView, Any] | Ovm3Error) -> HostView | Ovm3Error:
+def _view_of(result: _Read | Ovm3Error) -> HostView | Ovm3Error:
     return result if isinstance(result, Ovm3Error) else result[0]
 
 
@@ -196,6 +203,7 @@ def read_host(estate: Estate, address: Address, *more: str) -> HostView:
 
     :raises Ovm3Error: It did not answer.
     """
+    estate.require_not_silent(address)
     return _view(estate, address, ask_module(estate, address, (*_BASIC_READS, *more)))
 
 
@@ -266,20 +274,26 @@ def live_domains(view: HostView) -> tuple[Domain, ...]:
 
 
 def _other_members(
-    estate: Estate, results: Iterable[Any], views: Sequence[HostView]
+    addresses: Sequence[Address], results: Sequence[_Read | Ovm3Error], given: int
 ) -> list[Address]:
-    """The addresses of those members of the given hosts' pools that were not read yet.
+    """The addresses of those members of these hosts' pools that were not read yet.
 
     Members share one agent port. The user may know one by another name than the address that the
     pool has for it. An address is repeated for each member at it that was not read.
+
+    :param given: How many of these hosts, the first ones, the user named.
     """
-    members: dict[Address, int] = {}
-    for given, result in zip(estate.given, results, strict=True):
-        if not isinstance(result, Ovm3Error) and result[1] is not None:
-            for ip, count in Counter(result[1].members).items():
-                members[Address(ip, given.port)] = count
-    names = {view.address: view.server.registered_ip for view in views}
-    known = Counter(names.get(address) or address.host for address in estate.given)
+    members: Counter[Address] = Counter()
+    known: Counter[str] = Counter()
+    for number, (address, result) in enumerate(zip(addresses, results, strict=True)):
+        named = address.host
+        if not isinstance(result, Ovm3Error):
+            view, pool = result
+            if number < given:
+                named = view.server.registered_ip or named
+            listed = pool.members if pool is not None else ()
+            members |= Counter(Address(ip, address.port) for ip in listed)
+        known[named] += 1
     return [a for a, count in members.items() for _ in range(count - known[a.host])]
 
 

@@ -28,10 +28,13 @@ from libcloud_ovm3.errors import (
 from libcloud_ovm3.estate.hosts import HostView, UnreachableHost, map_hosts, read_pools
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository, with_module
+from libcloud_ovm3.pages import page
 from libcloud_ovm3.progress import waiting
 
 # Seconds to wait for a connection at least: a lost packet is sent again after 1 and after 3.
 LEAST_LIMIT = 5.0
+# The same for one more check after a whole one: a host that has come back answers in milliseconds.
+BRIEF_LIMIT = 1.0
 _HEARTBEAT = b".hb-"  # of CloudStack's storagehealth.py (agent-behaviour 15.4)
 _HEARTBEAT_SECONDS = 5.0  # between two readings of what changes each second
 _HEARTBEAT_BYTES = 64  # it is a number of seconds
@@ -68,9 +71,12 @@ class HostOff:
 def parse_names(names: Any) -> tuple[str, ...]:
     """The names of hosts that are powered off, as the user writes them, each once.
 
-    :param names: A name, an object with an ``id``, or several of these.
+    :param names: A name, an object with an ``id``, or several of these; a text, as programs such as
+        Salt pass it, has commas between them.
     :raises InvalidArgument: One of them cannot be the address or the name of a host.
     """
+    if isinstance(names, str):
+        names = names.split(",")
     several = names if isinstance(names, list | tuple | set | frozenset) else [names]
     listed: list[Any] = [getattr(one, "id", one) for one in several]
     try:
@@ -213,27 +219,33 @@ def _names_of(host: str) -> set[str]:
     return {host.lower()} | _resolved(host)
 
 
-def require_silent(estate: Estate, off: Sequence[HostOff], hosts: Sequence[HostView]) -> None:
+def require_silent(
+    estate: Estate, off: Sequence[HostOff], hosts: Sequence[HostView], is_brief: bool = False
+) -> None:
     """Check that none of these hosts answers: its agent's port, SSH; from here, and from each host
     that has the host module.
 
-    For each of them it takes as long as the time limit for connecting: all ask at once.
+    It takes as long as the time limit for connecting, for all of them together: all ask at once.
 
+    :param is_brief: Whether it may take a second only, as a whole check has just been made.
     :raises PreconditionFailed: One answers, or that cannot be checked; says how.
     """
-    for one in off:
-        checks = _checks(estate, one, hosts)
-        for found in map_hosts(lambda check: check(), checks):
-            if isinstance(found, Ovm3Error):
-                raise _refused(one, f"whether it is running is unknown: {found}")
-            if found is not None:
-                raise _refused(one, f"it {found}")
+    limit = BRIEF_LIMIT if is_brief else max(estate.liveness.limit, LEAST_LIMIT)
+    checks = [(one, check) for one in off for check in _checks(estate, one, hosts, limit)]
+    answers = map_hosts(lambda pair: pair[1](), checks, threads=len(checks))
+    for (one, _), found in zip(checks, answers, strict=True):
+        if isinstance(found, Ovm3Error):
+            raise _refused(one, f"whether it is running is unknown: {found}")
+        if found is not None:
+            raise _refused(one, f"it {found}")
+    for address in (address for one in off for address in one.addresses):
+        estate.confirm_silence(address)
 
 
 def _checks(
-    estate: Estate, off: HostOff, hosts: Sequence[HostView]
+    estate: Estate, off: HostOff, hosts: Sequence[HostView], limit: float
 ) -> list[Callable[[], str | None]]:
-    options, limit = estate.liveness, max(estate.liveness.limit, LEAST_LIMIT)
+    options = estate.liveness
     if any(liveness.is_behind_proxy(address, options) for address in off.addresses):
         raise _refused(off, "agents are called through a proxy, so it cannot be checked from here")
     # The name may lead to further addresses of the host, or to a host that answers.
@@ -273,7 +285,7 @@ def _seen_by(host: HostView, ip: str, port: int, limit: float) -> str | None:
 def _refused(off: HostOff, why: str) -> PreconditionFailed:
     return PreconditionFailed(
         f"host {off.label} does not count as powered off (ex_hosts_off): {why}. Nothing more was "
-        f"sent; see docs/a-host-is-dead.md"
+        f"sent; see {page('a-host-is-dead.md')}"
     )
 
 

@@ -12,12 +12,21 @@ from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.functions import Agent
 from libcloud_ovm3.agent.liveness import LivenessOptions
 from libcloud_ovm3.clock import Clock
-from libcloud_ovm3.errors import AgentFault, HostNotVerified, MalformedResponse, OutcomeUnknown
+from libcloud_ovm3.errors import (
+    AgentFault,
+    HostNotVerified,
+    HostUnreachable,
+    MalformedResponse,
+    OutcomeUnknown,
+)
 
 if TYPE_CHECKING:
     from libcloud_ovm3.agent.hostmodule import HostModule
 
 MODULE_MISSING_SECONDS = 600.0  # until a host without the host module is asked for it again
+# Until a host that did not answer at all is called again, where that is remembered. More than what
+# lies between two readings: the wait for the second one, and that for heartbeats.
+SILENT_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,18 @@ class ModuleMissing:
 
 
 @dataclass(frozen=True)
+class Silence:
+    """That a host did not answer at all.
+
+    :ivar since: When that was seen last, by the estate's clock.
+    :ivar reason: The error of the call that it did not answer.
+    """
+
+    since: float
+    reason: HostUnreachable
+
+
+@dataclass(frozen=True)
 class Estate:
     """The hosts to manage, and how to reach them.
 
@@ -45,6 +66,9 @@ class Estate:
     :ivar use_module: Whether the host module is used where a host has it.
     :ivar liveness: How a host that is said to be off is checked.
     :ivar hosts_off: The hosts that the user says are off, as the user named them; of one call only.
+    :ivar silent_seconds: How long a host that did not answer at all counts as unreachable without
+        being called again, so that not every reading waits for it anew. It never counts as off.
+    :ivar unmatched: What options say of hosts that are none of these, which are all members.
     """
 
     given: tuple[Address, ...]
@@ -55,8 +79,11 @@ class Estate:
     use_module: bool = True
     liveness: LivenessOptions = field(default_factory=LivenessOptions)
     hosts_off: tuple[str, ...] = ()
+    silent_seconds: float = 0.0
+    unmatched: Callable[[Sequence[Address]], Sequence[str]] = lambda _: ()
     _lacking: dict[Address, ModuleMissing] = field(default_factory=dict)
     _agents: dict[Address, Agent | None] = field(default_factory=dict)
+    _silent: dict[Address, Silence] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def agent(self, address: Address) -> Agent:
@@ -76,6 +103,29 @@ class Estate:
                 host=str(address),
             )
         return agent
+
+    def require_not_silent(self, address: Address) -> None:
+        """Do not call a host again that has just not answered at all.
+
+        :raises HostUnreachable: It has not: the error of that time.
+        """
+        with self._lock:
+            silence = self._silent.get(address)
+        if silence and self.clock.now() - silence.since < self.silent_seconds:
+            raise silence.reason
+
+    def remember_silence(self, address: Address, reason: HostUnreachable) -> None:
+        """A call of this host was not answered at all."""
+        with self._lock:
+            known = self._silent.get(address)
+            if known is None or known.reason is not reason:  # else it was not called
+                self._silent[address] = Silence(self.clock.now(), reason)
+
+    def confirm_silence(self, address: Address) -> None:
+        """This host was checked, and still does not answer."""
+        with self._lock:
+            if address in self._silent:
+                self._silent[address] = Silence(self.clock.now(), self._silent[address].reason)
 
     def module(self, address: Address) -> HostModule | None:
         """The host module of a host; None if it is not to be used, or was missing recently."""

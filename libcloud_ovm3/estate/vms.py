@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.identifiers import dashed, undashed
 from libcloud_ovm3.agent.texts import text_of
 from libcloud_ovm3.errors import (
@@ -104,6 +105,7 @@ class EstateSnapshot:
     :ivar repositories: Every repository that a host knows.
     :ivar vms: All VMs, by id.
     :ivar hosts_off: The hosts that count as running nothing, because the user says so.
+    :ivar unmatched: Notices of options for hosts that the estate does not have.
     """
 
     hosts: tuple[HostView, ...]
@@ -111,6 +113,7 @@ class EstateSnapshot:
     repositories: tuple[Repository, ...]
     vms: dict[str, VM] = field(default_factory=dict)
     hosts_off: tuple[HostOff, ...] = ()
+    unmatched: tuple[str, ...] = ()
 
     @property
     def definitions(self) -> list[Definition]:
@@ -201,7 +204,7 @@ class EstateSnapshot:
             for repository in self.repositories
             for one in repository.aside
         ]
-        return [host.notice for host in self.hosts if host.notice] + left
+        return [host.notice for host in self.hosts if host.notice] + left + [*self.unmatched]
 
 
 def read_estate(estate: Estate, *more: str) -> EstateSnapshot:
@@ -213,6 +216,7 @@ def read_estate(estate: Estate, *more: str) -> EstateSnapshot:
     :raises Ovm3Error: No host answered.
     """
     hosts, unreachable = read_hosts(estate, *more)
+    unmatched = _unmatched(estate, hosts, unreachable)
     off, unreachable = split(estate, hosts, unreachable)
     repositories = read_repositories(hosts)
     require_off(estate, off, hosts, repositories)
@@ -223,7 +227,25 @@ def read_estate(estate: Estate, *more: str) -> EstateSnapshot:
         repositories=tuple(repositories),
         vms=merge_vms(hosts, read_definitions(repositories), all_answered=not unseen),
         hosts_off=off,
+        unmatched=unmatched,
     )
+
+
+def _unmatched(
+    estate: Estate, hosts: Sequence[HostView], unreachable: Sequence[UnreachableHost]
+) -> tuple[str, ...]:
+    """Notices of options for hosts that are not in the estate, where all its members are known.
+
+    A wrong key is nowhere else an error: the host that was meant gets the usual password.
+    """
+    missing = {one.address for one in unreachable}
+    if missing & set(map(str, estate.given)) or any(one.startswith(":") for one in missing):
+        return ()
+    split_up = (one.rpartition(":") for one in sorted(missing))
+    members = [Address(host.strip("[]"), int(port)) for host, _, port in split_up]
+    members += [one.address for one in hosts]
+    names = [Address(one.server.registered_ip, one.address.port) for one in hosts]
+    return tuple(estate.unmatched([*estate.given, *members, *names]))
 
 
 def unseen_of(hosts: Iterable[HostView], unreachable: Iterable[UnreachableHost]) -> tuple[str, ...]:

@@ -6,11 +6,12 @@ import contextlib
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from libcloud_ovm3.errors import InvalidArgument
+from libcloud_ovm3.estates_file.named import first_line
 from libcloud_ovm3.estates_file.reading import (
     Estates,
     check_content,
@@ -21,8 +22,9 @@ from libcloud_ovm3.estates_file.reading import (
 )
 
 _ABOUT = """\
-# Estates of libcloud-ovm3 (docs/estates.md). `ovm3 estate add|use|remove` write this file anew and
-# drop comments; what it was before is then in estates.yaml.bak. Passwords must not stand in here.
+# Estates of libcloud-ovm3 (the page estates.md of its documentation). `ovm3 estate add|use|remove`
+# write this file anew and drop comments; what it was before is then in estates.yaml.bak. Passwords
+# must not stand in here.
 """
 
 
@@ -32,15 +34,13 @@ def add_estate(name: str, entry: dict[str, Any], password: str | None, is_defaul
     :param password: Saved in a file of its own beside the file of estates, which the entry then
         names; None: the entry says where it comes from, or nothing does.
     :return: Whether it is the default now.
-    :raises InvalidArgument: There is one of this name, or the entry is not valid.
+    :raises InvalidArgument: There is one of this name, in upper or lower case, or the entry is not
+        valid.
     """
     path = estates_path()
     with _exclusive() as file, _changing(file) as content:
         estates = content.setdefault("estates", {})
-        if name in estates:
-            raise InvalidArgument(
-                f"there is an estate {name!r} in {path} already: `ovm3 estate remove {name}` first"
-            )
+        require_new(path, estates, name)
         if password is not None:
             entry = {**entry, "password_file": password_file_of(name)}
         estates[name] = entry
@@ -48,9 +48,24 @@ def add_estate(name: str, entry: dict[str, Any], password: str | None, is_defaul
             content["default"] = name
         found = check_content(path, content)
         if password is not None:
+            _require_saveable(password)
             _require_own(found, name)
             _write(path.parent / password_file_of(name), f"{password}\n")
         return bool(content.get("default") == name)
+
+
+def require_new(path: Path, estates: Iterable[str], name: str) -> None:
+    """Check that there is no estate of this name, in upper or lower case: on some disks both would
+    have one password file.
+
+    :raises InvalidArgument: There is one.
+    """
+    for one in estates:
+        if one.casefold() == name.casefold():
+            raise InvalidArgument(
+                f"there is an estate {one!r} in {path} already: `ovm3 estate remove {one}` first"
+                f"{'' if one == name else ', or choose a name that differs in more than its case'}"
+            )
 
 
 def password_file_of(name: str) -> str:
@@ -98,6 +113,21 @@ def _require_own(found: Estates, name: str) -> None:
         raise InvalidArgument(
             f"{file} has the password of the estate {', '.join(others)}, and would be overwritten: "
             f"choose another name than {name!r}"
+        )
+    if os.path.lexists(file):
+        raise InvalidArgument(
+            f"{file} exists, and would be overwritten: delete it if no password in it is needed, "
+            f"or choose another name than {name!r}"
+        )
+
+
+def _require_saveable(password: str) -> None:
+    """Check that a password is the same when it is read again."""
+    saved = f"{password}\n".encode("utf-8", "replace")
+    if first_line(saved) != password:
+        raise InvalidArgument(
+            "the password cannot be saved in the first line of a file: it has a line break, a byte "
+            "order mark, or bytes that are not UTF-8; use --password-command or --no-save-password"
         )
 
 

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from libcloud_ovm3.agent.address import host_key, parse_address, parse_flag, parse_port
+from libcloud_ovm3.agent.address import (
+    Address,
+    keyed,
+    parse_address,
+    parse_flag,
+    parse_port,
+    unmatched,
+)
 from libcloud_ovm3.agent.call_kinds import TimeLimits, parse_seconds
 from libcloud_ovm3.agent.tls import check_minimum, parse_pins
 from libcloud_ovm3.errors import InvalidArgument
@@ -60,6 +67,25 @@ def check_entry(entry: Any) -> None:
             CHECKS[key](value)
         except InvalidArgument as error:
             raise InvalidArgument(f"{key}: {error}") from None
+    if parse_flag(entry.get("only", False), "only"):
+        pinned = filter(None, parse_pins(entry.get("pins")))  # they can be named with --host
+        known = [*listed_hosts(entry["hosts"]), *pinned]
+        require_hosts(entry, [parse_address(host) for host in known])
+
+
+def require_hosts(entry: Mapping[str, Any], hosts: Sequence[Address]) -> None:
+    """Check that what is said by host is for these hosts: for a wrong one it has no effect.
+
+    :raises InvalidArgument: It is not.
+    """
+    by_host: dict[str, Collection[str]] = {"pins": parse_pins(entry.get("pins"))}
+    for key in ("password_files", "tls_server_names"):
+        value = entry.get(key)
+        by_host[key] = keyed(value) if isinstance(value, dict) else {}
+    for key, named in by_host.items():
+        for host in unmatched(named, hosts):
+            listed = ", ".join(dict.fromkeys(map(str, hosts)))
+            raise InvalidArgument(f"{key}: {host} is none of these hosts: {listed}")
 
 
 def _check_hosts(value: Any) -> None:
@@ -92,8 +118,7 @@ def _check_command(value: Any) -> None:
 def _check_by_host(value: Any) -> None:
     if not isinstance(value, dict):
         raise InvalidArgument(f"{value!r}: expected a mapping from host to text")
-    for host, text in value.items():
-        host_key(host)
+    for text in keyed(value).values():
         _check_text(text)
 
 

@@ -160,10 +160,10 @@ class NamedEstate:
                 f"{failed} failed with exit status {command_run.returncode}; run it by hand to "
                 f"see why"
             )
-        lines = output.decode("utf-8", "surrogateescape").splitlines()
-        if not lines or not lines[0]:
+        password = first_line(output, "surrogateescape")
+        if not password:
             raise PreconditionFailed(f"{failed} printed no password in its first line")
-        return lines[0]
+        return password
 
 
 def _printed(run: subprocess.Popen[bytes], seconds: float) -> bytes | None:
@@ -199,9 +199,17 @@ def read_password_file(path: Path, label: str) -> str:
     :raises InvalidArgument: It cannot be read, or its first line is empty.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        password = first_line(path.read_bytes())
     except (OSError, ValueError) as error:
         raise InvalidArgument(f"{label} {str(path)!r}: {error}") from None
-    if not lines or not lines[0]:
+    if not password:
         raise InvalidArgument(f"{label} {str(path)!r}: its first line is empty")
-    return lines[0]
+    return password
+
+
+def first_line(content: bytes, errors: str = "strict") -> str:
+    """The first line, without the mark that some editors begin a file with.
+
+    Only a line feed ends it: a password may have any other character that Unicode calls a break.
+    """
+    return content.decode("utf-8-sig", errors).partition("\n")[0].removesuffix("\r")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Collection, Mapping, Sequence
 
+from libcloud_ovm3.agent.address import list_of
 from libcloud_ovm3.errors import AgentFault, OutcomeUnknown, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.disks import FileSystem, read_disk_usage
@@ -23,6 +24,7 @@ from libcloud_ovm3.operations.own_disks import (
     find_own_disks,
     find_users,
     repository_of,
+    require_disks,
     why_used,
 )
 from libcloud_ovm3.operations.preconditions import only_live_domain, require_certain
@@ -31,18 +33,22 @@ from libcloud_ovm3.operations.stop_vm import stop_live
 from libcloud_ovm3.progress import waiting
 
 
-def destroy(estate: Estate, vm_id: str, only: Collection[str] | None = None) -> list[str]:
+def destroy(
+    estate: Estate, vm_id: str, only: Collection[str] | None = None, may_power_off: bool = True
+) -> list[str]:
     """Power a VM off, wait until it is gone, delete its definition, then its own disks.
 
     Its own disks: see :func:`.find_own_disks`. None of them is deleted if anybody else may use a
     file of that name, or if that cannot be known. That is decided anew right before the first
     deletion.
 
-    :param only: the paths that may be deleted; None: all of its own disks.
+    :param only: the paths that may be deleted, of its disks; None: all of its own disks.
+    :param may_power_off: whether it is destroyed if it is live.
     :return: notices for the user: disks that were kept, and why.
     :raises NodeNotFound: there is no such VM.
-    :raises PreconditionFailed: where it runs is not proven, or its directory holds a disk; nothing
-        was done.
+    :raises InvalidArgument: ``only`` names something that is not one of its disks.
+    :raises PreconditionFailed: where it runs is not proven, or its directory holds a disk, or it is
+        live and must not be powered off; nothing was done.
     :raises WaitTimeout: it could not be stopped; nothing was deleted.
     :raises AgentFault: the agent refused; the definition and all disks stay.
     :raises OperationIncomplete: whether all was deleted is unknown; names what may be left.
@@ -51,7 +57,14 @@ def destroy(estate: Estate, vm_id: str, only: Collection[str] | None = None) -> 
     snapshot = read_estate(estate)
     vm = snapshot.vm(vm_id)
     _require_destroyable(vm, snapshot)
+    only = None if only is None else list_of(only, "ex_disks")
+    require_disks(snapshot, vm, only or ())
     if vm.live:
+        if not may_power_off:
+            raise PreconditionFailed(
+                f"VM {vm.label} was left unchanged: it is {vm.where()}, and powering it off was "
+                f"not asked for"
+            )
         stop_live(operation, snapshot, vm, force=True, limit=STOP_LIMIT)
     else:
         before_second_look(estate, vm.name, vm.id)

@@ -62,6 +62,8 @@ def start_vm(
     if presence.writers:
         users = "; ".join(f"{p} by {w.domain.label} on {w.host.label}" for w, p in presence.writers)
         raise PreconditionFailed(f"{label} was not started: open for writing is {users}")
+    if hosts_off:  # a host may have answered slowly
+        require_silent(operation.estate, hosts_off, hosts, is_brief=True)
     host.agent.xen.start_vm(definition.repository_id, definition.directory)
 
 
@@ -137,6 +139,8 @@ def delete_vm(
                 f"{presence.described()}"
             )
     require_unchanged(host, definition)
+    if snapshot.hosts_off:  # a host may have answered slowly
+        require_silent(operation.estate, snapshot.hosts_off, snapshot.hosts, is_brief=True)
     host.agent.xen.delete_vm(definition.repository_id, definition.directory)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from libcloud_ovm3.errors import Ovm3Error
+from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.disks import DiskUsage, disk_path, name_has_uuid, read_disk_usage
 from libcloud_ovm3.estate.holders import is_elsewhere, same_files
@@ -65,6 +65,20 @@ def find_own_disks(snapshot: EstateSnapshot, vm: VM) -> tuple[Disks, list[str]]:
         elif name_has_uuid(name, vm.id) and path not in named:
             kept[path] = "its file name contains this node's uuid, but its vm.cfg does not name it"
     return own, [f"{path} was kept: {why}" for path, why in sorted(kept.items())]
+
+
+def require_disks(snapshot: EstateSnapshot, vm: VM, paths: Iterable[str]) -> None:
+    """Check that these are disks of a VM. A wrong path would delete nothing, and say nothing.
+
+    :raises InvalidArgument: one is not; names its disks.
+    """
+    disks = _named_disks(snapshot, vm)
+    for path in paths:
+        if path not in disks:
+            raise InvalidArgument(
+                f"ex_disks {path!r}: not a disk of VM {vm.label}; expected some of "
+                f"{', '.join(disks) or '(it has none)'}"
+            )
 
 
 def _named_disks(snapshot: EstateSnapshot, vm: VM) -> list[str]:

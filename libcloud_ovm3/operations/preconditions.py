@@ -16,6 +16,7 @@ from libcloud_ovm3.estate.domains import Domain
 from libcloud_ovm3.estate.hosts import HostView, live_domains
 from libcloud_ovm3.estate.states import State
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, LiveDomain
+from libcloud_ovm3.pages import page
 
 
 def require_certain(vm: VM, snapshot: EstateSnapshot) -> None:
@@ -54,7 +55,7 @@ def _if_off(snapshot: EstateSnapshot) -> str:
     return (
         f". Only if you have seen that it is powered off: ex_hosts_off={silent!r} makes this call "
         f"believe it; if it is running after all, its VMs run twice and their disks are destroyed. "
-        f"Read docs/a-host-is-dead.md first"
+        f"Read {page('a-host-is-dead.md')} first"
     )
 
 

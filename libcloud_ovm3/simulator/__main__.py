@@ -55,7 +55,7 @@ def arguments() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="QUESTION=VALUE",
-        help="change one answer of the personality; see docs/simulator.md",
+        help="change one answer of the personality (documentation: simulator.md)",
     )
     add("--port", type=int, default=0, metavar="P", help="one port for all hosts (a free one)")
     add("--listen", nargs="+", metavar="HOST:PORT", help="address of each host")
@@ -68,7 +68,7 @@ def arguments() -> argparse.ArgumentParser:
     )
     add("--vms", type=int, default=2, metavar="N", help="running VMs of a new root (2)")
     add("--repositories", type=int, default=1, metavar="N", help="repositories of a new root (1)")
-    add("--from-bundle", metavar="F", help="respond from this bundle; see docs/bundle.md")
+    add("--from-bundle", metavar="F", help="respond from this bundle (documentation: bundle.md)")
     add("--host-module", action="store_true", help="install this project's host module")
     add(
         "--older-module",

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libcloud_ovm3.agent.address import Address, parse_address, parse_flag, parse_port
+from libcloud_ovm3.agent.address import (
+    Address,
+    keyed,
+    of_host,
+    parse_address,
+    parse_flag,
+    parse_port,
+    unmatched,
+)
 from libcloud_ovm3.errors import InvalidArgument
 
 
@@ -17,11 +25,13 @@ from libcloud_ovm3.errors import InvalidArgument
     [
         ("ovm-1", "ovm-1", 8899, "ovm-1:8899"),
         ("ovm-1.example.com.", "ovm-1.example.com.", 8899, "ovm-1.example.com.:8899"),
-        ("OVM_1:8900", "OVM_1", 8900, "OVM_1:8900"),
+        ("OVM_1:8900", "ovm_1", 8900, "ovm_1:8900"),
         (" 127.0.0.2:1 ", "127.0.0.2", 1, "127.0.0.2:1"),
         ("::1", "::1", 8899, "[::1]:8899"),
         ("[::1]", "::1", 8899, "[::1]:8899"),
         ("[::1]:65535", "::1", 65535, "[::1]:65535"),
+        ("2001:DB8:0::2", "2001:db8::2", 8899, "[2001:db8::2]:8899"),
+        ("FE80::1%Eth0", "fe80::1%Eth0", 8899, "[fe80::1%Eth0]:8899"),
         ("2001:db8::2", "2001:db8::2", 8899, "[2001:db8::2]:8899"),
         ("fe80::1%eth0", "fe80::1%eth0", 8899, "[fe80::1%eth0]:8899"),
         ("[fe80::1%eth0.100]:7", "fe80::1%eth0.100", 7, "[fe80::1%eth0.100]:7"),
@@ -93,3 +103,32 @@ def test_false(value: Any) -> None:
 def test_neither(value: Any) -> None:
     with pytest.raises(InvalidArgument, match="secure"):
         parse_flag(value, "secure")
+
+
+@pytest.mark.parametrize(
+    ("key", "asked"),
+    [
+        ("OVM-1", "ovm-1"),
+        ("ovm-1:8899", "Ovm-1"),
+        ("2001:DB8::0:2", "2001:db8::2"),
+        ("[2001:db8:0::2]:8899", "2001:db8::2"),
+    ],
+)
+def test_one_host_in_several_spellings(key: str, asked: str) -> None:
+    values = keyed({key: 7})
+    address = parse_address(asked)
+    assert of_host(values, address, named=False) == 7
+    assert of_host(values, Address(key.removesuffix(":8899").strip("[]"), 8899), named=False) == 7
+    assert unmatched(values, [address]) == []
+    assert unmatched(values, [parse_address("ovm-9")]) == list(values)
+    with pytest.raises(InvalidArgument, match="given twice, in two spellings"):
+        keyed({key: 7, f" {key.upper()}": 8})
+
+
+def test_another_name_of_a_host_is_told_by_its_pin() -> None:
+    hosts = [parse_address("192.0.2.1"), parse_address("192.0.2.2")]
+    pins = {"ovm-1": ("a",), "192.0.2.1": ("a", "b"), "ovm-9": ("c",), "ovm-2": ("d",)}
+    assert unmatched(pins, hosts, pins) == ["ovm-9", "ovm-2"]
+    assert unmatched(["ovm-1"], hosts, pins) == ["ovm-1"], "192.0.2.1 itself has nothing then"
+    assert unmatched(["ovm-1:8899", "192.0.2.1"], hosts, pins) == []
+    assert unmatched(["192.0.2.1:9", "192.0.2.1"], hosts, pins) == ["192.0.2.1:9"]

@@ -52,6 +52,19 @@ def test_errors_of_this_machine_say_nothing(reason: int, monkeypatch: pytest.Mon
         sign_of_life(IP, 22, 1)
 
 
+@pytest.mark.parametrize("reason", [errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT])
+@pytest.mark.parametrize(
+    ("ip", "kind", "other"), [("2001:db8::7", "IPv6", "IPv4"), ("192.0.2.7", "IPv4", "IPv6")]
+)
+def test_no_route_of_this_kind(
+    ip: str, kind: str, other: str, reason: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail_with(OSError(reason, "reason"), monkeypatch)
+    expected = f"has no {kind} route to it .*reason.*name the host by an {other} address"
+    with pytest.raises(HostUnreachable, match=expected):
+        sign_of_life(ip, 22, 1)
+
+
 def fail_with(error: OSError, monkeypatch: pytest.MonkeyPatch) -> None:
     def connect(*_: object) -> None:
         raise error

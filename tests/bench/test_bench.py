@@ -27,7 +27,7 @@ def test_all_three_listings_see_every_vm_and_ask_the_same(tmp_path: Path) -> Non
         assert floor() == listing.ours(pool)() == listing.naive(pool) == 6
         functions = [function for _, function in listing.requests_of(pool)]
     assert sorted(functions) == sorted(
-        ["discover_server_pool", *["discover_server", "list_vms", "discover_repository_db"] * 2]
+        ["discover_server_pool", "discover_server", "list_vms", "discover_repository_db"] * 2
     )
 
 
@@ -49,7 +49,7 @@ def test_with_the_module_one_call_a_host_and_one_a_repository(tmp_path: Path) ->
 def test_without_it_one_more_for_each_vm() -> None:
     quicker, fewer = figures.listing_with_module(2, vms=1, stopped=3, latency=0.0, rounds=1)
     assert quicker.value > 0
-    assert fewer.measured == "14 / 3 calls"
+    assert fewer.measured == "15 / 3 calls"
 
 
 @pytest.mark.long

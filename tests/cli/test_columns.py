@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
 import re
+from unittest import mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.cli.columns import fits, lay_out
 from libcloud_ovm3.cli.output import show_field, show_level, show_table, tell
 from libcloud_ovm3.simulator import Simulator
-from tests.cli.running import on_terminal, options
+from tests.cli.running import on, on_terminal, options
+from tests.support import simulate
 
 HEADINGS = "node state host CPUs memory id".split()
 ID = "0004fb00-0006-0000-cccc-000000000001"
@@ -106,7 +112,7 @@ def test_colours(
     show_table(["state"], [["running"], ["error"]], "none")
     show_field("state ", "paused")
     show_field("VM    ", "error")
-    show_level("warning  ", "ovm-1 has a problem")
+    show_level("warning", "  ", "ovm-1 has a problem")
     tell("warning: something")
     tell("Error: something: else")
     out, err = capsys.readouterr()
@@ -120,7 +126,7 @@ def test_colours(
     )
     assert plain[1] == "warning: something\nError: something: else\n"
     assert ("\x1b[32mrunning" in out, "\x1b[31merror" in out) == (has_colours, has_colours)
-    assert ("\x1b[33mwarning  " in out, "\x1b[31mError: " in err) == (has_colours, has_colours)
+    assert ("\x1b[33mwarning" in out, "\x1b[31mError: " in err) == (has_colours, has_colours)
     assert ("\x1b[3" in out + err) is has_colours
 
 
@@ -131,3 +137,35 @@ def test_a_list_on_a_terminal_of_its_own() -> None:
     shown = ANSI.sub("", shown).rpartition("\x1b[K")[2]
     found = re.findall(r"^  ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\r$", shown, re.MULTILINE)
     assert len(found) == 2, shown
+
+
+def test_the_doctor_and_a_vm_at_80_columns() -> None:
+    """Wrapped under themselves, and only between words; elsewhere a line is a line."""
+    with simulate(hosts=2) as sim:
+        vm_id = dashed(sim.add_vm("web-1", config={"OVM_description": "one of many words " * 9}))
+        for words in (["doctor", *options(sim)[1:]], ["vm", "show", vm_id, *options(sim)]):
+            plain = on(sim, *words, access=[]).stdout
+            assert max(map(cell_len, plain.splitlines())) > 80
+            _, shown = on_terminal(*words, password=sim.password, columns=99, COLUMNS="80")
+            shown = ANSI.sub("", shown).rpartition("\x1b[K")[2].replace("\r", "")
+            wide = [line for line in shown.splitlines() if cell_len(line) > 80]
+            assert [line for line in wide if len(line.split()) > 1 or line[0] == " "] == []
+            for word in set(plain.split()):  # each id and path, but for the time of the day
+                assert word in shown.split() or re.fullmatch(r"[0-9:-]+", word), word
+    assert vm_id in shown
+    assert re.search(r"^description  one of .*\n {13}(one|of|many|words) ", shown, re.MULTILINE)
+
+
+@given(st.text(st.sampled_from("ab /-é界"), max_size=200), st.integers(1, 100))
+def test_any_text_is_wrapped_between_words(text: str, width: int) -> None:
+    stream, head = io.StringIO(), "head "
+    with (
+        mock.patch("rich.console.Console.is_terminal", True),
+        mock.patch.dict(os.environ, {"COLUMNS": str(width), "TERM": "dumb"}),
+        contextlib.redirect_stdout(stream),
+    ):
+        show_level("", head, text)
+    lines = stream.getvalue().splitlines()
+    assert " ".join(lines).split() == [*head.split(), *text.split()]
+    longest = max(map(cell_len, ["", *text.split()]))
+    assert max(map(cell_len, lines)) <= max(width, longest, len(head))

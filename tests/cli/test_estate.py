@@ -1,66 +1,28 @@
-"""``ovm3 estate``, and how other commands find their hosts: against simulated hosts."""
+"""``ovm3 estate``: against simulated hosts."""
 
 from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
 
 import pytest
 import yaml
-from click.testing import CliRunner
 
 from libcloud_ovm3.agent.address import Address, parse_address
 from libcloud_ovm3.agent.tls import HostTrust
 from libcloud_ovm3.cli import estate_add
-from libcloud_ovm3.cli.commands import ovm3
 from libcloud_ovm3.cli.estate_add import Presented
 from libcloud_ovm3.diagnostics.collect import Certificate
 from libcloud_ovm3.estates_file.changing import add_estate
 from libcloud_ovm3.simulator import Simulator
-from tests.cli.running import address, pins, short_waits
-from tests.support import driver_for, pins_of
+from tests.cli.estates import addresses, invoke, saved
+from tests.cli.running import address, pins
+from tests.support import driver_for, pins_of, resolve_to
 
 ON_THE_HOST = "openssl x509 -in /etc/ovs-agent/cert/certificate.pem -noout -fingerprint -sha256"
 MATCH = "Do all fingerprints match those that the commands print? [y/N]:"
-
-
-@pytest.fixture
-def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    return tmp_path / "libcloud-ovm3" / "estates.yaml"
-
-
-@pytest.fixture
-def pool(file: Path) -> Iterator[Simulator]:
-    with Simulator(hosts=3, speed=100) as sim:
-        yield sim
-
-
-def invoke(*arguments: str, typed: str = "", **environment: str) -> tuple[int, str]:
-    """Run it inside this process. Returns exit status and output."""
-    with short_waits():
-        done = CliRunner().invoke(
-            ovm3, arguments, input=typed, env={"COLUMNS": "200", **environment}
-        )
-    assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
-    return done.exit_code, done.output
-
-
-def saved(file: Path, name: str = "lab") -> dict[str, object]:
-    entry: dict[str, object] = yaml.safe_load(file.read_text())["estates"][name]
-    return entry
-
-
-def save(sim: Simulator) -> None:
-    entry = {"hosts": addresses(sim), "pins": pins_of(sim)}
-    add_estate("lab", entry, sim.password, is_default=True)
-
-
-def addresses(sim: Simulator) -> list[str]:
-    return [address(sim, index) for index in range(len(sim.hosts))]
 
 
 # ------------------------------------------------------------------ add
@@ -237,6 +199,38 @@ def test_a_member_with_another_password(pool: Simulator, file: Path) -> None:
     assert "warning" not in invoke("vm", "list")[1]
 
 
+def test_a_password_for_no_host_is_a_mistake(pool: Simulator, file: Path) -> None:
+    """The host that was meant would get the usual one."""
+    own = file.parent.parent / "own"
+    own.touch(mode=0o600)
+    own.write_text(pool.password)
+    given = ("--password-file", f"ovm-9={own}")
+    add = ("estate", "add", "lab", address(pool), *pins(pool), *given)
+    status, out = invoke(*add, OVM3_PASSWORD=pool.password)
+    assert status == 2
+    assert f"--password-file: ovm-9 is none of these hosts: {address(pool)}, " in out
+    assert "nothing was saved" in out
+    assert not file.exists()
+
+
+def test_a_password_for_a_name_is_saved_for_the_pool_s_address(
+    pool: Simulator, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which is what is asked from then on."""
+    resolve_to(monkeypatch, {"ovm-1.example": [pool.hosts[0].address]})
+    own = file.parent.parent / "own"
+    own.write_text(pool.password)
+    own.chmod(0o600)
+    name = f"ovm-1.example:{pool.hosts[0].port}"
+    status, out = invoke("estate", "add", "lab", name.upper(), "--yes",
+                         "--password-file", f"OVM-1.example={own}",
+                         "--password-file", str(own))  # fmt: skip
+    assert status == 0, out
+    kept = {"ovm-1.example": str(own), address(pool): str(own)}
+    assert (saved(file)["password_files"], saved(file)["hosts"]) == (kept, addresses(pool))
+    assert "warning" not in invoke("vm", "list")[1]
+
+
 def test_what_old_hosts_need_is_saved(file: Path) -> None:
     with Simulator(hosts=1, speed=100, tls="1.0") as sim:
         status, out = invoke("estate", "add", "old", address(sim), "--yes",
@@ -271,6 +265,11 @@ def test_a_ca_verifies_all(pool: Simulator, file: Path) -> None:
         (["lab", "a", "b", "--fingerprint", "ab" * 32], "expected HOST=SHA256"),
         (["lab", "a", "--fingerprint", "ab" * 20], "SHA-1 fingerprint, which is too weak"),
         (["other", "a"], "there is an estate 'other' "),
+        (["OTHER", "a"], "there is an estate 'other' "),
+        (
+            ["lab", "a", "--only", "--password-file", "b=f"],
+            "--password-file: b is none of these hosts",
+        ),
         (["lab"], "HOST"),
     ],
 )
@@ -325,102 +324,3 @@ def test_list_show_use_and_remove(file: Path) -> None:
     for command in ("show", "use", "remove"):
         status, out = invoke("estate", command, "lab")
         assert (status, "no estate 'lab'" in out) == (2, True)
-
-
-# ------------------------------------------------------------------ which hosts a command takes
-
-
-def asked(sim: Simulator, *arguments: str, **environment: str) -> set[int]:
-    """The hosts that `ovm3 host list` asks."""
-    before = len(sim.calls)
-    status, out = invoke("host", "list", *arguments, **environment)
-    assert status == 0, out
-    return {call.host_index for call in sim.calls[before:]}
-
-
-def test_the_order(pool: Simulator) -> None:
-    """--host, --estate, $OVM3_HOST, $OVM3_ESTATE, the default."""
-    for index in range(3):
-        entry = {"hosts": address(pool, index), "only": True, "pins": pins_of(pool)}
-        add_estate(f"only-{index}", entry, pool.password, is_default=index == 0)
-    host = {"OVM3_HOST": address(pool, 2)}
-    assert asked(pool) == {0}
-    assert asked(pool, OVM3_ESTATE="only-1") == {1}
-    assert asked(pool, OVM3_ESTATE="only-2", **host) == {2}
-    assert asked(pool, "--estate", "only-1", OVM3_ESTATE="only-0", **host) == {1}
-    given = ("--host", address(pool, 1), *pins(pool))
-    assert asked(pool, *given, **host, OVM3_PASSWORD=pool.password) == {0, 1, 2}, "no estate"
-    assert asked(pool, "--estate", "only-0", "--host", address(pool, 1)) == {0, 1}
-
-
-def test_a_host_that_the_default_estate_knows_needs_no_options(pool: Simulator) -> None:
-    save(pool)
-    assert asked(pool, "--host", address(pool, 1)) == {0, 1, 2}
-    assert asked(pool, OVM3_HOST=f"{address(pool, 1)} {address(pool, 2)}") == {1, 2}
-    assert asked(pool, OVM3_HOST=f"{address(pool, 1)},{address(pool, 2)}") == {1, 2}
-    status, out = invoke("doctor", address(pool, 1))
-    assert out.startswith(address(pool, 1))
-    assert "accepts user and password" in out
-    status, out = invoke("host", "list", "--host", "127.0.0.9:1", OVM3_PASSWORD="x")
-    assert status == 1
-    assert "127.0.0.9:1: cannot be reached" in out, "another host is not this estate's"
-
-
-def test_the_first_host_is_dead(pool: Simulator) -> None:
-    save(pool)
-    pool.hosts[0].kill()
-    status, out = invoke("vm", "list")
-    assert status == 0, out
-    assert "seed-2" in out
-    assert out.count(f"warning: {address(pool)}: cannot be reached") == 1
-    status, out = invoke("api", "call", "get_api_version")
-    assert (status, f"exactly one host of {address(pool)}, {address(pool, 1)}" in out) == (2, True)
-    status, out = invoke("api", "call", "get_api_version", "--host", address(pool, 1))
-    assert status == 0, out
-
-
-def test_the_doctor_names_a_dead_first_host_once(pool: Simulator) -> None:
-    save(pool)
-    pool.hosts[0].kill()
-    _, out = invoke("doctor")
-    found = [line.split()[:2] for line in out.splitlines() if line.startswith(("error", "ok"))]
-    assert [one for one in found if one[0] == "error"] == [["error", "member"]]
-    assert ["ok", "password"] not in found, "nobody asked that host"
-
-
-def test_what_is_given_wins(pool: Simulator, tmp_path: Path) -> None:
-    save(pool)
-    wrong = tmp_path / "wrong"
-    wrong.write_text("wrong")
-    status, out = invoke("vm", "list", "--password-file", str(wrong))
-    assert (status, "rejected user and password" in out) == (1, True)
-    status, out = invoke("vm", "list", "--insecure", "--estate", "lab")
-    assert (status, "--insecure: certificates are not verified" in out) == (0, True), out
-
-
-def test_no_host_at_all(file: Path) -> None:
-    status, out = invoke("vm", "list")
-    assert status == 2
-    for way in (
-        "--host HOST",
-        "--estate NAME",
-        "$OVM3_HOST",
-        "$OVM3_ESTATE",
-        "estate add",
-        "estate use",
-    ):
-        assert way in out
-    status, out = invoke("vm", "list", "--estate", "lab")
-    assert (status, f"no estate 'lab' in {file}" in out) == (2, True)
-
-
-def test_a_file_that_is_not_valid_is_not_ignored(pool: Simulator, file: Path) -> None:
-    save(pool)
-    file.write_text("estates: {lab: {hosts: [x], colour: red}}")
-    for arguments in (["vm", "list"], ["vm", "list", "--host", address(pool)]):
-        status, out = invoke(*arguments, OVM3_PASSWORD="x")
-        assert (status, "unknown key 'colour'" in out) == (2, True)
-    status, out = invoke(
-        "vm", "list", "--host", address(pool), *pins(pool), OVM3_PASSWORD=pool.password
-    )
-    assert status == 0, "complete without the file, so it is not read"

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from libcloud_ovm3.simulator import Simulator
-from tests.cli.running import address, invoke, options
-from tests.support import calls_of, simulate
+from tests.cli.running import address, invoke, on, options
+from tests.support import attempts_at, calls_of, simulate
 
 
 @pytest.fixture
@@ -52,6 +52,42 @@ def test_it_is_started_elsewhere(sim: Simulator) -> None:
     assert "was started on" in output
     assert calls_of(sim, "start_vm") == ["start_vm"]
     assert ovm3(sim, "vm", "stop", "web-1", *off, "--force")[0] == 0
+
+
+def test_show_after_a_start_elsewhere(sim: Simulator) -> None:
+    off = ["--host-off", sim.hosts[1].address]
+    for name, more, shown in (
+        ("web-1", [], "state unknown"),
+        ("web-1", off, "state stopped"),
+    ):
+        status, output = ovm3(sim, "vm", "show", name, *more)
+        assert (status, shown in " ".join(output.split())) == (0, True)
+    assert ovm3(sim, "vm", "start", "web-1", *off)[0] == 0
+    status, output = ovm3(sim, "vm", "show", "web-1", *off, "-o", "json")
+    assert (status, '"state": "running"' in output) == (0, True)
+    assert f'"hosts_off": [\n    "{address(sim, 1)}"' in output
+
+
+@pytest.mark.parametrize(
+    ("line", "attempts"),
+    [
+        ("vm list", ["call"]),
+        ("vm show web-1", ["call"]),
+        ("vm start web-1", ["call"]),
+        ("vm start web-1 --host-off", ["call", "check", "check", "check"]),
+        ("vm show web-1 --host-off", ["call", "check"]),
+    ],
+)
+def test_a_command_waits_for_it_once(
+    line: str, attempts: list[str], sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And each time that it must be checked. Each attempt takes 10 s."""
+    words = line.split()
+    if words[-1] == "--host-off":
+        words += [sim.hosts[1].address, "--ssh-port", str(sim.hosts[0].port)]
+    made = attempts_at(sim.hosts[1], monkeypatch)
+    on(sim, *words)
+    assert made == attempts
 
 
 def test_a_host_that_answers_and_one_that_does_not_exist(sim: Simulator) -> None:

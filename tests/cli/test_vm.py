@@ -333,6 +333,51 @@ def test_an_interrupted_creation_can_be_destroyed(
         assert driver.ex_list_orphans() == []
 
 
+def test_a_vm_that_is_started_after_the_answer_is_not_powered_off(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several VMs take a while: the last one may be running when its turn comes."""
+    monkeypatch.setattr(vm_commands, "has_terminal", lambda: True)
+    driver = driver_for(sim)
+    for name in ("web-1", "web-2"):
+        sim.add_vm(name)
+
+    def start(moment: str) -> None:
+        if moment == "after":
+            quietly(driver.start_node, driver.ex_get_node_by_name("web-2"))
+
+    sim.misbehave("hook", "delete_vm", hook=start)
+    done = on(sim, "vm", "destroy", "web-1", "web-2", stdin="y\n")
+    assert done.exit_code == 1
+    assert done.stdout.startswith("web-1 (")
+    assert "powering it off was not asked for" in done.stderr
+    assert driver.ex_get_node_by_name("web-2").state == "running"
+    assert calls_of(sim, "stop_vm", "delete_vm") == ["delete_vm"]
+
+
+def test_what_has_changed_by_a_vm_s_turn_is_said_as_it_is(sim: Simulator) -> None:
+    """The first VM takes a while, and meanwhile somebody stops, or starts, the second one."""
+    driver = driver_for(sim)
+    for name in ("web-1", "web-2"):
+        sim.add_vm(name)
+
+    def meanwhile(function: str, action: Any) -> None:
+        def hook(moment: str) -> None:
+            if moment == "after":
+                quietly(action, driver.ex_get_node_by_name("web-2"))
+
+        sim.misbehave("hook", function, hook=hook)
+
+    quietly(driver.start_node, driver.ex_get_node_by_name("web-2"))
+    meanwhile("start_vm", lambda node: driver.stop_node(node, ex_force=True))
+    done = on(sim, "vm", "start", "web-1", "web-2")
+    assert [("was started" in line) for line in done.stdout.splitlines()] == [True, True]
+    quietly(driver.stop_node, driver.ex_get_node_by_name("web-2"), ex_force=True)
+    meanwhile("stop_vm", driver.start_node)
+    done = on(sim, "vm", "stop", "web-1", "web-2", "--force")
+    assert [("was powered off" in line) for line in done.stdout.splitlines()] == [True, True]
+
+
 def test_what_changes_while_destroy_asks_was_not_agreed_to(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -313,7 +313,7 @@ def test_waiting_has_a_limit(driver: Any) -> None:
         driver.wait_until_running([node], ssh_interface="eth0")
 
 
-@pytest.mark.parametrize("seconds", [float("nan"), float("inf"), -1, "soon"])
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf"), -1, "soon", True])
 def test_a_wait_without_a_limit_is_refused(driver: Any, sim: Simulator, seconds: Any) -> None:
     """No time is over after NaN seconds, so such a wait would never end."""
     node = driver.list_nodes()[0]
@@ -343,3 +343,22 @@ def test_the_disks_that_destroy_would_delete(driver: Any, sim: Simulator) -> Non
     sim.hosts[2].kill()
     with pytest.raises(PreconditionFailed):
         driver.ex_list_own_disks(sim.add_vm("absent"))
+
+
+def test_destroying_with_a_disk_that_is_not_the_node_s(driver: Any, sim: Simulator) -> None:
+    """It would delete nothing, and say nothing."""
+    node, other = make(driver), make(driver, "other")
+    [disk], [foreign] = driver.ex_list_own_disks(node), driver.ex_list_own_disks(other)
+    for wrong in ([foreign], [disk, disk.rpartition("/")[2]], "xvda", [None], 7):
+        before = len(sim.calls)
+        with pytest.raises(InvalidArgument, match="ex_disks") as caught:
+            driver.destroy_node(node, ex_disks=wrong)
+        assert disk in str(caught.value) or wrong == 7
+        names = {call.function for call in sim.calls[before:]}
+        assert not names & {"stop_vm", "delete_vm", "storage_plugin_destroy"}
+    assert driver.ex_get_node(node.id).state == NodeState.RUNNING
+    with pytest.warns(Ovm3Warning, match="deleting it was not asked for"):
+        assert driver.destroy_node(node, ex_disks=[])
+    assert [one["path"] for one in driver.ex_list_orphans()] == [disk]
+    assert driver.destroy_node(other, ex_disks=foreign)
+    assert [one["path"] for one in driver.ex_list_orphans()] == [disk]

@@ -7,15 +7,17 @@ import pickle
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from libcloud.common.types import InvalidCredsError
 from libcloud.compute.types import NodeState
 
 from libcloud_ovm3.errors import BadCredentials, Ovm3Error, Ovm3Warning
+from libcloud_ovm3.estates_file.named import NamedEstate
 from libcloud_ovm3.simulator import Simulator
 from tests.cli.running import address, invoke, options
-from tests.support import driver_for, simulate
+from tests.support import driver_for, pins_of, simulate
 
 OTHER = "An0ther & <pass>"
 
@@ -107,3 +109,54 @@ def test_password_files_that_hold_none(tmp_path: Path, content: bytes | None) ->
         assert status == 2, shown
         assert "--password-file" in shown
         assert str(file) in shown.replace("\n", "")
+
+
+# ------------------------------------------------------------------ a key that is no member
+
+
+def said_by(sim: Simulator, **given: Any) -> list[str]:
+    """What list_nodes warns of options that name none of the hosts."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        driver_for(sim, **given).list_nodes()
+    return [str(one.message) for one in caught if "is none of the hosts" in str(one.message)]
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("ex_passwords", "x"), ("ex_fingerprint", "cd" * 32)]
+)
+def test_a_key_that_is_no_member_is_said(sim: Simulator, option: str, value: str) -> None:
+    """Once the members are known: a host that does not answer may belong to another pool."""
+    given = {**(pins_of(sim) if option == "ex_fingerprint" else {}), "OVM-9": value}
+    [said] = said_by(sim, **{option: given})
+    assert said.startswith(f"{option}: ovm-9 is none of the hosts ({sim.hosts[0].address}:")
+    assert sim.hosts[2].address in said
+    sim.hosts[2].kill()
+    assert said_by(sim, **{option: given}) != [], "a member that is dead is known too"
+
+
+def test_where_not_all_members_are_known_nothing_is_said(sim: Simulator, tmp_path: Path) -> None:
+    hosts = [f"{host.address}:{host.port}" for host in sim.hosts]
+    entry = {"hosts": hosts, "pins": pins_of(sim), "password_files": {"ovm-9": "lab.password"}}
+    (tmp_path / "lab.password").touch(mode=0o600)
+    (tmp_path / "lab.password").write_text("x")
+    estate = NamedEstate("lab", tmp_path / "estates.yaml", entry)
+    options: dict[str, Any] = {"host": None, "port": None, "ex_estate": estate}
+    [said] = said_by(sim, **options)
+    assert said.startswith("ex_passwords or password_files of estate 'lab': ovm-9 is none")
+    sim.hosts[0].kill()
+    assert said_by(sim, **options) == []
+
+
+def test_another_name_of_a_member_is_none_to_be_said(sim: Simulator) -> None:
+    first, *_ = pins_of(sim).values()
+    assert said_by(sim, ex_fingerprint={**pins_of(sim), "ovm-1": first}) == []
+
+
+def test_the_doctor_says_it_too(sim: Simulator, tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.write_text(sim.password)
+    words = ["doctor", *options(sim)[1:], "--password-file", f"ovm-9={own}"]
+    status, shown = invoke(*words, password=sim.password)
+    assert status == 1
+    assert "warning  options      --password-file: ovm-9 is none of the hosts" in shown

@@ -63,7 +63,10 @@ def changed(subject: str, **more: Any) -> list[Finding]:
         (BadCredentials(f"{ADDRESS}: HTTP 403"), f"--password-file {ADDRESS}=FILE"),
         (DuplicateServerId(f"{ADDRESS}: as ovm-1"), "a unique id"),
         (CertificateRejected(f"{ADDRESS}: another"), "compare on the host itself"),
-        (HostUnreachable(f"{ADDRESS}: no route"), "If it is dead: docs/a-host-is-dead.md"),
+        (
+            HostUnreachable(f"{ADDRESS}: no route"),
+            "docs/a-host-is-dead.md shows how to",
+        ),
         (TimedOut(f"{ADDRESS}: slow"), "bring it online"),
     ],
 )

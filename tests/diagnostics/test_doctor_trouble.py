@@ -173,6 +173,16 @@ def test_n25_a_missing_file_and_an_open_console(pool: Simulator) -> None:
     assert "0.0.0.0" in console.found
 
 
+def test_a_host_with_an_old_list_of_the_pool_s_members(pool: Simulator) -> None:
+    assert not [one for one in found(pool) if "lists of its members" in one.found]
+    first, second = pool.hosts[0], pool.hosts[1]
+    agent = driver_for(pool)._estate.agent(Address(second.address, second.port))
+    agent.serverpool.set_pool_member_ip_list([second.address])
+    [one] = [finding for finding in found(pool) if "lists of its members" in finding.found]
+    assert (one.level, one.about) == ("warning", "pool")
+    assert f"ovm-2 lacks {first.address}" in one.found
+
+
 def test_clocks_that_differ(pool: Simulator) -> None:
     pool.hosts[1].clock_offset = -7200
     [one] = [finding for finding in found(pool) if finding.about == "clock"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import socket
+import threading
 import uuid
 import warnings
 from collections.abc import Iterator
@@ -26,7 +27,15 @@ from libcloud_ovm3.errors import (
 )
 from libcloud_ovm3.estate import hosts_off
 from libcloud_ovm3.simulator import Simulator
-from tests.support import calls_of, driver_for, pins_of, quietly, simulate
+from tests.support import (
+    attempts_at,
+    calls_of,
+    driver_for,
+    pins_of,
+    quietly,
+    resolve_to,
+    simulate,
+)
 
 NAME = "subject"
 
@@ -96,6 +105,76 @@ def test_every_method_that_such_a_host_blocks_takes_it(plain: Simulator) -> None
     assert quietly(driver.stop_node, old, ex_hosts_off=off)
     assert quietly(driver.destroy_node, old, ex_hosts_off=off)
     assert [one.name for one in quietly(driver.list_nodes)] == ["new"]
+
+
+def test_methods_that_find_a_node_take_it(plain: Simulator) -> None:
+    driver, off = operator(plain), plain.hosts[1].address
+    node = quietly(driver.ex_get_node_by_name, NAME)
+    for find, what in (
+        (driver.ex_get_node, node.id),
+        (driver.ex_get_node_details, node),
+        (driver.ex_get_node_by_name, NAME),
+    ):
+        found = quietly(find, what, ex_hosts_off=off)
+        assert (found.id, found.state) == (node.id, NodeState.STOPPED)
+        assert found.extra["hosts_off"] == [f"{off}:{plain.hosts[1].port}"]
+        assert quietly(find, what).state == NodeState.UNKNOWN
+        with pytest.raises(HostNotFound, match="is reachable"):
+            quietly(find, what, ex_hosts_off=plain.hosts[0].address)
+
+
+def test_it_is_called_once_and_then_only_checked(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each attempt takes 10 s. The checks stay: at each of two readings, two before the start."""
+    driver, off = operator(sim), sim.hosts[1].address
+    node_id = id_of(sim)
+    attempts = attempts_at(sim.hosts[1], monkeypatch)
+    assert quietly(driver.start_node, node_id, ex_hosts_off=off)
+    assert attempts == ["call", "check", "check", "check", "check"]
+    assert driver._estate.clock.now() > 0
+    del attempts[:]
+    for _ in range(2):
+        quietly(driver.list_nodes)
+    assert attempts == ["call"] * 2, "a program that does not say that it is off asks each time"
+
+
+def test_it_is_called_again_after_a_while(
+    plain: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver, off = operator(plain, ex_second_look=60), plain.hosts[1].address
+    node_id = id_of(plain)
+    attempts = attempts_at(plain.hosts[1], monkeypatch)
+    assert quietly(driver.start_node, node_id, ex_hosts_off=off)
+    assert attempts == ["call", "check", "call", "check", "check", "check"]
+
+
+def test_another_host_is_not_forgotten(plain: Simulator) -> None:
+    """That it did not answer counts as just that, never as off."""
+    driver, off = operator(plain), plain.hosts[1].address
+    plain.hosts[2].shut_down()
+    for _ in range(2):
+        assert states(driver, off) == [NodeState.UNKNOWN]
+    plain.hosts[2].revive()
+    plain.wait(60)
+    assert states(driver, off) == [NodeState.STOPPED]
+
+
+def id_of(sim: Simulator) -> str:
+    return str(quietly(operator(sim).ex_get_node_by_name, NAME).id)
+
+
+def test_several_are_checked_at_once(plain: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them would take 10 s."""
+    plain.hosts[2].shut_down()
+    off = [plain.hosts[1].address, plain.hosts[2].address]
+    both = threading.Barrier(2, timeout=60)
+
+    def sign_of_life(*_: object) -> None:
+        both.wait()
+
+    monkeypatch.setattr(liveness, "sign_of_life", sign_of_life)
+    assert states(operator(plain), *off) == [NodeState.STOPPED]
 
 
 def test_destroy_keeps_the_disks(plain: Simulator) -> None:
@@ -214,23 +293,13 @@ def test_a_host_that_was_given_by_name(plain: Simulator, monkeypatch: pytest.Mon
         f"{plain.hosts[0].address}:{plain.hosts[0].port}",
         f"dead.example:{plain.hosts[0].port}",
     ]
-    pins = {**pins_of(plain), "dead.example": plain.hosts[1].fingerprint}
+    first, dead, _ = pins_of(plain).values()
+    pins = {plain.hosts[0].address: first, "dead.example": dead}
     driver = operator(plain, host=None, ex_hosts=hosts, ex_fingerprint=pins)
     plain.hosts[2].kill()
     with pytest.raises(PreconditionFailed, match=plain.hosts[2].address) as refused:
         start(driver, plain.hosts[1].address)
     assert plain.hosts[1].address not in str(refused.value)
-
-
-def resolve_to(monkeypatch: pytest.MonkeyPatch, names: dict[str, list[str]]) -> None:
-    """Let names lead to addresses, for everything in this process."""
-    resolve = socket.getaddrinfo
-
-    def getaddrinfo(host: Any, port: Any, *args: Any, **more: Any) -> Any:
-        found = names.get(host, [host])
-        return [one for ip in found for one in resolve(ip, port, *args, **more)]
-
-    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
 
 
 @pytest.mark.parametrize("which", ["127.0.0.99", "ovm-9", "{1}:1", "{0}", "ovm-1", "{uuid}"])
@@ -377,7 +446,7 @@ def test_the_calls_that_the_docs_name(modules: Simulator, monkeypatch: pytest.Mo
     node = quietly(driver.ex_get_node_by_name, NAME)
     for method, given, readings, starts in (
         (driver.list_nodes, (), 1, 0),
-        (driver.start_node, (node,), 2, 1),
+        (driver.start_node, (node,), 2, 2),
     ):
         modules.calls.clear()
         assert quietly(method, *given, ex_hosts_off=off)

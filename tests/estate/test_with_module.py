@@ -75,7 +75,7 @@ def test_a_half_installed_pool() -> None:
         driver = driver_for(sim)
         first = calls_during(sim, driver.list_nodes)
         assert first.pop("libcloud_read_agent") == 3
-        expected = {**dict.fromkeys(OWN, 2), "discover_server_pool": 1, "libcloud_repository": 1}
+        expected = {**dict.fromkeys(OWN, 2), "discover_server_pool": 2, "libcloud_repository": 1}
         assert first.pop("libcloud_version") == 2, "an older module would answer it"
         assert first == expected
         again = calls_during(sim, driver.list_nodes)

@@ -70,6 +70,41 @@ def test_a_password_file_that_another_estate_has_too(folder: Path, other: dict[s
     assert list(read_estates().estates) == ["nowhere", "other"]
 
 
+@pytest.mark.parametrize("name", ["lab", "Lab", "LAB"])
+def test_names_differ_in_more_than_their_case(folder: Path, name: str) -> None:
+    """Or two would share a password file on a disk that ignores case."""
+    add_estate("lab", ENTRY, "pw", is_default=False)
+    with pytest.raises(InvalidArgument, match=r"there is an estate 'lab' in .*remove lab`"):
+        add_estate(name, ENTRY, "new", is_default=False)
+    assert (folder / "lab.password").read_text() == "pw\n"
+    assert files(folder) == ["estates.lock", "estates.yaml", "lab.password"]
+
+
+def test_a_file_of_that_name_is_not_overwritten(folder: Path) -> None:
+    """Whoever has written it may have this password nowhere else."""
+    folder.mkdir(parents=True)
+    own = folder / "lab.password"
+    own.write_text("mine\n")
+    with pytest.raises(InvalidArgument, match=r"lab\.password exists, and would be overwritten"):
+        add_estate("lab", ENTRY, "pw", is_default=False)
+    assert own.read_text() == "mine\n"
+    assert read_estates().estates == {}
+
+
+@pytest.mark.parametrize("password", ["a\x0cb", "a\x1cb\x85c", "a\u2028b", "a\rb", " ü ", "\t"])
+def test_a_password_is_read_as_it_was_given(folder: Path, password: str) -> None:
+    add_estate("lab", ENTRY, password, is_default=False)
+    assert find_estate("lab").complete({})["secret"] == password
+
+
+@pytest.mark.parametrize("password", ["a\nb", "a\r", "\ufeffa", "a\udce4"])
+def test_a_password_that_a_file_cannot_have_is_refused(folder: Path, password: str) -> None:
+    with pytest.raises(InvalidArgument, match="cannot be saved") as refused:
+        add_estate("lab", ENTRY, password, is_default=False)
+    assert password not in str(refused.value)
+    assert files(folder) == ["estates.lock"]
+
+
 def test_one_that_adds_what_another_one_removes(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

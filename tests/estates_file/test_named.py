@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from libcloud import security
 
 from libcloud_ovm3.access import read_options
 from libcloud_ovm3.agent.address import parse_address
@@ -126,6 +127,37 @@ def test_without_verification_there_are_no_pins(tmp_path: Path, nothing: dict[st
 
 
 @pytest.mark.parametrize(
+    "unknown", [{"host": "ovm-9"}, {"host": "ovm-1", "port": 9}, {"ex_hosts": ["ovm-1", "ovm-9"]}]
+)
+@pytest.mark.parametrize("nothing", ["secure", "verify_ssl"])
+def test_without_verification_another_host_gets_no_password(
+    tmp_path: Path, unknown: dict[str, Any], nothing: str
+) -> None:
+    """Neither do members of a pool that it reports, so a password for it alone is not enough."""
+    ran = tmp_path / "ran"
+    estate = make(tmp_path, password_command=["touch", str(ran)], pins={"ovm-1:8899": PIN})
+    options = {"ex_estate": estate, nothing: False, **unknown}
+    for more in ({}, {"ex_passwords": {"ovm-9": "pw"}}, {"secret": ""}):
+        with pytest.raises(
+            InvalidArgument,
+            match=rf"is not a host of estate 'lab', so .*\({nothing}=False\); expected .*secret",
+        ):
+            read_options(**options, **more)
+    assert not ran.exists()
+    with pytest.warns(Ovm3Warning):
+        assert read_options(secret="given", **options).passwords.all() == ("given",)
+
+
+def test_libcloud_s_switch_does_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(security, "VERIFY_SSL_CERT", False)
+    estate = make(tmp_path, pins={}, password_command="echo pw")
+    with pytest.raises(InvalidArgument, match=r"VERIFY_SSL_CERT=False"):
+        read_options(host="ovm-9", ex_estate=estate)
+    with pytest.warns(Ovm3Warning, match="not verified"):
+        assert read_options(host="OVM-1", ex_estate=estate).passwords.all() == ("pw",)
+
+
+@pytest.mark.parametrize(
     ("only", "explicit", "hosts", "whole_pool"),
     [
         (False, {}, "ovm-1 ovm-2", True),
@@ -217,6 +249,18 @@ def test_a_password_command_that_fails(
         read_options(ex_estate=make(tmp_path, password_command=command))
     assert str(caught.value).startswith("estate 'lab': its password_command")
     assert "hidden" not in str(caught.value)
+
+
+def test_password_files_of_other_editors(tmp_path: Path) -> None:
+    own = secret_file(tmp_path, "own", "")
+    own.write_bytes(b"\xef\xbb\xbfp\x0cw\r\nsecond\r\n")
+    assert secret_of(make(tmp_path, password_file="own")) == "p\x0cw"
+    command = ["printf", "p\\fw\\r\\nsecond"]
+    assert secret_of(make(tmp_path, password_command=command)) == "p\x0cw"
+
+
+def secret_of(estate: NamedEstate) -> Any:
+    return estate.complete({})["secret"]
 
 
 @pytest.mark.parametrize(

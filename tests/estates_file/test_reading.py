@@ -135,6 +135,15 @@ def test_what_is_not_such_a_file(file: Path, text: str, message: str) -> None:
         ({"timeouts": 5}, "timeouts: 5: expected a mapping"),
         ({"ssh_port": "ssh"}, "ssh_port: .*number from 1 to 65535"),
         ({"second_look": "x"}, "second_look: .*seconds"),
+        ({"password_files": {"ovm-1": "a", "OVM-1": "b"}}, "password_files: host 'ovm-1': .*twice"),
+        (
+            {"only": True, "password_files": {"ovm-9": "f"}},
+            "password_files: ovm-9 is none of these hosts: ovm-1:8899",
+        ),
+        (
+            {"only": True, "tls_server_names": {"ovm-1:9": "cn"}},
+            "tls_server_names: ovm-1:9 is none",
+        ),
     ],
 )
 def test_what_is_not_valid_for_an_estate(file: Path, entry: dict[str, Any], message: str) -> None:

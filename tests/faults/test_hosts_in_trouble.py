@@ -20,7 +20,6 @@ from tests.faults.support import (
     DOMAIN_0,
     ID,
     OTHER_ID,
-    Outcome,
     assert_kept,
     assert_refused,
     attempt,
@@ -359,18 +358,14 @@ def test_h_what_xenstore_has_and_xend_denies(case: str) -> None:
 def test_h_a_record_of_the_module_without_domain_0(personality: str) -> None:
     """A list is no answer without it, wherever it comes from."""
     with lab(personality, True) as sim:
-        vm = make_vm(sim)
-        start_by_hand(sim, vm, 1)
+        make_vm(sim)
         sim.hosts[1].inject("list faults")
         value = {"domains": [record("other", OTHER_ID)], "missing": []}
-        sim.misbehave("answer", "libcloud_domains", host=1, times=None, value=value)
-        driver = connect(sim)
-        look: Outcome = attempt(driver.list_nodes)
-        assert states(look.value)[ID] in (NodeState.RUNNING, NodeState.UNKNOWN)
-        sim.calls.clear()
-        attempt(driver.start_node, ID, ex_location=location(sim, 0))
-        assert sent(sim) == []
-        assert live(sim) == [ID]
+        rule = sim.misbehave("answer", "libcloud_domains", host=1, times=None, value=value)
+        said = assert_refused(sim, connect(sim).start_node, ID, ex_location=location(sim, 0))
+        assert f"what {sim.hosts[1].hostname} " in said
+        assert rule.hits
+        assert live(sim) == []
 
 
 def test_g1_domain_0_and_nobody_else_is_an_answer(sim: Simulator, driver: Any) -> None:

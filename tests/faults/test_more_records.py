@@ -20,6 +20,7 @@ from tests.faults.support import (
     Made,
     assert_kept,
     assert_no_certain_orphan,
+    assert_refused,
     attempt,
     connect,
     lab,
@@ -334,8 +335,9 @@ HOLDERS += [[{"kind": "loop", "device": "/dev/loop0", "path": ""}]]
 def test_holders_that_are_not_understood(personality: str, value: Any) -> None:
     with lab(personality, True) as sim:
         vm = make_vm(sim)
-        sim.misbehave("answer", "libcloud_file_holders", host=1, times=None, value=value)
+        rule = sim.misbehave("answer", "libcloud_file_holders", host=1, times=None, value=value)
         came = attempt(connect(sim).destroy_node, ID)
+        assert rule.hits
         assert vm.has_disk, came
         assert came.error is not None or vm.file.name in came.said
 
@@ -343,10 +345,9 @@ def test_holders_that_are_not_understood(personality: str, value: Any) -> None:
 def test_holders_that_are_not_understood_keep_from_starting(personality: str) -> None:
     """Whether it runs is not known where nobody could tell who holds its disks."""
     with lab(personality, True) as sim:
-        vm = make_vm(sim)
-        start_by_hand(sim, vm, 1)
-        let_list(sim, 1, [DOMAIN_0])
-        sim.misbehave("answer", "libcloud_file_holders", host=1, times=None, value="")
-        came = attempt(connect(sim).start_node, ID, ex_location=location(sim, 0))
-        assert came.error is not None
-        assert live(sim) == [ID]
+        make_vm(sim)
+        rule = sim.misbehave("answer", "libcloud_file_holders", host=1, times=None, value="")
+        said = assert_refused(sim, connect(sim).start_node, ID, ex_location=location(sim, 0))
+        assert "what holds its disks" in said
+        assert rule.hits
+        assert live(sim) == []

@@ -244,7 +244,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Log:
     return stream
 
 
-def test_sec_no_password_reaches_the_log(sim: Simulator, log: Log) -> None:
+def test_sec_no_password_reaches_the_log(sim: Simulator, module: bool, log: Log) -> None:
     """Not the agent's, and not one of VNC inside what base64 carries."""
     vfb = [f"type=vnc,vncunused=1,vnclisten=0.0.0.0,vncpasswd={SECRET}"]
     vm = make_vm(sim, vfb=vfb)
@@ -257,9 +257,12 @@ def test_sec_no_password_reaches_the_log(sim: Simulator, log: Log) -> None:
         attempt(driver.start_node, ID),
         attempt(driver.list_nodes),
     ]
-    for function in ("get_vm_config", "libcloud_repository", "list_vms"):
-        sim.misbehave("truncate", function)
+    for function in (
+        ("libcloud_repository", "libcloud_read_agent") if module else ("get_vm_config", "list_vms")
+    ):
+        rule = sim.misbehave("truncate", function)
         came.append(attempt(driver.list_nodes))
+        assert rule.hits == 1
         sim.clear_misbehaviour()
     url = f"https://{sim.user}:{sim.password}@x/"
     text = f"exceptions.Exception:failed at {url} for vncpasswd={SECRET}"

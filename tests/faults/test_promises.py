@@ -153,11 +153,12 @@ def test_a_look_that_fails_puts_it_back(personality: str) -> None:
 
         def blind(moment: str) -> None:
             if moment == "after":
-                for function in ("libcloud_read_agent", "discover_server", "discover_server_pool"):
-                    sim.misbehave("fault", function, times=None)
+                for function in ("libcloud_read_agent", "discover_server_pool"):
+                    rules.append(sim.misbehave("fault", function, times=None))
 
-        sim.misbehave("hook", "libcloud_set_aside", hook=blind)
+        rules = [sim.misbehave("hook", "libcloud_set_aside", hook=blind)]
         came = attempt(connect(sim).destroy_node, ID)
+        assert [bool(rule.hits) for rule in rules] == [True] * 3
         assert isinstance(came.error, OperationIncomplete)
         assert vm.has_disk
         assert aside_of(sim) == []
@@ -242,13 +243,12 @@ def test_a_definition_of_which_nobody_knows_whether_it_is_deleted(
 
     def blind(moment: str) -> None:
         if moment == "after":
-            for function in ("discover_repositories", "libcloud_repository"):
-                sim.misbehave("fault", function, times=None)
+            rules.append(sim.misbehave("fault", "discover_repositories", times=None))
 
     last = "libcloud_list_files" if module else "discover_mounted_file_systems"
-    sim.misbehave("hook", last, hook=blind)
-    sim.misbehave(failure, "delete_vm")
+    rules = [sim.misbehave("hook", last, hook=blind), sim.misbehave(failure, "delete_vm")]
     came = attempt(driver.destroy_node, ID)
+    assert [bool(rule.hits) for rule in rules] == [True] * 3
     assert isinstance(came.error, OperationIncomplete)
     assert came.error.left == (ID, vm.path)
     assert vm.has_disk

@@ -35,8 +35,8 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], Any]) -> No
     """Let something happen during the last check, right before the call."""
     check = doors.require_silent
 
-    def check_and_let(*arguments: Any) -> None:
-        check(*arguments)
+    def check_and_let(*arguments: Any, **options: Any) -> None:
+        check(*arguments, **options)
         monkeypatch.setattr(doors, "require_silent", check)
         happens()
 
@@ -76,6 +76,26 @@ def test_it_was_started_while_it_is_destroyed(
     assert calls_of(sim, "delete_vm") == []
     assert definitions(sim)[NAME].exists()
     assert quietly(driver.ex_get_node_by_name, NAME).state == NodeState.RUNNING
+
+
+@pytest.mark.parametrize("method", ["start_node", "destroy_node"])
+def test_it_is_back_by_the_last_reading_of_the_others(
+    sim: Simulator, method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A host may take a minute to answer, and the one that was off boots meanwhile."""
+    read = doors.read_presence
+
+    def read_slowly(*arguments: Any) -> Any:
+        presence = read(*arguments)
+        sim.hosts[1].revive()
+        return presence
+
+    driver = operator(sim)
+    node = quietly(driver.ex_get_node_by_name, NAME)
+    monkeypatch.setattr(doors, "read_presence", read_slowly)
+    with pytest.raises(PreconditionFailed, match="it accepts connections to TCP port"):
+        quietly(getattr(driver, method), node, ex_hosts_off=sim.hosts[1].address)
+    assert calls_of(sim, "start_vm", "delete_vm") == []
 
 
 def start(sim: Simulator, driver: OVM3NodeDriver) -> Any:

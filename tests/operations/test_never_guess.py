@@ -304,7 +304,7 @@ def test_come_back_between_the_looks(driver: Any, sim: Simulator) -> None:
     """A stopped node is started by somebody between destroy's two looks at the estate."""
     node = make(driver)
     driver.stop_node(node)
-    rule = sim.misbehave("hook", "discover_server_pool", nth=2, hook=lambda moment: (
+    rule = sim.misbehave("hook", "discover_server_pool", host=0, nth=2, hook=lambda moment: (
         start_by_hand(driver, sim, node.extra["directory"], host=0) if moment == "before" else None
     ))  # fmt: skip
     sim.calls.clear()
@@ -431,7 +431,7 @@ def test_a_host_that_falls_silent_between_the_looks(driver: Any, sim: Simulator)
         if moment == "before":
             sim.hosts[2].kill()
 
-    sim.misbehave("hook", "discover_server_pool", nth=2, hook=silence)
+    sim.misbehave("hook", "discover_server_pool", host=0, nth=2, hook=silence)
     sim.calls.clear()
     with pytest.raises(PreconditionFailed, match=sim.hosts[2].address):
         driver.destroy_node(node)

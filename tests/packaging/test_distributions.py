@@ -20,6 +20,7 @@ pytestmark = pytest.mark.dist
 
 OURS = {"libcloud_ovm3", "libcloud_ovm3.pth", "libcloud_ovm3_hook.py"}
 DIST_INFO = "libcloud_ovm3-0.1.0.dist-info"
+NAMED_PAGE = "from libcloud_ovm3.pages import page; print(page('a-host-is-dead.md'))"
 BARE_SETUP = "from setuptools import setup\nsetup()\n"
 
 
@@ -90,7 +91,11 @@ def test_the_wheel_has_what_is_used_and_nothing_else(wheel: Path) -> None:
         pth = archive.read("libcloud_ovm3.pth")
         metadata = archive.read(f"{DIST_INFO}/METADATA").decode()
     assert {name.partition("/")[0] for name in names} == OURS | {DIST_INFO}
-    folders = {"libcloud_ovm3": "libcloud_ovm3", "hostside": "libcloud_ovm3/_hostside"}
+    folders = {
+        "libcloud_ovm3": "libcloud_ovm3",
+        "docs": "libcloud_ovm3/_docs",
+        "hostside": "libcloud_ovm3/_hostside",
+    }
     used = {
         f"{folders[name.partition('/')[0]]}/{name.partition('/')[2]}"
         for name in tracked()
@@ -130,6 +135,9 @@ def test_the_tests_of_an_unpacked_sdist(tree: Path) -> None:
 def test_the_wheel_is_installed_and_removed(environment: Environment, wheel: Path) -> None:
     environment.install(wheel)
     assert environment.files_of_ours() == OURS | {DIST_INFO}
+    named = environment.run(NAMED_PAGE).strip()
+    assert named == str(environment.packages / "libcloud_ovm3" / "_docs" / "a-host-is-dead.md")
+    assert Path(named).read_bytes() == (ROOT / "docs" / "a-host-is-dead.md").read_bytes()
     for options in ((), ("-I",), ("-E",)):
         assert str(environment.packages) in environment.run(BY_NAME, *options)
     assert environment.run("print('started')", "-S") == "started\n"
@@ -153,6 +161,8 @@ def test_an_editable_install(environment: Environment, tree: Path, mode: str) ->
     environment.install("--config-settings", f"editable_mode={mode}", "--editable", tree)
     assert {"libcloud_ovm3.pth", DIST_INFO} <= environment.files_of_ours()
     assert "libcloud_ovm3" not in environment.files_of_ours()
+    named = Path(environment.run(NAMED_PAGE).strip())  # strict: a link in the build directory
+    assert named.read_bytes() == (tree / "docs" / "a-host-is-dead.md").read_bytes()
     for options in ((), ("-I",)):
         assert str(tree) in environment.run(BY_NAME, *options)
     environment.pip("uninstall", "--quiet", "--yes", "libcloud-ovm3")

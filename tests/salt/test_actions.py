@@ -79,7 +79,7 @@ def test_functions(sim: Simulator, salt: Salt) -> None:
         ("stop", {"ex_forse": "1"}, "lab: ex_forse: not known; expected ex_force, ex_timeout, "),
         ("reboot", {"ex_minimum_age": "x"}, "lab: ex_minimum_age 'x': expected seconds"),
         ("reboot", {"ex_minimum_age": "999999"}, "lab: VM 'young' ("),
-        ("show_instance", {"x": "1"}, "lab: x: not known; expected nothing"),
+        ("show_instance", {"x": "1"}, "lab: x: not known; expected ex_hosts_off"),
         ("ex_list_orphans", {}, "this is not an action: expected salt-cloud -f NAME PROVIDER"),
         ("list_nodes", {}, "this is not an action: expected salt-cloud -f NAME PROVIDER"),
     ],
@@ -99,6 +99,26 @@ def test_an_action_is_not_a_function(fun: str, salt: Salt) -> None:
     for kwargs in ({}, {"name": "seed-1"}):
         message = error_of(salt.client().action, fun=fun, provider="lab", kwargs=kwargs)
         assert message == "this is not a function: expected salt-cloud -a NAME VM"
+
+
+def test_beside_a_host_that_is_off(sim: Simulator, tmp_path: Path) -> None:
+    """The simulated host has no SSH, so its agent's port is checked instead."""
+    dead = sim.hosts[1]
+    sim.add_vm("db-1", running_on=1)
+    dead.shut_down()
+    ports = {"ex_ssh_port": str(dead.port), "ex_timeouts": "connect=1"}
+    client = Salt(tmp_path / "salt", {"lab": provider_for(sim, **ports)}).client()
+
+    def act(fun: str, **kwargs: str) -> Any:
+        return client.action(fun=fun, names=["db-1"], kwargs=kwargs)["lab"]["ovm3"]["db-1"]
+
+    assert act("show_instance")["state"] == "UNKNOWN"
+    assert dead.address in error_of(act, "start")
+    off = {"ex_hosts_off": f"{dead.address}:{dead.port}"}
+    assert act("show_instance", **off)["state"] == "STOPPED"
+    assert act("start", **off) is True
+    assert act("show_instance", **off)["host"] == "ovm-1"
+    assert changes_of(sim) == ["start_vm"]
 
 
 def test_names_that_are_ambiguous(sim: Simulator, salt: Salt) -> None:

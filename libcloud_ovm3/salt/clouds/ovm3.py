@@ -155,8 +155,8 @@ def show_instance(
     """Show all that is known of one VM."""
     _refuse(call, "function")
     with _reported():
-        typed(OVM3NodeDriver.ex_get_node_details, kwargs or {})
-        node = listed.full(find.find_vm(_driver(), str(name)))
+        arguments = typed(OVM3NodeDriver.ex_get_node_details, kwargs or {})
+        node = listed.full(_find(_driver(), name, arguments))
     __utils__["cloud.cache_node"](node, _active(), __opts__)
     return node
 
@@ -174,7 +174,7 @@ def _action(method: str) -> Callable[..., Any]:
         with _reported():
             arguments = typed(getattr(OVM3NodeDriver, method), kwargs or {})
             driver = _driver()
-            node = find.find_vm(driver, str(name))
+            node = _find(driver, name, arguments)
             return _plain(getattr(driver, method)(node, **arguments))
 
     act.__doc__ = f"Call the driver's ``{method}``."
@@ -192,6 +192,10 @@ def _function(method: str) -> Callable[..., Any]:
 
     call_it.__doc__ = f"Call the driver's ``{method}``."
     return call_it
+
+
+def _find(driver: OVM3NodeDriver, name: str | None, arguments: dict[str, Any]) -> Node:
+    return find.find_vm(driver, str(name), arguments.get("ex_hosts_off", ()))
 
 
 def _plain(result: Any) -> Any:

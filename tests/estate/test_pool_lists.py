@@ -1,0 +1,49 @@
+"""Each host has its own list of the members of the pool; one that was down may have an old one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from libcloud.compute.types import NodeState
+
+from libcloud_ovm3.agent.address import Address
+from libcloud_ovm3.errors import PreconditionFailed
+from libcloud_ovm3.simulator import Simulator
+from tests.support import calls_of, driver_for, pins_of, quietly, simulate
+
+NAME = "subject"
+
+
+@pytest.fixture(params=[False, True], ids=["agent", "module"])
+def sim(request: pytest.FixtureRequest, personality: str) -> Iterator[Simulator]:
+    """The last host, which runs the VM, is in the list of the second one only."""
+    with simulate(hosts=4, vms=0, host_module=request.param, personality=personality) as simulator:
+        addresses = [host.address for host in simulator.hosts]
+        estate = driver_for(simulator)._estate
+        for index in (0, 2):
+            serverpool = estate.agent(Address(addresses[index], simulator.hosts[0].port)).serverpool
+            serverpool.set_pool_member_ip_list(addresses[:3])
+        simulator.add_vm(NAME, running_on=3)
+        yield simulator
+
+
+def test_a_member_that_only_another_member_lists_is_asked(sim: Simulator) -> None:
+    driver = driver_for(sim)
+    [node] = driver.list_nodes()
+    assert node.state == NodeState.RUNNING
+    assert node.extra["live"][0]["address"].startswith(sim.hosts[3].address)
+    assert driver.start_node(node) is True
+    assert not calls_of(sim, "start_vm")
+    assert [len(sim.domains(index)) for index in range(4)] == [0, 0, 0, 1]
+
+
+def test_one_that_cannot_be_asked_may_run_it(sim: Simulator) -> None:
+    pins = pins_of(sim)
+    del pins[sim.hosts[3].address]
+    driver = driver_for(sim, ex_fingerprint=pins)
+    [node] = quietly(driver.list_nodes)
+    assert node.state == NodeState.UNKNOWN
+    with pytest.raises(PreconditionFailed, match=f"{sim.hosts[3].address}.*not contacted"):
+        quietly(driver.start_node, node)
+    assert not calls_of(sim, "start_vm")
