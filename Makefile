@@ -11,11 +11,11 @@ WORKERS ?= 3
 unexport PYTHONDONTWRITEBYTECODE
 # Simulated hosts are some hundred small files each, which ext4 takes its time to make.
 export TMPDIR ?= $(or $(shell test -w /dev/shm && echo /dev/shm),/tmp)
-SHORT := not soak and not long and not tables and not sshd and not dist and not salt
+SHORT := not soak and not long and not tables and not sshd and not dist and not salt and not browser
 BIN := $(VENV)/bin
 METADATA := setup.cfg setup.py pyproject.toml libcloud_ovm3.pth libcloud_ovm3/_version.py
 
-.PHONY: demo test test-tables test-alone test-long test-py2 test-host test-salt test-salt-3006 check format generate ci soak lowest newest dist bench bench-peers clean
+.PHONY: demo test test-tables test-alone test-long test-py2 test-host test-salt test-salt-3006 test-report check format generate ci soak lowest newest dist bench bench-peers clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo
@@ -39,7 +39,7 @@ format: $(VENV)/.test
 generate: $(VENV)/.test
 	$(BIN)/python tools/generate_functions.py
 
-ci: test test-tables test-long test-py2 test-host test-salt lowest newest dist
+ci: test test-tables test-long test-py2 test-host test-salt test-report lowest newest dist
 
 # The variants and rows of failure tables that `make test` leaves out: tests/selection.py.
 test-tables: $(VENV)/.test
@@ -70,6 +70,17 @@ test-salt:
 
 test-salt-3006: .venv-salt-3006/.installed
 	.venv-salt-3006/bin/python $(SALT_TESTS)
+
+# The page of `ovm3 report` as a browser shows and prints it.
+test-report: $(VENV)/.browser
+	@test -x /usr/bin/chromium -a -x /usr/bin/chromedriver -a -x /usr/bin/pdftotext || \
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends \
+		chromium chromium-driver fonts-dejavu-core poppler-utils; }
+	$(BIN)/python -m pytest -m browser tests/report
+
+$(VENV)/.browser: $(VENV)/.test
+	@$(BIN)/python -m pip install --quiet 'selenium>=4.20,<5'
+	@touch $@
 
 # Each file alone, and all in reverse order: no test may depend on another. Takes long.
 test-alone: $(VENV)/.test

@@ -391,7 +391,7 @@ def test_every_dependency_has_its_line() -> None:
 
 @pytest.mark.parametrize(
     "folder",
-    ["agent", "estate", "estates_file", "operations", "compute", "diagnostics", "salt"],
+    ["agent", "estate", "estates_file", "operations", "compute", "diagnostics", "report", "salt"],
 )
 def test_the_architecture_page_names_each_file(folder: str) -> None:
     """And no file that does not exist."""

@@ -163,7 +163,7 @@ def test_demo() -> None:
     done = run("demo")
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    for text in ("list_locations (19 agent calls", "create_node db-1", "stop_node web-1",
+    for text in ("list_locations (21 agent calls", "create_node db-1", "stop_node web-1",
                  "reboot_node web-2", "destroy_node db-1", "0 orphaned disks"):  # fmt: skip
         assert text in done.stdout
     hosts = {

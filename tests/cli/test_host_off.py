@@ -74,7 +74,7 @@ def test_show_after_a_start_elsewhere(sim: Simulator) -> None:
         ("vm list", ["call"]),
         ("vm show web-1", ["call"]),
         ("vm start web-1", ["call"]),
-        ("vm start web-1 --host-off", ["call", "check", "check", "check"]),
+        ("vm start web-1 --host-off", ["call", "check", "check", "check", "check"]),
         ("vm show web-1 --host-off", ["call", "check"]),
     ],
 )
