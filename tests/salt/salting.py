@@ -78,7 +78,7 @@ class Salt:
             [Path(sys.executable).parent / program, "-c", self.folder, "--out=json", *arguments],
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=500,
             check=False,
             stdin=subprocess.DEVNULL,
         )
