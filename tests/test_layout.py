@@ -52,6 +52,7 @@ BELOW = {
         "",
     },
     "simulator": {"_hostside"},
+    "testing": {"agent", "compute", "simulator"},
 }
 
 
