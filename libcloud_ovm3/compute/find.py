@@ -6,16 +6,21 @@ from collections.abc import Sequence
 
 from libcloud.compute.base import Node, NodeImage, NodeLocation, NodeSize
 
+from libcloud_ovm3 import estate
 from libcloud_ovm3.agent.address import parse_address
 from libcloud_ovm3.agent.identifiers import dashed
+from libcloud_ovm3.compute.convert import to_node
 from libcloud_ovm3.compute.driver import OVM3NodeDriver
 from libcloud_ovm3.errors import HostNotFound, ImageNotFound, InvalidArgument
 
 
 def find_vm(driver: OVM3NodeDriver, text: str, hosts_off: Sequence[str] = ()) -> Node:
-    """Return a VM by its id, if the text is one, else by its name."""
-    find = driver.ex_get_node if dashed(text) else driver.ex_get_node_by_name
-    return find(text, ex_hosts_off=hosts_off)
+    """Return a VM by its id, if the text is one, else by its name.
+
+    :raises AmbiguousName: several have this name, or it is the id of one and the name of another.
+    """
+    snapshot = estate.vms.read_estate(driver._estate_of(hosts_off))
+    return to_node(snapshot.vm_called(text), driver, snapshot.hosts_off)
 
 
 def find_vms(driver: OVM3NodeDriver, texts: Sequence[str]) -> list[Node]:

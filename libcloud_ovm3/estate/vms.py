@@ -165,6 +165,27 @@ class EstateSnapshot:
             raise self._not_found(f"no VM named {name!r} was found")
         return found[0]
 
+    def vm_called(self, text: str) -> VM:
+        """The VM that a person means: by its id if the text is one, else by its name.
+
+        :raises NodeNotFound: There is none.
+        :raises SearchIncomplete: It was not found, but not everything could be read.
+        :raises AmbiguousName: There are several; or it is the id of one and the name of another.
+        """
+        key = dashed(text)
+        named = [vm for vm in self.vms.values() if vm.name == text]
+        if key is None or (named and key not in self.vms and not self.errors()):
+            return self.vm_named(text)
+        found = self.vm(text)
+        others = [vm for vm in named if vm is not found]
+        if others:
+            ids = ", ".join(vm.id for vm in others)
+            raise AmbiguousName(
+                f"{text!r} is the id of the VM {found.name!r}, and the name of the VM {ids}",
+                nodes=[vm.summary for vm in (found, *others)],
+            )
+        return found
+
     def _not_found(self, what: str) -> Ovm3Error:
         """What was not found certainly does not exist only if everything could be read."""
         errors = self.errors() + [host.unread for host in self.hosts_off]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.agent.documents import Server
-from libcloud_ovm3.errors import AmbiguousName, NodeNotFound, PreconditionFailed
+from libcloud_ovm3.errors import AmbiguousName, NodeNotFound, PreconditionFailed, SearchIncomplete
 from libcloud_ovm3.estate.disks import name_has_uuid
 from libcloud_ovm3.estate.domains import DomainList, read_domains
 from libcloud_ovm3.estate.hosts import HostView
@@ -137,6 +137,27 @@ def test_looking_up() -> None:
         seen.vm_named("gone")
     with pytest.raises(NodeNotFound, match="no VM"):
         seen.vm("gone")
+
+
+def test_what_a_person_calls_a_vm() -> None:
+    """By id or name; but not by an id that another one has as its name."""
+    other = "0004fb00-0006-0000-cfe2-00000000ffff"
+    definitions = [
+        defined(uuid=ID, OVM_simple_name="web"),
+        defined("0" * 31 + "1", OVM_simple_name=ID),
+        defined("0" * 31 + "2", OVM_simple_name=other),
+    ]
+    seen = EstateSnapshot((), (), (), merge_vms([], definitions, True))
+    assert seen.vm_called("web").id == seen.vm_called(DIRECTORY).id == ID
+    assert seen.vm_called(other).name == other
+    with pytest.raises(AmbiguousName, match=f"'{ID}' is the id of the VM 'web', and the name of"):
+        seen.vm_called(ID)
+    with pytest.raises(NodeNotFound, match="no VM '0004fb00"):
+        seen.vm_called(other.replace("ffff", "fffe"))
+    definitions.append(Definition("r", "dir", None, "broken"))
+    unread = EstateSnapshot((), (), (), merge_vms([], definitions, True))
+    with pytest.raises(SearchIncomplete, match="no VM '0004fb00"):
+        unread.vm_called(other)
 
 
 def test_domain_0_is_no_guest() -> None:
