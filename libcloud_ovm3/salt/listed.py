@@ -8,11 +8,13 @@ from typing import Any
 
 from libcloud.compute.base import Node
 
+from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.compute.records import vm_record
 from libcloud_ovm3.errors import InvalidArgument
 
 Record = dict[str, Any]
 AMBIGUOUS = "AMBIGUOUS"  # the state of a name that several VMs have
+LONGEST_FILE_NAME = 255  # bytes
 
 
 def brief(node: Node) -> Record:
@@ -41,22 +43,42 @@ def minimal(node: Node) -> Record:
 def by_name(objects: Iterable[Any], record: Callable[[Any], Record]) -> dict[str, Record]:
     """Return records by name; of objects that share one, by id."""
     listed = list(objects)
+    shared = _shared_names(listed)
+    return {str(one.id) if one.name in shared else one.name: record(one) for one in listed}
+
+
+def _shared_names(listed: Iterable[Any]) -> set[str]:
+    """Names that do not say what is meant: several have one, or it is the id of another."""
     count = Counter(one.name for one in listed)
-    return {one.name if count[one.name] == 1 else str(one.id): record(one) for one in listed}
+    ids = {str(one.id) for one in listed}
+    return {
+        one.name
+        for one in listed
+        if count[one.name] > 1 or (_as_id(one.name) in ids and _as_id(one.name) != str(one.id))
+    }
+
+
+def _as_id(name: str) -> str:
+    return dashed(name) or name
 
 
 def nodes_by_name(nodes: Iterable[Node], record: Callable[[Any], Record]) -> dict[str, Record]:
-    """Return the same for VMs, with an entry for each name that several have.
+    """Return the same for VMs, with an entry for each name that does not say which is meant.
 
     Salt takes a name that is not listed for that of no VM, and would create one or call it absent.
     """
     listed = list(nodes)
-    count = Counter(one.name for one in listed)
     records = by_name(listed, record)
-    for name in (name for name, number in count.items() if number > 1):
-        ids = ", ".join(str(one.id) for one in listed if one.name == name)
+    for name in sorted(_shared_names(listed)):
+        meant = [one for one in listed if name == one.name or _as_id(name) == str(one.id)]
+        ids = ", ".join(str(one.id) for one in meant)
         records[name] = {"id": ids, "name": name, "state": AMBIGUOUS}
     return records
+
+
+def may_be_file_name(name: str) -> bool:
+    """Whether a file may have this name: Salt makes names of VMs into paths without a look."""
+    return "/" not in name and len(f"{name}.p".encode()) < LONGEST_FILE_NAME
 
 
 def named(objects: Iterable[Any], noun: str, text: str) -> Any:

@@ -22,6 +22,7 @@ _REFUSED = {
     "action only, or `ovm3 vm create --host-off`",
     "ex_allow_same_name": "Salt knows VMs by their names; use `ovm3 vm create --allow-same-name`",
 }
+_OF_GUESTS = {"password"}  # in a profile, Salt takes it for the one of the VM
 _OF_PROFILES = _OF_CREATE - _FROM_SALT - set(_REFUSED)
 
 
@@ -54,6 +55,7 @@ def driver_arguments(provider: Mapping[str, Any]) -> dict[str, Any]:
     if missing:
         raise InvalidArgument(missing)
     _check_known(provider)
+    _refuse_in_files(provider.get)
     for key in USUAL_NAMES:
         # A number has lost its leading zeros by now.
         if is_given(provider.get(key)) and not isinstance(provider[key], str):
@@ -64,19 +66,33 @@ def driver_arguments(provider: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def create_arguments(setting: Callable[[str], Any], vm: Mapping[str, Any]) -> dict[str, Any]:
+def create_arguments(
+    setting: Callable[[str], Any], vm: Mapping[str, Any], provider: Mapping[str, Any]
+) -> dict[str, Any]:
     """The arguments of ``create_node`` besides name, size, image and location.
 
     :param setting: Returns the value of a key in map, profile or provider; None: not given.
-    :param vm: All keys that are given.
-    :raises InvalidArgument: One is not known, is not possible in a file, or its value is wrong.
+    :param vm: All keys that are given; Salt has put those of the provider among them.
+    :param provider: The configuration of the provider.
+    :raises InvalidArgument: One is not known, is not possible in a file or there, or its value is
+        wrong.
     """
     _check_known(vm)
+    _refuse_in_files(setting)
+    for name in sorted((_OF_PROVIDERS | set(USUAL_NAMES)) - _OF_GUESTS):
+        if is_given(vm.get(name)) and vm[name] != provider.get(name):
+            raise InvalidArgument(
+                f"{name}: expected in the provider; a profile or map does not change where and "
+                f"how the VM is created"
+            )
+    given = {name: setting(name) for name in sorted(_OF_PROFILES) if is_given(setting(name))}
+    return typed(OVM3NodeDriver.create_node, given, _FROM_SALT)
+
+
+def _refuse_in_files(setting: Callable[[str], Any]) -> None:
     for name, why in _REFUSED.items():
         if is_given(setting(name)):
             raise InvalidArgument(f"{name}: not possible in a provider, profile or map: {why}")
-    given = {name: setting(name) for name in sorted(_OF_PROFILES) if is_given(setting(name))}
-    return typed(OVM3NodeDriver.create_node, given, _FROM_SALT)
 
 
 def _check_known(settings: Mapping[str, Any]) -> None:

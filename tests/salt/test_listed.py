@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.errors import InvalidArgument
 from libcloud_ovm3.salt import listed
 from tests.support import driver_for, simulate
@@ -44,6 +45,30 @@ def test_vms_that_share_a_name() -> None:
     assert records["bridge-free"]["state"] == listed.AMBIGUOUS
     assert len(records["bridge-free"]["id"].split(", ")) == 35
     assert records["one"]["state"] == "STOPPED"
+
+
+def test_a_name_that_is_the_id_of_another() -> None:
+    """In both notations; a VM whose name is its own id is not meant."""
+    first, second, third = "0004fb00-0006-0000-0000-00000000000" + "1", "2" * 32, "3" * 32
+    with simulate(hosts=1, vms=0) as sim:
+        sim.add_vm("web", uuid=first)
+        sim.add_vm(first.replace("-", ""), uuid=second)
+        sim.add_vm(third, uuid=third)
+        nodes = driver_for(sim).list_nodes()
+    records = listed.nodes_by_name(nodes, listed.minimal)
+    assert set(records) == {"web", first.replace("-", ""), dashed(second), third}
+    shared = records[first.replace("-", "")]
+    assert (shared["state"], set(shared["id"].split(", "))) == (
+        listed.AMBIGUOUS,
+        {first, dashed(second)},
+    )
+
+
+def test_names_that_a_file_may_have() -> None:
+    assert listed.may_be_file_name("é ü: *")
+    assert listed.may_be_file_name("x" * 252)
+    for name in ("a/b", "../x", "x" * 254, "é" * 127):
+        assert not listed.may_be_file_name(name)
 
 
 def test_by_id_or_name() -> None:

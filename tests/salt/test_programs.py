@@ -189,12 +189,13 @@ def test_the_table_of_the_page(sim: Simulator, salt: Salt) -> None:
     incomplete = provider_for(sim, password=None)
     salt.write("cloud.providers.d/ovm3.conf", {"lab": incomplete})
     done = salt.run("salt-cloud", "-Q")
-    assert "cloud provider lab: no password: expected estate" in done.stderr
+    assert done.returncode == 1
+    assert "lab: no password: expected estate" in done.stderr
     salt.write("cloud.providers.d/ovm3.conf", {"a:b": provider_for(sim)})
     assert "too many values to unpack" in salt.run("salt-cloud", "-Q").stderr
     for text in (
         "Profile small is not defined",
-        "cloud provider lab: no password: expected estate",
+        "lab: no password: expected estate",
         "too many values to unpack",
     ):
         assert f"`{text}" in PAGE
@@ -202,7 +203,7 @@ def test_the_table_of_the_page(sim: Simulator, salt: Salt) -> None:
 
 def test_what_the_page_installs() -> None:
     wheel = "libcloud_ovm3-0.1.0-py3-none-any.whl"
-    assert [f"salt-pip install {wheel}"] == INSTALL
+    assert [f"salt-pip install '{wheel}[cli]'"] == INSTALL
     assert f"'{wheel}[cli]'" in (Path(__file__).parents[2] / "README.md").read_text()
     assert yaml.safe_load(MINION)["libcloud_compute"]["lab"]["driver"] == "ovm3"
     assert "libcloud_compute.reboot_node" in REBOOT

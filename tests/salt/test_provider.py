@@ -59,6 +59,8 @@ def test_other_ways_to_say_the_same() -> None:
         ({"ex_fingerprnt": "x"}, "ex_fingerprnt: not known; expected one of .*ex_fingerprint"),
         ({"ex_clock": "x"}, "ex_clock: not known"),
         ({"password": 123}, "password: expected a text; in YAML, put it in quotes$"),
+        ({"ex_hosts_off": ["x"]}, "ex_hosts_off: not possible in a provider"),
+        ({"ex_allow_same_name": True}, "ex_allow_same_name: not possible in a provider"),
     ],
 )
 def test_what_is_refused(wrong: dict[str, Any], message: str) -> None:
@@ -68,7 +70,9 @@ def test_what_is_refused(wrong: dict[str, Any], message: str) -> None:
 
 def test_the_arguments_of_create_node() -> None:
     settings = {**FULL, **SALTS_OWN, "name": "x", "size": "small", "networks": "", "ex_tags": None}
-    assert create_arguments(settings.get, settings) == {}
+    assert create_arguments(settings.get, settings, FULL) == {}
+    guest = {**settings, "password": "the guest's"}
+    assert create_arguments(guest.get, guest, FULL) == {}
 
 
 @pytest.mark.parametrize(
@@ -79,9 +83,14 @@ def test_the_arguments_of_create_node() -> None:
         ({"ex_nets": ["a"]}, "ex_nets: not known; expected one of"),
         ({"ex_hosts_off": ["a"]}, "ex_hosts_off: not possible in a provider, profile or map: a fi"),
         ({"ex_allow_same_name": True}, "ex_allow_same_name: not possible in .* by their names"),
+        ({"host": "ovm-2"}, "host: expected in the provider; a profile or map does not change"),
+        ({"user": "root"}, "user: expected in the provider"),
+        ({"estate": "lab"}, "estate: expected in the provider"),
+        ({"ex_read_only": True}, "ex_read_only: expected in the provider"),
+        ({"ex_fingerprint": {"x": "y"}}, "ex_fingerprint: expected in the provider"),
     ],
 )
 def test_what_a_profile_cannot_have(wrong: dict[str, Any], message: str) -> None:
     settings = {**FULL, **wrong}
     with pytest.raises(InvalidArgument, match=message):
-        create_arguments(settings.get, settings)
+        create_arguments(settings.get, settings, FULL)

@@ -11,7 +11,7 @@ import multiprocessing
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from libcloud.common.types import LibcloudError
@@ -44,13 +44,12 @@ def __virtual__() -> str | bool:  # noqa: N807 (the name that Salt looks for)
 
 
 def get_configured_provider() -> dict[str, Any] | bool:
-    """Return the provider in use; False, with an error in the log: it is not complete."""
-    found = _provider(_active())
-    missing = provider.what_is_missing(found) if found else ""
-    if missing:
-        _LOG.error("cloud provider %s: %s", _alias(), missing)
-        return False
-    return found or False
+    """Return the provider in use, complete or not.
+
+    Salt would leave out an incomplete one, and take its VMs for absent; it is an error instead, of
+    each command that needs it.
+    """
+    return _provider(_active()) or False
 
 
 def _provider(name: str) -> dict[str, Any]:
@@ -90,27 +89,29 @@ def _listing(method: str, form: Callable[[Any], dict[str, Any]]) -> Callable[...
 
     def list_them(kwargs: dict[str, Any] | None = None, call: str | None = None) -> dict[str, Any]:
         _refuse(call, "action")
-        try:
+        with ExitStack() as stack:
+            if call is None and multiprocessing.current_process().daemon:
+                stack.push(_end_worker)
             with _reported():
                 arguments = typed(getattr(OVM3NodeDriver, method), kwargs or {})
                 return form(getattr(_driver(), method)(**arguments))
-        except SaltCloudSystemExit as error:
-            if call is None and multiprocessing.current_process().daemon:
-                _end_worker(str(error))
-            raise
 
     list_them.__doc__ = f"Call the driver's ``{method}``."
     return list_them
 
 
-def _end_worker(message: str) -> None:
+def _end_worker(kind: object, error: BaseException | None, trace: object) -> None:
     """Make the command fail in which a worker of Salt's pool lists VMs.
 
     Salt takes every Exception in there for an empty list: VMs that cannot be read would be absent,
     created twice, and "already destroyed". A SystemExit it reports, with a traceback.
     """
-    sys.tracebacklimit = 0  # of this process, which Salt ends now; the message says all
-    raise SystemExit(message) from None
+    if error is None:
+        return
+    if isinstance(error, SaltCloudSystemExit):
+        sys.tracebacklimit = 0  # of this process, which Salt ends now; the message says all
+        raise SystemExit(str(error)) from None
+    raise SystemExit(f"{_alias()}: {error!r}") from error
 
 
 def _refuse(call: str | None, kind: str) -> None:
@@ -136,7 +137,8 @@ def list_nodes_full(
 ) -> dict[str, Any]:
     """List all that is known of each VM."""
     nodes: dict[str, Any] = _list_nodes_full(kwargs, call)
-    __utils__["cloud.cache_node_list"](nodes, _alias(), __opts__)
+    cached = {name: node for name, node in nodes.items() if listed.may_be_file_name(name)}
+    _cache("cloud.cache_node_list", cached, _alias())
     return nodes
 
 
@@ -157,8 +159,20 @@ def show_instance(
     with _reported():
         arguments = typed(OVM3NodeDriver.ex_get_node_details, kwargs or {})
         node = listed.full(_find(_driver(), name, arguments))
-    __utils__["cloud.cache_node"](node, _active(), __opts__)
+    if listed.may_be_file_name(node["name"]):
+        _cache("cloud.cache_node", node, _active())
     return node
+
+
+def _cache(function: str, *arguments: Any) -> None:
+    """Let Salt keep what is listed (``update_cachedir``); if it cannot, it is listed all the same.
+
+    Salt itself would take the list for empty. TypeError: Salt reads its files as texts.
+    """
+    try:
+        __utils__[function](*arguments, __opts__)
+    except (OSError, TypeError, ValueError) as error:
+        _LOG.warning("%s: Salt's cache was not updated: %s", _alias(), error)
 
 
 # ------------------------------------------------------------------ actions and functions
@@ -219,12 +233,28 @@ def destroy(
 ) -> Any:
     """Destroy a VM, and its own disks."""
     _refuse(call, "function")
+    _refuse_dangerous(str(name), call)
     known = {"name": name, "provider": _active()}
     _event("destroying", known)
     done = _destroy(name, kwargs, call)
     _event("destroyed", known)
-    __utils__["cloud.delete_minion_cachedir"](name, _alias(), __opts__)
+    if listed.may_be_file_name(str(name)):
+        __utils__["cloud.delete_minion_cachedir"](name, _alias(), __opts__)
     return done
+
+
+def _refuse_dangerous(name: str, call: str | None) -> None:
+    """Refuse what Salt would destroy besides."""
+    if __opts__.get("hard"):
+        raise SaltCloudSystemExit(
+            f"{_alias()}: {name}: nothing was destroyed: with --hard, Salt destroys VMs by names "
+            f"that others have, even those of the map; expected salt-cloud -d NAME"
+        )
+    if "/" in name and call != "action":
+        raise SaltCloudSystemExit(
+            f"{_alias()}: {name!r}: nothing was destroyed: Salt would delete a file at this path; "
+            f"expected salt-cloud -a destroy ID"
+        )
 
 
 # ------------------------------------------------------------------ create
@@ -242,7 +272,7 @@ def create(vm_: dict[str, Any]) -> dict[str, Any]:
 
     name = vm_["name"]
     with _reported():
-        arguments = provider.create_arguments(setting, vm_)
+        arguments = provider.create_arguments(setting, vm_, _provider(_active()))
         image_name, size_name = _required(setting, "image"), _required(setting, "size")
         deploy = config.get_cloud_config_value("deploy", vm_, __opts__, default=False)
         deploys = parse_flag(deploy, "deploy")
