@@ -18,16 +18,18 @@ def typed(
 ) -> dict[str, Any]:
     """Arguments of a method of the driver, of the types that its signature says.
 
-    :param given: Values by name; None means that an argument is not given.
+    :param given: Values by name; None means that an argument is not given. Names that begin with
+        two underscores are Salt's: ``salt-call`` adds ``__pub_fun`` and others.
     :param others: The method's parameters that do not come from here.
     :raises InvalidArgument: One is not known or missing, or its value is wrong.
     """
     parameters = inspect.signature(method).parameters
     expected = [name for name in parameters if name not in others]
-    for name in given:
+    values = {name: value for name, value in given.items() if not name.startswith("__")}
+    for name in values:
         if name not in expected:
             raise InvalidArgument(f"{name}: not known; expected {', '.join(expected) or 'nothing'}")
-    values = {name: value for name, value in given.items() if value is not None}
+    values = {name: value for name, value in values.items() if value is not None}
     for name in expected:
         if parameters[name].default is inspect.Parameter.empty and name not in values:
             raise InvalidArgument(f"{name}: missing; expected {name}=VALUE")

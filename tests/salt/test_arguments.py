@@ -24,6 +24,7 @@ DESTROY, PUT_BACK = OVM3NodeDriver.destroy_node, OVM3NodeDriver.ex_put_back
         (STOP, {"ex_hosts_off": "a, b"}, {"ex_hosts_off": ["a", "b"]}),
         (STOP, {"ex_hosts_off": ["a", "b"]}, {"ex_hosts_off": ["a", "b"]}),
         (STOP, {"ex_force": None}, {}),
+        (STOP, {"__pub_fun": "cloud.action", "__pub_jid": "1"}, {}),
         (START, {"ex_location": "ovm-1"}, {"ex_location": "ovm-1"}),
         (DESTROY, {"ex_disks": "/a/b.img"}, {"ex_disks": ["/a/b.img"]}),
         (PUT_BACK, {"path": "/a", "operation": "12"}, {"path": "/a", "operation": "12"}),

@@ -166,6 +166,16 @@ def test_the_state(sim: Simulator, salt: Salt) -> None:
     assert calls_of(sim, "create_vm", "delete_vm") == ["create_vm", "delete_vm"]
 
 
+def test_the_module_of_minions(sim: Simulator, salt: Salt) -> None:
+    """Salt adds arguments of its own to functions (``__pub_fun``)."""
+    assert salt.call("cloud.action", "fun=ex_list_orphans", "provider=lab") == {"lab": {"ovm3": []}}
+    nodes = salt.call("cloud.action", "fun=list_nodes_min", "provider=lab")["lab"]["ovm3"]
+    assert set(nodes) == {"seed-1"}
+    done = {"lab": {"ovm3": {"seed-1": True}}}
+    assert salt.call("cloud.action", "stop", "instance=seed-1", "ex_force=true") == done
+    assert salt.call("cloud.get_instance", "seed-1")["state"] == "STOPPED"
+
+
 def test_errors_on_the_command_line(sim: Simulator, salt: Salt) -> None:
     """One line, and the exit status of an error."""
     message = salt.fails("-a", "stop", "seed-1", "ex_forse=true")
