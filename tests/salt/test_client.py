@@ -69,6 +69,8 @@ def test_the_selection_and_the_cache_of_salt(sim: Simulator, tmp_path: Path) -> 
     salt = Salt(tmp_path / "salt", {"lab": provider_for(sim)}, **settings)
     client = salt.client()
     assert client.select_query()["lab"]["ovm3"] == {"seed-1": {"name": "seed-1", "host": "ovm-1"}}
+    one = Salt(tmp_path / "one", {"lab": provider_for(sim)}, **{"query.selection": "host"})
+    assert one.client().select_query()["lab"]["ovm3"] == {"seed-1": {"host": "ovm-1"}}
     assert client.full_query()["lab"]["ovm3"]["seed-1"]["size"] == "tiny"
     shown = client.action(fun="show_instance", names=["seed-1"])["lab"]["ovm3"]["seed-1"]
     assert shown["state"] == "RUNNING"

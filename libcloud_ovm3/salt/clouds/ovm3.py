@@ -147,6 +147,7 @@ def list_nodes_select(
 ) -> dict[str, Any]:
     """List what ``query.selection`` names."""
     selection = __opts__.get("query.selection") or ["id", "name", "state"]
+    selection = [selection] if isinstance(selection, str) else selection
     nodes = _list_nodes_full(kwargs, call)
     return {name: {key: one.get(key) for key in selection} for name, one in nodes.items()}
 
