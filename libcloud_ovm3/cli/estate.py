@@ -332,7 +332,9 @@ def remove(name: str, yes: bool) -> None:
             question = f"Remove the estate {name} from {found.path}?"
             if not is_confirmed(question, "add --yes to remove it without a question"):
                 raise click.Abort
-        deleted = changing.remove_estate(name)
+        deleted, kept = changing.remove_estate(name)
         show(f"estate {name} removed from {found.path}")
         if deleted is not None:
             show(f"{deleted} deleted")
+        for path in kept:
+            show(f"{path} kept: it is your own, or another estate has its password there")

@@ -320,7 +320,19 @@ def test_list_show_use_and_remove(file: Path) -> None:
     assert invoke("estate", "remove", "lab", typed="\n")[0] == 1
     status, out = invoke("estate", "remove", "lab", typed="y\n")
     assert f"{file.with_name('lab.password')} deleted" in out
+    assert "kept" not in out
     assert invoke("estate", "list", "-o", "name") == (0, "prod\n")
     for command in ("show", "use", "remove"):
         status, out = invoke("estate", command, "lab")
         assert (status, "no estate 'lab'" in out) == (2, True)
+
+
+def test_remove_names_the_password_files_that_it_keeps(file: Path) -> None:
+    own = file.with_name("lab.password")
+    own.parent.mkdir()
+    own.write_text("mine\n")
+    entry = {"hosts": ["ovm-1"], "password_file": "lab.password"}
+    add_estate("lab", {**entry, "password_files": {"ovm-1": "gone"}}, None, False)
+    status, out = invoke("estate", "remove", "lab", "--yes")
+    assert (status, f"{own} kept: it is your own" in out, "gone" in out) == (0, True, False), out
+    assert own.read_text() == "mine\n"
