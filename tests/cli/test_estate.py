@@ -179,6 +179,33 @@ def test_a_pin_for_no_host_is_a_mistake(pool: Simulator, file: Path, only: tuple
     assert not file.exists()
 
 
+def test_a_member_that_only_another_member_lists(pool: Simulator, file: Path) -> None:
+    """It is asked for like the others; its own pin and password count too. No sends it nothing."""
+    hosts = [host.address for host in pool.hosts]
+    estate = driver_for(pool)._estate
+    for index, listed in ((0, hosts[:2]), (2, hosts[2:])):
+        where = Address(hosts[index], pool.hosts[index].port)
+        estate.agent(where).serverpool.set_pool_member_ip_list(listed)
+    estate.agent(where).call("update_agent_password", "oracle", "another", pool.password)
+    before = len(pool.calls)
+    add = ("estate", "add", "lab", address(pool))
+    status, out = invoke(*add, typed=f"y\n{pool.password}\ny\nn\n")
+    assert (status, out.count(MATCH)) == (1, 3), out
+    assert "no password was sent to these hosts" in out
+    assert {call.host_index for call in pool.calls[before:]} == {0, 1}
+    assert not pool.refused
+    assert not file.exists()
+    own = file.parent.parent / "own"
+    own.touch(mode=0o600)
+    own.write_text("another\n")
+    given = (*pins(pool, 2), "--password-file", f"{address(pool, 2)}={own}")
+    status, out = invoke(*add, *given, typed=f"y\n{pool.password}\ny\n")
+    assert (status, out.count(MATCH)) == (0, 2), out
+    assert saved(file)["hosts"] == addresses(pool)
+    assert saved(file)["pins"] == dict(zip(addresses(pool), pins_of(pool).values(), strict=True))
+    assert "warning" not in invoke("vm", "list")[1]
+
+
 def test_a_member_with_another_password(pool: Simulator, file: Path) -> None:
     """It is named; with a file for this host it works."""
     agent = driver_for(pool)._estate.agent(Address(pool.hosts[2].address, pool.hosts[2].port))
