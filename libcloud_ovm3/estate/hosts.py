@@ -284,15 +284,17 @@ def _other_members(
     :param given: How many of these hosts, the first ones, the user named.
     """
     members: Counter[Address] = Counter()
+    for address, result in zip(addresses, results, strict=True):
+        pool = None if isinstance(result, Ovm3Error) else result[1]
+        listed = pool.members if pool is not None else ()
+        members |= Counter(Address(ip, address.port) for ip in listed)
+    ips = {member.host for member in members}
     known: Counter[str] = Counter()
     for number, (address, result) in enumerate(zip(addresses, results, strict=True)):
         named = address.host
-        if not isinstance(result, Ovm3Error):
-            view, pool = result
-            if number < given:
-                named = view.server.registered_ip or named
-            listed = pool.members if pool is not None else ()
-            members |= Counter(Address(ip, address.port) for ip in listed)
+        # What a host has registered may be out of date, and belong to another member by now.
+        if number < given and named not in ips and not isinstance(result, Ovm3Error):
+            named = result[0].server.registered_ip or named
         known[named] += 1
     return [a for a, count in members.items() for _ in range(count - known[a.host])]
 

@@ -38,6 +38,14 @@ def test_a_member_that_only_another_member_lists_is_asked(sim: Simulator) -> Non
     assert [len(sim.domains(index)) for index in range(4)] == [0, 0, 0, 1]
 
 
+def test_an_old_registered_address_hides_no_member(sim: Simulator) -> None:
+    """The given host was moved to another address, and this one belongs to another member now."""
+    sim.hosts[0].records["registered_ip"] = sim.hosts[2].address
+    driver = driver_for(sim)
+    assert len(driver.list_locations()) == 4
+    assert [node.state for node in driver.list_nodes()] == [NodeState.RUNNING]
+
+
 def test_one_that_cannot_be_asked_may_run_it(sim: Simulator) -> None:
     pins = pins_of(sim)
     del pins[sim.hosts[3].address]
