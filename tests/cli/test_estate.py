@@ -301,6 +301,7 @@ def test_a_ca_verifies_all(pool: Simulator, file: Path) -> None:
             ["lab", "a", "--only", "--password-file", "b=f"],
             "--password-file: b is none of these hosts",
         ),
+        (["lab", "a", "--password-file", "none"], "--password-file 'none': No such file"),
         (["lab"], "HOST"),
     ],
 )

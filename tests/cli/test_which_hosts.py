@@ -100,9 +100,11 @@ def test_no_host_at_all(file: Path) -> None:
 def test_no_default_estate_any_more(file: Path) -> None:
     for name in ("lab", "prod"):
         add_estate(name, {"hosts": ["192.0.2.1"], "ca_cert": "ca.pem"}, "x", is_default=False)
-    assert invoke("estate", "remove", "lab", "--yes")[0] == 0
+    status, out = invoke("estate", "remove", "lab", "--yes")
+    assert (status, "There is no default estate now" in out) == (0, True), out
     status, out = invoke("vm", "list")
     assert (status, "saved estates: prod)" in out) == (2, True), out
+    assert "no default" not in invoke("estate", "remove", "prod", "--yes")[1], "nor any other"
 
 
 def test_a_wrong_key_is_answered_with_the_keys_of_the_file(file: Path) -> None:
