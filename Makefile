@@ -11,11 +11,11 @@ WORKERS ?= 3
 unexport PYTHONDONTWRITEBYTECODE
 # Simulated hosts are some hundred small files each, which ext4 takes its time to make.
 export TMPDIR ?= $(or $(shell test -w /dev/shm && echo /dev/shm),/tmp)
-SHORT := not soak and not long and not tables and not sshd and not dist
+SHORT := not soak and not long and not tables and not sshd and not dist and not browser
 BIN := $(VENV)/bin
 METADATA := setup.cfg setup.py pyproject.toml libcloud_ovm3.pth libcloud_ovm3/_version.py
 
-.PHONY: demo test test-tables test-alone test-long test-py2 test-host check format generate ci soak lowest newest dist bench bench-peers clean
+.PHONY: demo test test-tables test-alone test-long test-py2 test-host test-report check format generate ci soak lowest newest dist docs bench bench-peers clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo
@@ -30,16 +30,18 @@ check: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python tools/generate_functions.py --check
+	$(BIN)/python tools/generate_arguments.py --check
 
 format: $(VENV)/.test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# What is generated from the catalogue of the agent's functions.
+# What is generated from the catalogue of the agent's functions, and from docstrings.
 generate: $(VENV)/.test
 	$(BIN)/python tools/generate_functions.py
+	$(BIN)/python tools/generate_arguments.py
 
-ci: test test-tables test-long test-py2 test-host lowest newest dist
+ci: test test-tables test-long test-py2 test-host test-report lowest newest dist docs
 
 # The variants and rows of failure tables that `make test` leaves out: tests/selection.py.
 test-tables: $(VENV)/.test
@@ -53,6 +55,17 @@ test-long: $(VENV)/.test
 test-host: $(VENV)/.test
 	@test -x /usr/sbin/sshd || { apt-get update -qq && apt-get install -y -qq openssh-server; }
 	$(BIN)/python -m pytest -m sshd -n 2 tests/installer
+
+# The page of `ovm3 report` as a browser shows and prints it.
+test-report: $(VENV)/.browser
+	@test -x /usr/bin/chromium -a -x /usr/bin/chromedriver -a -x /usr/bin/pdftotext || \
+		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends \
+		chromium chromium-driver fonts-dejavu-core poppler-utils; }
+	$(BIN)/python -m pytest -m browser tests/report
+
+$(VENV)/.browser: $(VENV)/.test
+	@$(BIN)/python -m pip install --quiet 'selenium>=4.20,<5'
+	@touch $@
 
 # Each file alone, and all in reverse order: no test may depend on another. Takes long.
 test-alone: $(VENV)/.test
@@ -78,7 +91,7 @@ bench-peers: .venv-peers/.installed
 	@touch $@
 
 # What meets the libraries and the language, with the oldest of both that setup.cfg admits.
-MEETS_LIBRARIES := tests/agent tests/cli tests/compute tests/conformance tests/estate tests/packaging $(wildcard tests/test_*.py)
+MEETS_LIBRARIES := tests/agent tests/cli tests/compute tests/conformance tests/estate tests/packaging tests/testing $(wildcard tests/test_*.py)
 
 lowest: .venv-lowest/.test
 	.venv-lowest/bin/python -m pytest -m "$(SHORT)" -n $(WORKERS) $(MEETS_LIBRARIES)
@@ -94,8 +107,20 @@ dist: $(VENV)/.test .venv-dist/.installed
 	@rm -rf dist
 	.venv-dist/bin/python -m build --quiet
 	.venv-dist/bin/twine check --strict dist/*
-	.venv-dist/bin/check-wheel-contents --toplevel libcloud_ovm3,libcloud_ovm3_hook.py dist
+	.venv-dist/bin/check-wheel-contents --toplevel libcloud_ovm3,libcloud_ovm3_hook.py,libcloud_ovm3_pytest.py dist
 	$(BIN)/python -m pytest -m dist -n 2 tests/packaging
+
+# A web site of docs/ and the reference in build/docs. Every warning is an error, such as a link to a
+# page, a heading or a class that does not exist. Nothing is fetched: links to other sites are not tried.
+docs: .venv-docs/.installed
+	@rm -rf build/docs
+	.venv-docs/bin/sphinx-build --fail-on-warning --keep-going --quiet -c docs . build/docs
+	@echo "make: see build/docs/index.html" >&2
+
+.venv-docs/.installed: $(METADATA) tools/docs.txt
+	@tools/make-venv $(PYTHON) .venv-docs
+	@.venv-docs/bin/python -m pip install --quiet -e '.[cli,ssh,testing]' -r tools/docs.txt
+	@touch $@
 
 # What goes to dom0: checked for Python 2.4, its tests run on 2.7. What tests leave stays in .venv-py2.
 PYTEST2 = PYTHONPATH=. PYTHONDONTWRITEBYTECODE=1 $(PYTHON2) -m pytest -q -p no:cacheprovider -c /dev/null
@@ -142,5 +167,5 @@ $(VENV)/.test: $(METADATA) | $(BIN)/python
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-lowest .venv-newest .venv-dist .venv-py2 .venv-peers build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-lowest .venv-newest .venv-dist .venv-docs .venv-py2 .venv-peers build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -3,6 +3,9 @@
 ``libcloud_ovm3.pth``, next to this module in ``site-packages``, calls :func:`install` at every
 start of the interpreter. So this module is a top-level one that imports almost nothing: neither
 libcloud nor ``libcloud_ovm3`` is loaded before a program asks for it (docs/registration.md).
+
+As it is loaded before pytest is, pytest would warn at every start that it cannot rewrite its
+assertions, of which there are none: PYTEST_DONT_REWRITE.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The message of an error says what failed, on which host, with which function or object, with the
 agent's own text if there is one, and what to do. All errors can be pickled (Salt and
-multiprocessing pass exceptions between processes).
+multiprocessing pass exceptions between processes)::
 
     Ovm3Error
     ├── InvalidArgument            invalid input; nothing was sent (also a ValueError)
@@ -29,7 +29,9 @@ multiprocessing pass exceptions between processes).
 from __future__ import annotations
 
 import logging
+import re
 import warnings
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from libcloud.common.types import InvalidCredsError, LibcloudError, MalformedResponseError
@@ -52,6 +54,14 @@ def shown(text: str, keep: str = "") -> str:
         else one.encode("unicode_escape", "surrogatepass").decode("ascii")
         for one in text
     )
+
+
+_FRAMES = re.compile(r"Traceback \(most recent call last\):\n(?:[ \t].*\n)*")
+
+
+def _without_frames(text: str) -> str:
+    """A text without the frames of the tracebacks in it: what was raised is in the line after."""
+    return _FRAMES.sub("", text).strip() if _FRAMES.search(text) else text
 
 
 class Ovm3Warning(UserWarning):
@@ -80,10 +90,12 @@ class Ovm3Error(LibcloudError):
     """The root of all errors of this package.
 
     :param value: What failed, on which host and object, and what to do, in one text. ``str()`` of
-        the error is that text as :func:`shown` makes it, on one line.
+        the error is that text on one line, with escapes for what is not printable.
     :param driver: The libcloud driver, if there was one (it is not pickled, as it has connections).
     :param host: The address of the host (``address:port``), if the error concerns one.
     :param function: The agent's function that was called, if it concerns one.
+    :param nodes: The nodes that it concerns, as mappings with ``id``, ``name`` and ``state`` (the
+        state as it was read last, such as ``running``; None: not read).
     """
 
     def __init__(
@@ -93,11 +105,28 @@ class Ovm3Error(LibcloudError):
         *,
         host: str | None = None,
         function: str | None = None,
+        nodes: Iterable[Mapping[str, str | None]] = (),
     ) -> None:
         super().__init__(value, driver=driver)
         self.args = (value,)
         self.host = host
         self.function = function
+        self.nodes = tuple(dict(node) for node in nodes)
+
+    @property
+    def node_id(self) -> str | None:
+        """The id of the node that the error concerns, the first one if there are several."""
+        return self.nodes[0]["id"] if self.nodes else None
+
+    @property
+    def node_name(self) -> str | None:
+        """The name of that node."""
+        return self.nodes[0]["name"] if self.nodes else None
+
+    @property
+    def node_state(self) -> str | None:
+        """The state of that node as it was read last; None also if it was not read."""
+        return self.nodes[0]["state"] if self.nodes else None
 
     def __str__(self) -> str:
         return shown(str(self.value))
@@ -150,7 +179,8 @@ class AgentFault(Ovm3Error):
     :ivar code: faultCode (1 in every sample known).
     :ivar kind: the Python class the agent names, e.g. ``exceptions.OSError`` (``""`` if it names
         none).
-    :ivar text: the agent's message, unchanged.
+    :ivar text: the agent's message, unchanged: all its lines, and a traceback in it, which
+        ``str()`` of the error leaves out.
     """
 
     def __init__(self, value: str, *, code: int, kind: str, text: str, **where: Any) -> None:
@@ -159,8 +189,11 @@ class AgentFault(Ovm3Error):
         self.kind = kind
         self.text = text
 
-    def with_state(self, state: str) -> AgentFault:
-        """The same fault with the state that was read afterwards."""
+    def __str__(self) -> str:
+        return shown(_without_frames(str(self.value)))
+
+    def with_state(self, state: str, *nodes: Mapping[str, str | None]) -> AgentFault:
+        """The same fault with the state that was read afterwards, and the node that it concerns."""
         return AgentFault(
             f"{self}; {state}",
             driver=self.driver,
@@ -169,6 +202,7 @@ class AgentFault(Ovm3Error):
             text=self.text,
             host=self.host,
             function=self.function,
+            nodes=nodes or self.nodes,
         )
 
 
@@ -206,11 +240,11 @@ class ImageNotFound(Ovm3Error):
 
 
 class AmbiguousName(Ovm3Error):
-    """Several nodes have this name: use the id."""
+    """Several nodes have this name: use the id. ``nodes`` has all of them."""
 
 
 class NameTaken(Ovm3Error):
-    """A node with this name already exists."""
+    """A node with this name already exists. ``nodes`` has all that have it."""
 
 
 class PreconditionFailed(Ovm3Error):
@@ -218,9 +252,15 @@ class PreconditionFailed(Ovm3Error):
 
 
 class UnexpectedFileContent(PreconditionFailed):
-    """Not started because of the content of a file; the message quotes its lines, one per line."""
+    """Not started because of the content of a file. The message quotes lines of it, joined with
+    ``|``; :meth:`on_lines` has each on a line of its own.
+    """
 
     def __str__(self) -> str:
+        return shown(" | ".join(line.strip() for line in str(self.value).split("\n")))
+
+    def on_lines(self) -> str:
+        """The message with each quoted line on a line of its own, for terminals."""
         return shown(str(self.value), keep="\n")
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
+from libcloud import test as libcloud_test
 from libcloud.common import types as libcloud_types
 from libcloud.compute import base as libcloud_base
 from libcloud.utils import loggingconnection
@@ -32,8 +33,8 @@ from tests.cli.running import invoke, short_waits
 from tests.support import clock_of, pins_of, simulate
 
 ROOT = Path(__file__).parents[1]
-PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
-TEXTS = {page.name: page.read_text(encoding="utf-8") for page in PAGES}
+PAGES = {page.name: page for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]}
+TEXTS = {name: page.read_text(encoding="utf-8") for name, page in sorted(PAGES.items())}
 SETUP = (ROOT / "setup.cfg").read_text(encoding="utf-8")
 TARGETS = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
@@ -210,11 +211,29 @@ def test_simulated_hosts_for_the_command_line(
 
 @on_each_page
 def test_links(page: str) -> None:
-    folder = (ROOT / page if (ROOT / page).exists() else ROOT / "docs" / page).parent
+    """In a plain checkout; `make docs` checks those of the web site."""
     for target, anchor in LINK.findall(TEXTS[page]):
-        assert not target or (folder / target).exists(), target
+        assert not target or (PAGES[page].parent / target).exists(), target
         if anchor:
             assert anchor in anchors(TEXTS[Path(target).name if target else page]), anchor
+
+
+@on_each_page
+def test_links_to_other_sites(page: str) -> None:
+    """Their form only: no test uses the network."""
+    for link in re.findall(r"\]\((\w+:[^)]*)\)", TEXTS[page]):
+        assert re.fullmatch(r"https://[a-z0-9-]+(\.[a-z0-9-]+)+(/[!-~]*)?", link), link
+
+
+def test_every_page_has_its_place() -> None:
+    """And its name is no other page's, which those above rely on."""
+    trees = re.findall(r"^```{toctree}\n(.*?)^```", TEXTS["index.md"], re.DOTALL | re.MULTILINE)
+    entries = [line.split("<")[-1].rstrip(">") for tree in trees for line in tree.splitlines()]
+    placed = [ROOT / "docs" / f"{one}.md" for one in entries if one and one[0] != ":"]
+    placed = [page.resolve() for page in placed] + [ROOT / "docs" / "index.md"]
+    there = {*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")}
+    assert sorted(placed) == sorted(there)
+    assert len(PAGES) == len(there)
 
 
 def anchors(text: str) -> set[str]:
@@ -244,14 +263,6 @@ def test_extra_keys_exist(page: str) -> None:
     code = "".join(path.read_text() for path in (ROOT / "libcloud_ovm3/compute").glob("*.py"))
     for key in re.findall(r'extra\["(\w+)"\]', TEXTS[page]):
         assert f'"{key}"' in code, key
-
-
-def test_the_driver_page_has_every_argument() -> None:
-    cells = set(re.findall(r"`(\w+)`", TEXTS["driver.md"]))
-    assert set(inspect.signature(OVM3NodeDriver).parameters) - cells == set()
-    assert {name for name in arguments_of_the_driver() if name.startswith("ex_")} - cells <= {
-        "ex_list_nodes_kwargs"  # libcloud's own
-    }
 
 
 def test_the_readme_has_every_method() -> None:
@@ -296,7 +307,7 @@ def test_the_table_of_the_doctor_has_every_subject() -> None:
 @pytest.mark.parametrize("page", [page for page in TEXTS if page != "CHANGES.md"])
 def test_classes_exist(page: str) -> None:
     known = DIRECTORIES.union(
-        *map(dir, (builtins, libcloud_types, libcloud_base, loggingconnection))
+        *map(dir, (builtins, libcloud_test, libcloud_types, libcloud_base, loggingconnection))
     )
     sources = [*(ROOT / "libcloud_ovm3").rglob("*.py"), *(ROOT / "hostside").glob("*.py")]
     for source in sources:
@@ -391,7 +402,17 @@ def test_every_dependency_has_its_line() -> None:
 
 
 @pytest.mark.parametrize(
-    "folder", ["agent", "estate", "estates_file", "operations", "compute", "diagnostics"]
+    "folder",
+    [
+        "agent",
+        "estate",
+        "estates_file",
+        "operations",
+        "compute",
+        "diagnostics",
+        "report",
+        "testing",
+    ],
 )
 def test_the_architecture_page_names_each_file(folder: str) -> None:
     """And no file that does not exist."""

@@ -33,6 +33,7 @@ BELOW = {
     "estate": {"agent"},
     "operations": {"agent", "estate"},
     "diagnostics": {"agent", "estate"},
+    "report": {"diagnostics", "estate"},
     "compute": {"access", "agent", "estate", "estates_file", "operations"},
     "installer": {"agent", "_hostside"},
     "cli": {
@@ -42,6 +43,7 @@ BELOW = {
         "estates_file",
         "operations",
         "diagnostics",
+        "report",
         "compute",
         "installer",
         "simulator",
@@ -49,6 +51,7 @@ BELOW = {
         "",
     },
     "simulator": {"_hostside"},
+    "testing": {"agent", "compute", "simulator"},
 }
 
 

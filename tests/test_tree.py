@@ -18,6 +18,7 @@ OTHERS = {
     "mutants": "our own files with known weaknesses put in",
     "packaging": "registration without an import, wheels and installing them",
     "system": "several hosts and several clients at once",
+    "testing/samples": "small suites as users have them, shown in docs/testing-with-ovm3.md",
     "tools": "what the Makefile runs",
 }
 FOLDERS = sorted({file.parent.relative_to(TESTS).as_posix() for file in TESTS.rglob("test_*.py")})

@@ -10,9 +10,10 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Iterable
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+import generated
+
+ROOT = generated.ROOT
 sys.path.insert(0, str(ROOT))
 
 from libcloud_ovm3.agent import catalogue  # noqa: E402
@@ -107,18 +108,7 @@ def main(arguments: list[str]) -> int:
     """Write both files, or compare them with what would be written."""
     functions = list(catalogue.functions().values())
     wanted = {CODE: formatted(code(functions)), PAGE: page(functions)}
-    stale = [
-        path
-        for path, text in wanted.items()
-        if not path.exists() or path.read_text(encoding="utf-8") != text
-    ]
-    if "--check" not in arguments:
-        for path in stale:
-            path.write_text(wanted[path], encoding="utf-8")
-        return 0
-    for path in stale:
-        sys.stderr.write(f"{path.relative_to(ROOT)} is out of date: run `make generate`\n")
-    return 1 if stale else 0
+    return generated.write(wanted, arguments)
 
 
 def formatted(text: str) -> str:
@@ -264,7 +254,7 @@ def row(function: Function, columns: str = "all") -> str:
     cells = [signature(function), function.kind, function.versions]
     if columns == "all":
         cells += [function.about.replace("``", "`"), function.answers, function.source]
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
+    return generated.cells(cells)
 
 
 def signature(function: Function) -> str:

@@ -226,15 +226,19 @@ class AgentConnection(ConnectionUserAndKey):
 
     def connect(self, *args: Any, **kwargs: Any) -> None:
         """Prepare the session, without network traffic. A second call drops open connections."""
+        # As the session's own auth: otherwise requests would prefer the host's entry in ~/.netrc.
+        auth = HTTPBasicAuth(str(self.user_id).encode(), str(self.key).encode())
         if self.conn_class not in (LibcloudConnection, LoggingConnection):
             super().connect(*args, **kwargs)  # a test double: used as it is
+            session = getattr(self.connection, "session", None)
+            if session is not None:
+                session.auth = auth
             return
         logged = self.conn_class is LoggingConnection
         http = (LoggedAgentHTTP if logged else AgentHTTP)(
             self.host, self.port, bool(self.secure), self.trust, **self._proxy()
         )
-        # As the session's own auth: otherwise requests would prefer the host's entry in ~/.netrc.
-        http.session.auth = HTTPBasicAuth(str(self.user_id).encode(), str(self.key).encode())
+        http.session.auth = auth
         if isinstance(http, LoggedAgentHTTP):
             http.secrets = self._secrets
         self.connection = http
@@ -260,9 +264,9 @@ class AgentConnection(ConnectionUserAndKey):
         """Call one of the agent's functions and return its response.
 
         :param function: The agent's name of it, such as ``list_vms``.
-        :param arguments: Its positional arguments, with values that :mod:`.codec` supports.
+        :param arguments: Its positional arguments, of types that XML-RPC has.
         :param kind: The kind of a function that is not in the catalogue. It decides the time limit
-            and whether the call may be repeated (see :func:`.kind_of`).
+            and whether the call may be repeated: only a ``read`` is.
         :param limit: Seconds for the response, if less than its kind allows.
         :raises ReadOnly: The connection is read-only and the call is not known to be; it was not
             sent.
@@ -378,6 +382,13 @@ class AgentConnection(ConnectionUserAndKey):
                         f"(certificate and key files: {named})",
                         **where,
                     ) from error
+            if not hasattr(self.connection, "post"):
+                raise InvalidArgument(
+                    f"connectionCls.conn_class {self.conn_class.__name__}: expected a class "
+                    f"with a method post, such as OVM3MockHttp of "
+                    f"libcloud_ovm3.testing.mockhttp (docs/testing-with-ovm3.md)",
+                    **where,
+                )
             return self.connection
 
     def _why(self, error: BaseException) -> str:

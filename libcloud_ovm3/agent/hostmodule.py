@@ -89,7 +89,7 @@ class HostModule:
     # ------------------------------------------------------------------ the module
 
     def version(self) -> int:
-        """The module's number, ``api`` (see :func:`fits`); 0 for a module from before API 1."""
+        """The module's number, ``api``; 0 for a module from before API 1."""
         function, answer = self._read("version")
         reader = self._reader(function)
         api = api_of(reader.struct(answer))

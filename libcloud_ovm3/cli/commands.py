@@ -17,6 +17,7 @@ from libcloud_ovm3.cli.host import host
 from libcloud_ovm3.cli.image import image
 from libcloud_ovm3.cli.inventory import inventory
 from libcloud_ovm3.cli.options import reported
+from libcloud_ovm3.cli.report import report
 from libcloud_ovm3.cli.size import size
 from libcloud_ovm3.cli.vm import vm
 
@@ -56,5 +57,5 @@ def demo(speed: float, version: str) -> None:
         demo_steps.run(speed=speed, version=version)
 
 
-for command in (vm, image, host, disk, size, estate, doctor, inventory, api, completion):
+for command in (vm, image, host, disk, size, estate, doctor, inventory, report, api, completion):
     ovm3.add_command(command)

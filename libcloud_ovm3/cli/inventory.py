@@ -28,14 +28,15 @@ def inventory(form: str, **options: Any) -> None:
     What could not be read is listed at the end; the exit status is 0 nevertheless.
     """
     with reported(is_read=True):
-        found = _with_option_names(estate_inventory.take_inventory(make_estate(**options)))
+        found = inventory_with_option_names(estate_inventory.take_inventory(make_estate(**options)))
         if form == "table":
             _show(found)
         else:
             show_document(form, estate_inventory.as_json(found))
 
 
-def _with_option_names(found: Inventory) -> Inventory:
+def inventory_with_option_names(found: Inventory) -> Inventory:
+    """Return an inventory whose messages name options of ``ovm3``."""
     hosts = [replace(h, error=h.error and with_option_names(h.error)) for h in found.hosts]
     errors = tuple(map(with_option_names, found.errors))
     return replace(found, hosts=tuple(hosts), errors=errors)

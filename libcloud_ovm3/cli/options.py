@@ -286,7 +286,7 @@ def reported(is_read: bool = False) -> Iterator[None]:
         except InvalidArgument as error:
             raise click.UsageError(with_option_names(str(error))) from None
         except UnexpectedFileContent as error:
-            tell_text(f"Error: {with_option_names(str(error))}")
+            tell_text(f"Error: {with_option_names(error.on_lines())}")
             raise SystemExit(FAILED) from None
         except Ovm3Error as error:
             raise failure_of(error, with_option_names(str(error)), is_read) from None

@@ -65,6 +65,18 @@ def show_json(value: Any, plain: Callable[[Any], str] | None = None) -> None:
     _write(sys.stdout, safe + "\n")
 
 
+def show_page(page: str) -> None:
+    """Print a page of HTML as UTF-8, which it says of itself, whatever the terminal's encoding is.
+
+    What cannot be printed is escaped in it already.
+    """
+    if sys.stdout is not None:
+        with out_of_the_way():
+            sys.stdout.flush()
+            sys.stdout.buffer.write(page.encode())
+            sys.stdout.buffer.flush()
+
+
 def heading(line: str) -> None:
     """Print the heading of a section."""
     show("")

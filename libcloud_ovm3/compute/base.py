@@ -23,111 +23,7 @@ if TYPE_CHECKING:
 
 
 class OVM3Base(NodeDriver):
-    """What all parts of the driver share: its arguments, and the estate made of them.
-
-    The arguments are checked in :mod:`libcloud_ovm3.access`. Flags, numbers, lists and mappings may
-    be texts, as programs such as Salt pass them: ``"true"``, ``"60"``, ``"ovm-1,ovm-2"``,
-    ``"read=30,write=60"``. None or an empty text means that an argument is not given.
-
-    :param key: The agent's user, ``oracle`` on every real host. (required without ``ex_estate``)
-    :type key: ``str``
-
-    :param secret: The agent's password on every host that ``ex_passwords`` does not name.
-        (required without ``ex_estate``)
-    :type secret: ``str``
-
-    :param secure: Whether to use TLS. False sends the password unencrypted, with a warning.
-    :type secure: ``bool``
-
-    :param host: Any host of the pool, by name or IP address; ``host:port`` works too.
-    :type host: ``str``
-
-    :param port: The agents' TCP port (default 8899).
-    :type port: ``int`` or ``str``
-
-    :param ca_cert: PEM file of the CA, or of the host's own certificate, to verify with.
-    :type ca_cert: ``str``
-
-    :param verify_ssl: False disables certificate verification (insecure), with a warning.
-    :type verify_ssl: ``bool``
-
-    :param key_file: Private key of the client certificate, if it is in a separate file.
-    :type key_file: ``str``
-
-    :param cert_file: Client certificate (PEM), for hosts that ask for one.
-    :type cert_file: ``str``
-
-    :param timeout: Time limit of a read, in seconds (default 60).
-    :type timeout: ``float``
-
-    :param proxy_url: HTTP proxy, as for libcloud's other drivers.
-    :type proxy_url: ``str``
-
-    :param ex_hosts: The hosts to work with, instead of all members of ``host``'s pool.
-    :type ex_hosts: ``list`` of ``str``
-
-    :param ex_fingerprint: SHA-256 of the host's certificate; a list if several are acceptable; or a
-        mapping from host to one or several, which is required for more than one host (as a text:
-        ``"ovm-1=AA:BB:...,ovm-2=CC:DD:..."``).
-    :type ex_fingerprint: ``str``, ``list`` of ``str`` or ``dict``
-
-    :param ex_tls_server_name: The name in the certificate, where it is not the host's address
-        (agents' certificates have no subject alternative name): one name, or a mapping by host.
-    :type ex_tls_server_name: ``str`` or ``dict``
-
-    :param ex_tls_minimum: The lowest TLS version to accept, e.g. ``TLSv1`` for OVM 3.2 hosts
-        (default TLSv1.2).
-    :type ex_tls_minimum: ``str``
-
-    :param ex_tls_weak_keys: Accept hosts with small keys (RSA or DH of 1024 bits) or SHA-1
-        signatures; ``ex_tls_minimum="TLSv1"`` does as well.
-    :type ex_tls_weak_keys: ``bool``
-
-    :param ex_tls_legacy_renegotiation: Accept hosts without secure renegotiation (RFC 5746).
-    :type ex_tls_legacy_renegotiation: ``bool``
-
-    :param ex_passwords: Passwords of hosts that have one other than ``secret``: a mapping
-        from ``host`` or ``host:port`` to password (never a text).
-    :type ex_passwords: ``dict``
-
-    :param ex_timeouts: Time limits in seconds by kind of call: ``connect``, ``read``, ``write``,
-        ``long`` (see :class:`.TimeLimits`).
-    :type ex_timeouts: ``dict``
-
-    :param ex_strict: Raise an error instead of a warning if a host is unreachable or something
-        cannot be read (list_nodes).
-    :type ex_strict: ``bool``
-
-    :param ex_second_look: Seconds between the two reads that prove that a node is absent before it
-        is started or destroyed (default 5).
-    :type ex_second_look: ``float``
-
-    :param ex_clock: The clock that all waits use; for tests.
-    :type ex_clock: :class:`.Clock`
-
-    :param ex_read_only: Refuse every call to an agent that is not known to be read-only, before it
-        is sent (:class:`.ReadOnly`).
-    :type ex_read_only: ``bool``
-
-    :param ex_host_module: Use the host module where a host has it. False: use the agent alone; for
-        a host whose module does not work (default True).
-    :type ex_host_module: ``bool``
-
-    :param ex_estate: The name of an estate in the configuration file (docs/estates.md), which
-        completes all arguments that are not given. Its password command, if it has one, is run by
-        this constructor. There is no default: without a name, the file is not read.
-    :type ex_estate: ``str``
-
-    :param ex_ssh_port: TCP port of the hosts' SSH servers, which a host that is said to be powered
-        off must not answer at (``ex_hosts_off`` of some methods).
-    :type ex_ssh_port: ``int``
-
-    The other arguments (``api_version``, ``region``, ...) are known from libcloud's other drivers
-    and not supported yet: None and empty values are accepted.
-
-    :raises InvalidArgument: an argument is wrong; says which, and what is expected.
-    :raises PreconditionFailed: the password command of the estate failed.
-    """
+    """What all parts of the driver share: its arguments, and the estate made of them."""
 
     connectionCls = AgentConnection  # noqa: N815 (libcloud's name)
     name = "Oracle VM Server 3"
@@ -172,6 +68,124 @@ class OVM3Base(NodeDriver):
         region: object = None,
         retry_delay: object = None,
     ) -> None:
+        """Check the arguments. No host is contacted.
+
+        None or an empty text means that an argument is not given (but for ``ex_read_only``). Flags,
+        numbers, lists and mappings may be texts, as programs such as Salt pass them: ``"true"``,
+        ``"60"``, ``"ovm-1,ovm-2"``, ``"read=30,write=60"``. One of ``host``, ``ex_hosts`` and
+        ``ex_estate`` is needed.
+
+        :param key: The user of the agents, ``oracle`` on every real host. Required without
+            ``ex_estate``.
+        :type key: ``str``
+
+        :param secret: The password of the agents, on every host that ``ex_passwords`` does not
+            name. In a pool it is usually the same on all members. Required without ``ex_estate``.
+        :type secret: ``str``
+
+        :param host: Any host of the pool, by name or IP address, as ``host`` or ``host:port``. The
+            driver finds the other members of the pool and manages them too.
+        :type host: ``str``
+
+        :param port: The TCP port of the agents, where a host is not given as ``host:port``.
+            (default: 8899)
+        :type port: ``int``
+
+        :param ex_hosts: The hosts to work with, instead of all members of the pool of ``host``.
+            Members that are left out count as unreachable, so a VM that may run there is UNKNOWN.
+            As a text: ``"ovm-1,ovm-2"``.
+        :type ex_hosts: ``list`` of ``str``
+
+        :param ex_estate: The name of a configured estate (docs/estates.md), which completes all
+            arguments that are not given. The constructor reads the file and runs the password
+            command, if the estate has one. Without a name, the file is not read: there is no
+            default.
+        :type ex_estate: ``str``
+
+        :param ex_fingerprint: The pin of the host's certificate, its SHA-256 fingerprint
+            (docs/tls.md); a list if several are acceptable; a mapping from host to one or several,
+            which is required for more than one host. As a text:
+            ``"ovm-1=AA:BB:...,ovm-2=CC:DD:..."``.
+        :type ex_fingerprint: ``str``, ``list`` of ``str`` or ``dict``
+
+        :param ca_cert: A PEM file: the CA that signed the certificates, or the certificate of the
+            host itself.
+        :type ca_cert: ``str``
+
+        :param ex_tls_server_name: The name in the certificate, where it is not the address of the
+            host (agents' certificates have no subject alternative name): one name, or a mapping
+            from host to name. As a text: ``"ovm-1=NAME,ovm-2=NAME"``.
+        :type ex_tls_server_name: ``str`` or ``dict``
+
+        :param ex_tls_minimum: The lowest TLS version to accept; ``TLSv1`` for OVM 3.2 hosts.
+            (default: TLSv1.2)
+        :type ex_tls_minimum: ``str``
+
+        :param ex_tls_weak_keys: Accept keys below 2048 bits (RSA, DH) and SHA-1 signatures;
+            ``ex_tls_minimum="TLSv1"`` does so too. (default: False)
+        :type ex_tls_weak_keys: ``bool``
+
+        :param ex_tls_legacy_renegotiation: Accept hosts without secure renegotiation (RFC 5746).
+            (default: False)
+        :type ex_tls_legacy_renegotiation: ``bool``
+
+        :param cert_file: Client certificate (PEM), for hosts that request one.
+        :type cert_file: ``str``
+
+        :param key_file: Private key (PEM) of the client certificate, if it is in a separate file.
+        :type key_file: ``str``
+
+        :param verify_ssl: False disables certificate verification (insecure), with a warning.
+        :type verify_ssl: ``bool``
+
+        :param secure: Whether to use TLS. False uses plain HTTP: the password is sent unencrypted,
+            with a warning.
+        :type secure: ``bool``
+
+        :param proxy_url: An HTTP proxy, as for libcloud's other drivers: ``http://HOST:PORT`` or
+            ``http://USER:PASSWORD@HOST:PORT``.
+        :type proxy_url: ``str``
+
+        :param ex_passwords: The passwords of hosts that have one other than ``secret``: a mapping
+            from ``host`` or ``host:port`` to password, never a text.
+        :type ex_passwords: ``dict``
+
+        :param timeout: The time limit of a call that only reads. (default: 60)
+        :type timeout: ``float``, seconds
+
+        :param ex_timeouts: Time limits by kind of call: ``connect``, ``read``, ``write``, ``long``
+            (docs/calls.md). As a text: ``"read=30,write=60"``.
+        :type ex_timeouts: ``dict``, seconds
+
+        :param ex_strict: Whether list_nodes raises an error instead of a warning if a host is
+            unreachable or something cannot be read. (default: False)
+        :type ex_strict: ``bool``
+
+        :param ex_second_look: The time between the two reads that prove that a node runs nowhere,
+            before it is started or destroyed. (default: 5)
+        :type ex_second_look: ``float``, seconds
+
+        :param ex_read_only: Refuse every call to an agent that is not known to be read-only, before
+            it is sent (:class:`.ReadOnly`). Must be true or false, not empty.
+        :type ex_read_only: ``bool``
+
+        :param ex_host_module: Use the host module where a host has it. False: use the agent alone,
+            for a host whose module does not work. (default: True)
+        :type ex_host_module: ``bool``
+
+        :param ex_ssh_port: The TCP port of the hosts' SSH servers, at which a host that is said to
+            be powered off (``ex_hosts_off`` of some methods) must not answer. (default: 22)
+        :type ex_ssh_port: ``int``
+
+        :param ex_clock: The clock that all waits use; for tests.
+        :type ex_clock: :class:`.Clock`
+
+        The other arguments are known from libcloud's other drivers and not supported yet: None and
+        empty values are accepted, everything else raises InvalidArgument.
+
+        :raises InvalidArgument: An argument is wrong; says which, and what is expected.
+        :raises PreconditionFailed: The password command of the estate failed.
+        """
         refuse_unsupported(
             api_name=api_name,
             api_version=api_version,

@@ -7,10 +7,8 @@ from libcloud_ovm3.compute.locations import Locations
 from libcloud_ovm3.compute.nodes import Nodes
 from libcloud_ovm3.compute.orphans import Orphans
 from libcloud_ovm3.compute.sizes import Sizes
+from libcloud_ovm3.compute.waiting import Waiting
 
 
-class OVM3NodeDriver(Nodes, Images, Sizes, Locations, Orphans):
-    """Apache Libcloud's compute driver for Oracle VM Server 3.
-
-    See :class:`.OVM3Base` for its arguments.
-    """
+class OVM3NodeDriver(Nodes, Waiting, Images, Sizes, Locations, Orphans):
+    """Apache Libcloud's compute driver for Oracle VM Server 3 hosts."""

@@ -13,14 +13,15 @@ class Images(OVM3Base):
     """The image methods of the driver."""
 
     def list_images(self, location: NodeLocation | None = None) -> list[NodeImage]:
-        """Templates, then ISOs.
+        """Templates, then ISOs. Unreachable hosts and repositories produce a warning.
 
-        :param location: Only images in repositories that this host (or the host of this id) has
+        :param location: Only images in repositories that this host, or the host with this id, has
             mounted.
-        :type location: :class:`NodeLocation`
+        :type location: :class:`NodeLocation` or ``str``
 
-        :raises HostNotFound: there is no such host.
-        :raises SearchIncomplete: it is unreachable, or may be a host that is.
+        :raises HostNotFound: There is no such host.
+        :raises SearchIncomplete: It is unreachable, or may be a host that is.
+        :raises Ovm3Error: No host responded.
         :rtype: ``list`` of :class:`NodeImage`
         """
         hosts, unreachable = estate.hosts.read_hosts(self._estate)

@@ -15,6 +15,8 @@ class Locations(OVM3Base):
     def list_locations(self) -> list[NodeLocation]:
         """One location per host, including unreachable and unverified ones.
 
+        :raises Ovm3Error: No host responded.
+        :return: The locations; what is in their ``extra``: docs/driver.md.
         :rtype: ``list`` of :class:`NodeLocation`
         """
         hosts, unreachable = estate.hosts.read_hosts(self._estate, estate.hosts.HARDWARE)

@@ -20,7 +20,7 @@ from libcloud_ovm3.agent.call_kinds import parse_seconds
 from libcloud_ovm3.compute.base import OVM3Base
 from libcloud_ovm3.compute.convert import as_size, object_id, to_node
 from libcloud_ovm3.compute.habitual import refuse_unsupported
-from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
+from libcloud_ovm3.errors import Ovm3Error
 from libcloud_ovm3.operations.limits import MINIMUM_AGE, STOP_LIMIT
 
 
@@ -37,13 +37,17 @@ class Nodes(OVM3Base):
 
         An unreachable host, or a vm.cfg that cannot be read, produces a warning.
 
-        :param ex_strict: Raise an error instead (default: the driver's ``ex_strict``).
+        :param ex_strict: Whether to raise an error instead. (default: the driver's)
         :type ex_strict: ``bool``
 
-        :param ex_hosts_off: Hosts that are powered off, as you have seen yourself: for this call
-            they run nothing. Refused if one answers anything (docs/a-host-is-dead.md).
+        :param ex_hosts_off: Addresses of hosts that you have seen to be powered off: in this call
+            they run nothing. Refused if one answers anything. See docs/a-host-is-dead.md first.
         :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
 
+        :raises Ovm3Error: No host responded; with ``ex_strict`` also what would be a warning.
+        :raises PreconditionFailed: A host of ``ex_hosts_off`` answers, or that cannot be checked.
+        :raises HostNotFound: No unreachable host has a name in ``ex_hosts_off``.
+        :return: The nodes; what is in their ``extra``: docs/driver.md.
         :rtype: ``list`` of :class:`Node`
         """
         strict = self.ex_strict if ex_strict is None else parse_flag(ex_strict, "ex_strict")
@@ -82,35 +86,44 @@ class Nodes(OVM3Base):
     ) -> Node:
         """Create a VM from a raw template and start it. Blocks while the disk is copied.
 
-        :param name: Display name. (required)
+        :param name: Its display name. (required)
         :type name: ``str``
 
-        :param size: The size, or the id of a built-in one: its ``ram`` in MB, its
-            ``extra["cpus"]`` (1 if absent), its ``disk`` in GB: 0 is the template's own size; less
-            is an error; growing a disk is not supported yet. (required)
-        :type size: :class:`NodeSize`
+        :param size: The size, or the id of a built-in one. Used are its ``ram`` in MB, its
+            ``extra["cpus"]`` (1 if absent), and its ``disk`` in GB: 0 is the size of the template.
+            Less is an error. More is not supported yet: the disk gets the size of the template,
+            with a warning. (required)
+        :type size: :class:`NodeSize` or ``str``
 
         :param image: A raw template, or its id. (required)
-        :type image: :class:`NodeImage`
+        :type image: :class:`NodeImage` or ``str``
 
-        :param location: The host, or its id; None: the one with the most free memory.
-        :type location: :class:`NodeLocation`
+        :param location: The host, or its id. (default: the one with the most free memory)
+        :type location: :class:`NodeLocation` or ``str``
 
-        :param auth: Not supported: nothing is installed in the guest.
+        :param auth: Not supported, as nothing is installed in the guest: anything but None raises
+            LibcloudError.
+        :type auth: :class:`NodeAuthSSHKey` or :class:`NodeAuthPassword`
 
         :param ex_allow_same_name: Allow a name that another VM of the estate has.
         :type ex_allow_same_name: ``bool``
 
-        :param ex_hosts_off: Hosts that are powered off, as you have seen yourself: for this call
-            they run nothing. Refused if one answers anything (docs/a-host-is-dead.md).
+        :param ex_hosts_off: Addresses of hosts that you have seen to be powered off: in this call
+            they run nothing. Refused if one answers anything. See docs/a-host-is-dead.md first.
         :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
 
         The other arguments are known from libcloud's other drivers and not supported yet: None and
         empty values are accepted, everything else raises InvalidArgument before anything is sent.
 
-        :raises NameTaken, InvalidArgument, PreconditionFailed, AgentFault: nothing of it is left.
-        :raises ImageNotFound, HostNotFound: there is no such image or host.
-        :raises OperationIncomplete: it was not completed; names what may be left.
+        :raises InvalidArgument: An argument is wrong. Nothing was created.
+        :raises ImageNotFound: There is no such image.
+        :raises HostNotFound: There is no such host.
+        :raises NameTaken: A VM of this name exists. Nothing of the new one is left.
+        :raises PreconditionFailed: No host can take it, or whether the name is taken is unknown.
+            Nothing of it is left.
+        :raises AgentFault: The agent refused a step. Nothing of it is left.
+        :raises OperationIncomplete: It was not completed, or not started; names what may be left.
+        :return: The node, in the state in which it was seen last.
         :rtype: :class:`Node`
         """
         refuse_unsupported(
@@ -157,19 +170,24 @@ class Nodes(OVM3Base):
         """Start a node that is proven to be stopped. One that is running is left as it is.
 
         :param node: The node, or its id. (required)
-        :type node: :class:`Node`
+        :type node: :class:`Node` or ``str``
 
-        :param ex_location: The host, or its id, address or name; None: of those that can take it
-            the one that all clients prefer for this node.
-        :type ex_location: :class:`NodeLocation`
+        :param ex_location: The host to start on, or its id, address or name. (default: of those
+            that can take it the one that all clients prefer for this node)
+        :type ex_location: :class:`NodeLocation` or ``str``
 
-        :param ex_hosts_off: Hosts that are powered off, as you have seen yourself: for this call
-            they run nothing. Refused if one answers anything (docs/a-host-is-dead.md).
+        :param ex_hosts_off: Addresses of hosts that you have seen to be powered off: in this call
+            they run nothing. Refused if one answers anything. See docs/a-host-is-dead.md first.
         :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
 
-        :raises PreconditionFailed: it is not proven to be stopped; names the unreachable host, if
-            that is why. Or a host that should be off answers.
-        :raises OperationIncomplete: the request was sent; whether the node starts is unknown.
+        :raises NodeNotFound: There is no such node.
+        :raises HostNotFound: There is no such host.
+        :raises PreconditionFailed: It is not proven to be stopped; names the unreachable host, if
+            that is why. Or a disk is in use, no host can take it, or a host that should be off
+            answers.
+        :raises AgentFault: The agent refused, and the node does not run.
+        :raises OperationIncomplete: The request was sent; whether the node starts is unknown.
+        :return: True: it runs.
         :rtype: ``bool``
         """
         host_id = None if ex_location is None else object_id(ex_location)
@@ -187,21 +205,25 @@ class Nodes(OVM3Base):
         """Ask the guest to shut down and wait until it has stopped.
 
         :param node: The node, or its id. (required)
-        :type node: :class:`Node`
+        :type node: :class:`Node` or ``str``
 
-        :param ex_force: Power off immediately instead of asking the guest.
+        :param ex_force: Power off immediately instead of asking the guest to shut down.
         :type ex_force: ``bool``
 
-        :param ex_timeout: Seconds to wait.
-        :type ex_timeout: ``float``
+        :param ex_timeout: How long to wait until it has stopped. It is never powered off
+            automatically after that.
+        :type ex_timeout: ``float``, seconds
 
-        :param ex_hosts_off: Hosts that are powered off, as you have seen yourself: for this call
-            they run nothing. Refused if one answers anything (docs/a-host-is-dead.md).
+        :param ex_hosts_off: Addresses of hosts that you have seen to be powered off: in this call
+            they run nothing. Refused if one answers anything. See docs/a-host-is-dead.md first.
         :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
 
-        :raises PreconditionFailed: it may be running on a host that is unreachable, or its name is
-            another VM's too.
-        :raises WaitTimeout: it is still running after that time; it is not powered off then.
+        :raises NodeNotFound: There is no such node.
+        :raises PreconditionFailed: It may be running on a host that is unreachable, it is paused or
+            migrating, or its name is another VM's too. Nothing was sent.
+        :raises AgentFault: The agent refused, and the node still runs.
+        :raises WaitTimeout: It is still running after that time.
+        :return: True: it is stopped.
         :rtype: ``bool``
         """
         force = parse_flag(ex_force, "ex_force")
@@ -215,14 +237,18 @@ class Nodes(OVM3Base):
         """Ask the guest to reboot. Does not wait for it.
 
         :param node: The node, or its id. (required)
-        :type node: :class:`Node`
+        :type node: :class:`Node` or ``str``
 
-        :param ex_minimum_age: Seconds that it must have been running: xend destroys guests that
+        :param ex_minimum_age: How long it must have been running: xend destroys guests that
             reboot within 60 s of their start. Less where the hosts are configured for less.
-        :type ex_minimum_age: ``float``
+        :type ex_minimum_age: ``float``, seconds
 
-        :raises PreconditionFailed: it does not run on exactly one host, or not for long enough.
-        :raises OperationIncomplete: the request was sent; its outcome is unknown.
+        :raises NodeNotFound: There is no such node.
+        :raises PreconditionFailed: It does not run on exactly one host, or not for long enough, or
+            would not come back. Nothing was sent.
+        :raises AgentFault: The agent refused, and the node runs on.
+        :raises OperationIncomplete: The request was sent; its outcome is unknown.
+        :return: True: the guest was asked.
         :rtype: ``bool``
         """
         age = parse_seconds(ex_minimum_age, "ex_minimum_age", may_be_zero=True)
@@ -242,20 +268,30 @@ class Nodes(OVM3Base):
         nobody else may use; others are kept, with a warning that names them.
 
         :param node: The node, or its id. (required)
-        :type node: :class:`Node`
+        :type node: :class:`Node` or ``str``
 
-        :param ex_hosts_off: Hosts that are powered off, as you have seen yourself: for this call
-            they run nothing. Refused if one answers anything (docs/a-host-is-dead.md). All
-            disks are kept then: a repository that only such a host had mounted is not read.
+        :param ex_hosts_off: Addresses of hosts that you have seen to be powered off: in this call
+            they run nothing. Refused if one answers anything. See docs/a-host-is-dead.md first.
+            All disks are kept then: a repository that only such a host had mounted is not read.
         :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
 
         :param ex_disks: Delete at most these of its own disks: those that
-            :meth:`ex_list_own_disks` has returned, and to which somebody has agreed. None: all.
+            :meth:`ex_list_own_disks` has returned, and to which somebody has agreed.
+            (default: all)
         :type ex_disks: ``list`` of ``str``
 
-        :param ex_power_off: False: refuse a node that is running, instead of powering it off.
+        :param ex_power_off: False: refuse a node that is running, instead of powering it off; for
+            one that you have seen to be stopped.
         :type ex_power_off: ``bool``
 
+        :raises InvalidArgument: A path in ``ex_disks`` is no disk of the node.
+        :raises NodeNotFound: There is no such node.
+        :raises PreconditionFailed: Where it runs is not proven, or its directory holds a disk.
+            Nothing was deleted.
+        :raises WaitTimeout: It could not be stopped. Nothing was deleted.
+        :raises AgentFault: The agent refused. Definition and disks are all there; it may be off.
+        :raises OperationIncomplete: Whether all was deleted is unknown; names what may be left.
+        :return: True: it is deleted.
         :rtype: ``bool``
         """
         may_power_off = parse_flag(ex_power_off, "ex_power_off")
@@ -272,45 +308,24 @@ class Nodes(OVM3Base):
         It decides anew right before it deletes anything. Nothing is changed by this method.
 
         :param node: The node, or its id. (required)
-        :type node: :class:`Node`
+        :type node: :class:`Node` or ``str``
 
-        :param ex_hosts_off: As in :meth:`destroy_node`.
+        :param ex_hosts_off: As for :meth:`destroy_node`.
         :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
 
+        :raises NodeNotFound: There is no such node.
         :raises PreconditionFailed: destroy_node would refuse.
+        :return: Paths as the hosts have them: ``/OVS/Repositories/...``.
         :rtype: ``list`` of ``str``
         """
         on = self._estate_of(ex_hosts_off)
         return operations.destroy_vm.list_deleted(on, object_id(node))
 
-    def wait_until_running(
-        self,
-        nodes: list[Node],
-        wait_period: float = 5,
-        timeout: int = 600,
-        ssh_interface: str = "public_ips",
-        force_ipv4: bool = True,
-        ex_list_nodes_kwargs: dict[str, Any] | None = None,
-    ) -> list[tuple[Node, list[str]]]:
-        """Wait until all these nodes are RUNNING.
-
-        Unlike libcloud's own, this does not wait for IP addresses, which no agent knows.
-
-        @inherits: :class:`NodeDriver.wait_until_running`
-        """
-        if ssh_interface not in ("public_ips", "private_ips"):
-            raise InvalidArgument(
-                f"ssh_interface {ssh_interface!r}: expected public_ips or private_ips"
-            )
-        ids = [object_id(node) for node in nodes]
-        period = parse_seconds(wait_period, "wait_period", may_be_zero=True)
-        limit = parse_seconds(timeout, "timeout", may_be_zero=True)
-        vms = operations.wait_running.wait_running(self._estate, ids, period, limit)
-        running = [to_node(vm, self) for vm in vms]
-        return [(node, list(getattr(node, ssh_interface))) for node in running]
-
     def deploy_node(self, *args: Any, **kwargs: Any) -> Node:
-        """Not possible yet: it needs the guest's IP address, which no agent knows."""
+        """Not possible yet: it needs the guest's IP address, which no agent knows.
+
+        :raises NotImplementedError: Always.
+        """
         raise NotImplementedError(
             "deploy_node needs the guest's IP address, which no agent knows yet"
         )
@@ -340,7 +355,7 @@ class Nodes(OVM3Base):
         """The node as it is now, read anew: what libcloud's other drivers have under this name.
 
         :param node: The node, or its id, dashed or not. (required)
-        :type node: :class:`Node`
+        :type node: :class:`Node` or ``str``
 
         :param ex_hosts_off: As in :meth:`list_nodes`.
         :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`

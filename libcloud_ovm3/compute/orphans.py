@@ -18,7 +18,8 @@ class Orphans(OVM3Base):
         They may be left of an incomplete operation, or kept on purpose by someone. Nothing is
         deleted.
 
-        :return: dicts with ``repository_id``, ``path``, ``is_certain`` (False: something that may
+        :raises Ovm3Error: No host responded.
+        :return: Dicts with ``repository_id``, ``path``, ``is_certain`` (False: something that may
             name it could not be read, its name is unusual, or the host module reports it as in use
             or as the target of a link) and ``set_aside`` (the operation of a deletion that has set
             it aside; see :meth:`ex_put_back`; else None).
@@ -35,15 +36,16 @@ class Orphans(OVM3Base):
         incomplete deletion has left there are in :meth:`ex_list_orphans` (``set_aside``) and
         in a warning of :meth:`list_nodes`.
 
-        :param path: Where it lay, as shown there. (required)
+        :param path: Where it lay, as shown there: ``/OVS/Repositories/...``. (required)
         :type path: ``str``
 
         :param operation: Which deletion has set it aside, as shown there. (required)
         :type operation: ``str``
 
-        :raises PreconditionFailed: no such file is set aside, as far as could be read.
-        :raises AgentFault: by now another file is in its place.
-        :raises OperationIncomplete: whether it was done is unknown.
+        :raises PreconditionFailed: No such file is set aside, as far as could be read.
+        :raises AgentFault: By now another file is in its place.
+        :raises OperationIncomplete: Whether it was done is unknown.
+        :return: True: it is in its place.
         :rtype: ``bool``
         """
         operations.put_back.put_back(self._estate, path, operation)

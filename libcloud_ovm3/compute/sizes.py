@@ -15,6 +15,7 @@ class Sizes(OVM3Base):
         """The built-in sizes; the number of virtual CPUs is in ``extra["cpus"]``.
 
         :param location: Makes no difference.
+        :type location: :class:`NodeLocation`
 
         :rtype: ``list`` of :class:`NodeSize`
         """

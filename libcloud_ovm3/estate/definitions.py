@@ -65,6 +65,11 @@ class Definition:
         )
 
     @property
+    def summary(self) -> dict[str, str | None]:
+        """The VM's id and name, for errors; the state of the VM is not known here."""
+        return {"id": self.uuid, "name": self.name, "state": None}
+
+    @property
     def own_uuid(self) -> str | None:
         """The uuid in the vm.cfg; None if there is none: xend then generates one at each start."""
         return dashed(self.get_text("uuid"))

@@ -36,11 +36,13 @@ class FileSystem:
 
     :ivar id: Its dashed uuid.
     :ivar server: The name or address of the NFS server.
+    :ivar device: ``server:/path`` of an existing mount; "" for one that is yet to be made.
     """
 
     host: HostView
     id: str
     server: str
+    device: str = ""
 
     def structs(self, state: int) -> tuple[Struct, Struct]:
         """The storage server and the file system as the plug-in takes them (agent-behaviour 9).
@@ -110,10 +112,25 @@ def mounted_file_system(host: HostView, export: Export) -> FileSystem | None:
 
     :raises Ovm3Error: the mounts cannot be read.
     """
-    for mount in documents.mounts(host.agent.linux.discover_mounted_file_systems("nfs")):
+    return file_system_among(read_mounts(host), host, export)
+
+
+def read_mounts(host: HostView) -> tuple[documents.Mount, ...]:
+    """The NFS mounts of a host.
+
+    :raises Ovm3Error: They cannot be read.
+    """
+    return documents.mounts(host.agent.linux.discover_mounted_file_systems("nfs"))
+
+
+def file_system_among(
+    mounts: Iterable[documents.Mount], host: HostView, export: Export
+) -> FileSystem | None:
+    """The file system that is mounted from an export according to a host's mounts; None: none."""
+    for mount in mounts:
         mount_id = dashed(posixpath.basename(mount.directory.rstrip("/")))
         if mount_id and mount.directory.startswith("/nfsmnt/") and mount.device in export.devices:
-            return FileSystem(host, mount_id, export.server)
+            return FileSystem(host, mount_id, export.server, mount.device)
     return None
 
 

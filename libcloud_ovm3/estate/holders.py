@@ -173,7 +173,8 @@ def require_free(estate: Estate, hosts: Sequence[HostView], definition: Definiti
         if estate.clock.now() >= deadline:
             raise PreconditionFailed(
                 f"VM {definition.name!r} ({definition.uuid}) cannot be started: "
-                f"{'; '.join(reasons)}"
+                f"{'; '.join(reasons)}",
+                nodes=[definition.summary],
             )
         estate.clock.sleep(POLL)
 

@@ -79,6 +79,11 @@ class VM:
         return f"{self.name!r} ({self.id})"
 
     @property
+    def summary(self) -> dict[str, str | None]:
+        """Its id, name and state, for errors."""
+        return {"id": self.id, "name": self.name, "state": self.state.value}
+
+    @property
     def definition(self) -> Definition:
         """Its only definition.
 
@@ -87,8 +92,10 @@ class VM:
         if len(self.definitions) == 1:
             return self.definitions[0]
         if not self.definitions:
-            raise PreconditionFailed(f"VM {self.label}: no mounted repository contains its vm.cfg")
-        raise PreconditionFailed(f"VM {self.label} has several definitions: {self.where()}")
+            why = "no mounted repository contains its vm.cfg"
+            raise PreconditionFailed(f"VM {self.label}: {why}", nodes=[self.summary])
+        why = f"has several definitions: {self.where()}"
+        raise PreconditionFailed(f"VM {self.label} {why}", nodes=[self.summary])
 
     def where(self) -> str:
         """Where it is live and defined, for messages."""
@@ -152,7 +159,8 @@ class EstateSnapshot:
         found = found or [vm for vm in self.vms.values() if name in vm.names]
         if len(found) > 1:
             ids = ", ".join(vm.id for vm in found)
-            raise AmbiguousName(f"{len(found)} VMs are named {name!r}: {ids}")
+            nodes = [vm.summary for vm in found]
+            raise AmbiguousName(f"{len(found)} VMs are named {name!r}: {ids}", nodes=nodes)
         if not found:
             raise self._not_found(f"no VM named {name!r} was found")
         return found[0]

@@ -50,7 +50,7 @@ def add_estate(name: str, entry: dict[str, Any], password: str | None, is_defaul
         if password is not None:
             _require_saveable(password)
             _require_own(found, name)
-            _write(path.parent / password_file_of(name), f"{password}\n")
+            write_file(path.parent / password_file_of(name), f"{password}\n")
         return bool(content.get("default") == name)
 
 
@@ -165,18 +165,23 @@ def _changing(file: Path) -> Iterator[dict[str, Any]]:
     yield content
     check_content(path, content)
     if before is not None:
-        _write(file.with_name("estates.yaml.bak"), before)
+        write_file(file.with_name("estates.yaml.bak"), before)
     ordered = {key: content[key] for key in ("default", "estates") if key in content}
-    _write(file, _ABOUT + yaml.safe_dump(ordered, sort_keys=False, allow_unicode=True))
+    write_file(file, _ABOUT + yaml.safe_dump(ordered, sort_keys=False, allow_unicode=True))
 
 
-def _write(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, in one step."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 600
+def write_file(path: Path, text: str, mode: int = 0o600) -> None:
+    """Write a file in one step: it is complete, or what it was before.
+
+    :param mode: By default only its owner can read it.
+    :raises OSError: It cannot be written.
+    """
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".ovm3-")  # mode 600
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
+            os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:

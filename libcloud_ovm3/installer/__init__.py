@@ -1,8 +1,11 @@
 """Installs the host module on a host, and removes it, over SSH (docs/host-install.md).
 
-from libcloud_ovm3.installer import connect, install
-with connect("ovm-1.example.com") as ssh:
-    install(ssh, agent)
+SSH needs the extra ``ssh``; ``agent`` is the :class:`.Agent` of the same host::
+
+    from libcloud_ovm3.installer import connect, install
+
+    with connect("ovm-1.example.com") as ssh:
+        install(ssh, agent)
 """
 
 from libcloud_ovm3.installer.host_files import State

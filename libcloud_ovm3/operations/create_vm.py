@@ -80,6 +80,7 @@ def _not_completed(plan: VMPlan, error: Ovm3Error, details: str = "") -> Operati
         f"What may be left: node {plan.vm_id} (pending; destroy_node removes it) and its disk "
         f"{plan.disk}",
         left=(plan.vm_id, plan.disk),
+        nodes=[plan.summary],
         **plan.where,
     )
 
@@ -202,7 +203,8 @@ def _require_own_name(plan: VMPlan) -> None:
         if first or (others and is_over):
             raise NameTaken(
                 f"another client created a VM named {name!r} at the same time: "
-                f"{listed(first or others)}; this one ({plan.vm_id}) is not created"
+                f"{listed(first or others)}; this one ({plan.vm_id}) is not created",
+                nodes=[vm.summary for vm in first or others],
             )
         if not others and not errors:
             return
@@ -298,6 +300,7 @@ def _start(plan: VMPlan, definition: Definition, notices: list[str]) -> VM:
         raise plan.operation.incomplete(
             f"VM {plan.spec.name!r} ({plan.vm_id}) is complete{what}: {error}",
             left=(plan.vm_id,),
+            nodes=error.nodes or [plan.summary],
             **plan.where,
         ) from error
     notices += more
@@ -321,6 +324,7 @@ def _undo(plan: VMPlan, error: Ovm3Error) -> None:
             f"creating VM {plan.spec.name!r} failed: {error}. Undoing it failed too: {second}. "
             f"What may be left: node {plan.vm_id} (destroy_node removes it), disk {plan.disk}",
             left=(plan.vm_id, plan.disk),
+            nodes=[plan.summary],
             **plan.where,
         ) from error
 

@@ -63,7 +63,8 @@ def destroy(
         if not may_power_off:
             raise PreconditionFailed(
                 f"VM {vm.label} was left unchanged: it is {vm.where()}, and powering it off was "
-                f"not asked for"
+                f"not asked for",
+                nodes=[vm.summary],
             )
         stop_live(operation, snapshot, vm, force=True, limit=STOP_LIMIT)
     else:
@@ -73,7 +74,8 @@ def destroy(
     _require_destroyable(vm, snapshot)
     if vm.live:
         raise PreconditionFailed(
-            f"VM {vm.label} was started while it was being destroyed: {vm.where()}"
+            f"VM {vm.label} was started while it was being destroyed: {vm.where()}",
+            nodes=[vm.summary],
         )
     with waiting(f"VM {vm.name!r}: waiting until no domain of it is left", vm=vm.id):
         wait_ended(estate, snapshot.hosts, vm.id)
@@ -118,7 +120,8 @@ def _require_destroyable(vm: VM, snapshot: EstateSnapshot) -> None:
     if definition.error is not None or vm.doubts:
         why = "; ".join([definition.error] if definition.error else vm.doubts)
         raise PreconditionFailed(
-            f"VM {vm.label} was left unchanged, and so was what may be its disks: {why}"
+            f"VM {vm.label} was left unchanged, and so was what may be its disks: {why}",
+            nodes=[vm.summary],
         )
     # delete_vm removes the whole directory (agent-behaviour 4, 7.4).
     inside = _files_in(snapshot, definition) + _named_in(snapshot, definition)
@@ -129,7 +132,8 @@ def _require_destroyable(vm: VM, snapshot: EstateSnapshot) -> None:
 def _has_inside(vm: VM, inside: Sequence[str]) -> PreconditionFailed:
     return PreconditionFailed(
         f"VM {vm.label}: {', '.join(dict.fromkeys(inside))} lies in its own directory and "
-        f"would be deleted with it; move it out first"
+        f"would be deleted with it; move it out first",
+        nodes=[vm.summary],
     )
 
 
@@ -169,7 +173,8 @@ def _require_empty_directory(snapshot: EstateSnapshot, vm: VM) -> None:
             entries = host.module.list_files(directory).entries
         except Ovm3Error as error:
             raise PreconditionFailed(
-                f"VM {vm.label}: its directory cannot be listed: {error}"
+                f"VM {vm.label}: its directory cannot be listed: {error}",
+                nodes=[vm.summary],
             ) from error
         inside = [f"{directory}/{one.name}" for one in entries if one.raw != b"vm.cfg"]
         if inside:
@@ -201,6 +206,7 @@ def _kept_all(operation: Operation, vm: VM, paths: tuple[str, ...], why: str) ->
         f"VM {vm.label}: while its definition was being deleted it was started, or a host became "
         f"unreachable ({why}); its disks were kept: {', '.join(paths) or '(none)'}",
         left=(vm.id, *paths),
+        nodes=[vm.summary],
     )
 
 
@@ -230,6 +236,7 @@ def _delete_vm(operation: Operation, snapshot: EstateSnapshot, vm: VM, disks: Di
             f"destroying VM {vm.label} was not completed: {error}. What may be left: the node, "
             f"and its disks {', '.join(paths) or '(none)'}",
             left=(vm.id, *paths),
+            nodes=[vm.summary],
         ) from error
 
 
@@ -285,6 +292,7 @@ def _delete_disks(
             f"VM {vm.label} was deleted, but not all its disks (ex_list_orphans lists "
             f"them): {reasons}",
             left=tuple(failed),
+            nodes=[vm.summary],
         ) from next(iter(failed.values()))
 
 

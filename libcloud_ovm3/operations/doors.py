@@ -58,10 +58,15 @@ def start_vm(
     presence = read_presence(hosts, definition, defined_ids)
     label = f"VM {definition.name!r} ({definition.uuid})"
     if not presence.is_absent:
-        raise PreconditionFailed(f"{label} was not started: right before, {presence.described()}")
+        raise PreconditionFailed(
+            f"{label} was not started: right before, {presence.described()}",
+            nodes=[presence.summary],
+        )
     if presence.writers:
         users = "; ".join(f"{p} by {w.domain.label} on {w.host.label}" for w, p in presence.writers)
-        raise PreconditionFailed(f"{label} was not started: open for writing is {users}")
+        raise PreconditionFailed(
+            f"{label} was not started: open for writing is {users}", nodes=[presence.summary]
+        )
     if hosts_off:  # a host may have answered slowly
         require_silent(operation.estate, hosts_off, hosts, is_brief=True)
     host.agent.xen.start_vm(definition.repository_id, definition.directory)

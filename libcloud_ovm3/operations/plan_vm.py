@@ -70,6 +70,11 @@ class VMPlan:
     hosts_off: tuple[HostOff, ...] = ()
 
     @property
+    def summary(self) -> dict[str, str | None]:
+        """The new VM's id and name, for errors."""
+        return {"id": self.vm_id, "name": self.spec.name, "state": None}
+
+    @property
     def directory(self) -> str:
         """The name of the directory that its definition is in."""
         return self.vm_id.replace("-", "")
@@ -146,7 +151,8 @@ def _require_free_name(snapshot: EstateSnapshot, spec: VMSpec) -> None:
     if same:
         raise NameTaken(
             f"a VM named {spec.name!r} already exists: {listed(same)}; ex_allow_same_name=True "
-            f"creates another one"
+            f"creates another one",
+            nodes=[vm.summary for vm in same],
         )
     if snapshot.errors():
         raise PreconditionFailed(

@@ -26,7 +26,9 @@ def require_certain(vm: VM, snapshot: EstateSnapshot) -> None:
         which VM a domain belongs to.
     """
     if snapshot.unseen or vm.doubts:
-        raise PreconditionFailed(f"VM {vm.label} was left unchanged: {why_unknown(vm, snapshot)}")
+        raise PreconditionFailed(
+            f"VM {vm.label} was left unchanged: {why_unknown(vm, snapshot)}", nodes=[vm.summary]
+        )
 
 
 def why_unknown(vm: VM, snapshot: EstateSnapshot) -> str:
@@ -66,11 +68,14 @@ def only_live_domain(vm: VM) -> LiveDomain:
     """
     reasons = [*vm.doubts, *(d.error for d in vm.definitions if d.error)]
     if reasons:
-        raise PreconditionFailed(f"VM {vm.label} was left unchanged: {'; '.join(reasons)}")
+        raise PreconditionFailed(
+            f"VM {vm.label} was left unchanged: {'; '.join(reasons)}", nodes=[vm.summary]
+        )
     if len(vm.live) == 1 and len(vm.definitions) <= 1 and vm.state is not State.MIGRATING:
         return vm.live[0]
     raise PreconditionFailed(
-        f"VM {vm.label} is {vm.state.value}: {vm.where()}; manual intervention is required"
+        f"VM {vm.label} is {vm.state.value}: {vm.where()}; manual intervention is required",
+        nodes=[vm.summary],
     )
 
 
@@ -87,11 +92,14 @@ def require_unchanged(host: HostView, definition: Definition) -> None:
     try:
         current = read_definition(host, definition.repository_id, definition.directory)
     except Ovm3Error as error:
-        raise PreconditionFailed(f"{label}: {definition.place} cannot be read: {error}") from error
+        raise PreconditionFailed(
+            f"{label}: {definition.place} cannot be read: {error}", nodes=[definition.summary]
+        ) from error
     if current is None or _identity(current) != _identity(definition):
         what = "can no longer be read" if current is None else "has changed in the meantime"
         raise PreconditionFailed(
-            f"{label}: {definition.place} {what}; nothing was sent; check it and try again"
+            f"{label}: {definition.place} {what}; nothing was sent; check it and try again",
+            nodes=[definition.summary],
         )
 
 
@@ -118,15 +126,18 @@ def verified_domain(
         domains = live_domains(host)
     except Ovm3Error as error:
         raise PreconditionFailed(
-            f"{label}: what runs on {host.label} cannot be read: {error}"
+            f"{label}: what runs on {host.label} cannot be read: {error}",
+            nodes=[definition.summary],
         ) from error
     if current is None:
         raise PreconditionFailed(
-            f"{label}: {definition.place} can no longer be read on {host.label}"
+            f"{label}: {definition.place} can no longer be read on {host.label}",
+            nodes=[definition.summary],
         )
     if (current.xend_name, current.own_uuid) != (definition.xend_name, definition.own_uuid):
         raise PreconditionFailed(
-            f"{label}: {definition.place} has changed in the meantime; check it and try again"
+            f"{label}: {definition.place} has changed in the meantime; check it and try again",
+            nodes=[definition.summary],
         )
     own = [domain for domain in domains if matches(domain, definition, defined_ids)]
     names = {definition.xend_name, definition.directory, definition.uuid}
@@ -149,6 +160,7 @@ def verified_domain(
             f"{label}: its vm.cfg gives xend the name {definition.xend_name!r}, and on "
             f"{host.label} that name is not this VM's alone: {found}; the agent might reach the "
             f"wrong one, so nothing was sent; manual intervention is required in "
-            f"{definition.place}"
+            f"{definition.place}",
+            nodes=[definition.summary],
         )
     return own[0] if own else None

@@ -48,6 +48,11 @@ class Presence:
         """The state that it shows, if it is live in one place."""
         return self.state_in(self.live[0]) if len(self.live) == 1 else None
 
+    @property
+    def summary(self) -> dict[str, str | None]:
+        """The id, the name and this state of the VM, for errors."""
+        return {**self.definition.summary, "state": self.state and self.state.value}
+
     def state_in(self, live: LiveDomain) -> State:
         """The state that it shows in one place."""
         facts = DefinitionFacts(name=self.definition.xend_name)

@@ -34,10 +34,14 @@ def reboot(estate: Estate, vm_id: str, minimum_age: float = MINIMUM_AGE) -> list
     vm = snapshot.vm(vm_id)
     if not vm.live:
         why = f": {vm.where()}" if vm.state is State.STOPPED else f"; {why_unknown(vm, snapshot)}"
-        raise PreconditionFailed(f"VM {vm.label} cannot be rebooted: it is {vm.state.value}{why}")
+        raise PreconditionFailed(
+            f"VM {vm.label} cannot be rebooted: it is {vm.state.value}{why}", nodes=[vm.summary]
+        )
     live = only_live_domain(vm)
     if vm.state is not State.RUNNING:
-        raise PreconditionFailed(f"VM {vm.label} cannot be rebooted: it is {vm.state.value}")
+        raise PreconditionFailed(
+            f"VM {vm.label} cannot be rebooted: it is {vm.state.value}", nodes=[vm.summary]
+        )
     _require_restart(vm, live)
     _require_age(vm, live, minimum_age)
     with waiting(f"asking VM {vm.name!r} to reboot", vm=vm.id):
@@ -54,7 +58,8 @@ def _require_restart(vm: VM, live: LiveDomain) -> None:
     if action is not None and action not in RESTARTS:
         raise PreconditionFailed(
             f"VM {vm.label} has on_reboot={action!r}: it would not come back from a reboot; stop "
-            f"and start it"
+            f"and start it",
+            nodes=[vm.summary],
         )
 
 
@@ -69,11 +74,13 @@ def _require_age(vm: VM, live: LiveDomain, minimum_age: float) -> None:
             f"VM {vm.label} was started {-age:.0f} s after the current time of {live.host.label}: "
             f"the host's clock was set back, or differs from that of the host that the VM came "
             f"from; xend then counts the guest as too young and destroys it when it reboots; set "
-            f"the clock right, or stop and start the VM"
+            f"the clock right, or stop and start the VM",
+            nodes=[vm.summary],
         )
     raise PreconditionFailed(
         f"VM {vm.label} was started {age:.0f} s ago: xend destroys a guest that reboots within "
-        f"{minimum_age:.0f} s of its start instead of restarting it; wait, or stop and start it"
+        f"{minimum_age:.0f} s of its start instead of restarting it; wait, or stop and start it",
+        nodes=[vm.summary],
     )
 
 
@@ -97,11 +104,14 @@ def _after_failure(
             return [f"VM {vm.label} is rebooting ({presence.described()}), although {failed}"]
         operation.estate.clock.sleep(POLL)
     if isinstance(failed, AgentFault) and domids == [domid]:
-        raise failed.with_state(f"{presence.described()}, as before; it may still reboot")
+        raise failed.with_state(
+            f"{presence.described()}, as before; it may still reboot", presence.summary
+        )
     raise operation.incomplete(
         f"VM {vm.label}: whether it received the request to reboot is unknown ({failed}); "
         f"{presence.described()}. The request is not repeated",
         left=(vm.id,),
+        nodes=[presence.summary],
         host=failed.host,
         function="reboot_vm",
     ) from failed

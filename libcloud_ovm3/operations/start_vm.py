@@ -99,7 +99,7 @@ def _require_stopped(vm: VM, snapshot: EstateSnapshot) -> None:
         why = why_unknown(vm, snapshot)
     else:
         why = f"it is {vm.state.value}: {vm.where()}"
-    raise PreconditionFailed(f"VM {vm.label} cannot be started: {why}")
+    raise PreconditionFailed(f"VM {vm.label} cannot be started: {why}", nodes=[vm.summary])
 
 
 def start_on(
@@ -135,7 +135,7 @@ def start_on(
         return presence.live[0], notices
     is_read = host.label not in presence.unanswered
     if isinstance(failed, AgentFault) and not presence.live and is_read:
-        raise failed.with_state(f"afterwards: {presence.described()}")
+        raise failed.with_state(f"afterwards: {presence.described()}", presence.summary)
     advice = (
         "It may still start. The request is not repeated; if you start it again, do so on the same "
         f"host, which refuses a second one: ex_location={host.server.uuid!r}"
@@ -145,6 +145,7 @@ def start_on(
         f"{f' and failed ({failed})' if failed else ''}; {presence.described()}. "
         f"{'Manual intervention is required' if presence.live else advice}",
         left=(definition.uuid,),
+        nodes=[presence.summary],
         host=str(host.address),
         function="start_vm",
     ) from failed

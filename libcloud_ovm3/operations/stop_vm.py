@@ -42,7 +42,9 @@ def stop(estate: Estate, vm_id: str, force: bool = False, limit: float = STOP_LI
             break
         require_certain(vm, snapshot)
         if vm.state not in (State.STOPPED, State.PENDING):
-            raise PreconditionFailed(f"VM {vm.label} may be running: {why_unknown(vm, snapshot)}")
+            raise PreconditionFailed(
+                f"VM {vm.label} may be running: {why_unknown(vm, snapshot)}", nodes=[vm.summary]
+            )
         if not is_second:
             before_second_look(estate, vm.name, vm.id)
     else:
@@ -50,7 +52,8 @@ def stop(estate: Estate, vm_id: str, force: bool = False, limit: float = STOP_LI
     if vm.state is State.PAUSED and not force:
         raise PreconditionFailed(
             f"VM {vm.label} is paused: a paused guest cannot respond to a shutdown request; "
-            f"ex_force=True powers it off"
+            f"ex_force=True powers it off",
+            nodes=[vm.summary],
         )
     notices = stop_live(operation, snapshot, vm, force, limit)
     return notices + [f"{why}; what runs there is unknown" for why in snapshot.unseen]
@@ -87,7 +90,8 @@ def stop_live(
         return [f"VM {vm.label} has stopped, although {failed}"] if failed else []
     if isinstance(failed, AgentFault):
         raise failed.with_state(
-            f"afterwards: {presence.described()}; it may still stop, if it received the request"
+            f"afterwards: {presence.described()}; it may still stop, if it received the request",
+            presence.summary,
         )
     raise WaitTimeout(
         f"VM {vm.label} is not confirmed as stopped {limit:g} s after it was "
@@ -95,6 +99,7 @@ def stop_live(
         f"{presence.described()}; nothing more was done",
         host=str(live.host.address),
         function="stop_vm",
+        nodes=[presence.summary],
     ) from failed
 
 
@@ -108,7 +113,8 @@ def _has_left(operation: Operation, snapshot: EstateSnapshot, vm: VM, host: Host
         return []
     raise PreconditionFailed(
         f"VM {vm.label} left {host.label} right before it was to be stopped: "
-        f"{presence.described()}; nothing was sent"
+        f"{presence.described()}; nothing was sent",
+        nodes=[presence.summary],
     )
 
 

@@ -44,8 +44,14 @@ def _wait(estate: Estate, ids: Sequence[str], period: float, limit: float) -> li
             states = ", ".join(
                 _described(vm_id, snapshot, vm_id in found) for vm_id in dict.fromkeys(waiting)
             )
-            raise WaitTimeout(f"Timed out after {limit:g} seconds: {states}")
+            nodes = [_summary(vm_id, snapshot) for vm_id in dict.fromkeys(waiting)]
+            raise WaitTimeout(f"Timed out after {limit:g} seconds: {states}", nodes=nodes)
         estate.clock.sleep(period)
+
+
+def _summary(vm_id: str, snapshot: EstateSnapshot) -> dict[str, str | None]:
+    vm = snapshot.vms.get(vm_id)
+    return {"id": vm_id, "name": None, "state": None} if vm is None else vm.summary
 
 
 def _described(vm_id: str, snapshot: EstateSnapshot, was_found: bool) -> str:

@@ -16,6 +16,7 @@ from libcloud_ovm3.simulator.host import SimulatedHost
 from libcloud_ovm3.simulator.personalities import PERSONALITIES, QUESTIONS
 from libcloud_ovm3.simulator.server.calls import Call, RefusedRequest
 from libcloud_ovm3.simulator.server.faults import KINDS, Rule
+from libcloud_ovm3.simulator.server.inprocess import Hanging, Response
 from libcloud_ovm3.simulator.simulator import Simulator
 
 __all__ = [
@@ -24,6 +25,8 @@ __all__ = [
     "SimulatedTime",
     "Call",
     "RefusedRequest",
+    "Response",
+    "Hanging",
     "Rule",
     "KINDS",
     "PERSONALITIES",

@@ -21,6 +21,7 @@ from libcloud_ovm3.simulator.server import bundle
 from libcloud_ovm3.simulator.server.backend import Backend
 from libcloud_ovm3.simulator.server.calls import Call, RefusedRequest
 from libcloud_ovm3.simulator.server.faults import Rule
+from libcloud_ovm3.simulator.server.inprocess import InProcess, Response
 from libcloud_ovm3.simulator.server.ports import Ports, parse_endpoint
 from libcloud_ovm3.simulator.xend import listing, machines
 
@@ -58,13 +59,22 @@ class Simulator:
     :param from_bundle: A file of recorded responses (docs/bundle.md): there is one host per
         recorded host, which responds from the file and changes nothing. ``hosts``, ``templates``
         and ``vms`` are ignored.
+    :param listen: Whether to open ports. False: :meth:`respond` answers requests in this process;
+        ``secure`` and ``tls`` do not apply then, and the default port is 8899.
     :param host_module: Whether the hosts have this project's host module (docs/host-module.md), or
         the indexes of the hosts that have it.
     :param older_module: Whether new dom0 trees contain another integration's module.
-    :param tuned: Numbers of :class:`Settings`, in simulated seconds unless the name says otherwise:
-        memory_mb, build_seconds, device_seconds, shutdown_seconds, reboot_gap, boot_seconds,
-        minimum_restart_seconds, copy_bytes_per_second, ...
+    :param tuned: Numbers of :class:`.Settings`, in simulated seconds unless the name says
+        otherwise: memory_mb, build_seconds, device_seconds, shutdown_seconds, reboot_gap,
+        boot_seconds, minimum_restart_seconds, copy_bytes_per_second, ...
     :raises SimulatorError: An argument is not valid or contradicts the root.
+
+    :ivar hosts: The hosts (:class:`.SimulatedHost`), once it is started; and what follows.
+    :ivar user: The agents' user.
+    :ivar password: The agents' password.
+    :ivar root: The directory of all state.
+    :ivar repository_id: The id of the shared repository.
+    :ivar repository_path: Its directory on this machine.
     """
 
     def __init__(
@@ -92,6 +102,7 @@ class Simulator:
         layout: str = "plain",
         repositories: int = 1,
         from_bundle: str | Path | None = None,
+        listen: bool = True,
         host_module: bool | Sequence[int] = False,
         older_module: bool = False,
         **tuned: float,
@@ -130,11 +141,12 @@ class Simulator:
         self._recorded = recorded
         self._backend = Backend(recorded)
         self._make_trees = partial(Dom0Trees, secure, older_module)
-        self._make_ports = partial(Ports, self._backend, port, endpoints, secure, tls)
+        open_ports = Ports if listen else InProcess
+        self._make_ports = partial(open_ports, self._backend, port, endpoints, secure, tls)
         self.user = user
         self.clock = clock
         self.hosts: list[SimulatedHost] = []
-        self._ports: Ports | None = None
+        self._ports: Ports | InProcess | None = None
         self._lock_file: IO[str] | None = None
         self._temporary: str | None = None
         self._state: Root | None = None
@@ -218,6 +230,30 @@ class Simulator:
     def connections(self) -> int:
         """How many TCP connections were accepted."""
         return self._backend.connections
+
+    def respond(
+        self,
+        address: str,
+        port: int,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        method: str = "POST",
+    ) -> Response | None:
+        """Answer an HTTP request in this process (``listen=False``).
+
+        :returns: The response; None if no host has this address.
+        :raises SimulatorError: This simulator listens, or is not started.
+        :raises OSError: How a client would see that it gets no response:
+            :class:`ConnectionRefusedError`, :class:`TimeoutError` (not connected),
+            :class:`ConnectionResetError` (after it was sent), :class:`.Hanging` (the same).
+        """
+        if not isinstance(self._ports, InProcess):
+            raise SimulatorError("respond() is for a started Simulator(listen=False)")
+        host = self._ports.host_at(address, port)
+        if host is None:
+            return None
+        return self._ports.respond(host, method, path, headers, body)
 
     # -- fault injection ----------------------------------------------------------------------
 

@@ -15,6 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libcloud_ovm3.cli import output
+from libcloud_ovm3.cli.options import reported
+from libcloud_ovm3.errors import UnexpectedFileContent
 from libcloud_ovm3.simulator import Simulator
 from tests.cli.running import OVM3, address, invoke, options, pins
 
@@ -225,3 +227,9 @@ def test_any_text(text: str) -> None:
         assert len(lines) == 5
         assert not [one for one in OBEYED for line in lines if one in line]
         assert json.loads(raw.getvalue()[len(first) :].decode(encoding)) == {"a": text}
+
+
+def test_quoted_lines_of_a_file_stay_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit), reported():
+        raise UnexpectedFileContent("agent.ini: found:\n  7: ssl=\x1b[31m")
+    assert capsys.readouterr().err == "Error: agent.ini: found:\n  7: ssl=\\x1b[31m\n"

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import builtins
 import importlib
+import io
+import os
 import pickle
 import socket
+import subprocess
 import warnings
+from pathlib import Path
 from typing import Any
 
 import libcloud
@@ -18,6 +23,7 @@ from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.agent.address import parse_address
 from libcloud_ovm3.agent.passwords import Passwords
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Warning
+from libcloud_ovm3.estates_file.changing import add_estate
 
 PIN = "ab" * 32
 
@@ -38,14 +44,35 @@ def test_registration_is_idempotent() -> None:
     assert libcloud.get_driver(libcloud.DriverType.COMPUTE, "ovm3") is OVM3NodeDriver
 
 
-def test_no_io_in_the_constructor(monkeypatch: pytest.MonkeyPatch) -> None:
+def _forbid(monkeypatch: pytest.MonkeyPatch, *targets: tuple[Any, str]) -> None:
     def refuse(*args: object, **kwargs: object) -> None:
-        raise AssertionError("the constructor opened a socket")
+        raise AssertionError(f"the constructor did this: {args}")
 
-    monkeypatch.setattr(socket, "create_connection", refuse)
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    for owner, name in targets:
+        monkeypatch.setattr(owner, name, refuse)
+
+
+SOCKETS = (
+    (socket, "create_connection"),
+    (socket, "getaddrinfo"),
+    (socket.socket, "connect"),
+    (subprocess, "Popen"),
+)
+
+
+def test_no_io_in_the_constructor(monkeypatch: pytest.MonkeyPatch) -> None:
+    make()  # modules are loaded when they are first used
+    _forbid(monkeypatch, *SOCKETS, (builtins, "open"), (io, "open"), (os, "open"), (os, "stat"))
     make()
+
+
+def test_an_estate_costs_its_files_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No host is contacted, and the file is read in the constructor: a mistake shows there."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    add_estate("lab", {"hosts": ["ovm-1"], "pins": {"ovm-1": PIN}}, "secret-pw", is_default=True)
+    OVM3NodeDriver(ex_estate="lab")
+    _forbid(monkeypatch, *SOCKETS)
+    OVM3NodeDriver(ex_estate="lab")
 
 
 def test_positional_as_libcloud_has_it() -> None:

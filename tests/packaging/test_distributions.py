@@ -18,7 +18,12 @@ from .installing import BY_NAME, DIST, ROOT, Environment, dependencies, run
 
 pytestmark = pytest.mark.dist
 
-OURS = {"libcloud_ovm3", "libcloud_ovm3.pth", "libcloud_ovm3_hook.py"}
+OURS = {
+    "libcloud_ovm3",
+    "libcloud_ovm3.pth",
+    "libcloud_ovm3_hook.py",
+    "libcloud_ovm3_pytest.py",
+}
 DIST_INFO = "libcloud_ovm3-0.1.0.dist-info"
 NAMED_PAGE = "from libcloud_ovm3.pages import page; print(page('a-host-is-dead.md'))"
 BARE_SETUP = "from setuptools import setup\nsetup()\n"
@@ -181,6 +186,25 @@ def test_over_a_version_without_the_hook_and_back(
         program = "from libcloud.compute.providers import DRIVERS; print('ovm3' in DRIVERS)"
         assert environment.run(program) == f"{is_found}\n"
     assert "libcloud_ovm3.pth" not in environment.files_of_ours()
+
+
+def test_the_plugin_of_pytest(environment: Environment, wheel: Path, tmp_path: Path) -> None:
+    """The suites that the page shows, with nothing but the wheel; no warning at pytest's start."""
+    environment.install(wheel)
+    suites = tmp_path / "suites"
+    shutil.copytree(ROOT / "tests" / "testing" / "samples", suites)
+    (suites / "pytest.ini").write_text("[pytest]\n")
+    pytest_there = (environment.python, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    written, _ = run(*pytest_there, "-W", "error", suites, cwd=suites)
+    assert "10 passed" in written
+    (suites / "test_lazy.py").write_text(
+        "import sys\n"
+        "def test_nothing_is_loaded():\n"
+        "    loaded = set(sys.modules) & {'libcloud', 'libcloud_ovm3', 'cryptography'}\n"
+        "    assert 'libcloud_ovm3_pytest' in sys.modules\n"
+        "    assert not loaded\n"
+    )
+    run(*pytest_there, "-W", "error", suites / "test_lazy.py", cwd=suites)
 
 
 def test_what_somebody_deleted_by_hand(environment: Environment, wheel: Path) -> None:

@@ -135,7 +135,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self._post()
         except (OSError, _Close, Stopped):
             self.close_connection = True
-            abort(self.connection)
+            self.break_connection()
+
+    def break_connection(self) -> None:
+        """Close the connection without a response, or after a part of it."""
+        abort(self.connection)
 
     def _post(self) -> None:
         host = self.server.host
