@@ -11,11 +11,11 @@ WORKERS ?= 3
 unexport PYTHONDONTWRITEBYTECODE
 # Simulated hosts are some hundred small files each, which ext4 takes its time to make.
 export TMPDIR ?= $(or $(shell test -w /dev/shm && echo /dev/shm),/tmp)
-SHORT := not soak and not long and not tables and not sshd and not dist and not browser
+SHORT := not soak and not long and not tables and not sshd and not dist and not browser and not ansible
 BIN := $(VENV)/bin
 METADATA := setup.cfg setup.py pyproject.toml libcloud_ovm3.pth libcloud_ovm3/_version.py
 
-.PHONY: demo test test-tables test-alone test-long test-py2 test-host test-report check format generate ci soak lowest newest dist docs bench bench-peers clean
+.PHONY: demo test test-tables test-alone test-long test-py2 test-host test-ansible test-report check format generate ci soak lowest newest dist docs bench bench-peers clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo
@@ -41,7 +41,7 @@ generate: $(VENV)/.test
 	$(BIN)/python tools/generate_functions.py
 	$(BIN)/python tools/generate_arguments.py
 
-ci: test test-tables test-long test-py2 test-host test-report lowest newest dist docs
+ci: test test-tables test-long test-py2 test-host test-ansible test-report lowest newest dist docs
 
 # The variants and rows of failure tables that `make test` leaves out: tests/selection.py.
 test-tables: $(VENV)/.test
@@ -55,6 +55,13 @@ test-long: $(VENV)/.test
 test-host: $(VENV)/.test
 	@test -x /usr/sbin/sshd || { apt-get update -qq && apt-get install -y -qq openssh-server; }
 	$(BIN)/python -m pytest -m sshd -n 2 tests/installer
+
+# The Ansible collection in the real programs of Ansible. The package is installed as its users have it:
+# the collection must be found in site-packages.
+test-ansible: .venv-ansible/.test
+	@rm -rf build/lib
+	@.venv-ansible/bin/python -m pip install --quiet --no-deps --force-reinstall .
+	.venv-ansible/bin/python -m pytest -m ansible -n 2 tests/ansible
 
 # The page of `ovm3 report` as a browser shows and prints it.
 test-report: $(VENV)/.browser
@@ -103,11 +110,12 @@ newest: .venv-newest/.test
 
 # The wheel and the sdist in dist/: built (the wheel from the sdist), checked, and installed into new
 # environments. Needs a clone: the sdist is compared with what git tracks.
-dist: $(VENV)/.test .venv-dist/.installed
+dist: $(VENV)/.test .venv-dist/.installed .venv-ansible/.test
 	@rm -rf dist
 	.venv-dist/bin/python -m build --quiet
 	.venv-dist/bin/twine check --strict dist/*
-	.venv-dist/bin/check-wheel-contents --toplevel libcloud_ovm3,libcloud_ovm3_hook.py,libcloud_ovm3_pytest.py dist
+	.venv-dist/bin/check-wheel-contents --toplevel ansible_collections,libcloud_ovm3,libcloud_ovm3_hook.py,libcloud_ovm3_pytest.py dist
+	.venv-ansible/bin/ansible-galaxy collection build --output-path dist/ansible ansible_collections/libcloud_ovm3/ovm3
 	$(BIN)/python -m pytest -m dist -n 2 tests/packaging
 
 # A web site of docs/ and the reference in build/docs. Every warning is an error, such as a link to a
@@ -161,11 +169,16 @@ $(VENV)/.test: $(METADATA) | $(BIN)/python
 	@.venv-newest/bin/python -m pip install --quiet -e '.[cli,test,check]' 'pytest-cov>=7'
 	@touch $@
 
+.venv-ansible/.test: $(METADATA) Makefile
+	@tools/make-venv $(PYTHON) .venv-ansible
+	@.venv-ansible/bin/python -m pip install --quiet '.[cli,test]' ansible-core==2.19.14
+	@touch $@
+
 .venv-dist/.installed: Makefile | $(BIN)/python
 	@tools/make-venv $(PYTHON) .venv-dist
 	@.venv-dist/bin/python -m pip install --quiet 'build>=1.6' 'twine>=6' 'check-wheel-contents>=0.6'
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-lowest .venv-newest .venv-dist .venv-docs .venv-py2 .venv-peers build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-ansible .venv-lowest .venv-newest .venv-dist .venv-docs .venv-py2 .venv-peers build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

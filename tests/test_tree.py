@@ -10,6 +10,7 @@ TESTS = Path(__file__).parent
 PACKAGE = TESTS.parent / "libcloud_ovm3"
 # Tests of what is outside the package, or of several parts of it at once.
 OTHERS = {
+    "ansible": "the Ansible collection",
     "bench": "the performance figures' own arithmetic",
     "conformance": "libcloud's own test suites",
     "faults": "what was found by trying: each a test from outside, through the driver",
