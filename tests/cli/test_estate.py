@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import ssl
 import subprocess
 from pathlib import Path
@@ -59,6 +60,7 @@ def test_the_certificates_are_above_the_question_in_a_pipe(pool: Simulator, file
     """As with ``| tee log``: nobody can compare what is written after the answer."""
     done = subprocess.run(
         [*OVM3, "estate", "add", "lab", address(pool)],
+        env={**os.environ, "PYTHONUNBUFFERED": ""},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
