@@ -411,6 +411,7 @@ def test_every_dependency_has_its_line() -> None:
         "compute",
         "diagnostics",
         "report",
+        "salt",
         "testing",
     ],
 )
