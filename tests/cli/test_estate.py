@@ -212,6 +212,33 @@ def test_a_pin_for_no_host_is_a_mistake(pool: Simulator, file: Path, only: tuple
     assert not file.exists()
 
 
+def test_a_member_that_only_another_member_lists(pool: Simulator, file: Path) -> None:
+    """It is asked for like the others; its own pin and password count too. No sends it nothing."""
+    hosts = [host.address for host in pool.hosts]
+    estate = driver_for(pool)._estate
+    for index, listed in ((0, hosts[:2]), (2, hosts[2:])):
+        where = Address(hosts[index], pool.hosts[index].port)
+        estate.agent(where).serverpool.set_pool_member_ip_list(listed)
+    estate.agent(where).call("update_agent_password", "oracle", "another", pool.password)
+    before = len(pool.calls)
+    add = ("estate", "add", "lab", address(pool))
+    status, out = invoke(*add, typed=f"y\n{pool.password}\ny\nn\n")
+    assert (status, out.count(MATCH)) == (1, 3), out
+    assert "no password was sent to these hosts" in out
+    assert {call.host_index for call in pool.calls[before:]} == {0, 1}
+    assert not pool.refused
+    assert not file.exists()
+    own = file.parent.parent / "own"
+    own.touch(mode=0o600)
+    own.write_text("another\n")
+    given = (*pins(pool, 2), "--password-file", f"{address(pool, 2)}={own}")
+    status, out = invoke(*add, *given, typed=f"y\n{pool.password}\ny\n")
+    assert (status, out.count(MATCH)) == (0, 2), out
+    assert saved(file)["hosts"] == addresses(pool)
+    assert saved(file)["pins"] == dict(zip(addresses(pool), pins_of(pool).values(), strict=True))
+    assert "warning" not in invoke("vm", "list")[1]
+
+
 def test_a_member_with_another_password(pool: Simulator, file: Path) -> None:
     """It is named; with a file for this host it works."""
     agent = driver_for(pool)._estate.agent(Address(pool.hosts[2].address, pool.hosts[2].port))
@@ -354,7 +381,19 @@ def test_list_show_use_and_remove(file: Path) -> None:
     assert invoke("estate", "remove", "lab", typed="\n")[0] == 1
     status, out = invoke("estate", "remove", "lab", typed="y\n")
     assert f"{file.with_name('lab.password')} deleted" in out
+    assert "kept" not in out
     assert invoke("estate", "list", "-o", "name") == (0, "prod\n")
     for command in ("show", "use", "remove"):
         status, out = invoke("estate", command, "lab")
         assert (status, "no estate 'lab'" in out) == (2, True)
+
+
+def test_remove_names_the_password_files_that_it_keeps(file: Path) -> None:
+    own = file.with_name("lab.password")
+    own.parent.mkdir()
+    own.write_text("mine\n")
+    entry = {"hosts": ["ovm-1"], "password_file": "lab.password"}
+    add_estate("lab", {**entry, "password_files": {"ovm-1": "gone"}}, None, False)
+    status, out = invoke("estate", "remove", "lab", "--yes")
+    assert (status, f"{own} kept: it is your own" in out, "gone" in out) == (0, True, False), out
+    assert own.read_text() == "mine\n"
