@@ -39,7 +39,7 @@ from libcloud_ovm3.cli.sections import NounGroup
 from libcloud_ovm3.errors import InvalidArgument
 from libcloud_ovm3.estates_file import changing
 from libcloud_ovm3.estates_file.content import ARGUMENTS, check_name, require_hosts
-from libcloud_ovm3.estates_file.named import DEFAULT_USER, NamedEstate
+from libcloud_ovm3.estates_file.named import DEFAULT_USER, NamedEstate, read_password_file
 from libcloud_ovm3.estates_file.reading import (
     Estates,
     estates_path,
@@ -118,6 +118,8 @@ def add(
         named = {"pins": pins, "password_files": files.get("password_files", {})}
         if only:
             _require_hosts(named, addresses)
+        for _, password_path in password_files_by_host(password_files):
+            read_password_file(password_path, "--password-file")  # before anybody is asked
         typed = [steps.read_presented(address) for address in addresses]
         steps.accept(typed, pins, has_ca, yes)
 
@@ -318,3 +320,6 @@ def remove(name: str, yes: bool) -> None:
             show(f"{deleted} deleted")
         for path in kept:
             show(f"{path} kept: it is your own, or another estate has its password there")
+        left = read_estates()
+        if left.estates and left.default is None:
+            show("There is no default estate now: `ovm3 estate use NAME` chooses one.")

@@ -351,7 +351,7 @@ def _duplicate(first: HostView, second: HostView) -> DuplicateServerId:
 
 def _not_contacted(member: Address) -> UnreachableHost:
     why = (
-        "is not among the given hosts (ex_hosts)"
+        "is not among the given hosts (ex_hosts, or `only` of the estate)"
         if member.host
         else "has no address in the pool's list"
     )

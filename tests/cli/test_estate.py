@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import ssl
+import subprocess
 from pathlib import Path
 from unittest import mock
 
@@ -17,8 +19,8 @@ from libcloud_ovm3.cli.estate_add import Presented
 from libcloud_ovm3.diagnostics.collect import Certificate
 from libcloud_ovm3.estates_file.changing import add_estate
 from libcloud_ovm3.simulator import Simulator
-from tests.cli.estates import addresses, invoke, saved
-from tests.cli.running import address, pins
+from tests.cli.estates import addresses, invoke, save, saved
+from tests.cli.running import OVM3, address, pins
 from tests.support import driver_for, pins_of, resolve_to
 
 ON_THE_HOST = "openssl x509 -in /etc/ovs-agent/cert/certificate.pem -noout -fingerprint -sha256"
@@ -52,6 +54,37 @@ def test_the_first_hour_of_a_newcomer(pool: Simulator, file: Path) -> None:
     assert "warning" not in out
     status, out = invoke("doctor")
     assert "the agent accepts user and password" in out
+
+
+def test_the_certificates_are_above_the_question_in_a_pipe(pool: Simulator, file: Path) -> None:
+    """As with ``| tee log``: nobody can compare what is written after the answer."""
+    done = subprocess.run(
+        [*OVM3, "estate", "add", "lab", address(pool)],
+        env={**os.environ, "PYTHONUNBUFFERED": ""},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert 0 < done.stdout.find(ON_THE_HOST) < done.stdout.find(MATCH), done.stdout
+
+
+def test_a_host_that_was_installed_anew(pool: Simulator, file: Path) -> None:
+    """Its page: the line that `ovm3 host certificate` prints belongs into the file."""
+    save(pool)
+    before = pool.hosts[1].fingerprint
+    pool.hosts[1].replace_certificate()
+    status, out = invoke("doctor")
+    assert (status, "correct its pin in the file that `ovm3 estate show` names" in out) == (1, True)
+    _, shown = invoke("host", "certificate", address(pool, 1))
+    [line] = [line for line in shown.splitlines() if line.startswith("saved estate ")]
+    host, _, pin = line.removeprefix("saved estate ").rpartition(": ")
+    assert host == address(pool, 1)
+    file.write_text(file.read_text().replace(before, pin))
+    status, out = invoke("host", "list")
+    assert (status, "certificate" in out) == (0, False), out
 
 
 def test_no_means_that_nothing_was_sent(pool: Simulator, file: Path) -> None:
@@ -297,6 +330,7 @@ def test_a_ca_verifies_all(pool: Simulator, file: Path) -> None:
             ["lab", "a", "--only", "--password-file", "b=f"],
             "--password-file: b is none of these hosts",
         ),
+        (["lab", "a", "--password-file", "none"], "--password-file 'none': No such file"),
         (["lab"], "HOST"),
     ],
 )
