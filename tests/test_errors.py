@@ -189,7 +189,8 @@ def _exceptions() -> list[type[BaseException]]:
         if module.name.startswith("libcloud_ovm3.salt.clouds."):  # only Salt can import it
             package, _, name = module.name.rpartition(".")
             source = pkgutil.get_data(package, f"{name}.py")
-            assert source is not None and b"\nclass " not in source
+            assert source is not None
+            assert b"\nclass " not in source
         elif not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     found, left = [], [BaseException]
