@@ -11,16 +11,20 @@ from libcloud_ovm3.agent.address import parse_address
 from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.compute.convert import to_node
 from libcloud_ovm3.compute.driver import OVM3NodeDriver
-from libcloud_ovm3.errors import HostNotFound, ImageNotFound, InvalidArgument
+from libcloud_ovm3.errors import HostNotFound, ImageNotFound, InvalidArgument, NodeNotFound
 
 
 def find_vm(driver: OVM3NodeDriver, text: str, hosts_off: Sequence[str] = ()) -> Node:
     """Return a VM by its id, if the text is one, else by its name.
 
     :raises AmbiguousName: several have this name, or it is the id of one and the name of another.
+    :raises NodeNotFound: there is none; names the command that lists those that there are.
     """
     snapshot = estate.vms.read_estate(driver._estate_of(hosts_off))
-    return to_node(snapshot.vm_called(text), driver, snapshot.hosts_off)
+    try:
+        return to_node(snapshot.vm_called(text), driver, snapshot.hosts_off)
+    except NodeNotFound as error:
+        raise NodeNotFound(f"{error}; `ovm3 vm list` lists all VMs") from None
 
 
 def find_vms(driver: OVM3NodeDriver, texts: Sequence[str]) -> list[Node]:
