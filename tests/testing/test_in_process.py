@@ -21,7 +21,8 @@ from libcloud_ovm3.errors import (
     InvalidArgument,
     MalformedResponse,
 )
-from libcloud_ovm3.testing import SimulatedEstate
+from libcloud_ovm3.simulator import SimulatorError
+from libcloud_ovm3.testing import SimulatedEstate, mount
 from libcloud_ovm3.testing.mockhttp import OVM3MockHttp, answer
 from tests.support import quietly
 from tests.testing.ways import mounted, through_conn_class
@@ -100,6 +101,18 @@ def test_any_client_of_requests() -> None:
             requests.post("https://ovm-1.example.com/RPC2", data=call, auth=user)
 
 
+def test_two_estates_share_no_address() -> None:
+    """The driver of one would get the responses of the other."""
+    with mocking.Mocker() as mocker, mount(mocker, hosts=2, vms=1) as one:
+        with pytest.raises(SimulatorError, match=r"127\.0\.0\.2:8899 .*addresses="):
+            mount(mocker, hosts=1)
+        with mount(mocker, hosts=1, vms=3, addresses=["ovm-9:8899"]) as other:
+            assert [len(each.driver().list_nodes()) for each in (one, other)] == [1, 3]
+        one.close()
+        with mount(mocker, hosts=1, vms=2) as third:
+            assert len(third.driver().list_nodes()) == 2
+
+
 # ------------------------------------------------------------------ conn_class
 
 
@@ -138,3 +151,4 @@ def test_a_class_that_cannot_send(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_afterwards_the_real_connection_is_back() -> None:
     assert AgentConnection.conn_class is LibcloudConnection
+    assert "conn_class" not in vars(AgentConnection)
