@@ -12,7 +12,6 @@ import click
 from libcloud_ovm3.agent.address import parse_address
 from libcloud_ovm3.cli.asking import ask_password
 from libcloud_ovm3.cli.examples import examples
-from libcloud_ovm3.cli.find import find_host
 from libcloud_ovm3.cli.formats import document_option, output_option, show_document
 from libcloud_ovm3.cli.host_certificate import certificate
 from libcloud_ovm3.cli.options import (
@@ -25,6 +24,7 @@ from libcloud_ovm3.cli.options import (
 from libcloud_ovm3.cli.output import show, show_text, tell
 from libcloud_ovm3.cli.sections import NounGroup
 from libcloud_ovm3.cli.tables import show_host, show_hosts, tell_unread
+from libcloud_ovm3.compute.find import find_host
 
 if TYPE_CHECKING:
     from libcloud_ovm3.agent.functions import Agent

@@ -7,11 +7,11 @@ from typing import Any
 import click
 
 from libcloud_ovm3.cli.examples import examples
-from libcloud_ovm3.cli.find import find_image
 from libcloud_ovm3.cli.formats import output_option
 from libcloud_ovm3.cli.options import driver_options, make_driver, reported
 from libcloud_ovm3.cli.sections import NounGroup
 from libcloud_ovm3.cli.tables import show_image, show_images
+from libcloud_ovm3.compute.find import find_image
 
 
 @click.group(cls=NounGroup, epilog=examples("ovm3 image list"))

@@ -24,6 +24,7 @@ _TERMS = (
     (r"ex_ssh_port", "--ssh-port"),
     (r"ex_hosts", "--host"),
     (r"ex_allow_same_name(?:=True)?", "--allow-same-name"),
+    (r"ex_start", "--no-start"),
     (r"ex_minimum_age", "--minimum-age"),
     (r"ex_disks", "disk"),  # ovm3 passes those that it has asked about
     (r"\(secret\)", "(--password-file FILE)"),

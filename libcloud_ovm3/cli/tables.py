@@ -11,7 +11,7 @@ from libcloud_ovm3.agent.address import parse_address
 from libcloud_ovm3.cli.formats import Column, Record, show_record, show_records
 from libcloud_ovm3.cli.option_names import with_option_names
 from libcloud_ovm3.cli.output import tell
-from libcloud_ovm3.cli.records import host_record, image_record, size_record, vm_record
+from libcloud_ovm3.compute.records import host_record, image_record, size_record, vm_record
 from libcloud_ovm3.estate.consoles import console_hint
 
 
@@ -74,9 +74,15 @@ _ORPHANS = (
 )
 
 
+def _host_record(location: NodeLocation) -> dict[str, Any]:
+    record = host_record(location)
+    error = record["error"]
+    return {**record, "error": None if error is None else with_option_names(error)}
+
+
 def show_hosts(locations: Iterable[NodeLocation], form: str = "table") -> None:
     """Print hosts with memory and versions."""
-    show_records(form, map(host_record, locations), _HOSTS, "no hosts", key="address")
+    show_records(form, map(_host_record, locations), _HOSTS, "no hosts", key="address")
 
 
 def tell_unread(locations: Iterable[NodeLocation]) -> None:
@@ -109,7 +115,7 @@ def show_orphans(orphans: Iterable[dict[str, Any]], form: str = "table") -> None
 
 def show_host(location: NodeLocation, form: str) -> None:
     """Print what is known of a host."""
-    record = host_record(location)
+    record = _host_record(location)
     show_record(form, record, _host_lines(record), key="address")
 
 
@@ -121,7 +127,7 @@ def show_image(image: NodeImage, form: str) -> None:
 
 def show_node(node: Node, locations: Iterable[NodeLocation], form: str) -> None:
     """Print what is known of a VM, and when the hosts booted: a boot ends all VMs of a host."""
-    hosts = [host_record(location) for location in locations]
+    hosts = [_host_record(location) for location in locations]
     boots = [{"host": one["name"], "booted_at": one["booted_at"]} for one in hosts]
     record = {**vm_record(node), "boots": boots}
     show_record(form, record, _vm_lines(record))

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import click
-from libcloud.compute.base import Node, NodeSize
+from libcloud.compute.base import Node
 from libcloud.compute.types import NodeState
 
 from libcloud_ovm3 import OVM3NodeDriver
@@ -16,13 +16,13 @@ from libcloud_ovm3.agent.call_kinds import parse_seconds
 from libcloud_ovm3.cli.asking import is_confirmed
 from libcloud_ovm3.cli.examples import examples
 from libcloud_ovm3.cli.exit_codes import Incomplete, exit_code_of
-from libcloud_ovm3.cli.find import find_host, find_image, find_vm, find_vms
 from libcloud_ovm3.cli.formats import output_option
 from libcloud_ovm3.cli.option_names import with_option_names
 from libcloud_ovm3.cli.options import driver_options, hosts_off_options, make_driver, reported
 from libcloud_ovm3.cli.output import show, tell
 from libcloud_ovm3.cli.sections import NounGroup
 from libcloud_ovm3.cli.tables import show_node, show_nodes, tell_unread
+from libcloud_ovm3.compute.find import find_host, find_image, find_size, find_vm, find_vms
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
 from libcloud_ovm3.operations.limits import MINIMUM_AGE, STOP_LIMIT
 
@@ -75,18 +75,29 @@ def show_vm(name: str, form: str, hosts_off: tuple[str, ...], **options: Any) ->
     )
 )
 @click.option("--image", required=True, metavar="NAME|ID", help="A raw template.")
-@click.option("--size", "size_id", metavar="ID", help="Memory and CPUs (see `ovm3 size list`).")
+@click.option(
+    "--size",
+    "size_id",
+    metavar="ID",
+    help="Memory and CPUs (see `ovm3 size list`). Without it, --memory is required.",
+)
 @click.option(
     "--memory",
     type=_COUNT,
     metavar="MB",
     help="Memory, instead of that of the size.",
 )
-@click.option("--cpus", type=_COUNT, metavar="N", help="Virtual CPUs, likewise.  [default: 1]")
+@click.option(
+    "--cpus",
+    type=_COUNT,
+    metavar="N",
+    help="Virtual CPUs, likewise.  [default without --size: 1]",
+)
 @click.option("--on", "location", metavar="HOST[:PORT]|ID", help="The host on which to start it.")
 @click.option(
     "--allow-same-name", is_flag=True, help="Create it even if another VM may have this name."
 )
+@click.option("--no-start", is_flag=True, help="Leave it off.")
 @click.option("--wait", is_flag=True, help="Wait until it runs.")
 @click.option(
     "--timeout",
@@ -100,16 +111,20 @@ def show_vm(name: str, form: str, hosts_off: tuple[str, ...], **options: Any) ->
 @click.argument("name")
 def create(
     name: str, image: str, size_id: str | None, memory: int | None, cpus: int | None,
-    location: str | None, allow_same_name: bool, wait: bool, timeout: int,
+    location: str | None, allow_same_name: bool, no_start: bool, wait: bool, timeout: int,
     hosts_off: tuple[str, ...], **options: Any,
 ) -> None:  # fmt: skip
-    """Create and start a VM; print its id.
+    """Create a VM, start it, and print its id.
 
     Its disk is a copy of a raw template. Network interfaces are not supported yet.
     """
     with reported():
         driver = make_driver(**options)
-        size = _size(driver, size_id, memory, cpus)
+        if wait and no_start:
+            raise InvalidArgument("--wait and --no-start contradict each other")
+        if size_id is None and memory is None:
+            raise InvalidArgument("--size or --memory is required (see `ovm3 size list`)")
+        size = find_size(driver, size_id, memory, cpus)
         on = None if location is None else find_host(driver, location)
         node = driver.create_node(
             name,
@@ -118,6 +133,7 @@ def create(
             on,
             ex_allow_same_name=allow_same_name,
             ex_hosts_off=hosts_off,
+            ex_start=not no_start,
         )
         show(str(node.id))
         if wait:
@@ -306,25 +322,6 @@ def _plan(
         *(f"  keep   {disk}" for disk in kept),
     ]
     return lines, disks
-
-
-def _size(
-    driver: OVM3NodeDriver, size_id: str | None, memory_mb: int | None, cpus: int | None
-) -> NodeSize:
-    """Return the size of this id, with the memory and CPUs that are given beside it.
-
-    :raises InvalidArgument: there is no such size, or neither a size nor memory is given.
-    """
-    sizes = {one.id: one for one in driver.list_sizes()}
-    if size_id is not None:
-        if size_id not in sizes:
-            raise InvalidArgument(f"--size {size_id!r}: expected one of {', '.join(sizes)}")
-        memory_mb = sizes[size_id].ram if memory_mb is None else memory_mb
-        cpus = sizes[size_id].extra["cpus"] if cpus is None else cpus
-    if memory_mb is None:
-        raise InvalidArgument("--size or --memory is required (see `ovm3 size list`)")
-    extra = {"cpus": 1 if cpus is None else cpus}
-    return NodeSize("custom", "custom", memory_mb, 0, None, 0.0, driver, extra=extra)
 
 
 # ------------------------------------------------------------------ several VMs

@@ -112,6 +112,12 @@ def to_node(vm: VM, driver: NodeDriver, hosts_off: Sequence[HostOff] = ()) -> No
     ``size`` is what its definition says; its id is that of the built-in size with this memory and
     number of CPUs, else ``custom``. ``image`` and ``created_at`` are None: nothing records them.
     """
+    size, extra = _node_size(vm, driver), node_extra(vm, hosts_off)
+    return Node(vm.id, vm.name, NODE_STATES[vm.state], [], [], driver, size=size, extra=extra)
+
+
+def node_extra(vm: VM, hosts_off: Sequence[HostOff] = ()) -> dict[str, Any]:
+    """What :func:`to_node` says of a VM in ``extra``."""
     live = [_live_domain(one) for one in vm.live]
     definitions = [
         {"repository_id": d.repository_id, "directory": d.directory, "error": d.error}
@@ -125,8 +131,7 @@ def to_node(vm: VM, driver: NodeDriver, hosts_off: Sequence[HostOff] = ()) -> No
     if len(vm.live) == 1:
         known = {key: value for key, value in live[0].items() if value is not None}
         extra = {**live[0], **extra, **known}
-    size = _node_size(vm, driver)
-    return Node(vm.id, vm.name, NODE_STATES[vm.state], [], [], driver, size=size, extra=extra)
+    return extra
 
 
 def _live_domain(live: LiveDomain) -> dict[str, Any]:

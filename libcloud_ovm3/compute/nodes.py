@@ -81,6 +81,7 @@ class Nodes(OVM3Base):
         ex_network: object = None,
         ex_security_groups: object = None,
         ex_ssh_key_ids: object = None,
+        ex_start: bool | str = True,
         ex_tags: object = None,
         ex_userdata: object = None,
     ) -> Node:
@@ -111,6 +112,9 @@ class Nodes(OVM3Base):
         :param ex_hosts_off: Addresses of hosts that you have seen to be powered off: in this call
             they run nothing. Refused if one answers anything. See docs/a-host-is-dead.md first.
         :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
+
+        :param ex_start: Start it. False leaves it ``STOPPED``; :meth:`start_node` starts it.
+        :type ex_start: ``bool``
 
         The other arguments are known from libcloud's other drivers and not supported yet: None and
         empty values are accepted, everything else raises InvalidArgument before anything is sent.
@@ -152,6 +156,7 @@ class Nodes(OVM3Base):
             disk_gb=chosen.disk or 0,
             host_id=None if location is None else object_id(location),
             allow_same_name=parse_flag(ex_allow_same_name, "ex_allow_same_name"),
+            start=parse_flag(ex_start, "ex_start"),
         )
         plan = operations.plan_vm.make_plan(self._estate_of(ex_hosts_off), spec)
         self._warn(plan.notices)  # before anything is created, in case warnings are errors

@@ -43,9 +43,9 @@ NAME_READS = 3  # at least, however long each of them takes
 
 
 def create(plan: VMPlan) -> tuple[VM, list[str]]:
-    """Create the VM that was planned and start it.
+    """Create the VM that was planned and start it, unless it is to be left off.
 
-    :return: the VM as it is right after its start, and notices for the user: failures of steps that
+    :return: the VM as it is right after that, and notices for the user: failures of steps that
         have taken effect all the same.
     :raises NameTaken: another client has created one of this name; this one was removed again.
     :raises PreconditionFailed: the definition does not say what was sent, or whether the name is
@@ -70,6 +70,8 @@ def create(plan: VMPlan) -> tuple[VM, list[str]]:
         raise
     except OutcomeUnknown as error:
         raise _not_completed(plan, error) from error
+    if not plan.spec.start:
+        return merge_vms([], [definition], all_answered=True)[plan.vm_id], notices
     return _start(plan, definition, notices), notices
 
 

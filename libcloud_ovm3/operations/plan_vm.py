@@ -33,6 +33,7 @@ class VMSpec:
     :ivar disk_gb: the smallest disk size that is acceptable; 0: the template's own size.
     :ivar host_id: where to start it; None: on the host with the most free memory.
     :ivar allow_same_name: whether another VM may have the same name.
+    :ivar start: whether it is started.
     """
 
     name: str
@@ -42,6 +43,7 @@ class VMSpec:
     disk_gb: int = 0
     host_id: str | None = None
     allow_same_name: bool = False
+    start: bool = True
 
 
 @dataclass(frozen=True)

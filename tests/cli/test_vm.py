@@ -118,9 +118,11 @@ def test_create_prints_the_id_alone(sim: Simulator) -> None:
 def test_create_from_an_id_with_memory_alone() -> None:
     with simulate(hosts=1) as sim:
         [image] = [one for one in driver_for(sim).list_images() if one.name == "oracle-linux-7"]
-        done = on(sim, "vm", "create", "web-1", "--image", image.id, "--memory", "300")
+        create = ("vm", "create", "web-1", "--image", image.id, "--memory", "300", "--no-start")
+        done = on(sim, *create)
         assert done.exit_code == 0, done.stderr
         node = driver_for(sim).ex_get_node(done.stdout.strip())
+        assert node.state == NodeState.STOPPED
         assert (node.extra["memory_mb"], node.extra["vcpus"]) == (300, 1)
 
 
@@ -134,6 +136,7 @@ def test_create_from_an_id_with_memory_alone() -> None:
         (["--image", "oracle-linux-6-boot.iso", "--size", "tiny"], 2, "is an ISO"),
         (["--image", "oracle-linux-6", "--size", "tiny", "--on", "x"], 1, "no host 'x'; hosts: ov"),
         (["--size", "tiny"], 2, "--image"),
+        (["--image", "x", "--no-start", "--wait"], 2, "--wait and --no-start contradict"),
     ],
 )
 def test_create_refuses_before_anything_is_sent(
@@ -207,7 +210,7 @@ def test_several_vms(sim: Simulator) -> None:
     ids = [dashed(sim.add_vm(name)) for name in ("a", "b", "c")]
     wrong = on(sim, "vm", "start", "a", "nobody")
     assert (wrong.exit_code, wrong.stdout) == (1, "")
-    assert "no VM named 'nobody'" in wrong.stderr
+    assert "no VM named 'nobody' was found; `ovm3 vm list` lists all VMs" in wrong.stderr
     assert calls_of(sim, *CHANGES) == []
     sim.misbehave("fault", "start_vm", nth=2, text="exceptions.Exception:no way")
     done = on(sim, "vm", "start", "a", "b", "c", ids[0])

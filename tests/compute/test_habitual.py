@@ -21,7 +21,7 @@ from tests.support import driver_for, fingerprints_of, simulate
 KEYWORDS = [
     name
     for name, parameter in inspect.signature(OVM3NodeDriver.create_node).parameters.items()
-    if parameter.kind is parameter.KEYWORD_ONLY and name != "ex_hosts_off"  # which is supported
+    if parameter.kind is parameter.KEYWORD_ONLY and name not in ("ex_hosts_off", "ex_start")
 ]
 OPTIONS = "api_name api_version backoff path project region retry_delay".split()
 NOT_HABITUAL = {"ex_create_attr"}  # of one family of drivers: a dict with that provider's own keys
@@ -126,6 +126,8 @@ def test_strings_that_are_not_understood(
         getattr(driver, method)(*node, **arguments)
     with pytest.raises(InvalidArgument, match="ex_allow_same_name 'x'"):
         driver.create_node("web", "tiny", "x/Templates/y.raw", ex_allow_same_name="x")
+    with pytest.raises(InvalidArgument, match="ex_start 'x'"):
+        driver.create_node("web", "tiny", "x/Templates/y.raw", ex_start="x")
     assert sim.calls == []
 
 

@@ -65,6 +65,16 @@ def test_the_whole_life(driver: Any, sim: Simulator) -> None:
     assert driver.ex_list_orphans() == []
 
 
+def test_a_node_is_left_off(driver: Any, sim: Simulator) -> None:
+    node = make(driver, ex_start="false")
+    assert node.state == NodeState.STOPPED
+    [listed] = [one for one in driver.list_nodes() if one.id == node.id]
+    assert (listed.state, listed.extra) == (node.state, node.extra)
+    assert calls_of(sim, "start_vm") == []
+    driver.start_node(node)
+    assert driver.ex_get_node(node.id).state == NodeState.RUNNING
+
+
 def test_node_methods_and_ids_will_do(driver: Any) -> None:
     node = make(driver)
     assert node.stop_node() is True

@@ -24,6 +24,7 @@ OURS = {
     "libcloud_ovm3_hook.py",
     "libcloud_ovm3_pytest.py",
 }
+COLLECTIONS = "ansible_collections"  # a folder that other packages may share
 DIST_INFO = "libcloud_ovm3-0.1.0.dist-info"
 NAMED_PAGE = "from libcloud_ovm3.pages import page; print(page('a-host-is-dead.md'))"
 BARE_SETUP = "from setuptools import setup\nsetup()\n"
@@ -75,6 +76,8 @@ def tracked() -> set[str]:
 def gone(environment: Environment) -> None:
     """Nothing is left of this package, and Python starts without a word."""
     assert environment.files_of_ours() == set()
+    left = (environment.packages / COLLECTIONS).rglob("*")
+    assert [one for one in left if not one.is_dir()] == [], "pip leaves folders only"
     assert environment.run("print('started')") == "started\n"
     program = "from libcloud.compute.providers import DRIVERS; print('ovm3' in DRIVERS)"
     assert environment.run(program) == "False\n"
@@ -95,8 +98,9 @@ def test_the_wheel_has_what_is_used_and_nothing_else(wheel: Path) -> None:
         record = archive.read(f"{DIST_INFO}/RECORD").decode()
         pth = archive.read("libcloud_ovm3.pth")
         metadata = archive.read(f"{DIST_INFO}/METADATA").decode()
-    assert {name.partition("/")[0] for name in names} == OURS | {DIST_INFO}
+    assert {name.partition("/")[0] for name in names} == OURS | {DIST_INFO, COLLECTIONS}
     folders = {
+        COLLECTIONS: COLLECTIONS,
         "libcloud_ovm3": "libcloud_ovm3",
         "docs": "libcloud_ovm3/_docs",
         "hostside": "libcloud_ovm3/_hostside",
@@ -105,12 +109,24 @@ def test_the_wheel_has_what_is_used_and_nothing_else(wheel: Path) -> None:
         f"{folders[name.partition('/')[0]]}/{name.partition('/')[2]}"
         for name in tracked()
         if name.partition("/")[0] in folders
+        and not (name.startswith("docs/") and not name.endswith(".md"))  # of the web site only
     }
-    assert used == {name for name in names if name.startswith("libcloud_ovm3/")}
+    assert used == {
+        name for name in names if name.startswith(("libcloud_ovm3/", f"{COLLECTIONS}/"))
+    }
     assert pth == (ROOT / "libcloud_ovm3.pth").read_bytes()
     digest = base64.urlsafe_b64encode(hashlib.sha256(pth).digest()).decode().rstrip("=")
     assert f"libcloud_ovm3.pth,sha256={digest},{len(pth)}" in record.splitlines()
     assert "Requires-Dist: requests!=2.32.0,!=2.32.1,!=2.32.2,>=2.31.0" in metadata
+
+
+def test_the_file_of_the_collection_has_every_file() -> None:
+    file, below = built("ansible/*.tar.gz"), f"{COLLECTIONS}/libcloud_ovm3/ovm3/"
+    with tarfile.open(file) as archive:
+        names = {one.name for one in archive.getmembers() if one.isfile()}
+    ours = {name.removeprefix(below) for name in tracked() if name.startswith(below)}
+    assert names - {"FILES.json", "MANIFEST.json"} == ours - {"galaxy.yml"}
+    assert file.name in (ROOT / "docs" / "ansible.md").read_text(encoding="utf-8")
 
 
 def test_the_install_lines_name_the_files(wheel: Path, sdist: Path) -> None:

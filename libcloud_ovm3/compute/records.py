@@ -1,16 +1,17 @@
-"""libcloud's objects as records for ``-o`` (docs/command-output.md). Pure.
+"""libcloud's objects as plain data with stable keys (docs/command-output.md). Pure.
+
+What ``ovm3 -o json`` prints and what the Ansible collection returns, so that all show the same.
 
 None: not known, or there is none; never an empty text or a zero in its place.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
 from libcloud.compute.base import Node, NodeImage, NodeLocation, NodeSize
-
-from libcloud_ovm3.cli.option_names import with_option_names
 
 # Of extra; known of a VM that is defined once, in a vm.cfg that can be read.
 _DEFINED = (
@@ -26,12 +27,16 @@ _LIVE = "host host_id address domid xend_name xend_state memory_mb vcpus".split(
 
 def vm_record(node: Node) -> dict[str, Any]:
     """Return what is known of a VM."""
-    extra = node.extra
+    return vm_fields(str(node.id), node.name, str(node.state), node.extra)
+
+
+def vm_fields(vm_id: str, name: str, state: str, extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the same of a VM of which there is no Node, from the ``extra`` that one would have."""
     is_defined = len(extra["definitions"]) == 1 and extra["definitions"][0]["error"] is None
     return {
-        "id": node.id,
-        "name": node.name,
-        "state": str(node.state),
+        "id": vm_id,
+        "name": name,
+        "state": state,
         "host": extra["live"][0]["host"] or None if len(extra["live"]) == 1 else None,
         "memory_mb": extra.get("memory_mb"),
         "vcpus": extra.get("vcpus"),
@@ -67,7 +72,7 @@ def host_record(location: NodeLocation) -> dict[str, Any]:
         "name": location.name,
         "address": extra["address"],
         "status": extra["status"],
-        "error": None if is_read else with_option_names(extra["reason"]),
+        "error": None if is_read else extra["reason"],
         **{key: _empty(extra.get(key)) for key in _REPORTED},
         "booted_at": utc(extra.get("boot_time")),
     }

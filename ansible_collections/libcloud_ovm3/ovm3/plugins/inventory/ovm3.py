@@ -1,0 +1,154 @@
+"""Inventory plugin: the VMs of Oracle VM Server 3 hosts."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ansible.errors import AnsibleError, AnsibleParserError
+from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
+
+try:
+    from ansible_collections.libcloud_ovm3.ovm3.plugins.module_utils.access import (
+        driver_arguments,
+        warning_by,
+        with_options,
+    )
+    from ansible_collections.libcloud_ovm3.ovm3.plugins.plugin_utils.members import describe
+    from libcloud_ovm3.access import read_options
+    from libcloud_ovm3.diagnostics.inventory import read_inventory_data
+    from libcloud_ovm3.errors import Ovm3Error
+except ImportError as error:
+    raise AnsibleError(
+        f"libcloud_ovm3.ovm3 needs the Python package libcloud-ovm3 where Ansible runs: {error}"
+    ) from error
+
+DOCUMENTATION = r"""
+name: ovm3
+short_description: VMs of Oracle VM Server 3 hosts
+author: The libcloud-ovm3 developers
+description:
+  - Returns all VMs of a pool, running and stopped, straight from the agents of the hosts. No Oracle
+    VM Manager is needed. Nothing on the hosts is changed.
+  - The configuration is a file that is named C(ovm3.yml), C(ovm3.yaml), or ends in C(.ovm3.yml) or
+    C(.ovm3.yaml).
+  - A VM is called by its display name. Those that share a name are called by the name and the id,
+    C(NAME_ID).
+  - All are in the group C(ovm3), and in the groups C(ovm3_host_NAME) of the host that runs it,
+    C(ovm3_pool_NAME), C(ovm3_repository_NAME) and C(ovm3_state_STATE). Characters that groups
+    cannot have become C(_). Where two hosts, pools or repositories have one name, their ids are
+    added.
+  - Each VM has the variables that C(ovm3 vm list -o json) prints, with C(ovm3_) in front of their
+    names, and C(ovm3_repository) and C(ovm3_pool), null if there is none or more than one.
+  - Agents do not know the IP addresses of guests, so C(ansible_host) is not set; see O(compose).
+  - C(hosts_off) of the module is not an option here. The file would go on saying that a host is off
+    after it has come back.
+extends_documentation_fragment:
+  - constructed
+  - inventory_cache
+  - libcloud_ovm3.ovm3.access
+options:
+  plugin:
+    description: The name of this plugin.
+    required: true
+    choices: [libcloud_ovm3.ovm3.ovm3]
+  complete:
+    description:
+      - Fail if a host is unreachable or something cannot be read. Otherwise it is a warning, and
+        what runs on such a host has the state V(unknown), or is missing if its repository cannot be
+        read either. It is always an error if no host can be read.
+      - C(strict) of the estate does the same.
+    type: bool
+    default: false
+"""
+
+EXAMPLES = r"""
+# ovm3.yml: everything else is in the estate (`ovm3 estate add lab ovm-1.example.com`)
+plugin: libcloud_ovm3.ovm3.ovm3
+estate: lab
+
+---
+# Without an estate; the password is in the environment variable OVM3_PASSWORD
+plugin: libcloud_ovm3.ovm3.ovm3
+host: ovm-1.example.com
+fingerprint:
+  ovm-1.example.com: "3F:3F:..."
+  ovm-2.example.com: "A1:A1:..."
+cache: true
+cache_plugin: ansible.builtin.jsonfile
+cache_connection: ~/.cache/ovm3
+cache_timeout: 300
+compose:
+  ansible_host: inventory_hostname ~ '.example.com'
+groups:
+  large: (ovm3_memory_mb or 0) >= 8192
+keyed_groups:
+  - key: ovm3_domain_type
+    prefix: type
+"""
+
+
+class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: ignore[misc]
+    """What Ansible loads."""
+
+    NAME = "libcloud_ovm3.ovm3.ovm3"
+
+    def verify_file(self, path: str) -> bool:
+        """Whether a file is a configuration of this plugin, by its name."""
+        name = os.path.basename(path)
+        is_named = name in ("ovm3.yml", "ovm3.yaml") or name.endswith((".ovm3.yml", ".ovm3.yaml"))
+        return is_named and bool(super().verify_file(path))
+
+    def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
+        """Add the VMs to the inventory.
+
+        :raises AnsibleParserError: An option is wrong, or the hosts could not be read.
+        """
+        super().parse(inventory, loader, path, cache)
+        self._read_config_data(path)
+        found = self._cached(path, cache)
+        for error in found["errors"]:
+            self.display.warning(f"{path}: {error}")
+        strict = self.get_option("strict")
+        for vm in found["vms"]:
+            self._add(vm, strict)
+
+    def _cached(self, path: str, cache: bool) -> dict[str, Any]:
+        """What was read: before, if that may be used, else now."""
+        is_on, key = self.get_option("cache"), self.get_cache_key(path)
+        if is_on and cache and key in self._cache:
+            return dict(self._cache[key])
+        found = self._read()
+        if is_on:
+            self._cache[key] = found
+        return found
+
+    def _read(self) -> dict[str, Any]:
+        options = {name: self._option(name) for name in self.get_options()}
+        try:
+            with warning_by(self.display.warning):
+                access = read_options(**driver_arguments(options), ex_read_only=True)
+                found = describe(read_inventory_data(access.estate()))
+        except Ovm3Error as error:
+            raise AnsibleParserError(with_options(error)) from error
+        found["errors"] = [with_options(error) for error in found["errors"]]
+        if found["errors"] and (options["complete"] or access.strict):
+            raise AnsibleParserError("; ".join(found["errors"]))
+        return found
+
+    def _option(self, name: str) -> Any:
+        """An option; a text may be a template, such as the lookup of a password."""
+        value = self.get_option(name)
+        is_text = isinstance(value, str) and name not in ("plugin", "password")
+        return self.templar.template(value) if is_text else value
+
+    def _add(self, vm: dict[str, Any], strict: bool) -> None:
+        host, variables = vm["host"], vm["variables"]
+        self.inventory.add_host(host)
+        for group in vm["groups"]:
+            self.inventory.add_child(self.inventory.add_group(group), host)
+        for name, value in variables.items():
+            self.inventory.set_variable(host, name, value)
+        self._set_composite_vars(self.get_option("compose"), variables, host, strict)
+        self._add_host_to_composed_groups(self.get_option("groups"), variables, host, strict)
+        self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, host, strict)

@@ -1,0 +1,261 @@
+"""What the module ``vm`` does in each of its states, by the driver.
+
+Nothing in here imports Ansible. The checks are the driver's, in check mode too: its driver may only
+read, so where it would send a change it raises ReadOnly, after all of its checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from libcloud.compute.base import Node
+from libcloud.compute.types import NodeState
+
+from libcloud_ovm3 import OVM3NodeDriver
+from libcloud_ovm3.agent.identifiers import dashed
+from libcloud_ovm3.compute.find import find_host, find_image, find_size
+from libcloud_ovm3.compute.records import vm_record
+from libcloud_ovm3.errors import (
+    InvalidArgument,
+    NodeNotFound,
+    Ovm3Error,
+    PreconditionFailed,
+    ReadOnly,
+    SearchIncomplete,
+)
+
+from .access import with_options
+
+Options = Mapping[str, Any]
+Warn = Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a task.
+
+    :ivar before: The VM before; None: there was none.
+    :ivar vm: The VM now, in check mode too; None: there is none, or it could not be read.
+    :ivar after: The VM as it is or, in check mode, would be after the task.
+    :ivar disks: Of a VM that is deleted, the paths of the disks to ``delete`` and to ``keep``.
+    :ivar would_change: Whether it is check mode, and the task would change something.
+    """
+
+    before: dict[str, Any] | None
+    vm: dict[str, Any] | None
+    after: dict[str, Any] | None
+    disks: dict[str, list[str]] | None = None
+    would_change: bool = False
+
+
+def check_options(options: Options) -> None:
+    """Refuse what contradicts itself, and what would be taken for a VM that does not exist.
+
+    :raises InvalidArgument: The id is none, the name is empty, or ``start`` contradicts the state.
+    """
+    if options["state"] == "started" and not options["start"]:
+        raise InvalidArgument("state: started contradicts start: false; expected state: present")
+    if options["id"] is not None and dashed(options["id"]) is None:
+        raise InvalidArgument(f"id {options['id']!r}: expected the uuid of a VM")
+    if options["id"] is None and not options["name"].strip():
+        raise InvalidArgument(f"name {options['name']!r}: expected the display name of a VM")
+
+
+def bring_about(driver: OVM3NodeDriver, options: Options, warn: Warn, may_only_read: bool) -> Done:
+    """Bring the VM into the state of the task.
+
+    :param may_only_read: Whether it is check mode: then ``ReadOnly`` of the driver means that the
+        task would change something.
+    :raises Ovm3Error: It failed; in check mode also: it would be refused.
+    """
+    state = options["state"]
+    node = _find(driver, options)
+    before = None if node is None else vm_record(node)
+    disks = _disks(driver, node, options) if state == "absent" and node else None
+    try:
+        node = _act(driver, node, options, warn, disks)
+    except ReadOnly:
+        if not may_only_read:
+            raise
+        return Done(before, before, _expected(before, options), disks, would_change=True)
+    after = None if node is None else vm_record(node)
+    return Done(before, after, after, disks)
+
+
+def _find(driver: OVM3NodeDriver, options: Options) -> Node | None:
+    """The VM; None: there is certainly none.
+
+    :raises SearchIncomplete: it was not found, but something that may hold it could not be read.
+    :raises AmbiguousName: several VMs have this name.
+    """
+    off = options["hosts_off"]
+    try:
+        if options["id"] is not None:
+            return driver.ex_get_node(options["id"], ex_hosts_off=off)
+        return driver.ex_get_node_by_name(options["name"], ex_hosts_off=off)
+    except NodeNotFound:
+        return None
+    except SearchIncomplete:
+        # create_node looks for the name itself, and then believes what the user says of these hosts
+        if off and _may_create(options):
+            return None
+        raise
+
+
+def _may_create(options: Options) -> bool:
+    """Whether a VM that does not exist is created."""
+    is_wanted = options["state"] == "present" or (
+        options["state"] == "started" and options["image"] is not None
+    )
+    return is_wanted and options["id"] is None
+
+
+def _act(
+    driver: OVM3NodeDriver,
+    node: Node | None,
+    options: Options,
+    warn: Warn,
+    disks: Mapping[str, list[str]] | None,
+) -> Node | None:
+    """Do what the state asks for; return the VM as it is then."""
+    state, off = options["state"], options["hosts_off"]
+    if node is None:
+        if state == "absent":
+            return None
+        if _may_create(options):
+            return _create(driver, options)
+        raise _missing(options)
+    if state in ("present", "started"):
+        _tell_differences(driver, node, options, warn)
+    if state == "present":
+        return _complete(node)
+    if state == "started" and _runs(driver, node, options):
+        return node
+    if state == "started":
+        driver.start_node(node, _location(driver, options), off)
+    elif state == "stopped":  # one that is off is read twice: it may be rebooting
+        force, limit = options["force"], options["stop_timeout"]
+        driver.stop_node(node, ex_force=force, ex_timeout=limit, ex_hosts_off=off)
+    elif state == "rebooted":
+        driver.reboot_node(node, ex_minimum_age=options["minimum_age"])
+    else:
+        driver.destroy_node(node, ex_hosts_off=off, ex_disks=disks["delete"] if disks else [])
+        return None
+    return _reread(driver, node, options, warn)
+
+
+def _create(driver: OVM3NodeDriver, options: Options) -> Node:
+    if options["image"] is None:
+        raise InvalidArgument(
+            f"there is no VM named {options['name']!r}, and no image to create it from is given"
+        )
+    return driver.create_node(
+        options["name"],
+        find_size(driver, options["size"], options["memory_mb"], options["vcpus"]),
+        find_image(driver, options["image"]),
+        _location(driver, options),
+        ex_hosts_off=options["hosts_off"],
+        ex_start=options["state"] == "started" or options["start"],
+    )
+
+
+def _location(driver: OVM3NodeDriver, options: Options) -> Any:
+    return find_host(driver, options["location"]) if options["location"] else None
+
+
+def _missing(options: Options) -> NodeNotFound:
+    if options["id"] is not None:
+        return NodeNotFound(f"no VM {options['id']!r} was found")
+    more = "; it is created if an image is given" if options["state"] == "started" else ""
+    return NodeNotFound(f"no VM named {options['name']!r} was found{more}")
+
+
+def _complete(node: Node) -> Node:
+    """The VM, which exists.
+
+    :raises PreconditionFailed: not completely.
+    """
+    if node.state == NodeState.PENDING and not node.extra["live"]:
+        raise PreconditionFailed(
+            f"VM {_label(node)} is being created at this moment, or its creation was interrupted: "
+            f"then state: absent removes it",
+            nodes=[{"id": str(node.id), "name": node.name, "state": str(node.state)}],
+        )
+    return node
+
+
+def _runs(driver: OVM3NodeDriver, node: Node, options: Options) -> bool:
+    """Whether it runs already.
+
+    :raises PreconditionFailed: it does, but on another host than the task says.
+    """
+    if node.state != NodeState.RUNNING:
+        return False
+    location, hosts = _location(driver, options), [one["address"] for one in node.extra["live"]]
+    if location is not None and location.extra["address"] not in hosts:
+        raise PreconditionFailed(
+            f"VM {_label(node)} is running on {', '.join(hosts)} and not on "
+            f"{options['location']}; nothing was done"
+        )
+    return True
+
+
+def _tell_differences(driver: OVM3NodeDriver, node: Node, options: Options, warn: Warn) -> None:
+    """Warn if an existing VM has not the memory and CPUs of the task: nothing changes them yet."""
+    if node.size is None or not (options["size"] or options["memory_mb"]):
+        return
+    wanted = find_size(driver, options["size"], options["memory_mb"], options["vcpus"])
+    has, asked = ((one.ram, one.extra["cpus"]) for one in (node.size, wanted))
+    if has != asked:
+        warn(
+            f"VM {_label(node)} has {has[0]} MB and {has[1]} CPUs, not {asked[0]} MB and "
+            f"{asked[1]} CPUs: VMs that exist are not changed"
+        )
+
+
+def _reread(driver: OVM3NodeDriver, node: Node, options: Options, warn: Warn) -> Node | None:
+    """The VM as it is now. That it cannot be read does not undo what was done."""
+    try:
+        return driver.ex_get_node(str(node.id), ex_hosts_off=options["hosts_off"])
+    except Ovm3Error as error:
+        warn(f"VM {_label(node)} could not be read afterwards: {with_options(error)}")
+        return None
+
+
+def _disks(driver: OVM3NodeDriver, node: Node, options: Options) -> dict[str, list[str]]:
+    """Which disks are deleted with the VM, and which are kept.
+
+    :raises InvalidArgument: the task names one that would not be deleted.
+    """
+    own = driver.ex_list_own_disks(node, ex_hosts_off=options["hosts_off"])
+    only = options["delete_disks"]
+    others = [path for path in only or () if path not in own]
+    if others:
+        raise InvalidArgument(
+            f"delete_disks: {', '.join(others)}: not deleted with VM {_label(node)}; its own disks "
+            f"are: {', '.join(own) or 'none'}"
+        )
+    delete = [path for path in own if only is None or path in only]
+    keep = [path for path in node.extra.get("disks", []) if path not in delete]
+    return {"delete": delete, "keep": keep}
+
+
+def _expected(before: dict[str, Any] | None, options: Options) -> dict[str, Any] | None:
+    """What the VM would be after the task."""
+    state = options["state"]
+    if state == "absent":
+        return None
+    if before is None:
+        is_on = state == "started" or options["start"]
+        keys = ("name", "image", "size", "memory_mb", "vcpus", "location")
+        given = {key: options[key] for key in keys if options[key] is not None}
+        return {**given, "state": "running" if is_on else "stopped"}
+    if state == "stopped":
+        return {**before, "state": "stopped", "host": None, "live": []}
+    return {**before, "state": "running" if state == "started" else "rebooting"}
+
+
+def _label(node: Node) -> str:
+    return f"{node.name!r} ({node.id})"

@@ -1,0 +1,316 @@
+#!/usr/bin/python
+"""Module: creates, starts, stops, reboots and deletes VMs of Oracle VM Server 3 hosts."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+try:
+    from ansible_collections.libcloud_ovm3.ovm3.plugins.module_utils.access import (
+        driver_arguments,
+        warning_by,
+        with_options,
+    )
+    from ansible_collections.libcloud_ovm3.ovm3.plugins.module_utils.vm_states import (
+        bring_about,
+        check_options,
+    )
+    from libcloud_ovm3 import OVM3NodeDriver
+    from libcloud_ovm3.errors import OperationIncomplete, Ovm3Error
+    from libcloud_ovm3.progress import LOGGER
+
+    MISSING = None
+except ImportError:
+    MISSING = traceback.format_exc()
+
+DOCUMENTATION = r"""
+module: vm
+short_description: Create, start, stop, reboot and delete VMs of Oracle VM Server 3
+author: The libcloud-ovm3 developers
+description:
+  - Works straight on the agents of the hosts. No Oracle VM Manager is needed. The module runs where
+    the Python package C(libcloud-ovm3) is installed, usually on C(localhost).
+  - A request that changes something is sent at most once. What cannot be read is never taken for
+    absent. If the outcome of a request is not known, the task fails and says what may be left.
+options:
+  name:
+    description:
+      - Display name of the VM. A name that several VMs have is refused; use O(id).
+      - One of O(name) and O(id) is required.
+    type: str
+  id:
+    description: Id (uuid) of the VM. A VM that does not exist cannot be created with an id.
+    type: str
+  state:
+    description:
+      - V(present) creates the VM if it does not exist. It never starts or changes one that exists.
+      - V(started) starts a VM that is off. One that does not exist is created if O(image) is given.
+      - V(stopped) asks the guest to shut down, and waits until it has.
+      - V(rebooted) asks the guest to reboot. It does not wait, and reports a change each time.
+      - V(absent) powers a VM off if it runs, and deletes it with its own disks, those that are
+        named after it and that nothing else may use. Other disks are kept, with a warning.
+    type: str
+    choices: [present, absent, started, stopped, rebooted]
+    default: present
+  image:
+    description: Name or id of the raw template of a VM that is created.
+    type: str
+  size:
+    description: Id of a built-in size for a VM that is created (C(ovm3 size list)). This or
+      O(memory_mb) is required then.
+    type: str
+  memory_mb:
+    description: Memory in MB of a VM that is created, instead of that of O(size).
+    type: int
+  vcpus:
+    description: Number of virtual CPUs of a VM that is created, instead of that of O(size).
+    type: int
+  location:
+    description: Name, address or id of the host on which to start the VM. Otherwise the driver
+      chooses one. A VM that runs on another host is an error with O(state=started).
+    type: str
+  start:
+    description: Whether O(state=present) starts a VM that it creates. If the start fails, the task
+      fails, and the VM exists; O(state=started) starts it.
+    type: bool
+    default: true
+  force:
+    description: Whether O(state=stopped) powers the VM off at once, without a guest shutdown.
+    type: bool
+    default: false
+  stop_timeout:
+    description: Seconds to wait for the guest to shut down. After that the task fails; the VM is
+      never powered off by itself.
+    type: float
+    default: 300
+  minimum_age:
+    description: Seconds that a VM must have run before it is rebooted. xend destroys one that
+      reboots earlier.
+    type: float
+    default: 60
+  delete_disks:
+    description: Paths of the disks that O(state=absent) may delete, of those that it would delete
+      otherwise. V([]) keeps all.
+    type: list
+    elements: str
+  hosts_off:
+    description:
+      - Addresses of hosts that you have seen to be powered off. This task believes that they run
+        nothing, unless they answer. If that is wrong, VMs are started twice.
+      - Read C(docs/a-host-is-dead.md) of libcloud-ovm3 first.
+    type: list
+    elements: str
+  ssh_port:
+    description: SSH port of the hosts, which a host in O(hosts_off) must not answer at. C(22)
+      unless the estate says otherwise.
+    type: int
+extends_documentation_fragment:
+  - libcloud_ovm3.ovm3.access
+attributes:
+  check_mode:
+    description: Makes all the checks of the task and sends nothing that changes anything.
+    support: full
+  diff_mode:
+    description: Returns the VM before and after.
+    support: full
+"""
+
+EXAMPLES = r"""
+- name: A VM that runs
+  libcloud_ovm3.ovm3.vm:
+    estate: lab
+    name: web-1
+    state: started
+    image: oracle-linux-6
+    size: small
+
+- name: A VM that exists, and is left off when it is created
+  libcloud_ovm3.ovm3.vm:
+    estate: lab
+    name: web-2
+    image: oracle-linux-6
+    memory_mb: 768
+    vcpus: 2
+    start: false
+
+- name: Power off
+  libcloud_ovm3.ovm3.vm:
+    estate: lab
+    name: web-1
+    state: stopped
+    force: true
+
+- name: Delete, but keep the disks
+  libcloud_ovm3.ovm3.vm:
+    estate: lab
+    id: 0004fb00-0006-0000-a1b2-c3d4e5f60718
+    state: absent
+    delete_disks: []
+"""
+
+RETURN = r"""
+vm:
+  description:
+    - The VM after the task, with the keys of C(ovm3 vm show -o json). In check mode as it is.
+    - Null if there is none, or if it could not be read after the change, which is a warning.
+  returned: success
+  type: dict
+  sample:
+    id: 0004fb00-0006-0000-a1b2-c3d4e5f60718
+    name: web-1
+    state: running
+    host: ovm-1
+    memory_mb: 1024
+    vcpus: 1
+disks:
+  description: Disks of a VM that is deleted. A disk to delete that was kept after all is named in a
+    warning.
+  returned: state is absent, and the VM exists
+  type: dict
+  contains:
+    delete:
+      description: Paths of those that are deleted with it.
+      type: list
+      elements: str
+    keep:
+      description: Paths of those that are kept.
+      type: list
+      elements: str
+error:
+  description: Class of the error (C(docs/errors.md) of libcloud-ovm3).
+  returned: failure on the side of the hosts
+  type: str
+  sample: OperationIncomplete
+nodes:
+  description: The VMs that the error concerns, such as all those of a name that several have.
+  returned: failure on the side of the hosts
+  type: list
+  elements: dict
+  contains:
+    id:
+      description: Id of the VM.
+      type: str
+    name:
+      description: Its display name.
+      type: str
+    state:
+      description: Its state as it was read last. Null if it was not read.
+      type: str
+left:
+  description: Ids of VMs and paths of disks that may be left, or may still appear.
+  returned: the error is an OperationIncomplete
+  type: list
+  elements: str
+"""
+
+TEXT, FLAG, NUMBER = {"type": "str"}, {"type": "bool"}, {"type": "int"}
+PATH, TEXTS = {"type": "path"}, {"type": "list", "elements": "str"}
+ACCESS: dict[str, dict[str, Any]] = {
+    "estate": TEXT,
+    "host": TEXT,
+    "hosts": TEXTS,
+    "port": NUMBER,
+    "user": TEXT,
+    "password": {"type": "str", "no_log": True},
+    "passwords": {"type": "dict", "no_log": True},
+    "fingerprint": {"type": "raw"},
+    "ca_cert": PATH,
+    "cert_file": PATH,
+    "key_file": {**PATH, "no_log": False},
+    "verify_ssl": {"type": "bool", "default": True},
+    "tls_server_name": {"type": "raw"},
+    "tls_minimum": TEXT,
+    "tls_weak_keys": {**FLAG, "no_log": False},
+    "tls_legacy_renegotiation": FLAG,
+    "proxy_url": {"type": "str", "no_log": True},
+    "timeouts": {"type": "dict"},
+    "second_look": {"type": "float"},
+    "host_module": FLAG,
+}
+STATES = ("present", "absent", "started", "stopped", "rebooted")
+
+
+def arguments() -> dict[str, dict[str, Any]]:
+    """What AnsibleModule takes."""
+    return {
+        **ACCESS,
+        "name": TEXT,
+        "id": TEXT,
+        "state": {"type": "str", "choices": list(STATES), "default": "present"},
+        "image": TEXT,
+        "size": TEXT,
+        "memory_mb": NUMBER,
+        "vcpus": NUMBER,
+        "location": TEXT,
+        "start": {"type": "bool", "default": True},
+        "force": {"type": "bool", "default": False},
+        "stop_timeout": {"type": "float", "default": 300},
+        "minimum_age": {"type": "float", "default": 60},
+        "delete_disks": TEXTS,
+        "hosts_off": TEXTS,
+        "ssh_port": NUMBER,
+    }
+
+
+class Sent(logging.Handler):
+    """Counts the requests that may have changed something, by the driver's log."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.number = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take one record of ``libcloud_ovm3.progress``."""
+        facts = vars(record)
+        if facts.get("changes"):
+            self.number += facts["phase"] == "begin"
+            self.number -= facts.get("outcome") == "not sent"
+
+
+def main() -> None:
+    """Run the task."""
+    module = AnsibleModule(
+        argument_spec=arguments(),
+        required_one_of=[("name", "id"), ("estate", "host", "hosts")],
+        mutually_exclusive=[("name", "id")],
+        supports_check_mode=True,
+    )
+    if MISSING:
+        module.fail_json(msg=missing_required_lib("libcloud-ovm3"), exception=MISSING)
+    sent = Sent()
+    LOGGER.addHandler(sent)
+    LOGGER.setLevel(logging.INFO)
+    try:
+        with warning_by(module.warn):
+            result = run(module)
+    except Ovm3Error as error:
+        more: dict[str, Any] = {"nodes": list(error.nodes), "changed": sent.number > 0}
+        if isinstance(error, OperationIncomplete):
+            more["left"] = list(error.left)
+        module.fail_json(msg=with_options(error), error=type(error).__name__, **more)
+    module.exit_json(**{"changed": sent.number > 0, **result})
+
+
+def run(module: Any) -> dict[str, Any]:
+    """Bring the VM into its state; return what the task returns."""
+    check_options(module.params)
+    arguments = driver_arguments(module.params)
+    estate = arguments["ex_estate"]
+    driver = OVM3NodeDriver(**arguments, ex_read_only=module.check_mode)
+    is_refused = bool(estate and estate.read_only)
+    done = bring_about(driver, module.params, module.warn, module.check_mode and not is_refused)
+    result: dict[str, Any] = {"vm": done.vm, **({"disks": done.disks} if done.disks else {})}
+    if done.would_change:
+        result["changed"] = True
+    if module._diff:
+        kept = {"disks": done.disks["keep"]} if done.disks and done.disks["keep"] else {}
+        result["diff"] = {"before": done.before or {}, "after": done.after or kept}
+    return result
+
+
+if __name__ == "__main__":
+    main()

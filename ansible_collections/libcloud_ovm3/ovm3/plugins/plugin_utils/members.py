@@ -1,0 +1,96 @@
+"""From the inventory of an estate to hosts and groups of Ansible. Pure; plain data only."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from libcloud_ovm3.compute.convert import node_extra
+from libcloud_ovm3.compute.records import vm_fields
+from libcloud_ovm3.diagnostics.inventory import InventoryData, build_inventory
+
+ALL = "ovm3"  # the group of all VMs
+
+
+def describe(data: InventoryData) -> dict[str, Any]:
+    """Return what the inventory plugin shows and caches.
+
+    :return: ``errors``: what could not be read, one text each; ``vms``: one dict for each, with
+        ``host`` (its name in the inventory), ``groups`` and ``variables``.
+    """
+    inventory = build_inventory(data)
+    pools = {pool.id: pool.alias for pool in inventory.pools}
+    pool_of = {host.id: host.pool for host in inventory.hosts if host.id and host.pool}
+    repositories = {one.id: one for one in inventory.repositories}
+    groups = {
+        "host": group_names("host", {h.id: h.name for h in inventory.hosts if h.id}),
+        "pool": group_names("pool", {key: pools.get(key, key) for key in pool_of.values()}),
+        "repository": group_names("repository", {r.id: r.alias for r in repositories.values()}),
+    }
+    names = host_names({vm.id: vm.name for vm in inventory.vms})
+    vms = []
+    for vm, entry in zip(data.snapshot.vms.values(), inventory.vms, strict=True):
+        on = list(dict.fromkeys(live.host_id for live in entry.live))
+        inside = list(dict.fromkeys(one.repository for one in entry.definitions))
+        near = on or [host for key in inside for host in _mounted_on(repositories.get(key))]
+        of = list(dict.fromkeys(pool_of[host] for host in near if host in pool_of))
+        record = vm_fields(vm.id, vm.name, vm.state.value, node_extra(vm))
+        record["repository"] = _only([repositories[key].alias for key in inside])
+        record["pool"] = _only([pools.get(key, key) for key in of])
+        member_of = [groups[kind][key] for kind, keys in _kinds(on, of, inside) for key in keys]
+        vms.append(
+            {
+                "host": names[vm.id],
+                "groups": [ALL, f"{ALL}_state_{vm.state.value}", *dict.fromkeys(member_of)],
+                "variables": {f"{ALL}_{key}": value for key, value in record.items()},
+            }
+        )
+    return {"errors": [*inventory.errors, *data.snapshot.notices()], "vms": vms}
+
+
+def _kinds(
+    hosts: list[str], pools: list[str], repositories: list[str]
+) -> tuple[tuple[str, list[str]], ...]:
+    return (("host", hosts), ("pool", pools), ("repository", repositories))
+
+
+def _mounted_on(repository: Any) -> Iterable[str]:
+    return () if repository is None else repository.mounted_on_ids
+
+
+def _only(names: list[str]) -> str | None:
+    """Return the only one; None: there is none, or several."""
+    return (names[0] or None) if len(names) == 1 else None
+
+
+def group_names(kind: str, names: Mapping[str, str]) -> dict[str, str]:
+    """Return the group of each thing, by its id. Two things never share a group: where their names
+    make the same group, the id is added.
+
+    :param names: The names by id.
+    """
+    made = {key: _valid(f"{ALL}_{kind}_{name or key}") for key, name in names.items()}
+    times = Counter(made.values())
+    return {
+        key: group if times[group] == 1 else _valid(f"{group}_{key}") for key, group in made.items()
+    }
+
+
+def _valid(name: str) -> str:
+    """Return a valid name of a group: letters, digits and ``_``."""
+    return re.sub(r"\W", "_", name)
+
+
+def host_names(names: Mapping[str, str]) -> dict[str, str]:
+    """Return what VMs are called in the inventory, by id: their names; of those that share one, the
+    name and the id, as Ansible would take them for one host.
+
+    :param names: The display names by id.
+    """
+    times = Counter(names.values())
+    return {
+        key: name if name and times[name] == 1 else f"{name}_{key}".lstrip("_")
+        for key, name in names.items()
+    }

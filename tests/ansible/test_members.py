@@ -1,0 +1,91 @@
+"""What the inventory plugin makes of an estate, without Ansible."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ansible_collections.libcloud_ovm3.ovm3.plugins.plugin_utils.members import (
+    describe,
+    group_names,
+    host_names,
+)
+from libcloud_ovm3.diagnostics.inventory import read_inventory_data
+from libcloud_ovm3.simulator import Simulator
+from tests.support import driver_for, quietly, simulate
+
+HIDDEN = "{{ 1 + 1 }}"
+
+
+def described(sim: Simulator) -> dict[str, Any]:
+    found = describe(quietly(read_inventory_data, driver_for(sim)._estate))
+    assert json.loads(json.dumps(found)) == found, "it is cached as JSON"
+    return found
+
+
+def groups_of(found: dict[str, Any]) -> dict[str, set[str]]:
+    return {vm["host"]: set(vm["groups"]) for vm in found["vms"]}
+
+
+def test_groups_by_host_pool_repository_and_state() -> None:
+    with simulate(hosts=2, vms=0) as sim:
+        sim.add_vm("on", running_on=1)
+        sim.add_vm("off")
+        found = described(sim)
+        assert found["errors"] == []
+        everywhere = {"ovm3", "ovm3_pool_Pool_0", "ovm3_repository_MyRepo"}
+        assert groups_of(found) == {
+            "off": everywhere | {"ovm3_state_stopped"},
+            "on": everywhere | {"ovm3_state_running", "ovm3_host_ovm_2"},
+        }
+        [_, on] = [vm["variables"] for vm in found["vms"]]
+        assert (on["ovm3_host"], on["ovm3_pool"]) == ("ovm-2", "Pool 0")
+        assert (on["ovm3_repository"], on["ovm3_state"]) == ("MyRepo", "running")
+        assert on["ovm3_id"] == driver_for(sim).ex_get_node_by_name("on").id
+
+
+def test_a_dead_host_is_an_error_and_its_vms_are_unknown() -> None:
+    with simulate(hosts=2, vms=0) as sim:
+        sim.add_vm("on", running_on=1)
+        sim.hosts[1].kill()
+        found = described(sim)
+        assert any(sim.hosts[1].address in error for error in found["errors"])
+        assert "ovm3_state_unknown" in groups_of(found)["on"]
+
+
+def test_two_repositories_of_one_name_are_two_groups() -> None:
+    with simulate(hosts=1, vms=0) as sim:
+        sim.add_vm("first")
+        other = sim.add_repository(alias="MyRepo")
+        there = sim.path_of(other) / "VirtualMachines"
+        there.mkdir(exist_ok=True)
+        directory = sim.add_vm("second")
+        (sim.repository_path / "VirtualMachines" / directory).rename(there / directory)
+        groups = groups_of(described(sim))
+        assert f"ovm3_repository_MyRepo_{other}" in groups["second"]
+        assert f"ovm3_repository_MyRepo_{other}" not in groups["first"]
+        assert "ovm3_repository_MyRepo" not in groups["first"] | groups["second"]
+
+
+def test_two_vms_of_one_name_are_two_hosts() -> None:
+    with simulate(hosts=1, vms=0) as sim:
+        for name in ("web", "web", HIDDEN):
+            sim.add_vm(name)
+        nodes = driver_for(sim).list_nodes()
+        expected = {f"web_{one.id}" if one.name == "web" else HIDDEN for one in nodes}
+        assert set(groups_of(described(sim))) == expected
+
+
+def test_names() -> None:
+    assert host_names({"1": "a", "2": "", "3": "b", "4": "b"}) == {
+        "1": "a",
+        "2": "2",
+        "3": "b_3",
+        "4": "b_4",
+    }
+    assert group_names("pool", {"1": "a b", "2": "a-b", "3": "", "4": "größe"}) == {
+        "1": "ovm3_pool_a_b_1",
+        "2": "ovm3_pool_a_b_2",
+        "3": "ovm3_pool_3",
+        "4": "ovm3_pool_größe",
+    }
