@@ -385,8 +385,7 @@ class AgentConnection(ConnectionUserAndKey):
             if not hasattr(self.connection, "post"):
                 raise InvalidArgument(
                     f"connectionCls.conn_class {self.conn_class.__name__}: expected a class "
-                    f"with a method post, such as OVM3MockHttp of "
-                    f"libcloud_ovm3.testing.mockhttp (docs/testing-with-ovm3.md)",
+                    f"with a method post, such as OVM3MockHttp of libcloud_ovm3.testing.mockhttp",
                     **where,
                 )
             return self.connection
