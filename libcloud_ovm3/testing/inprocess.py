@@ -31,9 +31,15 @@ def mount(requests_mock: Any, hosts: int = 3, **options: Any) -> SimulatedEstate
     :param hosts: How many hosts: 127.0.0.2, 127.0.0.3, ..., on port 8899.
     :param options: As of :class:`.SimulatedEstate`.
     :returns: The estate; close it, or use it in a ``with`` block.
-    :raises SimulatorError: Another estate that is mounted there has one of these addresses: of two,
-        the later one would get the requests of both.
+    :raises SimulatorError: ``requests_mock`` is something else, such as the module of that name; or
+        another estate that is mounted there has one of these addresses: of two, the later one would
+        get the requests of both.
     """
+    if not hasattr(requests_mock, "add_matcher"):
+        raise SimulatorError(
+            f"mount: expected the fixture requests_mock or a started requests_mock.Mocker, "
+            f"not {requests_mock!r}"
+        )
     estate = SimulatedEstate(hosts, listen=False, **options)
     mounted = [one for one in _MOUNTED.get(requests_mock, ()) if one.is_open]
     taken = {(host.address, host.port) for one in mounted for host in one.hosts}

@@ -76,6 +76,14 @@ def test_hosts_that_do_not_answer(estate: SimulatedEstate) -> None:
         estate.driver().list_nodes()
 
 
+@pytest.mark.parametrize("way", ["mount", "conn_class"])
+def test_names_of_hosts_have_no_case(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    options: dict[str, Any] = {"hosts": 1, "addresses": ["OVM-1.example.com:8899"]}
+    estates = mounted(**options) if way == "mount" else through_conn_class(monkeypatch, **options)
+    for estate in estates:
+        assert len(estate.driver().list_nodes()) == 2
+
+
 def test_a_wrong_password(estate: SimulatedEstate) -> None:
     with pytest.raises(InvalidCredsError):
         estate.driver(secret="wrong").list_nodes()
@@ -111,6 +119,12 @@ def test_two_estates_share_no_address() -> None:
         one.close()
         with mount(mocker, hosts=1, vms=2) as third:
             assert len(third.driver().list_nodes()) == 2
+
+
+@pytest.mark.parametrize("wrong", [mocking, None, "requests_mock"])
+def test_what_nothing_can_be_mounted_on(wrong: object) -> None:
+    with pytest.raises(SimulatorError, match=r"expected the fixture requests_mock or a started"):
+        mount(wrong, hosts=1)
 
 
 # ------------------------------------------------------------------ conn_class
