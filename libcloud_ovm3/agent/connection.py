@@ -44,6 +44,7 @@ from libcloud_ovm3.errors import (
     TimedOut,
     shown,
 )
+from libcloud_ovm3.pages import page
 from libcloud_ovm3.progress import sending
 
 # What Python clients send; the agent takes /, /api/3 and /api/3/ as well (agent-behaviour 1).
@@ -385,7 +386,8 @@ class AgentConnection(ConnectionUserAndKey):
             if not hasattr(self.connection, "post"):
                 raise InvalidArgument(
                     f"connectionCls.conn_class {self.conn_class.__name__}: expected a class "
-                    f"with a method post, such as OVM3MockHttp of libcloud_ovm3.testing.mockhttp",
+                    f"with a method post, such as OVM3MockHttp of "
+                    f"libcloud_ovm3.testing.mockhttp ({page('testing-with-ovm3.md')})",
                     **where,
                 )
             return self.connection
