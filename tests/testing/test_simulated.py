@@ -97,6 +97,18 @@ def test_a_fault_that_could_never_happen(
         ovm3_estate.fail(function, **options)
 
 
+def test_the_answer_of_a_function_that_the_simulator_lacks(ovm3_estate: SimulatedEstate) -> None:
+    rule = ovm3_estate.fail("function_of_another_module", "answer", value="yes")
+    assert ovm3_estate.driver().connection.call("function_of_another_module") == "yes"
+    assert rule.hits == 1
+
+
+@pytest.mark.parametrize("hosts", [0, 251, "2", 2.0, None])
+def test_a_number_of_hosts_that_is_none(make_ovm3_estate: Make, hosts: object) -> None:
+    with pytest.raises(SimulatorError, match=f"hosts must be from 1 to 250, not {hosts!r}"):
+        make_ovm3_estate(hosts=hosts)
+
+
 def test_what_is_not_in_the_estate(ovm3_estate: SimulatedEstate) -> None:
     with pytest.raises(SimulatorError, match=r"no folder 'VirtualDisk'.*VirtualDisks"):
         ovm3_estate.files("VirtualDisk")
