@@ -472,3 +472,8 @@ def test_where_the_package_is_missing(lab: tuple[Controller, Simulator]) -> None
     )
     output = controller.run("ansible-playbook", "play.yml", fails=True)
     assert "required Python library (libcloud-ovm3)" in output
+    assert "(No module named 'libcloud_ovm3')" in output
+    packages = next((controller.folder / "bare" / "lib").glob("python3*/site-packages"))
+    (packages / "libcloud_ovm3.py").write_text("__version__ = '0.0.1'\n")
+    output = controller.run("ansible-playbook", "play.yml", fails=True)
+    assert "'libcloud_ovm3' is not a package" in output

@@ -24,8 +24,9 @@ try:
     from libcloud_ovm3.progress import LOGGER
 
     MISSING = None
-except ImportError:
-    MISSING = traceback.format_exc()
+except ImportError as error:  # also of a name: the package may have another version
+    MISSING = f"{missing_required_lib('libcloud-ovm3')} ({error})"
+    TRACEBACK = traceback.format_exc()
 
 DOCUMENTATION = r"""
 module: vm
@@ -288,7 +289,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     if MISSING:
-        module.fail_json(msg=missing_required_lib("libcloud-ovm3"), exception=MISSING)
+        module.fail_json(msg=MISSING, exception=TRACEBACK)
     sent = Sent()
     LOGGER.addHandler(sent)
     LOGGER.setLevel(logging.INFO)
