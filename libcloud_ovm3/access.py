@@ -213,7 +213,7 @@ def read_options(
         clock=_clock(given.ex_clock),
         strict=_flag(given.ex_strict, "ex_strict"),
         ssh_port=parse_port(22 if given.ex_ssh_port is None else given.ex_ssh_port),
-        keys=_keys(vars(given)) if given.whole_pool else {},
+        keys=_keys(vars(given) if given.whole_pool else _pins_only(given.explicit)),
         estate_name=given.ex_estate,
     )
 
@@ -269,9 +269,14 @@ def _keys(arguments: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     return dict(zip(_BY_HOST, hosts, strict=True))
 
 
+def _pins_only(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    return {"ex_fingerprint": arguments.get("ex_fingerprint")}
+
+
 def _check_keys(explicit: Mapping[str, Any], hosts: Sequence[Address], trust: Trust) -> None:
-    """Where the hosts are known, what is given for another one is a mistake."""
-    for option, key in _unmatched(_keys(explicit), hosts, trust):
+    """Where the hosts are known, a password or a name for another one is a mistake. A pin is none:
+    programs for some of the hosts may have the pins of all of them."""
+    for option, key in _unmatched(_keys({**explicit, "ex_fingerprint": None}), hosts, trust):
         raise InvalidArgument(f"{option}: {_is_none_of(key, hosts)}")
 
 

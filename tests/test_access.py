@@ -60,7 +60,6 @@ def test_wrong_options_are_errors() -> None:
     [
         ("ex_passwords", {"ovm-1": "x", "OVM-9": "y"}),
         ("ex_passwords", {"ovm-1:8900": "x"}),
-        ("ex_fingerprint", {"ovm-1": PIN, "ovm-2": PIN, "ovm-9": "cd" * 32}),
         ("ex_tls_server_name", "ovm-9=cn"),
     ],
 )

@@ -186,7 +186,12 @@ def test_of_a_traceback_the_line_that_matters() -> None:
 def _exceptions() -> list[type[BaseException]]:
     """Every exception and warning of the package, wherever it is defined."""
     for module in pkgutil.walk_packages(libcloud_ovm3.__path__, "libcloud_ovm3."):
-        if not module.name.endswith("__main__"):
+        if module.name.startswith("libcloud_ovm3.salt.clouds."):  # only Salt can import it
+            package, _, name = module.name.rpartition(".")
+            source = pkgutil.get_data(package, f"{name}.py")
+            assert source is not None
+            assert b"\nclass " not in source
+        elif not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     found, left = [], [BaseException]
     while left:

@@ -36,6 +36,7 @@ BELOW = {
     "report": {"diagnostics", "estate"},
     "compute": {"access", "agent", "estate", "estates_file", "operations"},
     "installer": {"agent", "_hostside"},
+    "salt": {"agent", "compute"},
     "cli": {
         "access",
         "agent",

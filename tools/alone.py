@@ -10,7 +10,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-SHORT = "not soak and not long and not tables and not sshd and not dist and not browser"
+SHORT = (
+    "not soak and not long and not tables and not sshd and not dist and not salt and not browser"
+)
 NO_TESTS = 5  # pytest's exit status when none of the tests of a file were taken
 ROOT = Path(__file__).parents[1]
 PYTHON_2 = ("tests/tools/test_python24.py",)  # in `make test-py2`

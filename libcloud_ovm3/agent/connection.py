@@ -44,6 +44,7 @@ from libcloud_ovm3.errors import (
     TimedOut,
     shown,
 )
+from libcloud_ovm3.pages import page
 from libcloud_ovm3.progress import sending
 
 # What Python clients send; the agent takes /, /api/3 and /api/3/ as well (agent-behaviour 1).
@@ -386,7 +387,7 @@ class AgentConnection(ConnectionUserAndKey):
                 raise InvalidArgument(
                     f"connectionCls.conn_class {self.conn_class.__name__}: expected a class "
                     f"with a method post, such as OVM3MockHttp of "
-                    f"libcloud_ovm3.testing.mockhttp (docs/testing-with-ovm3.md)",
+                    f"libcloud_ovm3.testing.mockhttp ({page('testing-with-ovm3.md')})",
                     **where,
                 )
             return self.connection

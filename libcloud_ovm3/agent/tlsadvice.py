@@ -155,7 +155,7 @@ def shown(address: Address, timeout: float) -> TlsFacts:
         try:
             facts = presented(address, ANY, timeout)
         except NeverSent as error:
-            text = f"{address}: {error}{advice(error, ANY).text(ANY)}"
+            text = f"{address}: cannot be reached: {error}{advice(error, ANY).text(ANY)}"
             raise HostUnreachable(text, host=str(address)) from error
     if not facts.certificate:
         raise HostUnreachable(f"{address}: it presented no certificate", host=str(address))

@@ -133,9 +133,10 @@ def call_function(
     """
     with reported():
         if kind_of(name) != "read" and not write:
+            is_known = name in catalogue.functions()
+            see = f"see `ovm3 api show {name}`" if is_known else "`ovm3 api list` does not have it"
             raise InvalidArgument(
-                f"{name} may change something, so it was not sent; add --write if intended "
-                f"(see `ovm3 api show {name}`)"
+                f"{name} may change something, so it was not sent; add --write if intended ({see})"
             )
         values = [_value(text, _is_secret(name)) for text in arguments]
         estate = make_estate(ex_read_only=not write, **options)

@@ -27,6 +27,7 @@ def is_confirmed(question: str, instead: str) -> bool:
     :param instead: what somebody does who cannot be asked.
     :raises InvalidArgument: The input ended.
     """
+    click.echo(nl=False)  # flushes stdout: in a pipe (`| tee`) the question is about what is there
     try:
         return click.confirm(question, err=True)
     except click.Abort as error:

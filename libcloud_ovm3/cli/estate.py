@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from libcloud_ovm3.access import read_options
+from libcloud_ovm3.access import Access, read_options
 from libcloud_ovm3.agent.address import (
     DEFAULT_PORT,
     Address,
@@ -36,11 +36,10 @@ from libcloud_ovm3.cli.options import (
 )
 from libcloud_ovm3.cli.output import show, tell
 from libcloud_ovm3.cli.sections import NounGroup
-from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
-from libcloud_ovm3.estate.hosts import map_hosts
+from libcloud_ovm3.errors import InvalidArgument
 from libcloud_ovm3.estates_file import changing
 from libcloud_ovm3.estates_file.content import ARGUMENTS, check_name, require_hosts
-from libcloud_ovm3.estates_file.named import DEFAULT_USER, NamedEstate
+from libcloud_ovm3.estates_file.named import DEFAULT_USER, NamedEstate, read_password_file
 from libcloud_ovm3.estates_file.reading import (
     Estates,
     estates_path,
@@ -119,6 +118,8 @@ def add(
         named = {"pins": pins, "password_files": files.get("password_files", {})}
         if only:
             _require_hosts(named, addresses)
+        for _, password_path in password_files_by_host(password_files):
+            read_password_file(password_path, "--password-file")  # before anybody is asked
         typed = [steps.read_presented(address) for address in addresses]
         steps.accept(typed, pins, has_ca, yes)
 
@@ -133,21 +134,19 @@ def add(
             password, _ = passwords((), ", ".join(map(str, addresses)))
         options: dict[str, Any] = {"secret": password, "ex_read_only": True}
 
-        access = read_options(ex_estate=NamedEstate(name, path, entry), **options)
-        others = [] if only else steps.pool_members(access)
-        _require_hosts(named, [*addresses, *others])
-        members = _members(others, pins)
-        accepted = {host.certificate.fingerprint for host in typed}
-        new = [
-            one
-            for one in members
-            if one.certificate.fingerprint not in accepted
-            or of_host(pins, one.address, named=False)
-        ]
-        steps.accept(new, pins, has_ca, yes)
+        def entry_of(accepted: list[steps.Presented]) -> dict[str, Any]:
+            return {**_entry(accepted, tls, pins, user, only), **_kept(entry)}
 
+        def access_of(accepted: list[steps.Presented]) -> Access:
+            return read_options(ex_estate=NamedEstate(name, path, entry_of(accepted)), **options)
+
+        members: list[steps.Presented] = []
+        others: list[Address] = []
+        if not only:
+            members, others = steps.accept_members(typed, access_of, pins, has_ca, yes)
+        _require_hosts(named, [*addresses, *others])
+        entry = entry_of([*typed, *members])
         silent = set(others) - {one.address for one in members}
-        entry = {**_entry([*typed, *members], tls, pins, user, only), **_kept(entry)}
         if given_pins := _pins_of(silent, pins):
             entry["pins"] = {**entry.get("pins", {}), **given_pins}
         saved_hosts = addresses if has_ca else steps.entry_hosts(typed, members)
@@ -224,23 +223,6 @@ def _pins_of(hosts: set[Address], pins: dict[str, Any]) -> dict[str, list[str]]:
         for host in sorted(hosts)
         if (found := of_host(pins, host, named=False))
     }
-
-
-def _members(addresses: list[Address], pins: dict[str, Any]) -> list[steps.Presented]:
-    """What the other members present; those that cannot be reached are named."""
-    found = []
-    for address, result in zip(addresses, map_hosts(steps.read_presented, addresses), strict=True):
-        if isinstance(result, Ovm3Error):
-            becomes = "saved without a pin and not contacted until it has one"
-            if of_host(pins, address, named=False):
-                becomes = "saved with the pin that was given"
-            tell(
-                f"warning: {address} is a member of the pool, but its certificate cannot be read, "
-                f"so it is {becomes}: {result}"
-            )
-        else:
-            found.append(result)
-    return found
 
 
 def _show_added(name: str, path: Path, entry: dict[str, Any], is_default: bool) -> None:
@@ -332,7 +314,12 @@ def remove(name: str, yes: bool) -> None:
             question = f"Remove the estate {name} from {found.path}?"
             if not is_confirmed(question, "add --yes to remove it without a question"):
                 raise click.Abort
-        deleted = changing.remove_estate(name)
+        deleted, kept = changing.remove_estate(name)
         show(f"estate {name} removed from {found.path}")
         if deleted is not None:
             show(f"{deleted} deleted")
+        for path in kept:
+            show(f"{path} kept: it is your own, or another estate has its password there")
+        left = read_estates()
+        if left.estates and left.default is None:
+            show("There is no default estate now: `ovm3 estate use NAME` chooses one.")

@@ -6,7 +6,7 @@ whom only the agent knows, are shown after the first host was accepted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import click
@@ -93,18 +93,73 @@ def _show(host: Presented) -> None:
     show(f"  by SSH       ssh root@{host.address.host} {ON_THE_HOST}")
 
 
-def pool_members(access: Access) -> list[Address]:
-    """The addresses of the members of the pools of these hosts, as their agents report them.
+def accept_members(
+    typed: list[Presented],
+    access_of: Callable[[list[Presented]], Access],
+    pins: Mapping[str, tuple[str, ...]],
+    is_trusted: bool,
+    yes: bool,
+) -> tuple[list[Presented], list[Address]]:
+    """Ask for the members of the pools of hosts that were accepted (:func:`accept`).
 
+    Each host has a list of its own (:func:`.read_hosts`), so members are asked too, once they are
+    accepted, until nothing new appears.
+
+    :param access_of: How to reach hosts that were accepted.
+    :return: The members, and the addresses of all, also of those that could not be reached.
+    :raises Ovm3Error: One of ``typed`` did not answer, or rejects the password.
+    """
+    members, addresses = list[Presented](), list[Address]()
+    new = _listed(access_of(typed), typed, is_strict=True)
+    while new:
+        addresses += new
+        accepted = {host.certificate.fingerprint for host in [*typed, *members]}
+        found = _read_members(new, pins)
+        unknown = [
+            one
+            for one in found
+            if of_host(pins, one.address, named=False) is not None
+            or one.certificate.fingerprint not in accepted
+        ]
+        accept(unknown, pins, is_trusted, yes)
+        members += found
+        listed = _listed(access_of([*typed, *members]), found, is_strict=False)
+        new = [one for one in listed if one not in addresses]
+    return members, addresses
+
+
+def _listed(access: Access, asked: Sequence[Presented], is_strict: bool) -> list[Address]:
+    """The addresses of other members of the pools of these hosts, as their agents report them.
+
+    :param is_strict: Whether each of them has to answer.
     :raises Ovm3Error: One of them did not answer, or rejects the password.
     """
     found: dict[Address, None] = {}
-    for address, pool in zip(access.hosts, map_hosts(_reader(access), access.hosts), strict=True):
+    hosts = [one.address for one in asked]
+    for address, pool in zip(hosts, map_hosts(_reader(access), hosts), strict=True):
         if isinstance(pool, Ovm3Error):
-            raise pool
-        if pool is not None:
+            if is_strict:
+                raise pool
+        elif pool is not None:
             found.update(dict.fromkeys(Address(ip, address.port) for ip in pool.members if ip))
     return [address for address in found if address not in access.hosts]
+
+
+def _read_members(addresses: list[Address], pins: Mapping[str, tuple[str, ...]]) -> list[Presented]:
+    """What the other members present; those that cannot be reached are named."""
+    found = []
+    for address, result in zip(addresses, map_hosts(read_presented, addresses), strict=True):
+        if isinstance(result, Ovm3Error):
+            becomes = "saved without a pin and not contacted until it has one"
+            if of_host(pins, address, named=False):
+                becomes = "saved with the pin that was given"
+            tell(
+                f"warning: {address} is a member of the pool, but its certificate cannot be read, "
+                f"so it is {becomes}: {result}"
+            )
+        else:
+            found.append(result)
+    return found
 
 
 def refusals(access: Access) -> list[Ovm3Error]:

@@ -9,6 +9,7 @@ from libcloud_ovm3.agent.call_kinds import parse_seconds
 from libcloud_ovm3.agent.tls import fingerprint
 from libcloud_ovm3.agent.tlsadvice import USUAL, needed, python_options, shown, switches
 from libcloud_ovm3.cli.certificates import ON_THE_HOST, certificate_lines, read_certificate
+from libcloud_ovm3.cli.estate_add import host_text
 from libcloud_ovm3.cli.examples import examples
 from libcloud_ovm3.cli.options import reported
 from libcloud_ovm3.cli.output import show
@@ -33,4 +34,6 @@ def certificate(host: str, timeout: float) -> None:
         show(f"command line --host {address} --fingerprint {fingerprint(der)}{more}")
         more = "".join(f", {option}" for option in python_options(options, USUAL))
         show(f"estate       ovm3 estate add NAME {address} --fingerprint {fingerprint(der)}")
+        show(f"saved estate {host_text(address)}: {fingerprint(der)}")
+        show("             under pins in the file that `ovm3 estate show` names")
         show(f'Python       ex_fingerprint={{"{address.host}": "{fingerprint(der)}"}}{more}')

@@ -217,12 +217,13 @@ def _hosts_and_estate(
     else:
         known = read_estates()
         found = known.estates[known.default] if known.default else None
-    if not hosts and found is None:
-        raise InvalidArgument(
-            f"no host is given: expected --host HOST, --estate NAME, ${_HOST}, ${_NAME}, or a "
-            f"default estate (`ovm3 estate add NAME HOST` makes one, `ovm3 estate use NAME` "
-            f"chooses one)"
-        )
+        if not hosts and found is None:
+            saved = ", ".join(known.estates) or "none"
+            raise InvalidArgument(
+                f"no host is given: expected --host HOST, --estate NAME, ${_HOST}, ${_NAME}, or a "
+                f"default estate (`ovm3 estate add NAME HOST` makes one, `ovm3 estate use NAME` "
+                f"chooses one; saved estates: {saved})"
+            )
     default_port = parse_port(port or DEFAULT_PORT)
     if found and not all(found.has_host(parse_address(host, default_port)) for host in hosts):
         found = None

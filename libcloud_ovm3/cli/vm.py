@@ -75,14 +75,24 @@ def show_vm(name: str, form: str, hosts_off: tuple[str, ...], **options: Any) ->
     )
 )
 @click.option("--image", required=True, metavar="NAME|ID", help="A raw template.")
-@click.option("--size", "size_id", metavar="ID", help="Memory and CPUs (see `ovm3 size list`).")
+@click.option(
+    "--size",
+    "size_id",
+    metavar="ID",
+    help="Memory and CPUs (see `ovm3 size list`). Without it, --memory is required.",
+)
 @click.option(
     "--memory",
     type=_COUNT,
     metavar="MB",
     help="Memory, instead of that of the size.",
 )
-@click.option("--cpus", type=_COUNT, metavar="N", help="Virtual CPUs, likewise.  [default: 1]")
+@click.option(
+    "--cpus",
+    type=_COUNT,
+    metavar="N",
+    help="Virtual CPUs, likewise.  [default without --size: 1]",
+)
 @click.option("--on", "location", metavar="HOST[:PORT]|ID", help="The host on which to start it.")
 @click.option(
     "--allow-same-name", is_flag=True, help="Create it even if another VM may have this name."

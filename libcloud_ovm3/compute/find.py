@@ -9,13 +9,19 @@ from libcloud.compute.base import Node, NodeImage, NodeLocation, NodeSize
 from libcloud_ovm3.agent.address import parse_address
 from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.compute.driver import OVM3NodeDriver
-from libcloud_ovm3.errors import HostNotFound, ImageNotFound, InvalidArgument
+from libcloud_ovm3.errors import HostNotFound, ImageNotFound, InvalidArgument, NodeNotFound
 
 
 def find_vm(driver: OVM3NodeDriver, text: str, hosts_off: Sequence[str] = ()) -> Node:
-    """Return a VM by its id, if the text is one, else by its name."""
+    """Return a VM by its id, if the text is one, else by its name.
+
+    :raises NodeNotFound: there is none; names the command that lists those that there are.
+    """
     find = driver.ex_get_node if dashed(text) else driver.ex_get_node_by_name
-    return find(text, ex_hosts_off=hosts_off)
+    try:
+        return find(text, ex_hosts_off=hosts_off)
+    except NodeNotFound as error:
+        raise NodeNotFound(f"{error}; `ovm3 vm list` lists all VMs") from None
 
 
 def find_vms(driver: OVM3NodeDriver, texts: Sequence[str]) -> list[Node]:

@@ -137,7 +137,8 @@ def _member_advice(host: UnreachableHost) -> str:
     if isinstance(host.reason, CertificateRejected):
         return (
             f"`ovm3 host certificate {host.address}` and compare on the host itself: it may have "
-            f"been reinstalled, or this is a man in the middle; then give the new --fingerprint"
+            f"been reinstalled, or this is a man in the middle; then give the new "
+            f"--fingerprint, or correct its pin in the file that `ovm3 estate show` names"
         )
     advice = f"bring it online; `ovm3 doctor {host.address}`"
     if isinstance(host.reason, HostUnreachable):

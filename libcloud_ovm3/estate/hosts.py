@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from libcloud_ovm3.agent import catalogue, documents
@@ -80,6 +80,8 @@ class HostView:
         :meth:`read`).
     :ivar notice: What is wrong with its module, and what to do.
     :ivar domains_error: Why it may run more than ``domains``; None if the list is complete.
+    :ivar members_error: Why its pool may have more members than were read; None if it has no pool
+        or its list of them could be read.
     :ivar repositories_error: Why it may have more repositories; None if the list is complete.
     :ivar unlisted: The uuids of domains that xenstore has and xend's list lacks, where the host
         module reports them.
@@ -94,6 +96,7 @@ class HostView:
     answers: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
     notice: str | None = None
     domains_error: Ovm3Error | None = None
+    members_error: Ovm3Error | None = None
     repositories_error: Ovm3Error | None = None
     unlisted: tuple[str, ...] = ()
 
@@ -110,7 +113,8 @@ class HostView:
     @property
     def errors(self) -> tuple[str, ...]:
         """What could not be read from it, for messages."""
-        return tuple(str(e) for e in (self.domains_error, self.repositories_error) if e)
+        errors = (self.domains_error, self.members_error, self.repositories_error)
+        return tuple(str(error) for error in errors if error)
 
     def read(self, function: str) -> Any:
         """The response of one of the agent's reads that take no arguments.
@@ -190,7 +194,10 @@ def read_hosts(estate: Estate, *more: str) -> tuple[list[HostView], list[Unreach
 def _read_with_pool(estate: Estate, address: Address, more: Sequence[str]) -> _Read:
     estate.require_not_silent(address)
     asked = ask_module(estate, address, (POOL, *_BASIC_READS, *more))
-    pool = documents.server_pool(_read(estate.agent(address), asked.answers, POOL))
+    try:
+        pool = documents.server_pool(_read(estate.agent(address), asked.answers, POOL))
+    except _OF_ONE_CALL as error:
+        return replace(_view(estate, address, asked), members_error=error), None
     return _view(estate, address, asked), pool
 
 
@@ -284,15 +291,17 @@ def _other_members(
     :param given: How many of these hosts, the first ones, the user named.
     """
     members: Counter[Address] = Counter()
+    for address, result in zip(addresses, results, strict=True):
+        pool = None if isinstance(result, Ovm3Error) else result[1]
+        listed = pool.members if pool is not None else ()
+        members |= Counter(Address(ip, address.port) for ip in listed)
+    ips = {member.host for member in members}
     known: Counter[str] = Counter()
     for number, (address, result) in enumerate(zip(addresses, results, strict=True)):
         named = address.host
-        if not isinstance(result, Ovm3Error):
-            view, pool = result
-            if number < given:
-                named = view.server.registered_ip or named
-            listed = pool.members if pool is not None else ()
-            members |= Counter(Address(ip, address.port) for ip in listed)
+        # What a host has registered may be out of date, and belong to another member by now.
+        if number < given and named not in ips and not isinstance(result, Ovm3Error):
+            named = result[0].server.registered_ip or named
         known[named] += 1
     return [a for a, count in members.items() for _ in range(count - known[a.host])]
 
@@ -342,7 +351,7 @@ def _duplicate(first: HostView, second: HostView) -> DuplicateServerId:
 
 def _not_contacted(member: Address) -> UnreachableHost:
     why = (
-        "is not among the given hosts (ex_hosts)"
+        "is not among the given hosts (ex_hosts, or `only` of the estate)"
         if member.host
         else "has no address in the pool's list"
     )

@@ -304,13 +304,13 @@ def _require_no_heartbeat(
     The file is opened, because an NFS client may show an old listing for a minute.
     """
     try:
-        before = _read_heartbeats(hosts, repositories)
+        before = _read_heartbeats(off, hosts, repositories)
         if not before:
             return
         seconds = max(estate.second_look, _HEARTBEAT_SECONDS)
         with waiting(f"reading heartbeat files again in {seconds:g} s"):
             estate.clock.sleep(seconds)
-        after = _read_heartbeats(hosts, repositories)
+        after = _read_heartbeats(off, hosts, repositories)
     except Ovm3Error as error:
         raise _refused(
             off[0], f"heartbeat files of hosts cannot be read: {error}{_WITHOUT}"
@@ -325,10 +325,11 @@ def _require_no_heartbeat(
 
 
 def _read_heartbeats(
-    hosts: Sequence[HostView], repositories: Sequence[Repository]
+    off: Sequence[HostOff], hosts: Sequence[HostView], repositories: Sequence[Repository]
 ) -> Mapping[str, bytes]:
     """The contents of the heartbeat files that do not belong to hosts that answer."""
     ips = {ip for host in hosts for ip in (host.address.host, host.server.registered_ip)}
+    ips -= {address.host for one in off for address in one.addresses}  # registered long ago
     names = {_heartbeat_of(ip) for ip in ips}
     found = {}
     for repository in repositories:

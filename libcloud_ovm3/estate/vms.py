@@ -249,6 +249,8 @@ def _unmatched(
     missing = {one.address for one in unreachable}
     if missing & set(map(str, estate.given)) or any(one.startswith(":") for one in missing):
         return ()
+    if any(host.members_error for host in hosts):
+        return ()
     split_up = (one.rpartition(":") for one in sorted(missing))
     members = [Address(host.strip("[]"), int(port)) for host, _, port in split_up]
     members += [one.address for one in hosts]
@@ -258,8 +260,8 @@ def _unmatched(
 
 def unseen_of(hosts: Iterable[HostView], unreachable: Iterable[UnreachableHost]) -> tuple[str, ...]:
     """Why more domains may be live than these hosts list; empty if their lists are complete."""
-    lists = [str(host.domains_error) for host in hosts if host.domains_error]
-    return (*(str(one.reason) for one in unreachable), *lists)
+    lists = [error for host in hosts for error in (host.domains_error, host.members_error) if error]
+    return (*(str(one.reason) for one in unreachable), *map(str, lists))
 
 
 def merge_vms(

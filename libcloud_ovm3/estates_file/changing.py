@@ -8,10 +8,10 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from libcloud_ovm3.errors import InvalidArgument
-from libcloud_ovm3.estates_file.named import first_line
+from libcloud_ovm3.estates_file.named import NamedEstate, first_line
 from libcloud_ovm3.estates_file.reading import (
     Estates,
     check_content,
@@ -21,6 +21,8 @@ from libcloud_ovm3.estates_file.reading import (
     read_text,
 )
 
+# The second line of a password file that add_estate made: without it, it is somebody's own.
+_MADE = "# saved by `ovm3 estate add`; `ovm3 estate remove` deletes this file\n"
 _ABOUT = """\
 # Estates of libcloud-ovm3 (the page estates.md of its documentation). `ovm3 estate add|use|remove`
 # write this file anew and drop comments; what it was before is then in estates.yaml.bak. Passwords
@@ -38,19 +40,23 @@ def add_estate(name: str, entry: dict[str, Any], password: str | None, is_defaul
         valid.
     """
     path = estates_path()
-    with _exclusive() as file, _changing(file) as content:
-        estates = content.setdefault("estates", {})
-        require_new(path, estates, name)
-        if password is not None:
-            entry = {**entry, "password_file": password_file_of(name)}
-        estates[name] = entry
-        if is_default or len(estates) == 1:
-            content["default"] = name
-        found = check_content(path, content)
-        if password is not None:
-            _require_saveable(password)
-            _require_own(found, name)
-            write_file(path.parent / password_file_of(name), f"{password}\n")
+    own = path.parent / password_file_of(name)
+    with _exclusive() as file, contextlib.ExitStack() as undo:
+        with _changing(file) as content:
+            estates = content.setdefault("estates", {})
+            require_new(path, estates, name)
+            if password is not None:
+                entry = {**entry, "password_file": own.name}
+            estates[name] = entry
+            if is_default or len(estates) == 1:
+                content["default"] = name
+            found = check_content(path, content)
+            if password is not None:
+                _require_saveable(password)
+                _require_own(found, name)
+                write_file(own, f"{password}\n{_MADE}")
+                undo.callback(own.unlink)  # if the file that names it cannot be written
+        undo.pop_all()
         return bool(content.get("default") == name)
 
 
@@ -83,26 +89,52 @@ def use_estate(name: str) -> None:
         content["default"] = name
 
 
-def remove_estate(name: str) -> Path | None:
+class Removed(NamedTuple):
+    """What :func:`remove_estate` did with the files of passwords that the entry named.
+
+    :ivar deleted: The one that :func:`add_estate` had made.
+    :ivar kept: The others.
+    """
+
+    deleted: Path | None
+    kept: tuple[Path, ...]
+
+
+def remove_estate(name: str) -> Removed:
     """Remove an estate, and the file with its password if :func:`add_estate` made that and no other
     estate has its password there.
 
-    :return: The file that was deleted.
     :raises InvalidArgument: There is none of this name.
     """
     path = estates_path()
     own = path.parent / password_file_of(name)
     with _exclusive() as file:
         with _changing(file) as content:
-            entry = existing(check_content(path, content), name).entry
+            removed = existing(check_content(path, content), name)
             del content["estates"][name]
             if content.get("default") == name:
                 del content["default"]
             left = check_content(path, content)
-        if entry.get("password_file") != own.name or not own.exists() or _users_of(left, own):
-            return None
-        own.unlink()
-    return own
+        is_own = removed.entry.get("password_file") == own.name and _is_made(own)
+        if is_own and not _users_of(left, own):
+            own.unlink()
+            return Removed(own, _existing_files(removed))
+    return Removed(None, _existing_files(removed))
+
+
+def _is_made(file: Path) -> bool:
+    """Whether :func:`add_estate` made a file, and nobody has put another in its place."""
+    try:
+        return not file.is_symlink() and file.read_bytes().endswith(f"\n{_MADE}".encode())
+    except OSError:
+        return False
+
+
+def _existing_files(estate: NamedEstate) -> tuple[Path, ...]:
+    """The files of passwords that an estate names."""
+    with contextlib.suppress(InvalidArgument):  # a home directory that does not exist
+        return tuple(dict.fromkeys(path for path in estate.password_paths if path.exists()))
+    return ()
 
 
 def _require_own(found: Estates, name: str) -> None:
@@ -123,7 +155,7 @@ def _require_own(found: Estates, name: str) -> None:
 
 def _require_saveable(password: str) -> None:
     """Check that a password is the same when it is read again."""
-    saved = f"{password}\n".encode("utf-8", "replace")
+    saved = f"{password}\n{_MADE}".encode("utf-8", "replace")
     if first_line(saved) != password:
         raise InvalidArgument(
             "the password cannot be saved in the first line of a file: it has a line break, a byte "

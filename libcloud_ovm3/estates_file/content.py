@@ -59,7 +59,7 @@ def check_entry(entry: Any) -> None:
         )
     for key in entry:
         if key not in CHECKS:
-            raise InvalidArgument(f"unknown key {key!r}: expected {', '.join(CHECKS)}")
+            raise InvalidArgument(f"unknown key {key!r}: expected {', '.join(map(repr, CHECKS))}")
     if "password_file" in entry and "password_command" in entry:
         raise InvalidArgument("expected password_file or password_command, not both")
     for key, value in entry.items():

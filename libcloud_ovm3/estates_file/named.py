@@ -200,7 +200,9 @@ def read_password_file(path: Path, label: str) -> str:
     """
     try:
         password = first_line(path.read_bytes())
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise InvalidArgument(f"{label} {str(path)!r}: {error.strerror}") from None
+    except ValueError as error:
         raise InvalidArgument(f"{label} {str(path)!r}: {error}") from None
     if not password:
         raise InvalidArgument(f"{label} {str(path)!r}: its first line is empty")

@@ -142,7 +142,11 @@ def check_content(path: Path, content: Any) -> Estates:
     if not isinstance(entries, dict):
         raise InvalidArgument(f"{path}: estates: expected a mapping from name to estate")
     if default is not None and default not in list(entries):
-        raise InvalidArgument(f"{path}: default: there is no estate {default!r}")
+        known = ", ".join(map(str, entries)) or "none"
+        raise InvalidArgument(
+            f"{path}: default: there is no estate {default!r}, only {known}: correct or delete "
+            f"this line"
+        )
     for name, entry in entries.items():
         try:
             check_name(name)

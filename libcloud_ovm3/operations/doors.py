@@ -135,14 +135,15 @@ def delete_vm(
     :raises PreconditionFailed: it is not what it was when it was read, or a host that should be off
         answers, or the VM is live by now.
     """
-    if snapshot.hosts_off:  # it takes some seconds, in which the VM may have been started
+    if snapshot.hosts_off:  # it takes some seconds
         require_silent(operation.estate, snapshot.hosts_off, snapshot.hosts)
-        presence = read_presence(snapshot.hosts, definition, snapshot.defined_ids)
-        if not presence.is_absent:
-            raise PreconditionFailed(
-                f"VM {definition.name!r} ({definition.uuid}) was not deleted: right before, "
-                f"{presence.described()}"
-            )
+    # Waiting for its last domain, or a mount, takes some too, in which it may have been started.
+    presence = read_presence(snapshot.hosts, definition, snapshot.defined_ids)
+    if not presence.is_absent:
+        raise PreconditionFailed(
+            f"VM {definition.name!r} ({definition.uuid}) was not deleted: right before, "
+            f"{presence.described()}"
+        )
     require_unchanged(host, definition)
     if snapshot.hosts_off:  # a host may have answered slowly
         require_silent(operation.estate, snapshot.hosts_off, snapshot.hosts, is_brief=True)

@@ -67,8 +67,12 @@ def test_call(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["start_vm", '"r"', '"v"'], "may change something"),
-        (["nonsense"], "may change something"),
+        (["start_vm", '"r"', '"v"'], "see `ovm3 api show start_vm`"),
+        (
+            ["nonsense"],
+            "may change something, so it was not sent; add --write if intended (`ovm3 api "
+            "list` does not have it)",
+        ),
         (["package_list", '"updates"'], "may change something"),
         (["echo", "put"], "need quotes"),
         (["echo", "@/nonexistent"], "No such file"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import ssl
+import subprocess
 from pathlib import Path
 from unittest import mock
 
@@ -17,8 +19,8 @@ from libcloud_ovm3.cli.estate_add import Presented
 from libcloud_ovm3.diagnostics.collect import Certificate
 from libcloud_ovm3.estates_file.changing import add_estate
 from libcloud_ovm3.simulator import Simulator
-from tests.cli.estates import addresses, invoke, saved
-from tests.cli.running import address, pins
+from tests.cli.estates import addresses, invoke, save, saved
+from tests.cli.running import OVM3, address, pins
 from tests.support import driver_for, pins_of, resolve_to
 
 ON_THE_HOST = "openssl x509 -in /etc/ovs-agent/cert/certificate.pem -noout -fingerprint -sha256"
@@ -52,6 +54,37 @@ def test_the_first_hour_of_a_newcomer(pool: Simulator, file: Path) -> None:
     assert "warning" not in out
     status, out = invoke("doctor")
     assert "the agent accepts user and password" in out
+
+
+def test_the_certificates_are_above_the_question_in_a_pipe(pool: Simulator, file: Path) -> None:
+    """As with ``| tee log``: nobody can compare what is written after the answer."""
+    done = subprocess.run(
+        [*OVM3, "estate", "add", "lab", address(pool)],
+        env={**os.environ, "PYTHONUNBUFFERED": ""},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert 0 < done.stdout.find(ON_THE_HOST) < done.stdout.find(MATCH), done.stdout
+
+
+def test_a_host_that_was_installed_anew(pool: Simulator, file: Path) -> None:
+    """Its page: the line that `ovm3 host certificate` prints belongs into the file."""
+    save(pool)
+    before = pool.hosts[1].fingerprint
+    pool.hosts[1].replace_certificate()
+    status, out = invoke("doctor")
+    assert (status, "correct its pin in the file that `ovm3 estate show` names" in out) == (1, True)
+    _, shown = invoke("host", "certificate", address(pool, 1))
+    [line] = [line for line in shown.splitlines() if line.startswith("saved estate ")]
+    host, _, pin = line.removeprefix("saved estate ").rpartition(": ")
+    assert host == address(pool, 1)
+    file.write_text(file.read_text().replace(before, pin))
+    status, out = invoke("host", "list")
+    assert (status, "certificate" in out) == (0, False), out
 
 
 def test_no_means_that_nothing_was_sent(pool: Simulator, file: Path) -> None:
@@ -179,6 +212,33 @@ def test_a_pin_for_no_host_is_a_mistake(pool: Simulator, file: Path, only: tuple
     assert not file.exists()
 
 
+def test_a_member_that_only_another_member_lists(pool: Simulator, file: Path) -> None:
+    """It is asked for like the others; its own pin and password count too. No sends it nothing."""
+    hosts = [host.address for host in pool.hosts]
+    estate = driver_for(pool)._estate
+    for index, listed in ((0, hosts[:2]), (2, hosts[2:])):
+        where = Address(hosts[index], pool.hosts[index].port)
+        estate.agent(where).serverpool.set_pool_member_ip_list(listed)
+    estate.agent(where).call("update_agent_password", "oracle", "another", pool.password)
+    before = len(pool.calls)
+    add = ("estate", "add", "lab", address(pool))
+    status, out = invoke(*add, typed=f"y\n{pool.password}\ny\nn\n")
+    assert (status, out.count(MATCH)) == (1, 3), out
+    assert "no password was sent to these hosts" in out
+    assert {call.host_index for call in pool.calls[before:]} == {0, 1}
+    assert not pool.refused
+    assert not file.exists()
+    own = file.parent.parent / "own"
+    own.touch(mode=0o600)
+    own.write_text("another\n")
+    given = (*pins(pool, 2), "--password-file", f"{address(pool, 2)}={own}")
+    status, out = invoke(*add, *given, typed=f"y\n{pool.password}\ny\n")
+    assert (status, out.count(MATCH)) == (0, 2), out
+    assert saved(file)["hosts"] == addresses(pool)
+    assert saved(file)["pins"] == dict(zip(addresses(pool), pins_of(pool).values(), strict=True))
+    assert "warning" not in invoke("vm", "list")[1]
+
+
 def test_a_member_with_another_password(pool: Simulator, file: Path) -> None:
     """It is named; with a file for this host it works."""
     agent = driver_for(pool)._estate.agent(Address(pool.hosts[2].address, pool.hosts[2].port))
@@ -270,6 +330,7 @@ def test_a_ca_verifies_all(pool: Simulator, file: Path) -> None:
             ["lab", "a", "--only", "--password-file", "b=f"],
             "--password-file: b is none of these hosts",
         ),
+        (["lab", "a", "--password-file", "none"], "--password-file 'none': No such file"),
         (["lab"], "HOST"),
     ],
 )
@@ -320,7 +381,19 @@ def test_list_show_use_and_remove(file: Path) -> None:
     assert invoke("estate", "remove", "lab", typed="\n")[0] == 1
     status, out = invoke("estate", "remove", "lab", typed="y\n")
     assert f"{file.with_name('lab.password')} deleted" in out
+    assert "kept" not in out
     assert invoke("estate", "list", "-o", "name") == (0, "prod\n")
     for command in ("show", "use", "remove"):
         status, out = invoke("estate", command, "lab")
         assert (status, "no estate 'lab'" in out) == (2, True)
+
+
+def test_remove_names_the_password_files_that_it_keeps(file: Path) -> None:
+    own = file.with_name("lab.password")
+    own.parent.mkdir()
+    own.write_text("mine\n")
+    entry = {"hosts": ["ovm-1"], "password_file": "lab.password"}
+    add_estate("lab", {**entry, "password_files": {"ovm-1": "gone"}}, None, False)
+    status, out = invoke("estate", "remove", "lab", "--yes")
+    assert (status, f"{own} kept: it is your own" in out, "gone" in out) == (0, True, False), out
+    assert own.read_text() == "mine\n"

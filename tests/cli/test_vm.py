@@ -210,7 +210,7 @@ def test_several_vms(sim: Simulator) -> None:
     ids = [dashed(sim.add_vm(name)) for name in ("a", "b", "c")]
     wrong = on(sim, "vm", "start", "a", "nobody")
     assert (wrong.exit_code, wrong.stdout) == (1, "")
-    assert "no VM named 'nobody'" in wrong.stderr
+    assert "no VM named 'nobody' was found; `ovm3 vm list` lists all VMs" in wrong.stderr
     assert calls_of(sim, *CHANGES) == []
     sim.misbehave("fault", "start_vm", nth=2, text="exceptions.Exception:no way")
     done = on(sim, "vm", "start", "a", "b", "c", ids[0])

@@ -92,8 +92,26 @@ def test_no_host_at_all(file: Path) -> None:
         "estate use",
     ):
         assert way in out
+    assert "saved estates: none" in out
     status, out = invoke("vm", "list", "--estate", "lab")
     assert (status, f"no estate 'lab' in {file}" in out) == (2, True)
+
+
+def test_no_default_estate_any_more(file: Path) -> None:
+    for name in ("lab", "prod"):
+        add_estate(name, {"hosts": ["192.0.2.1"], "ca_cert": "ca.pem"}, "x", is_default=False)
+    status, out = invoke("estate", "remove", "lab", "--yes")
+    assert (status, "There is no default estate now" in out) == (0, True), out
+    status, out = invoke("vm", "list")
+    assert (status, "saved estates: prod)" in out) == (2, True), out
+    assert "no default" not in invoke("estate", "remove", "prod", "--yes")[1], "nor any other"
+
+
+def test_a_wrong_key_is_answered_with_the_keys_of_the_file(file: Path) -> None:
+    add_estate("lab", {"hosts": ["192.0.2.1"]}, "x", is_default=True)
+    file.write_text(file.read_text().replace("password_file", "pasword_file"))
+    status, out = invoke("vm", "list")
+    assert (status, "'ca_cert', 'cert_file', 'key_file'" in out) == (2, True), out
 
 
 def test_a_file_that_is_not_valid_is_not_ignored(pool: Simulator, file: Path) -> None:

@@ -153,6 +153,14 @@ def test_another_name_of_a_member_is_none_to_be_said(sim: Simulator) -> None:
     assert said_by(sim, ex_fingerprint={**pins_of(sim), "ovm-1": first}) == []
 
 
+def test_some_of_the_hosts_with_the_pins_of_the_whole_pool(sim: Simulator) -> None:
+    """Programs share one configuration; a pin that is no member's is said here too."""
+    some = {"host": None, "ex_hosts": [sim.hosts[0].address]}
+    assert said_by(sim, **some, ex_fingerprint=pins_of(sim)) == []
+    [said] = said_by(sim, **some, ex_fingerprint={**pins_of(sim), "ovm-9": "cd" * 32})
+    assert said.startswith("ex_fingerprint: ovm-9 is none of the hosts")
+
+
 def test_the_doctor_says_it_too(sim: Simulator, tmp_path: Path) -> None:
     own = tmp_path / "own"
     own.write_text(sim.password)

@@ -38,6 +38,32 @@ def test_a_member_that_only_another_member_lists_is_asked(sim: Simulator) -> Non
     assert [len(sim.domains(index)) for index in range(4)] == [0, 0, 0, 1]
 
 
+def test_an_old_registered_address_hides_no_member(sim: Simulator) -> None:
+    """The given host was moved to another address, and this one belongs to another member now."""
+    sim.hosts[0].records["registered_ip"] = sim.hosts[2].address
+    driver = driver_for(sim)
+    assert len(driver.list_locations()) == 4
+    assert [node.state for node in driver.list_nodes()] == [NodeState.RUNNING]
+
+
+def test_a_list_that_cannot_be_read(sim: Simulator) -> None:
+    """The only one with the member that runs the VM. What its host itself runs is known."""
+    sim.add_vm("other", running_on=1)
+    rule = sim.misbehave("fault", "discover_server_pool", host=1, times=None, text="exceptions.E:x")
+    driver = driver_for(sim)
+    nodes = {node.name: node for node in quietly(driver.list_nodes)}
+    assert {name: node.state for name, node in nodes.items()} == {
+        "other": NodeState.RUNNING,
+        NAME: NodeState.UNKNOWN,
+    }
+    for change in (driver.start_node, driver.destroy_node):
+        with pytest.raises(PreconditionFailed, match="discover_server_pool"):
+            quietly(change, nodes[NAME])
+    assert quietly(driver.stop_node, nodes["other"], ex_force=True) is True
+    assert rule.hits
+    assert calls_of(sim, "start_vm", "delete_vm", "stop_vm") == ["stop_vm"]
+
+
 def test_one_that_cannot_be_asked_may_run_it(sim: Simulator) -> None:
     pins = pins_of(sim)
     del pins[sim.hosts[3].address]

@@ -35,19 +35,36 @@ def test_a_life(folder: Path) -> None:
     assert find_estate("lab").complete({})["secret"] == "pw"
     use_estate("prod")
     assert read_estates().default == "prod"
-    assert remove_estate("prod") is None
+    assert remove_estate("prod") == (None, ())
     assert read_estates().default is None
-    assert remove_estate("lab") == folder / "lab.password"
+    assert remove_estate("lab") == (folder / "lab.password", ())
     assert "lab.password" not in files(folder)
     assert read_estates().estates == {}
 
 
-def test_a_password_file_of_the_user_s_own_is_kept(tmp_path: Path) -> None:
-    own = tmp_path / "lab.password"
-    own.write_text("pw")
-    add_estate("lab", {**ENTRY, "password_file": str(own)}, None, is_default=False)
-    assert remove_estate("lab") is None
-    assert own.exists()
+@pytest.mark.parametrize("named", ["lab.password", "../lab.password"])
+def test_a_password_file_of_the_user_s_own_is_kept(folder: Path, named: str) -> None:
+    """Also one that has the name of those that are made, in an entry that was written by hand."""
+    own = folder / named
+    folder.mkdir(parents=True)
+    own.write_text("pw\n")
+    add_estate("lab", {**ENTRY, "password_file": named}, None, is_default=False)
+    assert remove_estate("lab") == (None, (own,))
+    assert own.read_text() == "pw\n"
+
+
+@pytest.mark.parametrize("change", ["another password", "a link"])
+def test_one_that_was_put_in_the_place_of_ours_is_kept(folder: Path, change: str) -> None:
+    add_estate("lab", ENTRY, "pw", is_default=False)
+    own = folder / "lab.password"
+    if change == "a link":
+        own.rename(folder / "elsewhere")
+        own.symlink_to("elsewhere")
+    else:
+        own.write_text("mine\n")
+    before = own.read_text()
+    assert remove_estate("lab") == (None, (own,))
+    assert own.read_text() == before
 
 
 @pytest.mark.parametrize(
@@ -62,11 +79,12 @@ def test_a_password_file_that_another_estate_has_too(folder: Path, other: dict[s
     add_estate("lab", ENTRY, "pw", is_default=False)
     add_estate("nowhere", {**ENTRY, "password_file": "~no-such-user/x"}, None, is_default=False)
     add_estate("other", {**ENTRY, **other}, None, is_default=False)
-    assert remove_estate("lab") is None
-    assert (folder / "lab.password").read_text() == "pw\n"
+    own = folder / "lab.password"
+    assert remove_estate("lab") == (None, (own,))
+    assert own.read_text().startswith("pw\n")
     with pytest.raises(InvalidArgument, match=r"lab\.password has the password of .* other"):
         add_estate("lab", ENTRY, "new", is_default=False)
-    assert (folder / "lab.password").read_text() == "pw\n"
+    assert (folder / "lab.password").read_text().startswith("pw\n")
     assert list(read_estates().estates) == ["nowhere", "other"]
 
 
@@ -76,7 +94,7 @@ def test_names_differ_in_more_than_their_case(folder: Path, name: str) -> None:
     add_estate("lab", ENTRY, "pw", is_default=False)
     with pytest.raises(InvalidArgument, match=r"there is an estate 'lab' in .*remove lab`"):
         add_estate(name, ENTRY, "new", is_default=False)
-    assert (folder / "lab.password").read_text() == "pw\n"
+    assert (folder / "lab.password").read_text().startswith("pw\n")
     assert files(folder) == ["estates.lock", "estates.yaml", "lab.password"]
 
 
@@ -184,7 +202,7 @@ def test_a_symbolic_link_stays_one(folder: Path, tmp_path: Path) -> None:
     assert "lab" in real.read_text()
     assert find_estate("lab").complete({})["secret"] == "pw"
     assert "lab.password" not in files(real.parent), "it may be published from there"
-    assert remove_estate("lab") == folder / "lab.password"
+    assert remove_estate("lab").deleted == folder / "lab.password"
     assert files(folder) == ["estates.yaml"]
 
 
@@ -200,6 +218,23 @@ def test_a_write_that_fails_leaves_the_file(folder: Path, monkeypatch: pytest.Mo
         use_estate("lab")
     assert estates_path().read_bytes() == before
     assert files(folder) == ["estates.lock", "estates.yaml"]
+
+
+def test_a_password_is_not_left_without_its_estate(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing was saved, so a second try must not meet a file that nobody knows."""
+    replace = os.replace
+
+    def fail(source: Any, target: Any) -> None:
+        if Path(target).name == "estates.yaml":
+            raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="No space"):
+        add_estate("lab", ENTRY, "pw", is_default=False)
+    assert files(folder) == ["estates.lock"]
 
 
 def test_several_at_once_lose_nothing() -> None:

@@ -267,7 +267,7 @@ def secret_of(estate: NamedEstate) -> Any:
     ("entry", "message"),
     [
         ({}, "estate 'lab' has no password in .*estates.yaml: expected secret, or the key"),
-        ({"password_file": "missing"}, "password_file '.*/missing': .*No such file"),
+        ({"password_file": "missing"}, "password_file '[^']*/missing': No such file[^']*$"),
         ({"password_file": "empty"}, "first line is empty"),
         ({"password_file": "own", "password_files": {"ovm-2": "missing"}}, "password_files: ovm-2"),
     ],

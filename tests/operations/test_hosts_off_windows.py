@@ -121,7 +121,9 @@ def test_a_module_that_does_not_respond_is_not_skipped(modules: Simulator) -> No
     assert start(modules, operator(modules, ex_host_module=False)) is True
 
 
-def test_heartbeats_are_seen_whatever_the_second_look_is(modules: Simulator) -> None:
+@pytest.fixture
+def beating(modules: Simulator) -> Simulator:
+    """The heartbeat file of the second host, which is said to be off, changes."""
     file = heartbeat(modules, 1)
 
     def beat(moment: str) -> None:
@@ -129,6 +131,18 @@ def test_heartbeats_are_seen_whatever_the_second_look_is(modules: Simulator) -> 
 
     beat("")
     modules.misbehave("hook", "libcloud_read_file", times=None, hook=beat)
+    return modules
+
+
+def test_heartbeats_are_seen_whatever_the_second_look_is(beating: Simulator) -> None:
     with pytest.raises(PreconditionFailed, match="changes and is not that of a host"):
-        start(modules, operator(modules, ex_second_look=0))
-    assert calls_of(modules, "start_vm") == []
+        start(beating, operator(beating, ex_second_look=0))
+    assert calls_of(beating, "start_vm") == []
+
+
+def test_a_heartbeat_at_the_address_that_another_host_has_registered(beating: Simulator) -> None:
+    """Long ago; it is that of the host that is said to be off."""
+    beating.hosts[2].records["registered_ip"] = beating.hosts[1].address
+    with pytest.raises(PreconditionFailed, match="changes and is not that of a host"):
+        start(beating, operator(beating))
+    assert calls_of(beating, "start_vm") == []

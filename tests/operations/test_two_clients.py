@@ -16,6 +16,7 @@ from libcloud.compute.base import Node
 from libcloud.compute.types import NodeState
 
 from libcloud_ovm3.errors import NameTaken, OperationIncomplete, Ovm3Error, PreconditionFailed
+from libcloud_ovm3.operations import destroy_vm
 from libcloud_ovm3.simulator import Simulator
 from tests.support import at_once, calls_of, driver_for, fingerprints_of, quietly, simulate
 
@@ -150,6 +151,26 @@ def test_started_by_another_after_both_looks(sim: Simulator, where: int) -> None
     with pytest.raises(PreconditionFailed, match=seen):
         driver.start_node(node, there)
     assert calls_of(sim, "start_vm") == ["start_vm"], "by hand, and not by the driver"
+
+
+def test_started_by_another_while_its_last_domain_is_waited_for(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which may take a minute: its definition would be deleted under a running VM."""
+    sim.add_vm("subject")
+    driver = driver_for(sim)
+    node = driver.ex_get_node_by_name("subject")
+    wait = destroy_vm.wait_ended
+
+    def wait_long(*arguments: Any) -> None:
+        wait(*arguments)
+        driver_for(sim).start_node(node)
+
+    monkeypatch.setattr(destroy_vm, "wait_ended", wait_long)
+    with pytest.raises(PreconditionFailed, match="was not deleted: right before, it is running"):
+        driver.destroy_node(node)
+    assert calls_of(sim, "start_vm", "delete_vm") == ["start_vm"]
+    assert driver.ex_get_node(node.id).state == NodeState.RUNNING
 
 
 def test_a_host_that_falls_silent_after_both_looks(sim: Simulator) -> None:

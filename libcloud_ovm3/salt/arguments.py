@@ -1,0 +1,65 @@
+"""Salt's command line passes texts (``ex_force=true``): checked before anything is sent. Pure."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from libcloud_ovm3.agent.address import parse_flag
+from libcloud_ovm3.agent.call_kinds import parse_seconds
+from libcloud_ovm3.compute.habitual import refuse_unsupported
+from libcloud_ovm3.errors import InvalidArgument
+
+
+def typed(
+    method: Callable[..., Any], given: Mapping[str, Any], others: Collection[str] = ("self", "node")
+) -> dict[str, Any]:
+    """Arguments of a method of the driver, of the types that its signature says.
+
+    :param given: Values by name; None means that an argument is not given.
+    :param others: The method's parameters that do not come from here.
+    :raises InvalidArgument: One is not known or missing, or its value is wrong.
+    """
+    parameters = inspect.signature(method).parameters
+    expected = [name for name in parameters if name not in others]
+    for name in given:
+        if name not in expected:
+            raise InvalidArgument(f"{name}: not known; expected {', '.join(expected) or 'nothing'}")
+    values = {name: value for name, value in given.items() if value is not None}
+    for name in expected:
+        if parameters[name].default is inspect.Parameter.empty and name not in values:
+            raise InvalidArgument(f"{name}: missing; expected {name}=VALUE")
+    return {
+        name: _as_type(name, value, str(parameters[name].annotation))
+        for name, value in values.items()
+    }
+
+
+def _as_type(name: str, value: Any, annotation: str) -> Any:
+    words = set(re.findall(r"\w+", annotation))
+    if "bool" in words:
+        return parse_flag(value, name)
+    if "float" in words:
+        return parse_seconds(value, name, may_be_zero=True)
+    if "Sequence" in words:
+        return _list(name, value)
+    if words & {"str", "NodeLocation"}:
+        return _text(name, value)
+    assert words == {"object"}, annotation
+    refuse_unsupported(**{name: value})
+    return value
+
+
+def _list(name: str, value: Any) -> list[str]:
+    values = value.split(",") if isinstance(value, str) else value
+    if not isinstance(values, list | tuple) or not values:
+        raise InvalidArgument(f"{name} {value!r}: expected a list, or a text with commas")
+    return [_text(name, one) for one in values]
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise InvalidArgument(f"{name} {value!r}: expected a text; in YAML, put it in quotes")
+    return value.strip()

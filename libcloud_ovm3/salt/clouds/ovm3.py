@@ -1,0 +1,298 @@
+"""Salt Cloud's provider ``ovm3``: the functions that Salt looks up, by their names.
+
+Salt puts ``__opts__``, ``__utils__`` and ``__active_provider_name__`` into this module, which it
+loads from its file. How to configure and use it: docs/salt-cloud.md.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from libcloud.common.types import LibcloudError
+from libcloud.compute.base import Node
+from salt import config
+from salt.exceptions import SaltCloudException, SaltCloudSystemExit
+
+from libcloud_ovm3.agent.address import parse_flag
+from libcloud_ovm3.compute import find, records
+from libcloud_ovm3.compute.driver import OVM3NodeDriver
+from libcloud_ovm3.errors import InvalidArgument, Ovm3Warning, shown
+from libcloud_ovm3.salt import listed, provider
+from libcloud_ovm3.salt.arguments import typed
+
+if TYPE_CHECKING:
+    __opts__: dict[str, Any] = {}
+    __utils__: dict[str, Callable[..., Any]] = {}
+    __active_provider_name__: Any = None
+
+__virtualname__ = "ovm3"
+_LOG = logging.getLogger(__name__)
+
+
+# ------------------------------------------------------------------ configuration
+
+
+def __virtual__() -> str | bool:  # noqa: N807 (the name that Salt looks for)
+    """Load this module only where a provider has the driver ``ovm3``."""
+    return __virtualname__ if _provider(__virtualname__) else False
+
+
+def get_configured_provider() -> dict[str, Any] | bool:
+    """Return the provider in use; False, with an error in the log: it is not complete."""
+    found = _provider(_active())
+    missing = provider.what_is_missing(found) if found else ""
+    if missing:
+        _LOG.error("cloud provider %s: %s", _alias(), missing)
+        return False
+    return found or False
+
+
+def _provider(name: str) -> dict[str, Any]:
+    """Read from the provider itself: Salt's own options have keys of the same names."""
+    return dict(config.is_provider_configured(__opts__, name, ()) or {})
+
+
+def _active() -> str:
+    name = __active_provider_name__
+    return getattr(name, "value", lambda: name)() or __virtualname__
+
+
+def _alias() -> str:
+    return _active().partition(":")[0]
+
+
+def _driver() -> OVM3NodeDriver:
+    return OVM3NodeDriver(**provider.driver_arguments(_provider(_active())))
+
+
+@contextmanager
+def _reported() -> Iterator[None]:
+    """Errors as Salt prints them, in one line; warnings in its log, where the driver puts them."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Ovm3Warning)
+            yield
+    except (LibcloudError, NotImplementedError) as error:
+        raise SaltCloudSystemExit(f"{_alias()}: {shown(str(error))}") from error
+
+
+# ------------------------------------------------------------------ listing
+
+
+def _listing(method: str, form: Callable[[Any], dict[str, Any]]) -> Callable[..., Any]:
+    """Make a function that lists something."""
+
+    def list_them(kwargs: dict[str, Any] | None = None, call: str | None = None) -> dict[str, Any]:
+        _refuse(call, "action")
+        try:
+            with _reported():
+                arguments = typed(getattr(OVM3NodeDriver, method), kwargs or {})
+                return form(getattr(_driver(), method)(**arguments))
+        except SaltCloudSystemExit as error:
+            if call is None and multiprocessing.current_process().daemon:
+                _end_worker(str(error))
+            raise
+
+    list_them.__doc__ = f"Call the driver's ``{method}``."
+    return list_them
+
+
+def _end_worker(message: str) -> None:
+    """Make the command fail in which a worker of Salt's pool lists VMs.
+
+    Salt takes every Exception in there for an empty list: VMs that cannot be read would be absent,
+    created twice, and "already destroyed". A SystemExit it reports, with a traceback.
+    """
+    sys.tracebacklimit = 0  # of this process, which Salt ends now; the message says all
+    raise SystemExit(message) from None
+
+
+def _refuse(call: str | None, kind: str) -> None:
+    """Refuse what is not an action, or not a function: Salt calls either as either."""
+    if call == kind == "action":
+        raise SaltCloudSystemExit("this is not an action: expected salt-cloud -f NAME PROVIDER")
+    if call == kind == "function":
+        raise SaltCloudSystemExit("this is not a function: expected salt-cloud -a NAME VM")
+
+
+avail_sizes = _listing("list_sizes", lambda found: listed.by_name(found, records.size_record))
+avail_images = _listing("list_images", lambda found: listed.by_name(found, records.image_record))
+avail_locations = _listing(
+    "list_locations", lambda found: listed.by_name(found, records.host_record)
+)
+list_nodes = _listing("list_nodes", lambda found: listed.nodes_by_name(found, listed.brief))
+list_nodes_min = _listing("list_nodes", lambda found: listed.nodes_by_name(found, listed.minimal))
+_list_nodes_full = _listing("list_nodes", lambda found: listed.nodes_by_name(found, listed.full))
+
+
+def list_nodes_full(
+    kwargs: dict[str, Any] | None = None, call: str | None = None
+) -> dict[str, Any]:
+    """List all that is known of each VM."""
+    nodes: dict[str, Any] = _list_nodes_full(kwargs, call)
+    __utils__["cloud.cache_node_list"](nodes, _alias(), __opts__)
+    return nodes
+
+
+def list_nodes_select(
+    kwargs: dict[str, Any] | None = None, call: str | None = None
+) -> dict[str, Any]:
+    """List what ``query.selection`` names."""
+    selection = __opts__.get("query.selection") or ["id", "name", "state"]
+    nodes = _list_nodes_full(kwargs, call)
+    return {name: {key: one.get(key) for key in selection} for name, one in nodes.items()}
+
+
+def show_instance(
+    name: str | None = None, kwargs: dict[str, Any] | None = None, call: str | None = None
+) -> dict[str, Any]:
+    """Show all that is known of one VM."""
+    _refuse(call, "function")
+    with _reported():
+        arguments = typed(OVM3NodeDriver.ex_get_node_details, kwargs or {})
+        node = listed.full(_find(_driver(), name, arguments))
+    __utils__["cloud.cache_node"](node, _active(), __opts__)
+    return node
+
+
+# ------------------------------------------------------------------ actions and functions
+
+
+def _action(method: str) -> Callable[..., Any]:
+    """Make an action: a method of the driver whose first argument is a node."""
+
+    def act(
+        name: str | None = None, kwargs: dict[str, Any] | None = None, call: str | None = None
+    ) -> Any:
+        _refuse(call, "function")
+        with _reported():
+            arguments = typed(getattr(OVM3NodeDriver, method), kwargs or {})
+            driver = _driver()
+            node = _find(driver, name, arguments)
+            return _plain(getattr(driver, method)(node, **arguments))
+
+    act.__doc__ = f"Call the driver's ``{method}``."
+    return act
+
+
+def _function(method: str) -> Callable[..., Any]:
+    """Make a function: any other method of the driver."""
+
+    def call_it(kwargs: dict[str, Any] | None = None, call: str | None = None) -> Any:
+        _refuse(call, "action")
+        with _reported():
+            arguments = typed(getattr(OVM3NodeDriver, method), kwargs or {})
+            return _plain(getattr(_driver(), method)(**arguments))
+
+    call_it.__doc__ = f"Call the driver's ``{method}``."
+    return call_it
+
+
+def _find(driver: OVM3NodeDriver, name: str | None, arguments: dict[str, Any]) -> Node:
+    return find.find_vm(driver, str(name), arguments.get("ex_hosts_off", ()))
+
+
+def _plain(result: Any) -> Any:
+    return listed.full(result) if hasattr(result, "public_ips") else result
+
+
+start = _action("start_node")
+stop = _action("stop_node")
+reboot = _action("reboot_node")
+ex_get_node = _function("ex_get_node")
+ex_get_node_by_name = _function("ex_get_node_by_name")
+ex_get_node_details = _action("ex_get_node_details")
+ex_list_orphans = _function("ex_list_orphans")
+ex_list_own_disks = _action("ex_list_own_disks")
+ex_put_back = _function("ex_put_back")
+_destroy = _action("destroy_node")
+
+
+def destroy(
+    name: str | None = None, kwargs: dict[str, Any] | None = None, call: str | None = None
+) -> Any:
+    """Destroy a VM, and its own disks."""
+    _refuse(call, "function")
+    known = {"name": name, "provider": _active()}
+    _event("destroying", known)
+    done = _destroy(name, kwargs, call)
+    _event("destroyed", known)
+    __utils__["cloud.delete_minion_cachedir"](name, _alias(), __opts__)
+    return done
+
+
+# ------------------------------------------------------------------ create
+
+
+def create(vm_: dict[str, Any]) -> dict[str, Any]:
+    """Create a VM and start it. With ``deploy``, install Salt in it.
+
+    The driver reads the estate anew and refuses a name that is taken or cannot be proven to be
+    free, whatever Salt has listed before.
+    """
+
+    def setting(key: str) -> Any:
+        return config.get_cloud_config_value(key, vm_, __opts__, search_global=False)
+
+    name = vm_["name"]
+    with _reported():
+        arguments = provider.create_arguments(setting, vm_)
+        image_name, size_name = _required(setting, "image"), _required(setting, "size")
+        deploy = config.get_cloud_config_value("deploy", vm_, __opts__, default=False)
+        deploys = parse_flag(deploy, "deploy")
+        if deploys and not (setting("ssh_host") and arguments.get("ex_start", True)):
+            raise InvalidArgument(
+                f"{name}: nothing was created: with deploy on, Salt connects to the VM, but no "
+                f"agent knows the addresses of VMs; expected deploy: False, or ssh_host: ADDRESS "
+                f"(and ex_start not False)"
+            )
+        driver = _driver()
+        image = find.find_image(driver, image_name)
+        size = listed.named(driver.list_sizes(), "size", size_name)
+        host = setting("location")
+        location = find.find_host(driver, str(host)) if provider.is_given(host) else None
+        _event("creating", vm_)
+        node = driver.create_node(name, size, image, location, **arguments)
+    installed = _deploy(vm_, setting("ssh_host"), node) if deploys else {}
+    _event("created", vm_)
+    return {**installed, **listed.full(node)}
+
+
+def _required(setting: Callable[[str], Any], key: str) -> str:
+    value = setting(key)
+    if not isinstance(value, str) or not value:
+        raise InvalidArgument(f"{key} {value!r}: expected a name or an id, in the profile or map")
+    return value
+
+
+def _deploy(vm_: dict[str, Any], address: str, node: Node) -> dict[str, Any]:
+    """Install Salt in a new VM, over SSH."""
+    settings = {**vm_, "ssh_host": address}
+    if settings.get("password") == _provider(_active()).get("password"):
+        settings["password"] = None  # the agents' own, which is not for guests
+    what = f"{_alias()}: {node.name} ({node.id}) was created, but has no Salt"
+    try:
+        installed: dict[str, Any] = __utils__["cloud.bootstrap"](settings, __opts__)
+    except SaltCloudException as error:
+        raise SaltCloudSystemExit(f"{what}: {shown(str(error))}") from error
+    if "Error" in installed:
+        raise SaltCloudSystemExit(f"{what}: {shown(str(installed['Error']))}")
+    return installed
+
+
+def _event(tag: str, about: dict[str, Any]) -> None:
+    keys = ["name", "profile", "provider", "driver"]
+    __utils__["cloud.fire_event"](
+        "event",
+        tag,
+        f"salt/cloud/{about['name']}/{tag}",
+        args=__utils__["cloud.filter_event"](tag, about, keys),
+        sock_dir=__opts__["sock_dir"],
+        transport=__opts__["transport"],
+    )

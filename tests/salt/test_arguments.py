@@ -1,0 +1,67 @@
+"""Texts of Salt's command line become what the driver's methods take, or are refused."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+
+from libcloud_ovm3 import OVM3NodeDriver
+from libcloud_ovm3.errors import InvalidArgument
+from libcloud_ovm3.salt.arguments import typed
+from tests.salt.test_functions import methods
+
+STOP, START = OVM3NodeDriver.stop_node, OVM3NodeDriver.start_node
+DESTROY, PUT_BACK = OVM3NodeDriver.destroy_node, OVM3NodeDriver.ex_put_back
+
+
+@pytest.mark.parametrize(
+    ("method", "given", "expected"),
+    [
+        (STOP, {"ex_force": "true", "ex_timeout": "2"}, {"ex_force": True, "ex_timeout": 2.0}),
+        (STOP, {"ex_force": False, "ex_timeout": 0}, {"ex_force": False, "ex_timeout": 0.0}),
+        (STOP, {"ex_hosts_off": "a, b"}, {"ex_hosts_off": ["a", "b"]}),
+        (STOP, {"ex_hosts_off": ["a", "b"]}, {"ex_hosts_off": ["a", "b"]}),
+        (STOP, {"ex_force": None}, {}),
+        (START, {"ex_location": "ovm-1"}, {"ex_location": "ovm-1"}),
+        (DESTROY, {"ex_disks": "/a/b.img"}, {"ex_disks": ["/a/b.img"]}),
+        (PUT_BACK, {"path": "/a", "operation": "12"}, {"path": "/a", "operation": "12"}),
+    ],
+)
+def test_what_is_taken(method: Any, given: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert typed(method, given) == expected
+
+
+@pytest.mark.parametrize(
+    ("method", "given", "message"),
+    [
+        (STOP, {"ex_force": "yess"}, "ex_force 'yess': expected True or False"),
+        (STOP, {"ex_force": ""}, "ex_force '': expected True or False"),
+        (STOP, {"ex_timeout": "soon"}, "ex_timeout 'soon': expected seconds"),
+        (STOP, {"ex_timeout": "nan"}, "ex_timeout 'nan': expected seconds"),
+        (STOP, {"ex_hosts_off": "a,,b"}, "ex_hosts_off '': expected a text"),
+        (STOP, {"ex_hosts_off": []}, r"ex_hosts_off \[\]: expected a list"),
+        (STOP, {"ex_hosts_off": [1]}, "ex_hosts_off 1: expected a text; in YAML, put it in quotes"),
+        (STOP, {"ex_forse": "1"}, "ex_forse: not known; expected ex_force, ex_timeout, ex_hosts_o"),
+        (STOP, {"node": "x"}, "node: not known"),
+        (START, {"ex_location": 7}, "ex_location 7: expected a text"),
+        (PUT_BACK, {"path": "/a"}, "operation: missing; expected operation=VALUE"),
+        (PUT_BACK, {"path": "/a", "operation": None}, "operation: missing"),
+        (PUT_BACK, {"path": "", "operation": "x"}, "path '': expected a text"),
+        (OVM3NodeDriver.ex_list_orphans, {"x": "y"}, "x: not known; expected nothing"),
+        (OVM3NodeDriver.list_nodes, {"ex_strict": "x"}, "ex_strict 'x': expected True or False"),
+    ],
+)
+def test_what_is_refused(method: Any, given: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidArgument, match=message):
+        typed(method, given)
+
+
+@pytest.mark.parametrize("method", sorted(methods()))
+def test_the_type_of_every_argument_is_known(method: str) -> None:
+    """A new type, a number of disks say, needs its line in ``_as_type``."""
+    function = getattr(OVM3NodeDriver, method)
+    parameters = inspect.signature(function).parameters
+    for name in set(parameters) - {"self", "node"}:
+        assert typed(function, {name: "1"}, set(parameters) - {name}).keys() == {name}

@@ -1,0 +1,70 @@
+"""The functions of the cloud module, as its source has them: none of the driver's is forgotten."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+from libcloud.compute.base import NodeDriver
+
+import libcloud_ovm3.salt
+from libcloud_ovm3 import OVM3NodeDriver
+
+CLOUDS = Path(libcloud_ovm3.salt.__file__).parent / "clouds"
+SOURCE = (CLOUDS / "ovm3.py").read_text(encoding="utf-8")
+MADE = {
+    name: (maker, method)
+    for name, maker, method in re.findall(
+        r'^(\w+) = _(action|function|listing)\(\s*"(\w+)"', SOURCE, re.MULTILINE
+    )
+}
+DEFINED = {node.name for node in ast.parse(SOURCE).body if isinstance(node, ast.FunctionDef)}
+# What Salt's own modules have in common.
+STANDARD = set(
+    "get_configured_provider avail_sizes avail_images avail_locations list_nodes list_nodes_min "
+    "list_nodes_full list_nodes_select show_instance create destroy start stop reboot".split()
+)
+
+
+def methods() -> set[str]:
+    """The methods of the driver that are called by an action or a function."""
+    return {method for _, method in MADE.values()}
+
+
+def test_salt_finds_the_standard_functions() -> None:
+    assert {*MADE, *DEFINED} >= STANDARD
+
+
+def test_every_method_of_the_driver_has_its_line() -> None:
+    own = {name for name in dir(OVM3NodeDriver) if name.startswith("ex_")} - set(dir(NodeDriver))
+    own = {name for name in own if callable(getattr(OVM3NodeDriver, name))}
+    assert len(own) >= 6
+    assert own - set(MADE) == set(), "libcloud_ovm3/salt/clouds/ovm3.py: one line for each"
+    assert own <= methods()
+
+
+def test_what_takes_a_node_is_an_action() -> None:
+    for maker, method in MADE.values():
+        takes = "node" in getattr(OVM3NodeDriver, method).__annotations__
+        assert (maker == "action") is takes, method
+
+
+def test_what_methods_return_is_known() -> None:
+    """Plain data, or a node; Salt shows every other object as a text in angle brackets."""
+    returned = {
+        str(getattr(OVM3NodeDriver, method).__annotations__["return"])
+        for maker, method in MADE.values()
+        if maker != "listing"
+    }
+    assert returned <= {"Node", "bool", "list[str]", "list[dict[str, Any]]"}
+
+
+def test_nothing_else_is_public() -> None:
+    """Salt offers every public function of the module to its user."""
+    names = {name for name in {*MADE, *DEFINED} if not name.startswith("_")}
+    assert names - STANDARD == {name for name in names if name.startswith("ex_")}
+    assert [one.name for one in CLOUDS.glob("*.py")] in (
+        ["ovm3.py", "__init__.py"],
+        ["__init__.py", "ovm3.py"],
+    )

@@ -1,0 +1,54 @@
+"""What Salt lists: plain data, by name, and never one VM in the place of two."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from libcloud_ovm3.errors import InvalidArgument
+from libcloud_ovm3.salt import listed
+from tests.support import driver_for, simulate
+
+
+def test_nodes_are_plain_data() -> None:
+    with simulate(hosts=1, vms=1) as sim:
+        [node] = driver_for(sim).list_nodes()
+    for form in (listed.brief, listed.full, listed.minimal):
+        record = form(node)
+        assert json.loads(json.dumps(record)) == record
+    assert listed.brief(node) == {
+        "id": node.id,
+        "name": "seed-1",
+        "state": "RUNNING",
+        "size": "tiny",
+        "image": None,
+        "public_ips": [],
+        "private_ips": [],
+    }
+    assert listed.brief(node).items() <= listed.full(node).items()
+    assert listed.full(node)["host"] == "ovm-1"
+    assert listed.minimal(node) == {"id": node.id, "state": "RUNNING"}
+
+
+def test_vms_that_share_a_name() -> None:
+    """C02: 35 of one name, 18 of another; none is hidden, and no name looks free."""
+    with simulate(hosts=1, vms=0) as sim:
+        for name, number in (("bridge-free", 35), ("nat-free", 18), ("one", 1)):
+            for _ in range(number):
+                sim.add_vm(name, disk=False)
+        nodes = driver_for(sim).list_nodes()
+    records = listed.nodes_by_name(nodes, listed.minimal)
+    assert {record["id"] for record in records.values()} >= {node.id for node in nodes}
+    assert len(records) == 54 + 2
+    assert records["bridge-free"]["state"] == listed.AMBIGUOUS
+    assert len(records["bridge-free"]["id"].split(", ")) == 35
+    assert records["one"]["state"] == "STOPPED"
+
+
+def test_by_id_or_name() -> None:
+    with simulate(hosts=1, vms=0) as sim:
+        sizes = driver_for(sim).list_sizes()
+    assert listed.named(sizes, "size", "small") is listed.named(sizes, "size", "Small")
+    with pytest.raises(InvalidArgument, match="size 'smal': expected one of tiny, small, "):
+        listed.named(sizes, "size", "smal")

@@ -1,0 +1,87 @@
+"""Keys of providers and profiles become the driver's arguments, and of create_node."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from libcloud_ovm3 import OVM3NodeDriver
+from libcloud_ovm3.errors import InvalidArgument
+from libcloud_ovm3.salt.provider import create_arguments, driver_arguments, what_is_missing
+
+PIN = {"ovm-1": "3f" * 32}
+FULL = {"user": "oracle", "password": "secret", "host": "ovm-1", "ex_fingerprint": PIN}
+SALTS_OWN = {"driver": "ovm3", "profiles": {}, "minion": {"master": "x"}, "image": "ol6"}
+
+
+def test_an_estate_is_enough() -> None:
+    assert driver_arguments({"estate": "lab", **SALTS_OWN}) == {"ex_estate": "lab"}
+
+
+def test_the_drivers_names_and_two_usual_ones() -> None:
+    arguments = driver_arguments({**FULL, **SALTS_OWN, "port": 8899, "ex_read_only": "true"})
+    driver = OVM3NodeDriver(**arguments)
+    assert (driver.key, driver.secret, driver.ex_read_only) == ("oracle", "secret", True)
+    assert driver.connection.port == 8899
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_what_is_empty_is_not_given(nothing: object) -> None:
+    assert driver_arguments({**FULL, "port": nothing, "estate": nothing}) == driver_arguments(FULL)
+
+
+@pytest.mark.parametrize(
+    ("without", "missing"),
+    [
+        ("user", "no user: expected estate"),
+        ("password", "no password: expected"),
+        ("host", "no host: expected"),
+        ("user password host", "no user and no password and no host: expected estate (the name"),
+    ],
+)
+def test_what_is_missing(without: str, missing: str) -> None:
+    provider = {key: value for key, value in FULL.items() if key not in without.split()}
+    assert what_is_missing(provider).startswith(missing)
+    with pytest.raises(InvalidArgument):
+        driver_arguments(provider)
+    assert what_is_missing({**provider, "estate": "lab"}) == ""
+
+
+def test_other_ways_to_say_the_same() -> None:
+    assert what_is_missing({**FULL, "host": None, "ex_hosts": ["ovm-1"]}) == ""
+    assert what_is_missing({**FULL, "password": "", "ex_passwords": {"ovm-1": "x"}}) == ""
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"ex_fingerprnt": "x"}, "ex_fingerprnt: not known; expected one of .*ex_fingerprint"),
+        ({"ex_clock": "x"}, "ex_clock: not known"),
+        ({"password": 123}, "password: expected a text; in YAML, put it in quotes$"),
+    ],
+)
+def test_what_is_refused(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidArgument, match=message):
+        driver_arguments({**FULL, **wrong})
+
+
+def test_the_arguments_of_create_node() -> None:
+    settings = {**FULL, **SALTS_OWN, "name": "x", "size": "small", "networks": "", "ex_tags": None}
+    assert create_arguments(settings.get, settings) == {}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"networks": ["a"]}, "networks: not supported yet"),
+        ({"ex_userdata": "#cloud-config"}, "ex_userdata: not supported yet"),
+        ({"ex_nets": ["a"]}, "ex_nets: not known; expected one of"),
+        ({"ex_hosts_off": ["a"]}, "ex_hosts_off: not possible in a provider, profile or map: a fi"),
+        ({"ex_allow_same_name": True}, "ex_allow_same_name: not possible in .* by their names"),
+    ],
+)
+def test_what_a_profile_cannot_have(wrong: dict[str, Any], message: str) -> None:
+    settings = {**FULL, **wrong}
+    with pytest.raises(InvalidArgument, match=message):
+        create_arguments(settings.get, settings)
