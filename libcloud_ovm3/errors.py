@@ -116,17 +116,17 @@ class Ovm3Error(LibcloudError):
     @property
     def node_id(self) -> str | None:
         """The id of the node that the error concerns, the first one if there are several."""
-        return self.nodes[0]["id"] if self.nodes else None
+        return self.nodes[0].get("id") if self.nodes else None
 
     @property
     def node_name(self) -> str | None:
         """The name of that node."""
-        return self.nodes[0]["name"] if self.nodes else None
+        return self.nodes[0].get("name") if self.nodes else None
 
     @property
     def node_state(self) -> str | None:
         """The state of that node as it was read last; None also if it was not read."""
-        return self.nodes[0]["state"] if self.nodes else None
+        return self.nodes[0].get("state") if self.nodes else None
 
     def __str__(self) -> str:
         return shown(str(self.value))

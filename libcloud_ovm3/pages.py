@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 _HERE = Path(__file__).parent
+_NAMED = "the page {} of the documentation"
 
 
 def folder() -> Path | None:
@@ -22,4 +24,12 @@ def page(name: str) -> str:
     :param name: The name of its file, such as ``tls.md``.
     """
     where = folder()
-    return f"the page {name} of the documentation" if where is None else str(where / name)
+    return _NAMED.format(name) if where is None else str(where / name)
+
+
+def by_name(text: str) -> str:
+    """A text that names pages, for readers on other machines, where the paths lead nowhere."""
+    where = folder()
+    if where is None:
+        return text
+    return re.sub(re.escape(f"{where}/") + r"([\w-]+\.md)", _NAMED.format(r"\1"), text)

@@ -209,3 +209,9 @@ def test_every_exception_of_the_package_pickles() -> None:
         error = make(cls) if issubclass(cls, errors.Ovm3Error) else cls("text")
         for again in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
             assert (type(again), again.args, state(again)) == (cls, error.args, state(error))
+
+
+def test_a_node_of_which_not_everything_is_given() -> None:
+    """As a program's own test may make one: what is not given was not read."""
+    error = pickle.loads(pickle.dumps(errors.NameTaken("taken", nodes=[{"id": "1"}])))
+    assert (error.node_id, error.node_name, error.node_state) == ("1", None, None)

@@ -30,6 +30,7 @@ from libcloud_ovm3.diagnostics.inventory import InventoryData, build_inventory
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
 from libcloud_ovm3.estate.space import Space, read_spaces
 from libcloud_ovm3.estates_file.changing import write_file
+from libcloud_ovm3.pages import by_name
 from libcloud_ovm3.report import Report, render
 
 _STDOUT = Path("-")
@@ -124,7 +125,7 @@ def _report(
         made_at=collected.now,
         version=__version__,
         inventory=inventory_with_option_names(build_inventory(data)),
-        findings=tuple(map(_finding_with_option_names, findings)),
+        findings=tuple(map(_for_readers, findings)),
         spaces={one.key: space for one, space in zip(repositories, spaces, strict=True)},
         errors=tuple(unread),
     )
@@ -134,8 +135,10 @@ def _space_with_option_names(one: Space) -> Space:
     return replace(one, reason=with_option_names(str(one.error))) if one.error else one
 
 
-def _finding_with_option_names(one: Finding) -> Finding:
-    found, means, advice = map(with_option_names, (one.found, one.means, one.advice))
+def _for_readers(one: Finding) -> Finding:
+    """The finding with names of options; the page may be read where the documentation is not."""
+    texts = (by_name(with_option_names(text)) for text in (one.found, one.means, one.advice))
+    found, means, advice = texts
     return replace(one, found=found, means=means, advice=advice)
 
 

@@ -1,8 +1,9 @@
-"""How much space the file systems of repositories have, as the storage plug-in reports it.
+"""How much space the file systems of repositories have: from the host module, or the plug-in.
 
-The plug-in reports sizes only of what it has mounted itself: none after a reboot of the host until
-something mounts the export again (agent-behaviour 9.4, flows 7). Nothing is mounted here. Two
-repositories may be on one file system of their server, so sizes must not be added up.
+The host module reports every mounted repository. The storage plug-in reports sizes only of NFS
+exports that it has mounted itself: none after a reboot of the host until something mounts the
+export again (agent-behaviour 9.4, flows 7). Nothing is mounted here. Two repositories may be on one
+file system of their server, so sizes must not be added up.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.address import Address
@@ -46,6 +48,59 @@ class Space:
 def read_spaces(repositories: Sequence[Repository]) -> list[Space]:
     """Read the space of repositories, in their order.
 
+    Where a host with the host module has mounted them, one read of one such host. The plug-in is
+    asked for those that remain.
+    """
+    found = _from_modules(repositories)
+    rest = [one for one, space in zip(repositories, found, strict=True) if space.size_bytes is None]
+    asked = iter(_from_plugins(rest))
+    return [one if one.size_bytes is not None else _better(next(asked), one) for one in found]
+
+
+def _better(plugin: Space, module: Space) -> Space:
+    """What the plug-in reports; why the module reports nothing, if neither has sizes."""
+    return plugin if plugin.size_bytes is not None or not module.error else module
+
+
+def _from_modules(repositories: Sequence[Repository]) -> list[Space]:
+    """The space that a host module reports of each; without sizes, if there is none that does."""
+    chosen = [
+        next((view for view in one.mounted_on if view.module), None) if one.is_clear else None
+        for one in repositories
+    ]
+    views = {view.address: view for view in chosen if view is not None}
+    answers = dict(zip(views, map_hosts(_mounts_of_module, list(views.values())), strict=True))
+
+    def space(repository: Repository, view: HostView | None) -> Space:
+        answer = {} if view is None else answers[view.address]
+        if isinstance(answer, Ovm3Error):
+            return Space(error=answer)
+        return answer.get(repository.path, Space())
+
+    return [space(one, view) for one, view in zip(repositories, chosen, strict=True)]
+
+
+def _mounts_of_module(view: HostView) -> dict[str, Space]:
+    """The space of what a host has mounted, by its mount point.
+
+    :raises Ovm3Error: The host did not answer.
+    """
+    entries = view.module.free_space() if view.module else []
+    return {str(entry.get("mount")): _space_of_mount(view, entry) for entry in entries}
+
+
+def _space_of_mount(view: HostView, entry: Mapping[str, Any]) -> Space:
+    size, free, error = (entry.get(key) for key in ("size_bytes", "free_bytes", "error"))
+    if isinstance(size, int) and isinstance(free, int) and 0 <= free <= size and size:
+        return Space(size, free)
+    why = error or f"{free!r} free bytes of {size!r}"
+    text = f"{view.label}: libcloud_free_space of {entry.get('mount')}: {why}"
+    return Space(error=Ovm3Error(text, host=str(view.address), function="libcloud_free_space"))
+
+
+def _from_plugins(repositories: Sequence[Repository]) -> list[Space]:
+    """The space that the storage plug-in reports of each.
+
     One read per host that has mounted one on NFS, for its mounts; one per repository that the
     plug-in of such a host has mounted, and further hosts are asked only if that brings no sizes.
     """
@@ -77,7 +132,7 @@ def _export(repository: Repository) -> Export | str:
     try:
         return export_of(repository)
     except PreconditionFailed:
-        return "the agent reports the space of NFS exports only"
+        return "without the host module, the space of NFS exports only can be read"
 
 
 def _read_space(views: Sequence[HostView], export: Export, mounts: _Mounts) -> Space:

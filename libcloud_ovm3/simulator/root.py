@@ -48,8 +48,8 @@ class Options:
 
         :raises SimulatorError: A value is not valid.
         """
-        if not 1 <= self.hosts <= 250:
-            raise SimulatorError(f"hosts must be from 1 to 250, not {self.hosts}")
+        if not (isinstance(self.hosts, int) and 1 <= self.hosts <= 250):
+            raise SimulatorError(f"hosts must be from 1 to 250, not {self.hosts!r}")
         if not self.version.startswith(VERSIONS):
             raise SimulatorError(f"version must be 3.2.x, 3.3.x or 3.4.x, not {self.version!r}")
         if self.repositories < 1:

@@ -181,6 +181,7 @@ class Simulator:
                 host.user, host.first_password = self.user, self.password
             self._trees = self._make_trees()
             self._trees.prepare(self.hosts, self._with_module)
+            self._backend.rules.check(self.hosts)
             self._ports = self._make_ports()
             last = self._state.values["port"]
             self._state.values["port"] = self._ports.open_all(self.hosts, last)
@@ -273,15 +274,19 @@ class Simulator:
         """Make the ``nth`` call of a function fail; see :class:`Rule` for the settings.
 
         :returns: The rule, whose ``hits`` counts the calls that it has affected.
-        :raises SimulatorError: The kind is unknown, or a setting is missing.
+        :raises SimulatorError: The kind, the function or the host is unknown, or a setting is
+            missing.
         """
         rule = Rule(kind, function, host, nth, times, seconds, text, hook, value)
-        self._backend.rules.add(rule)
+        self.add_rule(rule)
         return rule
 
     def add_rule(self, rule: Rule) -> None:
-        """Put a rule in force."""
-        self._backend.rules.add(rule)
+        """Put a rule in force.
+
+        :raises SimulatorError: There is no such function or host.
+        """
+        self._backend.rules.add(rule, self.hosts)
 
     def clear_misbehaviour(self) -> None:
         """Remove all rules."""

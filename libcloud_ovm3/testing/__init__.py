@@ -2,9 +2,9 @@
 
 Three ways in (docs/testing-with-ovm3.md)::
 
-    def test_web(ovm3_estate): ...                    # pytest's fixture, over HTTPS on loopback
-    with mount(requests_mock) as estate: ...          # in this process, with requests-mock
-    AgentConnection.conn_class = OVM3MockHttp         # in this process, as libcloud's own tests
+    def test_web(ovm3_estate): ...  # pytest's fixture, over HTTPS on loopback
+    with mount(requests_mock) as estate: ...  # in this process, with requests-mock
+    mock.patch.object(AgentConnection, "conn_class", OVM3MockHttp)  # as libcloud's own tests
 
 :class:`OVM3MockHttp` is in :mod:`libcloud_ovm3.testing.mockhttp`, as it needs ``requests-mock``.
 """

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
 
 import requests
 
 from libcloud_ovm3.agent.tls import NeverSent
-from libcloud_ovm3.simulator import Hanging, Response
+from libcloud_ovm3.simulator import Hanging, Response, SimulatorError
 from libcloud_ovm3.testing.simulated import SimulatedEstate
 
 _PORTS = {"https": 443, "http": 80}
+# requests-mock does not tell what was mounted before.
+_MOUNTED: WeakKeyDictionary[Any, list[SimulatedEstate]] = WeakKeyDictionary()
 
 
 class NotConnected(NeverSent, requests.ConnectionError):
@@ -28,8 +31,26 @@ def mount(requests_mock: Any, hosts: int = 3, **options: Any) -> SimulatedEstate
     :param hosts: How many hosts: 127.0.0.2, 127.0.0.3, ..., on port 8899.
     :param options: As of :class:`.SimulatedEstate`.
     :returns: The estate; close it, or use it in a ``with`` block.
+    :raises SimulatorError: ``requests_mock`` is something else, such as the module of that name; or
+        another estate that is mounted there has one of these addresses: of two, the later one would
+        get the requests of both.
     """
+    if not hasattr(requests_mock, "add_matcher"):
+        raise SimulatorError(
+            f"mount: expected the fixture requests_mock or a started requests_mock.Mocker, "
+            f"not {requests_mock!r}"
+        )
     estate = SimulatedEstate(hosts, listen=False, **options)
+    mounted = [one for one in _MOUNTED.get(requests_mock, ()) if one.is_open]
+    taken = {(host.address, host.port) for one in mounted for host in one.hosts}
+    for host in estate.hosts:
+        if (host.address, host.port) in taken:
+            estate.close()
+            raise SimulatorError(
+                f"{host.address}:{host.port} belongs to another estate that is mounted there: pass "
+                f"addresses=, such as ['ovm-1:{host.port}'], or close the other one"
+            )
+    _MOUNTED[requests_mock] = [*mounted, estate]
     requests_mock.add_matcher(lambda request: _matched(estate, request))
     return estate
 

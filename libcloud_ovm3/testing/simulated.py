@@ -9,7 +9,7 @@ from libcloud.compute.base import Node
 
 from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.compute.driver import OVM3NodeDriver
-from libcloud_ovm3.simulator import Rule, SimulatedHost, SimulatedTime, Simulator
+from libcloud_ovm3.simulator import Rule, SimulatedHost, SimulatedTime, Simulator, SimulatorError
 
 
 class SimulatedEstate:
@@ -28,11 +28,13 @@ class SimulatedEstate:
     :raises SimulatorError: An argument is not valid, or the library ``cryptography`` is missing.
 
     :ivar simulator: The :class:`.Simulator`, for everything that is not here.
+    :ivar is_open: Whether it has not been closed yet.
     """
 
     def __init__(self, hosts: int = 3, **options: Any) -> None:
         self.simulator = Simulator(hosts, **{"clock": SimulatedTime(), **options})
         self.simulator.start()
+        self.is_open = True
 
     def __enter__(self) -> SimulatedEstate:
         return self
@@ -42,6 +44,7 @@ class SimulatedEstate:
 
     def close(self) -> None:
         """End it and delete its files. Calling it again has no effect."""
+        self.is_open = False
         self.simulator.stop()
 
     # -- the driver ---------------------------------------------------------------------------
@@ -84,9 +87,14 @@ class SimulatedEstate:
     def runs_on(self, node: Node | str) -> list[int]:
         """The indexes of the hosts that run a VM, as they see it themselves: no driver is asked.
 
-        :param node: The node, or its id.
+        :param node: The node, or its id. One that does not exist runs nowhere.
+        :raises SimulatorError: A text is not the id of a node, but a name, for example.
         """
-        wanted = uuid.UUID(node if isinstance(node, str) else node.id)
+        node_id = node if isinstance(node, str) else node.id
+        try:
+            wanted = uuid.UUID(node_id)
+        except ValueError:
+            raise SimulatorError(f"runs_on: {node_id!r} is not the id of a node") from None
         return [
             host.index
             for host in self.hosts
@@ -99,8 +107,12 @@ class SimulatedEstate:
 
         :param folder: ``VirtualDisks``, ``VirtualMachines``, ``Templates`` or ``ISOs``; ``""`` for
             all. Those of another repository: ``estate.simulator.path_of(id)``.
+        :raises SimulatorError: There is no such folder.
         """
         repository = self.simulator.repository_path
+        if not (repository / folder).is_dir():
+            there = ", ".join(sorted(one.name for one in repository.iterdir() if one.is_dir()))
+            raise SimulatorError(f"files: the repository has no folder {folder!r}, but {there}")
         found = (repository / folder).rglob("*")
         return sorted(str(one.relative_to(repository)) for one in found if one.is_file())
 
@@ -111,7 +123,11 @@ class SimulatedEstate:
         :param running_on: The index of the host that runs it; None: it is stopped.
         :param options: As of :meth:`.Simulator.add_vm`, such as ``config={"memory": 512}``.
         :returns: The id of its node.
+        :raises SimulatorError: There is no such host.
         """
+        if running_on is not None and running_on not in range(len(self.hosts)):
+            last = len(self.hosts) - 1
+            raise SimulatorError(f"there is no host {running_on!r}: running_on= is 0 to {last}")
         node_id = str(options.pop("uuid", None) or uuid.uuid4())
         self.simulator.add_vm(name, uuid=node_id, running_on=running_on, **options)
         return node_id
@@ -128,7 +144,8 @@ class SimulatedEstate:
         :param details: ``host`` (the index of one host), ``nth`` (from which call on), ``times``
             (how many calls; None: all from then on), ``text`` (of the fault), ``seconds``.
         :returns: The rule; its ``hits`` counts the calls that it has affected.
-        :raises SimulatorError: The kind is unknown, or a detail is missing.
+        :raises SimulatorError: The kind, the function or the host is unknown, or a detail is
+            missing or out of range.
         """
         return self.simulator.misbehave(kind, function, **details)
 

@@ -96,6 +96,9 @@ def test_no_message_names_an_argument_of_python() -> None:
         ("ex_force=True powers it off", "force: true powers it off"),
         ("VM 'ex_force' stays", "VM 'ex_force' stays"),
         ("is taken: x; ex_allow_same_name=True creates another one", "is taken: x"),
+        ("secret: expected the agent's password", "password: expected the agent's password"),
+        ("or a password for this call (secret)", "or a password for this call (password)"),
+        ("key '': expected the agent's user", "user '': expected the agent's user"),
         ("(pending; destroy_node removes it)", "(pending; state: absent removes it)"),
     ],
 )

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any
+
+import pytest
 
 from ansible_collections.libcloud_ovm3.ovm3.plugins.plugin_utils.members import (
     describe,
@@ -24,7 +27,8 @@ def described(sim: Simulator) -> dict[str, Any]:
 
 
 def groups_of(found: dict[str, Any]) -> dict[str, set[str]]:
-    return {vm["host"]: set(vm["groups"]) for vm in found["vms"]}
+    names = host_names(found["vms"])
+    return {name: set(vm["groups"]) for name, vm in zip(names, found["vms"], strict=True)}
 
 
 def test_groups_by_host_pool_repository_and_state() -> None:
@@ -76,16 +80,33 @@ def test_two_vms_of_one_name_are_two_hosts() -> None:
         assert set(groups_of(described(sim))) == expected
 
 
+def called(*names: str, taken: Collection[str] = ()) -> list[str]:
+    """What VMs are called whose ids are their numbers."""
+    vms = [{"id": f"#{n}", "name": name, "groups": ["ovm3"]} for n, name in enumerate(names)]
+    return host_names(vms, taken)
+
+
 def test_names() -> None:
-    assert host_names({"1": "a", "2": "", "3": "b", "4": "b"}) == {
-        "1": "a",
-        "2": "2",
-        "3": "b_3",
-        "4": "b_4",
-    }
+    assert called("a", "", "b", "b", "größe 1", HIDDEN, "db (old)") == [
+        *("a", "#1", "b_#2", "b_#3", "größe 1", HIDDEN, "db (old)")
+    ]
     assert group_names("pool", {"1": "a b", "2": "a-b", "3": "", "4": "größe"}) == {
         "1": "ovm3_pool_a_b_1",
         "2": "ovm3_pool_a_b_2",
         "3": "ovm3_pool_3",
         "4": "ovm3_pool_größe",
     }
+
+
+@pytest.mark.parametrize("name", ["ovm3", "all", "web", "localhost", "LocalHost", "127.0.0.1"])
+def test_a_name_that_means_something_else_to_ansible_gets_the_id(name: str) -> None:
+    assert called("x", name, taken={"all", "web"}) == ["x", f"{name}_#1"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["-oProxyCommand=id", "-", "../../etc", "a/b", ".", "..", " lead", "trail ", "a\nb", "\x1b[31m"]
+    + [f"a{mark}b" for mark in "\\'\"`$;&<>|\u202e\t"],
+)
+def test_a_name_that_is_not_safe_as_an_argument_or_a_path_is_not_used(name: str) -> None:
+    assert called(name, name) == ["#0", "#1"]

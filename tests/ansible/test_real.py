@@ -69,7 +69,8 @@ def test_documentation(lab: tuple[Controller, Simulator]) -> None:
     )
     for task in yaml.safe_load(of_module["examples"]):
         assert set(task[MODULE]) <= set(options)
-    assert set(of_module["return"]) == {"vm", "disks", "error", "left", "nodes"}
+    returned = {"vm", "disks", "not_compared", "error", "left", "nodes"}
+    assert set(of_module["return"]) == returned
     of_inventory = documented(controller, "inventory", PLUGIN)
     shared = {"estate", "host", "fingerprint", "password", "compose", "cache", "strict", "complete"}
     assert shared <= set(of_inventory["doc"]["options"])
@@ -208,6 +209,101 @@ def test_the_password_of_an_inventory(lab: tuple[Controller, Simulator]) -> None
     assert "no estate 'lob'" in " ".join(missing.split())
 
 
+def test_names_that_ansible_would_misunderstand(lab: tuple[Controller, Simulator]) -> None:
+    """None becomes a group, the controller, an option of ssh or a path; nothing is lost for one."""
+    controller, sim = lab
+    option = "-oProxyCommand=touch executed"
+    unsafe = [option, "../../x"]
+    for name in (*unsafe, "ovm3", "all", "web", "type_xen_pvm", "localhost", "größe 1", TEMPLATE):
+        sim.add_vm(name)
+    ids = {node.name: node.id for node in driver_for(sim).list_nodes()}
+    config = {
+        "plugin": PLUGIN,
+        "estate": "lab",
+        "compose": {"ansible_host": "inventory_hostname ~ '.example.com'", "call": "ovm3_name"},
+        "groups": {"web": "ovm3_name == 'web'"},
+        "strict": True,
+        "cache": True,
+        "cache_plugin": "ansible.builtin.jsonfile",
+        "cache_connection": "cache",
+    }
+    expected = {f"{name}_{ids[name]}" for name in ("ovm3", "all", "web", "localhost")}
+    expected |= {*(ids[name] for name in unsafe), "type_xen_pvm", "größe 1", TEMPLATE}
+    for _ in range(2):  # read, and from the cache
+        groups = controller.inventory(config)
+        assert set(groups["ovm3"]["hosts"]) == expected
+        assert set(groups["ovm3_state_stopped"]["hosts"]) == expected
+        assert set(groups["web"]["hosts"]) == {f"web_{ids['web']}"}
+        assert (
+            f"ansible_host: {ids[option]}.example.com"
+            in (controller.folder / "listed.yml").read_text()
+        )
+    controller.write(
+        "play.yml",
+        [
+            {
+                "hosts": "all",
+                "gather_facts": False,
+                "tasks": [
+                    {"ansible.builtin.debug": {"msg": "<{{ ovm3_name }}|{{ call }}>"}},
+                    {"ansible.builtin.raw": "true"},
+                ],
+            },
+            {
+                "hosts": "localhost",
+                "gather_facts": False,
+                "tasks": [{"ansible.builtin.command": "touch on-the-controller"}],
+            },
+        ],
+    )
+    config["compose"] = {"call": "ovm3_name"}
+    controller.write("ovm3.yml", config)
+    output = controller.run("ansible-playbook", "-i", "ovm3.yml", "play.yml", fails=True)
+    for name in ids:
+        assert f"<{name}|{name}>" in output
+    assert "Found both group and host" not in output
+    assert not (controller.folder / "executed").exists()
+
+
+def test_vms_of_one_name_in_two_inventories(lab: tuple[Controller, Simulator]) -> None:
+    controller, sim = lab
+    sim.add_vm("web")
+    with Simulator(speed=100, vms=0, template_bytes=1 << 20) as other:
+        second = driver_for(other)
+        other.add_vm("web")
+        [node] = second.list_nodes()
+        access = {"host": address(other), "fingerprint": pins_of(other)}
+        controller.write("other.ovm3.yml", {"plugin": PLUGIN, **access, "password": other.password})
+        groups = controller.inventory({"plugin": PLUGIN, "estate": "lab"}, "-i", "other.ovm3.yml")
+    assert set(groups["ovm3"]["hosts"]) == {"web", f"web_{node.id}"}
+
+
+def test_options_that_are_wrong_or_templates(lab: tuple[Controller, Simulator]) -> None:
+    controller, sim = lab
+    sim.add_vm("web")
+    access = {"plugin": PLUGIN, "hosts": ["{{ lookup('env', 'AT') }}"]}
+    access["fingerprint"] = sim.hosts[0].fingerprint
+    secrets = {"AT": address(sim), "SECRET": sim.password}
+    lookup = "{{ lookup('env', 'SECRET') }}"
+    for given in ({"password": lookup}, {"passwords": {address(sim): lookup}, "password": "x"}):
+        groups = controller.inventory({**access, **given}, **secrets)
+        assert set(groups["ovm3"]["hosts"]) == {"web"}
+    for given, text in (
+        ({"complte": True}, "no option of libcloud_ovm3.ovm3.ovm3: complte; expected"),
+        ({"hosts_off": ["ovm-2"]}, "no option of libcloud_ovm3.ovm3.ovm3: hosts_off; expected"),
+        ({}, "password: expected the agent's password"),
+        ({"password": "wr0ng{{ pass"}, "password: cannot be evaluated as a template"),
+        ({"password": "{{ wr0ng }}"}, "password: cannot be evaluated as a template"),
+        ({"password": "wr0ng"}, "passwords: {'127.0.0.2': ...}"),
+        ({"password": "x", "tls_minimum": "SSL"}, "tls_minimum 'SSL': expected one of"),
+    ):
+        controller.write("ovm3.yml", {**access, **given})
+        output = controller.read_inventory("--list", "-vvv", fails=True, **secrets)
+        assert text in " ".join(output.split())
+        assert "wr0ng" not in output
+        assert "ex_" not in output
+
+
 def test_an_inventory_beside_a_dead_host(lab: tuple[Controller, Simulator]) -> None:
     controller, sim = lab
     sim.add_vm("web", running_on=1)
@@ -218,9 +314,21 @@ def test_an_inventory_beside_a_dead_host(lab: tuple[Controller, Simulator]) -> N
     assert "@ovm3_state_unknown" in output
     assert sim.hosts[1].address in output
     assert "WARNING" in output
+    cached = {
+        "cache": True,
+        "cache_plugin": "ansible.builtin.jsonfile",
+        "cache_connection": "cache",
+    }
+    config |= cached
+    controller.write("ovm3.yml", config)
+    for _ in range(2):
+        assert sim.hosts[1].address in controller.read_inventory("--graph")
     controller.write("ovm3.yml", {**config, "complete": True})
-    output = controller.read_inventory("--graph", fails=True)
-    assert sim.hosts[1].address in output
+    for _ in range(2):  # what is incomplete in the cache is not used, and not cached
+        output = controller.read_inventory("--graph", fails=True)
+        assert sim.hosts[1].address in output
+    sim.hosts[1].revive()
+    assert "ovm3_state_unknown" not in controller.read_inventory("--graph")
 
 
 # ------------------------------------------------------------------ the module
@@ -259,6 +367,8 @@ def test_the_life_of_a_vm(lab: tuple[Controller, Simulator]) -> None:
         f"VM 'web' ({created['vm']['id']}) has 512 MB and 1 CPUs, not 1024 MB and 1 CPUs: VMs that "
         f"exist are not changed"
     ]
+    assert unchanged["not_compared"] == ["image"]
+    assert not [one for one in (checked, created, started, gone) if "not_compared" in one]
     assert would["disks"] == deleted["disks"] == {"delete": created["vm"]["disks"], "keep": []}
     assert "disks" not in gone
     assert len(calls_of(sim, "create_vm", "start_vm", "stop_vm", "delete_vm")) == 4
@@ -362,3 +472,8 @@ def test_where_the_package_is_missing(lab: tuple[Controller, Simulator]) -> None
     )
     output = controller.run("ansible-playbook", "play.yml", fails=True)
     assert "required Python library (libcloud-ovm3)" in output
+    assert "(No module named 'libcloud_ovm3')" in output
+    packages = next((controller.folder / "bare" / "lib").glob("python3*/site-packages"))
+    (packages / "libcloud_ovm3.py").write_text("__version__ = '0.0.1'\n")
+    output = controller.run("ansible-playbook", "play.yml", fails=True)
+    assert "'libcloud_ovm3' is not a package" in output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -147,6 +148,8 @@ def test_an_estate_that_may_only_be_read_is_an_error_in_check_mode_too(sim: Simu
         ({"name": " "}, "name ' ': expected"),
         ({"id": "web-1"}, "id 'web-1': expected the uuid"),
         ({"name": "web-1", "start": False}, "contradicts start: false"),
+        ({"name": "web-1", "memory_mb": -3}, "memory_mb -3: expected a whole number, 1 or more"),
+        ({"name": "web-1", "vcpus": 0}, "vcpus 0: expected a whole number, 1 or more"),
     ],
 )
 def test_what_names_nothing_or_contradicts_itself_is_refused(
@@ -240,13 +243,37 @@ def test_half_a_vm_is_no_vm(sim: Simulator) -> None:
 
 
 def test_differences_are_told_and_nothing_is_changed(sim: Simulator) -> None:
-    warnings: list[str] = []
-    for size in ({"size": "tiny"}, {"memory_mb": 512}, {}):
-        task(sim, "off", "present", **size)
-    task(sim, "off", "present", size="medium", vcpus=8, warnings=warnings)
-    [warning] = warnings
-    assert "has 512 MB and 1 CPUs, not 2048 MB and 8 CPUs" in warning
+    same: tuple[dict[str, Any], ...] = (
+        *({"size": "tiny"}, {"memory_mb": 512}, {"vcpus": 1}, {}),
+        {"size": "large", "memory_mb": 512, "vcpus": 1},
+    )
+    for options in same:
+        task(sim, "off", "present", **options)
+    other: tuple[tuple[dict[str, Any], str], ...] = (
+        ({"size": "medium", "vcpus": 8}, "has 512 MB and 1 CPUs, not 2048 MB and 8 CPUs: VMs"),
+        ({"memory_mb": 768}, "has 512 MB, not 768 MB: VMs that exist are not changed"),
+        ({"vcpus": 8}, "has 1 CPUs, not 8 CPUs: VMs that exist are not changed"),
+    )
+    for options, text in other:
+        warnings: list[str] = []
+        task(sim, "off", "present", **options, warnings=warnings)
+        [warning] = warnings
+        assert text in warning
+    task(sim, "on", "present", location="ovm-1")
+    warnings = []
+    task(sim, "on", "present", location="ovm-2", warnings=warnings)
+    assert re.search(r"is running on .* and not on ovm-2: VMs that exist are not moved", *warnings)
     assert calls_of(sim, *WRITES) == []
+
+
+def test_a_size_that_is_not_known_is_not_taken_for_the_same(sim: Simulator) -> None:
+    directory = next((sim.repository_path / "VirtualMachines").iterdir())
+    config = directory / "vm.cfg"
+    config.write_text(re.sub(r"(?m)^vcpus.*\n", "", config.read_text()))
+    [node] = [one for one in driver_for(sim).list_nodes() if one.size is None]
+    warnings: list[str] = []
+    task(sim, None, "present", id=node.id, vcpus=8, warnings=warnings)
+    assert "memory and CPUs are not known, so they were not compared" in warnings[-1]
 
 
 def test_only_the_disks_of_the_task_are_deleted(sim: Simulator) -> None:

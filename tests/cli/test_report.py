@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from libcloud_ovm3 import pages
 from libcloud_ovm3.cli.commands import ovm3
 from libcloud_ovm3.estates_file import changing
 from libcloud_ovm3.estates_file.changing import add_estate
@@ -46,10 +47,8 @@ def test_its_calls_are_the_doctor_s_and_those_for_space(host_module: bool, tmp_p
         sim.calls.clear()
         on(sim, "report", str(tmp_path / "estate.html"))
         report = Counter(calls_of(sim))
-    assert report - doctor == {
-        "discover_mounted_file_systems": 3,
-        "storage_plugin_getFileSystemInfo": 1,
-    }
+    plugin = {"discover_mounted_file_systems": 3, "storage_plugin_getFileSystemInfo": 1}
+    assert report - doctor == ({"libcloud_free_space": 1} if host_module else plugin)
     assert doctor - report == {}
 
 
@@ -76,7 +75,10 @@ def test_a_pool_in_trouble(tmp_path: Path) -> None:
     unread = section(page, "unread")
     assert where in unread
     assert "storage_plugin_getFileSystemInfo" in unread
-    assert "--fingerprint" in section(page, "problems")
+    problems = section(page, "problems")
+    assert "--fingerprint" in problems
+    assert "the page a-host-is-dead.md of the documentation" in problems
+    assert str(pages.folder()) not in page, "it is also read on other machines"
     assert "ex_" not in words(parsed(page).find("body"))
     assert {row["State"] for row in rows(page, "vms")} == {"running", "unknown"}
 
@@ -196,7 +198,7 @@ def test_the_old_page_stays_if_the_new_one_cannot_be_written(
     with simulate(hosts=1) as sim:
         done = on(sim, "report", str(file))
     assert (done.exit_code, done.stdout) == (1, "")
-    assert "No space left on device" in done.stderr
+    assert f"No space left on device: '{file}'" in done.stderr
     assert file.read_text() == "old"
     assert list(tmp_path.iterdir()) == [file]
 

@@ -1,4 +1,4 @@
-"""The space of repositories, as the storage plug-in reports it; unknown where it reports none."""
+"""The space of repositories, from the host module or the storage plug-in; else it is unknown."""
 
 from __future__ import annotations
 
@@ -117,3 +117,70 @@ def test_why_it_is_not_known(change: dict[str, Any], reason: str) -> None:
         assert calls_of(sim) == []
     assert reason in space.reason
     assert space.size_bytes is None
+
+
+# ------------------------------------------------------------------ with the host module
+
+MODULE = "libcloud_free_space"
+
+
+def test_the_host_module_knows_what_the_plug_in_has_not_mounted() -> None:
+    with simulate(hosts=2, vms=0, host_module=True) as sim:
+        sim.add_repository("other", hosts=[1])
+        found = spaces_of(sim)
+        assert sorted(calls_of(sim)) == [MODULE, MODULE]
+    for space in found:
+        assert space.size_bytes is not None
+        assert space.free_bytes is not None
+        assert 0 < space.free_bytes < space.size_bytes
+
+
+def test_hosts_with_and_without_the_module() -> None:
+    with simulate(hosts=2, vms=0, host_module=[1], secondary_mount=True) as sim:
+        sim.add_repository("other", hosts=[0])
+        repositories = read_estate(driver_for(sim)._estate).repositories
+        spaces = dict(
+            zip((one.key for one in repositories), read_spaces(repositories), strict=True)
+        )
+    assert spaces.pop(sim.repository_id.lower()).size_bytes is not None
+    [other] = spaces.values()
+    assert "plug-in has not mounted it" in other.reason
+
+
+@pytest.mark.parametrize("secondary_mount", [False, True])
+def test_where_the_module_fails_the_plug_in_is_asked(secondary_mount: bool) -> None:
+    with simulate(hosts=1, vms=0, host_module=True, secondary_mount=secondary_mount) as sim:
+        sim.misbehave("fault", MODULE, text="exceptions.OSError:no")
+        [space] = spaces_of(sim)
+    assert (space.size_bytes is not None) is secondary_mount
+    assert (MODULE in str(space.error)) is not secondary_mount
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"error": "Timeout: 50 s"},
+        {"size_bytes": 10, "free_bytes": 11},
+        {"size_bytes": 10, "free_bytes": -1},
+        {"size_bytes": 0, "free_bytes": 0},
+        {"size_bytes": 10},
+        {"size_bytes": "10", "free_bytes": "1"},
+    ],
+)
+def test_sizes_of_the_module_that_cannot_be_used(sizes: dict[str, Any]) -> None:
+    with simulate(hosts=1, vms=0, host_module=True) as sim:
+        mount = f"/OVS/Repositories/{sim.repository_id}"
+        sim.misbehave("answer", MODULE, value=[{"mount": mount, **sizes}])
+        [space] = spaces_of(sim)
+    assert space.size_bytes is None
+    assert mount in str(space.error)
+    assert str(sizes.get("error", sizes.get("free_bytes"))) in str(space.error)
+
+
+def test_a_repository_on_ocfs2_with_the_module() -> None:
+    with simulate(hosts=1, vms=0, host_module=True) as sim:
+        [repository] = read_estate(driver_for(sim)._estate).repositories
+        [space] = read_spaces(
+            [replace(repository, record=replace(repository.record, fs_type="ocfs2"))]
+        )
+    assert space.size_bytes is not None

@@ -145,6 +145,8 @@ def test_options_reach_the_simulator(tmp_path: Path) -> None:
         ["--answer", "question=x"],
         ["--misbehave", "explode:echo"],
         ["--misbehave", "fault:echo:nth=x"],
+        ["--misbehave", "fault:ecko"],
+        ["--misbehave", "fault:echo:host=7"],
         ["--listen", "127.0.0.1"],
         ["--password-file", "/none"],
         ["--port", "70000"],

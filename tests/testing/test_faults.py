@@ -25,27 +25,49 @@ def estate(
 
 
 @pytest.mark.parametrize(
-    ("kind", "error"),
+    ("kind", "error", "is_done"),
     [
-        ("fault", AgentFault),
-        ("fault_after", AgentFault),
-        ("drop_before", OutcomeUnknown),
-        ("drop_after", OutcomeUnknown),
-        ("truncate", OutcomeUnknown),
-        ("delayed", OutcomeUnknown),
-        ("hang", TimedOut),
-        ("hang_before", TimedOut),
+        ("fault", AgentFault, False),
+        ("fault_after", AgentFault, True),
+        ("drop_before", OutcomeUnknown, False),
+        ("drop_after", OutcomeUnknown, True),
+        ("truncate", OutcomeUnknown, True),
+        ("delayed", OutcomeUnknown, False),
+        ("hang", TimedOut, True),
+        ("hang_before", TimedOut, False),
     ],
 )
-def test_a_change(estate: SimulatedEstate, kind: str, error: type[Exception]) -> None:
-    estate.fail("enable_ntp", kind)
+def test_a_change(
+    estate: SimulatedEstate, kind: str, error: type[Exception], is_done: bool
+) -> None:
+    def is_disabled() -> bool:
+        return not estate.driver().connection.call("get_ntp")[2]
+
+    assert not is_disabled()
+    estate.simulator.calls.clear()
+    estate.fail("disable_ntp", kind)
     before = estate.simulator.now()
     with pytest.raises(error) as caught:
-        estate.driver().connection.call("enable_ntp")
+        estate.driver().connection.call("disable_ntp")
     assert type(caught.value) is error
     waited = estate.simulator.now() - before
     assert (waited > 10) is (error is TimedOut), "the driver's limit, in simulated time"
-    assert estate.calls == ["enable_ntp"], "a change is never sent twice"
+    assert estate.calls == ["disable_ntp"], "a change is never sent twice"
+    assert is_disabled() is is_done
+    estate.wait(3600)
+    assert is_disabled() is is_done, "without seconds= a delayed call waits for flush_delayed()"
+    estate.simulator.flush_delayed()
+    assert is_disabled() is (is_done or kind == "delayed")
+
+
+def test_a_delayed_change(estate: SimulatedEstate) -> None:
+    estate.fail("disable_ntp", "delayed", seconds=5)
+    call = estate.driver().connection.call
+    with pytest.raises(OutcomeUnknown):
+        call("disable_ntp")
+    assert call("get_ntp")[2]
+    estate.wait(6)
+    assert not call("get_ntp")[2]
 
 
 def test_a_read_is_repeated_once(estate: SimulatedEstate) -> None:

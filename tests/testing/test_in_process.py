@@ -21,7 +21,8 @@ from libcloud_ovm3.errors import (
     InvalidArgument,
     MalformedResponse,
 )
-from libcloud_ovm3.testing import SimulatedEstate
+from libcloud_ovm3.simulator import SimulatorError
+from libcloud_ovm3.testing import SimulatedEstate, mount
 from libcloud_ovm3.testing.mockhttp import OVM3MockHttp, answer
 from tests.support import quietly
 from tests.testing.ways import mounted, through_conn_class
@@ -75,6 +76,14 @@ def test_hosts_that_do_not_answer(estate: SimulatedEstate) -> None:
         estate.driver().list_nodes()
 
 
+@pytest.mark.parametrize("way", ["mount", "conn_class"])
+def test_names_of_hosts_have_no_case(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    options: dict[str, Any] = {"hosts": 1, "addresses": ["OVM-1.example.com:8899"]}
+    estates = mounted(**options) if way == "mount" else through_conn_class(monkeypatch, **options)
+    for estate in estates:
+        assert len(estate.driver().list_nodes()) == 2
+
+
 def test_a_wrong_password(estate: SimulatedEstate) -> None:
     with pytest.raises(InvalidCredsError):
         estate.driver(secret="wrong").list_nodes()
@@ -98,6 +107,24 @@ def test_any_client_of_requests() -> None:
         estate.hosts[0].kill()
         with pytest.raises(requests.ConnectionError):
             requests.post("https://ovm-1.example.com/RPC2", data=call, auth=user)
+
+
+def test_two_estates_share_no_address() -> None:
+    """The driver of one would get the responses of the other."""
+    with mocking.Mocker() as mocker, mount(mocker, hosts=2, vms=1) as one:
+        with pytest.raises(SimulatorError, match=r"127\.0\.0\.2:8899 .*addresses="):
+            mount(mocker, hosts=1)
+        with mount(mocker, hosts=1, vms=3, addresses=["ovm-9:8899"]) as other:
+            assert [len(each.driver().list_nodes()) for each in (one, other)] == [1, 3]
+        one.close()
+        with mount(mocker, hosts=1, vms=2) as third:
+            assert len(third.driver().list_nodes()) == 2
+
+
+@pytest.mark.parametrize("wrong", [mocking, None, "requests_mock"])
+def test_what_nothing_can_be_mounted_on(wrong: object) -> None:
+    with pytest.raises(SimulatorError, match=r"expected the fixture requests_mock or a started"):
+        mount(wrong, hosts=1)
 
 
 # ------------------------------------------------------------------ conn_class
@@ -138,3 +165,4 @@ def test_a_class_that_cannot_send(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_afterwards_the_real_connection_is_back() -> None:
     assert AgentConnection.conn_class is LibcloudConnection
+    assert "conn_class" not in vars(AgentConnection)

@@ -79,6 +79,47 @@ def test_a_fault_that_does_not_exist(ovm3_estate: SimulatedEstate, options: dict
         ovm3_estate.fail("start_vm", **options)
 
 
+@pytest.mark.parametrize(
+    ("function", "options", "expected"),
+    [
+        ("star_vm", {}, r"no function 'star_vm'; did you mean 'start_vm'\?"),
+        ("start_vm", {"host": 3}, "no host 3: host= is 0 to 2"),
+        ("start_vm", {"host": -1}, "no host -1"),
+        ("start_vm", {"nth": 0}, "nth must be 1 or more, not 0"),
+        ("start_vm", {"times": 0}, "times must be 1 or more, not 0"),
+    ],
+)
+def test_a_fault_that_could_never_happen(
+    ovm3_estate: SimulatedEstate, function: str, options: dict[str, int], expected: str
+) -> None:
+    """A test with it would pass, and nothing would have failed."""
+    with pytest.raises(SimulatorError, match=expected):
+        ovm3_estate.fail(function, **options)
+
+
+def test_the_answer_of_a_function_that_the_simulator_lacks(ovm3_estate: SimulatedEstate) -> None:
+    rule = ovm3_estate.fail("function_of_another_module", "answer", value="yes")
+    assert ovm3_estate.driver().connection.call("function_of_another_module") == "yes"
+    assert rule.hits == 1
+
+
+@pytest.mark.parametrize("hosts", [0, 251, "2", 2.0, None])
+def test_a_number_of_hosts_that_is_none(make_ovm3_estate: Make, hosts: object) -> None:
+    with pytest.raises(SimulatorError, match=f"hosts must be from 1 to 250, not {hosts!r}"):
+        make_ovm3_estate(hosts=hosts)
+
+
+def test_what_is_not_in_the_estate(ovm3_estate: SimulatedEstate) -> None:
+    with pytest.raises(SimulatorError, match=r"no folder 'VirtualDisk'.*VirtualDisks"):
+        ovm3_estate.files("VirtualDisk")
+    with pytest.raises(SimulatorError, match="'database' is not the id of a node"):
+        ovm3_estate.runs_on("database")
+    for index in (3, -1):
+        with pytest.raises(SimulatorError, match=f"no host {index}: running_on= is 0 to 2"):
+            ovm3_estate.add_vm("database", running_on=index)
+    assert ovm3_estate.files("ISOs/") == ovm3_estate.files("ISOs")
+
+
 def test_several_estates_and_their_end(make_ovm3_estate: Make) -> None:
     one, other = make_ovm3_estate(hosts=1), make_ovm3_estate(hosts=2, host_module=[1], vms=0)
     node_id = one.add_vm("database")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from libcloud_ovm3.simulator.agent.functions import FUNCTIONS
+from libcloud_ovm3.simulator.agent.names import AGENT_FUNCTIONS
 from libcloud_ovm3.simulator.errors import AgentFault, SimulatorError, plain_fault
 from libcloud_ovm3.simulator.host import SimulatedHost
 
@@ -67,6 +70,28 @@ class Rule:
             raise SimulatorError(f"misbehaviour {self.kind!r} needs seconds=")
         if self.kind == "hook" and self.hook is None:
             raise SimulatorError("misbehaviour 'hook' needs hook=")
+        for name, number in (("nth", self.nth), ("times", self.times)):
+            if number is not None and number < 1:
+                raise SimulatorError(f"misbehaviour: {name} must be 1 or more, not {number!r}")
+
+
+def require_possible(rule: Rule, hosts: Sequence[SimulatedHost]) -> None:
+    """Require that a call can come that the rule affects: else a test would pass without a fault.
+
+    Functions of a host module that is not there yet are possible, as it can still be installed; and
+    ``answer`` for any function, as it stands in for modules that the simulator lacks.
+
+    :raises SimulatorError: No host has this function, or there is no host with this index.
+    """
+    name = rule.function
+    if rule.host is not None and rule.host not in range(len(hosts)):
+        raise SimulatorError(f"there is no host {rule.host!r}: host= is 0 to {len(hosts) - 1}")
+    is_known = name in AGENT_FUNCTIONS or name in FUNCTIONS or name.startswith("libcloud_")
+    in_modules = (host.code is not None and host.code.find(name) for host in hosts)
+    if not (name == "*" or rule.kind == "answer" or is_known or any(in_modules)):
+        near = difflib.get_close_matches(name, AGENT_FUNCTIONS, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise SimulatorError(f"misbehaviour: the agent has no function {name!r}{hint}")
 
 
 class Rules:
@@ -76,9 +101,20 @@ class Rules:
         self._lock = threading.Lock()
         self._rules: list[Rule] = []
 
-    def add(self, rule: Rule) -> None:
+    def add(self, rule: Rule, hosts: Sequence[SimulatedHost]) -> None:
+        """Put a rule in force.
+
+        :param hosts: Empty before they are started; :meth:`check` comes then.
+        """
+        if hosts:
+            require_possible(rule, hosts)
         with self._lock:
             self._rules.append(rule)
+
+    def check(self, hosts: Sequence[SimulatedHost]) -> None:
+        """Require that a call can come that each rule affects."""
+        for rule in self._rules:
+            require_possible(rule, hosts)
 
     def clear(self) -> None:
         with self._lock:

@@ -91,10 +91,10 @@ class InProcess:
         certificates.read_certificate(host)
 
     def host_at(self, address: str, port: int) -> SimulatedHost | None:
-        """The host with this address, as its own or as its virtual one."""
+        """The host with this address, as its own or as its virtual one; names have no case."""
         for host in self._hosts:
             addresses = (host.address, *host.records.get("virtual_ips", ()))
-            if address in addresses and port == host.port:
+            if address.lower() in map(str.lower, addresses) and port == host.port:
                 return host
         return None
 

@@ -2,9 +2,9 @@
 
 import unittest
 import xmlrpc.client
+from unittest import mock
 
 from libcloud.common.types import InvalidCredsError
-from libcloud.http import LibcloudConnection
 
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.errors import AgentFault
@@ -23,15 +23,17 @@ class OVM3Tests(unittest.TestCase):
     def setUp(self):
         self.estate = SimulatedEstate(hosts=2, listen=False)
         self.addCleanup(self.estate.close)
-        OVM3MockHttp.estate = self.estate
+        self.patch(OVM3MockHttp, "estate", self.estate)
         self.use(OVM3MockHttp)
 
     def use(self, mock_http):
-        OVM3NodeDriver.connectionCls.conn_class = mock_http
+        self.patch(OVM3NodeDriver.connectionCls, "conn_class", mock_http)
         self.driver = self.estate.driver()
 
-    def tearDown(self):
-        OVM3NodeDriver.connectionCls.conn_class = LibcloudConnection
+    def patch(self, owner, name, value):
+        patched = mock.patch.object(owner, name, value)
+        patched.start()
+        self.addCleanup(patched.stop)
 
     def test_list_nodes(self):
         names = sorted(node.name for node in self.driver.list_nodes())

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible.errors import AnsibleError, AnsibleParserError
+from ansible.errors import AnsibleError, AnsibleParserError, AnsibleTemplateError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 
 try:
     from ansible_collections.libcloud_ovm3.ovm3.plugins.module_utils.access import (
+        ARGUMENTS,
+        SECRETS,
         driver_arguments,
         warning_by,
         with_options,
     )
-    from ansible_collections.libcloud_ovm3.ovm3.plugins.plugin_utils.members import describe
+    from ansible_collections.libcloud_ovm3.ovm3.plugins.plugin_utils.members import (
+        describe,
+        host_names,
+    )
     from libcloud_ovm3.access import read_options
+    from libcloud_ovm3.agent.address import parse_flag
     from libcloud_ovm3.diagnostics.inventory import read_inventory_data
     from libcloud_ovm3.errors import Ovm3Error
 except ImportError as error:
@@ -32,8 +39,11 @@ description:
     VM Manager is needed. Nothing on the hosts is changed.
   - The configuration is a file that is named C(ovm3.yml), C(ovm3.yaml), or ends in C(.ovm3.yml) or
     C(.ovm3.yaml).
-  - A VM is called by its display name. Those that share a name are called by the name and the id,
-    C(NAME_ID).
+  - A VM is called by its display name. Those that share a name, or have that of a group, of
+    C(localhost) or of a VM of another inventory file, are called C(NAME_ID).
+  - Names go into commands and paths. One that begins with C(-), C(.) or a blank, ends in a blank,
+    or contains control characters or one of C(/ \ ' " ` $ ; & < > |), is not used; the VM is called
+    by its id. C(ovm3_name) is always its display name; do not put it into commands unquoted.
   - All are in the group C(ovm3), and in the groups C(ovm3_host_NAME) of the host that runs it,
     C(ovm3_pool_NAME), C(ovm3_repository_NAME) and C(ovm3_state_STATE). Characters that groups
     cannot have become C(_). Where two hosts, pools or repositories have one name, their ids are
@@ -105,49 +115,86 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):  # type: i
         :raises AnsibleParserError: An option is wrong, or the hosts could not be read.
         """
         super().parse(inventory, loader, path, cache)
-        self._read_config_data(path)
+        self._check_names(self._read_config_data(path))
         found = self._cached(path, cache)
         for error in found["errors"]:
             self.display.warning(f"{path}: {error}")
-        strict = self.get_option("strict")
-        for vm in found["vms"]:
-            self._add(vm, strict)
+        strict, vms = self.get_option("strict"), found["vms"]
+        for host, vm in zip(host_names(vms, self._taken(vms)), vms, strict=True):
+            self._add(host, vm, strict)
+
+    def _check_names(self, config: Mapping[str, Any]) -> None:
+        """Refuse options that do not exist: Ansible itself ignores them."""
+        unknown = sorted(str(name) for name in set(config) - set(self.get_options()))
+        if unknown:
+            raise AnsibleParserError(
+                f"no option of {self.NAME}: {', '.join(unknown)}; expected some of "
+                f"{', '.join(sorted(self.get_options()))}"
+            )
 
     def _cached(self, path: str, cache: bool) -> dict[str, Any]:
         """What was read: before, if that may be used, else now."""
+        names = {"estate", *ARGUMENTS} & set(self.get_options())
+        try:
+            arguments = driver_arguments({name: self._option(name) for name in names})
+        except Ovm3Error as error:
+            raise AnsibleParserError(with_options(error)) from None
         is_on, key = self.get_option("cache"), self.get_cache_key(path)
         if is_on and cache and key in self._cache:
-            return dict(self._cache[key])
-        found = self._read()
+            found = dict(self._cache[key])
+            # What was incomplete when it was read is read again, not an error until it expires.
+            if not (found["errors"] and self._must_be_complete(arguments)):
+                return found
+        found = self._read(arguments)
+        if found["errors"] and self._must_be_complete(arguments):
+            raise AnsibleParserError("; ".join(found["errors"]))
         if is_on:
             self._cache[key] = found
         return found
 
-    def _read(self) -> dict[str, Any]:
-        options = {name: self._option(name) for name in self.get_options()}
+    def _must_be_complete(self, arguments: Mapping[str, Any]) -> bool:
+        estate = arguments["ex_estate"]
+        is_strict = estate and parse_flag(estate.entry.get("strict", False), "strict")
+        return bool(self.get_option("complete") or is_strict)
+
+    def _read(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         try:
             with warning_by(self.display.warning):
-                access = read_options(**driver_arguments(options), ex_read_only=True)
+                access = read_options(**arguments, ex_read_only=True)
                 found = describe(read_inventory_data(access.estate()))
-        except Ovm3Error as error:
-            raise AnsibleParserError(with_options(error)) from error
-        found["errors"] = [with_options(error) for error in found["errors"]]
-        if found["errors"] and (options["complete"] or access.strict):
-            raise AnsibleParserError("; ".join(found["errors"]))
-        return found
+        except Ovm3Error as error:  # Ansible would show the cause too, with the driver's arguments
+            raise AnsibleParserError(with_options(error)) from None
+        return {**found, "errors": [with_options(error) for error in found["errors"]]}
 
     def _option(self, name: str) -> Any:
-        """An option; a text may be a template, such as the lookup of a password."""
-        value = self.get_option(name)
-        is_text = isinstance(value, str) and name not in ("plugin", "password")
-        return self.templar.template(value) if is_text else value
+        """An option; the texts in it may be templates, such as the lookup of a password."""
+        try:
+            return self.templar.template(self.get_option(name))
+        except AnsibleTemplateError as error:
+            if name not in SECRETS:
+                raise
+            kind = type(error).__name__  # the text of the error quotes the option
+            raise AnsibleParserError(
+                f"{name}: cannot be evaluated as a template ({kind})"
+            ) from None
 
-    def _add(self, vm: dict[str, Any], strict: bool) -> None:
-        host, variables = vm["host"], vm["variables"]
+    def _taken(self, vms: Sequence[Mapping[str, Any]]) -> set[str]:
+        """Names that VMs cannot have: those of groups, and of VMs of other inventory files."""
+        groups = {self._sanitize_group_name(name) for name in self.get_option("groups") or {}}
+        ids = {vm["name"]: vm["id"] for vm in vms}
+        others = {
+            name
+            for name, host in self.inventory.hosts.items()
+            if host.vars.get("ovm3_id", ids.get(name)) != ids.get(name)
+        }
+        return groups | others | set(self.inventory.groups)
+
+    def _add(self, host: str, vm: dict[str, Any], strict: bool) -> None:
+        variables = {**vm["variables"], "inventory_hostname": host}
         self.inventory.add_host(host)
         for group in vm["groups"]:
-            self.inventory.add_child(self.inventory.add_group(group), host)
-        for name, value in variables.items():
+            self.inventory.add_host(host, self.inventory.add_group(group))
+        for name, value in vm["variables"].items():
             self.inventory.set_variable(host, name, value)
         self._set_composite_vars(self.get_option("compose"), variables, host, strict)
         self._add_host_to_composed_groups(self.get_option("groups"), variables, host, strict)

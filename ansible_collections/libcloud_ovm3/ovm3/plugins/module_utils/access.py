@@ -40,6 +40,7 @@ ARGUMENTS = {
     "host_module": "ex_host_module",
     "ssh_port": "ex_ssh_port",
 }
+SECRETS = ("password", "passwords", "proxy_url")
 # What has no option here, and the options that have another name than the argument.
 _TERMS = (
     (r"""ex_put_back\(('[^']*'|"[^"]*"), ('[^']*')\)""", r"`ovm3 disk put-back \1 \2`"),
@@ -50,6 +51,8 @@ _TERMS = (
     (r"ex_timeout", "stop_timeout"),
     (r"ex_disks", "delete_disks"),
     (r"expected secret", "expected password"),
+    (r"secret(?=: expected|\))", "password"),
+    (r"key(?= '[^']*': expected the agent's user)", "user"),
     (r"ex_(\w+)=True", r"\1: true"),
     (r"ex_(\w+)=False", r"\1: false"),
     (r"ex_(\w+)=", r"\1: "),

@@ -53,8 +53,12 @@ class Done:
 def check_options(options: Options) -> None:
     """Refuse what contradicts itself, and what would be taken for a VM that does not exist.
 
-    :raises InvalidArgument: The id is none, the name is empty, or ``start`` contradicts the state.
+    :raises InvalidArgument: The id is none, the name is empty, ``start`` contradicts the state, or
+        no VM can have the memory or CPUs.
     """
+    for key in ("memory_mb", "vcpus"):
+        if options[key] is not None and options[key] < 1:
+            raise InvalidArgument(f"{key} {options[key]}: expected a whole number, 1 or more")
     if options["state"] == "started" and not options["start"]:
         raise InvalidArgument("state: started contradicts start: false; expected state: present")
     if options["id"] is not None and dashed(options["id"]) is None:
@@ -193,8 +197,8 @@ def _runs(driver: OVM3NodeDriver, node: Node, options: Options) -> bool:
     """
     if node.state != NodeState.RUNNING:
         return False
-    location, hosts = _location(driver, options), [one["address"] for one in node.extra["live"]]
-    if location is not None and location.extra["address"] not in hosts:
+    hosts = _elsewhere(driver, node, options)
+    if hosts:
         raise PreconditionFailed(
             f"VM {_label(node)} is running on {', '.join(hosts)} and not on "
             f"{options['location']}; nothing was done"
@@ -203,16 +207,40 @@ def _runs(driver: OVM3NodeDriver, node: Node, options: Options) -> bool:
 
 
 def _tell_differences(driver: OVM3NodeDriver, node: Node, options: Options, warn: Warn) -> None:
-    """Warn if an existing VM has not the memory and CPUs of the task: nothing changes them yet."""
-    if node.size is None or not (options["size"] or options["memory_mb"]):
-        return
-    wanted = find_size(driver, options["size"], options["memory_mb"], options["vcpus"])
-    has, asked = ((one.ram, one.extra["cpus"]) for one in (node.size, wanted))
-    if has != asked:
-        warn(
-            f"VM {_label(node)} has {has[0]} MB and {has[1]} CPUs, not {asked[0]} MB and "
-            f"{asked[1]} CPUs: VMs that exist are not changed"
-        )
+    """Warn if an existing VM has not the memory, CPUs or host of the task: nothing changes them."""
+    memory, cpus = options["memory_mb"], options["vcpus"]
+    if options["size"]:
+        size = find_size(driver, options["size"], memory, cpus)
+        memory, cpus = size.ram, size.extra["cpus"]
+    said = {"MB": memory, "CPUs": cpus}
+    asked = {unit: number for unit, number in said.items() if number is not None}
+    if asked and node.size is None:
+        warn(f"VM {_label(node)}: its memory and CPUs are not known, so they were not compared")
+    elif node.size is not None:
+        all_of = {"MB": node.size.ram, "CPUs": node.size.extra["cpus"]}
+        has = {unit: all_of[unit] for unit in asked}
+        if has != asked:
+            warn(
+                f"VM {_label(node)} has {_amounts(has)}, not {_amounts(asked)}: VMs that exist are "
+                f"not changed"
+            )
+    if options["state"] == "present" and options["location"] and node.extra["live"]:
+        hosts = _elsewhere(driver, node, options)
+        if hosts:
+            warn(
+                f"VM {_label(node)} is running on {', '.join(hosts)} and not on "
+                f"{options['location']}: VMs that exist are not moved"
+            )
+
+
+def _amounts(amounts: Mapping[str, int]) -> str:
+    return " and ".join(f"{number} {unit}" for unit, number in amounts.items())
+
+
+def _elsewhere(driver: OVM3NodeDriver, node: Node, options: Options) -> list[str]:
+    """The hosts that run it, if the task says another one."""
+    location, hosts = _location(driver, options), [one["address"] for one in node.extra["live"]]
+    return hosts if location is not None and location.extra["address"] not in hosts else []
 
 
 def _reread(driver: OVM3NodeDriver, node: Node, options: Options, warn: Warn) -> Node | None:

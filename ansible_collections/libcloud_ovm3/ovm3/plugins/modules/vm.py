@@ -24,8 +24,9 @@ try:
     from libcloud_ovm3.progress import LOGGER
 
     MISSING = None
-except ImportError:
-    MISSING = traceback.format_exc()
+except ImportError as error:  # also of a name: the package may have another version
+    MISSING = f"{missing_required_lib('libcloud-ovm3')} ({error})"
+    TRACEBACK = traceback.format_exc()
 
 DOCUMENTATION = r"""
 module: vm
@@ -47,7 +48,8 @@ options:
     type: str
   state:
     description:
-      - V(present) creates the VM if it does not exist. It never starts or changes one that exists.
+      - V(present) creates the VM if it does not exist. It never starts or changes one that exists,
+        and warns if that has other memory or CPUs than the task says, or runs on another host.
       - V(started) starts a VM that is off. One that does not exist is created if O(image) is given.
       - V(stopped) asks the guest to shut down, and waits until it has.
       - V(rebooted) asks the guest to reboot. It does not wait, and reports a change each time.
@@ -57,7 +59,8 @@ options:
     choices: [present, absent, started, stopped, rebooted]
     default: present
   image:
-    description: Name or id of the raw template of a VM that is created.
+    description: Name or id of the raw template of a VM that is created. Nothing records of which
+      image a VM was made, so that of a VM that exists is not compared; RV(not_compared) says so.
     type: str
   size:
     description: Id of a built-in size for a VM that is created (C(ovm3 size list)). This or
@@ -180,6 +183,12 @@ disks:
       description: Paths of those that are kept.
       type: list
       elements: str
+not_compared:
+  description: Options that may differ from the VM that exists, as nothing records them.
+  returned: an image is given, state is present or started, and the VM existed before
+  type: list
+  elements: str
+  sample: [image]
 error:
   description: Class of the error (C(docs/errors.md) of libcloud-ovm3).
   returned: failure on the side of the hosts
@@ -280,7 +289,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     if MISSING:
-        module.fail_json(msg=missing_required_lib("libcloud-ovm3"), exception=MISSING)
+        module.fail_json(msg=MISSING, exception=TRACEBACK)
     sent = Sent()
     LOGGER.addHandler(sent)
     LOGGER.setLevel(logging.INFO)
@@ -304,6 +313,8 @@ def run(module: Any) -> dict[str, Any]:
     is_refused = bool(estate and estate.read_only)
     done = bring_about(driver, module.params, module.warn, module.check_mode and not is_refused)
     result: dict[str, Any] = {"vm": done.vm, **({"disks": done.disks} if done.disks else {})}
+    if done.before and module.params["image"] and module.params["state"] in ("present", "started"):
+        result["not_compared"] = ["image"]
     if done.would_change:
         result["changed"] = True
     if module._diff:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from libcloud_ovm3.compute.convert import node_extra
@@ -12,13 +12,18 @@ from libcloud_ovm3.compute.records import vm_fields
 from libcloud_ovm3.diagnostics.inventory import InventoryData, build_inventory
 
 ALL = "ovm3"  # the group of all VMs
+# Ansible takes these for the controller itself: plays for localhost would run elsewhere.
+_CONTROLLER = ("localhost", "127.0.0.1", "::1")
+# The name of a host becomes an argument of ssh, a part of commands, and a file (host_vars, caches
+# of facts). Whoever may name a VM must not get an option, a command or a path into them.
+_UNSAFE = re.compile(r"""^[-.\s]|\s$|[/\\'"`$;&<>|]""")
 
 
 def describe(data: InventoryData) -> dict[str, Any]:
     """Return what the inventory plugin shows and caches.
 
     :return: ``errors``: what could not be read, one text each; ``vms``: one dict for each, with
-        ``host`` (its name in the inventory), ``groups`` and ``variables``.
+        ``id``, ``name``, ``groups`` and ``variables``.
     """
     inventory = build_inventory(data)
     pools = {pool.id: pool.alias for pool in inventory.pools}
@@ -29,7 +34,6 @@ def describe(data: InventoryData) -> dict[str, Any]:
         "pool": group_names("pool", {key: pools.get(key, key) for key in pool_of.values()}),
         "repository": group_names("repository", {r.id: r.alias for r in repositories.values()}),
     }
-    names = host_names({vm.id: vm.name for vm in inventory.vms})
     vms = []
     for vm, entry in zip(data.snapshot.vms.values(), inventory.vms, strict=True):
         on = list(dict.fromkeys(live.host_id for live in entry.live))
@@ -42,7 +46,8 @@ def describe(data: InventoryData) -> dict[str, Any]:
         member_of = [groups[kind][key] for kind, keys in _kinds(on, of, inside) for key in keys]
         vms.append(
             {
-                "host": names[vm.id],
+                "id": vm.id,
+                "name": vm.name,
                 "groups": [ALL, f"{ALL}_state_{vm.state.value}", *dict.fromkeys(member_of)],
                 "variables": {f"{ALL}_{key}": value for key, value in record.items()},
             }
@@ -83,14 +88,20 @@ def _valid(name: str) -> str:
     return re.sub(r"\W", "_", name)
 
 
-def host_names(names: Mapping[str, str]) -> dict[str, str]:
-    """Return what VMs are called in the inventory, by id: their names; of those that share one, the
-    name and the id, as Ansible would take them for one host.
+def host_names(vms: Sequence[Mapping[str, Any]], taken: Collection[str] = ()) -> list[str]:
+    """Return what VMs are called in the inventory: their names; the id instead of a name that is
+    not safe as that of a host; and ``NAME_ID`` where the name means something else too.
 
-    :param names: The display names by id.
+    :param vms: ``vms`` of :func:`describe`.
+    :param taken: Other names that the inventory has, such as those of groups.
     """
-    times = Counter(names.values())
-    return {
-        key: name if name and times[name] == 1 else f"{name}_{key}".lstrip("_")
-        for key, name in names.items()
-    }
+    times = Counter(vm["name"] for vm in vms)
+    others = {*taken, *(group for vm in vms for group in vm["groups"])}
+    return [_host_name(vm, times[vm["name"]] > 1 or vm["name"] in others) for vm in vms]
+
+
+def _host_name(vm: Mapping[str, Any], is_taken: bool) -> str:
+    name, vm_id = str(vm["name"]), str(vm["id"])
+    if not name.isprintable() or not name or _UNSAFE.search(name):
+        return vm_id
+    return f"{name}_{vm_id}" if is_taken or name.lower() in _CONTROLLER else name
