@@ -140,7 +140,7 @@ dist: $(VENV)/.test .venv-dist/.installed .venv-ansible/.test
 # page, a heading or a class that does not exist. Nothing is fetched: links to other sites are not tried.
 docs: .venv-docs/.installed
 	@rm -rf build/docs
-	.venv-docs/bin/sphinx-build --fail-on-warning --keep-going --quiet -c docs . build/docs
+	.venv-docs/bin/sphinx-build --fail-on-warning --keep-going --quiet -c docs/website . build/docs
 	@echo "make: see build/docs/index.html" >&2
 
 .venv-docs/.installed: $(METADATA) tools/docs.txt
