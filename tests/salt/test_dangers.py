@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import signal
 import uuid
 from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +129,30 @@ def test_what_an_incomplete_provider_has_is_not_absent(sim: Simulator, tmp_path:
     [state] = salt.call("state.apply", "gone").values()
     assert state["result"] is False
     assert "bad: no password: expected estate" in state["comment"]
+
+
+def _list_in_a_worker(client: Any, sender: Connection) -> None:
+    from salt.cloud import Cloud
+    from salt.utils.context import func_globals_inject
+
+    list_nodes = Cloud(client.opts).clouds["ovm3.list_nodes"]
+    with func_globals_inject(list_nodes, __active_provider_name__="lab:ovm3"):
+        sender.send((list_nodes(), signal.getsignal(signal.SIGTERM) == signal.SIG_DFL))
+
+
+def test_an_error_does_not_wait_for_workers(salt: Salt) -> None:
+    """Which may miss the signal that ends them if they have a handler, as all of Salt's have."""
+    receiver, sender = multiprocessing.Pipe(duplex=False)
+    handler = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        worker = multiprocessing.get_context("fork").Process(
+            target=_list_in_a_worker, args=(salt.client(), sender), daemon=True
+        )
+        worker.start()
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+    worker.join()
+    assert receiver.recv() == ({}, True)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import signal
 import sys
 import warnings
 from collections.abc import Callable, Iterator
@@ -91,6 +92,9 @@ def _listing(method: str, form: Callable[[Any], dict[str, Any]]) -> Callable[...
         _refuse(call, "action")
         with ExitStack() as stack:
             if call is None and multiprocessing.current_process().daemon:
+                # Salt ends its workers by SIGTERM, and waits for them. Its handler, which they
+                # inherit, does not run where one is about to wait for its next task: that hangs.
+                signal.signal(signal.SIGTERM, signal.SIG_DFL)
                 stack.push(_end_worker)
             with _reported():
                 arguments = typed(getattr(OVM3NodeDriver, method), kwargs or {})
