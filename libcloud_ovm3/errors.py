@@ -239,6 +239,10 @@ class ImageNotFound(Ovm3Error):
     """No repository has this image, and the repository in its id could be read."""
 
 
+class VolumeNotFound(Ovm3Error):
+    """There is no such volume or snapshot."""
+
+
 class AmbiguousName(Ovm3Error):
     """Several nodes have this name: use the id. ``nodes`` has all of them."""
 

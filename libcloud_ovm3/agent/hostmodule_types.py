@@ -143,6 +143,7 @@ class FileEntry:
     :ivar name: bytes that are not UTF-8 are replaced; ``raw`` is the exact name.
     :ivar type: ``file``, ``directory``, ``link`` or ``other``.
     :ivar modified: seconds since 1970.
+    :ivar used_bytes: what it takes on its file system; None: the module does not report it.
     """
 
     name: str
@@ -150,6 +151,7 @@ class FileEntry:
     type: str
     size_bytes: int
     modified: float
+    used_bytes: int | None = None
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ _SIZES: tuple[tuple[str, str, int, int], ...] = (
 )
 
 
-def object_id(what: Node | NodeImage | NodeLocation | str) -> str:
+def object_id(what: object) -> str:
     """An object's id, from the object or from the id itself."""
     return str(getattr(what, "id", what))
 

@@ -7,8 +7,10 @@ from libcloud_ovm3.compute.locations import Locations
 from libcloud_ovm3.compute.nodes import Nodes
 from libcloud_ovm3.compute.orphans import Orphans
 from libcloud_ovm3.compute.sizes import Sizes
+from libcloud_ovm3.compute.snapshots import Snapshots
+from libcloud_ovm3.compute.volumes import Volumes
 from libcloud_ovm3.compute.waiting import Waiting
 
 
-class OVM3NodeDriver(Nodes, Waiting, Images, Sizes, Locations, Orphans):
+class OVM3NodeDriver(Nodes, Waiting, Volumes, Snapshots, Images, Sizes, Locations, Orphans):
     """Apache Libcloud's compute driver for Oracle VM Server 3 hosts."""

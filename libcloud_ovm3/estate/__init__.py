@@ -11,9 +11,18 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from libcloud_ovm3.estate import disks, hosts, hosts_off, images, repositories, vms
+    from libcloud_ovm3.estate import (
+        disk_names,
+        disks,
+        hosts,
+        hosts_off,
+        images,
+        repositories,
+        vms,
+        volumes,
+    )
 
-__all__ = ["disks", "hosts", "hosts_off", "images", "repositories", "vms"]
+__all__ = ["disk_names", "disks", "hosts", "hosts_off", "images", "repositories", "vms", "volumes"]
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -134,8 +134,20 @@ def file_system_among(
     return None
 
 
-def size_bytes(system: FileSystem, path: str) -> int | None:
-    """The size of a file in bytes; None if it does not exist (which may also be a fault; 9.4).
+@dataclass(frozen=True)
+class FileSize:
+    """The size of a file.
+
+    :ivar size_bytes: as a guest sees it.
+    :ivar used_bytes: what it takes on its file system; None: not reported.
+    """
+
+    size_bytes: int
+    used_bytes: int | None
+
+
+def file_size(system: FileSystem, path: str) -> FileSize | None:
+    """The size of a file; None if it does not exist (which may also be a fault; 9.4).
 
     :param path: Its absolute path on the host.
     :raises Ovm3Error: The agent does not return it.
@@ -143,8 +155,16 @@ def size_bytes(system: FileSystem, path: str) -> int | None:
     ss, fs = system.structs(state=1)
     plugin = system.host.agent.storageplugin
     answer = plugin.storage_plugin_getFileInfo(NFS_PLUGIN, ss, fs, {"file_path": path}) or {}
-    size = str(answer.get("file_sz", ""))
-    return int(size) if answer.get("file_path") and size.isdigit() else None
+    size, used = (str(answer.get(key, "")) for key in ("file_sz", "ondisk_sz"))
+    if not answer.get("file_path") or not size.isdigit():
+        return None
+    return FileSize(int(size), int(used) if used.isdigit() else None)
+
+
+def size_bytes(system: FileSystem, path: str) -> int | None:
+    """The size of a file in bytes; None if it does not exist, as :func:`file_size`."""
+    size = file_size(system, path)
+    return None if size is None else size.size_bytes
 
 
 # ------------------------------------------------------------------ users of files

@@ -34,6 +34,22 @@ class VncEndpoint:
 
 
 @dataclass(frozen=True)
+class BlockDevice:
+    """One block device of a live domain.
+
+    :ivar device: its name in the guest, such as ``xvdb``; "" if it is unknown.
+    :ivar path: the file or device of the host behind it; None: an empty drive, or unknown.
+    :ivar mode: ``r``, ``w`` or ``w!``; "" if it is unknown.
+    :ivar is_cdrom: whether it is a CD drive.
+    """
+
+    device: str
+    path: str | None
+    mode: str
+    is_cdrom: bool
+
+
+@dataclass(frozen=True)
 class Domain:
     """One live domain as its host lists it. None means that the listing does not say.
 
@@ -43,6 +59,7 @@ class Domain:
     :ivar memory_mb: Its current memory target, not that in vm.cfg.
     :ivar disks: The paths of the files and devices that it holds open.
     :ivar modes: The mode of each of ``disks``: ``r``, ``w`` or ``w!``; "" if it is unknown.
+    :ivar block_devices: All its block devices, empty drives too.
     :ivar disks_error: Why ``disks`` may be incomplete; None if it is complete.
     :ivar vnc: Where its VNC console listens now; None: it has none, or has not reported it yet.
     :ivar parts: The devices and boot files of its record, unchanged.
@@ -60,6 +77,7 @@ class Domain:
     on_reboot: str | None
     disks: tuple[str, ...] = ()
     modes: tuple[str, ...] = ()
+    block_devices: tuple[BlockDevice, ...] = ()
     disks_error: str | None = None
     vnc: VncEndpoint | None = None
     parts: Any = field(default=None, repr=False, compare=False)
@@ -135,7 +153,8 @@ def _is_domain_0(record: dict[str, Any]) -> bool:
 
 def _read(record: dict[str, Any]) -> Domain:
     uuid = dashed(record.get("uuid"))
-    held, disks_error = _disks(record)
+    devices, disks_error = _block_devices(record)
+    held = [(one.path, one.mode) for one in devices if one.path]
     disks = tuple(path for path, _ in held)
     return Domain(
         uuid=None if uuid == _DOMAIN_0 else uuid,
@@ -150,27 +169,33 @@ def _read(record: dict[str, Any]) -> Domain:
         on_reboot=_text(record.get("on_reboot")),
         disks=disks,
         modes=tuple(mode for _, mode in held),
+        block_devices=devices,
         disks_error=disks_error,
         vnc=_vnc(record),
         parts=[record.get("device"), record.get("image")],
     )
 
 
-def _disks(record: dict[str, Any]) -> tuple[list[tuple[str, str]], str | None]:
-    """Path and mode of all its block devices, and why this list may be incomplete."""
+def _block_devices(record: dict[str, Any]) -> tuple[tuple[BlockDevice, ...], str | None]:
+    """All its block devices, and why this list may be incomplete."""
     sections = record.get("device")
     if not isinstance(sections, dict) or not sections:
-        return [], "its record has no devices"
-    held: list[tuple[str, str]] = []
+        return (), "its record has no devices"
+    found: list[BlockDevice] = []
     errors = []
     for section, listed in sections.items():
         if section not in _BLOCK_SECTIONS and not str(section).startswith(("vbd", "tap")):
             continue
         for device in listed if isinstance(listed, list) else [listed]:
             path, error = _path(device)
-            held += [(path, str(device.get("mode") or ""))] if path else []
+            found += [_block_device(device, path)] if isinstance(device, dict) else []
             errors += [f"{section}: {error}"] if error else []
-    return held, "; ".join(errors) or None
+    return tuple(found), "; ".join(errors) or None
+
+
+def _block_device(device: dict[str, Any], path: str | None) -> BlockDevice:
+    name, _, use = str(device.get("dev") or "").partition(":")
+    return BlockDevice(name, path, str(device.get("mode") or ""), "cdrom" in use.lower())
 
 
 def _vnc(record: dict[str, Any]) -> VncEndpoint | None:

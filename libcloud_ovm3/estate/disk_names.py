@@ -1,0 +1,113 @@
+"""The names of the files that this package makes for volumes and snapshots. Pure.
+
+The file name alone says what a volume is called, what it was made of, and when, so that every
+client reads the same, with the host module and without, and nothing has to be recorded elsewhere::
+
+    <name>.<uuid>.img                              a volume
+    <name>.<uuid>.of.<key>.img                     a volume made of a snapshot or of a volume
+    <name>.<uuid>.snapshot.<key>.<time>.img        a snapshot
+
+``<name>`` is quoted, so that only letters, digits, ``-`` and ``_`` of ASCII are in it besides
+``%``: an entry of a vm.cfg has no commas or blanks in paths (xend.md 7), and agents list other
+characters as ``?``. ``<key>`` stands for the volume that is the origin: see :func:`origin_key`.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+import urllib.parse
+import uuid
+from dataclasses import dataclass
+
+from libcloud_ovm3.errors import InvalidArgument
+
+CREATING = ".creating"  # the end of the name of a mark beside an unfinished copy
+
+_LONGEST = 255  # bytes of a file name, on every file system that repositories are on
+_TIME = "%Y%m%dT%H%M%SZ"
+_PATTERN = re.compile(
+    r"(?P<name>[A-Za-z0-9_%-]+)\.(?P<uuid>[0-9a-f]{32})"
+    r"(?:\.of\.(?P<of>[0-9a-f]{32})"
+    r"|\.snapshot\.(?P<snapshot>[0-9a-f]{32})\.(?P<time>[0-9]{8}T[0-9]{6}Z))?\.img"
+)
+_ORIGINS = uuid.UUID("5a2d8c34-6b9e-4f0b-8d8f-6f8c5a0f3b11")
+
+
+@dataclass(frozen=True)
+class DiskName:
+    """What the name of a file says.
+
+    :ivar name: the name that the volume or snapshot was given.
+    :ivar uuid: its own, 32 hex digits; no VM's.
+    :ivar origin: the key of the volume that it was made of; None: of none.
+    :ivar created: of a snapshot, when it was made; None: it is a volume.
+    """
+
+    name: str
+    uuid: str
+    origin: str | None = None
+    created: datetime.datetime | None = None
+
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether it is a snapshot."""
+        return self.created is not None
+
+
+def origin_key(volume_id: str) -> str:
+    """What stands for a volume in the names of files that are made of it: 32 hex digits.
+
+    :param volume_id: ``<repository id>/<path>``; the repository's id in upper or lower case.
+    """
+    repository, slash, path = volume_id.partition("/")
+    return uuid.uuid5(_ORIGINS, f"{repository.lower()}{slash}{path}").hex
+
+
+def file_name(what: DiskName) -> str:
+    """The name of the file.
+
+    :raises InvalidArgument: the name is empty, or too long for a file name.
+    """
+    if not what.name or what.name != what.name.strip() or not what.name.isprintable():
+        raise InvalidArgument(
+            f"name {what.name!r}: expected a text without control characters, and without blanks "
+            f"at its ends"
+        )
+    text = f"{_quoted(what.name)}.{what.uuid}"
+    if what.created is not None:
+        text += f".snapshot.{what.origin}.{what.created.strftime(_TIME)}"
+    elif what.origin is not None:
+        text += f".of.{what.origin}"
+    text += ".img"
+    room = _LONGEST - len(CREATING)
+    if len(text) > room:
+        raise InvalidArgument(
+            f"name {what.name!r} is too long: it is part of a file name, in which it takes "
+            f"{len(_quoted(what.name))} characters (each but ASCII letters, digits, - and _ takes "
+            f"3 or more), and there is room for {room - len(text) + len(_quoted(what.name))}"
+        )
+    return text
+
+
+def parse_file_name(name: str) -> DiskName | None:
+    """What the name of a file says; None: it is not one of this package's."""
+    found = _PATTERN.fullmatch(name)
+    if found is None:
+        return None
+    try:
+        text = urllib.parse.unquote(found["name"], errors="strict")
+        created = _time(found["time"]) if found["time"] else None
+    except ValueError:
+        return None
+    what = DiskName(text, found["uuid"], found["of"] or found["snapshot"], created)
+    return what if found["name"] == _quoted(text) and text.isprintable() else None
+
+
+def _quoted(name: str) -> str:
+    # Of the characters that quote() always leaves, these two are not wanted.
+    return urllib.parse.quote(name, safe="").replace(".", "%2E").replace("~", "%7E")
+
+
+def _time(text: str) -> datetime.datetime:
+    return datetime.datetime.strptime(text, _TIME).replace(tzinfo=datetime.timezone.utc)
