@@ -26,7 +26,7 @@ def find_own_disks(snapshot: EstateSnapshot, vm: VM) -> tuple[Disks, list[str]]:
     """Its own disks that nobody else uses, and notices on all the others.
 
     Its own are those that its vm.cfg names, by repository and path, and whose file name has its
-    uuid; of a VM whose creation was not completed, the one that its description names. That it
+    uuid; of a VM whose creation was not completed, those that its description names. That it
     uses them itself while it is live does not count: it is powered off first.
     """
     usage = read_disk_usage(snapshot)
@@ -88,9 +88,8 @@ def _named_disks(snapshot: EstateSnapshot, vm: VM) -> list[str]:
     definition = vm.definition
     named = [disk.path for disk in definition.disks if disk.path and not disk.is_cdrom]
     repository = repository_of(snapshot, definition)
-    content, unfinished = repository.content, definition.unfinished_disk
-    if unfinished and content is not None and unfinished in content.virtual_disks:
-        named.append(disk_path(repository, unfinished))
+    there = repository.content.virtual_disks if repository.content else ()
+    named += [disk_path(repository, one) for one in definition.unfinished_disks if one in there]
     return list(dict.fromkeys(named))
 
 
