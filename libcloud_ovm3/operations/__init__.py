@@ -13,11 +13,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from libcloud_ovm3.operations import (
         create_vm,
+        destroy_snapshot,
         destroy_vm,
+        pausing,
         placement,
         plan_vm,
         put_back,
         reboot_vm,
+        revert_disk,
+        snapshot_disk,
         start_vm,
         stop_vm,
         wait_running,
@@ -25,11 +29,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "create_vm",
+    "destroy_snapshot",
     "destroy_vm",
+    "pausing",
     "placement",
     "plan_vm",
     "put_back",
     "reboot_vm",
+    "revert_disk",
+    "snapshot_disk",
     "start_vm",
     "stop_vm",
     "wait_running",
