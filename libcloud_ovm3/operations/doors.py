@@ -10,11 +10,11 @@ No other file calls what changes something (tests/test_layout.py).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from libcloud_ovm3.agent.functions import NFS_PLUGIN
-from libcloud_ovm3.errors import PreconditionFailed
+from libcloud_ovm3.errors import AgentFault, OutcomeUnknown, PreconditionFailed
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.disks import FileSystem
 from libcloud_ovm3.estate.holders import require_free
@@ -24,8 +24,11 @@ from libcloud_ovm3.estate.vms import EstateSnapshot
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.preconditions import require_unchanged, verified_domain
 from libcloud_ovm3.operations.presence import read_presence
+from libcloud_ovm3.operations.vmcfg_changes import confirm, read_current, require_possible
+from libcloud_ovm3.operations.vmcfg_values import differences
 
 if TYPE_CHECKING:
+    from libcloud_ovm3.agent.config import VMConfig
     from libcloud_ovm3.agent.hostmodule import HostModule, Path
 
 REBOOT_WAIT = 3  # what every client sends; its unit is not known (agent-behaviour 7.4)
@@ -123,8 +126,59 @@ def create_vm(
 def configure_vm(
     host: HostView, repository_id: str, directory: str, parameters: dict[str, Any]
 ) -> None:
-    """Replace a VM's definition; keys that are not sent may be dropped."""
-    host.agent.xen.configure_vm(repository_id, directory, parameters)
+    """Complete a definition that this very operation has created, so that it is nobody else's."""
+    limit = host.agent.connection.limits.write  # it has no domain, so no device to wait for
+    host.agent.xen.configure_vm(repository_id, directory, parameters, limit=limit)
+
+
+def change_definition(
+    operation: Operation,
+    host: HostView,
+    hosts: Sequence[HostView],
+    definition: Definition,
+    change: Callable[[VMConfig], VMConfig],
+    *,
+    defined_ids: Collection[str],
+    limit: float,
+    notices: list[str],
+    hosts_off: Sequence[HostOff] = (),
+) -> VMConfig:
+    """Change the vm.cfg of a VM, and with it the running VM's settings that have a setter: the only
+    way in which an existing definition is changed.
+
+    It is read again, has to be what it was read as in every option, and is sent as a whole, once.
+    Then it is read back: what was meant has arrived, nothing else has changed. Whether a running
+    VM has the change too is the caller's to read.
+
+    :param host: where the VM runs, or, of one that is stopped, any that has the repository mounted.
+    :param hosts: all hosts that answer.
+    :param definition: as the change was decided for.
+    :param change: makes the new vm.cfg of the current one; pure.
+    :param defined_ids: the uuids of all definitions (see :func:`.matches`).
+    :param limit: seconds for the response; a device of a running VM takes up to 100 s.
+    :param notices: gets notices for the user, such as a fault although the file has the change: of
+        a running VM, its devices may lack it then.
+    :param hosts_off: those that the user says are off.
+    :return: the vm.cfg as it is now. Nothing is sent if ``change`` changes nothing.
+    :raises PreconditionFailed: it is not what it was, its name on this host is not this VM's alone,
+        or not everything in it would stay as it is. Nothing was sent.
+    :raises AgentFault: the agent refused; the file is as it was.
+    :raises OperationIncomplete: the request was sent, and the file does not show the change (yet).
+    """
+    verified_domain(host, definition, defined_ids)
+    before = read_current(host, definition)
+    wanted = change(before)
+    if not differences(before.values, wanted.values):
+        return before
+    require_possible(definition, before, wanted)
+    failed: AgentFault | OutcomeUnknown | None = None
+    try:
+        host.agent.xen.configure_vm(
+            definition.repository_id, definition.directory, wanted.to_struct(), limit=limit
+        )
+    except (AgentFault, OutcomeUnknown) as error:
+        failed = error
+    return confirm(operation, host, definition, before, wanted, failed, notices)
 
 
 def delete_vm(
