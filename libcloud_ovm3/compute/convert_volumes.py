@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from libcloud.compute.base import NodeDriver, StorageVolume, VolumeSnapshot
 from libcloud.compute.types import StorageVolumeState, VolumeSnapshotState
 
-from libcloud_ovm3.estate.volumes import Attachment, Snapshot, Volume, VolumeState
+from libcloud_ovm3.estate.states import VolumeState
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.estate.volumes import Attachment, Snapshot, Volume
 
 _GIB = 2**30
 

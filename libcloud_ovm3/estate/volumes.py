@@ -8,7 +8,6 @@ volumes, and files whose name says that they are snapshots (:mod:`.disk_names`) 
 from __future__ import annotations
 
 import datetime
-import enum
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -22,18 +21,10 @@ from libcloud_ovm3.estate.disk_names import DiskName, origin_key, parse_file_nam
 from libcloud_ovm3.estate.domains import BlockDevice
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.simple_names import read_names
+from libcloud_ovm3.estate.states import VolumeState
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
 
 VIRTUAL, PHYSICAL = "virtual", "physical"
-
-
-class VolumeState(enum.Enum):
-    """The state of a volume."""
-
-    AVAILABLE = "available"
-    IN_USE = "inuse"
-    CREATING = "creating"
-    ERROR = "error"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ next finds the file named there, and can put it back (:mod:`.put_back`).
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ from libcloud_ovm3.agent.texts import text_of
 from libcloud_ovm3.errors import AgentFault, OutcomeUnknown, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.disks import FileSystem
 from libcloud_ovm3.estate.hosts import HostView
-from libcloud_ovm3.estate.repositories import Repository, list_whole
+from libcloud_ovm3.estate.repositories import Repository, is_listed, list_whole
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.operations.operation import Operation
 
@@ -54,7 +53,7 @@ def delete_file(
 def _is_listed(
     operation: Operation, host: HostView, repository: Repository, path: str, failed: Ovm3Error
 ) -> bool:
-    """Whether a virtual disk is listed.
+    """Whether a file is listed.
 
     :raises OperationIncomplete: that cannot be read either.
     """
@@ -66,7 +65,7 @@ def _is_listed(
             f"{error}",
             left=(path,),
         ) from failed
-    return posixpath.basename(path) in content.virtual_disks
+    return is_listed(content, path)
 
 
 # ------------------------------------------------------------------ by the host module
@@ -171,7 +170,7 @@ def _delete_aside(
         content = documents.repository_content(
             module.repository(repository.id).listing, repository.id
         )
-        if content is None or posixpath.basename(path) in content.virtual_disks:
+        if content is None or is_listed(content, path):
             raise PreconditionFailed("it was put back in the meantime, so it was kept") from failed
 
 

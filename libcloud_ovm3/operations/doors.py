@@ -223,6 +223,27 @@ def copy_file(host: HostView, source: str, target: str) -> None:
     host.agent.linux.copy_file(source, target, True)
 
 
+def create_file(system: FileSystem, path: str, size_bytes: int) -> None:
+    """Create a sparse file through the storage plug-in, which faults if it exists (9.4).
+
+    :param path: absolute, on the host.
+    """
+    ss, fs = system.structs(state=2)
+    system.host.agent.storageplugin.storage_plugin_create(
+        NFS_PLUGIN, ss, fs, path, "File", size_bytes
+    )
+
+
+def start_job(
+    operation: Operation, module: HostModule, job: str, kind: str, source: Path, target: Path
+) -> None:
+    """Start a copy, which never overwrites and is never there in part.
+
+    :param job: its id, made for it: the same id twice is one job.
+    """
+    module.start_job(operation.client, job, kind, source, target)
+
+
 def destroy_file(system: FileSystem, path: str) -> None:
     """Delete a file through the storage plug-in.
 
