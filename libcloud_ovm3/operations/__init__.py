@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from libcloud_ovm3.operations import (
+        attach_disk,
+        cd_drives,
         create_vm,
         destroy_vm,
+        detach_disk,
         placement,
         plan_vm,
         put_back,
@@ -24,8 +27,11 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "attach_disk",
+    "cd_drives",
     "create_vm",
     "destroy_vm",
+    "detach_disk",
     "placement",
     "plan_vm",
     "put_back",
