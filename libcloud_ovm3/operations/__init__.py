@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from libcloud_ovm3.operations import (
+        attach_disk,
+        cd_drives,
         create_vm,
         destroy_snapshot,
         destroy_vm,
+        detach_disk,
         pausing,
         placement,
         plan_vm,
@@ -28,10 +31,13 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "attach_disk",
+    "cd_drives",
     "create_vm",
     "destroy_snapshot",
     "destroy_vm",
     "pausing",
+    "detach_disk",
     "placement",
     "plan_vm",
     "put_back",

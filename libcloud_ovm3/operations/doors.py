@@ -177,6 +177,7 @@ def change_definition(
     defined_ids: Collection[str],
     limit: float,
     notices: list[str],
+    failures: list[AgentFault | OutcomeUnknown] | None = None,
     hosts_off: Sequence[HostOff] = (),
 ) -> VMConfig:
     """Change the vm.cfg of a VM, and with it the running VM's settings that have a setter: the only
@@ -194,6 +195,8 @@ def change_definition(
     :param limit: seconds for the response; a device of a running VM takes up to 100 s.
     :param notices: gets notices for the user, such as a fault although the file has the change: of
         a running VM, its devices may lack it then.
+    :param failures: gets the failure of the call, if it has one, also where the file has the
+        change.
     :param hosts_off: those that the user says are off.
     :return: the vm.cfg as it is now. Nothing is sent if ``change`` changes nothing.
     :raises PreconditionFailed: it is not what it was, its name on this host is not this VM's alone,
@@ -214,6 +217,8 @@ def change_definition(
         )
     except (AgentFault, OutcomeUnknown) as error:
         failed = error
+        if failures is not None:
+            failures.append(error)
     return confirm(operation, host, definition, before, wanted, failed, notices)
 
 

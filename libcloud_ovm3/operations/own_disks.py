@@ -115,7 +115,7 @@ def find_users(snapshot: EstateSnapshot, disks: Disks) -> dict[str, str]:
     for repository, path in disks:
         why = why_used(usage, posixpath.basename(path))
         try:
-            why = why or _why_linked(repository, path, usage)
+            why = why or why_linked(repository, path, usage)
         except Ovm3Error as error:
             why = f"whether other names lead to it is unknown: {error}"
         if why:
@@ -123,10 +123,14 @@ def find_users(snapshot: EstateSnapshot, disks: Disks) -> dict[str, str]:
     return users
 
 
-def _why_linked(repository: Repository, path: str, usage: DiskUsage) -> str | None:
+def why_linked(
+    repository: Repository, path: str, usage: DiskUsage, with_hard_links: bool = True
+) -> str | None:
     """Who reaches it by a link, another mount, or another name; where a module can tell.
 
     What one host has not mounted another one may have, and a link there may lead to it.
+
+    :param with_hard_links: whether a second name counts although nothing is known to use it.
     """
     others = set(usage.paths)
     for host in repository.mounted_on:
@@ -135,7 +139,7 @@ def _why_linked(repository: Repository, path: str, usage: DiskUsage) -> str | No
         [identity] = host.module.identify([path])
         if identity.error or identity.is_missing:
             return f"what it leads to is unknown: {identity.error or 'it is missing'}"
-        if identity.links is not None and identity.links > 1:
+        if with_hard_links and identity.links is not None and identity.links > 1:
             return f"it has {identity.links} names (hard links)"
         found = same_files(host, host.module, [path], sorted(others))[path]
         if found:
