@@ -15,6 +15,7 @@ import pytest
 FOLDERS = ("cli", "compute", "diagnostics", "estate", "faults", "operations", "system")
 VARIANTS = frozenset(("plain", "awkward", "agent", "module", "alone", "with the module"))
 TABLES = (
+    "test_change_failures.py",
     "test_create_failures.py",
     "test_destroy_failures.py",
     "test_hosts_off_failures.py",

@@ -513,14 +513,17 @@ class Xen:
         """
         return self._connection.call("configure_template", repo_id, template_id, params)
 
-    def configure_vm(self, repo_id: str, vm_id: str, params: Struct) -> Any:
+    def configure_vm(
+        self, repo_id: str, vm_id: str, params: Struct, *, limit: float | None = None
+    ) -> Any:
         """Change vm.cfg, and for a running VM the settings that can be changed while it runs
-        (xend.md 5). Whether absent keys are kept is not known (question 4).
+        (xend.md 5); a device takes up to 100 s. Whether absent keys are kept is not known
+        (question 4).
 
-        Write; seen on 3.2 and 3.3. Response: nil on success; failure is a fault.
+        Long; seen on 3.2 and 3.3. Response: nil on success; failure is a fault.
         Source: agent-behaviour 6.2, 7.2; xend.md 5 (arguments: listing).
         """
-        return self._connection.call("configure_vm", repo_id, vm_id, params)
+        return self._connection.call("configure_vm", repo_id, vm_id, params, limit=limit)
 
     def configure_vm_ha(self, repo_id: str, vm_id: str, enable_ha: bool) -> Any:
         """Set the VM's high-availability flag, which has an effect in a cluster only.

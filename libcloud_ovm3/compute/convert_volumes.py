@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from libcloud.compute.base import NodeDriver, StorageVolume, VolumeSnapshot
 from libcloud.compute.types import StorageVolumeState, VolumeSnapshotState
 
-from libcloud_ovm3.estate.volumes import Attachment, Snapshot, Volume, VolumeState
+from libcloud_ovm3.estate.states import VolumeState
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.estate.volumes import Attachment, Snapshot, Volume
 
 _GIB = 2**30
 
@@ -75,13 +78,14 @@ def _attachment(one: Attachment) -> dict[str, Any]:
 def to_snapshot(snapshot: Snapshot, driver: NodeDriver) -> VolumeSnapshot:
     """A snapshot. ``size`` as :func:`to_volume`; ``created`` is UTC.
 
-    ``extra``: ``volume_id`` (None: the volume is gone), ``path``, ``repository_id``,
-    ``size_bytes``, ``used_bytes``, ``modified`` and ``used_by`` (the nodes and templates that name
-    it).
+    ``extra``: ``volume_id`` (None: the volume is gone), ``lineage`` (the id of that volume, of the
+    one that it is a copy of, and so on), ``path``, ``repository_id``, ``size_bytes``,
+    ``used_bytes``, ``modified`` and ``used_by`` (the nodes and templates that name it).
     """
     file = snapshot.file
     extra = {
         "volume_id": snapshot.volume_id,
+        "lineage": list(snapshot.lineage),
         "path": file.path,
         "repository_id": file.repository.id,
         "size_bytes": file.size_bytes,

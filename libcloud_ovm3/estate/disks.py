@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import posixpath
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from libcloud_ovm3.agent import documents
@@ -19,6 +19,7 @@ from libcloud_ovm3.agent.identifiers import dashed, undashed
 from libcloud_ovm3.agent.texts import text_of
 from libcloud_ovm3.errors import Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.definitions import read_assemblies, read_templates
+from libcloud_ovm3.estate.disk_names import CREATING, parse_file_name
 from libcloud_ovm3.estate.holders import ask_holders, held_of, is_elsewhere, same_files
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.members import Estate
@@ -253,8 +254,27 @@ def _is_odd(file_name: str) -> bool:
     return file_name.startswith(".") or bool({"?", "\ufffd"} & set(file_name))
 
 
+def _is_unfinished(file_name: str, listed: Collection[str]) -> bool:
+    """Whether it is a mark of an operation, or has one beside it (:mod:`.disk_names`)."""
+    return file_name.endswith(CREATING) or file_name + CREATING in listed
+
+
+def _unfinished(snapshot: EstateSnapshot) -> list[Orphan]:
+    """What operations have left, or are working on: never certain."""
+    return [
+        Orphan(repository.id, disk_path(repository, name), False)
+        for repository in snapshot.repositories
+        if repository.content is not None
+        for name in repository.content.virtual_disks
+        if _is_unfinished(name, repository.content.virtual_disks)
+    ]
+
+
 def orphans(estate: Estate, snapshot: EstateSnapshot) -> list[Orphan]:
     """All virtual disks without users, as far as is known. Nothing is deleted.
+
+    Volumes and snapshots that this package has made are not among them: they belong to whoever made
+    them, attached or not. What is marked as unfinished is.
 
     Where hosts have the host module, a disk that is held open or that a link leads to is not
     certain.
@@ -266,6 +286,8 @@ def orphans(estate: Estate, snapshot: EstateSnapshot) -> list[Orphan]:
         if repository.content is not None
         for name in repository.content.virtual_disks
         if name != _METADATA
+        and parse_file_name(name) is None
+        and not _is_unfinished(name, repository.content.virtual_disks)
         and not usage.users(name)
         and not any(name_has_uuid(name, vm_id) for vm_id in snapshot.vms)
     ]
@@ -277,7 +299,7 @@ def orphans(estate: Estate, snapshot: EstateSnapshot) -> list[Orphan]:
     certain = [one.path for one in unused if one.is_certain]
     doubtful = _doubtful(estate, snapshot, usage, certain)
     unused = [replace(o, is_certain=False) if o.path in doubtful else o for o in unused]
-    return unused + aside
+    return unused + _unfinished(snapshot) + aside
 
 
 def _doubtful(

@@ -234,6 +234,18 @@ def list_whole(view: HostView, repository_id: str) -> RepositoryContent:
     return content
 
 
+def is_listed(content: RepositoryContent, path: str) -> bool:
+    """Whether a listing has a file of a virtual disk, an image or an ISO.
+
+    :param path: absolute, on the hosts. A template in a folder of its own and one that is not are
+        listed in the same way (agent-behaviour 4).
+    """
+    folder, name = path.split("/")[4:5], path.rpartition("/")[2]
+    if folder == ["Templates"]:
+        return any(name in one.files for one in content.templates)
+    return name in (content.isos if folder == ["ISOs"] else content.virtual_disks)
+
+
 def _content(view: HostView, repository_id: str, text: str) -> RepositoryContent:
     content = documents.repository_content(text, repository_id)
     if content is None:

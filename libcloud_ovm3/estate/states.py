@@ -32,6 +32,15 @@ class State(str, Enum):
     UNKNOWN = "unknown"
 
 
+class VolumeState(str, Enum):
+    """The state of a volume."""
+
+    AVAILABLE = "available"
+    IN_USE = "inuse"
+    CREATING = "creating"
+    ERROR = "error"
+
+
 @dataclass(frozen=True)
 class DomainFacts:
     """One live domain as one host lists it (:class:`.Domain`). None means: not listed."""

@@ -12,24 +12,38 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from libcloud_ovm3.operations import (
+        attach_disk,
+        cd_drives,
         create_vm,
+        destroy_snapshot,
         destroy_vm,
+        detach_disk,
+        pausing,
         placement,
         plan_vm,
         put_back,
         reboot_vm,
+        revert_disk,
+        snapshot_disk,
         start_vm,
         stop_vm,
         wait_running,
     )
 
 __all__ = [
+    "attach_disk",
+    "cd_drives",
     "create_vm",
+    "destroy_snapshot",
     "destroy_vm",
+    "pausing",
+    "detach_disk",
     "placement",
     "plan_vm",
     "put_back",
     "reboot_vm",
+    "revert_disk",
+    "snapshot_disk",
     "start_vm",
     "stop_vm",
     "wait_running",

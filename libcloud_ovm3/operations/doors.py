@@ -10,11 +10,11 @@ No other file calls what changes something (tests/test_layout.py).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from libcloud_ovm3.agent.functions import NFS_PLUGIN
-from libcloud_ovm3.errors import PreconditionFailed
+from libcloud_ovm3.errors import AgentFault, OutcomeUnknown, PreconditionFailed
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.disks import FileSystem
 from libcloud_ovm3.estate.holders import require_free
@@ -24,10 +24,14 @@ from libcloud_ovm3.estate.vms import EstateSnapshot
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.preconditions import require_unchanged, verified_domain
 from libcloud_ovm3.operations.presence import read_presence
+from libcloud_ovm3.operations.vmcfg_changes import confirm, read_current, require_possible
+from libcloud_ovm3.operations.vmcfg_values import differences
 
 if TYPE_CHECKING:
+    from libcloud_ovm3.agent.config import VMConfig
     from libcloud_ovm3.agent.hostmodule import HostModule, Path
 
+RUNS, PAUSED = "2", "1"  # xend's own numbers of the state (xend.md 1.2)
 REBOOT_WAIT = 3  # what every client sends; its unit is not known (agent-behaviour 7.4)
 
 
@@ -110,6 +114,41 @@ def reboot_vm(
     host.agent.xen.reboot_vm(definition.repository_id, definition.directory, REBOOT_WAIT)
 
 
+def pause_vm(
+    host: HostView, definition: Definition, defined_ids: Collection[str], domid: int | None
+) -> None:
+    """Pause a guest that runs.
+
+    :param domid: of the domain that all checks were made for.
+    :raises PreconditionFailed: it has left this host, is another domain or paused by now, or its
+        name on this host is not this VM's alone.
+    """
+    domain = verified_domain(host, definition, defined_ids)
+    if domain is None or domain.domid != domid or domain.status != RUNS:
+        what = "has just left" if domain is None else "is no longer the same running domain on"
+        raise PreconditionFailed(
+            f"VM {definition.name!r} ({definition.uuid}) {what} {host.label}; nothing was sent"
+        )
+    host.agent.xen.pause_vm(definition.repository_id, definition.directory)
+
+
+def unpause_vm(
+    host: HostView, definition: Definition, defined_ids: Collection[str], domid: int | None
+) -> bool:
+    """Let a guest run again that this package has paused.
+
+    :param domid: of the domain that was paused: xend would release any other one as well, even one
+        that is still being built (xend.md 4).
+    :return: False: it is gone, or no longer paused; nothing was sent.
+    :raises PreconditionFailed: its name on this host is not this VM's alone.
+    """
+    domain = verified_domain(host, definition, defined_ids)
+    if domain is None or domain.domid != domid or domain.status != PAUSED:
+        return False
+    host.agent.xen.unpause_vm(definition.repository_id, definition.directory)
+    return True
+
+
 # ------------------------------------------------------------------ definitions
 
 
@@ -123,8 +162,64 @@ def create_vm(
 def configure_vm(
     host: HostView, repository_id: str, directory: str, parameters: dict[str, Any]
 ) -> None:
-    """Replace a VM's definition; keys that are not sent may be dropped."""
-    host.agent.xen.configure_vm(repository_id, directory, parameters)
+    """Complete a definition that this very operation has created, so that it is nobody else's."""
+    limit = host.agent.connection.limits.write  # it has no domain, so no device to wait for
+    host.agent.xen.configure_vm(repository_id, directory, parameters, limit=limit)
+
+
+def change_definition(
+    operation: Operation,
+    host: HostView,
+    hosts: Sequence[HostView],
+    definition: Definition,
+    change: Callable[[VMConfig], VMConfig],
+    *,
+    defined_ids: Collection[str],
+    limit: float,
+    notices: list[str],
+    failures: list[AgentFault | OutcomeUnknown] | None = None,
+    hosts_off: Sequence[HostOff] = (),
+) -> VMConfig:
+    """Change the vm.cfg of a VM, and with it the running VM's settings that have a setter: the only
+    way in which an existing definition is changed.
+
+    It is read again, has to be what it was read as in every option, and is sent as a whole, once.
+    Then it is read back: what was meant has arrived, nothing else has changed. Whether a running
+    VM has the change too is the caller's to read.
+
+    :param host: where the VM runs, or, of one that is stopped, any that has the repository mounted.
+    :param hosts: all hosts that answer.
+    :param definition: as the change was decided for.
+    :param change: makes the new vm.cfg of the current one; pure.
+    :param defined_ids: the uuids of all definitions (see :func:`.matches`).
+    :param limit: seconds for the response; a device of a running VM takes up to 100 s.
+    :param notices: gets notices for the user, such as a fault although the file has the change: of
+        a running VM, its devices may lack it then.
+    :param failures: gets the failure of the call, if it has one, also where the file has the
+        change.
+    :param hosts_off: those that the user says are off.
+    :return: the vm.cfg as it is now. Nothing is sent if ``change`` changes nothing.
+    :raises PreconditionFailed: it is not what it was, its name on this host is not this VM's alone,
+        or not everything in it would stay as it is. Nothing was sent.
+    :raises AgentFault: the agent refused; the file is as it was.
+    :raises OperationIncomplete: the request was sent, and the file does not show the change (yet).
+    """
+    verified_domain(host, definition, defined_ids)
+    before = read_current(host, definition)
+    wanted = change(before)
+    if not differences(before.values, wanted.values):
+        return before
+    require_possible(definition, before, wanted)
+    failed: AgentFault | OutcomeUnknown | None = None
+    try:
+        host.agent.xen.configure_vm(
+            definition.repository_id, definition.directory, wanted.to_struct(), limit=limit
+        )
+    except (AgentFault, OutcomeUnknown) as error:
+        failed = error
+        if failures is not None:
+            failures.append(error)
+    return confirm(operation, host, definition, before, wanted, failed, notices)
 
 
 def delete_vm(
@@ -169,6 +264,34 @@ def copy_file(host: HostView, source: str, target: str) -> None:
     host.agent.linux.copy_file(source, target, True)
 
 
+def create_file(system: FileSystem, path: str, size_bytes: int) -> None:
+    """Create a sparse file through the storage plug-in, which faults if it exists (9.4).
+
+    :param path: absolute, on the host.
+    """
+    ss, fs = system.structs(state=2)
+    system.host.agent.storageplugin.storage_plugin_create(
+        NFS_PLUGIN, ss, fs, path, "File", size_bytes
+    )
+
+
+def create_file_by_module(
+    operation: Operation, module: HostModule, path: Path, size_bytes: int
+) -> None:
+    """Create a sparse file through the host module, which faults if it exists."""
+    module.create_file(operation.client, operation.id, path, size_bytes)
+
+
+def start_job(
+    operation: Operation, module: HostModule, job: str, kind: str, source: Path, target: Path
+) -> None:
+    """Start a copy, which never overwrites and is never there in part.
+
+    :param job: its id, made for it: the same id twice is one job.
+    """
+    module.start_job(operation.client, job, kind, source, target)
+
+
 def destroy_file(system: FileSystem, path: str) -> None:
     """Delete a file through the storage plug-in.
 
@@ -177,6 +300,19 @@ def destroy_file(system: FileSystem, path: str) -> None:
     ss, fs = system.structs(state=1)
     file = {"fr_type": "file", "fs_uuid": system.id, "file_path": path}
     system.host.agent.storageplugin.storage_plugin_destroy(NFS_PLUGIN, ss, fs, file)
+
+
+def delete_file(operation: Operation, module: HostModule, path: Path) -> None:
+    """Delete a file that this package has made for itself, such as a mark: for good, at once.
+
+    :param path: its name was made for the operation, so it is nobody else's.
+    """
+    module.delete_file(operation.client, operation.id, path)
+
+
+def rename_file(operation: Operation, module: HostModule, path: Path, new_path: Path) -> None:
+    """Rename a file within its repository, which never overwrites."""
+    module.rename_file(operation.client, operation.id, path, new_path)
 
 
 def set_aside(operation: Operation, module: HostModule, path: Path) -> None:

@@ -42,7 +42,7 @@ def test_every_read_says_in_its_name_that_it_is_one() -> None:
         ("storage_plugin_destroy", "write"),
         ("storage_plugin_mount", "write"),
         ("update_agent_password", "write"),
-        *[(name, "long") for name in ("copy_file", "migrate_vm", "stop_vm", "create_repository")],
+        *[(name, "long") for name in ("copy_file", "migrate_vm", "stop_vm", "configure_vm")],
         ("storage_plugin_create", "long"),
         # What nobody has vouched for is a write, whatever it is called.
         *[(name, "write") for name in ("list_everything", "get_x", "", "LIST_VMS")],

@@ -1,0 +1,84 @@
+"""A change of a vm.cfg: every agent call, times everything that can happen to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from libcloud_ovm3.agent import vmcfg
+from libcloud_ovm3.errors import AgentFault, OperationIncomplete, Ovm3Error, PreconditionFailed
+from libcloud_ovm3.simulator import Simulator
+from tests.operations.changing import change
+from tests.operations.failures import WRITES, Step, misbehave, steps_of, table_of
+from tests.support import PERSONALITIES, calls_of, driver_for, fingerprints_of, simulate
+
+NAME = "subject"
+NEW = "the new description"
+
+
+@contextmanager
+def make_sim(personality: str, host_module: bool = False) -> Iterator[Simulator]:
+    options = {"personality": personality, "host_module": host_module}
+    with simulate(hosts=2, vms=1, **options) as sim:
+        sim.add_vm(NAME, running_on=1, config={"OVM_description": "old"})
+        yield sim
+
+
+def steps(host_module: bool) -> list[Step]:
+    with make_sim("plain", host_module) as sim:
+        driver = driver_for(sim)
+        node = driver.ex_get_node_by_name(NAME)
+        sim.calls.clear()
+        change(driver, node.id, OVM_description=NEW)
+        assert len(calls_of(sim, *WRITES)) == 1
+        return steps_of(calls_of(sim))
+
+
+TABLE = table_of(steps(host_module=False))
+
+
+@pytest.mark.parametrize("personality", PERSONALITIES)
+@pytest.mark.parametrize(("step", "failure"), TABLE)
+def test_change(step: Step, failure: str, personality: str) -> None:
+    do_with(step, failure, personality)
+
+
+def do_with(step: Step, failure: str, personality: str, host_module: bool = False) -> None:
+    """Change one option while one step fails, and look at everything afterwards."""
+    with make_sim(personality, host_module) as sim:
+        node = driver_for(sim).ex_get_node_by_name(NAME)
+        before = fingerprints_of(sim.repository_path)
+        driver = driver_for(sim)
+        sim.calls.clear()
+        rule = misbehave(sim, failure, step)
+        error: Ovm3Error | None = None
+        notices: list[str] = []
+        try:
+            change(driver, node.id, notices, OVM_description=NEW)
+        except Ovm3Error as caught:
+            error = caught
+        assert rule.hits, "the call that was to fail never came"
+        sent = calls_of(sim, *WRITES)
+        file = f"VirtualMachines/{node.extra['directory']}/vm.cfg"
+        now = vmcfg.parse((sim.repository_path / file).read_bytes())["OVM_description"]
+        sim.clear_misbehaviour()
+        sim.flush_delayed()
+        after = fingerprints_of(sim.repository_path)
+        values = vmcfg.parse((sim.repository_path / file).read_bytes())
+    assert len(sent) <= 1, "sent twice"
+    assert {k: v for k, v in after.items() if k != file} == {
+        k: v for k, v in before.items() if k != file
+    }, "another file was touched"
+    assert values["OVM_description"] in ("old", NEW)
+    if error is None:
+        assert now == NEW, "said to be done, and is not"
+        assert not notices or "is changed, although" in notices[0]
+    elif isinstance(error, OperationIncomplete):
+        assert node.id in error.left
+        assert "was sent once" in str(error)
+    else:  # a refusal: it has not happened, and does not happen later
+        assert values["OVM_description"] == "old"
+        assert not sent or isinstance(error, AgentFault)
+        assert isinstance(error, AgentFault | PreconditionFailed) or not sent
