@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from libcloud_ovm3.operations import (
         attach_disk,
         cd_drives,
+        copy_image,
+        create_image,
         create_vm,
+        delete_image,
         destroy_snapshot,
         destroy_vm,
         detach_disk,
@@ -33,7 +36,10 @@ if TYPE_CHECKING:
 __all__ = [
     "attach_disk",
     "cd_drives",
+    "copy_image",
+    "create_image",
     "create_vm",
+    "delete_image",
     "destroy_snapshot",
     "destroy_vm",
     "pausing",
