@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import posixpath
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from libcloud_ovm3.agent import documents
@@ -19,6 +19,7 @@ from libcloud_ovm3.agent.identifiers import dashed, undashed
 from libcloud_ovm3.agent.texts import text_of
 from libcloud_ovm3.errors import Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.definitions import read_assemblies, read_templates
+from libcloud_ovm3.estate.disk_names import CREATING, parse_file_name
 from libcloud_ovm3.estate.holders import ask_holders, held_of, is_elsewhere, same_files
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.members import Estate
@@ -248,7 +249,7 @@ class Orphan:
     operation: str | None = None
 
 
-def _is_odd(file_name: str) -> bool:
+def is_odd(file_name: str) -> bool:
     """Whether the name may not be exact (bytes that are not UTF-8 were replaced), or is hidden."""
     return file_name.startswith(".") or bool({"?", "\ufffd"} & set(file_name))
 
@@ -256,18 +257,15 @@ def _is_odd(file_name: str) -> bool:
 def orphans(estate: Estate, snapshot: EstateSnapshot) -> list[Orphan]:
     """All virtual disks without users, as far as is known. Nothing is deleted.
 
-    Where hosts have the host module, a disk that is held open or that a link leads to is not
-    certain.
+    Volumes and snapshots that were created as such are none, but for unfinished ones and their
+    marks, which are never certain: a copy may be under way. Where hosts have the host module, a
+    disk that is held open or that a link leads to is not certain.
     """
     usage = read_disk_usage(snapshot)
     unused = [
-        Orphan(repository.id, disk_path(repository, name), not (usage.unread or _is_odd(name)))
+        orphan
         for repository in snapshot.repositories
-        if repository.content is not None
-        for name in repository.content.virtual_disks
-        if name != _METADATA
-        and not usage.users(name)
-        and not any(name_has_uuid(name, vm_id) for vm_id in snapshot.vms)
+        for orphan in _orphans_in(repository, usage, snapshot)
     ]
     aside = [
         Orphan(repository.id, text_of(one.path), False, one.operation)
@@ -278,6 +276,24 @@ def orphans(estate: Estate, snapshot: EstateSnapshot) -> list[Orphan]:
     doubtful = _doubtful(estate, snapshot, usage, certain)
     unused = [replace(o, is_certain=False) if o.path in doubtful else o for o in unused]
     return unused + aside
+
+
+def _orphans_in(
+    repository: Repository, usage: DiskUsage, snapshot: EstateSnapshot
+) -> Iterator[Orphan]:
+    names = repository.content.virtual_disks if repository.content is not None else ()
+    marks = {name for name in names if name.endswith(CREATING)}
+    unfinished = marks | {mark.removesuffix(CREATING) for mark in marks}
+    for name in names:
+        if name == _METADATA or usage.users(name):
+            continue
+        if parse_file_name(name.removesuffix(CREATING)) is not None:
+            is_one = name in unfinished
+        else:
+            is_one = not any(name_has_uuid(name, vm_id) for vm_id in snapshot.vms)
+        if is_one:
+            is_certain = not (usage.unread or is_odd(name) or name in unfinished)
+            yield Orphan(repository.id, disk_path(repository, name), is_certain)
 
 
 def _doubtful(

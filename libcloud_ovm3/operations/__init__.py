@@ -12,24 +12,36 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from libcloud_ovm3.operations import (
+        create_disk,
         create_vm,
+        destroy_disk,
         destroy_vm,
+        disk_sizes,
         placement,
+        plan_disk,
         plan_vm,
         put_back,
         reboot_vm,
+        rename_disk,
+        resize_disk,
         start_vm,
         stop_vm,
         wait_running,
     )
 
 __all__ = [
+    "create_disk",
     "create_vm",
+    "destroy_disk",
     "destroy_vm",
+    "disk_sizes",
     "placement",
+    "plan_disk",
     "plan_vm",
     "put_back",
     "reboot_vm",
+    "rename_disk",
+    "resize_disk",
     "start_vm",
     "stop_vm",
     "wait_running",

@@ -9,17 +9,21 @@ next finds the file named there, and can put it back (:mod:`.put_back`).
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.texts import text_of
 from libcloud_ovm3.errors import AgentFault, OutcomeUnknown, Ovm3Error, PreconditionFailed
-from libcloud_ovm3.estate.disks import FileSystem
+from libcloud_ovm3.estate.disks import FileSystem, read_disk_usage
+from libcloud_ovm3.estate.holders import ask_holders, held_of
 from libcloud_ovm3.estate.hosts import HostView
-from libcloud_ovm3.estate.repositories import Repository, is_listed, list_whole
+from libcloud_ovm3.estate.repositories import Repository, is_listed, list_whole, with_module
+from libcloud_ovm3.estate.vms import read_estate
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.operations.operation import Operation
+from libcloud_ovm3.operations.own_disks import Disks, why_used
 
 if TYPE_CHECKING:
     from libcloud_ovm3.agent.hostmodule import HostModule, Path
@@ -69,6 +73,28 @@ def _is_listed(
 
 
 # ------------------------------------------------------------------ by the host module
+
+
+def delete_unused(operation: Operation, disks: Disks) -> dict[str, Ovm3Error]:
+    """Delete disks of one repository through the host module, but those that somebody uses, or may,
+    after they were set aside.
+
+    :return: those that are not deleted, and why.
+    """
+    repository = disks[0][0]
+    paths = [path for _, path in disks]
+    host = with_module(repository)
+    if host is None or host.module is None:
+        return {path: PreconditionFailed("its host no longer has the module") for path in paths}
+
+    def read_users() -> dict[str, str]:
+        snapshot = read_estate(operation.estate)
+        usage = read_disk_usage(snapshot)
+        users = {path: why_used(usage, posixpath.basename(path)) for path in paths}
+        held = held_of(ask_holders(operation.estate, snapshot.hosts), paths)
+        return {path: why for path in paths if (why := users[path] or held.get(path))}
+
+    return delete_files_by_module(operation, host.module, repository, paths, read_users)
 
 
 def delete_files_by_module(
