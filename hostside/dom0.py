@@ -48,6 +48,18 @@ class Dom0(object):
                 found.append((fields[0], fields[1], fields[2]))
         return found
 
+    def mounted_devices(self):
+        """``(device number "8:2", mount point)`` of every mount, as text. Raises Failed.
+
+        Unlike in :meth:`mounts`, also the root's: kernels call it ``/dev/root``.
+        """
+        found = []
+        for line in self.read('/proc/self/mountinfo').decode('utf-8', 'replace').splitlines():
+            fields = line.split(' ')
+            if len(fields) > 4:
+                found.append((fields[2], _ESCAPED.sub(_unescaped, fields[4])))
+        return found
+
     def open_mount(self, mount_point):
         """A descriptor of the directory at which a repository or a share is mounted."""
         return os.open(self.path(mount_point), os.O_RDONLY | os.O_DIRECTORY)

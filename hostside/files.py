@@ -21,9 +21,10 @@ _ZERO = '\0'.encode('ascii')
 # --- reading --------------------------------------------------------------------------------
 
 def list_files(dom0, path, after, limit):
-    """``{entries: [{name, type, size_bytes, modified}], after}``, in the byte order of the names.
+    """``{entries: [{name, type, size_bytes, used_bytes, modified}], after}``, in the byte order of
+    the names.
 
-    ``raw`` beside a name that is not UTF-8. ``after``: cursor of the next page, '' at the end.
+    ``used_bytes``: the space that it takes on the disk. ``raw`` beside a name that is not UTF-8. ``after``: cursor of the next page, '' at the end.
     Raises InvalidArgument, NotAllowed, NotMounted, NotFound, Failed, Timeout.
     """
     after = arguments.name_bytes('after', after)
@@ -53,7 +54,7 @@ def _entry(directory, name):
             return None
         raise safe_paths.from_oserror(error(), name)
     entry = {'type': type_of(status), 'size_bytes': big(status.st_size),
-             'modified': big(status.st_mtime)}
+             'used_bytes': big(status.st_blocks * 512), 'modified': big(status.st_mtime)}
     safe_paths.put_name(entry, 'name', 'raw', name)
     return entry
 

@@ -86,7 +86,7 @@ def file_name(what: DiskName) -> str:
     require_name(what.name)
     text = f"{_quoted(what.name)}.{what.uuid}"
     if what.created is not None:
-        text += f".snapshot.{what.origin}.{what.created.strftime(_TIME)}"
+        text += f".snapshot.{what.origin}.{format_time(what.created)}"
     elif what.origin is not None:
         text += f".of.{what.origin}"
     text += ".img"
@@ -107,8 +107,10 @@ def parse_file_name(name: str) -> DiskName | None:
         return None
     try:
         text = urllib.parse.unquote(found["name"], errors="strict")
-        created = _time(found["time"]) if found["time"] else None
     except ValueError:
+        return None
+    created = parse_time(found["time"]) if found["time"] else None
+    if found["time"] and created is None:
         return None
     what = DiskName(text, found["uuid"], found["of"] or found["snapshot"], created)
     return what if found["name"] == _quoted(text) and text.isprintable() else None
@@ -119,5 +121,15 @@ def _quoted(name: str) -> str:
     return urllib.parse.quote(name, safe="").replace(".", "%2E").replace("~", "%7E")
 
 
-def _time(text: str) -> datetime.datetime:
-    return datetime.datetime.strptime(text, _TIME).replace(tzinfo=datetime.timezone.utc)
+def format_time(when: datetime.datetime) -> str:
+    """A time (UTC) as it is in file names, to the second."""
+    return when.strftime(_TIME)
+
+
+def parse_time(text: str) -> datetime.datetime | None:
+    """The time in a file name; None: it is not valid."""
+    try:
+        found = datetime.datetime.strptime(text, _TIME)
+    except ValueError:
+        return None
+    return found.replace(tzinfo=datetime.timezone.utc)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import posixpath
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from libcloud_ovm3.agent import documents
@@ -254,18 +254,42 @@ def is_odd(file_name: str) -> bool:
     return file_name.startswith(".") or bool({"?", "\ufffd"} & set(file_name))
 
 
+def _is_unfinished(file_name: str, listed: Collection[str]) -> bool:
+    """Whether it is a mark of an operation, or has one beside it (:mod:`.disk_names`)."""
+    return file_name.endswith(CREATING) or file_name + CREATING in listed
+
+
+def _unfinished(snapshot: EstateSnapshot) -> list[Orphan]:
+    """What operations have left, or are working on: never certain."""
+    return [
+        Orphan(repository.id, disk_path(repository, name), False)
+        for repository in snapshot.repositories
+        if repository.content is not None
+        for name in repository.content.virtual_disks
+        if _is_unfinished(name, repository.content.virtual_disks)
+    ]
+
+
 def orphans(estate: Estate, snapshot: EstateSnapshot) -> list[Orphan]:
     """All virtual disks without users, as far as is known. Nothing is deleted.
 
-    Volumes and snapshots that were created as such are none, but for unfinished ones and their
-    marks, which are never certain: a copy may be under way. Where hosts have the host module, a
-    disk that is held open or that a link leads to is not certain.
+    Volumes and snapshots that this package has made are not among them: they belong to whoever made
+    them, attached or not. What is marked as unfinished is.
+
+    Where hosts have the host module, a disk that is held open or that a link leads to is not
+    certain.
     """
     usage = read_disk_usage(snapshot)
     unused = [
-        orphan
+        Orphan(repository.id, disk_path(repository, name), not (usage.unread or is_odd(name)))
         for repository in snapshot.repositories
-        for orphan in _orphans_in(repository, usage, snapshot)
+        if repository.content is not None
+        for name in repository.content.virtual_disks
+        if name != _METADATA
+        and parse_file_name(name) is None
+        and not _is_unfinished(name, repository.content.virtual_disks)
+        and not usage.users(name)
+        and not any(name_has_uuid(name, vm_id) for vm_id in snapshot.vms)
     ]
     aside = [
         Orphan(repository.id, text_of(one.path), False, one.operation)
@@ -275,25 +299,7 @@ def orphans(estate: Estate, snapshot: EstateSnapshot) -> list[Orphan]:
     certain = [one.path for one in unused if one.is_certain]
     doubtful = _doubtful(estate, snapshot, usage, certain)
     unused = [replace(o, is_certain=False) if o.path in doubtful else o for o in unused]
-    return unused + aside
-
-
-def _orphans_in(
-    repository: Repository, usage: DiskUsage, snapshot: EstateSnapshot
-) -> Iterator[Orphan]:
-    names = repository.content.virtual_disks if repository.content is not None else ()
-    marks = {name for name in names if name.endswith(CREATING)}
-    unfinished = marks | {mark.removesuffix(CREATING) for mark in marks}
-    for name in names:
-        if name == _METADATA or usage.users(name):
-            continue
-        if parse_file_name(name.removesuffix(CREATING)) is not None:
-            is_one = name in unfinished
-        else:
-            is_one = not any(name_has_uuid(name, vm_id) for vm_id in snapshot.vms)
-        if is_one:
-            is_certain = not (usage.unread or is_odd(name) or name in unfinished)
-            yield Orphan(repository.id, disk_path(repository, name), is_certain)
+    return unused + _unfinished(snapshot) + aside
 
 
 def _doubtful(

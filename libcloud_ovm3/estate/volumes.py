@@ -105,6 +105,7 @@ class Snapshot:
     :ivar volume_id: the volume that it is a copy of; None: that is gone.
     :ivar created: when it was made.
     :ivar users: the VMs and templates that name it.
+    :ivar lineage: that volume, the one that it is a copy of, and so on, as far as they are there.
     """
 
     id: str
@@ -114,6 +115,7 @@ class Snapshot:
     created: datetime.datetime
     volume_id: str | None = None
     users: tuple[str, ...] = ()
+    lineage: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -212,8 +214,9 @@ def volumes_of(snapshot: EstateSnapshot, with_sizes: bool = True) -> VolumeList:
         for one in files
         if not ((mark := marked[one.path]) and mark.is_snapshot)
     ]
+    origins = {volume.id: volume.origin for volume in volumes}
     snapshots = [
-        _snapshot(one, mark, mark.created, names, keys, uses)
+        _snapshot(one, mark, mark.created, names, keys, origins, uses)
         for one in files
         if (mark := marked[one.path]) and mark.created is not None
     ]
@@ -270,13 +273,19 @@ def _snapshot(
     created: datetime.datetime,
     names: dict[str, str],
     keys: dict[str, str],
+    origins: dict[str, str | None],
     uses: _Uses,
 ) -> Snapshot:
     found = uses.of(key_of_path(file.path))
     users = [one.vm.label for one in found.attachments] + list(found.named_by)
     key = mark.origin or ""
     name = names.get(file.id) or mark.name
-    return Snapshot(file.id, name, file, key, created, keys.get(key), tuple(users))
+    lineage: list[str] = []
+    one = keys.get(key)
+    while one in origins and one not in lineage:
+        lineage.append(one)
+        one = origins[one]
+    return Snapshot(file.id, name, file, key, created, keys.get(key), tuple(users), tuple(lineage))
 
 
 def _physical(entries: Iterable[DiskEntry], uses: _Uses) -> list[Volume]:

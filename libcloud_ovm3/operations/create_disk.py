@@ -7,23 +7,16 @@ be complete, ends as a refusal or a success; everything else is named in the err
 
 from __future__ import annotations
 
-import posixpath
-
-from libcloud_ovm3.errors import (
-    AgentFault,
-    OperationIncomplete,
-    OutcomeUnknown,
-    Ovm3Error,
-    PreconditionFailed,
-)
+from libcloud_ovm3.errors import AgentFault, OperationIncomplete, OutcomeUnknown, Ovm3Error
 from libcloud_ovm3.estate.disk_files import read_size
-from libcloud_ovm3.estate.volumes import Snapshot, Volume, read_volume, read_volumes
+from libcloud_ovm3.estate.vms import read_estate
+from libcloud_ovm3.estate.volumes import Snapshot, Volume, read_volume
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.operations.copy_disk import Place, copy_disk
-from libcloud_ovm3.operations.delete_files import delete_file, delete_unused
+from libcloud_ovm3.operations.destroy_snapshot import delete_disk
 from libcloud_ovm3.operations.grow_disk import grow, require_host_that_grows
-from libcloud_ovm3.operations.idle_disks import live_users
 from libcloud_ovm3.operations.plan_disk import DiskPlan
+from libcloud_ovm3.operations.snapshot_disk import copy_idle
 
 
 def create(plan: DiskPlan) -> tuple[Volume, list[str]]:
@@ -93,65 +86,39 @@ def _in_doubt(plan: DiskPlan, why: str) -> Ovm3Error:
 def _create_copy(plan: DiskPlan, source: Volume | Snapshot, notices: list[str]) -> None:
     assert source.file is not None
     origin = Place(source.file.repository, source.file.path)
-    size = copy_disk(plan.operation, plan.host, origin, Place(plan.repository, plan.path))
+    target = Place(plan.repository, plan.path)
     if isinstance(source, Volume):
-        _require_unused(plan, source)
+        assert plan.found is not None
+        notices += copy_idle(plan.operation, plan.found, source, origin, target)
+        return
+    size = copy_disk(plan.operation, plan.host, origin, target)
     if size < plan.size_bytes:
-        try:
-            host = require_host_that_grows(plan.repository)
-            notices += grow(plan.operation, host, plan.repository, plan.path, size, plan.size_bytes)
-        except OperationIncomplete:
-            raise
-        except Ovm3Error as error:
-            _remove(plan, error)
-            raise
+        _grow(plan, size, notices)
 
 
-def _require_unused(plan: DiskPlan, source: Volume) -> None:
-    """Whether no domain can have written to a volume while it was copied, as far as that shows now.
+def _grow(plan: DiskPlan, size: int, notices: list[str]) -> None:
+    """Make the copy as large as it is to be.
 
-    :raises PreconditionFailed: one has it by now; the copy was removed.
-    :raises OperationIncomplete: that is unknown; the copy is kept, and named.
+    :raises AgentFault: the host refused; the copy was removed.
+    :raises OperationIncomplete: that is unknown, or the copy may be left.
     """
     try:
-        found = read_volumes(plan.operation.estate, with_sizes=False)
+        host = require_host_that_grows(plan.repository)
+        notices += grow(plan.operation, host, plan.repository, plan.path, size, plan.size_bytes)
+    except OperationIncomplete:
+        raise
     except Ovm3Error as error:
-        raise _may_be_inconsistent(plan, source, str(error)) from error
-    users = live_users(found.estate, posixpath.basename(source.path))
-    if found.estate.unseen:
-        raise _may_be_inconsistent(plan, source, "; ".join(found.estate.unseen))
-    if users:
-        refusal = PreconditionFailed(
-            f"{source.label} was taken into use while it was copied ({', '.join(users)}), so the "
-            f"copy was removed: it would not be consistent"
-        )
-        _remove(plan, refusal)
-        raise refusal
-
-
-def _may_be_inconsistent(plan: DiskPlan, source: Volume, why: str) -> Ovm3Error:
-    return plan.operation.incomplete(
-        f"{plan.label} is a complete copy, but whether {source.label} was in use meanwhile, so "
-        f"that it is not consistent, is unknown: {why}",
-        left=(plan.path,),
-    )
-
-
-def _remove(plan: DiskPlan, error: Ovm3Error) -> None:
-    """Remove the copy, which nobody else knows.
-
-    :raises OperationIncomplete: it may be left.
-    """
-    try:
-        if plan.host.module is not None:
-            failed = delete_unused(plan.operation, [(plan.repository, plan.path)])
-            for reason in failed.values():
-                raise reason
-        else:
-            assert plan.system is not None
-            delete_file(plan.operation, plan.system, plan.repository, plan.path)
-    except Ovm3Error as second:
-        raise plan.operation.incomplete(
-            f"creating {plan.label} failed: {error}. Removing it failed too: {second}",
-            left=(plan.path,),
-        ) from error
+        try:
+            delete_disk(
+                plan.operation,
+                read_estate(plan.operation.estate),
+                plan.repository,
+                plan.path,
+                plan.label,
+            )
+        except Ovm3Error as second:
+            raise plan.operation.incomplete(
+                f"creating {plan.label} failed: {error}. Removing it failed too: {second}",
+                left=(plan.path,),
+            ) from error
+        raise

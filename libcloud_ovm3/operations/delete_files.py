@@ -114,7 +114,7 @@ def delete_files_by_module(
     aside = []
     for path in paths:
         try:
-            _set_aside(operation, module, repository, path)
+            set_aside_file(operation, module, repository, path)
             aside.append(path)
         except Ovm3Error as error:
             if not _is_missing(error):  # another client has been first, else
@@ -141,7 +141,9 @@ def _is_missing(error: Ovm3Error) -> bool:
     return isinstance(error, AgentFault) and error.kind.endswith(".NotFound")
 
 
-def _set_aside(operation: Operation, module: HostModule, repository: Repository, path: str) -> None:
+def set_aside_file(
+    operation: Operation, module: HostModule, repository: Repository, path: str
+) -> None:
     """Set a file aside; after a failure it counts only if the file is seen to be aside.
 
     :raises AgentFault: the module refused, and nothing has changed.
@@ -150,7 +152,7 @@ def _set_aside(operation: Operation, module: HostModule, repository: Repository,
     try:
         doors.set_aside(operation, module, path)
     except (AgentFault, OutcomeUnknown) as failed:
-        if _is_aside(operation, module, repository, path, failed):
+        if is_aside(operation, module, repository, path, failed):
             return
         if isinstance(failed, AgentFault):
             raise
@@ -169,7 +171,7 @@ def put_back_file(
     try:
         doors.put_back(operation, module, path)
     except (AgentFault, OutcomeUnknown) as failed:
-        if not _is_aside(operation, module, repository, path, failed):
+        if not is_aside(operation, module, repository, path, failed):
             return
         if isinstance(failed, AgentFault):
             raise
@@ -189,7 +191,7 @@ def _delete_aside(
     try:
         doors.delete_aside(operation, module, path)
     except Ovm3Error as failed:
-        if _is_aside(operation, module, repository, path, failed):
+        if is_aside(operation, module, repository, path, failed):
             raise operation.incomplete(
                 f"{path}: it is set aside, and not deleted: {failed}", left=(path,)
             ) from failed
@@ -200,7 +202,7 @@ def _delete_aside(
             raise PreconditionFailed("it was put back in the meantime, so it was kept") from failed
 
 
-def _is_aside(
+def is_aside(
     operation: Operation,
     module: HostModule,
     repository: Repository,

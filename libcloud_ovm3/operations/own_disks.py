@@ -28,7 +28,7 @@ def find_own_disks(snapshot: EstateSnapshot, vm: VM) -> tuple[Disks, list[str]]:
 
     Its own are those that its vm.cfg names, by repository and path, and whose file name has its
     uuid, but no volumes, which were created for themselves; of a VM whose creation was not
-    completed, the one that its description names. That it uses them itself while it is live does
+    completed, those that its description names. That it uses them itself while it is live does
     not count: it is powered off first.
     """
     usage = read_disk_usage(snapshot)
@@ -101,9 +101,8 @@ def _named_disks(snapshot: EstateSnapshot, vm: VM) -> list[str]:
     definition = vm.definition
     named = [disk.path for disk in definition.disks if disk.path and not disk.is_cdrom]
     repository = repository_of(snapshot, definition)
-    content, unfinished = repository.content, definition.unfinished_disk
-    if unfinished and content is not None and unfinished in content.virtual_disks:
-        named.append(disk_path(repository, unfinished))
+    there = repository.content.virtual_disks if repository.content else ()
+    named += [disk_path(repository, one) for one in definition.unfinished_disks if one in there]
     return list(dict.fromkeys(named))
 
 
@@ -129,7 +128,7 @@ def find_users(snapshot: EstateSnapshot, disks: Disks) -> dict[str, str]:
     for repository, path in disks:
         why = why_used(usage, posixpath.basename(path))
         try:
-            why = why or _why_linked(repository, path, usage)
+            why = why or why_linked(repository, path, usage)
         except Ovm3Error as error:
             why = f"whether other names lead to it is unknown: {error}"
         if why:
@@ -137,10 +136,14 @@ def find_users(snapshot: EstateSnapshot, disks: Disks) -> dict[str, str]:
     return users
 
 
-def _why_linked(repository: Repository, path: str, usage: DiskUsage) -> str | None:
+def why_linked(
+    repository: Repository, path: str, usage: DiskUsage, with_hard_links: bool = True
+) -> str | None:
     """Who reaches it by a link, another mount, or another name; where a module can tell.
 
     What one host has not mounted another one may have, and a link there may lead to it.
+
+    :param with_hard_links: whether a second name counts although nothing is known to use it.
     """
     others = set(usage.paths)
     for host in repository.mounted_on:
@@ -149,7 +152,7 @@ def _why_linked(repository: Repository, path: str, usage: DiskUsage) -> str | No
         [identity] = host.module.identify([path])
         if identity.error or identity.is_missing:
             return f"what it leads to is unknown: {identity.error or 'it is missing'}"
-        if identity.links is not None and identity.links > 1:
+        if with_hard_links and identity.links is not None and identity.links > 1:
             return f"it has {identity.links} names (hard links)"
         found = same_files(host, host.module, [path], sorted(others))[path]
         if found:

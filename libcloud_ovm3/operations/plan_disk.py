@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
 from libcloud_ovm3.estate.disk_names import DiskName, file_name, origin_key
@@ -15,17 +15,16 @@ from libcloud_ovm3.estate.vms import read_estate
 from libcloud_ovm3.estate.volumes import Snapshot, Volume, VolumeList, read_volumes
 from libcloud_ovm3.operations.copy_disk import choose_host
 from libcloud_ovm3.operations.disk_sizes import bytes_text, is_same_gb, size_in_bytes
-from libcloud_ovm3.operations.grow_disk import require_host_that_grows
-from libcloud_ovm3.operations.idle_disks import require_file, require_idle, require_released
+from libcloud_ovm3.operations.grow_disk import host_that_grows, require_host_that_grows
 from libcloud_ovm3.operations.mount_export import mounted_export
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.placement import is_host
+from libcloud_ovm3.operations.snapshot_disk import require_file
 from libcloud_ovm3.operations.target_repository import (
     choose_repository,
     require_room,
     require_usable,
 )
-from libcloud_ovm3.progress import waiting
 
 NOT_COPIED = "a copy would not be consistent"
 
@@ -56,6 +55,7 @@ class DiskPlan:
     :ivar system: of the storage plug-in of the host; None: the host module does it.
     :ivar path: absolute, on the hosts; its name is made for it.
     :ivar source: what it is a copy of; None: it is empty.
+    :ivar found: the reading that has the source.
     :ivar notices: for the user, before it is carried out.
     """
 
@@ -68,6 +68,7 @@ class DiskPlan:
     size_bytes: int
     notices: tuple[str, ...]
     source: Volume | Snapshot | None = None
+    found: VolumeList | None = None
 
     @property
     def label(self) -> str:
@@ -127,24 +128,15 @@ def plan_from_snapshot(estate: Estate, spec: DiskSpec, snapshot_id: str) -> Disk
 
 
 def plan_copy(estate: Estate, spec: DiskSpec, volume_id: str) -> DiskPlan:
-    """The same for a copy of a volume, of which no running domain may have it.
+    """The same for a copy of a volume. That nobody writes to it is checked when it is copied.
 
     :raises VolumeNotFound: there is no such volume.
-    :raises PreconditionFailed: it cannot be copied now.
+    :raises PreconditionFailed: it cannot be copied.
     """
     _check(spec)
     found = read_volumes(estate, with_sizes=False)
     source = found.volume(volume_id)
-    require_file(source)
-    require_idle(found, source, NOT_COPIED)
-    if source.attachments:  # a guest that reboots is off the lists for some time
-        seconds = estate.second_look
-        with waiting(f"{source.label}: reading all hosts again in {seconds:g} s"):
-            estate.clock.sleep(seconds)
-        found = read_volumes(estate, with_sizes=False)
-        source = found.volume(volume_id)
-        require_file(source)
-        require_idle(found, source, NOT_COPIED)
+    require_usable(require_file(source).repository)
     return _plan_copy(estate, spec, found, source, origin_key(source.id))
 
 
@@ -164,28 +156,25 @@ def _plan_copy(
     assert source.file is not None
     wanted = spec.repository or source.file.repository.id
     repository = choose_repository(found.estate, wanted, spec.host_id)
-    operation = Operation(estate)
     host = choose_host(source.file.repository, repository)
     size = _source_size(host, source)
-    size_bytes, notices = _size_of_copy(spec, source, size.size_bytes)
-    if size_bytes > size.size_bytes:
-        require_host_that_grows(repository)
-    system = None if host.module is not None else mounted_export(host, repository)
+    size_bytes, notices = _size_of_copy(spec, repository, source, size.size_bytes)
     used = size.size_bytes if size.used_bytes is None else size.used_bytes
     needed = used + size_bytes - size.size_bytes
+    system = None if host.module is not None else mounted_export(host, repository)
     notices += require_room(repository, needed, f"volume {spec.name!r}")
-    require_released(operation, found.estate, source)
     name = file_name(DiskName(spec.name, uuid.uuid4().hex, key))
     return DiskPlan(
-        operation=operation,
+        operation=Operation(estate),
         name=spec.name,
         host=host,
         system=system,
         repository=repository,
         path=disk_path(repository, name),
         size_bytes=size_bytes,
-        notices=(*found.estate.errors(), *found.errors, *notices),
-        source=_sized(source, size),
+        notices=(*found.estate.errors(), *notices),
+        source=source,
+        found=found,
     )
 
 
@@ -202,22 +191,24 @@ def _source_size(host: HostView, source: Volume | Snapshot) -> FileSize:
 
 
 def _size_of_copy(
-    spec: DiskSpec, source: Volume | Snapshot, source_bytes: int
+    spec: DiskSpec, repository: Repository, source: Volume | Snapshot, source_bytes: int
 ) -> tuple[int, list[str]]:
+    """The size of a copy, and notices for the user.
+
+    :raises InvalidArgument: it is to be smaller than its source.
+    :raises PreconditionFailed: it is to be larger, and no host can make it so.
+    """
     if spec.size is None and spec.size_bytes is None:
         return source_bytes, []
     wanted, notices = size_in_bytes(spec.size, spec.size_bytes)
-    if spec.size_bytes is None and is_same_gb(wanted, source_bytes):
-        return source_bytes, []
     if wanted < source_bytes:
         raise InvalidArgument(
             f"size {bytes_text(wanted)} is smaller than {source.label}, which has "
             f"{bytes_text(source_bytes)}"
         )
+    is_same = spec.size_bytes is None and is_same_gb(wanted, source_bytes)
+    if is_same and host_that_grows(repository) is None:
+        return source_bytes, [f"the volume has the size of {source.label}, {source_bytes} bytes"]
+    if wanted > source_bytes:
+        require_host_that_grows(repository)
     return wanted, notices
-
-
-def _sized(source: Volume | Snapshot, size: FileSize) -> Volume | Snapshot:
-    assert source.file is not None
-    file = replace(source.file, size_bytes=size.size_bytes, used_bytes=size.used_bytes)
-    return replace(source, file=file)

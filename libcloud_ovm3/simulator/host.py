@@ -6,7 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -159,9 +159,9 @@ class SimulatedHost:
             "ignores_requests": sorted(self.ignores_requests),
             "faults": sorted(self.faults),
             "busy_until": self.busy_until,
-            "domains": [asdict(domain) for domain in self.domains],
-            "transfers": [asdict(transfer) for transfer in self.transfers],
-            "mounts": {at: asdict(mount) for at, mount in self.mounts.items()},
+            "domains": [vars(domain) for domain in self.domains],
+            "transfers": [vars(transfer) for transfer in self.transfers],
+            "mounts": {at: vars(mount) for at, mount in self.mounts.items()},
             "repository_db": self.repository_db,
         }
         state.save(self.folder / "host.json", values)

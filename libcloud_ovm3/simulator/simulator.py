@@ -210,8 +210,7 @@ class Simulator:
                 self._lock_file.close()
                 self._lock_file = None
             if self._temporary is not None:
-                for host in self.hosts:
-                    jobs.end(host)
+                jobs.end(*self.hosts)
                 shutil.rmtree(self._temporary, ignore_errors=True)
                 self._temporary = None
 

@@ -65,6 +65,16 @@ def test_pages_are_whole_and_in_order(host):
     assert [entry['type'] for entry in seen[-3:]] == ['file', 'directory', 'link']
 
 
+def test_what_a_sparse_file_takes_on_the_disk(host):
+    handle = open(host.path(FILE), 'w')
+    handle.write('data')
+    handle.truncate(1 << 30)
+    handle.close()
+    entry, = files.list_files(host, REPOSITORY, '', 3)['entries']
+    assert (entry['size_bytes'], entry['used_bytes']) == (1 << 30, used(host))
+    assert 0 < entry['used_bytes'] < 1 << 20
+
+
 def test_a_page_that_is_just_full_is_the_last_one(host):
     for name in '123':
         open(host.path(REPOSITORY) + '/' + name, 'w').close()
