@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from libcloud_ovm3.errors import AgentFault, OperationIncomplete, OutcomeUnknown, Ovm3Error
 from libcloud_ovm3.estate.disk_files import read_size
+from libcloud_ovm3.estate.disk_names import CREATING
 from libcloud_ovm3.estate.vms import read_estate
-from libcloud_ovm3.estate.volumes import Snapshot, Volume, read_volume
+from libcloud_ovm3.estate.volumes import Snapshot, Volume
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.operations.copy_disk import Place, copy_disk
 from libcloud_ovm3.operations.destroy_snapshot import delete_disk
 from libcloud_ovm3.operations.grow_disk import grow, require_host_that_grows
 from libcloud_ovm3.operations.plan_disk import DiskPlan
+from libcloud_ovm3.operations.read_back import read_back
 from libcloud_ovm3.operations.snapshot_disk import copy_idle
 
 
@@ -33,12 +35,8 @@ def create(plan: DiskPlan) -> tuple[Volume, list[str]]:
         _create_empty(plan, notices)
     else:
         _create_copy(plan, plan.source, notices)
-    try:
-        return read_volume(plan.operation.estate, plan.volume_id), notices
-    except Ovm3Error as error:
-        raise plan.operation.incomplete(
-            f"{plan.label} was created, but cannot be read back: {error}", left=(plan.path,)
-        ) from error
+    done = f"{plan.label} was created"
+    return read_back(plan.operation, plan.volume_id, plan.path, done), notices
 
 
 # ------------------------------------------------------------------ empty
@@ -89,7 +87,15 @@ def _create_copy(plan: DiskPlan, source: Volume | Snapshot, notices: list[str]) 
     target = Place(plan.repository, plan.path)
     if isinstance(source, Volume):
         assert plan.found is not None
-        notices += copy_idle(plan.operation, plan.found, source, origin, target)
+        try:
+            notices += copy_idle(plan.operation, plan.found, source, origin, target)
+        except OperationIncomplete as error:
+            left = tuple(dict.fromkeys((plan.path, plan.path + CREATING, *error.left)))
+            raise plan.operation.incomplete(
+                f"copying {source.label} was not completed: {error}. What may be left: "
+                f"{', '.join(left)} (destroy_volume removes them)",
+                left=left,
+            ) from error
         return
     size = copy_disk(plan.operation, plan.host, origin, target)
     if size < plan.size_bytes:

@@ -11,9 +11,10 @@ from libcloud_ovm3.estate.disk_names import require_name
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import read_repository, with_module
 from libcloud_ovm3.estate.simple_names import DOCUMENT, SCHEMA, DiskDocument, read_disk_document
-from libcloud_ovm3.estate.volumes import Volume, read_volume, read_volumes
+from libcloud_ovm3.estate.volumes import Volume, read_volumes
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.operations.operation import Operation
+from libcloud_ovm3.operations.read_back import read_back
 from libcloud_ovm3.operations.target_repository import require_usable
 
 if TYPE_CHECKING:
@@ -46,10 +47,11 @@ def rename(estate: Estate, volume_id: str, name: str) -> tuple[Volume, list[str]
             f"{volume.label} was not renamed: no host that has its repository mounted has the host "
             f"module (`ovm3 host install`), and the agent alone cannot record a name"
         )
-    notices = []
+    operation, notices = Operation(estate), []
     if volume.name != name:
-        notices = _record(Operation(estate), host.module, volume.file, name)
-    return read_volume(estate, volume_id), notices
+        notices = _record(operation, host.module, volume.file, name)
+    done = f"{volume.label} was renamed"
+    return read_back(operation, volume_id, volume.path, done), notices
 
 
 def _record(operation: Operation, module: HostModule, file: DiskFile, name: str) -> list[str]:

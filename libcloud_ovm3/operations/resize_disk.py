@@ -5,11 +5,12 @@ from __future__ import annotations
 from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
 from libcloud_ovm3.estate.disk_files import read_size
 from libcloud_ovm3.estate.members import Estate
-from libcloud_ovm3.estate.volumes import Volume, read_volume, read_volumes
+from libcloud_ovm3.estate.volumes import Volume, read_volumes
 from libcloud_ovm3.operations.disk_sizes import bytes_text, size_in_bytes
 from libcloud_ovm3.operations.grow_disk import grow, require_host_that_grows
 from libcloud_ovm3.operations.idle_disk import require_idle
 from libcloud_ovm3.operations.operation import Operation
+from libcloud_ovm3.operations.read_back import read_back
 from libcloud_ovm3.operations.snapshot_disk import require_file
 from libcloud_ovm3.operations.target_repository import require_room, require_usable
 
@@ -55,4 +56,5 @@ def resize(
         notices += require_room(repository, wanted - now, volume.label)
         require_idle(estate, found.estate, volume.path, volume.label)
         notices += grow(operation, host, repository, volume.path, now, wanted)
-    return read_volume(estate, volume_id), notices
+    done = f"{volume.label} has {wanted} bytes"
+    return read_back(operation, volume_id, volume.path, done), notices

@@ -35,6 +35,7 @@ WRITES = frozenset(
         "storage_plugin_destroy",
         "libcloud_start_job",
         "libcloud_create_file",
+        "libcloud_delete_file",
         "libcloud_truncate_file",
         "libcloud_write_document",
         "libcloud_set_aside",
