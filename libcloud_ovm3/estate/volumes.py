@@ -16,7 +16,7 @@ from libcloud_ovm3.agent.disk import DiskEntry, parse_disk
 from libcloud_ovm3.agent.identifiers import undashed
 from libcloud_ovm3.errors import SearchIncomplete, VolumeNotFound
 from libcloud_ovm3.estate.definitions import Definition, read_assemblies, read_templates
-from libcloud_ovm3.estate.disk_files import FOLDER, DiskFile, name_of, read_disk_files
+from libcloud_ovm3.estate.disk_files import FOLDER, DiskFile, name_of, read_disk_files, sized
 from libcloud_ovm3.estate.disk_names import DiskName, origin_key, parse_file_name
 from libcloud_ovm3.estate.domains import BlockDevice
 from libcloud_ovm3.estate.members import Estate
@@ -176,6 +176,19 @@ def read_volumes(estate: Estate, with_sizes: bool = True) -> VolumeList:
     :raises Ovm3Error: no host answered.
     """
     return volumes_of(read_estate(estate), with_sizes)
+
+
+def read_volume(estate: Estate, volume_id: str) -> Volume:
+    """One volume, read anew with its own size only.
+
+    :raises VolumeNotFound: there is none.
+    :raises Ovm3Error: it, or its size, cannot be read.
+    """
+    volume = read_volumes(estate, with_sizes=False).volume(volume_id)
+    if volume.file is None:
+        return volume
+    file = sized(volume.file)
+    return replace(volume, file=file, size_bytes=file.size_bytes)
 
 
 def volumes_of(snapshot: EstateSnapshot, with_sizes: bool = True) -> VolumeList:

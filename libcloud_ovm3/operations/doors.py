@@ -30,6 +30,7 @@ from libcloud_ovm3.operations.vmcfg_values import differences
 if TYPE_CHECKING:
     from libcloud_ovm3.agent.config import VMConfig
     from libcloud_ovm3.agent.hostmodule import HostModule, Path
+    from libcloud_ovm3.estate.repositories import Repository
 
 RUNS, PAUSED = "2", "1"  # xend's own numbers of the state (xend.md 1.2)
 REBOOT_WAIT = 3  # what every client sends; its unit is not known (agent-behaviour 7.4)
@@ -264,14 +265,15 @@ def copy_file(host: HostView, source: str, target: str) -> None:
     host.agent.linux.copy_file(source, target, True)
 
 
-def create_file(system: FileSystem, path: str, size_bytes: int) -> None:
+def create_file(system: FileSystem, path: str, size_bytes: int, kind: str = "File") -> None:
     """Create a sparse file through the storage plug-in, which faults if it exists (9.4).
 
     :param path: absolute, on the host.
+    :param kind: ``File`` or ``Directory``.
     """
     ss, fs = system.structs(state=2)
     system.host.agent.storageplugin.storage_plugin_create(
-        NFS_PLUGIN, ss, fs, path, "File", size_bytes
+        NFS_PLUGIN, ss, fs, path, kind, size_bytes
     )
 
 
@@ -280,6 +282,34 @@ def create_file_by_module(
 ) -> None:
     """Create a sparse file through the host module, which faults if it exists."""
     module.create_file(operation.client, operation.id, path, size_bytes)
+
+
+def write_file(operation: Operation, module: HostModule, path: Path, data: bytes) -> None:
+    """Write the content of a file that this operation has created, from its beginning.
+
+    :param data: at most ``chunks.CHUNK_BYTES`` long.
+    """
+    module.write_file(operation.client, operation.id, path, 0, data)
+
+
+def grow_file(operation: Operation, module: HostModule, path: Path, size_bytes: int) -> None:
+    """Make a file larger; what is in it stays."""
+    module.truncate_file(operation.client, operation.id, path, size_bytes)
+
+
+def write_document(
+    operation: Operation,
+    module: HostModule,
+    repository: Repository,
+    name: str,
+    version: int,
+    content: bytes,
+) -> None:
+    """Write a version of a document, the one after what was read.
+
+    :raises AgentFault: of kind ``...Conflict`` if another writer was first.
+    """
+    module.write_document(operation.client, operation.id, repository.path, name, version, content)
 
 
 def start_job(
