@@ -51,10 +51,12 @@ test-tables: $(VENV)/.test
 test-long: $(VENV)/.test
 	$(BIN)/python -m pytest -m long --timeout 600 -n $(WORKERS)
 
-# The installer over a real sshd on loopback. Only root can start one that lets root in.
+# The installer over a real sshd on loopback, and copies on a file system that shares blocks. Only root
+# can start an sshd that lets root in, and mount.
 test-host: $(VENV)/.test
 	@test -x /usr/sbin/sshd || { apt-get update -qq && apt-get install -y -qq openssh-server; }
-	$(BIN)/python -m pytest -m sshd -n 2 tests/installer
+	@test -x /usr/sbin/mkfs.xfs || { apt-get update -qq && apt-get install -y -qq xfsprogs; }
+	$(BIN)/python -m pytest -m sshd -n 2 tests/installer tests/filesystems
 
 # The Ansible collection in the real programs of Ansible. The package is installed as its users have it:
 # the collection must be found in site-packages.
