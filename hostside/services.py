@@ -25,6 +25,7 @@ SERVICES = {
     'create_file': (files.create_file, None),
     'write_file': (files.write_file, None),
     'truncate_file': (files.truncate_file, None),
+    'grow_file': (files.grow_file, None),
     'rename_file': (files.rename_file, None),
     'delete_file': (files.delete_file, None),
     'set_aside': (aside.set_aside, None),

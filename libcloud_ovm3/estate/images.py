@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import posixpath
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from libcloud_ovm3.agent.identifiers import undashed
@@ -121,21 +121,35 @@ def images_in(repository: Repository) -> list[Image]:
         (one.name, file) for one in content.templates if one not in has_vm_cfg for file in one.files
     ]
     count = Counter(file for _, file in raw)
-    for folder_name, file in raw:
-        if file.endswith(CREATING) or file.startswith("."):
+    for folder_name, listed in raw:
+        file, is_unfinished = _without_mark(listed, count)
+        if not file:
             continue
         # Of several with one name at most one is not in a folder; it is listed by its stem.
         stem = posixpath.splitext(file)[0]
-        is_flat = count[file] < 2 or folder_name in ("", file, stem)
+        is_flat = is_unfinished or count[file] < 2 or folder_name in ("", file, stem)
         path = f"{TEMPLATES}/{file}" if is_flat else f"{TEMPLATES}/{folder_name}/{file}"
-        name, is_unfinished = _name_in(file) or folder_name or file, file + CREATING in count
-        found.append(Image(repository, path, name, RAW, None, folder_name, is_unfinished))
-    for file in content.isos:
-        if not file.endswith(CREATING) and not file.startswith("."):
-            is_unfinished = file + CREATING in content.isos
+        name, listed_as = (
+            _name_in(file) or folder_name or file,
+            "" if is_unfinished else folder_name,
+        )
+        found.append(Image(repository, path, name, RAW, None, listed_as, is_unfinished))
+    for listed in content.isos:
+        file, is_unfinished = _without_mark(listed, content.isos)
+        if file:
             path, name = f"{ISOS}/{file}", _name_in(file) or file
             found.append(Image(repository, path, name, ISO, is_unfinished=is_unfinished))
     return found
+
+
+def _without_mark(file: str, listed: Container[str]) -> tuple[str, bool]:
+    """The file of an image, and whether it is unfinished; "": it is none.
+
+    A mark counts as its file if that is not there: a copy has not begun, or was removed.
+    """
+    own = file.removesuffix(CREATING)
+    is_none = file.startswith(".") or (own != file and own in listed)
+    return "" if is_none else own, own != file or file + CREATING in listed
 
 
 def read_images(repositories: Sequence[Repository]) -> tuple[list[Image], list[str]]:

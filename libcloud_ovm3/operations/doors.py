@@ -265,14 +265,15 @@ def copy_file(host: HostView, source: str, target: str) -> None:
     host.agent.linux.copy_file(source, target, True)
 
 
-def create_file(system: FileSystem, path: str, size_bytes: int) -> None:
+def create_file(system: FileSystem, path: str, size_bytes: int, kind: str = "File") -> None:
     """Create a sparse file through the storage plug-in, which faults if it exists (9.4).
 
     :param path: absolute, on the host.
+    :param kind: ``File`` or ``Directory``.
     """
     ss, fs = system.structs(state=2)
     system.host.agent.storageplugin.storage_plugin_create(
-        NFS_PLUGIN, ss, fs, path, "File", size_bytes
+        NFS_PLUGIN, ss, fs, path, kind, size_bytes
     )
 
 
@@ -281,6 +282,14 @@ def create_file_by_module(
 ) -> None:
     """Create a sparse file through the host module, which faults if it exists."""
     module.create_file(operation.client, operation.id, path, size_bytes)
+
+
+def write_file(operation: Operation, module: HostModule, path: Path, data: bytes) -> None:
+    """Write the content of a file that this operation has created, from its beginning.
+
+    :param data: at most ``chunks.CHUNK_BYTES`` long.
+    """
+    module.write_file(operation.client, operation.id, path, 0, data)
 
 
 def grow_file(operation: Operation, module: HostModule, path: Path, size_bytes: int) -> None:

@@ -129,19 +129,30 @@ def identity_in(values: Mapping[str, Any], config: VMConfig) -> str:
     return f"{', '.join(found)} has its uuid or a MAC address" if found else ""
 
 
-def _disk(snapshot: EstateSnapshot, image: Image, entry: DiskEntry) -> TemplateDisk:
-    """Which file a disk of a template is."""
+def disk_of(snapshot: EstateSnapshot, entry: DiskEntry, label: str) -> TemplateDisk | None:
+    """Which file a disk is; None: it is in no repository that is known.
+
+    :param label: how messages name the VM or the image.
+    :raises InvalidArgument: it is not a file, or may be written to by others.
+    """
     if entry.is_physical or entry.is_shared or not entry.path:
         kind = "physical" if entry.is_physical else "shared" if entry.is_shared else "not a file"
         raise InvalidArgument(
-            f"{image.label} has a disk that is {kind}, and cannot be copied: {entry.text!r}"
+            f"{label} has a disk that is {kind}, and cannot be copied: {entry.text!r}"
         )
     repository = snapshot.repository(entry.repository_id) if entry.repository_id else None
-    if repository is not None and entry.path.count("/") >= 4:
-        path = f"{repository.path}/{entry.path.split('/', 4)[4]}"
-        return TemplateDisk(repository, path, entry)
+    if repository is None or entry.path.count("/") < 4:
+        return None
+    return TemplateDisk(repository, f"{repository.path}/{entry.path.split('/', 4)[4]}", entry)
+
+
+def _disk(snapshot: EstateSnapshot, image: Image, entry: DiskEntry) -> TemplateDisk:
+    """Which file a disk of a template is."""
+    found = disk_of(snapshot, entry, image.label)
+    if found is not None:
+        return found
     # Templates of OVM 2, and those that were moved here, name the folder that they were made in.
-    inside = f"{image.repository.path}/{image.path}/{posixpath.basename(entry.path)}"
+    inside = f"{image.repository.path}/{image.path}/{posixpath.basename(entry.path or '')}"
     if image.repository.content and is_listed(image.repository.content, inside):
         return TemplateDisk(image.repository, inside, entry)
     raise PreconditionFailed(
@@ -197,11 +208,20 @@ def _copy(system: FileSystem, content: TemplateContent, directory: str, number: 
 
 def _target(repository: Repository, directory: str, number: int, source: str) -> str:
     """The path of a new disk: its name has the VM's uuid, so that it goes with the VM."""
+    return disk_path(repository, new_file_name(directory, number, source))
+
+
+def new_file_name(directory: str, number: int, source: str) -> str:
+    """The name of a copy of a disk, which is the only one of its name anywhere.
+
+    :param directory: of the VM or the template: 32 hex digits.
+    :param number: of the disk, from 0.
+    """
     extension = posixpath.splitext(source)[1]
     if not re.fullmatch(r"\.[A-Za-z0-9]{1,16}", extension):
         extension = ".img"
     more = f"-{number + 1}" if number else ""
-    return disk_path(repository, f"{directory}{more}{extension}")
+    return f"{directory}{more}{extension}"
 
 
 def _drive(
