@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from libcloud_ovm3.agent import catalogue, hostmodule
+from libcloud_ovm3.agent import catalogue, hostmodule, vm_changes
 
 PACKAGE = Path(__file__).parents[1] / "libcloud_ovm3"
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -112,9 +112,11 @@ GROUPS = {group for group, _ in catalogue.GROUPS.values()}
 
 def module_writes() -> set[str]:
     """The host module's functions that change something: those that call ``self._write``."""
-    tree = ast.parse(Path(hostmodule.__file__).read_text(encoding="utf-8"))
+    files = (hostmodule.__file__, vm_changes.__file__)
+    trees = [ast.parse(Path(file).read_text(encoding="utf-8")) for file in files]
     return {
         method.name
+        for tree in trees
         for method in ast.walk(tree)
         if isinstance(method, ast.FunctionDef) and not method.name.startswith("_")
         for node in ast.walk(method)
@@ -197,7 +199,9 @@ def test_estate_and_diagnostics_only_read(file: Path) -> None:
 def test_what_counts_as_a_change() -> None:
     assert {"start_vm", "copy_file", "storage_plugin_mount", "storage_plugin_destroy"} <= WRITES
     assert {"set_aside", "put_back", "delete_aside", "write_document", "start_job"} <= WRITES
+    assert {"change_vm", "settle_vm"} <= WRITES
     assert not {"list_vms", "discover_server", "read_agent", "repository", "identify"} & WRITES
+    assert "read_vm" not in WRITES
 
 
 @pytest.mark.parametrize(
