@@ -103,7 +103,7 @@ def test_files_stay_small(file: Path) -> None:
 
 # ------------------------------------------------------------------ who changes anything
 
-DOORS = "operations/doors.py"
+DOORS = {"operations/doors.py": 11, "operations/definition_door.py": 3}  # how many calls at least
 # `ovm3 api call` calls what its user names; the doctor's recorder passes on what the doctor calls.
 CALL_ANY = {"cli/api.py", "diagnostics/collect.py"}
 OUTSIDE = {"agent", "simulator", "installer"}
@@ -179,8 +179,8 @@ CHANGING = [f for f in FILES if package_of(f) not in OUTSIDE]
 def test_only_the_doors_change_anything(file: Path) -> None:
     found = list(writes_in(file.read_text(encoding="utf-8")))
     name = file.relative_to(PACKAGE).as_posix()
-    if name == DOORS:
-        assert len(found) >= 11, "the test sees nothing any more"
+    if name in DOORS:
+        assert len(found) >= DOORS[name], "the test sees nothing any more"
     elif name in CALL_ANY:
         assert len(found) == 1, found
         assert found[0].endswith(".call")

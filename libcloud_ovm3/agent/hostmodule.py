@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from libcloud_ovm3.agent import chunks
+from libcloud_ovm3.agent.block_devices import HostDevice, read_devices
 from libcloud_ovm3.agent.hostmodule_answers import has_missing, require_all
 from libcloud_ovm3.agent.hostmodule_calls import PREFIX, Struct
 from libcloud_ovm3.agent.hostmodule_types import (
@@ -171,6 +172,11 @@ class HostModule(VMChanges):
         """Which block backends and loop devices hold which file, also of unlisted domains."""
         function, answer = self._read("file_holders")
         return self._reader(function).holders(answer)
+
+    def block_devices(self) -> tuple[HostDevice, ...]:
+        """The host's disks, multipath devices, logical volumes and partitions (API 2)."""
+        function, answer = self._read("block_devices")
+        return read_devices(self._reader(function), answer)
 
     def identify(self, paths: Sequence[Path]) -> tuple[Identity, ...]:
         """Which file each of these absolute paths leads to on the host, links followed.
