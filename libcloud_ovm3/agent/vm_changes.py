@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from libcloud_ovm3.agent.codec import Fault
 from libcloud_ovm3.agent.hostmodule_calls import ModuleCalls, Struct
 from libcloud_ovm3.agent.hostmodule_types import Reader
-from libcloud_ovm3.errors import AgentFault
 
 
 @dataclass(frozen=True)
@@ -151,7 +149,3 @@ class VMChanges(ModuleCalls):
             "settle_vm", client, operation, repository_id, directory, change, take_over
         )
         return read_change(self._reader(name), answer)
-
-    def fault_of(self, change: VMChange) -> AgentFault:
-        """The fault that the agent's function returned for a change that failed."""
-        return self._connection.error_of(Fault(1, change.fault), change.function)

@@ -22,7 +22,9 @@ from libcloud_ovm3.estate.holders import require_free
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.hosts_off import HostOff, require_silent
 from libcloud_ovm3.estate.vms import EstateSnapshot
-from libcloud_ovm3.operations.definition_door import change_definition as change_definition
+from libcloud_ovm3.operations.definition_door import (
+    change_definition as change_definition,  # noqa: PLC0414 (called as doors.change_definition)
+)
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.preconditions import require_unchanged, verified_domain
 from libcloud_ovm3.operations.presence import read_presence

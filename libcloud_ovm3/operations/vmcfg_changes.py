@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from libcloud_ovm3.agent import vmcfg
+from libcloud_ovm3.agent.codec import Fault
 from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.errors import (
     AgentFault,
@@ -171,7 +172,7 @@ def require_made(
             raise answer
         change = found or change
     if change.state == "failed":
-        raise module.fault_of(change)
+        raise host.agent.connection.error_of(Fault(1, change.fault), change.function)
     if change.state == "not done":
         raise refusal(definition, f"{host.label}: {change.fault}")
     if change.state == "running":
