@@ -1,4 +1,4 @@
-"""Changes of a VM's definition by the agent's own functions: one at a time, whichever host makes it.
+"""Changes of a VM's definition by the agent's own functions: one at a time, on all hosts together.
 
 The document ``vm-<directory>`` of the repository says what is done to a vm.cfg. Version n + 1,
 ``changing``: which operation, in which process of which host since which boot, and the vm.cfg as it
@@ -41,11 +41,11 @@ def read_vm(dom0, repository, directory, operation):
     """``{content, digest, change, before}`` of a vm.cfg; or ``{error, ...}`` if it cannot be read.
 
     ``change``: the change with that operation, or for '' the newest one, ``{}`` if there is none:
-    ``{state, operation, client, function, host, host_uuid, address, digest, fault}``; ``address``
-    is the one with which the agent is registered. Its state: ``running``; ``elsewhere`` (another host's: ask that one); ``dead`` (its process is gone);
+    ``{state, operation, client, function, host, host_uuid, address, digest, fault}``. Its state:
+    ``running``; ``elsewhere`` (another host's: ask that one); ``dead`` (its process is gone);
     ``done``; ``failed``, with the agent's ``fault``; ``not done``, with the reason; ``unknown``.
-    ``digest``: of the vm.cfg after it, and before it while it goes on. ``before``: the vm.cfg
-    before a change that has no outcome; not there for others.
+    ``address``: with which its host is registered. ``digest``: of the vm.cfg after it, and before
+    it while it goes on. ``before``: the vm.cfg before a change without an outcome.
     Raises InvalidArgument, NotAllowed, NotMounted, Failed, Timeout.
     """
     target = _target(repository, directory)

@@ -94,7 +94,7 @@ def read(dom0, mount_point, name):
 
 
 def kept(dom0, mount_point, name):
-    """``(next, [(version, content)])``: the version to write, and every complete one, highest first.
+    """``(next, [(version, content)])``: the version to write; the complete ones, highest first.
 
     Raises NotMounted, NotAllowed, Failed.
     """

@@ -1,8 +1,8 @@
 """The table of services: every function of the module by name, with its time limit."""
 
 from libcloud_ovm3_host import (api, aside, block_devices, change_vm, control, documents, domains,
-                                 errors, file_holders, files, identify, inventory, jobs, logs, network,
-                                 read_agent, repository)
+                                 errors, file_holders, files, identify, inventory, jobs, logs,
+                                 network, read_agent, repository)
 from libcloud_ovm3_host.compat import describe, error
 from libcloud_ovm3_host.version import PREFIX
 
