@@ -41,6 +41,8 @@ WRITES = frozenset(
         "libcloud_set_aside",
         "libcloud_put_back",
         "libcloud_delete_aside",
+        "libcloud_change_vm",
+        "libcloud_settle_vm",
     }
 )
 
