@@ -234,6 +234,16 @@ class HostModule(VMChanges):
         """Change the size of a file."""
         self._write("truncate_file", client, operation, path, size_bytes)
 
+    def grow_file(
+        self, client: str, operation: str, path: Path, from_bytes: int, to_bytes: int
+    ) -> None:
+        """Make a file larger, never smaller (API 2). It may be repeated safely.
+
+        :raises AgentFault: of kind ``...Conflict`` if it has neither of these sizes, or another
+            request is changing its size.
+        """
+        self._write("grow_file", client, operation, path, from_bytes, to_bytes)
+
     def rename_file(self, client: str, operation: str, path: Path, new_path: Path) -> None:
         """Rename a file within its mount; never overwrites."""
         self._write("rename_file", client, operation, path, new_path)
@@ -272,7 +282,12 @@ class HostModule(VMChanges):
     def start_job(
         self, client: str, operation: str, kind: str, source: Path, target: Path = ""
     ) -> Struct:
-        """Start a ``copy``, ``sparse_copy`` or ``md5``; the operation is the job's id."""
+        """Start a ``copy``, ``sparse_copy``, ``clone`` (API 2) or ``md5``; the operation is the
+        job's id.
+
+        :raises AgentFault: of kind ``...Failed`` for a ``clone`` where the file system cannot share
+            blocks: then nothing was created.
+        """
         return self._struct(*self._write("start_job", client, operation, kind, source, target))
 
     def job_status(self, mount: str, job_id: str) -> Struct:

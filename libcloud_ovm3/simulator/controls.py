@@ -161,6 +161,26 @@ class Controls:
         members = [host for host in self.hosts if hosts is None or host.index in hosts]
         return seeds.add_repository(self.hosts[0], members, alias, repository_id)
 
+    def add_lun(
+        self,
+        hosts: Sequence[int] | None = None,
+        wwid: str | None = None,
+        size_bytes: int = 8 << 20,
+        alias: str | None = None,
+    ) -> str:
+        """Create a LUN, or let further hosts see an existing one.
+
+        :param hosts: Indexes of the hosts that see it, None for all.
+        :param wwid: Its NAA identifier, 32 or 16 hexadecimal digits; None for a random one.
+        :param size_bytes: Its size, if it is new.
+        :param alias: Its name below /dev/mapper on these hosts, None for ``3<wwid>``, "" for a disk
+            without multipath.
+        :returns: The path of its device on the first of these hosts.
+        :raises SimulatorError: The WWID is not valid, or there are no hosts.
+        """
+        members = [host for host in self.hosts if hosts is None or host.index in hosts]
+        return seeds.add_lun(members, wwid, size_bytes, alias)
+
     def path_of(self, repository_id: str) -> Path:
         """The directory of a repository of this simulator.
 

@@ -132,6 +132,7 @@ CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
     ("create_file", (*W, "/p", 1 << 40), (*W, "/p", 1 << 40), None, None),
     ("write_file", (*W, "/p\udce9", 9, b"abc"), (*W, b"/p\xe9", 9, CHUNK), None, None),
     ("truncate_file", (*W, "/p", 1), (*W, "/p", 1), None, None),
+    ("grow_file", (*W, "/p", 1, 2), (*W, "/p", 1, 2), None, None),
     ("rename_file", (*W, "/p", "/q"), (*W, "/p", "/q"), None, None),
     ("delete_file", (*W, "/p"), (*W, "/p"), None, None),
     ("set_aside", (*W, "/p"), (*W, "/p"), None, None),

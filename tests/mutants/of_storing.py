@@ -11,6 +11,13 @@ ASIDE = "hostside/aside.py"
 
 MUTANTS = [
     Mutant(
+        "shrinks",
+        FILES,
+        "    if size not in (from_bytes, to_bytes):\n",
+        "    if False:\n",
+        "storing.a_file_never_becomes_smaller_by_growing",
+    ),
+    Mutant(
         "umask",
         NAMES,
         "    return os.open(safe_paths.entry_path(directory, name), flags, FILE_MODE)",

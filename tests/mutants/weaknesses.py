@@ -74,6 +74,9 @@ OF_OUR_OWN = {
     "one-spoils-all": "one bad file or domain spoils the answer",
     "not-whole": "domains that xend does not tell of are taken for stopped",
     "takes-agent-down": "a broken installation of ours takes the agent's other functions down",
+    "hole-guessed": "an unknown part of a file passes for a hole, and is not copied",
+    "shrinks": "growing a file cuts off what another request has added",
+    "clone-overwrites": "a clone replaces what somebody made meanwhile",
 }
 
 # What we cannot get wrong, and why.
