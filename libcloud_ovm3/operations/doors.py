@@ -238,9 +238,11 @@ def write_file(operation: Operation, module: HostModule, path: Path, data: bytes
     module.write_file(operation.client, operation.id, path, 0, data)
 
 
-def grow_file(operation: Operation, module: HostModule, path: Path, size_bytes: int) -> None:
-    """Make a file larger; what is in it stays."""
-    module.truncate_file(operation.client, operation.id, path, size_bytes)
+def grow_file(
+    operation: Operation, module: HostModule, path: Path, before: int, size_bytes: int
+) -> None:
+    """Make a file larger, if it has the size that was read; what is in it stays."""
+    module.grow_file(operation.client, operation.id, path, before, size_bytes)
 
 
 def write_document(

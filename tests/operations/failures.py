@@ -36,7 +36,7 @@ WRITES = frozenset(
         "libcloud_start_job",
         "libcloud_create_file",
         "libcloud_delete_file",
-        "libcloud_truncate_file",
+        "libcloud_grow_file",
         "libcloud_write_document",
         "libcloud_set_aside",
         "libcloud_put_back",

@@ -147,7 +147,7 @@ def test_the_table_has_all_writes() -> None:
     }
 
 
-GROW = "libcloud_truncate_file"
+GROW = "libcloud_grow_file"
 
 
 @pytest.mark.parametrize("personality", PERSONALITIES)
