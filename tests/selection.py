@@ -22,6 +22,7 @@ TABLES = (
     "test_detach_failures.py",
     "test_hosts_off_failures.py",
     "test_power_failures.py",
+    "test_volume_failures.py",
 )
 ROWS = 5  # of the failure tables, one row of so many
 MANY = 16  # inputs of one test, of which an eighth is taken in tests/faults/test_more_*

@@ -96,24 +96,31 @@ def wait_released(
     return {}
 
 
-def held_of(answers: Sequence[HostHolders], paths: Sequence[str]) -> dict[str, str]:
-    """Those of these files that are held open, or may be, each with its holders."""
+def held_of(
+    answers: Sequence[HostHolders], paths: Sequence[str], but: str | None = None
+) -> dict[str, str]:
+    """Those of these files that are held open, or may be, each with its holders.
+
+    :param but: the id of a VM whose own holding does not count.
+    """
     held: dict[str, list[str]] = {}
     for answer in answers:
         for path in paths:
             if answer.error is not None:
                 held.setdefault(path, []).append(f"unknown: {answer.error}")
             held.setdefault(path, []).extend(
-                f"{who} on {answer.host.label}" for who in _holding(answer.holders, path)
+                f"{who} on {answer.host.label}" for who in _holding(answer.holders, path, but)
             )
     return {path: "; ".join(who) for path, who in held.items() if who}
 
 
-def _holding(holders: Sequence[Holder], path: str) -> Iterator[str]:
+def _holding(holders: Sequence[Holder], path: str, but: str | None) -> Iterator[str]:
     """The holders of a file, by its name, because one file may have several paths."""
     for one in holders:
         if one.error and one.domid is not None and one.kind == "loop":
             continue  # truncated, but it serves a domain, whose own entry has the full name
+        if but is not None and one.uuid == but:
+            continue
         if one.path is None or one.error or (one.kind == "loop" and not one.path):
             yield f"unknown ({one.device or one.kind}: {one.error})"
         elif _name(one.path) == posixpath.basename(path):

@@ -6,7 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,7 @@ class Settings:
     core_dump_seconds: float = 10.0
     agent_restart_seconds: float = 1.5
     bridge_seconds: float = 1.5
+    shares_blocks: bool = False
 
     @property
     def old(self) -> bool:
@@ -159,9 +160,9 @@ class SimulatedHost:
             "ignores_requests": sorted(self.ignores_requests),
             "faults": sorted(self.faults),
             "busy_until": self.busy_until,
-            "domains": [asdict(domain) for domain in self.domains],
-            "transfers": [asdict(transfer) for transfer in self.transfers],
-            "mounts": {at: asdict(mount) for at, mount in self.mounts.items()},
+            "domains": [vars(domain) for domain in self.domains],
+            "transfers": [vars(transfer) for transfer in self.transfers],
+            "mounts": {at: vars(mount) for at, mount in self.mounts.items()},
             "repository_db": self.repository_db,
         }
         state.save(self.folder / "host.json", values)
