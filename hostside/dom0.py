@@ -8,7 +8,7 @@ import re
 import socket
 import syslog
 
-from libcloud_ovm3_host import errors, limits
+from libcloud_ovm3_host import errors, limits, reflink
 from libcloud_ovm3_host.compat import error, describe, text_type, to_bytes
 
 _ESCAPED = re.compile(r'\\([0-7]{3})')
@@ -48,9 +48,26 @@ class Dom0(object):
                 found.append((fields[0], fields[1], fields[2]))
         return found
 
+    def mounted_devices(self):
+        """``(device number "8:2", mount point)`` of every mount, as text. Raises Failed.
+
+        Unlike in :meth:`mounts`, also the root's: kernels call it ``/dev/root``.
+        """
+        found = []
+        for line in self.read('/proc/self/mountinfo').decode('utf-8', 'replace').splitlines():
+            fields = line.split(' ')
+            if len(fields) > 4:
+                found.append((fields[2], _ESCAPED.sub(_unescaped, fields[4])))
+        return found
+
     def open_mount(self, mount_point):
         """A descriptor of the directory at which a repository or a share is mounted."""
         return os.open(self.path(mount_point), os.O_RDONLY | os.O_DIRECTORY)
+
+    def share_blocks(self, directory, name, new_directory, new_name):
+        """Create a file with the blocks of another one, both in open directories. Raises Failed,
+        where the file system cannot do that too, and Exists: then nothing was created."""
+        reflink.share_blocks(directory, name, new_directory, new_name)
 
     def run(self, arguments, seconds):
         """``(status, output, errors)`` of a command; raises Timeout, Failed."""

@@ -1,5 +1,7 @@
 """Jobs: copies and checksums that take longer than a call, each a process of :mod:`run_job`.
 
+Only clones take no longer: they are made within the call (:mod:`clones`), with the same records.
+
 ``<mount>/.libcloud-ovm3/jobs/<id>/`` has ``request`` (what, for whom, on which host), ``process``
 (created by the one process that runs it), ``progress``, ``cancel`` (if requested) and ``outcome``.
 All but ``progress`` are created once, complete, and never changed.
@@ -21,7 +23,7 @@ from libcloud_ovm3_host.compat import big, describe, error, to_bytes, to_text
 
 SECONDS = 50  # clients wait for a minute
 START_SECONDS = 30  # a process that has not started by then never will
-KINDS = ('copy', 'sparse_copy', 'md5')
+KINDS = ('copy', 'sparse_copy', 'clone', 'md5')
 PRUNED = 100  # old jobs removed at most at each start
 
 _FOLDER = 'jobs'
@@ -68,7 +70,11 @@ def _start(dom0, mount_point, request):
     try:
         _request(dom0, mount_point, folder, request)
         if _awaits_process(dom0, folder):
-            _spawn(dom0, mount_point, request)
+            if request['kind'] == 'clone':
+                from libcloud_ovm3_host import clones  # which imports this file
+                clones.run(dom0, mount_point, folder)
+            else:
+                _spawn(dom0, mount_point, request)
         return _status(dom0, mount_point, folder)
     finally:
         os.close(folder)
@@ -111,6 +117,9 @@ def _require_possible(dom0, request):
                 raise errors.Exists('%s exists already' % safe_paths.printable(request['target']))
             if request['kind'] == 'copy':
                 _require_room(dom0, directory, size)
+            elif request['kind'] == 'clone':
+                from libcloud_ovm3_host import clones  # which imports this file
+                clones.require_possible(dom0, request)
         finally:
             os.close(directory)
 

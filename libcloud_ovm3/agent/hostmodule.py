@@ -13,9 +13,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from libcloud_ovm3.agent import chunks
+from libcloud_ovm3.agent.block_devices import HostDevice, read_devices
 from libcloud_ovm3.agent.call_kinds import Kind
-from libcloud_ovm3.agent.codec import Fault
 from libcloud_ovm3.agent.connection import AgentConnection
+from libcloud_ovm3.agent.hostmodule_answers import answer_of, has_missing, require_all
 from libcloud_ovm3.agent.hostmodule_types import (
     AgentReadings,
     Aside,
@@ -127,9 +128,9 @@ class HostModule:
         missing: Exception | None = None
         for name in functions:
             try:
-                answers[name] = self._answer_of(name, entries.get(name))
+                answers[name] = self._answer(name, entries.get(name), AGENT_READS.get(name, object))
             except (AgentFault, MalformedResponse) as error:
-                missing = error if _has_missing(entries.get(name)) else missing
+                missing = error if has_missing(entries.get(name)) else missing
         return AgentReadings(api, answers, reader.unlisted(entries.get("list_vms")), missing)
 
     def repository(self, repository_id: str) -> RepositoryFiles:
@@ -166,7 +167,7 @@ class HostModule:
         function, answer = self._read("domains")
         reader = self._reader(function)
         struct = reader.struct(answer)
-        self._require_all(function, struct, reader, "xend does not report them")
+        require_all(self._connection, reader, function, struct, "xend does not report them")
         return reader.structs(struct.get("domains"))
 
     def free_space(self) -> list[Struct]:
@@ -177,6 +178,11 @@ class HostModule:
         """Which block backends and loop devices hold which file, also of unlisted domains."""
         function, answer = self._read("file_holders")
         return self._reader(function).holders(answer)
+
+    def block_devices(self) -> tuple[HostDevice, ...]:
+        """The host's disks, multipath devices, logical volumes and partitions (API 2)."""
+        function, answer = self._read("block_devices")
+        return read_devices(self._reader(function), answer)
 
     def identify(self, paths: Sequence[Path]) -> tuple[Identity, ...]:
         """Which file each of these absolute paths leads to on the host, links followed.
@@ -375,35 +381,5 @@ class HostModule:
     def _structs(self, function: str, answer: Any) -> list[Struct]:
         return self._reader(function).structs(answer)
 
-    # ------------------------------------------------------------------ answers within answers
-
-    def _answer_of(self, function: str, entry: Any) -> Any:
-        """The answer of one of the agent's functions."""
-        if function == "list_vms" and isinstance(entry, dict) and "missing" in entry:
-            self._require_all(function, entry, self._reader(function), str(entry.get("fault")))
-            entry = {"answer": entry.get("answer")}
-        return self._answer(function, entry, AGENT_READS.get(function, object))
-
     def _answer(self, function: str, entry: Any, kind: type) -> Any:
-        reader = self._reader(function)
-        struct = reader.struct(entry)
-        if "fault" in struct:
-            fault = Fault(1, reader.key(struct, "fault", str))
-            raise self._connection.error_of(fault, function)
-        return reader.typed("answer", struct.get("answer"), kind)
-
-    def _require_all(self, function: str, struct: Struct, reader: Reader, why: str) -> None:
-        missing = reader.key(struct, "missing", list)
-        if missing:
-            text = f"{why} (also not one by one: {', '.join(map(_shown, missing))})"
-            raise self._connection.error_of(Fault(1, text), function)
-
-
-def _has_missing(entry: Any) -> bool:
-    return isinstance(entry, dict) and bool(entry.get("missing"))
-
-
-def _shown(missing: Any) -> str:
-    if isinstance(missing, dict):
-        return f"{missing.get('name')}: {missing.get('error')}"
-    return str(missing)
+        return answer_of(self._connection, self._reader(function), function, entry, kind)

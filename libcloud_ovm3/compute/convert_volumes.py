@@ -78,13 +78,14 @@ def _attachment(one: Attachment) -> dict[str, Any]:
 def to_snapshot(snapshot: Snapshot, driver: NodeDriver) -> VolumeSnapshot:
     """A snapshot. ``size`` as :func:`to_volume`; ``created`` is UTC.
 
-    ``extra``: ``volume_id`` (None: the volume is gone), ``path``, ``repository_id``,
-    ``size_bytes``, ``used_bytes``, ``modified`` and ``used_by`` (the nodes and templates that name
-    it).
+    ``extra``: ``volume_id`` (None: the volume is gone), ``lineage`` (the id of that volume, of the
+    one that it is a copy of, and so on), ``path``, ``repository_id``, ``size_bytes``,
+    ``used_bytes``, ``modified`` and ``used_by`` (the nodes and templates that name it).
     """
     file = snapshot.file
     extra = {
         "volume_id": snapshot.volume_id,
+        "lineage": list(snapshot.lineage),
         "path": file.path,
         "repository_id": file.repository.id,
         "size_bytes": file.size_bytes,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import posixpath
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from libcloud_ovm3.agent import documents
@@ -19,6 +19,7 @@ from libcloud_ovm3.agent.identifiers import dashed, undashed
 from libcloud_ovm3.agent.texts import text_of
 from libcloud_ovm3.errors import Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.definitions import read_assemblies, read_templates
+from libcloud_ovm3.estate.disk_names import CREATING, parse_file_name
 from libcloud_ovm3.estate.holders import ask_holders, held_of, is_elsewhere, same_files
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.members import Estate
@@ -248,24 +249,63 @@ class Orphan:
     operation: str | None = None
 
 
-def _is_odd(file_name: str) -> bool:
+def is_odd(file_name: str) -> bool:
     """Whether the name may not be exact (bytes that are not UTF-8 were replaced), or is hidden."""
     return file_name.startswith(".") or bool({"?", "\ufffd"} & set(file_name))
 
 
+def _is_unfinished(file_name: str, listed: Collection[str]) -> bool:
+    """Whether it is a mark of an operation, or has one beside it (:mod:`.disk_names`)."""
+    return file_name.endswith(CREATING) or file_name + CREATING in listed
+
+
+def _unfinished(snapshot: EstateSnapshot) -> list[Orphan]:
+    """What operations have left, or are working on: never certain."""
+    return [
+        Orphan(repository.id, disk_path(repository, name), False)
+        for repository in snapshot.repositories
+        if repository.content is not None
+        for name in repository.content.virtual_disks
+        if _is_unfinished(name, repository.content.virtual_disks)
+    ] + [
+        Orphan(repository.id, path, False)
+        for repository in snapshot.repositories
+        for path in _unfinished_images(repository)
+    ]
+
+
+def _unfinished_images(repository: Repository) -> Iterator[str]:
+    """The files of images that are not complete (:mod:`.images`)."""
+    folders = repository.content.templates if repository.content else ()
+    isos = repository.content.isos if repository.content else ()
+    files = {file for one in folders for file in one.files}
+    for one in folders:
+        if f"vm.cfg{CREATING}" in one.files and "vm.cfg" not in one.files:
+            yield from (f"{repository.path}/Templates/{one.name}/{file}" for file in one.files)
+        else:
+            some = (file for file in one.files if _is_unfinished(file, files))
+            yield from (f"{repository.path}/Templates/{file}" for file in some)
+    yield from (f"{repository.path}/ISOs/{file}" for file in isos if _is_unfinished(file, isos))
+
+
 def orphans(estate: Estate, snapshot: EstateSnapshot) -> list[Orphan]:
     """All virtual disks without users, as far as is known. Nothing is deleted.
+
+    Volumes and snapshots that this package has made are not among them: they belong to whoever made
+    them, attached or not. What is marked as unfinished is.
 
     Where hosts have the host module, a disk that is held open or that a link leads to is not
     certain.
     """
     usage = read_disk_usage(snapshot)
     unused = [
-        Orphan(repository.id, disk_path(repository, name), not (usage.unread or _is_odd(name)))
+        Orphan(repository.id, disk_path(repository, name), not (usage.unread or is_odd(name)))
         for repository in snapshot.repositories
         if repository.content is not None
         for name in repository.content.virtual_disks
         if name != _METADATA
+        and parse_file_name(name) is None
+        and not _is_unfinished(name, repository.content.virtual_disks)
         and not usage.users(name)
         and not any(name_has_uuid(name, vm_id) for vm_id in snapshot.vms)
     ]
@@ -277,7 +317,7 @@ def orphans(estate: Estate, snapshot: EstateSnapshot) -> list[Orphan]:
     certain = [one.path for one in unused if one.is_certain]
     doubtful = _doubtful(estate, snapshot, usage, certain)
     unused = [replace(o, is_certain=False) if o.path in doubtful else o for o in unused]
-    return unused + aside
+    return unused + _unfinished(snapshot) + aside
 
 
 def _doubtful(

@@ -16,7 +16,7 @@ from libcloud_ovm3.agent.disk import DiskEntry, parse_disk
 from libcloud_ovm3.agent.identifiers import undashed
 from libcloud_ovm3.errors import SearchIncomplete, VolumeNotFound
 from libcloud_ovm3.estate.definitions import Definition, read_assemblies, read_templates
-from libcloud_ovm3.estate.disk_files import FOLDER, DiskFile, name_of, read_disk_files
+from libcloud_ovm3.estate.disk_files import FOLDER, DiskFile, name_of, read_disk_files, sized
 from libcloud_ovm3.estate.disk_names import DiskName, origin_key, parse_file_name
 from libcloud_ovm3.estate.domains import BlockDevice
 from libcloud_ovm3.estate.members import Estate
@@ -105,6 +105,7 @@ class Snapshot:
     :ivar volume_id: the volume that it is a copy of; None: that is gone.
     :ivar created: when it was made.
     :ivar users: the VMs and templates that name it.
+    :ivar lineage: that volume, the one that it is a copy of, and so on, as far as they are there.
     """
 
     id: str
@@ -114,6 +115,7 @@ class Snapshot:
     created: datetime.datetime
     volume_id: str | None = None
     users: tuple[str, ...] = ()
+    lineage: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -176,6 +178,19 @@ def read_volumes(estate: Estate, with_sizes: bool = True) -> VolumeList:
     return volumes_of(read_estate(estate), with_sizes)
 
 
+def read_volume(estate: Estate, volume_id: str) -> Volume:
+    """One volume, read anew with its own size only.
+
+    :raises VolumeNotFound: there is none.
+    :raises Ovm3Error: it, or its size, cannot be read.
+    """
+    volume = read_volumes(estate, with_sizes=False).volume(volume_id)
+    if volume.file is None:
+        return volume
+    file = sized(volume.file)
+    return replace(volume, file=file, size_bytes=file.size_bytes)
+
+
 def volumes_of(snapshot: EstateSnapshot, with_sizes: bool = True) -> VolumeList:
     """All volumes and snapshots of an estate that was read."""
     more = read_templates(snapshot.repositories) + read_assemblies(snapshot.repositories)
@@ -199,8 +214,9 @@ def volumes_of(snapshot: EstateSnapshot, with_sizes: bool = True) -> VolumeList:
         for one in files
         if not ((mark := marked[one.path]) and mark.is_snapshot)
     ]
+    origins = {volume.id: volume.origin for volume in volumes}
     snapshots = [
-        _snapshot(one, mark, mark.created, names, keys, uses)
+        _snapshot(one, mark, mark.created, names, keys, origins, uses)
         for one in files
         if (mark := marked[one.path]) and mark.created is not None
     ]
@@ -257,13 +273,19 @@ def _snapshot(
     created: datetime.datetime,
     names: dict[str, str],
     keys: dict[str, str],
+    origins: dict[str, str | None],
     uses: _Uses,
 ) -> Snapshot:
     found = uses.of(key_of_path(file.path))
     users = [one.vm.label for one in found.attachments] + list(found.named_by)
     key = mark.origin or ""
     name = names.get(file.id) or mark.name
-    return Snapshot(file.id, name, file, key, created, keys.get(key), tuple(users))
+    lineage: list[str] = []
+    one = keys.get(key)
+    while one in origins and one not in lineage:
+        lineage.append(one)
+        one = origins[one]
+    return Snapshot(file.id, name, file, key, created, keys.get(key), tuple(users), tuple(lineage))
 
 
 def _physical(entries: Iterable[DiskEntry], uses: _Uses) -> list[Volume]:

@@ -30,7 +30,9 @@ from libcloud_ovm3.operations.vmcfg_values import differences
 if TYPE_CHECKING:
     from libcloud_ovm3.agent.config import VMConfig
     from libcloud_ovm3.agent.hostmodule import HostModule, Path
+    from libcloud_ovm3.estate.repositories import Repository
 
+RUNS, PAUSED = "2", "1"  # xend's own numbers of the state (xend.md 1.2)
 REBOOT_WAIT = 3  # what every client sends; its unit is not known (agent-behaviour 7.4)
 
 
@@ -113,6 +115,41 @@ def reboot_vm(
     host.agent.xen.reboot_vm(definition.repository_id, definition.directory, REBOOT_WAIT)
 
 
+def pause_vm(
+    host: HostView, definition: Definition, defined_ids: Collection[str], domid: int | None
+) -> None:
+    """Pause a guest that runs.
+
+    :param domid: of the domain that all checks were made for.
+    :raises PreconditionFailed: it has left this host, is another domain or paused by now, or its
+        name on this host is not this VM's alone.
+    """
+    domain = verified_domain(host, definition, defined_ids)
+    if domain is None or domain.domid != domid or domain.status != RUNS:
+        what = "has just left" if domain is None else "is no longer the same running domain on"
+        raise PreconditionFailed(
+            f"VM {definition.name!r} ({definition.uuid}) {what} {host.label}; nothing was sent"
+        )
+    host.agent.xen.pause_vm(definition.repository_id, definition.directory)
+
+
+def unpause_vm(
+    host: HostView, definition: Definition, defined_ids: Collection[str], domid: int | None
+) -> bool:
+    """Let a guest run again that this package has paused.
+
+    :param domid: of the domain that was paused: xend would release any other one as well, even one
+        that is still being built (xend.md 4).
+    :return: False: it is gone, or no longer paused; nothing was sent.
+    :raises PreconditionFailed: its name on this host is not this VM's alone.
+    """
+    domain = verified_domain(host, definition, defined_ids)
+    if domain is None or domain.domid != domid or domain.status != PAUSED:
+        return False
+    host.agent.xen.unpause_vm(definition.repository_id, definition.directory)
+    return True
+
+
 # ------------------------------------------------------------------ definitions
 
 
@@ -141,6 +178,7 @@ def change_definition(
     defined_ids: Collection[str],
     limit: float,
     notices: list[str],
+    failures: list[AgentFault | OutcomeUnknown] | None = None,
     hosts_off: Sequence[HostOff] = (),
 ) -> VMConfig:
     """Change the vm.cfg of a VM, and with it the running VM's settings that have a setter: the only
@@ -158,6 +196,8 @@ def change_definition(
     :param limit: seconds for the response; a device of a running VM takes up to 100 s.
     :param notices: gets notices for the user, such as a fault although the file has the change: of
         a running VM, its devices may lack it then.
+    :param failures: gets the failure of the call, if it has one, also where the file has the
+        change.
     :param hosts_off: those that the user says are off.
     :return: the vm.cfg as it is now. Nothing is sent if ``change`` changes nothing.
     :raises PreconditionFailed: it is not what it was, its name on this host is not this VM's alone,
@@ -178,6 +218,8 @@ def change_definition(
         )
     except (AgentFault, OutcomeUnknown) as error:
         failed = error
+        if failures is not None:
+            failures.append(error)
     return confirm(operation, host, definition, before, wanted, failed, notices)
 
 
@@ -223,15 +265,51 @@ def copy_file(host: HostView, source: str, target: str) -> None:
     host.agent.linux.copy_file(source, target, True)
 
 
-def create_file(system: FileSystem, path: str, size_bytes: int) -> None:
+def create_file(system: FileSystem, path: str, size_bytes: int, kind: str = "File") -> None:
     """Create a sparse file through the storage plug-in, which faults if it exists (9.4).
 
     :param path: absolute, on the host.
+    :param kind: ``File`` or ``Directory``.
     """
     ss, fs = system.structs(state=2)
     system.host.agent.storageplugin.storage_plugin_create(
-        NFS_PLUGIN, ss, fs, path, "File", size_bytes
+        NFS_PLUGIN, ss, fs, path, kind, size_bytes
     )
+
+
+def create_file_by_module(
+    operation: Operation, module: HostModule, path: Path, size_bytes: int
+) -> None:
+    """Create a sparse file through the host module, which faults if it exists."""
+    module.create_file(operation.client, operation.id, path, size_bytes)
+
+
+def write_file(operation: Operation, module: HostModule, path: Path, data: bytes) -> None:
+    """Write the content of a file that this operation has created, from its beginning.
+
+    :param data: at most ``chunks.CHUNK_BYTES`` long.
+    """
+    module.write_file(operation.client, operation.id, path, 0, data)
+
+
+def grow_file(operation: Operation, module: HostModule, path: Path, size_bytes: int) -> None:
+    """Make a file larger; what is in it stays."""
+    module.truncate_file(operation.client, operation.id, path, size_bytes)
+
+
+def write_document(
+    operation: Operation,
+    module: HostModule,
+    repository: Repository,
+    name: str,
+    version: int,
+    content: bytes,
+) -> None:
+    """Write a version of a document, the one after what was read.
+
+    :raises AgentFault: of kind ``...Conflict`` if another writer was first.
+    """
+    module.write_document(operation.client, operation.id, repository.path, name, version, content)
 
 
 def start_job(
@@ -252,6 +330,19 @@ def destroy_file(system: FileSystem, path: str) -> None:
     ss, fs = system.structs(state=1)
     file = {"fr_type": "file", "fs_uuid": system.id, "file_path": path}
     system.host.agent.storageplugin.storage_plugin_destroy(NFS_PLUGIN, ss, fs, file)
+
+
+def delete_file(operation: Operation, module: HostModule, path: Path) -> None:
+    """Delete a file that this package has made for itself, such as a mark: for good, at once.
+
+    :param path: its name was made for the operation, so it is nobody else's.
+    """
+    module.delete_file(operation.client, operation.id, path)
+
+
+def rename_file(operation: Operation, module: HostModule, path: Path, new_path: Path) -> None:
+    """Rename a file within its repository, which never overwrites."""
+    module.rename_file(operation.client, operation.id, path, new_path)
 
 
 def set_aside(operation: Operation, module: HostModule, path: Path) -> None:

@@ -50,6 +50,7 @@ class Settings:
     core_dump_seconds: float = 10.0
     agent_restart_seconds: float = 1.5
     bridge_seconds: float = 1.5
+    shares_blocks: bool = False
 
     @property
     def old(self) -> bool:

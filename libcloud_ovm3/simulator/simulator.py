@@ -65,7 +65,8 @@ class Simulator(Controls):
     :param older_module: Whether new dom0 trees contain another integration's module.
     :param tuned: Numbers of :class:`.Settings`, in simulated seconds unless the name says
         otherwise: memory_mb, build_seconds, device_seconds, shutdown_seconds, reboot_gap,
-        boot_seconds, minimum_restart_seconds, copy_bytes_per_second, ...
+        boot_seconds, minimum_restart_seconds, copy_bytes_per_second, ...; shares_blocks: whether
+        the host module can clone files.
     :raises SimulatorError: An argument is not valid or contradicts the root.
 
     :ivar hosts: The hosts (:class:`.SimulatedHost`), once it is started; and what follows.

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from libcloud_ovm3.agent import chunks
+from libcloud_ovm3.agent.block_devices import HostDevice
 from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.hostmodule import API, HostModule, api_label, fits, is_absent
 from libcloud_ovm3.agent.hostmodule_types import (
@@ -82,6 +83,17 @@ IDENTITIES = (
     Identity(b"/c\xe9", is_missing=True),
     Identity("/d", error="Stale NFS file handle"),
 )
+DEVICE = {
+    "device": "/dev/dm-0", "kind": "multipath", "names": ["/dev/mapper/a"], "wwid": "6006",
+    "size_bytes": 1 << 40, "slaves": ["/dev/sdb"], "holders": ["/dev/dm-1"],
+    "used_by": ["/dev/dm-1: mounted at /x"],
+}  # fmt: skip
+UNREADABLE = {**{key: DEVICE[key] for key in DEVICE if key != "size_bytes"}, "error": "EIO"}
+DEVICES = tuple(
+    HostDevice("/dev/dm-0", "multipath", ("/dev/mapper/a",), size, "6006", ("/dev/sdb",),
+               ("/dev/dm-1",), ("/dev/dm-1: mounted at /x",), error)
+    for size, error in ((1 << 40, None), (None, "EIO"))
+)  # fmt: skip
 VM_CFG = {"folder": "Templates", "directory": "t", "content": b"x"}
 PAGES = {"listing": {"answer": "<a/>"}, "vm_cfg": [], "after": ""}
 ASIDE = {"operation": "0" * 32, "path": "/x", "size_bytes": 1 << 40, "modified": 7}
@@ -101,9 +113,13 @@ CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
     ("read_agent", (["list_vms"],), (["list_vms"],),
      {"api": 1, "answers": {"list_vms": {"answer": [], "new": 1}}},
      AgentReadings(1, {"list_vms": []})),
+    ("block_devices", (), (), [DEVICE, UNREADABLE], DEVICES),
     ("identify", (["/a", b"/c\xe9", "/d"],), (["/a", b"/c\xe9", "/d"],), FOUND, IDENTITIES),
     ("list_files", ("/p", b"c", 5), ("/p", b"c", 5), {"entries": [ENTRY], "after": ""},
      FilePage((FileEntry("x\ufffd", b"x\xe9", "file", 3, 7.0),), "")),
+    ("list_files", ("/p",), ("/p", "", 1000),
+     {"entries": [{**ENTRY, "used_bytes": 9}], "after": ""},
+     FilePage((FileEntry("x\ufffd", b"x\xe9", "file", 3, 7.0, 9),), "")),
     ("stat_file", (b"/caf\xe9",), (b"/caf\xe9",), {"type": "file"}, {"type": "file"}),
     ("read_file", ("/p", 2, 3), ("/p", 2, 3), {"size_bytes": 9, "chunk": CHUNK},
      FileRange(9, b"abc")),
@@ -222,6 +238,12 @@ def test_nothing_that_comes_ends_in_a_crash(answer: Any) -> None:
         ("read_file", ("/p", 0, 1), {"size_bytes": 1, "chunk": b"\0\0\0\1"}),
         ("read_document", ("/m", "n"), {**DOC, "content": "text"}),
         ("list_files", ("/p",), {"entries": [{**ENTRY, "modified": "7"}], "after": ""}),
+        ("list_files", ("/p",), {"entries": [{**ENTRY, "used_bytes": "7"}], "after": ""}),
+        ("block_devices", (), [{**UNREADABLE, "error": None}]),
+        ("block_devices", (), [{**DEVICE, "size_bytes": "7"}]),
+        ("block_devices", (), [{**DEVICE, "slaves": None}]),
+        ("block_devices", (), [{**DEVICE, "names": [7]}]),
+        ("block_devices", (), [{**DEVICE, "wwid": None}]),
         ("list_documents", ("/m",), {"names": [7], "after": ""}),
         ("identify", (["/a"],), FOUND),
         ("identify", (["/b"],), FOUND[:1]),

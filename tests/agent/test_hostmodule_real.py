@@ -71,6 +71,10 @@ def test_inventory(module: HostModule, sim: Simulator, mount: str) -> None:
     assert mount in {one["mount"] for one in module.free_space()}
     assert {one.kind for one in module.file_holders()} == {"vbd", "loop"}
     assert module.autostart_guests() == []
+    disks = {one.device: one for one in module.block_devices()}
+    assert disks.keys() == {"/dev/sda", "/dev/sda1", "/dev/sda2"}
+    assert disks["/dev/sda"].used_by == ("/dev/sda1: swap space", "/dev/sda2: mounted at /")
+    assert disks["/dev/sda"].error is None
 
 
 def test_a_guest_that_the_list_leaves_out(module: HostModule, sim: Simulator) -> None:
@@ -109,6 +113,7 @@ def test_files(module: HostModule, sim: Simulator, mount: str) -> None:
     while True:
         page = module.list_files(f"{mount}/VirtualDisks", after, 1)
         names += [entry.raw for entry in page.entries]
+        assert all(entry.used_bytes is not None for entry in page.entries)
         after = page.after
         if not after:
             break

@@ -24,7 +24,7 @@ FORMULAS = {
 PUBLIC = {
     name
     for name in dir(OVM3NodeDriver)
-    if name.startswith(("list_", "ex_")) or name.endswith(("_node", "wait_until_running"))
+    if name.startswith(("list_", "ex_")) or name.endswith(("_node", "_image", "wait_until_running"))
     if getattr(OVM3NodeDriver, name).__module__.startswith("libcloud_ovm3")
 } - {"deploy_node"}
 
@@ -38,15 +38,20 @@ MODULE_SOUGHT = (
 )
 
 
+def template_of(node: Any) -> str:
+    return f"{node.extra['repository_id']}/Templates/oracle-linux-6.raw"
+
+
 def create(driver: Any, node: Any) -> None:
-    template = f"{node.extra['repository_id']}/Templates/oracle-linux-6.raw"
-    driver.create_node("new", driver.list_sizes()[0], template, node.extra["host_id"])
+    size, host = driver.list_sizes()[0], node.extra["host_id"]
+    driver.create_node("new", size, template_of(node), host)
 
 
 METHODS: dict[str, Callable[[Any, Any], Any]] = {
     "list_sizes": lambda driver, node: driver.list_sizes(),
     "list_locations": lambda driver, node: driver.list_locations(),
     "list_images": lambda driver, node: driver.list_images(),
+    "get_image": lambda driver, node: driver.get_image(template_of(node)),
     "list_nodes": lambda driver, node: driver.list_nodes(),
     "ex_get_node": lambda driver, node: driver.ex_get_node(node.id),
     "ex_get_node_details": lambda driver, node: driver.ex_get_node_details(node),

@@ -84,7 +84,8 @@ CALLS = {
     'get_api_services': (), 'domains': (), 'addresses': (), 'routes': (), 'repository': (ID, ''),
     'list_files': (MOUNT, '', 5), 'stat_file': (FILE,), 'read_file': (FILE, 0, 5),
     'create_file': WHO + (FILE, 5), 'write_file': WHO + (FILE, 0, CHUNK),
-    'truncate_file': WHO + (FILE, 5), 'rename_file': WHO + (FILE, FILE + '2'),
+    'truncate_file': WHO + (FILE, 5), 'grow_file': WHO + (FILE, 5, 6),
+    'rename_file': WHO + (FILE, FILE + '2'),
     'delete_file': WHO + (FILE,), 'set_aside': WHO + (FILE,), 'put_back': WHO + (FILE,),
     'delete_aside': WHO + (FILE,), 'start_job': WHO + ('md5', FILE, ''),
     'job_status': (MOUNT, WHO[1]), 'cancel_job': WHO + (MOUNT, WHO[1]),
@@ -94,7 +95,8 @@ CALLS = {
 # These say of each part of the answer that it took too long.
 IN_PARTS = {'read_agent': (['list_vms'],), 'free_space': (), 'identify': ([FILE],), 'file_holders': ()}
 # These touch nothing that can hang, or wait no longer than they are told to.
-HANG_NEVER = ['version', 'capabilities', 'autostart_guests', 'neighbours', 'check_port', 'log_tail']
+HANG_NEVER = ['version', 'capabilities', 'autostart_guests', 'block_devices', 'neighbours',
+              'check_port', 'log_tail']
 
 
 @pytest.fixture

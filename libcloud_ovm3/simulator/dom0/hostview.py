@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from libcloud_ovm3.simulator import hostdisk
+from libcloud_ovm3.simulator.agent import storage
 from libcloud_ovm3.simulator.dom0 import commands, kernel, xendview
 from libcloud_ovm3.simulator.errors import Stopped
 from libcloud_ovm3.simulator.host import SimulatedHost
@@ -97,6 +98,21 @@ class Dom0Overrides:
             if mount_point not in host.mounts:
                 raise OSError(errno.ENOENT, "No such file or directory", mount_point)
             return host.settings.export(host.mounts[mount_point].device)
+
+    def share_blocks(
+        self, directory: int, name: bytes, new_directory: int, new_name: bytes
+    ) -> None:
+        """Create a file with the content of another one, if file systems share blocks here."""
+        if not self._host.settings.shares_blocks:
+            raise self._errors.Failed("the file system cannot share blocks")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        source = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=directory)
+        target = os.open(new_name, flags, 0o600, dir_fd=new_directory)
+        try:
+            storage.copy_blocks(source, target, 0, os.fstat(source).st_size, True)
+        finally:
+            os.close(source)
+            os.close(target)
 
     def run(self, arguments: list[str], seconds: float) -> tuple[int, bytes, bytes]:
         """Run a command of the host; status 127 if it is not simulated."""
