@@ -170,6 +170,7 @@ def test_volume(row: Row, failure: str, personality: str) -> None:
         check(sim, row.operation, before, error)
 
 
+@pytest.mark.tables  # a process each
 @pytest.mark.parametrize("when", KILLS)
 @pytest.mark.parametrize("row", [row for row in ROWS if row.step.function in WRITES], ids=str)
 def test_volume_killed(row: Row, when: str) -> None:
