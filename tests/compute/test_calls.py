@@ -77,9 +77,7 @@ METHODS: dict[str, Callable[[Any, Any], Any]] = {
     "ex_insert_iso": lambda driver, node: driver.ex_insert_iso(node, iso(driver)),
     "ex_eject_iso": lambda driver, node: driver.ex_eject_iso(node),
     "create_volume_snapshot": lambda driver, node: driver.create_volume_snapshot(spare(driver)),
-    "destroy_volume_snapshot": lambda driver, node: driver.destroy_volume_snapshot(
-        driver.snapshot
-    ),
+    "destroy_volume_snapshot": lambda driver, node: driver.destroy_volume_snapshot(driver.snapshot),
     "ex_revert_volume": lambda driver, node: with_the_module(
         driver.ex_revert_volume, driver, driver.snapshot
     ),
