@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import syslog
+import time
 
 from libcloud_ovm3_host import errors, limits, reflink
 from libcloud_ovm3_host.compat import error, describe, text_type, to_bytes
@@ -76,6 +77,27 @@ class Dom0(object):
     def within(self, seconds, function, *arguments):
         """What the function returns or raises; raises Timeout after that many seconds."""
         return limits.within(seconds, function, *arguments)
+
+    def detached(self, seconds, function, *arguments):
+        """The same in a process that outlives the time limit, and the agent; None if it goes on."""
+        return limits.detached(seconds, function, *arguments)
+
+    def process(self):
+        """``(pid, start time)``, as text, of the process that calls this."""
+        pid = os.getpid()
+        return '%d' % pid, limits.start_time(pid)
+
+    def lives(self, pid, started):
+        """Whether such a process lives, since the host's last boot."""
+        return pid.isdigit() and started != '' and limits.start_time(int(pid)) == started
+
+    def seconds(self):
+        """Seconds that pass evenly, whoever sets the host's clock."""
+        return os.times()[4]
+
+    def sleep(self, seconds):
+        """Wait that long."""
+        time.sleep(seconds)
 
     def xend(self):
         """xend's functions: ``xend().domain(name, 1)`` (agent-behaviour.md 15.5)."""

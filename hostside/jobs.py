@@ -17,8 +17,8 @@ import subprocess
 import sys
 import time
 
-from libcloud_ovm3_host import (arguments, dirfd, errors, host_identity, records, safe_paths,
-                                state_dir)
+from libcloud_ovm3_host import (arguments, dirfd, errors, host_identity, limits, records,
+                                safe_paths, state_dir)
 from libcloud_ovm3_host.compat import big, describe, error, to_bytes, to_text
 
 SECONDS = 50  # clients wait for a minute
@@ -224,24 +224,6 @@ def _spawn(dom0, mount_point, request):
         raise errors.Failed('%s ended with status %d' % (' '.join(command[:2]), status))
 
 
-def start_time(pid):
-    """When a process was started, in the kernel's ticks; '' if it is gone or a zombie.
-
-    It identifies a process reliably: process ids are reused.
-    """
-    try:
-        handle = open('/proc/%d/stat' % pid, 'rb')
-        try:
-            fields = handle.read().split(')'.encode('ascii'))[-1].split()
-        finally:
-            handle.close()
-    except (IOError, OSError):
-        return ''
-    if fields[0] in (to_bytes('Z'), to_bytes('X')):
-        return ''
-    return str(to_text(fields[19]))
-
-
 # --- status ---------------------------------------------------------------------------------
 
 def job_status(dom0, mount, job_id):
@@ -296,7 +278,7 @@ def _state(dom0, mount_point, folder, request):
         return _end_of(dom0, mount_point, request)  # this host was rebooted since
     process = records.read_if_there(folder, 'process')
     if process:
-        if start_time(records.number(process, 'pid')) == str(to_text(process['started'])):
+        if limits.start_time(records.number(process, 'pid')) == str(to_text(process['started'])):
             return 'running'
     elif is_fresh(request):
         return 'running'

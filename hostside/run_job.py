@@ -10,8 +10,8 @@ import time
 if __name__ == '__main__':  # modules beside this file have names of others' modules
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-from libcloud_ovm3_host import (dirfd, errors, files, holes, jobs, records, safe_paths,
-                                 state_dir)
+from libcloud_ovm3_host import (dirfd, errors, files, holes, jobs, limits, records, safe_paths,
+                                state_dir)
 from libcloud_ovm3_host.compat import describe, error, md5, to_bytes
 
 BLOCK = 1 << 20  # bytes read at once
@@ -79,7 +79,7 @@ def begins(temporary, folder, request):
     record after START_SECONDS can be sure that no process will start the job.
     """
     pid = os.getpid()
-    record = {'pid': '%d' % pid, 'started': jobs.start_time(pid)}
+    record = {'pid': '%d' % pid, 'started': limits.start_time(pid)}
     try:
         state_dir.create(temporary, request['id'].decode('ascii'), records.encode(record), folder,
                    'process')

@@ -9,14 +9,14 @@ from __future__ import annotations
 from libcloud_ovm3.errors import AgentFault, OutcomeUnknown, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.disk_files import read_size
 from libcloud_ovm3.estate.hosts import HostView
-from libcloud_ovm3.estate.repositories import Repository, with_module
+from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.operations.operation import Operation
 
 
 def host_that_grows(repository: Repository) -> HostView | None:
     """A host that can make files of this repository larger; None: there is none."""
-    return with_module(repository)
+    return next((one for one in repository.mounted_on if one.module2 is not None), None)
 
 
 def require_host_that_grows(repository: Repository) -> HostView:
@@ -28,7 +28,7 @@ def require_host_that_grows(repository: Repository) -> HostView:
     if host is None:
         raise PreconditionFailed(
             f"a disk in repository {repository.id} cannot be made larger: no host that has it "
-            f"mounted has the host module of this version (`ovm3 host install`), and the arguments "
+            f"mounted has the host module, API 2 or later (`ovm3 host install`), and the arguments "
             f"of the agent's own function for it are not documented"
         )
     return host
@@ -50,24 +50,24 @@ def grow(
     :raises AgentFault: the host refused; the size is as it was.
     :raises OperationIncomplete: whether it was done, or will be, is unknown; names the file.
     """
-    assert host.module is not None
+    assert host.module2 is not None
     failed: AgentFault | OutcomeUnknown | None = None
     try:
-        doors.grow_file(operation, host.module, path, size_bytes)
+        doors.grow_file(operation, host.module2, path, before, size_bytes)
     except (AgentFault, OutcomeUnknown) as error:
         failed = error
     try:
         size = read_size(host, repository, path, None)
     except Ovm3Error as error:
-        raise _in_doubt(
-            operation, host, path, f"{failed or ''} its size cannot be read: {error}"
-        ) from error
+        what = f"{failed or 'the host reported success'}; its size cannot be read: {error}"
+        raise _in_doubt(operation, host, path, what) from error
     now = None if size is None else size.size_bytes
     if now == size_bytes:
         return [f"{path} has the new size, although {failed}"] if failed else []
-    if now == before and isinstance(failed, AgentFault):
-        raise failed.with_state(f"{path} has {before} bytes as before") from failed
     what = "it is missing" if now is None else f"it has {now} bytes"
+    is_conflict = isinstance(failed, AgentFault) and failed.kind.endswith(".Conflict")
+    if isinstance(failed, AgentFault) and (now == before or is_conflict):
+        raise failed.with_state(f"{path}: {what}, and was left so") from failed
     raise _in_doubt(operation, host, path, f"{failed or 'the host reported success'}; {what}")
 
 

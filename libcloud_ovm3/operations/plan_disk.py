@@ -206,9 +206,10 @@ def _size_of_copy(
             f"size {bytes_text(wanted)} is smaller than {source.label}, which has "
             f"{bytes_text(source_bytes)}"
         )
+    if wanted == source_bytes:
+        return wanted, notices
     is_same = spec.size_bytes is None and is_same_gb(wanted, source_bytes)
     if is_same and host_that_grows(repository) is None:
         return source_bytes, [f"the volume has the size of {source.label}, {source_bytes} bytes"]
-    if wanted > source_bytes:
-        require_host_that_grows(repository)
+    require_host_that_grows(repository)
     return wanted, notices

@@ -53,8 +53,8 @@ def resize(
             f"{bytes_text(wanted)}: what is at its end would be lost"
         )
     if wanted > now:
-        notices += require_room(repository, wanted - now, volume.label)
         require_idle(estate, found.estate, volume.path, volume.label)
+        notices += require_room(repository, wanted - now, volume.label)
         notices += grow(operation, host, repository, volume.path, now, wanted)
     done = f"{volume.label} has {wanted} bytes"
     return read_back(operation, volume_id, volume.path, done), notices

@@ -56,7 +56,7 @@ def kind(caught: Any) -> str:
 def test_what_is_there(module: HostModule) -> None:
     assert module.version() == API
     functions = set(module.capabilities()["functions"])
-    methods = {f"libcloud_{name}" for name in vars(HostModule) if not name.startswith("_")}
+    methods = {f"libcloud_{name}" for name in dir(HostModule) if not name.startswith("_")}
     assert functions == methods
     listed = {f["name"] for one in module.get_api_services() for f in one.get("functions", [])}
     assert listed > methods | {"list_vms"}

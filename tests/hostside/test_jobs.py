@@ -8,7 +8,8 @@ import time
 
 import pytest
 
-from libcloud_ovm3_host import errors, files, jobs, records, run_job, safe_paths, state_dir
+from libcloud_ovm3_host import (errors, files, jobs, limits, records, run_job, safe_paths,
+                                 state_dir)
 from libcloud_ovm3_host.compat import Binary, md5, to_bytes
 
 REPOSITORY = '/OVS/Repositories/' + '0a' * 16
@@ -51,7 +52,7 @@ def long_host(host, without_holes):
     yield host
     for name in os.listdir(host.path(OURS + '/jobs')):  # none goes on after its test
         pid = pid_of(host, name)
-        if pid and jobs.start_time(pid):
+        if pid and limits.start_time(pid):
             os.kill(pid, signal.SIGKILL)
 
 

@@ -91,12 +91,13 @@ CALLS = {
     'job_status': (MOUNT, WHO[1]), 'cancel_job': WHO + (MOUNT, WHO[1]),
     'list_documents': (MOUNT, '', 5), 'read_document': (MOUNT, 'name'),
     'write_document': WHO + (MOUNT, 'name', 1, Binary('x'.encode('ascii'))),
+    'read_vm': (ID, 'name', ''), 'settle_vm': WHO + (ID, 'name', WHO[1], False),
     'set_control_interface': WHO + ('c0', '169.254.1.1', 16)}
 # These say of each part of the answer that it took too long.
 IN_PARTS = {'read_agent': (['list_vms'],), 'free_space': (), 'identify': ([FILE],), 'file_holders': ()}
-# These touch nothing that can hang, or wait no longer than they are told to.
-HANG_NEVER = ['version', 'capabilities', 'autostart_guests', 'block_devices', 'neighbours',
-              'check_port', 'log_tail']
+# These touch nothing that can hang, wait no longer than they are told to, or go on after the answer.
+HANG_NEVER = ['version', 'capabilities', 'autostart_guests', 'block_devices', 'change_vm',
+              'neighbours', 'check_port', 'log_tail']
 
 
 @pytest.fixture

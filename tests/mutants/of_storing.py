@@ -237,8 +237,8 @@ MUTANTS = [
     Mutant(
         "no-limit",
         DOCUMENTS,
-        "    found = dom0.within(SECONDS, _read, dom0, mount_point, name)",
-        "    found = _read(dom0, mount_point, name)",
+        "    found = dom0.within(SECONDS, read, dom0, mount_point, name)",
+        "    found = read(dom0, mount_point, name)",
         "storing.what_touches_a_mount_has_a_limit",
     ),
     Mutant(

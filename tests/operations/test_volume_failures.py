@@ -25,7 +25,6 @@ from libcloud_ovm3.simulator import SimulatedTime, Simulator
 from tests.operations.failures import (
     FAILURES,
     KILLS,
-    READ_FAILURES,
     WRITES,
     Step,
     misbehave,
@@ -53,6 +52,19 @@ OPERATIONS: dict[str, Callable[[Any, str], Any]] = {
 }
 ALONE = ("create", "copy", "destroy", "clear")  # what goes without the host module
 SUBJECT = {"destroy": [DATA], "clear": [HALF, MARK], "grow": [DATA]}  # what may go, or change
+
+
+MOUNT = "storage_plugin_mount"
+# The reads, after a write, that something is decided by.
+DECISIVE = {
+    "discover_repositories",
+    "list_vms",
+    "storage_plugin_getFileInfo",
+    *(
+        f"libcloud_{name}"
+        for name in "read_agent repository stat_file job_status file_holders read_document".split()
+    ),
+}
 
 
 def snapshot_of(repository_id: str) -> str:
@@ -95,7 +107,8 @@ def rows() -> list[Row]:
                 found += [
                     Row(name, host_module, step)
                     for step in steps
-                    if step.after not in (None, "storage_plugin_mount") or step.function in WRITES
+                    if step.function in WRITES
+                    or (step.function in DECISIVE and step.after not in (None, MOUNT))
                 ]
                 if name in SUBJECT and name != "grow":  # it is gone for those that follow
                     for file in SUBJECT[name]:
@@ -107,7 +120,7 @@ ROWS = rows()
 TABLE = [
     pytest.param(row, failure, id=f"{row}-{failure}")
     for row in ROWS
-    for failure in (FAILURES if row.step.function in WRITES else READ_FAILURES)
+    for failure in (FAILURES if row.step.function in WRITES else ["fault"])
 ]
 
 
@@ -120,7 +133,7 @@ def test_the_table_has_all_writes() -> None:
     aside = ["libcloud_set_aside", "libcloud_delete_aside"]
     unmark = "libcloud_delete_file"
     assert found == {
-        ("create", False): ["storage_plugin_mount", create],
+        ("create", False): [MOUNT, create],
         ("copy", False): [create, "copy_file", destroy],
         ("destroy", False): [destroy],
         ("clear", False): [destroy, destroy],
@@ -134,7 +147,7 @@ def test_the_table_has_all_writes() -> None:
     }
 
 
-GROW = "libcloud_truncate_file"
+GROW = "libcloud_grow_file"
 
 
 @pytest.mark.parametrize("personality", PERSONALITIES)
@@ -157,6 +170,7 @@ def test_volume(row: Row, failure: str, personality: str) -> None:
         check(sim, row.operation, before, error)
 
 
+@pytest.mark.tables  # a process each
 @pytest.mark.parametrize("when", KILLS)
 @pytest.mark.parametrize("row", [row for row in ROWS if row.step.function in WRITES], ids=str)
 def test_volume_killed(row: Row, when: str) -> None:
