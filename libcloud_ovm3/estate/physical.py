@@ -14,8 +14,7 @@ from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.block_devices import HostDevice
 from libcloud_ovm3.agent.disk import tidy_path, wwid_in_path
 from libcloud_ovm3.agent.documents.xmlmapping import Part
-from libcloud_ovm3.agent.hostmodule import is_absent
-from libcloud_ovm3.errors import AgentFault, Ovm3Error
+from libcloud_ovm3.errors import Ovm3Error
 from libcloud_ovm3.estate.hosts import HostView, map_hosts
 
 _MULTIPATH = "multipath"
@@ -111,16 +110,12 @@ def lun_key(path: str, disks: PhysicalDisks) -> str:
 
 
 def _read_host(host: HostView) -> tuple[HostDevice, ...]:
-    """The devices of one host: from its module, or what the agent reports in two calls.
+    """The devices of one host: from its module (API 2), or what the agent reports in two calls.
 
     :raises Ovm3Error: They could not be read.
     """
-    if host.module is not None:
-        try:
-            return host.module.block_devices()
-        except AgentFault as fault:
-            if not is_absent(fault):
-                raise
+    if host.module2 is not None:
+        return host.module2.block_devices()
     linux = host.agent.linux
     disks = documents.physical_luns(linux.discover_physical_luns("")).scsi
     mounts = documents.mounts(linux.discover_mounted_file_systems("all"))
