@@ -25,7 +25,9 @@ class Volumes(OVM3Base):
         :raises Ovm3Error: No host responded.
         :rtype: ``list`` of :class:`StorageVolume`
         """
-        found = self._volumes(ex_sizes)
+        found = estate.volumes.read_volumes(self._estate, ex_sizes)
+        found = estate.volumes.with_doubts_of_hosts(self._estate, found)
+        self._warn([*found.estate.errors(), *found.estate.notices(), *found.errors])
         return [to_volume(volume, self) for volume in found.volumes]
 
     def ex_list_volumes(self, node: Node | str) -> list[StorageVolume]:
@@ -38,15 +40,8 @@ class Volumes(OVM3Base):
         :raises SearchIncomplete: It was not found, but not everything could be read.
         :rtype: ``list`` of :class:`StorageVolume`
         """
-        found = self._volumes(True)
+        found = estate.volumes.read_volumes(self._estate, False)
         vm = found.estate.vm(object_id(node))
-        return [
-            to_volume(volume, self)
-            for volume in found.volumes
-            if any(one.vm.id == vm.id for one in volume.attachments)
-        ]
-
-    def _volumes(self, with_sizes: bool) -> estate.volumes.VolumeList:
-        found = estate.volumes.read_volumes(self._estate, with_sizes)
-        self._warn([*found.estate.errors(), *found.estate.notices(), *found.errors])
-        return found
+        volumes, errors = estate.volumes.add_sizes(found.of_vm(vm))
+        self._warn([*found.estate.errors(), *found.estate.notices(), *found.errors, *errors])
+        return [to_volume(volume, self) for volume in volumes]

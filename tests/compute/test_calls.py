@@ -53,6 +53,11 @@ METHODS: dict[str, Callable[[Any, Any], Any]] = {
     "ex_get_node_by_name": lambda driver, node: driver.ex_get_node_by_name(node.name),
     "ex_list_own_disks": lambda driver, node: driver.ex_list_own_disks(node),
     "ex_list_orphans": lambda driver, node: driver.ex_list_orphans(),
+    "list_volumes": lambda driver, node: driver.list_volumes(),
+    "ex_list_volumes": lambda driver, node: driver.ex_list_volumes(node),
+    "list_volume_snapshots": lambda driver, node: driver.list_volume_snapshots(
+        f"{node.extra['repository_id']}/VirtualDisks/{node.extra['disks'][0].rpartition('/')[2]}"
+    ),
     "ex_put_back": lambda driver, node: look_for_what_is_set_aside(driver),
     "create_node": create,
     "start_node": lambda driver, node: driver.start_node(node),
@@ -116,7 +121,7 @@ def check(
     method: str, host_module: bool, hosts: int, vms: int, counted: Counter[str], looks: int
 ) -> None:
     formula = FORMULAS[method][host_module]
-    numbers = {"H": hosts, "R": 1, "V": vms + 1, "L": looks}
+    numbers = {"H": hosts, "R": 1, "V": vms + 1, "D": vms + 1, "L": looks}
     expected = eval(formula, {"__builtins__": {}}, numbers)  # arithmetic of our own docs
     assert counted.total() == expected, counted
     if "L" in formula:
