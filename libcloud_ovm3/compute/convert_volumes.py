@@ -43,7 +43,7 @@ def to_volume(volume: Volume, driver: NodeDriver) -> StorageVolume:
     * ``is_shared``: whether every node that has it shares it (``w!``);
     * ``used_by``: the templates and assemblies that name it;
     * ``snapshot_of``: the id of the volume that it, or the snapshot that it was made of, is a copy
-      of; None: of none, or that is gone;
+      of; None: of none. If that volume is gone, the key that stands for it in file names;
     * ``doubts``, if there are any: of state "error", where a vm.cfg and a live domain disagree, or
       that the file is missing; of state "unknown", what may use it.
     """
@@ -82,13 +82,14 @@ def _attachment(one: Attachment) -> dict[str, Any]:
 def to_snapshot(snapshot: Snapshot, driver: NodeDriver) -> VolumeSnapshot:
     """A snapshot. ``size`` as :func:`to_volume`; ``created`` is UTC.
 
-    ``extra``: ``volume_id`` (None: the volume is gone), ``path``, ``repository_id``,
-    ``size_bytes``, ``used_bytes``, ``modified`` and ``used_by`` (the nodes and templates that name
-    it).
+    ``extra``: ``volume_id`` (None: the volume is gone), ``lineage`` (the id of that volume, of the
+    one that it is a copy of, and so on), ``path``, ``repository_id``, ``size_bytes``,
+    ``used_bytes``, ``modified`` and ``used_by`` (the nodes and templates that name it).
     """
     file = snapshot.file
     extra = {
         "volume_id": snapshot.volume_id,
+        "lineage": list(snapshot.lineage),
         "path": file.path,
         "repository_id": file.repository.id,
         "size_bytes": file.size_bytes,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from libcloud.compute.base import StorageVolume, VolumeSnapshot
+from libcloud.compute.base import Node, StorageVolume, VolumeSnapshot
 
-from libcloud_ovm3 import estate
+from libcloud_ovm3 import estate, operations
+from libcloud_ovm3.agent.address import parse_flag
 from libcloud_ovm3.compute.base import OVM3Base
 from libcloud_ovm3.compute.convert import object_id
 from libcloud_ovm3.compute.convert_volumes import to_snapshot
@@ -28,3 +29,103 @@ class Snapshots(OVM3Base):
         snapshots, errors = estate.volumes.add_snapshot_sizes(its)
         self._warn([*found.estate.errors(), *found.estate.notices(), *found.errors, *errors])
         return [to_snapshot(one, self) for one in snapshots]
+
+    def create_volume_snapshot(
+        self, volume: StorageVolume | str, name: str | None = None, *, ex_pause: bool | str = False
+    ) -> VolumeSnapshot:
+        """Copy a volume to a file that is marked as a snapshot of it.
+
+        It is a full copy, and it is refused while a node runs with the volume. With ``ex_pause``
+        that node is paused for the copy, and then runs again: the snapshot then has what the disk
+        of a machine has whose power was cut at that moment.
+
+        :param volume: A virtual disk, or its id. (required)
+        :type volume: :class:`StorageVolume` or ``str``
+
+        :param name: The name of the snapshot. (default: the name of the volume, and the time)
+        :type name: ``str``
+
+        :param ex_pause: Pause the one node that runs with the volume while it is copied.
+            (default: False)
+        :type ex_pause: ``bool``
+
+        :raises VolumeNotFound: There is no such volume.
+        :raises SearchIncomplete: It was not found, but not everything could be read.
+        :raises InvalidArgument: The name is empty, or too long to be part of a file name.
+        :raises PreconditionFailed: The volume is a physical disk, or not complete; a node runs with
+            it, or may; there is not enough space. There is no snapshot.
+        :raises AgentFault: The agent refused; there is no snapshot, and nothing is paused.
+        :raises OperationIncomplete: It was not completed; ``left`` names the files that may be
+            left, and the node if it may be still paused (:meth:`ex_resume_node`).
+        :rtype: :class:`VolumeSnapshot`
+        """
+        pause = parse_flag(ex_pause, "ex_pause")
+        made, notices = operations.snapshot_disk.snapshot_disk(
+            self._estate, object_id(volume), name, pause
+        )
+        self._warn(notices)
+        return to_snapshot(made, self)
+
+    def destroy_volume_snapshot(self, snapshot: VolumeSnapshot | str) -> bool:
+        """Destroy a snapshot. Only files whose names say that they are snapshots are deleted.
+
+        :param snapshot: A snapshot, or its id. (required)
+        :type snapshot: :class:`VolumeSnapshot` or ``str``
+
+        :raises VolumeNotFound: There is no such snapshot.
+        :raises SearchIncomplete: It was not found, but not everything could be read.
+        :raises PreconditionFailed: A node or a template uses it, or may; it was kept.
+        :raises AgentFault: The agent refused; it is as it was.
+        :raises OperationIncomplete: Whether it is destroyed is unknown; ``left`` names it.
+        :return: True: it is destroyed.
+        :rtype: ``bool``
+        """
+        operations.destroy_snapshot.destroy_snapshot(self._estate, object_id(snapshot))
+        return True
+
+    def ex_revert_volume(self, volume: StorageVolume | str, snapshot: VolumeSnapshot | str) -> bool:
+        """Give a volume the content of one of its snapshots; its current content is lost.
+
+        All nodes that have the volume must be stopped, and a host that has its repository mounted
+        must have the host module. The current content stays until the snapshot is copied
+        completely.
+
+        :param volume: A virtual disk, or its id. (required)
+        :type volume: :class:`StorageVolume` or ``str``
+
+        :param snapshot: One of its snapshots, or its id; the snapshot stays. (required)
+        :type snapshot: :class:`VolumeSnapshot` or ``str``
+
+        :raises VolumeNotFound: There is no such volume, or no such snapshot.
+        :raises SearchIncomplete: It was not found, but not everything could be read.
+        :raises InvalidArgument: It is not a snapshot of this volume.
+        :raises PreconditionFailed: A node runs with the volume, or may; the snapshot is not
+            complete; no host has the host module. The volume is as it was.
+        :raises AgentFault: A host refused; the volume is as it was.
+        :raises OperationIncomplete: It was not completed; says which content the volume has, and
+            where the other one is.
+        :return: True: it has the content of the snapshot.
+        :rtype: ``bool``
+        """
+        operations.revert_disk.revert_disk(self._estate, object_id(volume), object_id(snapshot))
+        return True
+
+    def ex_resume_node(self, node: Node | str) -> bool:
+        """Let a node run again that an interrupted :meth:`create_volume_snapshot` has left paused.
+
+        What somebody else has paused stays so. If a snapshot is still being made with the node
+        paused, that fails.
+
+        :param node: A node, or its id. (required)
+        :type node: :class:`Node` or ``str``
+
+        :raises NodeNotFound: There is no such node.
+        :raises SearchIncomplete: It was not found, but not everything could be read.
+        :raises PreconditionFailed: It is not recorded that this package has paused it.
+        :raises AgentFault: The agent refused, and it is still paused.
+        :raises OperationIncomplete: It may be still paused.
+        :return: True: it is not paused any more, and the record of it is removed.
+        :rtype: ``bool``
+        """
+        operations.pausing.resume(self._estate, object_id(node))
+        return True

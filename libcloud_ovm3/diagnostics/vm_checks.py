@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from libcloud_ovm3.diagnostics.finding import Finding
 from libcloud_ovm3.diagnostics.inventory import has_ha, name_of
 from libcloud_ovm3.estate.definitions import Definition
+from libcloud_ovm3.estate.pauses import pause_marks
 from libcloud_ovm3.estate.states import State
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot
 
@@ -28,6 +29,7 @@ def check_vms(snapshot: EstateSnapshot) -> Iterator[Finding]:
             yield from _check_automatic_starts(vm, definition)
         yield from _check_presence(vm)
         yield from _check_doubts(vm)
+    yield from _check_pauses(snapshot)
 
 
 def _check_definition(definition: Definition, snapshot: EstateSnapshot) -> Iterator[Finding]:
@@ -169,4 +171,34 @@ def _check_doubts(vm: VM) -> Iterator[Finding]:
                 f"{live.domain.label} on {name_of(live.host)}: incomplete record: "
                 f"{live.domain.disks_error}",
                 "which files it holds is not known, so no disk is deleted",
+            )
+
+
+def _check_pauses(snapshot: EstateSnapshot) -> Iterator[Finding]:
+    """Report what operations have recorded as paused for a copy."""
+    for mark in pause_marks(snapshot):
+        vm = snapshot.vms.get(mark.vm_id)
+        if vm is not None and vm.state is State.PAUSED and mark.is_about(vm):
+            yield Finding(
+                "warning",
+                "paused",
+                f"VM {vm.label} has been paused for a snapshot of its disk by {mark.described()}",
+                "its guest stands still until the snapshot is complete, and stays so if that was "
+                "interrupted",
+                "if no such snapshot is being made any more, let it run again with the driver's "
+                "ex_resume_node",
+            )
+        else:
+            yield Finding(
+                "note",
+                "paused",
+                f"{mark.path}: {mark.described()} has recorded that it pauses VM "
+                f"{vm.label if vm else mark.vm_id}, which is not paused by it (any more)",
+                "the snapshot is being completed, or was interrupted",
+                "if no such snapshot is being made any more, "
+                + (
+                    "remove the record with the driver's ex_resume_node"
+                    if vm
+                    else "delete this file, on a host that has its repository mounted"
+                ),
             )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from libcloud_ovm3.agent.disk import DiskEntry
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.disks import DiskUsage
+from libcloud_ovm3.estate.physical import PhysicalDisks, lun_key
 from libcloud_ovm3.estate.states import State
 from libcloud_ovm3.estate.vms import VM
 
@@ -58,13 +59,15 @@ class Use:
     doubts: tuple[str, ...] = ()
 
 
-def find_uses(vms: Iterable[VM], templates: Iterable[Definition]) -> dict[str, Use]:
-    """Who has which file or device, by :func:`key_of_path`."""
+def find_uses(
+    vms: Iterable[VM], templates: Iterable[Definition], disks: PhysicalDisks
+) -> dict[str, Use]:
+    """Who has which file or device, by the ids of volumes; of files by :func:`key_of_path`."""
     attachments: dict[str, list[Attachment]] = {}
     doubts: dict[str, list[str]] = {}
     named_by: dict[str, list[str]] = {}
     for vm in vms:
-        for key, one in _attachments_of(vm):
+        for key, one in _attachments_of(vm, disks):
             attachments.setdefault(key, []).append(one)
             doubt = _doubt(vm, one)
             if doubt:
@@ -72,7 +75,7 @@ def find_uses(vms: Iterable[VM], templates: Iterable[Definition]) -> dict[str, U
     for template in templates:
         for disk in template.disks:
             if disk.path and not disk.is_cdrom:
-                named_by.setdefault(key_of_path(disk.path), []).append(template.place)
+                named_by.setdefault(_key(disk.path, disks), []).append(template.place)
     return {
         key: Use(
             tuple(attachments.get(key, ())),
@@ -83,18 +86,23 @@ def find_uses(vms: Iterable[VM], templates: Iterable[Definition]) -> dict[str, U
     }
 
 
-def _attachments_of(vm: VM) -> list[tuple[str, Attachment]]:
+def _key(path: str, disks: PhysicalDisks) -> str:
+    """The key of a file or device: with all names that hosts have for a device."""
+    return lun_key(path, disks) if path.startswith("/dev/") else key_of_path(path)
+
+
+def _attachments_of(vm: VM, disks: PhysicalDisks) -> list[tuple[str, Attachment]]:
     """The files and devices that a VM has, each with its key."""
     found: dict[tuple[str, str], Attachment] = {}
     for definition in vm.definitions:
         for disk in definition.disks:
             if disk.path and not disk.is_cdrom:
-                place = (key_of_path(disk.path), disk.device)
+                place = (_key(disk.path, disks), disk.device)
                 found[place] = Attachment(vm, disk.device, disk.mode, True, False)
     for live in vm.live:
         for device in live.domain.block_devices:
             if device.path and not device.is_cdrom:
-                place = (key_of_path(device.path), device.device)
+                place = (_key(device.path, disks), device.device)
                 known = found.get(place) or Attachment(vm, device.device, device.mode, False, True)
                 found[place] = replace(known, is_live=True)
     return [(key, one) for (key, _), one in found.items()]

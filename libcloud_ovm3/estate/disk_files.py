@@ -9,20 +9,22 @@ from dataclasses import dataclass, replace
 from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.disk import DiskEntry
-from libcloud_ovm3.errors import Ovm3Error, PreconditionFailed
+from libcloud_ovm3.errors import AgentFault, MalformedResponse, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.disk_names import CREATING
 from libcloud_ovm3.estate.disks import (
+    FileSize,
     FileSystem,
     disk_path,
     export_of,
     file_size,
     file_system_among,
     is_inexact,
+    mounted_file_system,
     read_mounts,
 )
 from libcloud_ovm3.estate.holders import identities
 from libcloud_ovm3.estate.hosts import HostView, map_hosts
-from libcloud_ovm3.estate.repositories import Repository
+from libcloud_ovm3.estate.repositories import Repository, is_listed, list_whole, with_module
 
 FOLDER = "VirtualDisks"
 _MACHINES = "VirtualMachines"
@@ -116,19 +118,17 @@ def _shows_all_disks(repository: Repository) -> bool:
 # ------------------------------------------------------------------ sizes
 
 
-def read_sizes(files: Sequence[DiskFile], by_plugin: bool) -> tuple[list[DiskFile], list[str]]:
+def read_sizes(files: Sequence[DiskFile]) -> tuple[list[DiskFile], list[str]]:
     """These files with their sizes, and why some are not known.
 
     With the host module one read per repository and 1000 files in its folder, and one per 1000
-    files elsewhere.
-
-    :param by_plugin: whether to ask the storage plug-in where no host has the host module: one read
-        per host for its mounts, and one per file. Nothing is mounted: that is a change.
+    files elsewhere. Without it the storage plug-in is asked: one read per host for its mounts, and
+    one per file. Nothing is mounted: that is a change.
     """
     of: dict[str, list[DiskFile]] = {}
     for one in files:
         of.setdefault(one.repository.id, []).append(one)
-    mounts = _mounts([group[0].repository for group in of.values()]) if by_plugin else {}
+    mounts = _mounts(group[0].repository for group in of.values())
 
     def read(group: list[DiskFile]) -> tuple[list[DiskFile], list[str]]:
         repository = group[0].repository
@@ -140,9 +140,9 @@ def read_sizes(files: Sequence[DiskFile], by_plugin: bool) -> tuple[list[DiskFil
                 return _by_module(host, repository, group), []
             except Ovm3Error as error:
                 failed.append(f"repository {repository.id}: sizes are not known: {error}")
-        if failed or not by_plugin:
+        if failed:
             return group, failed
-        return _by_plugin(repository, group, mounts)
+        return _by_plugin(_mounted(repository, mounts), group)
 
     found: list[DiskFile] = []
     errors: list[str] = []
@@ -154,6 +154,22 @@ def read_sizes(files: Sequence[DiskFile], by_plugin: bool) -> tuple[list[DiskFil
             found += result[0]
             errors += result[1]
     return found, errors
+
+
+def sized(file: DiskFile) -> DiskFile:
+    """The same file with its sizes, as far as they are known.
+
+    :raises Ovm3Error: no host with the host module, where there is one, could read them; or mounts
+        could not be read.
+    """
+    repository = file.repository
+    host = with_module(repository)
+    if host is not None:
+        return _by_module(host, repository, [file])[0]
+    export = export_of(repository)
+    systems = (mounted_file_system(host, export) for host in repository.mounted_on)
+    system = next((one for one in systems if one is not None), None)
+    return file if system is None else _by_plugin(system, [file])[0][0]
 
 
 def _by_module(host: HostView, repository: Repository, files: list[DiskFile]) -> list[DiskFile]:
@@ -204,14 +220,8 @@ def _mounts(repositories: Iterable[Repository]) -> _Mounts:
     return dict(zip(hosts, map_hosts(read_mounts, list(hosts.values())), strict=True))
 
 
-def _by_plugin(
-    repository: Repository, files: list[DiskFile], mounts: _Mounts
-) -> tuple[list[DiskFile], list[str]]:
-    """The sizes that the storage plug-in reports, where it has mounted the export.
-
-    :raises Ovm3Error: no host has it mounted, or its mounts could not be read.
-    """
-    system = _mounted(repository, mounts)
+def _by_plugin(system: FileSystem, files: list[DiskFile]) -> tuple[list[DiskFile], list[str]]:
+    """The sizes that the storage plug-in reports."""
     errors = []
     sized = []
     for one in files:
@@ -227,6 +237,10 @@ def _by_plugin(
 
 
 def _mounted(repository: Repository, mounts: _Mounts) -> FileSystem:
+    """What the storage plug-in of a host has mounted of the repository.
+
+    :raises Ovm3Error: no host has it mounted, or its mounts could not be read.
+    """
     if not repository.is_clear:
         raise PreconditionFailed(repository.error or "it is ambiguous")
     export = export_of(repository)
@@ -240,6 +254,34 @@ def _mounted(repository: Repository, mounts: _Mounts) -> FileSystem:
         if system is not None:
             return system
     raise failed or PreconditionFailed("the storage plug-in of no host has its export mounted")
+
+
+def read_size(
+    host: HostView, repository: Repository, path: str, system: FileSystem | None
+) -> FileSize | None:
+    """The size of a file among the virtual disks, as it is now; None: it is certainly not there.
+
+    :param system: what the storage plug-in of the host has mounted; used without the host module.
+    :raises Ovm3Error: it cannot be read, or is no regular file.
+    """
+    if host.module is not None:
+        try:
+            status = host.module.stat_file(path)
+        except AgentFault as fault:
+            if fault.kind.endswith(".NotFound"):
+                return None
+            raise
+        size, used, kind = (status.get(key) for key in ("size_bytes", "used_bytes", "type"))
+        if kind != "file" or not isinstance(size, int) or not isinstance(used, int):
+            raise MalformedResponse(f"{host.label}: {path} is no file with a size: {status!r}")
+        return FileSize(size, used)
+    if not is_listed(list_whole(host, repository.id), path):
+        return None
+    assert system is not None, "without the module, the plug-in has to have mounted the export"
+    size_now = file_size(system, path)
+    if size_now is None:
+        raise MalformedResponse(f"{host.label}: {path} is listed, but its size is not reported")
+    return size_now
 
 
 def name_of(file: DiskFile) -> str:

@@ -66,19 +66,29 @@ def origin_key(volume_id: str) -> str:
     return uuid.uuid5(_ORIGINS, f"{repository}{slash}{path}").hex
 
 
+def require_name(name: object) -> None:
+    """Whether a volume or a snapshot can have this name.
+
+    :raises InvalidArgument: it cannot.
+    """
+    if not isinstance(name, str) or not name or name != name.strip() or not name.isprintable():
+        raise InvalidArgument(
+            f"name {name!r}: expected a text without control characters, and without blanks at "
+            f"its ends"
+        )
+    if len(name.encode()) > _LONGEST:
+        raise InvalidArgument(f"name {name!r} is too long: expected at most {_LONGEST} bytes")
+
+
 def file_name(what: DiskName) -> str:
     """The name of the file.
 
     :raises InvalidArgument: the name is empty, or too long for a file name.
     """
-    if not what.name or what.name != what.name.strip() or not what.name.isprintable():
-        raise InvalidArgument(
-            f"name {what.name!r}: expected a text without control characters, and without blanks "
-            f"at its ends"
-        )
+    require_name(what.name)
     text = f"{_quoted(what.name)}.{what.uuid}"
     if what.created is not None:
-        text += f".snapshot.{what.origin}.{what.created.strftime(_TIME)}"
+        text += f".snapshot.{what.origin}.{format_time(what.created)}"
     elif what.origin is not None:
         text += f".of.{what.origin}"
     text += ".img"
@@ -99,8 +109,10 @@ def parse_file_name(name: str) -> DiskName | None:
         return None
     try:
         text = urllib.parse.unquote(found["name"], errors="strict")
-        created = _time(found["time"]) if found["time"] else None
     except ValueError:
+        return None
+    created = parse_time(found["time"]) if found["time"] else None
+    if found["time"] and created is None:
         return None
     what = DiskName(text, found["uuid"], found["of"] or found["snapshot"], created)
     return what if found["name"] == _quoted(text) and text.isprintable() else None
@@ -111,5 +123,15 @@ def _quoted(name: str) -> str:
     return urllib.parse.quote(name, safe="").replace(".", "%2E").replace("~", "%7E")
 
 
-def _time(text: str) -> datetime.datetime:
-    return datetime.datetime.strptime(text, _TIME).replace(tzinfo=datetime.timezone.utc)
+def format_time(when: datetime.datetime) -> str:
+    """A time (UTC) as it is in file names, to the second."""
+    return when.strftime(_TIME)
+
+
+def parse_time(text: str) -> datetime.datetime | None:
+    """The time in a file name; None: it is not valid."""
+    try:
+        found = datetime.datetime.strptime(text, _TIME)
+    except ValueError:
+        return None
+    return found.replace(tzinfo=datetime.timezone.utc)

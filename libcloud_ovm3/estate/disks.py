@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import posixpath
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from libcloud_ovm3.agent import documents
@@ -262,31 +262,71 @@ def is_inexact(file_name: str) -> bool:
     return bool({"?", "\ufffd"} & set(file_name))
 
 
+def is_odd(file_name: str) -> bool:
+    """Whether the name may not be exact, or is hidden."""
+    return file_name.startswith(".") or is_inexact(file_name)
+
+
+def _is_unfinished(file_name: str, listed: Collection[str]) -> bool:
+    """Whether it is a mark of an operation, or has one beside it (:mod:`.disk_names`)."""
+    return file_name.endswith(CREATING) or file_name + CREATING in listed
+
+
+def _disks_of(repository: Repository) -> dict[str, None]:
+    """The names of its virtual disks, in order; to be looked up quickly."""
+    return dict.fromkeys(repository.content.virtual_disks if repository.content else ())
+
+
+def _unfinished(snapshot: EstateSnapshot) -> list[Orphan]:
+    """What operations have left, or are working on: never certain."""
+    return [
+        Orphan(repository.id, disk_path(repository, name), False)
+        for repository in snapshot.repositories
+        for names in [_disks_of(repository)]
+        for name in names
+        if _is_unfinished(name, names)
+    ] + [
+        Orphan(repository.id, path, False)
+        for repository in snapshot.repositories
+        for path in _unfinished_images(repository)
+    ]
+
+
+def _unfinished_images(repository: Repository) -> Iterator[str]:
+    """The files of images that are not complete (:mod:`.images`)."""
+    folders = repository.content.templates if repository.content else ()
+    isos = repository.content.isos if repository.content else ()
+    files = {file for one in folders for file in one.files}
+    for one in folders:
+        if f"vm.cfg{CREATING}" in one.files and "vm.cfg" not in one.files:
+            yield from (f"{repository.path}/Templates/{one.name}/{file}" for file in one.files)
+        else:
+            some = (file for file in one.files if _is_unfinished(file, files))
+            yield from (f"{repository.path}/Templates/{file}" for file in some)
+    yield from (f"{repository.path}/ISOs/{file}" for file in isos if _is_unfinished(file, isos))
+
+
 def orphans(estate: Estate, snapshot: EstateSnapshot) -> list[Orphan]:
     """All virtual disks without users, as far as is known. Nothing is deleted.
 
+    Volumes and snapshots that this package has made are not among them: they belong to whoever made
+    them, attached or not. What is marked as unfinished is.
+
     Where hosts have the host module, a disk that is held open or that a link leads to is not
-    certain. A volume or snapshot that this package has made belongs to whoever made it, attached or
-    not: it is listed only while it is incomplete, with the mark beside it.
+    certain.
     """
     usage = read_disk_usage(snapshot)
-    unused = []
-    for repository in snapshot.repositories:
-        names = repository.content.virtual_disks if repository.content else ()
-        marks = {name.removesuffix(CREATING) for name in names if name.endswith(CREATING)}
-        for name in names:
-            is_creating = name.removesuffix(CREATING) in marks
-            if (
-                name == _METADATA
-                or usage.users(name)
-                or (parse_file_name(name) and not is_creating)
-            ):
-                continue
-            if any(name_has_uuid(name, vm_id) for vm_id in snapshot.vms):
-                continue
-            is_odd = is_creating or name.startswith(".") or is_inexact(name)
-            path = disk_path(repository, name)
-            unused.append(Orphan(repository.id, path, not (usage.unread or is_odd)))
+    unused = [
+        Orphan(repository.id, disk_path(repository, name), not (usage.unread or is_odd(name)))
+        for repository in snapshot.repositories
+        for names in [_disks_of(repository)]
+        for name in names
+        if name != _METADATA
+        and parse_file_name(name) is None
+        and not _is_unfinished(name, names)
+        and not usage.users(name)
+        and not any(name_has_uuid(name, vm_id) for vm_id in snapshot.vms)
+    ]
     aside = [
         Orphan(repository.id, text_of(one.path), False, one.operation)
         for repository in snapshot.repositories
@@ -295,7 +335,7 @@ def orphans(estate: Estate, snapshot: EstateSnapshot) -> list[Orphan]:
     certain = [one.path for one in unused if one.is_certain]
     doubtful = files_in_doubt(estate, snapshot, usage, certain)
     unused = [replace(o, is_certain=False) if o.path in doubtful else o for o in unused]
-    return unused + aside
+    return unused + _unfinished(snapshot) + aside
 
 
 def files_in_doubt(

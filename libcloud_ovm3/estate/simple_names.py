@@ -71,17 +71,19 @@ def read_disk_document(
 
 
 def read_ovsmeta(
-    module: HostModule, repository: Repository, folder: str
+    module: HostModule, repository: Repository, *folders: str
 ) -> tuple[dict[str, str], list[str]]:
-    """The names that a Manager gave to the files of a folder, by file name, and what went wrong.
+    """The names that a Manager gave to the files of some folders, by path relative to the
+    repository, and what went wrong.
 
-    It lies in the folder, or at the top of the repository (agent-behaviour 4).
+    They lie in each folder, or at the top of the repository (agent-behaviour 4): a read for each.
 
     :raises Ovm3Error: the host did not answer.
     """
     names: dict[str, str] = {}
     errors = []
-    for path in (f"{repository.path}/{_METADATA}", f"{repository.path}/{folder}/{_METADATA}"):
+    for place in ("", *folders):
+        path = "/".join(filter(None, (repository.path, place, _METADATA)))
         try:
             content = _json(_read_whole(module, path))
         except AgentFault as fault:
@@ -93,7 +95,7 @@ def read_ovsmeta(
         for name, entry in content.items():
             simple = entry.get("SIMPLE_NAME") if isinstance(entry, dict) else None
             if isinstance(simple, str) and simple.strip():
-                names[name] = simple
+                names |= {f"{folder}/{name}": simple for folder in ([place] if place else folders)}
     return names, errors
 
 
@@ -159,7 +161,7 @@ def _read_names(repository: Repository, folder: str) -> tuple[RecordedNames, lis
             failure = failure or failed
             continue
         given = {f"{repository.id}/{path}": name for path, name in document.names.items()}
-        by_id = {f"{repository.id}/{folder}/{name}": text for name, text in simple.items()}
+        by_id = {f"{repository.id}/{path}": name for path, name in simple.items()}
         return RecordedNames(given, by_id), errors + ([error] if error else [])
     if failure is not None:
         raise failure

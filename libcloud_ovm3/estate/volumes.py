@@ -24,10 +24,18 @@ from libcloud_ovm3.estate.attachments import (
     possible_users,
 )
 from libcloud_ovm3.estate.definitions import read_assemblies, read_templates
-from libcloud_ovm3.estate.disk_files import FOLDER, DiskFile, list_disk_files, name_of, read_sizes
+from libcloud_ovm3.estate.disk_files import (
+    FOLDER,
+    DiskFile,
+    list_disk_files,
+    name_of,
+    read_sizes,
+    sized,
+)
 from libcloud_ovm3.estate.disk_names import DiskName, origin_key, parse_file_name
 from libcloud_ovm3.estate.disks import DiskUsage, disk_usage, files_in_doubt
 from libcloud_ovm3.estate.members import Estate
+from libcloud_ovm3.estate.physical import Lun, PhysicalDisks, lun_key, read_luns
 from libcloud_ovm3.estate.simple_names import RecordedNames, read_names
 from libcloud_ovm3.estate.states import VolumeState
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
@@ -43,12 +51,14 @@ __all__ = [
     "add_sizes",
     "add_snapshot_sizes",
     "key_of_path",
+    "read_volume",
     "read_volumes",
     "volumes_of",
     "with_doubts_of_hosts",
 ]
 
 VIRTUAL, PHYSICAL = "virtual", "physical"
+_PHY = "phy:"  # the ids of physical disks
 _WWID_ID = re.compile("phy:3?([0-9a-f]{16}|[0-9a-f]{32})", re.IGNORECASE)
 
 
@@ -63,13 +73,13 @@ class Volume:
     :ivar file: of a virtual disk.
     :ivar size_bytes: None: not known.
     :ivar attachments: the VMs that have it, in their vm.cfg or live.
-    :ivar named_by: templates and assemblies whose vm.cfg names it.
+    :ivar named_by: templates and assemblies whose vm.cfg names it; the Domain-0 of a host that
+        uses it.
     :ivar doubts: where the vm.cfg of a VM and its live domain disagree, or the file is missing.
     :ivar possible_users: what may use it although nothing is known to have it: what names a file of
         this name in another way, and what could not be read.
-    :ivar origin_key: the key of the volume that it was made of (:func:`.disk_names.origin_key`);
-        None: of none.
-    :ivar origin: the id of that volume; None also if it is gone.
+    :ivar origin: the id of the volume that it was made of; None: of none. If that volume is gone,
+        the key that stands for it in file names.
     """
 
     id: str
@@ -82,7 +92,6 @@ class Volume:
     named_by: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     possible_users: tuple[str, ...] = ()
-    origin_key: str | None = None
     origin: str | None = None
 
     @property
@@ -114,6 +123,7 @@ class Snapshot:
     :ivar volume_id: the volume that it is a copy of; None: that is gone.
     :ivar created: when it was made.
     :ivar users: the VMs and templates that name it.
+    :ivar lineage: that volume, the one that it is a copy of, and so on, as far as they are there.
     """
 
     id: str
@@ -123,6 +133,7 @@ class Snapshot:
     created: datetime.datetime
     volume_id: str | None = None
     users: tuple[str, ...] = ()
+    lineage: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -140,6 +151,8 @@ class VolumeList:
     :ivar estate: the reading that they are made of.
     :ivar usage: who may use which file.
     :ivar errors: what could not be read, besides the estate's own errors.
+    :ivar unread_hosts: the hosts whose physical disks could not be read, and why; also in
+        ``errors``.
     """
 
     estate: EstateSnapshot
@@ -147,6 +160,7 @@ class VolumeList:
     volumes: tuple[Volume, ...]
     snapshots: tuple[Snapshot, ...]
     errors: tuple[str, ...] = ()
+    unread_hosts: tuple[str, ...] = ()
 
     def volume(self, volume_id: str) -> Volume:
         """The volume with this id; the repository's id in any notation.
@@ -169,6 +183,7 @@ class VolumeList:
             if _comparable(one.id) == _comparable(wanted):
                 return one
         unread = self.estate.errors() + [host.unread for host in self.estate.hosts_off]
+        unread += self.unread_hosts if wanted.startswith(_PHY) else ()
         if unread:
             raise SearchIncomplete(
                 f"{what} {wanted!r} was not found, but not everything could be read: "
@@ -188,10 +203,23 @@ def _comparable(volume_id: str) -> str:
 def read_volumes(estate: Estate, with_sizes: bool = True) -> VolumeList:
     """All volumes and snapshots; everything is read anew.
 
-    :param with_sizes: whether to read sizes where that takes one call per disk: without the module.
+    :param with_sizes: whether to read sizes: without the module one call per disk.
     :raises Ovm3Error: no host answered.
     """
     return volumes_of(read_estate(estate), with_sizes)
+
+
+def read_volume(estate: Estate, volume_id: str) -> Volume:
+    """One volume, read anew with its own size only.
+
+    :raises VolumeNotFound: there is none.
+    :raises Ovm3Error: it, or its size, cannot be read.
+    """
+    volume = read_volumes(estate, with_sizes=False).volume(volume_id)
+    if volume.file is None:
+        return volume
+    file = sized(volume.file)
+    return replace(volume, file=file, size_bytes=file.size_bytes)
 
 
 def volumes_of(snapshot: EstateSnapshot, with_sizes: bool = True) -> VolumeList:
@@ -200,28 +228,35 @@ def volumes_of(snapshot: EstateSnapshot, with_sizes: bool = True) -> VolumeList:
     entries = [disk for one in snapshot.definitions + templates for disk in one.disks]
     entries += _live_entries(snapshot)
     listed = list_disk_files(snapshot.repositories, entries)
-    files, errors = read_sizes(listed, by_plugin=with_sizes)
+    files, errors = read_sizes(listed) if with_sizes else (listed, list[str]())
     names, more_errors = read_names(snapshot.repositories, FOLDER)
     usage = disk_usage(snapshot, templates)
-    uses = find_uses(snapshot.vms.values(), templates)
+    disks = read_luns(snapshot.hosts)
+    errors += [*disks.unread, *(f"{lun.id}: {doubt}" for lun in disks.luns for doubt in lun.doubts)]
+    uses = find_uses(snapshot.vms.values(), templates, disks)
     marked = [
         (one, parse_file_name(one.path.rpartition("/")[2])) for one in files if not one.is_folder
     ]
     keys = {origin_key(one.id): one.id for one, mark in marked if not (mark and mark.is_snapshot)}
-    volumes = _physical(entries, uses)
-    snapshots = []
-    for one, mark in marked:
-        use = uses.get(key_of_path(one.path), Use())
-        if mark and mark.created:
-            snapshots.append(_snapshot(one, mark, mark.created, names, keys, use))
-        else:
-            volumes.append(_volume(one, mark, names, keys, use, usage))
+    volumes = [
+        _volume(one, mark, names, keys, uses.get(key_of_path(one.path), Use()), usage)
+        for one, mark in marked
+        if not (mark and mark.is_snapshot)
+    ]
+    origins = {volume.id: volume.origin for volume in volumes}
+    snapshots = [
+        _snapshot(one, mark, names, keys, origins, uses.get(key_of_path(one.path), Use()))
+        for one, mark in marked
+        if mark and mark.is_snapshot
+    ]
+    volumes += _physical(entries, disks, uses, usage)
     return VolumeList(
         snapshot,
         usage,
         tuple(sorted(volumes, key=lambda one: (one.name, one.id))),
         tuple(sorted(snapshots, key=lambda one: (one.created, one.id))),
         tuple(errors + more_errors),
+        disks.unread,
     )
 
 
@@ -230,7 +265,8 @@ def with_doubts_of_hosts(estate: Estate, found: VolumeList) -> VolumeList:
     use under another name: links and second mounts are followed. One read per host, and one per
     host and 1000 files.
     """
-    paths = [one.path for one in found.volumes if one.state == VolumeState.AVAILABLE]
+    free = [one for one in found.volumes if one.state == VolumeState.AVAILABLE]
+    paths = [one.path for one in free if one.kind == VIRTUAL]
     doubts = files_in_doubt(estate, found.estate, found.usage, paths)
     volumes = [
         replace(one, possible_users=(doubts[one.path],)) if one.path in doubts else one
@@ -258,7 +294,7 @@ def add_snapshot_sizes(snapshots: Sequence[Snapshot]) -> tuple[list[Snapshot], l
 
 def _sizes_of(files: Iterable[DiskFile | None]) -> tuple[dict[str, DiskFile], list[str]]:
     unknown = [file for file in files if file is not None and file.size_bytes is None]
-    sized, errors = read_sizes(unknown, by_plugin=True)
+    sized, errors = read_sizes(unknown)
     return {file.id: file for file in sized}, errors
 
 
@@ -296,40 +332,64 @@ def _volume(
         named_by=use.named_by,
         doubts=(*use.doubts, *missing),
         possible_users=() if is_known else possible_users(usage, file.path.rpartition("/")[2]),
-        origin_key=origin,
-        origin=keys.get(origin) if origin else None,
+        origin=keys.get(origin, origin) if origin else None,
     )
 
 
 def _snapshot(
     file: DiskFile,
     mark: DiskName,
-    created: datetime.datetime,
     names: RecordedNames,
     keys: dict[str, str],
+    origins: dict[str, str | None],
     use: Use,
 ) -> Snapshot:
+    assert mark.created is not None
     users = [one.vm.label for one in use.attachments] + list(use.named_by)
     key = mark.origin or ""
     name = names.given.get(file.id) or mark.name
-    return Snapshot(file.id, name, file, key, created, keys.get(key), tuple(users))
+    lineage: list[str] = []
+    one = keys.get(key)
+    while one in origins and one not in lineage:
+        lineage.append(one)
+        one = origins[one]
+    return Snapshot(
+        file.id, name, file, key, mark.created, keys.get(key), tuple(users), tuple(lineage)
+    )
 
 
-def _physical(entries: Iterable[DiskEntry], uses: Mapping[str, Use]) -> list[Volume]:
-    """The physical disks that a vm.cfg or a live domain names."""
-    found: dict[str, Volume] = {}
+def _physical(
+    entries: Iterable[DiskEntry], disks: PhysicalDisks, uses: Mapping[str, Use], usage: DiskUsage
+) -> list[Volume]:
+    """The physical disks that a vm.cfg or a live domain names, and those that hosts see and do not
+    use themselves."""
+    paths = {lun.id: lun.path for lun in disks.luns if lun.is_free_for_vms and lun.path}
     for entry in entries:
-        if entry.is_cdrom or not entry.path or not entry.path.startswith("/dev/"):
-            continue
-        key = key_of_path(entry.path)
-        use = uses.get(key, Use())
-        found[key] = Volume(
-            key,
-            entry.path.rpartition("/")[2],
-            PHYSICAL,
-            entry.path,
-            attachments=use.attachments,
-            named_by=use.named_by,
-            doubts=use.doubts,
-        )
-    return list(found.values())
+        if not entry.is_cdrom and entry.path and entry.path.startswith("/dev/"):
+            paths[lun_key(entry.path, disks)] = entry.path
+    luns = {lun.id: lun for lun in disks.luns}
+    return [
+        _physical_volume(key, path, luns.get(key), uses.get(key, Use()), usage)
+        for key, path in paths.items()
+    ]
+
+
+def _physical_volume(key: str, path: str, lun: Lun | None, use: Use, usage: DiskUsage) -> Volume:
+    own = tuple(f"Domain-0 of {text}" for text in lun.used_by) if lun else ()
+    possible = possible_users(usage, path.rpartition("/")[2])
+    unknown = (
+        [f"what Domain-0 of {host} uses it for is unknown" for host in lun.unknown_use]
+        if lun
+        else []
+    )
+    return Volume(
+        key,
+        path.rpartition("/")[2],
+        PHYSICAL,
+        path,
+        size_bytes=lun.size_bytes if lun else None,
+        attachments=use.attachments,
+        named_by=use.named_by + own,
+        doubts=use.doubts,
+        possible_users=() if use.attachments or use.named_by or own else (*possible, *unknown),
+    )

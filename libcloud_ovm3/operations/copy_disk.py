@@ -18,9 +18,10 @@ from libcloud_ovm3.errors import AgentFault, OutcomeUnknown, Ovm3Error, Precondi
 from libcloud_ovm3.estate.disk_names import CREATING
 from libcloud_ovm3.estate.disks import FileSize, FileSystem, file_size
 from libcloud_ovm3.estate.hosts import HostView
-from libcloud_ovm3.estate.repositories import Repository, is_listed, list_whole
+from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.space import read_spaces
 from libcloud_ovm3.operations import doors
+from libcloud_ovm3.operations.marks import is_there, put_mark, remove_mark
 from libcloud_ovm3.operations.mount_export import mounted_export
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.progress import waiting
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 POLL = 2.0  # seconds between two looks at a job
 STALLED = 3600.0  # seconds without any progress after which a job is not waited for any longer
-MARK_BYTES = 512  # what the plug-in makes of a size of 0 is not known
 
 _JOBS = uuid.UUID("0b6a54b8-2f7e-4d0d-8f1e-9f4f0e5b7c10")
 
@@ -67,13 +67,19 @@ def choose_host(source: Repository, target: Repository) -> HostView:
 
 
 def copy_disk(
-    operation: Operation, host: HostView, source: Place, target: Place, kind: str = "sparse_copy"
+    operation: Operation,
+    host: HostView,
+    source: Place,
+    target: Place,
+    kind: str = "sparse_copy",
+    is_marked: bool = False,
 ) -> int:
     """Copy a file, sparsely.
 
     :param host: has both repositories mounted.
     :param target: its name has to be made for the copy (a uuid is in it): nothing may be there.
     :param kind: of the job, where the host has the module: ``sparse_copy`` or ``clone``.
+    :param is_marked: the caller has put a mark beside the target, and will remove it.
     :return: the size in bytes, which has been checked.
     :raises PreconditionFailed: there is not enough space; nothing was sent.
     :raises AgentFault: the host refused; nothing is left.
@@ -83,7 +89,7 @@ def copy_disk(
     with waiting(f"copying {source.path} to {target.path} on {host.label}"):
         if host.module is not None:
             return _copy_by_job(operation, host, host.module, source, target, kind)
-        return _copy_by_agent(operation, host, source, target)
+        return _copy_by_agent(operation, host, source, target, is_marked)
 
 
 def _require_room(target: Place, needed: int) -> None:
@@ -122,7 +128,10 @@ def _copy_by_job(
                 raise failed.with_state("there is no such file") from failed
             raise _in_doubt(operation, host, failed, target) from failed
     status = _wait_for_job(operation, host, module, job, target)
-    size = int(module.stat_file(target.path)["size_bytes"])
+    try:
+        size = int(module.stat_file(target.path)["size_bytes"])
+    except Ovm3Error as error:
+        raise _in_doubt(operation, host, error, target) from error
     if size != int(status["size_bytes"]):
         raise operation.incomplete(
             f"{target.path} has {size} bytes, and {status['size_bytes']} were copied",
@@ -203,7 +212,9 @@ def _in_doubt(operation: Operation, host: HostView, failed: Ovm3Error, *places: 
 # ------------------------------------------------------------------ by the agent
 
 
-def _copy_by_agent(operation: Operation, host: HostView, source: Place, target: Place) -> int:
+def _copy_by_agent(
+    operation: Operation, host: HostView, source: Place, target: Place, is_marked: bool
+) -> int:
     system = mounted_export(host, target.repository)
     theirs = mounted_export(host, source.repository)
     expected = file_size(theirs, source.path)
@@ -212,19 +223,24 @@ def _copy_by_agent(operation: Operation, host: HostView, source: Place, target: 
     used = expected.used_bytes
     _require_room(target, expected.size_bytes if used is None else used)
     mark = Place(target.repository, target.path + CREATING)
-    _put_mark(operation, system, mark)
+    if not is_marked:
+        put_mark(operation, host, mark.repository, mark.path)
     try:
         doors.copy_file(host, source.path, target.path)
-    except (AgentFault, OutcomeUnknown) as failed:
-        if isinstance(failed, OutcomeUnknown) or _is_there(operation, system, target, failed):
+    except Ovm3Error as failed:
+        if isinstance(failed, OutcomeUnknown) or (
+            isinstance(failed, AgentFault)
+            and is_there(operation, host, target.repository, target.path, failed)
+        ):
             raise _in_doubt(operation, host, failed, target, mark) from failed
-        _remove_mark(operation, system, mark)
-        raise failed.with_state("there is no such file") from failed
-    except Ovm3Error:  # it was not sent
-        _remove_mark(operation, system, mark)
-        raise
+        if not is_marked:
+            remove_mark(operation, host, mark.repository, mark.path)
+        if isinstance(failed, AgentFault):
+            raise failed.with_state("there is no such file") from failed
+        raise  # it was not sent
     _check_copy(operation, system, expected, target, mark)
-    _remove_mark(operation, system, mark)
+    if not is_marked:
+        remove_mark(operation, host, mark.repository, mark.path)
     return expected.size_bytes
 
 
@@ -247,50 +263,3 @@ def _check_copy(
             left=(target.path, mark.path),
             host=str(system.host.address),
         )
-
-
-def _put_mark(operation: Operation, system: FileSystem, mark: Place) -> None:
-    """Say that a file is not complete.
-
-    :raises AgentFault: the agent refused, and there is no mark.
-    :raises OperationIncomplete: whether there is one is not known.
-    """
-    try:
-        doors.create_file(system, mark.path, MARK_BYTES)
-    except (AgentFault, OutcomeUnknown) as failed:
-        if _is_there(operation, system, mark, failed):
-            return
-        if isinstance(failed, AgentFault):
-            raise failed.with_state("nothing was copied") from failed
-        raise _in_doubt(operation, system.host, failed, mark) from failed
-
-
-def _remove_mark(operation: Operation, system: FileSystem, mark: Place) -> None:
-    """Say that a file is complete, or that there is none.
-
-    :raises OperationIncomplete: the mark may still be there.
-    """
-    try:
-        doors.destroy_file(system, mark.path)
-    except Ovm3Error as failed:
-        if _is_there(operation, system, mark, failed):
-            raise operation.incomplete(
-                f"{mark.path}: this mark of an unfinished copy could not be removed: {failed}",
-                left=(mark.path,),
-                host=str(system.host.address),
-            ) from failed
-
-
-def _is_there(operation: Operation, system: FileSystem, place: Place, failed: Ovm3Error) -> bool:
-    """Whether a file is listed.
-
-    :raises OperationIncomplete: that cannot be read.
-    """
-    try:
-        return is_listed(list_whole(system.host, place.repository.id), place.path)
-    except Ovm3Error as error:
-        raise operation.incomplete(
-            f"{place.path}: {failed}; whether it is there cannot be read: {error}",
-            left=(place.path,),
-            host=str(system.host.address),
-        ) from failed

@@ -9,17 +9,21 @@ next finds the file named there, and can put it back (:mod:`.put_back`).
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.texts import text_of
 from libcloud_ovm3.errors import AgentFault, OutcomeUnknown, Ovm3Error, PreconditionFailed
-from libcloud_ovm3.estate.disks import FileSystem
+from libcloud_ovm3.estate.disks import FileSystem, read_disk_usage
+from libcloud_ovm3.estate.holders import ask_holders, held_of
 from libcloud_ovm3.estate.hosts import HostView
-from libcloud_ovm3.estate.repositories import Repository, is_listed, list_whole
+from libcloud_ovm3.estate.repositories import Repository, is_listed, list_whole, with_module
+from libcloud_ovm3.estate.vms import read_estate
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.operations.operation import Operation
+from libcloud_ovm3.operations.own_disks import Disks, why_used
 
 if TYPE_CHECKING:
     from libcloud_ovm3.agent.hostmodule import HostModule, Path
@@ -71,6 +75,28 @@ def _is_listed(
 # ------------------------------------------------------------------ by the host module
 
 
+def delete_unused(operation: Operation, disks: Disks) -> dict[str, Ovm3Error]:
+    """Delete disks of one repository through the host module, but those that somebody uses, or may,
+    after they were set aside.
+
+    :return: those that are not deleted, and why.
+    """
+    repository = disks[0][0]
+    paths = [path for _, path in disks]
+    host = with_module(repository)
+    if host is None or host.module is None:
+        return {path: PreconditionFailed("its host no longer has the module") for path in paths}
+
+    def read_users() -> dict[str, str]:
+        snapshot = read_estate(operation.estate)
+        usage = read_disk_usage(snapshot)
+        users = {path: why_used(usage, posixpath.basename(path)) for path in paths}
+        held = held_of(ask_holders(operation.estate, snapshot.hosts), paths)
+        return {path: why for path in paths if (why := users[path] or held.get(path))}
+
+    return delete_files_by_module(operation, host.module, repository, paths, read_users)
+
+
 def delete_files_by_module(
     operation: Operation,
     module: HostModule,
@@ -88,7 +114,7 @@ def delete_files_by_module(
     aside = []
     for path in paths:
         try:
-            _set_aside(operation, module, repository, path)
+            set_aside_file(operation, module, repository, path)
             aside.append(path)
         except Ovm3Error as error:
             if not _is_missing(error):  # another client has been first, else
@@ -115,7 +141,9 @@ def _is_missing(error: Ovm3Error) -> bool:
     return isinstance(error, AgentFault) and error.kind.endswith(".NotFound")
 
 
-def _set_aside(operation: Operation, module: HostModule, repository: Repository, path: str) -> None:
+def set_aside_file(
+    operation: Operation, module: HostModule, repository: Repository, path: str
+) -> None:
     """Set a file aside; after a failure it counts only if the file is seen to be aside.
 
     :raises AgentFault: the module refused, and nothing has changed.
@@ -124,7 +152,7 @@ def _set_aside(operation: Operation, module: HostModule, repository: Repository,
     try:
         doors.set_aside(operation, module, path)
     except (AgentFault, OutcomeUnknown) as failed:
-        if _is_aside(operation, module, repository, path, failed):
+        if is_aside(operation, module, repository, path, failed):
             return
         if isinstance(failed, AgentFault):
             raise
@@ -143,7 +171,7 @@ def put_back_file(
     try:
         doors.put_back(operation, module, path)
     except (AgentFault, OutcomeUnknown) as failed:
-        if not _is_aside(operation, module, repository, path, failed):
+        if not is_aside(operation, module, repository, path, failed):
             return
         if isinstance(failed, AgentFault):
             raise
@@ -163,7 +191,7 @@ def _delete_aside(
     try:
         doors.delete_aside(operation, module, path)
     except Ovm3Error as failed:
-        if _is_aside(operation, module, repository, path, failed):
+        if is_aside(operation, module, repository, path, failed):
             raise operation.incomplete(
                 f"{path}: it is set aside, and not deleted: {failed}", left=(path,)
             ) from failed
@@ -174,7 +202,7 @@ def _delete_aside(
             raise PreconditionFailed("it was put back in the meantime, so it was kept") from failed
 
 
-def _is_aside(
+def is_aside(
     operation: Operation,
     module: HostModule,
     repository: Repository,

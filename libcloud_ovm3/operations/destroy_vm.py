@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Collection, Mapping, Sequence
 
 from libcloud_ovm3.agent.address import list_of
 from libcloud_ovm3.errors import AgentFault, OutcomeUnknown, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.definitions import Definition
-from libcloud_ovm3.estate.disks import FileSystem, read_disk_usage
-from libcloud_ovm3.estate.holders import ask_holders, held_of, wait_ended, wait_released
+from libcloud_ovm3.estate.disks import FileSystem
+from libcloud_ovm3.estate.holders import wait_ended, wait_released
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import list_whole, with_module
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
 from libcloud_ovm3.operations import doors
-from libcloud_ovm3.operations.delete_files import delete_file, delete_files_by_module
+from libcloud_ovm3.operations.delete_files import delete_file, delete_unused
 from libcloud_ovm3.operations.limits import STOP_LIMIT
 from libcloud_ovm3.operations.mount_export import mounted_export
 from libcloud_ovm3.operations.operation import Operation
@@ -25,7 +24,6 @@ from libcloud_ovm3.operations.own_disks import (
     find_users,
     repository_of,
     require_disks,
-    why_used,
 )
 from libcloud_ovm3.operations.preconditions import only_live_domain, require_certain
 from libcloud_ovm3.operations.presence import before_second_look
@@ -285,7 +283,7 @@ def _delete_disks(
         except Ovm3Error as error:
             failed[path] = error
     for some in by_module.values():
-        failed |= _delete_by_module(operation, some)
+        failed |= delete_unused(operation, some)
     if failed:
         reasons = "; ".join(f"{path}: {error}" for path, error in failed.items())
         raise operation.incomplete(
@@ -294,20 +292,3 @@ def _delete_disks(
             left=tuple(failed),
             nodes=[vm.summary],
         ) from next(iter(failed.values()))
-
-
-def _delete_by_module(operation: Operation, disks: Disks) -> dict[str, Ovm3Error]:
-    repository = disks[0][0]
-    paths = [path for _, path in disks]
-    host = with_module(repository)
-    if host is None or host.module is None:
-        return {path: PreconditionFailed("its host no longer has the module") for path in paths}
-
-    def read_users() -> dict[str, str]:
-        snapshot = read_estate(operation.estate)
-        usage = read_disk_usage(snapshot)
-        users = {path: why_used(usage, posixpath.basename(path)) for path in paths}
-        held = held_of(ask_holders(operation.estate, snapshot.hosts), paths)
-        return {path: why for path in paths if (why := users[path] or held.get(path))}
-
-    return delete_files_by_module(operation, host.module, repository, paths, read_users)

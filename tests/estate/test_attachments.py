@@ -14,6 +14,7 @@ from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.disk_files import DiskFile, list_disk_files
 from libcloud_ovm3.estate.disks import DiskUsage
 from libcloud_ovm3.estate.domains import BlockDevice, read_domains
+from libcloud_ovm3.estate.physical import PhysicalDisks
 from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.states import VolumeState
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, merge_vms
@@ -24,6 +25,7 @@ REPOSITORY = "0004fb0000030000935b618511216de7"
 PATH = f"/OVS/Repositories/{REPOSITORY}/VirtualDisks/data.img"
 KEY = f"{REPOSITORY}/VirtualDisks/data.img"
 DISK = f"file:{PATH},xvdb,w"
+NO_DISKS = PhysicalDisks((), {})
 
 
 def vbd(uname: str | None, dev: str = "xvdb:disk", mode: str = "w") -> dict[str, Any]:
@@ -38,7 +40,7 @@ def uses_of(*records: dict[str, Any], disk: list[str] | None = None, hosts: int 
     """Who has the disk: one VM with these disks in its vm.cfg, live as in the records."""
     definition = defined(uuid=ID, name=DIRECTORY, memory=256, disk=[DISK] if disk is None else disk)
     vms = merge_vms([host(n, *records) for n in range(hosts)], [definition], all_answered=True)
-    return find_uses(vms.values(), []).get(KEY, Use())
+    return find_uses(vms.values(), [], NO_DISKS).get(KEY, Use())
 
 
 # ------------------------------------------------------------------ block devices of a domain
@@ -53,10 +55,10 @@ def test_block_devices() -> None:
     }
     [domain] = read_domains([{**live(), "device": sections}]).domains
     assert domain.block_devices == (
-        BlockDevice("xvda", PATH, "w", False),
+        BlockDevice("xvda", PATH, "w", False, f"file:{PATH}"),
         BlockDevice("hdc", None, "r", True),
-        BlockDevice("xvdb", "/x/y.img", "w!", False),
-        BlockDevice("xvdc", "/dev/mapper/lun", "w", False),
+        BlockDevice("xvdb", "/x/y.img", "w!", False, "tap:aio:/x//y.img"),
+        BlockDevice("xvdc", "/dev/mapper/lun", "w", False, "phy:mapper/lun"),
     )
     assert domain.disks == (PATH, "/x/y.img", "/dev/mapper/lun")
     assert domain.disks_error is None
@@ -66,7 +68,7 @@ def test_what_is_not_known_of_a_block_device() -> None:
     [domain] = read_domains([running({"dev": "xvda"}, {"uname": "what", "mode": None})]).domains
     assert domain.block_devices == (
         BlockDevice("xvda", None, "", False),
-        BlockDevice("", None, "", False),
+        BlockDevice("", None, "", False, "what"),
     )
     assert "without uname" in str(domain.disks_error)
     [domain] = read_domains([{**live(), "device": {"vbd": ["odd"]}}]).domains
@@ -129,7 +131,7 @@ def test_no_doubt_while_two_hosts_have_the_vm() -> None:
 def test_no_doubt_where_vm_cfg_is_not_read() -> None:
     broken = Definition(REPOSITORY, DIRECTORY, None, "broken")
     vms = merge_vms([host(0, running(vbd(f"file:{PATH}")))], [broken], all_answered=True)
-    use = find_uses(vms.values(), [])[KEY]
+    use = find_uses(vms.values(), [], NO_DISKS)[KEY]
     assert [one.is_live for one in use.attachments] == [True]
     assert use.doubts == ()
 

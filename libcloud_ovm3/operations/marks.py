@@ -1,0 +1,77 @@
+"""Marks: small files whose names say that an operation is under way, and what it was doing.
+
+A client that dies leaves them behind: so everybody sees that a file is not complete, or that a VM
+was paused for a copy. Their names end with ``.creating``, and no listing takes them for volumes.
+"""
+
+from __future__ import annotations
+
+from libcloud_ovm3.errors import AgentFault, OutcomeUnknown, Ovm3Error
+from libcloud_ovm3.estate.hosts import HostView
+from libcloud_ovm3.estate.repositories import Repository, is_listed, list_whole
+from libcloud_ovm3.operations import doors
+from libcloud_ovm3.operations.mount_export import mounted_export
+from libcloud_ovm3.operations.operation import Operation
+
+MARK_BYTES = 512  # what the plug-in makes of a size of 0 is not known
+
+
+def put_mark(operation: Operation, host: HostView, repository: Repository, path: str) -> None:
+    """Make a mark, through the host module or the storage plug-in.
+
+    :param path: absolute, on the host; nothing may be there.
+    :raises PreconditionFailed: without the module the repository has to be on NFS.
+    :raises AgentFault: the agent refused, and there is no mark.
+    :raises OperationIncomplete: whether there is one is not known.
+    """
+    try:
+        if host.module is not None:
+            doors.create_file_by_module(operation, host.module, path, MARK_BYTES)
+        else:
+            doors.create_file(mounted_export(host, repository), path, MARK_BYTES)
+    except (AgentFault, OutcomeUnknown) as failed:
+        if is_there(operation, host, repository, path, failed):
+            return
+        if isinstance(failed, AgentFault):
+            raise failed.with_state("nothing was begun") from failed
+        raise operation.incomplete(
+            f"{host.label}: {failed}. What may be left: {path}",
+            left=(path,),
+            host=str(host.address),
+        ) from failed
+
+
+def remove_mark(operation: Operation, host: HostView, repository: Repository, path: str) -> None:
+    """Remove a mark; one that is gone already is as good.
+
+    :raises OperationIncomplete: it may still be there.
+    """
+    try:
+        if host.module is not None:
+            doors.delete_file(operation, host.module, path)
+        else:
+            doors.destroy_file(mounted_export(host, repository), path)
+    except Ovm3Error as failed:
+        if is_there(operation, host, repository, path, failed):
+            raise operation.incomplete(
+                f"{path}: this mark could not be removed: {failed}",
+                left=(path,),
+                host=str(host.address),
+            ) from failed
+
+
+def is_there(
+    operation: Operation, host: HostView, repository: Repository, path: str, failed: Ovm3Error
+) -> bool:
+    """Whether a file is listed after something has failed.
+
+    :raises OperationIncomplete: that cannot be read.
+    """
+    try:
+        return is_listed(list_whole(host, repository.id), path)
+    except Ovm3Error as error:
+        raise operation.incomplete(
+            f"{path}: {failed}; whether it is there cannot be read: {error}",
+            left=(path,),
+            host=str(host.address),
+        ) from failed
