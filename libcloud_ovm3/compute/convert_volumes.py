@@ -19,6 +19,7 @@ VOLUME_STATES = {
     VolumeState.IN_USE: StorageVolumeState.INUSE,
     VolumeState.CREATING: StorageVolumeState.CREATING,
     VolumeState.ERROR: StorageVolumeState.ERROR,
+    VolumeState.UNKNOWN: StorageVolumeState.UNKNOWN,
 }
 
 
@@ -28,7 +29,8 @@ def size_gb(size_bytes: int | None) -> int:
 
 
 def to_volume(volume: Volume, driver: NodeDriver) -> StorageVolume:
-    """A volume. ``size`` is in GB (2^30 bytes), rounded up; 0: not known.
+    """A volume. ``size`` is in GB (2^30 bytes), rounded up; 0: not known. Its state is "available"
+    only if certainly nothing has it.
 
     ``extra``:
 
@@ -41,8 +43,9 @@ def to_volume(volume: Volume, driver: NodeDriver) -> StorageVolume:
     * ``is_shared``: whether every node that has it shares it (``w!``);
     * ``used_by``: the templates and assemblies that name it;
     * ``snapshot_of``: the id of the volume that it, or the snapshot that it was made of, is a copy
-      of; None: of none;
-    * ``doubts``, if there are any: where a vm.cfg and a live domain disagree.
+      of; None: of none. If that volume is gone, the key that stands for it in file names;
+    * ``doubts``, if there are any: of state "error", where a vm.cfg and a live domain disagree, or
+      that the file is missing; of state "unknown", what may use it.
     """
     file = volume.file
     extra: dict[str, Any] = {
@@ -58,7 +61,8 @@ def to_volume(volume: Volume, driver: NodeDriver) -> StorageVolume:
         "used_by": list(volume.named_by),
         "snapshot_of": volume.origin,
     }
-    extra |= {"doubts": list(volume.doubts)} if volume.doubts else {}
+    doubts = [*volume.doubts, *volume.possible_users]
+    extra |= {"doubts": doubts} if doubts else {}
     state = VOLUME_STATES[volume.state]
     size = size_gb(volume.size_bytes)
     return StorageVolume(volume.id, volume.name, size, driver, state=state, extra=extra)

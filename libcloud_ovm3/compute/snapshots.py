@@ -23,10 +23,12 @@ class Snapshots(OVM3Base):
         :raises Ovm3Error: No host responded.
         :rtype: ``list`` of :class:`VolumeSnapshot`
         """
-        found = estate.volumes.read_volumes(self._estate)
-        self._warn([*found.estate.errors(), *found.estate.notices(), *found.errors])
+        found = estate.volumes.read_volumes(self._estate, False)
         key = estate.disk_names.origin_key(object_id(volume))
-        return [to_snapshot(one, self) for one in found.snapshots if one.origin_key == key]
+        its = [one for one in found.snapshots if one.origin_key == key]
+        snapshots, errors = estate.volumes.add_snapshot_sizes(its)
+        self._warn([*found.estate.errors(), *found.estate.notices(), *found.errors, *errors])
+        return [to_snapshot(one, self) for one in snapshots]
 
     def create_volume_snapshot(
         self, volume: StorageVolume | str, name: str | None = None, *, ex_pause: bool | str = False

@@ -24,14 +24,16 @@ class Volumes(OVM3Base):
 
         CD media and snapshots are no volumes.
 
-        :param ex_sizes: Whether to read sizes where no host has the host module: that takes one
-            call per disk there. False: they are not known (``extra["size_bytes"]`` is None).
+        :param ex_sizes: Whether to read sizes: one call per disk where no host has the host module.
+            False: they are not known (``extra["size_bytes"]`` is None).
         :type ex_sizes: ``bool``
 
         :raises Ovm3Error: No host responded.
         :rtype: ``list`` of :class:`StorageVolume`
         """
-        found = self._volumes(ex_sizes)
+        found = estate.volumes.read_volumes(self._estate, ex_sizes)
+        found = estate.volumes.with_doubts_of_hosts(self._estate, found)
+        self._warn([*found.estate.errors(), *found.estate.notices(), *found.errors])
         return [to_volume(volume, self) for volume in found.volumes]
 
     def ex_list_volumes(self, node: Node | str) -> list[StorageVolume]:
@@ -44,13 +46,11 @@ class Volumes(OVM3Base):
         :raises SearchIncomplete: It was not found, but not everything could be read.
         :rtype: ``list`` of :class:`StorageVolume`
         """
-        found = self._volumes(True)
+        found = estate.volumes.read_volumes(self._estate, False)
         vm = found.estate.vm(object_id(node))
-        return [
-            to_volume(volume, self)
-            for volume in found.volumes
-            if any(one.vm.id == vm.id for one in volume.attachments)
-        ]
+        volumes, errors = estate.volumes.add_sizes(found.of_vm(vm))
+        self._warn([*found.estate.errors(), *found.estate.notices(), *found.errors, *errors])
+        return [to_volume(volume, self) for volume in volumes]
 
     def create_volume(
         self,
@@ -346,8 +346,3 @@ class Volumes(OVM3Base):
         volume, notices = operations.create_disk.create(plan)
         self._warn(notices)
         return to_volume(volume, self)
-
-    def _volumes(self, with_sizes: bool) -> estate.volumes.VolumeList:
-        found = estate.volumes.read_volumes(self._estate, with_sizes)
-        self._warn([*found.estate.errors(), *found.estate.notices(), *found.errors])
-        return found

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from libcloud_ovm3.agent import documents
+from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.disk import DiskEntry
 from libcloud_ovm3.errors import AgentFault, MalformedResponse, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.disk_names import CREATING
@@ -15,17 +17,17 @@ from libcloud_ovm3.estate.disks import (
     disk_path,
     export_of,
     file_size,
+    file_system_among,
+    is_inexact,
     mounted_file_system,
+    read_mounts,
 )
+from libcloud_ovm3.estate.holders import identities
 from libcloud_ovm3.estate.hosts import HostView, map_hosts
-from libcloud_ovm3.estate.repositories import (
-    Repository,
-    is_listed,
-    list_whole,
-    with_module,
-)
+from libcloud_ovm3.estate.repositories import Repository, is_listed, list_whole, with_module
 
 FOLDER = "VirtualDisks"
+_MACHINES = "VirtualMachines"
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class DiskFile:
     :ivar used_bytes: what it takes on its file system.
     :ivar modified: seconds since 1970.
     :ivar is_creating: whether a mark beside it says that it is not complete.
+    :ivar is_missing: whether a vm.cfg names it, and it is not there.
+    :ivar is_folder: whether it is not a file but a directory; False where that is not known.
     """
 
     repository: Repository
@@ -45,6 +49,8 @@ class DiskFile:
     used_bytes: int | None = None
     modified: float | None = None
     is_creating: bool = False
+    is_missing: bool = False
+    is_folder: bool = False
 
     @property
     def relative(self) -> str:
@@ -57,55 +63,24 @@ class DiskFile:
         return f"{self.repository.id}/{self.relative}"
 
 
-def read_disk_files(
-    repositories: Sequence[Repository], entries: Iterable[DiskEntry], with_sizes: bool = True
-) -> tuple[list[DiskFile], list[str]]:
+def list_disk_files(
+    repositories: Sequence[Repository], entries: Iterable[DiskEntry]
+) -> list[DiskFile]:
     """Every file in the ``VirtualDisks`` folders, and every other one in a repository that one of
-    these entries names; and why sizes are not known.
-
-    With the host module one read per repository and 1000 files, and one for all files elsewhere.
-    Without it one read per file, or none at all: ``with_sizes``.
+    these entries names. Nothing is read for it; sizes are not known.
     """
     named: dict[str, set[str]] = {}
     for entry in entries:
         if entry.path and entry.repository_id and not entry.is_cdrom:
             named.setdefault(entry.repository_id, set()).add(entry.path)
-
-    def read(repository: Repository) -> tuple[list[DiskFile], list[str]]:
-        files = _listed(repository, named.get(repository.key, set()))
-        if not with_sizes or not files:
-            return files, []
-        host = with_module(repository)
-        try:
-            if host is not None:
-                return _sized_by_module(host, repository, files)
-            return _sized_by_plugin(repository, files)
-        except Ovm3Error as error:
-            return files, [f"repository {repository.id}: sizes are not known: {error}"]
-
-    found: list[DiskFile] = []
-    errors: list[str] = []
-    for result in map_hosts(read, list(repositories)):
-        if isinstance(result, Ovm3Error):  # read() handles them
-            raise result
-        found += result[0]
-        errors += result[1]
-    return found, errors
+    return [
+        file
+        for repository in repositories
+        for file in _files_of(repository, named.get(repository.key, set()))
+    ]
 
 
-def sized(file: DiskFile) -> DiskFile:
-    """The same file with its sizes, as far as they are known.
-
-    :raises Ovm3Error: the host did not answer.
-    """
-    host = with_module(file.repository)
-    if host is not None:
-        return _sized_by_module(host, file.repository, [file])[0][0]
-    return _sized_by_plugin(file.repository, [file])[0][0]
-
-
-def _listed(repository: Repository, named: set[str]) -> list[DiskFile]:
-    """The files of a repository, without sizes."""
+def _files_of(repository: Repository, named: set[str]) -> list[DiskFile]:
     names = repository.content.virtual_disks if repository.content else ()
     marks = {name.removesuffix(CREATING) for name in names if name.endswith(CREATING)}
     files = {
@@ -115,64 +90,138 @@ def _listed(repository: Repository, named: set[str]) -> list[DiskFile]:
         for name in names
         if not name.startswith(".") and not name.endswith(CREATING)
     }
-    for path in sorted(named - files.keys()):
+    listed, shows_all = set(names), _shows_all_disks(repository)
+    for path in sorted(named):
         # An entry may spell the repository's id in another case than its hosts do.
         relative = path.split("/", 4)[4] if path.count("/") >= 4 else ""
+        folder, _, rest = relative.partition("/")
+        if folder not in (FOLDER, _MACHINES) or not rest:  # an image, or another program's
+            continue
         own = f"{repository.path}/{relative}"
-        if relative and not _is_foreign(relative):
-            files.setdefault(own, DiskFile(repository, own))
+        if folder == FOLDER and "/" in rest:  # what is listed there is a directory
+            files.pop(disk_path(repository, rest.partition("/")[0]), None)
+        if own not in files:
+            is_plain = folder == FOLDER and "/" not in rest and not rest.startswith(".")
+            is_missing = is_plain and shows_all and rest not in listed
+            files[own] = DiskFile(repository, own, is_missing=is_missing)
     return list(files.values())
 
 
-def _is_foreign(relative: str) -> bool:
-    """Whether a file is what no volume is: an image, or in a folder of another program."""
-    return relative.partition("/")[0] not in (FOLDER, "VirtualMachines")
+def _shows_all_disks(repository: Repository) -> bool:
+    """Whether a file in the ``VirtualDisks`` folder that the listing lacks is not there."""
+    content = repository.content
+    if content is None or repository.errors:
+        return False
+    return not any(map(is_inexact, content.virtual_disks))
 
 
-def _sized_by_module(
-    host: HostView, repository: Repository, files: list[DiskFile]
-) -> tuple[list[DiskFile], list[str]]:
-    """The sizes in one listing of the folder, and one read for files elsewhere.
+# ------------------------------------------------------------------ sizes
+
+
+def read_sizes(files: Sequence[DiskFile]) -> tuple[list[DiskFile], list[str]]:
+    """These files with their sizes, and why some are not known.
+
+    With the host module one read per repository and 1000 files in its folder, and one per 1000
+    files elsewhere. Without it the storage plug-in is asked: one read per host for its mounts, and
+    one per file. Nothing is mounted: that is a change.
+    """
+    of: dict[str, list[DiskFile]] = {}
+    for one in files:
+        of.setdefault(one.repository.id, []).append(one)
+    mounts = _mounts(group[0].repository for group in of.values())
+
+    def read(group: list[DiskFile]) -> tuple[list[DiskFile], list[str]]:
+        repository = group[0].repository
+        failed: list[str] = []
+        for host in repository.mounted_on:
+            if host.module is None:
+                continue
+            try:
+                return _by_module(host, repository, group), []
+            except Ovm3Error as error:
+                failed.append(f"repository {repository.id}: sizes are not known: {error}")
+        if failed:
+            return group, failed
+        return _by_plugin(_mounted(repository, mounts), group)
+
+    found: list[DiskFile] = []
+    errors: list[str] = []
+    for group, result in zip(of.values(), map_hosts(read, list(of.values())), strict=True):
+        if isinstance(result, Ovm3Error):
+            found += group
+            errors.append(f"repository {group[0].repository.id}: sizes are not known: {result}")
+        else:
+            found += result[0]
+            errors += result[1]
+    return found, errors
+
+
+def sized(file: DiskFile) -> DiskFile:
+    """The same file with its sizes, as far as they are known.
+
+    :raises Ovm3Error: no host with the host module, where there is one, could read them; or mounts
+        could not be read.
+    """
+    repository = file.repository
+    host = with_module(repository)
+    if host is not None:
+        return _by_module(host, repository, [file])[0]
+    export = export_of(repository)
+    systems = (mounted_file_system(host, export) for host in repository.mounted_on)
+    system = next((one for one in systems if one is not None), None)
+    return file if system is None else _by_plugin(system, [file])[0][0]
+
+
+def _by_module(host: HostView, repository: Repository, files: list[DiskFile]) -> list[DiskFile]:
+    """The sizes in one listing of the folder, and one read for files elsewhere, and for links.
 
     :raises Ovm3Error: the host did not answer.
     """
     assert host.module is not None
-    sizes: dict[str, tuple[int, int | None, float | None]] = {}
-    folder, after = f"{repository.path}/{FOLDER}", ""  # type: str, str | bytes
-    if any(one.path.startswith(f"{folder}/") for one in files):
-        while True:
-            page = host.module.list_files(folder, after)
-            for entry in page.entries:
-                if entry.type == "file":
-                    found = (entry.size_bytes, entry.used_bytes, entry.modified)
-                    sizes[f"{folder}/{entry.name}"] = found
-            after = page.after
-            if not after:
-                break
-    rest = [one.path for one in files if one.path not in sizes]
-    for identity in host.module.identify(rest) if rest else ():
-        if isinstance(identity.path, str) and identity.size_bytes is not None:
-            sizes[identity.path] = (identity.size_bytes, None, None)
-    sized = []
-    for one in files:
-        size, used, modified = sizes.get(one.path, (None, None, None))
-        sized.append(replace(one, size_bytes=size, used_bytes=used, modified=modified))
-    return sized, []
+    folder = f"{repository.path}/{FOLDER}"
+    here = {one.path for one in files if one.path.rpartition("/")[0] == folder}
+    known: dict[str, DiskFile] = {}
+    after: str | bytes = ""
+    while here:
+        page = host.module.list_files(folder, after)
+        for entry in page.entries:
+            path = f"{folder}/{entry.name}"
+            if entry.type == "file" and path in here:
+                known[path] = DiskFile(
+                    repository, path, entry.size_bytes, entry.used_bytes, entry.modified
+                )
+        after = page.after
+        if not after:
+            break
+    rest = [one.path for one in files if one.path not in known]
+    for path, identity in (identities(host, host.module, rest) if rest else {}).items():
+        is_folder = identity.type == "directory"
+        size = None if is_folder else identity.size_bytes
+        known[path] = DiskFile(
+            repository, path, size, is_missing=identity.is_missing, is_folder=is_folder
+        )
+    return [
+        replace(known[one.path], is_creating=one.is_creating) if one.path in known else one
+        for one in files
+    ]
 
 
-def _sized_by_plugin(
-    repository: Repository, files: list[DiskFile]
-) -> tuple[list[DiskFile], list[str]]:
-    """The sizes that the storage plug-in reports, one read each, where it has mounted the export.
+_Mounts = Mapping[Address, tuple[documents.Mount, ...] | Ovm3Error]
 
-    Nothing is mounted here: that is a change.
 
-    :raises Ovm3Error: the mounts cannot be read.
-    """
-    system = _mounted(repository)
-    if system is None:
-        where = "the storage plug-in of no host has its export mounted"
-        return files, [f"repository {repository.id}: sizes are not known: {where}"]
+def _mounts(repositories: Iterable[Repository]) -> _Mounts:
+    """The mounts of every host that is asked for sizes without the host module: one read each."""
+    hosts = {
+        host.address: host
+        for one in repositories
+        if one.is_clear and not any(host.module for host in one.mounted_on)
+        for host in one.mounted_on
+    }
+    return dict(zip(hosts, map_hosts(read_mounts, list(hosts.values())), strict=True))
+
+
+def _by_plugin(system: FileSystem, files: list[DiskFile]) -> tuple[list[DiskFile], list[str]]:
+    """The sizes that the storage plug-in reports."""
     errors = []
     sized = []
     for one in files:
@@ -185,6 +234,26 @@ def _sized_by_plugin(
             replace(one, size_bytes=size.size_bytes, used_bytes=size.used_bytes) if size else one
         )
     return sized, errors
+
+
+def _mounted(repository: Repository, mounts: _Mounts) -> FileSystem:
+    """What the storage plug-in of a host has mounted of the repository.
+
+    :raises Ovm3Error: no host has it mounted, or its mounts could not be read.
+    """
+    if not repository.is_clear:
+        raise PreconditionFailed(repository.error or "it is ambiguous")
+    export = export_of(repository)
+    failed: Ovm3Error | None = None
+    for host in repository.mounted_on:
+        of_host = mounts[host.address]
+        if isinstance(of_host, Ovm3Error):
+            failed = failed or of_host
+            continue
+        system = file_system_among(of_host, host, export)
+        if system is not None:
+            return system
+    raise failed or PreconditionFailed("the storage plug-in of no host has its export mounted")
 
 
 def read_size(
@@ -213,17 +282,6 @@ def read_size(
     if size_now is None:
         raise MalformedResponse(f"{host.label}: {path} is listed, but its size is not reported")
     return size_now
-
-
-def _mounted(repository: Repository) -> FileSystem | None:
-    if not repository.is_clear:
-        raise PreconditionFailed(repository.error or "it is ambiguous")
-    export = export_of(repository)
-    for host in repository.mounted_on:
-        system = mounted_file_system(host, export)
-        if system is not None:
-            return system
-    return None
 
 
 def name_of(file: DiskFile) -> str:

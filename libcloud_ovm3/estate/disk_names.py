@@ -20,6 +20,7 @@ import urllib.parse
 import uuid
 from dataclasses import dataclass
 
+from libcloud_ovm3.agent.identifiers import undashed
 from libcloud_ovm3.errors import InvalidArgument
 
 CREATING = ".creating"  # the end of the name of a mark beside an unfinished copy
@@ -58,10 +59,11 @@ class DiskName:
 def origin_key(volume_id: str) -> str:
     """What stands for a volume in the names of files that are made of it: 32 hex digits.
 
-    :param volume_id: ``<repository id>/<path>``; the repository's id in upper or lower case.
+    :param volume_id: ``<repository id>/<path>``; the repository's id in any notation.
     """
     repository, slash, path = volume_id.partition("/")
-    return uuid.uuid5(_ORIGINS, f"{repository.lower()}{slash}{path}").hex
+    repository = undashed(repository) or repository.lower()
+    return uuid.uuid5(_ORIGINS, f"{repository}{slash}{path}").hex
 
 
 def require_name(name: object) -> None:

@@ -18,7 +18,7 @@ from libcloud_ovm3.agent.functions import NFS_PLUGIN, Struct
 from libcloud_ovm3.agent.identifiers import dashed, undashed
 from libcloud_ovm3.agent.texts import text_of
 from libcloud_ovm3.errors import Ovm3Error, PreconditionFailed
-from libcloud_ovm3.estate.definitions import read_assemblies, read_templates
+from libcloud_ovm3.estate.definitions import Definition, read_assemblies, read_templates
 from libcloud_ovm3.estate.disk_names import CREATING, parse_file_name
 from libcloud_ovm3.estate.holders import ask_holders, held_of, is_elsewhere, same_files
 from libcloud_ovm3.estate.hosts import HostView
@@ -207,6 +207,15 @@ class DiskUsage:
 
 def read_disk_usage(snapshot: EstateSnapshot) -> DiskUsage:
     """The users of all files in the estate. Reads the vm.cfg of each template that has one."""
+    more = read_templates(snapshot.repositories) + read_assemblies(snapshot.repositories)
+    return disk_usage(snapshot, more)
+
+
+def disk_usage(snapshot: EstateSnapshot, more: Sequence[Definition]) -> DiskUsage:
+    """The users of all files in the estate. Pure.
+
+    :param more: The definitions of all templates and assemblies.
+    """
     by_name: dict[str, list[str]] = {}
     paths: dict[str, list[str]] = {}
     unread = [*snapshot.unseen, *(host.unread for host in snapshot.hosts_off)]
@@ -218,8 +227,7 @@ def read_disk_usage(snapshot: EstateSnapshot) -> DiskUsage:
             if path:
                 paths.setdefault(path, []).append(user)
 
-    more = read_templates(snapshot.repositories) + read_assemblies(snapshot.repositories)
-    for definition in snapshot.definitions + more:
+    for definition in [*snapshot.definitions, *more]:
         note(definition.place, definition.files, (disk.path for disk in definition.disks))
         unread += [definition.unread] if definition.unread else []
     for host in snapshot.hosts:
@@ -249,9 +257,14 @@ class Orphan:
     operation: str | None = None
 
 
+def is_inexact(file_name: str) -> bool:
+    """Whether the name may be another one in fact: bytes that are not UTF-8 were replaced."""
+    return bool({"?", "\ufffd"} & set(file_name))
+
+
 def is_odd(file_name: str) -> bool:
-    """Whether the name may not be exact (bytes that are not UTF-8 were replaced), or is hidden."""
-    return file_name.startswith(".") or bool({"?", "\ufffd"} & set(file_name))
+    """Whether the name may not be exact, or is hidden."""
+    return file_name.startswith(".") or is_inexact(file_name)
 
 
 def _is_unfinished(file_name: str, listed: Collection[str]) -> bool:
@@ -259,14 +272,19 @@ def _is_unfinished(file_name: str, listed: Collection[str]) -> bool:
     return file_name.endswith(CREATING) or file_name + CREATING in listed
 
 
+def _disks_of(repository: Repository) -> dict[str, None]:
+    """The names of its virtual disks, in order; to be looked up quickly."""
+    return dict.fromkeys(repository.content.virtual_disks if repository.content else ())
+
+
 def _unfinished(snapshot: EstateSnapshot) -> list[Orphan]:
     """What operations have left, or are working on: never certain."""
     return [
         Orphan(repository.id, disk_path(repository, name), False)
         for repository in snapshot.repositories
-        if repository.content is not None
-        for name in repository.content.virtual_disks
-        if _is_unfinished(name, repository.content.virtual_disks)
+        for names in [_disks_of(repository)]
+        for name in names
+        if _is_unfinished(name, names)
     ] + [
         Orphan(repository.id, path, False)
         for repository in snapshot.repositories
@@ -301,11 +319,11 @@ def orphans(estate: Estate, snapshot: EstateSnapshot) -> list[Orphan]:
     unused = [
         Orphan(repository.id, disk_path(repository, name), not (usage.unread or is_odd(name)))
         for repository in snapshot.repositories
-        if repository.content is not None
-        for name in repository.content.virtual_disks
+        for names in [_disks_of(repository)]
+        for name in names
         if name != _METADATA
         and parse_file_name(name) is None
-        and not _is_unfinished(name, repository.content.virtual_disks)
+        and not _is_unfinished(name, names)
         and not usage.users(name)
         and not any(name_has_uuid(name, vm_id) for vm_id in snapshot.vms)
     ]
@@ -315,24 +333,33 @@ def orphans(estate: Estate, snapshot: EstateSnapshot) -> list[Orphan]:
         for one in repository.aside
     ]
     certain = [one.path for one in unused if one.is_certain]
-    doubtful = _doubtful(estate, snapshot, usage, certain)
+    doubtful = files_in_doubt(estate, snapshot, usage, certain)
     unused = [replace(o, is_certain=False) if o.path in doubtful else o for o in unused]
     return unused + _unfinished(snapshot) + aside
 
 
-def _doubtful(
+def files_in_doubt(
     estate: Estate, snapshot: EstateSnapshot, usage: DiskUsage, paths: Sequence[str]
-) -> set[str]:
-    """Those of these files that are, or may be, held open or used under another name."""
+) -> dict[str, str]:
+    """Those of these files that are, or may be, held open or used under another name, and why.
+
+    Only host modules know, so without one there are none.
+    """
     if not paths or not any(host.module for host in snapshot.hosts):
-        return set()
-    doubtful = set(held_of(ask_holders(estate, snapshot.hosts), paths))
+        return {}
+    found = {
+        path: f"it is held open: {who}"
+        for path, who in held_of(ask_holders(estate, snapshot.hosts), paths).items()
+    }
     for host in snapshot.hosts:
         here = [path for path in paths if not is_elsewhere(host, path)]
         if host.module is not None and here:
             try:
-                found = same_files(host, host.module, here, list(usage.paths))
-                doubtful |= {path for path, others in found.items() if others}
-            except Ovm3Error:
-                doubtful |= set(here)
-    return doubtful
+                same = same_files(host, host.module, here, list(usage.paths))
+            except Ovm3Error as error:
+                same = {path: {f"unknown: {error}"} for path in here}
+            for path, others in same.items():
+                if others:
+                    others_text = ", ".join(sorted(others))
+                    found.setdefault(path, f"it is, or may be, in use as {others_text}")
+    return found

@@ -380,10 +380,16 @@ def same_files(
     for path in paths:
         if found[path].error:
             raise PreconditionFailed(f"{path}: what it leads to is unknown: {found[path].error}")
+    unknown = set()  # better one too many
+    names: dict[object, set[str]] = {}
+    for other in others:
+        one = found.get(other)
+        if one is None or one.error:
+            unknown.add(other)
+        elif one.inode is not None:
+            names.setdefault((one.device, one.inode), set()).add(other)
     return {
-        path: {
-            other for other in others if other != path and _is_same(found[path], found.get(other))
-        }
+        path: (unknown | names.get((found[path].device, found[path].inode), set())) - {path}
         for path in paths
     }
 
@@ -402,9 +408,3 @@ def identities(host: HostView, module: HostModule, paths: Sequence[str]) -> dict
         if one.error and is_elsewhere(host, path):
             found[path] = agent.hostmodule_types.Identity(path, is_missing=True)
     return found
-
-
-def _is_same(one: Identity, other: Identity | None) -> bool:
-    if other is None or other.error:
-        return True  # unknown: better one too many
-    return one.is_same_file(other)

@@ -8,12 +8,13 @@ names, nothing else, so it is an error to be shown, never to be raised.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from libcloud_ovm3.agent.chunks import CHUNK_BYTES
 from libcloud_ovm3.errors import AgentFault, Ovm3Error
+from libcloud_ovm3.estate.hosts import map_hosts
 from libcloud_ovm3.estate.repositories import Repository
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 DOCUMENT = "disks"
 SCHEMA = 1
 _METADATA = ".ovsmeta"
+_MOST_BYTES = 16 * CHUNK_BYTES  # of such a file; 8,000 disks take about 1 MB
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,8 @@ def read_disk_document(
     if content.get("schema") != SCHEMA:
         error = f"{what} is of schema {content.get('schema')!r}, newer than this client: read-only"
         return DiskDocument(document.next_version, entries, False), error
+    if len(entries) < len(disks):
+        return DiskDocument(document.next_version, entries, False), f"{what} has odd entries"
     return DiskDocument(document.next_version, entries), None
 
 
@@ -81,7 +85,7 @@ def read_ovsmeta(
     for place in ("", *folders):
         path = "/".join(filter(None, (repository.path, place, _METADATA)))
         try:
-            content = _json(module.read_file(path, 0, CHUNK_BYTES).data)
+            content = _json(_read_whole(module, path))
         except AgentFault as fault:
             errors += [] if fault.kind.endswith(".NotFound") else [f"{path}: {fault}"]
             continue
@@ -95,6 +99,17 @@ def read_ovsmeta(
     return names, errors
 
 
+def _read_whole(module: HostModule, path: str) -> bytes:
+    """A small file; of a larger one the beginning, which is then no JSON."""
+    data = b""
+    while len(data) < _MOST_BYTES:
+        part = module.read_file(path, len(data), CHUNK_BYTES)
+        data += part.data
+        if not part.data or len(data) >= part.size_bytes:
+            break
+    return data
+
+
 def _json(data: bytes) -> object:
     try:
         return json.loads(data)
@@ -102,18 +117,52 @@ def _json(data: bytes) -> object:
         return None
 
 
-def read_names(repository: Repository, folder: str) -> tuple[dict[str, str], list[str]]:
-    """All names that are recorded for the files of a folder, by path relative to the repository.
+@dataclass(frozen=True)
+class RecordedNames:
+    """The names that are recorded for files, by ``<repository id>/<path>``.
 
-    Empty where no host that has the repository mounted has the host module.
+    :ivar given: those of the documents ``disks``: they were given by ``ex_rename_volume``.
+    :ivar simple: those that a Manager recorded.
     """
+
+    given: dict[str, str] = field(default_factory=dict)
+    simple: dict[str, str] = field(default_factory=dict)
+
+
+def read_names(repositories: Sequence[Repository], folder: str) -> tuple[RecordedNames, list[str]]:
+    """All names that are recorded for the files of a folder of repositories, and what went wrong.
+
+    Three reads per repository that a host with the host module has mounted; none elsewhere.
+    """
+    found = RecordedNames()
+    errors: list[str] = []
+    results = map_hosts(lambda one: _read_names(one, folder), repositories)
+    for repository, result in zip(repositories, results, strict=True):
+        if isinstance(result, Ovm3Error):
+            errors.append(f"repository {repository.id}: names of files cannot be read: {result}")
+            continue
+        names, more = result
+        found.given.update(names.given)
+        found.simple.update(names.simple)
+        errors += more
+    return found, errors
+
+
+def _read_names(repository: Repository, folder: str) -> tuple[RecordedNames, list[str]]:
+    """:raises Ovm3Error: no host with the module could read them."""
+    failure: Ovm3Error | None = None
     for host in repository.mounted_on:
         if host.module is None:
             continue
         try:
             simple, errors = read_ovsmeta(host.module, repository, folder)
             document, error = read_disk_document(host.module, repository)
-        except Ovm3Error as failure:
-            return {}, [f"repository {repository.id}: names of files cannot be read: {failure}"]
-        return simple | document.names, errors + ([error] if error else [])
-    return {}, []
+        except Ovm3Error as failed:
+            failure = failure or failed
+            continue
+        given = {f"{repository.id}/{path}": name for path, name in document.names.items()}
+        by_id = {f"{repository.id}/{path}": name for path, name in simple.items()}
+        return RecordedNames(given, by_id), errors + ([error] if error else [])
+    if failure is not None:
+        raise failure
+    return RecordedNames(), []

@@ -39,6 +39,7 @@ class VolumeState(str, Enum):
     IN_USE = "inuse"
     CREATING = "creating"
     ERROR = "error"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)

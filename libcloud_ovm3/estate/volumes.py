@@ -8,47 +8,58 @@ volumes, and files whose name says that they are snapshots (:mod:`.disk_names`) 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from libcloud_ovm3.agent.disk import DiskEntry, parse_disk
+from libcloud_ovm3.agent.disk import DiskEntry
 from libcloud_ovm3.agent.identifiers import undashed
 from libcloud_ovm3.errors import SearchIncomplete, VolumeNotFound
-from libcloud_ovm3.estate.definitions import Definition, read_assemblies, read_templates
-from libcloud_ovm3.estate.disk_files import FOLDER, DiskFile, name_of, read_disk_files, sized
+from libcloud_ovm3.estate.attachments import (
+    Attachment,
+    Use,
+    find_uses,
+    key_of_path,
+    possible_users,
+)
+from libcloud_ovm3.estate.definitions import read_assemblies, read_templates
+from libcloud_ovm3.estate.disk_files import (
+    FOLDER,
+    DiskFile,
+    list_disk_files,
+    name_of,
+    read_sizes,
+    sized,
+)
 from libcloud_ovm3.estate.disk_names import DiskName, origin_key, parse_file_name
-from libcloud_ovm3.estate.domains import BlockDevice
+from libcloud_ovm3.estate.disks import DiskUsage, disk_usage, files_in_doubt
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.physical import Lun, PhysicalDisks, lun_key, read_luns
-from libcloud_ovm3.estate.simple_names import read_names
+from libcloud_ovm3.estate.simple_names import RecordedNames, read_names
 from libcloud_ovm3.estate.states import VolumeState
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
 
+__all__ = [
+    "PHYSICAL",
+    "VIRTUAL",
+    "Attachment",
+    "Snapshot",
+    "Volume",
+    "VolumeList",
+    "VolumeState",
+    "add_sizes",
+    "add_snapshot_sizes",
+    "key_of_path",
+    "read_volume",
+    "read_volumes",
+    "volumes_of",
+    "with_doubts_of_hosts",
+]
+
 VIRTUAL, PHYSICAL = "virtual", "physical"
 _PHY = "phy:"  # the ids of physical disks
-
-
-@dataclass(frozen=True)
-class Attachment:
-    """A volume in a VM.
-
-    :ivar device: its name in the guest, such as ``xvdb``.
-    :ivar mode: ``r``, ``w`` or ``w!`` (shared).
-    :ivar is_defined: whether the VM's vm.cfg names it.
-    :ivar is_live: whether the VM's live domain has it.
-    """
-
-    vm: VM
-    device: str
-    mode: str
-    is_defined: bool
-    is_live: bool
-
-    @property
-    def is_shared(self) -> bool:
-        """Whether other VMs may write to the volume meanwhile."""
-        return self.mode == "w!"
+_WWID_ID = re.compile("phy:3?([0-9a-f]{16}|[0-9a-f]{32})", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -64,7 +75,9 @@ class Volume:
     :ivar attachments: the VMs that have it, in their vm.cfg or live.
     :ivar named_by: templates and assemblies whose vm.cfg names it; the Domain-0 of a host that
         uses it.
-    :ivar doubts: where the vm.cfg of a VM and its live domain disagree.
+    :ivar doubts: where the vm.cfg of a VM and its live domain disagree, or the file is missing.
+    :ivar possible_users: what may use it although nothing is known to have it: what names a file of
+        this name in another way, and what could not be read.
     :ivar origin: the id of the volume that it was made of; None: of none. If that volume is gone,
         the key that stands for it in file names.
     """
@@ -78,17 +91,19 @@ class Volume:
     attachments: tuple[Attachment, ...] = ()
     named_by: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
+    possible_users: tuple[str, ...] = ()
     origin: str | None = None
 
     @property
     def state(self) -> VolumeState:
-        """Its state."""
+        """Its state; available only if certainly nothing has it."""
         if self.doubts:
             return VolumeState.ERROR
         if self.file is not None and self.file.is_creating:
             return VolumeState.CREATING
-        is_used = self.attachments or self.named_by
-        return VolumeState.IN_USE if is_used else VolumeState.AVAILABLE
+        if self.attachments or self.named_by:
+            return VolumeState.IN_USE
+        return VolumeState.UNKNOWN if self.possible_users else VolumeState.AVAILABLE
 
     @property
     def is_shared(self) -> bool:
@@ -134,12 +149,14 @@ class VolumeList:
     """All volumes and snapshots of an estate.
 
     :ivar estate: the reading that they are made of.
+    :ivar usage: who may use which file.
     :ivar errors: what could not be read, besides the estate's own errors.
     :ivar unread_hosts: the hosts whose physical disks could not be read, and why; also in
         ``errors``.
     """
 
     estate: EstateSnapshot
+    usage: DiskUsage
     volumes: tuple[Volume, ...]
     snapshots: tuple[Snapshot, ...]
     errors: tuple[str, ...] = ()
@@ -157,6 +174,10 @@ class VolumeList:
         """The snapshot with this id; otherwise as :meth:`volume`."""
         return self._found(self.snapshots, snapshot_id, "snapshot")
 
+    def of_vm(self, vm: VM) -> list[Volume]:
+        """The volumes that a VM has, in its vm.cfg or live."""
+        return [one for one in self.volumes if any(a.vm.id == vm.id for a in one.attachments)]
+
     def _found(self, among: Sequence[_V], wanted: str, what: str) -> _V:
         for one in among:
             if _comparable(one.id) == _comparable(wanted):
@@ -172,6 +193,9 @@ class VolumeList:
 
 
 def _comparable(volume_id: str) -> str:
+    wwid = _WWID_ID.fullmatch(volume_id)
+    if wwid:
+        return f"phy:{wwid[1].lower()}"
     repository, slash, path = volume_id.partition("/")
     return f"{undashed(repository) or repository}{slash}{path}"
 
@@ -179,7 +203,7 @@ def _comparable(volume_id: str) -> str:
 def read_volumes(estate: Estate, with_sizes: bool = True) -> VolumeList:
     """All volumes and snapshots; everything is read anew.
 
-    :param with_sizes: whether to read sizes where that takes one call per disk: without the module.
+    :param with_sizes: whether to read sizes: without the module one call per disk.
     :raises Ovm3Error: no host answered.
     """
     return volumes_of(read_estate(estate), with_sizes)
@@ -200,79 +224,114 @@ def read_volume(estate: Estate, volume_id: str) -> Volume:
 
 def volumes_of(snapshot: EstateSnapshot, with_sizes: bool = True) -> VolumeList:
     """All volumes and snapshots of an estate that was read."""
-    more = read_templates(snapshot.repositories) + read_assemblies(snapshot.repositories)
-    entries = [disk for one in snapshot.definitions + more for disk in one.disks]
-    entries += [parse_disk(_as_entry(one)) for one in _live_devices(snapshot)]
-    files, errors = read_disk_files(snapshot.repositories, entries, with_sizes)
-    names: dict[str, str] = {}
-    for repository in snapshot.repositories:
-        recorded, more_errors = read_names(repository, FOLDER)
-        names |= {f"{repository.id}/{path}": name for path, name in recorded.items()}
-        errors += more_errors
+    templates = read_templates(snapshot.repositories) + read_assemblies(snapshot.repositories)
+    entries = [disk for one in snapshot.definitions + templates for disk in one.disks]
+    entries += _live_entries(snapshot)
+    listed = list_disk_files(snapshot.repositories, entries)
+    files, errors = read_sizes(listed) if with_sizes else (listed, list[str]())
+    names, more_errors = read_names(snapshot.repositories, FOLDER)
+    usage = disk_usage(snapshot, templates)
     disks = read_luns(snapshot.hosts)
     errors += [*disks.unread, *(f"{lun.id}: {doubt}" for lun in disks.luns for doubt in lun.doubts)]
-    uses = _Uses(snapshot, more, disks)
-    marked = {one.path: parse_file_name(one.path.rpartition("/")[2]) for one in files}
-    keys = {
-        origin_key(one.id): one.id
-        for one in files
-        if not ((mark := marked[one.path]) and mark.is_snapshot)
-    }
+    uses = find_uses(snapshot.vms.values(), templates, disks)
+    marked = [
+        (one, parse_file_name(one.path.rpartition("/")[2])) for one in files if not one.is_folder
+    ]
+    keys = {origin_key(one.id): one.id for one, mark in marked if not (mark and mark.is_snapshot)}
     volumes = [
-        _volume(one, marked[one.path], names, keys, uses)
-        for one in files
-        if not ((mark := marked[one.path]) and mark.is_snapshot)
+        _volume(one, mark, names, keys, uses.get(key_of_path(one.path), Use()), usage)
+        for one, mark in marked
+        if not (mark and mark.is_snapshot)
     ]
     origins = {volume.id: volume.origin for volume in volumes}
     snapshots = [
-        _snapshot(one, mark, mark.created, names, keys, origins, uses)
-        for one in files
-        if (mark := marked[one.path]) and mark.created is not None
+        _snapshot(one, mark, names, keys, origins, uses.get(key_of_path(one.path), Use()))
+        for one, mark in marked
+        if mark and mark.is_snapshot
     ]
-    volumes += _physical(entries, disks, uses)
+    volumes += _physical(entries, disks, uses, usage)
     return VolumeList(
         snapshot,
+        usage,
         tuple(sorted(volumes, key=lambda one: (one.name, one.id))),
         tuple(sorted(snapshots, key=lambda one: (one.created, one.id))),
-        tuple(errors),
+        tuple(errors + more_errors),
         disks.unread,
     )
 
 
-def _live_devices(snapshot: EstateSnapshot) -> Iterable[BlockDevice]:
-    return (
-        device
+def with_doubts_of_hosts(estate: Estate, found: VolumeList) -> VolumeList:
+    """The same after the host modules were asked whether what seems available is held open, or in
+    use under another name: links and second mounts are followed. One read per host, and one per
+    host and 1000 files.
+    """
+    free = [one for one in found.volumes if one.state == VolumeState.AVAILABLE]
+    paths = [one.path for one in free if one.kind == VIRTUAL]
+    doubts = files_in_doubt(estate, found.estate, found.usage, paths)
+    volumes = [
+        replace(one, possible_users=(doubts[one.path],)) if one.path in doubts else one
+        for one in found.volumes
+    ]
+    return replace(found, volumes=tuple(volumes))
+
+
+def add_sizes(volumes: Sequence[Volume]) -> tuple[list[Volume], list[str]]:
+    """These volumes with the sizes of their files, and why some are not known."""
+    sized, errors = _sizes_of(one.file for one in volumes)
+    return [
+        replace(one, file=sized[one.id], size_bytes=sized[one.id].size_bytes)
+        if one.id in sized
+        else one
+        for one in volumes
+    ], errors
+
+
+def add_snapshot_sizes(snapshots: Sequence[Snapshot]) -> tuple[list[Snapshot], list[str]]:
+    """These snapshots with the sizes of their files, and why some are not known."""
+    sized, errors = _sizes_of(one.file for one in snapshots)
+    return [replace(one, file=sized.get(one.id, one.file)) for one in snapshots], errors
+
+
+def _sizes_of(files: Iterable[DiskFile | None]) -> tuple[dict[str, DiskFile], list[str]]:
+    unknown = [file for file in files if file is not None and file.size_bytes is None]
+    sized, errors = read_sizes(unknown)
+    return {file.id: file for file in sized}, errors
+
+
+def _live_entries(snapshot: EstateSnapshot) -> list[DiskEntry]:
+    """The disks of all live domains, as entries of a vm.cfg."""
+    return [
+        DiskEntry("", "phy", device.path, device.device, mode=device.mode)
         for host in snapshot.hosts
         for domain in host.domains
         for device in domain.block_devices
         if device.path and not device.is_cdrom
-    )
-
-
-def _as_entry(device: BlockDevice) -> str:
-    scheme = "phy" if (device.path or "").startswith("/dev/") else "file"
-    return f"{scheme}:{device.path},{device.device},{device.mode}"
+    ]
 
 
 def _volume(
     file: DiskFile,
     mark: DiskName | None,
-    names: dict[str, str],
+    names: RecordedNames,
     keys: dict[str, str],
-    uses: _Uses,
+    use: Use,
+    usage: DiskUsage,
 ) -> Volume:
+    own_name = mark.name if mark else names.simple.get(file.id) or name_of(file)
     origin = mark.origin if mark else None
-    found = uses.of(key_of_path(file.path))
+    is_known = use.attachments or use.named_by
+    missing = [f"{file.path} does not exist, and a vm.cfg names it"] if file.is_missing else []
     return Volume(
         id=file.id,
-        name=names.get(file.id) or (mark.name if mark else name_of(file)),
+        name=names.given.get(file.id) or own_name,
         kind=VIRTUAL,
         path=file.path,
         file=file,
         size_bytes=file.size_bytes,
-        attachments=found.attachments,
-        named_by=found.named_by,
-        doubts=found.doubts,
+        attachments=use.attachments,
+        named_by=use.named_by,
+        doubts=(*use.doubts, *missing),
+        possible_users=() if is_known else possible_users(usage, file.path.rpartition("/")[2]),
         origin=keys.get(origin, origin) if origin else None,
     )
 
@@ -280,38 +339,49 @@ def _volume(
 def _snapshot(
     file: DiskFile,
     mark: DiskName,
-    created: datetime.datetime,
-    names: dict[str, str],
+    names: RecordedNames,
     keys: dict[str, str],
     origins: dict[str, str | None],
-    uses: _Uses,
+    use: Use,
 ) -> Snapshot:
-    found = uses.of(key_of_path(file.path))
-    users = [one.vm.label for one in found.attachments] + list(found.named_by)
+    assert mark.created is not None
+    users = [one.vm.label for one in use.attachments] + list(use.named_by)
     key = mark.origin or ""
-    name = names.get(file.id) or mark.name
+    name = names.given.get(file.id) or mark.name
     lineage: list[str] = []
     one = keys.get(key)
     while one in origins and one not in lineage:
         lineage.append(one)
         one = origins[one]
-    return Snapshot(file.id, name, file, key, created, keys.get(key), tuple(users), tuple(lineage))
+    return Snapshot(
+        file.id, name, file, key, mark.created, keys.get(key), tuple(users), tuple(lineage)
+    )
 
 
-def _physical(entries: Iterable[DiskEntry], disks: PhysicalDisks, uses: _Uses) -> list[Volume]:
+def _physical(
+    entries: Iterable[DiskEntry], disks: PhysicalDisks, uses: Mapping[str, Use], usage: DiskUsage
+) -> list[Volume]:
     """The physical disks that a vm.cfg or a live domain names, and those that hosts see and do not
     use themselves."""
     paths = {lun.id: lun.path for lun in disks.luns if lun.is_free_for_vms and lun.path}
     for entry in entries:
         if not entry.is_cdrom and entry.path and entry.path.startswith("/dev/"):
-            paths[uses.key(entry.path)] = entry.path
+            paths[lun_key(entry.path, disks)] = entry.path
     luns = {lun.id: lun for lun in disks.luns}
-    return [_physical_volume(key, path, luns.get(key), uses) for key, path in paths.items()]
+    return [
+        _physical_volume(key, path, luns.get(key), uses.get(key, Use()), usage)
+        for key, path in paths.items()
+    ]
 
 
-def _physical_volume(key: str, path: str, lun: Lun | None, uses: _Uses) -> Volume:
-    use = uses.of(key)
+def _physical_volume(key: str, path: str, lun: Lun | None, use: Use, usage: DiskUsage) -> Volume:
     own = tuple(f"Domain-0 of {text}" for text in lun.used_by) if lun else ()
+    possible = possible_users(usage, path.rpartition("/")[2])
+    unknown = (
+        [f"what Domain-0 of {host} uses it for is unknown" for host in lun.unknown_use]
+        if lun
+        else []
+    )
     return Volume(
         key,
         path.rpartition("/")[2],
@@ -321,91 +391,5 @@ def _physical_volume(key: str, path: str, lun: Lun | None, uses: _Uses) -> Volum
         attachments=use.attachments,
         named_by=use.named_by + own,
         doubts=use.doubts,
+        possible_users=() if use.attachments or use.named_by or own else (*possible, *unknown),
     )
-
-
-# ------------------------------------------------------------------ who has what
-
-
-def key_of_path(path: str) -> str:
-    """What stands for the file or device at a path, the same for all spellings that are known."""
-    entry = parse_disk(f"phy:{path},xvda,w")
-    if entry.wwid:
-        return f"phy:{entry.wwid}"
-    if entry.repository_id:
-        return f"{entry.repository_id}/{path.split('/', 4)[4]}" if path.count("/") >= 4 else path
-    return f"phy:{path}" if path.startswith("/dev/") else path
-
-
-@dataclass(frozen=True)
-class _Use:
-    """Who has one file or device; as of :class:`Volume`."""
-
-    attachments: tuple[Attachment, ...] = ()
-    named_by: tuple[str, ...] = ()
-    doubts: tuple[str, ...] = ()
-
-
-class _Uses:
-    """Who has which file or device, by :meth:`key`."""
-
-    def __init__(
-        self, snapshot: EstateSnapshot, templates: Sequence[Definition], disks: PhysicalDisks
-    ) -> None:
-        self._disks = disks
-        self._attachments: dict[str, list[Attachment]] = {}
-        self._doubts: dict[str, list[str]] = {}
-        self._named_by: dict[str, list[str]] = {}
-        for vm in snapshot.vms.values():
-            self._add(vm)
-        for one in templates:
-            for disk in one.disks:
-                if disk.path and not disk.is_cdrom:
-                    self._named_by.setdefault(self.key(disk.path), []).append(one.place)
-
-    def key(self, path: str) -> str:
-        """The id of the file or device at a path: with all names that hosts have for a device."""
-        return lun_key(path, self._disks) if path.startswith("/dev/") else key_of_path(path)
-
-    def of(self, key: str) -> _Use:
-        """Who has the file or device of this key."""
-        return _Use(
-            tuple(self._attachments.get(key, ())),
-            tuple(self._named_by.get(key, ())),
-            tuple(self._doubts.get(key, ())),
-        )
-
-    def _add(self, vm: VM) -> None:
-        found: dict[tuple[str, str], Attachment] = {}
-        for definition in vm.definitions:
-            for disk in definition.disks:
-                if disk.path and not disk.is_cdrom:
-                    place = (self.key(disk.path), disk.device)
-                    found[place] = Attachment(vm, disk.device, disk.mode, True, False)
-        for live in vm.live:
-            for device in live.domain.block_devices:
-                if device.path and not device.is_cdrom:
-                    place = (self.key(device.path), device.device)
-                    known = found.get(place) or Attachment(
-                        vm, device.device, device.mode, False, True
-                    )
-                    found[place] = replace(known, is_live=True)
-        for (key, _), one in found.items():
-            self._attachments.setdefault(key, []).append(one)
-            doubt = _doubt(vm, one)
-            if doubt:
-                self._doubts.setdefault(key, []).append(doubt)
-
-
-def _doubt(vm: VM, one: Attachment) -> str | None:
-    """How the vm.cfg of a VM and its live domain disagree about a disk; None: they do not.
-
-    Not while it migrates, and not where one of the two could not be read.
-    """
-    if len(vm.live) != 1 or len(vm.definitions) != 1 or vm.definitions[0].config is None:
-        return None
-    if one.is_defined and not one.is_live and not vm.live[0].domain.disks_error:
-        return f"VM {vm.label}: vm.cfg has it as {one.device}, and its live domain does not"
-    if one.is_live and not one.is_defined:
-        return f"VM {vm.label}: its live domain has it as {one.device}, and vm.cfg does not"
-    return None

@@ -13,6 +13,7 @@ import pytest
 
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.errors import PreconditionFailed
+from libcloud_ovm3.simulator import Simulator
 from tests.support import calls_of, driver_for, simulate
 
 TABLE = Path(__file__).parents[2] / "docs" / "calls.md"
@@ -49,6 +50,11 @@ def create(driver: Any, node: Any) -> None:
     driver.create_node("new", size, template_of(node), host)
 
 
+def resume_what_runs(driver: Any, node: Any) -> None:
+    with pytest.raises(PreconditionFailed, match="no operation of this package has recorded"):
+        driver.ex_resume_node(node)
+
+
 METHODS: dict[str, Callable[[Any, Any], Any]] = {
     "list_sizes": lambda driver, node: driver.list_sizes(),
     "list_locations": lambda driver, node: driver.list_locations(),
@@ -60,6 +66,11 @@ METHODS: dict[str, Callable[[Any, Any], Any]] = {
     "ex_get_node_by_name": lambda driver, node: driver.ex_get_node_by_name(node.name),
     "ex_list_own_disks": lambda driver, node: driver.ex_list_own_disks(node),
     "ex_list_orphans": lambda driver, node: driver.ex_list_orphans(),
+    "list_volumes": lambda driver, node: driver.list_volumes(),
+    "ex_list_volumes": lambda driver, node: driver.ex_list_volumes(node),
+    "list_volume_snapshots": lambda driver, node: driver.list_volume_snapshots(
+        f"{node.extra['repository_id']}/VirtualDisks/{node.extra['disks'][0].rpartition('/')[2]}"
+    ),
     "ex_put_back": lambda driver, node: look_for_what_is_set_aside(driver),
     "create_node": create,
     "start_node": lambda driver, node: driver.start_node(node),
@@ -72,8 +83,38 @@ METHODS: dict[str, Callable[[Any, Any], Any]] = {
     "ex_copy_volume": lambda driver, node: driver.ex_copy_volume(spare(driver), "copy"),
     "ex_resize_volume": lambda driver, node: with_the_module(driver.ex_resize_volume, driver, 2),
     "ex_rename_volume": lambda driver, node: with_the_module(driver.ex_rename_volume, driver, "b"),
+    "ex_revert_volume": lambda driver, node: with_the_module(
+        driver.ex_revert_volume, driver, driver.snapshot
+    ),
+    "attach_volume": lambda driver, node: driver.attach_volume(node, spare(driver)),
+    "detach_volume": lambda driver, node: driver.detach_volume(driver.attached),
+    "ex_insert_iso": lambda driver, node: driver.ex_insert_iso(node, iso_of(node)),
+    "ex_eject_iso": lambda driver, node: driver.ex_eject_iso(node),
+    "create_image": lambda driver, node: driver.create_image(node, "image"),
+    "delete_image": lambda driver, node: driver.delete_image(driver.image),
+    "copy_image": lambda driver, node: driver.copy_image(
+        node.extra["repository_id"],
+        driver.image,
+        "copy",
+        ex_repository=node.extra["repository_id"],
+    ),
+    "ex_resume_node": resume_what_runs,
 }
-ON_VOLUMES = ("destroy_volume", "ex_copy_volume", "ex_resize_volume", "ex_rename_volume")
+ON_VOLUMES = (
+    "destroy_volume",
+    "ex_copy_volume",
+    "ex_resize_volume",
+    "ex_rename_volume",
+    "ex_revert_volume",
+    "attach_volume",
+)
+ON_STOPPED = ("create_image", "delete_image", "copy_image", "ex_insert_iso", "ex_eject_iso")
+# One of libcloud_identify for each host that holds any file.
+ASK_WHO_HOLDS = ("start_node", "attach_volume")
+
+
+def iso_of(node: Any) -> str:
+    return f"{node.extra['repository_id']}/ISOs/cd.iso"
 
 
 def spare(driver: Any) -> str:
@@ -110,8 +151,8 @@ def test_calls(method: str, hosts: int, vms: int, personality: str) -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_calls_with_the_module(method: str) -> None:
     counted = count(method, True, hosts=3, vms=2)
-    if method == "start_node":
-        del counted["libcloud_identify"]  # one for each host that holds any file
+    if method in ASK_WHO_HOLDS:
+        del counted["libcloud_identify"]
     counted["libcloud_job_status"] = min(counted["libcloud_job_status"], 1)  # until it is done
     check(method, True, 3, 2, counted, looks_in(counted, 3))
 
@@ -129,22 +170,39 @@ def count(method: str, host_module: bool, **options: Any) -> Counter[str]:
         image = driver.list_images()[0]
         first = driver.list_locations()[0]
         node = driver.create_node("subject", driver.list_sizes()[0], image, first)
-        if method == "start_node":
+        if method == "start_node" or method in ON_STOPPED:
             driver.stop_node(node)
         if method == "reboot_node":
             sim.wait(61)
         if method in ON_VOLUMES:
             driver.spare = driver.create_volume(1, "spare").id
+        prepare(method, driver, node, sim)
         sim.calls.clear()
         METHODS[method](driver, node)
         return Counter(calls_of(sim))
+
+
+def prepare(method: str, driver: Any, node: Any, sim: Simulator) -> None:
+    """Make what a method is called for."""
+    if method == "detach_volume":
+        driver.attached = driver.create_volume(1, "attached").id
+        driver.attach_volume(node, driver.attached)
+    if method == "ex_revert_volume":
+        driver.snapshot = driver.create_volume_snapshot(driver.spare, "snapshot").id
+    if method in ("delete_image", "copy_image"):
+        driver.image = driver.create_image(node, "image").id
+    if method.endswith("_iso"):
+        (sim.repository_path / "ISOs").mkdir(exist_ok=True)
+        (sim.repository_path / "ISOs" / "cd.iso").write_bytes(b"\0" * 2048)
+    if method == "ex_eject_iso":
+        driver.ex_insert_iso(node, iso_of(node))
 
 
 def check(
     method: str, host_module: bool, hosts: int, vms: int, counted: Counter[str], looks: int
 ) -> None:
     formula = FORMULAS[method][host_module]
-    numbers = {"H": hosts, "R": 1, "V": vms + 1, "L": looks}
+    numbers = {"H": hosts, "R": 1, "V": vms + 1, "D": vms + 1, "L": looks}
     expected = eval(formula, {"__builtins__": {}}, numbers)  # arithmetic of our own docs
     assert counted.total() == expected, counted
     if "L" in formula:
