@@ -19,6 +19,7 @@ TABLES = (
     "test_create_failures.py",
     "test_destroy_failures.py",
     "test_hosts_off_failures.py",
+    "test_image_failures.py",
     "test_power_failures.py",
 )
 ROWS = 5  # of the failure tables, one row of so many
