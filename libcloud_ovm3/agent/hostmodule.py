@@ -14,9 +14,8 @@ from typing import Any, Final
 
 from libcloud_ovm3.agent import chunks
 from libcloud_ovm3.agent.block_devices import HostDevice, read_devices
-from libcloud_ovm3.agent.call_kinds import Kind
-from libcloud_ovm3.agent.connection import AgentConnection
-from libcloud_ovm3.agent.hostmodule_answers import answer_of, has_missing, require_all
+from libcloud_ovm3.agent.hostmodule_answers import has_missing, require_all
+from libcloud_ovm3.agent.hostmodule_calls import PREFIX, Struct
 from libcloud_ovm3.agent.hostmodule_types import (
     AgentReadings,
     Aside,
@@ -25,17 +24,15 @@ from libcloud_ovm3.agent.hostmodule_types import (
     FileRange,
     Holder,
     Identity,
-    Reader,
     RepositoryFiles,
 )
+from libcloud_ovm3.agent.vm_changes import VMChanges
 from libcloud_ovm3.errors import AgentFault, InvalidArgument, MalformedResponse
 
-API: Final = 1  # the module's number that this client was written for
+API: Final = 2  # the module's number that this client was written for
 NAME: Final = "libcloud-ovm3"  # what ``libcloud_version`` says beside the number
-_PREFIX = "libcloud_"
 _FAULTS = "libcloud_ovm3_host."
 
-Struct = dict[str, Any]
 Path = str | bytes
 
 # The agent's own reads that libcloud_read_agent calls -> the type of their response.
@@ -81,11 +78,8 @@ def is_absent(fault: AgentFault) -> bool:
     return not fault.kind.startswith(_FAULTS)
 
 
-class HostModule:
+class HostModule(VMChanges):
     """The host module in one host's agent."""
-
-    def __init__(self, connection: AgentConnection) -> None:
-        self._connection = connection
 
     # ------------------------------------------------------------------ the module
 
@@ -233,12 +227,22 @@ class HostModule:
         try:
             chunk = chunks.encode(data)
         except ValueError as error:
-            raise InvalidArgument(f"{_PREFIX}write_file: {error}") from None
+            raise InvalidArgument(f"{PREFIX}write_file: {error}") from None
         self._write("write_file", client, operation, name, offset, chunk)
 
     def truncate_file(self, client: str, operation: str, path: Path, size_bytes: int) -> None:
         """Change the size of a file."""
         self._write("truncate_file", client, operation, path, size_bytes)
+
+    def grow_file(
+        self, client: str, operation: str, path: Path, from_bytes: int, to_bytes: int
+    ) -> None:
+        """Make a file larger, never smaller (API 2). It may be repeated safely.
+
+        :raises AgentFault: of kind ``...Conflict`` if it has neither of these sizes, or another
+            request is changing its size.
+        """
+        self._write("grow_file", client, operation, path, from_bytes, to_bytes)
 
     def rename_file(self, client: str, operation: str, path: Path, new_path: Path) -> None:
         """Rename a file within its mount; never overwrites."""
@@ -278,7 +282,12 @@ class HostModule:
     def start_job(
         self, client: str, operation: str, kind: str, source: Path, target: Path = ""
     ) -> Struct:
-        """Start a ``copy``, ``sparse_copy`` or ``md5``; the operation is the job's id."""
+        """Start a ``copy``, ``sparse_copy``, ``clone`` (API 2) or ``md5``; the operation is the
+        job's id.
+
+        :raises AgentFault: of kind ``...Failed`` for a ``clone`` where the file system cannot share
+            blocks: then nothing was created.
+        """
         return self._struct(*self._write("start_job", client, operation, kind, source, target))
 
     def job_status(self, mount: str, job_id: str) -> Struct:
@@ -354,32 +363,3 @@ class HostModule:
         return (
             self._reader(function).typed("the response", answer, bytes).decode("utf-8", "replace")
         )
-
-    # ------------------------------------------------------------------ calling
-
-    def _read(self, name: str, *arguments: Any) -> tuple[str, Any]:
-        return self._call(name, arguments, "read")
-
-    def _write(self, name: str, *arguments: Any) -> tuple[str, Any]:
-        return self._call(name, arguments, "write")
-
-    def _call(self, name: str, arguments: tuple[Any, ...], kind: Kind) -> tuple[str, Any]:
-        function = _PREFIX + name
-        return function, self._connection.call(function, *arguments, kind=kind)
-
-    def _reader(self, function: str) -> Reader:
-        def malformed(what: str) -> MalformedResponse:
-            address = str(self._connection.address)
-            text = f"{address}: {function}: not as documented: {what}"
-            return MalformedResponse(text, host=address, function=function)
-
-        return Reader(malformed)
-
-    def _struct(self, function: str, answer: Any) -> Struct:
-        return self._reader(function).struct(answer)
-
-    def _structs(self, function: str, answer: Any) -> list[Struct]:
-        return self._reader(function).structs(answer)
-
-    def _answer(self, function: str, entry: Any, kind: type) -> Any:
-        return answer_of(self._connection, self._reader(function), function, entry, kind)

@@ -96,8 +96,8 @@ class Nodes(OVM3Base):
 
         :param size: The size, or the id of a built-in one. Used are its ``ram`` in MB, its
             ``extra["cpus"]`` (1 if absent), and its ``disk`` in GB, of the first disk: 0 is the
-            size of the template. Less is an error. More is not supported yet: the disk gets the
-            size of the template, with a warning. (required)
+            size of the template. Less is an error. More needs the host module: without it the disk
+            gets the size of the template, with a warning. (required)
         :type size: :class:`NodeSize` or ``str``
 
         :param image: A template, or its id. (required)

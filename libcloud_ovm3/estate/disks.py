@@ -249,7 +249,7 @@ class Orphan:
     operation: str | None = None
 
 
-def _is_odd(file_name: str) -> bool:
+def is_odd(file_name: str) -> bool:
     """Whether the name may not be exact (bytes that are not UTF-8 were replaced), or is hidden."""
     return file_name.startswith(".") or bool({"?", "\ufffd"} & set(file_name))
 
@@ -299,7 +299,7 @@ def orphans(estate: Estate, snapshot: EstateSnapshot) -> list[Orphan]:
     """
     usage = read_disk_usage(snapshot)
     unused = [
-        Orphan(repository.id, disk_path(repository, name), not (usage.unread or _is_odd(name)))
+        Orphan(repository.id, disk_path(repository, name), not (usage.unread or is_odd(name)))
         for repository in snapshot.repositories
         if repository.content is not None
         for name in repository.content.virtual_disks

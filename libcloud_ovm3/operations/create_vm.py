@@ -33,6 +33,7 @@ from libcloud_ovm3.estate.vms import VM, merge_vms, read_estate
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.operations.delete_files import delete_file
 from libcloud_ovm3.operations.destroy_vm import require_deleted
+from libcloud_ovm3.operations.grow_disk import grow
 from libcloud_ovm3.operations.plan_vm import VMPlan, listed, named
 from libcloud_ovm3.operations.start_vm import start_on
 from libcloud_ovm3.operations.template import DiskCopy
@@ -69,6 +70,7 @@ def create(plan: VMPlan) -> tuple[VM, list[str]]:
         for copy in plan.contents.copies:
             with waiting(f"copying the disk of {vm} on {plan.host.label}", vm=plan.vm_id):
                 _copy(plan, copy)
+        _grow(plan, notices)
         with waiting(f"configuring {vm} on {plan.host.label}", vm=plan.vm_id):
             definition = _configure(plan, notices)
     except (*NEVER_SENT, AgentFault, NameTaken, PreconditionFailed) as error:
@@ -269,6 +271,26 @@ def _copy(plan: VMPlan, copy: DiskCopy) -> None:
             function="copy_file",
             **plan.where,
         )
+
+
+def _grow(plan: VMPlan, notices: list[str]) -> None:
+    """Step 2b: the first disk gets its size, if that is more than the template's."""
+    if plan.grower is None or not plan.contents.copies:
+        return
+    first = plan.contents.copies[0]
+    if plan.disk_bytes == first.size_bytes:
+        return
+    try:
+        notices += grow(
+            plan.operation,
+            plan.grower,
+            plan.repository,
+            first.target,
+            first.size_bytes,
+            plan.disk_bytes,
+        )
+    except OperationIncomplete as error:
+        raise _not_completed(plan, error) from error
 
 
 def _configure(plan: VMPlan, notices: list[str]) -> Definition:

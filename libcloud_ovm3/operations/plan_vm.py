@@ -17,12 +17,13 @@ from libcloud_ovm3.estate.images import image_of, require_template
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
+from libcloud_ovm3.operations.disk_sizes import GIB, size_in_bytes
+from libcloud_ovm3.operations.grow_disk import host_that_grows
 from libcloud_ovm3.operations.mount_export import mounted_export
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.placement import choose_for_new
 from libcloud_ovm3.operations.template import Contents, contents, read_content
 
-_GIB = 2**30
 _NOT_IN_NAMES = ("Cc", "Cs", "Zl", "Zp")  # control characters, surrogates, line separators
 
 
@@ -55,6 +56,8 @@ class VMPlan:
     :ivar hosts: all that could be read.
     :ivar system: the storage plug-in's file system of the repository.
     :ivar contents: what the VM gets from the template.
+    :ivar disk_bytes: the size of its first disk; more than that of the template only if there is a
+        ``grower``, the host that makes the copy larger.
     :ivar vm_id: the dashed uuid of the VM.
     :ivar notices: for the user, before it is carried out.
     :ivar hosts_off: those that count as running nothing, because the user says so.
@@ -67,6 +70,8 @@ class VMPlan:
     repository: Repository
     system: FileSystem
     contents: Contents
+    disk_bytes: int
+    grower: HostView | None
     vm_id: str
     notices: tuple[str, ...]
     hosts_off: tuple[HostOff, ...] = ()
@@ -115,8 +120,11 @@ def make_plan(estate: Estate, spec: VMSpec) -> VMPlan:
     system = mounted_export(host, image.repository)
     directory = vm_id.replace("-", "")
     given, notices = contents(snapshot, system, content, directory, spec.memory_mb)
+    grower = host_that_grows(image.repository)
+    disk_bytes = 0
     if given.copies:  # the first disk is the system's
-        notices += _require_disk_size(spec, given.copies[0].size_bytes)
+        disk_bytes, more = _disk_bytes(spec, given.copies[0].size_bytes, grower)
+        notices += more
     return VMPlan(
         operation=operation,
         spec=spec,
@@ -125,6 +133,8 @@ def make_plan(estate: Estate, spec: VMSpec) -> VMPlan:
         repository=image.repository,
         system=system,
         contents=given,
+        disk_bytes=disk_bytes,
+        grower=grower,
         vm_id=vm_id,
         notices=(*snapshot.errors(), *snapshot.notices(), *notices),
         hosts_off=snapshot.hosts_off,
@@ -176,20 +186,28 @@ def listed(vms: list[VM]) -> str:
     return ", ".join(f"{vm.id} ({vm.state.value})" for vm in vms)
 
 
-def _require_disk_size(spec: VMSpec, template_bytes: int) -> list[str]:
-    """Notices for the user, if the disk will not have the size that is asked for.
+def _disk_bytes(
+    spec: VMSpec, template_bytes: int, grower: HostView | None
+) -> tuple[int, list[str]]:
+    """The size that the disk will have, and notices for the user.
 
-    :raises InvalidArgument: the template is larger than that.
+    Where no host can make it larger it stays as large as the template, as before there was a host
+    module: a program that asks for more gets a notice, not an error.
+
+    :raises InvalidArgument: the template is larger than what is asked for.
     """
-    disk_bytes = spec.disk_gb * _GIB
-    if 0 < disk_bytes < template_bytes:
+    if not spec.disk_gb:
+        return template_bytes, []
+    wanted, notices = size_in_bytes(spec.disk_gb)
+    if wanted < template_bytes:
         raise InvalidArgument(
             f"size.disk {spec.disk_gb} GB is smaller than the template, which has "
-            f"{template_bytes / _GIB:.1f} GB"
+            f"{template_bytes / GIB:.1f} GB"
         )
-    if disk_bytes > template_bytes:
-        return [
-            f"the disk has the template's {template_bytes / _GIB:.1f} GB, not size.disk's "
-            f"{spec.disk_gb} GB: growing a disk is not supported yet"
+    if grower is None and wanted > template_bytes:
+        return template_bytes, [
+            f"the disk has the template's {template_bytes / GIB:.1f} GB, not size.disk's "
+            f"{spec.disk_gb} GB: making it larger needs the host module on a host that has the "
+            f"repository mounted (`ovm3 host install`)"
         ]
-    return []
+    return wanted, notices

@@ -67,7 +67,7 @@ def snapshot_disk(
         if pause and running:
             notices = _copy_paused(operation, found, volume, running, source, target)
         else:
-            notices = _copy_idle(operation, found, volume, source, target)
+            notices = copy_idle(operation, found, volume, source, target)
     return _made(operation, target), notices
 
 
@@ -98,7 +98,7 @@ def _has(vm: VM, volume: Volume) -> bool:
 # ------------------------------------------------------------------ nobody writes to it
 
 
-def _copy_idle(
+def copy_idle(
     operation: Operation, found: VolumeList, volume: Volume, source: Place, target: Place
 ) -> list[str]:
     """Copy it while no VM runs with it; look again afterwards.

@@ -50,6 +50,7 @@ class Settings:
     core_dump_seconds: float = 10.0
     agent_restart_seconds: float = 1.5
     bridge_seconds: float = 1.5
+    shares_blocks: bool = False
 
     @property
     def old(self) -> bool:
@@ -92,6 +93,7 @@ class SimulatedHost:
     :ivar busy_until: Until then xend's global lock is held, besides by domains that wait.
     :ivar peers: All hosts of the simulator. They share one lock, which is never held while waiting.
     :ivar stale: Mount points whose files fault with "Stale NFS file handle".
+    :ivar processes: The pids of the host module's changes that go on.
     :ivar clock_offset: How many seconds its clock is ahead of the simulator's.
     """
 
@@ -128,6 +130,7 @@ class SimulatedHost:
         self._log_lock = threading.Lock()
         self._deferred = threading.local()
         self.stale: set[str] = set()
+        self.processes: set[str] = set()
         self._pid = 2000 + 1000 * index
         saved = state.load(self.folder / "host.json") or new
         self.uuid: str = saved["uuid"]

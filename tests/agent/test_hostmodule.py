@@ -26,6 +26,7 @@ from libcloud_ovm3.agent.hostmodule_types import (
     Identity,
     VMCfg,
 )
+from libcloud_ovm3.agent.vm_changes import VMChange, VMReading
 from libcloud_ovm3.errors import AgentFault, InvalidArgument, MalformedResponse, ReadOnly
 
 from .conftest import PASSWORD
@@ -98,6 +99,11 @@ VM_CFG = {"folder": "Templates", "directory": "t", "content": b"x"}
 PAGES = {"listing": {"answer": "<a/>"}, "vm_cfg": [], "after": ""}
 ASIDE = {"operation": "0" * 32, "path": "/x", "size_bytes": 1 << 40, "modified": 7}
 
+CHANGE = {
+    "state": "done", "operation": "1" * 32, "client": "me", "function": "configure_vm",
+    "host": "ovm-1", "host_uuid": "2" * 32, "address": "10.0.0.1", "digest": "0", "fault": "",
+}  # fmt: skip
+
 # method, arguments, what goes out, what comes, what that is
 CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
     ("version", (), (), {"module": "libcloud-ovm3", "api": 7, "python": "2.4.3", "new": 1}, 7),
@@ -126,6 +132,7 @@ CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
     ("create_file", (*W, "/p", 1 << 40), (*W, "/p", 1 << 40), None, None),
     ("write_file", (*W, "/p\udce9", 9, b"abc"), (*W, b"/p\xe9", 9, CHUNK), None, None),
     ("truncate_file", (*W, "/p", 1), (*W, "/p", 1), None, None),
+    ("grow_file", (*W, "/p", 1, 2), (*W, "/p", 1, 2), None, None),
     ("rename_file", (*W, "/p", "/q"), (*W, "/p", "/q"), None, None),
     ("delete_file", (*W, "/p"), (*W, "/p"), None, None),
     ("set_aside", (*W, "/p"), (*W, "/p"), None, None),
@@ -137,6 +144,12 @@ CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
     ("list_documents", ("/m",), ("/m", "", 1000), {"names": ["n"], "after": "n"}, (["n"], "n")),
     ("read_document", ("/m", "n"), ("/m", "n"), DOC, Document(3, 4, b"\0\xff", "me", "1" * 32)),
     ("write_document", (*W, "/m", "n", 4, b"x"), (*W, "/m", "n", 4, b"x"), 4, 4),
+    ("read_vm", ("r", "d"), ("r", "d", ""), {"content": b"x", "digest": "0", "change": {}},
+     VMReading(b"x", "0", None, None, None)),
+    ("change_vm", (*W, "r", "d", "0", "configure_vm", [{"a": 1}]),
+     (*W, "r", "d", "0", "configure_vm", [{"a": 1}]), CHANGE, VMChange(**CHANGE)),
+    ("settle_vm", (*W, "r", "d", "1" * 32, True), (*W, "r", "d", "1" * 32, True), CHANGE,
+     VMChange(**CHANGE)),
     ("set_control_interface", (*W, "c0", "169.254.1.1", 16), (*W, "c0", "169.254.1.1", 16),
      None, None),
     ("check_port", ("10.0.0.1", 22, 3), ("10.0.0.1", 22, 3), "open", "open"),
@@ -251,6 +264,12 @@ def test_nothing_that_comes_ends_in_a_crash(answer: Any) -> None:
         ("identify", (["/a"],), [{**FOUND[0], "inode": "-7"}]),
         ("identify", (["/a"],), [{"path": "/a"}]),
         ("identify", (["/a"],), [{"path": "/a", "error": 5}]),
+        ("read_vm", ("r", "d"), {"content": "text", "digest": "0", "change": {}}),
+        ("read_vm", ("r", "d"), {"content": b"x", "digest": "0"}),
+        ("read_vm", ("r", "d"), {"digest": "0", "change": {}}),
+        ("read_vm", ("r", "d"), {"content": b"x", "digest": "0", "change": {"state": "done"}}),
+        ("change_vm", (*W, "r", "d", "0", "f", [{}]), {**CHANGE, "state": None}),
+        ("settle_vm", (*W, "r", "d", "1" * 32, True), {**CHANGE, "fault": 7}),
         ("repository", ("r",), {**PAGES, "aside": None}),
         ("repository", ("r",), {**PAGES, "aside": [{}]}),
         ("repository", ("r",), {**PAGES, "aside": [{**ASIDE, "size_bytes": "7"}]}),

@@ -10,7 +10,7 @@ import pytest
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.physical import Lun, PhysicalDisks, lun_key, read_luns
 from libcloud_ovm3.estate.vms import read_estate
-from libcloud_ovm3.simulator import Simulator, seeds
+from libcloud_ovm3.simulator import Simulator
 from tests.support import calls_of, driver_for, simulate
 
 WWID = "6006016011223300aa00bb11cc22dd01"
@@ -26,8 +26,8 @@ def sim() -> Iterator[Simulator]:
     """Three LUNs of all hosts, one with an alias, a disk of the second host; the third host has no
     host module."""
     with simulate(3, layout="manager", templates=0, vms=0, host_module=[0, 1]) as simulator:
-        seeds.add_lun(simulator.hosts[1:2], LOCAL, 1 << 30, "")
-        seeds.add_lun(simulator.hosts, ALIASED, 5 << 30, "asm1")
+        simulator.add_lun([1], LOCAL, 1 << 30, "")
+        simulator.add_lun(None, ALIASED, 5 << 30, "asm1")
         yield simulator
 
 

@@ -40,9 +40,15 @@ WRITES = frozenset(
         "libcloud_delete_file",
         "libcloud_rename_file",
         "libcloud_start_job",
+        "libcloud_create_file",
+        "libcloud_delete_file",
+        "libcloud_grow_file",
+        "libcloud_write_document",
         "libcloud_set_aside",
         "libcloud_put_back",
         "libcloud_delete_aside",
+        "libcloud_change_vm",
+        "libcloud_settle_vm",
     }
 )
 
