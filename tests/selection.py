@@ -21,6 +21,7 @@ TABLES = (
     "test_destroy_failures.py",
     "test_detach_failures.py",
     "test_hosts_off_failures.py",
+    "test_image_failures.py",
     "test_power_failures.py",
     "test_volume_failures.py",
 )

@@ -18,6 +18,7 @@ import datetime
 import re
 import urllib.parse
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from libcloud_ovm3.agent.identifiers import undashed
@@ -116,6 +117,24 @@ def parse_file_name(name: str) -> DiskName | None:
         return None
     what = DiskName(text, found["uuid"], found["of"] or found["snapshot"], created)
     return what if found["name"] == _quoted(text) and text.isprintable() else None
+
+
+def template_disk(ident: str) -> str:
+    """How the names of the disks begin that lie in the folder of a template of this package.
+
+    :param ident: the name of the folder, 32 hex digits.
+    """
+    return f"{ident}-disk"
+
+
+def is_unfinished_template(folder: str, files: Collection[str]) -> bool:
+    """Whether a folder of ``Templates`` has a template that is being made or deleted, or what an
+    interrupted operation has left of one: its vm.cfg is not there, or not in force.
+
+    :param files: the names of the files in it.
+    """
+    begins = ("vm.cfg" + CREATING, template_disk(folder))
+    return "vm.cfg" not in files and any(file.startswith(begins) for file in files)
 
 
 def _quoted(name: str) -> str:

@@ -19,7 +19,7 @@ from libcloud_ovm3.agent.identifiers import dashed, undashed
 from libcloud_ovm3.agent.texts import text_of
 from libcloud_ovm3.errors import Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.definitions import Definition, read_assemblies, read_templates
-from libcloud_ovm3.estate.disk_names import CREATING, parse_file_name
+from libcloud_ovm3.estate.disk_names import CREATING, is_unfinished_template, parse_file_name
 from libcloud_ovm3.estate.holders import ask_holders, held_of, is_elsewhere, same_files
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.members import Estate
@@ -298,7 +298,7 @@ def _unfinished_images(repository: Repository) -> Iterator[str]:
     isos = repository.content.isos if repository.content else ()
     files = {file for one in folders for file in one.files}
     for one in folders:
-        if f"vm.cfg{CREATING}" in one.files and "vm.cfg" not in one.files:
+        if is_unfinished_template(one.name, one.files):
             yield from (f"{repository.path}/Templates/{one.name}/{file}" for file in one.files)
         else:
             some = (file for file in one.files if _is_unfinished(file, files))

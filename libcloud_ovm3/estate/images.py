@@ -21,7 +21,13 @@ from libcloud_ovm3.errors import (
     SearchIncomplete,
 )
 from libcloud_ovm3.estate.definitions import read_template
-from libcloud_ovm3.estate.disk_names import CREATING, DiskName, file_name, parse_file_name
+from libcloud_ovm3.estate.disk_names import (
+    CREATING,
+    DiskName,
+    file_name,
+    is_unfinished_template,
+    parse_file_name,
+)
 from libcloud_ovm3.estate.disks import FileSystem, size_bytes
 from libcloud_ovm3.estate.hosts import HostView, map_hosts, read_hosts
 from libcloud_ovm3.estate.members import Estate
@@ -112,9 +118,10 @@ def images_in(repository: Repository) -> list[Image]:
     if content is None:
         return []
     found = []
-    has_vm_cfg = [one for one in content.templates if {VM_CFG, UNFINISHED} & set(one.files)]
+    unfinished = [one for one in content.templates if is_unfinished_template(one.name, one.files)]
+    has_vm_cfg = [one for one in content.templates if VM_CFG in one.files] + unfinished
     for folder in has_vm_cfg:
-        path, is_unfinished = f"{TEMPLATES}/{folder.name}", VM_CFG not in folder.files
+        path, is_unfinished = f"{TEMPLATES}/{folder.name}", folder in unfinished
         image = Image(repository, path, folder.name, VM_TEMPLATE, is_unfinished=is_unfinished)
         found.append(image)
     raw = [

@@ -117,7 +117,7 @@ def _copy_folder(
         make_template.undo(folder, error)
         raise
     except Ovm3Error as error:
-        raise make_template.left_behind(folder, str(error)) from error
+        raise make_template.left_behind(folder, error) from error
     return folder.image_id
 
 

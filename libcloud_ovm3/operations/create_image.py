@@ -16,7 +16,6 @@ from libcloud_ovm3.errors import (
     NEVER_SENT,
     AgentFault,
     InvalidArgument,
-    OperationIncomplete,
     Ovm3Error,
     PreconditionFailed,
 )
@@ -155,7 +154,7 @@ def _make_folder(
         make_template.undo(folder, error)
         raise
     except Ovm3Error as error:
-        raise make_template.left_behind(folder, str(error)) from error
+        raise make_template.left_behind(folder, error) from error
     return notices
 
 
@@ -193,13 +192,15 @@ def _make_disk_image(
         with at_rest(operation, snapshot, vm, [source.path]) as notices:
             put_mark(operation, host, target.repository, mark)
             copy_disk(operation, host, source, target, is_marked=True)
+        remove_mark(operation, host, target.repository, mark)
     except DEFINITE as error:
         _discard(operation, host, target, error)
         raise
-    except OperationIncomplete as error:
-        left = tuple(dict.fromkeys((*error.left, target.path, mark)))
-        raise operation.incomplete(str(error), left=left, host=str(host.address)) from error
-    remove_mark(operation, host, target.repository, mark)
+    except Ovm3Error as error:
+        paths = (target.path, mark)
+        text = f"{error}. What may be left: {', '.join(paths)}"
+        left = dict.fromkeys((*make_template.left_of(error), *paths))
+        raise operation.incomplete(text, left=tuple(left), host=str(host.address)) from error
     return notices
 
 

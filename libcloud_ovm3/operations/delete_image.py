@@ -11,7 +11,7 @@ import posixpath
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from libcloud_ovm3.errors import OutcomeUnknown, Ovm3Error, PreconditionFailed
+from libcloud_ovm3.errors import OperationIncomplete, OutcomeUnknown, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.definitions import read_template
 from libcloud_ovm3.estate.disk_names import CREATING
 from libcloud_ovm3.estate.disks import DiskUsage, read_disk_usage
@@ -178,7 +178,8 @@ def _not_deleted(
 ) -> Ovm3Error:
     """The error, where some of its files are not deleted: all of them are back, or are named."""
     reasons = "; ".join(dict.fromkeys(str(error) for error in failed.values()))
-    is_sure = not any(isinstance(error, OutcomeUnknown) for error in failed.values())
+    open_ends = (OutcomeUnknown, OperationIncomplete)
+    is_sure = not any(isinstance(error, open_ends) for error in failed.values())
     if is_sure and _are_all_there(module, paths):
         return PreconditionFailed(f"{image.label} was kept: {reasons}")
     return operation.incomplete(

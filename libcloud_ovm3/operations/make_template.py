@@ -18,9 +18,11 @@ from libcloud_ovm3.agent.config import VMConfig, format_disk
 from libcloud_ovm3.errors import (
     AgentFault,
     InvalidArgument,
+    OperationIncomplete,
     OutcomeUnknown,
     Ovm3Error,
 )
+from libcloud_ovm3.estate.disk_names import template_disk
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.images import TEMPLATES, UNFINISHED, VM_CFG
 from libcloud_ovm3.estate.repositories import Repository
@@ -88,7 +90,8 @@ def plan_folder(
     assert host.module is not None
     ident = uuid.uuid4().hex
     folder = f"{repository.path}/{TEMPLATES}/{ident}"
-    files = [new_file_name(ident, number, disk.path) for number, disk in enumerate(disks)]
+    begin = template_disk(ident)
+    files = [new_file_name(begin, number, disk.path) for number, disk in enumerate(disks)]
     targets = [Place(repository, f"{folder}/{file}") for file in files]
     others = {key: value for key, value in config.values.items() if key not in _IDENTITY}
     if why := identity_in(others, config):
@@ -182,18 +185,31 @@ def undo(folder: TemplateFolder, failed: Ovm3Error) -> None:
         for name in [name for name in (*names, UNFINISHED) if name in there]:
             doors.delete_file(folder.operation, folder.module, f"{folder.path}/{name}")
     except Ovm3Error as error:
-        raise left_behind(folder, f"{failed}. Undoing it failed too: {error}") from failed
+        raise left_behind(folder, failed, f". Undoing it failed too: {error}") from failed
 
 
-def left_behind(folder: TemplateFolder, why: str) -> Ovm3Error:
-    """The error for what is in doubt."""
-    paths = (folder.path, folder.mark, *(target.path for _, target in folder.copies))
+def left_behind(folder: TemplateFolder, why: Ovm3Error, more: str = "") -> Ovm3Error:
+    """The error for what is in doubt.
+
+    :param why: if it says so itself it is returned as it is.
+    """
+    if folder.image_id in left_of(why):
+        return why
+    files = (VM_CFG, UNFINISHED)
+    paths = [folder.path, *(f"{folder.path}/{name}" for name in files)]
+    paths += [target.path for _, target in folder.copies]
+    left = dict.fromkeys((*left_of(why), folder.image_id, *paths))
     return folder.operation.incomplete(
-        f"making a template was not completed: {why}. What may be left: {', '.join(paths)}; "
-        f"delete_image({folder.image_id!r}) removes it",
-        left=(folder.image_id, *paths),
+        f"making a template was not completed: {why}{more}. What may be left: {', '.join(left)}; "
+        f"delete_image({folder.image_id!r}) removes the template",
+        left=tuple(left),
         host=str(folder.host.address),
     )
+
+
+def left_of(error: Ovm3Error) -> tuple[str, ...]:
+    """What an error says is left."""
+    return error.left if isinstance(error, OperationIncomplete) else ()
 
 
 def files_in(folder: TemplateFolder) -> list[str] | None:
@@ -225,7 +241,7 @@ def _require_done(
         if is_done():
             return
     except Ovm3Error as error:
-        raise left_behind(folder, f"{failed}; {error}") from failed
+        raise left_behind(folder, failed, f"; {error}") from failed
     if isinstance(failed, AgentFault):
         raise failed.with_state("it is not done") from failed
-    raise left_behind(folder, str(failed)) from failed
+    raise left_behind(folder, failed) from failed

@@ -211,17 +211,17 @@ def _target(repository: Repository, directory: str, number: int, source: str) ->
     return disk_path(repository, new_file_name(directory, number, source))
 
 
-def new_file_name(directory: str, number: int, source: str) -> str:
+def new_file_name(begin: str, number: int, source: str) -> str:
     """The name of a copy of a disk, which is the only one of its name anywhere.
 
-    :param directory: of the VM or the template: 32 hex digits.
+    :param begin: how it begins; has the uuid of the VM or the template.
     :param number: of the disk, from 0.
     """
     extension = posixpath.splitext(source)[1]
     if not re.fullmatch(r"\.[A-Za-z0-9]{1,16}", extension):
         extension = ".img"
     more = f"-{number + 1}" if number else ""
-    return f"{directory}{more}{extension}"
+    return f"{begin}{more}{extension}"
 
 
 def _drive(
