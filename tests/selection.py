@@ -20,6 +20,7 @@ TABLES = (
     "test_destroy_failures.py",
     "test_hosts_off_failures.py",
     "test_power_failures.py",
+    "test_snapshot_failures.py",
 )
 ROWS = 5  # of the failure tables, one row of so many
 MANY = 16  # inputs of one test, of which an eighth is taken in tests/faults/test_more_*

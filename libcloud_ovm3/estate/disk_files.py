@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from libcloud_ovm3.agent.disk import DiskEntry
 from libcloud_ovm3.errors import Ovm3Error, PreconditionFailed
-from libcloud_ovm3.estate.disk_names import CREATING
+from libcloud_ovm3.estate.disk_names import CREATING, parse_file_name
 from libcloud_ovm3.estate.disks import (
     FileSystem,
     disk_path,
@@ -98,6 +98,10 @@ def _listed(repository: Repository, named: set[str]) -> list[DiskFile]:
         for name in names
         if not name.startswith(".") and not name.endswith(CREATING)
     }
+    # A copy that was never begun, or is deleted already: its mark stands for it, to be destroyed.
+    for name in sorted(mark for mark in marks if parse_file_name(mark)):
+        path = disk_path(repository, name)
+        files.setdefault(path, DiskFile(repository, path, is_creating=True))
     for path in sorted(named - files.keys()):
         # An entry may spell the repository's id in another case than its hosts do.
         relative = path.split("/", 4)[4] if path.count("/") >= 4 else ""

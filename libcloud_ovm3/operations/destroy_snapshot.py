@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from libcloud_ovm3.errors import Ovm3Error, PreconditionFailed
+from libcloud_ovm3.estate.disk_files import DiskFile
 from libcloud_ovm3.estate.disk_names import CREATING
 from libcloud_ovm3.estate.holders import wait_released
+from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository, is_listed, list_whole, with_module
-from libcloud_ovm3.estate.vms import EstateSnapshot
+from libcloud_ovm3.estate.vms import read_estate
 from libcloud_ovm3.estate.volumes import read_volumes
 from libcloud_ovm3.operations.delete_files import delete_file, delete_unused
 from libcloud_ovm3.operations.marks import remove_mark
@@ -24,39 +26,40 @@ def destroy_snapshot(estate: Estate, snapshot_id: str) -> None:
     :raises AgentFault: the agent refused; it stays.
     :raises OperationIncomplete: whether it is destroyed is unknown; names it.
     """
-    operation = Operation(estate)
     found = read_volumes(estate, with_sizes=False)
     snapshot = found.snapshot(snapshot_id)
-    file = snapshot.file
-    delete_disk(operation, found.estate, file.repository, file.path, snapshot.label)
-    if file.is_creating:
-        host = with_module(file.repository) or file.repository.mounted_on[0]
-        remove_mark(operation, host, file.repository, file.path + CREATING)
+    delete_disk(Operation(estate), snapshot.file, snapshot.label)
 
 
-def delete_disk(
-    operation: Operation, snapshot: EstateSnapshot, repository: Repository, path: str, what: str
-) -> None:
-    """Delete one file among the virtual disks, if it is certain that nobody uses it.
+def delete_disk(operation: Operation, file: DiskFile, label: str) -> None:
+    """Delete a file among the virtual disks that nobody uses, and the mark beside it.
 
-    :param snapshot: read right before.
-    :param what: how messages name it.
+    :param label: how messages name it.
     :raises PreconditionFailed: somebody uses it, or may; it stays.
     :raises AgentFault: the agent refused; it stays.
     :raises OperationIncomplete: whether it is deleted is unknown; names it.
     """
+    repository, path = file.repository, file.path
     if not repository.is_clear:
-        raise PreconditionFailed(f"{what} was kept: {repository.error}")
+        raise PreconditionFailed(f"{label} was kept: {repository.error}")
+    host = with_module(repository) or repository.mounted_on[0]
+    if is_listed(list_whole(host, repository.id), path):
+        _delete_unused(operation, host, repository, path, label)
+    if file.is_creating:
+        remove_mark(operation, host, repository, path + CREATING)
+
+
+def _delete_unused(
+    operation: Operation, host: HostView, repository: Repository, path: str, label: str
+) -> None:
+    snapshot = read_estate(operation.estate)
     users = find_users(snapshot, [(repository, path)])
     users = users or wait_released(operation.estate, snapshot.hosts, [path])
     if users:
-        raise PreconditionFailed(f"{what} was kept: {users[path]}")
-    if with_module(repository) is not None:
-        failed: dict[str, Ovm3Error] = delete_unused(operation, [(repository, path)])
-        if path in failed:
-            raise failed[path]
+        raise PreconditionFailed(f"{label} was kept: {users[path]}")
+    if host.module is None:
+        delete_file(operation, mounted_export(host, repository), repository, path)
         return
-    host = repository.mounted_on[0]
-    system = mounted_export(host, repository)
-    if is_listed(list_whole(host, repository.id), path):  # another client may have been first
-        delete_file(operation, system, repository, path)
+    failed: dict[str, Ovm3Error] = delete_unused(operation, [(repository, path)])
+    if path in failed:
+        raise failed[path]

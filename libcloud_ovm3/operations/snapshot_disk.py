@@ -61,10 +61,17 @@ def snapshot_disk(
     source = Place(file.repository, file.path)
     target = Place(file.repository, disk_path(file.repository, file_name(new)))
     running = _running(found.estate, volume)
+    if running and not pause:
+        nodes = ", ".join(f"{vm.label} ({vm.state.value})" for vm in running)
+        raise PreconditionFailed(
+            f"{volume.label} is in use by {nodes}: stop the VM, or have it paused for the time of "
+            f"the copy (ex_pause=True)",
+            nodes=[vm.summary for vm in running],
+        )
     size = file.size_bytes if file.used_bytes is None else file.used_bytes
     what = "a full copy" if size is None else f"a full copy of up to {size} bytes of data"
     with waiting(f"snapshot of {volume.label}: {what}"):
-        if pause and running:
+        if running:
             notices = _copy_paused(operation, found, volume, running, source, target)
         else:
             notices = _copy_idle(operation, found, volume, source, target)
@@ -120,7 +127,7 @@ def _copy_idle(
         snapshot = read_estate(operation.estate)
         require_idle(operation.estate, snapshot, source.path, volume.label)
     except Ovm3Error as error:
-        raise _discarded(operation, host, target, snapshot, error) from error
+        raise _discarded(operation, host, target, error) from error
     remove_mark(operation, host, target.repository, mark)
     return []
 
@@ -161,7 +168,7 @@ def _copy_paused(
         except Ovm3Error as error:
             torn = error
     if torn is not None:
-        raise _discarded(operation, live.host, target, found.estate, torn) from torn
+        raise _discarded(operation, live.host, target, torn) from torn
     remove_mark(operation, live.host, target.repository, target.path + CREATING)
     return notices
 
@@ -182,26 +189,19 @@ def _copy(operation: Operation, host: HostView, source: Place, target: Place) ->
         raise
 
 
-def _discarded(
-    operation: Operation,
-    host: HostView,
-    target: Place,
-    snapshot: EstateSnapshot,
-    why: Ovm3Error,
-) -> Ovm3Error:
+def _discarded(operation: Operation, host: HostView, target: Place, why: Ovm3Error) -> Ovm3Error:
     """The error after a copy into which somebody may have written; the copy is deleted.
 
     :raises OperationIncomplete: it is left, with its mark.
     """
-    mark = target.path + CREATING
+    copy = DiskFile(target.repository, target.path, is_creating=True)
     try:
-        delete_disk(operation, snapshot, target.repository, target.path, target.path)
-        remove_mark(operation, host, target.repository, mark)
+        delete_disk(operation, copy, target.path)
     except Ovm3Error as error:
         raise operation.incomplete(
             f"{why}; so the copy is not a snapshot, and it could not be deleted: {error}. It stays "
             f"marked as unfinished; destroy_volume_snapshot deletes it",
-            left=(target.path, mark),
+            left=(target.path, target.path + CREATING),
             host=str(host.address),
         ) from error
     return PreconditionFailed(f"{why}; so the copy was deleted, and there is no snapshot")
