@@ -21,6 +21,7 @@ def main() -> int:
         *figures.listing_with_latency(hosts=32, vms=100, latency=0.05, rounds=3),
         *figures.listing_with_module(hosts=32, vms=100, stopped=100, latency=0.01, rounds=2),
         *figures.listing_with_module_without_latency(hosts=32, vms=100, stopped=100, rounds=5),
+        *figures.copying(size=20 << 30, data=256 << 20, rounds=5),
         *figures.starting(rounds=15),
         *figures.hook(rounds=15),
     ]

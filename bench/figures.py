@@ -16,6 +16,7 @@ from pathlib import Path
 
 from lxml import etree
 
+from bench import copying as copies
 from bench import listing
 from bench.answers import encoded, list_vms
 from bench.measuring import Timed, median, ratio, take_turns
@@ -241,6 +242,32 @@ def checked(vms: int, run: Callable[[], int]) -> Callable[[], None]:
         assert found == vms, f"found {found} VMs of {vms}"
 
     return run_checked
+
+
+def copying(size: int, data: int, rounds: int) -> list[Figure]:
+    """Copying a sparse disk with the host module, against its data alone and against ``cp``.
+
+    :param size: size of the disk, in bytes.
+    :param data: how many of them are data.
+    """
+    with copies.contenders(size, data) as contenders:
+        seconds = take_turns(contenders, rounds)
+    what = f"`sparse_copy` of a disk of {size >> 30} GiB with {data >> 20} MiB of data"
+    return [
+        Figure(
+            f"{what} / of a file of {data >> 20} MiB",
+            _shown(seconds, "sparse", "dense"),
+            ratio(seconds, "sparse", "dense"),
+            "x",
+            1.5,
+        ),
+        Figure(
+            f"{what} / `cp --sparse=always` and `sync`",
+            _shown(seconds, "sparse", "cp"),
+            ratio(seconds, "sparse", "cp"),
+            "x",
+        ),
+    ]
 
 
 def starting(rounds: int) -> list[Figure]:

@@ -34,6 +34,11 @@ def operation(value):
     return matching(_OPERATION, 'operation', value, '32 lower-case hexadecimal digits')
 
 
+def digest(value):
+    """An MD5, in hexadecimal."""
+    return matching(_OPERATION, 'digest', value, '32 lower-case hexadecimal digits')
+
+
 def document(value):
     """The name of a document."""
     return matching(_DOCUMENT, 'name', value,

@@ -75,19 +75,41 @@ def read_document(dom0, mount, name):
     Raises InvalidArgument, NotAllowed, NotMounted, Failed, Timeout.
     """
     mount_point, name = safe_paths.mount_point(mount), arguments.document(name)
-    found = dom0.within(SECONDS, _read, dom0, mount_point, name)
+    found = dom0.within(SECONDS, read, dom0, mount_point, name)
     if 'content' in found:
         found['content'] = Binary(found['content'])
     return found
 
 
-def _read(dom0, mount_point, name):
+def read(dom0, mount_point, name):
+    """The same without a time limit, the content as bytes."""
     try:
         folder = state_dir.open_folder(dom0, mount_point, [_FOLDER, name], False)
     except errors.NotFound:
         return {'version': 0, 'next': 1}
     try:
         return _highest_whole(folder, name)
+    finally:
+        os.close(folder)
+
+
+def kept(dom0, mount_point, name):
+    """``(next, [(version, content)])``: the version to write; the complete ones, highest first.
+
+    Raises NotMounted, NotAllowed, Failed.
+    """
+    try:
+        folder = state_dir.open_folder(dom0, mount_point, [_FOLDER, name], False)
+    except errors.NotFound:
+        return 1, []
+    try:
+        versions = _versions(folder)
+        found = []
+        for version in versions:
+            stored = _load_if_there(folder, version)
+            if stored:
+                found.append((version, stored['content']))
+        return max([0] + versions) + 1, found
     finally:
         os.close(folder)
 
@@ -160,11 +182,12 @@ def write_document(dom0, client, operation, mount, name, version, content):
     content = arguments.payload('content', content, DOCUMENT_BYTES)
     dom0.log('%s %s write_document %s %s version %d' % (
         client, operation, safe_paths.printable(mount_point), name, version))
-    return big(dom0.within(SECONDS, _write, dom0, client, operation, mount_point, name, version,
+    return big(dom0.within(SECONDS, write, dom0, client, operation, mount_point, name, version,
                            content))
 
 
-def _write(dom0, client, operation, mount_point, name, version, content):
+def write(dom0, client, operation, mount_point, name, version, content):
+    """The same without a time limit, of valid arguments."""
     temporary = state_dir.open_folder(dom0, mount_point, [state_dir.TEMPORARY], True)
     try:
         folder = state_dir.open_folder(dom0, mount_point, [_FOLDER, name], True)

@@ -7,8 +7,9 @@ import os
 import re
 import socket
 import syslog
+import time
 
-from libcloud_ovm3_host import errors, limits
+from libcloud_ovm3_host import errors, limits, reflink
 from libcloud_ovm3_host.compat import error, describe, text_type, to_bytes
 
 _ESCAPED = re.compile(r'\\([0-7]{3})')
@@ -48,9 +49,26 @@ class Dom0(object):
                 found.append((fields[0], fields[1], fields[2]))
         return found
 
+    def mounted_devices(self):
+        """``(device number "8:2", mount point)`` of every mount, as text. Raises Failed.
+
+        Unlike in :meth:`mounts`, also the root's: kernels call it ``/dev/root``.
+        """
+        found = []
+        for line in self.read('/proc/self/mountinfo').decode('utf-8', 'replace').splitlines():
+            fields = line.split(' ')
+            if len(fields) > 4:
+                found.append((fields[2], _ESCAPED.sub(_unescaped, fields[4])))
+        return found
+
     def open_mount(self, mount_point):
         """A descriptor of the directory at which a repository or a share is mounted."""
         return os.open(self.path(mount_point), os.O_RDONLY | os.O_DIRECTORY)
+
+    def share_blocks(self, directory, name, new_directory, new_name):
+        """Create a file with the blocks of another one, both in open directories. Raises Failed,
+        where the file system cannot do that too, and Exists: then nothing was created."""
+        reflink.share_blocks(directory, name, new_directory, new_name)
 
     def run(self, arguments, seconds):
         """``(status, output, errors)`` of a command; raises Timeout, Failed."""
@@ -59,6 +77,27 @@ class Dom0(object):
     def within(self, seconds, function, *arguments):
         """What the function returns or raises; raises Timeout after that many seconds."""
         return limits.within(seconds, function, *arguments)
+
+    def detached(self, seconds, function, *arguments):
+        """The same in a process that outlives the time limit, and the agent; None if it goes on."""
+        return limits.detached(seconds, function, *arguments)
+
+    def process(self):
+        """``(pid, start time)``, as text, of the process that calls this."""
+        pid = os.getpid()
+        return '%d' % pid, limits.start_time(pid)
+
+    def lives(self, pid, started):
+        """Whether such a process lives, since the host's last boot."""
+        return pid.isdigit() and started != '' and limits.start_time(int(pid)) == started
+
+    def seconds(self):
+        """Seconds that pass evenly, whoever sets the host's clock."""
+        return os.times()[4]
+
+    def sleep(self, seconds):
+        """Wait that long."""
+        time.sleep(seconds)
 
     def xend(self):
         """xend's functions: ``xend().domain(name, 1)`` (agent-behaviour.md 15.5)."""

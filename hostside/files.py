@@ -4,6 +4,7 @@ Every path is opened by :mod:`safe_paths`; every write is logged in the syslog b
 """
 
 import errno
+import fcntl
 import os
 import stat
 
@@ -21,9 +22,10 @@ _ZERO = '\0'.encode('ascii')
 # --- reading --------------------------------------------------------------------------------
 
 def list_files(dom0, path, after, limit):
-    """``{entries: [{name, type, size_bytes, modified}], after}``, in the byte order of the names.
+    """``{entries: [{name, type, size_bytes, used_bytes, modified}], after}``, in the byte order of
+    the names.
 
-    ``raw`` beside a name that is not UTF-8. ``after``: cursor of the next page, '' at the end.
+    ``used_bytes``: the space that it takes on the disk. ``raw`` beside a name that is not UTF-8. ``after``: cursor of the next page, '' at the end.
     Raises InvalidArgument, NotAllowed, NotMounted, NotFound, Failed, Timeout.
     """
     after = arguments.name_bytes('after', after)
@@ -53,7 +55,7 @@ def _entry(directory, name):
             return None
         raise safe_paths.from_oserror(error(), name)
     entry = {'type': type_of(status), 'size_bytes': big(status.st_size),
-             'modified': big(status.st_mtime)}
+             'used_bytes': big(status.st_blocks * 512), 'modified': big(status.st_mtime)}
     safe_paths.put_name(entry, 'name', 'raw', name)
     return entry
 
@@ -226,6 +228,39 @@ def truncate_file(dom0, client, operation, path, size_bytes):
 
 def _truncate(dom0, path, size_bytes):
     return _with_file(dom0, path, os.O_RDWR, _set_size, size_bytes)
+
+
+def grow_file(dom0, client, operation, path, from_bytes, to_bytes):
+    """Make a file larger; the new part reads as zeros. It never becomes smaller.
+
+    A repeated request gets the same response as the first one. Raises as :func:`write_file`, and
+    Conflict: it has another size than both, or another request is changing its size.
+    """
+    arguments.number('from_bytes', from_bytes, 0, LARGEST - 1)
+    arguments.number('to_bytes', to_bytes, from_bytes + 1, LARGEST)
+    log_request(dom0, client, operation, 'grow_file', [path],
+                'from %d to %d bytes' % (from_bytes, to_bytes))
+    return dom0.within(SECONDS, _grow, dom0, path, from_bytes, to_bytes)
+
+
+def _grow(dom0, path, from_bytes, to_bytes):
+    return _with_file(dom0, path, os.O_RDWR, _grow_open, path, from_bytes, to_bytes)
+
+
+def _grow_open(handle, path, from_bytes, to_bytes):
+    """Under a lock, which NFS and OCFS2 keep for all hosts: of two requests at the same time the
+    second one could cut off what the first one has added."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (IOError, OSError):
+        if error().errno not in (errno.EWOULDBLOCK, errno.EACCES):
+            raise
+        raise errors.Conflict('%s: another request is changing it' % safe_paths.printable(path))
+    size = os.fstat(handle).st_size
+    if size not in (from_bytes, to_bytes):
+        raise errors.Conflict('%s: it has %d bytes, not %d' % (safe_paths.printable(path), size,
+                                                               from_bytes))
+    _set_size(handle, to_bytes)
 
 
 def rename_file(dom0, client, operation, path, new_path):

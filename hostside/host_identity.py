@@ -9,6 +9,7 @@ SECONDS = 10  # for the agent's own uuid
 
 _CERTIFICATE = '/etc/ovs-agent/cert/certificate.pem'
 _UUID = re.compile(u'<Unique_Id>\\s*([0-9A-Fa-f:-]{32,47})\\s*</Unique_Id>')
+_ADDRESS = re.compile(u'<Registered_IP>\\s*([0-9A-Fa-f.:]+)\\s*</Registered_IP>')
 
 
 def identity(dom0):
@@ -17,16 +18,24 @@ def identity(dom0):
     None of them is unique alone: many hosts are called localhost, boards come with a
     placeholder for their uuid (agent-behaviour.md 19), and a certificate may be shared.
     """
+    found = with_address(dom0)
+    del found['address']
+    return found
+
+
+def with_address(dom0):
+    """The same, and ``address``: the IP address with which the host is registered."""
     answer = read_agent.call_agent(dom0, SECONDS, 'discover_server').get('answer', '')
-    match = isinstance(answer, text_type) and _UUID.search(answer)
-    uuid, certificate = '', ''
-    if match:
-        uuid = match.group(1)
+    found = {'host': dom0.hostname(), 'host_uuid': '', 'address': '', 'certificate': ''}
+    for key, pattern in (('host_uuid', _UUID), ('address', _ADDRESS)):
+        match = isinstance(answer, text_type) and pattern.search(answer)
+        if match:
+            found[key] = match.group(1)
     try:
-        certificate = md5(dom0.read(_CERTIFICATE)).hexdigest()
+        found['certificate'] = md5(dom0.read(_CERTIFICATE)).hexdigest()
     except errors.Failed:
         pass
-    return {'host': dom0.hostname(), 'host_uuid': uuid, 'certificate': certificate}
+    return found
 
 
 def is_this_host(dom0, record):

@@ -1,5 +1,7 @@
 """Jobs: copies and checksums that take longer than a call, each a process of :mod:`run_job`.
 
+Only clones take no longer: they are made within the call (:mod:`clones`), with the same records.
+
 ``<mount>/.libcloud-ovm3/jobs/<id>/`` has ``request`` (what, for whom, on which host), ``process``
 (created by the one process that runs it), ``progress``, ``cancel`` (if requested) and ``outcome``.
 All but ``progress`` are created once, complete, and never changed.
@@ -15,13 +17,13 @@ import subprocess
 import sys
 import time
 
-from libcloud_ovm3_host import (arguments, dirfd, errors, host_identity, records, safe_paths,
-                                state_dir)
+from libcloud_ovm3_host import (arguments, dirfd, errors, host_identity, limits, records,
+                                safe_paths, state_dir)
 from libcloud_ovm3_host.compat import big, describe, error, to_bytes, to_text
 
 SECONDS = 50  # clients wait for a minute
 START_SECONDS = 30  # a process that has not started by then never will
-KINDS = ('copy', 'sparse_copy', 'md5')
+KINDS = ('copy', 'sparse_copy', 'clone', 'md5')
 PRUNED = 100  # old jobs removed at most at each start
 
 _FOLDER = 'jobs'
@@ -68,7 +70,11 @@ def _start(dom0, mount_point, request):
     try:
         _request(dom0, mount_point, folder, request)
         if _awaits_process(dom0, folder):
-            _spawn(dom0, mount_point, request)
+            if request['kind'] == 'clone':
+                from libcloud_ovm3_host import clones  # which imports this file
+                clones.run(dom0, mount_point, folder)
+            else:
+                _spawn(dom0, mount_point, request)
         return _status(dom0, mount_point, folder)
     finally:
         os.close(folder)
@@ -111,6 +117,9 @@ def _require_possible(dom0, request):
                 raise errors.Exists('%s exists already' % safe_paths.printable(request['target']))
             if request['kind'] == 'copy':
                 _require_room(dom0, directory, size)
+            elif request['kind'] == 'clone':
+                from libcloud_ovm3_host import clones  # which imports this file
+                clones.require_possible(dom0, request)
         finally:
             os.close(directory)
 
@@ -215,24 +224,6 @@ def _spawn(dom0, mount_point, request):
         raise errors.Failed('%s ended with status %d' % (' '.join(command[:2]), status))
 
 
-def start_time(pid):
-    """When a process was started, in the kernel's ticks; '' if it is gone or a zombie.
-
-    It identifies a process reliably: process ids are reused.
-    """
-    try:
-        handle = open('/proc/%d/stat' % pid, 'rb')
-        try:
-            fields = handle.read().split(')'.encode('ascii'))[-1].split()
-        finally:
-            handle.close()
-    except (IOError, OSError):
-        return ''
-    if fields[0] in (to_bytes('Z'), to_bytes('X')):
-        return ''
-    return str(to_text(fields[19]))
-
-
 # --- status ---------------------------------------------------------------------------------
 
 def job_status(dom0, mount, job_id):
@@ -287,7 +278,7 @@ def _state(dom0, mount_point, folder, request):
         return _end_of(dom0, mount_point, request)  # this host was rebooted since
     process = records.read_if_there(folder, 'process')
     if process:
-        if start_time(records.number(process, 'pid')) == str(to_text(process['started'])):
+        if limits.start_time(records.number(process, 'pid')) == str(to_text(process['started'])):
             return 'running'
     elif is_fresh(request):
         return 'running'

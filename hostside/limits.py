@@ -13,7 +13,7 @@ import syslog
 import time
 
 from libcloud_ovm3_host import errors
-from libcloud_ovm3_host.compat import describe, error, pickle
+from libcloud_ovm3_host.compat import describe, error, pickle, to_bytes, to_text
 
 _CHUNK = 1 << 16
 _LENGTH = '%016d'
@@ -59,6 +59,28 @@ def within(seconds, function, *arguments):
 
     Raises Timeout when it does not finish in time; it is killed then, if possible.
     """
+    child, received = _call(seconds, function, arguments, False)
+    if received is None:
+        _kill(child)
+    _reap(child)
+    if received is None:
+        raise errors.Timeout('%s: more than %g s' % (function.__name__, seconds))
+    return _result(received, function)
+
+
+def detached(seconds, function, *arguments):
+    """Call the function in a process of its own session, which has no limit and which this module
+    does not end; return or raise what it does, or return None if it goes on after that time.
+    """
+    child, received = _call(seconds, function, arguments, True)
+    _reap(child)
+    if received is None:
+        return None
+    return _result(received, function)
+
+
+def _call(seconds, function, arguments, is_detached):
+    """``(pid of the child, message)``; the message is None when it did not finish in time."""
     try:
         reader, writer = os.pipe()
     except OSError:
@@ -71,6 +93,10 @@ def within(seconds, function, *arguments):
         raise errors.Failed('%s: %s' % (function.__name__, describe(error())))
     if child == 0:
         try:
+            if is_detached:
+                os.setsid()
+                if os.fork():
+                    os._exit(0)
             _close_inherited(writer)
             data = _outcome(function, arguments)
             _send(writer, (_LENGTH % len(data)).encode('ascii') + data)
@@ -78,14 +104,12 @@ def within(seconds, function, *arguments):
             os._exit(0)
     os.close(writer)
     try:
-        received = _receive(reader, time.time() + seconds)
+        return child, _receive(reader, time.time() + seconds)
     finally:
         os.close(reader)
-    if received is None:
-        _kill(child)
-    _reap(child)
-    if received is None:
-        raise errors.Timeout('%s: more than %g s' % (function.__name__, seconds))
+
+
+def _result(received, function):
     if not received:
         raise errors.Failed('%s: its process died' % function.__name__)
     kind, value = pickle.loads(received)
@@ -176,3 +200,21 @@ def _reap(child):
         except OSError:  # the agent has its children reaped by the system
             return
         time.sleep(0.01)
+
+
+def start_time(pid):
+    """When a process was started, in the kernel's ticks; '' if it is gone or a zombie.
+
+    It identifies a process reliably: process ids are reused.
+    """
+    try:
+        handle = open('/proc/%d/stat' % pid, 'rb')
+        try:
+            fields = handle.read().split(')'.encode('ascii'))[-1].split()
+        finally:
+            handle.close()
+    except (IOError, OSError):
+        return ''
+    if fields[0] in (to_bytes('Z'), to_bytes('X')):
+        return ''
+    return str(to_text(fields[19]))

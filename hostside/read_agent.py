@@ -32,7 +32,7 @@ def read_agent(dom0, names):
         share = (deadline - time.time()) / (len(wanted) - position)
         answers[name] = call_agent(dom0, share, name)
     if 'answer' in answers.get('list_vms', {}) and not _has_domain_0(answers['list_vms']['answer']):
-        answers['list_vms'] = {'fault': _fault_text(errors.Failed, 'list_vms: not complete: '
+        answers['list_vms'] = {'fault': fault_text(errors.Failed, 'list_vms: not complete: '
                                                                 'Domain-0 is missing')}
     if 'fault' in answers.get('list_vms', {}):
         answers['list_vms'].update(_one_by_one(dom0, deadline - time.time()))
@@ -51,16 +51,16 @@ def call_agent(dom0, seconds, name, *arguments):
     try:
         return dom0.within(max(1, seconds), _ask, dom0, name, arguments)
     except errors.Timeout:
-        return {'fault': _fault_text(errors.Timeout, '%s: more than %d s' % (name, seconds))}
+        return {'fault': fault_text(errors.Timeout, '%s: more than %d s' % (name, seconds))}
     except errors.HostModuleError:
-        return {'fault': _fault_text(*sys.exc_info()[:2])}
+        return {'fault': fault_text(*sys.exc_info()[:2])}
 
 
 def _ask(dom0, name, arguments):
     try:
         return {'answer': readable(function(dom0, name)(*arguments))}
     except Exception:  # of any class: the client gets it as the agent would send it
-        return {'fault': _fault_text(*sys.exc_info()[:2])}
+        return {'fault': fault_text(*sys.exc_info()[:2])}
 
 
 def function(dom0, name):
@@ -75,7 +75,7 @@ def function(dom0, name):
     raise errors.NotFound('%s: no module of this agent provides it' % name)
 
 
-def _fault_text(kind, exception):
+def fault_text(kind, exception):
     """A fault's text as Python's XML-RPC dispatcher writes it, in this Python's way."""
     try:
         text = '%s:%s' % (kind, exception)

@@ -141,12 +141,13 @@ def _content(directory, name):
     finally:
         os.close(inside)
     try:
-        return _all_of(handle)
+        return all_of(handle)
     finally:
         os.close(handle)
 
 
-def _all_of(handle):
+def all_of(handle):
+    """The content of an open vm.cfg. Raises Failed."""
     if os.fstat(handle).st_size > FILE_BYTES:
         raise errors.Failed('more than %d bytes' % FILE_BYTES)
     pieces = []

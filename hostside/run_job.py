@@ -10,10 +10,12 @@ import time
 if __name__ == '__main__':  # modules beside this file have names of others' modules
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-from libcloud_ovm3_host import chunks, dirfd, errors, files, jobs, records, safe_paths, state_dir
+from libcloud_ovm3_host import (dirfd, errors, files, holes, jobs, limits, records, safe_paths,
+                                state_dir)
 from libcloud_ovm3_host.compat import describe, error, md5, to_bytes
 
 BLOCK = 1 << 20  # bytes read at once
+MODIFIED = 'the source was modified while it was read'
 REPORT_SECONDS = 1  # between two checks for a cancellation and two progress records
 
 
@@ -77,13 +79,23 @@ def begins(temporary, folder, request):
     record after START_SECONDS can be sure that no process will start the job.
     """
     pid = os.getpid()
-    record = {'pid': '%d' % pid, 'started': jobs.start_time(pid)}
+    record = {'pid': '%d' % pid, 'started': limits.start_time(pid)}
     try:
         state_dir.create(temporary, request['id'].decode('ascii'), records.encode(record), folder,
                    'process')
     except errors.Exists:
         return False
     return jobs.is_fresh(request) and not dirfd.exists(folder, 'outcome')
+
+
+def publish(host, temporary, name, request):
+    """Link the complete copy to its name. Raises Exists."""
+    directory, target_name = safe_paths.open_parent(host, request['target'])
+    try:
+        dirfd.link(temporary, name, directory, target_name)
+        dirfd.sync(directory)
+    finally:
+        os.close(directory)
 
 
 class Job(object):
@@ -123,39 +135,46 @@ class Job(object):
         finally:
             os.close(target)
         self.report()  # if the copy is linked but no outcome is recorded, this has the result
-        directory, target_name = safe_paths.open_parent(self.host, self.request['target'])
-        try:
-            dirfd.link(self.temporary, name, directory, target_name)
-            dirfd.sync(directory)
-        finally:
-            os.close(directory)
+        publish(self.host, self.temporary, name, self.request)
 
     def read_all(self, source, target):
         """Read the source to its end, write it to the target if there is one; return its size.
 
-        Raises Failed if the source was modified meanwhile, as far as its modification time shows.
+        A sparse copy reads only what may be data. Raises Failed if the source was modified
+        meanwhile, as far as its size and modification time show.
         """
         before = os.fstat(source)
-        sparse = self.request['kind'] == to_bytes('sparse_copy')
         self.record['size_bytes'] = '%d' % before.st_size
-        total, at = md5(), 0
-        while True:
-            data = files.read_at(source, at, BLOCK)
+        sparse = self.request['kind'] == to_bytes('sparse_copy')
+        ranges = [(0, before.st_size)]
+        if sparse:
+            ranges = holes.data_ranges(source, before.st_size)
+        total = md5()
+        for start, end in ranges:
+            self.read_range(source, target, start, end, total)
+        after = os.fstat(source)
+        if (after.st_size, after.st_mtime) != (before.st_size, before.st_mtime):
+            raise errors.Failed(MODIFIED)
+        self.record['done_bytes'] = '%d' % before.st_size
+        self.record['result'] = total.hexdigest()
+        return before.st_size
+
+    def read_range(self, source, target, at, end, total):
+        """Read from one offset to another, write that to the target if there is one."""
+        sparse = self.request['kind'] == to_bytes('sparse_copy')
+        while at < end:
+            data = files.read_at(source, at, min(BLOCK, end - at))
             if not data:
-                break
+                raise errors.Failed(MODIFIED)
             total.update(data)
-            if target is not None:
-                write(target, at, data, sparse)
+            if sparse:
+                holes.write_sparse(target, at, data)
+            elif target is not None:
+                files.write_at(target, at, data)
             at += len(data)
             self.record['done_bytes'] = '%d' % at
             if abs(time.time() - self.reported) >= REPORT_SECONDS:
                 self.report()
-        after = os.fstat(source)
-        if (after.st_size, after.st_mtime) != (before.st_size, before.st_mtime) or (
-                at != before.st_size):
-            raise errors.Failed('the source was modified while it was read')
-        self.record['result'] = total.hexdigest()
-        return at
 
     def report(self):
         """Record the progress. Raises Cancelled."""
@@ -164,16 +183,6 @@ class Job(object):
         state_dir.replace(self.temporary, self.request['id'].decode('ascii'),
                      records.encode(self.record), self.folder, 'progress')
         self.reported = time.time()
-
-
-def write(target, at, data, sparse):
-    """Write a range into a new file; if sparse, without its blocks of zeros."""
-    if not sparse:
-        files.write_at(target, at, data)
-        return
-    for start, size, piece in chunks.decode(chunks.encode(data)):
-        if piece is not None:
-            files.write_at(target, at + start, piece)
 
 
 if __name__ == '__main__':

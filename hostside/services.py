@@ -1,8 +1,8 @@
 """The table of services: every function of the module by name, with its time limit."""
 
-from libcloud_ovm3_host import (api, aside, control, documents, domains, errors, file_holders,
-                                 files, identify, inventory, jobs, logs, network, read_agent,
-                                 repository)
+from libcloud_ovm3_host import (api, aside, block_devices, change_vm, control, documents, domains,
+                                 errors, file_holders, files, identify, inventory, jobs, logs,
+                                 network, read_agent, repository)
 from libcloud_ovm3_host.compat import describe, error
 from libcloud_ovm3_host.version import PREFIX
 
@@ -16,6 +16,7 @@ SERVICES = {
     'domains': (domains.domains, 50),
     'free_space': (inventory.free_space, None),
     'file_holders': (file_holders.file_holders, 55),
+    'block_devices': (block_devices.block_devices, 30),
     'identify': (identify.identify, None),
     'autostart_guests': (inventory.autostart_guests, 10),
     'list_files': (files.list_files, None),
@@ -24,6 +25,7 @@ SERVICES = {
     'create_file': (files.create_file, None),
     'write_file': (files.write_file, None),
     'truncate_file': (files.truncate_file, None),
+    'grow_file': (files.grow_file, None),
     'rename_file': (files.rename_file, None),
     'delete_file': (files.delete_file, None),
     'set_aside': (aside.set_aside, None),
@@ -35,6 +37,9 @@ SERVICES = {
     'list_documents': (documents.list_documents, None),
     'read_document': (documents.read_document, None),
     'write_document': (documents.write_document, None),
+    'read_vm': (change_vm.read_vm, None),
+    'change_vm': (change_vm.change_vm, None),
+    'settle_vm': (change_vm.settle_vm, None),
     'set_control_interface': (control.set_control_interface, 55),
     'addresses': (network.addresses, 15),
     'routes': (network.routes, 15),

@@ -15,12 +15,15 @@ import pytest
 FOLDERS = ("cli", "compute", "diagnostics", "estate", "faults", "operations", "system")
 VARIANTS = frozenset(("plain", "awkward", "agent", "module", "alone", "with the module"))
 TABLES = (
+    "test_attach_failures.py",
     "test_change_failures.py",
     "test_create_failures.py",
     "test_destroy_failures.py",
+    "test_detach_failures.py",
     "test_hosts_off_failures.py",
     "test_power_failures.py",
     "test_snapshot_failures.py",
+    "test_volume_failures.py",
 )
 ROWS = 5  # of the failure tables, one row of so many
 MANY = 16  # inputs of one test, of which an eighth is taken in tests/faults/test_more_*

@@ -14,7 +14,12 @@ from libcloud_ovm3.errors import InvalidArgument
 
 _MODES = ("r", "w", "r!", "w!")
 _DEVICE = re.compile("(?:xvd|hd|sd)([a-z]{1,3})[0-9]*")
-_MAPPER = re.compile("/dev/mapper/3([0-9a-f]{16}|[0-9a-f]{32})", re.IGNORECASE)
+# udev's wwn links of 16 digits that begin with 6 have only half of the WWID.
+_WWID_PATH = re.compile(
+    "/dev/(?:mapper/3|disk/by-id/(?:dm-uuid-mpath|scsi)-3)([0-9a-f]{16}|[0-9a-f]{32})"
+    "|/dev/disk/by-id/wwn-0x([1235][0-9a-f]{15}|6[0-9a-f]{31})",
+    re.IGNORECASE,
+)
 _SCHEME = re.compile("[a-z0-9]+(:[a-z0-9]+)?")
 _REPOSITORIES = "/OVS/Repositories/"
 
@@ -49,8 +54,10 @@ class DiskEntry:
         A relative path of a ``phy`` starts at /dev (xend.md 7).
         """
         if self.location.startswith("/"):
-            return _tidy(self.location)
-        return _tidy(f"/dev/{self.location}") if self.scheme == "phy" and self.location else None
+            return tidy_path(self.location)
+        return (
+            tidy_path(f"/dev/{self.location}") if self.scheme == "phy" and self.location else None
+        )
 
     @property
     def is_cdrom(self) -> bool:
@@ -96,9 +103,8 @@ class DiskEntry:
 
     @property
     def wwid(self) -> str | None:
-        """The WWID of a multipath device, without the leading 3, as the Manager shows it."""
-        found = _MAPPER.fullmatch(self.path or "")
-        return found[1].lower() if found else None
+        """The WWID in its path, without the leading 3, as the Manager shows it."""
+        return wwid_in_path(self.path or "")
 
     @property
     def is_understood(self) -> bool:
@@ -170,6 +176,13 @@ def _scheme(name: str) -> tuple[str, str]:
     return scheme, location
 
 
-def _tidy(path: str) -> str:
+def wwid_in_path(path: str) -> str | None:
+    """The WWID in a path, lower case, without the leading 3; None if the path names none."""
+    found = _WWID_PATH.fullmatch(path)
+    return (found[1] or found[2]).lower() if found else None
+
+
+def tidy_path(path: str) -> str:
+    """An absolute path without ``//``, ``.`` and ``..``."""
     # normpath keeps two leading slashes, as POSIX requires; for the host they are one.
     return "/" + posixpath.normpath(path).lstrip("/")

@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from libcloud_ovm3.agent import chunks
-from libcloud_ovm3.agent.call_kinds import Kind
-from libcloud_ovm3.agent.codec import Fault
-from libcloud_ovm3.agent.connection import AgentConnection
+from libcloud_ovm3.agent.block_devices import HostDevice, read_devices
+from libcloud_ovm3.agent.hostmodule_answers import has_missing, require_all
+from libcloud_ovm3.agent.hostmodule_calls import PREFIX, Struct
 from libcloud_ovm3.agent.hostmodule_types import (
     AgentReadings,
     Aside,
@@ -24,17 +24,15 @@ from libcloud_ovm3.agent.hostmodule_types import (
     FileRange,
     Holder,
     Identity,
-    Reader,
     RepositoryFiles,
 )
+from libcloud_ovm3.agent.vm_changes import VMChanges
 from libcloud_ovm3.errors import AgentFault, InvalidArgument, MalformedResponse
 
-API: Final = 1  # the module's number that this client was written for
+API: Final = 2  # the module's number that this client was written for
 NAME: Final = "libcloud-ovm3"  # what ``libcloud_version`` says beside the number
-_PREFIX = "libcloud_"
 _FAULTS = "libcloud_ovm3_host."
 
-Struct = dict[str, Any]
 Path = str | bytes
 
 # The agent's own reads that libcloud_read_agent calls -> the type of their response.
@@ -80,11 +78,8 @@ def is_absent(fault: AgentFault) -> bool:
     return not fault.kind.startswith(_FAULTS)
 
 
-class HostModule:
+class HostModule(VMChanges):
     """The host module in one host's agent."""
-
-    def __init__(self, connection: AgentConnection) -> None:
-        self._connection = connection
 
     # ------------------------------------------------------------------ the module
 
@@ -127,9 +122,9 @@ class HostModule:
         missing: Exception | None = None
         for name in functions:
             try:
-                answers[name] = self._answer_of(name, entries.get(name))
+                answers[name] = self._answer(name, entries.get(name), AGENT_READS.get(name, object))
             except (AgentFault, MalformedResponse) as error:
-                missing = error if _has_missing(entries.get(name)) else missing
+                missing = error if has_missing(entries.get(name)) else missing
         return AgentReadings(api, answers, reader.unlisted(entries.get("list_vms")), missing)
 
     def repository(self, repository_id: str) -> RepositoryFiles:
@@ -166,7 +161,7 @@ class HostModule:
         function, answer = self._read("domains")
         reader = self._reader(function)
         struct = reader.struct(answer)
-        self._require_all(function, struct, reader, "xend does not report them")
+        require_all(self._connection, reader, function, struct, "xend does not report them")
         return reader.structs(struct.get("domains"))
 
     def free_space(self) -> list[Struct]:
@@ -177,6 +172,11 @@ class HostModule:
         """Which block backends and loop devices hold which file, also of unlisted domains."""
         function, answer = self._read("file_holders")
         return self._reader(function).holders(answer)
+
+    def block_devices(self) -> tuple[HostDevice, ...]:
+        """The host's disks, multipath devices, logical volumes and partitions (API 2)."""
+        function, answer = self._read("block_devices")
+        return read_devices(self._reader(function), answer)
 
     def identify(self, paths: Sequence[Path]) -> tuple[Identity, ...]:
         """Which file each of these absolute paths leads to on the host, links followed.
@@ -227,12 +227,22 @@ class HostModule:
         try:
             chunk = chunks.encode(data)
         except ValueError as error:
-            raise InvalidArgument(f"{_PREFIX}write_file: {error}") from None
+            raise InvalidArgument(f"{PREFIX}write_file: {error}") from None
         self._write("write_file", client, operation, name, offset, chunk)
 
     def truncate_file(self, client: str, operation: str, path: Path, size_bytes: int) -> None:
         """Change the size of a file."""
         self._write("truncate_file", client, operation, path, size_bytes)
+
+    def grow_file(
+        self, client: str, operation: str, path: Path, from_bytes: int, to_bytes: int
+    ) -> None:
+        """Make a file larger, never smaller (API 2). It may be repeated safely.
+
+        :raises AgentFault: of kind ``...Conflict`` if it has neither of these sizes, or another
+            request is changing its size.
+        """
+        self._write("grow_file", client, operation, path, from_bytes, to_bytes)
 
     def rename_file(self, client: str, operation: str, path: Path, new_path: Path) -> None:
         """Rename a file within its mount; never overwrites."""
@@ -272,7 +282,12 @@ class HostModule:
     def start_job(
         self, client: str, operation: str, kind: str, source: Path, target: Path = ""
     ) -> Struct:
-        """Start a ``copy``, ``sparse_copy`` or ``md5``; the operation is the job's id."""
+        """Start a ``copy``, ``sparse_copy``, ``clone`` (API 2) or ``md5``; the operation is the
+        job's id.
+
+        :raises AgentFault: of kind ``...Failed`` for a ``clone`` where the file system cannot share
+            blocks: then nothing was created.
+        """
         return self._struct(*self._write("start_job", client, operation, kind, source, target))
 
     def job_status(self, mount: str, job_id: str) -> Struct:
@@ -348,62 +363,3 @@ class HostModule:
         return (
             self._reader(function).typed("the response", answer, bytes).decode("utf-8", "replace")
         )
-
-    # ------------------------------------------------------------------ calling
-
-    def _read(self, name: str, *arguments: Any) -> tuple[str, Any]:
-        return self._call(name, arguments, "read")
-
-    def _write(self, name: str, *arguments: Any) -> tuple[str, Any]:
-        return self._call(name, arguments, "write")
-
-    def _call(self, name: str, arguments: tuple[Any, ...], kind: Kind) -> tuple[str, Any]:
-        function = _PREFIX + name
-        return function, self._connection.call(function, *arguments, kind=kind)
-
-    def _reader(self, function: str) -> Reader:
-        def malformed(what: str) -> MalformedResponse:
-            address = str(self._connection.address)
-            text = f"{address}: {function}: not as documented: {what}"
-            return MalformedResponse(text, host=address, function=function)
-
-        return Reader(malformed)
-
-    def _struct(self, function: str, answer: Any) -> Struct:
-        return self._reader(function).struct(answer)
-
-    def _structs(self, function: str, answer: Any) -> list[Struct]:
-        return self._reader(function).structs(answer)
-
-    # ------------------------------------------------------------------ answers within answers
-
-    def _answer_of(self, function: str, entry: Any) -> Any:
-        """The answer of one of the agent's functions."""
-        if function == "list_vms" and isinstance(entry, dict) and "missing" in entry:
-            self._require_all(function, entry, self._reader(function), str(entry.get("fault")))
-            entry = {"answer": entry.get("answer")}
-        return self._answer(function, entry, AGENT_READS.get(function, object))
-
-    def _answer(self, function: str, entry: Any, kind: type) -> Any:
-        reader = self._reader(function)
-        struct = reader.struct(entry)
-        if "fault" in struct:
-            fault = Fault(1, reader.key(struct, "fault", str))
-            raise self._connection.error_of(fault, function)
-        return reader.typed("answer", struct.get("answer"), kind)
-
-    def _require_all(self, function: str, struct: Struct, reader: Reader, why: str) -> None:
-        missing = reader.key(struct, "missing", list)
-        if missing:
-            text = f"{why} (also not one by one: {', '.join(map(_shown, missing))})"
-            raise self._connection.error_of(Fault(1, text), function)
-
-
-def _has_missing(entry: Any) -> bool:
-    return isinstance(entry, dict) and bool(entry.get("missing"))
-
-
-def _shown(missing: Any) -> str:
-    if isinstance(missing, dict):
-        return f"{missing.get('name')}: {missing.get('error')}"
-    return str(missing)

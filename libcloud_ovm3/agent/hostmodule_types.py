@@ -353,6 +353,7 @@ class Reader:
             self.key(struct, "type", str),
             self.key(struct, "size_bytes", int),
             float(modified),
+            self.optional(struct, "used_bytes", int),
         )
 
     def document(self, value: object) -> Document:

@@ -79,6 +79,16 @@ def _read_any(text: str | bytes) -> dict[str, Any]:
     return config
 
 
+def repeated(text: str | bytes) -> list[str]:
+    """The names that are assigned more than once; :func:`parse` returns the last value.
+
+    :raises InvalidArgument: The file is not valid Python.
+    """
+    assigned = [node for node in _tree(text, "exec").body if isinstance(node, ast.Assign)]
+    names = [one.id for node in assigned for one in node.targets if isinstance(one, ast.Name)]
+    return sorted({name for name in names if names.count(name) > 1})
+
+
 def literal(text: str | bytes) -> Any:
     """Read one printed Python value, such as ``ovs-agent-db dump_db`` prints.
 

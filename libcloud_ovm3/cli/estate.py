@@ -109,6 +109,7 @@ def add(
         check_name(name)
         path = estates_path()
         changing.require_new(path, read_estates().estates, name)
+        changing.require_writable()  # before anybody is asked
         given = trust_arguments(**trust)
         default_port = parse_port(port or DEFAULT_PORT)
         addresses = list(dict.fromkeys(parse_address(host, default_port) for host in hosts))

@@ -185,12 +185,17 @@ def _vnc(options: VncOptions) -> dict[str, Any]:
 
 
 def to_image(image: Image, driver: NodeDriver) -> NodeImage:
-    """A template or an ISO. ``extra``: ``kind``, ``repository_id``, ``repository``, ``path``."""
+    """A template or an ISO.
+
+    ``extra``: ``kind``, ``repository_id``, ``repository``, ``path``, ``size_bytes`` (of a disk
+    image or an ISO; None: not known, as always without the host module).
+    """
     extra = {
         "kind": image.kind,
         "repository_id": image.repository.id,
         "repository": image.repository.record.alias,
         "path": image.path,
+        "size_bytes": image.size_bytes,
     }
     return NodeImage(image.id, image.name, driver, extra=extra)
 

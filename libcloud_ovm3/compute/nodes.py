@@ -85,18 +85,22 @@ class Nodes(OVM3Base):
         ex_tags: object = None,
         ex_userdata: object = None,
     ) -> Node:
-        """Create a VM from a raw template and start it. Blocks while the disk is copied.
+        """Create a VM from a template and start it. Blocks while its disks are copied.
+
+        Of a template with a ``vm.cfg``, such as Oracle VM Manager makes, all disks are copied and
+        the settings taken over; network cards get new MAC addresses. Of a disk image a
+        paravirtualized VM without network cards is made.
 
         :param name: Its display name. (required)
         :type name: ``str``
 
         :param size: The size, or the id of a built-in one. Used are its ``ram`` in MB, its
-            ``extra["cpus"]`` (1 if absent), and its ``disk`` in GB: 0 is the size of the template.
-            Less is an error. More is not supported yet: the disk gets the size of the template,
-            with a warning. (required)
+            ``extra["cpus"]`` (1 if absent), and its ``disk`` in GB, of the first disk: 0 is the
+            size of the template. Less is an error. More needs the host module: without it the disk
+            gets the size of the template, with a warning. (required)
         :type size: :class:`NodeSize` or ``str``
 
-        :param image: A raw template, or its id. (required)
+        :param image: A template, or its id. (required)
         :type image: :class:`NodeImage` or ``str``
 
         :param location: The host, or its id. (default: the one with the most free memory)

@@ -27,17 +27,18 @@ UNLISTED = "the agent does not list its directory, so no operation on it is poss
 VIRTUAL_MACHINES, TEMPLATES, ASSEMBLIES = "VirtualMachines", "Templates", "Assemblies"
 
 _CREATING = re.compile(r"creating [0-9a-f]{32}(?: ([^/]+))?")
+_BETWEEN = ", "  # the names of files in it; none has this (plan_vm.py)
 # Files of a pool file system whose image lies in a repository's export (agent-behaviour 4).
 _NO_VM = frozenset({"ovspoolfs.img", ".ovspoolfs", ".generic_fs_stamp"})
 
 
-def creating(operation: str, disk: str) -> str:
+def creating(operation: str, disks: Sequence[str]) -> str:
     """The description of a VM while it is being created (design.md, rule 2).
 
     :param operation: The id of the creating operation, 32 hex digits.
-    :param disk: The name of the file that will be its disk.
+    :param disks: The names of the files that will be its disks.
     """
-    return f"creating {operation} {disk}"
+    return f"creating {operation} {_BETWEEN.join(disks)}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -95,10 +96,10 @@ class Definition:
         return bool(_CREATING.fullmatch(self.get_text("OVM_description")))
 
     @property
-    def unfinished_disk(self) -> str | None:
-        """The name of the future disk that the description of an unfinished VM contains."""
+    def unfinished_disks(self) -> tuple[str, ...]:
+        """The names of the future disks that the description of an unfinished VM contains."""
         mark = _CREATING.fullmatch(self.get_text("OVM_description"))
-        return mark[1] if mark else None
+        return tuple(mark[1].split(_BETWEEN)) if mark and mark[1] else ()
 
     @property
     def disks(self) -> tuple[DiskEntry, ...]:
@@ -245,6 +246,13 @@ def read_templates(repositories: Sequence[Repository]) -> list[Definition]:
     """
     found, to_read = _came_with_listing(repositories, TEMPLATES)
     return found + [_template(repository, directory) for repository, directory in to_read]
+
+
+def read_template(repository: Repository, directory: str) -> Definition:
+    """The vm.cfg of one template: from the listing, else by one call."""
+    came = _came_with_listing([repository], TEMPLATES)[0]
+    found = next((one for one in came if one.directory == directory), None)
+    return found or _template(repository, directory)
 
 
 def _template(repository: Repository, directory: str) -> Definition:

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from libcloud_ovm3.agent.disk import DiskEntry
-from libcloud_ovm3.errors import Ovm3Error, PreconditionFailed
+from libcloud_ovm3.errors import AgentFault, MalformedResponse, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.disk_names import CREATING, parse_file_name
 from libcloud_ovm3.estate.disks import (
+    FileSize,
     FileSystem,
     disk_path,
     export_of,
@@ -17,7 +18,12 @@ from libcloud_ovm3.estate.disks import (
     mounted_file_system,
 )
 from libcloud_ovm3.estate.hosts import HostView, map_hosts
-from libcloud_ovm3.estate.repositories import Repository, with_module
+from libcloud_ovm3.estate.repositories import (
+    Repository,
+    is_listed,
+    list_whole,
+    with_module,
+)
 
 FOLDER = "VirtualDisks"
 
@@ -85,6 +91,17 @@ def read_disk_files(
         found += result[0]
         errors += result[1]
     return found, errors
+
+
+def sized(file: DiskFile) -> DiskFile:
+    """The same file with its sizes, as far as they are known.
+
+    :raises Ovm3Error: the host did not answer.
+    """
+    host = with_module(file.repository)
+    if host is not None:
+        return _sized_by_module(host, file.repository, [file])[0][0]
+    return _sized_by_plugin(file.repository, [file])[0][0]
 
 
 def _listed(repository: Repository, named: set[str]) -> list[DiskFile]:
@@ -172,6 +189,34 @@ def _sized_by_plugin(
             replace(one, size_bytes=size.size_bytes, used_bytes=size.used_bytes) if size else one
         )
     return sized, errors
+
+
+def read_size(
+    host: HostView, repository: Repository, path: str, system: FileSystem | None
+) -> FileSize | None:
+    """The size of a file among the virtual disks, as it is now; None: it is certainly not there.
+
+    :param system: what the storage plug-in of the host has mounted; used without the host module.
+    :raises Ovm3Error: it cannot be read, or is no regular file.
+    """
+    if host.module is not None:
+        try:
+            status = host.module.stat_file(path)
+        except AgentFault as fault:
+            if fault.kind.endswith(".NotFound"):
+                return None
+            raise
+        size, used, kind = (status.get(key) for key in ("size_bytes", "used_bytes", "type"))
+        if kind != "file" or not isinstance(size, int) or not isinstance(used, int):
+            raise MalformedResponse(f"{host.label}: {path} is no file with a size: {status!r}")
+        return FileSize(size, used)
+    if not is_listed(list_whole(host, repository.id), path):
+        return None
+    assert system is not None, "without the module, the plug-in has to have mounted the export"
+    size_now = file_size(system, path)
+    if size_now is None:
+        raise MalformedResponse(f"{host.label}: {path} is listed, but its size is not reported")
+    return size_now
 
 
 def _mounted(repository: Repository) -> FileSystem | None:

@@ -64,16 +64,26 @@ def origin_key(volume_id: str) -> str:
     return uuid.uuid5(_ORIGINS, f"{repository.lower()}{slash}{path}").hex
 
 
+def require_name(name: object) -> None:
+    """Whether a volume or a snapshot can have this name.
+
+    :raises InvalidArgument: it cannot.
+    """
+    if not isinstance(name, str) or not name or name != name.strip() or not name.isprintable():
+        raise InvalidArgument(
+            f"name {name!r}: expected a text without control characters, and without blanks at "
+            f"its ends"
+        )
+    if len(name.encode()) > _LONGEST:
+        raise InvalidArgument(f"name {name!r} is too long: expected at most {_LONGEST} bytes")
+
+
 def file_name(what: DiskName) -> str:
     """The name of the file.
 
     :raises InvalidArgument: the name is empty, or too long for a file name.
     """
-    if not what.name or what.name != what.name.strip() or not what.name.isprintable():
-        raise InvalidArgument(
-            f"name {what.name!r}: expected a text without control characters, and without blanks "
-            f"at its ends"
-        )
+    require_name(what.name)
     text = f"{_quoted(what.name)}.{what.uuid}"
     if what.created is not None:
         text += f".snapshot.{what.origin}.{format_time(what.created)}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import posixpath
 import uuid
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from libcloud_ovm3.agent import documents
@@ -249,7 +249,7 @@ class Orphan:
     operation: str | None = None
 
 
-def _is_odd(file_name: str) -> bool:
+def is_odd(file_name: str) -> bool:
     """Whether the name may not be exact (bytes that are not UTF-8 were replaced), or is hidden."""
     return file_name.startswith(".") or bool({"?", "\ufffd"} & set(file_name))
 
@@ -267,7 +267,25 @@ def _unfinished(snapshot: EstateSnapshot) -> list[Orphan]:
         if repository.content is not None
         for name in repository.content.virtual_disks
         if _is_unfinished(name, repository.content.virtual_disks)
+    ] + [
+        Orphan(repository.id, path, False)
+        for repository in snapshot.repositories
+        for path in _unfinished_images(repository)
     ]
+
+
+def _unfinished_images(repository: Repository) -> Iterator[str]:
+    """The files of images that are not complete (:mod:`.images`)."""
+    folders = repository.content.templates if repository.content else ()
+    isos = repository.content.isos if repository.content else ()
+    files = {file for one in folders for file in one.files}
+    for one in folders:
+        if f"vm.cfg{CREATING}" in one.files and "vm.cfg" not in one.files:
+            yield from (f"{repository.path}/Templates/{one.name}/{file}" for file in one.files)
+        else:
+            some = (file for file in one.files if _is_unfinished(file, files))
+            yield from (f"{repository.path}/Templates/{file}" for file in some)
+    yield from (f"{repository.path}/ISOs/{file}" for file in isos if _is_unfinished(file, isos))
 
 
 def orphans(estate: Estate, snapshot: EstateSnapshot) -> list[Orphan]:
@@ -281,7 +299,7 @@ def orphans(estate: Estate, snapshot: EstateSnapshot) -> list[Orphan]:
     """
     usage = read_disk_usage(snapshot)
     unused = [
-        Orphan(repository.id, disk_path(repository, name), not (usage.unread or _is_odd(name)))
+        Orphan(repository.id, disk_path(repository, name), not (usage.unread or is_odd(name)))
         for repository in snapshot.repositories
         if repository.content is not None
         for name in repository.content.virtual_disks

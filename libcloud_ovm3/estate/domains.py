@@ -41,12 +41,14 @@ class BlockDevice:
     :ivar path: the file or device of the host behind it; None: an empty drive, or unknown.
     :ivar mode: ``r``, ``w`` or ``w!``; "" if it is unknown.
     :ivar is_cdrom: whether it is a CD drive.
+    :ivar uname: what is behind it as a vm.cfg has it, ``file:/OVS/…/x.img``; "" as for ``path``.
     """
 
     device: str
     path: str | None
     mode: str
     is_cdrom: bool
+    uname: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,14 @@ class Domain:
     def files(self) -> frozenset[str]:
         """The names of all files that its record may refer to, including those of ``disks``."""
         return names_in([self.parts, self.disks])
+
+    @property
+    def macs(self) -> tuple[str, ...]:
+        """The MAC addresses of its network cards, in lower case, sorted."""
+        sections = self.parts[0] if self.parts else None
+        cards = sections.get("vif") if isinstance(sections, dict) else None
+        listed = cards if isinstance(cards, list) else [cards]
+        return tuple(sorted(str(one.get("mac")).lower() for one in listed if isinstance(one, dict)))
 
     @property
     def label(self) -> str:
@@ -195,7 +205,8 @@ def _block_devices(record: dict[str, Any]) -> tuple[tuple[BlockDevice, ...], str
 
 def _block_device(device: dict[str, Any], path: str | None) -> BlockDevice:
     name, _, use = str(device.get("dev") or "").partition(":")
-    return BlockDevice(name, path, str(device.get("mode") or ""), "cdrom" in use.lower())
+    is_cdrom, uname = "cdrom" in use.lower(), str(device.get("uname") or "")
+    return BlockDevice(name, path, str(device.get("mode") or ""), is_cdrom, uname)
 
 
 def _vnc(record: dict[str, Any]) -> VncEndpoint | None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from libcloud_ovm3 import agent
@@ -194,7 +194,7 @@ def _obstacles(answers: Sequence[HostHolders], definition: Definition) -> list[s
             reasons.append(f"what holds its disks {where} is unknown: {answer.error}{_WITHOUT}")
             continue
         try:
-            known = _identities(answer, answers, definition)
+            known = _identities(answer, answers, definition.disks)
         except Ovm3Error as error:
             reasons.append(f"what its disks lead to {where} is unknown: {error}{_WITHOUT}")
             continue
@@ -204,7 +204,7 @@ def _obstacles(answers: Sequence[HostHolders], definition: Definition) -> list[s
             if holder.uuid == definition.uuid:
                 reasons.append(f"{holder.who} {where} belongs to this VM, so it is running")
                 continue
-            for disk in _held_disks(holder, definition, known):
+            for disk in _held_disks(holder, definition.disks, known):
                 shared = disk.is_shared and holder.mode == "w!"
                 by_hand = holder.kind == "loop" and disk.is_read_only  # an ISO, mounted in Domain-0
                 if not (shared or by_hand or (holder.mode or "w").startswith("r")):
@@ -221,16 +221,16 @@ _Known = Sequence[Mapping[str, "Identity"]]
 
 
 def _identities(
-    answer: HostHolders, answers: Sequence[HostHolders], definition: Definition
+    answer: HostHolders, answers: Sequence[HostHolders], disks: Sequence[DiskEntry]
 ) -> _Known:
-    """The files that the held paths and this definition's disks lead to on that host.
+    """The files that the held paths and these disks lead to on that host.
 
     If it cannot tell for paths in repositories (a stale mount, for example), other hosts are asked
     as well.
 
     :raises Ovm3Error: It did not answer.
     """
-    own = [d.path for d in definition.disks if d.path and not is_elsewhere(answer.host, d.path)]
+    own = [d.path for d in disks if d.path and not is_elsewhere(answer.host, d.path)]
     held = [holder.path for holder in answer.holders if holder.path and not holder.error]
     if answer.module is None or not own or not held:
         return []
@@ -245,9 +245,9 @@ def _identities(
     return found
 
 
-def _held_disks(holder: Holder, definition: Definition, known: _Known) -> Iterator[DiskEntry]:
-    """The disks of this definition that a holder may hold open."""
-    for disk in definition.disks:
+def _held_disks(holder: Holder, disks: Sequence[DiskEntry], known: _Known) -> Iterator[DiskEntry]:
+    """Those of these disks that a holder may hold open."""
+    for disk in disks:
         path = disk.path
         if path is None:
             continue
@@ -292,6 +292,66 @@ def _are_one(held: str, path: str, known: _Known) -> bool | None:
         return False
     is_unknown = any(one.error or other.error for one, other in pairs)
     return None if is_unknown and not is_name else is_name
+
+
+# ------------------------------------------------------------------ before and after an attachment
+
+
+def require_unheld(estate: Estate, hosts: Sequence[HostView], disk: DiskEntry) -> None:
+    """Before a disk is attached, wait until nothing holds it open, by whatever path, but what may
+    have it at the same time: as shared (``w!``), or for reading only, like this entry.
+
+    :raises PreconditionFailed: Something does, or a host module cannot tell.
+    """
+    deadline = estate.clock.now() + START_LIMIT
+    while reasons := _in_the_way(ask_holders(estate, hosts), disk):
+        if estate.clock.now() >= deadline:
+            raise PreconditionFailed(f"{disk.path} was not attached: {'; '.join(reasons)}")
+        estate.clock.sleep(POLL)
+
+
+def _in_the_way(answers: Sequence[HostHolders], disk: DiskEntry) -> list[str]:
+    reasons = []
+    for answer in answers:
+        where = f"on {answer.host.label}"
+        try:
+            known = _identities(answer, answers, [disk]) if answer.error is None else ()
+        except Ovm3Error as error:
+            reasons.append(f"what it leads to {where} is unknown: {error}{_WITHOUT}")
+            continue
+        if answer.error is not None:
+            reasons.append(f"what holds it open {where} is unknown: {answer.error}{_WITHOUT}")
+        reasons += [
+            f"{holder.who} {where} holds it open"
+            + (f" ({holder.error})" if holder.error else f" as {holder.path}")
+            for holder in answer.holders
+            if not (holder.state == _CLOSED or (holder.kind == "loop" and holder.domid is not None))
+            and not _goes_with(holder, disk)
+            and any(_held_disks(holder, [disk], known))
+        ]
+    return reasons
+
+
+def _goes_with(holder: Holder, disk: DiskEntry) -> bool:
+    """Whether a holder may have a file open beside this entry."""
+    if disk.is_read_only:  # a loop device without a domain: an ISO that is mounted by hand
+        return holder.kind == "loop" or (holder.mode or "w").startswith("r")
+    return disk.is_shared and holder.mode == "w!"
+
+
+def wait_let_go(estate: Estate, host: HostView, vm_id: str, path: str) -> str:
+    """Wait until no domain of a VM holds a file open on its host, if that has the module.
+
+    :return: What still holds it after the limit, or may; "": nothing.
+    """
+    deadline = estate.clock.now() + RELEASE_LIMIT
+    while True:
+        [answer] = ask_holders(estate, [host])
+        own = tuple(one for one in answer.holders if one.uuid == vm_id or one.path is None)
+        held = held_of([replace(answer, holders=own)], [path])
+        if not held or estate.clock.now() >= deadline:
+            return held.get(path, "")
+        estate.clock.sleep(POLL)
 
 
 # ------------------------------------------------------------------ one file, several names

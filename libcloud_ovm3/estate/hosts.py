@@ -76,6 +76,7 @@ class HostView:
     :ivar domains: The domains that it runs, as far as they could be read.
     :ivar repositories: Its records of repositories, mounted or not.
     :ivar module: Its host module; None if there is none that can be used.
+    :ivar module_api: The module's number; 0 if it did not say.
     :ivar answers: The agent's responses that the module brought, by function name (see
         :meth:`read`).
     :ivar notice: What is wrong with its module, and what to do.
@@ -99,6 +100,12 @@ class HostView:
     members_error: Ovm3Error | None = None
     repositories_error: Ovm3Error | None = None
     unlisted: tuple[str, ...] = ()
+    module_api: int = field(default=0, compare=False)
+
+    @property
+    def module2(self) -> HostModule | None:
+        """Its host module if that has the functions of API 2; else None."""
+        return self.module if self.module_api >= 2 else None
 
     @property
     def id(self) -> str:
@@ -235,6 +242,7 @@ def _view(estate: Estate, address: Address, asked: ModuleAnswers) -> HostView:
         domains_error=domains_error,
         repositories_error=repositories_error,
         unlisted=tuple(one for one in asked.unlisted if dashed(one)),
+        module_api=asked.api,
     )
 
 

@@ -158,6 +158,14 @@ def _are_one(addresses: Sequence[Address]) -> bool:
     return bool(common) and len({address.port for address in addresses}) == 1
 
 
+def off_at(off: Sequence[HostOff], ip: str) -> HostOff | None:
+    """The one of these hosts that has this IP address; None if none is known to have it."""
+    for one in off:
+        if ip and any(ip.lower() in _names_of(address.host) for address in one.addresses):
+            return one
+    return None
+
+
 def _not_found(
     name: str, hosts: Sequence[HostView], unreachable: Sequence[UnreachableHost]
 ) -> HostNotFound:

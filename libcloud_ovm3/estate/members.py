@@ -160,6 +160,7 @@ class ModuleAnswers:
 
     :ivar module: The module; None if there is none that can be used.
     :ivar answers: The agent's responses that it brought, by function name.
+    :ivar api: Its number; 0 if it did not say.
     :ivar notice: What is wrong with the module.
     :ivar unlisted: The domains that xenstore has and xend's list lacks (:class:`.AgentReadings`).
     :ivar missing: Why not all domains could be read (likewise).
@@ -170,6 +171,7 @@ class ModuleAnswers:
     notice: str | None = None
     unlisted: tuple[str, ...] = ()
     missing: Exception | None = None
+    api: int = 0
 
 
 def ask_module(estate: Estate, address: Address, functions: Sequence[str]) -> ModuleAnswers:
@@ -196,7 +198,13 @@ def ask_module(estate: Estate, address: Address, functions: Sequence[str]) -> Mo
     if not agent.hostmodule.fits(readings.api):
         estate.remember_missing_module(address, _misfit(address, readings.api))
         return ModuleAnswers(notice=_misfit(address, readings.api))
-    return ModuleAnswers(module, readings.answers, None, readings.unlisted or (), readings.missing)
+    return ModuleAnswers(
+        module,
+        readings.answers,
+        unlisted=readings.unlisted or (),
+        missing=readings.missing,
+        api=readings.api,
+    )
 
 
 def _without_answers(

@@ -237,13 +237,15 @@ def list_whole(view: HostView, repository_id: str) -> RepositoryContent:
 def is_listed(content: RepositoryContent, path: str) -> bool:
     """Whether a listing has a file of a virtual disk, an image or an ISO.
 
-    :param path: absolute, on the hosts. A template in a folder of its own and one that is not are
-        listed in the same way (agent-behaviour 4).
+    :param path: absolute, on the hosts. A disk image in ``Templates`` itself and one in a folder of
+        its own are listed in the same way (agent-behaviour 4).
     """
-    folder, name = path.split("/")[4:5], path.rpartition("/")[2]
-    if folder == ["Templates"]:
-        return any(name in one.files for one in content.templates)
-    return name in (content.isos if folder == ["ISOs"] else content.virtual_disks)
+    folder, *inner = path.split("/")[4:-1] or [""]
+    name = path.rpartition("/")[2]
+    if folder == "Templates":
+        owners = [one.name for one in content.templates if name in one.files]
+        return bool(owners) and (not inner or inner[0] in owners)
+    return name in (content.isos if folder == "ISOs" else content.virtual_disks)
 
 
 def _content(view: HostView, repository_id: str, text: str) -> RepositoryContent:

@@ -67,17 +67,19 @@ def read_disk_document(
 
 
 def read_ovsmeta(
-    module: HostModule, repository: Repository, folder: str
+    module: HostModule, repository: Repository, *folders: str
 ) -> tuple[dict[str, str], list[str]]:
-    """The names that a Manager gave to the files of a folder, by file name, and what went wrong.
+    """The names that a Manager gave to the files of some folders, by path relative to the
+    repository, and what went wrong.
 
-    It lies in the folder, or at the top of the repository (agent-behaviour 4): two reads.
+    They lie in each folder, or at the top of the repository (agent-behaviour 4): a read for each.
 
     :raises Ovm3Error: the host did not answer.
     """
     names: dict[str, str] = {}
     errors = []
-    for path in (f"{repository.path}/{_METADATA}", f"{repository.path}/{folder}/{_METADATA}"):
+    for place in ("", *folders):
+        path = "/".join(filter(None, (repository.path, place, _METADATA)))
         try:
             content = _json(module.read_file(path, 0, CHUNK_BYTES).data)
         except AgentFault as fault:
@@ -89,7 +91,7 @@ def read_ovsmeta(
         for name, entry in content.items():
             simple = entry.get("SIMPLE_NAME") if isinstance(entry, dict) else None
             if isinstance(simple, str) and simple.strip():
-                names[name] = simple
+                names |= {f"{folder}/{name}": simple for folder in ([place] if place else folders)}
     return names, errors
 
 
@@ -113,6 +115,5 @@ def read_names(repository: Repository, folder: str) -> tuple[dict[str, str], lis
             document, error = read_disk_document(host.module, repository)
         except Ovm3Error as failure:
             return {}, [f"repository {repository.id}: names of files cannot be read: {failure}"]
-        names = {f"{folder}/{name}": text for name, text in simple.items()} | document.names
-        return names, errors + ([error] if error else [])
+        return simple | document.names, errors + ([error] if error else [])
     return {}, []

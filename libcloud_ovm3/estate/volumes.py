@@ -16,15 +16,17 @@ from libcloud_ovm3.agent.disk import DiskEntry, parse_disk
 from libcloud_ovm3.agent.identifiers import undashed
 from libcloud_ovm3.errors import SearchIncomplete, VolumeNotFound
 from libcloud_ovm3.estate.definitions import Definition, read_assemblies, read_templates
-from libcloud_ovm3.estate.disk_files import FOLDER, DiskFile, name_of, read_disk_files
+from libcloud_ovm3.estate.disk_files import FOLDER, DiskFile, name_of, read_disk_files, sized
 from libcloud_ovm3.estate.disk_names import DiskName, origin_key, parse_file_name
 from libcloud_ovm3.estate.domains import BlockDevice
 from libcloud_ovm3.estate.members import Estate
+from libcloud_ovm3.estate.physical import Lun, PhysicalDisks, lun_key, read_luns
 from libcloud_ovm3.estate.simple_names import read_names
 from libcloud_ovm3.estate.states import VolumeState
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
 
 VIRTUAL, PHYSICAL = "virtual", "physical"
+_PHY = "phy:"  # the ids of physical disks
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,8 @@ class Volume:
     :ivar file: of a virtual disk.
     :ivar size_bytes: None: not known.
     :ivar attachments: the VMs that have it, in their vm.cfg or live.
-    :ivar named_by: templates and assemblies whose vm.cfg names it.
+    :ivar named_by: templates and assemblies whose vm.cfg names it; the Domain-0 of a host that
+        uses it.
     :ivar doubts: where the vm.cfg of a VM and its live domain disagree.
     :ivar origin: the id of the volume that it was made of; None: of none. If that volume is gone,
         the key that stands for it in file names.
@@ -132,12 +135,15 @@ class VolumeList:
 
     :ivar estate: the reading that they are made of.
     :ivar errors: what could not be read, besides the estate's own errors.
+    :ivar unread_hosts: the hosts whose physical disks could not be read, and why; also in
+        ``errors``.
     """
 
     estate: EstateSnapshot
     volumes: tuple[Volume, ...]
     snapshots: tuple[Snapshot, ...]
     errors: tuple[str, ...] = ()
+    unread_hosts: tuple[str, ...] = ()
 
     def volume(self, volume_id: str) -> Volume:
         """The volume with this id; the repository's id in any notation.
@@ -156,6 +162,7 @@ class VolumeList:
             if _comparable(one.id) == _comparable(wanted):
                 return one
         unread = self.estate.errors() + [host.unread for host in self.estate.hosts_off]
+        unread += self.unread_hosts if wanted.startswith(_PHY) else ()
         if unread:
             raise SearchIncomplete(
                 f"{what} {wanted!r} was not found, but not everything could be read: "
@@ -178,6 +185,19 @@ def read_volumes(estate: Estate, with_sizes: bool = True) -> VolumeList:
     return volumes_of(read_estate(estate), with_sizes)
 
 
+def read_volume(estate: Estate, volume_id: str) -> Volume:
+    """One volume, read anew with its own size only.
+
+    :raises VolumeNotFound: there is none.
+    :raises Ovm3Error: it, or its size, cannot be read.
+    """
+    volume = read_volumes(estate, with_sizes=False).volume(volume_id)
+    if volume.file is None:
+        return volume
+    file = sized(volume.file)
+    return replace(volume, file=file, size_bytes=file.size_bytes)
+
+
 def volumes_of(snapshot: EstateSnapshot, with_sizes: bool = True) -> VolumeList:
     """All volumes and snapshots of an estate that was read."""
     more = read_templates(snapshot.repositories) + read_assemblies(snapshot.repositories)
@@ -189,7 +209,9 @@ def volumes_of(snapshot: EstateSnapshot, with_sizes: bool = True) -> VolumeList:
         recorded, more_errors = read_names(repository, FOLDER)
         names |= {f"{repository.id}/{path}": name for path, name in recorded.items()}
         errors += more_errors
-    uses = _Uses(snapshot, more)
+    disks = read_luns(snapshot.hosts)
+    errors += [*disks.unread, *(f"{lun.id}: {doubt}" for lun in disks.luns for doubt in lun.doubts)]
+    uses = _Uses(snapshot, more, disks)
     marked = {one.path: parse_file_name(one.path.rpartition("/")[2]) for one in files}
     keys = {
         origin_key(one.id): one.id
@@ -207,12 +229,13 @@ def volumes_of(snapshot: EstateSnapshot, with_sizes: bool = True) -> VolumeList:
         for one in files
         if (mark := marked[one.path]) and mark.created is not None
     ]
-    volumes += _physical(entries, uses)
+    volumes += _physical(entries, disks, uses)
     return VolumeList(
         snapshot,
         tuple(sorted(volumes, key=lambda one: (one.name, one.id))),
         tuple(sorted(snapshots, key=lambda one: (one.created, one.id))),
         tuple(errors),
+        disks.unread,
     )
 
 
@@ -275,25 +298,30 @@ def _snapshot(
     return Snapshot(file.id, name, file, key, created, keys.get(key), tuple(users), tuple(lineage))
 
 
-def _physical(entries: Iterable[DiskEntry], uses: _Uses) -> list[Volume]:
-    """The physical disks that a vm.cfg or a live domain names."""
-    found: dict[str, Volume] = {}
+def _physical(entries: Iterable[DiskEntry], disks: PhysicalDisks, uses: _Uses) -> list[Volume]:
+    """The physical disks that a vm.cfg or a live domain names, and those that hosts see and do not
+    use themselves."""
+    paths = {lun.id: lun.path for lun in disks.luns if lun.is_free_for_vms and lun.path}
     for entry in entries:
-        if entry.is_cdrom or not entry.path or not entry.path.startswith("/dev/"):
-            continue
-        key = key_of_path(entry.path)
-        name = entry.path.rpartition("/")[2]
-        use = uses.of(key)
-        found[key] = Volume(
-            key,
-            name,
-            PHYSICAL,
-            entry.path,
-            attachments=use.attachments,
-            named_by=use.named_by,
-            doubts=use.doubts,
-        )
-    return list(found.values())
+        if not entry.is_cdrom and entry.path and entry.path.startswith("/dev/"):
+            paths[uses.key(entry.path)] = entry.path
+    luns = {lun.id: lun for lun in disks.luns}
+    return [_physical_volume(key, path, luns.get(key), uses) for key, path in paths.items()]
+
+
+def _physical_volume(key: str, path: str, lun: Lun | None, uses: _Uses) -> Volume:
+    use = uses.of(key)
+    own = tuple(f"Domain-0 of {text}" for text in lun.used_by) if lun else ()
+    return Volume(
+        key,
+        path.rpartition("/")[2],
+        PHYSICAL,
+        path,
+        size_bytes=lun.size_bytes if lun else None,
+        attachments=use.attachments,
+        named_by=use.named_by + own,
+        doubts=use.doubts,
+    )
 
 
 # ------------------------------------------------------------------ who has what
@@ -319,9 +347,12 @@ class _Use:
 
 
 class _Uses:
-    """Who has which file or device, by :func:`key_of_path`."""
+    """Who has which file or device, by :meth:`key`."""
 
-    def __init__(self, snapshot: EstateSnapshot, templates: Sequence[Definition]) -> None:
+    def __init__(
+        self, snapshot: EstateSnapshot, templates: Sequence[Definition], disks: PhysicalDisks
+    ) -> None:
+        self._disks = disks
         self._attachments: dict[str, list[Attachment]] = {}
         self._doubts: dict[str, list[str]] = {}
         self._named_by: dict[str, list[str]] = {}
@@ -330,7 +361,11 @@ class _Uses:
         for one in templates:
             for disk in one.disks:
                 if disk.path and not disk.is_cdrom:
-                    self._named_by.setdefault(key_of_path(disk.path), []).append(one.place)
+                    self._named_by.setdefault(self.key(disk.path), []).append(one.place)
+
+    def key(self, path: str) -> str:
+        """The id of the file or device at a path: with all names that hosts have for a device."""
+        return lun_key(path, self._disks) if path.startswith("/dev/") else key_of_path(path)
 
     def of(self, key: str) -> _Use:
         """Who has the file or device of this key."""
@@ -345,12 +380,12 @@ class _Uses:
         for definition in vm.definitions:
             for disk in definition.disks:
                 if disk.path and not disk.is_cdrom:
-                    place = (key_of_path(disk.path), disk.device)
+                    place = (self.key(disk.path), disk.device)
                     found[place] = Attachment(vm, disk.device, disk.mode, True, False)
         for live in vm.live:
             for device in live.domain.block_devices:
                 if device.path and not device.is_cdrom:
-                    place = (key_of_path(device.path), device.device)
+                    place = (self.key(device.path), device.device)
                     known = found.get(place) or Attachment(
                         vm, device.device, device.mode, False, True
                     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import tempfile
@@ -173,12 +174,37 @@ def _users_of(found: Estates, file: Path) -> list[str]:
     return users
 
 
+def require_writable() -> None:
+    """Check that the folder of the file can be written, or made. Nothing is made yet.
+
+    :raises OSError: It cannot.
+    """
+    folder = Path(os.path.realpath(estates_path())).parent
+    nearest = next(path for path in (folder, *folder.parents) if path.exists())
+    if not nearest.is_dir():
+        raise _not_writable(folder, errno.ENOTDIR)
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise _not_writable(folder, errno.EACCES)
+
+
+def _not_writable(folder: Path, number: int | None) -> OSError:
+    reason = os.strerror(number or errno.EIO)
+    return OSError(
+        f"estates cannot be saved in {folder}: {reason}: make this folder writable, or name the "
+        "folder above another one in XDG_CONFIG_HOME"
+    )
+
+
 @contextlib.contextmanager
 def _exclusive() -> Iterator[Path]:
     """The file itself, where a symbolic link to it leads, for this client alone."""
+    require_writable()
     file = Path(os.path.realpath(estates_path()))
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    lock = os.open(file.with_name("estates.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(file.with_name("estates.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise _not_writable(file.parent, error.errno) from error
     with os.fdopen(lock) as held:
         fcntl.flock(held, fcntl.LOCK_EX)  # another one holds it for milliseconds
         yield file

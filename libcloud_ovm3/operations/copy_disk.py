@@ -128,7 +128,10 @@ def _copy_by_job(
                 raise failed.with_state("there is no such file") from failed
             raise _in_doubt(operation, host, failed, target) from failed
     status = _wait_for_job(operation, host, module, job, target)
-    size = int(module.stat_file(target.path)["size_bytes"])
+    try:
+        size = int(module.stat_file(target.path)["size_bytes"])
+    except Ovm3Error as error:
+        raise _in_doubt(operation, host, error, target) from error
     if size != int(status["size_bytes"]):
         raise operation.incomplete(
             f"{target.path} has {size} bytes, and {status['size_bytes']} were copied",

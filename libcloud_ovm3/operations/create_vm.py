@@ -33,13 +33,19 @@ from libcloud_ovm3.estate.vms import VM, merge_vms, read_estate
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.operations.delete_files import delete_file
 from libcloud_ovm3.operations.destroy_vm import require_deleted
+from libcloud_ovm3.operations.grow_disk import grow
 from libcloud_ovm3.operations.plan_vm import VMPlan, listed, named
 from libcloud_ovm3.operations.start_vm import start_on
+from libcloud_ovm3.operations.template import DiskCopy
+from libcloud_ovm3.operations.vmcfg_values import differences
 from libcloud_ovm3.progress import waiting
 
 NAME_LIMIT = 30.0  # seconds for another client that makes the same name to give way
 NAME_POLL = 2.0
 NAME_READS = 3  # at least, however long each of them takes
+
+# Options without which a guest is another machine: the agent has to keep them as they are sent.
+_DECISIVE = ("builder", "boot", "bootloader", "kernel", "device_model", "OVM_domain_type", "vif")
 
 
 def create(plan: VMPlan) -> tuple[VM, list[str]]:
@@ -61,8 +67,10 @@ def create(plan: VMPlan) -> tuple[VM, list[str]]:
             _define(plan, notices)
             if not plan.spec.allow_same_name:
                 _require_own_name(plan)
-        with waiting(f"copying the disk of {vm} on {plan.host.label}", vm=plan.vm_id):
-            _copy(plan)
+        for copy in plan.contents.copies:
+            with waiting(f"copying the disk of {vm} on {plan.host.label}", vm=plan.vm_id):
+                _copy(plan, copy)
+        _grow(plan, notices)
         with waiting(f"configuring {vm} on {plan.host.label}", vm=plan.vm_id):
             definition = _configure(plan, notices)
     except (*NEVER_SENT, AgentFault, NameTaken, PreconditionFailed) as error:
@@ -80,38 +88,42 @@ def _not_completed(plan: VMPlan, error: Ovm3Error, details: str = "") -> Operati
     return plan.operation.incomplete(
         f"creating VM {plan.spec.name!r} was not completed: {error}{details and f'; {details}'}. "
         f"What may be left: node {plan.vm_id} (pending; destroy_node removes it) and its disk "
-        f"{plan.disk}",
-        left=(plan.vm_id, plan.disk),
+        f"{', '.join(plan.disks) or '(none)'}",
+        left=(plan.vm_id, *plan.disks),
         nodes=[plan.summary],
         **plan.where,
     )
 
 
 def _parameters(plan: VMPlan) -> dict[str, Any]:
-    """A paravirtual VM's options: the set that working clients send (agent-behaviour 6.1)."""
-    return {
-        "uuid": plan.vm_id,
-        "name": plan.directory,
-        "OVM_simple_name": plan.spec.name,
-        "OVM_description": plan.pending_description,
+    """Its options, of the template or a paravirtual VM's: at least the set that working clients
+    send (agent-behaviour 6.1)."""
+    paravirtual = {
         "OVM_domain_type": "xen_pvm",
-        "OVM_high_availability": False,
-        "OVM_cpu_compat_group": "",
-        "memory": plan.spec.memory_mb,
-        "vcpus": plan.spec.vcpus,
-        "maxvcpus": plan.spec.vcpus,
-        "cpu_weight": 27500,
-        "cpu_cap": 0,
         "bootloader": "/usr/bin/pygrub",
         "bootargs": "",
         "extra": "",
         "guest_os_type": "Other Linux",
+        "vif": [],
+        "vfb": ["type=vnc,vncunused=1,vnclisten=127.0.0.1,keymap=en-us"],
+    }
+    return {
+        "OVM_high_availability": False,
+        "OVM_cpu_compat_group": "",
+        "cpu_weight": 27500,
+        "cpu_cap": 0,
         "on_poweroff": "destroy",
         "on_reboot": "restart",
         "on_crash": "restart",
+        **(plan.contents.settings or paravirtual),
+        "uuid": plan.vm_id,
+        "name": plan.directory,
+        "OVM_simple_name": plan.spec.name,
+        "OVM_description": plan.pending_description,
+        "memory": plan.spec.memory_mb,
+        "vcpus": plan.spec.vcpus,
+        "maxvcpus": plan.spec.vcpus,
         "disk": [],
-        "vif": [],
-        "vfb": ["type=vnc,vncunused=1,vnclisten=127.0.0.1,keymap=en-us"],
     }
 
 
@@ -173,7 +185,8 @@ def _read_back(plan: VMPlan, description: str) -> VMConfig:
 
 def _compared(plan: VMPlan, is_: VMConfig, description: str) -> list[tuple[str, Any, Any]]:
     """What a definition says, and what it should say."""
-    disks = [] if description else [plan.disk]
+    disks = [] if description else list(plan.contents.entries)
+    taken_over = plan.contents.settings
     return [
         ("the name", is_.simple_name, plan.spec.name),
         ("the uuid", is_.uuid, plan.vm_id),
@@ -181,7 +194,12 @@ def _compared(plan: VMPlan, is_: VMConfig, description: str) -> list[tuple[str, 
         ("the description", is_.description, description),
         ("the memory", is_.memory_mb, plan.spec.memory_mb),
         ("vcpus", is_.vcpus, plan.spec.vcpus),
-        ("the disks", [disk.path for disk in is_.disks], disks),
+        ("the disks", is_.values.get("disk"), disks),
+        *(
+            (f"the option {key}", is_.values.get(key), taken_over[key])
+            for key in differences(taken_over, is_.values)
+            if key in _DECISIVE and key in taken_over
+        ),
     ]
 
 
@@ -232,21 +250,21 @@ def _gives_way(other: VM, vm_id: str) -> bool:
     return other.state is State.PENDING and not other.live and other.id > vm_id
 
 
-def _copy(plan: VMPlan) -> None:
-    """Step 2: the disk. After a failure the listing helps only where the disk is not there: half a
+def _copy(plan: VMPlan, copy: DiskCopy) -> None:
+    """Step 2: a disk. After a failure the listing helps only where the disk is not there: half a
     copy looks complete.
     """
     try:
-        doors.copy_file(plan.host, plan.template, plan.disk)
+        doors.copy_file(plan.host, copy.source, copy.target)
     except AgentFault as fault:
-        if _is_listed(plan, fault, "virtual_disks", posixpath.basename(plan.disk)):
+        if _is_listed(plan, fault, "virtual_disks", posixpath.basename(copy.target)):
             raise _not_completed(plan, fault, "the disk is there, perhaps incomplete") from fault
         raise fault.with_state("there is no such file") from fault
-    copied = size_bytes(plan.system, plan.disk)
-    if copied != plan.template_bytes:
+    copied = size_bytes(plan.system, copy.target)
+    if copied != copy.size_bytes:
         raise AgentFault(
-            f"{plan.host.label}: copy_file reported success, but {plan.disk} has {copied} bytes "
-            f"instead of {plan.template_bytes}",
+            f"{plan.host.label}: copy_file reported success, but {copy.target} has {copied} bytes "
+            f"instead of {copy.size_bytes}",
             code=0,
             kind="",
             text="incomplete copy",
@@ -255,10 +273,30 @@ def _copy(plan: VMPlan) -> None:
         )
 
 
+def _grow(plan: VMPlan, notices: list[str]) -> None:
+    """Step 2b: the first disk gets its size, if that is more than the template's."""
+    if plan.grower is None or not plan.contents.copies:
+        return
+    first = plan.contents.copies[0]
+    if plan.disk_bytes == first.size_bytes:
+        return
+    try:
+        notices += grow(
+            plan.operation,
+            plan.grower,
+            plan.repository,
+            first.target,
+            first.size_bytes,
+            plan.disk_bytes,
+        )
+    except OperationIncomplete as error:
+        raise _not_completed(plan, error) from error
+
+
 def _configure(plan: VMPlan, notices: list[str]) -> Definition:
-    """Step 3: the disk, and no "creating" any more. All keys are sent: others may be dropped."""
-    disks = [f"file:{plan.disk},xvda,w"]
-    complete = _read_back(plan, plan.pending_description).changed(disk=disks, OVM_description="")
+    """Step 3: the disks, and no "creating" any more. All keys are sent: others may be dropped."""
+    pending = _read_back(plan, plan.pending_description)
+    complete = pending.changed(disk=list(plan.contents.entries), OVM_description="")
     failed: AgentFault | OutcomeUnknown | None = None
     try:
         doors.configure_vm(plan.host, plan.repository.id, plan.directory, complete.to_struct())
@@ -270,6 +308,12 @@ def _configure(plan: VMPlan, notices: list[str]) -> Definition:
         raise _not_configured(plan, failed, difference) from (failed or difference)
     if failed:
         notices.append(f"VM {plan.spec.name!r} is configured, although {failed}")
+    settings = plan.contents.settings
+    if lost := [key for key in differences(settings, config.values) if key in settings]:
+        notices.append(
+            f"VM {plan.spec.name!r}: the agent does not keep all options of the template as they "
+            f"are: {', '.join(lost)}"
+        )
     return Definition(plan.repository.id, plan.directory, config)
 
 
@@ -317,15 +361,17 @@ def _undo(plan: VMPlan, error: Ovm3Error) -> None:
     """
     try:
         content = list_whole(plan.host, plan.repository.id)
-        if posixpath.basename(plan.disk) in content.virtual_disks:
-            delete_file(plan.operation, plan.system, plan.repository, plan.disk)
+        for path in plan.disks:
+            if posixpath.basename(path) in content.virtual_disks:
+                delete_file(plan.operation, plan.system, plan.repository, path)
         if plan.directory in (folder.name for folder in content.virtual_machines):
             _withdraw(plan)
     except Ovm3Error as second:
         raise plan.operation.incomplete(
             f"creating VM {plan.spec.name!r} failed: {error}. Undoing it failed too: {second}. "
-            f"What may be left: node {plan.vm_id} (destroy_node removes it), disk {plan.disk}",
-            left=(plan.vm_id, plan.disk),
+            f"What may be left: node {plan.vm_id} (destroy_node removes it), disk "
+            f"{', '.join(plan.disks) or '(none)'}",
+            left=(plan.vm_id, *plan.disks),
             nodes=[plan.summary],
             **plan.where,
         ) from error

@@ -5,31 +5,33 @@ it once. A check that fails, or cannot be made, raises PreconditionFailed, and n
 an AgentFault or an OutcomeUnknown that comes out of here belongs to the call itself: it may have
 taken effect, and the operation reads the state back before it decides anything.
 
-No other file calls what changes something (tests/test_layout.py).
+No other file calls what changes something (tests/test_layout.py), but for definition_door.py, which
+has the longest of these functions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from libcloud_ovm3.agent.functions import NFS_PLUGIN
-from libcloud_ovm3.errors import AgentFault, OutcomeUnknown, PreconditionFailed
+from libcloud_ovm3.errors import PreconditionFailed
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.disks import FileSystem
 from libcloud_ovm3.estate.holders import require_free
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.hosts_off import HostOff, require_silent
 from libcloud_ovm3.estate.vms import EstateSnapshot
+from libcloud_ovm3.operations.definition_door import (
+    change_definition as change_definition,  # noqa: PLC0414 (called as doors.change_definition)
+)
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.preconditions import require_unchanged, verified_domain
 from libcloud_ovm3.operations.presence import read_presence
-from libcloud_ovm3.operations.vmcfg_changes import confirm, read_current, require_possible
-from libcloud_ovm3.operations.vmcfg_values import differences
 
 if TYPE_CHECKING:
-    from libcloud_ovm3.agent.config import VMConfig
     from libcloud_ovm3.agent.hostmodule import HostModule, Path
+    from libcloud_ovm3.estate.repositories import Repository
 
 RUNS, PAUSED = "2", "1"  # xend's own numbers of the state (xend.md 1.2)
 REBOOT_WAIT = 3  # what every client sends; its unit is not known (agent-behaviour 7.4)
@@ -167,56 +169,6 @@ def configure_vm(
     host.agent.xen.configure_vm(repository_id, directory, parameters, limit=limit)
 
 
-def change_definition(
-    operation: Operation,
-    host: HostView,
-    hosts: Sequence[HostView],
-    definition: Definition,
-    change: Callable[[VMConfig], VMConfig],
-    *,
-    defined_ids: Collection[str],
-    limit: float,
-    notices: list[str],
-    hosts_off: Sequence[HostOff] = (),
-) -> VMConfig:
-    """Change the vm.cfg of a VM, and with it the running VM's settings that have a setter: the only
-    way in which an existing definition is changed.
-
-    It is read again, has to be what it was read as in every option, and is sent as a whole, once.
-    Then it is read back: what was meant has arrived, nothing else has changed. Whether a running
-    VM has the change too is the caller's to read.
-
-    :param host: where the VM runs, or, of one that is stopped, any that has the repository mounted.
-    :param hosts: all hosts that answer.
-    :param definition: as the change was decided for.
-    :param change: makes the new vm.cfg of the current one; pure.
-    :param defined_ids: the uuids of all definitions (see :func:`.matches`).
-    :param limit: seconds for the response; a device of a running VM takes up to 100 s.
-    :param notices: gets notices for the user, such as a fault although the file has the change: of
-        a running VM, its devices may lack it then.
-    :param hosts_off: those that the user says are off.
-    :return: the vm.cfg as it is now. Nothing is sent if ``change`` changes nothing.
-    :raises PreconditionFailed: it is not what it was, its name on this host is not this VM's alone,
-        or not everything in it would stay as it is. Nothing was sent.
-    :raises AgentFault: the agent refused; the file is as it was.
-    :raises OperationIncomplete: the request was sent, and the file does not show the change (yet).
-    """
-    verified_domain(host, definition, defined_ids)
-    before = read_current(host, definition)
-    wanted = change(before)
-    if not differences(before.values, wanted.values):
-        return before
-    require_possible(definition, before, wanted)
-    failed: AgentFault | OutcomeUnknown | None = None
-    try:
-        host.agent.xen.configure_vm(
-            definition.repository_id, definition.directory, wanted.to_struct(), limit=limit
-        )
-    except (AgentFault, OutcomeUnknown) as error:
-        failed = error
-    return confirm(operation, host, definition, before, wanted, failed, notices)
-
-
 def delete_vm(
     operation: Operation, host: HostView, definition: Definition, snapshot: EstateSnapshot
 ) -> None:
@@ -259,14 +211,15 @@ def copy_file(host: HostView, source: str, target: str) -> None:
     host.agent.linux.copy_file(source, target, True)
 
 
-def create_file(system: FileSystem, path: str, size_bytes: int) -> None:
+def create_file(system: FileSystem, path: str, size_bytes: int, kind: str = "File") -> None:
     """Create a sparse file through the storage plug-in, which faults if it exists (9.4).
 
     :param path: absolute, on the host.
+    :param kind: ``File`` or ``Directory``.
     """
     ss, fs = system.structs(state=2)
     system.host.agent.storageplugin.storage_plugin_create(
-        NFS_PLUGIN, ss, fs, path, "File", size_bytes
+        NFS_PLUGIN, ss, fs, path, kind, size_bytes
     )
 
 
@@ -275,6 +228,36 @@ def create_file_by_module(
 ) -> None:
     """Create a sparse file through the host module, which faults if it exists."""
     module.create_file(operation.client, operation.id, path, size_bytes)
+
+
+def write_file(operation: Operation, module: HostModule, path: Path, data: bytes) -> None:
+    """Write the content of a file that this operation has created, from its beginning.
+
+    :param data: at most ``chunks.CHUNK_BYTES`` long.
+    """
+    module.write_file(operation.client, operation.id, path, 0, data)
+
+
+def grow_file(
+    operation: Operation, module: HostModule, path: Path, before: int, size_bytes: int
+) -> None:
+    """Make a file larger, if it has the size that was read; what is in it stays."""
+    module.grow_file(operation.client, operation.id, path, before, size_bytes)
+
+
+def write_document(
+    operation: Operation,
+    module: HostModule,
+    repository: Repository,
+    name: str,
+    version: int,
+    content: bytes,
+) -> None:
+    """Write a version of a document, the one after what was read.
+
+    :raises AgentFault: of kind ``...Conflict`` if another writer was first.
+    """
+    module.write_document(operation.client, operation.id, repository.path, name, version, content)
 
 
 def start_job(

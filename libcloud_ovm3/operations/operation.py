@@ -12,7 +12,8 @@ from libcloud_ovm3.estate.members import Estate
 CLIENT = "libcloud-ovm3"  # what the host module's log and its records call this client
 
 
-def _new_id() -> str:
+def new_id() -> str:
+    """The id of an operation."""
     return uuid.uuid4().hex
 
 
@@ -29,7 +30,7 @@ class Operation:
     """
 
     estate: Estate
-    id: str = field(default_factory=_new_id)
+    id: str = field(default_factory=new_id)
     client: str = CLIENT
 
     def incomplete(

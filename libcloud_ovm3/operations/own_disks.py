@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
 from libcloud_ovm3.estate.definitions import Definition
+from libcloud_ovm3.estate.disk_names import parse_file_name
 from libcloud_ovm3.estate.disks import DiskUsage, disk_path, name_has_uuid, read_disk_usage
 from libcloud_ovm3.estate.holders import is_elsewhere, same_files
 from libcloud_ovm3.estate.repositories import Repository, with_module
@@ -26,8 +27,9 @@ def find_own_disks(snapshot: EstateSnapshot, vm: VM) -> tuple[Disks, list[str]]:
     """Its own disks that nobody else uses, and notices on all the others.
 
     Its own are those that its vm.cfg names, by repository and path, and whose file name has its
-    uuid; of a VM whose creation was not completed, the one that its description names. That it
-    uses them itself while it is live does not count: it is powered off first.
+    uuid, but no volumes, which were created for themselves; of a VM whose creation was not
+    completed, those that its description names. That it uses them itself while it is live does
+    not count: it is powered off first.
     """
     usage = read_disk_usage(snapshot)
     own: Disks = []
@@ -49,8 +51,8 @@ def find_own_disks(snapshot: EstateSnapshot, vm: VM) -> tuple[Disks, list[str]]:
             kept[path] = "it is a physical disk"
         elif path in unclear:
             kept[path] = "the meaning of its entry in vm.cfg is unclear"
-        elif not name_has_uuid(name, vm.id):
-            kept[path] = "its file name does not contain this node's uuid"
+        elif why := _not_made_for(name, vm):
+            kept[path] = why
         elif repository is None:
             kept[path] = "no repository lists it among its virtual disks"
         elif not repository.is_clear:
@@ -60,11 +62,22 @@ def find_own_disks(snapshot: EstateSnapshot, vm: VM) -> tuple[Disks, list[str]]:
         else:
             own.append((repository, path))
     for path, (_, name) in listed.items():
-        if path in media and name_has_uuid(name, vm.id):
+        if _not_made_for(name, vm):
+            continue
+        if path in media:
             kept[path] = "it is a medium in a CD drive"
-        elif name_has_uuid(name, vm.id) and path not in named:
+        elif path not in named:
             kept[path] = "its file name contains this node's uuid, but its vm.cfg does not name it"
     return own, [f"{path} was kept: {why}" for path, why in sorted(kept.items())]
+
+
+def _not_made_for(file_name: str, vm: VM) -> str | None:
+    """Why a disk that a VM has was not made for it, by its name; None: it was."""
+    if parse_file_name(file_name) is not None:  # even if the volume's own name has the uuid in it
+        return "it is a volume (destroy_volume deletes it)"
+    if not name_has_uuid(file_name, vm.id):
+        return "its file name does not contain this node's uuid"
+    return None
 
 
 def require_disks(snapshot: EstateSnapshot, vm: VM, paths: Iterable[str]) -> None:
@@ -88,9 +101,8 @@ def _named_disks(snapshot: EstateSnapshot, vm: VM) -> list[str]:
     definition = vm.definition
     named = [disk.path for disk in definition.disks if disk.path and not disk.is_cdrom]
     repository = repository_of(snapshot, definition)
-    content, unfinished = repository.content, definition.unfinished_disk
-    if unfinished and content is not None and unfinished in content.virtual_disks:
-        named.append(disk_path(repository, unfinished))
+    there = repository.content.virtual_disks if repository.content else ()
+    named += [disk_path(repository, one) for one in definition.unfinished_disks if one in there]
     return list(dict.fromkeys(named))
 
 
@@ -116,7 +128,7 @@ def find_users(snapshot: EstateSnapshot, disks: Disks) -> dict[str, str]:
     for repository, path in disks:
         why = why_used(usage, posixpath.basename(path))
         try:
-            why = why or _why_linked(repository, path, usage)
+            why = why or why_linked(repository, path, usage)
         except Ovm3Error as error:
             why = f"whether other names lead to it is unknown: {error}"
         if why:
@@ -124,10 +136,14 @@ def find_users(snapshot: EstateSnapshot, disks: Disks) -> dict[str, str]:
     return users
 
 
-def _why_linked(repository: Repository, path: str, usage: DiskUsage) -> str | None:
+def why_linked(
+    repository: Repository, path: str, usage: DiskUsage, with_hard_links: bool = True
+) -> str | None:
     """Who reaches it by a link, another mount, or another name; where a module can tell.
 
     What one host has not mounted another one may have, and a link there may lead to it.
+
+    :param with_hard_links: whether a second name counts although nothing is known to use it.
     """
     others = set(usage.paths)
     for host in repository.mounted_on:
@@ -136,7 +152,7 @@ def _why_linked(repository: Repository, path: str, usage: DiskUsage) -> str | No
         [identity] = host.module.identify([path])
         if identity.error or identity.is_missing:
             return f"what it leads to is unknown: {identity.error or 'it is missing'}"
-        if identity.links is not None and identity.links > 1:
+        if with_hard_links and identity.links is not None and identity.links > 1:
             return f"it has {identity.links} names (hard links)"
         found = same_files(host, host.module, [path], sorted(others))[path]
         if found:

@@ -75,15 +75,19 @@ def choose_host(
 
 
 def choose_for_new(
-    snapshot: EstateSnapshot, repository_id: str, memory_mb: int, host_id: str | None = None
+    snapshot: EstateSnapshot,
+    repository_ids: Sequence[str],
+    memory_mb: int,
+    host_id: str | None = None,
 ) -> tuple[HostView, str]:
     """The host with the most free memory for a new VM, and an id for it that prefers this host:
     later starts go there too.
 
+    :param repository_ids: of those that the host has to have mounted.
     :return: the host, and the VM's dashed uuid.
     :raises PreconditionFailed: as :func:`choose_host`.
     """
-    able = _with_room(snapshot, [repository_id], memory_mb, host_id)
+    able = _with_room(snapshot, repository_ids, memory_mb, host_id)
     best, _ = max(able, key=lambda pair: -1 if pair[1] is None else pair[1])
     hosts = [host for host, _ in able]
     ids = (str(uuid.uuid4()) for _ in range(_TRIES))

@@ -10,18 +10,20 @@ from typing import Any
 
 from libcloud_ovm3.errors import InvalidArgument, NameTaken, PreconditionFailed
 from libcloud_ovm3.estate.definitions import creating
-from libcloud_ovm3.estate.disks import FileSystem, disk_path
+from libcloud_ovm3.estate.disks import FileSystem
 from libcloud_ovm3.estate.hosts import HARDWARE, HostView
 from libcloud_ovm3.estate.hosts_off import HostOff
-from libcloud_ovm3.estate.images import image_of, locate, require_raw
+from libcloud_ovm3.estate.images import image_of, require_template
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
+from libcloud_ovm3.operations.disk_sizes import GIB, size_in_bytes
+from libcloud_ovm3.operations.grow_disk import host_that_grows
 from libcloud_ovm3.operations.mount_export import mounted_export
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.placement import choose_for_new
+from libcloud_ovm3.operations.template import Contents, contents, read_content
 
-_GIB = 2**30
 _NOT_IN_NAMES = ("Cc", "Cs", "Zl", "Zp")  # control characters, surrogates, line separators
 
 
@@ -29,8 +31,8 @@ _NOT_IN_NAMES = ("Cc", "Cs", "Zl", "Zp")  # control characters, surrogates, line
 class VMSpec:
     """What a new VM is to be.
 
-    :ivar image_id: of a raw template, ``<repository id>/<relative path>``.
-    :ivar disk_gb: the smallest disk size that is acceptable; 0: the template's own size.
+    :ivar image_id: of a template, ``<repository id>/<relative path>``.
+    :ivar disk_gb: the smallest size of the first disk that is acceptable; 0: the template's own.
     :ivar host_id: where to start it; None: on the host with the most free memory.
     :ivar allow_same_name: whether another VM may have the same name.
     :ivar start: whether it is started.
@@ -53,7 +55,9 @@ class VMPlan:
     :ivar host: where the VM is created and started.
     :ivar hosts: all that could be read.
     :ivar system: the storage plug-in's file system of the repository.
-    :ivar template: its path on the hosts.
+    :ivar contents: what the VM gets from the template.
+    :ivar disk_bytes: the size of its first disk; more than that of the template only if there is a
+        ``grower``, the host that makes the copy larger.
     :ivar vm_id: the dashed uuid of the VM.
     :ivar notices: for the user, before it is carried out.
     :ivar hosts_off: those that count as running nothing, because the user says so.
@@ -65,8 +69,9 @@ class VMPlan:
     hosts: tuple[HostView, ...]
     repository: Repository
     system: FileSystem
-    template: str
-    template_bytes: int
+    contents: Contents
+    disk_bytes: int
+    grower: HostView | None
     vm_id: str
     notices: tuple[str, ...]
     hosts_off: tuple[HostOff, ...] = ()
@@ -82,15 +87,14 @@ class VMPlan:
         return self.vm_id.replace("-", "")
 
     @property
-    def disk(self) -> str:
-        """The path of its disk on the hosts."""
-        extension = posixpath.splitext(self.template)[1] or ".img"
-        return disk_path(self.repository, self.directory + extension)
+    def disks(self) -> tuple[str, ...]:
+        """The paths of its disks on the hosts."""
+        return tuple(copy.target for copy in self.contents.copies)
 
     @property
     def pending_description(self) -> str:
         """Its description while it is created."""
-        return creating(self.operation.id, posixpath.basename(self.disk))
+        return creating(self.operation.id, [posixpath.basename(path) for path in self.disks])
 
     @property
     def where(self) -> dict[str, Any]:
@@ -110,11 +114,17 @@ def make_plan(estate: Estate, spec: VMSpec) -> VMPlan:
     snapshot = read_estate(estate, HARDWARE)
     _require_free_name(snapshot, spec)
     image = image_of(snapshot.repositories, spec.image_id, snapshot.errors())
-    require_raw(image)
-    host, vm_id = choose_for_new(snapshot, image.repository.id, spec.memory_mb, spec.host_id)
+    require_template(image)
+    content = read_content(snapshot, image)
+    host, vm_id = choose_for_new(snapshot, content.repository_ids, spec.memory_mb, spec.host_id)
     system = mounted_export(host, image.repository)
-    template, template_bytes = locate(image, system)
-    size_notices = _require_disk_size(spec, template_bytes)
+    directory = vm_id.replace("-", "")
+    given, notices = contents(snapshot, system, content, directory, spec.memory_mb)
+    grower = host_that_grows(image.repository)
+    disk_bytes = 0
+    if given.copies:  # the first disk is the system's
+        disk_bytes, more = _disk_bytes(spec, given.copies[0].size_bytes, grower)
+        notices += more
     return VMPlan(
         operation=operation,
         spec=spec,
@@ -122,10 +132,11 @@ def make_plan(estate: Estate, spec: VMSpec) -> VMPlan:
         hosts=snapshot.hosts,
         repository=image.repository,
         system=system,
-        template=template,
-        template_bytes=template_bytes,
+        contents=given,
+        disk_bytes=disk_bytes,
+        grower=grower,
         vm_id=vm_id,
-        notices=(*snapshot.errors(), *snapshot.notices(), *size_notices),
+        notices=(*snapshot.errors(), *snapshot.notices(), *notices),
         hosts_off=snapshot.hosts_off,
     )
 
@@ -175,20 +186,28 @@ def listed(vms: list[VM]) -> str:
     return ", ".join(f"{vm.id} ({vm.state.value})" for vm in vms)
 
 
-def _require_disk_size(spec: VMSpec, template_bytes: int) -> list[str]:
-    """Notices for the user, if the disk will not have the size that is asked for.
+def _disk_bytes(
+    spec: VMSpec, template_bytes: int, grower: HostView | None
+) -> tuple[int, list[str]]:
+    """The size that the disk will have, and notices for the user.
 
-    :raises InvalidArgument: the template is larger than that.
+    Where no host can make it larger it stays as large as the template, as before there was a host
+    module: a program that asks for more gets a notice, not an error.
+
+    :raises InvalidArgument: the template is larger than what is asked for.
     """
-    disk_bytes = spec.disk_gb * _GIB
-    if 0 < disk_bytes < template_bytes:
+    if not spec.disk_gb:
+        return template_bytes, []
+    wanted, notices = size_in_bytes(spec.disk_gb)
+    if wanted < template_bytes:
         raise InvalidArgument(
             f"size.disk {spec.disk_gb} GB is smaller than the template, which has "
-            f"{template_bytes / _GIB:.1f} GB"
+            f"{template_bytes / GIB:.1f} GB"
         )
-    if disk_bytes > template_bytes:
-        return [
-            f"the disk has the template's {template_bytes / _GIB:.1f} GB, not size.disk's "
-            f"{spec.disk_gb} GB: growing a disk is not supported yet"
+    if grower is None and wanted > template_bytes:
+        return template_bytes, [
+            f"the disk has the template's {template_bytes / GIB:.1f} GB, not size.disk's "
+            f"{spec.disk_gb} GB: making it larger needs the host module on a host that has the "
+            f"repository mounted (`ovm3 host install`)"
         ]
-    return []
+    return wanted, notices

@@ -74,7 +74,7 @@ def snapshot_disk(
         if running:
             notices = _copy_paused(operation, found, volume, running, source, target)
         else:
-            notices = _copy_idle(operation, found, volume, source, target)
+            notices = copy_idle(operation, found, volume, source, target)
     return _made(operation, target), notices
 
 
@@ -105,7 +105,7 @@ def _has(vm: VM, volume: Volume) -> bool:
 # ------------------------------------------------------------------ nobody writes to it
 
 
-def _copy_idle(
+def copy_idle(
     operation: Operation, found: VolumeList, volume: Volume, source: Place, target: Place
 ) -> list[str]:
     """Copy it while no VM runs with it; look again afterwards.
@@ -194,9 +194,10 @@ def _discarded(operation: Operation, host: HostView, target: Place, why: Ovm3Err
 
     :raises OperationIncomplete: it is left, with its mark.
     """
-    copy = DiskFile(target.repository, target.path, is_creating=True)
     try:
-        delete_disk(operation, copy, target.path)
+        snapshot = read_estate(operation.estate)
+        delete_disk(operation, snapshot, target.repository, target.path, target.path)
+        remove_mark(operation, host, target.repository, target.path + CREATING)
     except Ovm3Error as error:
         raise operation.incomplete(
             f"{why}; so the copy is not a snapshot, and it could not be deleted: {error}. It stays "

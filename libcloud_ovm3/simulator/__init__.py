@@ -5,7 +5,8 @@ other packages. ``docs/simulator.md`` lists what it simulates and what it does n
 
 Rooms, each importing only from those after it: ``server`` (HTTPS, ports, fault injection), ``dom0``
 (the host module's environment), ``agent`` (the agent's functions), ``xend`` (domains), and the
-shared modules of this folder. ``simulator``, ``root``, ``seeds`` and ``layouts`` use all of them.
+shared modules of this folder. ``simulator``, ``controls``, ``root``, ``seeds`` and ``layouts`` use
+all of them.
 """
 
 from __future__ import annotations

@@ -11,6 +11,12 @@ class Stopped(Exception):
     """The simulator or the host stops during a call: the connection closes without a response."""
 
 
+class Killed(BaseException):
+    """A process of the host module is killed at this point, by a test's hook or by the loss of
+    power. Not an Exception, so that the module cannot catch it.
+    """
+
+
 class AgentFault(Exception):
     """A fault of the agent.
 

@@ -6,7 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,7 @@ class Settings:
     core_dump_seconds: float = 10.0
     agent_restart_seconds: float = 1.5
     bridge_seconds: float = 1.5
+    shares_blocks: bool = False
 
     @property
     def old(self) -> bool:
@@ -92,6 +93,7 @@ class SimulatedHost:
     :ivar busy_until: Until then xend's global lock is held, besides by domains that wait.
     :ivar peers: All hosts of the simulator. They share one lock, which is never held while waiting.
     :ivar stale: Mount points whose files fault with "Stale NFS file handle".
+    :ivar processes: The pids of the host module's changes that go on.
     :ivar clock_offset: How many seconds its clock is ahead of the simulator's.
     """
 
@@ -128,6 +130,7 @@ class SimulatedHost:
         self._log_lock = threading.Lock()
         self._deferred = threading.local()
         self.stale: set[str] = set()
+        self.processes: set[str] = set()
         self._pid = 2000 + 1000 * index
         saved = state.load(self.folder / "host.json") or new
         self.uuid: str = saved["uuid"]
@@ -159,9 +162,9 @@ class SimulatedHost:
             "ignores_requests": sorted(self.ignores_requests),
             "faults": sorted(self.faults),
             "busy_until": self.busy_until,
-            "domains": [asdict(domain) for domain in self.domains],
-            "transfers": [asdict(transfer) for transfer in self.transfers],
-            "mounts": {at: asdict(mount) for at, mount in self.mounts.items()},
+            "domains": [vars(domain) for domain in self.domains],
+            "transfers": [vars(transfer) for transfer in self.transfers],
+            "mounts": {at: vars(mount) for at, mount in self.mounts.items()},
             "repository_db": self.repository_db,
         }
         state.save(self.folder / "host.json", values)

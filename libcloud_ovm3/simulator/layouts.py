@@ -15,7 +15,7 @@ from typing import Any
 
 from libcloud_ovm3.simulator import network, vmcfg
 from libcloud_ovm3.simulator.host import SimulatedHost
-from libcloud_ovm3.simulator.seeds import add_vm, manager_id, sparse_file
+from libcloud_ovm3.simulator.seeds import add_lun, add_vm, manager_id, sparse_file
 
 LAYOUTS = ("plain", "manager", "cloudstack")
 #: The owner that CloudStack's plug-in always sets (agent-behaviour.md 3).
@@ -98,7 +98,8 @@ def _manager(hosts: list[SimulatedHost]) -> None:
     system = repository.disk("System.img (16)")  # two files may have the same display name
     add("windows", 1, [f"file:{system},xvda,w", f"file:{iso},xvdb:cdrom,r"], **HVM)
     shared = [f"file:{repository.disk('votes')},xvdb,w!"]
-    luns = [physical_disk(hosts, number) for number in (1, 2, 3)]
+    wwids = [f"6006016011223300aa00bb11cc22dd{number:02x}" for number in (1, 2, 3)]
+    luns = [add_lun(hosts, wwid, DISK_BYTES, None) for wwid in wwids]
     for lun, letter in zip(luns, "cgf", strict=True):  # slot n is letter n; the order is arbitrary
         shared.append(f"phy:{lun},xvd{letter},w!")
     for number in (0, 1):
@@ -153,19 +154,6 @@ def _write_names(repository: _Repository) -> None:
         gone = f"{manager_id('12')}.img"
         entries[gone] = {"OBJECT_TYPE": kind, "SIMPLE_NAME": "deleted long ago"}
         (repository.share / folder / ".ovsmeta").write_text(json.dumps(entries, indent=1))
-
-
-def physical_disk(hosts: list[SimulatedHost], number: int) -> str:
-    """Create a LUN that all hosts see, a file under ``luns/``; return its path on the hosts."""
-    wwid = f"36006016011223300aa00bb11cc22dd{number:02x}"
-    luns = hosts[0].settings.root / "luns"
-    luns.mkdir(exist_ok=True)
-    sparse_file(luns / wwid, DISK_BYTES, wwid)
-    for host in hosts:
-        folder = host.folder / "disk" / "dev" / "mapper"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / wwid).hardlink_to(luns / wwid)  # a symbolic link would lead out of the tree
-    return f"/dev/mapper/{wwid}"
 
 
 def _cloudstack(hosts: list[SimulatedHost]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import secrets
 import uuid
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from libcloud_ovm3.simulator import network, vmcfg
+from libcloud_ovm3.simulator import luns, network, vmcfg
 from libcloud_ovm3.simulator.agent import ownership, repositories, storage
 from libcloud_ovm3.simulator.clock import Clock
 from libcloud_ovm3.simulator.errors import SimulatorError
@@ -94,6 +95,24 @@ def add_repository(
         repositories.mount_repository_fs(host, location, point)
         repositories.add_repository(host, location, point)
     return repo_id
+
+
+def add_lun(hosts: list[SimulatedHost], wwid: str | None, size: int, alias: str | None) -> str:
+    """See :meth:`Simulator.add_lun`."""
+    wwid = wwid or f"60060160{secrets.token_hex(12)}"
+    if not re.fullmatch("[1235][0-9a-f]{15}|6[0-9a-f]{31}", wwid):
+        raise SimulatorError(
+            f"wwid {wwid!r}: expected 32 lower-case hexadecimal digits that begin with 6, or 16 "
+            f"that begin with 1, 2, 3 or 5"
+        )
+    if not hosts:
+        raise SimulatorError(f"no host sees the LUN {wwid}")
+    file = hosts[0].settings.root / "luns" / f"3{wwid}"
+    file.parent.mkdir(exist_ok=True)
+    if not file.exists():  # further hosts may see it under another name
+        sparse_file(file, size, file.name)
+    devices = [luns.add(host, file, alias) for host in hosts]
+    return devices[0]
 
 
 def sparse_file(path: Path, size: int, content: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from libcloud_ovm3.agent import chunks
+from libcloud_ovm3.agent.block_devices import HostDevice
 from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.hostmodule import API, HostModule, api_label, fits, is_absent
 from libcloud_ovm3.agent.hostmodule_types import (
@@ -25,6 +26,7 @@ from libcloud_ovm3.agent.hostmodule_types import (
     Identity,
     VMCfg,
 )
+from libcloud_ovm3.agent.vm_changes import VMChange, VMReading
 from libcloud_ovm3.errors import AgentFault, InvalidArgument, MalformedResponse, ReadOnly
 
 from .conftest import PASSWORD
@@ -82,9 +84,25 @@ IDENTITIES = (
     Identity(b"/c\xe9", is_missing=True),
     Identity("/d", error="Stale NFS file handle"),
 )
+DEVICE = {
+    "device": "/dev/dm-0", "kind": "multipath", "names": ["/dev/mapper/a"], "wwid": "6006",
+    "size_bytes": 1 << 40, "slaves": ["/dev/sdb"], "holders": ["/dev/dm-1"],
+    "used_by": ["/dev/dm-1: mounted at /x"],
+}  # fmt: skip
+UNREADABLE = {**{key: DEVICE[key] for key in DEVICE if key != "size_bytes"}, "error": "EIO"}
+DEVICES = tuple(
+    HostDevice("/dev/dm-0", "multipath", ("/dev/mapper/a",), size, "6006", ("/dev/sdb",),
+               ("/dev/dm-1",), ("/dev/dm-1: mounted at /x",), error)
+    for size, error in ((1 << 40, None), (None, "EIO"))
+)  # fmt: skip
 VM_CFG = {"folder": "Templates", "directory": "t", "content": b"x"}
 PAGES = {"listing": {"answer": "<a/>"}, "vm_cfg": [], "after": ""}
 ASIDE = {"operation": "0" * 32, "path": "/x", "size_bytes": 1 << 40, "modified": 7}
+
+CHANGE = {
+    "state": "done", "operation": "1" * 32, "client": "me", "function": "configure_vm",
+    "host": "ovm-1", "host_uuid": "2" * 32, "address": "10.0.0.1", "digest": "0", "fault": "",
+}  # fmt: skip
 
 # method, arguments, what goes out, what comes, what that is
 CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
@@ -101,15 +119,20 @@ CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
     ("read_agent", (["list_vms"],), (["list_vms"],),
      {"api": 1, "answers": {"list_vms": {"answer": [], "new": 1}}},
      AgentReadings(1, {"list_vms": []})),
+    ("block_devices", (), (), [DEVICE, UNREADABLE], DEVICES),
     ("identify", (["/a", b"/c\xe9", "/d"],), (["/a", b"/c\xe9", "/d"],), FOUND, IDENTITIES),
     ("list_files", ("/p", b"c", 5), ("/p", b"c", 5), {"entries": [ENTRY], "after": ""},
      FilePage((FileEntry("x\ufffd", b"x\xe9", "file", 3, 7.0),), "")),
+    ("list_files", ("/p",), ("/p", "", 1000),
+     {"entries": [{**ENTRY, "used_bytes": 9}], "after": ""},
+     FilePage((FileEntry("x\ufffd", b"x\xe9", "file", 3, 7.0, 9),), "")),
     ("stat_file", (b"/caf\xe9",), (b"/caf\xe9",), {"type": "file"}, {"type": "file"}),
     ("read_file", ("/p", 2, 3), ("/p", 2, 3), {"size_bytes": 9, "chunk": CHUNK},
      FileRange(9, b"abc")),
     ("create_file", (*W, "/p", 1 << 40), (*W, "/p", 1 << 40), None, None),
     ("write_file", (*W, "/p\udce9", 9, b"abc"), (*W, b"/p\xe9", 9, CHUNK), None, None),
     ("truncate_file", (*W, "/p", 1), (*W, "/p", 1), None, None),
+    ("grow_file", (*W, "/p", 1, 2), (*W, "/p", 1, 2), None, None),
     ("rename_file", (*W, "/p", "/q"), (*W, "/p", "/q"), None, None),
     ("delete_file", (*W, "/p"), (*W, "/p"), None, None),
     ("set_aside", (*W, "/p"), (*W, "/p"), None, None),
@@ -121,6 +144,12 @@ CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
     ("list_documents", ("/m",), ("/m", "", 1000), {"names": ["n"], "after": "n"}, (["n"], "n")),
     ("read_document", ("/m", "n"), ("/m", "n"), DOC, Document(3, 4, b"\0\xff", "me", "1" * 32)),
     ("write_document", (*W, "/m", "n", 4, b"x"), (*W, "/m", "n", 4, b"x"), 4, 4),
+    ("read_vm", ("r", "d"), ("r", "d", ""), {"content": b"x", "digest": "0", "change": {}},
+     VMReading(b"x", "0", None, None, None)),
+    ("change_vm", (*W, "r", "d", "0", "configure_vm", [{"a": 1}]),
+     (*W, "r", "d", "0", "configure_vm", [{"a": 1}]), CHANGE, VMChange(**CHANGE)),
+    ("settle_vm", (*W, "r", "d", "1" * 32, True), (*W, "r", "d", "1" * 32, True), CHANGE,
+     VMChange(**CHANGE)),
     ("set_control_interface", (*W, "c0", "169.254.1.1", 16), (*W, "c0", "169.254.1.1", 16),
      None, None),
     ("check_port", ("10.0.0.1", 22, 3), ("10.0.0.1", 22, 3), "open", "open"),
@@ -222,6 +251,12 @@ def test_nothing_that_comes_ends_in_a_crash(answer: Any) -> None:
         ("read_file", ("/p", 0, 1), {"size_bytes": 1, "chunk": b"\0\0\0\1"}),
         ("read_document", ("/m", "n"), {**DOC, "content": "text"}),
         ("list_files", ("/p",), {"entries": [{**ENTRY, "modified": "7"}], "after": ""}),
+        ("list_files", ("/p",), {"entries": [{**ENTRY, "used_bytes": "7"}], "after": ""}),
+        ("block_devices", (), [{**UNREADABLE, "error": None}]),
+        ("block_devices", (), [{**DEVICE, "size_bytes": "7"}]),
+        ("block_devices", (), [{**DEVICE, "slaves": None}]),
+        ("block_devices", (), [{**DEVICE, "names": [7]}]),
+        ("block_devices", (), [{**DEVICE, "wwid": None}]),
         ("list_documents", ("/m",), {"names": [7], "after": ""}),
         ("identify", (["/a"],), FOUND),
         ("identify", (["/b"],), FOUND[:1]),
@@ -229,6 +264,12 @@ def test_nothing_that_comes_ends_in_a_crash(answer: Any) -> None:
         ("identify", (["/a"],), [{**FOUND[0], "inode": "-7"}]),
         ("identify", (["/a"],), [{"path": "/a"}]),
         ("identify", (["/a"],), [{"path": "/a", "error": 5}]),
+        ("read_vm", ("r", "d"), {"content": "text", "digest": "0", "change": {}}),
+        ("read_vm", ("r", "d"), {"content": b"x", "digest": "0"}),
+        ("read_vm", ("r", "d"), {"digest": "0", "change": {}}),
+        ("read_vm", ("r", "d"), {"content": b"x", "digest": "0", "change": {"state": "done"}}),
+        ("change_vm", (*W, "r", "d", "0", "f", [{}]), {**CHANGE, "state": None}),
+        ("settle_vm", (*W, "r", "d", "1" * 32, True), {**CHANGE, "fault": 7}),
         ("repository", ("r",), {**PAGES, "aside": None}),
         ("repository", ("r",), {**PAGES, "aside": [{}]}),
         ("repository", ("r",), {**PAGES, "aside": [{**ASIDE, "size_bytes": "7"}]}),

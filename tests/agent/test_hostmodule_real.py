@@ -29,6 +29,10 @@ def sim() -> Iterator[Simulator]:
 
 @pytest.fixture
 def module(sim: Simulator) -> HostModule:
+    return module_of(sim)
+
+
+def module_of(sim: Simulator) -> HostModule:
     host = sim.hosts[0]
     trust = HostTrust(pins=(host.fingerprint,))
     return HostModule(
@@ -52,7 +56,7 @@ def kind(caught: Any) -> str:
 def test_what_is_there(module: HostModule) -> None:
     assert module.version() == API
     functions = set(module.capabilities()["functions"])
-    methods = {f"libcloud_{name}" for name in vars(HostModule) if not name.startswith("_")}
+    methods = {f"libcloud_{name}" for name in dir(HostModule) if not name.startswith("_")}
     assert functions == methods
     listed = {f["name"] for one in module.get_api_services() for f in one.get("functions", [])}
     assert listed > methods | {"list_vms"}
@@ -71,6 +75,10 @@ def test_inventory(module: HostModule, sim: Simulator, mount: str) -> None:
     assert mount in {one["mount"] for one in module.free_space()}
     assert {one.kind for one in module.file_holders()} == {"vbd", "loop"}
     assert module.autostart_guests() == []
+    disks = {one.device: one for one in module.block_devices()}
+    assert disks.keys() == {"/dev/sda", "/dev/sda1", "/dev/sda2"}
+    assert disks["/dev/sda"].used_by == ("/dev/sda1: swap space", "/dev/sda2: mounted at /")
+    assert disks["/dev/sda"].error is None
 
 
 def test_a_guest_that_the_list_leaves_out(module: HostModule, sim: Simulator) -> None:
@@ -109,6 +117,7 @@ def test_files(module: HostModule, sim: Simulator, mount: str) -> None:
     while True:
         page = module.list_files(f"{mount}/VirtualDisks", after, 1)
         names += [entry.raw for entry in page.entries]
+        assert all(entry.used_bytes is not None for entry in page.entries)
         after = page.after
         if not after:
             break
@@ -174,6 +183,41 @@ def test_jobs(module: HostModule, sim: Simulator, mount: str) -> None:
     with pytest.raises(AgentFault) as caught:
         module.job_status(mount, cancelled)
     assert kind(caught) == "NotFound"
+
+
+def test_a_clone_where_file_systems_share_no_blocks(module: HostModule, mount: str) -> None:
+    job, source = new(), f"{mount}/ISOs/oracle-linux-6-boot.iso"
+    with pytest.raises(AgentFault, match="cannot share blocks") as caught:
+        module.start_job(ME, job, "clone", source, f"{mount}/ISOs/clone.iso")
+    assert kind(caught) == "Failed"
+    with pytest.raises(AgentFault) as caught:
+        module.job_status(mount, job)
+    assert kind(caught) == "NotFound"
+
+
+def test_a_clone() -> None:
+    with simulate(hosts=1, vms=0, host_module=True, shares_blocks=True) as sharing:
+        mount = f"/OVS/Repositories/{sharing.repository_id}"
+        source, target = (f"{mount}/Templates/{name}.raw" for name in ("oracle-linux-6", "clone"))
+        job = new()
+        for _ in range(2):  # a request that was repeated
+            done = module_of(sharing).start_job(ME, job, "clone", source, target)
+            assert (done["state"], done["done_bytes"]) == ("done", 64 << 20)
+        made = sharing.repository_path / "Templates"
+        assert (made / "clone.raw").read_bytes() == (made / "oracle-linux-6.raw").read_bytes()
+        assert (made / "clone.raw").stat().st_blocks * 512 < 1 << 20
+
+
+def test_a_file_that_grows(module: HostModule, sim: Simulator, mount: str) -> None:
+    disk = sim.repository_path / "VirtualDisks" / "grows.img"
+    disk.write_bytes(b"data")
+    path = f"{mount}/VirtualDisks/grows.img"
+    for _ in range(2):
+        module.grow_file(ME, new(), path, 4, 8192)
+        assert disk.read_bytes() == b"data".ljust(8192, b"\0")
+    with pytest.raises(AgentFault, match="it has 8192 bytes, not 4") as caught:
+        module.grow_file(ME, new(), path, 4, 9000)
+    assert kind(caught) == "Conflict"
 
 
 def test_documents(module: HostModule, mount: str) -> None:

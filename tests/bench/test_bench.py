@@ -69,6 +69,12 @@ def test_the_floor_with_the_module_asks_and_finds_the_same(tmp_path: Path) -> No
     assert figure.target == 2.0
 
 
+def test_copies_are_complete_and_sparse() -> None:
+    data, cp = figures.copying(size=1 << 30, data=1 << 20, rounds=1)
+    assert (data.target, data.at_least, cp.target) == (1.5, False, None)
+    assert min(data.value, cp.value) > 0
+
+
 @pytest.mark.long
 def test_starting() -> None:
     package, driver = figures.starting(rounds=1)
@@ -112,6 +118,8 @@ def test_the_page_shows_every_figure() -> None:
         "without the host module",
         "`ast.parse`",
         "agent calls",
+        "`sparse_copy`",
+        "`cp --sparse=always`",
         "`import libcloud_ovm3`",
         "`libcloud_ovm3.pth`",
     ]:

@@ -291,6 +291,18 @@ def test_a_password_for_a_name_is_saved_for_the_pool_s_address(
     assert "warning" not in invoke("vm", "list")[1]
 
 
+def test_a_folder_that_cannot_be_made_is_named_before_anybody_is_asked(pool: Simulator) -> None:
+    folder = "/dev/null/config"
+    for command in (("add", "lab", address(pool)), ("use", "lab")):
+        status, out = invoke("estate", *command, XDG_CONFIG_HOME=folder)
+        assert status == 1
+        assert out == (
+            f"Error: estates cannot be saved in {folder}/libcloud-ovm3: Not a directory: make this "
+            "folder writable, or name the folder above another one in XDG_CONFIG_HOME\n"
+        )
+    assert pool.connections == 0
+
+
 def test_what_old_hosts_need_is_saved(file: Path) -> None:
     with Simulator(hosts=1, speed=100, tls="1.0") as sim:
         status, out = invoke("estate", "add", "old", address(sim), "--yes",

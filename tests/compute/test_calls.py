@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -24,7 +25,8 @@ FORMULAS = {
 PUBLIC = {
     name
     for name in dir(OVM3NodeDriver)
-    if name.startswith(("list_", "ex_")) or name.endswith(("_node", "wait_until_running"))
+    if name.startswith(("list_", "ex_"))
+    or name.endswith(("_node", "_image", "_volume", "wait_until_running"))
     if getattr(OVM3NodeDriver, name).__module__.startswith("libcloud_ovm3")
 } - {"deploy_node"}
 
@@ -38,15 +40,20 @@ MODULE_SOUGHT = (
 )
 
 
+def template_of(node: Any) -> str:
+    return f"{node.extra['repository_id']}/Templates/oracle-linux-6.raw"
+
+
 def create(driver: Any, node: Any) -> None:
-    template = f"{node.extra['repository_id']}/Templates/oracle-linux-6.raw"
-    driver.create_node("new", driver.list_sizes()[0], template, node.extra["host_id"])
+    size, host = driver.list_sizes()[0], node.extra["host_id"]
+    driver.create_node("new", size, template_of(node), host)
 
 
 METHODS: dict[str, Callable[[Any, Any], Any]] = {
     "list_sizes": lambda driver, node: driver.list_sizes(),
     "list_locations": lambda driver, node: driver.list_locations(),
     "list_images": lambda driver, node: driver.list_images(),
+    "get_image": lambda driver, node: driver.get_image(template_of(node)),
     "list_nodes": lambda driver, node: driver.list_nodes(),
     "ex_get_node": lambda driver, node: driver.ex_get_node(node.id),
     "ex_get_node_details": lambda driver, node: driver.ex_get_node_details(node),
@@ -60,7 +67,25 @@ METHODS: dict[str, Callable[[Any, Any], Any]] = {
     "reboot_node": lambda driver, node: driver.reboot_node(node),
     "destroy_node": lambda driver, node: driver.destroy_node(node),
     "wait_until_running": lambda driver, node: driver.wait_until_running([node]),
+    "create_volume": lambda driver, node: driver.create_volume(1, "new"),
+    "destroy_volume": lambda driver, node: driver.destroy_volume(spare(driver)),
+    "ex_copy_volume": lambda driver, node: driver.ex_copy_volume(spare(driver), "copy"),
+    "ex_resize_volume": lambda driver, node: with_the_module(driver.ex_resize_volume, driver, 2),
+    "ex_rename_volume": lambda driver, node: with_the_module(driver.ex_rename_volume, driver, "b"),
 }
+ON_VOLUMES = ("destroy_volume", "ex_copy_volume", "ex_resize_volume", "ex_rename_volume")
+
+
+def spare(driver: Any) -> str:
+    """The volume that no node has."""
+    found: str = driver.spare
+    return found
+
+
+def with_the_module(action: Callable[[str, Any], Any], driver: Any, what: Any) -> None:
+    """An action that is refused, after reading, where no host has the module."""
+    with contextlib.suppress(PreconditionFailed):
+        action(spare(driver), what)
 
 
 def look_for_what_is_set_aside(driver: Any) -> None:
@@ -87,6 +112,7 @@ def test_calls_with_the_module(method: str) -> None:
     counted = count(method, True, hosts=3, vms=2)
     if method == "start_node":
         del counted["libcloud_identify"]  # one for each host that holds any file
+    counted["libcloud_job_status"] = min(counted["libcloud_job_status"], 1)  # until it is done
     check(method, True, 3, 2, counted, looks_in(counted, 3))
 
 
@@ -107,6 +133,8 @@ def count(method: str, host_module: bool, **options: Any) -> Counter[str]:
             driver.stop_node(node)
         if method == "reboot_node":
             sim.wait(61)
+        if method in ON_VOLUMES:
+            driver.spare = driver.create_volume(1, "spare").id
         sim.calls.clear()
         METHODS[method](driver, node)
         return Counter(calls_of(sim))

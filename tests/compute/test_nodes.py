@@ -137,7 +137,7 @@ def test_bad_input_is_refused_before_anything_changes(driver: Any, sim: Simulato
     assert fingerprints_of(sim.repository_path) == before
     with pytest.raises(InvalidArgument, match="ISO"):
         driver.create_node("iso", size, iso)
-    with pytest.warns(Ovm3Warning, match="not supported yet"):
+    with pytest.warns(Ovm3Warning, match="needs the host module"):
         driver.create_node("large", disk(1), template)
 
 
@@ -148,6 +148,28 @@ def test_a_disk_smaller_than_the_template_is_refused() -> None:
         with pytest.raises(InvalidArgument, match=r"smaller than the template.* 3\.0 GB"):
             driver.create_node("x", size, driver.list_images()[0])
         assert calls_of(sim, "create_vm") == []
+
+
+def test_a_disk_larger_than_the_template_grows_with_the_host_module() -> None:
+    # The host without the module creates the node, the other one makes its disk larger.
+    with simulate(hosts=2, vms=0, host_module=[1], template_bytes=1 << 20) as sim:
+        driver = driver_for(sim)
+        size = NodeSize("x", "x", 512, 1.5, None, 0.0, driver)
+        template, first = driver.list_images()[0], driver.list_locations()[0]
+        node = driver.create_node("large", size, template, first)
+        disk = sim.repository_path / node.extra["disks"][0].split("/", 4)[4]
+        source = sim.repository_path / template.id.partition("/")[2]
+        assert disk.stat().st_size == 3 << 29
+        with disk.open("rb") as file:
+            assert file.read(1 << 20) == source.read_bytes()
+        assert node.state == NodeState.RUNNING
+        assert calls_of(sim, "copy_file", "libcloud_grow_file", "configure_vm") == [
+            "copy_file",
+            "libcloud_grow_file",
+            "configure_vm",
+        ]
+        driver.destroy_node(node)
+        assert not disk.exists()
 
 
 def test_graceful_stop_has_a_limit_and_is_never_forced(driver: Any, sim: Simulator) -> None:

@@ -25,6 +25,7 @@ def sim() -> Iterator[Simulator]:
         for name in ("running", "stopped"):
             driver.create_node(name, driver.list_sizes()[0], driver.list_images()[0])
         driver.stop_node(driver.ex_get_node_by_name("stopped"))
+        driver.create_volume(1, "spare")
         simulator.wait(61)  # old enough for a reboot
         yield simulator
 
@@ -35,6 +36,10 @@ MODULE_READS = (
     "libcloud_file_holders",
     "libcloud_identify",
 )
+
+
+def spare(driver: Driver) -> Any:
+    return next(volume for volume in driver.list_volumes() if volume.name == "spare")
 
 
 def create(driver: Driver, running: Node, stopped: Node) -> Any:
@@ -48,6 +53,9 @@ CHANGES: dict[str, Callable[[Driver, Node, Node], Any]] = {
     "reboot_node": lambda driver, running, stopped: driver.reboot_node(running),
     "destroy_node, running": lambda driver, running, stopped: driver.destroy_node(running),
     "destroy_node, stopped": lambda driver, running, stopped: driver.destroy_node(stopped),
+    "create_volume": lambda driver, running, stopped: driver.create_volume(1, "new"),
+    "destroy_volume": lambda driver, running, stopped: driver.destroy_volume(spare(driver)),
+    "ex_copy_volume": lambda driver, running, stopped: driver.ex_copy_volume(spare(driver), "x"),
 }
 
 

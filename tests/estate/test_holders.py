@@ -39,7 +39,7 @@ PATH = "/OVS/Repositories/0004fb/VirtualDisks/one.img"
     ],
 )  # fmt: skip
 def test_who_holds_a_file(holder: Holder, who: str | None) -> None:
-    assert list(_holding([holder], PATH)) == ([who] if who else [])
+    assert list(_holding([holder], PATH, None)) == ([who] if who else [])
 
 
 # ------------------------------------------------------------------ before a start

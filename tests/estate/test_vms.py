@@ -13,6 +13,7 @@ from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.agent.documents import Server
 from libcloud_ovm3.errors import AmbiguousName, NodeNotFound, PreconditionFailed, SearchIncomplete
+from libcloud_ovm3.estate.definitions import creating
 from libcloud_ovm3.estate.disks import name_has_uuid
 from libcloud_ovm3.estate.domains import DomainList, read_domains
 from libcloud_ovm3.estate.hosts import HostView
@@ -116,8 +117,12 @@ def test_a_broken_definition_costs_only_its_own_state() -> None:
 def test_creating_is_exactly_our_own_mark() -> None:
     mark = "creating " + "0" * 32
     assert defined(uuid=ID, OVM_description=mark).is_creating
-    assert defined(uuid=ID, OVM_description=mark).unfinished_disk is None
-    assert defined(uuid=ID, OVM_description=f"{mark} x y.img").unfinished_disk == "x y.img"
+    assert creating("0" * 32, []) == mark
+    assert defined(uuid=ID, OVM_description=mark).unfinished_disks == ()
+    for disks in (["x y.img"], ["x.img", "x-2.raw"]):
+        found = defined(uuid=ID, OVM_description=creating("0" * 32, disks))
+        assert found.is_creating
+        assert found.unfinished_disks == tuple(disks)
     for text in ("", "creating a monument", mark + "x", "x " + mark, mark + " ../x.img"):
         assert not defined(uuid=ID, OVM_description=text).is_creating
 

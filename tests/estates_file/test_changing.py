@@ -220,6 +220,20 @@ def test_a_write_that_fails_leaves_the_file(folder: Path, monkeypatch: pytest.Mo
     assert files(folder) == ["estates.lock", "estates.yaml"]
 
 
+def test_a_folder_that_is_not_writable(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As far as the system says beforehand, and where it only finds out."""
+    expected = f"estates cannot be saved in {folder}: "
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "access", lambda path, mode: Path(path) != folder.parent.parent)
+        with pytest.raises(OSError, match=f"^{expected}Permission denied: make this folder"):
+            add_estate("lab", ENTRY, "pw", is_default=False)
+    assert not folder.parent.exists()
+    folder.mkdir(parents=True)
+    (folder / "estates.lock").mkdir()
+    with pytest.raises(OSError, match=f"^{expected}Is a directory: make this folder"):
+        use_estate("lab")
+
+
 def test_a_password_is_not_left_without_its_estate(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

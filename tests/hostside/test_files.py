@@ -1,5 +1,6 @@
 """Files: what is read, written, made, renamed, deleted."""
 
+import fcntl
 import os
 import resource
 
@@ -65,6 +66,16 @@ def test_pages_are_whole_and_in_order(host):
     assert [entry['type'] for entry in seen[-3:]] == ['file', 'directory', 'link']
 
 
+def test_what_a_sparse_file_takes_on_the_disk(host):
+    handle = open(host.path(FILE), 'w')
+    handle.write('data')
+    handle.truncate(1 << 30)
+    handle.close()
+    entry, = files.list_files(host, REPOSITORY, '', 3)['entries']
+    assert (entry['size_bytes'], entry['used_bytes']) == (1 << 30, used(host))
+    assert 0 < entry['used_bytes'] < 1 << 20
+
+
 def test_a_page_that_is_just_full_is_the_last_one(host):
     for name in '123':
         open(host.path(REPOSITORY) + '/' + name, 'w').close()
@@ -126,6 +137,49 @@ def test_zeros_over_data_are_written_and_over_holes_are_not(host):
     assert content_of(host)[:1 << 20] == ZERO * (1 << 20)
     assert used(host) < 1 << 16
     assert os.path.getsize(host.path(FILE)) == 8 << 20  # never cut off
+
+
+def grow(host, from_bytes, to_bytes):
+    return files.grow_file(host, WHO[0], WHO[1], FILE, from_bytes, to_bytes)
+
+
+def test_grown(host):
+    handle = open(host.path(FILE), 'w')
+    handle.write('data')
+    handle.close()
+    for _ in (1, 2):  # a repeated request
+        assert grow(host, 4, 1 << 30) is None
+        assert os.path.getsize(host.path(FILE)) == 1 << 30
+    assert used(host) < 1 << 17
+    assert content_of(host)[:6] == 'data\0\0'.encode('ascii')
+    assert 'grow_file' in host.said[0] and 'from 4 to' in host.said[0]
+
+
+@pytest.mark.parametrize('from_bytes, to_bytes', [(3, 9), (5, 9), (9, 10), (1, 3)])
+def test_a_file_of_another_size_stays(host, from_bytes, to_bytes):
+    files.create_file(host, WHO[0], WHO[1], FILE, 4)
+    problem = pytest.raises(errors.Conflict, grow, host, from_bytes, to_bytes).value
+    assert 'it has 4 bytes, not %d' % from_bytes in str(problem)
+    assert os.path.getsize(host.path(FILE)) == 4
+
+
+@pytest.mark.parametrize('from_bytes, to_bytes', [
+    (4, 4), (4, 3), (-1, 4), (4, 1 << 63), ('4', 5), (4, True)])
+def test_never_smaller(host, from_bytes, to_bytes):
+    files.create_file(host, WHO[0], WHO[1], FILE, 4)
+    with pytest.raises(errors.InvalidArgument):
+        grow(host, from_bytes, to_bytes)
+    assert os.path.getsize(host.path(FILE)) == 4
+
+
+def test_two_requests_do_not_change_the_size_at_once(host):
+    files.create_file(host, WHO[0], WHO[1], FILE, 4)
+    handle = os.open(host.path(FILE), os.O_RDWR)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    problem = pytest.raises(errors.Conflict, grow, host, 4, 9).value
+    assert 'another request' in str(problem)
+    os.close(handle)
+    assert grow(host, 4, 9) is None
 
 
 def test_truncated(host):

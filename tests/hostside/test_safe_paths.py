@@ -136,6 +136,7 @@ def calls(host, path, other):
         lambda: files.create_file(host, 'client', OPERATION, path, 7),
         lambda: files.write_file(host, 'client', OPERATION, path, 0, CHUNK),
         lambda: files.truncate_file(host, 'client', OPERATION, path, 1),
+        lambda: files.grow_file(host, 'client', OPERATION, path, 1, 2),
         lambda: files.rename_file(host, 'client', OPERATION, path, other),
         lambda: files.rename_file(host, 'client', OPERATION, other, path),
         lambda: files.delete_file(host, 'client', OPERATION, path),

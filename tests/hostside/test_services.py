@@ -84,17 +84,20 @@ CALLS = {
     'get_api_services': (), 'domains': (), 'addresses': (), 'routes': (), 'repository': (ID, ''),
     'list_files': (MOUNT, '', 5), 'stat_file': (FILE,), 'read_file': (FILE, 0, 5),
     'create_file': WHO + (FILE, 5), 'write_file': WHO + (FILE, 0, CHUNK),
-    'truncate_file': WHO + (FILE, 5), 'rename_file': WHO + (FILE, FILE + '2'),
+    'truncate_file': WHO + (FILE, 5), 'grow_file': WHO + (FILE, 5, 6),
+    'rename_file': WHO + (FILE, FILE + '2'),
     'delete_file': WHO + (FILE,), 'set_aside': WHO + (FILE,), 'put_back': WHO + (FILE,),
     'delete_aside': WHO + (FILE,), 'start_job': WHO + ('md5', FILE, ''),
     'job_status': (MOUNT, WHO[1]), 'cancel_job': WHO + (MOUNT, WHO[1]),
     'list_documents': (MOUNT, '', 5), 'read_document': (MOUNT, 'name'),
     'write_document': WHO + (MOUNT, 'name', 1, Binary('x'.encode('ascii'))),
+    'read_vm': (ID, 'name', ''), 'settle_vm': WHO + (ID, 'name', WHO[1], False),
     'set_control_interface': WHO + ('c0', '169.254.1.1', 16)}
 # These say of each part of the answer that it took too long.
 IN_PARTS = {'read_agent': (['list_vms'],), 'free_space': (), 'identify': ([FILE],), 'file_holders': ()}
-# These touch nothing that can hang, or wait no longer than they are told to.
-HANG_NEVER = ['version', 'capabilities', 'autostart_guests', 'neighbours', 'check_port', 'log_tail']
+# These touch nothing that can hang, wait no longer than they are told to, or go on after the answer.
+HANG_NEVER = ['version', 'capabilities', 'autostart_guests', 'block_devices', 'change_vm',
+              'neighbours', 'check_port', 'log_tail']
 
 
 @pytest.fixture

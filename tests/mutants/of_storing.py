@@ -11,6 +11,13 @@ ASIDE = "hostside/aside.py"
 
 MUTANTS = [
     Mutant(
+        "shrinks",
+        FILES,
+        "    if size not in (from_bytes, to_bytes):\n",
+        "    if False:\n",
+        "storing.a_file_never_becomes_smaller_by_growing",
+    ),
+    Mutant(
         "umask",
         NAMES,
         "    return os.open(safe_paths.entry_path(directory, name), flags, FILE_MODE)",
@@ -230,8 +237,8 @@ MUTANTS = [
     Mutant(
         "no-limit",
         DOCUMENTS,
-        "    found = dom0.within(SECONDS, _read, dom0, mount_point, name)",
-        "    found = _read(dom0, mount_point, name)",
+        "    found = dom0.within(SECONDS, read, dom0, mount_point, name)",
+        "    found = read(dom0, mount_point, name)",
         "storing.what_touches_a_mount_has_a_limit",
     ),
     Mutant(

@@ -4,6 +4,7 @@ from tests.mutants.mutant import Mutant
 
 JOBS = "hostside/jobs.py"
 RUN = "hostside/run_job.py"
+HOLES = "hostside/holes.py"
 
 MUTANTS = [
     Mutant(
@@ -38,10 +39,32 @@ MUTANTS = [
     Mutant(
         "copy-overwrites",
         RUN,
-        "            dirfd.link(self.temporary, name, directory, target_name)\n",
-        "            os.rename(safe_paths.entry_path(self.temporary, name),"
+        "        dirfd.link(temporary, name, directory, target_name)\n",
+        "        os.rename(safe_paths.entry_path(temporary, name),"
         " safe_paths.entry_path(directory, target_name))\n",
         "working.a_copy_leaves_what_came_later",
+    ),
+    Mutant(
+        "clone-overwrites",
+        RUN,
+        "        dirfd.link(temporary, name, directory, target_name)\n",
+        "        os.rename(safe_paths.entry_path(temporary, name),"
+        " safe_paths.entry_path(directory, target_name))\n",
+        "working.a_clone_leaves_what_came_later",
+    ),
+    Mutant(
+        "hole-guessed",
+        HOLES,
+        "            if error().errno == errno.ENXIO and os.lseek(handle, at, SEEK_HOLE) == at:\n",
+        "            if error().errno:\n",
+        "working.what_may_be_data_is_copied",
+    ),
+    Mutant(
+        "hole-guessed",
+        HOLES,
+        "    except OSError:\n        return at, size\n",
+        "    except OSError:\n        return size, size\n",
+        "working.what_may_be_data_is_copied",
     ),
     Mutant(
         "half-copy",
@@ -61,9 +84,9 @@ MUTANTS = [
     ),
     Mutant(
         "zeros-written",
-        RUN,
-        "    if not sparse:",
-        "    if True:",
+        HOLES,
+        "        if block == _ZEROS[:len(block)]:\n",
+        "        if False:\n",
         "working.a_copy_is_whole",
     ),
     Mutant(

@@ -252,3 +252,9 @@ def what_cannot_be_removed_is_said(ground: Ground) -> None:
     directory = safe_paths.open_directory(ground.dom0, REPOSITORY)
     fails("NotAllowed", dirfd.remove, directory, "folder")
     dirfd.remove(directory, "none")
+
+
+def a_file_never_becomes_smaller_by_growing(ground: Ground) -> None:
+    file = made(ground, 9000)
+    ground.write_refused("Conflict", "grow_file", FILE, 4096, 8192)
+    assert file.stat().st_size == 9000

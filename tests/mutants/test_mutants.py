@@ -8,6 +8,7 @@ import pytest
 
 from tests.mutants import (
     of_base,
+    of_changing,
     of_installing,
     of_looking,
     of_storing,
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.long  # each mutant in a process of its own
 
 MUTANTS: list[Mutant] = [
     *of_base.MUTANTS,
+    *of_changing.MUTANTS,
     *of_looking.MUTANTS,
     *of_installing.MUTANTS,
     *of_storing.MUTANTS,

@@ -53,6 +53,10 @@ OF_OUR_OWN = {
     "only-the-next": "a writer that has won looks at the next version only, which may be late, too",
     "not-its-own": "a link that is said to have succeeded wins, whatever file is there",
     "pruned-with-a-gap": "pruning that is cut off leaves a gap, as if a version had been late",
+    "digest-ignored": "a vm.cfg is changed that is not the one that was read",
+    "change-run-again": "a repeated or late request changes a vm.cfg again",
+    "two-changes-at-once": "a vm.cfg is changed while another host or process changes it",
+    "text-before-lost": "nobody has the vm.cfg as it was before a change that was killed",
     "torn-read": "a document that was cut off is read as whole",
     "pruned-too-much": "versions among the 16 highest are pruned",
     "pruned-too-early": "versions of the last hour are pruned",
@@ -70,6 +74,9 @@ OF_OUR_OWN = {
     "one-spoils-all": "one bad file or domain spoils the answer",
     "not-whole": "domains that xend does not tell of are taken for stopped",
     "takes-agent-down": "a broken installation of ours takes the agent's other functions down",
+    "hole-guessed": "an unknown part of a file passes for a hole, and is not copied",
+    "shrinks": "growing a file cuts off what another request has added",
+    "clone-overwrites": "a clone replaces what somebody made meanwhile",
 }
 
 # What we cannot get wrong, and why.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import time
@@ -103,6 +104,42 @@ def a_copy_leaves_what_came_later(ground: Ground) -> None:
     target.write_bytes(b"theirs")
     assert job.run()["state"] == "failed"
     assert target.read_bytes() == b"theirs"
+
+
+def a_clone_leaves_what_came_later(ground: Ground) -> None:
+    target = prepared(ground)
+
+    def share(directory: int, name: Any, new_directory: int, new_name: Any) -> None:
+        with open(f"/proc/self/fd/{new_directory}/{os.fsdecode(new_name)}", "xb") as file:
+            file.write(DATA)
+        if os.fsdecode(name) == "source":
+            target.write_bytes(b"theirs")
+
+    ground.dom0.share_blocks = share
+    ground.dom0.within = lambda seconds, function, *arguments: function(*arguments)
+    assert start(ground, "clone", SOURCE, TARGET)["state"] == "failed"
+    assert target.read_bytes() == b"theirs"
+
+
+def what_may_be_data_is_copied(ground: Ground) -> None:
+    """Also where the file system does not report holes, as in kernels before Linux 3.1."""
+    real = os.lseek
+    try:
+        for number in (errno.EINVAL, errno.ENXIO):
+            target = prepared(ground)
+
+            def lseek(handle: int, at: int, how: int, number: int = number) -> int:
+                if how > 2:
+                    raise OSError(number, "no")
+                return real(handle, at, how)
+
+            os.lseek = lseek
+            assert a_job(ground, "sparse_copy", SOURCE, TARGET).run()["state"] == "done"
+            assert target.read_bytes() == DATA
+            target.unlink()
+            os.unlink(ground.repository / ".libcloud-ovm3/temporary" / f"job-{operation(1)}")
+    finally:
+        os.lseek = real
 
 
 def a_copy_that_fails_leaves_nothing(ground: Ground) -> None:

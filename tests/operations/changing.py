@@ -19,12 +19,13 @@ def change_as(
     vm_id: str,
     change: Callable[[VMConfig], VMConfig],
     notices: list[str] | None = None,
+    host: int = 0,
 ) -> VMConfig:
-    """Change a VM that was read, on the host where it runs, or else on the first one."""
+    """Change a VM that was read, on the host where it runs, or else on that one."""
     vm = snapshot.vm(vm_id)
     return doors.change_definition(
         operation,
-        vm.live[0].host if vm.live else snapshot.hosts[0],
+        vm.live[0].host if vm.live else snapshot.hosts[host],
         snapshot.hosts,
         vm.definition,
         change,
@@ -35,9 +36,14 @@ def change_as(
     )
 
 
-def change(driver: Any, vm_id: str, notices: list[str] | None = None, **options: Any) -> VMConfig:
-    """Set these options of a VM."""
-    estate = driver._estate
+def change(
+    driver: Any, vm_id: str, notices: list[str] | None = None, off: str = "", **options: Any
+) -> VMConfig:
+    """Set these options of a VM.
+
+    :param off: the address of a host that counts as powered off.
+    """
+    estate = driver._estate_of(off)
     return change_as(
         Operation(estate),
         read_estate(estate),

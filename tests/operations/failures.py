@@ -39,9 +39,13 @@ WRITES = frozenset(
         "libcloud_delete_file",
         "libcloud_rename_file",
         "libcloud_start_job",
+        "libcloud_grow_file",
+        "libcloud_write_document",
         "libcloud_set_aside",
         "libcloud_put_back",
         "libcloud_delete_aside",
+        "libcloud_change_vm",
+        "libcloud_settle_vm",
     }
 )
 

@@ -88,11 +88,26 @@ def test_create_node_with_the_module(function: str, failure: str, personality: s
     create_with(Step(None, function), failure, personality, host_module=True)
 
 
-def create_with(step: Step, failure: str, personality: str, host_module: bool = False) -> None:
+@pytest.mark.parametrize("personality", PERSONALITIES)
+@pytest.mark.parametrize("failure", FAILURES)
+def test_create_node_with_a_larger_disk(failure: str, personality: str) -> None:
+    create_with(Step(None, "libcloud_grow_file"), failure, personality, True, disk_gb=1)
+
+
+@pytest.mark.parametrize("failure", ["fault", "hang"])
+def test_create_node_whose_larger_disk_cannot_be_read(failure: str) -> None:
+    step = Step("libcloud_grow_file", "libcloud_stat_file")
+    create_with(step, failure, "awkward", True, disk_gb=1)
+
+
+def create_with(
+    step: Step, failure: str, personality: str, host_module: bool = False, disk_gb: int = 0
+) -> None:
     """Create a node while one step fails, and look at everything afterwards."""
     with make_sim(personality, host_module) as sim:
         driver = driver_for(sim)
         images, sizes = driver.list_images(), driver.list_sizes()
+        sizes[0].disk = disk_gb
         before = fingerprints_of(sim.repository_path)
         sim.calls.clear()
         rule = misbehave(sim, failure, step)

@@ -124,13 +124,13 @@ def needing(**memory: int) -> Definition:
 
 def test_a_host_whose_free_memory_is_unknown_is_not_chosen() -> None:
     snapshot = with_memory([None, 0, 2048])
-    assert choose_for_new(snapshot, RECORD.id, 1024)[0] is snapshot.hosts[2]
+    assert choose_for_new(snapshot, [RECORD.id], 1024)[0] is snapshot.hosts[2]
     for definition in (needing(memory=1024), needing()):
         chosen = {choose_host(snapshot, definition, vm_id).label for vm_id in VMS}
         assert snapshot.hosts[0].label not in chosen
         assert snapshot.hosts[2].label in chosen
     with pytest.raises(PreconditionFailed, match=r"4096 MB .*ovm-0 \S+ unknown, ovm-1 \S+ 0 MB"):
-        choose_for_new(snapshot, RECORD.id, 4096)
+        choose_for_new(snapshot, [RECORD.id], 4096)
 
 
 def test_a_named_host_whose_free_memory_is_unknown() -> None:
@@ -140,7 +140,7 @@ def test_a_named_host_whose_free_memory_is_unknown() -> None:
     with pytest.raises(PreconditionFailed, match=r"known to have 512 MB .*unknown"):
         choose_host(snapshot, needing(memory=512), VMS[0], named.server.uuid)
     with pytest.raises(PreconditionFailed, match=r"known to have 512 MB .*unknown"):
-        choose_for_new(snapshot, RECORD.id, 512, named.server.uuid)
+        choose_for_new(snapshot, [RECORD.id], 512, named.server.uuid)
     assert choose_host(snapshot, needing(), VMS[0], named.server.uuid) is named
     with pytest.raises(PreconditionFailed, match=r"neither the VM's memory nor"):
         choose_host(snapshot, needing(), VMS[0])

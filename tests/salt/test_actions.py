@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +15,6 @@ from tests.salt.test_functions import MADE, STANDARD
 from tests.support import calls_of
 
 pytestmark = pytest.mark.salt
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    with Simulator(hosts=2, vms=1, speed=100) as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def salt(sim: Simulator, tmp_path: Path) -> Salt:
-    return Salt(tmp_path / "salt", {"lab": provider_for(sim)})
 
 
 def test_salt_has_every_function(salt: Salt) -> None:

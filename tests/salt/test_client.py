@@ -6,7 +6,7 @@ Salt lists VMs in processes of its own, and everything else in this one.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +17,6 @@ from tests.salt.salting import PROFILE, Salt, provider_for
 from tests.support import calls_of
 
 pytestmark = pytest.mark.salt
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    with Simulator(hosts=2, vms=1, speed=100) as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def salt(sim: Simulator, tmp_path: Path) -> Salt:
-    return Salt(tmp_path / "salt", {"lab": provider_for(sim)})
 
 
 def changes_of(sim: Simulator) -> list[str]:

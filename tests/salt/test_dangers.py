@@ -26,11 +26,6 @@ def sim() -> Iterator[Simulator]:
         yield simulator
 
 
-@pytest.fixture
-def salt(sim: Simulator, tmp_path: Path) -> Salt:
-    return Salt(tmp_path / "salt", {"lab": provider_for(sim)})
-
-
 def test_the_id_of_one_that_is_the_name_of_another(sim: Simulator, salt: Salt) -> None:
     """As after a vm.cfg was copied and only its uuid changed."""
     first, second = (str(uuid.uuid4()) for _ in range(2))

@@ -14,7 +14,7 @@ FOLDER = Path(libcloud_ovm3.simulator.__file__).parent
 NAME = "libcloud_ovm3.simulator"
 #: From the bottom to the top. The modules of "shared" and "top" stand in the folder itself.
 PACKAGES = ("shared", "xend", "agent", "dom0", "server", "top")
-TOP = {"__init__", "__main__", "simulator", "root", "seeds", "layouts"}
+TOP = {"__init__", "__main__", "simulator", "controls", "root", "seeds", "layouts"}
 #: What a module may import besides the simulator and the standard library.
 OTHERS = {"cryptography": "server/certificates.py"}
 

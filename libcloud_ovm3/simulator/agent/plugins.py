@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 from xml.etree.ElementTree import Element
 
+from libcloud_ovm3.simulator import luns
 from libcloud_ovm3.simulator.agent.storage import NFS_PLUGIN
 from libcloud_ovm3.simulator.agent.xmltext import add, add_all, document
 from libcloud_ovm3.simulator.host import SimulatedHost
 
-OWN_DISK_BYTES = 64 << 30
 OCFS2_PLUGIN = "oracle.ocfs2.OCFS2.OCFS2Plugin"
 SCSI_PLUGIN = "oracle.generic.SCSIPlugin.GenericPlugin"
 
@@ -96,10 +96,8 @@ def discover_physical_luns(host: SimulatedHost, kind: Any) -> str:
     """
     root = Element("Discover_Physical_Luns_Result")
     scsi = add(root, "SCSI")
-    own = {"Device": "/dev/sda", "WWID": f"35000c500{host.uuid.replace(':', '')[:8]}"}
-    add_all(add(scsi, "Disk"), own | {"Size": OWN_DISK_BYTES})
-    for lun in sorted((host.folder / "disk" / "dev" / "mapper").glob("*")):
-        if lun.exists():
-            found = {"Device": f"/dev/mapper/{lun.name}", "WWID": lun.name}
-            add_all(add(scsi, "Disk"), found | {"Size": lun.stat().st_size})
+    with host.lock:
+        found = [(lun.device, lun.wwid, size) for lun, size in luns.seen_by(host)]
+    for device, wwid, size in [("/dev/sda", luns.own_wwid(host), luns.OWN_DISK_BYTES), *found]:
+        add_all(add(scsi, "Disk"), {"Device": device, "WWID": f"3{wwid}", "Size": size})
     return document(root)

@@ -5,6 +5,7 @@ Sources: agent-behaviour.md 4, 8.4, 9.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -65,17 +66,20 @@ def copy_blocks(source: int, target: int, start: int, end: int, sparse: bool) ->
     """Copy the bytes from ``start`` to ``end`` and truncate the target there."""
     offset = start
     while offset < end:
-        data, hole = offset, end
-        if sparse:
-            try:
-                data = os.lseek(source, offset, os.SEEK_DATA)
-            except OSError:
-                break  # only a hole from here on
-            hole = min(end, os.lseek(source, data, os.SEEK_HOLE))
+        data, hole = _next_data(source, offset, end) if sparse else (offset, end)
         for at in range(data, hole, BLOCK):
             os.pwrite(target, os.pread(source, min(BLOCK, hole - at), at), at)
-        offset = max(hole, data)
+        offset = hole
     os.ftruncate(target, end)
+
+
+def _next_data(source: int, offset: int, end: int) -> tuple[int, int]:
+    """Where the next data begin and end; both are ``end`` if there are none."""
+    try:
+        data = os.lseek(source, offset, os.SEEK_DATA)
+    except OSError as error:  # ENXIO: a hole up to the end; else holes are not reported
+        return (end if error.errno == errno.ENXIO else offset), end
+    return min(end, data), min(end, os.lseek(source, data, os.SEEK_HOLE))
 
 
 # -- the storage plug-in ------------------------------------------------------------------------

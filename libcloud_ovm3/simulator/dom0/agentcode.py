@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import builtins
 import functools
+import os
 import threading
 import traceback
 import types
@@ -31,7 +32,7 @@ class Importer:
     """The imports of one host: first from its disk, then from this Python."""
 
     def __init__(self, packages: Path) -> None:
-        self._packages = packages
+        self._packages = str(packages)
         self._modules: dict[str, types.ModuleType] = {}
         self._lock = threading.RLock()
         self._builtins = dict(vars(builtins)) | {"__import__": self._import}
@@ -53,16 +54,19 @@ class Importer:
             return module
 
     def _execute(self, name: str) -> types.ModuleType:
-        path = self._packages / name.replace(".", "/")
-        package = path.is_dir()
-        path = path / "__init__.py" if package else path.with_suffix(".py")
+        relative = name.replace(".", "/")
+        folder = os.path.join(self._packages, relative)
+        package = os.path.isdir(folder)
+        relative += "/__init__.py" if package else ".py"
+        path = os.path.join(self._packages, relative)
         try:
-            code = _compiled(path.read_bytes(), str(path.relative_to(self._packages)))
+            with open(path, "rb") as file:
+                code = _compiled(file.read(), relative)
         except OSError:
             raise ImportError(f"No module named {name.rpartition('.')[2]}") from None
         module = types.ModuleType(name)
-        vars(module).update(__file__=str(path), __builtins__=self._builtins)
-        vars(module).update({"__path__": [str(path.parent)]} if package else {})
+        vars(module).update(__file__=path, __builtins__=self._builtins)
+        vars(module).update({"__path__": [folder]} if package else {})
         self._modules[name] = module
         try:
             exec(code, vars(module))  # noqa: S102 - that is what an agent does
@@ -75,8 +79,9 @@ class Importer:
         self, name: str, globals: Any = None, locals: Any = None, fromlist: Any = (), level: int = 0
     ) -> Any:
         top = name.partition(".")[0]
-        here = self._packages / top
-        from_disk = top in FROM_DISK or here.is_dir() or here.with_suffix(".py").is_file()
+        here = os.path.join(self._packages, top)
+        from_disk = top in self._modules or top in FROM_DISK
+        from_disk = from_disk or os.path.isdir(here) or os.path.isfile(f"{here}.py")
         if level or not from_disk:
             return __import__(name, globals, locals, fromlist, level)
         module = self.load(name)

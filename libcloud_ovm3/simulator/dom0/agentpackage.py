@@ -7,7 +7,9 @@ simulator. It is Python that runs under 2.4 and 3.
 
 from __future__ import annotations
 
+import functools
 import inspect
+from collections.abc import Mapping
 
 from libcloud_ovm3.simulator.agent.functions import FUNCTIONS
 
@@ -126,7 +128,8 @@ def ovs_check_file(file):
 '''
 
 
-def files(older_module: bool) -> dict[str, str]:
+@functools.cache
+def files(older_module: bool) -> Mapping[str, str]:
     """Path below the package's folder -> text.
 
     :param older_module: Whether to include another integration's module, installed as

@@ -5,8 +5,10 @@ Where its files go: docs/host-module.md.
 
 from __future__ import annotations
 
+import functools
 import importlib.resources
 import shutil
+from collections.abc import Mapping
 
 from libcloud_ovm3.simulator import hostdisk
 from libcloud_ovm3.simulator.errors import SimulatorError
@@ -25,10 +27,9 @@ def put(host: SimulatedHost) -> None:
     """
     packages = hostdisk.packages(host)
     (packages / FOLDER).mkdir(exist_ok=True)
-    for file in importlib.resources.files("libcloud_ovm3._hostside").iterdir():
-        if file.name.endswith(".py"):
-            folder = "agent/api" if file.name == f"{ENTRY}.py" else FOLDER
-            (packages / folder / file.name).write_bytes(file.read_bytes())
+    for name, content in _sources().items():
+        folder = "agent/api" if name == f"{ENTRY}.py" else FOLDER
+        (packages / folder / name).write_bytes(content)
     lines = _without(host)
     if "MODULES = [" not in lines:
         raise SimulatorError(f"{host.hostname}: agent/target/api.py has no line 'MODULES = ['")
@@ -43,6 +44,13 @@ def remove(host: SimulatedHost) -> None:
     _write(host, _without(host))
     (packages / "agent/api" / f"{ENTRY}.py").unlink(missing_ok=True)
     shutil.rmtree(packages / FOLDER, ignore_errors=True)
+
+
+@functools.cache
+def _sources() -> Mapping[str, bytes]:
+    """The files of the host module by name."""
+    folder = importlib.resources.files("libcloud_ovm3._hostside")
+    return {file.name: file.read_bytes() for file in folder.iterdir() if file.name.endswith(".py")}
 
 
 def _without(host: SimulatedHost) -> list[str]:

@@ -3,12 +3,14 @@
 The module accesses its host through one object, a ``Dom0``. Here this is the class on the host's
 disk, with those methods overridden that a directory cannot simulate: mounts, commands, xend, the
 kernel's files. What the module does within a time limit runs in the caller's thread, as forking a
-process with threads is not safe; so the limit applies only while it waits for xend's lock.
+process with threads is not safe; so the limit applies only while it waits for xend's lock. What is
+to outlive the call runs in a thread of its own.
 """
 
 from __future__ import annotations
 
 import errno
+import itertools
 import math
 import os
 import threading
@@ -19,11 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from libcloud_ovm3.simulator import hostdisk
+from libcloud_ovm3.simulator.agent import storage
 from libcloud_ovm3.simulator.dom0 import commands, kernel, xendview
-from libcloud_ovm3.simulator.errors import Stopped
+from libcloud_ovm3.simulator.errors import Killed, Stopped
 from libcloud_ovm3.simulator.host import SimulatedHost
 
 _KERNEL = ("/proc/", "/sys/")
+_PIDS = itertools.count(20001)  # of detached processes, on all hosts
 
 # Jobs are real processes: clients that wait for one, in simulated time, must not outrun it.
 _LOOK_AT_JOB, _JOB_SECONDS = "_status_of", 0.01
@@ -33,10 +37,15 @@ class _TimeLimit(BaseException):
     """Not an Exception, so that the module cannot catch it: on a host its process is killed."""
 
 
-class _Ends(threading.local):
-    """When a thread's time limit ends, by the host's clock."""
+class _Thread(threading.local):
+    """What a thread stands for.
 
-    by = math.inf
+    :ivar ends: When its time limit ends, by the host's clock.
+    :ivar process: Pid and start time, here the boot, of the detached process that it is.
+    """
+
+    ends = math.inf
+    process: tuple[str, str] | None = None
 
 
 class Dom0Overrides:
@@ -49,7 +58,7 @@ class Dom0Overrides:
         self._host = host
         self._errors = errors
         self._kernel = kernel.Kernel(host)
-        self._ends = _Ends()
+        self._thread = _Thread()
 
     def path(self, name: str) -> str:
         """The real path of a file of the host; the kernel's files are written when requested."""
@@ -76,6 +85,7 @@ class Dom0Overrides:
 
     def mounts(self) -> list[tuple[str, str, str]]:
         """The mounts: the root file system and the NFS shares."""
+        self._require_alive()
         host = self._host
         with host.lock:
             shares = [(mount.device, point, "nfs") for point, mount in host.mounts.items()]
@@ -98,6 +108,21 @@ class Dom0Overrides:
                 raise OSError(errno.ENOENT, "No such file or directory", mount_point)
             return host.settings.export(host.mounts[mount_point].device)
 
+    def share_blocks(
+        self, directory: int, name: bytes, new_directory: int, new_name: bytes
+    ) -> None:
+        """Create a file with the content of another one, if file systems share blocks here."""
+        if not self._host.settings.shares_blocks:
+            raise self._errors.Failed("the file system cannot share blocks")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        source = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=directory)
+        target = os.open(new_name, flags, 0o600, dir_fd=new_directory)
+        try:
+            storage.copy_blocks(source, target, 0, os.fstat(source).st_size, True)
+        finally:
+            os.close(source)
+            os.close(target)
+
     def run(self, arguments: list[str], seconds: float) -> tuple[int, bytes, bytes]:
         """Run a command of the host; status 127 if it is not simulated."""
         status, output, errors = commands.run(self._host, [str(word) for word in arguments])
@@ -107,9 +132,9 @@ class Dom0Overrides:
         """Call the function with a time limit; only the module's errors are raised."""
         if getattr(function, "__name__", "") == _LOOK_AT_JOB:
             time.sleep(_JOB_SECONDS)
-        outer = self._ends.by
+        outer = self._thread.ends
         own = self._host.now() + seconds
-        self._ends.by = min(outer, own)
+        self._thread.ends = min(outer, own)
         try:
             return function(*arguments)
         except (Stopped, self._errors.HostModuleError):
@@ -123,7 +148,67 @@ class Dom0Overrides:
             text = f"{type(error).__name__}: {error}"
             raise self._errors.Failed(text) from error
         finally:
-            self._ends.by = outer
+            self._thread.ends = outer
+
+    def detached(self, seconds: float, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call the function in a thread that stands for a process; None if it goes on after that.
+
+        It ends with :class:`.Killed`, and at its next use of a mount if the host has lost power.
+        """
+        host, errors = self._host, self._errors
+        results: list[tuple[Any, Exception | None]] = []
+        pid = str(next(_PIDS))
+        host.processes.add(pid)
+
+        def act() -> None:
+            self._thread.process = (pid, self.boot_id())
+            try:
+                results.append((function(*arguments), None))
+            except (Stopped, errors.HostModuleError) as error:
+                results.append((None, error))
+            except Killed:
+                results.append((None, errors.Failed("its process died")))
+            except Exception as error:
+                results.append((None, errors.Failed(f"{type(error).__name__}: {error}")))
+            finally:
+                host.processes.discard(pid)
+
+        end = host.now() + seconds
+        host.clock.later(act, 0)
+        while pid in host.processes and host.now() < end:
+            host.wait_until(min(end, host.now() + host.clock.poll))
+        if not results:
+            return None
+        value, error = results[0]
+        if error is not None:
+            raise error
+        return value
+
+    def process(self) -> tuple[str, str]:
+        """The pid and the start time of the detached process that calls this."""
+        assert self._thread.process is not None
+        return self._thread.process
+
+    def lives(self, pid: str, started: str) -> bool:
+        """Whether such a process lives, since the host's last boot."""
+        return pid in self._host.processes and started == self.boot_id()
+
+    def _require_alive(self) -> None:
+        """End a process of before the last boot.
+
+        :raises Killed: It is one.
+        """
+        process = self._thread.process
+        if process is not None and process[1] != self.boot_id():
+            raise Killed
+
+    def seconds(self) -> float:
+        """The host's clock."""
+        return self._host.now()
+
+    def sleep(self, seconds: float) -> None:
+        """Let the host's time pass."""
+        self._host.wait_until(self._host.now() + seconds)
 
     def xend(self) -> xendview.SimulatedXend:
         """The proxy of xend."""
@@ -131,8 +216,8 @@ class Dom0Overrides:
 
     def _wait_until(self, moment: float) -> None:
         """Wait for a time of the host's clock, or for the end of the time limit."""
-        self._host.wait_until(min(moment, self._ends.by))
-        if moment > self._ends.by:
+        self._host.wait_until(min(moment, self._thread.ends))
+        if moment > self._thread.ends:
             raise _TimeLimit
 
     def boot_id(self) -> str:

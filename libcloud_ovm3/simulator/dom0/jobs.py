@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from pathlib import Path
 
 from libcloud_ovm3.simulator import hostdisk
 from libcloud_ovm3.simulator.host import SimulatedHost
@@ -13,12 +12,13 @@ from libcloud_ovm3.simulator.host import SimulatedHost
 SCRIPT = "libcloud_ovm3_host/run_job.py"
 
 
-def end(host: SimulatedHost) -> None:
-    """Kill every job of a host, found by its script, which is in the host's tree."""
-    if not hostdisk.exists(host):
-        return
-    script = os.fsencode(hostdisk.packages(host) / SCRIPT)
-    for process in Path("/proc").glob("[0-9]*"):
+def end(*hosts: SimulatedHost) -> None:
+    """Kill every job of these hosts, found by its script, which is in the host's tree."""
+    trees = [host for host in hosts if hostdisk.exists(host)]
+    scripts = {os.fsencode(hostdisk.packages(host) / SCRIPT) for host in trees}
+    for process in filter(str.isdigit, os.listdir("/proc") if scripts else ()):
         with contextlib.suppress(OSError):  # it has ended meanwhile
-            if script in (process / "cmdline").read_bytes().split(b"\0"):
-                os.kill(int(process.name), signal.SIGKILL)
+            with open(f"/proc/{process}/cmdline", "rb") as command:
+                found = scripts.intersection(command.read().split(b"\0"))
+            if found:
+                os.kill(int(process), signal.SIGKILL)

@@ -9,7 +9,7 @@ import shutil
 import threading
 from pathlib import Path
 
-from libcloud_ovm3.simulator import network
+from libcloud_ovm3.simulator import luns, network
 from libcloud_ovm3.simulator.dom0 import xendview
 from libcloud_ovm3.simulator.host import SimulatedHost
 
@@ -58,6 +58,7 @@ def _files(host: SimulatedHost) -> dict[str, str]:
     for number, path in enumerate(xendview.loop_files(host)):
         files[f"sys/block/loop{number}/loop/backing_file"] = f"{path}\n"
     with host.lock:
+        files |= luns.kernel_files(host)
         found = network.state(host)
         usable = network.bridges(host)
         for name in [*network.devices(found), *usable]:

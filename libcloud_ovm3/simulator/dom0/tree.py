@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from libcloud_ovm3.simulator import luns
 from libcloud_ovm3.simulator.dom0 import agentpackage
 from libcloud_ovm3.simulator.host import SimulatedHost
 from libcloud_ovm3.simulator.hostdisk import (
@@ -38,6 +39,7 @@ def make(host: SimulatedHost, secure: bool, older_module: bool) -> Path:
         (top / path).chmod(0o755)
     for path in ("var/log/ovs-agent.log", "var/log/xen/xend.log"):
         _link(top / path, host.folder / Path(path).name)
+    luns.link_by_id(host, luns.own_wwid(host), "sda")
     agent = agentpackage.files(older_module)
     for path in sorted(agent, reverse=True):  # __init__.py last: it marks the tree as complete
         _write(packages(host) / "agent" / path, agent[path])

@@ -92,6 +92,8 @@ class AgentServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
     def close_all(self) -> None:
         """Close the port and abort every connection."""
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)  # wakes serve_forever, which waits in select
         self.shutdown()
         self.server_close()
         with self._guard:

@@ -116,7 +116,7 @@ class Ports:
         server = AgentServer((address, host.port), host, self._backend, context)
         host.port = server.server_address[1]
         self._servers.setdefault(host.index, {})[address] = server
-        serve = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        serve = threading.Thread(target=server.serve_forever, daemon=True)
         serve.name = f"simulated {host.hostname}"
         serve.start()
 

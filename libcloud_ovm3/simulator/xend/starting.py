@@ -99,6 +99,9 @@ def device_number(device: str) -> int | None:
     device = device.split(":", maxsplit=1)[0]
     if match := re.fullmatch(r"xvd([a-p])(\d{0,2})", device):
         return 51712 + 16 * (ord(match[1]) - 97) + int(match[2] or 0)
+    if match := re.fullmatch(r"xvd([q-z]|[a-h][a-z]|i[a-z])", device):
+        letters = [ord(letter) - 96 for letter in match[1]]
+        return 268435456 + 256 * (letters[-1] - 1 + 26 * sum(letters[:-1]))
     if match := re.fullmatch(r"hd([a-d])", device):
         return {"a": 768, "b": 832, "c": 5632, "d": 5696}[match[1]]
     if match := re.fullmatch(r"sd([a-p])(\d{0,2})", device):

@@ -1,0 +1,321 @@
+"""Changes of a VM's definition by the agent's own functions: one at a time, on all hosts together.
+
+The document ``vm-<directory>`` of the repository says what is done to a vm.cfg. Version n + 1,
+``changing``: which operation, in which process of which host since which boot, and the vm.cfg as it
+was. Version n + 2: the outcome. Whoever finds ``changing`` waits, and does not change the file.
+
+A change is a process of its own, as the agent's function may take minutes. In this order: the
+newest version says that nothing is being changed; vm.cfg is what the client has read; n + 1 is
+made; vm.cfg still is what it was; the agent's function; vm.cfg on its disk; n + 2.
+
+A process that dies in between leaves n + 1. What its change has done is unknown then: that is
+recorded as n + 2 by the next change through its own host, which knows its processes and its boots,
+or by :func:`settle_vm`. No length of time settles anything.
+"""
+
+import os
+import re
+import sys
+
+from libcloud_ovm3_host import (arguments, dirfd, documents, errors, host_identity, read_agent,
+                                records, repository as repositories, safe_paths)
+from libcloud_ovm3_host.compat import Binary, bytes_type, error, md5, text_type, to_bytes, to_text
+
+FUNCTIONS = ('configure_vm',)
+SECONDS = 50  # clients wait for a minute
+ANSWER_SECONDS = 45  # until it answers that the change goes on
+WAIT_SECONDS = 10  # for another change
+POLL_SECONDS = 1
+BEGIN_SECONDS = 40  # a change that has not begun by then never will: its client may have gone
+
+_SCHEMA = '1'
+_PLAIN = re.compile(u'[A-Za-z0-9][A-Za-z0-9._-]{0,79}\\Z')
+_SLASH = '/'.encode('ascii')
+# What is reported of a change, beside its state.
+_REPORTED = ('operation', 'client', 'function', 'host', 'host_uuid', 'address', 'digest', 'fault')
+
+
+# --- reading --------------------------------------------------------------------------------
+
+def read_vm(dom0, repository, directory, operation):
+    """``{content, digest, change, before}`` of a vm.cfg; or ``{error, ...}`` if it cannot be read.
+
+    ``change``: the change with that operation, or for '' the newest one, ``{}`` if there is none:
+    ``{state, operation, client, function, host, host_uuid, address, digest, fault}``. Its state:
+    ``running``; ``elsewhere`` (another host's: ask that one); ``dead`` (its process is gone);
+    ``done``; ``failed``, with the agent's ``fault``; ``not done``, with the reason; ``unknown``.
+    ``address``: with which its host is registered. ``digest``: of the vm.cfg after it, and before
+    it while it goes on. ``before``: the vm.cfg before a change without an outcome.
+    Raises InvalidArgument, NotAllowed, NotMounted, Failed, Timeout.
+    """
+    target = _target(repository, directory)
+    if operation != '':
+        operation = arguments.operation(operation)
+    return dom0.within(SECONDS, _read_vm, dom0, target, operation)
+
+
+def _read_vm(dom0, target, operation):
+    found = {'change': {}}
+    for change in _changes(dom0, target)[1]:
+        if operation in ('', change['operation']):
+            found['change'] = _status(dom0, change)
+            if change['content']:
+                found['before'] = Binary(change['content'])
+            break
+    try:  # after the document: what it says was done is in here
+        content = _vm_cfg(dom0, target)
+        found['content'], found['digest'] = Binary(content), md5(content).hexdigest()
+    except errors.HostModuleError:
+        found['error'] = safe_paths.current_error()
+    return found
+
+
+def _target(repository, directory):
+    """Where the vm.cfg is, and the name of its document."""
+    repository, name = arguments.repository(repository), directory
+    if not isinstance(directory, (bytes_type, text_type)) or _SLASH in to_bytes(directory):
+        raise errors.InvalidArgument('directory: expected the name of a directory')
+    mount_point = to_bytes('/OVS/Repositories/' + repository)
+    path = _SLASH.join([mount_point, to_bytes('VirtualMachines'), to_bytes(name),
+                        to_bytes('vm.cfg')])
+    safe_paths.split(path)
+    document = 'vm.' + md5(to_bytes(name)).hexdigest()
+    if _PLAIN.match(to_text(name)):
+        document = 'vm-' + str(to_text(name))
+    return {'mount': mount_point, 'repository': repository, 'directory': directory, 'path': path,
+            'document': document}
+
+
+def _vm_cfg(dom0, target):
+    handle = safe_paths.open_file(dom0, target['path'], os.O_RDONLY)
+    try:
+        return repositories.all_of(handle)
+    finally:
+        os.close(handle)
+
+
+def _changes(dom0, target):
+    """``(next version, [record])``, the newest first; all values text, but for ``content``."""
+    following, versions = documents.kept(dom0, target['mount'], target['document'])
+    found = []
+    for version, data in versions:
+        record = records.decode(data)
+        content = record.pop('content', ''.encode('ascii'))
+        record = dict([(key, str(to_text(record[key]))) for key in record])
+        if record.get('schema') != _SCHEMA:
+            raise errors.Failed('document %s, version %d: not of a form that this module knows'
+                                % (target['document'], version))
+        found.append(dict(record, content=content))
+    return following, found
+
+
+def _status(dom0, change):
+    status = dict([(key, to_text(change.get(key, ''))) for key in _REPORTED])
+    status['state'] = to_text(_state(dom0, change))
+    return status
+
+
+def _state(dom0, change):
+    if change['state'] != 'changing':
+        return change['state']
+    if change['boot'] == dom0.boot_id():
+        if dom0.lives(change['pid'], change['started']):
+            return 'running'
+        return 'dead'
+    if host_identity.is_this_host(dom0, change):  # it was rebooted since
+        return 'dead'
+    return 'elsewhere'
+
+
+# --- changing -------------------------------------------------------------------------------
+
+def change_vm(dom0, client, operation, repository, directory, digest, function, parameters):
+    """Call one of the agent's functions, if vm.cfg has that digest; ``change`` as :func:`read_vm`.
+
+    ``function``: see FUNCTIONS; ``parameters``: the list of its arguments after the repository and
+    the directory. It is never called twice for one operation: the present state is the answer.
+    Raises InvalidArgument, NotAllowed, NotMounted, NotFound, Conflict (vm.cfg is another one, or is
+    being changed), Failed.
+    """
+    request = dict(_target(repository, directory), client=arguments.client(client),
+                   operation=arguments.operation(operation), digest=arguments.digest(digest),
+                   function=arguments.one_of('function', function, FUNCTIONS),
+                   parameters=parameters, began=dom0.seconds())
+    if not isinstance(parameters, list) or [type(each) for each in parameters] != [dict]:
+        raise errors.InvalidArgument("parameters: expected a list with the struct of all options")
+    dom0.log('%s %s change_vm %s %s' % (request['client'], request['operation'],
+                                        request['function'],
+                                        safe_paths.printable(request['path'])))
+    found = dom0.detached(ANSWER_SECONDS, _change, dom0, request)
+    if found is None:
+        found = _status(dom0, dict(request, state='running', host=dom0.hostname()))
+    return found
+
+
+def _change(dom0, request):
+    """The change, in a process of its own."""
+    while True:
+        following, changes = _changes(dom0, request)
+        for change in changes:
+            if change['operation'] == request['operation']:  # the request was repeated
+                return _status(dom0, change)
+        state = changes and _state(dom0, changes[0])
+        if state == 'dead':
+            _settle(dom0, request, following, changes[0])
+        elif state in ('running', 'elsewhere'):
+            _wait(dom0, request, changes[0])
+        else:
+            record = _begin(dom0, request, following)
+            if record:
+                return _finish(dom0, request, following + 1, record)
+
+
+def _wait(dom0, request, change):
+    if _age(dom0, request) >= WAIT_SECONDS:
+        raise errors.Conflict('%s is being changed: %s' % (
+            safe_paths.printable(request['path']), _described(change)))
+    dom0.sleep(POLL_SECONDS)
+
+
+def _age(dom0, request):
+    """Seconds; a counter of 32 bits that starts anew makes it old."""
+    return abs(dom0.seconds() - request['began'])
+
+
+def _described(change):
+    return 'operation %s of %s, process %s on host %s (%s)' % (
+        change['operation'], change['client'], change['pid'], change['host'],
+        change['host_uuid'] or 'its uuid is not known')
+
+
+def _begin(dom0, request, version):
+    """Make the version that says that vm.cfg is being changed; its record, or None if another
+    writer has made that version."""
+    content = _vm_cfg(dom0, request)
+    if md5(content).hexdigest() != request['digest']:
+        raise errors.Conflict('%s is not what was read: it has been changed since'
+                              % safe_paths.printable(request['path']))
+    record = host_identity.with_address(dom0)
+    for key in ('operation', 'client', 'function', 'digest'):
+        record[key] = request[key]
+    pid, started = dom0.process()
+    record.update({'state': 'changing', 'boot': dom0.boot_id(), 'pid': pid, 'started': started,
+                   'content': content})
+    try:
+        _write(dom0, request, version, record)
+    except (errors.Conflict, errors.InvalidArgument):  # the latter: this request, repeated
+        return None
+    return record
+
+
+def _write(dom0, request, version, record):
+    documents.write(dom0, request['client'], request['operation'], request['mount'],
+                    request['document'], version, records.encode(dict(record, schema=_SCHEMA)))
+
+
+def _finish(dom0, request, version, record):
+    """Call the agent's function, if all is still as it was, and record the outcome."""
+    content = record.pop('content')
+    record['fault'] = _obstacle(dom0, request, content)
+    record['state'] = 'not done'
+    if not record['fault']:
+        record.update(_call(dom0, request))
+    try:
+        if record['state'] != 'not done':
+            _sync(dom0, request)
+            record['digest'] = md5(_vm_cfg(dom0, request)).hexdigest()
+        _write(dom0, request, version, record)
+    except errors.HostModuleError:  # not one that says that nothing was done
+        raise errors.Failed('%s: its outcome could not be recorded: %s' % (
+            record['state'], error()))
+    return _status(dom0, record)
+
+
+def _obstacle(dom0, request, content):
+    """Why the agent's function must not be called now, or ''."""
+    if _age(dom0, request) >= BEGIN_SECONDS:
+        return 'it did not begin within %d s' % BEGIN_SECONDS
+    try:
+        read_agent.function(dom0, request['function'])
+        if _vm_cfg(dom0, request) == content:
+            return ''
+    except errors.HostModuleError:
+        return str(error())
+    return '%s has just been changed' % safe_paths.printable(request['path'])
+
+
+def _call(dom0, request):
+    function = read_agent.function(dom0, request['function'])
+    try:
+        function(request['repository'], request['directory'], *request['parameters'])
+    except Exception:  # of any class: the client gets it as the agent would send it
+        return {'state': 'failed', 'fault': read_agent.fault_text(*sys.exc_info()[:2])}
+    return {'state': 'done', 'fault': ''}
+
+
+def _sync(dom0, request):
+    """Whoever reads on another host that the change was made must find it made."""
+    directory, name = safe_paths.open_parent(dom0, request['path'])
+    try:
+        handle = safe_paths.open_in(directory, name, os.O_RDONLY)
+        try:
+            dirfd.sync(handle)
+        finally:
+            os.close(handle)
+        dirfd.sync(directory)
+    finally:
+        os.close(directory)
+
+
+# --- settling -------------------------------------------------------------------------------
+
+def settle_vm(dom0, client, operation, repository, directory, change, take_over):
+    """Record that the outcome of a change is unknown, as its process is gone; so others can follow.
+
+    ``change``: its operation. Only its own host knows its processes; with ``take_over`` any other
+    host believes the client that that one is off and will never go on.
+    Returns ``change`` as :func:`read_vm`.
+    Raises InvalidArgument, NotAllowed (another host's), NotMounted, NotFound, Conflict (it goes on,
+    or another request has settled it), Failed, Timeout.
+    """
+    request = dict(_target(repository, directory), client=arguments.client(client),
+                   operation=arguments.operation(operation))
+    change = arguments.operation(change)
+    if not isinstance(take_over, bool):
+        raise errors.InvalidArgument('take_over: expected a boolean')
+    dom0.log('%s %s settle_vm %s %s%s' % (
+        request['client'], request['operation'], safe_paths.printable(request['path']), change,
+        take_over and ' take over' or ''))
+    return dom0.within(SECONDS, _settle_vm, dom0, request, change, take_over)
+
+
+def _settle_vm(dom0, request, operation, take_over):
+    following, changes = _changes(dom0, request)
+    for position, change in enumerate(changes):
+        if change['operation'] == operation:
+            break
+    else:
+        raise errors.NotFound('no change of %s has the operation %s' % (
+            safe_paths.printable(request['path']), operation))
+    state = _state(dom0, change)
+    if state == 'running':
+        raise errors.Conflict('it goes on: %s' % _described(change))
+    if state == 'elsewhere' and not take_over:
+        raise errors.NotAllowed('only its own host can tell: %s' % _described(change))
+    if position or state not in ('dead', 'elsewhere'):
+        return _status(dom0, change)
+    return _status(dom0, _settle(dom0, request, following, change))
+
+
+def _settle(dom0, request, version, change):
+    """Record that the outcome of a change is unknown. The vm.cfg as it was before stays in it: the
+    agent may have been killed while it wrote the file."""
+    record = dict([(key, change.get(key, '')) for key in _REPORTED + ('certificate', 'content')])
+    record.update({'state': 'unknown', 'digest': '', 'settled_by': request['operation'],
+                   'fault': 'its process ended before it recorded the outcome'})
+    try:
+        record['digest'] = md5(_vm_cfg(dom0, request)).hexdigest()
+    except errors.HostModuleError:
+        record['fault'] += '; vm.cfg: %s' % error()
+    _write(dom0, request, version, record)
+    return record

@@ -1,0 +1,164 @@
+"""Attaching a volume to a VM: by its vm.cfg and, while it runs, live, in one call.
+
+Nobody may have the volume already, unless all of them share it: that is read from the whole estate
+before the call, and once more after it, because two clients may attach it at the same moment: then
+each of them sees the other's, and takes its own back.
+"""
+
+from __future__ import annotations
+
+from libcloud_ovm3.agent.config import VMConfig
+from libcloud_ovm3.agent.disk import parse_disk
+from libcloud_ovm3.errors import InvalidArgument, Ovm3Error, PreconditionFailed, VolumeNotFound
+from libcloud_ovm3.estate.domains import Domain
+from libcloud_ovm3.estate.holders import require_unheld
+from libcloud_ovm3.estate.members import Estate
+from libcloud_ovm3.estate.vms import EstateSnapshot
+from libcloud_ovm3.estate.volumes import PHYSICAL, Volume, key_of_path, read_volumes
+from libcloud_ovm3.operations.attachable import (
+    checked_mode,
+    require_attachable,
+    require_reachable,
+    volume_to_attach,
+    why_taken,
+)
+from libcloud_ovm3.operations.device_names import checked_device, next_device
+from libcloud_ovm3.operations.disk_changes import (
+    Target,
+    change_disks,
+    require_done,
+    require_no_more,
+    target_of,
+    with_entry,
+    without,
+)
+from libcloud_ovm3.operations.operation import Operation
+from libcloud_ovm3.progress import waiting
+
+
+def attach(
+    estate: Estate, vm_id: str, volume_id: str, device: str | None = None, mode: str = "w"
+) -> list[str]:
+    """Attach a volume to a VM that runs, is paused or is stopped.
+
+    :param device: its name in the guest; None: the next free one.
+    :param mode: ``w``, ``w!`` (shared) or ``r``.
+    :return: notices for the user.
+    :raises InvalidArgument: the device or the mode is none that the VM can have, or it is a
+        snapshot.
+    :raises NodeNotFound: there is no such VM.
+    :raises VolumeNotFound: there is no such volume.
+    :raises PreconditionFailed: somebody has it, or may have it, or the device is taken, or the VM's
+        host cannot reach it. Nothing is attached.
+    :raises AgentFault: the agent refused; vm.cfg and domain are as they were.
+    :raises OperationIncomplete: whether it is attached is unknown, or only half of it happened.
+    """
+    mode = checked_mode(mode)
+    operation = Operation(estate)
+    found = read_volumes(estate, with_sizes=False)
+    volume = volume_to_attach(found, volume_id)
+    target = target_of(operation, found.estate, vm_id)
+    require_attachable(found, volume, target.vm.id, mode)
+    _require_mounted(found.estate, target, volume)
+    name = _device_for(target, device)
+    entry = _entry_for(volume, name, mode)
+    require_no_more(target, with_entry(entry), name)
+    label = f"{volume.label} to VM {target.vm.name!r} as {name}"
+    with waiting(f"checking that nothing holds {volume.path}", vm=target.vm.id):
+        require_unheld(estate, found.estate.hosts, parse_disk(entry))
+
+    def shows(domain: Domain) -> bool:
+        return any(one.device == name and one.path == volume.path for one in domain.block_devices)
+
+    notices: list[str] = []
+    with waiting(f"attaching {label}", vm=target.vm.id):
+        outcome = change_disks(target, with_entry(entry), shows, notices)
+        require_done(target, outcome, f"attaching {label}", (volume.path,))
+    assert outcome.config is not None, "it is done"
+    rival = _rival_of(estate, target, volume, mode, notices)
+    if rival:
+        _take_back(target, outcome.config, volume, name, rival)
+    return notices
+
+
+def _require_mounted(snapshot: EstateSnapshot, target: Target, volume: Volume) -> None:
+    """The VM's host has the volume's repository, or one that can start it has all of its own."""
+    if volume.file is None:
+        return
+    own = [target.definition.repository_id]
+    own += [one for disk in target.definition.disks if (one := disk.repository_id) and disk.path]
+    known = [repository for one in own if (repository := snapshot.repository(one)) is not None]
+    needed = [volume.file.repository] if target.live else [*known, volume.file.repository]
+    require_reachable(snapshot, target.host if target.live else None, needed, volume.label)
+
+
+def _device_for(target: Target, device: str | None) -> str:
+    config = target.definition.config or VMConfig({})
+    live = [one.device for one in target.devices]
+    if device is None:
+        return next_device(config, live)
+    return checked_device(config, device, live)
+
+
+def _entry_for(volume: Volume, device: str, mode: str) -> str:
+    """The volume as an entry of vm.cfg.
+
+    :raises InvalidArgument: a vm.cfg cannot name its path.
+    """
+    scheme = "phy" if volume.kind == PHYSICAL else "file"
+    text = f"{scheme}:{volume.path},{device},{mode}"
+    entry = parse_disk(text)
+    if not entry.is_understood or (entry.path, entry.device) != (volume.path, device):
+        raise InvalidArgument(
+            f"{volume.label} cannot be attached: a vm.cfg cannot name {volume.path!r} (a comma "
+            f"separates its fields); rename the file"
+        )
+    return text
+
+
+# ------------------------------------------------------------------ two clients at once
+
+
+def _rival_of(estate: Estate, target: Target, volume: Volume, mode: str, notices: list[str]) -> str:
+    """Who else has the volume by now; "": nobody, or that cannot be read, which is a notice."""
+    try:
+        found = read_volumes(estate, with_sizes=False)
+        return why_taken(found.volume(volume.id), "", mode, but=target.vm.id)
+    except VolumeNotFound:
+        return "it was deleted"
+    except Ovm3Error as error:
+        notices.append(
+            f"{volume.label} is attached; whether another client has attached it elsewhere at the "
+            f"same moment is unknown: {error}"
+        )
+        return ""
+
+
+def _take_back(target: Target, now: VMConfig, volume: Volume, name: str, rival: str) -> None:
+    """Detach it again, as somebody else has it too.
+
+    :raises PreconditionFailed: it is detached again.
+    :raises OperationIncomplete: that is not certain.
+    """
+    what = f"{volume.label} was attached to VM {target.vm.label} as {name}, but meanwhile {rival}"
+    key = key_of_path(volume.path)
+    attached = target.with_config(now)
+
+    def shows(domain: Domain) -> bool:
+        return all(one.device != name for one in domain.block_devices)
+
+    try:
+        outcome = change_disks(
+            attached, without(lambda one: key_of_path(one.path or "") == key), shows, []
+        )
+        state = outcome.state
+    except PreconditionFailed as error:
+        outcome, state = None, str(error)
+    if outcome is not None and outcome.is_done:
+        raise PreconditionFailed(f"{what}; it was detached again", nodes=[target.vm.summary])
+    raise target.operation.incomplete(
+        f"{what}; detaching it again did not succeed: {state}. Two VMs may write to it: manual "
+        f"intervention is required",
+        left=(target.vm.id, volume.path),
+        nodes=[target.vm.summary],
+    )

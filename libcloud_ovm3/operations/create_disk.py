@@ -1,0 +1,130 @@
+"""Creating a volume: empty, or a copy of a snapshot or of another volume.
+
+Its file name is made for it and nobody else's, so whatever a failed call has left under it is of
+this operation. After any failure the file is looked for: only what is shown not to be there, or to
+be complete, ends as a refusal or a success; everything else is named in the error.
+"""
+
+from __future__ import annotations
+
+from libcloud_ovm3.errors import AgentFault, OperationIncomplete, OutcomeUnknown, Ovm3Error
+from libcloud_ovm3.estate.disk_files import read_size
+from libcloud_ovm3.estate.disk_names import CREATING
+from libcloud_ovm3.estate.vms import read_estate
+from libcloud_ovm3.estate.volumes import Snapshot, Volume
+from libcloud_ovm3.operations import doors
+from libcloud_ovm3.operations.copy_disk import Place, copy_disk
+from libcloud_ovm3.operations.destroy_snapshot import delete_disk
+from libcloud_ovm3.operations.grow_disk import grow, require_host_that_grows
+from libcloud_ovm3.operations.plan_disk import DiskPlan
+from libcloud_ovm3.operations.read_back import read_back
+from libcloud_ovm3.operations.snapshot_disk import copy_idle
+
+
+def create(plan: DiskPlan) -> tuple[Volume, list[str]]:
+    """Create the volume that was planned.
+
+    :return: the volume as it is listed now, and notices for the user: failures of steps that have
+        taken effect all the same.
+    :raises PreconditionFailed: what it is a copy of was in use meanwhile; the copy was removed.
+    :raises AgentFault: a host refused; nothing is left.
+    :raises OperationIncomplete: the outcome is unknown; names what may be left.
+    """
+    notices: list[str] = []
+    if plan.source is None:
+        _create_empty(plan, notices)
+    else:
+        _create_copy(plan, plan.source, notices)
+    done = f"{plan.label} was created"
+    return read_back(plan.operation, plan.volume_id, plan.path, done), notices
+
+
+# ------------------------------------------------------------------ empty
+
+
+def _create_empty(plan: DiskPlan, notices: list[str]) -> None:
+    failed: AgentFault | OutcomeUnknown | None = None
+    try:
+        if plan.host.module is not None:
+            module = plan.host.module
+            doors.create_file_by_module(plan.operation, module, plan.path, plan.size_bytes)
+        else:
+            assert plan.system is not None
+            doors.create_file(plan.system, plan.path, plan.size_bytes)
+    except (AgentFault, OutcomeUnknown) as error:
+        failed = error
+    try:
+        found = read_size(plan.host, plan.repository, plan.path, plan.system)
+    except Ovm3Error as error:
+        why = f"{failed or 'the host reported success'}; what is there cannot be read: {error}"
+        raise _in_doubt(plan, why) from error
+    size = None if found is None else found.size_bytes
+    if size == plan.size_bytes:
+        notices += [f"{plan.label} is created, although {failed}"] if failed else []
+        return
+    if size is None and isinstance(failed, AgentFault):
+        raise failed.with_state("there is no such file") from failed
+    state = "there is no such file (yet)" if size is None else f"it has {size} bytes"
+    result = failed or "the host reported success"
+    raise _in_doubt(plan, f"{result}; {state} instead of {plan.size_bytes} bytes") from failed
+
+
+def _in_doubt(plan: DiskPlan, why: str) -> Ovm3Error:
+    return plan.operation.incomplete(
+        f"creating {plan.label} was not completed: {why}. What may be left: {plan.path} "
+        f"(destroy_volume removes it)",
+        left=(plan.path,),
+        host=str(plan.host.address),
+    )
+
+
+# ------------------------------------------------------------------ a copy
+
+
+def _create_copy(plan: DiskPlan, source: Volume | Snapshot, notices: list[str]) -> None:
+    assert source.file is not None
+    origin = Place(source.file.repository, source.file.path)
+    target = Place(plan.repository, plan.path)
+    if isinstance(source, Volume):
+        assert plan.found is not None
+        try:
+            notices += copy_idle(plan.operation, plan.found, source, origin, target)
+        except OperationIncomplete as error:
+            left = tuple(dict.fromkeys((plan.path, plan.path + CREATING, *error.left)))
+            raise plan.operation.incomplete(
+                f"copying {source.label} was not completed: {error}. What may be left: "
+                f"{', '.join(left)} (destroy_volume removes them)",
+                left=left,
+            ) from error
+        return
+    size = copy_disk(plan.operation, plan.host, origin, target)
+    if size < plan.size_bytes:
+        _grow(plan, size, notices)
+
+
+def _grow(plan: DiskPlan, size: int, notices: list[str]) -> None:
+    """Make the copy as large as it is to be.
+
+    :raises AgentFault: the host refused; the copy was removed.
+    :raises OperationIncomplete: that is unknown, or the copy may be left.
+    """
+    try:
+        host = require_host_that_grows(plan.repository)
+        notices += grow(plan.operation, host, plan.repository, plan.path, size, plan.size_bytes)
+    except OperationIncomplete:
+        raise
+    except Ovm3Error as error:
+        try:
+            delete_disk(
+                plan.operation,
+                read_estate(plan.operation.estate),
+                plan.repository,
+                plan.path,
+                plan.label,
+            )
+        except Ovm3Error as second:
+            raise plan.operation.incomplete(
+                f"creating {plan.label} failed: {error}. Removing it failed too: {second}",
+                left=(plan.path,),
+            ) from error
+        raise

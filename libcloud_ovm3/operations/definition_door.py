@@ -1,0 +1,156 @@
+"""Changes of an existing definition: a part of :mod:`.doors`, which has it under its name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING
+
+from libcloud_ovm3.agent.identifiers import undashed
+from libcloud_ovm3.errors import AgentFault, HostUnreachable, OutcomeUnknown
+from libcloud_ovm3.estate.definitions import Definition
+from libcloud_ovm3.estate.hosts import HostView
+from libcloud_ovm3.estate.hosts_off import HostOff, off_at, require_silent
+from libcloud_ovm3.operations.operation import Operation, new_id
+from libcloud_ovm3.operations.preconditions import verified_domain
+from libcloud_ovm3.operations.vmcfg_changes import (
+    confirm,
+    read_current,
+    refusal,
+    require_made,
+    require_possible,
+    was_refused,
+)
+from libcloud_ovm3.operations.vmcfg_values import differences
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.config import VMConfig
+    from libcloud_ovm3.agent.vm_changes import VMChange
+
+
+def change_definition(
+    operation: Operation,
+    host: HostView,
+    hosts: Sequence[HostView],
+    definition: Definition,
+    change: Callable[[VMConfig], VMConfig],
+    *,
+    defined_ids: Collection[str],
+    limit: float,
+    notices: list[str],
+    failures: list[AgentFault | OutcomeUnknown] | None = None,
+    hosts_off: Sequence[HostOff] = (),
+) -> VMConfig:
+    """Change the vm.cfg of a VM, and with it the running VM's settings that have a setter: the only
+    way in which an existing definition is changed.
+
+    It is read again, has to be what it was read as in every option, and is sent as a whole, once.
+    Then it is read back: what was meant has arrived, nothing else has changed. Whether a running
+    VM has the change too is the caller's to read.
+
+    With the host module the host itself compares the file right before, and no two hosts change it
+    at once. Without it another client's change is lost if it comes between read and call.
+
+    :param host: where the VM runs, or, of one that is stopped, any that has the repository mounted.
+    :param hosts: all hosts that answer.
+    :param definition: as the change was decided for.
+    :param change: makes the new vm.cfg of the current one; pure.
+    :param defined_ids: the uuids of all definitions (see :func:`.matches`).
+    :param limit: seconds for the response; a device of a running VM takes up to 100 s.
+    :param notices: gets notices for the user, such as a fault although the file has the change: of
+        a running VM, its devices may lack it then.
+    :param failures: gets the failure of the call, if it has one, also where the file has the
+        change.
+    :param hosts_off: those that the user says are off; what they were changing is taken over.
+    :return: the vm.cfg as it is now. Nothing is sent if ``change`` changes nothing.
+    :raises PreconditionFailed: it is not what it was, its name on this host is not this VM's alone,
+        or not everything in it would stay as it is. Nothing was sent.
+    :raises AgentFault: the agent refused; the file is as it was.
+    :raises OperationIncomplete: the request was sent, and the file does not show the change (yet).
+    """
+    verified_domain(host, definition, defined_ids)
+    current = read_current(host, definition)
+    before, wanted = current.config, change(current.config)
+    if not differences(before.values, wanted.values):
+        return before
+    require_possible(definition, current, wanted)
+    if current.change is not None:
+        _settle(operation, host, hosts, definition, current.change, hosts_off)
+    failed: AgentFault | OutcomeUnknown | None = None
+    try:
+        if current.digest:
+            _change_by_module(operation, host, definition, current.digest, wanted, limit)
+        else:
+            place = (definition.repository_id, definition.directory)
+            host.agent.xen.configure_vm(*place, wanted.to_struct(), limit=limit)
+    except (AgentFault, OutcomeUnknown) as error:
+        failed = error
+        if failures is not None:
+            failures.append(error)
+    return confirm(operation, host, definition, before, wanted, failed, notices)
+
+
+def _change_by_module(
+    operation: Operation,
+    host: HostView,
+    definition: Definition,
+    digest: str,
+    wanted: VMConfig,
+    limit: float,
+) -> None:
+    """Have the host module compare the file and call the agent's function, in one step.
+
+    :raises PreconditionFailed: the file is another one, or is being changed; nothing was done.
+    :raises AgentFault: the agent's function, or the module, has failed.
+    :raises OutcomeUnknown: whether it is done is unknown, or it goes on after the limit.
+    """
+    assert host.module2 is not None
+    place = (definition.repository_id, definition.directory)
+    own = new_id()  # not the operation's: that may change a VM several times
+    deadline = operation.estate.clock.now() + limit
+    answer: VMChange | OutcomeUnknown
+    try:
+        answer = host.module2.change_vm(
+            operation.client, own, *place, digest, "configure_vm", [wanted.to_struct()]
+        )
+    except AgentFault as fault:
+        if not was_refused(fault):
+            raise
+        raise refusal(definition, f"{host.label}: {fault.text}") from fault
+    except OutcomeUnknown as error:
+        answer = error
+    require_made(operation, host, definition, own, answer, deadline)
+
+
+def _settle(
+    operation: Operation,
+    host: HostView,
+    hosts: Sequence[HostView],
+    definition: Definition,
+    change: VMChange,
+    hosts_off: Sequence[HostOff],
+) -> None:
+    """Where a change that another host made was cut off, have recorded that its outcome is unknown:
+    until then nobody can change the definition.
+
+    Its own host tells whether it goes on. Of one that is off, as the user says, it does not.
+
+    :raises PreconditionFailed: that failed, or a host that should be off answers.
+    """
+    if change.state != "elsewhere":
+        return
+    place = (definition.repository_id, definition.directory)
+    theirs = next((one for one in hosts if one.server.uuid == undashed(change.host_uuid)), None)
+    off = None if theirs else off_at(hosts_off, change.address)
+    module = theirs.module2 if theirs else host.module2
+    if module is None or not (theirs or off):
+        return
+    try:
+        if off:
+            require_silent(operation.estate, [off], hosts)
+        else:
+            now = module.read_vm(*place, change.operation).change
+            if now is None or now.state != "dead":
+                return
+        module.settle_vm(operation.client, operation.id, *place, change.operation, bool(off))
+    except (AgentFault, OutcomeUnknown, HostUnreachable) as error:
+        raise refusal(definition, f"{change.label} has no outcome: {error}") from error

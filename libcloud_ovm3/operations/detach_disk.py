@@ -1,0 +1,201 @@
+"""Detaching a volume from a VM: out of its vm.cfg and, while it runs, out of its domain.
+
+A guest may refuse to let go of a disk, and do so minutes later (xend.md 5). So there are three ends
+only: detached (vm.cfg and domain lack it, and nothing of the VM holds it open), still attached
+(both have it), or unknown, which is an error. What is detached late is seen by the next look: the
+volume is then in vm.cfg only, and a second detach takes it out there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from libcloud_ovm3.agent.disk import DiskEntry
+from libcloud_ovm3.agent.identifiers import dashed
+from libcloud_ovm3.errors import AgentFault, InvalidArgument, PreconditionFailed
+from libcloud_ovm3.estate.domains import BlockDevice, Domain
+from libcloud_ovm3.estate.holders import wait_let_go
+from libcloud_ovm3.estate.members import Estate
+from libcloud_ovm3.estate.states import State
+from libcloud_ovm3.estate.volumes import Attachment, Volume, key_of_path, read_volumes
+from libcloud_ovm3.operations.disk_changes import (
+    Change,
+    Outcome,
+    Target,
+    change_disks,
+    require_done,
+    require_no_more,
+    target_of,
+    with_entry,
+    without,
+)
+from libcloud_ovm3.operations.operation import Operation
+from libcloud_ovm3.operations.presence import before_second_look
+from libcloud_ovm3.progress import waiting
+
+# What xend says after 100 s: the guest was asked, and may still let go (xend.md 2, 5).
+_TIMED_OUT = re.compile(r"could\s+not\s+be\s+disconnected")
+
+
+def detach(estate: Estate, volume_id: str, vm_id: str | None = None) -> list[str]:
+    """Detach a volume from the VM that has it.
+
+    :param vm_id: which VM, if several have it.
+    :return: notices for the user.
+    :raises VolumeNotFound: there is no such volume.
+    :raises InvalidArgument: several VMs have it and none was named, or the one that was has not.
+    :raises PreconditionFailed: nobody has it, or the state of the VM does not allow it. Nothing was
+        sent.
+    :raises AgentFault: the agent refused; vm.cfg and domain both have it.
+    :raises OperationIncomplete: whether it is detached, or will be, is unknown.
+    """
+    operation = Operation(estate)
+    for is_second in (False, True):
+        found = read_volumes(estate, with_sizes=False)
+        volume = found.volume(volume_id)
+        attachments = _attachments(volume, vm_id)
+        target = target_of(operation, found.estate, attachments[0].vm.id)
+        if target.live is not None or is_second:
+            break
+        # It may be absent only while it reboots, and would come back with a disk that counts as
+        # free by then (xend.md 1.6).
+        before_second_look(estate, target.vm.name, target.vm.id)
+    return _detach(target, volume, attachments)
+
+
+def _attachments(volume: Volume, vm_id: str | None) -> Sequence[Attachment]:
+    """Its attachments to the one VM that is meant."""
+    if not volume.attachments:
+        named = f"; {', '.join(volume.named_by)} names it" if volume.named_by else ""
+        raise PreconditionFailed(f"{volume.label} is not attached to any node{named}")
+    vms = {one.vm.id: one.vm for one in volume.attachments}
+    labels = ", ".join(vm.label for vm in vms.values())
+    if vm_id is None and len(vms) > 1:
+        raise InvalidArgument(
+            f"{volume.label} is attached to several nodes: {labels}; name the one to detach it "
+            f"from (ex_node)"
+        )
+    wanted = next(iter(vms)) if vm_id is None else dashed(vm_id) or vm_id
+    if wanted not in vms:
+        raise InvalidArgument(
+            f"{volume.label} is not attached to node {vm_id!r} (ex_node), but to {labels}"
+        )
+    return [one for one in volume.attachments if one.vm.id == wanted]
+
+
+def _detach(target: Target, volume: Volume, attachments: Sequence[Attachment]) -> list[str]:
+    key = key_of_path(volume.path)
+    what = f"detaching {volume.label}, {attachments[0].device} of VM {target.vm.name!r}"
+    notices: list[str] = []
+
+    def is_meant(entry: DiskEntry) -> bool:
+        return not entry.is_cdrom and key_of_path(entry.path or "") == key
+
+    def is_gone(domain: Domain) -> bool:
+        return not _devices(domain, key)
+
+    if target.live is None:
+        outcome = change_disks(target, without(is_meant), is_gone, notices)
+        require_done(target, outcome, what, (volume.path,))
+        return notices
+    live = _devices(target.live.domain, key)
+    _require_removable(target, volume, live)
+    with waiting(what, vm=target.vm.id):
+        if not any(one.is_defined for one in attachments):
+            target = _defined_first(target, volume, live[0], what, notices)
+        require_no_more(target, without(is_meant), attachments[0].device)
+        outcome = change_disks(target, without(is_meant), is_gone, notices)
+        if not outcome.is_done:
+            _conclude(target, volume, outcome, (without(is_meant), is_gone), what, notices)
+        held = wait_let_go(target.operation.estate, target.host, target.vm.id, volume.path)
+    if held:
+        raise target.operation.incomplete(
+            f"{what}: its vm.cfg and its live domain lack it, but {target.host.label} reports that "
+            f"it is still held: {held}. It is not free until that ends",
+            left=(target.vm.id, volume.path),
+            nodes=[target.vm.summary],
+        )
+    return notices
+
+
+def _devices(domain: Domain, key: str) -> list[BlockDevice]:
+    return [
+        one
+        for one in domain.block_devices
+        if one.path and not one.is_cdrom and key_of_path(one.path) == key
+    ]
+
+
+def _require_removable(target: Target, volume: Volume, live: Sequence[BlockDevice]) -> None:
+    """Whether a running guest can lose the disk.
+
+    :raises PreconditionFailed: it cannot.
+    """
+    if not live:
+        return
+    config = target.definition.config
+    system = config.system_disk if config else None
+    if system is not None and system.path and key_of_path(system.path) == key_of_path(volume.path):
+        raise PreconditionFailed(
+            f"{volume.label} is the system disk of VM {target.vm.label}, which is "
+            f"{target.vm.state.value}: its guest would fail; stop it first",
+            nodes=[target.vm.summary],
+        )
+    if target.vm.state is State.PAUSED:
+        raise PreconditionFailed(
+            f"VM {target.vm.label} is paused: a paused guest cannot let go of {volume.label}; "
+            f"unpause or stop it first",
+            nodes=[target.vm.summary],
+        )
+
+
+def _defined_first(
+    target: Target, volume: Volume, device: BlockDevice, what: str, notices: list[str]
+) -> Target:
+    """Put a disk that only the live domain has into vm.cfg, as it is there.
+
+    The agent detaches what a new list lacks, and which list it compares with is not documented, its
+    domain's or that of vm.cfg. With the disk in both, it is the same for either; and whatever
+    happens then, both say that the disk is attached.
+    """
+    entry = f"{device.uname},{device.device},{device.mode}"
+    require_no_more(target, with_entry(entry), device.device)
+    key = key_of_path(volume.path)
+    outcome = change_disks(
+        target, with_entry(entry), lambda domain: bool(_devices(domain, key)), notices
+    )
+    require_done(target, outcome, f"{what}: first adding it to its vm.cfg", (volume.path,))
+    assert outcome.config is not None, "it is done"
+    return target.with_config(outcome.config)
+
+
+def _conclude(
+    target: Target,
+    volume: Volume,
+    outcome: Outcome,
+    detached: tuple[Change, Callable[[Domain], bool]],
+    what: str,
+    notices: list[str],
+) -> None:
+    """Bring a detachment that did not reach both, or of which that is unknown, to one of its ends.
+
+    :param detached: the change of vm.cfg, and whether a domain shows it.
+    :raises AgentFault: it is still attached.
+    :raises OperationIncomplete: whether it is, or will be, is unknown.
+    """
+    if outcome.is_defined is False and outcome.is_live and outcome.is_over:
+        outcome = change_disks(target, *detached, notices)  # the guest has let go of it since
+    try:
+        require_done(target, outcome, what, (volume.path,))
+    except AgentFault as fault:
+        if not _TIMED_OUT.search(fault.text):
+            raise
+        raise target.operation.incomplete(
+            f"VM {target.vm.label}: {what}: {fault}. It is still attached, but the guest was asked "
+            f"to let go of it and may still do so: it stays in use until it is seen to be gone",
+            left=(target.vm.id, volume.path),
+            nodes=[target.vm.summary],
+            host=str(target.host.address),
+            function="configure_vm",
+        ) from fault

@@ -1,0 +1,136 @@
+"""Giving a volume another name: an entry in a document of its repository. Its id and file stay."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from libcloud_ovm3.errors import AgentFault, OutcomeUnknown, Ovm3Error, PreconditionFailed
+from libcloud_ovm3.estate.disk_files import FOLDER, DiskFile
+from libcloud_ovm3.estate.disk_names import require_name
+from libcloud_ovm3.estate.members import Estate
+from libcloud_ovm3.estate.repositories import read_repository, with_module
+from libcloud_ovm3.estate.simple_names import DOCUMENT, SCHEMA, DiskDocument, read_disk_document
+from libcloud_ovm3.estate.volumes import Volume, read_volumes
+from libcloud_ovm3.operations import doors
+from libcloud_ovm3.operations.operation import Operation
+from libcloud_ovm3.operations.read_back import read_back
+from libcloud_ovm3.operations.target_repository import require_usable
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.hostmodule import HostModule
+
+TRIES = 10  # other clients may write the document at the same time
+
+
+def rename(estate: Estate, volume_id: str, name: str) -> tuple[Volume, list[str]]:
+    """Give a volume another name, which every client reads that can reach the host module.
+
+    :return: the volume as it is listed now, and notices for the user.
+    :raises InvalidArgument: the name cannot be one.
+    :raises VolumeNotFound: there is no such volume.
+    :raises PreconditionFailed: it is a physical disk, no host that has its repository mounted has
+        the host module, or names were recorded by a newer version of this package.
+    :raises AgentFault: the host refused; the name is as it was.
+    :raises OperationIncomplete: whether it was done is unknown.
+    """
+    require_name(name)
+    volume = read_volumes(estate, with_sizes=False).volume(volume_id)
+    if volume.file is None:
+        raise PreconditionFailed(
+            f"{volume.label} is a physical disk: its name is that of its device"
+        )
+    require_usable(volume.file.repository)
+    host = with_module(volume.file.repository)
+    if host is None or host.module is None:
+        raise PreconditionFailed(
+            f"{volume.label} was not renamed: no host that has its repository mounted has the host "
+            f"module (`ovm3 host install`), and the agent alone cannot record a name"
+        )
+    operation, notices = Operation(estate), []
+    if volume.name != name:
+        notices = _record(operation, host.module, volume.file, name)
+    done = f"{volume.label} was renamed"
+    return read_back(operation, volume_id, volume.path, done), notices
+
+
+def _record(operation: Operation, module: HostModule, file: DiskFile, name: str) -> list[str]:
+    repository = file.repository
+    for _ in range(TRIES):
+        document = _read(module, file)
+        if document.names.get(file.relative) == name:
+            return []
+        content = _content(document, file, name)
+        version = document.next_version
+        try:
+            doors.write_document(operation, module, repository, DOCUMENT, version, content)
+        except (AgentFault, OutcomeUnknown) as failed:
+            if isinstance(failed, AgentFault) and failed.kind.endswith(".Conflict"):
+                continue
+            return _after(operation, module, file, name, failed)
+        return []
+    raise PreconditionFailed(
+        f"volume {file.id} was not renamed: other clients have changed names in its repository "
+        f"{TRIES} times meanwhile; try again"
+    )
+
+
+def _read(module: HostModule, file: DiskFile) -> DiskDocument:
+    """The document, which can be written.
+
+    :raises PreconditionFailed: it is of a newer version of this package, or cannot be understood.
+    """
+    document, error = read_disk_document(module, file.repository)
+    if not document.is_writable:
+        raise PreconditionFailed(f"volume {file.id} was not renamed: {error}")
+    return document
+
+
+def _content(document: DiskDocument, file: DiskFile, name: str) -> bytes:
+    """The document with the new name, without entries of files that are gone.
+
+    The listing is read after the document: so a file that has an entry and is not there is gone.
+    """
+    now = read_repository(file.repository.record, file.repository.mounted_on, with_vm_cfgs=True)
+    disks = dict(document.disks)
+    if now.content is not None and not now.errors:
+        there = {f"{FOLDER}/{one}" for one in now.content.virtual_disks}
+        there |= {str(one.path)[len(now.path) + 1 :] for one in now.aside}  # it may be put back
+        disks = {
+            path: entry
+            for path, entry in disks.items()
+            if path in there or not path.startswith(f"{FOLDER}/")
+        }
+    disks[file.relative] = {**disks.get(file.relative, {}), "name": name}
+    return json.dumps({"schema": SCHEMA, "disks": disks}, sort_keys=True).encode("ascii")
+
+
+def _after(
+    operation: Operation,
+    module: HostModule,
+    file: DiskFile,
+    name: str,
+    failed: AgentFault | OutcomeUnknown,
+) -> list[str]:
+    """What has become of it after the call failed: a notice, if it was done.
+
+    :raises AgentFault: it was not done.
+    :raises OperationIncomplete: that is unknown, or it may still be.
+    """
+    try:
+        is_done = _read(module, file).names.get(file.relative) == name
+    except Ovm3Error as error:
+        raise operation.incomplete(
+            f"volume {file.id}: renaming it failed ({failed}), and its name cannot be read: "
+            f"{error}",
+            left=(file.path,),
+        ) from failed
+    if is_done:
+        return [f"volume {file.id} is renamed, although {failed}"]
+    if isinstance(failed, AgentFault):
+        raise failed.with_state("its name is as it was") from failed
+    raise operation.incomplete(
+        f"volume {file.id}: the request to rename it was sent once and got no response; its name "
+        f"is as it was, and may still be changed",
+        left=(file.path,),
+    ) from failed

@@ -1,0 +1,274 @@
+"""What a new VM takes from a template: copies of its disks, and its settings.
+
+Nothing that identifies the template goes along: uuid, names and MAC addresses are the new VM's own.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import secrets
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from libcloud_ovm3.agent.config import DiskEntry, VMConfig, format_disk
+from libcloud_ovm3.agent.texts import all_texts
+from libcloud_ovm3.agent.vif import Vif
+from libcloud_ovm3.errors import ImageNotFound, InvalidArgument, PreconditionFailed
+from libcloud_ovm3.estate.definitions import read_template
+from libcloud_ovm3.estate.disks import FileSystem, disk_path, size_bytes
+from libcloud_ovm3.estate.hosts import HostView
+from libcloud_ovm3.estate.images import VM_TEMPLATE, Image, locate
+from libcloud_ovm3.estate.repositories import Repository, is_listed
+from libcloud_ovm3.estate.vms import EstateSnapshot
+from libcloud_ovm3.operations.mount_export import mounted_export
+from libcloud_ovm3.operations.vmcfg_values import why_lost
+
+# What is the new VM's own.
+_OWN = frozenset("uuid name OVM_simple_name OVM_description memory vcpus maxvcpus disk vif".split())
+# Xen's own prefix: a Manager numbers its VMs' cards below another one, 00:21:f6 (agent-behaviour
+# 6.5), and does not know which numbers others have taken.
+_MAC_PREFIX = "00:16:3e"
+
+
+@dataclass(frozen=True)
+class TemplateDisk:
+    """A disk of a template.
+
+    :ivar path: the file to copy, absolute, on the hosts.
+    :ivar entry: its entry in the vm.cfg.
+    """
+
+    repository: Repository
+    path: str
+    entry: DiskEntry
+
+
+@dataclass(frozen=True)
+class DiskCopy:
+    """A disk of a new VM, and of what it is a copy.
+
+    :ivar source: absolute, on the hosts, as ``target``.
+    :ivar size_bytes: the size of the source.
+    """
+
+    source: str
+    size_bytes: int
+    target: str
+
+
+@dataclass(frozen=True)
+class TemplateContent:
+    """What a template consists of.
+
+    :ivar config: its vm.cfg; None: it is a disk image only.
+    :ivar disks: those to copy; empty for a disk image.
+    """
+
+    image: Image
+    config: VMConfig | None = None
+    disks: tuple[TemplateDisk, ...] = ()
+
+    @property
+    def repository_ids(self) -> list[str]:
+        """The repositories that a host has to have mounted; the first is the image's own."""
+        ids = [self.image.repository.id, *(disk.repository.id for disk in self.disks)]
+        return list(dict.fromkeys(ids))
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a new VM gets.
+
+    :ivar copies: its disks, in the order of its vm.cfg.
+    :ivar entries: the disk list of its vm.cfg, CD drives too.
+    :ivar settings: other options of its vm.cfg, and its network cards; empty for a disk image.
+    """
+
+    copies: tuple[DiskCopy, ...]
+    entries: tuple[str, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+def read_content(snapshot: EstateSnapshot, image: Image) -> TemplateContent:
+    """What a template consists of. Reads its vm.cfg, if it has one.
+
+    :raises PreconditionFailed: it cannot be read.
+    :raises InvalidArgument: it has disks that cannot be copied, or options that cannot be sent.
+    """
+    if image.kind != VM_TEMPLATE:
+        return TemplateContent(image)
+    definition = read_template(image.repository, image.directory)
+    if definition.config is None or definition.unread or definition.error:
+        why = definition.error or definition.unread
+        raise PreconditionFailed(f"{image.label}: its vm.cfg cannot be used: {why}")
+    config = definition.config
+    warnings = config.changed(memory=1, vcpus=1).warnings  # those are not taken over
+    if why := "; ".join(warnings) or _why_not(config):
+        raise InvalidArgument(f"{image.label}: its vm.cfg cannot be taken over: {why}")
+    disks = [_disk(snapshot, image, entry) for entry in config.disks if not entry.is_cdrom]
+    return TemplateContent(image, config, tuple(disks))
+
+
+def _why_not(config: VMConfig) -> str:
+    """Why its settings cannot be another VM's; "" if they can."""
+    others = {key: value for key, value in config.values.items() if key not in _OWN}
+    return why_lost(others) or identity_in(others, config)
+
+
+def identity_in(values: Mapping[str, Any], config: VMConfig) -> str:
+    """Which of these options name the uuid, or a MAC address, of a vm.cfg; "" if none does."""
+    marks = {vif.mac for vif in config.vifs if vif.mac}
+    marks |= {config.uuid, config.uuid.replace("-", "")} if config.uuid else set()
+    found = [
+        key
+        for key, value in values.items()
+        if any(mark in text.lower() for text in all_texts(value) for mark in marks)
+    ]
+    return f"{', '.join(found)} has its uuid or a MAC address" if found else ""
+
+
+def disk_of(snapshot: EstateSnapshot, entry: DiskEntry, label: str) -> TemplateDisk | None:
+    """Which file a disk is; None: it is in no repository that is known.
+
+    :param label: how messages name the VM or the image.
+    :raises InvalidArgument: it is not a file, or may be written to by others.
+    """
+    if entry.is_physical or entry.is_shared or not entry.path:
+        kind = "physical" if entry.is_physical else "shared" if entry.is_shared else "not a file"
+        raise InvalidArgument(
+            f"{label} has a disk that is {kind}, and cannot be copied: {entry.text!r}"
+        )
+    repository = snapshot.repository(entry.repository_id) if entry.repository_id else None
+    if repository is None or entry.path.count("/") < 4:
+        return None
+    return TemplateDisk(repository, f"{repository.path}/{entry.path.split('/', 4)[4]}", entry)
+
+
+def _disk(snapshot: EstateSnapshot, image: Image, entry: DiskEntry) -> TemplateDisk:
+    """Which file a disk of a template is."""
+    found = disk_of(snapshot, entry, image.label)
+    if found is not None:
+        return found
+    # Templates of OVM 2, and those that were moved here, name the folder that they were made in.
+    inside = f"{image.repository.path}/{image.path}/{posixpath.basename(entry.path or '')}"
+    if image.repository.content and is_listed(image.repository.content, inside):
+        return TemplateDisk(image.repository, inside, entry)
+    raise PreconditionFailed(
+        f"{image.label}: its disk {entry.path} is in no repository that could be read, nor in the "
+        f"folder of the template"
+    )
+
+
+def contents(
+    snapshot: EstateSnapshot,
+    system: FileSystem,
+    content: TemplateContent,
+    directory: str,
+    memory_mb: int,
+) -> tuple[Contents, list[str]]:
+    """What a new VM gets, and notices for the user. Mounts the exports of other repositories that
+    disks are in, to read sizes.
+
+    :param system: the plug-in's file system of the repository of the image.
+    :param directory: its uuid without dashes, which is in the names of its files.
+    """
+    image, host = content.image, system.host
+    if content.config is None:
+        source, size = locate(image, system)
+        target = _target(image.repository, directory, 0, source)
+        copy = DiskCopy(source, size, target)
+        return Contents((copy,), (f"file:{target},xvda,w",)), []
+    copies = [_copy(system, content, directory, n) for n in range(len(content.disks))]
+    targets = iter(copies)
+    entries: list[str] = []
+    notices: list[str] = []
+    for entry in content.config.disks:
+        if entry.is_cdrom:
+            entries.append(_drive(snapshot, host, image, entry, notices))
+        else:
+            location = next(targets).target
+            entries.append(format_disk(replace(entry, location=location)))
+    macs = {vif.mac for one in snapshot.definitions for vif in one.vifs if vif.mac}
+    settings = settings_of(content.config, macs, memory_mb)
+    return Contents(tuple(copies), tuple(entries), settings), notices
+
+
+def _copy(system: FileSystem, content: TemplateContent, directory: str, number: int) -> DiskCopy:
+    disk = content.disks[number]
+    is_elsewhere = disk.repository.id != content.image.repository.id
+    theirs = mounted_export(system.host, disk.repository) if is_elsewhere else system
+    size = size_bytes(theirs, disk.path)
+    if size is None:
+        raise ImageNotFound(f"{content.image.label}: the agent does not find its disk {disk.path}")
+    target = _target(content.image.repository, directory, number, disk.path)
+    return DiskCopy(disk.path, size, target)
+
+
+def _target(repository: Repository, directory: str, number: int, source: str) -> str:
+    """The path of a new disk: its name has the VM's uuid, so that it goes with the VM."""
+    return disk_path(repository, new_file_name(directory, number, source))
+
+
+def new_file_name(directory: str, number: int, source: str) -> str:
+    """The name of a copy of a disk, which is the only one of its name anywhere.
+
+    :param directory: of the VM or the template: 32 hex digits.
+    :param number: of the disk, from 0.
+    """
+    extension = posixpath.splitext(source)[1]
+    if not re.fullmatch(r"\.[A-Za-z0-9]{1,16}", extension):
+        extension = ".img"
+    more = f"-{number + 1}" if number else ""
+    return f"{directory}{more}{extension}"
+
+
+def _drive(
+    snapshot: EstateSnapshot, host: HostView, image: Image, entry: DiskEntry, notices: list[str]
+) -> str:
+    """A CD drive with its medium; an empty one, if the host does not have the medium."""
+    repository = snapshot.repository(entry.repository_id) if entry.repository_id else None
+    if not entry.path or not entry.repository_id:
+        return entry.text
+    listing = repository.content if repository and host in repository.mounted_on else None
+    if listing is not None and is_listed(listing, entry.path):
+        return entry.text
+    notices.append(
+        f"{image.label}: the CD drive {entry.device} is empty, as {host.label} does not have its "
+        f"medium {entry.path}"
+    )
+    return format_disk(replace(entry, scheme="", location=""))
+
+
+def settings_of(config: VMConfig, macs: Collection[str | None], memory_mb: int) -> dict[str, Any]:
+    """The options that a new VM takes over, and its network cards with MAC addresses of their own.
+
+    :param macs: those that are taken.
+    """
+    settings = {key: value for key, value in config.values.items() if key not in _OWN}
+    settings.setdefault("OVM_domain_type", "xen_hvm" if config.is_hvm else "xen_pvm")
+    if "maxmem" in settings:
+        settings["maxmem"] = memory_mb
+    return settings | {"vif": _cards(config.vifs, macs)}
+
+
+def _cards(vifs: Sequence[Vif], macs: Collection[str | None]) -> list[str]:
+    taken = set(macs)
+    cards = []
+    for vif in vifs:
+        mac = _new_mac()
+        while mac in taken:
+            mac = _new_mac()
+        taken.add(mac)
+        cards.append(anonymous(vif).changed(mac=mac).text)
+    return cards
+
+
+def anonymous(vif: Vif) -> Vif:
+    """A network card without what only one VM can have."""
+    return vif.changed(mac=None, vifname=None, uuid=None)
+
+
+def _new_mac() -> str:
+    return ":".join([_MAC_PREFIX, *(f"{byte:02x}" for byte in secrets.token_bytes(3))])

@@ -1,0 +1,165 @@
+"""attach_volume: every agent call, times everything that can happen to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from libcloud_ovm3.errors import OperationIncomplete, Ovm3Error
+from libcloud_ovm3.operations import doors
+from libcloud_ovm3.simulator import Simulator
+from tests.operations.attaching import (
+    DATA,
+    add_disk,
+    in_file,
+    live_disks,
+    path_of,
+    rows_of,
+    seen,
+)
+from tests.operations.failures import FAILURES, KILLS, Step, misbehave, steps_of
+from tests.support import (
+    PERSONALITIES,
+    calls_of,
+    driver_for,
+    fingerprints_of,
+    quietly,
+    simulate,
+)
+
+NAME, HOST = "subject", 1
+WRITE = Step(None, "configure_vm")
+
+with_and_without_module = pytest.mark.parametrize(
+    "host_module", [False, True], ids=["alone", "with the module"]
+)
+
+
+@contextmanager
+def make_sim(
+    personality: str, host_module: bool = False, is_running: bool = True
+) -> Iterator[Simulator]:
+    options: dict[str, Any] = {"personality": personality, "host_module": host_module}
+    with simulate(hosts=2, vms=0, templates=0, **options) as sim:
+        sim.add_vm(NAME, running_on=HOST if is_running else None)
+        add_disk(sim)
+        yield sim
+
+
+def attach(sim: Simulator, node: Any) -> bool:
+    volume_id = f"{sim.repository_id}/VirtualDisks/{DATA}"
+    return bool(quietly(driver_for(sim).attach_volume, node, volume_id))
+
+
+def steps() -> list[Step]:
+    with make_sim("plain") as sim:
+        node = driver_for(sim).ex_get_node_by_name(NAME)
+        sim.calls.clear()
+        attach(sim, node)
+        return steps_of(calls_of(sim))
+
+
+TABLE = rows_of(steps())
+
+
+@pytest.mark.parametrize(("step", "failure", "personality"), TABLE)
+def test_attach(step: Step, failure: str, personality: str) -> None:
+    do_with(step, failure, personality, False, True)
+
+
+@pytest.mark.parametrize("personality", PERSONALITIES)
+@pytest.mark.parametrize("failure", FAILURES)
+def test_attach_with_the_module(failure: str, personality: str) -> None:
+    do_with(None, failure, personality, True, True)
+
+
+@pytest.mark.parametrize("personality", PERSONALITIES)
+@with_and_without_module
+@pytest.mark.parametrize("failure", FAILURES)
+def test_attach_to_a_stopped_node(failure: str, host_module: bool, personality: str) -> None:
+    do_with(None, failure, personality, host_module, False)
+
+
+def do_with(
+    step: Step | None, failure: str, personality: str, host_module: bool, is_running: bool
+) -> None:
+    """Attach it while one step fails, and look at everything afterwards.
+
+    :param step: None: the one write.
+    """
+    with make_sim(personality, host_module, is_running) as sim:
+        node = driver_for(sim).ex_get_node_by_name(NAME)
+        before = fingerprints_of(sim.repository_path)
+        sim.calls.clear()
+        rule = misbehave(sim, failure, step or Step(None, write_of(host_module)))
+        error: Ovm3Error | None = None
+        try:
+            attach(sim, node)
+        except Ovm3Error as caught:
+            error = caught
+        assert rule.hits, "the call that was to fail never came"
+        sent = calls_of(sim, "configure_vm", "libcloud_change_vm")
+        sim.clear_misbehaviour()
+        sim.flush_delayed()
+        sim.wait(40)
+        check(sim, node, before, error, is_running)
+    assert len(sent) <= 2, "no more than the request, and what takes it back"
+
+
+def write_of(host_module: bool) -> str:
+    """The call that changes a vm.cfg."""
+    uses_module = host_module and hasattr(doors, "change_vm_by_module")
+    return "libcloud_change_vm" if uses_module else "configure_vm"
+
+
+def check(
+    sim: Simulator, node: Any, before: dict[str, str], error: Ovm3Error | None, is_running: bool
+) -> None:
+    file = f"VirtualMachines/{node.extra['directory']}/vm.cfg"
+    now = fingerprints_of(sim.repository_path)
+    assert {**now, file: ""} == {**before, file: ""}, "another file was touched"
+    defined, live = in_file(sim, node.extra["directory"]), live_disks(sim, HOST)
+    volume_id = f"{sim.repository_id}/VirtualDisks/{DATA}"
+    assert live in ([], defined) if is_running else not live, "half attached"
+    if error is None:
+        assert defined == [f"file:{path_of(sim)},xvdb,w"], "said to be done, and is not"
+        assert bool(live) is is_running
+    elif isinstance(error, OperationIncomplete):
+        assert {node.id, path_of(sim)} <= set(error.left) or not defined
+    else:
+        assert not defined, f"{error!r} says that nothing is attached"
+        assert seen(sim, volume_id).state == "available"
+        assert attach(sim, node), "the slot can be used again"
+        assert in_file(sim, node.extra["directory"]) == [f"file:{path_of(sim)},xvdb,w"]
+    if defined:
+        assert seen(sim, volume_id).state == "inuse"
+        assert quietly(driver_for(sim).detach_volume, volume_id)
+        assert seen(sim, volume_id) == ("available", [])
+
+
+@pytest.mark.parametrize("personality", PERSONALITIES)
+@pytest.mark.parametrize("is_running", [True, False], ids=["running", "stopped"])
+@pytest.mark.parametrize("when", KILLS)
+def test_the_client_dies(
+    when: str, is_running: bool, personality: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = doors.change_definition
+
+    def die(*args: Any, **options: Any) -> None:
+        if when == "after":
+            send(*args, **options)
+        raise KeyboardInterrupt
+
+    with make_sim(personality, is_running=is_running) as sim:
+        node = driver_for(sim).ex_get_node_by_name(NAME)
+        before = fingerprints_of(sim.repository_path)
+        with monkeypatch.context() as patch:
+            patch.setattr(doors, "change_definition", die)
+            with pytest.raises(KeyboardInterrupt):
+                attach(sim, node)
+        if when == "before":
+            assert attach(sim, node)
+        check(sim, node, before, None, is_running)

@@ -1,0 +1,333 @@
+"""Creating, copying, destroying, growing and renaming volumes: every agent call, times everything
+that can happen to it.
+
+Afterwards every file that was there before is there with its content, but for the volume that was
+to go; what is new is complete, or says that it is not, or the error names it; nothing that changes
+anything was sent twice.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import posixpath
+import threading
+from collections.abc import Callable
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import pytest
+
+from libcloud_ovm3 import OVM3NodeDriver
+from libcloud_ovm3.clock import Clock
+from libcloud_ovm3.errors import OperationIncomplete, Ovm3Error
+from libcloud_ovm3.estate.disk_names import origin_key
+from libcloud_ovm3.simulator import SimulatedTime, Simulator
+from tests.operations.failures import (
+    FAILURES,
+    KILLS,
+    WRITES,
+    Step,
+    misbehave,
+    steps_of,
+)
+from tests.support import PERSONALITIES, driver_for, fingerprints_of, pins_of, quietly, simulate
+
+NEW = "new one"
+NEW_FILE = "VirtualDisks/new%20one."
+MIB = 1 << 20
+DATA = f"data.{'a' * 32}.img"
+HALF = f"half.{'b' * 32}.of.{'c' * 32}.img"
+MARK = f"{HALF}.creating"
+
+OPERATIONS: dict[str, Callable[[Any, str], Any]] = {
+    "create": lambda driver, where: driver.create_volume(1, NEW),
+    "grown": lambda driver, where: driver.create_volume(
+        2, NEW, snapshot=f"{where}/{snapshot_of(where)}"
+    ),
+    "copy": lambda driver, where: driver.ex_copy_volume(f"{where}/VirtualDisks/{DATA}", NEW),
+    "destroy": lambda driver, where: driver.destroy_volume(f"{where}/VirtualDisks/{DATA}"),
+    "clear": lambda driver, where: driver.destroy_volume(f"{where}/VirtualDisks/{HALF}"),
+    "grow": lambda driver, where: driver.ex_resize_volume(f"{where}/VirtualDisks/{DATA}", 2),
+    "rename": lambda driver, where: driver.ex_rename_volume(f"{where}/VirtualDisks/{DATA}", NEW),
+}
+ALONE = ("create", "copy", "destroy", "clear")  # what goes without the host module
+SUBJECT = {"destroy": [DATA], "clear": [HALF, MARK], "grow": [DATA]}  # what may go, or change
+
+
+MOUNT = "storage_plugin_mount"
+# The reads, after a write, that something is decided by.
+DECISIVE = {
+    "discover_repositories",
+    "list_vms",
+    "storage_plugin_getFileInfo",
+    *(
+        f"libcloud_{name}"
+        for name in "read_agent repository stat_file job_status file_holders read_document".split()
+    ),
+}
+
+
+def snapshot_of(repository_id: str) -> str:
+    key = origin_key(f"{repository_id}/VirtualDisks/{DATA}")
+    return f"VirtualDisks/before.{'d' * 32}.snapshot.{key}.20261129T024400Z.img"
+
+
+@contextmanager
+def make_sim(personality: str, host_module: bool) -> Any:
+    """A simulator with a volume, a snapshot of it, and half a copy."""
+    options = {"personality": personality, "host_module": host_module}
+    with simulate(hosts=2, vms=1, templates=0, **options) as sim:
+        disks = sim.repository_path / "VirtualDisks"
+        (disks / DATA).write_bytes(b"data" * 1000)
+        (sim.repository_path / snapshot_of(sim.repository_id)).write_bytes(b"old" * 1000)
+        (disks / HALF).write_bytes(b"half")
+        (disks / MARK).write_bytes(bytes(512))
+        yield sim
+
+
+class Row(NamedTuple):
+    operation: str
+    host_module: bool
+    step: Step
+
+    def __str__(self) -> str:
+        return f"{self.operation}-{'by module' if self.host_module else 'by agent'}-{self.step}"
+
+
+def rows() -> list[Row]:
+    """The steps that may leave something, each once; each operation with a new driver."""
+    found = []
+    for host_module in (False, True):
+        with make_sim("plain", host_module) as sim:
+            for name in OPERATIONS if host_module else ALONE:
+                sim.calls.clear()
+                quietly(OPERATIONS[name], driver_for(sim), sim.repository_id)
+                steps = steps_of([call.function for call in sim.calls])
+                assert any(step.function in WRITES for step in steps), f"{name} changes nothing"
+                found += [
+                    Row(name, host_module, step)
+                    for step in steps
+                    if step.function in WRITES
+                    or (step.function in DECISIVE and step.after not in (None, MOUNT))
+                ]
+                if name in SUBJECT and name != "grow":  # it is gone for those that follow
+                    for file in SUBJECT[name]:
+                        (sim.repository_path / "VirtualDisks" / file).write_bytes(b"again")
+    return found
+
+
+ROWS = rows()
+TABLE = [
+    pytest.param(row, failure, id=f"{row}-{failure}")
+    for row in ROWS
+    for failure in (FAILURES if row.step.function in WRITES else ["fault"])
+]
+
+
+def test_the_table_has_all_writes() -> None:
+    found: dict[tuple[str, bool], list[str]] = {}
+    for row in ROWS:
+        if row.step.function in WRITES:
+            found.setdefault((row.operation, row.host_module), []).append(row.step.function)
+    create, destroy = "storage_plugin_create", "storage_plugin_destroy"
+    aside = ["libcloud_set_aside", "libcloud_delete_aside"]
+    unmark = "libcloud_delete_file"
+    assert found == {
+        ("create", False): [MOUNT, create],
+        ("copy", False): [create, "copy_file", destroy],
+        ("destroy", False): [destroy],
+        ("clear", False): [destroy, destroy],
+        ("create", True): ["libcloud_create_file"],
+        ("grown", True): ["libcloud_start_job", GROW],
+        ("copy", True): ["libcloud_create_file", "libcloud_start_job", unmark],
+        ("destroy", True): aside,
+        ("clear", True): [*aside, unmark],
+        ("grow", True): [GROW],
+        ("rename", True): ["libcloud_write_document"],
+    }
+
+
+GROW = "libcloud_grow_file"
+
+
+@pytest.mark.parametrize("personality", PERSONALITIES)
+@pytest.mark.parametrize(("row", "failure"), TABLE)
+def test_volume(row: Row, failure: str, personality: str) -> None:
+    with make_sim(personality, row.host_module) as sim:
+        before = files_of(sim)
+        driver = driver_for(sim)
+        sim.calls.clear()
+        rule = misbehave(sim, failure, row.step)
+        error: Ovm3Error | None = None
+        try:
+            quietly(OPERATIONS[row.operation], driver, sim.repository_id)
+        except Ovm3Error as caught:
+            error = caught
+        assert rule.hits, "the call that was to fail never came"
+        check_sent_once(sim)
+        sim.clear_misbehaviour()
+        sim.flush_delayed()
+        check(sim, row.operation, before, error)
+
+
+@pytest.mark.tables  # a process each
+@pytest.mark.parametrize("when", KILLS)
+@pytest.mark.parametrize("row", [row for row in ROWS if row.step.function in WRITES], ids=str)
+def test_volume_killed(row: Row, when: str) -> None:
+    with make_sim("awkward", row.host_module) as sim:
+        before = files_of(sim)
+        kill_client_at(sim, row, when)
+        check_sent_once(sim)
+        check(sim, row.operation, before, None, was_killed=True)
+
+
+# ------------------------------------------------------------------ what holds afterwards
+
+
+def files_of(sim: Simulator) -> dict[str, str]:
+    """The files of the repository but for the records of the host module."""
+    found = fingerprints_of(sim.repository_path)
+    return {path: print_ for path, print_ in found.items() if not path.startswith(".libcloud-ovm3")}
+
+
+def check_sent_once(sim: Simulator) -> None:
+    sent = [(c.function, str(c.arguments)) for c in sim.calls if c.function in WRITES]
+    assert len(sent) == len(set(sent)), f"sent twice: {sent}"
+
+
+def check(
+    sim: Simulator,
+    operation: str,
+    before: dict[str, str],
+    error: Ovm3Error | None,
+    was_killed: bool = False,
+) -> None:
+    """Look at everything after an operation.
+
+    :param before: the files that were there.
+    """
+    driver = driver_for(sim)
+    named = error.left if isinstance(error, OperationIncomplete) else ()
+    is_open = was_killed or isinstance(error, OperationIncomplete)
+    orphans = quietly(driver.ex_list_orphans)
+    for one in orphans:
+        if one["set_aside"]:
+            assert is_open
+            assert was_killed or one["path"] in named, "set aside, and nobody says so"
+            driver.ex_put_back(one["path"], one["set_aside"])
+    now = files_of(sim)
+    subject = {f"VirtualDisks/{name}" for name in SUBJECT.get(operation, ())}
+    untouched = {path: mark for path, mark in before.items() if path not in subject}
+    assert {path: now.get(path) for path in untouched} == untouched, "others' files were touched"
+    check_subject(sim, operation, before, now, error, is_open)
+    volumes = {one.id: one for one in quietly(driver.list_volumes)}
+    check_new(sim, operation, set(now) - set(before), volumes, error, is_open, named)
+    for path in named:
+        assert posixpath.basename(path) in str(error)
+    if operation == "rename" and not is_open:
+        name = volumes[f"{sim.repository_id}/VirtualDisks/{DATA}"].name
+        assert name == (NEW if error is None else "data")
+
+
+def check_subject(
+    sim: Simulator,
+    operation: str,
+    before: dict[str, str],
+    now: dict[str, str],
+    error: Ovm3Error | None,
+    is_open: bool,
+) -> None:
+    names = SUBJECT.get(operation, [])
+    if operation == "grow":
+        content = (sim.repository_path / "VirtualDisks" / DATA).read_bytes()[:4000]
+        assert content == b"data" * 1000, "content was lost"
+        grown = (sim.repository_path / "VirtualDisks" / DATA).stat().st_size
+        assert grown in ((4000, 2 << 30) if is_open else [4000 if error else 2 << 30])
+        return
+    there = [name for name in names if f"VirtualDisks/{name}" in now]
+    for name in there:
+        assert now[f"VirtualDisks/{name}"] == before[f"VirtualDisks/{name}"]
+    if error is None and not is_open:
+        assert not there, "said to be deleted, and is there"
+    if error is not None and not is_open:
+        assert there == names, "said to be kept, and is gone"
+    assert HALF not in there or MARK in there, "half a copy looks complete"
+
+
+def check_new(
+    sim: Simulator,
+    operation: str,
+    new: set[str],
+    volumes: dict[str, Any],
+    error: Ovm3Error | None,
+    is_open: bool,
+    named: tuple[str, ...],
+) -> None:
+    if operation not in ("create", "copy", "grown"):
+        assert not new
+        return
+    disks = {path for path in new if not path.endswith(".creating")}
+    assert all(path.startswith(NEW_FILE) for path in new)
+    assert len(disks) <= 1
+    if not is_open:
+        assert len(new) == (0 if error else 1), "something is left, and nobody says so"
+    orphans = {one["path"] for one in quietly(driver_for(sim).ex_list_orphans)}
+    for path in new:
+        if error is not None:
+            assert any(name.endswith(path) for name in named), f"{path}: no error names it"
+        if path.endswith(".creating"):
+            assert any(name.endswith(path) for name in orphans)
+    for path in disks:
+        volume = volumes[f"{sim.repository_id}/{path}"]
+        size = (sim.repository_path / path).stat().st_size
+        wanted = {"create": [1 << 30], "copy": [4000], "grown": [2 << 30, 3000]}[operation]
+        assert volume.name == NEW
+        if f"{path}.creating" in new:
+            assert volume.state == "creating"
+            quietly(driver_for(sim).destroy_volume, volume)
+            assert not any(left.startswith(NEW_FILE) for left in files_of(sim))
+        else:
+            assert volume.state == "available"
+            assert size in (wanted if is_open else wanted[:1]), "half a volume looks complete"
+
+
+# ------------------------------------------------------------------ killed
+
+
+def kill_client_at(sim: Simulator, row: Row, when: str) -> None:
+    """Run an operation in a process of its own and kill that (SIGKILL) at this call."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["libcloud_ovm3", "tests.support"])
+    reached = threading.Event()
+    how = (sim.user, sim.password, sim.hosts[0].address, sim.hosts[0].port, pins_of(sim))
+    client = context.Process(target=act_elsewhere, args=(*how, row.operation, sim.repository_id))
+
+    def hook(moment: str) -> None:
+        if moment == when:
+            client.kill()
+            client.join()
+            reached.set()
+
+    rule = misbehave(sim, "hook", row.step, hook=hook)
+    client.start()
+    client.join(timeout=300)
+    assert reached.wait(timeout=300), "the client ended before it reached the step"
+    assert rule.hits
+    sim.clear_misbehaviour()
+
+
+def act_elsewhere(
+    user: str,
+    password: str,
+    host: str,
+    port: int,
+    pins: dict[str, str],
+    operation: str,
+    repository_id: str,
+) -> None:
+    own = SimulatedTime()  # the simulator's moves by itself when this client waits for it
+    clock = Clock(own.now, own.sleep)
+    driver = OVM3NodeDriver(
+        user, password, host=host, port=port, ex_fingerprint=pins, ex_clock=clock
+    )
+    OPERATIONS[operation](driver, repository_id)
