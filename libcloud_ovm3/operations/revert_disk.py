@@ -170,7 +170,7 @@ def _put_in_place(
         raise failed.with_state(f"{volume.label} has its old content") from failed
     if isinstance(failed, OutcomeUnknown):
         text = f"{volume.label} has its old content, which was put back: {failed}"
-        raise _incomplete(operation, host, text) from failed
+        raise _incomplete(operation, host, text, volume.path) from failed
     raise failed
 
 

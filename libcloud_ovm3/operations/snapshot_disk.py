@@ -128,7 +128,7 @@ def copy_idle(
         require_idle(operation.estate, snapshot, source.path, volume.label)
     except Ovm3Error as error:
         raise _discarded(operation, host, target, error) from error
-    remove_mark(operation, host, target.repository, mark)
+    _finish(operation, host, target)
     return []
 
 
@@ -158,18 +158,27 @@ def _copy_paused(
     live = require_pausable(found.estate, vm)
     choose_host(source.repository, target.repository)  # refuses what is not clear
     require_idle(operation.estate, found.estate, source.path, volume.label, but=vm)
+    mark = target.path + CREATING
     torn: Ovm3Error | None = None
-    with paused(operation, found.estate, vm) as notices:
-        put_mark(operation, live.host, target.repository, target.path + CREATING)
-        _copy(operation, live.host, source, target)
-        try:
-            if not is_paused(live, vm.definition, found.estate.defined_ids):
-                torn = PreconditionFailed(f"VM {vm.label} did not stay paused during the copy")
-        except Ovm3Error as error:
-            torn = error
+    is_marked = False
+    try:
+        with paused(operation, found.estate, vm) as notices:
+            put_mark(operation, live.host, target.repository, mark)
+            is_marked = True
+            _copy(operation, live.host, source, target)
+            try:
+                if not is_paused(live, vm.definition, found.estate.defined_ids):
+                    torn = PreconditionFailed(f"VM {vm.label} did not stay paused during the copy")
+            except Ovm3Error as error:
+                torn = error
+    except OperationIncomplete as error:  # it may be still paused
+        left = (*error.left, target.path, mark) if is_marked else error.left
+        raise operation.incomplete(
+            str(error), left=tuple(dict.fromkeys(left)), host=error.host, nodes=error.nodes
+        ) from error
     if torn is not None:
         raise _discarded(operation, live.host, target, torn) from torn
-    remove_mark(operation, live.host, target.repository, target.path + CREATING)
+    _finish(operation, live.host, target)
     return notices
 
 
@@ -189,6 +198,22 @@ def _copy(operation: Operation, host: HostView, source: Place, target: Place) ->
         raise
 
 
+def _finish(operation: Operation, host: HostView, target: Place) -> None:
+    """Say that the copy is complete, and a good one.
+
+    :raises OperationIncomplete: its mark may be still there.
+    """
+    mark = target.path + CREATING
+    try:
+        remove_mark(operation, host, target.repository, mark)
+    except OperationIncomplete as error:
+        raise operation.incomplete(
+            f"{target.path} is complete, but still marked as unfinished: {error}",
+            left=(target.path, mark),
+            host=str(host.address),
+        ) from error
+
+
 def _discarded(operation: Operation, host: HostView, target: Place, why: Ovm3Error) -> Ovm3Error:
     """The error after a copy into which somebody may have written; the copy is deleted.
 
@@ -200,12 +225,12 @@ def _discarded(operation: Operation, host: HostView, target: Place, why: Ovm3Err
         remove_mark(operation, host, target.repository, target.path + CREATING)
     except Ovm3Error as error:
         raise operation.incomplete(
-            f"{why}; so the copy is not a snapshot, and it could not be deleted: {error}. It stays "
-            f"marked as unfinished; destroy_volume_snapshot deletes it",
+            f"{why}; so the copy is worth nothing, and it could not be deleted: {error}. It "
+            f"stays marked as unfinished: destroy_volume_snapshot or destroy_volume deletes it",
             left=(target.path, target.path + CREATING),
             host=str(host.address),
         ) from error
-    return PreconditionFailed(f"{why}; so the copy was deleted, and there is no snapshot")
+    return PreconditionFailed(f"{why}; so the copy was deleted")
 
 
 def _made(operation: Operation, target: Place) -> Snapshot:
