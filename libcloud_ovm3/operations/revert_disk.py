@@ -28,7 +28,7 @@ from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.vms import read_estate
 from libcloud_ovm3.estate.volumes import Snapshot, Volume, read_volumes
 from libcloud_ovm3.operations import doors
-from libcloud_ovm3.operations.copy_disk import Place, choose_host, copy_disk
+from libcloud_ovm3.operations.copy_disk import Place, choose_host, clone_or_copy
 from libcloud_ovm3.operations.delete_files import is_aside, put_back_file, set_aside_file
 from libcloud_ovm3.operations.idle_disk import require_idle
 from libcloud_ovm3.operations.marks import put_mark, remove_mark
@@ -114,7 +114,7 @@ def _copy(operation: Operation, host: HostView, source: Place, new: Place) -> No
     """Copy the snapshot to the temporary file, which is marked as unfinished until the end."""
     put_mark(operation, host, new.repository, new.path + CREATING)
     try:
-        copy_disk(operation, host, source, new, is_marked=True)
+        clone_or_copy(operation, host, source, new)
     except OperationIncomplete as error:
         raise _incomplete(operation, host, str(error), *error.left, *_both(new)) from error
     except Ovm3Error as error:

@@ -22,7 +22,7 @@ from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
 from libcloud_ovm3.estate.volumes import Snapshot, Volume, VolumeList, read_volumes
-from libcloud_ovm3.operations.copy_disk import Place, choose_host, copy_disk
+from libcloud_ovm3.operations.copy_disk import Place, choose_host, clone_or_copy
 from libcloud_ovm3.operations.destroy_snapshot import delete_disk
 from libcloud_ovm3.operations.idle_disk import require_idle
 from libcloud_ovm3.operations.marks import put_mark, remove_mark
@@ -68,14 +68,21 @@ def snapshot_disk(
             f"the copy (ex_pause=True)",
             nodes=[vm.summary for vm in running],
         )
-    size = file.size_bytes if file.used_bytes is None else file.used_bytes
-    what = "a full copy" if size is None else f"a full copy of up to {size} bytes of data"
-    with waiting(f"snapshot of {volume.label}: {what}"):
+    with waiting(f"snapshot of {volume.label}: {_what_it_takes(file)}"):
         if running:
             notices = _copy_paused(operation, found, volume, running, source, target)
         else:
             notices = copy_idle(operation, found, volume, source, target)
     return _made(operation, target), notices
+
+
+def _what_it_takes(file: DiskFile) -> str:
+    """What a copy of a file takes, said before anything is made."""
+    size = file.size_bytes if file.used_bytes is None else file.used_bytes
+    text = "a full copy" if size is None else f"a full copy of up to {size} bytes"
+    if file.repository.record.fs_type.startswith("nfs"):
+        return f"{text}, as files on NFS cannot share blocks"
+    return f"{text}, unless the file system and the host module can share the blocks"
 
 
 def require_file(volume: Volume) -> DiskFile:
@@ -189,7 +196,7 @@ def _copy(operation: Operation, host: HostView, source: Place, target: Place) ->
     """Copy; the mark goes after a definite refusal, else it stays and is named."""
     mark = target.path + CREATING
     try:
-        copy_disk(operation, host, source, target, is_marked=True)
+        clone_or_copy(operation, host, source, target)
     except OperationIncomplete as error:
         left = tuple(dict.fromkeys((*error.left, target.path, mark)))
         raise operation.incomplete(str(error), left=left, host=str(host.address)) from error

@@ -24,7 +24,15 @@ from libcloud_ovm3.errors import OperationIncomplete, Ovm3Error, PreconditionFai
 from libcloud_ovm3.estate.vms import read_estate
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.simulator import Simulator
-from tests.operations.failures import KILLS, WRITES, Step, misbehave, steps_of, table_of
+from tests.operations.failures import (
+    KILLS,
+    READ_FAILURES,
+    WRITES,
+    Step,
+    misbehave,
+    steps_of,
+    table_of,
+)
 from tests.support import PERSONALITIES, calls_of, driver_for, fingerprints_of, quietly, simulate
 
 STOPPED, RUNS = "stopped", "runs"
@@ -114,11 +122,29 @@ def steps(act: Act, host_module: bool) -> list[Step]:
 
 
 STEPS = {(act, host_module): steps(act, host_module) for act, host_module in VARIANTS}
-# Before the first write nothing has been done, so that a read that fails then does no harm.
+
+
+def rows_of(found: list[Step]) -> Iterator[Any]:
+    """Each write with everything that can happen to it, and each read after the first write with
+    one failure: before, nothing has been done, so that a read that fails does no harm.
+    """
+    yield from table_of([one for one in found if one.function in WRITES])
+    for step in found:
+        if step.after and step.function not in WRITES:
+            failure = READ_FAILURES[zlib.crc32(str(step).encode()) % len(READ_FAILURES)]
+            yield pytest.param(step, failure, id=f"{step}-{failure}", marks=pytest.mark.tables)
+
+
 TABLE = [
-    pytest.param(act, host_module, *case.values, id=f"{act.__name__}-{host_module}-{case.id}")
+    pytest.param(
+        act,
+        host_module,
+        *case.values,
+        id=f"{act.__name__}-{host_module}-{case.id}",
+        marks=case.marks,
+    )
     for (act, host_module), found in STEPS.items()
-    for case in table_of([one for one in found if one.after or one.function in WRITES])
+    for case in rows_of(found)
 ]
 
 
@@ -184,7 +210,14 @@ def test_a_call_fails(act: Act, host_module: bool, step: Step, failure: str) -> 
 
 
 KILLED = [
-    pytest.param(act, host_module, number, when, id=f"{act.__name__}-{host_module}-{number}-{when}")
+    pytest.param(
+        act,
+        host_module,
+        number,
+        when,
+        id=f"{act.__name__}-{host_module}-{number}-{when}",
+        marks=() if act is take_paused else pytest.mark.tables,
+    )
     for (act, host_module), found in STEPS.items()
     for number, _ in enumerate(step for step in found if step.function in WRITES)
     for when in KILLS
