@@ -23,6 +23,7 @@ TABLES = (
     "test_hosts_off_failures.py",
     "test_image_failures.py",
     "test_power_failures.py",
+    "test_snapshot_failures.py",
     "test_volume_failures.py",
 )
 ROWS = 5  # of the failure tables, one row of so many

@@ -10,7 +10,7 @@ from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.disk import DiskEntry
 from libcloud_ovm3.errors import AgentFault, MalformedResponse, Ovm3Error, PreconditionFailed
-from libcloud_ovm3.estate.disk_names import CREATING
+from libcloud_ovm3.estate.disk_names import CREATING, parse_file_name
 from libcloud_ovm3.estate.disks import (
     FileSize,
     FileSystem,
@@ -90,6 +90,10 @@ def _files_of(repository: Repository, named: set[str]) -> list[DiskFile]:
         for name in names
         if not name.startswith(".") and not name.endswith(CREATING)
     }
+    # A copy that was never begun, or is deleted already: its mark stands for it, to be destroyed.
+    for name in sorted(mark for mark in marks if parse_file_name(mark)):
+        path = disk_path(repository, name)
+        files.setdefault(path, DiskFile(repository, path, is_creating=True))
     listed, shows_all = set(names), _shows_all_disks(repository)
     for path in sorted(named):
         # An entry may spell the repository's id in another case than its hosts do.

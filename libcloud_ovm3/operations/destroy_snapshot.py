@@ -1,37 +1,112 @@
-"""Destroying a snapshot of a volume: only files whose names say that they are one."""
+"""Destroying a snapshot of a volume: only files whose names say that they are one.
+
+What deletes a single file among the virtual disks is here too: volumes and images go the same way.
+"""
 
 from __future__ import annotations
 
 from libcloud_ovm3.errors import Ovm3Error, PreconditionFailed
+from libcloud_ovm3.estate.disk_files import DiskFile, read_size
 from libcloud_ovm3.estate.disk_names import CREATING
+from libcloud_ovm3.estate.disks import FileSize
 from libcloud_ovm3.estate.holders import wait_released
+from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository, is_listed, list_whole, with_module
-from libcloud_ovm3.estate.vms import EstateSnapshot
+from libcloud_ovm3.estate.vms import EstateSnapshot, read_estate
 from libcloud_ovm3.estate.volumes import read_volumes
 from libcloud_ovm3.operations.delete_files import delete_file, delete_unused
 from libcloud_ovm3.operations.marks import remove_mark
 from libcloud_ovm3.operations.mount_export import mounted_export
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.own_disks import find_users
+from libcloud_ovm3.operations.target_repository import require_usable
+from libcloud_ovm3.progress import waiting
 
 
 def destroy_snapshot(estate: Estate, snapshot_id: str) -> None:
     """Destroy a snapshot that nobody uses; one that is not complete with the mark beside it.
 
     :raises VolumeNotFound: there is no such snapshot.
-    :raises PreconditionFailed: a VM or a template names it, or may, or it is held open; it stays.
+    :raises PreconditionFailed: a VM or a template names it, or may, it is held open, or a copy into
+        it is under way; it stays.
     :raises AgentFault: the agent refused; it stays.
     :raises OperationIncomplete: whether it is destroyed is unknown; names it.
     """
     operation = Operation(estate)
-    found = read_volumes(estate, with_sizes=False)
-    snapshot = found.snapshot(snapshot_id)
-    file = snapshot.file
-    delete_disk(operation, found.estate, file.repository, file.path, snapshot.label)
+    snapshot = read_volumes(estate, with_sizes=False).snapshot(snapshot_id)
+    require_usable(snapshot.file.repository)
+    delete_with_mark(operation, snapshot.file, snapshot.label)
+
+
+# ------------------------------------------------------------------ files with marks
+
+
+def delete_with_mark(operation: Operation, file: DiskFile, label: str) -> None:
+    """Delete a volume or a snapshot, and then the mark of an interrupted copy beside it.
+
+    :param label: how messages name it.
+    :raises PreconditionFailed: somebody uses it, or may; or a copy into it is under way; it stays.
+    :raises AgentFault: the host refused; it is there as before.
+    :raises OperationIncomplete: whether it is deleted is unknown; names the file.
+    """
+    repository = file.repository
+    host = with_module(repository) or repository.mounted_on[0]
     if file.is_creating:
-        host = with_module(file.repository) or file.repository.mounted_on[0]
-        remove_mark(operation, host, file.repository, file.path + CREATING)
+        _require_still(operation, host, file, label)
+    if not file.is_creating or is_listed(list_whole(host, repository.id), file.path):
+        delete_disk(operation, read_estate(operation.estate), repository, file.path, label)
+        require_gone(operation, host, file, label)
+    if file.is_creating:  # only now: half a copy without its mark would look whole
+        remove_mark(operation, host, repository, file.path + CREATING)
+
+
+def _require_still(operation: Operation, host: HostView, file: DiskFile, label: str) -> None:
+    """Whether an unfinished copy was interrupted, so that it does not change any more.
+
+    Nobody can ask an agent whether it is copying. A copy that stands still for these seconds is not
+    noticed: its client then finds it gone, and says so. What is copied is never touched.
+
+    :raises PreconditionFailed: the copy goes on, or is complete by now.
+    """
+    before = _state(host, file)
+    seconds = operation.estate.second_look
+    with waiting(f"{label}: reading its size again in {seconds:g} s"):
+        operation.estate.clock.sleep(seconds)
+    if _state(host, file) != before:
+        raise PreconditionFailed(
+            f"{label} was kept: somebody copies into it at this moment, or has just ended"
+        )
+
+
+def _state(host: HostView, file: DiskFile) -> tuple[FileSize | None, bool]:
+    """Its sizes, and whether it is marked as unfinished."""
+    repository = file.repository
+    system = None if host.module is not None else mounted_export(host, repository)
+    size = read_size(host, repository, file.path, system)
+    return size, is_listed(list_whole(host, repository.id), file.path + CREATING)
+
+
+def require_gone(operation: Operation, host: HostView, file: DiskFile, label: str) -> None:
+    """Success is not arrival.
+
+    :raises OperationIncomplete: it is still listed, or that cannot be read.
+    """
+    try:
+        is_there = is_listed(list_whole(host, file.repository.id), file.path)
+    except Ovm3Error as error:
+        raise operation.incomplete(
+            f"{label} was deleted, but whether {file.path} is gone cannot be read: {error}",
+            left=(file.path,),
+        ) from error
+    if is_there:
+        raise operation.incomplete(
+            f"{label}: {host.label} reports that it was deleted, but {file.path} is still listed",
+            left=(file.path,),
+        )
+
+
+# ------------------------------------------------------------------ one file
 
 
 def delete_disk(

@@ -24,7 +24,7 @@ from libcloud_ovm3.estate.disks import disk_path
 from libcloud_ovm3.estate.hosts import live_domains
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.pauses import mark_name, pause_marks
-from libcloud_ovm3.estate.repositories import with_module
+from libcloud_ovm3.estate.repositories import Repository, with_module
 from libcloud_ovm3.estate.states import State
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, LiveDomain, read_estate
 from libcloud_ovm3.operations import doors
@@ -83,7 +83,7 @@ def paused(operation: Operation, snapshot: EstateSnapshot, vm: VM) -> Iterator[l
     now = datetime.datetime.now(datetime.timezone.utc)
     mark = disk_path(repository, mark_name(vm.id, domid, operation.id, now))
     put_mark(operation, live.host, repository, mark)
-    failed: BaseException | None = None
+    failed: Ovm3Error | None = None
     with waiting(f"VM {vm.name!r} is paused", vm=vm.id):
         try:
             notices += _pause(operation, snapshot, vm, live, mark)
@@ -99,10 +99,32 @@ def paused(operation: Operation, snapshot: EstateSnapshot, vm: VM) -> Iterator[l
             raise
         finally:  # also on Ctrl-C
             _resume(operation, snapshot, vm, live, mark, failed)
+            notices += _forget(operation, vm, live, repository, mark, failed)
+
+
+def _forget(
+    operation: Operation,
+    vm: VM,
+    live: LiveDomain,
+    repository: Repository,
+    mark: str,
+    failed: Ovm3Error | None,
+) -> list[str]:
+    """Remove the mark of a VM that runs again.
+
+    :param failed: what the block has ended with.
+    :return: a notice for the user if that fails.
+    :raises OperationIncomplete: it fails after another failure; has both.
+    """
     try:
         remove_mark(operation, live.host, repository, mark)
     except OperationIncomplete as error:
-        notices.append(f"VM {vm.label} runs again; {error}; ex_resume_node removes it")
+        text = f"VM {vm.label} runs again; {error}; ex_resume_node removes it"
+        if failed is None:
+            return [text]
+        left = failed.left if isinstance(failed, OperationIncomplete) else ()
+        raise operation.incomplete(f"{failed}; {text}", left=(*left, mark)) from failed
+    return []
 
 
 def _pause(
@@ -137,7 +159,7 @@ def _resume(
     vm: VM,
     live: LiveDomain,
     mark: str,
-    failed: BaseException | None,
+    failed: Ovm3Error | None,
 ) -> None:
     """Let it run again, at the end of what it was paused for.
 

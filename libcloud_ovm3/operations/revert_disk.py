@@ -1,6 +1,7 @@
 """Reverting a volume to one of its snapshots: the old content stays until the new is complete.
 
-The snapshot is copied to a temporary file beside the volume. Then the volume is set aside, the
+The snapshot is copied to a temporary file beside the volume: a volume of its own, marked as
+unfinished, so that what is left of it can be destroyed as one. Then the volume is set aside, the
 temporary file gets its path, and only then the old content is deleted. Neither of these steps
 overwrites anything, so at every moment either the old or the new content is at the path, or the old
 one is set aside, from where it can be put back (:mod:`.put_back`).
@@ -8,6 +9,7 @@ one is set aside, from where it can be put back (:mod:`.put_back`).
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING
 
 from libcloud_ovm3.errors import (
@@ -18,7 +20,7 @@ from libcloud_ovm3.errors import (
     Ovm3Error,
     PreconditionFailed,
 )
-from libcloud_ovm3.estate.disk_names import CREATING, origin_key
+from libcloud_ovm3.estate.disk_names import CREATING, DiskName, file_name, origin_key
 from libcloud_ovm3.estate.disks import disk_path
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.members import Estate
@@ -26,10 +28,10 @@ from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.vms import read_estate
 from libcloud_ovm3.estate.volumes import Snapshot, Volume, read_volumes
 from libcloud_ovm3.operations import doors
-from libcloud_ovm3.operations.copy_disk import Place, choose_host, copy_disk
+from libcloud_ovm3.operations.copy_disk import Place, choose_host, clone_or_copy
 from libcloud_ovm3.operations.delete_files import is_aside, put_back_file, set_aside_file
 from libcloud_ovm3.operations.idle_disk import require_idle
-from libcloud_ovm3.operations.marks import remove_mark
+from libcloud_ovm3.operations.marks import put_mark, remove_mark
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.presence import before_second_look
 from libcloud_ovm3.operations.snapshot_disk import require_file
@@ -59,19 +61,19 @@ def revert_disk(estate: Estate, volume_id: str, snapshot_id: str) -> None:
         vm = volume.attachments[0].vm
         before_second_look(estate, vm.name, vm.id)
         _require_idle_now(operation, volume)
-    name = f"revert.{origin_key(volume.id)}.{operation.id}{CREATING}"
+    name = file_name(DiskName("revert", uuid.uuid4().hex, origin_key(volume.id)))
     new = Place(repository, disk_path(repository, name))
-    copy_disk(operation, host, Place(snapshot.file.repository, snapshot.file.path), new)
+    _copy(operation, host, Place(snapshot.file.repository, snapshot.file.path), new)
     try:
         _require_idle_now(operation, volume)
         set_aside_file(operation, module, repository, volume.path)
     except OperationIncomplete as error:  # it may still be set aside
-        raise _incomplete(operation, host, str(error), *error.left, new.path) from error
+        raise _incomplete(operation, host, str(error), *error.left, *_both(new)) from error
     except Ovm3Error as error:
         _remove_new(operation, host, new, error)
         raise
     _put_in_place(operation, host, module, volume, new)
-    _delete_old(operation, host, module, repository, volume)
+    _clean_up(operation, host, module, volume, new)
 
 
 def _require_revertible(
@@ -103,15 +105,33 @@ def _incomplete(operation: Operation, host: HostView, text: str, *left: str) -> 
     return operation.incomplete(text, left=tuple(dict.fromkeys(left)), host=str(host.address))
 
 
-def _remove_new(operation: Operation, host: HostView, new: Place, failed: Ovm3Error) -> None:
-    """Remove the temporary file after a failure.
+def _both(new: Place) -> tuple[str, str]:
+    """The temporary file and its mark."""
+    return new.path, new.path + CREATING
 
-    :raises OperationIncomplete: it may be left; has the failure too.
+
+def _copy(operation: Operation, host: HostView, source: Place, new: Place) -> None:
+    """Copy the snapshot to the temporary file, which is marked as unfinished until the end."""
+    put_mark(operation, host, new.repository, new.path + CREATING)
+    try:
+        clone_or_copy(operation, host, source, new)
+    except OperationIncomplete as error:
+        raise _incomplete(operation, host, str(error), *error.left, *_both(new)) from error
+    except Ovm3Error as error:
+        _remove_new(operation, host, new, error)
+        raise
+
+
+def _remove_new(operation: Operation, host: HostView, new: Place, failed: Ovm3Error) -> None:
+    """Remove the temporary file and its mark after a failure; nobody can use it.
+
+    :raises OperationIncomplete: they may be left; has the failure too.
     """
     try:
-        remove_mark(operation, host, new.repository, new.path)
+        for path in _both(new):
+            remove_mark(operation, host, new.repository, path)
     except OperationIncomplete as error:
-        raise _incomplete(operation, host, f"{failed}; {error}", new.path) from failed
+        raise _incomplete(operation, host, f"{failed}; {error}", *_both(new)) from failed
 
 
 def _put_in_place(
@@ -143,14 +163,14 @@ def _put_in_place(
             f"{volume.label}: {failed}; its old content is set aside, and putting it back failed: "
             f"{error}. ex_put_back({volume.path!r}, {operation.id!r}) restores it",
             volume.path,
-            new.path,
+            *_both(new),
         ) from error
     _remove_new(operation, host, new, failed)
     if isinstance(failed, AgentFault):
         raise failed.with_state(f"{volume.label} has its old content") from failed
     if isinstance(failed, OutcomeUnknown):
         text = f"{volume.label} has its old content, which was put back: {failed}"
-        raise _incomplete(operation, host, text) from failed
+        raise _incomplete(operation, host, text, volume.path) from failed
     raise failed
 
 
@@ -178,8 +198,19 @@ def _is_in_place(
     if not at_new.is_missing:
         if not at_path.is_same_file(at_new):  # somebody has put another file there
             raise _unclear(operation, host, volume, new, f"{failed}; another file is at its path")
-        remove_mark(operation, host, new.repository, new.path)  # its second name
+        _remove_second_name(operation, host, volume, new)
     return True
+
+
+def _remove_second_name(operation: Operation, host: HostView, volume: Volume, new: Place) -> None:
+    """The new content has its path, and still its temporary name.
+
+    :raises OperationIncomplete: it may keep both.
+    """
+    try:
+        remove_mark(operation, host, new.repository, new.path)
+    except OperationIncomplete as error:
+        raise _unclear(operation, host, volume, new, str(error)) from error
 
 
 def _unclear(
@@ -189,28 +220,37 @@ def _unclear(
         f"{volume.label}: which content is at its path is unknown: {why}. Its old content is set "
         f"aside: ex_put_back({volume.path!r}, {operation.id!r}) restores it if nothing is there"
     )
-    return _incomplete(operation, host, text, volume.path, new.path)
+    return _incomplete(operation, host, text, volume.path, *_both(new))
 
 
-def _delete_old(
-    operation: Operation,
-    host: HostView,
-    module: HostModule,
-    repository: Repository,
-    volume: Volume,
+def _clean_up(
+    operation: Operation, host: HostView, module: HostModule, volume: Volume, new: Place
 ) -> None:
-    """Delete the old content, which is set aside.
+    """Delete the old content, which is set aside, and the mark.
 
-    :raises OperationIncomplete: it is, or may be, left; the volume has the new content.
+    :raises OperationIncomplete: one of them is, or may be, left; the volume has the new content.
     """
+    errors: list[Ovm3Error] = []
     try:
         doors.delete_aside(operation, module, volume.path)
     except Ovm3Error as failed:
-        if is_aside(operation, module, repository, volume.path, failed):
-            raise _incomplete(
-                operation,
-                host,
-                f"{volume.label} was reverted, but its old content is still set aside, and takes "
-                f"space: {failed}",
-                volume.path,
-            ) from failed
+        try:
+            if is_aside(operation, module, new.repository, volume.path, failed):
+                errors.append(failed)
+        except OperationIncomplete as error:
+            errors.append(error)
+    left: tuple[str, ...] = (volume.path,) if errors else ()
+    try:
+        remove_mark(operation, host, new.repository, new.path + CREATING)
+    except OperationIncomplete as error:
+        errors.append(error)
+        left += error.left
+    if errors:
+        text = "; ".join(map(str, errors))
+        raise _incomplete(
+            operation,
+            host,
+            f"{volume.label} has the content of the snapshot; what was to be removed then may be "
+            f"left (its old content, set aside, or the mark {new.path}{CREATING}): {text}",
+            *left,
+        ) from errors[0]

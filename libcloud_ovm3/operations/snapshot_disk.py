@@ -22,7 +22,7 @@ from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
 from libcloud_ovm3.estate.volumes import Snapshot, Volume, VolumeList, read_volumes
-from libcloud_ovm3.operations.copy_disk import Place, choose_host, copy_disk
+from libcloud_ovm3.operations.copy_disk import Place, choose_host, clone_or_copy
 from libcloud_ovm3.operations.destroy_snapshot import delete_disk
 from libcloud_ovm3.operations.idle_disk import require_idle
 from libcloud_ovm3.operations.marks import put_mark, remove_mark
@@ -61,14 +61,28 @@ def snapshot_disk(
     source = Place(file.repository, file.path)
     target = Place(file.repository, disk_path(file.repository, file_name(new)))
     running = _running(found.estate, volume)
-    size = file.size_bytes if file.used_bytes is None else file.used_bytes
-    what = "a full copy" if size is None else f"a full copy of up to {size} bytes of data"
-    with waiting(f"snapshot of {volume.label}: {what}"):
-        if pause and running:
+    if running and not pause:
+        nodes = ", ".join(f"{vm.label} ({vm.state.value})" for vm in running)
+        raise PreconditionFailed(
+            f"{volume.label} is in use by {nodes}: stop the VM, or have it paused for the time of "
+            f"the copy (ex_pause=True)",
+            nodes=[vm.summary for vm in running],
+        )
+    with waiting(f"snapshot of {volume.label}: {_what_it_takes(file)}"):
+        if running:
             notices = _copy_paused(operation, found, volume, running, source, target)
         else:
             notices = copy_idle(operation, found, volume, source, target)
     return _made(operation, target), notices
+
+
+def _what_it_takes(file: DiskFile) -> str:
+    """What a copy of a file takes, said before anything is made."""
+    size = file.size_bytes if file.used_bytes is None else file.used_bytes
+    text = "a full copy" if size is None else f"a full copy of up to {size} bytes"
+    if file.repository.record.fs_type.startswith("nfs"):
+        return f"{text}, as files on NFS cannot share blocks"
+    return f"{text}, unless the file system and the host module can share the blocks"
 
 
 def require_file(volume: Volume) -> DiskFile:
@@ -120,8 +134,8 @@ def copy_idle(
         snapshot = read_estate(operation.estate)
         require_idle(operation.estate, snapshot, source.path, volume.label)
     except Ovm3Error as error:
-        raise _discarded(operation, host, target, snapshot, error) from error
-    remove_mark(operation, host, target.repository, mark)
+        raise _discarded(operation, host, target, error) from error
+    _finish(operation, host, target)
     return []
 
 
@@ -151,18 +165,27 @@ def _copy_paused(
     live = require_pausable(found.estate, vm)
     choose_host(source.repository, target.repository)  # refuses what is not clear
     require_idle(operation.estate, found.estate, source.path, volume.label, but=vm)
+    mark = target.path + CREATING
     torn: Ovm3Error | None = None
-    with paused(operation, found.estate, vm) as notices:
-        put_mark(operation, live.host, target.repository, target.path + CREATING)
-        _copy(operation, live.host, source, target)
-        try:
-            if not is_paused(live, vm.definition, found.estate.defined_ids):
-                torn = PreconditionFailed(f"VM {vm.label} did not stay paused during the copy")
-        except Ovm3Error as error:
-            torn = error
+    is_marked = False
+    try:
+        with paused(operation, found.estate, vm) as notices:
+            put_mark(operation, live.host, target.repository, mark)
+            is_marked = True
+            _copy(operation, live.host, source, target)
+            try:
+                if not is_paused(live, vm.definition, found.estate.defined_ids):
+                    torn = PreconditionFailed(f"VM {vm.label} did not stay paused during the copy")
+            except Ovm3Error as error:
+                torn = error
+    except OperationIncomplete as error:  # it may be still paused
+        left = (*error.left, target.path, mark) if is_marked else error.left
+        raise operation.incomplete(
+            str(error), left=tuple(dict.fromkeys(left)), host=error.host, nodes=error.nodes
+        ) from error
     if torn is not None:
-        raise _discarded(operation, live.host, target, found.estate, torn) from torn
-    remove_mark(operation, live.host, target.repository, target.path + CREATING)
+        raise _discarded(operation, live.host, target, torn) from torn
+    _finish(operation, live.host, target)
     return notices
 
 
@@ -173,7 +196,7 @@ def _copy(operation: Operation, host: HostView, source: Place, target: Place) ->
     """Copy; the mark goes after a definite refusal, else it stays and is named."""
     mark = target.path + CREATING
     try:
-        copy_disk(operation, host, source, target, is_marked=True)
+        clone_or_copy(operation, host, source, target)
     except OperationIncomplete as error:
         left = tuple(dict.fromkeys((*error.left, target.path, mark)))
         raise operation.incomplete(str(error), left=left, host=str(host.address)) from error
@@ -182,29 +205,39 @@ def _copy(operation: Operation, host: HostView, source: Place, target: Place) ->
         raise
 
 
-def _discarded(
-    operation: Operation,
-    host: HostView,
-    target: Place,
-    snapshot: EstateSnapshot,
-    why: Ovm3Error,
-) -> Ovm3Error:
+def _finish(operation: Operation, host: HostView, target: Place) -> None:
+    """Say that the copy is complete, and a good one.
+
+    :raises OperationIncomplete: its mark may be still there.
+    """
+    mark = target.path + CREATING
+    try:
+        remove_mark(operation, host, target.repository, mark)
+    except OperationIncomplete as error:
+        raise operation.incomplete(
+            f"{target.path} is complete, but still marked as unfinished: {error}",
+            left=(target.path, mark),
+            host=str(host.address),
+        ) from error
+
+
+def _discarded(operation: Operation, host: HostView, target: Place, why: Ovm3Error) -> Ovm3Error:
     """The error after a copy into which somebody may have written; the copy is deleted.
 
     :raises OperationIncomplete: it is left, with its mark.
     """
-    mark = target.path + CREATING
     try:
+        snapshot = read_estate(operation.estate)
         delete_disk(operation, snapshot, target.repository, target.path, target.path)
-        remove_mark(operation, host, target.repository, mark)
+        remove_mark(operation, host, target.repository, target.path + CREATING)
     except Ovm3Error as error:
         raise operation.incomplete(
-            f"{why}; so the copy is not a snapshot, and it could not be deleted: {error}. It stays "
-            f"marked as unfinished; destroy_volume_snapshot deletes it",
-            left=(target.path, mark),
+            f"{why}; so the copy is worth nothing, and it could not be deleted: {error}. It "
+            f"stays marked as unfinished: destroy_volume_snapshot or destroy_volume deletes it",
+            left=(target.path, target.path + CREATING),
             host=str(host.address),
         ) from error
-    return PreconditionFailed(f"{why}; so the copy was deleted, and there is no snapshot")
+    return PreconditionFailed(f"{why}; so the copy was deleted")
 
 
 def _made(operation: Operation, target: Place) -> Snapshot:

@@ -27,7 +27,7 @@ PUBLIC = {
     name
     for name in dir(OVM3NodeDriver)
     if name.startswith(("list_", "ex_"))
-    or name.endswith(("_node", "_image", "_volume", "wait_until_running"))
+    or name.endswith(("_node", "_image", "_volume", "_snapshot", "wait_until_running"))
     if getattr(OVM3NodeDriver, name).__module__.startswith("libcloud_ovm3")
 } - {"deploy_node"}
 
@@ -83,6 +83,8 @@ METHODS: dict[str, Callable[[Any, Any], Any]] = {
     "ex_copy_volume": lambda driver, node: driver.ex_copy_volume(spare(driver), "copy"),
     "ex_resize_volume": lambda driver, node: with_the_module(driver.ex_resize_volume, driver, 2),
     "ex_rename_volume": lambda driver, node: with_the_module(driver.ex_rename_volume, driver, "b"),
+    "create_volume_snapshot": lambda driver, node: driver.create_volume_snapshot(spare(driver)),
+    "destroy_volume_snapshot": lambda driver, node: driver.destroy_volume_snapshot(driver.snapshot),
     "ex_revert_volume": lambda driver, node: with_the_module(
         driver.ex_revert_volume, driver, driver.snapshot
     ),
@@ -100,7 +102,10 @@ METHODS: dict[str, Callable[[Any, Any], Any]] = {
     ),
     "ex_resume_node": resume_what_runs,
 }
+ON_SNAPSHOTS = ("destroy_volume_snapshot", "ex_revert_volume")
 ON_VOLUMES = (
+    "create_volume_snapshot",
+    "destroy_volume_snapshot",
     "destroy_volume",
     "ex_copy_volume",
     "ex_resize_volume",
@@ -187,7 +192,7 @@ def prepare(method: str, driver: Any, node: Any, sim: Simulator) -> None:
     if method == "detach_volume":
         driver.attached = driver.create_volume(1, "attached").id
         driver.attach_volume(node, driver.attached)
-    if method == "ex_revert_volume":
+    if method in ON_SNAPSHOTS:
         driver.snapshot = driver.create_volume_snapshot(driver.spare, "snapshot").id
     if method in ("delete_image", "copy_image"):
         driver.image = driver.create_image(node, "image").id
