@@ -200,6 +200,19 @@ def reboot(vms: tuple[str, ...], minimum_age: float, **options: Any) -> None:
         _each(find_vms(driver, vms), lambda node: _reboot(driver, node, age))
 
 
+@vm.command(epilog=examples("ovm3 vm resume web-1"))
+@driver_options
+@_VMS
+def resume(vms: tuple[str, ...], **options: Any) -> None:
+    """Let VMs run again that an interrupted snapshot has left paused.
+
+    What somebody else has paused stays so.
+    """
+    with reported():
+        driver = make_driver(**options)
+        _each(find_vms(driver, vms), lambda node: _resume(driver, node))
+
+
 @vm.command(epilog=examples("ovm3 vm destroy web-1", "ovm3 vm destroy web-1 --yes"))
 @click.option("--yes", is_flag=True, help="Do not ask. Required where there is no terminal.")
 @hosts_off_options
@@ -274,6 +287,11 @@ def _stop(
 def _reboot(driver: OVM3NodeDriver, node: Node, minimum_age: float) -> str:
     driver.reboot_node(node, ex_minimum_age=minimum_age)
     return f"{_label(node)} was asked to reboot"
+
+
+def _resume(driver: OVM3NodeDriver, node: Node) -> str:
+    driver.ex_resume_node(node)
+    return f"{_label(node)} is not paused any more"
 
 
 def _destroy(

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-from libcloud.compute.base import Node, NodeImage, NodeLocation, NodeSize
+from libcloud.compute.base import Node, NodeImage, NodeLocation, NodeSize, StorageVolume
 
 # Of extra; known of a VM that is defined once, in a vm.cfg that can be read.
 _DEFINED = (
@@ -85,6 +85,22 @@ def image_record(image: NodeImage) -> dict[str, Any]:
         "id": image.id,
         "name": image.name,
         **{key: _empty(image.extra[key]) for key in keys},
+    }
+
+
+def volume_record(volume: StorageVolume) -> dict[str, Any]:
+    """Return what is known of a volume."""
+    extra = volume.extra or {}
+    keys = "kind path repository_id repository size_bytes used_bytes snapshot_of is_shared".split()
+    return {
+        "id": volume.id,
+        "name": volume.name,
+        "state": str(volume.state),
+        **{key: _empty(extra[key]) for key in keys},
+        "modified_at": utc(extra["modified"]),
+        "attachments": extra["attachments"],
+        "used_by": extra["used_by"],
+        "doubts": extra.get("doubts", []),
     }
 
 

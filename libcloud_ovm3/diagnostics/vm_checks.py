@@ -185,8 +185,7 @@ def _check_pauses(snapshot: EstateSnapshot) -> Iterator[Finding]:
                 f"VM {vm.label} has been paused for a snapshot of its disk by {mark.described()}",
                 "its guest stands still until the snapshot is complete, and stays so if that was "
                 "interrupted",
-                "if no such snapshot is being made any more, let it run again with the driver's "
-                "ex_resume_node",
+                "if no such snapshot is being made any more, let it run again with ex_resume_node",
             )
         else:
             yield Finding(
@@ -197,7 +196,7 @@ def _check_pauses(snapshot: EstateSnapshot) -> Iterator[Finding]:
                 "the snapshot is being completed, or was interrupted",
                 "if no such snapshot is being made any more, "
                 + (
-                    "remove the record with the driver's ex_resume_node"
+                    "remove the record with ex_resume_node"
                     if vm
                     else "delete this file, on a host that has its repository mounted"
                 ),

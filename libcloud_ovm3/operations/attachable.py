@@ -37,7 +37,8 @@ def checked_mode(mode: str) -> str:
     """
     if mode in MODES:
         return mode
-    why = ": xend refuses r! (xend.md 3)" if mode == "r!" else ""
+    # xend.md 3
+    why = ": xend refuses r!" if mode == "r!" else ""
     raise InvalidArgument(
         f"ex_mode {mode!r}{why}: expected 'w' (one node writes), 'w!' (several nodes share it) or "
         f"'r' (read-only)"

@@ -86,10 +86,10 @@ def eject(estate: Estate, vm_id: str, device: str | None = None) -> list[str]:
             f"VM {target.vm.label} has a medium in {_listed(full)}: name the drive (device)"
         )
     drive = drive or (full[0] if full else drives[0])
-    if drive.location and _disks(target)[0] == drive:
+    if drive.location and _disks(target)[0] == drive:  # xend.md 7
         raise PreconditionFailed(
             f"drive {drive.device} comes first in {target.definition.place}, and xend cannot start "
-            f"a VM whose first disk is an empty drive (xend.md 7); insert another ISO instead",
+            f"a VM whose first disk is an empty drive; insert another ISO instead",
             nodes=[target.vm.summary],
         )
     change = _changed(drive, "", "") if drive.location else with_instead(drive.text, drive.text)

@@ -43,15 +43,28 @@ def _as_type(name: str, value: Any, annotation: str) -> Any:
     words = set(re.findall(r"\w+", annotation))
     if "bool" in words:
         return parse_flag(value, name)
+    if name == "size" or "int" in words:
+        return _number(name, value)
     if "float" in words:
         return parse_seconds(value, name, may_be_zero=True)
     if "Sequence" in words:
         return _list(name, value)
-    if words & {"str", "NodeLocation"}:
+    if words & {"str", "NodeLocation", "NodeImage"}:
         return _text(name, value)
     assert words == {"object"}, annotation
     refuse_unsupported(**{name: value})
     return value
+
+
+def _number(name: str, value: Any) -> int | float:
+    """A number, of texts a whole one or a fraction; the method checks whether it can be."""
+    if isinstance(value, str) and re.fullmatch("[0-9]{1,18}", value, re.ASCII):
+        return int(value)
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}\.[0-9]{1,9}", value, re.ASCII):
+        return float(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    raise InvalidArgument(f"{name} {value!r}: expected a number")
 
 
 def _list(name: str, value: Any) -> list[str]:

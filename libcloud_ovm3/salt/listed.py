@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from libcloud.compute.base import Node
+from libcloud.compute.base import Node, StorageVolume
 
 from libcloud_ovm3.agent.identifiers import dashed
-from libcloud_ovm3.compute.records import vm_record
+from libcloud_ovm3.compute.records import vm_record, volume_record
 from libcloud_ovm3.errors import InvalidArgument
 
 Record = dict[str, Any]
@@ -33,6 +33,15 @@ def brief(node: Node) -> Record:
 def full(node: Node) -> Record:
     """Return those, and what ``ovm3 vm show -o json`` has."""
     return {**vm_record(node), **brief(node)}
+
+
+def plain(result: Any) -> Any:
+    """Return what a method of the driver returned as plain data."""
+    if isinstance(result, list):
+        return [plain(one) for one in result]
+    if isinstance(result, StorageVolume):
+        return volume_record(result)
+    return full(result) if isinstance(result, Node) else result
 
 
 def minimal(node: Node) -> Record:

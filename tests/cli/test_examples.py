@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from libcloud_ovm3 import installer
 from libcloud_ovm3.agent.hostmodule import HostModule
 from libcloud_ovm3.cli.commands import ovm3
+from libcloud_ovm3.errors import Ovm3Error
 from libcloud_ovm3.estates_file.changing import add_estate
 from libcloud_ovm3.installer import Result, State
 from libcloud_ovm3.simulator import Simulator
@@ -77,6 +78,13 @@ def prepare(sim: Simulator, line: str) -> dict[str, str]:
         [node] = [one for one in driver.list_nodes() if one.name == "web-1"]
         driver.start_node(node)
         clock_of(sim).sleep(100)
+    if " vm resume " in line:
+        [node] = [one for one in driver.list_nodes() if one.name == "web-1"]
+        driver.start_node(node)
+        sim.misbehave("fault", "unpause_vm", times=9)
+        with pytest.raises(Ovm3Error):
+            driver.create_volume_snapshot(driver.ex_list_volumes(node)[0], "s", ex_pause=True)
+        sim.clear_misbehaviour()
     if "PATH OPERATION" in line:
         (sim.repository_path / "VirtualDisks" / "data.img").write_bytes(b"precious")
         path = f"/OVS/Repositories/{sim.repository_id}/VirtualDisks/data.img"

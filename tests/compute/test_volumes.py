@@ -141,7 +141,6 @@ def test_what_is_no_volume(pool: Pool) -> None:
         (pool.sim.repository_path / folder / "thing.img").write_bytes(b"x")
     for hidden in (".ovsmeta", ".hidden.img"):
         (pool.folder / hidden).write_text("{}")
-    pool.put(f"half.{'b' * 32}.img.creating", 512)
     inside = f"/OVS/Repositories/{pool.id}"
     pool.vm(
         1,
@@ -412,6 +411,16 @@ def test_a_copy_that_is_not_complete(pool: Pool) -> None:
         path: False,
         f"{path}.creating": False,
     }
+
+
+def test_a_mark_whose_copy_was_never_begun(pool: Pool) -> None:
+    """It stands for the file, so that it can be seen and removed."""
+    mark = f"half.{'b' * 32}.img.creating"
+    pool.put(mark, 512)
+    volume = pool.volume(f"{pool.id}/VirtualDisks/{mark.removesuffix('.creating')}")
+    assert (volume.name, volume.state) == ("half", StorageVolumeState.CREATING)
+    assert quietly(pool.driver.destroy_volume, volume) is True
+    assert not (pool.folder / mark).exists()
 
 
 def test_volumes_and_snapshots_are_no_orphans(pool: Pool) -> None:

@@ -51,13 +51,20 @@ def test_what_takes_a_node_is_an_action() -> None:
 
 
 def test_what_methods_return_is_known() -> None:
-    """Plain data, or a node; Salt shows every other object as a text in angle brackets."""
+    """What listed.plain() makes plain data of; Salt shows other objects as texts in brackets."""
     returned = {
         str(getattr(OVM3NodeDriver, method).__annotations__["return"])
         for maker, method in MADE.values()
         if maker != "listing"
     }
-    assert returned <= {"Node", "bool", "list[str]", "list[dict[str, Any]]"}
+    assert returned <= {
+        "Node",
+        "StorageVolume",
+        "bool",
+        "list[StorageVolume]",
+        "list[str]",
+        "list[dict[str, Any]]",
+    }
 
 
 def test_nothing_else_is_public() -> None:

@@ -9,7 +9,7 @@ import pytest
 from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.errors import InvalidArgument
 from libcloud_ovm3.salt import listed
-from tests.support import driver_for, simulate
+from tests.support import driver_for, quietly, simulate
 
 
 def test_nodes_are_plain_data() -> None:
@@ -30,6 +30,20 @@ def test_nodes_are_plain_data() -> None:
     assert listed.brief(node).items() <= listed.full(node).items()
     assert listed.full(node)["host"] == "ovm-1"
     assert listed.minimal(node) == {"id": node.id, "state": "RUNNING"}
+
+
+@pytest.mark.parametrize("host_module", [False, True])
+def test_what_methods_return_is_plain_data(host_module: bool) -> None:
+    with simulate(hosts=1, vms=1, host_module=host_module) as sim:
+        driver = driver_for(sim)
+        [node] = driver.list_nodes()
+        volumes = quietly(driver.ex_list_volumes, node)
+        for result in (volumes, volumes[0], node, True, ["/a"], [{"path": "/a"}]):
+            shown = listed.plain(result)
+            assert json.loads(json.dumps(shown)) == shown
+        [shown] = listed.plain(volumes)
+    assert (shown["id"], shown["state"]) == (volumes[0].id, "inuse")
+    assert shown["attachments"][0]["node_id"] == node.id
 
 
 def test_vms_that_share_a_name() -> None:

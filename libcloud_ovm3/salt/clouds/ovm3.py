@@ -194,7 +194,7 @@ def _action(method: str) -> Callable[..., Any]:
             arguments = typed(getattr(OVM3NodeDriver, method), kwargs or {})
             driver = _driver()
             node = _find(driver, name, arguments)
-            return _plain(getattr(driver, method)(node, **arguments))
+            return listed.plain(getattr(driver, method)(node, **arguments))
 
     act.__doc__ = f"Call the driver's ``{method}``."
     return act
@@ -207,7 +207,7 @@ def _function(method: str) -> Callable[..., Any]:
         _refuse(call, "action")
         with _reported():
             arguments = typed(getattr(OVM3NodeDriver, method), kwargs or {})
-            return _plain(getattr(_driver(), method)(**arguments))
+            return listed.plain(getattr(_driver(), method)(**arguments))
 
     call_it.__doc__ = f"Call the driver's ``{method}``."
     return call_it
@@ -215,10 +215,6 @@ def _function(method: str) -> Callable[..., Any]:
 
 def _find(driver: OVM3NodeDriver, name: str | None, arguments: dict[str, Any]) -> Node:
     return find.find_vm(driver, str(name), arguments.get("ex_hosts_off", ()))
-
-
-def _plain(result: Any) -> Any:
-    return listed.full(result) if hasattr(result, "public_ips") else result
 
 
 start = _action("start_node")
@@ -230,6 +226,14 @@ ex_get_node_details = _action("ex_get_node_details")
 ex_list_orphans = _function("ex_list_orphans")
 ex_list_own_disks = _action("ex_list_own_disks")
 ex_put_back = _function("ex_put_back")
+ex_list_volumes = _action("ex_list_volumes")
+ex_insert_iso = _action("ex_insert_iso")
+ex_eject_iso = _action("ex_eject_iso")
+ex_resume_node = _action("ex_resume_node")
+ex_resize_volume = _function("ex_resize_volume")
+ex_copy_volume = _function("ex_copy_volume")
+ex_rename_volume = _function("ex_rename_volume")
+ex_revert_volume = _function("ex_revert_volume")
 _destroy = _action("destroy_node")
 
 

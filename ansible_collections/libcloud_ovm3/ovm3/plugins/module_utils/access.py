@@ -46,6 +46,8 @@ _TERMS = (
     (r"""ex_put_back\(('[^']*'|"[^"]*"), ('[^']*')\)""", r"`ovm3 disk put-back \1 \2`"),
     (r"ex_put_back", "`ovm3 disk put-back`"),
     (r"ex_list_orphans(?:\(\))?", "`ovm3 disk orphans`"),
+    (r"ex_resume_node\(('[^']*'|\"[^\"]*\")\)", r"`ovm3 vm resume \1`"),
+    (r"ex_resume_node", "`ovm3 vm resume`"),
     (r"destroy_node", "state: absent"),
     (r"ex_read_only(?:=True)?", "read_only of the estate"),
     (r"ex_timeout", "stop_timeout"),
