@@ -26,7 +26,7 @@ TABLES = (
     "test_snapshot_failures.py",
     "test_volume_failures.py",
 )
-ROWS = 5  # of the failure tables, one row of so many
+ROWS = 10  # of the failure tables, one row of so many
 MANY = 16  # inputs of one test, of which an eighth is taken in tests/faults/test_more_*
 
 

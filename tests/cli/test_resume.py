@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from libcloud_ovm3.errors import Ovm3Error
-from tests.cli.running import on
+from tests.cli.running import address, on, pins
 from tests.support import driver_for, quietly, simulate
 
 
@@ -20,7 +20,7 @@ def test_a_vm_that_a_snapshot_has_left_paused(host_module: bool) -> None:
             quietly(driver.create_volume_snapshot, volume, "s", ex_pause=True)
         sim.clear_misbehaviour()
         assert driver.ex_get_node(node.id).state == "paused"
-        found = on(sim, "doctor").stdout
+        found = on(sim, "doctor", address(sim), access=pins(sim)).stdout
         assert "has been paused for a snapshot" in found
         assert "`ovm3 vm resume`" in found
         done = on(sim, "vm", "resume", node.name)
