@@ -320,7 +320,8 @@ def _volume(
     own_name = mark.name if mark else names.simple.get(file.id) or name_of(file)
     origin = mark.origin if mark else None
     is_known = use.attachments or use.named_by
-    missing = [f"{file.path} does not exist, and a vm.cfg names it"] if file.is_missing else []
+    is_missing = file.is_missing and not file.is_creating  # then a mark stands for it
+    missing = [f"{file.path} does not exist, and a vm.cfg names it"] if is_missing else []
     return Volume(
         id=file.id,
         name=names.given.get(file.id) or own_name,
