@@ -56,7 +56,7 @@ test-long: $(VENV)/.test
 test-host: $(VENV)/.test
 	@test -x /usr/sbin/sshd || { apt-get update -qq && apt-get install -y -qq openssh-server; }
 	@test -x /usr/sbin/mkfs.xfs || { apt-get update -qq && apt-get install -y -qq xfsprogs; }
-	$(BIN)/python -m pytest -m sshd -n 2 tests/installer tests/filesystems
+	$(BIN)/python -m pytest -m sshd -n 4 tests/installer tests/filesystems
 
 # The Ansible collection in the real programs of Ansible. The package is installed as its users have it:
 # the collection must be found in site-packages.

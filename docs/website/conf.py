@@ -23,7 +23,10 @@ nitpicky = True
 nitpick_ignore_regex = [
     # Of other projects, whose inventories are in the network.
     (r"py:.*", r"(collections|libcloud|paramiko|pathlib|threading|warnings)\..*"),
-    (r"py:class", r"Node(AuthPassword|AuthSSHKey|Image|Location|Size)?"),
+    (
+        r"py:class",
+        r"Node(AuthPassword|AuthSSHKey|Image|Location|Size)?|StorageVolume|VolumeSnapshot",
+    ),
 ]
 
 myst_heading_anchors = 4  # as GitHub makes them
