@@ -10,7 +10,13 @@ from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.disk import DiskEntry
 from libcloud_ovm3.errors import AgentFault, MalformedResponse, Ovm3Error, PreconditionFailed
-from libcloud_ovm3.estate.disk_names import CREATING, parse_file_name
+from libcloud_ovm3.estate.disk_names import (
+    CREATING,
+    REMOVED,
+    is_removed,
+    parse_file_name,
+    removed_in,
+)
 from libcloud_ovm3.estate.disks import (
     FileSize,
     FileSystem,
@@ -83,12 +89,15 @@ def list_disk_files(
 def _files_of(repository: Repository, named: set[str]) -> list[DiskFile]:
     names = repository.content.virtual_disks if repository.content else ()
     marks = {name.removesuffix(CREATING) for name in names if name.endswith(CREATING)}
+    removed = removed_in(names)
     files = {
         disk_path(repository, name): DiskFile(
-            repository, disk_path(repository, name), is_creating=name in marks
+            repository,
+            disk_path(repository, name),
+            is_creating=name in marks or is_removed(name, removed),
         )
         for name in names
-        if not name.startswith(".") and not name.endswith(CREATING)
+        if not name.startswith(".") and not name.endswith((CREATING, REMOVED))
     }
     # A copy that was never begun, or is deleted already: its mark stands for it, to be destroyed.
     for name in sorted(mark for mark in marks if parse_file_name(mark)):

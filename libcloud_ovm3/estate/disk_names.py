@@ -18,13 +18,14 @@ import datetime
 import re
 import urllib.parse
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from libcloud_ovm3.agent.identifiers import undashed
 from libcloud_ovm3.errors import InvalidArgument
 
 CREATING = ".creating"  # the end of the name of a mark beside an unfinished copy
+REMOVED = ".removed"  # the end of the name of a mark that stays when such a copy was deleted
 
 _LONGEST = 255  # bytes of a file name, on every file system that repositories are on
 _TIME = "%Y%m%dT%H%M%SZ"
@@ -33,6 +34,8 @@ _PATTERN = re.compile(
     r"(?:\.of\.(?P<of>[0-9a-f]{32})"
     r"|\.snapshot\.(?P<snapshot>[0-9a-f]{32})\.(?P<time>[0-9]{8}T[0-9]{6}Z))?\.img"
 )
+_OWN_UUID = re.compile(r"[A-Za-z0-9_%-]+\.([0-9a-f]{32})(?:\.[A-Za-z0-9.]+)?\.(?:img|iso)")
+_REMOVED_MARK = re.compile(r"([0-9a-f]{32})\.([0-9]{8}T[0-9]{6}Z)" + re.escape(REMOVED))
 _ORIGINS = uuid.UUID("5a2d8c34-6b9e-4f0b-8d8f-6f8c5a0f3b11")
 
 
@@ -135,6 +138,35 @@ def is_unfinished_template(folder: str, files: Collection[str]) -> bool:
     """
     begins = ("vm.cfg" + CREATING, template_disk(folder))
     return "vm.cfg" not in files and any(file.startswith(begins) for file in files)
+
+
+def removed_mark(name: str, when: datetime.datetime) -> str | None:
+    """The name of the mark which says that an unfinished copy was deleted: if a file appears under
+    that name again, a request has landed late, and the file is not a complete copy.
+
+    :param name: of the copy.
+    :return: None: this package has not made it, so it has sent no such request either.
+    """
+    found = _OWN_UUID.fullmatch(name)
+    return f"{found[1]}.{format_time(when)}{REMOVED}" if found else None
+
+
+def removed_in(names: Iterable[str]) -> dict[str, datetime.datetime]:
+    """Which copies were deleted before they were complete, by their uuids, and when last: what the
+    marks among the files of a folder say.
+    """
+    marks = (_REMOVED_MARK.fullmatch(name) for name in names if name.endswith(REMOVED))
+    times = ((mark[1], parse_time(mark[2])) for mark in marks if mark)
+    return {key: when for key, when in sorted(times, key=str) if when is not None}
+
+
+def is_removed(name: str, removed: Collection[str]) -> bool:
+    """Whether a file of this name was deleted before it was complete.
+
+    :param removed: what :func:`removed_in` returned.
+    """
+    found = _OWN_UUID.fullmatch(name) if removed else None
+    return found is not None and found[1] in removed
 
 
 def _quoted(name: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import posixpath
 from collections import Counter
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from libcloud_ovm3.agent.identifiers import undashed
@@ -23,10 +23,13 @@ from libcloud_ovm3.errors import (
 from libcloud_ovm3.estate.definitions import read_template
 from libcloud_ovm3.estate.disk_names import (
     CREATING,
+    REMOVED,
     DiskName,
     file_name,
+    is_removed,
     is_unfinished_template,
     parse_file_name,
+    removed_in,
 )
 from libcloud_ovm3.estate.disks import FileSystem, size_bytes
 from libcloud_ovm3.estate.hosts import HostView, map_hosts, read_hosts
@@ -128,8 +131,9 @@ def images_in(repository: Repository) -> list[Image]:
         (one.name, file) for one in content.templates if one not in has_vm_cfg for file in one.files
     ]
     count = Counter(file for _, file in raw)
+    removed = removed_in(count)
     for folder_name, listed in raw:
-        file, is_unfinished = _without_mark(listed, count)
+        file, is_unfinished = _without_mark(listed, count, removed)
         if not file:
             continue
         # Of several with one name at most one is not in a folder; it is listed by its stem.
@@ -141,22 +145,24 @@ def images_in(repository: Repository) -> list[Image]:
             "" if is_unfinished else folder_name,
         )
         found.append(Image(repository, path, name, RAW, None, listed_as, is_unfinished))
+    removed = removed_in(content.isos)
     for listed in content.isos:
-        file, is_unfinished = _without_mark(listed, content.isos)
+        file, is_unfinished = _without_mark(listed, content.isos, removed)
         if file:
             path, name = f"{ISOS}/{file}", _name_in(file) or file
             found.append(Image(repository, path, name, ISO, is_unfinished=is_unfinished))
     return found
 
 
-def _without_mark(file: str, listed: Container[str]) -> tuple[str, bool]:
+def _without_mark(file: str, listed: Container[str], removed: Collection[str]) -> tuple[str, bool]:
     """The file of an image, and whether it is unfinished; "": it is none.
 
     A mark counts as its file if that is not there: a copy has not begun, or was removed.
     """
     own = file.removesuffix(CREATING)
-    is_none = file.startswith(".") or (own != file and own in listed)
-    return "" if is_none else own, own != file or file + CREATING in listed
+    is_none = file.startswith(".") or file.endswith(REMOVED) or (own != file and own in listed)
+    is_unfinished = own != file or file + CREATING in listed or is_removed(file, removed)
+    return "" if is_none else own, is_unfinished
 
 
 def read_images(repositories: Sequence[Repository]) -> tuple[list[Image], list[str]]:
