@@ -266,7 +266,10 @@ def _mounted(repository: Repository, mounts: _Mounts) -> FileSystem:
         system = file_system_among(of_host, host, export)
         if system is not None:
             return system
-    raise failed or PreconditionFailed("the storage plug-in of no host has its export mounted")
+    raise failed or PreconditionFailed(
+        "the storage plug-in of no host has its export mounted, and reading mounts nothing; "
+        "creating a volume there does, or install the host module (`ovm3 host install`)"
+    )
 
 
 def read_size(

@@ -126,6 +126,20 @@ def test_what_would_be_lost_of_the_file_itself(with_module: Simulator, name: str
 CODE = {"name": "odd", "memory": 512, "disk": [], "uuid": "0004fb00-0000-0000-0000-0000000000dd"}
 
 
+def test_comments_do_not_stay(sim: Simulator) -> None:
+    """docs/known-limitations.md: the agent writes the file anew; the module keeps the old text."""
+    file = odd(sim, "# by hand\nextra   =   'spaced'\n")
+    driver = driver_for(sim)
+    [node] = [n for n in quietly(driver.list_nodes) if n.extra["directory"] == "odd"]
+    change(driver, node.id, OVM_description="other")
+    text = file.read_text()
+    assert "by hand" not in text
+    assert values_of(sim, "odd")["extra"] == "spaced"
+    if "libcloud_change_vm" in sent(sim):
+        documents = sim.repository_path / ".libcloud-ovm3" / "documents" / "vm-odd"
+        assert any(b"# by hand" in one.read_bytes() for one in documents.iterdir())
+
+
 def test_an_option_cannot_be_removed(sim: Simulator) -> None:
     driver, vm_id, _ = subject(sim)
     snapshot = read_estate(driver._estate)
