@@ -99,7 +99,7 @@ def prepare(sim: Simulator, line: str) -> dict[str, str]:
 def test_examples_run(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a default estate, as they are printed. ``ovm3 demo`` has its own test."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("libcloud_ovm3.cli.vm.has_terminal", lambda: True)
+    monkeypatch.setattr("libcloud_ovm3.cli.asking.has_terminal", lambda: True)
     for number, line in enumerate(examples_in(path)):
         monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / str(number)))
         with simulate(hosts=2, host_module=True) as sim:
