@@ -19,7 +19,9 @@ from libcloud_ovm3.cli.inventory import inventory
 from libcloud_ovm3.cli.options import reported
 from libcloud_ovm3.cli.report import report
 from libcloud_ovm3.cli.size import size
+from libcloud_ovm3.cli.snapshot import snapshot
 from libcloud_ovm3.cli.vm import vm
+from libcloud_ovm3.cli.volume import volume
 
 
 @click.group(
@@ -57,5 +59,6 @@ def demo(speed: float, version: str) -> None:
         demo_steps.run(speed=speed, version=version)
 
 
-for command in (vm, image, host, disk, size, estate, doctor, inventory, report, api, completion):
+for command in (vm, volume, snapshot, image, host, disk, size, estate, doctor, inventory, report,
+                api, completion):  # fmt: skip
     ovm3.add_command(command)

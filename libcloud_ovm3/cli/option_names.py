@@ -29,13 +29,16 @@ _TERMS = (
     (r"ex_disks", "disk"),  # ovm3 passes those that it has asked about
     (r"ex_resume_node\(('[^']*'|\"[^\"]*\")\)", r"`ovm3 vm resume \1`"),
     (r"ex_resume_node", "`ovm3 vm resume`"),
-    # arguments of methods that have no command yet
-    (r"ex_pause(?:=True)?", "pause"),
-    (r"ex_mode='([^']*)'", r"mode \1"),
-    (r"ex_mode", "mode"),
-    (r"ex_node", "node"),
-    (r"ex_repository", "repository"),
-    (r"ex_size_bytes", "size_bytes"),
+    (r"ex_pause(?:=True)?", "--pause"),
+    (r"ex_mode='([^']*)'", r"--mode \1"),
+    (r"ex_mode", "--mode"),
+    (r"ex_node", "--vm"),
+    (r"ex_repository='([^']*)'", r"--repository \1"),
+    (r"ex_repository", "--repository"),
+    (r"ex_size_bytes", "--size"),
+    (r"destroy_volume_snapshot", "`ovm3 snapshot destroy`"),
+    (r"destroy_volume", "`ovm3 volume destroy`"),
+    (r"destroy_node", "`ovm3 vm destroy`"),
     (r"\(secret\)", "(--password-file FILE)"),
     (r"ex_estate", "--estate"),
     # keys of the file of estates, which have no option
