@@ -62,6 +62,7 @@ def test_what_methods_return_is_known() -> None:
         "StorageVolume",
         "bool",
         "list[StorageVolume]",
+        "list[VolumeSnapshot]",
         "list[str]",
         "list[dict[str, Any]]",
     }
