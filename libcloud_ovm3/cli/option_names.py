@@ -29,12 +29,16 @@ _TERMS = (
     (r"ex_disks", "disk"),  # ovm3 passes those that it has asked about
     (r"ex_resume_node\(('[^']*'|\"[^\"]*\")\)", r"`ovm3 vm resume \1`"),
     (r"ex_resume_node", "`ovm3 vm resume`"),
+    (r"delete_image\(('[^']*'|\"[^\"]*\")\)", r"`ovm3 image delete \1`"),
+    (r"delete_image", "`ovm3 image delete`"),
+    (r"\(device\)", "(--device)"),
     # arguments of methods that have no command yet
-    (r"ex_pause(?:=True)?", "pause"),
+    (r"ex_pause(?:=True)?", "--pause"),
     (r"ex_mode='([^']*)'", r"mode \1"),
     (r"ex_mode", "mode"),
     (r"ex_node", "node"),
-    (r"ex_repository", "repository"),
+    (r"ex_repository='([^']*)'", r"--repository \1"),
+    (r"ex_repository", "--repository"),
     (r"ex_size_bytes", "size_bytes"),
     (r"\(secret\)", "(--password-file FILE)"),
     (r"ex_estate", "--estate"),

@@ -13,10 +13,15 @@ from libcloud_ovm3.cli.option_names import with_option_names
 from libcloud_ovm3.cli.output import tell
 from libcloud_ovm3.compute.records import host_record, image_record, size_record, vm_record
 from libcloud_ovm3.estate.consoles import console_hint
+from libcloud_ovm3.report.figures import size_text
 
 
 def _mb(size_mb: int | None) -> str:
     return "?" if size_mb is None else f"{size_mb} MB"
+
+
+def _bytes(size_bytes: int | None) -> str:
+    return "?" if size_bytes is None else size_text(size_bytes)
 
 
 def _or(value: object | None) -> object:
@@ -50,6 +55,7 @@ _HOSTS = (
 _IMAGES = (
     Column("image", "name"),
     Column("kind", "kind"),
+    Column("size", lambda one: _bytes(one["size_bytes"]), True),
     Column("repository", "repository", True),
     Column("id", "id"),
 )
