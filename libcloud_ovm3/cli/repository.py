@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from libcloud_ovm3.cli.byte_sizes import short_size
 from libcloud_ovm3.cli.examples import examples
 from libcloud_ovm3.cli.formats import Column, Record, output_option, show_record, show_records
 from libcloud_ovm3.cli.option_names import with_option_names
@@ -18,7 +19,7 @@ from libcloud_ovm3.diagnostics.repository_space import (
     SpaceList,
     read_repository_spaces,
 )
-from libcloud_ovm3.report.figures import percent_text, size_text
+from libcloud_ovm3.report.figures import percent_text
 
 
 @click.group(cls=NounGroup, epilog=examples("ovm3 repository list"))
@@ -85,7 +86,7 @@ def repository_record(one: RepositorySpace) -> dict[str, Any]:
 
 
 def _size(key: str) -> Any:
-    return lambda one: "?" if one[key] is None else size_text(one[key])
+    return lambda one: short_size(one[key])
 
 
 def _share(one: Record) -> str:
@@ -116,7 +117,7 @@ def _lines(one: Record) -> Iterator[tuple[str, object]]:
     if one["used_bytes"] is None:
         yield "space", f"unknown: {one['space_unknown'] or 'not reported'}"
     else:
-        used, size, free = (size_text(one[f"{key}_bytes"]) for key in ("used", "size", "free"))
+        used, size, free = (short_size(one[f"{key}_bytes"]) for key in ("used", "size", "free"))
         yield "space", f"{used} of {size} in use ({_share(one)}), {free} free"
     yield "disks", _disks(one)
     yield "snapshots", one["snapshots"]
@@ -128,9 +129,9 @@ def _disks(one: Record) -> str:
         return "?"
     text = str(one["disks"])
     if one["disk_bytes"] is not None:
-        text += f", of {size_text(one['disk_bytes'])} together"
+        text += f", of {short_size(one['disk_bytes'])} together"
     if one["growth_bytes"] is not None:
-        text += f"; they can grow by {size_text(one['growth_bytes'])}"
+        text += f"; they can grow by {short_size(one['growth_bytes'])}"
     return text
 
 

@@ -6,24 +6,28 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import click
+from libcloud.compute.base import Node, StorageVolume, VolumeSnapshot
 
 from libcloud_ovm3.cli.exit_codes import exit_code_of
 from libcloud_ovm3.cli.option_names import with_option_names
 from libcloud_ovm3.cli.output import show, tell
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
 
-_T = TypeVar("_T")
+_T = TypeVar("_T", Node, StorageVolume, VolumeSnapshot)
+
+
+def label(one: Node | StorageVolume | VolumeSnapshot) -> str:
+    """Return how output names a VM, a volume or a snapshot."""
+    return f"{one.name} ({one.id})"
 
 
 def each(
     things: Sequence[_T],
     action: Callable[[_T], str],
-    label: Callable[[_T], str],
     read: Callable[[_T], _T] | None = None,
 ) -> None:
     """Print what ``action`` returns for each. One that fails does not keep the others from it.
 
-    :param label: how messages name one.
     :param read: reads one anew when its turn comes; None: ``action`` does not go by its state.
     :raises SystemExit: at least one of several has failed; with the highest exit status.
     """

@@ -19,7 +19,7 @@ from libcloud_ovm3.cli.option_names import with_option_names
 from libcloud_ovm3.cli.options import driver_options, hosts_off_options, make_driver, reported
 from libcloud_ovm3.cli.output import show
 from libcloud_ovm3.cli.sections import NounGroup
-from libcloud_ovm3.cli.several import each
+from libcloud_ovm3.cli.several import each, label
 from libcloud_ovm3.cli.tables import show_node, show_nodes, tell_unread
 from libcloud_ovm3.compute.find import find_host, find_image, find_size, find_vm, find_vms
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
@@ -156,7 +156,7 @@ def start(
     with reported():
         driver = make_driver(**options)
         start_one = partial(_start, driver, location=location, hosts_off=hosts_off)
-        each(find_vms(driver, vms), start_one, _label, driver.ex_get_node_details)
+        each(find_vms(driver, vms), start_one, driver.ex_get_node_details)
 
 
 @vm.command(epilog=examples("ovm3 vm stop web-1", "ovm3 vm stop web-1 --force"))
@@ -179,7 +179,7 @@ def stop(
         limit = parse_seconds(timeout, "--timeout", may_be_zero=True)
         driver = make_driver(**options)
         stop_one = partial(_stop, driver, force=force, limit=limit, hosts_off=hosts_off)
-        each(find_vms(driver, vms), stop_one, _label, driver.ex_get_node_details)
+        each(find_vms(driver, vms), stop_one, driver.ex_get_node_details)
 
 
 @vm.command(epilog=examples("ovm3 vm reboot web-1"))
@@ -196,7 +196,7 @@ def reboot(vms: tuple[str, ...], minimum_age: float, **options: Any) -> None:
     with reported():
         age = parse_seconds(minimum_age, "--minimum-age", may_be_zero=True)
         driver = make_driver(**options)
-        each(find_vms(driver, vms), lambda node: _reboot(driver, node, age), _label)
+        each(find_vms(driver, vms), lambda node: _reboot(driver, node, age))
 
 
 @vm.command(epilog=examples("ovm3 vm resume web-1"))
@@ -209,7 +209,7 @@ def resume(vms: tuple[str, ...], **options: Any) -> None:
     """
     with reported():
         driver = make_driver(**options)
-        each(find_vms(driver, vms), lambda node: _resume(driver, node), _label)
+        each(find_vms(driver, vms), lambda node: _resume(driver, node))
 
 
 @vm.command(epilog=examples("ovm3 vm destroy web-1", "ovm3 vm destroy web-1 --yes"))
@@ -229,7 +229,7 @@ def destroy(vms: tuple[str, ...], yes: bool, hosts_off: tuple[str, ...], **optio
         driver = make_driver(**options)
         nodes = find_vms(driver, vms)
         agreed = {} if yes else _ask(driver, nodes, hosts_off)
-        each(nodes, lambda n: _destroy(driver, n, hosts_off, agreed.get(str(n.id))), _label)
+        each(nodes, lambda node: _destroy(driver, node, hosts_off, agreed.get(str(node.id))))
 
 
 # ------------------------------------------------------------------ one VM
@@ -242,7 +242,7 @@ def _wait(driver: OVM3NodeDriver, node: Node, limit: int) -> None:
     except Ovm3Error as error:
         reason = with_option_names(str(error))
         raise Incomplete(
-            f"{_label(node)} was created and started; whether it runs is unknown: {reason}"
+            f"{label(node)} was created and started; whether it runs is unknown: {reason}"
         ) from None
 
 
@@ -252,13 +252,13 @@ def _start(
     if node.state == NodeState.RUNNING:
         wanted = None if location is None else find_host(driver, location).extra["address"]
         if wanted in (None, *(live["address"] for live in node.extra["live"])):
-            return f"{_label(node)} is already running on {_hosts(node)}; nothing was done"
+            return f"{label(node)} is already running on {_hosts(node)}; nothing was done"
         raise click.ClickException(
-            f"{_label(node)} is already running, on {_hosts(node)} and not on {location}; nothing "
+            f"{label(node)} is already running, on {_hosts(node)} and not on {location}; nothing "
             f"was done"
         )
     driver.start_node(node, location, hosts_off)
-    return f"{_label(node)} was started{_started_on(driver, node)}"
+    return f"{label(node)} was started{_started_on(driver, node)}"
 
 
 def _started_on(driver: OVM3NodeDriver, node: Node) -> str:
@@ -275,18 +275,18 @@ def _stop(
 ) -> str:
     driver.stop_node(node, ex_force=force, ex_timeout=limit, ex_hosts_off=hosts_off)
     if not node.extra["live"]:
-        return f"{_label(node)} is already stopped"
-    return f"{_label(node)} was {'powered off' if force else 'stopped'}"
+        return f"{label(node)} is already stopped"
+    return f"{label(node)} was {'powered off' if force else 'stopped'}"
 
 
 def _reboot(driver: OVM3NodeDriver, node: Node, minimum_age: float) -> str:
     driver.reboot_node(node, ex_minimum_age=minimum_age)
-    return f"{_label(node)} was asked to reboot"
+    return f"{label(node)} was asked to reboot"
 
 
 def _resume(driver: OVM3NodeDriver, node: Node) -> str:
     driver.ex_resume_node(node)
-    return f"{_label(node)} is not paused any more"
+    return f"{label(node)} is not paused any more"
 
 
 def _destroy(
@@ -294,7 +294,7 @@ def _destroy(
 ) -> str:
     is_agreed = disks is None or bool(node.extra["live"])  # without a question, or it was shown
     driver.destroy_node(node, ex_hosts_off=hosts_off, ex_disks=disks, ex_power_off=is_agreed)
-    return f"{_label(node)} was destroyed"
+    return f"{label(node)} was destroyed"
 
 
 def _ask(
@@ -327,15 +327,11 @@ def _plan(
     power = f"is {node.state} on {_hosts(node)}: it will be powered off, then deleted"
     kept = [disk for disk in node.extra.get("disks", []) if disk not in disks]
     lines = [
-        f"{_label(node)} {power if node.extra['live'] else 'will be deleted'}",
+        f"{label(node)} {power if node.extra['live'] else 'will be deleted'}",
         *(f"  delete {disk}" for disk in disks),
         *(f"  keep   {disk}" for disk in kept),
     ]
     return lines, disks
-
-
-def _label(node: Node) -> str:
-    return f"{node.name} ({node.id})"
 
 
 def _hosts(node: Node) -> str:
