@@ -119,8 +119,9 @@ def test_snapshots_and_what_is_not_complete(lab: Lab) -> None:
     name = file_name(DiskName("s", "1" * 32, origin_key("x"), created))
     snapshot = add_disk(lab.sim, name)
     lab.refuse(InvalidArgument, "is a snapshot", lab.attach, node, snapshot)
-    unfinished = add_disk(lab.sim, "half.img")
-    add_disk(lab.sim, "half.img.creating")
+    half = file_name(DiskName("half", "1" * 32))
+    unfinished = add_disk(lab.sim, half)
+    add_disk(lab.sim, f"{half}.creating")
     lab.refuse(PreconditionFailed, "is being created", lab.attach, node, unfinished)
 
 
