@@ -19,6 +19,7 @@ from libcloud_ovm3.operations.attachable import (
     checked_mode,
     require_attachable,
     require_reachable,
+    require_this_disk,
     volume_to_attach,
     why_taken,
 )
@@ -60,6 +61,7 @@ def attach(
     target = target_of(operation, found.estate, vm_id)
     require_attachable(found, volume, target.vm.id, mode)
     _require_mounted(found.estate, target, volume)
+    require_this_disk(found, volume, target.host if target.live else None)
     name = _device_for(target, device)
     entry = _entry_for(volume, name, mode)
     require_no_more(target, with_entry(entry), name)
