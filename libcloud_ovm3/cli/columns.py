@@ -17,8 +17,8 @@ _HEADING = "bold"
 STATE_COLUMNS = {"state", "status"}
 _COLOURS = {
     "green": "ok running",
-    "yellow": "duplicate migrating password paused pending rebooting stopping suspended unknown "
-    "unverified warning",
+    "yellow": "creating duplicate migrating password paused pending rebooting stopping suspended "
+    "unknown unverified warning",
     "red": "error unreachable",
 }
 _COLOUR_OF = {word: colour for colour, words in _COLOURS.items() for word in words.split()}

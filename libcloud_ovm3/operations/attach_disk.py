@@ -36,6 +36,8 @@ from libcloud_ovm3.operations.disk_changes import (
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.progress import waiting
 
+_DELETED = "it was deleted"
+
 
 def attach(
     estate: Estate, vm_id: str, volume_id: str, device: str | None = None, mode: str = "w"
@@ -124,10 +126,12 @@ def _entry_for(volume: Volume, device: str, mode: str) -> str:
 def _rival_of(estate: Estate, target: Target, volume: Volume, mode: str, notices: list[str]) -> str:
     """Who else has the volume by now; "": nobody, or that cannot be read, which is a notice."""
     try:
-        found = read_volumes(estate, with_sizes=False)
-        return why_taken(found.volume(volume.id), "", mode, but=target.vm.id)
+        now = read_volumes(estate, with_sizes=False).volume(volume.id)
+        if now.file is not None and now.file.is_missing:  # only this VM's vm.cfg has it still
+            return _DELETED
+        return why_taken(now, "", mode, but=target.vm.id)
     except VolumeNotFound:
-        return "it was deleted"
+        return _DELETED
     except Ovm3Error as error:
         notices.append(
             f"{volume.label} is attached; whether another client has attached it elsewhere at the "
@@ -159,8 +163,9 @@ def _take_back(target: Target, now: VMConfig, volume: Volume, name: str, rival: 
     if outcome is not None and outcome.is_done:
         raise PreconditionFailed(f"{what}; it was detached again", nodes=[target.vm.summary])
     raise target.operation.incomplete(
-        f"{what}; detaching it again did not succeed: {state}. Two VMs may write to it: manual "
-        f"intervention is required",
+        f"{what}; detaching it again did not succeed: {state}. "
+        f"{'' if rival == _DELETED else 'Two VMs may write to it. '}Manual intervention is "
+        f"required",
         left=(target.vm.id, volume.path),
         nodes=[target.vm.summary],
     )

@@ -18,7 +18,7 @@ from tests.support import driver_for, quietly, simulate
 @pytest.fixture(scope="module", params=[False, True], ids=["agent", "module"])
 def sim(request: pytest.FixtureRequest) -> Iterator[Simulator]:
     """One running VM (seed-1)."""
-    with simulate(hosts=2, vms=1, host_module=request.param) as simulator:
+    with simulate(hosts=1, vms=1, host_module=request.param) as simulator:
         yield simulator
 
 
