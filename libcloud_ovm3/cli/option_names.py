@@ -29,6 +29,9 @@ _TERMS = (
     (r"ex_disks", "disk"),  # ovm3 passes those that it has asked about
     (r"ex_resume_node\(('[^']*'|\"[^\"]*\")\)", r"`ovm3 vm resume \1`"),
     (r"ex_resume_node", "`ovm3 vm resume`"),
+    (r"delete_image\(('[^']*'|\"[^\"]*\")\)", r"`ovm3 image delete \1`"),
+    (r"delete_image", "`ovm3 image delete`"),
+    (r"\(device\)", "(--device)"),
     (r"ex_pause(?:=True)?", "--pause"),
     (r"ex_mode='([^']*)'", r"--mode \1"),
     (r"ex_mode", "--mode"),

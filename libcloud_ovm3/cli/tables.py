@@ -78,6 +78,7 @@ _HOSTS = (
 _IMAGES = (
     Column("image", "name"),
     Column("kind", "kind"),
+    Column("size", lambda one: short_size(one["size_bytes"]), True),
     Column("repository", "repository", True),
     Column("id", "id"),
 )

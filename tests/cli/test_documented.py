@@ -84,7 +84,7 @@ def test_the_docs_list_the_keys_of_every_record() -> None:
         (sim.repository_path / "VirtualDisks" / "data.img").write_bytes(b"")
         outputs = {
             command: json.loads(on(sim, *command.split(), "-o", "json").stdout)
-            for command in ("vm list", "host list", "image list", "disk orphans")
+            for command in ("vm list", "host list", "image list", "disk orphans", "repository list")
         }
         disk = outputs["vm list"][0]["disks"][0]
         id_of = on(sim, "volume", "show", disk, "-o", "name").stdout.strip()
@@ -104,5 +104,6 @@ def test_the_docs_list_the_keys_of_every_record() -> None:
     for record in (
         *(outputs["image list"][0], outputs["disk orphans"][0], functions[0], sizes[0]),
         *(functions[0]["arguments"][0], doctor, doctor["findings"][0]),
+        outputs["repository list"][0],
     ):
         assert set(record) <= other

@@ -88,6 +88,9 @@ def prepare(sim: Simulator, line: str) -> dict[str, str]:
         with pytest.raises(Ovm3Error):
             driver.create_volume_snapshot(driver.ex_list_volumes(node)[0], "s", ex_pause=True)
         sim.clear_misbehaviour()
+    if " eject-iso " in line:
+        [node] = [one for one in driver.list_nodes() if one.name == "web-1"]
+        driver.ex_insert_iso(node, driver.list_images()[-1])
     if "PATH OPERATION" in line:
         (sim.repository_path / "VirtualDisks" / "data.img").write_bytes(b"precious")
         path = f"/OVS/Repositories/{sim.repository_id}/VirtualDisks/data.img"
