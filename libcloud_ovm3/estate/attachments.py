@@ -21,6 +21,7 @@ class Attachment:
     :ivar mode: ``r``, ``w`` or ``w!`` (shared).
     :ivar is_defined: whether the VM's vm.cfg names it.
     :ivar is_live: whether the VM's live domain has it.
+    :ivar paths: by which the two name it. A LUN has several names, and each VM may use another one.
     """
 
     vm: VM
@@ -28,6 +29,7 @@ class Attachment:
     mode: str
     is_defined: bool
     is_live: bool
+    paths: tuple[str, ...]
 
     @property
     def is_shared(self) -> bool:
@@ -105,13 +107,16 @@ def attachments_of(vm: VM, disks: PhysicalDisks) -> list[tuple[str, Attachment]]
         for disk in definition.disks:
             if disk.path and not disk.is_cdrom:
                 place = (_key(disk.path, disks), disk.device)
-                found[place] = Attachment(vm, disk.device, disk.mode, True, False)
+                found[place] = Attachment(vm, disk.device, disk.mode, True, False, (disk.path,))
     for live in vm.live:
         for device in live.domain.block_devices:
             if device.path and not device.is_cdrom:
                 place = (_key(device.path, disks), device.device)
-                known = found.get(place) or Attachment(vm, device.device, device.mode, False, True)
-                found[place] = replace(known, is_live=True)
+                known = found.get(place) or Attachment(
+                    vm, device.device, device.mode, False, True, ()
+                )
+                paths = tuple(dict.fromkeys((*known.paths, device.path)))
+                found[place] = replace(known, is_live=True, paths=paths)
     return [(key, one) for (key, _), one in found.items()]
 
 

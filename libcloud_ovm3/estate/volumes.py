@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from libcloud_ovm3.agent.disk import DiskEntry
@@ -35,7 +35,7 @@ from libcloud_ovm3.estate.disk_files import (
 from libcloud_ovm3.estate.disk_names import DiskName, origin_key, parse_file_name
 from libcloud_ovm3.estate.disks import DiskUsage, disk_usage, files_in_doubt
 from libcloud_ovm3.estate.members import Estate
-from libcloud_ovm3.estate.physical import Lun, PhysicalDisks, lun_key, read_luns
+from libcloud_ovm3.estate.physical import Lun, PhysicalDisks, lun_key, path_of_lun, read_luns
 from libcloud_ovm3.estate.simple_names import RecordedNames, read_names
 from libcloud_ovm3.estate.states import VolumeState
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
@@ -158,6 +158,7 @@ class VolumeList:
     :ivar errors: what could not be read, besides the estate's own errors.
     :ivar unread_hosts: the hosts whose physical disks could not be read, and why; also in
         ``errors``.
+    :ivar disks: the physical disks that the hosts see.
     """
 
     estate: EstateSnapshot
@@ -166,6 +167,7 @@ class VolumeList:
     snapshots: tuple[Snapshot, ...]
     errors: tuple[str, ...] = ()
     unread_hosts: tuple[str, ...] = ()
+    disks: PhysicalDisks = field(default_factory=lambda: PhysicalDisks((), {}))
 
     def volume(self, volume_id: str) -> Volume:
         """The volume with this id; the repository's id in any notation.
@@ -262,6 +264,7 @@ def volumes_of(snapshot: EstateSnapshot, with_sizes: bool = True) -> VolumeList:
         tuple(sorted(snapshots, key=lambda one: (one.created, one.id))),
         tuple(errors + more_errors),
         disks.unread,
+        disks,
     )
 
 
@@ -378,11 +381,12 @@ def _physical(
 ) -> list[Volume]:
     """The physical disks that a vm.cfg or a live domain names, and those that hosts see and do not
     use themselves."""
-    paths = {lun.id: lun.path for lun in disks.luns if lun.is_free_for_vms and lun.path}
-    for entry in entries:
-        if not entry.is_cdrom and entry.path and entry.path.startswith("/dev/"):
-            paths[lun_key(entry.path, disks)] = entry.path
     luns = {lun.id: lun for lun in disks.luns}
+    paths = {lun.id: path_of_lun(lun, disks) for lun in disks.luns if lun.is_free_for_vms}
+    named = {e.path for e in entries if e.path and not e.is_cdrom and e.path.startswith("/dev/")}
+    for path in sorted(named):
+        key = lun_key(path, disks)
+        paths.setdefault(key, path_of_lun(luns[key], disks) if key in luns else path)
     return [
         _physical_volume(key, path, luns.get(key), uses.get(key, Use()), usage)
         for key, path in paths.items()
