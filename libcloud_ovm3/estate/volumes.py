@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from libcloud_ovm3.agent.disk import DiskEntry
@@ -162,7 +162,7 @@ class VolumeList:
     snapshots: tuple[Snapshot, ...]
     errors: tuple[str, ...] = ()
     unread_hosts: tuple[str, ...] = ()
-    disks: PhysicalDisks = PhysicalDisks((), {})
+    disks: PhysicalDisks = field(default_factory=lambda: PhysicalDisks((), {}))
 
     def volume(self, volume_id: str) -> Volume:
         """The volume with this id; the repository's id in any notation.

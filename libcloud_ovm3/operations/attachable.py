@@ -167,10 +167,9 @@ def _linked(found: VolumeList, volume: Volume, usage: DiskUsage) -> str:
     others = [path for path in named if lun_key(path, found.disks) != volume.id]
     for path in others:
         if may_be_at(volume.id, path, found.disks):
-            users = ", ".join(usage.paths[path])
             return (
-                f"{users} names {path}, which may be the same disk; with the host module on all "
-                f"hosts that is known"
+                f"{', '.join(usage.paths[path])} names {path}, which may be the same disk; with "
+                f"the host module on all hosts that is known"
             )
     for host in found.estate.hosts:
         if host.module is not None and others:
