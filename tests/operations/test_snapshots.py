@@ -148,7 +148,7 @@ def test_every_byte_is_there(sim: Simulator, driver: Any) -> None:
 
 
 def test_lineage(sim: Simulator, driver: Any) -> None:
-    """A volume of a snapshot of a volume of a snapshot; it is told also when one of them is gone."""
+    """A volume of a snapshot of a volume of a snapshot; told also when one of them is gone."""
     first = add_disk(sim, "data.img")
     snapshot = quietly(driver.create_volume_snapshot, first, "one")
     second = quietly(driver.create_volume, None, "second", snapshot=snapshot)
