@@ -273,16 +273,7 @@ def read_size(
     :raises Ovm3Error: it cannot be read, or is no regular file.
     """
     if host.module is not None:
-        try:
-            status = host.module.stat_file(path)
-        except AgentFault as fault:
-            if fault.kind.endswith(".NotFound"):
-                return None
-            raise
-        size, used, kind = (status.get(key) for key in ("size_bytes", "used_bytes", "type"))
-        if kind != "file" or not isinstance(size, int) or not isinstance(used, int):
-            raise MalformedResponse(f"{host.label}: {path} is no file with a size: {status!r}")
-        return FileSize(size, used)
+        return stat_size(host, path)
     if not is_listed(list_whole(host, repository.id), path):
         return None
     assert system is not None, "without the module, the plug-in has to have mounted the export"
@@ -290,6 +281,22 @@ def read_size(
     if size_now is None:
         raise MalformedResponse(f"{host.label}: {path} is listed, but its size is not reported")
     return size_now
+
+
+def stat_size(host: HostView, path: str) -> FileSize | None:
+    """The size of a file, by the host module, which the host has; as :func:`read_size`."""
+    assert host.module is not None
+    try:
+        status = host.module.stat_file(path)
+    except AgentFault as fault:
+        if fault.kind.endswith(".NotFound"):
+            return None
+        raise
+    keys = ("size_bytes", "used_bytes", "modified")
+    numbers = [one for key in keys if isinstance(one := status.get(key), int)]
+    if status.get("type") != "file" or len(numbers) != len(keys):
+        raise MalformedResponse(f"{host.label}: {path} is no file with a size: {status!r}")
+    return FileSize(*numbers)
 
 
 def name_of(file: DiskFile) -> str:
