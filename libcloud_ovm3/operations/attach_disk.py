@@ -122,10 +122,12 @@ def _entry_for(volume: Volume, device: str, mode: str) -> str:
 def _rival_of(estate: Estate, target: Target, volume: Volume, mode: str, notices: list[str]) -> str:
     """Who else has the volume by now; "": nobody, or that cannot be read, which is a notice."""
     try:
-        found = read_volumes(estate, with_sizes=False)
-        return why_taken(found.volume(volume.id), "", mode, but=target.vm.id)
+        now = read_volumes(estate, with_sizes=False).volume(volume.id)
+        if now.file is not None and now.file.is_missing:  # it is found, as this vm.cfg names it
+            return "its file was deleted or set aside"
+        return why_taken(now, "", mode, but=target.vm.id)
     except VolumeNotFound:
-        return "it was deleted"
+        return "its file was deleted or set aside"
     except Ovm3Error as error:
         notices.append(
             f"{volume.label} is attached; whether another client has attached it elsewhere at the "
@@ -157,8 +159,8 @@ def _take_back(target: Target, now: VMConfig, volume: Volume, name: str, rival: 
     if outcome is not None and outcome.is_done:
         raise PreconditionFailed(f"{what}; it was detached again", nodes=[target.vm.summary])
     raise target.operation.incomplete(
-        f"{what}; detaching it again did not succeed: {state}. Two VMs may write to it: manual "
-        f"intervention is required",
+        f"{what}; detaching it again did not succeed: {state}. Manual intervention is "
+        f"required: two VMs may write to it, or a vm.cfg names a file that is gone",
         left=(target.vm.id, volume.path),
         nodes=[target.vm.summary],
     )
