@@ -51,6 +51,7 @@ __all__ = [
     "add_sizes",
     "add_snapshot_sizes",
     "key_of_path",
+    "live_entries",
     "read_volume",
     "read_volumes",
     "volumes_of",
@@ -232,7 +233,7 @@ def volumes_of(snapshot: EstateSnapshot, with_sizes: bool = True) -> VolumeList:
     """All volumes and snapshots of an estate that was read."""
     templates = read_templates(snapshot.repositories) + read_assemblies(snapshot.repositories)
     entries = [disk for one in snapshot.definitions + templates for disk in one.disks]
-    entries += _live_entries(snapshot)
+    entries += live_entries(snapshot)
     listed = list_disk_files(snapshot.repositories, entries)
     files, errors = read_sizes(listed) if with_sizes else (listed, list[str]())
     names, more_errors = read_names(snapshot.repositories, FOLDER)
@@ -305,7 +306,7 @@ def _sizes_of(files: Iterable[DiskFile | None]) -> tuple[dict[str, DiskFile], li
     return {file.id: file for file in sized}, errors
 
 
-def _live_entries(snapshot: EstateSnapshot) -> list[DiskEntry]:
+def live_entries(snapshot: EstateSnapshot) -> list[DiskEntry]:
     """The disks of all live domains, as entries of a vm.cfg."""
     return [
         DiskEntry("", "phy", device.path, device.device, mode=device.mode)
