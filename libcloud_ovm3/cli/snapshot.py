@@ -34,7 +34,10 @@ def snapshot() -> None:
 @output_option
 @driver_options
 def list_snapshots(volume: str | None, form: str, **options: Any) -> None:
-    """List snapshots, oldest first, also those of volumes that are gone."""
+    """List snapshots, oldest first.
+
+    Also those of volumes that are gone.
+    """
     with reported(is_read=True):
         driver = make_driver(**options)
         if volume is None:
