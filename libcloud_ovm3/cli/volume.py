@@ -173,8 +173,8 @@ def attach(
 ) -> None:  # fmt: skip
     """Attach volumes to a VM.
 
-    At once if it runs, and in its definition. A volume that another VM has is refused, unless all of them share it (--mode w!) or only read
-    it.
+    At once if it runs, and in its definition. A volume that another VM has is refused, unless all
+    of them share it (--mode w!) or only read it.
     """
     with reported():
         if device is not None and len(volumes) > 1:
