@@ -75,7 +75,7 @@ def find_uses(
     for template in templates:
         for disk in template.disks:
             if disk.path and not disk.is_cdrom:
-                named_by.setdefault(_key(disk.path, disks), []).append(template.place)
+                named_by.setdefault(key_of(disk.path, disks), []).append(template.place)
     return {
         key: Use(
             tuple(attachments.get(key, ())),
@@ -86,7 +86,7 @@ def find_uses(
     }
 
 
-def _key(path: str, disks: PhysicalDisks) -> str:
+def key_of(path: str, disks: PhysicalDisks) -> str:
     """The key of a file or device: with all names that hosts have for a device."""
     return lun_key(path, disks) if path.startswith("/dev/") else key_of_path(path)
 
@@ -97,12 +97,12 @@ def _attachments_of(vm: VM, disks: PhysicalDisks) -> list[tuple[str, Attachment]
     for definition in vm.definitions:
         for disk in definition.disks:
             if disk.path and not disk.is_cdrom:
-                place = (_key(disk.path, disks), disk.device)
+                place = (key_of(disk.path, disks), disk.device)
                 found[place] = Attachment(vm, disk.device, disk.mode, True, False)
     for live in vm.live:
         for device in live.domain.block_devices:
             if device.path and not device.is_cdrom:
-                place = (_key(device.path, disks), device.device)
+                place = (key_of(device.path, disks), device.device)
                 known = found.get(place) or Attachment(vm, device.device, device.mode, False, True)
                 found[place] = replace(known, is_live=True)
     return [(key, one) for (key, _), one in found.items()]

@@ -76,6 +76,25 @@ class PhysicalDisks:
     by_path: Mapping[str, tuple[Lun, ...]]
     unread: tuple[str, ...] = ()
 
+    def path_of(self, lun: Lun, hosts: Sequence[HostView]) -> str:
+        """A path that leads to a LUN on each of these hosts that sees it, and on no host to another
+        device; "" if none is known.
+
+        If one of these does not report its devices, only a path that has the WWID in it is certain.
+        """
+        seen = [lun.paths[host.id] for host in hosts if host.id in lun.paths]
+        is_known = all(host.id in lun.paths or host.module2 is not None for host in hosts)
+        return next(
+            (
+                path
+                for path in (seen[0] if seen else (lun.path,))
+                if all(path in paths for paths in seen)
+                and all(other.id == lun.id for other in self.by_path.get(path, ()))
+                and (is_known or (lun.wwid and wwid_in_path(path) == lun.wwid))
+            ),
+            "",
+        )
+
 
 def read_luns(hosts: Sequence[HostView]) -> PhysicalDisks:
     """The devices that these hosts see: one call per host, two without the host module."""

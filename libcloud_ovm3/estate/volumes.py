@@ -20,6 +20,7 @@ from libcloud_ovm3.estate.attachments import (
     Attachment,
     Use,
     find_uses,
+    key_of,
     key_of_path,
     possible_users,
 )
@@ -150,17 +151,16 @@ class VolumeList:
 
     :ivar estate: the reading that they are made of.
     :ivar usage: who may use which file.
+    :ivar disks: the physical disks that hosts see; ``disks.unread`` is also in ``errors``.
     :ivar errors: what could not be read, besides the estate's own errors.
-    :ivar unread_hosts: the hosts whose physical disks could not be read, and why; also in
-        ``errors``.
     """
 
     estate: EstateSnapshot
     usage: DiskUsage
     volumes: tuple[Volume, ...]
     snapshots: tuple[Snapshot, ...]
+    disks: PhysicalDisks
     errors: tuple[str, ...] = ()
-    unread_hosts: tuple[str, ...] = ()
 
     def volume(self, volume_id: str) -> Volume:
         """The volume with this id; the repository's id in any notation.
@@ -178,12 +178,17 @@ class VolumeList:
         """The volumes that a VM has, in its vm.cfg or live."""
         return [one for one in self.volumes if any(a.vm.id == vm.id for a in one.attachments)]
 
+    def leads_to(self, path: str, volume: Volume) -> bool:
+        """Whether who names this path names a volume, in whatever spelling."""
+        own = volume.id if volume.kind == PHYSICAL else key_of_path(volume.path)
+        return key_of(path, self.disks) == own
+
     def _found(self, among: Sequence[_V], wanted: str, what: str) -> _V:
         for one in among:
             if _comparable(one.id) == _comparable(wanted):
                 return one
         unread = self.estate.errors() + [host.unread for host in self.estate.hosts_off]
-        unread += self.unread_hosts if wanted.startswith(_PHY) else ()
+        unread += self.disks.unread if wanted.startswith(_PHY) else ()
         if unread:
             raise SearchIncomplete(
                 f"{what} {wanted!r} was not found, but not everything could be read: "
@@ -255,8 +260,8 @@ def volumes_of(snapshot: EstateSnapshot, with_sizes: bool = True) -> VolumeList:
         usage,
         tuple(sorted(volumes, key=lambda one: (one.name, one.id))),
         tuple(sorted(snapshots, key=lambda one: (one.created, one.id))),
+        disks,
         tuple(errors + more_errors),
-        disks.unread,
     )
 
 
@@ -364,11 +369,17 @@ def _physical(
 ) -> list[Volume]:
     """The physical disks that a vm.cfg or a live domain names, and those that hosts see and do not
     use themselves."""
-    paths = {lun.id: lun.path for lun in disks.luns if lun.is_free_for_vms and lun.path}
-    for entry in entries:
-        if not entry.is_cdrom and entry.path and entry.path.startswith("/dev/"):
-            paths[lun_key(entry.path, disks)] = entry.path
     luns = {lun.id: lun for lun in disks.luns}
+    named = {
+        lun_key(entry.path, disks): entry.path
+        for entry in entries
+        if not entry.is_cdrom and entry.path and entry.path.startswith("/dev/")
+    }
+    paths = named | {
+        lun.id: disks.path_of(lun, lun.hosts) or lun.path
+        for lun in disks.luns
+        if lun.path and (lun.is_free_for_vms or lun.id in named)
+    }
     return [
         _physical_volume(key, path, luns.get(key), uses.get(key, Use()), usage)
         for key, path in paths.items()

@@ -7,16 +7,24 @@ each of them sees the other's, and takes its own back.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.agent.disk import parse_disk
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error, PreconditionFailed, VolumeNotFound
 from libcloud_ovm3.estate.domains import Domain
 from libcloud_ovm3.estate.holders import require_unheld
 from libcloud_ovm3.estate.members import Estate
-from libcloud_ovm3.estate.vms import EstateSnapshot
-from libcloud_ovm3.estate.volumes import PHYSICAL, Volume, key_of_path, read_volumes
+from libcloud_ovm3.estate.volumes import (
+    PHYSICAL,
+    Volume,
+    VolumeList,
+    key_of_path,
+    read_volumes,
+)
 from libcloud_ovm3.operations.attachable import (
     checked_mode,
+    device_path,
     require_attachable,
     require_reachable,
     volume_to_attach,
@@ -59,7 +67,7 @@ def attach(
     volume = volume_to_attach(found, volume_id)
     target = target_of(operation, found.estate, vm_id)
     require_attachable(found, volume, target.vm.id, mode)
-    _require_mounted(found.estate, target, volume)
+    volume = _reachable(found, target, volume)
     name = _device_for(target, device)
     entry = _entry_for(volume, name, mode)
     require_no_more(target, with_entry(entry), name)
@@ -81,15 +89,20 @@ def attach(
     return notices
 
 
-def _require_mounted(snapshot: EstateSnapshot, target: Target, volume: Volume) -> None:
-    """The VM's host has the volume's repository, or one that can start it has all of its own."""
+def _reachable(found: VolumeList, target: Target, volume: Volume) -> Volume:
+    """The volume by the path that the VM's host has for it: its repository is mounted there, or on
+    a host that can start it; or it is a physical disk that is seen.
+    """
+    snapshot = found.estate
     if volume.file is None:
-        return
+        path = device_path(found, target.host if target.live else None, volume)
+        return replace(volume, path=path)
     own = [target.definition.repository_id]
     own += [one for disk in target.definition.disks if (one := disk.repository_id) and disk.path]
     known = [repository for one in own if (repository := snapshot.repository(one)) is not None]
     needed = [volume.file.repository] if target.live else [*known, volume.file.repository]
     require_reachable(snapshot, target.host if target.live else None, needed, volume.label)
+    return volume
 
 
 def _device_for(target: Target, device: str | None) -> str:

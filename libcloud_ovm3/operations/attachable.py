@@ -85,7 +85,7 @@ def require_attachable(found: VolumeList, volume: Volume, vm_id: str, mode: str)
             f"{volume.label} was not attached: {'; '.join(unread)}: that may use it"
         )
     try:
-        other = _named_alike(volume, usage) or _linked(found.estate, volume, usage)
+        other = _named_alike(volume, usage) or _linked(found, volume, usage)
     except Ovm3Error as error:
         other = f"whether other names lead to it is unknown: {error}"
     if other:
@@ -156,16 +156,16 @@ def _are_apart(path: str, other: str) -> bool:
     return path.startswith(_REPOSITORIES) and other.startswith(_REPOSITORIES)
 
 
-def _linked(snapshot: EstateSnapshot, volume: Volume, usage: DiskUsage) -> str:
+def _linked(found: VolumeList, volume: Volume, usage: DiskUsage) -> str:
     """Who names the same file or device by another path, where a host module can tell."""
     if volume.file is not None:
         repository = volume.file.repository
         return why_linked(repository, volume.path, usage, with_hard_links=False) or ""
     others = sorted(path for path in usage.paths if path.startswith("/dev/"))
-    for host in snapshot.hosts:
+    for host in found.estate.hosts:
         if host.module is not None and others:
             same = same_files(host, host.module, [volume.path], others)[volume.path]
-            same = {path for path in same if key_of_path(path) != key_of_path(volume.path)}
+            same = {path for path in same if not found.leads_to(path, volume)}
             if same:
                 users = sorted({user for path in same for user in usage.paths[path]})
                 return f"{', '.join(users)} has it as {', '.join(sorted(same))}"
@@ -195,3 +195,28 @@ def require_reachable(
     where = "no host has" if host is None else f"{host.label}, where the VM runs, does not have"
     ids = ", ".join(dict.fromkeys(r.id for r in needed if r is not None))
     raise PreconditionFailed(f"{what} cannot be reached: {where} these repositories mounted: {ids}")
+
+
+def device_path(found: VolumeList, host: HostView | None, volume: Volume) -> str:
+    """The path by which a vm.cfg names a physical disk: where the VM may run, it has to lead there.
+
+    :param host: where the VM runs; None: it is stopped, and may run anywhere later.
+    :raises PreconditionFailed: the host does not see the disk; or no path is known that leads to it
+        alone: an alias of multipath may stand for different disks on different hosts.
+    """
+    lun = next((one for one in found.disks.luns if one.id == volume.id), None)
+    if lun is None:  # no host reports it: it is known by this path only
+        return volume.path
+    hosts = found.estate.hosts if host is None else (host,)
+    if host is not None and host.module2 is not None and host.id not in lun.paths:
+        raise PreconditionFailed(
+            f"{volume.label} was not attached: {host.label}, where the VM runs, does not see it"
+        )
+    path = found.disks.path_of(lun, hosts)
+    if not path:
+        raise PreconditionFailed(
+            f"{volume.label} was not attached: no path is known that leads to it, and to nothing "
+            f"else, on {', '.join(one.label for one in hosts)}: {volume.path} may be another disk "
+            f"on one of them. Give it one name on all hosts (multipath.conf)"
+        )
+    return path

@@ -18,7 +18,7 @@ from libcloud_ovm3.estate.domains import BlockDevice, Domain
 from libcloud_ovm3.estate.holders import wait_let_go
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.states import State
-from libcloud_ovm3.estate.volumes import Attachment, Volume, key_of_path, read_volumes
+from libcloud_ovm3.estate.volumes import Attachment, Volume, VolumeList, read_volumes
 from libcloud_ovm3.operations.disk_changes import (
     Change,
     Outcome,
@@ -61,7 +61,7 @@ def detach(estate: Estate, volume_id: str, vm_id: str | None = None) -> list[str
         # It may be absent only while it reboots, and would come back with a disk that counts as
         # free by then (xend.md 1.6).
         before_second_look(estate, target.vm.name, target.vm.id)
-    return _detach(target, volume, attachments)
+    return _detach(found, target, volume, attachments)
 
 
 def _attachments(volume: Volume, vm_id: str | None) -> Sequence[Attachment]:
@@ -84,26 +84,27 @@ def _attachments(volume: Volume, vm_id: str | None) -> Sequence[Attachment]:
     return [one for one in volume.attachments if one.vm.id == wanted]
 
 
-def _detach(target: Target, volume: Volume, attachments: Sequence[Attachment]) -> list[str]:
-    key = key_of_path(volume.path)
+def _detach(
+    found: VolumeList, target: Target, volume: Volume, attachments: Sequence[Attachment]
+) -> list[str]:
     what = f"detaching {volume.label}, {attachments[0].device} of VM {target.vm.name!r}"
     notices: list[str] = []
 
     def is_meant(entry: DiskEntry) -> bool:
-        return not entry.is_cdrom and key_of_path(entry.path or "") == key
+        return not entry.is_cdrom and found.leads_to(entry.path or "", volume)
 
     def is_gone(domain: Domain) -> bool:
-        return not _devices(domain, key)
+        return not _devices(found, domain, volume)
 
     if target.live is None:
         outcome = change_disks(target, without(is_meant), is_gone, notices)
         require_done(target, outcome, what, (volume.path,))
         return notices
-    live = _devices(target.live.domain, key)
-    _require_removable(target, volume, live)
+    live = _devices(found, target.live.domain, volume)
+    _require_removable(found, target, volume, live)
     with waiting(what, vm=target.vm.id):
         if not any(one.is_defined for one in attachments):
-            target = _defined_first(target, volume, live[0], what, notices)
+            target = _defined_first(found, target, volume, live[0], what, notices)
         require_no_more(target, without(is_meant), attachments[0].device)
         outcome = change_disks(target, without(is_meant), is_gone, notices)
         if not outcome.is_done:
@@ -119,15 +120,17 @@ def _detach(target: Target, volume: Volume, attachments: Sequence[Attachment]) -
     return notices
 
 
-def _devices(domain: Domain, key: str) -> list[BlockDevice]:
+def _devices(found: VolumeList, domain: Domain, volume: Volume) -> list[BlockDevice]:
     return [
         one
         for one in domain.block_devices
-        if one.path and not one.is_cdrom and key_of_path(one.path) == key
+        if one.path and not one.is_cdrom and found.leads_to(one.path, volume)
     ]
 
 
-def _require_removable(target: Target, volume: Volume, live: Sequence[BlockDevice]) -> None:
+def _require_removable(
+    found: VolumeList, target: Target, volume: Volume, live: Sequence[BlockDevice]
+) -> None:
     """Whether a running guest can lose the disk.
 
     :raises PreconditionFailed: it cannot.
@@ -136,7 +139,7 @@ def _require_removable(target: Target, volume: Volume, live: Sequence[BlockDevic
         return
     config = target.definition.config
     system = config.system_disk if config else None
-    if system is not None and system.path and key_of_path(system.path) == key_of_path(volume.path):
+    if system is not None and system.path and found.leads_to(system.path, volume):
         raise PreconditionFailed(
             f"{volume.label} is the system disk of VM {target.vm.label}, which is "
             f"{target.vm.state.value}: its guest would fail; stop it first",
@@ -151,7 +154,12 @@ def _require_removable(target: Target, volume: Volume, live: Sequence[BlockDevic
 
 
 def _defined_first(
-    target: Target, volume: Volume, device: BlockDevice, what: str, notices: list[str]
+    found: VolumeList,
+    target: Target,
+    volume: Volume,
+    device: BlockDevice,
+    what: str,
+    notices: list[str],
 ) -> Target:
     """Put a disk that only the live domain has into vm.cfg, as it is there.
 
@@ -161,10 +169,11 @@ def _defined_first(
     """
     entry = f"{device.uname},{device.device},{device.mode}"
     require_no_more(target, with_entry(entry), device.device)
-    key = key_of_path(volume.path)
-    outcome = change_disks(
-        target, with_entry(entry), lambda domain: bool(_devices(domain, key)), notices
-    )
+
+    def shows(domain: Domain) -> bool:
+        return bool(_devices(found, domain, volume))
+
+    outcome = change_disks(target, with_entry(entry), shows, notices)
     require_done(target, outcome, f"{what}: first adding it to its vm.cfg", (volume.path,))
     assert outcome.config is not None, "it is done"
     return target.with_config(outcome.config)
