@@ -382,17 +382,12 @@ def _physical(
 ) -> list[Volume]:
     """The physical disks that a vm.cfg or a live domain names, and those that hosts see and do not
     use themselves."""
+    devices = [e.path for e in entries if not e.is_cdrom and (e.path or "").startswith("/dev/")]
+    paths = {lun_key(path, disks): path for path in devices if path}
     luns = {lun.id: lun for lun in disks.luns}
-    named = {
-        lun_key(entry.path, disks): entry.path
-        for entry in entries
-        if not entry.is_cdrom and entry.path and entry.path.startswith("/dev/")
-    }
-    paths = named | {
-        lun.id: disks.path_of(lun, lun.hosts) or lun.path
-        for lun in disks.luns
-        if lun.path and (lun.is_free_for_vms or lun.id in named)
-    }
+    for lun in luns.values():
+        if lun.path and (lun.is_free_for_vms or lun.id in paths):
+            paths[lun.id] = disks.path_of(lun, lun.hosts) or lun.path
     return [
         _physical_volume(key, path, luns.get(key), uses.get(key, Use()), usage)
         for key, path in paths.items()

@@ -204,7 +204,7 @@ def device_path(found: VolumeList, host: HostView | None, volume: Volume) -> str
     :raises PreconditionFailed: the host does not see the disk; or no path is known that leads to it
         alone: an alias of multipath may stand for different disks on different hosts.
     """
-    lun = next((one for one in found.disks.luns if one.id == volume.id), None)
+    lun = volume.lun
     if lun is None:  # no host reports it: it is known by this path only
         return volume.path
     hosts = found.estate.hosts if host is None else (host,)
