@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from libcloud_ovm3.errors import PreconditionFailed
+from libcloud_ovm3.errors import Ovm3Warning, PreconditionFailed
 from tests.operations.attaching import Lab, disks, in_file, live_disks
 from tests.support import driver_for, simulate
 
@@ -88,3 +88,24 @@ def test_a_system_disk_stays_by_whatever_spelling(lab: Lab) -> None:
     lab.sim.add_vm("system", running_on=0, config={"disk": has})
     node = lab.node("system")
     lab.refuse(PreconditionFailed, "the system disk", lab.detach, f"phy:{ALL}", ex_node=node)
+
+
+def test_another_spelling_counts_at_a_start() -> None:
+    """Without the host module too, where both have the WWID."""
+    with simulate(hosts=2, vms=0, templates=0) as sim:
+        sim.add_lun(None, ALL, 1 << 30)
+        sim.add_vm("one", running_on=0, config={"disk": [f"phy:/dev/mapper/3{ALL},xvda,w"]})
+        sim.add_vm("two", config={"disk": [f"phy:{SPELLINGS['wwid']},xvda,w"]})
+        driver = driver_for(sim)
+        with pytest.raises(PreconditionFailed, match="open for writing is"):
+            driver.start_node(driver.ex_get_node_by_name("two"))
+        assert [len(sim.domains(host)) for host in (0, 1)] == [1, 0]
+
+
+def test_what_a_host_uses_a_lun_for_is_unknown_without_the_module() -> None:
+    with simulate(hosts=1, vms=1, templates=0) as sim:
+        sim.add_lun(None, ALL, 1 << 30)
+        driver = driver_for(sim)
+        [node] = driver.list_nodes()
+        with pytest.warns(Ovm3Warning, match="what Domain-0 of ovm-1 .* uses it for is unknown"):
+            assert driver.attach_volume(node, f"phy:{ALL}")
