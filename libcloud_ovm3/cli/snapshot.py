@@ -29,9 +29,7 @@ def snapshot() -> None:
     """List, create and destroy snapshots of volumes, and revert volumes to them."""
 
 
-@snapshot.command(
-    "list", epilog=examples("ovm3 snapshot list", "ovm3 snapshot list --volume data-1 -o json")
-)
+@snapshot.command("list", epilog=examples("ovm3 snapshot list --volume data-1 -o json"))
 @click.option("--volume", metavar="NAME|ID", help="Those of this volume only.")
 @output_option
 @driver_options
@@ -48,7 +46,6 @@ def list_snapshots(volume: str | None, form: str, **options: Any) -> None:
 
 @snapshot.command(
     epilog=examples(
-        "ovm3 snapshot create data-1",
         "ovm3 snapshot create data-1 before-upgrade",
         "ovm3 snapshot create data-1 before-upgrade --pause",
     )
@@ -74,11 +71,7 @@ def create(volume: str, name: str | None, pause: bool, **options: Any) -> None:
         show(str(driver.create_volume_snapshot(found, name, ex_pause=pause).id))
 
 
-@snapshot.command(
-    epilog=examples(
-        "ovm3 snapshot destroy before-upgrade", "ovm3 snapshot destroy before-upgrade --yes"
-    )
-)
+@snapshot.command(epilog=examples("ovm3 snapshot destroy before-upgrade --yes"))
 @_YES
 @driver_options
 @click.argument("snapshots", metavar="NAME|ID...", nargs=-1, required=True)
@@ -99,7 +92,6 @@ def destroy(snapshots: tuple[str, ...], yes: bool, **options: Any) -> None:
 @snapshot.command(
     epilog=examples(
         "ovm3 snapshot revert data-1 before-upgrade",
-        "ovm3 snapshot revert data-1 before-upgrade --yes",
     )
 )
 @_YES

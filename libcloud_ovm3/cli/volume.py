@@ -38,9 +38,7 @@ def volume() -> None:
 
 @volume.command(
     "list",
-    epilog=examples(
-        "ovm3 volume list", "ovm3 volume list --unused", "ovm3 volume list --vm web-1 -o json"
-    ),
+    epilog=examples("ovm3 volume list --unused", "ovm3 volume list --vm web-1 -o json"),
 )
 @click.option("--vm", metavar="NAME|ID", help="Those of this VM only.")
 @click.option("--unused", is_flag=True, help="Those only that nothing is known to use.")
@@ -68,9 +66,7 @@ def _is_meant(record: dict[str, Any], unused: bool, kind: str | None) -> bool:
     return not (unused and is_used) and kind in (None, record["kind"])
 
 
-@volume.command(
-    "show", epilog=examples("ovm3 volume show data-1", "ovm3 volume show data-1 -o yaml")
-)
+@volume.command("show", epilog=examples("ovm3 volume show data-1 -o yaml"))
 @output_option
 @driver_options
 @_VOLUME
@@ -84,7 +80,6 @@ def show_one(volume_name: str, form: str, **options: Any) -> None:
 
 @volume.command(
     epilog=examples(
-        "ovm3 volume create data-1 --size 20G",
         "ovm3 volume create data-2 --size 1.5T --on ovm-1",
         "ovm3 volume create data-3 --snapshot before-upgrade",
     )
@@ -132,7 +127,7 @@ def create(
         show(str(made.id))
 
 
-@volume.command(epilog=examples("ovm3 volume destroy data-1", "ovm3 volume destroy data-1 --yes"))
+@volume.command(epilog=examples("ovm3 volume destroy data-1 data-2 --yes"))
 @click.option("--yes", is_flag=True, help="Do not ask. Required where there is no terminal.")
 @driver_options
 @_VOLUMES
@@ -192,9 +187,7 @@ def attach(
         )
 
 
-@volume.command(
-    epilog=examples("ovm3 volume detach data-1", "ovm3 volume detach data-1 --vm web-1")
-)
+@volume.command(epilog=examples("ovm3 volume detach data-1 --vm web-1"))
 @click.option("--vm", metavar="NAME|ID", help="Which VM, if several have it.")
 @hosts_off_options
 @driver_options

@@ -93,13 +93,12 @@ def _paths(lun: Lun) -> list[dict[str, Any]]:
 
 
 def _attachment(one: Attachment) -> dict[str, Any]:
-    where = {(True, True): "live and defined", (True, False): "live"}
     return {
         "node_id": one.vm.id,
         "node_name": one.vm.name,
         "device": one.device,
         "mode": one.mode,
-        "where": where.get((one.is_live, one.is_defined), "defined"),
+        "where": one.where,
     }
 
 

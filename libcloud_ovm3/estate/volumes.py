@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from libcloud_ovm3.agent.disk import DiskEntry
@@ -20,7 +20,6 @@ from libcloud_ovm3.estate.attachments import (
     Attachment,
     Use,
     find_uses,
-    key_of,
     key_of_path,
     possible_users,
 )
@@ -36,7 +35,7 @@ from libcloud_ovm3.estate.disk_files import (
 from libcloud_ovm3.estate.disk_names import DiskName, origin_key, parse_file_name
 from libcloud_ovm3.estate.disks import DiskUsage, disk_usage, files_in_doubt
 from libcloud_ovm3.estate.members import Estate
-from libcloud_ovm3.estate.physical import Lun, PhysicalDisks, lun_key, read_luns
+from libcloud_ovm3.estate.physical import Lun, PhysicalDisks, lun_key, path_of_lun, read_luns
 from libcloud_ovm3.estate.simple_names import RecordedNames, read_names
 from libcloud_ovm3.estate.states import VolumeState
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
@@ -52,6 +51,7 @@ __all__ = [
     "add_sizes",
     "add_snapshot_sizes",
     "key_of_path",
+    "live_entries",
     "read_volume",
     "read_volumes",
     "volumes_of",
@@ -155,16 +155,19 @@ class VolumeList:
 
     :ivar estate: the reading that they are made of.
     :ivar usage: who may use which file.
-    :ivar disks: the physical disks that hosts see; ``disks.unread`` is also in ``errors``.
     :ivar errors: what could not be read, besides the estate's own errors.
+    :ivar unread_hosts: the hosts whose physical disks could not be read, and why; also in
+        ``errors``.
+    :ivar disks: the physical disks that the hosts see.
     """
 
     estate: EstateSnapshot
     usage: DiskUsage
     volumes: tuple[Volume, ...]
     snapshots: tuple[Snapshot, ...]
-    disks: PhysicalDisks
     errors: tuple[str, ...] = ()
+    unread_hosts: tuple[str, ...] = ()
+    disks: PhysicalDisks = field(default_factory=lambda: PhysicalDisks((), {}))
 
     def volume(self, volume_id: str) -> Volume:
         """The volume with this id; the repository's id in any notation.
@@ -182,17 +185,12 @@ class VolumeList:
         """The volumes that a VM has, in its vm.cfg or live."""
         return [one for one in self.volumes if any(a.vm.id == vm.id for a in one.attachments)]
 
-    def leads_to(self, path: str, volume: Volume) -> bool:
-        """Whether who names this path names a volume, in whatever spelling."""
-        own = volume.id if volume.kind == PHYSICAL else key_of_path(volume.path)
-        return key_of(path, self.disks) == own
-
     def _found(self, among: Sequence[_V], wanted: str, what: str) -> _V:
         for one in among:
             if _comparable(one.id) == _comparable(wanted):
                 return one
         unread = self.estate.errors() + [host.unread for host in self.estate.hosts_off]
-        unread += self.disks.unread if wanted.startswith(_PHY) else ()
+        unread += self.unread_hosts if wanted.startswith(_PHY) else ()
         if unread:
             raise SearchIncomplete(
                 f"{what} {wanted!r} was not found, but not everything could be read: "
@@ -235,7 +233,7 @@ def volumes_of(snapshot: EstateSnapshot, with_sizes: bool = True) -> VolumeList:
     """All volumes and snapshots of an estate that was read."""
     templates = read_templates(snapshot.repositories) + read_assemblies(snapshot.repositories)
     entries = [disk for one in snapshot.definitions + templates for disk in one.disks]
-    entries += _live_entries(snapshot)
+    entries += live_entries(snapshot)
     listed = list_disk_files(snapshot.repositories, entries)
     files, errors = read_sizes(listed) if with_sizes else (listed, list[str]())
     names, more_errors = read_names(snapshot.repositories, FOLDER)
@@ -264,8 +262,9 @@ def volumes_of(snapshot: EstateSnapshot, with_sizes: bool = True) -> VolumeList:
         usage,
         tuple(sorted(volumes, key=lambda one: (one.name, one.id))),
         tuple(sorted(snapshots, key=lambda one: (one.created, one.id))),
-        disks,
         tuple(errors + more_errors),
+        disks.unread,
+        disks,
     )
 
 
@@ -307,7 +306,7 @@ def _sizes_of(files: Iterable[DiskFile | None]) -> tuple[dict[str, DiskFile], li
     return {file.id: file for file in sized}, errors
 
 
-def _live_entries(snapshot: EstateSnapshot) -> list[DiskEntry]:
+def live_entries(snapshot: EstateSnapshot) -> list[DiskEntry]:
     """The disks of all live domains, as entries of a vm.cfg."""
     return [
         DiskEntry("", "phy", device.path, device.device, mode=device.mode)
@@ -382,12 +381,12 @@ def _physical(
 ) -> list[Volume]:
     """The physical disks that a vm.cfg or a live domain names, and those that hosts see and do not
     use themselves."""
-    devices = [e.path for e in entries if not e.is_cdrom and (e.path or "").startswith("/dev/")]
-    paths = {lun_key(path, disks): path for path in devices if path}
     luns = {lun.id: lun for lun in disks.luns}
-    for lun in luns.values():
-        if lun.path and (lun.is_free_for_vms or lun.id in paths):
-            paths[lun.id] = disks.path_of(lun, lun.hosts) or lun.path
+    paths = {lun.id: path_of_lun(lun, disks) for lun in disks.luns if lun.is_free_for_vms}
+    named = {e.path for e in entries if e.path and not e.is_cdrom and e.path.startswith("/dev/")}
+    for path in sorted(named):
+        key = lun_key(path, disks)
+        paths.setdefault(key, path_of_lun(luns[key], disks) if key in luns else path)
     return [
         _physical_volume(key, path, luns.get(key), uses.get(key, Use()), usage)
         for key, path in paths.items()

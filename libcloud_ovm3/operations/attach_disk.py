@@ -7,26 +7,19 @@ each of them sees the other's, and takes its own back.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.agent.disk import parse_disk
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error, PreconditionFailed, VolumeNotFound
 from libcloud_ovm3.estate.domains import Domain
 from libcloud_ovm3.estate.holders import require_unheld
 from libcloud_ovm3.estate.members import Estate
-from libcloud_ovm3.estate.volumes import (
-    PHYSICAL,
-    Volume,
-    VolumeList,
-    key_of_path,
-    read_volumes,
-)
+from libcloud_ovm3.estate.vms import EstateSnapshot
+from libcloud_ovm3.estate.volumes import PHYSICAL, Volume, key_of_path, read_volumes
 from libcloud_ovm3.operations.attachable import (
     checked_mode,
-    device_path,
     require_attachable,
     require_reachable,
+    require_this_disk,
     volume_to_attach,
     why_taken,
 )
@@ -42,6 +35,8 @@ from libcloud_ovm3.operations.disk_changes import (
 )
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.progress import waiting
+
+_DELETED = "it was deleted"
 
 
 def attach(
@@ -67,7 +62,8 @@ def attach(
     volume = volume_to_attach(found, volume_id)
     target = target_of(operation, found.estate, vm_id)
     require_attachable(found, volume, target.vm.id, mode)
-    volume = _reachable(found, target, volume)
+    _require_mounted(found.estate, target, volume)
+    require_this_disk(found, volume, target.host if target.live else None)
     name = _device_for(target, device)
     entry = _entry_for(volume, name, mode)
     require_no_more(target, with_entry(entry), name)
@@ -89,20 +85,15 @@ def attach(
     return notices
 
 
-def _reachable(found: VolumeList, target: Target, volume: Volume) -> Volume:
-    """The volume by the path that the VM's host has for it: its repository is mounted there, or on
-    a host that can start it; or it is a physical disk that is seen.
-    """
-    snapshot = found.estate
+def _require_mounted(snapshot: EstateSnapshot, target: Target, volume: Volume) -> None:
+    """The VM's host has the volume's repository, or one that can start it has all of its own."""
     if volume.file is None:
-        path = device_path(found, target.host if target.live else None, volume)
-        return replace(volume, path=path)
+        return
     own = [target.definition.repository_id]
     own += [one for disk in target.definition.disks if (one := disk.repository_id) and disk.path]
     known = [repository for one in own if (repository := snapshot.repository(one)) is not None]
     needed = [volume.file.repository] if target.live else [*known, volume.file.repository]
     require_reachable(snapshot, target.host if target.live else None, needed, volume.label)
-    return volume
 
 
 def _unknown_use(volume: Volume) -> tuple[str, ...]:
@@ -142,10 +133,12 @@ def _entry_for(volume: Volume, device: str, mode: str) -> str:
 def _rival_of(estate: Estate, target: Target, volume: Volume, mode: str, notices: list[str]) -> str:
     """Who else has the volume by now; "": nobody, or that cannot be read, which is a notice."""
     try:
-        found = read_volumes(estate, with_sizes=False)
-        return why_taken(found.volume(volume.id), "", mode, but=target.vm.id)
+        now = read_volumes(estate, with_sizes=False).volume(volume.id)
+        if now.file is not None and now.file.is_missing:  # only this VM's vm.cfg has it still
+            return _DELETED
+        return why_taken(now, "", mode, but=target.vm.id)
     except VolumeNotFound:
-        return "it was deleted"
+        return _DELETED
     except Ovm3Error as error:
         notices.append(
             f"{volume.label} is attached; whether another client has attached it elsewhere at the "
@@ -177,8 +170,9 @@ def _take_back(target: Target, now: VMConfig, volume: Volume, name: str, rival: 
     if outcome is not None and outcome.is_done:
         raise PreconditionFailed(f"{what}; it was detached again", nodes=[target.vm.summary])
     raise target.operation.incomplete(
-        f"{what}; detaching it again did not succeed: {state}. Two VMs may write to it: manual "
-        f"intervention is required",
+        f"{what}; detaching it again did not succeed: {state}. "
+        f"{'' if rival == _DELETED else 'Two VMs may write to it. '}Manual intervention is "
+        f"required",
         left=(target.vm.id, volume.path),
         nodes=[target.vm.summary],
     )

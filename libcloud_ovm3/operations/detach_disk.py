@@ -9,7 +9,7 @@ volume is then in vm.cfg only, and a second detach takes it out there.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from libcloud_ovm3.agent.disk import DiskEntry
 from libcloud_ovm3.agent.identifiers import dashed
@@ -18,7 +18,7 @@ from libcloud_ovm3.estate.domains import BlockDevice, Domain
 from libcloud_ovm3.estate.holders import wait_let_go
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.states import State
-from libcloud_ovm3.estate.volumes import Attachment, Volume, VolumeList, read_volumes
+from libcloud_ovm3.estate.volumes import Attachment, Volume, key_of_path, read_volumes
 from libcloud_ovm3.operations.disk_changes import (
     Change,
     Outcome,
@@ -61,7 +61,7 @@ def detach(estate: Estate, volume_id: str, vm_id: str | None = None) -> list[str
         # It may be absent only while it reboots, and would come back with a disk that counts as
         # free by then (xend.md 1.6).
         before_second_look(estate, target.vm.name, target.vm.id)
-    return _detach(found, target, volume, attachments)
+    return _detach(target, volume, attachments)
 
 
 def _attachments(volume: Volume, vm_id: str | None) -> Sequence[Attachment]:
@@ -84,32 +84,32 @@ def _attachments(volume: Volume, vm_id: str | None) -> Sequence[Attachment]:
     return [one for one in volume.attachments if one.vm.id == wanted]
 
 
-def _detach(
-    found: VolumeList, target: Target, volume: Volume, attachments: Sequence[Attachment]
-) -> list[str]:
+def _detach(target: Target, volume: Volume, attachments: Sequence[Attachment]) -> list[str]:
+    paths = list(dict.fromkeys(path for one in attachments for path in one.paths))
+    names = {key_of_path(path) for path in paths}
     what = f"detaching {volume.label}, {attachments[0].device} of VM {target.vm.name!r}"
     notices: list[str] = []
 
     def is_meant(entry: DiskEntry) -> bool:
-        return not entry.is_cdrom and found.leads_to(entry.path or "", volume)
+        return not entry.is_cdrom and key_of_path(entry.path or "") in names
 
     def is_gone(domain: Domain) -> bool:
-        return not _devices(found, domain, volume)
+        return not _devices(domain, names)
 
     if target.live is None:
         outcome = change_disks(target, without(is_meant), is_gone, notices)
         require_done(target, outcome, what, (volume.path,))
         return notices
-    live = _devices(found, target.live.domain, volume)
-    _require_removable(found, target, volume, live)
+    live = _devices(target.live.domain, names)
+    _require_removable(target, volume, names, live)
     with waiting(what, vm=target.vm.id):
         if not any(one.is_defined for one in attachments):
-            target = _defined_first(found, target, volume, live[0], what, notices)
+            target = _defined_first(target, volume, names, live[0], what, notices)
         require_no_more(target, without(is_meant), attachments[0].device)
         outcome = change_disks(target, without(is_meant), is_gone, notices)
         if not outcome.is_done:
             _conclude(target, volume, outcome, (without(is_meant), is_gone), what, notices)
-        held = wait_let_go(target.operation.estate, target.host, target.vm.id, volume.path)
+        held = wait_let_go(target.operation.estate, target.host, target.vm.id, paths)
     if held:
         raise target.operation.incomplete(
             f"{what}: its vm.cfg and its live domain lack it, but {target.host.label} reports that "
@@ -120,16 +120,17 @@ def _detach(
     return notices
 
 
-def _devices(found: VolumeList, domain: Domain, volume: Volume) -> list[BlockDevice]:
+def _devices(domain: Domain, names: Collection[str]) -> list[BlockDevice]:
+    """Those of its devices that have one of these names, as :func:`.key_of_path` gives them."""
     return [
         one
         for one in domain.block_devices
-        if one.path and not one.is_cdrom and found.leads_to(one.path, volume)
+        if one.path and not one.is_cdrom and key_of_path(one.path) in names
     ]
 
 
 def _require_removable(
-    found: VolumeList, target: Target, volume: Volume, live: Sequence[BlockDevice]
+    target: Target, volume: Volume, names: Collection[str], live: Sequence[BlockDevice]
 ) -> None:
     """Whether a running guest can lose the disk.
 
@@ -139,10 +140,17 @@ def _require_removable(
         return
     config = target.definition.config
     system = config.system_disk if config else None
-    if system is not None and system.path and found.leads_to(system.path, volume):
+    if system is not None and system.path and key_of_path(system.path) in names:
         raise PreconditionFailed(
             f"{volume.label} is the system disk of VM {target.vm.label}, which is "
             f"{target.vm.state.value}: its guest would fail; stop it first",
+            nodes=[target.vm.summary],
+        )
+    if len(live) > 1:
+        devices = " and ".join(sorted(one.device for one in live))
+        raise PreconditionFailed(
+            f"VM {target.vm.label} is {target.vm.state.value} with {volume.label} as {devices}: "
+            f"only one device can be detached from a running guest; stop it first",
             nodes=[target.vm.summary],
         )
     if target.vm.state is State.PAUSED:
@@ -154,9 +162,9 @@ def _require_removable(
 
 
 def _defined_first(
-    found: VolumeList,
     target: Target,
     volume: Volume,
+    names: Collection[str],
     device: BlockDevice,
     what: str,
     notices: list[str],
@@ -169,11 +177,9 @@ def _defined_first(
     """
     entry = f"{device.uname},{device.device},{device.mode}"
     require_no_more(target, with_entry(entry), device.device)
-
-    def shows(domain: Domain) -> bool:
-        return bool(_devices(found, domain, volume))
-
-    outcome = change_disks(target, with_entry(entry), shows, notices)
+    outcome = change_disks(
+        target, with_entry(entry), lambda domain: bool(_devices(domain, names)), notices
+    )
     require_done(target, outcome, f"{what}: first adding it to its vm.cfg", (volume.path,))
     assert outcome.config is not None, "it is done"
     return target.with_config(outcome.config)

@@ -102,9 +102,9 @@ def prepare(sim: Simulator, line: str) -> dict[str, str]:
 
 def prepare_volumes(driver: Any, words: list[str]) -> None:
     """Make the volumes that an example names, with what else it needs of them."""
-    _, noun, verb, *rest = words
-    if noun not in ("volume", "snapshot"):
+    if words[1:2] not in (["volume"], ["snapshot"]):
         return
+    _, noun, verb, *rest = words
     named = [one for one in ("data-1", "data-2") if one in rest]
     if verb in ("create", "copy", "rename") and noun == "volume":
         named = named[:1] if verb != "create" else []
@@ -112,7 +112,7 @@ def prepare_volumes(driver: Any, words: list[str]) -> None:
     if verb == "detach":
         node = driver.ex_get_node_by_name("web-1" if "web-1" in rest else "seed-1")
         driver.attach_volume(node, volumes["data-1"])
-    if "before-upgrade" in rest and words[1:3] != ["snapshot", "create"]:
+    if "before-upgrade" in rest and (noun, verb) != ("snapshot", "create"):
         of = volumes.get("data-1") or driver.create_volume(None, "data", ex_size_bytes=8192)
         driver.create_volume_snapshot(of, "before-upgrade")
 
