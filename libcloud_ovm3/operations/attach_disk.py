@@ -36,7 +36,7 @@ from libcloud_ovm3.operations.disk_changes import (
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.progress import waiting
 
-_DELETED = "it was deleted"
+_DELETED = "its file was deleted or set aside"
 
 
 def attach(
