@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from libcloud_ovm3.cli import asking
+from libcloud_ovm3.estate.images import image_file_name
 from libcloud_ovm3.simulator import Simulator
 from tests.cli.running import on
 from tests.operations.failures import WRITES
@@ -100,8 +101,8 @@ def test_what_an_interrupted_copy_has_left_is_an_orphan_and_deleted_by_its_id() 
         driver.create_volume_snapshot(volume, "torn")
         [torn] = sim.repository_path.glob("VirtualDisks/torn.*")
         torn.with_name(f"{torn.name}.creating").write_bytes(b"")
-        half = sim.repository_path / "Templates" / "half.img"
-        for path in (half, half.with_name("half.img.creating")):
+        half = sim.repository_path / "Templates" / image_file_name("half", "a" * 32)
+        for path in (half, half.with_name(f"{half.name}.creating")):
             path.write_bytes(b"")
         rows = [line.split("\t") for line in on(sim, "disk", "orphans").stdout.splitlines()]
         found = {row[0].rpartition("/")[2]: row[1] for row in rows[1:]}
@@ -109,7 +110,7 @@ def test_what_an_interrupted_copy_has_left_is_an_orphan_and_deleted_by_its_id() 
             (torn.name, f"{torn.name}.creating", half.name, f"{half.name}.creating"), "no"
         )
         assert "half" not in listed(sim)
-        image_id = f"{sim.repository_id}/Templates/half.img"
+        image_id = f"{sim.repository_id}/Templates/{half.name}"
         done = on(sim, "image", "delete", image_id, "--yes")
         assert (done.exit_code, done.stdout) == (0, f"image ({image_id}) was deleted\n")
         assert list(half.parent.glob("half*")) == []
