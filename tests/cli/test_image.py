@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -115,6 +116,22 @@ def test_what_an_interrupted_copy_has_left_is_an_orphan_and_deleted_by_its_id() 
         assert (done.exit_code, done.stdout) == (0, f"image ({image_id}) was deleted\n")
         assert list(half.parent.glob("half*")) == []
         assert torn.exists()
+
+
+def test_a_template_that_was_not_completed_is_deleted_as_the_message_says() -> None:
+    with simulate(hosts=1, vms=0, host_module=True) as sim:
+        sim.add_vm("web-1")
+        before = listed(sim)
+        for function in ("libcloud_rename_file", "libcloud_delete_file"):
+            sim.misbehave("fault", function, times=9)
+        done = on(sim, "image", "create", "web-1", "golden")
+        assert (done.exit_code, done.stdout) == (3, "")
+        [image_id] = re.findall("`ovm3 image delete '([^']*)'` removes the template", done.stderr)
+        sim.clear_misbehaviour()
+        assert listed(sim) == before
+        assert image_id in on(sim, "disk", "orphans", "-o", "name").stdout
+        assert on(sim, "image", "delete", image_id, "--yes").exit_code == 0
+        assert on(sim, "disk", "orphans").stdout == "no orphaned disks\n"
 
 
 # ------------------------------------------------------------------ CD drives
