@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from libcloud.compute.base import Node, NodeImage, NodeLocation, StorageVolume, VolumeSnapshot
 
 from libcloud_ovm3 import estate, operations
+from libcloud_ovm3.agent.address import parse_flag
 from libcloud_ovm3.compute.base import OVM3Base
 from libcloud_ovm3.compute.convert import object_id
 from libcloud_ovm3.compute.convert_volumes import to_volume
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 class Volumes(OVM3Base):
     """The volume methods of the driver."""
 
-    def list_volumes(self, *, ex_sizes: bool = True) -> list[StorageVolume]:
+    def list_volumes(self, *, ex_sizes: bool | str = True) -> list[StorageVolume]:
         """All volumes of the estate, sorted by name. Unreachable hosts produce a warning.
 
         CD media and snapshots are no volumes.
@@ -28,10 +30,11 @@ class Volumes(OVM3Base):
             False: they are not known (``extra["size_bytes"]`` is None).
         :type ex_sizes: ``bool``
 
+        :raises InvalidArgument: ``ex_sizes`` is no flag.
         :raises Ovm3Error: No host responded.
         :rtype: ``list`` of :class:`StorageVolume`
         """
-        found = estate.volumes.read_volumes(self._estate, ex_sizes)
+        found = estate.volumes.read_volumes(self._estate, parse_flag(ex_sizes, "ex_sizes"))
         found = estate.volumes.with_doubts_of_hosts(self._estate, found)
         self._warn([*found.estate.errors(), *found.estate.notices(), *found.errors])
         return [to_volume(volume, self) for volume in found.volumes]
@@ -51,6 +54,23 @@ class Volumes(OVM3Base):
         volumes, errors = estate.volumes.add_sizes(found.of_vm(vm))
         self._warn([*found.estate.errors(), *found.estate.notices(), *found.errors, *errors])
         return [to_volume(volume, self) for volume in volumes]
+
+    def ex_get_volume(self, volume: StorageVolume | str) -> StorageVolume:
+        """One volume, read anew.
+
+        :param volume: A volume, or its id. (required)
+        :type volume: :class:`StorageVolume` or ``str``
+
+        :raises VolumeNotFound: There is no such volume.
+        :raises SearchIncomplete: It was not found, but not everything could be read.
+        :rtype: :class:`StorageVolume`
+        """
+        found = estate.volumes.read_volumes(self._estate, False)
+        only = replace(found, volumes=(found.volume(object_id(volume)),))
+        only = estate.volumes.with_doubts_of_hosts(self._estate, only)
+        [one], errors = estate.volumes.add_sizes(only.volumes)
+        self._warn([*found.estate.errors(), *found.estate.notices(), *found.errors, *errors])
+        return to_volume(one, self)
 
     def create_volume(
         self,

@@ -36,6 +36,13 @@ class Attachment:
         """Whether other VMs may write to the volume meanwhile."""
         return self.mode == "w!"
 
+    @property
+    def where(self) -> str:
+        """``live and defined``, ``live`` (only in the domain) or ``defined`` (only in vm.cfg)."""
+        if self.is_live:
+            return "live and defined" if self.is_defined else "live"
+        return "defined"
+
 
 def key_of_path(path: str) -> str:
     """What stands for the file or device at a path, the same for all spellings that are known."""
@@ -69,7 +76,7 @@ def find_uses(
     doubts: dict[str, list[str]] = {}
     named_by: dict[str, list[str]] = {}
     for vm in vms:
-        for key, one in _attachments_of(vm, disks):
+        for key, one in attachments_of(vm, disks):
             attachments.setdefault(key, []).append(one)
             doubt = _doubt(vm, one)
             if doubt:
@@ -93,8 +100,8 @@ def _key(path: str, disks: PhysicalDisks) -> str:
     return lun_key(path, disks) if path.startswith("/dev/") else key_of_path(path)
 
 
-def _attachments_of(vm: VM, disks: PhysicalDisks) -> list[tuple[str, Attachment]]:
-    """The files and devices that a VM has, each with its key."""
+def attachments_of(vm: VM, disks: PhysicalDisks) -> list[tuple[str, Attachment]]:
+    """The files and devices that a VM has, each with its key, as for :func:`find_uses`."""
     found: dict[tuple[str, str], Attachment] = {}
     for definition in vm.definitions:
         for disk in definition.disks:

@@ -51,6 +51,7 @@ __all__ = [
     "add_sizes",
     "add_snapshot_sizes",
     "key_of_path",
+    "live_entries",
     "read_volume",
     "read_volumes",
     "volumes_of",
@@ -71,6 +72,7 @@ class Volume:
     :ivar kind: ``virtual`` or ``physical``.
     :ivar path: absolute, on the hosts; of a physical disk one of its names.
     :ivar file: of a virtual disk.
+    :ivar lun: of a physical disk, if a host sees it.
     :ivar size_bytes: None: not known.
     :ivar attachments: the VMs that have it, in their vm.cfg or live.
     :ivar named_by: templates and assemblies whose vm.cfg names it; the Domain-0 of a host that
@@ -87,6 +89,7 @@ class Volume:
     kind: str
     path: str
     file: DiskFile | None = None
+    lun: Lun | None = None
     size_bytes: int | None = None
     attachments: tuple[Attachment, ...] = ()
     named_by: tuple[str, ...] = ()
@@ -121,6 +124,7 @@ class Snapshot:
     """A copy of a virtual disk whose file name says so.
 
     :ivar volume_id: the volume that it is a copy of; None: that is gone.
+    :ivar volume_name: the name of that volume.
     :ivar created: when it was made.
     :ivar users: the VMs and templates that name it.
     :ivar lineage: that volume, the one that it is a copy of, and so on, as far as they are there.
@@ -132,6 +136,7 @@ class Snapshot:
     origin_key: str
     created: datetime.datetime
     volume_id: str | None = None
+    volume_name: str | None = None
     users: tuple[str, ...] = ()
     lineage: tuple[str, ...] = ()
 
@@ -228,7 +233,7 @@ def volumes_of(snapshot: EstateSnapshot, with_sizes: bool = True) -> VolumeList:
     """All volumes and snapshots of an estate that was read."""
     templates = read_templates(snapshot.repositories) + read_assemblies(snapshot.repositories)
     entries = [disk for one in snapshot.definitions + templates for disk in one.disks]
-    entries += _live_entries(snapshot)
+    entries += live_entries(snapshot)
     listed = list_disk_files(snapshot.repositories, entries)
     files, errors = read_sizes(listed) if with_sizes else (listed, list[str]())
     names, more_errors = read_names(snapshot.repositories, FOLDER)
@@ -245,9 +250,9 @@ def volumes_of(snapshot: EstateSnapshot, with_sizes: bool = True) -> VolumeList:
         for one, mark in marked
         if not (mark and mark.is_snapshot)
     ]
-    origins = {volume.id: volume.origin for volume in volumes}
+    by_id = {volume.id: volume for volume in volumes}
     snapshots = [
-        _snapshot(one, mark, names, keys, origins, uses.get(key_of_path(one.path), Use()))
+        _snapshot(one, mark, names, keys, by_id, uses.get(key_of_path(one.path), Use()))
         for one, mark in marked
         if mark and mark.is_snapshot
     ]
@@ -301,7 +306,7 @@ def _sizes_of(files: Iterable[DiskFile | None]) -> tuple[dict[str, DiskFile], li
     return {file.id: file for file in sized}, errors
 
 
-def _live_entries(snapshot: EstateSnapshot) -> list[DiskEntry]:
+def live_entries(snapshot: EstateSnapshot) -> list[DiskEntry]:
     """The disks of all live domains, as entries of a vm.cfg."""
     return [
         DiskEntry("", "phy", device.path, device.device, mode=device.mode)
@@ -345,20 +350,29 @@ def _snapshot(
     mark: DiskName,
     names: RecordedNames,
     keys: dict[str, str],
-    origins: dict[str, str | None],
+    volumes: dict[str, Volume],
     use: Use,
 ) -> Snapshot:
     assert mark.created is not None
     users = [one.vm.label for one in use.attachments] + list(use.named_by)
     key = mark.origin or ""
     name = names.given.get(file.id) or mark.name
+    origin = volumes.get(keys.get(key, ""))
     lineage: list[str] = []
-    one = keys.get(key)
-    while one in origins and one not in lineage:
-        lineage.append(one)
-        one = origins[one]
+    one = origin
+    while one is not None and one.id not in lineage:
+        lineage.append(one.id)
+        one = volumes.get(one.origin or "")
     return Snapshot(
-        file.id, name, file, key, mark.created, keys.get(key), tuple(users), tuple(lineage)
+        id=file.id,
+        name=name,
+        file=file,
+        origin_key=key,
+        created=mark.created,
+        volume_id=origin.id if origin else None,
+        volume_name=origin.name if origin else None,
+        users=tuple(users),
+        lineage=tuple(lineage),
     )
 
 
@@ -392,6 +406,7 @@ def _physical_volume(key: str, path: str, lun: Lun | None, use: Use, usage: Disk
         path.rpartition("/")[2],
         PHYSICAL,
         path,
+        lun=lun,
         size_bytes=lun.size_bytes if lun else None,
         attachments=use.attachments,
         named_by=use.named_by + own,
