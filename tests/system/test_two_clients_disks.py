@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from tests.support import PERSONALITIES, driver_for, quietly
+from tests.support import PERSONALITIES, quietly
 from tests.system.disk_clients import (
     MIB,
     NODES,
@@ -26,6 +26,7 @@ from tests.system.disk_clients import (
     Trouble,
     estate,
     mortal_doors,
+    plain_driver,
 )
 from tests.system.disk_model import Model
 
@@ -106,7 +107,7 @@ def machine(host_module: bool, clients: int) -> type[RuleBasedStateMachine]:
         def set_up(self, personality: str, hosts: tuple[int, int]) -> None:
             self.sim = self.stack.enter_context(estate(host_module, personality))
             self.stack.enter_context(mortal_doors())
-            driver = driver_for(self.sim)
+            driver = plain_driver(self.sim)
             nodes = {node.name: node.id for node in quietly(driver.list_nodes)}
             self.model = Model(self.sim, nodes)
             self.clients = Clients(self.sim, hosts, self.model.guest_writes)
