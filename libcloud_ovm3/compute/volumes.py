@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from libcloud.compute.base import Node, NodeImage, NodeLocation, StorageVolume, VolumeSnapshot
@@ -51,6 +52,23 @@ class Volumes(OVM3Base):
         volumes, errors = estate.volumes.add_sizes(found.of_vm(vm))
         self._warn([*found.estate.errors(), *found.estate.notices(), *found.errors, *errors])
         return [to_volume(volume, self) for volume in volumes]
+
+    def ex_get_volume(self, volume: StorageVolume | str) -> StorageVolume:
+        """One volume, read anew.
+
+        :param volume: A volume, or its id. (required)
+        :type volume: :class:`StorageVolume` or ``str``
+
+        :raises VolumeNotFound: There is no such volume.
+        :raises SearchIncomplete: It was not found, but not everything could be read.
+        :rtype: :class:`StorageVolume`
+        """
+        found = estate.volumes.read_volumes(self._estate, False)
+        only = replace(found, volumes=(found.volume(object_id(volume)),))
+        only = estate.volumes.with_doubts_of_hosts(self._estate, only)
+        [one], errors = estate.volumes.add_sizes(only.volumes)
+        self._warn([*found.estate.errors(), *found.estate.notices(), *found.errors, *errors])
+        return to_volume(one, self)
 
     def create_volume(
         self,

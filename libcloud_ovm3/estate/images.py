@@ -25,7 +25,9 @@ from libcloud_ovm3.estate.disk_names import (
     CREATING,
     DiskName,
     file_name,
+    is_marked,
     is_unfinished_template,
+    marked_file,
     parse_file_name,
 )
 from libcloud_ovm3.estate.disks import FileSystem, size_bytes
@@ -154,9 +156,10 @@ def _without_mark(file: str, listed: Container[str]) -> tuple[str, bool]:
 
     A mark counts as its file if that is not there: a copy has not begun, or was removed.
     """
-    own = file.removesuffix(CREATING)
-    is_none = file.startswith(".") or (own != file and own in listed)
-    return "" if is_none else own, own != file or file + CREATING in listed
+    marked = marked_file(file)
+    is_none = file.startswith(".") or (marked is not None and marked in listed)
+    own = marked or file
+    return "" if is_none else own, marked is not None or is_marked(file, listed)
 
 
 def read_images(repositories: Sequence[Repository]) -> tuple[list[Image], list[str]]:

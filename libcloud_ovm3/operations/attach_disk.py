@@ -19,6 +19,7 @@ from libcloud_ovm3.operations.attachable import (
     checked_mode,
     require_attachable,
     require_reachable,
+    require_this_disk,
     volume_to_attach,
     why_taken,
 )
@@ -34,6 +35,8 @@ from libcloud_ovm3.operations.disk_changes import (
 )
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.progress import waiting
+
+_DELETED = "its file was deleted or set aside"
 
 
 def attach(
@@ -60,6 +63,7 @@ def attach(
     target = target_of(operation, found.estate, vm_id)
     require_attachable(found, volume, target.vm.id, mode)
     _require_mounted(found.estate, target, volume)
+    require_this_disk(found, volume, target.host if target.live else None)
     name = _device_for(target, device)
     entry = _entry_for(volume, name, mode)
     require_no_more(target, with_entry(entry), name)
@@ -123,11 +127,11 @@ def _rival_of(estate: Estate, target: Target, volume: Volume, mode: str, notices
     """Who else has the volume by now; "": nobody, or that cannot be read, which is a notice."""
     try:
         now = read_volumes(estate, with_sizes=False).volume(volume.id)
-        if now.file is not None and now.file.is_missing:  # it is found, as this vm.cfg names it
-            return "its file was deleted or set aside"
+        if now.file is not None and now.file.is_missing:  # only this VM's vm.cfg has it still
+            return _DELETED
         return why_taken(now, "", mode, but=target.vm.id)
     except VolumeNotFound:
-        return "its file was deleted or set aside"
+        return _DELETED
     except Ovm3Error as error:
         notices.append(
             f"{volume.label} is attached; whether another client has attached it elsewhere at the "
@@ -159,8 +163,9 @@ def _take_back(target: Target, now: VMConfig, volume: Volume, name: str, rival: 
     if outcome is not None and outcome.is_done:
         raise PreconditionFailed(f"{what}; it was detached again", nodes=[target.vm.summary])
     raise target.operation.incomplete(
-        f"{what}; detaching it again did not succeed: {state}. Manual intervention is "
-        f"required: two VMs may write to it, or a vm.cfg names a file that is gone",
+        f"{what}; detaching it again did not succeed: {state}. "
+        f"{'' if rival == _DELETED else 'Two VMs may write to it. '}Manual intervention is "
+        f"required",
         left=(target.vm.id, volume.path),
         nodes=[target.vm.summary],
     )
