@@ -8,6 +8,7 @@ two clients, without it for one: the windows that two have are in docs/guarantee
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -123,13 +124,21 @@ def machine(host_module: bool, clients: int) -> type[RuleBasedStateMachine]:
         @rule(
             first=ACTIONS,
             second=ACTIONS,
+            is_same=st.sampled_from([True, True, True, False]),
             meeting=meetings(writes + reads),
             trouble=troubles(writes),
         )
         def step(
-            self, first: Action, second: Action, meeting: Meeting | None, trouble: Trouble | None
+            self,
+            first: Action,
+            second: Action,
+            is_same: bool,
+            meeting: Meeting | None,
+            trouble: Trouble | None,
         ) -> None:
             self.model.begin()
+            if is_same:  # one disk: that is where they meet
+                second = replace(second, disk=first.disk)
             targets = [self.target(one) for one in (first, second)[:clients]]
             self.log.append(f"{meeting} {trouble} {targets}")
             begin = len(self.sim.calls)
