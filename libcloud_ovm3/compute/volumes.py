@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from libcloud.compute.base import Node, NodeImage, NodeLocation, StorageVolume, VolumeSnapshot
 
 from libcloud_ovm3 import estate, operations
+from libcloud_ovm3.agent.address import parse_flag
 from libcloud_ovm3.compute.base import OVM3Base
 from libcloud_ovm3.compute.convert import object_id
 from libcloud_ovm3.compute.convert_volumes import to_volume
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 class Volumes(OVM3Base):
     """The volume methods of the driver."""
 
-    def list_volumes(self, *, ex_sizes: bool = True) -> list[StorageVolume]:
+    def list_volumes(self, *, ex_sizes: bool | str = True) -> list[StorageVolume]:
         """All volumes of the estate, sorted by name. Unreachable hosts produce a warning.
 
         CD media and snapshots are no volumes.
@@ -29,10 +30,11 @@ class Volumes(OVM3Base):
             False: they are not known (``extra["size_bytes"]`` is None).
         :type ex_sizes: ``bool``
 
+        :raises InvalidArgument: ``ex_sizes`` is no flag.
         :raises Ovm3Error: No host responded.
         :rtype: ``list`` of :class:`StorageVolume`
         """
-        found = estate.volumes.read_volumes(self._estate, ex_sizes)
+        found = estate.volumes.read_volumes(self._estate, parse_flag(ex_sizes, "ex_sizes"))
         found = estate.volumes.with_doubts_of_hosts(self._estate, found)
         self._warn([*found.estate.errors(), *found.estate.notices(), *found.errors])
         return [to_volume(volume, self) for volume in found.volumes]
