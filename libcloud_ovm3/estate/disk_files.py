@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,10 +12,11 @@ from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.disk import DiskEntry
 from libcloud_ovm3.errors import AgentFault, MalformedResponse, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.disk_names import (
-    CREATING,
-    REMOVED,
+    is_mark,
+    is_marked,
     is_removed,
-    parse_file_name,
+    is_removed_mark,
+    marked_file,
     removed_in,
 )
 from libcloud_ovm3.estate.disks import (
@@ -34,6 +36,8 @@ from libcloud_ovm3.estate.repositories import Repository, is_listed, list_whole,
 
 FOLDER = "VirtualDisks"
 _MACHINES = "VirtualMachines"
+# Views of the whole repository, which vm.cfg files name disks in (ACFS below OVM 3).
+_ACFS_SNAPSHOT = re.compile("^[.]ACFS/snaps/[^/]+/")
 
 
 @dataclass(frozen=True)
@@ -87,35 +91,36 @@ def list_disk_files(
 
 
 def _files_of(repository: Repository, named: set[str]) -> list[DiskFile]:
-    names = repository.content.virtual_disks if repository.content else ()
-    marks = {name.removesuffix(CREATING) for name in names if name.endswith(CREATING)}
+    names = dict.fromkeys(repository.content.virtual_disks if repository.content else ())
     removed = removed_in(names)
     files = {
         disk_path(repository, name): DiskFile(
             repository,
             disk_path(repository, name),
-            is_creating=name in marks or is_removed(name, removed),
+            is_creating=is_marked(name, names) or is_removed(name, removed),
         )
         for name in names
-        if not name.startswith(".") and not name.endswith((CREATING, REMOVED))
+        if not (name.startswith(".") or is_mark(name) or is_removed_mark(name))
     }
     # A copy that was never begun, or is deleted already: its mark stands for it, to be destroyed.
-    for name in sorted(mark for mark in marks if parse_file_name(mark)):
+    for name in sorted(own for mark in names if (own := marked_file(mark))):
         path = disk_path(repository, name)
         files.setdefault(path, DiskFile(repository, path, is_creating=True))
-    listed, shows_all = set(names), _shows_all_disks(repository)
+    shows_all = _shows_all_disks(repository)
     for path in sorted(named):
         # An entry may spell the repository's id in another case than its hosts do.
         relative = path.split("/", 4)[4] if path.count("/") >= 4 else ""
-        folder, _, rest = relative.partition("/")
+        inside = _ACFS_SNAPSHOT.sub("", relative)
+        is_direct = inside == relative
+        folder, _, rest = inside.partition("/")
         if folder not in (FOLDER, _MACHINES) or not rest:  # an image, or another program's
             continue
         own = f"{repository.path}/{relative}"
-        if folder == FOLDER and "/" in rest:  # what is listed there is a directory
+        if is_direct and folder == FOLDER and "/" in rest:  # what is listed there is a directory
             files.pop(disk_path(repository, rest.partition("/")[0]), None)
         if own not in files:
             is_plain = folder == FOLDER and "/" not in rest and not rest.startswith(".")
-            is_missing = is_plain and shows_all and rest not in listed
+            is_missing = is_direct and is_plain and shows_all and rest not in names
             files[own] = DiskFile(repository, own, is_missing=is_missing)
     return list(files.values())
 

@@ -18,7 +18,7 @@ import datetime
 import re
 import urllib.parse
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Container, Iterable
 from dataclasses import dataclass
 
 from libcloud_ovm3.agent.identifiers import undashed
@@ -34,7 +34,10 @@ _PATTERN = re.compile(
     r"(?:\.of\.(?P<of>[0-9a-f]{32})"
     r"|\.snapshot\.(?P<snapshot>[0-9a-f]{32})\.(?P<time>[0-9]{8}T[0-9]{6}Z))?\.img"
 )
-_OWN_UUID = re.compile(r"[A-Za-z0-9_%-]+\.([0-9a-f]{32})(?:\.[A-Za-z0-9.]+)?\.(?:img|iso)")
+_PAUSED = re.compile(
+    r"paused\.(?P<uuid>[0-9a-f]{32})\.(?P<domid>[0-9]{1,9})\.(?P<operation>[0-9a-f]{32})"
+    rf"\.(?P<time>[0-9]{{8}}T[0-9]{{6}}Z){re.escape(CREATING)}"
+)
 _REMOVED_MARK = re.compile(r"([0-9a-f]{32})\.([0-9]{8}T[0-9]{6}Z)" + re.escape(REMOVED))
 _ORIGINS = uuid.UUID("5a2d8c34-6b9e-4f0b-8d8f-6f8c5a0f3b11")
 
@@ -67,7 +70,8 @@ def origin_key(volume_id: str) -> str:
     """
     repository, slash, path = volume_id.partition("/")
     repository = undashed(repository) or repository.lower()
-    return uuid.uuid5(_ORIGINS, f"{repository}{slash}{path}").hex
+    text = f"{repository}{slash}{path}".encode(errors="backslashreplace")  # what no id can be
+    return uuid.uuid5(_ORIGINS, text.decode()).hex
 
 
 def require_name(name: object) -> None:
@@ -122,6 +126,37 @@ def parse_file_name(name: str) -> DiskName | None:
     return what if found["name"] == _quoted(text) and text.isprintable() else None
 
 
+def marked_file(name: str) -> str | None:
+    """The file that a mark of this package stands beside; None: it is no such mark.
+
+    Only files that this package has named get marks: anything else that ends like one is somebody's
+    file.
+    """
+    own = name.removesuffix(CREATING)
+    return own if own != name and _parse_own(own) else None
+
+
+def _parse_own(name: str) -> DiskName | None:
+    """What the name of a disk or an ISO says that this package has made."""
+    return parse_file_name(f"{name[:-4]}.img" if name.endswith(".iso") else name)
+
+
+def is_marked(name: str, listed: Container[str]) -> bool:
+    """Whether a mark beside a file says that it is not complete."""
+    mark = name + CREATING
+    return mark in listed and marked_file(mark) is not None
+
+
+def paused_by(name: str) -> re.Match[str] | None:
+    """The parts of the name of a mark that a VM was paused for a copy (:mod:`.pauses`)."""
+    return _PAUSED.fullmatch(name)
+
+
+def is_mark(name: str) -> bool:
+    """Whether a file is a mark of this package, so no disk."""
+    return marked_file(name) is not None or paused_by(name) is not None
+
+
 def template_disk(ident: str) -> str:
     """How the names of the disks begin that lie in the folder of a template of this package.
 
@@ -147,8 +182,13 @@ def removed_mark(name: str, when: datetime.datetime) -> str | None:
     :param name: of the copy.
     :return: None: this package has not made it, so it has sent no such request either.
     """
-    found = _OWN_UUID.fullmatch(name)
-    return f"{found[1]}.{format_time(when)}{REMOVED}" if found else None
+    what = _parse_own(name)
+    return f"{what.uuid}.{format_time(when)}{REMOVED}" if what else None
+
+
+def is_removed_mark(name: str) -> bool:
+    """Whether a file is such a mark, so no disk."""
+    return _REMOVED_MARK.fullmatch(name) is not None
 
 
 def removed_in(names: Iterable[str]) -> dict[str, datetime.datetime]:
@@ -165,8 +205,8 @@ def is_removed(name: str, removed: Collection[str]) -> bool:
 
     :param removed: what :func:`removed_in` returned.
     """
-    found = _OWN_UUID.fullmatch(name) if removed else None
-    return found is not None and found[1] in removed
+    what = _parse_own(name) if removed else None
+    return what is not None and what.uuid in removed
 
 
 def _quoted(name: str) -> str:

@@ -20,9 +20,10 @@ from libcloud_ovm3.agent.texts import text_of
 from libcloud_ovm3.errors import Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.definitions import Definition, read_assemblies, read_templates
 from libcloud_ovm3.estate.disk_names import (
-    CREATING,
-    REMOVED,
+    is_mark,
+    is_marked,
     is_removed,
+    is_removed_mark,
     is_unfinished_template,
     parse_file_name,
     removed_in,
@@ -285,7 +286,7 @@ def _unfinished_in(listed: Collection[str]) -> set[str]:
     return {
         name
         for name in listed
-        if name.endswith(CREATING) or name + CREATING in listed or is_removed(name, removed)
+        if is_mark(name) or is_marked(name, listed) or is_removed(name, removed)
     }
 
 
@@ -342,7 +343,7 @@ def orphans(estate: Estate, snapshot: EstateSnapshot) -> list[Orphan]:
         for unfinished in [_unfinished_in(names)]
         for name in names
         if name != _METADATA
-        and not name.endswith(REMOVED)
+        and not is_removed_mark(name)
         and parse_file_name(name) is None
         and name not in unfinished
         and not usage.users(name)

@@ -23,16 +23,18 @@ from libcloud_ovm3.errors import (
 from libcloud_ovm3.estate.definitions import read_template
 from libcloud_ovm3.estate.disk_names import (
     CREATING,
-    REMOVED,
     DiskName,
     file_name,
+    is_marked,
     is_removed,
+    is_removed_mark,
     is_unfinished_template,
+    marked_file,
     parse_file_name,
     removed_in,
 )
 from libcloud_ovm3.estate.disks import FileSystem, size_bytes
-from libcloud_ovm3.estate.hosts import HostView, map_hosts, read_hosts
+from libcloud_ovm3.estate.hosts import HostView, map_hosts, read_hosts, why_incomplete
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository, read_repositories, with_module
 from libcloud_ovm3.estate.simple_names import read_ovsmeta
@@ -159,9 +161,12 @@ def _without_mark(file: str, listed: Container[str], removed: Collection[str]) -
 
     A mark counts as its file if that is not there: a copy has not begun, or was removed.
     """
-    own = file.removesuffix(CREATING)
-    is_none = file.startswith(".") or file.endswith(REMOVED) or (own != file and own in listed)
-    is_unfinished = own != file or file + CREATING in listed or is_removed(file, removed)
+    marked = marked_file(file)
+    is_none = (
+        file.startswith(".") or is_removed_mark(file) or (marked is not None and marked in listed)
+    )
+    own = marked or file
+    is_unfinished = marked is not None or is_marked(file, listed) or is_removed(file, removed)
     return "" if is_none else own, is_unfinished
 
 
@@ -240,7 +245,7 @@ def find_image(estate: Estate, image_id: str) -> tuple[Image, list[str]]:
     """
     hosts, unreachable = read_hosts(estate)
     repositories = read_repositories(hosts)
-    errors = [str(host.reason) for host in unreachable]
+    errors = why_incomplete(hosts, unreachable)
     errors += [error for one in repositories for error in one.errors]
     image = image_of(repositories, image_id, errors)
     found, more = read_images([image.repository])

@@ -51,7 +51,7 @@ def copy_image(
     :raises AgentFault: the host refused; nothing is left.
     :raises OperationIncomplete: it was not completed; names what may be left.
     """
-    make_template.require_name(name)
+    make_template.require_name(name, description)
     operation = Operation(estate)
     snapshot = read_estate(estate)
     image = image_of(snapshot.repositories, image_id, snapshot.errors())

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from libcloud.compute.base import NodeImage
 from libcloud.compute.types import NodeState
 
 from libcloud_ovm3.errors import OperationIncomplete, Ovm3Error
@@ -102,6 +103,12 @@ def misbehave(sim: Simulator, failure: str, step: Step, **more: Any) -> Rule:
         arm = {"before": lambda: None, "after": lambda: sim.add_rule(rule)}
         sim.misbehave("hook", step.after, hook=lambda moment: arm[moment]())
     return rule
+
+
+def create_new(driver: Any, image_id: str) -> Any:
+    """Create a VM of NEW_NAME."""
+    image = NodeImage(image_id, "template", driver)
+    return driver.create_node(NEW_NAME, driver.list_sizes()[0], image)
 
 
 def check_what_is_left(sim: Simulator, before: dict[str, str], error: Ovm3Error | None) -> None:

@@ -7,17 +7,10 @@ was sent twice (rules 1 and 2 of design.md).
 
 from __future__ import annotations
 
-import multiprocessing
-import threading
-from typing import Any
-
 import pytest
-from libcloud.compute.base import NodeImage
 
-from libcloud_ovm3 import OVM3NodeDriver
-from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.errors import Ovm3Error
-from libcloud_ovm3.simulator import SimulatedTime, Simulator
+from libcloud_ovm3.simulator import Simulator
 from tests.operations.failures import (
     EFFECT_FIRST,
     FAILURES,
@@ -26,9 +19,11 @@ from tests.operations.failures import (
     WRITES,
     Step,
     check_what_is_left,
+    create_new,
     misbehave,
     steps_of,
 )
+from tests.operations.killed import kill_client_at
 from tests.support import (
     PERSONALITIES,
     calls_of,
@@ -130,46 +125,7 @@ def create_with(
 def test_create_node_killed(step: Step, when: str, personality: str) -> None:
     with make_sim(personality) as sim:
         before = fingerprints_of(sim.repository_path)
-        kill_client_at(sim, step, when)
+        kill_client_at(sim, step, when, create_new, driver_for(sim).list_images()[0].id)
         sent = calls_of(sim, *WRITES)
         check_what_is_left(sim, before, None)
     assert len(sent) == len(set(sent)), f"sent twice: {sent}"
-
-
-def kill_client_at(sim: Simulator, step: Step, when: str) -> None:
-    """Run create_node in a process of its own and kill that (SIGKILL) at this call."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["libcloud_ovm3", "tests.support"])
-    image_id = driver_for(sim).list_images()[0].id
-    reached = threading.Event()
-    client = context.Process(target=create_elsewhere, args=(*_how_to_connect(sim), image_id))
-
-    def hook(moment: str) -> None:
-        if moment == when:
-            client.kill()
-            client.join()
-            reached.set()
-
-    rule = misbehave(sim, "hook", step, hook=hook)
-    client.start()
-    client.join(timeout=300)
-    assert reached.wait(timeout=300), "the client ended before it reached the step"
-    assert rule.hits
-    sim.clear_misbehaviour()
-
-
-def _how_to_connect(sim: Simulator) -> tuple[Any, ...]:
-    pins = {host.address: host.fingerprint for host in sim.hosts}
-    return sim.user, sim.password, sim.hosts[0].address, sim.hosts[0].port, pins
-
-
-def create_elsewhere(
-    user: str, password: str, host: str, port: int, pins: dict[str, str], image_id: str
-) -> None:
-    own = SimulatedTime()  # the simulator's moves by itself when this client waits for it
-    clock = Clock(own.now, own.sleep)
-    driver = OVM3NodeDriver(
-        user, password, host=host, port=port, ex_fingerprint=pins, ex_clock=clock
-    )
-    image = NodeImage(image_id, "template", driver)
-    driver.create_node(NEW_NAME, driver.list_sizes()[0], image)

@@ -9,27 +9,21 @@ it; nothing that changes anything was sent twice.
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
-import threading
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
 from libcloud.compute.types import NodeState
 
-from libcloud_ovm3 import OVM3NodeDriver
-from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.errors import (
     ImageNotFound,
     OperationIncomplete,
     Ovm3Error,
     PreconditionFailed,
 )
-from libcloud_ovm3.simulator import SimulatedTime, Simulator
+from libcloud_ovm3.simulator import Simulator
 from tests.operations.failures import (
     FAILURES,
     KILLS,
-    NEW_NAME,
     READ_FAILURES,
     WRITES,
     Step,
@@ -37,81 +31,9 @@ from tests.operations.failures import (
     misbehave,
     steps_of,
 )
-from tests.operations.templates import fill, make_disk, make_template
-from tests.support import PERSONALITIES, driver_for, fingerprints_of, pins_of, quietly, simulate
-
-NODES = {
-    "off": "0004fb00-0006-0000-0000-00000000000f",
-    "on": "0004fb00-0006-0000-0000-00000000000a",
-}
-TEMPLATE, HALF = "0004fb00000600000000000000000001", "b" * 32
-RAW = "Templates/oracle-linux-6.raw"
-FILES = {  # of what the operations are about, by whether the host module is there
-    "delete": {
-        False: [RAW],
-        True: [
-            f"Templates/{TEMPLATE}/vm.cfg",
-            f"Templates/{TEMPLATE}/beside.img",
-            "VirtualDisks/t-system.img",
-            "VirtualDisks/t-data.img",
-        ],
-    },
-    "clear": {
-        False: ["Templates/half.img", "Templates/half.img.creating"],
-        True: [f"Templates/{HALF}/vm.cfg.creating", f"Templates/{HALF}/{HALF}-disk.img"],
-    },
-}
-
-
-def image_of(where: str, operation: str, host_module: bool) -> str:
-    names = {
-        ("clear", False): "Templates/half.img",
-        ("clear", True): f"Templates/{HALF}",
-        ("delete", False): RAW,
-        ("copy", False): RAW,
-    }
-    return f"{where}/{names.get((operation, host_module), f'Templates/{TEMPLATE}')}"
-
-
-def act(driver: Any, operation: str, where: str, host_module: bool) -> Any:
-    """One of the operations.
-
-    :param where: the repository.
-    """
-    image = image_of(where, operation, host_module)
-    if operation in ("create", "paused"):
-        node = NODES["off" if operation == "create" else "on"]
-        return driver.create_image(node, "new", ex_pause=operation == "paused")
-    if operation == "copy":
-        return driver.copy_image(where, image, "new", ex_repository=where)
-    if operation == "node":
-        return driver.create_node(NEW_NAME, "tiny", image, ex_start=False)
-    return driver.delete_image(image)
-
-
-OPERATIONS = ("create", "paused", "copy", "delete", "clear", "node")
-
-
-@contextlib.contextmanager
-def make_sim(personality: str, host_module: bool) -> Iterator[Simulator]:
-    """Two nodes, one of them running; two templates, and what is left of two."""
-    options: dict[str, Any] = {"personality": personality, "host_module": host_module}
-    with simulate(hosts=2, vms=0, templates=1, template_bytes=1 << 20, **options) as sim:
-        count = 2 if host_module else 1  # without it a node with two disks cannot be a template
-        for name, node_id in NODES.items():
-            disks = [f"file:{make_disk(sim, f'{name}{n}.img')},xvd{n},w" for n in "ab"[:count]]
-            runs_on = 0 if name == "on" else None
-            sim.add_vm(name, uuid=node_id, running_on=runs_on, config={"disk": disks})
-        disks = [f"file:{make_disk(sim, f't-{n}.img')},xvda,w" for n in ("system", "data")]
-        make_template(sim, TEMPLATE, disk=[disks[0], disks[1].replace("xvda", "xvdb")])
-        templates = sim.repository_path / "Templates"
-        (templates / HALF).mkdir()
-        for operation in ("delete", "clear"):
-            for files in FILES[operation].values():
-                for file in files:
-                    if not (sim.repository_path / file).exists():
-                        fill(sim.repository_path / file)
-        yield sim
+from tests.operations.imaging import FILES, NODES, OPERATIONS, act, image_of, make_sim
+from tests.operations.killed import kill_client_at
+from tests.support import PERSONALITIES, driver_for, fingerprints_of, quietly
 
 
 class Row(NamedTuple):
@@ -205,7 +127,8 @@ def test_image(row: Row, failure: str, personality: str) -> None:
 def test_image_killed(row: Row, when: str) -> None:
     with make_sim("awkward", row.host_module) as sim:
         before = files_of(sim)
-        kill_client_at(sim, row, when)
+        what = (row.operation, sim.repository_id, row.host_module)
+        kill_client_at(sim, row.step, when, act, *what)
         check_sent_once(sim)
         check(sim, row, before, None, was_killed=True)
 
@@ -326,39 +249,3 @@ def check_new(sim: Simulator, row: Row, new: list[str]) -> None:
 def wait_for_jobs(sim: Simulator) -> None:
     """A job that nobody waits for goes on all the same."""
     sim.wait(30)
-
-
-# ------------------------------------------------------------------ killed
-
-
-def kill_client_at(sim: Simulator, row: Row, when: str) -> None:
-    """Run an operation in a process of its own and kill that (SIGKILL) at this call."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["libcloud_ovm3", "tests.support"])
-    reached = threading.Event()
-    how = (sim.user, sim.password, sim.hosts[0].address, sim.hosts[0].port, pins_of(sim))
-    what = (row.operation, sim.repository_id, row.host_module)
-    client = context.Process(target=act_elsewhere, args=(how, what))
-
-    def hook(moment: str) -> None:
-        if moment == when:
-            client.kill()
-            client.join()
-            reached.set()
-
-    rule = misbehave(sim, "hook", row.step, hook=hook)
-    client.start()
-    client.join(timeout=300)
-    assert reached.wait(timeout=300), "the client ended before it reached the step"
-    assert rule.hits
-    sim.clear_misbehaviour()
-
-
-def act_elsewhere(how: tuple[Any, ...], what: tuple[Any, ...]) -> None:
-    user, password, host, port, pins = how
-    own = SimulatedTime()  # the simulator's moves by itself when this client waits for it
-    clock = Clock(own.now, own.sleep)
-    driver = OVM3NodeDriver(
-        user, password, host=host, port=port, ex_fingerprint=pins, ex_clock=clock
-    )
-    act(driver, *what)

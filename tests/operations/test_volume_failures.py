@@ -8,20 +8,13 @@ anything was sent twice.
 
 from __future__ import annotations
 
-import multiprocessing
 import posixpath
-import threading
-from collections.abc import Callable
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import pytest
 
-from libcloud_ovm3 import OVM3NodeDriver
-from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.errors import OperationIncomplete, Ovm3Error
-from libcloud_ovm3.estate.disk_names import origin_key
-from libcloud_ovm3.simulator import SimulatedTime, Simulator
+from libcloud_ovm3.simulator import Simulator
 from tests.operations.failures import (
     FAILURES,
     KILLS,
@@ -30,29 +23,20 @@ from tests.operations.failures import (
     misbehave,
     steps_of,
 )
-from tests.support import PERSONALITIES, driver_for, fingerprints_of, pins_of, quietly, simulate
-
-NEW = "new one"
-NEW_FILE = "VirtualDisks/new%20one."
-MIB = 1 << 20
-DATA = f"data.{'a' * 32}.img"
-HALF = f"half.{'b' * 32}.of.{'c' * 32}.img"
-MARK = f"{HALF}.creating"
-
-OPERATIONS: dict[str, Callable[[Any, str], Any]] = {
-    "create": lambda driver, where: driver.create_volume(1, NEW),
-    "grown": lambda driver, where: driver.create_volume(
-        2, NEW, snapshot=f"{where}/{snapshot_of(where)}"
-    ),
-    "copy": lambda driver, where: driver.ex_copy_volume(f"{where}/VirtualDisks/{DATA}", NEW),
-    "destroy": lambda driver, where: driver.destroy_volume(f"{where}/VirtualDisks/{DATA}"),
-    "clear": lambda driver, where: driver.destroy_volume(f"{where}/VirtualDisks/{HALF}"),
-    "grow": lambda driver, where: driver.ex_resize_volume(f"{where}/VirtualDisks/{DATA}", 2),
-    "rename": lambda driver, where: driver.ex_rename_volume(f"{where}/VirtualDisks/{DATA}", NEW),
-}
-ALONE = ("create", "copy", "destroy", "clear")  # what goes without the host module
-SUBJECT = {"destroy": [DATA], "clear": [HALF, MARK], "grow": [DATA]}  # what may go, or change
-
+from tests.operations.killed import kill_client_at
+from tests.operations.storing import (
+    ALONE,
+    DATA,
+    HALF,
+    MARK,
+    NEW,
+    NEW_FILE,
+    OPERATIONS,
+    SUBJECT,
+    act,
+    make_sim,
+)
+from tests.support import PERSONALITIES, driver_for, fingerprints_of, quietly
 
 MOUNT = "storage_plugin_mount"
 # The reads, after a write, that something is decided by.
@@ -65,24 +49,6 @@ DECISIVE = {
         for name in "read_agent repository stat_file job_status file_holders read_document".split()
     ),
 }
-
-
-def snapshot_of(repository_id: str) -> str:
-    key = origin_key(f"{repository_id}/VirtualDisks/{DATA}")
-    return f"VirtualDisks/before.{'d' * 32}.snapshot.{key}.20261129T024400Z.img"
-
-
-@contextmanager
-def make_sim(personality: str, host_module: bool) -> Any:
-    """A simulator with a volume, a snapshot of it, and half a copy."""
-    options = {"personality": personality, "host_module": host_module}
-    with simulate(hosts=2, vms=1, templates=0, **options) as sim:
-        disks = sim.repository_path / "VirtualDisks"
-        (disks / DATA).write_bytes(b"data" * 1000)
-        (sim.repository_path / snapshot_of(sim.repository_id)).write_bytes(b"old" * 1000)
-        (disks / HALF).write_bytes(b"half")
-        (disks / MARK).write_bytes(bytes(512))
-        yield sim
 
 
 class Row(NamedTuple):
@@ -101,7 +67,7 @@ def rows() -> list[Row]:
         with make_sim("plain", host_module) as sim:
             for name in OPERATIONS if host_module else ALONE:
                 sim.calls.clear()
-                quietly(OPERATIONS[name], driver_for(sim), sim.repository_id)
+                quietly(act, driver_for(sim), name, sim.repository_id)
                 steps = steps_of([call.function for call in sim.calls])
                 assert any(step.function in WRITES for step in steps), f"{name} changes nothing"
                 found += [
@@ -160,7 +126,7 @@ def test_volume(row: Row, failure: str, personality: str) -> None:
         rule = misbehave(sim, failure, row.step)
         error: Ovm3Error | None = None
         try:
-            quietly(OPERATIONS[row.operation], driver, sim.repository_id)
+            quietly(act, driver, row.operation, sim.repository_id)
         except Ovm3Error as caught:
             error = caught
         assert rule.hits, "the call that was to fail never came"
@@ -176,7 +142,7 @@ def test_volume(row: Row, failure: str, personality: str) -> None:
 def test_volume_killed(row: Row, when: str) -> None:
     with make_sim("awkward", row.host_module) as sim:
         before = files_of(sim)
-        kill_client_at(sim, row, when)
+        kill_client_at(sim, row.step, when, act, row.operation, sim.repository_id)
         check_sent_once(sim)
         check(sim, row.operation, before, None, was_killed=True)
 
@@ -294,45 +260,3 @@ def check_new(
         else:
             assert volume.state == "available"
             assert size in (wanted if is_open else wanted[:1]), "half a volume looks complete"
-
-
-# ------------------------------------------------------------------ killed
-
-
-def kill_client_at(sim: Simulator, row: Row, when: str) -> None:
-    """Run an operation in a process of its own and kill that (SIGKILL) at this call."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["libcloud_ovm3", "tests.support"])
-    reached = threading.Event()
-    how = (sim.user, sim.password, sim.hosts[0].address, sim.hosts[0].port, pins_of(sim))
-    client = context.Process(target=act_elsewhere, args=(*how, row.operation, sim.repository_id))
-
-    def hook(moment: str) -> None:
-        if moment == when:
-            client.kill()
-            client.join()
-            reached.set()
-
-    rule = misbehave(sim, "hook", row.step, hook=hook)
-    client.start()
-    client.join(timeout=300)
-    assert reached.wait(timeout=300), "the client ended before it reached the step"
-    assert rule.hits
-    sim.clear_misbehaviour()
-
-
-def act_elsewhere(
-    user: str,
-    password: str,
-    host: str,
-    port: int,
-    pins: dict[str, str],
-    operation: str,
-    repository_id: str,
-) -> None:
-    own = SimulatedTime()  # the simulator's moves by itself when this client waits for it
-    clock = Clock(own.now, own.sleep)
-    driver = OVM3NodeDriver(
-        user, password, host=host, port=port, ex_fingerprint=pins, ex_clock=clock
-    )
-    OPERATIONS[operation](driver, repository_id)

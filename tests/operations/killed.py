@@ -1,0 +1,55 @@
+"""Clients that are killed (SIGKILL) at a call, in processes of their own."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from libcloud_ovm3 import OVM3NodeDriver
+from libcloud_ovm3.clock import Clock
+from libcloud_ovm3.simulator import SimulatedTime, Simulator
+from tests.operations.failures import Step, misbehave
+from tests.support import pins_of
+
+# What each client needs is imported once, by the process that they are forked from.
+_PRELOAD = ["tests.operations.imaging", "tests.operations.killed", "tests.operations.storing"]
+
+
+def kill_client_at(
+    sim: Simulator, step: Step, when: str, act: Callable[..., Any], *arguments: Any
+) -> None:
+    """Run an operation in a process of its own and kill that at this call.
+
+    :param act: the operation, which is given a driver and these arguments: a function of one of the
+        modules that are preloaded (to import a failure table is to run its operations).
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_PRELOAD)
+    reached = threading.Event()
+    how = (sim.user, sim.password, sim.hosts[0].address, sim.hosts[0].port, pins_of(sim))
+    client = context.Process(target=_act, args=(how, act, arguments))
+
+    def hook(moment: str) -> None:
+        if moment == when:
+            client.kill()
+            client.join()
+            reached.set()
+
+    rule = misbehave(sim, "hook", step, hook=hook)
+    client.start()
+    client.join(timeout=300)
+    assert reached.wait(timeout=300), "the client ended before it reached the step"
+    assert rule.hits
+    sim.clear_misbehaviour()
+
+
+def _act(how: tuple[Any, ...], act: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+    user, password, host, port, pins = how
+    own = SimulatedTime()  # the simulator's moves by itself when this client waits for it
+    clock = Clock(own.now, own.sleep)
+    driver = OVM3NodeDriver(
+        user, password, host=host, port=port, ex_fingerprint=pins, ex_clock=clock
+    )
+    act(driver, *arguments)
