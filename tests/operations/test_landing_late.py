@@ -13,7 +13,7 @@ import pytest
 from libcloud_ovm3.errors import ImageNotFound, OperationIncomplete, PreconditionFailed
 from libcloud_ovm3.estate.disk_names import is_removed, removed_in, removed_mark
 from libcloud_ovm3.simulator import Simulator
-from tests.operations.test_volume_failures import snapshot_of
+from tests.operations.storing import snapshot_of
 from tests.support import PERSONALITIES, driver_for, eventually, quietly, simulate
 
 HALF = f"VirtualDisks/half.{'b' * 32}.of.{'c' * 32}.img"
