@@ -44,7 +44,7 @@ class Images(OVM3Base):
                 )
             ]
         images, more_errors = estate.images.read_images(repositories)
-        self._warn([str(host.reason) for host in unreachable] + errors + more_errors)
+        self._warn(estate.hosts.why_incomplete(hosts, unreachable) + errors + more_errors)
         return [to_image(image, self) for image in images]
 
     def get_image(self, image_id: str) -> NodeImage:

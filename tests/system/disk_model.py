@@ -16,8 +16,8 @@ from libcloud_ovm3.estate.disk_names import CREATING, DiskName, origin_key, pars
 from libcloud_ovm3.simulator import Simulator, vmcfg
 from libcloud_ovm3.simulator.domain import UNLISTED, Domain
 from libcloud_ovm3.simulator.xend import machines
-from tests.support import driver_for, quietly
-from tests.system.disk_clients import MIB, NODES, Done, Killed, Target
+from tests.support import quietly
+from tests.system.disk_clients import MIB, NODES, Done, Killed, Target, plain_driver
 
 DISKS = "VirtualDisks"
 EMPTY = hashlib.sha256().hexdigest()
@@ -62,7 +62,7 @@ class Model:
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
-        self.driver = driver_for(self.sim)
+        self.driver = plain_driver(self.sim)
         self.before = self.see()
 
     # -------------------------------------------------------------- what is there

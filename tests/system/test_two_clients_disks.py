@@ -8,6 +8,7 @@ two clients, without it for one: the windows that two have are in docs/guarantee
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from tests.support import PERSONALITIES, driver_for, quietly
+from tests.support import PERSONALITIES, quietly
 from tests.system.disk_clients import (
     MIB,
     NODES,
@@ -26,6 +27,7 @@ from tests.system.disk_clients import (
     Trouble,
     estate,
     mortal_doors,
+    plain_driver,
 )
 from tests.system.disk_model import Model
 
@@ -106,7 +108,7 @@ def machine(host_module: bool, clients: int) -> type[RuleBasedStateMachine]:
         def set_up(self, personality: str, hosts: tuple[int, int]) -> None:
             self.sim = self.stack.enter_context(estate(host_module, personality))
             self.stack.enter_context(mortal_doors())
-            driver = driver_for(self.sim)
+            driver = plain_driver(self.sim)
             nodes = {node.name: node.id for node in quietly(driver.list_nodes)}
             self.model = Model(self.sim, nodes)
             self.clients = Clients(self.sim, hosts, self.model.guest_writes)
@@ -122,13 +124,21 @@ def machine(host_module: bool, clients: int) -> type[RuleBasedStateMachine]:
         @rule(
             first=ACTIONS,
             second=ACTIONS,
+            is_same=st.sampled_from([True, True, True, False]),
             meeting=meetings(writes + reads),
             trouble=troubles(writes),
         )
         def step(
-            self, first: Action, second: Action, meeting: Meeting | None, trouble: Trouble | None
+            self,
+            first: Action,
+            second: Action,
+            is_same: bool,
+            meeting: Meeting | None,
+            trouble: Trouble | None,
         ) -> None:
             self.model.begin()
+            if is_same:  # one disk: that is where they meet
+                second = replace(second, disk=first.disk)
             targets = [self.target(one) for one in (first, second)[:clients]]
             self.log.append(f"{meeting} {trouble} {targets}")
             begin = len(self.sim.calls)
