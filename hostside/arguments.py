@@ -3,7 +3,7 @@
 import re
 
 from libcloud_ovm3_host import errors
-from libcloud_ovm3_host.compat import (Binary, bytes_type, text_type, to_bytes, whole_types)
+from libcloud_ovm3_host.compat import bytes_type, text_type, to_bytes, whole_types
 
 _CLIENT = re.compile(r'[A-Za-z0-9][A-Za-z0-9@._-]{0,31}\Z')
 _OPERATION = re.compile(r'[0-9a-f]{32}\Z')
@@ -71,6 +71,7 @@ def one_of(what, value, choices):
 
 def payload(what, value, most):
     """The bytes of a base64 value. A plain string is refused: the agent would log all of it."""
+    from libcloud_ovm3_host.rpc import Binary
     if not isinstance(value, Binary):
         raise errors.InvalidArgument('%s: expected base64' % what)
     if len(value.data) > most:
@@ -80,11 +81,12 @@ def payload(what, value, most):
 
 def name_bytes(what, value):
     """A path or a file name as bytes: from a string, or from base64 where it is not UTF-8."""
-    if isinstance(value, Binary):
-        return value.data
     if isinstance(value, (bytes_type, text_type)):
         try:
             return to_bytes(value)
         except UnicodeError:  # a lone surrogate
             pass
+    from libcloud_ovm3_host.rpc import Binary
+    if isinstance(value, Binary):
+        return value.data
     raise errors.InvalidArgument('%s: expected a string, or base64' % what)

@@ -19,7 +19,8 @@ import sys
 
 from libcloud_ovm3_host import (arguments, dirfd, documents, errors, host_identity, read_agent,
                                 records, repository as repositories, safe_paths)
-from libcloud_ovm3_host.compat import Binary, bytes_type, error, md5, text_type, to_bytes, to_text
+from libcloud_ovm3_host.compat import bytes_type, error, md5, text_type, to_bytes, to_text
+from libcloud_ovm3_host.rpc import Binary
 
 FUNCTIONS = ('configure_vm',)
 SECONDS = 50  # clients wait for a minute

@@ -5,10 +5,6 @@ import re
 import sys
 
 try:
-    from xmlrpclib import Binary, Fault, ServerProxy
-except ImportError:  # Python 3
-    from xmlrpc.client import Binary, Fault, ServerProxy
-try:
     from hashlib import md5
 except ImportError:  # Python 2.4
     from md5 import new as md5
@@ -17,8 +13,8 @@ try:
 except ImportError:  # Python 3
     import pickle
 
-__all__ = ['Binary', 'Fault', 'ServerProxy', 'md5', 'pickle', 'PY3', 'bytes_type', 'text_type',
-           'big', 'whole_types', 'error', 'to_bytes', 'to_text', 'plain', 'describe']
+__all__ = ['md5', 'pickle', 'PY3', 'bytes_type', 'text_type', 'big', 'whole_types', 'error',
+           'to_bytes', 'to_text', 'plain', 'describe']
 
 PY3 = sys.version_info[0] > 2
 bytes_type = type(''.encode('ascii'))

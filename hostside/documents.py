@@ -21,7 +21,8 @@ import os
 import re
 
 from libcloud_ovm3_host import arguments, dirfd, errors, safe_paths, state_dir
-from libcloud_ovm3_host.compat import Binary, big, md5, to_bytes, to_text
+from libcloud_ovm3_host.compat import big, md5, to_bytes, to_text
+from libcloud_ovm3_host.rpc import Binary
 from libcloud_ovm3_host.version import DOCUMENT_BYTES, PAGE_ENTRIES
 
 SECONDS = 50  # clients wait for a minute

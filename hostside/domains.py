@@ -3,7 +3,7 @@
 import re
 
 from libcloud_ovm3_host import errors, sxp, xenstore
-from libcloud_ovm3_host.compat import Fault, describe, error, plain, to_text
+from libcloud_ovm3_host.compat import describe, error, plain, to_text
 
 _UNKNOWN_DOMAIN = 3  # the code of xend's fault for a domain that it does not have: xend.md 7
 _DOMAIN_0 = '00000000-0000-0000-0000-000000000000'
@@ -22,6 +22,7 @@ def domains(dom0):
 
     Raises Failed when xend or xenstore does not respond.
     """
+    from libcloud_ovm3_host.rpc import Fault
     try:
         listed = dom0.xend().domains_with_state(True, 'all', 1)
     except Fault:
@@ -39,6 +40,7 @@ def domains(dom0):
 
 
 def _one_by_one(dom0):
+    from libcloud_ovm3_host.rpc import Fault
     found = {'domains': [], 'missing': []}
     entries = _candidates(dom0, found)
     for uuid in sorted(entries):

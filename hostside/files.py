@@ -9,7 +9,7 @@ import os
 import stat
 
 from libcloud_ovm3_host import arguments, chunks, dirfd, errors, safe_paths
-from libcloud_ovm3_host.compat import Binary, big, error
+from libcloud_ovm3_host.compat import big, error
 from libcloud_ovm3_host.version import CHUNK_BYTES, PAGE_ENTRIES
 
 SECONDS = 50  # clients wait for a minute
@@ -42,6 +42,7 @@ def _list(dom0, path, after, limit):
         os.close(directory)
     found = {'entries': [entry for entry in entries if entry], 'after': ''}
     if len(names) > limit:
+        from libcloud_ovm3_host.rpc import Binary
         found['after'] = Binary(names[limit - 1])
     return found
 
@@ -99,6 +100,7 @@ def read_file(dom0, path, offset, length):
     arguments.number('offset', offset, 0, LARGEST)
     arguments.number('length', length, 0, CHUNK_BYTES)
     size_bytes, data = dom0.within(SECONDS, _read, dom0, path, offset, length)
+    from libcloud_ovm3_host.rpc import Binary
     return {'size_bytes': big(size_bytes), 'chunk': Binary(data)}
 
 

@@ -3,7 +3,8 @@
 import errno
 
 from libcloud_ovm3_host import arguments, errors
-from libcloud_ovm3_host.compat import Binary, describe, error
+from libcloud_ovm3_host.compat import describe, error
+from libcloud_ovm3_host.rpc import Binary
 
 LOGS = {'agent': '/var/log/ovs-agent.log', 'xend': '/var/log/xen/xend.log'}
 MOST = 1 << 20

@@ -5,7 +5,8 @@ import stat
 import time
 
 from libcloud_ovm3_host import arguments, aside, dirfd, errors, read_agent, safe_paths
-from libcloud_ovm3_host.compat import Binary, error, to_bytes, to_text
+from libcloud_ovm3_host.compat import error, to_bytes, to_text
+from libcloud_ovm3_host.rpc import Binary
 
 FOLDERS = ['VirtualMachines', 'Templates', 'Assemblies']
 PAGE_BYTES = 12 << 20

@@ -10,7 +10,7 @@ import re
 import stat
 
 from libcloud_ovm3_host import arguments, errors
-from libcloud_ovm3_host.compat import (Binary, bytes_type, describe, error, plain, text_type,
+from libcloud_ovm3_host.compat import (bytes_type, describe, error, plain, text_type,
                                        to_bytes, to_text)
 
 STATE_DIR = '.libcloud-ovm3'  # all of this package's files in a repository lie below it
@@ -85,6 +85,7 @@ def put_name(entry, key, raw_key, name):
     """
     entry[key] = to_text(name)
     if to_bytes(entry[key]) != name or _RETURN in name:
+        from libcloud_ovm3_host.rpc import Binary
         entry[raw_key] = Binary(name)
 
 

@@ -83,6 +83,7 @@ class AgentHTTP(LibcloudConnection):
             unpinned = not trust.pins and not self.verify
             checked = trust if not unpinned else dataclasses.replace(trust, verify=False)
             context = make_context(checked, self.ca_cert)
+        self._prepared: tuple[Any, requests.PreparedRequest] | None = None
         self.adapter = AgentAdapter(context, trust if secure else None)
         self.session.mount("https://", self.adapter)
         self.session.mount("http://", self.adapter)
@@ -94,17 +95,29 @@ class AgentHTTP(LibcloudConnection):
         :param limit: Seconds from then on for the complete response, even if it trickles in (see
             :mod:`.deadline`).
         """
-        response = self.session.request(
-            "POST",
-            self.host + PATH,
-            data=body,
-            headers=headers,
+        request = self._prepare(headers)
+        request.body = body
+        request.prepare_content_length(body)
+        response = self.session.send(
+            request,
             timeout=(connect, limit),
             verify=self.verification,
+            cert=self.session.cert,
+            proxies=self.session.proxies,
             allow_redirects=False,  # a redirected POST becomes a GET, credentials and all
             stream=True,
         )
         return Answer(response.status_code, response.reason or "", _read_all(response))
+
+    def _prepare(self, headers: dict[str, str]) -> requests.PreparedRequest:
+        """A request that lacks its body. Making one takes longer than a response on a LAN, and all
+        have the same headers, so it is made once and copied.
+        """
+        made_of = (headers, self.session.auth)
+        if self._prepared is None or self._prepared[0] != made_of:
+            request = requests.Request("POST", self.host + PATH, headers=headers)
+            self._prepared = (made_of, self.session.prepare_request(request))
+        return self._prepared[1].copy()
 
 
 class Answer:

@@ -26,7 +26,7 @@ _YES = click.option("--yes", is_flag=True, help="Do not ask. Required where ther
 
 @click.group(cls=NounGroup, epilog=examples("ovm3 snapshot list", "ovm3 snapshot create data-1"))
 def snapshot() -> None:
-    """List, create and destroy snapshots of volumes, and revert volumes to them."""
+    """List, create, destroy and revert to snapshots of volumes."""
 
 
 @snapshot.command("list", epilog=examples("ovm3 snapshot list --volume data-1 -o json"))
@@ -34,7 +34,10 @@ def snapshot() -> None:
 @output_option
 @driver_options
 def list_snapshots(volume: str | None, form: str, **options: Any) -> None:
-    """List snapshots, oldest first, also those of volumes that are gone."""
+    """List snapshots, oldest first.
+
+    Also those of volumes that are gone.
+    """
     with reported(is_read=True):
         driver = make_driver(**options)
         if volume is None:
@@ -59,11 +62,11 @@ def list_snapshots(volume: str | None, form: str, **options: Any) -> None:
 @_VOLUME
 @click.argument("name", required=False)
 def create(volume: str, name: str | None, pause: bool, **options: Any) -> None:
-    """Copy a volume, given by name or id, to a snapshot, and print the snapshot's id.
+    """Copy a volume to a snapshot, and print its id.
 
-    Without NAME, the snapshot gets the name of the volume and the time. It is a full copy, and is
-    refused while a VM runs with the volume, unless that is to be paused. It then has what the disk
-    of a machine has whose power was cut at that moment.
+    The volume is given by name or id. Without NAME, the snapshot gets the name of the volume and
+    the time. It is a full copy, and is refused while a VM runs with the volume, unless that is to
+    be paused. It then has what the disk of a machine has whose power was cut at that moment.
     """
     with reported():
         driver = make_driver(**options)

@@ -30,7 +30,7 @@ _VOLUMES = click.argument("volumes", metavar="NAME|ID...", nargs=-1, required=Tr
     cls=NounGroup, epilog=examples("ovm3 volume list", "ovm3 volume create data-1 --size 20G")
 )
 def volume() -> None:
-    """List, show, create, destroy, attach, detach, resize, copy and rename volumes.
+    """List, show, create, attach, change and destroy volumes.
 
     A volume is a virtual disk, a file in a repository, or a physical disk (LUN).
     """
@@ -171,10 +171,10 @@ def attach(
     volumes: tuple[str, ...], vm: str, device: str | None, mode: str, hosts_off: tuple[str, ...],
     **options: Any,
 ) -> None:  # fmt: skip
-    """Attach volumes to a VM: at once if it runs, and in its definition.
+    """Attach volumes to a VM.
 
-    A volume that another VM has is refused, unless all of them share it (--mode w!) or only read
-    it.
+    At once if it runs, and in its definition. A volume that another VM has is refused, unless all
+    of them share it (--mode w!) or only read it.
     """
     with reported():
         if device is not None and len(volumes) > 1:
@@ -232,7 +232,10 @@ def resize(volume_name: str, size: int, **options: Any) -> None:
 @_VOLUME
 @click.argument("name", metavar="NEW-NAME")
 def copy(volume_name: str, name: str, repository: str | None, **options: Any) -> None:
-    """Copy a virtual disk that no running VM has, and print the id of the copy."""
+    """Copy a virtual disk that no running VM has.
+
+    Prints the id of the copy.
+    """
     with reported():
         driver = make_driver(**options)
         found = find_volume(driver, volume_name)

@@ -68,7 +68,8 @@ def origin_key(volume_id: str) -> str:
     """
     repository, slash, path = volume_id.partition("/")
     repository = undashed(repository) or repository.lower()
-    return uuid.uuid5(_ORIGINS, f"{repository}{slash}{path}").hex
+    text = f"{repository}{slash}{path}".encode(errors="backslashreplace")  # what no id can be
+    return uuid.uuid5(_ORIGINS, text.decode()).hex
 
 
 def require_name(name: object) -> None:

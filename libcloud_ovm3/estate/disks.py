@@ -146,10 +146,12 @@ class FileSize:
 
     :ivar size_bytes: as a guest sees it.
     :ivar used_bytes: what it takes on its file system; None: not reported.
+    :ivar modified: seconds since 1970; None: only the host module reports it.
     """
 
     size_bytes: int
     used_bytes: int | None
+    modified: int | None = None
 
 
 def file_size(system: FileSystem, path: str) -> FileSize | None:

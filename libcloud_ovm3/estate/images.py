@@ -31,7 +31,7 @@ from libcloud_ovm3.estate.disk_names import (
     parse_file_name,
 )
 from libcloud_ovm3.estate.disks import FileSystem, size_bytes
-from libcloud_ovm3.estate.hosts import HostView, map_hosts, read_hosts
+from libcloud_ovm3.estate.hosts import HostView, map_hosts, read_hosts, why_incomplete
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository, read_repositories, with_module
 from libcloud_ovm3.estate.simple_names import read_ovsmeta
@@ -237,7 +237,7 @@ def find_image(estate: Estate, image_id: str) -> tuple[Image, list[str]]:
     """
     hosts, unreachable = read_hosts(estate)
     repositories = read_repositories(hosts)
-    errors = [str(host.reason) for host in unreachable]
+    errors = why_incomplete(hosts, unreachable)
     errors += [error for one in repositories for error in one.errors]
     image = image_of(repositories, image_id, errors)
     found, more = read_images([image.repository])

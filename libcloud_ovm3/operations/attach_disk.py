@@ -36,7 +36,7 @@ from libcloud_ovm3.operations.disk_changes import (
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.progress import waiting
 
-_DELETED = "it was deleted"
+_DELETED = "its file was deleted or set aside"
 
 
 def attach(
@@ -74,7 +74,7 @@ def attach(
     def shows(domain: Domain) -> bool:
         return any(one.device == name and one.path == volume.path for one in domain.block_devices)
 
-    notices: list[str] = []
+    notices = [f"{volume.label}: {why}" for why in _unknown_use(volume)]
     with waiting(f"attaching {label}", vm=target.vm.id):
         outcome = change_disks(target, with_entry(entry), shows, notices)
         require_done(target, outcome, f"attaching {label}", (volume.path,))
@@ -94,6 +94,13 @@ def _require_mounted(snapshot: EstateSnapshot, target: Target, volume: Volume) -
     known = [repository for one in own if (repository := snapshot.repository(one)) is not None]
     needed = [volume.file.repository] if target.live else [*known, volume.file.repository]
     require_reachable(snapshot, target.host if target.live else None, needed, volume.label)
+
+
+def _unknown_use(volume: Volume) -> tuple[str, ...]:
+    """What may use a physical disk although no VM has it: a host without the host module does not
+    say what it uses its disks for. All VMs were looked at before.
+    """
+    return volume.possible_users if volume.kind == PHYSICAL else ()
 
 
 def _device_for(target: Target, device: str | None) -> str:

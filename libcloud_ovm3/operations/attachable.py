@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Sequence
 
+from libcloud_ovm3.agent.disk import wwid_in_path
 from libcloud_ovm3.errors import (
     InvalidArgument,
     Ovm3Error,
@@ -199,9 +200,16 @@ def require_this_disk(found: VolumeList, volume: Volume, host: HostView | None) 
             f"({ids}); give it a name of its own in multipath.conf"
         )
     sees = {one.id for lun in there for one in lun.hosts}
-    if host is not None and found.disks.is_complete and host.id not in sees:
+    if host is not None and host.module2 is not None and volume.lun and host.id not in sees:
         raise PreconditionFailed(
             f"{volume.label} was not attached: {host.label}, where the VM runs, does not see it"
+        )
+    hosts = found.estate.hosts if host is None else (host,)
+    unknown = [one.label for one in hosts if one.module2 is None and one.id not in sees]
+    if unknown and volume.lun and wwid_in_path(volume.path) is None:
+        raise PreconditionFailed(
+            f"{volume.label} was not attached: {volume.path} may be another disk on "
+            f"{', '.join(unknown)}, which does not report its disks without the host module"
         )
 
 

@@ -18,7 +18,7 @@ from libcloud_ovm3.estate.images import Image, image_of, require_template
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
-from libcloud_ovm3.operations.disk_sizes import GIB, size_in_bytes
+from libcloud_ovm3.operations.disk_sizes import GIB, bytes_text, size_in_bytes
 from libcloud_ovm3.operations.grow_disk import host_that_grows
 from libcloud_ovm3.operations.mount_export import mounted_export
 from libcloud_ovm3.operations.operation import Operation
@@ -221,7 +221,7 @@ def _disk_bytes(
     if wanted < template_bytes:
         raise InvalidArgument(
             f"size.disk {spec.disk_gb} GB is smaller than the template, which has "
-            f"{template_bytes / GIB:.1f} GB"
+            f"{bytes_text(template_bytes)}"
         )
     if grower is None and wanted > template_bytes:
         return template_bytes, [

@@ -7,8 +7,9 @@ import time
 import pytest
 
 from libcloud_ovm3_host import change_vm, documents, errors, limits, records
-from libcloud_ovm3_host.compat import Binary, md5, to_bytes
+from libcloud_ovm3_host.compat import md5, to_bytes
 from libcloud_ovm3_host.dom0 import Dom0
+from libcloud_ovm3_host.rpc import Binary
 
 ID = '0a' * 16
 REPOSITORY = '/OVS/Repositories/' + ID

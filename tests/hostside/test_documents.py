@@ -10,8 +10,9 @@ import time
 import pytest
 
 from libcloud_ovm3_host import documents, errors, state_dir
-from libcloud_ovm3_host.compat import Binary, to_bytes
+from libcloud_ovm3_host.compat import to_bytes
 from libcloud_ovm3_host.dom0 import Dom0
+from libcloud_ovm3_host.rpc import Binary
 
 REPOSITORY = '/OVS/Repositories/' + '0a' * 16
 HOUR = 3600

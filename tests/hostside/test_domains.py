@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from libcloud_ovm3_host import domains, errors, sxp
-from libcloud_ovm3_host.compat import Fault, text_type
+from libcloud_ovm3_host.compat import text_type
+from libcloud_ovm3_host.rpc import Fault
 
 UUID = '868a6627-c3b0-3d9b-aea4-f279cbaa253b'
 

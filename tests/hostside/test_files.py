@@ -7,7 +7,7 @@ import resource
 import pytest
 
 from libcloud_ovm3_host import chunks, errors, files
-from libcloud_ovm3_host.compat import Binary
+from libcloud_ovm3_host.rpc import Binary
 
 REPOSITORY = '/OVS/Repositories/' + '0a' * 16
 SHARE = '/nfsmnt/0a0a0a0a-0b0b-0c0c-0d0d-0e0e0e0e0e0e'

@@ -10,7 +10,8 @@ import pytest
 
 from libcloud_ovm3_host import (errors, files, jobs, limits, records, run_job, safe_paths,
                                  state_dir)
-from libcloud_ovm3_host.compat import Binary, md5, to_bytes
+from libcloud_ovm3_host.compat import md5, to_bytes
+from libcloud_ovm3_host.rpc import Binary
 
 REPOSITORY = '/OVS/Repositories/' + '0a' * 16
 SHARE = '/nfsmnt/0a0a0a0a-0b0b-0c0c-0d0d-0e0e0e0e0e0e'

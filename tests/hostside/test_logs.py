@@ -4,7 +4,8 @@ import os
 
 import pytest
 from libcloud_ovm3_host import errors, logs
-from libcloud_ovm3_host.compat import Binary, to_text
+from libcloud_ovm3_host.compat import to_text
+from libcloud_ovm3_host.rpc import Binary
 
 BAD = u'caf\xe9 \xff\xfe'.encode('latin-1') + u'\xe9t\xe9 ok\n'.encode('utf-8')
 

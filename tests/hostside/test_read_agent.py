@@ -5,7 +5,7 @@ import time
 
 import pytest
 from libcloud_ovm3_host import aside, errors, read_agent, repository, version
-from libcloud_ovm3_host.compat import Binary
+from libcloud_ovm3_host.rpc import Binary
 
 ID = '0a' * 16
 UUID = '868a6627-c3b0-3d9b-aea4-f279cbaa253b'

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from libcloud_ovm3_host import aside, chunks, documents, errors, files, jobs, safe_paths
-from libcloud_ovm3_host.compat import Binary, to_bytes
+from libcloud_ovm3_host.compat import to_bytes
+from libcloud_ovm3_host.rpc import Binary
 
 REPOSITORY = '/OVS/Repositories/' + '0a' * 16
 SHARE = '/nfsmnt/0a0a0a0a-0b0b-0c0c-0d0d-0e0e0e0e0e0e'

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from libcloud_ovm3_host import errors, limits, services
-from libcloud_ovm3_host.compat import Binary
 from libcloud_ovm3_host.dom0 import Dom0
+from libcloud_ovm3_host.rpc import Binary
 from libcloud_ovm3_host.version import PREFIX
 
 

@@ -406,7 +406,7 @@ def test_a_volume_that_is_deleted_at_the_same_moment(personality: str, name: str
                 file.unlink()
 
         sim.misbehave("hook", "configure_vm", hook=delete)
-        with pytest.raises(PreconditionFailed, match=r"meanwhile it was deleted; .* detached"):
+        with pytest.raises(PreconditionFailed, match=r"meanwhile its file was deleted .* detached"):
             lab.attach(node, volume_id)
         assert (in_file(sim, directory), live_disks(sim, 0)) == ([], [])
 

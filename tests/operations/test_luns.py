@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from libcloud_ovm3.errors import PreconditionFailed
+from libcloud_ovm3.errors import Ovm3Warning, PreconditionFailed
 from tests.operations.attaching import Lab, add_disk, disks, in_file, live_disks, path_of
 from tests.support import driver_for, simulate
 
@@ -98,3 +98,30 @@ def test_a_guest_that_has_one_disk_twice(personality: str) -> None:
         lab.driver.stop_node(lab.node("run"), ex_force=True)
         assert lab.detach(volume_id)
         assert in_file(sim, directory) == []
+
+
+def test_another_spelling_counts_at_a_start() -> None:
+    """Without the host module too, where both names have the WWID in them."""
+    with simulate(2, vms=0, templates=0) as sim:
+        sim.add_lun(None, ONE)
+        sim.add_vm("c", running_on=0, config={"disk": [f"phy:{NAMES['c']},xvda,w"]})
+        sim.add_vm("b", config={"disk": [f"phy:{NAMES['b']},xvda,w"]})
+        driver = driver_for(sim)
+        with pytest.raises(PreconditionFailed, match="open for writing is"):
+            driver.start_node(driver.ex_get_node_by_name("b"))
+        assert [len(sim.domains(host)) for host in (0, 1)] == [1, 0]
+
+
+def test_a_host_that_does_not_report_its_disks() -> None:
+    """An alias may be another disk there; and what the host itself uses a disk for is not known."""
+    with simulate(2, vms=0, templates=0, host_module=[0]) as sim:
+        lab = Lab(sim, driver_for(sim))
+        sim.add_lun(None, ONE)
+        sim.add_lun([0], TWO, alias="asm")
+        (sim.dom0(0) / f"dev/disk/by-id/scsi-3{TWO}").unlink()
+        sim.add_vm("off")
+        node = lab.node("off")
+        why = "/dev/mapper/asm may be another disk on ovm-2 .*, which does not report its disks"
+        lab.refuse(PreconditionFailed, why, lab.attach, node, f"phy:{TWO}")
+        with pytest.warns(Ovm3Warning, match="what Domain-0 of ovm-2 .* uses it for is unknown"):
+            assert lab.driver.attach_volume(node, f"phy:{ONE}")

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import functools
 import importlib.resources
+import importlib.util
+import marshal
+import os
 import shutil
 from collections.abc import Mapping
 
@@ -17,6 +20,7 @@ from libcloud_ovm3.simulator.host import SimulatedHost
 ENTRY = "libcloud_ovm3"
 FOLDER = "libcloud_ovm3_host"
 MARK = "  # libcloud-ovm3"
+_CHECKED_HASH = (3).to_bytes(4, "little")  # of the header of a compiled file (PEP 552)
 _LINES = (f"from agent.api import {ENTRY}{MARK}", f"    {ENTRY}.LibcloudOvm3,{MARK}")
 
 
@@ -30,6 +34,10 @@ def put(host: SimulatedHost) -> None:
     for name, content in _sources().items():
         folder = "agent/api" if name == f"{ENTRY}.py" else FOLDER
         (packages / folder / name).write_bytes(content)
+    compiled = packages / FOLDER / "__pycache__"
+    compiled.mkdir(exist_ok=True)
+    for name, code in _compiled().items():
+        (compiled / name).write_bytes(code)
     lines = _without(host)
     if "MODULES = [" not in lines:
         raise SimulatorError(f"{host.hostname}: agent/target/api.py has no line 'MODULES = ['")
@@ -51,6 +59,22 @@ def _sources() -> Mapping[str, bytes]:
     """The files of the host module by name."""
     folder = importlib.resources.files("libcloud_ovm3._hostside")
     return {file.name: file.read_bytes() for file in folder.iterdir() if file.name.endswith(".py")}
+
+
+@functools.cache
+def _compiled() -> Mapping[str, bytes]:
+    """What Python keeps of the files after their first import, which is a job's here.
+
+    Each is checked by a hash of its source, so one of a source that was replaced is not used.
+    """
+    return {
+        os.path.basename(importlib.util.cache_from_source(name)): importlib.util.MAGIC_NUMBER
+        + _CHECKED_HASH
+        + importlib.util.source_hash(content)
+        + marshal.dumps(compile(content, name, "exec", dont_inherit=True))
+        for name, content in _sources().items()
+        if name != f"{ENTRY}.py"
+    }
 
 
 def _without(host: SimulatedHost) -> list[str]:

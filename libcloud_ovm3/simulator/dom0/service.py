@@ -7,6 +7,7 @@ A request is a file ``<pid>.request`` in ``hosts/<i>/requests`` with ``NAME ACTI
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import threading
 from pathlib import Path
@@ -44,8 +45,12 @@ class Watcher:
     def _watch(self, stopped: threading.Event) -> None:
         while not stopped.wait(SECONDS):
             for host in list(self._hosts):
-                for request in folder(host).glob("*.request"):
-                    with contextlib.suppress(FileNotFoundError):  # its script has timed out
+                # A script that has timed out removes its request; a stopping simulator all of them.
+                with contextlib.suppress(FileNotFoundError):
+                    for name in os.listdir(folder(host)):
+                        if not name.endswith(".request"):
+                            continue
+                        request = folder(host) / name
                         words = request.read_text().split()
                         request.unlink()
                         arguments = (host, words, request.with_suffix(".answer"))
