@@ -244,7 +244,7 @@ class VolumeNotFound(Ovm3Error):
 
 
 class AmbiguousName(Ovm3Error):
-    """Several nodes, or repositories, have this name: use the id. ``nodes`` has the nodes."""
+    """Several nodes, repositories or volumes have this name: use the id. ``nodes``: the nodes."""
 
 
 class NameTaken(Ovm3Error):

@@ -30,7 +30,7 @@ from libcloud_ovm3.estates_file.changing import add_estate
 from libcloud_ovm3.simulator import Simulator
 from tests.cli.running import address as address_of
 from tests.cli.running import invoke, short_waits
-from tests.support import clock_of, pins_of, simulate
+from tests.support import clock_of, driver_for, pins_of, simulate
 
 ROOT = Path(__file__).parents[1]
 PAGES = {page.name: page for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]}
@@ -46,11 +46,11 @@ DIRECTORIES = {"VirtualDisks", "VirtualMachines"}  # of a repository
 on_each_page = pytest.mark.parametrize("page", TEXTS)
 
 
-def blocks(kind: str, but: str = "") -> list[object]:
+def blocks(kind: str, *but: str) -> list[object]:
     return [
         pytest.param(text, id=f"{page}-{number}")
         for page, content in TEXTS.items()
-        if page != but
+        if page not in but
         for number, (found, text) in enumerate(BLOCK.findall(content))
         if found == kind
     ]
@@ -89,7 +89,7 @@ def test_calls_of_the_installer_fit() -> None:
     assert set(found) == {"connect", "install", "check", "uninstall"}
 
 
-@pytest.mark.parametrize("text", blocks("console", but="a-host-is-dead.md"))
+@pytest.mark.parametrize("text", blocks("console", "a-host-is-dead.md", "volumes.md"))
 def test_commands(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """make targets exist; ovm3 commands run, one after the other, on a simulated
     host in the place of the example, which is the default estate."""
@@ -107,6 +107,26 @@ def test_commands(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
             elif program != "pip":  # see test_extras_exist
                 assert program == "ovm3"
                 run_ovm3(line, sim)
+
+
+def test_commands_for_volumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of the page on one estate, in order."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    with simulate(hosts=1, vms=0, host_module=True) as sim:
+        for name in ("rac-1", "rac-2", "db-1"):
+            sim.add_vm(name, running_on=None if name == "db-1" else 0)
+        entry = {"hosts": [address_of(sim)], "pins": pins_of(sim)}
+        add_estate("lab", entry, sim.password, is_default=True)
+        page = BLOCK.findall(TEXTS["volumes.md"])
+        for line in "".join(text for kind, text in page if kind == "console").splitlines():
+            status, output = invoke(*shlex.split(line)[1:], password="")
+            assert status == 0, (line, output)
+        found = driver_for(sim).list_volumes()
+        assert not driver_for(sim).ex_list_snapshots()
+    names = {one.name for one in found if ".img" in one.id and one.name in TEXTS["volumes.md"]}
+    assert names == {"rac-votes"}, "the others were destroyed"
+    [votes] = [one for one in found if one.name == "rac-votes"]
+    assert [one["node_name"] for one in votes.extra["attachments"]] == ["rac-1"]
 
 
 @pytest.fixture
@@ -265,11 +285,37 @@ def test_extra_keys_exist(page: str) -> None:
         assert f'"{key}"' in code, key
 
 
-def test_the_readme_has_every_method() -> None:
-    own = {name for name in dir(OVM3NodeDriver) if name.startswith("ex_")}
-    own -= {name for name in dir(libcloud_base.NodeDriver) if name.startswith("ex_")}
-    methods = {name for name in own if callable(getattr(OVM3NodeDriver, name))}
-    assert {name for name in methods if f"`{name}`" not in TEXTS["README.md"]} == set()
+def methods_of_the_driver() -> dict[str, set[str]]:
+    """Its public methods but those that are libcloud's own, and their arguments."""
+    methods = dict(inspect.getmembers(OVM3NodeDriver, inspect.isfunction))
+    return {
+        name: set(inspect.signature(method).parameters)
+        for name, method in methods.items()
+        if not name.startswith("_") and method is not getattr(libcloud_base.NodeDriver, name, None)
+    }
+
+
+@pytest.mark.parametrize("page", ["README.md", "calls.md"])
+def test_every_method_has_its_row(page: str) -> None:
+    refused = {"deploy_node"} if page == "calls.md" else set()
+    rows = "\n".join(line for line in TEXTS[page].splitlines() if line.startswith("|"))
+    written = set(INLINE.findall(rows))
+    assert methods_of_the_driver().keys() - written - refused == set()
+
+
+def test_every_method_that_takes_a_dead_host_is_named() -> None:
+    [row] = re.findall(r"^\| yes: .*", TEXTS["a-host-is-dead.md"], re.MULTILINE)
+    taking = {name for name, its in methods_of_the_driver().items() if "ex_hosts_off" in its}
+    assert set(INLINE.findall(row.split("|")[3])) == taking
+    named = set(INLINE.findall(row.split("|")[2]))
+    groups = {"vm": named - {"volume attach", "detach"}, "volume": {"volume attach", "detach"}}
+    for group, names in groups.items():
+        commands = {
+            one.name
+            for one in ovm3.commands[group].commands.values()  # type: ignore[attr-defined]
+            if "--host-off" in options_of(one)
+        }
+        assert {name.split()[-1] for name in names} == commands, group
 
 
 def test_the_table_of_errors_is_complete() -> None:

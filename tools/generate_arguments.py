@@ -37,6 +37,11 @@ COMMANDS = {
     "destroy_node": "vm destroy",
     "ex_get_node": "vm show",
     "list_images": "image list",
+    "create_image": "image create",
+    "copy_image": "image copy",
+    "delete_image": "image delete",
+    "ex_insert_iso": "vm insert-iso",
+    "ex_eject_iso": "vm eject-iso",
     "list_sizes": "size list",
     "list_locations": "host list",
     "ex_list_orphans": "disk orphans",
@@ -52,6 +57,8 @@ OPTIONS = {
     "size": "--size",
     "image": "--image",
     "location": "--on",
+    "device": "--device",
+    "description": "--description",
 }
 # Keys of an estate that are not one argument under another name.
 KEYS = {

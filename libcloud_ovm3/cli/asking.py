@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Sequence
+
 import click
 
+from libcloud_ovm3.cli.output import tell
 from libcloud_ovm3.errors import InvalidArgument
+
+_WITHOUT = "add --yes to do so without a question"
 
 
 def ask_password(prompt: str, instead: str) -> str:
@@ -33,6 +39,44 @@ def is_confirmed(question: str, instead: str) -> bool:
     except click.Abort as error:
         _check_end(error, f"nobody answered the question: {instead}")
         raise
+
+
+def has_terminal() -> bool:
+    """Return whether there is someone to ask."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def require_answer(is_agreed: bool) -> None:
+    """Check that what deletes data was agreed to, or that somebody can be asked.
+
+    :param is_agreed: the option --yes.
+    :raises InvalidArgument: Neither.
+    """
+    if not is_agreed and not has_terminal():
+        raise InvalidArgument(
+            f"this deletes data, and without a terminal nobody can be asked: {_WITHOUT}"
+        )
+
+
+def require_agreed(
+    plan: Sequence[str], plan_now: Callable[[], Sequence[str]], question: str = "Delete this?"
+) -> None:
+    """Say what would be deleted, and ask for it.
+
+    :param plan: what would be done, a line each.
+    :param plan_now: reads the same anew.
+    :raises click.Abort: the answer was no.
+    :raises click.ClickException: it was yes to something that is no longer so.
+    """
+    for line in plan:
+        tell(line)
+    if not is_confirmed(question, _WITHOUT):
+        raise click.Abort
+    if list(plan_now()) != list(plan):
+        raise click.ClickException(
+            "this has changed while you were asked, so nothing was deleted; see what it is now by "
+            "the same command"
+        )
 
 
 def is_interrupt(error: BaseException) -> bool:

@@ -17,8 +17,8 @@ _HEADING = "bold"
 STATE_COLUMNS = {"state", "status"}
 _COLOURS = {
     "green": "ok running",
-    "yellow": "duplicate migrating password paused pending rebooting stopping suspended unknown "
-    "unverified warning",
+    "yellow": "creating duplicate migrating password paused pending rebooting stopping suspended "
+    "unknown unverified warning",
     "red": "error unreachable",
 }
 _COLOUR_OF = {word: colour for colour, words in _COLOURS.items() for word in words.split()}
@@ -44,9 +44,15 @@ def lay_out(headings: Sequence[str], rows: Sequence[Sequence[str]], width: int) 
     return _one_below_the_other(headings, rows, width)
 
 
-def fits(headings: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> bool:
-    """Return whether each row fits on one line."""
-    return _sum(_widths(headings, rows)) <= width
+def fits(
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    width: int,
+    with_line_below: bool = False,
+) -> bool:
+    """Return whether each row fits on one line, or with its widest value on a line below."""
+    widths = _widths(headings, rows)
+    return _sum(_without(widths, widths.index(max(widths))) if with_line_below else widths) <= width
 
 
 def _widths(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:

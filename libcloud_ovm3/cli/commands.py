@@ -18,8 +18,12 @@ from libcloud_ovm3.cli.image import image
 from libcloud_ovm3.cli.inventory import inventory
 from libcloud_ovm3.cli.options import reported
 from libcloud_ovm3.cli.report import report
+from libcloud_ovm3.cli.repository import repository
 from libcloud_ovm3.cli.size import size
+from libcloud_ovm3.cli.snapshot import snapshot
 from libcloud_ovm3.cli.vm import vm
+from libcloud_ovm3.cli.vm_media import eject_iso, insert_iso
+from libcloud_ovm3.cli.volume import volume
 
 
 @click.group(
@@ -57,5 +61,10 @@ def demo(speed: float, version: str) -> None:
         demo_steps.run(speed=speed, version=version)
 
 
-for command in (vm, image, host, disk, size, estate, doctor, inventory, report, api, completion):
+vm.add_command(insert_iso)
+vm.add_command(eject_iso)
+for command in (
+    *(vm, volume, snapshot, image, repository, host, disk, size),
+    *(estate, doctor, inventory, report, api, completion),
+):
     ovm3.add_command(command)

@@ -23,7 +23,10 @@ def disk() -> None:
 @output_option
 @driver_options
 def orphans(form: str, **options: Any) -> None:
-    """List virtual disks that no VM uses, as far as could be read."""
+    """List virtual disks that no VM uses, and unfinished copies.
+
+    Volumes and snapshots that ovm3 has made are not listed: they belong to whoever made them.
+    """
     with reported(is_read=True):
         show_orphans(make_driver(**options).ex_list_orphans(), form)
 

@@ -6,7 +6,7 @@ there is none. A table shows some of them, in words; programs use JSON or YAML.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import click
@@ -71,13 +71,13 @@ def show_records(
     if form != "table":
         show_document(form, [dict(record) for record in records])
         return
-    shown, rows = list(columns), _rows(records, columns)
-    for column in [one for one in reversed(columns) if one.is_optional]:
-        if table_fits([one.heading for one in shown], rows):
-            break
-        shown.remove(column)
-        rows = _rows(records, shown)
-    show_table([one.heading for one in shown], rows, empty)
+    for with_line_below in (False, True):
+        for shown in _choices(columns):
+            headings, rows = [one.heading for one in shown], _rows(records, shown)
+            if table_fits(headings, rows, with_line_below):
+                show_table(headings, rows, empty)
+                return
+    show_table(headings, rows, empty)
 
 
 def show_record(
@@ -102,6 +102,15 @@ def show_document(form: str, value: Any) -> None:
         show_json(value)
     else:
         show_yaml(value)
+
+
+def _choices(columns: Sequence[Column]) -> Iterator[list[Column]]:
+    """Return all columns, then always one optional column less, the last one first."""
+    shown = list(columns)
+    yield shown
+    for column in [one for one in reversed(columns) if one.is_optional]:
+        shown = [one for one in shown if one is not column]
+        yield shown
 
 
 def _rows(records: Iterable[Record], columns: Sequence[Column]) -> list[list[object]]:

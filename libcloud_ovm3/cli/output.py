@@ -107,10 +107,17 @@ def show_table(headings: Sequence[str], rows: Iterable[Sequence[object]], empty:
             _print(line, sys.stdout)
 
 
-def table_fits(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> bool:
-    """Return whether the terminal is wide enough for a table; outside a terminal each one fits."""
+def table_fits(
+    headings: Sequence[str], rows: Iterable[Sequence[object]], with_line_below: bool = False
+) -> bool:
+    """Return whether the terminal is wide enough for a table; outside a terminal each one fits.
+
+    :param with_line_below: whether the widest value of a row may have a line of its own.
+    """
     width = _width()
-    return width is None or fits(headings, [[_cell(cell) for cell in row] for row in rows], width)
+    if width is None:
+        return True
+    return fits(headings, [[_cell(cell) for cell in row] for row in rows], width, with_line_below)
 
 
 def fit(text: str, stream: TextIO | None, keep: str = "") -> str:

@@ -5,13 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from libcloud.compute.base import Node, NodeImage, NodeLocation, NodeSize
+from libcloud.compute.base import (
+    Node,
+    NodeImage,
+    NodeLocation,
+    NodeSize,
+    StorageVolume,
+    VolumeSnapshot,
+)
 
 from libcloud_ovm3.agent.address import parse_address
+from libcloud_ovm3.cli.byte_sizes import long_size, short_size
 from libcloud_ovm3.cli.formats import Column, Record, show_record, show_records
 from libcloud_ovm3.cli.option_names import with_option_names
 from libcloud_ovm3.cli.output import tell
-from libcloud_ovm3.compute.records import host_record, image_record, size_record, vm_record
+from libcloud_ovm3.compute.records import (
+    host_record,
+    image_record,
+    size_record,
+    snapshot_record,
+    vm_record,
+    volume_record,
+)
 from libcloud_ovm3.estate.consoles import console_hint
 
 
@@ -35,6 +50,19 @@ def _gb(host: Record) -> str:
     return f"{free}/{total} GB"
 
 
+def users_of(volume: Record) -> list[str]:
+    """Return what has a volume: VMs as ``VM:device:mode``, and what else names it."""
+    return [
+        f"{one['node_name'] or one['node_id']}:{one['device']}:{one['mode']}"
+        for one in volume["attachments"]
+    ] + list(volume["used_by"])
+
+
+def _used(volume: Record) -> str:
+    """Return the space that a volume takes; nothing of a physical disk, which has it all."""
+    return "" if volume["kind"] == "physical" else short_size(volume["used_bytes"])
+
+
 _HOSTS = (
     Column("host", "name"),
     Column("address", "address"),
@@ -50,6 +78,7 @@ _HOSTS = (
 _IMAGES = (
     Column("image", "name"),
     Column("kind", "kind"),
+    Column("size", lambda one: short_size(one["size_bytes"]), True),
     Column("repository", "repository", True),
     Column("id", "id"),
 )
@@ -65,6 +94,26 @@ _VMS = (
     Column("host", _hosts),
     Column("memory", lambda one: _mb(one["memory_mb"]), True),
     Column("CPUs", lambda one: _or(one["vcpus"]), True),
+    Column("id", "id"),
+)
+_VOLUMES = (
+    Column("volume", "name"),
+    Column("state", "state"),
+    Column("kind", "kind", True),
+    Column("size", lambda one: short_size(one["size_bytes"])),
+    Column("used", _used, True),
+    Column("repository", lambda one: one["repository"] or one["repository_id"], True),
+    Column("attached to", lambda one: ", ".join(users_of(one))),
+    Column("id", "id"),
+)
+_SNAPSHOTS = (
+    Column("snapshot", "name"),
+    Column("state", "state"),
+    Column("volume", "volume_name"),
+    Column("created", "created_at"),
+    Column("size", lambda one: short_size(one["size_bytes"])),
+    Column("used", lambda one: short_size(one["used_bytes"]), True),
+    Column("repository", lambda one: one["repository"] or one["repository_id"], True),
     Column("id", "id"),
 )
 _ORPHANS = (
@@ -107,6 +156,16 @@ def show_nodes(nodes: Iterable[Node], form: str = "table") -> None:
     show_records(form, map(vm_record, nodes), _VMS, "no VMs")
 
 
+def show_volumes(records: Iterable[Record], form: str = "table") -> None:
+    """Print volumes, with the VMs that have them."""
+    show_records(form, records, _VOLUMES, "no volumes")
+
+
+def show_snapshots(snapshots: Iterable[VolumeSnapshot], form: str = "table") -> None:
+    """Print snapshots, with the volumes that they are copies of."""
+    show_records(form, map(snapshot_record, snapshots), _SNAPSHOTS, "no snapshots")
+
+
 def show_orphans(orphans: Iterable[dict[str, Any]], form: str = "table") -> None:
     """Print disks that no VM uses, those first that a deletion has set aside."""
     found = sorted(orphans, key=lambda one: (one["set_aside"] is None, one["path"]))
@@ -131,6 +190,12 @@ def show_node(node: Node, locations: Iterable[NodeLocation], form: str) -> None:
     boots = [{"host": one["name"], "booted_at": one["booted_at"]} for one in hosts]
     record = {**vm_record(node), "boots": boots}
     show_record(form, record, _vm_lines(record))
+
+
+def show_volume(volume: StorageVolume, snapshots: Iterable[VolumeSnapshot], form: str) -> None:
+    """Print what is known of a volume, and its snapshots."""
+    record = {**volume_record(volume), "snapshots": [snapshot_record(one) for one in snapshots]}
+    show_record(form, record, _volume_lines(record))
 
 
 # ------------------------------------------------------------------ lines
@@ -204,3 +269,31 @@ def _live_lines(live: Record) -> Iterator[tuple[str, object]]:
 
 def _with_maximum(text: object, now: int | None, maximum: int | None) -> str:
     return f"{text}" if maximum in (None, now) else f"{text} of at most {maximum}"
+
+
+def _volume_lines(one: Record) -> Iterator[tuple[str, object]]:
+    yield "volume", one["name"]
+    yield "id", one["id"]
+    yield "state", one["state"]
+    for doubt in one["doubts"]:
+        yield "problem", doubt
+    yield "kind", one["kind"]
+    yield "size", long_size(one["size_bytes"])
+    yield "path", one["path"]
+    if one["kind"] == "virtual":
+        yield "used", long_size(one["used_bytes"])
+        yield "repository", f"{one['repository'] or 'without a name'} ({one['repository_id']})"
+    else:
+        yield "WWID", _or(one["wwid"])
+    for seen in one["paths"]:
+        yield "paths", f"{seen['host']}: {', '.join(seen['paths'])}"
+    yield "modified", one["modified_at"]
+    for use in one["attachments"]:
+        vm = f"{use['node_name']} ({use['node_id']})"
+        yield "attached to", f"{vm} as {use['device']}, mode {use['mode']}, {use['where']}"
+    yield "shared", "yes" if one["is_shared"] else None
+    for user in one["used_by"]:
+        yield "used by", user
+    yield "copy of", one["snapshot_of"]
+    for copy in one["snapshots"]:
+        yield "snapshot", f"{copy['name']}, {copy['created_at']}, {copy['state']} ({copy['id']})"

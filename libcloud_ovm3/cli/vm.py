@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -13,14 +11,15 @@ from libcloud.compute.types import NodeState
 
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.agent.call_kinds import parse_seconds
-from libcloud_ovm3.cli.asking import is_confirmed
+from libcloud_ovm3.cli.asking import require_agreed, require_answer
 from libcloud_ovm3.cli.examples import examples
-from libcloud_ovm3.cli.exit_codes import Incomplete, exit_code_of
+from libcloud_ovm3.cli.exit_codes import Incomplete
 from libcloud_ovm3.cli.formats import output_option
 from libcloud_ovm3.cli.option_names import with_option_names
 from libcloud_ovm3.cli.options import driver_options, hosts_off_options, make_driver, reported
-from libcloud_ovm3.cli.output import show, tell
+from libcloud_ovm3.cli.output import show
 from libcloud_ovm3.cli.sections import NounGroup
+from libcloud_ovm3.cli.several import each, label
 from libcloud_ovm3.cli.tables import show_node, show_nodes, tell_unread
 from libcloud_ovm3.compute.find import find_host, find_image, find_size, find_vm, find_vms
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
@@ -157,7 +156,7 @@ def start(
     with reported():
         driver = make_driver(**options)
         start_one = partial(_start, driver, location=location, hosts_off=hosts_off)
-        _each(find_vms(driver, vms), start_one, driver.ex_get_node)
+        each(find_vms(driver, vms), start_one, driver.ex_get_node_details)
 
 
 @vm.command(epilog=examples("ovm3 vm stop web-1", "ovm3 vm stop web-1 --force"))
@@ -180,7 +179,7 @@ def stop(
         limit = parse_seconds(timeout, "--timeout", may_be_zero=True)
         driver = make_driver(**options)
         stop_one = partial(_stop, driver, force=force, limit=limit, hosts_off=hosts_off)
-        _each(find_vms(driver, vms), stop_one, driver.ex_get_node)
+        each(find_vms(driver, vms), stop_one, driver.ex_get_node_details)
 
 
 @vm.command(epilog=examples("ovm3 vm reboot web-1"))
@@ -197,20 +196,21 @@ def reboot(vms: tuple[str, ...], minimum_age: float, **options: Any) -> None:
     with reported():
         age = parse_seconds(minimum_age, "--minimum-age", may_be_zero=True)
         driver = make_driver(**options)
-        _each(find_vms(driver, vms), lambda node: _reboot(driver, node, age))
+        each(find_vms(driver, vms), lambda node: _reboot(driver, node, age))
 
 
 @vm.command(epilog=examples("ovm3 vm resume web-1"))
 @driver_options
 @_VMS
 def resume(vms: tuple[str, ...], **options: Any) -> None:
-    """Let VMs run again that an interrupted snapshot has left paused.
+    """Let VMs run again that a snapshot has left paused.
 
-    What somebody else has paused stays so.
+    One does that if it is interrupted (`ovm3 snapshot create --pause`, `ovm3 image create
+    --pause`). What somebody else has paused stays so.
     """
     with reported():
         driver = make_driver(**options)
-        _each(find_vms(driver, vms), lambda node: _resume(driver, node))
+        each(find_vms(driver, vms), lambda node: _resume(driver, node))
 
 
 @vm.command(epilog=examples("ovm3 vm destroy web-1", "ovm3 vm destroy web-1 --yes"))
@@ -226,15 +226,11 @@ def destroy(vms: tuple[str, ...], yes: bool, hosts_off: tuple[str, ...], **optio
     removes what an interrupted creation has left (state `pending`).
     """
     with reported():
-        if not yes and not has_terminal():
-            raise InvalidArgument(
-                "this deletes data, and without a terminal nobody can be asked: add --yes to "
-                "destroy without a question"
-            )
+        require_answer(yes)
         driver = make_driver(**options)
         nodes = find_vms(driver, vms)
         agreed = {} if yes else _ask(driver, nodes, hosts_off)
-        _each(nodes, lambda node: _destroy(driver, node, hosts_off, agreed.get(str(node.id))))
+        each(nodes, lambda node: _destroy(driver, node, hosts_off, agreed.get(str(node.id))))
 
 
 # ------------------------------------------------------------------ one VM
@@ -247,7 +243,7 @@ def _wait(driver: OVM3NodeDriver, node: Node, limit: int) -> None:
     except Ovm3Error as error:
         reason = with_option_names(str(error))
         raise Incomplete(
-            f"{_label(node)} was created and started; whether it runs is unknown: {reason}"
+            f"{label(node)} was created and started; whether it runs is unknown: {reason}"
         ) from None
 
 
@@ -257,13 +253,13 @@ def _start(
     if node.state == NodeState.RUNNING:
         wanted = None if location is None else find_host(driver, location).extra["address"]
         if wanted in (None, *(live["address"] for live in node.extra["live"])):
-            return f"{_label(node)} is already running on {_hosts(node)}; nothing was done"
+            return f"{label(node)} is already running on {_hosts(node)}; nothing was done"
         raise click.ClickException(
-            f"{_label(node)} is already running, on {_hosts(node)} and not on {location}; nothing "
+            f"{label(node)} is already running, on {_hosts(node)} and not on {location}; nothing "
             f"was done"
         )
     driver.start_node(node, location, hosts_off)
-    return f"{_label(node)} was started{_started_on(driver, node)}"
+    return f"{label(node)} was started{_started_on(driver, node)}"
 
 
 def _started_on(driver: OVM3NodeDriver, node: Node) -> str:
@@ -280,18 +276,18 @@ def _stop(
 ) -> str:
     driver.stop_node(node, ex_force=force, ex_timeout=limit, ex_hosts_off=hosts_off)
     if not node.extra["live"]:
-        return f"{_label(node)} is already stopped"
-    return f"{_label(node)} was {'powered off' if force else 'stopped'}"
+        return f"{label(node)} is already stopped"
+    return f"{label(node)} was {'powered off' if force else 'stopped'}"
 
 
 def _reboot(driver: OVM3NodeDriver, node: Node, minimum_age: float) -> str:
     driver.reboot_node(node, ex_minimum_age=minimum_age)
-    return f"{_label(node)} was asked to reboot"
+    return f"{label(node)} was asked to reboot"
 
 
 def _resume(driver: OVM3NodeDriver, node: Node) -> str:
     driver.ex_resume_node(node)
-    return f"{_label(node)} is not paused any more"
+    return f"{label(node)} is not paused any more"
 
 
 def _destroy(
@@ -299,7 +295,7 @@ def _destroy(
 ) -> str:
     is_agreed = disks is None or bool(node.extra["live"])  # without a question, or it was shown
     driver.destroy_node(node, ex_hosts_off=hosts_off, ex_disks=disks, ex_power_off=is_agreed)
-    return f"{_label(node)} was destroyed"
+    return f"{label(node)} was destroyed"
 
 
 def _ask(
@@ -313,18 +309,15 @@ def _ask(
     :raises click.ClickException: it was yes to something that is no longer so.
     """
     plan = [_plan(driver, node, hosts_off) for node in nodes]
-    for lines, _ in plan:
-        for line in lines:
-            tell(line)
-    if not is_confirmed("Delete this?", "add --yes to destroy without a question"):
-        raise click.Abort
-    now = [driver.ex_get_node(str(node.id)) for node in nodes]
-    if [_plan(driver, node, hosts_off) for node in now] != plan:
-        raise click.ClickException(
-            "this has changed while you were asked, so nothing was deleted; see what it is now by "
-            "the same command"
-        )
+    require_agreed(
+        [line for lines, _ in plan for line in lines],
+        lambda: [line for node in nodes for line in _plan_now(driver, node, hosts_off)],
+    )
     return {str(node.id): disks for node, (_, disks) in zip(nodes, plan, strict=True)}
+
+
+def _plan_now(driver: OVM3NodeDriver, node: Node, hosts_off: tuple[str, ...]) -> list[str]:
+    return _plan(driver, driver.ex_get_node_details(node), hosts_off)[0]
 
 
 def _plan(
@@ -335,48 +328,11 @@ def _plan(
     power = f"is {node.state} on {_hosts(node)}: it will be powered off, then deleted"
     kept = [disk for disk in node.extra.get("disks", []) if disk not in disks]
     lines = [
-        f"{_label(node)} {power if node.extra['live'] else 'will be deleted'}",
+        f"{label(node)} {power if node.extra['live'] else 'will be deleted'}",
         *(f"  delete {disk}" for disk in disks),
         *(f"  keep   {disk}" for disk in kept),
     ]
     return lines, disks
-
-
-# ------------------------------------------------------------------ several VMs
-
-
-def _each(
-    nodes: list[Node], action: Callable[[Node], str], read: Callable[[str], Node] | None = None
-) -> None:
-    """Print what ``action`` returns for each VM. One that fails does not keep the others from it.
-
-    :param read: reads a VM anew when its turn comes; None: ``action`` does not go by its state.
-    :raises SystemExit: at least one of several has failed; with the highest exit status.
-    """
-    failed: dict[str, int] = {}
-    for number, node in enumerate(nodes):
-        try:
-            show(action(read(str(node.id)) if read and number else node))
-        except InvalidArgument:
-            raise
-        except (Ovm3Error, click.ClickException) as error:
-            if len(nodes) == 1:
-                raise
-            code = exit_code_of(error) if isinstance(error, Ovm3Error) else error.exit_code
-            tell(f"Error: {with_option_names(str(error))}")
-            failed[_label(node)] = code
-    if failed:
-        tell(f"{len(failed)} of {len(nodes)} failed: {', '.join(failed)}")
-        raise SystemExit(max(failed.values()))
-
-
-def has_terminal() -> bool:
-    """Return whether there is someone to ask."""
-    return sys.stdin is not None and sys.stdin.isatty()
-
-
-def _label(node: Node) -> str:
-    return f"{node.name} ({node.id})"
 
 
 def _hosts(node: Node) -> str:

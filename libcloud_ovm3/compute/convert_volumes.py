@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 from libcloud.compute.base import NodeDriver, StorageVolume, VolumeSnapshot
 from libcloud.compute.types import StorageVolumeState, VolumeSnapshotState
 
+from libcloud_ovm3.agent.disk import wwid_in_path
 from libcloud_ovm3.estate.states import VolumeState
 
 if TYPE_CHECKING:
+    from libcloud_ovm3.estate.physical import Lun
     from libcloud_ovm3.estate.volumes import Attachment, Snapshot, Volume
 
 _GIB = 2**30
@@ -36,6 +38,9 @@ def to_volume(volume: Volume, driver: NodeDriver) -> StorageVolume:
 
     * ``kind``: ``virtual`` (a file in a repository) or ``physical``; ``path`` on the hosts;
     * ``repository_id`` and ``repository`` (its alias); None of a physical disk;
+    * ``wwid`` of a physical disk; None: not known;
+    * ``paths`` of a physical disk: a dict per host that sees it, with ``host``, ``host_id`` and
+      ``paths``, its names there;
     * ``size_bytes``, ``used_bytes`` (what it takes on its file system) and ``modified`` (seconds
       since 1970); None: not known;
     * ``attachments``: dicts with ``node_id``, ``node_name``, ``device``, ``mode`` and ``where``
@@ -53,6 +58,8 @@ def to_volume(volume: Volume, driver: NodeDriver) -> StorageVolume:
         "path": volume.path,
         "repository_id": file.repository.id if file else None,
         "repository": file.repository.record.alias if file else None,
+        "wwid": _wwid(volume),
+        "paths": _paths(volume.lun) if volume.lun else [],
         "size_bytes": volume.size_bytes,
         "used_bytes": file.used_bytes if file else None,
         "modified": file.modified if file else None,
@@ -68,30 +75,49 @@ def to_volume(volume: Volume, driver: NodeDriver) -> StorageVolume:
     return StorageVolume(volume.id, volume.name, size, driver, state=state, extra=extra)
 
 
+def _wwid(volume: Volume) -> str | None:
+    if volume.file is not None:
+        return None
+    return (volume.lun.wwid if volume.lun else wwid_in_path(volume.path)) or None
+
+
+def _paths(lun: Lun) -> list[dict[str, Any]]:
+    return [
+        {
+            "host": host.server.hostname or host.address.host,
+            "host_id": host.id,
+            "paths": list(lun.paths[host.id]),
+        }
+        for host in lun.hosts
+    ]
+
+
 def _attachment(one: Attachment) -> dict[str, Any]:
-    where = {(True, True): "live and defined", (True, False): "live"}
     return {
         "node_id": one.vm.id,
         "node_name": one.vm.name,
         "device": one.device,
         "mode": one.mode,
-        "where": where.get((one.is_live, one.is_defined), "defined"),
+        "where": one.where,
     }
 
 
 def to_snapshot(snapshot: Snapshot, driver: NodeDriver) -> VolumeSnapshot:
     """A snapshot. ``size`` as :func:`to_volume`; ``created`` is UTC.
 
-    ``extra``: ``volume_id`` (None: the volume is gone), ``lineage`` (the id of that volume, of the
-    one that it is a copy of, and so on), ``path``, ``repository_id``, ``size_bytes``,
-    ``used_bytes``, ``modified`` and ``used_by`` (the nodes and templates that name it).
+    ``extra``: ``volume_id`` and ``volume_name`` (None: the volume is gone), ``lineage`` (the id of
+    that volume, of the one that it is a copy of, and so on), ``path``, ``repository_id``,
+    ``repository`` (its alias), ``size_bytes``, ``used_bytes``, ``modified`` and ``used_by`` (the
+    nodes and templates that name it).
     """
     file = snapshot.file
     extra = {
         "volume_id": snapshot.volume_id,
+        "volume_name": snapshot.volume_name,
         "lineage": list(snapshot.lineage),
         "path": file.path,
         "repository_id": file.repository.id,
+        "repository": file.repository.record.alias,
         "size_bytes": file.size_bytes,
         "used_bytes": file.used_bytes,
         "modified": file.modified,

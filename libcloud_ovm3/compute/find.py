@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
-from libcloud.compute.base import Node, NodeImage, NodeLocation, NodeSize
+from libcloud.compute.base import (
+    Node,
+    NodeImage,
+    NodeLocation,
+    NodeSize,
+    StorageVolume,
+    VolumeSnapshot,
+)
 
 from libcloud_ovm3 import estate
 from libcloud_ovm3.agent.address import parse_address
 from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.compute.convert import to_node
+from libcloud_ovm3.compute.convert_volumes import to_snapshot, to_volume
 from libcloud_ovm3.compute.driver import OVM3NodeDriver
-from libcloud_ovm3.errors import HostNotFound, ImageNotFound, InvalidArgument, NodeNotFound
+from libcloud_ovm3.errors import (
+    AmbiguousName,
+    HostNotFound,
+    ImageNotFound,
+    InvalidArgument,
+    NodeNotFound,
+    SearchIncomplete,
+    VolumeNotFound,
+)
+from libcloud_ovm3.estate.volumes import VIRTUAL, Snapshot, Volume, VolumeList
+
+_V = TypeVar("_V", Volume, Snapshot)
 
 
 def find_vm(driver: OVM3NodeDriver, text: str, hosts_off: Sequence[str] = ()) -> Node:
@@ -31,6 +51,84 @@ def find_vms(driver: OVM3NodeDriver, texts: Sequence[str]) -> list[Node]:
     """Return several VMs, each once."""
     nodes = [find_vm(driver, text) for text in texts]
     return list({node.id: node for node in nodes}.values())
+
+
+def find_volumes(driver: OVM3NodeDriver, texts: Sequence[str]) -> list[StorageVolume]:
+    """Return volumes by their ids, or else their names, each once. Sizes of files are not read.
+
+    Also by what hosts call them: the path of a file, any path of a physical disk, or its WWID.
+
+    :raises AmbiguousName: several have this name, or it is the id of one and the name of another.
+    :raises VolumeNotFound: there is none; names the command that lists those that there are.
+    :raises SearchIncomplete: it was not found, but not everything could be read.
+    """
+    found = estate.volumes.read_volumes(driver._estate, False)
+    volumes = [_volume_called(found, text) for text in texts]
+    return [to_volume(one, driver) for one in {one.id: one for one in volumes}.values()]
+
+
+def find_volume(driver: OVM3NodeDriver, text: str) -> StorageVolume:
+    """Return one volume; otherwise as :func:`find_volumes`."""
+    return find_volumes(driver, [text])[0]
+
+
+def find_snapshots(driver: OVM3NodeDriver, texts: Sequence[str]) -> list[VolumeSnapshot]:
+    """Return snapshots; otherwise as :func:`find_volumes`."""
+    found = estate.volumes.read_volumes(driver._estate, False)
+    snapshots = [_snapshot_called(found, found.snapshots, text) for text in texts]
+    return [to_snapshot(one, driver) for one in {one.id: one for one in snapshots}.values()]
+
+
+def find_volume_and_snapshot(
+    driver: OVM3NodeDriver, volume: str, snapshot: str
+) -> tuple[StorageVolume, VolumeSnapshot]:
+    """Return a volume, and a snapshot by its id or by its name among those of this volume."""
+    found = estate.volumes.read_volumes(driver._estate, False)
+    of = _volume_called(found, volume)
+    its = [one for one in found.snapshots if one.volume_id == of.id]
+    return to_volume(of, driver), to_snapshot(_snapshot_called(found, its, snapshot), driver)
+
+
+def _volume_called(found: VolumeList, text: str) -> Volume:
+    try:
+        return _called(text, found.volumes, found.volume)
+    except VolumeNotFound as error:
+        raise VolumeNotFound(f"{error}; `ovm3 volume list` lists all volumes") from None
+
+
+def _snapshot_called(found: VolumeList, among: Sequence[Snapshot], text: str) -> Snapshot:
+    try:
+        return _called(text, among, found.snapshot)
+    except VolumeNotFound as error:
+        raise VolumeNotFound(f"{error}; `ovm3 snapshot list` lists all snapshots") from None
+
+
+def _names(one: Volume | Snapshot) -> set[str]:
+    if isinstance(one, Snapshot):
+        return {one.name, one.file.path}
+    if one.kind == VIRTUAL:
+        return {one.name, one.path}
+    wwid = one.id.removeprefix("phy:")  # on hosts it begins with 3
+    paths = one.lun.paths.values() if one.lun else ()
+    return {one.name, one.path, wwid, f"3{wwid}", *(path for its in paths for path in its)}
+
+
+def _called(text: str, among: Iterable[_V], by_id: Callable[[str], _V]) -> _V:
+    """The one with this id, or else with this name among these.
+
+    A text that may be the id of one that could not be read is not taken for a name.
+    """
+    found = {one.id: one for one in among if text in _names(one)}
+    try:
+        meant = by_id(text)
+        found = {meant.id: meant, **found}
+    except (VolumeNotFound, SearchIncomplete) as error:
+        may_be_id = ("/" in text and text[0] != "/") or text.startswith("phy:")
+        if not found or (may_be_id and isinstance(error, SearchIncomplete)):
+            raise
+    if len(found) > 1:
+        raise AmbiguousName(f"{text!r} may be any of these: {', '.join(found)}; use one of the ids")
+    return next(iter(found.values()))
 
 
 def find_image(driver: OVM3NodeDriver, text: str) -> NodeImage:

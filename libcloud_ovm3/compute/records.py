@@ -11,7 +11,14 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import Any
 
-from libcloud.compute.base import Node, NodeImage, NodeLocation, NodeSize, StorageVolume
+from libcloud.compute.base import (
+    Node,
+    NodeImage,
+    NodeLocation,
+    NodeSize,
+    StorageVolume,
+    VolumeSnapshot,
+)
 
 # Of extra; known of a VM that is defined once, in a vm.cfg that can be read.
 _DEFINED = (
@@ -80,7 +87,7 @@ def host_record(location: NodeLocation) -> dict[str, Any]:
 
 def image_record(image: NodeImage) -> dict[str, Any]:
     """Return what is known of a template or ISO."""
-    keys = ("kind", "repository_id", "repository", "path")
+    keys = ("kind", "repository_id", "repository", "path", "size_bytes")
     return {
         "id": image.id,
         "name": image.name,
@@ -91,16 +98,36 @@ def image_record(image: NodeImage) -> dict[str, Any]:
 def volume_record(volume: StorageVolume) -> dict[str, Any]:
     """Return what is known of a volume."""
     extra = volume.extra or {}
-    keys = "kind path repository_id repository size_bytes used_bytes snapshot_of is_shared".split()
+    keys = (
+        "kind path repository_id repository wwid size_bytes used_bytes snapshot_of is_shared"
+    ).split()
     return {
         "id": volume.id,
         "name": volume.name,
         "state": str(volume.state),
         **{key: _empty(extra[key]) for key in keys},
         "modified_at": utc(extra["modified"]),
+        "paths": extra["paths"],
         "attachments": extra["attachments"],
         "used_by": extra["used_by"],
         "doubts": extra.get("doubts", []),
+    }
+
+
+def snapshot_record(snapshot: VolumeSnapshot) -> dict[str, Any]:
+    """Return what is known of a snapshot."""
+    extra = snapshot.extra or {}
+    keys = "volume_id volume_name path repository_id repository size_bytes used_bytes".split()
+    created = snapshot.created
+    return {
+        "id": snapshot.id,
+        "name": snapshot.name,
+        "state": str(snapshot.state),
+        "created_at": utc(created.timestamp() if created else None),
+        **{key: _empty(extra[key]) for key in keys},
+        "modified_at": utc(extra["modified"]),
+        "lineage": extra["lineage"],
+        "used_by": extra["used_by"],
     }
 
 

@@ -23,9 +23,21 @@ class Snapshots(OVM3Base):
         :raises Ovm3Error: No host responded.
         :rtype: ``list`` of :class:`VolumeSnapshot`
         """
+        return self._snapshots(estate.disk_names.origin_key(object_id(volume)))
+
+    def ex_list_snapshots(self) -> list[VolumeSnapshot]:
+        """All snapshots of the estate, oldest first, also of volumes that are gone. Unreachable
+        hosts produce a warning.
+
+        :raises Ovm3Error: No host responded.
+        :rtype: ``list`` of :class:`VolumeSnapshot`
+        """
+        return self._snapshots()
+
+    def _snapshots(self, origin_key: str | None = None) -> list[VolumeSnapshot]:
+        """Those of one volume; None: all."""
         found = estate.volumes.read_volumes(self._estate, False)
-        key = estate.disk_names.origin_key(object_id(volume))
-        its = [one for one in found.snapshots if one.origin_key == key]
+        its = [one for one in found.snapshots if origin_key in (None, one.origin_key)]
         snapshots, errors = estate.volumes.add_snapshot_sizes(its)
         self._warn([*found.estate.errors(), *found.estate.notices(), *found.errors, *errors])
         return [to_snapshot(one, self) for one in snapshots]

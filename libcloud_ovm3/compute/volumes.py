@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from libcloud.compute.base import Node, NodeImage, NodeLocation, StorageVolume, VolumeSnapshot
 
 from libcloud_ovm3 import estate, operations
+from libcloud_ovm3.agent.address import parse_flag
 from libcloud_ovm3.compute.base import OVM3Base
 from libcloud_ovm3.compute.convert import object_id
 from libcloud_ovm3.compute.convert_volumes import to_volume
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 class Volumes(OVM3Base):
     """The volume methods of the driver."""
 
-    def list_volumes(self, *, ex_sizes: bool = True) -> list[StorageVolume]:
+    def list_volumes(self, *, ex_sizes: bool | str = True) -> list[StorageVolume]:
         """All volumes of the estate, sorted by name. Unreachable hosts produce a warning.
 
         CD media and snapshots are no volumes.
@@ -28,10 +30,11 @@ class Volumes(OVM3Base):
             False: they are not known (``extra["size_bytes"]`` is None).
         :type ex_sizes: ``bool``
 
+        :raises InvalidArgument: ``ex_sizes`` is no flag.
         :raises Ovm3Error: No host responded.
         :rtype: ``list`` of :class:`StorageVolume`
         """
-        found = estate.volumes.read_volumes(self._estate, ex_sizes)
+        found = estate.volumes.read_volumes(self._estate, parse_flag(ex_sizes, "ex_sizes"))
         found = estate.volumes.with_doubts_of_hosts(self._estate, found)
         self._warn([*found.estate.errors(), *found.estate.notices(), *found.errors])
         return [to_volume(volume, self) for volume in found.volumes]
@@ -51,6 +54,23 @@ class Volumes(OVM3Base):
         volumes, errors = estate.volumes.add_sizes(found.of_vm(vm))
         self._warn([*found.estate.errors(), *found.estate.notices(), *found.errors, *errors])
         return [to_volume(volume, self) for volume in volumes]
+
+    def ex_get_volume(self, volume: StorageVolume | str) -> StorageVolume:
+        """One volume, read anew.
+
+        :param volume: A volume, or its id. (required)
+        :type volume: :class:`StorageVolume` or ``str``
+
+        :raises VolumeNotFound: There is no such volume.
+        :raises SearchIncomplete: It was not found, but not everything could be read.
+        :rtype: :class:`StorageVolume`
+        """
+        found = estate.volumes.read_volumes(self._estate, False)
+        only = replace(found, volumes=(found.volume(object_id(volume)),))
+        only = estate.volumes.with_doubts_of_hosts(self._estate, only)
+        [one], errors = estate.volumes.add_sizes(only.volumes)
+        self._warn([*found.estate.errors(), *found.estate.notices(), *found.errors, *errors])
+        return to_volume(one, self)
 
     def create_volume(
         self,
@@ -88,6 +108,7 @@ class Volumes(OVM3Base):
         :raises InvalidArgument: An argument is wrong, or the snapshot is larger than the size.
         :raises VolumeNotFound: There is no such snapshot.
         :raises HostNotFound: There is no such host.
+        :raises SearchIncomplete: It was not found, but not everything could be read.
         :raises AmbiguousName: Several repositories have this alias.
         :raises PreconditionFailed: No repository can take it, or it does not fit. Nothing was
             created.
@@ -110,6 +131,7 @@ class Volumes(OVM3Base):
         :type volume: :class:`StorageVolume` or ``str``
 
         :raises VolumeNotFound: There is no such volume.
+        :raises SearchIncomplete: It was not found, but not everything could be read.
         :raises PreconditionFailed: A vm.cfg, a template or a running domain uses it, or may, as not
             everything could be read. Or it is a physical disk, lies in a VM's directory, or a copy
             into it is under way. Nothing was deleted.
@@ -140,6 +162,7 @@ class Volumes(OVM3Base):
 
         :raises InvalidArgument: An argument is wrong, or the volume is larger than that.
         :raises VolumeNotFound: There is no such volume.
+        :raises SearchIncomplete: It was not found, but not everything could be read.
         :raises PreconditionFailed: It is in use, it does not fit, or no host that has its
             repository mounted has the host module. Nothing was changed.
         :raises AgentFault: The host refused. The size is as it was.
@@ -169,6 +192,7 @@ class Volumes(OVM3Base):
 
         :raises InvalidArgument: An argument is wrong.
         :raises VolumeNotFound: There is no such volume.
+        :raises SearchIncomplete: It was not found, but not everything could be read.
         :raises AmbiguousName: Several repositories have this alias.
         :raises PreconditionFailed: It is in use, or the copy does not fit. Nothing is left.
         :raises AgentFault: The host refused. Nothing is left.
@@ -194,6 +218,7 @@ class Volumes(OVM3Base):
 
         :raises InvalidArgument: The name is wrong.
         :raises VolumeNotFound: There is no such volume.
+        :raises SearchIncomplete: It was not found, but not everything could be read.
         :raises PreconditionFailed: It is a physical disk, no host that has its repository mounted
             has the host module, or names were recorded by a newer version of this package.
         :raises AgentFault: The host refused. The name is as it was.
@@ -239,6 +264,7 @@ class Volumes(OVM3Base):
         :raises InvalidArgument: A device or a mode that this node cannot have; or a snapshot.
         :raises NodeNotFound: There is no such node.
         :raises VolumeNotFound: There is no such volume.
+        :raises SearchIncomplete: It was not found, but not everything could be read.
         :raises PreconditionFailed: Somebody has the volume, or may have it; the device is taken;
             the node's host has not mounted its repository; or the node is in no state for it.
             Nothing was sent; or another client attached it at the same moment, and it was detached
@@ -276,6 +302,7 @@ class Volumes(OVM3Base):
         :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
 
         :raises VolumeNotFound: There is no such volume.
+        :raises SearchIncomplete: It was not found, but not everything could be read.
         :raises InvalidArgument: Several nodes have it and ``ex_node`` is not given, or has it not.
         :raises PreconditionFailed: No node has it; it is the system disk of a node that runs; the
             node is paused, or in no state for it. Nothing was sent.
@@ -307,6 +334,7 @@ class Volumes(OVM3Base):
 
         :raises NodeNotFound: There is no such node.
         :raises ImageNotFound: There is no such image.
+        :raises SearchIncomplete: It was not found, but not everything could be read.
         :raises InvalidArgument: It is no ISO; the device is a disk; or it is not clear which drive.
         :raises PreconditionFailed: A running node has no such drive; its host has not mounted the
             ISO's repository; or it is in no state for it. Nothing was sent.
@@ -329,6 +357,7 @@ class Volumes(OVM3Base):
         :type device: ``str``
 
         :raises NodeNotFound: There is no such node.
+        :raises SearchIncomplete: It was not found, but not everything could be read.
         :raises InvalidArgument: The device is no CD drive; or several have a medium.
         :raises PreconditionFailed: It has no CD drive; the drive comes first in its vm.cfg, so that
             it could not be started with an empty one; or it is in no state for it. Nothing was

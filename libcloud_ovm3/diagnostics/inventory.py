@@ -16,6 +16,13 @@ from typing import Any
 from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.config import DiskEntry, VMConfig
 from libcloud_ovm3.agent.identifiers import dashed, undashed
+from libcloud_ovm3.diagnostics.volume_entries import (
+    AttachmentInfo,
+    SnapshotEntry,
+    VolumeEntry,
+    attachment_infos,
+    volume_entries,
+)
 from libcloud_ovm3.errors import Ovm3Error
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import (
@@ -187,17 +194,23 @@ class VMEntry:
     disks: tuple[DiskInfo, ...]
     nics: tuple[NICInfo, ...]
     ha: bool | None
+    attachments: tuple[AttachmentInfo, ...] = ()
 
 
 @dataclass(frozen=True)
 class Inventory:
-    """The inventory. ``errors``: everything that could not be read, one text each."""
+    """The inventory. ``errors``: everything that could not be read, one text each.
+
+    ``volumes`` and ``snapshots`` are the virtual disks, as far as listings show them.
+    """
 
     hosts: tuple[HostEntry, ...]
     pools: tuple[PoolEntry, ...]
     repositories: tuple[RepositoryEntry, ...]
     vms: tuple[VMEntry, ...]
     errors: tuple[str, ...]
+    volumes: tuple[VolumeEntry, ...] = ()
+    snapshots: tuple[SnapshotEntry, ...] = ()
 
 
 def read_inventory_data(estate: Estate) -> InventoryData:
@@ -251,12 +264,15 @@ def build_inventory(data: InventoryData) -> Inventory:
             pools.setdefault(pool_id, entry)
     errors = snapshot.errors()
     errors += [str(e) for e in (*data.hardware, *data.pools) if isinstance(e, Ovm3Error)]
+    volumes, snapshots = volume_entries(snapshot)
     return Inventory(
         hosts=tuple(hosts),
         pools=tuple(pools.values()),
         repositories=tuple(_repository(one, snapshot.hosts) for one in snapshot.repositories),
         vms=tuple(_vm(vm) for vm in snapshot.vms.values()),
         errors=tuple(errors),
+        volumes=volumes,
+        snapshots=snapshots,
     )
 
 
@@ -339,6 +355,7 @@ def _vm(vm: VM) -> VMEntry:
         disks=tuple(_disk(disk) for d in vm.definitions for disk in d.disks),
         nics=tuple(NICInfo(v.mac, v.bridge) for d in vm.definitions for v in d.vifs),
         ha=has_ha(one) if one else None,
+        attachments=attachment_infos(vm),
     )
 
 

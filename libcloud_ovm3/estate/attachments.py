@@ -21,6 +21,7 @@ class Attachment:
     :ivar mode: ``r``, ``w`` or ``w!`` (shared).
     :ivar is_defined: whether the VM's vm.cfg names it.
     :ivar is_live: whether the VM's live domain has it.
+    :ivar paths: by which the two name it. A LUN has several names, and each VM may use another one.
     """
 
     vm: VM
@@ -28,11 +29,19 @@ class Attachment:
     mode: str
     is_defined: bool
     is_live: bool
+    paths: tuple[str, ...]
 
     @property
     def is_shared(self) -> bool:
         """Whether other VMs may write to the volume meanwhile."""
         return self.mode == "w!"
+
+    @property
+    def where(self) -> str:
+        """``live and defined``, ``live`` (only in the domain) or ``defined`` (only in vm.cfg)."""
+        if self.is_live:
+            return "live and defined" if self.is_defined else "live"
+        return "defined"
 
 
 def key_of_path(path: str) -> str:
@@ -67,7 +76,7 @@ def find_uses(
     doubts: dict[str, list[str]] = {}
     named_by: dict[str, list[str]] = {}
     for vm in vms:
-        for key, one in _attachments_of(vm, disks):
+        for key, one in attachments_of(vm, disks):
             attachments.setdefault(key, []).append(one)
             doubt = _doubt(vm, one)
             if doubt:
@@ -91,20 +100,23 @@ def _key(path: str, disks: PhysicalDisks) -> str:
     return lun_key(path, disks) if path.startswith("/dev/") else key_of_path(path)
 
 
-def _attachments_of(vm: VM, disks: PhysicalDisks) -> list[tuple[str, Attachment]]:
-    """The files and devices that a VM has, each with its key."""
+def attachments_of(vm: VM, disks: PhysicalDisks) -> list[tuple[str, Attachment]]:
+    """The files and devices that a VM has, each with its key, as for :func:`find_uses`."""
     found: dict[tuple[str, str], Attachment] = {}
     for definition in vm.definitions:
         for disk in definition.disks:
             if disk.path and not disk.is_cdrom:
                 place = (_key(disk.path, disks), disk.device)
-                found[place] = Attachment(vm, disk.device, disk.mode, True, False)
+                found[place] = Attachment(vm, disk.device, disk.mode, True, False, (disk.path,))
     for live in vm.live:
         for device in live.domain.block_devices:
             if device.path and not device.is_cdrom:
                 place = (_key(device.path, disks), device.device)
-                known = found.get(place) or Attachment(vm, device.device, device.mode, False, True)
-                found[place] = replace(known, is_live=True)
+                known = found.get(place) or Attachment(
+                    vm, device.device, device.mode, False, True, ()
+                )
+                paths = tuple(dict.fromkeys((*known.paths, device.path)))
+                found[place] = replace(known, is_live=True, paths=paths)
     return [(key, one) for (key, _), one in found.items()]
 
 

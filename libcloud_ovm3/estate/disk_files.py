@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -10,7 +11,7 @@ from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.disk import DiskEntry
 from libcloud_ovm3.errors import AgentFault, MalformedResponse, Ovm3Error, PreconditionFailed
-from libcloud_ovm3.estate.disk_names import CREATING, parse_file_name
+from libcloud_ovm3.estate.disk_names import is_mark, is_marked, marked_file
 from libcloud_ovm3.estate.disks import (
     FileSize,
     FileSystem,
@@ -28,6 +29,8 @@ from libcloud_ovm3.estate.repositories import Repository, is_listed, list_whole,
 
 FOLDER = "VirtualDisks"
 _MACHINES = "VirtualMachines"
+# Views of the whole repository, which vm.cfg files name disks in (ACFS below OVM 3).
+_ACFS_SNAPSHOT = re.compile("^[.]ACFS/snaps/[^/]+/")
 
 
 @dataclass(frozen=True)
@@ -81,32 +84,33 @@ def list_disk_files(
 
 
 def _files_of(repository: Repository, named: set[str]) -> list[DiskFile]:
-    names = repository.content.virtual_disks if repository.content else ()
-    marks = {name.removesuffix(CREATING) for name in names if name.endswith(CREATING)}
+    names = dict.fromkeys(repository.content.virtual_disks if repository.content else ())
     files = {
         disk_path(repository, name): DiskFile(
-            repository, disk_path(repository, name), is_creating=name in marks
+            repository, disk_path(repository, name), is_creating=is_marked(name, names)
         )
         for name in names
-        if not name.startswith(".") and not name.endswith(CREATING)
+        if not name.startswith(".") and not is_mark(name)
     }
     # A copy that was never begun, or is deleted already: its mark stands for it, to be destroyed.
-    for name in sorted(mark for mark in marks if parse_file_name(mark)):
+    for name in sorted(own for mark in names if (own := marked_file(mark))):
         path = disk_path(repository, name)
         files.setdefault(path, DiskFile(repository, path, is_creating=True))
-    listed, shows_all = set(names), _shows_all_disks(repository)
+    shows_all = _shows_all_disks(repository)
     for path in sorted(named):
         # An entry may spell the repository's id in another case than its hosts do.
         relative = path.split("/", 4)[4] if path.count("/") >= 4 else ""
-        folder, _, rest = relative.partition("/")
+        inside = _ACFS_SNAPSHOT.sub("", relative)
+        is_direct = inside == relative
+        folder, _, rest = inside.partition("/")
         if folder not in (FOLDER, _MACHINES) or not rest:  # an image, or another program's
             continue
         own = f"{repository.path}/{relative}"
-        if folder == FOLDER and "/" in rest:  # what is listed there is a directory
+        if is_direct and folder == FOLDER and "/" in rest:  # what is listed there is a directory
             files.pop(disk_path(repository, rest.partition("/")[0]), None)
         if own not in files:
             is_plain = folder == FOLDER and "/" not in rest and not rest.startswith(".")
-            is_missing = is_plain and shows_all and rest not in listed
+            is_missing = is_direct and is_plain and shows_all and rest not in names
             files[own] = DiskFile(repository, own, is_missing=is_missing)
     return list(files.values())
 
@@ -269,16 +273,7 @@ def read_size(
     :raises Ovm3Error: it cannot be read, or is no regular file.
     """
     if host.module is not None:
-        try:
-            status = host.module.stat_file(path)
-        except AgentFault as fault:
-            if fault.kind.endswith(".NotFound"):
-                return None
-            raise
-        size, used, kind = (status.get(key) for key in ("size_bytes", "used_bytes", "type"))
-        if kind != "file" or not isinstance(size, int) or not isinstance(used, int):
-            raise MalformedResponse(f"{host.label}: {path} is no file with a size: {status!r}")
-        return FileSize(size, used)
+        return stat_size(host, path)
     if not is_listed(list_whole(host, repository.id), path):
         return None
     assert system is not None, "without the module, the plug-in has to have mounted the export"
@@ -286,6 +281,22 @@ def read_size(
     if size_now is None:
         raise MalformedResponse(f"{host.label}: {path} is listed, but its size is not reported")
     return size_now
+
+
+def stat_size(host: HostView, path: str) -> FileSize | None:
+    """The size of a file, by the host module, which the host has; as :func:`read_size`."""
+    assert host.module is not None
+    try:
+        status = host.module.stat_file(path)
+    except AgentFault as fault:
+        if fault.kind.endswith(".NotFound"):
+            return None
+        raise
+    keys = ("size_bytes", "used_bytes", "modified")
+    numbers = [one for key in keys if isinstance(one := status.get(key), int)]
+    if status.get("type") != "file" or len(numbers) != len(keys):
+        raise MalformedResponse(f"{host.label}: {path} is no file with a size: {status!r}")
+    return FileSize(*numbers)
 
 
 def name_of(file: DiskFile) -> str:

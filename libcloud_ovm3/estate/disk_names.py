@@ -18,7 +18,7 @@ import datetime
 import re
 import urllib.parse
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Container
 from dataclasses import dataclass
 
 from libcloud_ovm3.agent.identifiers import undashed
@@ -32,6 +32,10 @@ _PATTERN = re.compile(
     r"(?P<name>[A-Za-z0-9_%-]+)\.(?P<uuid>[0-9a-f]{32})"
     r"(?:\.of\.(?P<of>[0-9a-f]{32})"
     r"|\.snapshot\.(?P<snapshot>[0-9a-f]{32})\.(?P<time>[0-9]{8}T[0-9]{6}Z))?\.img"
+)
+_PAUSED = re.compile(
+    r"paused\.(?P<uuid>[0-9a-f]{32})\.(?P<domid>[0-9]{1,9})\.(?P<operation>[0-9a-f]{32})"
+    rf"\.(?P<time>[0-9]{{8}}T[0-9]{{6}}Z){re.escape(CREATING)}"
 )
 _ORIGINS = uuid.UUID("5a2d8c34-6b9e-4f0b-8d8f-6f8c5a0f3b11")
 
@@ -64,7 +68,8 @@ def origin_key(volume_id: str) -> str:
     """
     repository, slash, path = volume_id.partition("/")
     repository = undashed(repository) or repository.lower()
-    return uuid.uuid5(_ORIGINS, f"{repository}{slash}{path}").hex
+    text = f"{repository}{slash}{path}".encode(errors="backslashreplace")  # what no id can be
+    return uuid.uuid5(_ORIGINS, text.decode()).hex
 
 
 def require_name(name: object) -> None:
@@ -117,6 +122,33 @@ def parse_file_name(name: str) -> DiskName | None:
         return None
     what = DiskName(text, found["uuid"], found["of"] or found["snapshot"], created)
     return what if found["name"] == _quoted(text) and text.isprintable() else None
+
+
+def marked_file(name: str) -> str | None:
+    """The file that a mark of this package stands beside; None: it is no such mark.
+
+    Only files that this package has named get marks: anything else that ends like one is somebody's
+    file.
+    """
+    own = name.removesuffix(CREATING)
+    is_image = own.endswith(".iso") and parse_file_name(f"{own[:-4]}.img")
+    return own if own != name and (is_image or parse_file_name(own)) else None
+
+
+def is_marked(name: str, listed: Container[str]) -> bool:
+    """Whether a mark beside a file says that it is not complete."""
+    mark = name + CREATING
+    return mark in listed and marked_file(mark) is not None
+
+
+def paused_by(name: str) -> re.Match[str] | None:
+    """The parts of the name of a mark that a VM was paused for a copy (:mod:`.pauses`)."""
+    return _PAUSED.fullmatch(name)
+
+
+def is_mark(name: str) -> bool:
+    """Whether a file is a mark of this package, so no disk."""
+    return marked_file(name) is not None or paused_by(name) is not None
 
 
 def template_disk(ident: str) -> str:

@@ -19,7 +19,12 @@ from libcloud_ovm3.agent.identifiers import dashed, undashed
 from libcloud_ovm3.agent.texts import text_of
 from libcloud_ovm3.errors import Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.definitions import Definition, read_assemblies, read_templates
-from libcloud_ovm3.estate.disk_names import CREATING, is_unfinished_template, parse_file_name
+from libcloud_ovm3.estate.disk_names import (
+    is_mark,
+    is_marked,
+    is_unfinished_template,
+    parse_file_name,
+)
 from libcloud_ovm3.estate.holders import ask_holders, held_of, is_elsewhere, same_files
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.members import Estate
@@ -141,10 +146,12 @@ class FileSize:
 
     :ivar size_bytes: as a guest sees it.
     :ivar used_bytes: what it takes on its file system; None: not reported.
+    :ivar modified: seconds since 1970; None: only the host module reports it.
     """
 
     size_bytes: int
     used_bytes: int | None
+    modified: int | None = None
 
 
 def file_size(system: FileSystem, path: str) -> FileSize | None:
@@ -269,7 +276,7 @@ def is_odd(file_name: str) -> bool:
 
 def _is_unfinished(file_name: str, listed: Collection[str]) -> bool:
     """Whether it is a mark of an operation, or has one beside it (:mod:`.disk_names`)."""
-    return file_name.endswith(CREATING) or file_name + CREATING in listed
+    return is_mark(file_name) or is_marked(file_name, listed)
 
 
 def _disks_of(repository: Repository) -> dict[str, None]:

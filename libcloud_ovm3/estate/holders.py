@@ -339,8 +339,8 @@ def _goes_with(holder: Holder, disk: DiskEntry) -> bool:
     return disk.is_shared and holder.mode == "w!"
 
 
-def wait_let_go(estate: Estate, host: HostView, vm_id: str, path: str) -> str:
-    """Wait until no domain of a VM holds a file open on its host, if that has the module.
+def wait_let_go(estate: Estate, host: HostView, vm_id: str, paths: Sequence[str]) -> str:
+    """Wait until no domain of a VM holds one of these open on its host, if that has the module.
 
     :return: What still holds it after the limit, or may; "": nothing.
     """
@@ -348,9 +348,9 @@ def wait_let_go(estate: Estate, host: HostView, vm_id: str, path: str) -> str:
     while True:
         [answer] = ask_holders(estate, [host])
         own = tuple(one for one in answer.holders if one.uuid == vm_id or one.path is None)
-        held = held_of([replace(answer, holders=own)], [path])
+        held = held_of([replace(answer, holders=own)], paths)
         if not held or estate.clock.now() >= deadline:
-            return held.get(path, "")
+            return "; ".join(dict.fromkeys(held.values()))
         estate.clock.sleep(POLL)
 
 

@@ -198,6 +198,12 @@ def read_hosts(estate: Estate, *more: str) -> tuple[list[HostView], list[Unreach
     return views, unreachable + [_not_contacted(address) for address in members]
 
 
+def why_incomplete(hosts: Iterable[HostView], unreachable: Iterable[UnreachableHost]) -> list[str]:
+    """Why there may be more repositories than these hosts have listed; empty: there are not."""
+    lists = [e for host in hosts for e in (host.members_error, host.repositories_error) if e]
+    return [*(str(one.reason) for one in unreachable), *map(str, lists)]
+
+
 def _read_with_pool(estate: Estate, address: Address, more: Sequence[str]) -> _Read:
     estate.require_not_silent(address)
     asked = ask_module(estate, address, (POOL, *_BASIC_READS, *more))

@@ -25,11 +25,13 @@ from libcloud_ovm3.estate.disk_names import (
     CREATING,
     DiskName,
     file_name,
+    is_marked,
     is_unfinished_template,
+    marked_file,
     parse_file_name,
 )
 from libcloud_ovm3.estate.disks import FileSystem, size_bytes
-from libcloud_ovm3.estate.hosts import HostView, map_hosts, read_hosts
+from libcloud_ovm3.estate.hosts import HostView, map_hosts, read_hosts, why_incomplete
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository, read_repositories, with_module
 from libcloud_ovm3.estate.simple_names import read_ovsmeta
@@ -154,9 +156,10 @@ def _without_mark(file: str, listed: Container[str]) -> tuple[str, bool]:
 
     A mark counts as its file if that is not there: a copy has not begun, or was removed.
     """
-    own = file.removesuffix(CREATING)
-    is_none = file.startswith(".") or (own != file and own in listed)
-    return "" if is_none else own, own != file or file + CREATING in listed
+    marked = marked_file(file)
+    is_none = file.startswith(".") or (marked is not None and marked in listed)
+    own = marked or file
+    return "" if is_none else own, marked is not None or is_marked(file, listed)
 
 
 def read_images(repositories: Sequence[Repository]) -> tuple[list[Image], list[str]]:
@@ -234,7 +237,7 @@ def find_image(estate: Estate, image_id: str) -> tuple[Image, list[str]]:
     """
     hosts, unreachable = read_hosts(estate)
     repositories = read_repositories(hosts)
-    errors = [str(host.reason) for host in unreachable]
+    errors = why_incomplete(hosts, unreachable)
     errors += [error for one in repositories for error in one.errors]
     image = image_of(repositories, image_id, errors)
     found, more = read_images([image.repository])

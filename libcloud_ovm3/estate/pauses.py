@@ -9,19 +9,13 @@ into the repository of its vm.cfg, whose name says all of it::
 from __future__ import annotations
 
 import datetime
-import re
 import uuid
 from dataclasses import dataclass
 
-from libcloud_ovm3.estate.disk_names import CREATING, format_time, parse_time
+from libcloud_ovm3.estate.disk_names import CREATING, format_time, parse_time, paused_by
 from libcloud_ovm3.estate.disks import disk_path
 from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot
-
-_PATTERN = re.compile(
-    r"paused\.(?P<uuid>[0-9a-f]{32})\.(?P<domid>[0-9]{1,9})\.(?P<operation>[0-9a-f]{32})"
-    rf"\.(?P<time>[0-9]{{8}}T[0-9]{{6}}Z){re.escape(CREATING)}"
-)
 
 
 @dataclass(frozen=True)
@@ -69,7 +63,7 @@ def pause_marks(snapshot: EstateSnapshot) -> list[PauseMark]:
 
 
 def _parsed(repository: Repository, name: str) -> PauseMark | None:
-    found = _PATTERN.fullmatch(name)
+    found = paused_by(name)
     created = parse_time(found["time"]) if found else None
     if found is None or created is None:
         return None

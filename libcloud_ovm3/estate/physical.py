@@ -70,11 +70,14 @@ class PhysicalDisks:
     """The devices that hosts see.
 
     :ivar unread: Hosts whose devices could not be read: they may see further ones.
+    :ivar is_complete: Whether all names of all devices are known: the host modules of all hosts
+        have reported them.
     """
 
     luns: tuple[Lun, ...]
     by_path: Mapping[str, tuple[Lun, ...]]
     unread: tuple[str, ...] = ()
+    is_complete: bool = False
 
 
 def read_luns(hosts: Sequence[HostView]) -> PhysicalDisks:
@@ -93,7 +96,8 @@ def read_luns(hosts: Sequence[HostView]) -> PhysicalDisks:
         for path in {path for paths in lun.paths.values() for path in paths}:
             by_path.setdefault(path, {})[lun.id] = lun
     index = {path: tuple(found.values()) for path, found in by_path.items()}
-    return PhysicalDisks(tuple(luns), index, tuple(unread))
+    is_complete = not unread and all(host.module2 is not None for host in hosts)
+    return PhysicalDisks(tuple(luns), index, tuple(unread), is_complete)
 
 
 def lun_key(path: str, disks: PhysicalDisks) -> str:
@@ -107,6 +111,30 @@ def lun_key(path: str, disks: PhysicalDisks) -> str:
     if len(found) == 1:
         return found[0].id
     return f"phy:{wwid_in_path(path) or path}"
+
+
+def path_of_lun(lun: Lun, disks: PhysicalDisks) -> str:
+    """The path by which a vm.cfg should name it: on all its hosts the same, and nobody else's.
+
+    Names such as ``mpatha`` and ``dm-0`` are given by each host for itself.
+    """
+    names = {path for paths in lun.paths.values() for path in paths}
+
+    def rank(path: str) -> tuple[bool, bool, bool, str]:
+        is_everywhere = all(path in paths for paths in lun.paths.values())
+        is_mapper = path.startswith(_MAPPER)
+        return lun_key(path, disks) != lun.id, not is_everywhere, not is_mapper, path
+
+    return min(names, key=rank, default="")
+
+
+def may_be_at(lun_id: str, path: str, disks: PhysicalDisks) -> bool:
+    """Whether a path may lead to a physical disk on some host, although :func:`lun_key` names
+    another one."""
+    found = disks.by_path.get(tidy_path(path), ())
+    if found:
+        return len(found) > 1 and any(one.id == lun_id for one in found)
+    return not disks.is_complete and wwid_in_path(tidy_path(path)) is None
 
 
 def _read_host(host: HostView) -> tuple[HostDevice, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from libcloud_ovm3.agent.disk import DiskEntry
@@ -35,7 +35,7 @@ from libcloud_ovm3.estate.disk_files import (
 from libcloud_ovm3.estate.disk_names import DiskName, origin_key, parse_file_name
 from libcloud_ovm3.estate.disks import DiskUsage, disk_usage, files_in_doubt
 from libcloud_ovm3.estate.members import Estate
-from libcloud_ovm3.estate.physical import Lun, PhysicalDisks, lun_key, read_luns
+from libcloud_ovm3.estate.physical import Lun, PhysicalDisks, lun_key, path_of_lun, read_luns
 from libcloud_ovm3.estate.simple_names import RecordedNames, read_names
 from libcloud_ovm3.estate.states import VolumeState
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
@@ -51,6 +51,7 @@ __all__ = [
     "add_sizes",
     "add_snapshot_sizes",
     "key_of_path",
+    "live_entries",
     "read_volume",
     "read_volumes",
     "volumes_of",
@@ -71,6 +72,7 @@ class Volume:
     :ivar kind: ``virtual`` or ``physical``.
     :ivar path: absolute, on the hosts; of a physical disk one of its names.
     :ivar file: of a virtual disk.
+    :ivar lun: of a physical disk, if a host sees it.
     :ivar size_bytes: None: not known.
     :ivar attachments: the VMs that have it, in their vm.cfg or live.
     :ivar named_by: templates and assemblies whose vm.cfg names it; the Domain-0 of a host that
@@ -87,6 +89,7 @@ class Volume:
     kind: str
     path: str
     file: DiskFile | None = None
+    lun: Lun | None = None
     size_bytes: int | None = None
     attachments: tuple[Attachment, ...] = ()
     named_by: tuple[str, ...] = ()
@@ -121,6 +124,7 @@ class Snapshot:
     """A copy of a virtual disk whose file name says so.
 
     :ivar volume_id: the volume that it is a copy of; None: that is gone.
+    :ivar volume_name: the name of that volume.
     :ivar created: when it was made.
     :ivar users: the VMs and templates that name it.
     :ivar lineage: that volume, the one that it is a copy of, and so on, as far as they are there.
@@ -132,6 +136,7 @@ class Snapshot:
     origin_key: str
     created: datetime.datetime
     volume_id: str | None = None
+    volume_name: str | None = None
     users: tuple[str, ...] = ()
     lineage: tuple[str, ...] = ()
 
@@ -153,6 +158,7 @@ class VolumeList:
     :ivar errors: what could not be read, besides the estate's own errors.
     :ivar unread_hosts: the hosts whose physical disks could not be read, and why; also in
         ``errors``.
+    :ivar disks: the physical disks that the hosts see.
     """
 
     estate: EstateSnapshot
@@ -161,6 +167,7 @@ class VolumeList:
     snapshots: tuple[Snapshot, ...]
     errors: tuple[str, ...] = ()
     unread_hosts: tuple[str, ...] = ()
+    disks: PhysicalDisks = field(default_factory=lambda: PhysicalDisks((), {}))
 
     def volume(self, volume_id: str) -> Volume:
         """The volume with this id; the repository's id in any notation.
@@ -226,7 +233,7 @@ def volumes_of(snapshot: EstateSnapshot, with_sizes: bool = True) -> VolumeList:
     """All volumes and snapshots of an estate that was read."""
     templates = read_templates(snapshot.repositories) + read_assemblies(snapshot.repositories)
     entries = [disk for one in snapshot.definitions + templates for disk in one.disks]
-    entries += _live_entries(snapshot)
+    entries += live_entries(snapshot)
     listed = list_disk_files(snapshot.repositories, entries)
     files, errors = read_sizes(listed) if with_sizes else (listed, list[str]())
     names, more_errors = read_names(snapshot.repositories, FOLDER)
@@ -243,9 +250,9 @@ def volumes_of(snapshot: EstateSnapshot, with_sizes: bool = True) -> VolumeList:
         for one, mark in marked
         if not (mark and mark.is_snapshot)
     ]
-    origins = {volume.id: volume.origin for volume in volumes}
+    by_id = {volume.id: volume for volume in volumes}
     snapshots = [
-        _snapshot(one, mark, names, keys, origins, uses.get(key_of_path(one.path), Use()))
+        _snapshot(one, mark, names, keys, by_id, uses.get(key_of_path(one.path), Use()))
         for one, mark in marked
         if mark and mark.is_snapshot
     ]
@@ -257,6 +264,7 @@ def volumes_of(snapshot: EstateSnapshot, with_sizes: bool = True) -> VolumeList:
         tuple(sorted(snapshots, key=lambda one: (one.created, one.id))),
         tuple(errors + more_errors),
         disks.unread,
+        disks,
     )
 
 
@@ -298,7 +306,7 @@ def _sizes_of(files: Iterable[DiskFile | None]) -> tuple[dict[str, DiskFile], li
     return {file.id: file for file in sized}, errors
 
 
-def _live_entries(snapshot: EstateSnapshot) -> list[DiskEntry]:
+def live_entries(snapshot: EstateSnapshot) -> list[DiskEntry]:
     """The disks of all live domains, as entries of a vm.cfg."""
     return [
         DiskEntry("", "phy", device.path, device.device, mode=device.mode)
@@ -342,20 +350,29 @@ def _snapshot(
     mark: DiskName,
     names: RecordedNames,
     keys: dict[str, str],
-    origins: dict[str, str | None],
+    volumes: dict[str, Volume],
     use: Use,
 ) -> Snapshot:
     assert mark.created is not None
     users = [one.vm.label for one in use.attachments] + list(use.named_by)
     key = mark.origin or ""
     name = names.given.get(file.id) or mark.name
+    origin = volumes.get(keys.get(key, ""))
     lineage: list[str] = []
-    one = keys.get(key)
-    while one in origins and one not in lineage:
-        lineage.append(one)
-        one = origins[one]
+    one = origin
+    while one is not None and one.id not in lineage:
+        lineage.append(one.id)
+        one = volumes.get(one.origin or "")
     return Snapshot(
-        file.id, name, file, key, mark.created, keys.get(key), tuple(users), tuple(lineage)
+        id=file.id,
+        name=name,
+        file=file,
+        origin_key=key,
+        created=mark.created,
+        volume_id=origin.id if origin else None,
+        volume_name=origin.name if origin else None,
+        users=tuple(users),
+        lineage=tuple(lineage),
     )
 
 
@@ -364,11 +381,12 @@ def _physical(
 ) -> list[Volume]:
     """The physical disks that a vm.cfg or a live domain names, and those that hosts see and do not
     use themselves."""
-    paths = {lun.id: lun.path for lun in disks.luns if lun.is_free_for_vms and lun.path}
-    for entry in entries:
-        if not entry.is_cdrom and entry.path and entry.path.startswith("/dev/"):
-            paths[lun_key(entry.path, disks)] = entry.path
     luns = {lun.id: lun for lun in disks.luns}
+    paths = {lun.id: path_of_lun(lun, disks) for lun in disks.luns if lun.is_free_for_vms}
+    named = {e.path for e in entries if e.path and not e.is_cdrom and e.path.startswith("/dev/")}
+    for path in sorted(named):
+        key = lun_key(path, disks)
+        paths.setdefault(key, path_of_lun(luns[key], disks) if key in luns else path)
     return [
         _physical_volume(key, path, luns.get(key), uses.get(key, Use()), usage)
         for key, path in paths.items()
@@ -388,6 +406,7 @@ def _physical_volume(key: str, path: str, lun: Lun | None, use: Use, usage: Disk
         path.rpartition("/")[2],
         PHYSICAL,
         path,
+        lun=lun,
         size_bytes=lun.size_bytes if lun else None,
         attachments=use.attachments,
         named_by=use.named_by + own,

@@ -19,6 +19,7 @@ from libcloud_ovm3.operations.attachable import (
     checked_mode,
     require_attachable,
     require_reachable,
+    require_this_disk,
     volume_to_attach,
     why_taken,
 )
@@ -34,6 +35,8 @@ from libcloud_ovm3.operations.disk_changes import (
 )
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.progress import waiting
+
+_DELETED = "its file was deleted or set aside"
 
 
 def attach(
@@ -60,6 +63,7 @@ def attach(
     target = target_of(operation, found.estate, vm_id)
     require_attachable(found, volume, target.vm.id, mode)
     _require_mounted(found.estate, target, volume)
+    require_this_disk(found, volume, target.host if target.live else None)
     name = _device_for(target, device)
     entry = _entry_for(volume, name, mode)
     require_no_more(target, with_entry(entry), name)
@@ -70,7 +74,7 @@ def attach(
     def shows(domain: Domain) -> bool:
         return any(one.device == name and one.path == volume.path for one in domain.block_devices)
 
-    notices: list[str] = []
+    notices = [f"{volume.label}: {why}" for why in _unknown_use(volume)]
     with waiting(f"attaching {label}", vm=target.vm.id):
         outcome = change_disks(target, with_entry(entry), shows, notices)
         require_done(target, outcome, f"attaching {label}", (volume.path,))
@@ -90,6 +94,13 @@ def _require_mounted(snapshot: EstateSnapshot, target: Target, volume: Volume) -
     known = [repository for one in own if (repository := snapshot.repository(one)) is not None]
     needed = [volume.file.repository] if target.live else [*known, volume.file.repository]
     require_reachable(snapshot, target.host if target.live else None, needed, volume.label)
+
+
+def _unknown_use(volume: Volume) -> tuple[str, ...]:
+    """What may use a physical disk although no VM has it: a host without the host module does not
+    say what it uses its disks for. All VMs were looked at before.
+    """
+    return volume.possible_users if volume.kind == PHYSICAL else ()
 
 
 def _device_for(target: Target, device: str | None) -> str:
@@ -122,10 +133,12 @@ def _entry_for(volume: Volume, device: str, mode: str) -> str:
 def _rival_of(estate: Estate, target: Target, volume: Volume, mode: str, notices: list[str]) -> str:
     """Who else has the volume by now; "": nobody, or that cannot be read, which is a notice."""
     try:
-        found = read_volumes(estate, with_sizes=False)
-        return why_taken(found.volume(volume.id), "", mode, but=target.vm.id)
+        now = read_volumes(estate, with_sizes=False).volume(volume.id)
+        if now.file is not None and now.file.is_missing:  # only this VM's vm.cfg has it still
+            return _DELETED
+        return why_taken(now, "", mode, but=target.vm.id)
     except VolumeNotFound:
-        return "it was deleted"
+        return _DELETED
     except Ovm3Error as error:
         notices.append(
             f"{volume.label} is attached; whether another client has attached it elsewhere at the "
@@ -157,8 +170,9 @@ def _take_back(target: Target, now: VMConfig, volume: Volume, name: str, rival: 
     if outcome is not None and outcome.is_done:
         raise PreconditionFailed(f"{what}; it was detached again", nodes=[target.vm.summary])
     raise target.operation.incomplete(
-        f"{what}; detaching it again did not succeed: {state}. Two VMs may write to it: manual "
-        f"intervention is required",
+        f"{what}; detaching it again did not succeed: {state}. "
+        f"{'' if rival == _DELETED else 'Two VMs may write to it. '}Manual intervention is "
+        f"required",
         left=(target.vm.id, volume.path),
         nodes=[target.vm.summary],
     )

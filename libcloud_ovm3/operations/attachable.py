@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Sequence
 
+from libcloud_ovm3.agent.disk import wwid_in_path
 from libcloud_ovm3.errors import (
     InvalidArgument,
     Ovm3Error,
@@ -15,6 +16,7 @@ from libcloud_ovm3.errors import (
 from libcloud_ovm3.estate.disks import DiskUsage, read_disk_usage
 from libcloud_ovm3.estate.holders import same_files
 from libcloud_ovm3.estate.hosts import HostView
+from libcloud_ovm3.estate.physical import lun_key, may_be_at
 from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.states import VolumeState
 from libcloud_ovm3.estate.vms import EstateSnapshot
@@ -85,7 +87,7 @@ def require_attachable(found: VolumeList, volume: Volume, vm_id: str, mode: str)
             f"{volume.label} was not attached: {'; '.join(unread)}: that may use it"
         )
     try:
-        other = _named_alike(volume, usage) or _linked(found.estate, volume, usage)
+        other = _named_alike(volume, usage) or _linked(found, volume, usage)
     except Ovm3Error as error:
         other = f"whether other names lead to it is unknown: {error}"
     if other:
@@ -156,16 +158,23 @@ def _are_apart(path: str, other: str) -> bool:
     return path.startswith(_REPOSITORIES) and other.startswith(_REPOSITORIES)
 
 
-def _linked(snapshot: EstateSnapshot, volume: Volume, usage: DiskUsage) -> str:
-    """Who names the same file or device by another path, where a host module can tell."""
+def _linked(found: VolumeList, volume: Volume, usage: DiskUsage) -> str:
+    """Who names the same file or device by another path, where a host module can tell; of a device
+    also who may, where it cannot."""
     if volume.file is not None:
         repository = volume.file.repository
         return why_linked(repository, volume.path, usage, with_hard_links=False) or ""
-    others = sorted(path for path in usage.paths if path.startswith("/dev/"))
-    for host in snapshot.hosts:
+    named = sorted(path for path in usage.paths if path.startswith("/dev/"))
+    others = [path for path in named if lun_key(path, found.disks) != volume.id]
+    for path in others:
+        if may_be_at(volume.id, path, found.disks):
+            return (
+                f"{', '.join(usage.paths[path])} names {path}, which may be the same disk; with "
+                f"the host module on all hosts that is known"
+            )
+    for host in found.estate.hosts:
         if host.module is not None and others:
             same = same_files(host, host.module, [volume.path], others)[volume.path]
-            same = {path for path in same if key_of_path(path) != key_of_path(volume.path)}
             if same:
                 users = sorted({user for path in same for user in usage.paths[path]})
                 return f"{', '.join(users)} has it as {', '.join(sorted(same))}"
@@ -173,6 +182,35 @@ def _linked(snapshot: EstateSnapshot, volume: Volume, usage: DiskUsage) -> str:
 
 
 # ------------------------------------------------------------------ where it can be reached
+
+
+def require_this_disk(found: VolumeList, volume: Volume, host: HostView | None) -> None:
+    """Check that the path of a physical disk leads to it, and not on some host to another disk.
+
+    :param host: where the VM runs; None: nowhere.
+    :raises PreconditionFailed: it does not, or that host does not see the disk.
+    """
+    if volume.file is not None:
+        return
+    there = found.disks.by_path.get(volume.path, ())
+    if len(there) > 1 or lun_key(volume.path, found.disks) != volume.id:
+        ids = ", ".join(lun.id for lun in there)
+        raise PreconditionFailed(
+            f"{volume.label} was not attached: {volume.path} is not the same disk on all hosts "
+            f"({ids}); give it a name of its own in multipath.conf"
+        )
+    sees = {one.id for lun in there for one in lun.hosts}
+    if host is not None and host.module2 is not None and volume.lun and host.id not in sees:
+        raise PreconditionFailed(
+            f"{volume.label} was not attached: {host.label}, where the VM runs, does not see it"
+        )
+    hosts = found.estate.hosts if host is None else (host,)
+    unknown = [one.label for one in hosts if one.module2 is None and one.id not in sees]
+    if unknown and volume.lun and wwid_in_path(volume.path) is None:
+        raise PreconditionFailed(
+            f"{volume.label} was not attached: {volume.path} may be another disk on "
+            f"{', '.join(unknown)}, which does not report its disks without the host module"
+        )
 
 
 def require_reachable(

@@ -16,7 +16,7 @@ from libcloud_ovm3.estate.images import ISO, Image, image_of
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.vms import EstateSnapshot, read_estate
 from libcloud_ovm3.operations.attachable import require_reachable
-from libcloud_ovm3.operations.device_names import checked_device, next_device
+from libcloud_ovm3.operations.device_names import bare_name, checked_device, next_device
 from libcloud_ovm3.operations.disk_changes import (
     Change,
     Target,
@@ -149,7 +149,7 @@ def _named(target: Target, drives: list[DiskEntry], device: str) -> DiskEntry | 
 
     :raises InvalidArgument: a disk has it.
     """
-    name = device.strip().removeprefix("/dev/")
+    name = bare_name(device)
     found = [one for one in _disks(target) if one.device == name]
     if found and not found[0].is_cdrom:
         raise InvalidArgument(

@@ -6,6 +6,9 @@ to its own when it is complete, so it is never there in part, whoever dies meanw
 Without the module the agent's ``copy_file`` writes under the final name, and half a copy looks like
 a whole one. So an empty mark, ``<file>.creating``, is put beside it first and removed when the copy
 has been checked. While the mark is there everybody sees that the file is not complete.
+
+Either way the source is read before and after: a copy of a file that has changed meanwhile is
+deleted again (:mod:`.source_state`).
 """
 
 from __future__ import annotations
@@ -14,16 +17,24 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from libcloud_ovm3.errors import AgentFault, OutcomeUnknown, Ovm3Error, PreconditionFailed
+from libcloud_ovm3.errors import (
+    AgentFault,
+    OutcomeUnknown,
+    Ovm3Error,
+    PreconditionFailed,
+)
 from libcloud_ovm3.estate.disk_names import CREATING
 from libcloud_ovm3.estate.disks import FileSize, FileSystem, file_size
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.space import read_spaces
+from libcloud_ovm3.estate.vms import read_estate
 from libcloud_ovm3.operations import doors
+from libcloud_ovm3.operations.destroy_snapshot import delete_disk
 from libcloud_ovm3.operations.marks import is_there, put_mark, remove_mark
 from libcloud_ovm3.operations.mount_export import mounted_export
 from libcloud_ovm3.operations.operation import Operation
+from libcloud_ovm3.operations.source_state import read_source, what_changed
 from libcloud_ovm3.progress import waiting
 
 if TYPE_CHECKING:
@@ -101,7 +112,8 @@ def copy_disk(
     :param kind: of the job, where the host has the module: ``sparse_copy`` or ``clone``.
     :param is_marked: the caller has put a mark beside the target, and will remove it.
     :return: the size in bytes, which has been checked.
-    :raises PreconditionFailed: there is not enough space; nothing was sent.
+    :raises PreconditionFailed: there is not enough space, and nothing was sent; or the source has
+        changed meanwhile, and the copy was deleted.
     :raises AgentFault: the host refused; nothing is left.
     :raises OperationIncomplete: what has become of the copy is not known, or it is not complete;
         names what may be left.
@@ -125,6 +137,60 @@ def _require_room(target: Place, needed: int) -> None:
         )
 
 
+def _needed(source: FileSize) -> int:
+    """The space that a copy takes; all of its size where it is not known how sparse it is."""
+    return source.size_bytes if source.used_bytes is None else source.used_bytes
+
+
+def _require_unchanged(
+    operation: Operation,
+    host: HostView,
+    source: Place,
+    system: FileSystem | None,
+    before: FileSize,
+    target: Place,
+    *left: str,
+) -> None:
+    """Check that the source is as it was before the copy; delete the copy if it is not.
+
+    :param system: of the source; None: the host has the host module.
+    :param left: what is left beside the copy if that cannot be deleted.
+    :raises PreconditionFailed: it is not, and the copy is deleted.
+    :raises OperationIncomplete: it is not, or cannot be read, and the copy is left.
+    """
+    try:
+        changed = what_changed(before, read_source(host, source.path, system))
+    except Ovm3Error as error:
+        changed = f"what it is now could not be read: {error}"
+    if not changed:
+        return
+    why = PreconditionFailed(
+        f"{source.path} changed while it was copied ({changed}); copy it again"
+    )
+    raise discarded(operation, host, target, why, *left)
+
+
+def discarded(
+    operation: Operation, host: HostView, target: Place, why: Ovm3Error, *left: str
+) -> Ovm3Error:
+    """The error after a copy that may have some of the old content and some of new: it is deleted.
+
+    :param left: what is left beside the copy if that cannot be deleted.
+    :raises OperationIncomplete: it cannot; names it.
+    """
+    try:
+        snapshot = read_estate(operation.estate)
+        delete_disk(operation, snapshot, target.repository, target.path, target.path)
+    except Ovm3Error as error:
+        raise operation.incomplete(
+            f"{why}. So the copy is not usable, and it could not be deleted: {error}. What may be "
+            f"left: {', '.join((target.path, *left))}",
+            left=(target.path, *left),
+            host=str(host.address),
+        ) from error
+    return PreconditionFailed(f"{why}. The copy was deleted")
+
+
 # ------------------------------------------------------------------ by a job of the module
 
 
@@ -136,9 +202,9 @@ def _copy_by_job(
     target: Place,
     kind: str,
 ) -> int:
-    status = module.stat_file(source.path)
+    before = read_source(host, source.path, None)
     if kind != "clone":
-        _require_room(target, int(status["used_bytes"]))
+        _require_room(target, _needed(before))
     job = uuid.uuid5(_JOBS, f"{operation.id} {kind} {target.path}").hex
     try:
         doors.start_job(operation, module, job, kind, source.path, target.path)
@@ -157,6 +223,7 @@ def _copy_by_job(
             f"{target.path} has {size} bytes, and {status['size_bytes']} were copied",
             left=(target.path,),
         )
+    _require_unchanged(operation, host, source, None, before, target)
     return size
 
 
@@ -237,11 +304,8 @@ def _copy_by_agent(
 ) -> int:
     system = mounted_export(host, target.repository)
     theirs = mounted_export(host, source.repository)
-    expected = file_size(theirs, source.path)
-    if expected is None:
-        raise PreconditionFailed(f"{source.path} was not copied: {host.label} does not find it")
-    used = expected.used_bytes
-    _require_room(target, expected.size_bytes if used is None else used)
+    expected = read_source(host, source.path, theirs)
+    _require_room(target, _needed(expected))
     mark = Place(target.repository, target.path + CREATING)
     if not is_marked:
         put_mark(operation, host, mark.repository, mark.path)
@@ -258,6 +322,12 @@ def _copy_by_agent(
         if isinstance(failed, AgentFault):
             raise failed.with_state("there is no such file") from failed
         raise  # it was not sent
+    try:
+        _require_unchanged(operation, host, source, theirs, expected, target, mark.path)
+    except PreconditionFailed:
+        if not is_marked:
+            remove_mark(operation, host, mark.repository, mark.path)
+        raise
     _check_copy(operation, system, expected, target, mark)
     if not is_marked:
         remove_mark(operation, host, mark.repository, mark.path)

@@ -21,7 +21,7 @@ from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.vms import EstateSnapshot, read_estate
 from libcloud_ovm3.operations import make_template
-from libcloud_ovm3.operations.copy_disk import Place, copy_disk
+from libcloud_ovm3.operations.copy_disk import Place, copy_disk, discarded
 from libcloud_ovm3.operations.create_image import DEFINITE, choose_copier, made
 from libcloud_ovm3.operations.idle_disk import require_idle
 from libcloud_ovm3.operations.mount_export import mounted_export
@@ -51,7 +51,7 @@ def copy_image(
     :raises AgentFault: the host refused; nothing is left.
     :raises OperationIncomplete: it was not completed; names what may be left.
     """
-    make_template.require_name(name)
+    make_template.require_name(name, description)
     operation = Operation(estate)
     snapshot = read_estate(estate)
     image = image_of(snapshot.repositories, image_id, snapshot.errors())
@@ -112,6 +112,9 @@ def _copy_folder(
     try:
         make_template.begin(folder)
         make_template.copy_disks(folder)
+        now = read_estate(operation.estate)
+        for source, _ in folder.copies:
+            require_idle(operation.estate, now, source.path, source.path)
         make_template.finish(folder)
     except DEFINITE as error:
         make_template.undo(folder, error)
@@ -133,6 +136,11 @@ def _copy_file(
     relative = f"{folder}/{image_file_name(name, uuid.uuid4().hex, extension)}"
     goal = Place(target, f"{target.path}/{relative}")
     copy_disk(operation, host, Place(image.repository, path), goal)
+    if image.kind != ISO:
+        try:
+            require_idle(operation.estate, read_estate(operation.estate), path, image.label)
+        except Ovm3Error as error:
+            raise discarded(operation, host, goal, error) from error
     return f"{target.id}/{relative}"
 
 

@@ -16,6 +16,7 @@ from libcloud_ovm3.operations import doors
 from libcloud_ovm3.operations.copy_disk import Place, copy_disk
 from libcloud_ovm3.operations.destroy_snapshot import delete_disk
 from libcloud_ovm3.operations.grow_disk import grow, require_host_that_grows
+from libcloud_ovm3.operations.idle_disk import require_idle
 from libcloud_ovm3.operations.plan_disk import DiskPlan
 from libcloud_ovm3.operations.read_back import read_back
 from libcloud_ovm3.operations.snapshot_disk import copy_idle
@@ -98,19 +99,22 @@ def _create_copy(plan: DiskPlan, source: Volume | Snapshot, notices: list[str]) 
             ) from error
         return
     size = copy_disk(plan.operation, plan.host, origin, target)
-    if size < plan.size_bytes:
-        _grow(plan, size, notices)
+    _complete(plan, source, size, notices)
 
 
-def _grow(plan: DiskPlan, size: int, notices: list[str]) -> None:
-    """Make the copy as large as it is to be.
+def _complete(plan: DiskPlan, source: Snapshot, size: int, notices: list[str]) -> None:
+    """See that no domain has got the snapshot, and make the copy as large as it is to be.
 
-    :raises AgentFault: the host refused; the copy was removed.
+    :raises PreconditionFailed: one has, or may; the copy was removed.
+    :raises AgentFault: the host refused to make it larger; the copy was removed.
     :raises OperationIncomplete: that is unknown, or the copy may be left.
     """
+    estate = plan.operation.estate
     try:
-        host = require_host_that_grows(plan.repository)
-        notices += grow(plan.operation, host, plan.repository, plan.path, size, plan.size_bytes)
+        require_idle(estate, read_estate(estate), source.file.path, source.label)
+        if size < plan.size_bytes:
+            host = require_host_that_grows(plan.repository)
+            notices += grow(plan.operation, host, plan.repository, plan.path, size, plan.size_bytes)
     except OperationIncomplete:
         raise
     except Ovm3Error as error:

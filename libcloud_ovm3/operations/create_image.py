@@ -59,7 +59,7 @@ def create_image(
     :raises AgentFault: the host refused; nothing is left.
     :raises OperationIncomplete: it was not completed; names what may be left, or paused.
     """
-    make_template.require_name(name)
+    make_template.require_name(name, description)
     operation = Operation(estate)
     snapshot = read_estate(estate)
     vm = snapshot.vm(vm_id)

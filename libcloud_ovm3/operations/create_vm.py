@@ -35,6 +35,7 @@ from libcloud_ovm3.operations.delete_files import delete_file
 from libcloud_ovm3.operations.destroy_vm import require_deleted
 from libcloud_ovm3.operations.grow_disk import grow
 from libcloud_ovm3.operations.plan_vm import VMPlan, listed, named
+from libcloud_ovm3.operations.source_state import read_source, what_changed
 from libcloud_ovm3.operations.start_vm import start_on
 from libcloud_ovm3.operations.template import DiskCopy
 from libcloud_ovm3.operations.vmcfg_values import differences
@@ -252,14 +253,22 @@ def _gives_way(other: VM, vm_id: str) -> bool:
 
 def _copy(plan: VMPlan, copy: DiskCopy) -> None:
     """Step 2: a disk. After a failure the listing helps only where the disk is not there: half a
-    copy looks complete.
+    copy looks complete. Nor does it show what the template was while it was read.
     """
+    system = None if plan.host.module is not None else copy.system
+    before = read_source(plan.host, copy.source, system)
     try:
         doors.copy_file(plan.host, copy.source, copy.target)
     except AgentFault as fault:
         if _is_listed(plan, fault, "virtual_disks", posixpath.basename(copy.target)):
             raise _not_completed(plan, fault, "the disk is there, perhaps incomplete") from fault
         raise fault.with_state("there is no such file") from fault
+    changed = what_changed(before, read_source(plan.host, copy.source, system))
+    if changed:
+        raise PreconditionFailed(
+            f"{copy.source} changed while it was copied ({changed}), so VM {plan.spec.name!r} was "
+            f"not created; try again"
+        )
     copied = size_bytes(plan.system, copy.target)
     if copied != copy.size_bytes:
         raise AgentFault(

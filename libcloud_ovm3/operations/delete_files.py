@@ -117,8 +117,9 @@ def delete_files_by_module(
             set_aside_file(operation, module, repository, path)
             aside.append(path)
         except Ovm3Error as error:
-            if not _is_missing(error):  # another client has been first, else
-                failed[path] = error
+            why = _why_not_gone(module, repository, path, error)
+            if why is not None:  # else another client has been first
+                failed[path] = why
     if not aside:
         return failed
     try:
@@ -137,8 +138,27 @@ def delete_files_by_module(
     return failed
 
 
-def _is_missing(error: Ovm3Error) -> bool:
-    return isinstance(error, AgentFault) and error.kind.endswith(".NotFound")
+def _why_not_gone(
+    module: HostModule, repository: Repository, path: str, error: Ovm3Error
+) -> Ovm3Error | None:
+    """Why a file that could not be set aside is not gone for good; None: it is.
+
+    One that another operation has set aside may be put back.
+    """
+    if not isinstance(error, AgentFault) or not error.kind.endswith(".NotFound"):
+        return error
+    try:
+        files = module.repository(repository.id)
+    except Ovm3Error as unread:
+        return PreconditionFailed(
+            f"whether another operation has set it aside is unknown: {unread}"
+        )
+    theirs = [one.operation for one in files.aside if one.path == path or one.error]
+    if not theirs:
+        return None
+    return PreconditionFailed(
+        f"another operation has set it aside ({theirs[0] or 'unknown'}), and may put it back"
+    )
 
 
 def set_aside_file(

@@ -11,7 +11,13 @@ import posixpath
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from libcloud_ovm3.errors import OperationIncomplete, OutcomeUnknown, Ovm3Error, PreconditionFailed
+from libcloud_ovm3.errors import (
+    OperationIncomplete,
+    OutcomeUnknown,
+    Ovm3Error,
+    PreconditionFailed,
+    ReadOnly,
+)
 from libcloud_ovm3.estate.definitions import read_template
 from libcloud_ovm3.estate.disk_names import CREATING
 from libcloud_ovm3.estate.disks import DiskUsage, read_disk_usage
@@ -177,6 +183,9 @@ def _not_deleted(
     failed: dict[str, Ovm3Error],
 ) -> Ovm3Error:
     """The error, where some of its files are not deleted: all of them are back, or are named."""
+    for error in failed.values():
+        if isinstance(error, ReadOnly):  # it was not even tried
+            return error
     reasons = "; ".join(dict.fromkeys(str(error) for error in failed.values()))
     open_ends = (OutcomeUnknown, OperationIncomplete)
     is_sure = not any(isinstance(error, open_ends) for error in failed.values())

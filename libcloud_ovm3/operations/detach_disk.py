@@ -9,7 +9,7 @@ volume is then in vm.cfg only, and a second detach takes it out there.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from libcloud_ovm3.agent.disk import DiskEntry
 from libcloud_ovm3.agent.identifiers import dashed
@@ -85,30 +85,31 @@ def _attachments(volume: Volume, vm_id: str | None) -> Sequence[Attachment]:
 
 
 def _detach(target: Target, volume: Volume, attachments: Sequence[Attachment]) -> list[str]:
-    key = key_of_path(volume.path)
+    paths = list(dict.fromkeys(path for one in attachments for path in one.paths))
+    names = {key_of_path(path) for path in paths}
     what = f"detaching {volume.label}, {attachments[0].device} of VM {target.vm.name!r}"
     notices: list[str] = []
 
     def is_meant(entry: DiskEntry) -> bool:
-        return not entry.is_cdrom and key_of_path(entry.path or "") == key
+        return not entry.is_cdrom and key_of_path(entry.path or "") in names
 
     def is_gone(domain: Domain) -> bool:
-        return not _devices(domain, key)
+        return not _devices(domain, names)
 
     if target.live is None:
         outcome = change_disks(target, without(is_meant), is_gone, notices)
         require_done(target, outcome, what, (volume.path,))
         return notices
-    live = _devices(target.live.domain, key)
-    _require_removable(target, volume, live)
+    live = _devices(target.live.domain, names)
+    _require_removable(target, volume, names, live)
     with waiting(what, vm=target.vm.id):
         if not any(one.is_defined for one in attachments):
-            target = _defined_first(target, volume, live[0], what, notices)
+            target = _defined_first(target, volume, names, live[0], what, notices)
         require_no_more(target, without(is_meant), attachments[0].device)
         outcome = change_disks(target, without(is_meant), is_gone, notices)
         if not outcome.is_done:
             _conclude(target, volume, outcome, (without(is_meant), is_gone), what, notices)
-        held = wait_let_go(target.operation.estate, target.host, target.vm.id, volume.path)
+        held = wait_let_go(target.operation.estate, target.host, target.vm.id, paths)
     if held:
         raise target.operation.incomplete(
             f"{what}: its vm.cfg and its live domain lack it, but {target.host.label} reports that "
@@ -119,15 +120,18 @@ def _detach(target: Target, volume: Volume, attachments: Sequence[Attachment]) -
     return notices
 
 
-def _devices(domain: Domain, key: str) -> list[BlockDevice]:
+def _devices(domain: Domain, names: Collection[str]) -> list[BlockDevice]:
+    """Those of its devices that have one of these names, as :func:`.key_of_path` gives them."""
     return [
         one
         for one in domain.block_devices
-        if one.path and not one.is_cdrom and key_of_path(one.path) == key
+        if one.path and not one.is_cdrom and key_of_path(one.path) in names
     ]
 
 
-def _require_removable(target: Target, volume: Volume, live: Sequence[BlockDevice]) -> None:
+def _require_removable(
+    target: Target, volume: Volume, names: Collection[str], live: Sequence[BlockDevice]
+) -> None:
     """Whether a running guest can lose the disk.
 
     :raises PreconditionFailed: it cannot.
@@ -136,10 +140,17 @@ def _require_removable(target: Target, volume: Volume, live: Sequence[BlockDevic
         return
     config = target.definition.config
     system = config.system_disk if config else None
-    if system is not None and system.path and key_of_path(system.path) == key_of_path(volume.path):
+    if system is not None and system.path and key_of_path(system.path) in names:
         raise PreconditionFailed(
             f"{volume.label} is the system disk of VM {target.vm.label}, which is "
             f"{target.vm.state.value}: its guest would fail; stop it first",
+            nodes=[target.vm.summary],
+        )
+    if len(live) > 1:
+        devices = " and ".join(sorted(one.device for one in live))
+        raise PreconditionFailed(
+            f"VM {target.vm.label} is {target.vm.state.value} with {volume.label} as {devices}: "
+            f"only one device can be detached from a running guest; stop it first",
             nodes=[target.vm.summary],
         )
     if target.vm.state is State.PAUSED:
@@ -151,7 +162,12 @@ def _require_removable(target: Target, volume: Volume, live: Sequence[BlockDevic
 
 
 def _defined_first(
-    target: Target, volume: Volume, device: BlockDevice, what: str, notices: list[str]
+    target: Target,
+    volume: Volume,
+    names: Collection[str],
+    device: BlockDevice,
+    what: str,
+    notices: list[str],
 ) -> Target:
     """Put a disk that only the live domain has into vm.cfg, as it is there.
 
@@ -161,9 +177,8 @@ def _defined_first(
     """
     entry = f"{device.uname},{device.device},{device.mode}"
     require_no_more(target, with_entry(entry), device.device)
-    key = key_of_path(volume.path)
     outcome = change_disks(
-        target, with_entry(entry), lambda domain: bool(_devices(domain, key)), notices
+        target, with_entry(entry), lambda domain: bool(_devices(domain, names)), notices
     )
     require_done(target, outcome, f"{what}: first adding it to its vm.cfg", (volume.path,))
     assert outcome.config is not None, "it is done"

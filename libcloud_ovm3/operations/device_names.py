@@ -14,6 +14,7 @@ from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
 
 # How many whole disks each kind of name has.
 _COUNTS = {"xvd": 260, "hd": 4, "sd": 16}
+_LONGEST = 64  # characters that a user may give
 EMULATED = 4  # of an HVM guest; those after them need drivers for Xen
 
 
@@ -46,7 +47,7 @@ def checked_device(
     :raises InvalidArgument: it is not the name of a whole disk that such a guest can have.
     :raises PreconditionFailed: it is taken.
     """
-    name = device.strip().removeprefix("/dev/")
+    name = bare_name(device)
     slot = _slot(name)
     kinds = ("xvd", "hd", "sd") if config.is_hvm else ("xvd",)
     last = EMULATED if is_cdrom and config.is_hvm else _COUNTS["xvd"]
@@ -64,6 +65,16 @@ def checked_device(
             f"the next free one is {next_device(config, live, is_cdrom)}"
         )
     return name
+
+
+def bare_name(device: str) -> str:
+    """``xvdb`` for ``/dev/xvdb`` too.
+
+    :raises InvalidArgument: it is no text, or far too long for a name.
+    """
+    if not isinstance(device, str) or len(device) > _LONGEST:
+        raise InvalidArgument(f"device {str(device)[:_LONGEST]!r}: expected a name such as 'xvdb'")
+    return device.strip().removeprefix("/dev/")
 
 
 def _kind_of(config: VMConfig, is_cdrom: bool) -> str:

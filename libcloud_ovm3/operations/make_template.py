@@ -86,7 +86,7 @@ def plan_folder(
     :param disks: those of its disks that are no CD drives, in their order.
     :raises InvalidArgument: the name is empty, or an option cannot be in a template.
     """
-    require_name(name)
+    require_name(name, description)
     assert host.module is not None
     ident = uuid.uuid4().hex
     folder = f"{repository.path}/{TEMPLATES}/{ident}"
@@ -114,11 +114,14 @@ def plan_folder(
     return TemplateFolder(operation, host, host.module, repository, ident, template, copies)
 
 
-def require_name(name: str) -> None:
-    """Check the name of an image.
+def require_name(name: str, description: str | None) -> None:
+    """Check the name of an image, and its description.
 
-    :raises InvalidArgument: it is empty, or has blanks at its ends, or control characters.
+    :raises InvalidArgument: one is no text; or the name is empty, or has blanks at its ends, or
+        control characters.
     """
+    if description is not None and not isinstance(description, str):
+        raise InvalidArgument(f"description {description!r}: expected a text")
     if not isinstance(name, str) or not name.strip() or name != name.strip():
         raise InvalidArgument(f"name {name!r}: expected a text without blanks at its ends")
     if not name.isprintable():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
 from libcloud_ovm3.estate.disk_names import DiskName, file_name, origin_key
-from libcloud_ovm3.estate.disks import FileSize, FileSystem, disk_path, file_size
+from libcloud_ovm3.estate.disks import FileSize, FileSystem, disk_path
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository, with_module
@@ -20,6 +20,7 @@ from libcloud_ovm3.operations.mount_export import mounted_export
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.placement import is_host
 from libcloud_ovm3.operations.snapshot_disk import require_file
+from libcloud_ovm3.operations.source_state import read_source
 from libcloud_ovm3.operations.target_repository import (
     choose_repository,
     require_room,
@@ -180,14 +181,9 @@ def _plan_copy(
 
 def _source_size(host: HostView, source: Volume | Snapshot) -> FileSize:
     assert source.file is not None
-    path = source.file.path
-    if host.module is not None:
-        status = host.module.stat_file(path)
-        return FileSize(int(status["size_bytes"]), int(status["used_bytes"]))
-    size = file_size(mounted_export(host, source.file.repository), path)
-    if size is None:
-        raise PreconditionFailed(f"{source.label} was not copied: {host.label} does not find it")
-    return size
+    repository = source.file.repository
+    system = None if host.module is not None else mounted_export(host, repository)
+    return read_source(host, source.file.path, system)
 
 
 def _size_of_copy(

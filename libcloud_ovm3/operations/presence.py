@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from libcloud_ovm3.errors import Ovm3Error
+from libcloud_ovm3.estate.attachments import key_of_path
 from libcloud_ovm3.estate.definitions import Definition, matches, may_match
 from libcloud_ovm3.estate.domains import Domain
 from libcloud_ovm3.estate.hosts import HostView, live_domains, map_hosts
@@ -104,10 +105,16 @@ def read_presence(
 
 
 def _written(domain: Domain, definition: Definition) -> list[str]:
-    """The disks of this definition that another's domain writes to, unless both share it."""
+    """The disks of this definition that another's domain writes to, unless both share it.
+
+    A LUN may have another name there: one with the same WWID is it.
+    """
     return [
         path
         for path, mode in zip(domain.disks, domain.modes, strict=True)
         for disk in definition.disks
-        if disk.path == path and not mode.startswith("r") and not (disk.is_shared and mode == "w!")
+        if disk.path
+        and key_of_path(disk.path) == key_of_path(path)
+        and not mode.startswith("r")
+        and not (disk.is_shared and mode == "w!")
     ]

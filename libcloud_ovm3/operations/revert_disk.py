@@ -26,7 +26,7 @@ from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.vms import read_estate
-from libcloud_ovm3.estate.volumes import Snapshot, Volume, read_volumes
+from libcloud_ovm3.estate.volumes import Snapshot, Volume, VolumeList, read_volumes
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.operations.copy_disk import Place, choose_host, clone_or_copy
 from libcloud_ovm3.operations.delete_files import is_aside, put_back_file, set_aside_file
@@ -56,6 +56,7 @@ def revert_disk(estate: Estate, volume_id: str, snapshot_id: str) -> None:
     volume, snapshot = found.volume(volume_id), found.snapshot(snapshot_id)
     repository = require_file(volume).repository
     host, module = _require_revertible(volume, snapshot, repository)
+    _require_nobody_s(found, volume)
     require_idle(estate, found.estate, volume.path, volume.label)
     if volume.attachments:
         vm = volume.attachments[0].vm
@@ -95,6 +96,14 @@ def _require_revertible(
             f"volume from the snapshot and attach that instead"
         )
     return host, host.module
+
+
+def _require_nobody_s(found: VolumeList, volume: Volume) -> None:
+    """Check that no template would change with it; what is not understood may be one."""
+    names = ", ".join(volume.named_by)
+    why = f"it belongs to {names}" if names else "; ".join(found.usage.unread)
+    if why:
+        raise PreconditionFailed(f"{volume.label} was left unchanged: {why}")
 
 
 def _require_idle_now(operation: Operation, volume: Volume) -> None:

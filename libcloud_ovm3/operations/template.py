@@ -49,10 +49,12 @@ class TemplateDisk:
 class DiskCopy:
     """A disk of a new VM, and of what it is a copy.
 
+    :ivar system: where the storage plug-in has mounted the repository of the source.
     :ivar source: absolute, on the hosts, as ``target``.
     :ivar size_bytes: the size of the source.
     """
 
+    system: FileSystem
     source: str
     size_bytes: int
     target: str
@@ -178,7 +180,7 @@ def contents(
     if content.config is None:
         source, size = locate(image, system)
         target = _target(image.repository, directory, 0, source)
-        copy = DiskCopy(source, size, target)
+        copy = DiskCopy(system, source, size, target)
         return Contents((copy,), (f"file:{target},xvda,w",)), []
     copies = [_copy(system, content, directory, n) for n in range(len(content.disks))]
     targets = iter(copies)
@@ -203,7 +205,7 @@ def _copy(system: FileSystem, content: TemplateContent, directory: str, number: 
     if size is None:
         raise ImageNotFound(f"{content.image.label}: the agent does not find its disk {disk.path}")
     target = _target(content.image.repository, directory, number, disk.path)
-    return DiskCopy(disk.path, size, target)
+    return DiskCopy(theirs, disk.path, size, target)
 
 
 def _target(repository: Repository, directory: str, number: int, source: str) -> str:

@@ -19,7 +19,8 @@ def typed(
     """Arguments of a method of the driver, of the types that its signature says.
 
     :param given: Values by name; None means that an argument is not given. Names that begin with
-        two underscores are Salt's: ``salt-call`` adds ``__pub_fun`` and others.
+        two underscores are Salt's: ``salt-call`` adds ``__pub_fun`` and others. What has no
+        default and may be None (the size of a volume) may be missing.
     :param others: The method's parameters that do not come from here.
     :raises InvalidArgument: One is not known or missing, or its value is wrong.
     """
@@ -30,12 +31,14 @@ def typed(
         if name not in expected:
             raise InvalidArgument(f"{name}: not known; expected {', '.join(expected) or 'nothing'}")
     values = {name: value for name, value in values.items() if value is not None}
-    for name in expected:
-        if parameters[name].default is inspect.Parameter.empty and name not in values:
+    types = {name: str(parameters[name].annotation) for name in expected}
+    required = [name for name in expected if parameters[name].default is inspect.Parameter.empty]
+    for name in required:
+        if name not in values and "None" not in types[name]:
             raise InvalidArgument(f"{name}: missing; expected {name}=VALUE")
     return {
-        name: _as_type(name, value, str(parameters[name].annotation))
-        for name, value in values.items()
+        **dict.fromkeys(required),
+        **{name: _as_type(name, value, types[name]) for name, value in values.items()},
     }
 
 
@@ -49,7 +52,7 @@ def _as_type(name: str, value: Any, annotation: str) -> Any:
         return parse_seconds(value, name, may_be_zero=True)
     if "Sequence" in words:
         return _list(name, value)
-    if words & {"str", "NodeLocation", "NodeImage"}:
+    if words & {"str", "NodeLocation", "NodeImage", "StorageVolume", "VolumeSnapshot"}:
         return _text(name, value)
     assert words == {"object"}, annotation
     refuse_unsupported(**{name: value})

@@ -6,10 +6,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from libcloud.compute.base import Node, StorageVolume
+from libcloud.compute.base import Node, NodeImage, StorageVolume, VolumeSnapshot
 
 from libcloud_ovm3.agent.identifiers import dashed
-from libcloud_ovm3.compute.records import vm_record, volume_record
+from libcloud_ovm3.compute.records import (
+    image_record,
+    snapshot_record,
+    vm_record,
+    volume_record,
+)
 from libcloud_ovm3.errors import InvalidArgument
 
 Record = dict[str, Any]
@@ -41,6 +46,10 @@ def plain(result: Any) -> Any:
         return [plain(one) for one in result]
     if isinstance(result, StorageVolume):
         return volume_record(result)
+    if isinstance(result, VolumeSnapshot):
+        return snapshot_record(result)
+    if isinstance(result, NodeImage):
+        return image_record(result)
     return full(result) if isinstance(result, Node) else result
 
 

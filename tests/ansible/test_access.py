@@ -101,6 +101,10 @@ def test_no_message_names_an_argument_of_python() -> None:
         ("secret: expected the agent's password", "password: expected the agent's password"),
         ("or a password for this call (secret)", "or a password for this call (password)"),
         ("key '': expected the agent's user", "user '': expected the agent's user"),
+        (
+            "is a volume (destroy_volume deletes it)",
+            "is a volume (`ovm3 volume destroy` deletes it)",
+        ),
         ("(pending; destroy_node removes it)", "(pending; state: absent removes it)"),
     ],
 )

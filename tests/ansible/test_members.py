@@ -45,7 +45,13 @@ def test_groups_by_host_pool_repository_and_state() -> None:
         [_, on] = [vm["variables"] for vm in found["vms"]]
         assert (on["ovm3_host"], on["ovm3_pool"]) == ("ovm-2", "Pool 0")
         assert (on["ovm3_repository"], on["ovm3_state"]) == ("MyRepo", "running")
-        assert on["ovm3_id"] == driver_for(sim).ex_get_node_by_name("on").id
+        driver = driver_for(sim)
+        node = driver.ex_get_node_by_name("on")
+        assert on["ovm3_id"] == node.id
+        [volume] = quietly(driver.ex_list_volumes, node)
+        assert on["ovm3_attachments"] == [
+            {"volume": volume.id, "device": "xvda", "mode": "w", "where": "live and defined"}
+        ]
 
 
 def test_a_dead_host_is_an_error_and_its_vms_are_unknown() -> None:

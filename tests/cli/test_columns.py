@@ -47,6 +47,8 @@ def test_the_widest_value_below_at_80_columns() -> None:
         "  id",
         *["web-frontend-1  running  ovm-1  2     4096 MB", f"  {ID}"] * 2,
     ]
+    assert fits(HEADINGS, [ROW], len(lines(80)[2]), with_line_below=True)
+    assert not fits(HEADINGS, [ROW], len(lines(80)[2]) - 1, with_line_below=True)
 
 
 def test_one_value_per_line_at_40_columns() -> None:

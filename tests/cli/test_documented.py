@@ -79,13 +79,17 @@ def test_the_docs_list_the_keys_of_every_record() -> None:
         title: keys_in(content)
         for title, content in re.findall(r"^### ([^\n]*)\n(.*?)(?=^###|\Z)", text, re.M | re.S)
     }
-    vm_keys, host_keys, other = sections.values()
+    vm_keys, host_keys, volume_keys, snapshot_keys, other = sections.values()
     with simulate(hosts=1) as sim:
         (sim.repository_path / "VirtualDisks" / "data.img").write_bytes(b"")
         outputs = {
             command: json.loads(on(sim, *command.split(), "-o", "json").stdout)
-            for command in ("vm list", "host list", "image list", "disk orphans")
+            for command in ("vm list", "host list", "image list", "disk orphans", "repository list")
         }
+        disk = outputs["vm list"][0]["disks"][0]
+        id_of = on(sim, "volume", "show", disk, "-o", "name").stdout.strip()
+        assert on(sim, "snapshot", "create", id_of, "snap", "--pause").exit_code == 0
+        volume = json.loads(on(sim, "volume", "show", id_of, "-o", "json").stdout)
         functions = json.loads(on(sim, "api", "list", "-o", "json", access=()).stdout)
         sizes = json.loads(on(sim, "size", "list", "-o", "json", access=()).stdout)
         where = [f"{sim.hosts[0].address}:{sim.hosts[0].port}"]
@@ -95,8 +99,11 @@ def test_the_docs_list_the_keys_of_every_record() -> None:
     used = {*vm, "boots", *vm["live"][0], *vm["definitions"][0], *vm["nics"][0], *vm["vnc"]}
     assert used <= vm_keys
     assert set(outputs["host list"][0]) <= host_keys
+    assert {*volume, *volume["attachments"][0]} <= volume_keys
+    assert set(volume["snapshots"][0]) <= snapshot_keys
     for record in (
         *(outputs["image list"][0], outputs["disk orphans"][0], functions[0], sizes[0]),
         *(functions[0]["arguments"][0], doctor, doctor["findings"][0]),
+        outputs["repository list"][0],
     ):
         assert set(record) <= other

@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -22,6 +23,7 @@ from tests.cli.running import address, on
 from tests.support import clock_of, driver_for, pins_of, simulate
 
 EXAMPLE_HOST = "ovm-1.example.com"
+SMALLER = {"20G": "20M", "30G": "30M", "1.5T": "1.5M"}  # a machine may have less free space
 NOT_INSTALLED = State("not installed", "it is not installed", 0, {"vlan-bridge": "needed"})
 
 
@@ -74,6 +76,7 @@ def prepare(sim: Simulator, line: str) -> dict[str, str]:
         add_estate("lab", {"hosts": where, "pins": pins_of(sim)}, sim.password, is_default=True)
     for name in {"web-1", "db-1"} & set(line.split()):
         sim.add_vm(name)
+    prepare_volumes(driver, line.split())
     if " vm reboot " in line:
         [node] = [one for one in driver.list_nodes() if one.name == "web-1"]
         driver.start_node(node)
@@ -85,13 +88,33 @@ def prepare(sim: Simulator, line: str) -> dict[str, str]:
         with pytest.raises(Ovm3Error):
             driver.create_volume_snapshot(driver.ex_list_volumes(node)[0], "s", ex_pause=True)
         sim.clear_misbehaviour()
+    if " eject-iso " in line:
+        [node] = [one for one in driver.list_nodes() if one.name == "web-1"]
+        driver.ex_insert_iso(node, driver.list_images()[-1])
     if "PATH OPERATION" in line:
         (sim.repository_path / "VirtualDisks" / "data.img").write_bytes(b"precious")
         path = f"/OVS/Repositories/{sim.repository_id}/VirtualDisks/data.img"
         HostModule(driver.connection).set_aside("tests", "0" * 32, path)
         return {"PATH": path, "OPERATION": "0" * 32}
     pin = f"{sim.hosts[0].address}={sim.hosts[0].fingerprint}"
-    return {EXAMPLE_HOST: where[0], f"{EXAMPLE_HOST}=SHA256": pin}
+    return {EXAMPLE_HOST: where[0], f"{EXAMPLE_HOST}=SHA256": pin, **SMALLER}
+
+
+def prepare_volumes(driver: Any, words: list[str]) -> None:
+    """Make the volumes that an example names, with what else it needs of them."""
+    if words[1:2] not in (["volume"], ["snapshot"]):
+        return
+    _, noun, verb, *rest = words
+    named = [one for one in ("data-1", "data-2") if one in rest]
+    if verb in ("create", "copy", "rename") and noun == "volume":
+        named = named[:1] if verb != "create" else []
+    volumes = {name: driver.create_volume(None, name, ex_size_bytes=8192) for name in named}
+    if verb == "detach":
+        node = driver.ex_get_node_by_name("web-1" if "web-1" in rest else "seed-1")
+        driver.attach_volume(node, volumes["data-1"])
+    if "before-upgrade" in rest and (noun, verb) != ("snapshot", "create"):
+        of = volumes.get("data-1") or driver.create_volume(None, "data", ex_size_bytes=8192)
+        driver.create_volume_snapshot(of, "before-upgrade")
 
 
 @pytest.mark.parametrize("path", [path for path in COMMANDS if path != "ovm3 demo"])
@@ -99,7 +122,7 @@ def prepare(sim: Simulator, line: str) -> dict[str, str]:
 def test_examples_run(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a default estate, as they are printed. ``ovm3 demo`` has its own test."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("libcloud_ovm3.cli.vm.has_terminal", lambda: True)
+    monkeypatch.setattr("libcloud_ovm3.cli.asking.has_terminal", lambda: True)
     for number, line in enumerate(examples_in(path)):
         monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / str(number)))
         with simulate(hosts=2, host_module=True) as sim:

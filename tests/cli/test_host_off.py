@@ -9,6 +9,7 @@ import pytest
 
 from libcloud_ovm3.simulator import Simulator
 from tests.cli.running import address, invoke, on, options
+from tests.operations.attaching import add_disk
 from tests.support import attempts_at, calls_of, simulate
 
 
@@ -66,6 +67,25 @@ def test_show_after_a_start_elsewhere(sim: Simulator) -> None:
     status, output = ovm3(sim, "vm", "show", "web-1", *off, "-o", "json")
     assert (status, '"state": "running"' in output) == (0, True)
     assert f'"hosts_off": [\n    "{address(sim, 1)}"' in output
+
+
+def test_a_volume_is_attached_to_its_vm_and_detached(sim: Simulator) -> None:
+    volume_id = add_disk(sim)
+    off = ["--host-off", sim.hosts[1].address]
+    for command, done in (
+        (["attach", "data", "--vm", "web-1"], "data ({}) was attached to web-1 ("),
+        (["detach", "data"], "data ({}) was detached from web-1 ("),
+    ):
+        status, output = ovm3(sim, "volume", *command)
+        assert (status, "Only if you have seen that it is powered off: --host-off" in output) == (
+            1,
+            True,
+        )
+        assert "was" not in output.partition("Error: ")[0]
+        status, output = ovm3(sim, "volume", *command, *off)
+        assert status == 0, output
+        assert done.format(volume_id) in output
+    assert len(calls_of(sim, "configure_vm")) == 2
 
 
 @pytest.mark.parametrize(

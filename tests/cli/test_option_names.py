@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
+from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.cli.commands import ovm3
 from libcloud_ovm3.cli.option_names import _TERMS, with_option_names
 
@@ -47,6 +48,15 @@ LIBRARY = [
         ("ex_list_orphans (`ovm3 disk orphans`) lists it", "`ovm3 disk orphans` lists it"),
         ("to be added to ex_fingerprint (--fingerprint)", "to be added to --fingerprint"),
         ("ex_passwords={'h': ...} (--password-file h=FILE).", "--password-file h=FILE."),
+        ("have it paused for the time of the copy (ex_pause=True)",
+         "have it paused for the time of the copy (--pause)"),
+        ("it can be shared with ex_mode='w!'", "it can be shared with --mode w!"),
+        ("the one to detach it from (ex_node)", "the one to detach it from (--vm)"),
+        ("ex_repository='0a' copies it", "--repository 0a copies it"),
+        ("ex_repository 'x' may be any", "--repository 'x' may be any"),
+        ("ex_size_bytes 0: expected", "--size 0: expected"),
+        ("destroy_volume_snapshot or destroy_volume deletes it",
+         "`ovm3 snapshot destroy` or `ovm3 volume destroy` deletes it"),
         ("--fingerprint a --fingerprint b", "--fingerprint a --fingerprint b"),
     ],
 )  # fmt: skip
@@ -113,6 +123,19 @@ def test_no_message_names_an_argument_of_python() -> None:
     }
     # ovm3 never passes a clock, and only a proper value of the other.
     assert left == {("access.py", "ex_clock"), ("nodes.py", "ex_power_off")}
+
+
+def test_no_message_names_a_method_of_the_driver() -> None:
+    methods = {name for name in dir(OVM3NodeDriver) if re.match("[a-z]+_", name)}
+    left = {
+        name
+        for file in LIBRARY
+        for text in _texts(file)
+        if " " in text
+        for name in re.findall(r"(?<![\w.])[a-z]+_[a-z_]+", with_option_names(text))
+    }
+    # ovm3 never calls the first one
+    assert left & methods == {"deploy_node"}
 
 
 def _commands(group: click.Group, path: str) -> Iterator[tuple[str, click.Command]]:

@@ -129,7 +129,7 @@ def test_ctrl_c_while_a_host_does_not_answer() -> None:
             "list",
             *options(sim),
             password=sim.password,
-            until=hanging,
+            until=f"{address(sim, 1)} (list_vms), {hanging}",
             keys=b"\x03",
             columns=160,
         )

@@ -58,6 +58,7 @@ def odd(request: pytest.FixtureRequest) -> Iterator[Simulator]:
             (sim.repository_path / "VirtualMachines" / name).mkdir()
             (sim.repository_path / "VirtualMachines" / name / "vm.cfg").write_text("memory = = 1\n")
             (sim.repository_path / "Templates" / f"{name}.img").write_bytes(b"")
+            (sim.repository_path / "VirtualDisks" / f"{name}.img").write_bytes(b"")
         yield sim
 
 
@@ -105,7 +106,8 @@ def test_odd_names(odd: Simulator, environment: dict[str, str]) -> None:
     encoding = {"C": "ascii"}.get(environment["LC_ALL"]) or environment.get(
         "PYTHONIOENCODING", "utf-8"
     )
-    commands = ["vm", "list"], ["image", "list"], ["inventory"], ["inventory", "-o", "json"]
+    commands = [one.split() for one in ("vm list", "image list", "volume list", "inventory")]
+    commands.append(["inventory", "-o", "json"])
     done = run(odd, environment, *([*command, *options(odd)] for command in commands))
     for command, (status, out, err) in zip(commands, done, strict=True):
         assert status == 0, err

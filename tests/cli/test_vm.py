@@ -11,7 +11,7 @@ import pytest
 import yaml
 from libcloud.compute.types import NodeState
 
-from libcloud_ovm3.cli import vm as vm_commands
+from libcloud_ovm3.cli import asking
 from libcloud_ovm3.errors import OperationIncomplete
 from libcloud_ovm3.simulator import Simulator
 from tests.cli.running import on
@@ -293,7 +293,7 @@ def test_without_a_terminal_destroy_wants_yes(sim: Simulator) -> None:
 def test_destroy_asks_and_names_the_disks(
     host_module: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vm_commands, "has_terminal", lambda: True)
+    monkeypatch.setattr(asking, "has_terminal", lambda: True)
     with simulate(hosts=2, host_module=host_module) as sim:
         driver = driver_for(sim)
         image = driver.list_images()[0]
@@ -317,7 +317,7 @@ def test_destroy_asks_and_names_the_disks(
 def test_an_interrupted_creation_can_be_destroyed(
     personality: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vm_commands, "has_terminal", lambda: True)
+    monkeypatch.setattr(asking, "has_terminal", lambda: True)
     with simulate(hosts=2, personality=personality) as sim:
         driver: Any = driver_for(sim)
         sim.misbehave("hang", "copy_file")
@@ -337,7 +337,7 @@ def test_a_vm_that_is_started_after_the_answer_is_not_powered_off(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Several VMs take a while: the last one may be running when its turn comes."""
-    monkeypatch.setattr(vm_commands, "has_terminal", lambda: True)
+    monkeypatch.setattr(asking, "has_terminal", lambda: True)
     driver = driver_for(sim)
     for name in ("web-1", "web-2"):
         sim.add_vm(name)
@@ -382,7 +382,7 @@ def test_what_changes_while_destroy_asks_was_not_agreed_to(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A VM was stopped; its owner has started it by the time of the answer."""
-    monkeypatch.setattr(vm_commands, "has_terminal", lambda: True)
+    monkeypatch.setattr(asking, "has_terminal", lambda: True)
     driver = driver_for(sim)
     vm_id = dashed(sim.add_vm("web-1"))
     confirm = click.confirm
@@ -405,7 +405,7 @@ def test_destroy_deletes_no_disk_that_it_said_it_keeps(
     sim: Simulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another VM's vm.cfg names it, until that VM is destroyed by the same command."""
-    monkeypatch.setattr(vm_commands, "has_terminal", lambda: True)
+    monkeypatch.setattr(asking, "has_terminal", lambda: True)
     vm_id = "5cf3bd2ab8e14c7d9d4fa3c7a4b6c8e1"
     disk = sim.repository_path / "VirtualDisks" / f"{vm_id}.img"
     disk.write_bytes(b"data")

@@ -45,6 +45,11 @@ def template_of(node: Any) -> str:
     return f"{node.extra['repository_id']}/Templates/oracle-linux-6.raw"
 
 
+def disk_of(node: Any) -> str:
+    """The id of the volume that a node has."""
+    return f"{node.extra['repository_id']}/VirtualDisks/{node.extra['disks'][0].split('/')[-1]}"
+
+
 def create(driver: Any, node: Any) -> None:
     size, host = driver.list_sizes()[0], node.extra["host_id"]
     driver.create_node("new", size, template_of(node), host)
@@ -68,9 +73,9 @@ METHODS: dict[str, Callable[[Any, Any], Any]] = {
     "ex_list_orphans": lambda driver, node: driver.ex_list_orphans(),
     "list_volumes": lambda driver, node: driver.list_volumes(),
     "ex_list_volumes": lambda driver, node: driver.ex_list_volumes(node),
-    "list_volume_snapshots": lambda driver, node: driver.list_volume_snapshots(
-        f"{node.extra['repository_id']}/VirtualDisks/{node.extra['disks'][0].rpartition('/')[2]}"
-    ),
+    "ex_get_volume": lambda driver, node: driver.ex_get_volume(disk_of(node)),
+    "ex_list_snapshots": lambda driver, node: driver.ex_list_snapshots(),
+    "list_volume_snapshots": lambda driver, node: driver.list_volume_snapshots(disk_of(node)),
     "ex_put_back": lambda driver, node: look_for_what_is_set_aside(driver),
     "create_node": create,
     "start_node": lambda driver, node: driver.start_node(node),

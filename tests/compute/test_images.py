@@ -94,21 +94,35 @@ def test_what_is_not_complete_is_not_offered(alone: Simulator) -> None:
     """A file with a mark beside it, a folder whose vm.cfg is not in force: deleted by their ids."""
     driver, before = driver_for(alone), files_of(alone)
     templates = alone.repository_path / "Templates"
-    for name in ("half.img", "half.img.creating", "mark.img.creating"):
+    half, mark, iso = f"half.{'1' * 32}.img", f"mark.{'1' * 32}.img", f"half.{'1' * 32}.iso"
+    for name in (half, f"{half}.creating", f"{mark}.creating"):
         fill(templates / name)
-    fill(alone.repository_path / "ISOs" / "half.iso")
-    fill(alone.repository_path / "ISOs" / "half.iso.creating")
+    fill(alone.repository_path / "ISOs" / iso)
+    fill(alone.repository_path / "ISOs" / f"{iso}.creating")
     names = {image.name for image in driver.list_images()}
     assert names == {"oracle-linux-6", "oracle-linux-7", "oracle-linux-6-boot.iso"}
     orphans = {one["path"].rpartition("/")[2]: one for one in driver.ex_list_orphans()}
-    assert {"half.img", "half.img.creating", "mark.img.creating", "half.iso"} < orphans.keys()
+    assert {half, f"{half}.creating", f"{mark}.creating", iso} < orphans.keys()
     assert not any(one["is_certain"] for one in orphans.values())
-    for path in ("Templates/half.img", "Templates/mark.img", "ISOs/half.iso"):
+    for path in (f"Templates/{half}", f"Templates/{mark}", f"ISOs/{iso}"):
         image_id = f"{alone.repository_id}/{path}"
         with pytest.raises(ImageNotFound, match="not complete"):
             driver.create_node("x", "tiny", image_id)
         assert driver.delete_image(image_id) is True
     assert files_of(alone) == before
+
+
+def test_what_only_ends_like_a_mark_is_somebody_s_file(alone: Simulator) -> None:
+    driver, before = driver_for(alone), files_of(alone)
+    for name in ("Templates/mine.img", "ISOs/mine.iso"):
+        for path in (name, f"{name}.creating"):
+            fill(alone.repository_path / path)
+        image_id = f"{alone.repository_id}/{name}"
+        assert driver.get_image(image_id).id == image_id
+        assert driver.delete_image(image_id) is True
+        [left] = files_of(alone).keys() - before.keys()
+        assert left.endswith(f"{name}.creating")
+        (alone.repository_path / f"{name}.creating").unlink()
 
 
 # ------------------------------------------------------------------ their life

@@ -2,82 +2,160 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from libcloud.compute.base import Node
 
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.agent.call_kinds import kind_of
-from libcloud_ovm3.errors import InvalidArgument, ReadOnly
+from libcloud_ovm3.errors import InvalidArgument, Ovm3Error, PreconditionFailed, ReadOnly
 from libcloud_ovm3.simulator import Simulator
-from tests.support import calls_of, driver_for, fingerprints_of, simulate
+from tests.support import calls_of, driver_for, fingerprints_of, quietly, simulate
 
 Driver = OVM3NodeDriver
 
 
-@pytest.fixture(scope="module")
-def sim() -> Iterator[Simulator]:
-    """Two hosts, one running and one stopped node."""
-    with simulate(hosts=2) as simulator:
-        driver = driver_for(simulator)
-        for name in ("running", "stopped"):
-            driver.create_node(name, driver.list_sizes()[0], driver.list_images()[0])
-        driver.stop_node(driver.ex_get_node_by_name("stopped"))
-        driver.create_volume(1, "spare")
-        simulator.wait(61)  # old enough for a reboot
-        yield simulator
-
-
 MODULE_READS = (
+    "libcloud_version",
     "libcloud_read_agent",
     "libcloud_repository",
     "libcloud_file_holders",
     "libcloud_identify",
+    "libcloud_list_files",
+    "libcloud_stat_file",
+    "libcloud_read_file",
+    "libcloud_read_vm",
+    "libcloud_read_document",
+    "libcloud_block_devices",
+    "libcloud_free_space",
 )
 
 
-def spare(driver: Driver) -> Any:
-    return next(volume for volume in driver.list_volumes() if volume.name == "spare")
+class Subjects:
+    """What each method is called for, made by a driver that is not read-only.
+
+    :ivar running: a node with the volume ``attached`` and an ISO in its drive.
+    :ivar stopped: a node that is off.
+    :ivar paused: a node that an interrupted snapshot has left paused (with the module).
+    :ivar aside: what is set aside (with the module).
+    """
+
+    def __init__(self, sim: Simulator, has_module: bool) -> None:
+        driver = driver_for(sim)
+        self.size, self.template = driver.list_sizes()[0], driver.list_images()[0]
+        for name in ("running", "stopped", "paused"):
+            driver.create_node(name, self.size, self.template)
+        self.running = driver.ex_get_node_by_name("running")
+        driver.stop_node(driver.ex_get_node_by_name("running"))
+        self.iso = next(one for one in driver.list_images() if one.extra["kind"] == "iso")
+        driver.ex_insert_iso(self.running, self.iso)
+        driver.start_node(self.running)
+        driver.stop_node(driver.ex_get_node_by_name("stopped"))
+        self.stopped = driver.ex_get_node_by_name("stopped")
+        self.spare, self.attached = (driver.create_volume(1, name) for name in ("a", "b"))
+        driver.attach_volume(self.running, self.attached)
+        self.snapshot = driver.create_volume_snapshot(self.spare, "s")
+        self.image = driver.create_image(self.stopped, "image")
+        self.paused = driver.ex_get_node_by_name("paused")
+        [volume] = driver.ex_list_volumes(self.paused)
+        interrupt(sim, "unpause_vm", driver.create_volume_snapshot, volume, "p", ex_pause=True)
+        self.aside = ("/OVS/Repositories/x", "0" * 32)
+        if has_module:
+            gone = driver.create_volume(1, "gone")
+            interrupt(sim, "libcloud_delete_aside", driver.destroy_volume, gone)
+            [left] = [one for one in driver.ex_list_orphans() if one["set_aside"]]
+            self.aside = (left["path"], left["set_aside"])
+        sim.wait(61)  # old enough for a reboot
 
 
-def create(driver: Driver, running: Node, stopped: Node) -> Any:
-    return driver.create_node("new", driver.list_sizes()[0], driver.list_images()[0])
+def interrupt(sim: Simulator, call: str, action: Any, *given: Any, **options: Any) -> None:
+    """Something stays half done: one of its calls fails, and goes on failing."""
+    sim.misbehave("fault", call, times=9)
+    with pytest.raises(Ovm3Error):
+        quietly(action, *given, **options)
+    sim.clear_misbehaviour()
 
 
-CHANGES: dict[str, Callable[[Driver, Node, Node], Any]] = {
-    "create_node": create,
-    "start_node": lambda driver, running, stopped: driver.start_node(stopped),
-    "stop_node": lambda driver, running, stopped: driver.stop_node(running),
-    "reboot_node": lambda driver, running, stopped: driver.reboot_node(running),
-    "destroy_node, running": lambda driver, running, stopped: driver.destroy_node(running),
-    "destroy_node, stopped": lambda driver, running, stopped: driver.destroy_node(stopped),
-    "create_volume": lambda driver, running, stopped: driver.create_volume(1, "new"),
-    "destroy_volume": lambda driver, running, stopped: driver.destroy_volume(spare(driver)),
-    "ex_copy_volume": lambda driver, running, stopped: driver.ex_copy_volume(spare(driver), "x"),
+@pytest.fixture(scope="module", params=[False, True], ids=["agent", "module"])
+def pool(request: pytest.FixtureRequest) -> Iterator[tuple[Simulator, Subjects]]:
+    """Two hosts, and something for every method."""
+    with simulate(hosts=2, vms=0, template_bytes=1 << 20, host_module=request.param) as simulator:
+        yield simulator, Subjects(simulator, request.param)
+
+
+Change = Callable[[Driver, Subjects], Any]
+
+CHANGES: dict[str, Change] = {
+    "create_node": lambda driver, has: driver.create_node("new", has.size, has.template),
+    "start_node": lambda driver, has: driver.start_node(has.stopped),
+    "stop_node": lambda driver, has: driver.stop_node(has.running),
+    "reboot_node": lambda driver, has: driver.reboot_node(has.running),
+    "destroy_node": lambda driver, has: driver.destroy_node(has.stopped),
+    "create_volume": lambda driver, has: driver.create_volume(1, "new"),
+    "destroy_volume": lambda driver, has: driver.destroy_volume(has.spare),
+    "attach_volume": lambda driver, has: driver.attach_volume(has.stopped, has.spare),
+    "detach_volume": lambda driver, has: driver.detach_volume(has.attached),
+    "ex_copy_volume": lambda driver, has: driver.ex_copy_volume(has.spare, "x"),
+    "ex_insert_iso": lambda driver, has: driver.ex_insert_iso(has.stopped, has.iso),
+    "ex_eject_iso": lambda driver, has: driver.ex_eject_iso(has.running),
+    "create_volume_snapshot": lambda driver, has: driver.create_volume_snapshot(has.spare),
+    "destroy_volume_snapshot": lambda driver, has: driver.destroy_volume_snapshot(has.snapshot),
+    "ex_resume_node": lambda driver, has: driver.ex_resume_node(has.paused),
+    "create_image": lambda driver, has: driver.create_image(has.stopped, "x"),
+    "delete_image": lambda driver, has: driver.delete_image(has.image),
+    "copy_image": lambda driver, has: driver.copy_image(
+        "MyRepo", has.image, "x", ex_repository="MyRepo"
+    ),
 }
+WITH_MODULE: dict[str, Change] = {
+    "ex_resize_volume": lambda driver, has: driver.ex_resize_volume(has.spare, 2),
+    "ex_rename_volume": lambda driver, has: driver.ex_rename_volume(has.spare, "x"),
+    "ex_revert_volume": lambda driver, has: driver.ex_revert_volume(has.spare, has.snapshot),
+    "ex_put_back": lambda driver, has: driver.ex_put_back(*has.aside),
+}
+# And what begins with list_, ex_list_ or ex_get_. deploy_node is not implemented.
+READS = {"get_image", "wait_until_running", "deploy_node"}
 
 
-@pytest.mark.parametrize("change", CHANGES)
-def test_changes_are_refused_before_they_are_sent(sim: Simulator, change: str) -> None:
+def test_every_method_of_the_driver_is_here() -> None:
+    """Whoever adds a method that changes something adds it to CHANGES."""
+    own = {
+        name
+        for name, method in inspect.getmembers(Driver, inspect.isfunction)
+        if not name.startswith("_") and method.__module__.startswith("libcloud_ovm3")
+    }
+    changing = {name for name in own if not name.startswith(("list_", "ex_list_", "ex_get_"))}
+    assert changing - READS == CHANGES.keys() | WITH_MODULE.keys()
+
+
+@pytest.mark.parametrize("change", [*CHANGES, *WITH_MODULE])
+def test_changes_are_refused_before_they_are_sent(pool: Any, change: str) -> None:
+    sim, has = pool
     driver = driver_for(sim, ex_read_only="true")
-    nodes = {node.name: node for node in driver.list_nodes()}
     before = fingerprints_of(sim.repository_path)
     first = len(sim.calls)
-    with pytest.raises(ReadOnly, match="ex_read_only"):
-        CHANGES[change](driver, nodes["running"], nodes["stopped"])
+    is_possible = change in CHANGES or has.aside[1] != "0" * 32
+    expected, why = (
+        (ReadOnly, "ex_read_only")
+        if is_possible
+        else (PreconditionFailed, "host module|is set aside")
+    )
+    with pytest.raises(expected, match=why):
+        quietly({**CHANGES, **WITH_MODULE}[change], driver, has)
     sent = calls_of(sim)[first:]
     assert [name for name in sent if kind_of(name) != "read" and name not in MODULE_READS] == []
     assert fingerprints_of(sim.repository_path) == before
 
 
-def test_everything_is_shown(sim: Simulator) -> None:
+def test_everything_is_shown(pool: Any) -> None:
+    sim, _ = pool
     driver, other = driver_for(sim, ex_read_only=True), driver_for(sim)
     assert driver.ex_read_only is True
     assert other.ex_read_only is False
-    assert {n.id: n.state for n in driver.list_nodes()} == {
-        n.id: n.state for n in other.list_nodes()
+    assert {n.id: n.state for n in quietly(driver.list_nodes)} == {
+        n.id: n.state for n in quietly(other.list_nodes)
     }
     assert len(driver.list_locations()) == 2
     assert driver.list_images()

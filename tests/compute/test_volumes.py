@@ -13,7 +13,12 @@ from typing import Any
 import pytest
 from libcloud.compute.types import StorageVolumeState, VolumeSnapshotState
 
-from libcloud_ovm3.errors import NodeNotFound, SearchIncomplete, VolumeNotFound
+from libcloud_ovm3.errors import (
+    InvalidArgument,
+    NodeNotFound,
+    SearchIncomplete,
+    VolumeNotFound,
+)
 from libcloud_ovm3.estate.disk_names import DiskName, file_name, origin_key
 from libcloud_ovm3.estate.volumes import read_volumes
 from libcloud_ovm3.simulator import Simulator
@@ -456,9 +461,11 @@ def test_what_is_not_found(pool: Pool) -> None:
 def test_no_sizes_where_they_are_not_wanted(pool: Pool) -> None:
     made = pool.put("data.img")
     pool.sim.calls.clear()
-    volume = pool.volumes(ex_sizes=False)[made]
+    volume = pool.volumes(ex_sizes="false")[made]  # as Salt passes it
     assert calls_of(pool.sim, "storage_plugin_getFileInfo", "libcloud_list_files") == []
     assert (volume.size, volume.extra["size_bytes"]) == (0, None)
+    with pytest.raises(InvalidArgument, match="ex_sizes 'x': expected True or False"):
+        pool.volumes(ex_sizes="x")
 
 
 def test_only_the_sizes_of_one_node_are_read(pool: Pool) -> None:

@@ -15,6 +15,7 @@ from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import UnreachableHost
 from tests.diagnostics.healthy import REPOSITORY, defined, host, inventory_data, live, repository
 from tests.diagnostics.troubled import BROKEN, TWIN, estate_of, troubled_pool
+from tests.support import calls_of, driver_for, simulate
 
 ONE = "0004fb00-0006-0000-0000-000000000001"
 PAGE = Path(__file__).parents[2] / "docs" / "inventory-json.md"
@@ -115,6 +116,33 @@ def test_disks_are_shown_as_in_the_vm_cfg() -> None:
     ]
 
 
+def test_volumes_snapshots_and_who_has_them() -> None:
+    """No more calls than without them, and the same ids as those of the driver."""
+    with simulate(hosts=2, vms=1, host_module=True) as sim:
+        driver = driver_for(sim)
+        volume = driver.create_volume(1, "data")
+        snapshot = driver.create_volume_snapshot(volume, "before")
+        copy = driver.create_volume(None, "copy", snapshot=snapshot)
+        [node] = driver.list_nodes()
+        driver.attach_volume(node, copy, "xvdc")
+        (sim.path_of(sim.repository_id) / volume.extra["path"].split("/", 4)[4]).unlink()
+        volumes = {one.id: one for one in driver.list_volumes()}
+        sim.calls.clear()
+        found = as_json(take_inventory(estate_of(sim)))
+        assert set(calls_of(sim)) == {"libcloud_read_agent", "libcloud_repository"}
+    assert {one["id"] for one in found["volumes"]} == set(volumes)
+    by_id = {one["id"]: one for one in found["volumes"]}
+    assert by_id[copy.id]["path"] == volumes[copy.id].extra["path"]
+    assert by_id[copy.id]["snapshot_of"] is None, "it is gone"
+    assert [(one["id"], one["volume"]) for one in found["snapshots"]] == [(snapshot.id, None)]
+    assert found["snapshots"][0]["created_at"] == f"{snapshot.created:%Y-%m-%dT%H:%M:%SZ}"
+    [vm] = found["vms"]
+    [root, data] = vm["attachments"]
+    assert data == {"volume": copy.id, "device": "xvdc", "mode": "w", "where": "live and defined"}
+    assert root["volume"] in volumes
+    assert len(found["repositories"]) == 1
+
+
 @pytest.mark.parametrize(
     ("value", "truth"),
     [(True, True), ("True", True), (1, True), (False, False), ("0", False), ("maybe", None)],
@@ -129,7 +157,11 @@ def test_the_form_for_programs_is_the_documented_one() -> None:
     views = [host(1, live("a", ONE)), host(2)]
     broken = Definition(REPOSITORY, "b", None, "broken")
     a = defined("a", uuid=ONE, disk=["file:/x,xvda,w"], vif=["mac=00:16:3e:00:00:01"])
-    read = inventory_data(views, [a, broken], repositories=[repository(views, [a, broken])])
+    here = repository(views, [a, broken])
+    assert here.content is not None
+    disks = (*here.content.virtual_disks, f"s.{'a' * 32}.snapshot.{'b' * 32}.20261129T024400Z.img")
+    here = replace(here, content=replace(here.content, virtual_disks=disks))
+    read = inventory_data(views, [a, broken], repositories=[here])
     written = json.loads(json.dumps(as_json(build_inventory(read))))
     assert written["format"] == 1
     documented = set(re.findall(r"^\| `([a-z_.\[\]]+)` \|", PAGE.read_text("utf-8"), re.MULTILINE))

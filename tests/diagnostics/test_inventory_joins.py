@@ -47,6 +47,12 @@ def require_joins(found: dict[str, Any]) -> None:
     repositories = {one["repository"] for vm in found["vms"] for one in vm["definitions"]}
     assert repositories
     assert repositories <= ids["repositories"]
+    disks = [*found["volumes"], *found["snapshots"]]
+    assert {one["repository"] for one in disks} <= ids["repositories"]
+    assert [one for one in disks if not one["id"].startswith(f"{one['repository']}/")] == []
+    volumes = {one["id"] for one in found["volumes"]}
+    used = {one["volume"] for vm in found["vms"] for one in vm["attachments"]}
+    assert {one for one in used if one.partition("/")[0] in ids["repositories"]} <= volumes
     pools = {host["pool"] for host in found["hosts"]} - {None}
     assert pools
     assert pools == ids["pools"]

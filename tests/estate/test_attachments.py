@@ -205,7 +205,9 @@ def listed(where: Repository, *disks: str) -> dict[str, DiskFile]:
 
 
 def test_files() -> None:
-    where = repository("a.img", ".ovsmeta", "b.img", "b.img.creating", "c.img.creating")
+    ours = f"b.{'1' * 32}.img"
+    marks = (f"{ours}.creating", f"c.{'1' * 32}.img.creating", "a.img.creating", "mine.creating")
+    where = repository("a.img", ".ovsmeta", ours, *marks)
     folder = f"/OVS/Repositories/{REPOSITORY}"
     found = listed(
         where,
@@ -222,7 +224,10 @@ def test_files() -> None:
         key.rpartition("/")[2]: (one.is_creating, one.is_missing) for key, one in found.items()
     } == {
         "a.img": (False, False),
-        "b.img": (True, False),
+        ours: (True, False),
+        marks[1].removesuffix(".creating"): (True, False),
+        "a.img.creating": (False, False),  # of files that this package has not named: no marks
+        "mine.creating": (False, False),
         ".hidden.img": (False, False),
         "d.img": (False, False),
         "gone.img": (False, True),

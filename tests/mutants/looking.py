@@ -303,3 +303,21 @@ def names_are_not_resolved(ground: Ground) -> None:
     """A resolver has no time limit."""
     for address in ("localhost", "example.com", "127.0.0.1; reboot", ""):
         ground.refused("InvalidArgument", "check_port", address, 22, 1)
+
+
+def every_device_is_there(ground: Ground) -> None:
+    """Also one that cannot be read; and what Domain-0 uses of its partitions."""
+    block = ground.root / "sys/block"
+    for name, number in (("sda", "8:0"), ("sda/sda1", "8:1"), ("sdb", "8:16")):
+        (block / name).mkdir(parents=True)
+        (block / name / "dev").write_text(number + "\n")
+        (block / name / "size").write_text("2048\n")
+    (block / "sda/sda1/partition").write_text("1\n")
+    (block / "sdb/size").unlink()
+    (ground.root / "proc/swaps").write_text("Filename Type Size Used Priority\n")
+    (ground.root / "proc/self").mkdir(exist_ok=True)
+    (ground.root / "proc/self/mountinfo").write_text("17 1 8:1 / / rw - ext3 /dev/root rw\n")
+    found = {one["device"]: one for one in answers(ground.call, "block_devices")}
+    assert sorted(found) == ["/dev/sda", "/dev/sda1", "/dev/sdb"]
+    assert found["/dev/sdb"]["error"]
+    assert [len(found[name]["used_by"]) for name in ("/dev/sda", "/dev/sda1")] == [1, 1]

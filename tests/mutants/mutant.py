@@ -48,7 +48,8 @@ class Mutant:
 def copy_ours(folder: Path) -> Path:
     leave = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "hostside", folder / "libcloud_ovm3_host", ignore=leave)
-    shutil.copytree(ROOT / "libcloud_ovm3/installer", folder / "installer", ignore=leave)
+    for package in ("estate", "installer", "operations"):
+        shutil.copytree(ROOT / "libcloud_ovm3" / package, folder / package, ignore=leave)
     return folder
 
 
@@ -60,7 +61,7 @@ def behaves(folder: Path, *behaviours: str) -> bool:
         [sys.executable, "-B", RUN, folder, module, *functions],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=False,
     )
     assert process.returncode in (0, MISBEHAVED), process.stdout + process.stderr

@@ -7,8 +7,23 @@ CONTROL = "hostside/control.py"
 HOLDERS = "hostside/file_holders.py"
 DOMAINS = "hostside/domains.py"
 IDENTIFY = "hostside/identify.py"
+DEVICES = "hostside/block_devices.py"
 
 MUTANTS = [
+    Mutant(
+        "device-missed",
+        DEVICES,
+        "        entry['error'] = _with_reason(name)\n",
+        "        del found[name]\n",
+        "looking.every_device_is_there",
+    ),
+    Mutant(
+        "device-missed",
+        DEVICES,
+        "    for part in entry['on_it']:\n",
+        "    for part in []:\n",
+        "looking.every_device_is_there",
+    ),
     Mutant(
         "regex-unescaped",
         CONTROL,

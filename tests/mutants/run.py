@@ -1,7 +1,8 @@
 """``run.py FOLDER MODULE FUNCTION...``: call behaviours of ``tests.mutants.MODULE`` on a copy.
 
-FOLDER has the copy: ``libcloud_ovm3_host/`` or ``installer/``. Exits with 9 when a behaviour is not
-what it should be (an assertion, or an error of ours); anything else is a mistake of the test's.
+FOLDER has the copy: ``libcloud_ovm3_host/``, and packages of ``libcloud_ovm3``. Exits with 9 when a
+behaviour is not what it should be (an assertion, or an error of ours); anything else is a mistake
+of the test's.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ def main(folder: str, module: str, *functions: str) -> int:
         child = os.fork()  # what one of them upsets is not the next one's
         if child == 0:
             try:
-                status = alone(getattr(behaviours, name))
+                patience = getattr(behaviours, "PATIENCE", PATIENCE)
+                status = alone(getattr(behaviours, name), patience)
             except BaseException:
                 traceback.print_exc()
                 status = 1
@@ -44,9 +46,9 @@ def main(folder: str, module: str, *functions: str) -> int:
     return 0
 
 
-def alone(behave: Callable[..., None]) -> int:
+def alone(behave: Callable[..., None], patience: int) -> int:
     signal.signal(signal.SIGALRM, hangs)
-    signal.alarm(PATIENCE)
+    signal.alarm(patience)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
         os.chdir(place)  # where a mutant's shell may touch what it likes
         try:

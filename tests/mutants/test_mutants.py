@@ -9,6 +9,7 @@ import pytest
 from tests.mutants import (
     of_base,
     of_changing,
+    of_disks,
     of_installing,
     of_looking,
     of_storing,
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.long  # each mutant in a process of its own
 MUTANTS: list[Mutant] = [
     *of_base.MUTANTS,
     *of_changing.MUTANTS,
+    *of_disks.MUTANTS,
     *of_looking.MUTANTS,
     *of_installing.MUTANTS,
     *of_storing.MUTANTS,

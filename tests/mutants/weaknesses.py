@@ -77,6 +77,21 @@ OF_OUR_OWN = {
     "hole-guessed": "an unknown part of a file passes for a hole, and is not copied",
     "shrinks": "growing a file cuts off what another request has added",
     "clone-overwrites": "a clone replaces what somebody made meanwhile",
+    "device-missed": "a device is not in the list, or what Domain-0 uses it for",
+    # the driver's operations on disks
+    "template-ignored": "a disk is deleted that only a template names",
+    "user-ignored": "what a VM names is deleted",
+    "unread-ignored": "a disk is deleted though something that may name it was not read",
+    "volume-goes-along": "a volume is deleted with a node that has it",
+    "attached-twice": "a disk gets into two VMs that do not share it",
+    "not-detached": "a disk is said to be detached, and is not",
+    "old-content-lost": "the old content of a volume goes before the new one is there",
+    "stays-paused": "what was paused for a copy stays so",
+    "torn-copy": "a copy of what was written to meanwhile counts as a good one",
+    "not-a-snapshot": "a file without the mark is deleted as a snapshot",
+    "copied-into": "a file is deleted into which somebody copies",
+    "cut-off": "a volume is made smaller",
+    "identity-kept": "a template or a clone has the uuid or a MAC of another VM",
 }
 
 # What we cannot get wrong, and why.

@@ -28,7 +28,7 @@ FILES = {  # of what the operations are about, by whether the host module is the
         ],
     },
     "clear": {
-        False: ["Templates/half.img", "Templates/half.img.creating"],
+        False: [f"Templates/half.{HALF}.img", f"Templates/half.{HALF}.img.creating"],
         True: [f"Templates/{HALF}/vm.cfg.creating", f"Templates/{HALF}/{HALF}-disk.img"],
     },
 }
@@ -36,7 +36,7 @@ FILES = {  # of what the operations are about, by whether the host module is the
 
 def image_of(where: str, operation: str, host_module: bool) -> str:
     names = {
-        ("clear", False): "Templates/half.img",
+        ("clear", False): f"Templates/half.{HALF}.img",
         ("clear", True): f"Templates/{HALF}",
         ("delete", False): RAW,
         ("copy", False): RAW,

@@ -119,8 +119,9 @@ def test_snapshots_and_what_is_not_complete(lab: Lab) -> None:
     name = file_name(DiskName("s", "1" * 32, origin_key("x"), created))
     snapshot = add_disk(lab.sim, name)
     lab.refuse(InvalidArgument, "is a snapshot", lab.attach, node, snapshot)
-    unfinished = add_disk(lab.sim, "half.img")
-    add_disk(lab.sim, "half.img.creating")
+    half = file_name(DiskName("half", "1" * 32))
+    unfinished = add_disk(lab.sim, half)
+    add_disk(lab.sim, f"{half}.creating")
     lab.refuse(PreconditionFailed, "is being created", lab.attach, node, unfinished)
 
 
@@ -389,3 +390,22 @@ def test_a_rival_that_comes_at_the_same_moment(personality: str) -> None:
             lab.attach(node, volume_id)
         assert (in_file(sim, directory), live_disks(sim, 0)) == ([], [])
         assert lab.devices(volume_id) == ["rival:xvdb"]
+
+
+@pytest.mark.parametrize("name", ["run", "off"])
+def test_a_volume_that_is_deleted_at_the_same_moment(personality: str, name: str) -> None:
+    """Success would be a lie: the vm.cfg would name a disk that is gone, and not start."""
+    with simulate(hosts=2, vms=0, templates=0, personality=personality) as sim:
+        lab = Lab(sim, driver_for(sim))
+        directory = sim.add_vm(name, running_on=0 if name == "run" else None)
+        volume_id, node = add_disk(sim), lab.node(name)
+        file = sim.repository_path / "VirtualDisks" / "data.img"
+
+        def delete(moment: str) -> None:
+            if moment == "after":
+                file.unlink()
+
+        sim.misbehave("hook", "configure_vm", hook=delete)
+        with pytest.raises(PreconditionFailed, match=r"meanwhile its file was deleted .* detached"):
+            lab.attach(node, volume_id)
+        assert (in_file(sim, directory), live_disks(sim, 0)) == ([], [])

@@ -178,3 +178,66 @@ def test_the_second_disk_fails(pool: Simulator, failure: str) -> None:
         assert str(caught.value).count(node.extra["directory"]) == 3
         driver.destroy_node(node)
     assert fingerprints_of(pool.repository_path) == before
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["agent", "module"])
+def growing(request: Any) -> Iterator[tuple[Simulator, bool]]:
+    """Two hosts, with the host module, which can make files larger, or without; as ``pool``."""
+    with simulate(hosts=2, templates=0, vms=0, host_module=request.param) as sim:
+        yield sim, request.param
+
+
+@pytest.mark.parametrize("kind", ["PV", "HVM"])
+def test_a_larger_disk(growing: tuple[Simulator, bool], kind: str) -> None:
+    """The first disk that is no CD drive; all others are as large as the template's."""
+    sim, has_module = growing
+    letters, options = ("xvd", {"bootloader": "/usr/bin/pygrub"}) if kind == "PV" else ("hd", HVM)
+    system, data = (make_disk(sim, f"{kind} {name}.img") for name in ("system", "data"))
+    iso = f"/OVS/Repositories/{sim.repository_id}/ISOs/oracle-linux-6-boot.iso"
+    entries = [f"file:{iso},{letters}c:cdrom,r", f"file:{system},{letters}a,w"]
+    image = make_template(sim, disk=[*entries, f"file:{data},{letters}b,w"], **options)
+    before = fingerprints_of(sim.repository_path)
+    driver = driver_for(sim)
+    size = driver.list_sizes()[0]
+    size.disk = 2
+    node = quietly(driver.create_node, NEW_NAME, size, image, ex_start=False)
+    sources = [fill_of(sim, system), fill_of(sim, data)]
+    files = [sim.repository_path / path.split("/", 4)[4] for path in node.extra["disks"]]
+    assert [file.stat().st_size for file in files] == [
+        2 << 30 if has_module else len(sources[0]),
+        len(sources[1]),
+    ]
+    for file, source in zip(files, sources, strict=True):
+        with file.open("rb") as opened:
+            assert opened.read(len(source)) == source
+    assert files[0].stat().st_blocks * 512 < 1 << 20, "sparse as the template's"
+    assert driver.start_node(node) is True
+    driver.destroy_node(node)
+    size.disk = 50 / 2**20  # 50 KiB
+    with pytest.raises(InvalidArgument, match="smaller than the template, which has 100"):
+        driver.create_node(NEW_NAME, size, image)
+    assert fingerprints_of(sim.repository_path) == before
+
+
+def fill_of(sim: Simulator, path: str) -> bytes:
+    return (sim.repository_path / path.split("/", 4)[4]).read_bytes()
+
+
+def test_a_disk_that_a_running_vm_writes_to_is_not_copied(pool: Simulator) -> None:
+    """The copy would be torn. Who reads it does no harm, nor who has a file of the same name."""
+    image = make_template(pool, disk=[f"file:{make_disk(pool, 'used.img')},xvda,w"])
+    path = f"/OVS/Repositories/{pool.repository_id.upper()}//VirtualDisks/used.img"
+    other = make_disk(pool, "used.img", pool.add_repository("third"))
+    entries = [f"file:{path},xvda,r", f"file:{other},xvdb,w"]
+    pool.add_vm("reads", running_on=0, config={"disk": entries})
+    quietly(driver_for(pool).destroy_node, create(pool, image))
+    pool.add_vm("writes", running_on=1, config={"disk": [f"file:{path},xvda,w"]})
+    before = fingerprints_of(pool.repository_path)
+    pool.calls.clear()
+    with pytest.raises(PreconditionFailed, match=r"cannot be copied: .* runs with its disk"):
+        create(pool, image)
+    assert not {*calls_of(pool)} & (WRITES - {"storage_plugin_mount"})
+    assert fingerprints_of(pool.repository_path) == before
+    for name in ("reads", "writes"):
+        node = driver_for(pool).ex_get_node_by_name(name)
+        quietly(driver_for(pool).destroy_node, node)

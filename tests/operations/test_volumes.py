@@ -322,6 +322,17 @@ def test_an_interrupted_copy_is_removed_with_its_mark(sim: Simulator, driver: An
     assert not list((sim.repository_path / "VirtualDisks").glob("half*"))
 
 
+def test_what_only_ends_like_a_mark_is_somebody_s_volume(sim: Simulator, driver: Any) -> None:
+    volume, other = put(sim, "mine"), put(sim, "mine.creating", b"precious")
+    states = {one.id: one.state for one in driver.list_volumes()}
+    assert (states[volume], states[other]) == ("available", "available")
+    assert driver.destroy_volume(volume) is True
+    file = sim.repository_path / "VirtualDisks" / "mine.creating"
+    assert file.read_bytes() == b"precious"
+    assert driver.destroy_volume(other) is True
+    assert not file.exists()
+
+
 def test_a_copy_that_goes_on_is_not_touched(sim: Simulator, driver: Any) -> None:
     volume = put(sim, f"half.{'b' * 32}.img")
     put(sim, f"half.{'b' * 32}.img.creating", bytes(512))

@@ -13,6 +13,7 @@ from libcloud_ovm3.salt.arguments import typed
 from tests.salt.test_functions import methods
 
 STOP, START = OVM3NodeDriver.stop_node, OVM3NodeDriver.start_node
+CREATE_VOLUME, ATTACH = OVM3NodeDriver.create_volume, OVM3NodeDriver.attach_volume
 DESTROY, PUT_BACK = OVM3NodeDriver.destroy_node, OVM3NodeDriver.ex_put_back
 
 
@@ -28,6 +29,13 @@ DESTROY, PUT_BACK = OVM3NodeDriver.destroy_node, OVM3NodeDriver.ex_put_back
         (START, {"ex_location": "ovm-1"}, {"ex_location": "ovm-1"}),
         (DESTROY, {"ex_disks": "/a/b.img"}, {"ex_disks": ["/a/b.img"]}),
         (PUT_BACK, {"path": "/a", "operation": "12"}, {"path": "/a", "operation": "12"}),
+        (CREATE_VOLUME, {"size": "2", "name": "d"}, {"size": 2, "name": "d"}),
+        (
+            CREATE_VOLUME,
+            {"name": "d", "snapshot": "r/VirtualDisks/s.img"},
+            {"size": None, "name": "d", "snapshot": "r/VirtualDisks/s.img"},
+        ),
+        (ATTACH, {"volume": "r/VirtualDisks/d.img"}, {"volume": "r/VirtualDisks/d.img"}),
     ],
 )
 def test_what_is_taken(method: Any, given: dict[str, Any], expected: dict[str, Any]) -> None:
@@ -50,6 +58,10 @@ def test_what_is_taken(method: Any, given: dict[str, Any], expected: dict[str, A
         (PUT_BACK, {"path": "/a"}, "operation: missing; expected operation=VALUE"),
         (PUT_BACK, {"path": "/a", "operation": None}, "operation: missing"),
         (PUT_BACK, {"path": "", "operation": "x"}, "path '': expected a text"),
+        (CREATE_VOLUME, {"size": "2"}, "name: missing; expected name=VALUE"),
+        (CREATE_VOLUME, {"size": "2G", "name": "d"}, "size '2G': expected a number"),
+        (ATTACH, {}, "volume: missing; expected volume=VALUE"),
+        (ATTACH, {"volume": 7}, "volume 7: expected a text"),
         (OVM3NodeDriver.ex_list_orphans, {"x": "y"}, "x: not known; expected nothing"),
         (OVM3NodeDriver.list_nodes, {"ex_strict": "x"}, "ex_strict 'x': expected True or False"),
     ],

@@ -47,6 +47,46 @@ def test_list_reboot_destroy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         assert calls_of(sim, "reboot_vm") == ["reboot_vm"]
 
 
+def test_volumes_snapshots_and_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each function of the module for them, by salt-call where that is another way."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    with Simulator(hosts=2, vms=1, repositories=2, speed=100) as sim:
+        sim.add_vm("off")
+        entry = {"hosts": [address(sim)], "pins": pins_of(sim), "second_look": 0}
+        add_estate("lab", entry, sim.password, is_default=False)
+        salt = Salt(tmp_path / "salt", {})
+        configured = yaml.safe_load((salt.folder / "minion").read_text())
+        salt.write("minion", {**configured, **yaml.safe_load(MINION)})
+        run = caller(salt)
+
+        def call(function: str, *arguments: Any, **more: Any) -> Any:
+            return quietly(run, f"libcloud_compute.{function}", *arguments, "lab", **more)
+
+        made = salt.call("libcloud_compute.create_volume", "2", "data", "lab")
+        assert (made["name"], made["size"], made["state"]) == ("data", 2, "available")
+        nodes = {node["name"]: node["id"] for node in call("list_nodes")}
+        assert salt.call("libcloud_compute.attach_volume", nodes["seed-1"], made["id"], "lab")
+        [listed] = [one for one in call("list_volumes") if one["id"] == made["id"]]
+        assert listed["state"] == "inuse"
+        assert [one["node_name"] for one in listed["extra"]["attachments"]] == ["seed-1"]
+        assert call("detach_volume", made["id"]) is True
+        snapshot = call("create_volume_snapshot", made["id"], name="before")
+        listed = salt.call("libcloud_compute.list_volume_snapshots", made["id"], "lab")
+        assert [(one["id"], one["name"]) for one in listed] == [(snapshot["id"], "before")]
+        assert call("destroy_volume_snapshot", made["id"], snapshot["id"]) is True
+        assert call("destroy_volume", made["id"]) is True
+        assert made["id"] not in {one["id"] for one in call("list_volumes")}
+        image = call("create_image", nodes["off"], "golden")
+        assert call("get_image", image["id"]) == image
+        copied = call("copy_image", sim.repository_id, image["id"], "second")
+        assert copied["extra"]["repository_id"] != sim.repository_id
+        assert call("delete_image", copied["id"]) is True
+        assert call("delete_image", image["id"]) is True
+        names = {one["name"] for one in salt.call("libcloud_compute.list_images", "lab")}
+        assert names >= {"oracle-linux-6"}
+        assert not {"golden", "second"} & names
+
+
 def reboot_line(node_id: str) -> list[str]:
     return ["libcloud_compute.reboot_node", node_id, "lab"]
 

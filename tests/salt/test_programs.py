@@ -25,7 +25,9 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 BY_ESTATE, IN_FULL, PROFILES, MAP, STATE, MINION, REBOOT = [
     text for kind, text in BLOCKS if kind == "yaml"
 ]
-INSTALL, USE, PREPARE, TRY, LIST = [text.splitlines() for kind, text in BLOCKS if kind == "sh"]
+INSTALL, USE, VOLUMES, PREPARE, TRY, LIST = [
+    text.splitlines() for kind, text in BLOCKS if kind == "sh"
+]
 
 
 @pytest.fixture
@@ -66,6 +68,24 @@ def test_the_commands_of_the_page(sim: Simulator, salt: Salt) -> None:
     assert {one["state"] for one in there["lab"]["ovm3"].values()} == {"RUNNING"}
     assert gone == {"lab": {"ovm3": {"web-1": True, "web-2": True}}}
     assert set(salt.cloud("-Q")["lab"]["ovm3"]) == {"seed-1"}
+
+
+def test_the_commands_for_volumes(sim: Simulator, salt: Salt) -> None:
+    sim.add_vm("db-1", running_on=1)
+    ids: dict[str, str] = {}
+    written = []
+    for line in VOLUMES:
+        for name, found in ids.items():
+            line = line.replace(f"={name}", f"={found}")  # noqa: PLW2901
+        answer = salt.cloud(*line.split()[1:])["lab"]["ovm3"]
+        written.append(answer)
+        if "create_volume_snapshot" in line:
+            ids["SNAPSHOT"] = answer["id"]
+        elif "create_volume " in line:
+            ids["VOLUME"] = answer["id"]
+    assert len(ids) == 2
+    assert [one for one in written if not isinstance(one, dict)] == [True, True, True]
+    assert {"db-1": True} in written
 
 
 def test_a_folder_of_ones_own(sim: Simulator, salt: Salt, monkeypatch: pytest.MonkeyPatch) -> None:

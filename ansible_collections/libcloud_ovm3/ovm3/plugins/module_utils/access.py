@@ -48,6 +48,8 @@ _TERMS = (
     (r"ex_list_orphans(?:\(\))?", "`ovm3 disk orphans`"),
     (r"ex_resume_node\(('[^']*'|\"[^\"]*\")\)", r"`ovm3 vm resume \1`"),
     (r"ex_resume_node", "`ovm3 vm resume`"),
+    (r"destroy_volume_snapshot", "`ovm3 snapshot destroy`"),
+    (r"destroy_volume", "`ovm3 volume destroy`"),
     (r"destroy_node", "state: absent"),
     (r"ex_read_only(?:=True)?", "read_only of the estate"),
     (r"ex_timeout", "stop_timeout"),

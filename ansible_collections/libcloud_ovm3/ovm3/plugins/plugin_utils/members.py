@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from libcloud_ovm3.compute.convert import node_extra
@@ -42,6 +43,7 @@ def describe(data: InventoryData) -> dict[str, Any]:
         of = list(dict.fromkeys(pool_of[host] for host in near if host in pool_of))
         record = vm_fields(vm.id, vm.name, vm.state.value, node_extra(vm))
         record["repository"] = _only([repositories[key].alias for key in inside])
+        record["attachments"] = [asdict(one) for one in entry.attachments]
         record["pool"] = _only([pools.get(key, key) for key in of])
         member_of = [groups[kind][key] for kind, keys in _kinds(on, of, inside) for key in keys]
         vms.append(

@@ -1,0 +1,63 @@
+"""The methods for volumes, snapshots and images refuse what no argument can be, with a clear error.
+
+Nothing is sent for it, and no AttributeError of ours is raised.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from libcloud_ovm3.errors import Ovm3Error
+from libcloud_ovm3.simulator import Simulator
+from tests.operations.failures import WRITES
+from tests.support import driver_for, quietly, simulate
+
+ODD = ([1], b"x", "\ud800", "9" * 5000)
+METHODS = (
+    "list_volumes ex_list_volumes ex_get_volume create_volume destroy_volume attach_volume "
+    "detach_volume ex_resize_volume ex_copy_volume ex_rename_volume ex_insert_iso ex_eject_iso "
+    "create_volume_snapshot destroy_volume_snapshot ex_revert_volume ex_resume_node get_image "
+    "create_image delete_image copy_image"
+).split()
+POSSIBLE = {"name", "description"}  # of which some of these are good
+
+
+@pytest.fixture(scope="module")
+def sim() -> Iterator[Simulator]:
+    with simulate(hosts=1, vms=1, host_module=True) as simulator:
+        yield simulator
+
+
+@pytest.fixture(scope="module")
+def good(sim: Simulator) -> dict[str, Any]:
+    """An argument of each name that would do."""
+    driver = driver_for(sim)
+    [node] = driver.list_nodes()
+    volume = driver.create_volume(1, "v")
+    iso = driver.list_images()[-1]
+    return {
+        "size": 2, "name": "n", "volume": volume, "node": node, "node_image": iso, "image": iso,
+        "image_id": iso.id, "source_region": sim.repository_id, "ex_mode": "w", "ex_sizes": True,
+        "snapshot": driver.create_volume_snapshot(volume), "ex_pause": False,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_it_is_refused(sim: Simulator, good: dict[str, Any], method: str) -> None:
+    driver = driver_for(sim)
+    action = getattr(driver, method)
+    parameters = inspect.signature(action).parameters
+    usual = {name: good[name] for name in parameters if name in good}
+    if method == "create_volume":
+        del usual["snapshot"]
+    begin = len(sim.calls)
+    for name in set(parameters) - POSSIBLE:
+        for odd in ODD:
+            with pytest.raises(Ovm3Error):
+                quietly(action, **{**usual, name: odd})
+    sent = {call.function for call in sim.calls[begin:]}
+    assert sent & WRITES == set()

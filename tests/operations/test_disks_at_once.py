@@ -1,0 +1,84 @@
+"""A second client changes a disk in the middle of what a first one does with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from libcloud_ovm3.errors import Ovm3Error, PreconditionFailed
+from libcloud_ovm3.operations import doors
+from libcloud_ovm3.simulator import Simulator
+from tests.operations.attaching import Lab, in_file
+from tests.support import calls_of, driver_for, quietly, simulate
+
+MIB = 1 << 20
+
+
+@pytest.fixture(params=[True, False], ids=["module", "agent"])
+def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    with simulate(hosts=2, vms=0, templates=0, host_module=request.param) as sim:
+        sim.add_vm("off")
+        yield Lab(sim, driver_for(sim))
+
+
+@pytest.fixture
+def with_module() -> Iterator[Lab]:
+    with simulate(hosts=2, vms=0, templates=0, host_module=True) as sim:
+        sim.add_vm("off")
+        yield Lab(sim, driver_for(sim))
+
+
+def meanwhile(
+    sim: Simulator, function: str, moment: str, action: Callable[[Any], Any]
+) -> list[Any]:
+    """Let another client do something before or after the next call of a function has its effect;
+    what came of it.
+    """
+    other, found = driver_for(sim), list[Any]()
+
+    def hook(now: str) -> None:
+        if now == moment:
+            try:
+                found.append(action(other))
+            except Ovm3Error as error:
+                found.append(error)
+
+    sim.misbehave("hook", function, hook=hook)
+    return found
+
+
+def test_destroyed_while_it_is_attached(lab: Lab) -> None:
+    volume = lab.driver.create_volume(None, "data", ex_size_bytes=MIB)
+    node = lab.node("off")
+    has_module = calls_of(lab.sim, "libcloud_create_file")
+    function = "libcloud_change_vm" if has_module else "configure_vm"
+    found = meanwhile(lab.sim, function, "before", lambda other: other.destroy_volume(volume))
+    with pytest.raises(PreconditionFailed, match="was deleted or set aside; it was detached"):
+        lab.attach(node, volume.id)
+    assert found == [True]
+    assert in_file(lab.sim, node.extra["directory"], "data.") == []
+
+
+def test_destroyed_while_it_is_reverted(with_module: Lab) -> None:
+    """It is set aside for a moment, but nobody has deleted it."""
+    sim, driver = with_module.sim, with_module.driver
+    volume = driver.create_volume(None, "data", ex_size_bytes=MIB)
+    snapshot = driver.create_volume_snapshot(volume)
+
+    def revert(other: Any) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(doors, "rename_file", die)
+            with pytest.raises(KeyboardInterrupt):
+                other.ex_revert_volume(volume, snapshot)
+
+    meanwhile(sim, "libcloud_set_aside", "before", revert)
+    with pytest.raises(PreconditionFailed, match="another operation has set it aside"):
+        driver.destroy_volume(volume)
+    [aside] = [one for one in quietly(driver.ex_list_orphans) if one["set_aside"]]
+    assert driver.ex_put_back(aside["path"], aside["set_aside"]) is True
+
+
+def die(*_: Any) -> None:
+    raise KeyboardInterrupt
