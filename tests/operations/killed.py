@@ -14,8 +14,8 @@ from libcloud_ovm3.simulator import SimulatedTime, Simulator
 from tests.operations.failures import Step, misbehave
 from tests.support import pins_of
 
-# What each client needs is imported once, by the process that they are forked from. A driver imports
-# the modules of its operations only when it needs them.
+# What each client needs is imported once, by the process that they are forked from. A driver itself
+# imports the modules of its operations only when it needs them.
 _OPERATIONS = [
     one.name for one in pkgutil.iter_modules(operations.__path__, "libcloud_ovm3.operations.")
 ]
