@@ -285,11 +285,37 @@ def test_extra_keys_exist(page: str) -> None:
         assert f'"{key}"' in code, key
 
 
-def test_the_readme_has_every_method() -> None:
-    own = {name for name in dir(OVM3NodeDriver) if name.startswith("ex_")}
-    own -= {name for name in dir(libcloud_base.NodeDriver) if name.startswith("ex_")}
-    methods = {name for name in own if callable(getattr(OVM3NodeDriver, name))}
-    assert {name for name in methods if f"`{name}`" not in TEXTS["README.md"]} == set()
+def methods_of_the_driver() -> dict[str, set[str]]:
+    """Its public methods but those that are libcloud's own, and their arguments."""
+    methods = dict(inspect.getmembers(OVM3NodeDriver, inspect.isfunction))
+    return {
+        name: set(inspect.signature(method).parameters)
+        for name, method in methods.items()
+        if not name.startswith("_") and method is not getattr(libcloud_base.NodeDriver, name, None)
+    }
+
+
+@pytest.mark.parametrize("page", ["README.md", "calls.md"])
+def test_every_method_has_its_row(page: str) -> None:
+    refused = {"deploy_node"} if page == "calls.md" else set()
+    rows = "\n".join(line for line in TEXTS[page].splitlines() if line.startswith("|"))
+    written = set(INLINE.findall(rows))
+    assert methods_of_the_driver().keys() - written - refused == set()
+
+
+def test_every_method_that_takes_a_dead_host_is_named() -> None:
+    [row] = re.findall(r"^\| yes: .*", TEXTS["a-host-is-dead.md"], re.MULTILINE)
+    taking = {name for name, its in methods_of_the_driver().items() if "ex_hosts_off" in its}
+    assert set(INLINE.findall(row.split("|")[3])) == taking
+    named = set(INLINE.findall(row.split("|")[2]))
+    groups = {"vm": named - {"volume attach", "detach"}, "volume": {"volume attach", "detach"}}
+    for group, names in groups.items():
+        commands = {
+            one.name
+            for one in ovm3.commands[group].commands.values()  # type: ignore[attr-defined]
+            if "--host-off" in options_of(one)
+        }
+        assert {name.split()[-1] for name in names} == commands, group
 
 
 def test_the_table_of_errors_is_complete() -> None:

@@ -26,7 +26,7 @@ _YES = click.option("--yes", is_flag=True, help="Do not ask. Required where ther
 
 @click.group(cls=NounGroup, epilog=examples("ovm3 snapshot list", "ovm3 snapshot create data-1"))
 def snapshot() -> None:
-    """List, create and destroy snapshots, and revert volumes to them."""
+    """List, create, destroy and revert to snapshots of volumes."""
 
 
 @snapshot.command("list", epilog=examples("ovm3 snapshot list --volume data-1 -o json"))
@@ -34,7 +34,10 @@ def snapshot() -> None:
 @output_option
 @driver_options
 def list_snapshots(volume: str | None, form: str, **options: Any) -> None:
-    """List snapshots, oldest first, also those of volumes that are gone."""
+    """List snapshots, oldest first.
+
+    Also those of volumes that are gone.
+    """
     with reported(is_read=True):
         driver = make_driver(**options)
         if volume is None:

@@ -203,9 +203,10 @@ def reboot(vms: tuple[str, ...], minimum_age: float, **options: Any) -> None:
 @driver_options
 @_VMS
 def resume(vms: tuple[str, ...], **options: Any) -> None:
-    """Let VMs run again that an interrupted snapshot has left paused.
+    """Let VMs run again that a snapshot has left paused.
 
-    What somebody else has paused stays so.
+    One does that if it is interrupted (`ovm3 snapshot create --pause`, `ovm3 image create
+    --pause`). What somebody else has paused stays so.
     """
     with reported():
         driver = make_driver(**options)

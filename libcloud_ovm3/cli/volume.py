@@ -171,10 +171,10 @@ def attach(
     volumes: tuple[str, ...], vm: str, device: str | None, mode: str, hosts_off: tuple[str, ...],
     **options: Any,
 ) -> None:  # fmt: skip
-    """Attach volumes to a VM: at once if it runs, and in its definition.
+    """Attach volumes to a VM.
 
-    A volume that another VM has is refused, unless all of them share it (--mode w!) or only read
-    it.
+    At once if it runs, and in its definition. A volume that another VM has is refused, unless all
+    of them share it (--mode w!) or only read it.
     """
     with reported():
         if device is not None and len(volumes) > 1:

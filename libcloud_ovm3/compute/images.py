@@ -96,6 +96,7 @@ class Images(OVM3Base):
         :type ex_repository: ``str``
 
         :raises NodeNotFound: There is no such node.
+        :raises SearchIncomplete: It was not found, but not everything could be read.
         :raises InvalidArgument: The name is wrong, or the node has physical or shared disks.
         :raises PreconditionFailed: The node is running, or may be; or no host can make the
             template. Nothing of it is left.
@@ -121,6 +122,7 @@ class Images(OVM3Base):
         :type node_image: :class:`NodeImage` or ``str``
 
         :raises ImageNotFound: There is no such image.
+        :raises SearchIncomplete: It was not found, but not everything could be read.
         :raises PreconditionFailed: A vm.cfg or a running domain names it, or may, as not everything
             could be read; or the host module is needed. Nothing was deleted.
         :raises AgentFault: The host refused. It is there as before.
@@ -163,6 +165,7 @@ class Images(OVM3Base):
 
         :raises InvalidArgument: The image is not in ``source_region``, or the name is wrong.
         :raises ImageNotFound: There is no such image.
+        :raises SearchIncomplete: It was not found, but not everything could be read.
         :raises PreconditionFailed: No host can copy it, it does not fit, or a running domain writes
             to it. Nothing of the copy is left.
         :raises AgentFault: The host refused. Nothing of the copy is left.

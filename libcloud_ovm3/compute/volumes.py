@@ -108,6 +108,7 @@ class Volumes(OVM3Base):
         :raises InvalidArgument: An argument is wrong, or the snapshot is larger than the size.
         :raises VolumeNotFound: There is no such snapshot.
         :raises HostNotFound: There is no such host.
+        :raises SearchIncomplete: It was not found, but not everything could be read.
         :raises AmbiguousName: Several repositories have this alias.
         :raises PreconditionFailed: No repository can take it, or it does not fit. Nothing was
             created.
@@ -130,6 +131,7 @@ class Volumes(OVM3Base):
         :type volume: :class:`StorageVolume` or ``str``
 
         :raises VolumeNotFound: There is no such volume.
+        :raises SearchIncomplete: It was not found, but not everything could be read.
         :raises PreconditionFailed: A vm.cfg, a template or a running domain uses it, or may, as not
             everything could be read. Or it is a physical disk, lies in a VM's directory, or a copy
             into it is under way. Nothing was deleted.
@@ -160,6 +162,7 @@ class Volumes(OVM3Base):
 
         :raises InvalidArgument: An argument is wrong, or the volume is larger than that.
         :raises VolumeNotFound: There is no such volume.
+        :raises SearchIncomplete: It was not found, but not everything could be read.
         :raises PreconditionFailed: It is in use, it does not fit, or no host that has its
             repository mounted has the host module. Nothing was changed.
         :raises AgentFault: The host refused. The size is as it was.
@@ -189,6 +192,7 @@ class Volumes(OVM3Base):
 
         :raises InvalidArgument: An argument is wrong.
         :raises VolumeNotFound: There is no such volume.
+        :raises SearchIncomplete: It was not found, but not everything could be read.
         :raises AmbiguousName: Several repositories have this alias.
         :raises PreconditionFailed: It is in use, or the copy does not fit. Nothing is left.
         :raises AgentFault: The host refused. Nothing is left.
@@ -214,6 +218,7 @@ class Volumes(OVM3Base):
 
         :raises InvalidArgument: The name is wrong.
         :raises VolumeNotFound: There is no such volume.
+        :raises SearchIncomplete: It was not found, but not everything could be read.
         :raises PreconditionFailed: It is a physical disk, no host that has its repository mounted
             has the host module, or names were recorded by a newer version of this package.
         :raises AgentFault: The host refused. The name is as it was.
@@ -259,6 +264,7 @@ class Volumes(OVM3Base):
         :raises InvalidArgument: A device or a mode that this node cannot have; or a snapshot.
         :raises NodeNotFound: There is no such node.
         :raises VolumeNotFound: There is no such volume.
+        :raises SearchIncomplete: It was not found, but not everything could be read.
         :raises PreconditionFailed: Somebody has the volume, or may have it; the device is taken;
             the node's host has not mounted its repository; or the node is in no state for it.
             Nothing was sent; or another client attached it at the same moment, and it was detached
@@ -296,6 +302,7 @@ class Volumes(OVM3Base):
         :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
 
         :raises VolumeNotFound: There is no such volume.
+        :raises SearchIncomplete: It was not found, but not everything could be read.
         :raises InvalidArgument: Several nodes have it and ``ex_node`` is not given, or has it not.
         :raises PreconditionFailed: No node has it; it is the system disk of a node that runs; the
             node is paused, or in no state for it. Nothing was sent.
@@ -327,6 +334,7 @@ class Volumes(OVM3Base):
 
         :raises NodeNotFound: There is no such node.
         :raises ImageNotFound: There is no such image.
+        :raises SearchIncomplete: It was not found, but not everything could be read.
         :raises InvalidArgument: It is no ISO; the device is a disk; or it is not clear which drive.
         :raises PreconditionFailed: A running node has no such drive; its host has not mounted the
             ISO's repository; or it is in no state for it. Nothing was sent.
@@ -349,6 +357,7 @@ class Volumes(OVM3Base):
         :type device: ``str``
 
         :raises NodeNotFound: There is no such node.
+        :raises SearchIncomplete: It was not found, but not everything could be read.
         :raises InvalidArgument: The device is no CD drive; or several have a medium.
         :raises PreconditionFailed: It has no CD drive; the drive comes first in its vm.cfg, so that
             it could not be started with an empty one; or it is in no state for it. Nothing was

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from libcloud_ovm3.errors import InvalidArgument, NameTaken, PreconditionFailed
+from libcloud_ovm3.estate.attachments import key_of_path
 from libcloud_ovm3.estate.definitions import creating
 from libcloud_ovm3.estate.disks import FileSystem
 from libcloud_ovm3.estate.hosts import HARDWARE, HostView
 from libcloud_ovm3.estate.hosts_off import HostOff
-from libcloud_ovm3.estate.images import image_of, require_template
+from libcloud_ovm3.estate.images import Image, image_of, require_template
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
@@ -107,7 +108,8 @@ def make_plan(estate: Estate, spec: VMSpec) -> VMPlan:
 
     :raises InvalidArgument: an argument is wrong.
     :raises NameTaken: a VM of this name exists somewhere in the estate.
-    :raises PreconditionFailed: no host can take it, or whether the name is taken is unknown.
+    :raises PreconditionFailed: no host can take it, whether the name is taken is unknown, or
+        somebody writes to a disk of the template.
     """
     _check(spec)
     operation = Operation(estate)
@@ -120,6 +122,7 @@ def make_plan(estate: Estate, spec: VMSpec) -> VMPlan:
     system = mounted_export(host, image.repository)
     directory = vm_id.replace("-", "")
     given, notices = contents(snapshot, system, content, directory, spec.memory_mb)
+    _require_unwritten(snapshot, image, given)
     grower = host_that_grows(image.repository)
     disk_bytes = 0
     if given.copies:  # the first disk is the system's
@@ -184,6 +187,22 @@ def named(snapshot: EstateSnapshot, name: str) -> Iterator[VM]:
 def listed(vms: list[VM]) -> str:
     """VMs for messages, each by its id and its state."""
     return ", ".join(f"{vm.id} ({vm.state.value})" for vm in vms)
+
+
+def _require_unwritten(snapshot: EstateSnapshot, image: Image, given: Contents) -> None:
+    """Check that no live domain writes to a disk of the template: the copy would be torn.
+
+    :raises PreconditionFailed: one does.
+    """
+    sources = {key_of_path(copy.source) for copy in given.copies}
+    for host in snapshot.hosts:
+        for domain in host.domains:
+            for path, mode in zip(domain.disks, domain.modes, strict=True):
+                if key_of_path(path) in sources and not mode.startswith("r"):
+                    raise PreconditionFailed(
+                        f"{image.label} cannot be copied: {domain.label} on {host.label} runs with "
+                        f"its disk {path}; stop that VM first"
+                    )
 
 
 def _disk_bytes(

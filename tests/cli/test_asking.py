@@ -78,7 +78,10 @@ def test_no_means_no() -> None:
 
 @pytest.mark.parametrize("path", GROUPS)
 def test_no_line_of_a_list_of_commands_is_cut(path: str) -> None:
-    listed = run(*path.split()[1:], "--help").output.partition("\nCommands:\n")[2]
+    words = [*path.split()[1:], "--help"]
+    # as on a terminal of 80 columns
+    done = CliRunner().invoke(ovm3, words, terminal_width=78)
+    listed = done.output.partition("\nCommands:\n")[2]
     assert [line for line in listed.splitlines() if line.endswith("...")] == []
 
 

@@ -35,6 +35,7 @@ def test_commands_and_options() -> None:
     assert completed("ovm3 estate u") == ["use"]
     assert completed("ovm3 completion ") == ["bash", "zsh", "fish"]
     assert "--tls-minimum" in completed("ovm3 doctor --tls")
+    assert completed("ovm3 volume attach data-1 --mode ") == ["w", "w!", "r"]
     assert completed("ovm3 --qu") == ["--quiet"]
 
 

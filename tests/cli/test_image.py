@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
 
 from libcloud_ovm3.cli import asking
+from libcloud_ovm3.estate.images import image_file_name
 from libcloud_ovm3.simulator import Simulator
 from tests.cli.running import on
 from tests.operations.failures import WRITES
@@ -100,8 +102,8 @@ def test_what_an_interrupted_copy_has_left_is_an_orphan_and_deleted_by_its_id() 
         driver.create_volume_snapshot(volume, "torn")
         [torn] = sim.repository_path.glob("VirtualDisks/torn.*")
         torn.with_name(f"{torn.name}.creating").write_bytes(b"")
-        half = sim.repository_path / "Templates" / "half.img"
-        for path in (half, half.with_name("half.img.creating")):
+        half = sim.repository_path / "Templates" / image_file_name("half", "a" * 32)
+        for path in (half, half.with_name(f"{half.name}.creating")):
             path.write_bytes(b"")
         rows = [line.split("\t") for line in on(sim, "disk", "orphans").stdout.splitlines()]
         found = {row[0].rpartition("/")[2]: row[1] for row in rows[1:]}
@@ -109,11 +111,27 @@ def test_what_an_interrupted_copy_has_left_is_an_orphan_and_deleted_by_its_id() 
             (torn.name, f"{torn.name}.creating", half.name, f"{half.name}.creating"), "no"
         )
         assert "half" not in listed(sim)
-        image_id = f"{sim.repository_id}/Templates/half.img"
+        image_id = f"{sim.repository_id}/Templates/{half.name}"
         done = on(sim, "image", "delete", image_id, "--yes")
         assert (done.exit_code, done.stdout) == (0, f"image ({image_id}) was deleted\n")
         assert list(half.parent.glob("half*")) == []
         assert torn.exists()
+
+
+def test_a_template_that_was_not_completed_is_deleted_as_the_message_says() -> None:
+    with simulate(hosts=1, vms=0, host_module=True) as sim:
+        sim.add_vm("web-1")
+        before = listed(sim)
+        for function in ("libcloud_rename_file", "libcloud_delete_file"):
+            sim.misbehave("fault", function, times=9)
+        done = on(sim, "image", "create", "web-1", "golden")
+        assert (done.exit_code, done.stdout) == (3, "")
+        [image_id] = re.findall("`ovm3 image delete '([^']*)'` removes the template", done.stderr)
+        sim.clear_misbehaviour()
+        assert listed(sim) == before
+        assert image_id in on(sim, "disk", "orphans", "-o", "name").stdout
+        assert on(sim, "image", "delete", image_id, "--yes").exit_code == 0
+        assert on(sim, "disk", "orphans").stdout == "no orphaned disks\n"
 
 
 # ------------------------------------------------------------------ CD drives

@@ -221,3 +221,23 @@ def test_a_larger_disk(growing: tuple[Simulator, bool], kind: str) -> None:
 
 def fill_of(sim: Simulator, path: str) -> bytes:
     return (sim.repository_path / path.split("/", 4)[4]).read_bytes()
+
+
+def test_a_disk_that_a_running_vm_writes_to_is_not_copied(pool: Simulator) -> None:
+    """The copy would be torn. Who reads it does no harm, nor who has a file of the same name."""
+    image = make_template(pool, disk=[f"file:{make_disk(pool, 'used.img')},xvda,w"])
+    path = f"/OVS/Repositories/{pool.repository_id.upper()}//VirtualDisks/used.img"
+    other = make_disk(pool, "used.img", pool.add_repository("third"))
+    entries = [f"file:{path},xvda,r", f"file:{other},xvdb,w"]
+    pool.add_vm("reads", running_on=0, config={"disk": entries})
+    quietly(driver_for(pool).destroy_node, create(pool, image))
+    pool.add_vm("writes", running_on=1, config={"disk": [f"file:{path},xvda,w"]})
+    before = fingerprints_of(pool.repository_path)
+    pool.calls.clear()
+    with pytest.raises(PreconditionFailed, match=r"cannot be copied: .* runs with its disk"):
+        create(pool, image)
+    assert not {*calls_of(pool)} & (WRITES - {"storage_plugin_mount"})
+    assert fingerprints_of(pool.repository_path) == before
+    for name in ("reads", "writes"):
+        node = driver_for(pool).ex_get_node_by_name(name)
+        quietly(driver_for(pool).destroy_node, node)
