@@ -93,8 +93,8 @@ def _create_copy(plan: DiskPlan, source: Volume | Snapshot, notices: list[str]) 
         except OperationIncomplete as error:
             left = tuple(dict.fromkeys((plan.path, plan.path + CREATING, *error.left)))
             raise plan.operation.incomplete(
-                f"copying {source.label} was not completed: {error}. What may be left: "
-                f"{', '.join(left)} (destroy_volume removes them)",
+                f"copying {source.label} was not completed: {error}; destroy_volume removes what "
+                f"is left of the copy, which is marked as unfinished",
                 left=left,
             ) from error
         return

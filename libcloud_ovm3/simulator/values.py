@@ -20,7 +20,8 @@ class Payload(xmlrpc.client.Binary):
 
 def censored(text: str) -> str:
     """The text with passwords in URLs replaced by ``******``, as the agent logs them."""
-    return re.sub(r"(\w+://[^\s:/@'\"]+):[^\s@'\"]+@", r"\1:******@", text)
+    # Only where a word begins: in a long one without "://" it would be looked for at every letter.
+    return re.sub(r"(\b\w+://[^\s:/@'\"]+):[^\s@'\"]+@", r"\1:******@", text)
 
 
 def censored_value(value: Any) -> Any:

@@ -105,6 +105,17 @@ def misbehave(sim: Simulator, failure: str, step: Step, **more: Any) -> Rule:
     return rule
 
 
+def files_of(sim: Simulator) -> dict[str, str]:
+    """The files of the repository but for the records of the host module."""
+    found = fingerprints_of(sim.repository_path)
+    return {path: print_ for path, print_ in found.items() if not path.startswith(".libcloud-ovm3")}
+
+
+def check_sent_once(sim: Simulator) -> None:
+    sent = [(c.function, str(c.arguments)) for c in sim.calls if c.function in WRITES]
+    assert len(sent) == len(set(sent)), f"sent twice: {sent}"
+
+
 def create_new(driver: Any, image_id: str) -> Any:
     """Create a VM of NEW_NAME."""
     image = NodeImage(image_id, "template", driver)

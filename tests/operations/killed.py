@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import multiprocessing
+import pkgutil
 import threading
 from collections.abc import Callable
 from typing import Any
 
-from libcloud_ovm3 import OVM3NodeDriver
+from libcloud_ovm3 import OVM3NodeDriver, operations
 from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.simulator import SimulatedTime, Simulator
 from tests.operations.failures import Step, misbehave
 from tests.support import pins_of
 
-# What each client needs is imported once, by the process that they are forked from.
-_PRELOAD = ["tests.operations.imaging", "tests.operations.killed", "tests.operations.storing"]
+# What each client needs is imported once, by the process that they are forked from. A driver itself
+# imports the modules of its operations only when it needs them.
+_OPERATIONS = [
+    one.name for one in pkgutil.iter_modules(operations.__path__, "libcloud_ovm3.operations.")
+]
+_PRELOAD = [
+    *_OPERATIONS,
+    "tests.operations.imaging",
+    "tests.operations.killed",
+    "tests.operations.storing",
+]
 
 
 def kill_client_at(

@@ -409,3 +409,19 @@ def test_a_volume_that_is_deleted_at_the_same_moment(personality: str, name: str
         with pytest.raises(PreconditionFailed, match=r"meanwhile its file was deleted .* detached"):
             lab.attach(node, volume_id)
         assert (in_file(sim, directory), live_disks(sim, 0)) == ([], [])
+
+
+def test_a_vm_cfg_with_a_long_text() -> None:
+    """Without the module it goes to and fro as a whole; what the module reads is refused."""
+    with simulate(hosts=1, vms=0, templates=0) as sim:
+        lab = Lab(sim, driver_for(sim))
+        sim.add_vm("off", config={"note": "a" * 300_000})
+        node, volume_id = lab.node("off"), add_disk(sim)
+        assert lab.attach(node, volume_id)
+        now = _vm_cfg(lab, node).read_bytes()
+        assert b"a" * 300_000 in now
+        assert b"data.img" in now
+        sim.put_host_module(0)
+        lab = Lab(sim, driver_for(sim))
+        lab.refuse(PreconditionFailed, "more than 262144", lab.detach, volume_id)
+        assert _vm_cfg(lab, node).read_bytes() == now

@@ -27,13 +27,15 @@ from tests.operations.failures import (
     READ_FAILURES,
     WRITES,
     Step,
+    check_sent_once,
     check_what_is_left,
+    files_of,
     misbehave,
     steps_of,
 )
 from tests.operations.imaging import FILES, NODES, OPERATIONS, act, image_of, make_sim
 from tests.operations.killed import kill_client_at
-from tests.support import PERSONALITIES, driver_for, fingerprints_of, quietly
+from tests.support import PERSONALITIES, driver_for, quietly
 
 
 class Row(NamedTuple):
@@ -136,17 +138,6 @@ def test_image_killed(row: Row, when: str) -> None:
 # ------------------------------------------------------------------ what holds afterwards
 
 
-def files_of(sim: Simulator) -> dict[str, str]:
-    """The files of the repository but for the records of the host module."""
-    found = fingerprints_of(sim.repository_path)
-    return {path: print_ for path, print_ in found.items() if not path.startswith(".libcloud-ovm3")}
-
-
-def check_sent_once(sim: Simulator) -> None:
-    sent = [(c.function, str(c.arguments)) for c in sim.calls if c.function in WRITES]
-    assert len(sent) == len(set(sent)), f"sent twice: {sent}"
-
-
 def check(
     sim: Simulator,
     row: Row,
@@ -177,7 +168,7 @@ def check(
     untouched = {path: print_ for path, print_ in before.items() if path not in subject}
     assert {path: now.get(path) for path in untouched} == untouched, "others' files were touched"
     if subject:
-        check_subject(sim, row, before, now, error, is_open)
+        check_subject(driver, sim, row, before, now, error, is_open)
         return
     new = sorted(now.keys() - before.keys())
     if not is_open:
@@ -185,7 +176,7 @@ def check(
     for path in new if error is not None else []:  # whoever names the mark names its file
         names = (path, f"{path}.creating")
         assert any(name.endswith(names) for name in named), f"{path} is not named"
-    check_new(sim, row, new)
+    check_new(driver, sim, row, new)
 
 
 def check_node(driver: Any, error: Ovm3Error | None, was_killed: bool) -> None:
@@ -199,6 +190,7 @@ def check_node(driver: Any, error: Ovm3Error | None, was_killed: bool) -> None:
 
 
 def check_subject(
+    driver: Any,
     sim: Simulator,
     row: Row,
     before: dict[str, str],
@@ -214,7 +206,7 @@ def check_subject(
         assert not there, "said to be deleted, and is there"
     if error is not None and not is_open:
         assert there == files, "said to be kept, and is gone"
-    driver, image = driver_for(sim), image_of(sim.repository_id, row.operation, row.host_module)
+    image = image_of(sim.repository_id, row.operation, row.host_module)
     if row.operation == "clear" and there:
         assert image not in {one.id for one in driver.list_images()}, "half an image is offered"
     if there == files or row.operation == "clear":
@@ -225,9 +217,8 @@ def check_subject(
         assert not files_of(sim).keys() & set(files)
 
 
-def check_new(sim: Simulator, row: Row, new: list[str]) -> None:
+def check_new(driver: Any, sim: Simulator, row: Row, new: list[str]) -> None:
     """It is one complete image, or none that is offered; what is left of one can be deleted."""
-    driver = driver_for(sim)
     if not new:
         return
     assert all(path.startswith("Templates/") for path in new)

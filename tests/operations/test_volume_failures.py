@@ -20,6 +20,8 @@ from tests.operations.failures import (
     KILLS,
     WRITES,
     Step,
+    check_sent_once,
+    files_of,
     misbehave,
     steps_of,
 )
@@ -36,7 +38,7 @@ from tests.operations.storing import (
     act,
     make_sim,
 )
-from tests.support import PERSONALITIES, driver_for, fingerprints_of, quietly
+from tests.support import PERSONALITIES, driver_for, quietly
 
 MOUNT = "storage_plugin_mount"
 # The reads, after a write, that something is decided by.
@@ -150,17 +152,6 @@ def test_volume_killed(row: Row, when: str) -> None:
 # ------------------------------------------------------------------ what holds afterwards
 
 
-def files_of(sim: Simulator) -> dict[str, str]:
-    """The files of the repository but for the records of the host module."""
-    found = fingerprints_of(sim.repository_path)
-    return {path: print_ for path, print_ in found.items() if not path.startswith(".libcloud-ovm3")}
-
-
-def check_sent_once(sim: Simulator) -> None:
-    sent = [(c.function, str(c.arguments)) for c in sim.calls if c.function in WRITES]
-    assert len(sent) == len(set(sent)), f"sent twice: {sent}"
-
-
 def check(
     sim: Simulator,
     operation: str,
@@ -187,7 +178,7 @@ def check(
     assert {path: now.get(path) for path in untouched} == untouched, "others' files were touched"
     check_subject(sim, operation, before, now, error, is_open)
     volumes = {one.id: one for one in quietly(driver.list_volumes)}
-    check_new(sim, operation, set(now) - set(before), volumes, error, is_open, named)
+    check_new(driver, sim, operation, set(now) - set(before), volumes, error, is_open, named)
     for path in named:
         assert posixpath.basename(path) in str(error)
     if operation == "rename" and not is_open:
@@ -205,7 +196,8 @@ def check_subject(
 ) -> None:
     names = SUBJECT.get(operation, [])
     if operation == "grow":
-        content = (sim.repository_path / "VirtualDisks" / DATA).read_bytes()[:4000]
+        with (sim.repository_path / "VirtualDisks" / DATA).open("rb") as file:
+            content = file.read(4000)  # not all of it: 2 GiB
         assert content == b"data" * 1000, "content was lost"
         grown = (sim.repository_path / "VirtualDisks" / DATA).stat().st_size
         assert grown in ((4000, 2 << 30) if is_open else [4000 if error else 2 << 30])
@@ -221,6 +213,7 @@ def check_subject(
 
 
 def check_new(
+    driver: Any,
     sim: Simulator,
     operation: str,
     new: set[str],
@@ -242,7 +235,7 @@ def check_new(
     assert len(disks) <= 1
     if not is_open:
         assert len(new) == (0 if error else 1), "something is left, and nobody says so"
-    orphans = {one["path"] for one in quietly(driver_for(sim).ex_list_orphans)}
+    orphans = {one["path"] for one in quietly(driver.ex_list_orphans)}
     for path in new:
         if error is not None:
             assert any(name.endswith(path) for name in named), f"{path}: no error names it"
@@ -255,7 +248,7 @@ def check_new(
         assert volume.name == NEW
         if f"{path}.creating" in new:
             assert volume.state == "creating"
-            quietly(driver_for(sim).destroy_volume, volume)
+            quietly(driver.destroy_volume, volume)
             assert not any(left.startswith(NEW_FILE) for left in files_of(sim))
         else:
             assert volume.state == "available"
