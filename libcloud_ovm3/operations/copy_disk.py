@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from libcloud_ovm3.errors import (
     AgentFault,
+    OperationIncomplete,
     OutcomeUnknown,
     Ovm3Error,
     PreconditionFailed,
@@ -318,7 +319,7 @@ def _copy_by_agent(
         ):
             raise _in_doubt(operation, host, failed, target, mark) from failed
         if not is_marked:
-            remove_mark(operation, host, mark.repository, mark.path)
+            _unmark(operation, host, target, mark)
         if isinstance(failed, AgentFault):
             raise failed.with_state("there is no such file") from failed
         raise  # it was not sent
@@ -326,12 +327,20 @@ def _copy_by_agent(
         _require_unchanged(operation, host, source, theirs, expected, target, mark.path)
     except PreconditionFailed:
         if not is_marked:
-            remove_mark(operation, host, mark.repository, mark.path)
+            _unmark(operation, host, target, mark)
         raise
     _check_copy(operation, system, expected, target, mark)
     if not is_marked:
-        remove_mark(operation, host, mark.repository, mark.path)
+        _unmark(operation, host, target, mark)
     return expected.size_bytes
+
+
+def _unmark(operation: Operation, host: HostView, target: Place, mark: Place) -> None:
+    """Remove the mark; while it stays, the copy counts as unfinished, so both are named."""
+    try:
+        remove_mark(operation, host, mark.repository, mark.path)
+    except OperationIncomplete as error:
+        raise _in_doubt(operation, host, error, target, mark) from error
 
 
 def _check_copy(
