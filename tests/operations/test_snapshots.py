@@ -126,6 +126,17 @@ def test_names(sim: Simulator, driver: Any) -> None:
         create(volume, "x", ex_pause="perhaps")
 
 
+def test_default_names_of_volumes_with_long_names(sim: Simulator, driver: Any) -> None:
+    """A name that takes the whole file name as a volume, in one byte or in six per character."""
+    for name in ("x" * 204, "é" * 34, "v" * 151 + " y"):
+        volume = quietly(driver.create_volume, None, name, ex_size_bytes=4096)
+        snapshot = quietly(driver.create_volume_snapshot, volume)
+        begin, _, time = snapshot.name.rpartition(" ")
+        assert begin
+        assert name.startswith(begin)
+        assert time.startswith(snapshot.created.strftime("%Y%m%dT"))
+
+
 def test_every_byte_is_there(sim: Simulator, driver: Any) -> None:
     """N44: a size that is no multiple of a block is neither cut nor hidden, whatever copies it."""
     file = sim.repository_path / "VirtualDisks" / "odd.img"
@@ -227,9 +238,9 @@ def test_what_two_nodes_run_with_cannot_be_held_still(personality: str, pause: b
 
 
 def test_what_has_no_snapshots(sim: Simulator, driver: Any) -> None:
-    add_disk(sim, "half.img")
-    add_disk(sim, "half.img.creating")
-    create, half = driver.create_volume_snapshot, f"{sim.repository_id}/VirtualDisks/half.img"
+    half = add_disk(sim, f"half.{'b' * 32}.img")
+    add_disk(sim, f"half.{'b' * 32}.img.creating")
+    create = driver.create_volume_snapshot
     refused(sim, PreconditionFailed, "is not complete", create, half)
     refused(sim, VolumeNotFound, "no volume", create, f"{half}x")
     sim.add_lun(None, LUN)
