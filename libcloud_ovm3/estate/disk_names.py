@@ -110,6 +110,22 @@ def file_name(what: DiskName) -> str:
     return text
 
 
+def snapshot_name(
+    volume_name: str, ident: str, origin: str, created: datetime.datetime
+) -> DiskName:
+    """A snapshot that was given no name: it gets the volume's, as much as fits, and the time."""
+    text = "".join(char for char in volume_name if char.isprintable())  # others may name volumes
+    while True:
+        name = f"{text.strip()} {format_time(created)}".strip()
+        what = DiskName(name, ident, origin, created)
+        try:
+            file_name(what)
+        except InvalidArgument:
+            text = text[:-1]  # the time alone fits
+        else:
+            return what
+
+
 def parse_file_name(name: str) -> DiskName | None:
     """What the name of a file says; None: it is not one of this package's."""
     found = _PATTERN.fullmatch(name)

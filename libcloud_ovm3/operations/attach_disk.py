@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.agent.disk import parse_disk
-from libcloud_ovm3.errors import InvalidArgument, Ovm3Error, PreconditionFailed, VolumeNotFound
+from libcloud_ovm3.errors import InvalidArgument, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.domains import Domain
 from libcloud_ovm3.estate.holders import require_unheld
 from libcloud_ovm3.estate.members import Estate
@@ -21,7 +21,6 @@ from libcloud_ovm3.operations.attachable import (
     require_reachable,
     require_this_disk,
     volume_to_attach,
-    why_taken,
 )
 from libcloud_ovm3.operations.device_names import checked_device, next_device
 from libcloud_ovm3.operations.disk_changes import (
@@ -34,9 +33,8 @@ from libcloud_ovm3.operations.disk_changes import (
     without,
 )
 from libcloud_ovm3.operations.operation import Operation
+from libcloud_ovm3.operations.rivals import rival_of, take_back
 from libcloud_ovm3.progress import waiting
-
-_DELETED = "its file was deleted or set aside"
 
 
 def attach(
@@ -79,9 +77,25 @@ def attach(
         outcome = change_disks(target, with_entry(entry), shows, notices)
         require_done(target, outcome, f"attaching {label}", (volume.path,))
     assert outcome.config is not None, "it is done"
-    rival = _rival_of(estate, target, volume, mode, notices)
+    try:
+        rival = rival_of(target, volume, mode)
+    except Ovm3Error as error:
+        notices.append(
+            f"{volume.label} is attached; whether another client has attached it elsewhere at the "
+            f"same moment is unknown: {error}"
+        )
+        return notices
     if rival:
-        _take_back(target, outcome.config, volume, name, rival)
+        what = f"{volume.label} was attached to VM {target.vm.label} as {name}"
+        key = key_of_path(volume.path)
+        detached = (
+            without(lambda one: key_of_path(one.path or "") == key),
+            lambda domain: all(one.device != name for one in domain.block_devices),
+        )
+        raise PreconditionFailed(
+            take_back(target, outcome.config, volume, detached, what, rival),
+            nodes=[target.vm.summary],
+        )
     return notices
 
 
@@ -125,54 +139,3 @@ def _entry_for(volume: Volume, device: str, mode: str) -> str:
             f"separates its fields); rename the file"
         )
     return text
-
-
-# ------------------------------------------------------------------ two clients at once
-
-
-def _rival_of(estate: Estate, target: Target, volume: Volume, mode: str, notices: list[str]) -> str:
-    """Who else has the volume by now; "": nobody, or that cannot be read, which is a notice."""
-    try:
-        now = read_volumes(estate, with_sizes=False).volume(volume.id)
-        if now.file is not None and now.file.is_missing:  # only this VM's vm.cfg has it still
-            return _DELETED
-        return why_taken(now, "", mode, but=target.vm.id)
-    except VolumeNotFound:
-        return _DELETED
-    except Ovm3Error as error:
-        notices.append(
-            f"{volume.label} is attached; whether another client has attached it elsewhere at the "
-            f"same moment is unknown: {error}"
-        )
-        return ""
-
-
-def _take_back(target: Target, now: VMConfig, volume: Volume, name: str, rival: str) -> None:
-    """Detach it again, as somebody else has it too.
-
-    :raises PreconditionFailed: it is detached again.
-    :raises OperationIncomplete: that is not certain.
-    """
-    what = f"{volume.label} was attached to VM {target.vm.label} as {name}, but meanwhile {rival}"
-    key = key_of_path(volume.path)
-    attached = target.with_config(now)
-
-    def shows(domain: Domain) -> bool:
-        return all(one.device != name for one in domain.block_devices)
-
-    try:
-        outcome = change_disks(
-            attached, without(lambda one: key_of_path(one.path or "") == key), shows, []
-        )
-        state = outcome.state
-    except PreconditionFailed as error:
-        outcome, state = None, str(error)
-    if outcome is not None and outcome.is_done:
-        raise PreconditionFailed(f"{what}; it was detached again", nodes=[target.vm.summary])
-    raise target.operation.incomplete(
-        f"{what}; detaching it again did not succeed: {state}. "
-        f"{'' if rival == _DELETED else 'Two VMs may write to it. '}Manual intervention is "
-        f"required",
-        left=(target.vm.id, volume.path),
-        nodes=[target.vm.summary],
-    )

@@ -1,7 +1,8 @@
 """Deleting files of a repository.
 
 Without the host module the storage plug-in deletes a file: the request is sent once, and the
-listing is read after any failure. With the module the file is first set aside (moved into the
+listing is read after any failure; then who uses it is read once more, as nothing can be taken back
+(:func:`require_still_unused`). With the module the file is first set aside (moved into the
 module's own folder of its repository), then the whole estate is read once more, and only then it is
 deleted, or put back. A client that dies in between has lost nothing: whoever reads the repository
 next finds the file named there, and can put it back (:mod:`.put_back`).
@@ -70,6 +71,29 @@ def _is_listed(
             left=(path,),
         ) from failed
     return is_listed(content, path)
+
+
+def require_still_unused(operation: Operation, paths: Sequence[str], what: str) -> None:
+    """Look once more who uses files that the storage plug-in has deleted: another client may have
+    begun to between the last look and the request, and nothing can be taken back.
+
+    :param what: was deleted, for messages.
+    :raises OperationIncomplete: somebody uses one, or may; names them.
+    """
+    if not paths:
+        return
+    try:
+        usage = read_disk_usage(read_estate(operation.estate))
+        users = {path: why_used(usage, posixpath.basename(path)) for path in paths}
+    except Ovm3Error as error:
+        users = dict.fromkeys(paths, f"who uses it cannot be read: {error}")
+    found = [f"{path}: {why}" for path, why in users.items() if why]
+    if found:
+        raise operation.incomplete(
+            f"{what} was deleted, but another client may have begun to use it at the same moment: "
+            f"{'; '.join(found)}. What names it has lost it; manual intervention is required",
+            left=tuple(path for path, why in users.items() if why),
+        )
 
 
 # ------------------------------------------------------------------ by the host module

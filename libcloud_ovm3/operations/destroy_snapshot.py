@@ -15,7 +15,11 @@ from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository, is_listed, list_whole, with_module
 from libcloud_ovm3.estate.vms import EstateSnapshot, read_estate
 from libcloud_ovm3.estate.volumes import read_volumes
-from libcloud_ovm3.operations.delete_files import delete_file, delete_unused
+from libcloud_ovm3.operations.delete_files import (
+    delete_file,
+    delete_unused,
+    require_still_unused,
+)
 from libcloud_ovm3.operations.marks import put_removed_mark, remove_mark
 from libcloud_ovm3.operations.mount_export import mounted_export
 from libcloud_ovm3.operations.operation import Operation
@@ -121,7 +125,8 @@ def delete_disk(
     :param what: how messages name it.
     :raises PreconditionFailed: somebody uses it, or may; it stays.
     :raises AgentFault: the agent refused; it stays.
-    :raises OperationIncomplete: whether it is deleted is unknown; names it.
+    :raises OperationIncomplete: whether it is deleted is unknown, or somebody has begun to use it
+        meanwhile; names it.
     """
     if not repository.is_clear:
         raise PreconditionFailed(f"{what} was kept: {repository.error}")
@@ -138,3 +143,4 @@ def delete_disk(
     system = mounted_export(host, repository)
     if is_listed(list_whole(host, repository.id), path):  # another client may have been first
         delete_file(operation, system, repository, path)
+        require_still_unused(operation, [path], what)

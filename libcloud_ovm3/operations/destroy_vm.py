@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from libcloud_ovm3.agent.address import list_of
-from libcloud_ovm3.errors import AgentFault, OutcomeUnknown, Ovm3Error, PreconditionFailed
+from libcloud_ovm3.errors import (
+    AgentFault,
+    OperationIncomplete,
+    OutcomeUnknown,
+    Ovm3Error,
+    PreconditionFailed,
+)
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.disks import FileSystem
 from libcloud_ovm3.estate.holders import wait_ended, wait_released
@@ -14,7 +20,11 @@ from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import list_whole, with_module
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
 from libcloud_ovm3.operations import doors
-from libcloud_ovm3.operations.delete_files import delete_file, delete_unused
+from libcloud_ovm3.operations.delete_files import (
+    delete_file,
+    delete_unused,
+    require_still_unused,
+)
 from libcloud_ovm3.operations.limits import STOP_LIMIT
 from libcloud_ovm3.operations.mount_export import mounted_export
 from libcloud_ovm3.operations.operation import Operation
@@ -266,12 +276,13 @@ def _delete_disks(
     """Delete each, whatever becomes of the others.
 
     :param held: those that are still in use on a host, and by whom; they stay.
-    :raises OperationIncomplete: some stay; names them.
+    :raises OperationIncomplete: some stay, or another VM has got one meanwhile; names them.
     """
     failed: dict[str, Ovm3Error] = {
         path: PreconditionFailed(f"still in use: {held[path]}") for _, path in disks if path in held
     }
     by_module: dict[str, Disks] = {}
+    by_agent: list[str] = []
     for repository, path in disks:
         if path in held:
             continue
@@ -280,15 +291,20 @@ def _delete_disks(
             continue
         try:
             delete_file(operation, systems[repository.id], repository, path)
+            by_agent.append(path)
         except Ovm3Error as error:
             failed[path] = error
     for some in by_module.values():
         failed |= delete_unused(operation, some)
+    try:
+        require_still_unused(operation, by_agent, "what was its disk")
+    except OperationIncomplete as error:
+        failed |= dict.fromkeys(error.left, error)
     if failed:
         reasons = "; ".join(f"{path}: {error}" for path, error in failed.items())
         raise operation.incomplete(
-            f"VM {vm.label} was deleted, but not all its disks (ex_list_orphans lists "
-            f"them): {reasons}",
+            f"VM {vm.label} was deleted, but not all its disks, or one that is in use now "
+            f"(ex_list_orphans lists those that are left): {reasons}",
             left=tuple(failed),
             nodes=[vm.summary],
         ) from next(iter(failed.values()))

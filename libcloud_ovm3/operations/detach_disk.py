@@ -9,18 +9,24 @@ volume is then in vm.cfg only, and a second detach takes it out there.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 
+from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.agent.disk import DiskEntry
 from libcloud_ovm3.agent.identifiers import dashed
-from libcloud_ovm3.errors import AgentFault, InvalidArgument, PreconditionFailed
+from libcloud_ovm3.errors import (
+    AgentFault,
+    InvalidArgument,
+    OperationIncomplete,
+    Ovm3Error,
+    PreconditionFailed,
+)
 from libcloud_ovm3.estate.domains import BlockDevice, Domain
 from libcloud_ovm3.estate.holders import wait_let_go
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.states import State
 from libcloud_ovm3.estate.volumes import Attachment, Volume, key_of_path, read_volumes
 from libcloud_ovm3.operations.disk_changes import (
-    Change,
     Outcome,
     Target,
     change_disks,
@@ -32,6 +38,7 @@ from libcloud_ovm3.operations.disk_changes import (
 )
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.presence import before_second_look
+from libcloud_ovm3.operations.rivals import Detached, rival_of, take_back
 from libcloud_ovm3.progress import waiting
 
 # What xend says after 100 s: the guest was asked, and may still let go (xend.md 2, 5).
@@ -108,7 +115,8 @@ def _detach(target: Target, volume: Volume, attachments: Sequence[Attachment]) -
         require_no_more(target, without(is_meant), attachments[0].device)
         outcome = change_disks(target, without(is_meant), is_gone, notices)
         if not outcome.is_done:
-            _conclude(target, volume, outcome, (without(is_meant), is_gone), what, notices)
+            detached, mode = (without(is_meant), is_gone), attachments[0].mode
+            _conclude(target, volume, mode, outcome, detached, what, notices)
         held = wait_let_go(target.operation.estate, target.host, target.vm.id, paths)
     if held:
         raise target.operation.incomplete(
@@ -188,14 +196,20 @@ def _defined_first(
 def _conclude(
     target: Target,
     volume: Volume,
+    mode: str,
     outcome: Outcome,
-    detached: tuple[Change, Callable[[Domain], bool]],
+    detached: Detached,
     what: str,
     notices: list[str],
 ) -> None:
     """Bring a detachment that did not reach both, or of which that is unknown, to one of its ends.
 
+    Where vm.cfg is changed back, the guest may have let go right before, and another client have
+    given the volume to another VM: then it is detached once more.
+
+    :param mode: of the attachment.
     :param detached: the change of vm.cfg, and whether a domain shows it.
+    :raises PreconditionFailed: another VM has it by now; it is detached.
     :raises AgentFault: it is still attached.
     :raises OperationIncomplete: whether it is, or will be, is unknown.
     """
@@ -203,8 +217,10 @@ def _conclude(
         outcome = change_disks(target, *detached, notices)  # the guest has let go of it since
     try:
         require_done(target, outcome, what, (volume.path,))
-    except AgentFault as fault:
-        if not _TIMED_OUT.search(fault.text):
+    except (AgentFault, OperationIncomplete) as fault:
+        if outcome.is_only_defined and outcome.config is not None:
+            _yield_to_rival(target, volume, mode, outcome.config, detached, f"{what}: {fault}")
+        if not isinstance(fault, AgentFault) or not _TIMED_OUT.search(fault.text):
             raise
         raise target.operation.incomplete(
             f"VM {target.vm.label}: {what}: {fault}. It is still attached, but the guest was asked "
@@ -214,3 +230,28 @@ def _conclude(
             host=str(target.host.address),
             function="configure_vm",
         ) from fault
+
+
+def _yield_to_rival(
+    target: Target, volume: Volume, mode: str, now: VMConfig, detached: Detached, what: str
+) -> None:
+    """See that nobody had got the volume when it was put back into vm.cfg, and with it live.
+
+    :param now: the vm.cfg as it was before that.
+    :raises PreconditionFailed: somebody has; it is detached again.
+    :raises OperationIncomplete: somebody has, or that cannot be read.
+    """
+    assert target.definition.config is not None, "target_of has checked it"
+    try:
+        rival = rival_of(target, volume, mode)
+    except Ovm3Error as error:
+        raise target.operation.incomplete(
+            f"{what}; whether another client has attached it elsewhere meanwhile is unknown: "
+            f"{error}",
+            left=(target.vm.id, volume.path),
+            nodes=[target.vm.summary],
+        ) from error
+    if rival:
+        before = now.changed(disk=target.definition.config.values["disk"])
+        state = take_back(target, before, volume, detached, what, rival)
+        raise PreconditionFailed(state, nodes=[target.vm.summary])

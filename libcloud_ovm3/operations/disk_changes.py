@@ -95,6 +95,13 @@ class Outcome:
         return self.is_defined is False and self.is_live is False and self.is_over
 
     @property
+    def is_only_defined(self) -> bool:
+        """Whether vm.cfg has it, the domain certainly not, and nothing is under way: then vm.cfg is
+        changed back (:func:`require_done`).
+        """
+        return bool(self.is_defined) and self.is_live is False and self.is_over
+
+    @property
     def is_over(self) -> bool:
         """Whether the call has certainly ended."""
         return not isinstance(self.failed, OutcomeUnknown)
@@ -332,12 +339,11 @@ def require_done(target: Target, outcome: Outcome, what: str, left: tuple[str, .
     if outcome.is_done:
         return
     state = outcome.state
-    if outcome.config is not None and outcome.is_defined and not outcome.is_live:
-        if outcome.is_over and outcome.is_live is not None:
-            failed_too = put_back(target, outcome.config)
-            state = f"{state}; {failed_too or 'vm.cfg was changed back'}"
-            if not failed_too and isinstance(outcome.failed, AgentFault):
-                raise outcome.failed.with_state(f"{what}: {state}", target.vm.summary)
+    if outcome.config is not None and outcome.is_only_defined:
+        failed_too = put_back(target, outcome.config)
+        state = f"{state}; {failed_too or 'vm.cfg was changed back'}"
+        if not failed_too and isinstance(outcome.failed, AgentFault):
+            raise outcome.failed.with_state(f"{what}: {state}", target.vm.summary)
     elif outcome.is_undone and isinstance(outcome.failed, AgentFault):
         raise outcome.failed.with_state(f"{what}: {state}", target.vm.summary)
     sent = f"failed ({outcome.failed})" if outcome.failed else "was reported to have succeeded"

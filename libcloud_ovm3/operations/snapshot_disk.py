@@ -16,7 +16,13 @@ from libcloud_ovm3.errors import (
     PreconditionFailed,
 )
 from libcloud_ovm3.estate.disk_files import DiskFile
-from libcloud_ovm3.estate.disk_names import CREATING, DiskName, file_name, format_time, origin_key
+from libcloud_ovm3.estate.disk_names import (
+    CREATING,
+    DiskName,
+    file_name,
+    origin_key,
+    snapshot_name,
+)
 from libcloud_ovm3.estate.disks import disk_path
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.members import Estate
@@ -37,7 +43,7 @@ def snapshot_disk(
 ) -> tuple[Snapshot, list[str]]:
     """Copy a volume to a file that is marked as a snapshot of it.
 
-    :param name: None: the name of the volume, and the time.
+    :param name: None: the name of the volume, shortened if it is long, and the time.
     :param pause: whether a VM that runs with it is paused meanwhile.
     :return: the snapshot as it is listed now, and notices for the user.
     :raises VolumeNotFound: there is no such volume.
@@ -52,12 +58,11 @@ def snapshot_disk(
     volume = found.volume(volume_id)
     file = require_file(volume)
     now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
-    new = DiskName(
-        f"{volume.name} {format_time(now)}" if name is None else name,
-        uuid.uuid4().hex,
-        origin_key(volume.id),
-        now,
-    )
+    ident, key = uuid.uuid4().hex, origin_key(volume.id)
+    if name is None:
+        new = snapshot_name(volume.name, ident, key, now)
+    else:
+        new = DiskName(name, ident, key, now)
     source = Place(file.repository, file.path)
     target = Place(file.repository, disk_path(file.repository, file_name(new)))
     running = _running(found.estate, volume)

@@ -97,8 +97,10 @@ MUTANTS = [
     Mutant(
         "not-detached",
         DETACH,
-        "        if not _TIMED_OUT.search(fault.text):\n            raise\n",
-        "        if not _TIMED_OUT.search(fault.text):\n            raise\n        return\n",
+        "        if not isinstance(fault, AgentFault) or not _TIMED_OUT.search(fault.text):\n"
+        "            raise\n",
+        "        if not isinstance(fault, AgentFault) or not _TIMED_OUT.search(fault.text):\n"
+        "            raise\n        return\n",
         "disks.what_the_guest_keeps_is_not_detached",
     ),
     Mutant(

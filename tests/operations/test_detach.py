@@ -26,7 +26,7 @@ from tests.operations.attaching import (
     seen,
     set_live_disks,
 )
-from tests.support import calls_of, driver_for, simulate
+from tests.support import calls_of, driver_for, quietly, simulate
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +172,35 @@ def test_a_guest_that_lets_go_while_we_look(personality: str) -> None:
         assert lab.detach(volume_id)
         assert (in_file(sim, directory), live_disks(sim, 0)) == ([], [])
         assert seen(sim, volume_id) == ("available", [])
+
+
+@pytest.mark.parametrize("host_module", [False, True], ids=["alone", "with the module"])
+def test_a_guest_that_lets_go_and_another_vm_gets_it(host_module: bool) -> None:
+    """Right before its vm.cfg is changed back, which would give it the volume again, live too."""
+    options: dict[str, Any] = {"personality": "awkward", "host_module": host_module}
+    with simulate(hosts=2, vms=0, templates=0, **options) as sim:
+        lab, found = Lab(sim, driver_for(sim)), list[Any]()
+        volume_id, directory = add_disk(sim), with_data(sim)
+        sim.add_vm("other", running_on=1)
+        node, other = lab.node("run"), lab.node("other")
+        sim.hosts[0].ignores_requests.add(node.id)
+        function = "libcloud_change_vm" if host_module else "configure_vm"
+
+        def attach(moment: str) -> None:
+            if moment == "before":
+                let_go(sim, 0)
+                found.append(quietly(driver_for(sim).attach_volume, other, volume_id))
+
+        def arm(moment: str) -> None:
+            if moment == "after":
+                sim.misbehave("hook", function, hook=attach)
+
+        sim.misbehave("hook", function, hook=arm)
+        with pytest.raises(PreconditionFailed, match=r"meanwhile VM 'other'.*detached again"):
+            lab.detach(volume_id)
+        assert found == [True]
+        assert (in_file(sim, directory), live_disks(sim, 0)) == ([], [])
+        assert seen(sim, volume_id) == ("inuse", ["live and defined"])
 
 
 def test_a_refusal_that_is_no_timeout(personality: str) -> None:

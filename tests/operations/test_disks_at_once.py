@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from libcloud_ovm3.errors import Ovm3Error, PreconditionFailed
+from libcloud_ovm3.errors import OperationIncomplete, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.simulator import Simulator
-from tests.operations.attaching import Lab, in_file
+from tests.operations.attaching import Lab, add_disk, in_file, path_of
 from tests.support import calls_of, driver_for, quietly, simulate
 
 MIB = 1 << 20
@@ -61,6 +63,38 @@ def test_destroyed_while_it_is_attached(lab: Lab) -> None:
     assert in_file(lab.sim, node.extra["directory"], "data.") == []
 
 
+def test_attached_right_before_it_is_deleted(lab: Lab) -> None:
+    """With the module it is kept; what the storage plug-in deletes is gone, but that is said."""
+    sim, driver = lab.sim, lab.driver
+    volume = driver.create_volume(None, "data", ex_size_bytes=MIB)
+    has_module = bool(calls_of(sim, "libcloud_create_file"))
+    function = "libcloud_set_aside" if has_module else "storage_plugin_destroy"
+    node = lab.node("off")
+    found = meanwhile(sim, function, "before", lambda other: other.attach_volume(node, volume))
+    error = PreconditionFailed if has_module else OperationIncomplete
+    with pytest.raises(error, match=f"{node.extra['directory']}.*names it"):
+        driver.destroy_volume(volume)
+    assert found == [True]
+    assert in_repository(sim, volume).exists() == has_module
+
+
+def test_disk_of_a_destroyed_vm_gets_another_vm(lab: Lab) -> None:
+    """The same for the disks of a VM; as volumes they are attached once nobody has them."""
+    sim, driver = lab.sim, lab.driver
+    own = f"{uuid.uuid4().hex}.img"
+    add_disk(sim, own)
+    sim.add_vm("first", uuid=own[:-4], config={"disk": [f"file:{path_of(sim, own)},xvda,w"]})
+    node, second = lab.node("first"), lab.node("off")
+    [disk] = quietly(driver.ex_list_volumes, node)
+    has_module = bool(calls_of(sim, "libcloud_repository"))
+    function = "libcloud_set_aside" if has_module else "storage_plugin_destroy"
+    found = meanwhile(sim, function, "before", lambda other: other.attach_volume(second, disk.id))
+    with pytest.raises(OperationIncomplete, match=f"{second.extra['directory']}.*names it"):
+        quietly(driver.destroy_node, node)
+    assert found == [True]
+    assert in_repository(sim, disk).exists() == has_module
+
+
 def test_destroyed_while_it_is_reverted(with_module: Lab) -> None:
     """It is set aside for a moment, but nobody has deleted it."""
     sim, driver = with_module.sim, with_module.driver
@@ -78,6 +112,10 @@ def test_destroyed_while_it_is_reverted(with_module: Lab) -> None:
         driver.destroy_volume(volume)
     [aside] = [one for one in quietly(driver.ex_list_orphans) if one["set_aside"]]
     assert driver.ex_put_back(aside["path"], aside["set_aside"]) is True
+
+
+def in_repository(sim: Simulator, volume: Any) -> Path:
+    return sim.repository_path / volume.id.partition("/")[2]
 
 
 def die(*_: Any) -> None:

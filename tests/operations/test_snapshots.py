@@ -126,6 +126,17 @@ def test_names(sim: Simulator, driver: Any) -> None:
         create(volume, "x", ex_pause="perhaps")
 
 
+def test_default_names_of_volumes_with_long_names(sim: Simulator, driver: Any) -> None:
+    """A name that takes the whole file name as a volume, in one byte or in six per character."""
+    for name in ("x" * 204, "é" * 34, "v" * 151 + " y"):
+        volume = quietly(driver.create_volume, None, name, ex_size_bytes=4096)
+        snapshot = quietly(driver.create_volume_snapshot, volume)
+        begin, _, time = snapshot.name.rpartition(" ")
+        assert begin
+        assert name.startswith(begin)
+        assert time.startswith(snapshot.created.strftime("%Y%m%dT"))
+
+
 def test_every_byte_is_there(sim: Simulator, driver: Any) -> None:
     """N44: a size that is no multiple of a block is neither cut nor hidden, whatever copies it."""
     file = sim.repository_path / "VirtualDisks" / "odd.img"
