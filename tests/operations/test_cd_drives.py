@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from libcloud_ovm3.errors import (
-    AgentFault,
     ImageNotFound,
     InvalidArgument,
-    OperationIncomplete,
-    Ovm3Error,
     PreconditionFailed,
 )
 from libcloud_ovm3.simulator import Simulator
 from tests.operations.attaching import Lab, add_disk, disks, in_file, live_disks, path_of
-from tests.operations.failures import FAILURES, Step, misbehave
-from tests.operations.test_attach_failures import write_of
-from tests.support import PERSONALITIES, calls_of, driver_for, quietly, simulate
+from tests.support import driver_for, quietly, simulate
 
 ISO, OTHER = "oracle-linux-6-boot.iso", "other.iso"
 EMPTY = ",hdc:cdrom,r"
@@ -144,34 +139,3 @@ def test_a_host_without_the_repository() -> None:
 
 
 # ------------------------------------------------------------------ failures
-
-Action = Callable[[Lab, str], bool]
-
-
-@pytest.mark.parametrize("personality", PERSONALITIES)
-@pytest.mark.parametrize("action", [insert, eject])
-@pytest.mark.parametrize("failure", FAILURES)
-def test_the_write(failure: str, action: Action, personality: str) -> None:
-    with simulate(hosts=1, vms=0, templates=0, personality=personality) as sim:
-        lab = Lab(sim, driver_for(sim))
-        has = EMPTY if action is insert else entry(lab, "hdc")
-        add(sim, "run", 0, has)
-        rule = misbehave(sim, failure, Step(None, write_of(False)))
-        error: Ovm3Error | None = None
-        try:
-            action(lab, "run")
-        except Ovm3Error as caught:
-            error = caught
-        assert rule.hits
-        assert len(calls_of(sim, "configure_vm")) == 1
-        sim.clear_misbehaviour()
-        sim.flush_delayed()
-        now = drives(lab, "run")
-        assert now == live_disks(sim, 0, ":cdrom"), "half of it"
-        wanted = entry(lab, "hdc") if action is insert else EMPTY
-        if error is None:
-            assert now == [wanted], "said to be done, and is not"
-        elif isinstance(error, AgentFault):
-            assert now == [has]
-        else:
-            assert isinstance(error, OperationIncomplete)
