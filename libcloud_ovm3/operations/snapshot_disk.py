@@ -97,8 +97,8 @@ def require_file(volume: Volume) -> DiskFile:
     """
     if volume.file is None:
         raise PreconditionFailed(
-            f"{volume.label} is a physical disk: how to copy one is not known; use the storage "
-            f"system's own snapshots"
+            f"{volume.label} is a physical disk, which is not copied, resized or changed; use "
+            f"the functions of the storage system"
         )
     if volume.file.is_creating:
         raise PreconditionFailed(f"{volume.label} is not complete: it is still being created")

@@ -264,7 +264,7 @@ def test_what_only_a_template_or_a_foreign_option_names_is_kept(
     folder = sim.repository_path / "Templates" / "0004fb0000140000aaaaaaaaaaaaaaaa"
     folder.mkdir()
     (folder / "vm.cfg").write_text(f"disk = ['file:{volume.extra['path']},xvda,w']\n")
-    with pytest.raises(PreconditionFailed, match=r"used by .*Templates/0004fb0000140000"):
+    with pytest.raises(PreconditionFailed, match=r"used by .*Templates/0004fb0000140000.*; delete these first"):
         driver.destroy_volume(volume)
     (folder / "vm.cfg").write_text(f"disk = []\nnote = 'see {volume.extra['path']}'\n")
     with pytest.raises(PreconditionFailed, match="names it"):
