@@ -11,7 +11,14 @@ from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.disk import DiskEntry
 from libcloud_ovm3.errors import AgentFault, MalformedResponse, Ovm3Error, PreconditionFailed
-from libcloud_ovm3.estate.disk_names import is_mark, is_marked, marked_file
+from libcloud_ovm3.estate.disk_names import (
+    is_mark,
+    is_marked,
+    is_removed,
+    is_removed_mark,
+    marked_file,
+    removed_in,
+)
 from libcloud_ovm3.estate.disks import (
     FileSize,
     FileSystem,
@@ -85,12 +92,15 @@ def list_disk_files(
 
 def _files_of(repository: Repository, named: set[str]) -> list[DiskFile]:
     names = dict.fromkeys(repository.content.virtual_disks if repository.content else ())
+    removed = removed_in(names)
     files = {
         disk_path(repository, name): DiskFile(
-            repository, disk_path(repository, name), is_creating=is_marked(name, names)
+            repository,
+            disk_path(repository, name),
+            is_creating=is_marked(name, names) or is_removed(name, removed),
         )
         for name in names
-        if not name.startswith(".") and not is_mark(name)
+        if not (name.startswith(".") or is_mark(name) or is_removed_mark(name))
     }
     # A copy that was never begun, or is deleted already: its mark stands for it, to be destroyed.
     for name in sorted(own for mark in names if (own := marked_file(mark))):
@@ -261,7 +271,10 @@ def _mounted(repository: Repository, mounts: _Mounts) -> FileSystem:
         system = file_system_among(of_host, host, export)
         if system is not None:
             return system
-    raise failed or PreconditionFailed("the storage plug-in of no host has its export mounted")
+    raise failed or PreconditionFailed(
+        "the storage plug-in of no host has its export mounted, and reading mounts nothing; "
+        "creating a volume there does, or install the host module (`ovm3 host install`)"
+    )
 
 
 def read_size(

@@ -18,13 +18,14 @@ import datetime
 import re
 import urllib.parse
 import uuid
-from collections.abc import Collection, Container
+from collections.abc import Collection, Container, Iterable
 from dataclasses import dataclass
 
 from libcloud_ovm3.agent.identifiers import undashed
 from libcloud_ovm3.errors import InvalidArgument
 
 CREATING = ".creating"  # the end of the name of a mark beside an unfinished copy
+REMOVED = ".removed"  # the end of the name of a mark that stays when such a copy was deleted
 
 _LONGEST = 255  # bytes of a file name, on every file system that repositories are on
 _TIME = "%Y%m%dT%H%M%SZ"
@@ -37,6 +38,7 @@ _PAUSED = re.compile(
     r"paused\.(?P<uuid>[0-9a-f]{32})\.(?P<domid>[0-9]{1,9})\.(?P<operation>[0-9a-f]{32})"
     rf"\.(?P<time>[0-9]{{8}}T[0-9]{{6}}Z){re.escape(CREATING)}"
 )
+_REMOVED_MARK = re.compile(r"([0-9a-f]{32})\.([0-9]{8}T[0-9]{6}Z)" + re.escape(REMOVED))
 _ORIGINS = uuid.UUID("5a2d8c34-6b9e-4f0b-8d8f-6f8c5a0f3b11")
 
 
@@ -131,8 +133,12 @@ def marked_file(name: str) -> str | None:
     file.
     """
     own = name.removesuffix(CREATING)
-    is_image = own.endswith(".iso") and parse_file_name(f"{own[:-4]}.img")
-    return own if own != name and (is_image or parse_file_name(own)) else None
+    return own if own != name and _parse_own(own) else None
+
+
+def _parse_own(name: str) -> DiskName | None:
+    """What the name of a disk or an ISO says that this package has made."""
+    return parse_file_name(f"{name[:-4]}.img" if name.endswith(".iso") else name)
 
 
 def is_marked(name: str, listed: Container[str]) -> bool:
@@ -167,6 +173,40 @@ def is_unfinished_template(folder: str, files: Collection[str]) -> bool:
     """
     begins = ("vm.cfg" + CREATING, template_disk(folder))
     return "vm.cfg" not in files and any(file.startswith(begins) for file in files)
+
+
+def removed_mark(name: str, when: datetime.datetime) -> str | None:
+    """The name of the mark which says that an unfinished copy was deleted: if a file appears under
+    that name again, a request has landed late, and the file is not a complete copy.
+
+    :param name: of the copy.
+    :return: None: this package has not made it, so it has sent no such request either.
+    """
+    what = _parse_own(name)
+    return f"{what.uuid}.{format_time(when)}{REMOVED}" if what else None
+
+
+def is_removed_mark(name: str) -> bool:
+    """Whether a file is such a mark, so no disk."""
+    return _REMOVED_MARK.fullmatch(name) is not None
+
+
+def removed_in(names: Iterable[str]) -> dict[str, datetime.datetime]:
+    """Which copies were deleted before they were complete, by their uuids, and when last: what the
+    marks among the files of a folder say.
+    """
+    marks = (_REMOVED_MARK.fullmatch(name) for name in names if name.endswith(REMOVED))
+    times = ((mark[1], parse_time(mark[2])) for mark in marks if mark)
+    return {key: when for key, when in sorted(times, key=str) if when is not None}
+
+
+def is_removed(name: str, removed: Collection[str]) -> bool:
+    """Whether a file of this name was deleted before it was complete.
+
+    :param removed: what :func:`removed_in` returned.
+    """
+    what = _parse_own(name) if removed else None
+    return what is not None and what.uuid in removed
 
 
 def _quoted(name: str) -> str:

@@ -22,8 +22,11 @@ from libcloud_ovm3.estate.definitions import Definition, read_assemblies, read_t
 from libcloud_ovm3.estate.disk_names import (
     is_mark,
     is_marked,
+    is_removed,
+    is_removed_mark,
     is_unfinished_template,
     parse_file_name,
+    removed_in,
 )
 from libcloud_ovm3.estate.holders import ask_holders, held_of, is_elsewhere, same_files
 from libcloud_ovm3.estate.hosts import HostView
@@ -274,9 +277,17 @@ def is_odd(file_name: str) -> bool:
     return file_name.startswith(".") or is_inexact(file_name)
 
 
-def _is_unfinished(file_name: str, listed: Collection[str]) -> bool:
-    """Whether it is a mark of an operation, or has one beside it (:mod:`.disk_names`)."""
-    return is_mark(file_name) or is_marked(file_name, listed)
+def _unfinished_in(listed: Collection[str]) -> set[str]:
+    """Those files of a folder that are the mark of an operation, or have one (:mod:`.disk_names`).
+
+    :param listed: to be looked up quickly.
+    """
+    removed = removed_in(listed)
+    return {
+        name
+        for name in listed
+        if is_mark(name) or is_marked(name, listed) or is_removed(name, removed)
+    }
 
 
 def _disks_of(repository: Repository) -> dict[str, None]:
@@ -290,8 +301,9 @@ def _unfinished(snapshot: EstateSnapshot) -> list[Orphan]:
         Orphan(repository.id, disk_path(repository, name), False)
         for repository in snapshot.repositories
         for names in [_disks_of(repository)]
+        for unfinished in [_unfinished_in(names)]
         for name in names
-        if _is_unfinished(name, names)
+        if name in unfinished
     ] + [
         Orphan(repository.id, path, False)
         for repository in snapshot.repositories
@@ -303,14 +315,15 @@ def _unfinished_images(repository: Repository) -> Iterator[str]:
     """The files of images that are not complete (:mod:`.images`)."""
     folders = repository.content.templates if repository.content else ()
     isos = repository.content.isos if repository.content else ()
-    files = {file for one in folders for file in one.files}
+    unfinished = _unfinished_in({file for one in folders for file in one.files})
+    unfinished_isos = _unfinished_in(dict.fromkeys(isos))
     for one in folders:
         if is_unfinished_template(one.name, one.files):
             yield from (f"{repository.path}/Templates/{one.name}/{file}" for file in one.files)
         else:
-            some = (file for file in one.files if _is_unfinished(file, files))
+            some = (file for file in one.files if file in unfinished)
             yield from (f"{repository.path}/Templates/{file}" for file in some)
-    yield from (f"{repository.path}/ISOs/{file}" for file in isos if _is_unfinished(file, isos))
+    yield from (f"{repository.path}/ISOs/{file}" for file in isos if file in unfinished_isos)
 
 
 def orphans(estate: Estate, snapshot: EstateSnapshot) -> list[Orphan]:
@@ -327,10 +340,12 @@ def orphans(estate: Estate, snapshot: EstateSnapshot) -> list[Orphan]:
         Orphan(repository.id, disk_path(repository, name), not (usage.unread or is_odd(name)))
         for repository in snapshot.repositories
         for names in [_disks_of(repository)]
+        for unfinished in [_unfinished_in(names)]
         for name in names
         if name != _METADATA
+        and not is_removed_mark(name)
         and parse_file_name(name) is None
-        and not _is_unfinished(name, names)
+        and name not in unfinished
         and not usage.users(name)
         and not any(name_has_uuid(name, vm_id) for vm_id in snapshot.vms)
     ]

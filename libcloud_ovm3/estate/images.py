@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import posixpath
 from collections import Counter
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from libcloud_ovm3.agent.identifiers import undashed
@@ -26,9 +26,12 @@ from libcloud_ovm3.estate.disk_names import (
     DiskName,
     file_name,
     is_marked,
+    is_removed,
+    is_removed_mark,
     is_unfinished_template,
     marked_file,
     parse_file_name,
+    removed_in,
 )
 from libcloud_ovm3.estate.disks import FileSystem, size_bytes
 from libcloud_ovm3.estate.hosts import HostView, map_hosts, read_hosts, why_incomplete
@@ -130,8 +133,9 @@ def images_in(repository: Repository) -> list[Image]:
         (one.name, file) for one in content.templates if one not in has_vm_cfg for file in one.files
     ]
     count = Counter(file for _, file in raw)
+    removed = removed_in(count)
     for folder_name, listed in raw:
-        file, is_unfinished = _without_mark(listed, count)
+        file, is_unfinished = _without_mark(listed, count, removed)
         if not file:
             continue
         # Of several with one name at most one is not in a folder; it is listed by its stem.
@@ -143,23 +147,27 @@ def images_in(repository: Repository) -> list[Image]:
             "" if is_unfinished else folder_name,
         )
         found.append(Image(repository, path, name, RAW, None, listed_as, is_unfinished))
+    removed = removed_in(content.isos)
     for listed in content.isos:
-        file, is_unfinished = _without_mark(listed, content.isos)
+        file, is_unfinished = _without_mark(listed, content.isos, removed)
         if file:
             path, name = f"{ISOS}/{file}", _name_in(file) or file
             found.append(Image(repository, path, name, ISO, is_unfinished=is_unfinished))
     return found
 
 
-def _without_mark(file: str, listed: Container[str]) -> tuple[str, bool]:
+def _without_mark(file: str, listed: Container[str], removed: Collection[str]) -> tuple[str, bool]:
     """The file of an image, and whether it is unfinished; "": it is none.
 
     A mark counts as its file if that is not there: a copy has not begun, or was removed.
     """
     marked = marked_file(file)
-    is_none = file.startswith(".") or (marked is not None and marked in listed)
+    is_none = (
+        file.startswith(".") or is_removed_mark(file) or (marked is not None and marked in listed)
+    )
     own = marked or file
-    return "" if is_none else own, marked is not None or is_marked(file, listed)
+    is_unfinished = marked is not None or is_marked(file, listed) or is_removed(file, removed)
+    return "" if is_none else own, is_unfinished
 
 
 def read_images(repositories: Sequence[Repository]) -> tuple[list[Image], list[str]]:

@@ -134,12 +134,15 @@ def _settle(
 
     Its own host tells whether it goes on. Of one that is off, as the user says, it does not.
 
-    :raises PreconditionFailed: that failed, or a host that should be off answers.
+    :raises PreconditionFailed: that failed, its host runs without the host module by now, or a host
+        that should be off answers.
     """
     if change.state != "elsewhere":
         return
     place = (definition.repository_id, definition.directory)
     theirs = next((one for one in hosts if one.server.uuid == undashed(change.host_uuid)), None)
+    if theirs is not None and theirs.module2 is None:
+        raise refusal(definition, _why_blocked(theirs, definition, change))
     off = None if theirs else off_at(hosts_off, change.address)
     module = theirs.module2 if theirs else host.module2
     if module is None or not (theirs or off):
@@ -154,3 +157,13 @@ def _settle(
         module.settle_vm(operation.client, operation.id, *place, change.operation, bool(off))
     except (AgentFault, OutcomeUnknown, HostUnreachable) as error:
         raise refusal(definition, f"{change.label} has no outcome: {error}") from error
+
+
+def _why_blocked(host: HostView, definition: Definition, change: VMChange) -> str:
+    """The change of another host has no outcome, and that host can no longer tell."""
+    return (
+        f"{change.label} has no outcome (document vm-{definition.directory} in "
+        f"/OVS/Repositories/{definition.repository_id}/.libcloud-ovm3/documents), and only that "
+        f"host can tell whether it goes on; it has no host module of API 2 or later any more. "
+        f"`ovm3 host install {host.address}` makes it tell; then try again"
+    )

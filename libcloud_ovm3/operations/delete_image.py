@@ -30,7 +30,7 @@ from libcloud_ovm3.estate.vms import EstateSnapshot, read_estate
 from libcloud_ovm3.operations.copy_image import path_of
 from libcloud_ovm3.operations.delete_files import delete_files_by_module
 from libcloud_ovm3.operations.destroy_snapshot import delete_disk
-from libcloud_ovm3.operations.marks import remove_mark
+from libcloud_ovm3.operations.marks import put_removed_mark, remove_mark
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.own_disks import why_linked, why_used
 from libcloud_ovm3.operations.target_repository import require_usable
@@ -56,6 +56,8 @@ def delete_image(estate: Estate, image_id: str) -> list[str]:
         return _delete_template(operation, snapshot, image)
     host = with_module(image.repository) or image.repository.mounted_on[0]
     path = path_of(host, image)
+    if image.is_unfinished:
+        put_removed_mark(operation, host, image.repository, path)
     if is_listed(list_whole(host, image.repository.id), path):
         delete_disk(operation, read_estate(estate), image.repository, path, image.label)
     if image.is_unfinished:

@@ -16,7 +16,7 @@ from libcloud_ovm3.estate.repositories import Repository, is_listed, list_whole,
 from libcloud_ovm3.estate.vms import EstateSnapshot, read_estate
 from libcloud_ovm3.estate.volumes import read_volumes
 from libcloud_ovm3.operations.delete_files import delete_file, delete_unused
-from libcloud_ovm3.operations.marks import remove_mark
+from libcloud_ovm3.operations.marks import put_removed_mark, remove_mark
 from libcloud_ovm3.operations.mount_export import mounted_export
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.own_disks import find_users
@@ -45,6 +45,8 @@ def destroy_snapshot(estate: Estate, snapshot_id: str) -> None:
 def delete_with_mark(operation: Operation, file: DiskFile, label: str) -> None:
     """Delete a volume or a snapshot, and then the mark of an interrupted copy beside it.
 
+    In place of that mark another one stays: a request of the interrupted copy may still land.
+
     :param label: how messages name it.
     :raises PreconditionFailed: somebody uses it, or may; or a copy into it is under way; it stays.
     :raises AgentFault: the host refused; it is there as before.
@@ -54,6 +56,7 @@ def delete_with_mark(operation: Operation, file: DiskFile, label: str) -> None:
     host = with_module(repository) or repository.mounted_on[0]
     if file.is_creating:
         _require_still(operation, host, file, label)
+        put_removed_mark(operation, host, repository, file.path)
     if not file.is_creating or is_listed(list_whole(host, repository.id), file.path):
         delete_disk(operation, read_estate(operation.estate), repository, file.path, label)
         require_gone(operation, host, file, label)

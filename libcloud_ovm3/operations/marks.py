@@ -6,13 +6,25 @@ was paused for a copy. Their names end with ``.creating``, and no listing takes 
 
 from __future__ import annotations
 
-from libcloud_ovm3.errors import AgentFault, OutcomeUnknown, Ovm3Error
+import contextlib
+import datetime
+
+from libcloud_ovm3.agent.documents import RepositoryContent
+from libcloud_ovm3.errors import AgentFault, OperationIncomplete, OutcomeUnknown, Ovm3Error
+from libcloud_ovm3.estate.disk_names import (
+    REMOVED,
+    format_time,
+    is_removed,
+    removed_in,
+    removed_mark,
+)
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.repositories import Repository, is_listed, list_whole
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.operations.mount_export import mounted_export
 from libcloud_ovm3.operations.operation import Operation
 
+AGE = datetime.timedelta(days=30)  # of a mark that something was removed; then no request is left
 MARK_BYTES = 512  # what the plug-in makes of a size of 0 is not known
 
 
@@ -58,6 +70,42 @@ def remove_mark(operation: Operation, host: HostView, repository: Repository, pa
                 left=(path,),
                 host=str(host.address),
             ) from failed
+
+
+def put_removed_mark(
+    operation: Operation, host: HostView, repository: Repository, path: str
+) -> None:
+    """Have a file that is not complete be taken for one if it appears again after its deletion.
+
+    Nobody can ask an agent for the requests that it has yet to carry out. So the mark stays;
+    those of the same folder whose age is more than AGE are removed.
+
+    :param path: of the file that is to be deleted.
+    :raises PreconditionFailed: without the module the repository has to be on NFS.
+    :raises AgentFault: the agent refused, and there is no mark.
+    :raises OperationIncomplete: whether there is one is not known.
+    """
+    folder, _, name = path.rpartition("/")
+    now = datetime.datetime.now(datetime.timezone.utc)
+    mark = removed_mark(name, now)
+    if mark is None:
+        return
+    names = _names_beside(list_whole(host, repository.id), path)
+    if not is_removed(name, removed_in(names)):
+        put_mark(operation, host, repository, f"{folder}/{mark}")
+    for key, when in removed_in(names).items():
+        if now - when > AGE and not any(f".{key}" in one for one in names):
+            with contextlib.suppress(OperationIncomplete):  # the next deletion tries it again
+                old = f"{folder}/{key}.{format_time(when)}{REMOVED}"
+                remove_mark(operation, host, repository, old)
+
+
+def _names_beside(content: RepositoryContent, path: str) -> set[str]:
+    """The names of the files in the folder of a virtual disk, a disk image or an ISO."""
+    folder = path.split("/")[4]
+    if folder == "Templates":
+        return {file for one in content.templates for file in one.files}
+    return set(content.isos if folder == "ISOs" else content.virtual_disks)
 
 
 def is_there(

@@ -145,7 +145,7 @@ def test_a_disk_smaller_than_the_template_is_refused() -> None:
     with simulate(hosts=1, template_bytes=3 << 30) as sim:
         driver = driver_for(sim)
         size = NodeSize("x", "x", 512, 2, None, 0.0, driver)
-        with pytest.raises(InvalidArgument, match=r"smaller than the template.* 3\.0 GB"):
+        with pytest.raises(InvalidArgument, match=r"smaller than the template.*3\.0 GB"):
             driver.create_node("x", size, driver.list_images()[0])
         assert calls_of(sim, "create_vm") == []
 

@@ -468,6 +468,20 @@ def test_no_sizes_where_they_are_not_wanted(pool: Pool) -> None:
         pool.volumes(ex_sizes="x")
 
 
+def test_sizes_without_a_mount_of_the_storage_plugin() -> None:
+    """Reading mounts nothing; what mounts the export makes sizes known (known-limitations.md)."""
+    with simulate(hosts=1, vms=1) as sim:
+        driver = driver_for(sim)
+        with pytest.warns(UserWarning, match="no host has its export mounted, and reading mounts"):
+            [volume] = driver.list_volumes()
+        assert (volume.size, volume.extra["size_bytes"]) == (0, None)
+        assert calls_of(sim, "storage_plugin_mount", "storage_plugin_getFileInfo") == []
+        quietly(driver.create_volume, 1, "new")
+        sizes = [one.extra["size_bytes"] for one in driver.list_volumes()]
+        assert len(sizes) == 2
+        assert all(sizes)
+
+
 def test_only_the_sizes_of_one_node_are_read(pool: Pool) -> None:
     for number in range(5):
         pool.put(f"data-{number}.img")

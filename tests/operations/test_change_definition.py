@@ -126,6 +126,20 @@ def test_what_would_be_lost_of_the_file_itself(with_module: Simulator, name: str
 CODE = {"name": "odd", "memory": 512, "disk": [], "uuid": "0004fb00-0000-0000-0000-0000000000dd"}
 
 
+def test_comments_do_not_stay(sim: Simulator) -> None:
+    """docs/known-limitations.md: the agent writes the file anew; the module keeps the old text."""
+    file = odd(sim, "# by hand\nextra   =   'spaced'\n")
+    driver = driver_for(sim)
+    [node] = [n for n in quietly(driver.list_nodes) if n.extra["directory"] == "odd"]
+    change(driver, node.id, OVM_description="other")
+    text = file.read_text()
+    assert "by hand" not in text
+    assert values_of(sim, "odd")["extra"] == "spaced"
+    if "libcloud_change_vm" in sent(sim):
+        documents = sim.repository_path / ".libcloud-ovm3" / "documents" / "vm-odd"
+        assert any(b"# by hand" in one.read_bytes() for one in documents.iterdir())
+
+
 def test_an_option_cannot_be_removed(sim: Simulator) -> None:
     driver, vm_id, _ = subject(sim)
     snapshot = read_estate(driver._estate)
@@ -312,6 +326,36 @@ def test_the_host_is_back(with_module: Simulator) -> None:
     sim.hosts[0].revive()
     change(driver_for(sim), vm_id, OVM_description="after it")
     assert values_of(sim, directory)["OVM_description"] == "after it"
+
+
+@pytest.mark.parametrize("is_removed", [True, False], ids=["removed", "API 1"])
+def test_the_host_is_back_without_its_module(with_module: Simulator, is_removed: bool) -> None:
+    """Nobody else can tell whether its change goes on; the error says what makes it tell."""
+    sim = with_module
+    driver, vm_id, directory = subject(sim)
+    dies(sim, 0, "before")
+    assert isinstance(outcome(lambda: change(driver, vm_id, OVM_description="new")), Ovm3Error)
+    [version] = sim.dom0(0).rglob("libcloud_ovm3_host/version.py")
+    content = version.read_text()
+    if is_removed:
+        version.unlink()
+    else:
+        version.write_text(content.replace("API = 2 ", "API = 1 "))
+    sim.restart_agent(0)
+    before = values_of(sim, directory)
+    sim.calls.clear()
+    with pytest.raises(PreconditionFailed, match="has no outcome") as error:
+        add_vif(driver_for(sim), vm_id, 1, host=1)
+    document = sim.repository_path / ".libcloud-ovm3" / "documents" / f"vm-{directory}"
+    assert document.is_dir()
+    assert document.name in str(error.value)
+    assert f"`ovm3 host install {driver.list_locations()[0].extra['address']}" in str(error.value)
+    assert sent(sim) == []
+    assert values_of(sim, directory) == before
+    version.write_text(content)  # it is installed again
+    sim.restart_agent(0)
+    add_vif(driver_for(sim), vm_id, 1, host=1)
+    assert values_of(sim, directory)["vif"] != before.get("vif")
 
 
 def test_a_module_from_before(with_module: Simulator) -> None:

@@ -85,7 +85,7 @@ def test_the_table_has_all_writes() -> None:
         ("paused", False): [mark, "pause_vm", mark, "copy_file", "unpause_vm", gone, gone],
         ("copy", False): [mark, "copy_file", gone],
         ("delete", False): [gone],
-        ("clear", False): [gone, gone],
+        ("clear", False): [mark, gone, gone],
         ("node", False): node,
         ("create", True): [*folder, "start_job", "rename_file"],
         ("paused", True): [

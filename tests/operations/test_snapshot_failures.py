@@ -367,4 +367,6 @@ def clean_up(driver: Any, subject: Subject) -> None:
     with contextlib.suppress(PreconditionFailed):  # there is no record of it
         quietly(driver.ex_resume_node, driver.ex_get_node_by_name(RUNS))
     if subject.act in (take, take_paused):
-        assert files_of(subject.sim).keys() == subject.before.keys()
+        left = files_of(subject.sim).keys() - subject.before.keys()
+        assert all(path.endswith(".removed") for path in left), "only the marks that stay"
+        assert subject.before.keys() <= files_of(subject.sim).keys()

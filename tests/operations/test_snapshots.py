@@ -227,9 +227,8 @@ def test_what_two_nodes_run_with_cannot_be_held_still(personality: str, pause: b
 
 
 def test_what_has_no_snapshots(sim: Simulator, driver: Any) -> None:
-    add_disk(sim, "half.img")
-    add_disk(sim, "half.img.creating")
-    create, half = driver.create_volume_snapshot, f"{sim.repository_id}/VirtualDisks/half.img"
+    create, half = driver.create_volume_snapshot, add_disk(sim, f"half.{'1' * 32}.img")
+    add_disk(sim, f"half.{'1' * 32}.img.creating")
     refused(sim, PreconditionFailed, "is not complete", create, half)
     refused(sim, VolumeNotFound, "no volume", create, f"{half}x")
     sim.add_lun(None, LUN)

@@ -16,7 +16,7 @@ from libcloud_ovm3.errors import Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.disks import FileSize
 from libcloud_ovm3.operations.source_state import what_changed
 from libcloud_ovm3.simulator import Simulator
-from tests.operations.test_volume_failures import DATA, snapshot_of
+from tests.operations.storing import DATA, snapshot_of
 from tests.support import PERSONALITIES, driver_for, fingerprints_of, quietly, simulate
 
 KIB = 1 << 10

@@ -317,14 +317,14 @@ def test_a_disk_in_the_directory_of_a_vm_is_part_of_that_vm(sim: Simulator, driv
 def test_an_interrupted_copy_is_removed_with_its_mark(sim: Simulator, driver: Any) -> None:
     volume = put(sim, f"half.{'b' * 32}.img")
     put(sim, f"half.{'b' * 32}.img.creating", bytes(512))
-    assert {one.id: one for one in driver.list_volumes()}[volume].state == "creating"
+    assert {one.id: one for one in quietly(driver.list_volumes)}[volume].state == "creating"
     assert driver.destroy_volume(volume) is True
     assert not list((sim.repository_path / "VirtualDisks").glob("half*"))
 
 
 def test_what_only_ends_like_a_mark_is_somebody_s_volume(sim: Simulator, driver: Any) -> None:
     volume, other = put(sim, "mine"), put(sim, "mine.creating", b"precious")
-    states = {one.id: one.state for one in driver.list_volumes()}
+    states = {one.id: one.state for one in quietly(driver.list_volumes)}
     assert (states[volume], states[other]) == ("available", "available")
     assert driver.destroy_volume(volume) is True
     file = sim.repository_path / "VirtualDisks" / "mine.creating"

@@ -224,9 +224,10 @@ def test_two_hundred_steps(host_module: bool, clients: int, share: int) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.parametrize("part", range(10))  # so that several processes can share them
 @pytest.mark.parametrize(("host_module", "clients", "share"), WAYS)
-def test_ten_thousand_steps(host_module: bool, clients: int, share: int) -> None:
-    run(host_module, clients, share * 20, 50)
+def test_ten_thousand_steps(host_module: bool, clients: int, share: int, part: int) -> None:
+    run(host_module, clients, share * 2, 50)
 
 
 # ------------------------------------------------------------------ what the model sees
