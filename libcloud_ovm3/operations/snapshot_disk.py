@@ -102,8 +102,8 @@ def require_file(volume: Volume) -> DiskFile:
     """
     if volume.file is None:
         raise PreconditionFailed(
-            f"{volume.label} is a physical disk: how to copy one is not known; use the storage "
-            f"system's own snapshots"
+            f"{volume.label} is a physical disk: copies, snapshots and other sizes of it are made "
+            f"by its storage system"
         )
     if volume.file.is_creating:
         raise PreconditionFailed(f"{volume.label} is not complete: it is still being created")

@@ -28,8 +28,13 @@ class Pool:
         self.image = next(one for one in self.driver.list_images() if one.extra["kind"] == "raw")
 
     def files(self) -> set[str]:
+        """All but records of jobs, and of copies that were deleted."""
         found = fingerprints_of(self.sim.repository_path)
-        return {path for path in found if not path.startswith(".libcloud-ovm3/")}
+        return {
+            path
+            for path in found
+            if not path.startswith(".libcloud-ovm3/") and not path.endswith(".removed")
+        }
 
 
 Action = Callable[[Pool], Any]
