@@ -210,7 +210,7 @@ def _copy_by_job(
     try:
         doors.start_job(operation, module, job, kind, source.path, target.path)
     except (AgentFault, OutcomeUnknown) as failed:
-        if not _is_known(operation, module, job, target, failed):
+        if not _is_known(operation, host, module, job, target, failed):
             if isinstance(failed, AgentFault):
                 raise failed.with_state("there is no such file") from failed
             raise _in_doubt(operation, host, failed, target) from failed
@@ -229,7 +229,12 @@ def _copy_by_job(
 
 
 def _is_known(
-    operation: Operation, module: HostModule, job: str, target: Place, failed: Ovm3Error
+    operation: Operation,
+    host: HostView,
+    module: HostModule,
+    job: str,
+    target: Place,
+    failed: Ovm3Error,
 ) -> bool:
     """Whether a job exists.
 
@@ -240,9 +245,9 @@ def _is_known(
     except AgentFault as fault:
         if fault.kind.endswith(".NotFound"):
             return False
-        raise operation.incomplete(f"{failed}; {fault}", left=(target.path,)) from failed
+        raise _in_doubt(operation, host, f"{failed}; {fault}", target) from failed
     except Ovm3Error as error:
-        raise operation.incomplete(f"{failed}; {error}", left=(target.path,)) from failed
+        raise _in_doubt(operation, host, f"{failed}; {error}", target) from failed
     return True
 
 
@@ -288,7 +293,9 @@ def _wait_for_job(
     )
 
 
-def _in_doubt(operation: Operation, host: HostView, failed: Ovm3Error, *places: Place) -> Ovm3Error:
+def _in_doubt(
+    operation: Operation, host: HostView, failed: Ovm3Error | str, *places: Place
+) -> Ovm3Error:
     paths = tuple(place.path for place in places)
     return operation.incomplete(
         f"copying was not completed: {failed}. What may be left: {', '.join(paths)}",

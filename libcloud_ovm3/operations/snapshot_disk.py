@@ -74,10 +74,20 @@ def snapshot_disk(
             nodes=[vm.summary for vm in running],
         )
     with waiting(f"snapshot of {volume.label}: {_what_it_takes(file)}"):
-        if running:
-            notices = _copy_paused(operation, found, volume, running, source, target)
-        else:
-            notices = copy_idle(operation, found, volume, source, target)
+        try:
+            if running:
+                notices = _copy_paused(operation, found, volume, running, source, target)
+            else:
+                notices = copy_idle(operation, found, volume, source, target)
+        except OperationIncomplete as error:
+            made = any(one.startswith(target.path) for one in error.left)
+            raise operation.incomplete(
+                f"the snapshot of {volume.label} was not completed: {error}"
+                f"{'; destroy_volume_snapshot removes what is left of it' if made else ''}",
+                left=error.left,
+                host=error.host,
+                nodes=error.nodes,
+            ) from error
     return _made(operation, target), notices
 
 
@@ -238,7 +248,7 @@ def _discarded(operation: Operation, host: HostView, target: Place, why: Ovm3Err
     except Ovm3Error as error:
         raise operation.incomplete(
             f"{why}; so the copy is worth nothing, and it could not be deleted: {error}. It "
-            f"stays marked as unfinished: destroy_volume_snapshot or destroy_volume deletes it",
+            f"stays marked as unfinished",
             left=(target.path, target.path + CREATING),
             host=str(host.address),
         ) from error
