@@ -185,7 +185,8 @@ def _check_pauses(snapshot: EstateSnapshot) -> Iterator[Finding]:
                 f"VM {vm.label} has been paused for a snapshot of its disk by {mark.described()}",
                 "its guest stands still until the snapshot is complete, and stays so if that was "
                 "interrupted",
-                "if no such snapshot is being made any more, let it run again with ex_resume_node",
+                "if no such snapshot is being made any more, "
+                f"ex_resume_node({vm.id!r}) lets it run again",
             )
         else:
             yield Finding(

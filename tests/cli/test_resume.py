@@ -22,7 +22,7 @@ def test_a_vm_that_a_snapshot_has_left_paused(host_module: bool) -> None:
         assert driver.ex_get_node(node.id).state == "paused"
         found = on(sim, "doctor", address(sim), access=pins(sim)).stdout
         assert "has been paused for a snapshot" in found
-        assert "`ovm3 vm resume`" in found
+        assert f"`ovm3 vm resume '{node.id}'`" in found
         done = on(sim, "vm", "resume", node.name)
         assert (done.exit_code, "is not paused any more" in done.stdout) == (0, True)
         assert driver.ex_get_node(node.id).state == "running"
