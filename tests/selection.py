@@ -16,7 +16,7 @@ FOLDERS = ("cli", "compute", "diagnostics", "estate", "faults", "operations", "s
 VARIANTS = frozenset(("plain", "awkward", "agent", "module", "alone", "with the module"))
 TABLES = (
     "test_attach_failures.py",
-    "test_cd_failures.py",
+    "test_cd_drive_failures.py",
     "test_change_failures.py",
     "test_create_failures.py",
     "test_destroy_failures.py",

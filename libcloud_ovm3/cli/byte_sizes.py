@@ -26,7 +26,10 @@ def byte_size(text: str) -> int:
             f"2^10, 2^20, 2^30, 2^40 bytes), or bytes, such as 1048576B"
         )
     number, unit, exact = found.groups()
-    return int(exact) if exact else math.ceil(Decimal(number) * _UNITS[unit.upper()])
+    size = int(exact) if exact else math.ceil(Decimal(number) * _UNITS[unit.upper()])
+    if not size:
+        raise click.BadParameter(f"{text!r}: expected more than 0 bytes")
+    return size
 
 
 def short_size(size_bytes: int | None) -> str:

@@ -22,7 +22,8 @@ from libcloud_ovm3.errors import ImageNotFound
 _DESCRIPTION = click.option(
     "--description",
     metavar="TEXT",
-    help="Its description, which only a template with a vm.cfg can have.  [default: the same]",
+    help="Its description, which only a template with a vm.cfg can have.  [default: that of the "
+    "VM or the image]",
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
@@ -32,6 +33,9 @@ from libcloud_ovm3.errors import (
 from libcloud_ovm3.estate.volumes import VIRTUAL, Snapshot, Volume, VolumeList
 
 _V = TypeVar("_V", Volume, Snapshot)
+
+# As storage systems print a WWID: capitals, pairs with colons, and what says that it is one.
+_WWID = re.compile(r"(?:naa\.|0x)?([0-9a-f]{16,33})")
 
 
 def find_vm(driver: OVM3NodeDriver, text: str, hosts_off: Sequence[str] = ()) -> Node:
@@ -93,6 +97,11 @@ def _volume_called(found: VolumeList, text: str) -> Volume:
     try:
         return _called(text, found.volumes, found.volume)
     except VolumeNotFound as error:
+        if any(text in (one.id, *_names(one)) for one in found.snapshots):
+            raise VolumeNotFound(
+                f"{text!r} is a snapshot, not a volume; `ovm3 volume create NAME --snapshot` makes "
+                f"a volume of it, `ovm3 snapshot destroy` deletes it"
+            ) from None
         raise VolumeNotFound(f"{error}; `ovm3 volume list` lists all volumes") from None
 
 
@@ -100,6 +109,14 @@ def _snapshot_called(found: VolumeList, among: Sequence[Snapshot], text: str) ->
     try:
         return _called(text, among, found.snapshot)
     except VolumeNotFound as error:
+        if any(text in _names(one) for one in found.snapshots):  # then not among those asked for
+            raise VolumeNotFound(
+                f"{text!r} is a snapshot of another volume; `ovm3 snapshot list` shows of which"
+            ) from None
+        if any(text in (one.id, *_names(one)) for one in found.volumes):
+            raise VolumeNotFound(
+                f"{text!r} is a volume, not a snapshot; `ovm3 snapshot list` lists all snapshots"
+            ) from None
         raise VolumeNotFound(f"{error}; `ovm3 snapshot list` lists all snapshots") from None
 
 
@@ -118,7 +135,9 @@ def _called(text: str, among: Iterable[_V], by_id: Callable[[str], _V]) -> _V:
 
     A text that may be the id of one that could not be read is not taken for a name.
     """
-    found = {one.id: one for one in among if text in _names(one)}
+    wwid = _WWID.fullmatch(text.lower().replace(":", ""))
+    texts = {text, wwid[1]} if wwid else {text}
+    found = {one.id: one for one in among if texts & _names(one)}
     try:
         meant = by_id(text)
         found = {meant.id: meant, **found}

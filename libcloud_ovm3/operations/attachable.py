@@ -78,7 +78,9 @@ def require_attachable(found: VolumeList, volume: Volume, vm_id: str, mode: str)
         raise PreconditionFailed(f"{volume.label} is not complete: it is being created")
     taken = why_taken(volume, vm_id, mode)
     if taken:
-        raise PreconditionFailed(f"{volume.label} was not attached: {taken}")
+        raise PreconditionFailed(
+            f"{volume.label} was not attached: {taken}{_way_out(volume, vm_id, mode)}"
+        )
     usage = read_disk_usage(found.estate)
     off = {host.unread for host in found.estate.hosts_off}  # nothing of theirs can run
     unread = [one for one in (*usage.unread, *_unclear(volume)) if one not in off]
@@ -111,6 +113,15 @@ def why_taken(volume: Volume, vm_id: str, mode: str, but: str = "") -> str:
     if reasons and mode != "w!" and all(one.is_shared for one in others) and others:
         reasons.append("it can be shared with ex_mode='w!'")
     return "; ".join(reasons)
+
+
+def _way_out(volume: Volume, vm_id: str, mode: str) -> str:
+    """What a user can do if other VMs have a volume in a way that does not go together."""
+    others = [one for one in volume.attachments if one.vm.id != vm_id]
+    if not others or len(others) < len(volume.attachments) or all(one.is_shared for one in others):
+        return ""
+    shared = "; to share it, attach it to all of them with ex_mode='w!'" if mode == "w!" else ""
+    return f"; detach it from there first{shared}"
 
 
 def _how(one: Attachment) -> str:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from libcloud_ovm3.errors import (
     AgentFault,
+    OperationIncomplete,
     OutcomeUnknown,
     Ovm3Error,
     PreconditionFailed,
@@ -209,7 +210,7 @@ def _copy_by_job(
     try:
         doors.start_job(operation, module, job, kind, source.path, target.path)
     except (AgentFault, OutcomeUnknown) as failed:
-        if not _is_known(operation, module, job, target, failed):
+        if not _is_known(operation, host, module, job, target, failed):
             if isinstance(failed, AgentFault):
                 raise failed.with_state("there is no such file") from failed
             raise _in_doubt(operation, host, failed, target) from failed
@@ -228,7 +229,12 @@ def _copy_by_job(
 
 
 def _is_known(
-    operation: Operation, module: HostModule, job: str, target: Place, failed: Ovm3Error
+    operation: Operation,
+    host: HostView,
+    module: HostModule,
+    job: str,
+    target: Place,
+    failed: Ovm3Error,
 ) -> bool:
     """Whether a job exists.
 
@@ -239,9 +245,9 @@ def _is_known(
     except AgentFault as fault:
         if fault.kind.endswith(".NotFound"):
             return False
-        raise operation.incomplete(f"{failed}; {fault}", left=(target.path,)) from failed
+        raise _in_doubt(operation, host, f"{failed}; {fault}", target) from failed
     except Ovm3Error as error:
-        raise operation.incomplete(f"{failed}; {error}", left=(target.path,)) from failed
+        raise _in_doubt(operation, host, f"{failed}; {error}", target) from failed
     return True
 
 
@@ -287,7 +293,9 @@ def _wait_for_job(
     )
 
 
-def _in_doubt(operation: Operation, host: HostView, failed: Ovm3Error, *places: Place) -> Ovm3Error:
+def _in_doubt(
+    operation: Operation, host: HostView, failed: Ovm3Error | str, *places: Place
+) -> Ovm3Error:
     paths = tuple(place.path for place in places)
     return operation.incomplete(
         f"copying was not completed: {failed}. What may be left: {', '.join(paths)}",
@@ -318,7 +326,7 @@ def _copy_by_agent(
         ):
             raise _in_doubt(operation, host, failed, target, mark) from failed
         if not is_marked:
-            remove_mark(operation, host, mark.repository, mark.path)
+            _unmark(operation, host, target, mark)
         if isinstance(failed, AgentFault):
             raise failed.with_state("there is no such file") from failed
         raise  # it was not sent
@@ -326,12 +334,20 @@ def _copy_by_agent(
         _require_unchanged(operation, host, source, theirs, expected, target, mark.path)
     except PreconditionFailed:
         if not is_marked:
-            remove_mark(operation, host, mark.repository, mark.path)
+            _unmark(operation, host, target, mark)
         raise
     _check_copy(operation, system, expected, target, mark)
     if not is_marked:
-        remove_mark(operation, host, mark.repository, mark.path)
+        _unmark(operation, host, target, mark)
     return expected.size_bytes
+
+
+def _unmark(operation: Operation, host: HostView, target: Place, mark: Place) -> None:
+    """Remove the mark; while it stays, the copy counts as unfinished, so both are named."""
+    try:
+        remove_mark(operation, host, mark.repository, mark.path)
+    except OperationIncomplete as error:
+        raise _in_doubt(operation, host, error, target, mark) from error
 
 
 def _check_copy(

@@ -5,7 +5,12 @@ from __future__ import annotations
 import uuid
 from dataclasses import replace
 
-from libcloud_ovm3.errors import InvalidArgument, Ovm3Error, PreconditionFailed
+from libcloud_ovm3.errors import (
+    InvalidArgument,
+    OperationIncomplete,
+    Ovm3Error,
+    PreconditionFailed,
+)
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.images import (
     ISO,
@@ -135,13 +140,22 @@ def _copy_file(
     folder, extension = (ISOS, ".iso") if image.kind == ISO else (TEMPLATES, ".img")
     relative = f"{folder}/{image_file_name(name, uuid.uuid4().hex, extension)}"
     goal = Place(target, f"{target.path}/{relative}")
-    copy_disk(operation, host, Place(image.repository, path), goal)
+    image_id = f"{target.id}/{relative}"
+    try:
+        copy_disk(operation, host, Place(image.repository, path), goal)
+    except OperationIncomplete as error:
+        raise operation.incomplete(
+            f"copying {image.label} was not completed: {error}; delete_image({image_id!r}) removes "
+            f"what is left of the copy",
+            left=error.left,
+            host=error.host,
+        ) from error
     if image.kind != ISO:
         try:
             require_idle(operation.estate, read_estate(operation.estate), path, image.label)
         except Ovm3Error as error:
             raise discarded(operation, host, goal, error) from error
-    return f"{target.id}/{relative}"
+    return image_id
 
 
 def path_of(host: HostView, image: Image) -> str:

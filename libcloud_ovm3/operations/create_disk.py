@@ -86,19 +86,20 @@ def _create_copy(plan: DiskPlan, source: Volume | Snapshot, notices: list[str]) 
     assert source.file is not None
     origin = Place(source.file.repository, source.file.path)
     target = Place(plan.repository, plan.path)
-    if isinstance(source, Volume):
-        assert plan.found is not None
-        try:
+    marked = isinstance(source, Volume) or plan.host.module is None
+    try:
+        if isinstance(source, Volume):
+            assert plan.found is not None
             notices += copy_idle(plan.operation, plan.found, source, origin, target)
-        except OperationIncomplete as error:
-            left = tuple(dict.fromkeys((plan.path, plan.path + CREATING, *error.left)))
-            raise plan.operation.incomplete(
-                f"copying {source.label} was not completed: {error}; destroy_volume removes what "
-                f"is left of the copy, which is marked as unfinished",
-                left=left,
-            ) from error
-        return
-    size = copy_disk(plan.operation, plan.host, origin, target)
+            return
+        size = copy_disk(plan.operation, plan.host, origin, target)
+    except OperationIncomplete as error:
+        mark = (plan.path + CREATING,) if marked else ()
+        raise plan.operation.incomplete(
+            f"copying {source.label} was not completed: {error}; destroy_volume removes what is "
+            f"left of the copy{', which is marked as unfinished' if marked else ''}",
+            left=tuple(dict.fromkeys((plan.path, *mark, *error.left))),
+        ) from error
     _complete(plan, source, size, notices)
 
 

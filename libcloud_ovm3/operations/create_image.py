@@ -8,6 +8,7 @@ that there is to a paravirtual VM with one disk; another VM would lose what make
 
 from __future__ import annotations
 
+import posixpath
 import uuid
 from collections.abc import Sequence
 
@@ -198,7 +199,11 @@ def _make_disk_image(
         raise
     except Ovm3Error as error:
         paths = (target.path, mark)
-        text = f"{error}. What may be left: {', '.join(paths)}"
+        image_id = f"{target.repository.id}/{TEMPLATES}/{posixpath.basename(target.path)}"
+        text = (
+            f"making {target.path} was not completed: {error}; delete_image({image_id!r}) removes "
+            f"what is left of it"
+        )
         left = dict.fromkeys((*make_template.left_of(error), *paths))
         raise operation.incomplete(text, left=tuple(left), host=str(host.address)) from error
     return notices

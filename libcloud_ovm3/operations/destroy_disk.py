@@ -38,9 +38,10 @@ def _require_unused(volume: Volume) -> DiskFile:
         raise PreconditionFailed(f"{volume.label} is a physical disk, which is never deleted")
     users = [f"VM {one.vm.label} as {one.device}" for one in volume.attachments]
     if users or volume.named_by:
+        first = [*(["detach it"] if users else []), *(["delete these"] if volume.named_by else [])]
         raise PreconditionFailed(
             f"{volume.label} was kept: it is used by {', '.join([*users, *volume.named_by])}; "
-            f"detach it first",
+            f"{' and '.join(first)} first",
             nodes=[one.vm.summary for one in volume.attachments],
         )
     require_usable(file.repository)

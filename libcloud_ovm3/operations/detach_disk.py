@@ -75,18 +75,18 @@ def _attachments(volume: Volume, vm_id: str | None) -> Sequence[Attachment]:
     """Its attachments to the one VM that is meant."""
     if not volume.attachments:
         named = f"; {', '.join(volume.named_by)} names it" if volume.named_by else ""
-        raise PreconditionFailed(f"{volume.label} is not attached to any node{named}")
+        raise PreconditionFailed(f"{volume.label} is not attached to any VM{named}")
     vms = {one.vm.id: one.vm for one in volume.attachments}
     labels = ", ".join(vm.label for vm in vms.values())
     if vm_id is None and len(vms) > 1:
         raise InvalidArgument(
-            f"{volume.label} is attached to several nodes: {labels}; name the one to detach it "
+            f"{volume.label} is attached to several VMs: {labels}; name the one to detach it "
             f"from (ex_node)"
         )
     wanted = next(iter(vms)) if vm_id is None else dashed(vm_id) or vm_id
     if wanted not in vms:
         raise InvalidArgument(
-            f"{volume.label} is not attached to node {vm_id!r} (ex_node), but to {labels}"
+            f"{volume.label} is not attached to VM {vm_id!r} (ex_node), but to {labels}"
         )
     return [one for one in volume.attachments if one.vm.id == wanted]
 

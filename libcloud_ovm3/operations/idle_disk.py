@@ -34,7 +34,12 @@ def require_idle(
     :param but: a VM that does not count; it is paused.
     :raises PreconditionFailed: one has, or may; or that cannot be known.
     """
-    reasons = [*_live_users(snapshot, path, but)] or [*_uncertain(snapshot, path, but)]
+    live = "; ".join(_live_users(snapshot, path, but))
+    if live:
+        raise PreconditionFailed(
+            f"{what} is or may be in use: {live}; stop the VM, or detach the disk from it, first"
+        )
+    reasons = [*_uncertain(snapshot, path, but)]
     reasons += _linked(snapshot, path, but) if not reasons else []
     deadline = estate.clock.now() + RELEASE_LIMIT
     while not reasons:

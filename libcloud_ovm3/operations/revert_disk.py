@@ -64,7 +64,7 @@ def revert_disk(estate: Estate, volume_id: str, snapshot_id: str) -> None:
         _require_idle_now(operation, volume)
     name = file_name(DiskName("revert", uuid.uuid4().hex, origin_key(volume.id)))
     new = Place(repository, disk_path(repository, name))
-    _copy(operation, host, Place(snapshot.file.repository, snapshot.file.path), new)
+    _copy(operation, host, volume, snapshot, new)
     try:
         _require_idle_now(operation, volume)
         set_aside_file(operation, module, repository, volume.path)
@@ -119,13 +119,20 @@ def _both(new: Place) -> tuple[str, str]:
     return new.path, new.path + CREATING
 
 
-def _copy(operation: Operation, host: HostView, source: Place, new: Place) -> None:
+def _copy(
+    operation: Operation, host: HostView, volume: Volume, snapshot: Snapshot, new: Place
+) -> None:
     """Copy the snapshot to the temporary file, which is marked as unfinished until the end."""
+    source = Place(snapshot.file.repository, snapshot.file.path)
     put_mark(operation, host, new.repository, new.path + CREATING)
     try:
         clone_or_copy(operation, host, source, new)
     except OperationIncomplete as error:
-        raise _incomplete(operation, host, str(error), *error.left, *_both(new)) from error
+        text = (
+            f"{volume.label} was not reverted and is as it was: {error}; destroy_volume removes "
+            f"what is left of the copy of {snapshot.label}"
+        )
+        raise _incomplete(operation, host, text, *error.left, *_both(new)) from error
     except Ovm3Error as error:
         _remove_new(operation, host, new, error)
         raise

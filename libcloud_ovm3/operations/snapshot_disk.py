@@ -74,10 +74,20 @@ def snapshot_disk(
             nodes=[vm.summary for vm in running],
         )
     with waiting(f"snapshot of {volume.label}: {_what_it_takes(file)}"):
-        if running:
-            notices = _copy_paused(operation, found, volume, running, source, target)
-        else:
-            notices = copy_idle(operation, found, volume, source, target)
+        try:
+            if running:
+                notices = _copy_paused(operation, found, volume, running, source, target)
+            else:
+                notices = copy_idle(operation, found, volume, source, target)
+        except OperationIncomplete as error:
+            made = any(one.startswith(target.path) for one in error.left)
+            raise operation.incomplete(
+                f"the snapshot of {volume.label} was not completed: {error}"
+                f"{'; destroy_volume_snapshot removes what is left of it' if made else ''}",
+                left=error.left,
+                host=error.host,
+                nodes=error.nodes,
+            ) from error
     return _made(operation, target), notices
 
 
@@ -97,8 +107,8 @@ def require_file(volume: Volume) -> DiskFile:
     """
     if volume.file is None:
         raise PreconditionFailed(
-            f"{volume.label} is a physical disk: how to copy one is not known; use the storage "
-            f"system's own snapshots"
+            f"{volume.label} is a physical disk, which is not copied, resized or changed; use "
+            f"the functions of the storage system"
         )
     if volume.file.is_creating:
         raise PreconditionFailed(f"{volume.label} is not complete: it is still being created")
@@ -238,7 +248,7 @@ def _discarded(operation: Operation, host: HostView, target: Place, why: Ovm3Err
     except Ovm3Error as error:
         raise operation.incomplete(
             f"{why}; so the copy is worth nothing, and it could not be deleted: {error}. It "
-            f"stays marked as unfinished: destroy_volume_snapshot or destroy_volume deletes it",
+            f"stays marked as unfinished",
             left=(target.path, target.path + CREATING),
             host=str(host.address),
         ) from error

@@ -55,8 +55,9 @@ LIBRARY = [
         ("ex_repository='0a' copies it", "--repository 0a copies it"),
         ("ex_repository 'x' may be any", "--repository 'x' may be any"),
         ("ex_size_bytes 0: expected", "--size 0: expected"),
-        ("destroy_volume_snapshot or destroy_volume deletes it",
-         "`ovm3 snapshot destroy` or `ovm3 volume destroy` deletes it"),
+        ("destroy_volume_snapshot removes what is left of it",
+         "`ovm3 snapshot destroy` removes what is left of it"),
+        ("destroy_volume removes what is left", "`ovm3 volume destroy` removes what is left"),
         ("--fingerprint a --fingerprint b", "--fingerprint a --fingerprint b"),
     ],
 )  # fmt: skip

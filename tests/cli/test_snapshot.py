@@ -99,6 +99,20 @@ def test_of_a_running_vm(sim: Simulator) -> None:
     assert [(c["domid"], c["state"]) for c in sim.domains(0)] == before, "it runs on"
 
 
+def test_a_volume_for_a_snapshot_and_the_reverse(sim: Simulator) -> None:
+    """The message says what it is, not that there is no such thing."""
+    volume_id = made(sim, "base")
+    snapshot_id = snapped(sim, "base", "monday")
+    for name in ("monday", snapshot_id):
+        done = on(sim, "volume", "destroy", name, "--yes")
+        assert (done.exit_code, f"'{name}' is a snapshot, not a volume" in done.stderr) == (1, True)
+    for name in ("base", volume_id):
+        done = on(sim, "snapshot", "destroy", name, "--yes")
+        assert (done.exit_code, f"'{name}' is a volume, not a snapshot" in done.stderr) == (1, True)
+    assert file_of(sim, volume_id).exists()
+    assert file_of(sim, snapshot_id).exists()
+
+
 def test_a_volume_made_of_a_snapshot(sim: Simulator) -> None:
     volume_id = made(sim, "origin")
     snapped(sim, "origin", "for-a-copy")
@@ -127,6 +141,12 @@ def test_revert(sim: Simulator) -> None:
     assert file_of(sim, volume_id).read_bytes() == b"new" * 2730
     wrong = on(sim, "snapshot", "revert", "left", ids[1], "--yes")
     assert (wrong.exit_code, "is not a snapshot of volume 'left'" in wrong.stderr) == (2, True)
+    snapped(sim, "right", "weekly")
+    wrong = on(sim, "snapshot", "revert", "left", "weekly", "--yes")
+    assert (wrong.exit_code, "'weekly' is a snapshot of another volume" in wrong.stderr) == (
+        1,
+        True,
+    )
     yes = on(sim, *arguments, stdin="y\n")
     if "no host with the host module" in yes.stderr:
         assert (yes.exit_code, yes.stdout) == (1, "")

@@ -132,7 +132,9 @@ def test_a_lun_by_every_name_that_a_host_has_for_it() -> None:
     with simulate(hosts=2, vms=0, host_module=True) as sim:
         path = sim.add_lun(wwid=WWID, alias="oracle-data")
         sim.add_vm("db-1", config={"disk": [f"phy:{path},xvdb,w!"]})
-        for name in (f"phy:{WWID}", WWID, f"3{WWID}", path, "oracle-data"):
+        pairs = ":".join(re.findall("..", WWID.upper()))  # as arrays and switches print it
+        typed = (WWID.upper(), f"naa.{WWID}", f"0x{WWID}", pairs)
+        for name in (f"phy:{WWID}", WWID, f"3{WWID}", *typed, path, "oracle-data"):
             done = on(sim, "volume", "show", name)
             assert done.exit_code == 0, done.stderr
         record = shown(sim, WWID)
@@ -204,7 +206,8 @@ def test_create_prints_the_id_alone(sim: Simulator) -> None:
     [
         (["--size", "20"], 2, "'20': expected a number with its unit, such as 20G"),
         (["--size", "-1G"], 2, "expected a number with its unit"),
-        (["--size", "0B"], 2, "--size 0: expected a whole number of bytes, 1 or more"),
+        (["--size", "0B"], 2, "'0B': expected more than 0 bytes"),
+        (["--size", "0.0G"], 2, "'0.0G': expected more than 0 bytes"),
         ([], 2, "--size or --snapshot is required"),
         (["--size", "1M", "--repository", "nix"], 1, "there is no repository 'nix'; there are: "),
         (["--size", "1M", "--on", "nix"], 1, "no host 'nix'; hosts: ovm-1"),
@@ -232,7 +235,15 @@ def test_attach_and_detach_a_running_vm(sim: Simulator) -> None:
     for mode in ("w", "w!", "r"):
         refused = on(sim, "volume", "attach", "hot", "--vm", "off", "--mode", mode)
         assert refused.exit_code == 1
-        assert "has it as xvdf (mode w, live and in vm.cfg)" in refused.stderr
+        assert "has it as xvdf (mode w, live and in vm.cfg); detach it from there first" in (
+            refused.stderr
+        )
+        assert ("to share it, attach it to all of them with --mode w!" in refused.stderr) == (
+            mode == "w!"
+        )
+    copied = on(sim, "volume", "copy", "hot", "cold")
+    assert copied.exit_code == 1
+    assert "; stop the VM, or detach the disk from it, first" in copied.stderr
     kept = on(sim, "volume", "destroy", "hot", "--yes")
     assert (kept.exit_code, "is used by VM 'seed-1'" in kept.stderr) == (1, True)
     assert len(calls_of(sim, *CHANGES)) == before
@@ -241,7 +252,7 @@ def test_attach_and_detach_a_running_vm(sim: Simulator) -> None:
     assert re.fullmatch(r"hot \(\S+\) was detached from seed-1 \(\S+\)\n", done.stdout)
     assert uses(sim, volume_id) == []
     done = on(sim, "volume", "detach", "hot")
-    assert (done.exit_code, "is not attached to any node" in done.stderr) == (1, True)
+    assert (done.exit_code, "is not attached to any VM" in done.stderr) == (1, True)
 
 
 def test_shared_volumes(sim: Simulator) -> None:
@@ -264,7 +275,7 @@ def test_shared_volumes(sim: Simulator) -> None:
     one = on(sim, "volume", "detach", "asm-1", "asm-2", "--vm", "off")
     assert one.stdout.count("was detached from off (") == 2
     wrong = on(sim, "volume", "detach", "asm-1", "--vm", "off")
-    assert (wrong.exit_code, "is not attached to node" in wrong.stderr) == (2, True)
+    assert (wrong.exit_code, "is not attached to VM" in wrong.stderr) == (2, True)
     assert "(--vm), but to 'seed-1'" in wrong.stderr
     assert on(sim, "volume", "detach", "asm-1", "asm-2").exit_code == 0
     assert [uses(sim, volume_id) for volume_id in ids] == [[], []]

@@ -238,7 +238,7 @@ def test_v16_a_lun_of_two_nodes_is_one_volume(sim: Simulator, driver: Any) -> No
         why = r"be shared with ex_mode='w!'"
         refuse(sim, PreconditionFailed, why, driver.attach_volume, third, volume)
         refuse(sim, PreconditionFailed, "physical disk", driver.destroy_volume, volume)
-        refuse(sim, InvalidArgument, "several nodes", driver.detach_volume, volume)
+        refuse(sim, InvalidArgument, "several VMs", driver.detach_volume, volume)
     spelling = f"phy:3{min(found)[4:].upper()}"
     assert attempt(driver.attach_volume, third, spelling, ex_mode="w!").value is True
     taken = attempt(driver.create_node, "rac1", "tiny", "x/Templates/y")

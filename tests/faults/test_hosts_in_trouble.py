@@ -313,7 +313,7 @@ os.symlink(sys.argv[1], folder + "/libcloud_ovm3_host")
 sys.path.insert(0, folder)
 sys.dont_write_bytecode = True
 from libcloud_ovm3_host import domains, errors
-from libcloud_ovm3_host.compat import Fault
+from libcloud_ovm3_host.rpc import Fault
 ZERO, UUID = "00000000-0000-0000-0000-000000000000", "868a6627-c3b0-3d9b-aea4-f279cbaa253b"
 class Xend:
     def domains_with_state(self, *_):

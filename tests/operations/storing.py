@@ -18,6 +18,9 @@ MARK = f"{HALF}.creating"
 
 OPERATIONS: dict[str, Callable[[Any, str], Any]] = {
     "create": lambda driver, where: driver.create_volume(1, NEW),
+    "from snapshot": lambda driver, where: driver.create_volume(
+        None, NEW, snapshot=f"{where}/{snapshot_of(where)}"
+    ),
     "grown": lambda driver, where: driver.create_volume(
         2, NEW, snapshot=f"{where}/{snapshot_of(where)}"
     ),
@@ -27,7 +30,7 @@ OPERATIONS: dict[str, Callable[[Any, str], Any]] = {
     "grow": lambda driver, where: driver.ex_resize_volume(f"{where}/VirtualDisks/{DATA}", 2),
     "rename": lambda driver, where: driver.ex_rename_volume(f"{where}/VirtualDisks/{DATA}", NEW),
 }
-ALONE = ("create", "copy", "destroy", "clear")  # what goes without the host module
+ALONE = ("create", "from snapshot", "copy", "destroy", "clear")  # what goes without the host module
 SUBJECT = {"destroy": [DATA], "clear": [HALF, MARK], "grow": [DATA]}  # what may go, or change
 
 

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from libcloud_ovm3.errors import OperationIncomplete, Ovm3Error
+from libcloud_ovm3.errors import OperationIncomplete, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.simulator import Simulator
 from tests.operations.attaching import (
     DATA,
     add_disk,
+    disks,
     in_file,
     live_disks,
     path_of,
@@ -54,26 +55,25 @@ def attach(sim: Simulator, node: Any) -> bool:
     return bool(quietly(driver_for(sim).attach_volume, node, volume_id))
 
 
-def steps() -> list[Step]:
-    with make_sim("plain") as sim:
+def steps(host_module: bool) -> list[Step]:
+    with make_sim("plain", host_module) as sim:
         node = driver_for(sim).ex_get_node_by_name(NAME)
         sim.calls.clear()
         attach(sim, node)
         return steps_of(calls_of(sim))
 
 
-TABLE = rows_of(steps())
+ALONE, WITH_MODULE = (rows_of(steps(host_module)) for host_module in (False, True))
 
 
-@pytest.mark.parametrize(("step", "failure", "personality"), TABLE)
+@pytest.mark.parametrize(("step", "failure", "personality"), ALONE)
 def test_attach(step: Step, failure: str, personality: str) -> None:
     do_with(step, failure, personality, False, True)
 
 
-@pytest.mark.parametrize("personality", PERSONALITIES)
-@pytest.mark.parametrize("failure", FAILURES)
-def test_attach_with_the_module(failure: str, personality: str) -> None:
-    do_with(None, failure, personality, True, True)
+@pytest.mark.parametrize(("step", "failure", "personality"), WITH_MODULE)
+def test_attach_with_the_module(step: Step, failure: str, personality: str) -> None:
+    do_with(step, failure, personality, True, True)
 
 
 @pytest.mark.parametrize("personality", PERSONALITIES)
@@ -150,10 +150,56 @@ def check(
 
 
 @pytest.mark.parametrize("personality", PERSONALITIES)
+@with_and_without_module
+@pytest.mark.parametrize("failure", FAILURES)
+def test_the_write_that_takes_it_back(failure: str, host_module: bool, personality: str) -> None:
+    """Another VM got the volume at the same moment: whoever has it says so, or both are named."""
+    write = write_of(host_module)
+    with make_sim(personality, host_module) as sim:
+        node = driver_for(sim).ex_get_node_by_name(NAME)
+        before = fingerprints_of(sim.repository_path)
+
+        def attach_too(moment: str) -> None:
+            if moment == "before":
+                named = disks(sim, f"file:{path_of(sim)},xvdb,w")
+                sim.add_vm("rival", config={"disk": named})
+
+        sim.misbehave("hook", write, hook=attach_too)
+        text = "refused by the test" if failure.startswith("fault") else None
+        rule = sim.misbehave(failure, write, nth=2, text=text)
+        with pytest.raises(Ovm3Error, match="'rival'") as caught:
+            attach(sim, node)
+        assert rule.hits, "the call that was to fail never came"
+        sim.clear_misbehaviour()
+        sim.flush_delayed()
+        sim.wait(40)
+        defined, live = in_file(sim, node.extra["directory"]), live_disks(sim, HOST)
+        now = fingerprints_of(sim.repository_path)
+        file = f"VirtualMachines/{node.extra['directory']}/vm.cfg"
+        assert {**now, **others(before, file)} == now, "another file was touched"
+        if isinstance(caught.value, OperationIncomplete):
+            assert {node.id, path_of(sim)} <= set(caught.value.left)
+            assert "Manual intervention is required" in str(caught.value)
+        else:
+            assert isinstance(caught.value, PreconditionFailed)
+            assert "it was detached again" in str(caught.value)
+            assert (defined, live) == ([], [])
+        if defined or live:
+            volume_id = f"{sim.repository_id}/VirtualDisks/{DATA}"
+            assert quietly(driver_for(sim).detach_volume, volume_id, ex_node=node)
+        assert (in_file(sim, node.extra["directory"]), live_disks(sim, HOST)) == ([], [])
+
+
+@pytest.mark.parametrize("personality", PERSONALITIES)
+@with_and_without_module
 @pytest.mark.parametrize("is_running", [True, False], ids=["running", "stopped"])
 @pytest.mark.parametrize("when", KILLS)
 def test_the_client_dies(
-    when: str, is_running: bool, personality: str, monkeypatch: pytest.MonkeyPatch
+    when: str,
+    is_running: bool,
+    host_module: bool,
+    personality: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     send = doors.change_definition
 
@@ -162,7 +208,7 @@ def test_the_client_dies(
             send(*args, **options)
         raise KeyboardInterrupt
 
-    with make_sim(personality, is_running=is_running) as sim:
+    with make_sim(personality, host_module, is_running) as sim:
         node = driver_for(sim).ex_get_node_by_name(NAME)
         before = fingerprints_of(sim.repository_path)
         with monkeypatch.context() as patch:

@@ -7,11 +7,7 @@ from typing import Any
 
 import pytest
 
-from libcloud_ovm3.errors import (
-    ImageNotFound,
-    InvalidArgument,
-    PreconditionFailed,
-)
+from libcloud_ovm3.errors import ImageNotFound, InvalidArgument, PreconditionFailed
 from libcloud_ovm3.simulator import Simulator
 from tests.operations.attaching import Lab, add_disk, disks, in_file, live_disks, path_of
 from tests.support import driver_for, quietly, simulate
@@ -136,6 +132,3 @@ def test_a_host_without_the_repository() -> None:
         assert quietly(lab.driver.ex_insert_iso, lab.node("off"), far)
         assert lab.driver.start_node(lab.node("off"))
         assert sim.domains(1)
-
-
-# ------------------------------------------------------------------ failures

@@ -48,12 +48,12 @@ def with_data(sim: Simulator, running_on: int | None = 0, name: str = "run") -> 
 def test_of_several_one_has_to_be_named(lab: Lab) -> None:
     volume_id = add_disk(lab.sim, "several.img")
     nodes = {name: lab.node(name) for name in ("run", "off", "off-too")}
-    lab.refuse(PreconditionFailed, "not attached to any node", lab.detach, volume_id)
+    lab.refuse(PreconditionFailed, "not attached to any VM", lab.detach, volume_id)
     for name in ("run", "off"):
         lab.attach(nodes[name], volume_id, ex_mode="w!")
-    why = r"attached to several nodes: 'off' \(.*'run' \(.*; name the one .* \(ex_node\)"
+    why = r"attached to several VMs: 'off' \(.*'run' \(.*; name the one .* \(ex_node\)"
     lab.refuse(InvalidArgument, why, lab.detach, volume_id)
-    why = r"not attached to node .* \(ex_node\), but to"
+    why = r"not attached to VM .* \(ex_node\), but to"
     lab.refuse(InvalidArgument, why, lab.detach, volume_id, ex_node=nodes["off-too"])
     assert lab.detach(volume_id, ex_node=nodes["run"].id.replace("-", "").upper())
     assert lab.devices(volume_id) == ["off:xvdb"]

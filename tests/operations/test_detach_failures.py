@@ -56,18 +56,23 @@ def detach(sim: Simulator) -> bool:
     return bool(quietly(driver_for(sim).detach_volume, volume_id))
 
 
-def steps() -> list[Step]:
-    with make_sim("plain", "running") as sim:
+def steps(host_module: bool) -> list[Step]:
+    with make_sim("plain", "running", host_module) as sim:
         detach(sim)
         return steps_of(calls_of(sim))
 
 
-TABLE = rows_of(steps())
+ALONE, WITH_MODULE = (rows_of(steps(host_module)) for host_module in (False, True))
 
 
-@pytest.mark.parametrize(("step", "failure", "personality"), TABLE)
+@pytest.mark.parametrize(("step", "failure", "personality"), ALONE)
 def test_detach(step: Step, failure: str, personality: str) -> None:
     do_with(step, failure, personality, "running", False)
+
+
+@pytest.mark.parametrize(("step", "failure", "personality"), WITH_MODULE)
+def test_detach_with_the_module(step: Step, failure: str, personality: str) -> None:
+    do_with(step, failure, personality, "running", True)
 
 
 @pytest.mark.parametrize("personality", PERSONALITIES)
@@ -79,10 +84,13 @@ def test_the_write(failure: str, host_module: bool, kind: str, personality: str)
 
 
 @pytest.mark.parametrize("personality", PERSONALITIES)
+@with_and_without_module
 @pytest.mark.parametrize("failure", FAILURES)
-def test_the_second_write_of_what_is_only_live(failure: str, personality: str) -> None:
-    write = write_of(False)
-    do_with(Step(write, write), failure, personality, "live only", False)
+def test_the_second_write_of_what_is_only_live(
+    failure: str, host_module: bool, personality: str
+) -> None:
+    write = write_of(host_module)
+    do_with(Step(write, write), failure, personality, "live only", host_module)
 
 
 def do_with(
@@ -140,9 +148,10 @@ def check(
 
 @pytest.mark.parametrize("personality", PERSONALITIES)
 @pytest.mark.parametrize("kind", KINDS)
+@with_and_without_module
 @pytest.mark.parametrize("when", KILLS)
 def test_the_client_dies(
-    when: str, kind: str, personality: str, monkeypatch: pytest.MonkeyPatch
+    when: str, host_module: bool, kind: str, personality: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     send = doors.change_definition
 
@@ -151,7 +160,7 @@ def test_the_client_dies(
             send(*args, **options)
         raise KeyboardInterrupt
 
-    with make_sim(personality, kind) as sim:
+    with make_sim(personality, kind, host_module) as sim:
         node = driver_for(sim).ex_get_node_by_name(NAME)
         before = fingerprints_of(sim.repository_path)
         with monkeypatch.context() as patch:

@@ -173,9 +173,8 @@ def check(
     new = sorted(now.keys() - before.keys())
     if not is_open:
         assert bool(new) == (error is None), "something is left, and nobody says so"
-    for path in new if error is not None else []:  # whoever names the mark names its file
-        names = (path, f"{path}.creating")
-        assert any(name.endswith(names) for name in named), f"{path} is not named"
+    for path in new if error is not None else []:
+        assert any(name.endswith(path) for name in named), f"{path} is not named"
     check_new(driver, sim, row, new)
 
 

@@ -102,10 +102,12 @@ def test_the_table_has_all_writes() -> None:
     unmark = "libcloud_delete_file"
     assert found == {
         ("create", False): [MOUNT, create],
+        ("from snapshot", False): [create, "copy_file", destroy],
         ("copy", False): [create, "copy_file", destroy],
         ("destroy", False): [destroy],
         ("clear", False): [create, destroy, destroy],
         ("create", True): ["libcloud_create_file"],
+        ("from snapshot", True): ["libcloud_start_job"],
         ("grown", True): ["libcloud_start_job", GROW],
         ("copy", True): ["libcloud_create_file", "libcloud_start_job", unmark],
         ("destroy", True): aside,
@@ -227,7 +229,7 @@ def check_new(
         assert all(path.startswith(f"VirtualDisks/{'b' * 32}.") for path in new)
         assert all(path.endswith(".removed") for path in new)
         return
-    if operation not in ("create", "copy", "grown"):
+    if operation not in ("create", "from snapshot", "copy", "grown"):
         assert not new
         return
     disks = {path for path in new if not path.endswith(".creating")}
@@ -244,7 +246,12 @@ def check_new(
     for path in disks:
         volume = volumes[f"{sim.repository_id}/{path}"]
         size = (sim.repository_path / path).stat().st_size
-        wanted = {"create": [1 << 30], "copy": [4000], "grown": [2 << 30, 3000]}[operation]
+        wanted = {
+            "create": [1 << 30],
+            "from snapshot": [3000],
+            "copy": [4000],
+            "grown": [2 << 30, 3000],
+        }[operation]
         assert volume.name == NEW
         if f"{path}.creating" in new:
             assert volume.state == "creating"

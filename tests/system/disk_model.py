@@ -205,6 +205,9 @@ class Model:
             if path not in now.contents:
                 kept = now.aside.get(path, [])
                 gone = any(one.is_done or one.is_open for one in destroyed)
+                if any(one.is_done for one in destroyed) and kept == self.before.aside.get(path):
+                    del self.contents[path]  # an interrupted revert has left its old content
+                    continue
                 if kept and self.is_named(path):
                     assert self.contents[path] in kept, f"{path} is aside with another content"
                     self._put_back(path)
