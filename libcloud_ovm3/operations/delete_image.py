@@ -19,7 +19,6 @@ from libcloud_ovm3.errors import (
     ReadOnly,
 )
 from libcloud_ovm3.estate.definitions import read_template
-from libcloud_ovm3.estate.disk_names import CREATING
 from libcloud_ovm3.estate.disks import DiskUsage, read_disk_usage
 from libcloud_ovm3.estate.holders import ask_holders, held_of, wait_released
 from libcloud_ovm3.estate.hosts import HostView
@@ -30,7 +29,7 @@ from libcloud_ovm3.estate.vms import EstateSnapshot, read_estate
 from libcloud_ovm3.operations.copy_image import path_of
 from libcloud_ovm3.operations.delete_files import delete_files_by_module
 from libcloud_ovm3.operations.destroy_snapshot import delete_disk
-from libcloud_ovm3.operations.marks import put_removed_mark, remove_mark
+from libcloud_ovm3.operations.marks import begin_removal, end_removal
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.own_disks import why_linked, why_used
 from libcloud_ovm3.operations.target_repository import require_usable
@@ -57,11 +56,11 @@ def delete_image(estate: Estate, image_id: str) -> list[str]:
     host = with_module(image.repository) or image.repository.mounted_on[0]
     path = path_of(host, image)
     if image.is_unfinished:
-        put_removed_mark(operation, host, image.repository, path)
+        refused = begin_removal(operation, host, image.repository, path)
     if is_listed(list_whole(host, image.repository.id), path):
         delete_disk(operation, read_estate(estate), image.repository, path, image.label)
     if image.is_unfinished:
-        remove_mark(operation, host, image.repository, path + CREATING)
+        end_removal(operation, host, image.repository, path, refused)
     return []
 
 

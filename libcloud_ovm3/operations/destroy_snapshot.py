@@ -20,7 +20,7 @@ from libcloud_ovm3.operations.delete_files import (
     delete_unused,
     require_still_unused,
 )
-from libcloud_ovm3.operations.marks import put_removed_mark, remove_mark
+from libcloud_ovm3.operations.marks import begin_removal, end_removal
 from libcloud_ovm3.operations.mount_export import mounted_export
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.own_disks import find_users
@@ -60,12 +60,12 @@ def delete_with_mark(operation: Operation, file: DiskFile, label: str) -> None:
     host = with_module(repository) or repository.mounted_on[0]
     if file.is_creating:
         _require_still(operation, host, file, label)
-        put_removed_mark(operation, host, repository, file.path)
+        refused = begin_removal(operation, host, repository, file.path)
     if not file.is_creating or is_listed(list_whole(host, repository.id), file.path):
         delete_disk(operation, read_estate(operation.estate), repository, file.path, label)
         require_gone(operation, host, file, label)
     if file.is_creating:  # only now: half a copy without its mark would look whole
-        remove_mark(operation, host, repository, file.path + CREATING)
+        end_removal(operation, host, repository, file.path, refused)
 
 
 def _require_still(operation: Operation, host: HostView, file: DiskFile, label: str) -> None:

@@ -12,6 +12,7 @@ import datetime
 from libcloud_ovm3.agent.documents import RepositoryContent
 from libcloud_ovm3.errors import AgentFault, OperationIncomplete, OutcomeUnknown, Ovm3Error
 from libcloud_ovm3.estate.disk_names import (
+    CREATING,
     REMOVED,
     format_time,
     is_removed,
@@ -98,6 +99,49 @@ def put_removed_mark(
             with contextlib.suppress(OperationIncomplete):  # the next deletion tries it again
                 old = f"{folder}/{key}.{format_time(when)}{REMOVED}"
                 remove_mark(operation, host, repository, old)
+
+
+def begin_removal(
+    operation: Operation, host: HostView, repository: Repository, path: str
+) -> AgentFault | None:
+    """Put the mark of :func:`put_removed_mark` before a file that is not complete is deleted.
+
+    :return: the host's refusal; None: there is the mark. It may refuse because the file system is
+        full, perhaps of this file: so that can be deleted all the same.
+    :raises PreconditionFailed: without the module the repository has to be on NFS.
+    :raises AgentFault: the agent could not mount it.
+    :raises OperationIncomplete: whether there is a mark is not known.
+    """
+    try:
+        put_removed_mark(operation, host, repository, path)
+    except AgentFault as fault:
+        if fault.function not in ("storage_plugin_create", "libcloud_create_file"):
+            raise
+        return fault
+    return None
+
+
+def end_removal(
+    operation: Operation,
+    host: HostView,
+    repository: Repository,
+    path: str,
+    refused: AgentFault | None,
+) -> None:
+    """Remove the mark that a file is not complete, which is deleted; but not if it is the only one.
+
+    :param refused: what :func:`begin_removal` returned.
+    :raises OperationIncomplete: the mark is, or may be, still there.
+    """
+    mark = path + CREATING
+    if refused is not None:
+        raise operation.incomplete(
+            f"{path} is deleted, and {mark} was kept, as the mark that has to take its place could "
+            f"not be made: {refused.text}. Delete it again when the host can make files",
+            left=(mark,),
+            host=str(host.address),
+        ) from refused
+    remove_mark(operation, host, repository, mark)
 
 
 def _names_beside(content: RepositoryContent, path: str) -> set[str]:

@@ -137,15 +137,25 @@ def test_marks_go_after_a_month(sim: Simulator) -> None:
     assert old not in left
 
 
-def test_a_mark_that_cannot_be_made_prevents_the_deletion(sim: Simulator) -> None:
-    driver = driver_for(sim)
-    file = interrupt(sim, HALF)
+@pytest.mark.parametrize("relative", [HALF, IMAGE])
+def test_a_mark_that_cannot_be_made_on_a_full_file_system(sim: Simulator, relative: str) -> None:
+    """The half copy fills it: it goes first; until there is the mark the old one stays."""
+    driver, file = driver_for(sim), interrupt(sim, relative)
+    is_image = relative == IMAGE
+    key = f"{sim.repository_id}/{relative}"
+    image = type("Image", (), {"id": key, "name": "half", "extra": {}})()
+    delete, what = (driver.delete_image, image) if is_image else (driver.destroy_volume, key)
     for function in ("storage_plugin_create", "libcloud_create_file"):
-        sim.misbehave("fault", function, times=None, text="refused by the test")
-    with pytest.raises(Exception, match="refused by the test"):
-        quietly(driver.destroy_volume, f"{sim.repository_id}/{HALF}")
-    assert file.exists()
-    assert file.with_name(file.name + ".creating").exists()
+        sim.misbehave("fault", function, times=None, text="No space left on device")
+    with pytest.raises(OperationIncomplete, match=r"is deleted, and .*No space left") as caught:
+        quietly(delete, what)
+    mark = file.with_name(file.name + ".creating")
+    assert [Path(one).name for one in caught.value.left] == [mark.name]
+    assert (file.exists(), mark.exists()) == (False, True)
+    sim.clear_misbehaviour()
+    assert quietly(delete, what) is True
+    assert not mark.exists()
+    assert [one for one in files_in(sim, relative.partition("/")[0]) if one.endswith(".removed")]
 
 
 def test_the_names_of_marks() -> None:
