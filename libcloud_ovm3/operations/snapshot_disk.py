@@ -107,8 +107,8 @@ def require_file(volume: Volume) -> DiskFile:
     """
     if volume.file is None:
         raise PreconditionFailed(
-            f"{volume.label} is a physical disk, which is not copied, resized or changed; use "
-            f"the functions of the storage system"
+            f"{volume.label} is a physical disk: copies, snapshots and other sizes of it are made "
+            f"by its storage system"
         )
     if volume.file.is_creating:
         raise PreconditionFailed(f"{volume.label} is not complete: it is still being created")
