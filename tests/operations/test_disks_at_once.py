@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from libcloud_ovm3.errors import OperationIncomplete, Ovm3Error, PreconditionFailed
+from libcloud_ovm3.errors import OperationIncomplete, Ovm3Error, PreconditionFailed, VolumeNotFound
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.simulator import Simulator
 from tests.operations.attaching import Lab, add_disk, in_file, path_of
@@ -110,6 +110,8 @@ def test_destroyed_while_it_is_reverted(with_module: Lab) -> None:
     meanwhile(sim, "libcloud_set_aside", "before", revert)
     with pytest.raises(PreconditionFailed, match="another operation has set it aside"):
         driver.destroy_volume(volume)
+    with pytest.raises(VolumeNotFound, match=r"has set its file aside.*ex_put_back"):
+        driver.ex_get_volume(volume.id)
     [aside] = [one for one in quietly(driver.ex_list_orphans) if one["set_aside"]]
     assert driver.ex_put_back(aside["path"], aside["set_aside"]) is True
 
