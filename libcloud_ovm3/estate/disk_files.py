@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.disk import DiskEntry
+from libcloud_ovm3.agent.texts import text_of
 from libcloud_ovm3.errors import AgentFault, MalformedResponse, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.disk_names import (
     is_mark,
@@ -316,3 +317,18 @@ def name_of(file: DiskFile) -> str:
     """The name of the file, without folders and without the ending of a disk image."""
     stem, extension = posixpath.splitext(posixpath.basename(file.path))
     return stem if extension in (".img", ".raw") and stem else posixpath.basename(file.path)
+
+
+def set_aside_as(repositories: Sequence[Repository], disk_id: str) -> str:
+    """For messages: by which operation a disk that is not listed is set aside; "": by none.
+
+    :param disk_id: its id, with the repository's id as its key.
+    """
+    for repository in repositories:
+        for one in repository.aside:
+            if f"{repository.key}/{text_of(one.path)[len(repository.path) + 1 :]}" == disk_id:
+                return (
+                    f": operation {one.operation} has set its file aside, to delete or to replace "
+                    f"it; if it was interrupted, ex_put_back restores the file (ex_list_orphans)"
+                )
+    return ""

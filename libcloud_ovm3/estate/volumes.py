@@ -30,6 +30,7 @@ from libcloud_ovm3.estate.disk_files import (
     list_disk_files,
     name_of,
     read_sizes,
+    set_aside_as,
     sized,
 )
 from libcloud_ovm3.estate.disk_names import DiskName, origin_key, parse_file_name
@@ -196,7 +197,8 @@ class VolumeList:
                 f"{what} {wanted!r} was not found, but not everything could be read: "
                 f"{'; '.join(unread)}"
             )
-        raise VolumeNotFound(f"there is no {what} {wanted!r}")
+        why = set_aside_as(self.estate.repositories, _comparable(wanted))
+        raise VolumeNotFound(f"there is no {what} {wanted!r}{why}")
 
 
 def _comparable(volume_id: str) -> str:

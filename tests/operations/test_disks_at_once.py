@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from libcloud_ovm3.errors import OperationIncomplete, Ovm3Error, PreconditionFailed
+from libcloud_ovm3.errors import OperationIncomplete, Ovm3Error, PreconditionFailed, VolumeNotFound
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.simulator import Simulator
 from tests.operations.attaching import Lab, add_disk, in_file, path_of
@@ -110,8 +110,27 @@ def test_destroyed_while_it_is_reverted(with_module: Lab) -> None:
     meanwhile(sim, "libcloud_set_aside", "before", revert)
     with pytest.raises(PreconditionFailed, match="another operation has set it aside"):
         driver.destroy_volume(volume)
+    with pytest.raises(VolumeNotFound, match=r"has set its file aside.*ex_put_back"):
+        driver.ex_get_volume(volume.id)
     [aside] = [one for one in quietly(driver.ex_list_orphans) if one["set_aside"]]
     assert driver.ex_put_back(aside["path"], aside["set_aside"]) is True
+
+
+def test_started_while_it_is_detached(lab: Lab) -> None:
+    """It was stopped when that was looked at; now it runs with the volume."""
+    sim, node = lab.sim, lab.node("off")
+    volume_id = add_disk(sim)
+    lab.attach(node, volume_id)
+    has_module = calls_of(sim, "libcloud_change_vm")
+    function = "libcloud_change_vm" if has_module else "configure_vm"
+    changed_by = [one.host_index for one in sim.calls if one.function == function][-1]
+    other_host = sim.hosts[1 - changed_by].address  # the agent does not see it run
+    found = meanwhile(
+        sim, function, "before", lambda other: quietly(other.start_node, node, other_host)
+    )
+    with pytest.raises(OperationIncomplete, match="was started meanwhile, and has it"):
+        lab.detach(volume_id)
+    assert found == [True]
 
 
 def in_repository(sim: Simulator, volume: Any) -> Path:
