@@ -447,7 +447,7 @@ def test_what_is_not_found(pool: Pool) -> None:
     with pytest.raises(VolumeNotFound, match=r"there is no volume '.*nothing.img'"):
         listed.volume(f"{pool.id}/VirtualDisks/nothing.img")
     with pytest.raises(VolumeNotFound, match="there is no snapshot"):
-        listed.snapshot(made)
+        listed.snapshot(f"{pool.id}/VirtualDisks/nothing.img")
     with pytest.raises(NodeNotFound):
         pool.driver.ex_list_volumes("no-such-node")
     folder = pool.sim.repository_path / "VirtualMachines" / OTHER(14)
