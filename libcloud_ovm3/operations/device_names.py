@@ -93,7 +93,7 @@ def _kind_of(config: VMConfig, is_cdrom: bool) -> str:
 
 def _taken(config: VMConfig, live: Iterable[BlockDevice]) -> dict[int, DiskEntry | BlockDevice]:
     """The numbers of all disks and drives that it has, and what they are."""
-    every = [*live, *config.disks]
+    every: list[DiskEntry | BlockDevice] = [*live, *config.disks]
     return {slot: one for one in every if (slot := _slot(one.device)) is not None}
 
 
