@@ -97,7 +97,7 @@ def find_uses(
     for template in templates:
         for disk in template.disks:
             if disk.path and not disk.is_cdrom:
-                named_by.setdefault(_key(disk.path, disks), []).append(template.place)
+                named_by.setdefault(_key(disk.path, disks), []).append(template.label)
     return {
         key: Use(
             tuple(attachments.get(key, ())),

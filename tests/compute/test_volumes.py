@@ -282,7 +282,7 @@ def test_template_disks(pool: Pool) -> None:
     volume = pool.volume(made)
     assert volume.state == StorageVolumeState.INUSE
     assert volume.extra["attachments"] == []
-    assert volume.extra["used_by"] == [f"{pool.id}/Templates/{OTHER(13)}"]
+    assert volume.extra["used_by"] == [f"template 't' ({pool.id}/Templates/{OTHER(13)})"]
 
 
 @contextlib.contextmanager

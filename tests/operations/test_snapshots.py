@@ -204,7 +204,10 @@ def test_the_disk_of_a_node_that_runs(sim: Simulator, driver: Any) -> None:
 def test_a_node_that_somebody_else_has_paused_stays_so(sim: Simulator, driver: Any) -> None:
     volume, node = disk_of(driver, "run"), driver.ex_get_node_by_name("run")
     where = node.extra["repository_id"], node.extra["directory"]
+    refused(sim, PreconditionFailed, "is running, and no .*it$", driver.ex_resume_node, node)
     driver.connection.call("pause_vm", *where)
+    by_others = "is paused, and no .*; whoever paused it has to let it run again"
+    refused(sim, PreconditionFailed, by_others, driver.ex_resume_node, node)
     why = r"in use by .*\(paused\)"
     refused(sim, PreconditionFailed, why, driver.create_volume_snapshot, volume, "s")
     with pytest.warns(UserWarning, match="was paused before, by whomever, and stays paused"):
