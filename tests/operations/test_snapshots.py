@@ -331,7 +331,7 @@ def test_revert_is_refused(sim: Simulator, driver: Any) -> None:
     snapshot = quietly(driver.create_volume_snapshot, volume, "s")
     other = add_disk(sim, "other.img")
     refused(sim, InvalidArgument, "is not a snapshot of", revert, other, snapshot)
-    refused(sim, VolumeNotFound, "no snapshot", revert, volume, volume.id)
+    refused(sim, VolumeNotFound, "is a volume, not a snapshot", revert, volume, volume.id)
     refused(sim, VolumeNotFound, "no volume", revert, f"{volume.id}x", snapshot)
     mark = file_of(sim, snapshot).with_name(f"{file_of(sim, snapshot).name}.creating")
     mark.write_bytes(bytes(512))

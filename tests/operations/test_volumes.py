@@ -568,8 +568,8 @@ def test_physical_disks_are_never_changed(with_module: Simulator) -> None:
     volume = next(one for one in driver.list_volumes() if one.id.startswith("phy:6006"))
     for action, why in (
         (lambda: driver.destroy_volume(volume), "never deleted"),
-        (lambda: driver.ex_resize_volume(volume, 100), "not copied, resized"),
-        (lambda: driver.ex_copy_volume(volume, "copy"), "not copied, resized"),
+        (lambda: driver.ex_resize_volume(volume, 100), "sizes of it are made by its storage"),
+        (lambda: driver.ex_copy_volume(volume, "copy"), "copies"),
         (lambda: driver.ex_rename_volume(volume, "other"), "its name is that of"),
     ):
         with pytest.raises(PreconditionFailed, match=f"physical disk.*{why}"):
