@@ -151,7 +151,11 @@ def test_named_by_others(lab: Lab) -> None:
     }
     lab.sim.add_vm("names-them", config=config)
     for name, volume_id in ids.items():
-        why = r"template 'tpl' \(.*/tpl\) names it" if name == "tpl" else "names a file .*which may be this one"
+        why = (
+            r"template 'tpl' \(.*/tpl\) names it"
+            if name == "tpl"
+            else "names a file .*which may be this one"
+        )
         lab.refuse(PreconditionFailed, why, lab.attach, node, volume_id, ex_mode="w!")
 
 
