@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from libcloud_ovm3.agent.address import parse_address
+from libcloud_ovm3.agent.config import parse_disk
 from libcloud_ovm3.cli.examples import examples
 from libcloud_ovm3.cli.formats import document_option, show_document
 from libcloud_ovm3.cli.option_names import with_option_names
@@ -15,7 +16,13 @@ from libcloud_ovm3.cli.options import driver_options, make_estate, reported
 from libcloud_ovm3.cli.output import heading, show, show_table
 from libcloud_ovm3.cli.sections import Command
 from libcloud_ovm3.diagnostics import inventory as estate_inventory
-from libcloud_ovm3.diagnostics.inventory import HostEntry, Inventory, RepositoryEntry, VMEntry
+from libcloud_ovm3.diagnostics.inventory import (
+    DiskInfo,
+    HostEntry,
+    Inventory,
+    RepositoryEntry,
+    VMEntry,
+)
 from libcloud_ovm3.estate.consoles import console_hint
 
 
@@ -128,9 +135,15 @@ def _vm(vm: VMEntry, aliases: dict[str, str]) -> tuple[object, ...]:
     return (vm.name, vm.state, hosts, _or(vm.vcpus), memory, ha, defined_in or "none", vm.id)
 
 
+def _medium(disk: DiskInfo) -> str:
+    """What to display of a disk without a path: an entry that is not understood, as it is."""
+    is_empty = disk.is_cdrom and not parse_disk(disk.entry).location
+    return "empty" if is_empty else disk.entry
+
+
 def _devices(vm: VMEntry) -> list[tuple[object, ...]]:
     disks = [
-        (vm.name, d.device, "CD" if d.is_cdrom else d.mode, d.path or d.entry) for d in vm.disks
+        (vm.name, d.device, "CD" if d.is_cdrom else d.mode, d.path or _medium(d)) for d in vm.disks
     ]
     nics = [
         (

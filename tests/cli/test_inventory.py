@@ -46,10 +46,13 @@ def test_a_troubled_pool_as_tables_and_as_json() -> None:
 
 def test_everything_could_be_read() -> None:
     with Simulator(hosts=1, speed=100) as sim:
+        sim.add_vm("drives", config={"disk": [",hdc:cdrom,r", "phy:,hdd:cdrom,r"]})
         shown = invoke("inventory", *options(sim), password=sim.password)[1]
         assert "Everything could be read." in shown
+        assert "drives\thdc\tCD\tempty\ndrives\thdd\tCD\tempty\n" in shown
         consoles = re.findall(r"^(\S+)\tconsole\t-\tssh -L (\d+):127.0.0.1:\2 (\S+), ", shown, re.M)
-        ports = {str(node.extra["vnc_port"]) for node in driver_for(sim).list_nodes()}
+        running = [node for node in driver_for(sim).list_nodes() if node.name != "drives"]
+        ports = {str(node.extra["vnc_port"]) for node in running}
         assert [vm for vm, _, _ in consoles] == ["seed-1", "seed-2"]
         assert {port for _, port, _ in consoles} == ports
         assert {host for _, _, host in consoles} == {f"root@{sim.hosts[0].address}"}
