@@ -243,9 +243,7 @@ def test_what_has_no_snapshots(sim: Simulator, driver: Any) -> None:
     refused(sim, PreconditionFailed, "is not complete", create, half)
     refused(sim, VolumeNotFound, "no volume", create, f"{half}x")
     sim.add_lun(None, LUN)
-    refused(
-        sim, PreconditionFailed, "is a physical disk: copies", create, f"phy:{LUN}"
-    )
+    refused(sim, PreconditionFailed, "is a physical disk: copies", create, f"phy:{LUN}")
 
 
 # ------------------------------------------------------------------ destroyed
