@@ -83,6 +83,7 @@ class Volume:
         this name in another way, and what could not be read.
     :ivar origin: the id of the volume that it was made of; None: of none. If that volume is gone,
         the key that stands for it in file names.
+    :ivar given_name: the name that is recorded for its path (``ex_rename_volume``); None: none.
     """
 
     id: str
@@ -97,6 +98,7 @@ class Volume:
     doubts: tuple[str, ...] = ()
     possible_users: tuple[str, ...] = ()
     origin: str | None = None
+    given_name: str | None = None
 
     @property
     def state(self) -> VolumeState:
@@ -332,9 +334,10 @@ def _volume(
     is_known = use.attachments or use.named_by
     is_missing = file.is_missing and not file.is_creating  # then a mark stands for it
     missing = [f"{file.path} does not exist, and a vm.cfg names it"] if is_missing else []
+    given = names.given.get(file.id)
     return Volume(
         id=file.id,
-        name=names.given.get(file.id) or own_name,
+        name=given or own_name,
         kind=VIRTUAL,
         path=file.path,
         file=file,
@@ -344,6 +347,7 @@ def _volume(
         doubts=(*use.doubts, *missing),
         possible_users=() if is_known else possible_users(usage, file.path.rpartition("/")[2]),
         origin=keys.get(origin, origin) if origin else None,
+        given_name=given,
     )
 
 
