@@ -334,10 +334,9 @@ def _volume(
     is_known = use.attachments or use.named_by
     is_missing = file.is_missing and not file.is_creating  # then a mark stands for it
     missing = [f"{file.path} does not exist, and a vm.cfg names it"] if is_missing else []
-    given = names.given.get(file.id)
     return Volume(
         id=file.id,
-        name=given or own_name,
+        name=names.given.get(file.id) or own_name,
         kind=VIRTUAL,
         path=file.path,
         file=file,
@@ -347,7 +346,7 @@ def _volume(
         doubts=(*use.doubts, *missing),
         possible_users=() if is_known else possible_users(usage, file.path.rpartition("/")[2]),
         origin=keys.get(origin, origin) if origin else None,
-        given_name=given,
+        given_name=names.given.get(file.id),
     )
 
 
