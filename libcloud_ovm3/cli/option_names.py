@@ -39,6 +39,8 @@ _TERMS = (
     (r"ex_repository='([^']*)'", r"--repository \1"),
     (r"ex_repository", "--repository"),
     (r"ex_size_bytes", "--size"),
+    (r"create_volume\(snapshot=\.\.\.\)", "`ovm3 volume create NAME --snapshot`"),
+    (r"create_volume_snapshot", "`ovm3 snapshot create`"),
     (r"destroy_volume_snapshot", "`ovm3 snapshot destroy`"),
     (r"destroy_volume", "`ovm3 volume destroy`"),
     (r"destroy_node", "`ovm3 vm destroy`"),

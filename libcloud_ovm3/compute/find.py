@@ -115,7 +115,8 @@ def _snapshot_called(found: VolumeList, among: Sequence[Snapshot], text: str) ->
             ) from None
         if any(text in (one.id, *_names(one)) for one in found.volumes):
             raise VolumeNotFound(
-                f"{text!r} is a volume, not a snapshot; `ovm3 snapshot list` lists all snapshots"
+                f"{text!r} is a volume, not a snapshot; `ovm3 volume destroy` deletes it, "
+                f"`ovm3 snapshot list` lists all snapshots"
             ) from None
         raise VolumeNotFound(f"{error}; `ovm3 snapshot list` lists all snapshots") from None
 

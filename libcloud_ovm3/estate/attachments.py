@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from libcloud_ovm3.agent.disk import DiskEntry
+from libcloud_ovm3.agent.identifiers import undashed
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.disks import DiskUsage
 from libcloud_ovm3.estate.physical import PhysicalDisks, lun_key
 from libcloud_ovm3.estate.states import State
 from libcloud_ovm3.estate.vms import VM
+
+_WWID_ID = re.compile("phy:3?([0-9a-f]{16}|[0-9a-f]{32})", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,15 @@ class Attachment:
         if self.is_live:
             return "live and defined" if self.is_defined else "live"
         return "defined"
+
+
+def comparable_id(volume_id: str) -> str:
+    """An id as it can be compared: the repository's id and a WWID in one notation."""
+    wwid = _WWID_ID.fullmatch(volume_id)
+    if wwid:
+        return f"phy:{wwid[1].lower()}"
+    repository, slash, path = volume_id.partition("/")
+    return f"{undashed(repository) or repository}{slash}{path}"
 
 
 def key_of_path(path: str) -> str:
@@ -84,7 +97,7 @@ def find_uses(
     for template in templates:
         for disk in template.disks:
             if disk.path and not disk.is_cdrom:
-                named_by.setdefault(_key(disk.path, disks), []).append(template.place)
+                named_by.setdefault(_key(disk.path, disks), []).append(template.label)
     return {
         key: Use(
             tuple(attachments.get(key, ())),

@@ -143,6 +143,12 @@ class Definition:
         """Its path in the repository, for messages."""
         return f"{self.repository_id}/{self.folder}/{self.directory}"
 
+    @property
+    def label(self) -> str:
+        """How messages name a template or an assembly: as listings of images do, and its path."""
+        what = "assembly" if self.folder == ASSEMBLIES else "template"
+        return f"{what} {self.name!r} ({self.place})"
+
     def get_text(self, key: str) -> str:
         """An option as text; "" if it is missing or the vm.cfg could not be read."""
         return self.config.get_text(key) if self.config else ""

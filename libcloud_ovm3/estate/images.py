@@ -7,6 +7,7 @@ A template is a disk image (``raw``), or a folder with a vm.cfg, as Oracle VM Ma
 
 from __future__ import annotations
 
+import contextlib
 import posixpath
 from collections import Counter
 from collections.abc import Collection, Container, Iterable, Sequence
@@ -236,6 +237,14 @@ def _read_sizes(host: HostView, found: Sequence[Image]) -> dict[str, int]:
             if isinstance(one.path, str) and one.size_bytes is not None:
                 sizes[one.path] = one.size_bytes
     return sizes
+
+
+def with_name(image: Image) -> Image:
+    """The image with the name that people know it by, for messages; unread, the one it has."""
+    with contextlib.suppress(Ovm3Error):
+        found, _ = read_images([image.repository])
+        return next((one for one in found if one.id == image.id), image)
+    return image
 
 
 def find_image(estate: Estate, image_id: str) -> tuple[Image, list[str]]:

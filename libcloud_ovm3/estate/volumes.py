@@ -8,17 +8,16 @@ volumes, and files whose name says that they are snapshots (:mod:`.disk_names`) 
 from __future__ import annotations
 
 import datetime
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from libcloud_ovm3.agent.disk import DiskEntry
-from libcloud_ovm3.agent.identifiers import undashed
 from libcloud_ovm3.errors import SearchIncomplete, VolumeNotFound
 from libcloud_ovm3.estate.attachments import (
     Attachment,
     Use,
+    comparable_id,
     find_uses,
     key_of_path,
     possible_users,
@@ -61,7 +60,12 @@ __all__ = [
 
 VIRTUAL, PHYSICAL = "virtual", "physical"
 _PHY = "phy:"  # the ids of physical disks
-_WWID_ID = re.compile("phy:3?([0-9a-f]{16}|[0-9a-f]{32})", re.IGNORECASE)
+_OTHER = {
+    "volume": "snapshot, not a volume; destroy_volume_snapshot deletes it, "
+    "create_volume(snapshot=...) makes a volume of it",
+    "snapshot": "volume, not a snapshot; destroy_volume deletes it, create_volume_snapshot makes "
+    "a snapshot of it",
+}
 
 
 @dataclass(frozen=True)
@@ -178,20 +182,24 @@ class VolumeList:
         :raises VolumeNotFound: there is none.
         :raises SearchIncomplete: it was not found, but not everything could be read.
         """
-        return self._found(self.volumes, volume_id, "volume")
+        return self._found(self.volumes, volume_id, "volume", self.snapshots)
 
     def snapshot(self, snapshot_id: str) -> Snapshot:
         """The snapshot with this id; otherwise as :meth:`volume`."""
-        return self._found(self.snapshots, snapshot_id, "snapshot")
+        return self._found(self.snapshots, snapshot_id, "snapshot", self.volumes)
 
     def of_vm(self, vm: VM) -> list[Volume]:
         """The volumes that a VM has, in its vm.cfg or live."""
         return [one for one in self.volumes if any(a.vm.id == vm.id for a in one.attachments)]
 
-    def _found(self, among: Sequence[_V], wanted: str, what: str) -> _V:
+    def _found(
+        self, among: Sequence[_V], wanted: str, what: str, others: Sequence[Volume | Snapshot]
+    ) -> _V:
         for one in among:
-            if _comparable(one.id) == _comparable(wanted):
+            if comparable_id(one.id) == comparable_id(wanted):
                 return one
+        if any(comparable_id(one.id) == comparable_id(wanted) for one in others):
+            raise VolumeNotFound(f"{wanted!r} is a {_OTHER[what]}")
         unread = self.estate.errors() + [host.unread for host in self.estate.hosts_off]
         unread += self.unread_hosts if wanted.startswith(_PHY) else ()
         if unread:
@@ -199,16 +207,8 @@ class VolumeList:
                 f"{what} {wanted!r} was not found, but not everything could be read: "
                 f"{'; '.join(unread)}"
             )
-        why = set_aside_as(self.estate.repositories, _comparable(wanted))
+        why = set_aside_as(self.estate.repositories, comparable_id(wanted))
         raise VolumeNotFound(f"there is no {what} {wanted!r}{why}")
-
-
-def _comparable(volume_id: str) -> str:
-    wwid = _WWID_ID.fullmatch(volume_id)
-    if wwid:
-        return f"phy:{wwid[1].lower()}"
-    repository, slash, path = volume_id.partition("/")
-    return f"{undashed(repository) or repository}{slash}{path}"
 
 
 def read_volumes(estate: Estate, with_sizes: bool = True) -> VolumeList:

@@ -120,10 +120,9 @@ def _unknown_use(volume: Volume) -> tuple[str, ...]:
 
 def _device_for(target: Target, device: str | None) -> str:
     config = target.definition.config or VMConfig({})
-    live = [one.device for one in target.devices]
     if device is None:
-        return next_device(config, live)
-    return checked_device(config, device, live)
+        return next_device(config, target.devices)
+    return checked_device(config, device, target.devices)
 
 
 def _entry_for(volume: Volume, device: str, mode: str) -> str:

@@ -81,6 +81,11 @@ def eject(estate: Estate, vm_id: str, device: str | None = None) -> list[str]:
         raise PreconditionFailed(f"VM {target.vm.label} has no CD drive", nodes=[target.vm.summary])
     full = [one for one in drives if one.location]
     drive = _named(target, drives, device) if device is not None else None
+    if device is not None and drive is None:
+        raise InvalidArgument(
+            f"device {device!r} of VM {target.vm.label} does not exist; its drives: "
+            f"{_listed(drives)}"
+        )
     if drive is None and len(full) > 1:
         raise InvalidArgument(
             f"VM {target.vm.label} has a medium in {_listed(full)}: name the drive (device)"

@@ -21,6 +21,7 @@ from libcloud_ovm3.estate.images import (
     image_file_name,
     image_of,
     locate,
+    with_name,
 )
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository
@@ -62,7 +63,8 @@ def copy_image(
     image = image_of(snapshot.repositories, image_id, snapshot.errors())
     if find_repository(snapshot, source).key != image.repository.key:
         raise InvalidArgument(
-            f"source_region {source!r}: {image.label} is in repository {image.repository.id}"
+            f"source_region {source!r}: {with_name(image).label} is in repository "
+            f"{image.repository.id}"
         )
     target = _target(snapshot, image.repository, repository)
     with waiting(f"copying {image.label} to repository {target.id}"):

@@ -3,6 +3,8 @@
 Its file name is made for it and nobody else's, so whatever a failed call has left under it is of
 this operation. After any failure the file is looked for: only what is shown not to be there, or to
 be complete, ends as a refusal or a success; everything else is named in the error.
+
+A copy that is to be larger than its snapshot is marked as unfinished until it has its size.
 """
 
 from __future__ import annotations
@@ -17,9 +19,10 @@ from libcloud_ovm3.operations.copy_disk import Place, copy_disk
 from libcloud_ovm3.operations.destroy_snapshot import delete_disk
 from libcloud_ovm3.operations.grow_disk import grow, require_host_that_grows
 from libcloud_ovm3.operations.idle_disk import require_idle
+from libcloud_ovm3.operations.marks import put_mark, remove_mark
 from libcloud_ovm3.operations.plan_disk import DiskPlan
 from libcloud_ovm3.operations.read_back import read_back
-from libcloud_ovm3.operations.snapshot_disk import copy_idle
+from libcloud_ovm3.operations.snapshot_disk import copy_idle, finish
 
 
 def create(plan: DiskPlan) -> tuple[Volume, list[str]]:
@@ -86,21 +89,54 @@ def _create_copy(plan: DiskPlan, source: Volume | Snapshot, notices: list[str]) 
     assert source.file is not None
     origin = Place(source.file.repository, source.file.path)
     target = Place(plan.repository, plan.path)
-    marked = isinstance(source, Volume) or plan.host.module is None
+    marked = isinstance(source, Volume) or plan.must_grow or plan.host.module is None
     try:
         if isinstance(source, Volume):
             assert plan.found is not None
             notices += copy_idle(plan.operation, plan.found, source, origin, target)
+            return
+        if plan.must_grow:
+            _copy_larger(plan, source, origin, target, notices)
             return
         size = copy_disk(plan.operation, plan.host, origin, target)
     except OperationIncomplete as error:
         mark = (plan.path + CREATING,) if marked else ()
         raise plan.operation.incomplete(
             f"copying {source.label} was not completed: {error}; destroy_volume removes what is "
-            f"left of the copy{', which is marked as unfinished' if marked else ''}",
+            f"left of the copy{f', which is marked as unfinished ({mark[0]})' if mark else ''}",
             left=tuple(dict.fromkeys((plan.path, *mark, *error.left))),
+            host=error.host,
         ) from error
     _complete(plan, source, size, notices)
+
+
+def _copy_larger(
+    plan: DiskPlan, source: Snapshot, origin: Place, target: Place, notices: list[str]
+) -> None:
+    """Copy a snapshot and make the copy larger, with a mark beside it from before to the end."""
+    put_mark(plan.operation, plan.host, plan.repository, plan.path + CREATING)
+    try:
+        size = copy_disk(plan.operation, plan.host, origin, target, is_marked=True)
+    except OperationIncomplete:
+        raise
+    except Ovm3Error as error:  # nothing is left of the copy
+        _remove_mark(plan, error)
+        raise
+    _complete(plan, source, size, notices)
+    finish(plan.operation, plan.host, target)
+
+
+def _remove_mark(plan: DiskPlan, failed: Ovm3Error) -> None:
+    """Remove the mark of a copy that is gone.
+
+    :raises OperationIncomplete: it may still be there; has the failure too.
+    """
+    try:
+        remove_mark(plan.operation, plan.host, plan.repository, plan.path + CREATING)
+    except OperationIncomplete as error:
+        raise plan.operation.incomplete(
+            f"{failed}; {error}", left=error.left, host=error.host
+        ) from failed
 
 
 def _complete(plan: DiskPlan, source: Snapshot, size: int, notices: list[str]) -> None:
@@ -132,4 +168,6 @@ def _complete(plan: DiskPlan, source: Snapshot, size: int, notices: list[str]) -
                 f"creating {plan.label} failed: {error}. Removing it failed too: {second}",
                 left=(plan.path,),
             ) from error
+        if plan.must_grow:
+            _remove_mark(plan, error)
         raise

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from libcloud_ovm3.agent.config import VMConfig, parse_disk
+from libcloud_ovm3.agent.config import DiskEntry, VMConfig, parse_disk
 from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
+from libcloud_ovm3.estate.domains import BlockDevice
 
 # How many whole disks each kind of name has.
 _COUNTS = {"xvd": 260, "hd": 4, "sd": 16}
@@ -18,10 +19,10 @@ _LONGEST = 64  # characters that a user may give
 EMULATED = 4  # of an HVM guest; those after them need drivers for Xen
 
 
-def next_device(config: VMConfig, live: Iterable[str] = (), is_cdrom: bool = False) -> str:
+def next_device(config: VMConfig, live: Iterable[BlockDevice] = (), is_cdrom: bool = False) -> str:
     """The first name that is free, of the kind that the VM's other disks have.
 
-    :param live: the devices of its live domain.
+    :param live: the disks and drives of its live domain.
     :param is_cdrom: whether it is for a CD drive, which an HVM guest has to emulate.
     :raises PreconditionFailed: there is none.
     """
@@ -31,14 +32,15 @@ def next_device(config: VMConfig, live: Iterable[str] = (), is_cdrom: bool = Fal
     for slot in range(last):
         if slot not in taken:
             return _name(kind if slot < _COUNTS[kind] else "xvd", slot)
+    names = ", ".join(sorted({one.device for one in taken.values()}))
     raise PreconditionFailed(
         f"VM {config.simple_name or config.name!r} has no device left for another "
-        f"{'CD drive' if is_cdrom else 'disk'}: {', '.join(sorted(set(taken.values())))}"
+        f"{'CD drive' if is_cdrom else 'disk'}: {names}"
     )
 
 
 def checked_device(
-    config: VMConfig, device: str, live: Iterable[str] = (), is_cdrom: bool = False
+    config: VMConfig, device: str, live: Iterable[BlockDevice] = (), is_cdrom: bool = False
 ) -> str:
     """A name that a user has given, as vm.cfg has it.
 
@@ -61,8 +63,8 @@ def checked_device(
     taken = _taken(config, live)
     if slot in taken:
         raise PreconditionFailed(
-            f"device {name} of VM {config.simple_name or config.name!r} is taken by {taken[slot]}; "
-            f"the next free one is {next_device(config, live, is_cdrom)}"
+            f"device {name} of VM {config.simple_name or config.name!r} is taken by "
+            f"{_what(taken[slot])}; the next free one is {next_device(config, live, is_cdrom)}"
         )
     return name
 
@@ -89,10 +91,16 @@ def _kind_of(config: VMConfig, is_cdrom: bool) -> str:
     return "hd" if is_cdrom else "xvd"
 
 
-def _taken(config: VMConfig, live: Iterable[str]) -> dict[int, str]:
-    """The numbers of all disks and drives that it has, and what they are named."""
-    names = [*(disk.device for disk in config.disks), *live]
-    return {slot: name for name in names if (slot := _slot(name)) is not None}
+def _taken(config: VMConfig, live: Iterable[BlockDevice]) -> dict[int, DiskEntry | BlockDevice]:
+    """The numbers of all disks and drives that it has, and what they are."""
+    every: list[DiskEntry | BlockDevice] = [*live, *config.disks]
+    return {slot: one for one in every if (slot := _slot(one.device)) is not None}
+
+
+def _what(one: DiskEntry | BlockDevice) -> str:
+    """A disk or drive for messages; also its own name, which may be another spelling."""
+    medium = one.path or ("empty" if one.is_cdrom else "unknown")
+    return f"{'the CD drive' if one.is_cdrom else 'the disk'} {one.device} ({medium})"
 
 
 def _slot(name: str) -> int | None:

@@ -278,10 +278,10 @@ def resume(estate: Estate, vm_id: str) -> None:
     vm = snapshot.vm(vm_id)
     marks = [mark for mark in pause_marks(snapshot) if mark.vm_id == vm.id]
     if not marks:
+        why = "no operation of this package has recorded that it has paused it"
+        more = "; whoever paused it has to let it run again" if vm.state is State.PAUSED else ""
         raise PreconditionFailed(
-            f"VM {vm.label}: no operation of this package has recorded that it has paused it. If "
-            f"it is paused, somebody else did that, and has to let it run again",
-            nodes=[vm.summary],
+            f"VM {vm.label} is {vm.state.value}, and {why}{more}", nodes=[vm.summary]
         )
     if not vm.live:
         require_certain(vm, snapshot)

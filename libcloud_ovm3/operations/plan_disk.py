@@ -57,6 +57,7 @@ class DiskPlan:
     :ivar path: absolute, on the hosts; its name is made for it.
     :ivar source: what it is a copy of; None: it is empty.
     :ivar found: the reading that has the source.
+    :ivar must_grow: whether it is to be larger than its source.
     :ivar notices: for the user, before it is carried out.
     """
 
@@ -70,6 +71,7 @@ class DiskPlan:
     notices: tuple[str, ...]
     source: Volume | Snapshot | None = None
     found: VolumeList | None = None
+    must_grow: bool = False
 
     @property
     def label(self) -> str:
@@ -176,6 +178,7 @@ def _plan_copy(
         notices=(*found.estate.errors(), *notices),
         source=source,
         found=found,
+        must_grow=size_bytes > size.size_bytes,
     )
 
 

@@ -150,7 +150,7 @@ def copy_idle(
         require_idle(operation.estate, snapshot, source.path, volume.label)
     except Ovm3Error as error:
         raise _discarded(operation, host, target, error) from error
-    _finish(operation, host, target)
+    finish(operation, host, target)
     return []
 
 
@@ -200,7 +200,7 @@ def _copy_paused(
         ) from error
     if torn is not None:
         raise _discarded(operation, live.host, target, torn) from torn
-    _finish(operation, live.host, target)
+    finish(operation, live.host, target)
     return notices
 
 
@@ -220,7 +220,7 @@ def _copy(operation: Operation, host: HostView, source: Place, target: Place) ->
         raise
 
 
-def _finish(operation: Operation, host: HostView, target: Place) -> None:
+def finish(operation: Operation, host: HostView, target: Place) -> None:
     """Say that the copy is complete, and a good one.
 
     :raises OperationIncomplete: its mark may be still there.

@@ -383,6 +383,10 @@ def test_copy_image(alone: Simulator) -> None:
     assert elsewhere.extra["repository_id"] == second
     with pytest.raises(InvalidArgument, match=r"source_region 'second': image 'oracle-linux-6'"):
         driver.copy_image("second", raw, "x")
+    template = make_template(alone, OVM_simple_name="by its name")
+    with pytest.raises(InvalidArgument, match=r"source_region 'second': image 'by its name' \("):
+        driver.copy_image("second", template, "x")
+    shutil.rmtree(alone.repository_path / template.partition("/")[2])
     for image in (*copies, elsewhere):
         driver.delete_image(image)
     assert before.items() <= files_of(alone).items()

@@ -282,7 +282,7 @@ def test_template_disks(pool: Pool) -> None:
     volume = pool.volume(made)
     assert volume.state == StorageVolumeState.INUSE
     assert volume.extra["attachments"] == []
-    assert volume.extra["used_by"] == [f"{pool.id}/Templates/{OTHER(13)}"]
+    assert volume.extra["used_by"] == [f"template 't' ({pool.id}/Templates/{OTHER(13)})"]
 
 
 @contextlib.contextmanager
@@ -447,7 +447,7 @@ def test_what_is_not_found(pool: Pool) -> None:
     with pytest.raises(VolumeNotFound, match=r"there is no volume '.*nothing.img'"):
         listed.volume(f"{pool.id}/VirtualDisks/nothing.img")
     with pytest.raises(VolumeNotFound, match="there is no snapshot"):
-        listed.snapshot(made)
+        listed.snapshot(f"{pool.id}/VirtualDisks/nothing.img")
     with pytest.raises(NodeNotFound):
         pool.driver.ex_list_volumes("no-such-node")
     folder = pool.sim.repository_path / "VirtualMachines" / OTHER(14)

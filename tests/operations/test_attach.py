@@ -71,7 +71,8 @@ def test_the_device(lab: Lab) -> None:
     node = lab.node("other")
     assert lab.attach(node, one, "/dev/xvdf")
     assert lab.devices(one) == ["other:xvdf"]
-    lab.refuse(PreconditionFailed, "xvdf of .* is taken by xvdf", lab.attach, node, two, "xvdf")
+    taken = r"xvdf of .* is taken by the disk xvdf \(/.*/device-1\.img\)"
+    lab.refuse(PreconditionFailed, taken, lab.attach, node, two, "xvdf")
     lab.refuse(InvalidArgument, "expected xvda to xvdiz", lab.attach, node, two, "sdb")
     assert lab.attach(node, two)
     assert lab.devices(two) == ["other:xvdb"]  # xvdc is the LUN
@@ -150,7 +151,11 @@ def test_named_by_others(lab: Lab) -> None:
     }
     lab.sim.add_vm("names-them", config=config)
     for name, volume_id in ids.items():
-        why = "Templates/tpl names it" if name == "tpl" else "names a file .*which may be this one"
+        why = (
+            r"template 'tpl' \(.*/tpl\) names it"
+            if name == "tpl"
+            else "names a file .*which may be this one"
+        )
         lab.refuse(PreconditionFailed, why, lab.attach, node, volume_id, ex_mode="w!")
 
 

@@ -105,6 +105,9 @@ def test_which_drive(lab: Lab) -> None:
     lab.refuse(InvalidArgument, "each of its drives, hdc .*, hdd", insert, lab, "two")
     lab.refuse(InvalidArgument, "has a medium in hdc .*, hdd", eject, lab, "two")
     assert eject(lab, "two", "hdd")
+    for wrong in ("xvdd", "hdx"):  # nothing else is ejected instead
+        lab.refuse(InvalidArgument, r"does not exist; its drives: hdc", eject, lab, "two", wrong)
+    assert drives(lab, "two") == [entry(lab, "hdc"), ",hdd:cdrom,r"]
     assert eject(lab, "two")
     assert drives(lab, "two") == [EMPTY, ",hdd:cdrom,r"]
 

@@ -6,6 +6,7 @@ import pytest
 
 from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
+from libcloud_ovm3.estate.domains import BlockDevice
 from libcloud_ovm3.operations.device_names import checked_device, next_device
 
 PV, HVM = "xen_pvm", "xen_hvm"
@@ -43,7 +44,10 @@ def test_next(devices: tuple[str, ...], kind: str, device: str) -> None:
 
 
 def test_what_the_domain_has_counts() -> None:
-    assert next_device(config("xvda"), ["xvda", "xvdb"]) == "xvdc"
+    live = [BlockDevice(name, f"/{name}.img", "w", False) for name in ("xvda", "xvdb")]
+    assert next_device(config("xvda"), live) == "xvdc"
+    with pytest.raises(PreconditionFailed, match=r"taken by the disk xvdb \(/xvdb\.img\)"):
+        checked_device(config("xvda"), "xvdb", live)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +100,17 @@ def test_a_drive_has_to_be_emulated() -> None:
         checked_device(config("xvda", kind=HVM), "xvde", is_cdrom=True)
 
 
-@pytest.mark.parametrize("device", ["xvda", "xvdb", "hdb"])
-def test_taken(device: str) -> None:
-    with pytest.raises(PreconditionFailed, match=r"is taken by xvd[ab]; the next free one is xvdc"):
-        checked_device(config("xvda", "xvdb:cdrom", kind=HVM), device)
+@pytest.mark.parametrize(
+    ("device", "by"),
+    [
+        ("xvda", r"the disk xvda \(/0\)"),
+        ("xvdb", r"the CD drive xvdb \(/1\)"),
+        ("hdb", r"the CD drive xvdb \(/1\)"),
+        ("xvdc", r"the CD drive xvdc \(empty\)"),
+    ],
+)
+def test_taken(device: str, by: str) -> None:
+    entries = ["file:/0,xvda,w", "file:/1,xvdb:cdrom,r", ",xvdc:cdrom,r"]
+    has = config(kind=HVM).changed(disk=entries)
+    with pytest.raises(PreconditionFailed, match=f"taken by {by}; the next free one is xvdd"):
+        checked_device(has, device)

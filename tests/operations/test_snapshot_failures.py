@@ -135,16 +135,30 @@ def rows_of(found: list[Step]) -> Iterator[Any]:
             yield pytest.param(step, failure, id=f"{step}-{failure}", marks=pytest.mark.tables)
 
 
+def personality_of(*row: object) -> str:
+    """One of the two for each read: they differ in little that matters there."""
+    return PERSONALITIES[zlib.crc32(repr(list(map(str, row))).encode()) % 2]
+
+
+def personalities_of(act: Act, step: Step, failure: str) -> tuple[str, ...]:
+    """Both for a write; `make test` takes one of them (tests/selection.py)."""
+    if step.function in WRITES:
+        return PERSONALITIES
+    return (personality_of(act.__name__, step, failure),)
+
+
 TABLE = [
     pytest.param(
         act,
         host_module,
         *case.values,
-        id=f"{act.__name__}-{host_module}-{case.id}",
+        personality,
+        id=f"{act.__name__}-{host_module}-{case.id}-{personality}",
         marks=case.marks,
     )
     for (act, host_module), found in STEPS.items()
     for case in rows_of(found)
+    for personality in personalities_of(act, *case.values)
 ]
 
 
@@ -182,14 +196,10 @@ def test_the_table_has_all_writes() -> None:
     ]
 
 
-def personality_of(*row: object) -> str:
-    """One of the two for each row: they differ in little that matters here."""
-    return PERSONALITIES[zlib.crc32(repr(list(map(str, row))).encode()) % 2]
-
-
-@pytest.mark.parametrize(("act", "host_module", "step", "failure"), TABLE)
-def test_a_call_fails(act: Act, host_module: bool, step: Step, failure: str) -> None:
-    personality = personality_of(act.__name__, step, failure)
+@pytest.mark.parametrize(("act", "host_module", "step", "failure", "personality"), TABLE)
+def test_a_call_fails(
+    act: Act, host_module: bool, step: Step, failure: str, personality: str
+) -> None:
     with make_sim(personality, host_module) as sim:
         subject = Subject(sim, act, NODE_OF[act])
         driver = driver_for(sim)
@@ -215,20 +225,27 @@ KILLED = [
         host_module,
         number,
         when,
-        id=f"{act.__name__}-{host_module}-{number}-{when}",
+        personality,
+        id=f"{act.__name__}-{host_module}-{number}-{when}-{personality}",
         marks=() if act is take_paused else pytest.mark.tables,
     )
     for (act, host_module), found in STEPS.items()
     for number, _ in enumerate(step for step in found if step.function in WRITES)
     for when in KILLS
+    for personality in PERSONALITIES
 ]
 
 
-@pytest.mark.parametrize(("act", "host_module", "number", "when"), KILLED)
+@pytest.mark.parametrize(("act", "host_module", "number", "when", "personality"), KILLED)
 def test_the_client_is_killed(
-    act: Act, host_module: bool, number: int, when: str, monkeypatch: pytest.MonkeyPatch
+    act: Act,
+    host_module: bool,
+    number: int,
+    when: str,
+    personality: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with make_sim(personality_of(act.__name__, number, when), host_module) as sim:
+    with make_sim(personality, host_module) as sim:
         subject = Subject(sim, act, NODE_OF[act])
         with monkeypatch.context() as patch:
             kill_at(patch, number, when)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -203,7 +204,10 @@ def test_the_disk_of_a_node_that_runs(sim: Simulator, driver: Any) -> None:
 def test_a_node_that_somebody_else_has_paused_stays_so(sim: Simulator, driver: Any) -> None:
     volume, node = disk_of(driver, "run"), driver.ex_get_node_by_name("run")
     where = node.extra["repository_id"], node.extra["directory"]
+    refused(sim, PreconditionFailed, "is running, and no .*it$", driver.ex_resume_node, node)
     driver.connection.call("pause_vm", *where)
+    by_others = "is paused, and no .*; whoever paused it has to let it run again"
+    refused(sim, PreconditionFailed, by_others, driver.ex_resume_node, node)
     why = r"in use by .*\(paused\)"
     refused(sim, PreconditionFailed, why, driver.create_volume_snapshot, volume, "s")
     with pytest.warns(UserWarning, match="was paused before, by whomever, and stays paused"):
@@ -249,13 +253,40 @@ def test_what_has_no_snapshots(sim: Simulator, driver: Any) -> None:
 # ------------------------------------------------------------------ destroyed
 
 
+def test_a_snapshot_for_a_volume(sim: Simulator, driver: Any) -> None:
+    """Every method says what it is, and which method is for it; nothing is sent."""
+    volume = add_disk(sim, "data.img")
+    snapshot = quietly(driver.create_volume_snapshot, volume, "s")
+    node = driver.ex_get_node_by_name("off")
+    why = "is a snapshot, not a volume; destroy_volume_snapshot deletes it, create_volume"
+    for change in (
+        driver.destroy_volume,
+        driver.detach_volume,
+        lambda one: driver.ex_copy_volume(one, "copy"),
+        lambda one: driver.ex_resize_volume(one, 2),
+        lambda one: driver.ex_rename_volume(one, "new"),
+        lambda one: driver.ex_revert_volume(one, snapshot),
+        lambda one: driver.create_volume_snapshot(one, "of it"),
+    ):
+        refused(sim, VolumeNotFound, why, change, snapshot.id)
+    refused(sim, InvalidArgument, "is a snapshot", driver.attach_volume, node, snapshot.id)
+    dashed = str(uuid.UUID(sim.repository_id)).upper() + snapshot.id[32:]
+    refused(sim, VolumeNotFound, why, driver.destroy_volume, dashed)
+    why = "is a volume, not a snapshot"
+    refused(sim, VolumeNotFound, why, driver.ex_revert_volume, volume, volume)
+    refused(sim, VolumeNotFound, why, lambda: driver.create_volume(None, "new", snapshot=volume))
+
+
 def test_only_what_is_marked_as_a_snapshot_is_destroyed(sim: Simulator, driver: Any) -> None:
     """Neither a volume nor a copy; and a snapshot only as long as nobody uses it."""
     volume = add_disk(sim, "data.img")
     snapshot = quietly(driver.create_volume_snapshot, volume, "s")
     copy = quietly(driver.create_volume, None, "copy", snapshot=snapshot)
     destroy = driver.destroy_volume_snapshot
-    for other in (volume, copy.id, f"{snapshot.id}x", f"{sim.repository_id}/Templates/x.img"):
+    for other in (volume, copy.id):
+        why = "is a volume, not a snapshot; destroy_volume deletes it"
+        refused(sim, VolumeNotFound, why, destroy, other)
+    for other in (f"{snapshot.id}x", f"{sim.repository_id}/Templates/x.img"):
         refused(sim, VolumeNotFound, "there is no snapshot", destroy, other)
     named = [f"file:{snapshot.extra['path']},xvdb,r"]
     directory = sim.add_vm("uses it", config={"disk": disks(sim, *named)})

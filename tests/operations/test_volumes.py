@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from libcloud_ovm3.errors import (
+    AgentFault,
     AmbiguousName,
     HostNotFound,
     InvalidArgument,
@@ -229,6 +230,28 @@ def has_module(driver: Any) -> bool:
 
 def module_of(driver: Any) -> Any:
     return driver._estate.module(driver._estate.given[0])
+
+
+def test_a_larger_volume_that_one_host_copies_and_another_makes_larger() -> None:
+    """Only a host without the module has the snapshot's repository; refused, nothing is left."""
+    with simulate(2, vms=0, templates=0, host_module=[1]) as sim:
+        origin = sim.add_repository("Only first", hosts=[0])
+        folder = sim.path_of(origin) / "VirtualDisks"
+        snapshot = Path(put_snapshot(sim, b"old" * 1000)).name
+        (sim.repository_path / "VirtualDisks" / snapshot).rename(folder / snapshot)
+        arguments: dict[str, Any] = {
+            "snapshot": f"{origin}/VirtualDisks/{snapshot}",
+            "ex_repository": sim.repository_id,
+        }
+        driver = driver_for(sim)
+        sim.misbehave("fault", "libcloud_grow_file", times=1)
+        with pytest.raises(AgentFault):
+            quietly(driver.create_volume, 1, "larger", **arguments)
+        assert not list((sim.repository_path / "VirtualDisks").iterdir())
+        volume = quietly(driver.create_volume, 1, "larger", **arguments)
+        assert (volume.state, volume.extra["size_bytes"]) == ("available", GIB)
+        assert [one for one in calls_of(sim) if one == "copy_file"] == ["copy_file"] * 2
+        assert list((sim.repository_path / "VirtualDisks").iterdir()) == [file_of(sim, volume)]
 
 
 # ------------------------------------------------------------------ destroy
@@ -590,8 +613,8 @@ def test_physical_disks_are_never_changed(with_module: Simulator) -> None:
     volume = next(one for one in driver.list_volumes() if one.id.startswith("phy:6006"))
     for action, why in (
         (lambda: driver.destroy_volume(volume), "never deleted"),
-        (lambda: driver.ex_resize_volume(volume, 100), "sizes of it are made by its storage"),
-        (lambda: driver.ex_copy_volume(volume, "copy"), "copies"),
+        (lambda: driver.ex_resize_volume(volume, 100), "not copied, resized"),
+        (lambda: driver.ex_copy_volume(volume, "copy"), "not copied, resized"),
         (lambda: driver.ex_rename_volume(volume, "other"), "its name is that of"),
     ):
         with pytest.raises(PreconditionFailed, match=f"physical disk.*{why}"):

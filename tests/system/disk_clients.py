@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -90,10 +91,14 @@ class Target:
 
 @dataclass
 class Done:
-    """An action and what came of it: a value, an Ovm3Error, or that its client was killed."""
+    """An action and what came of it: a value, an Ovm3Error, or that its client was killed.
+
+    :ivar said: the marks that notices named during the step, of whichever client.
+    """
 
     target: Target
     result: Any
+    said: tuple[str, ...]
 
     @property
     def is_done(self) -> bool:
@@ -106,7 +111,9 @@ class Done:
 
     @property
     def left(self) -> tuple[str, ...]:
-        return self.result.left if isinstance(self.result, OperationIncomplete) else ()
+        """What an error or a notice says is left."""
+        left = self.result.left if isinstance(self.result, OperationIncomplete) else ()
+        return (*self.said, *left)
 
     def __str__(self) -> str:
         result = re.sub(r"\.[0-9a-f]{25,}|[0-9a-f]{32}/VirtualDisks/", "", repr(self.result))
@@ -164,6 +171,18 @@ def mortal_doors() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def noting(said: list[str]) -> Iterator[None]:
+    """Collect the notices of all threads."""
+
+    def note(text: str, *_: Any, **__: Any) -> None:
+        said.append(text)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(warnings, "warn", note)
+        yield
+
+
 @dataclass
 class Clients:
     """The two, each with connections of its own."""
@@ -193,17 +212,20 @@ class Clients:
             partial(self._act, self.drivers[number], target, lives[number])
             for number, target in enumerate(targets)
         ]
-        if meeting is None or len(acts) == 1:
-            results = at_once(self.sim, *zip(self.drivers, acts, strict=False))
-        else:
-            results = quietly(self._within, acts, meeting)
+        said: list[str] = []
+        with noting(said):
+            if meeting is None or len(acts) == 1:
+                results = at_once(self.sim, *zip(self.drivers, acts, strict=False))
+            else:
+                results = self._within(acts, meeting)
         assert None not in results, "a client has ended with an unexpected error"
         self.sim.clear_misbehaviour()
         self.sim.flush_delayed()
         for number, result in enumerate(results):
             if isinstance(result, Killed):
                 self.drivers[number] = self._connect(self.hosts[number])
-        return [Done(*one) for one in zip(targets, results, strict=True)]
+        files = tuple(re.findall(r"/OVS/Repositories/\S+\.creating\b", "\n".join(said)))
+        return [Done(*one, files) for one in zip(targets, results, strict=True)]
 
     def _within(self, acts: list[Callable[[], Any]], meeting: Meeting) -> list[Any]:
         found: list[Any] = []

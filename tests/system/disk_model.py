@@ -222,10 +222,14 @@ class Model:
                 self.contents[path] = now.contents[path]
 
     def _put_back(self, path: str) -> None:
-        """As a user does who reads the error."""
+        """As a user does who reads the error; what an earlier revert has left stays aside."""
+        folder = self.sim.repository_path / ".libcloud-ovm3/aside"
         for one in quietly(self.driver.ex_list_orphans):
             if one["set_aside"] and one["path"].endswith(path):
-                quietly(self.driver.ex_put_back, one["path"], one["set_aside"])
+                [file] = folder.glob(f"*/{one['set_aside']}/{path}")
+                if _content(file) == self.contents[path]:
+                    quietly(self.driver.ex_put_back, one["path"], one["set_aside"])
+                    break
         assert (self.sim.repository_path / path).exists(), f"{path} cannot be put back"
 
     def _check_new(self, now: Seen, actions: Sequence[Done]) -> None:

@@ -304,7 +304,7 @@ def test_what_the_model_sees(damage: Callable[[Model, str], None], said: str) ->
 def test_two_nodes_that_got_one_volume() -> None:
     """As if the second look of attach_volume saw nothing."""
     with estate(True, "plain") as sim, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(attach_disk, "_rival_of", lambda *_: "")
+        patch.setattr(attach_disk, "rival_of", lambda *_: "")
         driver = plain_driver(sim)
         nodes = {node.name: node.id for node in quietly(driver.list_nodes)}
         model = Model(sim, nodes, True)
