@@ -140,7 +140,7 @@ class Volumes(OVM3Base):
         :return: True: it is deleted.
         :rtype: ``bool``
         """
-        operations.destroy_disk.destroy(self._estate, object_id(volume))
+        self._warn(operations.destroy_disk.destroy(self._estate, object_id(volume)))
         return True
 
     def ex_resize_volume(

@@ -87,6 +87,7 @@ class Volume:
         this name in another way, and what could not be read.
     :ivar origin: the id of the volume that it was made of; None: of none. If that volume is gone,
         the key that stands for it in file names.
+    :ivar given_name: the name that is recorded for its path (``ex_rename_volume``); None: none.
     """
 
     id: str
@@ -101,6 +102,7 @@ class Volume:
     doubts: tuple[str, ...] = ()
     possible_users: tuple[str, ...] = ()
     origin: str | None = None
+    given_name: str | None = None
 
     @property
     def state(self) -> VolumeState:
@@ -344,6 +346,7 @@ def _volume(
         doubts=(*use.doubts, *missing),
         possible_users=() if is_known else possible_users(usage, file.path.rpartition("/")[2]),
         origin=keys.get(origin, origin) if origin else None,
+        given_name=names.given.get(file.id),
     )
 
 

@@ -75,7 +75,8 @@ def attach(
     notices = [f"{volume.label}: {why}" for why in _unknown_use(volume)]
     with waiting(f"attaching {label}", vm=target.vm.id):
         outcome = change_disks(target, with_entry(entry), shows, notices)
-        require_done(target, outcome, f"attaching {label}", (volume.path,))
+        again = " or detach the volume and attach it again"
+        require_done(target, outcome, f"attaching {label}", (volume.path,), again)
     assert outcome.config is not None, "it is done"
     try:
         rival = rival_of(target, volume, mode)

@@ -11,15 +11,18 @@ from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.volumes import Volume, read_volumes
 from libcloud_ovm3.operations.destroy_snapshot import delete_with_mark
 from libcloud_ovm3.operations.operation import Operation
+from libcloud_ovm3.operations.rename_disk import forget_name
 from libcloud_ovm3.operations.target_repository import require_usable
 
 
-def destroy(estate: Estate, volume_id: str) -> None:
-    """Delete a volume that nothing uses, and the mark of an interrupted copy beside it.
+def destroy(estate: Estate, volume_id: str) -> list[str]:
+    """Delete a volume that nothing uses, the mark of an interrupted copy beside it, and the name
+    that was recorded for it: another file of this path may be made.
 
     Its snapshots stay: they are copies and need nothing of it. Whether anything uses it is decided
     anew right before, by everything that can be read.
 
+    :return: notices for the user.
     :raises VolumeNotFound: there is no such volume.
     :raises PreconditionFailed: something uses it or may, it is no virtual disk of its own, or a
         copy into it is under way.
@@ -30,6 +33,7 @@ def destroy(estate: Estate, volume_id: str) -> None:
     volume = read_volumes(estate, with_sizes=False).volume(volume_id)
     file = _require_unused(volume)
     delete_with_mark(operation, file, volume.label)
+    return [] if volume.given_name is None else forget_name(operation, file, volume.given_name)
 
 
 def _require_unused(volume: Volume) -> DiskFile:

@@ -37,7 +37,7 @@ from libcloud_ovm3.operations.disk_changes import (
     without,
 )
 from libcloud_ovm3.operations.operation import Operation
-from libcloud_ovm3.operations.presence import before_second_look, read_presence
+from libcloud_ovm3.operations.presence import before_second_look
 from libcloud_ovm3.operations.rivals import Detached, rival_of, take_back
 from libcloud_ovm3.progress import waiting
 
@@ -105,8 +105,7 @@ def _detach(target: Target, volume: Volume, attachments: Sequence[Attachment]) -
 
     if target.live is None:
         outcome = change_disks(target, without(is_meant), is_gone, notices)
-        require_done(target, outcome, what, (volume.path,))
-        _require_not_started(target, volume, names, what)
+        require_done(target, outcome, what, (volume.path,), " or detach the volume again")
         return notices
     live = _devices(target.live.domain, names)
     _require_removable(target, volume, names, live)
@@ -127,22 +126,6 @@ def _detach(target: Target, volume: Volume, attachments: Sequence[Attachment]) -
             nodes=[target.vm.summary],
         )
     return notices
-
-
-def _require_not_started(target: Target, volume: Volume, names: Collection[str], what: str) -> None:
-    """A VM that was stopped may have been started right before its vm.cfg was changed.
-
-    :raises OperationIncomplete: it runs with the volume.
-    """
-    snapshot, definition = target.snapshot, target.definition
-    presence = read_presence(snapshot.hosts, definition, snapshot.defined_ids)
-    if any(_devices(one.domain, names) for one in presence.live):
-        raise target.operation.incomplete(
-            f"{what}: its vm.cfg lacks it, but the VM was started meanwhile, and has it: "
-            f"{presence.described()}. Detach it again",
-            left=(target.vm.id, volume.path),
-            nodes=[target.vm.summary],
-        )
 
 
 def _devices(domain: Domain, names: Collection[str]) -> list[BlockDevice]:

@@ -71,7 +71,8 @@ class Outcome:
 
     :ivar config: the vm.cfg as it is now; None: unknown.
     :ivar is_defined: whether it has the change; None: unknown.
-    :ivar is_live: whether the domain has it, in a stopped VM whether vm.cfg has; None: unknown.
+    :ivar is_live: whether the domain has it, in a VM that is stopped whether vm.cfg has; None:
+        unknown.
     :ivar failed: the failure of the call; None: it reported success.
     :ivar error: what :func:`.doors.change_definition` raised.
     :ivar state: what was read, for messages.
@@ -212,7 +213,8 @@ def change_disks(
 ) -> Outcome:
     """Change the list of disks, after one more look at where the VM is; then read what came of it.
 
-    :param shows: whether a live domain has the change.
+    :param shows: whether a live domain has the change; also asked of a VM that was stopped, if it
+        was started meanwhile.
     :param notices: gets notices for the user.
     :raises PreconditionFailed: the VM is not where it was, its vm.cfg has changed, or somebody
         writes to a disk that the new list has. Nothing was sent.
@@ -231,10 +233,7 @@ def change_disks(
         error = unknown
     is_defined = None if now is None else error is None
     failed = failures[0] if failures else None
-    if target.live is None:
-        state = str(error or f"{target.definition.place} is changed")
-        return Outcome(now, is_defined, is_defined, failed, error, state)
-    return _read_live(target, now, is_defined, failed, error, shows)
+    return _read_back(target, now, is_defined, failed, error, shows, notices)
 
 
 def _send(
@@ -279,28 +278,40 @@ def _require_there(target: Target, wanted: VMConfig) -> None:
         raise _refusal(target, f"open for writing is {users}")
 
 
-def _read_live(
+def _read_back(
     target: Target,
     now: VMConfig | None,
     is_defined: bool | None,
     failed: AgentFault | OutcomeUnknown | None,
     error: AgentFault | OperationIncomplete | None,
     shows: Callable[[Domain], bool],
+    notices: list[str],
 ) -> Outcome:
-    """Read the domain until it shows the change, some times at most."""
-    clock = target.operation.estate.clock
-    if failed is not None:
+    """Read the domain until it shows the change, some times at most. A VM that was stopped may have
+    been started right before, with the disks of the old vm.cfg: all hosts are asked for it.
+    """
+    clock, was_stopped = target.operation.estate.clock, target.live is None
+    hosts = target.snapshot.hosts if was_stopped else [target.host]
+    if failed is not None and not was_stopped:
         clock.sleep(SETTLE)
     for number in range(READS):
         if number:
             clock.sleep(POLL)
-        presence = read_presence([target.host], target.definition, target.snapshot.defined_ids)
+        presence = read_presence(hosts, target.definition, target.snapshot.defined_ids)
+        if was_stopped and not presence.live:
+            if not presence.is_absent:
+                why = presence.described()
+                what = f"whether VM {target.vm.label} was started meanwhile is unknown"
+                notices.append(f"{what}: {why}")
+            state = str(error or f"{target.definition.place} is changed")
+            return Outcome(now, is_defined, is_defined, failed, error, state)
         is_live = _shown(presence, shows)
         if is_live:
             break
     words = {None: "is not known", True: "has the change", False: "is as it was"}
-    state = f"vm.cfg {words[is_defined]}, the live domain {words[is_live]}: {presence.described()}"
-    return Outcome(now, is_defined, is_live, failed, error, state)
+    started = "the VM was started meanwhile; " if was_stopped else ""
+    state = f"{started}vm.cfg {words[is_defined]}, the live domain {words[is_live]}: "
+    return Outcome(now, is_defined, is_live, failed, error, state + presence.described())
 
 
 def _shown(presence: Presence, shows: Callable[[Domain], bool]) -> bool | None:
@@ -327,19 +338,29 @@ def put_back(target: Target, now: VMConfig) -> str:
     return ""
 
 
-def require_done(target: Target, outcome: Outcome, what: str, left: tuple[str, ...]) -> None:
-    """Raise unless vm.cfg and domain have a change. What only vm.cfg has is taken out again if the
-    call has certainly ended.
+def require_done(
+    target: Target, outcome: Outcome, what: str, left: tuple[str, ...], or_else: str = ""
+) -> None:
+    """Raise unless vm.cfg and domain have a change. What only the vm.cfg of a running VM has is
+    taken out again if the call has certainly ended; that of a VM which was started meanwhile is
+    left alone, as another client is at work with it.
 
     :param what: was to be done, for messages: "attaching volume 'x' as xvdb".
     :param left: what to name if it may have happened.
+    :param or_else: what else than a stop and a start brings the change into a VM that was started
+        meanwhile.
     :raises AgentFault: the agent refused, and neither has the change.
     :raises OperationIncomplete: whether it happens is unknown, or only one of them has it.
     """
     if outcome.is_done:
         return
     state = outcome.state
-    if outcome.config is not None and outcome.is_only_defined:
+    advice = (
+        "The request is not repeated; look at the volume and the node before you do anything else"
+    )
+    if target.live is None and outcome.is_only_defined:
+        advice = f"Stop it and start it again{or_else}, so that it has the change too"
+    elif outcome.config is not None and outcome.is_only_defined:
         failed_too = put_back(target, outcome.config)
         state = f"{state}; {failed_too or 'vm.cfg was changed back'}"
         if not failed_too and isinstance(outcome.failed, AgentFault):
@@ -348,8 +369,7 @@ def require_done(target: Target, outcome: Outcome, what: str, left: tuple[str, .
         raise outcome.failed.with_state(f"{what}: {state}", target.vm.summary)
     sent = f"failed ({outcome.failed})" if outcome.failed else "was reported to have succeeded"
     raise target.operation.incomplete(
-        f"VM {target.vm.label}: {what} {sent}; {state}. The request is not repeated; look at the "
-        f"volume and the node before you do anything else",
+        f"VM {target.vm.label}: {what} {sent}; {state}. {advice}",
         left=(target.vm.id, *left),
         nodes=[target.vm.summary],
         host=str(target.host.address),

@@ -54,11 +54,41 @@ def rename(estate: Estate, volume_id: str, name: str) -> tuple[Volume, list[str]
     return read_back(operation, volume_id, volume.path, done), notices
 
 
-def _record(operation: Operation, module: HostModule, file: DiskFile, name: str) -> list[str]:
+def forget_name(operation: Operation, file: DiskFile, name: str) -> list[str]:
+    """Remove the name that was recorded for a volume that was destroyed.
+
+    :param name: only this one: by now another file may be there, with a name of its own.
+    :return: a notice, if it could not be removed.
+    """
+    try:
+        host = with_module(file.repository)
+        if host is None or host.module is None:
+            raise PreconditionFailed("no host that has the repository mounted has the host module")
+        return _record(operation, host.module, file, None, instead_of=name)
+    except Ovm3Error as error:
+        return [
+            f"volume {file.id} was destroyed, but its name, {name!r}, may still be recorded: "
+            f"another file that is made at its path gets this name ({error})"
+        ]
+
+
+def _record(
+    operation: Operation,
+    module: HostModule,
+    file: DiskFile,
+    name: str | None,
+    instead_of: str | None = None,
+) -> list[str]:
+    """Write another version of the document.
+
+    :param name: None: none; what else is recorded of the file goes as well.
+    :param instead_of: change only this name; None: any.
+    """
     repository = file.repository
     for _ in range(TRIES):
         document = _read(module, file)
-        if document.names.get(file.relative) == name:
+        now = document.names.get(file.relative)
+        if now == name or instead_of not in (None, now):
             return []
         content = _content(document, file, name)
         version = document.next_version
@@ -70,8 +100,8 @@ def _record(operation: Operation, module: HostModule, file: DiskFile, name: str)
             return _after(operation, module, file, name, failed)
         return []
     raise PreconditionFailed(
-        f"volume {file.id} was not renamed: other clients have changed names in its repository "
-        f"{TRIES} times meanwhile; try again"
+        f"the name of volume {file.id} was not changed: other clients have changed names in its "
+        f"repository {TRIES} times meanwhile; try again"
     )
 
 
@@ -82,12 +112,12 @@ def _read(module: HostModule, file: DiskFile) -> DiskDocument:
     """
     document, error = read_disk_document(module, file.repository)
     if not document.is_writable:
-        raise PreconditionFailed(f"volume {file.id} was not renamed: {error}")
+        raise PreconditionFailed(f"the name of volume {file.id} was not changed: {error}")
     return document
 
 
-def _content(document: DiskDocument, file: DiskFile, name: str) -> bytes:
-    """The document with the new name, without entries of files that are gone.
+def _content(document: DiskDocument, file: DiskFile, name: str | None) -> bytes:
+    """The document with the new name, or with none, without entries of files that are gone.
 
     The listing is read after the document: so a file that has an entry and is not there is gone.
     """
@@ -101,7 +131,9 @@ def _content(document: DiskDocument, file: DiskFile, name: str) -> bytes:
             for path, entry in disks.items()
             if path in there or not path.startswith(f"{FOLDER}/")
         }
-    disks[file.relative] = {**disks.get(file.relative, {}), "name": name}
+    entry = disks.pop(file.relative, {})
+    if name is not None:
+        disks[file.relative] = {**entry, "name": name}
     return json.dumps({"schema": SCHEMA, "disks": disks}, sort_keys=True).encode("ascii")
 
 
@@ -109,7 +141,7 @@ def _after(
     operation: Operation,
     module: HostModule,
     file: DiskFile,
-    name: str,
+    name: str | None,
     failed: AgentFault | OutcomeUnknown,
 ) -> list[str]:
     """What has become of it after the call failed: a notice, if it was done.
@@ -121,16 +153,16 @@ def _after(
         is_done = _read(module, file).names.get(file.relative) == name
     except Ovm3Error as error:
         raise operation.incomplete(
-            f"volume {file.id}: renaming it failed ({failed}), and its name cannot be read: "
+            f"the name of volume {file.id}: changing it failed ({failed}), and it cannot be read: "
             f"{error}",
             left=(file.path,),
         ) from failed
     if is_done:
-        return [f"volume {file.id} is renamed, although {failed}"]
+        return [f"the name of volume {file.id} is changed, although {failed}"]
     if isinstance(failed, AgentFault):
         raise failed.with_state("its name is as it was") from failed
     raise operation.incomplete(
-        f"volume {file.id}: the request to rename it was sent once and got no response; its name "
-        f"is as it was, and may still be changed",
+        f"the name of volume {file.id}: the request to change it was sent once and got no "
+        f"response; it is as it was, and may still be changed",
         left=(file.path,),
     ) from failed

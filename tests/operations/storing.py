@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from libcloud_ovm3.estate.disk_names import origin_key
-from tests.support import simulate
+from tests.support import driver_for, quietly, simulate
 
 NEW = "new one"
 NEW_FILE = "VirtualDisks/new%20one."
@@ -15,6 +15,7 @@ MIB = 1 << 20
 DATA = f"data.{'a' * 32}.img"
 HALF = f"half.{'b' * 32}.of.{'c' * 32}.img"
 MARK = f"{HALF}.creating"
+NAMED = "named.img"  # with a recorded name, where the host module is
 
 OPERATIONS: dict[str, Callable[[Any, str], Any]] = {
     "create": lambda driver, where: driver.create_volume(1, NEW),
@@ -27,11 +28,17 @@ OPERATIONS: dict[str, Callable[[Any, str], Any]] = {
     "copy": lambda driver, where: driver.ex_copy_volume(f"{where}/VirtualDisks/{DATA}", NEW),
     "destroy": lambda driver, where: driver.destroy_volume(f"{where}/VirtualDisks/{DATA}"),
     "clear": lambda driver, where: driver.destroy_volume(f"{where}/VirtualDisks/{HALF}"),
+    "forget": lambda driver, where: driver.destroy_volume(f"{where}/VirtualDisks/{NAMED}"),
     "grow": lambda driver, where: driver.ex_resize_volume(f"{where}/VirtualDisks/{DATA}", 2),
     "rename": lambda driver, where: driver.ex_rename_volume(f"{where}/VirtualDisks/{DATA}", NEW),
 }
 ALONE = ("create", "from snapshot", "copy", "destroy", "clear")  # what goes without the host module
-SUBJECT = {"destroy": [DATA], "clear": [HALF, MARK], "grow": [DATA]}  # what may go, or change
+SUBJECT = {  # what may go, or change
+    "destroy": [DATA],
+    "clear": [HALF, MARK],
+    "forget": [NAMED],
+    "grow": [DATA],
+}
 
 
 def act(driver: Any, operation: str, where: str) -> Any:
@@ -57,4 +64,9 @@ def make_sim(personality: str, host_module: bool) -> Any:
         (sim.repository_path / snapshot_of(sim.repository_id)).write_bytes(b"old" * 1000)
         (disks / HALF).write_bytes(b"half")
         (disks / MARK).write_bytes(bytes(512))
+        (disks / NAMED).write_bytes(b"named" * 1000)
+        if host_module:
+            quietly(
+                driver_for(sim).ex_rename_volume, f"{sim.repository_id}/VirtualDisks/{NAMED}", "old"
+            )
         yield sim

@@ -12,7 +12,7 @@ import pytest
 from libcloud_ovm3.errors import OperationIncomplete, Ovm3Error, PreconditionFailed, VolumeNotFound
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.simulator import Simulator
-from tests.operations.attaching import Lab, add_disk, in_file, path_of
+from tests.operations.attaching import Lab, add_disk, in_file, live_disks, path_of
 from tests.support import calls_of, driver_for, quietly, simulate
 
 MIB = 1 << 20
@@ -116,11 +116,21 @@ def test_destroyed_while_it_is_reverted(with_module: Lab) -> None:
     assert driver.ex_put_back(aside["path"], aside["set_aside"]) is True
 
 
-def test_started_while_it_is_detached(lab: Lab) -> None:
-    """It was stopped when that was looked at; now it runs with the volume."""
-    sim, node = lab.sim, lab.node("off")
+@pytest.mark.parametrize("change", ["attach", "detach", "insert", "eject"])
+def test_started_while_its_disks_are_changed(lab: Lab, change: str) -> None:
+    """It was stopped when that was looked at; now it runs with the disks of the old vm.cfg."""
+    sim, driver, node = lab.sim, lab.driver, lab.node("off")
     volume_id = add_disk(sim)
-    lab.attach(node, volume_id)
+    iso = f"{sim.repository_id}/ISOs/oracle-linux-6-boot.iso"
+    actions: dict[str, Callable[[], Any]] = {
+        "attach": lambda: lab.attach(node, volume_id),
+        "detach": lambda: lab.detach(volume_id),
+        "insert": lambda: driver.ex_insert_iso(node, iso, "xvdc"),
+        "eject": lambda: driver.ex_eject_iso(node, "xvdc"),
+    }
+    lab.attach(node, add_disk(sim, "first.img"))
+    if change in ("detach", "eject"):
+        actions[{"detach": "attach", "eject": "insert"}[change]]()
     has_module = calls_of(sim, "libcloud_change_vm")
     function = "libcloud_change_vm" if has_module else "configure_vm"
     changed_by = [one.host_index for one in sim.calls if one.function == function][-1]
@@ -128,9 +138,44 @@ def test_started_while_it_is_detached(lab: Lab) -> None:
     found = meanwhile(
         sim, function, "before", lambda other: quietly(other.start_node, node, other_host)
     )
-    with pytest.raises(OperationIncomplete, match="was started meanwhile, and has it"):
-        lab.detach(volume_id)
+    sent = len(calls_of(sim, function))
+    why = "started meanwhile; vm.cfg has the change, the live domain is as it was: it is running"
+    with pytest.raises(OperationIncomplete, match=why) as caught:
+        actions[change]()
     assert found == [True]
+    assert "Stop it and start it again" in str(caught.value)
+    assert len(calls_of(sim, function)) == sent + 1, "vm.cfg was changed back"
+    lab.driver.stop_node(node, ex_force=True)
+    lab.driver.start_node(node)
+    assert bool(live_disks(sim, 0) + live_disks(sim, 1)) == (change == "attach")
+    media = live_disks(sim, 0, "boot.iso") + live_disks(sim, 1, "boot.iso")
+    assert bool(media) == (change == "insert")
+
+
+def test_whether_it_was_started_is_not_known(lab: Lab) -> None:
+    sim, node, volume_id = lab.sim, lab.node("off"), add_disk(lab.sim)
+    has_module = calls_of(sim, "libcloud_repository")
+    function = "libcloud_change_vm" if has_module else "configure_vm"
+
+    def fail(other: Any) -> None:
+        for read in ("libcloud_domains", "list_vms"):
+            sim.misbehave("fault", read, host=0, times=None)
+
+    meanwhile(sim, function, "after", fail)
+    with pytest.warns(UserWarning, match="whether VM 'off' .* was started meanwhile is unknown"):
+        assert lab.driver.attach_volume(node, volume_id)
+
+
+def test_started_right_after_its_disks_were_changed(lab: Lab) -> None:
+    """Then it has the new disk, and nothing is wrong."""
+    function = "libcloud_change_vm"
+    node, volume_id = lab.node("off"), add_disk(lab.sim)
+    if not calls_of(lab.sim, "libcloud_repository"):
+        function = "configure_vm"
+    found = meanwhile(lab.sim, function, "after", lambda other: quietly(other.start_node, node))
+    assert lab.attach(node, volume_id)
+    assert found == [True]
+    assert live_disks(lab.sim, 0) + live_disks(lab.sim, 1)
 
 
 def in_repository(sim: Simulator, volume: Any) -> Path:

@@ -111,6 +111,7 @@ def test_the_table_has_all_writes() -> None:
         ("grown", True): ["libcloud_create_file", "libcloud_start_job", GROW, unmark],
         ("copy", True): ["libcloud_create_file", "libcloud_start_job", unmark],
         ("destroy", True): aside,
+        ("forget", True): [*aside, "libcloud_write_document"],
         ("clear", True): ["libcloud_create_file", *aside, unmark],
         ("grow", True): [GROW],
         ("rename", True): ["libcloud_write_document"],

@@ -15,6 +15,7 @@ from libcloud_ovm3.errors import (
     AmbiguousName,
     HostNotFound,
     InvalidArgument,
+    OperationIncomplete,
     Ovm3Warning,
     PreconditionFailed,
     SearchIncomplete,
@@ -25,6 +26,7 @@ from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.space import Space
 from libcloud_ovm3.operations import target_repository
 from libcloud_ovm3.simulator import Simulator
+from tests.operations.attaching import add_disk
 from tests.operations.failures import WRITES
 from tests.support import at_once, calls_of, driver_for, quietly, simulate
 
@@ -520,11 +522,54 @@ def test_names_of_files_that_are_gone_are_dropped(with_module: Simulator) -> Non
     gone, kept = (driver.create_volume(1, name) for name in ("gone", "kept"))
     for volume in (gone, kept):
         driver.ex_rename_volume(volume, f"{volume.name} renamed")
-    driver.destroy_volume(gone)
+    path = with_module.repository_path / gone.id.partition("/")[2]
+    path.unlink()  # by another program
     driver.ex_rename_volume(kept, "again")
     disks = document_of(with_module)["disks"]
     assert {entry["name"] for entry in disks.values()} >= {"again"}
     assert gone.id.partition("/")[2] not in disks
+
+
+def test_the_name_goes_with_the_volume(with_module: Simulator) -> None:
+    """What another program makes at its path is not called like it."""
+    driver, volume_id = driver_for(with_module), add_disk(with_module, "reused.img")
+    driver.ex_rename_volume(volume_id, "payroll")
+    assert driver.destroy_volume(volume_id) is True
+    more = ["libcloud_read_document", "libcloud_repository", "libcloud_write_document"]
+    assert calls_of(with_module)[-3:] == more, "docs/calls.md: three more"
+    assert volume_id.partition("/")[2] not in document_of(with_module)["disks"]
+    assert add_disk(with_module, "reused.img") == volume_id
+    assert driver.ex_get_volume(volume_id).name == "reused"
+    with_module.calls.clear()
+    driver.destroy_volume(volume_id)
+    assert "libcloud_write_document" not in calls_of(with_module), "nothing was recorded"
+
+
+@pytest.mark.parametrize("failure", ["fault", "drop_before"])
+def test_a_name_that_stays_is_said(with_module: Simulator, failure: str) -> None:
+    driver, volume_id = driver_for(with_module), add_disk(with_module, "stays.img")
+    driver.ex_rename_volume(volume_id, "stale")
+    rule = with_module.misbehave(failure, "libcloud_write_document")
+    with pytest.warns(UserWarning, match="was destroyed, but its name, 'stale', may still be"):
+        assert driver.destroy_volume(volume_id) is True
+    assert rule.hits == 1
+    assert not (with_module.repository_path / "VirtualDisks" / "stays.img").exists()
+    assert document_of(with_module)["disks"][volume_id.partition("/")[2]]["name"] == "stale"
+
+
+def test_the_name_of_what_came_after_it_stays(with_module: Simulator) -> None:
+    driver, volume_id = driver_for(with_module), add_disk(with_module, "next.img")
+    driver.ex_rename_volume(volume_id, "old")
+
+    def make_another(moment: str) -> None:
+        if moment == "after":
+            add_disk(with_module, "next.img")
+            driver_for(with_module).ex_rename_volume(volume_id, "young")
+
+    with_module.misbehave("hook", "libcloud_delete_aside", hook=make_another)
+    with pytest.raises(OperationIncomplete, match="still listed"):
+        driver.destroy_volume(volume_id)
+    assert driver.ex_get_volume(volume_id).name == "young"
 
 
 def document_of(sim: Simulator) -> Any:
