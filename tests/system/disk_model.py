@@ -226,7 +226,7 @@ class Model:
         folder = self.sim.repository_path / ".libcloud-ovm3/aside"
         for one in quietly(self.driver.ex_list_orphans):
             if one["set_aside"] and one["path"].endswith(path):
-                [file] = folder.glob(f"*/{one['set_aside']}/{path}")
+                [file] = folder.glob(f"{one['set_aside']}/*/{path}")
                 if _content(file) == self.contents[path]:
                     quietly(self.driver.ex_put_back, one["path"], one["set_aside"])
                     break
