@@ -27,7 +27,7 @@ TABLES = (
     "test_snapshot_failures.py",
     "test_volume_failures.py",
 )
-ROWS = 10  # of the failure tables, one row of so many
+ROWS = 16  # of the failure tables, one row of so many
 MANY = 16  # inputs of one test, of which an eighth is taken in tests/faults/test_more_*
 
 
