@@ -155,7 +155,7 @@ MUTANTS = [
         "    snapshot = read_volumes(estate, with_sizes=False).snapshot(snapshot_id)\n",
         "    snapshot = read_volumes(estate, with_sizes=False)"
         "._found((*(v := read_volumes(estate, with_sizes=False)).volumes, *v.snapshots), "
-        "snapshot_id, '')\n",
+        "snapshot_id, '', ())\n",
         "disks.destroying_snapshots_deletes_no_volume",
     ),
     Mutant(
