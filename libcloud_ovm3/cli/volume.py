@@ -285,10 +285,10 @@ def _attach(
 def _as_device(driver: OVM3NodeDriver, one: StorageVolume, node: Node) -> str:
     """Return as what a volume was attached. An error does not undo that it was."""
     try:
-        its = [each for each in driver.ex_list_volumes(node) if each.id == one.id]
+        same = [its for its in driver.ex_list_volumes(node) if its.id == one.id]
     except Ovm3Error as error:
         return f"; its device could not be read: {with_option_names(str(error))}"
-    found = [use for each in its for use in volume_record(each)["attachments"]]
+    found = [use for its in same for use in volume_record(its)["attachments"]]
     devices = [use["device"] for use in found if use["node_id"] == node.id]
     return f" as {', '.join(devices)}" if devices else "; its device is not known"
 

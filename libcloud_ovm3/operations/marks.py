@@ -1,7 +1,8 @@
 """Marks: small files whose names say that an operation is under way, and what it was doing.
 
 A client that dies leaves them behind: so everybody sees that a file is not complete, or that a VM
-was paused for a copy. Their names end with ``.creating``, and no listing takes them for volumes.
+was paused for a copy. Their names end with ``.creating``; a mark that stays when an unfinished copy
+was deleted ends with ``.removed``. No listing takes them for volumes.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ from libcloud.compute.types import NodeState
 
 from libcloud_ovm3.errors import OperationIncomplete, Ovm3Error
 from libcloud_ovm3.simulator import Rule, Simulator
-from tests.support import driver_for, fingerprints_of, quietly
+from tests.support import calls_of, driver_for, fingerprints_of, quietly
 
 NEW_NAME = "new-vm"  # of the VM that a test creates
 
@@ -103,6 +104,28 @@ def misbehave(sim: Simulator, failure: str, step: Step, **more: Any) -> Rule:
         arm = {"before": lambda: None, "after": lambda: sim.add_rule(rule)}
         sim.misbehave("hook", step.after, hook=lambda moment: arm[moment]())
     return rule
+
+
+def change_with_failure(
+    sim: Simulator, failure: str, step: Step, action: Callable[[], Any]
+) -> tuple[Ovm3Error | None, list[str]]:
+    """Change the disks of a VM while a call fails; whatever lands late has landed afterwards.
+
+    :return: what it raised, and the requests to change a definition that were sent.
+    """
+    sim.calls.clear()
+    rule = misbehave(sim, failure, step)
+    error: Ovm3Error | None = None
+    try:
+        action()
+    except Ovm3Error as caught:
+        error = caught
+    assert rule.hits, "the call that was to fail never came"
+    sent = calls_of(sim, "configure_vm", "libcloud_change_vm")
+    sim.clear_misbehaviour()
+    sim.flush_delayed()
+    sim.wait(40)
+    return error, sent
 
 
 def files_of(sim: Simulator) -> dict[str, str]:

@@ -21,7 +21,13 @@ from tests.operations.attaching import (
     rows_of,
     seen,
 )
-from tests.operations.failures import FAILURES, KILLS, Step, misbehave, steps_of
+from tests.operations.failures import (
+    FAILURES,
+    KILLS,
+    Step,
+    change_with_failure,
+    steps_of,
+)
 from tests.support import (
     PERSONALITIES,
     calls_of,
@@ -93,18 +99,8 @@ def do_with(
     with make_sim(personality, host_module, is_running) as sim:
         node = driver_for(sim).ex_get_node_by_name(NAME)
         before = fingerprints_of(sim.repository_path)
-        sim.calls.clear()
-        rule = misbehave(sim, failure, step or Step(None, write_of(host_module)))
-        error: Ovm3Error | None = None
-        try:
-            attach(sim, node)
-        except Ovm3Error as caught:
-            error = caught
-        assert rule.hits, "the call that was to fail never came"
-        sent = calls_of(sim, "configure_vm", "libcloud_change_vm")
-        sim.clear_misbehaviour()
-        sim.flush_delayed()
-        sim.wait(40)
+        at = step or Step(None, write_of(host_module))
+        error, sent = change_with_failure(sim, failure, at, lambda: attach(sim, node))
         check(sim, node, before, error, is_running)
     assert len(sent) <= 2, "no more than the request, and what takes it back"
 

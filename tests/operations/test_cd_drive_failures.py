@@ -12,7 +12,7 @@ from libcloud_ovm3.errors import AgentFault, OperationIncomplete, Ovm3Error
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.simulator import Simulator
 from tests.operations.attaching import disks, in_file, live_disks, path_of, rows_of
-from tests.operations.failures import KILLS, WRITES, Step, misbehave, steps_of
+from tests.operations.failures import KILLS, WRITES, Step, change_with_failure, steps_of
 from tests.operations.test_attach_failures import others
 from tests.support import PERSONALITIES, calls_of, driver_for, fingerprints_of, quietly, simulate
 
@@ -96,17 +96,7 @@ def test_a_call_fails(variant: Variant, step: Step, failure: str, personality: s
     with make_sim(personality, variant) as sim:
         directory = driver_for(sim).ex_get_node_by_name(NAME).extra["directory"]
         before = fingerprints_of(sim.repository_path)
-        rule = misbehave(sim, failure, step)
-        error: Ovm3Error | None = None
-        try:
-            act(sim, variant.is_insert)
-        except Ovm3Error as caught:
-            error = caught
-        assert rule.hits, "the call that was to fail never came"
-        sent = calls_of(sim, "configure_vm", "libcloud_change_vm")
-        sim.clear_misbehaviour()
-        sim.flush_delayed()
-        sim.wait(40)
+        error, sent = change_with_failure(sim, failure, step, lambda: act(sim, variant.is_insert))
         check(sim, variant, directory, before, error)
     assert len(sent) <= 2, "no more than the request, and what takes it back"
 

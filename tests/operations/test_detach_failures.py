@@ -22,7 +22,13 @@ from tests.operations.attaching import (
     seen,
     set_live_disks,
 )
-from tests.operations.failures import FAILURES, KILLS, Step, misbehave, steps_of
+from tests.operations.failures import (
+    FAILURES,
+    KILLS,
+    Step,
+    change_with_failure,
+    steps_of,
+)
 from tests.operations.test_attach_failures import others, with_and_without_module, write_of
 from tests.support import (
     PERSONALITIES,
@@ -103,18 +109,8 @@ def do_with(
     with make_sim(personality, kind, host_module) as sim:
         node = driver_for(sim).ex_get_node_by_name(NAME)
         before = fingerprints_of(sim.repository_path)
-        sim.calls.clear()
-        rule = misbehave(sim, failure, step or Step(None, write_of(host_module)))
-        error: Ovm3Error | None = None
-        try:
-            detach(sim)
-        except Ovm3Error as caught:
-            error = caught
-        assert rule.hits, "the call that was to fail never came"
-        sent = calls_of(sim, "configure_vm", "libcloud_change_vm")
-        sim.clear_misbehaviour()
-        sim.flush_delayed()
-        sim.wait(40)
+        at = step or Step(None, write_of(host_module))
+        error, sent = change_with_failure(sim, failure, at, lambda: detach(sim))
         check(sim, node, before, error, kind)
     assert len(sent) <= (3 if kind == "live only" else 2)
 
