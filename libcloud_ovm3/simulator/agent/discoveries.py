@@ -7,7 +7,6 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from libcloud_ovm3.simulator import network
-from libcloud_ovm3.simulator.agent import ovs
 from libcloud_ovm3.simulator.agent.xmltext import add, add_all, document
 from libcloud_ovm3.simulator.host import SimulatedHost
 from libcloud_ovm3.simulator.xend import machines
@@ -69,6 +68,16 @@ SCSI_HOST = {
     "SysFSDev/Uevent": "DRIVER=ahci PCI_CLASS=10601 PCI_ID=8086:2922 PCI_SUBSYS_ID=1AF4:1100",
     "SysFSDev/Vendor": "0x8086",
 }
+#: The kernel's names; "active-backup" is shown (13).
+BOND_MODES = (
+    "balance-rr",
+    "active-backup",
+    "balance-xor",
+    "broadcast",
+    "802.3ad",
+    "balance-tlb",
+    "balance-alb",
+)
 SPEEDS = "100baseT-FD 100baseT-HD 10baseT-FD 10baseT-HD"
 
 
@@ -119,7 +128,7 @@ def discover_network(host: SimulatedHost) -> str:
             _device(add(active, "Network/Device", Name=name), found, name, index)
         add(active, "Bonding")
         for name, bond in found["bonds"].items():
-            _bond(add(active, "Bonding/Device", Name=name), found, name, bond)
+            _bond(add(active, "Bonding/Device", Name=name), host, name, bond)
         add(active, "Bridges")
         for name in network.bridges(host):
             _bridge(add(active, "Bridges/Device", Name=name), host, found, name)
@@ -175,10 +184,12 @@ def _device(device: Element, found: dict[str, Any], name: str, index: int) -> No
     add_all(device, values)
 
 
-def _bond(device: Element, found: dict[str, Any], name: str, bond: dict[str, Any]) -> None:
+def _bond(device: Element, host: SimulatedHost, name: str, bond: dict[str, Any]) -> None:
+    """An address is shown as that of a bridge; where the agent shows one is in no source."""
+    found = network.state(host)
     first = bond["ports"][0]
     values = {
-        "Bonding_Mode": ovs.BOND_MODES[bond["mode"]],
+        "Bonding_Mode": BOND_MODES[bond["mode"]],
         "Primary_Slave": f"{first} (primary_reselect always)",
         "Currently_Active_Slave": first,
         "MII_Status": "up",
@@ -196,19 +207,22 @@ def _bond(device: Element, found: dict[str, Any], name: str, bond: dict[str, Any
             "Permanent_HW_addr": network.mac(found, port),
         }
         add_all(add(device, "Slave_Interface", Name=port), slave)
-    family = {"MAC": network.mac(found, name).upper(), "mtu": network.mtu(found, name)}
-    add_all(add(device, "Family", Type="AF_INET"), family)
+    family = {"MAC": network.mac(found, name).upper()} | _address(host, name)
+    add_all(add(device, "Family", Type="AF_INET"), family | {"mtu": network.mtu(found, name)})
     add(device, "BootProto", found["boot_protocols"].get(name, "none"))
+
+
+def _address(host: SimulatedHost, name: str) -> dict[str, Any]:
+    pair = network.address(host, name)
+    if pair is None:
+        return {}
+    broadcast = ipaddress.IPv4Interface("/".join(pair)).network.broadcast_address
+    return {"Address": pair[0], "Netmask": pair[1], "Broadcast": str(broadcast)}
 
 
 def _bridge(device: Element, host: SimulatedHost, found: dict[str, Any], name: str) -> None:
     family = add(device, "Family", Type="AF_INET")
-    add(family, "MAC", network.mac(found, name))
-    has = network.address(host, name)
-    if has:
-        mask = ipaddress.ip_interface("/".join(has))
-        broadcast = str(mask.network.broadcast_address)
-        add_all(family, {"Address": has[0], "Netmask": has[1], "Broadcast": broadcast})
+    add_all(family, {"MAC": network.mac(found, name)} | _address(host, name))
     ports = add(device, "Interfaces")
     below = found["bridges"][name]["netdev"]
     for port in [*([below] if below else []), *network.vifs(host, name)]:
