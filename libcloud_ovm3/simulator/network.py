@@ -14,11 +14,13 @@ addresses               device -> {"ip": "" for the host's own address, "netmask
 boot_protocols          device -> "static" or "dhcp"; absent: none
 metadata, mtu           device -> the Manager's text; bytes, absent: 1500
 arp                     local bridge -> the ``boot_time`` since which it has ARP on
-indexes                 device -> its ifindex
+indexes, last_index     device -> its ifindex; the last one that was given
+infiniband              names of those NICs that are InfiniBand's
 switch                  "linuxbridge" or "openvswitch"
 line                    only after "network change cuts the line": what :func:`line` has to return
                         for the host to be reachable
-neighbours              [address, MAC, device, complete]: what was set of the neighbour table
+neighbours              [address, MAC, device, complete, boot_time]: what was set of the neighbour
+                        table, until the next boot
 routes, deleted, ...    see ``dom0/commands.py``
 ======================  ==========================================================================
 """
@@ -33,6 +35,16 @@ from libcloud_ovm3.simulator.vmcfg import is_hvm, strings
 
 CONTROL = ("control0", "169.254.0.1", "255.255.0.0")
 LABEL = "ethernet:c0a80100{192.168.1.0}:MANAGEMENT,CLUSTER_HEARTBEAT,LIVE_MIGRATE,VIRTUAL_MACHINE"
+#: The kernel's names of a bond's modes; "active-backup" is shown (13).
+BOND_MODES = (
+    "balance-rr",
+    "active-backup",
+    "balance-xor",
+    "broadcast",
+    "802.3ad",
+    "balance-tlb",
+    "balance-alb",
+)
 CUT = "network change cuts the line"  # of host.faults
 
 
@@ -58,6 +70,8 @@ def create(host: SimulatedHost, layout: str) -> None:
         "mtu": {},
         "arp": {},
         "indexes": {},
+        "last_index": 1,
+        "infiniband": [],
         "switch": "linuxbridge",
         "neighbours": [],
     }
@@ -154,9 +168,19 @@ def devices(found: dict[str, Any]) -> list[str]:
 
 
 def index(found: dict[str, Any], device: str) -> int:
-    """The kernel's number of a device, which no other one gets."""
+    """The kernel's number of a device; one that is made anew gets another one."""
     numbers: dict[str, int] = found["indexes"]
-    return numbers.setdefault(device, max(numbers.values(), default=1) + 1)
+    if device not in numbers:
+        found["last_index"] += 1
+        numbers[device] = found["last_index"]
+    return numbers[device]
+
+
+def remove(found: dict[str, Any], device: str) -> None:
+    """Forget a bridge or a VLAN device and all that was set of it."""
+    for table in ("bridges", "vlans", "addresses", "boot_protocols", "metadata", "mtu", "arp"):
+        found[table].pop(device, None)
+    found["indexes"].pop(device, None)
 
 
 def mac(found: dict[str, Any], device: str) -> str:
@@ -206,14 +230,18 @@ def has_arp(host: SimulatedHost, device: str) -> bool:
 
 
 def vifs(host: SimulatedHost, bridge: str) -> list[str]:
-    """The guests' interfaces on a bridge: ``vif3.0``, and of HVM guests qemu's beside it."""
+    """The guests' interfaces on a bridge: ``vif3.0``, and of HVM guests qemu's beside it.
+
+    That both are there with ``type=ioemu`` is the simulator's choice.
+    """
     found = []
     for domain, place in cards_on(host, bridge):
-        number = domain.vif_ids[place]
-        found.append(f"vif{domain.domid}.{number}")
-        if is_hvm(domain.config) and _options(domain, place).get("type") != "netfront":
-            tap = f"tap{domain.domid}.{number}"  # the names of 4.1.3 and of 4.3: xend.md 0
-            found.append(tap if host.settings.old else f"vif{domain.domid}.{number}-emu")
+        options, number = _options(domain, place), f"{domain.domid}.{domain.vif_ids[place]}"
+        name = options.get("vifname")
+        found.append(name or f"vif{number}")
+        if is_hvm(domain.config) and options.get("type") != "netfront":
+            tap = f"tap-{name}" if name else f"tap{number}"  # the names of 4.1.3, of 4.3: xend.md 0
+            found.append(tap if host.settings.old else f"vif{number}-emu")
     return found
 
 
@@ -250,7 +278,7 @@ def neighbours(host: SimulatedHost) -> list[tuple[str, str, str, bool]]:
     It has the simulator's other hosts, what was set (:meth:`.Simulator.add_neighbour`), and the
     guests whose address was set, on bridges on which dom0 has an address and ARP.
     """
-    found = [tuple(entry) for entry in state(host)["neighbours"]]
+    found = [tuple(entry) for *entry, boot in state(host)["neighbours"] if boot == host.boot_time]
     own = management(host)
     for peer in host.peers if own else ():
         if peer is not host:

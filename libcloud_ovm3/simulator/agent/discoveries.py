@@ -68,16 +68,6 @@ SCSI_HOST = {
     "SysFSDev/Uevent": "DRIVER=ahci PCI_CLASS=10601 PCI_ID=8086:2922 PCI_SUBSYS_ID=1AF4:1100",
     "SysFSDev/Vendor": "0x8086",
 }
-#: The kernel's names; "active-backup" is shown (13).
-BOND_MODES = (
-    "balance-rr",
-    "active-backup",
-    "balance-xor",
-    "broadcast",
-    "802.3ad",
-    "balance-tlb",
-    "balance-alb",
-)
 SPEEDS = "100baseT-FD 100baseT-HD 10baseT-FD 10baseT-HD"
 
 
@@ -117,26 +107,33 @@ def discover_hardware(host: SimulatedHost) -> str:
 
 
 def discover_network(host: SimulatedHost) -> str:
-    """NICs, bonds, VLANs and bridges as they are now; bonds are in both lists (13)."""
+    """NICs, bonds, VLANs and bridges as they are now.
+
+    Bonds are in either list or in both (13). What a device of InfiniBand looks like is in no
+    source: here like any other NIC.
+    """
     root = Element("Discover_Network_Result")
     active = add(root, "Network/Active")
     with host.lock:
         machines.advance(host)
         found = network.state(host)
-        add(active, "Network")
-        for index, name in enumerate(network.devices(found), start=2):
-            _device(add(active, "Network/Device", Name=name), found, name, index)
-        add(active, "Bonding")
-        for name, bond in found["bonds"].items():
+        for section in ("Network", "Bonding", "Bridges", "Infiniband"):
+            add(active, section)
+        bonds = host.answer("bonds in discover_network")
+        for name in network.devices(found):
+            if name not in found["bonds"] or bonds != "under Bonding":
+                section = "Infiniband" if name in found["infiniband"] else "Network"
+                _device(add(active, f"{section}/Device", Name=name), found, name)
+        for name, bond in found["bonds"].items() if bonds != "under Network" else ():
             _bond(add(active, "Bonding/Device", Name=name), host, name, bond)
-        add(active, "Bridges")
         for name in network.bridges(host):
             _bridge(add(active, "Bridges/Device", Name=name), host, found, name)
-    add(active, "Infiniband")
     return document(root)
 
 
-def _device(device: Element, found: dict[str, Any], name: str, index: int) -> None:
+def _device(device: Element, found: dict[str, Any], name: str) -> None:
+    index = network.index(found, name)
+    below = found["vlans"].get(name, {}).get("netdev", name)
     values = {
         "MAC": network.mac(found, name),
         "Flags": "(0x1043) IFF_UP IFF_BROADCAST IFF_RUNNING IFF_MULTICAST",
@@ -156,7 +153,7 @@ def _device(device: Element, found: dict[str, Any], name: str, index: int) -> No
         "SysFS/addr_len": 6,
         "SysFS/dev_id": "0x0",
         "SysFS/ifalias": "",
-        "SysFS/iflink": index,
+        "SysFS/iflink": network.index(found, below),
         "SysFS/ifindex": index,
         "SysFS/features": "0x200041a0",
         "SysFS/type": 1,
@@ -189,7 +186,7 @@ def _bond(device: Element, host: SimulatedHost, name: str, bond: dict[str, Any])
     found = network.state(host)
     first = bond["ports"][0]
     values = {
-        "Bonding_Mode": BOND_MODES[bond["mode"]],
+        "Bonding_Mode": network.BOND_MODES[bond["mode"]],
         "Primary_Slave": f"{first} (primary_reselect always)",
         "Currently_Active_Slave": first,
         "MII_Status": "up",
@@ -210,6 +207,8 @@ def _bond(device: Element, host: SimulatedHost, name: str, bond: dict[str, Any])
     family = {"MAC": network.mac(found, name).upper()} | _address(host, name)
     add_all(add(device, "Family", Type="AF_INET"), family | {"mtu": network.mtu(found, name)})
     add(device, "BootProto", found["boot_protocols"].get(name, "none"))
+    if host.answer("bonds in discover_network") == "under Bonding" and name in found["metadata"]:
+        add(device, "MetaData", found["metadata"][name])
 
 
 def _address(host: SimulatedHost, name: str) -> dict[str, Any]:
@@ -221,10 +220,15 @@ def _address(host: SimulatedHost, name: str) -> dict[str, Any]:
 
 
 def _bridge(device: Element, host: SimulatedHost, found: dict[str, Any], name: str) -> None:
-    family = add(device, "Family", Type="AF_INET")
-    add_all(family, {"MAC": network.mac(found, name)} | _address(host, name))
-    ports = add(device, "Interfaces")
     below = found["bridges"][name]["netdev"]
-    for port in [*([below] if below else []), *network.vifs(host, name)]:
-        add(ports, "PhyInterface", port)
+    values = {"MAC": network.mac(found, name)} | _address(host, name)
+    if not below and host.answer("local bridges in discover_network") == "as recorded":
+        device.text, values = '"', {"MAC": values["MAC"]}
+    add_all(add(device, "Family", Type="AF_INET"), values)
+    ports = [*([below] if below else []), *network.vifs(host, name)]
+    if host.answer("ports of a bridge") == "guests' first":
+        ports.reverse()
+    interfaces = add(device, "Interfaces")
+    for port in ports:
+        add(interfaces, "PhyInterface", port)
     add(device, "BootProto", found["boot_protocols"].get(name, "none"))

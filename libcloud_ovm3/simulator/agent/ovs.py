@@ -75,7 +75,7 @@ def _free(found: dict[str, Any], device: str, kinds: tuple[str, ...]) -> None:
         raise plain_fault(f"{device} is a port of bridge {_bridge_of(found, device)}")
 
 
-def _take_bridge(host: SimulatedHost, name: str, netdev: str) -> dict[str, Any]:
+def _take_bridge(host: SimulatedHost, name: str, netdev: str) -> None:
     """Remove a bridge from the state."""
     found = network.state(host)
     if name not in found["bridges"] or found["bridges"][name]["netdev"] != netdev:
@@ -84,10 +84,8 @@ def _take_bridge(host: SimulatedHost, name: str, netdev: str) -> dict[str, Any]:
         if host.answer("stop of a bridge with guests on it") == "fault":
             raise plain_fault(f"Bridge {name} is used by {', '.join(network.vifs(host, name))}")
         network.cut_guests(host, name)
-    for table in ("addresses", "boot_protocols", "mtu", "arp"):
-        found[table].pop(name, None)
-    taken: dict[str, Any] = found["bridges"].pop(name)
-    return taken
+    network.remove(found, name)
+    hostdisk.write_ifcfg(host, name, "")
 
 
 # -- bridges and VLANs --------------------------------------------------------------------------
@@ -101,6 +99,7 @@ def ovs_local_config(host: SimulatedHost, action: str, br_name: str) -> str:
             _new_name(host, br_name, "ovs-local-bridge", "Start local network")
             visible = host.now() + host.settings.bridge_seconds
             found["bridges"][br_name] = {"netdev": "", "since": visible}
+            hostdisk.write_ifcfg(host, br_name, hostdisk.ifcfg(br_name, "Bridge", "static"))
         else:
             _take_bridge(host, br_name, "")
     return f"{action} local bridge {br_name}"
@@ -149,7 +148,7 @@ def ovs_vlan_bridge(
         if action == "stop":
             _take_bridge(host, br_name, device)
             if vlan != 1:
-                _drop_vlan(found, device)
+                network.remove(found, device)
         else:
             _new_name(host, br_name, "ovs-vlan-bridge", "Start vlan network", *more)
             _check_script(host, br_name, more)
@@ -188,11 +187,6 @@ def _add_vlan(found: dict[str, Any], device: str, net_dev: str, vlan: int) -> No
     found["mtu"][device] = network.mtu(found, net_dev)  # as the kernel does
 
 
-def _drop_vlan(found: dict[str, Any], device: str) -> None:
-    for table in ("vlans", "addresses", "boot_protocols", "metadata", "mtu"):
-        found[table].pop(device, None)
-
-
 def ovs_vlan_config(host: SimulatedHost, action: str, interface: str, vlanid: int) -> str | None:
     """A VLAN device only, on a NIC or bond that is neither a bridge port nor a bond slave."""
     _action(action, "add", "remove")
@@ -209,7 +203,7 @@ def ovs_vlan_config(host: SimulatedHost, action: str, interface: str, vlanid: in
                 raise plain_fault(f"No VLAN device {device}")
             if _bridge_of(found, device):
                 raise plain_fault(f"{device} is a port of bridge {_bridge_of(found, device)}")
-            _drop_vlan(found, device)
+            network.remove(found, device)
     return f"{interface} {vlan}" if host.answer("answer of ovs_vlan_config") == "text" else None
 
 
@@ -240,8 +234,19 @@ def ovs_ip_config(
             found["boot_protocols"][interface] = "static"
         elif optype == "dynamic":
             found["boot_protocols"][interface] = "dhcp"
+        _save_address(host, interface, optype, ip, netmask)
     shown = (ip, netmask) if optype == "static" else before or ()
     return " ".join((interface, optype, *shown))
+
+
+def _save_address(host: SimulatedHost, interface: str, optype: str, ip: str, netmask: str) -> None:
+    kind = "Bridge" if interface in network.bridges(host) else ""
+    text = ""  # flush removes the file
+    if optype == "static":
+        text = hostdisk.ifcfg(interface, kind, "static", f"IPADDR={ip}", f"NETMASK={netmask}")
+    elif optype == "dynamic":
+        text = hostdisk.ifcfg(interface, kind, "dhcp")
+    hostdisk.write_ifcfg(host, interface, text)
 
 
 def _check_address(ip: Any, netmask: Any) -> None:
