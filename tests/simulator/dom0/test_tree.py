@@ -127,8 +127,10 @@ def test_the_vlan_script_decides_where_it_is_played() -> None:
         text = script.read_text()
         script.write_text(text.replace("setup_bridge_port", "setup_bridge_prot"))
         assert "command not found" in fault_of(client(sim).ovs_vlan_bridge, *vlan)
-        script.write_text(text.replace("setup_bridge_port", "setup_physical_bridge_port"))
-        assert client(sim).ovs_vlan_bridge(*vlan).startswith("Added")
+        for patched in ("setup_physical_bridge_port", "_setup_bridge_port"):
+            script.write_text(text.replace("setup_bridge_port", patched))
+            assert client(sim).ovs_vlan_bridge(*vlan).startswith("Added")
+            client(sim).ovs_vlan_bridge("stop", *vlan[1:])
 
 
 def test_xend_takes_its_restart_time_when_it_starts() -> None:
