@@ -94,15 +94,19 @@ def state(host: SimulatedHost) -> dict[str, Any]:
 
 def management(host: SimulatedHost) -> str:
     """The device that carries the host's own address, "" if none does."""
-    with host.lock:
-        own = (name for name, each in state(host)["addresses"].items() if each["ip"] == "")
-        return next(own, "")
+    addresses = dict(state(host)["addresses"])  # a copy: the lock may not be held
+    return next((name for name, each in addresses.items() if each["ip"] == ""), "")
 
 
 def reachable(host: SimulatedHost) -> bool:
-    """Whether the host's own address leads to it; if not, it refuses connections."""
+    """Whether the host's own address leads to it; if not, it refuses connections.
+
+    Mostly without the lock: an agent that starts holds that of the ports.
+    """
+    if not management(host) or "line" not in state(host):
+        return bool(management(host))
     with host.lock:
-        return bool(management(host)) and state(host).get("line") in (None, line(host))
+        return state(host).get("line") in (None, line(host))
 
 
 def responds(host: SimulatedHost) -> bool:
