@@ -141,7 +141,8 @@ def show(host: SimulatedHost) -> None:
     """Open or close the host's addresses: its own one is on a device now, or no longer."""
     shown = None
     while shown != (wanted := reachable(host)):  # it may change meanwhile
-        for ip in (host.address, *host.records.get("virtual_ips", ())):
+        # the host's own one last: with it ends the connection of whom it cuts
+        for ip in (*host.records.get("virtual_ips", ()), host.address):
             (host.open_address if wanted else host.close_address)(ip)
         shown = wanted
 
