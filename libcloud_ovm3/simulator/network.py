@@ -21,7 +21,8 @@ line                    only after "network change cuts the line": what :func:`l
                         for the host to be reachable
 neighbours              [address, MAC, device, complete, boot_time]: what was set of the neighbour
                         table, until the next boot
-routes, deleted, ...    see ``dom0/commands.py``
+routes, deleted,        the routes of dom0 that were set and deleted since the boot "routes_since":
+routes_since            see ``dom0/commands.py``
 ======================  ==========================================================================
 """
 
@@ -74,6 +75,8 @@ def create(host: SimulatedHost, layout: str) -> None:
         "infiniband": [],
         "switch": "linuxbridge",
         "neighbours": [],
+        "routes": [],
+        "deleted": [],
     }
     if not bare:
         found["bridges"] = {name: {"netdev": "", "since": 0.0} for name in (bridge, control)}
@@ -186,6 +189,8 @@ def remove(found: dict[str, Any], device: str) -> None:
     for table in ("bridges", "vlans", "addresses", "boot_protocols", "metadata", "mtu", "arp"):
         found[table].pop(device, None)
     found["indexes"].pop(device, None)
+    for table, place in (("routes", 1), ("deleted", 1), ("neighbours", 2)):
+        found[table] = [entry for entry in found[table] if entry[place] != device]
 
 
 def mac(found: dict[str, Any], device: str) -> str:

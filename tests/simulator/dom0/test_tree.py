@@ -162,3 +162,21 @@ def test_zeroconf_as_the_tree_has_it_at_boot() -> None:
         assert len(zeroconf()) == 1
         sim.hosts[0].reboot()
         assert zeroconf() == []
+
+
+def test_routes_go_with_their_bridge() -> None:
+    with simulate(1, layout="bare", host_module=True) as sim:
+
+        def devices() -> set[str]:
+            return {each["device"] for each in client(sim).libcloud_routes()}
+
+        assert devices() == {"bond0"}
+        for _ in range(2):
+            client(sim).ovs_local_config("start", "control0")
+            until(sim, lambda: "control0" in client(sim).discover_network())
+            client(sim).libcloud_set_control_interface(
+                "test", "0" * 32, "control0", "169.254.0.1", 16
+            )
+            assert devices() == {"bond0", "control0"}
+            client(sim).ovs_local_config("stop", "control0")
+            assert devices() == {"bond0"}
