@@ -243,6 +243,10 @@ class VolumeNotFound(Ovm3Error):
     """There is no such volume or snapshot."""
 
 
+class NetworkNotFound(Ovm3Error):
+    """There is no such network, network device or network card."""
+
+
 class AmbiguousName(Ovm3Error):
     """Several nodes, repositories or volumes have this name: use the id. ``nodes``: the nodes."""
 

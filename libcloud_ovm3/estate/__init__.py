@@ -17,12 +17,23 @@ if TYPE_CHECKING:
         hosts,
         hosts_off,
         images,
+        networks,
         repositories,
         vms,
         volumes,
     )
 
-__all__ = ["disk_names", "disks", "hosts", "hosts_off", "images", "repositories", "vms", "volumes"]
+__all__ = [
+    "disk_names",
+    "disks",
+    "hosts",
+    "hosts_off",
+    "images",
+    "networks",
+    "repositories",
+    "vms",
+    "volumes",
+]
 
 
 def __getattr__(name: str) -> ModuleType:

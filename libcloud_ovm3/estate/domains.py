@@ -52,6 +52,24 @@ class BlockDevice:
 
 
 @dataclass(frozen=True)
+class Card:
+    """One network card of a live domain.
+
+    :ivar mac: in lower case; None: unknown.
+    :ivar bridge: None: unknown, or the script has chosen it.
+    :ivar port_name: the name of its port on the host, if the vm.cfg chose one (``vifname``).
+    :ivar type: ``netfront`` or ``ioemu``; None: both, or unknown.
+    :ivar model: of the emulated card; None: xend's default, or unknown.
+    """
+
+    mac: str | None
+    bridge: str | None
+    port_name: str | None = None
+    type: str | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True)
 class Domain:
     """One live domain as its host lists it. None means that the listing does not say.
 
@@ -89,13 +107,20 @@ class Domain:
         """The names of all files that its record may refer to, including those of ``disks``."""
         return names_in([self.parts, self.disks])
 
+    @cached_property
+    def cards(self) -> tuple[Card, ...]:
+        """Its network cards, in the order of its record; one that is no struct is one of which
+        nothing is known.
+        """
+        sections = self.parts[0] if self.parts else None
+        listed = sections.get("vif") if isinstance(sections, dict) else None
+        cards = listed if isinstance(listed, list) else [] if listed is None else [listed]
+        return tuple(_card(one if isinstance(one, dict) else {}) for one in cards)
+
     @property
     def macs(self) -> tuple[str, ...]:
         """The MAC addresses of its network cards, in lower case, sorted."""
-        sections = self.parts[0] if self.parts else None
-        cards = sections.get("vif") if isinstance(sections, dict) else None
-        listed = cards if isinstance(cards, list) else [cards]
-        return tuple(sorted(str(one.get("mac")).lower() for one in listed if isinstance(one, dict)))
+        return tuple(sorted(card.mac for card in self.cards if card.mac))
 
     @property
     def label(self) -> str:
@@ -183,6 +208,19 @@ def _read(record: dict[str, Any]) -> Domain:
         disks_error=disks_error,
         vnc=_vnc(record),
         parts=[record.get("device"), record.get("image")],
+    )
+
+
+def _card(struct: dict[str, Any]) -> Card:
+    def text(key: str) -> str | None:
+        return (_text(struct.get(key)) or "") or None
+
+    return Card(
+        mac=(text("mac") or "").lower() or None,
+        bridge=text("bridge"),
+        port_name=text("vifname"),
+        type=text("type"),
+        model=text("model"),
     )
 
 

@@ -108,6 +108,11 @@ class HostView:
         return self.module if self.module_api >= 2 else None
 
     @property
+    def module3(self) -> HostModule | None:
+        """The same with the functions of API 3."""
+        return self.module if self.module_api >= 3 else None
+
+    @property
     def id(self) -> str:
         """The server uuid, 32 hex digits; of a server that does not report one, its address."""
         return self.server.uuid or str(self.address)

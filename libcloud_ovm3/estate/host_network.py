@@ -1,0 +1,347 @@
+"""The network of one host: NICs, bonds, VLAN devices, bridges, from discover_network. Pure.
+
+Sources: agent-behaviour 13. The document does not say what hangs on what: the device below a bridge
+is the port that is no guest's, the one below a VLAN device follows from the kernel's link numbers,
+or from its name.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from libcloud_ovm3.agent import documents
+from libcloud_ovm3.errors import Ovm3Error
+from libcloud_ovm3.estate.hosts import HostView
+from libcloud_ovm3.estate.vms import EstateSnapshot
+
+NIC, BOND, VLAN = "nic", "bond", "vlan"
+
+# The kernel's names of modes -> their numbers (agent-behaviour 13 shows the first one).
+BOND_MODES = {
+    "balance-rr": 0,
+    "active-backup": 1,
+    "balance-xor": 2,
+    "broadcast": 3,
+    "802.3ad": 4,
+    "balance-tlb": 5,
+    "balance-alb": 6,
+}
+_MODE_WORDS = {"load balancing (round-robin)": 0, "fault-tolerance (active-backup)": 1}
+_MODE_WORDS |= {"load balancing (xor)": 2, "fault-tolerance (broadcast)": 3}
+_MODE_WORDS |= {"ieee 802.3ad dynamic link aggregation": 4, "transmit load balancing": 5}
+_MODE_WORDS |= {"adaptive load balancing": 6, **BOND_MODES}
+
+# The ports of guests, as xend's scripts name them: of netfront cards, of emulated ones.
+_GUEST_PORT = re.compile(r"(vif|tap)[0-9]+\.[0-9]+(-emu)?")
+_VLAN_NAME = re.compile(r"(.+)\.([0-9]{1,4})")
+_VLAN_NUMBER_NAME = re.compile("vlan0*([1-9][0-9]{0,3})")
+_BOND_NAME = re.compile("bond[0-9]+")
+_FLAGS = re.compile(r"\((0x[0-9a-fA-F]+)\)")
+_UP, _MASTER = 0x1, 0x400  # IFF_UP, IFF_MASTER of linux/if.h
+
+
+@dataclass(frozen=True)
+class HostDevice:
+    """A NIC, bond or VLAN device of a host.
+
+    :ivar kind: ``nic``, ``bond`` or ``vlan``.
+    :ivar mac: in lower case; None: unknown.
+    :ivar mtu: in bytes; None: unknown.
+    :ivar parent: of a VLAN device the name of the device below it, whether that is there or not;
+        None of all others, and where it is unknown.
+    :ivar vlan: of a VLAN device its number; None: unknown.
+    :ivar bond: of which bond it is a slave; None: of none.
+    :ivar mode: of a bond, 0 to 6; None: unknown.
+    :ivar slaves: of a bond.
+    :ivar active_slave: of a bond.
+    :ivar addresses: ``10.0.0.5/24``, of a bond. Of other devices the document shows none: they may
+        have some.
+    :ivar metadata: how the Manager uses it, as it wrote it; None: it says nothing.
+    :ivar roles: the words of ``metadata``: ``MANAGEMENT``, ``CLUSTER_HEARTBEAT`` ...
+    :ivar has_unknown_roles: whether ``metadata`` says something that is not understood: it may be
+        any role.
+    :ivar is_up: None: unknown.
+    """
+
+    name: str
+    kind: str
+    mac: str | None = None
+    mtu: int | None = None
+    parent: str | None = None
+    vlan: int | None = None
+    bond: str | None = None
+    mode: int | None = None
+    slaves: tuple[str, ...] = ()
+    active_slave: str | None = None
+    addresses: tuple[str, ...] = ()
+    metadata: str | None = None
+    roles: tuple[str, ...] = ()
+    has_unknown_roles: bool = False
+    is_up: bool | None = None
+
+
+@dataclass(frozen=True)
+class HostBridge:
+    """A bridge of a host.
+
+    :ivar parent: the NIC, bond or VLAN device that is its port; None: it is local, or that is
+        unknown (``doubt``).
+    :ivar vlan: the number of the VLAN device that is its port; None: it has none, or unknown.
+    :ivar is_local: whether certainly nothing but guests is on it.
+    :ivar mtu: in bytes; None: unknown.
+    :ivar addresses: the host's own on it: ``10.0.0.5/24``.
+    :ivar roles: of its metadata, and of that of all devices below.
+    :ivar has_unknown_roles: whether one of these says something that is not understood.
+    :ivar ports: all of them.
+    :ivar guest_ports: those of guests.
+    :ivar guests: the ids of the VMs that are live on this host with a card on it.
+    :ivar doubt: why its parent is unknown; None: it is known.
+    """
+
+    name: str
+    parent: str | None = None
+    vlan: int | None = None
+    is_local: bool = False
+    mac: str | None = None
+    mtu: int | None = None
+    addresses: tuple[str, ...] = ()
+    metadata: str | None = None
+    roles: tuple[str, ...] = ()
+    has_unknown_roles: bool = False
+    ports: tuple[str, ...] = ()
+    guest_ports: tuple[str, ...] = ()
+    guests: tuple[str, ...] = ()
+    doubt: str | None = None
+
+
+@dataclass(frozen=True)
+class HostNetwork:
+    """The network of one host.
+
+    :ivar error: why it could not be read: then it is unknown, not empty.
+    """
+
+    host: HostView
+    devices: tuple[HostDevice, ...] = ()
+    bridges: tuple[HostBridge, ...] = ()
+    error: Ovm3Error | None = None
+
+    def device(self, name: str | None) -> HostDevice | None:
+        """The NIC, bond or VLAN device with this name."""
+        return next((one for one in self.devices if one.name == name), None)
+
+    def bridge(self, name: str | None) -> HostBridge | None:
+        """The bridge with this name."""
+        return next((one for one in self.bridges if one.name == name), None)
+
+    def bridge_on(self, device: str) -> HostBridge | None:
+        """The bridge that has this device among its ports."""
+        return next((one for one in self.bridges if device in one.ports), None)
+
+    def below(self, name: str) -> tuple[HostDevice, ...]:
+        """The device of a bridge, or this device, and all that it stands on, down to the NICs."""
+        bridge = self.bridge(name)
+        found: dict[str, HostDevice] = {}
+        new = [bridge.parent if bridge else name]
+        while new:
+            device = self.device(new.pop())
+            if device is not None and device.name not in found:
+                found[device.name] = device
+                new += [device.parent, *device.slaves]
+        return tuple(found.values())
+
+    def carrying(self) -> str | None:
+        """The bridge, or the bond, that has the address with which the host is registered; None:
+        unknown, as the document does not show the addresses of NICs and VLAN devices.
+        """
+        own = {self.host.server.registered_ip, self.host.address.host} - {""}
+        found: dict[str, tuple[str, ...]] = {one.name: one.addresses for one in self.devices}
+        found |= {one.name: one.addresses for one in self.bridges}
+        for name, addresses in found.items():
+            if own & {address.partition("/")[0] for address in addresses}:
+                return name
+        return None
+
+
+def host_network(
+    host: HostView, document: documents.Network, snapshot: EstateSnapshot
+) -> HostNetwork:
+    """One host's network, from its document and from what is live on it. Pure."""
+    devices = _devices(document)
+    by_name = {one.name: one for one in devices}
+    guests = _guests(host, snapshot)
+    named = {name for _, _, name in guests if name}
+    bridges = []
+    for one in document.bridges:
+        ports = tuple(dict.fromkeys(one.interfaces))
+        theirs = tuple(name for name in ports if _GUEST_PORT.fullmatch(name) or name in named)
+        parent, doubt = _parent(ports, theirs, by_name)
+        below = by_name.get(parent or "")
+        bridge = HostBridge(
+            name=one.name,
+            parent=parent,
+            vlan=below.vlan if below else None,
+            is_local=not set(ports) - set(theirs),
+            mac=_mac(*(family.mac for family in one.families)),
+            mtu=_first(*(family.mtu for family in one.families), below.mtu if below else None),
+            addresses=_addresses(one.families),
+            metadata=one.metadata or None,
+            ports=ports,
+            guest_ports=theirs,
+            guests=tuple(dict.fromkeys(vm for vm, name, _ in guests if name == one.name)),
+            doubt=doubt,
+        )
+        bridges.append(bridge)
+    network = HostNetwork(host, tuple(devices), tuple(bridges))
+    return replace(network, bridges=tuple(_with_roles(network, one) for one in bridges))
+
+
+def roles_of(metadata: str | None) -> tuple[str, ...]:
+    """The roles in the Manager's metadata: ``ethernet:c0a80100{192.168.1.0}:MANAGEMENT,STORAGE``.
+
+    The name in braces is a person's and may have colons and commas in it. A text of another form
+    has no roles that are known.
+    """
+    form = re.fullmatch(r"\s*[^:{]*:[^{]*\{.*\}:([A-Z_,\s]*)", metadata or "", re.DOTALL)
+    return tuple(word.strip() for word in form.group(1).split(",") if word.strip()) if form else ()
+
+
+def _with_roles(network: HostNetwork, bridge: HostBridge) -> HostBridge:
+    texts = [bridge.metadata, *(one.metadata for one in network.below(bridge.name))]
+    roles = tuple(dict.fromkeys(role for text in texts for role in roles_of(text)))
+    return replace(bridge, roles=roles, has_unknown_roles=any(map(_has_unknown_roles, texts)))
+
+
+def _has_unknown_roles(metadata: str | None) -> bool:
+    return bool((metadata or "").strip()) and not roles_of(metadata)
+
+
+def _parent(
+    ports: Sequence[str], guest_ports: Sequence[str], devices: Mapping[str, HostDevice]
+) -> tuple[str | None, str | None]:
+    """The port that is the way out, and why it is unknown."""
+    others = [port for port in ports if port not in guest_ports]
+    known = [port for port in others if port in devices]
+    found = known if known else others
+    if len(found) <= 1:
+        return (found[0] if found else None), None
+    return None, f"any of its ports {', '.join(found)} may be the one that leads out"
+
+
+def _devices(document: documents.Network) -> list[HostDevice]:
+    """NICs, bonds and VLAN devices; a bond may be in either list, or in both."""
+    bonds = {one.name: one for one in document.bonds}
+    slaves = {slave.name: one.name for one in document.bonds for slave in one.slaves}
+    listed = {one.name: one for one in document.devices}
+    numbers = {_number(one.sysfs.get("ifindex")): one.name for one in document.devices}
+    names = {*listed, *bonds}
+    found = []
+    for name, one in listed.items():
+        if name in bonds:
+            continue
+        parent, vlan = _vlan_of(one, names, numbers)
+        flags = _number_of_flags(one.flags)
+        is_bond = bool(flags and flags & _MASTER) or bool(_BOND_NAME.fullmatch(name))
+        found.append(
+            HostDevice(
+                name=name,
+                kind=VLAN if parent else BOND if is_bond else NIC,
+                mac=_mac(one.mac),
+                mtu=_number(one.sysfs.get("mtu")),
+                parent=parent,
+                vlan=vlan,
+                bond=slaves.get(name),
+                metadata=one.metadata or None,
+                roles=roles_of(one.metadata),
+                has_unknown_roles=_has_unknown_roles(one.metadata),
+                is_up=None if flags is None else bool(flags & _UP),
+            )
+        )
+    for name, bond in bonds.items():
+        other = listed.get(name)
+        metadata = bond.metadata or (other.metadata if other else None) or None
+        flags = _number_of_flags(other.flags) if other else None
+        found.append(
+            HostDevice(
+                name=name,
+                kind=BOND,
+                mac=_mac(*(family.mac for family in bond.families), other.mac if other else None),
+                mtu=_first(
+                    *(family.mtu for family in bond.families),
+                    _number(other.sysfs.get("mtu")) if other else None,
+                ),
+                mode=_MODE_WORDS.get((bond.mode or "").strip().lower()),
+                slaves=tuple(slave.name for slave in bond.slaves),
+                active_slave=bond.active_slave,
+                addresses=_addresses(bond.families),
+                metadata=metadata,
+                roles=roles_of(metadata),
+                has_unknown_roles=_has_unknown_roles(metadata),
+                is_up=None if flags is None else bool(flags & _UP),
+            )
+        )
+    order = (*listed, *(name for name in bonds if name not in listed))
+    return sorted(found, key=lambda one: order.index(one.name))
+
+
+def _vlan_of(
+    device: documents.Device, names: Iterable[str], numbers: Mapping[int | None, str]
+) -> tuple[str | None, int | None]:
+    """The device below a VLAN device, and its number; (None, None) of all other devices.
+
+    The kernel gives a VLAN device the ``iflink`` of the one below; else only its name tells, also
+    of one whose device is gone.
+    """
+    index, link = _number(device.sysfs.get("ifindex")), _number(device.sysfs.get("iflink"))
+    linked = numbers.get(link) if link is not None and link != index else None
+    form = _VLAN_NAME.fullmatch(device.name)
+    if form and (linked == form[1] or (linked is None and 0 < int(form[2]) < 4095)):
+        return form[1], int(form[2])
+    if linked is None:
+        return None, None
+    numbered = _VLAN_NUMBER_NAME.fullmatch(device.name)
+    return linked, int(numbered[1]) if numbered else int(form[2]) if form else None
+
+
+def _guests(host: HostView, snapshot: EstateSnapshot) -> list[tuple[str, str, str | None]]:
+    """Of each card of each VM that is live here: the VM's id, the bridge, the name of its port."""
+    found = []
+    for vm in snapshot.vms.values():
+        for one in vm.live:
+            if one.host.label == host.label:
+                found += [(vm.id, card.bridge or "", card.port_name) for card in one.domain.cards]
+    return found
+
+
+def _addresses(families: Iterable[documents.Family]) -> tuple[str, ...]:
+    return tuple(
+        _with_prefix(one.address, one.netmask) for one in families if one.address is not None
+    )
+
+
+def _with_prefix(address: str, netmask: str | None) -> str:
+    """``10.0.0.5/24``; the address alone where the netmask is missing or is none."""
+    try:
+        return ipaddress.ip_interface(f"{address}/{netmask}").with_prefixlen
+    except ValueError:
+        return address
+
+
+def _mac(*texts: str | None) -> str | None:
+    return next((text.strip().lower() for text in texts if text and text.strip()), None)
+
+
+def _first(*numbers: int | None) -> int | None:
+    return next((one for one in numbers if one is not None), None)
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.strip().isdecimal() else None
+
+
+def _number_of_flags(text: str | None) -> int | None:
+    form = _FLAGS.search(text or "")
+    return int(form[1], 16) if form else None
