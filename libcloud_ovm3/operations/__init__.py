@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from libcloud_ovm3.operations import (
         attach_disk,
         cd_drives,
+        control_network,
         copy_image,
         create_disk,
         create_image,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = [
     "attach_disk",
     "cd_drives",
+    "control_network",
     "copy_image",
     "create_image",
     "create_vm",

@@ -7,9 +7,14 @@ sends one reads discover_network afterwards.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from ipaddress import IPv4Interface
+from typing import TYPE_CHECKING, Literal
 
 from libcloud_ovm3.estate.hosts import HostView
+from libcloud_ovm3.operations.operation import Operation
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.hostmodule import HostModule
 
 NETWORK_SECONDS = 120.0  # for a response; the scripts behind these calls take seconds
 
@@ -57,3 +62,17 @@ def bond_mode_call(bond: str, mode: int) -> NetworkCall:
 def send(host: HostView, call: NetworkCall) -> None:
     """Send such a call, once."""
     host.agent.call(call.function, *call.arguments, limit=NETWORK_SECONDS)
+
+
+# ------------------------------------------------------------------ through the host module
+
+
+def set_control_interface(
+    operation: Operation, module: HostModule, bridge: str, address: IPv4Interface
+) -> None:
+    """Give a bridge an address and the only route to its network, ARP, and no file of its own;
+    the host refuses what would cut it off.
+    """
+    module.set_control_interface(
+        operation.client, operation.id, bridge, str(address.ip), address.network.prefixlen
+    )
