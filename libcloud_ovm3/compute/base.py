@@ -10,15 +10,16 @@ from libcloud.compute.base import NodeDriver, NodeLocation
 
 from libcloud_ovm3 import estate
 from libcloud_ovm3.access import read_options
-from libcloud_ovm3.agent.address import Address
+from libcloud_ovm3.agent.address import Address, parse_flag
 from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.functions import Agent
 from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.compute.habitual import refuse_unsupported
-from libcloud_ovm3.errors import warn
+from libcloud_ovm3.errors import Ovm3Error, warn
 from libcloud_ovm3.estate.members import SILENT_SECONDS, Estate
 
 if TYPE_CHECKING:
+    from libcloud_ovm3.estate.vms import EstateSnapshot
     from libcloud_ovm3.estates_file.named import NamedEstate
 
 
@@ -60,6 +61,9 @@ class OVM3Base(NodeDriver):
         ex_host_module: bool | str | None = None,
         ex_estate: str | NamedEstate | None = None,
         ex_ssh_port: int | str | None = None,
+        ex_traffic_labels: Mapping[str, str] | str | None = None,
+        ex_default_network: str | None = None,
+        ex_public_networks: Sequence[str] | str | None = None,
         api_name: object = None,
         api_version: object = None,
         backoff: object = None,
@@ -177,6 +181,21 @@ class OVM3Base(NodeDriver):
             be powered off (``ex_hosts_off`` of some methods) must not answer. (default: 22)
         :type ex_ssh_port: ``int``
 
+        :param ex_traffic_labels: Which interface of the hosts carries which traffic: a mapping from
+            ``guest``, ``public``, ``management`` and ``storage`` to the name of a NIC, bond, VLAN
+            device or bridge, the same on all hosts. As a text: ``"guest=bond0,public=bond1"``.
+        :type ex_traffic_labels: ``dict``
+
+        :param ex_default_network: The network of the card of a node that is created without one:
+            the name of a bridge, a traffic label, or ``label:vlan``. Without it, such a node has no
+            card.
+        :type ex_default_network: ``str``
+
+        :param ex_public_networks: The networks whose addresses are in ``public_ips``: names of
+            bridges, and traffic labels, which stand for their bridge and its VLANs. Those of all
+            others are in ``private_ips``. As a text: ``"public,xenbr1"``.
+        :type ex_public_networks: ``list`` of ``str``
+
         :param ex_clock: The clock that all waits use; for tests.
         :type ex_clock: :class:`.Clock`
 
@@ -222,6 +241,9 @@ class OVM3Base(NodeDriver):
             ex_host_module=ex_host_module,
             ex_estate=ex_estate,
             ex_ssh_port=ex_ssh_port,
+            ex_traffic_labels=ex_traffic_labels,
+            ex_default_network=ex_default_network,
+            ex_public_networks=ex_public_networks,
         )
         self.ex_strict = self._access.strict
         self.ex_read_only = self._access.read_only
@@ -257,6 +279,21 @@ class OVM3Base(NodeDriver):
 
     def _warn(self, notices: Iterable[str]) -> None:
         for notice in notices:
+            warn(notice, stacklevel=3)
+
+    def _is_strict(self, ex_strict: bool | str | None) -> bool:
+        return self.ex_strict if ex_strict is None else parse_flag(ex_strict, "ex_strict")
+
+    def _warn_or_raise(
+        self, read: EstateSnapshot, more_errors: Sequence[str], is_strict: bool
+    ) -> None:
+        """What could not be read, as warnings; as an error if that is wanted (``ex_strict``)."""
+        errors = [*read.errors(), *more_errors]
+        if errors and is_strict:
+            if read.unreachable:
+                raise read.unreachable[0].reason
+            raise Ovm3Error("; ".join(errors), self)
+        for notice in errors + read.notices():
             warn(notice, stacklevel=3)
 
     def _estate_of(self, hosts_off: Sequence[NodeLocation | str] | str | None) -> Estate:

@@ -20,7 +20,6 @@ from libcloud_ovm3.agent.call_kinds import parse_seconds
 from libcloud_ovm3.compute.base import OVM3Base
 from libcloud_ovm3.compute.convert import as_size, object_id, to_node
 from libcloud_ovm3.compute.habitual import refuse_unsupported
-from libcloud_ovm3.errors import Ovm3Error
 from libcloud_ovm3.operations.limits import MINIMUM_AGE, STOP_LIMIT
 
 
@@ -50,14 +49,9 @@ class Nodes(OVM3Base):
         :return: The nodes; what is in their ``extra``: docs/driver.md.
         :rtype: ``list`` of :class:`Node`
         """
-        strict = self.ex_strict if ex_strict is None else parse_flag(ex_strict, "ex_strict")
+        is_strict = self._is_strict(ex_strict)
         snapshot = estate.vms.read_estate(self._estate_of(ex_hosts_off))
-        errors = snapshot.errors()
-        if errors and strict:
-            if snapshot.unreachable:
-                raise snapshot.unreachable[0].reason
-            raise Ovm3Error("; ".join(errors), self)
-        self._warn(errors + snapshot.notices())
+        self._warn_or_raise(snapshot, (), is_strict)
         return [to_node(vm, self, snapshot.hosts_off) for vm in snapshot.vms.values()]
 
     def create_node(

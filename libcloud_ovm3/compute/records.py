@@ -20,6 +20,8 @@ from libcloud.compute.base import (
     VolumeSnapshot,
 )
 
+from libcloud_ovm3.compute.network_types import OVM3Network, OVM3NetworkDevice
+
 # Of extra; known of a VM that is defined once, in a vm.cfg that can be read.
 _DEFINED = (
     "description domain_type is_hvm high_availability max_memory_mb max_vcpus disks system_disk "
@@ -129,6 +131,21 @@ def snapshot_record(snapshot: VolumeSnapshot) -> dict[str, Any]:
         "lineage": extra["lineage"],
         "used_by": extra["used_by"],
     }
+
+
+def network_record(network: OVM3Network) -> dict[str, Any]:
+    """Return what is known of a network."""
+    return network_fields(network.name, network.extra)
+
+
+def network_fields(name: str, extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the same of the ``extra`` that a network would have."""
+    return {"id": name, "name": name, **extra}
+
+
+def network_device_record(device: OVM3NetworkDevice) -> dict[str, Any]:
+    """Return what is known of a NIC, bond or VLAN device."""
+    return {"id": device.id, "name": device.name, "kind": device.kind, **device.extra}
 
 
 def size_record(size: NodeSize) -> dict[str, Any]:

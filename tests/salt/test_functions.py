@@ -76,6 +76,8 @@ def test_what_methods_return_is_known() -> None:
         "StorageVolume",
         "VolumeSnapshot",
         "bool",
+        "list[OVM3Network]",
+        "list[OVM3NetworkDevice]",
         "list[StorageVolume]",
         "list[VolumeSnapshot]",
         "list[str]",
