@@ -27,10 +27,12 @@ from libcloud_ovm3.operations import network_doors
 from libcloud_ovm3.operations.network_doors import address_call, local_bridge_call
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.placement import is_host, require_host
+from libcloud_ovm3.operations.placement_networks import (
+    CONTROL as CONTROL,  # noqa: PLC0414 (the name that the driver uses)
+)
 from libcloud_ovm3.operations.presence import POLL
 from libcloud_ovm3.progress import waiting
 
-CONTROL = "control0"
 ADDRESS = ipaddress.IPv4Interface("169.254.0.1/16")
 APPEARS = 15.0  # seconds until a new local bridge can be seen, at most
 
@@ -57,6 +59,11 @@ class Control0:
     def is_right(self) -> bool | None:
         """None: nothing is wrong as far as can be seen."""
         return False if self.wrong else None if self.unknown else True
+
+    @property
+    def unseen(self) -> list[str]:
+        """What cannot be seen, for notices."""
+        return [f"{CONTROL} on {self.host.label}: {one}" for one in self.unknown]
 
 
 @dataclass(frozen=True)
