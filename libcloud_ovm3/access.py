@@ -22,6 +22,7 @@ from libcloud_ovm3.agent.address import (
     Address,
     keyed,
     list_of,
+    mapping_of,
     parse_address,
     parse_flag,
     parse_port,
@@ -31,6 +32,7 @@ from libcloud_ovm3.agent.call_kinds import TimeLimits, parse_seconds
 from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.functions import Agent
 from libcloud_ovm3.agent.liveness import LivenessOptions
+from libcloud_ovm3.agent.network_options import NetworkOptions
 from libcloud_ovm3.agent.passwords import Passwords
 from libcloud_ovm3.agent.tls import HostTrust, Trust, check_minimum, parse_pins
 from libcloud_ovm3.clock import Clock
@@ -61,6 +63,7 @@ class Access:
     :ivar second_look: seconds between the two reads that prove that a VM is absent.
     :ivar ssh_port: the TCP port of the hosts' SSH servers (ex_hosts_off).
     :ivar use_module: whether hosts are asked through the host module, where they have it.
+    :ivar networks: traffic labels, the default network, and which networks count as public.
     :ivar strict: whether an unreachable host is an error instead of a warning.
     :ivar keys: the hosts that options by host name, to be compared with the members of the pool.
     :ivar estate_name: the name of the estate in the configuration file, if one was named.
@@ -79,6 +82,7 @@ class Access:
     second_look: float
     clock: Clock
     ssh_port: int
+    networks: NetworkOptions
     strict: bool = False
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     estate_name: str | None = None
@@ -127,6 +131,9 @@ class Access:
             use_module=self.use_module,
             liveness=LivenessOptions(self.limits.connect, self.ssh_port, self.proxy_url),
             unmatched=self._unmatched,
+            traffic_labels=self.networks.traffic_labels,
+            default_network=self.networks.default_network,
+            public_networks=self.networks.public_networks,
         )
 
     def _unmatched(self, hosts: Sequence[Address]) -> list[str]:
@@ -166,6 +173,9 @@ def read_options(
     ex_host_module: bool | str | None = None,
     ex_estate: str | NamedEstate | None = None,
     ex_ssh_port: int | str | None = None,
+    ex_traffic_labels: Mapping[str, str] | str | None = None,
+    ex_default_network: str | None = None,
+    ex_public_networks: Sequence[str] | str | None = None,
 ) -> Access:
     """Check options; what each means: :class:`.OVM3Base`. Switched-off checks cause a warning.
 
@@ -205,7 +215,7 @@ def read_options(
         whole_pool=given.whole_pool,
         is_secure=is_secure,
         trust=trust,
-        limits=TimeLimits.of(given.timeout, _mapping(given.ex_timeouts, "ex_timeouts")),
+        limits=TimeLimits.of(given.timeout, _mapping(given.ex_timeouts)),
         proxy_url=_proxy(given.proxy_url),
         read_only=given.ex_read_only,
         use_module=_flag(given.ex_host_module, "ex_host_module", otherwise=True),
@@ -213,6 +223,9 @@ def read_options(
         clock=_clock(given.ex_clock),
         strict=_flag(given.ex_strict, "ex_strict"),
         ssh_port=parse_port(22 if given.ex_ssh_port is None else given.ex_ssh_port),
+        networks=NetworkOptions.of(
+            given.ex_traffic_labels, given.ex_default_network, given.ex_public_networks
+        ),
         keys=_keys(vars(given) if given.whole_pool else _pins_only(given.explicit)),
         estate_name=given.ex_estate,
     )
@@ -334,23 +347,14 @@ def _clock(clock: Any) -> Clock:
     return cast("Clock", clock)
 
 
+def _mapping(timeouts: Mapping[str, Any] | str | None) -> dict[str, Any] | None:
+    return None if timeouts is None else mapping_of(timeouts, "ex_timeouts")
+
+
 def _by_host(names: str | Mapping[str, str] | None) -> dict[str, str]:
     if isinstance(names, str) and "=" not in names:
         return {"": names}
-    return keyed(_mapping(names, "ex_tls_server_name") or {}, named=True)
-
-
-def _mapping(value: Any, name: str) -> dict[str, Any] | None:
-    """A mapping, also from a text such as ``read=30,write=60``."""
-    if value is None:
-        return None
-    if isinstance(value, str):
-        parts = [part.partition("=") for part in value.split(",")]
-        if all(key.strip() and equals and text.strip() for key, equals, text in parts):
-            return {key.strip(): text.strip() for key, _, text in parts}
-    elif isinstance(value, Mapping):
-        return dict(value)
-    raise InvalidArgument(f"{name} {value!r}: expected a mapping, or a text such as a=1,b=2")
+    return {} if names is None else keyed(mapping_of(names, "ex_tls_server_name"), named=True)
 
 
 def _addresses(

@@ -6,7 +6,7 @@ import ipaddress
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from libcloud_ovm3.errors import InvalidArgument
 
@@ -171,6 +171,20 @@ def list_of(values: Iterable[_T], name: str) -> list[_T]:
     if isinstance(values, bytes) or not isinstance(values, Iterable):
         raise InvalidArgument(f"{name} {values!r}: expected a list, or a text with commas")
     return list(values)
+
+
+def mapping_of(value: Any, name: str) -> dict[str, Any]:
+    """A mapping, also from a text such as ``read=30,write=60``.
+
+    :raises InvalidArgument: It is neither.
+    """
+    if isinstance(value, str):
+        parts = [part.partition("=") for part in value.split(",")]
+        if all(key.strip() and equals and text.strip() for key, equals, text in parts):
+            return {key.strip(): text.strip() for key, _, text in parts}
+    elif isinstance(value, Mapping):
+        return dict(value)
+    raise InvalidArgument(f"{name} {value!r}: expected a mapping, or a text such as a=1,b=2")
 
 
 def _plain(host: str) -> str:

@@ -17,6 +17,7 @@ from libcloud_ovm3.agent.address import (
     parse_address,
     parse_port,
 )
+from libcloud_ovm3.agent.network_options import NetworkOptions
 from libcloud_ovm3.agent.tls import parse_pins
 from libcloud_ovm3.cli import estate_add as steps
 from libcloud_ovm3.cli.asking import is_confirmed
@@ -25,10 +26,12 @@ from libcloud_ovm3.cli.examples import examples
 from libcloud_ovm3.cli.formats import Column, output_option, show_record, show_records
 from libcloud_ovm3.cli.option_names import with_option_names
 from libcloud_ovm3.cli.options import (
+    NETWORKS,
     PASSWORD_FILES,
     PORT,
     TRUST,
     USER,
+    network_arguments,
     password_files_by_host,
     passwords,
     reported,
@@ -49,7 +52,7 @@ from libcloud_ovm3.estates_file.reading import (
 )
 from libcloud_ovm3.pages import page
 
-_TLS = {argument: key for key, argument in ARGUMENTS.items()}
+_KEYS = {argument: key for key, argument in ARGUMENTS.items()}
 
 
 @click.group(
@@ -65,7 +68,7 @@ def estate() -> None:
 
 
 def _trust_options(command: Any) -> Any:
-    for option in reversed((PORT, USER, PASSWORD_FILES, *TRUST)):
+    for option in reversed((PORT, USER, PASSWORD_FILES, *TRUST, *NETWORKS)):
         command = option(command)
     return command
 
@@ -97,6 +100,9 @@ def add(
     only: bool,
     is_default: bool,
     yes: bool,
+    traffic_labels: tuple[str, ...],
+    default_network: str | None,
+    public_networks: tuple[str, ...],
     **trust: Any,
 ) -> None:
     """Save the hosts of the pool of HOST as the estate NAME.
@@ -110,6 +116,7 @@ def add(
         path = estates_path()
         changing.require_new(path, read_estates().estates, name)
         changing.require_writable()  # before anybody is asked
+        networks = _network_keys(traffic_labels, default_network, public_networks)
         given = trust_arguments(**trust)
         default_port = parse_port(port or DEFAULT_PORT)
         addresses = list(dict.fromkeys(parse_address(host, default_port) for host in hosts))
@@ -124,9 +131,9 @@ def add(
         typed = [steps.read_presented(address) for address in addresses]
         steps.accept(typed, pins, has_ca, yes)
 
-        tls = {_TLS[argument]: value for argument, value in given.items()}
+        tls = {_KEYS[argument]: value for argument, value in given.items()}
         entry = _entry(typed, tls, pins, user, only)
-        entry |= files
+        entry |= files | networks
         password = None
         if not {"password_file", "password_command"} & set(entry):
             if not no_save_password:
@@ -136,7 +143,7 @@ def add(
         options: dict[str, Any] = {"secret": password, "ex_read_only": True}
 
         def entry_of(accepted: list[steps.Presented]) -> dict[str, Any]:
-            return {**_entry(accepted, tls, pins, user, only), **_kept(entry)}
+            return {**entry, **_entry(accepted, tls, pins, user, only)}
 
         def access_of(accepted: list[steps.Presented]) -> Access:
             return read_options(ex_estate=NamedEstate(name, path, entry_of(accepted)), **options)
@@ -187,10 +194,6 @@ def _entry(
     return entry | steps.tls_options(hosts, tls)
 
 
-def _kept(entry: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in entry.items() if key.startswith("password")}
-
-
 def _password_keys(files: tuple[str, ...], command: str | None) -> dict[str, Any]:
     """Where the password comes from, as the file names it."""
     keys: dict[str, Any] = {} if command is None else {"password_command": command}
@@ -202,6 +205,18 @@ def _password_keys(files: tuple[str, ...], command: str | None) -> dict[str, Any
     if {"password_file", "password_command"} <= set(keys):
         raise InvalidArgument("expected --password-file or --password-command, not both")
     return keys
+
+
+def _network_keys(
+    labels: tuple[str, ...], default: str | None, public: tuple[str, ...]
+) -> dict[str, Any]:
+    """What the options of networks become in the file.
+
+    :raises InvalidArgument: one is not valid.
+    """
+    given = network_arguments(labels, default, public)
+    NetworkOptions.of(*given.values())
+    return {_KEYS[argument]: value for argument, value in given.items() if value}
 
 
 def _require_hosts(named: dict[str, Any], hosts: list[Address]) -> None:

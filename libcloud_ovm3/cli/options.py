@@ -75,6 +75,16 @@ TRUST = (
                  help="Client certificate (PEM), for hosts that require one."),
     _connection("--key-file", type=_FILE, help="Client private key, if separate."),
 )  # fmt: skip
+NETWORKS = (
+    _connection("--traffic-label", "traffic_labels", multiple=True, metavar="LABEL=INTERFACE",
+                help="The NIC, bond, VLAN device or bridge that carries guest, public, management "
+                "or storage traffic; once per label."),
+    _connection("--default-network", metavar="NETWORK",
+                help="Bridge, label or LABEL:VLAN for the card of a VM that is created without "
+                "one.  [default: no card]"),
+    _connection("--public-network", "public_networks", multiple=True, metavar="NETWORK",
+                help="Bridge or label whose addresses are public; once per network."),
+)  # fmt: skip
 _INSECURE = _connection(
     "--insecure", is_flag=True, help="Disable certificate verification (insecure)."
 )
@@ -107,7 +117,9 @@ def hosts_off_options(command: _F) -> _F:
 
 
 def driver_options(command: _F) -> _F:
-    """Add the options for hosts, credentials and TLS."""
+    """Add the options for hosts, credentials, TLS and networks."""
+    for option in reversed(NETWORKS):
+        command = option(command)
     return HOSTS(access_options(_MODULE(command)))
 
 
@@ -141,6 +153,9 @@ def _driver_arguments(
     ca_cert: Path | None,
     insecure: bool,
     no_host_module: bool = False,
+    traffic_labels: tuple[str, ...] = (),
+    default_network: str | None = None,
+    public_networks: tuple[str, ...] = (),
     **more: Any,
 ) -> dict[str, Any]:
     """Return the driver's arguments for the values of :func:`driver_options`; ``more`` as it is.
@@ -163,6 +178,7 @@ def _driver_arguments(
         "ex_passwords": host_passwords or None,
         "ex_host_module": False if no_host_module else None,
         "ex_estate": found,
+        **network_arguments(traffic_labels, default_network, public_networks),
         **trust_arguments(pins=pins, ca_cert=ca_cert, **more),
     }
 
@@ -189,6 +205,30 @@ def trust_arguments(
         "ex_tls_weak_keys": tls_weak_keys or None,
         "ex_tls_legacy_renegotiation": tls_legacy_renegotiation or None,
         **more,
+    }
+
+
+def network_arguments(
+    traffic_labels: tuple[str, ...],
+    default_network: str | None,
+    public_networks: tuple[str, ...],
+) -> dict[str, Any]:
+    """Return the driver's arguments for the options of ``NETWORKS``; None for those not given.
+
+    :raises InvalidArgument: a label is given twice, or is not ``LABEL=INTERFACE``.
+    """
+    labels: dict[str, str] = {}
+    for text in traffic_labels:
+        label, equals, interface = text.partition("=")
+        if not equals or label in labels:
+            raise InvalidArgument(
+                f"--traffic-label {text!r}: expected LABEL=INTERFACE, once per label"
+            )
+        labels[label] = interface
+    return {
+        "ex_traffic_labels": labels or None,
+        "ex_default_network": default_network,
+        "ex_public_networks": list(public_networks) or None,
     }
 
 

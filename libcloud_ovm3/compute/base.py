@@ -61,6 +61,9 @@ class OVM3Base(NodeDriver):
         ex_host_module: bool | str | None = None,
         ex_estate: str | NamedEstate | None = None,
         ex_ssh_port: int | str | None = None,
+        ex_traffic_labels: Mapping[str, str] | str | None = None,
+        ex_default_network: str | None = None,
+        ex_public_networks: Sequence[str] | str | None = None,
         api_name: object = None,
         api_version: object = None,
         backoff: object = None,
@@ -178,6 +181,21 @@ class OVM3Base(NodeDriver):
             be powered off (``ex_hosts_off`` of some methods) must not answer. (default: 22)
         :type ex_ssh_port: ``int``
 
+        :param ex_traffic_labels: Which interface of the hosts carries which traffic: a mapping from
+            ``guest``, ``public``, ``management`` and ``storage`` to the name of a NIC, bond, VLAN
+            device or bridge, the same on all hosts. As a text: ``"guest=bond0,public=bond1"``.
+        :type ex_traffic_labels: ``dict``
+
+        :param ex_default_network: The network of the card of a node that is created without one:
+            the name of a bridge, a traffic label, or ``label:vlan``. Without it, such a node has no
+            card.
+        :type ex_default_network: ``str``
+
+        :param ex_public_networks: The networks whose addresses are in ``public_ips``: names of
+            bridges, and traffic labels, which stand for their bridge and its VLANs. Those of all
+            others are in ``private_ips``. As a text: ``"public,xenbr1"``.
+        :type ex_public_networks: ``list`` of ``str``
+
         :param ex_clock: The clock that all waits use; for tests.
         :type ex_clock: :class:`.Clock`
 
@@ -223,6 +241,9 @@ class OVM3Base(NodeDriver):
             ex_host_module=ex_host_module,
             ex_estate=ex_estate,
             ex_ssh_port=ex_ssh_port,
+            ex_traffic_labels=ex_traffic_labels,
+            ex_default_network=ex_default_network,
+            ex_public_networks=ex_public_networks,
         )
         self.ex_strict = self._access.strict
         self.ex_read_only = self._access.read_only

@@ -68,6 +68,10 @@ class Estate:
     :ivar hosts_off: The hosts that the user says are off, as the user named them; of one call only.
     :ivar silent_seconds: How long a host that did not answer at all counts as unreachable without
         being called again, so that not every reading waits for it anew. It never counts as off.
+    :ivar traffic_labels: Traffic label -> the NIC, bond, VLAN device or bridge that carries it.
+    :ivar default_network: The network of a new VM's card unless its caller says otherwise: a
+        bridge, a label, or ``label:vlan``; None: no card.
+    :ivar public_networks: The bridges and labels whose addresses count as public.
     :ivar unmatched: What options say of hosts that are none of these, which are all members.
     """
 
@@ -80,6 +84,9 @@ class Estate:
     liveness: LivenessOptions = field(default_factory=LivenessOptions)
     hosts_off: tuple[str, ...] = ()
     silent_seconds: float = 0.0
+    traffic_labels: Mapping[str, str] = field(default_factory=dict)
+    default_network: str | None = None
+    public_networks: tuple[str, ...] = ()
     unmatched: Callable[[Sequence[Address]], Sequence[str]] = lambda _: ()
     _lacking: dict[Address, ModuleMissing] = field(default_factory=dict)
     _agents: dict[Address, Agent | None] = field(default_factory=dict)

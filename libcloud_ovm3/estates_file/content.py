@@ -16,6 +16,11 @@ from libcloud_ovm3.agent.address import (
     unmatched,
 )
 from libcloud_ovm3.agent.call_kinds import TimeLimits, parse_seconds
+from libcloud_ovm3.agent.network_options import (
+    parse_network,
+    parse_public_networks,
+    parse_traffic_labels,
+)
 from libcloud_ovm3.agent.tls import check_minimum, parse_pins
 from libcloud_ovm3.errors import InvalidArgument
 
@@ -37,6 +42,9 @@ ARGUMENTS = {
     "strict": "ex_strict",
     "ssh_port": "ex_ssh_port",
     "host_module": "ex_host_module",
+    "traffic_labels": "ex_traffic_labels",
+    "default_network": "ex_default_network",
+    "public_networks": "ex_public_networks",
 }
 FILES = {"ca_cert", "cert_file", "key_file"}
 
@@ -167,4 +175,7 @@ CHECKS: dict[str, Callable[[Any], object]] = {
     "ssh_port": parse_port,
     "read_only": _check_flag,
     "host_module": _check_flag,
+    "traffic_labels": lambda value: parse_traffic_labels(value, "value"),
+    "default_network": lambda value: parse_network(value, "value"),
+    "public_networks": lambda value: parse_public_networks(value, "value"),
 }

@@ -22,13 +22,15 @@ from libcloud_ovm3.operations.attachable import (
     require_this_disk,
     volume_to_attach,
 )
+from libcloud_ovm3.operations.device_changes import (
+    Target,
+    require_done,
+    target_of,
+)
 from libcloud_ovm3.operations.device_names import checked_device, next_device
 from libcloud_ovm3.operations.disk_changes import (
-    Target,
     change_disks,
-    require_done,
     require_no_more,
-    target_of,
     with_entry,
     without,
 )

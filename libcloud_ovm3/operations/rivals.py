@@ -11,7 +11,13 @@ from libcloud_ovm3.errors import PreconditionFailed, VolumeNotFound
 from libcloud_ovm3.estate.domains import Domain
 from libcloud_ovm3.estate.volumes import Volume, read_volumes
 from libcloud_ovm3.operations.attachable import why_taken
-from libcloud_ovm3.operations.disk_changes import Change, Target, change_disks
+from libcloud_ovm3.operations.device_changes import (
+    Change,
+    Target,
+)
+from libcloud_ovm3.operations.disk_changes import (
+    change_disks,
+)
 
 Detached = tuple[Change, Callable[[Domain], bool]]
 

@@ -53,6 +53,14 @@ def test_what_is_not_given_is_not_passed() -> None:
     }
 
 
+def test_networks() -> None:
+    given = {"traffic_labels": {"guest": "bond0"}, "default_network": "guest"}
+    arguments = driver_arguments({"host": "ovm-1", "public_networks": ["xenbr1"], **given})
+    assert arguments["ex_traffic_labels"] == {"guest": "bond0"}
+    assert arguments["ex_default_network"] == "guest"
+    assert arguments["ex_public_networks"] == ["xenbr1"]
+
+
 def test_where_the_password_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The option, then the estate, then the environment: as for ovm3."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))

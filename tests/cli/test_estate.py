@@ -56,6 +56,29 @@ def test_the_first_hour_of_a_newcomer(pool: Simulator, file: Path) -> None:
     assert "the agent accepts user and password" in out
 
 
+def test_networks_are_saved_and_used(pool: Simulator, file: Path) -> None:
+    add = ("estate", "add", "lab", address(pool), "--yes")
+    labels = ("--traffic-label", "guest=bond0", "--traffic-label", "public=bond1")
+    more = ("--default-network", "guest:100", "--public-network", "public")
+    for wrong, text in (
+        (("--traffic-label", "guest"), "'guest': expected LABEL=INTERFACE"),
+        (("--traffic-label", "guest=a", "--traffic-label", "guest=b"), "once per label"),
+        (("--traffic-label", "lan=bond0"), "--traffic-label: unknown label 'lan'"),
+        (("--default-network", "guest:100"), "--traffic-label does not say which interface"),
+    ):
+        status, out = invoke(*add, *wrong, OVM3_PASSWORD=pool.password)
+        assert (status, text in out, file.exists()) == (2, True, False), out
+    assert pool.calls == []
+    status, out = invoke(*add, *labels, *more, OVM3_PASSWORD=pool.password)
+    assert status == 0, out
+    entry = saved(file)
+    assert entry["traffic_labels"] == {"guest": "bond0", "public": "bond1"}
+    assert (entry["default_network"], entry["public_networks"]) == ("guest:100", ["public"])
+    assert invoke("vm", "list")[0] == 0
+    status, out = invoke("vm", "list", "--traffic-label", "public=bond1")
+    assert (status, "does not say which interface carries 'guest'" in out) == (2, True)
+
+
 def test_the_certificates_are_above_the_question_in_a_pipe(pool: Simulator, file: Path) -> None:
     """As with ``| tee log``: nobody can compare what is written after the answer."""
     done = subprocess.run(

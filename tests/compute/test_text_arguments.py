@@ -54,6 +54,11 @@ TAKEN: dict[str, tuple[str, Any, Any]] = {
     "ex_tls_legacy_renegotiation": ("true", lambda d: trust(d).legacy_renegotiation, True),
     "ex_host_module": ("off", lambda d: d._estate.use_module, False),
     "ex_ssh_port": ("2222", lambda d: d._access.ssh_port, 2222),
+    "ex_traffic_labels": ("guest=bond0, public=bond1", lambda d: d._estate.traffic_labels,
+                          {"guest": "bond0", "public": "bond1"}),
+    "ex_default_network": ("xenbr0", lambda d: d._estate.default_network, "xenbr0"),
+    "ex_public_networks": ("public, xenbr1", lambda d: d._estate.public_networks,
+                           ("public", "xenbr1")),
 }  # fmt: skip
 # Argument -> (text, what the error says).
 REFUSED = {
@@ -80,6 +85,9 @@ REFUSED = {
     "ex_passwords": ("ovm-1=hidden", "ex_passwords: expected a mapping .*, not a text"),
     "ex_host_module": ("x", "ex_host_module 'x'"),
     "ex_ssh_port": ("ssh", "port 'ssh': expected a number"),
+    "ex_traffic_labels": ("bond0", "ex_traffic_labels 'bond0': expected a mapping"),
+    "ex_default_network": ("guest:1", "ex_default_network 'guest:1': expected a VLAN number"),
+    "ex_public_networks": ("a/b", "ex_public_networks 'a/b': expected the name of a bridge"),
     "ex_estate": ("lab", "no estate 'lab' in .*: it has none"),
 }
 HABITUAL = ("api_name", "api_version", "backoff", "path", "project", "region", "retry_delay")

@@ -32,6 +32,22 @@ def secret_file(folder: Path, name: str, password: str) -> Path:
     return path
 
 
+def test_its_networks(tmp_path: Path) -> None:
+    labels = {"guest": "bond0", "public": "bond1"}
+    estate = make(
+        tmp_path, traffic_labels=labels, default_network="guest:100", public_networks=["public"]
+    )
+    own = read_options(ex_estate=estate, secret="pw").estate()
+    assert (own.traffic_labels, own.default_network) == (labels, "guest:100")
+    assert own.public_networks == ("public",)
+    given = {"ex_traffic_labels": {"guest": "bond9"}, "ex_public_networks": "xenbr1"}
+    other = read_options(ex_estate=estate, secret="pw", **given).estate()
+    assert other.traffic_labels == {"guest": "bond9"}, "the argument wins, as a whole"
+    assert (other.default_network, other.public_networks) == ("guest:100", ("xenbr1",))
+    with pytest.raises(InvalidArgument, match="does not say which interface carries 'guest'"):
+        read_options(ex_estate=estate, secret="pw", ex_traffic_labels={"public": "bond1"})
+
+
 def test_what_it_stands_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     (tmp_path / "home").mkdir()

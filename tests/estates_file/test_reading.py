@@ -60,7 +60,8 @@ def test_every_key(file: Path) -> None:
         ca_cert="ca.pem", cert_file="c", key_file="/k", tls_minimum="TLSv1", tls_weak_keys=True,
         tls_legacy_renegotiation="yes", tls_server_names={"ovm-1": "cn"}, timeout=5,
         timeouts={"write": 7}, second_look=0, strict=True, read_only=False,
-        ssh_port=2222, host_module=True,
+        ssh_port=2222, host_module=True, traffic_labels={"guest": "bond0"},
+        default_network="guest:100", public_networks=["public"],
     )  # fmt: skip
     estate = find_estate("lab")
     assert estate.hosts == ("ovm-1", "ovm-2:8900")
@@ -137,6 +138,9 @@ def test_what_is_not_such_a_file(file: Path, text: str, message: str) -> None:
         ({"timeouts": {"reed": 1}}, "timeouts: .*'reed'"),
         ({"timeouts": 5}, "timeouts: 5: expected a mapping"),
         ({"ssh_port": "ssh"}, "ssh_port: .*number from 1 to 65535"),
+        ({"traffic_labels": {"guests": "bond0"}}, "traffic_labels: .*unknown label 'guests'"),
+        ({"default_network": "guest:4095"}, "default_network: .*from 2 to 4094"),
+        ({"public_networks": {"public": 1}}, "public_networks: .*expected a list"),
         ({"second_look": "x"}, "second_look: .*seconds"),
         ({"password_files": {"ovm-1": "a", "OVM-1": "b"}}, "password_files: host 'ovm-1': .*twice"),
         (

@@ -79,6 +79,18 @@ options:
     description: Whether to use the host module where a host has it. C(true) unless the estate says
       otherwise.
     type: bool
+  traffic_labels:
+    description: Which interface of the hosts carries which traffic, a mapping from V(guest),
+      V(public), V(management) and V(storage) to a NIC, bond, VLAN device or bridge.
+    type: dict
+  default_network:
+    description: Bridge, traffic label or C(LABEL:VLAN) for the card of a VM that is created. A VM
+      has no card if neither this nor the estate says otherwise.
+    type: str
+  public_networks:
+    description: Bridges and traffic labels whose addresses are public.
+    type: list
+    elements: str
 requirements:
   - libcloud-ovm3
 """

@@ -39,6 +39,9 @@ ARGUMENTS = {
     "second_look": "ex_second_look",
     "host_module": "ex_host_module",
     "ssh_port": "ex_ssh_port",
+    "traffic_labels": "ex_traffic_labels",
+    "default_network": "ex_default_network",
+    "public_networks": "ex_public_networks",
 }
 SECRETS = ("password", "passwords", "proxy_url")
 # What has no option here, and the options that have another name than the argument.

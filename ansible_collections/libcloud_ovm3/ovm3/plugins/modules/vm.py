@@ -239,6 +239,9 @@ ACCESS: dict[str, dict[str, Any]] = {
     "timeouts": {"type": "dict"},
     "second_look": {"type": "float"},
     "host_module": FLAG,
+    "traffic_labels": {"type": "dict"},
+    "default_network": TEXT,
+    "public_networks": TEXTS,
 }
 STATES = ("present", "absent", "started", "stopped", "rebooted")
 
