@@ -71,13 +71,10 @@ def _files(host: SimulatedHost) -> dict[str, str]:
 
 
 def _arp(host: SimulatedHost) -> str:
-    """/proc/net/arp: the simulator's other hosts, on the management network."""
+    """/proc/net/arp."""
     lines = ["IP address       HW type     Flags       HW address            Mask     Device"]
-    device = network.management(host)
-    for peer in host.peers:
-        if peer is not host:
-            with peer.lock:
-                mac = network.mac(network.state(peer), network.management(peer))
-            flags = "0x0" if peer.down else "0x2"
-            lines.append(f"{peer.address:<16} 0x1         {flags:<11} {mac}     *        {device}")
+    with host.lock:
+        for address, mac, device, complete in network.neighbours(host):
+            flags = "0x2" if complete else "0x0"
+            lines.append(f"{address:<16} 0x1         {flags:<11} {mac}     *        {device}")
     return "\n".join([*lines, ""])
