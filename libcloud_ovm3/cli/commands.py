@@ -16,6 +16,7 @@ from libcloud_ovm3.cli.group import Group
 from libcloud_ovm3.cli.host import host
 from libcloud_ovm3.cli.image import image
 from libcloud_ovm3.cli.inventory import inventory
+from libcloud_ovm3.cli.network import network
 from libcloud_ovm3.cli.options import reported
 from libcloud_ovm3.cli.report import report
 from libcloud_ovm3.cli.repository import repository
@@ -64,7 +65,7 @@ def demo(speed: float, version: str) -> None:
 vm.add_command(insert_iso)
 vm.add_command(eject_iso)
 for command in (
-    *(vm, volume, snapshot, image, repository, host, disk, size),
+    *(vm, volume, snapshot, network, image, repository, host, disk, size),
     *(estate, doctor, inventory, report, api, completion),
 ):
     ovm3.add_command(command)
