@@ -28,21 +28,25 @@ from libcloud_ovm3.operations.presence import (
     before_second_look,
     read_presence,
 )
+from libcloud_ovm3.operations.same_macs import require_own_macs
 from libcloud_ovm3.progress import waiting
 
 # What a domain may show after its start was answered with success. Any other has ended already.
 _STARTED = frozenset({State.RUNNING, State.PENDING, State.PAUSED, State.REBOOTING})
 
 
-def start(estate: Estate, vm_id: str, host_id: str | None = None) -> list[str]:
+def start(
+    estate: Estate, vm_id: str, host_id: str | None = None, *, force: bool = False
+) -> list[str]:
     """Start a stopped VM; a running one is left as it is.
 
     :param host_id: the host to start it on, by its uuid or address; None: of those that can take
         it the one that all clients prefer for this VM.
+    :param force: start it although a live VM has a MAC address of its on the same network.
     :return: notices for the user.
     :raises NodeNotFound: there is no such VM.
-    :raises PreconditionFailed: it is not proven to be stopped, a disk is in use, or no host can
-        take it. Nothing was sent.
+    :raises PreconditionFailed: it is not proven to be stopped, a disk is in use, no host can take
+        it, or a live VM has a MAC address of its on the same network. Nothing was sent.
     :raises AgentFault: the agent refused, and reading its state has confirmed that it does not run.
     :raises OperationIncomplete: whether it starts is unknown.
     """
@@ -58,7 +62,9 @@ def start(estate: Estate, vm_id: str, host_id: str | None = None) -> list[str]:
     host = choose_host(snapshot, vm.definition, vm.id, host_id)
     with waiting(f"VM {vm.name!r}: checking that nothing holds its disks", vm=vm.id):
         require_free(estate, snapshot.hosts, vm.definition)
-    same_macs = _same_macs(vm, snapshot)
+    others = [one for one in snapshot.vms.values() if one.id != vm.id]
+    vifs, label = vm.definition.vifs, f"VM {vm.label}"
+    same_macs = require_own_macs(label, vifs, others, summary=vm.summary, force=force)
     require_unchanged(host, vm.definition)
     _, notices = start_on(
         operation,
@@ -69,21 +75,6 @@ def start(estate: Estate, vm_id: str, host_id: str | None = None) -> list[str]:
         snapshot.hosts_off,
     )
     return notices + same_macs
-
-
-def _same_macs(vm: VM, snapshot: EstateSnapshot) -> list[str]:
-    """Who is live with a network interface that has the MAC of one of this VM's."""
-    own = _macs(vm)
-    return [
-        f"VM {vm.label} and VM {other.label}, which is live, have the same MAC address "
-        f"{', '.join(sorted(own & _macs(other)))}: on one network only one of them can be reached"
-        for other in snapshot.vms.values()
-        if other.id != vm.id and other.live and own & _macs(other)
-    ]
-
-
-def _macs(vm: VM) -> set[str]:
-    return {vif.mac.lower() for d in vm.definitions for vif in d.vifs if vif.mac}
 
 
 def _require_stopped(vm: VM, snapshot: EstateSnapshot) -> None:
