@@ -160,7 +160,7 @@ class Nodes(OVM3Base):
         self._warn(plan.notices)  # before anything is created, in case warnings are errors
         vm, notices = operations.create_vm.create(plan)
         self._warn(notices)
-        node = to_node(vm, self, plan.hosts_off)
+        node = to_node(vm, self, plan.snapshot.hosts_off)
         node.image = image if isinstance(image, NodeImage) else None
         return node
 

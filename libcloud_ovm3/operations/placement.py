@@ -13,7 +13,7 @@ from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import HostView, UnreachableHost, describe, read_hardware
 from libcloud_ovm3.estate.networks import NetworkList
 from libcloud_ovm3.estate.vms import EstateSnapshot
-from libcloud_ovm3.operations.placement_networks import missing_bridges
+from libcloud_ovm3.operations.placement_networks import bridges_of, missing_bridges
 
 if TYPE_CHECKING:
     from libcloud_ovm3.agent.documents import Hardware
@@ -58,7 +58,11 @@ def require_host(
 
 
 def choose_host(
-    snapshot: EstateSnapshot, definition: Definition, vm_id: str, host_id: str | None = None
+    snapshot: EstateSnapshot,
+    definition: Definition,
+    vm_id: str,
+    host_id: str | None = None,
+    networks: NetworkList | None = None,
 ) -> HostView:
     """The host for a start: the one asked for, or of those that can take it the VM's preferred one.
 
@@ -66,13 +70,16 @@ def choose_host(
     same moment mostly choose the same host, where xend refuses the second (xend.md 3).
 
     :param host_id: a host's uuid, or its address.
+    :param networks: what the hosts have; needed where its cards name bridges.
     :raises PreconditionFailed: no host, or not this one, has the VM's repository and those of its
-        disks mounted, and enough free memory.
+        disks mounted, enough free memory, and the networks of its cards, or can get them.
     """
     disks = [disk.repository_id for disk in definition.disks if disk.path]
     needed = [definition.repository_id, *(one for one in disks if one and snapshot.repository(one))]
     memory_mb = definition.config.memory_mb if definition.config else None
-    able = [host for host, _ in _with_room(snapshot, needed, memory_mb, host_id)]
+    bridges = bridges_of(definition.config)
+    pairs = _with_room(snapshot, needed, memory_mb, host_id, bridges, networks)
+    able = [host for host, _ in pairs]
     return preferred(able, vm_id)
 
 

@@ -6,6 +6,7 @@ device below the bridge ``xenbr1``, as the older integration names it (flows.md 
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.estate.host_network import BOND, VLAN, HostNetwork
 
 LONGEST_NAME = 15  # characters of an interface's name: IFNAMSIZ of linux/if.h, without its end
+CONTROL = "control0"  # a local bridge, which is made on every host that needs it (flows.md 2.3)
+_SCRIPT = "vif-bridge"  # xend's own: what another one does with the name is not known
+_OLD_NAME = re.compile("xenbr([0-9]+)")
 _VLAN_BRIDGE = re.compile(r"(.+)\.([1-9][0-9]{0,3})")
 _VLANS = range(2, 4095)  # the agent's VLAN 1 is untagged (agent-behaviour 13), 4095 is reserved
 _BALANCE_ALB = 6
@@ -40,7 +44,8 @@ def vlan_bridge_name(bridge: str, vlan: int) -> str:
 def bridges_of(config: VMConfig | None) -> tuple[str, ...]:
     """The bridges that the cards of a VM need; a card may leave its bridge to the script."""
     vifs = config.vifs if config else ()
-    return tuple(dict.fromkeys(vif.bridge for vif in vifs if vif.bridge))
+    usual = [vif for vif in vifs if posixpath.basename(vif.script or _SCRIPT) == _SCRIPT]
+    return tuple(dict.fromkeys(vif.bridge for vif in usual if vif.bridge))
 
 
 def missing_bridges(
@@ -55,11 +60,18 @@ def missing_bridges(
         return [], []
     if network.error is not None:
         return [], [f"its network could not be read: {network.error}"]
-    found = [_to_make(network, name) for name in names if network.bridge(name) is None]
+    lacking = [name for name in names if name != CONTROL and not _is_there(network, name)]
+    found = [_to_make(network, name) for name in lacking]
     return (
         [one for one in found if isinstance(one, VLANBridge)],
         [one for one in found if isinstance(one, str)],
     )
+
+
+def _is_there(network: HostNetwork, name: str) -> bool:
+    """Whether the script finds it: for ``xenbr0`` it also takes a bridge ``eth0`` (xend.md 3)."""
+    old = _OLD_NAME.fullmatch(name)
+    return bool(network.bridge(name) or (old and network.bridge(f"eth{old[1]}")))
 
 
 def _to_make(network: HostNetwork, name: str) -> VLANBridge | str:  # noqa: PLR0911 (one per reason)
