@@ -94,7 +94,7 @@ def test_a_host_whose_network_cannot_be_read_is_not_chosen(sim: Simulator) -> No
     for number in range(4):
         quietly(driver.start_node, sim.add_vm(f"vm-{number}", config=cards(BASE)))
     assert not sim.domains(0)
-    with pytest.raises(PreconditionFailed, match="could not be read.*broken"):
+    with pytest.raises(PreconditionFailed, match=r"could not be read.*broken"):
         driver.start_node(sim.add_vm("last", config=cards(BASE)), location(sim, 0))
     driver.start_node(sim.add_vm("without cards"), location(sim, 0))
 
