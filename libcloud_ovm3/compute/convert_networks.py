@@ -19,10 +19,12 @@ def to_networks(
 ) -> list[OVM3Network]:
     """The networks that one of these hosts has, sorted by name."""
     names = sorted({bridge.name for host in hosts for bridge in host.bridges})
-    return [
-        OVM3Network(name, name, driver, estate.network_facts.of_network(found, name))
-        for name in names
-    ]
+    return [to_network(found, name, driver) for name in names]
+
+
+def to_network(found: NetworkList, name: str, driver: NodeDriver) -> OVM3Network:
+    """The network of this name."""
+    return OVM3Network(name, name, driver, estate.network_facts.of_network(found, name))
 
 
 def to_devices(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from libcloud_ovm3.compute.control_networks import ControlNetworks
 from libcloud_ovm3.compute.images import Images
 from libcloud_ovm3.compute.locations import Locations
+from libcloud_ovm3.compute.network_changes import NetworkChanges
 from libcloud_ovm3.compute.networks import Networks
 from libcloud_ovm3.compute.nodes import Nodes
 from libcloud_ovm3.compute.orphans import Orphans
@@ -14,6 +16,16 @@ from libcloud_ovm3.compute.waiting import Waiting
 
 
 class OVM3NodeDriver(
-    Nodes, Waiting, Volumes, Snapshots, Images, Sizes, Locations, Networks, Orphans
+    Nodes,
+    Waiting,
+    Volumes,
+    Snapshots,
+    Images,
+    Sizes,
+    Locations,
+    Networks,
+    NetworkChanges,
+    ControlNetworks,
+    Orphans,
 ):
     """Apache Libcloud's compute driver for Oracle VM Server 3 hosts."""

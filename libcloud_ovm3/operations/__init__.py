@@ -13,12 +13,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from libcloud_ovm3.operations import (
         attach_disk,
+        bond_mode,
         cd_drives,
+        control_network,
         copy_image,
         create_disk,
         create_image,
+        create_network,
         create_vm,
         delete_image,
+        delete_network,
         destroy_disk,
         destroy_snapshot,
         destroy_vm,
@@ -36,16 +40,21 @@ if TYPE_CHECKING:
         snapshot_disk,
         start_vm,
         stop_vm,
+        update_network,
         wait_running,
     )
 
 __all__ = [
     "attach_disk",
+    "bond_mode",
     "cd_drives",
+    "control_network",
     "copy_image",
     "create_image",
+    "create_network",
     "create_vm",
     "delete_image",
+    "delete_network",
     "create_disk",
     "destroy_disk",
     "destroy_snapshot",
@@ -64,6 +73,7 @@ __all__ = [
     "snapshot_disk",
     "start_vm",
     "stop_vm",
+    "update_network",
     "wait_running",
 ]
 

@@ -78,6 +78,8 @@ METHODS: dict[str, Callable[[Any, Any], Any]] = {
     "list_volume_snapshots": lambda driver, node: driver.list_volume_snapshots(disk_of(node)),
     "ex_list_networks": lambda driver, node: driver.ex_list_networks(),
     "ex_list_network_devices": lambda driver, node: driver.ex_list_network_devices(),
+    "ex_control0": lambda driver, node: driver.ex_control0(node.extra["host_id"]),
+    "ex_repair_control0": lambda driver, node: driver.ex_repair_control0(node.extra["host_id"]),
     "ex_put_back": lambda driver, node: look_for_what_is_set_aside(driver),
     "create_node": create,
     "start_node": lambda driver, node: driver.start_node(node),

@@ -40,6 +40,7 @@ class Subjects:
     :ivar stopped: a node that is off.
     :ivar paused: a node that an interrupted snapshot has left paused (with the module).
     :ivar aside: what is set aside (with the module).
+    :ivar host: one whose control0 has lost its address.
     """
 
     def __init__(self, sim: Simulator, has_module: bool) -> None:
@@ -67,6 +68,8 @@ class Subjects:
             interrupt(sim, "libcloud_delete_aside", driver.destroy_volume, gone)
             [left] = [one for one in driver.ex_list_orphans() if one["set_aside"]]
             self.aside = (left["path"], left["set_aside"])
+        self.host = sim.hosts[1].address
+        sim.hosts[1].records["network"]["addresses"].pop("control0")
         sim.wait(61)  # old enough for a reboot
 
 
@@ -103,6 +106,7 @@ CHANGES: dict[str, Change] = {
     "create_volume_snapshot": lambda driver, has: driver.create_volume_snapshot(has.spare),
     "destroy_volume_snapshot": lambda driver, has: driver.destroy_volume_snapshot(has.snapshot),
     "ex_resume_node": lambda driver, has: driver.ex_resume_node(has.paused),
+    "ex_repair_control0": lambda driver, has: driver.ex_repair_control0(has.host),
     "create_image": lambda driver, has: driver.create_image(has.stopped, "x"),
     "delete_image": lambda driver, has: driver.delete_image(has.image),
     "copy_image": lambda driver, has: driver.copy_image(
@@ -116,7 +120,7 @@ WITH_MODULE: dict[str, Change] = {
     "ex_put_back": lambda driver, has: driver.ex_put_back(*has.aside),
 }
 # And what begins with list_, ex_list_ or ex_get_. deploy_node is not implemented.
-READS = {"get_image", "wait_until_running", "deploy_node"}
+READS = {"get_image", "wait_until_running", "deploy_node", "ex_control0"}
 
 
 def test_every_method_of_the_driver_is_here() -> None:

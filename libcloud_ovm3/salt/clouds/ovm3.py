@@ -220,6 +220,8 @@ def _find(driver: OVM3NodeDriver, name: str | None, arguments: dict[str, Any]) -
 start = _action("start_node")
 stop = _action("stop_node")
 reboot = _action("reboot_node")
+ex_control0 = _function("ex_control0")
+ex_repair_control0 = _function("ex_repair_control0")
 ex_get_node = _function("ex_get_node")
 ex_get_node_by_name = _function("ex_get_node_by_name")
 ex_get_node_details = _action("ex_get_node_details")
