@@ -17,13 +17,13 @@ from libcloud_ovm3.estate.images import Image, image_of, require_template
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.networks import NETWORK, read_networks
 from libcloud_ovm3.estate.repositories import Repository
+from libcloud_ovm3.estate.vm_bridges import bridges_of
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
 from libcloud_ovm3.operations.disk_sizes import GIB, bytes_text, size_in_bytes
 from libcloud_ovm3.operations.grow_disk import host_that_grows
 from libcloud_ovm3.operations.mount_export import mounted_export
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.placement import choose_for_new
-from libcloud_ovm3.operations.placement_networks import bridges_of
 from libcloud_ovm3.operations.template import Contents, contents, read_content
 
 _NOT_IN_NAMES = ("Cc", "Cs", "Zl", "Zp")  # control characters, surrogates, line separators
