@@ -1,4 +1,4 @@
-"""A host module from before API 1, as a test bed may still have it: other names, other numbers."""
+"""Earlier host modules: of API 2; from before API 1, with other names and other numbers."""
 
 from __future__ import annotations
 
@@ -9,15 +9,33 @@ from libcloud_ovm3.simulator import Simulator
 
 EARLIER_NAMES = {"read_agent": "look", "file_holders": "holders", "autostart_guests": "comebacks"}
 
+# What API 3 added.
+API_3 = ("bridges", "take_bridge", "release_bridge")
+
+
+def put_api_2(sim: Simulator, host: int) -> None:
+    """Turn the module that is installed on a simulated host into one of API 2; restart the agent.
+
+    Each of its later functions is then as unknown to the agent as on a host without the module.
+    """
+    folder = _folder(sim, host)
+    _replace(folder / "version.py", "API = 3 ", "API = 2 ")
+    services = folder / "services.py"
+    lines = services.read_text(encoding="utf-8").splitlines(keepends=True)
+    later = tuple(f"    '{name}': (" for name in API_3)
+    kept = [line for line in lines if not line.startswith(later)]
+    assert len(kept) == len(lines) - len(API_3)
+    services.write_text("".join(kept), encoding="utf-8")
+    sim.restart_agent(host)
+
 
 def put_earlier_module(sim: Simulator, host: int, api: int) -> None:
     """Turn the module that is installed on a simulated host into such a one; restart the agent.
 
     :param api: the number that it answers.
     """
-    [version] = sim.dom0(host).rglob(f"{payload.FOLDER}/version.py")
-    folder = version.parent
-    _replace(version, "API = 2 ", f"API = {api} ")
+    folder = _folder(sim, host)
+    _replace(folder / "version.py", "API = 3 ", f"API = {api} ")
     _replace(folder / "api.py", "'module': this.NAME, ", "")
     for name, earlier in EARLIER_NAMES.items():
         _replace(folder / "services.py", f"    '{name}': (", f"    '{earlier}': (")
@@ -25,6 +43,11 @@ def put_earlier_module(sim: Simulator, host: int, api: int) -> None:
     contents = {name: (site / name).read_bytes() for name in payload.files()}
     (site / payload.MANIFEST).write_bytes(payload.manifest(contents))
     sim.restart_agent(host)
+
+
+def _folder(sim: Simulator, host: int) -> Path:
+    [version] = sim.dom0(host).rglob(f"{payload.FOLDER}/version.py")
+    return version.parent
 
 
 def _replace(file: Path, old: str, new: str) -> None:

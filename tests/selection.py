@@ -18,6 +18,7 @@ TABLES = (
     "test_attach_failures.py",
     "test_cd_drive_failures.py",
     "test_change_failures.py",
+    "test_control0_failures.py",
     "test_create_failures.py",
     "test_destroy_failures.py",
     "test_detach_failures.py",

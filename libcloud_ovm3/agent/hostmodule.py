@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from libcloud_ovm3.agent import chunks
 from libcloud_ovm3.agent.block_devices import HostDevice, read_devices
+from libcloud_ovm3.agent.host_networks import HostNetworks
 from libcloud_ovm3.agent.hostmodule_answers import has_missing, require_all
 from libcloud_ovm3.agent.hostmodule_calls import PREFIX, Struct
 from libcloud_ovm3.agent.hostmodule_types import (
@@ -29,7 +30,7 @@ from libcloud_ovm3.agent.hostmodule_types import (
 from libcloud_ovm3.agent.vm_changes import VMChanges
 from libcloud_ovm3.errors import AgentFault, InvalidArgument, MalformedResponse
 
-API: Final = 2  # the module's number that this client was written for
+API: Final = 3  # the module's number that this client was written for
 NAME: Final = "libcloud-ovm3"  # what ``libcloud_version`` says beside the number
 _FAULTS = "libcloud_ovm3_host."
 
@@ -78,7 +79,7 @@ def is_absent(fault: AgentFault) -> bool:
     return not fault.kind.startswith(_FAULTS)
 
 
-class HostModule(VMChanges):
+class HostModule(VMChanges, HostNetworks):
     """The host module in one host's agent."""
 
     # ------------------------------------------------------------------ the module

@@ -14,9 +14,9 @@ from libcloud_ovm3.cli.option_names import with_option_names
 from libcloud_ovm3.cli.options import driver_options, make_driver, make_estate, reported
 from libcloud_ovm3.cli.output import show_tree, tell
 from libcloud_ovm3.cli.sections import NounGroup
-from libcloud_ovm3.compute.convert_networks import network_extra
 from libcloud_ovm3.compute.records import network_device_record, network_fields
 from libcloud_ovm3.errors import NetworkNotFound, SearchIncomplete
+from libcloud_ovm3.estate.network_facts import of_network
 from libcloud_ovm3.estate.networks import NetworkList, read_networks
 
 
@@ -75,7 +75,7 @@ def _read(**options: Any) -> NetworkList:
 
 
 def _record(found: NetworkList, name: str) -> dict[str, Any]:
-    extra = network_extra(found, name)
+    extra = of_network(found, name)
     for one in extra["unread_on"]:
         one["error"] = with_option_names(one["error"])
     return network_fields(name, extra)
@@ -94,15 +94,8 @@ def _not_found(found: NetworkList, name: str) -> NetworkNotFound | SearchIncompl
 
 
 def _show_trees(found: NetworkList) -> None:
-    vms = {vm.id: vm.name for vm in found.estate.vms.values()}
     for host in found.hosts:
-        missing = {
-            name: [other.host.server.hostname or str(other.host.address)
-                   for other, _ in found.bridge(name)]
-            for name in found.names()
-            if host in found.missing(name)
-        }  # fmt: skip
-        show_tree(host_tree(host, missing, vms))
+        show_tree(host_tree(found, host))
     for one in found.estate.unreachable:
         show_tree(unread_tree(one.address, with_option_names(str(one.reason))))
 
@@ -128,6 +121,7 @@ _DEVICES = (
     Column("state", lambda one: {True: "up", False: "down", None: "?"}[one["is_up"]]),
     Column("MTU", lambda one: "?" if one["mtu"] is None else one["mtu"], True),
     Column("MAC", "mac", True),
+    Column("labels", lambda one: ", ".join(one["labels"]), True),
     Column("roles", _roles, True),
 )
 
@@ -135,6 +129,7 @@ _DEVICES = (
 def _lines(one: Record) -> Iterator[tuple[str, object]]:
     yield "network", one["name"]
     yield "VLAN", one["vlan"]
+    yield "labels", ", ".join(one["labels"])
     yield "roles", ", ".join(one["roles"])
     for there in one["hosts"]:
         yield "host", f"{there['host']}: {', '.join(_on_host(there))}"

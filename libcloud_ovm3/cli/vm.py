@@ -141,12 +141,18 @@ def create(
 
 @vm.command(epilog=examples("ovm3 vm start web-1", "ovm3 vm start web-1 db-1 --on ovm-2"))
 @click.option("--on", "location", metavar="HOST[:PORT]|ID", help="The host on which to start it.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Start it although a live VM has its MAC address on the same network.",
+)
 @hosts_off_options
 @driver_options
 @_VMS
 def start(
-    vms: tuple[str, ...], location: str | None, hosts_off: tuple[str, ...], **options: Any
-) -> None:
+    vms: tuple[str, ...], location: str | None, force: bool, hosts_off: tuple[str, ...],
+    **options: Any,
+) -> None:  # fmt: skip
     """Start VMs, one after the other.
 
     Before each start the hosts are asked twice, some seconds apart, whether any of them runs the
@@ -155,7 +161,7 @@ def start(
     """
     with reported():
         driver = make_driver(**options)
-        start_one = partial(_start, driver, location=location, hosts_off=hosts_off)
+        start_one = partial(_start, driver, location=location, force=force, hosts_off=hosts_off)
         each(find_vms(driver, vms), start_one, driver.ex_get_node_details)
 
 
@@ -248,7 +254,11 @@ def _wait(driver: OVM3NodeDriver, node: Node, limit: int) -> None:
 
 
 def _start(
-    driver: OVM3NodeDriver, node: Node, location: str | None, hosts_off: tuple[str, ...]
+    driver: OVM3NodeDriver,
+    node: Node,
+    location: str | None,
+    force: bool,
+    hosts_off: tuple[str, ...],
 ) -> str:
     if node.state == NodeState.RUNNING:
         wanted = None if location is None else find_host(driver, location).extra["address"]
@@ -258,7 +268,7 @@ def _start(
             f"{label(node)} is already running, on {_hosts(node)} and not on {location}; nothing "
             f"was done"
         )
-    driver.start_node(node, location, hosts_off)
+    driver.start_node(node, location, hosts_off, ex_force=force)
     return f"{label(node)} was started{_started_on(driver, node)}"
 
 

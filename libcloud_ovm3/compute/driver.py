@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from libcloud_ovm3.compute.control_networks import ControlNetworks
 from libcloud_ovm3.compute.images import Images
 from libcloud_ovm3.compute.locations import Locations
 from libcloud_ovm3.compute.network_changes import NetworkChanges
@@ -15,6 +16,16 @@ from libcloud_ovm3.compute.waiting import Waiting
 
 
 class OVM3NodeDriver(
-    Nodes, Waiting, Volumes, Snapshots, Images, Sizes, Locations, Networks, NetworkChanges, Orphans
+    Nodes,
+    Waiting,
+    Volumes,
+    Snapshots,
+    Images,
+    Sizes,
+    Locations,
+    Networks,
+    NetworkChanges,
+    ControlNetworks,
+    Orphans,
 ):
     """Apache Libcloud's compute driver for Oracle VM Server 3 hosts."""

@@ -9,7 +9,7 @@ from libcloud.compute.base import NodeLocation
 from libcloud_ovm3 import operations
 from libcloud_ovm3.compute.base import OVM3Base
 from libcloud_ovm3.compute.convert import object_id
-from libcloud_ovm3.compute.convert_networks import network_extra
+from libcloud_ovm3.compute.convert_networks import to_network
 from libcloud_ovm3.compute.network_types import OVM3Network
 
 Locations = Sequence[NodeLocation | str] | NodeLocation | str | None
@@ -67,7 +67,7 @@ class NetworkChanges(OVM3Base):
             self._estate, name, ex_vlan, ex_label, ex_parent, _ids(location), ex_force
         )
         self._warn(notices)
-        return OVM3Network(name, name, self, network_extra(networks, name))
+        return to_network(networks, name, self)
 
     def ex_update_network(
         self,
@@ -110,7 +110,7 @@ class NetworkChanges(OVM3Base):
             self._estate, network, ex_mtu, ex_address, _ids(location), ex_force
         )
         self._warn(notices)
-        return OVM3Network(name, name, self, network_extra(networks, name))
+        return to_network(networks, name, self)
 
     def ex_delete_network(
         self,

@@ -77,7 +77,7 @@ class Networks(OVM3Base):
         found = estate.networks.read_networks(self._estate)
         hosts = _hosts(found, location)
         self._warn_or_raise(found.estate, found.errors(), is_strict)
-        return to_devices(hosts, self)
+        return to_devices(found, hosts, self)
 
 
 def _hosts(found: NetworkList, location: NodeLocation | str | None) -> list[HostNetwork]:

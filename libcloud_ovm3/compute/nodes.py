@@ -160,7 +160,7 @@ class Nodes(OVM3Base):
         self._warn(plan.notices)  # before anything is created, in case warnings are errors
         vm, notices = operations.create_vm.create(plan)
         self._warn(notices)
-        node = to_node(vm, self, plan.hosts_off)
+        node = to_node(vm, self, plan.snapshot.hosts_off)
         node.image = image if isinstance(image, NodeImage) else None
         return node
 
@@ -169,6 +169,8 @@ class Nodes(OVM3Base):
         node: Node,
         ex_location: NodeLocation | str | None = None,
         ex_hosts_off: Sequence[NodeLocation | str] | str | None = None,
+        *,
+        ex_force: bool | str = False,
     ) -> bool:
         """Start a node that is proven to be stopped. One that is running is left as it is.
 
@@ -183,19 +185,24 @@ class Nodes(OVM3Base):
             they run nothing. Refused if one answers anything. See docs/a-host-is-dead.md first.
         :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
 
+        :param ex_force: Start it although a live node has the MAC address of one of its network
+            cards on the same network: only one of them can be reached.
+        :type ex_force: ``bool``
+
         :raises NodeNotFound: There is no such node.
         :raises HostNotFound: There is no such host.
         :raises PreconditionFailed: It is not proven to be stopped; names the unreachable host, if
-            that is why. Or a disk is in use, no host can take it, or a host that should be off
-            answers.
+            that is why. Or a disk is in use, no host can take it, a host that should be off
+            answers, or a live node has a MAC address of its on the same network.
         :raises AgentFault: The agent refused, and the node does not run.
         :raises OperationIncomplete: The request was sent; whether the node starts is unknown.
         :return: True: it runs.
         :rtype: ``bool``
         """
         host_id = None if ex_location is None else object_id(ex_location)
+        force = parse_flag(ex_force, "ex_force")
         on = self._estate_of(ex_hosts_off)
-        self._warn(operations.start_vm.start(on, object_id(node), host_id))
+        self._warn(operations.start_vm.start(on, object_id(node), host_id, force=force))
         return True
 
     def stop_node(

@@ -38,6 +38,7 @@ from libcloud_ovm3.operations.plan_vm import VMPlan, listed, named
 from libcloud_ovm3.operations.source_state import read_source, what_changed
 from libcloud_ovm3.operations.start_vm import start_on
 from libcloud_ovm3.operations.template import DiskCopy
+from libcloud_ovm3.operations.vlan_bridges import StartNetworks, bridged
 from libcloud_ovm3.operations.vmcfg_values import differences
 from libcloud_ovm3.progress import waiting
 
@@ -346,10 +347,17 @@ def _not_configured(
 
 def _start(plan: VMPlan, definition: Definition, notices: list[str]) -> VM:
     """Step 4: the start. From here on nothing is undone: the VM is complete."""
+    cards = StartNetworks(plan.operation, plan.host, plan.snapshot, definition)
     try:
-        live, more = start_on(
-            plan.operation, plan.host, plan.hosts, definition, [plan.vm_id], plan.hosts_off
-        )
+        with bridged(cards, None, [plan.vm_id]):
+            live, more = start_on(
+                plan.operation,
+                plan.host,
+                plan.snapshot.hosts,
+                definition,
+                [plan.vm_id],
+                plan.snapshot.hosts_off,
+            )
     except Ovm3Error as error:
         what = "" if isinstance(error, OperationIncomplete) else ", but not started"
         raise plan.operation.incomplete(
@@ -358,7 +366,7 @@ def _start(plan: VMPlan, definition: Definition, notices: list[str]) -> VM:
             nodes=error.nodes or [plan.summary],
             **plan.where,
         ) from error
-    notices += more
+    notices += [*cards.notices, *more]
     view = replace(live.host, domains=(live.domain,))
     return merge_vms([view], [definition], all_answered=True)[plan.vm_id]
 

@@ -7,9 +7,15 @@ sends one reads discover_network afterwards.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from ipaddress import IPv4Interface
+from typing import TYPE_CHECKING, Literal
 
 from libcloud_ovm3.estate.hosts import HostView
+from libcloud_ovm3.operations.operation import Operation
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.hostmodule import HostModule
+    from libcloud_ovm3.operations.placement_networks import VLANBridge
 
 NETWORK_SECONDS = 120.0  # for a response; the scripts behind these calls take seconds
 
@@ -57,3 +63,42 @@ def bond_mode_call(bond: str, mode: int) -> NetworkCall:
 def send(host: HostView, call: NetworkCall) -> None:
     """Send such a call, once."""
     host.agent.call(call.function, *call.arguments, limit=NETWORK_SECONDS)
+
+
+# ------------------------------------------------------------------ through the host module
+
+
+def set_control_interface(
+    operation: Operation, module: HostModule, bridge: str, address: IPv4Interface
+) -> None:
+    """Give a bridge an address and the only route to its network, ARP, and no file of its own;
+    the host refuses what would cut it off.
+    """
+    module.set_control_interface(
+        operation.client, operation.id, bridge, str(address.ip), address.network.prefixlen
+    )
+
+
+def take_bridge(operation: Operation, module: HostModule, user: str, bridge: VLANBridge) -> bool:
+    """Record a VM as a user of a bridge over a VLAN, and make that if it is missing.
+
+    :param user: the VM's dashed uuid.
+    :return: whether the VM was not recorded before.
+    """
+    taking = module.take_bridge(
+        operation.client, operation.id, user, bridge.name, bridge.device, bridge.vlan
+    )
+    return taking.is_new
+
+
+def release_bridge(
+    operation: Operation, module: HostModule, user: str, bridge: str, taken: str
+) -> bool:
+    """Record a VM no longer as a user of a bridge, and remove that if the module has made it and
+    nobody uses it.
+
+    :param user: the VM's dashed uuid; "": whether the bridge can go.
+    :param taken: the operation that has recorded it; if another one has by now, it stays.
+    :return: whether the bridge was removed.
+    """
+    return module.release_bridge(operation.client, operation.id, user, bridge, taken).removed

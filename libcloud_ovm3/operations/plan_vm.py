@@ -13,9 +13,9 @@ from libcloud_ovm3.estate.attachments import key_of_path
 from libcloud_ovm3.estate.definitions import creating
 from libcloud_ovm3.estate.disks import FileSystem
 from libcloud_ovm3.estate.hosts import HARDWARE, HostView
-from libcloud_ovm3.estate.hosts_off import HostOff
 from libcloud_ovm3.estate.images import Image, image_of, require_template
 from libcloud_ovm3.estate.members import Estate
+from libcloud_ovm3.estate.networks import NETWORK, read_networks
 from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
 from libcloud_ovm3.operations.disk_sizes import GIB, bytes_text, size_in_bytes
@@ -23,6 +23,7 @@ from libcloud_ovm3.operations.grow_disk import host_that_grows
 from libcloud_ovm3.operations.mount_export import mounted_export
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.placement import choose_for_new
+from libcloud_ovm3.operations.placement_networks import bridges_of
 from libcloud_ovm3.operations.template import Contents, contents, read_content
 
 _NOT_IN_NAMES = ("Cc", "Cs", "Zl", "Zp")  # control characters, surrogates, line separators
@@ -54,20 +55,19 @@ class VMPlan:
     """Everything that a creation has decided before it creates anything.
 
     :ivar host: where the VM is created and started.
-    :ivar hosts: all that could be read.
+    :ivar snapshot: what was read of the estate.
     :ivar system: the storage plug-in's file system of the repository.
     :ivar contents: what the VM gets from the template.
     :ivar disk_bytes: the size of its first disk; more than that of the template only if there is a
         ``grower``, the host that makes the copy larger.
     :ivar vm_id: the dashed uuid of the VM.
     :ivar notices: for the user, before it is carried out.
-    :ivar hosts_off: those that count as running nothing, because the user says so.
     """
 
     operation: Operation
     spec: VMSpec
     host: HostView
-    hosts: tuple[HostView, ...]
+    snapshot: EstateSnapshot
     repository: Repository
     system: FileSystem
     contents: Contents
@@ -75,7 +75,6 @@ class VMPlan:
     grower: HostView | None
     vm_id: str
     notices: tuple[str, ...]
-    hosts_off: tuple[HostOff, ...] = ()
 
     @property
     def summary(self) -> dict[str, str | None]:
@@ -113,12 +112,16 @@ def make_plan(estate: Estate, spec: VMSpec) -> VMPlan:
     """
     _check(spec)
     operation = Operation(estate)
-    snapshot = read_estate(estate, HARDWARE)
+    snapshot = read_estate(estate, HARDWARE, NETWORK)
     _require_free_name(snapshot, spec)
     image = image_of(snapshot.repositories, spec.image_id, snapshot.errors())
     require_template(image)
     content = read_content(snapshot, image)
-    host, vm_id = choose_for_new(snapshot, content.repository_ids, spec.memory_mb, spec.host_id)
+    bridges = bridges_of(content.config)
+    networks = read_networks(estate, snapshot) if bridges else None
+    host, vm_id = choose_for_new(
+        snapshot, content.repository_ids, spec.memory_mb, spec.host_id, bridges, networks
+    )
     system = mounted_export(host, image.repository)
     directory = vm_id.replace("-", "")
     given, notices = contents(snapshot, system, content, directory, spec.memory_mb)
@@ -132,7 +135,7 @@ def make_plan(estate: Estate, spec: VMSpec) -> VMPlan:
         operation=operation,
         spec=spec,
         host=host,
-        hosts=snapshot.hosts,
+        snapshot=snapshot,
         repository=image.repository,
         system=system,
         contents=given,
@@ -140,7 +143,6 @@ def make_plan(estate: Estate, spec: VMSpec) -> VMPlan:
         grower=grower,
         vm_id=vm_id,
         notices=(*snapshot.errors(), *snapshot.notices(), *notices),
-        hosts_off=snapshot.hosts_off,
     )
 
 

@@ -14,6 +14,7 @@ import pytest
 from libcloud_ovm3.agent import chunks
 from libcloud_ovm3.agent.block_devices import HostDevice
 from libcloud_ovm3.agent.connection import AgentConnection
+from libcloud_ovm3.agent.host_networks import BridgeUser, KernelBridge, MadeBridge, Release, Taking
 from libcloud_ovm3.agent.hostmodule import API, HostModule, api_label, fits, is_absent
 from libcloud_ovm3.agent.hostmodule_types import (
     AgentReadings,
@@ -99,6 +100,18 @@ VM_CFG = {"folder": "Templates", "directory": "t", "content": b"x"}
 PAGES = {"listing": {"answer": "<a/>"}, "vm_cfg": [], "after": ""}
 ASIDE = {"operation": "0" * 32, "path": "/x", "size_bytes": 1 << 40, "modified": 7}
 
+MADE = {"client": "me", "operation": "1" * 32, "netdev": "bond0", "vlan": 20}
+USER = {"user": "u", "client": "me", "operation": "1" * 32, "age_seconds": 9}
+BRIDGE = {"bridge": "b", "exists": True, "ports": ["p"], "flags": 1, "mtu": 1500, "made": MADE,
+          "users": [USER]}  # fmt: skip
+BRIDGES = (
+    KernelBridge("b", True, ("p",), 1, 1500, MadeBridge("me", "1" * 32, "bond0", 20),
+                 (BridgeUser("u", "me", "1" * 32, 9),)),
+    KernelBridge("b", True, ("p",), 1, 1500),
+    KernelBridge("c", False, error="EIO"),
+)  # fmt: skip
+RELEASED = {"removed": False, "users": ["u"], "ports": ["p"], "addresses": ["10.0.0.1/24"]}
+
 CHANGE = {
     "state": "done", "operation": "1" * 32, "client": "me", "function": "configure_vm",
     "host": "ovm-1", "host_uuid": "2" * 32, "address": "10.0.0.1", "digest": "0", "fault": "",
@@ -117,8 +130,8 @@ CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
     ("neighbours", (), (), STRUCTS, STRUCTS),
     ("domains", (), (), {"domains": STRUCTS, "missing": []}, STRUCTS),
     ("read_agent", (["list_vms"],), (["list_vms"],),
-     {"api": 1, "answers": {"list_vms": {"answer": [], "new": 1}}},
-     AgentReadings(1, {"list_vms": []})),
+     {"api": API - 1, "answers": {"list_vms": {"answer": [], "new": 1}}},
+     AgentReadings(API - 1, {"list_vms": []})),
     ("block_devices", (), (), [DEVICE, UNREADABLE], DEVICES),
     ("identify", (["/a", b"/c\xe9", "/d"],), (["/a", b"/c\xe9", "/d"],), FOUND, IDENTITIES),
     ("list_files", ("/p", b"c", 5), ("/p", b"c", 5), {"entries": [ENTRY], "after": ""},
@@ -152,6 +165,12 @@ CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
      VMChange(**CHANGE)),
     ("set_control_interface", (*W, "c0", "169.254.1.1", 16), (*W, "c0", "169.254.1.1", 16),
      None, None),
+    ("bridges", (), (), [BRIDGE, {**BRIDGE, "made": {}, "users": []},
+                         {"bridge": "c", "exists": False, "error": "EIO"}], BRIDGES),
+    ("take_bridge", (*W, "u", "b", "bond0", 20), (*W, "u", "b", "bond0", 20),
+     {"made": True, "new": False}, Taking(True, False)),
+    ("release_bridge", (*W, "u", "b", "o"), (*W, "u", "b", "o"), RELEASED,
+     Release(False, ("u",), ("p",), ("10.0.0.1/24",))),
     ("check_port", ("10.0.0.1", 22, 3), ("10.0.0.1", 22, 3), "open", "open"),
     ("log_tail", ("agent", 100), ("agent", 100), C15,
      "Installing caf\ufffd \ufffd\ufffd package ... été ok\n"),
@@ -245,7 +264,7 @@ def test_nothing_that_comes_ends_in_a_crash(answer: Any) -> None:
     ("method", "given", "answer"),
     [
         ("read_agent", (["list_vms"],), {"api": True, "answers": {}}),
-        ("read_agent", (["list_vms"],), {"api": 1}),
+        ("read_agent", (["list_vms"],), {"api": API}),
         ("domains", (), {"domains": []}),
         ("read_file", ("/p", 0, 1), {"size_bytes": 1, "chunk": "text"}),
         ("read_file", ("/p", 0, 1), {"size_bytes": 1, "chunk": b"\0\0\0\1"}),
@@ -258,6 +277,13 @@ def test_nothing_that_comes_ends_in_a_crash(answer: Any) -> None:
         ("block_devices", (), [{**DEVICE, "names": [7]}]),
         ("block_devices", (), [{**DEVICE, "wwid": None}]),
         ("list_documents", ("/m",), {"names": [7], "after": ""}),
+        ("bridges", (), [{**BRIDGE, "made": {**MADE, "vlan": "20"}}]),
+        ("bridges", (), [{**BRIDGE, "users": [{**USER, "age_seconds": None}]}]),
+        ("bridges", (), [{**BRIDGE, "ports": [7]}]),
+        ("take_bridge", (*W, "u", "b", "bond0", 20), {"made": 1, "new": True}),
+        ("take_bridge", (*W, "u", "b", "bond0", 20), {"made": True}),
+        ("release_bridge", (*W, "u", "b"), {**RELEASED, "removed": None}),
+        ("release_bridge", (*W, "u", "b"), {**RELEASED, "users": None}),
         ("identify", (["/a"],), FOUND),
         ("identify", (["/b"],), FOUND[:1]),
         ("identify", (["/a"],), [{**FOUND[0], "inode": 7}]),
@@ -305,10 +331,10 @@ def test_a_look_has_what_was_answered() -> None:
         "list_vms": {"fault": "x:y", "answer": STRUCTS, "missing": []},
         "not_asked": {"answer": 1},
     }
-    module, _ = answering({"api": 1, "answers": answers, "new": 1})
+    module, _ = answering({"api": API, "answers": answers, "new": 1})
     wanted = ["discover_server", "discover_hardware", "discover_server_pool", "list_vms", "unknown"]
     look = module.read_agent(wanted)
-    assert look == AgentReadings(1, {"discover_server": "<a/>", "list_vms": STRUCTS})
+    assert look == AgentReadings(API, {"discover_server": "<a/>", "list_vms": STRUCTS})
 
 
 def test_what_a_list_leaves_out_is_told() -> None:
@@ -325,7 +351,7 @@ def test_what_a_list_leaves_out_is_told() -> None:
 
 def test_part_of_a_list_is_no_list() -> None:
     entry = {"fault": "x:y", "answer": STRUCTS, "missing": ["0004fb00"]}
-    module, _ = answering({"api": 1, "answers": {"list_vms": entry}})
+    module, _ = answering({"api": API, "answers": {"list_vms": entry}})
     assert module.read_agent(["list_vms"]).answers == {}
     module, _ = answering({"domains": [], "missing": [{"name": "0004fb00", "error": "gone"}]})
     with pytest.raises(AgentFault, match="0004fb00: gone"):

@@ -11,6 +11,7 @@ import pytest
 
 from libcloud_ovm3.agent import chunks
 from libcloud_ovm3.agent.connection import AgentConnection
+from libcloud_ovm3.agent.host_networks import MadeBridge, Release
 from libcloud_ovm3.agent.hostmodule import AGENT_READS, API, HostModule
 from libcloud_ovm3.agent.hostmodule_types import Document
 from libcloud_ovm3.agent.tls import HostTrust
@@ -244,3 +245,20 @@ def test_network_and_logs(module: HostModule, sim: Simulator) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_bytes(b"first\ncaf\xe9\n")
     assert module.log_tail("xend", 5) == "caf\ufffd\n"
+
+
+def test_a_bridge_on_a_vlan(module: HostModule, sim: Simulator) -> None:
+    user, bridge = str(uuid.uuid4()), "guests.20"
+    operation = new()
+    assert module.take_bridge(ME, operation, user, bridge, "bond0", 20)
+    assert module.take_bridge(ME, operation, user, bridge, "bond0", 20)
+    [found] = [one for one in module.bridges() if one.bridge == bridge]
+    assert (found.ports, found.made) == (("bond0.20",), MadeBridge(ME, operation, "bond0", 20))
+    assert [one.user for one in found.users] == [user]
+    with pytest.raises(AgentFault) as caught:
+        module.take_bridge(ME, new(), user, bridge, "bond0", 21)
+    assert kind(caught) == "Conflict"
+    assert module.release_bridge(ME, new(), user, bridge) == Release(True, (), (), ())
+    assert all(one.made is None and one.exists for one in module.bridges())
+    calls = [call.function for call in sim.calls if call.function.startswith("ovs_")]
+    assert calls == []  # these are calls in the agent's process

@@ -14,6 +14,9 @@ from libcloud_ovm3.cli.network_tree import host_tree
 from libcloud_ovm3.cli.output import show_tree
 from libcloud_ovm3.estate.host_network import HostBridge, HostDevice, HostNetwork
 from libcloud_ovm3.estate.hosts import HostView
+from libcloud_ovm3.estate.networks import NetworkList
+from libcloud_ovm3.estate.states import State
+from libcloud_ovm3.estate.vms import VM, EstateSnapshot
 from libcloud_ovm3.simulator import Simulator
 from tests.cli.running import address, on, on_terminal, options
 from tests.support import driver_for, simulate
@@ -51,6 +54,21 @@ def test_the_tree_of_each_host(sim: Simulator) -> None:
     assert first == TREE.replace("ADDRESS", address(sim))
     assert second.endswith(f"└── missing: {BRIDGE}.120 (on ovm-1)\n")
     assert "VM web" not in second
+
+
+def test_traffic_labels(sim: Simulator) -> None:
+    """Of what has a bridge, it is that which carries them."""
+    labels = ["--traffic-label", "guest=bond0", "--traffic-label", "storage=eth1"]
+    shown = on(sim, "network", "list", *labels).stdout
+    assert f"│   ├── {BRIDGE}: bridge, 127.0.0.2/24, MTU 1500, label guest\n" in shown
+    assert "├── eth1: NIC, MTU 1500, label storage\n" in shown
+    assert "labels   guest\n" in on(sim, "network", "show", BRIDGE, *labels).stdout
+    records = json.loads(on(sim, "network", "list", "-o", "json", *labels).stdout)
+    assert [one["labels"] for one in records] == [["guest"], [], []]
+    devices = json.loads(on(sim, "network", "list", "--devices", "-o", "json", *labels).stdout)
+    assert {(one["name"], *one["labels"]) for one in devices if one["labels"]} == {
+        ("bond0", "guest"), ("eth1", "storage"),
+    }  # fmt: skip
 
 
 def test_records(sim: Simulator) -> None:
@@ -126,7 +144,10 @@ def test_on_a_terminal_long_lines_go_on_below(sim: Simulator) -> None:
 
 def drawn(capsys: pytest.CaptureFixture[str], *devices: HostDevice, **bridges: HostBridge) -> str:
     view = HostView(Address("h", 1), None, Server(hostname="h"), (), ())  # type: ignore[arg-type]
-    show_tree(host_tree(HostNetwork(view, devices, tuple(bridges.values())), {}, {}))
+    vm = VM("0-0", State.RUNNING, (), ())
+    read = EstateSnapshot((view,), (), (), {vm.id: vm})
+    host = HostNetwork(view, devices, tuple(bridges.values()))
+    show_tree(host_tree(NetworkList(read, (host,)), host))
     return capsys.readouterr().out
 
 

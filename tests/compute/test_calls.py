@@ -82,6 +82,8 @@ METHODS: dict[str, Callable[[Any, Any], Any]] = {
     "ex_update_network": lambda driver, node: driver.ex_update_network("spare", ex_mtu=9000),
     "ex_delete_network": lambda driver, node: driver.ex_delete_network("spare"),
     "ex_set_bond_mode": lambda driver, node: driver.ex_set_bond_mode("bond0", 4, ex_force="all"),
+    "ex_control0": lambda driver, node: driver.ex_control0(node.extra["host_id"]),
+    "ex_repair_control0": lambda driver, node: driver.ex_repair_control0(node.extra["host_id"]),
     "ex_put_back": lambda driver, node: look_for_what_is_set_aside(driver),
     "create_node": create,
     "start_node": lambda driver, node: driver.start_node(node),

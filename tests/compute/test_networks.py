@@ -103,6 +103,21 @@ def test_devices(driver: OVM3NodeDriver) -> None:
     assert found["eth1"].extra["mac"] == "52:54:00:24:48:10"
 
 
+def test_traffic_labels(sim: Simulator) -> None:
+    """That of a VLAN device that is not there belongs to nothing."""
+    labels = {"guest": "bond0", "public": f"{MANAGEMENT}.120", "storage": "bond0.999"}
+    driver = driver_for(sim, ex_traffic_labels=labels)
+    found = {one.name: one.extra for one in driver.ex_list_networks()}
+    assert found[MANAGEMENT]["labels"] == ["guest"]
+    assert [one["labels"] for one in found[MANAGEMENT]["hosts"]] == [["guest"]] * 3
+    assert found[f"{MANAGEMENT}.120"]["labels"] == ["public"]
+    assert found["control0"]["labels"] == []
+    devices = driver.ex_list_network_devices("ovm-1")
+    assert {one.name: one.extra["labels"] for one in devices if one.extra["labels"]} == {
+        "bond0": ["guest"]
+    }
+
+
 def test_of_one_host(sim: Simulator, driver: OVM3NodeDriver) -> None:
     found = driver.ex_list_networks(sim.hosts[1].address)
     assert [one.name for one in found] == [MANAGEMENT, "control0"]

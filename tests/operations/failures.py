@@ -49,6 +49,10 @@ WRITES = frozenset(
         "libcloud_delete_aside",
         "libcloud_change_vm",
         "libcloud_settle_vm",
+        "libcloud_set_control_interface",
+        "ovs_ip_config",
+        "ovs_local_config",
+        "ovs_vlan_bridge",
     }
 )
 

@@ -77,6 +77,7 @@ def test_what_methods_return_is_known() -> None:
         "StorageVolume",
         "VolumeSnapshot",
         "bool",
+        "dict[str, Any]",
         "list[OVM3Network]",
         "list[OVM3NetworkDevice]",
         "list[StorageVolume]",

@@ -158,7 +158,7 @@ def _link(host: SimulatedHost, device: str, *, arp: bool) -> Outcome:
         if not _known(host, device):
             return _missing(device)
         if arp:
-            network.state(host).setdefault("arp", {})[device] = host.boot_time
+            network.state(host)["arp"][device] = host.boot_time
             host.save()
     return 0, "", ""
 
@@ -170,9 +170,10 @@ def _add_address(host: SimulatedHost, device: str, text: str) -> Outcome:
             return _missing(device)
         if network.address(host, device):
             return 2, "", "RTNETLINK answers: File exists\n"
-        pair = {"ip": str(address.ip), "netmask": str(address.netmask), "boot": host.boot_time}
-        network.state(host)["addresses"][device] = pair
-        host.save()
+        before = network.line(host)
+        network.set_address(host, device, str(address.ip), str(address.netmask), saved=False)
+        network.changed(host, before)
+    network.show(host)
     return 0, "", ""
 
 
