@@ -17,6 +17,12 @@ from libcloud_ovm3.cli.host import host
 from libcloud_ovm3.cli.image import image
 from libcloud_ovm3.cli.inventory import inventory
 from libcloud_ovm3.cli.network import network
+from libcloud_ovm3.cli.network_changes import (
+    create_network,
+    delete_network,
+    set_bond_mode,
+    update_network,
+)
 from libcloud_ovm3.cli.options import reported
 from libcloud_ovm3.cli.report import report
 from libcloud_ovm3.cli.repository import repository
@@ -64,6 +70,10 @@ def demo(speed: float, version: str) -> None:
 
 vm.add_command(insert_iso)
 vm.add_command(eject_iso)
+network.add_command(create_network)
+network.add_command(update_network)
+network.add_command(delete_network)
+network.add_command(set_bond_mode)
 for command in (
     *(vm, volume, snapshot, network, image, repository, host, disk, size),
     *(estate, doctor, inventory, report, api, completion),
