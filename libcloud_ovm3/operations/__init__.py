@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from libcloud_ovm3.operations import (
         attach_disk,
+        attach_nic,
         bond_mode,
         cd_drives,
         control_network,
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
         destroy_snapshot,
         destroy_vm,
         detach_disk,
+        detach_nic,
         disk_sizes,
+        new_cards,
         pausing,
         placement,
         plan_disk,
@@ -41,12 +44,14 @@ if TYPE_CHECKING:
         start_vm,
         stop_vm,
         update_network,
+        update_nic,
         wait_running,
     )
 
 __all__ = [
     "attach_disk",
     "bond_mode",
+    "attach_nic",
     "cd_drives",
     "control_network",
     "copy_image",
@@ -60,7 +65,9 @@ __all__ = [
     "destroy_snapshot",
     "destroy_vm",
     "detach_disk",
+    "detach_nic",
     "disk_sizes",
+    "new_cards",
     "pausing",
     "placement",
     "plan_disk",
@@ -74,6 +81,7 @@ __all__ = [
     "start_vm",
     "stop_vm",
     "update_network",
+    "update_nic",
     "wait_running",
 ]
 
