@@ -8,14 +8,11 @@ from libcloud_ovm3.estate.cards import VMCard, cards_of
 from libcloud_ovm3.estate.labels import WantedNetwork, bridge_name
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.networks import NetworkList, read_networks
-from libcloud_ovm3.operations.agreement import require_no_more
 from libcloud_ovm3.operations.device_changes import (
     CARDS,
     Outcome,
     Target,
-    change_devices,
     refusal,
-    require_done,
     target_of,
 )
 from libcloud_ovm3.operations.new_cards import (
@@ -25,7 +22,7 @@ from libcloud_ovm3.operations.new_cards import (
     entry_of,
     new_mac,
 )
-from libcloud_ovm3.operations.nic_changes import has_mac, with_card
+from libcloud_ovm3.operations.nic_changes import put_in
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.placement_networks import missing_bridges
 from libcloud_ovm3.operations.same_macs import require_usable, taken_macs
@@ -50,13 +47,10 @@ def attach(estate: Estate, vm_id: str, spec: CardSpec) -> tuple[VMCard, list[str
     bridge, notices = bridge_for(target, spec.network, networks)
     mac, more = mac_for(target, spec.mac, bridge, networks)
     entry = entry_of(spec, bridge, mac, is_hvm=config.is_hvm)
-    change = with_card(entry)
-    require_no_more(target, change, macs=[mac])
     notices += more
     what = f"attaching network card {mac} on {bridge}"
     with waiting(f"{what} to VM {target.vm.name!r}", vm=target.vm.id):
-        outcome = change_devices(target, change, has_mac(mac), notices)
-        require_done(target, outcome, what, (), " or detach the card and attach it again")
+        outcome = put_in(target, entry, mac, what, notices, network=networks.on(target.host))
     return card_in(target, outcome, len(config.vifs)), notices
 
 
@@ -79,8 +73,9 @@ def bridge_for(
     if target.live is not None:
         network = networks.on(target.host)
         bridge = bridge_name(wanted, network)
-        if network.bridge(bridge) is None:
-            raise refusal(target, f"{target.host.label} has no bridge {bridge}")
+        why_not = missing_bridges(network, [bridge])[1]
+        if why_not:
+            raise refusal(target, f"{target.host.label}: {why_not[0]}")
         return bridge, []
     bridge = bridge_among(wanted, networks.hosts)
     reasons = {

@@ -6,7 +6,12 @@ from libcloud_ovm3.estate.cards import find_card
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.vms import read_estate
 from libcloud_ovm3.operations.device_changes import CARDS, target_of
-from libcloud_ovm3.operations.nic_changes import require_defined, require_removable, take_out
+from libcloud_ovm3.operations.nic_changes import (
+    release_bridge_of,
+    require_defined,
+    require_removable,
+    take_out,
+)
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.progress import waiting
 
@@ -30,5 +35,6 @@ def detach(estate: Estate, vm_id: str, nic: str) -> list[str]:
     require_removable(target, card)
     what, notices = f"detaching {card.label}", list[str]()
     with waiting(f"{what} of VM {target.vm.name!r}", vm=target.vm.id):
-        take_out(target, card, what, notices)
+        outcome = take_out(target, card, what, notices)
+        notices += release_bridge_of(target.after(outcome), card)
     return notices

@@ -5,9 +5,10 @@ device, and what came of a detachment.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from libcloud_ovm3.agent.config import VMConfig
-from libcloud_ovm3.errors import AgentFault, Ovm3Error
+from libcloud_ovm3.errors import AgentFault, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.cards import VMCard
 from libcloud_ovm3.estate.domains import Domain
 from libcloud_ovm3.estate.networks import HostNetwork, read_network
@@ -22,10 +23,13 @@ from libcloud_ovm3.operations.device_changes import (
     refusal,
     require_done,
 )
+from libcloud_ovm3.operations.release_bridges import bridges_of_vm, read_uses, release
+from libcloud_ovm3.operations.vlan_bridges import StartNetworks, release_taken, require_networks
 
 _PORT = re.compile(r"(?:vif|tap)([0-9]+)\.([0-9]+)(?:-emu)?")
 # What xend says after 100 s: the guest was asked, and may still let go (xend.md 2, 5).
 _TIMED_OUT = re.compile(r"could\s+not\s+be\s+disconnected")
+_AGAIN = " or detach the card and attach it again"
 _ANOTHER = re.compile(r"Device\s+[0-9]+\s+not\s+connected")  # there is no device of this number
 
 
@@ -140,6 +144,61 @@ def _device_numbers(domain: Domain, network: HostNetwork) -> list[int] | None:
         for number, card in zip(numbers, domain.cards, strict=True)
     )
     return numbers if is_alike else None
+
+
+# ------------------------------------------------------------------ putting one in
+
+
+def put_in(
+    target: Target,
+    entry: str,
+    mac: str,
+    what: str,
+    notices: list[str],
+    position: int | None = None,
+    network: HostNetwork | None = None,
+) -> Outcome:
+    """Put a card into vm.cfg and, of a running VM, into its domain; its bridge is made first.
+
+    :param position: in vm.cfg; None: at the end.
+    :param network: that of the VM's host, read just now; None: it is read here.
+    :raises PreconditionFailed: the bridge cannot be there, or somebody has changed the VM. Nothing
+        was attached.
+    :raises AgentFault: the host refused; neither has the card.
+    :raises OperationIncomplete: whether it is attached is unknown, or only half of it happened.
+    """
+    change = with_card(entry, position)
+    require_no_more(target, change, macs=[mac])
+    if target.live is None:
+        outcome = change_devices(target, change, has_mac(mac), notices)
+        require_done(target, outcome, what, (), _AGAIN)
+        return outcome
+    assert target.definition.config is not None, "target_of has checked it"
+    alone = target.definition.config.changed(vif=[entry])
+    definition = replace(target.definition, config=alone)
+    cards = StartNetworks(target.operation, target.host, target.snapshot, definition, "changed")
+    try:
+        require_networks(cards, network)
+        outcome = change_devices(target, change, has_mac(mac), notices)
+        require_done(target, outcome, what, (), _AGAIN)
+    except (AgentFault, PreconditionFailed):
+        release_taken(cards)
+        raise
+    finally:
+        notices += cards.notices
+    return outcome
+
+
+def release_bridge_of(target: Target, card: VMCard) -> list[str]:
+    """Release the bridge of a card that was taken out of a running VM, unless another one needs it.
+
+    :param target: the VM without the card.
+    :return: notices for the user.
+    """
+    if card.bridge is None or card.bridge in bridges_of_vm(target.vm):
+        return []
+    uses = read_uses([target.host], target.vm.id, [card.bridge]) if target.live else []
+    return release(target.operation, [one for one in uses if one.bridge == card.bridge])
 
 
 # ------------------------------------------------------------------ taking one out

@@ -24,10 +24,11 @@ from libcloud_ovm3.operations.device_changes import (
 from libcloud_ovm3.operations.new_cards import CardChange, changed_entry
 from libcloud_ovm3.operations.nic_changes import (
     has_mac,
+    put_in,
+    release_bridge_of,
     require_defined,
     require_removable,
     take_out,
-    with_card,
     with_card_instead,
 )
 from libcloud_ovm3.operations.operation import Operation
@@ -81,13 +82,11 @@ def _exchange(
     """Detach a card of a running VM, then attach it as it is to be, at its place in vm.cfg."""
     require_removable(target, card)
     after = target.after(take_out(target, card, f"{what}: detaching it first", notices))
-    change = with_card(entry, card.position)
     try:
-        require_no_more(after, change, macs=[mac])
-        outcome = change_devices(after, change, has_mac(mac), notices)
-        require_done(after, outcome, what, ())
+        outcome = put_in(after, entry, mac, what, notices, card.position)
     except (AgentFault, PreconditionFailed) as error:
         raise _given_back(after, card, what, error) from error
+    notices += release_bridge_of(after.after(outcome), card)
     return outcome
 
 
@@ -104,14 +103,13 @@ def _given_back(
     mac = card.live.mac or ""
     old = card.vif.changed(mac=mac or None).text
     try:
-        outcome = change_devices(target, with_card(old, card.position), has_mac(mac), [])
-        state = outcome.state
-        is_back = outcome.is_done
+        put_in(target, old, mac, f"{what}: attaching it again as it was", [], card.position)
+        state = ""
     except Ovm3Error as second:
-        state, is_back = str(second), False
-    if is_back and isinstance(error, AgentFault):
+        state = str(second)
+    if not state and isinstance(error, AgentFault):
         return error.with_state("the card was attached again as it was", target.vm.summary)
-    if is_back:
+    if not state:
         return PreconditionFailed(
             f"{error}; the card was attached again as it was", nodes=[target.vm.summary]
         )
