@@ -85,10 +85,10 @@ def take_bridge(operation: Operation, module: HostModule, user: str, bridge: VLA
     :param user: the VM's dashed uuid.
     :return: whether the VM was not recorded before.
     """
-    taken = module.take_bridge(
+    taking = module.take_bridge(
         operation.client, operation.id, user, bridge.name, bridge.device, bridge.vlan
     )
-    return taken.is_new
+    return taking.is_new
 
 
 def release_bridge(

@@ -14,7 +14,7 @@ import pytest
 from libcloud_ovm3.agent import chunks
 from libcloud_ovm3.agent.block_devices import HostDevice
 from libcloud_ovm3.agent.connection import AgentConnection
-from libcloud_ovm3.agent.host_networks import BridgeUser, KernelBridge, MadeBridge, Release
+from libcloud_ovm3.agent.host_networks import BridgeUser, KernelBridge, MadeBridge, Release, Taking
 from libcloud_ovm3.agent.hostmodule import API, HostModule, api_label, fits, is_absent
 from libcloud_ovm3.agent.hostmodule_types import (
     AgentReadings,
@@ -167,8 +167,9 @@ CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
      None, None),
     ("bridges", (), (), [BRIDGE, {**BRIDGE, "made": {}, "users": []},
                          {"bridge": "c", "exists": False, "error": "EIO"}], BRIDGES),
-    ("take_bridge", (*W, "u", "b", "bond0", 20), (*W, "u", "b", "bond0", 20), {"made": True}, True),
-    ("release_bridge", (*W, "u", "b"), (*W, "u", "b"), RELEASED,
+    ("take_bridge", (*W, "u", "b", "bond0", 20), (*W, "u", "b", "bond0", 20),
+     {"made": True, "new": False}, Taking(True, False)),
+    ("release_bridge", (*W, "u", "b", "o"), (*W, "u", "b", "o"), RELEASED,
      Release(False, ("u",), ("p",), ("10.0.0.1/24",))),
     ("check_port", ("10.0.0.1", 22, 3), ("10.0.0.1", 22, 3), "open", "open"),
     ("log_tail", ("agent", 100), ("agent", 100), C15,
@@ -279,7 +280,8 @@ def test_nothing_that_comes_ends_in_a_crash(answer: Any) -> None:
         ("bridges", (), [{**BRIDGE, "made": {**MADE, "vlan": "20"}}]),
         ("bridges", (), [{**BRIDGE, "users": [{**USER, "age_seconds": None}]}]),
         ("bridges", (), [{**BRIDGE, "ports": [7]}]),
-        ("take_bridge", (*W, "u", "b", "bond0", 20), {"made": 1}),
+        ("take_bridge", (*W, "u", "b", "bond0", 20), {"made": 1, "new": True}),
+        ("take_bridge", (*W, "u", "b", "bond0", 20), {"made": True}),
         ("release_bridge", (*W, "u", "b"), {**RELEASED, "removed": None}),
         ("release_bridge", (*W, "u", "b"), {**RELEASED, "users": None}),
         ("identify", (["/a"],), FOUND),

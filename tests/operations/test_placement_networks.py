@@ -37,6 +37,8 @@ BRIDGES = (
     HostBridge("control0", is_local=True),
     HostBridge("two", ports=("a", "b"), doubt="either of its ports a, b may lead out"),
 )
+# What xend's own script does with the name is known.
+SCRIPTS = ("vif-bridge", "/etc/xen/scripts/vif-bridge", "vif-route", "/root/vif-bridge.old")
 NETWORK = HostNetwork(host(0), DEVICES, BRIDGES)
 
 
@@ -98,6 +100,20 @@ def test_the_bridges_of_a_vm() -> None:
     config = VMConfig({"vif": ["mac=00:21:f6:00:00:01,bridge=b", "bridge=a", "", "bridge=b"]})
     assert bridges_of(config) == ("b", "a")
     assert bridges_of(VMConfig({})) == bridges_of(None) == ()
+    of_scripts = [f"bridge=b{number},script={script}" for number, script in enumerate(SCRIPTS)]
+    assert bridges_of(VMConfig({"vif": of_scripts})) == ("b0", "b1")
+
+
+def test_control0_is_made_where_it_is_missing() -> None:
+    assert missing_bridges(replace(NETWORK, bridges=()), ["control0"]) == ([], [])
+
+
+def test_what_xend_takes_for_an_old_name() -> None:
+    """xend.md 3: for xenbrN a bridge ethN, if there is no other."""
+    eth7 = replace(NETWORK, bridges=(HostBridge("eth7", parent="eth1"),))
+    assert missing_bridges(eth7, ["xenbr7"]) == ([], [])
+    for name in ("xenbr8", "xenbr7x", "xenbr"):
+        assert len(missing_bridges(eth7, [name])[1]) == 1
 
 
 def found(snapshot: EstateSnapshot, *bridges: tuple[HostBridge, ...] | None) -> NetworkList:
