@@ -79,6 +79,7 @@ METHODS: dict[str, Callable[[Any, Any], Any]] = {
     "ex_list_networks": lambda driver, node: driver.ex_list_networks(),
     "ex_list_network_devices": lambda driver, node: driver.ex_list_network_devices(),
     "ex_control0": lambda driver, node: driver.ex_control0(node.extra["host_id"]),
+    "ex_release_networks": lambda driver, node: driver.ex_release_networks(),
     "ex_repair_control0": lambda driver, node: driver.ex_repair_control0(node.extra["host_id"]),
     "ex_put_back": lambda driver, node: look_for_what_is_set_aside(driver),
     "create_node": create,
