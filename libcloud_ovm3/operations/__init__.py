@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from libcloud_ovm3.operations import (
         attach_disk,
+        attach_nic,
         bond_mode,
         cd_drives,
         control_network,
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
         destroy_snapshot,
         destroy_vm,
         detach_disk,
+        detach_nic,
         disk_sizes,
+        new_cards,
         pausing,
         placement,
         plan_disk,
@@ -42,12 +45,14 @@ if TYPE_CHECKING:
         start_vm,
         stop_vm,
         update_network,
+        update_nic,
         wait_running,
     )
 
 __all__ = [
     "attach_disk",
     "bond_mode",
+    "attach_nic",
     "cd_drives",
     "control_network",
     "copy_image",
@@ -61,7 +66,9 @@ __all__ = [
     "destroy_snapshot",
     "destroy_vm",
     "detach_disk",
+    "detach_nic",
     "disk_sizes",
+    "new_cards",
     "pausing",
     "placement",
     "plan_disk",
@@ -76,6 +83,7 @@ __all__ = [
     "start_vm",
     "stop_vm",
     "update_network",
+    "update_nic",
     "wait_running",
 ]
 

@@ -22,14 +22,14 @@ from libcloud_ovm3.errors import (
 from libcloud_ovm3.estate.hosts import HostView, read_hosts
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.networks import HostBridge, HostNetwork, read_network
+from libcloud_ovm3.estate.vm_bridges import (
+    CONTROL as CONTROL,  # noqa: PLC0414 (the name that the driver uses)
+)
 from libcloud_ovm3.estate.vms import EstateSnapshot, merge_vms
 from libcloud_ovm3.operations import network_doors
 from libcloud_ovm3.operations.network_doors import address_call, local_bridge_call
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.placement import is_host, require_host
-from libcloud_ovm3.operations.placement_networks import (
-    CONTROL as CONTROL,  # noqa: PLC0414 (the name that the driver uses)
-)
 from libcloud_ovm3.operations.presence import POLL
 from libcloud_ovm3.progress import waiting
 
