@@ -17,7 +17,6 @@ from libcloud_ovm3.estate.images import Image, image_of, require_template
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.networks import NETWORK
 from libcloud_ovm3.estate.repositories import Repository
-from libcloud_ovm3.estate.vm_bridges import bridges_of
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
 from libcloud_ovm3.operations.disk_sizes import GIB, bytes_text, size_in_bytes
 from libcloud_ovm3.operations.grow_disk import host_that_grows
