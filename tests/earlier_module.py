@@ -10,7 +10,10 @@ from libcloud_ovm3.simulator import Simulator
 EARLIER_NAMES = {"read_agent": "look", "file_holders": "holders", "autostart_guests": "comebacks"}
 
 # What API 3 added.
-API_3 = ("bridges", "take_bridge", "release_bridge", "network_setup", "control_interface")
+API_3 = (
+    *("bridges", "take_bridge", "release_bridge", "network_setup", "control_interface"),
+    *("guarded_network_change", "confirm_network_change", "network_change"),
+)
 
 
 def put_api_2(sim: Simulator, host: int) -> None:
