@@ -33,11 +33,12 @@ _FUNCTION = 'ovs_vlan_bridge'
 
 
 def take_bridge(dom0, client, operation, user, bridge, netdev, vlan):
-    """Count a VM as a user of a bridge on a VLAN, which is made if it is missing: ``{made}``.
+    """Count a VM as a user of a bridge on a VLAN, which is made if it is missing: ``{made, new}``.
 
-    ``made``: whether this operation has made the bridge. A bridge that this module has not made
-    stays as it is, and its users are not counted. ``user``: the VM's uuid, dashed. A request may
-    be repeated. Raises InvalidArgument, NotFound (no such ``netdev``), NotAllowed (it is a bridge,
+    ``made``: whether this operation has made the bridge; ``new``: whether the VM is counted, and
+    no other operation has counted it. If one has, this one takes its place in the record. A bridge
+    that this module has not made stays as it is, and its users are not counted. ``user``: the VM's
+    uuid, dashed. A request may be repeated. Raises InvalidArgument, NotFound (no such ``netdev``), NotAllowed (it is a bridge,
     or a VLAN device), Conflict (the bridge is on another device, or the VLAN device belongs to
     another bridge or to nobody; or another change goes on), Failed with the agent's fault,
     Timeout: it goes on, so repeat it.
@@ -53,11 +54,13 @@ def take_bridge(dom0, client, operation, user, bridge, netdev, vlan):
     return _in_a_process(dom0, _take, request)
 
 
-def release_bridge(dom0, client, operation, user, bridge):
+def release_bridge(dom0, client, operation, user, bridge, taken=''):
     """Count a VM no longer, and remove the bridge if this module has made it and nobody uses it:
     ``{removed, users, ports, addresses}``.
 
-    ``user``: the VM's uuid, dashed; '' to remove the bridge only. What is left on the bridge, and
+    ``user``: the VM's uuid, dashed; '' to remove the bridge only. ``taken``: the operation that has
+    counted it, or '' for any: another one that has counted it since then relies on that, so the VM
+    stays. What is left on the bridge, and
     keeps it: ``users``, VMs that are counted; ``ports``, devices on it besides its VLAN device;
     ``addresses``, its own and its VLAN device's. A request may be repeated.
     Raises InvalidArgument, Conflict (another change goes on), Failed, Timeout: it goes on.
@@ -66,6 +69,9 @@ def release_bridge(dom0, client, operation, user, bridge):
     request['user'] = user
     if user != '':
         request['user'] = arguments.vm(user)
+    request['taken'] = taken
+    if taken != '':
+        request['taken'] = arguments.operation(taken)
     dom0.log('%(client)s %(operation)s release_bridge %(user)s %(bridge)s' % request)
     return _in_a_process(dom0, _release, request)
 
@@ -99,12 +105,10 @@ def _take(dom0, request):
     if net_devices.exists(dom0, request['bridge']):
         _require_on_vlan(dom0, request)
         if not _is_ours(dom0, request['bridge'], made):
-            return {'made': False}
-        _count(dom0, request)
-        return {'made': made['operation'] == request['operation']}
+            return {'made': False, 'new': False}
+        return {'made': made['operation'] == request['operation'], 'new': _count(dom0, request)}
     _require_possible(dom0, request, made)
-    _make(dom0, request)
-    return {'made': True}
+    return {'made': True, 'new': _make(dom0, request)}
 
 
 def _require_on_vlan(dom0, request):
@@ -144,8 +148,8 @@ def _require_possible(dom0, request, made):
 
 
 def _make(dom0, request):
-    is_new = not local_state.get(dom0, [_FOLDER, request['bridge']], request['user'])
-    _count(dom0, request)
+    """Make it; whether the VM is counted for the first time."""
+    is_new = _count(dom0, request)
     record = dict(_who(dom0, request), netdev=request['netdev'], vlan='%d' % request['vlan'])
     local_state.put(dom0, [_FOLDER, request['bridge']], _MADE, record)
     fault = _call(dom0, 'start', request['bridge'], record)
@@ -156,10 +160,14 @@ def _make(dom0, request):
             '%s returned, but the bridge is not there' % _FUNCTION)))
     record['index'] = '%d' % net_devices.index(dom0, request['bridge'])
     local_state.put(dom0, [_FOLDER, request['bridge']], _MADE, record)
+    return is_new
 
 
 def _count(dom0, request):
+    """Record the VM; whether no other operation has done so before."""
+    before = local_state.get(dom0, [_FOLDER, request['bridge']], request['user'])
     local_state.put(dom0, [_FOLDER, request['bridge']], request['user'], _who(dom0, request))
+    return not before or before.get('operation') == request['operation']
 
 
 def _who(dom0, request):
@@ -194,7 +202,7 @@ def _comes_true(dom0, condition, *values):
 
 def _release(dom0, request):
     bridge = request['bridge']
-    if request['user']:
+    if request['user'] and not _is_taken_by_another(dom0, request):
         local_state.remove(dom0, [_FOLDER, bridge], request['user'])
     made = _made(dom0, bridge)
     left = {'removed': False, 'users': _users(dom0, bridge), 'ports': [], 'addresses': []}
@@ -212,6 +220,13 @@ def _release(dom0, request):
     if not _devices_of(dom0, made, net_devices.names(dom0)):
         local_state.remove(dom0, [_FOLDER, bridge], _MADE)
     return dict(left, removed=True)
+
+
+def _is_taken_by_another(dom0, request):
+    if not request['taken']:
+        return False
+    record = local_state.get(dom0, [_FOLDER, request['bridge']], request['user'])
+    return record.get('operation', request['taken']) != request['taken']
 
 
 def _kept_by(dom0, bridge, made):

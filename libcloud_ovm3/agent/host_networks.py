@@ -67,6 +67,18 @@ class KernelBridge:
 
 
 @dataclass(frozen=True)
+class Taking:
+    """What became of a bridge when a user of it was counted.
+
+    :ivar made: Whether this operation has made the bridge.
+    :ivar is_new: Whether the VM is counted, and no other operation had counted it.
+    """
+
+    made: bool
+    is_new: bool
+
+
+@dataclass(frozen=True)
 class Release:
     """What became of a bridge when a user of it was released.
 
@@ -253,14 +265,13 @@ class HostNetworks(ModuleCalls):
 
     def take_bridge(
         self, client: str, operation: str, user: str, bridge: str, netdev: str, vlan: int
-    ) -> bool:
+    ) -> Taking:
         """Count a VM as a user of a bridge on a VLAN, which is made if it is missing. It may be
         repeated safely.
 
         :param user: the VM's uuid, dashed, lower case.
         :param netdev: the network interface or bond below the VLAN.
         :param vlan: 2 to 4094.
-        :return: Whether this operation has made the bridge.
         :raises AgentFault: of kind ``...Conflict`` if the bridge is there on another device, or the
             VLAN device is there and not this bridge's; also if another change of the host's
             networks goes on. ``...NotFound`` if there is no such ``netdev``, ``...NotAllowed`` if
@@ -269,19 +280,24 @@ class HostNetworks(ModuleCalls):
         """
         function, answer = self._write("take_bridge", client, operation, user, bridge, netdev, vlan)
         reader = self._reader(function)
-        return reader.key(reader.struct(answer), "made", bool)
+        struct = reader.struct(answer)
+        return Taking(reader.key(struct, "made", bool), reader.key(struct, "new", bool))
 
-    def release_bridge(self, client: str, operation: str, user: str, bridge: str) -> Release:
+    def release_bridge(
+        self, client: str, operation: str, user: str, bridge: str, taken: str = ""
+    ) -> Release:
         """Count a VM no longer, and remove the bridge if the module has made it and no VM is
         counted, no device but its VLAN device is on it, and it has no address. It may be repeated
         safely.
 
         :param user: the VM's uuid, dashed, lower case; "" to remove the bridge only.
+        :param taken: the operation that has counted it; if another one has since then, it stays
+            counted. "": whichever has.
         :raises AgentFault: of kind ``...Conflict`` if another change of the host's networks goes
             on; ``...Failed`` with the fault of the agent's function: the bridge is still there.
             ``...Timeout``: it goes on; repeat it.
         """
-        function, answer = self._write("release_bridge", client, operation, user, bridge)
+        function, answer = self._write("release_bridge", client, operation, user, bridge, taken)
         reader = self._reader(function)
         struct = reader.struct(answer)
         return Release(

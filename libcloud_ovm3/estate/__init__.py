@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from libcloud_ovm3.estate import (
+        cards,
         disk_names,
         disks,
         hosts,
         hosts_off,
         images,
+        network_facts,
         networks,
         repositories,
         vms,
@@ -24,11 +26,13 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "cards",
     "disk_names",
     "disks",
     "hosts",
     "hosts_off",
     "images",
+    "network_facts",
     "networks",
     "repositories",
     "vms",

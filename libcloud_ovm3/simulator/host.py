@@ -88,7 +88,7 @@ class SimulatedHost:
     :ivar certificate_pem: Its certificate.
     :ivar ignores_requests: Uuids of guests that ignore requests to shut down, reboot or suspend,
         to give back memory or vcpus, and to release a disk.
-    :ivar faults: The faults of its xend that are in force; see :meth:`inject`.
+    :ivar faults: The faults of its xend and network that are in force; see :meth:`inject`.
     :ivar transfers: Migrations and saves of which it is the source.
     :ivar busy_until: Until then xend's global lock is held, besides by domains that wait.
     :ivar peers: All hosts of the simulator. They share one lock, which is never held while waiting.
@@ -204,7 +204,7 @@ class SimulatedHost:
         return self.settings.answers[question]
 
     def inject(self, fault: str, active: bool = True) -> None:
-        """Switch a fault of this host's xend on or off.
+        """Switch a fault of this host's xend or network on or off.
 
         :param fault: A key of ``FAULTS``.
         :param active: True to switch it on, False to switch it off.

@@ -24,6 +24,7 @@ from libcloud_ovm3.agent.host_networks import (
     NetworkSetup,
     Release,
     Route,
+    Taking,
 )
 from libcloud_ovm3.agent.hostmodule import API, HostModule, api_label, fits, is_absent
 from libcloud_ovm3.agent.hostmodule_types import (
@@ -185,8 +186,9 @@ CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
      None, None),
     ("bridges", (), (), [BRIDGE, {**BRIDGE, "made": {}, "users": []},
                          {"bridge": "c", "exists": False, "error": "EIO"}], BRIDGES),
-    ("take_bridge", (*W, "u", "b", "bond0", 20), (*W, "u", "b", "bond0", 20), {"made": True}, True),
-    ("release_bridge", (*W, "u", "b"), (*W, "u", "b"), RELEASED,
+    ("take_bridge", (*W, "u", "b", "bond0", 20), (*W, "u", "b", "bond0", 20),
+     {"made": True, "new": False}, Taking(True, False)),
+    ("release_bridge", (*W, "u", "b", "o"), (*W, "u", "b", "o"), RELEASED,
      Release(False, ("u",), ("p",), ("10.0.0.1/24",))),
     ("network_setup", (), (), SETUP,
      NetworkSetup("works", "off", "unknown", (BondMode("b", 1, None),))),
@@ -306,7 +308,8 @@ def test_nothing_that_comes_ends_in_a_crash(answer: Any) -> None:
         ("bridges", (), [{**BRIDGE, "made": {**MADE, "vlan": "20"}}]),
         ("bridges", (), [{**BRIDGE, "users": [{**USER, "age_seconds": None}]}]),
         ("bridges", (), [{**BRIDGE, "ports": [7]}]),
-        ("take_bridge", (*W, "u", "b", "bond0", 20), {"made": 1}),
+        ("take_bridge", (*W, "u", "b", "bond0", 20), {"made": 1, "new": True}),
+        ("take_bridge", (*W, "u", "b", "bond0", 20), {"made": True}),
         ("network_setup", (), {**SETUP, "switch": None}),
         ("network_change", ("1" * 32,), {**GUARDED, "state": None}),
         ("network_change", ("1" * 32,), {"state": "waiting"}),

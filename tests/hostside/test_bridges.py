@@ -74,6 +74,21 @@ def test_requests_may_be_repeated(host):
     assert len(host.calls) == 2
 
 
+def test_whose_record_it_is(host):
+    """What a later operation relies on is not released by who has seen the earlier one."""
+    first = bridges.take_bridge(host, 'me', operation(1), ONE, BRIDGE, 'bond0', 20)
+    again = bridges.take_bridge(host, 'me', operation(1), ONE, BRIDGE, 'bond0', 20)
+    second = bridges.take_bridge(host, 'me', operation(2), ONE, BRIDGE, 'bond0', 20)
+    assert [first, again, second] == [
+        {'made': True, 'new': True}, {'made': True, 'new': True}, {'made': False, 'new': False}]
+    late = bridges.release_bridge(host, 'me', operation(9), ONE, BRIDGE, operation(1))
+    assert late == dict(KEPT, users=[ONE])
+    assert bridges.release_bridge(host, 'me', operation(9), ONE, BRIDGE, operation(2)) == REMOVED
+    assert bridges.release_bridge(host, 'me', operation(9), ONE, BRIDGE, operation(2)) == KEPT
+    with pytest.raises(errors.InvalidArgument):
+        bridges.release_bridge(host, 'me', operation(9), ONE, BRIDGE, 'x')
+
+
 def test_one_that_was_there_is_never_the_module_s(host):
     host.add_vlan('bond0.20', 'bond0', 20)
     host.add_bridge(BRIDGE, 'bond0.20')
