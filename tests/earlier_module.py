@@ -29,7 +29,7 @@ def put_api_2(sim: Simulator, host: int) -> None:
     kept = [line for line in lines if not line.startswith(later)]
     assert len(kept) == len(lines) - len(API_3)
     services.write_text("".join(kept), encoding="utf-8")
-    sim.restart_agent(host)
+    _make_complete(sim, host, folder)
 
 
 def put_earlier_module(sim: Simulator, host: int, api: int) -> None:
@@ -42,6 +42,10 @@ def put_earlier_module(sim: Simulator, host: int, api: int) -> None:
     _replace(folder / "api.py", "'module': this.NAME, ", "")
     for name, earlier in EARLIER_NAMES.items():
         _replace(folder / "services.py", f"    '{name}': (", f"    '{earlier}': (")
+    _make_complete(sim, host, folder)
+
+
+def _make_complete(sim: Simulator, host: int, folder: Path) -> None:
     site = folder.parent
     contents = {name: (site / name).read_bytes() for name in payload.files()}
     (site / payload.MANIFEST).write_bytes(payload.manifest(contents))
