@@ -87,6 +87,13 @@ def _number(dom0, device, name, base):
         raise errors.Failed('%s: %s: unexpected: %s' % (device, name, plain(text)))
 
 
+def bond_mode(dom0, device):
+    """The mode of a bond as the kernel writes it, ``active-backup 1``; None if it is no bond."""
+    if not os.path.isdir(dom0.path(_NET + device + '/bonding')):
+        return None
+    return to_text(dom0.read(_NET + device + '/bonding/mode')).strip()
+
+
 def addresses(dom0, devices):
     """The addresses of these devices, as ``10.0.0.1/24``; without those that IPv6 gives to every
     device that is up."""

@@ -2,7 +2,7 @@
 
 from libcloud_ovm3_host import (api, aside, block_devices, bridges, change_vm, control, documents,
                                  domains, errors, file_holders, files, identify, inventory, jobs,
-                                 logs, network, read_agent, repository)
+                                 logs, network, network_setup, read_agent, repository)
 from libcloud_ovm3_host.compat import describe, error
 from libcloud_ovm3_host.version import PREFIX
 
@@ -43,6 +43,8 @@ SERVICES = {
     'bridges': (bridges.bridges, 15),
     'take_bridge': (bridges.take_bridge, None),
     'release_bridge': (bridges.release_bridge, None),
+    'network_setup': (network_setup.network_setup, 15),
+    'control_interface': (control.control_interface, 25),
     'set_control_interface': (control.set_control_interface, 55),
     'addresses': (network.addresses, 15),
     'routes': (network.routes, 15),

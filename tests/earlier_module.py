@@ -10,7 +10,7 @@ from libcloud_ovm3.simulator import Simulator
 EARLIER_NAMES = {"read_agent": "look", "file_holders": "holders", "autostart_guests": "comebacks"}
 
 # What API 3 added.
-API_3 = ("bridges", "take_bridge", "release_bridge")
+API_3 = ("bridges", "take_bridge", "release_bridge", "network_setup", "control_interface")
 
 
 def put_api_2(sim: Simulator, host: int) -> None:

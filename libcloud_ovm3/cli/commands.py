@@ -17,6 +17,12 @@ from libcloud_ovm3.cli.host import host
 from libcloud_ovm3.cli.image import image
 from libcloud_ovm3.cli.inventory import inventory
 from libcloud_ovm3.cli.network import network
+from libcloud_ovm3.cli.network_changes import (
+    create_network,
+    delete_network,
+    set_bond_mode,
+    update_network,
+)
 from libcloud_ovm3.cli.options import reported
 from libcloud_ovm3.cli.report import report
 from libcloud_ovm3.cli.repository import repository
@@ -65,6 +71,8 @@ def demo(speed: float, version: str) -> None:
 
 for of_vm in (insert_iso, eject_iso, list_nics, attach_nic, detach_nic, update_nic):
     vm.add_command(of_vm)
+for of_network in (create_network, update_network, delete_network, set_bond_mode):
+    network.add_command(of_network)
 for command in (
     *(vm, volume, snapshot, network, image, repository, host, disk, size),
     *(estate, doctor, inventory, report, api, completion),

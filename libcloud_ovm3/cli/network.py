@@ -22,7 +22,7 @@ from libcloud_ovm3.estate.networks import NetworkList, read_networks
 
 @click.group(cls=NounGroup, epilog=examples("ovm3 network list", "ovm3 network show control0"))
 def network() -> None:
-    """List and show networks: bridges, and the NICs, bonds and VLAN devices below them."""
+    """List, show, make, change and remove networks: bridges, and what they are on."""
 
 
 @network.command(

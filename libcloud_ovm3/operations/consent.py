@@ -78,7 +78,7 @@ def require_consent(cuts: Iterable[tuple[HostNetwork, Cuts]], consent: frozenset
     options = " ".join(f"--force {role}" for role in needed)
     raise PreconditionFailed(
         f"nothing was changed, as this may cut {'; '.join(reasons)}. If that is what you want, "
-        f"consent with ex_force={needed!r} (ovm3: {options})"
+        f"consent with ex_force={needed!r} ({options})"
     )
 
 

@@ -68,8 +68,8 @@ def create_network(
             continue
         if change is not None:
             changes.append(change)
-            if number is None and change.call.function == "ovs_br_config":
-                cuts.append((network, what_is_cut(network, str(change.call.arguments[2]))))
+            if number is None and change.request.function == "ovs_br_config":
+                cuts.append((network, what_is_cut(network, str(change.request.arguments[2]))))
     if reasons:
         raise PreconditionFailed(f"network {name!r} was not made: {'; '.join(reasons)}")
     require_consent(cuts, agreed)

@@ -46,7 +46,7 @@ class NetworkChange:
 
     network: HostNetwork
     what: str
-    call: NetworkCall
+    request: NetworkCall
     is_done: Check
     is_undone: Check
     undo: NetworkCall | None = None
@@ -164,7 +164,7 @@ def _make(
     failed: AgentFault | OutcomeUnknown | None = None
     with waiting(f"changing {change.label}"):
         try:
-            send(host, change.call)
+            send(host, change.request)
         except (AgentFault, OutcomeUnknown) as error:
             failed = error
         now = _look(operation, networks, change, change.is_done)

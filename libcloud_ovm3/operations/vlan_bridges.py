@@ -26,17 +26,17 @@ from libcloud_ovm3.errors import (
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.networks import VLAN, HostNetwork, read_network
-from libcloud_ovm3.estate.vms import EstateSnapshot
-from libcloud_ovm3.operations import network_doors
-from libcloud_ovm3.operations.control_network import APPEARS, repair
-from libcloud_ovm3.operations.network_doors import vlan_bridge_call
-from libcloud_ovm3.operations.operation import Operation
-from libcloud_ovm3.operations.placement_networks import (
+from libcloud_ovm3.estate.vm_bridges import (
     CONTROL,
     VLANBridge,
     bridges_of,
     missing_bridges,
 )
+from libcloud_ovm3.estate.vms import EstateSnapshot
+from libcloud_ovm3.operations import network_doors
+from libcloud_ovm3.operations.control_network import APPEARS, repair
+from libcloud_ovm3.operations.network_doors import vlan_bridge_call
+from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.presence import POLL, read_presence
 from libcloud_ovm3.operations.release_bridges import Use, read_uses, release
 from libcloud_ovm3.progress import waiting

@@ -11,7 +11,14 @@ import pytest
 
 from libcloud_ovm3.agent import chunks
 from libcloud_ovm3.agent.connection import AgentConnection
-from libcloud_ovm3.agent.host_networks import MadeBridge, Release
+from libcloud_ovm3.agent.host_networks import (
+    BondMode,
+    ControlInterface,
+    MadeBridge,
+    NetworkSetup,
+    Release,
+    Route,
+)
 from libcloud_ovm3.agent.hostmodule import AGENT_READS, API, HostModule
 from libcloud_ovm3.agent.hostmodule_types import Document
 from libcloud_ovm3.agent.tls import HostTrust
@@ -245,6 +252,24 @@ def test_network_and_logs(module: HostModule, sim: Simulator) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_bytes(b"first\ncaf\xe9\n")
     assert module.log_tail("xend", 5) == "caf\ufffd\n"
+
+
+def test_how_networks_are_set_up(module: HostModule) -> None:
+    bonds = (BondMode("bond0", 1, None),)
+    assert module.network_setup() == NetworkSetup("works", "on", "linuxbridge", bonds)
+
+
+def test_the_control_interface(module: HostModule) -> None:
+    found = module.control_interface("control0")
+    assert (found.exists, found.up, found.arp, found.file) == (True, True, False, True)
+    assert found.addresses == ("169.254.0.1/16",)
+    assert [route.device for route in found.routes_other] == ["10e69b4de3"]  # zeroconf's
+    module.set_control_interface(ME, new(), "control0", "169.254.0.1", 16)
+    mended = Route("control0", "169.254.0.0", 16, "", 0)
+    assert module.control_interface("control0") == ControlInterface(
+        True, True, True, ("169.254.0.1/16",), (mended,), (), False
+    )
+    assert not module.control_interface("eth0").exists
 
 
 def test_a_bridge_on_a_vlan(module: HostModule, sim: Simulator) -> None:

@@ -79,7 +79,12 @@ METHODS: dict[str, Callable[[Any, Any], Any]] = {
     "list_volume_snapshots": lambda driver, node: driver.list_volume_snapshots(disk_of(node)),
     "ex_list_networks": lambda driver, node: driver.ex_list_networks(),
     "ex_list_network_devices": lambda driver, node: driver.ex_list_network_devices(),
+    "ex_create_network": lambda driver, node: driver.ex_create_network("b", 7, None, "bond0"),
+    "ex_update_network": lambda driver, node: driver.ex_update_network("spare", ex_mtu=9000),
+    "ex_delete_network": lambda driver, node: driver.ex_delete_network("spare"),
+    "ex_set_bond_mode": lambda driver, node: driver.ex_set_bond_mode("bond0", 4, ex_force="all"),
     "ex_control0": lambda driver, node: driver.ex_control0(node.extra["host_id"]),
+    "ex_release_networks": lambda driver, node: driver.ex_release_networks(),
     "ex_repair_control0": lambda driver, node: driver.ex_repair_control0(node.extra["host_id"]),
     "ex_list_nics": lambda driver, node: driver.ex_list_nics(node),
     "ex_attach_nic": lambda driver, node: driver.ex_attach_nic(node, "second"),
@@ -214,6 +219,8 @@ def prepare(method: str, driver: Any, node: Any, sim: Simulator) -> None:
         driver.attach_volume(node, driver.attached)
     if method in ON_SNAPSHOTS:
         driver.snapshot = driver.create_volume_snapshot(driver.spare, "snapshot").id
+    if method in ("ex_update_network", "ex_delete_network"):
+        driver.ex_create_network("spare", ex_parent="eth1")
     if method in ("delete_image", "copy_image"):
         driver.image = driver.create_image(node, "image").id
     if method.endswith("_iso"):

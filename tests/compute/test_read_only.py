@@ -60,6 +60,7 @@ class Subjects:
         self.snapshot = driver.create_volume_snapshot(self.spare, "s")
         self.image = driver.create_image(self.stopped, "image")
         self.paused = driver.ex_get_node_by_name("paused")
+        driver.ex_create_network("spare", ex_parent="eth1")
         [volume] = driver.ex_list_volumes(self.paused)
         interrupt(sim, "unpause_vm", driver.create_volume_snapshot, volume, "p", ex_pause=True)
         self.aside = ("/OVS/Repositories/x", "0" * 32)
@@ -106,6 +107,10 @@ CHANGES: dict[str, Change] = {
     "create_volume_snapshot": lambda driver, has: driver.create_volume_snapshot(has.spare),
     "destroy_volume_snapshot": lambda driver, has: driver.destroy_volume_snapshot(has.snapshot),
     "ex_resume_node": lambda driver, has: driver.ex_resume_node(has.paused),
+    "ex_create_network": lambda driver, has: driver.ex_create_network("n", 8, None, "bond0"),
+    "ex_update_network": lambda driver, has: driver.ex_update_network("spare", ex_mtu=9000),
+    "ex_delete_network": lambda driver, has: driver.ex_delete_network("spare"),
+    "ex_set_bond_mode": lambda driver, has: driver.ex_set_bond_mode("bond0", 4, ex_force="all"),
     "ex_repair_control0": lambda driver, has: driver.ex_repair_control0(has.host),
     "create_image": lambda driver, has: driver.create_image(has.stopped, "x"),
     "delete_image": lambda driver, has: driver.delete_image(has.image),

@@ -495,8 +495,9 @@ def test_one_that_goes_on(host):
 
 # --- records that are not understood --------------------------------------------------------
 
-@pytest.mark.parametrize('text', ['', 'schema=2\nnetdev=bond0\nvlan=20\n', 'schema=1\nnetdev=bond0\n',
-                                  'schema=1\nnetdev=bond0\nvlan=x\nboot=1\noperation=1\n'])
+@pytest.mark.parametrize('text', [
+    '', 'schema=2\nnetdev=bond0\nvlan=20\n', 'schema=1\nnetdev=bond0\n',
+    'schema=1\nnetdev=bond0\nvlan=x\nboot=1\noperation=1\n'])
 def test_nothing_is_done_where_a_record_is_not_understood(host, text):
     take(host)
     take(host, bridge='xenbr0.21', vlan=21)

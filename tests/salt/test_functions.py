@@ -73,6 +73,7 @@ def test_what_methods_return_is_known() -> None:
     assert returned <= {
         "Node",
         "NodeImage",
+        "OVM3Network",
         "StorageVolume",
         "VolumeSnapshot",
         "bool",

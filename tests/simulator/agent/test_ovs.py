@@ -178,7 +178,11 @@ def test_metadata_mtu_and_bond_mode(pool: Simulator) -> None:
         assert _mtu(agent, device) == mtu
     assert "above" in fault_of(agent.ovs_change_mtu, "bond0.9", 9001)
     agent.ovs_change_mtu("bond0.9", 9000)
+    for vlan in range(10, 20):
+        agent.ovs_vlan_bridge("start", f"guests.{vlan}", "bond0", vlan)
+        assert _mtu(agent, f"bond0.{vlan}") == "9000"  # as the device below has it
     agent.ovs_change_mtu("bond0", 2000)
+    assert _mtu(agent, "bond0.19") == "2000"
     assert _value(agent, "Network/Device[@Name='bond0.9']/SysFS/mtu") == "2000"
     for device, mtu in (("control0", 2000), ("eth1", 1499), ("eth1", 64001), ("eth9", 2000)):
         fault_of(agent.ovs_change_mtu, device, mtu)

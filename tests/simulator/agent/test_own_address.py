@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -72,11 +73,12 @@ def test_a_bridge_takes_the_hosts_own_address_and_gives_it_back(bare: Simulator)
 def test_a_host_without_its_address_refuses_connections(
     bare: Simulator, change: tuple[str, ...]
 ) -> None:
-    agent = client(bare)
+    agent, vip = client(bare), "127.0.0.77"
+    agent.configure_virtual_ip(vip, bare.hosts[0].address)
     _lost(agent.ovs_ip_config, "bond0", *change)
-    for host in (0, 0):
+    for address in (bare.hosts[0].address, vip):
         with pytest.raises(ConnectionRefusedError):
-            client(bare, host).echo("")
+            socket.create_connection((address, bare.hosts[0].port))
     bare.hosts[0].reboot()  # it is not in the saved configuration either
     with pytest.raises(ConnectionRefusedError):
         client(bare).echo("")
