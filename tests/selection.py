@@ -25,8 +25,10 @@ TABLES = (
     "test_hosts_off_failures.py",
     "test_image_failures.py",
     "test_network_failures.py",
+    "test_nic_failures.py",
     "test_power_failures.py",
     "test_snapshot_failures.py",
+    "test_vlan_failures.py",
     "test_volume_failures.py",
 )
 ROWS = 16  # of the failure tables, one row of so many

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class ControlNetworks(OVM3Base):
-    """The driver's methods for control0."""
+    """The driver's methods for these bridges."""
 
     def ex_control0(self, location: NodeLocation | str) -> dict[str, Any]:
         """What is wrong with ``control0`` on a host. Nothing is changed.
@@ -56,6 +56,28 @@ class ControlNetworks(OVM3Base):
         done = operations.control_network.repair_control0(self._estate, object_id(location))
         self._warn(done.notices)
         return {**_as_dict(done.state), "repaired": list(done.done)}
+
+    def ex_release_networks(self, location: NodeLocation | str | None = None) -> list[str]:
+        """Remove the VLAN bridges that starts of nodes have made and that no node needs any more.
+
+        A start makes a missing VLAN bridge on its host; ``stop_node`` and ``destroy_node`` remove
+        it with the last node that needs it. What stays, because a guest has shut down by itself or
+        a program was killed, this removes: if it is certain, twice, that the node is not live (or
+        only on another host), and its record is 15 minutes old. All of it needs the host module of
+        API 3: without it, nothing is ever removed. Bridges that something else has made stay.
+
+        :param location: Only on this host, or on the host with this id.
+        :type location: :class:`NodeLocation` or ``str``
+
+        :raises HostNotFound: There is no such host.
+        :raises Ovm3Error: No host responded.
+        :return: The bridges that were removed, each as ``bridge NAME on HOST``.
+        :rtype: ``list`` of ``str``
+        """
+        host_id = None if location is None else object_id(location)
+        removed, notices = operations.release_bridges.release_unused(self._estate, host_id)
+        self._warn(notices)
+        return removed
 
 
 def _as_dict(state: Control0) -> dict[str, Any]:

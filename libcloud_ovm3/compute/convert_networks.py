@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from libcloud_ovm3 import estate
-from libcloud_ovm3.compute.network_types import OVM3Network, OVM3NetworkDevice
+from libcloud_ovm3.compute.network_types import OVM3Network, OVM3NetworkDevice, OVM3Nic
 
 if TYPE_CHECKING:
     from libcloud.compute.base import NodeDriver
 
+    from libcloud_ovm3.estate.cards import VMCard
     from libcloud_ovm3.estate.networks import HostNetwork, NetworkList
 
 
@@ -39,3 +40,16 @@ def to_devices(
         for host in hosts
         for one in host.devices
     ]
+
+
+def to_nic(card: VMCard, driver: NodeDriver) -> OVM3Nic:
+    """A network card of a node; its ``extra``: :class:`.OVM3Nic`."""
+    extra = {
+        "node_id": card.id.partition("/")[0],
+        "type": card.type,
+        "model": card.model,
+        "position": card.position,
+        "is_defined": card.position is not None,
+        "is_live": card.live is not None,
+    }
+    return OVM3Nic(card.id, card.mac, card.bridge, driver, extra)

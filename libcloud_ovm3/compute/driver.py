@@ -7,6 +7,7 @@ from libcloud_ovm3.compute.images import Images
 from libcloud_ovm3.compute.locations import Locations
 from libcloud_ovm3.compute.network_changes import NetworkChanges
 from libcloud_ovm3.compute.networks import Networks
+from libcloud_ovm3.compute.nics import Nics
 from libcloud_ovm3.compute.nodes import Nodes
 from libcloud_ovm3.compute.orphans import Orphans
 from libcloud_ovm3.compute.sizes import Sizes
@@ -26,6 +27,7 @@ class OVM3NodeDriver(
     Networks,
     NetworkChanges,
     ControlNetworks,
+    Nics,
     Orphans,
 ):
     """Apache Libcloud's compute driver for Oracle VM Server 3 hosts."""

@@ -19,7 +19,7 @@ from libcloud_ovm3.agent.address import parse_flag
 from libcloud_ovm3.agent.call_kinds import parse_seconds
 from libcloud_ovm3.compute.base import OVM3Base
 from libcloud_ovm3.compute.convert import as_size, object_id, to_node
-from libcloud_ovm3.compute.habitual import refuse_unsupported
+from libcloud_ovm3.compute.habitual import refuse_unsupported, requested_networks
 from libcloud_ovm3.operations.limits import MINIMUM_AGE, STOP_LIMIT
 
 
@@ -63,6 +63,7 @@ class Nodes(OVM3Base):
         auth: NodeAuthSSHKey | NodeAuthPassword | None = None,
         ex_allow_same_name: bool | str = False,
         *,
+        ex_networks: Sequence[Any] | str | None = None,
         networks: object = None,
         ex_config_drive: object = None,
         ex_description: object = None,
@@ -82,8 +83,7 @@ class Nodes(OVM3Base):
         """Create a VM from a template and start it. Blocks while its disks are copied.
 
         Of a template with a ``vm.cfg``, such as Oracle VM Manager makes, all disks are copied and
-        the settings taken over; network cards get new MAC addresses. Of a disk image a
-        paravirtualized VM without network cards is made.
+        the settings taken over. Of a disk image a paravirtualized VM is made.
 
         :param name: Its display name. (required)
         :type name: ``str``
@@ -111,6 +111,16 @@ class Nodes(OVM3Base):
             they run nothing. Refused if one answers anything. See docs/a-host-is-dead.md first.
         :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
 
+        :param ex_networks: The networks of its cards, in the guest's order: bridges, traffic
+            labels, ``"label:vlan"``, pairs of label and VLAN, or mappings with the key ``network``
+            and ``mac``, ``address``, ``model``, ``type`` as for :meth:`ex_attach_nic`. Hosts that
+            lack one are not chosen. An empty list: no card. (default: the template's cards, with
+            new MAC addresses; if it has none, one on ``ex_default_network``)
+        :type ex_networks: ``list`` of :class:`.OVM3Network`, ``str``, ``tuple`` or ``dict``
+
+        :param networks: The same, by the name that some of libcloud's other drivers use.
+        :type networks: ``list``
+
         :param ex_start: Start it. False leaves it ``STOPPED``; :meth:`start_node` starts it.
         :type ex_start: ``bool``
 
@@ -129,7 +139,6 @@ class Nodes(OVM3Base):
         :rtype: :class:`Node`
         """
         refuse_unsupported(
-            networks=networks,
             ex_config_drive=ex_config_drive,
             ex_description=ex_description,
             ex_disks=ex_disks,
@@ -155,6 +164,7 @@ class Nodes(OVM3Base):
             host_id=None if location is None else object_id(location),
             allow_same_name=parse_flag(ex_allow_same_name, "ex_allow_same_name"),
             start=parse_flag(ex_start, "ex_start"),
+            cards=self._cards(requested_networks(ex_networks, networks)),
         )
         plan = operations.plan_vm.make_plan(self._estate_of(ex_hosts_off), spec)
         self._warn(plan.notices)  # before anything is created, in case warnings are errors
@@ -163,6 +173,13 @@ class Nodes(OVM3Base):
         node = to_node(vm, self, plan.snapshot.hosts_off)
         node.image = image if isinstance(image, NodeImage) else None
         return node
+
+    def _cards(self, networks: object) -> tuple[Any, ...] | None:
+        """The network cards that a node is to have; None: nothing is said of them."""
+        if networks is None:
+            return None
+        labels = self._estate.traffic_labels
+        return tuple(operations.new_cards.card_specs(networks, labels))
 
     def start_node(
         self,

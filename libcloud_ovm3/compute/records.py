@@ -20,7 +20,7 @@ from libcloud.compute.base import (
     VolumeSnapshot,
 )
 
-from libcloud_ovm3.compute.network_types import OVM3Network, OVM3NetworkDevice
+from libcloud_ovm3.compute.network_types import OVM3Network, OVM3NetworkDevice, OVM3Nic
 
 # Of extra; known of a VM that is defined once, in a vm.cfg that can be read.
 _DEFINED = (
@@ -146,6 +146,17 @@ def network_fields(name: str, extra: Mapping[str, Any]) -> dict[str, Any]:
 def network_device_record(device: OVM3NetworkDevice) -> dict[str, Any]:
     """Return what is known of a NIC, bond or VLAN device."""
     return {"id": device.id, "name": device.name, "kind": device.kind, **device.extra}
+
+
+def nic_record(nic: OVM3Nic) -> dict[str, Any]:
+    """Return what is known of a network card."""
+    keys = ("node_id", "type", "model", "position", "is_defined", "is_live")
+    return {
+        "id": nic.id,
+        "mac": nic.mac,
+        "network": nic.network,
+        **{key: nic.extra[key] for key in keys},
+    }
 
 
 def size_record(size: NodeSize) -> dict[str, Any]:

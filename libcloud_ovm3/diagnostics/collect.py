@@ -21,7 +21,11 @@ from libcloud_ovm3.agent.identifiers import undashed
 from libcloud_ovm3.agent.probe import Probed, Verdict, is_unknown_function, probe
 from libcloud_ovm3.agent.tls import TlsFacts
 from libcloud_ovm3.clock import Clock
-from libcloud_ovm3.diagnostics.inventory import InventoryData, read_inventory_data
+from libcloud_ovm3.diagnostics.inventory_data import (
+    InventoryData,
+    read_hosts_data,
+    read_inventory_data,
+)
 from libcloud_ovm3.errors import (
     AgentFault,
     BadCredentials,
@@ -30,13 +34,7 @@ from libcloud_ovm3.errors import (
     Ovm3Error,
 )
 from libcloud_ovm3.estate.definitions import read_definitions
-from libcloud_ovm3.estate.hosts import (
-    HostView,
-    map_hosts,
-    read_hardware,
-    read_host,
-    read_pools,
-)
+from libcloud_ovm3.estate.hosts import HostView, map_hosts, read_host
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import list_repository, read_repositories
 from libcloud_ovm3.estate.vms import EstateSnapshot, merge_vms
@@ -225,8 +223,7 @@ def _read_single_host(estate: Estate, address: Address) -> InventoryData:
     repositories = read_repositories(views)
     definitions = read_definitions(repositories)
     vms = merge_vms(views, definitions, all_answered=False)
-    snapshot = EstateSnapshot(tuple(views), (), tuple(repositories), vms)
-    return InventoryData(snapshot, tuple(read_hardware(views)), tuple(read_pools(views)))
+    return read_hosts_data(estate, EstateSnapshot(tuple(views), (), tuple(repositories), vms))
 
 
 # ------------------------------------------------------------------ each member

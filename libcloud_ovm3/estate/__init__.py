@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from libcloud_ovm3.estate import (
+        cards,
         disk_names,
         disks,
         hosts,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "cards",
     "disk_names",
     "disks",
     "hosts",

@@ -12,6 +12,20 @@ from libcloud_ovm3.estate.networks import HostBridge, HostDevice, HostNetwork, N
 from libcloud_ovm3.estate.vms import VM
 
 
+def network_entries(found: NetworkList) -> tuple[dict[str, Any], ...]:
+    """Each network: its ``name``, and what :func:`of_network` says."""
+    return tuple({"name": name, **of_network(found, name)} for name in found.names())
+
+
+def device_entries(found: NetworkList) -> tuple[dict[str, Any], ...]:
+    """Each device of each host: its ``name`` and ``kind``, and what :func:`of_device` says."""
+    return tuple(
+        {"name": one.name, "kind": one.kind, **of_device(found, host, one)}
+        for host in found.hosts
+        for one in host.devices
+    )
+
+
 def of_network(found: NetworkList, name: str) -> dict[str, Any]:
     """What is known of a network.
 

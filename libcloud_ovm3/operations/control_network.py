@@ -9,7 +9,7 @@ said to be unknown, and only the host module mends it.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from libcloud_ovm3.errors import (
@@ -19,24 +19,22 @@ from libcloud_ovm3.errors import (
     Ovm3Error,
     PreconditionFailed,
 )
+from libcloud_ovm3.estate.control0 import ADDRESS, UNSEEN, what_is_wrong
 from libcloud_ovm3.estate.hosts import HostView, read_hosts
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.networks import HostBridge, HostNetwork, read_network
+from libcloud_ovm3.estate.vm_bridges import (
+    CONTROL as CONTROL,  # noqa: PLC0414 (the name that the driver uses)
+)
 from libcloud_ovm3.estate.vms import EstateSnapshot, merge_vms
 from libcloud_ovm3.operations import network_doors
 from libcloud_ovm3.operations.network_doors import address_call, local_bridge_call
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.placement import is_host, require_host
-from libcloud_ovm3.operations.placement_networks import (
-    CONTROL as CONTROL,  # noqa: PLC0414 (the name that the driver uses)
-)
 from libcloud_ovm3.operations.presence import POLL
 from libcloud_ovm3.progress import waiting
 
-ADDRESS = ipaddress.IPv4Interface("169.254.0.1/16")
 APPEARS = 15.0  # seconds until a new local bridge can be seen, at most
-
-_UNSEEN = "ARP, routes and configuration file: only a host module of API 3 reports them"
 
 
 @dataclass(frozen=True)
@@ -117,19 +115,10 @@ def read_control0(host: HostView, snapshot: EstateSnapshot) -> Control0:
     """
     network = read_network(host, snapshot)
     bridge = network.bridge(CONTROL)
-    wrong = list(_wrong(bridge))
-    unknown = [_UNSEEN] if bridge else []
+    wrong = list(what_is_wrong(bridge))
+    unknown = [UNSEEN] if bridge else []
     obstacle = _obstacle(network, bridge)
     return Control0(host, bridge is not None, tuple(wrong), tuple(unknown), obstacle)
-
-
-def _wrong(bridge: HostBridge | None) -> Iterator[str]:
-    """What the agent's document shows."""
-    if bridge is None:
-        yield f"there is no bridge {CONTROL}"
-    elif ADDRESS.with_prefixlen not in bridge.addresses:
-        has = f"the address {', '.join(bridge.addresses)}" if bridge.addresses else "no address"
-        yield f"{CONTROL} has {has} instead of {ADDRESS}"
 
 
 def _obstacle(network: HostNetwork, bridge: HostBridge | None) -> str:

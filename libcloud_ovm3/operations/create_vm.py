@@ -47,7 +47,7 @@ NAME_POLL = 2.0
 NAME_READS = 3  # at least, however long each of them takes
 
 # Options without which a guest is another machine: the agent has to keep them as they are sent.
-_DECISIVE = ("builder", "boot", "bootloader", "kernel", "device_model", "OVM_domain_type", "vif")
+_DECISIVE = ("builder", "boot", "bootloader", "kernel", "device_model", "OVM_domain_type")
 
 
 def create(plan: VMPlan) -> tuple[VM, list[str]]:
@@ -106,7 +106,6 @@ def _parameters(plan: VMPlan) -> dict[str, Any]:
         "bootargs": "",
         "extra": "",
         "guest_os_type": "Other Linux",
-        "vif": [],
         "vfb": ["type=vnc,vncunused=1,vnclisten=127.0.0.1,keymap=en-us"],
     }
     return {
@@ -126,6 +125,7 @@ def _parameters(plan: VMPlan) -> dict[str, Any]:
         "vcpus": plan.spec.vcpus,
         "maxvcpus": plan.spec.vcpus,
         "disk": [],
+        "vif": list(plan.vifs),
     }
 
 
@@ -197,6 +197,7 @@ def _compared(plan: VMPlan, is_: VMConfig, description: str) -> list[tuple[str, 
         ("the memory", is_.memory_mb, plan.spec.memory_mb),
         ("vcpus", is_.vcpus, plan.spec.vcpus),
         ("the disks", is_.values.get("disk"), disks),
+        ("the network cards", is_.values.get("vif") or [], list(plan.vifs)),
         *(
             (f"the option {key}", is_.values.get(key), taken_over[key])
             for key in differences(taken_over, is_.values)

@@ -15,7 +15,7 @@ from libcloud_ovm3.operations.operation import Operation
 
 if TYPE_CHECKING:
     from libcloud_ovm3.agent.hostmodule import HostModule
-    from libcloud_ovm3.operations.placement_networks import VLANBridge
+    from libcloud_ovm3.estate.vm_bridges import VLANBridge
 
 NETWORK_SECONDS = 120.0  # for a response; the scripts behind these calls take seconds
 

@@ -12,8 +12,8 @@ from libcloud_ovm3.errors import HostNotFound, Ovm3Error, PreconditionFailed, Se
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import HostView, UnreachableHost, describe, read_hardware
 from libcloud_ovm3.estate.networks import NetworkList
+from libcloud_ovm3.estate.vm_bridges import bridges_of, missing_bridges
 from libcloud_ovm3.estate.vms import EstateSnapshot
-from libcloud_ovm3.operations.placement_networks import bridges_of, missing_bridges
 
 if TYPE_CHECKING:
     from libcloud_ovm3.agent.documents import Hardware

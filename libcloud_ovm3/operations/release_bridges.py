@@ -16,11 +16,11 @@ from libcloud_ovm3.errors import Ovm3Error
 from libcloud_ovm3.estate.hosts import HostView, map_hosts
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.states import State
+from libcloud_ovm3.estate.vm_bridges import bridges_of
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
 from libcloud_ovm3.operations import network_doors
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.placement import is_host, require_host
-from libcloud_ovm3.operations.placement_networks import bridges_of
 from libcloud_ovm3.progress import waiting
 
 if TYPE_CHECKING:

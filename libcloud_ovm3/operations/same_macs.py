@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from libcloud_ovm3.agent.vif import Vif
 from libcloud_ovm3.errors import PreconditionFailed
-from libcloud_ovm3.estate.vms import VM, EstateSnapshot
+from libcloud_ovm3.estate.networks import NetworkList
+from libcloud_ovm3.estate.vms import VM
 
 _Card = tuple[str, str | None]  # MAC in lower case, bridge; None: the script chooses it, or unknown
 
@@ -67,6 +68,51 @@ def _cards(vm: VM) -> set[_Card]:
     return defined | {(c.mac, c.bridge) for one in vm.live for c in one.domain.cards if c.mac}
 
 
-def known_macs(snapshot: EstateSnapshot) -> set[str]:
-    """All MAC addresses that VMs of the estate have, in vm.cfg or live."""
-    return {mac for vm in snapshot.vms.values() for mac, _ in _cards(vm)}
+def require_usable(
+    mac: str,
+    bridge: str,
+    networks: NetworkList,
+    label: str,
+    summary: dict[str, str | None],
+    *,
+    is_live: bool,
+) -> list[str]:
+    """Check that a VM can get a MAC address that a user has chosen for it.
+
+    :param label: how messages name the VM.
+    :param summary: its id, name and state.
+    :param is_live: whether it has the address on the network at once.
+    :return: notices for the user: who has it too.
+    :raises PreconditionFailed: a device of a host has it, or a live VM on the same network.
+    """
+    device = _device_macs(networks).get(mac)
+    if device:
+        raise PreconditionFailed(f"MAC address {mac} is that of {device}", nodes=[summary])
+    others = [vm for vm in networks.estate.vms.values() if vm.id != summary["id"]]
+    notices = [
+        f"VM {vm.label}, which is not live, has the same MAC address {mac}"
+        for vm in others
+        if not vm.live and mac in known_macs([vm])
+    ]
+    vif = Vif("").changed(mac=mac, bridge=bridge)
+    return notices + require_own_macs(label, [vif], others, summary=summary, force=not is_live)
+
+
+def taken_macs(networks: NetworkList) -> set[str]:
+    """All MAC addresses that VMs of the estate and devices of its hosts have."""
+    return known_macs(networks.estate.vms.values()) | _device_macs(networks).keys()
+
+
+def _device_macs(networks: NetworkList) -> dict[str, str]:
+    """The MAC addresses of the hosts' own devices, each with where it is."""
+    found: dict[str, str] = {}
+    for one in networks.hosts:
+        named = [(bridge.mac, bridge.name) for bridge in one.bridges]
+        named += [(device.mac, device.name) for device in one.devices]
+        found |= {mac: f"{name} of {one.host.label}" for mac, name in named if mac}
+    return found
+
+
+def known_macs(vms: Iterable[VM]) -> set[str]:
+    """All MAC addresses that these VMs have, in vm.cfg or live."""
+    return {mac for vm in vms for mac, _ in _cards(vm)}

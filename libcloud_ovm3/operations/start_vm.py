@@ -17,11 +17,11 @@ from libcloud_ovm3.estate.hosts_off import HostOff
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.networks import NETWORK, read_networks
 from libcloud_ovm3.estate.states import State
+from libcloud_ovm3.estate.vm_bridges import bridges_of
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, LiveDomain, read_estate
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.placement import choose_host
-from libcloud_ovm3.operations.placement_networks import bridges_of
 from libcloud_ovm3.operations.preconditions import require_unchanged, why_unknown
 from libcloud_ovm3.operations.presence import (
     POLL,

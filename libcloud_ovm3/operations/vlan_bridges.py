@@ -26,17 +26,17 @@ from libcloud_ovm3.errors import (
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.networks import VLAN, HostNetwork, read_network
-from libcloud_ovm3.estate.vms import EstateSnapshot
-from libcloud_ovm3.operations import network_doors
-from libcloud_ovm3.operations.control_network import APPEARS, repair
-from libcloud_ovm3.operations.network_doors import vlan_bridge_call
-from libcloud_ovm3.operations.operation import Operation
-from libcloud_ovm3.operations.placement_networks import (
+from libcloud_ovm3.estate.vm_bridges import (
     CONTROL,
     VLANBridge,
     bridges_of,
     missing_bridges,
 )
+from libcloud_ovm3.estate.vms import EstateSnapshot
+from libcloud_ovm3.operations import network_doors
+from libcloud_ovm3.operations.control_network import APPEARS, repair
+from libcloud_ovm3.operations.network_doors import vlan_bridge_call
+from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.presence import POLL, read_presence
 from libcloud_ovm3.operations.release_bridges import Use, read_uses, release
 from libcloud_ovm3.progress import waiting
@@ -46,6 +46,7 @@ from libcloud_ovm3.progress import waiting
 class StartNetworks:
     """The networks of one start: where, of which VM, and what was done for them.
 
+    :ivar verb: what becomes of the VM, for messages.
     :ivar made: what was made or mended.
     :ivar taken: the bridges for which this operation was the first to record the VM.
     :ivar notices: for the user.
@@ -55,6 +56,7 @@ class StartNetworks:
     host: HostView
     snapshot: EstateSnapshot
     definition: Definition
+    verb: str = "started"
     made: list[str] = field(default_factory=list)
     taken: list[str] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
@@ -115,7 +117,7 @@ def require_networks(start: StartNetworks, network: HostNetwork | None = None) -
     to_make, why_not = missing_bridges(network, names)
     if why_not:
         raise PreconditionFailed(
-            f"{_label(start)} was not started on {start.host.label}: {'; '.join(why_not)}",
+            f"{_label(start)} was not {start.verb} on {start.host.label}: {'; '.join(why_not)}",
             nodes=[start.definition.summary],
         )
     if CONTROL in names:
@@ -223,10 +225,10 @@ def _not_there(
     what = f"bridge {bridge.name} on {start.host.label}"
     if isinstance(failed, AgentFault) and is_certain:
         mend = advice(failed)
-        state = f"{what}: {found}; {_label(start)} was not started"
+        state = f"{what}: {found}; {_label(start)} was not {start.verb}"
         return failed.with_state(f"{state}; {mend}" if mend else state, start.definition.summary)
     return start.operation.incomplete(
-        f"{_label(start)} was not started: the request to make {what} was sent once"
+        f"{_label(start)} was not {start.verb}: the request to make {what} was sent once"
         f"{f' and failed ({failed})' if failed else ''}; afterwards: {found}. It may still come",
         left=(what,),
         nodes=[start.definition.summary],

@@ -9,11 +9,12 @@ from typing import Any
 from libcloud.compute.base import Node, NodeImage, StorageVolume, VolumeSnapshot
 
 from libcloud_ovm3.agent.identifiers import dashed
-from libcloud_ovm3.compute.network_types import OVM3Network, OVM3NetworkDevice
+from libcloud_ovm3.compute.network_types import OVM3Network, OVM3NetworkDevice, OVM3Nic
 from libcloud_ovm3.compute.records import (
     image_record,
     network_device_record,
     network_record,
+    nic_record,
     snapshot_record,
     vm_record,
     volume_record,
@@ -60,6 +61,7 @@ _RECORDS: tuple[tuple[type, Callable[[Any], Record]], ...] = (
     (NodeImage, image_record),
     (OVM3Network, network_record),
     (OVM3NetworkDevice, network_device_record),
+    (OVM3Nic, nic_record),
 )
 
 

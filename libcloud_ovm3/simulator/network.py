@@ -21,12 +21,14 @@ line                    only after "network change cuts the line": what :func:`l
                         for the host to be reachable
 neighbours              [address, MAC, device, complete, boot_time]: what was set of the neighbour
                         table, until the next boot
-routes, deleted, ...    see ``dom0/commands.py``
+routes, deleted,        the routes of dom0 that were set and deleted since the boot "routes_since":
+routes_since            see ``dom0/commands.py``
 ======================  ==========================================================================
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from libcloud_ovm3.simulator.domain import Domain
@@ -45,6 +47,8 @@ BOND_MODES = (
     "balance-tlb",
     "balance-alb",
 )
+#: Names of devices: those that the kernel takes and scripts can have in a word.
+NAME = re.compile(r"(?!\.\.?$)[A-Za-z0-9_.:-]{1,15}")
 CUT = "network change cuts the line"  # of host.faults
 
 
@@ -74,6 +78,8 @@ def create(host: SimulatedHost, layout: str) -> None:
         "infiniband": [],
         "switch": "linuxbridge",
         "neighbours": [],
+        "routes": [],
+        "deleted": [],
     }
     if not bare:
         found["bridges"] = {name: {"netdev": "", "since": 0.0} for name in (bridge, control)}
@@ -94,15 +100,19 @@ def state(host: SimulatedHost) -> dict[str, Any]:
 
 def management(host: SimulatedHost) -> str:
     """The device that carries the host's own address, "" if none does."""
-    with host.lock:
-        own = (name for name, each in state(host)["addresses"].items() if each["ip"] == "")
-        return next(own, "")
+    addresses = dict(state(host)["addresses"])  # a copy: the lock may not be held
+    return next((name for name, each in addresses.items() if each["ip"] == ""), "")
 
 
 def reachable(host: SimulatedHost) -> bool:
-    """Whether the host's own address leads to it; if not, it refuses connections."""
+    """Whether the host's own address leads to it; if not, it refuses connections.
+
+    Mostly without the lock: an agent that starts holds that of the ports.
+    """
+    if not management(host) or "line" not in state(host):
+        return bool(management(host))
     with host.lock:
-        return bool(management(host)) and state(host).get("line") in (None, line(host))
+        return state(host).get("line") in (None, line(host))
 
 
 def responds(host: SimulatedHost) -> bool:
@@ -137,7 +147,8 @@ def show(host: SimulatedHost) -> None:
     """Open or close the host's addresses: its own one is on a device now, or no longer."""
     shown = None
     while shown != (wanted := reachable(host)):  # it may change meanwhile
-        for ip in (host.address, *host.records.get("virtual_ips", ())):
+        # the host's own one last: with it ends the connection of whom it cuts
+        for ip in (*host.records.get("virtual_ips", ()), host.address):
             (host.open_address if wanted else host.close_address)(ip)
         shown = wanted
 
@@ -181,6 +192,8 @@ def remove(found: dict[str, Any], device: str) -> None:
     for table in ("bridges", "vlans", "addresses", "boot_protocols", "metadata", "mtu", "arp"):
         found[table].pop(device, None)
     found["indexes"].pop(device, None)
+    for table, place in (("routes", 1), ("deleted", 1), ("neighbours", 2)):
+        found[table] = [entry for entry in found[table] if entry[place] != device]
 
 
 def mac(found: dict[str, Any], device: str) -> str:
@@ -237,7 +250,8 @@ def vifs(host: SimulatedHost, bridge: str) -> list[str]:
     found = []
     for domain, place in cards_on(host, bridge):
         options, number = _options(domain, place), f"{domain.domid}.{domain.vif_ids[place]}"
-        name = options.get("vifname")
+        name = options.get("vifname", "")
+        name = name if NAME.fullmatch(name) else ""
         found.append(name or f"vif{number}")
         if is_hvm(domain.config) and options.get("type") != "netfront":
             tap = f"tap-{name}" if name else f"tap{number}"  # the names of 4.1.3, of 4.3: xend.md 0

@@ -83,6 +83,7 @@ METHODS: dict[str, Callable[[Any, Any], Any]] = {
     "ex_delete_network": lambda driver, node: driver.ex_delete_network("spare"),
     "ex_set_bond_mode": lambda driver, node: driver.ex_set_bond_mode("bond0", 4, ex_force="all"),
     "ex_control0": lambda driver, node: driver.ex_control0(node.extra["host_id"]),
+    "ex_release_networks": lambda driver, node: driver.ex_release_networks(),
     "ex_repair_control0": lambda driver, node: driver.ex_repair_control0(node.extra["host_id"]),
     "ex_put_back": lambda driver, node: look_for_what_is_set_aside(driver),
     "create_node": create,

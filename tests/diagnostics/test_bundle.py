@@ -20,7 +20,8 @@ from libcloud_ovm3.diagnostics.anonymize import Anonymizer
 from libcloud_ovm3.diagnostics.bundle import encode, make_bundle, write_bundle
 from libcloud_ovm3.diagnostics.checks import run_checks
 from libcloud_ovm3.diagnostics.collect import Call, Collected, collect, record_calls
-from libcloud_ovm3.diagnostics.inventory import InventoryData, as_json, build_inventory
+from libcloud_ovm3.diagnostics.inventory import as_json, build_inventory
+from libcloud_ovm3.diagnostics.inventory_data import InventoryData
 from libcloud_ovm3.errors import AgentFault, HostUnreachable, InvalidArgument, TimedOut
 from tests.diagnostics.healthy import NOW, certificate
 from tests.diagnostics.troubled import estate_of, troubled_pool

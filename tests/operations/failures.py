@@ -56,6 +56,8 @@ WRITES = frozenset(
         "ovs_ip_config",
         "ovs_local_config",
         "ovs_vlan_bridge",
+        "libcloud_take_bridge",
+        "libcloud_release_bridge",
     }
 )
 

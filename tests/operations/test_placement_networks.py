@@ -10,13 +10,13 @@ from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.errors import OutcomeUnknown, PreconditionFailed
 from libcloud_ovm3.estate.host_network import BOND, NIC, VLAN, HostBridge, HostDevice, HostNetwork
 from libcloud_ovm3.estate.networks import NetworkList
-from libcloud_ovm3.estate.vms import EstateSnapshot
-from libcloud_ovm3.operations.placement import choose_for_new
-from libcloud_ovm3.operations.placement_networks import (
+from libcloud_ovm3.estate.vm_bridges import (
     VLANBridge,
     bridges_of,
     missing_bridges,
 )
+from libcloud_ovm3.estate.vms import EstateSnapshot
+from libcloud_ovm3.operations.placement import choose_for_new
 from tests.operations.test_placement import RECORD, host, with_memory
 
 DEVICES = (

@@ -136,7 +136,8 @@ def _table(host: SimulatedHost, name: str) -> list[list[str]]:
     """
     found = network.state(host)
     if found.get("routes_since") != host.boot_time:
-        routes = [] if hostdisk.no_zeroconf(host) else [[ZEROCONF, network.management(host), ""]]
+        device = network.management(host)
+        routes = [] if hostdisk.no_zeroconf(host) or not device else [[ZEROCONF, device, ""]]
         found.update(routes_since=host.boot_time, routes=routes, deleted=[])
     table: list[list[str]] = found[name]
     return table

@@ -53,7 +53,8 @@ def test_a_local_bridge_is_not_there_at_once_and_then_busy(pool: Simulator) -> N
     assert "local1" not in _bridges(agent)
     assert "local1" in fault_of(agent.ovs_local_config, "stop", "local1")
     assert "Invalid action" in fault_of(agent.ovs_local_config, "restart", "local1")
-    assert "Invalid bridge name" in fault_of(agent.ovs_local_config, "start", "a b")
+    for name in ("a b", "", "..", "a/b", "x" * 16):
+        assert "Invalid bridge name" in fault_of(agent.ovs_local_config, "start", name)
 
 
 @pytest.mark.parametrize(("version", "word"), [("3.2.1", "start"), ("3.3.1", "Added")])
@@ -178,7 +179,11 @@ def test_metadata_mtu_and_bond_mode(pool: Simulator) -> None:
         assert _mtu(agent, device) == mtu
     assert "above" in fault_of(agent.ovs_change_mtu, "bond0.9", 9001)
     agent.ovs_change_mtu("bond0.9", 9000)
+    for vlan in range(10, 20):
+        agent.ovs_vlan_bridge("start", f"guests.{vlan}", "bond0", vlan)
+        assert _mtu(agent, f"bond0.{vlan}") == "9000"  # as the device below has it
     agent.ovs_change_mtu("bond0", 2000)
+    assert _mtu(agent, "bond0.19") == "2000"
     assert _value(agent, "Network/Device[@Name='bond0.9']/SysFS/mtu") == "2000"
     for device, mtu in (("control0", 2000), ("eth1", 1499), ("eth1", 64001), ("eth9", 2000)):
         fault_of(agent.ovs_change_mtu, device, mtu)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -72,11 +73,12 @@ def test_a_bridge_takes_the_hosts_own_address_and_gives_it_back(bare: Simulator)
 def test_a_host_without_its_address_refuses_connections(
     bare: Simulator, change: tuple[str, ...]
 ) -> None:
-    agent = client(bare)
+    agent, vip = client(bare), "127.0.0.77"
+    agent.configure_virtual_ip(vip, bare.hosts[0].address)
     _lost(agent.ovs_ip_config, "bond0", *change)
-    for host in (0, 0):
+    for address in (bare.hosts[0].address, vip):
         with pytest.raises(ConnectionRefusedError):
-            client(bare, host).echo("")
+            socket.create_connection((address, bare.hosts[0].port))
     bare.hosts[0].reboot()  # it is not in the saved configuration either
     with pytest.raises(ConnectionRefusedError):
         client(bare).echo("")
@@ -123,6 +125,26 @@ def test_a_change_that_cuts_the_line_until_it_is_undone(
     host.inject(CUT, False)
     client(bare).ovs_br_config("start", "br", "bond0")
     assert _carrying(client(bare)) == ["br"]
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_the_host_itself_undoes_what_cut_the_line(cut: bool) -> None:
+    change, operation = ["brbond0", "bond0"], "1" * 32
+    steps = [{"function": "ovs_br_config", "arguments": ["start", *change]}]
+    undo = [{"function": "ovs_br_config", "arguments": ["stop", *change]}]
+    with simulate(hosts=1, vms=0, layout="bare", host_module=True) as sim:
+        sim.hosts[0].inject(CUT, cut)
+        begin = client(sim).libcloud_guarded_network_change
+        if cut:
+            _lost(begin, "test", operation, steps, undo, 60)
+            with pytest.raises(ConnectionRefusedError):
+                client(sim).echo("")
+        else:
+            assert begin("test", operation, steps, undo, 60)["state"] == "waiting"
+            assert _carrying(client(sim)) == ["brbond0"]
+        sim.wait(70)
+        assert client(sim).libcloud_network_change(operation)["state"] == "undone"
+        assert _carrying(client(sim)) == ["bond0"]
 
 
 def test_the_same_without_ports(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.estate.host_network import BOND, VLAN, HostNetwork
+from libcloud_ovm3.estate.labels import LONGEST_NAME
 
-LONGEST_NAME = 15  # characters of an interface's name: IFNAMSIZ of linux/if.h, without its end
 CONTROL = "control0"  # a local bridge, which is made on every host that needs it (flows.md 2.3)
 _SCRIPT = "vif-bridge"  # xend's own: what another one does with the name is not known
 _OLD_NAME = re.compile("xenbr([0-9]+)")
@@ -34,11 +34,6 @@ class VLANBridge:
     name: str
     device: str
     vlan: int
-
-
-def vlan_bridge_name(bridge: str, vlan: int) -> str:
-    """The name of the bridge for a VLAN beside another bridge."""
-    return f"{bridge}.{vlan}"
 
 
 def bridges_of(config: VMConfig | None) -> tuple[str, ...]:
