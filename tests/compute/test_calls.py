@@ -81,7 +81,7 @@ METHODS: dict[str, Callable[[Any, Any], Any]] = {
     "ex_create_network": lambda driver, node: driver.ex_create_network("b", 7, None, "bond0"),
     "ex_update_network": lambda driver, node: driver.ex_update_network("spare", ex_mtu=9000),
     "ex_delete_network": lambda driver, node: driver.ex_delete_network("spare"),
-    "ex_set_bond_mode": lambda driver, node: driver.ex_set_bond_mode("bond0", 4, ex_force="all"),
+    "ex_set_bond_mode": lambda driver, node: driver.ex_set_bond_mode("bond0", 1),
     "ex_control0": lambda driver, node: driver.ex_control0(node.extra["host_id"]),
     "ex_release_networks": lambda driver, node: driver.ex_release_networks(),
     "ex_repair_control0": lambda driver, node: driver.ex_repair_control0(node.extra["host_id"]),
