@@ -6,6 +6,7 @@ then: docs/host-module.md, "Guarded changes".
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,7 @@ def change_guarded(
     undo: NetworkCall,
     label: str,
     is_done: Callable[[], bool],
-) -> OutcomeUnknown | None:
+) -> AgentFault | OutcomeUnknown | None:
     """Have the host make a change, and confirm it once it can be seen.
 
     :param host: with a host module of API 3.
@@ -45,27 +46,32 @@ def change_guarded(
     """
     assert host.module3 is not None
     own = new_id()  # not the operation's, which may make several
-    failed: OutcomeUnknown | None = None
+    failed: AgentFault | OutcomeUnknown | None = None
     try:
         network_doors.change_guarded(operation, host.module3, own, request, undo, CONFIRM_SECONDS)
-    except OutcomeUnknown as error:
+    except (AgentFault, OutcomeUnknown) as error:
         failed = error
     clock = operation.estate.clock
     begin = clock.now()
-    seen: GuardedChange | Ovm3Error | None = None
-    has_begun = failed is None
-    while clock.now() - begin < (ENDS if has_begun else BEGINS):
+    is_confirmed = False
+    while True:
         seen = _read(host, own)
-        has_begun = has_begun or not isinstance(seen, AgentFault)
+        is_missing = isinstance(seen, AgentFault) and seen.kind.endswith(".NotFound")
+        if is_missing and isinstance(failed, AgentFault):
+            raise failed  # it was not begun
         if not isinstance(seen, Ovm3Error):
-            if seen.state == "waiting" and _is_done(is_done):
-                seen = _confirm(operation, host, own, seen)
             if seen.state == "confirmed":
                 return failed
             if seen.state in ("undone", "failed"):
                 raise _taken_back(host, request, seen, label)
             if seen.state in ("undo failed", "dead"):
                 break
+            if seen.state == "waiting" and not is_confirmed and _is_done(is_done):
+                is_confirmed = True  # sent once: if it is lost, the host takes the change back
+                _confirm(operation, host, own)
+                continue
+        if clock.now() - begin >= (BEGINS if is_missing else ENDS):
+            break
         clock.sleep(POLL)
     raise operation.incomplete(
         f"changing {label} was not completed: {_described(seen)}",
@@ -89,13 +95,11 @@ def _is_done(is_done: Callable[[], bool]) -> bool:
         return False
 
 
-def _confirm(operation: Operation, host: HostView, own: str, seen: GuardedChange) -> GuardedChange:
-    """Keep it; if that fails, what became of it is read again."""
+def _confirm(operation: Operation, host: HostView, own: str) -> None:
+    """Keep it; whether that has arrived is read afterwards."""
     assert host.module3 is not None
-    try:
-        return network_doors.confirm_guarded(operation, host.module3, own)
-    except (*NEVER_SENT, AgentFault, OutcomeUnknown):
-        return seen
+    with contextlib.suppress(*NEVER_SENT, AgentFault, OutcomeUnknown):
+        network_doors.confirm_guarded(operation, host.module3, own)
 
 
 def _taken_back(
@@ -113,8 +117,8 @@ def _taken_back(
     )
 
 
-def _described(seen: GuardedChange | Ovm3Error | None) -> str:
-    if seen is None or isinstance(seen, Ovm3Error):
+def _described(seen: GuardedChange | Ovm3Error) -> str:
+    if isinstance(seen, Ovm3Error):
         return (
             f"what became of it cannot be read: {seen}. The host takes back what it has not been "
             f"told to keep, {CONFIRM_SECONDS} s after it was made"

@@ -238,9 +238,12 @@ def _make(
         if why:
             raise PreconditionFailed(f"{change.label} was left unchanged: right before, {why}")
     with waiting(f"changing {change.label}"):
-        failed = _send(operation, networks, change)
-        now = _look(operation, networks, change, change.is_done)
-    if isinstance(now, HostNetwork) and change.is_done(now):
+        if change.guard_undo is not None and host.module3 is not None:
+            failed, is_over = _send_guarded(operation, networks, change, change.guard_undo)
+        else:
+            failed, is_over = _send(change), False
+        now = _look(operation, networks, change, change.is_undone if is_over else change.is_done)
+    if isinstance(now, HostNetwork) and not is_over and change.is_done(now):
         if failed:
             notices.append(f"{change.label} is as it was to be, although {failed}")
         return now, failed is None
@@ -256,25 +259,34 @@ def _make(
     ) from failed
 
 
-def _send(
-    operation: Operation, networks: NetworkList, change: NetworkChange
-) -> AgentFault | OutcomeUnknown | None:
+def _send(change: NetworkChange) -> AgentFault | OutcomeUnknown | None:
     """Send the request of a change; its failure, if it has one: it may have taken effect."""
-    host = change.network.host
     try:
-        if change.guard_undo is not None and host.module3 is not None:
-            return change_guarded(
-                operation,
-                host,
-                change.request,
-                change.guard_undo,
-                change.label,
-                lambda: change.is_done(read_network(host, networks.estate)),
-            )
-        send(host, change.request)
+        send(change.network.host, change.request)
     except (AgentFault, OutcomeUnknown) as error:
         return error
     return None
+
+
+def _send_guarded(
+    operation: Operation, networks: NetworkList, change: NetworkChange, undo: NetworkCall
+) -> tuple[AgentFault | OutcomeUnknown | None, bool]:
+    """Have the host make it, and take it back by itself unless that is confirmed.
+
+    :return: the failure, if there is one; and whether it is certainly not made, or taken back.
+
+    :raises OperationIncomplete: whether it is made, or taken back, is unknown.
+    """
+    host = change.network.host
+
+    def is_done() -> bool:
+        return change.is_done(read_network(host, networks.estate))
+
+    try:
+        failed = change_guarded(operation, host, change.request, undo, change.label, is_done)
+    except AgentFault as fault:  # it was not made, or is taken back
+        return fault, True
+    return failed, False
 
 
 def _look(

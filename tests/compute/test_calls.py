@@ -78,7 +78,7 @@ METHODS: dict[str, Callable[[Any, Any], Any]] = {
     "list_volume_snapshots": lambda driver, node: driver.list_volume_snapshots(disk_of(node)),
     "ex_list_networks": lambda driver, node: driver.ex_list_networks(),
     "ex_list_network_devices": lambda driver, node: driver.ex_list_network_devices(),
-    "ex_create_network": lambda driver, node: driver.ex_create_network("b", 7, None, "bond0"),
+    "ex_create_network": lambda driver, node: driver.ex_create_network("b", ex_parent="eth1"),
     "ex_update_network": lambda driver, node: driver.ex_update_network("spare", ex_mtu=9000),
     "ex_delete_network": lambda driver, node: driver.ex_delete_network("spare"),
     "ex_set_bond_mode": lambda driver, node: driver.ex_set_bond_mode("bond0", 1),
