@@ -8,6 +8,7 @@ from libcloud_ovm3.estate.cards import VMCard, cards_of
 from libcloud_ovm3.estate.labels import WantedNetwork, bridge_name
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.networks import NetworkList, read_networks
+from libcloud_ovm3.estate.vm_bridges import missing_bridges
 from libcloud_ovm3.operations.device_changes import (
     CARDS,
     Outcome,
@@ -24,7 +25,6 @@ from libcloud_ovm3.operations.new_cards import (
 )
 from libcloud_ovm3.operations.nic_changes import put_in
 from libcloud_ovm3.operations.operation import Operation
-from libcloud_ovm3.operations.placement_networks import missing_bridges
 from libcloud_ovm3.operations.same_macs import require_usable, taken_macs
 from libcloud_ovm3.progress import waiting
 

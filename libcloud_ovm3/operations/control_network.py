@@ -9,8 +9,9 @@ said to be unknown, and only the host module mends it.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from libcloud_ovm3.errors import (
     AgentFault,
@@ -32,6 +33,9 @@ from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.placement import is_host, require_host
 from libcloud_ovm3.operations.presence import POLL
 from libcloud_ovm3.progress import waiting
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.host_networks import ControlInterface
 
 ADDRESS = ipaddress.IPv4Interface("169.254.0.1/16")
 APPEARS = 15.0  # seconds until a new local bridge can be seen, at most
@@ -111,25 +115,49 @@ def _read(estate: Estate, host_id: str) -> tuple[HostView, EstateSnapshot]:
 
 
 def read_control0(host: HostView, snapshot: EstateSnapshot) -> Control0:
-    """control0 as it is now: one call, with the host module two.
+    """control0 as it is now: one call, with a host module of API 3 two.
 
     :raises Ovm3Error: the host's network could not be read.
     """
     network = read_network(host, snapshot)
     bridge = network.bridge(CONTROL)
-    wrong = list(_wrong(bridge))
-    unknown = [_UNSEEN] if bridge else []
     obstacle = _obstacle(network, bridge)
-    return Control0(host, bridge is not None, tuple(wrong), tuple(unknown), obstacle)
+    if host.module3 is None:
+        wrong = _wrong(bridge is not None, bridge.addresses if bridge else ())
+        unknown = (_UNSEEN,) if bridge else ()
+        return Control0(host, bridge is not None, tuple(wrong), unknown, obstacle)
+    found = host.module3.control_interface(CONTROL)
+    wrong = [*_wrong(found.exists, found.addresses), *_wrong_in_dom0(found)]
+    return Control0(host, found.exists, tuple(wrong), (), obstacle)
 
 
-def _wrong(bridge: HostBridge | None) -> Iterator[str]:
-    """What the agent's document shows."""
-    if bridge is None:
-        yield f"there is no bridge {CONTROL}"
-    elif ADDRESS.with_prefixlen not in bridge.addresses:
-        has = f"the address {', '.join(bridge.addresses)}" if bridge.addresses else "no address"
-        yield f"{CONTROL} has {has} instead of {ADDRESS}"
+def _wrong(exists: bool, addresses: Sequence[str]) -> list[str]:
+    """What the agent's document shows, too."""
+    if not exists:
+        return [f"there is no bridge {CONTROL}"]
+    if ADDRESS.with_prefixlen in addresses:
+        return []
+    has = f"the address {', '.join(addresses)}" if addresses else "no address"
+    return [f"{CONTROL} has {has} instead of {ADDRESS}"]
+
+
+def _wrong_in_dom0(found: ControlInterface) -> Iterator[str]:
+    """What only dom0 shows."""
+    if not found.exists:
+        return
+    network = ADDRESS.network
+    own = {(one.destination, one.prefix_length) for one in found.routes_own}
+    if not found.up:
+        yield f"{CONTROL} is down"
+    if not found.arp:
+        yield f"{CONTROL} has ARP off"
+    if (str(network.network_address), network.prefixlen) not in own:
+        yield f"no route leads to {network} by {CONTROL}"
+    if found.routes_other:
+        devices = ", ".join(one.device for one in found.routes_other)
+        yield f"a route to {network} leads elsewhere: {devices}"
+    if found.file:
+        yield f"there is a file ifcfg-{CONTROL}, which is in the way at the next boot"
 
 
 def _obstacle(network: HostNetwork, bridge: HostBridge | None) -> str:

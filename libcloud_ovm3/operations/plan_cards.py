@@ -9,6 +9,7 @@ from libcloud_ovm3.agent.vif import Vif
 from libcloud_ovm3.errors import InvalidArgument
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.networks import NetworkList, read_networks
+from libcloud_ovm3.estate.vm_bridges import bridges_of
 from libcloud_ovm3.estate.vms import EstateSnapshot
 from libcloud_ovm3.operations.new_cards import (
     MOST_OF_HVM,
@@ -19,7 +20,6 @@ from libcloud_ovm3.operations.new_cards import (
     new_mac,
 )
 from libcloud_ovm3.operations.placement import is_host
-from libcloud_ovm3.operations.placement_networks import bridges_of
 from libcloud_ovm3.operations.same_macs import require_usable, taken_macs
 from libcloud_ovm3.operations.template import cards_like
 
