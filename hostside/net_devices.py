@@ -4,12 +4,14 @@ What cannot be read is an error: a bridge whose ports are not known is not one w
 """
 
 import os
+import re
 
 from libcloud_ovm3_host import errors, network
 from libcloud_ovm3_host.compat import describe, error, plain, to_text
 
 _NET = '/sys/class/net/'
 _VLANS = '/proc/net/vlan/config'
+_GUESTS = re.compile(r'(?:vif|tap)\d+\.')  # xend.md 0
 
 
 def names(dom0):
@@ -101,3 +103,22 @@ def addresses(dom0, devices):
             for each in network.addresses(dom0)
             if plain(each['device']) in devices and not (
                 each['family'] == 6 and each['address'].lower().startswith('fe80:'))]
+
+
+def picture(dom0):
+    """All that a change of networks changes, for a comparison: devices, ports, VLANs, addresses and
+    so on, without what comes and goes with guests."""
+    lines = ['%s %s' % (device, vlan) for device, vlan in vlans(dom0).items()]
+    for name in names(dom0):
+        if _GUESTS.match(name) or not exists(dom0, name):
+            continue
+        on_it = []
+        if is_bridge(dom0, name):
+            on_it = [port for port in ports(dom0, name) if not _GUESTS.match(port)]
+        lines.append('%s %s %s %s' % (name, mtu(dom0, name), bond_mode(dom0, name), on_it))
+    for each in network.addresses(dom0):
+        if not _GUESTS.match(each['device']):
+            lines.append('%(device)s %(address)s/%(prefix_length)s' % each)
+    for each in network.routes(dom0):
+        lines.append('%(device)s %(destination)s/%(prefix_length)s %(gateway)s' % each)
+    return sorted(lines)

@@ -2,7 +2,8 @@
 
 from libcloud_ovm3_host import (api, aside, block_devices, bridges, change_vm, control, documents,
                                  domains, errors, file_holders, files, identify, inventory, jobs,
-                                 logs, network, network_setup, read_agent, repository)
+                                 logs, network, network_change, network_setup, read_agent,
+                                 repository)
 from libcloud_ovm3_host.compat import describe, error
 from libcloud_ovm3_host.version import PREFIX
 
@@ -43,6 +44,9 @@ SERVICES = {
     'bridges': (bridges.bridges, 15),
     'take_bridge': (bridges.take_bridge, None),
     'release_bridge': (bridges.release_bridge, None),
+    'guarded_network_change': (network_change.guarded_network_change, None),
+    'confirm_network_change': (network_change.confirm_network_change, None),
+    'network_change': (network_change.network_change, None),
     'network_setup': (network_setup.network_setup, 15),
     'control_interface': (control.control_interface, 25),
     'set_control_interface': (control.set_control_interface, 55),

@@ -10,7 +10,10 @@ from libcloud_ovm3.simulator import Simulator
 EARLIER_NAMES = {"read_agent": "look", "file_holders": "holders", "autostart_guests": "comebacks"}
 
 # What API 3 added.
-API_3 = ("bridges", "take_bridge", "release_bridge", "network_setup", "control_interface")
+API_3 = (
+    *("bridges", "take_bridge", "release_bridge", "network_setup", "control_interface"),
+    *("guarded_network_change", "confirm_network_change", "network_change"),
+)
 
 
 def put_api_2(sim: Simulator, host: int) -> None:
@@ -26,7 +29,7 @@ def put_api_2(sim: Simulator, host: int) -> None:
     kept = [line for line in lines if not line.startswith(later)]
     assert len(kept) == len(lines) - len(API_3)
     services.write_text("".join(kept), encoding="utf-8")
-    sim.restart_agent(host)
+    _make_complete(sim, host, folder)
 
 
 def put_earlier_module(sim: Simulator, host: int, api: int) -> None:
@@ -39,6 +42,10 @@ def put_earlier_module(sim: Simulator, host: int, api: int) -> None:
     _replace(folder / "api.py", "'module': this.NAME, ", "")
     for name, earlier in EARLIER_NAMES.items():
         _replace(folder / "services.py", f"    '{name}': (", f"    '{earlier}': (")
+    _make_complete(sim, host, folder)
+
+
+def _make_complete(sim: Simulator, host: int, folder: Path) -> None:
     site = folder.parent
     contents = {name: (site / name).read_bytes() for name in payload.files()}
     (site / payload.MANIFEST).write_bytes(payload.manifest(contents))

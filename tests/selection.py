@@ -24,6 +24,7 @@ TABLES = (
     "test_detach_failures.py",
     "test_hosts_off_failures.py",
     "test_image_failures.py",
+    "test_network_failures.py",
     "test_nic_failures.py",
     "test_power_failures.py",
     "test_snapshot_failures.py",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from libcloud_ovm3.agent.hostmodule_calls import ModuleCalls, Struct
@@ -161,8 +162,72 @@ class NetworkSetup:
     bonds: tuple[BondMode, ...]
 
 
+@dataclass(frozen=True)
+class GuardedChange:
+    """A change of networks that the host takes back by itself unless it is confirmed.
+
+    :ivar state: ``running``; ``waiting`` (to be confirmed); ``confirmed``; ``undone``; ``failed``
+        (nothing was changed); ``undo failed``; ``dead`` (its process ended before it had an
+        outcome, so nobody takes it back).
+    :ivar fault: Why it was undone, or failed, with the agent's faults.
+    :ivar doing: What it does, or was doing when its process ended.
+    :ivar operation: The operation that it belongs to.
+    :ivar client: Whose it is.
+    """
+
+    state: str
+    fault: str
+    doing: str
+    operation: str
+    client: str
+
+
 class HostNetworks(ModuleCalls):
     """The module's functions for networks (API 3)."""
+
+    def guarded_network_change(
+        self,
+        client: str,
+        operation: str,
+        steps: Sequence[Struct],
+        undo: Sequence[Struct],
+        seconds: int,
+    ) -> GuardedChange:
+        """Call functions of the agent that change networks; the host takes that back by itself
+        unless :meth:`confirm_network_change` comes in time, or if a step faults.
+
+        It goes on after the response, which may be lost when the change cuts the line:
+        :meth:`network_change` tells what became of it. It may be repeated safely.
+
+        :param steps: ``{"function": ..., "arguments": [...]}`` of each step, in their order: the
+            documented ``ovs_*`` functions, but for ``ovs_if_meta``.
+        :param undo: as many of the same form: each takes the step at its place back; ``{}``:
+            nothing does, or need do.
+        :param seconds: 10 to 600, from when all steps are done.
+        :raises AgentFault: of kind ``...InvalidArgument``, or ``...Conflict`` if another change of
+            the host's networks goes on: nothing was changed.
+        """
+        function, answer = self._write(
+            "guarded_network_change", client, operation, list(steps), list(undo), seconds
+        )
+        return _change(self._reader(function), answer)
+
+    def confirm_network_change(self, client: str, operation: str) -> GuardedChange:
+        """Keep a change that waits for it. It may be repeated safely.
+
+        :raises AgentFault: of kind ``...Conflict`` if it does not wait: it is not done yet, or it
+            is undone; ``...NotFound`` if there is none.
+        """
+        function, answer = self._write("confirm_network_change", client, operation)
+        return _change(self._reader(function), answer)
+
+    def network_change(self, operation: str) -> GuardedChange:
+        """What became of a guarded change.
+
+        :raises AgentFault: of kind ``...NotFound`` if there is none: it was not begun.
+        """
+        function, answer = self._read("network_change", operation)
+        return _change(self._reader(function), answer)
 
     def network_setup(self) -> NetworkSetup:
         """What decides which changes of the host's networks can succeed."""
@@ -241,6 +306,17 @@ class HostNetworks(ModuleCalls):
             reader.texts(struct, "ports"),
             reader.texts(struct, "addresses"),
         )
+
+
+def _change(reader: Reader, answer: object) -> GuardedChange:
+    struct = reader.struct(answer)
+    return GuardedChange(
+        state=reader.key(struct, "state", str),
+        fault=reader.key(struct, "fault", str),
+        doing=reader.key(struct, "doing", str),
+        operation=reader.key(struct, "operation", str),
+        client=reader.key(struct, "client", str),
+    )
 
 
 def _bond(reader: Reader, struct: Struct) -> BondMode:

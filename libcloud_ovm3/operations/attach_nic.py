@@ -9,6 +9,7 @@ from libcloud_ovm3.estate.labels import WantedNetwork, bridge_name
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.networks import NetworkList, read_networks
 from libcloud_ovm3.estate.vm_bridges import missing_bridges
+from libcloud_ovm3.operations.agreement import require_no_more
 from libcloud_ovm3.operations.device_changes import (
     CARDS,
     Outcome,
@@ -23,7 +24,7 @@ from libcloud_ovm3.operations.new_cards import (
     entry_of,
     new_mac,
 )
-from libcloud_ovm3.operations.nic_changes import put_in
+from libcloud_ovm3.operations.nic_changes import bridged_card, put_in, with_card
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.same_macs import require_usable, taken_macs
 from libcloud_ovm3.progress import waiting
@@ -47,10 +48,14 @@ def attach(estate: Estate, vm_id: str, spec: CardSpec) -> tuple[VMCard, list[str
     bridge, notices = bridge_for(target, spec.network, networks)
     mac, more = mac_for(target, spec.mac, bridge, networks)
     entry = entry_of(spec, bridge, mac, is_hvm=config.is_hvm)
+    require_no_more(target, with_card(entry), macs=[mac])
     notices += more
-    what = f"attaching network card {mac} on {bridge}"
-    with waiting(f"{what} to VM {target.vm.name!r}", vm=target.vm.id):
-        outcome = put_in(target, entry, mac, what, notices, network=networks.on(target.host))
+    what, network = f"attaching network card {mac} on {bridge}", networks.on(target.host)
+    with (
+        waiting(f"{what} to VM {target.vm.name!r}", vm=target.vm.id),
+        bridged_card(target, entry, notices, network),
+    ):
+        outcome = put_in(target, entry, mac, what, notices)
     return card_in(target, outcome, len(config.vifs)), notices
 
 

@@ -9,9 +9,8 @@ said to be unknown, and only the host module mends it.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from libcloud_ovm3.errors import (
     AgentFault,
@@ -20,6 +19,7 @@ from libcloud_ovm3.errors import (
     Ovm3Error,
     PreconditionFailed,
 )
+from libcloud_ovm3.estate.control0 import ADDRESS, UNSEEN, what_is_wrong
 from libcloud_ovm3.estate.hosts import HostView, read_hosts
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.networks import HostBridge, HostNetwork, read_network
@@ -34,13 +34,7 @@ from libcloud_ovm3.operations.placement import is_host, require_host
 from libcloud_ovm3.operations.presence import POLL
 from libcloud_ovm3.progress import waiting
 
-if TYPE_CHECKING:
-    from libcloud_ovm3.agent.host_networks import ControlInterface
-
-ADDRESS = ipaddress.IPv4Interface("169.254.0.1/16")
 APPEARS = 15.0  # seconds until a new local bridge can be seen, at most
-
-_UNSEEN = "ARP, routes and configuration file: only a host module of API 3 reports them"
 
 
 @dataclass(frozen=True)
@@ -123,41 +117,11 @@ def read_control0(host: HostView, snapshot: EstateSnapshot) -> Control0:
     bridge = network.bridge(CONTROL)
     obstacle = _obstacle(network, bridge)
     if host.module3 is None:
-        wrong = _wrong(bridge is not None, bridge.addresses if bridge else ())
-        unknown = (_UNSEEN,) if bridge else ()
-        return Control0(host, bridge is not None, tuple(wrong), unknown, obstacle)
-    found = host.module3.control_interface(CONTROL)
-    wrong = [*_wrong(found.exists, found.addresses), *_wrong_in_dom0(found)]
-    return Control0(host, found.exists, tuple(wrong), (), obstacle)
-
-
-def _wrong(exists: bool, addresses: Sequence[str]) -> list[str]:
-    """What the agent's document shows, too."""
-    if not exists:
-        return [f"there is no bridge {CONTROL}"]
-    if ADDRESS.with_prefixlen in addresses:
-        return []
-    has = f"the address {', '.join(addresses)}" if addresses else "no address"
-    return [f"{CONTROL} has {has} instead of {ADDRESS}"]
-
-
-def _wrong_in_dom0(found: ControlInterface) -> Iterator[str]:
-    """What only dom0 shows."""
-    if not found.exists:
-        return
-    network = ADDRESS.network
-    own = {(one.destination, one.prefix_length) for one in found.routes_own}
-    if not found.up:
-        yield f"{CONTROL} is down"
-    if not found.arp:
-        yield f"{CONTROL} has ARP off"
-    if (str(network.network_address), network.prefixlen) not in own:
-        yield f"no route leads to {network} by {CONTROL}"
-    if found.routes_other:
-        devices = ", ".join(one.device for one in found.routes_other)
-        yield f"a route to {network} leads elsewhere: {devices}"
-    if found.file:
-        yield f"there is a file ifcfg-{CONTROL}, which is in the way at the next boot"
+        unknown = (UNSEEN,) if bridge else ()
+        return Control0(host, bridge is not None, tuple(what_is_wrong(bridge)), unknown, obstacle)
+    interface = host.module3.control_interface(CONTROL)
+    wrong = tuple(what_is_wrong(bridge, interface))
+    return Control0(host, bridge is not None, wrong, (), obstacle)
 
 
 def _obstacle(network: HostNetwork, bridge: HostBridge | None) -> str:

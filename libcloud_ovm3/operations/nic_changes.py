@@ -5,6 +5,8 @@ device, and what came of a detachment.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 from libcloud_ovm3.agent.config import VMConfig
@@ -29,7 +31,6 @@ from libcloud_ovm3.operations.vlan_bridges import StartNetworks, release_taken, 
 _PORT = re.compile(r"(?:vif|tap)([0-9]+)\.([0-9]+)(?:-emu)?")
 # What xend says after 100 s: the guest was asked, and may still let go (xend.md 2, 5).
 _TIMED_OUT = re.compile(r"could\s+not\s+be\s+disconnected")
-_AGAIN = " or detach the card and attach it again"
 _ANOTHER = re.compile(r"Device\s+[0-9]+\s+not\s+connected")  # there is no device of this number
 
 
@@ -149,6 +150,35 @@ def _device_numbers(domain: Domain, network: HostNetwork) -> list[int] | None:
 # ------------------------------------------------------------------ putting one in
 
 
+@contextmanager
+def bridged_card(
+    target: Target, entry: str, notices: list[str], network: HostNetwork
+) -> Iterator[None]:
+    """Attach a card in this context: its bridge is on the host of the running VM. What was recorded
+    for it is released if it is certain that it was not attached.
+
+    :param network: that of the VM's host, read just now.
+    :raises PreconditionFailed: the bridge cannot be there. Nothing was sent.
+    :raises AgentFault: the host refused to make it.
+    :raises OperationIncomplete: whether it has done so is unknown.
+    """
+    if target.live is None:
+        yield
+        return
+    assert target.definition.config is not None, "target_of has checked it"
+    alone = target.definition.config.changed(vif=[entry])
+    definition = replace(target.definition, config=alone)
+    cards = StartNetworks(target.operation, target.host, target.snapshot, definition, "changed")
+    try:
+        require_networks(cards, network)
+        yield
+    except (AgentFault, PreconditionFailed):
+        release_taken(cards)
+        raise
+    finally:
+        notices += cards.notices
+
+
 def put_in(
     target: Target,
     entry: str,
@@ -156,36 +186,18 @@ def put_in(
     what: str,
     notices: list[str],
     position: int | None = None,
-    network: HostNetwork | None = None,
 ) -> Outcome:
-    """Put a card into vm.cfg and, of a running VM, into its domain; its bridge is made first.
+    """Put a card into vm.cfg and, of a running VM, into its domain.
 
     :param position: in vm.cfg; None: at the end.
-    :param network: that of the VM's host, read just now; None: it is read here.
-    :raises PreconditionFailed: the bridge cannot be there, or somebody has changed the VM. Nothing
-        was attached.
-    :raises AgentFault: the host refused; neither has the card.
+    :raises PreconditionFailed: somebody has changed the VM. Nothing was sent.
+    :raises AgentFault: the agent refused; neither has the card.
     :raises OperationIncomplete: whether it is attached is unknown, or only half of it happened.
     """
     change = with_card(entry, position)
     require_no_more(target, change, macs=[mac])
-    if target.live is None:
-        outcome = change_devices(target, change, has_mac(mac), notices)
-        require_done(target, outcome, what, (), _AGAIN)
-        return outcome
-    assert target.definition.config is not None, "target_of has checked it"
-    alone = target.definition.config.changed(vif=[entry])
-    definition = replace(target.definition, config=alone)
-    cards = StartNetworks(target.operation, target.host, target.snapshot, definition, "changed")
-    try:
-        require_networks(cards, network)
-        outcome = change_devices(target, change, has_mac(mac), notices)
-        require_done(target, outcome, what, (), _AGAIN)
-    except (AgentFault, PreconditionFailed):
-        release_taken(cards)
-        raise
-    finally:
-        notices += cards.notices
+    outcome = change_devices(target, change, has_mac(mac), notices)
+    require_done(target, outcome, what, (), " or detach the card and attach it again")
     return outcome
 
 

@@ -23,6 +23,7 @@ from libcloud_ovm3.operations.device_changes import (
 )
 from libcloud_ovm3.operations.new_cards import CardChange, changed_entry
 from libcloud_ovm3.operations.nic_changes import (
+    bridged_card,
     has_mac,
     put_in,
     release_bridge_of,
@@ -30,6 +31,7 @@ from libcloud_ovm3.operations.nic_changes import (
     require_removable,
     take_out,
     with_card_instead,
+    without_card,
 )
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.progress import waiting
@@ -67,7 +69,11 @@ def update(estate: Estate, vm_id: str, nic: str, to: CardChange) -> tuple[VMCard
     what = f"changing the {card.label} to {entry}"
     with waiting(f"{what} of VM {target.vm.name!r}", vm=target.vm.id):
         if target.live is not None and card.live is not None:
-            outcome = _exchange(target, card, entry, mac, what, notices)
+            require_removable(target, card)
+            require_no_more(target, without_card(card.position), macs=[card.live.mac or ""])
+            with bridged_card(target, entry, notices, networks.on(target.host)):
+                outcome = _exchange(target, card, entry, mac, what, notices)
+            notices += release_bridge_of(target.after(outcome), card)
         else:
             change = with_card_instead(card.position, entry)
             require_no_more(target, change, macs=[one for one in (mac, card.mac) if one])
@@ -80,14 +86,11 @@ def _exchange(
     target: Target, card: VMCard, entry: str, mac: str, what: str, notices: list[str]
 ) -> Outcome:
     """Detach a card of a running VM, then attach it as it is to be, at its place in vm.cfg."""
-    require_removable(target, card)
     after = target.after(take_out(target, card, f"{what}: detaching it first", notices))
     try:
-        outcome = put_in(after, entry, mac, what, notices, card.position)
+        return put_in(after, entry, mac, what, notices, card.position)
     except (AgentFault, PreconditionFailed) as error:
         raise _given_back(after, card, what, error) from error
-    notices += release_bridge_of(after.after(outcome), card)
-    return outcome
 
 
 def _given_back(

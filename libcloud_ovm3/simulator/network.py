@@ -28,6 +28,7 @@ routes_since            see ``dom0/commands.py``
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from libcloud_ovm3.simulator.domain import Domain
@@ -46,6 +47,8 @@ BOND_MODES = (
     "balance-tlb",
     "balance-alb",
 )
+#: Names of devices: those that the kernel takes and scripts can have in a word.
+NAME = re.compile(r"(?!\.\.?$)[A-Za-z0-9_.:-]{1,15}")
 CUT = "network change cuts the line"  # of host.faults
 
 
@@ -247,7 +250,8 @@ def vifs(host: SimulatedHost, bridge: str) -> list[str]:
     found = []
     for domain, place in cards_on(host, bridge):
         options, number = _options(domain, place), f"{domain.domid}.{domain.vif_ids[place]}"
-        name = options.get("vifname")
+        name = options.get("vifname", "")
+        name = name if NAME.fullmatch(name) else ""
         found.append(name or f"vif{number}")
         if is_hvm(domain.config) and options.get("type") != "netfront":
             tap = f"tap-{name}" if name else f"tap{number}"  # the names of 4.1.3, of 4.3: xend.md 0

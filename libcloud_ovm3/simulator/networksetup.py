@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Mapping, Sequence
 
 from libcloud_ovm3.simulator import hostdisk, network
@@ -11,7 +10,6 @@ from libcloud_ovm3.simulator.errors import SimulatorError
 from libcloud_ovm3.simulator.host import SimulatedHost
 
 SWITCHES = ("linuxbridge", "openvswitch")
-NAME = re.compile("[A-Za-z0-9_.:-]{1,15}")
 
 
 def set_up(
@@ -28,7 +26,7 @@ def set_up(
         found = network.state(host)
         before = network.line(host)
         for name in (*nics, *infiniband):
-            if not NAME.fullmatch(name) or name in network.devices(found):
+            if not network.NAME.fullmatch(name) or name in network.devices(found):
                 raise SimulatorError(f"{host.hostname}: {name!r} is in use or not a valid name")
             number = len(found["nics"]) + 0x47
             found["nics"][name] = f"52:54:00:24:{number:02x}:{host.index + 0x10:02x}"

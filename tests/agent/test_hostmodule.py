@@ -18,6 +18,7 @@ from libcloud_ovm3.agent.host_networks import (
     BondMode,
     BridgeUser,
     ControlInterface,
+    GuardedChange,
     KernelBridge,
     MadeBridge,
     NetworkSetup,
@@ -126,6 +127,8 @@ CONTROL = {"exists": True, "up": True, "arp": False, "addresses": ["169.254.0.1/
            "routes_own": [ROUTE], "routes_other": [], "file": True}  # fmt: skip
 SETUP = {"vlan_script": "works", "zeroconf": "off", "switch": "unknown",
          "bonds": [{"bond": "b", "mode": 1}]}  # fmt: skip
+GUARDED = {"state": "waiting", "fault": "", "doing": "x", "operation": "1" * 32, "client": "me"}
+STEP = {"function": "ovs_change_mtu", "arguments": ["bond0", 9000]}
 RELEASED = {"removed": False, "users": ["u"], "ports": ["p"], "addresses": ["10.0.0.1/24"]}
 
 CHANGE = {
@@ -192,6 +195,10 @@ CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
     ("control_interface", ("c0",), ("c0",), CONTROL,
      ControlInterface(True, True, False, ("169.254.0.1/16",),
                       (Route("d", "169.254.0.0", 16, "", 0),), (), True)),
+    ("guarded_network_change", (*W, [STEP], [{}], 60), (*W, [STEP], [{}], 60), GUARDED,
+     GuardedChange(**GUARDED)),
+    ("confirm_network_change", W, W, GUARDED, GuardedChange(**GUARDED)),
+    ("network_change", ("1" * 32,), ("1" * 32,), GUARDED, GuardedChange(**GUARDED)),
     ("check_port", ("10.0.0.1", 22, 3), ("10.0.0.1", 22, 3), "open", "open"),
     ("log_tail", ("agent", 100), ("agent", 100), C15,
      "Installing caf\ufffd \ufffd\ufffd package ... été ok\n"),
@@ -304,6 +311,8 @@ def test_nothing_that_comes_ends_in_a_crash(answer: Any) -> None:
         ("take_bridge", (*W, "u", "b", "bond0", 20), {"made": 1, "new": True}),
         ("take_bridge", (*W, "u", "b", "bond0", 20), {"made": True}),
         ("network_setup", (), {**SETUP, "switch": None}),
+        ("network_change", ("1" * 32,), {**GUARDED, "state": None}),
+        ("network_change", ("1" * 32,), {"state": "waiting"}),
         ("network_setup", (), {**SETUP, "bonds": [{"bond": "b", "mode": "1"}]}),
         ("control_interface", ("c0",), {**CONTROL, "arp": 1}),
         ("control_interface", ("c0",), {**CONTROL, "routes_other": [{**ROUTE, "metric": "0"}]}),

@@ -125,7 +125,7 @@ def test_with_the_module_all_of_it_is_seen_and_mended() -> None:
         file = sim.dom0(0) / "etc/sysconfig/network-scripts/ifcfg-control0"
         file.write_text("DEVICE=control0\n")
         wrong = "; ".join(driver_for(sim).ex_control0(where(sim))["wrong"])
-        for part in ("no address", "ARP off", "no route", "leads elsewhere", "ifcfg-control0"):
+        for part in ("no address", "ARP is off", "no route", "leads to", "configuration file"):
             assert part in wrong
         found = repaired(sim)
         assert (found["is_right"], len(found["repaired"])) == (True, 5)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -46,7 +45,7 @@ def _action(action: str, *known: str) -> None:
 
 
 def _new_name(host: SimulatedHost, name: str, script: str, text: str, *more: str) -> None:
-    if not re.fullmatch(r"[A-Za-z0-9_.:-]{1,15}", name):
+    if not network.NAME.fullmatch(name):
         raise plain_fault(f"Invalid bridge name: {name}")
     found = network.state(host)
     if name in found["bridges"] or name in network.devices(found):

@@ -14,10 +14,6 @@ from libcloud_ovm3.simulator import luns, network
 from libcloud_ovm3.simulator.dom0 import xendview
 from libcloud_ovm3.simulator.host import SimulatedHost
 
-_BOND_MODES = (
-    *("balance-rr", "active-backup", "balance-xor", "broadcast"),
-    *("802.3ad", "balance-tlb", "balance-alb"),
-)
 _UP, _NO_ARP, _BASE = 0x1, 0x80, 0x1002  # IFF_BROADCAST and IFF_MULTICAST are always set
 
 
@@ -77,7 +73,7 @@ def _files(host: SimulatedHost) -> dict[str, str]:
             files[f"sys/class/net/{name}/flags"] = f"{flags:#x}\n"
             files[f"sys/class/net/{name}/address"] = f"{network.mac(found, name)}\n"
             files[f"sys/class/net/{name}/mtu"] = f"{network.mtu(found, name)}\n"
-            files[f"sys/class/net/{name}/ifindex"] = f"{_index(found, name)}\n"
+            files[f"sys/class/net/{name}/ifindex"] = f"{network.index(found, name)}\n"
         for name in usable:
             files[f"sys/class/net/{name}/bridge/bridge_id"] = "8000.000000000000\n"
             files[f"sys/class/net/{name}/brif/"] = ""
@@ -85,18 +81,10 @@ def _files(host: SimulatedHost) -> dict[str, str]:
             for port in [*([below] if below else []), *network.vifs(host, name)]:
                 files[f"sys/class/net/{name}/brif/{port}"] = ""  # a link in life
         for name, bond in found["bonds"].items():
-            mode = f"{_BOND_MODES[bond['mode']]} {bond['mode']}\n"
+            mode = f"{network.BOND_MODES[bond['mode']]} {bond['mode']}\n"
             files[f"sys/class/net/{name}/bonding/mode"] = mode
         files |= _vlans(found)
     return files
-
-
-def _index(found: dict[str, Any], name: str) -> int:
-    """The number of a device; a bridge that is made anew gets another one."""
-    numbers: dict[str, int] = found.setdefault("indexes", {})
-    bridge = found["bridges"].get(name)
-    key = f"{name} {bridge['since']}" if bridge else name
-    return numbers.setdefault(key, max(numbers.values(), default=1) + 1)
 
 
 def _vlans(found: dict[str, Any]) -> dict[str, str]:

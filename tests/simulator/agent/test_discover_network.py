@@ -64,7 +64,7 @@ def test_the_ports_of_guests(version: str, emulated: list[str]) -> None:
             for more, card in (
                 ({}, "vifname=web"),
                 (HVM, "type=ioemu"),
-                (HVM, "type=netfront"),
+                (HVM, "type=netfront, vifname=../x"),
                 (HVM, "vifname=db"),
             ):
                 Machine(sim, vif=[f"{card}, bridge = guests"], **more).start()

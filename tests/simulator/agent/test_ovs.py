@@ -53,7 +53,8 @@ def test_a_local_bridge_is_not_there_at_once_and_then_busy(pool: Simulator) -> N
     assert "local1" not in _bridges(agent)
     assert "local1" in fault_of(agent.ovs_local_config, "stop", "local1")
     assert "Invalid action" in fault_of(agent.ovs_local_config, "restart", "local1")
-    assert "Invalid bridge name" in fault_of(agent.ovs_local_config, "start", "a b")
+    for name in ("a b", "", "..", "a/b", "x" * 16):
+        assert "Invalid bridge name" in fault_of(agent.ovs_local_config, "start", name)
 
 
 @pytest.mark.parametrize(("version", "word"), [("3.2.1", "start"), ("3.3.1", "Added")])

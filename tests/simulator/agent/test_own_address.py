@@ -127,6 +127,26 @@ def test_a_change_that_cuts_the_line_until_it_is_undone(
     assert _carrying(client(bare)) == ["br"]
 
 
+@pytest.mark.parametrize("cut", [False, True])
+def test_the_host_itself_undoes_what_cut_the_line(cut: bool) -> None:
+    change, operation = ["brbond0", "bond0"], "1" * 32
+    steps = [{"function": "ovs_br_config", "arguments": ["start", *change]}]
+    undo = [{"function": "ovs_br_config", "arguments": ["stop", *change]}]
+    with simulate(hosts=1, vms=0, layout="bare", host_module=True) as sim:
+        sim.hosts[0].inject(CUT, cut)
+        begin = client(sim).libcloud_guarded_network_change
+        if cut:
+            _lost(begin, "test", operation, steps, undo, 60)
+            with pytest.raises(ConnectionRefusedError):
+                client(sim).echo("")
+        else:
+            assert begin("test", operation, steps, undo, 60)["state"] == "waiting"
+            assert _carrying(client(sim)) == ["brbond0"]
+        sim.wait(70)
+        assert client(sim).libcloud_network_change(operation)["state"] == "undone"
+        assert _carrying(client(sim)) == ["bond0"]
+
+
 def test_the_same_without_ports(tmp_path: Path) -> None:
     with simulate(hosts=1, vms=0, layout="bare", listen=False, root=tmp_path) as sim:
         host = sim.hosts[0]
