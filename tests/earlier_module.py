@@ -17,7 +17,7 @@ def put_earlier_module(sim: Simulator, host: int, api: int) -> None:
     """
     [version] = sim.dom0(host).rglob(f"{payload.FOLDER}/version.py")
     folder = version.parent
-    _replace(version, "API = 2 ", f"API = {api} ")
+    _replace(version, "API = 3 ", f"API = {api} ")
     _replace(folder / "api.py", "'module': this.NAME, ", "")
     for name, earlier in EARLIER_NAMES.items():
         _replace(folder / "services.py", f"    '{name}': (", f"    '{earlier}': (")

@@ -24,6 +24,7 @@ from libcloud_ovm3.diagnostics.volume_entries import (
     volume_entries,
 )
 from libcloud_ovm3.errors import Ovm3Error
+from libcloud_ovm3.estate.addresses import VMAddress
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import (
     HARDWARE,
@@ -195,6 +196,7 @@ class VMEntry:
     nics: tuple[NICInfo, ...]
     ha: bool | None
     attachments: tuple[AttachmentInfo, ...] = ()
+    addresses: tuple[VMAddress, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -356,6 +358,7 @@ def _vm(vm: VM) -> VMEntry:
         nics=tuple(NICInfo(v.mac, v.bridge) for d in vm.definitions for v in d.vifs),
         ha=has_ha(one) if one else None,
         attachments=attachment_infos(vm),
+        addresses=vm.addresses,
     )
 
 

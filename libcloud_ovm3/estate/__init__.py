@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from libcloud_ovm3.estate import (
+        addresses,
         disk_names,
         disks,
         hosts,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "addresses",
     "disk_names",
     "disks",
     "hosts",

@@ -94,6 +94,8 @@ class SimulatedHost:
     :ivar peers: All hosts of the simulator. They share one lock, which is never held while waiting.
     :ivar stale: Mount points whose files fault with "Stale NFS file handle".
     :ivar processes: The pids of the host module's changes that go on.
+    :ivar neighbours: Further entries of its ARP table: address, MAC address, device, and whether
+        the entry is complete. The table has the simulator's other hosts in any case.
     :ivar clock_offset: How many seconds its clock is ahead of the simulator's.
     """
 
@@ -131,6 +133,7 @@ class SimulatedHost:
         self._deferred = threading.local()
         self.stale: set[str] = set()
         self.processes: set[str] = set()
+        self.neighbours: list[tuple[str, str, str, bool]] = []
         self._pid = 2000 + 1000 * index
         saved = state.load(self.folder / "host.json") or new
         self.uuid: str = saved["uuid"]

@@ -117,8 +117,8 @@ CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
     ("neighbours", (), (), STRUCTS, STRUCTS),
     ("domains", (), (), {"domains": STRUCTS, "missing": []}, STRUCTS),
     ("read_agent", (["list_vms"],), (["list_vms"],),
-     {"api": 1, "answers": {"list_vms": {"answer": [], "new": 1}}},
-     AgentReadings(1, {"list_vms": []})),
+     {"api": API, "answers": {"list_vms": {"answer": [], "new": 1}}},
+     AgentReadings(API, {"list_vms": []})),
     ("block_devices", (), (), [DEVICE, UNREADABLE], DEVICES),
     ("identify", (["/a", b"/c\xe9", "/d"],), (["/a", b"/c\xe9", "/d"],), FOUND, IDENTITIES),
     ("list_files", ("/p", b"c", 5), ("/p", b"c", 5), {"entries": [ENTRY], "after": ""},
@@ -245,7 +245,7 @@ def test_nothing_that_comes_ends_in_a_crash(answer: Any) -> None:
     ("method", "given", "answer"),
     [
         ("read_agent", (["list_vms"],), {"api": True, "answers": {}}),
-        ("read_agent", (["list_vms"],), {"api": 1}),
+        ("read_agent", (["list_vms"],), {"api": API}),
         ("domains", (), {"domains": []}),
         ("read_file", ("/p", 0, 1), {"size_bytes": 1, "chunk": "text"}),
         ("read_file", ("/p", 0, 1), {"size_bytes": 1, "chunk": b"\0\0\0\1"}),
@@ -305,10 +305,10 @@ def test_a_look_has_what_was_answered() -> None:
         "list_vms": {"fault": "x:y", "answer": STRUCTS, "missing": []},
         "not_asked": {"answer": 1},
     }
-    module, _ = answering({"api": 1, "answers": answers, "new": 1})
+    module, _ = answering({"api": API, "answers": answers, "new": 1})
     wanted = ["discover_server", "discover_hardware", "discover_server_pool", "list_vms", "unknown"]
     look = module.read_agent(wanted)
-    assert look == AgentReadings(1, {"discover_server": "<a/>", "list_vms": STRUCTS})
+    assert look == AgentReadings(API, {"discover_server": "<a/>", "list_vms": STRUCTS})
 
 
 def test_what_a_list_leaves_out_is_told() -> None:
@@ -325,7 +325,7 @@ def test_what_a_list_leaves_out_is_told() -> None:
 
 def test_part_of_a_list_is_no_list() -> None:
     entry = {"fault": "x:y", "answer": STRUCTS, "missing": ["0004fb00"]}
-    module, _ = answering({"api": 1, "answers": {"list_vms": entry}})
+    module, _ = answering({"api": API, "answers": {"list_vms": entry}})
     assert module.read_agent(["list_vms"]).answers == {}
     module, _ = answering({"domains": [], "missing": [{"name": "0004fb00", "error": "gone"}]})
     with pytest.raises(AgentFault, match="0004fb00: gone"):
@@ -354,8 +354,8 @@ def test_a_version_that_is_no_number(api: object) -> None:
         module.version()
 
 
-@pytest.mark.parametrize("api", [API, API + 1])  # one older, too, once there is one
-def test_one_newer_fits(api: int) -> None:
+@pytest.mark.parametrize("api", [API - 1, API, API + 1])
+def test_one_older_or_newer_fits(api: int) -> None:
     assert fits(api)
     module, _ = answering({"api": api, "answers": {"list_vms": {"answer": []}}})
     assert module.read_agent(["list_vms"]) == AgentReadings(api, {"list_vms": []})

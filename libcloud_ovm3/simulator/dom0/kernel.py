@@ -71,7 +71,8 @@ def _files(host: SimulatedHost) -> dict[str, str]:
 
 
 def _arp(host: SimulatedHost) -> str:
-    """/proc/net/arp: the simulator's other hosts, on the management network."""
+    """/proc/net/arp: the simulator's other hosts, on the management network; and what the
+    host's ``neighbours`` say."""
     lines = ["IP address       HW type     Flags       HW address            Mask     Device"]
     device = network.management(host)
     for peer in host.peers:
@@ -80,4 +81,7 @@ def _arp(host: SimulatedHost) -> str:
                 mac = network.mac(network.state(peer), network.management(peer))
             flags = "0x0" if peer.down else "0x2"
             lines.append(f"{peer.address:<16} 0x1         {flags:<11} {mac}     *        {device}")
+    for address, mac, where, is_complete in host.neighbours:
+        flags = "0x2" if is_complete else "0x0"
+        lines.append(f"{address:<16} 0x1         {flags:<11} {mac}     *        {where}")
     return "\n".join([*lines, ""])
