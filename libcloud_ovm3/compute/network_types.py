@@ -1,0 +1,43 @@
+"""Networks and network devices as the driver returns them: libcloud has no classes for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from libcloud.compute.base import NodeDriver
+
+
+@dataclass(eq=False)
+class OVM3Network:
+    """A network: all bridges of one name, on the hosts of the estate.
+
+    :ivar id: The name of the bridge.
+    :ivar name: The same.
+    :ivar driver: The driver that returned it.
+    :ivar extra: What is known of it: docs/networks.md.
+    """
+
+    id: str
+    name: str
+    driver: NodeDriver = field(repr=False)
+    extra: dict[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(eq=False)
+class OVM3NetworkDevice:
+    """A network device of one host.
+
+    :ivar id: ``<host id>/<name>``.
+    :ivar name: Its name on that host, such as ``bond0``.
+    :ivar kind: ``nic``, ``bond`` or ``vlan``.
+    :ivar driver: The driver that returned it.
+    :ivar extra: What is known of it: docs/networks.md.
+    """
+
+    id: str
+    name: str
+    kind: str
+    driver: NodeDriver = field(repr=False)
+    extra: dict[str, Any] = field(default_factory=dict, repr=False)
