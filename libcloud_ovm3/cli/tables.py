@@ -96,7 +96,7 @@ _VMS = (
     Column("VM", "name"),
     Column("state", "state"),
     Column("host", _hosts),
-    Column("addresses", _addresses),
+    Column("addresses", _addresses, True),
     Column("memory", lambda one: _mb(one["memory_mb"]), True),
     Column("CPUs", lambda one: _or(one["vcpus"]), True),
     Column("id", "id"),
