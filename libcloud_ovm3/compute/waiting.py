@@ -112,4 +112,5 @@ class Waiting(OVM3Base):
             self.wait_until_running, ex_addresses=True
         )
         node: Node = super(Waiting, waiting).deploy_node(*args, **kwargs)
+        node.driver = self
         return node

@@ -52,8 +52,8 @@ def test_list_and_show_in_all_forms(sim: Simulator) -> None:
     assert live["live"][0]["vnc_listen"] == "127.0.0.1"
     assert [one for one in found.values() if "" in one.values()] == []
     rows = [line.split("\t") for line in on(sim, "vm", "list").stdout.splitlines()]
-    assert rows[0] == ["VM", "state", "host", "memory", "CPUs", "id"]
-    assert ["web 1", "stopped", "-", "512 MB", "1", stopped] in rows
+    assert rows[0] == ["VM", "state", "host", "addresses", "memory", "CPUs", "id"]
+    assert ["web 1", "stopped", "-", "-", "512 MB", "1", stopped] in rows
 
 
 def test_a_list_fits_a_terminal_of_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
