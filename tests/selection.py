@@ -24,6 +24,7 @@ TABLES = (
     "test_hosts_off_failures.py",
     "test_image_failures.py",
     "test_power_failures.py",
+    "test_record_address_failures.py",
     "test_snapshot_failures.py",
     "test_volume_failures.py",
 )
