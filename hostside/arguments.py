@@ -9,6 +9,7 @@ _CLIENT = re.compile(r'[A-Za-z0-9][A-Za-z0-9@._-]{0,31}\Z')
 _OPERATION = re.compile(r'[0-9a-f]{32}\Z')
 _DOCUMENT = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z')
 _DEVICE = re.compile(r'[A-Za-z0-9][A-Za-z0-9._-]{0,14}\Z')
+_VM = re.compile(r'[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z')
 _REPOSITORY = re.compile(r'[0-9a-fA-F]{32}\Z')
 
 
@@ -48,6 +49,11 @@ def document(value):
 def device(value):
     """The name of a network device."""
     return matching(_DEVICE, 'device', value, 'up to 15 letters, digits and ._-')
+
+
+def vm(value):
+    """The uuid of a VM."""
+    return matching(_VM, 'user', value, 'the uuid of a VM, dashed, in lower case')
 
 
 def repository(value):

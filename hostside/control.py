@@ -7,11 +7,42 @@ whole may be repeated after an interruption.
 import errno
 import os
 
-from libcloud_ovm3_host import arguments, errors, network
+from libcloud_ovm3_host import arguments, errors, net_devices, network
 from libcloud_ovm3_host.compat import bytes_type, describe, error, plain, text_type, to_text
 
 _UP, _NO_ARP = 0x1, 0x80  # of linux/if.h
 _SCRIPTS = '/etc/sysconfig/network-scripts/'
+_LINK_LOCAL = (network.number_of('169.254.0.0'), 16)  # the network that it usually has (flows 2.3)
+
+
+def control_interface(dom0, bridge):
+    """What :func:`set_control_interface` would mend, as it is:
+    ``{exists, up, arp, addresses, routes_own, routes_other, file}``.
+
+    ``exists``: whether there is a bridge of that name. ``addresses``: its IPv4 addresses, as
+    ``169.254.0.1/16``. ``routes_own``: its own direct routes; ``routes_other``: direct routes
+    through other devices to exactly 169.254.0.0/16 or the networks of its addresses; both as
+    :func:`network.routes`. ``file``: whether it has an ifcfg- file.
+    Raises InvalidArgument, Failed, Timeout.
+    """
+    bridge = arguments.device(bridge)
+    found = {'exists': net_devices.is_bridge(dom0, bridge), 'up': False, 'arp': False,
+             'file': os.path.exists(dom0.path(_SCRIPTS + 'ifcfg-' + bridge))}
+    if found['exists']:
+        flags = net_devices.flags(dom0, bridge)
+        found['up'], found['arp'] = bool(flags & _UP), not flags & _NO_ARP
+    own = [each for each in network.addresses(dom0)
+           if each['family'] == 4 and each['device'] == bridge]
+    found['addresses'] = [u'%s/%d' % (each['address'], each['prefix_length']) for each in own]
+    networks = [_LINK_LOCAL] + [
+        (network.number_of(each['address']) & network.mask_of(each['prefix_length']),
+         each['prefix_length']) for each in own]
+    direct = [route for route in network.routes(dom0) if not route['gateway']]
+    found['routes_own'] = [route for route in direct if route['device'] == bridge]
+    found['routes_other'] = [
+        route for route in direct if route['device'] not in ('', bridge)
+        and (network.number_of(route['destination']), route['prefix_length']) in networks]
+    return found
 
 
 def set_control_interface(dom0, client, operation, bridge, address, prefix_length):
@@ -28,22 +59,22 @@ def set_control_interface(dom0, client, operation, bridge, address, prefix_lengt
     operation = arguments.operation(operation)
     bridge = arguments.device(bridge)
     address, prefix_length = _address(address, prefix_length)
-    folder = '/sys/class/net/' + bridge
-    if not os.path.isdir(dom0.path(folder + '/bridge')):
+    if not net_devices.is_bridge(dom0, bridge):
         raise errors.NotFound('%s: no such bridge' % bridge)
     wanted = (bridge, address, prefix_length)
     _refuse_to_cut_off(dom0, wanted)
     _refuse_with_ports(dom0, bridge)
     dom0.log('%s %s set_control_interface %s %s/%d' % (client, operation, bridge, address,
                                                        prefix_length))
-    if not _flags(dom0, folder) & _UP:
+    if not net_devices.flags(dom0, bridge) & _UP:
         network.command(dom0, 'link', 'set', 'dev', bridge, 'up')
-    if _flags(dom0, folder) & _NO_ARP:  # local bridges come up without: agent-behaviour.md 13
+    if net_devices.flags(dom0, bridge) & _NO_ARP:
+        # local bridges come up without: agent-behaviour.md 13
         network.command(dom0, 'link', 'set', 'dev', bridge, 'arp', 'on')
     _set_address(dom0, wanted)
     _set_routes(dom0, wanted)
     _remove_file(dom0.path(_SCRIPTS + 'ifcfg-' + bridge))
-    _verify(dom0, wanted, folder)
+    _verify(dom0, wanted)
 
 
 def _address(address, prefix_length):
@@ -104,10 +135,6 @@ def _refuse_with_ports(dom0, bridge):
             words = line.strip().split('=')
             if words[0] == 'BRIDGE' and words[-1].strip('"\'') == bridge:
                 raise errors.NotAllowed('%s: %s adds a device to it' % (bridge, plain(name)))
-
-
-def _flags(dom0, folder):
-    return int(dom0.read(folder + '/flags').strip(), 16)
 
 
 def _has_address(dom0, wanted):
@@ -174,10 +201,10 @@ def _remove_file(path):
             raise errors.Failed(describe(error()))
 
 
-def _verify(dom0, wanted, folder):
+def _verify(dom0, wanted):
     """A command may succeed without effect."""
     own, others = _routes_to(dom0, wanted)
-    flags = _flags(dom0, folder)
+    flags = net_devices.flags(dom0, wanted[0])
     if not _has_address(dom0, wanted) or not own or others or flags & _NO_ARP or not flags & _UP:
         raise errors.Failed('%s: the settings did not persist; another program changes the '
                             'network of this host' % wanted[0])

@@ -95,6 +95,10 @@ class Dom0(object):
         """Seconds that pass evenly, whoever sets the host's clock."""
         return os.times()[4]
 
+    def uptime(self):
+        """Seconds since the host's last boot. Raises Failed."""
+        return float(self.read('/proc/uptime').split()[0])
+
     def sleep(self, seconds):
         """Wait that long."""
         time.sleep(seconds)

@@ -1,8 +1,9 @@
 """The table of services: every function of the module by name, with its time limit."""
 
-from libcloud_ovm3_host import (api, aside, block_devices, change_vm, control, documents, domains,
-                                 errors, file_holders, files, identify, inventory, jobs, logs,
-                                 network, read_agent, repository)
+from libcloud_ovm3_host import (api, aside, block_devices, bridges, change_vm, control, documents,
+                                 domains, errors, file_holders, files, identify, inventory, jobs,
+                                 logs, network, network_change, network_setup, read_agent,
+                                 repository)
 from libcloud_ovm3_host.compat import describe, error
 from libcloud_ovm3_host.version import PREFIX
 
@@ -40,6 +41,14 @@ SERVICES = {
     'read_vm': (change_vm.read_vm, None),
     'change_vm': (change_vm.change_vm, None),
     'settle_vm': (change_vm.settle_vm, None),
+    'bridges': (bridges.bridges, 15),
+    'take_bridge': (bridges.take_bridge, None),
+    'release_bridge': (bridges.release_bridge, None),
+    'guarded_network_change': (network_change.guarded_network_change, None),
+    'confirm_network_change': (network_change.confirm_network_change, None),
+    'network_change': (network_change.network_change, None),
+    'network_setup': (network_setup.network_setup, 15),
+    'control_interface': (control.control_interface, 25),
     'set_control_interface': (control.set_control_interface, 55),
     'addresses': (network.addresses, 15),
     'routes': (network.routes, 15),

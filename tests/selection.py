@@ -18,14 +18,18 @@ TABLES = (
     "test_attach_failures.py",
     "test_cd_drive_failures.py",
     "test_change_failures.py",
+    "test_control0_failures.py",
     "test_create_failures.py",
     "test_destroy_failures.py",
     "test_detach_failures.py",
     "test_hosts_off_failures.py",
     "test_image_failures.py",
+    "test_network_failures.py",
+    "test_nic_failures.py",
     "test_power_failures.py",
     "test_record_address_failures.py",
     "test_snapshot_failures.py",
+    "test_vlan_failures.py",
     "test_volume_failures.py",
 )
 ROWS = 16  # of the failure tables, one row of so many

@@ -280,7 +280,9 @@ def test_ex_names_exist(page: str) -> None:
 
 @on_each_page
 def test_extra_keys_exist(page: str) -> None:
-    code = "".join(path.read_text() for path in (ROOT / "libcloud_ovm3/compute").glob("*.py"))
+    files = [*(ROOT / "libcloud_ovm3/compute").glob("*.py")]
+    files += [ROOT / "libcloud_ovm3/estate/network_facts.py"]
+    code = "".join(path.read_text() for path in files)
     for key in re.findall(r'extra\["(\w+)"\]', TEXTS[page]):
         assert f'"{key}"' in code, key
 

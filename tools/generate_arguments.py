@@ -46,6 +46,10 @@ COMMANDS = {
     "list_locations": "host list",
     "ex_list_orphans": "disk orphans",
     "ex_put_back": "disk put-back",
+    "ex_create_network": "network create",
+    "ex_update_network": "network update",
+    "ex_delete_network": "network delete",
+    "ex_set_bond_mode": "network set-bond-mode",
 }
 # Arguments whose options no message names. The others: libcloud_ovm3.cli.option_names.
 OPTIONS = {
@@ -58,6 +62,7 @@ OPTIONS = {
     "image": "--image",
     "location": "--on",
     "device": "--device",
+    "ex_vlan": "--vlan",
     "description": "--description",
 }
 # Keys of an estate that are not one argument under another name.

@@ -48,15 +48,11 @@ def _device(reader: Reader, struct: dict[str, Any]) -> HostDevice:
     return HostDevice(
         device=reader.key(struct, "device", str),
         kind=reader.key(struct, "kind", str),
-        names=_texts(reader, struct, "names"),
+        names=reader.texts(struct, "names"),
         size_bytes=size,
         wwid=reader.key(struct, "wwid", str),
-        slaves=_texts(reader, struct, "slaves"),
-        holders=_texts(reader, struct, "holders"),
-        used_by=_texts(reader, struct, "used_by"),
+        slaves=reader.texts(struct, "slaves"),
+        holders=reader.texts(struct, "holders"),
+        used_by=reader.texts(struct, "used_by"),
         error=error,
     )
-
-
-def _texts(reader: Reader, struct: dict[str, Any], name: str) -> tuple[str, ...]:
-    return tuple(reader.typed(name, one, str) for one in reader.key(struct, name, list))

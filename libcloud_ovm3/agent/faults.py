@@ -14,6 +14,7 @@ from libcloud_ovm3.agent.codec import Fault
 from libcloud_ovm3.errors import AgentFault
 
 _REFUSED = "the agent refused or failed: "
+_NO_PORT_FUNCTION = re.compile(r"(?<!\w)setup_bridge_port: command not found")
 _KIND = re.compile(r"(?:<(?:type|class) '([^'\n]+)'>|([A-Za-z_][\w.]*)):(.*)", re.DOTALL)
 
 
@@ -41,3 +42,17 @@ def split(text: str) -> tuple[str, str]:
     if match is None or ("." not in (match[1] or match[2])):
         return "", text
     return match[1] or match[2], match[3]
+
+
+def advice(error: AgentFault) -> str | None:
+    """What mends the known fault of hosts behind this one; None: it is not known.
+
+    The VLAN script of 3.2.1 to 3.3.2 calls a function that its library does not have
+    (agent-behaviour 13, 15.2).
+    """
+    if error.function != "ovs_vlan_bridge" or not _NO_PORT_FUNCTION.search(error.text):
+        return None
+    return (
+        f"the VLAN script of this host has the fault of releases 3.2.1 to 3.3.2, so no VLAN bridge "
+        f"can be made until it is patched: `ovm3 host install {error.host}` (patch vlan-bridge)"
+    )

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from libcloud_ovm3.agent import chunks
 from libcloud_ovm3.agent.block_devices import HostDevice, read_devices
+from libcloud_ovm3.agent.host_networks import HostNetworks
 from libcloud_ovm3.agent.hostmodule_answers import has_missing, require_all
 from libcloud_ovm3.agent.hostmodule_calls import PREFIX, Struct
 from libcloud_ovm3.agent.hostmodule_types import (
@@ -83,7 +84,7 @@ def is_absent(fault: AgentFault) -> bool:
     return not fault.kind.startswith(_FAULTS)
 
 
-class HostModule(VMChanges):
+class HostModule(VMChanges, HostNetworks):
     """The host module in one host's agent."""
 
     # ------------------------------------------------------------------ the module

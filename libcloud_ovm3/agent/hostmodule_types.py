@@ -217,6 +217,10 @@ class Reader:
             raise self.malformed(f"{what}: expected {kind.__name__}, not {type(value).__name__}")
         return value
 
+    def texts(self, struct: dict[str, Any], name: str) -> tuple[str, ...]:
+        """A required list of texts."""
+        return tuple(self.typed(name, one, str) for one in self.key(struct, name, list))
+
     def optional(self, struct: dict[str, Any], name: str, kind: type[_T]) -> _T | None:
         """An optional key."""
         value = struct.get(name)

@@ -60,7 +60,7 @@ def parse_traffic_labels(value: Any, name: str = "ex_traffic_labels") -> dict[st
     for label, interface in labels.items():
         if label not in LABELS:
             raise InvalidArgument(f"{name}: unknown label {label!r}: expected {', '.join(LABELS)}")
-        _require_interface(interface, f"{name}: {label}")
+        require_interface(interface, f"{name}: {label}")
     return labels
 
 
@@ -72,15 +72,27 @@ def parse_network(value: Any, name: str) -> str:
     """
     label, colon, vlan = value.partition(":") if isinstance(value, str) else ("", "", "")
     if not colon:
-        _require_interface(value, name, "expected the name of a bridge, LABEL, or LABEL:VLAN")
+        require_interface(value, name, "expected the name of a bridge, LABEL, or LABEL:VLAN")
         return str(value)
     if label not in LABELS:
         raise InvalidArgument(
             f"{name} {value!r}: unknown label {label!r}: expected {', '.join(LABELS)}"
         )
-    if not re.fullmatch("[0-9]{1,4}", vlan) or int(vlan) not in _VLANS:
-        raise InvalidArgument(f"{name} {value!r}: expected a VLAN number from 2 to 4094")
-    return f"{label}:{int(vlan)}"
+    return f"{label}:{parse_vlan(vlan, f'{name} {value!r}')}"
+
+
+def parse_vlan(value: Any, name: str) -> int:
+    """A VLAN number, from a number or a text.
+
+    :param name: What it is, for the error.
+    :raises InvalidArgument: It is none that a bridge can be made for.
+    """
+    text = "" if isinstance(value, bool) else str(value).strip()
+    number = int(text) if re.fullmatch("[0-9]{1,4}", text, re.ASCII) else 0
+    if number not in _VLANS:
+        untagged = " (the agent takes 1 for untagged: name no VLAN)" if number == 1 else ""
+        raise InvalidArgument(f"{name}: expected a VLAN number from 2 to 4094{untagged}")
+    return number
 
 
 def parse_public_networks(value: Any, name: str = "ex_public_networks") -> tuple[str, ...]:
@@ -95,11 +107,16 @@ def parse_public_networks(value: Any, name: str = "ex_public_networks") -> tuple
     if isinstance(value, Mapping):
         raise InvalidArgument(f"{name} {value!r}: expected a list, or a text with commas")
     for network in networks:
-        _require_interface(network, name, "expected the name of a bridge, or a label")
+        require_interface(network, name, "expected the name of a bridge, or a label")
     return tuple(dict.fromkeys(networks))
 
 
-def _require_interface(value: Any, name: str, expected: str = "") -> None:
+def require_interface(value: Any, name: str, expected: str = "") -> None:
+    """Check that something can be the name of an interface.
+
+    :param name: What it is, for the error.
+    :raises InvalidArgument: It cannot.
+    """
     if not isinstance(value, str) or not _INTERFACE.fullmatch(value):
         expected = expected or "expected the name of a NIC, bond, VLAN device or bridge"
         raise InvalidArgument(

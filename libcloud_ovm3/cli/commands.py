@@ -16,6 +16,13 @@ from libcloud_ovm3.cli.group import Group
 from libcloud_ovm3.cli.host import host
 from libcloud_ovm3.cli.image import image
 from libcloud_ovm3.cli.inventory import inventory
+from libcloud_ovm3.cli.network import network
+from libcloud_ovm3.cli.network_changes import (
+    create_network,
+    delete_network,
+    set_bond_mode,
+    update_network,
+)
 from libcloud_ovm3.cli.options import reported
 from libcloud_ovm3.cli.report import report
 from libcloud_ovm3.cli.repository import repository
@@ -23,6 +30,7 @@ from libcloud_ovm3.cli.size import size
 from libcloud_ovm3.cli.snapshot import snapshot
 from libcloud_ovm3.cli.vm import vm
 from libcloud_ovm3.cli.vm_media import eject_iso, insert_iso
+from libcloud_ovm3.cli.vm_nics import attach_nic, detach_nic, list_nics, update_nic
 from libcloud_ovm3.cli.volume import volume
 
 
@@ -61,10 +69,12 @@ def demo(speed: float, version: str) -> None:
         demo_steps.run(speed=speed, version=version)
 
 
-vm.add_command(insert_iso)
-vm.add_command(eject_iso)
+for of_vm in (insert_iso, eject_iso, list_nics, attach_nic, detach_nic, update_nic):
+    vm.add_command(of_vm)
+for of_network in (create_network, update_network, delete_network, set_bond_mode):
+    network.add_command(of_network)
 for command in (
-    *(vm, volume, snapshot, image, repository, host, disk, size),
+    *(vm, volume, snapshot, network, image, repository, host, disk, size),
     *(estate, doctor, inventory, report, api, completion),
 ):
     ovm3.add_command(command)

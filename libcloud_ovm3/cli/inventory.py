@@ -1,7 +1,8 @@
-"""``ovm3 inventory``: hosts, pools, repositories and VMs, for people or (-o json) programs."""
+"""``ovm3 inventory``: hosts, pools, repositories, networks and VMs, for people or programs."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -30,7 +31,7 @@ from libcloud_ovm3.estate.consoles import console_hint
 @document_option
 @driver_options
 def inventory(form: str, **options: Any) -> None:
-    """List hosts, pools, repositories, and VMs with disks and NICs. Changes nothing.
+    """List hosts, pools, repositories, networks, and VMs with disks and NICs. Changes nothing.
 
     What could not be read is listed at the end; the exit status is 0 nevertheless.
     """
@@ -79,6 +80,12 @@ def _show(found: Inventory) -> None:
         [_repository(one) for one in found.repositories],
         "no repositories",
     )
+    heading("Networks")
+    show_table(
+        ("network", "VLAN", "labels", "on", "missing on", "VMs"),
+        [_network(one) for one in found.networks],
+        "no networks",
+    )
     heading("VMs")
     show_table(
         ("VM", "state", "host", "CPUs", "memory", "HA", "defined in", "id"),
@@ -123,6 +130,17 @@ def _repository(one: RepositoryEntry) -> tuple[object, ...]:
     return (one.alias, location, mounted, unmounted, _or(one.vms), _or(one.disks), one.id)
 
 
+def _network(one: Mapping[str, Any]) -> tuple[object, ...]:
+    on = (f"{there['host']}: {_carrier(there)}" for there in one["hosts"])
+    missing = ", ".join(other["host"] for other in one["missing_on"])
+    labels = ", ".join(one["labels"])
+    return (one["name"], one["vlan"], labels, ", ".join(on), missing, len(one["nodes"]))
+
+
+def _carrier(there: Mapping[str, Any]) -> str:
+    return there["parent"] or ("local" if there["is_local"] else "?")
+
+
 def _vm(vm: VMEntry, aliases: dict[str, str]) -> tuple[object, ...]:
     hosts = ", ".join(live.host for live in vm.live)
     defined_in = ", ".join(
@@ -150,7 +168,8 @@ def _devices(vm: VMEntry) -> list[tuple[object, ...]]:
             vm.name,
             f"nic{number}",
             "",
-            f"{nic.mac or 'automatic MAC'} on {nic.bridge or 'default bridge'}",
+            f"{nic.mac or 'automatic MAC'} on {nic.bridge or 'default bridge'}"
+            + (f" (VLAN {nic.vlan})" if nic.vlan is not None else ""),
         )
         for number, nic in enumerate(vm.nics)
     ]

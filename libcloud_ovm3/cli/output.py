@@ -14,11 +14,13 @@ from typing import Any, TextIO
 
 from rich.console import Console
 from rich.text import Text
+from rich.tree import Tree
 
 from libcloud_ovm3.cli.columns import STATE_COLUMNS, coloured, fits, lay_out, wrapped
 from libcloud_ovm3.cli.status_line import out_of_the_way
 from libcloud_ovm3.errors import shown
 
+_ENDLESS = 100_000  # columns
 _PREFIXES = {"warning": "yellow", "Error": "red"}
 
 
@@ -118,6 +120,28 @@ def table_fits(
     if width is None:
         return True
     return fits(headings, [[_cell(cell) for cell in row] for row in rows], width, with_line_below)
+
+
+def show_tree(tree: Tree) -> None:
+    """Print a tree. On a terminal long lines go on below, indented; elsewhere they are not broken.
+
+    Its labels are made printable first.
+    """
+    if sys.stdout is None:
+        return
+    _fit_labels(tree)
+    console = Console(file=sys.stdout, highlight=False)
+    if not console.is_terminal:
+        console = Console(file=sys.stdout, highlight=False, no_color=True, width=_ENDLESS)
+    with out_of_the_way():
+        console.print(tree)
+
+
+def _fit_labels(tree: Tree) -> None:
+    if isinstance(tree.label, Text):
+        tree.label.plain = fit(tree.label.plain, sys.stdout)
+    for branch in tree.children:
+        _fit_labels(branch)
 
 
 def fit(text: str, stream: TextIO | None, keep: str = "") -> str:

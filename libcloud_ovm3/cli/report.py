@@ -26,7 +26,8 @@ from libcloud_ovm3.cli.sections import Command
 from libcloud_ovm3.diagnostics.checks import run_checks
 from libcloud_ovm3.diagnostics.collect import Collected, collect
 from libcloud_ovm3.diagnostics.finding import Finding, is_healthy
-from libcloud_ovm3.diagnostics.inventory import InventoryData, build_inventory
+from libcloud_ovm3.diagnostics.inventory import build_inventory
+from libcloud_ovm3.diagnostics.inventory_data import InventoryData
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
 from libcloud_ovm3.estate.space import Space, read_spaces
 from libcloud_ovm3.estates_file.changing import write_file

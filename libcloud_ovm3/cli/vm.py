@@ -71,6 +71,7 @@ def show_vm(name: str, form: str, hosts_off: tuple[str, ...], **options: Any) ->
     epilog=examples(
         "ovm3 vm create web-2 --image oracle-linux-6 --size small",
         "ovm3 vm create web-3 --image oracle-linux-6 --memory 768 --cpus 2 --on ovm-2 --wait",
+        "ovm3 vm create web-4 --image oracle-linux-6 --size small --network guest:160",
     )
 )
 @click.option("--image", required=True, metavar="NAME|ID", help="A raw template.")
@@ -94,6 +95,17 @@ def show_vm(name: str, form: str, hosts_off: tuple[str, ...], **options: Any) ->
 )
 @click.option("--on", "location", metavar="HOST[:PORT]|ID", help="The host on which to start it.")
 @click.option(
+    "--network",
+    "networks",
+    multiple=True,
+    metavar="NETWORK[,KEY=VALUE...]",
+    help="A network card on this bridge, traffic label or LABEL:VLAN; once for each card. Keys: "
+    "mac, address, model, type.  [default: the template's cards, else the default network's]",
+)
+@click.option(
+    "--no-network", is_flag=True, help="No network card, whatever the template or the default says."
+)
+@click.option(
     "--allow-same-name", is_flag=True, help="Create it even if another VM may have this name."
 )
 @click.option("--no-start", is_flag=True, help="Leave it off.")
@@ -110,17 +122,19 @@ def show_vm(name: str, form: str, hosts_off: tuple[str, ...], **options: Any) ->
 @click.argument("name")
 def create(
     name: str, image: str, size_id: str | None, memory: int | None, cpus: int | None,
-    location: str | None, allow_same_name: bool, no_start: bool, wait: bool, timeout: int,
-    hosts_off: tuple[str, ...], **options: Any,
+    location: str | None, networks: tuple[str, ...], no_network: bool, allow_same_name: bool,
+    no_start: bool, wait: bool, timeout: int, hosts_off: tuple[str, ...], **options: Any,
 ) -> None:  # fmt: skip
     """Create a VM, start it, and print its id.
 
-    Its disk is a copy of a raw template. Network interfaces are not supported yet.
+    Its disks are copies of a template's.
     """
     with reported():
         driver = make_driver(**options)
         if wait and no_start:
             raise InvalidArgument("--wait and --no-start contradict each other")
+        if networks and no_network:
+            raise InvalidArgument("--network and --no-network contradict each other")
         if size_id is None and memory is None:
             raise InvalidArgument("--size or --memory is required (see `ovm3 size list`)")
         size = find_size(driver, size_id, memory, cpus)
@@ -132,6 +146,7 @@ def create(
             on,
             ex_allow_same_name=allow_same_name,
             ex_hosts_off=hosts_off,
+            ex_networks=list(networks) if networks or no_network else None,
             ex_start=not no_start,
         )
         show(str(node.id))
@@ -141,12 +156,18 @@ def create(
 
 @vm.command(epilog=examples("ovm3 vm start web-1", "ovm3 vm start web-1 db-1 --on ovm-2"))
 @click.option("--on", "location", metavar="HOST[:PORT]|ID", help="The host on which to start it.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Start it although a live VM has its MAC address on the same network.",
+)
 @hosts_off_options
 @driver_options
 @_VMS
 def start(
-    vms: tuple[str, ...], location: str | None, hosts_off: tuple[str, ...], **options: Any
-) -> None:
+    vms: tuple[str, ...], location: str | None, force: bool, hosts_off: tuple[str, ...],
+    **options: Any,
+) -> None:  # fmt: skip
     """Start VMs, one after the other.
 
     Before each start the hosts are asked twice, some seconds apart, whether any of them runs the
@@ -155,7 +176,7 @@ def start(
     """
     with reported():
         driver = make_driver(**options)
-        start_one = partial(_start, driver, location=location, hosts_off=hosts_off)
+        start_one = partial(_start, driver, location=location, force=force, hosts_off=hosts_off)
         each(find_vms(driver, vms), start_one, driver.ex_get_node_details)
 
 
@@ -248,7 +269,11 @@ def _wait(driver: OVM3NodeDriver, node: Node, limit: int) -> None:
 
 
 def _start(
-    driver: OVM3NodeDriver, node: Node, location: str | None, hosts_off: tuple[str, ...]
+    driver: OVM3NodeDriver,
+    node: Node,
+    location: str | None,
+    force: bool,
+    hosts_off: tuple[str, ...],
 ) -> str:
     if node.state == NodeState.RUNNING:
         wanted = None if location is None else find_host(driver, location).extra["address"]
@@ -258,7 +283,7 @@ def _start(
             f"{label(node)} is already running, on {_hosts(node)} and not on {location}; nothing "
             f"was done"
         )
-    driver.start_node(node, location, hosts_off)
+    driver.start_node(node, location, hosts_off, ex_force=force)
     return f"{label(node)} was started{_started_on(driver, node)}"
 
 

@@ -10,15 +10,16 @@ from libcloud.compute.base import NodeDriver, NodeLocation
 
 from libcloud_ovm3 import estate
 from libcloud_ovm3.access import read_options
-from libcloud_ovm3.agent.address import Address
+from libcloud_ovm3.agent.address import Address, parse_flag
 from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.functions import Agent
 from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.compute.habitual import refuse_unsupported
-from libcloud_ovm3.errors import warn
+from libcloud_ovm3.errors import Ovm3Error, warn
 from libcloud_ovm3.estate.members import SILENT_SECONDS, Estate
 
 if TYPE_CHECKING:
+    from libcloud_ovm3.estate.vms import EstateSnapshot
     from libcloud_ovm3.estates_file.named import NamedEstate
 
 
@@ -278,6 +279,21 @@ class OVM3Base(NodeDriver):
 
     def _warn(self, notices: Iterable[str]) -> None:
         for notice in notices:
+            warn(notice, stacklevel=3)
+
+    def _is_strict(self, ex_strict: bool | str | None) -> bool:
+        return self.ex_strict if ex_strict is None else parse_flag(ex_strict, "ex_strict")
+
+    def _warn_or_raise(
+        self, read: EstateSnapshot, more_errors: Sequence[str], is_strict: bool
+    ) -> None:
+        """What could not be read, as warnings; as an error if that is wanted (``ex_strict``)."""
+        errors = [*read.errors(), *more_errors]
+        if errors and is_strict:
+            if read.unreachable:
+                raise read.unreachable[0].reason
+            raise Ovm3Error("; ".join(errors), self)
+        for notice in errors + read.notices():
             warn(notice, stacklevel=3)
 
     def _estate_of(self, hosts_off: Sequence[NodeLocation | str] | str | None) -> Estate:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from libcloud_ovm3.compute.control_networks import ControlNetworks
 from libcloud_ovm3.compute.images import Images
 from libcloud_ovm3.compute.locations import Locations
+from libcloud_ovm3.compute.network_changes import NetworkChanges
+from libcloud_ovm3.compute.networks import Networks
+from libcloud_ovm3.compute.nics import Nics
 from libcloud_ovm3.compute.nodes import Nodes
 from libcloud_ovm3.compute.orphans import Orphans
 from libcloud_ovm3.compute.sizes import Sizes
@@ -12,5 +16,18 @@ from libcloud_ovm3.compute.volumes import Volumes
 from libcloud_ovm3.compute.waiting import Waiting
 
 
-class OVM3NodeDriver(Nodes, Waiting, Volumes, Snapshots, Images, Sizes, Locations, Orphans):
+class OVM3NodeDriver(
+    Nodes,
+    Waiting,
+    Volumes,
+    Snapshots,
+    Images,
+    Sizes,
+    Locations,
+    Networks,
+    NetworkChanges,
+    ControlNetworks,
+    Nics,
+    Orphans,
+):
     """Apache Libcloud's compute driver for Oracle VM Server 3 hosts."""

@@ -22,6 +22,24 @@ def refuse_unsupported(**arguments: Any) -> None:
     :raises InvalidArgument: One does; names it, but not its value, which may hold a password.
     """
     for name, value in arguments.items():
-        text = value.strip().lower() if isinstance(value, str) else None
-        if bool(value) if text is None else text not in _EMPTY_TEXTS:
+        if _says_something(value):
             raise InvalidArgument(f"{name}: not supported yet; leave it out, or pass None")
+
+
+def requested_networks(ex_networks: object, networks: object) -> object:
+    """What ``create_node`` is to connect; None: nothing is said.
+
+    :param ex_networks: This driver's own name; an empty list means that there is to be no card.
+    :param networks: The name that some of libcloud's other drivers have; empty, it says nothing.
+    :raises InvalidArgument: Both say something.
+    """
+    if not _says_something(networks):
+        return ex_networks
+    if ex_networks is not None:
+        raise InvalidArgument("ex_networks and networks: expected one of them; they mean the same")
+    return networks
+
+
+def _says_something(value: object) -> bool:
+    text = value.strip().lower() if isinstance(value, str) else None
+    return bool(value) if text is None else text not in _EMPTY_TEXTS

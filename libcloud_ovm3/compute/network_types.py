@@ -41,3 +41,24 @@ class OVM3NetworkDevice:
     kind: str
     driver: NodeDriver = field(repr=False)
     extra: dict[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(eq=False)
+class OVM3Nic:
+    """A network card of a node.
+
+    :ivar id: ``<node id>/<MAC address>``. Of several cards with one MAC address the bridge follows.
+    :ivar mac: In lower case; None: xend makes one up at each start, and the node does not run.
+    :ivar network: The name of its bridge; None: the host's script chooses one, or it is unknown.
+    :ivar driver: The driver that returned it.
+    :ivar extra: ``node_id``, ``type`` (``netfront``, ``ioemu``; None: both, on an HVM node),
+        ``model`` (of the emulated card; None: the default), ``position`` (in the node's ``vm.cfg``,
+        from 0; None: it is not there), ``is_defined`` (whether ``vm.cfg`` has it), ``is_live``
+        (whether the live domain has it).
+    """
+
+    id: str
+    mac: str | None
+    network: str | None
+    driver: NodeDriver = field(repr=False)
+    extra: dict[str, Any] = field(default_factory=dict, repr=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from libcloud.compute.base import (
     Node,
@@ -18,8 +19,7 @@ from libcloud_ovm3.agent.address import parse_flag
 from libcloud_ovm3.agent.call_kinds import parse_seconds
 from libcloud_ovm3.compute.base import OVM3Base
 from libcloud_ovm3.compute.convert import as_size, object_id, to_node
-from libcloud_ovm3.compute.habitual import refuse_unsupported
-from libcloud_ovm3.errors import Ovm3Error
+from libcloud_ovm3.compute.habitual import refuse_unsupported, requested_networks
 from libcloud_ovm3.operations.limits import MINIMUM_AGE, STOP_LIMIT
 
 
@@ -49,14 +49,9 @@ class Nodes(OVM3Base):
         :return: The nodes; what is in their ``extra``: docs/driver.md.
         :rtype: ``list`` of :class:`Node`
         """
-        strict = self.ex_strict if ex_strict is None else parse_flag(ex_strict, "ex_strict")
+        is_strict = self._is_strict(ex_strict)
         snapshot = estate.vms.read_estate(self._estate_of(ex_hosts_off))
-        errors = snapshot.errors()
-        if errors and strict:
-            if snapshot.unreachable:
-                raise snapshot.unreachable[0].reason
-            raise Ovm3Error("; ".join(errors), self)
-        self._warn(errors + snapshot.notices())
+        self._warn_or_raise(snapshot, (), is_strict)
         return [to_node(vm, self, snapshot.hosts_off) for vm in snapshot.vms.values()]
 
     def create_node(
@@ -68,6 +63,7 @@ class Nodes(OVM3Base):
         auth: NodeAuthSSHKey | NodeAuthPassword | None = None,
         ex_allow_same_name: bool | str = False,
         *,
+        ex_networks: Sequence[Any] | str | None = None,
         networks: object = None,
         ex_config_drive: object = None,
         ex_description: object = None,
@@ -87,8 +83,7 @@ class Nodes(OVM3Base):
         """Create a VM from a template and start it. Blocks while its disks are copied.
 
         Of a template with a ``vm.cfg``, such as Oracle VM Manager makes, all disks are copied and
-        the settings taken over; network cards get new MAC addresses. Of a disk image a
-        paravirtualized VM without network cards is made.
+        the settings taken over. Of a disk image a paravirtualized VM is made.
 
         :param name: Its display name. (required)
         :type name: ``str``
@@ -116,6 +111,16 @@ class Nodes(OVM3Base):
             they run nothing. Refused if one answers anything. See docs/a-host-is-dead.md first.
         :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
 
+        :param ex_networks: The networks of its cards, in the guest's order: bridges, traffic
+            labels, ``"label:vlan"``, pairs of label and VLAN, or mappings with the key ``network``
+            and ``mac``, ``address``, ``model``, ``type`` as for :meth:`ex_attach_nic`. Hosts that
+            lack one are not chosen. An empty list: no card. (default: the template's cards, with
+            new MAC addresses; if it has none, one on ``ex_default_network``)
+        :type ex_networks: ``list`` of :class:`.OVM3Network`, ``str``, ``tuple`` or ``dict``
+
+        :param networks: The same, by the name that some of libcloud's other drivers use.
+        :type networks: ``list``
+
         :param ex_start: Start it. False leaves it ``STOPPED``; :meth:`start_node` starts it.
         :type ex_start: ``bool``
 
@@ -134,7 +139,6 @@ class Nodes(OVM3Base):
         :rtype: :class:`Node`
         """
         refuse_unsupported(
-            networks=networks,
             ex_config_drive=ex_config_drive,
             ex_description=ex_description,
             ex_disks=ex_disks,
@@ -160,20 +164,30 @@ class Nodes(OVM3Base):
             host_id=None if location is None else object_id(location),
             allow_same_name=parse_flag(ex_allow_same_name, "ex_allow_same_name"),
             start=parse_flag(ex_start, "ex_start"),
+            cards=self._cards(requested_networks(ex_networks, networks)),
         )
         plan = operations.plan_vm.make_plan(self._estate_of(ex_hosts_off), spec)
         self._warn(plan.notices)  # before anything is created, in case warnings are errors
         vm, notices = operations.create_vm.create(plan)
         self._warn(notices)
-        node = to_node(vm, self, plan.hosts_off)
+        node = to_node(vm, self, plan.snapshot.hosts_off)
         node.image = image if isinstance(image, NodeImage) else None
         return node
+
+    def _cards(self, networks: object) -> tuple[Any, ...] | None:
+        """The network cards that a node is to have; None: nothing is said of them."""
+        if networks is None:
+            return None
+        labels = self._estate.traffic_labels
+        return tuple(operations.new_cards.card_specs(networks, labels))
 
     def start_node(
         self,
         node: Node,
         ex_location: NodeLocation | str | None = None,
         ex_hosts_off: Sequence[NodeLocation | str] | str | None = None,
+        *,
+        ex_force: bool | str = False,
     ) -> bool:
         """Start a node that is proven to be stopped. One that is running is left as it is.
 
@@ -188,19 +202,24 @@ class Nodes(OVM3Base):
             they run nothing. Refused if one answers anything. See docs/a-host-is-dead.md first.
         :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
 
+        :param ex_force: Start it although a live node has the MAC address of one of its network
+            cards on the same network: only one of them can be reached.
+        :type ex_force: ``bool``
+
         :raises NodeNotFound: There is no such node.
         :raises HostNotFound: There is no such host.
         :raises PreconditionFailed: It is not proven to be stopped; names the unreachable host, if
-            that is why. Or a disk is in use, no host can take it, or a host that should be off
-            answers.
+            that is why. Or a disk is in use, no host can take it, a host that should be off
+            answers, or a live node has a MAC address of its on the same network.
         :raises AgentFault: The agent refused, and the node does not run.
         :raises OperationIncomplete: The request was sent; whether the node starts is unknown.
         :return: True: it runs.
         :rtype: ``bool``
         """
         host_id = None if ex_location is None else object_id(ex_location)
+        force = parse_flag(ex_force, "ex_force")
         on = self._estate_of(ex_hosts_off)
-        self._warn(operations.start_vm.start(on, object_id(node), host_id))
+        self._warn(operations.start_vm.start(on, object_id(node), host_id, force=force))
         return True
 
     def stop_node(

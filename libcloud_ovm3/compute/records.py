@@ -20,6 +20,8 @@ from libcloud.compute.base import (
     VolumeSnapshot,
 )
 
+from libcloud_ovm3.compute.network_types import OVM3Network, OVM3NetworkDevice, OVM3Nic
+
 # Of extra; known of a VM that is defined once, in a vm.cfg that can be read.
 _DEFINED = (
     "description domain_type is_hvm high_availability max_memory_mb max_vcpus disks system_disk "
@@ -138,6 +140,32 @@ def snapshot_record(snapshot: VolumeSnapshot) -> dict[str, Any]:
         "modified_at": utc(extra["modified"]),
         "lineage": extra["lineage"],
         "used_by": extra["used_by"],
+    }
+
+
+def network_record(network: OVM3Network) -> dict[str, Any]:
+    """Return what is known of a network."""
+    return network_fields(network.name, network.extra)
+
+
+def network_fields(name: str, extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the same of the ``extra`` that a network would have."""
+    return {"id": name, "name": name, **extra}
+
+
+def network_device_record(device: OVM3NetworkDevice) -> dict[str, Any]:
+    """Return what is known of a NIC, bond or VLAN device."""
+    return {"id": device.id, "name": device.name, "kind": device.kind, **device.extra}
+
+
+def nic_record(nic: OVM3Nic) -> dict[str, Any]:
+    """Return what is known of a network card."""
+    keys = ("node_id", "type", "model", "position", "is_defined", "is_live")
+    return {
+        "id": nic.id,
+        "mac": nic.mac,
+        "network": nic.network,
+        **{key: nic.extra[key] for key in keys},
     }
 
 

@@ -226,11 +226,16 @@ class Anonymizer:
         return new.upper() if text.isupper() else new
 
     def ip(self, text: str) -> str:
-        """Replace an IP address by one of 127.1.0.0/16 and up; masks and wildcards remain."""
+        """Replace an IP address by one of 127.1.0.0/16 and up.
+
+        Masks, wildcards and 169.254.0.0/16 remain: control0 has the same address on every host.
+        """
         if not _is_address(text):
             return re.sub(r"\w+", lambda m: m[0] if is_public(m[0]) else self.name(m[0]), text)
         address = ipaddress.ip_address(text)
-        if address.is_unspecified or text in ("127.0.0.1", "::1") or text.startswith("255."):
+        is_control = address.version == 4 and address.is_link_local  # of IPv6 they contain MACs
+        is_own = text in ("127.0.0.1", "::1") or address.is_unspecified
+        if is_control or is_own or text.startswith("255."):
             return text
         return self._replace(
             "ip", str(address), lambda n: f"127.{1 + (n >> 16)}.{n >> 8 & 255}.{n & 255}"

@@ -26,6 +26,20 @@ from libcloud_ovm3.diagnostics.host_checks import (
     check_tls_sessions,
     check_versions,
 )
+from libcloud_ovm3.diagnostics.network_checks import (
+    check_bridges_of_vms,
+    check_labels,
+    check_mtus,
+    check_networks,
+    check_vlans,
+)
+from libcloud_ovm3.diagnostics.network_module_checks import (
+    check_control0,
+    check_made_bridges,
+    check_network_reads,
+    check_setup,
+    check_zeroconf,
+)
 from libcloud_ovm3.diagnostics.pool_checks import (
     check_clocks,
     check_member_lists,
@@ -40,12 +54,12 @@ from libcloud_ovm3.errors import Ovm3Error
 
 
 def run_checks(collected: Collected) -> list[Finding]:
-    """Run every check: access, host, pool, repositories, VMs, then what VMs refer to."""
+    """Run every check: access, host, pool, repositories, networks, VMs, what VMs refer to."""
     findings = [*check_tls(collected), *check_access(collected)]
     host, inventory, members = collected.host, collected.inventory, collected.members
     if isinstance(inventory, Ovm3Error):
         return findings
-    snapshot = inventory.snapshot
+    snapshot, networks = inventory.snapshot, inventory.networks
     if host is not None:
         findings += [*check_versions(host), *check_owner(host), *check_roles(host)]
     findings += [*check_pool(inventory), *check_uniformity(snapshot.hosts)]
@@ -57,6 +71,11 @@ def run_checks(collected: Collected) -> list[Finding]:
     findings += check_boots(members, snapshot, collected.now)
     findings += check_repositories(snapshot, host or snapshot.hosts[0])
     findings += check_mounts(members, snapshot)
+    findings += [*check_networks(networks), *check_bridges_of_vms(networks)]
+    findings += [*check_labels(networks), *check_vlans(networks), *check_mtus(networks)]
+    findings += [*check_network_reads(members), *check_control0(members, networks)]
+    findings += [*check_zeroconf(members, networks), *check_setup(members)]
+    findings += check_made_bridges(members, networks)
     findings += [*check_vms(snapshot), *check_files(snapshot), *check_disks(snapshot)]
     findings += [*check_macs(snapshot), *check_vnc(snapshot), *check_names(snapshot)]
     findings += [*check_autostart_guests(members, snapshot)]

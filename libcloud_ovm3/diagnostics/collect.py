@@ -21,7 +21,12 @@ from libcloud_ovm3.agent.identifiers import undashed
 from libcloud_ovm3.agent.probe import Probed, Verdict, is_unknown_function, probe
 from libcloud_ovm3.agent.tls import TlsFacts
 from libcloud_ovm3.clock import Clock
-from libcloud_ovm3.diagnostics.inventory import InventoryData, read_inventory_data
+from libcloud_ovm3.diagnostics.inventory_data import (
+    InventoryData,
+    read_hosts_data,
+    read_inventory_data,
+)
+from libcloud_ovm3.diagnostics.network_reads import NetworkReads, read_networks_of_module
 from libcloud_ovm3.errors import (
     AgentFault,
     BadCredentials,
@@ -30,13 +35,7 @@ from libcloud_ovm3.errors import (
     Ovm3Error,
 )
 from libcloud_ovm3.estate.definitions import read_definitions
-from libcloud_ovm3.estate.hosts import (
-    HostView,
-    map_hosts,
-    read_hardware,
-    read_host,
-    read_pools,
-)
+from libcloud_ovm3.estate.hosts import HostView, map_hosts, read_host
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import list_repository, read_repositories
 from libcloud_ovm3.estate.vms import EstateSnapshot, merge_vms
@@ -99,6 +98,7 @@ class MemberData:
         host module.
     :ivar repository_errors: why it cannot list repositories that it has mounted, by their keys.
         Another host may be able to, so that no listing shows that this one cannot.
+    :ivar network: what the host module reports of its network.
     """
 
     view: HostView
@@ -112,6 +112,7 @@ class MemberData:
     uptime: float | None = None
     autostart_guests: tuple[dict[str, Any], ...] | Ovm3Error | None = None
     repository_errors: Mapping[str, Ovm3Error] = field(default_factory=dict)
+    network: NetworkReads = field(default_factory=NetworkReads)
 
 
 @dataclass(frozen=True)
@@ -225,8 +226,7 @@ def _read_single_host(estate: Estate, address: Address) -> InventoryData:
     repositories = read_repositories(views)
     definitions = read_definitions(repositories)
     vms = merge_vms(views, definitions, all_answered=False)
-    snapshot = EstateSnapshot(tuple(views), (), tuple(repositories), vms)
-    return InventoryData(snapshot, tuple(read_hardware(views)), tuple(read_pools(views)))
+    return read_hosts_data(estate, EstateSnapshot(tuple(views), (), tuple(repositories), vms))
 
 
 # ------------------------------------------------------------------ each member
@@ -274,6 +274,7 @@ def _read_member(
         if module
         else None,
         repository_errors=_read_repository_errors(view),
+        network=read_networks_of_module(module, api or 0) if module else NetworkReads(),
     )
 
 

@@ -1,14 +1,14 @@
-"""The inventory: hosts, pools, repositories and VMs, and what of them could not be read.
+"""The inventory: hosts, pools, repositories, networks and VMs, and what could not be read.
 
-:func:`read_inventory_data` reads, :func:`build_inventory` combines (pure), :func:`as_json` returns
-the stable form (docs/inventory-json.md). What could not be read is not left out: it is listed
-with an error, and once more among the errors. Each kind of id has one spelling, whatever the agents
-write, so that sections can be joined: VMs and pools dashed; hosts, repositories and Managers 32 hex
-digits.
+:func:`build_inventory` combines what was read (pure), :func:`as_json` returns the stable form
+(docs/inventory-json.md). What could not be read is not left out: it is listed with an error, and
+once more among the errors. Each kind of id has one spelling, whatever the agents write, so that
+sections can be joined: VMs and pools dashed; hosts, repositories and Managers 32 hex digits.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.config import DiskEntry, VMConfig
 from libcloud_ovm3.agent.identifiers import dashed, undashed
+from libcloud_ovm3.diagnostics.inventory_data import InventoryData, read_inventory_data
 from libcloud_ovm3.diagnostics.volume_entries import (
     AttachmentInfo,
     SnapshotEntry,
@@ -27,32 +28,16 @@ from libcloud_ovm3.errors import Ovm3Error
 from libcloud_ovm3.estate.addresses import VMAddress
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import (
-    HARDWARE,
-    POOL,
     HostView,
     UnreachableHost,
-    read_hardware,
-    read_pools,
 )
 from libcloud_ovm3.estate.members import Estate
+from libcloud_ovm3.estate.network_facts import device_entries, network_entries
 from libcloud_ovm3.estate.repositories import Repository
-from libcloud_ovm3.estate.vms import VM, EstateSnapshot, LiveDomain, read_estate
+from libcloud_ovm3.estate.vms import VM, LiveDomain
 
 FORMAT = 1  # of as_json; the number changes when a key changes or is removed
 _MIB = 1 << 20
-
-
-@dataclass(frozen=True)
-class InventoryData:
-    """Everything that was read.
-
-    :ivar hardware: of each host of ``snapshot.hosts``, in their order, or why it is not known.
-    :ivar pools: likewise the pool that each host reports; None: in no pool.
-    """
-
-    snapshot: EstateSnapshot
-    hardware: tuple[documents.Hardware | Ovm3Error, ...]
-    pools: tuple[documents.ServerPool | Ovm3Error | None, ...]
 
 
 @dataclass(frozen=True)
@@ -142,10 +127,14 @@ class DiskInfo:
 
 @dataclass(frozen=True)
 class NICInfo:
-    """A network card of a VM. None: xend chooses."""
+    """A network card of a VM. None: xend chooses.
+
+    :ivar vlan: the VLAN number of its network; None: untagged, or not known.
+    """
 
     mac: str | None
     bridge: str | None
+    vlan: int | None = None
 
 
 @dataclass(frozen=True)
@@ -203,7 +192,8 @@ class VMEntry:
 class Inventory:
     """The inventory. ``errors``: everything that could not be read, one text each.
 
-    ``volumes`` and ``snapshots`` are the virtual disks, as far as listings show them.
+    ``volumes`` and ``snapshots`` are the virtual disks, as far as listings show them; ``networks``
+    and ``network_devices`` what :mod:`.network_facts` says of each.
     """
 
     hosts: tuple[HostEntry, ...]
@@ -213,16 +203,8 @@ class Inventory:
     errors: tuple[str, ...]
     volumes: tuple[VolumeEntry, ...] = ()
     snapshots: tuple[SnapshotEntry, ...] = ()
-
-
-def read_inventory_data(estate: Estate) -> InventoryData:
-    """Read a snapshot of the estate, and hardware and pool of each host where it lacks them.
-
-    :raises Ovm3Error: no host could be read.
-    """
-    snapshot = read_estate(estate, HARDWARE, POOL)
-    pools = read_pools(snapshot.hosts)
-    return InventoryData(snapshot, tuple(read_hardware(snapshot.hosts)), tuple(pools))
+    networks: tuple[dict[str, Any], ...] = ()
+    network_devices: tuple[dict[str, Any], ...] = ()
 
 
 def take_inventory(estate: Estate) -> Inventory:
@@ -266,15 +248,20 @@ def build_inventory(data: InventoryData) -> Inventory:
             pools.setdefault(pool_id, entry)
     errors = snapshot.errors()
     errors += [str(e) for e in (*data.hardware, *data.pools) if isinstance(e, Ovm3Error)]
+    errors += data.networks.errors()
+    networks = network_entries(data.networks)
+    vlans = {one["name"]: one["vlan"] for one in networks}
     volumes, snapshots = volume_entries(snapshot)
     return Inventory(
         hosts=tuple(hosts),
         pools=tuple(pools.values()),
         repositories=tuple(_repository(one, snapshot.hosts) for one in snapshot.repositories),
-        vms=tuple(_vm(vm) for vm in snapshot.vms.values()),
+        vms=tuple(_vm(vm, vlans) for vm in snapshot.vms.values()),
         errors=tuple(errors),
         volumes=volumes,
         snapshots=snapshots,
+        networks=networks,
+        network_devices=device_entries(data.networks),
     )
 
 
@@ -336,7 +323,7 @@ def _repository(one: Repository, views: tuple[HostView, ...]) -> RepositoryEntry
     )
 
 
-def _vm(vm: VM) -> VMEntry:
+def _vm(vm: VM, vlans: Mapping[str, int | None]) -> VMEntry:
     definitions = tuple(
         DefinitionInfo(undashed(d.repository_id) or d.repository_id, d.directory, d.error)
         for d in vm.definitions
@@ -355,7 +342,11 @@ def _vm(vm: VM) -> VMEntry:
         memory_mb=memory if memory is not None else config.memory_mb,
         vcpus=vcpus if vcpus is not None else config.vcpus,
         disks=tuple(_disk(disk) for d in vm.definitions for disk in d.disks),
-        nics=tuple(NICInfo(v.mac, v.bridge) for d in vm.definitions for v in d.vifs),
+        nics=tuple(
+            NICInfo(vif.mac, vif.bridge, vlans.get(vif.bridge or ""))
+            for definition in vm.definitions
+            for vif in definition.vifs
+        ),
         ha=has_ha(one) if one else None,
         attachments=attachment_infos(vm),
         addresses=vm.addresses,

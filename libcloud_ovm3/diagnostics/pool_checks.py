@@ -11,7 +11,8 @@ from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.diagnostics.collect import CLOCK_TOLERANCE, MemberData
 from libcloud_ovm3.diagnostics.finding import Finding
-from libcloud_ovm3.diagnostics.inventory import InventoryData, name_of
+from libcloud_ovm3.diagnostics.inventory import name_of
+from libcloud_ovm3.diagnostics.inventory_data import InventoryData
 from libcloud_ovm3.errors import CertificateRejected, HostUnreachable, Ovm3Error
 from libcloud_ovm3.estate.hosts import HostView, UnreachableHost
 from libcloud_ovm3.estate.vms import EstateSnapshot

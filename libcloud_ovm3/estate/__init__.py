@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from libcloud_ovm3.estate import (
         addresses,
+        cards,
         disk_names,
         disks,
         hosts,
         hosts_off,
         images,
+        network_facts,
         networks,
         repositories,
         vms,
@@ -26,11 +28,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "addresses",
+    "cards",
     "disk_names",
     "disks",
     "hosts",
     "hosts_off",
     "images",
+    "network_facts",
     "networks",
     "repositories",
     "vms",

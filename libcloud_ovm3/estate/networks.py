@@ -5,7 +5,8 @@ What one host has: :mod:`.host_network`, whose names are those of this module to
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.identifiers import undashed
@@ -44,10 +45,12 @@ class NetworkList:
     """The networks of all hosts that answered.
 
     :ivar estate: what else was read.
+    :ivar labels: traffic label -> the bridge or device that carries it.
     """
 
     estate: EstateSnapshot
     hosts: tuple[HostNetwork, ...]
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     def on(self, host: HostView | str) -> HostNetwork:
         """That of a host, by its view or its id. It has to be one of the estate's."""
@@ -95,6 +98,7 @@ def read_networks(estate: Estate, snapshot: EstateSnapshot | None = None) -> Net
             else host_network(host, one, found)
             for host, one in zip(found.hosts, read, strict=True)
         ),
+        estate.traffic_labels,
     )
 
 

@@ -15,6 +15,7 @@ from libcloud_ovm3.estate.holders import require_unheld
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.vms import EstateSnapshot
 from libcloud_ovm3.estate.volumes import PHYSICAL, Volume, key_of_path, read_volumes
+from libcloud_ovm3.operations.agreement import require_no_more
 from libcloud_ovm3.operations.attachable import (
     checked_mode,
     require_attachable,
@@ -30,7 +31,6 @@ from libcloud_ovm3.operations.device_changes import (
 from libcloud_ovm3.operations.device_names import checked_device, next_device
 from libcloud_ovm3.operations.disk_changes import (
     change_disks,
-    require_no_more,
     with_entry,
     without,
 )

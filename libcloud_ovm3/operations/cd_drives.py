@@ -15,6 +15,7 @@ from libcloud_ovm3.estate.domains import Domain
 from libcloud_ovm3.estate.images import ISO, Image, image_of
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.vms import EstateSnapshot, read_estate
+from libcloud_ovm3.operations.agreement import require_no_more
 from libcloud_ovm3.operations.attachable import require_reachable
 from libcloud_ovm3.operations.device_changes import (
     Change,
@@ -25,7 +26,6 @@ from libcloud_ovm3.operations.device_changes import (
 from libcloud_ovm3.operations.device_names import bare_name, checked_device, next_device
 from libcloud_ovm3.operations.disk_changes import (
     change_disks,
-    require_no_more,
     with_entry,
     with_instead,
 )

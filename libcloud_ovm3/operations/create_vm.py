@@ -38,6 +38,7 @@ from libcloud_ovm3.operations.plan_vm import VMPlan, listed, named
 from libcloud_ovm3.operations.source_state import read_source, what_changed
 from libcloud_ovm3.operations.start_vm import start_on
 from libcloud_ovm3.operations.template import DiskCopy
+from libcloud_ovm3.operations.vlan_bridges import StartNetworks, bridged
 from libcloud_ovm3.operations.vmcfg_values import differences
 from libcloud_ovm3.progress import waiting
 
@@ -46,7 +47,7 @@ NAME_POLL = 2.0
 NAME_READS = 3  # at least, however long each of them takes
 
 # Options without which a guest is another machine: the agent has to keep them as they are sent.
-_DECISIVE = ("builder", "boot", "bootloader", "kernel", "device_model", "OVM_domain_type", "vif")
+_DECISIVE = ("builder", "boot", "bootloader", "kernel", "device_model", "OVM_domain_type")
 
 
 def create(plan: VMPlan) -> tuple[VM, list[str]]:
@@ -105,7 +106,6 @@ def _parameters(plan: VMPlan) -> dict[str, Any]:
         "bootargs": "",
         "extra": "",
         "guest_os_type": "Other Linux",
-        "vif": [],
         "vfb": ["type=vnc,vncunused=1,vnclisten=127.0.0.1,keymap=en-us"],
     }
     return {
@@ -125,6 +125,7 @@ def _parameters(plan: VMPlan) -> dict[str, Any]:
         "vcpus": plan.spec.vcpus,
         "maxvcpus": plan.spec.vcpus,
         "disk": [],
+        "vif": list(plan.vifs),
     }
 
 
@@ -196,6 +197,7 @@ def _compared(plan: VMPlan, is_: VMConfig, description: str) -> list[tuple[str, 
         ("the memory", is_.memory_mb, plan.spec.memory_mb),
         ("vcpus", is_.vcpus, plan.spec.vcpus),
         ("the disks", is_.values.get("disk"), disks),
+        ("the network cards", is_.values.get("vif") or [], list(plan.vifs)),
         *(
             (f"the option {key}", is_.values.get(key), taken_over[key])
             for key in differences(taken_over, is_.values)
@@ -346,10 +348,17 @@ def _not_configured(
 
 def _start(plan: VMPlan, definition: Definition, notices: list[str]) -> VM:
     """Step 4: the start. From here on nothing is undone: the VM is complete."""
+    cards = StartNetworks(plan.operation, plan.host, plan.snapshot, definition)
     try:
-        live, more = start_on(
-            plan.operation, plan.host, plan.hosts, definition, [plan.vm_id], plan.hosts_off
-        )
+        with bridged(cards, None, [plan.vm_id]):
+            live, more = start_on(
+                plan.operation,
+                plan.host,
+                plan.snapshot.hosts,
+                definition,
+                [plan.vm_id],
+                plan.snapshot.hosts_off,
+            )
     except Ovm3Error as error:
         what = "" if isinstance(error, OperationIncomplete) else ", but not started"
         raise plan.operation.incomplete(
@@ -358,7 +367,7 @@ def _start(plan: VMPlan, definition: Definition, notices: list[str]) -> VM:
             nodes=error.nodes or [plan.summary],
             **plan.where,
         ) from error
-    notices += more
+    notices += [*cards.notices, *more]
     view = replace(live.host, domains=(live.domain,))
     return merge_vms([view], [definition], all_answered=True)[plan.vm_id]
 

@@ -26,6 +26,7 @@ from libcloud_ovm3.estate.holders import wait_let_go
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.states import State
 from libcloud_ovm3.estate.volumes import Attachment, Volume, key_of_path, read_volumes
+from libcloud_ovm3.operations.agreement import require_no_more
 from libcloud_ovm3.operations.device_changes import (
     Outcome,
     Target,
@@ -34,7 +35,6 @@ from libcloud_ovm3.operations.device_changes import (
 )
 from libcloud_ovm3.operations.disk_changes import (
     change_disks,
-    require_no_more,
     with_entry,
     without,
 )

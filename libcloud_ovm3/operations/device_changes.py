@@ -65,6 +65,14 @@ class Target:
         """The same with a vm.cfg that was changed meanwhile."""
         return replace(self, definition=replace(self.definition, config=config))
 
+    def after(self, outcome: Outcome) -> Target:
+        """The same as it is after a change that is done."""
+        definition = replace(self.definition, config=outcome.config)
+        domain = outcome.domain if self.live else None
+        live = replace(self.live, domain=domain) if self.live and domain else self.live
+        vm = replace(self.vm, definitions=(definition,), live=(live,) if live else ())
+        return replace(self, vm=vm, definition=definition, live=live)
+
     @property
     def devices(self) -> tuple[BlockDevice, ...]:
         """The block devices of its live domain."""

@@ -6,7 +6,7 @@ an AgentFault or an OutcomeUnknown that comes out of here belongs to the call it
 taken effect, and the operation reads the state back before it decides anything.
 
 No other file calls what changes something (tests/test_layout.py), but for definition_door.py, which
-has the longest of these functions.
+has the longest of these functions, and network_doors.py, which has those for networks.
 """
 
 from __future__ import annotations

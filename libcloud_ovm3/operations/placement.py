@@ -11,6 +11,8 @@ from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.errors import HostNotFound, Ovm3Error, PreconditionFailed, SearchIncomplete
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import HostView, UnreachableHost, describe, read_hardware
+from libcloud_ovm3.estate.networks import NetworkList
+from libcloud_ovm3.estate.vm_bridges import bridges_of, missing_bridges
 from libcloud_ovm3.estate.vms import EstateSnapshot
 
 if TYPE_CHECKING:
@@ -56,7 +58,11 @@ def require_host(
 
 
 def choose_host(
-    snapshot: EstateSnapshot, definition: Definition, vm_id: str, host_id: str | None = None
+    snapshot: EstateSnapshot,
+    definition: Definition,
+    vm_id: str,
+    host_id: str | None = None,
+    networks: NetworkList | None = None,
 ) -> HostView:
     """The host for a start: the one asked for, or of those that can take it the VM's preferred one.
 
@@ -64,13 +70,16 @@ def choose_host(
     same moment mostly choose the same host, where xend refuses the second (xend.md 3).
 
     :param host_id: a host's uuid, or its address.
+    :param networks: what the hosts have; needed where its cards name bridges.
     :raises PreconditionFailed: no host, or not this one, has the VM's repository and those of its
-        disks mounted, and enough free memory.
+        disks mounted, enough free memory, and the networks of its cards, or can get them.
     """
     disks = [disk.repository_id for disk in definition.disks if disk.path]
     needed = [definition.repository_id, *(one for one in disks if one and snapshot.repository(one))]
     memory_mb = definition.config.memory_mb if definition.config else None
-    able = [host for host, _ in _with_room(snapshot, needed, memory_mb, host_id)]
+    bridges = bridges_of(definition.config)
+    pairs = _with_room(snapshot, needed, memory_mb, host_id, bridges, networks)
+    able = [host for host, _ in pairs]
     return preferred(able, vm_id)
 
 
@@ -79,15 +88,19 @@ def choose_for_new(
     repository_ids: Sequence[str],
     memory_mb: int,
     host_id: str | None = None,
+    bridges: Sequence[str] = (),
+    networks: NetworkList | None = None,
 ) -> tuple[HostView, str]:
     """The host with the most free memory for a new VM, and an id for it that prefers this host:
     later starts go there too.
 
     :param repository_ids: of those that the host has to have mounted.
+    :param bridges: those that it has to have, or to be able to get, as its cards name them.
+    :param networks: what the hosts have; needed where there are ``bridges``.
     :return: the host, and the VM's dashed uuid.
     :raises PreconditionFailed: as :func:`choose_host`.
     """
-    able = _with_room(snapshot, repository_ids, memory_mb, host_id)
+    able = _with_room(snapshot, repository_ids, memory_mb, host_id, bridges, networks)
     best, _ = max(able, key=lambda pair: -1 if pair[1] is None else pair[1])
     hosts = [host for host, _ in able]
     ids = (str(uuid.uuid4()) for _ in range(_TRIES))
@@ -111,6 +124,8 @@ def _with_room(
     repository_ids: Sequence[str],
     memory_mb: int | None,
     host_id: str | None,
+    bridges: Sequence[str] = (),
+    networks: NetworkList | None = None,
 ) -> list[tuple[HostView, int | None]]:
     """The hosts that can take it, with their free memory in MB; at least one.
 
@@ -137,6 +152,8 @@ def _with_room(
             raise PreconditionFailed(
                 f"{which} repository {_all(repository_ids)} mounted, as far as could be read"
             )
+    if bridges and networks is not None:
+        able = _with_networks(able, bridges, networks)
     free = [_free_mb(found) for found in read_hardware(able)]
     pairs = list(zip(able, free, strict=True))
     if memory_mb is None:
@@ -156,6 +173,21 @@ def _with_room(
             f"no host is known to have {memory_mb} MB of memory free; free: {amounts}"
         )
     return with_room
+
+
+def _with_networks(
+    hosts: Sequence[HostView], bridges: Sequence[str], networks: NetworkList
+) -> list[HostView]:
+    """Those that have all these bridges, or can get them.
+
+    :raises PreconditionFailed: none of them can; says why, of each.
+    """
+    reasons = {one.label: missing_bridges(networks.on(one), bridges)[1] for one in hosts}
+    able = [host for host in hosts if not reasons[host.label]]
+    if able:
+        return able
+    why = "; ".join(f"{label}: {', '.join(found)}" for label, found in reasons.items())
+    raise PreconditionFailed(f"no host can have the networks that the VM needs: {why}")
 
 
 def _all(repository_ids: Sequence[str]) -> str:

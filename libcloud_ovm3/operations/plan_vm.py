@@ -13,16 +13,18 @@ from libcloud_ovm3.estate.attachments import key_of_path
 from libcloud_ovm3.estate.definitions import creating
 from libcloud_ovm3.estate.disks import FileSystem
 from libcloud_ovm3.estate.hosts import HARDWARE, HostView
-from libcloud_ovm3.estate.hosts_off import HostOff
 from libcloud_ovm3.estate.images import Image, image_of, require_template
 from libcloud_ovm3.estate.members import Estate
+from libcloud_ovm3.estate.networks import NETWORK
 from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
 from libcloud_ovm3.operations.disk_sizes import GIB, bytes_text, size_in_bytes
 from libcloud_ovm3.operations.grow_disk import host_that_grows
 from libcloud_ovm3.operations.mount_export import mounted_export
+from libcloud_ovm3.operations.new_cards import CardSpec
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.placement import choose_for_new
+from libcloud_ovm3.operations.plan_cards import entries_for, planned_cards
 from libcloud_ovm3.operations.template import Contents, contents, read_content
 
 _NOT_IN_NAMES = ("Cc", "Cs", "Zl", "Zp")  # control characters, surrogates, line separators
@@ -37,6 +39,7 @@ class VMSpec:
     :ivar host_id: where to start it; None: on the host with the most free memory.
     :ivar allow_same_name: whether another VM may have the same name.
     :ivar start: whether it is started.
+    :ivar cards: its network cards; None: those of the template, else one on the default network.
     """
 
     name: str
@@ -47,6 +50,7 @@ class VMSpec:
     host_id: str | None = None
     allow_same_name: bool = False
     start: bool = True
+    cards: tuple[CardSpec, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -54,28 +58,28 @@ class VMPlan:
     """Everything that a creation has decided before it creates anything.
 
     :ivar host: where the VM is created and started.
-    :ivar hosts: all that could be read.
+    :ivar snapshot: what was read of the estate.
     :ivar system: the storage plug-in's file system of the repository.
     :ivar contents: what the VM gets from the template.
     :ivar disk_bytes: the size of its first disk; more than that of the template only if there is a
         ``grower``, the host that makes the copy larger.
     :ivar vm_id: the dashed uuid of the VM.
+    :ivar vifs: its network cards, as entries of its vm.cfg.
     :ivar notices: for the user, before it is carried out.
-    :ivar hosts_off: those that count as running nothing, because the user says so.
     """
 
     operation: Operation
     spec: VMSpec
     host: HostView
-    hosts: tuple[HostView, ...]
+    snapshot: EstateSnapshot
     repository: Repository
     system: FileSystem
     contents: Contents
     disk_bytes: int
     grower: HostView | None
     vm_id: str
+    vifs: tuple[str, ...]
     notices: tuple[str, ...]
-    hosts_off: tuple[HostOff, ...] = ()
 
     @property
     def summary(self) -> dict[str, str | None]:
@@ -113,16 +117,22 @@ def make_plan(estate: Estate, spec: VMSpec) -> VMPlan:
     """
     _check(spec)
     operation = Operation(estate)
-    snapshot = read_estate(estate, HARDWARE)
+    snapshot = read_estate(estate, HARDWARE, NETWORK)
     _require_free_name(snapshot, spec)
     image = image_of(snapshot.repositories, spec.image_id, snapshot.errors())
     require_template(image)
     content = read_content(snapshot, image)
-    host, vm_id = choose_for_new(snapshot, content.repository_ids, spec.memory_mb, spec.host_id)
+    cards = planned_cards(estate, snapshot, content.config, spec.cards, spec.host_id)
+    needed = cards.bridges if spec.start or spec.cards else ()
+    host, vm_id = choose_for_new(
+        snapshot, content.repository_ids, spec.memory_mb, spec.host_id, needed, cards.networks
+    )
     system = mounted_export(host, image.repository)
     directory = vm_id.replace("-", "")
     given, notices = contents(snapshot, system, content, directory, spec.memory_mb)
     _require_unwritten(snapshot, image, given)
+    vifs, more = entries_for(cards, vm_id, spec.name, is_live=spec.start)
+    notices += more
     grower = host_that_grows(image.repository)
     disk_bytes = 0
     if given.copies:  # the first disk is the system's
@@ -132,15 +142,15 @@ def make_plan(estate: Estate, spec: VMSpec) -> VMPlan:
         operation=operation,
         spec=spec,
         host=host,
-        hosts=snapshot.hosts,
+        snapshot=snapshot,
         repository=image.repository,
         system=system,
         contents=given,
         disk_bytes=disk_bytes,
         grower=grower,
         vm_id=vm_id,
+        vifs=tuple(vifs),
         notices=(*snapshot.errors(), *snapshot.notices(), *notices),
-        hosts_off=snapshot.hosts_off,
     )
 
 

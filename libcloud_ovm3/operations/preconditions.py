@@ -86,7 +86,8 @@ def require_unchanged(host: HostView, definition: Definition) -> None:
     """Read a definition again: the agent goes by vm.cfg as it is at that moment, and everything
     that was decided is for what it said before.
 
-    :raises PreconditionFailed: it names another VM or other disks by now, or cannot be read.
+    :raises PreconditionFailed: it names another VM, other disks or cards by now, or cannot be
+        read.
     """
     label = f"VM {definition.name!r} ({definition.uuid})"
     try:
@@ -104,9 +105,10 @@ def require_unchanged(host: HostView, definition: Definition) -> None:
 
 
 def _identity(definition: Definition) -> tuple[object, ...]:
-    """What a definition says of which VM it is, and of its disks."""
+    """What a definition says of which VM it is, of its disks and of its network cards."""
     entries = [disk.text for disk in definition.disks]
-    return (definition.xend_name, definition.own_uuid, entries)
+    cards = [card.text for card in definition.vifs]
+    return (definition.xend_name, definition.own_uuid, entries, cards)
 
 
 def verified_domain(

@@ -15,7 +15,9 @@ from libcloud_ovm3.estate.holders import require_free
 from libcloud_ovm3.estate.hosts import HARDWARE, HostView
 from libcloud_ovm3.estate.hosts_off import HostOff
 from libcloud_ovm3.estate.members import Estate
+from libcloud_ovm3.estate.networks import NETWORK, read_networks
 from libcloud_ovm3.estate.states import State
+from libcloud_ovm3.estate.vm_bridges import bridges_of
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, LiveDomain, read_estate
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.operations.operation import Operation
@@ -28,62 +30,65 @@ from libcloud_ovm3.operations.presence import (
     before_second_look,
     read_presence,
 )
+from libcloud_ovm3.operations.same_macs import require_own_macs
+from libcloud_ovm3.operations.vlan_bridges import StartNetworks, bridged
 from libcloud_ovm3.progress import waiting
 
 # What a domain may show after its start was answered with success. Any other has ended already.
 _STARTED = frozenset({State.RUNNING, State.PENDING, State.PAUSED, State.REBOOTING})
 
 
-def start(estate: Estate, vm_id: str, host_id: str | None = None) -> list[str]:
+def start(
+    estate: Estate, vm_id: str, host_id: str | None = None, *, force: bool = False
+) -> list[str]:
     """Start a stopped VM; a running one is left as it is.
 
     :param host_id: the host to start it on, by its uuid or address; None: of those that can take
         it the one that all clients prefer for this VM.
+    :param force: start it although a live VM has a MAC address of its on the same network.
     :return: notices for the user.
     :raises NodeNotFound: there is no such VM.
-    :raises PreconditionFailed: it is not proven to be stopped, a disk is in use, or no host can
-        take it. Nothing was sent.
+    :raises PreconditionFailed: it is not proven to be stopped, a disk is in use, no host can take
+        it, or a live VM has a MAC address of its on the same network. Nothing was sent.
     :raises AgentFault: the agent refused, and reading its state has confirmed that it does not run.
     :raises OperationIncomplete: whether it starts is unknown.
     """
     operation = Operation(estate)
+    bridges: tuple[str, ...] = ()
     for is_second in (False, True):
-        snapshot = read_estate(estate, HARDWARE)
+        snapshot = read_estate(estate, HARDWARE, *([NETWORK] if bridges else []))
         vm = snapshot.vm(vm_id)
         if vm.state is State.RUNNING:
             return []
         _require_stopped(vm, snapshot)
         if not is_second:
+            bridges = bridges_of(vm.definition.config)
             before_second_look(estate, vm.name, vm.id)
-    host = choose_host(snapshot, vm.definition, vm.id, host_id)
+    networks = read_networks(estate, snapshot) if bridges_of(vm.definition.config) else None
+    host = choose_host(snapshot, vm.definition, vm.id, host_id, networks)
+    _require_free(estate, snapshot, vm)
+    others = [one for one in snapshot.vms.values() if one.id != vm.id]
+    vifs, label = vm.definition.vifs, f"VM {vm.label}"
+    same_macs = require_own_macs(label, vifs, others, summary=vm.summary, force=force)
+    cards = StartNetworks(operation, host, snapshot, vm.definition)
+    with bridged(cards, networks.on(host) if networks else None, snapshot.defined_ids):
+        if cards.made:  # it took some seconds
+            _require_free(estate, snapshot, vm)
+        require_unchanged(host, vm.definition)
+        _, notices = start_on(
+            operation,
+            host,
+            snapshot.hosts,
+            vm.definition,
+            snapshot.defined_ids,
+            snapshot.hosts_off,
+        )
+    return [*cards.notices, *notices, *same_macs]
+
+
+def _require_free(estate: Estate, snapshot: EstateSnapshot, vm: VM) -> None:
     with waiting(f"VM {vm.name!r}: checking that nothing holds its disks", vm=vm.id):
         require_free(estate, snapshot.hosts, vm.definition)
-    same_macs = _same_macs(vm, snapshot)
-    require_unchanged(host, vm.definition)
-    _, notices = start_on(
-        operation,
-        host,
-        snapshot.hosts,
-        vm.definition,
-        snapshot.defined_ids,
-        snapshot.hosts_off,
-    )
-    return notices + same_macs
-
-
-def _same_macs(vm: VM, snapshot: EstateSnapshot) -> list[str]:
-    """Who is live with a network interface that has the MAC of one of this VM's."""
-    own = _macs(vm)
-    return [
-        f"VM {vm.label} and VM {other.label}, which is live, have the same MAC address "
-        f"{', '.join(sorted(own & _macs(other)))}: on one network only one of them can be reached"
-        for other in snapshot.vms.values()
-        if other.id != vm.id and other.live and own & _macs(other)
-    ]
-
-
-def _macs(vm: VM) -> set[str]:
-    return {vif.mac.lower() for d in vm.definitions for vif in d.vifs if vif.mac}
 
 
 def _require_stopped(vm: VM, snapshot: EstateSnapshot) -> None:

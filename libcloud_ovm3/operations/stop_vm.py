@@ -17,6 +17,7 @@ from libcloud_ovm3.operations.limits import STOP_LIMIT
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.preconditions import only_live_domain, require_certain, why_unknown
 from libcloud_ovm3.operations.presence import POLL, Presence, before_second_look, read_presence
+from libcloud_ovm3.operations.release_bridges import bridges_of_vm, read_uses, release
 from libcloud_ovm3.progress import waiting
 
 REFUSED_LIMIT = 3.0  # seconds to wait after a stop that was answered with a fault
@@ -62,15 +63,18 @@ def stop(estate: Estate, vm_id: str, force: bool = False, limit: float = STOP_LI
 def stop_live(
     operation: Operation, snapshot: EstateSnapshot, vm: VM, force: bool, limit: float
 ) -> list[str]:
-    """Stop a VM that is live: send the request once, then read until it is gone everywhere.
+    """Stop a VM that is live: send the request once, then read until it is gone everywhere. The
+    bridges that were made for it go with it.
 
-    :return: notices for the user: a fault of a stop that has taken effect all the same.
+    :return: notices for the user: a fault of a stop that has taken effect all the same; a bridge
+        that may be left.
     :raises PreconditionFailed: it does not run in exactly one place, or not under its own name
         alone. Nothing was sent.
     :raises AgentFault: the agent refused, and it is not gone.
     :raises WaitTimeout: the limit is over and it is not gone.
     """
     clock = operation.estate.clock
+    uses = read_uses(snapshot.hosts, vm.id, bridges_of_vm(vm))
     live, definition = only_live_domain(vm), vm.definition
     deadline = clock.now() + limit
     failed: AgentFault | OutcomeUnknown | None = None
@@ -87,7 +91,8 @@ def stop_live(
             deadline = min(deadline, clock.now() + REFUSED_LIMIT)
         presence = wait_gone(operation, snapshot, definition, deadline)
     if presence.is_absent:
-        return [f"VM {vm.label} has stopped, although {failed}"] if failed else []
+        notices = [f"VM {vm.label} has stopped, although {failed}"] if failed else []
+        return notices + release(operation, uses)
     if isinstance(failed, AgentFault):
         raise failed.with_state(
             f"afterwards: {presence.described()}; it may still stop, if it received the request",

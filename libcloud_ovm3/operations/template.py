@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import posixpath
 import re
-import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -23,13 +22,11 @@ from libcloud_ovm3.estate.images import VM_TEMPLATE, Image, locate
 from libcloud_ovm3.estate.repositories import Repository, is_listed
 from libcloud_ovm3.estate.vms import EstateSnapshot
 from libcloud_ovm3.operations.mount_export import mounted_export
+from libcloud_ovm3.operations.new_cards import new_mac
 from libcloud_ovm3.operations.vmcfg_values import why_lost
 
 # What is the new VM's own.
 _OWN = frozenset("uuid name OVM_simple_name OVM_description memory vcpus maxvcpus disk vif".split())
-# Xen's own prefix: a Manager numbers its VMs' cards below another one, 00:21:f6 (agent-behaviour
-# 6.5), and does not know which numbers others have taken.
-_MAC_PREFIX = "00:16:3e"
 
 
 @dataclass(frozen=True)
@@ -85,7 +82,7 @@ class Contents:
 
     :ivar copies: its disks, in the order of its vm.cfg.
     :ivar entries: the disk list of its vm.cfg, CD drives too.
-    :ivar settings: other options of its vm.cfg, and its network cards; empty for a disk image.
+    :ivar settings: other options of its vm.cfg, but for its network cards; empty for a disk image.
     """
 
     copies: tuple[DiskCopy, ...]
@@ -192,8 +189,7 @@ def contents(
         else:
             location = next(targets).target
             entries.append(format_disk(replace(entry, location=location)))
-    macs = {vif.mac for one in snapshot.definitions for vif in one.vifs if vif.mac}
-    settings = settings_of(content.config, macs, memory_mb)
+    settings = settings_of(content.config, memory_mb)
     return Contents(tuple(copies), tuple(entries), settings), notices
 
 
@@ -243,26 +239,25 @@ def _drive(
     return format_disk(replace(entry, scheme="", location=""))
 
 
-def settings_of(config: VMConfig, macs: Collection[str | None], memory_mb: int) -> dict[str, Any]:
-    """The options that a new VM takes over, and its network cards with MAC addresses of their own.
-
-    :param macs: those that are taken.
-    """
+def settings_of(config: VMConfig, memory_mb: int) -> dict[str, Any]:
+    """The options that a new VM takes over."""
     settings = {key: value for key, value in config.values.items() if key not in _OWN}
     settings.setdefault("OVM_domain_type", "xen_hvm" if config.is_hvm else "xen_pvm")
     if "maxmem" in settings:
         settings["maxmem"] = memory_mb
-    return settings | {"vif": _cards(config.vifs, macs)}
+    return settings
 
 
-def _cards(vifs: Sequence[Vif], macs: Collection[str | None]) -> list[str]:
-    taken = set(macs)
+def cards_like(vifs: Sequence[Vif], taken: Collection[str]) -> list[str]:
+    """Network cards as a template has them, with MAC addresses of their own.
+
+    :param taken: the addresses that they cannot have.
+    """
+    macs = set(taken)
     cards = []
     for vif in vifs:
-        mac = _new_mac()
-        while mac in taken:
-            mac = _new_mac()
-        taken.add(mac)
+        mac = new_mac(macs)
+        macs.add(mac)
         cards.append(anonymous(vif).changed(mac=mac).text)
     return cards
 
@@ -270,7 +265,3 @@ def _cards(vifs: Sequence[Vif], macs: Collection[str | None]) -> list[str]:
 def anonymous(vif: Vif) -> Vif:
     """A network card without what only one VM can have."""
     return vif.changed(mac=None, vifname=None, uuid=None)
-
-
-def _new_mac() -> str:
-    return ":".join([_MAC_PREFIX, *(f"{byte:02x}" for byte in secrets.token_bytes(3))])

@@ -9,8 +9,12 @@ from typing import Any
 from libcloud.compute.base import Node, NodeImage, StorageVolume, VolumeSnapshot
 
 from libcloud_ovm3.agent.identifiers import dashed
+from libcloud_ovm3.compute.network_types import OVM3Network, OVM3NetworkDevice, OVM3Nic
 from libcloud_ovm3.compute.records import (
     image_record,
+    network_device_record,
+    network_record,
+    nic_record,
     snapshot_record,
     vm_record,
     volume_record,
@@ -44,13 +48,21 @@ def plain(result: Any) -> Any:
     """Return what a method of the driver returned as plain data."""
     if isinstance(result, list):
         return [plain(one) for one in result]
-    if isinstance(result, StorageVolume):
-        return volume_record(result)
-    if isinstance(result, VolumeSnapshot):
-        return snapshot_record(result)
-    if isinstance(result, NodeImage):
-        return image_record(result)
-    return full(result) if isinstance(result, Node) else result
+    for kind, record in _RECORDS:
+        if isinstance(result, kind):
+            return record(result)
+    return result
+
+
+_RECORDS: tuple[tuple[type, Callable[[Any], Record]], ...] = (
+    (Node, full),
+    (StorageVolume, volume_record),
+    (VolumeSnapshot, snapshot_record),
+    (NodeImage, image_record),
+    (OVM3Network, network_record),
+    (OVM3NetworkDevice, network_device_record),
+    (OVM3Nic, nic_record),
+)
 
 
 def minimal(node: Node) -> Record:

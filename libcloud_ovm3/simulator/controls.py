@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from libcloud_ovm3.simulator import seeds
+from libcloud_ovm3.simulator import networksetup, seeds
 from libcloud_ovm3.simulator.dom0 import hostmodule
 from libcloud_ovm3.simulator.dom0.trees import Dom0Trees
 from libcloud_ovm3.simulator.errors import SimulatorError
@@ -90,6 +90,56 @@ class Controls:
     def restart_xend(self, host_index: int) -> None:
         """Restart a host's xend: guests keep running, operations in progress end, values change."""
         machines.restart_xend(self.hosts[host_index])
+
+    # -- networks -----------------------------------------------------------------------------
+
+    def set_up_network(
+        self,
+        host_index: int,
+        *,
+        nics: Sequence[str] = (),
+        infiniband: Sequence[str] = (),
+        bonds: Mapping[str, tuple[int, Sequence[str]]] | None = None,
+        metadata: Mapping[str, str] | None = None,
+        addresses: Mapping[str, str] | None = None,
+        switch: str | None = None,
+    ) -> None:
+        """Give a host further devices, without a call; see :func:`.networksetup.set_up`.
+
+        :param nics: Names of new NICs.
+        :param infiniband: Names of new NICs that are InfiniBand's.
+        :param bonds: Name -> its mode, 0 to 6, and its NICs; an existing bond is replaced.
+        :param metadata: NIC, bond or VLAN device -> what the Manager says of it; "" for nothing.
+        :param addresses: Device -> address, ``10.0.0.5/24``, which is saved; "" for none.
+        :param switch: ``linuxbridge`` or ``openvswitch``, where no ovs_* function works.
+        :raises SimulatorError: A name, mode or address is not valid.
+        """
+        networksetup.set_up(
+            self.hosts[host_index],
+            nics,
+            infiniband,
+            bonds or {},
+            metadata or {},
+            addresses or {},
+            switch,
+        )
+
+    def set_guest_address(self, mac: str, *addresses: str) -> None:
+        """Which IP addresses a guest's NIC has, on whatever host it runs.
+
+        They are in the neighbour table of dom0 while the NIC is on a bridge on which dom0 has an
+        address.
+
+        :param mac: The NIC's MAC address.
+        :param addresses: All of its addresses, none to forget them.
+        """
+        networksetup.set_guest_address(self.hosts, mac, addresses)
+
+    def add_neighbour(
+        self, host_index: int, address: str, mac: str, device: str, complete: bool = True
+    ) -> None:
+        """Add an entry to the neighbour table of a host's dom0, where it stays until a reboot."""
+        networksetup.add_neighbour(self.hosts[host_index], address, mac, device, complete)
 
     # -- dom0 and contents --------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from typing import Any
 #: Phases in which xend does not list a domain.
 UNLISTED = ("gap", "zombie", "gone")
 
-#: Faults of one host's xend, switched on with ``host.inject(FAULT)``.
+#: Faults of one host's xend and network, switched on with ``host.inject(FAULT)``.
 FAULTS = {
     "list faults": "listing domains faults, and so do single lookups, as if one domain could not "
     "be printed",
@@ -29,6 +29,8 @@ FAULTS = {
     "migration cut": "the connection breaks during the transfer: `timed out`; an incomplete domain "
     "stays on the target for ever",
     "migration loses": "the target fails after the source is gone: success, the VM is lost",
+    "network change cuts the line": "not of xend: a change of what carries the host's own address "
+    "makes the host unreachable until it is undone",
 }
 
 
@@ -54,6 +56,7 @@ class Domain:
     :param online_vcpus: vcpus that a guest which ignores requests still runs, 0 for its target.
     :param macs: MAC addresses of its NICs, in the order of ``config["vif"]``.
     :param vif_ids: xend's device ids of the NICs; never used twice.
+    :param off_bridge: Device ids of NICs whose bridge was stopped under them.
     :param leaving: Devices to be removed: {"kind", "key", "at", "force"}.
     :param adopted: Whether xend was restarted since the domain's start.
     :param seed: A random uuid that identifies it across restarts and migrations.
@@ -83,6 +86,7 @@ class Domain:
     macs: list[str] = field(default_factory=list)
     vif_ids: list[int] = field(default_factory=list)
     next_vif_id: int = 0
+    off_bridge: list[int] = field(default_factory=list)
     leaving: list[dict[str, Any]] = field(default_factory=list)
     adopted: bool = False
     seed: str = ""

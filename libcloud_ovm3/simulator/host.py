@@ -88,14 +88,12 @@ class SimulatedHost:
     :ivar certificate_pem: Its certificate.
     :ivar ignores_requests: Uuids of guests that ignore requests to shut down, reboot or suspend,
         to give back memory or vcpus, and to release a disk.
-    :ivar faults: The faults of its xend that are in force; see :meth:`inject`.
+    :ivar faults: The faults of its xend and network that are in force; see :meth:`inject`.
     :ivar transfers: Migrations and saves of which it is the source.
     :ivar busy_until: Until then xend's global lock is held, besides by domains that wait.
     :ivar peers: All hosts of the simulator. They share one lock, which is never held while waiting.
     :ivar stale: Mount points whose files fault with "Stale NFS file handle".
     :ivar processes: The pids of the host module's changes that go on.
-    :ivar neighbours: Further entries of its ARP table: address, MAC address, device, and whether
-        the entry is complete. The table has the simulator's other hosts in any case.
     :ivar clock_offset: How many seconds its clock is ahead of the simulator's.
     """
 
@@ -133,7 +131,6 @@ class SimulatedHost:
         self._deferred = threading.local()
         self.stale: set[str] = set()
         self.processes: set[str] = set()
-        self.neighbours: list[tuple[str, str, str, bool]] = []
         self._pid = 2000 + 1000 * index
         saved = state.load(self.folder / "host.json") or new
         self.uuid: str = saved["uuid"]
@@ -207,7 +204,7 @@ class SimulatedHost:
         return self.settings.answers[question]
 
     def inject(self, fault: str, active: bool = True) -> None:
-        """Switch a fault of this host's xend on or off.
+        """Switch a fault of this host's xend or network on or off.
 
         :param fault: A key of ``FAULTS``.
         :param active: True to switch it on, False to switch it off.

@@ -14,6 +14,7 @@ PORT = 8899
 RESTART_TIME = 60
 SCRIPTS = "etc/xen/scripts"
 VLAN_SCRIPT = f"{SCRIPTS}/linuxbridge/ovs-vlan-bridge"
+IFCFG = "etc/sysconfig/network-scripts/ifcfg-"
 AGENT_INI = "etc/ovs-agent/agent.ini"
 
 
@@ -69,6 +70,31 @@ def agent_settings(host: SimulatedHost) -> tuple[bool, int] | None:
     except (configparser.Error, ValueError, UnicodeDecodeError):
         pass
     return None
+
+
+def write_switch(host: SimulatedHost, switch: str) -> None:
+    """Write ``virtualnetwork=`` into agent.ini, if the tree was created."""
+    path = tree(host) / AGENT_INI
+    if path.is_file():
+        line = f"virtualnetwork={switch}"
+        path.write_text(re.sub("^virtualnetwork=.*$", line, path.read_text(), flags=re.MULTILINE))
+
+
+def ifcfg(device: str, kind: str, protocol: str, *more: str) -> str:
+    """The text of an ifcfg- file; ``kind`` is "" for all but bridges."""
+    kinds = [f"TYPE={kind}"] if kind else []
+    lines = [f"DEVICE={device}", *kinds, f"BOOTPROTO={protocol}", "ONBOOT=yes", *more]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def write_ifcfg(host: SimulatedHost, device: str, text: str) -> None:
+    """Write a device's ifcfg- file, or remove it ("" as text), if the tree was created."""
+    if exists(host):
+        path = tree(host) / f"{IFCFG}{device}"
+        path.unlink(missing_ok=True)
+        if text:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
 
 
 def no_zeroconf(host: SimulatedHost) -> bool:

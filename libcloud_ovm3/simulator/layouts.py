@@ -17,7 +17,7 @@ from libcloud_ovm3.simulator import network, vmcfg
 from libcloud_ovm3.simulator.host import SimulatedHost
 from libcloud_ovm3.simulator.seeds import add_lun, add_vm, manager_id, sparse_file
 
-LAYOUTS = ("plain", "manager", "cloudstack")
+LAYOUTS = ("plain", "manager", "cloudstack", "bare")
 #: The owner that CloudStack's plug-in always sets (agent-behaviour.md 3).
 CLOUDSTACK_OWNER = "d1a749d4295041fb99854f52ea4dea97"
 DISK_BYTES = 8 << 20

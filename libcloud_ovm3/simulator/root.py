@@ -133,6 +133,8 @@ def open_root(path: Path, options: Options) -> Root:
     for host in hosts:
         host.peers, host.lock = hosts, hosts[0].lock
     if saved is None:
+        for host in hosts:
+            network.create(host, options.seed.layout)
         seeds.populate(hosts, options.seed)
         layouts.populate(hosts, options.seed.layout)
         for number in range(2, options.repositories + 1):
@@ -142,7 +144,6 @@ def open_root(path: Path, options: Options) -> Root:
             certificates.certify(host, options.tls)
         certificates.read_certificate(host)
         with host.lock:
-            network.state(host)  # created now: it records since which boot an address exists
             host.save()
     root = Root(path, values, settings, clock, hosts)
     root.save()  # last: it marks the root as complete

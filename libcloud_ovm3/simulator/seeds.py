@@ -140,8 +140,9 @@ def add_vm(
     share = settings.export(settings.fs_location)
     vm_uuid = vm_uuid or str(uuid.UUID(manager_id("06")))
     directory = directory or vm_uuid.replace("-", "")
+    bridge = network.management(any_host)
     options: dict[str, Any] = {
-        "vif": [f"mac={_mac()},bridge={network.management(any_host)}"],
+        "vif": [f"mac={_mac()},bridge={bridge}"] if bridge in network.bridges(any_host) else [],
         "OVM_simple_name": name,
         "disk": [],
         "bootargs": "",

@@ -53,7 +53,8 @@ class Simulator(Controls):
         under /nfsmnt, as CloudStack does.
     :param template_bytes: The size of each template.
     :param layout: What a new root contains besides: ``plain`` nothing more, ``manager`` and
-        ``cloudstack`` what those products leave in a repository (layouts.py).
+        ``cloudstack`` what those products leave in a repository (layouts.py), ``bare`` hosts
+        without bridges, whose bond carries their address (network.py).
     :param repositories: How many repositories a new root gets; all hosts mount all of them.
     :param from_bundle: A file of recorded responses (docs/bundle.md): there is one host per
         recorded host, which responds from the file and changes nothing. ``hosts``, ``templates``

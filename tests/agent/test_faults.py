@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libcloud_ovm3.agent.codec import Fault
-from libcloud_ovm3.agent.faults import as_it_came, error_of, split
+from libcloud_ovm3.agent.faults import advice, as_it_came, error_of, split
 from libcloud_ovm3.errors import AgentFault, shown
 
 BUSY = (
@@ -83,3 +83,23 @@ def test_any_text_is_kept(text: str) -> None:
     error = error_of(Fault(7, text), host="h", function="f")
     assert as_it_came(error) == text
     assert shown(text) in str(error)
+
+
+@pytest.mark.parametrize(
+    ("function", "missing", "is_known"),
+    [
+        ("ovs_vlan_bridge", "setup_bridge_port: command not found", True),
+        ("ovs_vlan_bridge", "_setup_bridge_port: command not found", False),
+        ("ovs_vlan_bridge", "vconfig: command not found", False),
+        ("ovs_br_config", "setup_bridge_port: command not found", False),
+    ],
+)
+def test_the_fault_of_the_vlan_script(function: str, missing: str, is_known: bool) -> None:
+    script = "/etc/xen/scripts/linuxbridge/ovs-vlan-bridge"
+    text = f"Command: ['{script}', 'start'] failed (127): stderr: {script}: line 75: {missing}"
+    fault = error_of(
+        Fault(1, f"<type 'exceptions.RuntimeError'>:{text}"), host="h:8899", function=function
+    )
+    found = advice(fault)
+    assert (found is not None) is is_known
+    assert not is_known or "`ovm3 host install h:8899` (patch vlan-bridge)" in str(found)

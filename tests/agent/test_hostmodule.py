@@ -14,6 +14,18 @@ import pytest
 from libcloud_ovm3.agent import chunks
 from libcloud_ovm3.agent.block_devices import HostDevice
 from libcloud_ovm3.agent.connection import AgentConnection
+from libcloud_ovm3.agent.host_networks import (
+    BondMode,
+    BridgeUser,
+    ControlInterface,
+    GuardedChange,
+    KernelBridge,
+    MadeBridge,
+    NetworkSetup,
+    Release,
+    Route,
+    Taking,
+)
 from libcloud_ovm3.agent.hostmodule import API, HostModule, api_label, fits, is_absent
 from libcloud_ovm3.agent.hostmodule_types import (
     AgentReadings,
@@ -99,6 +111,26 @@ VM_CFG = {"folder": "Templates", "directory": "t", "content": b"x"}
 PAGES = {"listing": {"answer": "<a/>"}, "vm_cfg": [], "after": ""}
 ASIDE = {"operation": "0" * 32, "path": "/x", "size_bytes": 1 << 40, "modified": 7}
 
+MADE = {"client": "me", "operation": "1" * 32, "netdev": "bond0", "vlan": 20}
+USER = {"user": "u", "client": "me", "operation": "1" * 32, "age_seconds": 9}
+BRIDGE = {"bridge": "b", "exists": True, "ports": ["p"], "flags": 1, "mtu": 1500, "made": MADE,
+          "users": [USER]}  # fmt: skip
+BRIDGES = (
+    KernelBridge("b", True, ("p",), 1, 1500, MadeBridge("me", "1" * 32, "bond0", 20),
+                 (BridgeUser("u", "me", "1" * 32, 9),)),
+    KernelBridge("b", True, ("p",), 1, 1500),
+    KernelBridge("c", False, error="EIO"),
+)  # fmt: skip
+ROUTE = {"device": "d", "destination": "169.254.0.0", "prefix_length": 16, "gateway": "",
+         "metric": 0}  # fmt: skip
+CONTROL = {"exists": True, "up": True, "arp": False, "addresses": ["169.254.0.1/16"],
+           "routes_own": [ROUTE], "routes_other": [], "file": True}  # fmt: skip
+SETUP = {"vlan_script": "works", "zeroconf": "off", "switch": "unknown",
+         "bonds": [{"bond": "b", "mode": 1}]}  # fmt: skip
+GUARDED = {"state": "waiting", "fault": "", "doing": "x", "operation": "1" * 32, "client": "me"}
+STEP = {"function": "ovs_change_mtu", "arguments": ["bond0", 9000]}
+RELEASED = {"removed": False, "users": ["u"], "ports": ["p"], "addresses": ["10.0.0.1/24"]}
+
 CHANGE = {
     "state": "done", "operation": "1" * 32, "client": "me", "function": "configure_vm",
     "host": "ovm-1", "host_uuid": "2" * 32, "address": "10.0.0.1", "digest": "0", "fault": "",
@@ -117,8 +149,8 @@ CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
     ("neighbours", (), (), STRUCTS, STRUCTS),
     ("domains", (), (), {"domains": STRUCTS, "missing": []}, STRUCTS),
     ("read_agent", (["list_vms"],), (["list_vms"],),
-     {"api": API, "answers": {"list_vms": {"answer": [], "new": 1}}},
-     AgentReadings(API, {"list_vms": []})),
+     {"api": API - 1, "answers": {"list_vms": {"answer": [], "new": 1}}},
+     AgentReadings(API - 1, {"list_vms": []})),
     ("block_devices", (), (), [DEVICE, UNREADABLE], DEVICES),
     ("identify", (["/a", b"/c\xe9", "/d"],), (["/a", b"/c\xe9", "/d"],), FOUND, IDENTITIES),
     ("list_files", ("/p", b"c", 5), ("/p", b"c", 5), {"entries": [ENTRY], "after": ""},
@@ -152,6 +184,21 @@ CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
      VMChange(**CHANGE)),
     ("set_control_interface", (*W, "c0", "169.254.1.1", 16), (*W, "c0", "169.254.1.1", 16),
      None, None),
+    ("bridges", (), (), [BRIDGE, {**BRIDGE, "made": {}, "users": []},
+                         {"bridge": "c", "exists": False, "error": "EIO"}], BRIDGES),
+    ("take_bridge", (*W, "u", "b", "bond0", 20), (*W, "u", "b", "bond0", 20),
+     {"made": True, "new": False}, Taking(True, False)),
+    ("release_bridge", (*W, "u", "b", "o"), (*W, "u", "b", "o"), RELEASED,
+     Release(False, ("u",), ("p",), ("10.0.0.1/24",))),
+    ("network_setup", (), (), SETUP,
+     NetworkSetup("works", "off", "unknown", (BondMode("b", 1, None),))),
+    ("control_interface", ("c0",), ("c0",), CONTROL,
+     ControlInterface(True, True, False, ("169.254.0.1/16",),
+                      (Route("d", "169.254.0.0", 16, "", 0),), (), True)),
+    ("guarded_network_change", (*W, [STEP], [{}], 60), (*W, [STEP], [{}], 60), GUARDED,
+     GuardedChange(**GUARDED)),
+    ("confirm_network_change", W, W, GUARDED, GuardedChange(**GUARDED)),
+    ("network_change", ("1" * 32,), ("1" * 32,), GUARDED, GuardedChange(**GUARDED)),
     ("check_port", ("10.0.0.1", 22, 3), ("10.0.0.1", 22, 3), "open", "open"),
     ("log_tail", ("agent", 100), ("agent", 100), C15,
      "Installing caf\ufffd \ufffd\ufffd package ... été ok\n"),
@@ -258,6 +305,19 @@ def test_nothing_that_comes_ends_in_a_crash(answer: Any) -> None:
         ("block_devices", (), [{**DEVICE, "names": [7]}]),
         ("block_devices", (), [{**DEVICE, "wwid": None}]),
         ("list_documents", ("/m",), {"names": [7], "after": ""}),
+        ("bridges", (), [{**BRIDGE, "made": {**MADE, "vlan": "20"}}]),
+        ("bridges", (), [{**BRIDGE, "users": [{**USER, "age_seconds": None}]}]),
+        ("bridges", (), [{**BRIDGE, "ports": [7]}]),
+        ("take_bridge", (*W, "u", "b", "bond0", 20), {"made": 1, "new": True}),
+        ("take_bridge", (*W, "u", "b", "bond0", 20), {"made": True}),
+        ("network_setup", (), {**SETUP, "switch": None}),
+        ("network_change", ("1" * 32,), {**GUARDED, "state": None}),
+        ("network_change", ("1" * 32,), {"state": "waiting"}),
+        ("network_setup", (), {**SETUP, "bonds": [{"bond": "b", "mode": "1"}]}),
+        ("control_interface", ("c0",), {**CONTROL, "arp": 1}),
+        ("control_interface", ("c0",), {**CONTROL, "routes_other": [{**ROUTE, "metric": "0"}]}),
+        ("release_bridge", (*W, "u", "b"), {**RELEASED, "removed": None}),
+        ("release_bridge", (*W, "u", "b"), {**RELEASED, "users": None}),
         ("identify", (["/a"],), FOUND),
         ("identify", (["/b"],), FOUND[:1]),
         ("identify", (["/a"],), [{**FOUND[0], "inode": 7}]),

@@ -11,12 +11,21 @@ import pytest
 
 from libcloud_ovm3.agent import chunks
 from libcloud_ovm3.agent.connection import AgentConnection
+from libcloud_ovm3.agent.host_networks import (
+    BondMode,
+    ControlInterface,
+    GuardedChange,
+    MadeBridge,
+    NetworkSetup,
+    Release,
+    Route,
+)
 from libcloud_ovm3.agent.hostmodule import AGENT_READS, API, HostModule
 from libcloud_ovm3.agent.hostmodule_types import Document
 from libcloud_ovm3.agent.tls import HostTrust
 from libcloud_ovm3.errors import AgentFault
 from libcloud_ovm3.simulator import Simulator
-from tests.support import eventually, simulate
+from tests.support import clock_of, eventually, simulate
 
 ME = "tests"
 
@@ -244,3 +253,86 @@ def test_network_and_logs(module: HostModule, sim: Simulator) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_bytes(b"first\ncaf\xe9\n")
     assert module.log_tail("xend", 5) == "caf\ufffd\n"
+
+
+def test_how_networks_are_set_up(module: HostModule) -> None:
+    bonds = (BondMode("bond0", 1, None),)
+    assert module.network_setup() == NetworkSetup("works", "on", "linuxbridge", bonds)
+
+
+def test_the_control_interface(module: HostModule) -> None:
+    found = module.control_interface("control0")
+    assert (found.exists, found.up, found.arp, found.file) == (True, True, False, True)
+    assert found.addresses == ("169.254.0.1/16",)
+    assert [route.device for route in found.routes_other] == ["10e69b4de3"]  # zeroconf's
+    module.set_control_interface(ME, new(), "control0", "169.254.0.1", 16)
+    mended = Route("control0", "169.254.0.0", 16, "", 0)
+    assert module.control_interface("control0") == ControlInterface(
+        True, True, True, ("169.254.0.1/16",), (mended,), (), False
+    )
+    assert not module.control_interface("eth0").exists
+
+
+def test_a_bridge_on_a_vlan(module: HostModule, sim: Simulator) -> None:
+    user, bridge = str(uuid.uuid4()), "guests.20"
+    operation = new()
+    assert module.take_bridge(ME, operation, user, bridge, "bond0", 20)
+    assert module.take_bridge(ME, operation, user, bridge, "bond0", 20)
+    [found] = [one for one in module.bridges() if one.bridge == bridge]
+    assert (found.ports, found.made) == (("bond0.20",), MadeBridge(ME, operation, "bond0", 20))
+    assert [one.user for one in found.users] == [user]
+    with pytest.raises(AgentFault) as caught:
+        module.take_bridge(ME, new(), user, bridge, "bond0", 21)
+    assert kind(caught) == "Conflict"
+    assert module.release_bridge(ME, new(), user, bridge) == Release(True, (), (), ())
+    assert all(one.made is None and one.exists for one in module.bridges())
+    calls = [call.function for call in sim.calls if call.function.startswith("ovs_")]
+    assert calls == []  # these are calls in the agent's process
+
+
+STEPS = [{"function": "ovs_change_mtu", "arguments": ["10e69b4de3", 9000]}]
+UNDO = [{"function": "ovs_change_mtu", "arguments": ["10e69b4de3", 1500]}]
+
+
+def test_a_change_of_networks_that_is_confirmed_or_taken_back(
+    module: HostModule, sim: Simulator
+) -> None:
+    clock = clock_of(sim)
+    for is_confirmed in (False, True):
+        operation = new()
+        found = module.guarded_network_change(ME, operation, STEPS, UNDO, 60)
+        assert found == GuardedChange("waiting", "", "waiting for the confirmation", operation, ME)
+        assert mtu_of(sim) == 9000
+        with pytest.raises(AgentFault) as caught:
+            module.guarded_network_change(ME, new(), STEPS, UNDO, 60)
+        assert kind(caught) == "Conflict"
+        sim.restart_agent(0)  # it is a process of its own
+        if is_confirmed:
+            assert module.confirm_network_change(ME, operation).state == "confirmed"
+        clock.sleep(61)
+        found = module.network_change(operation)
+        assert found.state == ("confirmed" if is_confirmed else "undone")
+        assert mtu_of(sim) == (9000 if is_confirmed else 1500)
+    with pytest.raises(AgentFault) as caught:
+        module.guarded_network_change(ME, new(), [{**STEPS[0], "function": "stop_vm"}], [{}], 60)
+    assert kind(caught) == "InvalidArgument"
+
+
+def test_a_host_that_loses_power_while_a_change_waits() -> None:
+    with simulate(hosts=1, host_module=True) as sim:
+        module, operation = module_of(sim), new()
+        module.guarded_network_change(ME, operation, STEPS, UNDO, 60)
+        sim.hosts[0].reboot()
+        clock_of(sim).sleep(61)
+        found = module.network_change(operation)
+        assert (found.state, found.doing) == ("dead", "waiting for the confirmation")
+        assert mtu_of(sim) == 9000
+        user = str(uuid.uuid4())
+        assert module.take_bridge(ME, new(), user, "guests.20", "bond0", 20)
+        sim.hosts[0].reboot()
+        assert module.release_bridge(ME, new(), user, "guests.20").removed
+
+
+def mtu_of(sim: Simulator) -> int:
+    [mtu] = [one.mtu for one in module_of(sim).bridges() if one.bridge == "10e69b4de3"]
+    return mtu

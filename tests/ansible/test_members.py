@@ -13,7 +13,7 @@ from ansible_collections.libcloud_ovm3.ovm3.plugins.plugin_utils.members import 
     group_names,
     host_names,
 )
-from libcloud_ovm3.diagnostics.inventory import read_inventory_data
+from libcloud_ovm3.diagnostics.inventory_data import read_inventory_data
 from libcloud_ovm3.simulator import Simulator
 from tests.support import driver_for, quietly, simulate
 
@@ -38,6 +38,7 @@ def test_groups_by_host_pool_repository_and_state() -> None:
         found = described(sim)
         assert found["errors"] == []
         everywhere = {"ovm3", "ovm3_pool_Pool_0", "ovm3_repository_MyRepo"}
+        everywhere |= {"ovm3_network_10e69b4de3"}
         assert groups_of(found) == {
             "off": everywhere | {"ovm3_state_stopped"},
             "on": everywhere | {"ovm3_state_running", "ovm3_host_ovm_2"},
@@ -62,10 +63,8 @@ def test_ansible_host_is_an_address_that_is_known() -> None:
         for name, bridge in bridges.items():
             cards = [f"mac={macs[name]},bridge={bridge}"]
             sim.add_vm(name, running_on=0, disk=False, config={"vif": cards})
-        sim.hosts[0].neighbours += [
-            ("192.0.2.1", macs["both"], "10e69b4de3", True),
-            ("192.0.2.2", macs["outside"], "10e69b4de3", True),
-        ]
+        sim.set_guest_address(macs["both"], "192.0.2.1")
+        sim.set_guest_address(macs["outside"], "192.0.2.2")
 
         def hosts(**options: Any) -> dict[str, Any]:
             found = describe(read_inventory_data(driver_for(sim, **options)._estate))
@@ -74,6 +73,26 @@ def test_ansible_host_is_an_address_that_is_known() -> None:
         expected = {"both": "192.0.2.1", "outside": "192.0.2.2", "silent": None}
         assert hosts() == expected
         assert hosts(ex_public_networks=["10e69b4de3"]) == expected
+
+
+def test_groups_by_network() -> None:
+    """Networks whose names make one group are two groups, as of all other things."""
+    with simulate(hosts=1, vms=0) as sim:
+        driver = driver_for(sim)
+        network = driver._estate.agent(driver._estate.given[0]).network
+        for name in ("a-1", "a_1"):
+            network.ovs_local_config("start", name)
+        sim.wait(60)
+        sim.add_vm("both", config={"vif": ["bridge=a-1", "bridge=a_1"]})
+        sim.add_vm("one", running_on=0, config={"vif": ["bridge=control0"]})
+        sim.add_vm("none", config={"vif": []})
+        found = described(sim)
+    groups = {name: {g for g in its if "_network_" in g} for name, its in groups_of(found).items()}
+    variables = {vm["name"]: vm["variables"]["ovm3_networks"] for vm in found["vms"]}
+    assert groups["none"] == set()
+    assert groups["one"] == {"ovm3_network_control0"}
+    assert groups["both"] == {"ovm3_network_a_1_612d31", "ovm3_network_a_1_615f31"}
+    assert variables == {"none": [], "one": ["control0"], "both": ["a-1", "a_1"]}
 
 
 def test_a_dead_host_is_an_error_and_its_vms_are_unknown() -> None:

@@ -79,12 +79,15 @@ def test_the_docs_list_the_keys_of_every_record() -> None:
         title: keys_in(content)
         for title, content in re.findall(r"^### ([^\n]*)\n(.*?)(?=^###|\Z)", text, re.M | re.S)
     }
-    vm_keys, host_keys, volume_keys, snapshot_keys, other = sections.values()
+    vm_keys, host_keys, volume_keys, snapshot_keys, network_keys, other = sections.values()
     with simulate(hosts=1) as sim:
         (sim.repository_path / "VirtualDisks" / "data.img").write_bytes(b"")
         outputs = {
             command: json.loads(on(sim, *command.split(), "-o", "json").stdout)
-            for command in ("vm list", "host list", "image list", "disk orphans", "repository list")
+            for command in (
+                *("vm list", "host list", "image list", "disk orphans", "repository list"),
+                *("network list", "network list --devices"),
+            )
         }
         disk = outputs["vm list"][0]["disks"][0]
         id_of = on(sim, "volume", "show", disk, "-o", "name").stdout.strip()
@@ -99,6 +102,9 @@ def test_the_docs_list_the_keys_of_every_record() -> None:
     used = {*vm, "boots", *vm["live"][0], *vm["definitions"][0], *vm["nics"][0], *vm["vnc"]}
     assert used <= vm_keys
     assert set(outputs["host list"][0]) <= host_keys
+    bridge = outputs["network list"][0]
+    used = {*bridge, *bridge["hosts"][0], *bridge["nodes"][0], *bridge["hosts"][0]["guests"][0]}
+    assert used | set(outputs["network list --devices"][0]) <= network_keys
     assert {*volume, *volume["attachments"][0]} <= volume_keys
     assert set(volume["snapshots"][0]) <= snapshot_keys
     for record in (

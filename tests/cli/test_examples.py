@@ -77,6 +77,8 @@ def prepare(sim: Simulator, line: str) -> dict[str, str]:
     for name in {"web-1", "db-1"} & set(line.split()):
         sim.add_vm(name)
     prepare_volumes(driver, line.split())
+    if line.startswith(("ovm3 network update", "ovm3 network delete")):
+        driver.ex_create_network(line.split()[3], ex_parent="eth1")
     if " vm reboot " in line:
         [node] = [one for one in driver.list_nodes() if one.name == "web-1"]
         driver.start_node(node)

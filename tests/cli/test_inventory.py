@@ -49,6 +49,8 @@ def test_everything_could_be_read() -> None:
         sim.add_vm("drives", config={"disk": [",hdc:cdrom,r", "phy:,hdd:cdrom,r"]})
         shown = invoke("inventory", *options(sim), password=sim.password)[1]
         assert "Everything could be read." in shown
+        assert re.search(r"^10e69b4de3\t-\t-\tovm-1: bond0\t-\t\d$", shown, re.M)
+        assert "\ncontrol0\t-\t-\tovm-1: local\t-\t0\n" in shown
         assert "drives\thdc\tCD\tempty\ndrives\thdd\tCD\tempty\n" in shown
         consoles = re.findall(r"^(\S+)\tconsole\t-\tssh -L (\d+):127.0.0.1:\2 (\S+), ", shown, re.M)
         running = [node for node in driver_for(sim).list_nodes() if node.name != "drives"]
@@ -59,7 +61,7 @@ def test_everything_could_be_read() -> None:
         assert not {c.function for c in sim.calls} - {
             "discover_server", "discover_server_pool", "list_vms", "discover_repository_db",
             "discover_repositories", "get_vm_config", "discover_hardware", "libcloud_read_agent",
-            "libcloud_version",
+            "libcloud_version", "discover_network",
         }  # fmt: skip
         sim.hosts[0].kill()
         status, shown = invoke("inventory", *options(sim), password=sim.password)

@@ -60,7 +60,7 @@ def test_addresses_are_shown() -> None:
     with simulate(hosts=1, vms=1, host_module=True) as sim:
         [node] = driver_for(sim).list_nodes()
         mac, bridge = node.extra["nics"][0]["mac"], node.extra["nics"][0]["bridge"]
-        sim.hosts[0].neighbours += [(f"192.0.2.{n}", mac, bridge, True) for n in (1, 2)]
+        sim.set_guest_address(mac, "192.0.2.1", "192.0.2.2")
         rows = [line.split("\t") for line in on(sim, "vm", "list").stdout.splitlines()]
         assert rows[1][3] == "192.0.2.1, 192.0.2.2"
         public = ("--public-network", bridge)

@@ -14,6 +14,7 @@ import pytest
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.errors import PreconditionFailed
 from libcloud_ovm3.simulator import Simulator
+from tests.operations.cards import add_second_bridge
 from tests.support import calls_of, driver_for, simulate
 
 TABLE = Path(__file__).parents[2] / "docs" / "calls.md"
@@ -76,6 +77,21 @@ METHODS: dict[str, Callable[[Any, Any], Any]] = {
     "ex_get_volume": lambda driver, node: driver.ex_get_volume(disk_of(node)),
     "ex_list_snapshots": lambda driver, node: driver.ex_list_snapshots(),
     "list_volume_snapshots": lambda driver, node: driver.list_volume_snapshots(disk_of(node)),
+    "ex_list_networks": lambda driver, node: driver.ex_list_networks(),
+    "ex_list_network_devices": lambda driver, node: driver.ex_list_network_devices(),
+    "ex_create_network": lambda driver, node: driver.ex_create_network("b", 7, None, "bond0"),
+    "ex_update_network": lambda driver, node: driver.ex_update_network("spare", ex_mtu=9000),
+    "ex_delete_network": lambda driver, node: driver.ex_delete_network("spare"),
+    "ex_set_bond_mode": lambda driver, node: driver.ex_set_bond_mode("bond0", 4, ex_force="all"),
+    "ex_control0": lambda driver, node: driver.ex_control0(node.extra["host_id"]),
+    "ex_release_networks": lambda driver, node: driver.ex_release_networks(),
+    "ex_repair_control0": lambda driver, node: driver.ex_repair_control0(node.extra["host_id"]),
+    "ex_list_nics": lambda driver, node: driver.ex_list_nics(node),
+    "ex_attach_nic": lambda driver, node: driver.ex_attach_nic(node, "second"),
+    "ex_detach_nic": lambda driver, node: driver.ex_detach_nic(node, driver.nic),
+    "ex_update_nic": lambda driver, node: driver.ex_update_nic(
+        node, driver.nic, ex_mac="00:21:f6:00:00:0a"
+    ),
     "ex_put_back": lambda driver, node: look_for_what_is_set_aside(driver),
     "create_node": create,
     "start_node": lambda driver, node: driver.start_node(node),
@@ -194,11 +210,17 @@ def count(method: str, host_module: bool, **options: Any) -> Counter[str]:
 
 def prepare(method: str, driver: Any, node: Any, sim: Simulator) -> None:
     """Make what a method is called for."""
+    if method.endswith("_nic"):
+        add_second_bridge(sim)
+    if method in ("ex_detach_nic", "ex_update_nic"):
+        driver.nic = driver.ex_attach_nic(node, "second").id
     if method == "detach_volume":
         driver.attached = driver.create_volume(1, "attached").id
         driver.attach_volume(node, driver.attached)
     if method in ON_SNAPSHOTS:
         driver.snapshot = driver.create_volume_snapshot(driver.spare, "snapshot").id
+    if method in ("ex_update_network", "ex_delete_network"):
+        driver.ex_create_network("spare", ex_parent="eth1")
     if method in ("delete_image", "copy_image"):
         driver.image = driver.create_image(node, "image").id
     if method.endswith("_iso"):

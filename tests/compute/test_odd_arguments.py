@@ -21,7 +21,8 @@ METHODS = (
     "list_volumes ex_list_volumes ex_get_volume create_volume destroy_volume attach_volume "
     "detach_volume ex_resize_volume ex_copy_volume ex_rename_volume ex_insert_iso ex_eject_iso "
     "create_volume_snapshot destroy_volume_snapshot ex_revert_volume ex_resume_node get_image "
-    "create_image delete_image copy_image"
+    "create_image delete_image copy_image ex_control0 ex_repair_control0 "
+    "ex_release_networks"
 ).split()
 POSSIBLE = {"name", "description"}  # of which some of these are good
 

@@ -39,6 +39,7 @@ def _assert_plain(value: Any) -> None:
 def _extras(driver: Any) -> list[dict[str, Any]]:
     nodes = driver.list_nodes()
     found = [*nodes, *driver.list_images(), *driver.list_locations(), *driver.list_sizes()]
+    found += [*driver.ex_list_networks(), *driver.ex_list_network_devices()]
     found += [node.size for node in nodes if node.size]
     return [one.extra for one in found] + driver.ex_list_orphans()
 

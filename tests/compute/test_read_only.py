@@ -40,6 +40,7 @@ class Subjects:
     :ivar stopped: a node that is off.
     :ivar paused: a node that an interrupted snapshot has left paused (with the module).
     :ivar aside: what is set aside (with the module).
+    :ivar host: one whose control0 has lost its address.
     """
 
     def __init__(self, sim: Simulator, has_module: bool) -> None:
@@ -59,6 +60,7 @@ class Subjects:
         self.snapshot = driver.create_volume_snapshot(self.spare, "s")
         self.image = driver.create_image(self.stopped, "image")
         self.paused = driver.ex_get_node_by_name("paused")
+        driver.ex_create_network("spare", ex_parent="eth1")
         [volume] = driver.ex_list_volumes(self.paused)
         interrupt(sim, "unpause_vm", driver.create_volume_snapshot, volume, "p", ex_pause=True)
         self.aside = ("/OVS/Repositories/x", "0" * 32)
@@ -67,6 +69,8 @@ class Subjects:
             interrupt(sim, "libcloud_delete_aside", driver.destroy_volume, gone)
             [left] = [one for one in driver.ex_list_orphans() if one["set_aside"]]
             self.aside = (left["path"], left["set_aside"])
+        self.host = sim.hosts[1].address
+        sim.hosts[1].records["network"]["addresses"].pop("control0")
         sim.wait(61)  # old enough for a reboot
 
 
@@ -103,6 +107,11 @@ CHANGES: dict[str, Change] = {
     "create_volume_snapshot": lambda driver, has: driver.create_volume_snapshot(has.spare),
     "destroy_volume_snapshot": lambda driver, has: driver.destroy_volume_snapshot(has.snapshot),
     "ex_resume_node": lambda driver, has: driver.ex_resume_node(has.paused),
+    "ex_create_network": lambda driver, has: driver.ex_create_network("n", 8, None, "bond0"),
+    "ex_update_network": lambda driver, has: driver.ex_update_network("spare", ex_mtu=9000),
+    "ex_delete_network": lambda driver, has: driver.ex_delete_network("spare"),
+    "ex_set_bond_mode": lambda driver, has: driver.ex_set_bond_mode("bond0", 4, ex_force="all"),
+    "ex_repair_control0": lambda driver, has: driver.ex_repair_control0(has.host),
     "create_image": lambda driver, has: driver.create_image(has.stopped, "x"),
     "delete_image": lambda driver, has: driver.delete_image(has.image),
     "copy_image": lambda driver, has: driver.copy_image(
@@ -116,7 +125,7 @@ WITH_MODULE: dict[str, Change] = {
     "ex_put_back": lambda driver, has: driver.ex_put_back(*has.aside),
 }
 # And what begins with list_, ex_list_ or ex_get_. deploy_node is not implemented.
-READS = {"get_image", "wait_until_running", "deploy_node"}
+READS = {"get_image", "wait_until_running", "deploy_node", "ex_control0"}
 
 
 def test_every_method_of_the_driver_is_here() -> None:

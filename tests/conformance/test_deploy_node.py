@@ -13,7 +13,7 @@ from libcloud.compute.deployment import Deployment
 from libcloud.compute.types import DeploymentError
 
 from libcloud_ovm3.errors import InvalidArgument, WaitTimeout
-from libcloud_ovm3.simulator import Simulator
+from libcloud_ovm3.simulator import Simulator, network
 from tests.operations.templates import make_disk, make_template
 from tests.support import calls_of, driver_for, simulate
 
@@ -60,7 +60,7 @@ def see_the_guest(sim: Simulator, address: str) -> None:
         )
         mac = re.search("mac=([0-9a-f:]{17})", newest.read_text())
         assert mac is not None
-        sim.hosts[1].neighbours.append((address, mac[1], BRIDGE, True))
+        sim.add_neighbour(1, address, mac[1], BRIDGE)
 
     def started(moment: str) -> None:
         if moment == "after":
@@ -103,8 +103,9 @@ def test_ipv6_is_an_address_only_if_the_caller_says_so(sim: Simulator) -> None:
     driver = driver_for(sim)
     see_the_guest(sim, "192.0.2.99")
     node, _, _ = deploy(sim, driver, "six", ssh_interface="private_ips")
-    [entry] = [one for one in sim.hosts[1].neighbours if one[0] == "192.0.2.99"]
-    sim.hosts[1].neighbours[sim.hosts[1].neighbours.index(entry)] = ("2001:db8::9", *entry[1:])
+    table = network.state(sim.hosts[1])["neighbours"]
+    [entry] = [one for one in table if one[0] == "192.0.2.99"]
+    entry[0] = "2001:db8::9"
     waited = driver.wait_until_running([node], ssh_interface="private_ips")
     assert waited[0][1] == []
     found = driver.wait_until_running([node], ssh_interface="private_ips", force_ipv4=False)

@@ -18,10 +18,11 @@ from libcloud_ovm3.agent.documents import (
 )
 from libcloud_ovm3.agent.probe import Probed
 from libcloud_ovm3.diagnostics.collect import Certificate, Collected, MemberData, TLSSession
-from libcloud_ovm3.diagnostics.inventory import InventoryData
+from libcloud_ovm3.diagnostics.inventory_data import InventoryData
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.domains import read_domains
 from libcloud_ovm3.estate.hosts import HostView, UnreachableHost
+from libcloud_ovm3.estate.networks import HostNetwork, NetworkList
 from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.vms import EstateSnapshot, merge_vms
 
@@ -95,6 +96,7 @@ def inventory_data(
     definitions: Sequence[Definition] = (),
     unreachable: Sequence[UnreachableHost] = (),
     repositories: Sequence[Repository] | None = None,
+    networks: Sequence[HostNetwork] | None = None,
 ) -> InventoryData:
     """Return what was read of a pool of two hosts."""
     views = [host(1), host(2)] if views is None else views
@@ -115,7 +117,9 @@ def inventory_data(
         total_pages=1 << 20,
         free_pages=1 << 18,
     )
-    return InventoryData(seen, (hardware,) * len(views), (pool,) * len(views))
+    theirs = [HostNetwork(view) for view in views] if networks is None else networks
+    found = NetworkList(seen, tuple(theirs))
+    return InventoryData(seen, (hardware,) * len(views), (pool,) * len(views), found)
 
 
 def certificate(**more: Any) -> Certificate:

@@ -20,7 +20,8 @@ from libcloud_ovm3.diagnostics.anonymize import Anonymizer
 from libcloud_ovm3.diagnostics.bundle import encode, make_bundle, write_bundle
 from libcloud_ovm3.diagnostics.checks import run_checks
 from libcloud_ovm3.diagnostics.collect import Call, Collected, collect, record_calls
-from libcloud_ovm3.diagnostics.inventory import InventoryData, as_json, build_inventory
+from libcloud_ovm3.diagnostics.inventory import as_json, build_inventory
+from libcloud_ovm3.diagnostics.inventory_data import InventoryData
 from libcloud_ovm3.errors import AgentFault, HostUnreachable, InvalidArgument, TimedOut
 from tests.diagnostics.healthy import NOW, certificate
 from tests.diagnostics.troubled import estate_of, troubled_pool
@@ -158,10 +159,18 @@ def test_addresses_in_any_company(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["0.0.0.0", "127.0.0.1", "255.255.255.0", "14:54:59", "1.2.3", "3.3.3-1350", "::"]
+    "text",
+    [
+        *("0.0.0.0", "127.0.0.1", "255.255.255.0", "14:54:59", "1.2.3", "3.3.3-1350", "::"),
+        "169.254.0.1/16",  # control0's, on every host
+    ],
 )
 def test_what_is_nobodys_address_stays(text: str) -> None:
     assert Anonymizer().text(text) == text
+
+
+def test_a_mac_in_an_address_does_not_stay() -> None:
+    assert "5054" not in Anonymizer().text("fe80::5054:ff:fe24:4770")
 
 
 # ------------------------------------------------------------------ the same by the same

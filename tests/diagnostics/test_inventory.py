@@ -13,6 +13,7 @@ from libcloud_ovm3.diagnostics.inventory import as_json, build_inventory, has_ha
 from libcloud_ovm3.errors import HostNotVerified, HostUnreachable
 from libcloud_ovm3.estate.addresses import RECORDED, VMAddress
 from libcloud_ovm3.estate.definitions import Definition
+from libcloud_ovm3.estate.host_network import HostBridge, HostDevice, HostNetwork
 from libcloud_ovm3.estate.hosts import UnreachableHost
 from tests.diagnostics.healthy import REPOSITORY, defined, host, inventory_data, live, repository
 from tests.diagnostics.troubled import BROKEN, TWIN, estate_of, troubled_pool
@@ -155,18 +156,27 @@ def test_the_ha_flag(value: object, truth: bool | None) -> None:
 
 
 def test_the_form_for_programs_is_the_documented_one() -> None:
-    views = [host(1, live("a", ONE)), host(2)]
+    views = [host(1, live("a", ONE)), host(2), host(3)]
+    bridge = HostBridge("b", parent="eth0", vlan=7, ports=("eth0",), guests=(ONE,))
+    networks = [
+        HostNetwork(views[0], (HostDevice("eth0", "nic"),), (bridge,)),
+        HostNetwork(views[1], error=HostUnreachable("unread")),
+        HostNetwork(views[2]),
+    ]
     broken = Definition(REPOSITORY, "b", None, "broken")
-    a = defined("a", uuid=ONE, disk=["file:/x,xvda,w"], vif=["mac=00:16:3e:00:00:01"])
+    a = defined("a", uuid=ONE, disk=["file:/x,xvda,w"], vif=["mac=00:16:3e:00:00:01,bridge=b"])
     here = repository(views, [a, broken])
     assert here.content is not None
     disks = (*here.content.virtual_disks, f"s.{'a' * 32}.snapshot.{'b' * 32}.20261129T024400Z.img")
     here = replace(here, content=replace(here.content, virtual_disks=disks))
-    read = inventory_data(views, [a, broken], repositories=[here])
+    read = inventory_data(views, [a, broken], repositories=[here], networks=networks)
     address = VMAddress("192.0.2.5", "00:16:3e:00:00:01", "xenbr0", RECORDED)
     read.snapshot.vms[ONE] = replace(read.snapshot.vms[ONE], addresses=(address,))
     written = json.loads(json.dumps(as_json(build_inventory(read))))
     assert written["format"] == 1
+    [card] = [nic for vm in written["vms"] for nic in vm["nics"]]
+    assert card == {"mac": "00:16:3e:00:00:01", "bridge": "b", "vlan": 7}
+    assert written["errors"].count("ovm-2 (192.0.2.2:8899): unread") == 1
     documented = set(re.findall(r"^\| `([a-z_.\[\]]+)` \|", PAGE.read_text("utf-8"), re.MULTILINE))
     found = paths(written)  # some lists of objects are empty here and full there
     assert {at for at in found if not any(o.startswith(f"{at}[]") for o in found)} == documented

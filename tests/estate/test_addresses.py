@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +16,8 @@ from libcloud_ovm3.estate.vms import read_estate
 from libcloud_ovm3.operations import record_address
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.record_address import CardAddresses
-from libcloud_ovm3.simulator import Simulator
+from libcloud_ovm3.simulator import Simulator, network
+from tests.earlier_module import put_api_2
 from tests.support import calls_of, driver_for, quietly, simulate
 
 BRIDGE = "10e69b4de3"  # of the simulator's hosts: they have their own addresses on it
@@ -35,8 +35,9 @@ def lab() -> Iterator[Simulator]:
 @pytest.fixture
 def sim(lab: Simulator) -> Iterator[Simulator]:
     yield lab
+    lab.clear_misbehaviour()
     for host in lab.hosts:
-        host.neighbours.clear()
+        network.state(host)["neighbours"].clear()
     documents = lab.repository_path / ".libcloud-ovm3" / "documents" / DOCUMENT
     for version in documents.glob("*"):
         version.unlink()
@@ -75,8 +76,8 @@ def test_what_a_host_has_seen(sim: Simulator) -> None:
     driver = driver_for(sim)
     node = node_of(driver)
     assert (node.private_ips, node.public_ips, node.extra["addresses"]) == ([], [], [])
-    sim.hosts[1].neighbours += [("192.0.2.20", mac_of(node), BRIDGE, True)]
-    sim.hosts[0].neighbours += [("192.0.2.3", mac_of(node).upper(), BRIDGE, True)]
+    sim.add_neighbour(1, "192.0.2.20", mac_of(node), BRIDGE)
+    sim.add_neighbour(0, "192.0.2.3", mac_of(node).upper(), BRIDGE)
     sim.calls.clear()
     node = node_of(driver)
     assert sorted(calls_of(sim)) == ["libcloud_read_agent"] * 2 + ["libcloud_repository"]
@@ -100,30 +101,30 @@ def test_what_a_host_has_seen(sim: Simulator) -> None:
 def test_what_is_never_shown(sim: Simulator) -> None:
     driver = driver_for(sim)
     mac = mac_of(node_of(driver))
-    one, two = (host.neighbours for host in sim.hosts)
-    one += [
-        ("192.0.2.1", mac, BRIDGE, False),  # incomplete
-        ("192.0.2.2", mac, "bond0", True),  # another device than the card's bridge
-        ("192.0.2.3", OTHER, BRIDGE, True),  # the card of a VM that is off
-        ("192.0.2.4", mac, BRIDGE, True),
-        ("169.254.0.9", mac, BRIDGE, True),  # link-local
-        (sim.hosts[1].address, mac, BRIDGE, True),  # a host's own
-        ("no-address", mac, BRIDGE, True),
-    ]
-    two += [("192.0.2.4", "00:21:f6:00:00:77", BRIDGE, True)]  # two MAC addresses
+    sim.add_neighbour(0, "192.0.2.1", mac, BRIDGE, complete=False)
+    sim.add_neighbour(0, "192.0.2.2", mac, "control0")  # another bridge than the card's
+    sim.add_neighbour(0, "192.0.2.3", OTHER, BRIDGE)  # the card of a VM that is off
+    sim.add_neighbour(0, "169.254.0.9", mac, BRIDGE)  # link-local
+    sim.add_neighbour(0, sim.hosts[1].address, mac, BRIDGE)
+    sim.add_neighbour(0, "no-address", mac, BRIDGE)
+    sim.add_neighbour(0, "192.0.2.4", mac, BRIDGE)
+    sim.add_neighbour(1, "192.0.2.4", "00:21:f6:00:00:77", BRIDGE)  # two MAC addresses
     assert {node.name: node.private_ips for node in driver.list_nodes()} == {
         "seed-1": [],
         "off": [],
     }
-    one += [("192.0.2.5", mac, BRIDGE, True)]
+    sim.add_neighbour(0, "192.0.2.5", mac, BRIDGE)
     assert node_of(driver).private_ips == ["192.0.2.5"], "the test sees nothing"
 
 
 def test_nothing_on_a_bridge_without_an_address_of_the_host(sim: Simulator) -> None:
     driver = driver_for(sim)
+    agent = driver._estate.agent(driver._access.hosts[0])
+    agent.network.ovs_local_config("start", "lonely")
+    sim.wait(60)
     config = {"vif": ["mac=00:21:f6:00:00:55,bridge=lonely"]}
     sim.add_vm("isolated", running_on=0, config=config)
-    sim.hosts[0].neighbours += [("192.0.2.9", "00:21:f6:00:00:55", "lonely", True)]
+    sim.add_neighbour(0, "192.0.2.9", "00:21:f6:00:00:55", "lonely")
     node = node_of(driver, "isolated")
     assert (node.state, node.private_ips) == ("running", [])
     quietly(driver.destroy_node, node)
@@ -151,7 +152,7 @@ def test_a_recorded_address(sim: Simulator) -> None:
     off, runs = node_of(driver, "off"), node_of(driver)
     assert record(driver, off, "192.0.2.30", "2001:db8::1") == []
     assert record(driver, runs, "192.0.2.31") == []
-    sim.hosts[0].neighbours += [("192.0.2.99", mac_of(runs), BRIDGE, True)]
+    sim.add_neighbour(0, "192.0.2.99", mac_of(runs), BRIDGE)
     assert node_of(driver, "off").private_ips == ["192.0.2.30", "2001:db8::1"]
     assert {one["source"] for one in node_of(driver, "off").extra["addresses"]} == {"recorded"}
     assert node_of(driver).private_ips == ["192.0.2.31"]
@@ -271,7 +272,7 @@ def test_a_document_that_cannot_be_read_is_said(sim: Simulator) -> None:
 )
 def test_which_are_public(sim: Simulator, options: dict[str, Any], is_public: bool) -> None:
     node = node_of(driver_for(sim))
-    sim.hosts[0].neighbours += [("192.0.2.3", mac_of(node), BRIDGE, True)]
+    sim.add_neighbour(0, "192.0.2.3", mac_of(node), BRIDGE)
     driver = driver_for(sim, **options)
     sim.calls.clear()
     node = node_of(driver)
@@ -296,24 +297,9 @@ def test_vlans_of_a_public_label_are_public_and_those_of_a_bridge_are_not(sim: S
 # ------------------------------------------------------------------ other modules, and none
 
 
-def make_older(sim: Simulator, host: int) -> None:
-    """Turn a host's module into one of API 2, which refuses what it does not know."""
-    [folder] = sim.dom0(host).rglob("libcloud_ovm3_host")
-    for name, old, new in (
-        ("version.py", "API = 3", "API = 2"),
-        ("read_agent.py", "list(READS) + sorted(OWN)", "list(READS)"),
-        ("repository.py", "found['addresses']", "ignored"),
-    ):
-        file = Path(folder) / name
-        text = file.read_text()
-        assert text.count(old) == 1
-        file.write_text(text.replace(old, new))
-    sim.restart_agent(host)
-
-
 def test_a_module_of_api_2_brings_none_and_costs_one_call_once() -> None:
     with simulate(1, vms=1, host_module=True) as sim:
-        make_older(sim, 0)
+        put_api_2(sim, 0)
         driver = driver_for(sim)
         node = node_of(driver)
         assert calls_of(sim) == [
@@ -321,7 +307,7 @@ def test_a_module_of_api_2_brings_none_and_costs_one_call_once() -> None:
             "libcloud_read_agent",
             "libcloud_repository",
         ]
-        sim.hosts[0].neighbours += [("192.0.2.3", mac_of(node), BRIDGE, True)]
+        sim.add_neighbour(0, "192.0.2.3", mac_of(node), BRIDGE)
         sim.calls.clear()
         assert node_of(driver).private_ips == []
         assert calls_of(sim) == ["libcloud_read_agent", "libcloud_repository"]
@@ -334,7 +320,7 @@ def test_without_the_module_nothing_is_known() -> None:
     with simulate(1, vms=1) as sim:
         driver = driver_for(sim)
         node = node_of(driver)
-        sim.hosts[0].neighbours += [("192.0.2.3", mac_of(node), BRIDGE, True)]
+        sim.add_neighbour(0, "192.0.2.3", mac_of(node), BRIDGE)
         assert node_of(driver).private_ips == []
         with pytest.raises(PreconditionFailed, match="API 3; `ovm3 host install`"):
             record(driver, node, "192.0.2.3")

@@ -22,7 +22,7 @@ from libcloud_ovm3.estate.hosts import BOOT_TIME, HARDWARE
 from libcloud_ovm3.estate.members import MODULE_MISSING_SECONDS
 from libcloud_ovm3.estate.vms import EstateSnapshot, read_estate
 from libcloud_ovm3.simulator import Simulator
-from tests.earlier_module import put_earlier_module
+from tests.earlier_module import API_3, put_api_2, put_earlier_module
 from tests.estate.test_vm_cfg_cases import CASES, DIRECTORIES, put_case
 from tests.operations import test_never_guess as rules
 from tests.support import calls_of, clock_of, driver_for, fingerprints_of, quietly, simulate
@@ -227,6 +227,22 @@ def test_one_version_older_or_newer_works(driver: Any, sim: Simulator, api: int)
         warnings.simplefilter("error")
         counted = calls_during(sim, driver.list_nodes)
     assert counted == {"libcloud_read_agent": 3, "libcloud_repository": 1}
+
+
+def test_a_module_of_api_2_is_used_and_asked_for_nothing_of_api_3(sim: Simulator) -> None:
+    for host in range(3):
+        put_api_2(sim, host)
+    driver = driver_for(sim)
+    sim.calls.clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        node = rules.make(driver)
+        driver.stop_node(node)
+        driver.start_node(node)
+        driver.destroy_node(node)
+    asked = {call.function for call in sim.calls}
+    assert {"libcloud_read_agent", "libcloud_file_holders"} <= asked
+    assert not asked & {UNKNOWN, *(f"libcloud_{name}" for name in API_3)}
 
 
 @pytest.mark.parametrize(("api", "advice"), [(API + 2, "upgrade"), (0, "ovm3 host install")])

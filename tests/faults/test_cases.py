@@ -169,13 +169,17 @@ def test_n11_an_error_if_both_live(sim: Simulator) -> None:
     assert any(MAC in finding.lower() for finding in findings(sim, "error"))
 
 
-def test_n11_a_start_of_the_second_warns_or_refuses(sim: Simulator, driver: Any) -> None:
+def test_n11_a_start_of_the_second_is_refused(sim: Simulator, driver: Any) -> None:
     n11(sim)
     first, second = N11.values()
     assert attempt(driver.start_node, first).value is True
     came = attempt(driver.start_node, second)
-    assert MAC in came.said.lower(), came
-    assert isinstance(came.error, PreconditionFailed) or came.value is True
+    assert isinstance(came.error, PreconditionFailed)
+    assert MAC in came.said.lower()
+    assert len(live(sim)) == 1
+    forced = attempt(driver.start_node, second, ex_force=True)
+    assert forced.value is True
+    assert "same MAC address" in forced.said
 
 
 # ------------------------------------------------------------------ N25

@@ -238,3 +238,31 @@ def test_who_asks_is_checked(dom0, kernel):
         with pytest.raises(errors.InvalidArgument):
             control.set_control_interface(dom0, client, operation, *WANTED)
     assert kernel.writes == []
+
+
+def test_what_would_be_mended(dom0, kernel):
+    found = control.control_interface(dom0, 'control0')
+    assert (found['exists'], found['up'], found['arp'], found['file']) == (True, False, False, True)
+    assert found['addresses'] == found['routes_own'] == []
+    assert [(route['device'], route['metric']) for route in found['routes_other']] == [
+        ('xenbr0', 0), ('bond1', 1003), ('control01', 5)]
+    ask(dom0)
+    found = control.control_interface(dom0, 'control0')
+    assert (found['up'], found['arp'], found['file']) == (True, True, False)
+    assert found['addresses'] == ['169.254.0.1/16'] and found['routes_other'] == []
+    assert [route['destination'] for route in found['routes_own']] == ['169.254.0.0']
+    done = list(kernel.writes)
+    assert control.control_interface(dom0, 'control01')['addresses'] == []
+    assert control.control_interface(dom0, 'bond1')['exists'] is False
+    assert control.control_interface(dom0, 'control')['file'] is False
+    assert kernel.writes == done
+
+
+def test_a_route_in_the_way_of_another_address(dom0, kernel):
+    kernel.addresses.append(['control0', '10.9.0.1', 16])
+    kernel.routes.append(['bond1', '10.9.0.0/16', '', 0])
+    found = control.control_interface(dom0, 'control0')
+    assert ('bond1', '10.9.0.0') in [(route['device'], route['destination'])
+                                     for route in found['routes_other']]
+    assert 'control01' not in [route['device'] for route in found['routes_other']
+                               if route['destination'] == '10.9.0.0']  # it leads to a gateway

@@ -92,12 +92,13 @@ CALLS = {
     'list_documents': (MOUNT, '', 5), 'read_document': (MOUNT, 'name'),
     'write_document': WHO + (MOUNT, 'name', 1, Binary('x'.encode('ascii'))),
     'read_vm': (ID, 'name', ''), 'settle_vm': WHO + (ID, 'name', WHO[1], False),
-    'set_control_interface': WHO + ('c0', '169.254.1.1', 16)}
+    'control_interface': ('c1',), 'set_control_interface': WHO + ('c0', '169.254.1.1', 16)}
 # These say of each part of the answer that it took too long.
 IN_PARTS = {'read_agent': (['list_vms'],), 'free_space': (), 'identify': ([FILE],), 'file_holders': ()}
 # These touch nothing that can hang, wait no longer than they are told to, or go on after the answer.
 HANG_NEVER = ['version', 'capabilities', 'autostart_guests', 'block_devices', 'change_vm',
-              'neighbours', 'check_port', 'log_tail']
+              'neighbours', 'check_port', 'log_tail', 'bridges', 'take_bridge', 'release_bridge',
+              'network_setup', 'guarded_network_change', 'confirm_network_change', 'network_change']
 
 
 @pytest.fixture

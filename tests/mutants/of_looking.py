@@ -49,8 +49,8 @@ MUTANTS = [
     Mutant(
         "shell",
         CONTROL,
-        "    bridge = arguments.device(bridge)\n",
-        "",
+        "    bridge = arguments.device(bridge)\n    address,",
+        "    address,",
         "looking.nothing_of_a_name_is_a_command",
     ),
     Mutant(
@@ -70,7 +70,7 @@ MUTANTS = [
     Mutant(
         "status-ignored",
         CONTROL,
-        "    _verify(dom0, wanted, folder)\n",
+        "    _verify(dom0, wanted)\n",
         "",
         "looking.success_is_arrival",
     ),

@@ -49,6 +49,15 @@ WRITES = frozenset(
         "libcloud_delete_aside",
         "libcloud_change_vm",
         "libcloud_settle_vm",
+        "libcloud_set_control_interface",
+        "ovs_bond_mode",
+        "ovs_br_config",
+        "ovs_change_mtu",
+        "ovs_ip_config",
+        "ovs_local_config",
+        "ovs_vlan_bridge",
+        "libcloud_take_bridge",
+        "libcloud_release_bridge",
     }
 )
 

@@ -23,6 +23,7 @@ _PRELOAD = [
     *_OPERATIONS,
     "tests.operations.imaging",
     "tests.operations.killed",
+    "tests.operations.networking",
     "tests.operations.storing",
 ]
 

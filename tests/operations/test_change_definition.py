@@ -340,7 +340,7 @@ def test_the_host_is_back_without_its_module(with_module: Simulator, is_removed:
     if is_removed:
         version.unlink()
     else:
-        version.write_text(content.replace("API = 2 ", "API = 1 "))
+        version.write_text(content.replace("API = 3 ", "API = 1 "))
     sim.restart_agent(0)
     before = values_of(sim, directory)
     sim.calls.clear()
@@ -363,7 +363,7 @@ def test_a_module_from_before(with_module: Simulator) -> None:
     sim = with_module
     for host in sim.hosts:
         [version] = sim.dom0(host.index).rglob("libcloud_ovm3_host/version.py")
-        version.write_text(version.read_text().replace("API = 2 ", "API = 1 "))
+        version.write_text(version.read_text().replace("API = 3 ", "API = 1 "))
         sim.restart_agent(host.index)
     driver, vm_id, directory = subject(sim)
     change(driver, vm_id, OVM_description="new")

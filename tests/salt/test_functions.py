@@ -73,9 +73,13 @@ def test_what_methods_return_is_known() -> None:
     assert returned <= {
         "Node",
         "NodeImage",
+        "OVM3Network",
         "StorageVolume",
         "VolumeSnapshot",
         "bool",
+        "dict[str, Any]",
+        "list[OVM3Network]",
+        "list[OVM3NetworkDevice]",
         "list[StorageVolume]",
         "list[VolumeSnapshot]",
         "list[str]",

@@ -22,7 +22,7 @@ def test_the_examples_run(example: str) -> None:
 
 
 def test_there_are_examples() -> None:
-    assert len(EXAMPLES) == 3
+    assert len(EXAMPLES) == 4
 
 
 def test_the_table_of_personalities_is_the_codes() -> None:

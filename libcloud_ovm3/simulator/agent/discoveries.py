@@ -7,7 +7,6 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from libcloud_ovm3.simulator import network
-from libcloud_ovm3.simulator.agent import ovs
 from libcloud_ovm3.simulator.agent.xmltext import add, add_all, document
 from libcloud_ovm3.simulator.host import SimulatedHost
 from libcloud_ovm3.simulator.xend import machines
@@ -108,26 +107,33 @@ def discover_hardware(host: SimulatedHost) -> str:
 
 
 def discover_network(host: SimulatedHost) -> str:
-    """NICs, bonds, VLANs and bridges as they are now; bonds are in both lists (13)."""
+    """NICs, bonds, VLANs and bridges as they are now.
+
+    Bonds are in either list or in both (13). What a device of InfiniBand looks like is in no
+    source: here like any other NIC.
+    """
     root = Element("Discover_Network_Result")
     active = add(root, "Network/Active")
     with host.lock:
         machines.advance(host)
         found = network.state(host)
-        add(active, "Network")
-        for index, name in enumerate(network.devices(found), start=2):
-            _device(add(active, "Network/Device", Name=name), found, name, index)
-        add(active, "Bonding")
-        for name, bond in found["bonds"].items():
-            _bond(add(active, "Bonding/Device", Name=name), found, name, bond)
-        add(active, "Bridges")
+        for section in ("Network", "Bonding", "Bridges", "Infiniband"):
+            add(active, section)
+        bonds = host.answer("bonds in discover_network")
+        for name in network.devices(found):
+            if name not in found["bonds"] or bonds != "under Bonding":
+                section = "Infiniband" if name in found["infiniband"] else "Network"
+                _device(add(active, f"{section}/Device", Name=name), found, name)
+        for name, bond in found["bonds"].items() if bonds != "under Network" else ():
+            _bond(add(active, "Bonding/Device", Name=name), host, name, bond)
         for name in network.bridges(host):
             _bridge(add(active, "Bridges/Device", Name=name), host, found, name)
-    add(active, "Infiniband")
     return document(root)
 
 
-def _device(device: Element, found: dict[str, Any], name: str, index: int) -> None:
+def _device(device: Element, found: dict[str, Any], name: str) -> None:
+    index = network.index(found, name)
+    below = found["vlans"].get(name, {}).get("netdev", name)
     values = {
         "MAC": network.mac(found, name),
         "Flags": "(0x1043) IFF_UP IFF_BROADCAST IFF_RUNNING IFF_MULTICAST",
@@ -147,7 +153,7 @@ def _device(device: Element, found: dict[str, Any], name: str, index: int) -> No
         "SysFS/addr_len": 6,
         "SysFS/dev_id": "0x0",
         "SysFS/ifalias": "",
-        "SysFS/iflink": index,
+        "SysFS/iflink": network.index(found, below),
         "SysFS/ifindex": index,
         "SysFS/features": "0x200041a0",
         "SysFS/type": 1,
@@ -175,10 +181,12 @@ def _device(device: Element, found: dict[str, Any], name: str, index: int) -> No
     add_all(device, values)
 
 
-def _bond(device: Element, found: dict[str, Any], name: str, bond: dict[str, Any]) -> None:
+def _bond(device: Element, host: SimulatedHost, name: str, bond: dict[str, Any]) -> None:
+    """An address is shown as that of a bridge; where the agent shows one is in no source."""
+    found = network.state(host)
     first = bond["ports"][0]
     values = {
-        "Bonding_Mode": ovs.BOND_MODES[bond["mode"]],
+        "Bonding_Mode": network.BOND_MODES[bond["mode"]],
         "Primary_Slave": f"{first} (primary_reselect always)",
         "Currently_Active_Slave": first,
         "MII_Status": "up",
@@ -196,21 +204,31 @@ def _bond(device: Element, found: dict[str, Any], name: str, bond: dict[str, Any
             "Permanent_HW_addr": network.mac(found, port),
         }
         add_all(add(device, "Slave_Interface", Name=port), slave)
-    family = {"MAC": network.mac(found, name).upper(), "mtu": network.mtu(found, name)}
-    add_all(add(device, "Family", Type="AF_INET"), family)
+    family = {"MAC": network.mac(found, name).upper()} | _address(host, name)
+    add_all(add(device, "Family", Type="AF_INET"), family | {"mtu": network.mtu(found, name)})
     add(device, "BootProto", found["boot_protocols"].get(name, "none"))
+    if host.answer("bonds in discover_network") == "under Bonding" and name in found["metadata"]:
+        add(device, "MetaData", found["metadata"][name])
+
+
+def _address(host: SimulatedHost, name: str) -> dict[str, Any]:
+    pair = network.address(host, name)
+    if pair is None:
+        return {}
+    broadcast = ipaddress.IPv4Interface("/".join(pair)).network.broadcast_address
+    return {"Address": pair[0], "Netmask": pair[1], "Broadcast": str(broadcast)}
 
 
 def _bridge(device: Element, host: SimulatedHost, found: dict[str, Any], name: str) -> None:
-    family = add(device, "Family", Type="AF_INET")
-    add(family, "MAC", network.mac(found, name))
-    has = network.address(host, name)
-    if has:
-        mask = ipaddress.ip_interface("/".join(has))
-        broadcast = str(mask.network.broadcast_address)
-        add_all(family, {"Address": has[0], "Netmask": has[1], "Broadcast": broadcast})
-    ports = add(device, "Interfaces")
     below = found["bridges"][name]["netdev"]
-    for port in [*([below] if below else []), *network.vifs(host, name)]:
-        add(ports, "PhyInterface", port)
+    values = {"MAC": network.mac(found, name)} | _address(host, name)
+    if not below and host.answer("local bridges in discover_network") == "as recorded":
+        device.text, values = '"', {"MAC": values["MAC"]}
+    add_all(add(device, "Family", Type="AF_INET"), values)
+    ports = [*([below] if below else []), *network.vifs(host, name)]
+    if host.answer("ports of a bridge") == "guests' first":
+        ports.reverse()
+    interfaces = add(device, "Interfaces")
+    for port in ports:
+        add(interfaces, "PhyInterface", port)
     add(device, "BootProto", found["boot_protocols"].get(name, "none"))

@@ -6,8 +6,9 @@ only the beginnings of three of these strings are known, the rest is the simulat
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
-import re
+from collections.abc import Iterator
 from typing import Any
 
 from libcloud_ovm3.simulator import hostdisk, network
@@ -15,8 +16,24 @@ from libcloud_ovm3.simulator.errors import command_fault, plain_fault
 from libcloud_ovm3.simulator.host import SimulatedHost
 
 SCRIPTS = "/etc/xen/scripts/linuxbridge"
-#: ovs_bond_mode's numbers; "active-backup" is shown, the others are the kernel's own names.
-BOND_MODES = {1: "active-backup", 4: "802.3ad", 6: "balance-alb"}
+#: The modes that ovs_bond_mode takes.
+SETTABLE_MODES = (1, 4, 6)
+
+
+@contextlib.contextmanager
+def _changing(host: SimulatedHost) -> Iterator[dict[str, Any]]:
+    """The state, to be changed: with the lock held, and saved in the end.
+
+    :raises AgentFault: The host has Open vSwitch, so the scripts of these functions are not in use.
+    """
+    with host.lock:
+        found = network.state(host)
+        if found["switch"] != "linuxbridge":
+            raise plain_fault("not modelled by the simulator: ovs_* functions with Open vSwitch")
+        before = network.line(host)
+        yield found
+        network.changed(host, before)
+    network.show(host)
 
 
 # -- checks -------------------------------------------------------------------------------------
@@ -28,7 +45,7 @@ def _action(action: str, *known: str) -> None:
 
 
 def _new_name(host: SimulatedHost, name: str, script: str, text: str, *more: str) -> None:
-    if not re.fullmatch(r"[A-Za-z0-9_.:-]{1,15}", name):
+    if not network.NAME.fullmatch(name):
         raise plain_fault(f"Invalid bridge name: {name}")
     found = network.state(host)
     if name in found["bridges"] or name in network.devices(found):
@@ -57,20 +74,17 @@ def _free(found: dict[str, Any], device: str, kinds: tuple[str, ...]) -> None:
         raise plain_fault(f"{device} is a port of bridge {_bridge_of(found, device)}")
 
 
-def _take_bridge(host: SimulatedHost, name: str, netdev: str) -> dict[str, Any]:
+def _take_bridge(host: SimulatedHost, name: str, netdev: str) -> None:
     """Remove a bridge from the state."""
     found = network.state(host)
     if name not in found["bridges"] or found["bridges"][name]["netdev"] != netdev:
         raise plain_fault(f"No bridge {name} on {netdev}" if netdev else f"No local bridge {name}")
-    if name == network.management(host):
-        raise plain_fault("not modelled by the simulator: stopping the management bridge")
     if network.vifs(host, name):
-        raise plain_fault(f"not modelled by the simulator: stopping {name} while guests use it")
-    for table in ("addresses", "boot_protocols", "mtu"):
-        found[table].pop(name, None)
-    found.get("arp", {}).pop(name, None)
-    taken: dict[str, Any] = found["bridges"].pop(name)
-    return taken
+        if host.answer("stop of a bridge with guests on it") == "fault":
+            raise plain_fault(f"Bridge {name} is used by {', '.join(network.vifs(host, name))}")
+        network.cut_guests(host, name)
+    network.remove(found, name)
+    hostdisk.write_ifcfg(host, name, "")
 
 
 # -- bridges and VLANs --------------------------------------------------------------------------
@@ -79,41 +93,41 @@ def _take_bridge(host: SimulatedHost, name: str, netdev: str) -> dict[str, Any]:
 def ovs_local_config(host: SimulatedHost, action: str, br_name: str) -> str:
     """A bridge without NIC. It exists some time after the response; a second start faults."""
     _action(action, "start", "stop")
-    with host.lock:
+    with _changing(host) as found:
         if action == "start":
             _new_name(host, br_name, "ovs-local-bridge", "Start local network")
             visible = host.now() + host.settings.bridge_seconds
-            network.state(host)["bridges"][br_name] = {"netdev": "", "since": visible}
+            found["bridges"][br_name] = {"netdev": "", "since": visible}
+            hostdisk.write_ifcfg(host, br_name, hostdisk.ifcfg(br_name, "Bridge", "static"))
         else:
             _take_bridge(host, br_name, "")
-        host.save()
     return f"{action} local bridge {br_name}"
 
 
 def ovs_br_config(host: SimulatedHost, action: str, br_name: str, net_dev: str) -> str:
     """A bridge on a NIC or bond; the device's address moves to it, and back at stop."""
     _action(action, "start", "stop")
-    with host.lock:
-        found = network.state(host)
+    with _changing(host) as found:
+        tables = [found["addresses"], found["boot_protocols"]]
         if action == "start":
             _new_name(host, br_name, "ovs-bridge", "Start network", f"netdev={net_dev}")
             _free(found, net_dev, ("nics", "bonds"))
-            found["bridges"][br_name] = {"netdev": net_dev, "since": host.now()}
-            _move_address(found, net_dev, br_name)
+            _add_bridge(host, br_name, net_dev, host.now())
+            kept = [table.pop(net_dev, None) for table in tables]
         else:
-            kept = {name: found[name].get(br_name) for name in ("addresses", "boot_protocols")}
+            kept = [table.get(br_name) for table in tables]
             _take_bridge(host, br_name, net_dev)
-            for name, value in kept.items():
-                if value is not None:
-                    found[name][net_dev] = value
-        host.save()
+        for table, value in zip(tables, kept, strict=True):
+            if value is not None:
+                table[br_name if action == "start" else net_dev] = value
     return f"{action} bridge={br_name} netdev={net_dev}"
 
 
-def _move_address(found: dict[str, Any], old: str, new: str) -> None:
-    for table in ("addresses", "boot_protocols"):
-        if old in found[table]:
-            found[table][new] = found[table].pop(old)
+def _add_bridge(host: SimulatedHost, name: str, net_dev: str, since: float) -> None:
+    """A bridge on a device, with its MTU as the kernel gives it to both."""
+    found = network.state(host)
+    found["bridges"][name] = {"netdev": net_dev, "since": since}
+    found["mtu"][name] = network.mtu(found, net_dev)
 
 
 def ovs_vlan_bridge(
@@ -126,26 +140,27 @@ def ovs_vlan_bridge(
     _action(action, "start", "stop")
     vlan = _vlan(vlan_id, 1)
     more = [f"netdev={net_dev}", f"vlan={vlan}"]
-    with host.lock:
-        found = network.state(host)
+    with _changing(host) as found:
         if net_dev not in found["nics"] and net_dev not in found["bonds"]:
             raise plain_fault(f"Invalid network device: {net_dev}")
         device = net_dev if vlan == 1 else f"{net_dev}.{vlan}"
         if action == "stop":
             _take_bridge(host, br_name, device)
             if vlan != 1:
-                _drop_vlan(found, device)
+                network.remove(found, device)
         else:
             _new_name(host, br_name, "ovs-vlan-bridge", "Start vlan network", *more)
             _check_script(host, br_name, more)
-            if vlan == 1:
-                _free(found, net_dev, ("nics", "bonds"))
-            elif _bridge_of(found, device):
-                raise plain_fault(f"{device} is a port of bridge {_bridge_of(found, device)}")
+            if vlan == 1 or device in found["vlans"]:
+                _free(found, device, ("nics", "bonds", "vlans"))
+                if network.address(host, device):
+                    text = f"ovs_vlan_bridge on {device}, which has an address"
+                    raise plain_fault(f"not modelled by the simulator: {text}")
             else:
-                found["vlans"][device] = {"netdev": net_dev, "vlan": vlan}
-            found["bridges"][br_name] = {"netdev": device, "since": host.now()}
-        host.save()
+                _add_vlan(found, device, net_dev, vlan)
+            later = host.answer("a new VLAN bridge can be used") == "after some seconds"
+            since = host.now() + (host.settings.bridge_seconds if later else 0)
+            _add_bridge(host, br_name, device, since)
     word = "Added" if action == "start" and host.settings.release >= (3, 3, 1) else action
     return f"{word} bridge={br_name} netdev={net_dev} vlan {vlan}"
 
@@ -166,31 +181,29 @@ def _vlan(given: Any, least: int) -> int:
     return given
 
 
-def _drop_vlan(found: dict[str, Any], device: str) -> None:
-    for table in ("vlans", "addresses", "boot_protocols", "metadata", "mtu"):
-        found[table].pop(device, None)
+def _add_vlan(found: dict[str, Any], device: str, net_dev: str, vlan: int) -> None:
+    found["vlans"][device] = {"netdev": net_dev, "vlan": vlan}
+    found["mtu"][device] = network.mtu(found, net_dev)  # as the kernel does
 
 
-def ovs_vlan_config(host: SimulatedHost, action: str, interface: str, vlanid: int) -> str:
+def ovs_vlan_config(host: SimulatedHost, action: str, interface: str, vlanid: int) -> str | None:
     """A VLAN device only, on a NIC or bond that is neither a bridge port nor a bond slave."""
     _action(action, "add", "remove")
     vlan = _vlan(vlanid, 2)
     device = f"{interface}.{vlan}"
-    with host.lock:
-        found = network.state(host)
+    with _changing(host) as found:
         if action == "add":
             _free(found, interface, ("nics", "bonds"))
             if device in found["vlans"]:
                 raise plain_fault(f"VLAN device {device} exists already")
-            found["vlans"][device] = {"netdev": interface, "vlan": vlan}
+            _add_vlan(found, device, interface, vlan)
         else:
             if device not in found["vlans"]:
                 raise plain_fault(f"No VLAN device {device}")
             if _bridge_of(found, device):
                 raise plain_fault(f"{device} is a port of bridge {_bridge_of(found, device)}")
-            _drop_vlan(found, device)
-        host.save()
-    return f"{interface} {vlan}"
+            network.remove(found, device)
+    return f"{interface} {vlan}" if host.answer("answer of ovs_vlan_config") == "text" else None
 
 
 # -- addresses, metadata, MTU, bonds -----------------------------------------------------------
@@ -204,12 +217,9 @@ def ovs_ip_config(
     Documented for NICs, VLANs and bonds; CloudStack uses it on bridges.
     """
     _action(optype, "static", "dynamic", "flush")
-    with host.lock:
-        found = network.state(host)
-        local = interface in network.bridges(host)
-        if interface == network.management(host):
-            raise plain_fault("not modelled by the simulator: changing the host's own address")
-        if not local:
+    with _changing(host) as found:
+        is_bridge = interface in network.bridges(host)
+        if not is_bridge:
             _free(found, interface, ("nics", "bonds", "vlans"))
         if optype == "static":
             _check_address(ip, netmask)
@@ -217,15 +227,25 @@ def ovs_ip_config(
         found["addresses"].pop(interface, None)
         found["boot_protocols"].pop(interface, None)
         if optype == "static":
-            lost = local and not found["bridges"][interface]["netdev"]
-            boot = host.boot_time if lost else None  # other devices keep it in their ifcfg file
-            found["addresses"][interface] = {"ip": ip, "netmask": netmask, "boot": boot}
+            # all but local bridges keep it in their ifcfg file
+            saved = not is_bridge or bool(found["bridges"][interface]["netdev"])
+            network.set_address(host, interface, ip, netmask, saved=saved)
             found["boot_protocols"][interface] = "static"
         elif optype == "dynamic":
             found["boot_protocols"][interface] = "dhcp"
-        host.save()
+        _save_address(host, interface, optype, ip, netmask)
     shown = (ip, netmask) if optype == "static" else before or ()
     return " ".join((interface, optype, *shown))
+
+
+def _save_address(host: SimulatedHost, interface: str, optype: str, ip: str, netmask: str) -> None:
+    kind = "Bridge" if interface in network.bridges(host) else ""
+    text = ""  # flush removes the file
+    if optype == "static":
+        text = hostdisk.ifcfg(interface, kind, "static", f"IPADDR={ip}", f"NETMASK={netmask}")
+    elif optype == "dynamic":
+        text = hostdisk.ifcfg(interface, kind, "dhcp")
+    hostdisk.write_ifcfg(host, interface, text)
 
 
 def _check_address(ip: Any, netmask: Any) -> None:
@@ -240,8 +260,7 @@ def _check_address(ip: Any, netmask: Any) -> None:
 
 def ovs_if_meta(host: SimulatedHost, interface: str, data: str) -> str:
     """Set the METADATA line of a NIC, bond or VLAN device; '' removes it."""
-    with host.lock:
-        found = network.state(host)
+    with _changing(host) as found:
         if interface not in network.devices(found):
             raise plain_fault(f"Invalid network device: {interface}")
         if data.startswith((" ", "\t")) or "\n" in data:
@@ -250,7 +269,6 @@ def ovs_if_meta(host: SimulatedHost, interface: str, data: str) -> str:
             found["metadata"][interface] = data
         else:
             found["metadata"].pop(interface, None)
-        host.save()
     return f"{interface} {data}"
 
 
@@ -260,8 +278,7 @@ def ovs_change_mtu(host: SimulatedHost, interface: str, mtu_bytes: int) -> str:
         raise plain_fault(f"Invalid MTU: {mtu_bytes}")
     if not 1500 <= mtu_bytes <= 64000:
         raise plain_fault(f"Invalid MTU: {mtu_bytes}")
-    with host.lock:
-        found = network.state(host)
+    with _changing(host) as found:
         bridge = interface if interface in network.bridges(host) else _bridge_of(found, interface)
         device = found["bridges"][bridge]["netdev"] if bridge else interface
         if bridge and not device:
@@ -280,18 +297,17 @@ def ovs_change_mtu(host: SimulatedHost, interface: str, mtu_bytes: int) -> str:
         for name, vlan in found["vlans"].items():  # as the kernel does with VLANs on the device
             if vlan["netdev"] == device and network.mtu(found, name) > mtu_bytes:
                 found["mtu"][name] = mtu_bytes
-        host.save()
+                if above := _bridge_of(found, name):
+                    found["mtu"][above] = mtu_bytes
     return f"{interface} {mtu_bytes}"
 
 
 def ovs_bond_mode(host: SimulatedHost, bond: str, mode: int) -> str:
     """Set a bond's mode: 1, 4 or 6."""
-    with host.lock:
-        found = network.state(host)
+    with _changing(host) as found:
         if bond not in found["bonds"]:
             raise plain_fault(f"Invalid bond: {bond}")
-        if mode not in BOND_MODES:
+        if mode not in SETTABLE_MODES:
             raise plain_fault(f"Invalid bond mode: {mode}")
         found["bonds"][bond]["mode"] = mode
-        host.save()
     return f"{bond} {mode}"

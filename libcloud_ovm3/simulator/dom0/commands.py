@@ -136,7 +136,8 @@ def _table(host: SimulatedHost, name: str) -> list[list[str]]:
     """
     found = network.state(host)
     if found.get("routes_since") != host.boot_time:
-        routes = [] if hostdisk.no_zeroconf(host) else [[ZEROCONF, network.management(host), ""]]
+        device = network.management(host)
+        routes = [] if hostdisk.no_zeroconf(host) or not device else [[ZEROCONF, device, ""]]
         found.update(routes_since=host.boot_time, routes=routes, deleted=[])
     table: list[list[str]] = found[name]
     return table
@@ -158,7 +159,7 @@ def _link(host: SimulatedHost, device: str, *, arp: bool) -> Outcome:
         if not _known(host, device):
             return _missing(device)
         if arp:
-            network.state(host).setdefault("arp", {})[device] = host.boot_time
+            network.state(host)["arp"][device] = host.boot_time
             host.save()
     return 0, "", ""
 
@@ -170,9 +171,10 @@ def _add_address(host: SimulatedHost, device: str, text: str) -> Outcome:
             return _missing(device)
         if network.address(host, device):
             return 2, "", "RTNETLINK answers: File exists\n"
-        pair = {"ip": str(address.ip), "netmask": str(address.netmask), "boot": host.boot_time}
-        network.state(host)["addresses"][device] = pair
-        host.save()
+        before = network.line(host)
+        network.set_address(host, device, str(address.ip), str(address.netmask), saved=False)
+        network.changed(host, before)
+    network.show(host)
     return 0, "", ""
 
 

@@ -62,6 +62,7 @@ class Dom0Overrides:
 
     def path(self, name: str) -> str:
         """The real path of a file of the host; the kernel's files are written when requested."""
+        self._require_alive()
         if name.startswith(_KERNEL):
             self._kernel.update()
             return str(self._kernel.top) + name
@@ -206,8 +207,13 @@ class Dom0Overrides:
         """The host's clock."""
         return self._host.now()
 
+    def uptime(self) -> float:
+        """Seconds since the host's last boot."""
+        return self._host.now() - self._host.boot_time
+
     def sleep(self, seconds: float) -> None:
         """Let the host's time pass."""
+        self._require_alive()
         self._host.wait_until(self._host.now() + seconds)
 
     def xend(self) -> xendview.SimulatedXend:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import threading
 from pathlib import Path
+from typing import Any
 
 from libcloud_ovm3.simulator import luns, network
 from libcloud_ovm3.simulator.dom0 import xendview
@@ -40,20 +41,26 @@ class Kernel:
 def _write(top: Path, wanted: dict[str, str]) -> None:
     for folder in ("proc/net", "sys/block", "sys/class/net"):
         (top / folder).mkdir(parents=True, exist_ok=True)
-    for folder in ("sys/block", "sys/class/net"):
-        for there in (top / folder).iterdir():
-            if not any(path.startswith(f"{folder}/{there.name}/") for path in wanted):
-                shutil.rmtree(there)
+    for there in [*top.glob("sys/block/*"), *top.glob("sys/class/net/*"), *top.glob("proc/net/*")]:
+        path = there.relative_to(top).as_posix()
+        if path not in wanted and not any(name.startswith(f"{path}/") for name in wanted):
+            shutil.rmtree(there)
+    for port in top.glob("sys/class/net/*/brif/*"):
+        if port.relative_to(top).as_posix() not in wanted:
+            port.unlink()
     for path, text in wanted.items():
         file = top / path
-        if not file.is_file() or file.read_text() != text:
+        if path.endswith("/"):
+            file.mkdir(parents=True, exist_ok=True)
+        elif not file.is_file() or file.read_text() != text:
             file.parent.mkdir(parents=True, exist_ok=True)
-            temporary = file.with_name(f".{file.name}.new")
+            temporary = top / ".new"
             temporary.write_text(text)
             temporary.replace(file)
 
 
 def _files(host: SimulatedHost) -> dict[str, str]:
+    """Path -> text; of a directory that may be empty, with a slash at its end, none."""
     files = {"proc/net/arp": _arp(host)}
     for number, path in enumerate(xendview.loop_files(host)):
         files[f"sys/block/loop{number}/loop/backing_file"] = f"{path}\n"
@@ -65,23 +72,36 @@ def _files(host: SimulatedHost) -> dict[str, str]:
             flags = _BASE | _UP | (0 if network.has_arp(host, name) else _NO_ARP)
             files[f"sys/class/net/{name}/flags"] = f"{flags:#x}\n"
             files[f"sys/class/net/{name}/address"] = f"{network.mac(found, name)}\n"
+            files[f"sys/class/net/{name}/mtu"] = f"{network.mtu(found, name)}\n"
+            files[f"sys/class/net/{name}/ifindex"] = f"{network.index(found, name)}\n"
         for name in usable:
             files[f"sys/class/net/{name}/bridge/bridge_id"] = "8000.000000000000\n"
+            files[f"sys/class/net/{name}/brif/"] = ""
+            below = found["bridges"][name]["netdev"]
+            for port in [*([below] if below else []), *network.vifs(host, name)]:
+                files[f"sys/class/net/{name}/brif/{port}"] = ""  # a link in life
+        for name, bond in found["bonds"].items():
+            mode = f"{network.BOND_MODES[bond['mode']]} {bond['mode']}\n"
+            files[f"sys/class/net/{name}/bonding/mode"] = mode
+        files |= _vlans(found)
     return files
 
 
+def _vlans(found: dict[str, Any]) -> dict[str, str]:
+    """/proc/net/vlan/config, which is there once there is a VLAN device."""
+    lines = [
+        f"{name:<15}| {vlan['vlan']:<4} | {vlan['netdev']}\n"
+        for name, vlan in found["vlans"].items()
+    ]
+    title = "VLAN Dev name    | VLAN ID\nName-Type: VLAN_NAME_TYPE_RAW_PLUS_VID_NO_PAD\n"
+    return {"proc/net/vlan/config": title + "".join(lines)} if lines else {}
+
+
 def _arp(host: SimulatedHost) -> str:
-    """/proc/net/arp: the simulator's other hosts, on the management network; and what the
-    host's ``neighbours`` say."""
+    """/proc/net/arp."""
     lines = ["IP address       HW type     Flags       HW address            Mask     Device"]
-    device = network.management(host)
-    for peer in host.peers:
-        if peer is not host:
-            with peer.lock:
-                mac = network.mac(network.state(peer), network.management(peer))
-            flags = "0x0" if peer.down else "0x2"
-            lines.append(f"{peer.address:<16} 0x1         {flags:<11} {mac}     *        {device}")
-    for address, mac, where, is_complete in host.neighbours:
-        flags = "0x2" if is_complete else "0x0"
-        lines.append(f"{address:<16} 0x1         {flags:<11} {mac}     *        {where}")
+    with host.lock:
+        for address, mac, device, complete in network.neighbours(host):
+            flags = "0x2" if complete else "0x0"
+            lines.append(f"{address:<16} 0x1         {flags:<11} {mac}     *        {device}")
     return "\n".join([*lines, ""])

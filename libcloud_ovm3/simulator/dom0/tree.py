@@ -13,14 +13,16 @@ from libcloud_ovm3.simulator.dom0 import agentpackage
 from libcloud_ovm3.simulator.host import SimulatedHost
 from libcloud_ovm3.simulator.hostdisk import (
     AGENT_INI,
+    IFCFG,
     PORT,
     SCRIPTS,
     VLAN_SCRIPT,
     exists,
+    ifcfg,
     packages,
     tree,
 )
-from libcloud_ovm3.simulator.network import CONTROL
+from libcloud_ovm3.simulator.network import CONTROL, state
 
 
 def make(host: SimulatedHost, secure: bool, older_module: bool) -> Path:
@@ -62,12 +64,13 @@ def _link(path: Path, target: Path) -> None:
 
 
 def _files(host: SimulatedHost, secure: bool) -> dict[str, str]:
-    control = CONTROL[0]
+    control, found = CONTROL[0], state(host)
     files = {
         "etc/ovs-release": f"Oracle VM server release {host.settings.version}\n",
-        AGENT_INI: _AGENT_INI.format(ssl="enable" if secure else "disable", port=PORT),
+        AGENT_INI: _AGENT_INI.format(
+            ssl="enable" if secure else "disable", port=PORT, switch=found["switch"]
+        ),
         "etc/sysconfig/network": f"NETWORKING=yes\nHOSTNAME={host.hostname}\n",
-        f"etc/sysconfig/network-scripts/ifcfg-{control}": _IFCFG.format(device=control),
         f"{SCRIPTS}/xen-network-common.sh": _LIBRARY,
         VLAN_SCRIPT: _VLAN.format(
             function="setup_bridge_port" if faulty(host) else "setup_physical_bridge_port"
@@ -79,6 +82,8 @@ def _files(host: SimulatedHost, secure: bool) -> dict[str, str]:
         for folder in (constants.parent, constants.parent.parent):
             files[f"{folder}/__init__.py"] = ""
         files[str(constants)] = _CONSTANTS
+    if control in found["bridges"]:
+        files[f"{IFCFG}{control}"] = ifcfg(control, "Bridge", "static")
     return files
 
 
@@ -98,13 +103,7 @@ port={port}
 notifyport=7002
 
 [network]
-virtualnetwork=linuxbridge
-"""
-_IFCFG = """\
-DEVICE={device}
-TYPE=Bridge
-BOOTPROTO=static
-ONBOOT=yes
+virtualnetwork={switch}
 """
 _CONSTANTS = '''"""Times of xend, in seconds (xend.md 2)."""
 

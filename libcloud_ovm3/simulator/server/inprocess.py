@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from email.parser import BytesHeaderParser
 from typing import Any
 
-from libcloud_ovm3.simulator import hostdisk
+from libcloud_ovm3.simulator import hostdisk, network
 from libcloud_ovm3.simulator.dom0 import agentcode, jobs
 from libcloud_ovm3.simulator.host import SimulatedHost
 from libcloud_ovm3.simulator.server import certificates
@@ -110,11 +110,14 @@ class InProcess:
         """
         if host.index in self._silent:
             raise TimeoutError("timed out")
-        if host.index not in self._listening:
+        if host.index not in self._listening or not network.reachable(host):
             raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
         lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {headers[name]}" for name in headers)]
         head = "\r\n".join([*lines, "Connection: close", "", ""])
-        return _OneRequest(_Server(host, self._backend), head.encode("latin-1") + body).response()
+        request = _OneRequest(_Server(host, self._backend), head.encode("latin-1") + body)
+        if not network.reachable(host):  # the call has taken the host's address away
+            request.break_connection()
+        return request.response()
 
 
 class Hanging(TimeoutError):

@@ -7,7 +7,7 @@ import ssl
 import threading
 from collections.abc import Sequence
 
-from libcloud_ovm3.simulator import hostdisk
+from libcloud_ovm3.simulator import hostdisk, network
 from libcloud_ovm3.simulator.dom0 import agentcode, jobs
 from libcloud_ovm3.simulator.errors import SimulatorError
 from libcloud_ovm3.simulator.host import SimulatedHost
@@ -41,6 +41,7 @@ class Ports:
         self._tls = tls
         self._guard = threading.Lock()
         self._servers: dict[int, dict[str, AgentServer]] = {}  # by host and address
+        self._contexts: dict[int, ssl.SSLContext | None] = {}  # of the agents that run, by host
         self._own_ports: dict[int, int] = {}
         self._silent: dict[int, list[socket.socket]] = {}  # of hosts that are off, by host
         self._ended = False
@@ -104,18 +105,21 @@ class Ports:
         secure, port = hostdisk.agent_settings(host) or (self._secure, hostdisk.PORT)
         own = self._own_ports.setdefault(host.index, host.port)
         host.port = own if port == hostdisk.PORT else port
-        context = None
-        if secure:
-            context = certificates.server_context(host.folder, self._tls)
-        for address in (host.address, *host.records.get("virtual_ips", ())):
-            self._serve(host, address, context)
+        self._servers[host.index] = {}
+        self._contexts[host.index] = (
+            certificates.server_context(host.folder, self._tls) if secure else None
+        )
+        if network.reachable(host):
+            for address in (host.address, *host.records.get("virtual_ips", ())):
+                self._serve(host, address)
         if port == hostdisk.PORT:
             self._own_ports[host.index] = host.port
 
-    def _serve(self, host: SimulatedHost, address: str, context: ssl.SSLContext | None) -> None:
+    def _serve(self, host: SimulatedHost, address: str) -> None:
+        context = self._contexts[host.index]
         server = AgentServer((address, host.port), host, self._backend, context)
         host.port = server.server_address[1]
-        self._servers.setdefault(host.index, {})[address] = server
+        self._servers[host.index][address] = server
         serve = threading.Thread(target=server.serve_forever, daemon=True)
         serve.name = f"simulated {host.hostname}"
         serve.start()
@@ -145,8 +149,8 @@ class Ports:
 
     def _open_address(self, host: SimulatedHost, address: str) -> None:
         with self._guard:
-            if host.index in self._servers:
-                self._serve(host, address, self._servers[host.index][host.address].context)
+            if address not in self._servers.get(host.index, {address: None}):
+                self._serve(host, address)
 
     def _close_address(self, index: int, address: str) -> None:
         with self._guard:
@@ -164,9 +168,10 @@ class Ports:
         certificates.certify(host, self._tls)
         certificates.read_certificate(host)
         with self._guard:
-            context = certificates.server_context(host.folder, self._tls)
+            if self._contexts.get(host.index) is not None:
+                self._contexts[host.index] = certificates.server_context(host.folder, self._tls)
             for server in self._servers.get(host.index, {}).values():
-                server.context = context if server.context is not None else None
+                server.context = self._contexts[host.index]
 
 
 def parse_endpoint(text: str) -> tuple[str, int]:

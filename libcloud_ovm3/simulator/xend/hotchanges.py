@@ -180,6 +180,9 @@ def _vifs(host: SimulatedHost, domain: Domain, value: Any) -> None:
             _detach(host, domain, "vif", str(device_id), f"Device {device_id} (vif)")
     for text in wanted:
         if text not in now:
+            live = strings(domain.config, "vif")
+            if refusal := vif_refusal({"vif": [*live, text]}):  # one that was not detached
+                raise _refuse("network-attach", domain, refusal)
             mac = vifs({"vif": [text]})[0].get("mac") or life.random_mac()
             _attach(host, domain, "vif", text, mac)
 

@@ -123,6 +123,7 @@ def hanging_device(domain: Domain) -> str:
 
 
 def _connect_devices(host: SimulatedHost, domain: Domain, at: float) -> None:
+    domain.off_bridge = []
     if refusal := domain.lost or device_refusal(host, domain):
         fail(host, domain, refusal)
     elif "xm dies" in host.faults and not (domain.restored or domain.again):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from libcloud_ovm3.simulator import network
 from libcloud_ovm3.simulator.domain import Domain, Transfer
 from libcloud_ovm3.simulator.errors import command_fault
 from libcloud_ovm3.simulator.host import SimulatedHost
@@ -37,7 +38,7 @@ def migrate(
         domain = need(host, "migrate", name, vm_uuid)
         if status(domain) != 2:
             raise refused("migrate", name, "Domain is not running")
-        if target is None or target.down:
+        if target is None or not network.responds(target):
             raise command_fault(command, 1, "Error: can't connect: [Errno 111] Connection refused")
         transfer = _begin(host, target, domain)
     wait_for(host, transfer)

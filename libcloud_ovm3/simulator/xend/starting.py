@@ -247,6 +247,8 @@ def device_refusal(host: SimulatedHost, domain: Domain) -> str:
 
 def _nic_refusal(host: SimulatedHost, domain: Domain, options: dict[str, str]) -> str:
     bridge, name = options.get("bridge"), options.get("vifname")
+    if not bridge and not bridges(host):
+        return "Could not find bridge, and none was specified"
     if bridge and bridge not in bridges(host):
         return f"Could not find bridge device {bridge}"
     others = (other for other in host.domains if other.listed and other.seed != domain.seed)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
+from libcloud_ovm3.simulator import network
 from libcloud_ovm3.simulator.domain import Domain, Transfer
 from libcloud_ovm3.simulator.errors import AgentFault
 from libcloud_ovm3.simulator.files import real_path
@@ -61,7 +62,7 @@ def step(host: SimulatedHost, transfer: Transfer, at: float) -> None:
 def _receive(host: SimulatedHost, transfer: Transfer, domain: Domain | None, at: float) -> None:
     """The target's checks before the pages come: name, memory, an HVM guest's files (4.1)."""
     target, arriving = host.peers[transfer.to or 0], target_domain(host, transfer)
-    if domain is None or arriving is None or target.down:
+    if domain is None or arriving is None or not network.responds(target):
         _break_off(host, transfer, domain, at)
         return
     needed_mb = memory_needed_mb(arriving.config)
@@ -122,7 +123,7 @@ def _break_off(
         domain.phase = "running" if transfer.stage == "rest" else domain.phase
     target, arriving = host.peers[transfer.to], target_domain(host, transfer)
     if arriving is not None:
-        forever = target.down or "migration cut" in host.faults
+        forever = not network.responds(target) or "migration cut" in host.faults
         gone = _target_time(host, target, at) + host.settings.half_domain_seconds
         arriving.phase, arriving.until = "incoming", None if forever else gone
     host.log("ERROR", "xend", f"Migration of {transfer.name} failed: {text}", "xend.log")
@@ -132,7 +133,7 @@ def _break_off(
 def _suspend(host: SimulatedHost, transfer: Transfer, domain: Domain, at: float) -> None:
     """The pages are transferred; the guest is requested to suspend and may not respond."""
     broken = transfer.to is not None and (
-        target_domain(host, transfer) is None or host.peers[transfer.to].down
+        target_domain(host, transfer) is None or not network.responds(host.peers[transfer.to])
     )
     if broken or {"migration breaks", "migration cut"} & host.faults:
         _break_off(host, transfer, domain, at, "Error when reading batch size")

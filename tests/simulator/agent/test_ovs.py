@@ -53,7 +53,8 @@ def test_a_local_bridge_is_not_there_at_once_and_then_busy(pool: Simulator) -> N
     assert "local1" not in _bridges(agent)
     assert "local1" in fault_of(agent.ovs_local_config, "stop", "local1")
     assert "Invalid action" in fault_of(agent.ovs_local_config, "restart", "local1")
-    assert "Invalid bridge name" in fault_of(agent.ovs_local_config, "start", "a b")
+    for name in ("a b", "", "..", "a/b", "x" * 16):
+        assert "Invalid bridge name" in fault_of(agent.ovs_local_config, "start", name)
 
 
 @pytest.mark.parametrize(("version", "word"), [("3.2.1", "start"), ("3.3.1", "Added")])
@@ -79,6 +80,21 @@ def test_a_vlan_bridge(version: str, word: str) -> None:
         )
 
 
+@pytest.mark.parametrize("answer", ["at once", "after some seconds"])
+def test_when_a_new_vlan_bridge_can_be_used(answer: str) -> None:
+    answers = {"a new VLAN bridge can be used": answer}
+    with simulate(hosts=1, vms=0, bridge_seconds=3600, answers=answers) as sim:
+        agent = client(sim)
+        agent.ovs_vlan_bridge("start", "xenbr0.7", "bond0", 7)
+        assert ("xenbr0.7" in _bridges(agent)) == (answer == "at once")
+        assert "Is Busy" in fault_of(agent.ovs_vlan_bridge, "start", "xenbr0.7", "bond0", 7)
+        machine = Machine(sim, vif=["bridge=xenbr0.7"])
+        if answer != "at once":
+            assert "Could not find bridge device xenbr0.7" in fault_of(machine.start)
+            sim.wait(3600)
+        machine.start()
+
+
 def test_a_bridge_takes_the_address_of_its_device_and_gives_it_back(pool: Simulator) -> None:
     agent = client(pool)
     assert "192.0.2.7" in agent.ovs_ip_config("eth1", "static", "192.0.2.7", "255.255.255.0")
@@ -100,7 +116,9 @@ def test_a_bridge_takes_the_address_of_its_device_and_gives_it_back(pool: Simula
 
 def test_a_vlan_device_alone(pool: Simulator) -> None:
     agent = client(pool)
-    assert agent.ovs_vlan_config("add", "eth1", 30) == "eth1 30"
+    answers = {"text": "eth1 30", "nil": None}
+    answer = answers[pool.hosts[0].answer("answer of ovs_vlan_config")]
+    assert agent.ovs_vlan_config("add", "eth1", 30) == answer
     assert _value(agent, "Network/Device[@Name='eth1.30']/MAC")
     assert "exists" in fault_of(agent.ovs_vlan_config, "add", "eth1", 30)
     assert "Invalid action" in fault_of(agent.ovs_vlan_config, "del", "eth1", 30)
@@ -135,12 +153,14 @@ def test_addresses_that_are_none(pool: Simulator) -> None:
         text = fault_of(agent.ovs_ip_config, "control0", "static", ip, netmask)
         assert "Invalid address" in text
     assert "Invalid action" in fault_of(agent.ovs_ip_config, "control0", "stable")
-    name = next(iter(_bridges(agent)))
-    assert "not modelled" in fault_of(agent.ovs_ip_config, name, "flush")
-    assert "not modelled" in fault_of(agent.ovs_br_config, "stop", name, "bond0")
     assert agent.discover_network() == before
     agent.ovs_ip_config("eth1", "dynamic")
     assert _value(agent, "Network/Device[@Name='eth1']/BootProto") == "dhcp"
+
+
+def _mtu(agent: Any, device: str) -> str | None:
+    in_bonding = _value(agent, f"Bonding/Device[@Name='{device}']/Family/mtu")
+    return in_bonding or _value(agent, f"Network/Device[@Name='{device}']/SysFS/mtu")
 
 
 def test_metadata_mtu_and_bond_mode(pool: Simulator) -> None:
@@ -156,10 +176,14 @@ def test_metadata_mtu_and_bond_mode(pool: Simulator) -> None:
     management = next(name for name, ports in _bridges(agent).items() if ports == ["bond0"])
     assert agent.ovs_change_mtu(management, 9000) == f"{management} 9000"
     for device, mtu in (("eth0", "9000"), ("bond0", "9000"), ("bond0.9", "1500")):
-        assert _value(agent, f"Network/Device[@Name='{device}']/SysFS/mtu") == mtu
+        assert _mtu(agent, device) == mtu
     assert "above" in fault_of(agent.ovs_change_mtu, "bond0.9", 9001)
     agent.ovs_change_mtu("bond0.9", 9000)
+    for vlan in range(10, 20):
+        agent.ovs_vlan_bridge("start", f"guests.{vlan}", "bond0", vlan)
+        assert _mtu(agent, f"bond0.{vlan}") == "9000"  # as the device below has it
     agent.ovs_change_mtu("bond0", 2000)
+    assert _mtu(agent, "bond0.19") == "2000"
     assert _value(agent, "Network/Device[@Name='bond0.9']/SysFS/mtu") == "2000"
     for device, mtu in (("control0", 2000), ("eth1", 1499), ("eth1", 64001), ("eth9", 2000)):
         fault_of(agent.ovs_change_mtu, device, mtu)
@@ -174,11 +198,20 @@ def test_metadata_mtu_and_bond_mode(pool: Simulator) -> None:
 def test_guests_on_a_bridge(pool: Simulator) -> None:
     agent = client(pool)
     agent.ovs_vlan_bridge("start", "guests", "eth1", 77)
+    until(pool, lambda: "guests" in _bridges(agent))
     machine = Machine(pool, vif=["mac=00:21:f6:00:00:01,bridge=guests"])
     machine.start()
     [domain] = machine.domains()
-    assert _bridges(agent)["guests"] == ["eth1.77", f"vif{domain['domid']}.0"]
-    assert "while guests use it" in fault_of(agent.ovs_vlan_bridge, "stop", "guests", "eth1", 77)
+    vif = f"vif{domain['domid']}.0"
+    assert sorted(_bridges(agent)["guests"], key=str) == ["eth1.77", vif]
+    stop = ("stop", "guests", "eth1", 77)
+    if pool.hosts[0].answer("stop of a bridge with guests on it") == "fault":
+        assert f"Bridge guests is used by {vif}" in fault_of(agent.ovs_vlan_bridge, *stop)
+        assert _bridges(agent)["guests"] == ["eth1.77", vif]
+    else:
+        agent.ovs_vlan_bridge(*stop)
+        agent.ovs_vlan_bridge("start", *stop[1:])
+        until(pool, lambda: _bridges(agent).get("guests") == ["eth1.77"])  # the guest is not back
     machine.stop()
     until(pool, lambda: machine.domains() == [])
     agent.ovs_vlan_bridge("stop", "guests", "eth1", 77)

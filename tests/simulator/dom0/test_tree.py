@@ -127,8 +127,10 @@ def test_the_vlan_script_decides_where_it_is_played() -> None:
         text = script.read_text()
         script.write_text(text.replace("setup_bridge_port", "setup_bridge_prot"))
         assert "command not found" in fault_of(client(sim).ovs_vlan_bridge, *vlan)
-        script.write_text(text.replace("setup_bridge_port", "setup_physical_bridge_port"))
-        assert client(sim).ovs_vlan_bridge(*vlan).startswith("Added")
+        for patched in ("setup_physical_bridge_port", "_setup_bridge_port"):
+            script.write_text(text.replace("setup_bridge_port", patched))
+            assert client(sim).ovs_vlan_bridge(*vlan).startswith("Added")
+            client(sim).ovs_vlan_bridge("stop", *vlan[1:])
 
 
 def test_xend_takes_its_restart_time_when_it_starts() -> None:
@@ -160,3 +162,21 @@ def test_zeroconf_as_the_tree_has_it_at_boot() -> None:
         assert len(zeroconf()) == 1
         sim.hosts[0].reboot()
         assert zeroconf() == []
+
+
+def test_routes_go_with_their_bridge() -> None:
+    with simulate(1, layout="bare", host_module=True) as sim:
+
+        def devices() -> set[str]:
+            return {each["device"] for each in client(sim).libcloud_routes()}
+
+        assert devices() == {"bond0"}
+        for _ in range(2):
+            client(sim).ovs_local_config("start", "control0")
+            until(sim, lambda: "control0" in client(sim).discover_network())
+            client(sim).libcloud_set_control_interface(
+                "test", "0" * 32, "control0", "169.254.0.1", 16
+            )
+            assert devices() == {"bond0", "control0"}
+            client(sim).ovs_local_config("stop", "control0")
+            assert devices() == {"bond0"}

@@ -187,10 +187,11 @@ def test_cd_media_change_without_waiting(pool: Simulator) -> None:
 NICS = [f"mac=00:21:f6:00:00:0{number}" for number in range(1, 5)]
 
 
+@pytest.mark.parametrize("version", ["3.2.1", "3.3.3"])
 @pytest.mark.parametrize("answer", ["by device id", "by MAC"])
-def test_detaching_a_nic_after_an_earlier_one(answer: str) -> None:
+def test_detaching_a_nic_after_an_earlier_one(answer: str, version: str) -> None:
     answers = {"NICs are detached": answer}
-    with simulate(hosts=1, vms=0, answers=answers) as sim:
+    with simulate(hosts=1, vms=0, version=version, answers=answers) as sim:
         machine = Machine(sim, vif=NICS)
         machine.start()
         _change(machine, vif=NICS[1:])
@@ -199,9 +200,53 @@ def test_detaching_a_nic_after_an_earlier_one(answer: str) -> None:
             assert "Device 0 not connected" in _refusal(machine, vif=NICS[2:])
             _change(machine, vif=[NICS[1], NICS[3]])
             assert [mac[-1] for mac in _macs(machine)] == ["3", "4"]  # and not 2 and 4
+            _change(machine, vif=NICS[2:])  # it is what is live: nothing to do
         else:
             _change(machine, vif=NICS[2:])
             assert [mac[-1] for mac in _macs(machine)] == ["3", "4"]
+        text = _refusal(machine, vif=[*NICS[2:], f"{NICS[3]},bridge=control0"])
+        assert 'The mac "00:21:f6:00:00:04" is already defined' in text
+        moved = [NICS[2], f"{NICS[3]},bridge=control0"]  # out and in again
+        if answer == "by MAC":
+            assert "Device 1 not connected" in _refusal(machine, vif=moved)
+        else:
+            _change(machine, vif=moved)
+            bridges = [vif["bridge"] for vif in _live(machine)["device"]["vif"]]
+            assert bridges == ["", "control0"]
+
+
+def test_a_nic_whose_mac_is_still_there(machine: Machine) -> None:
+    """What the guest does not release cannot be attached to another bridge."""
+    machine.sim.hosts[0].ignores_requests.add(machine.uuid)
+    [card] = machine.config["vif"]
+    assert "Device 0 (vif) could not be disconnected" in _refusal(machine, vif=[])
+    text = _refusal(machine, vif=[card, f"{card.upper()},bridge=control0"])
+    assert "Invalid vif option: MAC" in text
+    mac = card.removeprefix("mac=").upper()
+    text = _refusal(machine, vif=[card, f"mac={mac},bridge=control0"])
+    assert f'The mac "{mac}" is already defined' in text
+
+
+@pytest.mark.parametrize("version", ["3.2.1", "3.3.3"])
+def test_macs_at_a_start(version: str) -> None:
+    with simulate(hosts=1, vms=0, version=version) as sim:
+        card = "mac=00:21:f6:00:39:01,bridge="
+        twice = Machine(sim, vif=[f"{card}control0", f"{card}control0,type=netfront"])
+        assert 'The mac "00:21:f6:00:39:01" is already defined' in fault_of(twice.start)
+        for _ in range(2):  # in two VMs nobody looks
+            Machine(sim, vif=[f"{card}control0"]).start()
+        assert len(sim.domains(0)) == 2
+
+
+def test_a_bridge_that_the_target_of_a_migration_lacks(pool: Simulator) -> None:
+    """It is found when the source is gone: success, and the VM is lost (xend.md 4.1)."""
+    client(pool).ovs_br_config("start", "guests", "eth1")
+    machine = Machine(pool, vif=["mac=00:21:f6:00:00:01,bridge=guests"])
+    machine.start()
+    machine.agent.migrate_vm(machine.repo, machine.vm, pool.hosts[1].address)
+    until(pool, lambda: not machine.domains(0) and not machine.domains(1))
+    log = (pool.root / "hosts/1/xend.log").read_text()
+    assert "(vif) could not be connected. Could not find bridge device guests" in log
 
 
 def test_nics_are_attached(machine: Machine) -> None:

@@ -23,7 +23,7 @@ try:
     )
     from libcloud_ovm3.access import read_options
     from libcloud_ovm3.agent.address import parse_flag
-    from libcloud_ovm3.diagnostics.inventory import read_inventory_data
+    from libcloud_ovm3.diagnostics.inventory_data import read_inventory_data
     from libcloud_ovm3.errors import Ovm3Error
 except ImportError as error:
     raise AnsibleError(

@@ -10,7 +10,8 @@ from typing import Any
 
 from libcloud_ovm3.compute.convert import node_extra
 from libcloud_ovm3.compute.records import vm_fields
-from libcloud_ovm3.diagnostics.inventory import InventoryData, build_inventory
+from libcloud_ovm3.diagnostics.inventory import Inventory, build_inventory
+from libcloud_ovm3.diagnostics.inventory_data import InventoryData
 
 ALL = "ovm3"  # the group of all VMs
 # Ansible takes these for the controller itself: plays for localhost would run elsewhere.
@@ -34,6 +35,7 @@ def describe(data: InventoryData) -> dict[str, Any]:
         "host": group_names("host", {h.id: h.name for h in inventory.hosts if h.id}),
         "pool": group_names("pool", {key: pools.get(key, key) for key in pool_of.values()}),
         "repository": group_names("repository", {r.id: r.alias for r in repositories.values()}),
+        "network": group_names("network", {_hex(n["name"]): n["name"] for n in inventory.networks}),
     }
     vms = []
     for vm, entry in zip(data.snapshot.vms.values(), inventory.vms, strict=True):
@@ -43,9 +45,12 @@ def describe(data: InventoryData) -> dict[str, Any]:
         of = list(dict.fromkeys(pool_of[host] for host in near if host in pool_of))
         record = vm_fields(vm.id, vm.name, vm.state.value, node_extra(vm))
         record["repository"] = _only([repositories[key].alias for key in inside])
+        cards = _networks(inventory, vm.id)
+        record["networks"] = cards
         record["attachments"] = [asdict(one) for one in entry.attachments]
         record["pool"] = _only([pools.get(key, key) for key in of])
-        member_of = [groups[kind][key] for kind, keys in _kinds(on, of, inside) for key in keys]
+        kinds = {"host": on, "pool": of, "repository": inside, "network": map(_hex, cards)}
+        member_of = [groups[kind][key] for kind, keys in kinds.items() for key in keys]
         vms.append(
             {
                 "id": vm.id,
@@ -66,10 +71,18 @@ def _address(record: Mapping[str, Any]) -> dict[str, str]:
     return {"ansible_host": known[0]} if known else {}
 
 
-def _kinds(
-    hosts: list[str], pools: list[str], repositories: list[str]
-) -> tuple[tuple[str, list[str]], ...]:
-    return (("host", hosts), ("pool", pools), ("repository", repositories))
+def _networks(inventory: Inventory, vm_id: str) -> list[str]:
+    """Return the names of the networks that a VM has a card on."""
+    return [
+        network["name"]
+        for network in inventory.networks
+        if any(node["node_id"] == vm_id for node in network["nodes"])
+    ]
+
+
+def _hex(name: str) -> str:
+    """Return what stands for the id of a network, which has none but its name."""
+    return name.encode("utf-8", "backslashreplace").hex()
 
 
 def _mounted_on(repository: Any) -> Iterable[str]:

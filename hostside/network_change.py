@@ -1,0 +1,274 @@
+"""Changes of the host's networks that the host takes back by itself, unless the client confirms
+them: a change may cut the line by which the client reaches the host.
+
+A change is a process of its own, so it outlives the request and the agent. Its records are in
+``/var/lib/libcloud-ovm3/changes/<operation>/``: ``request`` (what, for whom, which process of which
+boot), ``progress`` (what is being done), ``decision`` (``confirmed`` or ``undo``, whichever is
+written first), ``outcome``. In this order: ``request``; the agent's functions of the steps, each
+after ``progress`` names it; waiting for ``decision``; on ``undo`` the agent's functions that undo
+what was done, the last step first; ``outcome``.
+
+If the process dies, or the host does, nobody goes on: the state is ``dead``, with what ``progress``
+said last, and a person decides. Nothing is done by itself at the next boot, as nobody knows which of
+the agent's changes were saved.
+"""
+
+import os
+
+from libcloud_ovm3_host import (arguments, errors, local_state, net_devices, network_calls,
+                                read_agent)
+from libcloud_ovm3_host.compat import error, plain, to_text
+
+ANSWER_SECONDS = 3  # until it answers that the change goes on: the client polls
+WAIT_SECONDS = 30  # for the lock
+UNDO_WAIT_SECONDS = 150  # for the lock, to undo: then it is done without
+CALL_SECONDS = 100  # for each of the agent's functions
+POLL_SECONDS = 0.5
+MOST_STEPS = 10
+KEPT = 50  # records of ended changes
+
+_FOLDER = 'changes'
+_MOST_TEXT = 2000  # characters of a fault that are kept
+_UNDO, _CONFIRMED = 'undo', 'confirmed'
+
+
+def guarded_network_change(dom0, client, operation, steps, undo, seconds):
+    """Call functions of the agent that change networks; undo that unless it is confirmed in time.
+
+    ``steps`` and ``undo``: lists of ``{function, arguments}`` of the same length; ``undo[i]`` takes
+    ``steps[i]`` back, ``{}``: nothing does, or need do. Functions: :mod:`network_calls`.
+    ``seconds``: 10 to 600, from when all steps are done. If a step faults, it ends there, and what
+    was done is undone at once; the step itself too, if it changed anything nevertheless.
+    Returns what :func:`network_change` does. A repeated request is not carried out again.
+    Raises InvalidArgument, Conflict (another change of the networks goes on), Failed.
+    """
+    request = {'client': arguments.client(client), 'operation': arguments.operation(operation),
+               'steps': network_calls.checked('steps', steps, MOST_STEPS),
+               'undo': network_calls.checked('undo', undo, MOST_STEPS),
+               'seconds': arguments.number('seconds', seconds, 10, 600)}
+    if len(request['steps']) != len(request['undo']):
+        raise errors.InvalidArgument('undo: expected as many entries as steps')
+    if not request['steps'] or {} in request['steps']:
+        raise errors.InvalidArgument('steps: expected at least one, each with a function')
+    request['text'] = '; '.join([network_calls.text(step) for step in request['steps']])
+    dom0.log('%(client)s %(operation)s guarded_network_change %(text)s' % request)
+    found = dom0.detached(ANSWER_SECONDS, _change, dom0, request)
+    if found is None:
+        try:
+            found = _status(dom0, request['operation'])
+        except errors.NotFound:  # it waits for the lock
+            found = _reported(request, 'running', 'waiting for another change', '')
+    return found
+
+
+def confirm_network_change(dom0, client, operation):
+    """Keep a change that waits for it. Returns what :func:`network_change` does.
+
+    Raises InvalidArgument, NotFound (no such change), Conflict (it does not wait: it is not done
+    yet, or it is undone), Failed.
+    """
+    client, operation = arguments.client(client), arguments.operation(operation)
+    dom0.log('%s %s confirm_network_change' % (client, operation))
+    found = _status(dom0, operation)
+    if found['state'] == 'waiting':
+        if _decide(dom0, operation, _CONFIRMED) != _CONFIRMED:
+            raise errors.Conflict('the change is being undone: it was not confirmed in time')
+        found = _status(dom0, operation)
+    if found['state'] != 'confirmed':
+        raise errors.Conflict('the change does not wait for a confirmation, it is: %s'
+                              % plain(found['state']))
+    return found
+
+
+def network_change(dom0, operation):
+    """``{state, fault, doing, operation, client}`` of a guarded change.
+
+    ``running``; ``waiting`` (to be confirmed); ``confirmed``; ``undone`` (``fault``: why);
+    ``failed`` (nothing was changed); ``undo failed`` (``fault`` has the agent's); ``dead`` (its
+    process ended before it had an outcome, at what ``doing`` says).
+    Raises InvalidArgument, NotFound, Failed.
+    """
+    return _status(dom0, arguments.operation(operation))
+
+
+# --- records --------------------------------------------------------------------------------
+
+def _get(dom0, operation, name):
+    return local_state.get(dom0, [_FOLDER, operation], name)
+
+
+def _status(dom0, operation):
+    request = _get(dom0, operation, 'request')
+    if not request:
+        raise errors.NotFound('no change of networks has the operation %s' % operation)
+    # read in the reverse of the order in which they are written
+    lives = request.get('boot') == dom0.boot_id() and dom0.lives(
+        request.get('pid', ''), request.get('started', ''))
+    outcome = _get(dom0, operation, 'outcome')
+    progress = _get(dom0, operation, 'progress')
+    if outcome:
+        return _reported(request, outcome.get('state', ''), '', outcome.get('fault', ''))
+    state, doing = progress.get('state', 'running'), progress.get('doing', 'nothing yet')
+    if _get(dom0, operation, 'decision').get('decision') == _CONFIRMED:
+        return _reported(request, 'confirmed', '', '')
+    if not lives:
+        return _reported(request, 'dead', doing, 'its process ended before it had an outcome')
+    return _reported(request, state, doing, '')
+
+
+def _reported(request, state, doing, fault):
+    return {'state': to_text(state), 'fault': to_text(fault), 'doing': to_text(doing),
+            'operation': to_text(request['operation']), 'client': to_text(request['client'])}
+
+
+def _decide(dom0, operation, decision):
+    """The decision, which is this one if no other was made before."""
+    try:
+        local_state.put_once(dom0, [_FOLDER, operation], 'decision', {'decision': decision})
+    except errors.Exists:
+        return _get(dom0, operation, 'decision').get('decision')
+    return decision
+
+
+def _note(dom0, request, state, doing):
+    """Say what is being done. A full disk must not keep a change from being undone."""
+    try:
+        local_state.put(dom0, [_FOLDER, request['operation']], 'progress',
+                        {'state': state, 'doing': doing})
+    except errors.HostModuleError:
+        pass
+
+
+def _end(dom0, request, state, fault):
+    local_state.put_once(dom0, [_FOLDER, request['operation']], 'outcome',
+                         {'state': state, 'fault': fault})
+    return _status(dom0, request['operation'])
+
+
+def _prune(dom0):
+    """Remove the oldest records of changes that have ended."""
+    ended = []
+    for name in local_state.names(dom0, [_FOLDER]):
+        path = dom0.path('%s/%s/%s/outcome' % (local_state.TOP, _FOLDER, plain(name)))
+        if os.path.exists(path):
+            ended.append((os.stat(path).st_mtime, plain(name)))
+    for _, name in sorted(ended)[:-KEPT]:
+        for record in ('request', 'progress', 'decision', 'outcome'):
+            local_state.remove(dom0, [_FOLDER, name], record)
+
+
+# --- the change -----------------------------------------------------------------------------
+
+def _change(dom0, request):
+    """The change, in a process of its own."""
+    who = 'operation %(operation)s of %(client)s' % request
+    handle = local_state.lock(dom0, WAIT_SECONDS, who)
+    try:
+        if _get(dom0, request['operation'], 'request'):
+            return _repeated(dom0, request)
+        _require_alone(dom0)
+        _prune(dom0)
+        before = net_devices.picture(dom0)
+        _record(dom0, request)
+        done, fault = _take_steps(dom0, request)
+    finally:
+        local_state.unlock(handle)
+    if fault and not done:
+        return _end(dom0, request, 'failed', fault)
+    if not fault:
+        _note(dom0, request, 'waiting', 'waiting for the confirmation')
+        if _is_confirmed(dom0, request):
+            return _end(dom0, request, 'confirmed', '')
+        fault = 'it was not confirmed within %d s' % request['seconds']
+    state, fault = _undo(dom0, request, done, before, fault, who)
+    return _end(dom0, request, state, fault)
+
+
+def _repeated(dom0, request):
+    if _get(dom0, request['operation'], 'request').get('text') != request['text']:
+        raise errors.InvalidArgument('operation: the change with this id has other steps')
+    return _status(dom0, request['operation'])
+
+
+def _require_alone(dom0):
+    for name in local_state.names(dom0, [_FOLDER]):
+        if not _get(dom0, plain(name), 'request'):
+            continue
+        found = _status(dom0, plain(name))
+        if found['state'] in ('running', 'waiting'):
+            raise errors.Conflict('another change of the networks goes on: operation %s of %s' % (
+                plain(found['operation']), plain(found['client'])))
+
+
+def _record(dom0, request):
+    pid, started = dom0.process()
+    record = dict([(key, request[key]) for key in ('client', 'operation', 'text')])
+    record.update({'pid': pid, 'started': started, 'boot': dom0.boot_id(),
+                   'seconds': '%d' % request['seconds']})
+    local_state.put_once(dom0, [_FOLDER, request['operation']], 'request', record)
+
+
+def _take_steps(dom0, request):
+    """``(how many steps may have changed something, the fault of the last one or '')``."""
+    steps = request['steps']
+    for position, step in enumerate(steps):
+        label = 'step %d of %d: %s' % (position + 1, len(steps), network_calls.text(step))
+        _note(dom0, request, 'running', label)
+        try:
+            before = net_devices.picture(dom0)
+        except errors.HostModuleError:
+            return position, '%s: not called: %s' % (label, error())
+        began = dom0.seconds()
+        fault = _call(dom0, step)
+        if fault:
+            is_late = dom0.seconds() - began >= CALL_SECONDS  # what it does may still come
+            if is_late or not _is_as(dom0, before):
+                position += 1
+            return position, '%s: %s' % (label, fault)
+    return len(steps), ''
+
+
+def _call(dom0, call):
+    """The fault of the agent's function; '' if it returned."""
+    answer = read_agent.call_agent(dom0, CALL_SECONDS, call['function'], *call['arguments'])
+    return plain(answer.get('fault', ''))[:_MOST_TEXT]
+
+
+def _is_as(dom0, before):
+    try:
+        return net_devices.picture(dom0) == before
+    except errors.HostModuleError:
+        return False
+
+
+def _is_confirmed(dom0, request):
+    """Wait for the decision; make it when the time is over."""
+    end = dom0.seconds() + request['seconds']
+    try:
+        while dom0.seconds() < end and not _get(dom0, request['operation'], 'decision'):
+            dom0.sleep(POLL_SECONDS)
+        return _decide(dom0, request['operation'], _UNDO) == _CONFIRMED
+    except errors.HostModuleError:  # the disk is full, or broken: whatever happens, it is undone
+        return False
+
+
+def _undo(dom0, request, done, before, why, who):
+    """Undo the first ``done`` steps, the last one first, all of them: ``(state, fault)``."""
+    dom0.log('%s %s undoes its change of networks' % (request['client'], request['operation']))
+    try:
+        handle = local_state.lock(dom0, UNDO_WAIT_SECONDS, who)
+    except errors.HostModuleError:
+        handle = None  # the host's line matters more
+    try:
+        faults = []
+        for call in [each for each in request['undo'][:done][::-1] if each]:
+            _note(dom0, request, 'running', 'undoing (%s): %s' % (why, network_calls.text(call)))
+            fault = _call(dom0, call)
+            if fault:
+                faults.append('%s: %s' % (network_calls.text(call), fault))
+    finally:
+        if handle is not None:
+            local_state.unlock(handle)
+    if faults and not _is_as(dom0, before):
+        return 'undo failed', '%s; to undo it failed: %s' % (why, '; '.join(faults))
+    return 'undone', why

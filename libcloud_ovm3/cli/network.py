@@ -1,0 +1,157 @@
+"""``ovm3 network``: the bridges of the hosts, and what is below them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from libcloud_ovm3.cli.examples import examples
+from libcloud_ovm3.cli.formats import Column, Record, output_option, show_record, show_records
+from libcloud_ovm3.cli.network_tree import host_tree, mode_text, role_words, unread_tree
+from libcloud_ovm3.cli.option_names import with_option_names
+from libcloud_ovm3.cli.options import driver_options, make_driver, make_estate, reported
+from libcloud_ovm3.cli.output import show_tree, tell
+from libcloud_ovm3.cli.sections import NounGroup
+from libcloud_ovm3.compute.records import network_device_record, network_fields
+from libcloud_ovm3.errors import NetworkNotFound, SearchIncomplete
+from libcloud_ovm3.estate.network_facts import of_network
+from libcloud_ovm3.estate.networks import NetworkList, read_networks
+
+
+@click.group(cls=NounGroup, epilog=examples("ovm3 network list", "ovm3 network show control0"))
+def network() -> None:
+    """List, show, make, change and remove networks: bridges, and what they are on."""
+
+
+@network.command(
+    "list",
+    epilog=examples(
+        "ovm3 network list", "ovm3 network list -o json", "ovm3 network list --devices"
+    ),
+)
+@click.option("--devices", is_flag=True, help="List NICs, bonds and VLAN devices.")
+@output_option
+@driver_options
+def list_networks(devices: bool, form: str, **options: Any) -> None:
+    """List networks: a tree for each host, or one record for each name of a bridge.
+
+    The tree shows NICs and bonds, the VLAN devices and bridges on them, and the VMs that run there.
+    With --devices there is one row or record for each NIC, bond and VLAN device.
+    """
+    with reported(is_read=True):
+        if devices:
+            found = make_driver(**options).ex_list_network_devices()
+            show_records(form, map(network_device_record, found), _DEVICES, "no devices")
+            return
+        networks = _read(**options)
+        if form == "table":
+            _show_trees(networks)
+        else:
+            records = [_record(networks, name) for name in networks.names()]
+            show_records(form, records, (), "no networks")
+
+
+@network.command(epilog=examples("ovm3 network show control0 -o yaml"))
+@output_option
+@driver_options
+@click.argument("name", metavar="NAME")
+def show(name: str, form: str, **options: Any) -> None:
+    """Show a network: what carries it on each host, and which VMs are on it."""
+    with reported(is_read=True):
+        found = _read(**options)
+        if not found.bridge(name):
+            raise _not_found(found, name)
+        record = _record(found, name)
+        show_record(form, record, _lines(record))
+
+
+def _read(**options: Any) -> NetworkList:
+    found = read_networks(make_estate(**options))
+    for error in (*found.estate.errors(), *found.errors(), *found.estate.notices()):
+        tell(f"warning: {with_option_names(error)}")
+    return found
+
+
+def _record(found: NetworkList, name: str) -> dict[str, Any]:
+    extra = of_network(found, name)
+    for one in extra["unread_on"]:
+        one["error"] = with_option_names(one["error"])
+    return network_fields(name, extra)
+
+
+def _not_found(found: NetworkList, name: str) -> NetworkNotFound | SearchIncomplete:
+    known = ", ".join(found.names()) or "none"
+    unread = [one.host.label for one in found.hosts if one.error]
+    unread += [one.address for one in found.estate.unreachable]
+    if unread:
+        return SearchIncomplete(
+            f"no network {name!r} was found, but {', '.join(unread)} could not be read; "
+            f"networks: {known}"
+        )
+    return NetworkNotFound(f"no host has a network {name!r}; networks: {known}")
+
+
+def _show_trees(found: NetworkList) -> None:
+    for host in found.hosts:
+        show_tree(host_tree(found, host))
+    for one in found.estate.unreachable:
+        show_tree(unread_tree(one.address, with_option_names(str(one.reason))))
+
+
+def _kind(one: Record) -> str:
+    if one["kind"] == "bond":
+        return f"bond, {mode_text(one['mode'])}, slaves {' '.join(one['slaves']) or 'none'}"
+    if one["kind"] == "vlan":
+        return f"VLAN {'?' if one['vlan'] is None else one['vlan']}"
+    return f"NIC, slave of {one['bond']}" if one["bond"] else "NIC"
+
+
+def _roles(one: Record) -> str:
+    return ", ".join(role_words(one["roles"], one["has_unknown_roles"]))
+
+
+_DEVICES = (
+    Column("host", "host"),
+    Column("device", "name"),
+    Column("kind", _kind),
+    Column("on", "parent"),
+    Column("bridge", "bridge"),
+    Column("state", lambda one: {True: "up", False: "down", None: "?"}[one["is_up"]]),
+    Column("MTU", lambda one: "?" if one["mtu"] is None else one["mtu"], True),
+    Column("MAC", "mac", True),
+    Column("labels", lambda one: ", ".join(one["labels"]), True),
+    Column("roles", _roles, True),
+)
+
+
+def _lines(one: Record) -> Iterator[tuple[str, object]]:
+    yield "network", one["name"]
+    yield "VLAN", one["vlan"]
+    yield "labels", ", ".join(one["labels"])
+    yield "roles", ", ".join(one["roles"])
+    for there in one["hosts"]:
+        yield "host", f"{there['host']}: {', '.join(_on_host(there))}"
+    for other in one["missing_on"]:
+        yield "missing on", other["host"]
+    for other in one["unread_on"]:
+        yield "unknown on", f"{other['host']}: {other['error']}"
+    for vm in one["nodes"]:
+        yield "VM", f"{vm['node_name']} ({vm['node_id']}), {vm['where']}"
+
+
+def _on_host(there: Record) -> Iterator[str]:
+    if there["doubt"] or there["is_local"]:
+        yield there["doubt"] or "local"
+    else:
+        yield f"on {there['parent']}"
+    if there["vlan"] is not None:
+        yield f"VLAN {there['vlan']}"
+    yield from there["addresses"]
+    if there["mtu"] is not None:
+        yield f"MTU {there['mtu']}"
+    if there["has_unknown_roles"]:
+        yield "unknown roles"
+    running = [vm["node_name"] or vm["node_id"] for vm in there["guests"]]
+    yield from [f"running there: {' '.join(running)}"] if running else ()

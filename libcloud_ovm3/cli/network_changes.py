@@ -1,0 +1,140 @@
+"""``ovm3 network create``, ``update``, ``delete`` and ``set-bond-mode``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from libcloud_ovm3.cli.examples import examples
+from libcloud_ovm3.cli.options import driver_options, make_driver, reported
+from libcloud_ovm3.cli.output import show
+from libcloud_ovm3.cli.sections import Command
+from libcloud_ovm3.compute.network_types import OVM3Network
+from libcloud_ovm3.operations.consent import ROLES
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+_FORCE = click.option(
+    "--force",
+    multiple=True,
+    type=click.Choice([*ROLES, "all"]),
+    help="What this may cut on the hosts, to consent to it. Can be repeated.",
+)
+_NETWORK = click.argument("network", metavar="NAME|LABEL[:VLAN]")
+
+
+def _on(default: str) -> Callable[[_F], _F]:
+    return click.option(
+        "--on",
+        "locations",
+        multiple=True,
+        metavar="HOST[:PORT]|ID",
+        help=f"A host to change. Can be repeated.  [default: {default}]",
+    )
+
+
+@click.command(
+    "create",
+    cls=Command,
+    epilog=examples(
+        "ovm3 network create dmz --parent bond0 --vlan 120",
+        "ovm3 network create guests --label guest --traffic-label guest=eth1",
+    ),
+)
+@click.option("--label", metavar="LABEL", help="The traffic label of what it is made on.")
+@click.option(
+    "--parent",
+    metavar="DEVICE",
+    help="What it is made on, instead of --label: a NIC, bond or VLAN device; with --vlan also a "
+    "bridge, for the device below it.",
+)
+@click.option("--vlan", metavar="N", help="The number of a VLAN, 2 to 4094.  [default: untagged]")
+@_on("all hosts, which must all respond")
+@_FORCE
+@driver_options
+@click.argument("name")
+def create_network(
+    name: str, label: str | None, parent: str | None, vlan: str | None, locations: tuple[str, ...],
+    force: tuple[str, ...], **options: Any,
+) -> None:  # fmt: skip
+    """Make a network: a bridge of this name on all hosts.
+
+    On a device, or with --vlan on a VLAN device that is made with it. A host that has it already is
+    left as it is.
+    """
+    with reported():
+        made = make_driver(**options).ex_create_network(
+            name, vlan, label, parent, locations or None, ex_force=force
+        )
+        show(_where(made))
+
+
+@click.command(
+    "update",
+    cls=Command,
+    epilog=examples(
+        "ovm3 network update dmz --mtu 9000",
+        "ovm3 network update storage --address 10.0.0.5/24 --on ovm-1",
+    ),
+)
+@click.option("--mtu", metavar="BYTES", help="Its MTU, 1500 to 64000.")
+@click.option(
+    "--address", metavar="ADDRESS/PREFIX", help="The address of one host (--on) on the network."
+)
+@_on("all hosts that have it")
+@_FORCE
+@driver_options
+@_NETWORK
+def update_network(
+    network: str, mtu: str | None, address: str | None, locations: tuple[str, ...],
+    force: tuple[str, ...], **options: Any,
+) -> None:  # fmt: skip
+    """Set the MTU of a network, or the address that a host has on it."""
+    with reported():
+        changed = make_driver(**options).ex_update_network(
+            network, ex_mtu=mtu, ex_address=address, location=locations or None, ex_force=force
+        )
+        show(_where(changed))
+
+
+@click.command("delete", cls=Command, epilog=examples("ovm3 network delete dmz"))
+@_on("all hosts")
+@_FORCE
+@driver_options
+@_NETWORK
+def delete_network(
+    network: str, locations: tuple[str, ...], force: tuple[str, ...], **options: Any
+) -> None:
+    """Remove a network that no VM uses, and the VLAN device that was made with it.
+
+    Refused while a card of a VM, running or stopped, is on it, or may be.
+    """
+    with reported():
+        make_driver(**options).ex_delete_network(network, locations or None, ex_force=force)
+        show(f"{network} was removed")
+
+
+@click.command(
+    "set-bond-mode",
+    cls=Command,
+    epilog=examples("ovm3 network set-bond-mode bond0 4 --on ovm-1 --force all"),
+)
+@_on("all hosts that have the bond")
+@_FORCE
+@driver_options
+@click.argument("bond")
+@click.argument("mode")
+def set_bond_mode(
+    bond: str, mode: str, locations: tuple[str, ...], force: tuple[str, ...], **options: Any
+) -> None:
+    """Set the mode of a bond: 1 (active-backup), 4 (802.3ad) or 6 (balance-alb)."""
+    with reported():
+        make_driver(**options).ex_set_bond_mode(bond, mode, locations or None, ex_force=force)
+        show(f"{bond} has mode {mode}")
+
+
+def _where(network: OVM3Network) -> str:
+    hosts = [f"{one['host']} ({one['parent'] or 'local'})" for one in network.extra["hosts"]]
+    return f"{network.name} is on {', '.join(hosts)}"

@@ -1,0 +1,55 @@
+"""The estate's networks and network devices -> the driver's. Pure: nothing is sent from here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from libcloud_ovm3 import estate
+from libcloud_ovm3.compute.network_types import OVM3Network, OVM3NetworkDevice, OVM3Nic
+
+if TYPE_CHECKING:
+    from libcloud.compute.base import NodeDriver
+
+    from libcloud_ovm3.estate.cards import VMCard
+    from libcloud_ovm3.estate.networks import HostNetwork, NetworkList
+
+
+def to_networks(
+    found: NetworkList, hosts: Sequence[HostNetwork], driver: NodeDriver
+) -> list[OVM3Network]:
+    """The networks that one of these hosts has, sorted by name."""
+    names = sorted({bridge.name for host in hosts for bridge in host.bridges})
+    return [to_network(found, name, driver) for name in names]
+
+
+def to_network(found: NetworkList, name: str, driver: NodeDriver) -> OVM3Network:
+    """The network of this name."""
+    return OVM3Network(name, name, driver, estate.network_facts.of_network(found, name))
+
+
+def to_devices(
+    found: NetworkList, hosts: Iterable[HostNetwork], driver: NodeDriver
+) -> list[OVM3NetworkDevice]:
+    """The devices of these hosts, in their order."""
+    facts_of = estate.network_facts.of_device
+    return [
+        OVM3NetworkDevice(
+            f"{host.host.id}/{one.name}", one.name, one.kind, driver, facts_of(found, host, one)
+        )
+        for host in hosts
+        for one in host.devices
+    ]
+
+
+def to_nic(card: VMCard, driver: NodeDriver) -> OVM3Nic:
+    """A network card of a node; its ``extra``: :class:`.OVM3Nic`."""
+    extra = {
+        "node_id": card.id.partition("/")[0],
+        "type": card.type,
+        "model": card.model,
+        "position": card.position,
+        "is_defined": card.position is not None,
+        "is_live": card.live is not None,
+    }
+    return OVM3Nic(card.id, card.mac, card.bridge, driver, extra)

@@ -1,0 +1,169 @@
+"""Doctor checks of networks: bridges that hosts lack, VLANs without what they are on, MTUs.
+
+Pure: no I/O. Sources: agent-behaviour.md 13; xend.md 3. What only the host module sees:
+:mod:`.network_module_checks`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from libcloud_ovm3.diagnostics.finding import Finding
+from libcloud_ovm3.diagnostics.inventory import name_of
+from libcloud_ovm3.estate.labels import device_of
+from libcloud_ovm3.estate.networks import VLAN, HostBridge, HostNetwork, NetworkList
+from libcloud_ovm3.estate.vm_bridges import bridges_of, missing_bridges
+from libcloud_ovm3.estate.vms import VM
+
+_VLAN_NAME = re.compile(r"(.+)\.[1-9][0-9]{0,3}")
+
+
+def check_networks(found: NetworkList) -> Iterator[Finding]:
+    """Report which networks there are, and which hosts' could not be read or understood."""
+    for host in found.hosts:
+        if host.error is not None:
+            yield Finding(
+                "warning",
+                "network",
+                f"{name_of(host.host)}: its network could not be read: {host.error}",
+                "which bridges it has, and what they are on, is not known",
+            )
+        for bridge in host.bridges:
+            if bridge.doubt:
+                yield Finding(
+                    "warning",
+                    "network",
+                    f"{name_of(host.host)}: bridge {bridge.name}: {bridge.doubt}",
+                    "what it is connected to is not known, so no VLAN is made beside it",
+                )
+    read = [name_of(host.host) for host in found.hosts if host.error is None]
+    if read:
+        yield Finding(
+            "ok",
+            "network",
+            f"{', '.join(read)}: networks {', '.join(found.names()) or 'none'}",
+            advice="`ovm3 network list` shows what carries them",
+        )
+
+
+# ------------------------------------------------------------------ what is missing
+
+
+def check_bridges_of_vms(found: NetworkList) -> Iterator[Finding]:
+    """Report bridges that a vm.cfg names and that a host with its repository cannot have.
+
+    A VLAN bridge that the start of a VM makes is none of them.
+    """
+    users: dict[str, dict[str, VM]] = {}
+    reasons: dict[str, dict[str, str]] = {}
+    for vm in found.estate.vms.values():
+        for definition in vm.definitions:
+            repository = found.estate.repository(definition.repository_id)
+            mounted_on = {view.id for view in repository.mounted_on} if repository else set()
+            for name in bridges_of(definition.config):
+                for host in found.hosts:
+                    why = _why_missing(host, name) if host.host.id in mounted_on else None
+                    if why:
+                        users.setdefault(name, {})[vm.id] = vm
+                        reasons.setdefault(name, {})[name_of(host.host)] = why
+    for name, vms in users.items():
+        there = found.bridge(name)
+        where = "; ".join(f"{host}: {why}" for host, why in reasons[name].items())
+        yield Finding(
+            "warning" if there else "error",
+            "network",
+            f"{', '.join(f'VM {vm.label}' for vm in vms.values())}: bridge {name} in vm.cfg is "
+            f"missing; {where}",
+            "they can be started on other hosts only" if there else "they cannot be started",
+            "`ovm3 network create` makes it; or correct the vm.cfg",
+        )
+
+
+def _why_missing(host: HostNetwork, name: str) -> str | None:
+    """Return why a host lacks a bridge and cannot get it; None: it has it, can, or is unknown."""
+    if host.error is not None:
+        return None
+    return next(iter(missing_bridges(host, [name])[1]), None)
+
+
+def check_labels(found: NetworkList) -> Iterator[Finding]:
+    """Report traffic labels that are carried by what a host does not have."""
+    for label, name in found.labels.items():
+        lacking = [
+            name_of(host.host)
+            for host in found.hosts
+            if host.error is None
+            and host.bridge(name) is None
+            and host.bridge_on(name) is None
+            and device_of(name, host)[0] is None
+        ]
+        if lacking:
+            yield Finding(
+                "error",
+                "label",
+                f"the traffic label {label} is on {name}, which is missing on {', '.join(lacking)}",
+                "no VM can get a network of this label there",
+                "correct the label (ex_traffic_labels), or make the bridge with "
+                "`ovm3 network create`",
+            )
+
+
+# ------------------------------------------------------------------ VLANs and MTUs
+
+
+def check_vlans(found: NetworkList) -> Iterator[Finding]:
+    """Report VLAN devices without the device below, and VLAN bridges without their VLAN device."""
+    for host in found.hosts:
+        for device in host.devices:
+            if device.kind == VLAN and host.device(device.parent) is None:
+                above = host.bridge_on(device.name)
+                yield Finding(
+                    "error",
+                    "VLAN",
+                    f"{name_of(host.host)}: VLAN device {device.name} is on {device.parent}, "
+                    f"which does not exist" + (f"; bridge {above.name} is on it" if above else ""),
+                    "it is connected to nothing",
+                    "bring the device below it back; if it is not needed, remove the VLAN",
+                )
+        for bridge in host.bridges:
+            if _has_lost_its_vlan(found, host, bridge):
+                vms = [found.estate.vm(vm_id) for vm_id in bridge.guests]
+                on_it = f"; on it: {', '.join(f'VM {vm.label}' for vm in vms)}" if vms else ""
+                yield Finding(
+                    "error" if vms else "warning",
+                    "VLAN",
+                    f"{name_of(host.host)}: bridge {bridge.name} has no VLAN device, nor any other "
+                    f"port than VMs{on_it}",
+                    "VMs on it reach only each other, on this host",
+                    "delete the bridge once no VM is on it, and let it be made anew",
+                )
+
+
+def _has_lost_its_vlan(found: NetworkList, host: HostNetwork, bridge: HostBridge) -> bool:
+    """Return whether a bridge with a VLAN's name is local, and is or would be none elsewhere."""
+    form = _VLAN_NAME.fullmatch(bridge.name)
+    if form is None or not bridge.is_local:
+        return False
+    base = host.bridge(form[1])
+    elsewhere = any(not other.is_local for _, other in found.bridge(bridge.name))
+    return elsewhere or bool(base and base.parent)
+
+
+def check_mtus(found: NetworkList) -> Iterator[Finding]:
+    """Report networks whose MTU is not the same on all hosts."""
+    for name in found.names():
+        mtus = {
+            name_of(host.host): bridge.mtu
+            for host, bridge in found.bridge(name)
+            if bridge.mtu is not None and not bridge.is_local
+        }
+        if len(set(mtus.values())) > 1:
+            listed = ", ".join(f"{host} {mtu}" for host, mtu in mtus.items())
+            yield Finding(
+                "warning",
+                "MTU",
+                f"network {name} has different MTUs: {listed}",
+                "large packets between VMs on these hosts are lost, so connections hang",
+                "`ovm3 network update` makes them the same",
+            )

@@ -1,0 +1,126 @@
+"""The network cards of a VM, as its vm.cfg and its live domain show them. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from libcloud_ovm3.agent.vif import Vif
+from libcloud_ovm3.errors import InvalidArgument, NetworkNotFound
+from libcloud_ovm3.estate.domains import Card
+from libcloud_ovm3.estate.vms import VM
+
+
+@dataclass(frozen=True)
+class VMCard:
+    """A network card of a VM.
+
+    :ivar id: ``<uuid of the VM>/<MAC>``. Of cards with one MAC the bridge follows, and of those on
+        one bridge their number; a card without a MAC has its place in vm.cfg instead.
+    :ivar position: in the list of vm.cfg, from 0; None: only the live domain has it.
+    :ivar vif: its entry in vm.cfg; None likewise.
+    :ivar live_position: in xend's list of the live domain, from 0; None: the domain lacks it, or
+        which one it is is not known.
+    :ivar live: what the live domain has; None likewise.
+    """
+
+    id: str
+    position: int | None
+    vif: Vif | None
+    live_position: int | None = None
+    live: Card | None = None
+
+    @property
+    def mac(self) -> str | None:
+        """In lower case; None: xend makes one up at each start, and it does not run."""
+        return (self.vif and self.vif.mac) or (self.live and self.live.mac) or None
+
+    @property
+    def bridge(self) -> str | None:
+        """None: the script chooses it, or it is unknown."""
+        return (self.vif and self.vif.bridge) or (self.live and self.live.bridge) or None
+
+    @property
+    def type(self) -> str | None:
+        """``netfront`` or ``ioemu``; None: both, on an HVM guest."""
+        return (self.vif and self.vif.type) or (self.live and self.live.type) or None
+
+    @property
+    def model(self) -> str | None:
+        """Of the emulated card; None: xend's default."""
+        return (self.vif and self.vif.model) or (self.live and self.live.model) or None
+
+    @property
+    def label(self) -> str:
+        """How messages name it."""
+        return f"network card {self.mac or '(no MAC address)'} on {self.bridge or 'no bridge'}"
+
+
+def cards_of(vm: VM) -> list[VMCard]:
+    """The cards of a VM, in the guest's order; those that only its live domain has come last.
+
+    An entry without a MAC gets one at each start, so it is matched with a live card only where no
+    more cards are left on the one side than on the other.
+    """
+    vifs = vm.definitions[0].vifs if len(vm.definitions) == 1 else ()
+    listed = vm.live[0].domain.cards if len(vm.live) == 1 else ()
+    left = dict(enumerate(listed))
+    found = [VMCard("", place, vif) for place, vif in enumerate(vifs)]
+    for exactly in (True, False):  # of several with one MAC, that on the same bridge first
+        for n, one in enumerate(found):
+            same = [
+                place
+                for place, card in left.items()
+                if one.live is None and one.mac and card.mac == one.mac
+                and (card.bridge == one.bridge or not exactly)
+            ]  # fmt: skip
+            if same:
+                found[n] = replace(one, live_position=same[0], live=left.pop(same[0]))
+    unmatched = [n for n, one in enumerate(found) if one.live is None]
+    if len(unmatched) == len(left) and not any(found[n].mac for n in unmatched):
+        for n in unmatched:
+            place = min(left)
+            found[n] = replace(found[n], live_position=place, live=left.pop(place))
+    found += [VMCard("", None, None, place, card) for place, card in left.items()]
+    return _with_ids(vm.id, found)
+
+
+def _with_ids(vm_id: str, cards: Sequence[VMCard]) -> list[VMCard]:
+    macs = Counter(one.mac for one in cards)
+    twins: Counter[str] = Counter()
+    found = []
+    for one in cards:
+        name = one.mac or f"no-mac-{one.live_position if one.position is None else one.position}"
+        if macs[one.mac] > 1 or not one.mac:
+            name = f"{name}@{one.bridge or ''}"
+        twins[name] += 1
+        number = f"#{twins[name]}" if twins[name] > 1 else ""
+        found.append(replace(one, id=f"{vm_id}/{name}{number}"))
+    return found
+
+
+def find_card(vm: VM, text: str) -> VMCard:
+    """The card of a VM that is meant: by its id, or by its MAC if only one has it.
+
+    :raises NetworkNotFound: it has no such card.
+    :raises InvalidArgument: several have this MAC, or the id is of another VM's card.
+    """
+    cards, wanted = cards_of(vm), text.strip()
+    listed = ", ".join(one.id for one in cards) or "none"
+    vm_id, slash, name = wanted.partition("/")
+    if slash and vm_id.lower() != vm.id:
+        raise InvalidArgument(
+            f"network card {text!r} is not one of VM {vm.label}, whose cards are: {listed}"
+        )
+    name = name if slash else wanted
+    same = [one for one in cards if one.mac == name.lower()]
+    if len(same) > 1:
+        raise InvalidArgument(
+            f"VM {vm.label} has {len(same)} network cards with the MAC address {name}: name one by "
+            f"its id: {', '.join(one.id for one in same)}"
+        )
+    found = same or [one for one in cards if one.id == f"{vm.id}/{name}"]
+    if not found:
+        raise NetworkNotFound(f"VM {vm.label} has no network card {text!r}; its cards: {listed}")
+    return found[0]

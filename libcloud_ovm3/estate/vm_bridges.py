@@ -1,0 +1,94 @@
+"""Which networks a host has for a VM, or can get: the bridges that its cards name. Pure.
+
+A missing bridge is made for a VM only where its name says how: ``xenbr1.160`` is VLAN 160 on the
+device below the bridge ``xenbr1``, as the older integration names it (flows.md 15.2).
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from libcloud_ovm3.agent.config import VMConfig
+from libcloud_ovm3.estate.host_network import BOND, VLAN, HostNetwork
+from libcloud_ovm3.estate.labels import LONGEST_NAME
+
+CONTROL = "control0"  # a local bridge, which is made on every host that needs it (flows.md 2.3)
+_SCRIPT = "vif-bridge"  # xend's own: what another one does with the name is not known
+_OLD_NAME = re.compile("xenbr([0-9]+)")
+_VLAN_BRIDGE = re.compile(r"(.+)\.([1-9][0-9]{0,3})")
+_VLANS = range(2, 4095)  # the agent's VLAN 1 is untagged (agent-behaviour 13), 4095 is reserved
+_BALANCE_ALB = 6
+
+
+@dataclass(frozen=True)
+class VLANBridge:
+    """A bridge that a host lacks and can get.
+
+    :ivar device: the NIC or bond that it is made on.
+    :ivar vlan: its number, 2 to 4094.
+    """
+
+    name: str
+    device: str
+    vlan: int
+
+
+def bridges_of(config: VMConfig | None) -> tuple[str, ...]:
+    """The bridges that the cards of a VM need; a card may leave its bridge to the script."""
+    vifs = config.vifs if config else ()
+    usual = [vif for vif in vifs if posixpath.basename(vif.script or _SCRIPT) == _SCRIPT]
+    return tuple(dict.fromkeys(vif.bridge for vif in usual if vif.bridge))
+
+
+def missing_bridges(
+    network: HostNetwork, bridges: Iterable[str]
+) -> tuple[list[VLANBridge], list[str]]:
+    """Which of these bridges a host lacks and can get, and why it cannot have the others.
+
+    A host whose network could not be read cannot have any: it is unknown.
+    """
+    names = list(dict.fromkeys(bridges))
+    if not names:
+        return [], []
+    if network.error is not None:
+        return [], [f"its network could not be read: {network.error}"]
+    lacking = [name for name in names if name != CONTROL and not _is_there(network, name)]
+    found = [_to_make(network, name) for name in lacking]
+    return (
+        [one for one in found if isinstance(one, VLANBridge)],
+        [one for one in found if isinstance(one, str)],
+    )
+
+
+def _is_there(network: HostNetwork, name: str) -> bool:
+    """Whether the script finds it: for ``xenbr0`` it also takes a bridge ``eth0`` (xend.md 3)."""
+    old = _OLD_NAME.fullmatch(name)
+    return bool(network.bridge(name) or (old and network.bridge(f"eth{old[1]}")))
+
+
+def _to_make(network: HostNetwork, name: str) -> VLANBridge | str:  # noqa: PLR0911 (one per reason)
+    """How a missing bridge is made, or why it cannot be."""
+    lacks = f"it has no bridge {name}"
+    form = _VLAN_BRIDGE.fullmatch(name)
+    base = network.bridge(form[1]) if form else None
+    if form is None or base is None:
+        return lacks
+    number, device = int(form[2]), network.device(base.parent)
+    if number not in _VLANS:
+        return f"{lacks}, and {number} is not a VLAN number from {_VLANS[0]} to {_VLANS[-1]}"
+    if len(name) > LONGEST_NAME:
+        return f"{lacks}, and the name has more than {LONGEST_NAME} characters"
+    if device is None:
+        why = base.doubt or f"nothing but guests is on bridge {base.name}"
+        return f"{lacks}, and no VLAN can be made: {why}"
+    if device.kind == VLAN:
+        return f"{lacks}, and bridge {base.name} is on {device.name}, which is a VLAN already"
+    if device.kind == BOND and device.mode == _BALANCE_ALB:
+        return f"{lacks}, and {device.name} is a bond of mode 6, which cannot carry VLANs"
+    other = network.bridge_on(f"{device.name}.{number}")
+    if other is not None:
+        return f"{lacks}, and VLAN {number} of {device.name} is in its bridge {other.name}"
+    return VLANBridge(name, device.name, number)

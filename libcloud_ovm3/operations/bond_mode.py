@@ -1,0 +1,82 @@
+"""Setting the mode of a bond on one host or on all that have it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from libcloud_ovm3.agent.network_options import require_interface
+from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
+from libcloud_ovm3.estate.host_network import BOND, VLAN, HostDevice, HostNetwork
+from libcloud_ovm3.estate.members import Estate
+from libcloud_ovm3.estate.networks import read_networks
+from libcloud_ovm3.operations.consent import parse_consent, require_consent, what_is_cut
+from libcloud_ovm3.operations.network_changes import NetworkChange, change_all, chosen_hosts
+from libcloud_ovm3.operations.network_doors import bond_mode_call
+from libcloud_ovm3.operations.operation import Operation
+
+# The modes that the agent sets (agent-behaviour 13), by their names in the kernel.
+MODES = {1: "active-backup", 4: "802.3ad", 6: "balance-alb"}
+_BALANCE_ALB = 6
+
+
+def set_bond_mode(
+    estate: Estate, bond: str, mode: int | str, host_ids: Sequence[str] | None, consent: object
+) -> list[str]:
+    """Set the mode of a bond; where it has the mode, nothing is sent.
+
+    :param mode: 1, 4 or 6, or its name.
+    :param host_ids: of the hosts; None: all hosts of the estate that have a bond of this name.
+    :param consent: what may be cut: :func:`.parse_consent`.
+    :return: notices for the user.
+    :raises InvalidArgument: the agent cannot set this mode.
+    :raises PreconditionFailed: no host has the bond, VLANs are on it and the mode is 6, or it would
+        cut what the user has not consented to. Nothing was sent.
+    :raises AgentFault: a host refused; the others have the mode that they had.
+    :raises OperationIncomplete: whether it is set is unknown, or it is only on some hosts.
+    """
+    require_interface(bond, "bond")
+    wanted = _parse_mode(mode)
+    agreed = parse_consent(consent)
+    networks = read_networks(estate)
+    chosen = chosen_hosts(networks, host_ids)
+    found = [(one, one.device(bond)) for one in chosen]
+    bonds = [(one, device) for one, device in found if device and device.kind == BOND]
+    lacking = [one.host.label for one in chosen if one not in [there for there, _ in bonds]]
+    if not bonds or (host_ids is not None and lacking):
+        raise PreconditionFailed(f"no bond {bond!r} on {', '.join(lacking) or 'any host'}")
+    changes = [_plan(one, device, wanted) for one, device in bonds if device.mode != wanted]
+    require_consent([(one.network, what_is_cut(one.network, bond)) for one in changes], agreed)
+    notices: list[str] = []
+    change_all(Operation(estate), networks, changes, notices)
+    return notices
+
+
+def _parse_mode(mode: int | str) -> int:
+    text = "" if isinstance(mode, bool) else str(mode).strip().lower()
+    for number, name in MODES.items():
+        if text in (str(number), name):
+            return number
+    known = ", ".join(f"{number} ({name})" for number, name in MODES.items())
+    raise InvalidArgument(f"bond mode {mode!r}: expected {known}")
+
+
+def _plan(network: HostNetwork, bond: HostDevice, mode: int) -> NetworkChange:
+    vlans = [one.name for one in network.devices if one.kind == VLAN and one.parent == bond.name]
+    if mode == _BALANCE_ALB and vlans:
+        raise PreconditionFailed(
+            f"bond {bond.name!r} on {network.host.label} was left unchanged: VLANs do not work "
+            f"over mode 6 (balance-alb), and {', '.join(vlans)} are on it"
+        )
+    return NetworkChange(
+        network,
+        f"the mode of bond {bond.name!r}",
+        bond_mode_call(bond.name, mode),
+        is_done=lambda now: _mode(now, bond.name) == mode,
+        is_undone=lambda now: _mode(now, bond.name) == bond.mode,
+        undo=bond_mode_call(bond.name, bond.mode) if bond.mode in MODES else None,
+    )
+
+
+def _mode(network: HostNetwork, bond: str) -> int | None:
+    device = network.device(bond)
+    return device.mode if device else None

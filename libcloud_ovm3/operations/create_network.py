@@ -1,0 +1,208 @@
+"""Making a network: a bridge of one name on one host or on all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from libcloud_ovm3.agent.network_options import parse_vlan, require_interface
+from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
+from libcloud_ovm3.estate.host_network import BOND, VLAN, HostBridge, HostDevice, HostNetwork
+from libcloud_ovm3.estate.labels import LONGEST_NAME, carrier_of, device_of
+from libcloud_ovm3.estate.members import Estate
+from libcloud_ovm3.estate.networks import NetworkList, read_networks
+from libcloud_ovm3.operations.consent import parse_consent, require_consent, what_is_cut
+from libcloud_ovm3.operations.network_changes import NetworkChange, change_all, chosen_hosts
+from libcloud_ovm3.operations.network_doors import bridge_call, vlan_bridge_call
+from libcloud_ovm3.operations.operation import Operation
+
+_BALANCE_ALB = 6  # this mode rewrites MAC addresses, and VLANs do not work over it
+
+
+def create_network(
+    estate: Estate,
+    name: str,
+    vlan: int | str | None,
+    label: str | None,
+    parent: str | None,
+    host_ids: Sequence[str] | None,
+    consent: object,
+) -> tuple[NetworkList, list[str]]:
+    """Make a bridge on a device, or on a VLAN device that is made with it. A host that has it as
+    asked is left as it is.
+
+    :param vlan: the number of a VLAN; None: untagged.
+    :param label: a traffic label; it or ``parent`` says what the bridge is made on.
+    :param parent: a NIC, bond or VLAN device, or a bridge: with ``vlan``, the device below that.
+    :param host_ids: of the hosts to have it; None: all hosts of the estate.
+    :param consent: what may be cut: :func:`.parse_consent`.
+    :return: the networks as they are now, and notices for the user.
+    :raises InvalidArgument: an argument is not valid, or an unknown label.
+    :raises PreconditionFailed: a host cannot have it, or it would cut what the user has not
+        consented to. Nothing was sent.
+    :raises AgentFault: a host refused; what was made on others before is removed again.
+    :raises OperationIncomplete: whether it was made is unknown, or a part of it is left.
+    """
+    require_interface(name, "network")
+    number = None if vlan is None else parse_vlan(vlan, f"VLAN {vlan!r}")
+    agreed = parse_consent(consent)
+    if (label is None) == (parent is None):
+        raise InvalidArgument(
+            f"network {name!r}: expected either ex_label or ex_parent: what it is made on"
+        )
+    if name in estate.traffic_labels:
+        raise InvalidArgument(f"network {name!r}: this is a traffic label; choose another name")
+    if label is not None:
+        base = carrier_of(label, estate.traffic_labels, "ex_label")
+    else:
+        require_interface(parent, "ex_parent")
+        base = str(parent)
+    operation = Operation(estate)
+    networks = read_networks(estate)
+    notices: list[str] = []
+    changes, cuts, reasons = [], [], []
+    for network in chosen_hosts(networks, host_ids):
+        try:
+            change = _plan(network, name, base, number, notices)
+        except PreconditionFailed as error:
+            reasons.append(f"{network.host.label}: {error}")
+            continue
+        if change is not None:
+            changes.append(change)
+            if number is None and change.request.function == "ovs_br_config":
+                cuts.append((network, what_is_cut(network, str(change.request.arguments[2]))))
+    if reasons:
+        raise PreconditionFailed(f"network {name!r} was not made: {'; '.join(reasons)}")
+    require_consent(cuts, agreed)
+    return change_all(operation, networks, changes, notices), notices
+
+
+def _plan(
+    network: HostNetwork, name: str, base: str, vlan: int | None, notices: list[str]
+) -> NetworkChange | None:
+    """How a host gets the bridge; None: it has it as asked.
+
+    :raises PreconditionFailed: it cannot have it; says why.
+    """
+    on = network.bridge(base)
+    if on is not None and vlan is None:
+        if on.name == name:
+            return None
+        raise PreconditionFailed(f"{base} is a bridge, and none can be made on it; name a VLAN")
+    device, of_name = _below(network, on) if on else device_of(base, network)
+    if device is None:
+        raise PreconditionFailed(f"there is no bridge and no device {base}")
+    if of_name is not None and vlan is not None:
+        raise PreconditionFailed(f"{base} is itself a VLAN of {device.name}: name only one")
+    if of_name is not None:
+        vlan = parse_vlan(of_name, f"{base}: VLAN {of_name}")
+    if vlan is None:
+        return _on_device(network, name, device)
+    return _on_vlan(network, name, device, vlan, notices)
+
+
+def _below(network: HostNetwork, bridge: HostBridge) -> tuple[HostDevice, None]:
+    """The device that a bridge is on."""
+    if bridge.doubt:
+        raise PreconditionFailed(f"what bridge {bridge.name} is on is unknown: {bridge.doubt}")
+    device = network.device(bridge.parent)
+    if device is None:
+        what = "is local" if bridge.is_local else f"is on {bridge.parent}, which is not reported"
+        raise PreconditionFailed(f"bridge {bridge.name} {what}, so it has no VLANs")
+    return device, None
+
+
+def _on_device(network: HostNetwork, name: str, device: HostDevice) -> NetworkChange | None:
+    """A bridge on a NIC or bond itself."""
+    if _is_there(network, name, device.name):
+        return None
+    _require_free(network, device)
+    if device.kind == VLAN:
+        raise PreconditionFailed(
+            f"the VLAN device {device.name} is there without a bridge, and the agent makes a "
+            f"bridge on a VLAN only together with its device"
+        )
+    return NetworkChange(
+        network,
+        f"bridge {name!r}",
+        bridge_call("start", name, device.name),
+        is_done=lambda now: _is_on(now.bridge(name), device.name),
+        is_undone=lambda now: now.bridge(name) is None and now.bridge_on(device.name) is None,
+        undo=bridge_call("stop", name, device.name),
+        may_undo=lambda now: _is_unused(now, name),
+    )
+
+
+def _on_vlan(
+    network: HostNetwork, name: str, device: HostDevice, vlan: int, notices: list[str]
+) -> NetworkChange | None:
+    """A bridge on a VLAN device, both made at once."""
+    numbered = (one for one in network.devices if (one.parent, one.vlan) == (device.name, vlan))
+    there = next(numbered, None)
+    tagged = there.name if there else f"{device.name}.{vlan}"
+    if _is_there(network, name, tagged):
+        return None
+    if device.kind == VLAN:
+        raise PreconditionFailed(
+            f"{device.name} is a VLAN device: no source says that a VLAN can be made on it"
+        )
+    if device.bond is not None:
+        raise PreconditionFailed(f"{device.name} is a slave of bond {device.bond}")
+    if device.mode == _BALANCE_ALB:
+        raise PreconditionFailed(
+            f"bond {device.name} has mode 6 (balance-alb), over which VLANs do not work: "
+            f"ex_set_bond_mode sets mode 1 or 4"
+        )
+    if there:
+        _require_free(network, there)
+        raise PreconditionFailed(f"the VLAN device {tagged} is there already, without a bridge")
+    if len(tagged) > LONGEST_NAME:
+        raise PreconditionFailed(
+            f"the VLAN device {tagged} has more than {LONGEST_NAME} characters"
+        )
+    if device.kind == BOND and device.mode is None:
+        notices.append(
+            f"{network.host.label}: the mode of bond {device.name} is not reported; over mode 6 "
+            f"VLANs do not work"
+        )
+    return NetworkChange(
+        network,
+        f"bridge {name!r}",
+        vlan_bridge_call("start", name, device.name, vlan),
+        is_done=lambda now: _is_on(now.bridge(name), tagged),
+        is_undone=lambda now: now.bridge(name) is None and now.device(tagged) is None,
+        undo=vlan_bridge_call("stop", name, device.name, vlan),
+        may_undo=lambda now: _is_unused(now, name),
+    )
+
+
+def _is_there(network: HostNetwork, name: str, device: str) -> bool:
+    """Whether the bridge is there as asked.
+
+    :raises PreconditionFailed: it is there otherwise, or may be, or something else has the name.
+    """
+    bridge = network.bridge(name)
+    if bridge is None:
+        if network.device(name) is not None:
+            raise PreconditionFailed(f"a device has the name {name}")
+        return False
+    if _is_on(bridge, device):
+        return True
+    where = bridge.doubt or ("is local" if bridge.is_local else f"is on {bridge.parent}")
+    raise PreconditionFailed(f"bridge {name} is there, but not on {device}: {where}")
+
+
+def _require_free(network: HostNetwork, device: HostDevice) -> None:
+    other = network.bridge_on(device.name)
+    if other is not None:
+        raise PreconditionFailed(f"{device.name} is in bridge {other.name}")
+    if device.bond is not None:
+        raise PreconditionFailed(f"{device.name} is a slave of bond {device.bond}")
+
+
+def _is_on(bridge: HostBridge | None, device: str) -> bool:
+    return bridge is not None and bridge.doubt is None and bridge.parent == device
+
+
+def _is_unused(network: HostNetwork, name: str) -> bool:
+    bridge = network.bridge(name)
+    return bridge is None or not (bridge.guest_ports or bridge.guests)

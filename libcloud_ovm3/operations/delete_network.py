@@ -1,0 +1,199 @@
+"""Removing a network that no VM uses: its bridge, and the VLAN device that was made with it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+from libcloud_ovm3.errors import NetworkNotFound, PreconditionFailed, SearchIncomplete
+from libcloud_ovm3.estate.definitions import Definition
+from libcloud_ovm3.estate.host_network import VLAN, HostBridge, HostDevice, HostNetwork
+from libcloud_ovm3.estate.labels import bridge_name, wanted_network
+from libcloud_ovm3.estate.members import Estate
+from libcloud_ovm3.estate.networks import NetworkList, read_networks
+from libcloud_ovm3.estate.vms import EstateSnapshot
+from libcloud_ovm3.operations.consent import parse_consent, require_consent, what_is_cut
+from libcloud_ovm3.operations.network_changes import NetworkChange, change_all, chosen_hosts
+from libcloud_ovm3.operations.network_doors import (
+    NetworkCall,
+    bridge_call,
+    local_bridge_call,
+    vlan_bridge_call,
+)
+from libcloud_ovm3.operations.operation import Operation
+
+_ETH = re.compile("eth([0-9]+)")
+
+
+def delete_network(
+    estate: Estate, network: object, host_ids: Sequence[str] | None, consent: object
+) -> list[str]:
+    """Remove a network from one host or from all that have it.
+
+    :param network: as :func:`.wanted_network` takes it.
+    :param host_ids: of the hosts; None: all hosts of the estate.
+    :param consent: what may be cut: :func:`.parse_consent`.
+    :return: notices for the user.
+    :raises NetworkNotFound: none of these hosts has it.
+    :raises PreconditionFailed: a VM uses it, or may; or it would cut what the user has not
+        consented to. Nothing was sent.
+    :raises AgentFault: a host refused, and nothing is changed.
+    :raises OperationIncomplete: whether it is removed is unknown, or it is only on some hosts.
+    """
+    wanted = wanted_network(network, estate.traffic_labels)
+    agreed = parse_consent(consent)
+    networks = read_networks(estate)
+    chosen = chosen_hosts(networks, host_ids)
+    found = [(one, one.bridge(bridge_name(wanted, one))) for one in chosen]
+    there = [(one, bridge) for one, bridge in found if bridge is not None]
+    if not there:
+        raise not_found(networks, wanted.text)
+    reasons = [
+        reason
+        for name in dict.fromkeys(bridge.name for _, bridge in there)
+        for reason in users_of(networks, name)
+    ]
+    changes, cuts = [], []
+    for one, bridge in there:
+        try:
+            changes.append(_plan(one, bridge))
+        except PreconditionFailed as error:
+            reasons.append(f"{one.host.label}: {error}")
+        cuts.append((one, what_is_cut(one, bridge.parent or bridge.name)))
+    if reasons:
+        raise PreconditionFailed(
+            f"network {wanted.text} was left unchanged: {'; '.join(dict.fromkeys(reasons))}"
+        )
+    require_consent(cuts, agreed)
+    notices: list[str] = []
+    change_all(Operation(estate), networks, changes, notices)
+    return notices
+
+
+def not_found(networks: NetworkList, name: str) -> NetworkNotFound | SearchIncomplete:
+    """The error for a network that no host has, as far as could be read."""
+    snapshot = networks.estate
+    unread = [*(str(one.reason) for one in snapshot.unreachable), *networks.errors()]
+    if unread:
+        return SearchIncomplete(
+            f"network {name} was not found, but not everything could be read: {'; '.join(unread)}"
+        )
+    return NetworkNotFound(f"no host has the network {name}")
+
+
+# ------------------------------------------------------------------ who uses it
+
+
+def users_of(networks: NetworkList, name: str) -> Iterator[str]:
+    """Why a network is in use, or may be: anywhere in the estate, by a live domain or a vm.cfg.
+
+    A VM on a VLAN ``<name>.<n>`` uses it too: the VLAN's bridge is made beside it where that is
+    missing. A card that names no bridge may be on any.
+    """
+    snapshot = networks.estate
+    for vm in snapshot.vms.values():
+        cards = [
+            (card.bridge, f"on {one.host.label}") for one in vm.live for card in one.domain.cards
+        ]
+        cards += [(vif.bridge, f"in {d.place}") for d in vm.definitions for vif in d.vifs]
+        for bridge, where in cards:
+            if bridge is None:
+                yield f"VM {vm.label} may use it: a card {where} names no bridge"
+            elif _is_of(bridge, name):
+                yield f"VM {vm.label} has a card on {bridge} {where}"
+    for network, its in networks.bridge(name):
+        if its.guest_ports:
+            yield f"{network.host.label}: guests are on it: {', '.join(its.guest_ports)}"
+    yield from (f"it may be in use: {error}" for error in _unread(networks, snapshot))
+
+
+def _is_of(bridge: str, name: str) -> bool:
+    """Whether a card on a bridge of one name is on the network of the other.
+
+    For ``xenbr0`` xend's script takes a bridge ``eth0`` (xend.md 3).
+    """
+    base, dot, number = bridge.rpartition(".")
+    eth = _ETH.fullmatch(name)
+    others = {name, f"xenbr{eth[1]}"} if eth else {name}
+    return bridge in others or (bool(dot) and number.isdecimal() and base in others)
+
+
+def _unread(networks: NetworkList, snapshot: EstateSnapshot) -> list[str]:
+    """What may have a card on any network, because it could not be read."""
+    return [
+        *(str(one.reason) for one in snapshot.unreachable),
+        *(error for host in snapshot.hosts for error in host.errors),
+        *(error for repository in snapshot.repositories for error in repository.errors),
+        *(why for one in snapshot.definitions if (why := _unread_cards(one))),
+        *(one.unread for one in snapshot.hosts_off),
+        *(f"{one.host.label}: {one.error}" for one in networks.hosts if one.error),
+    ]
+
+
+def _unread_cards(definition: Definition) -> str | None:
+    """Why a vm.cfg may have cards that are not known; None: it has none."""
+    if definition.unread or definition.config is None:
+        return definition.unread
+    cards = definition.config.values.get("vif", [])
+    if isinstance(cards, list) and all(isinstance(one, str) for one in cards):
+        return None
+    return f"{definition.place}: its vif is no list of texts"
+
+
+# ------------------------------------------------------------------ one host
+
+
+def _plan(network: HostNetwork, bridge: HostBridge) -> NetworkChange:
+    """How a host loses the bridge.
+
+    :raises PreconditionFailed: it is not understood, or something else is on it.
+    """
+    if bridge.doubt:
+        raise PreconditionFailed(bridge.doubt)
+    others = set(bridge.ports) - {bridge.parent, *bridge.guest_ports}
+    if others:
+        raise PreconditionFailed(f"{', '.join(sorted(others))} is on it, too")
+    device = network.device(bridge.parent)
+    if device is None and not bridge.is_local:
+        raise PreconditionFailed(f"it is on {bridge.parent}, of which nothing is reported")
+    tagged = device.name if device and device.kind == VLAN else ""
+    return NetworkChange(
+        network,
+        f"bridge {bridge.name!r}",
+        _stop(bridge, device),
+        is_done=lambda now: now.bridge(bridge.name) is None and not now.device(tagged),
+        is_undone=lambda now: now.bridge(bridge.name) == bridge,
+        why_not=partial(_why_not_now, before=bridge),
+    )
+
+
+def _stop(bridge: HostBridge, device: HostDevice | None) -> NetworkCall:
+    if device is None:
+        return local_bridge_call("stop", bridge.name)
+    if device.kind != VLAN:
+        return bridge_call("stop", bridge.name, device.name)
+    if (
+        device.parent is None
+        or device.vlan is None
+        or device.name != f"{device.parent}.{device.vlan}"
+    ):
+        raise PreconditionFailed(
+            f"its VLAN device {device.name} is not named <device>.<n>, so the agent cannot be told "
+            f"to remove it"
+        )
+    return vlan_bridge_call("stop", bridge.name, device.parent, device.vlan)
+
+
+def _why_not_now(now: HostNetwork, *, before: HostBridge) -> str:
+    """Why the bridge must not be removed any more; "": it may."""
+    bridge = now.bridge(before.name)
+    if bridge is None:
+        return "it was gone"
+    if bridge.guest_ports:
+        return f"guests were on it: {', '.join(bridge.guest_ports)}"
+    if (bridge.parent, bridge.ports, bridge.addresses) != (
+        before.parent, before.ports, before.addresses,
+    ):  # fmt: skip
+        return "it had changed"
+    return ""

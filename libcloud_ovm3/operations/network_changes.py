@@ -1,0 +1,222 @@
+"""Changes of the networks of several hosts: sent, looked for, and undone after a definite refusal.
+
+The agent answers before a change can be seen, and may fault after it (agent-behaviour 13), so
+discover_network has the last word after each call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from libcloud_ovm3.agent.faults import advice
+from libcloud_ovm3.errors import (
+    NEVER_SENT,
+    AgentFault,
+    OperationIncomplete,
+    OutcomeUnknown,
+    Ovm3Error,
+    PreconditionFailed,
+)
+from libcloud_ovm3.estate.host_network import HostNetwork
+from libcloud_ovm3.estate.hosts import describe
+from libcloud_ovm3.estate.networks import NetworkList, read_network
+from libcloud_ovm3.operations.network_doors import NetworkCall, send
+from libcloud_ovm3.operations.operation import Operation
+from libcloud_ovm3.operations.placement import is_host, require_host
+from libcloud_ovm3.operations.presence import POLL
+from libcloud_ovm3.progress import waiting
+
+APPEARS = 15.0  # seconds until a change can be seen, at most
+
+Check = Callable[[HostNetwork], bool]
+
+
+@dataclass(frozen=True)
+class NetworkChange:
+    """One change of one host.
+
+    :ivar network: the host's, as the change was decided for.
+    :ivar what: what is changed, for messages: ``bridge 'dmz'``.
+    :ivar is_done, is_undone: whether a reading shows the change, or that there is nothing of it.
+    :ivar undo: the call that takes it back; None: none does.
+    :ivar may_undo: whether it may be taken back, by a reading: not what is in use by now.
+    :ivar why_not: why it must not be made, by a reading right before; "": it may.
+    """
+
+    network: HostNetwork
+    what: str
+    request: NetworkCall
+    is_done: Check
+    is_undone: Check
+    undo: NetworkCall | None = None
+    may_undo: Check = lambda _: True
+    why_not: Callable[[HostNetwork], str] | None = None
+
+    @property
+    def label(self) -> str:
+        """What is changed, and where."""
+        return f"{self.what} on {self.network.host.label}"
+
+
+def chosen_hosts(networks: NetworkList, host_ids: Sequence[str] | None) -> list[HostNetwork]:
+    """The hosts that a change is for, all of which could be read.
+
+    :param host_ids: their uuids, addresses or names; None: all hosts of the estate.
+    :raises HostNotFound: there is no such host.
+    :raises SearchIncomplete: it is unreachable, or may be a host that is.
+    :raises PreconditionFailed: of all hosts, one could not be read.
+    """
+    snapshot = networks.estate
+    if host_ids is None:
+        unknown = [one.members_error for one in snapshot.hosts if one.members_error]
+        if snapshot.unreachable or unknown:
+            reasons = describe(snapshot.unreachable) or "; ".join(map(str, unknown))
+            raise PreconditionFailed(
+                f"nothing was changed, as not all hosts can be: {reasons}. To leave them out, name "
+                f"the others (location)"
+            )
+        found = list(networks.hosts)
+    else:
+        for host_id in host_ids:
+            require_host(snapshot.hosts, snapshot.unreachable, host_id)
+        found = [one for one in networks.hosts if any(is_host(one.host, name) for name in host_ids)]
+    for one in found:
+        if one.error:
+            raise PreconditionFailed(
+                f"nothing was changed: the network of {one.host.label} cannot be read: {one.error}"
+            )
+    return found
+
+
+def change_all(
+    operation: Operation,
+    networks: NetworkList,
+    changes: Sequence[NetworkChange],
+    notices: list[str],
+) -> NetworkList:
+    """Make these changes, one host after the other. After a definite refusal those that were made
+    are taken back.
+
+    :param notices: gets notices for the user.
+    :return: the networks with what the changed hosts have now.
+    :raises PreconditionFailed: a host has changed in the meantime; nothing is changed.
+    :raises AgentFault: a host refused; nothing is changed.
+    :raises OperationIncomplete: something is changed, or may be; ``left`` names it.
+    """
+    made: list[NetworkChange] = []
+    others: list[NetworkChange] = []  # made, but perhaps by somebody else
+    for change in changes:
+        try:
+            now, is_ours = _make(operation, networks, change, notices)
+        except Ovm3Error as error:
+            after = _after(operation, networks, made, others, error)
+            if after is error:
+                raise
+            raise after from error
+        (made if is_ours else others).append(change)
+        hosts = [now if one.host.id == now.host.id else one for one in networks.hosts]
+        networks = replace(networks, hosts=tuple(hosts))
+    return networks
+
+
+def _after(
+    operation: Operation,
+    networks: NetworkList,
+    made: Sequence[NetworkChange],
+    others: Sequence[NetworkChange],
+    error: Ovm3Error,
+) -> Ovm3Error:
+    """The error for the user, after what was made is taken back, if that is safe."""
+    if isinstance(error, OperationIncomplete):  # what this host has may still come to be
+        left = [*error.left, *(one.label for one in (*made, *others))]
+        done = f"; changed before: {', '.join(left[1:])}" if left[1:] else ""
+        return operation.incomplete(f"{error}{done}", left=tuple(left), host=error.host)
+    kept = {one.label: "perhaps another client has changed it" for one in others}
+    for change in reversed(made):
+        why = _take_back(operation, networks, change)
+        if why:
+            kept[change.label] = why
+    if kept:
+        reasons = ", ".join(f"{label} ({why})" for label, why in kept.items())
+        return operation.incomplete(
+            f"{error}; what was changed before stays changed: {reasons}",
+            left=tuple(kept),
+            host=error.host,
+        )
+    if not made or not isinstance(error, AgentFault):
+        return error
+    return error.with_state(f"taken back: {', '.join(one.label for one in made)}")
+
+
+def _make(
+    operation: Operation, networks: NetworkList, change: NetworkChange, notices: list[str]
+) -> tuple[HostNetwork, bool]:
+    """Make one change, and see it made.
+
+    :return: the host's network with it, and whether it is certainly this operation that made it.
+    """
+    host = change.network.host
+    if change.why_not is not None:
+        why = change.why_not(read_network(host, networks.estate))
+        if why:
+            raise PreconditionFailed(f"{change.label} was left unchanged: right before, {why}")
+    failed: AgentFault | OutcomeUnknown | None = None
+    with waiting(f"changing {change.label}"):
+        try:
+            send(host, change.request)
+        except (AgentFault, OutcomeUnknown) as error:
+            failed = error
+        now = _look(operation, networks, change, change.is_done)
+    if isinstance(now, HostNetwork) and change.is_done(now):
+        if failed:
+            notices.append(f"{change.label} is as it was to be, although {failed}")
+        return now, failed is None
+    if isinstance(now, HostNetwork) and isinstance(failed, AgentFault) and change.is_undone(now):
+        raise failed.with_state(advice(failed) or f"{change.label} is as it was") from failed
+    found = f"it cannot be read: {now}" if isinstance(now, Ovm3Error) else "it does not show it"
+    reason = f"the request failed: {failed}" if failed else "the host reported success"
+    raise operation.incomplete(
+        f"changing {change.label} was not completed: {reason}, but {found}. It may still come: "
+        f"look again before it is repeated",
+        left=(change.label,),
+        host=str(host.address),
+    ) from failed
+
+
+def _look(
+    operation: Operation, networks: NetworkList, change: NetworkChange, is_reached: Check
+) -> HostNetwork | Ovm3Error:
+    """Read a host's network until it shows something, some seconds at most."""
+    clock = operation.estate.clock
+    deadline = clock.now() + APPEARS
+    while True:
+        now: HostNetwork | Ovm3Error
+        try:
+            now = read_network(change.network.host, networks.estate)
+            if is_reached(now):
+                return now
+        except Ovm3Error as error:
+            now = error
+        if clock.now() >= deadline:
+            return now
+        clock.sleep(POLL)
+
+
+def _take_back(operation: Operation, networks: NetworkList, change: NetworkChange) -> str:
+    """Take one change back; "": that is done, else why it is not."""
+    host = change.network.host
+    if change.undo is None:
+        return "it cannot be taken back"
+    try:
+        if not change.may_undo(read_network(host, networks.estate)):
+            return "it is in use"
+        send(host, change.undo)
+    except NEVER_SENT as error:
+        return str(error)
+    except Ovm3Error:
+        pass  # what the host has now tells whether it was done
+    now = _look(operation, networks, change, change.is_undone)
+    if isinstance(now, Ovm3Error):
+        return str(now)
+    return "" if change.is_undone(now) else "taking it back was not completed"

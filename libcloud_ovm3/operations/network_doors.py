@@ -1,0 +1,104 @@
+"""The calls that change the network of a host: a part of :mod:`.doors`, under the same rules.
+
+They say success before the effect can be seen, and may fault after it (agent-behaviour 13): whoever
+sends one reads discover_network afterwards.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv4Interface
+from typing import TYPE_CHECKING, Literal
+
+from libcloud_ovm3.estate.hosts import HostView
+from libcloud_ovm3.operations.operation import Operation
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.hostmodule import HostModule
+    from libcloud_ovm3.estate.vm_bridges import VLANBridge
+
+NETWORK_SECONDS = 120.0  # for a response; the scripts behind these calls take seconds
+
+Action = Literal["start", "stop"]
+
+
+@dataclass(frozen=True)
+class NetworkCall:
+    """A call as it is sent to the agent, or given to the host module for a guarded change."""
+
+    function: str
+    arguments: tuple[str | int, ...]
+
+
+def bridge_call(action: Action, name: str, device: str) -> NetworkCall:
+    """A bridge on a NIC or bond; addresses go to the bridge, and back to the device."""
+    return NetworkCall("ovs_br_config", (action, name, device))
+
+
+def vlan_bridge_call(action: Action, name: str, device: str, vlan: int) -> NetworkCall:
+    """A VLAN device on a NIC or bond, and a bridge on it, both at once."""
+    return NetworkCall("ovs_vlan_bridge", (action, name, device, vlan))
+
+
+def local_bridge_call(action: Action, name: str) -> NetworkCall:
+    """A bridge without a device."""
+    return NetworkCall("ovs_local_config", (action, name))
+
+
+def address_call(device: str, address: str, netmask: str) -> NetworkCall:
+    """An address in place of the one that the device has."""
+    return NetworkCall("ovs_ip_config", (device, "static", address, netmask))
+
+
+def mtu_call(device: str, mtu_bytes: int) -> NetworkCall:
+    """The MTU of a device, and of what hangs on it."""
+    return NetworkCall("ovs_change_mtu", (device, mtu_bytes))
+
+
+def bond_mode_call(bond: str, mode: int) -> NetworkCall:
+    """The mode of a bond."""
+    return NetworkCall("ovs_bond_mode", (bond, mode))
+
+
+def send(host: HostView, call: NetworkCall) -> None:
+    """Send such a call, once."""
+    host.agent.call(call.function, *call.arguments, limit=NETWORK_SECONDS)
+
+
+# ------------------------------------------------------------------ through the host module
+
+
+def set_control_interface(
+    operation: Operation, module: HostModule, bridge: str, address: IPv4Interface
+) -> None:
+    """Give a bridge an address and the only route to its network, ARP, and no file of its own;
+    the host refuses what would cut it off.
+    """
+    module.set_control_interface(
+        operation.client, operation.id, bridge, str(address.ip), address.network.prefixlen
+    )
+
+
+def take_bridge(operation: Operation, module: HostModule, user: str, bridge: VLANBridge) -> bool:
+    """Record a VM as a user of a bridge over a VLAN, and make that if it is missing.
+
+    :param user: the VM's dashed uuid.
+    :return: whether the VM was not recorded before.
+    """
+    taking = module.take_bridge(
+        operation.client, operation.id, user, bridge.name, bridge.device, bridge.vlan
+    )
+    return taking.is_new
+
+
+def release_bridge(
+    operation: Operation, module: HostModule, user: str, bridge: str, taken: str
+) -> bool:
+    """Record a VM no longer as a user of a bridge, and remove that if the module has made it and
+    nobody uses it.
+
+    :param user: the VM's dashed uuid; "": whether the bridge can go.
+    :param taken: the operation that has recorded it; if another one has by now, it stays.
+    :return: whether the bridge was removed.
+    """
+    return module.release_bridge(operation.client, operation.id, user, bridge, taken).removed

@@ -1,0 +1,127 @@
+"""Changing a network card of a VM: another network, MAC address or model.
+
+A running guest loses the card and gets another one, by two calls: how the agent changes a card that
+is there is not documented. What stands between them is in vm.cfg and domain alike.
+"""
+
+from __future__ import annotations
+
+from libcloud_ovm3.agent.config import VMConfig
+from libcloud_ovm3.errors import AgentFault, Ovm3Error, PreconditionFailed
+from libcloud_ovm3.estate.cards import VMCard, find_card
+from libcloud_ovm3.estate.members import Estate
+from libcloud_ovm3.estate.networks import read_networks
+from libcloud_ovm3.operations.agreement import require_no_more
+from libcloud_ovm3.operations.attach_nic import bridge_for, card_in, mac_for
+from libcloud_ovm3.operations.device_changes import (
+    CARDS,
+    Outcome,
+    Target,
+    change_devices,
+    require_done,
+    target_of,
+)
+from libcloud_ovm3.operations.new_cards import CardChange, changed_entry
+from libcloud_ovm3.operations.nic_changes import (
+    bridged_card,
+    has_mac,
+    put_in,
+    release_bridge_of,
+    require_defined,
+    require_removable,
+    take_out,
+    with_card_instead,
+    without_card,
+)
+from libcloud_ovm3.operations.operation import Operation
+from libcloud_ovm3.progress import waiting
+
+
+def update(estate: Estate, vm_id: str, nic: str, to: CardChange) -> tuple[VMCard, list[str]]:
+    """Change a network card of a VM that runs or is stopped.
+
+    :param nic: its id, or its MAC.
+    :param to: what is to be another about it.
+    :return: the card as it is now, and notices for the user.
+    :raises NodeNotFound: there is no such VM.
+    :raises NetworkNotFound: it has no such card.
+    :raises InvalidArgument: several cards have this MAC, or the VM cannot have such a card.
+    :raises PreconditionFailed: as for attaching and detaching one. Nothing was sent.
+    :raises AgentFault: the agent refused; the card is what it was.
+    :raises OperationIncomplete: what the card is now is unknown, or the VM has lost it.
+    """
+    networks = read_networks(estate)
+    target = target_of(Operation(estate), networks.estate, vm_id, CARDS)
+    card = find_card(target.vm, nic)
+    require_defined(target, card)
+    assert card.vif is not None, "vm.cfg has it"
+    assert card.position is not None, "vm.cfg has it"
+    notices: list[str] = []
+    bridge = card.vif.bridge
+    if to.network is not None:
+        bridge, notices = bridge_for(target, to.network, networks)
+    mac, more = mac_for(target, to.mac or card.mac, bridge or "", networks, but=card.mac)
+    config = target.definition.config or VMConfig({})
+    entry = changed_entry(card.vif, bridge, mac, to.model, config.is_hvm)
+    notices += more
+    if entry == card.vif.text:
+        return card, notices
+    what = f"changing the {card.label} to {entry}"
+    with waiting(f"{what} of VM {target.vm.name!r}", vm=target.vm.id):
+        if target.live is not None and card.live is not None:
+            require_removable(target, card)
+            require_no_more(target, without_card(card.position), macs=[card.live.mac or ""])
+            with bridged_card(target, entry, notices, networks.on(target.host)):
+                outcome = _exchange(target, card, entry, mac, what, notices)
+            notices += release_bridge_of(target.after(outcome), card)
+        else:
+            change = with_card_instead(card.position, entry)
+            require_no_more(target, change, macs=[one for one in (mac, card.mac) if one])
+            outcome = change_devices(target, change, has_mac(mac), notices)
+            require_done(target, outcome, what, ())
+    return card_in(target, outcome, card.position), notices
+
+
+def _exchange(
+    target: Target, card: VMCard, entry: str, mac: str, what: str, notices: list[str]
+) -> Outcome:
+    """Detach a card of a running VM, then attach it as it is to be, at its place in vm.cfg."""
+    after = target.after(take_out(target, card, f"{what}: detaching it first", notices))
+    try:
+        return put_in(after, entry, mac, what, notices, card.position)
+    except (AgentFault, PreconditionFailed) as error:
+        raise _given_back(after, card, what, error) from error
+
+
+def _given_back(
+    target: Target, card: VMCard, what: str, error: AgentFault | PreconditionFailed
+) -> Ovm3Error:
+    """Attach the card again that was detached, as it was.
+
+    :param target: the VM without it.
+    :return: the error that says so; or that the VM has lost it.
+    """
+    assert card.vif is not None, "vm.cfg had it"
+    assert card.live is not None, "it was live"
+    mac = card.live.mac or ""
+    old = card.vif.changed(mac=mac or None).text
+    try:
+        put_in(target, old, mac, f"{what}: attaching it again as it was", [], card.position)
+        state = ""
+    except Ovm3Error as second:
+        state = str(second)
+    if not state and isinstance(error, AgentFault):
+        return error.with_state("the card was attached again as it was", target.vm.summary)
+    if not state:
+        return PreconditionFailed(
+            f"{error}; the card was attached again as it was", nodes=[target.vm.summary]
+        )
+    return target.operation.incomplete(
+        f"VM {target.vm.label}: {what}: the card was detached, but attaching the new one failed: "
+        f"{error}; attaching it again as it was failed too: {state}. Look at the node's network "
+        f"cards, and attach what it lacks",
+        left=(target.vm.id,),
+        nodes=[target.vm.summary],
+        host=str(target.host.address),
+        function="configure_vm",
+    )

@@ -1,0 +1,195 @@
+"""The doctor's findings on networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pytest
+
+from libcloud_ovm3.agent.address import Address
+from libcloud_ovm3.diagnostics.checks import run_checks
+from libcloud_ovm3.diagnostics.collect import collect
+from libcloud_ovm3.diagnostics.finding import Finding
+from libcloud_ovm3.diagnostics.network_checks import (
+    check_bridges_of_vms,
+    check_labels,
+    check_mtus,
+    check_networks,
+    check_vlans,
+)
+from libcloud_ovm3.errors import HostUnreachable
+from libcloud_ovm3.estate.definitions import Definition
+from libcloud_ovm3.estate.host_network import HostBridge, HostDevice, HostNetwork
+from libcloud_ovm3.estate.networks import NetworkList
+from tests.diagnostics.healthy import certificate, collected, defined, host, inventory_data, live
+from tests.diagnostics.troubled import estate_of
+from tests.support import driver_for, simulate
+
+ONE = "0004fb00-0006-0000-0000-000000000001"
+BOND = HostDevice("bond0", "bond", mode=1, slaves=("eth0",))
+NIC = HostDevice("eth0", "nic", bond="bond0")
+BASE = HostBridge("xenbr0", parent="bond0", mtu=1500, ports=("bond0",))
+
+
+def networks(
+    *each: tuple[Sequence[HostDevice], Sequence[HostBridge]] | None,
+    definitions: Sequence[Definition] = (),
+    guest: bool = False,
+    labels: Mapping[str, str] | None = None,
+) -> NetworkList:
+    """What hosts have, by devices and bridges; None: one that could not be read."""
+    views = [host(number) for number in range(1, len(each) + 1)]
+    if guest:
+        views[0] = host(1, live("web", ONE))
+    hosts = [
+        HostNetwork(view, error=HostUnreachable("unread"))
+        if one is None
+        else HostNetwork(view, tuple(one[0]), tuple(one[1]))
+        for view, one in zip(views, each, strict=True)
+    ]
+    read = inventory_data(views, definitions, networks=hosts).networks
+    return replace(read, labels=labels or {})
+
+
+def levels(findings: Sequence[Finding]) -> list[str]:
+    return [finding.level for finding in findings]
+
+
+USUAL = ((NIC, BOND), (BASE,))
+
+
+def test_a_pool_without_problems_has_one_finding() -> None:
+    found = networks(USUAL, USUAL, definitions=[defined("a", vif=["bridge=xenbr0"])], guest=True)
+    [one] = check_networks(found)
+    assert (one.level, one.found) == ("ok", "ovm-1, ovm-2: networks xenbr0")
+    for check in (check_bridges_of_vms, check_labels, check_vlans, check_mtus):
+        assert list(check(found)) == []
+
+
+def test_what_could_not_be_read_or_understood() -> None:
+    doubt = HostBridge("b", ports=("x", "y"), doubt="any of its ports x, y may be it")
+    unread, unclear, usual = check_networks(networks(None, ((), (doubt,))))
+    assert levels([unread, unclear, usual]) == ["warning", "warning", "ok"]
+    assert unread.found == "ovm-1: its network could not be read: unread"
+    assert unclear.found == "ovm-2: bridge b: any of its ports x, y may be it"
+    assert usual.found == "ovm-2: networks b"
+
+
+# ------------------------------------------------------------------ what is missing
+
+
+@pytest.mark.parametrize("name", ["nowhere", "xenbr0.120", "xenbr1.120", "xenbr0.4095"])
+def test_a_bridge_that_a_vm_cfg_names(name: str) -> None:
+    """A VLAN bridge that its start would make is no problem."""
+    found = networks(USUAL, USUAL, definitions=[defined("a", vif=[f"bridge={name}"])])
+    findings = list(check_bridges_of_vms(found))
+    if name == "xenbr0.120":
+        assert findings == []
+        return
+    [one] = findings
+    assert (one.level, one.means) == ("error", "they cannot be started")
+    assert f"bridge {name} in vm.cfg is missing; ovm-1: it has no bridge {name}" in one.found
+    assert f"; ovm-2: it has no bridge {name}" in one.found
+    assert "VM 'a' (" in one.found
+
+
+def test_a_bridge_that_only_some_hosts_have() -> None:
+    more = ((NIC, BOND), (BASE, HostBridge("lab", is_local=True)))
+    vms = [defined(name, vif=["bridge=lab", "bridge=xenbr0"]) for name in ("a", "b")]
+    [one] = check_bridges_of_vms(networks(USUAL, more, None, definitions=vms))
+    assert one.level == "warning"
+    assert "VM 'a'" in one.found
+    assert "VM 'b'" in one.found
+    assert one.found.endswith("bridge lab in vm.cfg is missing; ovm-1: it has no bridge lab")
+
+
+def test_a_vlan_that_cannot_be_made_over_its_bond() -> None:
+    other = ((NIC, replace(BOND, mode=6)), (BASE,))
+    vm = defined("a", vif=["bridge=xenbr0.120"])
+    [one] = check_bridges_of_vms(networks(USUAL, other, definitions=[vm]))
+    assert "ovm-2: it has no bridge xenbr0.120, and bond0 is a bond of mode 6" in one.found
+    assert "ovm-1" not in one.found
+
+
+def test_a_host_without_the_repository_needs_no_bridge() -> None:
+    vm = defined("a", vif=["bridge=nowhere"])
+    found = networks(USUAL, definitions=[replace(vm, repository_id="0" * 32)])
+    assert list(check_bridges_of_vms(found)) == []
+
+
+def test_labels() -> None:
+    labels = {"public": "xenbr0", "storage": "bond0.7", "management": "eth0"}
+    public, storage = check_labels(networks(USUAL, ((NIC,), ()), None, labels=labels))
+    assert levels([public, storage]) == ["error", "error"]
+    assert public.found == "the traffic label public is on xenbr0, which is missing on ovm-2"
+    assert storage.found == "the traffic label storage is on bond0.7, which is missing on ovm-2"
+    only_vlan = {"public": "bond0.7"}
+    assert list(check_labels(networks(USUAL, labels=only_vlan))) == [], "it can be made"
+
+
+# ------------------------------------------------------------------ VLANs and MTUs
+
+
+def test_a_vlan_device_without_the_device_below() -> None:
+    vlan = HostDevice("bond9.5", "vlan", parent="bond9", vlan=5)
+    bridge = HostBridge("x.5", parent="bond9.5", vlan=5, ports=("bond9.5",))
+    [one] = check_vlans(networks(((NIC, BOND, vlan), (BASE, bridge))))
+    assert one.level == "error"
+    assert one.found == (
+        "ovm-1: VLAN device bond9.5 is on bond9, which does not exist; bridge x.5 is on it"
+    )
+
+
+def test_a_vlan_bridge_that_has_lost_its_vlan_device() -> None:
+    lost = HostBridge("xenbr0.5", is_local=True, ports=("vif7.0",), guests=(ONE,))
+    [one] = check_vlans(networks((USUAL[0], (BASE, lost)), guest=True))
+    assert one.level == "error"
+    assert "bridge xenbr0.5 has no VLAN device" in one.found
+    assert "on it: VM 'web'" in one.found
+    empty = replace(lost, ports=(), guests=())
+    assert levels(list(check_vlans(networks((USUAL[0], (BASE, empty)))))) == ["warning"]
+    alone = networks(((), (empty,)))
+    assert list(check_vlans(alone)) == [], "a local bridge may have any name"
+    there = HostBridge("xenbr0.5", parent="bond0.5", vlan=5, ports=("bond0.5",))
+    device = HostDevice("bond0.5", "vlan", parent="bond0", vlan=5)
+    elsewhere = networks(((), (empty,)), ((NIC, BOND, device), (there,)))
+    assert levels(list(check_vlans(elsewhere))) == ["warning"]
+
+
+def test_mtus() -> None:
+    larger = ((NIC, BOND), (replace(BASE, mtu=9000),))
+    unknown = ((NIC, BOND), (replace(BASE, mtu=None),))
+    [one] = check_mtus(networks(USUAL, larger, unknown, None))
+    assert (one.level, one.about) == ("warning", "MTU")
+    assert one.found == "network xenbr0 has different MTUs: ovm-1 1500, ovm-2 9000"
+    assert list(check_mtus(networks(USUAL, unknown))) == []
+
+
+# ------------------------------------------------------------------ with simulated hosts
+
+
+def test_with_simulated_hosts() -> None:
+    base = "10e69b4de3"
+    with simulate(hosts=2, vms=0) as sim:
+        second = sim.hosts[1]
+        agent = driver_for(sim)._estate.agent(Address(second.address, second.port))
+        agent.network.ovs_change_mtu(base, 9000)
+        sim.add_vm("vlan", config={"vif": [f"bridge={base}.120"]})
+        sim.add_vm("lost", config={"vif": ["bridge=nowhere"]})
+        found = collect(estate_of(sim), certificate, "verified")
+        findings = [one for one in run_checks(found) if one.about in ("network", "MTU", "VLAN")]
+    assert [(one.level, one.about) for one in findings] == [
+        ("ok", "network"),
+        ("error", "network"),
+        ("warning", "MTU"),
+    ]
+    assert "VM 'lost'" in findings[1].found
+    assert f"network {base} has different MTUs: ovm-1 1500, ovm-2 9000" == findings[2].found
+
+
+def test_the_checks_are_among_all_checks() -> None:
+    data = inventory_data()
+    read = networks(USUAL, None)
+    about = {one.about for one in run_checks(collected(replace(data, networks=read)))}
+    assert "network" in about

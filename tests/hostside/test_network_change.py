@@ -1,0 +1,322 @@
+"""Changes that are taken back unless they are confirmed: each once, none half, whatever happens."""
+
+import os
+
+import pytest
+from networked import NET, Host
+
+from libcloud_ovm3_host import errors, limits, local_state, network_change
+from libcloud_ovm3_host.dom0 import Dom0
+
+STEPS = [{'function': 'ovs_change_mtu', 'arguments': ['bond0', 9000]},
+         {'function': 'ovs_vlan_bridge', 'arguments': ['start', 'storage', 'bond0', 7]}]
+UNDO = [{'function': 'ovs_change_mtu', 'arguments': ['bond0', 1500]},
+        {'function': 'ovs_vlan_bridge', 'arguments': ['stop', 'storage', 'bond0', 7]}]
+DO_MTU, DO_BRIDGE = ('mtu', 9000), ('start', 'storage', 'bond0', 7)
+UNDO_MTU, UNDO_BRIDGE = ('mtu', 1500), ('stop', 'storage', 'bond0', 7)
+
+
+class Died(BaseException):
+    """The process is gone."""
+
+
+class Guarded(Host):
+    """It also sets MTUs; ``at`` is called while it waits for a confirmation."""
+
+    dead = False
+
+    def get_services(self, version=None):
+        return {'ovs_vlan_bridge': self.ovs_vlan_bridge, 'ovs_change_mtu': self.ovs_change_mtu}
+
+    def ovs_change_mtu(self, device, mtu):
+        self.calls.append(('mtu', mtu))
+        if self.behaviour == 'no mtu':
+            raise RuntimeError('no mtu')
+        if self.behaviour == 'hangs':
+            self.time += 100
+            raise errors.Timeout('hangs')
+        self.write(NET + device + '/mtu', '%d\n' % mtu)
+
+    def lives(self, pid, started):
+        return not self.dead
+
+    def at(self, act, seconds):
+        self.later.append((self.time + seconds, act, ()))
+
+
+@pytest.fixture
+def host(dom0):
+    return Guarded(dom0.root)
+
+
+def operation(number=1):
+    return '%032x' % number
+
+
+def change(host, steps=STEPS, undo=UNDO, seconds=60, number=1):
+    return network_change.guarded_network_change(host, 'me', operation(number), steps, undo, seconds)
+
+
+def confirm(host, number=1):
+    return network_change.confirm_network_change(host, 'me', operation(number))
+
+
+def status(host, number=1):
+    return network_change.network_change(host, operation(number))
+
+
+def mtu_of(host):
+    return int(open(host.path(NET + 'bond0/mtu')).read())
+
+
+def test_a_change_that_is_confirmed(host):
+    seen = []
+
+    def act():
+        seen.append(status(host))
+        seen.append(confirm(host))
+    host.at(act, 59)
+    made = change(host)
+    assert [found['state'] for found in seen] == ['waiting', 'confirmed']
+    assert made == {'state': 'confirmed', 'fault': '', 'doing': '', 'operation': operation(),
+                    'client': 'me'}
+    assert host.calls == [DO_MTU, DO_BRIDGE]
+    assert mtu_of(host) == 9000 and host.has('storage')
+    assert [confirm(host), status(host), change(host)] == [made] * 3
+    assert host.calls == [DO_MTU, DO_BRIDGE]
+
+
+def test_a_change_that_is_not_confirmed(host):
+    began = host.time
+    made = change(host)
+    assert made['state'] == 'undone' and 'not confirmed within 60 s' in made['fault']
+    assert 60 <= host.time - began < 62
+    assert host.calls == [DO_MTU, DO_BRIDGE, UNDO_BRIDGE, UNDO_MTU]
+    assert mtu_of(host) == 1500 and not host.has('storage')
+    assert status(host) == made
+    with pytest.raises(errors.Conflict, match='undone'):
+        confirm(host)
+
+
+def test_a_confirmation_too_early_and_too_late(host, monkeypatch):
+    """The moment at which it is decided is one file's: nobody finds both."""
+    real = local_state.put_once
+
+    def decides(dom0, folders, name, record):
+        real(dom0, folders, name, record)
+        if name == 'decision':
+            with pytest.raises(errors.Conflict, match='being undone'):
+                confirm(host)
+    host.ovs_change_mtu = lambda device, mtu: pytest.raises(errors.Conflict, confirm, host)
+    monkeypatch.setattr(local_state, 'put_once', decides)
+    assert change(host)['state'] == 'undone'
+
+
+# --- what the agent does --------------------------------------------------------------------
+
+@pytest.mark.parametrize('behaviour, calls, state', [
+    ('no mtu', [DO_MTU], 'failed'),
+    ('refuses', [DO_MTU, DO_BRIDGE, UNDO_MTU], 'undone'),
+    ('faults after', [DO_MTU, DO_BRIDGE, UNDO_BRIDGE, UNDO_MTU], 'undone'),
+    ('hangs', [DO_MTU, UNDO_MTU], 'undone')])
+def test_a_step_that_faults(host, behaviour, calls, state):
+    """It is undone only if something has changed, or may yet."""
+    host.behaviour = behaviour
+    made = change(host)
+    assert made['state'] == state
+    assert 'step' in made['fault'] and host.calls == calls
+    assert status(host) == made
+
+
+def test_one_that_is_there_is_not_removed(host):
+    """To undo a bridge that could not be made would remove another's."""
+    host.ovs_vlan_bridge('start', 'storage', 'bond0', 7)
+    made = change(host)
+    assert made['state'] == 'undone' and 'Is Busy' in made['fault']
+    assert host.has('storage') and UNDO_BRIDGE not in host.calls
+
+
+def test_an_undo_that_faults(host):
+    """The others are undone all the same."""
+    def act():
+        host.behaviour = 'refuses'
+    host.at(act, 30)
+    made = change(host)
+    assert made['state'] == 'undo failed'
+    assert 'not confirmed' in made['fault'] and 'command not found' in made['fault']
+    assert host.calls[-1] == UNDO_MTU and mtu_of(host) == 1500
+
+
+def test_an_undo_that_faults_although_all_is_as_it_was(host):
+    host.at(lambda: setattr(host, 'behaviour', 'faults after'), 30)
+    assert change(host)['state'] == 'undone'
+
+
+def test_what_need_not_be_undone(host):
+    assert change(host, undo=[{}, UNDO[1]])['state'] == 'undone'
+    assert host.calls == [DO_MTU, DO_BRIDGE, UNDO_BRIDGE]
+
+
+def test_guests_come_and_go(host):
+    """Whether a step has changed something does not depend on them."""
+    def fails(device, mtu):
+        host.add_device('vif3.0')
+        host.add_port('xenbr0', 'vif3.0')
+        host.addresses.append(('vif3.0', 'inet6', 'fe80::1/64'))
+        raise RuntimeError('no')
+    host.ovs_change_mtu = fails
+    assert change(host)['state'] == 'failed'
+
+
+# --- two at once, and processes that end ----------------------------------------------------
+
+def test_while_one_waits_no_other_is_made(host):
+    seen = []
+
+    def act():
+        seen.append(pytest.raises(errors.Conflict, change, host, STEPS, UNDO, 60, 2).value)
+        seen.append(change(host))
+    host.at(act, 30)
+    assert change(host)['state'] == 'undone'
+    assert operation() in str(seen[0]) and seen[1]['state'] == 'waiting'
+    assert len(host.calls) == 4
+    assert change(host, number=2)['state'] == 'undone'
+
+
+def test_one_operation_is_one_change(host):
+    change(host)
+    with pytest.raises(errors.InvalidArgument, match='other steps'):
+        change(host, STEPS[:1], UNDO[:1])
+
+
+def test_the_networks_are_not_changed_meanwhile(host):
+    handle = local_state.lock(host, 0, 'operation of another')
+    with pytest.raises(errors.Conflict, match='operation of another'):
+        change(host)
+    assert host.calls == []
+    local_state.unlock(handle)
+
+
+def test_it_is_undone_whoever_has_the_lock(host):
+    host.at(lambda: local_state.lock(host, 0, 'another'), 30)
+    assert change(host)['state'] == 'undone'
+    assert host.calls[-2:] == [UNDO_BRIDGE, UNDO_MTU]
+
+
+def test_it_is_undone_on_a_full_disk(host, monkeypatch):
+    def full(*arguments):
+        raise errors.Failed('No space left on device')
+    host.at(lambda: [monkeypatch.setattr(local_state, name, full) for name in ('put', 'put_once')],
+            30)
+    pytest.raises(errors.Failed, change, host)
+    assert host.calls[-2:] == [UNDO_BRIDGE, UNDO_MTU]
+
+
+@pytest.mark.parametrize('reboots', [False, True])
+@pytest.mark.parametrize('at, doing', [(1, 'step 1 of 2: ovs_change_mtu bond0 9000'),
+                                       (2, 'step 2 of 2'), (3, 'waiting'), (4, 'undoing')])
+def test_a_process_that_ends(host, monkeypatch, at, doing, reboots):
+    """What it did last is known; nothing is done by itself; others may follow."""
+    real, count = local_state.put, []
+
+    def put(dom0, folders, name, record):
+        real(dom0, folders, name, record)
+        count.append(name)
+        if count.count('progress') == at:
+            raise Died()
+    monkeypatch.setattr(local_state, 'put', put)
+    pytest.raises(Died, change, host)
+    monkeypatch.setattr(local_state, 'put', real)
+    if reboots:
+        host.reboot()
+    else:
+        host.dead = True
+    found = status(host)
+    assert (found['state'], found['doing'][:len(doing)]) == ('dead', doing)
+    done = list(host.calls)
+    assert change(host)['state'] == 'dead' and host.calls == done
+    with pytest.raises(errors.Conflict, match='dead'):
+        confirm(host)
+    host.dead = False
+    host.boots += 1
+    assert change(host, STEPS[:1], UNDO[:1], number=2)['state'] == 'undone'
+
+
+def test_a_real_process_goes_on(dom0):
+    """It answers after a while, and is confirmed then."""
+    host = Guarded(dom0.root)
+    for name in ('detached', 'within', 'process', 'lives', 'seconds', 'sleep'):
+        setattr(host, name, getattr(Dom0(dom0.root), name))
+    found = change(host, STEPS[:1], UNDO[:1])
+    assert (found['state'], mtu_of(host)) == ('waiting', 9000)
+    pid = local_state.get(host, ['changes', operation()], 'request')['pid']
+    assert os.getsid(int(pid)) != os.getsid(0)
+    assert confirm(host)['state'] == 'confirmed'
+    while limits.start_time(int(pid)):
+        Dom0().sleep(0.05)
+    assert (status(host)['state'], mtu_of(host)) == ('confirmed', 9000)
+
+
+# --- requests -------------------------------------------------------------------------------
+
+def step(function, *given):
+    return {'function': function, 'arguments': list(given)}
+
+
+@pytest.mark.parametrize('bad', [
+    {}, [], 'x', {'function': 'ovs_change_mtu'}, step('ovs_if_meta', 'bond0', 'x'),
+    step('stop_vm', 'x', 'y', True), step('ovs_async_bridge', 'start', 'a', 'b'),
+    step('ovs_change_mtu', 'bond0'), step('ovs_change_mtu', 'bond0', 1499),
+    step('ovs_change_mtu', 'bond0', 64001), step('ovs_change_mtu', 'bond0', '9000'),
+    step('ovs_change_mtu', '../bond0', 9000), step('ovs_change_mtu', 'bond0;reboot', 9000),
+    step('ovs_br_config', 'restart', 'a', 'b'), step('ovs_br_config', 'start', 'a' * 16, 'b'),
+    step('ovs_br_config', 'start', 'a'), step('ovs_local_config', 'start', 'a b'),
+    step('ovs_vlan_bridge', 'start', 'a', 'b', 0), step('ovs_vlan_bridge', 'start', 'a', 'b', 4095),
+    step('ovs_vlan_config', 'add', 'a', 1), step('ovs_vlan_config', 'start', 'a', 2),
+    step('ovs_bond_mode', 'bond0', 5), step('ovs_bond_mode', 'bond0', True),
+    step('ovs_bond_mode', 'bond0', '1'), step('ovs_ip_config', 'a', 'static'),
+    step('ovs_ip_config', 'a', 'static', '10.0.0.1', '255.0.255.0'),
+    step('ovs_ip_config', 'a', 'static', '10.0.0', '255.0.0.0'),
+    step('ovs_ip_config', 'a', 'static', '10.0.0.1', ''), step('ovs_ip_config', 'a', 'flush', '', '')])
+def test_steps_that_are_refused(host, bad):
+    pytest.raises(errors.InvalidArgument, change, host, STEPS + [bad], UNDO + [{}])
+    if bad != {}:
+        pytest.raises(errors.InvalidArgument, change, host, STEPS, [UNDO[0], bad])
+    assert host.calls == [] and not os.path.exists(host.path(local_state.TOP))
+
+
+@pytest.mark.parametrize('steps, undo, seconds', [
+    ([], [], 60), (STEPS, UNDO[:1], 60), (STEPS, UNDO, 9), (STEPS, UNDO, 601),
+    (STEPS * 6, UNDO * 6, 60), (STEPS, None, 60), ('x', UNDO, 60)])
+def test_requests_that_are_refused(host, steps, undo, seconds):
+    pytest.raises(errors.InvalidArgument, change, host, steps, undo, seconds)
+    assert host.calls == []
+
+
+@pytest.mark.parametrize('good', [
+    step('ovs_br_config', 'start', 'xenbr1', 'bond1'), step('ovs_local_config', 'stop', 'control0'),
+    step('ovs_vlan_bridge', 'start', 'b', 'bond0', 1), step('ovs_vlan_config', 'remove', 'b', 4094),
+    step('ovs_ip_config', 'b', 'static', '10.0.0.1', '255.255.255.0'),
+    step('ovs_ip_config', 'b', 'dynamic'), step('ovs_ip_config', 'b', 'flush'),
+    step('ovs_bond_mode', 'bond0', 6)])
+def test_steps_that_the_agent_documents(host, good):
+    given = []
+    host.get_services = lambda version=None: {
+        good['function']: lambda *arguments: given.append(list(arguments))}
+    assert change(host, [good], [{}])['state'] == 'undone'
+    assert given == [good['arguments']]
+
+
+def test_one_that_is_not_there(host):
+    with pytest.raises(errors.NotFound):
+        status(host)
+    with pytest.raises(errors.NotFound):
+        confirm(host)
+
+
+def test_old_records_go(host):
+    undo = [{}]
+    for number in range(network_change.KEPT + 3):
+        change(host, STEPS[:1], undo, number=number)
+    assert len(local_state.names(host, ['changes'])) <= network_change.KEPT + 1
+    assert status(host, network_change.KEPT + 2)['state'] == 'undone'

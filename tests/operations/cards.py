@@ -1,0 +1,53 @@
+"""VMs with network cards, and what became of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from libcloud_ovm3.agent.config import VMConfig
+from libcloud_ovm3.simulator import Simulator, network
+from libcloud_ovm3.simulator.vmcfg import strings
+from libcloud_ovm3.simulator.xend import machines
+
+A, B, C, D = (f"00:21:f6:00:00:0{number}" for number in "abcd")
+
+
+def bridge_of(sim: Simulator) -> str:
+    """The bridge that all hosts have."""
+    return network.management(sim.hosts[0])
+
+
+SECOND = "second"  # another bridge
+
+
+def add_second_bridge(sim: Simulator) -> None:
+    """Give all hosts another bridge, on the NIC that is unused."""
+    for host in sim.hosts:
+        host.records["network"]["bridges"][SECOND] = {"netdev": "eth1", "since": 0.0}
+
+
+def vifs(sim: Simulator, *macs: str) -> dict[str, Any]:
+    """The option of a vm.cfg for cards with these MACs."""
+    return {"vif": [f"mac={mac},bridge={bridge_of(sim)}" for mac in macs]}
+
+
+def defined(sim: Simulator, node: Any) -> list[str]:
+    """The entries of a VM's vm.cfg."""
+    folder = sim.repository_path / "VirtualMachines" / node.extra["directory"]
+    return [one.text for one in VMConfig.from_text((folder / "vm.cfg").read_bytes()).vifs]
+
+
+def live(sim: Simulator, node: Any) -> list[str]:
+    """The entries that its live domain has, wherever that is."""
+    found = []
+    for host in sim.hosts:
+        with host.lock:
+            machines.advance(host)
+            mine = [one for one in host.domains if one.uuid == node.id and one.listed]
+            found += [text for domain in mine for text in strings(domain.config, "vif")]
+    return found
+
+
+def macs(entries: list[str]) -> list[str | None]:
+    """Their MAC addresses."""
+    return [VMConfig({"vif": [one]}).vifs[0].mac for one in entries]

@@ -1,0 +1,119 @@
+"""control0: what is wrong with it is said, and mended where that takes nothing away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+
+from libcloud_ovm3.errors import HostNotFound, PreconditionFailed
+from libcloud_ovm3.simulator import Simulator, network
+from tests.operations.failures import WRITES
+from tests.support import PERSONALITIES, at_once, calls_of, driver_for, quietly, simulate
+
+CONTROL = "control0"
+
+
+@pytest.fixture(params=["alone", "with the module"])
+def sim(request: pytest.FixtureRequest) -> Iterator[Simulator]:
+    with simulate(2, vms=0, host_module=request.param != "alone", version="3.2.1") as simulator:
+        yield simulator
+
+
+def agent_of(sim: Simulator, host: int = 0) -> Any:
+    driver = driver_for(sim)
+    return driver._estate.agent(driver._estate.given[0])
+
+
+def where(sim: Simulator, host: int = 0) -> str:
+    return sim.hosts[host].address
+
+
+def repaired(sim: Simulator) -> dict[str, Any]:
+    found: dict[str, Any] = quietly(driver_for(sim).ex_repair_control0, where(sim))
+    return found
+
+
+def test_a_right_one_costs_no_changing_call(sim: Simulator) -> None:
+    before = driver_for(sim).ex_control0(where(sim))
+    assert (before["wrong"], before["obstacle"], before["exists"]) == ([], None, True)
+    sim.calls.clear()
+    assert repaired(sim) == before | {"repaired": []}
+    assert not calls_of(sim, *WRITES)
+
+
+def test_after_a_boot_its_address_is_given_back(sim: Simulator) -> None:
+    sim.hosts[0].reboot()
+    assert "no address" in driver_for(sim).ex_control0(where(sim))["wrong"][0]
+    assert driver_for(sim).ex_control0(where(sim, 1))["wrong"] == []
+    found = repaired(sim)
+    assert found["wrong"] == []
+    assert "no address" in found["repaired"][0]
+    assert network.address(sim.hosts[0], CONTROL) == ("169.254.0.1", "255.255.0.0")
+    assert repaired(sim)["repaired"] == []
+
+
+def test_a_missing_one_is_made_and_waited_for(sim: Simulator) -> None:
+    agent_of(sim).network.ovs_local_config("stop", CONTROL)
+    before = driver_for(sim).ex_control0(where(sim))
+    assert (before["exists"], before["is_right"]) == (False, False)
+    assert repaired(sim)["exists"] is True
+    assert network.address(sim.hosts[0], CONTROL) == ("169.254.0.1", "255.255.0.0")
+
+
+def test_two_clients_that_repair_it_at_once(sim: Simulator) -> None:
+    agent_of(sim).network.ovs_local_config("stop", CONTROL)
+    clients = [driver_for(sim), driver_for(sim)]
+    repairs = [(one, partial(one.ex_repair_control0, where(sim))) for one in clients]
+    for found in at_once(sim, *repairs):
+        assert found["wrong"] == []
+
+
+def use_for_something_else(sim: Simulator) -> None:
+    agent_of(sim).network.ovs_ip_config(CONTROL, "static", "10.9.9.9", "255.255.255.0")
+
+
+def use_its_network(sim: Simulator) -> None:
+    sim.hosts[0].reboot()
+    agent = agent_of(sim)
+    agent.network.ovs_br_config("start", "other", "eth1")
+    agent.network.ovs_ip_config("other", "static", "169.254.7.7", "255.255.0.0")
+
+
+def put_it_on_a_nic(sim: Simulator) -> None:
+    agent = agent_of(sim)
+    agent.network.ovs_local_config("stop", CONTROL)
+    agent.network.ovs_br_config("start", CONTROL, "eth1")
+
+
+@pytest.mark.parametrize("personality", PERSONALITIES)
+@pytest.mark.parametrize(
+    ("use", "why"),
+    [
+        (use_for_something_else, "10.9.9.9/24, which somebody else"),
+        (use_its_network, "other has the address 169.254.7.7/16"),
+        (put_it_on_a_nic, "it is on eth1"),
+    ],
+)
+def test_what_somebody_else_uses_is_left(personality: str, use: Any, why: str) -> None:
+    with simulate(1, vms=0, host_module=True, personality=personality) as sim:
+        use(sim)
+        assert why in driver_for(sim).ex_control0(where(sim))["obstacle"]
+        sim.calls.clear()
+        with pytest.raises(PreconditionFailed, match=why.partition("/")[0]):
+            driver_for(sim).ex_repair_control0(where(sim))
+        assert not calls_of(sim, *WRITES)
+
+
+def test_without_the_module_what_is_not_seen_is_said(sim: Simulator) -> None:
+    found = driver_for(sim).ex_control0(where(sim))
+    if sim.hosts[0].code is None:
+        assert found["is_right"] is None
+        assert "ARP" in found["unknown"][0]
+
+
+def test_no_such_host(sim: Simulator) -> None:
+    with pytest.raises(HostNotFound):
+        driver_for(sim).ex_control0("10.20.30.40")

@@ -1,0 +1,137 @@
+"""ex_repair_control0: every agent call, times everything that can happen to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from libcloud_ovm3.errors import AgentFault, OperationIncomplete, Ovm3Error
+from libcloud_ovm3.operations import network_doors as doors
+from libcloud_ovm3.simulator import Simulator, network
+from tests.operations.failures import KILLS, WRITES, Step, misbehave, steps_of, table_of
+from tests.support import PERSONALITIES, calls_of, driver_for, quietly, simulate
+
+CONTROL = "control0"
+RIGHT = ("169.254.0.1", "255.255.0.0")
+DOORS = {
+    "ovs_local_config": "send",
+    "ovs_ip_config": "send",
+    "libcloud_set_control_interface": "set_control_interface",
+}
+
+
+class Killed(BaseException):
+    """The client's process has ended."""
+
+
+def make_sim(personality: str, host_module: bool) -> Simulator:
+    options: dict[str, Any] = {"version": "3.2.1" if personality == "awkward" else "3.3.3"}
+    return simulate(
+        1, vms=0, templates=0, personality=personality, host_module=host_module, **options
+    )
+
+
+def lose(sim: Simulator) -> None:
+    """There is no control0, as on a host that never had one."""
+    host = sim.hosts[0]
+    with host.lock:
+        found = network.state(host)
+        for table in ("bridges", "addresses", "boot_protocols", "arp"):
+            found.get(table, {}).pop(CONTROL, None)
+
+
+def repair(sim: Simulator) -> dict[str, Any]:
+    driver = driver_for(sim)
+    sim.calls.clear()
+    found: dict[str, Any] = quietly(driver.ex_repair_control0, sim.hosts[0].address)
+    return found
+
+
+def steps(host_module: bool) -> list[Step]:
+    with make_sim("plain", host_module) as sim:
+        lose(sim)
+        repair(sim)
+        assert len(calls_of(sim, *WRITES)) == 2
+        return steps_of(calls_of(sim))
+
+
+STEPS = {host_module: steps(host_module) for host_module in (False, True)}
+
+
+@pytest.fixture(scope="module", params=PERSONALITIES)
+def alone(request: pytest.FixtureRequest) -> Iterator[Simulator]:
+    with make_sim(request.param, False) as sim:
+        yield sim
+
+
+@pytest.fixture(scope="module", params=PERSONALITIES)
+def with_module(request: pytest.FixtureRequest) -> Iterator[Simulator]:
+    with make_sim(request.param, True) as sim:
+        yield sim
+
+
+@pytest.mark.parametrize(("step", "failure"), table_of(STEPS[False]))
+def test_repair(alone: Simulator, step: Step, failure: str) -> None:
+    do_with(alone, step, failure)
+
+
+@pytest.mark.parametrize(("step", "failure"), table_of(STEPS[True]))
+def test_repair_with_the_module(with_module: Simulator, step: Step, failure: str) -> None:
+    do_with(with_module, step, failure)
+
+
+def do_with(sim: Simulator, step: Step, failure: str) -> None:
+    """Repair it while one step fails, and look at everything afterwards."""
+    lose(sim)
+    rule = misbehave(sim, failure, step)
+    error: Ovm3Error | None = None
+    try:
+        repair(sim)
+    except Ovm3Error as caught:
+        error = caught
+    assert rule.hits, "the call that was to fail never came"
+    sent = calls_of(sim, *WRITES)
+    said = network.address(sim.hosts[0], CONTROL)
+    sim.clear_misbehaviour()
+    sim.flush_delayed()
+    sim.wait(40)
+    assert len(sent) == len(set(sent)), f"sent twice: {sent}"
+    if error is None:
+        assert said == RIGHT, "said to be right, and is not"
+    elif isinstance(error, OperationIncomplete):
+        assert CONTROL in error.left[0]
+    elif sent:
+        assert isinstance(error, AgentFault), repr(error)
+        assert network.address(sim.hosts[0], CONTROL) is None, "said to be refused, and is done"
+    assert repair(sim)["wrong"] == [], "what was left prevents the next repair"
+    assert network.address(sim.hosts[0], CONTROL) == RIGHT
+    assert repair(sim)["repaired"] == []
+
+
+@pytest.mark.parametrize("host_module", [False, True], ids=["alone", "with the module"])
+@pytest.mark.parametrize("when", KILLS)
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_client_that_is_killed(
+    monkeypatch: pytest.MonkeyPatch, host_module: bool, when: str, number: int
+) -> None:
+    with make_sim("awkward", host_module) as sim:
+        lose(sim)
+        write = [step.function for step in STEPS[host_module] if step.function in WRITES][number]
+        door = getattr(doors, DOORS[write])
+
+        def die(*args: Any) -> None:
+            if write.startswith("ovs_") and args[1].function != write:
+                return door(*args)
+            if when == "after":
+                door(*args)
+            raise Killed
+
+        with monkeypatch.context() as patch:
+            patch.setattr(doors, DOORS[write], die)
+            with pytest.raises(Killed):
+                repair(sim)
+        sim.wait(40)
+        assert repair(sim)["wrong"] == []
+        assert network.address(sim.hosts[0], CONTROL) == RIGHT

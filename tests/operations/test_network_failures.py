@@ -1,0 +1,203 @@
+"""Creating, changing and removing networks: every agent call, times everything that can happen.
+
+Afterwards each host has the change or nothing of it; where hosts are changed although the operation
+failed, the error names them; nothing was sent twice; and the same call completes what was left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any, NamedTuple
+
+import pytest
+
+from libcloud_ovm3.errors import NetworkNotFound, OperationIncomplete, Ovm3Error
+from libcloud_ovm3.simulator import Simulator
+from tests.operations.failures import (
+    FAILURES,
+    KILLS,
+    READ_FAILURES,
+    WRITES,
+    Step,
+    misbehave,
+    steps_of,
+)
+from tests.operations.killed import kill_client_at
+from tests.operations.networking import OPERATIONS, act, make_sim, put_back, saved, shown
+from tests.support import PERSONALITIES, calls_of, driver_for
+
+CALL = {
+    "vlan": "ovs_vlan_bridge",
+    "bridge": "ovs_br_config",
+    "delete vlan": "ovs_vlan_bridge",
+    "delete bridge": "ovs_br_config",
+    "mtu": "ovs_change_mtu",
+    "address": "ovs_ip_config",
+    "bond mode": "ovs_bond_mode",
+}
+DECISIVE = "discover_network"  # the read, after a write, that something is decided by
+
+
+class Row(NamedTuple):
+    operation: str
+    host_module: bool
+    step: Step
+
+    def __str__(self) -> str:
+        return f"{self.operation}-{'by module' if self.host_module else 'by agent'}-{self.step}"
+
+
+def rows() -> tuple[list[Row], dict[str, list[dict[str, Any]]]]:
+    """The steps that may leave something, and what each operation makes of the hosts."""
+    found, done = [], {}
+    for host_module in (False, True):
+        with make_sim("plain", host_module) as sim:
+            before = saved(sim)
+            for name in OPERATIONS:
+                put_back(sim, before)
+                driver = driver_for(sim)
+                sim.calls.clear()
+                act(driver, name)
+                assert calls_of(sim, *WRITES) == [CALL[name]] * 2
+                found += [
+                    Row(name, host_module, step)
+                    for step in steps_of(calls_of(sim))
+                    if step.function in WRITES or (step.function == DECISIVE and step.after)
+                ]
+                done[name] = shown(sim)
+    return found, done
+
+
+ROWS, DONE = rows()
+TABLE = [
+    pytest.param(row, failure, id=f"{row}-{failure}")
+    for row in ROWS
+    for failure in (FAILURES if row.step.function in WRITES else READ_FAILURES)
+]
+
+
+class Sims(ExitStack):
+    """Simulators that rows share, each as it was at first whenever a row gets it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._made: dict[tuple[str, bool], tuple[Simulator, list[dict[str, Any]]]] = {}
+
+    def fresh(self, personality: str, host_module: bool) -> Simulator:
+        key = (personality, host_module)
+        if key not in self._made:
+            sim = self.enter_context(make_sim(*key))
+            self._made[key] = (sim, saved(sim))
+        sim, before = self._made[key]
+        put_back(sim, before)
+        return sim
+
+
+@pytest.fixture(scope="module")
+def sims() -> Iterator[Sims]:
+    with Sims() as found:
+        yield found
+
+
+@pytest.mark.parametrize("personality", PERSONALITIES)
+@pytest.mark.parametrize(("row", "failure"), TABLE)
+def test_network(sims: Sims, row: Row, failure: str, personality: str) -> None:
+    sim = sims.fresh(personality, row.host_module)
+    before = shown(sim)
+    driver = driver_for(sim)
+    sim.calls.clear()
+    rule = misbehave(sim, failure, row.step)
+    error = attempt(driver, row.operation)
+    finish(sim)
+    assert rule.hits, "the call that was to fail never came"
+    check(sim, row.operation, before, error)
+
+
+@pytest.mark.parametrize("personality", PERSONALITIES)
+@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize("operation", ["vlan", "bridge", "mtu", "address", "bond mode"])
+def test_taking_back_fails(sims: Sims, operation: str, failure: str, personality: str) -> None:
+    """The second host refuses, and the change of the first one is not simply taken back."""
+    sim = sims.fresh(personality, False)
+    before = shown(sim)
+    driver = driver_for(sim)
+    sim.calls.clear()
+    sim.misbehave("fault", CALL[operation], host=1)
+
+    def arm(moment: str) -> None:
+        if moment == "after":
+            sim.misbehave(failure, CALL[operation], host=0)
+
+    sim.misbehave("hook", CALL[operation], host=0, hook=arm)
+    error = attempt(driver, operation)
+    assert len(calls_of(sim, CALL[operation])) == 3
+    finish(sim)
+    assert error is not None
+    check(sim, operation, before, error)
+
+
+@pytest.mark.tables  # a process each
+@pytest.mark.parametrize("when", KILLS)
+@pytest.mark.parametrize("row", [row for row in ROWS if row.step.function in WRITES], ids=str)
+def test_network_killed(row: Row, when: str) -> None:
+    with make_sim("awkward", row.host_module) as sim:
+        kill_client_at(sim, row.step, when, act, row.operation)
+        check_sent_once_per_host(sim)
+        sim.wait(40)
+        complete(sim, row.operation)
+
+
+def attempt(driver: Any, operation: str) -> Ovm3Error | None:
+    try:
+        act(driver, operation)
+    except Ovm3Error as error:
+        return error
+    return None
+
+
+def finish(sim: Simulator) -> None:
+    """What lands late has landed."""
+    sim.clear_misbehaviour()
+    sim.flush_delayed()
+    sim.wait(40)
+
+
+def check_sent_once_per_host(sim: Simulator) -> None:
+    for index in range(len(sim.hosts)):
+        sent = [(c.function, c.arguments) for c in sim.calls if c.host_index == index]
+        sent = [one for one in sent if one[0] in WRITES]
+        assert len(sent) == len(set(sent)), f"sent twice: {sent}"
+
+
+def check(
+    sim: Simulator, operation: str, before: list[dict[str, Any]], error: Ovm3Error | None
+) -> None:
+    check_sent_once_per_host(sim)
+    now, done = shown(sim), DONE[operation]
+    for is_now, was, wanted in zip(now, before, done, strict=True):
+        assert is_now in (was, wanted), "half of it is there"
+    if error is None:
+        assert now == done, "said to be done, and is not"
+    elif isinstance(error, OperationIncomplete):
+        changed = [host.hostname for host, *two in zip(sim.hosts, now, before, strict=True)
+                   if two[0] != two[1]]  # fmt: skip
+        for hostname in changed:
+            assert any(hostname in one for one in error.left), f"{hostname} is not named"
+            assert hostname in str(error)
+        assert error.left
+    else:
+        assert now == before, f"{error!r} says that nothing is changed"
+    complete(sim, operation)
+
+
+def complete(sim: Simulator, operation: str) -> None:
+    """The same call again makes the rest of it, and then nothing."""
+    for _ in range(2):
+        sim.calls.clear()
+        error = attempt(driver_for(sim), operation)
+        if error is not None:
+            assert isinstance(error, NetworkNotFound), repr(error)
+            assert operation.startswith("delete")
+    assert not calls_of(sim, *WRITES)
+    assert shown(sim) == DONE[operation]

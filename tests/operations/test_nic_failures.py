@@ -1,0 +1,175 @@
+"""ex_attach_nic, ex_detach_nic, ex_update_nic: every agent call, times what can happen to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import pytest
+
+from libcloud_ovm3.errors import OperationIncomplete, Ovm3Error
+from libcloud_ovm3.operations import doors
+from libcloud_ovm3.simulator import Simulator
+from tests.operations.cards import A, B, C, bridge_of, defined, live, macs, vifs
+from tests.operations.failures import (
+    FAILURES,
+    KILLS,
+    READ_FAILURES,
+    WRITES,
+    Step,
+    change_with_failure,
+    steps_of,
+)
+from tests.operations.test_attach_failures import others
+from tests.support import PERSONALITIES, calls_of, driver_for, fingerprints_of, quietly, simulate
+
+NAME, VLAN = "subject", 77
+
+
+class Variant(NamedTuple):
+    """What is done to a node with the cards A and B, and where.
+
+    :ivar action: ``attach`` a card C on a bridge over a VLAN that is to be made, ``detach`` the
+        card B, or ``update`` it to the MAC C on that bridge.
+    """
+
+    action: str
+    is_running: bool
+    host_module: bool
+
+    def __str__(self) -> str:
+        node = "running" if self.is_running else "stopped"
+        return f"{self.action}-{node}-{'by module' if self.host_module else 'by agent'}"
+
+
+VARIANTS = [
+    Variant(action, is_running, host_module)
+    for action in ("attach", "detach", "update")
+    for is_running in (True, False)
+    for host_module in (False, True)
+]
+AFTER = {"attach": [A, B, C], "detach": [A], "update": [A, C]}
+
+
+@contextmanager
+def make_sim(personality: str, variant: Variant) -> Iterator[Simulator]:
+    options: dict[str, Any] = {"personality": personality, "host_module": variant.host_module}
+    with simulate(1, vms=0, templates=0, **options) as sim:
+        sim.add_vm(NAME, running_on=0 if variant.is_running else None, config=vifs(sim, A, B))
+        yield sim
+
+
+def act(sim: Simulator, action: str) -> Any:
+    driver = driver_for(sim)
+    node = driver.ex_get_node_by_name(NAME)
+    bridge = f"{bridge_of(sim)}.{VLAN}"
+    sim.calls.clear()
+    if action == "attach":
+        return quietly(driver.ex_attach_nic, node, bridge, ex_mac=C)
+    if action == "detach":
+        return quietly(driver.ex_detach_nic, node, B)
+    return quietly(driver.ex_update_nic, node, B, ex_network=bridge, ex_mac=C)
+
+
+def steps(variant: Variant) -> list[Step]:
+    with make_sim("plain", variant) as sim:
+        act(sim, variant.action)
+        return steps_of(calls_of(sim))
+
+
+STEPS = {variant: steps(variant) for variant in VARIANTS}
+
+
+def failures_of(variant: Variant) -> list[Any]:
+    """The writes with all that can happen to them, both personalities. Reads with one failure each:
+    what they bring is kept apart from what they do not by what other operations use, too.
+    """
+    found = []
+    for number, step in enumerate(STEPS[variant]):
+        is_write = step.function in WRITES
+        names = FAILURES if is_write else READ_FAILURES[number % len(READ_FAILURES) :][:1]
+        by = PERSONALITIES if is_write else PERSONALITIES[number % len(PERSONALITIES) :][:1]
+        found += [(step, failure, one) for failure in names for one in by]
+    return found if variant.is_running else [one for one in found if one[0].function in WRITES]
+
+
+ROWS = [
+    pytest.param(
+        variant, step, failure, personality, id=f"{variant}-{step}-{failure}-{personality}"
+    )
+    for variant in VARIANTS
+    for step, failure, personality in failures_of(variant)
+]
+
+
+def test_the_table_has_the_writes() -> None:
+    for variant, found in STEPS.items():
+        own = "libcloud_change_vm" if variant.host_module else "configure_vm"
+        writes = [step.function for step in found if step.function in WRITES]
+        needed = variant.action != "detach" and variant.is_running
+        bridge = "libcloud_take_bridge" if variant.host_module else "ovs_vlan_bridge"
+        assert writes.count(own) == (2 if needed and variant.action == "update" else 1), variant
+        assert (bridge in writes) is needed
+
+
+@pytest.mark.parametrize(("variant", "step", "failure", "personality"), ROWS)
+def test_a_call_fails(variant: Variant, step: Step, failure: str, personality: str) -> None:
+    with make_sim(personality, variant) as sim:
+        node = driver_for(sim).ex_get_node_by_name(NAME)
+        before = fingerprints_of(sim.repository_path)
+        error, sent = change_with_failure(sim, failure, step, lambda: act(sim, variant.action))
+        check(sim, node, before, error, variant)
+    most = 3 if variant.action == "update" else 2
+    assert len(sent) <= most, "no more than the requests, and what takes them back"
+
+
+def check(
+    sim: Simulator, node: Any, before: dict[str, str], error: Ovm3Error | None, variant: Variant
+) -> None:
+    file = f"VirtualMachines/{node.extra['directory']}/vm.cfg"
+    now = fingerprints_of(sim.repository_path)
+    assert others(now, file) == others(before, file), "another file was touched"
+    in_file, in_domain = macs(defined(sim, node)), macs(live(sim, node))
+    assert bool(in_domain) is variant.is_running
+    alike = sorted(map(str, in_file)) == sorted(map(str, in_domain)) or not variant.is_running
+    after = AFTER[variant.action]
+    if error is None:
+        assert in_file == after, "said to be done, and is not"
+        assert alike
+    elif isinstance(error, OperationIncomplete):
+        assert node.id in error.left or in_file == [A, B]
+        assert in_file in ([A, B], after, [A]), "a card that nobody has asked for, or A is gone"
+        assert alike, "half of it"
+    else:
+        assert in_file == [A, B], f"{error!r} says that nothing has changed"
+        assert alike
+    if in_file == [A, B] and not (variant.is_running and variant.action == "update"):
+        assert act(sim, variant.action), "it can be repeated"
+        assert macs(defined(sim, node)) == after
+
+
+@pytest.mark.parametrize("personality", PERSONALITIES)
+@pytest.mark.parametrize("variant", VARIANTS, ids=str)
+@pytest.mark.parametrize("when", KILLS)
+def test_the_client_dies(
+    when: str, variant: Variant, personality: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = doors.change_definition
+
+    def die(*args: Any, **options: Any) -> None:
+        if when == "after":
+            send(*args, **options)
+        raise KeyboardInterrupt
+
+    with make_sim(personality, variant) as sim:
+        node = driver_for(sim).ex_get_node_by_name(NAME)
+        with monkeypatch.context() as patch:
+            patch.setattr(doors, "change_definition", die)
+            with pytest.raises(KeyboardInterrupt):
+                act(sim, variant.action)
+        left = macs(defined(sim, node))
+        assert left in ([A, B], AFTER[variant.action], [A])
+        assert not variant.is_running or macs(live(sim, node)) == left
+        nics = [one.mac for one in driver_for(sim).ex_list_nics(node)]
+        assert nics == left, "what there is can be seen"

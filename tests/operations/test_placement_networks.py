@@ -1,0 +1,144 @@
+"""Which networks a host has for a VM, and which it can get."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from libcloud_ovm3.agent.config import VMConfig
+from libcloud_ovm3.errors import OutcomeUnknown, PreconditionFailed
+from libcloud_ovm3.estate.host_network import BOND, NIC, VLAN, HostBridge, HostDevice, HostNetwork
+from libcloud_ovm3.estate.networks import NetworkList
+from libcloud_ovm3.estate.vm_bridges import (
+    VLANBridge,
+    bridges_of,
+    missing_bridges,
+)
+from libcloud_ovm3.estate.vms import EstateSnapshot
+from libcloud_ovm3.operations.placement import choose_for_new
+from tests.operations.test_placement import RECORD, host, with_memory
+
+DEVICES = (
+    HostDevice("eth0", NIC, bond="bond0"),
+    HostDevice("eth1", NIC),
+    HostDevice("bond0", BOND, mode=1, slaves=("eth0",)),
+    HostDevice("bond6", BOND, mode=6),
+    HostDevice("bond9", BOND, mode=None),
+    HostDevice("bond0.30", VLAN, parent="bond0", vlan=30),
+    HostDevice("bond0.31", VLAN, parent="bond0", vlan=31),
+)
+BRIDGES = (
+    HostBridge("xenbr0", parent="bond0", ports=("bond0", "vif3.0")),
+    HostBridge("xenbr1", parent="eth1", ports=("eth1",)),
+    HostBridge("six", parent="bond6", ports=("bond6",)),
+    HostBridge("unsaid", parent="bond9", ports=("bond9",)),
+    HostBridge("tagged", parent="bond0.30", vlan=30, ports=("bond0.30",)),
+    HostBridge("control0", is_local=True),
+    HostBridge("two", ports=("a", "b"), doubt="either of its ports a, b may lead out"),
+)
+# What xend's own script does with the name is known.
+SCRIPTS = ("vif-bridge", "/etc/xen/scripts/vif-bridge", "vif-route", "/root/vif-bridge.old")
+NETWORK = HostNetwork(host(0), DEVICES, BRIDGES)
+
+
+def test_what_is_there_is_not_missing() -> None:
+    assert missing_bridges(NETWORK, ["xenbr0", "control0", "tagged"]) == ([], [])
+    assert missing_bridges(NETWORK, []) == ([], [])
+
+
+def test_a_vlan_of_a_bridge_can_be_made() -> None:
+    wanted = ["xenbr0", "xenbr0.160", "xenbr1.2", "unsaid.4094", "xenbr0.160"]
+    assert missing_bridges(NETWORK, wanted) == (
+        [
+            VLANBridge("xenbr0.160", "bond0", 160),
+            VLANBridge("xenbr1.2", "eth1", 2),
+            VLANBridge("unsaid.4094", "bond9", 4094),
+        ],
+        [],
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("nowhere", "has no bridge nowhere"),
+        ("nowhere.5", "has no bridge nowhere.5"),
+        ("xenbr0.1", "1 is not a VLAN number from 2 to 4094"),
+        ("xenbr0.4095", "4095 is not a VLAN number"),
+        ("xenbr0.05", "has no bridge xenbr0.05"),
+        ("six.5", "bond6 is a bond of mode 6"),
+        ("tagged.5", "bond0.30, which is a VLAN already"),
+        ("control0.5", "nothing but guests is on bridge control0"),
+        ("two.5", "either of its ports a, b may lead out"),
+        ("xenbr0.30", "VLAN 30 of bond0 is in its bridge tagged"),
+    ],
+)
+def test_what_a_host_cannot_have(name: str, why: str) -> None:
+    made, reasons = missing_bridges(NETWORK, [name, "xenbr0"])
+    assert made == []
+    assert len(reasons) == 1
+    assert why in reasons[0]
+
+
+def test_a_name_that_is_too_long() -> None:
+    bridge = replace(BRIDGES[0], name="longest-name")
+    network = replace(NETWORK, bridges=(bridge,))
+    assert missing_bridges(network, ["longest-name.99"])[1] == []
+    assert "more than 15 characters" in missing_bridges(network, ["longest-name.999"])[1][0]
+
+
+def test_what_could_not_be_read_is_unknown() -> None:
+    unread = HostNetwork(host(0), error=OutcomeUnknown("no response"))
+    made, reasons = missing_bridges(unread, ["xenbr0"])
+    assert made == []
+    assert "could not be read: no response" in reasons[0]
+    assert missing_bridges(unread, []) == ([], [])
+
+
+def test_the_bridges_of_a_vm() -> None:
+    config = VMConfig({"vif": ["mac=00:21:f6:00:00:01,bridge=b", "bridge=a", "", "bridge=b"]})
+    assert bridges_of(config) == ("b", "a")
+    assert bridges_of(VMConfig({})) == bridges_of(None) == ()
+    of_scripts = [f"bridge=b{number},script={script}" for number, script in enumerate(SCRIPTS)]
+    assert bridges_of(VMConfig({"vif": of_scripts})) == ("b0", "b1")
+
+
+def test_control0_is_made_where_it_is_missing() -> None:
+    assert missing_bridges(replace(NETWORK, bridges=()), ["control0"]) == ([], [])
+
+
+def test_what_xend_takes_for_an_old_name() -> None:
+    """xend.md 3: for xenbrN a bridge ethN, if there is no other."""
+    eth7 = replace(NETWORK, bridges=(HostBridge("eth7", parent="eth1"),))
+    assert missing_bridges(eth7, ["xenbr7"]) == ([], [])
+    for name in ("xenbr8", "xenbr7x", "xenbr"):
+        assert len(missing_bridges(eth7, [name])[1]) == 1
+
+
+def found(snapshot: EstateSnapshot, *bridges: tuple[HostBridge, ...] | None) -> NetworkList:
+    """What hosts have; None: that could not be read."""
+    error = OutcomeUnknown("no response")
+    networks = [
+        HostNetwork(one, error=error) if has is None else HostNetwork(one, DEVICES, has)
+        for one, has in zip(snapshot.hosts, bridges, strict=True)
+    ]
+    return NetworkList(snapshot, tuple(networks))
+
+
+def test_a_host_without_the_network_is_not_chosen() -> None:
+    snapshot = with_memory([8192, 4096, 2048, 1024])
+    networks = found(snapshot, (), None, BRIDGES[1:], BRIDGES)
+    for bridge, number in (("xenbr0", 3), ("xenbr0.5", 3), ("xenbr1.5", 2)):
+        chosen, _ = choose_for_new(snapshot, [RECORD.id], 512, None, [bridge], networks)
+        assert chosen is snapshot.hosts[number]
+    assert choose_for_new(snapshot, [RECORD.id], 512, None, [], networks)[0] is snapshot.hosts[0]
+    why = r"ovm-0 \S+ it has no bridge xenbr0; ovm-1 \S+ its network could not be read: no resp"
+    with pytest.raises(PreconditionFailed, match=why):
+        choose_for_new(
+            with_memory([8192, 4096]), [RECORD.id], 512, None, ["xenbr0"],
+            found(with_memory([8192, 4096]), (), None),
+        )  # fmt: skip
+    named = snapshot.hosts[0].server.uuid
+    with pytest.raises(PreconditionFailed, match="no host can have the networks"):
+        choose_for_new(snapshot, [RECORD.id], 512, named, ["xenbr0"], networks)

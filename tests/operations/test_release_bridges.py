@@ -1,0 +1,227 @@
+"""VLAN bridges go with the last VM that needs them, and no other bridge does."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from libcloud_ovm3.errors import AgentFault, HostNotFound, PreconditionFailed
+from libcloud_ovm3.simulator import Simulator, network
+from tests.operations.failures import WRITES
+from tests.support import calls_of, driver_for, quietly, simulate
+
+BASE = "10e69b4de3"  # the bridge on bond0
+VLAN = f"{BASE}.160"
+NUMBERS = itertools.count(1)
+QUARTER = 901  # seconds
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Simulator]:
+    with simulate(2, vms=0, host_module=True, version="3.3.3", memory_mb=16384) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def sim(pool: Simulator) -> Iterator[Simulator]:
+    """Without VMs and VLANs, whatever the test before has left."""
+    yield pool
+    driver = driver_for(pool)
+    for node in driver.list_nodes():
+        quietly(driver.destroy_node, node)
+    pool.wait(QUARTER)
+    quietly(driver.ex_release_networks)
+    for host in range(len(pool.hosts)):
+        for name in vlans_on(pool, host):
+            remove(pool, name, host)
+
+
+def add(sim: Simulator, *bridges: str, **options: Any) -> str:
+    vifs = [f"mac=00:21:f6:01:00:{next(NUMBERS):02x},bridge={one}" for one in bridges]
+    return sim.add_vm(f"vm-{next(NUMBERS)}", config={"vif": vifs}, **options)
+
+
+def start(sim: Simulator, vm: str, host: int = 0) -> None:
+    quietly(driver_for(sim).start_node, vm, sim.hosts[host].address)
+
+
+def agent_of(sim: Simulator, host: int) -> Any:
+    driver = driver_for(sim, host=sim.hosts[host].address)
+    return driver._estate.agent(driver._estate.given[0])
+
+
+def remove(sim: Simulator, bridge: str, host: int = 0) -> None:
+    number = int(bridge.rpartition(".")[2])
+    agent_of(sim, host).network.ovs_vlan_bridge("stop", bridge, "bond0", number)
+
+
+def vlans_on(sim: Simulator, host: int = 0) -> list[str]:
+    return [one for one in network.bridges(sim.hosts[host]) if "." in one]
+
+
+def users(sim: Simulator, host: int = 0) -> list[str]:
+    driver = driver_for(sim, host=sim.hosts[host].address)
+    module = driver._estate.fresh_module(driver._estate.given[0])
+    assert module is not None
+    return [user.user for one in module.bridges() for user in one.users]
+
+
+def swept(sim: Simulator, *args: Any) -> list[str]:
+    found: list[str] = quietly(driver_for(sim).ex_release_networks, *args)
+    return found
+
+
+def test_it_goes_with_the_last_one(sim: Simulator) -> None:
+    one, two = add(sim, VLAN), add(sim, VLAN, BASE)
+    start(sim, one)
+    start(sim, two)
+    driver = driver_for(sim)
+    driver.stop_node(one, ex_force=True)
+    assert vlans_on(sim) == [VLAN]
+    quietly(driver.destroy_node, two)
+    assert vlans_on(sim) == []
+    assert users(sim) == []
+
+
+def test_each_of_several(sim: Simulator) -> None:
+    vm = add(sim, VLAN, f"{BASE}.161", f"{BASE}.162")
+    start(sim, vm)
+    assert len(vlans_on(sim)) == 3
+    driver_for(sim).stop_node(vm, ex_force=True)
+    assert vlans_on(sim) == []
+
+
+def test_one_that_somebody_has_made_stays(sim: Simulator) -> None:
+    agent_of(sim, 0).network.ovs_vlan_bridge("start", VLAN, "bond0", 160)
+    vm = add(sim, VLAN)
+    start(sim, vm)
+    driver_for(sim).stop_node(vm, ex_force=True)
+    assert vlans_on(sim) == [VLAN]
+    sim.wait(QUARTER)
+    assert swept(sim) == []
+    assert vlans_on(sim) == [VLAN]
+
+
+def test_nodes_without_vlans_cost_no_call(sim: Simulator) -> None:
+    vm = add(sim, BASE)
+    start(sim, vm)
+    sim.calls.clear()
+    driver_for(sim).stop_node(vm, ex_force=True)
+    assert not calls_of(sim, "libcloud_bridges", "libcloud_release_bridge")
+
+
+def test_a_failed_start_takes_it_back(sim: Simulator) -> None:
+    vm = add(sim, VLAN)
+    sim.misbehave("fault", "start_vm", text="refused")
+    with pytest.raises(AgentFault):
+        start(sim, vm)
+    assert (vlans_on(sim), users(sim)) == ([], [])
+
+
+def test_so_does_one_whose_second_bridge_cannot_be_made(sim: Simulator) -> None:
+    vm = add(sim, VLAN, f"{BASE}.161")
+    sim.misbehave("fault", "libcloud_take_bridge", nth=2, text="refused")
+    with pytest.raises(AgentFault, match="was not started"):
+        start(sim, vm)
+    assert (vlans_on(sim), users(sim)) == ([], [])
+
+
+def test_a_vm_that_starts_elsewhere_is_no_user_any_more(sim: Simulator) -> None:
+    vm = add(sim, VLAN)
+    start(sim, vm, 0)
+    shut_down(sim, 0)
+    start(sim, vm, 1)
+    assert (vlans_on(sim, 0), vlans_on(sim, 1)) == ([], [VLAN])
+
+
+def shut_down(sim: Simulator, host: int) -> None:
+    """The guests shut down by themselves."""
+    for record in sim.domains(host):
+        sim.guest(host, record["uuid"], "poweroff")
+    sim.wait(30)
+
+
+def test_a_guest_that_shut_down_by_itself(sim: Simulator) -> None:
+    vm = add(sim, VLAN)
+    start(sim, vm)
+    shut_down(sim, 0)
+    assert not sim.domains(0)
+    assert swept(sim) == []  # as long as it may be that of a start that goes on
+    assert vlans_on(sim) == [VLAN]
+    sim.wait(QUARTER)
+    with pytest.raises(HostNotFound):
+        swept(sim, "10.20.30.40")
+    assert swept(sim, sim.hosts[1].address) == []
+    assert [one.partition(" on ")[0] for one in swept(sim)] == [f"bridge {VLAN}"]
+    assert (vlans_on(sim), users(sim)) == ([], [])
+    sim.calls.clear()
+    assert swept(sim) == []
+    assert not calls_of(sim, *WRITES)
+
+
+def test_a_live_one_is_never_swept(sim: Simulator) -> None:
+    start(sim, add(sim, VLAN))
+    sim.wait(QUARTER)
+    assert swept(sim) == []
+    assert users(sim)
+
+
+def test_nothing_is_swept_while_a_host_does_not_answer(sim: Simulator) -> None:
+    vm = add(sim, VLAN)
+    start(sim, vm)
+    shut_down(sim, 0)
+    sim.wait(QUARTER)
+    sim.hosts[1].kill()
+    assert swept(sim) == []
+    sim.hosts[1].revive()
+    assert len(swept(sim)) == 1
+
+
+def test_a_release_that_comes_late(sim: Simulator) -> None:
+    """Another client has begun to start the VM again: what it has recorded stays."""
+    vm = add(sim, VLAN)
+    start(sim, vm)
+
+    def again(moment: str) -> None:
+        if moment == "before":
+            start(sim, vm)
+
+    sim.misbehave("hook", "libcloud_release_bridge", hook=again)
+    quietly(driver_for(sim).stop_node, vm, ex_force=True)
+    sim.clear_misbehaviour()
+    assert users(sim)
+    assert len(sim.domains(0)) == 1
+    shut_down(sim, 0)
+    assert vlans_on(sim) == [VLAN]
+
+
+def test_a_start_that_is_refused_while_another_goes_on(sim: Simulator) -> None:
+    """The one that fails must not take away what the other one relies on."""
+    vm = add(sim, VLAN)
+    other = driver_for(sim)
+
+    def meanwhile(moment: str) -> None:
+        if moment == "after":
+            quietly(other.start_node, vm, sim.hosts[0].address)
+
+    sim.misbehave("hook", "libcloud_take_bridge", hook=meanwhile)
+    with pytest.raises(PreconditionFailed):
+        start(sim, vm)
+    sim.clear_misbehaviour()
+    assert len(sim.domains(0)) == 1
+    assert users(sim)
+    shut_down(sim, 0)
+    assert vlans_on(sim) == [VLAN]
+
+
+def test_without_the_module_nothing_is_removed() -> None:
+    with simulate(1, vms=0, version="3.3.3") as sim:
+        vm = add(sim, VLAN)
+        start(sim, vm)
+        driver_for(sim).stop_node(vm, ex_force=True)
+        sim.wait(QUARTER)
+        assert swept(sim) == []
+        assert vlans_on(sim) == [VLAN]
