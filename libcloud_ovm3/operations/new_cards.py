@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from libcloud_ovm3.agent.address import list_of
 from libcloud_ovm3.agent.vif import Vif
 from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
 from libcloud_ovm3.estate.labels import WantedNetwork, bridge_name, wanted_network
@@ -165,9 +166,9 @@ def _checked_mac(mac: object) -> str | None:
 def _addresses(address: Any) -> Iterable[str]:
     if address is None or address == "":
         return
-    for one in [address] if isinstance(address, str) else address:
+    for one in [address] if isinstance(address, str) else list_of(address, "address"):
         try:
-            yield str(ipaddress.ip_address(one))
+            yield str(ipaddress.ip_address(str(one)))
         except ValueError:
             raise InvalidArgument(
                 f"address {one!r} of a network card: expected an IPv4 or IPv6 address"

@@ -127,12 +127,11 @@ def make_plan(estate: Estate, spec: VMSpec) -> VMPlan:
     host, vm_id = choose_for_new(
         snapshot, content.repository_ids, spec.memory_mb, spec.host_id, needed, cards.networks
     )
+    vifs, of_cards = entries_for(cards, vm_id, spec.name, is_live=spec.start)
     system = mounted_export(host, image.repository)
     directory = vm_id.replace("-", "")
     given, notices = contents(snapshot, system, content, directory, spec.memory_mb)
     _require_unwritten(snapshot, image, given)
-    vifs, more = entries_for(cards, vm_id, spec.name, is_live=spec.start)
-    notices += more
     grower = host_that_grows(image.repository)
     disk_bytes = 0
     if given.copies:  # the first disk is the system's
@@ -150,7 +149,7 @@ def make_plan(estate: Estate, spec: VMSpec) -> VMPlan:
         grower=grower,
         vm_id=vm_id,
         vifs=tuple(vifs),
-        notices=(*snapshot.errors(), *snapshot.notices(), *notices),
+        notices=(*snapshot.errors(), *snapshot.notices(), *of_cards, *notices),
     )
 
 
