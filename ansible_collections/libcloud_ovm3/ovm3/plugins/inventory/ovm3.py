@@ -51,7 +51,8 @@ description:
   - Each VM has the variables that C(ovm3 vm list -o json) prints, with C(ovm3_) in front of their
     names; C(ovm3_repository) and C(ovm3_pool), null if there is none or more than one; and
     C(ovm3_networks), a list of the names of its networks.
-  - Agents do not know the IP addresses of guests, so C(ansible_host) is not set; see O(compose).
+  - C(ansible_host) is the first private address of a VM, else the first public one, if any is
+    known. Addresses are known where hosts have the host module. O(compose) can set another one.
   - C(hosts_off) of the module is not an option here. The file would go on saying that a host is off
     after it has come back.
 extends_documentation_fragment:
