@@ -5,12 +5,13 @@ device, and what came of a detachment.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
 from libcloud_ovm3.agent.config import VMConfig
-from libcloud_ovm3.errors import AgentFault, Ovm3Error, PreconditionFailed
+from libcloud_ovm3.errors import AgentFault, OperationIncomplete, Ovm3Error, PreconditionFailed
+from libcloud_ovm3.estate.addresses import RECORDED
 from libcloud_ovm3.estate.cards import VMCard
 from libcloud_ovm3.estate.domains import Domain
 from libcloud_ovm3.estate.networks import HostNetwork, read_network
@@ -24,6 +25,12 @@ from libcloud_ovm3.operations.device_changes import (
     change_devices,
     refusal,
     require_done,
+)
+from libcloud_ovm3.operations.own_disks import repository_of
+from libcloud_ovm3.operations.record_address import (
+    CardAddresses,
+    record_addresses,
+    require_recordable,
 )
 from libcloud_ovm3.operations.release_bridges import bridges_of_vm, read_uses, release
 from libcloud_ovm3.operations.vlan_bridges import StartNetworks, release_taken, require_networks
@@ -211,6 +218,44 @@ def release_bridge_of(target: Target, card: VMCard) -> list[str]:
         return []
     uses = read_uses([target.host], target.vm.id, [card.bridge]) if target.live else []
     return release(target.operation, [one for one in uses if one.bridge == card.bridge])
+
+
+# ------------------------------------------------------------------ static addresses
+
+
+def addresses_of(target: Target, mac: str | None) -> tuple[str, ...]:
+    """The static addresses that are recorded of a card."""
+    return tuple(
+        one.address for one in target.vm.addresses if one.mac == mac and one.source == RECORDED
+    )
+
+
+def require_addresses_recordable(target: Target) -> None:
+    """Check that addresses can be recorded, before anything is changed.
+
+    :raises PreconditionFailed: they cannot.
+    """
+    require_recordable(repository_of(target.snapshot, target.definition))
+
+
+def record_of(target: Target, done: str, cards: Sequence[CardAddresses]) -> list[str]:
+    """Record the static addresses of cards after they were changed; without any, what is recorded
+    is removed.
+
+    :param done: what has been done to them, for messages.
+    :return: notices for the user.
+    :raises OperationIncomplete: that failed, or its outcome is unknown.
+    """
+    repository = repository_of(target.snapshot, target.definition)
+    try:
+        return record_addresses(target.operation, target.snapshot, repository, target.vm.id, cards)
+    except (AgentFault, PreconditionFailed, OperationIncomplete) as error:
+        raise target.operation.incomplete(
+            f"VM {target.vm.label}: {done}, but its addresses were not recorded: {error}. "
+            f"ex_update_nic(ex_address=...) records them",
+            left=(target.vm.id,),
+            nodes=[target.vm.summary],
+        ) from error
 
 
 # ------------------------------------------------------------------ taking one out

@@ -196,7 +196,7 @@ def test_changed(lab: Lab, name: str) -> None:
     assert defined(sim, node) == [f"mac={first.mac},bridge={SECOND}"]
     driver.ex_update_nic(node, changed, ex_network=first.network)
     if name == "run":
-        quietly(driver.start_node, node)
+        quietly(driver.start_node, node, sim.hosts[0].address)
 
 
 def test_other_options_of_an_entry_stay(lab: Lab) -> None:
