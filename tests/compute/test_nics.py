@@ -17,7 +17,7 @@ from libcloud_ovm3.errors import (
     PreconditionFailed,
 )
 from libcloud_ovm3.simulator import Simulator
-from tests.operations.cards import SECOND, A, B, C, D, add_second_bridge, bridge_of, live
+from tests.operations.cards import SECOND, A, B, C, D, add_second_bridge, bridge_of, live, vifs
 from tests.operations.failures import WRITES
 from tests.support import calls_of, driver_for, fingerprints_of, quietly, simulate
 
@@ -170,7 +170,8 @@ def test_static_addresses() -> None:
 def test_static_addresses_need_the_module(pool: Any) -> None:
     """Nothing is created or attached where they cannot be recorded."""
     sim, driver = pool
-    node = create(driver, "bare", ex_networks=[SECOND], ex_start=False)
+    sim.add_vm("bare", config=vifs(sim, "00:21:f6:00:00:d1"))
+    node = quietly(driver.ex_get_node_by_name, "bare")
     before, begin = fingerprints_of(sim.repository_path), len(sim.calls)
     nic = driver.ex_list_nics(node)[0]
     for action in (
