@@ -29,6 +29,7 @@ from libcloud_ovm3.operations.nic_changes import (
     put_in,
     record_of,
     require_addresses_recordable,
+    require_list,
     with_card,
 )
 from libcloud_ovm3.operations.operation import Operation
@@ -72,11 +73,10 @@ def attach(estate: Estate, vm_id: str, spec: CardSpec) -> tuple[VMCard, list[str
 
 
 def _require_room(target: Target, config: VMConfig) -> None:
-    values = config.values.get("vif", [])
-    if not isinstance(values, list) or len(values) != len(config.vifs):
-        raise refusal(target, "the option vif of its vm.cfg is not a list of strings")
-    if config.is_hvm and len(values) >= MOST_OF_HVM:
-        raise refusal(target, f"it has {len(values)}, and an HVM guest has {MOST_OF_HVM} at most")
+    require_list(target)
+    number = len(config.vifs)
+    if config.is_hvm and number >= MOST_OF_HVM:
+        raise refusal(target, f"it has {number}, and an HVM guest has {MOST_OF_HVM} at most")
 
 
 def bridge_for(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from libcloud_ovm3.errors import OperationIncomplete
 from libcloud_ovm3.estate.cards import find_card
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.vms import read_estate
@@ -42,5 +43,8 @@ def detach(estate: Estate, vm_id: str, nic: str) -> list[str]:
         notices += release_bridge_of(target.after(outcome), card)
     if card.mac and addresses_of(target, card.mac):
         forgotten = CardAddresses(card.mac, card.bridge or "", ())
-        notices += record_of(target, f"the {card.label} is detached", [forgotten])
+        try:
+            notices += record_of(target, f"the {card.label} is detached", [forgotten])
+        except OperationIncomplete as error:  # it is of no use to anybody else
+            notices.append(str(error))
     return notices

@@ -76,6 +76,7 @@ def planned_cards(
             f"ex_networks: {len(specs)} network cards: an HVM guest has {MOST_OF_HVM} at most"
         )
     hosts = [one for one in networks.hosts if host_id is None or is_host(one.host, host_id)]
+    hosts = hosts or list(networks.hosts)  # placement says that there is no such host
     named = tuple((one, bridge_among(one.network, hosts)) for one in specs)
     for one, bridge in named:
         entry_of(one, bridge, one.mac or "", is_hvm=is_hvm)  # whether it can have such a card

@@ -25,7 +25,7 @@ from libcloud_ovm3.operations.new_cards import CardChange, changed_entry
 from libcloud_ovm3.operations.nic_changes import (
     addresses_of,
     bridged_card,
-    has_mac,
+    has_card,
     put_in,
     record_of,
     release_bridge_of,
@@ -83,7 +83,7 @@ def update(estate: Estate, vm_id: str, nic: str, to: CardChange) -> tuple[VMCard
         else:
             change = with_card_instead(card.position, entry)
             require_no_more(target, change, macs=[one for one in (mac, card.mac) if one])
-            outcome = change_devices(target, change, has_mac(mac), notices)
+            outcome = change_devices(target, change, has_card(entry), notices)
             require_done(target, outcome, what, ())
     if addresses:
         notices += record_of(target, f"the {card.label} is {entry} now", addresses)

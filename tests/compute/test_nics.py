@@ -197,7 +197,7 @@ def test_a_card_whose_addresses_were_not_recorded(failure: str) -> None:
         text = "<type 'exceptions.Exception'>:no" if failure == "fault" else None
         sim.misbehave(failure, "libcloud_write_document", times=9, text=text)
         if failure == "fault":
-            why = rf"{B} is attached, but its addresses were not recorded.*ex_update_nic\(ex_addr"
+            why = rf"{B} is attached, but what is recorded of its static .*ex_update_nic\(ex_addr"
             with pytest.raises(OperationIncomplete, match=why) as caught:
                 driver.ex_attach_nic(node, SECOND, ex_mac=B, ex_address="192.0.2.5")
             assert caught.value.left == (node.id,)
