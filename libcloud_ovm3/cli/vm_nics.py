@@ -63,7 +63,7 @@ def list_nics(name: str, form: str, **options: Any) -> None:
 @click.command(
     "attach-nic",
     cls=Command,
-    epilog=examples("ovm3 vm attach-nic web-1 xenbr1", "ovm3 vm attach-nic web-1 guest:160"),
+    epilog=examples("ovm3 vm attach-nic web-1 guest", "ovm3 vm attach-nic web-1 guest:160"),
 )
 @_mac("a new one")
 @_MODEL

@@ -67,8 +67,8 @@ class Nics(OVM3Base):
             paravirtual one alone. (default: both; with ``ex_model``: ``ioemu``)
         :type ex_type: ``str``
 
-        :param ex_address: The static IP addresses that the guest has on it, if any. They are only
-            checked and reported; nothing is set in the guest.
+        :param ex_address: The static IP addresses that the guest has on it, if any. They are
+            recorded (docs/networks.md), which needs the host module; nothing is set in the guest.
         :type ex_address: ``str`` or ``list`` of ``str``
 
         :raises NodeNotFound: There is no such node.

@@ -26,6 +26,7 @@ from libcloud_ovm3.operations.new_cards import (
 )
 from libcloud_ovm3.operations.nic_changes import bridged_card, put_in, with_card
 from libcloud_ovm3.operations.operation import Operation
+from libcloud_ovm3.operations.record_address import CardAddresses, record_if_possible
 from libcloud_ovm3.operations.same_macs import require_usable, taken_macs
 from libcloud_ovm3.progress import waiting
 
@@ -56,7 +57,16 @@ def attach(estate: Estate, vm_id: str, spec: CardSpec) -> tuple[VMCard, list[str
         bridged_card(target, entry, notices, network),
     ):
         outcome = put_in(target, entry, mac, what, notices)
+    notices += _record(target, CardAddresses(mac, bridge, spec.addresses))
     return card_in(target, outcome, len(config.vifs)), notices
+
+
+def _record(target: Target, card: CardAddresses) -> list[str]:
+    """Record the static addresses of a card that is attached; returns notices."""
+    operation, snapshot = target.operation, target.snapshot
+    repository = snapshot.repository(target.definition.repository_id)
+    assert repository is not None, "its definition is there"
+    return record_if_possible(operation, snapshot, repository, target.vm.id, [card])[1]
 
 
 def _require_room(target: Target, config: VMConfig) -> None:

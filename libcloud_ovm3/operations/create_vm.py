@@ -35,6 +35,7 @@ from libcloud_ovm3.operations.delete_files import delete_file
 from libcloud_ovm3.operations.destroy_vm import require_deleted
 from libcloud_ovm3.operations.grow_disk import grow
 from libcloud_ovm3.operations.plan_vm import VMPlan, listed, named
+from libcloud_ovm3.operations.record_address import record_if_possible
 from libcloud_ovm3.operations.source_state import read_source, what_changed
 from libcloud_ovm3.operations.start_vm import start_on
 from libcloud_ovm3.operations.template import DiskCopy
@@ -80,9 +81,15 @@ def create(plan: VMPlan) -> tuple[VM, list[str]]:
         raise
     except OutcomeUnknown as error:
         raise _not_completed(plan, error) from error
-    if not plan.spec.start:
-        return merge_vms([], [definition], all_answered=True)[plan.vm_id], notices
-    return _start(plan, definition, notices), notices
+    addresses, more = record_if_possible(
+        plan.operation, plan.snapshot, plan.repository, plan.vm_id, plan.addresses
+    )
+    notices += more
+    if plan.spec.start:
+        made = _start(plan, definition, notices)
+    else:
+        made = merge_vms([], [definition], all_answered=True)[plan.vm_id]
+    return replace(made, addresses=addresses), notices
 
 
 def _not_completed(plan: VMPlan, error: Ovm3Error, details: str = "") -> OperationIncomplete:

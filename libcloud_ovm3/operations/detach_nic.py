@@ -13,6 +13,7 @@ from libcloud_ovm3.operations.nic_changes import (
     take_out,
 )
 from libcloud_ovm3.operations.operation import Operation
+from libcloud_ovm3.operations.record_address import move_addresses
 from libcloud_ovm3.progress import waiting
 
 
@@ -37,4 +38,5 @@ def detach(estate: Estate, vm_id: str, nic: str) -> list[str]:
     with waiting(f"{what} of VM {target.vm.name!r}", vm=target.vm.id):
         outcome = take_out(target, card, what, notices)
         notices += release_bridge_of(target.after(outcome), card)
+    notices += move_addresses(target.operation, target.snapshot, target.vm, card.mac, None)
     return notices

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import Any
 
 from libcloud_ovm3.agent.vif import Vif
 from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
+from libcloud_ovm3.estate.addresses import parse_addresses
 from libcloud_ovm3.estate.labels import WantedNetwork, bridge_name, wanted_network
 from libcloud_ovm3.estate.networks import HostNetwork
 
@@ -123,7 +123,7 @@ def card_spec(
         _checked_mac(mac),
         _checked_model(model),
         None if type is None else str(type),
-        tuple(_addresses(address)),
+        () if address in (None, "") else parse_addresses(address, "address"),
     )
 
 
@@ -160,18 +160,6 @@ def _checked_mac(mac: object) -> str | None:
             f"00:21:f6:00:00:01, and not a multicast address"
         )
     return text
-
-
-def _addresses(address: Any) -> Iterable[str]:
-    if address is None or address == "":
-        return
-    for one in [address] if isinstance(address, str) else address:
-        try:
-            yield str(ipaddress.ip_address(one))
-        except ValueError:
-            raise InvalidArgument(
-                f"address {one!r} of a network card: expected an IPv4 or IPv6 address"
-            ) from None
 
 
 # ------------------------------------------------------------------ where it can be; pure

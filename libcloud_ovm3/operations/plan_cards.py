@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from libcloud_ovm3.agent.config import VMConfig
@@ -20,6 +21,7 @@ from libcloud_ovm3.operations.new_cards import (
     new_mac,
 )
 from libcloud_ovm3.operations.placement import is_host
+from libcloud_ovm3.operations.record_address import CardAddresses
 from libcloud_ovm3.operations.same_macs import require_usable, taken_macs
 from libcloud_ovm3.operations.template import cards_like
 
@@ -78,6 +80,15 @@ def planned_cards(
     for one, bridge in named:
         entry_of(one, bridge, one.mac or "", is_hvm=is_hvm)  # whether it can have such a card
     return PlannedCards(networks, named, is_hvm=is_hvm)
+
+
+def given_addresses(cards: PlannedCards, entries: Sequence[str]) -> tuple[CardAddresses, ...]:
+    """The static addresses of the cards, for their MAC addresses in these entries."""
+    return tuple(
+        CardAddresses(Vif(entry).mac or "", bridge, one.addresses)
+        for (one, bridge), entry in zip(cards.specs, entries, strict=False)
+        if one.addresses
+    )
 
 
 def entries_for(

@@ -34,6 +34,7 @@ from libcloud_ovm3.operations.nic_changes import (
     without_card,
 )
 from libcloud_ovm3.operations.operation import Operation
+from libcloud_ovm3.operations.record_address import move_addresses
 from libcloud_ovm3.progress import waiting
 
 
@@ -79,6 +80,7 @@ def update(estate: Estate, vm_id: str, nic: str, to: CardChange) -> tuple[VMCard
             require_no_more(target, change, macs=[one for one in (mac, card.mac) if one])
             outcome = change_devices(target, change, has_mac(mac), notices)
             require_done(target, outcome, what, ())
+    notices += move_addresses(target.operation, target.snapshot, target.vm, card.mac, mac)
     return card_in(target, outcome, card.position), notices
 
 
