@@ -38,10 +38,11 @@ def take_bridge(dom0, client, operation, user, bridge, netdev, vlan):
     ``made``: whether this operation has made the bridge; ``new``: whether the VM is counted, and
     no other operation has counted it. If one has, this one takes its place in the record. A bridge
     that this module has not made stays as it is, and its users are not counted. ``user``: the VM's
-    uuid, dashed. A request may be repeated. Raises InvalidArgument, NotFound (no such ``netdev``), NotAllowed (it is a bridge,
-    or a VLAN device), Conflict (the bridge is on another device, or the VLAN device belongs to
-    another bridge or to nobody; or another change goes on), Failed with the agent's fault,
-    Timeout: it goes on, so repeat it.
+    uuid, dashed. A request may be repeated.
+    Raises InvalidArgument, NotFound (no such ``netdev``), NotAllowed (it is a bridge, or a VLAN
+    device), Conflict (the bridge is on another device, or the VLAN device belongs to another bridge
+    or to nobody; or another change goes on), Failed with the agent's fault, Timeout: it goes on, so
+    repeat it.
     """
     request = _request(client, operation, bridge)
     request['user'] = arguments.vm(user)
@@ -54,15 +55,15 @@ def take_bridge(dom0, client, operation, user, bridge, netdev, vlan):
     return _in_a_process(dom0, _take, request)
 
 
-def release_bridge(dom0, client, operation, user, bridge, taken=''):
+def release_bridge(dom0, client, operation, user, bridge, taken):
     """Count a VM no longer, and remove the bridge if this module has made it and nobody uses it:
     ``{removed, users, ports, addresses}``.
 
     ``user``: the VM's uuid, dashed; '' to remove the bridge only. ``taken``: the operation that has
     counted it, or '' for any: another one that has counted it since then relies on that, so the VM
-    stays. What is left on the bridge, and
-    keeps it: ``users``, VMs that are counted; ``ports``, devices on it besides its VLAN device;
-    ``addresses``, its own and its VLAN device's. A request may be repeated.
+    stays. What is left on the bridge, and keeps it: ``users``, VMs that are counted; ``ports``,
+    devices on it besides its VLAN device; ``addresses``, its own and its VLAN device's. A request
+    may be repeated.
     Raises InvalidArgument, Conflict (another change goes on), Failed, Timeout: it goes on.
     """
     request = _request(client, operation, bridge)

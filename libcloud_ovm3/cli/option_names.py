@@ -40,6 +40,7 @@ _TERMS = (
     (r"ex_parent", "--parent"),
     (r"ex_mtu", "--mtu"),
     (r"ex_address", "--address"),
+    (r"ex_release_networks", "`ovm3 network release`"),
     (r"ex_set_bond_mode", "`ovm3 network set-bond-mode`"),
     (r"ex_force=\[[^\]]*\] \((--force [^()]*)\)", r"\1"),
     (r"ex_attach_nic", "`ovm3 vm attach-nic`"),

@@ -120,7 +120,7 @@ def _release_each(operation: Operation, uses: Iterable[Use]) -> tuple[list[str],
         except Ovm3Error as error:
             notices.append(
                 f"{use.label} may be left although nobody needs it: {error}; "
-                f"ex_release_networks (`ovm3 network release`) removes it later"
+                f"ex_release_networks removes it later"
             )
     return removed, notices
 

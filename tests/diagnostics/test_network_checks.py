@@ -9,7 +9,7 @@ import pytest
 
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.diagnostics.checks import run_checks
-from libcloud_ovm3.diagnostics.collect import collect
+from libcloud_ovm3.diagnostics.collect import collect, record_calls
 from libcloud_ovm3.diagnostics.finding import Finding
 from libcloud_ovm3.diagnostics.network_checks import (
     check_bridges_of_vms,
@@ -23,7 +23,6 @@ from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.host_network import HostBridge, HostDevice, HostNetwork
 from libcloud_ovm3.estate.networks import NetworkList
 from tests.diagnostics.healthy import certificate, collected, defined, host, inventory_data, live
-from tests.diagnostics.troubled import estate_of
 from tests.support import driver_for, simulate
 
 ONE = "0004fb00-0006-0000-0000-000000000001"
@@ -177,15 +176,18 @@ def test_with_simulated_hosts() -> None:
         agent.network.ovs_change_mtu(base, 9000)
         sim.add_vm("vlan", config={"vif": [f"bridge={base}.120"]})
         sim.add_vm("lost", config={"vif": ["bridge=nowhere"]})
-        found = collect(estate_of(sim), certificate, "verified")
-        findings = [one for one in run_checks(found) if one.about in ("network", "MTU", "VLAN")]
+        estate = driver_for(sim, ex_traffic_labels={"guest": "bond7"})._estate
+        found = collect(record_calls(estate, []), certificate, "verified")
+        about = ("network", "MTU", "VLAN", "label")
+        findings = [one for one in run_checks(found) if one.about in about]
     assert [(one.level, one.about) for one in findings] == [
         ("ok", "network"),
         ("error", "network"),
+        ("error", "label"),
         ("warning", "MTU"),
     ]
     assert "VM 'lost'" in findings[1].found
-    assert f"network {base} has different MTUs: ovm-1 1500, ovm-2 9000" == findings[2].found
+    assert f"network {base} has different MTUs: ovm-1 1500, ovm-2 9000" == findings[3].found
 
 
 def test_the_checks_are_among_all_checks() -> None:

@@ -27,7 +27,7 @@ def take(host, user=ONE, number=1, bridge=BRIDGE, netdev='bond0', vlan=20):
 
 
 def release(host, user=ONE, bridge=BRIDGE):
-    return bridges.release_bridge(host, 'me', operation(99), user, bridge)
+    return bridges.release_bridge(host, 'me', operation(99), user, bridge, '')
 
 
 def listed(host, bridge=BRIDGE):
