@@ -27,11 +27,11 @@ LABELS = {"guest": "bond0", "public": SECOND}
 @pytest.fixture(scope="module")
 def pool() -> Iterator[tuple[Simulator, OVM3NodeDriver]]:
     """Two hosts with the second bridge, and one without, which has the most memory free."""
-    with simulate(hosts=3, vms=0, templates=1, template_bytes=1 << 20) as sim:
+    with simulate(3, vms=0, templates=1, template_bytes=1 << 20, memory_mb=32768) as sim:
         add_second_bridge(sim)
         del sim.hosts[2].records["network"]["bridges"][SECOND]
-        sim.add_vm("big", running_on=0, config={"memory": 1024})
-        sim.add_vm("large", running_on=1, config={"memory": 1024})
+        sim.add_vm("big", running_on=0, config={"memory": 16384})
+        sim.add_vm("large", running_on=1, config={"memory": 16384})
         yield sim, driver_for(sim, ex_traffic_labels=LABELS)
 
 
