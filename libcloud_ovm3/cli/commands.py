@@ -17,6 +17,11 @@ from libcloud_ovm3.cli.host import host
 from libcloud_ovm3.cli.image import image
 from libcloud_ovm3.cli.inventory import inventory
 from libcloud_ovm3.cli.network import network
+from libcloud_ovm3.cli.network_bridges import (
+    release_networks,
+    repair_control0,
+    show_control0,
+)
 from libcloud_ovm3.cli.network_changes import (
     create_network,
     delete_network,
@@ -71,7 +76,10 @@ def demo(speed: float, version: str) -> None:
 
 for of_vm in (insert_iso, eject_iso, list_nics, attach_nic, detach_nic, update_nic):
     vm.add_command(of_vm)
-for of_network in (create_network, update_network, delete_network, set_bond_mode):
+for of_network in (
+    *(create_network, update_network, delete_network, set_bond_mode),
+    *(show_control0, repair_control0, release_networks),
+):
     network.add_command(of_network)
 for command in (
     *(vm, volume, snapshot, network, image, repository, host, disk, size),

@@ -63,6 +63,9 @@ KEYS = frozenset(
     total_sz free_sz alloc_sz used_sz size access_path access_grp_names mount_options fr_type
     ondisk_sz fs_uuid file_path file_sz last_boot_time local_time
     api kind starts path error domains missing module
+    vlan_script zeroconf bonds bond saved switch exists up arp addresses routes_own routes_other
+    device destination prefix_length metric ports flags mtu made netdev vlan users user client
+    operation age_seconds file
     """.split()
 )
 
@@ -103,6 +106,7 @@ _WORDS = """
     roles set hostname resolution locks available time timed out connection refused reset by peer no
     modelled simulator has answer bundle object attribute services cannot be vm cfg name defined
     saved managed auto
+    works broken on off linuxbridge openvswitch
     literal code value list index range key xend domain xm create memory free enough
 """.split()
 

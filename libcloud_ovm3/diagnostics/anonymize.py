@@ -49,6 +49,7 @@ _PIECE = re.compile(
     r"|(?P<word>\w+(?:[.-]\w+)*)"
 )
 _ADDRESS_LIKE = re.compile(r"\d{1,3}([.-]\d{1,3}){3}(?!\d)")  # as in host names
+_VLAN = re.compile("([A-Za-z0-9_]+)[.]([1-9][0-9]{0,3})")  # a bridge: 0a0a0a00.120
 _LOCATION = re.compile(r"([^/:,\s]+):(/.*)")  # server:/path
 
 
@@ -167,7 +168,7 @@ class Anonymizer:
         """Anonymize a name that somebody chose, as a whole.
 
         Numbers of up to four digits remain, as xend confuses them with domain ids. File extensions
-        remain, and so do the forms that xend gives to names.
+        remain, and so do the forms that xend gives to names, and the VLAN in that of a bridge.
 
         :param is_given: it is where only a chosen name can be, whatever word it is.
         """
@@ -188,6 +189,9 @@ class Anonymizer:
         for ending in _ENDINGS:
             if text.lower().endswith(ending) and len(text) > len(ending):
                 return self.name(text[: -len(ending)]) + text[-len(ending) :]
+        vlan = _VLAN.fullmatch(text)
+        if vlan:
+            return f"{self.name(vlan[1])}.{vlan[2]}"
         if _IDS.search(text):
             pieces = re.split(f"({_ID})", text)
             return "".join(
@@ -226,11 +230,16 @@ class Anonymizer:
         return new.upper() if text.isupper() else new
 
     def ip(self, text: str) -> str:
-        """Replace an IP address by one of 127.1.0.0/16 and up; masks and wildcards remain."""
+        """Replace an IP address by one of 127.1.0.0/16 and up.
+
+        Masks, wildcards and 169.254.0.0/16 remain: control0 has the same address on every host.
+        """
         if not _is_address(text):
             return re.sub(r"\w+", lambda m: m[0] if is_public(m[0]) else self.name(m[0]), text)
         address = ipaddress.ip_address(text)
-        if address.is_unspecified or text in ("127.0.0.1", "::1") or text.startswith("255."):
+        is_control = address.version == 4 and address.is_link_local  # of IPv6 they contain MACs
+        is_own = text in ("127.0.0.1", "::1") or address.is_unspecified
+        if is_control or is_own or text.startswith("255."):
             return text
         return self._replace(
             "ip", str(address), lambda n: f"127.{1 + (n >> 16)}.{n >> 8 & 255}.{n & 255}"

@@ -33,6 +33,13 @@ from libcloud_ovm3.diagnostics.network_checks import (
     check_networks,
     check_vlans,
 )
+from libcloud_ovm3.diagnostics.network_module_checks import (
+    check_control0,
+    check_made_bridges,
+    check_network_reads,
+    check_setup,
+    check_zeroconf,
+)
 from libcloud_ovm3.diagnostics.pool_checks import (
     check_clocks,
     check_member_lists,
@@ -66,6 +73,9 @@ def run_checks(collected: Collected) -> list[Finding]:
     findings += check_mounts(members, snapshot)
     findings += [*check_networks(networks), *check_bridges_of_vms(networks)]
     findings += [*check_labels(networks), *check_vlans(networks), *check_mtus(networks)]
+    findings += [*check_network_reads(members), *check_control0(members, networks)]
+    findings += [*check_zeroconf(members, networks), *check_setup(members)]
+    findings += check_made_bridges(members, networks)
     findings += [*check_vms(snapshot), *check_files(snapshot), *check_disks(snapshot)]
     findings += [*check_macs(snapshot), *check_vnc(snapshot), *check_names(snapshot)]
     findings += [*check_autostart_guests(members, snapshot)]

@@ -26,6 +26,7 @@ from libcloud_ovm3.diagnostics.inventory_data import (
     read_hosts_data,
     read_inventory_data,
 )
+from libcloud_ovm3.diagnostics.network_reads import NetworkReads, read_networks_of_module
 from libcloud_ovm3.errors import (
     AgentFault,
     BadCredentials,
@@ -97,6 +98,7 @@ class MemberData:
         host module.
     :ivar repository_errors: why it cannot list repositories that it has mounted, by their keys.
         Another host may be able to, so that no listing shows that this one cannot.
+    :ivar network: what the host module reports of its network.
     """
 
     view: HostView
@@ -110,6 +112,7 @@ class MemberData:
     uptime: float | None = None
     autostart_guests: tuple[dict[str, Any], ...] | Ovm3Error | None = None
     repository_errors: Mapping[str, Ovm3Error] = field(default_factory=dict)
+    network: NetworkReads = field(default_factory=NetworkReads)
 
 
 @dataclass(frozen=True)
@@ -271,6 +274,7 @@ def _read_member(
         if module
         else None,
         repository_errors=_read_repository_errors(view),
+        network=read_networks_of_module(module, api or 0) if module else NetworkReads(),
     )
 
 
@@ -351,6 +355,7 @@ def record_calls(estate: Estate, calls: list[Call]) -> Estate:
         estate.clock,
         estate.second_look,
         use_module=False,
+        traffic_labels=estate.traffic_labels,
     )
 
 

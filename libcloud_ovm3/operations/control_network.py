@@ -109,16 +109,19 @@ def _read(estate: Estate, host_id: str) -> tuple[HostView, EstateSnapshot]:
 
 
 def read_control0(host: HostView, snapshot: EstateSnapshot) -> Control0:
-    """control0 as it is now: one call, with the host module two.
+    """control0 as it is now: one call, with a host module of API 3 two.
 
     :raises Ovm3Error: the host's network could not be read.
     """
     network = read_network(host, snapshot)
     bridge = network.bridge(CONTROL)
-    wrong = list(what_is_wrong(bridge))
-    unknown = [UNSEEN] if bridge else []
     obstacle = _obstacle(network, bridge)
-    return Control0(host, bridge is not None, tuple(wrong), tuple(unknown), obstacle)
+    if host.module3 is None:
+        unknown = (UNSEEN,) if bridge else ()
+        return Control0(host, bridge is not None, tuple(what_is_wrong(bridge)), unknown, obstacle)
+    interface = host.module3.control_interface(CONTROL)
+    wrong = tuple(what_is_wrong(bridge, interface))
+    return Control0(host, bridge is not None, wrong, (), obstacle)
 
 
 def _obstacle(network: HostNetwork, bridge: HostBridge | None) -> str:

@@ -14,7 +14,8 @@ import pytest
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.errors import PreconditionFailed
 from libcloud_ovm3.simulator import Simulator
-from tests.support import calls_of, driver_for, simulate
+from tests.operations.cards import add_second_bridge
+from tests.support import calls_of, driver_for, quietly, simulate
 
 TABLE = Path(__file__).parents[2] / "docs" / "calls.md"
 ROW = re.compile(r"^\| `(\w+)` \| `([^`]+)` \| `([^`]+)` \|", re.MULTILINE)
@@ -85,6 +86,12 @@ METHODS: dict[str, Callable[[Any, Any], Any]] = {
     "ex_control0": lambda driver, node: driver.ex_control0(node.extra["host_id"]),
     "ex_release_networks": lambda driver, node: driver.ex_release_networks(),
     "ex_repair_control0": lambda driver, node: driver.ex_repair_control0(node.extra["host_id"]),
+    "ex_list_nics": lambda driver, node: driver.ex_list_nics(node),
+    "ex_attach_nic": lambda driver, node: driver.ex_attach_nic(node, "second"),
+    "ex_detach_nic": lambda driver, node: driver.ex_detach_nic(node, driver.nic),
+    "ex_update_nic": lambda driver, node: driver.ex_update_nic(
+        node, driver.nic, ex_mac="00:21:f6:00:00:0a"
+    ),
     "ex_put_back": lambda driver, node: look_for_what_is_set_aside(driver),
     "create_node": create,
     "start_node": lambda driver, node: driver.start_node(node),
@@ -203,6 +210,12 @@ def count(method: str, host_module: bool, **options: Any) -> Counter[str]:
 
 def prepare(method: str, driver: Any, node: Any, sim: Simulator) -> None:
     """Make what a method is called for."""
+    if method == "ex_repair_control0":
+        quietly(driver.ex_repair_control0, node.extra["host_id"])
+    if method.endswith("_nic"):
+        add_second_bridge(sim)
+    if method in ("ex_detach_nic", "ex_update_nic"):
+        driver.nic = driver.ex_attach_nic(node, "second").id
     if method == "detach_volume":
         driver.attached = driver.create_volume(1, "attached").id
         driver.attach_volume(node, driver.attached)

@@ -19,6 +19,8 @@ CONTROL = "control0"
 @pytest.fixture(params=["alone", "with the module"])
 def sim(request: pytest.FixtureRequest) -> Iterator[Simulator]:
     with simulate(2, vms=0, host_module=request.param != "alone", version="3.2.1") as simulator:
+        for host in (0, 1):
+            repaired(simulator, host)
         yield simulator
 
 
@@ -31,8 +33,8 @@ def where(sim: Simulator, host: int = 0) -> str:
     return sim.hosts[host].address
 
 
-def repaired(sim: Simulator) -> dict[str, Any]:
-    found: dict[str, Any] = quietly(driver_for(sim).ex_repair_control0, where(sim))
+def repaired(sim: Simulator, host: int = 0) -> dict[str, Any]:
+    found: dict[str, Any] = quietly(driver_for(sim).ex_repair_control0, where(sim, host))
     return found
 
 
@@ -107,11 +109,30 @@ def test_what_somebody_else_uses_is_left(personality: str, use: Any, why: str) -
         assert not calls_of(sim, *WRITES)
 
 
-def test_without_the_module_what_is_not_seen_is_said(sim: Simulator) -> None:
-    found = driver_for(sim).ex_control0(where(sim))
-    if sim.hosts[0].code is None:
+def test_without_the_module_what_is_not_seen_is_said() -> None:
+    with simulate(1, vms=0) as sim:
+        found = driver_for(sim).ex_control0(where(sim))
         assert found["is_right"] is None
         assert "ARP" in found["unknown"][0]
+
+
+def test_with_the_module_all_of_it_is_seen_and_mended() -> None:
+    """After a boot ARP is off, and zeroconf leads its network elsewhere."""
+    with simulate(1, vms=0, host_module=True, version="3.2.1") as sim:
+        repaired(sim)
+        assert driver_for(sim).ex_control0(where(sim))["is_right"] is True
+        sim.hosts[0].reboot()
+        file = sim.dom0(0) / "etc/sysconfig/network-scripts/ifcfg-control0"
+        file.write_text("DEVICE=control0\n")
+        wrong = "; ".join(driver_for(sim).ex_control0(where(sim))["wrong"])
+        for part in ("no address", "ARP is off", "no route", "leads to", "configuration file"):
+            assert part in wrong
+        found = repaired(sim)
+        assert (found["is_right"], len(found["repaired"])) == (True, 5)
+        assert not file.exists()
+        sim.calls.clear()
+        assert repaired(sim)["repaired"] == []
+        assert not calls_of(sim, *WRITES)
 
 
 def test_no_such_host(sim: Simulator) -> None:

@@ -11,9 +11,16 @@ import pytest
 from libcloud_ovm3.errors import OperationIncomplete, Ovm3Error
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.simulator import Simulator
-from tests.operations.attaching import rows_of
 from tests.operations.cards import A, B, C, bridge_of, defined, live, macs, vifs
-from tests.operations.failures import KILLS, WRITES, Step, change_with_failure, steps_of
+from tests.operations.failures import (
+    FAILURES,
+    KILLS,
+    READ_FAILURES,
+    WRITES,
+    Step,
+    change_with_failure,
+    steps_of,
+)
 from tests.operations.test_attach_failures import others
 from tests.support import PERSONALITIES, calls_of, driver_for, fingerprints_of, quietly, simulate
 
@@ -72,10 +79,27 @@ def steps(variant: Variant) -> list[Step]:
 
 
 STEPS = {variant: steps(variant) for variant in VARIANTS}
+
+
+def failures_of(variant: Variant) -> list[Any]:
+    """The writes with all that can happen to them, both personalities. Reads with one failure each:
+    what they bring is kept apart from what they do not by what other operations use, too.
+    """
+    found = []
+    for number, step in enumerate(STEPS[variant]):
+        is_write = step.function in WRITES
+        names = FAILURES if is_write else READ_FAILURES[number % len(READ_FAILURES) :][:1]
+        by = PERSONALITIES if is_write else PERSONALITIES[number % len(PERSONALITIES) :][:1]
+        found += [(step, failure, one) for failure in names for one in by]
+    return found if variant.is_running else [one for one in found if one[0].function in WRITES]
+
+
 ROWS = [
-    pytest.param(variant, *row.values, id=f"{variant}-{row.id}")
+    pytest.param(
+        variant, step, failure, personality, id=f"{variant}-{step}-{failure}-{personality}"
+    )
     for variant in VARIANTS
-    for row in rows_of(STEPS[variant])
+    for step, failure, personality in failures_of(variant)
 ]
 
 

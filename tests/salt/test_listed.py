@@ -38,9 +38,11 @@ def test_what_methods_return_is_plain_data(host_module: bool) -> None:
         driver = driver_for(sim)
         [node] = driver.list_nodes()
         volumes = quietly(driver.ex_list_volumes, node)
-        for result in (volumes, volumes[0], node, True, ["/a"], [{"path": "/a"}]):
+        networks = [*driver.ex_list_networks(), *driver.ex_list_network_devices()]
+        for result in (volumes, volumes[0], node, True, ["/a"], [{"path": "/a"}], networks):
             shown = listed.plain(result)
             assert json.loads(json.dumps(shown)) == shown
+        assert {"control0", "bond0"} <= {one["name"] for one in listed.plain(networks)}
         [shown] = listed.plain(volumes)
     assert (shown["id"], shown["state"]) == (volumes[0].id, "inuse")
     assert shown["attachments"][0]["node_id"] == node.id

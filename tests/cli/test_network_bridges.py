@@ -1,0 +1,50 @@
+"""``ovm3 network control0``, ``repair-control0`` and ``release``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from libcloud_ovm3.simulator import Simulator
+from tests.cli.running import on
+from tests.support import driver_for, quietly, simulate
+
+BRIDGE = "10e69b4de3.160"
+
+
+@pytest.fixture(scope="module")
+def sim() -> Iterator[Simulator]:
+    with simulate(hosts=2, vms=0, host_module=True) as simulator:
+        yield simulator
+
+
+def test_control0(sim: Simulator) -> None:
+    sim.hosts[1].reboot()
+    shown = on(sim, "network", "control0", "ovm-2").stdout
+    assert "state  wrong\n" in shown
+    assert "wrong  control0 has no address" in shown
+    done = json.loads(on(sim, "network", "repair-control0", "ovm-2", "-o", "json").stdout)
+    assert (done["is_right"], done["wrong"]) == (True, [])
+    assert "no address" in done["repaired"][0]
+    shown = on(sim, "network", "control0", "ovm-2").stdout.splitlines()
+    assert [line.split()[0] for line in shown] == ["host", "state"]
+
+
+def test_a_host_that_there_is_not(sim: Simulator) -> None:
+    done = on(sim, "network", "control0", "ovm-9")
+    assert done.exit_code != 0
+    assert "ovm-9" in done.stderr
+
+
+def test_release(sim: Simulator) -> None:
+    vif = [f"mac=00:21:f6:00:00:01,bridge={BRIDGE}"]
+    vm = sim.add_vm("one", config={"vif": vif})
+    quietly(driver_for(sim).start_node, vm, sim.hosts[0].address)
+    [domain] = sim.domains(0)
+    sim.guest(0, domain["uuid"], "poweroff")
+    sim.wait(1000)
+    assert on(sim, "network", "release", "--on", "ovm-2").stdout == ""
+    assert on(sim, "network", "release").stdout.startswith(f"removed bridge {BRIDGE} on ovm-1")
+    assert on(sim, "network", "release").stdout == ""
