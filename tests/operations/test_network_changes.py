@@ -407,6 +407,7 @@ def test_a_vm_that_is_about_to_start_keeps_its_network(with_module: Simulator) -
     assert module.release_bridge("tests", "0" * 32, vm, "n").removed
 
 
+@pytest.mark.tables
 def test_a_module_of_api_2_is_asked_for_nothing_of_this() -> None:
     with simulate(1, vms=0, host_module=True, version="3.3.3") as sim:
         put_api_2(sim, 0)
