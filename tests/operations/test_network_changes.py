@@ -148,7 +148,12 @@ def test_mtu_and_addresses(sim: Simulator) -> None:
         (("n", 5), {"ex_parent": "control0"}, PreconditionFailed, "control0 is local"),
         (("n", 5), {"ex_parent": "bond0.30"}, PreconditionFailed, "bond0.30 is a VLAN device"),
         (("n", 5), {"ex_parent": "bond0.31"}, PreconditionFailed, "is itself a VLAN of bond0"),
-        (("n", 30), {"ex_parent": "bond0"}, PreconditionFailed, "bond0.30 is in bridge spare.30"),
+        (
+            ("n", 30),
+            {"ex_parent": "bond0"},
+            PreconditionFailed,
+            "VLAN 30 of bond0 is in bridge spare.30",
+        ),
         (("spare", 9), {"ex_parent": "bond0"}, PreconditionFailed, "not on bond0.9: is on eth2"),
         (("eth1", 9), {"ex_parent": "bond0"}, PreconditionFailed, "a device has the name eth1"),
         (("n", 9), {"ex_parent": "bond0", "location": "x"}, HostNotFound, "no host 'x'"),
