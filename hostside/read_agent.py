@@ -3,16 +3,18 @@
 import sys
 import time
 
-from libcloud_ovm3_host import domains, errors
+from libcloud_ovm3_host import domains, errors, network
 from libcloud_ovm3_host.compat import bytes_type, text_type, to_text
 
 READS = ('discover_server', 'list_vms', 'discover_repository_db', 'discover_server_pool',
          'discover_hardware', 'discover_network', 'get_last_boot_time')
+OWN = {'libcloud_neighbours': network.neighbours, 'libcloud_addresses': network.addresses}
 SECONDS = 55  # for all of them: clients wait for a minute
 
 
 def read_agent(dom0, names):
-    """``{api, answers: {name: {answer} or {fault}}}`` for these functions of the agent.
+    """``{api, answers: {name: {answer} or {fault}}}`` for these functions of the agent, and those
+    of this module's own in ``OWN``.
 
     Each is called separately: if one faults or hangs, the others still have their answer, and time
     that one does not use is left to the others. ``list_vms`` comes last: it waits for xend's lock
@@ -21,9 +23,10 @@ def read_agent(dom0, names):
     Raises InvalidArgument.
     """
     from libcloud_ovm3_host.version import API
-    if not isinstance(names, (list, tuple)) or [name for name in names if name not in READS]:
-        raise errors.InvalidArgument('names: expected a list of names out of %s' % ', '.join(READS))
-    wanted = [name for name in READS if name in names and name != 'list_vms']
+    known = list(READS) + sorted(OWN)
+    if not isinstance(names, (list, tuple)) or [name for name in names if name not in known]:
+        raise errors.InvalidArgument('names: expected a list of names out of %s' % ', '.join(known))
+    wanted = [name for name in known if name in names and name != 'list_vms']
     if 'list_vms' in names:
         wanted.append('list_vms')
     deadline = time.time() + SECONDS
@@ -58,6 +61,8 @@ def call_agent(dom0, seconds, name, *arguments):
 
 def _ask(dom0, name, arguments):
     try:
+        if name in OWN:
+            return {'answer': OWN[name](dom0)}
         return {'answer': readable(function(dom0, name)(*arguments))}
     except Exception:  # of any class: the client gets it as the agent would send it
         return {'fault': fault_text(*sys.exc_info()[:2])}

@@ -4,7 +4,7 @@ import os
 import stat
 import time
 
-from libcloud_ovm3_host import arguments, aside, dirfd, errors, read_agent, safe_paths
+from libcloud_ovm3_host import arguments, aside, dirfd, documents, errors, read_agent, safe_paths
 from libcloud_ovm3_host.compat import error, to_bytes, to_text
 from libcloud_ovm3_host.rpc import Binary
 
@@ -18,10 +18,12 @@ _SLASH = '/'.encode('ascii')
 
 
 def repository(dom0, repository, after):
-    """``{listing: {answer} or {fault}, vm_cfg: [{folder, directory, content}], aside, after}``
+    """``{listing: {answer} or {fault}, vm_cfg: [{folder, directory, content}], aside, addresses,
+    after}``
 
     ``listing`` is the agent's ``discover_repositories``, ``aside`` what
-    :func:`aside.list_aside` returns, both on the first page only. ``vm_cfg`` is in the byte order
+    :func:`aside.list_aside` returns, ``addresses`` the document of that name, or ``{error}``, all
+    on the first page only. ``vm_cfg`` is in the byte order
     of the names; a file that cannot be read has ``error`` instead of ``content``, and so has a VM's
     directory that is not empty, but has no vm.cfg; a directory whose name is not UTF-8 has ``raw``.
     ``after``: the next page's cursor, base64; '' at the end.
@@ -54,6 +56,7 @@ def _page(dom0, mount_point, first, last):
     found = {'vm_cfg': [], 'after': ''}
     if not last and first == FOLDERS[0]:
         found['aside'] = aside.list_aside(dom0, mount_point)
+        found['addresses'] = _document(dom0, mount_point, 'addresses')
     room = PAGE_BYTES
     root = safe_paths.open_root(dom0, mount_point)
     try:
@@ -64,6 +67,17 @@ def _page(dom0, mount_point, first, last):
                 break
     finally:
         os.close(root)
+    return found
+
+
+def _document(dom0, mount_point, name):
+    """The document, or ``{error}``: it says nothing of what else is in the repository."""
+    try:
+        found = documents.read(dom0, mount_point, name)
+    except errors.HostModuleError:
+        return {'error': safe_paths.current_error()}
+    if 'content' in found:
+        found['content'] = Binary(found['content'])
     return found
 
 

@@ -19,10 +19,13 @@ API_3 = (
 def put_api_2(sim: Simulator, host: int) -> None:
     """Turn the module that is installed on a simulated host into one of API 2; restart the agent.
 
-    Each of its later functions is then as unknown to the agent as on a host without the module.
+    Each of its later functions is then as unknown to the agent as on a host without the module, and
+    what API 3 brings along with others is refused or left out.
     """
     folder = _folder(sim, host)
     _replace(folder / "version.py", "API = 3 ", "API = 2 ")
+    _replace(folder / "read_agent.py", "list(READS) + sorted(OWN)", "list(READS)")
+    _replace(folder / "repository.py", "found['addresses']", "ignored")
     services = folder / "services.py"
     lines = services.read_text(encoding="utf-8").splitlines(keepends=True)
     later = tuple(f"    '{name}': (" for name in API_3)

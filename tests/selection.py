@@ -27,6 +27,7 @@ TABLES = (
     "test_network_failures.py",
     "test_nic_failures.py",
     "test_power_failures.py",
+    "test_record_address_failures.py",
     "test_snapshot_failures.py",
     "test_vlan_failures.py",
     "test_volume_failures.py",

@@ -99,7 +99,8 @@ def test_commands(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         sim.add_vm("db-1")
         if "estate add" not in text:
             entry = {"hosts": [address_of(sim)], "pins": pins_of(sim)}
-            add_estate("lab", entry, sim.password, is_default=True)
+            labels = {"traffic_labels": {"guest": "bond0"}} if "guest:" in text else {}
+            add_estate("lab", entry | labels, sim.password, is_default=True)
         for line in text.splitlines():
             program, *arguments = shlex.split(line, comments=True)
             if program == "make":

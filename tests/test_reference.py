@@ -15,6 +15,7 @@ from typing import Any
 import click
 import pytest
 from libcloud.common import types as libcloud_types
+from libcloud.compute import types as compute_types
 
 from libcloud_ovm3 import OVM3NodeDriver, errors, simulator
 from libcloud_ovm3.access import read_options
@@ -98,7 +99,7 @@ def test_every_public_name_has_a_docstring() -> None:
 
 
 def test_fields_name_what_exists() -> None:
-    modules = [errors, simulator.errors, builtins, libcloud_types]
+    modules = [errors, simulator.errors, builtins, libcloud_types, compute_types]
     names = set().union(*map(dir, modules))
     for name, found in described():
         doc = found.__doc__ or ""

@@ -52,7 +52,15 @@ def advice(error: AgentFault) -> str | None:
     """
     if error.function != "ovs_vlan_bridge" or not _NO_PORT_FUNCTION.search(error.text):
         return None
+    return vlan_script_advice(str(error.host))
+
+
+def vlan_script_advice(host: str) -> str:
+    """What mends the VLAN script of a host.
+
+    :param host: Its address, with the port.
+    """
     return (
         f"the VLAN script of this host has the fault of releases 3.2.1 to 3.3.2, so no VLAN bridge "
-        f"can be made until it is patched: `ovm3 host install {error.host}` (patch vlan-bridge)"
+        f"can be made until it is patched: `ovm3 host install {host}` (patch vlan-bridge)"
     )

@@ -34,6 +34,9 @@ API: Final = 3  # the module's number that this client was written for
 NAME: Final = "libcloud-ovm3"  # what ``libcloud_version`` says beside the number
 _FAULTS = "libcloud_ovm3_host."
 
+NEIGHBOURS: Final = f"{PREFIX}neighbours"
+ADDRESSES: Final = f"{PREFIX}addresses"
+
 Path = str | bytes
 
 # The agent's own reads that libcloud_read_agent calls -> the type of their response.
@@ -46,6 +49,8 @@ AGENT_READS: Final[dict[str, type]] = {
     "discover_network": str,
     "get_last_boot_time": dict,
 }
+# The module's own that it calls as well (API 3) -> the same.
+OWN_READS: Final[dict[str, type]] = {NEIGHBOURS: list, ADDRESSES: list}
 
 
 def fits(api: int) -> bool:
@@ -110,7 +115,7 @@ class HostModule(VMChanges, HostNetworks):
         if they are complete. A function that faults, or returns another type, has no answer here:
         call the agent itself.
 
-        :param functions: names in ``AGENT_READS``.
+        :param functions: names in ``AGENT_READS`` or (API 3) ``OWN_READS``.
         """
         function, answer = self._read("read_agent", list(functions))
         reader = self._reader(function)
@@ -119,11 +124,11 @@ class HostModule(VMChanges, HostNetworks):
         if not fits(api):
             return AgentReadings(api, {})
         entries = reader.key(struct, "answers", dict)
-        answers = {}
+        answers, types = {}, {**AGENT_READS, **OWN_READS}
         missing: Exception | None = None
         for name in functions:
             try:
-                answers[name] = self._answer(name, entries.get(name), AGENT_READS.get(name, object))
+                answers[name] = self._answer(name, entries.get(name), types.get(name, object))
             except (AgentFault, MalformedResponse) as error:
                 missing = error if has_missing(entries.get(name)) else missing
         return AgentReadings(api, answers, reader.unlisted(entries.get("list_vms")), missing)
@@ -136,6 +141,7 @@ class HostModule(VMChanges, HostNetworks):
         after: str | bytes = ""
         listing: str | None = None
         aside: tuple[Aside, ...] = ()
+        addresses: tuple[Document | None, str | None] = (None, None)
         found = []
         while True:
             function, answer = self._read("repository", repository_id, after)
@@ -145,11 +151,12 @@ class HostModule(VMChanges, HostNetworks):
                 answer = self._answer("discover_repositories", struct.get("listing"), str)
                 listing = reader.typed("listing", answer, str)
                 aside = reader.asides(struct.get("aside", []))
+                addresses = reader.document_or_error(struct.get("addresses"))
             page = reader.key(struct, "vm_cfg", list)
             found += [reader.vm_cfg(entry) for entry in page]
             before, after = after, reader.cursor(struct)
             if not after:
-                return RepositoryFiles(listing, tuple(found), aside)
+                return RepositoryFiles(listing, tuple(found), aside, *addresses)
             if after == before or not page:
                 raise reader.malformed("its pages do not end")
 

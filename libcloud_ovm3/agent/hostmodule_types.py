@@ -70,11 +70,15 @@ class RepositoryFiles:
     """A repository's listing (a ``discover_repositories`` document) and every vm.cfg in it.
 
     :ivar aside: the files that were set aside there.
+    :ivar addresses: its document ``addresses``; None: the module did not read it.
+    :ivar addresses_error: why not.
     """
 
     listing: str
     vm_cfgs: tuple[VMCfg, ...]
     aside: tuple[Aside, ...] = ()
+    addresses: Document | None = None
+    addresses_error: str | None = None
 
 
 @dataclass(frozen=True)
@@ -374,6 +378,13 @@ class Reader:
             self.key(struct, "client", str),
             self.key(struct, "operation", str),
         )
+
+    def document_or_error(self, value: object) -> tuple[Document | None, str | None]:
+        """A document in ``libcloud_repository`` (API 3), or why it could not be read."""
+        if value is None:
+            return None, None
+        error = self.optional(self.struct(value), "error", str)
+        return (self.document(value), None) if error is None else (None, error)
 
 
 def _bytes(path: str | bytes) -> bytes:

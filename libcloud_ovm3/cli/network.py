@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import click
@@ -15,14 +16,18 @@ from libcloud_ovm3.cli.options import driver_options, make_driver, make_estate, 
 from libcloud_ovm3.cli.output import show_tree, tell
 from libcloud_ovm3.cli.sections import NounGroup
 from libcloud_ovm3.compute.records import network_device_record, network_fields
-from libcloud_ovm3.errors import NetworkNotFound, SearchIncomplete
+from libcloud_ovm3.errors import AmbiguousName, NetworkNotFound, Ovm3Error, SearchIncomplete
+from libcloud_ovm3.estate.labels import WantedNetwork, bridge_name, wanted_network
 from libcloud_ovm3.estate.network_facts import of_network
 from libcloud_ovm3.estate.networks import NetworkList, read_networks
 
 
 @click.group(cls=NounGroup, epilog=examples("ovm3 network list", "ovm3 network show control0"))
 def network() -> None:
-    """List, show, make, change and remove networks: bridges, and what they are on."""
+    """List, show, make, change and remove networks.
+
+    A network is a bridge of one name, on all hosts that have it.
+    """
 
 
 @network.command(
@@ -35,10 +40,11 @@ def network() -> None:
 @output_option
 @driver_options
 def list_networks(devices: bool, form: str, **options: Any) -> None:
-    """List networks: a tree for each host, or one record for each name of a bridge.
+    """List networks, as a tree for each host.
 
-    The tree shows NICs and bonds, the VLAN devices and bridges on them, and the VMs that run there.
-    With --devices there is one row or record for each NIC, bond and VLAN device.
+    It shows NICs and bonds, the VLAN devices and bridges on them, and the VMs that run there. As
+    JSON or YAML, there is one record for each name of a bridge; with --devices one for each NIC,
+    bond and VLAN device.
     """
     with reported(is_read=True):
         if devices:
@@ -58,12 +64,13 @@ def list_networks(devices: bool, form: str, **options: Any) -> None:
 @driver_options
 @click.argument("name", metavar="NAME")
 def show(name: str, form: str, **options: Any) -> None:
-    """Show a network: what carries it on each host, and which VMs are on it."""
+    """Show what carries a network, and which VMs are on it.
+
+    NAME is the name of a bridge, a traffic label, or LABEL:VLAN.
+    """
     with reported(is_read=True):
         found = _read(**options)
-        if not found.bridge(name):
-            raise _not_found(found, name)
-        record = _record(found, name)
+        record = _record(found, _bridge_called(found, name))
         show_record(form, record, _lines(record))
 
 
@@ -81,16 +88,36 @@ def _record(found: NetworkList, name: str) -> dict[str, Any]:
     return network_fields(name, extra)
 
 
-def _not_found(found: NetworkList, name: str) -> NetworkNotFound | SearchIncomplete:
+def _bridge_called(found: NetworkList, name: str) -> str:
+    """Return the name of the bridge that is meant, on the hosts that have it.
+
+    :raises NetworkNotFound: no host has it, and all could be read.
+    :raises SearchIncomplete: none has it, but not all could be read.
+    :raises AmbiguousName: the label is carried by bridges of several names.
+    """
+    wanted = wanted_network(name, found.labels)
+    names = dict.fromkeys(_on(found, wanted))
+    if len(names) > 1:
+        raise AmbiguousName(f"{name!r} may be any of these networks: {', '.join(names)}")
+    if names:
+        return next(iter(names))
     known = ", ".join(found.names()) or "none"
     unread = [one.host.label for one in found.hosts if one.error]
     unread += [one.address for one in found.estate.unreachable]
     if unread:
-        return SearchIncomplete(
+        raise SearchIncomplete(
             f"no network {name!r} was found, but {', '.join(unread)} could not be read; "
             f"networks: {known}"
         )
-    return NetworkNotFound(f"no host has a network {name!r}; networks: {known}")
+    raise NetworkNotFound(f"no host has a network {name!r}; networks: {known}")
+
+
+def _on(found: NetworkList, wanted: WantedNetwork) -> Iterator[str]:
+    for host in found.hosts:
+        with suppress(Ovm3Error):  # it could not be read, or has nothing of that name
+            name = bridge_name(wanted, host)
+            if host.bridge(name):
+                yield name
 
 
 def _show_trees(found: NetworkList) -> None:

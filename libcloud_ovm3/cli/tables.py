@@ -42,6 +42,10 @@ def _hosts(vm: Record) -> str:
     return ", ".join(live["host"] or live["address"] for live in vm["live"])
 
 
+def _addresses(vm: Record) -> str:
+    return ", ".join([*vm["public_ips"], *vm["private_ips"]])
+
+
 def _gb(host: Record) -> str:
     free, total = (
         "?" if size_mb is None else f"{size_mb / 1024:.1f}"
@@ -92,6 +96,7 @@ _VMS = (
     Column("VM", "name"),
     Column("state", "state"),
     Column("host", _hosts),
+    Column("addresses", _addresses, True),
     Column("memory", lambda one: _mb(one["memory_mb"]), True),
     Column("CPUs", lambda one: _or(one["vcpus"]), True),
     Column("id", "id"),
@@ -243,11 +248,19 @@ def _vm_lines(one: Record) -> Iterator[tuple[str, object]]:
     for nic in one["nics"] or ():
         mac, bridge = nic["mac"] or "automatic MAC", nic["bridge"] or "default bridge"
         yield "NIC", f"{mac} on {bridge}{', type ' + nic['type'] if nic['type'] else ''}"
+    for address in one["addresses"]:
+        yield "address", _address(address)
     yield "description", one["description"]
     for notice in one["notices"]:
         yield "notice", notice
     boots = (f"{boot['host']} {boot['booted_at'] or '?'}" for boot in one["boots"])
     yield "last boots", ", ".join(boots)
+
+
+def _address(one: Record) -> str:
+    known = "recorded" if one["source"] == "recorded" else "seen by a host"
+    kind = "public" if one["is_public"] else "private"
+    return f"{one['address']} ({kind}, {known}) of {one['mac']}"
 
 
 def _contradictions(one: Record) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from libcloud.compute.types import NodeState
 
 from libcloud_ovm3 import agent
 from libcloud_ovm3.agent import documents
+from libcloud_ovm3.compute.records import ips_of
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
 from libcloud_ovm3.estate.states import State
 
@@ -91,7 +93,7 @@ def _node_size(vm: VM, driver: NodeDriver) -> NodeSize | None:
 
 
 def to_node(vm: VM, driver: NodeDriver, hosts_off: Sequence[HostOff] = ()) -> Node:
-    """A VM as a Node. Hypervisors do not know a guest's IP addresses, so both lists are empty.
+    """A VM as a Node. Its addresses are those that are known (docs/networks.md).
 
     ``extra``:
 
@@ -106,6 +108,8 @@ def to_node(vm: VM, driver: NodeDriver, hosts_off: Sequence[HostOff] = ()) -> No
       ``system_disk`` (the first that is not a CD), ``shared_disks``, ``cdroms`` (None: empty),
       ``nics`` (``mac``, ``bridge``, ``type``), ``vnc`` (``listen``, ``display``,
       ``takes_any_port``: as configured; no password) and ``notices`` (what is unusual about it);
+    * ``addresses``: ``address``, ``mac`` and ``network`` of its card, ``source`` (``recorded`` or
+      ``neighbours``), ``is_public``;
     * ``doubts``, if there are any: why no operation is allowed on it;
     * ``hosts_off``, if there are any: the hosts that counted as running nothing in this call.
 
@@ -113,7 +117,9 @@ def to_node(vm: VM, driver: NodeDriver, hosts_off: Sequence[HostOff] = ()) -> No
     number of CPUs, else ``custom``. ``image`` and ``created_at`` are None: nothing records them.
     """
     size, extra = _node_size(vm, driver), node_extra(vm, hosts_off)
-    return Node(vm.id, vm.name, NODE_STATES[vm.state], [], [], driver, size=size, extra=extra)
+    public, private = ips_of(extra, is_public=True), ips_of(extra, is_public=False)
+    state = NODE_STATES[vm.state]
+    return Node(vm.id, vm.name, state, public, private, driver, size=size, extra=extra)
 
 
 def node_extra(vm: VM, hosts_off: Sequence[HostOff] = ()) -> dict[str, Any]:
@@ -123,7 +129,8 @@ def node_extra(vm: VM, hosts_off: Sequence[HostOff] = ()) -> dict[str, Any]:
         {"repository_id": d.repository_id, "directory": d.directory, "error": d.error}
         for d in vm.definitions
     ]
-    extra: dict[str, Any] = {"live": live, "definitions": definitions}
+    addresses = [dataclasses.asdict(one) for one in vm.addresses]
+    extra: dict[str, Any] = {"live": live, "definitions": definitions, "addresses": addresses}
     extra |= {"doubts": list(vm.doubts)} if vm.doubts else {}
     extra |= {"hosts_off": [host.label for host in hosts_off]} if hosts_off else {}
     if len(vm.definitions) == 1:

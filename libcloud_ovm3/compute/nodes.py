@@ -348,15 +348,6 @@ class Nodes(OVM3Base):
         on = self._estate_of(ex_hosts_off)
         return operations.destroy_vm.list_deleted(on, object_id(node))
 
-    def deploy_node(self, *args: Any, **kwargs: Any) -> Node:
-        """Not possible yet: it needs the guest's IP address, which no agent knows.
-
-        :raises NotImplementedError: Always.
-        """
-        raise NotImplementedError(
-            "deploy_node needs the guest's IP address, which no agent knows yet"
-        )
-
     def ex_get_node(
         self, node_id: str, ex_hosts_off: Sequence[NodeLocation | str] | str | None = None
     ) -> Node:

@@ -52,10 +52,20 @@ def vm_fields(vm_id: str, name: str, state: str, extra: Mapping[str, Any]) -> di
         "live": [_live(one) for one in extra["live"]],
         "definitions": extra["definitions"],
         **{key: _empty(extra.get(key)) if is_defined else None for key in _DEFINED},
+        "public_ips": ips_of(extra, is_public=True),
+        "private_ips": ips_of(extra, is_public=False),
+        "addresses": extra["addresses"],
         "hosts_off": extra.get("hosts_off", []),
         "doubts": extra.get("doubts", []),
         "notices": extra.get("notices", []),
     }
+
+
+def ips_of(extra: Mapping[str, Any], is_public: bool) -> list[str]:
+    """Return the public or the private addresses in a node's ``extra``, each in one list only."""
+    public = [one["address"] for one in extra["addresses"] if one["is_public"]]
+    private = [one["address"] for one in extra["addresses"] if one["address"] not in public]
+    return list(dict.fromkeys(public if is_public else private))
 
 
 def _empty(value: Any) -> Any:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from copy import copy
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from libcloud.compute.base import Node
+from libcloud.utils.networking import is_valid_ip_address
 
 from libcloud_ovm3 import operations
+from libcloud_ovm3.agent.address import parse_flag
 from libcloud_ovm3.agent.call_kinds import parse_seconds
 from libcloud_ovm3.compute.base import OVM3Base
 from libcloud_ovm3.compute.convert import object_id, to_node
 from libcloud_ovm3.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.estate.vms import VM
 
 
 class Waiting(OVM3Base):
@@ -24,10 +31,13 @@ class Waiting(OVM3Base):
         ssh_interface: str = "public_ips",
         force_ipv4: bool = True,
         ex_list_nodes_kwargs: dict[str, Any] | None = None,
+        *,
+        ex_addresses: bool | str = False,
     ) -> list[tuple[Node, list[str]]]:
         """Wait until all these nodes are RUNNING.
 
-        Unlike libcloud's own, this does not wait for IP addresses, which no agent knows.
+        Unlike libcloud's own, this does not wait for addresses unless ``ex_addresses`` says so, as
+        those of many nodes never become known (docs/networks.md).
 
         :param nodes: The nodes, or their ids. (required)
         :type nodes: ``list`` of :class:`Node` or ``str``
@@ -39,18 +49,22 @@ class Waiting(OVM3Base):
         :type timeout: ``float``, seconds
 
         :param ssh_interface: Which of its addresses the result has: ``public_ips`` or
-            ``private_ips``. Both are empty.
+            ``private_ips``.
         :type ssh_interface: ``str``
 
-        :param force_ipv4: Makes no difference.
+        :param force_ipv4: Whether the result has IPv4 addresses only.
         :type force_ipv4: ``bool``
 
         :param ex_list_nodes_kwargs: Makes no difference.
         :type ex_list_nodes_kwargs: ``dict``
 
+        :param ex_addresses: Wait until each of them has such an address as well.
+        :type ex_addresses: ``bool``
+
         :raises InvalidArgument: An argument is wrong.
-        :raises WaitTimeout: Not all of them run after that time; names those that do not.
-        :return: Pairs of a node and a list of addresses, which is empty.
+        :raises WaitTimeout: Not all of them run after that time, or have an address; names those
+            that do not.
+        :return: Pairs of a node and a list of its addresses, which is empty if none is known.
         :rtype: ``list`` of ``tuple``
         """
         if ssh_interface not in ("public_ips", "private_ips"):
@@ -60,6 +74,43 @@ class Waiting(OVM3Base):
         ids = [object_id(node) for node in nodes]
         period = parse_seconds(wait_period, "wait_period", may_be_zero=True)
         limit = parse_seconds(timeout, "timeout", may_be_zero=True)
-        vms = operations.wait_running.wait_running(self._estate, ids, period, limit)
-        running = [to_node(vm, self) for vm in vms]
-        return [(node, list(getattr(node, ssh_interface))) for node in running]
+        waits = parse_flag(ex_addresses, "ex_addresses")
+
+        def addresses(node: Node) -> list[str]:
+            known: list[str] = getattr(node, ssh_interface)
+            return [one for one in known if not force_ipv4 or is_valid_ip_address(one)]
+
+        def is_ready(vm: VM) -> bool:
+            return not waits or bool(addresses(to_node(vm, self)))
+
+        vms = operations.wait_running.wait_running(self._estate, ids, period, limit, is_ready)
+        return [(node, addresses(node)) for node in (to_node(vm, self) for vm in vms)]
+
+    def deploy_node(self, *args: Any, **kwargs: Any) -> Node:
+        """Create a node, wait until it runs and has an address, and run a deployment in it by SSH.
+
+        As libcloud's own. The template must let ``ssh_key`` in, as nothing is installed in the
+        guest. Not every address is known (docs/networks.md): give the node a static address, or let
+        the guest talk to a host that has the host module. The arguments are those of libcloud's
+        method and of :meth:`create_node`.
+
+        :raises InvalidArgument: ``ssh_interface`` is, or is by default, ``public_ips``, and no
+            network is public (``ex_public_networks``). Nothing was created.
+        :raises DeploymentError: The node was created, but no address of it became known, or SSH or
+            the deployment failed.
+        :return: The node.
+        :rtype: :class:`Node`
+        """
+        interface = kwargs.get("ssh_interface", "public_ips")
+        if interface == "public_ips" and not self._estate.public_networks:
+            raise InvalidArgument(
+                "ssh_interface 'public_ips': no network is public (ex_public_networks), so no node "
+                "has a public address; expected 'private_ips'"
+            )
+        waiting = copy(self)
+        waiting.wait_until_running = partial(  # type: ignore[method-assign]
+            self.wait_until_running, ex_addresses=True
+        )
+        node: Node = super(Waiting, waiting).deploy_node(*args, **kwargs)
+        node.driver = self
+        return node

@@ -49,6 +49,7 @@ _PIECE = re.compile(
     r"|(?P<word>\w+(?:[.-]\w+)*)"
 )
 _ADDRESS_LIKE = re.compile(r"\d{1,3}([.-]\d{1,3}){3}(?!\d)")  # as in host names
+_VLAN = re.compile("([A-Za-z0-9_]+)[.]([1-9][0-9]{0,3})")  # a bridge: 0a0a0a00.120
 _LOCATION = re.compile(r"([^/:,\s]+):(/.*)")  # server:/path
 
 
@@ -167,7 +168,7 @@ class Anonymizer:
         """Anonymize a name that somebody chose, as a whole.
 
         Numbers of up to four digits remain, as xend confuses them with domain ids. File extensions
-        remain, and so do the forms that xend gives to names.
+        remain, and so do the forms that xend gives to names, and the VLAN in that of a bridge.
 
         :param is_given: it is where only a chosen name can be, whatever word it is.
         """
@@ -188,6 +189,9 @@ class Anonymizer:
         for ending in _ENDINGS:
             if text.lower().endswith(ending) and len(text) > len(ending):
                 return self.name(text[: -len(ending)]) + text[-len(ending) :]
+        vlan = _VLAN.fullmatch(text)
+        if vlan:
+            return f"{self.name(vlan[1])}.{vlan[2]}"
         if _IDS.search(text):
             pieces = re.split(f"({_ID})", text)
             return "".join(

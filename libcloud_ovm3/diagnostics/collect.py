@@ -355,6 +355,7 @@ def record_calls(estate: Estate, calls: list[Call]) -> Estate:
         estate.clock,
         estate.second_look,
         use_module=False,
+        traffic_labels=estate.traffic_labels,
     )
 
 

@@ -25,6 +25,7 @@ from libcloud_ovm3.diagnostics.volume_entries import (
     volume_entries,
 )
 from libcloud_ovm3.errors import Ovm3Error
+from libcloud_ovm3.estate.addresses import VMAddress
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.hosts import (
     HostView,
@@ -184,6 +185,7 @@ class VMEntry:
     nics: tuple[NICInfo, ...]
     ha: bool | None
     attachments: tuple[AttachmentInfo, ...] = ()
+    addresses: tuple[VMAddress, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -347,6 +349,7 @@ def _vm(vm: VM, vlans: Mapping[str, int | None]) -> VMEntry:
         ),
         ha=has_ha(one) if one else None,
         attachments=attachment_infos(vm),
+        addresses=vm.addresses,
     )
 
 

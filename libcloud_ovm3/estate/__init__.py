@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from libcloud_ovm3.estate import (
+        addresses,
         cards,
         disk_names,
         disks,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "addresses",
     "cards",
     "disk_names",
     "disks",

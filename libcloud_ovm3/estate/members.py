@@ -22,6 +22,7 @@ from libcloud_ovm3.errors import (
 
 if TYPE_CHECKING:
     from libcloud_ovm3.agent.hostmodule import HostModule
+    from libcloud_ovm3.agent.hostmodule_types import AgentReadings
 
 MODULE_MISSING_SECONDS = 600.0  # until a host without the host module is asked for it again
 # Until a host that did not answer at all is called again, where that is remembered. More than what
@@ -91,6 +92,7 @@ class Estate:
     _lacking: dict[Address, ModuleMissing] = field(default_factory=dict)
     _agents: dict[Address, Agent | None] = field(default_factory=dict)
     _silent: dict[Address, Silence] = field(default_factory=dict)
+    _older: set[Address] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def agent(self, address: Address) -> Agent:
@@ -160,13 +162,23 @@ class Estate:
                 self.clock.now() + MODULE_MISSING_SECONDS, notice
             )
 
+    def is_older(self, address: Address) -> bool:
+        """Whether a host's module is known to be from before API 3."""
+        with self._lock:
+            return address in self._older
+
+    def remember_older(self, address: Address, is_older: bool) -> None:
+        """A host's module is from before API 3, or is not (any more)."""
+        with self._lock:
+            (self._older.add if is_older else self._older.discard)(address)
+
 
 @dataclass(frozen=True)
 class ModuleAnswers:
     """What a host's module returned, if there is one.
 
     :ivar module: The module; None if there is none that can be used.
-    :ivar answers: The agent's responses that it brought, by function name.
+    :ivar answers: The responses that it brought, by function name: of the agent, and of its own.
     :ivar api: Its number; 0 if it did not say.
     :ivar notice: What is wrong with the module.
     :ivar unlisted: The domains that xenstore has and xend's list lacks (:class:`.AgentReadings`).
@@ -182,7 +194,8 @@ class ModuleAnswers:
 
 
 def ask_module(estate: Estate, address: Address, functions: Sequence[str]) -> ModuleAnswers:
-    """A host's module, and the responses of these reads of the agent that it brings.
+    """A host's module, and the responses of these reads that it brings, of the agent and of its
+    own. Those of its own are left out where it does not bring such (API 2).
 
     A module that hangs is not used for this read: the agent itself may be fine.
 
@@ -193,7 +206,7 @@ def ask_module(estate: Estate, address: Address, functions: Sequence[str]) -> Mo
         lack = estate.missing_module(address)
         return ModuleAnswers(notice=lack.notice if lack else None)
     try:
-        readings = module.read_agent(list(dict.fromkeys(functions)))
+        readings = _read_agent(estate, address, module, list(dict.fromkeys(functions)))
     except AgentFault as fault:
         return _without_answers(estate, address, module, fault)
     except MalformedResponse:  # larger than a response may be, for example
@@ -212,6 +225,24 @@ def ask_module(estate: Estate, address: Address, functions: Sequence[str]) -> Mo
         missing=readings.missing,
         api=readings.api,
     )
+
+
+def _read_agent(
+    estate: Estate, address: Address, module: HostModule, functions: list[str]
+) -> AgentReadings:
+    """The readings. A module that refuses its own functions is asked for the agent's alone, also
+    the next time; its number then shows whether it is still such a one.
+    """
+    agents = [one for one in functions if one not in agent.hostmodule.OWN_READS]
+    if not estate.is_older(address):
+        try:
+            return module.read_agent(functions)
+        except AgentFault as fault:
+            if agents == functions or agent.hostmodule.is_absent(fault):
+                raise
+    readings = module.read_agent(agents)
+    estate.remember_older(address, readings.api < 3)
+    return readings
 
 
 def _without_answers(

@@ -14,7 +14,7 @@ from libcloud_ovm3.estate.hosts import HostView, map_hosts
 
 if TYPE_CHECKING:
     from libcloud_ovm3.agent.documents import RepositoryContent, RepositoryRecord
-    from libcloud_ovm3.agent.hostmodule_types import Aside, RepositoryFiles, VMCfg
+    from libcloud_ovm3.agent.hostmodule_types import Aside, Document, RepositoryFiles, VMCfg
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Repository:
     :ivar is_clear: False if hosts contradict each other about it; it is not changed then.
     :ivar vm_cfgs: The vm.cfg files that came with the listing; None if it brought none.
     :ivar aside: The files in it that an unfinished deletion has set aside.
+    :ivar addresses: Its document ``addresses``, where a host module brought it (:mod:`.addresses`).
+    :ivar addresses_error: Why not, if the module could not read it.
     """
 
     record: RepositoryRecord
@@ -37,6 +39,8 @@ class Repository:
     is_clear: bool = True
     vm_cfgs: tuple[VMCfg, ...] | None = field(default=None, compare=False, repr=False)
     aside: tuple[Aside, ...] = ()
+    addresses: Document | None = field(default=None, compare=False, repr=False)
+    addresses_error: str | None = None
 
     @property
     def id(self) -> str:
@@ -188,7 +192,16 @@ def _listed(
         return Repository(record, mounted_on, content, tuple(errors))
     errors += [f"repository {record.id}: {one.error}" for one in files.aside if one.error]
     aside = tuple(one for one in files.aside if not one.error)
-    return Repository(record, mounted_on, content, tuple(errors), True, files.vm_cfgs, aside)
+    return Repository(
+        record,
+        mounted_on,
+        content,
+        tuple(errors),
+        vm_cfgs=files.vm_cfgs,
+        aside=aside,
+        addresses=files.addresses,
+        addresses_error=files.addresses_error,
+    )
 
 
 def _with_vm_cfgs(

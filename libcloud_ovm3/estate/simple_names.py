@@ -7,7 +7,6 @@ names, nothing else, so it is an error to be shown, never to be raised.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -15,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 from libcloud_ovm3.agent.chunks import CHUNK_BYTES
 from libcloud_ovm3.errors import AgentFault, Ovm3Error
 from libcloud_ovm3.estate.hosts import map_hosts
+from libcloud_ovm3.estate.recorded import parse_json, parse_recorded
 from libcloud_ovm3.estate.repositories import Repository
 
 if TYPE_CHECKING:
     from libcloud_ovm3.agent.hostmodule import HostModule
 
 DOCUMENT = "disks"
-SCHEMA = 1
 _METADATA = ".ovsmeta"
 _MOST_BYTES = 16 * CHUNK_BYTES  # of such a file; 8,000 disks take about 1 MB
 
@@ -54,20 +53,8 @@ def read_disk_document(
     :raises Ovm3Error: the host did not answer.
     """
     document = module.read_document(repository.path, DOCUMENT)
-    if not document.version:
-        return DiskDocument(document.next_version), None
-    what = f"repository {repository.id}: document {DOCUMENT!r}"
-    content = _json(document.content)
-    disks = content.get("disks") if isinstance(content, dict) else None
-    if not isinstance(content, dict) or not isinstance(disks, dict):
-        return DiskDocument(document.next_version, {}, False), f"{what} cannot be understood"
-    entries = {path: entry for path, entry in disks.items() if isinstance(entry, dict)}
-    if content.get("schema") != SCHEMA:
-        error = f"{what} is of schema {content.get('schema')!r}, newer than this client: read-only"
-        return DiskDocument(document.next_version, entries, False), error
-    if len(entries) < len(disks):
-        return DiskDocument(document.next_version, entries, False), f"{what} has odd entries"
-    return DiskDocument(document.next_version, entries), None
+    found = parse_recorded(document, DOCUMENT, repository.id)
+    return DiskDocument(found.next_version, found.entries, found.error is None), found.error
 
 
 def read_ovsmeta(
@@ -85,7 +72,7 @@ def read_ovsmeta(
     for place in ("", *folders):
         path = "/".join(filter(None, (repository.path, place, _METADATA)))
         try:
-            content = _json(_read_whole(module, path))
+            content = parse_json(_read_whole(module, path))
         except AgentFault as fault:
             errors += [] if fault.kind.endswith(".NotFound") else [f"{path}: {fault}"]
             continue
@@ -108,13 +95,6 @@ def _read_whole(module: HostModule, path: str) -> bytes:
         if not part.data or len(data) >= part.size_bytes:
             break
     return data
-
-
-def _json(data: bytes) -> object:
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError):
-        return None
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from libcloud_ovm3.errors import (
     PreconditionFailed,
     SearchIncomplete,
 )
+from libcloud_ovm3.estate.addresses import VMAddress, reads_for, with_addresses
 from libcloud_ovm3.estate.definitions import (
     MADE_UP,
     Definition,
@@ -51,6 +52,7 @@ class VM:
     :ivar definitions: Its vm.cfg files; more than one only in error.
     :ivar doubts: Why no operation on it is allowed although it may look normal, such as a live
         domain that may belong to this VM or to another one.
+    :ivar addresses: Its IP addresses, as far as they are known (:mod:`.addresses`).
     """
 
     id: str
@@ -58,6 +60,7 @@ class VM:
     live: tuple[LiveDomain, ...]
     definitions: tuple[Definition, ...]
     doubts: tuple[str, ...] = ()
+    addresses: tuple[VMAddress, ...] = ()
 
     @property
     def name(self) -> str:
@@ -113,6 +116,7 @@ class EstateSnapshot:
     :ivar vms: All VMs, by id.
     :ivar hosts_off: The hosts that count as running nothing, because the user says so.
     :ivar unmatched: Notices of options for hosts that the estate does not have.
+    :ivar address_notices: What of recorded addresses could not be read.
     """
 
     hosts: tuple[HostView, ...]
@@ -121,6 +125,7 @@ class EstateSnapshot:
     vms: dict[str, VM] = field(default_factory=dict)
     hosts_off: tuple[HostOff, ...] = ()
     unmatched: tuple[str, ...] = ()
+    address_notices: tuple[str, ...] = ()
 
     @property
     def definitions(self) -> list[Definition]:
@@ -233,7 +238,8 @@ class EstateSnapshot:
             for repository in self.repositories
             for one in repository.aside
         ]
-        return [host.notice for host in self.hosts if host.notice] + left + [*self.unmatched]
+        modules = [host.notice for host in self.hosts if host.notice]
+        return [*modules, *left, *self.unmatched, *self.address_notices]
 
 
 def read_estate(estate: Estate, *more: str) -> EstateSnapshot:
@@ -244,19 +250,22 @@ def read_estate(estate: Estate, *more: str) -> EstateSnapshot:
     :raises PreconditionFailed: A host that the user says is off shows a sign of life.
     :raises Ovm3Error: No host answered.
     """
-    hosts, unreachable = read_hosts(estate, *more)
+    hosts, unreachable = read_hosts(estate, *reads_for(estate), *more)
     unmatched = _unmatched(estate, hosts, unreachable)
     off, unreachable = split(estate, hosts, unreachable)
     repositories = read_repositories(hosts)
     require_off(estate, off, hosts, repositories)
     unseen = unseen_of(hosts, unreachable)
+    vms = merge_vms(hosts, read_definitions(repositories), all_answered=not unseen)
+    vms, notices = with_addresses(vms, hosts, repositories, estate)
     return EstateSnapshot(
         hosts=tuple(hosts),
         unreachable=tuple(unreachable),
         repositories=tuple(repositories),
-        vms=merge_vms(hosts, read_definitions(repositories), all_answered=not unseen),
+        vms=vms,
         hosts_off=off,
         unmatched=unmatched,
+        address_notices=notices,
     )
 
 

@@ -10,7 +10,12 @@ from libcloud_ovm3.estate.host_network import BOND, VLAN, HostDevice, HostNetwor
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.networks import read_networks
 from libcloud_ovm3.operations.consent import parse_consent, require_consent, what_is_cut
-from libcloud_ovm3.operations.network_changes import NetworkChange, change_all, chosen_hosts
+from libcloud_ovm3.operations.network_changes import (
+    NetworkChange,
+    change_all,
+    chosen_hosts,
+    guarded,
+)
 from libcloud_ovm3.operations.network_doors import bond_mode_call
 from libcloud_ovm3.operations.operation import Operation
 
@@ -44,9 +49,13 @@ def set_bond_mode(
     lacking = [one.host.label for one in chosen if one not in [there for there, _ in bonds]]
     if not bonds or (host_ids is not None and lacking):
         raise PreconditionFailed(f"no bond {bond!r} on {', '.join(lacking) or 'any host'}")
-    changes = [_plan(one, device, wanted) for one, device in bonds if device.mode != wanted]
-    require_consent([(one.network, what_is_cut(one.network, bond)) for one in changes], agreed)
     notices: list[str] = []
+    changes = [_plan(one, device, wanted) for one, device in bonds if device.mode != wanted]
+    cut = [(one.network, what_is_cut(one.network, bond)) for one in changes]
+    require_consent(cut, agreed)
+    changes = [
+        guarded(one, cuts, one.undo, notices) for one, (_, cuts) in zip(changes, cut, strict=True)
+    ]
     change_all(Operation(estate), networks, changes, notices)
     return notices
 

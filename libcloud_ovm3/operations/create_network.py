@@ -6,13 +6,18 @@ from collections.abc import Sequence
 
 from libcloud_ovm3.agent.network_options import parse_vlan, require_interface
 from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
-from libcloud_ovm3.estate.host_network import BOND, VLAN, HostBridge, HostDevice, HostNetwork
+from libcloud_ovm3.estate.host_network import VLAN, HostBridge, HostDevice, HostNetwork
 from libcloud_ovm3.estate.labels import LONGEST_NAME, carrier_of, device_of
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.networks import NetworkList, read_networks
-from libcloud_ovm3.operations.consent import parse_consent, require_consent, what_is_cut
-from libcloud_ovm3.operations.network_changes import NetworkChange, change_all, chosen_hosts
-from libcloud_ovm3.operations.network_doors import bridge_call, vlan_bridge_call
+from libcloud_ovm3.operations.consent import Cuts, parse_consent, require_consent, what_is_cut
+from libcloud_ovm3.operations.network_changes import (
+    NetworkChange,
+    change_all,
+    chosen_hosts,
+    guarded,
+)
+from libcloud_ovm3.operations.network_doors import VLAN_BRIDGE, bridge_call, vlan_bridge_call
 from libcloud_ovm3.operations.operation import Operation
 
 _BALANCE_ALB = 6  # this mode rewrites MAC addresses, and VLANs do not work over it
@@ -62,23 +67,26 @@ def create_network(
     changes, cuts, reasons = [], [], []
     for network in chosen_hosts(networks, host_ids):
         try:
-            change = _plan(network, name, base, number, notices)
+            change = _plan(network, name, base, number)
         except PreconditionFailed as error:
             reasons.append(f"{network.host.label}: {error}")
             continue
         if change is not None:
-            changes.append(change)
-            if number is None and change.request.function == "ovs_br_config":
-                cuts.append((network, what_is_cut(network, str(change.request.arguments[2]))))
+            cut = {} if change.request.function == VLAN_BRIDGE else _cut(change)
+            cuts.append((network, cut))
+            changes.append(guarded(change, cut, change.undo, notices))
     if reasons:
         raise PreconditionFailed(f"network {name!r} was not made: {'; '.join(reasons)}")
     require_consent(cuts, agreed)
     return change_all(operation, networks, changes, notices), notices
 
 
-def _plan(
-    network: HostNetwork, name: str, base: str, vlan: int | None, notices: list[str]
-) -> NetworkChange | None:
+def _cut(change: NetworkChange) -> Cuts:
+    """What making a bridge on a device may cut; making a VLAN on it cuts nothing."""
+    return what_is_cut(change.network, str(change.request.arguments[2]))
+
+
+def _plan(network: HostNetwork, name: str, base: str, vlan: int | None) -> NetworkChange | None:
     """How a host gets the bridge; None: it has it as asked.
 
     :raises PreconditionFailed: it cannot have it; says why.
@@ -97,7 +105,7 @@ def _plan(
         vlan = parse_vlan(of_name, f"{base}: VLAN {of_name}")
     if vlan is None:
         return _on_device(network, name, device)
-    return _on_vlan(network, name, device, vlan, notices)
+    return _on_vlan(network, name, device, vlan)
 
 
 def _below(network: HostNetwork, bridge: HostBridge) -> tuple[HostDevice, None]:
@@ -133,7 +141,7 @@ def _on_device(network: HostNetwork, name: str, device: HostDevice) -> NetworkCh
 
 
 def _on_vlan(
-    network: HostNetwork, name: str, device: HostDevice, vlan: int, notices: list[str]
+    network: HostNetwork, name: str, device: HostDevice, vlan: int
 ) -> NetworkChange | None:
     """A bridge on a VLAN device, both made at once."""
     numbered = (one for one in network.devices if (one.parent, one.vlan) == (device.name, vlan))
@@ -158,11 +166,6 @@ def _on_vlan(
     if len(tagged) > LONGEST_NAME:
         raise PreconditionFailed(
             f"the VLAN device {tagged} has more than {LONGEST_NAME} characters"
-        )
-    if device.kind == BOND and device.mode is None:
-        notices.append(
-            f"{network.host.label}: the mode of bond {device.name} is not reported; over mode 6 "
-            f"VLANs do not work"
         )
     return NetworkChange(
         network,

@@ -8,14 +8,20 @@ from functools import partial
 
 from libcloud_ovm3.errors import NetworkNotFound, PreconditionFailed, SearchIncomplete
 from libcloud_ovm3.estate.definitions import Definition
-from libcloud_ovm3.estate.host_network import VLAN, HostBridge, HostDevice, HostNetwork
+from libcloud_ovm3.estate.host_network import VLAN, HostBridge, HostNetwork
 from libcloud_ovm3.estate.labels import bridge_name, wanted_network
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.networks import NetworkList, read_networks
 from libcloud_ovm3.estate.vms import EstateSnapshot
 from libcloud_ovm3.operations.consent import parse_consent, require_consent, what_is_cut
-from libcloud_ovm3.operations.network_changes import NetworkChange, change_all, chosen_hosts
+from libcloud_ovm3.operations.network_changes import (
+    NetworkChange,
+    change_all,
+    chosen_hosts,
+    guarded,
+)
 from libcloud_ovm3.operations.network_doors import (
+    Action,
     NetworkCall,
     bridge_call,
     local_bridge_call,
@@ -55,18 +61,19 @@ def delete_network(
         for reason in users_of(networks, name)
     ]
     changes, cuts = [], []
+    notices: list[str] = []
     for one, bridge in there:
+        cut = what_is_cut(one, bridge.parent or bridge.name)
+        cuts.append((one, cut))
         try:
-            changes.append(_plan(one, bridge))
+            changes.append(guarded(_plan(one, bridge), cut, _call("start", one, bridge), notices))
         except PreconditionFailed as error:
             reasons.append(f"{one.host.label}: {error}")
-        cuts.append((one, what_is_cut(one, bridge.parent or bridge.name)))
     if reasons:
         raise PreconditionFailed(
             f"network {wanted.text} was left unchanged: {'; '.join(dict.fromkeys(reasons))}"
         )
     require_consent(cuts, agreed)
-    notices: list[str] = []
     change_all(Operation(estate), networks, changes, notices)
     return notices
 
@@ -155,34 +162,45 @@ def _plan(network: HostNetwork, bridge: HostBridge) -> NetworkChange:
     if others:
         raise PreconditionFailed(f"{', '.join(sorted(others))} is on it, too")
     device = network.device(bridge.parent)
-    if device is None and not bridge.is_local:
-        raise PreconditionFailed(f"it is on {bridge.parent}, of which nothing is reported")
     tagged = device.name if device and device.kind == VLAN else ""
     return NetworkChange(
         network,
         f"bridge {bridge.name!r}",
-        _stop(bridge, device),
+        _call("stop", network, bridge),
         is_done=lambda now: now.bridge(bridge.name) is None and not now.device(tagged),
         is_undone=lambda now: now.bridge(bridge.name) == bridge,
         why_not=partial(_why_not_now, before=bridge),
     )
 
 
-def _stop(bridge: HostBridge, device: HostDevice | None) -> NetworkCall:
+def _call(action: Action, network: HostNetwork, bridge: HostBridge) -> NetworkCall:
+    """What removes the bridge, or makes it as it is.
+
+    :raises PreconditionFailed: the agent cannot be told to.
+    """
+    device = network.device(bridge.parent)
+    if bridge.is_local:
+        return local_bridge_call(action, bridge.name)
     if device is None:
-        return local_bridge_call("stop", bridge.name)
+        raise PreconditionFailed(f"it is on {bridge.parent}, of which nothing is reported")
     if device.kind != VLAN:
-        return bridge_call("stop", bridge.name, device.name)
-    if (
-        device.parent is None
-        or device.vlan is None
-        or device.name != f"{device.parent}.{device.vlan}"
-    ):
+        return bridge_call(action, bridge.name, device.name)
+    if device.vlan is None or device.name != f"{device.parent}.{device.vlan}":
         raise PreconditionFailed(
             f"its VLAN device {device.name} is not named <device>.<n>, so the agent cannot be told "
             f"to remove it"
         )
-    return vlan_bridge_call("stop", bridge.name, device.parent, device.vlan)
+    return vlan_bridge_call(action, bridge.name, str(device.parent), device.vlan)
+
+
+def _starting(now: HostNetwork, name: str) -> list[str]:
+    """The VMs that the host module has recorded as users of a bridge, before they are on it.
+
+    :raises Ovm3Error: that could not be read.
+    """
+    module = now.host.module3
+    found = module.bridges() if module is not None else ()
+    return [user.user for one in found if one.bridge == name for user in one.users]
 
 
 def _why_not_now(now: HostNetwork, *, before: HostBridge) -> str:
@@ -192,6 +210,12 @@ def _why_not_now(now: HostNetwork, *, before: HostBridge) -> str:
         return "it was gone"
     if bridge.guest_ports:
         return f"guests were on it: {', '.join(bridge.guest_ports)}"
+    users = _starting(now, bridge.name)
+    if users:
+        return (
+            f"the host had recorded users of it: {', '.join(users)} (ex_release_networks removes "
+            f"records of VMs that are gone)"
+        )
     if (bridge.parent, bridge.ports, bridge.addresses) != (
         before.parent, before.ports, before.addresses,
     ):  # fmt: skip

@@ -37,6 +37,7 @@ from libcloud_ovm3.operations.own_disks import (
 )
 from libcloud_ovm3.operations.preconditions import only_live_domain, require_certain
 from libcloud_ovm3.operations.presence import before_second_look
+from libcloud_ovm3.operations.record_address import forget_addresses
 from libcloud_ovm3.operations.release_bridges import bridges_of_vm, read_uses, release
 from libcloud_ovm3.operations.stop_vm import stop_live
 from libcloud_ovm3.progress import waiting
@@ -99,6 +100,7 @@ def destroy(
     notices += release(operation, read_uses(snapshot.hosts, vm.id, bridges_of_vm(vm)))
     with waiting(f"VM {vm.name!r}: waiting until its disks are released", vm=vm.id):
         held = wait_released(estate, snapshot.hosts, [path for _, path in disks])
+    notices += forget_addresses(operation, snapshot, vm)
     snapshot = _require_absent(operation, vm, disks)
     users = find_users(snapshot, disks)
     notices += [f"{path} was kept: {why}" for path, why in users.items() if path not in held]

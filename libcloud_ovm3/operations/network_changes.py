@@ -6,26 +6,31 @@ discover_network has the last word after each call.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from libcloud_ovm3.agent.faults import advice
+from libcloud_ovm3.agent.faults import advice, vlan_script_advice
 from libcloud_ovm3.errors import (
-    NEVER_SENT,
     AgentFault,
     OperationIncomplete,
     OutcomeUnknown,
     Ovm3Error,
     PreconditionFailed,
 )
-from libcloud_ovm3.estate.host_network import HostNetwork
-from libcloud_ovm3.estate.hosts import describe
+from libcloud_ovm3.estate.host_network import BOND, HostNetwork
+from libcloud_ovm3.estate.hosts import HostView, describe, map_hosts
 from libcloud_ovm3.estate.networks import NetworkList, read_network
-from libcloud_ovm3.operations.network_doors import NetworkCall, send
+from libcloud_ovm3.operations.consent import MANAGEMENT, Cuts
+from libcloud_ovm3.operations.guarded_change import change_guarded
+from libcloud_ovm3.operations.network_doors import VLAN_BRIDGE, NetworkCall, send
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.placement import is_host, require_host
 from libcloud_ovm3.operations.presence import POLL
 from libcloud_ovm3.progress import waiting
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.host_networks import NetworkSetup
 
 APPEARS = 15.0  # seconds until a change can be seen, at most
 
@@ -40,6 +45,8 @@ class NetworkChange:
     :ivar what: what is changed, for messages: ``bridge 'dmz'``.
     :ivar is_done, is_undone: whether a reading shows the change, or that there is nothing of it.
     :ivar undo: the call that takes it back; None: none does.
+    :ivar guard_undo: the call by which the host takes it back, if it may cut the line to the host;
+        None: it cannot.
     :ivar may_undo: whether it may be taken back, by a reading: not what is in use by now.
     :ivar why_not: why it must not be made, by a reading right before; "": it may.
     """
@@ -50,6 +57,7 @@ class NetworkChange:
     is_done: Check
     is_undone: Check
     undo: NetworkCall | None = None
+    guard_undo: NetworkCall | None = None
     may_undo: Check = lambda _: True
     why_not: Callable[[HostNetwork], str] | None = None
 
@@ -89,14 +97,81 @@ def chosen_hosts(networks: NetworkList, host_ids: Sequence[str] | None) -> list[
     return found
 
 
+def guarded(
+    change: NetworkChange, cuts: Cuts, undo: NetworkCall | None, notices: list[str]
+) -> NetworkChange:
+    """The change, made so that the host takes it back where it may cut the line to the host itself.
+
+    :param cuts: what it may cut.
+    :param undo: what takes it back; None: nothing does.
+    """
+    if MANAGEMENT not in cuts:
+        return change
+    if undo is None or change.network.host.module3 is None:
+        why = "the host has no host module of API 3" if undo else "its state now is not known"
+        notices.append(
+            f"{change.label}: it may cut the line to the host, which would not take it back by "
+            f"itself: {why}"
+        )
+        return change
+    return replace(change, guard_undo=undo)
+
+
+def require_possible(changes: Sequence[NetworkChange], notices: list[str]) -> None:
+    """Ask the host modules whether these hosts can be changed so, as far as they can tell.
+
+    :param notices: gets what nobody can tell.
+    :raises PreconditionFailed: one cannot; nothing was sent.
+    """
+    asked = map_hosts(_network_setup, [one.network.host for one in changes])
+    reasons = []
+    for change, setup in zip(changes, asked, strict=True):
+        known = None if isinstance(setup, Ovm3Error) else setup
+        reasons += [f"{change.network.host.label}: {why}" for why in _obstacles(change, known)]
+        bond = _bond_of(change)
+        if bond and (known is None or all(one.bond != bond for one in known.bonds)):
+            notices.append(
+                f"{change.label}: the mode of bond {bond} is not known; over mode 6 VLANs do not "
+                f"work"
+            )
+    if reasons:
+        raise PreconditionFailed(f"nothing was changed: {'; '.join(reasons)}")
+
+
+def _network_setup(host: HostView) -> NetworkSetup | None:
+    return host.module3.network_setup() if host.module3 is not None else None
+
+
+def _obstacles(change: NetworkChange, setup: NetworkSetup | None) -> Iterator[str]:
+    if setup is None:
+        return
+    if setup.switch == "openvswitch":
+        yield "its agent is configured for Open vSwitch, for which these functions are not made"
+    makes_vlan = change.request.function == VLAN_BRIDGE and change.request.arguments[0] == "start"
+    if makes_vlan and setup.vlan_script == "broken":
+        yield vlan_script_advice(str(change.network.host.address))
+    for one in setup.bonds:
+        if makes_vlan and one.bond == change.request.arguments[2] and 6 in (one.mode, one.saved):
+            when = "now" if one.mode == 6 else "after its next boot"
+            yield f"bond {one.bond} has mode 6 {when}, over which VLANs do not work"
+
+
+def _bond_of(change: NetworkChange) -> str | None:
+    """The bond that a VLAN is to be made on, if discover_network does not tell its mode."""
+    if change.request.function != VLAN_BRIDGE or change.request.arguments[0] != "start":
+        return None
+    device = change.network.device(str(change.request.arguments[2]))
+    return device.name if device and device.kind == BOND and device.mode is None else None
+
+
 def change_all(
     operation: Operation,
     networks: NetworkList,
     changes: Sequence[NetworkChange],
     notices: list[str],
 ) -> NetworkList:
-    """Make these changes, one host after the other. After a definite refusal those that were made
-    are taken back.
+    """Make these changes, one host after the other, if all hosts can be changed so. Those that were
+    made are taken back after a definite refusal.
 
     :param notices: gets notices for the user.
     :return: the networks with what the changed hosts have now.
@@ -104,6 +179,7 @@ def change_all(
     :raises AgentFault: a host refused; nothing is changed.
     :raises OperationIncomplete: something is changed, or may be; ``left`` names it.
     """
+    require_possible(changes, notices)
     made: list[NetworkChange] = []
     others: list[NetworkChange] = []  # made, but perhaps by somebody else
     for change in changes:
@@ -161,14 +237,13 @@ def _make(
         why = change.why_not(read_network(host, networks.estate))
         if why:
             raise PreconditionFailed(f"{change.label} was left unchanged: right before, {why}")
-    failed: AgentFault | OutcomeUnknown | None = None
     with waiting(f"changing {change.label}"):
-        try:
-            send(host, change.request)
-        except (AgentFault, OutcomeUnknown) as error:
-            failed = error
-        now = _look(operation, networks, change, change.is_done)
-    if isinstance(now, HostNetwork) and change.is_done(now):
+        if change.guard_undo is not None and host.module3 is not None:
+            failed, is_over = _send_guarded(operation, networks, change, change.guard_undo)
+        else:
+            failed, is_over = _send(change), False
+        now = _look(operation, networks, change, change.is_undone if is_over else change.is_done)
+    if isinstance(now, HostNetwork) and not is_over and change.is_done(now):
         if failed:
             notices.append(f"{change.label} is as it was to be, although {failed}")
         return now, failed is None
@@ -182,6 +257,36 @@ def _make(
         left=(change.label,),
         host=str(host.address),
     ) from failed
+
+
+def _send(change: NetworkChange) -> AgentFault | OutcomeUnknown | None:
+    """Send the request of a change; its failure, if it has one: it may have taken effect."""
+    try:
+        send(change.network.host, change.request)
+    except (AgentFault, OutcomeUnknown) as error:
+        return error
+    return None
+
+
+def _send_guarded(
+    operation: Operation, networks: NetworkList, change: NetworkChange, undo: NetworkCall
+) -> tuple[AgentFault | OutcomeUnknown | None, bool]:
+    """Have the host make it, and take it back by itself unless that is confirmed.
+
+    :return: the failure, if there is one; and whether it is certainly not made, or taken back.
+
+    :raises OperationIncomplete: whether it is made, or taken back, is unknown.
+    """
+    host = change.network.host
+
+    def is_done() -> bool:
+        return change.is_done(read_network(host, networks.estate))
+
+    try:
+        failed = change_guarded(operation, host, change.request, undo, change.label, is_done)
+    except AgentFault as fault:  # it was not made, or is taken back
+        return fault, True
+    return failed, False
 
 
 def _look(
@@ -205,18 +310,19 @@ def _look(
 
 def _take_back(operation: Operation, networks: NetworkList, change: NetworkChange) -> str:
     """Take one change back; "": that is done, else why it is not."""
-    host = change.network.host
     if change.undo is None:
         return "it cannot be taken back"
+    reverse = replace(
+        change,
+        request=change.undo,
+        undo=None,
+        guard_undo=change.guard_undo and change.request,
+        is_done=change.is_undone,
+        is_undone=change.is_done,
+        why_not=lambda now: "" if change.may_undo(now) else "it was in use",
+    )
     try:
-        if not change.may_undo(read_network(host, networks.estate)):
-            return "it is in use"
-        send(host, change.undo)
-    except NEVER_SENT as error:
-        return str(error)
-    except Ovm3Error:
-        pass  # what the host has now tells whether it was done
-    now = _look(operation, networks, change, change.is_undone)
-    if isinstance(now, Ovm3Error):
-        return str(now)
-    return "" if change.is_undone(now) else "taking it back was not completed"
+        _make(operation, networks, reverse, [])
+    except Ovm3Error as error:
+        return f"taking it back failed: {error}"
+    return ""

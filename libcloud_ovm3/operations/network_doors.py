@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from ipaddress import IPv4Interface
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.operations.operation import Operation
 
 if TYPE_CHECKING:
+    from libcloud_ovm3.agent.host_networks import GuardedChange
     from libcloud_ovm3.agent.hostmodule import HostModule
     from libcloud_ovm3.estate.vm_bridges import VLANBridge
 
 NETWORK_SECONDS = 120.0  # for a response; the scripts behind these calls take seconds
 
+VLAN_BRIDGE = "ovs_vlan_bridge"
 Action = Literal["start", "stop"]
 
 
@@ -37,7 +39,7 @@ def bridge_call(action: Action, name: str, device: str) -> NetworkCall:
 
 def vlan_bridge_call(action: Action, name: str, device: str, vlan: int) -> NetworkCall:
     """A VLAN device on a NIC or bond, and a bridge on it, both at once."""
-    return NetworkCall("ovs_vlan_bridge", (action, name, device, vlan))
+    return NetworkCall(VLAN_BRIDGE, (action, name, device, vlan))
 
 
 def local_bridge_call(action: Action, name: str) -> NetworkCall:
@@ -102,3 +104,30 @@ def release_bridge(
     :return: whether the bridge was removed.
     """
     return module.release_bridge(operation.client, operation.id, user, bridge, taken).removed
+
+
+def change_guarded(
+    operation: Operation,
+    module: HostModule,
+    own: str,
+    request: NetworkCall,
+    undo: NetworkCall,
+    seconds: int,
+) -> None:
+    """Have the host send such a call to its agent, and take it back unless it is confirmed.
+
+    :param own: the id of this change, made for it: the same id twice is one change.
+    :param seconds: until it is taken back.
+    """
+    module.guarded_network_change(
+        operation.client, own, [_struct(request)], [_struct(undo)], seconds
+    )
+
+
+def confirm_guarded(operation: Operation, module: HostModule, own: str) -> GuardedChange:
+    """Have the host keep such a change; it answers what has become of it."""
+    return module.confirm_network_change(operation.client, own)
+
+
+def _struct(call: NetworkCall) -> dict[str, Any]:
+    return {"function": call.function, "arguments": list(call.arguments)}

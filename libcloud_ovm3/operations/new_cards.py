@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -11,6 +10,7 @@ from typing import Any
 
 from libcloud_ovm3.agent.vif import Vif
 from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
+from libcloud_ovm3.estate.addresses import parse_addresses
 from libcloud_ovm3.estate.labels import WantedNetwork, bridge_name, wanted_network
 from libcloud_ovm3.estate.networks import HostNetwork
 
@@ -41,11 +41,15 @@ class CardSpec:
 
 @dataclass(frozen=True)
 class CardChange:
-    """What is to be another about a network card; None: as it is."""
+    """What is to be another about a network card; None: as it is.
+
+    :ivar addresses: the static addresses that the guest has on it; empty: none any more.
+    """
 
     network: WantedNetwork | None = None
     mac: str | None = None
     model: str | None = None
+    addresses: tuple[str, ...] | None = None
 
 
 # ------------------------------------------------------------------ what is asked for; pure
@@ -123,19 +127,24 @@ def card_spec(
         _checked_mac(mac),
         _checked_model(model),
         None if type is None else str(type),
-        tuple(_addresses(address)),
+        () if address is None else parse_addresses(address, "address"),
     )
 
 
 def card_change(
-    network: object, labels: Mapping[str, str], mac: object = None, model: object = None
+    network: object,
+    labels: Mapping[str, str],
+    mac: object = None,
+    model: object = None,
+    address: Any = None,
 ) -> CardChange:
     """A change of a card, checked as far as it can be without the VM; None: as it is.
 
     :raises InvalidArgument: something of it is not valid; says what was expected.
     """
     wanted = None if network is None else wanted_network(network, labels)
-    return CardChange(wanted, _checked_mac(mac), _checked_model(model))
+    addresses = None if address is None else parse_addresses(address, "address")
+    return CardChange(wanted, _checked_mac(mac), _checked_model(model), addresses)
 
 
 def _checked_model(model: object) -> str | None:
@@ -160,18 +169,6 @@ def _checked_mac(mac: object) -> str | None:
             f"00:21:f6:00:00:01, and not a multicast address"
         )
     return text
-
-
-def _addresses(address: Any) -> Iterable[str]:
-    if address is None or address == "":
-        return
-    for one in [address] if isinstance(address, str) else address:
-        try:
-            yield str(ipaddress.ip_address(one))
-        except ValueError:
-            raise InvalidArgument(
-                f"address {one!r} of a network card: expected an IPv4 or IPv6 address"
-            ) from None
 
 
 # ------------------------------------------------------------------ where it can be; pure

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
-from libcloud_ovm3.errors import AgentFault, OutcomeUnknown, Ovm3Error, PreconditionFailed
+from libcloud_ovm3.errors import Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.disk_files import FOLDER, DiskFile
 from libcloud_ovm3.estate.disk_names import require_name
 from libcloud_ovm3.estate.members import Estate
+from libcloud_ovm3.estate.recorded import to_document
 from libcloud_ovm3.estate.repositories import read_repository, with_module
-from libcloud_ovm3.estate.simple_names import DOCUMENT, SCHEMA, DiskDocument, read_disk_document
+from libcloud_ovm3.estate.simple_names import DOCUMENT, DiskDocument, read_disk_document
 from libcloud_ovm3.estate.volumes import Volume, read_volumes
-from libcloud_ovm3.operations import doors
+from libcloud_ovm3.operations.change_document import change_document
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.read_back import read_back
 from libcloud_ovm3.operations.target_repository import require_usable
 
 if TYPE_CHECKING:
     from libcloud_ovm3.agent.hostmodule import HostModule
-
-TRIES = 10  # other clients may write the document at the same time
 
 
 def rename(estate: Estate, volume_id: str, name: str) -> tuple[Volume, list[str]]:
@@ -84,24 +82,17 @@ def _record(
     :param name: None: none; what else is recorded of the file goes as well.
     :param instead_of: change only this name; None: any.
     """
-    repository = file.repository
-    for _ in range(TRIES):
+
+    def next_content() -> tuple[int, bytes] | None:
         document = _read(module, file)
         now = document.names.get(file.relative)
         if now == name or instead_of not in (None, now):
-            return []
-        content = _content(document, file, name)
-        version = document.next_version
-        try:
-            doors.write_document(operation, module, repository, DOCUMENT, version, content)
-        except (AgentFault, OutcomeUnknown) as failed:
-            if isinstance(failed, AgentFault) and failed.kind.endswith(".Conflict"):
-                continue
-            return _after(operation, module, file, name, failed)
-        return []
-    raise PreconditionFailed(
-        f"the name of volume {file.id} was not changed: other clients have changed names in its "
-        f"repository {TRIES} times meanwhile; try again"
+            return None
+        return document.next_version, _content(document, file, name)
+
+    what = f"the name of volume {file.id}"
+    return change_document(
+        operation, module, file.repository, DOCUMENT, next_content, what, left=(file.path,)
     )
 
 
@@ -134,35 +125,4 @@ def _content(document: DiskDocument, file: DiskFile, name: str | None) -> bytes:
     entry = disks.pop(file.relative, {})
     if name is not None:
         disks[file.relative] = {**entry, "name": name}
-    return json.dumps({"schema": SCHEMA, "disks": disks}, sort_keys=True).encode("ascii")
-
-
-def _after(
-    operation: Operation,
-    module: HostModule,
-    file: DiskFile,
-    name: str | None,
-    failed: AgentFault | OutcomeUnknown,
-) -> list[str]:
-    """What has become of it after the call failed: a notice, if it was done.
-
-    :raises AgentFault: it was not done.
-    :raises OperationIncomplete: that is unknown, or it may still be.
-    """
-    try:
-        is_done = _read(module, file).names.get(file.relative) == name
-    except Ovm3Error as error:
-        raise operation.incomplete(
-            f"the name of volume {file.id}: changing it failed ({failed}), and it cannot be read: "
-            f"{error}",
-            left=(file.path,),
-        ) from failed
-    if is_done:
-        return [f"the name of volume {file.id} is changed, although {failed}"]
-    if isinstance(failed, AgentFault):
-        raise failed.with_state("its name is as it was") from failed
-    raise operation.incomplete(
-        f"the name of volume {file.id}: the request to change it was sent once and got no "
-        f"response; it is as it was, and may still be changed",
-        left=(file.path,),
-    ) from failed
+    return to_document(DOCUMENT, disks)

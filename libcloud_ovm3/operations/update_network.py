@@ -12,7 +12,12 @@ from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.networks import NetworkList, read_networks
 from libcloud_ovm3.operations.consent import Cuts, parse_consent, require_consent, what_is_cut
 from libcloud_ovm3.operations.delete_network import not_found
-from libcloud_ovm3.operations.network_changes import NetworkChange, change_all, chosen_hosts
+from libcloud_ovm3.operations.network_changes import (
+    NetworkChange,
+    change_all,
+    chosen_hosts,
+    guarded,
+)
 from libcloud_ovm3.operations.network_doors import address_call, mtu_call
 from libcloud_ovm3.operations.operation import Operation
 
@@ -129,7 +134,9 @@ def _set_mtu(network: HostNetwork, bridge: HostBridge, mtu: int, notices: list[s
         is_undone=lambda now: _mtu(now, device.name) == old,
         undo=mtu_call(device.name, old) if old in MTUS and old and not lowered else None,
     )
-    return network, change, what_is_cut(network, device.name)
+    cuts = what_is_cut(network, device.name)
+    back = mtu_call(device.name, old) if old in MTUS and old else None
+    return network, guarded(change, cuts, back, notices), cuts
 
 
 def _mtu(network: HostNetwork, name: str) -> int | None:

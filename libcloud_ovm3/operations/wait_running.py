@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.errors import WaitTimeout
@@ -12,22 +12,35 @@ from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
 from libcloud_ovm3.progress import waiting
 
 
-def wait_running(estate: Estate, vm_ids: Sequence[str], period: float, limit: float) -> list[VM]:
+def wait_running(
+    estate: Estate,
+    vm_ids: Sequence[str],
+    period: float,
+    limit: float,
+    has_address: Callable[[VM], bool] = lambda _: True,
+) -> list[VM]:
     """Wait until all of these VMs run.
 
     :param vm_ids: in any spelling.
     :param period: seconds between two reads.
     :param limit: seconds to wait at most.
+    :param has_address: whether the addresses that are known of a VM are enough.
     :return: the VMs, in the order of the ids.
-    :raises WaitTimeout: the limit is over; names those that do not run.
+    :raises WaitTimeout: the limit is over; names those that do not run, or have no address.
     """
     ids = [dashed(vm_id) or vm_id for vm_id in vm_ids]
     many = f"{len(ids)} VMs" if len(ids) != 1 else "the VM"
     with waiting(f"waiting for {many} to run", vm=", ".join(ids), limit=limit):
-        return _wait(estate, ids, period, limit)
+        return _wait(estate, ids, period, limit, has_address)
 
 
-def _wait(estate: Estate, ids: Sequence[str], period: float, limit: float) -> list[VM]:
+def _wait(
+    estate: Estate,
+    ids: Sequence[str],
+    period: float,
+    limit: float,
+    has_address: Callable[[VM], bool],
+) -> list[VM]:
     deadline = estate.clock.now() + limit
     found: set[str] = set()
     while True:
@@ -36,7 +49,9 @@ def _wait(estate: Estate, ids: Sequence[str], period: float, limit: float) -> li
         waiting = [
             vm_id
             for vm_id in ids
-            if vm_id not in snapshot.vms or snapshot.vms[vm_id].state is not State.RUNNING
+            if vm_id not in snapshot.vms
+            or snapshot.vms[vm_id].state is not State.RUNNING
+            or not has_address(snapshot.vms[vm_id])
         ]
         if not waiting:
             return [snapshot.vms[vm_id] for vm_id in ids]
@@ -56,7 +71,10 @@ def _summary(vm_id: str, snapshot: EstateSnapshot) -> dict[str, str | None]:
 
 def _described(vm_id: str, snapshot: EstateSnapshot, was_found: bool) -> str:
     if vm_id in snapshot.vms:
-        return f"{vm_id} is {snapshot.vms[vm_id].state.value}"
+        state = snapshot.vms[vm_id].state
+        if state is State.RUNNING:
+            return f"{vm_id} is running, and no address of it that can be used is known"
+        return f"{vm_id} is {state.value}"
     if snapshot.errors():
         return f"the state of {vm_id} is unknown: {'; '.join(snapshot.errors())}"
     return f"{vm_id} is gone" if was_found else f"{vm_id} was not found"

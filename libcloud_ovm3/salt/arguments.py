@@ -34,7 +34,7 @@ def typed(
     types = {name: str(parameters[name].annotation) for name in expected}
     required = [name for name in expected if parameters[name].default is inspect.Parameter.empty]
     for name in required:
-        if name not in values and "None" not in types[name]:
+        if name not in values and not types[name].endswith("None"):
             raise InvalidArgument(f"{name}: missing; expected {name}=VALUE")
     return {
         **dict.fromkeys(required),
@@ -42,14 +42,16 @@ def typed(
     }
 
 
-def _as_type(name: str, value: Any, annotation: str) -> Any:
+def _as_type(name: str, value: Any, annotation: str) -> Any:  # noqa: PLR0911 (one per type)
     words = set(re.findall(r"\w+", annotation))
     if "bool" in words:
         return parse_flag(value, name)
-    if name == "size" or "int" in words:
+    if (name == "size" or "int" in words) and "OVM3Network" not in words:
         return _number(name, value)
     if "float" in words:
         return parse_seconds(value, name, may_be_zero=True)
+    if name in ("ex_networks", "networks"):
+        return value  # of a profile: a list of texts and mappings, which create_node checks
     if "Sequence" in words:
         return _list(name, value)
     if words & {"str", "NodeLocation", "NodeImage", "StorageVolume", "VolumeSnapshot"}:

@@ -414,8 +414,8 @@ def test_a_version_that_is_no_number(api: object) -> None:
         module.version()
 
 
-@pytest.mark.parametrize("api", [API, API + 1])  # one older, too, once there is one
-def test_one_newer_fits(api: int) -> None:
+@pytest.mark.parametrize("api", [API - 1, API, API + 1])
+def test_one_older_or_newer_fits(api: int) -> None:
     assert fits(api)
     module, _ = answering({"api": api, "answers": {"list_vms": {"answer": []}}})
     assert module.read_agent(["list_vms"]) == AgentReadings(api, {"list_vms": []})

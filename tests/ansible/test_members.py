@@ -55,6 +55,26 @@ def test_groups_by_host_pool_repository_and_state() -> None:
         ]
 
 
+def test_ansible_host_is_an_address_that_is_known() -> None:
+    """The first private one, else the first public one; none: Ansible takes the name."""
+    with simulate(hosts=1, vms=0, host_module=True) as sim:
+        bridges = {"both": "10e69b4de3", "outside": "10e69b4de3", "silent": "10e69b4de3"}
+        macs = {name: f"00:21:f6:00:00:{n:02x}" for n, name in enumerate(bridges)}
+        for name, bridge in bridges.items():
+            cards = [f"mac={macs[name]},bridge={bridge}"]
+            sim.add_vm(name, running_on=0, disk=False, config={"vif": cards})
+        sim.set_guest_address(macs["both"], "192.0.2.1")
+        sim.set_guest_address(macs["outside"], "192.0.2.2")
+
+        def hosts(**options: Any) -> dict[str, Any]:
+            found = describe(read_inventory_data(driver_for(sim, **options)._estate))
+            return {vm["name"]: vm["variables"].get("ansible_host") for vm in found["vms"]}
+
+        expected = {"both": "192.0.2.1", "outside": "192.0.2.2", "silent": None}
+        assert hosts() == expected
+        assert hosts(ex_public_networks=["10e69b4de3"]) == expected
+
+
 def test_groups_by_network() -> None:
     """Networks whose names make one group are two groups, as of all other things."""
     with simulate(hosts=1, vms=0) as sim:

@@ -23,6 +23,7 @@ from tests.cli.running import address, on
 from tests.support import clock_of, driver_for, pins_of, simulate
 
 EXAMPLE_HOST = "ovm-1.example.com"
+MAC = "00:21:f6:00:00:01"
 SMALLER = {"20G": "20M", "30G": "30M", "1.5T": "1.5M"}  # a machine may have less free space
 NOT_INSTALLED = State("not installed", "it is not installed", 0, {"vlan-bridge": "needed"})
 
@@ -73,9 +74,10 @@ def prepare(sim: Simulator, line: str) -> dict[str, str]:
     """Make what an example names; what to put in the place of its placeholders."""
     driver, where = driver_for(sim), [address(sim, index) for index in range(len(sim.hosts))]
     if " estate add " not in line:
-        add_estate("lab", {"hosts": where, "pins": pins_of(sim)}, sim.password, is_default=True)
+        entry = {"hosts": where, "pins": pins_of(sim), "traffic_labels": {"guest": "bond0"}}
+        add_estate("lab", entry, sim.password, is_default=True)
     for name in {"web-1", "db-1"} & set(line.split()):
-        sim.add_vm(name)
+        sim.add_vm(name, config={"vif": [f"mac={MAC},bridge=control0"]} if MAC in line else {})
     prepare_volumes(driver, line.split())
     if line.startswith(("ovm3 network update", "ovm3 network delete")):
         driver.ex_create_network(line.split()[3], ex_parent="eth1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -62,6 +63,11 @@ def test_traffic_labels(sim: Simulator) -> None:
     shown = on(sim, "network", "list", *labels).stdout
     assert f"│   ├── {BRIDGE}: bridge, 127.0.0.2/24, MTU 1500, label guest\n" in shown
     assert "├── eth1: NIC, MTU 1500, label storage\n" in shown
+    for name in ("guest", "guest:120"):
+        shown = on(sim, "network", "show", name, "-o", "name", *labels).stdout
+        assert shown == f"{BRIDGE}{name.removeprefix('guest').replace(':', '.')}\n"
+    unknown = on(sim, "network", "show", "lab:120", *labels)
+    assert (unknown.exit_code, "unknown label 'lab'" in unknown.stderr) == (2, True)
     assert "labels   guest\n" in on(sim, "network", "show", BRIDGE, *labels).stdout
     records = json.loads(on(sim, "network", "list", "-o", "json", *labels).stdout)
     assert [one["labels"] for one in records] == [["guest"], [], []]
@@ -69,6 +75,17 @@ def test_traffic_labels(sim: Simulator) -> None:
     assert {(one["name"], *one["labels"]) for one in devices if one["labels"]} == {
         ("bond0", "guest"), ("eth1", "storage"),
     }  # fmt: skip
+
+
+def test_a_label_that_stands_for_several_bridges() -> None:
+    with simulate(hosts=2, vms=0) as sim:
+        estate = driver_for(sim)._estate
+        for host, name in zip(sim.hosts, ("one", "two"), strict=True):
+            agent = estate.agent(Address(host.address, host.port))
+            agent.network.ovs_br_config("start", name, "eth1")
+        done = on(sim, "network", "show", "storage", "--traffic-label", "storage=eth1")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "'storage' may be any of these networks: one, two" in done.stderr
 
 
 def test_records(sim: Simulator) -> None:
@@ -133,10 +150,12 @@ def test_a_host_that_is_off() -> None:
 
 def test_on_a_terminal_long_lines_go_on_below(sim: Simulator) -> None:
     status, shown = on_terminal("network", "list", *options(sim), password=sim.password)
-    lines = shown.replace("\x1b[0m", "").splitlines()
+    lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown).splitlines()
     assert status == 0
-    assert max(len(line) for line in lines if "\x1b" not in line) <= 80
-    assert "VIRTUAL_MACHINE" in shown, "nothing is cut off"
+    assert max(map(len, lines)) <= 80
+    [first] = [number for number, line in enumerate(lines) if "bond0: bond" in line][:1]
+    assert lines[first + 1].startswith("│   MANAGEMENT, ")
+    assert lines[first + 1].endswith(", VIRTUAL_MACHINE"), "nothing is cut off"
 
 
 # ------------------------------------------------------------------ the tree alone

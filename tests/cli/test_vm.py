@@ -52,8 +52,26 @@ def test_list_and_show_in_all_forms(sim: Simulator) -> None:
     assert live["live"][0]["vnc_listen"] == "127.0.0.1"
     assert [one for one in found.values() if "" in one.values()] == []
     rows = [line.split("\t") for line in on(sim, "vm", "list").stdout.splitlines()]
-    assert rows[0] == ["VM", "state", "host", "memory", "CPUs", "id"]
-    assert ["web 1", "stopped", "-", "512 MB", "1", stopped] in rows
+    assert rows[0] == ["VM", "state", "host", "addresses", "memory", "CPUs", "id"]
+    assert ["web 1", "stopped", "-", "-", "512 MB", "1", stopped] in rows
+
+
+def test_addresses_are_shown() -> None:
+    with simulate(hosts=1, vms=1, host_module=True) as sim:
+        [node] = driver_for(sim).list_nodes()
+        mac, bridge = node.extra["nics"][0]["mac"], node.extra["nics"][0]["bridge"]
+        sim.set_guest_address(mac, "192.0.2.1", "192.0.2.2")
+        rows = [line.split("\t") for line in on(sim, "vm", "list").stdout.splitlines()]
+        assert rows[1][3] == "192.0.2.1, 192.0.2.2"
+        public = ("--public-network", bridge)
+        shown = on(sim, "vm", "show", "seed-1", *public).stdout
+        assert f"192.0.2.2 (public, seen by a host) of {mac}" in shown
+        [record] = json.loads(on(sim, "vm", "list", "-o", "json", *public).stdout)
+    assert (record["public_ips"], record["private_ips"]) == (["192.0.2.1", "192.0.2.2"], [])
+    assert record["addresses"][0] == {
+        "address": "192.0.2.1", "mac": mac, "network": bridge, "source": "neighbours",
+        "is_public": True,
+    }  # fmt: skip
 
 
 def test_a_list_fits_a_terminal_of_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:

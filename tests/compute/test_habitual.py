@@ -18,10 +18,11 @@ from libcloud_ovm3.errors import InvalidArgument, NameTaken
 from libcloud_ovm3.simulator import Simulator
 from tests.support import driver_for, fingerprints_of, simulate
 
+SUPPORTED = ("ex_hosts_off", "ex_start", "ex_networks", "networks")
 KEYWORDS = [
     name
     for name, parameter in inspect.signature(OVM3NodeDriver.create_node).parameters.items()
-    if parameter.kind is parameter.KEYWORD_ONLY and name not in ("ex_hosts_off", "ex_start")
+    if parameter.kind is parameter.KEYWORD_ONLY and name not in SUPPORTED
 ]
 OPTIONS = "api_name api_version backoff path project region retry_delay".split()
 NOT_HABITUAL = {"ex_create_attr"}  # of one family of drivers: a dict with that provider's own keys
@@ -51,7 +52,7 @@ def test_what_four_of_libcloud_s_drivers_have_in_common_is_known() -> None:
 
 
 def test_all_are_optional_and_by_keyword_only() -> None:
-    assert len(KEYWORDS) >= 13
+    assert len(KEYWORDS) >= 12
     parameters = inspect.signature(OVM3NodeDriver.create_node).parameters
     assert all(parameters[name].default is None for name in KEYWORDS)
     assert not any(p.kind is p.VAR_KEYWORD for p in parameters.values())
@@ -64,7 +65,9 @@ def test_create_node_takes_what_says_nothing() -> None:
         given: dict[str, Any] = {
             name: empty[number % len(empty)] for number, name in enumerate(KEYWORDS)
         }
+        given |= {"networks": [], "ex_networks": None}
         node = driver.create_node("web", "tiny", driver.list_images()[0], **given)
+        assert node.extra["nics"] == []
         assert (node.size.id, node.size.ram) == ("tiny", 512)
 
 
@@ -80,6 +83,15 @@ def test_create_node_refuses_what_says_something(pool: Any, name: str) -> None:
         assert "pa55word" not in str(refused.value), "it may be a secret"
     assert sim.calls == []
     assert fingerprints_of(sim.repository_path) == before
+
+
+def test_networks_by_both_names_are_refused(pool: Any) -> None:
+    sim, driver = pool
+    sim.calls.clear()
+    for own in ("xenbr0", []):
+        with pytest.raises(InvalidArgument, match="ex_networks and networks: expected one of"):
+            driver.create_node("web", "tiny", "x/Templates/y.raw", networks=["a"], ex_networks=own)
+    assert sim.calls == []
 
 
 @pytest.mark.parametrize("size", ["huge", "", None, 512, {"ram": 512}])

@@ -131,8 +131,8 @@ def test_bad_input_is_refused_before_anything_changes(driver: Any, sim: Simulato
             driver.create_node(*arguments)
     with pytest.raises(Exception, match="not supported"):
         driver.create_node("x", size, template, auth=NodeAuthPassword("pw"))
-    with pytest.raises(NotImplementedError, match="address"):
-        driver.deploy_node(name="x", size=size, image=template)
+    with pytest.raises(InvalidArgument, match="ssh_interface 'public_ips': no network is public"):
+        driver.deploy_node(None, ssh_key="key", name="x", size=size, image=template)
     assert calls_of(sim, "create_vm", "copy_file", "start_vm") == []
     assert fingerprints_of(sim.repository_path) == before
     with pytest.raises(InvalidArgument, match="ISO"):

@@ -22,7 +22,7 @@ METHODS = (
     "detach_volume ex_resize_volume ex_copy_volume ex_rename_volume ex_insert_iso ex_eject_iso "
     "create_volume_snapshot destroy_volume_snapshot ex_revert_volume ex_resume_node get_image "
     "create_image delete_image copy_image ex_control0 ex_repair_control0 "
-    "ex_release_networks"
+    "ex_release_networks ex_list_nics ex_attach_nic ex_detach_nic ex_update_nic"
 ).split()
 POSSIBLE = {"name", "description"}  # of which some of these are good
 
@@ -40,10 +40,12 @@ def good(sim: Simulator) -> dict[str, Any]:
     [node] = driver.list_nodes()
     volume = driver.create_volume(1, "v")
     iso = driver.list_images()[-1]
+    network = driver.ex_list_networks()[0]
     return {
         "size": 2, "name": "n", "volume": volume, "node": node, "node_image": iso, "image": iso,
         "image_id": iso.id, "source_region": sim.repository_id, "ex_mode": "w", "ex_sizes": True,
         "snapshot": driver.create_volume_snapshot(volume), "ex_pause": False,
+        "network": network, "nic": driver.ex_attach_nic(node, network), "ex_network": network,
     }  # fmt: skip
 
 

@@ -38,6 +38,7 @@ class Subjects:
 
     :ivar running: a node with the volume ``attached`` and an ISO in its drive.
     :ivar stopped: a node that is off.
+    :ivar network, nic: a network; a card of the running node.
     :ivar paused: a node that an interrupted snapshot has left paused (with the module).
     :ivar aside: what is set aside (with the module).
     :ivar host: one whose control0 has lost its address.
@@ -61,6 +62,8 @@ class Subjects:
         self.image = driver.create_image(self.stopped, "image")
         self.paused = driver.ex_get_node_by_name("paused")
         driver.ex_create_network("spare", ex_parent="eth1")
+        self.network = driver.ex_list_networks()[0].id
+        self.nic = driver.ex_attach_nic(self.running, self.network).id
         [volume] = driver.ex_list_volumes(self.paused)
         interrupt(sim, "unpause_vm", driver.create_volume_snapshot, volume, "p", ex_pause=True)
         self.aside = ("/OVS/Repositories/x", "0" * 32)
@@ -111,6 +114,11 @@ CHANGES: dict[str, Change] = {
     "ex_update_network": lambda driver, has: driver.ex_update_network("spare", ex_mtu=9000),
     "ex_delete_network": lambda driver, has: driver.ex_delete_network("spare"),
     "ex_set_bond_mode": lambda driver, has: driver.ex_set_bond_mode("bond0", 4, ex_force="all"),
+    "ex_attach_nic": lambda driver, has: driver.ex_attach_nic(has.stopped, has.network),
+    "ex_detach_nic": lambda driver, has: driver.ex_detach_nic(has.running, has.nic),
+    "ex_update_nic": lambda driver, has: driver.ex_update_nic(
+        has.running, has.nic, ex_mac="00:21:f6:00:00:01"
+    ),
     "ex_repair_control0": lambda driver, has: driver.ex_repair_control0(has.host),
     "create_image": lambda driver, has: driver.create_image(has.stopped, "x"),
     "delete_image": lambda driver, has: driver.delete_image(has.image),

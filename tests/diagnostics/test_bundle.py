@@ -169,6 +169,16 @@ def test_what_is_nobodys_address_stays(text: str) -> None:
     assert Anonymizer().text(text) == text
 
 
+def test_a_vlan_bridge_keeps_its_number() -> None:
+    """So it still shows which bridge it belongs to."""
+    anonymizer = Anonymizer()
+    base = anonymizer.name("0a0a0a00")
+    assert base != "0a0a0a00"
+    assert anonymizer.text("mac=,bridge=0a0a0a00.120") == f"mac=,bridge={base}.120"
+    network = '<Device Name="0a0a0a00.120"/>'
+    assert f'Name="{base}.120"' in anonymizer.document(network)
+
+
 def test_a_mac_in_an_address_does_not_stay() -> None:
     assert "5054" not in Anonymizer().text("fe80::5054:ff:fe24:4770")
 

@@ -11,6 +11,7 @@ import pytest
 
 from libcloud_ovm3.diagnostics.inventory import as_json, build_inventory, has_ha, take_inventory
 from libcloud_ovm3.errors import HostNotVerified, HostUnreachable
+from libcloud_ovm3.estate.addresses import RECORDED, VMAddress
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.host_network import HostBridge, HostDevice, HostNetwork
 from libcloud_ovm3.estate.hosts import UnreachableHost
@@ -169,6 +170,8 @@ def test_the_form_for_programs_is_the_documented_one() -> None:
     disks = (*here.content.virtual_disks, f"s.{'a' * 32}.snapshot.{'b' * 32}.20261129T024400Z.img")
     here = replace(here, content=replace(here.content, virtual_disks=disks))
     read = inventory_data(views, [a, broken], repositories=[here], networks=networks)
+    address = VMAddress("192.0.2.5", "00:16:3e:00:00:01", "xenbr0", RECORDED)
+    read.snapshot.vms[ONE] = replace(read.snapshot.vms[ONE], addresses=(address,))
     written = json.loads(json.dumps(as_json(build_inventory(read))))
     assert written["format"] == 1
     [card] = [nic for vm in written["vms"] for nic in vm["nics"]]

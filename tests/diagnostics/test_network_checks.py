@@ -9,7 +9,7 @@ import pytest
 
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.diagnostics.checks import run_checks
-from libcloud_ovm3.diagnostics.collect import collect
+from libcloud_ovm3.diagnostics.collect import collect, record_calls
 from libcloud_ovm3.diagnostics.finding import Finding
 from libcloud_ovm3.diagnostics.network_checks import (
     check_bridges_of_vms,
@@ -23,7 +23,6 @@ from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.host_network import HostBridge, HostDevice, HostNetwork
 from libcloud_ovm3.estate.networks import NetworkList
 from tests.diagnostics.healthy import certificate, collected, defined, host, inventory_data, live
-from tests.diagnostics.troubled import estate_of
 from tests.support import driver_for, simulate
 
 ONE = "0004fb00-0006-0000-0000-000000000001"
@@ -88,7 +87,7 @@ def test_a_bridge_that_a_vm_cfg_names(name: str) -> None:
         assert findings == []
         return
     [one] = findings
-    assert (one.level, one.means) == ("error", "they cannot be started")
+    assert (one.level, one.means) == ("error", "cannot be started on any host")
     assert f"bridge {name} in vm.cfg is missing; ovm-1: it has no bridge {name}" in one.found
     assert f"; ovm-2: it has no bridge {name}" in one.found
     assert "VM 'a' (" in one.found
@@ -110,6 +109,13 @@ def test_a_vlan_that_cannot_be_made_over_its_bond() -> None:
     [one] = check_bridges_of_vms(networks(USUAL, other, definitions=[vm]))
     assert "ovm-2: it has no bridge xenbr0.120, and bond0 is a bond of mode 6" in one.found
     assert "ovm-1" not in one.found
+    assert (one.level, one.means) == ("warning", "cannot be started there")
+
+
+def test_where_a_host_could_not_be_read_it_may_be_there() -> None:
+    vm = defined("a", vif=["bridge=lab"])
+    [one] = check_bridges_of_vms(networks(USUAL, None, definitions=[vm]))
+    assert one.level == "warning"
 
 
 def test_a_host_without_the_repository_needs_no_bridge() -> None:
@@ -177,15 +183,18 @@ def test_with_simulated_hosts() -> None:
         agent.network.ovs_change_mtu(base, 9000)
         sim.add_vm("vlan", config={"vif": [f"bridge={base}.120"]})
         sim.add_vm("lost", config={"vif": ["bridge=nowhere"]})
-        found = collect(estate_of(sim), certificate, "verified")
-        findings = [one for one in run_checks(found) if one.about in ("network", "MTU", "VLAN")]
+        estate = driver_for(sim, ex_traffic_labels={"guest": "bond7"})._estate
+        found = collect(record_calls(estate, []), certificate, "verified")
+        about = ("network", "MTU", "VLAN", "label")
+        findings = [one for one in run_checks(found) if one.about in about]
     assert [(one.level, one.about) for one in findings] == [
         ("ok", "network"),
         ("error", "network"),
+        ("error", "label"),
         ("warning", "MTU"),
     ]
     assert "VM 'lost'" in findings[1].found
-    assert f"network {base} has different MTUs: ovm-1 1500, ovm-2 9000" == findings[2].found
+    assert f"network {base} has different MTUs: ovm-1 1500, ovm-2 9000" == findings[3].found
 
 
 def test_the_checks_are_among_all_checks() -> None:

@@ -112,7 +112,7 @@ MUTANTS = [
     Mutant(
         "exec-any",
         "hostside/read_agent.py",
-        " or [name for name in names if name not in READS]:",
+        " or [name for name in names if name not in known]:",
         ":",
         "looking.only_what_is_listed_can_be_asked",
     ),

@@ -50,6 +50,8 @@ WRITES = frozenset(
         "libcloud_change_vm",
         "libcloud_settle_vm",
         "libcloud_set_control_interface",
+        "libcloud_guarded_network_change",
+        "libcloud_confirm_network_change",
         "ovs_bond_mode",
         "ovs_br_config",
         "ovs_change_mtu",

@@ -36,7 +36,9 @@ CALL = {
     "address": "ovs_ip_config",
     "bond mode": "ovs_bond_mode",
 }
-DECISIVE = "discover_network"  # the read, after a write, that something is decided by
+GUARDED = ["libcloud_guarded_network_change", "libcloud_confirm_network_change"]
+# The reads, after a write, that something is decided by.
+DECISIVE = ("discover_network", "libcloud_network_change", "libcloud_bridges")
 
 
 class Row(NamedTuple):
@@ -59,11 +61,12 @@ def rows() -> tuple[list[Row], dict[str, list[dict[str, Any]]]]:
                 driver = driver_for(sim)
                 sim.calls.clear()
                 act(driver, name)
-                assert calls_of(sim, *WRITES) == [CALL[name]] * 2
+                is_guarded = name == "bond mode" and host_module  # it carries the own line
+                assert calls_of(sim, *WRITES) == (GUARDED if is_guarded else [CALL[name]]) * 2
                 found += [
                     Row(name, host_module, step)
                     for step in steps_of(calls_of(sim))
-                    if step.function in WRITES or (step.function == DECISIVE and step.after)
+                    if step.function in WRITES or (step.function in DECISIVE and step.after)
                 ]
                 done[name] = shown(sim)
     return found, done
@@ -144,7 +147,7 @@ def test_network_killed(row: Row, when: str) -> None:
     with make_sim("awkward", row.host_module) as sim:
         kill_client_at(sim, row.step, when, act, row.operation)
         check_sent_once_per_host(sim)
-        sim.wait(40)
+        sim.wait(600)  # what is not confirmed has been taken back, too
         complete(sim, row.operation)
 
 
@@ -160,12 +163,12 @@ def finish(sim: Simulator) -> None:
     """What lands late has landed."""
     sim.clear_misbehaviour()
     sim.flush_delayed()
-    sim.wait(40)
+    sim.wait(600)  # what is not confirmed has been taken back, too
 
 
 def check_sent_once_per_host(sim: Simulator) -> None:
     for index in range(len(sim.hosts)):
-        sent = [(c.function, c.arguments) for c in sim.calls if c.host_index == index]
+        sent = [(c.function, str(c.arguments)) for c in sim.calls if c.host_index == index]
         sent = [one for one in sent if one[0] in WRITES]
         assert len(sent) == len(set(sent)), f"sent twice: {sent}"
 

@@ -14,6 +14,7 @@ from tests.salt.test_functions import methods
 
 STOP, START = OVM3NodeDriver.stop_node, OVM3NodeDriver.start_node
 CREATE_VOLUME, ATTACH = OVM3NodeDriver.create_volume, OVM3NodeDriver.attach_volume
+ATTACH_NIC = OVM3NodeDriver.ex_attach_nic
 DESTROY, PUT_BACK = OVM3NodeDriver.destroy_node, OVM3NodeDriver.ex_put_back
 
 
@@ -36,8 +37,12 @@ DESTROY, PUT_BACK = OVM3NodeDriver.destroy_node, OVM3NodeDriver.ex_put_back
             {"size": None, "name": "d", "snapshot": "r/VirtualDisks/s.img"},
         ),
         (ATTACH, {"volume": "r/VirtualDisks/d.img"}, {"volume": "r/VirtualDisks/d.img"}),
+        (ATTACH_NIC, {"network": "guest:160", "ex_mac": "00:21:f6:00:00:01"},
+         {"network": "guest:160", "ex_mac": "00:21:f6:00:00:01"}),
+        (ATTACH_NIC, {"network": "b", "ex_address": "10.0.0.5,10.0.0.6"},
+         {"network": "b", "ex_address": ["10.0.0.5", "10.0.0.6"]}),
     ],
-)
+)  # fmt: skip
 def test_what_is_taken(method: Any, given: dict[str, Any], expected: dict[str, Any]) -> None:
     assert typed(method, given) == expected
 
@@ -62,6 +67,8 @@ def test_what_is_taken(method: Any, given: dict[str, Any], expected: dict[str, A
         (CREATE_VOLUME, {"size": "2G", "name": "d"}, "size '2G': expected a number"),
         (ATTACH, {}, "volume: missing; expected volume=VALUE"),
         (ATTACH, {"volume": 7}, "volume 7: expected a text"),
+        (ATTACH_NIC, {"network": 5}, "network 5: expected a text"),
+        (ATTACH_NIC, {"ex_mac": "x"}, "network: missing; expected network=VALUE"),
         (OVM3NodeDriver.ex_list_orphans, {"x": "y"}, "x: not known; expected nothing"),
         (OVM3NodeDriver.list_nodes, {"ex_strict": "x"}, "ex_strict 'x': expected True or False"),
     ],

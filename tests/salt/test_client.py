@@ -14,7 +14,7 @@ import pytest
 
 from libcloud_ovm3.simulator import Simulator
 from tests.salt.salting import PROFILE, Salt, provider_for
-from tests.support import calls_of
+from tests.support import calls_of, driver_for
 
 pytestmark = pytest.mark.salt
 
@@ -216,7 +216,8 @@ WRONG = {
     "size": ({"size": "x"}, "size 'x': expected one of tiny, small, medium"),
     "no size": ({"size": None}, "size None: expected a name or an id"),
     "location": ({"location": "x"}, "no host 'x'; hosts: ovm-1 (127.0.0.2:"),
-    "networks": ({"networks": ["x"]}, "networks: not supported yet"),
+    "networks": ({"networks": ["x,mac=y"]}, "MAC address 'y': expected six pairs"),
+    "ex_networks": ({"ex_networks": [{"net": "x"}]}, "ex_networks: unknown net in"),
     "ex_hosts_off": ({"ex_hosts_off": ["x"]}, "ex_hosts_off: not possible in a provider, profile"),
     "ex_nets": ({"ex_nets": ["x"]}, "ex_nets: not known; expected one of"),
     "ex_start": ({"ex_start": "x"}, "ex_start 'x': expected True or False"),
@@ -231,6 +232,19 @@ def test_a_profile_that_is_wrong(what: str, sim: Simulator, tmp_path: Path) -> N
     salt = Salt(tmp_path / "salt", {"lab": provider_for(sim)}, {"small": profile}, keysize=2048)
     assert f"lab: {message}" in error_of(salt.client().profile, "small", names=["new"])
     assert changes_of(sim) == []
+
+
+def test_a_profile_with_networks(sim: Simulator, tmp_path: Path) -> None:
+    driver = driver_for(sim)
+    bridge = next(one.id for one in driver.ex_list_networks() if one.id != "control0")
+    networks = [bridge, {"network": f"{bridge}.5", "mac": "00:21:f6:00:00:01"}]
+    for key in ("networks", "ex_networks"):
+        salt = Salt(
+            tmp_path / key, {"lab": provider_for(sim)}, {"small": {**PROFILE, key: networks}}
+        )
+        made = salt.client().profile("small", names=[key])[key]
+        assert [one["bridge"] for one in made["nics"]] == [bridge, f"{bridge}.5"]
+        driver.destroy_node(made["id"])
 
 
 def test_one_name_of_several_is_refused(sim: Simulator, tmp_path: Path) -> None:

@@ -71,6 +71,10 @@ def test_what_is_refused(wrong: dict[str, Any], message: str) -> None:
 def test_the_arguments_of_create_node() -> None:
     settings = {**FULL, **SALTS_OWN, "name": "x", "size": "small", "networks": "", "ex_tags": None}
     assert create_arguments(settings.get, settings, FULL) == {}
+    networks = ["guest:160", {"network": "xenbr0", "mac": "00:21:f6:00:00:01"}]
+    for name in ("networks", "ex_networks"):
+        given = {**settings, name: networks}
+        assert create_arguments(given.get, given, FULL) == {name: networks}
     guest = {**settings, "password": "the guest's"}
     assert create_arguments(guest.get, guest, FULL) == {}
 
@@ -78,7 +82,6 @@ def test_the_arguments_of_create_node() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"networks": ["a"]}, "networks: not supported yet"),
         ({"ex_userdata": "#cloud-config"}, "ex_userdata: not supported yet"),
         ({"ex_nets": ["a"]}, "ex_nets: not known; expected one of"),
         ({"ex_hosts_off": ["a"]}, "ex_hosts_off: not possible in a provider, profile or map: a fi"),

@@ -45,12 +45,14 @@ description:
     or contains control characters or one of C(/ \ ' " ` $ ; & < > |), is not used; the VM is called
     by its id. C(ovm3_name) is always its display name; do not put it into commands unquoted.
   - All are in the group C(ovm3), and in the groups C(ovm3_host_NAME) of the host that runs it,
-    C(ovm3_pool_NAME), C(ovm3_repository_NAME) and C(ovm3_state_STATE). Characters that groups
-    cannot have become C(_). Where two hosts, pools or repositories have one name, their ids are
-    added.
+    C(ovm3_network_NAME), C(ovm3_pool_NAME), C(ovm3_repository_NAME) and C(ovm3_state_STATE).
+    Characters that groups cannot have become C(_). Where two hosts, pools, repositories or networks
+    have one name, their ids are added.
   - Each VM has the variables that C(ovm3 vm list -o json) prints, with C(ovm3_) in front of their
-    names, and C(ovm3_repository) and C(ovm3_pool), null if there is none or more than one.
-  - Agents do not know the IP addresses of guests, so C(ansible_host) is not set; see O(compose).
+    names; C(ovm3_repository) and C(ovm3_pool), null if there is none or more than one; and
+    C(ovm3_networks), a list of the names of its networks.
+  - C(ansible_host) is the first private address of a VM, else the first public one, if any is
+    known. Addresses are known where hosts have the host module. O(compose) can set another one.
   - C(hosts_off) of the module is not an option here. The file would go on saying that a host is off
     after it has come back.
 extends_documentation_fragment:

@@ -51,6 +51,8 @@ _TERMS = (
     (r"ex_list_orphans(?:\(\))?", "`ovm3 disk orphans`"),
     (r"ex_resume_node\(('[^']*'|\"[^\"]*\")\)", r"`ovm3 vm resume \1`"),
     (r"ex_resume_node", "`ovm3 vm resume`"),
+    (r"ex_release_networks", "`ovm3 network release`"),
+    (r"ex_update_nic", "`ovm3 vm update-nic`"),
     (r"destroy_volume_snapshot", "`ovm3 snapshot destroy`"),
     (r"destroy_volume", "`ovm3 volume destroy`"),
     (r"destroy_node", "state: absent"),

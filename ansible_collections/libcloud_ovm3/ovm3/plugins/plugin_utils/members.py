@@ -56,10 +56,19 @@ def describe(data: InventoryData) -> dict[str, Any]:
                 "id": vm.id,
                 "name": vm.name,
                 "groups": [ALL, f"{ALL}_state_{vm.state.value}", *dict.fromkeys(member_of)],
-                "variables": {f"{ALL}_{key}": value for key, value in record.items()},
+                "variables": {
+                    **{f"{ALL}_{key}": value for key, value in record.items()},
+                    **_address(record),
+                },
             }
         )
     return {"errors": [*inventory.errors, *data.snapshot.notices()], "vms": vms}
+
+
+def _address(record: Mapping[str, Any]) -> dict[str, str]:
+    """Return where Ansible reaches it; nothing, if no address of it is known: then by its name."""
+    known = [*record["private_ips"], *record["public_ips"]]
+    return {"ansible_host": known[0]} if known else {}
 
 
 def _networks(inventory: Inventory, vm_id: str) -> list[str]:

@@ -1,0 +1,136 @@
+"""Recording the static addresses of a VM's network cards, in a document of its repository."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from libcloud_ovm3.errors import Ovm3Error, PreconditionFailed
+from libcloud_ovm3.estate.addresses import DOCUMENT, read_recorded
+from libcloud_ovm3.estate.recorded import Recorded, parse_recorded, to_document
+from libcloud_ovm3.operations.change_document import change_document
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.hostmodule import HostModule
+    from libcloud_ovm3.estate.repositories import Repository
+    from libcloud_ovm3.estate.vms import VM, EstateSnapshot
+    from libcloud_ovm3.operations.operation import Operation
+
+
+class CardAddresses(NamedTuple):
+    """The static addresses of a network card.
+
+    :ivar mac: In lower case.
+    :ivar network: The bridge that it is on.
+    :ivar addresses: As :func:`.parse_addresses` returns them; none: what is recorded is removed.
+    """
+
+    mac: str
+    network: str
+    addresses: tuple[str, ...]
+
+
+def require_recordable(repository: Repository) -> HostModule:
+    """Check that addresses can be recorded in a repository, before anything is changed.
+
+    :return: The host module that records them.
+    :raises PreconditionFailed: No host that has it mounted has the host module (API 3), or they
+        were recorded by a newer version of this package.
+    """
+    modules = (host.module3 for host in repository.mounted_on)
+    module = next((one for one in modules if one is not None), None)
+    if module is None:
+        raise PreconditionFailed(
+            f"a static address cannot be recorded in repository {repository.id}: no host that has "
+            f"it mounted has the host module (API 3; `ovm3 host install`)"
+        )
+    _writable(_known(repository))
+    return module
+
+
+def record_addresses(
+    operation: Operation,
+    snapshot: EstateSnapshot,
+    repository: Repository,
+    vm_id: str,
+    cards: Sequence[CardAddresses],
+) -> list[str]:
+    """Record what addresses the cards of a VM have; those of its other cards stay.
+
+    :param snapshot: What was read of the estate, to find the addresses of other VMs.
+    :param repository: That of the VM's definition.
+    :return: Notices for the user: other VMs that have one of these addresses on the same network.
+    :raises PreconditionFailed: As :func:`require_recordable`, or other clients write all the time.
+    :raises AgentFault: The host refused; what is recorded is as it was.
+    :raises OperationIncomplete: Whether it was recorded is unknown.
+    """
+    module = require_recordable(repository)
+    wanted = {card.mac: list(card.addresses) for card in cards}
+    notices = _record(operation, module, repository, vm_id, wanted)
+    return notices + same_addresses(snapshot, vm_id, cards)
+
+
+def same_addresses(
+    snapshot: EstateSnapshot, vm_id: str, cards: Iterable[CardAddresses]
+) -> list[str]:
+    """Notices of other VMs that have one of these addresses on the same network."""
+    return [
+        f"{other.address} on network {card.network} is also an address of VM {vm.label}"
+        for card in cards
+        for vm in snapshot.vms.values()
+        for other in vm.addresses
+        if vm.id != vm_id and other.network == card.network and other.address in card.addresses
+    ]
+
+
+def forget_addresses(operation: Operation, snapshot: EstateSnapshot, vm: VM) -> list[str]:
+    """Remove what is recorded of a VM that was destroyed; no call, if nothing is.
+
+    :return: A notice, if it could not be removed: it does no harm, as ids are used only once.
+    """
+    notices = []
+    for definition in vm.definitions:
+        repository = snapshot.repository(definition.repository_id)
+        if repository is None or vm.id not in _known(repository).entries:
+            continue
+        try:
+            _record(operation, require_recordable(repository), repository, vm.id, None)
+        except Ovm3Error as error:
+            notices.append(f"VM {vm.label}: its addresses may still be recorded: {error}")
+    return notices
+
+
+def _known(repository: Repository) -> Recorded:
+    """What was read of the document with the repository."""
+    if repository.addresses is None:
+        return Recorded()
+    return parse_recorded(repository.addresses, DOCUMENT, repository.id)
+
+
+def _writable(document: Recorded) -> Recorded:
+    if document.error:
+        raise PreconditionFailed(f"addresses were not recorded: {document.error}")
+    return document
+
+
+def _record(
+    operation: Operation,
+    module: HostModule,
+    repository: Repository,
+    vm_id: str,
+    wanted: dict[str, list[str]] | None,
+) -> list[str]:
+    """Write what is wanted of these cards; None: remove all that is recorded of the VM."""
+
+    def next_content() -> tuple[int, bytes] | None:
+        document = _writable(read_recorded(module, repository))
+        now = document.entries.get(vm_id, {})
+        changed = {} if wanted is None else {**now, **wanted}
+        own = {mac: some for mac, some in changed.items() if some}
+        if own == now:
+            return None
+        entries = {key: entry for key, entry in document.entries.items() if key != vm_id}
+        return document.next_version, to_document(DOCUMENT, entries | ({vm_id: own} if own else {}))
+
+    what = f"what is recorded of the addresses of VM {vm_id}"
+    return change_document(operation, module, repository, DOCUMENT, next_content, what, (vm_id,))

@@ -1,0 +1,93 @@
+"""Static addresses given to network cards, through the driver."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from libcloud_ovm3.errors import AgentFault, InvalidArgument, PreconditionFailed
+from libcloud_ovm3.simulator import Simulator
+from tests.support import calls_of, driver_for, simulate
+
+BRIDGE = "10e69b4de3"
+
+
+@pytest.fixture(scope="module")
+def sim() -> Iterator[Simulator]:
+    with simulate(1, vms=0, host_module=True) as one:
+        yield one
+
+
+def create(driver: Any, sim: Simulator, *addresses: str, start: bool = True) -> Any:
+    cards = [{"network": BRIDGE, "address": list(addresses)}]
+    image = f"{sim.repository_id}/Templates/oracle-linux-6.raw"
+    return driver.create_node("web", "tiny", image, ex_networks=cards, ex_start=start)
+
+
+@pytest.mark.parametrize("start", [True, False])
+def test_a_node_that_is_created_with_one(sim: Simulator, start: bool) -> None:
+    driver = driver_for(sim, ex_public_networks=[BRIDGE])
+    node = create(driver, sim, "192.0.2.5", "2001:DB8::5", start=start)
+    assert node.public_ips == ["192.0.2.5", "2001:db8::5"]
+    found = driver.ex_get_node(node.id)
+    assert (found.public_ips, found.private_ips) == (node.public_ips, [])
+    assert found.extra["addresses"] == node.extra["addresses"]
+    assert driver.destroy_node(node) is True
+    sim.calls.clear()
+    assert driver.list_nodes() == []
+
+
+def test_a_card_is_attached_changed_and_detached(sim: Simulator) -> None:
+    """With its addresses; those of the other card stay."""
+    driver = driver_for(sim)
+    node = create(driver, sim, "192.0.2.5")
+    nic = driver.ex_attach_nic(node, BRIDGE, ex_address="192.0.2.6")
+    assert driver.ex_get_node(node.id).private_ips == ["192.0.2.5", "192.0.2.6"]
+    moved = driver.ex_update_nic(node, nic, ex_mac="00:21:f6:00:00:66")
+    addresses = {
+        one["address"]: one["mac"] for one in driver.ex_get_node(node.id).extra["addresses"]
+    }
+    assert addresses["192.0.2.6"] == moved.mac == "00:21:f6:00:00:66"
+    assert driver.ex_detach_nic(node, moved) is True
+    assert driver.ex_get_node(node.id).private_ips == ["192.0.2.5"]
+    again = driver.ex_attach_nic(node, BRIDGE, ex_mac="00:21:f6:00:00:66")
+    assert driver.ex_get_node(node.id).private_ips == ["192.0.2.5"], again
+    assert driver.destroy_node(node) is True
+
+
+def test_without_an_address_nothing_is_recorded(sim: Simulator) -> None:
+    driver = driver_for(sim)
+    node = create(driver, sim)
+    nic = driver.ex_attach_nic(node, BRIDGE)
+    driver.ex_detach_nic(node, nic)
+    sim.calls.clear()
+    assert driver.destroy_node(node) is True
+    assert calls_of(sim, "libcloud_write_document", "libcloud_read_document") == []
+
+
+def test_one_that_cannot_be_recorded_leaves_no_node(sim: Simulator) -> None:
+    driver = driver_for(sim)
+    before = [node.id for node in driver.list_nodes()]
+    text = "libcloud_ovm3_host.errors.Failed:no space left"
+    sim.misbehave("fault", "libcloud_write_document", text=text)
+    with pytest.raises(AgentFault, match=r"no space left; what is recorded .* is as it was"):
+        create(driver, sim, "192.0.2.5")
+    sim.clear_misbehaviour()
+    assert [node.id for node in driver.list_nodes()] == before
+
+
+def test_without_the_module_it_is_refused_before_anything_is_made(sim: Simulator) -> None:
+    driver = driver_for(sim, ex_host_module=False)
+    sim.calls.clear()
+    with pytest.raises(PreconditionFailed, match="API 3; `ovm3 host install`"):
+        create(driver, sim, "192.0.2.5")
+    assert calls_of(sim, "create_vm", "copy_file") == []
+
+
+def test_what_is_no_address_is_refused_before_anything_is_sent(sim: Simulator) -> None:
+    sim.calls.clear()
+    with pytest.raises(InvalidArgument, match=r"address '192\.0\.2\.5/24': expected an IPv4"):
+        create(driver_for(sim), sim, "192.0.2.5/24")
+    assert calls_of(sim) == []

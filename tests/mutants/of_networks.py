@@ -1,0 +1,88 @@
+"""Weaknesses put into what makes and removes bridges, and into guarded changes."""
+
+from tests.mutants.mutant import Mutant
+
+BRIDGES = "hostside/bridges.py"
+CHANGE = "hostside/network_change.py"
+CALLS = "hostside/network_calls.py"
+STATE = "hostside/local_state.py"
+
+MUTANTS = [
+    Mutant(
+        "used-bridge-removed",
+        BRIDGES,
+        "    if not made or left['users'] or",
+        "    if not made or",
+        "networks.a_used_bridge_stays",
+    ),
+    Mutant(
+        "used-bridge-removed",
+        BRIDGES,
+        "    return ([port for port in on_it if port not in own] + over,",
+        "    return (over,",
+        "networks.a_used_bridge_stays",
+    ),
+    Mutant(
+        "used-bridge-removed",
+        BRIDGES,
+        "            net_devices.addresses(dom0, [bridge] + own))",
+        "            net_devices.addresses(dom0, [bridge]))",
+        "networks.a_used_bridge_stays",
+    ),
+    Mutant(
+        "foreign-bridge-removed",
+        BRIDGES,
+        "    if not made:\n        return False\n",
+        "",
+        "networks.a_bridge_that_was_there_stays",
+    ),
+    Mutant(
+        "foreign-bridge-removed",
+        BRIDGES,
+        "        return made['index'] == '%d' % net_devices.index(dom0, bridge)",
+        "        return True",
+        "networks.a_bridge_made_in_its_place_stays",
+    ),
+    Mutant(
+        "arrival-not-checked",
+        BRIDGES,
+        "    if not _comes_true(dom0, _is_on_vlan, request):",
+        "    if fault:",
+        "networks.what_is_there_counts",
+    ),
+    Mutant(
+        "two-changes-at-once",
+        STATE,
+        "        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "        pass",
+        "networks.the_lock_is_waited_for",
+    ),
+    Mutant(
+        "change-not-undone",
+        CHANGE,
+        "        return _decide(dom0, request['operation'], _UNDO) == _CONFIRMED",
+        "        return True",
+        "networks.what_is_not_confirmed_is_undone",
+    ),
+    Mutant(
+        "undone-without-need",
+        CHANGE,
+        "            if is_late or not _is_as(dom0, before):",
+        "            if True:",
+        "networks.what_was_there_is_not_undone",
+    ),
+    Mutant(
+        "change-run-again",
+        CHANGE,
+        "        if _get(dom0, request['operation'], 'request'):",
+        "        if False:",
+        "networks.a_change_is_made_once",
+    ),
+    Mutant(
+        "argument-unchecked",
+        CALLS,
+        "            'arguments': [check(value) for check, value in zip(takes, given)]}",
+        "            'arguments': list(given)}",
+        "networks.only_documented_calls_are_made",
+    ),
+]
