@@ -97,11 +97,12 @@ def destroy(
         disks = [(where, path) for where, path in disks if path in only]
     systems = _file_systems(disks)  # mounted now, so that nothing comes between check and deletion
     _delete_vm(operation, snapshot, vm, disks)
-    notices += release(operation, read_uses(snapshot.hosts, vm.id, bridges_of_vm(vm)))
+    uses = read_uses(snapshot.hosts, vm.id, bridges_of_vm(vm))
     with waiting(f"VM {vm.name!r}: waiting until its disks are released", vm=vm.id):
         held = wait_released(estate, snapshot.hosts, [path for _, path in disks])
     notices += forget_addresses(operation, snapshot, vm)
     snapshot = _require_absent(operation, vm, disks)
+    notices += release(operation, uses)
     users = find_users(snapshot, disks)
     notices += [f"{path} was kept: {why}" for path, why in users.items() if path not in held]
     disks = [(where, path) for where, path in disks if path not in users or path in held]

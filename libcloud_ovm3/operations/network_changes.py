@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from libcloud_ovm3.agent.faults import advice, vlan_script_advice
+from libcloud_ovm3.agent.faults import advice
 from libcloud_ovm3.errors import (
     AgentFault,
     OperationIncomplete,
@@ -27,6 +27,7 @@ from libcloud_ovm3.operations.network_doors import VLAN_BRIDGE, NetworkCall, sen
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.placement import is_host, require_host
 from libcloud_ovm3.operations.presence import POLL
+from libcloud_ovm3.operations.vlan_support import obstacles
 from libcloud_ovm3.progress import waiting
 
 if TYPE_CHECKING:
@@ -145,15 +146,9 @@ def _network_setup(host: HostView) -> NetworkSetup | None:
 def _obstacles(change: NetworkChange, setup: NetworkSetup | None) -> Iterator[str]:
     if setup is None:
         return
-    if setup.switch == "openvswitch":
-        yield "its agent is configured for Open vSwitch, for which these functions are not made"
     makes_vlan = change.request.function == VLAN_BRIDGE and change.request.arguments[0] == "start"
-    if makes_vlan and setup.vlan_script == "broken":
-        yield vlan_script_advice(str(change.network.host.address))
-    for one in setup.bonds:
-        if makes_vlan and one.bond == change.request.arguments[2] and 6 in (one.mode, one.saved):
-            when = "now" if one.mode == 6 else "after its next boot"
-            yield f"bond {one.bond} has mode 6 {when}, over which VLANs do not work"
+    device = str(change.request.arguments[2]) if makes_vlan else None
+    yield from obstacles(setup, str(change.network.host.address), device)
 
 
 def _bond_of(change: NetworkChange) -> str | None:

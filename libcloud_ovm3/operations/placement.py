@@ -10,10 +10,17 @@ from typing import TYPE_CHECKING
 from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.errors import HostNotFound, Ovm3Error, PreconditionFailed, SearchIncomplete
 from libcloud_ovm3.estate.definitions import Definition
-from libcloud_ovm3.estate.hosts import HostView, UnreachableHost, describe, read_hardware
+from libcloud_ovm3.estate.hosts import (
+    HostView,
+    UnreachableHost,
+    describe,
+    map_hosts,
+    read_hardware,
+)
 from libcloud_ovm3.estate.networks import NetworkList
-from libcloud_ovm3.estate.vm_bridges import bridges_of, missing_bridges
+from libcloud_ovm3.estate.vm_bridges import bridges_of
 from libcloud_ovm3.estate.vms import EstateSnapshot
+from libcloud_ovm3.operations.vlan_support import why_lacking
 
 if TYPE_CHECKING:
     from libcloud_ovm3.agent.documents import Hardware
@@ -182,7 +189,11 @@ def _with_networks(
 
     :raises PreconditionFailed: none of them can; says why, of each.
     """
-    reasons = {one.label: missing_bridges(networks.on(one), bridges)[1] for one in hosts}
+    found = map_hosts(lambda host: why_lacking(networks.on(host), bridges), hosts)
+    reasons = {
+        host.label: [str(why)] if isinstance(why, Ovm3Error) else why
+        for host, why in zip(hosts, found, strict=True)
+    }
     able = [host for host in hosts if not reasons[host.label]]
     if able:
         return able

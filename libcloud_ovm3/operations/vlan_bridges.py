@@ -39,6 +39,7 @@ from libcloud_ovm3.operations.network_doors import vlan_bridge_call
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.presence import POLL, read_presence
 from libcloud_ovm3.operations.release_bridges import Use, read_uses, release
+from libcloud_ovm3.operations.vlan_support import why_not_made
 from libcloud_ovm3.progress import waiting
 
 
@@ -115,6 +116,7 @@ def require_networks(start: StartNetworks, network: HostNetwork | None = None) -
         return
     network = network or read_network(start.host, start.snapshot)
     to_make, why_not = missing_bridges(network, names)
+    why_not = why_not or why_not_made(start.host, to_make)
     if why_not:
         raise PreconditionFailed(
             f"{_label(start)} was not {start.verb} on {start.host.label}: {'; '.join(why_not)}",

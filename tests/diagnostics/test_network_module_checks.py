@@ -174,7 +174,8 @@ def findings_of(sim: Simulator, *about: str) -> list[Finding]:
 
 
 def test_with_simulated_hosts() -> None:
-    with simulate(hosts=2, vms=0, version="3.2.1", host_module=[0]) as sim:
+    answers = {"VLAN bridges on 3.2.1 to 3.3.2": "fault"}
+    with simulate(hosts=2, vms=0, version="3.2.1", host_module=[0], answers=answers) as sim:
         sim.add_vm("system", running_on=0, config={"vif": ["bridge=control0"]})
         before = findings_of(sim, "control0", "zeroconf", "VLAN script", "VLAN")
         driver = driver_for(sim)

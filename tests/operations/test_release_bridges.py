@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 
-from libcloud_ovm3.errors import AgentFault, HostNotFound, PreconditionFailed, ReadOnly
+from libcloud_ovm3.errors import (
+    AgentFault,
+    HostNotFound,
+    OperationIncomplete,
+    PreconditionFailed,
+    ReadOnly,
+)
 from libcloud_ovm3.simulator import Simulator, network
 from tests.operations.failures import WRITES
 from tests.support import calls_of, driver_for, quietly, simulate
@@ -209,6 +215,24 @@ def test_a_release_that_comes_late(sim: Simulator) -> None:
     assert len(sim.domains(0)) == 1
     shut_down(sim, 0)
     assert vlans_on(sim) == [VLAN]
+
+
+def test_one_that_is_started_while_it_is_destroyed(sim: Simulator) -> None:
+    """Right before its definition goes; it runs, and keeps its bridge."""
+    vm = add(sim, VLAN)
+    other = driver_for(sim)
+
+    def meanwhile(moment: str) -> None:
+        if moment == "before":
+            quietly(other.start_node, vm, sim.hosts[0].address)
+
+    sim.misbehave("hook", "delete_vm", hook=meanwhile)
+    with pytest.raises(OperationIncomplete, match="was started"):
+        quietly(driver_for(sim).destroy_node, vm)
+    sim.clear_misbehaviour()
+    assert len(sim.domains(0)) == 1
+    assert users(sim)
+    shut_down(sim, 0)
 
 
 def test_a_start_that_is_refused_while_another_goes_on(sim: Simulator) -> None:

@@ -167,3 +167,29 @@ def test_a_bridge_that_may_still_come_is_named(sim: Simulator) -> None:
     sim.clear_misbehaviour()
     sim.flush_delayed()
     assert driver_for(sim).start_node(vm, location(sim, 0)) is True
+
+
+def test_a_host_that_makes_no_bridges_is_not_chosen() -> None:
+    """In Open vSwitch mode, which only the host module tells."""
+    with simulate(2, vms=0, host_module=True, version="3.3.3") as sim:
+        sim.set_up_network(0, switch="openvswitch")
+        driver = driver_for(sim)
+        for number in range(3):
+            driver.start_node(sim.add_vm(f"vm-{number}", config=cards(f"{BASE}.{20 + number}")))
+        assert not sim.domains(0)
+        vm = sim.add_vm("last", config=cards(f"{BASE}.9"))
+        sim.calls.clear()
+        with pytest.raises(PreconditionFailed, match="Open vSwitch"):
+            driver.start_node(vm, location(sim, 0))
+        assert not calls_of(sim, *WRITES)
+        driver.start_node(sim.add_vm("plain", config=cards(BASE)), location(sim, 0))
+
+
+def test_the_script_of_old_releases_is_seen_by_the_module() -> None:
+    answers = {"VLAN bridges on 3.2.1 to 3.3.2": "fault"}
+    with simulate(1, vms=0, version="3.2.1", answers=answers, host_module=True) as sim:
+        vm = sim.add_vm("one", config=cards("c0a80100.5"))
+        sim.calls.clear()
+        with pytest.raises(PreconditionFailed, match="ovm3 host install"):
+            driver_for(sim).start_node(vm)
+        assert not calls_of(sim, *WRITES)

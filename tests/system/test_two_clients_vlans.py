@@ -50,6 +50,8 @@ def estate(host_module: bool, personality: str) -> Iterator[Simulator]:
     """Three hosts and three stopped nodes."""
     options: dict[str, Any] = {"host_module": host_module, "personality": personality}
     options |= {"version": VERSIONS[personality][0], "secure": False, "memory_mb": 16384}
+    # What lands late would block an agent of one call at a time, and with it all time.
+    options["answers"] = {"parallel calls": "parallel"}
     with simulate(HOSTS, vms=0, templates=0, **options) as sim:
         yield sim
 

@@ -10,6 +10,7 @@ import importlib.resources
 import importlib.util
 import marshal
 import os
+import re
 import shutil
 from collections.abc import Mapping
 
@@ -44,6 +45,15 @@ def put(host: SimulatedHost) -> None:
     index = lines.index("MODULES = [")
     lines[index : index + 1] = [_LINES[0], lines[index], _LINES[1]]
     _write(host, lines)
+    _patch_vlan_script(host)
+
+
+def _patch_vlan_script(host: SimulatedHost) -> None:
+    """As the installer does (13), unless the answer is that the host is not patched."""
+    script = hostdisk.tree(host) / hostdisk.VLAN_SCRIPT
+    if host.answer("VLAN bridges on 3.2.1 to 3.3.2") == "patched" and script.is_file():
+        text = script.read_text()
+        script.write_text(re.sub(r"(?<!\w)setup_bridge_port\b", "setup_physical_bridge_port", text))
 
 
 def remove(host: SimulatedHost) -> None:
