@@ -13,8 +13,9 @@ bridge, a release removes the record when it is ten minutes old); the agent's fu
 is whole, or half of it is there: it counts as made, so a release removes it); ``made`` with the
 bridge's number.
 
-release: the VM's record is removed; the agent's function (the bridge is there, or gone: the next
-release does the rest); ``made`` is removed.
+release: the VM's record is removed; ``made`` loses the bridge's number; the agent's function (the
+bridge is there, or gone: the next release does the rest); ``made`` is removed, or stays for ten
+minutes if an earlier call may still make the bridge.
 """
 
 from libcloud_ovm3_host import arguments, errors, local_state, net_devices, read_agent
@@ -105,11 +106,12 @@ def _take(dom0, request):
     made = _made(dom0, request['bridge'])
     if net_devices.exists(dom0, request['bridge']):
         _require_on_vlan(dom0, request)
-        if not _is_ours(dom0, request['bridge'], made):
+        made = _still_ours(dom0, request['bridge'], made)
+        if not made:
             return {'made': False, 'new': False}
         return {'made': made['operation'] == request['operation'], 'new': _count(dom0, request)}
     _require_possible(dom0, request, made)
-    return {'made': True, 'new': _make(dom0, request)}
+    return {'made': True, 'new': _make(dom0, request, made)}
 
 
 def _require_on_vlan(dom0, request):
@@ -148,10 +150,11 @@ def _require_possible(dom0, request, made):
                                   "module's" % device)
 
 
-def _make(dom0, request):
-    """Make it; whether the VM is counted for the first time."""
+def _make(dom0, request, before):
+    """Make it; whether the VM is counted for the first time. ``before``: the record ``made``."""
     is_new = _count(dom0, request)
-    record = dict(_who(dom0, request), netdev=request['netdev'], vlan='%d' % request['vlan'])
+    record = dict(_who(dom0, request), netdev=request['netdev'], vlan='%d' % request['vlan'],
+                  late=_late(dom0, before))
     local_state.put(dom0, [_FOLDER, request['bridge']], _MADE, record)
     fault = _call(dom0, 'start', request['bridge'], record)
     if not _comes_true(dom0, _is_on_vlan, request):
@@ -211,14 +214,19 @@ def _release(dom0, request):
         if made and not left['users'] and not _may_appear(dom0, made):
             local_state.remove(dom0, [_FOLDER, bridge], _MADE)
         return left
+    made = _still_ours(dom0, bridge, made)
     left['ports'], left['addresses'] = _kept_by(dom0, bridge, made)
-    if not _is_ours(dom0, bridge, made) or left['users'] or left['ports'] or left['addresses']:
+    if not made or left['users'] or left['ports'] or left['addresses']:
         return left
+    made['index'] = ''  # until it is known whether it is gone
+    local_state.put(dom0, [_FOLDER, bridge], _MADE, made)
     fault = _call(dom0, 'stop', bridge, made)
     if not _comes_true(dom0, _is_gone, bridge):
         raise errors.Failed('%s was not removed: %s' % (bridge, fault or (
             '%s returned, but the bridge is still there' % _FUNCTION)))
-    if not _devices_of(dom0, made, net_devices.names(dom0)):
+    if made['late']:
+        local_state.put(dom0, [_FOLDER, bridge], _MADE, dict(made, uptime=made['late']))
+    elif not _devices_of(dom0, made, net_devices.names(dom0)):
         local_state.remove(dom0, [_FOLDER, bridge], _MADE)
     return dict(left, removed=True)
 
@@ -246,9 +254,22 @@ def _is_gone(dom0, bridge):
 
 
 def _may_appear(dom0, made):
-    """Whether the bridge may still come: its VLAN device is there, or the call was just made."""
-    return bool(_devices_of(dom0, made, net_devices.names(dom0))) or (
-        _age(dom0, made) < LATE_SECONDS)
+    """Whether the bridge may still come: its VLAN device is there, or a call is not over."""
+    return bool(_late(dom0, made) or _devices_of(dom0, made, net_devices.names(dom0)))
+
+
+def _late(dom0, made):
+    """When, by ``uptime``, a call was made whose effect was not seen and may still come; or ''."""
+    if made and not made.get('index'):
+        return _if_recent(dom0, made, made.get('uptime', ''))
+    return _if_recent(dom0, made, made.get('late', ''))
+
+
+def _if_recent(dom0, made, since):
+    if since.isdigit() and made['boot'] == dom0.boot_id() and (
+            int(dom0.uptime()) - int(since) < LATE_SECONDS):
+        return since
+    return ''
 
 
 # --- records --------------------------------------------------------------------------------
@@ -271,6 +292,23 @@ def _is_ours(dom0, bridge, made):
         return made['index'] == '%d' % net_devices.index(dom0, bridge)
     on_it = net_devices.ports(dom0, bridge)
     return not on_it or bool(_devices_of(dom0, made, on_it))
+
+
+def _still_ours(dom0, bridge, made):
+    """The record of a bridge that is there, with its number since this boot; ``{}`` if it is not
+    this module's. A record is removed once somebody has made the bridge anew, so that it does not
+    count as the module's after the next boot."""
+    if not _is_ours(dom0, bridge, made):
+        if made.get('index') and made['boot'] == dom0.boot_id():
+            local_state.remove(dom0, [_FOLDER, bridge], _MADE)
+        return {}
+    # a call before the one that has made this bridge
+    made['late'] = _if_recent(dom0, made, made.get('late', ''))
+    if made['boot'] != dom0.boot_id() or not made.get('index'):
+        made.update({'boot': dom0.boot_id(), 'uptime': '%d' % dom0.uptime(),
+                     'index': '%d' % net_devices.index(dom0, bridge)})
+        local_state.put(dom0, [_FOLDER, bridge], _MADE, made)
+    return made
 
 
 def _users(dom0, bridge):

@@ -9,8 +9,8 @@ after ``progress`` names it; waiting for ``decision``; on ``undo`` the agent's f
 what was done, the last step first; ``outcome``.
 
 If the process dies, or the host does, nobody goes on: the state is ``dead``, with what ``progress``
-said last, and a person decides. Nothing is done by itself at the next boot, as nobody knows which of
-the agent's changes were saved.
+said last, and a person decides. Nothing is done by itself at the next boot, as nobody knows which
+of the agent's changes were saved.
 """
 
 import os

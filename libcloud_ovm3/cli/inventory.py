@@ -31,8 +31,9 @@ from libcloud_ovm3.estate.consoles import console_hint
 @document_option
 @driver_options
 def inventory(form: str, **options: Any) -> None:
-    """List hosts, pools, repositories, networks, and VMs with disks and NICs. Changes nothing.
+    """List hosts, repositories, networks and VMs. Changes nothing.
 
+    Also pools, and disks and NICs of VMs.
     What could not be read is listed at the end; the exit status is 0 nevertheless.
     """
     with reported(is_read=True):

@@ -24,7 +24,10 @@ from libcloud_ovm3.estate.networks import NetworkList, read_networks
 
 @click.group(cls=NounGroup, epilog=examples("ovm3 network list", "ovm3 network show control0"))
 def network() -> None:
-    """List, show, make, change and remove networks: bridges, and what they are on."""
+    """List, show, make, change and remove networks.
+
+    A network is a bridge of one name, on all hosts that have it.
+    """
 
 
 @network.command(
@@ -37,10 +40,11 @@ def network() -> None:
 @output_option
 @driver_options
 def list_networks(devices: bool, form: str, **options: Any) -> None:
-    """List networks: a tree for each host, or one record for each name of a bridge.
+    """List networks, as a tree for each host.
 
-    The tree shows NICs and bonds, the VLAN devices and bridges on them, and the VMs that run there.
-    With --devices there is one row or record for each NIC, bond and VLAN device.
+    It shows NICs and bonds, the VLAN devices and bridges on them, and the VMs that run there. As
+    JSON or YAML, there is one record for each name of a bridge; with --devices one for each NIC,
+    bond and VLAN device.
     """
     with reported(is_read=True):
         if devices:
@@ -60,7 +64,7 @@ def list_networks(devices: bool, form: str, **options: Any) -> None:
 @driver_options
 @click.argument("name", metavar="NAME")
 def show(name: str, form: str, **options: Any) -> None:
-    """Show a network: what carries it on each host, and which VMs are on it.
+    """Show what carries a network, and which VMs are on it.
 
     NAME is the name of a bridge, a traffic label, or LABEL:VLAN.
     """

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from rich.text import Text
 from rich.tree import Tree
 
+from libcloud_ovm3.cli.option_names import with_option_names
 from libcloud_ovm3.errors import shown
 from libcloud_ovm3.estate.network_facts import labels_of
 from libcloud_ovm3.estate.networks import (
@@ -29,7 +30,7 @@ _KINDS = {NIC: "NIC", BOND: "bond", VLAN: "VLAN"}
 def host_tree(found: NetworkList, host: HostNetwork) -> Tree:
     """Return what a host has, and which networks it lacks that others have."""
     if host.error is not None:
-        return unread_tree(host.host.label, str(host.error))
+        return unread_tree(host.host.label, with_option_names(str(host.error)))
     tree = Tree(_text(host.host.label, style="bold"))
     drawn: set[str] = set()
     others = [one for one in host.devices if one.bond is None]  # a bond has its slaves in its line

@@ -39,6 +39,7 @@ _TERMS = (
     (r"ex_label", "--label"),
     (r"ex_parent", "--parent"),
     (r"ex_mtu", "--mtu"),
+    (r"ex_update_nic\(ex_address=\.\.\.\)", "`ovm3 vm update-nic --address`"),
     (r"ex_address", "--address"),
     (r"ex_release_networks", "`ovm3 network release`"),
     (r"ex_set_bond_mode", "`ovm3 network set-bond-mode`"),

@@ -16,6 +16,7 @@ from libcloud_ovm3.cli.several import label
 from libcloud_ovm3.compute.find import find_vm
 from libcloud_ovm3.compute.network_types import OVM3Nic
 from libcloud_ovm3.compute.records import nic_record
+from libcloud_ovm3.errors import InvalidArgument
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _VM = click.argument("name", metavar="VM")
@@ -48,6 +49,15 @@ _MODEL = click.option(
 )
 
 
+_ADDRESSES = click.option(
+    "--address",
+    "addresses",
+    multiple=True,
+    metavar="IP",
+    help="A static address that the guest has on it. Nothing is set in the guest.",
+)
+
+
 @click.command("list-nics", cls=Command, epilog=examples("ovm3 vm list-nics web-1 -o json"))
 @output_option
 @driver_options
@@ -73,13 +83,7 @@ def list_nics(name: str, form: str, **options: Any) -> None:
     type=click.Choice(("ioemu", "netfront")),
     help="Of an HVM guest: an emulated card alone, or a paravirtual one alone.  [default: both]",
 )
-@click.option(
-    "--address",
-    "addresses",
-    multiple=True,
-    metavar="IP",
-    help="A static address that the guest has on it. Nothing is set in the guest.",
-)
+@_ADDRESSES
 @driver_options
 @_VM
 @click.argument("network")
@@ -95,7 +99,7 @@ def attach_nic(
         driver = make_driver(**options)
         node = find_vm(driver, name)
         nic = driver.ex_attach_nic(
-            node, network, ex_mac=mac, ex_model=model, ex_type=kind, ex_address=addresses
+            node, network, ex_mac=mac, ex_model=model, ex_type=kind, ex_address=addresses or None
         )
         show(f"{_nic(nic)} was attached to {label(node)}")
 
@@ -127,20 +131,28 @@ def detach_nic(name: str, nic: str, **options: Any) -> None:
 @click.option("--network", metavar="NETWORK", help=f"Its new network: {_NETWORK}.")
 @_mac("as it is")
 @_MODEL
+@_ADDRESSES
+@click.option("--no-address", is_flag=True, help="It has no static address any more.")
 @driver_options
 @_VM
 @click.argument("nic", metavar="MAC|ID")
 def update_nic(
-    name: str, nic: str, network: str | None, mac: str | None, model: str | None, **options: Any
-) -> None:
-    """Change the network, the MAC address or the model of a network card.
+    name: str, nic: str, network: str | None, mac: str | None, model: str | None,
+    addresses: tuple[str, ...], no_address: bool, **options: Any,
+) -> None:  # fmt: skip
+    """Change the network, the MAC address, the model or the static addresses of a network card.
 
     At once if the VM runs: its guest loses the card, and gets another one.
     """
     with reported():
+        if addresses and no_address:
+            raise InvalidArgument("--address and --no-address contradict each other")
         driver = make_driver(**options)
         node = find_vm(driver, name)
-        changed = driver.ex_update_nic(node, nic, ex_network=network, ex_mac=mac, ex_model=model)
+        changed = driver.ex_update_nic(
+            node, nic, ex_network=network, ex_mac=mac, ex_model=model,
+            ex_address=addresses if addresses or no_address else None,
+        )  # fmt: skip
         show(f"{label(node)} has {_nic(changed)} now")
 
 

@@ -67,8 +67,8 @@ class Nics(OVM3Base):
             paravirtual one alone. (default: both; with ``ex_model``: ``ioemu``)
         :type ex_type: ``str``
 
-        :param ex_address: The static IP addresses that the guest has on it, if any. They are
-            recorded (docs/networks.md), which needs the host module; nothing is set in the guest.
+        :param ex_address: The static IP addresses that the guest has on it, which are recorded, for
+            ``private_ips`` and ``public_ips``. Nothing is set in the guest. Needs the host module.
         :type ex_address: ``str`` or ``list`` of ``str``
 
         :raises NodeNotFound: There is no such node.
@@ -120,6 +120,7 @@ class Nics(OVM3Base):
         ex_network: OVM3Network | str | tuple[str, int | None] | None = None,
         ex_mac: str | None = None,
         ex_model: str | None = None,
+        ex_address: str | Sequence[str] | None = None,
     ) -> OVM3Nic:
         """Change a network card of a node. A running guest loses it, and gets another one.
 
@@ -139,6 +140,10 @@ class Nics(OVM3Base):
         :param ex_model: The new model of the emulated card of an HVM node. (default: as it is)
         :type ex_model: ``str``
 
+        :param ex_address: The static IP addresses that the guest has on it, as for
+            :meth:`ex_attach_nic`; an empty list: none any more. (default: as they are)
+        :type ex_address: ``str`` or ``list`` of ``str``
+
         :raises NodeNotFound: There is no such node.
         :raises NetworkNotFound: It has no such card.
         :raises InvalidArgument: An argument is wrong, nothing is to be changed, or several of its
@@ -149,10 +154,12 @@ class Nics(OVM3Base):
         :return: The card as it is now.
         :rtype: :class:`.OVM3Nic`
         """
-        if (ex_network, ex_mac, ex_model) == (None, None, None):
-            raise InvalidArgument("nothing to change: expected ex_network, ex_mac or ex_model")
+        if all(one is None for one in (ex_network, ex_mac, ex_model, ex_address)):
+            raise InvalidArgument(
+                "nothing to change: expected ex_network, ex_mac, ex_model or ex_address"
+            )
         changed = operations.new_cards.card_change(
-            ex_network, self._estate.traffic_labels, ex_mac, ex_model
+            ex_network, self._estate.traffic_labels, ex_mac, ex_model, ex_address
         )
         update = operations.update_nic.update
         card, notices = update(self._estate, object_id(node), object_id(nic), changed)

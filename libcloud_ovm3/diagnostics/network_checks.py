@@ -55,29 +55,37 @@ def check_bridges_of_vms(found: NetworkList) -> Iterator[Finding]:
 
     A VLAN bridge that the start of a VM makes is none of them.
     """
-    users: dict[str, dict[str, VM]] = {}
-    reasons: dict[str, dict[str, str]] = {}
+    users: dict[tuple[str, bool], dict[str, VM]] = {}
+    reasons: dict[tuple[str, bool], dict[str, str]] = {}
     for vm in found.estate.vms.values():
         for definition in vm.definitions:
-            repository = found.estate.repository(definition.repository_id)
-            mounted_on = {view.id for view in repository.mounted_on} if repository else set()
+            hosts = _hosts_with(found, definition.repository_id)
             for name in bridges_of(definition.config):
-                for host in found.hosts:
-                    why = _why_missing(host, name) if host.host.id in mounted_on else None
-                    if why:
-                        users.setdefault(name, {})[vm.id] = vm
-                        reasons.setdefault(name, {})[name_of(host.host)] = why
-    for name, vms in users.items():
-        there = found.bridge(name)
-        where = "; ".join(f"{host}: {why}" for host, why in reasons[name].items())
+                lacking = {
+                    host.host.id: f"{name_of(host.host)}: {why}"
+                    for host in hosts
+                    if (why := _why_missing(host, name))
+                }
+                if lacking:
+                    key = (name, len(lacking) < len(hosts))
+                    users.setdefault(key, {})[vm.id] = vm
+                    reasons.setdefault(key, {}).update(lacking)
+    for (name, can_start), vms in users.items():
+        where = "; ".join(reasons[name, can_start].values())
         yield Finding(
-            "warning" if there else "error",
+            "warning" if can_start else "error",
             "network",
             f"{', '.join(f'VM {vm.label}' for vm in vms.values())}: bridge {name} in vm.cfg is "
             f"missing; {where}",
-            "they can be started on other hosts only" if there else "they cannot be started",
+            "cannot be started there" if can_start else "cannot be started on any host",
             "`ovm3 network create` makes it; or correct the vm.cfg",
         )
+
+
+def _hosts_with(found: NetworkList, repository_id: str) -> list[HostNetwork]:
+    repository = found.estate.repository(repository_id)
+    mounted_on = {view.id for view in repository.mounted_on} if repository else set()
+    return [host for host in found.hosts if host.host.id in mounted_on]
 
 
 def _why_missing(host: HostNetwork, name: str) -> str | None:

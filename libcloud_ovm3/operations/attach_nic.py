@@ -24,9 +24,16 @@ from libcloud_ovm3.operations.new_cards import (
     entry_of,
     new_mac,
 )
-from libcloud_ovm3.operations.nic_changes import bridged_card, put_in, with_card
+from libcloud_ovm3.operations.nic_changes import (
+    bridged_card,
+    put_in,
+    record_of,
+    require_addresses_recordable,
+    require_list,
+    with_card,
+)
 from libcloud_ovm3.operations.operation import Operation
-from libcloud_ovm3.operations.record_address import CardAddresses, record_if_possible
+from libcloud_ovm3.operations.record_address import CardAddresses
 from libcloud_ovm3.operations.same_macs import require_usable, taken_macs
 from libcloud_ovm3.progress import waiting
 
@@ -50,6 +57,8 @@ def attach(estate: Estate, vm_id: str, spec: CardSpec) -> tuple[VMCard, list[str
     mac, more = mac_for(target, spec.mac, bridge, networks)
     entry = entry_of(spec, bridge, mac, is_hvm=config.is_hvm)
     require_no_more(target, with_card(entry), macs=[mac])
+    if spec.addresses:
+        require_addresses_recordable(target)
     notices += more
     what, network = f"attaching network card {mac} on {bridge}", networks.on(target.host)
     with (
@@ -57,24 +66,17 @@ def attach(estate: Estate, vm_id: str, spec: CardSpec) -> tuple[VMCard, list[str
         bridged_card(target, entry, notices, network),
     ):
         outcome = put_in(target, entry, mac, what, notices)
-    notices += _record(target, CardAddresses(mac, bridge, spec.addresses))
+    if spec.addresses:
+        done = f"network card {mac} is attached"
+        notices += record_of(target, done, [CardAddresses(mac, bridge, spec.addresses)])
     return card_in(target, outcome, len(config.vifs)), notices
 
 
-def _record(target: Target, card: CardAddresses) -> list[str]:
-    """Record the static addresses of a card that is attached; returns notices."""
-    operation, snapshot = target.operation, target.snapshot
-    repository = snapshot.repository(target.definition.repository_id)
-    assert repository is not None, "its definition is there"
-    return record_if_possible(operation, snapshot, repository, target.vm.id, [card])[1]
-
-
 def _require_room(target: Target, config: VMConfig) -> None:
-    values = config.values.get("vif", [])
-    if not isinstance(values, list) or len(values) != len(config.vifs):
-        raise refusal(target, "the option vif of its vm.cfg is not a list of strings")
-    if config.is_hvm and len(values) >= MOST_OF_HVM:
-        raise refusal(target, f"it has {len(values)}, and an HVM guest has {MOST_OF_HVM} at most")
+    require_list(target)
+    number = len(config.vifs)
+    if config.is_hvm and number >= MOST_OF_HVM:
+        raise refusal(target, f"it has {number}, and an HVM guest has {MOST_OF_HVM} at most")
 
 
 def bridge_for(

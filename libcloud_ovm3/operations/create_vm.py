@@ -25,6 +25,7 @@ from libcloud_ovm3.errors import (
     Ovm3Error,
     PreconditionFailed,
 )
+from libcloud_ovm3.estate.addresses import recorded_addresses
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.disks import size_bytes
 from libcloud_ovm3.estate.repositories import list_whole
@@ -35,7 +36,7 @@ from libcloud_ovm3.operations.delete_files import delete_file
 from libcloud_ovm3.operations.destroy_vm import require_deleted
 from libcloud_ovm3.operations.grow_disk import grow
 from libcloud_ovm3.operations.plan_vm import VMPlan, listed, named
-from libcloud_ovm3.operations.record_address import record_if_possible
+from libcloud_ovm3.operations.record_address import record_addresses
 from libcloud_ovm3.operations.source_state import read_source, what_changed
 from libcloud_ovm3.operations.start_vm import start_on
 from libcloud_ovm3.operations.template import DiskCopy
@@ -76,20 +77,19 @@ def create(plan: VMPlan) -> tuple[VM, list[str]]:
         _grow(plan, notices)
         with waiting(f"configuring {vm} on {plan.host.label}", vm=plan.vm_id):
             definition = _configure(plan, notices)
+        _record_addresses(plan, notices)
     except (*NEVER_SENT, AgentFault, NameTaken, PreconditionFailed) as error:
         _undo(plan, error)
         raise
     except OutcomeUnknown as error:
         raise _not_completed(plan, error) from error
-    addresses, more = record_if_possible(
-        plan.operation, plan.snapshot, plan.repository, plan.vm_id, plan.addresses
-    )
-    notices += more
     if plan.spec.start:
-        made = _start(plan, definition, notices)
+        created = _start(plan, definition, notices)
     else:
-        made = merge_vms([], [definition], all_answered=True)[plan.vm_id]
-    return replace(made, addresses=addresses), notices
+        created = merge_vms([], [definition], all_answered=True)[plan.vm_id]
+    hosts, estate = plan.snapshot.hosts, plan.operation.estate
+    addresses = recorded_addresses(plan.cards.addresses, hosts, estate)
+    return replace(created, addresses=addresses), notices
 
 
 def _not_completed(plan: VMPlan, error: Ovm3Error, details: str = "") -> OperationIncomplete:
@@ -132,7 +132,7 @@ def _parameters(plan: VMPlan) -> dict[str, Any]:
         "vcpus": plan.spec.vcpus,
         "maxvcpus": plan.spec.vcpus,
         "disk": [],
-        "vif": list(plan.vifs),
+        "vif": list(plan.cards.vifs),
     }
 
 
@@ -204,7 +204,7 @@ def _compared(plan: VMPlan, is_: VMConfig, description: str) -> list[tuple[str, 
         ("the memory", is_.memory_mb, plan.spec.memory_mb),
         ("vcpus", is_.vcpus, plan.spec.vcpus),
         ("the disks", is_.values.get("disk"), disks),
-        ("the network cards", is_.values.get("vif") or [], list(plan.vifs)),
+        ("the network cards", is_.values.get("vif") or [], list(plan.cards.vifs)),
         *(
             (f"the option {key}", is_.values.get(key), taken_over[key])
             for key in differences(taken_over, is_.values)
@@ -333,6 +333,17 @@ def _configure(plan: VMPlan, notices: list[str]) -> Definition:
             f"are: {', '.join(lost)}"
         )
     return Definition(plan.repository.id, plan.directory, config)
+
+
+def _record_addresses(plan: VMPlan, notices: list[str]) -> None:
+    """Step 3b: the static addresses of its cards."""
+    if not plan.cards.addresses:
+        return
+    where = (plan.operation, plan.snapshot, plan.repository)
+    try:
+        notices += record_addresses(*where, plan.vm_id, plan.cards.addresses)
+    except OperationIncomplete as error:
+        raise _not_completed(plan, error) from error
 
 
 def _not_configured(

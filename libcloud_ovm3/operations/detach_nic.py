@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from libcloud_ovm3.errors import OperationIncomplete
 from libcloud_ovm3.estate.cards import find_card
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.vms import read_estate
 from libcloud_ovm3.operations.device_changes import CARDS, target_of
 from libcloud_ovm3.operations.nic_changes import (
+    addresses_of,
+    record_of,
     release_bridge_of,
     require_defined,
     require_removable,
     take_out,
 )
 from libcloud_ovm3.operations.operation import Operation
-from libcloud_ovm3.operations.record_address import move_addresses
+from libcloud_ovm3.operations.record_address import CardAddresses
 from libcloud_ovm3.progress import waiting
 
 
@@ -38,5 +41,10 @@ def detach(estate: Estate, vm_id: str, nic: str) -> list[str]:
     with waiting(f"{what} of VM {target.vm.name!r}", vm=target.vm.id):
         outcome = take_out(target, card, what, notices)
         notices += release_bridge_of(target.after(outcome), card)
-    notices += move_addresses(target.operation, target.snapshot, target.vm, card.mac, None)
+    if card.mac and addresses_of(target, card.mac):
+        forgotten = CardAddresses(card.mac, card.bridge or "", ())
+        try:
+            notices += record_of(target, f"the {card.label} is detached", [forgotten])
+        except OperationIncomplete as error:  # it is of no use to anybody else
+            notices.append(str(error))
     return notices

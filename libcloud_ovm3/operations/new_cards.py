@@ -41,11 +41,15 @@ class CardSpec:
 
 @dataclass(frozen=True)
 class CardChange:
-    """What is to be another about a network card; None: as it is."""
+    """What is to be another about a network card; None: as it is.
+
+    :ivar addresses: the static addresses that the guest has on it; empty: none any more.
+    """
 
     network: WantedNetwork | None = None
     mac: str | None = None
     model: str | None = None
+    addresses: tuple[str, ...] | None = None
 
 
 # ------------------------------------------------------------------ what is asked for; pure
@@ -123,19 +127,24 @@ def card_spec(
         _checked_mac(mac),
         _checked_model(model),
         None if type is None else str(type),
-        () if address in (None, "") else parse_addresses(address, "address"),
+        () if address is None else parse_addresses(address, "address"),
     )
 
 
 def card_change(
-    network: object, labels: Mapping[str, str], mac: object = None, model: object = None
+    network: object,
+    labels: Mapping[str, str],
+    mac: object = None,
+    model: object = None,
+    address: Any = None,
 ) -> CardChange:
     """A change of a card, checked as far as it can be without the VM; None: as it is.
 
     :raises InvalidArgument: something of it is not valid; says what was expected.
     """
     wanted = None if network is None else wanted_network(network, labels)
-    return CardChange(wanted, _checked_mac(mac), _checked_model(model))
+    addresses = None if address is None else parse_addresses(address, "address")
+    return CardChange(wanted, _checked_mac(mac), _checked_model(model), addresses)
 
 
 def _checked_model(model: object) -> str | None:

@@ -5,12 +5,14 @@ device, and what came of a detachment.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
 from libcloud_ovm3.agent.config import VMConfig
-from libcloud_ovm3.errors import AgentFault, Ovm3Error, PreconditionFailed
+from libcloud_ovm3.agent.vif import Vif
+from libcloud_ovm3.errors import AgentFault, OperationIncomplete, Ovm3Error, PreconditionFailed
+from libcloud_ovm3.estate.addresses import RECORDED
 from libcloud_ovm3.estate.cards import VMCard
 from libcloud_ovm3.estate.domains import Domain
 from libcloud_ovm3.estate.networks import HostNetwork, read_network
@@ -24,6 +26,12 @@ from libcloud_ovm3.operations.device_changes import (
     change_devices,
     refusal,
     require_done,
+)
+from libcloud_ovm3.operations.own_disks import repository_of
+from libcloud_ovm3.operations.record_address import (
+    CardAddresses,
+    record_addresses,
+    require_recordable,
 )
 from libcloud_ovm3.operations.release_bridges import bridges_of_vm, read_uses, release
 from libcloud_ovm3.operations.vlan_bridges import StartNetworks, release_taken, require_networks
@@ -62,9 +70,19 @@ def with_card_instead(position: int, entry: str) -> Change:
     )
 
 
-def has_mac(mac: str) -> Shows:
-    """Whether a live domain has a card with this MAC; unknown where it has one without."""
-    return lambda domain: True if mac in domain.macs else None if _unread(domain) else False
+def has_card(entry: str) -> Shows:
+    """Whether a live domain has a card as this entry of vm.cfg says, which has a MAC; unknown where
+    the domain has one without.
+    """
+    vif = Vif(entry)
+
+    def shows(domain: Domain) -> bool | None:
+        bridges = [card.bridge for card in domain.cards if card.mac == vif.mac]
+        if not bridges:
+            return None if _unread(domain) else False
+        return None in (*bridges, vif.bridge) or vif.bridge in bridges
+
+    return shows
 
 
 def lacks_mac(mac: str | None) -> Shows:
@@ -196,7 +214,7 @@ def put_in(
     """
     change = with_card(entry, position)
     require_no_more(target, change, macs=[mac])
-    outcome = change_devices(target, change, has_mac(mac), notices)
+    outcome = change_devices(target, change, has_card(entry), notices)
     require_done(target, outcome, what, (), " or detach the card and attach it again")
     return outcome
 
@@ -211,6 +229,44 @@ def release_bridge_of(target: Target, card: VMCard) -> list[str]:
         return []
     uses = read_uses([target.host], target.vm.id, [card.bridge]) if target.live else []
     return release(target.operation, [one for one in uses if one.bridge == card.bridge])
+
+
+# ------------------------------------------------------------------ static addresses
+
+
+def addresses_of(target: Target, mac: str | None) -> tuple[str, ...]:
+    """The static addresses that are recorded of a card."""
+    return tuple(
+        one.address for one in target.vm.addresses if one.mac == mac and one.source == RECORDED
+    )
+
+
+def require_addresses_recordable(target: Target) -> None:
+    """Check that addresses can be recorded, before anything is changed.
+
+    :raises PreconditionFailed: they cannot.
+    """
+    require_recordable(repository_of(target.snapshot, target.definition))
+
+
+def record_of(target: Target, done: str, cards: Sequence[CardAddresses]) -> list[str]:
+    """Record the static addresses of cards after they were changed; without any, what is recorded
+    is removed.
+
+    :param done: what has been done to them, for messages.
+    :return: notices for the user.
+    :raises OperationIncomplete: that failed, or its outcome is unknown.
+    """
+    repository = repository_of(target.snapshot, target.definition)
+    try:
+        return record_addresses(target.operation, target.snapshot, repository, target.vm.id, cards)
+    except (AgentFault, PreconditionFailed, OperationIncomplete) as error:
+        raise target.operation.incomplete(
+            f"VM {target.vm.label}: {done}, but what is recorded of its static addresses may be as "
+            f"it was: {error}. ex_update_nic(ex_address=...) records them",
+            left=(target.vm.id,),
+            nodes=[target.vm.summary],
+        ) from error
 
 
 # ------------------------------------------------------------------ taking one out
@@ -278,13 +334,25 @@ def _require_no_other(target: Target, mac: str | None, outcome: Outcome, what: s
 
 
 def require_defined(target: Target, card: VMCard) -> None:
-    """Whether vm.cfg has a card.
+    """Whether vm.cfg has a card, and a list of them in which it has its place.
 
-    :raises PreconditionFailed: only the live domain has it.
+    :raises PreconditionFailed: only the live domain has it, or the list is none.
     """
+    require_list(target)
     if card.position is None:
         raise refusal(
             target,
             f"the {card.label} is in its live domain only, not in its vm.cfg: stop the VM, and it "
             f"is gone",
         )
+
+
+def require_list(target: Target) -> None:
+    """Whether the cards of vm.cfg can be counted.
+
+    :raises PreconditionFailed: they cannot.
+    """
+    config = target.definition.config or VMConfig({})
+    values = config.values.get("vif", [])
+    if not isinstance(values, list) or len(values) != len(config.vifs):
+        raise refusal(target, "the option vif of its vm.cfg is not a list of strings")

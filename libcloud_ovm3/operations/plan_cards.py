@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.agent.vif import Vif
@@ -76,37 +76,40 @@ def planned_cards(
             f"ex_networks: {len(specs)} network cards: an HVM guest has {MOST_OF_HVM} at most"
         )
     hosts = [one for one in networks.hosts if host_id is None or is_host(one.host, host_id)]
+    hosts = hosts or list(networks.hosts)  # placement says that there is no such host
     named = tuple((one, bridge_among(one.network, hosts)) for one in specs)
     for one, bridge in named:
         entry_of(one, bridge, one.mac or "", is_hvm=is_hvm)  # whether it can have such a card
     return PlannedCards(networks, named, is_hvm=is_hvm)
 
 
-def given_addresses(cards: PlannedCards, entries: Sequence[str]) -> tuple[CardAddresses, ...]:
-    """The static addresses of the cards, for their MAC addresses in these entries."""
-    return tuple(
-        CardAddresses(Vif(entry).mac or "", bridge, one.addresses)
-        for (one, bridge), entry in zip(cards.specs, entries, strict=False)
-        if one.addresses
-    )
+class CardEntries(NamedTuple):
+    """What becomes of the cards of a new VM.
+
+    :ivar vifs: the entries of its vm.cfg.
+    :ivar addresses: the static addresses that are to be recorded.
+    :ivar notices: for the user.
+    """
+
+    vifs: tuple[str, ...] = ()
+    addresses: tuple[CardAddresses, ...] = ()
+    notices: tuple[str, ...] = ()
 
 
-def entries_for(
-    cards: PlannedCards, vm_id: str, name: str, *, is_live: bool
-) -> tuple[list[str], list[str]]:
-    """The entries of the vm.cfg, with MAC addresses, and notices for the user.
+def entries_for(cards: PlannedCards, vm_id: str, name: str, *, is_live: bool) -> CardEntries:
+    """The entries of the vm.cfg, with MAC addresses.
 
     :param is_live: whether the VM is started at once.
     :raises PreconditionFailed: a MAC address that is asked for cannot be had.
     """
     if cards.networks is None:
-        return [], []
+        return CardEntries()
     taken = taken_macs(cards.networks)
     if cards.vifs:
-        return cards_like(cards.vifs, taken), []
+        return CardEntries(tuple(cards_like(cards.vifs, taken)))
     taken |= {one.mac for one, _ in cards.specs if one.mac}
     summary: dict[str, str | None] = {"id": vm_id, "name": name, "state": None}
-    entries, notices = list[str](), list[str]()
+    entries, addresses, notices = list[str](), list[CardAddresses](), list[str]()
     for one, bridge in cards.specs:
         mac = one.mac
         if mac is None:
@@ -117,4 +120,6 @@ def entries_for(
                 mac, bridge, cards.networks, f"VM {name!r}", summary, is_live=is_live
             )
         entries.append(entry_of(one, bridge, mac, is_hvm=cards.is_hvm))
-    return entries, notices
+        if one.addresses:
+            addresses.append(CardAddresses(mac, bridge, one.addresses))
+    return CardEntries(tuple(entries), tuple(addresses), tuple(notices))

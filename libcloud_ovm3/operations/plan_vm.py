@@ -24,8 +24,8 @@ from libcloud_ovm3.operations.mount_export import mounted_export
 from libcloud_ovm3.operations.new_cards import CardSpec
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.placement import choose_for_new
-from libcloud_ovm3.operations.plan_cards import entries_for, given_addresses, planned_cards
-from libcloud_ovm3.operations.record_address import CardAddresses
+from libcloud_ovm3.operations.plan_cards import CardEntries, entries_for, planned_cards
+from libcloud_ovm3.operations.record_address import require_recordable
 from libcloud_ovm3.operations.template import Contents, contents, read_content
 
 _NOT_IN_NAMES = ("Cc", "Cs", "Zl", "Zp")  # control characters, surrogates, line separators
@@ -65,8 +65,7 @@ class VMPlan:
     :ivar disk_bytes: the size of its first disk; more than that of the template only if there is a
         ``grower``, the host that makes the copy larger.
     :ivar vm_id: the dashed uuid of the VM.
-    :ivar vifs: its network cards, as entries of its vm.cfg.
-    :ivar addresses: the static addresses of its network cards.
+    :ivar cards: its network cards.
     :ivar notices: for the user, before it is carried out.
     """
 
@@ -80,8 +79,7 @@ class VMPlan:
     disk_bytes: int
     grower: HostView | None
     vm_id: str
-    vifs: tuple[str, ...]
-    addresses: tuple[CardAddresses, ...]
+    cards: CardEntries
     notices: tuple[str, ...]
 
     @property
@@ -130,7 +128,9 @@ def make_plan(estate: Estate, spec: VMSpec) -> VMPlan:
     host, vm_id = choose_for_new(
         snapshot, content.repository_ids, spec.memory_mb, spec.host_id, needed, cards.networks
     )
-    vifs, of_cards = entries_for(cards, vm_id, spec.name, is_live=spec.start)
+    entries = entries_for(cards, vm_id, spec.name, is_live=spec.start)
+    if entries.addresses:
+        require_recordable(image.repository)
     system = mounted_export(host, image.repository)
     directory = vm_id.replace("-", "")
     given, notices = contents(snapshot, system, content, directory, spec.memory_mb)
@@ -151,9 +151,8 @@ def make_plan(estate: Estate, spec: VMSpec) -> VMPlan:
         disk_bytes=disk_bytes,
         grower=grower,
         vm_id=vm_id,
-        vifs=tuple(vifs),
-        addresses=given_addresses(cards, vifs),
-        notices=(*snapshot.errors(), *snapshot.notices(), *of_cards, *notices),
+        cards=entries,
+        notices=(*snapshot.errors(), *snapshot.notices(), *entries.notices, *notices),
     )
 
 

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from libcloud_ovm3.errors import Ovm3Error, PreconditionFailed
-from libcloud_ovm3.estate.addresses import (
-    DOCUMENT,
-    VMAddress,
-    read_recorded,
-    recorded_addresses,
-)
+from libcloud_ovm3.estate.addresses import DOCUMENT, read_recorded
 from libcloud_ovm3.estate.recorded import Recorded, parse_recorded, to_document
 from libcloud_ovm3.operations.change_document import change_document
 
@@ -75,48 +70,6 @@ def record_addresses(
     return notices + same_addresses(snapshot, vm_id, cards)
 
 
-def record_if_possible(
-    operation: Operation,
-    snapshot: EstateSnapshot,
-    repository: Repository,
-    vm_id: str,
-    cards: Sequence[CardAddresses],
-) -> tuple[tuple[VMAddress, ...], list[str]]:
-    """The same for cards that the VM has got already, which it keeps whatever becomes of this.
-
-    :return: The addresses that are recorded now, and notices for the user.
-    """
-    given = [card for card in cards if card.addresses]
-    if not given:
-        return (), []
-    try:
-        notices = record_addresses(operation, snapshot, repository, vm_id, given)
-    except Ovm3Error as error:
-        texts = ", ".join(text for card in given for text in card.addresses)
-        return (), [f"VM {vm_id}: its addresses {texts} may not be recorded: {error}"]
-    return recorded_addresses(given, snapshot.hosts, operation.estate), notices
-
-
-def move_addresses(
-    operation: Operation, snapshot: EstateSnapshot, vm: VM, mac: str | None, to: str | None
-) -> list[str]:
-    """Record for another MAC address what is recorded of a card; no call, if nothing is.
-
-    :param to: None: the card is gone, and what is recorded is removed.
-    :return: A notice, if that failed.
-    """
-    repository = snapshot.repository(vm.definition.repository_id)
-    recorded = {} if repository is None else _known(repository).entries.get(vm.id, {})
-    given = recorded.get(mac or "")
-    if repository is None or not given or mac == to:
-        return []
-    wanted = {str(mac): [], **({to: given} if to else {})}
-    try:
-        return _record(operation, require_recordable(repository), repository, vm.id, wanted)
-    except Ovm3Error as error:
-        return [f"VM {vm.label}: the addresses of card {mac} may still be recorded: {error}"]
-
-
 def same_addresses(
     snapshot: EstateSnapshot, vm_id: str, cards: Iterable[CardAddresses]
 ) -> list[str]:
@@ -165,7 +118,7 @@ def _record(
     module: HostModule,
     repository: Repository,
     vm_id: str,
-    wanted: Mapping[str, Sequence[str]] | None,
+    wanted: dict[str, list[str]] | None,
 ) -> list[str]:
     """Write what is wanted of these cards; None: remove all that is recorded of the VM."""
 

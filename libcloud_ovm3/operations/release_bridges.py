@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from libcloud_ovm3.errors import Ovm3Error
+from libcloud_ovm3.errors import Ovm3Error, ReadOnly
 from libcloud_ovm3.estate.hosts import HostView, map_hosts
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.states import State
@@ -117,6 +117,8 @@ def _release_each(operation: Operation, uses: Iterable[Use]) -> tuple[list[str],
         try:
             if network_doors.release_bridge(operation, module, use.user, use.bridge, use.taken):
                 removed.append(use.label)
+        except ReadOnly:
+            raise
         except Ovm3Error as error:
             notices.append(
                 f"{use.label} may be left although nobody needs it: {error}; "

@@ -23,10 +23,13 @@ from libcloud_ovm3.operations.device_changes import (
 )
 from libcloud_ovm3.operations.new_cards import CardChange, changed_entry
 from libcloud_ovm3.operations.nic_changes import (
+    addresses_of,
     bridged_card,
-    has_mac,
+    has_card,
     put_in,
+    record_of,
     release_bridge_of,
+    require_addresses_recordable,
     require_defined,
     require_removable,
     take_out,
@@ -34,7 +37,7 @@ from libcloud_ovm3.operations.nic_changes import (
     without_card,
 )
 from libcloud_ovm3.operations.operation import Operation
-from libcloud_ovm3.operations.record_address import move_addresses
+from libcloud_ovm3.operations.record_address import CardAddresses
 from libcloud_ovm3.progress import waiting
 
 
@@ -64,8 +67,10 @@ def update(estate: Estate, vm_id: str, nic: str, to: CardChange) -> tuple[VMCard
     mac, more = mac_for(target, to.mac or card.mac, bridge or "", networks, but=card.mac)
     config = target.definition.config or VMConfig({})
     entry = changed_entry(card.vif, bridge, mac, to.model, config.is_hvm)
+    addresses = _changed_addresses(target, card, to, mac, bridge or "")
     notices += more
     if entry == card.vif.text:
+        notices += record_of(target, "nothing else has changed", addresses) if addresses else []
         return card, notices
     what = f"changing the {card.label} to {entry}"
     with waiting(f"{what} of VM {target.vm.name!r}", vm=target.vm.id):
@@ -78,10 +83,27 @@ def update(estate: Estate, vm_id: str, nic: str, to: CardChange) -> tuple[VMCard
         else:
             change = with_card_instead(card.position, entry)
             require_no_more(target, change, macs=[one for one in (mac, card.mac) if one])
-            outcome = change_devices(target, change, has_mac(mac), notices)
+            outcome = change_devices(target, change, has_card(entry), notices)
             require_done(target, outcome, what, ())
-    notices += move_addresses(target.operation, target.snapshot, target.vm, card.mac, mac)
+    if addresses:
+        notices += record_of(target, f"the {card.label} is {entry} now", addresses)
     return card_in(target, outcome, card.position), notices
+
+
+def _changed_addresses(
+    target: Target, card: VMCard, to: CardChange, mac: str, bridge: str
+) -> list[CardAddresses]:
+    """What is to be recorded: the addresses follow the card to another MAC address.
+
+    :raises PreconditionFailed: it cannot be recorded.
+    """
+    before = addresses_of(target, card.mac)
+    after = before if to.addresses is None else to.addresses
+    if (before, card.mac) == (after, mac) or not (before or after):
+        return []
+    require_addresses_recordable(target)
+    old = [] if card.mac in (mac, None) else [CardAddresses(card.mac or "", bridge, ())]
+    return [*old, CardAddresses(mac, bridge, after)]
 
 
 def _exchange(

@@ -159,7 +159,9 @@ def test_the_options_and_commands_of_all_messages_exist() -> None:
     named = {name for text in texts for name in re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)}
     assert len(named) > 15
     assert named - options == set()
-    lines = {line for text in texts for line in re.findall(r"`ovm3 ([a-z-]+(?: [a-z-]+)?)", text)}
+    lines = {
+        line for text in texts for line in re.findall(r"`ovm3 ([a-z-]+(?: [a-z0-9-]+)?)", text)
+    }
     assert len(lines) > 10
     top = {"doctor", "inventory"}
     assert {f"ovm3 {one}" for one in lines if one.split()[0] not in top} - set(commands) == set()

@@ -10,9 +10,14 @@ import pytest
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.compute.network_types import OVM3Nic
 from libcloud_ovm3.compute.records import nic_record
-from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
+from libcloud_ovm3.errors import (
+    AgentFault,
+    InvalidArgument,
+    OperationIncomplete,
+    PreconditionFailed,
+)
 from libcloud_ovm3.simulator import Simulator
-from tests.operations.cards import SECOND, A, B, add_second_bridge, bridge_of, live
+from tests.operations.cards import SECOND, A, B, C, D, add_second_bridge, bridge_of, live, vifs
 from tests.operations.failures import WRITES
 from tests.support import calls_of, driver_for, fingerprints_of, quietly, simulate
 
@@ -22,11 +27,11 @@ LABELS = {"guest": "bond0", "public": SECOND}
 @pytest.fixture(scope="module")
 def pool() -> Iterator[tuple[Simulator, OVM3NodeDriver]]:
     """Two hosts with the second bridge, and one without, which has the most memory free."""
-    with simulate(hosts=3, vms=0, templates=1, template_bytes=1 << 20) as sim:
+    with simulate(3, vms=0, templates=1, template_bytes=1 << 20, memory_mb=32768) as sim:
         add_second_bridge(sim)
         del sim.hosts[2].records["network"]["bridges"][SECOND]
-        sim.add_vm("big", running_on=0, config={"memory": 1024})
-        sim.add_vm("large", running_on=1, config={"memory": 1024})
+        sim.add_vm("big", running_on=0, config={"memory": 16384})
+        sim.add_vm("large", running_on=1, config={"memory": 16384})
         yield sim, driver_for(sim, ex_traffic_labels=LABELS)
 
 
@@ -125,3 +130,81 @@ def test_two_vms_never_get_one_mac(pool: Any, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("secrets.token_bytes", lambda count: rolls.pop(0))
     node = create(driver, "dice-2", ex_networks=[SECOND, SECOND])
     assert [one["mac"] for one in node.extra["nics"]] == ["00:21:f6:01:02:03", "00:21:f6:01:02:04"]
+
+
+# ------------------------------------------------------------------ static addresses
+
+
+def ips(driver: OVM3NodeDriver, node: Any) -> list[str]:
+    return list(driver.ex_get_node(node.id).private_ips)
+
+
+def test_static_addresses() -> None:
+    with simulate(1, vms=0, template_bytes=1 << 20, host_module=True) as sim:
+        add_second_bridge(sim)
+        driver = driver_for(sim)
+        one = {"network": SECOND, "mac": A, "address": ["192.0.2.5", "2001:db8::5"]}
+        node = create(driver, "web", ex_networks=[one, SECOND])
+        assert node.private_ips == ips(driver, node) == ["192.0.2.5", "2001:db8::5"]
+        nic = driver.ex_attach_nic(node, SECOND, ex_mac=B, ex_address="192.0.2.6")
+        assert ips(driver, node) == ["192.0.2.5", "2001:db8::5", "192.0.2.6"]
+        nic = driver.ex_update_nic(node, nic, ex_mac=C)  # they follow it
+        assert ips(driver, node) == ["192.0.2.5", "2001:db8::5", "192.0.2.6"]
+        driver.stop_node(node)
+        sim.calls.clear()
+        driver.ex_update_nic(node, nic, ex_address="192.0.2.7")
+        assert [one for one in calls_of(sim) if one in WRITES] == ["libcloud_write_document"]
+        assert ips(driver, node)[2:] == ["192.0.2.7"]
+        driver.ex_update_nic(node, nic, ex_mac=B, ex_address=[])
+        assert ips(driver, node) == ["192.0.2.5", "2001:db8::5"]
+        driver.ex_detach_nic(node, A)
+        assert ips(driver, node) == []
+        driver.ex_attach_nic(node, SECOND, ex_mac=A)
+        assert ips(driver, node) == [], "what was recorded of a card goes with it"
+        other = create(driver, "other", ex_start=False, ex_networks=f"{SECOND},address=192.0.2.9")
+        assert other.private_ips == ["192.0.2.9"]
+        with pytest.warns(match="192.0.2.9 on network second is also an address of VM 'other'"):
+            driver.ex_update_nic(node, A, ex_address="192.0.2.9")
+
+
+def test_static_addresses_need_the_module(pool: Any) -> None:
+    """Nothing is created or attached where they cannot be recorded."""
+    sim, driver = pool
+    sim.add_vm("bare", config=vifs(sim, "00:21:f6:00:00:d1"))
+    node = quietly(driver.ex_get_node_by_name, "bare")
+    before, begin = fingerprints_of(sim.repository_path), len(sim.calls)
+    nic = driver.ex_list_nics(node)[0]
+    for action in (
+        lambda: create(driver, "x", ex_networks=[f"{SECOND},address=192.0.2.5"]),
+        lambda: driver.ex_attach_nic(node, SECOND, ex_address="192.0.2.5"),
+        lambda: driver.ex_update_nic(node, nic, ex_mac=D, ex_address="192.0.2.5"),
+    ):
+        with pytest.raises(PreconditionFailed, match=r"no host .* has the host module"):
+            quietly(action)
+    for odd in (5, [5], "x", "224.0.0.1", "10.0.0.5/24"):
+        with pytest.raises(InvalidArgument):
+            driver.ex_attach_nic(node, SECOND, ex_address=odd)  # type: ignore[arg-type]
+    assert fingerprints_of(sim.repository_path) == before
+    assert not WRITES & set(calls_of(sim)[begin:])
+
+
+@pytest.mark.parametrize("failure", ["fault", "drop_after"])
+def test_a_card_whose_addresses_were_not_recorded(failure: str) -> None:
+    with simulate(1, vms=0, template_bytes=1 << 20, host_module=True) as sim:
+        add_second_bridge(sim)
+        driver = driver_for(sim)
+        node = create(driver, "web", ex_networks=[f"{SECOND},mac={A}"])
+        text = "<type 'exceptions.Exception'>:no" if failure == "fault" else None
+        sim.misbehave(failure, "libcloud_write_document", times=9, text=text)
+        if failure == "fault":
+            why = rf"{B} is attached, but what is recorded of its static .*ex_update_nic\(ex_addr"
+            with pytest.raises(OperationIncomplete, match=why) as caught:
+                driver.ex_attach_nic(node, SECOND, ex_mac=B, ex_address="192.0.2.5")
+            assert caught.value.left == (node.id,)
+            with pytest.raises(AgentFault):
+                create(driver, "other", ex_networks=f"{SECOND},address=192.0.2.9")
+            assert [one.name for one in driver.list_nodes()] == ["web"], "it was removed again"
+        else:
+            quietly(driver.ex_attach_nic, node, SECOND, ex_mac=B, ex_address="192.0.2.5")
+            assert ips(driver, node) == ["192.0.2.5"]
+        assert [one.mac for one in driver.ex_list_nics(node)] == [A, B]

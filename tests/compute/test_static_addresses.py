@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from libcloud_ovm3.errors import InvalidArgument, Ovm3Warning
+from libcloud_ovm3.errors import AgentFault, InvalidArgument, PreconditionFailed
 from libcloud_ovm3.simulator import Simulator
-from tests.support import calls_of, driver_for, quietly, simulate
+from tests.support import calls_of, driver_for, simulate
 
 BRIDGE = "10e69b4de3"
 
@@ -67,23 +67,23 @@ def test_without_an_address_nothing_is_recorded(sim: Simulator) -> None:
     assert calls_of(sim, "libcloud_write_document", "libcloud_read_document") == []
 
 
-def test_one_that_cannot_be_recorded_is_said_and_the_node_is_there(sim: Simulator) -> None:
+def test_one_that_cannot_be_recorded_leaves_no_node(sim: Simulator) -> None:
     driver = driver_for(sim)
+    before = [node.id for node in driver.list_nodes()]
     text = "libcloud_ovm3_host.errors.Failed:no space left"
     sim.misbehave("fault", "libcloud_write_document", text=text)
-    with pytest.warns(Ovm3Warning, match=r"its addresses 192\.0\.2\.5 may not be recorded"):
-        node = create(driver, sim, "192.0.2.5")
-    assert (node.state, node.private_ips) == ("running", [])
+    with pytest.raises(AgentFault, match=r"no space left; what is recorded .* is as it was"):
+        create(driver, sim, "192.0.2.5")
     sim.clear_misbehaviour()
-    quietly(driver.destroy_node, node)
+    assert [node.id for node in driver.list_nodes()] == before
 
 
-def test_without_the_module_a_warning_says_so(sim: Simulator) -> None:
+def test_without_the_module_it_is_refused_before_anything_is_made(sim: Simulator) -> None:
     driver = driver_for(sim, ex_host_module=False)
-    with pytest.warns(Ovm3Warning, match="API 3; `ovm3 host install`"):
-        node = create(driver, sim, "192.0.2.5")
-    assert node.private_ips == []
-    quietly(driver.destroy_node, node)
+    sim.calls.clear()
+    with pytest.raises(PreconditionFailed, match="API 3; `ovm3 host install`"):
+        create(driver, sim, "192.0.2.5")
+    assert calls_of(sim, "create_vm", "copy_file") == []
 
 
 def test_what_is_no_address_is_refused_before_anything_is_sent(sim: Simulator) -> None:

@@ -87,7 +87,7 @@ def test_a_bridge_that_a_vm_cfg_names(name: str) -> None:
         assert findings == []
         return
     [one] = findings
-    assert (one.level, one.means) == ("error", "they cannot be started")
+    assert (one.level, one.means) == ("error", "cannot be started on any host")
     assert f"bridge {name} in vm.cfg is missing; ovm-1: it has no bridge {name}" in one.found
     assert f"; ovm-2: it has no bridge {name}" in one.found
     assert "VM 'a' (" in one.found
@@ -109,6 +109,13 @@ def test_a_vlan_that_cannot_be_made_over_its_bond() -> None:
     [one] = check_bridges_of_vms(networks(USUAL, other, definitions=[vm]))
     assert "ovm-2: it has no bridge xenbr0.120, and bond0 is a bond of mode 6" in one.found
     assert "ovm-1" not in one.found
+    assert (one.level, one.means) == ("warning", "cannot be started there")
+
+
+def test_where_a_host_could_not_be_read_it_may_be_there() -> None:
+    vm = defined("a", vif=["bridge=lab"])
+    [one] = check_bridges_of_vms(networks(USUAL, None, definitions=[vm]))
+    assert one.level == "warning"
 
 
 def test_a_host_without_the_repository_needs_no_bridge() -> None:

@@ -89,6 +89,17 @@ def test_control0_with_a_vm_on_it() -> None:
     assert one.found == f"ovm-1: control0 is down; on it: VM 'web' ({ONE})"
 
 
+def test_an_address_that_the_agent_does_not_report_may_be_there() -> None:
+    members, found = pool(NetworkReads(), guests=[ONE])
+    [host_of] = found.hosts
+    bridge = replace(CONTROL0, addresses=(), guests=(ONE,))
+    [one] = check_control0(members, replace(found, hosts=(replace(host_of, bridges=(bridge,)),)))
+    assert one.level == "note"
+    assert one.found == (
+        "ovm-1: control0 has no address instead of 169.254.0.1/16, as the agent reports it"
+    )
+
+
 def test_zeroconf() -> None:
     on = NetworkReads(replace(SETUP, zeroconf="on"))
     older = NetworkReads(routes=(ROUTE, {**ROUTE, "device": "control0"}))

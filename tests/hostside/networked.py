@@ -44,7 +44,10 @@ class Host(Dom0):
         for when, act, values in list(self.later):
             if when <= self.time:
                 self.later.remove((when, act, values))
-                act(*values)
+                try:
+                    act(*values)
+                except RuntimeError:  # nobody hears it any more
+                    pass
 
     def detached(self, seconds, function, *arguments):
         return function(*arguments)

@@ -3,8 +3,12 @@ also when a request is cut off anywhere."""
 
 import os
 import shutil
+import tempfile
 
 import pytest
+from _pytest.monkeypatch import MonkeyPatch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from libcloud_ovm3_host import bridges, errors, local_state
 from networked import NET, Cut, Host
@@ -166,8 +170,20 @@ def test_one_that_somebody_made_in_its_place(host):
     host.act('start', BRIDGE, 'bond0', 20)
     assert listed(host)['made'] == {}
     assert take(host, TWO, 2) is False
-    assert release(host) == KEPT
-    assert host.has(BRIDGE) and len(host.calls) == 1
+    assert release(host) == dict(KEPT, users=[], ports=['bond0.20'])
+    host.reboot()
+    assert release(host) == dict(KEPT, ports=['bond0.20'])
+    assert host.has(BRIDGE) and len(host.calls) == 1 and records(host) == []
+
+
+def test_after_a_reboot_too(host):
+    take(host)
+    host.reboot()
+    take(host, TWO, 2)
+    host.act('stop', BRIDGE, 'bond0', 20)
+    host.act('start', BRIDGE, 'bond0', 20)
+    assert [release(host), release(host, TWO)] == [
+        dict(KEPT, users=[TWO], ports=['bond0.20']), dict(KEPT, ports=['bond0.20'])]
 
 
 def test_after_a_reboot_it_still_is_the_module_s(host):
@@ -272,6 +288,8 @@ def test_a_take_that_is_cut_off_anywhere(host, monkeypatch, cut_at):
     assert host.has(BRIDGE) and len(host.calls) <= 2
     assert release(host) == dict(KEPT, users=[TWO])
     assert release(host, TWO) == REMOVED
+    host.time += 601  # until then what was cut off may still come
+    release(host)
     assert records(host) == []
 
 
@@ -338,6 +356,100 @@ def test_one_that_goes_on(host):
         take(host)
     with pytest.raises(errors.Timeout, match='repeat'):
         release(host)
+
+
+# --- anything in any order --------------------------------------------------------------------
+
+ACTIONS = st.one_of(
+    st.tuples(st.sampled_from(['take', 'release']), st.sampled_from([ONE, TWO])),
+    st.tuples(st.sampled_from(['sweep', 'torn', 'reboot', 'by hand', 'guest', 'no guest']),
+              st.just(ONE)),
+    st.tuples(st.sampled_from(['faults after', 'late', 'very late', 'refuses', 'half']),
+              st.sampled_from([ONE, TWO])),
+    st.tuples(st.integers(1, 9), st.sampled_from([ONE, TWO])))
+
+
+@settings(max_examples=60)
+@given(actions=st.lists(ACTIONS, max_size=12))
+def test_no_used_bridge_goes_and_no_unused_one_stays(actions):
+    """Requests with an agent of any behaviour, or cut off; guests that nobody counts; bridges that
+    a person makes; reboots."""
+    root = tempfile.mkdtemp()
+    patch = MonkeyPatch()
+    try:
+        host = Host(root)
+        cuts(host, patch)
+        Story(host).plays(actions)
+    finally:
+        patch.undo()
+        shutil.rmtree(root)
+
+
+class Story(object):
+    """What happens to a host, and who has the bridge meanwhile."""
+
+    def __init__(self, host):
+        self.host, self.users, self.by_hand = host, set(), False
+
+    def plays(self, actions):
+        for number, (action, user) in enumerate(actions):
+            had, guest = self.host.has(BRIDGE), self.guest()
+            self.does(action, user, number)
+            if had and not self.host.has(BRIDGE):
+                assert not self.by_hand and not self.users and not guest
+        self.ends()
+
+    def does(self, action, user, number):
+        host = self.host
+        if action == 'reboot':
+            host.later = []
+            host.reboot()
+        elif action == 'by hand':
+            if not host.has(BRIDGE) and not host.later:
+                host.act('start', BRIDGE, 'bond0', 20)
+                self.by_hand = not listed(host)['made']  # the intent of a request may claim it
+        elif action == 'guest' and host.has(BRIDGE):
+            host.add_port(BRIDGE, 'vif3.0')
+        elif action == 'no guest' and self.guest():
+            host.remove_port(BRIDGE, 'vif3.0')
+        elif action in ('release', 'sweep'):
+            self.requests(release, action == 'release' and user or '', 'take')
+        elif action == 'torn':
+            self.requests(release, user, 1 + number % 6)
+        elif action not in ('guest', 'no guest'):
+            self.requests(lambda host, user: take(host, user, number), user, action)
+
+    def requests(self, request, user, how):
+        host = self.host
+        host.behaviour, host.cut_at = '', None
+        if isinstance(how, int):
+            host.cut_at = how
+        elif how != 'take':
+            host.behaviour = how
+        if request is release:
+            self.users.discard(user)
+        try:
+            request(host, user)
+            if request is not release and not self.by_hand:
+                self.users.add(user)
+                assert host.has(BRIDGE)
+        except (Cut, errors.HostModuleError):
+            pass
+        host.behaviour, host.cut_at = '', None
+
+    def guest(self):
+        return os.path.exists(self.host.path(NET + BRIDGE + '/brif/vif3.0'))
+
+    def ends(self):
+        """All are gone, and whatever was to come has come: only what a person made is left."""
+        host = self.host
+        host.sleep(601)
+        if self.guest():
+            host.remove_port(BRIDGE, 'vif3.0')
+        release(host, TWO)
+        release(host)
+        assert host.has(BRIDGE) == self.by_hand
+        assert self.by_hand or records(host) == []
 
 
 # --- records that are not understood --------------------------------------------------------

@@ -11,8 +11,8 @@ MUTANTS = [
     Mutant(
         "used-bridge-removed",
         BRIDGES,
-        "_is_ours(dom0, bridge, made) or left['users'] or",
-        "_is_ours(dom0, bridge, made) or",
+        "    if not made or left['users'] or",
+        "    if not made or",
         "networks.a_used_bridge_stays",
     ),
     Mutant(
@@ -39,8 +39,8 @@ MUTANTS = [
     Mutant(
         "foreign-bridge-removed",
         BRIDGES,
-        "    if made.get('index') and made['boot'] == dom0.boot_id():",
-        "    if False:",
+        "        return made['index'] == '%d' % net_devices.index(dom0, bridge)",
+        "        return True",
         "networks.a_bridge_made_in_its_place_stays",
     ),
     Mutant(

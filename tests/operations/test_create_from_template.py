@@ -89,7 +89,7 @@ def test_all_disks_and_settings(pool: Simulator) -> None:
     assert (node.extra["memory_mb"], node.extra["vcpus"], node.extra["is_hvm"]) == (512, 1, True)
     assert MAC not in text
     assert image.rpartition("/")[2] not in text.replace("-", "")
-    assert re.findall(r"'(type=ioemu,)?bridge=10e69b4de3(,model=e1000)?,mac=00:16:3e:", text)
+    assert re.findall(r"'(type=ioemu,)?bridge=10e69b4de3(,model=e1000)?,mac=00:21:f6:", text)
     macs = [nic["mac"] for nic in node.extra["nics"]]
     driver_for(pool).destroy_node(node)
     assert fingerprints_of(pool.repository_path) == before

@@ -18,6 +18,8 @@ from libcloud_ovm3.errors import (
     OperationIncomplete,
     PreconditionFailed,
 )
+from libcloud_ovm3.estate.domains import read_domains
+from libcloud_ovm3.operations.nic_changes import has_card, lacks_mac
 from libcloud_ovm3.simulator import Simulator
 from tests.operations.attaching import Lab
 from tests.operations.cards import (
@@ -196,7 +198,7 @@ def test_changed(lab: Lab, name: str) -> None:
     assert defined(sim, node) == [f"mac={first.mac},bridge={SECOND}"]
     driver.ex_update_nic(node, changed, ex_network=first.network)
     if name == "run":
-        quietly(driver.start_node, node)
+        quietly(driver.start_node, node, sim.hosts[0].address)
 
 
 def test_other_options_of_an_entry_stay(lab: Lab) -> None:
@@ -217,6 +219,37 @@ def test_a_paused_guest(lab: Lab) -> None:
     refuse(lab, PreconditionFailed, "is paused", lab.driver.ex_update_nic, node, nic, ex_mac=A)
     lab.driver.connection.call("unpause_vm", lab.sim.repository_id, node.extra["directory"])
     lab.driver.ex_detach_nic(node, nic)
+
+
+@pytest.mark.parametrize(
+    ("cards", "expected"),
+    [
+        ([{"mac": A.upper(), "bridge": "x"}], True),
+        ([{"mac": A, "bridge": "y"}], False),  # a VM that was started with its old vm.cfg
+        ([{"mac": A}], True),
+        ([{"mac": A, "bridge": "y"}, {"mac": A, "bridge": "x"}], True),
+        ([{"mac": B, "bridge": "x"}], False),
+        ([{"bridge": "x"}], None),
+        ([], False),
+    ],
+)
+def test_whether_a_domain_has_a_card(cards: list[dict[str, str]], expected: bool | None) -> None:
+    disks = [{"uname": "file:/x.img", "dev": "xvda:disk", "mode": "w"}]
+    record = {"uuid": "1" * 32, "name": "n", "domid": "1", "device": {"vif": cards, "vbd": disks}}
+    [domain] = read_domains([record]).domains
+    assert has_card(f"mac={A},bridge=x")(domain) is expected
+    assert lacks_mac(A)(domain) is (None if cards == [{"bridge": "x"}] else A not in domain.macs)
+
+
+def test_a_list_that_is_none(lab: Lab) -> None:
+    lab.sim.add_vm("odd-list", config={"vif": [f"mac={A},bridge={SECOND}", 5]})
+    node = lab.node("odd-list")
+    for action, *args in (
+        (lab.driver.ex_attach_nic, node, SECOND),
+        (lab.driver.ex_detach_nic, node, A),
+    ):
+        refuse(lab, PreconditionFailed, "not a list of strings", action, *args)
+    refuse(lab, PreconditionFailed, "not a list of", lab.driver.ex_update_nic, node, A, ex_mac=B)
 
 
 # ------------------------------------------------------------------ which one is detached

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from libcloud_ovm3.errors import AgentFault, HostNotFound, PreconditionFailed
+from libcloud_ovm3.errors import AgentFault, HostNotFound, PreconditionFailed, ReadOnly
 from libcloud_ovm3.simulator import Simulator, network
 from tests.operations.failures import WRITES
 from tests.support import calls_of, driver_for, quietly, simulate
@@ -103,6 +103,19 @@ def test_one_that_somebody_has_made_stays(sim: Simulator) -> None:
     sim.wait(QUARTER)
     assert swept(sim) == []
     assert vlans_on(sim) == [VLAN]
+
+
+def test_read_only_removes_nothing(sim: Simulator) -> None:
+    vm = add(sim, VLAN)
+    start(sim, vm)
+    sim.guest(0, vm, "poweroff")
+    sim.wait(QUARTER)
+    sim.calls.clear()
+    with pytest.raises(ReadOnly):
+        quietly(driver_for(sim, ex_read_only=True).ex_release_networks)
+    assert calls_of(sim, "libcloud_release_bridge") == []
+    assert vlans_on(sim) == [VLAN]
+    assert swept(sim) == [f"bridge {VLAN} on ovm-1 ({sim.hosts[0].address}:{sim.hosts[0].port})"]
 
 
 def test_nodes_without_vlans_cost_no_call(sim: Simulator) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.errors import OperationIncomplete, Ovm3Error
-from libcloud_ovm3.operations import definition_door, doors
+from libcloud_ovm3.operations import definition_door, doors, network_doors
 from libcloud_ovm3.simulator import Rule, Simulator
 from tests.support import at_once, driver_for, eventually, quietly, simulate
 
@@ -168,6 +168,8 @@ def mortal_doors() -> Iterator[None]:
         for name, door in inspect.getmembers(doors, inspect.isfunction):
             if door.__module__ in own:
                 patch.setattr(doors, name, mortal(door))
+        for name in ("send", "take_bridge", "release_bridge"):
+            patch.setattr(network_doors, name, mortal(getattr(network_doors, name)))
         yield
 
 

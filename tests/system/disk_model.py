@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import threading
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -67,6 +68,7 @@ class Model:
 
     def __post_init__(self) -> None:
         self.driver = plain_driver(self.sim)
+        self.writing = threading.Lock()  # guests of two clients may share a volume
         self.before = self.see()
 
     # -------------------------------------------------------------- what is there
@@ -134,17 +136,18 @@ class Model:
 
     def write(self, path: str) -> None:
         """A guest, or the test, writes something to a volume that it never had."""
-        content = f"content {next(self.numbers)}\n".encode()
-        file = self.sim.repository_path / path
-        try:
-            with file.open("r+b") as stream:
-                for place in (0, MIB // 2):
-                    stream.seek(place)
-                    stream.write(content)
-        except FileNotFoundError:
-            return
-        self.contents[path] = _content(file)
-        self.history.setdefault(path, set()).add(self.contents[path])
+        with self.writing:
+            content = f"content {next(self.numbers)}\n".encode()
+            file = self.sim.repository_path / path
+            try:
+                with file.open("r+b") as stream:
+                    for place in (0, MIB // 2):
+                        stream.seek(place)
+                        stream.write(content)
+            except FileNotFoundError:
+                return
+            self.contents[path] = _content(file)
+            self.history.setdefault(path, set()).add(self.contents[path])
 
     def guest_writes(self, target: Target) -> None:
         """The guest that has just been started, or has just got the volume, writes to it."""
