@@ -152,7 +152,7 @@ def test_mtu_and_addresses(sim: Simulator) -> None:
             ("n", 30),
             {"ex_parent": "bond0"},
             PreconditionFailed,
-            "VLAN 30 of bond0 is in bridge spare.30",
+            "VLAN 30 of bond0 is in",
         ),
         (("spare", 9), {"ex_parent": "bond0"}, PreconditionFailed, "not on bond0.9: is on eth2"),
         (("eth1", 9), {"ex_parent": "bond0"}, PreconditionFailed, "a device has the name eth1"),
@@ -397,6 +397,22 @@ def test_open_vswitch_is_refused(with_module: Simulator) -> None:
         driver_for(with_module).ex_create_network("n", 5, ex_parent="bond0")
     with_module.set_up_network(0, switch="linuxbridge")
     assert not calls_of(with_module, *WRITES)
+
+
+def test_a_bond_that_has_mode_6_after_its_next_boot(with_module: Simulator) -> None:
+    """Case N34: the mode in quoted options."""
+    file = with_module.dom0(0) / "etc/sysconfig/network-scripts/ifcfg-bond0"
+    assert not file.exists()
+    options = 'BONDING_OPTS="mode=6 miimon=250 use_carrier=1 updelay=500 downdelay=500"'
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(f"DEVICE=bond0\n{options}\nBOOTPROTO=none\nONBOOT=yes\n")
+    with_module.calls.clear()
+    with pytest.raises(PreconditionFailed, match="bond0 has mode 6 after its next boot"):
+        driver_for(with_module).ex_create_network("n", 120, ex_parent="bond0")
+    file.unlink()
+    assert not calls_of(with_module, *WRITES)
+    assert driver_for(with_module).ex_create_network("n", 120, ex_parent="bond0")
+    assert driver_for(with_module).ex_delete_network("n")
 
 
 def test_a_vm_that_is_about_to_start_keeps_its_network(with_module: Simulator) -> None:
