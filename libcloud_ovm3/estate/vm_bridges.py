@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from libcloud_ovm3.agent.config import VMConfig
-from libcloud_ovm3.estate.host_network import BOND, VLAN, HostNetwork
+from libcloud_ovm3.estate.host_network import VLAN, HostDevice, HostNetwork
 from libcloud_ovm3.estate.labels import LONGEST_NAME
 
 CONTROL = "control0"  # a local bridge, which is made on every host that needs it (flows.md 2.3)
@@ -69,7 +69,7 @@ def _is_there(network: HostNetwork, name: str) -> bool:
     return bool(network.bridge(name) or (old and network.bridge(f"eth{old[1]}")))
 
 
-def _to_make(network: HostNetwork, name: str) -> VLANBridge | str:  # noqa: PLR0911 (one per reason)
+def _to_make(network: HostNetwork, name: str) -> VLANBridge | str:
     """How a missing bridge is made, or why it cannot be."""
     lacks = f"it has no bridge {name}"
     form = _VLAN_BRIDGE.fullmatch(name)
@@ -84,11 +84,29 @@ def _to_make(network: HostNetwork, name: str) -> VLANBridge | str:  # noqa: PLR0
     if device is None:
         why = base.doubt or f"nothing but guests is on bridge {base.name}"
         return f"{lacks}, and no VLAN can be made: {why}"
+    why = why_no_vlan(network, device, number)
+    return f"{lacks}, and {why}" if why else VLANBridge(name, device.name, number)
+
+
+def why_no_vlan(network: HostNetwork, device: HostDevice, vlan: int) -> str:
+    """Why no bridge can be made on a VLAN of a device; "": it can.
+
+    :param vlan: 2 to 4094.
+    """
     if device.kind == VLAN:
-        return f"{lacks}, and bridge {base.name} is on {device.name}, which is a VLAN already"
-    if device.kind == BOND and device.mode == _BALANCE_ALB:
-        return f"{lacks}, and {device.name} is a bond of mode 6, which cannot carry VLANs"
-    other = network.bridge_on(f"{device.name}.{number}")
-    if other is not None:
-        return f"{lacks}, and VLAN {number} of {device.name} is in its bridge {other.name}"
-    return VLANBridge(name, device.name, number)
+        return f"{device.name} is a VLAN device: no source says that a VLAN can be made on it"
+    if device.bond is not None:
+        return f"{device.name} is a slave of bond {device.bond}"
+    if device.mode == _BALANCE_ALB:
+        return (
+            f"bond {device.name} has mode 6 (balance-alb), over which VLANs do not work: "
+            f"ex_set_bond_mode sets mode 1 or 4"
+        )
+    other = network.bridge_on(vlan_device(network, device, vlan))
+    return f"VLAN {vlan} of {device.name} is in bridge {other.name}" if other else ""
+
+
+def vlan_device(network: HostNetwork, device: HostDevice, vlan: int) -> str:
+    """The name of the device of a VLAN, whether it is there or not."""
+    there = (one.name for one in network.devices if (one.parent, one.vlan) == (device.name, vlan))
+    return next(there, f"{device.name}.{vlan}")

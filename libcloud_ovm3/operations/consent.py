@@ -38,10 +38,8 @@ def parse_consent(value: object) -> frozenset[str]:
         isinstance(word, str) for word in words
     ):
         named = {str(word).strip().lower() for word in words if str(word).strip()}
-        if named & {"all", "true"}:
-            return frozenset(ROLES)
-        if named <= set(ROLES):
-            return frozenset(named)
+        if named <= {*ROLES, "all", "true"}:
+            return frozenset(ROLES if named & {"all", "true"} else named)
     raise InvalidArgument(
         f"ex_force {value!r}: expected what may be cut, of {', '.join(ROLES)}, or all"
     )

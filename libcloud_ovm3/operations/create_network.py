@@ -10,6 +10,7 @@ from libcloud_ovm3.estate.host_network import VLAN, HostBridge, HostDevice, Host
 from libcloud_ovm3.estate.labels import LONGEST_NAME, carrier_of, device_of
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.networks import NetworkList, read_networks
+from libcloud_ovm3.estate.vm_bridges import vlan_device, why_no_vlan
 from libcloud_ovm3.operations.consent import Cuts, parse_consent, require_consent, what_is_cut
 from libcloud_ovm3.operations.network_changes import (
     NetworkChange,
@@ -19,8 +20,6 @@ from libcloud_ovm3.operations.network_changes import (
 )
 from libcloud_ovm3.operations.network_doors import VLAN_BRIDGE, bridge_call, vlan_bridge_call
 from libcloud_ovm3.operations.operation import Operation
-
-_BALANCE_ALB = 6  # this mode rewrites MAC addresses, and VLANs do not work over it
 
 
 def create_network(
@@ -144,24 +143,13 @@ def _on_vlan(
     network: HostNetwork, name: str, device: HostDevice, vlan: int
 ) -> NetworkChange | None:
     """A bridge on a VLAN device, both made at once."""
-    numbered = (one for one in network.devices if (one.parent, one.vlan) == (device.name, vlan))
-    there = next(numbered, None)
-    tagged = there.name if there else f"{device.name}.{vlan}"
+    tagged = vlan_device(network, device, vlan)
     if _is_there(network, name, tagged):
         return None
-    if device.kind == VLAN:
-        raise PreconditionFailed(
-            f"{device.name} is a VLAN device: no source says that a VLAN can be made on it"
-        )
-    if device.bond is not None:
-        raise PreconditionFailed(f"{device.name} is a slave of bond {device.bond}")
-    if device.mode == _BALANCE_ALB:
-        raise PreconditionFailed(
-            f"bond {device.name} has mode 6 (balance-alb), over which VLANs do not work: "
-            f"ex_set_bond_mode sets mode 1 or 4"
-        )
-    if there:
-        _require_free(network, there)
+    why = why_no_vlan(network, device, vlan)
+    if why:
+        raise PreconditionFailed(why)
+    if network.device(tagged):
         raise PreconditionFailed(f"the VLAN device {tagged} is there already, without a bridge")
     if len(tagged) > LONGEST_NAME:
         raise PreconditionFailed(

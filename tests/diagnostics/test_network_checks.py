@@ -107,7 +107,7 @@ def test_a_vlan_that_cannot_be_made_over_its_bond() -> None:
     other = ((NIC, replace(BOND, mode=6)), (BASE,))
     vm = defined("a", vif=["bridge=xenbr0.120"])
     [one] = check_bridges_of_vms(networks(USUAL, other, definitions=[vm]))
-    assert "ovm-2: it has no bridge xenbr0.120, and bond0 is a bond of mode 6" in one.found
+    assert "ovm-2: it has no bridge xenbr0.120, and bond bond0 has mode 6" in one.found
     assert "ovm-1" not in one.found
     assert (one.level, one.means) == ("warning", "cannot be started there")
 

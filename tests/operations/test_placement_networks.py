@@ -67,11 +67,11 @@ def test_a_vlan_of_a_bridge_can_be_made() -> None:
         ("xenbr0.1", "1 is not a VLAN number from 2 to 4094"),
         ("xenbr0.4095", "4095 is not a VLAN number"),
         ("xenbr0.05", "has no bridge xenbr0.05"),
-        ("six.5", "bond6 is a bond of mode 6"),
-        ("tagged.5", "bond0.30, which is a VLAN already"),
+        ("six.5", "bond6 has mode 6"),
+        ("tagged.5", "bond0.30 is a VLAN device"),
         ("control0.5", "nothing but guests is on bridge control0"),
         ("two.5", "either of its ports a, b may lead out"),
-        ("xenbr0.30", "VLAN 30 of bond0 is in its bridge tagged"),
+        ("xenbr0.30", "VLAN 30 of bond0 is in bridge tagged"),
     ],
 )
 def test_what_a_host_cannot_have(name: str, why: str) -> None:
