@@ -42,6 +42,10 @@ COMMANDS = {
     "delete_image": "image delete",
     "ex_insert_iso": "vm insert-iso",
     "ex_eject_iso": "vm eject-iso",
+    "ex_list_nics": "vm list-nics",
+    "ex_attach_nic": "vm attach-nic",
+    "ex_detach_nic": "vm detach-nic",
+    "ex_update_nic": "vm update-nic",
     "list_sizes": "size list",
     "list_locations": "host list",
     "ex_list_orphans": "disk orphans",
@@ -66,6 +70,7 @@ OPTIONS = {
     "location": "--on",
     "device": "--device",
     "ex_vlan": "--vlan",
+    "ex_type": "--type",
     "description": "--description",
 }
 # Keys of an estate that are not one argument under another name.

@@ -29,7 +29,7 @@ from tests.operations.failures import WRITES
 from tests.support import calls_of, driver_for, fingerprints_of, quietly, simulate
 
 NOT_GIVEN = dict.fromkeys(
-    "name id image size memory_mb vcpus location delete_disks hosts_off".split()
+    "name id image size memory_mb vcpus networks location delete_disks hosts_off".split()
 )
 DEFAULTS = {**NOT_GIVEN, "start": True, "force": False, "stop_timeout": 300, "minimum_age": 60}
 IMAGE: dict[str, Any] = {"image": "oracle-linux-6", "size": "tiny"}
@@ -304,3 +304,22 @@ def test_a_change_stays_a_change_if_it_cannot_be_read_back(sim: Simulator) -> No
         f"['ovm-2'] believes it"
     ]
     assert read(done.before["id"]).state == "running"
+
+
+def test_networks_of_a_vm_that_is_created(sim: Simulator) -> None:
+    mac = "00:21:f6:00:00:0a"
+    networks = ["control0", {"network": "control0", "mac": mac}]
+    done = task(sim, "new", "present", **IMAGE, start=False, networks=networks)
+    assert done.vm is not None
+    assert [one["bridge"] for one in done.vm["nics"]] == ["control0", "control0"]
+    assert done.vm["nics"][1]["mac"] == mac
+    again = task(sim, "new", "present", **IMAGE, networks=["another"])
+    assert again.vm == done.vm
+    none = task(sim, "bare", "present", **IMAGE, start=False, networks=[])
+    assert none.vm is not None
+    assert none.vm["nics"] == []
+    with pytest.raises(InvalidArgument, match="unknown net in"):
+        task(sim, "wrong", "present", **IMAGE, networks=[{"net": "control0"}])
+    expected = task(sim, "later", "present", check=True, **IMAGE, networks=["control0"]).after
+    assert expected is not None
+    assert expected["networks"] == ["control0"]

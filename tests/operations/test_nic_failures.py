@@ -21,7 +21,7 @@ from tests.operations.failures import (
     change_with_failure,
     steps_of,
 )
-from tests.operations.test_attach_failures import others
+from tests.operations.test_attach_failures import others, write_of
 from tests.support import PERSONALITIES, calls_of, driver_for, fingerprints_of, quietly, simulate
 
 NAME, VLAN = "subject", 77
@@ -78,39 +78,37 @@ def steps(variant: Variant) -> list[Step]:
         return steps_of(calls_of(sim))
 
 
-STEPS = {variant: steps(variant) for variant in VARIANTS}
+STEPS = {variant: steps(variant) for variant in VARIANTS if variant.is_running}
 
 
 def failures_of(variant: Variant) -> list[Any]:
-    """The writes with all that can happen to them, both personalities. Reads with one failure each:
-    what they bring is kept apart from what they do not by what other operations use, too.
+    """The writes with all that can happen to them, both personalities; of a stopped VM it is one.
+    Reads with one failure each: what they bring is kept apart from what they do not by what other
+    operations use, too.
     """
     found = []
-    for number, step in enumerate(STEPS[variant]):
+    for number, step in enumerate(STEPS.get(variant, [Step(None, write_of(variant.host_module))])):
         is_write = step.function in WRITES
         names = FAILURES if is_write else READ_FAILURES[number % len(READ_FAILURES) :][:1]
         by = PERSONALITIES if is_write else PERSONALITIES[number % len(PERSONALITIES) :][:1]
         found += [(step, failure, one) for failure in names for one in by]
-    return found if variant.is_running else [one for one in found if one[0].function in WRITES]
+    return found
 
 
 ROWS = [
-    pytest.param(
-        variant, step, failure, personality, id=f"{variant}-{step}-{failure}-{personality}"
-    )
+    pytest.param(variant, *row, id="-".join(map(str, (variant, *row))))
     for variant in VARIANTS
-    for step, failure, personality in failures_of(variant)
+    for row in failures_of(variant)
 ]
 
 
 def test_the_table_has_the_writes() -> None:
     for variant, found in STEPS.items():
-        own = "libcloud_change_vm" if variant.host_module else "configure_vm"
         writes = [step.function for step in found if step.function in WRITES]
-        needed = variant.action != "detach" and variant.is_running
+        own = writes.count(write_of(variant.host_module))
+        assert own == (2 if variant.action == "update" else 1), variant
         bridge = "libcloud_take_bridge" if variant.host_module else "ovs_vlan_bridge"
-        assert writes.count(own) == (2 if needed and variant.action == "update" else 1), variant
-        assert (bridge in writes) is needed
+        assert (bridge in writes) is (variant.action != "detach")
 
 
 @pytest.mark.parametrize(("variant", "step", "failure", "personality"), ROWS)

@@ -20,7 +20,7 @@ from libcloud_ovm3.errors import (
 )
 from libcloud_ovm3.estate.domains import read_domains
 from libcloud_ovm3.operations.nic_changes import has_card, lacks_mac
-from libcloud_ovm3.simulator import Simulator
+from libcloud_ovm3.simulator import Simulator, network
 from tests.operations.attaching import Lab
 from tests.operations.cards import (
     SECOND,
@@ -71,7 +71,7 @@ def refuse(lab: Lab, error: type[Exception], why: str, action: Any, *args: Any, 
     assert not WRITES & set(calls_of(lab.sim)[begin:])
 
 
-@pytest.mark.parametrize("name", [*RUNNING, *STOPPED])
+@pytest.mark.parametrize("name", ["run", "off"])
 def test_attached_and_detached(lab: Lab, name: str) -> None:
     sim, driver, node = lab.sim, lab.driver, lab.node(name)
     file = sim.repository_path / "VirtualMachines" / node.extra["directory"] / "vm.cfg"
@@ -250,6 +250,32 @@ def test_a_list_that_is_none(lab: Lab) -> None:
     ):
         refuse(lab, PreconditionFailed, "not a list of strings", action, *args)
     refuse(lab, PreconditionFailed, "not a list of", lab.driver.ex_update_nic, node, A, ex_mac=B)
+
+
+def test_bridges_over_vlans_come_and_go_with_cards() -> None:
+    with simulate(1, vms=0, templates=0, host_module=True) as sim:
+        sim.add_vm("web", running_on=0, config=vifs(sim, A))
+        driver, own = driver_for(sim), bridge_of(sim)
+        node = driver.ex_get_node_by_name("web")
+
+        def vlans() -> list[int]:
+            names = network.bridges(sim.hosts[0])
+            return sorted(int(name.rpartition(".")[2]) for name in names if f"{own}." in name)
+
+        driver.ex_attach_nic(node, f"{own}.5", ex_mac=B)
+        driver.ex_attach_nic(node, f"{own}.5", ex_mac=C)
+        assert vlans() == [5]
+        sim.misbehave("fault", "libcloud_change_vm", text="<type 'exceptions.Exception'>:no")
+        with pytest.raises(AgentFault):
+            driver.ex_attach_nic(node, f"{own}.6")
+        assert vlans() == [5], "what was made for it is gone again"
+        driver.ex_update_nic(node, C, ex_network=f"{own}.7")
+        assert vlans() == [5, 7], "B is on it"
+        driver.ex_update_nic(node, C, ex_network=f"{own}.8")
+        assert vlans() == [5, 8]
+        driver.ex_detach_nic(node, C)
+        driver.ex_detach_nic(node, B)
+        assert vlans() == []
 
 
 # ------------------------------------------------------------------ which one is detached

@@ -161,6 +161,7 @@ def _create(driver: OVM3NodeDriver, options: Options) -> Node:
         find_image(driver, options["image"]),
         _location(driver, options),
         ex_hosts_off=options["hosts_off"],
+        ex_networks=options["networks"],
         ex_start=options["state"] == "started" or options["start"],
     )
 
@@ -277,7 +278,7 @@ def _expected(before: dict[str, Any] | None, options: Options) -> dict[str, Any]
         return None
     if before is None:
         is_on = state == "started" or options["start"]
-        keys = ("name", "image", "size", "memory_mb", "vcpus", "location")
+        keys = ("name", "image", "size", "memory_mb", "vcpus", "networks", "location")
         given = {key: options[key] for key in keys if options[key] is not None}
         return {**given, "state": "running" if is_on else "stopped"}
     if state == "stopped":

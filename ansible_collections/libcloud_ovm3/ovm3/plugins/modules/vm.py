@@ -72,6 +72,15 @@ options:
   vcpus:
     description: Number of virtual CPUs of a VM that is created, instead of that of O(size).
     type: int
+  networks:
+    description:
+      - The networks of the network cards of a VM that is created, in the guest's order. Each is a
+        bridge, a traffic label or C(label:vlan), or a dict with the key C(network) and C(mac),
+        C(address), C(model), C(type) (C(docs/networks.md) of libcloud-ovm3). An empty list is none.
+      - Without this option it has those of the image, else one on O(default_network), else none.
+      - The cards of a VM that exists are neither changed nor compared.
+    type: list
+    elements: raw
   location:
     description: Name, address or id of the host on which to start the VM. Otherwise the driver
       chooses one. A VM that runs on another host is an error with O(state=started).
@@ -184,8 +193,8 @@ disks:
       type: list
       elements: str
 not_compared:
-  description: Options that may differ from the VM that exists, as nothing records them.
-  returned: an image is given, state is present or started, and the VM existed before
+  description: Options that may differ from the VM that exists, as they are not compared.
+  returned: image or networks are given, state is present or started, and the VM existed before
   type: list
   elements: str
   sample: [image]
@@ -257,6 +266,7 @@ def arguments() -> dict[str, dict[str, Any]]:
         "size": TEXT,
         "memory_mb": NUMBER,
         "vcpus": NUMBER,
+        "networks": {"type": "list", "elements": "raw"},
         "location": TEXT,
         "start": {"type": "bool", "default": True},
         "force": {"type": "bool", "default": False},
@@ -316,8 +326,9 @@ def run(module: Any) -> dict[str, Any]:
     is_refused = bool(estate and estate.read_only)
     done = bring_about(driver, module.params, module.warn, module.check_mode and not is_refused)
     result: dict[str, Any] = {"vm": done.vm, **({"disks": done.disks} if done.disks else {})}
-    if done.before and module.params["image"] and module.params["state"] in ("present", "started"):
-        result["not_compared"] = ["image"]
+    given = [name for name in ("image", "networks") if module.params[name] not in (None, "")]
+    if done.before and given and module.params["state"] in ("present", "started"):
+        result["not_compared"] = given
     if done.would_change:
         result["changed"] = True
     if module._diff:
