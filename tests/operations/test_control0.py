@@ -11,21 +11,24 @@ import pytest
 from libcloud_ovm3.errors import HostNotFound, PreconditionFailed
 from libcloud_ovm3.simulator import Simulator, network
 from tests.operations.failures import WRITES
-from tests.support import PERSONALITIES, at_once, calls_of, driver_for, quietly, simulate
+from tests.support import PERSONALITIES, at_once, calls_of, quietly, simulate
+from tests.system.disk_clients import plain_driver
 
 CONTROL = "control0"
 
 
 @pytest.fixture(params=["alone", "with the module"])
 def sim(request: pytest.FixtureRequest) -> Iterator[Simulator]:
-    with simulate(2, vms=0, host_module=request.param != "alone", version="3.2.1") as simulator:
+    with simulate(
+        2, vms=0, secure=False, host_module=request.param != "alone", version="3.2.1"
+    ) as simulator:
         for host in (0, 1):
             repaired(simulator, host)
         yield simulator
 
 
 def agent_of(sim: Simulator, host: int = 0) -> Any:
-    driver = driver_for(sim)
+    driver = plain_driver(sim)
     return driver._estate.agent(driver._estate.given[0])
 
 
@@ -34,12 +37,12 @@ def where(sim: Simulator, host: int = 0) -> str:
 
 
 def repaired(sim: Simulator, host: int = 0) -> dict[str, Any]:
-    found: dict[str, Any] = quietly(driver_for(sim).ex_repair_control0, where(sim, host))
+    found: dict[str, Any] = quietly(plain_driver(sim).ex_repair_control0, where(sim, host))
     return found
 
 
 def test_a_right_one_costs_no_changing_call(sim: Simulator) -> None:
-    before = driver_for(sim).ex_control0(where(sim))
+    before = plain_driver(sim).ex_control0(where(sim))
     assert (before["wrong"], before["obstacle"], before["exists"]) == ([], None, True)
     sim.calls.clear()
     assert repaired(sim) == before | {"repaired": []}
@@ -48,8 +51,8 @@ def test_a_right_one_costs_no_changing_call(sim: Simulator) -> None:
 
 def test_after_a_boot_its_address_is_given_back(sim: Simulator) -> None:
     sim.hosts[0].reboot()
-    assert "no address" in driver_for(sim).ex_control0(where(sim))["wrong"][0]
-    assert driver_for(sim).ex_control0(where(sim, 1))["wrong"] == []
+    assert "no address" in plain_driver(sim).ex_control0(where(sim))["wrong"][0]
+    assert plain_driver(sim).ex_control0(where(sim, 1))["wrong"] == []
     found = repaired(sim)
     assert found["wrong"] == []
     assert "no address" in found["repaired"][0]
@@ -59,7 +62,7 @@ def test_after_a_boot_its_address_is_given_back(sim: Simulator) -> None:
 
 def test_a_missing_one_is_made_and_waited_for(sim: Simulator) -> None:
     agent_of(sim).network.ovs_local_config("stop", CONTROL)
-    before = driver_for(sim).ex_control0(where(sim))
+    before = plain_driver(sim).ex_control0(where(sim))
     assert (before["exists"], before["is_right"]) == (False, False)
     assert repaired(sim)["exists"] is True
     assert network.address(sim.hosts[0], CONTROL) == ("169.254.0.1", "255.255.0.0")
@@ -67,7 +70,7 @@ def test_a_missing_one_is_made_and_waited_for(sim: Simulator) -> None:
 
 def test_two_clients_that_repair_it_at_once(sim: Simulator) -> None:
     agent_of(sim).network.ovs_local_config("stop", CONTROL)
-    clients = [driver_for(sim), driver_for(sim)]
+    clients = [plain_driver(sim), plain_driver(sim)]
     repairs = [(one, partial(one.ex_repair_control0, where(sim))) for one in clients]
     for found in at_once(sim, *repairs):
         assert found["wrong"] == []
@@ -100,31 +103,31 @@ def put_it_on_a_nic(sim: Simulator) -> None:
     ],
 )
 def test_what_somebody_else_uses_is_left(personality: str, use: Any, why: str) -> None:
-    with simulate(1, vms=0, host_module=True, personality=personality) as sim:
+    with simulate(1, vms=0, secure=False, host_module=True, personality=personality) as sim:
         use(sim)
-        assert why in driver_for(sim).ex_control0(where(sim))["obstacle"]
+        assert why in plain_driver(sim).ex_control0(where(sim))["obstacle"]
         sim.calls.clear()
         with pytest.raises(PreconditionFailed, match=why.partition("/")[0]):
-            driver_for(sim).ex_repair_control0(where(sim))
+            plain_driver(sim).ex_repair_control0(where(sim))
         assert not calls_of(sim, *WRITES)
 
 
 def test_without_the_module_what_is_not_seen_is_said() -> None:
-    with simulate(1, vms=0) as sim:
-        found = driver_for(sim).ex_control0(where(sim))
+    with simulate(1, vms=0, secure=False) as sim:
+        found = plain_driver(sim).ex_control0(where(sim))
         assert found["is_right"] is None
         assert "ARP" in found["unknown"][0]
 
 
 def test_with_the_module_all_of_it_is_seen_and_mended() -> None:
     """After a boot ARP is off, and zeroconf leads its network elsewhere."""
-    with simulate(1, vms=0, host_module=True, version="3.2.1") as sim:
+    with simulate(1, vms=0, secure=False, host_module=True, version="3.2.1") as sim:
         repaired(sim)
-        assert driver_for(sim).ex_control0(where(sim))["is_right"] is True
+        assert plain_driver(sim).ex_control0(where(sim))["is_right"] is True
         sim.hosts[0].reboot()
         file = sim.dom0(0) / "etc/sysconfig/network-scripts/ifcfg-control0"
         file.write_text("DEVICE=control0\n")
-        wrong = "; ".join(driver_for(sim).ex_control0(where(sim))["wrong"])
+        wrong = "; ".join(plain_driver(sim).ex_control0(where(sim))["wrong"])
         for part in ("no address", "ARP is off", "no route", "leads to", "configuration file"):
             assert part in wrong
         found = repaired(sim)
@@ -137,4 +140,4 @@ def test_with_the_module_all_of_it_is_seen_and_mended() -> None:
 
 def test_no_such_host(sim: Simulator) -> None:
     with pytest.raises(HostNotFound):
-        driver_for(sim).ex_control0("10.20.30.40")
+        plain_driver(sim).ex_control0("10.20.30.40")

@@ -17,7 +17,8 @@ from libcloud_ovm3.errors import (
 )
 from libcloud_ovm3.simulator import Simulator, network
 from tests.operations.failures import WRITES
-from tests.support import calls_of, driver_for, quietly, simulate
+from tests.support import calls_of, quietly, simulate
+from tests.system.disk_clients import plain_driver
 
 BASE = "10e69b4de3"  # the bridge on bond0
 VLAN = f"{BASE}.160"
@@ -27,7 +28,9 @@ QUARTER = 901  # seconds
 
 @pytest.fixture(scope="module")
 def pool() -> Iterator[Simulator]:
-    with simulate(2, vms=0, host_module=True, version="3.3.3", memory_mb=16384) as simulator:
+    with simulate(
+        2, vms=0, secure=False, host_module=True, version="3.3.3", memory_mb=16384
+    ) as simulator:
         yield simulator
 
 
@@ -35,7 +38,7 @@ def pool() -> Iterator[Simulator]:
 def sim(pool: Simulator) -> Iterator[Simulator]:
     """Without VMs and VLANs, whatever the test before has left."""
     yield pool
-    driver = driver_for(pool)
+    driver = plain_driver(pool)
     for node in driver.list_nodes():
         quietly(driver.destroy_node, node)
     pool.wait(QUARTER)
@@ -51,11 +54,11 @@ def add(sim: Simulator, *bridges: str, **options: Any) -> str:
 
 
 def start(sim: Simulator, vm: str, host: int = 0) -> None:
-    quietly(driver_for(sim).start_node, vm, sim.hosts[host].address)
+    quietly(plain_driver(sim).start_node, vm, sim.hosts[host].address)
 
 
 def agent_of(sim: Simulator, host: int) -> Any:
-    driver = driver_for(sim, host=sim.hosts[host].address)
+    driver = plain_driver(sim, host=sim.hosts[host].address)
     return driver._estate.agent(driver._estate.given[0])
 
 
@@ -69,14 +72,14 @@ def vlans_on(sim: Simulator, host: int = 0) -> list[str]:
 
 
 def users(sim: Simulator, host: int = 0) -> list[str]:
-    driver = driver_for(sim, host=sim.hosts[host].address)
+    driver = plain_driver(sim, host=sim.hosts[host].address)
     module = driver._estate.fresh_module(driver._estate.given[0])
     assert module is not None
     return [user.user for one in module.bridges() for user in one.users]
 
 
 def swept(sim: Simulator, *args: Any) -> list[str]:
-    found: list[str] = quietly(driver_for(sim).ex_release_networks, *args)
+    found: list[str] = quietly(plain_driver(sim).ex_release_networks, *args)
     return found
 
 
@@ -84,7 +87,7 @@ def test_it_goes_with_the_last_one(sim: Simulator) -> None:
     one, two = add(sim, VLAN), add(sim, VLAN, BASE)
     start(sim, one)
     start(sim, two)
-    driver = driver_for(sim)
+    driver = plain_driver(sim)
     driver.stop_node(one, ex_force=True)
     assert vlans_on(sim) == [VLAN]
     quietly(driver.destroy_node, two)
@@ -96,7 +99,7 @@ def test_each_of_several(sim: Simulator) -> None:
     vm = add(sim, VLAN, f"{BASE}.161", f"{BASE}.162")
     start(sim, vm)
     assert len(vlans_on(sim)) == 3
-    driver_for(sim).stop_node(vm, ex_force=True)
+    plain_driver(sim).stop_node(vm, ex_force=True)
     assert vlans_on(sim) == []
 
 
@@ -104,7 +107,7 @@ def test_one_that_somebody_has_made_stays(sim: Simulator) -> None:
     agent_of(sim, 0).network.ovs_vlan_bridge("start", VLAN, "bond0", 160)
     vm = add(sim, VLAN)
     start(sim, vm)
-    driver_for(sim).stop_node(vm, ex_force=True)
+    plain_driver(sim).stop_node(vm, ex_force=True)
     assert vlans_on(sim) == [VLAN]
     sim.wait(QUARTER)
     assert swept(sim) == []
@@ -118,7 +121,7 @@ def test_read_only_removes_nothing(sim: Simulator) -> None:
     sim.wait(QUARTER)
     sim.calls.clear()
     with pytest.raises(ReadOnly):
-        quietly(driver_for(sim, ex_read_only=True).ex_release_networks)
+        quietly(plain_driver(sim, ex_read_only=True).ex_release_networks)
     assert calls_of(sim, "libcloud_release_bridge") == []
     assert vlans_on(sim) == [VLAN]
     assert swept(sim) == [f"bridge {VLAN} on ovm-1 ({sim.hosts[0].address}:{sim.hosts[0].port})"]
@@ -128,7 +131,7 @@ def test_nodes_without_vlans_cost_no_call(sim: Simulator) -> None:
     vm = add(sim, BASE)
     start(sim, vm)
     sim.calls.clear()
-    driver_for(sim).stop_node(vm, ex_force=True)
+    plain_driver(sim).stop_node(vm, ex_force=True)
     assert not calls_of(sim, "libcloud_bridges", "libcloud_release_bridge")
 
 
@@ -209,7 +212,7 @@ def test_a_release_that_comes_late(sim: Simulator) -> None:
             start(sim, vm)
 
     sim.misbehave("hook", "libcloud_release_bridge", hook=again)
-    quietly(driver_for(sim).stop_node, vm, ex_force=True)
+    quietly(plain_driver(sim).stop_node, vm, ex_force=True)
     sim.clear_misbehaviour()
     assert users(sim)
     assert len(sim.domains(0)) == 1
@@ -220,7 +223,7 @@ def test_a_release_that_comes_late(sim: Simulator) -> None:
 def test_one_that_is_started_while_it_is_destroyed(sim: Simulator) -> None:
     """Right before its definition goes; it runs, and keeps its bridge."""
     vm = add(sim, VLAN)
-    other = driver_for(sim)
+    other = plain_driver(sim)
 
     def meanwhile(moment: str) -> None:
         if moment == "before":
@@ -228,7 +231,7 @@ def test_one_that_is_started_while_it_is_destroyed(sim: Simulator) -> None:
 
     sim.misbehave("hook", "delete_vm", hook=meanwhile)
     with pytest.raises(OperationIncomplete, match="was started"):
-        quietly(driver_for(sim).destroy_node, vm)
+        quietly(plain_driver(sim).destroy_node, vm)
     sim.clear_misbehaviour()
     assert len(sim.domains(0)) == 1
     assert users(sim)
@@ -238,7 +241,7 @@ def test_one_that_is_started_while_it_is_destroyed(sim: Simulator) -> None:
 def test_a_start_that_is_refused_while_another_goes_on(sim: Simulator) -> None:
     """The one that fails must not take away what the other one relies on."""
     vm = add(sim, VLAN)
-    other = driver_for(sim)
+    other = plain_driver(sim)
 
     def meanwhile(moment: str) -> None:
         if moment == "after":
@@ -255,10 +258,10 @@ def test_a_start_that_is_refused_while_another_goes_on(sim: Simulator) -> None:
 
 
 def test_without_the_module_nothing_is_removed() -> None:
-    with simulate(1, vms=0, version="3.3.3") as sim:
+    with simulate(1, vms=0, secure=False, version="3.3.3") as sim:
         vm = add(sim, VLAN)
         start(sim, vm)
-        driver_for(sim).stop_node(vm, ex_force=True)
+        plain_driver(sim).stop_node(vm, ex_force=True)
         sim.wait(QUARTER)
         assert swept(sim) == []
         assert vlans_on(sim) == [VLAN]

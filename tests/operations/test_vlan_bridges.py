@@ -12,7 +12,8 @@ import pytest
 from libcloud_ovm3.errors import AgentFault, OperationIncomplete, PreconditionFailed
 from libcloud_ovm3.simulator import Simulator, network
 from tests.operations.failures import WRITES
-from tests.support import at_once, calls_of, driver_for, quietly, simulate
+from tests.support import at_once, calls_of, quietly, simulate
+from tests.system.disk_clients import plain_driver
 
 BASE = "10e69b4de3"  # the bridge on bond0
 NUMBERS = itertools.count(1)
@@ -26,7 +27,7 @@ def cards(*bridges: str) -> dict[str, Any]:
 @pytest.fixture(params=["alone", "with the module"])
 def sim(request: pytest.FixtureRequest) -> Iterator[Simulator]:
     options: dict[str, Any] = {"host_module": request.param != "alone", "memory_mb": 16384}
-    with simulate(2, vms=0, version="3.3.3", **options) as simulator:
+    with simulate(2, vms=0, secure=False, version="3.3.3", **options) as simulator:
         yield simulator
 
 
@@ -35,7 +36,7 @@ def bridges_on(sim: Simulator, host: int) -> set[str]:
 
 
 def agent_of(sim: Simulator, host: int) -> Any:
-    driver = driver_for(sim, host=sim.hosts[host].address)
+    driver = plain_driver(sim, host=sim.hosts[host].address)
     return driver._estate.agent(driver._estate.given[0])
 
 
@@ -45,7 +46,7 @@ def location(sim: Simulator, host: int) -> str:
 
 def test_a_vlan_is_there_before_the_start(sim: Simulator) -> None:
     vm = sim.add_vm("one", config=cards(f"{BASE}.160", BASE, f"{BASE}.2"))
-    driver = driver_for(sim)
+    driver = plain_driver(sim)
     assert driver.start_node(vm, location(sim, 1)) is True
     assert {f"{BASE}.160", f"{BASE}.2"} <= bridges_on(sim, 1)
     assert not {f"{BASE}.160", f"{BASE}.2"} & bridges_on(sim, 0)
@@ -69,14 +70,14 @@ def test_what_no_host_can_have_is_refused(sim: Simulator, bridge: str, why: str)
     vm = sim.add_vm("one", config=cards(BASE, bridge))
     sim.calls.clear()
     with pytest.raises(PreconditionFailed, match=why):
-        driver_for(sim).start_node(vm)
+        plain_driver(sim).start_node(vm)
     assert not calls_of(sim, *WRITES)
 
 
 def test_only_a_host_that_can_have_it_is_chosen(sim: Simulator) -> None:
     """Mode 6 carries no VLAN."""
     agent_of(sim, 0).network.ovs_bond_mode("bond0", 6)
-    driver = driver_for(sim)
+    driver = plain_driver(sim)
     for number in range(4):
         vm = sim.add_vm(f"vm-{number}", config=cards(f"{BASE}.{100 + number}"))
         driver.start_node(vm)
@@ -88,7 +89,7 @@ def test_only_a_host_that_can_have_it_is_chosen(sim: Simulator) -> None:
 
 def test_a_host_whose_network_cannot_be_read_is_not_chosen(sim: Simulator) -> None:
     sim.misbehave("fault", "discover_network", host=0, times=99, text="broken")
-    driver = driver_for(sim)
+    driver = plain_driver(sim)
     for number in range(4):
         quietly(driver.start_node, sim.add_vm(f"vm-{number}", config=cards(BASE)))
     assert not sim.domains(0)
@@ -101,11 +102,11 @@ def test_control0_is_mended_before_the_start(sim: Simulator) -> None:
     sim.hosts[1].reboot()
     assert network.address(sim.hosts[1], "control0") is None
     vm = sim.add_vm("router", config=cards("control0"))
-    assert quietly(driver_for(sim).start_node, vm, location(sim, 1)) is True
+    assert quietly(plain_driver(sim).start_node, vm, location(sim, 1)) is True
     assert network.address(sim.hosts[1], "control0") == ("169.254.0.1", "255.255.0.0")
     sim.calls.clear()
     other = sim.add_vm("other", config=cards("control0"))
-    quietly(driver_for(sim).start_node, other, location(sim, 1))
+    quietly(plain_driver(sim).start_node, other, location(sim, 1))
     assert calls_of(sim, *WRITES) == ["start_vm"]
 
 
@@ -114,7 +115,7 @@ def test_a_control0_that_is_not_to_be_mended_prevents_the_start(sim: Simulator) 
     vm = sim.add_vm("router", config=cards("control0"))
     sim.calls.clear()
     with pytest.raises(PreconditionFailed, match=r"10\.9\.9\.9"):
-        driver_for(sim).start_node(vm, location(sim, 1))
+        plain_driver(sim).start_node(vm, location(sim, 1))
     assert not calls_of(sim, *WRITES)
 
 
@@ -127,7 +128,7 @@ def test_create_node_too(sim: Simulator) -> None:
         f"kernel = '/boot/vmlinuz'\nOVM_domain_type = 'xen_pvm'\n"
         f"vif = ['mac=00:21:f6:aa:aa:aa,bridge={BASE}.44']\n"
     )
-    driver = driver_for(sim)
+    driver = plain_driver(sim)
     image = next(one for one in driver.list_images() if "a template" in one.name)
     node = driver.create_node("new", driver.list_sizes()[0], image)
     [host] = [number for number in (0, 1) if sim.domains(number)]
@@ -137,7 +138,7 @@ def test_create_node_too(sim: Simulator) -> None:
 
 def test_two_clients_that_need_one_vlan_at_once(sim: Simulator) -> None:
     vms = [sim.add_vm(name, config=cards(f"{BASE}.7")) for name in ("one", "two")]
-    clients = [driver_for(sim), driver_for(sim)]
+    clients = [plain_driver(sim), plain_driver(sim)]
     starts = [
         (client, partial(client.start_node, vm, location(sim, 0)))
         for client, vm in zip(clients, vms, strict=True)
@@ -149,10 +150,10 @@ def test_two_clients_that_need_one_vlan_at_once(sim: Simulator) -> None:
 def test_the_script_of_old_releases() -> None:
     """It is recognised, and answered with the command that patches it."""
     answers = {"VLAN bridges on 3.2.1 to 3.3.2": "fault"}
-    with simulate(1, vms=0, version="3.2.1", answers=answers) as sim:
+    with simulate(1, vms=0, secure=False, version="3.2.1", answers=answers) as sim:
         vm = sim.add_vm("one", config=cards("c0a80100.5"))
         with pytest.raises(AgentFault, match="ovm3 host install") as caught:
-            driver_for(sim).start_node(vm)
+            plain_driver(sim).start_node(vm)
         assert "was not started" in str(caught.value)
         assert not sim.domains(0)
 
@@ -162,18 +163,18 @@ def test_a_bridge_that_may_still_come_is_named(sim: Simulator) -> None:
     call = "ovs_vlan_bridge" if sim.hosts[0].code is None else "libcloud_take_bridge"
     sim.misbehave("delayed", call, seconds=400)
     with pytest.raises(OperationIncomplete, match="may still come") as caught:
-        driver_for(sim).start_node(vm, location(sim, 0))
+        plain_driver(sim).start_node(vm, location(sim, 0))
     assert f"bridge {BASE}.5" in caught.value.left[0]
     sim.clear_misbehaviour()
     sim.flush_delayed()
-    assert driver_for(sim).start_node(vm, location(sim, 0)) is True
+    assert plain_driver(sim).start_node(vm, location(sim, 0)) is True
 
 
 def test_a_host_that_makes_no_bridges_is_not_chosen() -> None:
     """In Open vSwitch mode, which only the host module tells."""
-    with simulate(2, vms=0, host_module=True, version="3.3.3") as sim:
+    with simulate(2, vms=0, secure=False, host_module=True, version="3.3.3") as sim:
         sim.set_up_network(0, switch="openvswitch")
-        driver = driver_for(sim)
+        driver = plain_driver(sim)
         for number in range(3):
             driver.start_node(sim.add_vm(f"vm-{number}", config=cards(f"{BASE}.{20 + number}")))
         assert not sim.domains(0)
@@ -187,9 +188,11 @@ def test_a_host_that_makes_no_bridges_is_not_chosen() -> None:
 
 def test_the_script_of_old_releases_is_seen_by_the_module() -> None:
     answers = {"VLAN bridges on 3.2.1 to 3.3.2": "fault"}
-    with simulate(1, vms=0, version="3.2.1", answers=answers, host_module=True) as sim:
+    with simulate(
+        1, vms=0, secure=False, version="3.2.1", answers=answers, host_module=True
+    ) as sim:
         vm = sim.add_vm("one", config=cards("c0a80100.5"))
         sim.calls.clear()
         with pytest.raises(PreconditionFailed, match="ovm3 host install"):
-            driver_for(sim).start_node(vm)
+            plain_driver(sim).start_node(vm)
         assert not calls_of(sim, *WRITES)
