@@ -15,6 +15,8 @@ from libcloud_ovm3.errors import AgentFault
 
 _REFUSED = "the agent refused or failed: "
 _NO_PORT_FUNCTION = re.compile(r"(?<!\w)setup_bridge_port: command not found")
+# The agent's function, and the host module's that calls it.
+_MAKE_VLANS = ("ovs_vlan_bridge", "libcloud_take_bridge")
 _KIND = re.compile(r"(?:<(?:type|class) '([^'\n]+)'>|([A-Za-z_][\w.]*)):(.*)", re.DOTALL)
 
 
@@ -50,7 +52,7 @@ def advice(error: AgentFault) -> str | None:
     The VLAN script of 3.2.1 to 3.3.2 calls a function that its library does not have
     (agent-behaviour 13, 15.2).
     """
-    if error.function != "ovs_vlan_bridge" or not _NO_PORT_FUNCTION.search(error.text):
+    if error.function not in _MAKE_VLANS or not _NO_PORT_FUNCTION.search(error.text):
         return None
     return vlan_script_advice(str(error.host))
 

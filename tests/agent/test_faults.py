@@ -89,6 +89,7 @@ def test_any_text_is_kept(text: str) -> None:
     ("function", "missing", "is_known"),
     [
         ("ovs_vlan_bridge", "setup_bridge_port: command not found", True),
+        ("libcloud_take_bridge", "setup_bridge_port: command not found", True),
         ("ovs_vlan_bridge", "_setup_bridge_port: command not found", False),
         ("ovs_vlan_bridge", "vconfig: command not found", False),
         ("ovs_br_config", "setup_bridge_port: command not found", False),
