@@ -47,7 +47,7 @@ def answers_of(
     The host is in one pool with the others. Without stopped VMs there is no repository, so no
     vm.cfg has to be read.
     """
-    own = {
+    own: dict[str, Any] = {
         "discover_server": _server(addresses[host], host),
         "list_vms": list_vms(vms, host),
         "discover_repository_db": _repository_db(bool(stopped)),
@@ -55,7 +55,8 @@ def answers_of(
     }
     answers = {name.encode(): encoded(answer) for name, answer in own.items()}
     if host_module:
-        look = {"api": 1, "answers": {name: {"answer": text} for name, text in own.items()}}
+        own |= {"libcloud_neighbours": [], "libcloud_addresses": []}
+        look = {"api": 3, "answers": {name: {"answer": text} for name, text in own.items()}}
         answers[b"libcloud_read_agent"] = encoded(look)
     return answers
 

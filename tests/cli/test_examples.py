@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,11 @@ def prepare(sim: Simulator, line: str) -> dict[str, str]:
     prepare_volumes(driver, line.split())
     if line.startswith(("ovm3 network update", "ovm3 network delete")):
         driver.ex_create_network(line.split()[3], ex_parent="eth1")
+    if line.startswith("ovm3 network release"):  # a VM that is not there any more needed it
+        HostModule(driver.connection).take_bridge(
+            "tests", "0" * 32, str(uuid.uuid4()), "10e69b4de3.160", "bond0", 160
+        )
+        clock_of(sim).sleep(901)
     if " vm reboot " in line:
         [node] = [one for one in driver.list_nodes() if one.name == "web-1"]
         driver.start_node(node)
