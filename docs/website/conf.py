@@ -27,6 +27,7 @@ nitpick_ignore_regex = [
         r"py:class",
         r"Node(AuthPassword|AuthSSHKey|Image|Location|Size)?|StorageVolume|VolumeSnapshot",
     ),
+    (r"py:exc", r"DeploymentError"),
 ]
 
 myst_heading_anchors = 4  # as GitHub makes them

@@ -174,11 +174,12 @@ def _devices(vm: VMEntry) -> list[tuple[object, ...]]:
         )
         for number, nic in enumerate(vm.nics)
     ]
+    addresses = [(vm.name, "address", "", f"{a.address} of {a.mac}") for a in vm.addresses]
     hints = [
         console_hint(live.vnc_listen, live.vnc_port, parse_address(live.address).host)
         for live in vm.live
     ]
-    return [*disks, *nics, *((vm.name, "console", "", hint) for hint in hints if hint)]
+    return [*disks, *nics, *addresses, *((vm.name, "console", "", hint) for hint in hints if hint)]
 
 
 def _or(value: object | None) -> object:

@@ -21,7 +21,10 @@ _HOST = click.argument("name", metavar="HOST[:PORT]|ID")
 @driver_options
 @_HOST
 def show_control0(name: str, form: str, **options: Any) -> None:
-    """Show what is wrong with control0, the bridge of system VMs, on a host."""
+    """Show what is wrong with control0 on a host.
+
+    It is the local bridge of system VMs.
+    """
     with reported(is_read=True):
         driver = make_driver(**options)
         _show(form, driver.ex_control0(find_host(driver, name)))
@@ -50,10 +53,10 @@ def repair_control0(name: str, form: str, **options: Any) -> None:
 )
 @driver_options
 def release_networks(location: str | None, **options: Any) -> None:
-    """Remove VLAN bridges that starts of VMs have made and that no VM needs any more.
+    """Remove VLAN bridges that no VM needs any more.
 
-    They go with the VM when ovm3 or the driver stops it; this removes what is left of VMs that have
-    shut down by themselves. Needs the host module.
+    Those that starts of VMs have made go with the VM when ovm3 or the driver stops it; this removes
+    what is left of VMs that have shut down by themselves. Needs the host module.
     """
     with reported():
         driver = make_driver(**options)

@@ -91,7 +91,7 @@ def update_network(
     network: str, mtu: str | None, address: str | None, locations: tuple[str, ...],
     force: tuple[str, ...], **options: Any,
 ) -> None:  # fmt: skip
-    """Set the MTU of a network, or the address that a host has on it."""
+    """Set the MTU of a network, or the address of a host on it."""
     with reported():
         changed = make_driver(**options).ex_update_network(
             network, ex_mtu=mtu, ex_address=address, location=locations or None, ex_force=force
@@ -107,9 +107,10 @@ def update_network(
 def delete_network(
     network: str, locations: tuple[str, ...], force: tuple[str, ...], **options: Any
 ) -> None:
-    """Remove a network that no VM uses, and the VLAN device that was made with it.
+    """Remove a network that no VM uses.
 
-    Refused while a card of a VM, running or stopped, is on it, or may be.
+    The VLAN device that was made with it goes too. Refused while a card of a VM, running or
+    stopped, is on it, or may be.
     """
     with reported():
         make_driver(**options).ex_delete_network(network, locations or None, ex_force=force)
@@ -129,7 +130,10 @@ def delete_network(
 def set_bond_mode(
     bond: str, mode: str, locations: tuple[str, ...], force: tuple[str, ...], **options: Any
 ) -> None:
-    """Set the mode of a bond: 1 (active-backup), 4 (802.3ad) or 6 (balance-alb)."""
+    """Set the mode of a bond.
+
+    MODE is 1 (active-backup), 4 (802.3ad) or 6 (balance-alb).
+    """
     with reported():
         make_driver(**options).ex_set_bond_mode(bond, mode, locations or None, ex_force=force)
         show(f"{bond} has mode {mode}")

@@ -63,7 +63,7 @@ _ADDRESSES = click.option(
 @driver_options
 @_VM
 def list_nics(name: str, form: str, **options: Any) -> None:
-    """List the network cards of a VM, in the order in which its guest has them."""
+    """List the network cards of a VM, in the order of its guest."""
     with reported(is_read=True):
         driver = make_driver(**options)
         found = driver.ex_list_nics(find_vm(driver, name))
@@ -140,9 +140,10 @@ def update_nic(
     name: str, nic: str, network: str | None, mac: str | None, model: str | None,
     addresses: tuple[str, ...], no_address: bool, **options: Any,
 ) -> None:  # fmt: skip
-    """Change the network, the MAC address, the model or the static addresses of a network card.
+    """Change a network card of a VM.
 
-    At once if the VM runs: its guest loses the card, and gets another one.
+    Its network, MAC address, model or static addresses. At once if the VM runs: its guest loses the
+    card, and gets another one.
     """
     with reported():
         if addresses and no_address:

@@ -49,6 +49,7 @@ _PIECE = re.compile(
     r"|(?P<word>\w+(?:[.-]\w+)*)"
 )
 _ADDRESS_LIKE = re.compile(r"\d{1,3}([.-]\d{1,3}){3}(?!\d)")  # as in host names
+_OF_EVERY_HOST = ("127.0.0.1", "::1", "169.254.0.1", "169.254.0.0")  # the last two: control0's
 _VLAN = re.compile("([A-Za-z0-9_]+)[.]([1-9][0-9]{0,3})")  # a bridge: 0a0a0a00.120
 _LOCATION = re.compile(r"([^/:,\s]+):(/.*)")  # server:/path
 
@@ -232,14 +233,12 @@ class Anonymizer:
     def ip(self, text: str) -> str:
         """Replace an IP address by one of 127.1.0.0/16 and up.
 
-        Masks, wildcards and 169.254.0.0/16 remain: control0 has the same address on every host.
+        Masks, wildcards, and the address and network of control0 remain.
         """
         if not _is_address(text):
             return re.sub(r"\w+", lambda m: m[0] if is_public(m[0]) else self.name(m[0]), text)
         address = ipaddress.ip_address(text)
-        is_control = address.version == 4 and address.is_link_local  # of IPv6 they contain MACs
-        is_own = text in ("127.0.0.1", "::1") or address.is_unspecified
-        if is_control or is_own or text.startswith("255."):
+        if text in _OF_EVERY_HOST or address.is_unspecified or text.startswith("255."):
             return text
         return self._replace(
             "ip", str(address), lambda n: f"127.{1 + (n >> 16)}.{n >> 8 & 255}.{n & 255}"

@@ -98,23 +98,27 @@ def with_addresses(
 
     An address of a card whose MAC address another VM has as well is not shown.
     """
+    recorded = {one.key: _recorded(one) for one in repositories}
+    notices = tuple(one.error for one in recorded.values() if one.error)
+    seen = _seen(hosts)
+    if not seen and not any(one.entries for one in recorded.values()):
+        return dict(vms), notices
     owners: dict[str, set[str]] = defaultdict(set)
     for vm in vms.values():
-        for mac in {*(one.mac for d in vm.definitions for one in d.vifs), *_live_macs(vm)} - {None}:
-            owners[str(mac)].add(vm.id)
-    recorded = {one.key: _recorded(one) for one in repositories}
-    seen = _seen(hosts)
+        for mac in _macs(vm):
+            owners[mac].add(vm.id)
     is_public = _public_test(estate, hosts)
 
-    def addresses(vm: VM) -> tuple[VMAddress, ...]:
-        found = []
-        for mac, network in cards(vm).items():
-            if len(owners[mac]) == 1:
-                found += _of_card(vm, mac, network, recorded, seen)
-        return tuple(replace(one, is_public=is_public(one.network)) for one in found)
+    def with_its_own(vm: VM) -> VM:
+        found = [
+            replace(one, is_public=is_public(network))
+            for mac, network in cards(vm).items()
+            if len(owners[mac]) == 1
+            for one in _of_card(vm, mac, network, recorded, seen)
+        ]
+        return replace(vm, addresses=tuple(found)) if found else vm
 
-    notices = tuple(one.error for one in recorded.values() if one.error)
-    return {vm.id: replace(vm, addresses=addresses(vm)) for vm in vms.values()}, notices
+    return {vm.id: with_its_own(vm) for vm in vms.values()}, notices
 
 
 def recorded_addresses(
@@ -144,8 +148,10 @@ def cards(vm: VM) -> dict[str, str | None]:
     return found
 
 
-def _live_macs(vm: VM) -> set[str]:
-    return {mac for one in vm.live for mac in one.domain.macs}
+def _macs(vm: VM) -> set[str]:
+    """The MAC addresses that it may have, live or by any of its definitions."""
+    defined = {card.mac for one in vm.definitions for card in one.vifs if card.mac}
+    return defined | {mac for one in vm.live for mac in one.domain.macs}
 
 
 def _of_card(

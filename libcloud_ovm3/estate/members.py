@@ -238,7 +238,7 @@ def _read_agent(
         try:
             return module.read_agent(functions)
         except AgentFault as fault:
-            if agents == functions or agent.hostmodule.is_absent(fault):
+            if agents == functions or not fault.kind.endswith("errors.InvalidArgument"):
                 raise
     readings = module.read_agent(agents)
     estate.remember_older(address, readings.api < 3)

@@ -103,6 +103,28 @@ def test_devices(driver: OVM3NodeDriver) -> None:
     assert found["eth1"].extra["mac"] == "52:54:00:24:48:10"
 
 
+@pytest.mark.parametrize("version", ["3.2.1", "3.3.3"])
+def test_what_carries_a_bridge_with_guests_on_it(personality: str, version: str) -> None:
+    """Ports come in another order, with taps, and bonds in another list: the answer is the same."""
+    with simulate(1, vms=0, version=version, personality=personality, host_module=True) as sim:
+        driver = driver_for(sim)
+        [base] = [one.name for one in driver.ex_list_networks() if not one.extra["is_local"]]
+        for number, is_hvm in enumerate((False, True)):
+            kind = {"OVM_domain_type": "xen_hvm", "builder": "hvm"} if is_hvm else {}
+            sim.add_vm(
+                f"v{number}", running_on=0, config={"vif": [CARD.format(number, base)], **kind}
+            )
+        [network] = [one for one in driver.ex_list_networks() if one.name == base]
+        [bond] = [one for one in driver.ex_list_network_devices() if one.kind == "bond"]
+    [there] = network.extra["hosts"]
+    assert (there["parent"], there["parent_kind"], there["doubt"]) == ("bond0", "bond", None)
+    assert names(there["guests"], "node_name") == ["v0", "v1"]
+    assert there["below"][0] == "bond0"
+    assert (bond.name, bond.extra["mode"], bond.extra["bridge"]) == ("bond0", 1, base)
+    assert bond.extra["slaves"]
+    assert "MANAGEMENT" in bond.extra["roles"]
+
+
 def test_traffic_labels(sim: Simulator) -> None:
     """That of a VLAN device that is not there belongs to nothing."""
     labels = {"guest": "bond0", "public": f"{MANAGEMENT}.120", "storage": "bond0.999"}

@@ -4,7 +4,7 @@ import os
 import time
 
 import pytest
-from libcloud_ovm3_host import aside, errors, read_agent, repository, version
+from libcloud_ovm3_host import aside, documents, errors, read_agent, repository, version
 from libcloud_ovm3_host.rpc import Binary
 
 ID = '0a' * 16
@@ -151,7 +151,35 @@ def test_a_list_without_domain_0_is_no_answer(agent, monkeypatch, listed):
     assert list(read_agent.read_agent(agent, ['list_vms'])['answers']['list_vms']) == ['fault']
 
 
-@pytest.mark.parametrize('names', ['list_vms', None, [1], ['start_vm'], [['list_vms']]])
+def test_its_own_neighbours_and_addresses_come_along(agent):
+    os.makedirs(agent.path('/proc/net'))
+    table = open(agent.path('/proc/net/arp'), 'w')
+    table.write('IP address HW type Flags HW address Mask Device\n'
+                '192.0.2.5 0x1 0x2 00:21:F6:00:00:01 * xenbr0\n')
+    table.close()
+    shown = '2: xenbr0    inet 192.0.2.1/24 brd 192.0.2.255 scope global xenbr0\n'
+    agent.run = lambda words, seconds: (0, shown.encode('ascii'), ''.encode('ascii'))
+    names = ['libcloud_neighbours', 'libcloud_addresses', 'discover_server', 'list_vms']
+    answers = read_agent.read_agent(agent, names)['answers']
+    assert answers['libcloud_neighbours'] == {'answer': [
+        {'device': 'xenbr0', 'address': '192.0.2.5', 'mac': '00:21:f6:00:00:01',
+         'complete': True}]}
+    assert answers['libcloud_addresses'] == {'answer': [
+        {'device': 'xenbr0', 'family': 4, 'address': '192.0.2.1', 'prefix_length': 24}]}
+    assert answers['discover_server'] == {'answer': '<Discover_Server_Result/>'}
+
+
+def test_what_of_its_own_fails_leaves_the_others(agent):
+    agent.run = lambda words, seconds: (1, ''.encode('ascii'), 'no netlink'.encode('ascii'))
+    names = ['libcloud_neighbours', 'libcloud_addresses', 'list_vms']
+    answers = read_agent.read_agent(agent, names)['answers']
+    assert 'fault' in answers['libcloud_neighbours'], 'there is no /proc/net/arp here'
+    assert 'no netlink' in answers['libcloud_addresses']['fault']
+    assert answers['list_vms'] == {'answer': [{'domid': '0'}]}
+
+
+@pytest.mark.parametrize('names', ['list_vms', None, [1], ['start_vm'], [['list_vms']],
+                                   ['libcloud_routes'], ['libcloud_set_aside']])
 def test_only_reads_are_passed_on(agent, names):
     with pytest.raises(errors.InvalidArgument):
         read_agent.read_agent(agent, names)
@@ -233,6 +261,27 @@ def test_a_file_beside_the_directories_is_no_machine(agent):
     put(agent, 'VirtualMachines', 'a')
     open(agent.path('/OVS/Repositories/' + ID) + '/VirtualMachines/notes.txt', 'w').close()
     assert [entry['directory'] for entry in repository.repository(agent, ID, '')['vm_cfg']] == ['a']
+
+
+def test_the_first_page_has_the_recorded_addresses(agent, monkeypatch):
+    put(agent, 'VirtualMachines', 'a')
+    put(agent, 'VirtualMachines', 'b')
+    monkeypatch.setattr(repository, 'PAGE_BYTES', 1)
+    first = repository.repository(agent, ID, '')
+    assert first['addresses'] == {'version': 0, 'next': 1}
+    mount = '/OVS/Repositories/' + ID
+    documents.write_document(agent, 'me', 'ab' * 16, mount, 'addresses', 1,
+                             Binary('{}'.encode('ascii')))
+    found = repository.repository(agent, ID, '')['addresses']
+    assert (found['version'], found['next'], found['content'].data) == (1, 2, '{}'.encode('ascii'))
+    assert 'addresses' not in repository.repository(agent, ID, first['after'].data)
+    [stored] = os.listdir(agent.path(mount) + '/.libcloud-ovm3/documents/addresses')
+    broken = open(agent.path(mount) + '/.libcloud-ovm3/documents/addresses/' + stored, 'w')
+    broken.write('half')
+    broken.close()
+    answer = repository.repository(agent, ID, '')
+    assert 'none of its versions is complete' in answer['addresses']['error']
+    assert [entry['directory'] for entry in answer['vm_cfg']] == ['a']
 
 
 def test_the_first_page_tells_what_was_set_aside(agent, monkeypatch):

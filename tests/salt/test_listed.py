@@ -32,6 +32,16 @@ def test_nodes_are_plain_data() -> None:
     assert listed.minimal(node) == {"id": node.id, "state": "RUNNING"}
 
 
+def test_addresses_that_are_known() -> None:
+    with simulate(hosts=1, vms=1, host_module=True) as sim:
+        driver = driver_for(sim)
+        [node] = driver.list_nodes()
+        sim.set_guest_address(node.extra["nics"][0]["mac"], "192.0.2.5")
+        [node] = driver.list_nodes()
+    assert listed.brief(node)["private_ips"] == ["192.0.2.5"]
+    assert listed.full(node)["addresses"][0]["address"] == "192.0.2.5"
+
+
 @pytest.mark.parametrize("host_module", [False, True])
 def test_what_methods_return_is_plain_data(host_module: bool) -> None:
     with simulate(hosts=1, vms=1, host_module=host_module) as sim:
