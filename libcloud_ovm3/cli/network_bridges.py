@@ -61,8 +61,11 @@ def release_networks(location: str | None, **options: Any) -> None:
     with reported():
         driver = make_driver(**options)
         where = None if location is None else find_host(driver, location)
-        for removed in driver.ex_release_networks(where):
-            show(f"removed {removed}")
+        removed = driver.ex_release_networks(where)
+        for one in removed:
+            show(f"removed {one}")
+        if not removed:
+            show("nothing was removed")
 
 
 def _show(form: str, record: Record) -> None:
