@@ -32,7 +32,7 @@ TABLES = (
     "test_vlan_failures.py",
     "test_volume_failures.py",
 )
-ROWS = 16  # of the failure tables, one row of so many
+ROWS = 32  # of the failure tables, one row of so many
 MANY = 16  # inputs of one test, of which an eighth is taken in tests/faults/test_more_*
 
 

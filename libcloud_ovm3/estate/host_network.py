@@ -157,13 +157,20 @@ class HostNetwork:
         """The bridge, or the bond, that has the address with which the host is registered; None:
         unknown, as the document does not show the addresses of NICs and VLAN devices.
         """
+        return next(iter(self.own_lines()), None)
+
+    def own_lines(self) -> tuple[str, ...]:
+        """All bridges and bonds that have the address with which the host is registered, or the one
+        that it is reached by: these may be two.
+        """
         own = {self.host.server.registered_ip, self.host.address.host} - {""}
         found: dict[str, tuple[str, ...]] = {one.name: one.addresses for one in self.devices}
         found |= {one.name: one.addresses for one in self.bridges}
-        for name, addresses in found.items():
-            if own & {address.partition("/")[0] for address in addresses}:
-                return name
-        return None
+        return tuple(
+            name
+            for name, addresses in found.items()
+            if own & {address.partition("/")[0] for address in addresses}
+        )
 
 
 def host_network(
@@ -173,7 +180,8 @@ def host_network(
     devices = _devices(document)
     by_name = {one.name: one for one in devices}
     guests = _guests(host, snapshot)
-    named = {name for _, _, name in guests if name}
+    # The emulated card beside a port with a name of its own: tap-NAME, or NAME-emu by 4.3.
+    named = {port for _, _, name in guests if name for port in (name, f"tap-{name}", f"{name}-emu")}
     bridges = []
     for one in document.bridges:
         ports = tuple(dict.fromkeys(one.interfaces))

@@ -27,19 +27,19 @@ Cuts = Mapping[str, tuple[str, ...]]
 
 
 def parse_consent(value: object) -> frozenset[str]:
-    """The roles that may be cut, as a user gives them: True, ``"management,storage"``, a list.
+    """The roles that may be cut, as a user gives them: ``"management,storage"``, a list, ``all``.
 
-    :raises InvalidArgument: one is none of :data:`ROLES`, nor ``all``.
+    :raises InvalidArgument: one is none of :data:`ROLES`, nor ``all``. True names nothing.
     """
-    if value is None or isinstance(value, bool):
-        return frozenset(ROLES if value else ())
+    if value is None or value is False:
+        return frozenset()
     words = value.split(",") if isinstance(value, str) else value
     if isinstance(words, list | tuple | set | frozenset) and all(
         isinstance(word, str) for word in words
     ):
         named = {str(word).strip().lower() for word in words if str(word).strip()}
-        if named <= {*ROLES, "all", "true"}:
-            return frozenset(ROLES if named & {"all", "true"} else named)
+        if named <= {*ROLES, "all"}:
+            return frozenset(ROLES if "all" in named else named)
     raise InvalidArgument(
         f"ex_force {value!r}: expected what may be cut, of {', '.join(ROLES)}, or all"
     )

@@ -63,6 +63,7 @@ def delete_network(
     changes, cuts = [], []
     notices: list[str] = []
     for one, bridge in there:
+        reasons += _addresses_lost(one, bridge, notices)
         cut = what_is_cut(one, bridge.parent or bridge.name)
         cuts.append((one, cut))
         try:
@@ -76,6 +77,22 @@ def delete_network(
     require_consent(cuts, agreed)
     change_all(Operation(estate), networks, changes, notices)
     return notices
+
+
+def _addresses_lost(network: HostNetwork, bridge: HostBridge, notices: list[str]) -> Iterator[str]:
+    """Why a bridge stays because of the host's own addresses on it.
+
+    Those of a bridge on a NIC or bond go back to that (agent-behaviour 13). No source says so of a
+    bridge over a VLAN; and that it is made again with them, if its removal is taken back.
+    """
+    device = network.device(bridge.parent)
+    if not bridge.addresses or (device is not None and device.kind != VLAN):
+        return
+    what = f"{network.host.label}: {bridge.name} has {', '.join(bridge.addresses)}"
+    if bridge.name in network.own_lines():
+        yield f"{what}, by which the host is reached, and which would be gone with it"
+    else:
+        notices.append(f"{what}, which goes with it")
 
 
 def not_found(networks: NetworkList, name: str) -> NetworkNotFound | SearchIncomplete:

@@ -105,16 +105,18 @@ def guarded(
 
     :param cuts: what it may cut.
     :param undo: what takes it back; None: nothing does.
+    :raises PreconditionFailed: the host cannot take it back, although it has the host module.
     """
     if MANAGEMENT not in cuts:
         return change
-    if undo is None or change.network.host.module3 is None:
-        why = "the host has no host module of API 3" if undo else "its state now is not known"
-        notices.append(
-            f"{change.label}: it may cut the line to the host, which would not take it back by "
-            f"itself: {why}"
-        )
+    what = (
+        f"{change.label}: it may cut the line to the host, which would not take it back by itself"
+    )
+    if change.network.host.module3 is None:
+        notices.append(f"{what}: the host has no host module of API 3")
         return change
+    if undo is None:
+        raise PreconditionFailed(f"{what}: its state now is not known; change it on the host")
     return replace(change, guard_undo=undo)
 
 

@@ -19,6 +19,7 @@ def require_own_macs(
     *,
     summary: dict[str, str | None],
     force: bool = False,
+    way_out: str = "Give one of them another MAC address (ex_update_nic), or use ex_force=True",
 ) -> list[str]:
     """Check that no live VM has the MAC address of one of these cards on the same network.
 
@@ -29,6 +30,7 @@ def require_own_macs(
     :param others: all VMs but this one.
     :param summary: its id, name and state, for the error.
     :param force: whether that is only said, not refused.
+    :param way_out: what a user can do about it.
     :return: notices for the user: who has one of them too, on whatever network.
     :raises PreconditionFailed: one has.
     """
@@ -48,8 +50,7 @@ def require_own_macs(
         why = f"{what} on {', '.join(meet)}: on one network only one of them can be reached"
         if not force:
             raise PreconditionFailed(
-                f"{why}. Give one of them another MAC address (ex_update_nic), or use "
-                f"ex_force=True",
+                f"{why}. {way_out}",
                 nodes=[summary, other.summary],
             )
         notices.append(why)
@@ -95,7 +96,10 @@ def require_usable(
         if not vm.live and mac in known_macs([vm])
     ]
     vif = Vif("").changed(mac=mac, bridge=bridge)
-    return notices + require_own_macs(label, [vif], others, summary=summary, force=not is_live)
+    way_out = "Choose another one, or leave it out: then a new one is made"
+    return notices + require_own_macs(
+        label, [vif], others, summary=summary, force=not is_live, way_out=way_out
+    )
 
 
 def taken_macs(networks: NetworkList) -> set[str]:

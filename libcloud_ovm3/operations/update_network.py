@@ -209,7 +209,7 @@ def _set_address(
     if bridge.addresses == (wanted,):
         return network, None, {}
     where = f"the address of {network.host.label} on {bridge.name} was left unchanged"
-    if bridge.name == network.carrying():
+    if bridge.name in network.own_lines():
         raise PreconditionFailed(
             f"{where}: this is the address that the host is reached by, so nobody could see or "
             f"undo the change; change it on the host itself"

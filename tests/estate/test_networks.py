@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from libcloud_ovm3.agent import documents
+from libcloud_ovm3.estate import host_network as host_network_module
 from libcloud_ovm3.estate.host_network import HostNetwork, host_network, roles_of
 from libcloud_ovm3.estate.networks import NetworkList, read_network, read_networks
 from libcloud_ovm3.estate.vms import read_estate
@@ -108,6 +109,18 @@ def test_the_port_that_is_no_guests_is_the_parent(sim: Simulator, ports: tuple[s
     assert (found.parent, found.vlan, found.doubt) == ("bond0.5", 5, None)
     assert set(found.guest_ports) == {"vif1.0", "tap2.0"}
     assert found.mtu == 9000
+
+
+@pytest.mark.parametrize("ports", [("web0", "tap-web0"), ("web0-emu", "web0")])
+def test_a_port_with_a_name_of_its_own_is_a_guests(
+    sim: Simulator, ports: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of an HVM guest both ports, by xend 4.1.3 and 4.3."""
+    card = ("0004fb00-0006-0000-0000-000000000001", "b", "web0")
+    monkeypatch.setattr(host_network_module, "_guests", lambda *_: [card])
+    found = parsed(sim, bridge("b", *ports)).bridge("b")
+    assert found is not None
+    assert (found.is_local, found.parent, set(found.guest_ports)) == (True, None, set(ports))
 
 
 def test_two_ways_out_are_a_doubt(sim: Simulator) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from libcloud_ovm3.errors import (
     Ovm3Warning,
     PreconditionFailed,
 )
+from libcloud_ovm3.estate.networks import read_networks
 from libcloud_ovm3.simulator import Simulator, network
 from tests.earlier_module import put_api_2
 from tests.operations.failures import WRITES
@@ -388,6 +390,57 @@ def test_the_host_takes_back_what_cuts_its_line(with_module: Simulator) -> None:
     assert made.extra["hosts"][0]["addresses"] == [f"{host.address}/24"]
     assert quietly(driver.ex_delete_network, "all", ex_force="all")
     assert network.management(host) == "bond0"
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+def test_a_bridge_over_a_vlan_that_has_an_address(with_module: Simulator, is_own: bool) -> None:
+    """No source says that its address goes anywhere: the host's own line stays, others are said."""
+    host = with_module.hosts[0]
+    driver = driver_for(with_module)
+    quietly(driver.ex_create_network, "over", 30, ex_parent="bond0")
+    with host.lock:
+        addresses = network.state(host)["addresses"]
+        own = network.management(host)
+        if is_own:
+            addresses["over"] = addresses.pop(own)
+        else:
+            addresses["over"] = {"ip": "192.0.2.7", "netmask": "255.255.255.0", "boot": None}
+    with_module.calls.clear()
+    try:
+        if is_own:
+            with pytest.raises(PreconditionFailed, match="by which the host is reached"):
+                quietly(driver.ex_delete_network, "over", ex_force="all")
+            assert not calls_of(with_module, *WRITES)
+        else:
+            with pytest.warns(Ovm3Warning, match=r"192\.0\.2\.7/24, which goes with it"):
+                driver.ex_delete_network("over", ex_force="all")
+    finally:
+        with host.lock:
+            left = addresses.pop("over", None)
+            if is_own:
+                addresses[own] = left
+    if is_own:
+        quietly(driver.ex_delete_network, "over", ex_force="all")
+
+
+def test_the_address_by_which_we_come_stays_too(with_module: Simulator) -> None:
+    """The registered address is on one interface, the one we come by on another."""
+    host = with_module.hosts[0]
+    driver = driver_for(with_module)
+    quietly(driver.ex_create_network, "over", 31, ex_parent="bond0")
+    [found] = read_networks(driver._estate).hosts
+    own, over = found.device("bond0"), found.bridge("over")
+    assert own is not None
+    assert over is not None
+    server = replace(found.host.server, registered_ip="192.0.2.9")
+    both = replace(
+        found,
+        host=replace(found.host, server=server),
+        bridges=(replace(over, addresses=("192.0.2.9/24",)),),
+    )
+    assert set(both.own_lines()) == {"bond0", "over"}
+    quietly(driver.ex_delete_network, "over", ex_force="all")
+    assert host.address in own.addresses[0]
 
 
 def test_open_vswitch_is_refused(with_module: Simulator) -> None:
