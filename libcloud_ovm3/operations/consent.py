@@ -1,8 +1,8 @@
 """What a change of a host's network may cut, and the user's consent to that (``ex_force``).
 
 Read from the document of discover_network alone, so what it does not show is not known: addresses
-of NICs and VLAN devices, and which bridge a name of an NFS server leads to. Where that may matter,
-the consent is asked for.
+of NICs, VLAN devices and some bonds, and which bridge a name of an NFS server leads to. Where that
+may matter, the consent is asked for.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
 
 from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
-from libcloud_ovm3.estate.host_network import NIC, VLAN, HostNetwork, roles_of
+from libcloud_ovm3.estate.host_network import VLAN, HostNetwork, roles_of
 
 MANAGEMENT = "management"
 ROLES = (MANAGEMENT, "heartbeat", "migration", "storage")
@@ -113,24 +113,12 @@ def _roles(network: HostNetwork, name: str) -> Iterator[tuple[str, str]]:
         if text.partition("/")[0] in own:
             yield MANAGEMENT, f"{name} has the address {text}"
         yield from (("storage", reason) for reason in _storage(network, name, text))
-    if device and _may_have_the_own_address(network, name):
+    if not network.own_lines() and network.may_be_own_line(name):
         yield (
             MANAGEMENT,
             f"{name} may have the address of the host ({', '.join(sorted(own))}), which no bridge "
-            f"and no bond has",
+            f"and no bond shows",
         )
-
-
-def _may_have_the_own_address(network: HostNetwork, name: str) -> bool:
-    """Whether nothing that shows its addresses has the host's own, and this device shows none."""
-    device = network.device(name)
-    return (
-        device is not None
-        and device.kind in (NIC, VLAN)
-        and device.bond is None
-        and network.bridge_on(name) is None
-        and network.carrying() is None
-    )
 
 
 def _storage(network: HostNetwork, name: str, address: str) -> Iterator[str]:

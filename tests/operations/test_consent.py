@@ -133,6 +133,26 @@ def test_where_the_own_address_is_unknown_it_may_be_anywhere() -> None:
     assert what_is_cut(network(OWN, HostDevice("eth1", "nic")), "eth1") == {}
 
 
+def test_a_bond_that_only_the_list_of_devices_has_may_have_any_address() -> None:
+    bare = HostDevice("bond0", "bond")
+    assert tuple(what_is_cut(network(bare), "bond0")) == ("management",)
+    for known in ({"slaves": ("eth0",)}, {"mode": 0}, {"bond": "bond1"}):
+        assert what_is_cut(network(HostDevice("bond0", "bond", **known)), "bond0") == {}
+    assert what_is_cut(network(OWN, bare), "bond0") == {}
+
+
+def test_where_nothing_shows_the_own_address_any_that_is_shown_may_be_it() -> None:
+    """A host that is given by its name, or is behind a translation of addresses."""
+    bond = HostDevice("bond0", "bond", slaves=("eth0",), addresses=("10.0.0.4/24",))
+    bridge = HostBridge("b", parent="eth1", ports=("eth1",), addresses=("10.0.0.5/24",))
+    empty = HostBridge("c", parent="eth2", ports=("eth2",))
+    found = network(bond, bridge, empty, HostDevice("eth1", "nic"), HostDevice("eth2", "nic"))
+    for name in ("bond0", "b", "eth1"):
+        assert tuple(what_is_cut(found, name)) == ("management",)
+    assert what_is_cut(found, "c") == what_is_cut(found, "eth2") == {}
+    assert what_is_cut(network(OWN, bond, bridge), "b") == {}
+
+
 @pytest.mark.parametrize(
     ("export", "is_cut"),
     [
