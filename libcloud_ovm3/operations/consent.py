@@ -11,7 +11,7 @@ import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
 
 from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
-from libcloud_ovm3.estate.host_network import VLAN, HostNetwork, roles_of
+from libcloud_ovm3.estate.host_network import BOND, VLAN, HostNetwork, roles_of
 
 MANAGEMENT = "management"
 ROLES = (MANAGEMENT, "heartbeat", "migration", "storage")
@@ -112,6 +112,9 @@ def _roles(network: HostNetwork, name: str) -> Iterator[tuple[str, str]]:
     for text in addresses:
         if text.partition("/")[0] in own:
             yield MANAGEMENT, f"{name} has the address {text}"
+    if device and device.kind == BOND and network.hides_addresses(name):
+        addresses.append("")
+    for text in addresses:
         yield from (("storage", reason) for reason in _storage(network, name, text))
     if not network.own_lines() and network.may_be_own_line(name):
         yield (
@@ -122,7 +125,12 @@ def _roles(network: HostNetwork, name: str) -> Iterator[tuple[str, str]]:
 
 
 def _storage(network: HostNetwork, name: str, address: str) -> Iterator[str]:
-    """Which mounted NFS servers are, or may be, reached by an interface with this address."""
+    """Which mounted NFS servers are, or may be, reached by an interface with this address; "": with
+    any address.
+    """
+    by = f"{name} ({address or 'its addresses are not shown'})"
+    if network.host.repositories_error is not None:
+        yield f"which repositories are mounted is not known, some may be reached by {by}"
     for record in network.host.repositories:
         server, colon, _ = record.fs_location.rpartition(":")
         if not colon or not record.is_mounted:
@@ -131,11 +139,13 @@ def _storage(network: HostNetwork, name: str, address: str) -> Iterator[str]:
         try:
             near = ipaddress.ip_address(server.strip("[]")) in _network_of(address)
         except ValueError:
-            yield f"{where}, which may be reached by {name} ({address})"
+            yield f"{where}, which may be reached by {by}"
         else:
             if near:
-                yield f"{where}, reached by {name} ({address})"
+                yield f"{where}, reached by {by}"
 
 
 def _network_of(address: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    if "/" not in address:
+        raise ValueError("no netmask")
     return ipaddress.ip_interface(address).network

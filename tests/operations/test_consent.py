@@ -24,6 +24,7 @@ def host(*exports: str, registered: str = "192.0.2.1") -> Any:
         server=SimpleNamespace(registered_ip=registered),
         address=SimpleNamespace(host="192.0.2.9"),
         repositories=records,
+        repositories_error=None,
     )
 
 
@@ -168,3 +169,20 @@ def test_storage_by_the_address_of_its_server(export: str, is_cut: bool) -> None
     assert tuple(what_is_cut(found, "eth1")) == (("storage",) if is_cut else ())
     bare = network(OWN, HostDevice("eth1", "nic"), exports=(export,))
     assert what_is_cut(bare, "eth1") == {}
+
+
+def test_storage_by_a_bond_whose_addresses_are_not_shown() -> None:
+    no_mask = HostBridge("b", addresses=("10.0.0.5",))
+    found = network(OWN, no_mask, exports=("10.0.1.99:/export",))
+    assert tuple(what_is_cut(found, "b")) == ("storage",), "nor what has no netmask"
+    for exports, cut in ((("10.0.1.99:/export",), ("storage",)), (("/dev/mapper/3600",), ())):
+        found = network(OWN, HostDevice("bond0", "bond"), exports=exports)
+        assert tuple(what_is_cut(found, "bond0")) == cut
+
+
+def test_where_the_repositories_are_not_read_any_address_may_reach_one() -> None:
+    spare = HostBridge("b", parent="eth1", ports=("eth1",), addresses=("10.0.0.5/24",))
+    found = network(OWN, HostDevice("eth1", "nic"), spare, HostBridge("c"))
+    found.host.repositories_error = PreconditionFailed("unread")  # type: ignore[misc]
+    assert tuple(what_is_cut(found, "eth1")) == ("storage",)
+    assert what_is_cut(found, "c") == {}
