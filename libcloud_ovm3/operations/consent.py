@@ -11,7 +11,7 @@ import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
 
 from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
-from libcloud_ovm3.estate.host_network import BOND, VLAN, HostNetwork, roles_of
+from libcloud_ovm3.estate.host_network import BOND, NIC, VLAN, HostDevice, HostNetwork, roles_of
 
 MANAGEMENT = "management"
 ROLES = (MANAGEMENT, "heartbeat", "migration", "storage")
@@ -49,7 +49,7 @@ def what_is_cut(network: HostNetwork, device: str) -> Cuts:
     """What a change of a device may cut on its host, and why: role -> reasons.
 
     :param device: a NIC, bond, VLAN device or local bridge. It counts with the bridge on it, the
-        bond that it is in, its slaves, and the VLAN devices on it with their bridges.
+        bond that it is in, or may be in, its slaves, and the VLAN devices on it with their bridges.
     """
     found: dict[str, list[str]] = {}
     for name in _concerned(network, device):
@@ -95,7 +95,14 @@ def _concerned(network: HostNetwork, device: str) -> list[str]:
         new += [on_it.name] if on_it else []
         new += [own.bond] if own and own.bond else []
         new += own.slaves if own else ()
+        if own and own.kind == NIC and not own.bond and not on_it:
+            new += [one.name for one in network.devices if _may_have_any_slave(one)]
     return list(found)
+
+
+def _may_have_any_slave(device: HostDevice) -> bool:
+    """Whether it is a bond that the document has no Bonding entry of."""
+    return device.kind == BOND and device.mode is None and not device.slaves
 
 
 def _roles(network: HostNetwork, name: str) -> Iterator[tuple[str, str]]:

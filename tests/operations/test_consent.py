@@ -142,6 +142,14 @@ def test_a_bond_that_only_the_list_of_devices_has_may_have_any_address() -> None
     assert what_is_cut(network(OWN, bare), "bond0") == {}
 
 
+def test_a_nic_may_be_in_a_bond_whose_slaves_are_not_shown() -> None:
+    bare = HostDevice("bond0", "bond")
+    bridge = HostBridge("own", parent="bond0", ports=("bond0",), addresses=("192.0.2.1/24",))
+    assert tuple(what_is_cut(network(bridge, bare, HostDevice("eth0", "nic")), "eth0")) \
+        == ("management",)  # fmt: skip
+    assert what_is_cut(network(bridge, BOND, HostDevice("eth7", "nic")), "eth7") == {}
+
+
 def test_where_nothing_shows_the_own_address_any_that_is_shown_may_be_it() -> None:
     """A host that is given by its name, or is behind a translation of addresses."""
     bond = HostDevice("bond0", "bond", slaves=("eth0",), addresses=("10.0.0.4/24",))

@@ -276,6 +276,16 @@ def test_the_own_line(sim: Simulator) -> None:
     assert {one["bonds"]["bond0"]["mode"] for one in saved(sim)} == {4}
 
 
+def test_a_bond_of_which_only_the_name_is_reported() -> None:
+    answers = {"bonds in discover_network": "under Network"}
+    with simulate(1, vms=0, layout="bare", answers=answers) as bare:
+        refused(bare, PreconditionFailed, "does not report its mode", "ex_set_bond_mode", "bond0",
+                4, ex_force="all")  # fmt: skip
+        for device in ("bond0", "eth0"):
+            refused(bare, PreconditionFailed, "ex_force=.'management'", "ex_create_network", "n",
+                    ex_parent=device)  # fmt: skip
+
+
 # ------------------------------------------------------------------ in use
 
 
