@@ -159,11 +159,15 @@ class HostNetwork:
         """
         return next(iter(self.own_lines()), None)
 
+    def own_addresses(self) -> frozenset[str]:
+        """The address with which the host is registered, the address or name it is reached by."""
+        return frozenset({self.host.server.registered_ip, self.host.address.host} - {""})
+
     def own_lines(self) -> tuple[str, ...]:
         """All bridges and bonds that have the address with which the host is registered, or the one
         that it is reached by: these may be two.
         """
-        own = {self.host.server.registered_ip, self.host.address.host} - {""}
+        own = self.own_addresses()
         found: dict[str, tuple[str, ...]] = {one.name: one.addresses for one in self.devices}
         found |= {one.name: one.addresses for one in self.bridges}
         return tuple(

@@ -115,7 +115,7 @@ def _roles(network: HostNetwork, name: str) -> Iterator[tuple[str, str]]:
             if word in _WORDS:
                 yield _WORDS[word], f"role {word} of {name}"
     addresses = [text for one in (device, bridge) if one for text in one.addresses]
-    own = {network.host.server.registered_ip, network.host.address.host} - {""}
+    own = network.own_addresses()
     for text in addresses:
         if text.partition("/")[0] in own:
             yield MANAGEMENT, f"{name} has the address {text}"

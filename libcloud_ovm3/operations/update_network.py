@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
 from libcloud_ovm3.estate.host_network import VLAN, HostBridge, HostNetwork
@@ -214,16 +214,17 @@ def _set_address(
             f"{where}: this is the address that the host is reached by, so nobody could see or "
             f"undo the change; change it on the host itself"
         )
+    if bridge.addresses and network.may_be_own_line(bridge.name):
+        raise PreconditionFailed(
+            f"{where}: the host may be reached by {', '.join(bridge.addresses)}, as it shows none "
+            f"of {', '.join(sorted(network.own_addresses()))}; give the host by its IP address, or "
+            f"change it on the host itself"
+        )
     if len(bridge.addresses) > 1:
         raise PreconditionFailed(f"{where}: it has several: {', '.join(bridge.addresses)}")
-    for other in networks.hosts:
-        for name, text in _addresses(other):
-            if (other, name) == (network, bridge.name):
-                continue
-            if text.partition("/")[0] == str(address.ip):
-                raise PreconditionFailed(f"{where}: {name} on {other.host.label} has {address.ip}")
-            if other is network and _overlaps(text, address):
-                raise PreconditionFailed(f"{where}: {name} has {text}, in the same network")
+    taken = next(_taken(networks, network, bridge, address), None)
+    if taken:
+        raise PreconditionFailed(f"{where}: {taken}")
     before = bridge.addresses
     old = _interface(before[0]) if before else None
     change = NetworkChange(
@@ -237,6 +238,31 @@ def _set_address(
     return network, change, what_is_cut(network, bridge.name) if before else {}
 
 
+def _taken(
+    networks: NetworkList,
+    network: HostNetwork,
+    bridge: HostBridge,
+    address: ipaddress.IPv4Interface,
+) -> Iterator[str]:
+    """Why an address, or its network, is in use elsewhere."""
+    for dead in networks.estate.unreachable:
+        if dead.address.rpartition(":")[0] == str(address.ip):
+            yield f"the unreachable host {dead.address} has it"
+    for other in networks.hosts:
+        for name, text in _addresses(other):
+            if (other, name) == (network, bridge.name):
+                continue
+            if text.partition("/")[0] == str(address.ip):
+                yield f"{name} on {other.host.label} has {address.ip}"
+            if other is network and _overlaps(text, address):
+                yield f"{name} has {text}, in the same network"
+        for own in map(_ip, sorted(other.own_addresses())):
+            if own == address.ip:
+                yield f"{other.host.label} is reached by {own}"
+            if other is network and own in address.network:
+                yield f"{own}, its own, is in the same network"
+
+
 def _addresses(network: HostNetwork) -> list[tuple[str, str]]:
     """Interface and address, of all that the host reports."""
     found = [(one.name, text) for one in network.devices for text in one.addresses]
@@ -246,6 +272,14 @@ def _addresses(network: HostNetwork) -> list[tuple[str, str]]:
 def _of_bridge(network: HostNetwork, name: str) -> tuple[str, ...]:
     bridge = network.bridge(name)
     return bridge.addresses if bridge else ()
+
+
+def _ip(text: str) -> ipaddress.IPv4Address | None:
+    """An address; None of a name."""
+    try:
+        return ipaddress.IPv4Address(text)
+    except ValueError:
+        return None
 
 
 def _interface(text: str) -> ipaddress.IPv4Interface | None:
