@@ -65,7 +65,7 @@ def update_network(
     if size is not None:
         planned += [_set_mtu(one, bridge, size, notices) for one, bridge in there]
     if addresses:
-        planned += _set_addresses(networks, there, addresses)
+        planned += _set_addresses(networks, there, addresses, notices)
     changes = [change for _, change, _ in planned if change]
     require_consent([(one, cuts) for one, change, cuts in planned if change], agreed)
     networks = change_all(Operation(estate), networks, changes, notices)
@@ -185,13 +185,14 @@ def _set_addresses(
     networks: NetworkList,
     there: Sequence[tuple[HostNetwork, HostBridge]],
     addresses: Mapping[str, ipaddress.IPv4Interface],
+    notices: list[str],
 ) -> list[Planned]:
     found = []
     if len(there) < len(addresses):
         raise InvalidArgument(f"ex_address: some of {', '.join(addresses)} are one host")
     for host_id, address in addresses.items():
         [(network, bridge)] = [one for one in there if one[0] in chosen_hosts(networks, [host_id])]
-        found.append(_set_address(networks, network, bridge, address))
+        found.append(_set_address(networks, network, bridge, address, notices))
     taken = [str(address.ip) for address in addresses.values()]
     if len(set(taken)) < len(taken):
         raise InvalidArgument(f"ex_address: two hosts cannot have one address: {', '.join(taken)}")
@@ -203,6 +204,7 @@ def _set_address(
     network: HostNetwork,
     bridge: HostBridge,
     address: ipaddress.IPv4Interface,
+    notices: list[str],
 ) -> Planned:
     """That the agent gives a bridge an address, only flows.md 2.3 shows, of control0."""
     wanted = address.with_prefixlen
@@ -235,7 +237,8 @@ def _set_address(
         is_undone=lambda now: _of_bridge(now, bridge.name) == before,
         undo=address_call(bridge.name, str(old.ip), str(old.netmask)) if old else None,
     )
-    return network, change, what_is_cut(network, bridge.name) if before else {}
+    cuts = what_is_cut(network, bridge.name) if before else {}
+    return network, guarded(change, cuts, change.undo, notices), cuts
 
 
 def _taken(

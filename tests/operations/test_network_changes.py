@@ -299,7 +299,7 @@ def test_no_bridge_gets_what_a_host_is_reached_by(sim: Simulator, own: str) -> N
     networks = replace(networks, estate=replace(networks.estate, unreachable=(dead,)))
     found, given = networks.hosts[0], ipaddress.IPv4Interface("10.6.0.8/24")
     with pytest.raises(PreconditionFailed, match=r"the unreachable host 10\.6\.0\.8:8899 has it"):
-        _set_address(networks, found, HostBridge("spare"), given)
+        _set_address(networks, found, HostBridge("spare"), given, [])
 
 
 def test_an_address_that_may_be_the_own_stays(sim: Simulator) -> None:
@@ -313,7 +313,7 @@ def test_an_address_that_may_be_the_own_stays(sim: Simulator) -> None:
     spare, given = named.bridge("spare"), ipaddress.IPv4Interface("10.9.0.1/24")
     assert spare is not None
     with pytest.raises(PreconditionFailed, match=r"none of 192\.0\.2\.77, ovm-1\.example; give"):
-        _set_address(networks, named, spare, given)
+        _set_address(networks, named, spare, given, [])
     with_vlan = replace(spare, parent="bond0.30")
     [reason] = _addresses_lost(named, with_vlan, [])
     assert "may be reached" in reason
@@ -328,6 +328,22 @@ def test_a_bond_of_which_only_the_name_is_reported() -> None:
         for device in ("bond0", "eth0"):
             refused(bare, PreconditionFailed, "ex_force=.'management'", "ex_create_network", "n",
                     ex_parent=device)  # fmt: skip
+
+
+def test_an_address_that_the_manager_called_management_is_guarded(sim: Simulator) -> None:
+    """Not the one that we come by, but others may manage the host by it."""
+    networks = read_networks(driver_of(sim)._estate)
+    spare = networks.hosts[0].bridge("spare")
+    assert spare is not None
+    spare = replace(spare, metadata="ethernet:0a070000{10.7.0.0}:MANAGEMENT")
+    others = [one for one in networks.hosts[0].bridges if one.name != "spare"]
+    found = replace(networks.hosts[0], bridges=(spare, *others))
+    notices: list[str] = []
+    given = ipaddress.IPv4Interface("10.9.0.1/24")
+    _, change, cuts = _set_address(networks, found, spare, given, notices)
+    assert change is not None
+    assert "management" in cuts
+    assert (change.guard_undo is None) == (found.host.module3 is None) == bool(notices)
 
 
 # ------------------------------------------------------------------ in use
