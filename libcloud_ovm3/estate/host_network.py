@@ -159,17 +159,45 @@ class HostNetwork:
         """
         return next(iter(self.own_lines()), None)
 
+    def own_addresses(self) -> frozenset[str]:
+        """The address with which the host is registered, the address or name it is reached by."""
+        return frozenset({self.host.server.registered_ip, self.host.address.host} - {""})
+
     def own_lines(self) -> tuple[str, ...]:
         """All bridges and bonds that have the address with which the host is registered, or the one
         that it is reached by: these may be two.
         """
-        own = {self.host.server.registered_ip, self.host.address.host} - {""}
+        own = self.own_addresses()
         found: dict[str, tuple[str, ...]] = {one.name: one.addresses for one in self.devices}
         found |= {one.name: one.addresses for one in self.bridges}
         return tuple(
             name
             for name, addresses in found.items()
             if own & {address.partition("/")[0] for address in addresses}
+        )
+
+    def may_be_own_line(self, name: str) -> bool:
+        """Whether the host is, or may be, reached by an address of this interface.
+
+        Where nothing shows such an address (a host given by its name, or behind a translation of
+        addresses), any other address may be it, and any that is not shown.
+        """
+        own = self.own_lines()
+        if own:
+            return name in own
+        device, bridge = self.device(name), self.bridge(name)
+        shown = [text for one in (device, bridge) if one for text in one.addresses]
+        return bool(shown) or self.hides_addresses(name)
+
+    def hides_addresses(self, name: str) -> bool:
+        """Whether this may have addresses that the document does not show: a NIC, a VLAN device, or
+        a bond that it has no Bonding entry of. One that is in a bond or on a bridge has none.
+        """
+        device = self.device(name)
+        if device is None or device.bond is not None or self.bridge_on(name) is not None:
+            return False
+        return device.kind != BOND or not (
+            device.addresses or device.slaves or device.mode is not None
         )
 
 

@@ -34,8 +34,8 @@ def set_bond_mode(
     :param consent: what may be cut: :func:`.parse_consent`.
     :return: notices for the user.
     :raises InvalidArgument: the agent cannot set this mode.
-    :raises PreconditionFailed: no host has the bond, VLANs are on it and the mode is 6, or it would
-        cut what the user has not consented to. Nothing was sent.
+    :raises PreconditionFailed: no host has the bond, its mode is not known, VLANs are on it and the
+        mode is 6, or it would cut what the user has not consented to. Nothing was sent.
     :raises AgentFault: a host refused; the others have the mode that they had.
     :raises OperationIncomplete: whether it is set is unknown, or it is only on some hosts.
     """
@@ -75,6 +75,11 @@ def _plan(network: HostNetwork, bond: HostDevice, mode: int) -> NetworkChange:
         raise PreconditionFailed(
             f"bond {bond.name!r} on {network.host.label} was left unchanged: VLANs do not work "
             f"over mode 6 (balance-alb), and {', '.join(vlans)} are on it"
+        )
+    if bond.mode is None:
+        raise PreconditionFailed(
+            f"bond {bond.name!r} on {network.host.label} was left unchanged: the host does not "
+            f"report its mode, so nobody could see or undo the change; set it on the host itself"
         )
     return NetworkChange(
         network,

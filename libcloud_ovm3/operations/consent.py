@@ -1,8 +1,8 @@
 """What a change of a host's network may cut, and the user's consent to that (``ex_force``).
 
 Read from the document of discover_network alone, so what it does not show is not known: addresses
-of NICs and VLAN devices, and which bridge a name of an NFS server leads to. Where that may matter,
-the consent is asked for.
+of NICs, VLAN devices and some bonds, and which bridge a name of an NFS server leads to. Where that
+may matter, the consent is asked for.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
 
 from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
-from libcloud_ovm3.estate.host_network import NIC, VLAN, HostNetwork, roles_of
+from libcloud_ovm3.estate.host_network import BOND, NIC, VLAN, HostDevice, HostNetwork, roles_of
 
 MANAGEMENT = "management"
 ROLES = (MANAGEMENT, "heartbeat", "migration", "storage")
@@ -49,7 +49,7 @@ def what_is_cut(network: HostNetwork, device: str) -> Cuts:
     """What a change of a device may cut on its host, and why: role -> reasons.
 
     :param device: a NIC, bond, VLAN device or local bridge. It counts with the bridge on it, the
-        bond that it is in, its slaves, and the VLAN devices on it with their bridges.
+        bond that it is in, or may be in, its slaves, and the VLAN devices on it with their bridges.
     """
     found: dict[str, list[str]] = {}
     for name in _concerned(network, device):
@@ -95,7 +95,14 @@ def _concerned(network: HostNetwork, device: str) -> list[str]:
         new += [on_it.name] if on_it else []
         new += [own.bond] if own and own.bond else []
         new += own.slaves if own else ()
+        if own and own.kind == NIC and not own.bond and not on_it:
+            new += [one.name for one in network.devices if _may_have_any_slave(one)]
     return list(found)
+
+
+def _may_have_any_slave(device: HostDevice) -> bool:
+    """Whether it is a bond that the document has no Bonding entry of."""
+    return device.kind == BOND and device.mode is None and not device.slaves
 
 
 def _roles(network: HostNetwork, name: str) -> Iterator[tuple[str, str]]:
@@ -108,33 +115,29 @@ def _roles(network: HostNetwork, name: str) -> Iterator[tuple[str, str]]:
             if word in _WORDS:
                 yield _WORDS[word], f"role {word} of {name}"
     addresses = [text for one in (device, bridge) if one for text in one.addresses]
-    own = {network.host.server.registered_ip, network.host.address.host} - {""}
+    own = network.own_addresses()
     for text in addresses:
         if text.partition("/")[0] in own:
             yield MANAGEMENT, f"{name} has the address {text}"
+    if device and device.kind == BOND and network.hides_addresses(name):
+        addresses.append("")
+    for text in addresses:
         yield from (("storage", reason) for reason in _storage(network, name, text))
-    if device and _may_have_the_own_address(network, name):
+    if not network.own_lines() and network.may_be_own_line(name):
         yield (
             MANAGEMENT,
             f"{name} may have the address of the host ({', '.join(sorted(own))}), which no bridge "
-            f"and no bond has",
+            f"and no bond shows",
         )
 
 
-def _may_have_the_own_address(network: HostNetwork, name: str) -> bool:
-    """Whether nothing that shows its addresses has the host's own, and this device shows none."""
-    device = network.device(name)
-    return (
-        device is not None
-        and device.kind in (NIC, VLAN)
-        and device.bond is None
-        and network.bridge_on(name) is None
-        and network.carrying() is None
-    )
-
-
 def _storage(network: HostNetwork, name: str, address: str) -> Iterator[str]:
-    """Which mounted NFS servers are, or may be, reached by an interface with this address."""
+    """Which mounted NFS servers are, or may be, reached by an interface with this address; "": with
+    any address.
+    """
+    by = f"{name} ({address or 'its addresses are not shown'})"
+    if network.host.repositories_error is not None:
+        yield f"which repositories are mounted is not known, some may be reached by {by}"
     for record in network.host.repositories:
         server, colon, _ = record.fs_location.rpartition(":")
         if not colon or not record.is_mounted:
@@ -143,11 +146,13 @@ def _storage(network: HostNetwork, name: str, address: str) -> Iterator[str]:
         try:
             near = ipaddress.ip_address(server.strip("[]")) in _network_of(address)
         except ValueError:
-            yield f"{where}, which may be reached by {name} ({address})"
+            yield f"{where}, which may be reached by {by}"
         else:
             if near:
-                yield f"{where}, reached by {name} ({address})"
+                yield f"{where}, reached by {by}"
 
 
 def _network_of(address: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    if "/" not in address:
+        raise ValueError("no netmask")
     return ipaddress.ip_interface(address).network

@@ -91,6 +91,11 @@ def _addresses_lost(network: HostNetwork, bridge: HostBridge, notices: list[str]
     what = f"{network.host.label}: {bridge.name} has {', '.join(bridge.addresses)}"
     if bridge.name in network.own_lines():
         yield f"{what}, by which the host is reached, and which would be gone with it"
+    elif network.may_be_own_line(bridge.name):
+        yield (
+            f"{what}, which would be gone with it, and by which the host may be reached: give the "
+            f"host by its IP address, or remove the bridge on the host itself"
+        )
     else:
         notices.append(f"{what}, which goes with it")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
 from libcloud_ovm3.estate.host_network import VLAN, HostBridge, HostNetwork
@@ -65,7 +65,7 @@ def update_network(
     if size is not None:
         planned += [_set_mtu(one, bridge, size, notices) for one, bridge in there]
     if addresses:
-        planned += _set_addresses(networks, there, addresses)
+        planned += _set_addresses(networks, there, addresses, notices)
     changes = [change for _, change, _ in planned if change]
     require_consent([(one, cuts) for one, change, cuts in planned if change], agreed)
     networks = change_all(Operation(estate), networks, changes, notices)
@@ -185,13 +185,14 @@ def _set_addresses(
     networks: NetworkList,
     there: Sequence[tuple[HostNetwork, HostBridge]],
     addresses: Mapping[str, ipaddress.IPv4Interface],
+    notices: list[str],
 ) -> list[Planned]:
     found = []
     if len(there) < len(addresses):
         raise InvalidArgument(f"ex_address: some of {', '.join(addresses)} are one host")
     for host_id, address in addresses.items():
         [(network, bridge)] = [one for one in there if one[0] in chosen_hosts(networks, [host_id])]
-        found.append(_set_address(networks, network, bridge, address))
+        found.append(_set_address(networks, network, bridge, address, notices))
     taken = [str(address.ip) for address in addresses.values()]
     if len(set(taken)) < len(taken):
         raise InvalidArgument(f"ex_address: two hosts cannot have one address: {', '.join(taken)}")
@@ -203,6 +204,7 @@ def _set_address(
     network: HostNetwork,
     bridge: HostBridge,
     address: ipaddress.IPv4Interface,
+    notices: list[str],
 ) -> Planned:
     """That the agent gives a bridge an address, only flows.md 2.3 shows, of control0."""
     wanted = address.with_prefixlen
@@ -214,16 +216,17 @@ def _set_address(
             f"{where}: this is the address that the host is reached by, so nobody could see or "
             f"undo the change; change it on the host itself"
         )
+    if bridge.addresses and network.may_be_own_line(bridge.name):
+        raise PreconditionFailed(
+            f"{where}: the host may be reached by {', '.join(bridge.addresses)}, as it shows none "
+            f"of {', '.join(sorted(network.own_addresses()))}; give the host by its IP address, or "
+            f"change it on the host itself"
+        )
     if len(bridge.addresses) > 1:
         raise PreconditionFailed(f"{where}: it has several: {', '.join(bridge.addresses)}")
-    for other in networks.hosts:
-        for name, text in _addresses(other):
-            if (other, name) == (network, bridge.name):
-                continue
-            if text.partition("/")[0] == str(address.ip):
-                raise PreconditionFailed(f"{where}: {name} on {other.host.label} has {address.ip}")
-            if other is network and _overlaps(text, address):
-                raise PreconditionFailed(f"{where}: {name} has {text}, in the same network")
+    taken = next(_taken(networks, network, bridge, address), None)
+    if taken:
+        raise PreconditionFailed(f"{where}: {taken}")
     before = bridge.addresses
     old = _interface(before[0]) if before else None
     change = NetworkChange(
@@ -234,7 +237,33 @@ def _set_address(
         is_undone=lambda now: _of_bridge(now, bridge.name) == before,
         undo=address_call(bridge.name, str(old.ip), str(old.netmask)) if old else None,
     )
-    return network, change, what_is_cut(network, bridge.name) if before else {}
+    cuts = what_is_cut(network, bridge.name) if before else {}
+    return network, guarded(change, cuts, change.undo, notices), cuts
+
+
+def _taken(
+    networks: NetworkList,
+    network: HostNetwork,
+    bridge: HostBridge,
+    address: ipaddress.IPv4Interface,
+) -> Iterator[str]:
+    """Why an address, or its network, is in use elsewhere."""
+    for dead in networks.estate.unreachable:
+        if dead.address.rpartition(":")[0] == str(address.ip):
+            yield f"the unreachable host {dead.address} has it"
+    for other in networks.hosts:
+        for name, text in _addresses(other):
+            if (other, name) == (network, bridge.name):
+                continue
+            if text.partition("/")[0] == str(address.ip):
+                yield f"{name} on {other.host.label} has {address.ip}"
+            if other is network and _overlaps(text, address):
+                yield f"{name} has {text}, in the same network"
+        for own in map(_ip, sorted(other.own_addresses())):
+            if own == address.ip:
+                yield f"{other.host.label} is reached by {own}"
+            if other is network and own in address.network:
+                yield f"{own}, its own, is in the same network"
 
 
 def _addresses(network: HostNetwork) -> list[tuple[str, str]]:
@@ -246,6 +275,14 @@ def _addresses(network: HostNetwork) -> list[tuple[str, str]]:
 def _of_bridge(network: HostNetwork, name: str) -> tuple[str, ...]:
     bridge = network.bridge(name)
     return bridge.addresses if bridge else ()
+
+
+def _ip(text: str) -> ipaddress.IPv4Address | None:
+    """An address; None of a name."""
+    try:
+        return ipaddress.IPv4Address(text)
+    except ValueError:
+        return None
 
 
 def _interface(text: str) -> ipaddress.IPv4Interface | None:

@@ -24,6 +24,7 @@ def host(*exports: str, registered: str = "192.0.2.1") -> Any:
         server=SimpleNamespace(registered_ip=registered),
         address=SimpleNamespace(host="192.0.2.9"),
         repositories=records,
+        repositories_error=None,
     )
 
 
@@ -133,6 +134,34 @@ def test_where_the_own_address_is_unknown_it_may_be_anywhere() -> None:
     assert what_is_cut(network(OWN, HostDevice("eth1", "nic")), "eth1") == {}
 
 
+def test_a_bond_that_only_the_list_of_devices_has_may_have_any_address() -> None:
+    bare = HostDevice("bond0", "bond")
+    assert tuple(what_is_cut(network(bare), "bond0")) == ("management",)
+    for known in ({"slaves": ("eth0",)}, {"mode": 0}, {"bond": "bond1"}):
+        assert what_is_cut(network(HostDevice("bond0", "bond", **known)), "bond0") == {}
+    assert what_is_cut(network(OWN, bare), "bond0") == {}
+
+
+def test_a_nic_may_be_in_a_bond_whose_slaves_are_not_shown() -> None:
+    bare = HostDevice("bond0", "bond")
+    bridge = HostBridge("own", parent="bond0", ports=("bond0",), addresses=("192.0.2.1/24",))
+    assert tuple(what_is_cut(network(bridge, bare, HostDevice("eth0", "nic")), "eth0")) \
+        == ("management",)  # fmt: skip
+    assert what_is_cut(network(bridge, BOND, HostDevice("eth7", "nic")), "eth7") == {}
+
+
+def test_where_nothing_shows_the_own_address_any_that_is_shown_may_be_it() -> None:
+    """A host that is given by its name, or is behind a translation of addresses."""
+    bond = HostDevice("bond0", "bond", slaves=("eth0",), addresses=("10.0.0.4/24",))
+    bridge = HostBridge("b", parent="eth1", ports=("eth1",), addresses=("10.0.0.5/24",))
+    empty = HostBridge("c", parent="eth2", ports=("eth2",))
+    found = network(bond, bridge, empty, HostDevice("eth1", "nic"), HostDevice("eth2", "nic"))
+    for name in ("bond0", "b", "eth1"):
+        assert tuple(what_is_cut(found, name)) == ("management",)
+    assert what_is_cut(found, "c") == what_is_cut(found, "eth2") == {}
+    assert what_is_cut(network(OWN, bond, bridge), "b") == {}
+
+
 @pytest.mark.parametrize(
     ("export", "is_cut"),
     [
@@ -148,3 +177,20 @@ def test_storage_by_the_address_of_its_server(export: str, is_cut: bool) -> None
     assert tuple(what_is_cut(found, "eth1")) == (("storage",) if is_cut else ())
     bare = network(OWN, HostDevice("eth1", "nic"), exports=(export,))
     assert what_is_cut(bare, "eth1") == {}
+
+
+def test_storage_by_a_bond_whose_addresses_are_not_shown() -> None:
+    no_mask = HostBridge("b", addresses=("10.0.0.5",))
+    found = network(OWN, no_mask, exports=("10.0.1.99:/export",))
+    assert tuple(what_is_cut(found, "b")) == ("storage",), "nor what has no netmask"
+    for exports, cut in ((("10.0.1.99:/export",), ("storage",)), (("/dev/mapper/3600",), ())):
+        found = network(OWN, HostDevice("bond0", "bond"), exports=exports)
+        assert tuple(what_is_cut(found, "bond0")) == cut
+
+
+def test_where_the_repositories_are_not_read_any_address_may_reach_one() -> None:
+    spare = HostBridge("b", parent="eth1", ports=("eth1",), addresses=("10.0.0.5/24",))
+    found = network(OWN, HostDevice("eth1", "nic"), spare, HostBridge("c"))
+    found.host.repositories_error = PreconditionFailed("unread")  # type: ignore[misc]
+    assert tuple(what_is_cut(found, "eth1")) == ("storage",)
+    assert what_is_cut(found, "c") == {}
