@@ -243,13 +243,24 @@ def _is_as(dom0, before):
 
 def _is_confirmed(dom0, request):
     """Wait for the decision; make it when the time is over."""
-    end = dom0.seconds() + request['seconds']
+    end, found = dom0.seconds() + request['seconds'], _decision(dom0, request)
+    while not found and dom0.seconds() < end:
+        dom0.sleep(POLL_SECONDS)
+        found = _decision(dom0, request)
+    if not found:
+        try:
+            found = _decide(dom0, request['operation'], _UNDO)
+        except errors.HostModuleError:  # the disk is full, or broken: it is undone all the same,
+            found = _decision(dom0, request)  # unless it was confirmed just now
+    return found == _CONFIRMED
+
+
+def _decision(dom0, request):
+    """The decision that was made; None if there is none, or if it cannot be read."""
     try:
-        while dom0.seconds() < end and not _get(dom0, request['operation'], 'decision'):
-            dom0.sleep(POLL_SECONDS)
-        return _decide(dom0, request['operation'], _UNDO) == _CONFIRMED
-    except errors.HostModuleError:  # the disk is full, or broken: whatever happens, it is undone
-        return False
+        return _get(dom0, request['operation'], 'decision').get('decision')
+    except errors.HostModuleError:
+        return None
 
 
 def _undo(dom0, request, done, before, why, who):

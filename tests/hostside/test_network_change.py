@@ -213,6 +213,26 @@ def test_it_is_undone_on_a_full_disk(host, monkeypatch):
     assert host.calls[-2:] == [UNDO_BRIDGE, UNDO_MTU]
 
 
+@pytest.mark.parametrize('is_late', [False, True])
+def test_what_is_confirmed_stays_on_a_full_disk(host, monkeypatch, is_late):
+    """Its client was told that it stays; ``is_late``: while the end of the time is written."""
+    real = local_state.put_once
+
+    def full(dom0, folders, name, record):
+        if is_late and name == 'decision':
+            real(dom0, folders, name, {'decision': 'confirmed'})
+        raise errors.Failed('No space left on device')
+
+    def act():
+        if not is_late:
+            assert confirm(host)['state'] == 'confirmed'
+        monkeypatch.setattr(local_state, 'put_once', full)
+    host.at(act, 30)
+    pytest.raises(errors.Failed, change, host)  # the outcome is not written
+    assert status(host)['state'] == 'confirmed'
+    assert host.calls == [DO_MTU, DO_BRIDGE] and mtu_of(host) == 9000
+
+
 @pytest.mark.parametrize('reboots', [False, True])
 @pytest.mark.parametrize('at, doing', [(1, 'step 1 of 2: ovs_change_mtu bond0 9000'),
                                        (2, 'step 2 of 2'), (3, 'waiting'), (4, 'undoing')])
