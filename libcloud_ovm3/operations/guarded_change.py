@@ -126,8 +126,9 @@ def _described(seen: GuardedChange | Ovm3Error) -> str:
             f"told to keep, {CONFIRM_SECONDS} s after it was made"
         )
     if seen.state in ("undo failed", "dead"):
+        why = ": ".join(part for part in (seen.doing, seen.fault or seen.state) if part)
         return (
-            f"the host could not take it back ({seen.doing}: {seen.fault or seen.state}); manual "
-            f"intervention is required, at the host's console if it cannot be reached"
+            f"the host could not take it back ({why}); manual intervention is "
+            f"required, at the host's console if it cannot be reached"
         )
     return f"it is {seen.state} still; the host takes it back unless it is confirmed"

@@ -231,3 +231,11 @@ def test_a_guarded_change_that_waits_for_the_lock_of_the_host(
         assert driver_for(sim).ex_set_bond_mode("bond0", 4, ex_force="all")
         assert not waits
         assert {one["bonds"]["bond0"]["mode"] for one in saved(sim)} == {4}
+
+
+def test_what_a_host_could_not_take_back_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = GuardedChange("undo failed", "missing: xenbr0 10.0.0.1/24", "", "", "")
+    monkeypatch.setattr(HostModule, "network_change", lambda self, operation: state)
+    with make_sim("plain", True) as sim, pytest.raises(OperationIncomplete) as caught:
+        driver_for(sim).ex_set_bond_mode("bond0", 4, ex_force="all")
+    assert "could not take it back (missing: xenbr0 10.0.0.1/24); manual" in str(caught.value)
