@@ -24,6 +24,7 @@ WAIT_SECONDS = 30  # for the lock
 UNDO_WAIT_SECONDS = 150  # for the lock, to undo: then it is done without
 CALL_SECONDS = 100  # for each of the agent's functions
 POLL_SECONDS = 0.5
+SETTLE_SECONDS = 10  # until the kernel shows what was undone
 MOST_STEPS = 10
 KEPT = 50  # records of ended changes
 
@@ -84,8 +85,9 @@ def network_change(dom0, operation):
     """``{state, fault, doing, operation, client}`` of a guarded change.
 
     ``running``; ``waiting`` (to be confirmed); ``confirmed``; ``undone`` (``fault``: why);
-    ``failed`` (nothing was changed); ``undo failed`` (``fault`` has the agent's); ``dead`` (its
-    process ended before it had an outcome, at what ``doing`` says).
+    ``failed`` (nothing was changed); ``undo failed`` (afterwards the kernel's networks are not what
+    they were before; ``fault``: in what, with the agent's faults); ``dead`` (its process ended
+    before it had an outcome, at what ``doing`` says).
     Raises InvalidArgument, NotFound, Failed.
     """
     return _status(dom0, arguments.operation(operation))
@@ -243,13 +245,24 @@ def _is_as(dom0, before):
 
 def _is_confirmed(dom0, request):
     """Wait for the decision; make it when the time is over."""
-    end = dom0.seconds() + request['seconds']
+    end, found = dom0.seconds() + request['seconds'], _decision(dom0, request)
+    while not found and dom0.seconds() < end:
+        dom0.sleep(POLL_SECONDS)
+        found = _decision(dom0, request)
+    if not found:
+        try:
+            found = _decide(dom0, request['operation'], _UNDO)
+        except errors.HostModuleError:  # the disk is full, or broken: it is undone all the same,
+            found = _decision(dom0, request)  # unless it was confirmed just now
+    return found == _CONFIRMED
+
+
+def _decision(dom0, request):
+    """The decision that was made; None if there is none, or if it cannot be read."""
     try:
-        while dom0.seconds() < end and not _get(dom0, request['operation'], 'decision'):
-            dom0.sleep(POLL_SECONDS)
-        return _decide(dom0, request['operation'], _UNDO) == _CONFIRMED
-    except errors.HostModuleError:  # the disk is full, or broken: whatever happens, it is undone
-        return False
+        return _get(dom0, request['operation'], 'decision').get('decision')
+    except errors.HostModuleError:
+        return None
 
 
 def _undo(dom0, request, done, before, why, who):
@@ -269,6 +282,24 @@ def _undo(dom0, request, done, before, why, who):
     finally:
         if handle is not None:
             local_state.unlock(handle)
-    if faults and not _is_as(dom0, before):
-        return 'undo failed', '%s; to undo it failed: %s' % (why, '; '.join(faults))
+    differs = _difference(dom0, before)
+    if differs:  # also if no function faulted: not every one brings back all that its opposite took
+        return 'undo failed', ('%s; to undo it failed: %s' % (
+            why, '; '.join(faults + [differs])))[:_MOST_TEXT]
     return 'undone', why
+
+
+def _difference(dom0, before):
+    """In what the networks are not what they were; '' if they are, perhaps after some seconds."""
+    end = dom0.seconds() + SETTLE_SECONDS
+    while not _is_as(dom0, before) and dom0.seconds() < end:
+        dom0.sleep(POLL_SECONDS)
+    try:
+        now = net_devices.picture(dom0)
+    except errors.HostModuleError:
+        return 'how the networks are now cannot be read: %s' % plain(str(error()))
+    if now == before:
+        return ''
+    return 'the networks are not as before: missing: %s; new: %s' % (
+        ', '.join([line for line in before if line not in now]) or 'nothing',
+        ', '.join([line for line in now if line not in before]) or 'nothing')

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from libcloud_ovm3.agent.host_networks import GuardedChange
 
 CONFIRM_SECONDS = 60  # until a host takes back what is not confirmed
-BEGINS = 15.0  # seconds until a change whose request was lost can be seen to have begun, at most
+# Seconds until a change can be seen to have begun, at most: the host waits 30 s for its lock, looks
+# at its networks, and records the change then.
+BEGINS = 45.0
 # Making it and taking it back are calls of the agent, and connections have to come back.
 ENDS = 2 * NETWORK_SECONDS + CONFIRM_SECONDS + 60.0
 
@@ -124,8 +126,9 @@ def _described(seen: GuardedChange | Ovm3Error) -> str:
             f"told to keep, {CONFIRM_SECONDS} s after it was made"
         )
     if seen.state in ("undo failed", "dead"):
+        why = ": ".join(part for part in (seen.doing, seen.fault or seen.state) if part)
         return (
-            f"the host could not take it back ({seen.doing}: {seen.fault or seen.state}); manual "
-            f"intervention is required, at the host's console if it cannot be reached"
+            f"the host could not take it back ({why}); manual intervention is "
+            f"required, at the host's console if it cannot be reached"
         )
     return f"it is {seen.state} still; the host takes it back unless it is confirmed"

@@ -154,8 +154,41 @@ def test_an_undo_that_faults_although_all_is_as_it_was(host):
 
 
 def test_what_need_not_be_undone(host):
+    host.write(NET + 'bond0/mtu', '9000\n')
     assert change(host, undo=[{}, UNDO[1]])['state'] == 'undone'
     assert host.calls == [DO_MTU, DO_BRIDGE, UNDO_BRIDGE]
+
+
+def test_an_undo_that_does_not_bring_everything_back(host):
+    """A bridge that is made again has no address: the host cannot be reached, although no function
+    has faulted."""
+    host.ovs_vlan_bridge('start', 'storage', 'bond0', 7)
+    host.addresses.append(('storage', 'inet', '10.0.7.1/24'))
+    host.calls = []
+    real = host.act
+
+    def act(action, *arguments):
+        real(action, *arguments)
+        host.addresses = []
+    host.act = act
+    made = change(host, UNDO[1:], STEPS[1:])
+    assert host.calls == [UNDO_BRIDGE, DO_BRIDGE] and host.has('storage')
+    assert made['state'] == 'undo failed' and 'not confirmed' in made['fault']
+    assert 'missing: storage 10.0.7.1/24; new: nothing' in made['fault']
+
+
+def test_an_undo_that_takes_some_seconds(host):
+    host.at(lambda: setattr(host, 'behaviour', 'late'), 30)
+    assert change(host, STEPS[1:], UNDO[1:])['state'] == 'undone'
+    host.at(lambda: setattr(host, 'behaviour', 'very late'), 30)
+    host.behaviour = ''
+    assert change(host, STEPS[1:], UNDO[1:], number=2)['state'] == 'undo failed'
+
+
+def test_networks_that_cannot_be_read_after_an_undo(host):
+    host.at(lambda: setattr(host, 'run', lambda words, seconds: (1, bytes(), bytes())), 30)
+    made = change(host)
+    assert made['state'] == 'undo failed' and 'cannot be read' in made['fault']
 
 
 def test_guests_come_and_go(host):
@@ -213,6 +246,26 @@ def test_it_is_undone_on_a_full_disk(host, monkeypatch):
     assert host.calls[-2:] == [UNDO_BRIDGE, UNDO_MTU]
 
 
+@pytest.mark.parametrize('is_late', [False, True])
+def test_what_is_confirmed_stays_on_a_full_disk(host, monkeypatch, is_late):
+    """Its client was told that it stays; ``is_late``: while the end of the time is written."""
+    real = local_state.put_once
+
+    def full(dom0, folders, name, record):
+        if is_late and name == 'decision':
+            real(dom0, folders, name, {'decision': 'confirmed'})
+        raise errors.Failed('No space left on device')
+
+    def act():
+        if not is_late:
+            assert confirm(host)['state'] == 'confirmed'
+        monkeypatch.setattr(local_state, 'put_once', full)
+    host.at(act, 30)
+    pytest.raises(errors.Failed, change, host)  # the outcome is not written
+    assert status(host)['state'] == 'confirmed'
+    assert host.calls == [DO_MTU, DO_BRIDGE] and mtu_of(host) == 9000
+
+
 @pytest.mark.parametrize('reboots', [False, True])
 @pytest.mark.parametrize('at, doing', [(1, 'step 1 of 2: ovs_change_mtu bond0 9000'),
                                        (2, 'step 2 of 2'), (3, 'waiting'), (4, 'undoing')])
@@ -240,6 +293,7 @@ def test_a_process_that_ends(host, monkeypatch, at, doing, reboots):
         confirm(host)
     host.dead = False
     host.boots += 1
+    host.write(NET + 'bond0/mtu', '1500\n')
     assert change(host, STEPS[:1], UNDO[:1], number=2)['state'] == 'undone'
 
 

@@ -60,8 +60,8 @@ MUTANTS = [
     Mutant(
         "change-not-undone",
         CHANGE,
-        "        return _decide(dom0, request['operation'], _UNDO) == _CONFIRMED",
-        "        return True",
+        "    return found == _CONFIRMED",
+        "    return True",
         "networks.what_is_not_confirmed_is_undone",
     ),
     Mutant(

@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from libcloud_ovm3.agent.host_networks import GuardedChange
+from libcloud_ovm3.agent.hostmodule import HostModule
 from libcloud_ovm3.errors import NetworkNotFound, OperationIncomplete, Ovm3Error
 from libcloud_ovm3.simulator import Simulator
 from tests.operations.failures import (
@@ -25,7 +27,7 @@ from tests.operations.failures import (
 )
 from tests.operations.killed import kill_client_at
 from tests.operations.networking import OPERATIONS, act, make_sim, put_back, saved, shown
-from tests.support import PERSONALITIES, calls_of, driver_for
+from tests.support import PERSONALITIES, calls_of, clock_of, driver_for
 
 CALL = {
     "vlan": "ovs_vlan_bridge",
@@ -204,3 +206,36 @@ def complete(sim: Simulator, operation: str) -> None:
             assert operation.startswith("delete")
     assert not calls_of(sim, *WRITES)
     assert shown(sim) == DONE[operation]
+
+
+def test_a_guarded_change_that_waits_for_the_lock_of_the_host(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The host waits up to 30 s before it records the change: so long it may begin yet."""
+    with make_sim("plain", True) as sim:
+        clock = clock_of(sim)
+        waits: dict[str, tuple[float, tuple[Any, ...]]] = {}
+        real_send, real_read = HostModule.guarded_network_change, HostModule.network_change
+
+        def send(self: HostModule, client: str, operation: str, *given: Any) -> GuardedChange:
+            waits[operation] = (clock.now() + 29, (client, operation, *given))
+            return GuardedChange("running", "", "waiting for another change", operation, client)
+
+        def read(self: HostModule, operation: str) -> GuardedChange:
+            if operation in waits and clock.now() >= waits[operation][0]:
+                real_send(self, *waits.pop(operation)[1])
+            return real_read(self, operation)
+
+        monkeypatch.setattr(HostModule, "guarded_network_change", send)
+        monkeypatch.setattr(HostModule, "network_change", read)
+        assert driver_for(sim).ex_set_bond_mode("bond0", 4, ex_force="all")
+        assert not waits
+        assert {one["bonds"]["bond0"]["mode"] for one in saved(sim)} == {4}
+
+
+def test_what_a_host_could_not_take_back_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = GuardedChange("undo failed", "missing: xenbr0 10.0.0.1/24", "", "", "")
+    monkeypatch.setattr(HostModule, "network_change", lambda self, operation: state)
+    with make_sim("plain", True) as sim, pytest.raises(OperationIncomplete) as caught:
+        driver_for(sim).ex_set_bond_mode("bond0", 4, ex_force="all")
+    assert "could not take it back (missing: xenbr0 10.0.0.1/24); manual" in str(caught.value)
