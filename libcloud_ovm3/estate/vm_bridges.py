@@ -84,8 +84,23 @@ def _to_make(network: HostNetwork, name: str) -> VLANBridge | str:
     if device is None:
         why = base.doubt or f"nothing but guests is on bridge {base.name}"
         return f"{lacks}, and no VLAN can be made: {why}"
-    why = why_no_vlan(network, device, number)
+    why = why_no_vlan(network, device, number) or _why_not_on(network, device, number)
     return f"{lacks}, and {why}" if why else VLANBridge(name, device.name, number)
+
+
+def _why_not_on(network: HostNetwork, device: HostDevice, vlan: int) -> str:
+    """Why a VLAN device that is there without a bridge is not to be put on one; "": it may be.
+
+    The host module knows what it has half made, and refuses all others itself.
+    """
+    tagged = vlan_device(network, device, vlan)
+    if network.host.module3 is not None or network.device(tagged) is None:
+        return ""
+    return (
+        f"the VLAN device {tagged} is there already, without a bridge, and may have an address of "
+        f"the host: unless another client is just making the bridge, remove {tagged} on the host "
+        f"if nothing needs it, or use another VLAN"
+    )
 
 
 def why_no_vlan(network: HostNetwork, device: HostDevice, vlan: int) -> str:

@@ -72,6 +72,7 @@ def test_a_vlan_of_a_bridge_can_be_made() -> None:
         ("control0.5", "nothing but guests is on bridge control0"),
         ("two.5", "either of its ports a, b may lead out"),
         ("xenbr0.30", "VLAN 30 of bond0 is in bridge tagged"),
+        ("xenbr0.31", "bond0.31 is there already, without a bridge"),
     ],
 )
 def test_what_a_host_cannot_have(name: str, why: str) -> None:

@@ -74,6 +74,17 @@ def test_what_no_host_can_have_is_refused(sim: Simulator, bridge: str, why: str)
     assert not calls_of(sim, *WRITES)
 
 
+def test_a_vlan_device_that_the_host_uses_itself(sim: Simulator) -> None:
+    """It may have the address of its storage."""
+    with sim.hosts[0].lock:
+        network.state(sim.hosts[0])["vlans"]["bond0.160"] = {"netdev": "bond0", "vlan": 160}
+    vm = sim.add_vm("one", config=cards(f"{BASE}.160"))
+    with pytest.raises((PreconditionFailed, AgentFault), match="already, without a bridge"):
+        plain_driver(sim).start_node(vm, location(sim, 0))
+    assert not calls_of(sim, "ovs_vlan_bridge", "start_vm")
+    assert f"{BASE}.160" not in bridges_on(sim, 0)
+
+
 def test_only_a_host_that_can_have_it_is_chosen(sim: Simulator) -> None:
     """Mode 6 carries no VLAN."""
     agent_of(sim, 0).network.ovs_bond_mode("bond0", 6)
