@@ -55,11 +55,12 @@ def missing_bridges(
         return [], []
     if network.error is not None:
         return [], [f"its network could not be read: {network.error}"]
-    lacking = [name for name in names if name != CONTROL and not _is_there(network, name)]
-    found = [_to_make(network, name) for name in lacking]
+    others = [name for name in names if name != CONTROL]
+    found = [_to_make(network, name) for name in others if not _is_there(network, name)]
     return (
         [one for one in found if isinstance(one, VLANBridge)],
-        [one for one in found if isinstance(one, str)],
+        [one for one in found if isinstance(one, str)]
+        + [why for name in others if (why := _why_cut_off(network, name))],
     )
 
 
@@ -67,6 +68,24 @@ def _is_there(network: HostNetwork, name: str) -> bool:
     """Whether the script finds it: for ``xenbr0`` it also takes a bridge ``eth0`` (xend.md 3)."""
     old = _OLD_NAME.fullmatch(name)
     return bool(network.bridge(name) or (old and network.bridge(f"eth{old[1]}")))
+
+
+def _why_cut_off(network: HostNetwork, name: str) -> str:
+    """Why a bridge that is there does not lead to its VLAN, as half made ones do not; "": it may.
+
+    What it is called after has to have a way out itself: under ``control0`` all are local.
+    """
+    bridge, form = network.bridge(name), _VLAN_BRIDGE.fullmatch(name)
+    base = network.bridge(form[1]) if form else None
+    device = network.device(base.parent) if base else None
+    if bridge is None or form is None or device is None or not bridge.is_local:
+        return ""
+    return (
+        f"its bridge {name} is local, not on VLAN {form[2]} of {device.name}: unless another "
+        f"client is just making it, remove it if nothing needs it, and the next start makes it. "
+        f"ex_release_networks does if the host module made it, else on the host: "
+        f"ifconfig {name} down; brctl delbr {name}"
+    )
 
 
 def _to_make(network: HostNetwork, name: str) -> VLANBridge | str:
