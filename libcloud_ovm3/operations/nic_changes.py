@@ -11,7 +11,13 @@ from dataclasses import replace
 
 from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.agent.vif import Vif
-from libcloud_ovm3.errors import AgentFault, OperationIncomplete, Ovm3Error, PreconditionFailed
+from libcloud_ovm3.errors import (
+    NEVER_SENT,
+    AgentFault,
+    OperationIncomplete,
+    Ovm3Error,
+    PreconditionFailed,
+)
 from libcloud_ovm3.estate.addresses import RECORDED
 from libcloud_ovm3.estate.cards import VMCard
 from libcloud_ovm3.estate.domains import Domain
@@ -190,7 +196,7 @@ def bridged_card(
     try:
         require_networks(cards, network)
         yield
-    except (AgentFault, PreconditionFailed):
+    except (*NEVER_SENT, AgentFault, PreconditionFailed):
         release_taken(cards)
         raise
     finally:

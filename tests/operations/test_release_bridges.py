@@ -11,11 +11,12 @@ import pytest
 from libcloud_ovm3.errors import (
     AgentFault,
     HostNotFound,
+    HostUnreachable,
     OperationIncomplete,
     PreconditionFailed,
     ReadOnly,
 )
-from libcloud_ovm3.operations import nic_changes
+from libcloud_ovm3.operations import attach_nic, nic_changes
 from libcloud_ovm3.operations.release_bridges import bridges_of_vm
 from libcloud_ovm3.simulator import Simulator, network
 from tests.operations.failures import WRITES
@@ -245,6 +246,22 @@ def test_a_card_that_another_client_attaches_meanwhile(
         quietly(driver.ex_update_nic, node, card, ex_network=BASE)
     assert vlans_on(sim) == [VLAN]
     assert len(users(sim)) == 1
+
+
+def test_a_card_that_was_never_sent(sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The host did not take the connection; what was made for the card is gone again."""
+    vm = add(sim, BASE)
+    start(sim, vm)
+
+    def refused(*args: Any) -> None:
+        raise HostUnreachable("connection refused", host=sim.hosts[0].address)
+
+    monkeypatch.setattr(attach_nic, "put_in", refused)
+    driver = plain_driver(sim)
+    with pytest.raises(HostUnreachable):
+        quietly(driver.ex_attach_nic, driver.ex_get_node(vm), VLAN)
+    assert vlans_on(sim) == []
+    assert users(sim) == []
 
 
 def test_one_that_is_started_while_it_is_destroyed(sim: Simulator) -> None:
