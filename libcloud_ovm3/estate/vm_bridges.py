@@ -55,11 +55,12 @@ def missing_bridges(
         return [], []
     if network.error is not None:
         return [], [f"its network could not be read: {network.error}"]
-    lacking = [name for name in names if name != CONTROL and not _is_there(network, name)]
-    found = [_to_make(network, name) for name in lacking]
+    others = [name for name in names if name != CONTROL]
+    found = [_to_make(network, name) for name in others if not _is_there(network, name)]
     return (
         [one for one in found if isinstance(one, VLANBridge)],
-        [one for one in found if isinstance(one, str)],
+        [one for one in found if isinstance(one, str)]
+        + [why for name in others if (why := _why_cut_off(network, name))],
     )
 
 
@@ -67,6 +68,24 @@ def _is_there(network: HostNetwork, name: str) -> bool:
     """Whether the script finds it: for ``xenbr0`` it also takes a bridge ``eth0`` (xend.md 3)."""
     old = _OLD_NAME.fullmatch(name)
     return bool(network.bridge(name) or (old and network.bridge(f"eth{old[1]}")))
+
+
+def _why_cut_off(network: HostNetwork, name: str) -> str:
+    """Why a bridge that is there does not lead to its VLAN, as half made ones do not; "": it may.
+
+    What it is called after has to have a way out itself: under ``control0`` all are local.
+    """
+    bridge, form = network.bridge(name), _VLAN_BRIDGE.fullmatch(name)
+    base = network.bridge(form[1]) if form else None
+    device = network.device(base.parent) if base else None
+    if bridge is None or form is None or device is None or not bridge.is_local:
+        return ""
+    return (
+        f"its bridge {name} is local, not on VLAN {form[2]} of {device.name}: unless another "
+        f"client is just making it, remove it if nothing needs it, and the next start makes it. "
+        f"ex_release_networks does if the host module made it, else on the host: "
+        f"ifconfig {name} down; brctl delbr {name}"
+    )
 
 
 def _to_make(network: HostNetwork, name: str) -> VLANBridge | str:
@@ -84,8 +103,23 @@ def _to_make(network: HostNetwork, name: str) -> VLANBridge | str:
     if device is None:
         why = base.doubt or f"nothing but guests is on bridge {base.name}"
         return f"{lacks}, and no VLAN can be made: {why}"
-    why = why_no_vlan(network, device, number)
+    why = why_no_vlan(network, device, number) or _why_not_on(network, device, number)
     return f"{lacks}, and {why}" if why else VLANBridge(name, device.name, number)
+
+
+def _why_not_on(network: HostNetwork, device: HostDevice, vlan: int) -> str:
+    """Why a VLAN device that is there without a bridge is not to be put on one; "": it may be.
+
+    The host module knows what it has half made, and refuses all others itself.
+    """
+    tagged = vlan_device(network, device, vlan)
+    if network.host.module3 is not None or network.device(tagged) is None:
+        return ""
+    return (
+        f"the VLAN device {tagged} is there already, without a bridge, and may have an address of "
+        f"the host: unless another client is just making the bridge, remove {tagged} on the host "
+        f"if nothing needs it, or use another VLAN"
+    )
 
 
 def why_no_vlan(network: HostNetwork, device: HostDevice, vlan: int) -> str:

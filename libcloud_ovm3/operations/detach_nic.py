@@ -14,6 +14,7 @@ from libcloud_ovm3.operations.nic_changes import (
     require_defined,
     require_removable,
     take_out,
+    uses_before,
 )
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.record_address import CardAddresses
@@ -39,8 +40,9 @@ def detach(estate: Estate, vm_id: str, nic: str) -> list[str]:
     require_removable(target, card)
     what, notices = f"detaching {card.label}", list[str]()
     with waiting(f"{what} of VM {target.vm.name!r}", vm=target.vm.id):
+        uses = uses_before(target, card)
         outcome = take_out(target, card, what, notices)
-        notices += release_bridge_of(target.after(outcome), card)
+        notices += release_bridge_of(target.after(outcome), uses)
     if card.mac and addresses_of(target, card.mac):
         forgotten = CardAddresses(card.mac, card.bridge or "", ())
         try:

@@ -11,7 +11,13 @@ from dataclasses import replace
 
 from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.agent.vif import Vif
-from libcloud_ovm3.errors import AgentFault, OperationIncomplete, Ovm3Error, PreconditionFailed
+from libcloud_ovm3.errors import (
+    NEVER_SENT,
+    AgentFault,
+    OperationIncomplete,
+    Ovm3Error,
+    PreconditionFailed,
+)
 from libcloud_ovm3.estate.addresses import RECORDED
 from libcloud_ovm3.estate.cards import VMCard
 from libcloud_ovm3.estate.domains import Domain
@@ -33,7 +39,7 @@ from libcloud_ovm3.operations.record_address import (
     record_addresses,
     require_recordable,
 )
-from libcloud_ovm3.operations.release_bridges import bridges_of_vm, read_uses, release
+from libcloud_ovm3.operations.release_bridges import Use, bridges_of_vm, read_uses, release
 from libcloud_ovm3.operations.vlan_bridges import StartNetworks, release_taken, require_networks
 
 _PORT = re.compile(r"(?:vif|tap)([0-9]+)\.([0-9]+)(?:-emu)?")
@@ -190,7 +196,7 @@ def bridged_card(
     try:
         require_networks(cards, network)
         yield
-    except (AgentFault, PreconditionFailed):
+    except (*NEVER_SENT, AgentFault, PreconditionFailed):
         release_taken(cards)
         raise
     finally:
@@ -219,16 +225,27 @@ def put_in(
     return outcome
 
 
-def release_bridge_of(target: Target, card: VMCard) -> list[str]:
+def uses_before(target: Target, card: VMCard) -> list[Use]:
+    """What keeps the bridge of a card that is about to be taken out of a running VM.
+
+    Read before that: what another client records from then on, for a card on the same bridge, is
+    not released.
+    """
+    if card.bridge is None or not target.live:
+        return []
+    uses = read_uses([target.host], target.vm.id, [card.bridge])
+    return [one for one in uses if one.bridge == card.bridge]
+
+
+def release_bridge_of(target: Target, uses: Sequence[Use]) -> list[str]:
     """Release the bridge of a card that was taken out of a running VM, unless another one needs it.
 
     :param target: the VM without the card.
+    :param uses: of :func:`uses_before`.
     :return: notices for the user.
     """
-    if card.bridge is None or card.bridge in bridges_of_vm(target.vm):
-        return []
-    uses = read_uses([target.host], target.vm.id, [card.bridge]) if target.live else []
-    return release(target.operation, [one for one in uses if one.bridge == card.bridge])
+    still = bridges_of_vm(target.vm)
+    return release(target.operation, [one for one in uses if one.bridge not in still])
 
 
 # ------------------------------------------------------------------ static addresses

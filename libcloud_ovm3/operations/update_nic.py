@@ -33,6 +33,7 @@ from libcloud_ovm3.operations.nic_changes import (
     require_defined,
     require_removable,
     take_out,
+    uses_before,
     with_card_instead,
     without_card,
 )
@@ -77,9 +78,10 @@ def update(estate: Estate, vm_id: str, nic: str, to: CardChange) -> tuple[VMCard
         if target.live is not None and card.live is not None:
             require_removable(target, card)
             require_no_more(target, without_card(card.position), macs=[card.live.mac or ""])
+            uses = uses_before(target, card)
             with bridged_card(target, entry, notices, networks.on(target.host)):
                 outcome = _exchange(target, card, entry, mac, what, notices)
-            notices += release_bridge_of(target.after(outcome), card)
+            notices += release_bridge_of(target.after(outcome), uses)
         else:
             change = with_card_instead(card.position, entry)
             require_no_more(target, change, macs=[one for one in (mac, card.mac) if one])

@@ -34,7 +34,9 @@ BRIDGES = (
     HostBridge("six", parent="bond6", ports=("bond6",)),
     HostBridge("unsaid", parent="bond9", ports=("bond9",)),
     HostBridge("tagged", parent="bond0.30", vlan=30, ports=("bond0.30",)),
+    HostBridge("xenbr0.99", is_local=True, ports=("vif4.0",)),
     HostBridge("control0", is_local=True),
+    HostBridge("control0.4", is_local=True),
     HostBridge("two", ports=("a", "b"), doubt="either of its ports a, b may lead out"),
 )
 # What xend's own script does with the name is known.
@@ -43,7 +45,7 @@ NETWORK = HostNetwork(host(0), DEVICES, BRIDGES)
 
 
 def test_what_is_there_is_not_missing() -> None:
-    assert missing_bridges(NETWORK, ["xenbr0", "control0", "tagged"]) == ([], [])
+    assert missing_bridges(NETWORK, ["xenbr0", "control0", "control0.4", "tagged"]) == ([], [])
     assert missing_bridges(NETWORK, []) == ([], [])
 
 
@@ -72,6 +74,8 @@ def test_a_vlan_of_a_bridge_can_be_made() -> None:
         ("control0.5", "nothing but guests is on bridge control0"),
         ("two.5", "either of its ports a, b may lead out"),
         ("xenbr0.30", "VLAN 30 of bond0 is in bridge tagged"),
+        ("xenbr0.99", "its bridge xenbr0.99 is local, not on VLAN 99 of bond0"),
+        ("xenbr0.31", "bond0.31 is there already, without a bridge"),
     ],
 )
 def test_what_a_host_cannot_have(name: str, why: str) -> None:

@@ -11,10 +11,13 @@ import pytest
 from libcloud_ovm3.errors import (
     AgentFault,
     HostNotFound,
+    HostUnreachable,
     OperationIncomplete,
     PreconditionFailed,
     ReadOnly,
 )
+from libcloud_ovm3.operations import attach_nic, nic_changes
+from libcloud_ovm3.operations.release_bridges import bridges_of_vm
 from libcloud_ovm3.simulator import Simulator, network
 from tests.operations.failures import WRITES
 from tests.support import calls_of, quietly, simulate
@@ -218,6 +221,47 @@ def test_a_release_that_comes_late(sim: Simulator) -> None:
     assert len(sim.domains(0)) == 1
     shut_down(sim, 0)
     assert vlans_on(sim) == [VLAN]
+
+
+@pytest.mark.parametrize("action", ["detach", "update"])
+def test_a_card_that_another_client_attaches_meanwhile(
+    sim: Simulator, action: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Right after the last look at the VM: from then on the record is the other client's."""
+    vm = add(sim, BASE, VLAN)
+    start(sim, vm)
+    driver, other = plain_driver(sim), plain_driver(sim)
+    node = driver.ex_get_node(vm)
+    card = driver.ex_list_nics(node)[-1]
+
+    def meanwhile(seen: Any) -> list[str]:
+        monkeypatch.undo()
+        quietly(other.ex_attach_nic, node, VLAN)
+        return bridges_of_vm(seen)
+
+    monkeypatch.setattr(nic_changes, "bridges_of_vm", meanwhile)
+    if action == "detach":
+        quietly(driver.ex_detach_nic, node, card)
+    else:
+        quietly(driver.ex_update_nic, node, card, ex_network=BASE)
+    assert vlans_on(sim) == [VLAN]
+    assert len(users(sim)) == 1
+
+
+def test_a_card_that_was_never_sent(sim: Simulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The host did not take the connection; what was made for the card is gone again."""
+    vm = add(sim, BASE)
+    start(sim, vm)
+
+    def refused(*args: Any) -> None:
+        raise HostUnreachable("connection refused", host=sim.hosts[0].address)
+
+    monkeypatch.setattr(attach_nic, "put_in", refused)
+    driver = plain_driver(sim)
+    with pytest.raises(HostUnreachable):
+        quietly(driver.ex_attach_nic, driver.ex_get_node(vm), VLAN)
+    assert vlans_on(sim) == []
+    assert users(sim) == []
 
 
 def test_one_that_is_started_while_it_is_destroyed(sim: Simulator) -> None:

@@ -74,6 +74,34 @@ def test_what_no_host_can_have_is_refused(sim: Simulator, bridge: str, why: str)
     assert not calls_of(sim, *WRITES)
 
 
+def test_a_vlan_device_that_the_host_uses_itself(sim: Simulator) -> None:
+    """It may have the address of its storage."""
+    with sim.hosts[0].lock:
+        network.state(sim.hosts[0])["vlans"]["bond0.160"] = {"netdev": "bond0", "vlan": 160}
+    vm = sim.add_vm("one", config=cards(f"{BASE}.160"))
+    with pytest.raises((PreconditionFailed, AgentFault), match="already, without a bridge"):
+        plain_driver(sim).start_node(vm, location(sim, 0))
+    assert not calls_of(sim, "ovs_vlan_bridge", "start_vm")
+    assert f"{BASE}.160" not in bridges_on(sim, 0)
+
+
+def test_half_a_bridge_is_not_taken_for_one(sim: Simulator) -> None:
+    """Its guest would be cut off, and nobody told."""
+    half = f"{BASE}.160"
+    with sim.hosts[0].lock:
+        network.state(sim.hosts[0])["bridges"][half] = {"netdev": "", "since": 0.0}
+    vm = sim.add_vm("one", config=cards(half))
+    sim.calls.clear()
+    driver = plain_driver(sim)
+    with pytest.raises(PreconditionFailed, match=r"is local.*brctl delbr"):
+        driver.start_node(vm, location(sim, 0))
+    assert not calls_of(sim, *WRITES)
+    with sim.hosts[0].lock:
+        del network.state(sim.hosts[0])["bridges"][half]
+    assert driver.start_node(vm, location(sim, 0)) is True
+    assert network.state(sim.hosts[0])["bridges"][half]["netdev"] == "bond0.160"
+
+
 def test_only_a_host_that_can_have_it_is_chosen(sim: Simulator) -> None:
     """Mode 6 carries no VLAN."""
     agent_of(sim, 0).network.ovs_bond_mode("bond0", 6)
