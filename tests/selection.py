@@ -1,4 +1,5 @@
-"""Which variants of a test ``make test`` takes; ``make test-tables`` takes all the others.
+"""Which variants of a test ``make test`` takes; ``make test-tables`` takes the others, but for half
+of the longest failure tables, which ``make soak`` takes.
 
 Of each input one variant is taken (a personality, with the host module or without), always the
 same one, so that all of them are met by some test; of the failure tables one row of some, of what
@@ -33,6 +34,13 @@ TABLES = (
     "test_volume_failures.py",
 )
 ROWS = 32  # of the failure tables, one row of so many
+# The longest tables: of each input that make test leaves out, every second one is in make soak only.
+LONGEST = (
+    "test_image_failures.py",
+    "test_network_failures.py",
+    "test_snapshot_failures.py",
+    "test_volume_failures.py",
+)
 MANY = 16  # inputs of one test, of which an eighth is taken in tests/faults/test_more_*
 
 
@@ -53,7 +61,10 @@ def mark_tables(items: list[pytest.Item]) -> None:
         left_out = left_out or (
             name.startswith("test_more_") and len(inputs[function]) > MANY and lot % 8
         )
+        is_in_soak = left_out and name in LONGEST and lot >> 8 & 1
         for item in same:
+            if is_in_soak:
+                item.add_marker(pytest.mark.soak)
             if left_out or item is not taken:
                 item.add_marker(pytest.mark.tables)
 
