@@ -34,7 +34,7 @@ TABLES = (
     "test_volume_failures.py",
 )
 ROWS = 32  # of the failure tables, one row of so many
-# The longest tables: of each input that make test leaves out, every second one is in make soak only.
+# The longest tables: of the inputs that make test leaves out, every second one is in make soak.
 LONGEST = (
     "test_image_failures.py",
     "test_network_failures.py",
