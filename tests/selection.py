@@ -41,6 +41,23 @@ LONGEST = (
     "test_snapshot_failures.py",
     "test_volume_failures.py",
 )
+# Operations step by step, over a socket: of their tests ``make test`` takes a quarter.
+STEPS = (
+    "test_attach.py",
+    "test_create_from_template.py",
+    "test_fault_after.py",
+    "test_network_changes.py",
+    "test_never_guess.py",
+    "test_nics.py",
+    "test_release_bridges.py",
+    "test_right_machine.py",
+    "test_snapshots.py",
+    "test_source_changes.py",
+    "test_two_clients.py",
+    "test_vlan_bridges.py",
+    "test_volumes.py",
+    "test_what_was_seen.py",
+)
 MANY = 16  # inputs of one test, of which an eighth is taken in tests/faults/test_more_*
 
 
@@ -61,6 +78,8 @@ def mark_tables(items: list[pytest.Item]) -> None:
         left_out = left_out or (
             name.startswith("test_more_") and len(inputs[function]) > MANY and lot % 8
         )
+        is_step = same[0].path.parent.name == "operations" and name in STEPS
+        left_out = left_out or (is_step and lot % 4)
         is_in_soak = left_out and name in LONGEST and lot >> 8 & 1
         for item in same:
             if is_in_soak:
