@@ -7,7 +7,7 @@ is there is not documented. What stands between them is in vm.cfg and domain ali
 from __future__ import annotations
 
 from libcloud_ovm3.agent.config import VMConfig
-from libcloud_ovm3.errors import AgentFault, Ovm3Error, PreconditionFailed
+from libcloud_ovm3.errors import NEVER_SENT, AgentFault, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.cards import VMCard, find_card
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.networks import read_networks
@@ -115,13 +115,11 @@ def _exchange(
     after = target.after(take_out(target, card, f"{what}: detaching it first", notices))
     try:
         return put_in(after, entry, mac, what, notices, card.position)
-    except (AgentFault, PreconditionFailed) as error:
+    except (*NEVER_SENT, AgentFault, PreconditionFailed) as error:
         raise _given_back(after, card, what, error) from error
 
 
-def _given_back(
-    target: Target, card: VMCard, what: str, error: AgentFault | PreconditionFailed
-) -> Ovm3Error:
+def _given_back(target: Target, card: VMCard, what: str, error: Ovm3Error) -> Ovm3Error:
     """Attach the card again that was detached, as it was.
 
     :param target: the VM without it.

@@ -12,6 +12,7 @@ import pytest
 from libcloud_ovm3.agent import vmcfg
 from libcloud_ovm3.errors import (
     AgentFault,
+    HostUnreachable,
     InvalidArgument,
     NetworkNotFound,
     NodeNotFound,
@@ -19,6 +20,7 @@ from libcloud_ovm3.errors import (
     PreconditionFailed,
 )
 from libcloud_ovm3.estate.domains import read_domains
+from libcloud_ovm3.operations import nic_changes, update_nic
 from libcloud_ovm3.operations.nic_changes import has_card, lacks_mac
 from libcloud_ovm3.simulator import Simulator, network
 from tests.operations.attaching import Lab
@@ -152,6 +154,30 @@ def test_an_hvm_guest_has_eight_at_most(lab: Lab) -> None:
     why = "it has 8, and an HVM guest has 8 at most"
     attach = lab.driver.ex_attach_nic
     refuse(lab, PreconditionFailed, why, attach, lab.node("eight"), bridge_of(lab.sim))
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_the_host_is_gone_after_the_detach(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    """The card is attached again, or the error says that the VM has lost it."""
+    node = lab.node("run")
+    [first, *_] = before = lab.driver.ex_list_nics(node)
+    failures = iter([HostUnreachable("gone")] * times)
+
+    def put_in(*args: Any) -> Any:
+        for error in failures:
+            raise error
+        return nic_changes.put_in(*args)
+
+    monkeypatch.setattr(update_nic, "put_in", put_in)
+    expected = PreconditionFailed if times == 1 else OperationIncomplete
+    with pytest.raises(expected, match=r"gone.*attach"):
+        quietly(lab.driver.ex_update_nic, node, first, ex_mac="00:21:f6:00:77:01")
+    left = {one.mac for one in lab.driver.ex_list_nics(node)}
+    assert left == {one.mac for one in before} - ({first.mac} if times == 2 else set())
+    if times == 2:
+        quietly(lab.driver.ex_attach_nic, node, first.network, ex_mac=first.mac)
 
 
 def test_a_mac_of_another_vm(lab: Lab) -> None:
