@@ -16,7 +16,7 @@ from libcloud_ovm3.errors import InvalidArgument
 LABELS = ("guest", "public", "management", "storage")
 # A name that Linux takes for an interface (15 characters), without what separates options of a vif.
 _INTERFACE = re.compile("[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}")
-_VLANS = range(2, 4095)  # the agent takes 1 for "untagged" (agent-behaviour 13)
+VLANS = range(2, 4095)  # the agent takes 1 for untagged (agent-behaviour 13); 4095 is reserved
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,11 @@ def parse_vlan(value: Any, name: str) -> int:
     """
     text = "" if isinstance(value, bool) else str(value).strip()
     number = int(text) if re.fullmatch("[0-9]{1,4}", text, re.ASCII) else 0
-    if number not in _VLANS:
+    if number not in VLANS:
         untagged = " (the agent takes 1 for untagged: name no VLAN)" if number == 1 else ""
-        raise InvalidArgument(f"{name}: expected a VLAN number from 2 to 4094{untagged}")
+        raise InvalidArgument(
+            f"{name}: expected a VLAN number from {VLANS[0]} to {VLANS[-1]}{untagged}"
+        )
     return number
 
 

@@ -6,17 +6,15 @@ Pure: no I/O. Sources: agent-behaviour.md 13; xend.md 3. What only the host modu
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from libcloud_ovm3.diagnostics.finding import Finding
 from libcloud_ovm3.diagnostics.inventory import name_of
+from libcloud_ovm3.estate.interface_names import split_vlan
 from libcloud_ovm3.estate.labels import device_of
 from libcloud_ovm3.estate.networks import VLAN, HostBridge, HostNetwork, NetworkList
 from libcloud_ovm3.estate.vm_bridges import bridges_of, missing_bridges
 from libcloud_ovm3.estate.vms import VM
-
-_VLAN_NAME = re.compile(r"(.+)\.[1-9][0-9]{0,3}")
 
 
 def check_networks(found: NetworkList) -> Iterator[Finding]:
@@ -150,10 +148,10 @@ def check_vlans(found: NetworkList) -> Iterator[Finding]:
 
 def _has_lost_its_vlan(found: NetworkList, host: HostNetwork, bridge: HostBridge) -> bool:
     """Return whether a bridge with a VLAN's name is local, and is or would be none elsewhere."""
-    form = _VLAN_NAME.fullmatch(bridge.name)
+    form = split_vlan(bridge.name)
     if form is None or not bridge.is_local:
         return False
-    base = host.bridge(form[1])
+    base = host.bridge(form[0])
     elsewhere = any(not other.is_local for _, other in found.bridge(bridge.name))
     return elsewhere or bool(base and base.parent)
 

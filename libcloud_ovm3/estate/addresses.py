@@ -19,6 +19,7 @@ from libcloud_ovm3.agent import documents, hostmodule
 from libcloud_ovm3.agent.address import list_of
 from libcloud_ovm3.agent.identifiers import undashed
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
+from libcloud_ovm3.estate.interface_names import split_vlan
 from libcloud_ovm3.estate.recorded import Recorded, parse_recorded
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 DOCUMENT = "addresses"
 RECORDED, NEIGHBOURS = "recorded", "neighbours"
 _NETWORK = "discover_network"
-_VLAN = re.compile(r"(.+)\.[0-9]{1,4}")
 
 
 @dataclass(frozen=True)
@@ -262,8 +262,8 @@ def _public_test(estate: Estate, hosts: Sequence[HostView]) -> Callable[[str | N
     carrying = labels | {bridge for host in hosts for bridge in _bridges_on(host, labels)}
 
     def is_public(bridge: str | None) -> bool:
-        vlan = _VLAN.fullmatch(bridge or "")
-        return bridge in plain | carrying or bool(vlan and vlan[1] in carrying)
+        vlan = split_vlan(bridge or "")
+        return bridge in plain | carrying or (vlan is not None and vlan[0] in carrying)
 
     return is_public
 

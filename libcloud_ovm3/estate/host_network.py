@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from libcloud_ovm3.agent import documents
 from libcloud_ovm3.errors import Ovm3Error
 from libcloud_ovm3.estate.hosts import HostView
+from libcloud_ovm3.estate.interface_names import is_guest_port, split_vlan
 from libcloud_ovm3.estate.vms import EstateSnapshot
 
 NIC, BOND, VLAN = "nic", "bond", "vlan"
@@ -29,14 +30,12 @@ BOND_MODES = {
     "balance-tlb": 5,
     "balance-alb": 6,
 }
+BALANCE_ALB = BOND_MODES["balance-alb"]  # it rewrites MAC addresses: VLANs do not work over it
 _MODE_WORDS = {"load balancing (round-robin)": 0, "fault-tolerance (active-backup)": 1}
 _MODE_WORDS |= {"load balancing (xor)": 2, "fault-tolerance (broadcast)": 3}
 _MODE_WORDS |= {"ieee 802.3ad dynamic link aggregation": 4, "transmit load balancing": 5}
 _MODE_WORDS |= {"adaptive load balancing": 6, **BOND_MODES}
 
-# The ports of guests, as xend's scripts name them: of netfront cards, of emulated ones.
-_GUEST_PORT = re.compile(r"(vif|tap)[0-9]+\.[0-9]+(-emu)?")
-_VLAN_NAME = re.compile(r"(.+)\.([0-9]{1,4})")
 _VLAN_NUMBER_NAME = re.compile("vlan0*([1-9][0-9]{0,3})")
 _BOND_NAME = re.compile("bond[0-9]+")
 _FLAGS = re.compile(r"\((0x[0-9a-fA-F]+)\)")
@@ -213,7 +212,7 @@ def host_network(
     bridges = []
     for one in document.bridges:
         ports = tuple(dict.fromkeys(one.interfaces))
-        theirs = tuple(name for name in ports if _GUEST_PORT.fullmatch(name) or name in named)
+        theirs = tuple(name for name in ports if is_guest_port(name) or name in named)
         parent, doubt = _parent(ports, theirs, by_name)
         below = by_name.get(parent or "")
         bridge = HostBridge(
@@ -333,13 +332,13 @@ def _vlan_of(
     """
     index, link = _number(device.sysfs.get("ifindex")), _number(device.sysfs.get("iflink"))
     linked = numbers.get(link) if link is not None and link != index else None
-    form = _VLAN_NAME.fullmatch(device.name)
-    if form and (linked == form[1] or (linked is None and 0 < int(form[2]) < 4095)):
-        return form[1], int(form[2])
+    form = split_vlan(device.name)
+    if form and (linked == form[0] or (linked is None and 0 < form[1] < 4095)):
+        return form
     if linked is None:
         return None, None
     numbered = _VLAN_NUMBER_NAME.fullmatch(device.name)
-    return linked, int(numbered[1]) if numbered else int(form[2]) if form else None
+    return linked, int(numbered[1]) if numbered else form[1] if form else None
 
 
 def _guests(host: HostView, snapshot: EstateSnapshot) -> list[tuple[str, str, str | None]]:

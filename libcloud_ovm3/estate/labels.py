@@ -7,17 +7,13 @@ host. The bridge of a VLAN is named ``<bridge>.<n>``, as the older integration d
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from libcloud_ovm3.agent.network_options import LABELS, parse_vlan, require_interface
 from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
 from libcloud_ovm3.estate.host_network import HostDevice, HostNetwork
-
-LONGEST_NAME = 15  # of an interface, in characters: the kernel's IFNAMSIZ without the last byte
-
-_VLAN_DEVICE = re.compile(r"(.+)\.([0-9]{1,4})")
+from libcloud_ovm3.estate.interface_names import LONGEST_NAME, split_vlan
 
 
 @dataclass(frozen=True)
@@ -131,6 +127,6 @@ def device_of(name: str, network: HostNetwork) -> tuple[HostDevice | None, int |
     device = network.device(name)
     if device is not None:
         return device, None
-    form = _VLAN_DEVICE.fullmatch(name)
-    below = network.device(form[1]) if form else None
-    return (below, int(form[2])) if form and below else (None, None)
+    form = split_vlan(name)
+    below = network.device(form[0]) if form else None
+    return (below, form[1]) if form and below else (None, None)

@@ -7,20 +7,16 @@ device below the bridge ``xenbr1``, as the older integration names it (flows.md 
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from libcloud_ovm3.agent.config import VMConfig
-from libcloud_ovm3.estate.host_network import VLAN, HostDevice, HostNetwork
-from libcloud_ovm3.estate.labels import LONGEST_NAME
+from libcloud_ovm3.agent.network_options import VLANS
+from libcloud_ovm3.estate.host_network import BALANCE_ALB, VLAN, HostDevice, HostNetwork
+from libcloud_ovm3.estate.interface_names import LONGEST_NAME, found_as, split_vlan
 
 CONTROL = "control0"  # a local bridge, which is made on every host that needs it (flows.md 2.3)
 _SCRIPT = "vif-bridge"  # xend's own: what another one does with the name is not known
-_OLD_NAME = re.compile("xenbr([0-9]+)")
-_VLAN_BRIDGE = re.compile(r"(.+)\.([1-9][0-9]{0,3})")
-_VLANS = range(2, 4095)  # the agent's VLAN 1 is untagged (agent-behaviour 13), 4095 is reserved
-_BALANCE_ALB = 6
 
 
 @dataclass(frozen=True)
@@ -65,9 +61,8 @@ def missing_bridges(
 
 
 def _is_there(network: HostNetwork, name: str) -> bool:
-    """Whether the script finds it: for ``xenbr0`` it also takes a bridge ``eth0`` (xend.md 3)."""
-    old = _OLD_NAME.fullmatch(name)
-    return bool(network.bridge(name) or (old and network.bridge(f"eth{old[1]}")))
+    """Whether xend's script finds a bridge for this name."""
+    return any(network.bridge(one) for one in found_as(name))
 
 
 def _why_cut_off(network: HostNetwork, name: str) -> str:
@@ -75,13 +70,13 @@ def _why_cut_off(network: HostNetwork, name: str) -> str:
 
     What it is called after has to have a way out itself: under ``control0`` all are local.
     """
-    bridge, form = network.bridge(name), _VLAN_BRIDGE.fullmatch(name)
-    base = network.bridge(form[1]) if form else None
+    bridge, form = network.bridge(name), split_vlan(name)
+    base = network.bridge(form[0]) if form else None
     device = network.device(base.parent) if base else None
     if bridge is None or form is None or device is None or not bridge.is_local:
         return ""
     return (
-        f"its bridge {name} is local, not on VLAN {form[2]} of {device.name}: unless another "
+        f"its bridge {name} is local, not on VLAN {form[1]} of {device.name}: unless another "
         f"client is just making it, remove it if nothing needs it, and the next start makes it. "
         f"ex_release_networks does if the host module made it, else on the host: "
         f"ifconfig {name} down; brctl delbr {name}"
@@ -91,13 +86,13 @@ def _why_cut_off(network: HostNetwork, name: str) -> str:
 def _to_make(network: HostNetwork, name: str) -> VLANBridge | str:
     """How a missing bridge is made, or why it cannot be."""
     lacks = f"it has no bridge {name}"
-    form = _VLAN_BRIDGE.fullmatch(name)
-    base = network.bridge(form[1]) if form else None
-    if form is None or base is None:
+    form = split_vlan(name)
+    base = network.bridge(form[0]) if form else None
+    if form is None or base is None or name != f"{base.name}.{form[1]}":
         return lacks
-    number, device = int(form[2]), network.device(base.parent)
-    if number not in _VLANS:
-        return f"{lacks}, and {number} is not a VLAN number from {_VLANS[0]} to {_VLANS[-1]}"
+    number, device = form[1], network.device(base.parent)
+    if number not in VLANS:
+        return f"{lacks}, and {number} is not a VLAN number from {VLANS[0]} to {VLANS[-1]}"
     if len(name) > LONGEST_NAME:
         return f"{lacks}, and the name has more than {LONGEST_NAME} characters"
     if device is None:
@@ -131,7 +126,7 @@ def why_no_vlan(network: HostNetwork, device: HostDevice, vlan: int) -> str:
         return f"{device.name} is a VLAN device: no source says that a VLAN can be made on it"
     if device.bond is not None:
         return f"{device.name} is a slave of bond {device.bond}"
-    if device.mode == _BALANCE_ALB:
+    if device.mode == BALANCE_ALB:
         return (
             f"bond {device.name} has mode 6 (balance-alb), over which VLANs do not work: "
             f"ex_set_bond_mode sets mode 1 or 4"

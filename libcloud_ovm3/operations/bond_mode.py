@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from libcloud_ovm3.agent.network_options import require_interface
 from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
-from libcloud_ovm3.estate.host_network import BOND, VLAN, HostDevice, HostNetwork
+from libcloud_ovm3.estate.host_network import BALANCE_ALB, BOND, VLAN, HostDevice, HostNetwork
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.networks import read_networks
 from libcloud_ovm3.operations.consent import parse_consent, require_consent, what_is_cut
@@ -20,8 +20,7 @@ from libcloud_ovm3.operations.network_doors import bond_mode_call
 from libcloud_ovm3.operations.operation import Operation
 
 # The modes that the agent sets (agent-behaviour 13), by their names in the kernel.
-MODES = {1: "active-backup", 4: "802.3ad", 6: "balance-alb"}
-_BALANCE_ALB = 6
+MODES = {1: "active-backup", 4: "802.3ad", BALANCE_ALB: "balance-alb"}
 
 
 def set_bond_mode(
@@ -71,7 +70,7 @@ def _parse_mode(mode: int | str) -> int:
 
 def _plan(network: HostNetwork, bond: HostDevice, mode: int) -> NetworkChange:
     vlans = [one.name for one in network.devices if one.kind == VLAN and one.parent == bond.name]
-    if mode == _BALANCE_ALB and vlans:
+    if mode == BALANCE_ALB and vlans:
         raise PreconditionFailed(
             f"bond {bond.name!r} on {network.host.label} was left unchanged: VLANs do not work "
             f"over mode 6 (balance-alb), and {', '.join(vlans)} are on it"

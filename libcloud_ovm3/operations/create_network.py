@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from libcloud_ovm3.agent.network_options import parse_vlan, require_interface
 from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
 from libcloud_ovm3.estate.host_network import VLAN, HostBridge, HostDevice, HostNetwork
-from libcloud_ovm3.estate.labels import LONGEST_NAME, carrier_of, device_of
+from libcloud_ovm3.estate.interface_names import LONGEST_NAME
+from libcloud_ovm3.estate.labels import carrier_of, device_of
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.networks import NetworkList, read_networks
 from libcloud_ovm3.estate.vm_bridges import vlan_device, why_no_vlan

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from functools import partial
 
 from libcloud_ovm3.errors import NetworkNotFound, PreconditionFailed, SearchIncomplete
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.host_network import VLAN, HostBridge, HostNetwork
+from libcloud_ovm3.estate.interface_names import found_as, split_vlan
 from libcloud_ovm3.estate.labels import bridge_name, wanted_network
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.networks import NetworkList, read_networks
@@ -28,8 +28,6 @@ from libcloud_ovm3.operations.network_doors import (
     vlan_bridge_call,
 )
 from libcloud_ovm3.operations.operation import Operation
-
-_ETH = re.compile("eth([0-9]+)")
 
 
 def delete_network(
@@ -138,14 +136,9 @@ def users_of(networks: NetworkList, name: str) -> Iterator[str]:
 
 
 def _is_of(bridge: str, name: str) -> bool:
-    """Whether a card on a bridge of one name is on the network of the other.
-
-    For ``xenbr0`` xend's script takes a bridge ``eth0`` (xend.md 3).
-    """
-    base, dot, number = bridge.rpartition(".")
-    eth = _ETH.fullmatch(name)
-    others = {name, f"xenbr{eth[1]}"} if eth else {name}
-    return bridge in others or (bool(dot) and number.isdecimal() and base in others)
+    """Whether a card on a bridge of one name is on the network of the other."""
+    vlan = split_vlan(bridge)
+    return name in found_as(bridge) or (vlan is not None and name in found_as(vlan[0]))
 
 
 def _unread(networks: NetworkList, snapshot: EstateSnapshot) -> list[str]:

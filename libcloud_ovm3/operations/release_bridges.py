@@ -7,13 +7,13 @@ that, so what it relies on stays, whoever comes late with a release.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from libcloud_ovm3.errors import Ovm3Error, ReadOnly
 from libcloud_ovm3.estate.hosts import HostView, map_hosts
+from libcloud_ovm3.estate.interface_names import split_vlan
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.states import State
 from libcloud_ovm3.estate.vm_bridges import bridges_of
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from libcloud_ovm3.agent.host_networks import KernelBridge
 
 OLD = 900  # seconds; a start does not wait that long after it has recorded its VM
-_OVER_VLAN = re.compile(r".+\.[1-9][0-9]{0,3}")  # the names of bridges that starts make
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def read_uses(hosts: Sequence[HostView], vm_id: str, bridges: Iterable[str]) -> 
 
     :param bridges: those that its cards are on.
     """
-    if not any(_OVER_VLAN.fullmatch(bridge) for bridge in bridges):
+    if not any(split_vlan(bridge) for bridge in bridges):
         return []
     return [one for one in _read_all(hosts)[0] if one.user == vm_id]
 

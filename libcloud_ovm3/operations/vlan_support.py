@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from libcloud_ovm3.agent.faults import vlan_script_advice
 from libcloud_ovm3.errors import Ovm3Error
-from libcloud_ovm3.estate.host_network import HostNetwork
+from libcloud_ovm3.estate.host_network import BALANCE_ALB, HostNetwork
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.vm_bridges import VLANBridge, missing_bridges
 
@@ -26,8 +26,8 @@ def obstacles(setup: NetworkSetup, address: str, vlan_device: str | None) -> Ite
     if vlan_device is not None and setup.vlan_script == "broken":
         yield vlan_script_advice(address)
     for one in setup.bonds:
-        if one.bond == vlan_device and 6 in (one.mode, one.saved):
-            when = "now" if one.mode == 6 else "after its next boot"
+        if one.bond == vlan_device and BALANCE_ALB in (one.mode, one.saved):
+            when = "now" if one.mode == BALANCE_ALB else "after its next boot"
             yield f"bond {one.bond} has mode 6 {when}, over which VLANs do not work"
 
 
