@@ -62,7 +62,7 @@ def check_bridges_of_vms(found: NetworkList) -> Iterator[Finding]:
                 lacking = {
                     host.host.id: f"{name_of(host.host)}: {why}"
                     for host in hosts
-                    if (why := _why_missing(host, name))
+                    if (why := _why_missing(found, host, name))
                 }
                 if lacking:
                     key = (name, len(lacking) < len(hosts))
@@ -86,11 +86,11 @@ def _hosts_with(found: NetworkList, repository_id: str) -> list[HostNetwork]:
     return [host for host in found.hosts if host.host.id in mounted_on]
 
 
-def _why_missing(host: HostNetwork, name: str) -> str | None:
+def _why_missing(found: NetworkList, host: HostNetwork, name: str) -> str | None:
     """Return why a host lacks a bridge and cannot get it; None: it has it, can, or is unknown."""
     if host.error is not None:
         return None
-    return next(iter(missing_bridges(host, [name])[1]), None)
+    return next(iter(missing_bridges(host, [name], found.labels)[1]), None)
 
 
 def check_labels(found: NetworkList) -> Iterator[Finding]:

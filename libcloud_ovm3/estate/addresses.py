@@ -19,7 +19,7 @@ from libcloud_ovm3.agent import documents, hostmodule
 from libcloud_ovm3.agent.address import list_of
 from libcloud_ovm3.agent.identifiers import undashed
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
-from libcloud_ovm3.estate.interface_names import split_vlan
+from libcloud_ovm3.estate.interface_names import label_bridge, split_vlan
 from libcloud_ovm3.estate.recorded import Recorded, parse_recorded
 
 if TYPE_CHECKING:
@@ -259,7 +259,8 @@ def _public_test(estate: Estate, hosts: Sequence[HostView]) -> Callable[[str | N
         if name in estate.traffic_labels
     }
     plain = set(estate.public_networks) - set(estate.traffic_labels)
-    carrying = labels | {bridge for host in hosts for bridge in _bridges_on(host, labels)}
+    carrying = labels | {label_bridge(name) for name in labels}
+    carrying |= {bridge for host in hosts for bridge in _bridges_on(host, labels)}
 
     def is_public(bridge: str | None) -> bool:
         vlan = split_vlan(bridge or "")

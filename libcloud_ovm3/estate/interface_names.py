@@ -20,6 +20,11 @@ def split_vlan(name: str) -> tuple[str, int] | None:
     return (form[1], int(form[2])) if form else None
 
 
+def label_bridge(device: str) -> str:
+    """The bridge that the device of a traffic label gets where it has none."""
+    return f"br{device}"
+
+
 def is_guest_port(name: str) -> bool:
     """Whether xend gives this name to the port of a guest: ``vif7.0``, ``tap7.0``, ``vif7.0-emu``,
     if the guest's vm.cfg names no other.

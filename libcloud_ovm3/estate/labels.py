@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from libcloud_ovm3.agent.network_options import LABELS, parse_vlan, require_interface
 from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
 from libcloud_ovm3.estate.host_network import HostDevice, HostNetwork
-from libcloud_ovm3.estate.interface_names import LONGEST_NAME, split_vlan
+from libcloud_ovm3.estate.interface_names import LONGEST_NAME, label_bridge, split_vlan
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def bridge_name(wanted: WantedNetwork, network: HostNetwork) -> str:
     The bridge that a label's device lacks would be named ``br<device>``.
 
     :raises PreconditionFailed: the host has nothing of the name that the label stands for, or the
-        name is too long.
+        name is too long, or that of a bridge on something else.
     :raises Ovm3Error: the host's network could not be read.
     """
     if network.error is not None:
@@ -117,7 +117,16 @@ def _label_bridge(wanted: WantedNetwork, network: HostNetwork) -> str:
             f"{network.host.label} has neither a bridge nor a device {wanted.name}, which carries "
             f"the label {wanted.label}"
         )
-    return f"br{wanted.name}"
+    name = label_bridge(wanted.name)
+    other = network.bridge(name)
+    if other is not None:
+        where = other.doubt or ("it is local" if other.is_local else f"it is on {other.parent}")
+        raise PreconditionFailed(
+            f"{network.host.label}: network {wanted.text} would be the bridge {name} on "
+            f"{wanted.name}, but {name} is there otherwise: {where}. Remove it if nothing needs it "
+            f"(ex_delete_network), or make another bridge on {wanted.name} (ex_create_network)"
+        )
+    return name
 
 
 def device_of(name: str, network: HostNetwork) -> tuple[HostDevice | None, int | None]:

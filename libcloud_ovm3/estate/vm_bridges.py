@@ -1,35 +1,54 @@
 """Which networks a host has for a VM, or can get: the bridges that its cards name. Pure.
 
 A missing bridge is made for a VM only where its name says how: ``xenbr1.160`` is VLAN 160 on the
-device below the bridge ``xenbr1``, as the older integration names it (flows.md 15.2).
+device below the bridge ``xenbr1``, as the older integration names it (flows.md 15.2); ``breth1`` is
+the bridge of a traffic label that ``eth1`` carries without a bridge, ``breth1.160`` VLAN 160 of it.
 """
 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.agent.network_options import VLANS
 from libcloud_ovm3.estate.host_network import BALANCE_ALB, VLAN, HostDevice, HostNetwork
-from libcloud_ovm3.estate.interface_names import LONGEST_NAME, found_as, split_vlan
+from libcloud_ovm3.estate.interface_names import (
+    LONGEST_NAME,
+    found_as,
+    label_bridge,
+    split_vlan,
+)
+from libcloud_ovm3.estate.labels import device_of
 
 CONTROL = "control0"  # a local bridge, which is made on every host that needs it (flows.md 2.3)
 _SCRIPT = "vif-bridge"  # xend's own: what another one does with the name is not known
+_NO_LABELS: Mapping[str, str] = MappingProxyType({})
+_OVER_VLAN = "no source says that a VLAN can be made on it"
 
 
 @dataclass(frozen=True)
-class VLANBridge:
+class VMBridge:
     """A bridge that a host lacks and can get.
 
     :ivar device: the NIC or bond that it is made on.
-    :ivar vlan: its number, 2 to 4094.
+    :ivar vlan: the number of its VLAN on that, 2 to 4094; None: it is untagged, a label's own.
     """
 
     name: str
     device: str
-    vlan: int
+    vlan: int | None
+
+    @property
+    def on(self) -> str:
+        """What it is made on, for messages."""
+        return _text_of(self.device, self.vlan)
+
+
+def _text_of(device: str, vlan: int | None) -> str:
+    return device if vlan is None else f"VLAN {vlan} of {device}"
 
 
 def bridges_of(config: VMConfig | None) -> tuple[str, ...]:
@@ -40,11 +59,13 @@ def bridges_of(config: VMConfig | None) -> tuple[str, ...]:
 
 
 def missing_bridges(
-    network: HostNetwork, bridges: Iterable[str]
-) -> tuple[list[VLANBridge], list[str]]:
+    network: HostNetwork, bridges: Iterable[str], labels: Mapping[str, str] = _NO_LABELS
+) -> tuple[list[VMBridge], list[str]]:
     """Which of these bridges a host lacks and can get, and why it cannot have the others.
 
     A host whose network could not be read cannot have any: it is unknown.
+
+    :param labels: traffic label -> what carries it.
     """
     names = list(dict.fromkeys(bridges))
     if not names:
@@ -52,11 +73,11 @@ def missing_bridges(
     if network.error is not None:
         return [], [f"its network could not be read: {network.error}"]
     others = [name for name in names if name != CONTROL]
-    found = [_to_make(network, name) for name in others if not _is_there(network, name)]
+    found = [_to_make(network, name, labels) for name in others if not _is_there(network, name)]
     return (
-        [one for one in found if isinstance(one, VLANBridge)],
+        [one for one in found if isinstance(one, VMBridge)],
         [one for one in found if isinstance(one, str)]
-        + [why for name in others if (why := _why_cut_off(network, name))],
+        + [why for name in others if (why := _why_cut_off(network, name, labels))],
     )
 
 
@@ -65,41 +86,85 @@ def _is_there(network: HostNetwork, name: str) -> bool:
     return any(network.bridge(one) for one in found_as(name))
 
 
-def _why_cut_off(network: HostNetwork, name: str) -> str:
-    """Why a bridge that is there does not lead to its VLAN, as half made ones do not; "": it may.
+def _why_cut_off(network: HostNetwork, name: str, labels: Mapping[str, str]) -> str:
+    """Why a bridge that is there does not lead where its name says, as half made ones do not; "":
+    it may.
 
     What it is called after has to have a way out itself: under ``control0`` all are local.
     """
-    bridge, form = network.bridge(name), split_vlan(name)
-    base = network.bridge(form[0]) if form else None
-    device = network.device(base.parent) if base else None
-    if bridge is None or form is None or device is None or not bridge.is_local:
+    bridge = network.bridge(name)
+    if bridge is None or not bridge.is_local:
         return ""
+    found = _meant(network, name, labels)
+    if isinstance(found, str):
+        return ""
+    device, vlan = found
+    if vlan is None and network.bridge_on(device.name):
+        return ""  # the label's bridge is that one
+    swept = "" if vlan is None else "ex_release_networks does if the host module made it, else "
     return (
-        f"its bridge {name} is local, not on VLAN {form[1]} of {device.name}: unless another "
-        f"client is just making it, remove it if nothing needs it, and the next start makes it. "
-        f"ex_release_networks does if the host module made it, else on the host: "
-        f"ifconfig {name} down; brctl delbr {name}"
+        f"its bridge {name} is local, not on {_text_of(device.name, vlan)}: unless another client "
+        f"is just making it, remove it if nothing needs it, and the next start makes it. {swept}"
+        f"on the host: ifconfig {name} down; brctl delbr {name}"
     )
 
 
-def _to_make(network: HostNetwork, name: str) -> VLANBridge | str:
-    """How a missing bridge is made, or why it cannot be."""
-    lacks = f"it has no bridge {name}"
+def _meant(
+    network: HostNetwork, name: str, labels: Mapping[str, str]
+) -> tuple[HostDevice, int | None] | str:
+    """The device that a bridge of this name is on, and the number of its VLAN on that; or why it is
+    on none, "" if the name says nothing.
+    """
     form = split_vlan(name)
+    if form and name != f"{form[0]}.{form[1]}":
+        return ""  # nobody writes 05 for a number
     base = network.bridge(form[0]) if form else None
-    if form is None or base is None or name != f"{base.name}.{form[1]}":
-        return lacks
-    number, device = form[1], network.device(base.parent)
-    if number not in VLANS:
-        return f"{lacks}, and {number} is not a VLAN number from {VLANS[0]} to {VLANS[-1]}"
-    if len(name) > LONGEST_NAME:
-        return f"{lacks}, and the name has more than {LONGEST_NAME} characters"
+    if form is None or base is None:
+        return next((on for one in labels if (on := _of_label(network, name, one, labels))), "")
+    device = network.device(base.parent)
     if device is None:
         why = base.doubt or f"nothing but guests is on bridge {base.name}"
-        return f"{lacks}, and no VLAN can be made: {why}"
-    why = why_no_vlan(network, device, number) or _why_not_on(network, device, number)
-    return f"{lacks}, and {why}" if why else VLANBridge(name, device.name, number)
+        return f"no VLAN can be made: {why}"
+    return device, form[1]
+
+
+def _of_label(
+    network: HostNetwork, name: str, label: str, labels: Mapping[str, str]
+) -> tuple[HostDevice, int | None] | str:
+    """The same for the bridge of a label whose device has none, and for those of its VLANs."""
+    carrier, form = labels[label], split_vlan(name)
+    own = label_bridge(carrier)
+    if name != own and not (form and form[0] == own):
+        return ""
+    device, vlan = device_of(carrier, network)
+    if device is None:
+        return f"no device {carrier}, which carries the label {label}"
+    if form and name != own:
+        return (device, form[1]) if vlan is None else f"{carrier} is a VLAN: {_OVER_VLAN}"
+    parent = network.device(device.parent)
+    if parent is None or device.vlan is None:
+        return device, vlan
+    return parent, device.vlan  # the VLAN device is there without a bridge
+
+
+def _to_make(network: HostNetwork, name: str, labels: Mapping[str, str]) -> VMBridge | str:
+    """How a missing bridge is made, or why it cannot be."""
+    lacks = f"it has no bridge {name}"
+    found = _meant(network, name, labels)
+    if isinstance(found, str):
+        return f"{lacks}, and {found}" if found else lacks
+    device, number = found
+    if len(name) > LONGEST_NAME:
+        return f"{lacks}, and the name has more than {LONGEST_NAME} characters"
+    if network.device(name):
+        return f"{lacks}, and a device has this name"
+    if number is None:
+        why = why_no_bridge(network, device)
+    elif number not in VLANS:
+        why = f"{number} is not a VLAN number from {VLANS[0]} to {VLANS[-1]}"
+    else:
+        why = why_no_vlan(network, device, number) or _why_not_on(network, device, number)
+    return f"{lacks}, and {why}" if why else VMBridge(name, device.name, number)
 
 
 def _why_not_on(network: HostNetwork, device: HostDevice, vlan: int) -> str:
@@ -110,11 +175,39 @@ def _why_not_on(network: HostNetwork, device: HostDevice, vlan: int) -> str:
     tagged = vlan_device(network, device, vlan)
     if network.host.module3 is not None or network.device(tagged) is None:
         return ""
+    return without_bridge(tagged)
+
+
+def lone_vlan_device(network: HostNetwork, name: str, labels: Mapping[str, str]) -> str:
+    """The VLAN device that a missing bridge would be on, if it is there without one; "": it is not,
+    or the name says of none.
+    """
+    found = _meant(network, name, labels)
+    if isinstance(found, str) or found[1] is None:
+        return ""
+    tagged = vlan_device(network, found[0], found[1])
+    is_alone = network.device(tagged) is not None and network.bridge_on(tagged) is None
+    return tagged if is_alone else ""
+
+
+def without_bridge(tagged: str) -> str:
+    """Why nothing is made on a VLAN device that is there without a bridge, and what to do."""
     return (
         f"the VLAN device {tagged} is there already, without a bridge, and may have an address of "
-        f"the host: unless another client is just making the bridge, remove {tagged} on the host "
-        f"if nothing needs it, or use another VLAN"
+        f"the host; the agent makes a bridge on a VLAN only together with its device. Unless "
+        f"another client is just making the bridge, use another VLAN, or remove {tagged} on the "
+        f"host if nothing needs it: vconfig rem {tagged}"
     )
+
+
+def why_no_bridge(network: HostNetwork, device: HostDevice) -> str:
+    """Why no bridge can be made on a device itself; "": it can."""
+    other = network.bridge_on(device.name)
+    if other is not None:
+        return f"{device.name} is in bridge {other.name}"
+    if device.bond is not None:
+        return f"{device.name} is a slave of bond {device.bond}"
+    return without_bridge(device.name) if device.kind == VLAN else ""
 
 
 def why_no_vlan(network: HostNetwork, device: HostDevice, vlan: int) -> str:
@@ -123,7 +216,7 @@ def why_no_vlan(network: HostNetwork, device: HostDevice, vlan: int) -> str:
     :param vlan: 2 to 4094.
     """
     if device.kind == VLAN:
-        return f"{device.name} is a VLAN device: no source says that a VLAN can be made on it"
+        return f"{device.name} is a VLAN device: {_OVER_VLAN}"
     if device.bond is not None:
         return f"{device.name} is a slave of bond {device.bond}"
     if device.mode == BALANCE_ALB:

@@ -8,7 +8,6 @@ from libcloud_ovm3.estate.cards import VMCard, cards_of
 from libcloud_ovm3.estate.labels import WantedNetwork, bridge_name
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.networks import NetworkList, read_networks
-from libcloud_ovm3.estate.vm_bridges import missing_bridges
 from libcloud_ovm3.operations.agreement import require_no_more
 from libcloud_ovm3.operations.device_changes import (
     CARDS,
@@ -35,6 +34,7 @@ from libcloud_ovm3.operations.nic_changes import (
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.record_address import CardAddresses
 from libcloud_ovm3.operations.same_macs import require_usable, taken_macs
+from libcloud_ovm3.operations.vlan_support import bridges_to_make
 from libcloud_ovm3.progress import waiting
 
 
@@ -90,7 +90,7 @@ def bridge_for(
     if target.live is not None:
         network = networks.on(target.host)
         bridge = bridge_name(wanted, network)
-        why_not = missing_bridges(network, [bridge])[1]
+        why_not = bridges_to_make(network, [bridge], networks.labels)[1]
         if why_not:
             raise refusal(target, f"{target.host.label}: {why_not[0]}")
         return bridge, []
@@ -98,7 +98,7 @@ def bridge_for(
     reasons = {
         one.host.label: reason[0]
         for one in networks.hosts
-        if (reason := missing_bridges(one, [bridge])[1])
+        if (reason := bridges_to_make(one, [bridge], networks.labels)[1])
     }
     if len(reasons) < len(networks.hosts):
         return bridge, []

@@ -6,13 +6,18 @@ from collections.abc import Sequence
 
 from libcloud_ovm3.agent.network_options import parse_vlan, require_interface
 from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
-from libcloud_ovm3.estate.host_network import VLAN, HostBridge, HostDevice, HostNetwork
-from libcloud_ovm3.estate.interface_names import LONGEST_NAME
+from libcloud_ovm3.estate.host_network import HostBridge, HostDevice, HostNetwork
+from libcloud_ovm3.estate.interface_names import LONGEST_NAME, is_guest_port
 from libcloud_ovm3.estate.labels import carrier_of, device_of
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.networks import NetworkList, read_networks
-from libcloud_ovm3.estate.vm_bridges import vlan_device, why_no_vlan
+from libcloud_ovm3.estate.vm_bridges import (
+    vlan_device,
+    why_no_bridge,
+    why_no_vlan,
+)
 from libcloud_ovm3.operations.consent import Cuts, parse_consent, require_consent, what_is_cut
+from libcloud_ovm3.operations.half_bridges import why_left
 from libcloud_ovm3.operations.network_changes import (
     NetworkChange,
     change_all,
@@ -47,7 +52,7 @@ def create_network(
     :raises AgentFault: a host refused; what was made on others before is removed again.
     :raises OperationIncomplete: whether it was made is unknown, or a part of it is left.
     """
-    require_interface(name, "network")
+    _require_name(name)
     number = None if vlan is None else parse_vlan(vlan, f"VLAN {vlan!r}")
     agreed = parse_consent(consent)
     if (label is None) == (parent is None):
@@ -79,6 +84,17 @@ def create_network(
         raise PreconditionFailed(f"network {name!r} was not made: {'; '.join(reasons)}")
     require_consent(cuts, agreed)
     return change_all(operation, networks, changes, notices), notices
+
+
+def _require_name(name: str) -> None:
+    """Check that a bridge may have this name.
+
+    :raises InvalidArgument: Linux does not take it, or something else has such names.
+    """
+    require_interface(name, "network")
+    if name == "lo" or is_guest_port(name):
+        what = "the loopback interface" if name == "lo" else "a guest's port"
+        raise InvalidArgument(f"network {name!r}: this is the name of {what}; choose another name")
 
 
 def _cut(change: NetworkChange) -> Cuts:
@@ -123,12 +139,9 @@ def _on_device(network: HostNetwork, name: str, device: HostDevice) -> NetworkCh
     """A bridge on a NIC or bond itself."""
     if _is_there(network, name, device.name):
         return None
-    _require_free(network, device)
-    if device.kind == VLAN:
-        raise PreconditionFailed(
-            f"the VLAN device {device.name} is there without a bridge, and the agent makes a "
-            f"bridge on a VLAN only together with its device"
-        )
+    why = why_no_bridge(network, device)
+    if why:
+        raise PreconditionFailed(why)
     return NetworkChange(
         network,
         f"bridge {name!r}",
@@ -151,7 +164,7 @@ def _on_vlan(
     if why:
         raise PreconditionFailed(why)
     if network.device(tagged):
-        raise PreconditionFailed(f"the VLAN device {tagged} is there already, without a bridge")
+        raise PreconditionFailed(why_left(network, tagged))
     if len(tagged) > LONGEST_NAME:
         raise PreconditionFailed(
             f"the VLAN device {tagged} has more than {LONGEST_NAME} characters"
@@ -174,8 +187,7 @@ def _is_there(network: HostNetwork, name: str, device: str) -> bool:
     """
     bridge = network.bridge(name)
     if bridge is None:
-        if network.device(name) is not None:
-            raise PreconditionFailed(f"a device has the name {name}")
+        _require_free(network, name)
         return False
     if _is_on(bridge, device):
         return True
@@ -183,12 +195,18 @@ def _is_there(network: HostNetwork, name: str, device: str) -> bool:
     raise PreconditionFailed(f"bridge {name} is there, but not on {device}: {where}")
 
 
-def _require_free(network: HostNetwork, device: HostDevice) -> None:
-    other = network.bridge_on(device.name)
-    if other is not None:
-        raise PreconditionFailed(f"{device.name} is in bridge {other.name}")
-    if device.bond is not None:
-        raise PreconditionFailed(f"{device.name} is a slave of bond {device.bond}")
+def _require_free(network: HostNetwork, name: str) -> None:
+    """Check that no device has the name, and that no VLAN device would have it.
+
+    :raises PreconditionFailed: one has.
+    """
+    if network.device(name) is not None:
+        raise PreconditionFailed(f"a device has the name {name}")
+    below, number = device_of(name, network)
+    if below is not None:
+        raise PreconditionFailed(
+            f"{name} is the name of the VLAN device itself, of VLAN {number} of {below.name}"
+        )
 
 
 def _is_on(bridge: HostBridge | None, device: str) -> bool:

@@ -9,11 +9,13 @@ from libcloud_ovm3.errors import NetworkNotFound, PreconditionFailed, SearchInco
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.host_network import VLAN, HostBridge, HostNetwork
 from libcloud_ovm3.estate.interface_names import found_as, split_vlan
-from libcloud_ovm3.estate.labels import bridge_name, wanted_network
+from libcloud_ovm3.estate.labels import WantedNetwork, bridge_name, wanted_network
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.networks import NetworkList, read_networks
+from libcloud_ovm3.estate.vm_bridges import VMBridge, lone_vlan_device, without_bridge
 from libcloud_ovm3.estate.vms import EstateSnapshot
 from libcloud_ovm3.operations.consent import parse_consent, require_consent, what_is_cut
+from libcloud_ovm3.operations.half_bridges import half_made, remove_half_made
 from libcloud_ovm3.operations.network_changes import (
     NetworkChange,
     change_all,
@@ -51,8 +53,9 @@ def delete_network(
     chosen = chosen_hosts(networks, host_ids)
     found = [(one, one.bridge(bridge_name(wanted, one))) for one in chosen]
     there = [(one, bridge) for one, bridge in found if bridge is not None]
-    if not there:
-        raise not_found(networks, wanted.text)
+    halves = [half for one in chosen for half in _halves(one, wanted)]
+    if not there and not halves:
+        raise not_found(networks, wanted.text, _left_vlans(chosen, wanted, networks))
     reasons = [
         reason
         for name in dict.fromkeys(bridge.name for _, bridge in there)
@@ -73,8 +76,28 @@ def delete_network(
             f"network {wanted.text} was left unchanged: {'; '.join(dict.fromkeys(reasons))}"
         )
     require_consent(cuts, agreed)
-    change_all(Operation(estate), networks, changes, notices)
+    operation = Operation(estate)
+    change_all(operation, networks, changes, notices)
+    for one, half in halves:
+        remove_half_made(operation, one, half)
     return notices
+
+
+def _halves(network: HostNetwork, wanted: WantedNetwork) -> list[tuple[HostNetwork, VMBridge]]:
+    """What the host module has half made of the bridge."""
+    name = bridge_name(wanted, network)
+    return [(network, half) for half in half_made(network) if half.name == name]
+
+
+def _left_vlans(
+    chosen: Sequence[HostNetwork], wanted: WantedNetwork, networks: NetworkList
+) -> list[str]:
+    """The VLAN device that a missing bridge would be on, where it is there, and what to do."""
+    return [
+        f"{one.host.label}: {without_bridge(tagged)}"
+        for one in chosen
+        if (tagged := lone_vlan_device(one, bridge_name(wanted, one), networks.labels))
+    ]
 
 
 def _addresses_lost(network: HostNetwork, bridge: HostBridge, notices: list[str]) -> Iterator[str]:
@@ -98,15 +121,20 @@ def _addresses_lost(network: HostNetwork, bridge: HostBridge, notices: list[str]
         notices.append(f"{what}, which goes with it")
 
 
-def not_found(networks: NetworkList, name: str) -> NetworkNotFound | SearchIncomplete:
-    """The error for a network that no host has, as far as could be read."""
+def not_found(
+    networks: NetworkList, name: str, more: Sequence[str] = ()
+) -> NetworkNotFound | SearchIncomplete:
+    """The error for a network that no host has, as far as could be read.
+
+    :param more: what they have of it nevertheless.
+    """
     snapshot = networks.estate
     unread = [*(str(one.reason) for one in snapshot.unreachable), *networks.errors()]
     if unread:
         return SearchIncomplete(
             f"network {name} was not found, but not everything could be read: {'; '.join(unread)}"
         )
-    return NetworkNotFound(f"no host has the network {name}")
+    return NetworkNotFound("; ".join([f"no host has the network {name}", *more]))
 
 
 # ------------------------------------------------------------------ who uses it

@@ -16,7 +16,7 @@ from libcloud_ovm3.operations.operation import Operation
 if TYPE_CHECKING:
     from libcloud_ovm3.agent.host_networks import GuardedChange
     from libcloud_ovm3.agent.hostmodule import HostModule
-    from libcloud_ovm3.estate.vm_bridges import VLANBridge
+    from libcloud_ovm3.estate.vm_bridges import VMBridge
 
 NETWORK_SECONDS = 120.0  # for a response; the scripts behind these calls take seconds
 
@@ -40,6 +40,13 @@ def bridge_call(action: Action, name: str, device: str) -> NetworkCall:
 def vlan_bridge_call(action: Action, name: str, device: str, vlan: int) -> NetworkCall:
     """A VLAN device on a NIC or bond, and a bridge on it, both at once."""
     return NetworkCall(VLAN_BRIDGE, (action, name, device, vlan))
+
+
+def bridge_on_call(action: Action, name: str, device: str, vlan: int | None) -> NetworkCall:
+    """A bridge on a VLAN of a device, or (None) on the device itself."""
+    if vlan is None:
+        return bridge_call(action, name, device)
+    return vlan_bridge_call(action, name, device, vlan)
 
 
 def local_bridge_call(action: Action, name: str) -> NetworkCall:
@@ -81,12 +88,13 @@ def set_control_interface(
     )
 
 
-def take_bridge(operation: Operation, module: HostModule, user: str, bridge: VLANBridge) -> bool:
+def take_bridge(operation: Operation, module: HostModule, user: str, bridge: VMBridge) -> bool:
     """Record a VM as a user of a bridge over a VLAN, and make that if it is missing.
 
     :param user: the VM's dashed uuid.
     :return: whether the VM was not recorded before.
     """
+    assert bridge.vlan is not None, "the bridge of a label itself is not counted"
     taking = module.take_bridge(
         operation.client, operation.id, user, bridge.name, bridge.device, bridge.vlan
     )

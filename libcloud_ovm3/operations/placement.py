@@ -189,7 +189,7 @@ def _with_networks(
 
     :raises PreconditionFailed: none of them can; says why, of each.
     """
-    found = map_hosts(lambda host: why_lacking(networks.on(host), bridges), hosts)
+    found = map_hosts(lambda host: why_lacking(networks.on(host), bridges, networks.labels), hosts)
     reasons = {
         host.label: [str(why)] if isinstance(why, Ovm3Error) else why
         for host, why in zip(hosts, found, strict=True)

@@ -1,12 +1,14 @@
 """The bridges of a VM's network cards: on its host before it starts.
 
-A missing bridge over a VLAN device is made, ``control0`` is mended, and where one cannot be there
-the VM is not started: xend would find that out when the domain is half built (xend.md 3).
+A missing bridge over a VLAN device, or of a traffic label, is made, ``control0`` is mended, and
+where one cannot be there the VM is not started: xend would find that out when the domain is half
+built (xend.md 3).
 
 Where the host has a module of API 3, that makes the bridge and records which VM needs it, in one
 step under a lock of the host: of several clients none removes what another one is about to use,
 and what was made so goes with its last user (:mod:`.release_bridges`). Without it the agent makes
-the bridge, and nothing is ever removed.
+the bridge, and nothing is ever removed. The bridge of a label itself is the label's, not a VM's: it
+is not recorded, and it stays.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from libcloud_ovm3.agent.faults import advice
 from libcloud_ovm3.errors import (
@@ -28,19 +31,21 @@ from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.networks import VLAN, HostNetwork, read_network
 from libcloud_ovm3.estate.vm_bridges import (
     CONTROL,
-    VLANBridge,
+    VMBridge,
     bridges_of,
-    missing_bridges,
 )
 from libcloud_ovm3.estate.vms import EstateSnapshot
 from libcloud_ovm3.operations import network_doors
 from libcloud_ovm3.operations.control_network import APPEARS, repair
-from libcloud_ovm3.operations.network_doors import vlan_bridge_call
+from libcloud_ovm3.operations.network_doors import bridge_on_call
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.presence import POLL, read_presence
 from libcloud_ovm3.operations.release_bridges import Use, read_uses, release
-from libcloud_ovm3.operations.vlan_support import why_not_made
+from libcloud_ovm3.operations.vlan_support import bridges_to_make, why_not_made
 from libcloud_ovm3.progress import waiting
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.hostmodule import HostModule
 
 
 @dataclass(frozen=True)
@@ -115,7 +120,8 @@ def require_networks(start: StartNetworks, network: HostNetwork | None = None) -
     if not names:
         return
     network = network or read_network(start.host, start.snapshot)
-    to_make, why_not = missing_bridges(network, names)
+    labels = start.operation.estate.traffic_labels
+    to_make, why_not = bridges_to_make(network, names, labels)
     why_not = why_not or why_not_made(start.host, to_make)
     if why_not:
         raise PreconditionFailed(
@@ -135,7 +141,7 @@ def require_networks(start: StartNetworks, network: HostNetwork | None = None) -
             _have(start, existing, is_there=True)
 
 
-def vlan_bridge_of(network: HostNetwork, name: str) -> VLANBridge | None:
+def vlan_bridge_of(network: HostNetwork, name: str) -> VMBridge | None:
     """A bridge over a VLAN device that is there, if its name is that of one that is made here."""
     bridge = network.bridge(name)
     device = network.device(bridge.parent) if bridge else None
@@ -143,18 +149,18 @@ def vlan_bridge_of(network: HostNetwork, name: str) -> VLANBridge | None:
         return None
     if not name.endswith(f".{device.vlan}"):
         return None
-    return VLANBridge(name, device.parent, device.vlan)
+    return VMBridge(name, device.parent, device.vlan)
 
 
-def _have(start: StartNetworks, bridge: VLANBridge, is_there: bool) -> None:
+def _have(start: StartNetworks, bridge: VMBridge, is_there: bool) -> None:
     """Record the VM as a user of a bridge, and make that if it is missing: sent once."""
-    module = start.host.module3
+    module = _counted_by(start, bridge)
     if module is None and is_there:
         return
     failed: AgentFault | OutcomeUnknown | None = None
     try:
         if module is None:
-            call = vlan_bridge_call("start", bridge.name, bridge.device, bridge.vlan)
+            call = bridge_on_call("start", bridge.name, bridge.device, bridge.vlan)
             network_doors.send(start.host, call)
         elif network_doors.take_bridge(start.operation, module, start.definition.uuid, bridge):
             start.taken.append(bridge.name)
@@ -166,8 +172,13 @@ def _have(start: StartNetworks, bridge: VLANBridge, is_there: bool) -> None:
         _look(start, bridge, failed)
 
 
+def _counted_by(start: StartNetworks, bridge: VMBridge) -> HostModule | None:
+    """What records the users of a bridge; None: nothing, and the agent makes it."""
+    return start.host.module3 if bridge.vlan is not None else None
+
+
 def _look(
-    start: StartNetworks, bridge: VLANBridge, failed: AgentFault | OutcomeUnknown | None
+    start: StartNetworks, bridge: VMBridge, failed: AgentFault | OutcomeUnknown | None
 ) -> None:
     """Read until the bridge is there, and the VM recorded, some seconds at most.
 
@@ -190,15 +201,15 @@ def _look(
 
 
 def _found(
-    start: StartNetworks, bridge: VLANBridge, failed: AgentFault | OutcomeUnknown | None
+    start: StartNetworks, bridge: VMBridge, failed: AgentFault | OutcomeUnknown | None
 ) -> tuple[str, bool]:
     """What lacks until the VM can be started, "" if nothing; and whether that could be read."""
     try:
         network = read_network(start.host, start.snapshot)
         if network.bridge(bridge.name) is None:
             return "it is not there", True
-        if vlan_bridge_of(network, bridge.name) != bridge:
-            return f"it is not on VLAN {bridge.vlan} of {bridge.device}", True
+        if not _is_as_wanted(network, bridge):
+            return f"it is not on {bridge.on}", True
         if failed is not None and not _is_recorded(start, bridge):
             return "the host has not recorded that the VM needs it", True
     except Ovm3Error as error:
@@ -206,11 +217,19 @@ def _found(
     return "", True
 
 
-def _is_recorded(start: StartNetworks, bridge: VLANBridge) -> bool:
+def _is_as_wanted(network: HostNetwork, bridge: VMBridge) -> bool:
+    if bridge.vlan is not None:
+        return vlan_bridge_of(network, bridge.name) == bridge
+    there = network.bridge(bridge.name)
+    return there is not None and there.parent == bridge.device
+
+
+def _is_recorded(start: StartNetworks, bridge: VMBridge) -> bool:
     """Whether the host keeps the bridge for this VM, as far as it keeps any."""
-    if start.host.module3 is None:
+    module = _counted_by(start, bridge)
+    if module is None:
         return True
-    for one in start.host.module3.bridges():
+    for one in module.bridges():
         if one.bridge == bridge.name:
             users = {user.user for user in one.users}
             return one.made is None or start.definition.uuid in users
@@ -219,7 +238,7 @@ def _is_recorded(start: StartNetworks, bridge: VLANBridge) -> bool:
 
 def _not_there(
     start: StartNetworks,
-    bridge: VLANBridge,
+    bridge: VMBridge,
     failed: AgentFault | OutcomeUnknown | None,
     found: str,
     is_certain: bool,

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from libcloud_ovm3.agent.faults import vlan_script_advice
 from libcloud_ovm3.errors import Ovm3Error
 from libcloud_ovm3.estate.host_network import BALANCE_ALB, HostNetwork
 from libcloud_ovm3.estate.hosts import HostView
-from libcloud_ovm3.estate.vm_bridges import VLANBridge, missing_bridges
+from libcloud_ovm3.estate.vm_bridges import (
+    VMBridge,
+    missing_bridges,
+    vlan_device,
+    without_bridge,
+)
+from libcloud_ovm3.operations.consent import what_is_cut
+from libcloud_ovm3.operations.half_bridges import half_made
 
 if TYPE_CHECKING:
     from libcloud_ovm3.agent.host_networks import NetworkSetup
@@ -31,16 +38,63 @@ def obstacles(setup: NetworkSetup, address: str, vlan_device: str | None) -> Ite
             yield f"bond {one.bond} has mode 6 {when}, over which VLANs do not work"
 
 
-def why_lacking(network: HostNetwork, bridges: Sequence[str]) -> list[str]:
+def bridges_to_make(
+    network: HostNetwork, bridges: Sequence[str], labels: Mapping[str, str]
+) -> tuple[list[VMBridge], list[str]]:
+    """As :func:`.missing_bridges`; nor is the bridge of a label made for a VM where that may cut
+    something, as nobody has consented to it.
+
+    :raises Ovm3Error: what the host module has recorded of a VLAN device that is there without a
+        bridge could not be read.
+    """
+    to_make, why_not = missing_bridges(network, bridges, labels)
+    why_not += [why for one in to_make if (why := _why_not_cut(network, one))]
+    why_not += [why for one in to_make if (why := _why_not_completed(network, one))]
+    return to_make, why_not
+
+
+def _why_not_completed(network: HostNetwork, bridge: VMBridge) -> str:
+    """Why the host module would not put a bridge on a VLAN device that is there without one; "": it
+    has half made that bridge itself, or there is none.
+    """
+    device = network.device(bridge.device)
+    if bridge.vlan is None or device is None:
+        return ""
+    tagged = vlan_device(network, device, bridge.vlan)
+    if network.device(tagged) is None or bridge in half_made(network):
+        return ""
+    return f"it has no bridge {bridge.name}, and {without_bridge(tagged)}"
+
+
+def _why_not_cut(network: HostNetwork, bridge: VMBridge) -> str:
+    """What making the bridge of a label may cut, and how it is made nevertheless; "": nothing, as
+    making one on a VLAN.
+    """
+    cut = what_is_cut(network, bridge.device) if bridge.vlan is None else {}
+    if not cut:
+        return ""
+    reasons = "; ".join(f"{role} ({', '.join(why)})" for role, why in cut.items())
+    options = " ".join(f"--force {role}" for role in cut)
+    return (
+        f"it has no bridge {bridge.name}, and making that on {bridge.device} may cut {reasons}. If "
+        f"that is what you want, make it with ex_create_network({bridge.name!r}, "
+        f"ex_parent={bridge.device!r}, ex_force={list(cut)!r}) (ovm3 network create {bridge.name} "
+        f"--parent {bridge.device} {options})"
+    )
+
+
+def why_lacking(
+    network: HostNetwork, bridges: Sequence[str], labels: Mapping[str, str]
+) -> list[str]:
     """Why a host cannot have the bridges that the cards of a VM name; empty: it can.
 
     One call, if it lacks one that its network allows to make.
     """
-    to_make, why_not = missing_bridges(network, bridges)
+    to_make, why_not = bridges_to_make(network, bridges, labels)
     return why_not or why_not_made(network.host, to_make)
 
 
-def why_not_made(host: HostView, bridges: Sequence[VLANBridge]) -> list[str]:
+def why_not_made(host: HostView, bridges: Sequence[VMBridge]) -> list[str]:
     """Why the host cannot make these; empty: it can, or nobody knows."""
     if not bridges or host.module3 is None:
         return []
@@ -48,5 +102,9 @@ def why_not_made(host: HostView, bridges: Sequence[VLANBridge]) -> list[str]:
         setup = host.module3.network_setup()
     except Ovm3Error:  # its own refusal would say more
         return []
-    found = [why for one in bridges for why in obstacles(setup, str(host.address), one.device)]
+    found = [
+        why
+        for one in bridges
+        for why in obstacles(setup, str(host.address), one.device if one.vlan else None)
+    ]
     return list(dict.fromkeys(found))

@@ -282,14 +282,17 @@ def test_which_are_public(sim: Simulator, options: dict[str, Any], is_public: bo
     assert node.extra["addresses"][0]["is_public"] is is_public
 
 
-def test_vlans_of_a_public_label_are_public_and_those_of_a_bridge_are_not(sim: Simulator) -> None:
-    vlan = "mac=00:21:f6:00:00:33,bridge=xenbr1.100"
+@pytest.mark.parametrize(("carrier", "base"), [("xenbr1", "xenbr1"), ("eth1", "breth1")])
+def test_vlans_of_a_public_label_are_public_and_those_of_a_bridge_are_not(
+    sim: Simulator, carrier: str, base: str
+) -> None:
+    vlan = f"mac=00:21:f6:00:00:33,bridge={base}.100"
     sim.add_vm("vlan", config={"vif": [vlan]})
-    label = {"ex_public_networks": ["public"], "ex_traffic_labels": {"public": "xenbr1"}}
+    label = {"ex_public_networks": ["public"], "ex_traffic_labels": {"public": carrier}}
     driver = driver_for(sim)
     record(driver, node_of(driver, "vlan"), "192.0.2.33")
     assert node_of(driver_for(sim, **label), "vlan").public_ips == ["192.0.2.33"]
-    bridge = driver_for(sim, ex_public_networks=["xenbr1"])
+    bridge = driver_for(sim, ex_public_networks=[base])
     assert node_of(bridge, "vlan").private_ips == ["192.0.2.33"]
     quietly(driver.destroy_node, node_of(driver, "vlan"))
 

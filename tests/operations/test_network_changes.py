@@ -141,6 +141,14 @@ def test_mtu_and_addresses(sim: Simulator) -> None:
         (("n", True), {"ex_label": "guest"}, InvalidArgument, "from 2 to 4094"),
         (("a" * 16,), {"ex_label": "guest"}, InvalidArgument, "at most 15"),
         (("a b",), {"ex_label": "guest"}, InvalidArgument, "at most 15 letters"),
+        *(
+            ((name,), {"ex_label": "guest"}, InvalidArgument, "expected the name")
+            for name in ("", ".", "..", "a/b", "a:b", "a\n")
+        ),
+        *(
+            ((name,), {"ex_label": "guest"}, InvalidArgument, "the name of")
+            for name in ("lo", "vif7.0", "tap7.0", "vif7.0-emu")
+        ),
         (("n",), {"ex_label": "nobody"}, InvalidArgument, "unknown label 'nobody': expected guest"),
         (("n",), {"ex_label": "storage"}, InvalidArgument, "name it with ex_traffic_labels"),
         (("n",), {}, InvalidArgument, "either ex_label or ex_parent"),
@@ -163,6 +171,8 @@ def test_mtu_and_addresses(sim: Simulator) -> None:
         ),
         (("spare", 9), {"ex_parent": "bond0"}, PreconditionFailed, "not on bond0.9: is on eth2"),
         (("eth1", 9), {"ex_parent": "bond0"}, PreconditionFailed, "a device has the name eth1"),
+        (("bond0.9", 9), {"ex_parent": "bond0"}, PreconditionFailed, "name of the VLAN device its"),
+        (("eth1.9",), {"ex_parent": "eth1"}, PreconditionFailed, "of VLAN 9 of eth1"),
         (("n", 9), {"ex_parent": "bond0", "location": "x"}, HostNotFound, "no host 'x'"),
     ],
 )

@@ -11,7 +11,7 @@ from libcloud_ovm3.errors import OutcomeUnknown, PreconditionFailed
 from libcloud_ovm3.estate.host_network import BOND, NIC, VLAN, HostBridge, HostDevice, HostNetwork
 from libcloud_ovm3.estate.networks import NetworkList
 from libcloud_ovm3.estate.vm_bridges import (
-    VLANBridge,
+    VMBridge,
     bridges_of,
     missing_bridges,
 )
@@ -53,9 +53,9 @@ def test_a_vlan_of_a_bridge_can_be_made() -> None:
     wanted = ["xenbr0", "xenbr0.160", "xenbr1.2", "unsaid.4094", "xenbr0.160"]
     assert missing_bridges(NETWORK, wanted) == (
         [
-            VLANBridge("xenbr0.160", "bond0", 160),
-            VLANBridge("xenbr1.2", "eth1", 2),
-            VLANBridge("unsaid.4094", "bond9", 4094),
+            VMBridge("xenbr0.160", "bond0", 160),
+            VMBridge("xenbr1.2", "eth1", 2),
+            VMBridge("unsaid.4094", "bond9", 4094),
         ],
         [],
     )
