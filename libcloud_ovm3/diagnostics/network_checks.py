@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from libcloud_ovm3.diagnostics.finding import Finding
 from libcloud_ovm3.diagnostics.inventory import name_of
-from libcloud_ovm3.estate.interface_names import split_vlan
+from libcloud_ovm3.estate.interface_names import label_bridge, split_vlan
 from libcloud_ovm3.estate.labels import device_of
 from libcloud_ovm3.estate.networks import VLAN, HostBridge, HostNetwork, NetworkList
 from libcloud_ovm3.estate.vm_bridges import bridges_of, missing_bridges
@@ -112,6 +112,40 @@ def check_labels(found: NetworkList) -> Iterator[Finding]:
                 "no VM can get a network of this label there",
                 "correct the label (ex_traffic_labels), or make the bridge with "
                 "`ovm3 network create`",
+            )
+        yield from _check_bridges_of_label(found, label, name)
+
+
+def _check_bridges_of_label(found: NetworkList, label: str, name: str) -> Iterator[Finding]:
+    """Report hosts on which what carries a label has no bridge: those that get it, and others."""
+    bare = [
+        host
+        for host in found.hosts
+        if host.bridge(name) is None
+        and host.bridge_on(name) is None
+        and device_of(name, host)[0] is not None
+    ]
+    own = label_bridge(name)
+    reasons = {name_of(host.host): missing_bridges(host, [own], found.labels)[1] for host in bare}
+    can = [host for host, why in reasons.items() if not why]
+    what = f"the traffic label {label} is on {name}, which has no bridge"
+    if can:
+        yield Finding(
+            "note",
+            "label",
+            f"{what} on {', '.join(can)}",
+            f"the first VM there with a card on this network gets the bridge {own}, unless {name} "
+            f"carries traffic of the host itself",
+            "`ovm3 network create` makes it, also of another name",
+        )
+    for host, why in reasons.items():
+        if why:
+            yield Finding(
+                "warning",
+                "label",
+                f"{what}; {host}: {why[0]}",
+                "no VM can get a network of this label there",
+                "correct the label (ex_traffic_labels), or mend what is named",
             )
 
 

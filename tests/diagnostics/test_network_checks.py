@@ -126,12 +126,31 @@ def test_a_host_without_the_repository_needs_no_bridge() -> None:
 
 def test_labels() -> None:
     labels = {"public": "xenbr0", "storage": "bond0.7", "management": "eth0"}
-    public, storage = check_labels(networks(USUAL, ((NIC,), ()), None, labels=labels))
+    found = check_labels(networks(USUAL, ((NIC,), ()), None, labels=labels))
+    public, storage = (one for one in found if "which is missing on" in one.found)
     assert levels([public, storage]) == ["error", "error"]
     assert public.found == "the traffic label public is on xenbr0, which is missing on ovm-2"
     assert storage.found == "the traffic label storage is on bond0.7, which is missing on ovm-2"
-    only_vlan = {"public": "bond0.7"}
-    assert list(check_labels(networks(USUAL, labels=only_vlan))) == [], "it can be made"
+
+
+def test_labels_whose_device_has_no_bridge() -> None:
+    """It comes with the first VM, or cannot."""
+    free = HostDevice("eth1", "nic")
+    tagged = HostDevice("eth1.7", "vlan", parent="eth1", vlan=7)
+    bare = ((NIC, BOND, free, tagged), (BASE,))
+    other = ((free,), (HostBridge("x", parent="eth1", ports=("eth1",)),))
+    labels = {"guest": "eth1", "public": "bond0", "storage": "eth1.7", "management": "eth0"}
+    found = check_labels(networks(bare, other, None, labels=labels))
+    missing = [one for one in found if "which is missing on" not in one.found]
+    assert [(one.level, one.found) for one in missing[:1]] == [
+        ("note", "the traffic label guest is on eth1, which has no bridge on ovm-1")
+    ]
+    assert "the bridge breth1" in missing[0].means
+    reasons = {one.found.partition("; ")[2]: one.level for one in missing[1:]}
+    assert list(reasons.values()) == ["note", "warning", "warning"]
+    tagged_one, slave = list(reasons)[1:]
+    assert tagged_one.startswith("ovm-1: it has no bridge breth1.7, and the VLAN device eth1.7 is")
+    assert slave == "ovm-1: it has no bridge breth0, and eth0 is a slave of bond bond0"
 
 
 # ------------------------------------------------------------------ VLANs and MTUs
