@@ -87,25 +87,27 @@ def _is_there(network: HostNetwork, name: str) -> bool:
 
 
 def _why_cut_off(network: HostNetwork, name: str, labels: Mapping[str, str]) -> str:
-    """Why a bridge that is there does not lead where its name says, as half made ones do not; "":
-    it may.
+    """Why a bridge that is there does not lead where its name says, as half made ones do not, or
+    that of a label's device on another one; "": it may.
 
     What it is called after has to have a way out itself: under ``control0`` all are local.
     """
-    bridge = network.bridge(name)
-    if bridge is None or not bridge.is_local:
-        return ""
-    found = _meant(network, name, labels)
-    if isinstance(found, str):
+    bridge, found = network.bridge(name), _meant(network, name, labels)
+    if bridge is None or isinstance(found, str):
         return ""
     device, vlan = found
-    if vlan is None and network.bridge_on(device.name):
-        return ""  # the label's bridge is that one
-    swept = "" if vlan is None else "ex_release_networks does if the host module made it, else "
+    if (vlan is None and network.bridge_on(device.name)) or (vlan and not bridge.is_local):
+        return ""  # the label has another bridge; what a VLAN's is on is looked at where it is used
+    where = bridge.doubt or ("it is local" if bridge.is_local else f"it is on {bridge.parent}")
+    how = f"on the host: ifconfig {name} down; brctl delbr {name}"
+    if vlan is not None:
+        how = f"ex_release_networks, if the host module made it, else {how}"
+    elif not bridge.is_local:
+        how = "ex_delete_network"
     return (
-        f"its bridge {name} is local, not on {_text_of(device.name, vlan)}: unless another client "
-        f"is just making it, remove it if nothing needs it, and the next start makes it. {swept}"
-        f"on the host: ifconfig {name} down; brctl delbr {name}"
+        f"its bridge {name} is not on {_text_of(device.name, vlan)}: {where}. Unless another "
+        f"client is just making it, remove it if nothing needs it, so that the next start makes it "
+        f"({how})"
     )
 
 
@@ -136,6 +138,8 @@ def _of_label(
     own = label_bridge(carrier)
     if name != own and not (form and form[0] == own):
         return ""
+    if network.bridge(carrier):
+        return ""  # that is the label's bridge
     device, vlan = device_of(carrier, network)
     if device is None:
         return f"no device {carrier}, which carries the label {label}"

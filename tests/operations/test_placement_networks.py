@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -74,7 +75,7 @@ def test_a_vlan_of_a_bridge_can_be_made() -> None:
         ("control0.5", "nothing but guests is on bridge control0"),
         ("two.5", "either of its ports a, b may lead out"),
         ("xenbr0.30", "VLAN 30 of bond0 is in bridge tagged"),
-        ("xenbr0.99", "its bridge xenbr0.99 is local, not on VLAN 99 of bond0"),
+        ("xenbr0.99", "its bridge xenbr0.99 is not on VLAN 99 of bond0: it is local"),
         ("xenbr0.31", "bond0.31 is there already, without a bridge"),
     ],
 )
@@ -83,6 +84,52 @@ def test_what_a_host_cannot_have(name: str, why: str) -> None:
     assert made == []
     assert len(reasons) == 1
     assert why in reasons[0]
+
+
+LONG = "a-long-name-1"
+LABELLED = replace(
+    NETWORK,
+    devices=(*DEVICES, *(HostDevice(name, NIC) for name in ("eth3", "eth4", LONG, f"{LONG}x"))),
+    bridges=(*BRIDGES, HostBridge("breth4", parent="x", ports=("x",))),
+)
+
+
+@pytest.mark.parametrize(
+    ("carrier", "bridge", "expected"),
+    [
+        ("eth3", "breth3", ("eth3", None)),
+        ("eth3", "breth3.160", ("eth3", 160)),
+        ("bond0.33", "brbond0.33", ("bond0", 33)),
+        ("xenbr0", "xenbr0.160", ("bond0", 160)),
+        (LONG, f"br{LONG}", (LONG, None)),
+        (f"{LONG}x", f"br{LONG}x", "more than 15 characters"),
+        ("eth3", "breth3.1", "1 is not a VLAN number"),
+        ("eth3", "breth3.05", "has no bridge breth3.05"),
+        ("eth3", "breth5", "has no bridge breth5"),
+        ("xenbr0", "brxenbr0", "has no bridge brxenbr0"),
+        ("eth5", "breth5", "no device eth5, which carries the label guest"),
+        ("eth5", "breth5.160", "no device eth5, which carries the label guest"),
+        ("eth0", "breth0", "eth0 is a slave of bond bond0"),
+        ("eth1", "breth1", "eth1 is in bridge xenbr1"),
+        ("bond6", "brbond6.5", "bond6 has mode 6"),
+        ("eth4", "breth4", "its bridge breth4 is not on eth4: it is on x"),
+        ("bond0.30", "brbond0.30", "VLAN 30 of bond0 is in bridge tagged"),
+        ("bond0.30", "brbond0.30.5", "bond0.30 is a VLAN device: no source says"),
+        ("bond0.31", "brbond0.31", "bond0.31 is there already, without a bridge"),
+        ("bond0.33", "brbond0.33.5", "bond0.33 is a VLAN: no source says"),
+    ],
+)
+def test_the_bridge_of_a_label(carrier: str, bridge: str, expected: Any) -> None:
+    """Made on a device that has none; what it is on follows from the label only."""
+    made, reasons = missing_bridges(LABELLED, [bridge, "xenbr0"], {"guest": carrier})
+    if isinstance(expected, tuple):
+        assert (made, reasons) == ([VMBridge(bridge, *expected)], [])
+    else:
+        assert made == []
+        assert len(reasons) == 1
+        assert expected in reasons[0]
+    others = {"public": "other", "guest": carrier}
+    assert missing_bridges(LABELLED, [bridge], others) == (made, reasons)
 
 
 def test_a_name_that_is_too_long() -> None:

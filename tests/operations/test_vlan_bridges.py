@@ -93,7 +93,7 @@ def test_half_a_bridge_is_not_taken_for_one(sim: Simulator) -> None:
     vm = sim.add_vm("one", config=cards(half))
     sim.calls.clear()
     driver = plain_driver(sim)
-    with pytest.raises(PreconditionFailed, match=r"is local.*brctl delbr"):
+    with pytest.raises(PreconditionFailed, match=r"it is local.*brctl delbr"):
         driver.start_node(vm, location(sim, 0))
     assert not calls_of(sim, *WRITES)
     with sim.hosts[0].lock:
