@@ -12,7 +12,6 @@ from __future__ import annotations
 import itertools
 import posixpath
 from dataclasses import replace
-from typing import Any
 
 from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.errors import (
@@ -35,6 +34,7 @@ from libcloud_ovm3.operations import doors
 from libcloud_ovm3.operations.delete_files import delete_file
 from libcloud_ovm3.operations.destroy_vm import require_deleted
 from libcloud_ovm3.operations.grow_disk import grow
+from libcloud_ovm3.operations.new_definition import compared, parameters
 from libcloud_ovm3.operations.plan_vm import VMPlan, listed, named
 from libcloud_ovm3.operations.record_address import record_addresses
 from libcloud_ovm3.operations.source_state import read_source, what_changed
@@ -47,9 +47,6 @@ from libcloud_ovm3.progress import waiting
 NAME_LIMIT = 30.0  # seconds for another client that makes the same name to give way
 NAME_POLL = 2.0
 NAME_READS = 3  # at least, however long each of them takes
-
-# Options without which a guest is another machine: the agent has to keep them as they are sent.
-_DECISIVE = ("builder", "boot", "bootloader", "kernel", "device_model", "OVM_domain_type")
 
 
 def create(plan: VMPlan) -> tuple[VM, list[str]]:
@@ -104,45 +101,13 @@ def _not_completed(plan: VMPlan, error: Ovm3Error, details: str = "") -> Operati
     )
 
 
-def _parameters(plan: VMPlan) -> dict[str, Any]:
-    """Its options, of the template or a paravirtual VM's: at least the set that working clients
-    send (agent-behaviour 6.1)."""
-    paravirtual = {
-        "OVM_domain_type": "xen_pvm",
-        "bootloader": "/usr/bin/pygrub",
-        "bootargs": "",
-        "extra": "",
-        "guest_os_type": "Other Linux",
-        "vfb": ["type=vnc,vncunused=1,vnclisten=127.0.0.1,keymap=en-us"],
-    }
-    return {
-        "OVM_high_availability": False,
-        "OVM_cpu_compat_group": "",
-        "cpu_weight": 27500,
-        "cpu_cap": 0,
-        "on_poweroff": "destroy",
-        "on_reboot": "restart",
-        "on_crash": "restart",
-        **(plan.contents.settings or paravirtual),
-        "uuid": plan.vm_id,
-        "name": plan.directory,
-        "OVM_simple_name": plan.spec.name,
-        "OVM_description": plan.pending_description,
-        "memory": plan.spec.memory_mb,
-        "vcpus": plan.spec.vcpus,
-        "maxvcpus": plan.spec.vcpus,
-        "disk": [],
-        "vif": list(plan.cards.vifs),
-    }
-
-
 def _define(plan: VMPlan, notices: list[str]) -> None:
     """Step 1: the definition, which says that it is being created. It is read back: what the agent
     makes of quotes in a name, for example, is not documented.
     """
     failed: AgentFault | OutcomeUnknown | None = None
     try:
-        doors.create_vm(plan.host, plan.repository.id, plan.directory, _parameters(plan))
+        doors.create_vm(plan.host, plan.repository.id, plan.directory, parameters(plan))
     except (AgentFault, OutcomeUnknown) as error:
         failed = error
         if not _is_listed(plan, error, "virtual_machines", plan.directory):
@@ -183,34 +148,13 @@ def _read_back(plan: VMPlan, description: str) -> VMConfig:
             f"the definition of VM {plan.spec.name!r} cannot be read back: {struct!r}"
         )
     config = VMConfig(struct)
-    for what, found, expected in _compared(plan, config, description):
+    for what, found, expected in compared(plan, config, description):
         if found != expected:
             raise PreconditionFailed(
                 f"the definition of VM {plan.spec.name!r} has {what} {found!r} instead of "
                 f"{expected!r}: {plan.host.label} does not keep what it was sent"
             )
     return config
-
-
-def _compared(plan: VMPlan, is_: VMConfig, description: str) -> list[tuple[str, Any, Any]]:
-    """What a definition says, and what it should say."""
-    disks = [] if description else list(plan.contents.entries)
-    taken_over = plan.contents.settings
-    return [
-        ("the name", is_.simple_name, plan.spec.name),
-        ("the uuid", is_.uuid, plan.vm_id),
-        ("xend's name", is_.name, plan.directory),
-        ("the description", is_.description, description),
-        ("the memory", is_.memory_mb, plan.spec.memory_mb),
-        ("vcpus", is_.vcpus, plan.spec.vcpus),
-        ("the disks", is_.values.get("disk"), disks),
-        ("the network cards", is_.values.get("vif") or [], list(plan.cards.vifs)),
-        *(
-            (f"the option {key}", is_.values.get(key), taken_over[key])
-            for key in differences(taken_over, is_.values)
-            if key in _DECISIVE and key in taken_over
-        ),
-    ]
 
 
 def _require_own_name(plan: VMPlan) -> None:
