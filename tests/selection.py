@@ -50,6 +50,7 @@ STEPS = (
     "test_label_bridges.py",
     "test_network_changes.py",
     "test_never_guess.py",
+    "test_nic_bridges.py",
     "test_nics.py",
     "test_release_bridges.py",
     "test_right_machine.py",
@@ -59,6 +60,7 @@ STEPS = (
     "test_vlan_bridges.py",
     "test_volumes.py",
     "test_what_was_seen.py",
+    "test_which_nic.py",
 )
 MANY = 16  # inputs of one test, of which an eighth is taken in tests/faults/test_more_*
 

@@ -25,7 +25,7 @@ _NETWORK = "a bridge, a traffic label, or LABEL:VLAN"
 
 def _where(nic: Record) -> str:
     places = (("vm.cfg", nic["is_defined"]), ("live", nic["is_live"]))
-    return ", ".join(place for place, has in places if has)
+    return ", ".join(place if has else f"{place}?" for place, has in places if has is not False)
 
 
 _NICS = (

@@ -49,7 +49,7 @@ def to_nic(card: VMCard, driver: NodeDriver) -> OVM3Nic:
         "type": card.type,
         "model": card.model,
         "position": card.position,
-        "is_defined": card.position is not None,
-        "is_live": card.live is not None,
+        "is_defined": card.is_defined,
+        "is_live": card.is_live,
     }
     return OVM3Nic(card.id, card.mac, card.bridge, driver, extra)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from libcloud.compute.base import Node
 
@@ -13,9 +12,6 @@ from libcloud_ovm3.compute.convert import object_id
 from libcloud_ovm3.compute.convert_networks import to_nic
 from libcloud_ovm3.compute.network_types import OVM3Network, OVM3Nic
 from libcloud_ovm3.errors import InvalidArgument
-
-if TYPE_CHECKING:
-    pass
 
 
 class Nics(OVM3Base):

@@ -23,6 +23,8 @@ class VMCard:
     :ivar live_position: in xend's list of the live domain, from 0; None: the domain lacks it, or
         which one it is is not known.
     :ivar live: what the live domain has; None likewise.
+    :ivar is_doubtful: it is one of several entries and live cards of which nobody can tell which
+        belong together.
     """
 
     id: str
@@ -30,6 +32,7 @@ class VMCard:
     vif: Vif | None
     live_position: int | None = None
     live: Card | None = None
+    is_doubtful: bool = False
 
     @property
     def mac(self) -> str | None:
@@ -52,6 +55,16 @@ class VMCard:
         return (self.vif and self.vif.model) or (self.live and self.live.model) or None
 
     @property
+    def is_defined(self) -> bool | None:
+        """Whether vm.cfg has it; None: which of its entries it is cannot be told."""
+        return True if self.vif is not None else None if self.is_doubtful else False
+
+    @property
+    def is_live(self) -> bool | None:
+        """Whether the live domain has it; None: which of its cards it is cannot be told."""
+        return True if self.live is not None else None if self.is_doubtful else False
+
+    @property
     def label(self) -> str:
         """How messages name it."""
         return f"network card {self.mac or '(no MAC address)'} on {self.bridge or 'no bridge'}"
@@ -60,8 +73,7 @@ class VMCard:
 def cards_of(vm: VM) -> list[VMCard]:
     """The cards of a VM, in the guest's order; those that only its live domain has come last.
 
-    An entry without a MAC gets one at each start, so it is matched with a live card only where no
-    more cards are left on the one side than on the other.
+    An entry without a MAC gets one at each start: :func:`_match_without_mac`.
     """
     vifs = vm.definitions[0].vifs if len(vm.definitions) == 1 else ()
     listed = vm.live[0].domain.cards if len(vm.live) == 1 else ()
@@ -77,13 +89,37 @@ def cards_of(vm: VM) -> list[VMCard]:
             ]  # fmt: skip
             if same:
                 found[n] = replace(one, live_position=same[0], live=left.pop(same[0]))
-    unmatched = [n for n, one in enumerate(found) if one.live is None]
-    if len(unmatched) == len(left) and not any(found[n].mac for n in unmatched):
-        for n in unmatched:
-            place = min(left)
-            found[n] = replace(found[n], live_position=place, live=left.pop(place))
-    found += [VMCard("", None, None, place, card) for place, card in left.items()]
+    is_doubtful = _match_without_mac(found, left)
+    found += [VMCard("", None, None, place, card, is_doubtful) for place, card in left.items()]
     return _with_ids(vm.id, found)
+
+
+def _match_without_mac(found: list[VMCard], left: dict[int, Card]) -> bool:
+    """Match entries without a MAC with the live cards that are left, where that is certain.
+
+    Nothing else is left on either side, and it is the only entry and the only card that can be on
+    one bridge. Their order says nothing once a card was detached and attached again.
+
+    :return: whether it is doubtful which of them belong together.
+    """
+    unmatched = [n for n, one in enumerate(found) if one.live is None]
+    without = [n for n in unmatched if not found[n].mac]
+    if not left or not without:
+        return False
+    if len(without) == len(unmatched) == len(left):
+        could = [(n, place) for n in without for place in left if _may_be(found[n], left[place])]
+        entries, places = Counter(n for n, _ in could), Counter(place for _, place in could)
+        for n, place in could:
+            if entries[n] == places[place] == 1:
+                found[n] = replace(found[n], live_position=place, live=left.pop(place))
+    for n in without:
+        if found[n].live is None:
+            found[n] = replace(found[n], is_doubtful=True)
+    return bool(left)
+
+
+def _may_be(entry: VMCard, card: Card) -> bool:
+    return None in (entry.bridge, card.bridge) or entry.bridge == card.bridge
 
 
 def _with_ids(vm_id: str, cards: Sequence[VMCard]) -> list[VMCard]:

@@ -30,6 +30,7 @@ from libcloud_ovm3.operations.agreement import require_no_more
 from libcloud_ovm3.operations.device_changes import (
     Outcome,
     Target,
+    incomplete,
     require_done,
     target_of,
 )
@@ -224,14 +225,11 @@ def _conclude(
             _yield_to_rival(target, volume, mode, outcome.config, detached, f"{what}: {fault}")
         if not isinstance(fault, AgentFault) or not _TIMED_OUT.search(fault.text):
             raise
-        raise target.operation.incomplete(
-            f"VM {target.vm.label}: {what}: {fault}. It is still attached, but the guest was asked "
-            f"to let go of it and may still do so: it stays in use until it is seen to be gone",
-            left=(target.vm.id, volume.path),
-            nodes=[target.vm.summary],
-            host=str(target.host.address),
-            function="configure_vm",
-        ) from fault
+        text = (
+            f"{what}: {fault}. It is still attached, but the guest was asked to let go of it and "
+            f"may still do so: it stays in use until it is seen to be gone"
+        )
+        raise incomplete(target, text, volume.path) from fault
 
 
 def _yield_to_rival(

@@ -324,10 +324,19 @@ def require_done(
     elif outcome.is_undone and isinstance(outcome.failed, AgentFault):
         raise outcome.failed.with_state(f"{what}: {state}", target.vm.summary)
     sent = f"failed ({outcome.failed})" if outcome.failed else "was reported to have succeeded"
-    raise target.operation.incomplete(
-        f"VM {target.vm.label}: {what} {sent}; {state}. {advice}",
+    text = f"{what} {sent}; {state}. {advice}"
+    raise incomplete(target, text, *left) from outcome.error or outcome.failed
+
+
+def incomplete(target: Target, text: str, *left: str) -> OperationIncomplete:
+    """The error for a change that was sent and did not come to its end.
+
+    :param left: what else than the VM it may have changed.
+    """
+    return target.operation.incomplete(
+        f"VM {target.vm.label}: {text}",
         left=(target.vm.id, *left),
         nodes=[target.vm.summary],
         host=str(target.host.address),
         function="configure_vm",
-    ) from outcome.error or outcome.failed
+    )

@@ -30,6 +30,7 @@ from libcloud_ovm3.operations.device_changes import (
     Shows,
     Target,
     change_devices,
+    incomplete,
     refusal,
     require_done,
 )
@@ -226,15 +227,16 @@ def put_in(
 
 
 def uses_before(target: Target, card: VMCard) -> list[Use]:
-    """What keeps the bridge of a card that is about to be taken out of a running VM.
+    """What keeps the bridges of a card that is about to be taken out of a running VM.
 
     Read before that: what another client records from then on, for a card on the same bridge, is
     not released.
     """
-    if card.bridge is None or not target.live:
+    if not target.live:
         return []
-    uses = read_uses([target.host], target.vm.id, [card.bridge])
-    return [one for one in uses if one.bridge == card.bridge]
+    found = [one.bridge for one in (card.vif, card.live) if one is not None and one.bridge]
+    uses = read_uses([target.host], target.vm.id, found)
+    return [one for one in uses if one.bridge in found]
 
 
 def release_bridge_of(target: Target, uses: Sequence[Use]) -> list[str]:
@@ -316,14 +318,11 @@ def take_out(target: Target, card: VMCard, what: str, notices: list[str]) -> Out
             ) from fault
         if not _TIMED_OUT.search(fault.text):
             raise
-        raise target.operation.incomplete(
-            f"VM {target.vm.label}: {what}: {fault}. It is still attached, but the guest was asked "
-            f"to let go of it and may still do so",
-            left=(target.vm.id,),
-            nodes=[target.vm.summary],
-            host=str(target.host.address),
-            function="configure_vm",
-        ) from fault
+        text = (
+            f"{what}: {fault}. It is still attached, but the guest was asked to let go of it and "
+            f"may still do so"
+        )
+        raise incomplete(target, text) from fault
     return outcome
 
 
@@ -339,23 +338,27 @@ def _require_no_other(target: Target, mac: str | None, outcome: Outcome, what: s
     if not lost or not is_same:
         return
     still = "is still attached" if mac in outcome.domain.macs else "is gone too"
-    raise target.operation.incomplete(
-        f"VM {target.vm.label}: {what}: another card was detached, {', '.join(sorted(lost))}; "
-        f"{mac} {still}; {outcome.state}. Stop the VM and start it again, so that it has the cards "
-        f"of its vm.cfg",
-        left=(target.vm.id,),
-        nodes=[target.vm.summary],
-        host=str(target.host.address),
-        function="configure_vm",
-    ) from outcome.error or outcome.failed
+    text = (
+        f"{what}: another card was detached, {', '.join(sorted(lost))}; {mac} {still}; "
+        f"{outcome.state}. Stop the VM and start it again, so that it has the cards of its vm.cfg"
+    )
+    raise incomplete(target, text) from outcome.error or outcome.failed
 
 
 def require_defined(target: Target, card: VMCard) -> None:
     """Whether vm.cfg has a card, and a list of them in which it has its place.
 
-    :raises PreconditionFailed: only the live domain has it, or the list is none.
+    :raises PreconditionFailed: only the live domain has it, or which live card it is cannot be
+        told, or the list is none.
     """
     require_list(target)
+    if card.is_doubtful:
+        raise refusal(
+            target,
+            f"which card of its live domain is which entry of its vm.cfg cannot be told of the "
+            f"{card.label}, as entries without a MAC address get one at each start; stop the VM "
+            f"first, or give each entry its MAC address while it is stopped",
+        )
     if card.position is None:
         raise refusal(
             target,

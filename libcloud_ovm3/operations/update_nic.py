@@ -18,6 +18,8 @@ from libcloud_ovm3.operations.device_changes import (
     Outcome,
     Target,
     change_devices,
+    incomplete,
+    refusal,
     require_done,
     target_of,
 )
@@ -70,6 +72,8 @@ def update(estate: Estate, vm_id: str, nic: str, to: CardChange) -> tuple[VMCard
     entry = changed_entry(card.vif, bridge, mac, to.model, config.is_hvm)
     addresses = _changed_addresses(target, card, to, mac, bridge or "")
     notices += more
+    if to.network is not None or entry != card.vif.text:
+        _require_one_bridge(target, card)
     if entry == card.vif.text:
         notices += record_of(target, "nothing else has changed", addresses) if addresses else []
         return card, notices
@@ -78,18 +82,36 @@ def update(estate: Estate, vm_id: str, nic: str, to: CardChange) -> tuple[VMCard
         if target.live is not None and card.live is not None:
             require_removable(target, card)
             require_no_more(target, without_card(card.position), macs=[card.live.mac or ""])
-            uses = uses_before(target, card)
-            with bridged_card(target, entry, notices, networks.on(target.host)):
-                outcome = _exchange(target, card, entry, mac, what, notices)
-            notices += release_bridge_of(target.after(outcome), uses)
         else:
             change = with_card_instead(card.position, entry)
             require_no_more(target, change, macs=[one for one in (mac, card.mac) if one])
-            outcome = change_devices(target, change, has_card(entry), notices)
-            require_done(target, outcome, what, ())
+        uses = uses_before(target, card)
+        network = networks.on(target.host)
+        with bridged_card(target, entry, notices, network):
+            if card.live is not None:
+                outcome = _exchange(target, card, entry, mac, what, notices)
+            else:  # of a running VM the agent attaches what only its vm.cfg had
+                outcome = change_devices(target, change, has_card(entry), notices)
+                require_done(target, outcome, what, ())
+        notices += release_bridge_of(target.after(outcome), uses)
     if addresses:
         notices += record_of(target, f"the {card.label} is {entry} now", addresses)
     return card_in(target, outcome, card.position), notices
+
+
+def _require_one_bridge(target: Target, card: VMCard) -> None:
+    """Whether vm.cfg and the live domain have the card on one bridge: else there is no way back.
+
+    :raises PreconditionFailed: they do not.
+    """
+    if card.vif is None or card.live is None or None in (card.vif.bridge, card.live.bridge):
+        return
+    if card.vif.bridge != card.live.bridge:
+        raise refusal(
+            target,
+            f"its vm.cfg has the {card.label}, and its live domain has that on "
+            f"{card.live.bridge}: stop the VM and start it again, or detach the card and attach it",
+        )
 
 
 def _changed_addresses(
@@ -140,12 +162,9 @@ def _given_back(target: Target, card: VMCard, what: str, error: Ovm3Error) -> Ov
         return PreconditionFailed(
             f"{error}; the card was attached again as it was", nodes=[target.vm.summary]
         )
-    return target.operation.incomplete(
-        f"VM {target.vm.label}: {what}: the card was detached, but attaching the new one failed: "
-        f"{error}; attaching it again as it was failed too: {state}. Look at the node's network "
-        f"cards, and attach what it lacks",
-        left=(target.vm.id,),
-        nodes=[target.vm.summary],
-        host=str(target.host.address),
-        function="configure_vm",
+    return incomplete(
+        target,
+        f"{what}: the card was detached, but attaching the new one failed: {error}; attaching it "
+        f"again as it was failed too: {state}. Look at the node's network cards, and attach what "
+        f"it lacks",
     )

@@ -17,7 +17,7 @@ from libcloud_ovm3.estate.states import State
 from libcloud_ovm3.estate.vms import VM, LiveDomain
 
 ID = "0004fb00-0006-0000-3939-000000000039"
-A, B = "00:21:f6:00:00:0a", "00:21:f6:00:00:0b"
+A, B, C = "00:21:f6:00:00:0a", "00:21:f6:00:00:0b", "00:21:f6:00:00:0c"
 
 
 def vm(vifs: list[str], live: list[tuple[str, str]] | None = None) -> VM:
@@ -50,18 +50,39 @@ def test_twins_are_told_apart_by_the_bridge() -> None:
 
 
 def test_without_a_mac() -> None:
-    """xend makes one up: which live card it is is clear only if no more are left."""
+    """xend makes one up: which live card it is is clear only if nothing else may be it."""
     found = cards_of(vm(["bridge=x", f"mac={A},bridge=y"], [(B, "x"), (A, "y")]))
     assert pairs(found) == [(0, 0), (1, 1)]
     assert (found[0].mac, found[0].bridge) == (B, "x")
     assert found[0].id == f"{ID}/{B}"
-    found = cards_of(vm(["bridge=x", f"mac={A},bridge=y"], [(B, "x")]))
-    assert pairs(found) == [(0, None), (1, None), (None, 0)]
+    found = cards_of(vm(["bridge=x", "bridge=y", ""], [(A, "y"), (B, "x"), (C, "z")]))
+    assert [one.live_position for one in found] == [None] * 3 + [0, 1, 2], "'' may be on any bridge"
+    assert pairs(cards_of(vm(["bridge=x", "bridge=y"], [(A, "y"), (B, "x")]))) == [(0, 1), (1, 0)]
     found = cards_of(vm(["bridge=x", "", "bridge=x"]))
     assert [one.id.partition("/")[2] for one in found] == [
         "no-mac-0@x", "no-mac-1@", "no-mac-2@x",
     ]  # fmt: skip
     assert "no MAC address" in found[0].label
+    assert [one.is_live for one in found] == [False] * 3
+
+
+@pytest.mark.parametrize(
+    ("vifs", "live"),
+    [
+        (["bridge=x", "bridge=x"], [(A, "x"), (B, "x")]),  # their order may have changed
+        (["bridge=x", "bridge=x"], [(A, "x")]),
+        (["bridge=x"], [(A, "x"), (B, "x")]),
+        (["bridge=x"], [(A, "y")]),
+        (["bridge=x", f"mac={A},bridge=y"], [(B, "x")]),
+    ],
+)
+def test_what_cannot_be_told(vifs: list[str], live: list[tuple[str, str]]) -> None:
+    found = cards_of(vm(vifs, live))
+    assert len(found) == len(vifs) + len(live)
+    for one in found:
+        is_named = one.vif is not None and one.vif.mac is not None
+        expected = (True, None) if one.vif else (None, True)
+        assert (one.is_defined, one.is_live) == ((True, False) if is_named else expected)
 
 
 def test_only_live() -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from libcloud_ovm3.agent import vmcfg
 from libcloud_ovm3.errors import (
-    AgentFault,
     HostUnreachable,
     InvalidArgument,
     NetworkNotFound,
@@ -22,7 +20,6 @@ from libcloud_ovm3.errors import (
 from libcloud_ovm3.estate.domains import read_domains
 from libcloud_ovm3.operations import nic_changes, update_nic
 from libcloud_ovm3.operations.nic_changes import has_card, lacks_mac
-from libcloud_ovm3.simulator import Simulator, network
 from tests.operations.attaching import Lab
 from tests.operations.cards import (
     SECOND,
@@ -35,10 +32,11 @@ from tests.operations.cards import (
     defined,
     live,
     macs,
+    refuse,
     vifs,
 )
 from tests.operations.failures import WRITES
-from tests.support import PERSONALITIES, calls_of, driver_for, quietly, simulate
+from tests.support import calls_of, driver_for, quietly, simulate
 
 HVM = {"OVM_domain_type": "xen_hvm", "builder": "hvm"}
 RUNNING = ("run", "run-hvm")
@@ -63,14 +61,6 @@ def said(action: Any, *args: Any, **options: Any) -> tuple[Any, str]:
         warnings.simplefilter("always")
         result = action(*args, **options)
     return result, "; ".join(str(one.message) for one in caught)
-
-
-def refuse(lab: Lab, error: type[Exception], why: str, action: Any, *args: Any, **kw: Any) -> None:
-    """It is refused for this reason, and nothing is sent."""
-    begin = len(lab.sim.calls)
-    with pytest.raises(error, match=why):
-        quietly(action, *args, **kw)
-    assert not WRITES & set(calls_of(lab.sim)[begin:])
 
 
 @pytest.mark.parametrize("name", ["run", "off"])
@@ -276,170 +266,3 @@ def test_a_list_that_is_none(lab: Lab) -> None:
     ):
         refuse(lab, PreconditionFailed, "not a list of strings", action, *args)
     refuse(lab, PreconditionFailed, "not a list of", lab.driver.ex_update_nic, node, A, ex_mac=B)
-
-
-def test_bridges_over_vlans_come_and_go_with_cards() -> None:
-    with simulate(1, vms=0, templates=0, host_module=True) as sim:
-        sim.add_vm("web", running_on=0, config=vifs(sim, A))
-        driver, own = driver_for(sim), bridge_of(sim)
-        node = driver.ex_get_node_by_name("web")
-
-        def vlans() -> list[int]:
-            names = network.bridges(sim.hosts[0])
-            return sorted(int(name.rpartition(".")[2]) for name in names if f"{own}." in name)
-
-        driver.ex_attach_nic(node, f"{own}.5", ex_mac=B)
-        driver.ex_attach_nic(node, f"{own}.5", ex_mac=C)
-        assert vlans() == [5]
-        sim.misbehave("fault", "libcloud_change_vm", text="<type 'exceptions.Exception'>:no")
-        with pytest.raises(AgentFault):
-            driver.ex_attach_nic(node, f"{own}.6")
-        assert vlans() == [5], "what was made for it is gone again"
-        driver.ex_update_nic(node, C, ex_network=f"{own}.7")
-        assert vlans() == [5, 7], "B is on it"
-        driver.ex_update_nic(node, C, ex_network=f"{own}.8")
-        assert vlans() == [5, 8]
-        driver.ex_detach_nic(node, C)
-        driver.ex_detach_nic(node, B)
-        assert vlans() == []
-
-
-# ------------------------------------------------------------------ which one is detached
-
-
-@contextmanager
-def trap(by: str) -> Iterator[Simulator]:
-    with simulate(1, vms=0, templates=0, answers={"NICs are detached": by}) as sim:
-        add_second_bridge(sim)
-        yield sim
-
-
-@pytest.mark.parametrize("by", ["by device id", "by MAC"])
-def test_after_a_detachment_no_other_card_goes(by: str) -> None:
-    """xend takes the place in its list for the number of the device (xend.md 5)."""
-    with trap(by) as sim:
-        sim.add_vm("web", running_on=0, config=vifs(sim, A, B, C))
-        pool = Lab(sim, driver_for(sim))
-        driver, node = pool.driver, pool.node("web")
-        assert driver.ex_detach_nic(node, A)
-        why = f"{C} on .* is device 2, but number 1 .* device 1, the card {B} on"
-        refuse(pool, PreconditionFailed, why, driver.ex_detach_nic, node, C)
-        refuse(pool, PreconditionFailed, why, driver.ex_update_nic, node, C, ex_mac=D)
-        assert macs(live(sim, node)) == macs(defined(sim, node)) == [B, C]
-        if by == "by MAC":  # there is no device 0 any more
-            with pytest.raises(AgentFault, match=r"Device 0 not connected.*stop the VM first"):
-                driver.ex_detach_nic(node, B)
-        else:
-            assert driver.ex_detach_nic(node, B)
-        left = [C] if by == "by device id" else [B, C]
-        assert macs(live(sim, node)) == macs(defined(sim, node)) == left
-        driver.stop_node(node)
-        driver.start_node(node)
-        assert driver.ex_detach_nic(node, C)
-        assert macs(live(sim, node)) == macs(defined(sim, node)) == left[:-1]
-
-
-def test_from_the_last_to_the_first_there_is_no_danger() -> None:
-    with trap("by MAC") as sim:
-        sim.add_vm("web", running_on=0, config=vifs(sim, A, B, C))
-        driver = driver_for(sim)
-        node = driver.ex_get_node_by_name("web")
-        for left in ([A, B], [A], []):
-            driver.ex_detach_nic(node, driver.ex_list_nics(node)[-1])
-            assert macs(live(sim, node)) == macs(defined(sim, node)) == left
-
-
-def test_another_card_that_goes_is_said() -> None:
-    """What the ports of the bridges say has changed right before the call: both are named."""
-    with trap("by MAC") as sim:
-        sim.add_vm("web", running_on=0, config=vifs(sim, A, B, C))
-        driver = driver_for(sim)
-        node = driver.ex_get_node_by_name("web")
-
-        def detach_first(moment: str) -> None:
-            if moment == "before":
-                [domain] = sim.hosts[0].domains
-                domain.vif_ids[:] = [4, 2, 5]  # as if many had come and gone
-
-        sim.misbehave("hook", "configure_vm", hook=detach_first)
-        with pytest.raises(OperationIncomplete, match=f"another .*, {B}; {C} is still") as caught:
-            driver.ex_detach_nic(node, C)
-        assert caught.value.left == (node.id,)
-        assert (macs(live(sim, node)), macs(defined(sim, node))) == ([A, C], [A, B])
-        assert len(calls_of(sim, "configure_vm")) == 1
-        driver.stop_node(node)
-        driver.start_node(node)
-        assert macs(live(sim, node)) == [A, B]
-
-
-def test_numbers_that_do_not_show() -> None:
-    """A host whose network cannot be read, and a card whose port has a name of its own."""
-    with trap("by MAC") as sim:
-        named = [f"mac={A},bridge={bridge_of(sim)},vifname=front", *vifs(sim, B)["vif"]]
-        sim.add_vm("web", running_on=0, config={"vif": named})
-        pool = Lab(sim, driver_for(sim))
-        detach, node = pool.driver.ex_detach_nic, pool.node("web")
-        shown = pool.driver.connection.call("discover_network")
-        sim.misbehave("fault", "discover_network", text="<type 'exceptions.Exception'>:no")
-        refuse(pool, PreconditionFailed, "cannot be told", detach, node, B)
-        assert "front" in shown
-        refuse(pool, PreconditionFailed, "the ports of its bridges do not tell", detach, node, B)
-        sim.add_vm("plain", running_on=0, config=vifs(sim, C, D))
-        assert detach(pool.node("plain"), D)
-
-
-# ------------------------------------------------------------------ N39
-
-
-@pytest.mark.parametrize("personality", PERSONALITIES)
-def test_two_cards_with_one_mac(personality: str) -> None:
-    with simulate(1, vms=0, templates=0, personality=personality) as sim:
-        add_second_bridge(sim)
-        two = [f"mac={A},bridge={bridge_of(sim)}", f"mac={A},bridge={SECOND}"]
-        sim.add_vm("twonics", config={"vif": two})
-        pool = Lab(sim, driver_for(sim))
-        driver, node = pool.driver, pool.node("twonics")
-        [first, second] = driver.ex_list_nics(node)
-        assert (first.id, second.id) == (
-            f"{node.id}/{A}@{bridge_of(sim)}", f"{node.id}/{A}@{SECOND}",
-        )  # fmt: skip
-        why = f"2 network cards with the MAC address {A}: name one by its id"
-        refuse(pool, InvalidArgument, why, driver.ex_detach_nic, node, A)
-        refuse(pool, InvalidArgument, why, driver.ex_update_nic, node, A, ex_mac=B)
-        refuse(pool, InvalidArgument, "has a network card", driver.ex_attach_nic, node, SECOND,
-               ex_mac=A)  # fmt: skip
-        changed = driver.ex_update_nic(node, second, ex_mac=B)
-        assert macs(defined(sim, node)) == [A, B]
-        driver.start_node(node)
-        assert driver.ex_detach_nic(node, changed)
-        assert macs(live(sim, node)) == macs(defined(sim, node)) == [A]
-
-
-def test_two_live_cards_with_one_mac_are_not_told_apart() -> None:
-    with trap("by device id") as sim:
-        sim.add_vm("twonics", running_on=0, config=vifs(sim, A, B))
-        pool = Lab(sim, driver_for(sim))
-        node = pool.node("twonics")
-        [domain] = sim.hosts[0].domains
-        domain.macs[1] = A
-        domain.config["vif"] = vifs(sim, A, A)["vif"]
-        file = sim.repository_path / "VirtualMachines" / node.extra["directory"] / "vm.cfg"
-        file.write_text(file.read_text().replace(B, A))
-        nics = pool.driver.ex_list_nics(node)
-        refuse(pool, PreconditionFailed, "several of its cards have the MAC address",
-               pool.driver.ex_detach_nic, node, nics[1])  # fmt: skip
-
-
-def test_a_card_that_only_the_domain_has() -> None:
-    with trap("by device id") as sim:
-        sim.add_vm("web", running_on=0, config=vifs(sim, A, B))
-        pool = Lab(sim, driver_for(sim))
-        driver, node = pool.driver, pool.node("web")
-        file = sim.repository_path / "VirtualMachines" / node.extra["directory"] / "vm.cfg"
-        text = file.read_text()
-        file.write_text(text.replace(vifs(sim, B)["vif"][0], "").replace(", ''", ""))
-        [first, second] = driver.ex_list_nics(node)
-        assert (second.mac, second.extra["is_defined"], second.extra["is_live"]) == (B, False, True)
-        refuse(pool, PreconditionFailed, "in its live domain only", driver.ex_detach_nic, node, B)
-        refuse(pool, PreconditionFailed, f"disagree about .*{B}", driver.ex_detach_nic, node, first)
-        refuse(pool, PreconditionFailed, "disagree about", driver.ex_attach_nic, node, SECOND)
