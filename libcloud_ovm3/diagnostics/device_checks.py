@@ -1,4 +1,4 @@
-"""Doctor checks of what VMs refer to: files, disks, MAC addresses, VNC, xend names.
+"""Doctor checks of what VMs refer to: files, disks, MAC and IP addresses, VNC, xend names.
 
 Pure: no I/O. Sources: agent-behaviour.md 4, 6; xend.md 3, 7.
 """
@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from libcloud_ovm3.agent.identifiers import dashed, undashed
 from libcloud_ovm3.diagnostics.finding import Finding
 from libcloud_ovm3.diagnostics.inventory import name_of
+from libcloud_ovm3.estate import addresses
+from libcloud_ovm3.estate.addresses import Given, given_addresses
 from libcloud_ovm3.estate.definitions import Definition
+from libcloud_ovm3.estate.neighbours import is_local, neighbour_tables, other_macs
 from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot
 
@@ -157,6 +160,57 @@ def check_macs(snapshot: EstateSnapshot) -> Iterator[Finding]:
             "on one network they receive each other's traffic, and DHCP gives both one address",
             "give all but one another MAC (vif in vm.cfg) while they are stopped",
         )
+
+
+# ------------------------------------------------------------------ static addresses
+
+
+def check_addresses(snapshot: EstateSnapshot) -> Iterator[Finding]:
+    """Report static addresses that are recorded for two cards, or seen with another MAC address."""
+    tables = neighbour_tables(snapshot.hosts)
+    by_text: dict[str, list[Given]] = {}
+    for one in given_addresses(snapshot.vms.values(), snapshot.repositories):
+        if not is_local(one.address):
+            by_text.setdefault(one.address, []).append(one)
+    for text, cards in by_text.items():
+        yield from _check_recorded_twice(text, cards)
+        for card in cards:
+            others = other_macs(card.mac, card.network, text, tables)
+            if others:
+                seen = ", ".join(_with_owners(mac, snapshot) for mac in sorted(others))
+                yield Finding(
+                    "warning",
+                    "address",
+                    f"{text} is recorded for card {card.mac} of VM {card.vm.label}, and a host has "
+                    f"seen it with another MAC address: {seen}",
+                    "which of them has it is not known, so it is shown for neither",
+                    "set the address in one guest only, or record what the card has "
+                    "(`ovm3 vm update-nic NAME MAC --address`)",
+                )
+
+
+def _check_recorded_twice(text: str, cards: Sequence[Given]) -> Iterator[Finding]:
+    """Report an address that two cards on one network have; an unknown network may be any."""
+    reported: set[frozenset[tuple[str, str]]] = set()
+    for network in dict.fromkeys(one.network for one in cards):
+        same = [one for one in cards if network is None or one.network in (network, None)]
+        key = frozenset((one.vm.id, one.mac) for one in same)
+        if len(same) > 1 and not any(key <= other for other in reported):
+            reported.add(key)
+            listed = " and ".join(f"card {one.mac} of VM {one.vm.label}" for one in same)
+            yield Finding(
+                "warning",
+                "address",
+                f"the static address {text} is recorded for {listed}",
+                f"on {network or 'one network'} only one of them can be reached by it",
+                "record another address for all but one (`ovm3 vm update-nic NAME MAC --address`), "
+                "and set it in the guest",
+            )
+
+
+def _with_owners(mac: str, snapshot: EstateSnapshot) -> str:
+    owners = [vm.label for vm in snapshot.vms.values() if mac in addresses.cards(vm)]
+    return f"{mac} (VM {', VM '.join(owners)})" if owners else mac
 
 
 # ------------------------------------------------------------------ VNC

@@ -13,13 +13,19 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from libcloud_ovm3.agent import documents, hostmodule
 from libcloud_ovm3.agent.address import list_of
 from libcloud_ovm3.agent.identifiers import undashed
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
 from libcloud_ovm3.estate.interface_names import label_bridge, split_vlan
+from libcloud_ovm3.estate.neighbours import (
+    NeighbourTables,
+    addresses_seen,
+    neighbour_tables,
+    other_macs,
+)
 from libcloud_ovm3.estate.recorded import Recorded, parse_recorded
 
 if TYPE_CHECKING:
@@ -88,6 +94,15 @@ def reads_for(estate: Estate) -> tuple[str, ...]:
     return (*own, _NETWORK) if labels else own
 
 
+class Given(NamedTuple):
+    """A static address that is recorded for a card which its VM has."""
+
+    vm: VM
+    mac: str
+    network: str | None
+    address: str
+
+
 def with_addresses(
     vms: Mapping[str, VM],
     hosts: Sequence[HostView],
@@ -96,79 +111,143 @@ def with_addresses(
 ) -> tuple[dict[str, VM], tuple[str, ...]]:
     """The VMs with their addresses, and notices of what could not be read. Pure.
 
-    An address of a card whose MAC address another VM has as well is not shown.
+    Not shown is an address of a card whose MAC address another VM has as well; nor one that is
+    recorded for one card and that a host has seen with the MAC address of another one: for neither.
     """
     recorded = {one.key: _recorded(one) for one in repositories}
     notices = tuple(one.error for one in recorded.values() if one.error)
-    seen = _seen(hosts)
-    if not seen and not any(one.entries for one in recorded.values()):
+    tables = neighbour_tables(hosts)
+    given = _given(vms.values(), recorded)
+    if not tables and not given:
         return dict(vms), notices
-    owners: dict[str, set[str]] = defaultdict(set)
-    for vm in vms.values():
-        for mac in _macs(vm):
-            owners[mac].add(vm.id)
     is_public = _public_test(estate, hosts)
+    owners = _owners(vms.values())
+    seen = addresses_seen(tables, hosts)
+    of_vm: dict[str, list[Given]] = defaultdict(list)
+    with_text: dict[str, list[Given]] = defaultdict(list)
+    for one in given:
+        of_vm[one.vm.id].append(one)
+        with_text[one.address].append(one)
 
     def with_its_own(vm: VM) -> VM:
-        found = [
-            replace(one, is_public=is_public(network))
-            for mac, network in cards(vm).items()
-            if len(owners[mac]) == 1
-            for one in _of_card(vm, mac, network, recorded, seen)
-        ]
-        return replace(vm, addresses=tuple(found)) if found else vm
+        found = list[VMAddress]()
+        for mac, network in cards(vm).items():
+            if len(owners[mac]) == 1:
+                own = _of_card(mac, of_vm.get(vm.id, ()), tables)
+                found += _seen_of(vm, mac, network, seen, with_text) if own is None else own
+        public = (replace(one, is_public=is_public(one.network)) for one in found)
+        return replace(vm, addresses=tuple(public)) if found else vm
 
     return {vm.id: with_its_own(vm) for vm in vms.values()}, notices
 
 
 def recorded_addresses(
-    given: Iterable[tuple[str, str, Sequence[str]]], hosts: Sequence[HostView], estate: Estate
+    recorded: Iterable[tuple[str, str, Sequence[str]]],
+    vms: Iterable[VM],
+    hosts: Sequence[HostView],
+    estate: Estate,
 ) -> tuple[VMAddress, ...]:
     """What :func:`with_addresses` will find of cards whose static addresses were just recorded.
 
-    :param given: MAC address, bridge and addresses of each card.
+    :param recorded: MAC address, bridge and addresses of each card.
+    :param vms: all other VMs.
     """
     is_public = _public_test(estate, hosts)
+    tables, owners = neighbour_tables(hosts), _owners(vms)
     return tuple(
         VMAddress(text, mac, network, RECORDED, is_public(network))
-        for mac, network, texts in given
+        for mac, network, texts in recorded
+        if mac not in owners
         for text in texts
+        if not other_macs(mac, network, text, tables)
     )
 
 
+def given_addresses(vms: Iterable[VM], repositories: Iterable[Repository]) -> list[Given]:
+    """All static addresses that are recorded for cards which these VMs have, shown or not."""
+    return _given(vms, {one.key: _recorded(one) for one in repositories})
+
+
+def addresses_given_to(
+    vm: VM, mac: str | None, repositories: Iterable[Repository]
+) -> tuple[str, ...]:
+    """The static addresses that are recorded for a card of a VM, shown or not."""
+    recorded = {one.key: _recorded(one) for one in repositories}
+    return tuple(_recorded_of(vm, mac, recorded)) if mac else ()
+
+
+def _given(vms: Iterable[VM], recorded: Mapping[str, Recorded]) -> list[Given]:
+    if not any(one.entries for one in recorded.values()):
+        return []
+    return [
+        Given(vm, mac, network, text)
+        for vm in vms
+        for mac, network in cards(vm).items()
+        for text in _recorded_of(vm, mac, recorded)
+    ]
+
+
+def _recorded_of(vm: VM, mac: str, recorded: Mapping[str, Recorded]) -> list[str]:
+    own = [recorded[key].entries.get(vm.id, {}).get(mac) for key in _repositories_of(vm, recorded)]
+    return _valid(text for texts in own if isinstance(texts, list) for text in texts)
+
+
 def cards(vm: VM) -> dict[str, str | None]:
-    """The MAC addresses of a VM's cards -> the bridge; None: unknown. While it is live its domain
-    is right, if that shows its cards."""
-    found: dict[str, str | None] = {}
-    for definition in vm.definitions:
-        found |= {card.mac: card.bridge for card in definition.vifs if card.mac}
-    live = {one.mac: one.bridge for lived in vm.live for one in lived.domain.cards if one.mac}
-    if live:
-        found = {mac: bridge or found.get(mac) for mac, bridge in live.items()}
-    return found
+    """The MAC addresses of a VM's cards -> the bridge; None: unknown, or there are several. While
+    it is live its domain is right, if that shows its cards."""
+    found = _bridge_of_each((c.mac, c.bridge) for one in vm.definitions for c in one.vifs)
+    live = _bridge_of_each((c.mac, c.bridge) for lived in vm.live for c in lived.domain.cards)
+    return {mac: bridge or found.get(mac) for mac, bridge in live.items()} if live else found
 
 
-def _macs(vm: VM) -> set[str]:
-    """The MAC addresses that it may have, live or by any of its definitions."""
-    defined = {card.mac for one in vm.definitions for card in one.vifs if card.mac}
-    return defined | {mac for one in vm.live for mac in one.domain.macs}
+def _bridge_of_each(pairs: Iterable[tuple[str | None, str | None]]) -> dict[str, str | None]:
+    bridges: dict[str, set[str | None]] = defaultdict(set)
+    for mac, bridge in pairs:
+        if mac:
+            bridges[mac].add(bridge)
+    return {mac: some.pop() if len(some) == 1 else None for mac, some in bridges.items()}
 
 
-def _of_card(
+def _owners(vms: Iterable[VM]) -> dict[str, set[str]]:
+    """The VMs that may have a MAC address, live or by any of their definitions."""
+    owners: dict[str, set[str]] = defaultdict(set)
+    for vm in vms:
+        defined = {card.mac for one in vm.definitions for card in one.vifs if card.mac}
+        for mac in defined | {mac for one in vm.live for mac in one.domain.macs}:
+            owners[mac].add(vm.id)
+    return owners
+
+
+def _of_card(mac: str, given: Iterable[Given], tables: NeighbourTables) -> list[VMAddress] | None:
+    """The addresses that were given to a card and that no table contradicts; None: none was."""
+    own = [one for one in given if one.mac == mac]
+    return (
+        [
+            VMAddress(one.address, mac, one.network, RECORDED)
+            for one in own
+            if not other_macs(mac, one.network, one.address, tables)
+        ]
+        if own
+        else None
+    )
+
+
+def _seen_of(
     vm: VM,
     mac: str,
     network: str | None,
-    recorded: Mapping[str, Recorded],
     seen: Mapping[tuple[str, str], Sequence[str]],
+    given: Mapping[str, Sequence[Given]],
 ) -> list[VMAddress]:
-    """What was given to a card, else what hosts have seen of it while its VM is live."""
-    own = [recorded[key].entries.get(vm.id, {}).get(mac) for key in _repositories_of(vm, recorded)]
-    given = [text for texts in own if isinstance(texts, list) for text in texts]
-    if given:
-        return [VMAddress(text, mac, network, RECORDED) for text in _valid(given)]
+    """The addresses that hosts have seen of a card while its VM is live, but for those that were
+    given to another card."""
     if not vm.live or network is None:
         return []
-    return [VMAddress(text, mac, network, NEIGHBOURS) for text in seen.get((network, mac), ())]
+    return [
+        VMAddress(text, mac, network, NEIGHBOURS)
+        for text in seen.get((network, mac), ())
+        if not any(one.network in (network, None) for one in given.get(text, ()))
+    ]
 
 
 def _repositories_of(vm: VM, recorded: Mapping[str, Recorded]) -> set[str]:
@@ -194,57 +273,6 @@ def _recorded(repository: Repository) -> Recorded:
         what = f"repository {repository.id}: document {DOCUMENT!r} cannot be read: {error}"
         return Recorded(error=what if error else None)
     return parse_recorded(repository.addresses, DOCUMENT, repository.id)
-
-
-# ------------------------------------------------------------------ neighbour tables
-
-
-def _seen(hosts: Sequence[HostView]) -> dict[tuple[str, str], list[str]]:
-    """The addresses in the hosts' neighbour tables, by device and MAC address.
-
-    Only complete entries, on devices on which the host has an IPv4 address, of addresses that no
-    host has itself and that no table has for another MAC address; no link-local ones, which mean
-    nothing on another host.
-    """
-    own = {one["address"] for host in hosts for one in _entries(host, hostmodule.ADDRESSES)}
-    own |= {host.server.registered_ip for host in hosts}
-    macs: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for host in hosts:
-        devices = {
-            one["device"] for one in _entries(host, hostmodule.ADDRESSES) if one.get("family") == 4
-        }
-        for one in _entries(host, hostmodule.NEIGHBOURS):
-            if one.get("complete") is True and one["device"] in devices:
-                macs[one["device"], one["address"]].add(str(one.get("mac")).lower())
-    found: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for (device, address), some in macs.items():
-        if len(some) == 1 and address not in own and _is_usable(address):
-            found[device, some.pop()].append(address)
-    return {key: sorted(some, key=_order) for key, some in found.items()}
-
-
-def _entries(host: HostView, function: str) -> list[dict[str, Any]]:
-    """The entries of a list of the host module that have a device and an address."""
-    answer = host.answers.get(function) or []
-    return [
-        one
-        for one in answer
-        if isinstance(one, dict)
-        and isinstance(one.get("device"), str)
-        and isinstance(one.get("address"), str)
-    ]
-
-
-def _order(text: str) -> tuple[int, int]:
-    address = ipaddress.ip_address(text)
-    return address.version, int(address)
-
-
-def _is_usable(text: str) -> bool:
-    try:
-        return not ipaddress.ip_address(text).is_link_local
-    except ValueError:
-        return False
 
 
 # ------------------------------------------------------------------ public networks

@@ -84,8 +84,9 @@ def create(plan: VMPlan) -> tuple[VM, list[str]]:
         created = _start(plan, definition, notices)
     else:
         created = merge_vms([], [definition], all_answered=True)[plan.vm_id]
-    hosts, estate = plan.snapshot.hosts, plan.operation.estate
-    addresses = recorded_addresses(plan.cards.addresses, hosts, estate)
+    hosts, others = plan.snapshot.hosts, plan.snapshot.vms.values()
+    estate = plan.operation.estate
+    addresses = recorded_addresses(plan.cards.addresses, others, hosts, estate)
     return replace(created, addresses=addresses), notices
 
 

@@ -18,8 +18,8 @@ from libcloud_ovm3.errors import (
     Ovm3Error,
     PreconditionFailed,
 )
-from libcloud_ovm3.estate.addresses import RECORDED
-from libcloud_ovm3.estate.cards import VMCard
+from libcloud_ovm3.estate.addresses import addresses_given_to
+from libcloud_ovm3.estate.cards import VMCard, cards_of
 from libcloud_ovm3.estate.domains import Domain
 from libcloud_ovm3.estate.networks import HostNetwork, read_network
 from libcloud_ovm3.estate.states import State
@@ -254,10 +254,12 @@ def release_bridge_of(target: Target, uses: Sequence[Use]) -> list[str]:
 
 
 def addresses_of(target: Target, mac: str | None) -> tuple[str, ...]:
-    """The static addresses that are recorded of a card."""
-    return tuple(
-        one.address for one in target.vm.addresses if one.mac == mac and one.source == RECORDED
-    )
+    """The static addresses that are recorded of a card, shown or not. If two cards of the VM have
+    this MAC, nobody knows of which of them: of none, so they stay as they are.
+    """
+    if len([one for one in cards_of(target.vm) if one.mac == mac]) > 1:
+        return ()
+    return addresses_given_to(target.vm, mac, target.snapshot.repositories)
 
 
 def require_addresses_recordable(target: Target) -> None:

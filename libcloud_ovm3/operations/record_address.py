@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from libcloud_ovm3.errors import Ovm3Error, PreconditionFailed
-from libcloud_ovm3.estate.addresses import DOCUMENT, read_recorded
+from libcloud_ovm3.estate.addresses import DOCUMENT, given_addresses, read_recorded
 from libcloud_ovm3.estate.recorded import Recorded, parse_recorded, to_document
 from libcloud_ovm3.operations.change_document import change_document
 
@@ -74,12 +74,15 @@ def same_addresses(
     snapshot: EstateSnapshot, vm_id: str, cards: Iterable[CardAddresses]
 ) -> list[str]:
     """Notices of other VMs that have one of these addresses on the same network."""
+    seen = ((vm, one) for vm in snapshot.vms.values() for one in vm.addresses)
+    known = {(vm.id, one.network, one.address): vm for vm, one in seen}
+    given = given_addresses(snapshot.vms.values(), snapshot.repositories)
+    known |= {(one.vm.id, one.network, one.address): one.vm for one in given}
     return [
-        f"{other.address} on network {card.network} is also an address of VM {vm.label}"
+        f"{address} on network {card.network} is also an address of VM {vm.label}"
         for card in cards
-        for vm in snapshot.vms.values()
-        for other in vm.addresses
-        if vm.id != vm_id and other.network == card.network and other.address in card.addresses
+        for (other, network, address), vm in known.items()
+        if other != vm_id and network == card.network and address in card.addresses
     ]
 
 

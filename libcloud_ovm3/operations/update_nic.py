@@ -126,7 +126,7 @@ def _changed_addresses(
     if (before, card.mac) == (after, mac) or not (before or after):
         return []
     require_addresses_recordable(target)
-    old = [] if card.mac in (mac, None) else [CardAddresses(card.mac or "", bridge, ())]
+    old = [CardAddresses(card.mac or "", bridge, ())] if before and card.mac != mac else []
     return [*old, CardAddresses(mac, bridge, after)]
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 
 from libcloud_ovm3.errors import AgentFault, InvalidArgument, PreconditionFailed
 from libcloud_ovm3.simulator import Simulator
-from tests.support import calls_of, driver_for, simulate
+from tests.operations.cards import redefine
+from tests.support import calls_of, driver_for, quietly, simulate
 
 BRIDGE = "10e69b4de3"
 
@@ -55,6 +57,44 @@ def test_a_card_is_attached_changed_and_detached(sim: Simulator) -> None:
     again = driver.ex_attach_nic(node, BRIDGE, ex_mac="00:21:f6:00:00:66")
     assert driver.ex_get_node(node.id).private_ips == ["192.0.2.5"], again
     assert driver.destroy_node(node) is True
+
+
+def test_of_a_mac_that_two_vms_have(sim: Simulator) -> None:
+    """They are not shown, and follow the card to a MAC address of its own."""
+    driver, mac = driver_for(sim), "00:21:f6:00:00:71"
+    vif = f"mac={mac},bridge={BRIDGE}"
+    sim.add_vm("twin", disk=False, config={"vif": [vif]})
+    cards = [{"network": BRIDGE, "mac": mac, "address": "192.0.2.5"}]
+    image = f"{sim.repository_id}/Templates/oracle-linux-6.raw"
+    create_node = partial(driver.create_node, "web", "tiny", image, ex_start=False)
+    node = quietly(create_node, ex_networks=cards)
+    assert (node.private_ips, driver.ex_get_node(node.id).private_ips) == ([], [])
+    moved = quietly(driver.ex_update_nic, node, mac, ex_mac="00:21:f6:00:00:72")
+    assert driver.ex_get_node(node.id).private_ips == ["192.0.2.5"]
+    back = quietly(driver.ex_update_nic, node, moved, ex_mac=mac)
+    quietly(driver.ex_detach_nic, node, back)
+    quietly(driver.destroy_node, driver.ex_get_node_by_name("twin"))
+    again = driver.ex_attach_nic(node, BRIDGE, ex_mac=mac)
+    assert driver.ex_get_node(node.id).private_ips == [], f"{again}: nothing is left recorded"
+    assert driver.destroy_node(node) is True
+
+
+def test_of_two_cards_of_a_node_with_one_mac(sim: Simulator) -> None:
+    """Nobody knows of which: it stays recorded when one of them goes."""
+    driver, mac = driver_for(sim), "00:21:f6:00:00:73"
+    sim.add_vm("twonics", disk=False, config={"vif": [f"mac={mac},bridge={BRIDGE}"]})
+    node = driver.ex_get_node_by_name("twonics")
+    quietly(driver.ex_update_nic, node, mac, ex_address="192.0.2.5")
+    redefine(sim, node, *(f"mac={mac},bridge={bridge}" for bridge in (BRIDGE, "y", "z")))
+    for bridge, mac_after in (("y", "00:21:f6:00:00:74"), ("z", None)):
+        nic = f"{node.id}/{mac}@{bridge}"
+        if mac_after is None:
+            quietly(driver.ex_detach_nic, node, nic)
+        else:
+            quietly(driver.ex_update_nic, node, nic, ex_mac=mac_after)
+    [one] = driver.ex_get_node(node.id).extra["addresses"]
+    assert (one["address"], one["mac"], one["network"]) == ("192.0.2.5", mac, BRIDGE)
+    quietly(driver.destroy_node, node)
 
 
 def test_without_an_address_nothing_is_recorded(sim: Simulator) -> None:
