@@ -10,7 +10,7 @@ import pytest
 
 from libcloud_ovm3.errors import OperationIncomplete, Ovm3Error
 from libcloud_ovm3.operations import doors
-from libcloud_ovm3.simulator import Simulator
+from libcloud_ovm3.simulator import Simulator, network
 from tests.operations.cards import A, B, C, bridge_of, defined, live, macs, vifs
 from tests.operations.failures import (
     FAILURES,
@@ -22,14 +22,17 @@ from tests.operations.failures import (
     steps_of,
 )
 from tests.operations.test_attach_failures import others, write_of
-from tests.support import PERSONALITIES, calls_of, driver_for, fingerprints_of, quietly, simulate
+from tests.support import PERSONALITIES, calls_of, fingerprints_of, quietly, simulate
+from tests.system.disk_clients import plain_driver
 
 NAME, VLAN = "subject", 77
+VERSIONS = ("3.2.1", "3.3.3")  # their agents answer with other words
 
 
 class Variant(NamedTuple):
     """What is done to a node with the cards A and B, and where.
 
+    :ivar version: that of the agent.
     :ivar action: ``attach`` a card C on a bridge over a VLAN that is to be made, ``detach`` the
         card B, or ``update`` it to the MAC C on that bridge.
     """
@@ -37,17 +40,20 @@ class Variant(NamedTuple):
     action: str
     is_running: bool
     host_module: bool
+    version: str
 
     def __str__(self) -> str:
         node = "running" if self.is_running else "stopped"
-        return f"{self.action}-{node}-{'by module' if self.host_module else 'by agent'}"
+        by = "by module" if self.host_module else "by agent"
+        return f"{self.action}-{node}-{by}-{self.version}"
 
 
 VARIANTS = [
-    Variant(action, is_running, host_module)
+    Variant(action, is_running, host_module, version)
     for action in ("attach", "detach", "update")
     for is_running in (True, False)
     for host_module in (False, True)
+    for version in VERSIONS
 ]
 AFTER = {"attach": [A, B, C], "detach": [A], "update": [A, C]}
 
@@ -55,13 +61,14 @@ AFTER = {"attach": [A, B, C], "detach": [A], "update": [A, C]}
 @contextmanager
 def make_sim(personality: str, variant: Variant) -> Iterator[Simulator]:
     options: dict[str, Any] = {"personality": personality, "host_module": variant.host_module}
+    options |= {"version": variant.version, "secure": False}  # TLS takes most of the time
     with simulate(1, vms=0, templates=0, **options) as sim:
         sim.add_vm(NAME, running_on=0 if variant.is_running else None, config=vifs(sim, A, B))
         yield sim
 
 
 def act(sim: Simulator, action: str) -> Any:
-    driver = driver_for(sim)
+    driver = plain_driver(sim)
     node = driver.ex_get_node_by_name(NAME)
     bridge = f"{bridge_of(sim)}.{VLAN}"
     sim.calls.clear()
@@ -114,7 +121,7 @@ def test_the_table_has_the_writes() -> None:
 @pytest.mark.parametrize(("variant", "step", "failure", "personality"), ROWS)
 def test_a_call_fails(variant: Variant, step: Step, failure: str, personality: str) -> None:
     with make_sim(personality, variant) as sim:
-        node = driver_for(sim).ex_get_node_by_name(NAME)
+        node = plain_driver(sim).ex_get_node_by_name(NAME)
         before = fingerprints_of(sim.repository_path)
         error, sent = change_with_failure(sim, failure, step, lambda: act(sim, variant.action))
         check(sim, node, before, error, variant)
@@ -142,6 +149,10 @@ def check(
     else:
         assert in_file == [A, B], f"{error!r} says that nothing has changed"
         assert alike
+        has_bridge = f"{bridge_of(sim)}.{VLAN}" in network.bridges(sim.hosts[0])
+        assert not (variant.host_module and has_bridge), "a bridge that nobody needs"
+    if variant.is_running and variant.action != "detach" and in_file == after:
+        assert f"{bridge_of(sim)}.{VLAN}" in network.bridges(sim.hosts[0])
     if in_file == [A, B] and not (variant.is_running and variant.action == "update"):
         assert act(sim, variant.action), "it can be repeated"
         assert macs(defined(sim, node)) == after
@@ -161,7 +172,7 @@ def test_the_client_dies(
         raise KeyboardInterrupt
 
     with make_sim(personality, variant) as sim:
-        node = driver_for(sim).ex_get_node_by_name(NAME)
+        node = plain_driver(sim).ex_get_node_by_name(NAME)
         with monkeypatch.context() as patch:
             patch.setattr(doors, "change_definition", die)
             with pytest.raises(KeyboardInterrupt):
@@ -169,5 +180,5 @@ def test_the_client_dies(
         left = macs(defined(sim, node))
         assert left in ([A, B], AFTER[variant.action], [A])
         assert not variant.is_running or macs(live(sim, node)) == left
-        nics = [one.mac for one in driver_for(sim).ex_list_nics(node)]
+        nics = [one.mac for one in plain_driver(sim).ex_list_nics(node)]
         assert nics == left, "what there is can be seen"
