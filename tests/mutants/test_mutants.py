@@ -8,6 +8,7 @@ import pytest
 
 from tests.mutants import (
     of_base,
+    of_cards,
     of_changing,
     of_disks,
     of_installing,
@@ -23,6 +24,7 @@ pytestmark = pytest.mark.long  # each mutant in a process of its own
 
 MUTANTS: list[Mutant] = [
     *of_base.MUTANTS,
+    *of_cards.MUTANTS,
     *of_changing.MUTANTS,
     *of_disks.MUTANTS,
     *of_looking.MUTANTS,

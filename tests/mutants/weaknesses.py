@@ -98,6 +98,14 @@ OF_OUR_OWN = {
     "copied-into": "a file is deleted into which somebody copies",
     "cut-off": "a volume is made smaller",
     "identity-kept": "a template or a clone has the uuid or a MAC of another VM",
+    # the driver's operations on network cards
+    "another-card": "another network card is detached, or nobody says so",
+    "card-lost": "a card is gone after a change of it was refused",
+    "mac-twice": "a VM gets, or is started with, the MAC address of another one",
+    "no-bridge": "a card is attached without its bridge, or that is released while a card is on it",
+    "foreign-address": "an address is shown for a node that may be another's",
+    "address-lost": "what is recorded of a card stays behind when it changes",
+    "refused-late": "what cannot be recorded is refused after something was changed",
 }
 
 # What we cannot get wrong, and why.
