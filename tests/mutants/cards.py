@@ -9,11 +9,9 @@ from typing import Any
 
 from libcloud_ovm3.agent.hostmodule import HostModule
 from libcloud_ovm3.errors import AgentFault, OperationIncomplete
-from libcloud_ovm3.estate.vms import read_estate
-from libcloud_ovm3.operations import new_cards, record_address
-from libcloud_ovm3.operations.operation import Operation
-from libcloud_ovm3.operations.record_address import CardAddresses
+from libcloud_ovm3.operations import new_cards
 from libcloud_ovm3.simulator import Simulator, network
+from tests.estate.addressing import node_of, record
 from tests.mutants.disks import PATIENCE, pool, refused
 from tests.operations.cards import A, B, C, D, bridge_of, defined, live, macs, redefine, vifs
 from tests.support import calls_of, quietly
@@ -156,22 +154,13 @@ def addressed() -> Iterator[tuple[Simulator, Any]]:
         yield sim, driver
 
 
-def record(driver: Any, name: str, mac: str, address: str) -> None:
-    node, snapshot = driver.ex_get_node_by_name(name), read_estate(driver._estate)
-    repository = snapshot.repository(node.extra["repository_id"])
-    assert repository is not None
-    card = CardAddresses(mac, "x", (address,))
-    operation = Operation(driver._estate)
-    record_address.record_addresses(operation, snapshot, repository, node.id, [card])
-
-
 def shown(driver: Any) -> dict[str, list[str]]:
     return {node.name: node.private_ips for node in driver.list_nodes()}
 
 
 def nothing_of_a_foreign_mac_is_shown() -> None:
     with addressed() as (sim, driver):
-        record(driver, "one", A, "192.0.2.5")
+        record(driver, node_of(driver, "one"), "192.0.2.5")
         assert shown(driver)["one"] == ["192.0.2.5"]
         node_with(sim, driver, A, runs=False, name="twin")
         assert shown(driver) == {"one": [], "two": [], "twin": []}
@@ -179,7 +168,7 @@ def nothing_of_a_foreign_mac_is_shown() -> None:
 
 def what_is_in_conflict_is_not_shown() -> None:
     with addressed() as (sim, driver):
-        record(driver, "one", A, "192.0.2.5")
+        record(driver, node_of(driver, "one"), "192.0.2.5")
         sim.add_neighbour(0, "192.0.2.5", B, bridge_of(sim))
         sim.add_neighbour(0, "192.0.2.6", B, bridge_of(sim))
         assert shown(driver) == {"one": [], "two": ["192.0.2.6"]}
@@ -187,7 +176,7 @@ def what_is_in_conflict_is_not_shown() -> None:
 
 def recorded_addresses_follow_a_doubled_mac() -> None:
     with addressed() as (sim, driver):
-        record(driver, "one", A, "192.0.2.5")
+        record(driver, node_of(driver, "one"), "192.0.2.5")
         quietly(driver.stop_node, driver.ex_get_node_by_name("one"), ex_force=True)
         redefine(sim, driver.ex_get_node_by_name("two"), *vifs(sim, A)["vif"])
         quietly(driver.ex_update_nic, driver.ex_get_node_by_name("one"), A, ex_mac=C)
