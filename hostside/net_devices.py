@@ -105,6 +105,12 @@ def addresses(dom0, devices):
                 each['family'] == 6 and each['address'].lower().startswith('fe80:'))]
 
 
+def mtus(dom0):
+    """``{device: MTU}`` of all devices but those of guests."""
+    return dict([(name, mtu(dom0, name)) for name in names(dom0)
+                 if not _GUESTS.match(name) and exists(dom0, name)])
+
+
 def picture(dom0):
     """All that a change of networks changes, for a comparison: devices, ports, VLANs, addresses and
     so on, without what comes and goes with guests."""

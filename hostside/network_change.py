@@ -6,7 +6,8 @@ A change is a process of its own, so it outlives the request and the agent. Its 
 boot), ``progress`` (what is being done), ``decision`` (``confirmed`` or ``undo``, whichever is
 written first), ``outcome``. In this order: ``request``; the agent's functions of the steps, each
 after ``progress`` names it; waiting for ``decision``; on ``undo`` the agent's functions that undo
-what was done, the last step first; ``outcome``.
+what was done, the last step first, and then those that bring the MTUs of VLAN devices back;
+``outcome``.
 
 If the process dies, or the host does, nobody goes on: the state is ``dead``, with what ``progress``
 said last, and a person decides. Nothing is done by itself at the next boot, as nobody knows which
@@ -164,13 +165,21 @@ def _prune(dom0):
 def _change(dom0, request):
     """The change, in a process of its own."""
     who = 'operation %(operation)s of %(client)s' % request
-    handle = local_state.lock(dom0, WAIT_SECONDS, who)
+    try:
+        handle = local_state.lock(dom0, WAIT_SECONDS, who)
+    except errors.Conflict:
+        _refuse(dom0, request, plain(str(error())))
+        raise
     try:
         if _get(dom0, request['operation'], 'request'):
             return _repeated(dom0, request)
-        _require_alone(dom0)
+        try:
+            _require_alone(dom0)
+        except errors.Conflict:
+            _refuse(dom0, request, plain(str(error())))
+            raise
         _prune(dom0)
-        before = net_devices.picture(dom0)
+        before, mtus = net_devices.picture(dom0), net_devices.mtus(dom0)
         _record(dom0, request)
         done, fault = _take_steps(dom0, request)
     finally:
@@ -182,7 +191,7 @@ def _change(dom0, request):
         if _is_confirmed(dom0, request):
             return _end(dom0, request, 'confirmed', '')
         fault = 'it was not confirmed within %d s' % request['seconds']
-    state, fault = _undo(dom0, request, done, before, fault, who)
+    state, fault = _undo(dom0, request, done, (before, mtus), fault, who)
     return _end(dom0, request, state, fault)
 
 
@@ -192,14 +201,24 @@ def _repeated(dom0, request):
     return _status(dom0, request['operation'])
 
 
+def _refuse(dom0, request, why):
+    """Record that a change is not made: its client may have had no other answer than that it goes
+    on. If that cannot be recorded, the client is not told wrongly, only nothing."""
+    try:
+        _record(dom0, request)
+        _end(dom0, request, 'failed', '%s; nothing was changed' % why)
+    except errors.HostModuleError:
+        pass
+
+
 def _require_alone(dom0):
     for name in local_state.names(dom0, [_FOLDER]):
         if not _get(dom0, plain(name), 'request'):
             continue
         found = _status(dom0, plain(name))
         if found['state'] in ('running', 'waiting'):
-            raise errors.Conflict('another change of the networks goes on: operation %s of %s' % (
-                plain(found['operation']), plain(found['client'])))
+            raise errors.Conflict('another guarded change is under way on this host: operation %s '
+                                  'of %s' % (plain(found['operation']), plain(found['client'])))
 
 
 def _record(dom0, request):
@@ -266,7 +285,10 @@ def _decision(dom0, request):
 
 
 def _undo(dom0, request, done, before, why, who):
-    """Undo the first ``done`` steps, the last one first, all of them: ``(state, fault)``."""
+    """Undo the first ``done`` steps, the last one first, all of them: ``(state, fault)``.
+
+    ``before``: the picture of the networks, and the MTUs.
+    """
     dom0.log('%s %s undoes its change of networks' % (request['client'], request['operation']))
     try:
         handle = local_state.lock(dom0, UNDO_WAIT_SECONDS, who)
@@ -275,18 +297,36 @@ def _undo(dom0, request, done, before, why, who):
     try:
         faults = []
         for call in [each for each in request['undo'][:done][::-1] if each]:
-            _note(dom0, request, 'running', 'undoing (%s): %s' % (why, network_calls.text(call)))
-            fault = _call(dom0, call)
-            if fault:
-                faults.append('%s: %s' % (network_calls.text(call), fault))
+            _undo_call(dom0, request, call, why, faults)
+        if 'ovs_change_mtu' in [each['function'] for each in request['steps'][:done]]:
+            for call in _mtus_left(dom0, before[1]):
+                _undo_call(dom0, request, call, why, faults)
     finally:
         if handle is not None:
             local_state.unlock(handle)
-    differs = _difference(dom0, before)
+    differs = _difference(dom0, before[0])
     if differs:  # also if no function faulted: not every one brings back all that its opposite took
         return 'undo failed', ('%s; to undo it failed: %s' % (
             why, '; '.join(faults + [differs])))[:_MOST_TEXT]
     return 'undone', why
+
+
+def _undo_call(dom0, request, call, why, faults):
+    _note(dom0, request, 'running', 'undoing (%s): %s' % (why, network_calls.text(call)))
+    fault = _call(dom0, call)
+    if fault:
+        faults.append('%s: %s' % (network_calls.text(call), fault))
+
+
+def _mtus_left(dom0, before):
+    """The calls for VLAN devices whose MTU is not back: the kernel lowers it with that of the
+    device below, and does not raise it with that."""
+    try:
+        vlans, now = net_devices.vlans(dom0), net_devices.mtus(dom0)
+    except errors.HostModuleError:
+        return []  # that they differ is said afterwards, or that they cannot be read
+    return [{'function': 'ovs_change_mtu', 'arguments': [name, before[name]]}
+            for name in sorted(vlans) if before.get(name, now.get(name)) != now.get(name)]
 
 
 def _difference(dom0, before):

@@ -6,7 +6,7 @@ import time
 import pytest
 from networked import NET, Host
 
-from libcloud_ovm3_host import errors, limits, local_state, network_change
+from libcloud_ovm3_host import errors, limits, local_state, net_devices, network_change
 from libcloud_ovm3_host.dom0 import Dom0
 
 STEPS = [{'function': 'ovs_change_mtu', 'arguments': ['bond0', 9000]},
@@ -214,7 +214,11 @@ def test_while_one_waits_no_other_is_made(host):
     assert change(host)['state'] == 'undone'
     assert operation() in str(seen[0]) and seen[1]['state'] == 'waiting'
     assert len(host.calls) == 4
-    assert change(host, number=2)['state'] == 'undone'
+    refused = change(host, number=2)
+    assert (refused['state'], len(host.calls)) == ('failed', 4), 'it is not made later'
+    assert 'another guarded change is under way on this host' in refused['fault']
+    assert 'nothing was changed' in refused['fault']
+    assert change(host, number=3)['state'] == 'undone'
 
 
 def test_one_operation_is_one_change(host):
@@ -229,6 +233,30 @@ def test_the_networks_are_not_changed_meanwhile(host):
         change(host)
     assert host.calls == []
     local_state.unlock(handle)
+    assert status(host)['state'] == 'failed' and 'of another; nothing' in status(host)['fault']
+
+
+def test_what_the_kernel_lowers_with_it_is_brought_back(host):
+    """VLAN devices; ovs_change_mtu of the device below does not raise them with it."""
+    host.add_vlan('bond0.7', 'bond0', 7)
+    host.add_vlan('bond0.8', 'bond0', 8)
+    for name in ('bond0', 'bond0.7'):
+        host.write(NET + name + '/mtu', '9000\n')
+
+    def ovs_change_mtu(device, mtu):
+        host.calls.append((device, mtu))
+        host.write(NET + device + '/mtu', '%d\n' % mtu)
+        for name in host.vlans:
+            if host.vlans[name][0] == device and net_devices.mtu(host, name) > mtu:
+                host.write(NET + name + '/mtu', '%d\n' % mtu)
+    host.ovs_change_mtu = ovs_change_mtu
+    steps, undo = [dict(UNDO[0])], [dict(STEPS[0])]
+    assert change(host, steps, undo)['state'] == 'undone'
+    assert host.calls == [('bond0', 1500), ('bond0', 9000), ('bond0.7', 9000)]
+    assert net_devices.mtus(host)['bond0.7'] == 9000
+    host.ovs_change_mtu = lambda device, mtu: device == 'bond0' and ovs_change_mtu(device, mtu)
+    made = change(host, steps, undo, number=2)
+    assert made['state'] == 'undo failed' and 'bond0.7 9000' in made['fault']
 
 
 def test_it_is_undone_whoever_has_the_lock(host):
