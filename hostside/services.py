@@ -3,7 +3,7 @@
 from libcloud_ovm3_host import (api, aside, block_devices, bridges, change_vm, control, documents,
                                  domains, errors, file_holders, files, identify, inventory, jobs,
                                  logs, network, network_change, network_setup, read_agent,
-                                 repository)
+                                 repository, storage_servers)
 from libcloud_ovm3_host.compat import describe, error
 from libcloud_ovm3_host.version import PREFIX
 
@@ -53,6 +53,7 @@ SERVICES = {
     'addresses': (network.addresses, 15),
     'routes': (network.routes, 15),
     'neighbours': (network.neighbours, None),
+    'storage_servers': (storage_servers.storage_servers, 15),
     'check_port': (network.check_port, None),
     'log_tail': (logs.log_tail, 10),
 }

@@ -13,6 +13,7 @@ EARLIER_NAMES = {"read_agent": "look", "file_holders": "holders", "autostart_gue
 API_3 = (
     *("bridges", "take_bridge", "release_bridge", "network_setup", "control_interface"),
     *("guarded_network_change", "confirm_network_change", "network_change"),
+    "storage_servers",
 )
 
 

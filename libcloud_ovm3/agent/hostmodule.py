@@ -36,6 +36,8 @@ _FAULTS = "libcloud_ovm3_host."
 
 NEIGHBOURS: Final = f"{PREFIX}neighbours"
 ADDRESSES: Final = f"{PREFIX}addresses"
+ROUTES: Final = f"{PREFIX}routes"
+STORAGE_SERVERS: Final = f"{PREFIX}storage_servers"
 
 Path = str | bytes
 
@@ -50,7 +52,9 @@ AGENT_READS: Final[dict[str, type]] = {
     "get_last_boot_time": dict,
 }
 # The module's own that it calls as well (API 3) -> the same.
-OWN_READS: Final[dict[str, type]] = {NEIGHBOURS: list, ADDRESSES: list}
+OWN_READS: Final[dict[str, type]] = dict.fromkeys(
+    (NEIGHBOURS, ADDRESSES, ROUTES, STORAGE_SERVERS), list
+)
 
 
 def fits(api: int) -> bool:
@@ -356,6 +360,10 @@ class HostModule(VMChanges, HostNetworks):
     def neighbours(self) -> list[Struct]:
         """dom0's ARP table."""
         return self._structs(*self._read("neighbours"))
+
+    def storage_servers(self) -> list[Struct]:
+        """The servers that the host has storage from over IP: of NFS mounts, iSCSI portals."""
+        return self._structs(*self._read("storage_servers"))
 
     def check_port(self, address: str, port: int, seconds: int) -> str:
         """How an address answers the host at a TCP port: ``open``, ``refused`` or ``silent``.

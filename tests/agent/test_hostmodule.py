@@ -147,6 +147,7 @@ CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
     ("addresses", (), (), STRUCTS, STRUCTS),
     ("routes", (), (), STRUCTS, STRUCTS),
     ("neighbours", (), (), STRUCTS, STRUCTS),
+    ("storage_servers", (), (), STRUCTS, STRUCTS),
     ("domains", (), (), {"domains": STRUCTS, "missing": []}, STRUCTS),
     ("read_agent", (["list_vms"],), (["list_vms"],),
      {"api": API - 1, "answers": {"list_vms": {"answer": [], "new": 1}}},

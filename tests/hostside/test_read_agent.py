@@ -169,6 +169,31 @@ def test_its_own_neighbours_and_addresses_come_along(agent):
     assert answers['discover_server'] == {'answer': '<Discover_Server_Result/>'}
 
 
+def test_the_servers_that_storage_comes_from(agent):
+    """NFS, also by its name, and iSCSI, also while it is not connected; no block devices."""
+    lines = ['/dev/sda2 / ext3 rw 0 0', 'filer:/a /OVS/Repositories/a nfs rw,addr=192.0.2.7 0 0',
+             'filer:/a /nfsmnt/a nfs rw,addr=192.0.2.7 0 0', 'old:/b /b nfs4 rw,vers=4 0 0']
+    handle = open(agent.path('/proc/mounts'), 'w')
+    handle.write('\n'.join(lines) + '\n')
+    handle.close()
+    nfs = [{'kind': 'nfs', 'source': 'filer:/a', 'address': '192.0.2.7'},
+           {'kind': 'nfs', 'source': 'old:/b', 'address': ''}]
+    name = 'libcloud_storage_servers'
+    assert read_agent.read_agent(agent, [name])['answers'][name] == {'answer': nfs}
+    for number, texts in enumerate([{'address': '192.0.2.8', 'persistent_address': '192.0.2.9'},
+                                    {'persistent_address': '192.0.2.9', 'address': '(null)'}, {}]):
+        folder = agent.path('/sys/class/iscsi_connection/connection%d:0' % number)
+        os.makedirs(folder)
+        for key in texts:
+            handle = open(os.path.join(folder, key), 'w')
+            handle.write(texts[key] + '\n')
+            handle.close()
+    found = read_agent.read_agent(agent, [name])['answers'][name]['answer']
+    assert [(each['source'], each['address']) for each in found if each['kind'] == 'iscsi'] == [
+        ('connection0:0', '192.0.2.8'), ('connection0:0', '192.0.2.9'),
+        ('connection1:0', '192.0.2.9'), ('connection2:0', '')]
+
+
 def test_what_of_its_own_fails_leaves_the_others(agent):
     agent.run = lambda words, seconds: (1, ''.encode('ascii'), 'no netlink'.encode('ascii'))
     names = ['libcloud_neighbours', 'libcloud_addresses', 'list_vms']
@@ -179,7 +204,7 @@ def test_what_of_its_own_fails_leaves_the_others(agent):
 
 
 @pytest.mark.parametrize('names', ['list_vms', None, [1], ['start_vm'], [['list_vms']],
-                                   ['libcloud_routes'], ['libcloud_set_aside']])
+                                   ['libcloud_bridges'], ['libcloud_set_aside']])
 def test_only_reads_are_passed_on(agent, names):
     with pytest.raises(errors.InvalidArgument):
         read_agent.read_agent(agent, names)

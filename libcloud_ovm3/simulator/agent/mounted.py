@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 from xml.etree.ElementTree import Element
 
+from libcloud_ovm3.simulator import network
 from libcloud_ovm3.simulator.agent.xmltext import add, document
 from libcloud_ovm3.simulator.host import SimulatedHost
 
@@ -21,13 +23,33 @@ OWN = (
 )
 
 
+def shares(host: SimulatedHost) -> list[tuple[str, str, str]]:
+    """Device, mount point and options of what is mounted over NFS. Called with the lock held."""
+    return [
+        (mount.device, point, f"{NFS_OPTIONS},addr={_address(host, mount.device)}")
+        for point, mount in sorted(host.mounts.items())
+    ]
+
+
+def _address(host: SimulatedHost, device: str) -> str:
+    """The address of an NFS server; of one that has only a name the last one of the network in
+    which the host's own address is.
+    """
+    name = device.rpartition(":")[0].strip("[]")
+    try:
+        return str(ipaddress.ip_address(name))
+    except ValueError:
+        own = network.address(host, network.management(host))
+        if own is None:
+            return name
+        return str(ipaddress.IPv4Interface("/".join(own)).network[-2])
+
+
 def discover_mounted_file_systems(host: SimulatedHost, kind: str) -> str:
     """The mounts of one type, or ``all``; an empty root element if there are none."""
     with host.lock:
-        shares = sorted((point, mount.device) for point, mount in host.mounts.items())
-    mounts = list(OWN)
-    for point, device in shares:
-        mounts.append(("nfs", point, device, f"{NFS_OPTIONS},addr={device.partition(':')[0]}"))
+        mounts = list(OWN)
+        mounts += [("nfs", point, device, options) for device, point, options in shares(host)]
     root = Element("Discover_Mounted_File_Systems_Result")
     systems: dict[str, Element] = {}
     for name, directory, device, options in mounts:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from libcloud_ovm3.simulator import luns, network
+from libcloud_ovm3.simulator.agent import mounted
 from libcloud_ovm3.simulator.dom0 import xendview
 from libcloud_ovm3.simulator.host import SimulatedHost
 
@@ -66,6 +67,9 @@ def _files(host: SimulatedHost) -> dict[str, str]:
         files[f"sys/block/loop{number}/loop/backing_file"] = f"{path}\n"
     with host.lock:
         files |= luns.kernel_files(host)
+        shares = mounted.shares(host)
+        mounts = [f"{device} {point} nfs {options} 0 0\n" for device, point, options in shares]
+        files["proc/mounts"] = "".join(mounts)
         found = network.state(host)
         usable = network.bridges(host)
         for name in [*network.devices(found), *usable]:
