@@ -13,7 +13,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from libcloud_ovm3.agent import documents
+from libcloud_ovm3.agent.host_networks import Route
 from libcloud_ovm3.errors import Ovm3Error
+from libcloud_ovm3.estate.host_addresses import Addresses
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.interface_names import is_guest_port, split_vlan
 from libcloud_ovm3.estate.vms import EstateSnapshot
@@ -56,8 +58,8 @@ class HostDevice:
     :ivar mode: of a bond, 0 to 6; None: unknown.
     :ivar slaves: of a bond.
     :ivar active_slave: of a bond.
-    :ivar addresses: ``10.0.0.5/24``, of a bond. Of other devices the document shows none: they may
-        have some.
+    :ivar addresses: ``10.0.0.5/24``; where the host module does not tell them, of a bond only:
+        others may have some.
     :ivar metadata: how the Manager uses it, as it wrote it; None: it says nothing.
     :ivar roles: the words of ``metadata``: ``MANAGEMENT``, ``CLUSTER_HEARTBEAT`` ...
     :ivar has_unknown_roles: whether ``metadata`` says something that is not understood: it may be
@@ -121,12 +123,16 @@ class HostNetwork:
     """The network of one host.
 
     :ivar error: why it could not be read: then it is unknown, not empty.
+    :ivar told: the addresses of all its devices, as the host module tells; None: it does not.
+    :ivar routes: the same of its IPv4 routes.
     """
 
     host: HostView
     devices: tuple[HostDevice, ...] = ()
     bridges: tuple[HostBridge, ...] = ()
     error: Ovm3Error | None = None
+    told: Addresses | None = None
+    routes: tuple[Route, ...] | None = None
 
     def device(self, name: str | None) -> HostDevice | None:
         """The NIC, bond or VLAN device with this name."""
@@ -139,6 +145,17 @@ class HostNetwork:
     def bridge_on(self, device: str) -> HostBridge | None:
         """The bridge that has this device among its ports."""
         return next((one for one in self.bridges if device in one.ports), None)
+
+    def names(self) -> tuple[str, ...]:
+        """The names of all devices and bridges."""
+        names = [one.name for one in self.devices] + [one.name for one in self.bridges]
+        return tuple(dict.fromkeys(names))
+
+    def addresses_of(self, name: str) -> tuple[str, ...]:
+        """The addresses of a device or bridge that are known: ``10.0.0.5/24``."""
+        shown = [one.addresses for one in (self.device(name), self.bridge(name)) if one]
+        told = (self.told or {}).get(name, ())
+        return tuple(dict.fromkeys(text for texts in (*shown, told) for text in texts))
 
     def below(self, name: str) -> tuple[HostDevice, ...]:
         """The device of a bridge, or this device, and all that it stands on, down to the NICs."""
@@ -163,16 +180,17 @@ class HostNetwork:
         return frozenset({self.host.server.registered_ip, self.host.address.host} - {""})
 
     def own_lines(self) -> tuple[str, ...]:
-        """All bridges and bonds that have the address with which the host is registered, or the one
-        that it is reached by: these may be two.
+        """All interfaces that are seen to have the address with which the host is registered, or
+        the one that it is reached by: these may be two.
         """
-        own = self.own_addresses()
-        found: dict[str, tuple[str, ...]] = {one.name: one.addresses for one in self.devices}
-        found |= {one.name: one.addresses for one in self.bridges}
+        return self.lines_of(self.own_addresses())
+
+    def lines_of(self, own: frozenset[str]) -> tuple[str, ...]:
+        """All interfaces that are seen to have one of these addresses."""
         return tuple(
             name
-            for name, addresses in found.items()
-            if own & {address.partition("/")[0] for address in addresses}
+            for name in self.names()
+            if own & {address.partition("/")[0] for address in self.addresses_of(name)}
         )
 
     def may_be_own_line(self, name: str) -> bool:
@@ -184,16 +202,20 @@ class HostNetwork:
         own = self.own_lines()
         if own:
             return name in own
-        device, bridge = self.device(name), self.bridge(name)
-        shown = [text for one in (device, bridge) if one for text in one.addresses]
-        return bool(shown) or self.hides_addresses(name)
+        return bool(self.addresses_of(name)) or self.hides_addresses(name)
 
     def hides_addresses(self, name: str) -> bool:
-        """Whether this may have addresses that the document does not show: a NIC, a VLAN device, or
-        a bond that it has no Bonding entry of. One that is in a bond or on a bridge has none.
+        """Whether this may have addresses that are not known. The document does not show those of
+        a NIC, a VLAN device, or a bond that it has no Bonding entry of. One that is in a bond or on
+        a bridge has none.
         """
         device = self.device(name)
-        if device is None or device.bond is not None or self.bridge_on(name) is not None:
+        if (
+            self.told is not None
+            or device is None
+            or device.bond is not None
+            or self.bridge_on(name) is not None
+        ):
             return False
         return device.kind != BOND or not (
             device.addresses or device.slaves or device.mode is not None
@@ -201,10 +223,22 @@ class HostNetwork:
 
 
 def host_network(
-    host: HostView, document: documents.Network, snapshot: EstateSnapshot
+    host: HostView,
+    document: documents.Network,
+    snapshot: EstateSnapshot,
+    told: Addresses | None = None,
+    routes: tuple[Route, ...] | None = None,
 ) -> HostNetwork:
-    """One host's network, from its document and from what is live on it. Pure."""
-    devices = _devices(document)
+    """One host's network, from its document and from what is live on it. Pure.
+
+    :param told, routes: what its module told at the same time (:class:`HostNetwork`).
+    """
+    devices = [
+        replace(
+            one, addresses=tuple(dict.fromkeys((*one.addresses, *(told or {}).get(one.name, ()))))
+        )
+        for one in _devices(document)
+    ]
     by_name = {one.name: one for one in devices}
     guests = _guests(host, snapshot)
     # The emulated card beside a port with a name of its own: tap-NAME, or NAME-emu by 4.3.
@@ -230,7 +264,7 @@ def host_network(
             doubt=doubt,
         )
         bridges.append(bridge)
-    network = HostNetwork(host, tuple(devices), tuple(bridges))
+    network = HostNetwork(host, tuple(devices), tuple(bridges), told=told, routes=routes)
     return replace(network, bridges=tuple(_with_roles(network, one) for one in bridges))
 
 

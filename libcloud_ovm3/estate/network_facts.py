@@ -76,8 +76,9 @@ def of_device(found: NetworkList, host: HostNetwork, device: HostDevice) -> dict
     """What is known of a network device: ``host``, ``host_id``, ``mac``, ``mtu`` (bytes),
     ``parent`` and ``vlan`` (of a VLAN device: what it is on, its number), ``bond`` (whose slave it
     is), ``mode`` (of a bond, 0 to 6), ``slaves`` and ``active_slave`` (of a bond), ``addresses``
-    (of bonds: no other device's are reported), ``labels``, ``roles``, ``has_unknown_roles`` (as of
-    a network), ``is_up``, and ``bridge`` (whose port it is). None: not known, or it has none.
+    (without the host module of bonds only: no other device's are reported), ``labels``, ``roles``,
+    ``has_unknown_roles`` (as of a network), ``is_up``, and ``bridge`` (whose port it is). None: not
+    known, or it has none.
     """
     bridge = host.bridge_on(device.name)
     return {

@@ -6,11 +6,12 @@ What one host has: :mod:`.host_network`, whose names are those of this module to
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from libcloud_ovm3.agent import documents
+from libcloud_ovm3.agent import documents, hostmodule
 from libcloud_ovm3.agent.identifiers import undashed
-from libcloud_ovm3.errors import Ovm3Error
+from libcloud_ovm3.errors import MalformedResponse, Ovm3Error
+from libcloud_ovm3.estate.host_addresses import addresses_of, by_device, routes_of
 from libcloud_ovm3.estate.host_network import (
     BOND,
     NIC,
@@ -35,6 +36,8 @@ __all__ = [
     "NetworkList",
     "read_network",
     "read_networks",
+    "read_networks_to_change",
+    "with_addresses",
 ]
 
 NETWORK = "discover_network"
@@ -95,11 +98,21 @@ def read_networks(estate: Estate, snapshot: EstateSnapshot | None = None) -> Net
         tuple(
             HostNetwork(host, error=one)
             if isinstance(one, Ovm3Error)
-            else host_network(host, one, found)
+            else host_network(host, one, found, addresses_of(host), routes_of(host))
             for host, one in zip(found.hosts, read, strict=True)
         ),
         estate.traffic_labels,
     )
+
+
+def read_networks_to_change(estate: Estate) -> NetworkList:
+    """The same with what a change may cut, as far as host modules bring it: routes, and servers of
+    storage.
+
+    :raises Ovm3Error: no host answered.
+    """
+    more = (NETWORK, hostmodule.ROUTES, hostmodule.STORAGE_SERVERS)
+    return read_networks(estate, read_estate(estate, *more))
 
 
 def read_network(host: HostView, snapshot: EstateSnapshot) -> HostNetwork:
@@ -109,3 +122,16 @@ def read_network(host: HostView, snapshot: EstateSnapshot) -> HostNetwork:
     """
     now = documents.network(host.agent.network.discover_network())
     return host_network(host, now, snapshot)
+
+
+def with_addresses(network: HostNetwork) -> HostNetwork:
+    """The same with the addresses that all its devices have now, in one call of its module.
+
+    :raises Ovm3Error: they could not be read.
+    """
+    module = network.host.module3
+    assert module is not None
+    told = by_device(module.addresses())
+    if told is None:
+        raise MalformedResponse(f"{network.host.label}: libcloud_addresses is not understood")
+    return replace(network, told=told)

@@ -8,7 +8,7 @@ from libcloud_ovm3.agent.network_options import require_interface
 from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
 from libcloud_ovm3.estate.host_network import BALANCE_ALB, BOND, VLAN, HostDevice, HostNetwork
 from libcloud_ovm3.estate.members import Estate
-from libcloud_ovm3.estate.networks import read_networks
+from libcloud_ovm3.estate.networks import read_networks_to_change
 from libcloud_ovm3.operations.consent import parse_consent, require_consent, what_is_cut
 from libcloud_ovm3.operations.network_changes import (
     NetworkChange,
@@ -41,7 +41,7 @@ def set_bond_mode(
     require_interface(bond, "bond")
     wanted = _parse_mode(mode)
     agreed = parse_consent(consent)
-    networks = read_networks(estate)
+    networks = read_networks_to_change(estate)
     chosen = chosen_hosts(networks, host_ids)
     found = [(one, one.device(bond)) for one in chosen]
     bonds = [(one, device) for one, device in found if device and device.kind == BOND]

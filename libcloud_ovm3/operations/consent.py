@@ -1,17 +1,18 @@
 """What a change of a host's network may cut, and the user's consent to that (``ex_force``).
 
-Read from the document of discover_network alone, so what it does not show is not known: addresses
-of NICs, VLAN devices and some bonds, and which bridge a name of an NFS server leads to. Where that
-may matter, the consent is asked for.
+The host module tells the addresses, routes and servers of storage of a host. Without it these are
+known in part: the document of discover_network shows no addresses of NICs, VLAN devices and some
+bonds. Where what is not known may matter, the consent is asked for.
 """
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
 from libcloud_ovm3.estate.host_network import BOND, NIC, VLAN, HostDevice, HostNetwork, roles_of
+from libcloud_ovm3.estate.storage_lines import StorageServer, lines_to, storage_servers
 
 MANAGEMENT = "management"
 ROLES = (MANAGEMENT, "heartbeat", "migration", "storage")
@@ -50,11 +51,19 @@ def what_is_cut(network: HostNetwork, device: str) -> Cuts:
 
     :param device: a NIC, bond, VLAN device or local bridge. It counts with the bridge on it, the
         bond that it is in, or may be in, its slaves, and the VLAN devices on it with their bridges.
+        What a host without a host module has storage from is read, where one of these has an
+        address or may have one.
     """
     found: dict[str, list[str]] = {}
-    for name in _concerned(network, device):
+    names = _concerned(network, device)
+    for name in names:
         for role, reason in _roles(network, name):
             found.setdefault(role, []).append(reason)
+    ways_out = [name for name in names if _may_lead_out(network, name)]
+    servers = storage_servers(network.host) if ways_out else ()
+    for name in ways_out:
+        found.setdefault("storage", []).extend(_storage(network, name, servers))
+    found = {role: reasons for role, reasons in found.items() if reasons}
     return {role: tuple(dict.fromkeys(found[role])) for role in ROLES if role in found}
 
 
@@ -114,45 +123,62 @@ def _roles(network: HostNetwork, name: str) -> Iterator[tuple[str, str]]:
         for word in roles_of(metadata):
             if word in _WORDS:
                 yield _WORDS[word], f"role {word} of {name}"
-    addresses = [text for one in (device, bridge) if one for text in one.addresses]
     own = network.own_addresses()
-    for text in addresses:
+    for text in network.addresses_of(name):
         if text.partition("/")[0] in own:
             yield MANAGEMENT, f"{name} has the address {text}"
-    if device and device.kind == BOND and network.hides_addresses(name):
-        addresses.append("")
-    for text in addresses:
-        yield from (("storage", reason) for reason in _storage(network, name, text))
     if not network.own_lines() and network.may_be_own_line(name):
         yield (
             MANAGEMENT,
-            f"{name} may have the address of the host ({', '.join(sorted(own))}), which no bridge "
-            f"and no bond shows",
+            f"{name} may have the address of the host ({', '.join(sorted(own))}), which nothing "
+            f"shows",
+        )
+    yield from _pool_roles(network, name)
+
+
+def _pool_roles(network: HostNetwork, name: str) -> Iterator[tuple[str, str]]:
+    """What members of a pool reach each other by: the addresses with which they are registered
+    (flows 5, 14; case N33), unless the Manager has recorded another interface for it.
+    """
+    server = network.host.server
+    if not server.pool_uuid:
+        return
+    registered = network.lines_of(frozenset({server.registered_ip}))
+    if name in registered:
+        why = f"{name} has the address {server.registered_ip}, with which the host is in its pool"
+    elif not registered and network.hides_addresses(name):
+        why = f"{name} may have the address {server.registered_ip}, with which it is in its pool"
+    else:
+        return
+    texts = [one.metadata for one in network.devices] + [one.metadata for one in network.bridges]
+    recorded = {role for text in texts for role in roles_of(text)}
+    if "LIVE_MIGRATE" not in recorded:
+        yield "migration", why
+    if "CLUSTER_HEARTBEAT" not in recorded and server.cluster_state.strip().lower() != "offline":
+        yield (
+            "heartbeat",
+            f"{why}, whose cluster is {server.cluster_state or 'in an unknown state'}",
         )
 
 
-def _storage(network: HostNetwork, name: str, address: str) -> Iterator[str]:
-    """Which mounted NFS servers are, or may be, reached by an interface with this address; "": with
-    any address.
-    """
-    by = f"{name} ({address or 'its addresses are not shown'})"
-    if network.host.repositories_error is not None:
-        yield f"which repositories are mounted is not known, some may be reached by {by}"
-    for record in network.host.repositories:
-        server, colon, _ = record.fs_location.rpartition(":")
-        if not colon or not record.is_mounted:
-            continue
-        where = f"repository {record.alias or record.id} is mounted from {server}"
-        try:
-            near = ipaddress.ip_address(server.strip("[]")) in _network_of(address)
-        except ValueError:
-            yield f"{where}, which may be reached by {by}"
-        else:
-            if near:
-                yield f"{where}, reached by {by}"
+def _may_lead_out(network: HostNetwork, name: str) -> bool:
+    """Whether it has, or may have, an address that leads to other machines."""
+    texts = [text.partition("/")[0] for text in network.addresses_of(name)]
+    return network.hides_addresses(name) or not all(map(_is_link_local, texts))
 
 
-def _network_of(address: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    if "/" not in address:
-        raise ValueError("no netmask")
-    return ipaddress.ip_interface(address).network
+def _is_link_local(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_link_local
+    except ValueError:
+        return False
+
+
+def _storage(network: HostNetwork, name: str, servers: Sequence[StorageServer]) -> Iterator[str]:
+    """Which servers are, or may be, reached by an interface."""
+    for server in servers:
+        lines = lines_to(network, server.address) if server.address else None
+        if lines is None:
+            yield f"{server.what}, which may be reached by {name}"
+        elif name in lines:
+            yield f"{server.what}, reached by {name}"

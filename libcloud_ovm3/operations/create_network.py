@@ -10,7 +10,7 @@ from libcloud_ovm3.estate.host_network import HostBridge, HostDevice, HostNetwor
 from libcloud_ovm3.estate.interface_names import LONGEST_NAME, is_guest_port
 from libcloud_ovm3.estate.labels import carrier_of, device_of
 from libcloud_ovm3.estate.members import Estate
-from libcloud_ovm3.estate.networks import NetworkList, read_networks
+from libcloud_ovm3.estate.networks import NetworkList, read_networks_to_change
 from libcloud_ovm3.estate.vm_bridges import (
     vlan_device,
     why_no_bridge,
@@ -67,7 +67,7 @@ def create_network(
         require_interface(parent, "ex_parent")
         base = str(parent)
     operation = Operation(estate)
-    networks = read_networks(estate)
+    networks = read_networks_to_change(estate)
     notices: list[str] = []
     changes, cuts, reasons = [], [], []
     for network in chosen_hosts(networks, host_ids):

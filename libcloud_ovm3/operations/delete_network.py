@@ -11,7 +11,7 @@ from libcloud_ovm3.estate.host_network import VLAN, HostBridge, HostNetwork
 from libcloud_ovm3.estate.interface_names import found_as, split_vlan
 from libcloud_ovm3.estate.labels import WantedNetwork, bridge_name, wanted_network
 from libcloud_ovm3.estate.members import Estate
-from libcloud_ovm3.estate.networks import NetworkList, read_networks
+from libcloud_ovm3.estate.networks import NetworkList, read_networks_to_change
 from libcloud_ovm3.estate.vm_bridges import VMBridge, lone_vlan_device, without_bridge
 from libcloud_ovm3.estate.vms import EstateSnapshot
 from libcloud_ovm3.operations.consent import parse_consent, require_consent, what_is_cut
@@ -49,7 +49,7 @@ def delete_network(
     """
     wanted = wanted_network(network, estate.traffic_labels)
     agreed = parse_consent(consent)
-    networks = read_networks(estate)
+    networks = read_networks_to_change(estate)
     chosen = chosen_hosts(networks, host_ids)
     found = [(one, one.bridge(bridge_name(wanted, one))) for one in chosen]
     there = [(one, bridge) for one, bridge in found if bridge is not None]

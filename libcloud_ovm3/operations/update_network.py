@@ -9,7 +9,7 @@ from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
 from libcloud_ovm3.estate.host_network import VLAN, HostBridge, HostNetwork
 from libcloud_ovm3.estate.labels import bridge_name, wanted_network
 from libcloud_ovm3.estate.members import Estate
-from libcloud_ovm3.estate.networks import NetworkList, read_networks
+from libcloud_ovm3.estate.networks import NetworkList, read_networks_to_change
 from libcloud_ovm3.operations.consent import Cuts, parse_consent, require_consent, what_is_cut
 from libcloud_ovm3.operations.delete_network import not_found
 from libcloud_ovm3.operations.network_changes import (
@@ -54,7 +54,7 @@ def update_network(
     agreed = parse_consent(consent)
     if size is None and not addresses:
         raise InvalidArgument(f"network {wanted.text}: expected ex_mtu or ex_address")
-    networks = read_networks(estate)
+    networks = read_networks_to_change(estate)
     chosen = chosen_hosts(networks, [*addresses] if host_ids is None and addresses else host_ids)
     named = host_ids is not None or bool(addresses)
     there = _bridges(
@@ -267,9 +267,10 @@ def _taken(
 
 
 def _addresses(network: HostNetwork) -> list[tuple[str, str]]:
-    """Interface and address, of all that the host reports."""
-    found = [(one.name, text) for one in network.devices for text in one.addresses]
-    return found + [(one.name, text) for one in network.bridges for text in one.addresses]
+    """Interface and address, of all that the host reports or its module tells."""
+    names = dict.fromkeys([*network.names(), *(network.told or {})])
+    names.pop("lo", None)  # every host has its address
+    return [(name, text) for name in names for text in network.addresses_of(name)]
 
 
 def _of_bridge(network: HostNetwork, name: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,29 +10,59 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from libcloud_ovm3.agent import hostmodule
+from libcloud_ovm3.agent.host_networks import Route
 from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
 from libcloud_ovm3.estate.host_network import HostBridge, HostDevice, HostNetwork
+from libcloud_ovm3.estate.storage_lines import lines_to
 from libcloud_ovm3.operations.consent import ROLES, parse_consent, require_consent, what_is_cut
 
 LABEL = "ethernet:c0a80100{192.168.1.0}:"
 
 
-def host(*exports: str, registered: str = "192.0.2.1") -> Any:
+NOTHING_MOUNTED = "<Discover_Mounted_File_Systems_Result/>"
+NO_LUNS = "<Discover_Physical_Luns_Result/>"
+
+
+def host(
+    *exports: str,
+    servers: list[tuple[str, str, str]] | None = None,
+    mounts: str = NOTHING_MOUNTED,
+    luns: str = NO_LUNS,
+) -> Any:
+    """
+    :param exports: of its mounted repositories.
+    :param servers: of its storage, as its host module tells; None: it has none.
+    :param mounts, luns: what its agent answers.
+    """
     records = [SimpleNamespace(fs_location=one, alias="repo", id="r", is_mounted=True)
                for one in exports]  # fmt: skip
+    told = [dict(zip(("kind", "source", "address"), one, strict=True)) for one in servers or ()]
+    linux = SimpleNamespace(
+        discover_mounted_file_systems=lambda kind: mounts if kind == "nfs" else NOTHING_MOUNTED,
+        discover_physical_luns=lambda _: luns,
+    )
     return SimpleNamespace(
         label="ovm-1 (192.0.2.9:8899)",
-        server=SimpleNamespace(registered_ip=registered),
+        server=SimpleNamespace(registered_ip="192.0.2.1", pool_uuid=None, cluster_state="Offline"),
         address=SimpleNamespace(host="192.0.2.9"),
         repositories=records,
         repositories_error=None,
+        answers={} if servers is None else {hostmodule.STORAGE_SERVERS: told},
+        agent=SimpleNamespace(linux=linux),
     )
 
 
-def network(*parts: HostDevice | HostBridge, exports: tuple[str, ...] = ()) -> HostNetwork:
+def network(
+    *parts: HostDevice | HostBridge,
+    exports: tuple[str, ...] = (),
+    on: Any = None,
+    told: dict[str, tuple[str, ...]] | None = None,
+    routes: tuple[Route, ...] | None = None,
+) -> HostNetwork:
     devices = tuple(one for one in parts if isinstance(one, HostDevice))
     bridges = tuple(one for one in parts if isinstance(one, HostBridge))
-    return HostNetwork(host(*exports), devices, bridges)
+    return HostNetwork(on or host(*exports), devices, bridges, told=told, routes=routes)
 
 
 OWN = HostBridge("own", parent="eth9", ports=("eth9",), addresses=("192.0.2.1/24",))
@@ -163,34 +194,138 @@ def test_where_nothing_shows_the_own_address_any_that_is_shown_may_be_it() -> No
 
 
 @pytest.mark.parametrize(
-    ("export", "is_cut"),
+    ("export", "by_address", "by_nic"),
     [
-        ("10.0.0.99:/export", True),
-        ("10.0.1.99:/export", False),
-        ("nfs-1:/export", True),  # a name may lead anywhere
-        ("/dev/mapper/3600", False),
+        ("10.0.0.99:/export", True, False),
+        ("192.0.2.99:/export", False, False),
+        ("10.0.1.99:/export", True, True),  # beyond a gateway, or in a network that is not shown
+        ("nfs-1:/export", True, True),  # a name may lead anywhere
+        ("/dev/mapper/3600", False, False),
     ],
 )
-def test_storage_by_the_address_of_its_server(export: str, is_cut: bool) -> None:
+def test_storage_by_what_the_document_shows(export: str, by_address: bool, by_nic: bool) -> None:
     with_address = HostBridge("b", parent="eth1", ports=("eth1",), addresses=("10.0.0.5/24",))
-    found = network(OWN, HostDevice("eth1", "nic"), with_address, exports=(export,))
-    assert tuple(what_is_cut(found, "eth1")) == (("storage",) if is_cut else ())
-    bare = network(OWN, HostDevice("eth1", "nic"), exports=(export,))
-    assert what_is_cut(bare, "eth1") == {}
+    parts = [OWN, HostDevice("eth1", "nic"), with_address, HostDevice("eth2", "nic")]
+    found = network(*parts, HostBridge("c"), exports=(export,))
+    assert tuple(what_is_cut(found, "eth1")) == (("storage",) if by_address else ())
+    assert tuple(what_is_cut(found, "eth2")) == (("storage",) if by_nic else ())
+    assert what_is_cut(found, "c") == {}, "no address, no way out"
 
 
-def test_storage_by_a_bond_whose_addresses_are_not_shown() -> None:
-    no_mask = HostBridge("b", addresses=("10.0.0.5",))
-    found = network(OWN, no_mask, exports=("10.0.1.99:/export",))
-    assert tuple(what_is_cut(found, "b")) == ("storage",), "nor what has no netmask"
-    for exports, cut in ((("10.0.1.99:/export",), ("storage",)), (("/dev/mapper/3600",), ())):
-        found = network(OWN, HostDevice("bond0", "bond"), exports=exports)
-        assert tuple(what_is_cut(found, "bond0")) == cut
+def test_storage_of_which_only_a_mount_tells() -> None:
+    """A pool file system, and the address of a server that is known by its name."""
+    mounts = (
+        '<Discover_Mounted_File_Systems_Result><Filesystem Type="nfs"><Mount Dir="/nfsmnt/p">'
+        "<Device>filer:/pool</Device><Mount_Options>rw,addr=192.0.2.99</Mount_Options></Mount>"
+        "</Filesystem></Discover_Mounted_File_Systems_Result>"
+    )
+    nic = HostDevice("eth1", "nic")
+    own = what_is_cut(network(OWN, nic, on=host("filer:/pool", mounts=mounts)), "own")
+    assert own["storage"] == ("repository repo is mounted from filer:/pool, reached by own",)
+    assert what_is_cut(network(OWN, nic, on=host("filer:/pool", mounts=mounts)), "eth1") == {}
+    target = NO_LUNS.replace("/>", "><iSCSI_Target/></Discover_Physical_Luns_Result>")
+    for unclear in ({"luns": target}, {"luns": "<what/>"}, {"mounts": "<what/>"}):
+        found = network(OWN, nic, on=host(**unclear))
+        assert tuple(what_is_cut(found, "eth1")) == ("storage",)
+
+
+def route(device: str, to: str, gateway: str = "", metric: int = 0) -> Route:
+    destination, _, length = to.partition("/")
+    return Route(device, destination, int(length), gateway, metric)
+
+
+ROUTES = (
+    route("own", "192.0.2.0/24"),
+    route("own", "0.0.0.0/0", "192.0.2.254"),
+    route("eth1.5", "10.0.5.0/24"),
+    route("eth2", "10.0.0.0/8", "10.0.6.254"),
+    route("eth3", "10.0.0.0/8", "10.0.7.254", 9),
+)
+TOLD = {"own": ("192.0.2.1/24",), "eth1.5": ("10.0.5.1/24",), "eth2": ("10.0.6.1/24",),
+        "eth3": ("10.0.7.1/24",), "lo": ("127.0.0.1/8",)}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("server", "line"),
+    [
+        (("nfs", "filer:/a", "10.0.5.9"), "eth1.5"),
+        (("nfs", "10.0.9.9:/a", ""), "eth2"),  # beyond a gateway, by the better route
+        (("iscsi", "connection1:0", "203.0.113.1"), "own"),  # by the default route
+    ],
+)
+def test_storage_by_the_routes_that_the_module_tells(
+    server: tuple[str, str, str], line: str
+) -> None:
+    nics = [HostDevice(name, "nic") for name in ("eth1", "eth2", "eth3", "eth4")]
+    vlan = HostDevice("eth1.5", "vlan", parent="eth1", vlan=5)
+    found = network(OWN, *nics, vlan, on=host(servers=[server]), told=TOLD, routes=ROUTES)
+    cut = {name for name in found.names() if "storage" in what_is_cut(found, name)}
+    assert cut == ({line, "eth1"} if line == "eth1.5" else {line})
+    unknown = network(OWN, *nics, vlan, on=host(servers=[server]), told=TOLD, routes=())
+    cut = {name for name in unknown.names() if "storage" in what_is_cut(unknown, name)}
+    assert cut == {"own", "eth1", "eth1.5", "eth2", "eth3"}, "no route: any that has an address"
+
+
+def test_what_the_module_says_of_servers_and_is_not_understood_protects() -> None:
+    found = network(OWN, HostDevice("eth1", "nic"), on=host(servers=[]))
+    assert what_is_cut(found, "eth1") == {}
+    found.host.answers[hostmodule.STORAGE_SERVERS] = ["?"]  # type: ignore[index]
+    assert tuple(what_is_cut(found, "eth1")) == ("storage",)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 2**32 - 1), st.integers(0, 32))),
+    st.integers(0, 2**32 - 1),
+)
+def test_the_line_is_that_of_the_longest_prefix(
+    given: list[tuple[str, int, int]], server: int
+) -> None:
+    routes = []
+    for device, number, length in given:
+        net = ipaddress.IPv4Network((number, length), strict=False)
+        routes.append(route(device, str(net)))
+    fitting = [
+        (length, device)
+        for device, number, length in given
+        if (number ^ server) >> 32 - length == 0
+    ]
+    lines = lines_to(network(OWN, routes=tuple(routes)), ipaddress.IPv4Address(server))
+    longest = max(fitting, default=(0, ""))[0]
+    assert lines == (frozenset(device for length, device in fitting if length == longest) or None)
 
 
 def test_where_the_repositories_are_not_read_any_address_may_reach_one() -> None:
     spare = HostBridge("b", parent="eth1", ports=("eth1",), addresses=("10.0.0.5/24",))
-    found = network(OWN, HostDevice("eth1", "nic"), spare, HostBridge("c"))
+    local = HostBridge("control0", addresses=("169.254.0.1/16",))
+    found = network(OWN, HostDevice("eth1", "nic"), spare, HostBridge("c"), local)
     found.host.repositories_error = PreconditionFailed("unread")  # type: ignore[misc]
     assert tuple(what_is_cut(found, "eth1")) == ("storage",)
-    assert what_is_cut(found, "c") == {}
+    assert what_is_cut(found, "c") == what_is_cut(found, "control0") == {}
+
+
+# ------------------------------------------------------------------ pools
+
+
+@pytest.mark.parametrize(
+    ("cluster", "roles"),
+    [
+        ("Online", ["management", "heartbeat", "migration"]),
+        ("Unknown", ["management", "heartbeat", "migration"]),
+        ("", ["management", "heartbeat", "migration"]),
+        ("Offline", ["management", "migration"]),
+    ],
+)
+def test_members_of_a_pool_reach_each_other_by_the_registered_address(
+    cluster: str, roles: list[str]
+) -> None:
+    nics = [HostDevice("eth9", "nic"), HostDevice("eth1", "nic")]
+    found = network(OWN, *nics)
+    found.host.server.pool_uuid, found.host.server.cluster_state = "p", cluster  # type: ignore[misc]
+    assert list(what_is_cut(found, "eth9")) == roles
+    assert what_is_cut(found, "eth1") == {}
+    hidden = HostNetwork(found.host, tuple(nics))
+    assert list(what_is_cut(hidden, "eth1")) == roles, "it may have that address"
+    recorded = HostDevice("eth2", "nic", metadata=f"{LABEL}CLUSTER_HEARTBEAT,LIVE_MIGRATE")
+    elsewhere = HostNetwork(found.host, (*nics, recorded), (OWN,))
+    assert list(what_is_cut(elsewhere, "eth9")) == ["management"]
+    assert list(what_is_cut(elsewhere, "eth2")) == ["heartbeat", "migration"]
