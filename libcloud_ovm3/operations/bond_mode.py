@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from libcloud_ovm3.agent.network_options import require_interface
-from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
+from libcloud_ovm3.errors import InvalidArgument, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.host_network import BALANCE_ALB, BOND, VLAN, HostDevice, HostNetwork
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.networks import read_networks_to_change
@@ -43,7 +44,7 @@ def set_bond_mode(
     agreed = parse_consent(consent)
     networks = read_networks_to_change(estate)
     chosen = chosen_hosts(networks, host_ids)
-    found = [(one, one.device(bond)) for one in chosen]
+    found = [(one, _with_mode(one, bond)) for one in chosen]
     bonds = [(one, device) for one, device in found if device and device.kind == BOND]
     lacking = [one.host.label for one in chosen if one not in [there for there, _ in bonds]]
     if not bonds or (host_ids is not None and lacking):
@@ -57,6 +58,27 @@ def set_bond_mode(
     ]
     change_all(Operation(estate), networks, changes, notices)
     return notices
+
+
+def _with_mode(network: HostNetwork, bond: str) -> HostDevice | None:
+    """The bond; its mode is that of the host module, where discover_network reports none."""
+    try:
+        return _seen(network, bond).device(bond)
+    except Ovm3Error:
+        return network.device(bond)
+
+
+def _seen(network: HostNetwork, bond: str) -> HostNetwork:
+    """The same with that mode: at most one call.
+
+    :raises Ovm3Error: the module did not answer.
+    """
+    device, module = network.device(bond), network.host.module3
+    if device is None or device.kind != BOND or device.mode is not None or module is None:
+        return network
+    modes = {one.bond: one.mode for one in module.network_setup().bonds}
+    others = [one for one in network.devices if one.name != bond]
+    return replace(network, devices=(*others, replace(device, mode=modes.get(bond))))
 
 
 def _parse_mode(mode: int | str) -> int:
@@ -78,7 +100,8 @@ def _plan(network: HostNetwork, bond: HostDevice, mode: int) -> NetworkChange:
     if bond.mode is None:
         raise PreconditionFailed(
             f"bond {bond.name!r} on {network.host.label} was left unchanged: the host does not "
-            f"report its mode, so nobody could see or undo the change; set it on the host itself"
+            f"report its mode, so nobody could see or undo the change; set it on the host itself, "
+            f"or install the host module (API 3), which knows it: `ovm3 host install`"
         )
     return NetworkChange(
         network,
@@ -87,6 +110,7 @@ def _plan(network: HostNetwork, bond: HostDevice, mode: int) -> NetworkChange:
         is_done=lambda now: _mode(now, bond.name) == mode,
         is_undone=lambda now: _mode(now, bond.name) == bond.mode,
         undo=bond_mode_call(bond.name, bond.mode) if bond.mode in MODES else None,
+        sees=lambda now: _seen(now, bond.name),
     )
 
 

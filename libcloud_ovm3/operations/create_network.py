@@ -18,6 +18,7 @@ from libcloud_ovm3.estate.vm_bridges import (
 )
 from libcloud_ovm3.operations.consent import Cuts, parse_consent, require_consent, what_is_cut
 from libcloud_ovm3.operations.half_bridges import why_left
+from libcloud_ovm3.operations.moved_addresses import moving
 from libcloud_ovm3.operations.network_changes import (
     NetworkChange,
     change_all,
@@ -142,7 +143,7 @@ def _on_device(network: HostNetwork, name: str, device: HostDevice) -> NetworkCh
     why = why_no_bridge(network, device)
     if why:
         raise PreconditionFailed(why)
-    return NetworkChange(
+    change = NetworkChange(
         network,
         f"bridge {name!r}",
         bridge_call("start", name, device.name),
@@ -151,6 +152,7 @@ def _on_device(network: HostNetwork, name: str, device: HostDevice) -> NetworkCh
         undo=bridge_call("stop", name, device.name),
         may_undo=lambda now: _is_unused(now, name),
     )
+    return moving(change, device.name, name)
 
 
 def _on_vlan(

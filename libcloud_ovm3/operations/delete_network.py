@@ -16,6 +16,7 @@ from libcloud_ovm3.estate.vm_bridges import VMBridge, lone_vlan_device, without_
 from libcloud_ovm3.estate.vms import EstateSnapshot
 from libcloud_ovm3.operations.consent import parse_consent, require_consent, what_is_cut
 from libcloud_ovm3.operations.half_bridges import half_made, remove_half_made
+from libcloud_ovm3.operations.moved_addresses import moving
 from libcloud_ovm3.operations.network_changes import (
     NetworkChange,
     change_all,
@@ -206,7 +207,7 @@ def _plan(network: HostNetwork, bridge: HostBridge) -> NetworkChange:
         raise PreconditionFailed(f"{', '.join(sorted(others))} is on it, too")
     device = network.device(bridge.parent)
     tagged = device.name if device and device.kind == VLAN else ""
-    return NetworkChange(
+    change = NetworkChange(
         network,
         f"bridge {bridge.name!r}",
         _call("stop", network, bridge),
@@ -214,6 +215,9 @@ def _plan(network: HostNetwork, bridge: HostBridge) -> NetworkChange:
         is_undone=lambda now: now.bridge(bridge.name) == bridge,
         why_not=partial(_why_not_now, before=bridge),
     )
+    # The document shows no addresses of a NIC, and no source says that it shows those of a bond.
+    is_seen = network.told is not None and device is not None and not tagged
+    return moving(change, bridge.name, str(bridge.parent)) if is_seen else change
 
 
 def _call(action: Action, network: HostNetwork, bridge: HostBridge) -> NetworkCall:

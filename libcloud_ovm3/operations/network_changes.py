@@ -50,6 +50,9 @@ class NetworkChange:
         None: it cannot.
     :ivar may_undo: whether it may be taken back, by a reading: not what is in use by now.
     :ivar why_not: why it must not be made, by a reading right before; "": it may.
+    :ivar sees: adds to a reading what discover_network does not show and the checks need.
+    :ivar missing: what the change should have brought too, by a reading that shows it; "": nothing.
+    :ivar is_moving: whether it moves addresses of the host.
     """
 
     network: HostNetwork
@@ -61,6 +64,9 @@ class NetworkChange:
     guard_undo: NetworkCall | None = None
     may_undo: Check = lambda _: True
     why_not: Callable[[HostNetwork], str] | None = None
+    sees: Callable[[HostNetwork], HostNetwork] = lambda now: now
+    missing: Callable[[HostNetwork], str] = lambda _: ""
+    is_moving: bool = False
 
     @property
     def label(self) -> str:
@@ -101,14 +107,16 @@ def chosen_hosts(networks: NetworkList, host_ids: Sequence[str] | None) -> list[
 def guarded(
     change: NetworkChange, cuts: Cuts, undo: NetworkCall | None, notices: list[str]
 ) -> NetworkChange:
-    """The change, made so that the host takes it back where it may cut the line to the host itself.
+    """The change, made so that the host takes it back where it may cut the line to the host itself,
+    or moves addresses, which may not arrive.
 
     :param cuts: what it may cut.
     :param undo: what takes it back; None: nothing does.
     :raises PreconditionFailed: the host cannot take it back, although it has the host module.
     """
     if MANAGEMENT not in cuts:
-        return change
+        may_guard = change.is_moving and change.network.host.module3 is not None
+        return replace(change, guard_undo=undo) if may_guard else change
     what = (
         f"{change.label}: it may cut the line to the host, which would not take it back by itself"
     )
@@ -183,7 +191,7 @@ def change_all(
         try:
             now, is_ours = _make(operation, networks, change, notices)
         except Ovm3Error as error:
-            after = _after(operation, networks, made, others, error)
+            after = _after(operation, networks, made, others, change, error)
             if after is error:
                 raise
             raise after from error
@@ -198,9 +206,13 @@ def _after(
     networks: NetworkList,
     made: Sequence[NetworkChange],
     others: Sequence[NetworkChange],
+    failed: NetworkChange,
     error: Ovm3Error,
 ) -> Ovm3Error:
-    """The error for the user, after what was made is taken back, if that is safe."""
+    """The error for the user, after what was made is taken back, if that is safe.
+
+    That takes its time, so what a host has refused is looked for once more then.
+    """
     if isinstance(error, OperationIncomplete):  # what this host has may still come to be
         left = [*error.left, *(one.label for one in (*made, *others))]
         done = f"; changed before: {', '.join(left[1:])}" if left[1:] else ""
@@ -210,16 +222,33 @@ def _after(
         why = _take_back(operation, networks, change)
         if why:
             kept[change.label] = why
+    why = _came_late(networks, failed) if made and isinstance(error, AgentFault) else ""
+    if why:
+        kept[failed.label] = why
     if kept:
         reasons = ", ".join(f"{label} ({why})" for label, why in kept.items())
         return operation.incomplete(
-            f"{error}; what was changed before stays changed: {reasons}",
+            f"{error}; what is changed, or may be: {reasons}",
             left=tuple(kept),
             host=error.host,
         )
     if not made or not isinstance(error, AgentFault):
         return error
     return error.with_state(f"taken back: {', '.join(one.label for one in made)}")
+
+
+def _came_late(networks: NetworkList, change: NetworkChange) -> str:
+    """Why what a host has refused is not certainly absent; "": it is as it was."""
+    try:
+        is_undone = change.is_undone(_read(networks, change))
+    except Ovm3Error as error:
+        return f"how it is now cannot be read: {error}"
+    return "" if is_undone else "the host has refused it, and it came all the same"
+
+
+def _read(networks: NetworkList, change: NetworkChange) -> HostNetwork:
+    """The host's network as it is now, with what the checks of the change need."""
+    return change.sees(read_network(change.network.host, networks.estate))
 
 
 def _make(
@@ -231,7 +260,7 @@ def _make(
     """
     host = change.network.host
     if change.why_not is not None:
-        why = change.why_not(read_network(host, networks.estate))
+        why = change.why_not(_read(networks, change))
         if why:
             raise PreconditionFailed(f"{change.label} was left unchanged: right before, {why}")
     with waiting(f"changing {change.label}"):
@@ -246,7 +275,10 @@ def _make(
         return now, failed is None
     if isinstance(now, HostNetwork) and isinstance(failed, AgentFault) and change.is_undone(now):
         raise failed.with_state(advice(failed) or f"{change.label} is as it was") from failed
-    found = f"it cannot be read: {now}" if isinstance(now, Ovm3Error) else "it does not show it"
+    if isinstance(now, Ovm3Error):
+        found = f"it cannot be read: {now}"
+    else:
+        found = change.missing(now) or "it does not show it"
     reason = f"the request failed: {failed}" if failed else "the host reported success"
     raise operation.incomplete(
         f"changing {change.label} was not completed: {reason}, but {found}. It may still come: "
@@ -274,15 +306,18 @@ def _send_guarded(
 
     :raises OperationIncomplete: whether it is made, or taken back, is unknown.
     """
-    host = change.network.host
+    host, missing = change.network.host, ""
 
     def is_done() -> bool:
-        return change.is_done(read_network(host, networks.estate))
+        nonlocal missing
+        now = _read(networks, change)
+        missing = change.missing(now)
+        return change.is_done(now)
 
     try:
         failed = change_guarded(operation, host, change.request, undo, change.label, is_done)
     except AgentFault as fault:  # it was not made, or is taken back
-        return fault, True
+        return fault.with_state(missing) if missing else fault, True
     return failed, False
 
 
@@ -295,7 +330,7 @@ def _look(
     while True:
         now: HostNetwork | Ovm3Error
         try:
-            now = read_network(change.network.host, networks.estate)
+            now = _read(networks, change)
             if is_reached(now):
                 return now
         except Ovm3Error as error:
@@ -317,6 +352,7 @@ def _take_back(operation: Operation, networks: NetworkList, change: NetworkChang
         is_done=change.is_undone,
         is_undone=change.is_done,
         why_not=lambda now: "" if change.may_undo(now) else "it was in use",
+        missing=lambda _: "",
     )
     try:
         _make(operation, networks, reverse, [])

@@ -7,8 +7,13 @@ import copy
 from collections.abc import Iterator
 from typing import Any
 
-from libcloud_ovm3.simulator import Simulator, network
-from tests.support import quietly, simulate
+import pytest
+
+from libcloud_ovm3.simulator import Simulator, hostdisk, network
+from tests.operations.failures import WRITES
+from tests.support import calls_of, driver_for, quietly, simulate
+
+LABELS = {"guest": "eth1", "public": "spare", "management": "bond0"}
 
 OPERATIONS = ("vlan", "bridge", "delete vlan", "delete bridge", "mtu", "address", "bond mode")
 
@@ -16,13 +21,22 @@ OPERATIONS = ("vlan", "bridge", "delete vlan", "delete bridge", "mtu", "address"
 @contextlib.contextmanager
 def make_sim(personality: str, host_module: bool) -> Iterator[Simulator]:
     """Two hosts with what the operations need."""
-    # Both dialects; with the module the VLAN script of 3.2.1 is seen to need its patch.
-    version = "3.2.1" if personality == "awkward" and not host_module else "3.3.3"
+    version = "3.2.1" if personality == "awkward" else "3.3.3"  # both dialects
     with simulate(
         2, vms=0, templates=0, personality=personality, version=version, host_module=host_module
     ) as sim:
+        if host_module:
+            patch_vlan_script(sim)
         add_networks(sim)
         yield sim
+
+
+def patch_vlan_script(sim: Simulator) -> None:
+    """Mend the script that makes VLAN bridges; with the module that of 3.2.1 is seen to need it."""
+    for host in sim.hosts:
+        script = sim.dom0(host.index) / hostdisk.VLAN_SCRIPT
+        text = script.read_text(encoding="ascii")
+        script.write_text(text.replace(" setup_bridge_port ", " _setup_bridge_port "))
 
 
 def add_networks(sim: Simulator) -> None:
@@ -80,3 +94,23 @@ def shown(sim: Simulator) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+# ------------------------------------------------------------------ for tests of single cases
+
+
+def driver_of(sim: Simulator, **options: Any) -> Any:
+    return driver_for(sim, ex_traffic_labels=LABELS, **options)
+
+
+def state_of(sim: Simulator, host: int = 0) -> dict[str, Any]:
+    return network.state(sim.hosts[host])
+
+
+def refused(sim: Simulator, error: type[Exception], reason: str, method: str, *given: Any,
+            **options: Any) -> str:  # fmt: skip
+    """It is, and nothing that changes anything was sent."""
+    with pytest.raises(error, match=reason) as caught:
+        quietly(getattr(driver_of(sim), method), *given, **options)
+    assert not calls_of(sim, *WRITES)
+    return str(caught.value)

@@ -38,6 +38,8 @@ CALL = {
     "address": "ovs_ip_config",
     "bond mode": "ovs_bond_mode",
 }
+# What the host module guards: it carries the own line, or moves an address of the host.
+IS_GUARDED = ("bond mode", "delete bridge")
 GUARDED = ["libcloud_guarded_network_change", "libcloud_confirm_network_change"]
 # The reads, after a write, that something is decided by.
 DECISIVE = ("discover_network", "libcloud_network_change", "libcloud_bridges")
@@ -63,7 +65,7 @@ def rows() -> tuple[list[Row], dict[str, list[dict[str, Any]]]]:
                 driver = driver_for(sim)
                 sim.calls.clear()
                 act(driver, name)
-                is_guarded = name == "bond mode" and host_module  # it carries the own line
+                is_guarded = name in IS_GUARDED and host_module
                 assert calls_of(sim, *WRITES) == (GUARDED if is_guarded else [CALL[name]]) * 2
                 found += [
                     Row(name, host_module, step)
@@ -121,32 +123,37 @@ def test_network(sims: Sims, row: Row, failure: str, personality: str) -> None:
 
 @pytest.mark.parametrize("personality", PERSONALITIES)
 @pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize("host_module", [False, True], ids=["alone", "with the module"])
 @pytest.mark.parametrize("operation", ["vlan", "bridge", "mtu", "address", "bond mode"])
-def test_taking_back_fails(sims: Sims, operation: str, failure: str, personality: str) -> None:
+def test_taking_back_fails(
+    sims: Sims, operation: str, failure: str, personality: str, host_module: bool
+) -> None:
     """The second host refuses, and the change of the first one is not simply taken back."""
-    sim = sims.fresh(personality, False)
+    sim = sims.fresh(personality, host_module)
+    function = GUARDED[0] if host_module and operation in IS_GUARDED else CALL[operation]
     before = shown(sim)
     driver = driver_for(sim)
     sim.calls.clear()
-    sim.misbehave("fault", CALL[operation], host=1)
+    sim.misbehave("fault", function, host=1)
 
     def arm(moment: str) -> None:
         if moment == "after":
-            sim.misbehave(failure, CALL[operation], host=0)
+            sim.misbehave(failure, function, host=0)
 
-    sim.misbehave("hook", CALL[operation], host=0, hook=arm)
+    sim.misbehave("hook", function, host=0, hook=arm)
     error = attempt(driver, operation)
-    assert len(calls_of(sim, CALL[operation])) == 3
+    assert len(calls_of(sim, function)) == 3
     finish(sim)
     assert error is not None
     check(sim, operation, before, error)
 
 
 @pytest.mark.tables  # a process each
+@pytest.mark.parametrize("personality", PERSONALITIES)
 @pytest.mark.parametrize("when", KILLS)
 @pytest.mark.parametrize("row", [row for row in ROWS if row.step.function in WRITES], ids=str)
-def test_network_killed(row: Row, when: str) -> None:
-    with make_sim("plain", row.host_module) as sim:  # whose changes can be seen at once
+def test_network_killed(row: Row, when: str, personality: str) -> None:
+    with make_sim(personality, row.host_module) as sim:
         kill_client_at(sim, row.step, when, act, row.operation)
         check_sent_once_per_host(sim)
         sim.wait(600)  # what is not confirmed has been taken back, too

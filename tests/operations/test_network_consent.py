@@ -1,0 +1,148 @@
+"""Changes of what carries a host's own traffic: consent, and the host's own addresses."""
+
+from __future__ import annotations
+
+import ipaddress
+import warnings
+from dataclasses import replace
+
+import pytest
+
+from libcloud_ovm3.errors import (
+    HostNotFound,
+    OperationIncomplete,
+    Ovm3Warning,
+    PreconditionFailed,
+)
+from libcloud_ovm3.estate.host_network import HostBridge
+from libcloud_ovm3.estate.hosts import UnreachableHost
+from libcloud_ovm3.estate.networks import read_networks
+from libcloud_ovm3.operations.delete_network import _addresses_lost
+from libcloud_ovm3.operations.update_network import _set_address
+from libcloud_ovm3.simulator import Simulator, network
+from tests.operations.networking import driver_of, refused, saved, state_of
+from tests.support import calls_of, driver_for, simulate
+
+
+def test_what_carries_the_hosts_own_traffic_needs_a_consent(sim: Simulator) -> None:
+    """Case N35: a port with heartbeat, storage or our own line."""
+    for host in sim.hosts:
+        state = network.state(host)
+        state["metadata"]["eth1"] = "ethernet:c0a80200{192.168.2.0}:CLUSTER_HEARTBEAT,STORAGE"
+    text = refused(sim, PreconditionFailed, "nothing was changed, as this may cut ovm-1",
+                   "ex_create_network", "guests", None, "guest")  # fmt: skip
+    assert "ex_force=['heartbeat', 'storage'] (--force heartbeat --force storage)" in text
+    assert "role CLUSTER_HEARTBEAT of eth1" in text
+    refused(sim, PreconditionFailed, "heartbeat", "ex_create_network", "guests", None, "guest",
+            ex_force="storage")  # fmt: skip
+    made = driver_of(sim).ex_create_network("guests", None, "guest", ex_force="heartbeat,storage")
+    assert len(made.extra["hosts"]) == 2
+
+
+def test_the_own_line(sim: Simulator) -> None:
+    text = refused(sim, PreconditionFailed, "management", "ex_set_bond_mode", "bond0", 4)
+    assert "role MANAGEMENT of bond0" in text
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", Ovm3Warning)
+        assert driver_of(sim).ex_set_bond_mode("bond0", 4, ex_force="all")
+    warned = [str(one.message) for one in caught if "may cut the line" in str(one.message)]
+    guarded = calls_of(sim, "libcloud_guarded_network_change")
+    assert (len(warned), len(guarded)) in ((2, 0), (0, 2))
+    assert {one["bonds"]["bond0"]["mode"] for one in saved(sim)} == {4}
+
+
+@pytest.mark.parametrize("own", ["10.6.0.1", "10.6.0.2"])
+def test_no_bridge_gets_what_a_host_is_reached_by(sim: Simulator, own: str) -> None:
+    """Shown by no interface: it may be on a NIC."""
+    for host in sim.hosts:
+        host.records["registered_ip"] = f"10.6.0.{host.index + 1}"
+    try:
+        refused(sim, PreconditionFailed, f"ovm-{own[-1]} .* is reached by {own}",
+                "ex_update_network", "spare.30", ex_address={"ovm-1": f"{own}/32"})  # fmt: skip
+        refused(sim, PreconditionFailed, "10.6.0.1, its own, is in the same network",
+                "ex_update_network", "spare", ex_address={"ovm-1": "10.6.0.9/24"})  # fmt: skip
+    finally:
+        for host in sim.hosts:
+            host.records["registered_ip"] = host.address
+    networks = read_networks(driver_of(sim)._estate)
+    dead = UnreachableHost("10.6.0.8:8899", HostNotFound("silent"))
+    networks = replace(networks, estate=replace(networks.estate, unreachable=(dead,)))
+    found, given = networks.hosts[0], ipaddress.IPv4Interface("10.6.0.8/24")
+    with pytest.raises(PreconditionFailed, match=r"the unreachable host 10\.6\.0\.8:8899 has it"):
+        _set_address(networks, found, HostBridge("spare"), given, [])
+
+
+def test_an_address_that_only_the_module_tells(sim: Simulator) -> None:
+    """Of a NIC: shown, in the way of an overlapping one, and no way to the storage."""
+    sim.set_up_network(0, addresses={"eth1": "10.4.0.1/24"})
+    driver = driver_of(sim)
+    [nic, _] = [one for one in driver.ex_list_network_devices() if one.name == "eth1"]
+    has_module = driver._estate.module(driver._estate.given[0]) is not None
+    if not has_module:
+        assert nic.extra["addresses"] == []
+        return
+    assert nic.extra["addresses"] == ["10.4.0.1/24"]
+    refused(sim, PreconditionFailed, "eth1 has 10.4.0.1/24, in the same network",
+            "ex_update_network", "spare.30", ex_address={"ovm-1": "10.4.0.9/16"})  # fmt: skip
+    text = refused(sim, PreconditionFailed, "storage", "ex_set_bond_mode", "bond0", 4)
+    assert "nfs-store-1:/export/ovm-repository, reached by 10e69b4de3" in text
+    assert driver.ex_create_network("n", ex_parent="eth1").extra["hosts"]
+
+
+def test_an_address_that_may_be_the_own_stays(sim: Simulator) -> None:
+    """The host is given by its name, and registered by an address that it does not show."""
+    driver = driver_of(sim)
+    networks = read_networks(driver._estate)
+    found = networks.hosts[0]
+    server = replace(found.host.server, registered_ip="192.0.2.77")
+    address = found.host.address._replace(host="ovm-1.example")
+    named = replace(found, host=replace(found.host, server=server, address=address))
+    spare, given = named.bridge("spare"), ipaddress.IPv4Interface("10.9.0.1/24")
+    assert spare is not None
+    with pytest.raises(PreconditionFailed, match=r"none of 192\.0\.2\.77, ovm-1\.example; give"):
+        _set_address(networks, named, spare, given, [])
+    with_vlan = replace(spare, parent="bond0.30")
+    [reason] = _addresses_lost(named, with_vlan, [])
+    assert "may be reached" in reason
+    assert not [*_addresses_lost(found, with_vlan, [])]
+
+
+def test_a_bond_of_which_only_the_name_is_reported() -> None:
+    answers = {"bonds in discover_network": "under Network"}
+    with simulate(1, vms=0, layout="bare", answers=answers) as bare:
+        refused(bare, PreconditionFailed, "does not report its mode", "ex_set_bond_mode", "bond0",
+                4, ex_force="all")  # fmt: skip
+        for device in ("bond0", "eth0"):
+            refused(bare, PreconditionFailed, "ex_force=.'management'", "ex_create_network", "n",
+                    ex_parent=device)  # fmt: skip
+
+
+def test_an_address_that_the_manager_called_management_is_guarded(sim: Simulator) -> None:
+    """Not the one that we come by, but others may manage the host by it."""
+    networks = read_networks(driver_of(sim)._estate)
+    spare = networks.hosts[0].bridge("spare")
+    assert spare is not None
+    spare = replace(spare, metadata="ethernet:0a070000{10.7.0.0}:MANAGEMENT")
+    others = [one for one in networks.hosts[0].bridges if one.name != "spare"]
+    found = replace(networks.hosts[0], bridges=(spare, *others))
+    notices: list[str] = []
+    given = ipaddress.IPv4Interface("10.9.0.1/24")
+    _, change, cuts = _set_address(networks, found, spare, given, notices)
+    assert change is not None
+    assert "management" in cuts
+    assert (change.guard_undo is None) == (found.host.module3 is None) == bool(notices)
+
+
+def test_an_address_that_does_not_arrive_is_named() -> None:
+    """Case N35 without the host module: what is shown before and after is compared."""
+    with simulate(1, vms=0) as sim:
+        sim.set_up_network(0, nics=["eth5"], bonds={"bond1": (1, ["eth5"])},
+                           addresses={"bond1": "10.5.0.1/24"})  # fmt: skip
+
+        def lose(moment: str) -> None:
+            if moment == "after":
+                state_of(sim)["addresses"].pop("moved")
+
+        sim.misbehave("hook", "ovs_br_config", hook=lose)
+        with pytest.raises(OperationIncomplete, match=r"10\.5\.0\.1/24 of bond1 did not arrive on"):
+            driver_for(sim).ex_create_network("moved", ex_parent="bond1")
