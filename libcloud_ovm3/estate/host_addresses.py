@@ -6,6 +6,7 @@ discover_network shows the addresses of bridges, and of bonds in some forms only
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 
 from libcloud_ovm3.agent import hostmodule
@@ -13,6 +14,8 @@ from libcloud_ovm3.agent.host_networks import Route
 from libcloud_ovm3.estate.hosts import HostView
 
 Addresses = dict[str, tuple[str, ...]]
+
+_ROUTE = tuple(field.name for field in dataclasses.fields(Route))
 
 
 def addresses_of(host: HostView) -> Addresses | None:
@@ -44,10 +47,12 @@ def routes_of(host: HostView) -> tuple[Route, ...] | None:
     entries = host.answers.get(hostmodule.ROUTES)
     if not isinstance(entries, list):
         return None
-    try:
-        found = [Route(**one) for one in entries]
-        for one in found:
-            ipaddress.IPv4Interface(f"{one.destination}/{one.prefix_length}")
-    except (TypeError, ValueError):
-        return None
+    found = []
+    for one in entries:
+        try:
+            route = Route(**{key: one[key] for key in _ROUTE})  # a newer module may have more
+            ipaddress.IPv4Interface(f"{route.destination}/{route.prefix_length}")
+        except (TypeError, KeyError, ValueError):
+            return None
+        found.append(route)
     return tuple(found)

@@ -38,7 +38,7 @@ def storage_servers(host: HostView) -> tuple[StorageServer, ...]:
     found = [*(_read(host) if brought is None else map(_told, brought))]
     if host.repositories_error is not None:
         found.append(StorageServer("which repositories are mounted is not known", None))
-    listed = " ".join(one.what for one in found)
+    listed = {one.what for one in found}
     for record in host.repositories:
         server, colon, _ = record.fs_location.rpartition(":")
         if colon and record.is_mounted and record.fs_location not in listed:

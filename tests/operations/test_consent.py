@@ -223,6 +223,9 @@ def test_storage_of_which_only_a_mount_tells() -> None:
     own = what_is_cut(network(OWN, nic, on=host("filer:/pool", mounts=mounts)), "own")
     assert own["storage"] == ("repository repo is mounted from filer:/pool, reached by own",)
     assert what_is_cut(network(OWN, nic, on=host("filer:/pool", mounts=mounts)), "eth1") == {}
+    other = what_is_cut(network(OWN, nic, on=host("filer:/po", mounts=mounts)), "eth1")
+    assert len(other["storage"]) == 1, "another one, which the agent says is mounted"
+    assert "from filer:/po, which may be reached by eth1" in other["storage"][0]
     target = NO_LUNS.replace("/>", "><iSCSI_Target/></Discover_Physical_Luns_Result>")
     for unclear in ({"luns": target}, {"luns": "<what/>"}, {"mounts": "<what/>"}):
         found = network(OWN, nic, on=host(**unclear))
