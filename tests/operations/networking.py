@@ -19,11 +19,17 @@ OPERATIONS = ("vlan", "bridge", "delete vlan", "delete bridge", "mtu", "address"
 
 
 @contextlib.contextmanager
-def make_sim(personality: str, host_module: bool) -> Iterator[Simulator]:
+def make_sim(personality: str, host_module: bool, **options: Any) -> Iterator[Simulator]:
     """Two hosts with what the operations need."""
     version = "3.2.1" if personality == "awkward" else "3.3.3"  # both dialects
     with simulate(
-        2, vms=0, templates=0, personality=personality, version=version, host_module=host_module
+        2,
+        vms=0,
+        templates=0,
+        personality=personality,
+        version=version,
+        host_module=host_module,
+        **options,
     ) as sim:
         if host_module:
             patch_vlan_script(sim)
