@@ -28,14 +28,14 @@ class StorageServer:
 
 
 def storage_servers(host: HostView) -> tuple[StorageServer, ...]:
-    """The servers of a host, and what may be one: read with the host if it has a host module of
-    API 3, else in three calls. Not of Fibre Channel, which is no IP network.
+    """The servers of a host, and what may be one: with a host module of API 3 read with the host or
+    in one call, else in three calls. Not of Fibre Channel, which is no IP network.
 
     What the document of an iSCSI target says is in no source (agent-behaviour 8.4), so where one
     leads is not known without the module.
     """
-    brought = host.answers.get(hostmodule.STORAGE_SERVERS)
-    found = [*(_read(host) if brought is None else map(_told, brought))]
+    told = _ask(host)
+    found = [*(_read(host) if told is None else map(_told, told))]
     if host.repositories_error is not None:
         found.append(StorageServer("which repositories are mounted is not known", None))
     listed = {one.what for one in found}
@@ -84,6 +84,17 @@ def _number(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         return ipaddress.ip_address(text.strip("[]"))
     except ValueError:
+        return None
+
+
+def _ask(host: HostView) -> list[Any] | None:
+    """The host module's list; None: there is no module, or it does not answer."""
+    brought = host.answers.get(hostmodule.STORAGE_SERVERS)
+    if brought is not None or host.module3 is None:
+        return brought
+    try:
+        return host.module3.storage_servers()
+    except Ovm3Error:
         return None
 
 

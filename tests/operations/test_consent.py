@@ -50,6 +50,7 @@ def host(
         repositories_error=None,
         answers={} if servers is None else {hostmodule.STORAGE_SERVERS: told},
         agent=SimpleNamespace(linux=linux),
+        module3=None,
     )
 
 
@@ -272,6 +273,11 @@ def test_storage_by_the_routes_that_the_module_tells(
 def test_what_the_module_says_of_servers_and_is_not_understood_protects() -> None:
     found = network(OWN, HostDevice("eth1", "nic"), on=host(servers=[]))
     assert what_is_cut(found, "eth1") == {}
+    found.host.answers.clear()  # type: ignore[attr-defined]
+    told = [{"kind": "nfs", "source": "filer:/a", "address": "192.0.2.7"}]
+    found.host.module3 = SimpleNamespace(storage_servers=lambda: told)  # type: ignore[misc]
+    assert what_is_cut(found, "eth1") == {}, "not brought with the host, so it is asked for"
+    assert "storage" in what_is_cut(found, "own")
     found.host.answers[hostmodule.STORAGE_SERVERS] = ["?"]  # type: ignore[index]
     assert tuple(what_is_cut(found, "eth1")) == ("storage",)
 
