@@ -42,7 +42,8 @@ def change_guarded(
     :param undo: what takes it back.
     :param label: what is changed, for messages.
     :param is_done: reads whether the change is there; may raise an Ovm3Error: it is not known.
-    :return: the failure of the request, if it had one, and was carried out all the same.
+    :return: the failure of the request, if it had one, and was carried out all the same; or the
+        fault of its step, which may take effect yet, as the host has looked right after it only.
     :raises AgentFault: the host refused, or has taken it back: it is as it was.
     :raises OperationIncomplete: whether it is made, or taken back, is unknown.
     """
@@ -64,8 +65,12 @@ def change_guarded(
         if not isinstance(seen, Ovm3Error):
             if seen.state == "confirmed":
                 return failed
-            if seen.state in ("undone", "failed"):
+            if seen.state == "undone":
                 raise _taken_back(host, request, seen, label)
+            if seen.state == "failed":
+                if isinstance(failed, AgentFault):  # refused: none of its steps was begun
+                    raise failed
+                return _taken_back(host, request, seen, label)
             if seen.state in ("undo failed", "dead"):
                 break
             if seen.state == "waiting" and not is_confirmed and _is_done(is_done):

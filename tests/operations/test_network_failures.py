@@ -14,8 +14,14 @@ import pytest
 
 from libcloud_ovm3.agent.host_networks import GuardedChange
 from libcloud_ovm3.agent.hostmodule import HostModule
-from libcloud_ovm3.errors import NetworkNotFound, OperationIncomplete, Ovm3Error
-from libcloud_ovm3.simulator import Simulator
+from libcloud_ovm3.errors import (
+    AgentFault,
+    NetworkNotFound,
+    OperationIncomplete,
+    Ovm3Error,
+    Ovm3Warning,
+)
+from libcloud_ovm3.simulator import Simulator, network
 from tests.operations.failures import (
     FAILURES,
     KILLS,
@@ -248,3 +254,28 @@ def test_what_a_host_could_not_take_back_is_said(monkeypatch: pytest.MonkeyPatch
     with make_sim("plain", True) as sim, pytest.raises(OperationIncomplete) as caught:
         driver_for(sim).ex_set_bond_mode("bond0", 4, ex_force="all")
     assert "could not take it back (missing: xenbr0 10.0.0.1/24); manual" in str(caught.value)
+
+
+@pytest.mark.parametrize("lands", [True, False])
+def test_a_guarded_step_that_faults_may_take_effect_late(
+    monkeypatch: pytest.MonkeyPatch, lands: bool
+) -> None:
+    """The host looks right after it only, so it is looked for as without a guard."""
+    state = GuardedChange("failed", "step 1 of 1: no answer from the switch", "", "", "")
+    monkeypatch.setattr(HostModule, "guarded_network_change", lambda *_: state)
+    monkeypatch.setattr(HostModule, "network_change", lambda *_: state)
+    with make_sim("plain", True) as sim:
+        before = shown(sim)
+
+        def land(moment: str) -> None:
+            for one in sim.hosts:
+                network.state(one)["bonds"]["bond0"]["mode"] = 4
+
+        if lands:
+            sim.misbehave("hook", "discover_network", nth=4, hook=land)
+            with pytest.warns(Ovm3Warning, match="is as it was to be, although .* was not made"):
+                driver_for(sim).ex_set_bond_mode("bond0", 4, ex_force="all")
+        else:
+            with pytest.raises(AgentFault, match=r"was not made.*as it was"):
+                driver_for(sim).ex_set_bond_mode("bond0", 4, ex_force="all")
+        assert (shown(sim) == before) is not lands
