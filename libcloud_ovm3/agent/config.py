@@ -21,6 +21,9 @@ from libcloud_ovm3.agent.vif import Vfb, Vif
 
 __all__ = ["DiskEntry", "VMConfig", "VncOptions", "format_disk", "parse_disk"]
 
+_WHOLE_NUMBER = re.compile(r"\s*[0-9]{1,18}\s*", re.ASCII)
+_FLAGS = {"true": True, "1": True, "false": False, "0": False}
+
 
 @dataclass(frozen=True)
 class VncOptions:
@@ -162,7 +165,8 @@ class VMConfig:
 
     @property
     def vifs(self) -> tuple[Vif, ...]:
-        """Its network cards, in the guest's order."""
+        """Its network cards, in the guest's order. Made anew each time: kept objects cost a listing
+        more, in Python's garbage collector, than making them."""
         return tuple(Vif(text) for text in _texts(self.values, "vif"))
 
     @property
@@ -203,6 +207,8 @@ class VMConfig:
 
 def _as_sent(value: Any) -> Any:
     """A value as it would be after XML-RPC."""
+    if isinstance(value, str):  # as most are
+        return value
     if isinstance(value, list | tuple):
         return [_as_sent(item) for item in value]
     if isinstance(value, dict):
@@ -215,7 +221,7 @@ def whole_number(value: object) -> int | None:
 
     :return: None for negative numbers, for booleans, which xend drops, and for anything else.
     """
-    if isinstance(value, str) and re.fullmatch(r"\s*[0-9]{1,18}\s*", value, re.ASCII):
+    if isinstance(value, str) and _WHOLE_NUMBER.fullmatch(value):
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
@@ -230,6 +236,8 @@ def _texts(config: Mapping[str, Any], key: str) -> tuple[str, ...]:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
     try:
         return str(value)
     except ValueError:  # a number of more digits than Python prints
@@ -237,8 +245,7 @@ def _text(value: object) -> str:
 
 
 def _flag(value: object) -> bool | None:
-    word = _text(value).strip().lower()
-    return {"true": True, "1": True, "false": False, "0": False}.get(word)
+    return _FLAGS.get(_text(value).strip().lower())
 
 
 def _vnc_options(options: Mapping[str, Any]) -> VncOptions:

@@ -92,6 +92,10 @@ def _value(text: str, found: re.Match[str] | None, depth: int) -> tuple[Any, int
 def _array(text: str, at: int, depth: int) -> tuple[list[Any], int]:
     elements = []
     while found := _VALUE.match(text, at):
+        if (string := found[1]) is not None:  # as _value, without a call for each of many
+            elements.append(_unescaped(string))
+            at = found.end()
+            continue
         element, at = _value(text, found, depth - 1)
         elements.append(element)
     return elements, _after(_ARRAY_END, text, at)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 from libcloud_ovm3.agent.redact import HIDDEN, redact_options
 from libcloud_ovm3.errors import InvalidArgument
@@ -25,7 +26,7 @@ class Vif:
 
     text: str
 
-    @property
+    @cached_property
     def options(self) -> dict[str, str]:
         """All options by name; the last one of a name counts."""
         return _options(self.text)
@@ -91,7 +92,7 @@ class Vfb:
     def __repr__(self) -> str:
         return f"Vfb({redact_options(self.text)!r})"
 
-    @property
+    @cached_property
     def options(self) -> dict[str, str]:
         """All options by name, including the password; the last one of a name counts."""
         return _options(self.text)

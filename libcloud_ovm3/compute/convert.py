@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -117,7 +116,7 @@ def to_node(vm: VM, driver: NodeDriver, hosts_off: Sequence[HostOff] = ()) -> No
     number of CPUs, else ``custom``. ``image`` and ``created_at`` are None: nothing records them.
     """
     size, extra = _node_size(vm, driver), node_extra(vm, hosts_off)
-    public, private = ips_of(extra, is_public=True), ips_of(extra, is_public=False)
+    public, private = ips_of(extra)
     state = NODE_STATES[vm.state]
     return Node(vm.id, vm.name, state, public, private, driver, size=size, extra=extra)
 
@@ -129,7 +128,7 @@ def node_extra(vm: VM, hosts_off: Sequence[HostOff] = ()) -> dict[str, Any]:
         {"repository_id": d.repository_id, "directory": d.directory, "error": d.error}
         for d in vm.definitions
     ]
-    addresses = [dataclasses.asdict(one) for one in vm.addresses]
+    addresses = [dict(vars(one)) for one in vm.addresses]
     extra: dict[str, Any] = {"live": live, "definitions": definitions, "addresses": addresses}
     extra |= {"doubts": list(vm.doubts)} if vm.doubts else {}
     extra |= {"hosts_off": [host.label for host in hosts_off]} if hosts_off else {}

@@ -41,6 +41,7 @@ def vm_record(node: Node) -> dict[str, Any]:
 
 def vm_fields(vm_id: str, name: str, state: str, extra: Mapping[str, Any]) -> dict[str, Any]:
     """Return the same of a VM of which there is no Node, from the ``extra`` that one would have."""
+    public_ips, private_ips = ips_of(extra)
     is_defined = len(extra["definitions"]) == 1 and extra["definitions"][0]["error"] is None
     return {
         "id": vm_id,
@@ -52,8 +53,8 @@ def vm_fields(vm_id: str, name: str, state: str, extra: Mapping[str, Any]) -> di
         "live": [_live(one) for one in extra["live"]],
         "definitions": extra["definitions"],
         **{key: _empty(extra.get(key)) if is_defined else None for key in _DEFINED},
-        "public_ips": ips_of(extra, is_public=True),
-        "private_ips": ips_of(extra, is_public=False),
+        "public_ips": public_ips,
+        "private_ips": private_ips,
         "addresses": extra["addresses"],
         "hosts_off": extra.get("hosts_off", []),
         "doubts": extra.get("doubts", []),
@@ -61,11 +62,12 @@ def vm_fields(vm_id: str, name: str, state: str, extra: Mapping[str, Any]) -> di
     }
 
 
-def ips_of(extra: Mapping[str, Any], is_public: bool) -> list[str]:
-    """Return the public or the private addresses in a node's ``extra``, each in one list only."""
-    public = [one["address"] for one in extra["addresses"] if one["is_public"]]
-    private = [one["address"] for one in extra["addresses"] if one["address"] not in public]
-    return list(dict.fromkeys(public if is_public else private))
+def ips_of(extra: Mapping[str, Any]) -> tuple[list[str], list[str]]:
+    """Return the public and the private addresses in a node's ``extra``, each in one list only."""
+    addresses = extra["addresses"]
+    public = dict.fromkeys(one["address"] for one in addresses if one["is_public"])
+    private = dict.fromkeys(one["address"] for one in addresses if one["address"] not in public)
+    return list(public), list(private)
 
 
 def _empty(value: Any) -> Any:

@@ -65,9 +65,11 @@ class VM:
     @property
     def name(self) -> str:
         """The display name: that of the definition, else its name in xend."""
-        defined = sorted(d.name for d in self.definitions if d.config is not None)
+        defined = [one.name for one in self.definitions if one.config is not None]
+        if defined:
+            return min(defined)
         live = [one.domain.name for one in self.live if one.domain.name]
-        return next(iter([*defined, *live, *(d.name for d in self.definitions)]), self.id)
+        return next(iter([*live, *(one.name for one in self.definitions)]), self.id)
 
     @property
     def names(self) -> frozenset[str]:
