@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,6 +101,7 @@ def test_no_message_names_an_option_twice() -> None:
     assert [message for message in messages if re.search(twice, message)] == []
 
 
+@functools.cache
 def _texts(file: Path) -> list[str]:
     """Return every string of a file except docstrings."""
     tree = ast.parse(file.read_text(encoding="utf-8"))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +136,9 @@ ON_VOLUMES = (
     "attach_volume",
 )
 ON_STOPPED = ("create_image", "delete_image", "copy_image", "ex_insert_iso", "ex_eject_iso")
+ONLY_READ = tuple(
+    name for name in METHODS if name.removeprefix("ex_").startswith(("list_", "get_"))
+)
 # One of libcloud_identify for each host that holds any file.
 ASK_WHO_HOLDS = ("start_node", "attach_volume")
 
@@ -166,8 +170,8 @@ def test_the_table_is_complete() -> None:
 
 @pytest.mark.parametrize(("hosts", "vms"), [(1, 1), (3, 2)])
 @pytest.mark.parametrize("method", METHODS)
-def test_calls(method: str, hosts: int, vms: int, personality: str) -> None:
-    counted = count(method, False, hosts=hosts, vms=vms, personality=personality)
+def test_calls(method: str, hosts: int, vms: int, personality: str, pools: Pools) -> None:
+    counted = count(method, pools, hosts=hosts, vms=vms, personality=personality)
     for asked in MODULE_SOUGHT:
         del counted[asked]
     surveys = counted["discover_server"] // hosts
@@ -175,8 +179,8 @@ def test_calls(method: str, hosts: int, vms: int, personality: str) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_calls_with_the_module(method: str) -> None:
-    counted = count(method, True, hosts=3, vms=2)
+def test_calls_with_the_module(method: str, pools: Pools) -> None:
+    counted = count(method, pools, host_module=True, hosts=3, vms=2)
     if method in ASK_WHO_HOLDS:
         del counted["libcloud_identify"]
     counted["libcloud_job_status"] = min(counted["libcloud_job_status"], 1)  # until it is done
@@ -189,13 +193,39 @@ def looks_in(counted: Counter[str], hosts: int) -> int:
     return (counted["list_vms"] - counted["stop_vm"]) // hosts - counted["delete_vm"]
 
 
-def count(method: str, host_module: bool, **options: Any) -> Counter[str]:
-    """The agent calls of one method on a pool."""
-    with simulate(host_module=host_module, **options) as sim:
+Pools = Callable[..., tuple[Simulator, Any]]
+
+
+@pytest.fixture(scope="module")
+def pools() -> Iterator[Pools]:
+    """Pools with a node, one of each kind for all methods that only read."""
+    with contextlib.ExitStack() as stack:
+
+        @functools.cache
+        def pool(**options: Any) -> tuple[Simulator, Any]:
+            sim = stack.enter_context(simulate(**options))
+            return sim, make_node(driver_for(sim))
+
+        yield pool
+
+
+def make_node(driver: Any) -> Any:
+    image, first = driver.list_images()[0], driver.list_locations()[0]
+    return driver.create_node("subject", driver.list_sizes()[0], image, first)
+
+
+def count(method: str, pools: Pools, **options: Any) -> Counter[str]:
+    """The agent calls of one method on a pool, by a driver that has listed before."""
+    if method in ONLY_READ:
+        sim, node = pools(**options)
         driver = driver_for(sim)
-        image = driver.list_images()[0]
-        first = driver.list_locations()[0]
-        node = driver.create_node("subject", driver.list_sizes()[0], image, first)
+        driver.list_images()
+        sim.calls.clear()
+        METHODS[method](driver, node)
+        return Counter(calls_of(sim))
+    with simulate(**options) as sim:
+        driver = driver_for(sim)
+        node = make_node(driver)
         if method == "start_node" or method in ON_STOPPED:
             driver.stop_node(node)
         if method == "reboot_node":
