@@ -7,6 +7,7 @@ import inspect
 from pathlib import Path
 from typing import Any
 
+import libcloud.security
 import pytest
 
 from libcloud_ovm3 import OVM3NodeDriver
@@ -16,6 +17,17 @@ from tests.support import quietly
 
 A, B = "AA:" * 31 + "AA", "bb" * 32
 NAMED = {"ex_hosts": "ovm-1, ovm-2", "ex_fingerprint": f"ovm-1={A},ovm-2=SHA256 Fingerprint={B}"}
+
+
+@pytest.fixture(scope="module")
+def one_authority(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return make_certificate(tmp_path_factory.mktemp("authority")).pem
+
+
+@pytest.fixture(autouse=True)
+def few_authorities(monkeypatch: pytest.MonkeyPatch, one_authority: str) -> None:
+    """OpenSSL takes 20 ms to read those of a system, and nothing is sent here."""
+    monkeypatch.setattr(libcloud.security, "CA_CERTS_PATH", one_authority)
 
 
 def make(**options: Any) -> OVM3NodeDriver:
