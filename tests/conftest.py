@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import tempfile
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.simulator import Simulator
+from tests.operations.once import RUN
 from tests.selection import mark_tables
 from tests.support import PERSONALITIES, driver_for, give_up_at_once, simulate
 
@@ -27,6 +30,16 @@ settings.load_profile("tests")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--reverse", action="store_true", help="run the tests in reverse order")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give the workers of this run a directory that they share."""
+    if hasattr(config, "workerinput") or not getattr(config.option, "numprocesses", None):
+        return
+    shared = tempfile.TemporaryDirectory(prefix="ovm3-tests-")
+    os.environ[RUN] = shared.name
+    config.add_cleanup(lambda: os.environ.pop(RUN, None))
+    config.add_cleanup(shared.cleanup)
 
 
 def pytest_collection_finish() -> None:

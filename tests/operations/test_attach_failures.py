@@ -28,6 +28,7 @@ from tests.operations.failures import (
     change_with_failure,
     steps_of,
 )
+from tests.operations.once import once_a_run
 from tests.support import (
     PERSONALITIES,
     calls_of,
@@ -61,6 +62,7 @@ def attach(sim: Simulator, node: Any) -> bool:
     return bool(quietly(driver_for(sim).attach_volume, node, volume_id))
 
 
+@once_a_run
 def steps(host_module: bool) -> list[Step]:
     with make_sim("plain", host_module) as sim:
         node = driver_for(sim).ex_get_node_by_name(NAME)

@@ -13,6 +13,7 @@ from libcloud_ovm3.operations import doors
 from libcloud_ovm3.simulator import Simulator
 from tests.operations.attaching import disks, in_file, live_disks, path_of, rows_of
 from tests.operations.failures import KILLS, WRITES, Step, change_with_failure, steps_of
+from tests.operations.once import once_a_run
 from tests.operations.test_attach_failures import others
 from tests.support import PERSONALITIES, calls_of, driver_for, fingerprints_of, quietly, simulate
 
@@ -68,6 +69,7 @@ def act(sim: Simulator, is_insert: bool) -> bool:
     return bool(quietly(driver.ex_eject_iso, node))
 
 
+@once_a_run
 def steps(variant: Variant) -> list[Step]:
     with make_sim("plain", variant) as sim:
         act(sim, variant.is_insert)

@@ -13,6 +13,7 @@ from libcloud_ovm3.errors import AgentFault, OperationIncomplete, Ovm3Error, Pre
 from libcloud_ovm3.simulator import Simulator
 from tests.operations.changing import change
 from tests.operations.failures import WRITES, Step, misbehave, steps_of, table_of
+from tests.operations.once import once_a_run
 from tests.support import PERSONALITIES, calls_of, driver_for, fingerprints_of, simulate
 
 NAME = "subject"
@@ -28,6 +29,7 @@ def make_sim(personality: str, host_module: bool = False) -> Iterator[Simulator]
         yield sim
 
 
+@once_a_run
 def steps(host_module: bool) -> list[Step]:
     with make_sim("plain", host_module) as sim:
         driver = driver_for(sim)

@@ -11,6 +11,7 @@ from libcloud_ovm3.errors import AgentFault, OperationIncomplete, Ovm3Error
 from libcloud_ovm3.operations import network_doors as doors
 from libcloud_ovm3.simulator import Simulator, network
 from tests.operations.failures import KILLS, WRITES, Step, misbehave, steps_of, table_of
+from tests.operations.once import once_a_run
 from tests.support import PERSONALITIES, calls_of, quietly, simulate
 from tests.system.disk_clients import plain_driver
 
@@ -53,6 +54,7 @@ def repair(sim: Simulator) -> dict[str, Any]:
     return found
 
 
+@once_a_run
 def steps(host_module: bool) -> list[Step]:
     with make_sim("plain", host_module) as sim:
         lose(sim)

@@ -24,6 +24,7 @@ from tests.operations.failures import (
     steps_of,
 )
 from tests.operations.killed import kill_client_at
+from tests.operations.once import once_a_run
 from tests.support import (
     PERSONALITIES,
     calls_of,
@@ -44,6 +45,7 @@ def make_sim(personality: str, host_module: bool = False) -> Simulator:
     )
 
 
+@once_a_run
 def create_steps() -> list[Step]:
     """The calls of an undisturbed create_node: function, and which of its name it is."""
     with make_sim("plain") as sim:

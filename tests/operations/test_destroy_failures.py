@@ -23,6 +23,7 @@ from tests.operations.failures import (
     steps_of,
     table_of,
 )
+from tests.operations.once import once_a_run
 from tests.support import PERSONALITIES, calls_of, driver_for, fingerprints_of, quietly, simulate
 
 
@@ -36,6 +37,7 @@ def make_sim(personality: str, host_module: bool = False) -> Simulator:
     )
 
 
+@once_a_run
 def destroy_steps(host_module: bool = False) -> list[Step]:
     with make_sim("plain", host_module) as sim:
         driver = driver_for(sim)

@@ -29,6 +29,7 @@ from tests.operations.failures import (
     change_with_failure,
     steps_of,
 )
+from tests.operations.once import once_a_run
 from tests.operations.test_attach_failures import others, with_and_without_module, write_of
 from tests.support import (
     PERSONALITIES,
@@ -62,6 +63,7 @@ def detach(sim: Simulator) -> bool:
     return bool(quietly(driver_for(sim).detach_volume, volume_id))
 
 
+@once_a_run
 def steps(host_module: bool) -> list[Step]:
     with make_sim("plain", "running", host_module) as sim:
         detach(sim)

@@ -28,6 +28,7 @@ from tests.operations.failures import (
     steps_of,
     table_of,
 )
+from tests.operations.once import once_a_run
 from tests.support import (
     PERSONALITIES,
     calls_of,
@@ -71,6 +72,7 @@ def id_of(sim: Simulator) -> str:
     return str(quietly(operator(sim).ex_get_node_by_name, NAME).id)
 
 
+@once_a_run
 def steps(host_module: bool) -> list[Step]:
     with pytest.MonkeyPatch.context() as patch:
         give_up_at_once(patch)  # no fixture does it yet while tests are collected: 50 s

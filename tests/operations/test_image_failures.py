@@ -35,6 +35,7 @@ from tests.operations.failures import (
 )
 from tests.operations.imaging import FILES, NODES, OPERATIONS, act, image_of, make_sim
 from tests.operations.killed import kill_client_at
+from tests.operations.once import once_a_run
 from tests.support import PERSONALITIES, driver_for, quietly
 
 
@@ -47,6 +48,7 @@ class Row(NamedTuple):
         return f"{self.operation}-{'by module' if self.host_module else 'by agent'}-{self.step}"
 
 
+@once_a_run
 def rows() -> list[Row]:
     """The steps that may leave something, each once; each operation with a new driver."""
     found = []

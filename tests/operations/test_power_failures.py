@@ -19,6 +19,7 @@ from tests.operations.failures import (
     steps_of,
     table_of,
 )
+from tests.operations.once import once_a_run
 from tests.support import PERSONALITIES, calls_of, driver_for, quietly, simulate
 
 NAME = "subject"
@@ -57,6 +58,7 @@ def make_sim(personality: str, state: NodeState, host_module: bool = False) -> I
         yield sim
 
 
+@once_a_run
 def steps(operation: Callable[[Any, Any], None]) -> list[Step]:
     write, state, _ = OPERATIONS[operation]
     with make_sim("plain", state) as sim:

@@ -33,6 +33,7 @@ from tests.operations.failures import (
     steps_of,
     table_of,
 )
+from tests.operations.once import once_a_run
 from tests.support import PERSONALITIES, calls_of, driver_for, fingerprints_of, quietly, simulate
 
 STOPPED, RUNS = "stopped", "runs"
@@ -114,6 +115,7 @@ VARIANTS = [
 ]
 
 
+@once_a_run
 def steps(act: Act, host_module: bool) -> list[Step]:
     with make_sim("plain", host_module) as sim:
         subject = Subject(sim, act, NODE_OF[act])

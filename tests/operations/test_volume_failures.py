@@ -26,6 +26,7 @@ from tests.operations.failures import (
     steps_of,
 )
 from tests.operations.killed import kill_client_at
+from tests.operations.once import once_a_run
 from tests.operations.storing import (
     ALONE,
     DATA,
@@ -62,6 +63,7 @@ class Row(NamedTuple):
         return f"{self.operation}-{'by module' if self.host_module else 'by agent'}-{self.step}"
 
 
+@once_a_run
 def rows() -> list[Row]:
     """The steps that may leave something, each once; each operation with a new driver."""
     found = []
