@@ -1,8 +1,7 @@
 """Bridges on VLANs, each made when the first VM on this host needs it and removed after the last.
 
-``/var/lib/libcloud-ovm3/bridges/<bridge>/`` has the record ``made`` of a bridge that this module
-has made, or was about to make, and one record for each VM that uses it, by the VM's uuid. Only
-such a bridge is ever removed: one that was there before has no record.
+Each bridge that was made so has the record ``made`` (:mod:`bridge_records`), and only such a bridge
+is removed after its last VM: one that was there before has none.
 
 A request is a process of its own, under the host's lock, which ends with the process. In this
 order, with what is left if the process dies there, and who mends that:
@@ -18,7 +17,8 @@ bridge is there, or gone: the next release does the rest); ``made`` is removed, 
 minutes if an earlier call may still make the bridge.
 """
 
-from libcloud_ovm3_host import arguments, errors, local_state, net_devices, read_agent
+from libcloud_ovm3_host import (arguments, bridge_records, errors, local_state, net_devices,
+                                read_agent)
 from libcloud_ovm3_host.compat import error, plain, to_text
 
 SECONDS = 45  # until it answers that the request goes on: clients wait for a minute
@@ -26,10 +26,7 @@ WAIT_SECONDS = 30  # for the lock
 CALL_SECONDS = 100  # for the agent's function
 ARRIVAL_SECONDS = 15  # until the kernel shows what the agent's function has done
 POLL_SECONDS = 0.5
-LATE_SECONDS = 600  # so long a bridge that has not appeared may still do so
 
-_FOLDER = 'bridges'
-_MADE = 'made'
 _FUNCTION = 'ovs_vlan_bridge'
 
 
@@ -38,14 +35,15 @@ def take_bridge(dom0, client, operation, user, bridge, netdev, vlan):
 
     ``made``: whether this operation has made the bridge; ``new``: whether the VM is counted, and
     no other operation has counted it. If one has, this one takes its place in the record. A bridge
-    that this module has not made stays as it is, and its users are not counted. ``user``: the VM's
-    uuid, dashed. A request may be repeated.
+    that this module has not made stays as it is; who is counted keeps it from
+    :func:`.bridge_removal.remove_bridge`. ``user``: the VM's uuid, dashed. A request may be
+    repeated.
     Raises InvalidArgument, NotFound (no such ``netdev``), NotAllowed (it is a bridge, or a VLAN
     device), Conflict (the bridge is on another device, or the VLAN device belongs to another bridge
     or to nobody; or another change goes on), Failed with the agent's fault, Timeout: it goes on, so
     repeat it.
     """
-    request = _request(client, operation, bridge)
+    request = request_of(client, operation, bridge)
     request['user'] = arguments.vm(user)
     request['netdev'] = arguments.device(netdev)
     request['vlan'] = arguments.number('vlan', vlan, 2, 4094)
@@ -53,7 +51,7 @@ def take_bridge(dom0, client, operation, user, bridge, netdev, vlan):
         raise errors.InvalidArgument('netdev: expected another device than the bridge itself')
     dom0.log('%(client)s %(operation)s take_bridge %(user)s %(bridge)s %(netdev)s %(vlan)d'
              % request)
-    return _in_a_process(dom0, _take, request)
+    return in_a_process(dom0, _take, request)
 
 
 def release_bridge(dom0, client, operation, user, bridge, taken):
@@ -67,7 +65,7 @@ def release_bridge(dom0, client, operation, user, bridge, taken):
     may be repeated.
     Raises InvalidArgument, Conflict (another change goes on), Failed, Timeout: it goes on.
     """
-    request = _request(client, operation, bridge)
+    request = request_of(client, operation, bridge)
     request['user'] = user
     if user != '':
         request['user'] = arguments.vm(user)
@@ -75,15 +73,18 @@ def release_bridge(dom0, client, operation, user, bridge, taken):
     if taken != '':
         request['taken'] = arguments.operation(taken)
     dom0.log('%(client)s %(operation)s release_bridge %(user)s %(bridge)s' % request)
-    return _in_a_process(dom0, _release, request)
+    return in_a_process(dom0, _release, request)
 
 
-def _request(client, operation, bridge):
+def request_of(client, operation, bridge):
+    """What every request has, checked. Raises InvalidArgument."""
     return {'client': arguments.client(client), 'operation': arguments.operation(operation),
             'bridge': arguments.device(bridge)}
 
 
-def _in_a_process(dom0, function, request):
+def in_a_process(dom0, function, request):
+    """What a function returns that changes a bridge, in a process of its own, under the host's
+    lock. Raises Conflict, Timeout: it goes on."""
     found = dom0.detached(SECONDS, _locked, dom0, function, request)
     if found is None:
         raise errors.Timeout('%s: it goes on after %d s; repeat the request'
@@ -103,13 +104,12 @@ def _locked(dom0, function, request):
 # --- taking ---------------------------------------------------------------------------------
 
 def _take(dom0, request):
-    made = _made(dom0, request['bridge'])
+    made = bridge_records.made(dom0, request['bridge'])
     if net_devices.exists(dom0, request['bridge']):
         _require_on_vlan(dom0, request)
-        made = _still_ours(dom0, request['bridge'], made)
-        if not made:
-            return {'made': False, 'new': False}
-        return {'made': made['operation'] == request['operation'], 'new': _count(dom0, request)}
+        made = bridge_records.still_ours(dom0, request['bridge'], made)
+        return {'made': made.get('operation') == request['operation'],
+                'new': _count(dom0, request)}
     _require_possible(dom0, request, made)
     return {'made': True, 'new': _make(dom0, request, made)}
 
@@ -120,16 +120,9 @@ def _require_on_vlan(dom0, request):
     if not net_devices.is_bridge(dom0, bridge):
         raise errors.Conflict('%s is there and is not a bridge' % bridge)
     on_it = net_devices.ports(dom0, bridge)
-    if not _devices_of(dom0, request, on_it):
+    if not net_devices.of_vlan(dom0, request, on_it):
         raise errors.Conflict('bridge %s is there and not on VLAN %d of %s; its ports: %s' % (
             bridge, request['vlan'], request['netdev'], ', '.join(on_it) or 'none'))
-
-
-def _devices_of(dom0, wanted, devices):
-    """Those of these devices that are the VLAN ``wanted['vlan']`` of ``wanted['netdev']``."""
-    vlan = (wanted['netdev'], int(wanted['vlan']))
-    below = net_devices.vlans(dom0)
-    return [device for device in devices if below.get(device) == vlan]
 
 
 def _require_possible(dom0, request, made):
@@ -140,7 +133,7 @@ def _require_possible(dom0, request, made):
     if net_devices.is_bridge(dom0, netdev) or netdev in below:
         raise errors.NotAllowed('%s: a VLAN needs a network interface or a bond, not a bridge or '
                                 'another VLAN' % netdev)
-    for device in _devices_of(dom0, request, sorted(below)):
+    for device in net_devices.of_vlan(dom0, request, sorted(below)):
         bridge = net_devices.bridge_with(dom0, device)
         if bridge:
             raise errors.Conflict('VLAN %d of %s is on bridge %s' % (
@@ -153,43 +146,38 @@ def _require_possible(dom0, request, made):
 def _make(dom0, request, before):
     """Make it; whether the VM is counted for the first time. ``before``: the record ``made``."""
     is_new = _count(dom0, request)
-    record = dict(_who(dom0, request), netdev=request['netdev'], vlan='%d' % request['vlan'],
-                  late=_late(dom0, before))
-    local_state.put(dom0, [_FOLDER, request['bridge']], _MADE, record)
-    fault = _call(dom0, 'start', request['bridge'], record)
+    record = dict(bridge_records.who(dom0, request), netdev=request['netdev'],
+                  vlan='%d' % request['vlan'], late=bridge_records.late(dom0, before))
+    bridge_records.put(dom0, request['bridge'], bridge_records.MADE, record)
+    fault = _call(dom0, _FUNCTION, 'start', request['bridge'], request['netdev'], request['vlan'])
     if not _comes_true(dom0, _is_on_vlan, request):
         if is_new:
-            local_state.remove(dom0, [_FOLDER, request['bridge']], request['user'])
+            bridge_records.remove(dom0, request['bridge'], request['user'])
         raise errors.Failed('%s was not made: %s' % (request['bridge'], fault or (
             '%s returned, but the bridge is not there' % _FUNCTION)))
     record['index'] = '%d' % net_devices.index(dom0, request['bridge'])
-    local_state.put(dom0, [_FOLDER, request['bridge']], _MADE, record)
+    bridge_records.put(dom0, request['bridge'], bridge_records.MADE, record)
     return is_new
 
 
 def _count(dom0, request):
     """Record the VM; whether no other operation has done so before."""
-    before = local_state.get(dom0, [_FOLDER, request['bridge']], request['user'])
-    local_state.put(dom0, [_FOLDER, request['bridge']], request['user'], _who(dom0, request))
+    before = bridge_records.get(dom0, request['bridge'], request['user'])
+    bridge_records.put(dom0, request['bridge'], request['user'],
+                       bridge_records.who(dom0, request))
     return not before or before.get('operation') == request['operation']
 
 
-def _who(dom0, request):
-    return {'client': request['client'], 'operation': request['operation'],
-            'boot': dom0.boot_id(), 'uptime': '%d' % dom0.uptime()}
-
-
-def _call(dom0, action, bridge, record):
+def _call(dom0, function, *values):
     """The fault of the agent's function, '' if it returned. Both say little: look afterwards."""
-    answer = read_agent.call_agent(dom0, CALL_SECONDS, _FUNCTION, action, bridge,
-                                   record['netdev'], int(record['vlan']))
+    answer = read_agent.call_agent(dom0, CALL_SECONDS, function, *values)
     return plain(answer.get('fault', ''))
 
 
 def _is_on_vlan(dom0, request):
     bridge = request['bridge']
     return net_devices.is_bridge(dom0, bridge) and bool(
-        _devices_of(dom0, request, net_devices.ports(dom0, bridge)))
+        net_devices.of_vlan(dom0, request, net_devices.ports(dom0, bridge)))
 
 
 def _comes_true(dom0, condition, *values):
@@ -207,34 +195,43 @@ def _comes_true(dom0, condition, *values):
 def _release(dom0, request):
     bridge = request['bridge']
     if request['user'] and not _is_taken_by_another(dom0, request):
-        local_state.remove(dom0, [_FOLDER, bridge], request['user'])
-    made = _made(dom0, bridge)
-    left = {'removed': False, 'users': _users(dom0, bridge), 'ports': [], 'addresses': []}
+        bridge_records.remove(dom0, bridge, request['user'])
+    made = bridge_records.made(dom0, bridge)
+    left = {'removed': False, 'users': bridge_records.users(dom0, bridge), 'ports': [],
+            'addresses': []}
     if not net_devices.is_bridge(dom0, bridge):
-        if made and not left['users'] and not _may_appear(dom0, made):
-            local_state.remove(dom0, [_FOLDER, bridge], _MADE)
+        if made and not left['users'] and not bridge_records.may_appear(dom0, made):
+            bridge_records.remove(dom0, bridge, bridge_records.MADE)
         return left
-    made = _still_ours(dom0, bridge, made)
+    made = bridge_records.still_ours(dom0, bridge, made)
     left['ports'], left['addresses'] = _kept_by(dom0, bridge, made)
     if not made or left['users'] or left['ports'] or left['addresses']:
         return left
-    made['index'] = ''  # until it is known whether it is gone
-    local_state.put(dom0, [_FOLDER, bridge], _MADE, made)
-    fault = _call(dom0, 'stop', bridge, made)
+    stop(dom0, bridge, made, _FUNCTION, made['netdev'], int(made['vlan']))
+    return dict(left, removed=True)
+
+
+def stop(dom0, bridge, made, function, *device):
+    """Remove a bridge by one of the agent's functions, and its record ``made``, if it has one.
+
+    Raises Failed: it is still there."""
+    if made:
+        made['index'] = ''  # until it is known whether it is gone
+        bridge_records.put(dom0, bridge, bridge_records.MADE, made)
+    fault = _call(dom0, function, 'stop', bridge, *device)
     if not _comes_true(dom0, _is_gone, bridge):
         raise errors.Failed('%s was not removed: %s' % (bridge, fault or (
-            '%s returned, but the bridge is still there' % _FUNCTION)))
-    if made['late']:
-        local_state.put(dom0, [_FOLDER, bridge], _MADE, dict(made, uptime=made['late']))
-    elif not _devices_of(dom0, made, net_devices.names(dom0)):
-        local_state.remove(dom0, [_FOLDER, bridge], _MADE)
-    return dict(left, removed=True)
+            '%s returned, but the bridge is still there' % function)))
+    if made and made['late']:
+        bridge_records.put(dom0, bridge, bridge_records.MADE, dict(made, uptime=made['late']))
+    elif made and not net_devices.of_vlan(dom0, made, net_devices.names(dom0)):
+        bridge_records.remove(dom0, bridge, bridge_records.MADE)
 
 
 def _is_taken_by_another(dom0, request):
     if not request['taken']:
         return False
-    record = local_state.get(dom0, [_FOLDER, request['bridge']], request['user'])
+    record = bridge_records.get(dom0, request['bridge'], request['user'])
     return record.get('operation', request['taken']) != request['taken']
 
 
@@ -242,7 +239,7 @@ def _kept_by(dom0, bridge, made):
     """``(ports, addresses)`` that keep a bridge; all of its ports, if it is not this module's."""
     on_it, own = net_devices.ports(dom0, bridge), []
     if made:
-        own = _devices_of(dom0, made, on_it)
+        own = net_devices.of_vlan(dom0, made, on_it)
     below = net_devices.vlans(dom0)
     over = [device for device in sorted(below) if below[device][0] in [bridge] + own]
     return ([port for port in on_it if port not in own] + over,
@@ -253,74 +250,7 @@ def _is_gone(dom0, bridge):
     return not net_devices.exists(dom0, bridge)
 
 
-def _may_appear(dom0, made):
-    """Whether the bridge may still come: its VLAN device is there, or a call is not over."""
-    return bool(_late(dom0, made) or _devices_of(dom0, made, net_devices.names(dom0)))
-
-
-def _late(dom0, made):
-    """When, by ``uptime``, a call was made whose effect was not seen and may still come; or ''."""
-    if made and not made.get('index'):
-        return _if_recent(dom0, made, made.get('uptime', ''))
-    return _if_recent(dom0, made, made.get('late', ''))
-
-
-def _if_recent(dom0, made, since):
-    if since.isdigit() and made['boot'] == dom0.boot_id() and (
-            int(dom0.uptime()) - int(since) < LATE_SECONDS):
-        return since
-    return ''
-
-
-# --- records --------------------------------------------------------------------------------
-
-def _made(dom0, bridge):
-    """The record of who has made a bridge, ``{}`` if there is none. Raises Failed."""
-    made = local_state.get(dom0, [_FOLDER, bridge], _MADE)
-    if made and not (made.get('netdev') and made.get('vlan', '').isdigit()):
-        raise errors.Failed('%s/%s/%s/%s: not complete' % (
-            local_state.TOP, _FOLDER, bridge, _MADE))
-    return made
-
-
-def _is_ours(dom0, bridge, made):
-    """Whether the bridge that is there is the one that was made: not one that somebody made in its
-    place. One whose making was cut off may lack its VLAN device."""
-    if not made:
-        return False
-    if made.get('index') and made['boot'] == dom0.boot_id():
-        return made['index'] == '%d' % net_devices.index(dom0, bridge)
-    on_it = net_devices.ports(dom0, bridge)
-    return not on_it or bool(_devices_of(dom0, made, on_it))
-
-
-def _still_ours(dom0, bridge, made):
-    """The record of a bridge that is there, with its number since this boot; ``{}`` if it is not
-    this module's. A record is removed once somebody has made the bridge anew, so that it does not
-    count as the module's after the next boot."""
-    if not _is_ours(dom0, bridge, made):
-        if made.get('index') and made['boot'] == dom0.boot_id():
-            local_state.remove(dom0, [_FOLDER, bridge], _MADE)
-        return {}
-    # a call before the one that has made this bridge
-    made['late'] = _if_recent(dom0, made, made.get('late', ''))
-    if made['boot'] != dom0.boot_id() or not made.get('index'):
-        made.update({'boot': dom0.boot_id(), 'uptime': '%d' % dom0.uptime(),
-                     'index': '%d' % net_devices.index(dom0, bridge)})
-        local_state.put(dom0, [_FOLDER, bridge], _MADE, made)
-    return made
-
-
-def _users(dom0, bridge):
-    return [name for name in local_state.names(dom0, [_FOLDER, bridge]) if name != _MADE]
-
-
-def _age(dom0, record):
-    """Seconds; of a record from before this boot at least those since the boot."""
-    if record.get('boot') != dom0.boot_id() or not record.get('uptime', '').isdigit():
-        return int(dom0.uptime())
-    return max(0, int(dom0.uptime()) - int(record['uptime']))
-
+# --- what there is --------------------------------------------------------------------------
 
 def bridges(dom0):
     """Every bridge, and every record: ``[{bridge, exists, ports, flags, mtu, made, users}]``.
@@ -332,7 +262,7 @@ def bridges(dom0):
     record that is not understood, is ``{bridge, exists, error}``. Raises Failed.
     """
     there = net_devices.bridges(dom0)
-    recorded = [plain(name) for name in local_state.names(dom0, [_FOLDER])]
+    recorded = bridge_records.names(dom0)
     return [_reported(dom0, name, name in there)
             for name in there + [name for name in recorded if name not in there]]
 
@@ -345,20 +275,22 @@ def _reported(dom0, bridge, is_there):
 
 
 def _bridge(dom0, bridge, is_there):
-    made = _made(dom0, bridge)
+    made = bridge_records.made(dom0, bridge)
+    users = [_user(dom0, bridge, name) for name in bridge_records.users(dom0, bridge)]
     found = {'bridge': to_text(bridge), 'exists': is_there, 'ports': [], 'flags': 0, 'mtu': 0,
-             'made': {}, 'users': [_user(dom0, bridge, name) for name in _users(dom0, bridge)]}
+             'made': {}, 'users': users}
     if is_there:
         found['ports'] = [to_text(port) for port in net_devices.ports(dom0, bridge)]
         found['flags'] = net_devices.flags(dom0, bridge)
         found['mtu'] = net_devices.mtu(dom0, bridge)
-    if made and (not is_there or _is_ours(dom0, bridge, made)):
+    if made and (not is_there or bridge_records.is_ours(dom0, bridge, made)):
         found['made'] = {'client': made['client'], 'operation': made['operation'],
                          'netdev': made['netdev'], 'vlan': int(made['vlan'])}
     return found
 
 
 def _user(dom0, bridge, user):
-    record = local_state.get(dom0, [_FOLDER, bridge], user)
+    record = bridge_records.get(dom0, bridge, user)
     return {'user': user, 'client': record.get('client', ''),
-            'operation': record.get('operation', ''), 'age_seconds': _age(dom0, record)}
+            'operation': record.get('operation', ''),
+            'age_seconds': bridge_records.age(dom0, record)}

@@ -66,6 +66,18 @@ def vlans(dom0):
     return found
 
 
+def of_vlan(dom0, wanted, devices):
+    """Those of these devices that are the VLAN ``wanted['vlan']`` of ``wanted['netdev']``."""
+    vlan = (wanted['netdev'], int(wanted['vlan']))
+    below = vlans(dom0)
+    return [device for device in devices if below.get(device) == vlan]
+
+
+def is_guests(device):
+    """Whether a device is that of a guest, by its name (xend.md 0)."""
+    return _GUESTS.match(device) is not None
+
+
 def flags(dom0, device):
     """The kernel's flags (linux/if.h)."""
     return _number(dom0, device, 'flags', 16)

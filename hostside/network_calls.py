@@ -38,6 +38,12 @@ def text(call):
     return ' '.join([call['function']] + ['%s' % (value,) for value in call['arguments']])
 
 
+def removed_bridges(calls):
+    """The bridges that calls remove."""
+    return [call['arguments'][1] for call in calls
+            if FUNCTIONS[call['function']][0] is _start_or_stop and call['arguments'][0] == 'stop']
+
+
 def _start_or_stop(value):
     return arguments.one_of('action', value, ('start', 'stop'))
 

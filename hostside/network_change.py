@@ -16,8 +16,8 @@ of the agent's changes were saved.
 
 import os
 
-from libcloud_ovm3_host import (arguments, errors, local_state, net_devices, network_calls,
-                                read_agent)
+from libcloud_ovm3_host import (arguments, bridge_removal, errors, local_state, net_devices,
+                                network_calls, read_agent)
 from libcloud_ovm3_host.compat import error, plain, to_text
 
 ANSWER_SECONDS = 3  # until it answers that the change goes on: the client polls
@@ -42,7 +42,8 @@ def guarded_network_change(dom0, client, operation, steps, undo, seconds):
     ``seconds``: 10 to 600, from when all steps are done. If a step faults, it ends there, and what
     was done is undone at once; the step itself too, if it changed anything nevertheless.
     Returns what :func:`network_change` does. A repeated request is not carried out again.
-    Raises InvalidArgument, Conflict (another change of the networks goes on), Failed.
+    Raises InvalidArgument, Conflict (another change of the networks goes on, or a bridge that is to
+    go is in use), Failed.
     """
     request = {'client': arguments.client(client), 'operation': arguments.operation(operation),
                'steps': network_calls.checked('steps', steps, MOST_STEPS),
@@ -175,6 +176,8 @@ def _change(dom0, request):
             return _repeated(dom0, request)
         try:
             _require_alone(dom0)
+            for bridge in network_calls.removed_bridges(request['steps']):
+                bridge_removal.require_unused(dom0, bridge)
         except errors.Conflict:
             _refuse(dom0, request, plain(str(error())))
             raise

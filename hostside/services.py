@@ -1,9 +1,9 @@
 """The table of services: every function of the module by name, with its time limit."""
 
-from libcloud_ovm3_host import (api, aside, block_devices, bridges, change_vm, control, documents,
-                                 domains, errors, file_holders, files, identify, inventory, jobs,
-                                 logs, network, network_change, network_setup, read_agent,
-                                 repository, storage_servers)
+from libcloud_ovm3_host import (api, aside, block_devices, bridge_removal, bridges, change_vm,
+                                 control, documents, domains, errors, file_holders, files, identify,
+                                 inventory, jobs, logs, network, network_change, network_setup,
+                                 read_agent, repository, storage_servers)
 from libcloud_ovm3_host.compat import describe, error
 from libcloud_ovm3_host.version import PREFIX
 
@@ -44,6 +44,8 @@ SERVICES = {
     'bridges': (bridges.bridges, 15),
     'take_bridge': (bridges.take_bridge, None),
     'release_bridge': (bridges.release_bridge, None),
+    'remove_bridge': (bridge_removal.remove_bridge, None),
+    'keep_bridge': (bridge_removal.keep_bridge, None),
     'guarded_network_change': (network_change.guarded_network_change, None),
     'confirm_network_change': (network_change.confirm_network_change, None),
     'network_change': (network_change.network_change, None),

@@ -51,6 +51,7 @@ STEPS = (
     "test_network_by_module.py",
     "test_network_changes.py",
     "test_network_consent.py",
+    "test_network_users.py",
     "test_never_guess.py",
     "test_nic_bridges.py",
     "test_nics.py",

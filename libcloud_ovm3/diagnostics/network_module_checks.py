@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from libcloud_ovm3.agent.host_networks import ControlInterface, KernelBridge, NetworkSetup
+from libcloud_ovm3.agent.host_bridges import KernelBridge
+from libcloud_ovm3.agent.host_networks import ControlInterface, NetworkSetup
 from libcloud_ovm3.diagnostics.collect import MemberData
 from libcloud_ovm3.diagnostics.finding import Finding
 from libcloud_ovm3.diagnostics.inventory import name_of

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from libcloud_ovm3.agent.host_networks import ControlInterface, KernelBridge, NetworkSetup
+from libcloud_ovm3.agent.host_bridges import KernelBridge
+from libcloud_ovm3.agent.host_networks import ControlInterface, NetworkSetup
 from libcloud_ovm3.agent.hostmodule import HostModule
 from libcloud_ovm3.errors import Ovm3Error
 from libcloud_ovm3.estate.vm_bridges import CONTROL

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from libcloud_ovm3.agent.vif import Vif
 from libcloud_ovm3.errors import InvalidArgument, NetworkNotFound
+from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.domains import Card
 from libcloud_ovm3.estate.vms import VM
 
@@ -160,3 +161,23 @@ def find_card(vm: VM, text: str) -> VMCard:
     if not found:
         raise NetworkNotFound(f"VM {vm.label} has no network card {text!r}; its cards: {listed}")
     return found[0]
+
+
+def unread_cards(definition: Definition) -> str | None:
+    """Why a vm.cfg may have cards that are not known; None: it has none."""
+    if definition.unread or definition.config is None:
+        return definition.unread
+    cards = definition.config.values.get("vif", [])
+    if isinstance(cards, list) and all(isinstance(one, str) for one in cards):
+        return None
+    return f"{definition.place}: its vif is no list of texts"
+
+
+def certainly_lacks(vm: VM, bridge: str) -> bool:
+    """Whether a VM has no card on a bridge, neither live nor in a vm.cfg, and all could be read."""
+    live = [one.domain for one in vm.live]
+    if any(domain.disks_error for domain in live) or any(map(unread_cards, vm.definitions)):
+        return False
+    named = [card.bridge for domain in live for card in domain.cards]
+    named += [vif.bridge for one in vm.definitions for vif in one.vifs]
+    return bridge not in named and None not in named

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from libcloud_ovm3.agent.network_options import parse_vlan, require_interface
-from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
+from libcloud_ovm3.errors import (
+    AgentFault,
+    InvalidArgument,
+    OutcomeUnknown,
+    Ovm3Error,
+    PreconditionFailed,
+    ReadOnly,
+)
 from libcloud_ovm3.estate.host_network import HostBridge, HostDevice, HostNetwork
 from libcloud_ovm3.estate.interface_names import LONGEST_NAME, is_guest_port
 from libcloud_ovm3.estate.labels import carrier_of, device_of
 from libcloud_ovm3.estate.members import Estate
-from libcloud_ovm3.estate.networks import NetworkList, read_networks_to_change
+from libcloud_ovm3.estate.networks import NetworkList, read_networks, read_networks_to_change
 from libcloud_ovm3.estate.vm_bridges import (
     vlan_device,
     why_no_bridge,
     why_no_vlan,
 )
+from libcloud_ovm3.operations import network_doors
 from libcloud_ovm3.operations.consent import Cuts, parse_consent, require_consent, what_is_cut
+from libcloud_ovm3.operations.delete_network import users_of
 from libcloud_ovm3.operations.half_bridges import why_left
 from libcloud_ovm3.operations.moved_addresses import moving
 from libcloud_ovm3.operations.network_changes import (
@@ -27,6 +38,9 @@ from libcloud_ovm3.operations.network_changes import (
 )
 from libcloud_ovm3.operations.network_doors import VLAN_BRIDGE, bridge_call, vlan_bridge_call
 from libcloud_ovm3.operations.operation import Operation
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.hostmodule import HostModule
 
 
 def create_network(
@@ -51,7 +65,8 @@ def create_network(
     :raises PreconditionFailed: a host cannot have it, or it would cut what the user has not
         consented to. Nothing was sent.
     :raises AgentFault: a host refused; what was made on others before is removed again.
-    :raises OperationIncomplete: whether it was made is unknown, or a part of it is left.
+    :raises OperationIncomplete: whether it was made is unknown, or a part of it is left; or it may
+        go with the last VM, as the host module has made it for VMs.
     """
     _require_name(name)
     number = None if vlan is None else parse_vlan(vlan, f"VLAN {vlan!r}")
@@ -71,7 +86,8 @@ def create_network(
     networks = read_networks_to_change(estate)
     notices: list[str] = []
     changes, cuts, reasons = [], [], []
-    for network in chosen_hosts(networks, host_ids):
+    chosen = chosen_hosts(networks, host_ids)
+    for network in chosen:
         try:
             change = _plan(network, name, base, number)
         except PreconditionFailed as error:
@@ -80,11 +96,79 @@ def create_network(
         if change is not None:
             cut = {} if change.request.function == VLAN_BRIDGE else _cut(change)
             cuts.append((network, cut))
+            change = replace(change, in_use=lambda _: _in_use(estate, name))
             changes.append(guarded(change, cut, change.undo, notices))
     if reasons:
         raise PreconditionFailed(f"network {name!r} was not made: {'; '.join(reasons)}")
     require_consent(cuts, agreed)
-    return change_all(operation, networks, changes, notices), notices
+    networks = change_all(operation, networks, changes, notices)
+    made = [change.label for change in changes]
+    _keep(operation, [networks.on(one.host) for one in chosen], name, made)
+    return networks, notices
+
+
+def _in_use(estate: Estate, name: str) -> str:
+    """Why a bridge that was made just now is not removed again: another client uses it; "": none.
+
+    :raises Ovm3Error: that could not be read.
+    """
+    found = "; ".join(users_of(read_networks(estate), name))
+    return f"it was in use: {found}" if found else ""
+
+
+def _keep(
+    operation: Operation, networks: Sequence[HostNetwork], name: str, made: Sequence[str]
+) -> None:
+    """Have the bridge stay where the host module has made it for VMs: it would go with the last.
+
+    :param made: where this operation has made it, for messages.
+    :raises OperationIncomplete: that is not certain.
+    """
+    unsure: dict[str, str] = {}
+    for network in networks:
+        bridge, module = network.bridge(name), network.host.module3
+        if bridge is None or bridge.vlan is None or module is None:
+            continue
+        try:
+            _keep_on(operation, module, name)
+        except ReadOnly:
+            raise
+        except Ovm3Error as error:
+            unsure[f"bridge {name!r} on {network.host.label}"] = str(error)
+    if unsure:
+        reasons = "; ".join(f"{label}: {error}" for label, error in unsure.items())
+        done = f". Made: {', '.join(made)}" if made else ""
+        raise operation.incomplete(
+            f"network {name!r} is there, but where the host module has made it for VMs it may go "
+            f"with the last of them: {reasons}. The same call again completes it{done}",
+            left=tuple(dict.fromkeys([*unsure, *made])),
+        )
+
+
+def _keep_on(operation: Operation, module: HostModule, name: str) -> None:
+    """See to it, and that it is so. The request is sent once.
+
+    :raises Ovm3Error: it is not so, or that is not certain.
+    """
+    if not _is_made(module, name):
+        return
+    try:
+        network_doors.keep_bridge(operation, module, name)
+    except (AgentFault, OutcomeUnknown):
+        if _is_made(module, name):
+            raise
+
+
+def _is_made(module: HostModule, name: str) -> bool:
+    """Whether the host module has made a bridge for VMs; what it cannot read may be.
+
+    :raises Ovm3Error: that could not be read.
+    """
+    return any(
+        one.made is not None or one.error is not None
+        for one in module.bridges()
+        if one.bridge == name
+    )
 
 
 def _require_name(name: str) -> None:
@@ -150,7 +234,6 @@ def _on_device(network: HostNetwork, name: str, device: HostDevice) -> NetworkCh
         is_done=lambda now: _is_on(now.bridge(name), device.name),
         is_undone=lambda now: now.bridge(name) is None and now.bridge_on(device.name) is None,
         undo=bridge_call("stop", name, device.name),
-        may_undo=lambda now: _is_unused(now, name),
     )
     return moving(change, device.name, name)
 
@@ -178,7 +261,6 @@ def _on_vlan(
         is_done=lambda now: _is_on(now.bridge(name), tagged),
         is_undone=lambda now: now.bridge(name) is None and now.device(tagged) is None,
         undo=vlan_bridge_call("stop", name, device.name, vlan),
-        may_undo=lambda now: _is_unused(now, name),
     )
 
 
@@ -213,8 +295,3 @@ def _require_free(network: HostNetwork, name: str) -> None:
 
 def _is_on(bridge: HostBridge | None, device: str) -> bool:
     return bridge is not None and bridge.doubt is None and bridge.parent == device
-
-
-def _is_unused(network: HostNetwork, name: str) -> bool:
-    bridge = network.bridge(name)
-    return bridge is None or not (bridge.guest_ports or bridge.guests)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 from libcloud_ovm3.errors import NetworkNotFound, PreconditionFailed, SearchIncomplete
-from libcloud_ovm3.estate.definitions import Definition
+from libcloud_ovm3.estate.cards import unread_cards
 from libcloud_ovm3.estate.host_network import VLAN, HostBridge, HostNetwork
 from libcloud_ovm3.estate.interface_names import found_as, split_vlan
 from libcloud_ovm3.estate.labels import WantedNetwork, bridge_name, wanted_network
@@ -176,20 +177,10 @@ def _unread(networks: NetworkList, snapshot: EstateSnapshot) -> list[str]:
         *(str(one.reason) for one in snapshot.unreachable),
         *(error for host in snapshot.hosts for error in host.errors),
         *(error for repository in snapshot.repositories for error in repository.errors),
-        *(why for one in snapshot.definitions if (why := _unread_cards(one))),
+        *(why for one in snapshot.definitions if (why := unread_cards(one))),
         *(one.unread for one in snapshot.hosts_off),
         *(f"{one.host.label}: {one.error}" for one in networks.hosts if one.error),
     ]
-
-
-def _unread_cards(definition: Definition) -> str | None:
-    """Why a vm.cfg may have cards that are not known; None: it has none."""
-    if definition.unread or definition.config is None:
-        return definition.unread
-    cards = definition.config.values.get("vif", [])
-    if isinstance(cards, list) and all(isinstance(one, str) for one in cards):
-        return None
-    return f"{definition.place}: its vif is no list of texts"
 
 
 # ------------------------------------------------------------------ one host
@@ -212,12 +203,20 @@ def _plan(network: HostNetwork, bridge: HostBridge) -> NetworkChange:
         f"bridge {bridge.name!r}",
         _call("stop", network, bridge),
         is_done=lambda now: now.bridge(bridge.name) is None and not now.device(tagged),
-        is_undone=lambda now: now.bridge(bridge.name) == bridge,
+        is_undone=lambda now: _own(now.bridge(bridge.name)) == _own(bridge),
         why_not=partial(_why_not_now, before=bridge),
     )
     # The document shows no addresses of a NIC, and no source says that it shows those of a bond.
     is_seen = network.told is not None and device is not None and not tagged
     return moving(change, bridge.name, str(bridge.parent)) if is_seen else change
+
+
+def _own(bridge: HostBridge | None) -> HostBridge | None:
+    """What the host itself has of a bridge: without its guests."""
+    if bridge is None:
+        return None
+    ports = tuple(port for port in bridge.ports if port not in bridge.guest_ports)
+    return replace(bridge, ports=ports, guest_ports=(), guests=())
 
 
 def _call(action: Action, network: HostNetwork, bridge: HostBridge) -> NetworkCall:
@@ -241,13 +240,14 @@ def _call(action: Action, network: HostNetwork, bridge: HostBridge) -> NetworkCa
 
 
 def _starting(now: HostNetwork, name: str) -> list[str]:
-    """The VMs that the host module has recorded as users of a bridge, before they are on it.
+    """The VMs that the host module has recorded as users of a bridge, or of a VLAN beside it,
+    before they are on it.
 
     :raises Ovm3Error: that could not be read.
     """
     module = now.host.module3
     found = module.bridges() if module is not None else ()
-    return [user.user for one in found if one.bridge == name for user in one.users]
+    return [user.user for one in found if _is_of(one.bridge, name) for user in one.users]
 
 
 def _why_not_now(now: HostNetwork, *, before: HostBridge) -> str:

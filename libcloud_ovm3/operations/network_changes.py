@@ -21,9 +21,10 @@ from libcloud_ovm3.errors import (
 from libcloud_ovm3.estate.host_network import BOND, HostNetwork
 from libcloud_ovm3.estate.hosts import HostView, describe, map_hosts
 from libcloud_ovm3.estate.networks import NetworkList, read_network
+from libcloud_ovm3.operations import network_doors
 from libcloud_ovm3.operations.consent import MANAGEMENT, Cuts
 from libcloud_ovm3.operations.guarded_change import change_guarded
-from libcloud_ovm3.operations.network_doors import VLAN_BRIDGE, NetworkCall, send
+from libcloud_ovm3.operations.network_doors import VLAN_BRIDGE, NetworkCall
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.placement import is_host, require_host
 from libcloud_ovm3.operations.presence import POLL
@@ -48,7 +49,7 @@ class NetworkChange:
     :ivar undo: the call that takes it back; None: none does.
     :ivar guard_undo: the call by which the host takes it back, if it may cut the line to the host;
         None: it cannot.
-    :ivar may_undo: whether it may be taken back, by a reading: not what is in use by now.
+    :ivar in_use: why it must not be taken back, by a reading right before; "": it may.
     :ivar why_not: why it must not be made, by a reading right before; "": it may.
     :ivar sees: adds to a reading what discover_network does not show and the checks need.
     :ivar missing: what the change should have brought too, by a reading that shows it; "": nothing.
@@ -62,7 +63,7 @@ class NetworkChange:
     is_undone: Check
     undo: NetworkCall | None = None
     guard_undo: NetworkCall | None = None
-    may_undo: Check = lambda _: True
+    in_use: Callable[[HostNetwork], str] = lambda _: ""
     why_not: Callable[[HostNetwork], str] | None = None
     sees: Callable[[HostNetwork], HostNetwork] = lambda now: now
     missing: Callable[[HostNetwork], str] = lambda _: ""
@@ -258,22 +259,26 @@ def _make(
 
     :return: the host's network with it, and whether it is certainly this operation that made it.
     """
-    host = change.network.host
+    host, before = change.network.host, change.network
     if change.why_not is not None:
-        why = change.why_not(_read(networks, change))
+        before = _read(networks, change)
+        why = change.why_not(before)
         if why:
             raise PreconditionFailed(f"{change.label} was left unchanged: right before, {why}")
     with waiting(f"changing {change.label}"):
         if change.guard_undo is not None and host.module3 is not None:
             failed, is_over = _send_guarded(operation, networks, change, change.guard_undo)
         else:
-            failed, is_over = _send(change), False
+            failed = _send(operation, change, before)
+            is_over = network_doors.is_refusal(failed)
         now = _look(operation, networks, change, change.is_undone if is_over else change.is_done)
     if isinstance(now, HostNetwork) and not is_over and change.is_done(now):
         if failed:
             notices.append(f"{change.label} is as it was to be, although {failed}")
         return now, failed is None
-    if isinstance(now, HostNetwork) and isinstance(failed, AgentFault) and change.is_undone(now):
+    is_refused = isinstance(failed, AgentFault) and not network_doors.goes_on(failed)
+    if isinstance(now, HostNetwork) and is_refused and change.is_undone(now):
+        assert isinstance(failed, AgentFault)
         raise failed.with_state(advice(failed) or f"{change.label} is as it was") from failed
     if isinstance(now, Ovm3Error):
         found = f"it cannot be read: {now}"
@@ -288,10 +293,23 @@ def _make(
     ) from failed
 
 
-def _send(change: NetworkChange) -> AgentFault | OutcomeUnknown | None:
-    """Send the request of a change; its failure, if it has one: it may have taken effect."""
+def _send(
+    operation: Operation, change: NetworkChange, before: HostNetwork
+) -> AgentFault | OutcomeUnknown | None:
+    """Send the request of a change; its failure, if it has one: it may have taken effect.
+
+    A bridge is removed by the host module, if there is one, which sees who uses it by then.
+
+    :param before: the host's network, read right before.
+    """
+    module, request = change.network.host.module3, change.request
     try:
-        send(change.network.host, change.request)
+        if module is not None and request.removes is not None:
+            bridge = before.bridge(request.removes)
+            addresses = bridge.addresses if bridge else ()
+            network_doors.remove_bridge(operation, module, request, addresses)
+        else:
+            network_doors.send(change.network.host, request)
     except (AgentFault, OutcomeUnknown) as error:
         return error
     return None
@@ -351,7 +369,7 @@ def _take_back(operation: Operation, networks: NetworkList, change: NetworkChang
         guard_undo=change.guard_undo and change.request,
         is_done=change.is_undone,
         is_undone=change.is_done,
-        why_not=lambda now: "" if change.may_undo(now) else "it was in use",
+        why_not=change.in_use,
         missing=lambda _: "",
     )
     try:

@@ -6,10 +6,12 @@ sends one reads discover_network afterwards.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Interface
 from typing import TYPE_CHECKING, Any, Literal
 
+from libcloud_ovm3.errors import AgentFault
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.operations.operation import Operation
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 NETWORK_SECONDS = 120.0  # for a response; the scripts behind these calls take seconds
 
 VLAN_BRIDGE = "ovs_vlan_bridge"
+_BRIDGES = frozenset({VLAN_BRIDGE, "ovs_br_config", "ovs_local_config"})
 Action = Literal["start", "stop"]
 
 
@@ -30,6 +33,12 @@ class NetworkCall:
 
     function: str
     arguments: tuple[str | int, ...]
+
+    @property
+    def removes(self) -> str | None:
+        """The bridge that it removes; None: it removes none."""
+        is_removal = self.function in _BRIDGES and self.arguments[0] == "stop"
+        return str(self.arguments[1]) if is_removal else None
 
 
 def bridge_call(action: Action, name: str, device: str) -> NetworkCall:
@@ -112,6 +121,34 @@ def release_bridge(
     :return: whether the bridge was removed.
     """
     return module.release_bridge(operation.client, operation.id, user, bridge, taken).removed
+
+
+def remove_bridge(
+    operation: Operation, module: HostModule, call: NetworkCall, addresses: Sequence[str]
+) -> None:
+    """Have the host make a call that removes a bridge, unless something uses it by then.
+
+    :param addresses: those that the bridge has; with another one it stays.
+    """
+    name, *device = call.arguments[1:]
+    netdev = str(device[0]) if device else ""
+    vlan = int(device[1]) if len(device) > 1 else 0
+    module.remove_bridge(operation.client, operation.id, str(name), netdev, vlan, addresses)
+
+
+def keep_bridge(operation: Operation, module: HostModule, bridge: str) -> None:
+    """Have a bridge stay that the module has made for VMs."""
+    module.keep_bridge(operation.client, operation.id, bridge)
+
+
+def goes_on(error: Exception | None) -> bool:
+    """Whether the module says that its process goes on: it may still do what it was asked for."""
+    return isinstance(error, AgentFault) and error.kind.endswith("errors.Timeout")
+
+
+def is_refusal(error: Exception | None) -> bool:
+    """Whether the module has found, before it changed anything, that it must not."""
+    return isinstance(error, AgentFault) and error.kind.endswith("errors.Conflict")
 
 
 def change_guarded(

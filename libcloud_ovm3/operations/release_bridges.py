@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from libcloud_ovm3.errors import Ovm3Error, ReadOnly
+from libcloud_ovm3.estate.cards import certainly_lacks
 from libcloud_ovm3.estate.hosts import HostView, map_hosts
 from libcloud_ovm3.estate.interface_names import split_vlan
 from libcloud_ovm3.estate.members import Estate
@@ -24,7 +25,7 @@ from libcloud_ovm3.operations.placement import is_host, require_host
 from libcloud_ovm3.progress import waiting
 
 if TYPE_CHECKING:
-    from libcloud_ovm3.agent.host_networks import KernelBridge
+    from libcloud_ovm3.agent.host_bridges import KernelBridge
 
 OLD = 900  # seconds; a start does not wait that long after it has recorded its VM
 
@@ -133,7 +134,7 @@ def _release_each(operation: Operation, uses: Iterable[Use]) -> tuple[list[str],
 class Unused:
     """What hosts keep although nobody needs it.
 
-    :ivar uses: records of VMs that are not live there.
+    :ivar uses: records of VMs that are not live there, or have no card on the bridge.
     :ivar empty: bridges that are recorded for no VM, and have no port but their own.
     :ivar notices: what could not be read.
     """
@@ -148,7 +149,8 @@ def release_unused(estate: Estate, host_id: str | None = None) -> tuple[list[str
 
     A VM that has shut down by itself, or whose client was killed, is still recorded. It counts no
     longer if it is certain, twice, that it is not live anywhere or only elsewhere, and if its
-    record is old enough not to be that of a start that goes on.
+    record is old enough not to be that of a start that goes on. The same if it is live there, but
+    has no card on the bridge.
 
     :param host_id: of this host only, by its uuid, address or name; None: of all.
     :return: the bridges that were removed, and notices for the user.
@@ -185,12 +187,14 @@ def _read_unused(estate: Estate, host_id: str | None) -> Unused:
     ]
     notices = [*snapshot.errors(), *errors]
     return Unused(
-        tuple(use for use in old if _is_gone(snapshot, use)), tuple(empty), tuple(notices)
+        tuple(use for use in old if _is_unneeded(snapshot, use)), tuple(empty), tuple(notices)
     )
 
 
-def _is_gone(snapshot: EstateSnapshot, use: Use) -> bool:
-    """Whether a VM is certainly not live on the host that keeps a bridge for it."""
+def _is_unneeded(snapshot: EstateSnapshot, use: Use) -> bool:
+    """Whether a VM is certainly not live on the host that keeps a bridge for it, or is without a
+    card on it, as after an attachment whose client was killed.
+    """
     vm = snapshot.vms.get(use.user)
     if snapshot.unseen or snapshot.hosts_off:
         return False
@@ -201,4 +205,6 @@ def _is_gone(snapshot: EstateSnapshot, use: Use) -> bool:
     if not vm.live:
         return vm.state in (State.STOPPED, State.PENDING)
     places = [live.host.id for live in vm.live]
-    return vm.state is State.RUNNING and len(places) == 1 and places[0] != use.host.id
+    if vm.state is not State.RUNNING or len(places) != 1:
+        return False
+    return places[0] != use.host.id or certainly_lacks(vm, use.bridge)

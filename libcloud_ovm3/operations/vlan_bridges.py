@@ -225,14 +225,13 @@ def _is_as_wanted(network: HostNetwork, bridge: VMBridge) -> bool:
 
 
 def _is_recorded(start: StartNetworks, bridge: VMBridge) -> bool:
-    """Whether the host keeps the bridge for this VM, as far as it keeps any."""
+    """Whether the host keeps the bridge for this VM, if it keeps any."""
     module = _counted_by(start, bridge)
     if module is None:
         return True
     for one in module.bridges():
         if one.bridge == bridge.name:
-            users = {user.user for user in one.users}
-            return one.made is None or start.definition.uuid in users
+            return start.definition.uuid in {user.user for user in one.users}
     return False
 
 
@@ -244,7 +243,7 @@ def _not_there(
     is_certain: bool,
 ) -> Ovm3Error:
     what = f"bridge {bridge.name} on {start.host.label}"
-    if isinstance(failed, AgentFault) and is_certain:
+    if isinstance(failed, AgentFault) and is_certain and not network_doors.goes_on(failed):
         mend = advice(failed)
         state = f"{what}: {found}; {_label(start)} was not {start.verb}"
         return failed.with_state(f"{state}; {mend}" if mend else state, start.definition.summary)

@@ -14,17 +14,13 @@ import pytest
 from libcloud_ovm3.agent import chunks
 from libcloud_ovm3.agent.block_devices import HostDevice
 from libcloud_ovm3.agent.connection import AgentConnection
+from libcloud_ovm3.agent.host_bridges import BridgeUser, KernelBridge, MadeBridge, Release, Taking
 from libcloud_ovm3.agent.host_networks import (
     BondMode,
-    BridgeUser,
     ControlInterface,
     GuardedChange,
-    KernelBridge,
-    MadeBridge,
     NetworkSetup,
-    Release,
     Route,
-    Taking,
 )
 from libcloud_ovm3.agent.hostmodule import API, HostModule, api_label, fits, is_absent
 from libcloud_ovm3.agent.hostmodule_types import (
@@ -191,6 +187,9 @@ CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
      {"made": True, "new": False}, Taking(True, False)),
     ("release_bridge", (*W, "u", "b", "o"), (*W, "u", "b", "o"), RELEASED,
      Release(False, ("u",), ("p",), ("10.0.0.1/24",))),
+    ("remove_bridge", (*W, "b", "bond0", 20, ("a",)), (*W, "b", "bond0", 20, ["a"]),
+     {"removed": True}, True),
+    ("keep_bridge", (*W, "b"), (*W, "b"), {"kept": False}, False),
     ("network_setup", (), (), SETUP,
      NetworkSetup("works", "off", "unknown", (BondMode("b", 1, None),))),
     ("control_interface", ("c0",), ("c0",), CONTROL,
@@ -311,6 +310,8 @@ def test_nothing_that_comes_ends_in_a_crash(answer: Any) -> None:
         ("bridges", (), [{**BRIDGE, "ports": [7]}]),
         ("take_bridge", (*W, "u", "b", "bond0", 20), {"made": 1, "new": True}),
         ("take_bridge", (*W, "u", "b", "bond0", 20), {"made": True}),
+        ("remove_bridge", (*W, "b", "", 0, ()), {"removed": 1}),
+        ("keep_bridge", (*W, "b"), {}),
         ("network_setup", (), {**SETUP, "switch": None}),
         ("network_change", ("1" * 32,), {**GUARDED, "state": None}),
         ("network_change", ("1" * 32,), {"state": "waiting"}),

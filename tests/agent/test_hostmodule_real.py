@@ -11,13 +11,12 @@ import pytest
 
 from libcloud_ovm3.agent import chunks
 from libcloud_ovm3.agent.connection import AgentConnection
+from libcloud_ovm3.agent.host_bridges import MadeBridge, Release
 from libcloud_ovm3.agent.host_networks import (
     BondMode,
     ControlInterface,
     GuardedChange,
-    MadeBridge,
     NetworkSetup,
-    Release,
     Route,
 )
 from libcloud_ovm3.agent.hostmodule import AGENT_READS, API, HostModule

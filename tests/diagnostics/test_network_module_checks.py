@@ -7,14 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from libcloud_ovm3.agent.host_networks import (
-    BridgeUser,
-    ControlInterface,
-    KernelBridge,
-    MadeBridge,
-    NetworkSetup,
-    Route,
-)
+from libcloud_ovm3.agent.host_bridges import BridgeUser, KernelBridge, MadeBridge
+from libcloud_ovm3.agent.host_networks import ControlInterface, NetworkSetup, Route
 from libcloud_ovm3.agent.hostmodule import HostModule
 from libcloud_ovm3.diagnostics.checks import run_checks
 from libcloud_ovm3.diagnostics.collect import MemberData, collect

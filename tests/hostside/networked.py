@@ -67,7 +67,8 @@ class Host(Dom0):
         return [lambda: self]
 
     def get_services(self, version=None):
-        return {'ovs_vlan_bridge': self.ovs_vlan_bridge}
+        return {'ovs_vlan_bridge': self.ovs_vlan_bridge, 'ovs_br_config': self.ovs_bridge,
+                'ovs_local_config': self.ovs_bridge}
 
     # -- the kernel
 
@@ -144,6 +145,14 @@ class Host(Dom0):
         if self.behaviour == 'faults after':
             raise RuntimeError('something')
         return '%s %s' % (action, device)
+
+    def ovs_bridge(self, action, bridge, *netdev):
+        """Removes a bridge on a network interface, or a local one."""
+        self.calls.append((action, bridge) + netdev)
+        assert action == 'stop'
+        if self.behaviour == 'refuses':
+            raise RuntimeError('in use')
+        self.remove_device(bridge)
 
     def act(self, action, bridge, netdev, vlan):
         device = '%s.%d' % (netdev, vlan)

@@ -11,44 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from libcloud_ovm3_host import bridges, errors, local_state
+from bridging import (BRIDGE, KEPT, ONE, REMOVED, TWO, cuts, listed, operation, records, release,
+                      take)
 from networked import NET, Cut, Host
-
-BRIDGE = 'xenbr0.20'
-ONE, TWO = ['%s-1111-1111-1111-%s' % (digit * 8, digit * 12) for digit in '12']
 
 
 @pytest.fixture
 def host(dom0):
     return Host(dom0.root)
-
-
-def operation(number):
-    return '%032x' % number
-
-
-def take(host, user=ONE, number=1, bridge=BRIDGE, netdev='bond0', vlan=20):
-    return bridges.take_bridge(host, 'me', operation(number), user, bridge, netdev, vlan)['made']
-
-
-def release(host, user=ONE, bridge=BRIDGE):
-    return bridges.release_bridge(host, 'me', operation(99), user, bridge, '')
-
-
-def listed(host, bridge=BRIDGE):
-    found = [entry for entry in bridges.bridges(host) if entry['bridge'] == bridge]
-    assert len(found) < 2
-    return found and found[0] or None
-
-
-def records(host):
-    found = []
-    for folder, _, names in os.walk(host.path(local_state.TOP)):
-        found += [os.path.join(folder, name) for name in names if name != 'lock']
-    return found
-
-
-KEPT = {'removed': False, 'users': [], 'ports': [], 'addresses': []}
-REMOVED = dict(KEPT, removed=True)
 
 
 # --- as it should be ------------------------------------------------------------------------
@@ -97,7 +67,7 @@ def test_one_that_was_there_is_never_the_module_s(host):
     host.add_vlan('bond0.20', 'bond0', 20)
     host.add_bridge(BRIDGE, 'bond0.20')
     assert take(host) is False
-    assert listed(host)['made'] == {} and listed(host)['users'] == []
+    assert listed(host)['made'] == {} and [one['user'] for one in listed(host)['users']] == [ONE]
     assert release(host) == dict(KEPT, ports=['bond0.20'])
     assert host.has(BRIDGE) and host.calls == [] and records(host) == []
 
@@ -170,9 +140,9 @@ def test_one_that_somebody_made_in_its_place(host):
     host.act('start', BRIDGE, 'bond0', 20)
     assert listed(host)['made'] == {}
     assert take(host, TWO, 2) is False
-    assert release(host) == dict(KEPT, users=[], ports=['bond0.20'])
+    assert release(host) == dict(KEPT, users=[TWO], ports=['bond0.20'])
     host.reboot()
-    assert release(host) == dict(KEPT, ports=['bond0.20'])
+    assert release(host, TWO) == dict(KEPT, ports=['bond0.20'])
     assert host.has(BRIDGE) and len(host.calls) == 1 and records(host) == []
 
 
@@ -262,20 +232,6 @@ def test_one_that_stays_is_said(host):
 
 
 # --- processes ------------------------------------------------------------------------------
-
-def cuts(host, monkeypatch):
-    """Make each record's writing or removal two places at which the process may end."""
-    for name in ('put', 'remove'):
-        monkeypatch.setattr(local_state, name, _with_steps(host, getattr(local_state, name)))
-
-
-def _with_steps(host, real):
-    def stepped(*arguments):
-        host.step()
-        real(*arguments)
-        host.step()
-    return stepped
-
 
 @pytest.mark.parametrize('cut_at', range(1, 9))
 def test_a_take_that_is_cut_off_anywhere(host, monkeypatch, cut_at):

@@ -54,6 +54,20 @@ def a_used_bridge_stays(place: Path) -> None:
     assert not host.has(BRIDGE)
 
 
+def a_bridge_that_is_to_go_stays_while_it_is_used(place: Path) -> None:
+    from libcloud_ovm3_host import bridge_removal
+
+    host = host_of(place)
+    given = (host, CLIENT, operation(9), BRIDGE, "bond0", 20, [])
+    take(host)
+    fails("Conflict", bridge_removal.remove_bridge, *given)
+    assert host.has(BRIDGE)
+    release(host)
+    take(host)
+    host.add_port(BRIDGE, "vif3.0")
+    fails("Conflict", bridge_removal.remove_bridge, *given)
+
+
 def a_bridge_that_was_there_stays(place: Path) -> None:
     host = host_of(place)
     host.act("start", BRIDGE, "bond0", 20)

@@ -3,6 +3,8 @@
 from tests.mutants.mutant import Mutant
 
 BRIDGES = "hostside/bridges.py"
+RECORDS = "hostside/bridge_records.py"
+REMOVAL = "hostside/bridge_removal.py"
 CHANGE = "hostside/network_change.py"
 CALLS = "hostside/network_calls.py"
 STATE = "hostside/local_state.py"
@@ -30,15 +32,22 @@ MUTANTS = [
         "networks.a_used_bridge_stays",
     ),
     Mutant(
+        "used-bridge-removed",
+        REMOVAL,
+        "        if users:\n",
+        "        if False:\n",
+        "networks.a_bridge_that_is_to_go_stays_while_it_is_used",
+    ),
+    Mutant(
         "foreign-bridge-removed",
-        BRIDGES,
+        RECORDS,
         "    if not made:\n        return False\n",
         "",
         "networks.a_bridge_that_was_there_stays",
     ),
     Mutant(
         "foreign-bridge-removed",
-        BRIDGES,
+        RECORDS,
         "        return made['index'] == '%d' % net_devices.index(dom0, bridge)",
         "        return True",
         "networks.a_bridge_made_in_its_place_stays",

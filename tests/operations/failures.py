@@ -60,6 +60,8 @@ WRITES = frozenset(
         "ovs_vlan_bridge",
         "libcloud_take_bridge",
         "libcloud_release_bridge",
+        "libcloud_remove_bridge",
+        "libcloud_keep_bridge",
     }
 )
 

@@ -264,6 +264,35 @@ def test_a_card_that_was_never_sent(sim: Simulator, monkeypatch: pytest.MonkeyPa
     assert users(sim) == []
 
 
+@pytest.mark.parametrize("way", ["attach", "detach"])
+def test_a_client_that_was_killed_with_a_card_of_a_running_vm(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """Its record is of no use: the VM runs, and has no card there."""
+    vm = add(sim, BASE)
+    start(sim, vm)
+    driver = plain_driver(sim)
+
+    def killed(*args: Any) -> None:
+        raise KeyboardInterrupt
+
+    if way == "detach":
+        card = quietly(driver.ex_attach_nic, vm, VLAN)
+        monkeypatch.setattr(nic_changes, "release", killed)
+        with pytest.raises(KeyboardInterrupt):
+            quietly(driver.ex_detach_nic, vm, card)
+    else:
+        monkeypatch.setattr(attach_nic, "put_in", killed)
+        with pytest.raises(KeyboardInterrupt):
+            quietly(driver.ex_attach_nic, vm, VLAN)
+    assert len(users(sim)) == 1
+    assert swept(sim) == [], "it may be about to get one"
+    sim.wait(QUARTER)
+    assert len(swept(sim)) == 1
+    assert (vlans_on(sim), users(sim)) == ([], [])
+    assert len(sim.domains(0)) == 1
+
+
 def test_one_that_is_started_while_it_is_destroyed(sim: Simulator) -> None:
     """Right before its definition goes; it runs, and keeps its bridge."""
     vm = add(sim, VLAN)

@@ -168,7 +168,7 @@ def mortal_doors() -> Iterator[None]:
         for name, door in inspect.getmembers(doors, inspect.isfunction):
             if door.__module__ in own:
                 patch.setattr(doors, name, mortal(door))
-        for name in ("send", "take_bridge", "release_bridge"):
+        for name in ("send", "take_bridge", "release_bridge", "remove_bridge", "keep_bridge"):
             patch.setattr(network_doors, name, mortal(getattr(network_doors, name)))
         yield
 
