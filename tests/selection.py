@@ -1,9 +1,9 @@
 """Which variants of a test ``make test`` takes; ``make test-tables`` takes the others, but for half
 of the longest failure tables, which ``make soak`` takes.
 
-Of each input one variant is taken (a personality, with the host module or without), always the
-same one, so that all of them are met by some test; of the failure tables one row of some, of what
-goes further than the faults that were found an eighth.
+Of each input one variant is taken (a personality, a dialect, with the module or without), always
+the same one, so that all of them are met by some test; of the failure tables one row of some, of
+what goes further than the faults that were found an eighth.
 """
 
 from __future__ import annotations
@@ -13,8 +13,11 @@ from collections import defaultdict
 
 import pytest
 
+from tests.support import DIALECTS, PERSONALITIES
+
 FOLDERS = ("cli", "compute", "diagnostics", "estate", "faults", "operations", "system")
-VARIANTS = frozenset(("plain", "awkward", "agent", "module", "alone", "with the module"))
+MODULE = ("agent", "module", "alone", "with the module")
+VARIANTS = frozenset((*PERSONALITIES, *DIALECTS, *MODULE))
 TABLES = (
     "test_attach_failures.py",
     "test_cd_drive_failures.py",

@@ -11,6 +11,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,8 @@ from libcloud_ovm3.simulator import SimulatedTime, Simulator
 from libcloud_ovm3.simulator.server import http, ports
 
 PERSONALITIES = ("plain", "awkward")
+DIALECTS = ("3.2.1", "3.3.3")  # releases that answer in different words
+EACH_DIALECT = [pytest.param(one, id="-".join(one)) for one in product(PERSONALITIES, DIALECTS)]
 
 
 def simulate(hosts: int = 3, *args: Any, **options: Any) -> Simulator:

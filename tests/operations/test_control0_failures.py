@@ -12,7 +12,7 @@ from libcloud_ovm3.operations import network_doors as doors
 from libcloud_ovm3.simulator import Simulator, network
 from tests.operations.failures import KILLS, WRITES, Step, misbehave, steps_of, table_of
 from tests.operations.once import once_a_run
-from tests.support import PERSONALITIES, calls_of, quietly, simulate
+from tests.support import EACH_DIALECT, calls_of, quietly, simulate
 from tests.system.disk_clients import plain_driver
 
 CONTROL = "control0"
@@ -31,9 +31,9 @@ class Killed(BaseException):
     """The client's process has ended."""
 
 
-def make_sim(personality: str, host_module: bool) -> Simulator:
+def make_sim(personality: str, version: str, host_module: bool) -> Simulator:
     options: dict[str, Any] = {"personality": personality, "host_module": host_module}
-    options["version"] = "3.2.1" if personality == "awkward" else "3.3.3"
+    options["version"] = version
     options["secure"] = False  # TLS would take most of the time
     return simulate(1, vms=0, templates=0, **options)
 
@@ -56,7 +56,7 @@ def repair(sim: Simulator) -> dict[str, Any]:
 
 @once_a_run
 def steps(host_module: bool) -> list[Step]:
-    with make_sim("plain", host_module) as sim:
+    with make_sim("plain", "3.3.3", host_module) as sim:
         lose(sim)
         repair(sim)
         assert len(calls_of(sim, *WRITES)) == 2
@@ -66,15 +66,15 @@ def steps(host_module: bool) -> list[Step]:
 STEPS = {host_module: steps(host_module) for host_module in (False, True)}
 
 
-@pytest.fixture(scope="module", params=PERSONALITIES)
+@pytest.fixture(scope="module", params=EACH_DIALECT)
 def alone(request: pytest.FixtureRequest) -> Iterator[Simulator]:
-    with make_sim(request.param, False) as sim:
+    with make_sim(*request.param, False) as sim:
         yield sim
 
 
-@pytest.fixture(scope="module", params=PERSONALITIES)
+@pytest.fixture(scope="module", params=EACH_DIALECT)
 def with_module(request: pytest.FixtureRequest) -> Iterator[Simulator]:
-    with make_sim(request.param, True) as sim:
+    with make_sim(*request.param, True) as sim:
         yield sim
 
 
@@ -116,13 +116,18 @@ def do_with(sim: Simulator, step: Step, failure: str) -> None:
     assert repair(sim)["repaired"] == []
 
 
+@pytest.mark.parametrize("how", EACH_DIALECT)
 @pytest.mark.parametrize("host_module", [False, True], ids=["alone", "with the module"])
 @pytest.mark.parametrize("when", KILLS)
 @pytest.mark.parametrize("number", [0, 1])
 def test_a_client_that_is_killed(
-    monkeypatch: pytest.MonkeyPatch, host_module: bool, when: str, number: int
+    monkeypatch: pytest.MonkeyPatch,
+    host_module: bool,
+    when: str,
+    number: int,
+    how: tuple[str, str],
 ) -> None:
-    with make_sim("awkward", host_module) as sim:
+    with make_sim(*how, host_module) as sim:
         lose(sim)
         write = [step.function for step in STEPS[host_module] if step.function in WRITES][number]
         door = getattr(doors, DOORS[write])

@@ -14,11 +14,10 @@ from libcloud_ovm3.errors import AgentFault, OperationIncomplete, Ovm3Error, Pre
 from libcloud_ovm3.operations import network_doors
 from libcloud_ovm3.simulator import network
 from tests.operations.failures import KILLS, WRITES, Step, misbehave, steps_of, table_of
-from tests.support import PERSONALITIES, calls_of, quietly, simulate
+from tests.support import EACH_DIALECT, calls_of, quietly, simulate
 from tests.system.disk_clients import plain_driver
 
-VERSIONS = {"plain": "3.3.3", "awkward": "3.2.1"}  # the older one answers with other words
-BASES = {"plain": "10e69b4de3", "awkward": "c0a80100"}
+BASES = {"3.3.3": "10e69b4de3", "3.2.1": "c0a80100"}
 # The other calls of these operations: test_power_failures.py.
 OWN = ("discover_network", "ovs_vlan_bridge", "libcloud_take_bridge", "libcloud_release_bridge")
 OWN += ("libcloud_bridges", "start_vm", "stop_vm")
@@ -31,11 +30,11 @@ class Killed(BaseException):
 class Pool:
     """A simulator with a stopped node that has a card on a VLAN."""
 
-    def __init__(self, personality: str, host_module: bool) -> None:
+    def __init__(self, personality: str, version: str, host_module: bool) -> None:
         options: dict[str, Any] = {"personality": personality, "host_module": host_module}
-        options |= {"version": VERSIONS[personality], "secure": False}  # TLS takes most of the time
+        options |= {"version": version, "secure": False}  # TLS takes most of the time
         self.sim = simulate(2, vms=0, templates=0, **options)
-        self.base, self.has_module = BASES[personality], host_module
+        self.base, self.has_module = BASES[version], host_module
         self.vlan = f"{self.base}.160"
 
     def __enter__(self) -> Pool:
@@ -81,7 +80,7 @@ class Pool:
 
 
 def steps(operation: str, host_module: bool) -> list[Step]:
-    with Pool("plain", host_module) as pool:
+    with Pool("plain", "3.3.3", host_module) as pool:
         if operation == "stop":
             pool.start()
         pool.sim.calls.clear()
@@ -104,15 +103,15 @@ def test_the_tables_have_all_writes() -> None:
     }
 
 
-@pytest.fixture(scope="module", params=PERSONALITIES)
+@pytest.fixture(scope="module", params=EACH_DIALECT)
 def alone(request: pytest.FixtureRequest) -> Iterator[Pool]:
-    with Pool(request.param, False) as pool:
+    with Pool(*request.param, False) as pool:
         yield pool
 
 
-@pytest.fixture(scope="module", params=PERSONALITIES)
+@pytest.fixture(scope="module", params=EACH_DIALECT)
 def with_module(request: pytest.FixtureRequest) -> Iterator[Pool]:
-    with Pool(request.param, True) as pool:
+    with Pool(*request.param, True) as pool:
         yield pool
 
 
@@ -194,12 +193,17 @@ DOORS = {
 }
 
 
+@pytest.mark.parametrize("how", EACH_DIALECT)
 @pytest.mark.parametrize("when", KILLS)
 @pytest.mark.parametrize(("operation", "host_module"), DOORS)
 def test_a_client_that_is_killed(
-    monkeypatch: pytest.MonkeyPatch, operation: str, host_module: bool, when: str
+    monkeypatch: pytest.MonkeyPatch,
+    operation: str,
+    host_module: bool,
+    when: str,
+    how: tuple[str, str],
 ) -> None:
-    with Pool("awkward", host_module) as pool:
+    with Pool(*how, host_module) as pool:
         if operation == "stop":
             pool.start()
         door = getattr(network_doors, DOORS[operation, host_module])
