@@ -50,16 +50,22 @@ class Use:
         return f"bridge {self.bridge} on {self.host.label}"
 
 
-def read_uses(hosts: Sequence[HostView], vm_id: str, bridges: Iterable[str]) -> list[Use]:
-    """Which bridges these hosts keep for a VM: one call per host with a module of API 3, if it has
-    a card on a bridge over a VLAN.
+def read_uses(
+    hosts: Sequence[HostView],
+    vm_id: str,
+    bridges: Iterable[str],
+    live_on: Sequence[HostView] = (),
+) -> list[Use]:
+    """Which bridges these hosts keep for a VM: one call per host with a module of API 3. If it has
+    no card on a bridge over a VLAN, only the hosts are asked where it is live: there it may have
+    had one, and the client that detached it was killed.
 
     A host that cannot be read keeps what it has: :func:`release_unused` finds it later.
 
     :param bridges: those that its cards are on.
     """
     if not any(split_vlan(bridge) for bridge in bridges):
-        return []
+        hosts = live_on
     return [one for one in _read_all(hosts)[0] if one.user == vm_id]
 
 

@@ -74,7 +74,8 @@ def stop_live(
     :raises WaitTimeout: the limit is over and it is not gone.
     """
     clock = operation.estate.clock
-    uses = read_uses(snapshot.hosts, vm.id, bridges_of_vm(vm))
+    live_on = [one.host for one in vm.live]
+    uses = read_uses(snapshot.hosts, vm.id, bridges_of_vm(vm), live_on)
     live, definition = only_live_domain(vm), vm.definition
     deadline = clock.now() + limit
     failed: AgentFault | OutcomeUnknown | None = None

@@ -59,6 +59,7 @@ def test_the_table_has_all_steps() -> None:
     assert {step.function for step in OF_THE_MODULE} == {
         "libcloud_read_agent",
         "libcloud_repository",
+        "libcloud_bridges",
         "libcloud_file_holders",
         "libcloud_list_files",
         "libcloud_identify",
