@@ -16,7 +16,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from libcloud_ovm3.operations import network_doors
 from libcloud_ovm3.simulator import Simulator, network
@@ -54,6 +60,8 @@ OF_MODULE = (
     *("libcloud_remove_bridge", "libcloud_keep_bridge", "ovs_vlan_bridge", "libcloud_change_vm"),
 )
 OF_AGENT = ("ovs_vlan_bridge", "start_vm", "stop_vm", "configure_vm")
+REMOVAL = ("libcloud_remove_bridge", "discover_network", "libcloud_bridges")
+REMOVED = 103  # the VLAN of a network that is removed while a card is attached
 READS = ("list_vms", "discover_network", "libcloud_bridges")
 QUARTER = 901  # seconds, after which a record may be swept
 
@@ -260,6 +268,25 @@ def machine(host_module: bool) -> type[RuleBasedStateMachine]:
             self.model.note(done)
             self.check(begin, self.model.check_used)
             self.define_nodes()
+
+        @precondition(lambda _: host_module)
+        @rule(
+            node=st.integers(0, len(NODES) - 1),
+            meeting=meetings(REMOVAL),
+            trouble=troubles(REMOVAL),
+        )
+        def removal(self, node: int, meeting: Meeting | None, trouble: Trouble | None) -> None:
+            """A network that nobody uses is removed, while a node gets a card on it."""
+            name, bridge = list(NODES)[node], f"{self.model.base}.{REMOVED}"
+            begin = len(self.sim.calls)
+            for verbs in (["create"], ["delete", "attach"], ["detach"]):
+                targets = [Target(verb, name, self.ids[name], "", bridge) for verb in verbs]
+                how = (meeting, trouble) if len(targets) == 2 else (None, None)
+                done = self.clients.run(targets, *how)
+                self.log.append(f"{how}: " + " | ".join(map(str, done)))
+                self.sim.wait(40)
+                self.model.note(done)
+                self.check(begin, self.model.check_used)
 
         @rule(host=st.integers(0, HOSTS - 1), action=st.sampled_from(["poweroff", "reboot"]))
         def guest(self, host: int, action: str) -> None:
