@@ -57,7 +57,10 @@ class Lab:
 
     def removal(self, bridge: str) -> str:
         """The call that removes it."""
-        return "libcloud_remove_bridge" if self.has_module else FORMS[bridge]
+        if not self.has_module:
+            return FORMS[bridge]
+        is_guarded = bridge == "spare"  # with its address
+        return "libcloud_guarded_network_change" if is_guarded else "libcloud_remove_bridge"
 
     def made(self, bridge: str) -> bool:
         """Whether the host module has it down as made for VMs."""
