@@ -128,16 +128,32 @@ def _obstacle(network: HostNetwork, bridge: HostBridge | None) -> str:
     """Why it is not ours to mend: mending it would take something away from somebody."""
     if bridge and not bridge.is_local:
         on = bridge.parent or ", ".join(bridge.ports)
-        return f"it is on {on}, and not the local bridge that guests reach only their host by"
+        return (
+            f"it is on {on}, and not the local bridge that guests reach only their host by; "
+            f"{_remade(network)}"
+        )
     owners = [(one.name, one.addresses) for one in network.bridges]
     owners += [(one.name, one.addresses) for one in network.devices]
     for name, addresses in owners:
         for address in addresses:
             if name == CONTROL and address != ADDRESS.with_prefixlen:
-                return f"{CONTROL} has the address {address}, which somebody else has given it"
+                return (
+                    f"{CONTROL} has the address {address}, which somebody else has given it; "
+                    f"{_remade(network)}"
+                )
             if name != CONTROL and _overlaps(address):
-                return f"{name} has the address {address}, in the network of {CONTROL}"
+                return (
+                    f"{name} has the address {address}, in the network of {CONTROL}; give it "
+                    f"another one on the host"
+                )
     return ""
+
+
+def _remade(network: HostNetwork) -> str:
+    return (
+        f"if nothing needs it so, remove it with ex_delete_network({CONTROL!r}, "
+        f"{str(network.host.address)!r}), then ex_repair_control0 makes it as it should be"
+    )
 
 
 def _overlaps(address: str) -> bool:
@@ -170,8 +186,8 @@ def repair(operation: Operation, host: HostView, snapshot: EstateSnapshot) -> Re
 def _require_mendable(state: Control0) -> None:
     if state.obstacle:
         raise PreconditionFailed(
-            f"{CONTROL} on {state.host.label} was left unchanged: {state.obstacle}; manual "
-            f"intervention is required ({'; '.join(state.wrong)})"
+            f"{CONTROL} on {state.host.label} was left unchanged ({', '.join(state.wrong)}): "
+            f"{state.obstacle}"
         )
 
 

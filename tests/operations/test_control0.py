@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -97,19 +98,26 @@ def put_it_on_a_nic(sim: Simulator) -> None:
 @pytest.mark.parametrize(
     ("use", "why"),
     [
-        (use_for_something_else, "10.9.9.9/24, which somebody else"),
+        (use_for_something_else, "10.9.9.9/24, which somebody else.*ex_delete_network"),
         (use_its_network, "other has the address 169.254.7.7/16"),
-        (put_it_on_a_nic, "it is on eth1"),
+        (put_it_on_a_nic, "it is on eth1, .*ex_delete_network"),
     ],
 )
 def test_what_somebody_else_uses_is_left(personality: str, use: Any, why: str) -> None:
     with simulate(1, vms=0, secure=False, host_module=True, personality=personality) as sim:
         use(sim)
-        assert why in plain_driver(sim).ex_control0(where(sim))["obstacle"]
+        assert re.search(why, plain_driver(sim).ex_control0(where(sim))["obstacle"])
         sim.calls.clear()
-        with pytest.raises(PreconditionFailed, match=why.partition("/")[0]):
+        with pytest.raises(PreconditionFailed, match=why) as caught:
             plain_driver(sim).ex_repair_control0(where(sim))
         assert not calls_of(sim, *WRITES)
+        if "ex_delete_network" not in why:
+            return
+        with pytest.raises(PreconditionFailed, match=r"ex_repair_control0|without a device"):
+            plain_driver(sim).ex_update_network(CONTROL, ex_mtu=1600)
+        [name, host] = re.findall(r"ex_delete_network\('(.*?)', '(.*?)'\)", str(caught.value))[0]
+        assert quietly(plain_driver(sim).ex_delete_network, name, host, ex_force="storage")
+        assert quietly(plain_driver(sim).ex_repair_control0, where(sim))["is_right"]
 
 
 def test_without_the_module_what_is_not_seen_is_said() -> None:
