@@ -16,10 +16,11 @@ from libcloud_ovm3.cli.options import driver_options, make_driver, make_estate, 
 from libcloud_ovm3.cli.output import show_tree, tell
 from libcloud_ovm3.cli.sections import NounGroup
 from libcloud_ovm3.compute.records import network_device_record, network_fields
-from libcloud_ovm3.errors import AmbiguousName, NetworkNotFound, Ovm3Error, SearchIncomplete
+from libcloud_ovm3.errors import AmbiguousName, Ovm3Error
 from libcloud_ovm3.estate.labels import WantedNetwork, bridge_name, wanted_network
 from libcloud_ovm3.estate.network_facts import of_network
 from libcloud_ovm3.estate.networks import NetworkList, read_networks
+from libcloud_ovm3.estate.unfound_networks import not_found
 
 
 @click.group(cls=NounGroup, epilog=examples("ovm3 network list", "ovm3 network show control0"))
@@ -99,17 +100,9 @@ def _bridge_called(found: NetworkList, name: str) -> str:
     names = dict.fromkeys(_on(found, wanted))
     if len(names) > 1:
         raise AmbiguousName(f"{name!r} may be any of these networks: {', '.join(names)}")
-    if names:
-        return next(iter(names))
-    known = ", ".join(found.names()) or "none"
-    unread = [one.host.label for one in found.hosts if one.error]
-    unread += [one.address for one in found.estate.unreachable]
-    if unread:
-        raise SearchIncomplete(
-            f"no network {name!r} was found, but {', '.join(unread)} could not be read; "
-            f"networks: {known}"
-        )
-    raise NetworkNotFound(f"no host has a network {name!r}; networks: {known}")
+    if not names:
+        raise not_found(found, wanted)
+    return next(iter(names))
 
 
 def _on(found: NetworkList, wanted: WantedNetwork) -> Iterator[str]:

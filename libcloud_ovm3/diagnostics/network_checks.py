@@ -13,7 +13,7 @@ from libcloud_ovm3.diagnostics.inventory import name_of
 from libcloud_ovm3.estate.interface_names import label_bridge, split_vlan
 from libcloud_ovm3.estate.labels import device_of
 from libcloud_ovm3.estate.networks import VLAN, HostBridge, HostNetwork, NetworkList
-from libcloud_ovm3.estate.vm_bridges import bridges_of, missing_bridges
+from libcloud_ovm3.estate.vm_bridges import bridges_of, missing_bridges, why_elsewhere
 from libcloud_ovm3.estate.vms import VM
 
 
@@ -178,6 +178,14 @@ def check_vlans(found: NetworkList) -> Iterator[Finding]:
                     "VMs on it reach only each other, on this host",
                     "delete the bridge once no VM is on it, and let it be made anew",
                 )
+            elif not bridge.is_local and (why := why_elsewhere(host, bridge.name, found.labels)):
+                yield Finding(
+                    "warning",
+                    "VLAN",
+                    f"{name_of(host.host)}: {why}",
+                    "VMs on it are in another network than its name says; none is started there",
+                    "`ovm3 network delete` removes it once no VM is on it",
+                )
 
 
 def _has_lost_its_vlan(found: NetworkList, host: HostNetwork, bridge: HostBridge) -> bool:
@@ -191,7 +199,8 @@ def _has_lost_its_vlan(found: NetworkList, host: HostNetwork, bridge: HostBridge
 
 
 def check_mtus(found: NetworkList) -> Iterator[Finding]:
-    """Report networks whose MTU is not the same on all hosts."""
+    """Report networks whose MTU is not the same on all hosts, or would not be after a start."""
+    yield from _check_mtus_of_vlans(found)
     for name in found.names():
         mtus = {
             name_of(host.host): bridge.mtu
@@ -206,4 +215,25 @@ def check_mtus(found: NetworkList) -> Iterator[Finding]:
                 f"network {name} has different MTUs: {listed}",
                 "large packets between VMs on these hosts are lost, so connections hang",
                 "`ovm3 network update` makes them the same",
+            )
+
+
+def _check_mtus_of_vlans(found: NetworkList) -> Iterator[Finding]:
+    """Report bridges over VLANs that a start would make with another MTU: that of the device below,
+    which the kernel gives to a new VLAN device.
+    """
+    for name in found.names():
+        there = []
+        for host, bridge in found.bridge(name):
+            device = host.device(bridge.parent)
+            below = host.device(device.parent) if device and device.kind == VLAN else None
+            if below and None not in (bridge.mtu, below.mtu) and bridge.mtu != below.mtu:
+                there.append(f"{name_of(host.host)} {bridge.mtu}, {below.name} {below.mtu}")
+        if there and split_vlan(name):
+            yield Finding(
+                "note",
+                "MTU",
+                f"network {name} has another MTU than what its VLAN is on: {'; '.join(there)}",
+                "where a VM's start makes this bridge, it has the MTU of the device below",
+                "`ovm3 network update` sets that of each network, on each host",
             )

@@ -30,11 +30,14 @@ class WantedNetwork:
     vlan: int | None = None
 
     @property
+    def given(self) -> str:
+        """How a user names it."""
+        return f"{self.label or self.name}{'' if self.vlan is None else f':{self.vlan}'}"
+
+    @property
     def text(self) -> str:
         """How messages name it."""
-        if not self.label:
-            return self.name
-        return f"{self.label}{'' if self.vlan is None else f':{self.vlan}'} ({self.name})"
+        return f"{self.given} ({self.name})" if self.label else self.name
 
 
 def wanted_network(network: object, labels: Mapping[str, str]) -> WantedNetwork:
@@ -96,13 +99,31 @@ def bridge_name(wanted: WantedNetwork, network: HostNetwork) -> str:
         raise network.error
     name = _label_bridge(wanted, network) if wanted.label else wanted.name
     if wanted.vlan is not None:
-        name = f"{name}.{wanted.vlan}"
+        base, name = name, f"{name}.{wanted.vlan}"
+        _require_its_vlan(wanted, network, base, name)
     if len(name) > LONGEST_NAME:
         raise PreconditionFailed(
             f"{network.host.label}: network {wanted.text} would be the bridge {name}, but a name "
             f"has at most {LONGEST_NAME} characters"
         )
     return name
+
+
+def _require_its_vlan(wanted: WantedNetwork, network: HostNetwork, base: str, name: str) -> None:
+    """Check that a bridge of a VLAN's name is not on something else; a local one is half made.
+
+    :raises PreconditionFailed: it is.
+    """
+    bridge, below = network.bridge(name), network.bridge(base)
+    device = below.parent if below else wanted.name
+    if bridge is None or bridge.is_local or device is None or wanted.vlan is None:
+        return
+    if vlan_device(network, device, wanted.vlan) not in bridge.ports:
+        raise PreconditionFailed(
+            f"{network.host.label}: network {wanted.text} would be the bridge {name}, which is not "
+            f"on VLAN {wanted.vlan} of {device}: {bridge.doubt or f'it is on {bridge.parent}'}. If "
+            f"nothing needs it, remove it by its name, {name} (ex_delete_network)"
+        )
 
 
 def _label_bridge(wanted: WantedNetwork, network: HostNetwork) -> str:
@@ -139,3 +160,12 @@ def device_of(name: str, network: HostNetwork) -> tuple[HostDevice | None, int |
     form = split_vlan(name)
     below = network.device(form[0]) if form else None
     return (below, form[1]) if form and below else (None, None)
+
+
+def vlan_device(network: HostNetwork, device: str, vlan: int) -> str:
+    """The name of the device of a VLAN, whether it is there or not.
+
+    :param device: what the VLAN is on.
+    """
+    there = (one.name for one in network.devices if (one.parent, one.vlan) == (device, vlan))
+    return next(there, f"{device}.{vlan}")

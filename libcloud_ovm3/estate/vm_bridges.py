@@ -21,12 +21,11 @@ from libcloud_ovm3.estate.interface_names import (
     label_bridge,
     split_vlan,
 )
-from libcloud_ovm3.estate.labels import device_of
+from libcloud_ovm3.estate.labels import device_of, vlan_device
 
 CONTROL = "control0"  # a local bridge, which is made on every host that needs it (flows.md 2.3)
 _SCRIPT = "vif-bridge"  # xend's own: what another one does with the name is not known
 _NO_LABELS: Mapping[str, str] = MappingProxyType({})
-_OVER_VLAN = "no source says that a VLAN can be made on it"
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,7 @@ def missing_bridges(
     return (
         [one for one in found if isinstance(one, VMBridge)],
         [one for one in found if isinstance(one, str)]
-        + [why for name in others if (why := _why_cut_off(network, name, labels))],
+        + [why for name in others if (why := why_elsewhere(network, name, labels))],
     )
 
 
@@ -86,9 +85,9 @@ def _is_there(network: HostNetwork, name: str) -> bool:
     return any(network.bridge(one) for one in found_as(name))
 
 
-def _why_cut_off(network: HostNetwork, name: str, labels: Mapping[str, str]) -> str:
-    """Why a bridge that is there does not lead where its name says, as half made ones do not, or
-    that of a label's device on another one; "": it may.
+def why_elsewhere(network: HostNetwork, name: str, labels: Mapping[str, str] = _NO_LABELS) -> str:
+    """Why a bridge that is there does not lead where its name says, as half made ones do not, one
+    on another VLAN, or that of a label's device on another one; "": it may.
 
     What it is called after has to have a way out itself: under ``control0`` all are local.
     """
@@ -96,18 +95,38 @@ def _why_cut_off(network: HostNetwork, name: str, labels: Mapping[str, str]) -> 
     if bridge is None or isinstance(found, str):
         return ""
     device, vlan = found
-    if (vlan is None and network.bridge_on(device.name)) or (vlan and not bridge.is_local):
-        return ""  # the label has another bridge; what a VLAN's is on is looked at where it is used
+    if vlan is None and network.bridge_on(device.name):
+        return ""  # the label has another bridge
+    if vlan is not None and vlan_device(network, device.name, vlan) in bridge.ports:
+        return ""
     where = bridge.doubt or ("it is local" if bridge.is_local else f"it is on {bridge.parent}")
     how = f"on the host: ifconfig {name} down; brctl delbr {name}"
-    if vlan is not None:
-        how = f"ex_release_networks, if the host module made it, else {how}"
-    elif not bridge.is_local:
+    if not bridge.is_local:
         how = "ex_delete_network"
+    elif vlan is not None:
+        how = f"ex_release_networks, if the host module made it, else {how}"
     return (
         f"its bridge {name} is not on {_text_of(device.name, vlan)}: {where}. Unless another "
         f"client is just making it, remove it if nothing needs it, so that the next start makes it "
         f"({how})"
+    )
+
+
+def why_misnamed(
+    network: HostNetwork, name: str, device: str, vlan: int | None, labels: Mapping[str, str]
+) -> str:
+    """Why a bridge of this name must not be made on a device, or on a VLAN of it: the name is that
+    of another one; "": it may.
+    """
+    found = _meant(network, name, labels)
+    if isinstance(found, str):
+        return f"{name} is the name of another bridge: {found}" if found else ""
+    meant, number = found
+    if (meant.name, number) == (device, vlan) or (number is None and network.bridge_on(meant.name)):
+        return ""  # in the last case the label has another bridge
+    return (
+        f"{name} is the name of the bridge on {_text_of(meant.name, number)}, and this one would "
+        f"be on {_text_of(device, vlan)}: choose another name"
     )
 
 
@@ -136,7 +155,7 @@ def _of_label(
     """The same for the bridge of a label whose device has none, and for those of its VLANs."""
     carrier, form = labels[label], split_vlan(name)
     own = label_bridge(carrier)
-    if name != own and not (form and form[0] == own):
+    if not _is_of(name, own):
         return ""
     if network.bridge(carrier):
         return ""  # that is the label's bridge
@@ -144,7 +163,9 @@ def _of_label(
     if device is None:
         return f"no device {carrier}, which carries the label {label}"
     if form and name != own:
-        return (device, form[1]) if vlan is None else f"{carrier} is a VLAN: {_OVER_VLAN}"
+        return (
+            (device, form[1]) if vlan is None else _over_vlan(f"{carrier} is a VLAN", device.name)
+        )
     parent = network.device(device.parent)
     if parent is None or device.vlan is None:
         return device, vlan
@@ -153,7 +174,7 @@ def _of_label(
 
 def _to_make(network: HostNetwork, name: str, labels: Mapping[str, str]) -> VMBridge | str:
     """How a missing bridge is made, or why it cannot be."""
-    lacks = f"it has no bridge {name}"
+    lacks = lacking(name, labels)
     found = _meant(network, name, labels)
     if isinstance(found, str):
         return f"{lacks}, and {found}" if found else lacks
@@ -171,12 +192,29 @@ def _to_make(network: HostNetwork, name: str, labels: Mapping[str, str]) -> VMBr
     return f"{lacks}, and {why}" if why else VMBridge(name, device.name, number)
 
 
+def lacking(name: str, labels: Mapping[str, str]) -> str:
+    """That a host has no such bridge, for messages; and which label it is for: nobody may have
+    named it.
+    """
+    own = {label: label_bridge(carrier) for label, carrier in labels.items()}
+    of = [label for label, bridge in own.items() if bridge == name]
+    of += [label for label, bridge in own.items() if _is_of(name, bridge)]
+    return f"it has no bridge {name}" + (
+        f" (for the label {of[0]}, on {labels[of[0]]})" if of else ""
+    )
+
+
+def _is_of(name: str, bridge: str) -> bool:
+    form = split_vlan(name)
+    return name == bridge or (form is not None and form[0] == bridge)
+
+
 def _why_not_on(network: HostNetwork, device: HostDevice, vlan: int) -> str:
     """Why a VLAN device that is there without a bridge is not to be put on one; "": it may be.
 
     The host module knows what it has half made, and refuses all others itself.
     """
-    tagged = vlan_device(network, device, vlan)
+    tagged = vlan_device(network, device.name, vlan)
     if network.host.module3 is not None or network.device(tagged) is None:
         return ""
     return without_bridge(tagged)
@@ -189,7 +227,7 @@ def lone_vlan_device(network: HostNetwork, name: str, labels: Mapping[str, str])
     found = _meant(network, name, labels)
     if isinstance(found, str) or found[1] is None:
         return ""
-    tagged = vlan_device(network, found[0], found[1])
+    tagged = vlan_device(network, found[0].name, found[1])
     is_alone = network.device(tagged) is not None and network.bridge_on(tagged) is None
     return tagged if is_alone else ""
 
@@ -220,7 +258,7 @@ def why_no_vlan(network: HostNetwork, device: HostDevice, vlan: int) -> str:
     :param vlan: 2 to 4094.
     """
     if device.kind == VLAN:
-        return f"{device.name} is a VLAN device: {_OVER_VLAN}"
+        return _over_vlan(f"{device.name} is a VLAN device", device.parent)
     if device.bond is not None:
         return f"{device.name} is a slave of bond {device.bond}"
     if device.mode == BALANCE_ALB:
@@ -228,11 +266,16 @@ def why_no_vlan(network: HostNetwork, device: HostDevice, vlan: int) -> str:
             f"bond {device.name} has mode 6 (balance-alb), over which VLANs do not work: "
             f"ex_set_bond_mode sets mode 1 or 4"
         )
-    other = network.bridge_on(vlan_device(network, device, vlan))
-    return f"VLAN {vlan} of {device.name} is in bridge {other.name}" if other else ""
+    other = network.bridge_on(vlan_device(network, device.name, vlan))
+    if other is None:
+        return ""
+    return (
+        f"VLAN {vlan} of {device.name} is in bridge {other.name}: use {other.name} as the network"
+    )
 
 
-def vlan_device(network: HostNetwork, device: HostDevice, vlan: int) -> str:
-    """The name of the device of a VLAN, whether it is there or not."""
-    there = (one.name for one in network.devices if (one.parent, one.vlan) == (device.name, vlan))
-    return next(there, f"{device.name}.{vlan}")
+def _over_vlan(what: str, below: str | None) -> str:
+    return (
+        f"{what}, and there are no VLANs on a VLAN: name {below or 'the device below it'} or the "
+        f"bridge on that, also for a traffic label"
+    )

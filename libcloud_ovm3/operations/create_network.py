@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,14 +17,10 @@ from libcloud_ovm3.errors import (
 )
 from libcloud_ovm3.estate.host_network import HostBridge, HostDevice, HostNetwork
 from libcloud_ovm3.estate.interface_names import LONGEST_NAME, is_guest_port
-from libcloud_ovm3.estate.labels import carrier_of, device_of
+from libcloud_ovm3.estate.labels import carrier_of, device_of, vlan_device
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.networks import NetworkList, read_networks, read_networks_to_change
-from libcloud_ovm3.estate.vm_bridges import (
-    vlan_device,
-    why_no_bridge,
-    why_no_vlan,
-)
+from libcloud_ovm3.estate.vm_bridges import CONTROL, why_misnamed, why_no_bridge, why_no_vlan
 from libcloud_ovm3.operations import network_doors
 from libcloud_ovm3.operations.consent import Cuts, parse_consent, require_consent, what_is_cut
 from libcloud_ovm3.operations.delete_network import users_of
@@ -89,7 +85,7 @@ def create_network(
     chosen = chosen_hosts(networks, host_ids)
     for network in chosen:
         try:
-            change = _plan(network, name, base, number)
+            change = _plan(network, name, base, number, networks.labels)
         except PreconditionFailed as error:
             reasons.append(f"{network.host.label}: {error}")
             continue
@@ -180,6 +176,11 @@ def _require_name(name: str) -> None:
     if name == "lo" or is_guest_port(name):
         what = "the loopback interface" if name == "lo" else "a guest's port"
         raise InvalidArgument(f"network {name!r}: this is the name of {what}; choose another name")
+    if name == CONTROL:
+        raise InvalidArgument(
+            f"network {name!r}: this is the name of the local bridge of system VMs, which is on no "
+            f"device: ex_repair_control0 makes it"
+        )
 
 
 def _cut(change: NetworkChange) -> Cuts:
@@ -187,7 +188,9 @@ def _cut(change: NetworkChange) -> Cuts:
     return what_is_cut(change.network, str(change.request.arguments[2]))
 
 
-def _plan(network: HostNetwork, name: str, base: str, vlan: int | None) -> NetworkChange | None:
+def _plan(
+    network: HostNetwork, name: str, base: str, vlan: int | None, labels: Mapping[str, str]
+) -> NetworkChange | None:
     """How a host gets the bridge; None: it has it as asked.
 
     :raises PreconditionFailed: it cannot have it; says why.
@@ -199,11 +202,16 @@ def _plan(network: HostNetwork, name: str, base: str, vlan: int | None) -> Netwo
         raise PreconditionFailed(f"{base} is a bridge, and none can be made on it; name a VLAN")
     device, of_name = _below(network, on) if on else device_of(base, network)
     if device is None:
-        raise PreconditionFailed(f"there is no bridge and no device {base}")
+        raise PreconditionFailed(
+            f"there is no bridge and no device {base}; ex_list_network_devices lists the devices"
+        )
     if of_name is not None and vlan is not None:
         raise PreconditionFailed(f"{base} is itself a VLAN of {device.name}: name only one")
     if of_name is not None:
         vlan = parse_vlan(of_name, f"{base}: VLAN {of_name}")
+    why = why_misnamed(network, name, device.name, vlan, labels)
+    if why:
+        raise PreconditionFailed(why)
     if vlan is None:
         return _on_device(network, name, device)
     return _on_vlan(network, name, device, vlan)
@@ -242,7 +250,7 @@ def _on_vlan(
     network: HostNetwork, name: str, device: HostDevice, vlan: int
 ) -> NetworkChange | None:
     """A bridge on a VLAN device, both made at once."""
-    tagged = vlan_device(network, device, vlan)
+    tagged = vlan_device(network, device.name, vlan)
     if _is_there(network, name, tagged):
         return None
     why = why_no_vlan(network, device, vlan)

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
-from libcloud_ovm3.errors import NetworkNotFound, PreconditionFailed, SearchIncomplete
+from libcloud_ovm3.errors import PreconditionFailed
 from libcloud_ovm3.estate.cards import unread_cards
 from libcloud_ovm3.estate.host_network import VLAN, HostBridge, HostNetwork
 from libcloud_ovm3.estate.interface_names import found_as, split_vlan
 from libcloud_ovm3.estate.labels import WantedNetwork, bridge_name, wanted_network
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.networks import NetworkList, read_networks_to_change
+from libcloud_ovm3.estate.unfound_networks import not_found
 from libcloud_ovm3.estate.vm_bridges import VMBridge, lone_vlan_device, without_bridge
 from libcloud_ovm3.estate.vms import EstateSnapshot
 from libcloud_ovm3.operations.consent import parse_consent, require_consent, what_is_cut
@@ -33,6 +34,8 @@ from libcloud_ovm3.operations.network_doors import (
 )
 from libcloud_ovm3.operations.operation import Operation
 
+_ALL_NEEDED = "a network is removed only while all hosts respond, as VMs on any may need it"
+
 
 def delete_network(
     estate: Estate, network: object, host_ids: Sequence[str] | None, consent: object
@@ -52,12 +55,12 @@ def delete_network(
     wanted = wanted_network(network, estate.traffic_labels)
     agreed = parse_consent(consent)
     networks = read_networks_to_change(estate)
-    chosen = chosen_hosts(networks, host_ids)
+    chosen = chosen_hosts(networks, host_ids, but=_ALL_NEEDED)
     found = [(one, one.bridge(bridge_name(wanted, one))) for one in chosen]
     there = [(one, bridge) for one, bridge in found if bridge is not None]
     halves = [half for one in chosen for half in _halves(one, wanted)]
     if not there and not halves:
-        raise not_found(networks, wanted.text, _left_vlans(chosen, wanted, networks))
+        raise not_found(networks, wanted, _left_vlans(chosen, wanted, networks))
     reasons = [
         reason
         for name in dict.fromkeys(bridge.name for _, bridge in there)
@@ -123,22 +126,6 @@ def _addresses_lost(network: HostNetwork, bridge: HostBridge, notices: list[str]
         notices.append(f"{what}, which goes with it")
 
 
-def not_found(
-    networks: NetworkList, name: str, more: Sequence[str] = ()
-) -> NetworkNotFound | SearchIncomplete:
-    """The error for a network that no host has, as far as could be read.
-
-    :param more: what they have of it nevertheless.
-    """
-    snapshot = networks.estate
-    unread = [*(str(one.reason) for one in snapshot.unreachable), *networks.errors()]
-    if unread:
-        return SearchIncomplete(
-            f"network {name} was not found, but not everything could be read: {'; '.join(unread)}"
-        )
-    return NetworkNotFound("; ".join([f"no host has the network {name}", *more]))
-
-
 # ------------------------------------------------------------------ who uses it
 
 
@@ -162,7 +149,10 @@ def users_of(networks: NetworkList, name: str) -> Iterator[str]:
     for network, its in networks.bridge(name):
         if its.guest_ports:
             yield f"{network.host.label}: guests are on it: {', '.join(its.guest_ports)}"
-    yield from (f"it may be in use: {error}" for error in _unread(networks, snapshot))
+    unread = _unread(networks, snapshot)
+    yield from (f"it may be in use: {error}" for error in unread)
+    if snapshot.unreachable:
+        yield _ALL_NEEDED
 
 
 def _is_of(bridge: str, name: str) -> bool:

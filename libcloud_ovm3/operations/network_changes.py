@@ -75,10 +75,15 @@ class NetworkChange:
         return f"{self.what} on {self.network.host.label}"
 
 
-def chosen_hosts(networks: NetworkList, host_ids: Sequence[str] | None) -> list[HostNetwork]:
+def chosen_hosts(
+    networks: NetworkList,
+    host_ids: Sequence[str] | None,
+    but: str = "to leave them out, name the others (location)",
+) -> list[HostNetwork]:
     """The hosts that a change is for, all of which could be read.
 
     :param host_ids: their uuids, addresses or names; None: all hosts of the estate.
+    :param but: what the error says of hosts that are unreachable.
     :raises HostNotFound: there is no such host.
     :raises SearchIncomplete: it is unreachable, or may be a host that is.
     :raises PreconditionFailed: of all hosts, one could not be read.
@@ -89,8 +94,7 @@ def chosen_hosts(networks: NetworkList, host_ids: Sequence[str] | None) -> list[
         if snapshot.unreachable or unknown:
             reasons = describe(snapshot.unreachable) or "; ".join(map(str, unknown))
             raise PreconditionFailed(
-                f"nothing was changed, as not all hosts can be: {reasons}. To leave them out, name "
-                f"the others (location)"
+                f"nothing was changed, as not all hosts can be: {reasons}; {but}"
             )
         found = list(networks.hosts)
     else:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 
+from libcloud_ovm3.agent.address import mapping_of
 from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
+from libcloud_ovm3.estate.control0 import ADDRESS
 from libcloud_ovm3.estate.host_network import VLAN, HostBridge, HostNetwork
-from libcloud_ovm3.estate.labels import bridge_name, wanted_network
+from libcloud_ovm3.estate.labels import WantedNetwork, bridge_name, wanted_network
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.networks import NetworkList, read_networks_to_change
+from libcloud_ovm3.estate.unfound_networks import not_found
+from libcloud_ovm3.estate.vm_bridges import CONTROL
 from libcloud_ovm3.operations.consent import Cuts, parse_consent, require_consent, what_is_cut
-from libcloud_ovm3.operations.delete_network import not_found
 from libcloud_ovm3.operations.network_changes import (
     NetworkChange,
     change_all,
@@ -38,7 +41,8 @@ def update_network(
 
     :param network: as :func:`.wanted_network` takes it.
     :param mtu: in bytes; None: stays.
-    :param address: ``10.0.0.5/24``, of one host; a mapping from hosts; None: stays.
+    :param address: ``10.0.0.5/24``, of one host; a mapping from hosts, also as the text
+        ``ovm-1=10.0.0.5/24,ovm-2=10.0.0.6/24``; None: stays.
     :param host_ids: of the hosts; None: all hosts of the estate that have the network.
     :param consent: what may be cut: :func:`.parse_consent`.
     :return: the networks as they are now, the name of the bridge, and notices for the user.
@@ -57,9 +61,7 @@ def update_network(
     networks = read_networks_to_change(estate)
     chosen = chosen_hosts(networks, [*addresses] if host_ids is None and addresses else host_ids)
     named = host_ids is not None or bool(addresses)
-    there = _bridges(
-        networks, chosen, wanted.text, named, [bridge_name(wanted, one) for one in chosen]
-    )
+    there = _bridges(networks, chosen, wanted, named, [bridge_name(wanted, one) for one in chosen])
     notices: list[str] = []
     planned: list[Planned] = []
     if size is not None:
@@ -75,7 +77,7 @@ def update_network(
 def _bridges(
     networks: NetworkList,
     chosen: Sequence[HostNetwork],
-    text: str,
+    wanted: WantedNetwork,
     named: bool,
     names: Sequence[str],
 ) -> list[tuple[HostNetwork, HostBridge]]:
@@ -83,11 +85,11 @@ def _bridges(
     found = [(one, one.bridge(name)) for one, name in zip(chosen, names, strict=True)]
     there = [(one, bridge) for one, bridge in found if bridge is not None]
     if not there:
-        raise not_found(networks, text)
+        raise not_found(networks, wanted)
     lacking = [one.host.label for one, bridge in found if bridge is None]
     if named and lacking:
         raise PreconditionFailed(
-            f"network {text} was left unchanged: it is not on {', '.join(lacking)}"
+            f"network {wanted.text} was left unchanged: it is not on {', '.join(lacking)}"
         )
     return there
 
@@ -113,10 +115,12 @@ def _set_mtu(network: HostNetwork, bridge: HostBridge, mtu: int, notices: list[s
         raise PreconditionFailed(f"{where}: {why}")
     if device.mtu == bridge.mtu == mtu:
         return network, None, {}
+    _require_not_control(bridge, where)
     below = network.device(device.parent) if device.kind == VLAN else None
     if below and below.mtu is not None and mtu > below.mtu:
         raise PreconditionFailed(
-            f"{where}: {mtu} is more than that of {below.name}, {below.mtu}, on which its VLAN is"
+            f"{where}: {mtu} is more than that of {below.name}, {below.mtu}, on which its VLAN is; "
+            f"{_raised_by(network, below.name)}"
         )
     lowered = [
         one.name
@@ -139,6 +143,25 @@ def _set_mtu(network: HostNetwork, bridge: HostBridge, mtu: int, notices: list[s
     return network, guarded(change, cuts, back, notices), cuts
 
 
+def _raised_by(network: HostNetwork, device: str) -> str:
+    on_it = network.bridge_on(device)
+    if on_it is None:
+        return f"no bridge is on {device} itself, by which that could be raised"
+    return f"raise that first, by the network {on_it.name} (ex_update_network)"
+
+
+def _require_not_control(bridge: HostBridge, where: str) -> None:
+    """Check that it is not ``control0``, which nothing but its repair changes.
+
+    :raises PreconditionFailed: it is.
+    """
+    if bridge.name == CONTROL:
+        raise PreconditionFailed(
+            f"{where}: this is the local bridge of system VMs, on no device, and with {ADDRESS} on "
+            f"every host; ex_repair_control0 makes it so"
+        )
+
+
 def _mtu(network: HostNetwork, name: str) -> int | None:
     device = network.device(name)
     return device.mtu if device else None
@@ -153,14 +176,16 @@ def _parse_addresses(
     """Host -> address."""
     if value is None:
         return {}
+    if isinstance(value, str) and "=" in value:
+        value = mapping_of(value, "ex_address")
     if isinstance(value, Mapping):
         if host_ids is not None or not value:
             raise InvalidArgument("ex_address: expected either a mapping from hosts, or location")
         return {str(host): _parse_address(one) for host, one in value.items()}
     if host_ids is None or len(host_ids) != 1:
         raise InvalidArgument(
-            f"ex_address {value!r}: an address is of one host: name it (location), or give a "
-            f"mapping from hosts to addresses"
+            f"ex_address {value!r}: an address is of one host: name it (location), or give several "
+            f"as HOST=ADDRESS/PREFIX,..."
         )
     return {host_ids[0]: _parse_address(value)}
 
@@ -211,6 +236,7 @@ def _set_address(
     if bridge.addresses == (wanted,):
         return network, None, {}
     where = f"the address of {network.host.label} on {bridge.name} was left unchanged"
+    _require_not_control(bridge, where)
     if bridge.name in network.own_lines():
         raise PreconditionFailed(
             f"{where}: this is the address that the host is reached by, so nobody could see or "

@@ -9,10 +9,11 @@ from libcloud_ovm3.agent.faults import vlan_script_advice
 from libcloud_ovm3.errors import Ovm3Error
 from libcloud_ovm3.estate.host_network import BALANCE_ALB, HostNetwork
 from libcloud_ovm3.estate.hosts import HostView
+from libcloud_ovm3.estate.labels import vlan_device
 from libcloud_ovm3.estate.vm_bridges import (
     VMBridge,
+    lacking,
     missing_bridges,
-    vlan_device,
     without_bridge,
 )
 from libcloud_ovm3.operations.consent import what_is_cut
@@ -48,8 +49,12 @@ def bridges_to_make(
         bridge could not be read.
     """
     to_make, why_not = missing_bridges(network, bridges, labels)
-    why_not += [why for one in to_make if (why := _why_not_cut(network, one))]
-    why_not += [why for one in to_make if (why := _why_not_completed(network, one))]
+    for one in to_make:
+        why_not += [
+            f"{lacking(one.name, labels)}, and {why}"
+            for why in (_why_not_cut(network, one), _why_not_completed(network, one))
+            if why
+        ]
     return to_make, why_not
 
 
@@ -60,10 +65,10 @@ def _why_not_completed(network: HostNetwork, bridge: VMBridge) -> str:
     device = network.device(bridge.device)
     if bridge.vlan is None or device is None:
         return ""
-    tagged = vlan_device(network, device, bridge.vlan)
+    tagged = vlan_device(network, device.name, bridge.vlan)
     if network.device(tagged) is None or bridge in half_made(network):
         return ""
-    return f"it has no bridge {bridge.name}, and {without_bridge(tagged)}"
+    return without_bridge(tagged)
 
 
 def _why_not_cut(network: HostNetwork, bridge: VMBridge) -> str:
@@ -76,8 +81,8 @@ def _why_not_cut(network: HostNetwork, bridge: VMBridge) -> str:
     reasons = "; ".join(f"{role} ({', '.join(why)})" for role, why in cut.items())
     options = " ".join(f"--force {role}" for role in cut)
     return (
-        f"it has no bridge {bridge.name}, and making that on {bridge.device} may cut {reasons}. If "
-        f"that is what you want, make it with ex_create_network({bridge.name!r}, "
+        f"making that on {bridge.device} may cut {reasons}. If that is what you want, make it "
+        f"with ex_create_network({bridge.name!r}, "
         f"ex_parent={bridge.device!r}, ex_force={list(cut)!r}) (ovm3 network create {bridge.name} "
         f"--parent {bridge.device} {options})"
     )

@@ -119,7 +119,10 @@ def test_one_network(sim: Simulator) -> None:
 
 def test_a_network_that_no_host_has(sim: Simulator) -> None:
     done = on(sim, "network", "show", "nothing")
-    assert (done.exit_code, done.stdout) == (1, "")
+    missing = on(sim, "network", "show", "guest", "--traffic-label", "guest=bond7")
+    assert (done.exit_code, done.stdout, missing.exit_code) == (1, "", 1)
+    assert "no host has a network 'guest'; ovm-1" in missing.stderr
+    assert "neither a bridge nor a device bond7, which carries the label guest;" in missing.stderr
     assert f"no host has a network 'nothing'; networks: {BRIDGE}, {BRIDGE}.120, control0" in (
         done.stderr
     )
@@ -135,7 +138,9 @@ def test_what_could_not_be_read_is_said(sim: Simulator) -> None:
         sim.clear_misbehaviour()
     assert "└── could not be read:" in listed.stdout
     assert f"ovm-2 ({address(sim, 1)}):" in listed.stderr
-    assert "no network 'nothing' was found, but ovm-2" in missing.stderr
+    assert (
+        "no network 'nothing' was found, but not everything could be read: ovm-2" in missing.stderr
+    )
     assert [one["host"] for one in record["unread_on"]] == ["ovm-2"]
     assert record["missing_on"] == []
 

@@ -41,10 +41,18 @@ def test_a_network_from_its_making_to_its_removal(sim: Simulator) -> None:
     )
     assert (changed.exit_code, changed.stdout) == (0, made.stdout)
     assert "10.9.0.1/24" in on(sim, "network", "show", "dmz").stdout
+    both = on(sim, "network", "update", "dmz", "--address",
+              "ovm-1=10.9.0.2/24,ovm-2=10.9.0.1/24")  # fmt: skip
+    assert (both.exit_code, both.stdout) == (0, made.stdout)
+    assert "10.9.0.2/24" in on(sim, "network", "show", "dmz").stdout
+    named = on(sim, "network", "show", "guest:120", *label)
+    assert (named.exit_code, named.stdout) == (1, "")
+    assert "ovm-1 (" in named.stderr
+    assert "VLAN 120 of eth1 is in bridge dmz: use dmz as the network; networks:" in named.stderr
     gone = on(sim, "network", "delete", "dmz", "--force", "storage")
     assert (gone.exit_code, gone.stdout) == (0, "dmz was removed\n")
     none = on(sim, "network", "delete", "dmz")
-    assert (none.exit_code, "no host has the network dmz" in none.stderr) == (1, True)
+    assert (none.exit_code, "no host has a network 'dmz'; networks:" in none.stderr) == (1, True)
 
 
 def test_a_consent_is_named_as_an_option(sim: Simulator) -> None:
@@ -71,6 +79,8 @@ def test_a_consent_is_named_as_an_option(sim: Simulator) -> None:
         (("create", "n"), 2, "expected either --label or --parent"),
         (("create", "n", "--label", "guest"), 2, "name it with --traffic-label"),
         (("create", "n", "--parent", "eth1", "--vlan", "1"), 2, "takes 1 for untagged"),
+        (("create", "control0", "--parent", "eth1"), 2, "`ovm3 network repair-control0` makes it"),
+        (("create", "n", "--parent", "eth7"), 1, "`ovm3 network list --devices` lists the"),
         (("create", "n", "--parent", "eth0"), 1, "eth0 is a slave of bond bond0"),
         (("create", "n", "--parent", "eth1", "--on", "ovm-9"), 1, "no host 'ovm-9'"),
         (("create", "n", "--parent", "eth1", "--force", "guest"), 2, "'guest' is not one of"),

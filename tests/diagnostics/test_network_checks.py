@@ -149,8 +149,11 @@ def test_labels_whose_device_has_no_bridge() -> None:
     reasons = {one.found.partition("; ")[2]: one.level for one in missing[1:]}
     assert list(reasons.values()) == ["note", "warning", "warning"]
     tagged_one, slave = list(reasons)[1:]
-    assert tagged_one.startswith("ovm-1: it has no bridge breth1.7, and the VLAN device eth1.7 is")
-    assert slave == "ovm-1: it has no bridge breth0, and eth0 is a slave of bond bond0"
+    assert tagged_one.startswith(
+        "ovm-1: it has no bridge breth1.7 (for the label storage, on eth1.7), and the VLAN device "
+    )
+    assert slave.startswith("ovm-1: it has no bridge breth0 (for the label management, on eth0), ")
+    assert slave.endswith(" eth0 is a slave of bond bond0")
 
 
 # ------------------------------------------------------------------ VLANs and MTUs
@@ -180,6 +183,28 @@ def test_a_vlan_bridge_that_has_lost_its_vlan_device() -> None:
     device = HostDevice("bond0.5", "vlan", parent="bond0", vlan=5)
     elsewhere = networks(((), (empty,)), ((NIC, BOND, device), (there,)))
     assert levels(list(check_vlans(elsewhere))) == ["warning"]
+
+
+def test_a_vlan_bridge_on_another_vlan() -> None:
+    device = HostDevice("bond0.6", "vlan", parent="bond0", vlan=6)
+    bridge = HostBridge("xenbr0.5", parent="bond0.6", vlan=6, ports=("bond0.6",))
+    [one] = check_vlans(networks(((NIC, BOND, device), (BASE, bridge))))
+    assert (one.level, one.about) == ("warning", "VLAN")
+    assert "xenbr0.5 is not on VLAN 5 of bond0: it is on bond0.6" in one.found
+    right = replace(bridge, name="xenbr0.6")
+    assert list(check_vlans(networks(((NIC, BOND, device), (BASE, right))))) == []
+
+
+def test_the_mtu_that_a_vlan_bridge_would_get() -> None:
+    """A start on another host, or a second one on this, gives it that of the device below."""
+    device = HostDevice("bond0.5", "vlan", parent="bond0", vlan=5, mtu=1500)
+    bridge = HostBridge("xenbr0.5", parent="bond0.5", vlan=5, ports=("bond0.5",), mtu=1500)
+    large = replace(BOND, mtu=9000)
+    [one] = check_mtus(networks(((NIC, large, device), (BASE, bridge)), USUAL))
+    assert (one.level, one.about) == ("note", "MTU")
+    assert one.found.endswith("what its VLAN is on: ovm-1 1500, bond0 9000")
+    same = ((NIC, replace(BOND, mtu=1500), device), (BASE, bridge))
+    assert list(check_mtus(networks(same))) == []
 
 
 def test_mtus() -> None:

@@ -102,6 +102,24 @@ def test_the_bridge_that_a_label_s_device_lacks() -> None:
         bridge_name(WantedNetwork("bond2", "guest"), its)
 
 
+def test_the_bridge_of_another_vlan_is_not_that_of_the_label() -> None:
+    """Whatever its name says; one that is local is half made, which others say."""
+    base = HostBridge("mgmt", parent="bond1", ports=("bond1",))
+    wanted = WantedNetwork("bond1", "guest", 161)
+    for port, why in (("bond1.161", ""), ("bond1.162", r"bond1\.162"), ("bond2.161", "bond2")):
+        other = HostBridge("mgmt.161", parent=port, ports=("vif1.0", port))
+        its = network(bridges=(base, other), names=("bond1",))
+        if not why:
+            assert bridge_name(wanted, its) == "mgmt.161"
+            continue
+        match = rf"guest:161 .* mgmt\.161, which is not on VLAN 161 of bond1: it is on {why}"
+        with pytest.raises(PreconditionFailed, match=match):
+            bridge_name(wanted, its)
+        assert bridge_name(WantedNetwork("mgmt.161"), its) == "mgmt.161"
+    local = HostBridge("mgmt.161", is_local=True)
+    assert bridge_name(wanted, network(bridges=(base, local), names=("bond1",))) == "mgmt.161"
+
+
 def test_a_host_that_could_not_be_read_has_no_known_names() -> None:
     fault = AgentFault("broken", code=1, kind="", text="broken")
     with pytest.raises(AgentFault):

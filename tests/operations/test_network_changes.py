@@ -35,7 +35,7 @@ def test_a_network_from_its_making_to_its_removal(sim: Simulator) -> None:
     assert not calls_of(sim, *WRITES), "a second run makes no changing call"
     assert driver.ex_delete_network(made) is True
     assert "eth1.120" not in state_of(sim)["vlans"], "its VLAN device goes with it"
-    with pytest.raises(NetworkNotFound, match="no host has the network dmz"):
+    with pytest.raises(NetworkNotFound, match=r"no host has a network 'dmz'; networks: .*spare"):
         driver.ex_delete_network(made)
 
 
@@ -77,8 +77,11 @@ def test_mtu_and_addresses(sim: Simulator) -> None:
         "spare", ex_address="10.9.0.7/20", location="ovm-2", ex_force=["storage"]
     )
     assert [one["addresses"] for one in found.extra["hosts"]] == [["10.7.0.1/24"], ["10.9.0.7/20"]]
+    text = "ovm-1=10.7.0.1/24,ovm-2=10.9.0.8/20"
+    found = driver.ex_update_network("spare", ex_address=text, ex_force=["storage"])
+    assert [one["addresses"] for one in found.extra["hosts"]] == [["10.7.0.1/24"], ["10.9.0.8/20"]]
     sim.calls.clear()
-    driver.ex_update_network(found, ex_mtu=9000, ex_address={"ovm-2": "10.9.0.7/20"})
+    driver.ex_update_network(found, ex_mtu=9000, ex_address={"ovm-2": "10.9.0.8/20"})
     assert not calls_of(sim, *WRITES)
 
 
@@ -107,7 +110,7 @@ def test_mtu_and_addresses(sim: Simulator) -> None:
         (("n",), {"ex_label": "guest", "ex_parent": "eth1"}, InvalidArgument, "either ex_label"),
         (("guest",), {"ex_label": "guest"}, InvalidArgument, "this is a traffic label"),
         (("n",), {"ex_label": "guest", "ex_force": "all,of,it"}, InvalidArgument, "ex_force"),
-        (("n",), {"ex_parent": "eth7"}, PreconditionFailed, "no bridge and no device eth7"),
+        (("n",), {"ex_parent": "eth7"}, PreconditionFailed, "device eth7; ex_list_network_d"),
         (("n",), {"ex_parent": "eth0"}, PreconditionFailed, "eth0 is a slave of bond bond0"),
         (("n", 5), {"ex_parent": "eth0"}, PreconditionFailed, "eth0 is a slave of bond bond0"),
         (("n",), {"ex_parent": "eth2"}, PreconditionFailed, "eth2 is in bridge spare"),
@@ -119,11 +122,22 @@ def test_mtu_and_addresses(sim: Simulator) -> None:
             ("n", 30),
             {"ex_parent": "bond0"},
             PreconditionFailed,
-            "VLAN 30 of bond0 is in",
+            "VLAN 30 of bond0 is in bridge spare.30: use spare.30 as the network",
         ),
         (("spare", 9), {"ex_parent": "bond0"}, PreconditionFailed, "not on bond0.9: is on eth2"),
         (("eth1", 9), {"ex_parent": "bond0"}, PreconditionFailed, "a device has the name eth1"),
         (("bond0.9", 9), {"ex_parent": "bond0"}, PreconditionFailed, "name of the VLAN device its"),
+        (("control0", 9), {"ex_parent": "bond0"}, InvalidArgument, "ex_repair_control0 makes it"),
+        (("control0.9", 9), {"ex_parent": "bond0"}, PreconditionFailed, "nothing but guests is on"),
+        (
+            ("spare.9", 8),
+            {"ex_parent": "spare"},
+            PreconditionFailed,
+            "bridge on VLAN 9 of eth2, and",
+        ),
+        (("spare.9", 9), {"ex_parent": "bond0"}, PreconditionFailed, "would be on VLAN 9 of bond0"),
+        (("spare.9",), {"ex_label": "guest"}, PreconditionFailed, "this one would be on eth1: ch"),
+        (("breth1.9", 8), {"ex_label": "guest"}, PreconditionFailed, "bridge on VLAN 9 of eth1"),
         (("eth1.9",), {"ex_parent": "eth1"}, PreconditionFailed, "of VLAN 9 of eth1"),
         (("n", 9), {"ex_parent": "bond0", "location": "x"}, HostNotFound, "no host 'x'"),
     ],
@@ -168,16 +182,43 @@ def test_no_mode_that_the_agent_cannot_set(sim: Simulator) -> None:
         ("spare", {}, InvalidArgument, "expected ex_mtu or ex_address"),
         ("spare", {"ex_mtu": 1499}, InvalidArgument, "1500 to 64000"),
         ("spare", {"ex_mtu": "9k"}, InvalidArgument, "1500 to 64000"),
-        ("spare.30", {"ex_mtu": 9000}, PreconditionFailed, "9000 is more than that of bond0, 1500"),
+        (
+            "spare.30",
+            {"ex_mtu": 9000},
+            PreconditionFailed,
+            "9000 is more than that of bond0, 1500.*first, by the network 10e69b4de3 .ex_update_n",
+        ),
         (
             "control0",
             {"ex_mtu": 9000},
             PreconditionFailed,
             "sets none of a bridge without a device",
         ),
-        ("nothing", {"ex_mtu": 9000}, NetworkNotFound, "no host has the network nothing"),
-        ("guest", {"ex_mtu": 9000}, NetworkNotFound, "no host has the network guest .eth1."),
-        ("spare", {"ex_address": "10.9.0.1/24"}, InvalidArgument, "an address is of one host"),
+        (
+            "control0",
+            {"ex_address": "ovm-1=10.5.0.9/24, ovm-2=10.5.0.8/24", "ex_force": "all"},
+            PreconditionFailed,
+            "169.254.0.1/16 on every host; ex_repair_control0 makes it so",
+        ),
+        (
+            "spare",
+            {"ex_address": "ovm-1=10.9.0.1/24,ovm-2"},
+            InvalidArgument,
+            "expected a mapping, or a text",
+        ),
+        (
+            "nothing",
+            {"ex_mtu": 9000},
+            NetworkNotFound,
+            "no host has a network 'nothing'; networks: .*spare",
+        ),
+        (
+            "guest",
+            {"ex_mtu": 9000},
+            NetworkNotFound,
+            "network 'guest'; ovm-1.*ovm-2.*: it would be the bridge breth1 on eth1",
+        ),
+        ("spare", {"ex_address": "10.9.0.1/24"}, InvalidArgument, "as HOST=ADDRESS/PREFIX"),
         ("spare", {"ex_address": {"ovm-1": "10.9.0.1"}}, InvalidArgument, "such as 10.0.0.5/24"),
         ("spare", {"ex_address": {"ovm-1": "10.9.0.0/24"}}, InvalidArgument, "not an address for"),
         ("spare", {"ex_address": {"ovm-1": "10.7.0.2/24"}}, PreconditionFailed, "on ovm-2 .* has"),
@@ -210,6 +251,9 @@ def test_an_unreachable_host_unless_the_others_are_named(sim: Simulator) -> None
     driver = driver_of(sim, ex_hosts=[sim.hosts[0].address])
     with pytest.raises(PreconditionFailed, match=r"name the others \(location\)"):
         driver.ex_create_network("m", 6, "guest")
+    for location in (None, "ovm-1"):
+        with pytest.raises(PreconditionFailed, match="only while all hosts respond"):
+            driver.ex_delete_network("spare.30", location)
     assert len(calls_of(sim, *WRITES)) == 1
 
 

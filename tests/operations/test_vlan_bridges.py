@@ -56,6 +56,25 @@ def test_a_vlan_is_there_before_the_start(sim: Simulator) -> None:
     assert not calls_of(sim, "ovs_vlan_bridge")
 
 
+def test_a_bridge_with_the_name_of_another_vlan(sim: Simulator) -> None:
+    """Made by hand: nothing is put on it as if it were the VLAN of its name."""
+    agent_of(sim, 0).network.ovs_vlan_bridge("start", f"{BASE}.161", "bond0", 162)
+    vm = sim.add_vm("one", config=cards(f"{BASE}.161"))
+    driver = plain_driver(sim, ex_traffic_labels={"guest": "bond0"})
+    sim.calls.clear()
+    why = r"161 is not on VLAN 161 of bond0: it is on bond0\.162"
+    with pytest.raises(PreconditionFailed, match=why):
+        driver.start_node(vm, location(sim, 0))
+    for change in (driver.ex_update_network, driver.ex_delete_network):
+        with pytest.raises(
+            PreconditionFailed, match=why.replace("161 is not", "161, which is not")
+        ):
+            change("guest:161", **{"ex_mtu": 1500} if change == driver.ex_update_network else {})
+    assert not calls_of(sim, *WRITES)
+    assert driver.start_node(vm), "where the name is free, its start makes the right one"
+    assert network.state(sim.hosts[1])["bridges"][f"{BASE}.161"]["netdev"] == "bond0.161"
+
+
 @pytest.mark.parametrize(
     ("bridge", "why"),
     [

@@ -50,8 +50,9 @@ def test_after_a_detachment_no_other_card_goes(by: str) -> None:
         refuse(pool, PreconditionFailed, why, driver.ex_update_nic, node, C, ex_mac=D)
         assert macs(live(sim, node)) == macs(defined(sim, node)) == [B, C]
         if by == "by MAC":  # there is no device 0 any more
-            with pytest.raises(AgentFault, match=r"Device 0 not connected.*stop the VM first"):
-                driver.ex_detach_nic(node, B)
+            for change, more in ((driver.ex_update_nic, {"ex_mac": D}), (driver.ex_detach_nic, {})):
+                with pytest.raises(AgentFault, match=r"Device 0 not connected.*stop the VM first"):
+                    change(node, B, **more)
         else:
             assert driver.ex_detach_nic(node, B)
         left = [C] if by == "by device id" else [B, C]
