@@ -77,11 +77,14 @@ def create_network(
     epilog=examples(
         "ovm3 network update dmz --mtu 9000",
         "ovm3 network update storage --address 10.0.0.5/24 --on ovm-1",
+        "ovm3 network update storage --address ovm-1=10.0.0.5/24,ovm-2=10.0.0.6/24",
     ),
 )
 @click.option("--mtu", metavar="BYTES", help="Its MTU, 1500 to 64000.")
 @click.option(
-    "--address", metavar="ADDRESS/PREFIX", help="The address of one host (--on) on the network."
+    "--address",
+    metavar="[HOST=]ADDRESS/PREFIX,...",
+    help="The address of one host (--on) on the network, or of several, each named.",
 )
 @_on("all hosts that have it")
 @_FORCE

@@ -83,7 +83,8 @@ NETWORKS = (
                 help="Bridge, label or LABEL:VLAN for the card of a VM that is created without "
                 "one.  [default: no card]"),
     _connection("--public-network", "public_networks", multiple=True, metavar="NETWORK",
-                help="Bridge or label whose addresses are public; once per network."),
+                help="Bridge, or label (with all VLANs of its bridge), whose addresses are public; "
+                "once per network."),
 )  # fmt: skip
 _INSECURE = _connection(
     "--insecure", is_flag=True, help="Disable certificate verification (insecure)."

@@ -192,8 +192,8 @@ class OVM3Base(NodeDriver):
         :type ex_default_network: ``str``
 
         :param ex_public_networks: The networks whose addresses are in ``public_ips``: names of
-            bridges, and traffic labels, which stand for their bridge and its VLANs. Those of all
-            others are in ``private_ips``. As a text: ``"public,xenbr1"``.
+            bridges, and traffic labels, which stand for their bridge and all its VLANs, of whatever
+            label. Those of all others are in ``private_ips``. As a text: ``"public,xenbr1"``.
         :type ex_public_networks: ``list`` of ``str``
 
         :param ex_clock: The clock that all waits use; for tests.

@@ -87,8 +87,9 @@ class NetworkChanges(OVM3Base):
             to 64000, of a VLAN at most that of the device below. (default: it stays)
         :type ex_mtu: ``int``, bytes
 
-        :param ex_address: The address of a host on it, such as ``10.0.0.5/24``; or a mapping from
-            hosts to addresses. Not the address by which the host is managed. (default: it stays)
+        :param ex_address: The address of a host on it, such as ``10.0.0.5/24``; or of several as a
+            mapping, or as a text: ``ovm-1=10.0.0.5/24,ovm-2=10.0.0.6/24``. Not
+            the address by which the host is managed. (default: it stays)
         :type ex_address: ``str``
 
         :param location: The hosts, or their ids. (default: all hosts that have it)
