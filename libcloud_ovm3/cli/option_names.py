@@ -42,6 +42,7 @@ _TERMS = (
     (r"ex_delete_network", "`ovm3 network delete`"),
     (r"ex_list_network_devices", "`ovm3 network list --devices`"),
     (r"ex_repair_control0", "`ovm3 network repair-control0`"),
+    (r"ex_update_network", "`ovm3 network update`"),
     (r"ex_label", "--label"),
     (r"ex_parent", "--parent"),
     (r"ex_mtu", "--mtu"),
