@@ -33,7 +33,7 @@ from libcloud_ovm3.estate.consoles import console_hint
 def inventory(form: str, **options: Any) -> None:
     """List hosts, repositories, networks and VMs. Changes nothing.
 
-    Also pools, and disks and NICs of VMs.
+    Also pools, and disks and network cards of VMs.
     What could not be read is listed at the end; the exit status is 0 nevertheless.
     """
     with reported(is_read=True):
@@ -93,7 +93,7 @@ def _show(found: Inventory) -> None:
         [_vm(vm, {one.id: one.alias for one in found.repositories}) for vm in found.vms],
         "no VMs",
     )
-    heading("Disks, NICs and consoles")
+    heading("Disks, network cards and consoles")
     show_table(
         ("VM", "device", "mode", "path, network or how to reach it"),
         [line for vm in found.vms for line in _devices(vm)],

@@ -39,8 +39,8 @@ def show_control0(name: str, form: str, **options: Any) -> None:
 def repair_control0(name: str, form: str, **options: Any) -> None:
     """Repair control0, the bridge of system VMs, on a host.
 
-    One that is right is left as it is. Each start of a VM with a network interface on control0 does
-    the same on its host.
+    One that is right is left as it is. Each start of a VM with a network card on control0 does the
+    same on its host.
     """
     with reported():
         driver = make_driver(**options)

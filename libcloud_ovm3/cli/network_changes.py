@@ -47,8 +47,8 @@ def _on(default: str) -> Callable[[_F], _F]:
 @click.option(
     "--parent",
     metavar="DEVICE",
-    help="What it is made on, instead of --label: a NIC, bond or VLAN device; with --vlan also a "
-    "bridge, for the device below it.",
+    help="What it is made on, instead of --label: a NIC or bond (bond0.120 is bond0 with --vlan "
+    "120); with --vlan also a bridge, for the device below it.",
 )
 @click.option("--vlan", metavar="N", help="The number of a VLAN, 2 to 4094.  [default: untagged]")
 @_on("all hosts, which must all respond")

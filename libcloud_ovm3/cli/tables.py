@@ -247,7 +247,7 @@ def _vm_lines(one: Record) -> Iterator[tuple[str, object]]:
         yield "CD drive", medium or "empty"
     for nic in one["nics"] or ():
         mac, bridge = nic["mac"] or "automatic MAC", nic["bridge"] or "default bridge"
-        yield "NIC", f"{mac} on {bridge}{', type ' + nic['type'] if nic['type'] else ''}"
+        yield "network card", f"{mac} on {bridge}{', type ' + nic['type'] if nic['type'] else ''}"
     for address in one["addresses"]:
         yield "address", _address(address)
     yield "description", one["description"]

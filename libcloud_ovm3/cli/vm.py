@@ -74,7 +74,7 @@ def show_vm(name: str, form: str, hosts_off: tuple[str, ...], **options: Any) ->
         "ovm3 vm create web-4 --image oracle-linux-6 --size small --network guest:160",
     )
 )
-@click.option("--image", required=True, metavar="NAME|ID", help="A raw template.")
+@click.option("--image", required=True, metavar="NAME|ID", help="A template.")
 @click.option(
     "--size",
     "size_id",

@@ -81,7 +81,8 @@ def list_nics(name: str, form: str, **options: Any) -> None:
     "--type",
     "kind",
     type=click.Choice(("ioemu", "netfront")),
-    help="Of an HVM guest: an emulated card alone, or a paravirtual one alone.  [default: both]",
+    help="Of an HVM guest: an emulated card alone, or a paravirtual one alone.  [default: both; "
+    "with --model: ioemu]",
 )
 @_ADDRESSES
 @driver_options

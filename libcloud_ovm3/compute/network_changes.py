@@ -44,12 +44,13 @@ class NetworkChanges(OVM3Base):
         :param ex_label: The traffic label (``ex_traffic_labels``) of what it is made on.
         :type ex_label: ``str``
 
-        :param ex_parent: What it is made on, instead of a label: a NIC, a bond, or a VLAN device
-            that is not there yet, such as ``bond0.100``; with ``ex_vlan`` also a bridge, for the
-            device below it.
+        :param ex_parent: What it is made on, instead of a label: a NIC or a bond; ``bond0.100`` is
+            the same as ``bond0`` with the VLAN 100. With ``ex_vlan`` also a bridge, for the device
+            below it.
         :type ex_parent: ``str``
 
-        :param location: The hosts, or their ids. (default: all hosts, which must all respond)
+        :param location: The hosts, or their ids, addresses or names.
+            (default: all hosts, which must all respond)
         :type location: ``list`` of :class:`NodeLocation` or ``str``
 
         :param ex_force: What this may cut on the hosts, to consent to it: ``management``,
@@ -71,7 +72,7 @@ class NetworkChanges(OVM3Base):
 
     def ex_update_network(
         self,
-        network: OVM3Network | str,
+        network: OVM3Network | str | tuple[str, int | None],
         *,
         ex_mtu: int | str | None = None,
         ex_address: Mapping[str, str] | str | None = None,
@@ -80,8 +81,9 @@ class NetworkChanges(OVM3Base):
     ) -> OVM3Network:
         """Set the MTU of a network, or the address that a host has on it.
 
-        :param network: A network, the name of its bridge, a label, or ``label:vlan``. (required)
-        :type network: :class:`.OVM3Network` or ``str``
+        :param network: A network, the name of its bridge, a label, ``label:vlan``, or a pair of
+            label and VLAN number. (required)
+        :type network: :class:`.OVM3Network`, ``str`` or ``tuple``
 
         :param ex_mtu: Its MTU, also of the device that it is on, and of that device's slaves: 1500
             to 64000, of a VLAN at most that of the device below. (default: it stays)
@@ -90,9 +92,10 @@ class NetworkChanges(OVM3Base):
         :param ex_address: The address of a host on it, such as ``10.0.0.5/24``; or of several as a
             mapping, or as a text: ``ovm-1=10.0.0.5/24,ovm-2=10.0.0.6/24``. Not
             the address by which the host is managed. (default: it stays)
-        :type ex_address: ``str``
+        :type ex_address: ``str`` or ``dict``
 
-        :param location: The hosts, or their ids. (default: all hosts that have it)
+        :param location: The hosts, or their ids, addresses or names.
+            (default: all hosts that have it)
         :type location: ``list`` of :class:`NodeLocation` or ``str``
 
         :param ex_force: As of :meth:`ex_create_network`.
@@ -115,17 +118,18 @@ class NetworkChanges(OVM3Base):
 
     def ex_delete_network(
         self,
-        network: OVM3Network | str,
+        network: OVM3Network | str | tuple[str, int | None],
         location: Sequence[NodeLocation | str] | NodeLocation | str | None = None,
         *,
         ex_force: Sequence[str] | str | None = None,
     ) -> bool:
         """Remove a network that no node uses, and the VLAN device that was made with it.
 
-        :param network: A network, the name of its bridge, a label, or ``label:vlan``. (required)
-        :type network: :class:`.OVM3Network` or ``str``
+        :param network: A network, the name of its bridge, a label, ``label:vlan``, or a pair of
+            label and VLAN number. (required)
+        :type network: :class:`.OVM3Network`, ``str`` or ``tuple``
 
-        :param location: The hosts, or their ids. (default: all hosts)
+        :param location: The hosts, or their ids, addresses or names. (default: all hosts)
         :type location: ``list`` of :class:`NodeLocation` or ``str``
 
         :param ex_force: As of :meth:`ex_create_network`.
@@ -164,7 +168,8 @@ class NetworkChanges(OVM3Base):
             (balance-alb, over which VLANs do not work). (required)
         :type mode: ``int``
 
-        :param location: The hosts, or their ids. (default: all hosts that have the bond)
+        :param location: The hosts, or their ids, addresses or names.
+            (default: all hosts that have the bond)
         :type location: ``list`` of :class:`NodeLocation` or ``str``
 
         :param ex_force: As of :meth:`ex_create_network`.

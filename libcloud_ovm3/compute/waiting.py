@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import copy
 from functools import partial
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from libcloud.compute.base import Node
@@ -92,21 +94,18 @@ class Waiting(OVM3Base):
         As libcloud's own. The template must let ``ssh_key`` in, as nothing is installed in the
         guest. Not every address is known (docs/networks.md): give the node a static address, or let
         the guest talk to a host that has the host module. The arguments are those of libcloud's
-        method and of :meth:`create_node`.
+        method (``deploy``, ``ssh_key``, the path of a private key, ``ssh_interface``, ...) and, by
+        name, of :meth:`create_node`. Needs paramiko.
 
-        :raises InvalidArgument: ``ssh_interface`` is, or is by default, ``public_ips``, and no
-            network is public (``ex_public_networks``). Nothing was created.
+        :raises InvalidArgument: ``ssh_key`` is missing; or ``ssh_interface`` is, or is by default,
+            ``public_ips``, and no network is public (``ex_public_networks``). Nothing was created.
         :raises DeploymentError: The node was created, but no address of it became known, or SSH or
             the deployment failed.
         :return: The node.
         :rtype: :class:`Node`
         """
-        interface = kwargs.get("ssh_interface", "public_ips")
-        if interface == "public_ips" and not self._estate.public_networks:
-            raise InvalidArgument(
-                "ssh_interface 'public_ips': no network is public (ex_public_networks), so no node "
-                "has a public address; expected 'private_ips'"
-            )
+        given = signature(super().deploy_node).bind(*args, **kwargs).arguments
+        _check_deployment(given, has_public=bool(self._estate.public_networks))
         waiting = copy(self)
         waiting.wait_until_running = partial(  # type: ignore[method-assign]
             self.wait_until_running, ex_addresses=True
@@ -114,3 +113,17 @@ class Waiting(OVM3Base):
         node: Node = super(Waiting, waiting).deploy_node(*args, **kwargs)
         node.driver = self
         return node
+
+
+def _check_deployment(given: Mapping[str, Any], *, has_public: bool) -> None:
+    """Refuse what libcloud would find out later, or would call not implemented."""
+    if not given.get("ssh_key") and not given.get("auth"):  # create_node answers for auth
+        raise InvalidArgument(
+            "ssh_key: expected the path of the private key that the image lets in by SSH; nothing "
+            "is installed in the guest, so deploy_node cannot do without"
+        )
+    if given.get("ssh_interface", "public_ips") == "public_ips" and not has_public:
+        raise InvalidArgument(
+            "ssh_interface 'public_ips': no network is public (ex_public_networks), so no node "
+            "has a public address; expected 'private_ips'"
+        )

@@ -27,7 +27,7 @@ def test_a_troubled_pool_as_tables_and_as_json() -> None:
         "Pools",
         "Repositories",
         "VMs",
-        "Disks, NICs and consoles",
+        "Disks, network cards and consoles",
         "Could not be read",
     ):
         assert heading in lines

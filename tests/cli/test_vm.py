@@ -89,7 +89,7 @@ def test_show_for_people(sim: Simulator) -> None:
     heads = [line.partition(" ")[0] for line in shown]
     assert heads == [
         *("VM", "id", "state", "memory", "CPUs", "host", "domain", "console", "vm.cfg", "type"),
-        *("HA", "disk", "NIC", "last"),
+        *("HA", "disk", "network", "last"),
     ]  # fmt: skip
     assert "ovm-1 (" in shown[5]
     tunnel = rf"ssh -L (\d+):127.0.0.1:\1 root@{sim.hosts[0].address}, then vncviewer 127.0.0.1:\1"

@@ -94,6 +94,10 @@ def test_without_an_address_the_node_stays_and_the_error_names_it(sim: Simulator
 def test_no_network_is_public(sim: Simulator) -> None:
     """So public_ips, libcloud's default, could never have an address."""
     before = len(calls_of(sim, "create_vm"))
+    with pytest.raises(InvalidArgument, match="ssh_key: expected the path"):
+        driver_for(sim).deploy_node(Noted(), name="never", ssh_interface="private_ips")
+    with pytest.raises(InvalidArgument, match="expected 'private_ips'"):
+        driver_for(sim).deploy_node(Noted(), "root", None, 22, 10, "key", name="never")
     with pytest.raises(InvalidArgument, match=r"ex_public_networks.*expected 'private_ips'"):
         deploy(sim, driver_for(sim), "never")
     assert len(calls_of(sim, "create_vm")) == before

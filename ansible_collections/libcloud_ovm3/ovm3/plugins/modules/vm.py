@@ -59,7 +59,7 @@ options:
     choices: [present, absent, started, stopped, rebooted]
     default: present
   image:
-    description: Name or id of the raw template of a VM that is created. Nothing records of which
+    description: Name or id of the template of a VM that is created. Nothing records of which
       image a VM was made, so that of a VM that exists is not compared; RV(not_compared) says so.
     type: str
   size:
