@@ -37,6 +37,17 @@ from typing import Any
 from libcloud.common.types import InvalidCredsError, LibcloudError, MalformedResponseError
 
 
+def by_reason(found: Iterable[tuple[str, str]]) -> list[str]:
+    """Who has a reason, reason by reason: hosts with the same one are named together.
+
+    :param found: pairs of a host, or another thing, and its reason.
+    """
+    grouped: dict[str, dict[str, None]] = {}
+    for who, reason in found:
+        grouped.setdefault(reason, {})[who] = None
+    return [f"{', '.join(names)}: {reason}" for reason, names in grouped.items()]
+
+
 def shown(text: str, keep: str = "") -> str:
     """A text for messages and terminals, with escapes for characters that are not printable.
 

@@ -64,7 +64,8 @@ class ControlNetworks(OVM3Base):
         it with the last node that needs it. What stays, because a guest has shut down by itself or
         a program was killed, this removes: if it is certain, twice, that the node is not live (or
         only on another host), and its record is 15 minutes old. All of it needs the host module of
-        API 3: without it, nothing is ever removed. Bridges that something else has made stay.
+        API 3: without it, nothing is ever removed, and a warning names the hosts. Bridges that
+        something else has made stay.
 
         :param location: Only on this host, or on the host with this id.
         :type location: :class:`NodeLocation` or ``str``

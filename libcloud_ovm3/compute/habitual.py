@@ -13,6 +13,7 @@ from typing import Any
 
 from libcloud_ovm3.errors import InvalidArgument
 
+_MEANT = {"ex_network": "expected ex_networks=[...], a list of networks, one for each card"}
 _EMPTY_TEXTS = ("", "none", "false")  # the last two: None and False as command lines pass them
 
 
@@ -23,7 +24,8 @@ def refuse_unsupported(**arguments: Any) -> None:
     """
     for name, value in arguments.items():
         if _says_something(value):
-            raise InvalidArgument(f"{name}: not supported yet; leave it out, or pass None")
+            advice = _MEANT.get(name, "not supported yet; leave it out, or pass None")
+            raise InvalidArgument(f"{name}: {advice}")
 
 
 def requested_networks(ex_networks: object, networks: object) -> object:

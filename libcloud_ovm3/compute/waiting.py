@@ -119,8 +119,8 @@ def _check_deployment(given: Mapping[str, Any], *, has_public: bool) -> None:
     """Refuse what libcloud would find out later, or would call not implemented."""
     if not given.get("ssh_key") and not given.get("auth"):  # create_node answers for auth
         raise InvalidArgument(
-            "ssh_key: expected the path of the private key that the image lets in by SSH; nothing "
-            "is installed in the guest, so deploy_node cannot do without"
+            "ssh_key: expected the path of a private key that the image lets in by SSH: nothing is "
+            "installed in the guest"
         )
     if given.get("ssh_interface", "public_ips") == "public_ips" and not has_public:
         raise InvalidArgument(

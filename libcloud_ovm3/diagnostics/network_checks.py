@@ -110,8 +110,8 @@ def check_labels(found: NetworkList) -> Iterator[Finding]:
                 "label",
                 f"the traffic label {label} is on {name}, which is missing on {', '.join(lacking)}",
                 "no VM can get a network of this label there",
-                "correct the label (ex_traffic_labels), or make the bridge with "
-                "`ovm3 network create`",
+                "correct the label (ex_traffic_labels, or traffic_labels in the file of estates), "
+                "or make the bridge with `ovm3 network create`",
             )
         yield from _check_bridges_of_label(found, label, name)
 

@@ -73,7 +73,8 @@ def _parse_address(text: Any, name: str) -> str:
         address = None
     if address is None or address.is_multicast or address.is_unspecified or address.is_loopback:
         raise InvalidArgument(
-            f"{name} {text!r}: expected an IPv4 or IPv6 address, without a prefix length"
+            f"{name} {text!r}: expected an IPv4 or IPv6 address of a guest, without a prefix "
+            f"length; not loopback, multicast or all zeros"
         )
     return str(address)
 

@@ -74,7 +74,8 @@ def check_entry(entry: Any) -> None:
         try:
             CHECKS[key](value)
         except InvalidArgument as error:
-            raise InvalidArgument(f"{key}: {error}") from None
+            text = str(error).removeprefix("value: ").removeprefix("value ")
+            raise InvalidArgument(f"{key}: {text}") from None
     if parse_flag(entry.get("only", False), "only"):
         pinned = filter(None, parse_pins(entry.get("pins")))  # they can be named with --host
         known = [*listed_hosts(entry["hosts"]), *pinned]

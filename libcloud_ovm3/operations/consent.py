@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
+from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed, by_reason
 from libcloud_ovm3.estate.host_network import BOND, NIC, VLAN, HostDevice, HostNetwork, roles_of
 from libcloud_ovm3.estate.storage_lines import StorageServer, lines_to, storage_servers
 
@@ -77,10 +77,11 @@ def require_consent(cuts: Iterable[tuple[HostNetwork, Cuts]], consent: frozenset
     if set(needed) <= consent:
         return
     reasons = [
-        f"{network.host.label}: {role} ({', '.join(cut[role])})"
-        for network, cut in found
+        f"{role} on {who}"
         for role in ROLES
-        if role in cut
+        for who in by_reason(
+            (network.host.label, ", ".join(cut[role])) for network, cut in found if role in cut
+        )
     ]
     options = " ".join(f"--force {role}" for role in needed)
     raise PreconditionFailed(
@@ -126,7 +127,7 @@ def _roles(network: HostNetwork, name: str) -> Iterator[tuple[str, str]]:
     own = network.own_addresses()
     for text in network.addresses_of(name):
         if text.partition("/")[0] in own:
-            yield MANAGEMENT, f"{name} has the address {text}"
+            yield MANAGEMENT, f"{name} has the address of the host"
     if not network.own_lines() and network.may_be_own_line(name):
         yield (
             MANAGEMENT,

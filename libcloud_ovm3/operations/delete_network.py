@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
-from libcloud_ovm3.errors import PreconditionFailed
+from libcloud_ovm3.errors import PreconditionFailed, by_reason
 from libcloud_ovm3.estate.cards import unread_cards
 from libcloud_ovm3.estate.host_network import VLAN, HostBridge, HostNetwork
 from libcloud_ovm3.estate.interface_names import found_as, split_vlan
@@ -15,7 +16,7 @@ from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.networks import NetworkList, read_networks_to_change
 from libcloud_ovm3.estate.unfound_networks import not_found
 from libcloud_ovm3.estate.vm_bridges import VMBridge, lone_vlan_device, without_bridge
-from libcloud_ovm3.estate.vms import EstateSnapshot
+from libcloud_ovm3.estate.vms import VM, EstateSnapshot
 from libcloud_ovm3.operations.consent import parse_consent, require_consent, what_is_cut
 from libcloud_ovm3.operations.half_bridges import half_made, remove_half_made
 from libcloud_ovm3.operations.moved_addresses import moving
@@ -35,6 +36,7 @@ from libcloud_ovm3.operations.network_doors import (
 from libcloud_ovm3.operations.operation import Operation
 
 _ALL_NEEDED = "a network is removed only while all hosts respond, as VMs on any may need it"
+_PORT = re.compile(r"(?:vif|tap)([0-9]+)\.")  # of a guest, with its domain id
 
 
 def delete_network(
@@ -66,7 +68,7 @@ def delete_network(
         for name in dict.fromkeys(bridge.name for _, bridge in there)
         for reason in users_of(networks, name)
     ]
-    changes, cuts = [], []
+    changes, cuts, kept = [], [], []
     notices: list[str] = []
     for one, bridge in there:
         reasons += _addresses_lost(one, bridge, notices)
@@ -75,7 +77,8 @@ def delete_network(
         try:
             changes.append(guarded(_plan(one, bridge), cut, _call("start", one, bridge), notices))
         except PreconditionFailed as error:
-            reasons.append(f"{one.host.label}: {error}")
+            kept.append((one.host.label, str(error)))
+    reasons += by_reason(kept)
     if reasons:
         raise PreconditionFailed(
             f"network {wanted.text} was left unchanged: {'; '.join(dict.fromkeys(reasons))}"
@@ -136,23 +139,46 @@ def users_of(networks: NetworkList, name: str) -> Iterator[str]:
     missing. A card that names no bridge may be on any.
     """
     snapshot = networks.estate
-    for vm in snapshot.vms.values():
-        cards = [
-            (card.bridge, f"on {one.host.label}") for one in vm.live for card in one.domain.cards
-        ]
-        cards += [(vif.bridge, f"in {d.place}") for d in vm.definitions for vif in d.vifs]
-        for bridge, where in cards:
-            if bridge is None:
-                yield f"VM {vm.label} may use it: a card {where} names no bridge"
-            elif _is_of(bridge, name):
-                yield f"VM {vm.label} has a card on {bridge} {where}"
+    users = [text for vm in snapshot.vms.values() for text in _uses(vm, name)]
+    if users:
+        yield (
+            f"{', '.join(users)} (stop and destroy these VMs, or detach these cards or put them on "
+            f"another network)"
+        )
     for network, its in networks.bridge(name):
-        if its.guest_ports:
-            yield f"{network.host.label}: guests are on it: {', '.join(its.guest_ports)}"
+        ports = _strange_ports(its, network, snapshot)
+        if ports:
+            yield f"{network.host.label}: guests are on it: {', '.join(ports)}"
     unread = _unread(networks, snapshot)
     yield from (f"it may be in use: {error}" for error in unread)
     if snapshot.unreachable:
         yield _ALL_NEEDED
+
+
+def _uses(vm: VM, name: str) -> Iterator[str]:
+    """Which cards of a VM are on a network, or may be, in one text; nothing: none."""
+    cards = [
+        (card.bridge, f"live on {one.host.label}") for one in vm.live for card in one.domain.cards
+    ]
+    cards += [(vif.bridge, f"in {one.place}") for one in vm.definitions for vif in one.vifs]
+    found = [(bridge, place) for bridge, place in cards if bridge is None or _is_of(bridge, name)]
+    if found:
+        bridges = dict.fromkeys(bridge or "a bridge that is not named" for bridge, _ in found)
+        places = dict.fromkeys(place for _, place in found)
+        yield f"VM {vm.label} has a card on {', '.join(bridges)} ({', '.join(places)})"
+
+
+def _strange_ports(bridge: HostBridge, network: HostNetwork, snapshot: EstateSnapshot) -> list[str]:
+    """The guests' ports on a bridge, but for those of VMs that are known to have a card on it."""
+    known = {
+        str(one.domain.domid)
+        for vm in snapshot.vms.values()
+        if vm.id in bridge.guests
+        for one in vm.live
+        if one.host.id == network.host.id
+    }
+    numbers = {port: _PORT.match(port) for port in bridge.guest_ports}
+    return [port for port, form in numbers.items() if form is None or form[1] not in known]
 
 
 def _is_of(bridge: str, name: str) -> bool:

@@ -60,7 +60,7 @@ def require_host(
         raise SearchIncomplete(
             f"host {host_id!r} was not found, or is unreachable: {describe(unreachable)}"
         )
-    known = ", ".join(f"{host.server.uuid} ({host.label})" for host in hosts)
+    known = ", ".join(host.label for host in hosts)
     raise HostNotFound(f"no host {host_id!r} in the estate; its hosts are: {known}")
 
 

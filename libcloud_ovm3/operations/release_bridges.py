@@ -142,7 +142,7 @@ class Unused:
 
     :ivar uses: records of VMs that are not live there, or have no card on the bridge.
     :ivar empty: bridges that are recorded for no VM, and have no port but their own.
-    :ivar notices: what could not be read.
+    :ivar notices: what could not be read, and where nothing can be removed.
     """
 
     uses: tuple[Use, ...]
@@ -192,6 +192,12 @@ def _read_unused(estate: Estate, host_id: str | None) -> Unused:
         Use(host, one.bridge, "", "") for host, one in made if not one.users and len(one.ports) <= 1
     ]
     notices = [*snapshot.errors(), *errors]
+    lacking = [host.label for host in hosts if host.module3 is None]
+    if lacking:
+        notices.append(
+            f"on {', '.join(lacking)} nothing is removed: that needs the host module of API 3 "
+            f"(`ovm3 host install`). Without it, ex_delete_network removes what no VM needs"
+        )
     return Unused(
         tuple(use for use in old if _is_unneeded(snapshot, use)), tuple(empty), tuple(notices)
     )

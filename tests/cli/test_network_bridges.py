@@ -39,6 +39,14 @@ def test_a_host_that_there_is_not(sim: Simulator) -> None:
     assert "ovm-9" in done.stderr
 
 
+def test_release_without_the_host_module() -> None:
+    with simulate(hosts=1, vms=0) as plain:
+        done = on(plain, "network", "release")
+    assert (done.exit_code, done.stdout) == (0, NOTHING)
+    assert "that needs the host module of API 3 (`ovm3 host install`)" in done.stderr
+    assert "`ovm3 network delete` removes" in done.stderr
+
+
 def test_release(sim: Simulator) -> None:
     vif = [f"mac=00:21:f6:00:00:01,bridge={BRIDGE}"]
     vm = sim.add_vm("one", config={"vif": vif})

@@ -270,7 +270,7 @@ def test_a_missing_image_is_no_missing_node(sim: Simulator) -> None:
 def test_images_of_a_host_that_is_not_there(sim: Simulator) -> None:
     driver = driver_for(sim)
     for host_id in ("no-such-host", NOBODY, "", "127.0.0.1:1"):
-        with pytest.raises(HostNotFound, match=r"its hosts are: .*ovm-1.*ovm-2"):
+        with pytest.raises(HostNotFound, match=r"its hosts are: ovm-1.*ovm-2"):
             driver.list_images(host_id)
         with pytest.raises(HostNotFound):
             driver.create_node("web", driver.list_sizes()[0], driver.list_images()[0], host_id)
