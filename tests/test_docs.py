@@ -30,7 +30,8 @@ from libcloud_ovm3.estates_file.changing import add_estate
 from libcloud_ovm3.simulator import Simulator
 from tests.cli.running import address as address_of
 from tests.cli.running import invoke, short_waits
-from tests.support import clock_of, driver_for, pins_of, simulate
+from tests.operations.failures import WRITES
+from tests.support import calls_of, clock_of, driver_for, pins_of, simulate
 
 ROOT = Path(__file__).parents[1]
 PAGES = {page.name: page for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]}
@@ -156,6 +157,25 @@ def test_commands_beside_a_dead_host(estate_of_three: Simulator) -> None:
     assert "was started on" in outputs["ovm3 vm start db-1 --host-off ovm-2.example.com"]
     assert re.search("state +running", outputs["ovm3 vm show db-1 --host-off ovm-2.example.com"])
     assert len(sim.domains(0) + sim.domains(2)) == 1
+
+
+def test_from_bare_hosts_to_vms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commands of the page, on hosts without bridges; then those that make networks again."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    [text] = [text for kind, text in BLOCK.findall(TEXTS["networks.md"]) if kind == "sh"]
+    with simulate(hosts=3, vms=0, layout="bare", host_module=True, version="3.3.3") as sim:
+        lines = text.replace(EXAMPLE_HOST, address_of(sim)).splitlines()
+        for line in lines:
+            run_here(line, {"OVM3_PASSWORD": sim.password})
+        sim.calls.clear()
+        for line in lines:
+            if "network create" in line:
+                run_here(line)
+        assert not calls_of(sim, *WRITES), "the second run changes nothing"
+        found = {one.name: one.extra for one in driver_for(sim).ex_list_networks()}
+    assert {name: len(one["hosts"]) for name, one in found.items() if name != "control0"} == {
+        "isolated": 3, "mgmt": 3, "mgmt.160": 1, "mgmt.161": 1,
+    }  # fmt: skip
 
 
 def test_a_dead_host_without_hardware(estate_of_three: Simulator) -> None:
