@@ -133,7 +133,9 @@ def _repository(one: RepositoryEntry) -> tuple[object, ...]:
 
 def _network(one: Mapping[str, Any]) -> tuple[object, ...]:
     on = (f"{there['host']}: {_carrier(there)}" for there in one["hosts"])
-    missing = ", ".join(other["host"] for other in one["missing_on"])
+    missing = ", ".join(
+        other["host"] for other in one["missing_on"] if not other["is_made_at_start"]
+    )
     labels = ", ".join(one["labels"])
     return (one["name"], one["vlan"], labels, ", ".join(on), missing, len(one["nodes"]))
 

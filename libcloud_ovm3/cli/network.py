@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -15,11 +15,12 @@ from libcloud_ovm3.cli.option_names import with_option_names
 from libcloud_ovm3.cli.options import driver_options, make_driver, make_estate, reported
 from libcloud_ovm3.cli.output import show_tree, tell
 from libcloud_ovm3.cli.sections import NounGroup
+from libcloud_ovm3.compute.networks import hosts_of
 from libcloud_ovm3.compute.records import network_device_record, network_fields
 from libcloud_ovm3.errors import AmbiguousName, Ovm3Error
 from libcloud_ovm3.estate.labels import WantedNetwork, bridge_name, wanted_network
 from libcloud_ovm3.estate.network_facts import of_network
-from libcloud_ovm3.estate.networks import NetworkList, read_networks
+from libcloud_ovm3.estate.networks import HostNetwork, NetworkList, read_networks
 from libcloud_ovm3.estate.unfound_networks import not_found
 
 
@@ -38,9 +39,12 @@ def network() -> None:
     ),
 )
 @click.option("--devices", is_flag=True, help="List NICs, bonds and VLAN devices.")
+@click.option(
+    "--on", "location", metavar="HOST[:PORT]|ID", help="Only this host.  [default: all hosts]"
+)
 @output_option
 @driver_options
-def list_networks(devices: bool, form: str, **options: Any) -> None:
+def list_networks(devices: bool, location: str | None, form: str, **options: Any) -> None:
     """List networks, as a tree for each host.
 
     It shows NICs and bonds, the VLAN devices and bridges on them, and the VMs that run there. As
@@ -49,14 +53,16 @@ def list_networks(devices: bool, form: str, **options: Any) -> None:
     """
     with reported(is_read=True):
         if devices:
-            found = make_driver(**options).ex_list_network_devices()
+            found = make_driver(**options).ex_list_network_devices(location)
             show_records(form, map(network_device_record, found), _DEVICES, "no devices")
             return
         networks = _read(**options)
+        hosts = hosts_of(networks, location)
         if form == "table":
-            _show_trees(networks)
+            _show_trees(networks, hosts)
         else:
-            records = [_record(networks, name) for name in networks.names()]
+            there = {bridge.name for host in hosts for bridge in host.bridges}
+            records = [_record(networks, name) for name in sorted(there)]
             show_records(form, records, (), "no networks")
 
 
@@ -90,14 +96,17 @@ def _record(found: NetworkList, name: str) -> dict[str, Any]:
 
 
 def _bridge_called(found: NetworkList, name: str) -> str:
-    """Return the name of the bridge that is meant, on the hosts that have it.
+    """Return the name of the bridge that is meant, on the hosts that have it; or of one that no
+    host has, if a VM has a card on it.
 
-    :raises NetworkNotFound: no host has it, and all could be read.
+    :raises NetworkNotFound: no host and no VM has it, and all could be read.
     :raises SearchIncomplete: none has it, but not all could be read.
     :raises AmbiguousName: the label is carried by bridges of several names.
     """
     wanted = wanted_network(name, found.labels)
-    names = dict.fromkeys(_on(found, wanted))
+    meant = list(_on(found, wanted))
+    there = [name for host, name in meant if host.bridge(name)]
+    names = dict.fromkeys(there or [name for _, name in meant if of_network(found, name)["nodes"]])
     if len(names) > 1:
         raise AmbiguousName(f"{name!r} may be any of these networks: {', '.join(names)}")
     if not names:
@@ -105,18 +114,16 @@ def _bridge_called(found: NetworkList, name: str) -> str:
     return next(iter(names))
 
 
-def _on(found: NetworkList, wanted: WantedNetwork) -> Iterator[str]:
+def _on(found: NetworkList, wanted: WantedNetwork) -> Iterator[tuple[HostNetwork, str]]:
     for host in found.hosts:
         with suppress(Ovm3Error):  # it could not be read, or has nothing of that name
-            name = bridge_name(wanted, host)
-            if host.bridge(name):
-                yield name
+            yield host, bridge_name(wanted, host)
 
 
-def _show_trees(found: NetworkList) -> None:
-    for host in found.hosts:
+def _show_trees(found: NetworkList, hosts: Sequence[HostNetwork]) -> None:
+    for host in hosts:
         show_tree(host_tree(found, host))
-    for one in found.estate.unreachable:
+    for one in found.estate.unreachable if len(hosts) == len(found.hosts) else ():
         show_tree(unread_tree(one.address, with_option_names(str(one.reason))))
 
 
@@ -141,6 +148,7 @@ _DEVICES = (
     Column("state", lambda one: {True: "up", False: "down", None: "?"}[one["is_up"]]),
     Column("MTU", lambda one: "?" if one["mtu"] is None else one["mtu"], True),
     Column("MAC", "mac", True),
+    Column("addresses", lambda one: ", ".join(one["addresses"]), True),
     Column("labels", lambda one: ", ".join(one["labels"]), True),
     Column("roles", _roles, True),
 )
@@ -153,8 +161,13 @@ def _lines(one: Record) -> Iterator[tuple[str, object]]:
     yield "roles", ", ".join(one["roles"])
     for there in one["hosts"]:
         yield "host", f"{there['host']}: {', '.join(_on_host(there))}"
+    if not one["hosts"]:
+        yield "host", "no host has it now"
     for other in one["missing_on"]:
-        yield "missing on", other["host"]
+        if not other["is_made_at_start"]:
+            yield "missing on", other["host"]
+    made = [other["host"] for other in one["missing_on"] if other["is_made_at_start"]]
+    yield "made when a VM needs it", ", ".join(made)
     for other in one["unread_on"]:
         yield "unknown on", f"{other['host']}: {other['error']}"
     for vm in one["nodes"]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.text import Text
 from rich.tree import Tree
 
 from libcloud_ovm3.cli.option_names import with_option_names
 from libcloud_ovm3.errors import shown
-from libcloud_ovm3.estate.network_facts import labels_of
+from libcloud_ovm3.estate.network_facts import is_made_at_start, labels_of
 from libcloud_ovm3.estate.networks import (
     BOND,
     NIC,
@@ -43,11 +43,14 @@ def host_tree(found: NetworkList, host: HostNetwork) -> Tree:
     branch = tree.add(_text("local bridges")) if local else tree
     for bridge in local:
         _add_bridge(branch, found, host, bridge)
-    for name in found.names():
-        if host.bridge(name) is None:
-            there = ", ".join(one.host.server.hostname or one.host.label
-                              for one, _ in found.bridge(name))  # fmt: skip
-            tree.add(_text(f"missing: {name} (on {there})", style="yellow"))
+    lacking = [name for name in found.names() if host.bridge(name) is None]
+    made = [name for name in lacking if is_made_at_start(found, host, name)]
+    if made:
+        tree.add(_text(f"made when a VM needs them: {', '.join(made)}"))
+    for name in (one for one in lacking if one not in made):
+        there = ", ".join(one.host.server.hostname or one.host.label
+                          for one, _ in found.bridge(name))  # fmt: skip
+        tree.add(_text(f"missing: {name} (on {there})", style="yellow"))
     return tree
 
 
@@ -101,7 +104,7 @@ def _device_words(found: NetworkList, host: HostNetwork, device: HostDevice) -> 
     yield from device.addresses
     yield from () if device.mtu is None else [f"MTU {device.mtu}"]
     if host.bridge_on(device.name) is None:  # else that line has them
-        yield from (f"label {label}" for label, name in found.labels.items() if name == device.name)
+        yield from _labels(label for label, name in found.labels.items() if name == device.name)
     yield from role_words(device.roles, device.has_unknown_roles)
 
 
@@ -115,10 +118,16 @@ def _bridge_words(found: NetworkList, host: HostNetwork, bridge: HostBridge) -> 
     yield "bridge" if is_on_it else f"bridge on {bridge.parent}"
     yield from bridge.addresses
     yield from () if bridge.mtu is None else [f"MTU {bridge.mtu}"]
-    yield from (f"label {label}" for label in labels_of(bridge, host, found.labels))
+    yield from _labels(labels_of(bridge, host, found.labels))
     yield from () if bridge.doubt is None else [bridge.doubt]
     if bridge.metadata:  # else they are those of the devices below, which have them already
         yield from role_words(bridge.roles, bridge.has_unknown_roles)
+
+
+def _labels(names: Iterable[str]) -> Iterator[str]:
+    labels = list(names)
+    if labels:
+        yield f"label{'s' if len(labels) > 1 else ''} {' '.join(labels)}"
 
 
 def mode_text(mode: int | None) -> str:

@@ -46,7 +46,7 @@ class Networks(OVM3Base):
         """
         is_strict = self._is_strict(ex_strict)
         found = estate.networks.read_networks(self._estate)
-        hosts = _hosts(found, location)
+        hosts = hosts_of(found, location)
         self._warn_or_raise(found.estate, found.errors(), is_strict)
         return to_networks(found, hosts, self)
 
@@ -75,12 +75,12 @@ class Networks(OVM3Base):
         """
         is_strict = self._is_strict(ex_strict)
         found = estate.networks.read_networks(self._estate)
-        hosts = _hosts(found, location)
+        hosts = hosts_of(found, location)
         self._warn_or_raise(found.estate, found.errors(), is_strict)
         return to_devices(found, hosts, self)
 
 
-def _hosts(found: NetworkList, location: NodeLocation | str | None) -> list[HostNetwork]:
+def hosts_of(found: NetworkList, location: NodeLocation | str | None) -> list[HostNetwork]:
     """All hosts, or the one that is asked for.
 
     :raises HostNotFound: there is no such host.

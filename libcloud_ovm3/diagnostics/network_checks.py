@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from libcloud_ovm3.diagnostics.finding import Finding
 from libcloud_ovm3.diagnostics.inventory import name_of
+from libcloud_ovm3.errors import by_reason
 from libcloud_ovm3.estate.interface_names import label_bridge, split_vlan
 from libcloud_ovm3.estate.labels import device_of
 from libcloud_ovm3.estate.networks import VLAN, HostBridge, HostNetwork, NetworkList
@@ -37,11 +38,17 @@ def check_networks(found: NetworkList) -> Iterator[Finding]:
                 )
     read = [name_of(host.host) for host in found.hosts if host.error is None]
     if read:
+        where = by_reason(
+            (name, f"on {', '.join(name_of(host.host) for host, _ in found.bridge(name))}")
+            for name in found.names()
+        )
         yield Finding(
             "ok",
             "network",
-            f"{', '.join(read)}: networks {', '.join(found.names()) or 'none'}",
-            advice="`ovm3 network list` shows what carries them",
+            f"networks {'; '.join(where)}" if where else f"{', '.join(read)}: no networks",
+            advice="`ovm3 network list` shows what carries them"
+            if where
+            else "`ovm3 network create` makes one, on what `ovm3 network list --devices` shows",
         )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from libcloud_ovm3.estate.networks import HostBridge, HostDevice, HostNetwork, NetworkList
+from libcloud_ovm3.estate.vm_bridges import missing_bridges
 from libcloud_ovm3.estate.vms import VM
 
 
@@ -37,7 +38,8 @@ def of_network(found: NetworkList, name: str) -> dict[str, Any]:
       them), ``has_unknown_roles`` (it recorded something else), ``is_local``, ``guests`` (dicts
       with ``node_id``, ``node_name``: live there with a card on it) and ``doubt`` (why the parent
       is unknown);
-    * ``missing_on``: dicts with ``host``, ``host_id`` of the hosts that lack it;
+    * ``missing_on``: dicts with ``host``, ``host_id`` of the hosts that lack it, and
+      ``is_made_at_start`` (the start of a node that needs it makes it there);
     * ``unread_on``: the same, with ``error``, of those that could not be read;
     * ``vlan``: its number, if all hosts that have it agree; ``is_local``: whether it is on all;
     * ``labels``, ``roles``: those that it has on any host;
@@ -58,10 +60,13 @@ def of_network(found: NetworkList, name: str) -> dict[str, Any]:
     ]
     return {
         "hosts": [_on_host(found, host, bridge, names) for host, bridge in there],
-        "missing_on": [_host(one) for one in found.missing(name)],
+        "missing_on": [
+            {**_host(one), "is_made_at_start": is_made_at_start(found, one, name)}
+            for one in found.missing(name)
+        ],
         "unread_on": unread,
         "vlan": numbers.pop() if len(numbers) == 1 else None,
-        "is_local": all(bridge.is_local for _, bridge in there),
+        "is_local": bool(there) and all(bridge.is_local for _, bridge in there),
         "labels": list(labels),
         "roles": list(roles),
         "nodes": [
@@ -98,6 +103,11 @@ def of_device(found: NetworkList, host: HostNetwork, device: HostDevice) -> dict
         "is_up": device.is_up,
         "bridge": bridge.name if bridge else None,
     }
+
+
+def is_made_at_start(found: NetworkList, host: HostNetwork, name: str) -> bool:
+    """Whether a host lacks a bridge, and the start of a VM that needs it makes it."""
+    return bool(missing_bridges(host, [name], found.labels)[0])
 
 
 def labels_of(bridge: HostBridge, host: HostNetwork, labels: Mapping[str, str]) -> tuple[str, ...]:

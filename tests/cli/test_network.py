@@ -53,8 +53,16 @@ def test_the_tree_of_each_host(sim: Simulator) -> None:
     shown = on(sim, "network", "list").stdout
     first, second = shown.split("ovm-2", 1)
     assert first == TREE.replace("ADDRESS", address(sim))
-    assert second.endswith(f"└── missing: {BRIDGE}.120 (on ovm-1)\n")
+    assert second.endswith(f"└── made when a VM needs them: {BRIDGE}.120\n")
     assert "VM web" not in second
+    alone = on(sim, "network", "list", "--on", "ovm-1")
+    assert alone.stdout == first
+    names = on(sim, "network", "list", "--on", "ovm-2", "-o", "name").stdout.split()
+    assert names == [BRIDGE, "control0"], "what this host has"
+    devices = on(sim, "network", "list", "--devices", "--on", "ovm-2", "-o", "json").stdout
+    assert {one["host"] for one in json.loads(devices)} == {"ovm-2"}
+    nowhere = on(sim, "network", "list", "--on", "ovm-9")
+    assert (nowhere.exit_code, "no host 'ovm-9'" in nowhere.stderr) == (1, True)
 
 
 def test_traffic_labels(sim: Simulator) -> None:
@@ -95,6 +103,7 @@ def test_records(sim: Simulator) -> None:
     vlan = yaml.safe_load(on(sim, "network", "show", f"{BRIDGE}.120", "-o", "yaml").stdout)
     assert vlan == records[1]
     assert (vlan["vlan"], vlan["missing_on"][0]["host"]) == (120, "ovm-2")
+    assert vlan["missing_on"][0]["is_made_at_start"] is True
 
 
 def test_devices(sim: Simulator) -> None:
@@ -112,7 +121,8 @@ def test_devices(sim: Simulator) -> None:
 def test_one_network(sim: Simulator) -> None:
     shown = on(sim, "network", "show", f"{BRIDGE}.120").stdout
     assert "ovm-1: on bond0.120, VLAN 120, MTU 1500, running there: web" in shown
-    assert "missing on  ovm-2" in shown
+    assert "made when a VM needs it  ovm-2" in shown
+    assert "missing on" not in shown
     assert "live and defined" in shown
     assert "ovm-2: local, 169.254.0.1/16" in on(sim, "network", "show", "control0").stdout
 
@@ -126,6 +136,22 @@ def test_a_network_that_no_host_has(sim: Simulator) -> None:
     assert f"no host has a network 'nothing'; networks: {BRIDGE}, {BRIDGE}.120, control0" in (
         done.stderr
     )
+
+
+def test_a_network_that_only_a_stopped_vm_has() -> None:
+    with simulate(hosts=1, vms=0) as sim:
+        sim.add_vm("off", config={"vif": [f"bridge={BRIDGE}.184"]})
+        shown = on(sim, "network", "show", f"{BRIDGE}.184").stdout
+        listed = on(sim, "network", "list").stdout
+        agent = driver_for(sim)._estate.agent(driver_for(sim)._estate.given[0])
+        agent.network.ovs_br_config("start", "lone", "eth1")
+        other = on(sim, "network", "list", "--traffic-label", "guest=lone",
+                   "--traffic-label", "public=lone").stdout  # fmt: skip
+    assert "no host has it now" in shown
+    assert re.search(r"made when a VM needs it +ovm-1\n", shown)
+    assert re.search(r"VM +off \(.*\), defined\n", shown)
+    assert ".184" not in listed
+    assert "labels guest public\n" in other
 
 
 def test_what_could_not_be_read_is_said(sim: Simulator) -> None:

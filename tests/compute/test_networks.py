@@ -72,6 +72,7 @@ def test_networks(driver: OVM3NodeDriver) -> None:
     assert management["hosts"][1]["guests"] == []
     assert (local["is_local"], local["vlan"], management["is_local"]) == (True, None, False)
     assert (names(vlan["hosts"]), names(vlan["missing_on"])) == (["ovm-1"], ["ovm-2", "ovm-3"])
+    assert names(vlan["missing_on"], "is_made_at_start") == [True, True]
     [there] = vlan["hosts"]
     assert (there["parent"], there["parent_kind"]) == ("bond0.120", "vlan")
     assert there["below"] == ["bond0.120", "bond0", "eth0"]

@@ -61,7 +61,7 @@ USUAL = ((NIC, BOND), (BASE,))
 def test_a_pool_without_problems_has_one_finding() -> None:
     found = networks(USUAL, USUAL, definitions=[defined("a", vif=["bridge=xenbr0"])], guest=True)
     [one] = check_networks(found)
-    assert (one.level, one.found) == ("ok", "ovm-1, ovm-2: networks xenbr0")
+    assert (one.level, one.found) == ("ok", "networks xenbr0: on ovm-1, ovm-2")
     for check in (check_bridges_of_vms, check_labels, check_vlans, check_mtus):
         assert list(check(found)) == []
 
@@ -72,7 +72,7 @@ def test_what_could_not_be_read_or_understood() -> None:
     assert levels([unread, unclear, usual]) == ["warning", "warning", "ok"]
     assert unread.found == "ovm-1: its network could not be read: unread"
     assert unclear.found == "ovm-2: bridge b: any of its ports x, y may be it"
-    assert usual.found == "ovm-2: networks b"
+    assert usual.found == "networks b: on ovm-2"
 
 
 # ------------------------------------------------------------------ what is missing
@@ -237,6 +237,7 @@ def test_with_simulated_hosts() -> None:
         ("error", "label"),
         ("warning", "MTU"),
     ]
+    assert findings[0].found == f"networks {base}, control0: on ovm-1, ovm-2"
     assert "VM 'lost'" in findings[1].found
     assert f"network {base} has different MTUs: ovm-1 1500, ovm-2 9000" == findings[3].found
 
