@@ -127,7 +127,7 @@ def test_methods_of_the_driver_describe_all(name: str) -> None:
         else:
             driver = OVM3NodeDriver(**ENOUGH)
             given: dict[str, Any] = {"name": "web-1", "size": "small", "image": "x", one.name: "y"}
-            with pytest.raises(InvalidArgument, match=f"^{one.name}: not supported yet"):
+            with pytest.raises(InvalidArgument, match=f"^{one.name}: not supported"):
                 getattr(driver, name)(**given)
     assert ":rtype:" in doc or ":raises NotImplementedError: Always." in doc
 

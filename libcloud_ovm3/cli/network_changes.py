@@ -11,7 +11,9 @@ from libcloud_ovm3.cli.examples import examples
 from libcloud_ovm3.cli.options import driver_options, make_driver, reported
 from libcloud_ovm3.cli.output import show
 from libcloud_ovm3.cli.sections import Command
+from libcloud_ovm3.compute.driver import OVM3NodeDriver
 from libcloud_ovm3.compute.network_types import OVM3Network
+from libcloud_ovm3.errors import InvalidArgument, by_reason
 from libcloud_ovm3.operations.consent import ROLES
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -68,7 +70,7 @@ def create_network(
         made = make_driver(**options).ex_create_network(
             name, vlan, label, parent, locations or None, ex_force=force
         )
-        show(_where(made))
+        _show_changes(made)
 
 
 @click.command(
@@ -99,7 +101,7 @@ def update_network(
         changed = make_driver(**options).ex_update_network(
             network, ex_mtu=mtu, ex_address=address, location=locations or None, ex_force=force
         )
-        show(_where(changed))
+        _show_changes(changed)
 
 
 @click.command("delete", cls=Command, epilog=examples("ovm3 network delete dmz"))
@@ -112,12 +114,12 @@ def delete_network(
 ) -> None:
     """Remove a network that no VM uses.
 
-    The VLAN device that was made with it goes too. Refused while a card of a VM, running or
-    stopped, is on it, or may be.
+    The VLAN device that was made with it goes too. It asks nothing: while a card of a VM, running
+    or stopped, is on it, or may be, it is refused, and what it would cut needs --force.
     """
     with reported():
         make_driver(**options).ex_delete_network(network, locations or None, ex_force=force)
-        show(f"{network} was removed")
+        show(f"{network} was removed{' on ' if locations else ''}{', '.join(locations)}")
 
 
 @click.command(
@@ -128,7 +130,7 @@ def delete_network(
 @_on("all hosts that have the bond")
 @_FORCE
 @driver_options
-@click.argument("bond")
+@click.argument("bond", metavar="[HOST/]BOND")
 @click.argument("mode")
 def set_bond_mode(
     bond: str, mode: str, locations: tuple[str, ...], force: tuple[str, ...], **options: Any
@@ -138,10 +140,33 @@ def set_bond_mode(
     MODE is 1 (active-backup), 4 (802.3ad) or 6 (balance-alb).
     """
     with reported():
-        make_driver(**options).ex_set_bond_mode(bond, mode, locations or None, ex_force=force)
-        show(f"{bond} has mode {mode}")
+        host, slash, name = bond.rpartition("/")  # as `network list --devices -o name` prints it
+        if slash and locations:
+            raise InvalidArgument(f"{bond!r} names a host already: leave --on out")
+        driver = make_driver(**options)
+        before = _modes(driver, name)
+        driver.ex_set_bond_mode(name, mode, [host] if slash else locations or None, ex_force=force)
+        now = _modes(driver, name)
+        changes = [
+            (one, f"mode {has} (was {before[one]})")
+            for one, has in now.items()
+            if has != before.get(one, has)
+        ]
+        show(_text(name, changes) or f"{name}: nothing had to be changed")
 
 
-def _where(network: OVM3Network) -> str:
+def _modes(driver: OVM3NodeDriver, bond: str) -> dict[str, int | None]:
+    devices = driver.ex_list_network_devices()
+    return {one.extra["host"]: one.extra["mode"] for one in devices if one.name == bond}
+
+
+def _show_changes(network: OVM3Network) -> None:
+    """Say what was done, or that nothing had to be, and where the network is."""
+    changes = [(one["host"], one["change"]) for one in network.extra["changed"]]
     hosts = [f"{one['host']} ({one['parent'] or 'local'})" for one in network.extra["hosts"]]
-    return f"{network.name} is on {', '.join(hosts)}"
+    show(_text(network.name, changes) or f"{network.name}: nothing had to be changed")
+    show(f"{network.name} is on {', '.join(hosts)}")
+
+
+def _text(name: str, changes: list[tuple[str, str]]) -> str:
+    return f"{name}: {'; '.join(by_reason(changes))}" if changes else ""

@@ -47,6 +47,7 @@ _TERMS = (
     (r"ex_parent", "--parent"),
     (r"ex_mtu", "--mtu"),
     (r"ex_update_nic\(ex_address=\.\.\.\)", "`ovm3 vm update-nic --address`"),
+    (r"ex_address=\[\]", "--no-address"),
     (r"ex_address", "--address"),
     (r"ex_delete_network", "`ovm3 network delete`"),
     (r"ex_release_networks", "`ovm3 network release`"),

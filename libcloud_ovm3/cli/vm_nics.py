@@ -33,6 +33,7 @@ _NICS = (
     Column("network", "network"),
     Column("type", "type", True),
     Column("model", "model", True),
+    Column("addresses", lambda one: ", ".join(one["addresses"])),
     Column("in", _where),
     Column("id", "id"),
 )
@@ -54,7 +55,7 @@ _ADDRESSES = click.option(
     "addresses",
     multiple=True,
     metavar="IP",
-    help="A static address that the guest has on it. Nothing is set in the guest.",
+    help="A static address that the guest has on it. Nothing is set in the guest. Can be repeated.",
 )
 
 
@@ -159,4 +160,6 @@ def update_nic(
 
 
 def _nic(nic: OVM3Nic) -> str:
-    return f"network card {nic.mac or nic.id} on {nic.network or 'no bridge'}"
+    addresses = ", ".join(nic.extra["addresses"] or ())
+    text = f"network card {nic.mac or nic.id} on {nic.network or 'no bridge'}"
+    return f"{text} ({addresses})" if addresses else text

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from libcloud_ovm3.estate.cards import VMCard
     from libcloud_ovm3.estate.networks import HostNetwork, NetworkList
+    from libcloud_ovm3.operations.network_changes import NetworkChange
 
 
 def to_networks(
@@ -26,6 +27,17 @@ def to_networks(
 def to_network(found: NetworkList, name: str, driver: NodeDriver) -> OVM3Network:
     """The network of this name."""
     return OVM3Network(name, name, driver, estate.network_facts.of_network(found, name))
+
+
+def to_changed(
+    found: NetworkList, name: str, changes: Iterable[NetworkChange], driver: NodeDriver
+) -> OVM3Network:
+    """The network of this name, and in ``extra["changed"]`` what was just changed of it."""
+    network = to_network(found, name, driver)
+    network.extra["changed"] = [
+        {**estate.network_facts.host_of(one.network), "change": one.news} for one in changes
+    ]
+    return network
 
 
 def to_devices(
@@ -42,8 +54,11 @@ def to_devices(
     ]
 
 
-def to_nic(card: VMCard, driver: NodeDriver) -> OVM3Nic:
-    """A network card of a node; its ``extra``: :class:`.OVM3Nic`."""
+def to_nic(card: VMCard, driver: NodeDriver, addresses: Sequence[str] | None) -> OVM3Nic:
+    """A network card of a node; its ``extra``: :class:`.OVM3Nic`.
+
+    :param addresses: those of it that are known; None: they were not read.
+    """
     extra = {
         "node_id": card.id.partition("/")[0],
         "type": card.type,
@@ -51,5 +66,6 @@ def to_nic(card: VMCard, driver: NodeDriver) -> OVM3Nic:
         "position": card.position,
         "is_defined": card.is_defined,
         "is_live": card.is_live,
+        "addresses": None if addresses is None else list(addresses),
     }
     return OVM3Nic(card.id, card.mac, card.bridge, driver, extra)

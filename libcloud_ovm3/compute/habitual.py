@@ -13,7 +13,7 @@ from typing import Any
 
 from libcloud_ovm3.errors import InvalidArgument
 
-_MEANT = {"ex_network": "expected ex_networks=[...], a list of networks, one for each card"}
+_MEANT = {"ex_network": "not supported: use ex_networks=[...], a list, one for each card"}
 _EMPTY_TEXTS = ("", "none", "false")  # the last two: None and False as command lines pass them
 
 

@@ -9,7 +9,7 @@ from libcloud.compute.base import NodeLocation
 from libcloud_ovm3 import operations
 from libcloud_ovm3.compute.base import OVM3Base
 from libcloud_ovm3.compute.convert import object_id
-from libcloud_ovm3.compute.convert_networks import to_network
+from libcloud_ovm3.compute.convert_networks import to_changed
 from libcloud_ovm3.compute.network_types import OVM3Network
 
 Locations = Sequence[NodeLocation | str] | NodeLocation | str | None
@@ -62,13 +62,14 @@ class NetworkChanges(OVM3Base):
             host is unreachable; or it would cut what ``ex_force`` does not name. Nothing was sent.
         :raises AgentFault: A host refused; no host has it that did not have it before.
         :raises OperationIncomplete: Whether it was made is unknown; ``left`` names what there is.
+        :return: The network as it is now; ``extra["changed"]``: what was changed, host by host.
         :rtype: :class:`.OVM3Network`
         """
-        networks, notices = operations.create_network.create_network(
+        networks, changes, notices = operations.create_network.create_network(
             self._estate, name, ex_vlan, ex_label, ex_parent, _ids(location), ex_force
         )
         self._warn(notices)
-        return to_network(networks, name, self)
+        return to_changed(networks, name, changes, self)
 
     def ex_update_network(
         self,
@@ -108,13 +109,14 @@ class NetworkChanges(OVM3Base):
             a host is unreachable; it would cut what ``ex_force`` does not name. Nothing was sent.
         :raises AgentFault: A host refused; all hosts are as before.
         :raises OperationIncomplete: Whether it was done is unknown; ``left`` names what is changed.
+        :return: The network as it is now; ``extra["changed"]``: what was changed, host by host.
         :rtype: :class:`.OVM3Network`
         """
-        networks, name, notices = operations.update_network.update_network(
+        networks, name, changes, notices = operations.update_network.update_network(
             self._estate, network, ex_mtu, ex_address, _ids(location), ex_force
         )
         self._warn(notices)
-        return to_network(networks, name, self)
+        return to_changed(networks, name, changes, self)
 
     def ex_delete_network(
         self,

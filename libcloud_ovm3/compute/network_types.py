@@ -54,7 +54,9 @@ class OVM3Nic:
     :ivar extra: ``node_id``, ``type`` (``netfront``, ``ioemu``; None: both, on an HVM node),
         ``model`` (of the emulated card; None: the default), ``position`` (in the node's ``vm.cfg``,
         from 0; None: it is not there), ``is_defined`` (whether ``vm.cfg`` has it), ``is_live``
-        (whether the live domain has it). None of the last two: it cannot be told.
+        (whether the live domain has it; None of these two: it cannot be told), ``addresses`` (a
+        list of those of its IP addresses that are known; of a card that was just attached or
+        changed: those that were given; None: not read).
     """
 
     id: str

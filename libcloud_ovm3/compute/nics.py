@@ -31,7 +31,8 @@ class Nics(OVM3Base):
         :rtype: ``list`` of :class:`.OVM3Nic`
         """
         vm = estate.vms.read_estate(self._estate).vm(object_id(node))
-        return [to_nic(card, self) for card in estate.cards.cards_of(vm)]
+        cards = estate.cards.cards_of(vm)
+        return [to_nic(card, self, estate.cards.addresses_of(vm, card)) for card in cards]
 
     def ex_attach_nic(
         self,
@@ -82,7 +83,7 @@ class Nics(OVM3Base):
         )
         card, notices = operations.attach_nic.attach(self._estate, object_id(node), spec)
         self._warn(notices)
-        return to_nic(card, self)
+        return to_nic(card, self, spec.addresses)
 
     def ex_detach_nic(self, node: Node, nic: OVM3Nic | str) -> bool:
         """Detach a network card from a node: from its ``vm.cfg``, and at once if it runs.
@@ -152,7 +153,8 @@ class Nics(OVM3Base):
         """
         if all(one is None for one in (ex_network, ex_mac, ex_model, ex_address)):
             raise InvalidArgument(
-                "nothing to change: expected ex_network, ex_mac, ex_model or ex_address"
+                "nothing to change: expected ex_network, ex_mac, ex_model, ex_address, or "
+                "ex_address=[] for no static address any more"
             )
         changed = operations.new_cards.card_change(
             ex_network, self._estate.traffic_labels, ex_mac, ex_model, ex_address
@@ -160,4 +162,4 @@ class Nics(OVM3Base):
         update = operations.update_nic.update
         card, notices = update(self._estate, object_id(node), object_id(nic), changed)
         self._warn(notices)
-        return to_nic(card, self)
+        return to_nic(card, self, changed.addresses)

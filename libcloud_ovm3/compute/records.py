@@ -162,7 +162,7 @@ def network_device_record(device: OVM3NetworkDevice) -> dict[str, Any]:
 
 def nic_record(nic: OVM3Nic) -> dict[str, Any]:
     """Return what is known of a network card."""
-    keys = ("node_id", "type", "model", "position", "is_defined", "is_live")
+    keys = ("node_id", "type", "model", "position", "is_defined", "is_live", "addresses")
     return {
         "id": nic.id,
         "mac": nic.mac,

@@ -123,6 +123,15 @@ def _may_be(entry: VMCard, card: Card) -> bool:
     return None in (entry.bridge, card.bridge) or entry.bridge == card.bridge
 
 
+def addresses_of(vm: VM, card: VMCard) -> list[str]:
+    """Those addresses of a VM that are this card's, as far as they are known."""
+    return [
+        one.address
+        for one in vm.addresses
+        if one.mac == card.mac and (one.network is None or one.network == card.bridge)
+    ]
+
+
 def _with_ids(vm_id: str, cards: Sequence[VMCard]) -> list[VMCard]:
     macs = Counter(one.mac for one in cards)
     twins: Counter[str] = Counter()

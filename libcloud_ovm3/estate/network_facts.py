@@ -53,15 +53,15 @@ def of_network(found: NetworkList, name: str) -> dict[str, Any]:
     labels = dict.fromkeys(
         label for host, bridge in there for label in labels_of(bridge, host, found.labels)
     )
-    unread = [{**_host(one), "error": str(one.error)} for one in found.hosts if one.error]
+    unread = [{**host_of(one), "error": str(one.error)} for one in found.hosts if one.error]
     unread += [
         {"host": one.address, "host_id": None, "error": str(one.reason)}
         for one in found.estate.unreachable
     ]
     return {
-        "hosts": [_on_host(found, host, bridge, names) for host, bridge in there],
+        "hosts": [_onhost_of(found, host, bridge, names) for host, bridge in there],
         "missing_on": [
-            {**_host(one), "is_made_at_start": is_made_at_start(found, one, name)}
+            {**host_of(one), "is_made_at_start": is_made_at_start(found, one, name)}
             for one in found.missing(name)
         ],
         "unread_on": unread,
@@ -87,7 +87,7 @@ def of_device(found: NetworkList, host: HostNetwork, device: HostDevice) -> dict
     """
     bridge = host.bridge_on(device.name)
     return {
-        **_host(host),
+        **host_of(host),
         "mac": device.mac,
         "mtu": device.mtu,
         "parent": device.parent,
@@ -121,16 +121,17 @@ def labels_of(bridge: HostBridge, host: HostNetwork, labels: Mapping[str, str]) 
     )
 
 
-def _host(one: HostNetwork) -> dict[str, Any]:
+def host_of(one: HostNetwork) -> dict[str, Any]:
+    """``host`` and ``host_id``: how plain data names a host."""
     return {"host": one.host.server.hostname or one.host.address.host, "host_id": one.host.id}
 
 
-def _on_host(
+def _onhost_of(
     found: NetworkList, one: HostNetwork, bridge: HostBridge, names: dict[str, str]
 ) -> dict[str, Any]:
     parent = one.device(bridge.parent)
     return {
-        **_host(one),
+        **host_of(one),
         "parent": bridge.parent,
         "parent_kind": parent.kind if parent else None,
         "below": [device.name for device in one.below(bridge.name)],

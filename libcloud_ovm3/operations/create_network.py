@@ -47,7 +47,7 @@ def create_network(
     parent: str | None,
     host_ids: Sequence[str] | None,
     consent: object,
-) -> tuple[NetworkList, list[str]]:
+) -> tuple[NetworkList, list[NetworkChange], list[str]]:
     """Make a bridge on a device, or on a VLAN device that is made with it. A host that has it as
     asked is left as it is.
 
@@ -56,7 +56,7 @@ def create_network(
     :param parent: a NIC, bond or VLAN device, or a bridge: with ``vlan``, the device below that.
     :param host_ids: of the hosts to have it; None: all hosts of the estate.
     :param consent: what may be cut: :func:`.parse_consent`.
-    :return: the networks as they are now, and notices for the user.
+    :return: the networks as they are now, what was changed, and notices for the user.
     :raises InvalidArgument: an argument is not valid, or an unknown label.
     :raises PreconditionFailed: a host cannot have it, or it would cut what the user has not
         consented to. Nothing was sent.
@@ -100,7 +100,7 @@ def create_network(
     networks = change_all(operation, networks, changes, notices)
     made = [change.label for change in changes]
     _keep(operation, [networks.on(one.host) for one in chosen], name, made)
-    return networks, notices
+    return networks, changes, notices
 
 
 def _in_use(estate: Estate, name: str) -> str:

@@ -54,6 +54,7 @@ class NetworkChange:
     :ivar sees: adds to a reading what discover_network does not show and the checks need.
     :ivar missing: what the change should have brought too, by a reading that shows it; "": nothing.
     :ivar is_moving: whether it moves addresses of the host.
+    :ivar news: what the user is told when it is made: ``MTU 9000 (was 1500)``.
     """
 
     network: HostNetwork
@@ -68,6 +69,7 @@ class NetworkChange:
     sees: Callable[[HostNetwork], HostNetwork] = lambda now: now
     missing: Callable[[HostNetwork], str] = lambda _: ""
     is_moving: bool = False
+    news: str = "made"
 
     @property
     def label(self) -> str:

@@ -36,7 +36,7 @@ def update_network(
     address: object,
     host_ids: Sequence[str] | None,
     consent: object,
-) -> tuple[NetworkList, str, list[str]]:
+) -> tuple[NetworkList, str, list[NetworkChange], list[str]]:
     """Set the MTU of a network, or the address that a host has on it. What is so already is left.
 
     :param network: as :func:`.wanted_network` takes it.
@@ -45,7 +45,8 @@ def update_network(
         ``ovm-1=10.0.0.5/24,ovm-2=10.0.0.6/24``; None: stays.
     :param host_ids: of the hosts; None: all hosts of the estate that have the network.
     :param consent: what may be cut: :func:`.parse_consent`.
-    :return: the networks as they are now, the name of the bridge, and notices for the user.
+    :return: the networks as they are now, the name of the bridge, what was changed, and notices
+        for the user.
     :raises InvalidArgument: an argument is not valid.
     :raises NetworkNotFound: no host has the network.
     :raises PreconditionFailed: a host lacks it or cannot be changed so, the address is taken, or it
@@ -71,7 +72,7 @@ def update_network(
     changes = [change for _, change, _ in planned if change]
     require_consent([(one, cuts) for one, change, cuts in planned if change], agreed)
     networks = change_all(Operation(estate), networks, changes, notices)
-    return networks, there[0][1].name, notices
+    return networks, there[0][1].name, changes, notices
 
 
 def _bridges(
@@ -137,6 +138,7 @@ def _set_mtu(network: HostNetwork, bridge: HostBridge, mtu: int, notices: list[s
         is_done=lambda now: _mtu(now, device.name) == mtu,
         is_undone=lambda now: _mtu(now, device.name) == old,
         undo=mtu_call(device.name, old) if old in MTUS and old and not lowered else None,
+        news=f"MTU {mtu} (was {old or 'not known'})",
     )
     cuts = what_is_cut(network, device.name)
     back = mtu_call(device.name, old) if old in MTUS and old else None
@@ -262,6 +264,7 @@ def _set_address(
         is_done=lambda now: _of_bridge(now, bridge.name) == (wanted,),
         is_undone=lambda now: _of_bridge(now, bridge.name) == before,
         undo=address_call(bridge.name, str(old.ip), str(old.netmask)) if old else None,
+        news=f"address {wanted} (was {before[0] if before else 'none'})",
     )
     cuts = what_is_cut(network, bridge.name) if before else {}
     return network, guarded(change, cuts, change.undo, notices), cuts

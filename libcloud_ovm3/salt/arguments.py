@@ -74,6 +74,8 @@ def _number(name: str, value: Any) -> int | float:
 
 def _list(name: str, value: Any) -> list[str]:
     values = value.split(",") if isinstance(value, str) else value
+    if name == "ex_address" and value in ("", [], ()):
+        return []  # of a network card: no address any more
     if not isinstance(values, list | tuple) or not values:
         raise InvalidArgument(f"{name} {value!r}: expected a list, or a text with commas")
     return [_text(name, one) for one in values]

@@ -18,15 +18,19 @@ def sim() -> Iterator[Simulator]:
         yield simulator
 
 
+WHERE = "dmz is on ovm-1 (eth1.120), ovm-2 (eth1.120)\n"
+
+
 def test_a_network_from_its_making_to_its_removal(sim: Simulator) -> None:
     label = ("--traffic-label", "guest=eth1")
     made = on(sim, "network", "create", "dmz", "--label", "guest", "--vlan", "120", *label)
     assert (made.exit_code, made.stdout) == (
-        0, "dmz is on ovm-1 (eth1.120), ovm-2 (eth1.120)\n",
+        0, f"dmz: ovm-1, ovm-2: made\n{WHERE}",
     )  # fmt: skip
     sim.calls.clear()
     again = on(sim, "network", "create", "dmz", "--parent", "eth1", "--vlan", "120")
-    assert (again.exit_code, again.stdout, calls_of(sim, *WRITES)) == (0, made.stdout, [])
+    nothing = f"dmz: nothing had to be changed\n{WHERE}"
+    assert (again.exit_code, again.stdout, calls_of(sim, *WRITES)) == (0, nothing, [])
     changed = on(
         sim,
         "network",
@@ -39,7 +43,9 @@ def test_a_network_from_its_making_to_its_removal(sim: Simulator) -> None:
         "--mtu",
         "1500",
     )
-    assert (changed.exit_code, changed.stdout) == (0, made.stdout)
+    assert (changed.exit_code, changed.stdout) == (
+        0, f"dmz: ovm-2: address 10.9.0.1/24 (was none)\n{WHERE}",
+    )  # fmt: skip
     assert "10.9.0.1/24" in on(sim, "network", "show", "dmz").stdout
     both = on(sim, "network", "update", "dmz", "--address",
               "ovm-1=10.9.0.2/24,ovm-2=10.9.0.1/24")  # fmt: skip
@@ -69,7 +75,13 @@ def test_a_consent_is_named_as_an_option(sim: Simulator) -> None:
         sim, "network", "set-bond-mode", "bond0", "4",
         *(word for role in needed for word in ("--force", role)),
     )  # fmt: skip
-    assert (forced.exit_code, forced.stdout) == (0, "bond0 has mode 4\n")
+    assert (forced.exit_code, forced.stdout) == (0, "bond0: ovm-1, ovm-2: mode 4 (was 1)\n")
+    listed = on(sim, "network", "list", "--devices", "--on", "ovm-1", "-o", "name").stdout
+    [first] = [name for name in listed.split() if name.endswith("/bond0")]
+    again = on(sim, "network", "set-bond-mode", first, "4")
+    assert (again.exit_code, again.stdout) == (0, "bond0: nothing had to be changed\n")
+    twice = on(sim, "network", "set-bond-mode", first, "4", "--on", "ovm-2")
+    assert (twice.exit_code, "names a host already" in twice.stderr) == (2, True)
     assert "may cut the line to the host" in forced.stderr, "without the module nobody undoes it"
 
 

@@ -46,8 +46,8 @@ def test_attached_changed_and_detached(sim: Simulator) -> None:
     assert second["id"] == f"{node.id}/{B}"
     assert (second["network"], second["is_live"], second["is_defined"]) == (SECOND, True, True)
     rows = [line.split("\t") for line in on(sim, "vm", "list-nics", "web-1").stdout.splitlines()]
-    assert rows[0] == ["MAC address", "network", "type", "model", "in", "id"]
-    assert rows[2] == [B, SECOND, "-", "-", "vm.cfg, live", second["id"]]
+    assert rows[0] == ["MAC address", "network", "type", "model", "addresses", "in", "id"]
+    assert rows[2] == [B, SECOND, "-", "-", "-", "vm.cfg, live", second["id"]]
     done = on(sim, "vm", "update-nic", "web-1", B, "--network", bridge_of(sim), "--mac", C)
     assert done.stdout == f"web-1 ({node.id}) has network card {C} on {bridge_of(sim)} now\n"
     done = on(sim, "vm", "detach-nic", "web-1", f"{node.id}/{C}")
@@ -58,6 +58,7 @@ def test_attached_changed_and_detached(sim: Simulator) -> None:
 def test_refused(sim: Simulator) -> None:
     fails(sim, 2, "needs a VM with hardware", "vm", "attach-nic", "db-1", SECOND, "--model", "e100")
     fails(sim, 2, "--mac", "vm", "update-nic", "db-1", A)
+    fails(sim, 2, "--no-address", "vm", "update-nic", "db-1", A)
     fails(sim, 1, "has no network card", "vm", "detach-nic", "db-1", B)
     fails(sim, 2, "expected an IPv4", "vm", "attach-nic", "db-1", SECOND, "--address", "x")
     fails(sim, 2, "unknown label 'x'", "vm", "attach-nic", "db-1", "x:5")

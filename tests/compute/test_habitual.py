@@ -78,7 +78,7 @@ def test_create_node_refuses_what_says_something(pool: Any, name: str) -> None:
     before = fingerprints_of(sim.repository_path)
     sim.calls.clear()
     for value in ("pa55word", ["pa55word"], {"pa55word": 1}, True, "true"):
-        why = "expected ex_networks=" if name == "ex_network" else "not supported yet"
+        why = "not supported: use ex_networks=" if name == "ex_network" else "not supported yet"
         with pytest.raises(InvalidArgument, match=f"{name}: {why}") as refused:
             driver.create_node("web", "tiny", image, **{name: value})
         assert "pa55word" not in str(refused.value), "it may be a secret"

@@ -63,7 +63,7 @@ def test_by_every_form_of_a_network(pool: Any) -> None:
     assert nic_record(nics[0]) == {
         "id": f"{node.id}/{nics[0].mac}", "mac": nics[0].mac, "network": SECOND,
         "node_id": node.id, "type": None, "model": None, "position": 0, "is_defined": True,
-        "is_live": True,
+        "is_live": True, "addresses": [],
     }  # fmt: skip
 
 

@@ -48,6 +48,9 @@ def test_a_card_is_attached_changed_and_detached(sim: Simulator) -> None:
     nic = driver.ex_attach_nic(node, BRIDGE, ex_address="192.0.2.6")
     assert driver.ex_get_node(node.id).private_ips == ["192.0.2.5", "192.0.2.6"]
     moved = driver.ex_update_nic(node, nic, ex_mac="00:21:f6:00:00:66")
+    assert (nic.extra["addresses"], moved.extra["addresses"]) == (["192.0.2.6"], None)
+    listed = driver.ex_list_nics(node)
+    assert [one.extra["addresses"] for one in listed] == [["192.0.2.5"], ["192.0.2.6"]]
     addresses = {
         one["address"]: one["mac"] for one in driver.ex_get_node(node.id).extra["addresses"]
     }

@@ -41,6 +41,8 @@ DESTROY, PUT_BACK = OVM3NodeDriver.destroy_node, OVM3NodeDriver.ex_put_back
          {"network": "guest:160", "ex_mac": "00:21:f6:00:00:01"}),
         (ATTACH_NIC, {"network": "b", "ex_address": "10.0.0.5,10.0.0.6"},
          {"network": "b", "ex_address": ["10.0.0.5", "10.0.0.6"]}),
+        (OVM3NodeDriver.ex_update_nic, {"nic": "n", "ex_address": ""},
+         {"nic": "n", "ex_address": []}),
     ],
 )  # fmt: skip
 def test_what_is_taken(method: Any, given: dict[str, Any], expected: dict[str, Any]) -> None:
