@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from libcloud_ovm3.cli.examples import examples
+from libcloud_ovm3.cli.exit_codes import FAILED
 from libcloud_ovm3.cli.formats import Record, output_option, show_record
 from libcloud_ovm3.cli.options import driver_options, make_driver, reported
 from libcloud_ovm3.cli.output import show
@@ -23,7 +24,7 @@ _HOST = click.argument("name", metavar="HOST[:PORT]|ID")
 def show_control0(name: str, form: str, **options: Any) -> None:
     """Show what is wrong with control0 on a host.
 
-    It is the local bridge of system VMs.
+    It is the local bridge of system VMs. The exit status is 1 if something is wrong.
     """
     with reported(is_read=True):
         driver = make_driver(**options)
@@ -70,11 +71,13 @@ def release_networks(location: str | None, **options: Any) -> None:
 
 def _show(form: str, record: Record) -> None:
     lines = [("host", record["host"]), ("state", _state(record))]
-    lines += [("repaired", one) for one in record.get("repaired", [])]
+    lines += [("was wrong", one) for one in record.get("repaired", [])]
     lines += [("wrong", one) for one in record["wrong"]]
     lines += [("unknown", one) for one in record["unknown"]]
     lines += [("obstacle", record["obstacle"])]
     show_record(form, record, lines, "host_id")
+    if record["is_right"] is False:
+        raise SystemExit(FAILED)
 
 
 def _state(record: Record) -> str:

@@ -84,7 +84,7 @@ class ControlNetworks(OVM3Base):
 def _as_dict(state: Control0) -> dict[str, Any]:
     return {
         "host_id": state.host.id,
-        "host": state.host.label,
+        "host": state.host.server.hostname or state.host.address.host,
         "bridge": operations.control_network.CONTROL,
         "exists": state.exists,
         "is_right": state.is_right,

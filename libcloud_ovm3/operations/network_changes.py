@@ -128,7 +128,7 @@ def guarded(
         f"{change.label}: it may cut the line to the host, which would not take it back by itself"
     )
     if change.network.host.module3 is None:
-        notices.append(f"{what}: the host has no host module of API 3")
+        notices.append(f"{what}: it has no host module of API 3 (`ovm3 host install`)")
         return change
     if undo is None:
         raise PreconditionFailed(f"{what}: its state now is not known; change it on the host")

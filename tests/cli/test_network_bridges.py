@@ -23,14 +23,20 @@ def sim() -> Iterator[Simulator]:
 
 def test_control0(sim: Simulator) -> None:
     sim.hosts[1].reboot()
-    shown = on(sim, "network", "control0", "ovm-2").stdout
-    assert "state  wrong\n" in shown
+    found = on(sim, "network", "control0", "ovm-2")
+    shown = found.stdout
+    assert (found.exit_code, "state  wrong\n" in shown) == (1, True)
     assert "wrong  control0 has no address" in shown
     done = json.loads(on(sim, "network", "repair-control0", "ovm-2", "-o", "json").stdout)
     assert (done["is_right"], done["wrong"]) == (True, [])
     assert "no address" in done["repaired"][0]
-    shown = on(sim, "network", "control0", "ovm-2").stdout.splitlines()
-    assert [line.split()[0] for line in shown] == ["host", "state"]
+    assert done["host"] == "ovm-2", "as in all records"
+    found = on(sim, "network", "control0", "ovm-2")
+    shown = found.stdout.splitlines()
+    assert [found.exit_code, *(line.split()[0] for line in shown)] == [0, "host", "state"]
+    sim.hosts[1].reboot()
+    again = on(sim, "network", "repair-control0", "ovm-2")
+    assert "was wrong  control0 has no address" in again.stdout
 
 
 def test_a_host_that_there_is_not(sim: Simulator) -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import inspect
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.errors import InvalidArgument
 from libcloud_ovm3.salt.arguments import typed
 from tests.salt.test_functions import methods
+from tests.support import driver_for, quietly, simulate
 
 STOP, START = OVM3NodeDriver.stop_node, OVM3NodeDriver.start_node
 CREATE_VOLUME, ATTACH = OVM3NodeDriver.create_volume, OVM3NodeDriver.attach_volume
@@ -78,6 +82,30 @@ def test_what_is_taken(method: Any, given: dict[str, Any], expected: dict[str, A
 def test_what_is_refused(method: Any, given: dict[str, Any], message: str) -> None:
     with pytest.raises(InvalidArgument, match=message):
         typed(method, given)
+
+
+def test_the_networks_of_the_page() -> None:
+    """Provider, profile and commands, as Salt hands them to the driver; the commands twice."""
+    page = (Path(__file__).parents[2] / "docs" / "salt-cloud.md").read_text(encoding="utf-8")
+    section = page.partition("## Networks\n")[2].partition("\n## ")[0]
+    provider, profile, commands = re.findall(
+        r"^```\w+\n(.*?)^```", section, re.DOTALL | re.MULTILINE
+    )
+    labels = yaml.safe_load(provider)["lab"]["ex_traffic_labels"]
+    with simulate(hosts=2, vms=0, layout="bare", version="3.3.3") as sim:
+        driver = driver_for(sim, ex_traffic_labels=labels)
+        for line in commands.splitlines() * 2:
+            program, _, function, name, *words = line.split()
+            assert (program, name) == ("salt-cloud", "lab")
+            given = dict(word.split("=", 1) for word in words)
+            found = quietly(getattr(driver, function), **typed(getattr(driver, function), given))
+        assert {"mgmt", "isolated"} <= {one.name for one in found}
+        networks = yaml.safe_load(profile)["web"]["networks"]
+        given = typed(
+            driver.create_node, {"name": "web", "networks": networks}, others=("size", "image")
+        )
+        node = quietly(driver.create_node, size="tiny", image=driver.list_images()[0], **given)
+    assert [one["bridge"] for one in node.extra["nics"]] == ["mgmt.160", "mgmt.161"]
 
 
 @pytest.mark.parametrize("method", sorted(methods()))

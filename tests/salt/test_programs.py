@@ -22,10 +22,10 @@ pytestmark = pytest.mark.salt
 
 PAGE = (Path(__file__).parents[2] / "docs" / "salt-cloud.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
-BY_ESTATE, IN_FULL, PROFILES, MAP, STATE, MINION, REBOOT = [
+BY_ESTATE, IN_FULL, PROFILES, MAP, STATE, _, _, MINION, REBOOT = [
     text for kind, text in BLOCKS if kind == "yaml"
 ]
-INSTALL, USE, VOLUMES, PREPARE, TRY, LIST = [
+INSTALL, USE, _, VOLUMES, PREPARE, TRY, LIST = [  # _: test_arguments.py has those of networks
     text.splitlines() for kind, text in BLOCKS if kind == "sh"
 ]
 

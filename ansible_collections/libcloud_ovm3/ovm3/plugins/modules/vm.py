@@ -149,6 +149,20 @@ EXAMPLES = r"""
     vcpus: 2
     start: false
 
+- name: A VM with two network cards, on VLANs that its start makes where they are missing
+  libcloud_ovm3.ovm3.vm:
+    estate: lab
+    name: web-3
+    state: started
+    image: oracle-linux-6
+    size: small
+    traffic_labels:  # unless the estate has them
+      guest: bond0
+    networks:
+      - guest:160
+      - network: guest:161
+        mac: "00:21:f6:00:00:61"
+
 - name: Power off
   libcloud_ovm3.ovm3.vm:
     estate: lab
