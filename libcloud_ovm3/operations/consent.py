@@ -146,7 +146,7 @@ def _pool_roles(network: HostNetwork, name: str) -> Iterator[tuple[str, str]]:
         return
     registered = network.lines_of(frozenset({server.registered_ip}))
     if name in registered:
-        why = f"{name} has the address {server.registered_ip}, with which the host is in its pool"
+        why = f"{name} has the address with which the host is in its pool"
     elif not registered and network.hides_addresses(name):
         why = f"{name} may have the address {server.registered_ip}, with which it is in its pool"
     else:

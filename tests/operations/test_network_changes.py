@@ -31,6 +31,8 @@ def test_a_network_from_its_making_to_its_removal(sim: Simulator) -> None:
     assert {one.name for one in driver.ex_list_networks()} >= {"dmz"}
     sim.calls.clear()
     again = driver.ex_create_network("dmz", "120", ex_parent="eth1")
+    changed = [one.extra.pop("changed") for one in (made, again)]
+    assert [[one["change"] for one in its] for its in changed] == [["made", "made"], []]
     assert again.extra == made.extra
     assert not calls_of(sim, *WRITES), "a second run makes no changing call"
     assert driver.ex_delete_network(made) is True
