@@ -82,6 +82,8 @@ def prepare(sim: Simulator, line: str) -> dict[str, str]:
     prepare_volumes(driver, line.split())
     if line.startswith(("ovm3 network update", "ovm3 network delete")):
         driver.ex_create_network(line.split()[3], ex_parent="eth1")
+    if line.startswith("ovm3 network control0"):  # else its status says that it is wrong
+        driver.ex_repair_control0("ovm-1")
     if line.startswith("ovm3 network release"):  # a VM that is not there any more needed it
         HostModule(driver.connection).take_bridge(
             "tests", "0" * 32, str(uuid.uuid4()), "10e69b4de3.160", "bond0", 160
