@@ -20,6 +20,7 @@ from tests.support import calls_of, driver_for, quietly, simulate
 from tests.test_layout import WRITES as CHANGING
 
 LABELS = dict.fromkeys(("management", "storage", "public", "guest"), "bond0")
+CUT = ["management", "migration", "storage"]  # what making the first bridge may cut
 VLANS = range(101, 111)
 NODES = {
     "web-1": [f"guest:{vlan}" for vlan in VLANS[:5]],
@@ -39,7 +40,7 @@ def sim(request: pytest.FixtureRequest) -> Iterator[Simulator]:
 
 def by_libcloud(sim: Simulator) -> None:
     driver = driver_for(sim, ex_traffic_labels=LABELS)
-    driver.ex_create_network("xenbr0", ex_label="management", ex_force=["management", "storage"])
+    driver.ex_create_network("xenbr0", ex_label="management", ex_force=CUT)
     driver.ex_create_network("isolated", 200, ex_parent="bond0")
     for host in driver.list_locations():
         driver.ex_repair_control0(host)
@@ -62,7 +63,7 @@ def by_commands(sim: Simulator) -> None:
         done = on(sim, *words, *labels)
         assert done.exit_code == status, (words, done.output, done.stderr)
 
-    forced = ("--force", "management", "--force", "storage")
+    forced = [word for one in CUT for word in ("--force", one)]
     run("network", "create", "xenbr0", "--label", "management", *forced)
     run("network", "create", "isolated", "--parent", "bond0", "--vlan", "200")
     for host in sim.hosts:
