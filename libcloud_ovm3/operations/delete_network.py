@@ -80,8 +80,12 @@ def delete_network(
             kept.append((one.host.label, str(error)))
     reasons += by_reason(kept)
     if reasons:
+        advice = (
+            ". Stop and destroy these VMs, or detach these cards or put them on another network"
+        )
         raise PreconditionFailed(
             f"network {wanted.text} was left unchanged: {'; '.join(dict.fromkeys(reasons))}"
+            + (advice if any(one.startswith("VM ") for one in reasons) else "")
         )
     require_consent(cuts, agreed)
     operation = Operation(estate)
@@ -139,12 +143,8 @@ def users_of(networks: NetworkList, name: str) -> Iterator[str]:
     missing. A card that names no bridge may be on any.
     """
     snapshot = networks.estate
-    users = [text for vm in snapshot.vms.values() for text in _uses(vm, name)]
-    if users:
-        yield (
-            f"{', '.join(users)} (stop and destroy these VMs, or detach these cards or put them on "
-            f"another network)"
-        )
+    for vm in snapshot.vms.values():
+        yield from _uses(vm, name)
     for network, its in networks.bridge(name):
         ports = _strange_ports(its, network, snapshot)
         if ports:

@@ -270,7 +270,7 @@ def test_a_network_that_a_vm_is_on_stays(sim: Simulator) -> None:
     assert "VirtualMachines" in text, "its vm.cfg names it"
     assert "ovm-1" in text, "it is live there"
     assert (text.count("seed-1"), text.count("guests are on it")) == (1, 0), "said once"
-    assert "stop and destroy these VMs, or detach these cards" in text
+    assert "Stop and destroy these VMs, or detach these cards" in text
 
 
 @pytest.mark.parametrize(
