@@ -1,4 +1,8 @@
-"""Two hosts for tests of networks, alone and with the host module."""
+"""Two hosts for tests of networks, alone and with the host module: `network_sim`.
+
+A file that wants them as its `sim` says so: defined here, that name would hide the general fixture
+from all tests of operations.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +27,7 @@ def network_hosts(
 
 
 @pytest.fixture
-def sim(network_hosts: tuple[Simulator, list[dict[str, Any]]]) -> Simulator:
+def network_sim(network_hosts: tuple[Simulator, list[dict[str, Any]]]) -> Simulator:
     simulator, before = network_hosts
     simulator.clear_misbehaviour()
     put_back(simulator, before)

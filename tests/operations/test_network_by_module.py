@@ -22,6 +22,11 @@ from tests.operations.networking import saved, state_of
 from tests.support import calls_of, driver_for, quietly, simulate
 
 
+@pytest.fixture
+def sim(network_sim: Simulator) -> Simulator:
+    return network_sim
+
+
 @pytest.fixture(scope="module")
 def with_module() -> Iterator[Simulator]:
     with simulate(1, vms=0, host_module=True, version="3.3.3", layout="bare") as simulator:

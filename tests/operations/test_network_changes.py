@@ -23,6 +23,11 @@ from tests.support import at_once, calls_of
 # ------------------------------------------------------------------ what they do
 
 
+@pytest.fixture
+def sim(network_sim: Simulator) -> Simulator:
+    return network_sim
+
+
 def test_a_network_from_its_making_to_its_removal(sim: Simulator) -> None:
     driver = driver_of(sim)
     made = driver.ex_create_network("dmz", 120, ex_label="guest")

@@ -24,6 +24,11 @@ from tests.operations.networking import driver_of, refused, saved, state_of
 from tests.support import calls_of, driver_for, simulate
 
 
+@pytest.fixture
+def sim(network_sim: Simulator) -> Simulator:
+    return network_sim
+
+
 def test_what_carries_the_hosts_own_traffic_needs_a_consent(sim: Simulator) -> None:
     """Case N35: a port with heartbeat, storage or our own line."""
     for host in sim.hosts:
