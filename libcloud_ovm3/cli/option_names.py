@@ -49,7 +49,6 @@ _TERMS = (
     (r"ex_update_nic\(ex_address=\.\.\.\)", "`ovm3 vm update-nic --address`"),
     (r"ex_address=\[\]", "--no-address"),
     (r"ex_address", "--address"),
-    (r"ex_delete_network", "`ovm3 network delete`"),
     (r"ex_release_networks", "`ovm3 network release`"),
     (r"ex_set_bond_mode", "`ovm3 network set-bond-mode`"),
     (r"ex_force=\[[^\]]*\] \((--force [^()]*)\)", r"\1"),

@@ -155,7 +155,7 @@ def test_the_doctor_and_a_vm_at_80_columns() -> None:
             for word in set(plain.split()):  # each id and path, but for the time of the day
                 assert word in shown.split() or re.fullmatch(r"[0-9:-]+", word), word
     assert vm_id in shown
-    assert re.search(r"^description  one of .*\n {13}(one|of|many|words) ", shown, re.MULTILINE)
+    assert re.search(r"^description +one of .*\n {14}(one|of|many|words) ", shown, re.MULTILINE)
 
 
 @given(st.text(st.sampled_from("ab /-é界"), max_size=200), st.integers(1, 100))
@@ -163,7 +163,7 @@ def test_any_text_is_wrapped_between_words(text: str, width: int) -> None:
     stream, head = io.StringIO(), "head "
     with (
         mock.patch("rich.console.Console.is_terminal", True),
-        mock.patch.dict(os.environ, {"COLUMNS": str(width), "TERM": "dumb"}),
+        mock.patch.dict(os.environ, {"COLUMNS": str(width), "TERM": "xterm", "NO_COLOR": "1"}),
         contextlib.redirect_stdout(stream),
     ):
         show_level("", head, text)

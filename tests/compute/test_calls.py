@@ -85,7 +85,7 @@ METHODS: dict[str, Callable[[Any, Any], Any]] = {
     "ex_delete_network": lambda driver, node: driver.ex_delete_network("spare"),
     "ex_set_bond_mode": lambda driver, node: driver.ex_set_bond_mode("bond0", 1),
     "ex_control0": lambda driver, node: driver.ex_control0(node.extra["host_id"]),
-    "ex_release_networks": lambda driver, node: driver.ex_release_networks(),
+    "ex_release_networks": lambda driver, node: quietly(driver.ex_release_networks),
     "ex_repair_control0": lambda driver, node: driver.ex_repair_control0(node.extra["host_id"]),
     "ex_list_nics": lambda driver, node: driver.ex_list_nics(node),
     "ex_attach_nic": lambda driver, node: driver.ex_attach_nic(node, "second"),
