@@ -24,6 +24,7 @@ from libcloud_ovm3.estate.images import (
     with_name,
 )
 from libcloud_ovm3.estate.members import Estate
+from libcloud_ovm3.estate.one_repository import find_repository
 from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.vms import EstateSnapshot, read_estate
 from libcloud_ovm3.operations import make_template
@@ -32,7 +33,7 @@ from libcloud_ovm3.operations.create_image import DEFINITE, choose_copier, made
 from libcloud_ovm3.operations.idle_disk import require_idle
 from libcloud_ovm3.operations.mount_export import mounted_export
 from libcloud_ovm3.operations.operation import Operation
-from libcloud_ovm3.operations.target_repository import choose_repository, find_repository
+from libcloud_ovm3.operations.target_repository import choose_repository
 from libcloud_ovm3.operations.template import read_content
 from libcloud_ovm3.progress import waiting
 

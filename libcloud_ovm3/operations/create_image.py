@@ -24,6 +24,7 @@ from libcloud_ovm3.estate.disk_names import CREATING
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.images import TEMPLATES, Image, find_image, image_file_name
 from libcloud_ovm3.estate.members import Estate
+from libcloud_ovm3.estate.one_repository import find_repository
 from libcloud_ovm3.estate.repositories import Repository, is_listed, list_whole
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
 from libcloud_ovm3.operations import make_template
@@ -34,7 +35,7 @@ from libcloud_ovm3.operations.marks import put_mark, remove_mark
 from libcloud_ovm3.operations.mount_export import mounted_export
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.own_disks import repository_of
-from libcloud_ovm3.operations.target_repository import find_repository, require_usable
+from libcloud_ovm3.operations.target_repository import require_usable
 from libcloud_ovm3.operations.template import TemplateDisk, disk_of
 from libcloud_ovm3.progress import waiting
 

@@ -8,46 +8,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Sequence
 
-from libcloud_ovm3.agent.identifiers import undashed
-from libcloud_ovm3.errors import (
-    AmbiguousName,
-    Ovm3Error,
-    PreconditionFailed,
-    SearchIncomplete,
-)
+from libcloud_ovm3.errors import Ovm3Error, PreconditionFailed
+from libcloud_ovm3.estate.one_repository import find_repository
 from libcloud_ovm3.estate.repositories import Repository, with_module
 from libcloud_ovm3.estate.space import read_spaces
 from libcloud_ovm3.estate.vms import EstateSnapshot
 from libcloud_ovm3.operations.disk_sizes import bytes_text
 from libcloud_ovm3.operations.mount_export import mounted_export
 from libcloud_ovm3.operations.placement import is_host, require_host
-
-
-def find_repository(snapshot: EstateSnapshot, text: str) -> Repository:
-    """The repository with this id, in any notation, or this alias.
-
-    :raises AmbiguousName: several have this alias, or it is the id of another one.
-    :raises SearchIncomplete: there is none, but not everything could be read.
-    :raises PreconditionFailed: there is none.
-    """
-    known = {one.key: one for one in snapshot.repositories}
-    found = [one for one in known.values() if text and one.record.alias == text]
-    by_id = snapshot.repository(text) if undashed(text) else None
-    if by_id is not None and by_id not in found:
-        found.append(by_id)
-    if len(found) > 1:
-        several = ", ".join(one.id for one in found)
-        raise AmbiguousName(f"ex_repository {text!r} may be any of these: {several}; use the id")
-    if found:
-        return found[0]
-    errors = snapshot.errors() + [host.unread for host in snapshot.hosts_off]
-    if errors:
-        raise SearchIncomplete(
-            f"repository {text!r} was not found, but not everything could be read: "
-            f"{'; '.join(errors)}"
-        )
-    names = ", ".join(f"{one.id} ({one.record.alias})" for one in known.values())
-    raise PreconditionFailed(f"there is no repository {text!r}; there are: {names or 'none'}")
 
 
 def require_usable(repository: Repository) -> None:
