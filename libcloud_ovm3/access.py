@@ -26,6 +26,7 @@ from libcloud_ovm3.agent.address import (
     parse_address,
     parse_flag,
     parse_port,
+    parse_repository,
     unmatched,
 )
 from libcloud_ovm3.agent.call_kinds import TimeLimits, parse_seconds
@@ -65,6 +66,7 @@ class Access:
     :ivar use_module: whether hosts are asked through the host module, where they have it.
     :ivar networks: traffic labels, the default network, and which networks count as public.
     :ivar strict: whether an unreachable host is an error instead of a warning.
+    :ivar keys_repository: the repository of key pairs: its id or alias.
     :ivar keys: the hosts that options by host name, to be compared with the members of the pool.
     :ivar estate_name: the name of the estate in the configuration file, if one was named.
     """
@@ -84,6 +86,7 @@ class Access:
     ssh_port: int
     networks: NetworkOptions
     strict: bool = False
+    keys_repository: str | None = None
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     estate_name: str | None = None
 
@@ -134,6 +137,7 @@ class Access:
             traffic_labels=self.networks.traffic_labels,
             default_network=self.networks.default_network,
             public_networks=self.networks.public_networks,
+            keys_repository=self.keys_repository,
         )
 
     def _unmatched(self, hosts: Sequence[Address]) -> list[str]:
@@ -176,6 +180,7 @@ def read_options(
     ex_traffic_labels: Mapping[str, str] | str | None = None,
     ex_default_network: str | None = None,
     ex_public_networks: Sequence[str] | str | None = None,
+    ex_keys_repository: str | None = None,
 ) -> Access:
     """Check options; what each means: :class:`.OVM3Base`. Switched-off checks cause a warning.
 
@@ -226,6 +231,8 @@ def read_options(
         networks=NetworkOptions.of(
             given.ex_traffic_labels, given.ex_default_network, given.ex_public_networks
         ),
+        keys_repository=given.ex_keys_repository
+        and parse_repository(given.ex_keys_repository, "ex_keys_repository"),
         keys=_keys(vars(given) if given.whole_pool else _pins_only(given.explicit)),
         estate_name=given.ex_estate,
     )

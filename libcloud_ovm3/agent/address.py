@@ -163,6 +163,17 @@ def parse_flag(value: bool | int | str, name: str) -> bool:
     raise InvalidArgument(f"{name} {value!r}: expected True or False")
 
 
+def parse_repository(value: Any, name: str) -> str:
+    """The id or the alias of a repository.
+
+    :param name: The name of the option, for the error.
+    :raises InvalidArgument: It cannot be one.
+    """
+    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+        raise InvalidArgument(f"{name} {value!r}: expected the id or the alias of a repository")
+    return value
+
+
 def list_of(values: Iterable[_T], name: str) -> list[_T]:
     """A list of what may be anything that programs pass for one.
 

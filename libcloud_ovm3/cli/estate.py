@@ -16,6 +16,7 @@ from libcloud_ovm3.agent.address import (
     of_host,
     parse_address,
     parse_port,
+    parse_repository,
 )
 from libcloud_ovm3.agent.network_options import NetworkOptions
 from libcloud_ovm3.agent.tls import parse_pins
@@ -26,6 +27,7 @@ from libcloud_ovm3.cli.examples import examples
 from libcloud_ovm3.cli.formats import Column, output_option, show_record, show_records
 from libcloud_ovm3.cli.option_names import with_option_names
 from libcloud_ovm3.cli.options import (
+    KEYS_REPOSITORY,
     NETWORKS,
     PASSWORD_FILES,
     PORT,
@@ -68,7 +70,7 @@ def estate() -> None:
 
 
 def _trust_options(command: Any) -> Any:
-    for option in reversed((PORT, USER, PASSWORD_FILES, *TRUST, *NETWORKS)):
+    for option in reversed((PORT, USER, PASSWORD_FILES, *TRUST, *NETWORKS, KEYS_REPOSITORY)):
         command = option(command)
     return command
 
@@ -103,6 +105,7 @@ def add(
     traffic_labels: tuple[str, ...],
     default_network: str | None,
     public_networks: tuple[str, ...],
+    keys_repository: str | None,
     **trust: Any,
 ) -> None:
     """Save the hosts of the pool of HOST as the estate NAME.
@@ -116,7 +119,7 @@ def add(
         path = estates_path()
         changing.require_new(path, read_estates().estates, name)
         changing.require_writable()  # before anybody is asked
-        networks = _network_keys(traffic_labels, default_network, public_networks)
+        more = _more_keys(traffic_labels, default_network, public_networks, keys_repository)
         given = trust_arguments(**trust)
         default_port = parse_port(port or DEFAULT_PORT)
         addresses = list(dict.fromkeys(parse_address(host, default_port) for host in hosts))
@@ -133,7 +136,7 @@ def add(
 
         tls = {_KEYS[argument]: value for argument, value in given.items()}
         entry = _entry(typed, tls, pins, user, only)
-        entry |= files | networks
+        entry |= files | more
         password = None
         if not {"password_file", "password_command"} & set(entry):
             if not no_save_password:
@@ -207,15 +210,21 @@ def _password_keys(files: tuple[str, ...], command: str | None) -> dict[str, Any
     return keys
 
 
-def _network_keys(
-    labels: tuple[str, ...], default: str | None, public: tuple[str, ...]
+def _more_keys(
+    labels: tuple[str, ...],
+    default: str | None,
+    public: tuple[str, ...],
+    keys_repository: str | None,
 ) -> dict[str, Any]:
-    """What the options of networks become in the file.
+    """What the options of networks and key pairs become in the file.
 
     :raises InvalidArgument: one is not valid.
     """
     given = network_arguments(labels, default, public)
     NetworkOptions.of(*given.values())
+    if keys_repository is not None:
+        name = "ex_keys_repository"
+        given[name] = parse_repository(keys_repository, name)
     return {_KEYS[argument]: value for argument, value in given.items() if value}
 
 

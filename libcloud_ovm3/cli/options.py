@@ -86,6 +86,10 @@ NETWORKS = (
                 help="Bridge, or label (with all VLANs of its bridge), whose addresses are public; "
                 "once per network."),
 )  # fmt: skip
+KEYS_REPOSITORY = _connection(
+    "--keys-repository", metavar="ID|ALIAS",
+    help="Repository of the key pairs.  [default: where some are]",
+)  # fmt: skip
 _INSECURE = _connection(
     "--insecure", is_flag=True, help="Disable certificate verification (insecure)."
 )
@@ -118,8 +122,8 @@ def hosts_off_options(command: _F) -> _F:
 
 
 def driver_options(command: _F) -> _F:
-    """Add the options for hosts, credentials, TLS and networks."""
-    for option in reversed(NETWORKS):
+    """Add the options for hosts, credentials, TLS, networks and key pairs."""
+    for option in reversed((*NETWORKS, KEYS_REPOSITORY)):
         command = option(command)
     return HOSTS(access_options(_MODULE(command)))
 
@@ -157,6 +161,7 @@ def _driver_arguments(
     traffic_labels: tuple[str, ...] = (),
     default_network: str | None = None,
     public_networks: tuple[str, ...] = (),
+    keys_repository: str | None = None,
     **more: Any,
 ) -> dict[str, Any]:
     """Return the driver's arguments for the values of :func:`driver_options`; ``more`` as it is.
@@ -179,6 +184,7 @@ def _driver_arguments(
         "ex_passwords": host_passwords or None,
         "ex_host_module": False if no_host_module else None,
         "ex_estate": found,
+        "ex_keys_repository": keys_repository,
         **network_arguments(traffic_labels, default_network, public_networks),
         **trust_arguments(pins=pins, ca_cert=ca_cert, **more),
     }

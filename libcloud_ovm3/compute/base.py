@@ -64,6 +64,7 @@ class OVM3Base(NodeDriver):
         ex_traffic_labels: Mapping[str, str] | str | None = None,
         ex_default_network: str | None = None,
         ex_public_networks: Sequence[str] | str | None = None,
+        ex_keys_repository: str | None = None,
         api_name: object = None,
         api_version: object = None,
         backoff: object = None,
@@ -196,6 +197,11 @@ class OVM3Base(NodeDriver):
             label. Those of all others are in ``private_ips``. As a text: ``"public,xenbr1"``.
         :type ex_public_networks: ``list`` of ``str``
 
+        :param ex_keys_repository: The id or the alias of the repository that key pairs are kept in:
+            all methods for key pairs then concern that one only. (default: those of all
+            repositories are listed, and new ones go where some are, if that is one repository)
+        :type ex_keys_repository: ``str``
+
         :param ex_clock: The clock that all waits use; for tests.
         :type ex_clock: :class:`.Clock`
 
@@ -244,6 +250,7 @@ class OVM3Base(NodeDriver):
             ex_traffic_labels=ex_traffic_labels,
             ex_default_network=ex_default_network,
             ex_public_networks=ex_public_networks,
+            ex_keys_repository=ex_keys_repository,
         )
         self.ex_strict = self._access.strict
         self.ex_read_only = self._access.read_only

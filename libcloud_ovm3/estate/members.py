@@ -73,6 +73,7 @@ class Estate:
     :ivar default_network: The network of a new VM's card unless its caller says otherwise: a
         bridge, a label, or ``label:vlan``; None: no card.
     :ivar public_networks: The bridges and labels whose addresses count as public.
+    :ivar keys_repository: The repository of key pairs, by id or alias; None: where some are.
     :ivar unmatched: What options say of hosts that are none of these, which are all members.
     """
 
@@ -88,6 +89,7 @@ class Estate:
     traffic_labels: Mapping[str, str] = field(default_factory=dict)
     default_network: str | None = None
     public_networks: tuple[str, ...] = ()
+    keys_repository: str | None = None
     unmatched: Callable[[Sequence[Address]], Sequence[str]] = lambda _: ()
     _lacking: dict[Address, ModuleMissing] = field(default_factory=dict)
     _agents: dict[Address, Agent | None] = field(default_factory=dict)

@@ -13,6 +13,7 @@ from libcloud_ovm3.agent.address import (
     parse_address,
     parse_flag,
     parse_port,
+    parse_repository,
     unmatched,
 )
 from libcloud_ovm3.agent.call_kinds import TimeLimits, parse_seconds
@@ -45,6 +46,7 @@ ARGUMENTS = {
     "traffic_labels": "ex_traffic_labels",
     "default_network": "ex_default_network",
     "public_networks": "ex_public_networks",
+    "keys_repository": "ex_keys_repository",
 }
 FILES = {"ca_cert", "cert_file", "key_file"}
 
@@ -179,4 +181,5 @@ CHECKS: dict[str, Callable[[Any], object]] = {
     "traffic_labels": lambda value: parse_traffic_labels(value, "value"),
     "default_network": lambda value: parse_network(value, "value"),
     "public_networks": lambda value: parse_public_networks(value, "value"),
+    "keys_repository": lambda value: parse_repository(value, "value"),
 }

@@ -53,9 +53,11 @@ def test_what_is_not_given_is_not_passed() -> None:
     }
 
 
-def test_networks() -> None:
-    given = {"traffic_labels": {"guest": "bond0"}, "default_network": "guest"}
+def test_networks_and_key_pairs() -> None:
+    given: dict[str, Any] = {"traffic_labels": {"guest": "bond0"}, "default_network": "guest"}
+    given["keys_repository"] = "MyRepo"
     arguments = driver_arguments({"host": "ovm-1", "public_networks": ["xenbr1"], **given})
+    assert arguments["ex_keys_repository"] == "MyRepo"
     assert arguments["ex_traffic_labels"] == {"guest": "bond0"}
     assert arguments["ex_default_network"] == "guest"
     assert arguments["ex_public_networks"] == ["xenbr1"]

@@ -56,14 +56,18 @@ def test_the_first_hour_of_a_newcomer(pool: Simulator, file: Path) -> None:
     assert "the agent accepts user and password" in out
 
 
-def test_networks_are_saved_and_used(pool: Simulator, file: Path) -> None:
+def test_networks_and_the_repository_of_keys_are_saved_and_used(
+    pool: Simulator, file: Path
+) -> None:
     add = ("estate", "add", "lab", address(pool), "--yes")
     labels = ("--traffic-label", "guest=bond0", "--traffic-label", "public=bond1")
     more = ("--default-network", "guest:100", "--public-network", "public")
+    more += ("--keys-repository", "MyRepo")
     for wrong, text in (
         (("--traffic-label", "guest"), "'guest': expected LABEL=INTERFACE"),
         (("--traffic-label", "guest=a", "--traffic-label", "guest=b"), "once per label"),
         (("--traffic-label", "lan=bond0"), "--traffic-label: unknown label 'lan'"),
+        (("--keys-repository", ""), "--keys-repository '': expected the id or the alias"),
         (("--default-network", "guest:100"), "--traffic-label does not say which interface"),
     ):
         status, out = invoke(*add, *wrong, OVM3_PASSWORD=pool.password)
@@ -74,6 +78,7 @@ def test_networks_are_saved_and_used(pool: Simulator, file: Path) -> None:
     entry = saved(file)
     assert entry["traffic_labels"] == {"guest": "bond0", "public": "bond1"}
     assert (entry["default_network"], entry["public_networks"]) == ("guest:100", ["public"])
+    assert entry["keys_repository"] == "MyRepo"
     assert invoke("vm", "list")[0] == 0
     status, out = invoke("vm", "list", "--traffic-label", "public=bond1")
     assert (status, "does not say which interface carries 'guest'" in out) == (2, True)

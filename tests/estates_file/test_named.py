@@ -32,6 +32,13 @@ def secret_file(folder: Path, name: str, password: str) -> Path:
     return path
 
 
+def test_its_repository_of_key_pairs(tmp_path: Path) -> None:
+    estate = make(tmp_path, keys_repository="MyRepo")
+    assert read_options(ex_estate=estate, secret="pw").estate().keys_repository == "MyRepo"
+    other = read_options(ex_estate=estate, secret="pw", ex_keys_repository="second")
+    assert other.estate().keys_repository == "second"
+
+
 def test_its_networks(tmp_path: Path) -> None:
     labels = {"guest": "bond0", "public": "bond1"}
     estate = make(

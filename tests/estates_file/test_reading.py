@@ -62,6 +62,7 @@ def test_every_key(file: Path) -> None:
         timeouts={"write": 7}, second_look=0, strict=True, read_only=False,
         ssh_port=2222, host_module=True, traffic_labels={"guest": "bond0"},
         default_network="guest:100", public_networks=["public"],
+        keys_repository="MyRepo",
     )  # fmt: skip
     estate = find_estate("lab")
     assert estate.hosts == ("ovm-1", "ovm-2:8900")
@@ -139,6 +140,7 @@ def test_what_is_not_such_a_file(file: Path, text: str, message: str) -> None:
         ({"timeouts": 5}, "timeouts: 5: expected a mapping"),
         ({"ssh_port": "ssh"}, "ssh_port: .*number from 1 to 65535"),
         ({"traffic_labels": {"guests": "bond0"}}, "traffic_labels: unknown label 'guests'"),
+        ({"keys_repository": 7}, "keys_repository: .*id or the alias of a repository"),
         ({"default_network": "guest:4095"}, "default_network: .*from 2 to 4094"),
         ({"public_networks": {"public": 1}}, "public_networks: .*expected a list"),
         ({"second_look": "x"}, "second_look: .*seconds"),

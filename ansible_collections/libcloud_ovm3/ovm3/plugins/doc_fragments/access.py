@@ -91,6 +91,9 @@ options:
     description: Bridges and traffic labels whose addresses are public.
     type: list
     elements: str
+  keys_repository:
+    description: Id or alias of the repository that key pairs are kept in.
+    type: str
 requirements:
   - libcloud-ovm3
 """

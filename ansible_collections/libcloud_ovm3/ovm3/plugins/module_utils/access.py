@@ -42,6 +42,7 @@ ARGUMENTS = {
     "traffic_labels": "ex_traffic_labels",
     "default_network": "ex_default_network",
     "public_networks": "ex_public_networks",
+    "keys_repository": "ex_keys_repository",
 }
 SECRETS = ("password", "passwords", "proxy_url")
 # What has no option here, and the options that have another name than the argument.

@@ -265,6 +265,7 @@ ACCESS: dict[str, dict[str, Any]] = {
     "traffic_labels": {"type": "dict"},
     "default_network": TEXT,
     "public_networks": TEXTS,
+    "keys_repository": TEXT,
 }
 STATES = ("present", "absent", "started", "stopped", "rebooted")
 
