@@ -17,6 +17,7 @@ multiprocessing pass exceptions between processes)::
     │   └── MalformedResponse      the response cannot be parsed, or is not as documented
     ├── DuplicateServerId          two hosts have the same server uuid
     ├── NodeNotFound, ImageNotFound, AmbiguousName, NameTaken
+    ├── KeyPairNotFound, KeyPairTaken  (also libcloud's KeyPairError)
     ├── PreconditionFailed         not started because of the current state; nothing was sent
     │   ├── UnexpectedFileContent  the same, quoting lines of a file
     │   ├── SearchIncomplete       not found, but something that may hold it could not be read
@@ -35,6 +36,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from libcloud.common.types import InvalidCredsError, LibcloudError, MalformedResponseError
+from libcloud.compute.types import KeyPairDoesNotExistError, KeyPairError
 
 
 def by_reason(found: Iterable[tuple[str, str]]) -> list[str]:
@@ -264,6 +266,32 @@ class AmbiguousName(Ovm3Error):
 
 class NameTaken(Ovm3Error):
     """A node with this name already exists. ``nodes`` has all that have it."""
+
+
+class KeyPairTaken(NameTaken, KeyPairError):
+    """A key pair with this name already exists, in the repository that was meant.
+
+    :ivar name: The name.
+    """
+
+    def __init__(
+        self, value: str, driver: Any = None, *, name: str | None = None, **where: Any
+    ) -> None:
+        super().__init__(value, driver, **where)
+        self.value, self.name = value, name  # libcloud's constructor takes the name alone
+
+
+class KeyPairNotFound(Ovm3Error, KeyPairDoesNotExistError):
+    """There is no key pair with this name, and everything could be read.
+
+    :ivar name: The name.
+    """
+
+    def __init__(
+        self, value: str, driver: Any = None, *, name: str | None = None, **where: Any
+    ) -> None:
+        super().__init__(value, driver, **where)
+        self.value, self.name = value, name  # libcloud's constructor takes the name alone
 
 
 class PreconditionFailed(Ovm3Error):

@@ -28,6 +28,7 @@ TABLES = (
     "test_detach_failures.py",
     "test_hosts_off_failures.py",
     "test_image_failures.py",
+    "test_key_pair_failures.py",
     "test_label_failures.py",
     "test_network_failures.py",
     "test_nic_failures.py",

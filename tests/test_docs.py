@@ -21,6 +21,7 @@ from click.testing import CliRunner
 from libcloud import test as libcloud_test
 from libcloud.common import types as libcloud_types
 from libcloud.compute import base as libcloud_base
+from libcloud.compute import types as compute_types
 from libcloud.utils import loggingconnection
 
 from libcloud_ovm3 import OVM3NodeDriver, errors, installer
@@ -376,7 +377,17 @@ def test_the_table_of_the_doctor_has_every_subject() -> None:
 @pytest.mark.parametrize("page", [page for page in TEXTS if page != "CHANGES.md"])
 def test_classes_exist(page: str) -> None:
     known = DIRECTORIES.union(
-        *map(dir, (builtins, libcloud_test, libcloud_types, libcloud_base, loggingconnection))
+        *map(
+            dir,
+            (
+                builtins,
+                libcloud_test,
+                libcloud_types,
+                compute_types,
+                libcloud_base,
+                loggingconnection,
+            ),
+        )
     )
     sources = [*(ROOT / "libcloud_ovm3").rglob("*.py"), *(ROOT / "hostside").glob("*.py")]
     for source in sources:

@@ -16,6 +16,7 @@ from libcloud_ovm3.cli.group import Group
 from libcloud_ovm3.cli.host import host
 from libcloud_ovm3.cli.image import image
 from libcloud_ovm3.cli.inventory import inventory
+from libcloud_ovm3.cli.key import key
 from libcloud_ovm3.cli.network import network
 from libcloud_ovm3.cli.network_bridges import (
     release_networks,
@@ -82,7 +83,7 @@ for of_network in (
 ):
     network.add_command(of_network)
 for command in (
-    *(vm, volume, snapshot, network, image, repository, host, disk, size),
+    *(vm, volume, snapshot, network, image, repository, host, disk, size, key),
     *(estate, doctor, inventory, report, api, completion),
 ):
     ovm3.add_command(command)

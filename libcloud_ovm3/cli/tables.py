@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from libcloud.compute.base import (
+    KeyPair,
     Node,
     NodeImage,
     NodeLocation,
@@ -22,6 +23,7 @@ from libcloud_ovm3.cli.output import tell
 from libcloud_ovm3.compute.records import (
     host_record,
     image_record,
+    key_pair_record,
     size_record,
     snapshot_record,
     vm_record,
@@ -121,6 +123,12 @@ _SNAPSHOTS = (
     Column("repository", lambda one: one["repository"] or one["repository_id"], True),
     Column("id", "id"),
 )
+_KEY_PAIRS = (
+    Column("key pair", "name"),
+    Column("type", "type"),
+    Column("repository", lambda one: one["repository"] or one["repository_id"], True),
+    Column("fingerprint", "fingerprint"),
+)
 _ORPHANS = (
     Column("disk", "path"),
     Column("certain", lambda one: "yes" if one["is_certain"] else "no"),
@@ -171,6 +179,12 @@ def show_snapshots(snapshots: Iterable[VolumeSnapshot], form: str = "table") -> 
     show_records(form, map(snapshot_record, snapshots), _SNAPSHOTS, "no snapshots")
 
 
+def show_key_pairs(key_pairs: Iterable[KeyPair], form: str = "table") -> None:
+    """Print key pairs with their fingerprints."""
+    records = map(key_pair_record, key_pairs)
+    show_records(form, records, _KEY_PAIRS, "no key pairs", key="name")
+
+
 def show_orphans(orphans: Iterable[dict[str, Any]], form: str = "table") -> None:
     """Print disks that no VM uses, those first that a deletion has set aside."""
     found = sorted(orphans, key=lambda one: (one["set_aside"] is None, one["path"]))
@@ -187,6 +201,13 @@ def show_image(image: NodeImage, form: str) -> None:
     """Print what is known of a template or ISO."""
     record = image_record(image)
     show_record(form, record, ((key.replace("_", " "), record[key]) for key in record))
+
+
+def show_key_pair(key_pair: KeyPair, form: str) -> None:
+    """Print what is known of a key pair."""
+    record = key_pair_record(key_pair)
+    lines = ((key.replace("_", " "), record[key]) for key in record)
+    show_record(form, record, lines, key="name")
 
 
 def show_node(node: Node, locations: Iterable[NodeLocation], form: str) -> None:

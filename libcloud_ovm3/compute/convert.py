@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from libcloud.compute.base import Node, NodeDriver, NodeImage, NodeLocation, NodeSize
+from libcloud.compute.base import KeyPair, Node, NodeDriver, NodeImage, NodeLocation, NodeSize
 from libcloud.compute.types import NodeState
 
 from libcloud_ovm3 import agent
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from libcloud_ovm3.estate.hosts import HostView, UnreachableHost
     from libcloud_ovm3.estate.hosts_off import HostOff
     from libcloud_ovm3.estate.images import Image
+    from libcloud_ovm3.estate.key_pairs import KeyPairRecord
     from libcloud_ovm3.estate.vms import VM, LiveDomain
 
 # The names are the same in both today, but libcloud may change its own.
@@ -266,3 +267,23 @@ def to_orphan(orphan: Orphan) -> dict[str, Any]:
         "is_certain": orphan.is_certain,
         "set_aside": orphan.operation,
     }
+
+
+def to_key_pair(
+    record: KeyPairRecord, driver: NodeDriver, private_key: str | None = None
+) -> KeyPair:
+    """A key pair. ``extra``: see :meth:`.OVM3NodeDriver.list_key_pairs`."""
+    extra = {
+        "type": record.kind,
+        "origin": record.origin,
+        "repository_id": record.repository.id,
+        "repository": record.repository.record.alias,
+    }
+    return KeyPair(
+        record.name,
+        record.public_key,
+        record.fingerprint,
+        driver,
+        private_key=private_key,
+        extra=extra,
+    )

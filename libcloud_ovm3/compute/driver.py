@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from libcloud_ovm3.compute.control_networks import ControlNetworks
 from libcloud_ovm3.compute.images import Images
+from libcloud_ovm3.compute.key_pairs import KeyPairs
 from libcloud_ovm3.compute.locations import Locations
 from libcloud_ovm3.compute.network_changes import NetworkChanges
 from libcloud_ovm3.compute.networks import Networks
@@ -29,5 +30,6 @@ class OVM3NodeDriver(
     ControlNetworks,
     Nics,
     Orphans,
+    KeyPairs,
 ):
     """Apache Libcloud's compute driver for Oracle VM Server 3 hosts."""

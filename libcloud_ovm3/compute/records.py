@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from libcloud.compute.base import (
+    KeyPair,
     Node,
     NodeImage,
     NodeLocation,
@@ -168,6 +169,19 @@ def nic_record(nic: OVM3Nic) -> dict[str, Any]:
         "mac": nic.mac,
         "network": nic.network,
         **{key: nic.extra[key] for key in keys},
+    }
+
+
+def key_pair_record(key_pair: KeyPair) -> dict[str, Any]:
+    """Return what is known of a key pair, with its private key if that has just been made."""
+    private = {"private_key": key_pair.private_key} if key_pair.private_key else {}
+    keys = "type origin repository_id repository".split()
+    return {
+        "name": key_pair.name,
+        "fingerprint": key_pair.fingerprint,
+        "public_key": key_pair.public_key,
+        **{key: _empty(key_pair.extra[key]) for key in keys},
+        **private,
     }
 
 

@@ -54,7 +54,7 @@ def _as_type(name: str, value: Any, annotation: str) -> Any:  # noqa: PLR0911 (o
         return value  # of a profile: a list of texts and mappings, which create_node checks
     if "Sequence" in words:
         return _list(name, value)
-    if words & {"str", "NodeLocation", "NodeImage", "StorageVolume", "VolumeSnapshot"}:
+    if words & {"str", "NodeLocation", "NodeImage", "StorageVolume", "VolumeSnapshot", "KeyPair"}:
         return _text(name, value)
     assert words == {"object"}, annotation
     refuse_unsupported(**{name: value})

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from libcloud.compute.base import Node, NodeImage, StorageVolume, VolumeSnapshot
+from libcloud.compute.base import KeyPair, Node, NodeImage, StorageVolume, VolumeSnapshot
 
 from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.compute.network_types import OVM3Network, OVM3NetworkDevice, OVM3Nic
 from libcloud_ovm3.compute.records import (
     image_record,
+    key_pair_record,
     network_device_record,
     network_record,
     nic_record,
@@ -59,6 +60,7 @@ _RECORDS: tuple[tuple[type, Callable[[Any], Record]], ...] = (
     (StorageVolume, volume_record),
     (VolumeSnapshot, snapshot_record),
     (NodeImage, image_record),
+    (KeyPair, key_pair_record),
     (OVM3Network, network_record),
     (OVM3NetworkDevice, network_device_record),
     (OVM3Nic, nic_record),

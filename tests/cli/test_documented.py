@@ -20,7 +20,8 @@ from libcloud_ovm3.errors import (
     WaitTimeout,
 )
 from tests.cli.running import on
-from tests.support import simulate
+from tests.operations.test_ssh_keys import ED25519
+from tests.support import driver_for, simulate
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -80,13 +81,14 @@ def test_the_docs_list_the_keys_of_every_record() -> None:
         for title, content in re.findall(r"^### ([^\n]*)\n(.*?)(?=^###|\Z)", text, re.M | re.S)
     }
     vm_keys, host_keys, volume_keys, snapshot_keys, network_keys, other = sections.values()
-    with simulate(hosts=1) as sim:
+    with simulate(hosts=1, host_module=True) as sim:
+        driver_for(sim, ex_keys_repository="MyRepo").import_key_pair_from_string("k", ED25519)
         (sim.repository_path / "VirtualDisks" / "data.img").write_bytes(b"")
         outputs = {
             command: json.loads(on(sim, *command.split(), "-o", "json").stdout)
             for command in (
                 *("vm list", "host list", "image list", "disk orphans", "repository list"),
-                *("network list", "network list --devices"),
+                *("network list", "network list --devices", "key list"),
             )
         }
         disk = outputs["vm list"][0]["disks"][0]
@@ -110,6 +112,6 @@ def test_the_docs_list_the_keys_of_every_record() -> None:
     for record in (
         *(outputs["image list"][0], outputs["disk orphans"][0], functions[0], sizes[0]),
         *(functions[0]["arguments"][0], doctor, doctor["findings"][0]),
-        outputs["repository list"][0],
+        *(outputs["repository list"][0], outputs["key list"][0]),
     ):
         assert set(record) <= other

@@ -21,6 +21,7 @@ from libcloud_ovm3.estates_file.changing import add_estate
 from libcloud_ovm3.installer import Result, State
 from libcloud_ovm3.simulator import Simulator
 from tests.cli.running import address, on
+from tests.operations.test_ssh_keys import ED25519 as KEY
 from tests.support import clock_of, driver_for, pins_of, simulate
 
 EXAMPLE_HOST = "ovm-1.example.com"
@@ -80,6 +81,8 @@ def prepare(sim: Simulator, line: str) -> dict[str, str]:
     for name in {"web-1", "db-1"} & set(line.split()):
         sim.add_vm(name, config={"vif": [f"mac={MAC},bridge=control0"]} if MAC in line else {})
     prepare_volumes(driver, line.split())
+    if line.startswith("ovm3 key "):
+        prepare_keys(sim, line.split())
     if line.startswith(("ovm3 network update", "ovm3 network delete")):
         driver.ex_create_network(line.split()[3], ex_parent="eth1")
     if line.startswith("ovm3 network control0"):  # else its status says that it is wrong
@@ -110,6 +113,14 @@ def prepare(sim: Simulator, line: str) -> dict[str, str]:
         return {"PATH": path, "OPERATION": "0" * 32}
     pin = f"{sim.hosts[0].address}={sim.hosts[0].fingerprint}"
     return {EXAMPLE_HOST: where[0], f"{EXAMPLE_HOST}=SHA256": pin, **SMALLER}
+
+
+def prepare_keys(sim: Simulator, words: list[str]) -> None:
+    """Make the key pairs and the file that an example names."""
+    keys = driver_for(sim, ex_keys_repository=sim.repository_id)
+    keys.import_key_pair_from_string("other" if words[2] in ("create", "import") else "ops", KEY)
+    Path("id_ed25519.pub").write_text(KEY)
+    Path("ops.pem").unlink(missing_ok=True)
 
 
 def prepare_volumes(driver: Any, words: list[str]) -> None:

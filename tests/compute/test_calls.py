@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from libcloud_ovm3 import OVM3NodeDriver
-from libcloud_ovm3.errors import PreconditionFailed
+from libcloud_ovm3.errors import KeyPairNotFound, PreconditionFailed
 from libcloud_ovm3.simulator import Simulator
 from tests.operations.cards import add_second_bridge
+from tests.operations.test_ssh_keys import ED25519
 from tests.support import calls_of, driver_for, quietly, simulate
 
 TABLE = Path(__file__).parents[2] / "docs" / "calls.md"
@@ -29,6 +30,7 @@ PUBLIC = {
     name
     for name in dir(OVM3NodeDriver)
     if name.startswith(("list_", "ex_"))
+    or "key_pair" in name
     or name.endswith(("_node", "_image", "_volume", "_snapshot", "wait_until_running"))
     if getattr(OVM3NodeDriver, name).__module__.startswith("libcloud_ovm3")
 } - {"deploy_node"}
@@ -123,6 +125,16 @@ METHODS: dict[str, Callable[[Any, Any], Any]] = {
         ex_repository=node.extra["repository_id"],
     ),
     "ex_resume_node": resume_what_runs,
+    "list_key_pairs": lambda driver, node: with_keys(driver.list_key_pairs),
+    "get_key_pair": lambda driver, node: with_keys(driver.get_key_pair, "key"),
+    "create_key_pair": lambda driver, node: with_keys(driver.create_key_pair, "new"),
+    "import_key_pair_from_string": lambda driver, node: with_keys(
+        driver.import_key_pair_from_string, "new", ED25519
+    ),
+    "import_key_pair_from_file": lambda driver, node: with_keys(
+        driver.import_key_pair_from_file, "new", driver.key_file
+    ),
+    "delete_key_pair": lambda driver, node: with_keys(driver.delete_key_pair, "key"),
 }
 ON_SNAPSHOTS = ("destroy_volume_snapshot", "ex_revert_volume")
 ON_VOLUMES = (
@@ -157,6 +169,13 @@ def with_the_module(action: Callable[[str, Any], Any], driver: Any, what: Any) -
     """An action that is refused, after reading, where no host has the module."""
     with contextlib.suppress(PreconditionFailed):
         action(spare(driver), what)
+
+
+def with_keys(action: Callable[..., Any], *given: Any) -> None:
+    """An action on key pairs, which is refused where no host has the module; a pool for methods
+    that only read has none."""
+    with contextlib.suppress(PreconditionFailed, KeyPairNotFound):
+        action(*given)
 
 
 def look_for_what_is_set_aside(driver: Any) -> None:
@@ -240,6 +259,11 @@ def count(method: str, pools: Pools, **options: Any) -> Counter[str]:
 
 def prepare(method: str, driver: Any, node: Any, sim: Simulator) -> None:
     """Make what a method is called for."""
+    if "key_pair" in method:
+        driver.key_file = f"{sim.root}/key.pub"
+        Path(driver.key_file).write_text(ED25519)
+        keys = driver_for(sim, ex_keys_repository=sim.repository_id)
+        with_keys(keys.import_key_pair_from_string, "key", ED25519)
     if method == "ex_repair_control0":
         quietly(driver.ex_repair_control0, node.extra["host_id"])
     if method.endswith("_nic"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.agent.call_kinds import kind_of
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error, PreconditionFailed, ReadOnly
 from libcloud_ovm3.simulator import Simulator
+from tests.operations.test_ssh_keys import ED25519 as KEY
 from tests.support import calls_of, driver_for, fingerprints_of, quietly, simulate
 
 Driver = OVM3NodeDriver
@@ -75,6 +77,9 @@ class Subjects:
             interrupt(sim, "libcloud_delete_aside", driver.destroy_volume, gone)
             [left] = [one for one in driver.ex_list_orphans() if one["set_aside"]]
             self.aside = (left["path"], left["set_aside"])
+            driver_for(sim, ex_keys_repository="MyRepo").import_key_pair_from_string("key", KEY)
+        self.key_file = f"{sim.root}/key.pub"
+        Path(self.key_file).write_text(KEY)
         self.host = sim.hosts[1].address
         sim.hosts[1].records["network"]["addresses"].pop("control0")
         sim.wait(61)  # old enough for a reboot
@@ -134,9 +139,15 @@ WITH_MODULE: dict[str, Change] = {
     "ex_rename_volume": lambda driver, has: driver.ex_rename_volume(has.spare, "x"),
     "ex_revert_volume": lambda driver, has: driver.ex_revert_volume(has.spare, has.snapshot),
     "ex_put_back": lambda driver, has: driver.ex_put_back(*has.aside),
+    "create_key_pair": lambda driver, has: driver.create_key_pair("k", ex_type="ed25519"),
+    "import_key_pair_from_string": lambda driver, has: driver.import_key_pair_from_string("k", KEY),
+    "import_key_pair_from_file": lambda driver, has: driver.import_key_pair_from_file(
+        "k", has.key_file
+    ),
+    "delete_key_pair": lambda driver, has: driver.delete_key_pair("key"),
 }
 # And what begins with list_, ex_list_ or ex_get_. deploy_node is not implemented.
-READS = {"get_image", "wait_until_running", "deploy_node", "ex_control0"}
+READS = {"get_image", "get_key_pair", "wait_until_running", "deploy_node", "ex_control0"}
 ELSEWHERE = {"ex_release_networks"}  # tests/operations/test_release_bridges.py
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
+from libcloud.compute.base import KeyPair
 
 from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.errors import InvalidArgument
 from libcloud_ovm3.salt import listed
 from tests.support import driver_for, quietly, simulate
+
+EXTRA = {"type": "ssh-rsa", "origin": None, "repository_id": "0", "repository": ""}
 
 
 def test_nodes_are_plain_data() -> None:
@@ -49,10 +52,12 @@ def test_what_methods_return_is_plain_data(host_module: bool) -> None:
         [node] = driver.list_nodes()
         volumes = quietly(driver.ex_list_volumes, node)
         networks = [*driver.ex_list_networks(), *driver.ex_list_network_devices()]
-        for result in (volumes, volumes[0], node, True, ["/a"], [{"path": "/a"}], networks):
+        keys = [KeyPair("k", "ssh-rsa A", "f", driver, private, EXTRA) for private in (None, "p")]
+        for result in (volumes, volumes[0], node, True, ["/a"], [{"path": "/a"}], networks, keys):
             shown = listed.plain(result)
             assert json.loads(json.dumps(shown)) == shown
         assert {"control0", "bond0"} <= {one["name"] for one in listed.plain(networks)}
+        assert [one.get("private_key") for one in listed.plain(keys)] == [None, "p"]
         [shown] = listed.plain(volumes)
     assert (shown["id"], shown["state"]) == (volumes[0].id, "inuse")
     assert shown["attachments"][0]["node_id"] == node.id

@@ -261,6 +261,13 @@ ex_resize_volume = _function("ex_resize_volume")
 ex_copy_volume = _function("ex_copy_volume")
 ex_rename_volume = _function("ex_rename_volume")
 ex_revert_volume = _function("ex_revert_volume")
+list_keypairs = _function("list_key_pairs")  # the name that Salt's other clouds have
+list_key_pairs = _function("list_key_pairs")
+get_key_pair = _function("get_key_pair")
+create_key_pair = _function("create_key_pair")
+import_key_pair_from_string = _function("import_key_pair_from_string")
+import_key_pair_from_file = _function("import_key_pair_from_file")
+delete_key_pair = _function("delete_key_pair")
 _destroy = _action("destroy_node")
 
 
