@@ -62,7 +62,7 @@ def create_network(
         consented to. Nothing was sent.
     :raises AgentFault: a host refused; what was made on others before is removed again.
     :raises OperationIncomplete: whether it was made is unknown, or a part of it is left; or it may
-        go with the last VM, as the host module has made it for VMs.
+        go with the last VM, as the host module has made it for VMs, or has gone so meanwhile.
     """
     _require_name(name)
     number = None if vlan is None else parse_vlan(vlan, f"VLAN {vlan!r}")
@@ -135,8 +135,8 @@ def _keep(
         reasons = "; ".join(f"{label}: {error}" for label, error in unsure.items())
         done = f". Made: {', '.join(made)}" if made else ""
         raise operation.incomplete(
-            f"network {name!r} is there, but where the host module has made it for VMs it may go "
-            f"with the last of them: {reasons}. The same call again completes it{done}",
+            f"network {name!r} is not certain to stay: where the host module has made it for VMs, "
+            f"it goes with the last of them: {reasons}. The same call again completes it{done}",
             left=tuple(dict.fromkeys([*unsure, *made])),
         )
 
@@ -158,13 +158,13 @@ def _keep_on(operation: Operation, module: HostModule, name: str) -> None:
 def _is_made(module: HostModule, name: str) -> bool:
     """Whether the host module has made a bridge for VMs; what it cannot read may be.
 
+    :raises PreconditionFailed: it is gone.
     :raises Ovm3Error: that could not be read.
     """
-    return any(
-        one.made is not None or one.error is not None
-        for one in module.bridges()
-        if one.bridge == name
-    )
+    found = [one for one in module.bridges() if one.bridge == name and one.exists]
+    if not found:
+        raise PreconditionFailed("it went meanwhile, as with the last VM that needed it")
+    return any(one.made is not None or one.error is not None for one in found)
 
 
 def _require_name(name: str) -> None:

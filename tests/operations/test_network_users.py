@@ -157,6 +157,20 @@ def test_one_that_a_start_has_made_stays_once_it_is_asked_for(lab: Lab) -> None:
     assert not lab.has(vlan)
 
 
+@pytest.mark.parametrize("lab", WITH_MODULE[:1], indirect=True)
+@pytest.mark.parametrize("function", ["libcloud_bridges", "libcloud_keep_bridge"])
+def test_one_that_goes_with_its_last_vm_meanwhile_is_said(lab: Lab, function: str) -> None:
+    vlan, other = f"{BASE}.160", lab.driver
+    card = quietly(other.ex_attach_nic, lab.live, vlan)
+    lab.meanwhile(function, lambda: quietly(other.ex_detach_nic, lab.live, card))
+    with pytest.raises(OperationIncomplete, match=r"ovm-1 .*: it went meanwhile.*The same call"):
+        quietly(lab.driver.ex_create_network, vlan, 160, ex_parent="bond0", location="ovm-1")
+    assert not lab.has(vlan)
+    quietly(lab.driver.ex_create_network, vlan, 160, ex_parent="bond0", location="ovm-1")
+    assert lab.has(vlan)
+    assert not lab.made(vlan)
+
+
 KEEPING = [
     *(("libcloud_keep_bridge", 1, one) for one in FAILURES),
     *(("libcloud_bridges", nth, one) for nth in (1, 2) for one in READ_FAILURES),
