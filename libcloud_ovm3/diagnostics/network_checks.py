@@ -14,7 +14,12 @@ from libcloud_ovm3.errors import by_reason
 from libcloud_ovm3.estate.interface_names import label_bridge, split_vlan
 from libcloud_ovm3.estate.labels import device_of
 from libcloud_ovm3.estate.networks import VLAN, HostBridge, HostNetwork, NetworkList
-from libcloud_ovm3.estate.vm_bridges import bridges_of, missing_bridges, why_elsewhere
+from libcloud_ovm3.estate.vm_bridges import (
+    bridges_of,
+    missing_bridges,
+    named_otherwise,
+    why_elsewhere,
+)
 from libcloud_ovm3.estate.vms import VM
 
 
@@ -185,14 +190,18 @@ def check_vlans(found: NetworkList) -> Iterator[Finding]:
                     "VMs on it reach only each other, on this host",
                     "delete the bridge once no VM is on it, and let it be made anew",
                 )
-            elif not bridge.is_local and (why := why_elsewhere(host, bridge.name, found.labels)):
-                yield Finding(
-                    "warning",
-                    "VLAN",
-                    f"{name_of(host.host)}: {why}",
-                    "VMs on it are in another network than its name says; none is started there",
-                    "`ovm3 network delete` removes it once no VM is on it",
-                )
+            elif not bridge.is_local:
+                refused = why_elsewhere(host, bridge.name, found.labels)
+                why = refused or named_otherwise(host, bridge.name, found.labels)
+                if why:
+                    yield Finding(
+                        "warning",
+                        "VLAN",
+                        f"{name_of(host.host)}: {why}",
+                        "VMs on it are in another network than its name says"
+                        + ("; none is started there" if refused else ""),
+                        "if that is not meant, make one of another name (`ovm3 network create`)",
+                    )
 
 
 def _has_lost_its_vlan(found: NetworkList, host: HostNetwork, bridge: HostBridge) -> bool:

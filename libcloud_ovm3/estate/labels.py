@@ -121,8 +121,9 @@ def _require_its_vlan(wanted: WantedNetwork, network: HostNetwork, base: str, na
     if vlan_device(network, device, wanted.vlan) not in bridge.ports:
         raise PreconditionFailed(
             f"{network.host.label}: network {wanted.text} would be the bridge {name}, which is not "
-            f"on VLAN {wanted.vlan} of {device}: {bridge.doubt or f'it is on {bridge.parent}'}. If "
-            f"nothing needs it, remove it by its name, {name} (ex_delete_network)"
+            f"on VLAN {wanted.vlan} of {device}: {bridge.doubt or f'it is on {bridge.parent}'}. "
+            f"Others may need it as it is: make a bridge of another name on that VLAN "
+            f"(ex_create_network), and use that"
         )
 
 
@@ -142,10 +143,11 @@ def _label_bridge(wanted: WantedNetwork, network: HostNetwork) -> str:
     other = network.bridge(name)
     if other is not None:
         where = other.doubt or ("it is local" if other.is_local else f"it is on {other.parent}")
+        half = ", or remove it if nothing needs it (ex_delete_network)" if other.is_local else ""
         raise PreconditionFailed(
             f"{network.host.label}: network {wanted.text} would be the bridge {name} on "
-            f"{wanted.name}, but {name} is there otherwise: {where}. Remove it if nothing needs it "
-            f"(ex_delete_network), or make another bridge on {wanted.name} (ex_create_network)"
+            f"{wanted.name}, but {name} is there otherwise: {where}. Make another bridge on "
+            f"{wanted.name} (ex_create_network){half}"
         )
     return name
 

@@ -14,7 +14,13 @@ from types import MappingProxyType
 
 from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.agent.network_options import VLANS
-from libcloud_ovm3.estate.host_network import BALANCE_ALB, VLAN, HostDevice, HostNetwork
+from libcloud_ovm3.estate.host_network import (
+    BALANCE_ALB,
+    VLAN,
+    HostBridge,
+    HostDevice,
+    HostNetwork,
+)
 from libcloud_ovm3.estate.interface_names import (
     LONGEST_NAME,
     found_as,
@@ -86,30 +92,76 @@ def _is_there(network: HostNetwork, name: str) -> bool:
 
 
 def why_elsewhere(network: HostNetwork, name: str, labels: Mapping[str, str] = _NO_LABELS) -> str:
-    """Why a bridge that is there does not lead where its name says, as half made ones do not, one
-    on another VLAN, or that of a label's device on another one; "": it may.
+    """Why no VM is started on a bridge that is there: it is local, as half made ones are, or is to
+    be a label's, and does not lead where its name says; "": VMs are.
 
     What it is called after has to have a way out itself: under ``control0`` all are local.
     """
-    bridge, found = network.bridge(name), _meant(network, name, labels)
+    bridge, on = network.bridge(name), _elsewhere(network, name, labels)
+    if bridge is None or not on:
+        return ""
+    if bridge.is_local:
+        how = f"on the host: ifconfig {name} down; brctl delbr {name}"
+        if split_vlan(name):
+            how = f"ex_release_networks, if the host module made it, else {how}"
+        return (
+            f"its bridge {name} is not on {on}: it is local. Unless another client is just making "
+            f"it, remove it if nothing needs it, so that the next start makes it ({how})"
+        )
+    label = _label_of(network, name, labels)
+    if not label:
+        return ""
+    return (
+        f"its bridge {name} is not on {on}: {_where(bridge)}; by its name it is that of the label "
+        f"{label}. Others may need it as it is: put the card on another network, such as a bridge "
+        f"of another name on {on} (ex_create_network)"
+    )
+
+
+def named_otherwise(network: HostNetwork, name: str, labels: Mapping[str, str] = _NO_LABELS) -> str:
+    """That a bridge which somebody has made has the name of another VLAN; "": it has not, or no VM
+    is started on it anyway. No label is concerned, so it may be meant so.
+    """
+    bridge, on = network.bridge(name), _elsewhere(network, name, labels)
+    if bridge is None or not on or why_elsewhere(network, name, labels):
+        return ""
+    return (
+        f"bridge {name} is not on {on}, as its name says: {_where(bridge)}. If that is not what is "
+        f"meant, use a bridge of another name"
+    )
+
+
+def _elsewhere(network: HostNetwork, name: str, labels: Mapping[str, str]) -> str:
+    """What a bridge that is there would be on by its name, where it is not; "": it is, or the name
+    says nothing, as with a number that no VLAN has.
+
+    A label says it before the bridge beside it does, which may itself be on something else.
+    """
+    bridge, found = network.bridge(name), _of_labels(network, name, labels)
+    if isinstance(found, str):
+        found = _meant(network, name, labels)
     if bridge is None or isinstance(found, str):
         return ""
     device, vlan = found
-    if vlan is None and network.bridge_on(device.name):
-        return ""  # the label has another bridge
-    if vlan is not None and vlan_device(network, device.name, vlan) in bridge.ports:
+    if vlan is not None and vlan not in VLANS:
         return ""
-    where = bridge.doubt or ("it is local" if bridge.is_local else f"it is on {bridge.parent}")
-    how = f"on the host: ifconfig {name} down; brctl delbr {name}"
-    if not bridge.is_local:
-        how = "ex_delete_network"
-    elif vlan is not None:
-        how = f"ex_release_networks, if the host module made it, else {how}"
-    return (
-        f"its bridge {name} is not on {_text_of(device.name, vlan)}: {where}. Unless another "
-        f"client is just making it, remove it if nothing needs it, so that the next start makes it "
-        f"({how})"
-    )
+    port = device.name if vlan is None else vlan_device(network, device.name, vlan)
+    return "" if port in bridge.ports else _text_of(device.name, vlan)
+
+
+def _where(bridge: HostBridge) -> str:
+    return bridge.doubt or ("it is local" if bridge.is_local else f"it is on {bridge.parent}")
+
+
+def _label_of(network: HostNetwork, name: str, labels: Mapping[str, str]) -> str:
+    """The label that a bridge of this name is of, or of a VLAN of it; "": of none."""
+    form = split_vlan(name)
+    base = network.bridge(form[0]) if form else None
+    its = {base.name, *base.ports} if base else set()
+    for label, carrier in labels.items():
+        if carrier in its or (not network.bridge(carrier) and _is_of(name, label_bridge(carrier))):
+            return label
+    return ""
 
 
 def why_misnamed(
@@ -122,8 +174,9 @@ def why_misnamed(
     if isinstance(found, str):
         return f"{name} is the name of another bridge: {found}" if found else ""
     meant, number = found
-    if (meant.name, number) == (device, vlan) or (number is None and network.bridge_on(meant.name)):
-        return ""  # in the last case the label has another bridge
+    is_a_vlan = number is None or number in VLANS
+    if not is_a_vlan or (meant.name, number) == (device, vlan):
+        return ""
     return (
         f"{name} is the name of the bridge on {_text_of(meant.name, number)}, and this one would "
         f"be on {_text_of(device, vlan)}: choose another name"
@@ -141,12 +194,41 @@ def _meant(
         return ""  # nobody writes 05 for a number
     base = network.bridge(form[0]) if form else None
     if form is None or base is None:
-        return next((on for one in labels if (on := _of_label(network, name, one, labels))), "")
+        return _of_labels(network, name, labels)
+    why = _why_not_the_label_s(network, base, labels)
+    if why:
+        return why
     device = network.device(base.parent)
     if device is None:
         why = base.doubt or f"nothing but guests is on bridge {base.name}"
         return f"no VLAN can be made: {why}"
     return device, form[1]
+
+
+def _why_not_the_label_s(
+    network: HostNetwork, bridge: HostBridge, labels: Mapping[str, str]
+) -> str:
+    """Why no VLAN is made beside a bridge that has the name of a label's and is on another device;
+    "": it is the label's, or its name is that of none.
+    """
+    for label, carrier in labels.items():
+        if bridge.name != label_bridge(carrier) or network.bridge(carrier):
+            continue
+        device, vlan = device_of(carrier, network)
+        port = vlan_device(network, device.name, vlan) if device and vlan is not None else carrier
+        if port not in bridge.ports:
+            return (
+                f"bridge {bridge.name} is not on {carrier}, which carries the label {label}: "
+                f"{_where(bridge)}"
+            )
+    return ""
+
+
+def _of_labels(
+    network: HostNetwork, name: str, labels: Mapping[str, str]
+) -> tuple[HostDevice, int | None] | str:
+    """The same as the labels alone say it."""
+    return next((on for one in labels if (on := _of_label(network, name, one, labels))), "")
 
 
 def _of_label(

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from libcloud_ovm3.agent.faults import advice
+from libcloud_ovm3.agent.network_options import VLANS
 from libcloud_ovm3.errors import (
     NEVER_SENT,
     AgentFault,
@@ -33,6 +34,7 @@ from libcloud_ovm3.estate.vm_bridges import (
     CONTROL,
     VMBridge,
     bridges_of,
+    named_otherwise,
 )
 from libcloud_ovm3.estate.vms import EstateSnapshot
 from libcloud_ovm3.operations import network_doors
@@ -132,6 +134,8 @@ def require_networks(start: StartNetworks, network: HostNetwork | None = None) -
         mended = repair(start.operation, start.host, start.snapshot)
         start.made.extend(mended.done)
         start.notices.extend([*mended.notices, *mended.state.unseen])
+    said = (named_otherwise(network, name, labels) for name in names)
+    start.notices.extend(f"{start.host.label}: {one}" for one in said if one)
     for bridge in to_make:
         with waiting(f"making bridge {bridge.name} on {start.host.label}"):
             _have(start, bridge, is_there=False)
@@ -147,7 +151,7 @@ def vlan_bridge_of(network: HostNetwork, name: str) -> VMBridge | None:
     device = network.device(bridge.parent) if bridge else None
     if device is None or device.kind != VLAN or device.parent is None or device.vlan is None:
         return None
-    if not name.endswith(f".{device.vlan}"):
+    if not name.endswith(f".{device.vlan}") or device.vlan not in VLANS:
         return None
     return VMBridge(name, device.parent, device.vlan)
 

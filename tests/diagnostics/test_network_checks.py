@@ -190,7 +190,12 @@ def test_a_vlan_bridge_on_another_vlan() -> None:
     bridge = HostBridge("xenbr0.5", parent="bond0.6", vlan=6, ports=("bond0.6",))
     [one] = check_vlans(networks(((NIC, BOND, device), (BASE, bridge))))
     assert (one.level, one.about) == ("warning", "VLAN")
-    assert "xenbr0.5 is not on VLAN 5 of bond0: it is on bond0.6" in one.found
+    assert "xenbr0.5 is not on VLAN 5 of bond0, as its name says: it is on bond0.6" in one.found
+    assert "none is started" not in one.means
+    assert "network delete" not in one.advice
+    labelled = networks(((NIC, BOND, device), (BASE, bridge)), labels={"guest": "bond0"})
+    [one] = [found for found in check_vlans(labelled) if "xenbr0.5" in found.found]
+    assert one.means.endswith("none is started there")
     right = replace(bridge, name="xenbr0.6")
     assert list(check_vlans(networks(((NIC, BOND, device), (BASE, right))))) == []
 

@@ -162,6 +162,18 @@ def test_what_cannot_be_had(sim: Simulator, bridges: Any, carrier: str, why: str
     assert not calls_of(sim, *WRITES)
 
 
+def test_no_vlan_beside_a_bridge_that_is_not_the_label_s(sim: Simulator) -> None:
+    """The host whose ``breth1`` is on another device is not chosen, and makes nothing."""
+    with sim.hosts[0].lock:
+        network.state(sim.hosts[0])["bridges"][OWN] = {"netdev": "bond0.9", "since": 0.0}
+    driver, vm = driver_of(sim), sim.add_vm("one", config=card_on(VLAN))
+    with pytest.raises(PreconditionFailed, match=r"breth1 is not on eth1.*: it is on bond0\.9"):
+        driver.start_node(vm, sim.hosts[0].address)
+    assert not calls_of(sim, *WRITES, "libcloud_take_bridge")
+    assert driver.start_node(vm) is True
+    assert (parent(sim, 0, VLAN), parent(sim, 1, VLAN)) == (None, "eth1.160")
+
+
 def test_half_a_bridge_is_not_taken_for_one(sim: Simulator) -> None:
     vm = sim.add_vm("one", config=card_on(OWN))
     put(sim, bridges={OWN: ""})

@@ -16,6 +16,8 @@ from libcloud_ovm3.estate.vm_bridges import (
     VMBridge,
     bridges_of,
     missing_bridges,
+    named_otherwise,
+    why_elsewhere,
 )
 from libcloud_ovm3.estate.vms import EstateSnapshot
 from libcloud_ovm3.operations.placement import choose_for_new
@@ -83,8 +85,6 @@ def test_a_vlan_of_a_bridge_can_be_made() -> None:
         ("two.5", "either of its ports a, b may lead out"),
         ("xenbr0.30", "VLAN 30 of bond0 is in bridge tagged"),
         ("xenbr0.99", "its bridge xenbr0.99 is not on VLAN 99 of bond0: it is local"),
-        ("xenbr0.32", "xenbr0.32 is not on VLAN 32 of bond0: it is on bond0.30.*ex_delete_networ"),
-        ("xenbr1.30", "xenbr1.30 is not on VLAN 30 of eth1: it is on bond0.30"),
         ("xenbr0.31", "bond0.31 is there already, without a bridge"),
     ],
 )
@@ -95,11 +95,73 @@ def test_what_a_host_cannot_have(name: str, why: str) -> None:
     assert re.search(why, reasons[0])
 
 
+@pytest.mark.parametrize(
+    ("name", "on", "said"),
+    [
+        (
+            "xenbr0.32",
+            "bond0.30",
+            "xenbr0.32 is not on VLAN 32 of bond0, as its name says: it is o",
+        ),
+        ("xenbr1.30", "bond0.30", "xenbr1.30 is not on VLAN 30 of eth1, as its name says"),
+        (
+            "xenbr1.31",
+            "eth9",
+            "xenbr1.31 is not on VLAN 31 of eth1, as its name says: it is on eth9",
+        ),
+        ("xenbr1.1", "eth9", ""),
+        ("xenbr1.0", "eth9", ""),
+        ("xenbr1.4095", "", ""),
+        ("xenbr1.05", "eth9", ""),
+        ("control0.5", "eth9", ""),
+    ],
+)
+def test_one_that_somebody_has_named_so(name: str, on: str, said: str) -> None:
+    """It may be meant as it is: that is said, and nobody is told to remove it. A label on the
+    bridge beside it, whose VLAN it would be taken for, decides otherwise."""
+    bridge = HostBridge(name, parent=on or None, ports=(on,) if on else (), is_local=not on)
+    others = (one for one in BRIDGES if one.name != name)
+    network = replace(NETWORK, bridges=(*others, bridge))
+    assert missing_bridges(network, [name]) == ([], [])
+    assert named_otherwise(network, name).startswith(f"bridge {said}" if said else "")
+    assert bool(named_otherwise(network, name)) is bool(said)
+    for carrier in ("bond0", "eth1", "xenbr0", "xenbr1"):
+        labels = {"guest": carrier}
+        refused = why_elsewhere(network, name, labels)
+        is_of = carrier in {"xenbr0": ("xenbr0", "bond0"), "xenbr1": ("xenbr1", "eth1")}.get(
+            name.partition(".")[0], ()
+        )
+        assert bool(refused) is (is_of and bool(said))
+        assert "remove" not in refused
+        assert bool(named_otherwise(network, name, labels)) is (bool(said) and not refused)
+
+
+def test_beside_a_bridge_that_is_not_the_label_s() -> None:
+    """``breth4`` is on x: no VLAN is made there for a label on eth4, but for others."""
+    why = "bridge breth4 is not on eth4, which carries the label guest: it is on x"
+    for name in ("breth4.160", "breth4"):
+        made, [reason] = missing_bridges(ELSEWHERE, [name], {"guest": "eth4"})
+        assert made == []
+        assert re.search(r"breth4 is not on eth4.*: it is on eth3", reason)
+    both = replace(ELSEWHERE, bridges=(*ELSEWHERE.bridges, HostBridge("own", ports=("eth4",))))
+    for name in ("breth4.160", "breth4"):
+        assert missing_bridges(both, [name], {"guest": "eth4"})[1], "also beside the label's bridge"
+    made, [reason] = missing_bridges(LABELLED, ["breth4.160"], {"guest": "eth4"})
+    assert reason == f"it has no bridge breth4.160 (for the label guest, on eth4), and {why}"
+    assert missing_bridges(ELSEWHERE, ["breth4.160"], {"guest": "eth3"}) == (
+        [VMBridge("breth4.160", "eth3", 160)],
+        [],
+    )
+
+
 LONG = "a-long-name-1"
 LABELLED = replace(
     NETWORK,
     devices=(*DEVICES, *(HostDevice(name, NIC) for name in ("eth3", "eth4", LONG, f"{LONG}x"))),
     bridges=(*BRIDGES, HostBridge("breth4", parent="x", ports=("x",))),
+)
+ELSEWHERE = replace(
+    LABELLED, bridges=(*BRIDGES, HostBridge("breth4", parent="eth3", ports=("eth3",)))
 )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from libcloud_ovm3.errors import AgentFault, OperationIncomplete, PreconditionFailed
+from libcloud_ovm3.errors import AgentFault, OperationIncomplete, Ovm3Warning, PreconditionFailed
 from libcloud_ovm3.simulator import Simulator, network
 from tests.operations.failures import WRITES
 from tests.support import at_once, calls_of, quietly, simulate
@@ -73,6 +73,27 @@ def test_a_bridge_with_the_name_of_another_vlan(sim: Simulator) -> None:
     assert not calls_of(sim, *WRITES)
     assert driver.start_node(vm), "where the name is free, its start makes the right one"
     assert network.state(sim.hosts[1])["bridges"][f"{BASE}.161"]["netdev"] == "bond0.161"
+
+
+def test_bridges_that_somebody_has_named_so(sim: Simulator) -> None:
+    """Other networks, without a label: their VMs start, and the user is told where it matters."""
+    with sim.hosts[0].lock:
+        found = network.state(sim.hosts[0])
+        for name, device, vlan in ((".1", "eth1", 1), (".7", "eth1", 9), (".5", "eth1", 5)):
+            tagged = f"{device}.{vlan}"
+            found["vlans"][tagged] = {"netdev": device, "vlan": vlan}
+            found["bridges"][BASE + name] = {"netdev": tagged, "since": 0.0}
+    vm = sim.add_vm("one", config=cards(*(f"{BASE}.{number}" for number in (1, 5, 7))))
+    before = bridges_on(sim, 0)
+    with pytest.warns(Ovm3Warning) as warned:
+        plain_driver(sim).start_node(vm, location(sim, 0))
+    said = [str(one.message) for one in warned if "as its name says" in str(one.message)]
+    text = " ".join(said)
+    assert f"{BASE}.7 is not on VLAN 7 of bond0, as its name says: it is on eth1.9" in text
+    assert f"{BASE}.5 is not on VLAN 5 of bond0" in text
+    assert f"{BASE}.1 " not in text
+    assert bridges_on(sim, 0) == before
+    assert len(sim.domains(0)) == 1
 
 
 @pytest.mark.parametrize(
