@@ -40,7 +40,7 @@ def take_bridge(dom0, client, operation, user, bridge, netdev, vlan):
     repeated.
     Raises InvalidArgument, NotFound (no such ``netdev``), NotAllowed (it is a bridge, or a VLAN
     device), Conflict (the bridge is on another device, or the VLAN device belongs to another bridge
-    or to nobody; or another change goes on), Failed with the agent's fault, Timeout: it goes on, so
+    or to nobody, or is in use without one; or another change goes on), Failed with the agent's fault, Timeout: it goes on, so
     repeat it.
     """
     request = request_of(client, operation, bridge)
@@ -141,6 +141,11 @@ def _require_possible(dom0, request, made):
         if (made.get('netdev'), made.get('vlan')) != (netdev, '%d' % request['vlan']):
             raise errors.Conflict('%s is there already, without a bridge, and is not this '
                                   "module's" % device)
+        used = ([name for name in sorted(below) if below[name][0] == device] +
+                net_devices.addresses(dom0, [device]))
+        if used:
+            raise errors.Conflict('%s is there already, without a bridge, and in use: %s' % (
+                device, ', '.join(used)))
 
 
 def _make(dom0, request, before):

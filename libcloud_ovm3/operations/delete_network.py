@@ -210,6 +210,7 @@ def _plan(network: HostNetwork, bridge: HostBridge) -> NetworkChange:
     if bridge.doubt:
         raise PreconditionFailed(bridge.doubt)
     others = set(bridge.ports) - {bridge.parent, *bridge.guest_ports}
+    others |= set(_over(network, bridge))
     if others:
         raise PreconditionFailed(f"{', '.join(sorted(others))} is on it, too")
     device = network.device(bridge.parent)
@@ -225,6 +226,13 @@ def _plan(network: HostNetwork, bridge: HostBridge) -> NetworkChange:
     # The document shows no addresses of a NIC, and no source says that it shows those of a bond.
     is_seen = network.told is not None and device is not None and not tagged
     return moving(change, bridge.name, str(bridge.parent)) if is_seen else change
+
+
+def _over(network: HostNetwork, bridge: HostBridge) -> list[str]:
+    """The VLAN devices over a bridge, or over its VLAN device: they would go with it."""
+    device = network.device(bridge.parent)
+    gone = {bridge.name, device.name if device and device.kind == VLAN else bridge.name}
+    return [one.name for one in network.devices if one.parent in gone]
 
 
 def _own(bridge: HostBridge | None) -> HostBridge | None:
@@ -273,6 +281,9 @@ def _why_not_now(now: HostNetwork, *, before: HostBridge) -> str:
         return "it was gone"
     if bridge.guest_ports:
         return f"guests were on it: {', '.join(bridge.guest_ports)}"
+    over = _over(now, bridge)
+    if over:
+        return f"devices were over it: {', '.join(over)}"
     users = _starting(now, bridge.name)
     if users:
         return (

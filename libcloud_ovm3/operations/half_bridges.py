@@ -20,14 +20,18 @@ from libcloud_ovm3.progress import waiting
 
 def half_made(network: HostNetwork) -> list[VMBridge]:
     """The bridges over VLANs that the host module has made, of which only the VLAN device is there.
-    One call, if there is a VLAN device without a bridge.
+    One call, if there is a VLAN device without a bridge. One with an address of the host, or with a
+    VLAN over it, is in use by now, whoever has made it.
 
     :raises Ovm3Error: the records could not be read.
     """
     alone = {
         (one.parent, one.vlan)
         for one in network.devices
-        if one.kind == VLAN and network.bridge_on(one.name) is None
+        if one.kind == VLAN
+        and network.bridge_on(one.name) is None
+        and not network.addresses_of(one.name)
+        and all(other.parent != one.name for other in network.devices)
     }
     module = network.host.module3
     if not alone or module is None:

@@ -221,6 +221,22 @@ def test_half_a_bridge_is_removed_by_the_next_release(host):
     assert take(host) is True
 
 
+def test_half_a_bridge_that_is_in_use_by_now_is_not_completed(host):
+    take(host)
+    host.remove_device(BRIDGE)
+    host.add_vlan('bond0.20.5', 'bond0.20', 5)
+    problem = pytest.raises(errors.Conflict, take, host).value
+    assert 'without a bridge, and in use: bond0.20.5' in str(problem)
+    host.remove_device('bond0.20.5')
+    host.addresses.append(('bond0.20', 'inet', '10.9.9.9/24'))
+    problem = pytest.raises(errors.Conflict, take, host).value
+    assert 'without a bridge, and in use: 10.9.9.9/24' in str(problem)
+    assert len(host.calls) == 1
+    host.addresses.pop()
+    assert take(host) is True
+    assert release(host) == REMOVED
+
+
 def test_one_that_stays_is_said(host):
     take(host)
     host.behaviour = 'refuses'

@@ -272,6 +272,43 @@ def test_what_the_module_has_half_made_is_completed(half: tuple[Simulator, Any, 
     assert "eth1.160" not in network.state(sim.hosts[0])["vlans"]
 
 
+@pytest.mark.parametrize("is_over", [False, True])
+@pytest.mark.parametrize("moment", ["before", "right before"])
+def test_what_the_module_has_half_made_is_in_use_by_now(
+    half: tuple[Simulator, Any, Any], moment: str, is_over: bool
+) -> None:
+    """By the host's own storage, or by a VLAN over it."""
+    sim, driver, node = half
+    host = sim.hosts[0]
+
+    def use(when: str) -> None:
+        if when != "before":
+            return
+        with host.lock:
+            if is_over:
+                vlans = network.state(host)["vlans"]
+                vlans["eth1.160.5"] = {"netdev": "eth1.160", "vlan": 5}
+            else:
+                network.set_address(host, "eth1.160", "10.9.9.9", "255.255.255.0", saved=True)
+
+    if moment == "before":
+        use("before")
+    for action in (partial(driver.start_node, node), partial(driver.ex_delete_network, VLAN)):
+        if moment == "right before":
+            sim.misbehave("hook", "libcloud_take_bridge", hook=use)
+        with pytest.raises(
+            (PreconditionFailed, NetworkNotFound, AgentFault), match="already, without a bridge"
+        ):
+            quietly(action)
+        if moment == "right before":
+            with host.lock:
+                network.state(host)["vlans"].pop("eth1.160.5", None)
+                network.state(host)["addresses"].pop("eth1.160", None)
+    assert not calls_of(sim, "ovs_vlan_bridge")
+    assert moment != "before" or not calls_of(sim, *WRITES)
+    assert "eth1.160" in network.state(host)["vlans"]
+
+
 @pytest.mark.parametrize("function", ["libcloud_take_bridge", "libcloud_release_bridge"])
 @pytest.mark.parametrize("failure", ["fault", "drop_before", "drop_after", "delayed"])
 def test_the_removal_of_half_a_bridge_that_fails(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from libcloud_ovm3.errors import AgentFault, OperationIncomplete
+from libcloud_ovm3.errors import AgentFault, OperationIncomplete, PreconditionFailed
 from libcloud_ovm3.simulator import network
 from tests.operations.failures import FAILURES, READ_FAILURES, WRITES, Step, misbehave
 from tests.operations.networking import add_networks
@@ -112,6 +112,24 @@ def test_a_card_that_is_attached_right_before_the_removal(lab: Lab) -> None:
     assert quietly(lab.driver.ex_release_networks) == [], "no bridge of somebody else's"
     quietly(lab.driver.ex_delete_network, "spare.30")
     assert not lab.has("spare.30")
+
+
+@pytest.mark.parametrize(("below", "nth"), [("bond0.30", 1), ("spare.30", 1), ("bond0.30", 2)])
+@pytest.mark.parametrize("lab", HOW[:3:2], indirect=True)
+def test_a_vlan_over_it_keeps_it(lab: Lab, below: str, nth: int) -> None:
+    """Its VLAN device, and all over that, would go with it: also if that came right before."""
+
+    def add(moment: str) -> None:
+        host = lab.sim.hosts[0]
+        with host.lock:
+            network.state(host)["vlans"][f"{below}.5"] = {"netdev": below, "vlan": 5}
+
+    lab.sim.calls.clear()
+    lab.sim.misbehave("hook", "discover_network", host=0, nth=nth, hook=add)
+    with pytest.raises(PreconditionFailed, match=rf"{below}\.5"):
+        quietly(lab.driver.ex_delete_network, "spare.30")
+    assert not calls_of(lab.sim, *WRITES, "libcloud_remove_bridge")
+    assert lab.has("spare.30")
 
 
 # ------------------------------------------------------------------ taken back
