@@ -25,6 +25,15 @@ def label_bridge(device: str) -> str:
     return f"br{device}"
 
 
+def label_device(bridge: str) -> str:
+    """The device whose label a bridge, or one on a VLAN of it, may be of: ``eth1`` of ``breth1``
+    and of ``breth1.160``; "": none.
+    """
+    form = split_vlan(bridge)
+    name = form[0] if form else bridge
+    return name.removeprefix("br") if name.startswith("br") else ""
+
+
 def is_guest_port(name: str) -> bool:
     """Whether xend gives this name to the port of a guest: ``vif7.0``, ``tap7.0``, ``vif7.0-emu``,
     if the guest's vm.cfg names no other.

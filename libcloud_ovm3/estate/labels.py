@@ -79,11 +79,17 @@ def carrier_of(label: object, labels: Mapping[str, str], name: str) -> str:
     """
     if label not in LABELS:
         raise InvalidArgument(f"{name}: unknown label {label!r}: expected {', '.join(LABELS)}")
-    if label not in labels:
-        raise InvalidArgument(
-            f"{name}: no interface carries the label {label!r}: name it with ex_traffic_labels"
-        )
+    uncarried = why_not_carried(label, labels)
+    if uncarried:
+        raise InvalidArgument(f"{name}: {uncarried}")
     return labels[str(label)]
+
+
+def why_not_carried(label: object, labels: Mapping[str, str]) -> str:
+    """That no interface carries a label, and what to do; "": one does, or it is no label."""
+    if label not in LABELS or label in labels:
+        return ""
+    return f"no interface carries the label {label!r}: name it with ex_traffic_labels"
 
 
 def bridge_name(wanted: WantedNetwork, network: HostNetwork) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from libcloud_ovm3.errors import NetworkNotFound, PreconditionFailed, SearchIncomplete
 from libcloud_ovm3.estate.host_network import HostNetwork
-from libcloud_ovm3.estate.labels import WantedNetwork, bridge_name
+from libcloud_ovm3.estate.labels import WantedNetwork, bridge_name, why_not_carried
 from libcloud_ovm3.estate.networks import NetworkList
 from libcloud_ovm3.estate.vm_bridges import missing_bridges
 
@@ -19,11 +19,12 @@ def not_found(
     :param more: what they have of it nevertheless.
     """
     known = f"networks: {', '.join(networks.names()) or 'none'}"
+    uncarried = "" if wanted.label else why_not_carried(wanted.name, networks.labels)
     unread = [*(str(one.reason) for one in networks.estate.unreachable), *networks.errors()]
     if unread:
         return SearchIncomplete(
             f"no network {wanted.given!r} was found, but not everything could be read: "
-            f"{'; '.join(unread)}; {known}"
+            f"{'; '.join([*unread, *filter(None, [uncarried]), known])}"
         )
     hosts: dict[str, list[str]] = {}
     for network in networks.hosts:
@@ -31,7 +32,7 @@ def not_found(
             hosts.setdefault(reason, []).append(network.host.label)
     reasons = [f"{', '.join(labels)}: {reason}" for reason, labels in hosts.items()]
     what = f"no host has a network {wanted.given!r}"
-    return NetworkNotFound("; ".join([what, *reasons, *more, known]))
+    return NetworkNotFound("; ".join([what, *filter(None, [uncarried]), *reasons, *more, known]))
 
 
 def _why(networks: NetworkList, network: HostNetwork, wanted: WantedNetwork) -> Iterator[str]:

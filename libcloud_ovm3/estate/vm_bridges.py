@@ -25,9 +25,10 @@ from libcloud_ovm3.estate.interface_names import (
     LONGEST_NAME,
     found_as,
     label_bridge,
+    label_device,
     split_vlan,
 )
-from libcloud_ovm3.estate.labels import device_of, vlan_device
+from libcloud_ovm3.estate.labels import device_of, vlan_device, why_not_carried
 
 CONTROL = "control0"  # a local bridge, which is made on every host that needs it (flows.md 2.3)
 _SCRIPT = "vif-bridge"  # xend's own: what another one does with the name is not known
@@ -259,6 +260,7 @@ def _to_make(network: HostNetwork, name: str, labels: Mapping[str, str]) -> VMBr
     lacks = lacking(name, labels)
     found = _meant(network, name, labels)
     if isinstance(found, str):
+        found = found or _which_label(network, name, labels)
         return f"{lacks}, and {found}" if found else lacks
     device, number = found
     if len(name) > LONGEST_NAME:
@@ -272,6 +274,16 @@ def _to_make(network: HostNetwork, name: str, labels: Mapping[str, str]) -> VMBr
     else:
         why = why_no_vlan(network, device, number) or _why_not_on(network, device, number)
     return f"{lacks}, and {why}" if why else VMBridge(name, device.name, number)
+
+
+def _which_label(network: HostNetwork, name: str, labels: Mapping[str, str]) -> str:
+    """That a missing bridge is a label, or may be that of one, of which this client was not told;
+    "": it is neither.
+    """
+    device = label_device(name)
+    if network.device(device) is None or device in labels.values():
+        return why_not_carried(name, labels)
+    return f"no label of ex_traffic_labels is on {device}: name it if this is the bridge of one"
 
 
 def lacking(name: str, labels: Mapping[str, str]) -> str:

@@ -12,6 +12,7 @@ import pytest
 
 from libcloud_ovm3.errors import (
     AgentFault,
+    InvalidArgument,
     NetworkNotFound,
     OperationIncomplete,
     PreconditionFailed,
@@ -84,9 +85,21 @@ def test_the_bridge_comes_with_the_first_vm_and_stays(sim: Simulator) -> None:
 
 
 def test_of_which_label_it_is_has_to_be_known(sim: Simulator) -> None:
-    vm = sim.add_vm("one", config=card_on(OWN))
-    with pytest.raises(PreconditionFailed, match="it has no bridge breth1"):
-        plain_driver(sim).start_node(vm)
+    """The error says so: of a name that may be a label's bridge, and of a label."""
+    plain = plain_driver(sim)
+    for name in (OWN, VLAN):
+        vm = sim.add_vm(name, config=card_on(name))
+        with pytest.raises(PreconditionFailed, match=f"no bridge {name}, and no label of ex_traf"):
+            plain.start_node(vm)
+    why = "no interface carries the label 'guest': name it with ex_traffic_labels"
+    for error, action in (
+        (PreconditionFailed, partial(create, plain, "guest")),
+        (InvalidArgument, partial(create, plain, "guest:5")),
+        (NetworkNotFound, partial(plain.ex_update_network, "guest", ex_mtu=1500)),
+        (NetworkNotFound, partial(plain.ex_delete_network, "guest")),
+    ):
+        with pytest.raises(error, match=why):
+            action()
     assert not calls_of(sim, *WRITES)
 
 
