@@ -12,7 +12,7 @@ from libcloud_ovm3.cli.certificates import read_certificate, read_host_certifica
 from libcloud_ovm3.cli.examples import examples
 from libcloud_ovm3.cli.formats import document_option, show_document
 from libcloud_ovm3.cli.option_names import with_option_names
-from libcloud_ovm3.cli.options import access_options, make_access, reported
+from libcloud_ovm3.cli.options import access_options, make_access, network_options, reported
 from libcloud_ovm3.cli.output import heading, show, show_level, tell
 from libcloud_ovm3.cli.sections import Command
 from libcloud_ovm3.diagnostics.bundle import make_bundle, write_bundle
@@ -39,6 +39,7 @@ _LEVELS = ("error", "warning", "note", "ok")
 )
 @document_option
 @access_options
+@network_options
 def doctor(host: str | None, bundle: Path | None, form: str, **options: Any) -> None:
     """Check hosts and say what to do about each problem.
 

@@ -121,11 +121,16 @@ def hosts_off_options(command: _F) -> _F:
     return command
 
 
+def network_options(command: _F) -> _F:
+    """Add the options for traffic labels and networks."""
+    for option in reversed(NETWORKS):
+        command = option(command)
+    return command
+
+
 def driver_options(command: _F) -> _F:
     """Add the options for hosts, credentials, TLS, networks and key pairs."""
-    for option in reversed((*NETWORKS, KEYS_REPOSITORY)):
-        command = option(command)
-    return HOSTS(access_options(_MODULE(command)))
+    return HOSTS(access_options(_MODULE(network_options(KEYS_REPOSITORY(command)))))
 
 
 def make_driver(**options: Any) -> OVM3NodeDriver:

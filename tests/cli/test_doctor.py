@@ -126,6 +126,19 @@ def test_an_old_agent() -> None:
     assert "Xen 4.1.3OVM" in done.stdout
 
 
+def test_traffic_labels() -> None:
+    """Without them the doctor cannot know that the start of a VM makes the bridge of one."""
+    with Simulator(hosts=1, vms=0, speed=100) as sim:
+        sim.add_vm("one", config={"vif": ["bridge=breth1"]})
+        without = invoke("doctor", address(sim), *pins(sim), password=sim.password)
+        label = ("--traffic-label", "guest=eth1")
+        told = invoke("doctor", address(sim), *pins(sim), *label, password=sim.password)
+    assert without[0] == 1
+    assert "no bridge breth1, and no label of --traffic-label is on eth1" in without[1]
+    assert told[0] == 0, told[1]
+    assert ("note", "label") in levels(told[1])
+
+
 def test_wrong_arguments() -> None:
     assert invoke("doctor")[0] == 2
     assert invoke("doctor", "https://x")[0] == 2
