@@ -49,6 +49,12 @@ from libcloud_ovm3.progress import waiting
 if TYPE_CHECKING:
     from libcloud_ovm3.agent.hostmodule import HostModule
 
+# A host may refuse each time, as one in Open vSwitch mode does, and be chosen each time: without
+# the host module only the fault tells.
+_ELSEWHERE = (
+    "it can be started on another host that can have its networks: start_node(ex_location=...)"
+)
+
 
 @dataclass(frozen=True)
 class StartNetworks:
@@ -86,8 +92,10 @@ def bridged(
     elsewhere = read_uses(others, start.definition.uuid, bridges)
     try:
         require_networks(start, network)
-    except Ovm3Error:
+    except Ovm3Error as error:
         release_taken(start)
+        if isinstance(error, AgentFault) and others:
+            raise error.with_state(_ELSEWHERE) from error
         raise
     try:
         yield

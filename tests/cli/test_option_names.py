@@ -40,6 +40,7 @@ LIBRARY = [
         ("(ex_host_module=False ignores them)", "(--no-host-module ignores them)"),
         ("ca_cert and ex_fingerprint contradict verify_ssl=False",
          "--ca-cert and --fingerprint contradict --insecure"),
+        ("on another host: start_node(ex_location=...)", "on another host: `ovm3 vm start --on`"),
         ("refuses a second one (ex_location='0a')", "refuses a second one (--on 0a)"),
         ("a second one: ex_location='0a' (--on 0a)", "a second one: --on 0a"),
         ("ex_force=True (--force) powers it off", "--force powers it off"),

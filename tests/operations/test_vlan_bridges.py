@@ -254,6 +254,21 @@ def test_a_host_that_makes_no_bridges_is_not_chosen() -> None:
         driver.start_node(sim.add_vm("plain", config=cards(BASE)), location(sim, 0))
 
 
+def test_a_host_that_refuses_to_make_bridges() -> None:
+    """Without the host module only the fault tells: it says where else the VM can be started."""
+    with simulate(2, vms=0, secure=False, version="3.3.3") as sim:
+        sim.set_up_network(0, switch="openvswitch")
+        sim.hosts[0].reboot()  # control0 has lost its address
+        driver = plain_driver(sim, ex_traffic_labels={"guest": "eth1"})
+        for number, bridge in enumerate((f"{BASE}.20", "breth1", "control0")):
+            vm = sim.add_vm(f"vm-{number}", config=cards(bridge))
+            with pytest.raises(
+                AgentFault, match=r"another host .*: start_node\(ex_location=\.\.\.\)$"
+            ):
+                driver.start_node(vm, location(sim, 0))
+            assert quietly(driver.start_node, vm, ex_location=location(sim, 1)) is True
+
+
 def test_the_script_of_old_releases_is_seen_by_the_module() -> None:
     answers = {"VLAN bridges on 3.2.1 to 3.3.2": "fault"}
     with simulate(
