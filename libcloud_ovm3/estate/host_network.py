@@ -15,28 +15,13 @@ from dataclasses import dataclass, replace
 from libcloud_ovm3.agent import documents
 from libcloud_ovm3.agent.host_networks import Route
 from libcloud_ovm3.errors import Ovm3Error
+from libcloud_ovm3.estate.bonds import mode_number, slave_name
 from libcloud_ovm3.estate.host_addresses import Addresses
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.interface_names import is_guest_port, split_vlan
 from libcloud_ovm3.estate.vms import EstateSnapshot
 
 NIC, BOND, VLAN = "nic", "bond", "vlan"
-
-# The kernel's names of modes -> their numbers (agent-behaviour 13 shows the first one).
-BOND_MODES = {
-    "balance-rr": 0,
-    "active-backup": 1,
-    "balance-xor": 2,
-    "broadcast": 3,
-    "802.3ad": 4,
-    "balance-tlb": 5,
-    "balance-alb": 6,
-}
-BALANCE_ALB = BOND_MODES["balance-alb"]  # it rewrites MAC addresses: VLANs do not work over it
-_MODE_WORDS = {"load balancing (round-robin)": 0, "fault-tolerance (active-backup)": 1}
-_MODE_WORDS |= {"load balancing (xor)": 2, "fault-tolerance (broadcast)": 3}
-_MODE_WORDS |= {"ieee 802.3ad dynamic link aggregation": 4, "transmit load balancing": 5}
-_MODE_WORDS |= {"adaptive load balancing": 6, **BOND_MODES}
 
 _VLAN_NUMBER_NAME = re.compile("vlan0*([1-9][0-9]{0,3})")
 _BOND_NAME = re.compile("bond[0-9]+")
@@ -57,7 +42,9 @@ class HostDevice:
     :ivar bond: of which bond it is a slave; None: of none.
     :ivar mode: of a bond, 0 to 6; None: unknown.
     :ivar slaves: of a bond.
-    :ivar active_slave: of a bond.
+    :ivar active_slave: of a bond; None: none is, or unknown.
+    :ivar primary_slave: of a bond the slave that is active whenever it is up; None: none, or
+        unknown.
     :ivar addresses: ``10.0.0.5/24``; where the host module does not tell them, of a bond only:
         others may have some.
     :ivar metadata: how the Manager uses it, as it wrote it; None: it says nothing.
@@ -77,6 +64,7 @@ class HostDevice:
     mode: int | None = None
     slaves: tuple[str, ...] = ()
     active_slave: str | None = None
+    primary_slave: str | None = None
     addresses: tuple[str, ...] = ()
     metadata: str | None = None
     roles: tuple[str, ...] = ()
@@ -342,9 +330,10 @@ def _devices(document: documents.Network) -> list[HostDevice]:
                     *(family.mtu for family in bond.families),
                     _number(other.sysfs.get("mtu")) if other else None,
                 ),
-                mode=_MODE_WORDS.get((bond.mode or "").strip().lower()),
+                mode=mode_number(bond.mode),
                 slaves=tuple(slave.name for slave in bond.slaves),
-                active_slave=bond.active_slave,
+                active_slave=slave_name(bond.active_slave),
+                primary_slave=slave_name(bond.primary_slave),
                 addresses=_addresses(bond.families),
                 metadata=metadata,
                 roles=roles_of(metadata),

@@ -80,10 +80,10 @@ def of_network(found: NetworkList, name: str) -> dict[str, Any]:
 def of_device(found: NetworkList, host: HostNetwork, device: HostDevice) -> dict[str, Any]:
     """What is known of a network device: ``host``, ``host_id``, ``mac``, ``mtu`` (bytes),
     ``parent`` and ``vlan`` (of a VLAN device: what it is on, its number), ``bond`` (whose slave it
-    is), ``mode`` (of a bond, 0 to 6), ``slaves`` and ``active_slave`` (of a bond), ``addresses``
-    (without the host module of bonds only: no other device's are reported), ``labels``, ``roles``,
-    ``has_unknown_roles`` (as of a network), ``is_up``, and ``bridge`` (whose port it is). None: not
-    known, or it has none.
+    is), ``mode`` (of a bond, 0 to 6), ``slaves``, ``active_slave`` and ``primary_slave`` (of a
+    bond), ``addresses`` (without the host module of bonds only: no other device's are reported),
+    ``labels``, ``roles``, ``has_unknown_roles`` (as of a network), ``is_up``, and ``bridge`` (whose
+    port it is). None: not known, or it has none.
     """
     bridge = host.bridge_on(device.name)
     return {
@@ -96,6 +96,7 @@ def of_device(found: NetworkList, host: HostNetwork, device: HostDevice) -> dict
         "mode": device.mode,
         "slaves": list(device.slaves),
         "active_slave": device.active_slave,
+        "primary_slave": device.primary_slave,
         "addresses": list(device.addresses),
         "labels": [label for label, name in found.labels.items() if name == device.name],
         "roles": list(device.roles),

@@ -14,13 +14,8 @@ from types import MappingProxyType
 
 from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.agent.network_options import VLANS
-from libcloud_ovm3.estate.host_network import (
-    BALANCE_ALB,
-    VLAN,
-    HostBridge,
-    HostDevice,
-    HostNetwork,
-)
+from libcloud_ovm3.estate.bonds import BALANCE_ALB
+from libcloud_ovm3.estate.host_network import VLAN, HostBridge, HostDevice, HostNetwork
 from libcloud_ovm3.estate.interface_names import (
     LONGEST_NAME,
     found_as,

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from libcloud_ovm3.agent.network_options import require_interface
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error, PreconditionFailed
-from libcloud_ovm3.estate.host_network import BALANCE_ALB, BOND, VLAN, HostDevice, HostNetwork
+from libcloud_ovm3.estate.bonds import BALANCE_ALB
+from libcloud_ovm3.estate.host_network import BOND, VLAN, HostDevice, HostNetwork
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.networks import read_networks_to_change
 from libcloud_ovm3.operations.consent import parse_consent, require_consent, what_is_cut

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from libcloud_ovm3.agent.faults import vlan_script_advice
 from libcloud_ovm3.errors import Ovm3Error
-from libcloud_ovm3.estate.host_network import BALANCE_ALB, HostNetwork
+from libcloud_ovm3.estate.bonds import BALANCE_ALB
+from libcloud_ovm3.estate.host_network import HostNetwork
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.labels import vlan_device
 from libcloud_ovm3.estate.vm_bridges import (

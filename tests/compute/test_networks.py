@@ -269,5 +269,6 @@ def test_o08_a_bridge_of_the_manager_without_metadata() -> None:
     assert (there["roles"], there["has_unknown_roles"]) == ([], False)
     found = devices["bond0"].extra
     assert (found["mode"], found["slaves"], found["active_slave"]) == (1, ["eth0"], "eth0")
+    assert found["primary_slave"] == primary == "eth0"
     assert found["roles"] == []
     assert devices["eth0"].extra["mac"] == "02:00:00:00:00:8a"
