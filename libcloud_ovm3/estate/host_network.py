@@ -157,12 +157,6 @@ class HostNetwork:
                 new += [device.parent, *device.slaves]
         return tuple(found.values())
 
-    def carrying(self) -> str | None:
-        """The bridge, or the bond, that has the address with which the host is registered; None:
-        unknown, as the document does not show the addresses of NICs and VLAN devices.
-        """
-        return next(iter(self.own_lines()), None)
-
     def own_addresses(self) -> frozenset[str]:
         """The address with which the host is registered, the address or name it is reached by."""
         return frozenset({self.host.server.registered_ip, self.host.address.host} - {""})
@@ -181,16 +175,24 @@ class HostNetwork:
             if own & {address.partition("/")[0] for address in self.addresses_of(name)}
         )
 
-    def may_be_own_line(self, name: str) -> bool:
-        """Whether the host is, or may be, reached by an address of this interface.
+    def may_have(self, name: str, own: str) -> bool:
+        """Whether an interface has, or may have, this address of the host, or the one of this name.
 
-        Where nothing shows such an address (a host given by its name, or behind a translation of
-        addresses), any other address may be it, and any that is not shown.
+        Where nothing shows it (a name, or behind a translation of addresses), any other address may
+        be it, and any that is not shown.
         """
-        own = self.own_lines()
-        if own:
-            return name in own
-        return bool(self.addresses_of(name)) or self.hides_addresses(name)
+        seen = self.lines_of(frozenset({own}))
+        return name in seen if seen else bool(self.addresses_of(name)) or self.hides_addresses(name)
+
+    def may_be_own_line(self, name: str) -> bool:
+        """Whether the host is, or may be, reached by an address of this interface."""
+        return any(self.may_have(name, own) for own in self.own_addresses())
+
+    def unseen_own_addresses(self) -> tuple[str, ...]:
+        """Those of :meth:`own_addresses` that no interface is seen to have."""
+        return tuple(
+            own for own in sorted(self.own_addresses()) if not self.lines_of(frozenset({own}))
+        )
 
     def hides_addresses(self, name: str) -> bool:
         """Whether this may have addresses that are not known. The document does not show those of

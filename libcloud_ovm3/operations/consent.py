@@ -128,12 +128,9 @@ def _roles(network: HostNetwork, name: str) -> Iterator[tuple[str, str]]:
     for text in network.addresses_of(name):
         if text.partition("/")[0] in own:
             yield MANAGEMENT, f"{name} has the address of the host"
-    if not network.own_lines() and network.may_be_own_line(name):
-        yield (
-            MANAGEMENT,
-            f"{name} may have the address of the host ({', '.join(sorted(own))}), which nothing "
-            f"shows",
-        )
+    unseen = ", ".join(network.unseen_own_addresses())
+    if name not in network.own_lines() and network.may_be_own_line(name):
+        yield MANAGEMENT, f"{name} may have the address of the host ({unseen}), which nothing shows"
     yield from _pool_roles(network, name)
 
 
@@ -147,7 +144,7 @@ def _pool_roles(network: HostNetwork, name: str) -> Iterator[tuple[str, str]]:
     registered = network.lines_of(frozenset({server.registered_ip}))
     if name in registered:
         why = f"{name} has the address with which the host is in its pool"
-    elif not registered and network.hides_addresses(name):
+    elif network.may_have(name, server.registered_ip):
         why = f"{name} may have the address {server.registered_ip}, with which it is in its pool"
     else:
         return

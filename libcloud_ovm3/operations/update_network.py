@@ -247,7 +247,7 @@ def _set_address(
     if bridge.addresses and network.may_be_own_line(bridge.name):
         raise PreconditionFailed(
             f"{where}: the host may be reached by {', '.join(bridge.addresses)}, as it shows none "
-            f"of {', '.join(sorted(network.own_addresses()))}; give the host by its IP address, or "
+            f"of {', '.join(network.unseen_own_addresses())}; give the host by its IP address, or "
             f"change it on the host itself"
         )
     if len(bridge.addresses) > 1:

@@ -60,7 +60,7 @@ def test_what_the_simulated_hosts_have(sim: Simulator) -> None:
     assert management.roles == (
         "MANAGEMENT", "CLUSTER_HEARTBEAT", "LIVE_MIGRATE", "VIRTUAL_MACHINE",
     )  # fmt: skip
-    assert one.carrying() == "10e69b4de3"
+    assert one.own_lines() == ("10e69b4de3",)
     assert [below.name for below in one.below("10e69b4de3")] == ["bond0", "eth0"]
     bond, slave = one.device("bond0"), one.device("eth0")
     assert bond is not None

@@ -66,7 +66,9 @@ def network(
     return HostNetwork(on or host(*exports), devices, bridges, told=told, routes=routes)
 
 
-OWN = HostBridge("own", parent="eth9", ports=("eth9",), addresses=("192.0.2.1/24",))
+# With which it is registered, and by which it is reached.
+BOTH = ("192.0.2.1/24", "192.0.2.9/24")
+OWN = HostBridge("own", parent="eth9", ports=("eth9",), addresses=BOTH)
 BOND = HostDevice("bond0", "bond", slaves=("eth0", "eth1"))
 
 
@@ -176,7 +178,7 @@ def test_a_bond_that_only_the_list_of_devices_has_may_have_any_address() -> None
 
 def test_a_nic_may_be_in_a_bond_whose_slaves_are_not_shown() -> None:
     bare = HostDevice("bond0", "bond")
-    bridge = HostBridge("own", parent="bond0", ports=("bond0",), addresses=("192.0.2.1/24",))
+    bridge = HostBridge("own", parent="bond0", ports=("bond0",), addresses=BOTH)
     assert tuple(what_is_cut(network(bridge, bare, HostDevice("eth0", "nic")), "eth0")) \
         == ("management",)  # fmt: skip
     assert what_is_cut(network(bridge, BOND, HostDevice("eth7", "nic")), "eth7") == {}
@@ -192,6 +194,26 @@ def test_where_nothing_shows_the_own_address_any_that_is_shown_may_be_it() -> No
         assert tuple(what_is_cut(found, name)) == ("management",)
     assert what_is_cut(found, "c") == what_is_cut(found, "eth2") == {}
     assert what_is_cut(network(OWN, bond, bridge), "b") == {}
+
+
+def test_each_own_address_is_looked_for_by_itself() -> None:
+    """Registered on one interface, and reached by an address that is not seen."""
+    registered = HostBridge("b", parent="eth1", ports=("eth1",), addresses=("192.0.2.1/24",))
+    bond = HostDevice("bond0", "bond", slaves=("eth0",), addresses=("10.0.0.4/24",))
+    nics = [HostDevice("eth1", "nic"), HostDevice("eth2", "nic")]
+    found = network(registered, bond, *nics, HostBridge("c"))
+    for name, why in {
+        "bond0": "(192.0.2.9), which nothing shows",
+        "eth2": "may have",
+        "b": "has",
+    }.items():
+        cut = what_is_cut(found, name)
+        assert tuple(cut) == ("management",)
+        assert why in " ".join(cut["management"])
+    assert what_is_cut(found, "c") == {}
+    told = network(registered, bond, *nics, told={"bond0": ("192.0.2.9/24",)})
+    assert tuple(what_is_cut(told, "bond0")) == ("management",)
+    assert what_is_cut(told, "eth2") == {}
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,7 @@ def test_no_bridge_gets_what_a_host_is_reached_by(sim: Simulator, own: str) -> N
     """Shown by no interface: it may be on a NIC."""
     for host in sim.hosts:
         host.records["registered_ip"] = f"10.6.0.{host.index + 1}"
+        network.state(host)["addresses"].pop("spare")  # it might be that one
     try:
         refused(sim, PreconditionFailed, f"ovm-{own[-1]} .* is reached by {own}",
                 "ex_update_network", "spare.30", ex_address={"ovm-1": f"{own}/32"})  # fmt: skip
