@@ -57,8 +57,23 @@ def set_bond_mode(
     changes = [
         guarded(one, cuts, one.undo, notices) for one, (_, cuts) in zip(changes, cut, strict=True)
     ]
-    change_all(Operation(estate), networks, changes, notices)
+    after = change_all(Operation(estate), networks, changes, notices)
+    if wanted == BALANCE_ALB:
+        changed = {one.network.host.id for one in changes}
+        notices += [
+            f"bond {bond!r} on {one.host.label}: {why}, made meanwhile: remove them, or set "
+            f"another mode"
+            for one in after.hosts
+            if one.host.id in changed and (why := _vlans_on(one, bond))
+        ]
     return notices
+
+
+def _vlans_on(network: HostNetwork, bond: str) -> str:
+    """Why a bond cannot have mode 6; "": it can."""
+    vlans = [one.name for one in network.devices if one.kind == VLAN and one.parent == bond]
+    on_it = f"VLANs do not work over mode 6 (balance-alb), and {', '.join(vlans)} are on it"
+    return on_it if vlans else ""
 
 
 def _with_mode(network: HostNetwork, bond: str) -> HostDevice | None:
@@ -92,11 +107,10 @@ def _parse_mode(mode: int | str) -> int:
 
 
 def _plan(network: HostNetwork, bond: HostDevice, mode: int) -> NetworkChange:
-    vlans = [one.name for one in network.devices if one.kind == VLAN and one.parent == bond.name]
-    if mode == BALANCE_ALB and vlans:
+    why_not = _vlans_on(network, bond.name) if mode == BALANCE_ALB else ""
+    if why_not:
         raise PreconditionFailed(
-            f"bond {bond.name!r} on {network.host.label} was left unchanged: VLANs do not work "
-            f"over mode 6 (balance-alb), and {', '.join(vlans)} are on it"
+            f"bond {bond.name!r} on {network.host.label} was left unchanged: {why_not}"
         )
     if bond.mode is None:
         raise PreconditionFailed(
@@ -111,6 +125,7 @@ def _plan(network: HostNetwork, bond: HostDevice, mode: int) -> NetworkChange:
         is_done=lambda now: _mode(now, bond.name) == mode,
         is_undone=lambda now: _mode(now, bond.name) == bond.mode,
         undo=bond_mode_call(bond.name, bond.mode) if bond.mode in MODES else None,
+        why_not=(lambda now: _vlans_on(now, bond.name)) if mode == BALANCE_ALB else None,
         sees=lambda now: _seen(now, bond.name),
     )
 

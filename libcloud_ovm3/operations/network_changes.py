@@ -18,7 +18,7 @@ from libcloud_ovm3.errors import (
     Ovm3Error,
     PreconditionFailed,
 )
-from libcloud_ovm3.estate.host_network import BOND, HostNetwork
+from libcloud_ovm3.estate.host_network import HostNetwork
 from libcloud_ovm3.estate.hosts import HostView, describe, map_hosts
 from libcloud_ovm3.estate.networks import NetworkList, read_network
 from libcloud_ovm3.operations import network_doors
@@ -28,7 +28,7 @@ from libcloud_ovm3.operations.network_doors import VLAN_BRIDGE, NetworkCall
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.placement import is_host, require_host
 from libcloud_ovm3.operations.presence import POLL
-from libcloud_ovm3.operations.vlan_support import obstacles
+from libcloud_ovm3.operations.vlan_support import obstacles, unknown_mode
 from libcloud_ovm3.progress import waiting
 
 if TYPE_CHECKING:
@@ -146,12 +146,10 @@ def require_possible(changes: Sequence[NetworkChange], notices: list[str]) -> No
     for change, setup in zip(changes, asked, strict=True):
         known = None if isinstance(setup, Ovm3Error) else setup
         reasons += [f"{change.network.host.label}: {why}" for why in _obstacles(change, known)]
-        bond = _bond_of(change)
-        if bond and (known is None or all(one.bond != bond for one in known.bonds)):
-            notices.append(
-                f"{change.label}: the mode of bond {bond} is not known; over mode 6 VLANs do not "
-                f"work"
-            )
+        device = _vlan_on(change)
+        unknown = unknown_mode(change.network, device, known) if device else ""
+        if unknown:
+            notices.append(f"{change.label}: {unknown}")
     if reasons:
         raise PreconditionFailed(f"nothing was changed: {'; '.join(reasons)}")
 
@@ -163,17 +161,14 @@ def _network_setup(host: HostView) -> NetworkSetup | None:
 def _obstacles(change: NetworkChange, setup: NetworkSetup | None) -> Iterator[str]:
     if setup is None:
         return
-    makes_vlan = change.request.function == VLAN_BRIDGE and change.request.arguments[0] == "start"
-    device = str(change.request.arguments[2]) if makes_vlan else None
-    yield from obstacles(setup, str(change.network.host.address), device)
+    yield from obstacles(setup, str(change.network.host.address), _vlan_on(change))
 
 
-def _bond_of(change: NetworkChange) -> str | None:
-    """The bond that a VLAN is to be made on, if discover_network does not tell its mode."""
+def _vlan_on(change: NetworkChange) -> str | None:
+    """What a VLAN is to be made on; None: none is."""
     if change.request.function != VLAN_BRIDGE or change.request.arguments[0] != "start":
         return None
-    device = change.network.device(str(change.request.arguments[2]))
-    return device.name if device and device.kind == BOND and device.mode is None else None
+    return str(change.request.arguments[2])
 
 
 def change_all(

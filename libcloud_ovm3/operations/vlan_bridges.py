@@ -43,7 +43,7 @@ from libcloud_ovm3.operations.network_doors import bridge_on_call
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.presence import POLL, read_presence
 from libcloud_ovm3.operations.release_bridges import Use, read_uses, release
-from libcloud_ovm3.operations.vlan_support import bridges_to_make, why_not_made
+from libcloud_ovm3.operations.vlan_support import bridges_to_make, unknown_mode, why_not_made
 from libcloud_ovm3.progress import waiting
 
 if TYPE_CHECKING:
@@ -145,6 +145,11 @@ def require_networks(start: StartNetworks, network: HostNetwork | None = None) -
     said = (named_otherwise(network, name, labels) for name in names)
     start.notices.extend(f"{start.host.label}: {one}" for one in said if one)
     for bridge in to_make:
+        # With the module a mode 6 that it tells was refused by now.
+        has_no_module = bridge.vlan is not None and start.host.module3 is None
+        unknown = unknown_mode(network, bridge.device, None) if has_no_module else ""
+        if unknown:
+            start.notices.append(f"bridge {bridge.name} on {start.host.label}: {unknown}")
         with waiting(f"making bridge {bridge.name} on {start.host.label}"):
             _have(start, bridge, is_there=False)
     for name in names:

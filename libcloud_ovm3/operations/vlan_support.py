@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from libcloud_ovm3.agent.faults import vlan_script_advice
 from libcloud_ovm3.errors import Ovm3Error
 from libcloud_ovm3.estate.bonds import BALANCE_ALB
-from libcloud_ovm3.estate.host_network import HostNetwork
+from libcloud_ovm3.estate.host_network import BOND, HostNetwork
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.labels import vlan_device
 from libcloud_ovm3.estate.vm_bridges import (
@@ -38,6 +38,19 @@ def obstacles(setup: NetworkSetup, address: str, vlan_device: str | None) -> Ite
         if one.bond == vlan_device and BALANCE_ALB in (one.mode, one.saved):
             when = "now" if one.mode == BALANCE_ALB else "after its next boot"
             yield f"bond {one.bond} has mode 6 {when}, over which VLANs do not work"
+
+
+def unknown_mode(network: HostNetwork, device: str, setup: NetworkSetup | None) -> str:
+    """What nobody can tell of a VLAN on this device; "": it is no bond, or its mode is known.
+
+    :param setup: what the host module tells; None: nothing.
+    """
+    bond = network.device(device)
+    if bond is None or bond.kind != BOND or bond.mode is not None:
+        return ""
+    if setup is not None and any(one.bond == device for one in setup.bonds):
+        return ""
+    return f"the mode of bond {device} is not known; over mode 6 VLANs do not work"
 
 
 def bridges_to_make(

@@ -152,3 +152,36 @@ def test_an_address_that_does_not_arrive_is_named() -> None:
         sim.misbehave("hook", "ovs_br_config", hook=lose)
         with pytest.raises(OperationIncomplete, match=r"10\.5\.0\.1/24 of bond1 did not arrive on"):
             driver_for(sim).ex_create_network("moved", ex_parent="bond1")
+
+
+@pytest.mark.parametrize("moment", ["planned", "sent"])
+def test_a_vlan_that_is_made_while_its_bond_gets_mode_6(moment: str) -> None:
+    """Case N34, of two clients: refused if it can be seen, else said."""
+    with simulate(1, vms=0, layout="bare") as sim:
+        sim.set_up_network(0, nics=["eth7"], bonds={"bond1": (1, ["eth7"])})
+        reads = 0
+
+        def make(_: str) -> None:
+            nonlocal reads
+            reads += 1
+            if moment == "sent" or reads > 2:  # each call has two moments
+                state_of(sim)["vlans"]["bond1.50"] = {"netdev": "bond1", "vlan": 50}
+
+        function = "discover_network" if moment == "planned" else "ovs_bond_mode"
+        sim.misbehave("hook", function, times=None, hook=make)
+        if moment == "planned":
+            refused(sim, PreconditionFailed, "right before, VLANs do not work .* bond1.50 are on",
+                    "ex_set_bond_mode", "bond1", 6)  # fmt: skip
+        else:
+            with pytest.warns(Ovm3Warning, match=r"and bond1\.50 are on it, made meanwhile"):
+                driver_for(sim).ex_set_bond_mode("bond1", 6)
+
+
+def test_a_start_that_makes_a_vlan_on_a_bond_of_unknown_mode_says_so() -> None:
+    answers = {"bonds in discover_network": "under Network"}
+    with simulate(1, vms=0, answers=answers) as sim:
+        driver = driver_for(sim, ex_traffic_labels={"guest": "bond1"})
+        sim.set_up_network(0, nics=["eth7"], bonds={"bond1": (6, ["eth7"])})
+        vm = sim.add_vm("web", config={"vif": ["mac=00:21:f6:00:01:aa,bridge=brbond1.50"]})
+        with pytest.warns(Ovm3Warning, match=r"brbond1\.50 on ovm-1 .*bond bond1 is not known"):
+            driver.start_node(vm)
