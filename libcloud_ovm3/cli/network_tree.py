@@ -116,7 +116,7 @@ def _slaves(device: HostDevice) -> Iterator[str]:
 def _bridge_words(found: NetworkList, host: HostNetwork, bridge: HostBridge) -> Iterator[str]:
     is_on_it = bridge.parent is None or host.device(bridge.parent) is not None
     yield "bridge" if is_on_it else f"bridge on {bridge.parent}"
-    yield from bridge.addresses
+    yield from host.addresses_of(bridge.name)
     yield from () if bridge.mtu is None else [f"MTU {bridge.mtu}"]
     yield from _labels(labels_of(bridge, host, found.labels))
     yield from () if bridge.doubt is None else [bridge.doubt]

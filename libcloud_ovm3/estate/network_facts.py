@@ -137,7 +137,7 @@ def _onhost_of(
         "parent_kind": parent.kind if parent else None,
         "below": [device.name for device in one.below(bridge.name)],
         "vlan": bridge.vlan,
-        "addresses": list(bridge.addresses),
+        "addresses": list(one.addresses_of(bridge.name)),
         "mtu": bridge.mtu,
         "labels": list(labels_of(bridge, one, found.labels)),
         "roles": list(bridge.roles),

@@ -234,8 +234,8 @@ def _set_address(
     notices: list[str],
 ) -> Planned:
     """That the agent gives a bridge an address, only flows.md 2.3 shows, of control0."""
-    wanted = address.with_prefixlen
-    if bridge.addresses == (wanted,):
+    wanted, known = address.with_prefixlen, network.addresses_of(bridge.name)
+    if known == (wanted,):
         return network, None, {}
     where = f"the address of {network.host.label} on {bridge.name} was left unchanged"
     _require_not_control(bridge, where)
@@ -244,14 +244,19 @@ def _set_address(
             f"{where}: this is the address that the host is reached by, so nobody could see or "
             f"undo the change; change it on the host itself"
         )
-    if bridge.addresses and network.may_be_own_line(bridge.name):
+    if known and network.may_be_own_line(bridge.name):
         raise PreconditionFailed(
-            f"{where}: the host may be reached by {', '.join(bridge.addresses)}, as it shows none "
+            f"{where}: the host may be reached by {', '.join(known)}, as it shows none "
             f"of {', '.join(network.unseen_own_addresses())}; give the host by its IP address, or "
             f"change it on the host itself"
         )
-    if len(bridge.addresses) > 1:
-        raise PreconditionFailed(f"{where}: it has several: {', '.join(bridge.addresses)}")
+    if len(known) > 1:
+        raise PreconditionFailed(f"{where}: it has several: {', '.join(known)}")
+    if known != bridge.addresses:
+        raise PreconditionFailed(
+            f"{where}: the agent does not report the one that it has, {known[0]}, so nobody could "
+            f"see the change; change it on the host itself"
+        )
     taken = next(_taken(networks, network, bridge, address), None)
     if taken:
         raise PreconditionFailed(f"{where}: {taken}")

@@ -20,6 +20,7 @@ from libcloud_ovm3.estate.networks import read_networks
 from libcloud_ovm3.operations.delete_network import _addresses_lost
 from libcloud_ovm3.operations.update_network import _set_address
 from libcloud_ovm3.simulator import Simulator, network
+from libcloud_ovm3.simulator.dom0 import commands
 from tests.operations.networking import driver_of, refused, saved, state_of
 from tests.support import calls_of, driver_for, simulate
 
@@ -93,6 +94,27 @@ def test_an_address_that_only_the_module_tells(sim: Simulator) -> None:
     text = refused(sim, PreconditionFailed, "storage", "ex_set_bond_mode", "bond0", 4)
     assert "nfs-store-1:/export/ovm-repository, reached by 10e69b4de3" in text
     assert driver.ex_create_network("n", ex_parent="eth1").extra["hosts"]
+
+
+def test_a_second_address_that_only_the_module_tells(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the agent does with it no source says."""
+    driver = driver_of(sim)
+    if read_networks(driver._estate).hosts[0].told is None:
+        return
+    real = commands._addresses
+    more = "77: {0}    inet {1}/24 scope global secondary {0}".format
+    for name, told, why in (
+        ("spare", "10.9.9.9", "it has several: 10.7.0.1/24, 10.9.9.9/24"),
+        ("spare.30", "10.9.9.8", "the agent does not report the one that it has, 10.9.9.8/24"),
+    ):
+        line = more(name, told)
+        monkeypatch.setattr(commands, "_addresses", lambda host, line=line: [*real(host), line])
+        refused(sim, PreconditionFailed, why, "ex_update_network", name, ex_force="all",
+                ex_address={"ovm-1": "10.8.0.1/24"})  # fmt: skip
+        [shown] = [one for one in driver.ex_list_networks() if one.name == name]
+        assert f"{told}/24" in shown.extra["hosts"][0]["addresses"]
 
 
 def test_an_address_that_may_be_the_own_stays(sim: Simulator) -> None:
