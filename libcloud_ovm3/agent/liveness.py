@@ -90,6 +90,20 @@ def numeric_addresses(host: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(one[4][0]) for one in found))
 
 
+def local_address(address: Address) -> str | None:
+    """The IP address from which this machine calls an agent; None if that is not known. Nothing is
+    sent: connecting a UDP socket only chooses the route.
+    """
+    try:
+        with socket.socket(
+            socket.AF_INET6 if ":" in address.host else socket.AF_INET, socket.SOCK_DGRAM
+        ) as found:
+            found.connect((address.host, address.port))
+            return str(found.getsockname()[0])
+    except (OSError, UnicodeError):
+        return None
+
+
 def is_behind_proxy(address: Address, options: LivenessOptions) -> bool:
     """Whether this machine calls the agent through a proxy: then it may not reach it directly."""
     urls = [f"{scheme}://{address.netloc}" for scheme in ("https", "http")]

@@ -68,6 +68,13 @@ def address_call(device: str, address: str, netmask: str) -> NetworkCall:
     return NetworkCall("ovs_ip_config", (device, "static", address, netmask))
 
 
+def no_address_call(device: str) -> NetworkCall:
+    """No address, as before the first one; its ifcfg file goes too (agent-behaviour 13), so this is
+    only for the host to free its line again.
+    """
+    return NetworkCall("ovs_ip_config", (device, "flush"))
+
+
 def mtu_call(device: str, mtu_bytes: int) -> NetworkCall:
     """The MTU of a device, and of what hangs on it."""
     return NetworkCall("ovs_change_mtu", (device, mtu_bytes))

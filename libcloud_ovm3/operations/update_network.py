@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from libcloud_ovm3.agent.address import mapping_of
 from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
@@ -21,8 +22,9 @@ from libcloud_ovm3.operations.network_changes import (
     chosen_hosts,
     guarded,
 )
-from libcloud_ovm3.operations.network_doors import address_call, mtu_call
+from libcloud_ovm3.operations.network_doors import address_call, mtu_call, no_address_call
 from libcloud_ovm3.operations.operation import Operation
+from libcloud_ovm3.operations.rerouting import merged, what_is_rerouted
 
 MTUS = range(1500, 64001)  # bytes; the agent's own limits (agent-behaviour 13)
 
@@ -271,8 +273,11 @@ def _set_address(
         undo=address_call(bridge.name, str(old.ip), str(old.netmask)) if old else None,
         news=f"address {wanted} (was {before[0] if before else 'none'})",
     )
-    cuts = what_is_cut(network, bridge.name) if before else {}
-    return network, guarded(change, cuts, change.undo, notices), cuts
+    taken_over = what_is_rerouted(networks, network, bridge.name, address)
+    cuts = merged(what_is_cut(network, bridge.name) if before else {}, taken_over)
+    back = change.undo or no_address_call(bridge.name)
+    moving = replace(change, is_moving=bool(taken_over))
+    return network, guarded(moving, cuts, back, notices), cuts
 
 
 def _taken(

@@ -15,6 +15,7 @@ from libcloud_ovm3.errors import (
     PreconditionFailed,
 )
 from libcloud_ovm3.estate.networks import read_networks
+from libcloud_ovm3.operations import rerouting
 from libcloud_ovm3.simulator import Simulator, network
 from tests.earlier_module import put_api_2
 from tests.operations.failures import WRITES
@@ -191,6 +192,21 @@ def test_the_new_path_has_all_addresses_before_a_change_stands(with_module: Simu
 
 
 # ------------------------------------------------------------------ what is taken back
+
+
+def test_a_first_address_that_is_not_confirmed_is_removed_again(
+    with_module: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This program is in the network of the new address, by which the host would answer it."""
+    driver = driver_for(with_module)
+    driver.ex_create_network("n", 44, ex_parent="bond0")
+    monkeypatch.setattr(rerouting, "local_address", lambda _: "10.5.4.77")
+    with_module.misbehave("drop_before", "libcloud_confirm_network_change")
+    with pytest.raises(AgentFault, match="was taken back by the host"):
+        driver.ex_update_network("n", ex_address={"ovm-1": "10.5.4.9/24"}, ex_force="all")
+    with_module.clear_misbehaviour()
+    assert "n" not in state_of(with_module)["addresses"]
+    driver.ex_delete_network("n")
 
 
 def test_mtus_that_were_lowered_with_another_are_taken_back_too(with_module: Simulator) -> None:

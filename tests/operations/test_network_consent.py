@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import warnings
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -17,12 +18,14 @@ from libcloud_ovm3.errors import (
 from libcloud_ovm3.estate.host_network import HostBridge
 from libcloud_ovm3.estate.hosts import UnreachableHost
 from libcloud_ovm3.estate.networks import read_networks
+from libcloud_ovm3.operations import rerouting
 from libcloud_ovm3.operations.delete_network import _addresses_lost
 from libcloud_ovm3.operations.update_network import _set_address
 from libcloud_ovm3.simulator import Simulator, network
+from libcloud_ovm3.simulator.agent import mounted
 from libcloud_ovm3.simulator.dom0 import commands
 from tests.operations.networking import driver_of, refused, saved, state_of
-from tests.support import calls_of, driver_for, simulate
+from tests.support import calls_of, driver_for, quietly, simulate
 
 
 @pytest.fixture
@@ -207,3 +210,37 @@ def test_a_start_that_makes_a_vlan_on_a_bond_of_unknown_mode_says_so() -> None:
         vm = sim.add_vm("web", config={"vif": ["mac=00:21:f6:00:01:aa,bridge=brbond1.50"]})
         with pytest.warns(Ovm3Warning, match=r"brbond1\.50 on ovm-1 .*bond bond1 is not known"):
             driver.start_node(vm)
+
+
+def test_an_address_that_takes_over_other_ways(sim: Simulator, monkeypatch: Any) -> None:
+    """What is beyond a gateway, and in the network of the new address: by that from then on."""
+    monkeypatch.setattr(mounted, "_address", lambda host, device: "10.5.0.10")
+    monkeypatch.setattr(rerouting, "local_address", lambda _: "10.5.0.77")
+    real = commands._routes
+    default = "default via 127.0.0.1 dev 10e69b4de3"
+    monkeypatch.setattr(commands, "_routes", lambda host: [*real(host), default])
+    new = {"ex_address": {"ovm-1": "10.5.0.9/24"}}
+    text = refused(sim, PreconditionFailed, "may cut management on ovm-1", "ex_update_network",
+                   "spare", **new)  # fmt: skip
+    assert "10.5.0.77, from which this program calls the host, is in 10.5.0.0/24, so spare" in text
+    assert "is in 10.5.0.0/24, so spare would be the way there" in text
+    assert "ex_force=['management', 'storage']" in text
+    driver = driver_of(sim)
+    quietly(driver.ex_update_network, "spare.30", ex_force="all", **new)
+    has_module = read_networks(driver._estate).hosts[0].told is not None
+    assert len(calls_of(sim, "libcloud_guarded_network_change")) == has_module
+    assert state_of(sim)["addresses"]["spare.30"]["ip"] == "10.5.0.9"
+    driver.ex_update_network("spare.30", ex_address={"ovm-2": "10.6.0.9/24"})  # nothing is there
+
+
+def test_an_address_in_whose_network_a_member_of_the_pool_is() -> None:
+    with simulate(2, vms=0) as sim:
+        sim.set_up_network(0, nics=["eth5"], bonds={"bond1": (1, ["eth5"])})
+        driver = driver_for(sim)
+        driver.ex_create_network("n", ex_parent="bond1", location=driver.list_locations()[0])
+        sim.hosts[1].records["registered_ip"] = "10.5.0.50"
+        sim.calls.clear()
+        text = refused(sim, PreconditionFailed, "migration on ovm-1", "ex_update_network", "n",
+                       ex_address={"ovm-1": "10.5.0.9/24"})  # fmt: skip
+        assert "ovm-2" in text
+        assert "is in 10.5.0.0/24, so n would be the way there" in text
