@@ -219,9 +219,9 @@ def check_mtus(found: NetworkList) -> Iterator[Finding]:
     yield from _check_mtus_of_vlans(found)
     for name in found.names():
         mtus = {
-            name_of(host.host): bridge.mtu
+            name_of(host.host): mtu
             for host, bridge in found.bridge(name)
-            if bridge.mtu is not None and not bridge.is_local
+            if (mtu := _mtu(host, bridge)) is not None and not bridge.is_local
         }
         if len(set(mtus.values())) > 1:
             listed = ", ".join(f"{host} {mtu}" for host, mtu in mtus.items())
@@ -234,6 +234,12 @@ def check_mtus(found: NetworkList) -> Iterator[Finding]:
             )
 
 
+def _mtu(host: HostNetwork, bridge: HostBridge) -> int | None:
+    """What packets pass through it; of a bridge that does not show its own, its device's MTU."""
+    device = host.device(bridge.parent)
+    return bridge.mtu if bridge.mtu is not None else device.mtu if device else None
+
+
 def _check_mtus_of_vlans(found: NetworkList) -> Iterator[Finding]:
     """Report bridges over VLANs that a start would make with another MTU: that of the device below,
     which the kernel gives to a new VLAN device.
@@ -243,8 +249,9 @@ def _check_mtus_of_vlans(found: NetworkList) -> Iterator[Finding]:
         for host, bridge in found.bridge(name):
             device = host.device(bridge.parent)
             below = host.device(device.parent) if device and device.kind == VLAN else None
-            if below and None not in (bridge.mtu, below.mtu) and bridge.mtu != below.mtu:
-                there.append(f"{name_of(host.host)} {bridge.mtu}, {below.name} {below.mtu}")
+            mtu = _mtu(host, bridge)
+            if below and None not in (mtu, below.mtu) and mtu != below.mtu:
+                there.append(f"{name_of(host.host)} {mtu}, {below.name} {below.mtu}")
         if there and split_vlan(name):
             yield Finding(
                 "note",

@@ -80,7 +80,7 @@ class HostBridge:
         unknown (``doubt``).
     :ivar vlan: the number of the VLAN device that is its port; None: it has none, or unknown.
     :ivar is_local: whether certainly nothing but guests is on it.
-    :ivar mtu: in bytes; None: unknown.
+    :ivar mtu: in bytes; None: unknown: no source shows it in the document.
     :ivar addresses: the host's own on it: ``10.0.0.5/24``.
     :ivar roles: of its metadata, and of that of all devices below.
     :ivar has_unknown_roles: whether one of these says something that is not understood.
@@ -245,7 +245,7 @@ def host_network(
             vlan=below.vlan if below else None,
             is_local=not set(ports) - set(theirs),
             mac=_mac(*(family.mac for family in one.families)),
-            mtu=_first(*(family.mtu for family in one.families), below.mtu if below else None),
+            mtu=_first(*(family.mtu for family in one.families)),
             addresses=_addresses(one.families),
             metadata=one.metadata or None,
             ports=ports,

@@ -38,6 +38,7 @@ __all__ = [
     "read_networks",
     "read_networks_to_change",
     "with_addresses",
+    "with_mtus",
 ]
 
 NETWORK = "discover_network"
@@ -135,3 +136,20 @@ def with_addresses(network: HostNetwork) -> HostNetwork:
     if told is None:
         raise MalformedResponse(f"{network.host.label}: libcloud_addresses is not understood")
     return replace(network, told=told)
+
+
+def with_mtus(network: HostNetwork) -> HostNetwork:
+    """The same with the MTUs of the bridges whose MTU discover_network does not show, in one call
+    of its module. Without the module they stay unknown: the device below may have another one.
+
+    :raises Ovm3Error: they could not be read.
+    """
+    module = network.host.module3
+    if module is None or all(one.mtu is not None for one in network.bridges):
+        return network
+    told = {one.bridge: one.mtu or None for one in module.bridges() if one.exists}
+    bridges = (
+        one if one.mtu is not None else replace(one, mtu=told.get(one.name))
+        for one in network.bridges
+    )
+    return replace(network, bridges=tuple(bridges))

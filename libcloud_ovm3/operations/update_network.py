@@ -12,7 +12,7 @@ from libcloud_ovm3.estate.control0 import ADDRESS
 from libcloud_ovm3.estate.host_network import VLAN, HostBridge, HostNetwork
 from libcloud_ovm3.estate.labels import WantedNetwork, bridge_name, wanted_network
 from libcloud_ovm3.estate.members import Estate
-from libcloud_ovm3.estate.networks import NetworkList, read_networks_to_change
+from libcloud_ovm3.estate.networks import NetworkList, read_networks_to_change, with_mtus
 from libcloud_ovm3.estate.unfound_networks import not_found
 from libcloud_ovm3.estate.vm_bridges import CONTROL
 from libcloud_ovm3.operations.consent import Cuts, parse_consent, require_consent, what_is_cut
@@ -116,7 +116,13 @@ def _set_mtu(network: HostNetwork, bridge: HostBridge, mtu: int, notices: list[s
     if bridge.doubt or device is None:
         why = bridge.doubt or "the agent sets none of a bridge without a device"
         raise PreconditionFailed(f"{where}: {why}")
-    if device.mtu == bridge.mtu == mtu:
+    size = _mtu_of_bridge(with_mtus(network), bridge.name)
+    if device.mtu == mtu and size in (mtu, None):
+        if size is None:  # nothing would show whether a request has arrived
+            notices.append(
+                f"{where}: {device.name}, which it is on, has {mtu} already; that of the bridge "
+                f"itself is not known without a host module of API 3"
+            )
         return network, None, {}
     _require_not_control(bridge, where)
     below = network.device(device.parent) if device.kind == VLAN else None
@@ -133,14 +139,17 @@ def _set_mtu(network: HostNetwork, bridge: HostBridge, mtu: int, notices: list[s
     if lowered:
         notices.append(f"{network.host.label}: {', '.join(lowered)} got the MTU {mtu}, too")
     old = device.mtu
+    was = old if old != mtu else size
+    has_undo = old in MTUS and size in (old, None) and not lowered
     change = NetworkChange(
         network,
         f"the MTU of {bridge.name!r}",
         mtu_call(device.name, mtu),
-        is_done=lambda now: _mtu(now, device.name) == mtu,
-        is_undone=lambda now: _mtu(now, device.name) == old,
-        undo=mtu_call(device.name, old) if old in MTUS and old and not lowered else None,
-        news=f"MTU {mtu} (was {old or 'not known'})",
+        is_done=lambda now: _has_mtu(now, device.name, bridge.name, mtu, mtu),
+        is_undone=lambda now: _has_mtu(now, device.name, bridge.name, old, size),
+        undo=mtu_call(device.name, old) if old and has_undo else None,
+        sees=with_mtus,
+        news=f"MTU {mtu} (was {was or 'not known'})",
     )
     cuts = what_is_cut(network, device.name)
     back = mtu_call(device.name, old) if old in MTUS and old else None
@@ -166,9 +175,18 @@ def _require_not_control(bridge: HostBridge, where: str) -> None:
         )
 
 
-def _mtu(network: HostNetwork, name: str) -> int | None:
-    device = network.device(name)
-    return device.mtu if device else None
+def _has_mtu(
+    network: HostNetwork, device: str, bridge: str, below: int | None, size: int | None
+) -> bool:
+    """Whether the device has the one MTU and its bridge the other one, or that is not shown."""
+    found = network.device(device)
+    seen = _mtu_of_bridge(network, bridge)
+    return found is not None and found.mtu == below and (seen == size or None in (seen, size))
+
+
+def _mtu_of_bridge(network: HostNetwork, name: str) -> int | None:
+    bridge = network.bridge(name)
+    return bridge.mtu if bridge else None
 
 
 # ------------------------------------------------------------------ addresses

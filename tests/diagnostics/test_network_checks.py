@@ -219,6 +219,8 @@ def test_mtus() -> None:
     assert (one.level, one.about) == ("warning", "MTU")
     assert one.found == "network xenbr0 has different MTUs: ovm-1 1500, ovm-2 9000"
     assert list(check_mtus(networks(USUAL, unknown))) == []
+    below = ((NIC, replace(BOND, mtu=9000)), unknown[1])  # a bridge that does not show its own
+    assert [one.found for one in check_mtus(networks(USUAL, below))] == [one.found]
 
 
 # ------------------------------------------------------------------ with simulated hosts

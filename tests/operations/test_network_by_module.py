@@ -11,6 +11,7 @@ import pytest
 
 from libcloud_ovm3.errors import (
     AgentFault,
+    OperationIncomplete,
     Ovm3Warning,
     PreconditionFailed,
 )
@@ -227,6 +228,34 @@ def test_mtus_that_were_lowered_with_another_are_taken_back_too(with_module: Sim
     assert saved(with_module)[0]["mtu"] == before
     for name in ("over", "all"):
         quietly(driver.ex_delete_network, name, ex_force="all")
+
+
+def test_the_mtu_of_a_bridge_is_not_guessed_from_its_device(with_module: Simulator) -> None:
+    """discover_network has it of devices only, the module of bridges too."""
+    driver, without = (driver_for(with_module, ex_host_module=one) for one in (None, False))
+    state_of(with_module)["nics"]["eth7"] = "52:54:00:24:49:77"
+    driver.ex_create_network("plain", ex_parent="eth7")
+    mtus = state_of(with_module)["mtu"]
+    mtus["eth7"] = 9000
+    try:
+        [shown] = [one for one in driver.ex_list_networks() if one.name == "plain"]
+        assert shown.extra["hosts"][0]["mtu"] is None
+        with_module.calls.clear()
+        with pytest.warns(Ovm3Warning, match=r"eth7, which it is on, has 9000 already; .* API 3"):
+            assert without.ex_update_network("plain", ex_mtu=9000).extra["changed"] == []
+        assert not calls_of(with_module, *WRITES)
+        with_module.misbehave("drop_before", "ovs_change_mtu")
+        with pytest.raises(OperationIncomplete, match="it does not show it"):
+            driver.ex_update_network("plain", ex_mtu=9000)
+        with_module.clear_misbehaviour()
+        [change] = driver.ex_update_network("plain", ex_mtu=9000).extra["changed"]
+        assert (change["change"], mtus["plain"]) == ("MTU 9000 (was 1500)", 9000)
+        assert driver.ex_update_network("plain", ex_mtu=9000).extra["changed"] == []
+        driver.ex_update_network("plain", ex_mtu=1500)
+    finally:
+        with_module.clear_misbehaviour()
+        driver.ex_delete_network("plain")
+        del state_of(with_module)["nics"]["eth7"]
 
 
 def test_the_mode_of_a_bond_that_only_the_module_knows() -> None:
