@@ -15,7 +15,13 @@ from libcloud_ovm3.diagnostics.inventory import name_of
 from libcloud_ovm3.estate import addresses
 from libcloud_ovm3.estate.addresses import Given, given_addresses
 from libcloud_ovm3.estate.definitions import Definition
-from libcloud_ovm3.estate.neighbours import is_local, neighbour_tables, other_macs
+from libcloud_ovm3.estate.neighbours import (
+    hosts_with,
+    is_local,
+    neighbour_tables,
+    other_macs,
+    own_addresses,
+)
 from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot
 
@@ -166,8 +172,10 @@ def check_macs(snapshot: EstateSnapshot) -> Iterator[Finding]:
 
 
 def check_addresses(snapshot: EstateSnapshot) -> Iterator[Finding]:
-    """Report static addresses that are recorded for two cards, or seen with another MAC address."""
-    tables = neighbour_tables(snapshot.hosts)
+    """Report static addresses that are recorded for two cards, that are seen with another MAC
+    address, or that a host has itself.
+    """
+    tables, own = neighbour_tables(snapshot.hosts), own_addresses(snapshot.hosts)
     by_text: dict[str, list[Given]] = {}
     for one in given_addresses(snapshot.vms.values(), snapshot.repositories):
         if not is_local(one.address):
@@ -175,6 +183,16 @@ def check_addresses(snapshot: EstateSnapshot) -> Iterator[Finding]:
     for text, cards in by_text.items():
         yield from _check_recorded_twice(text, cards)
         for card in cards:
+            owners = hosts_with(card.network, text, own)
+            if owners:
+                yield Finding(
+                    "warning",
+                    "address",
+                    f"{text} is recorded for card {card.mac} of VM {card.vm.label}, and is an "
+                    f"address of host {', '.join(owners)} itself",
+                    "who connects to it may reach the host, so it is not shown",
+                    "record what the card has (`ovm3 vm update-nic NAME MAC --address`)",
+                )
             others = other_macs(card.mac, card.network, text, tables)
             if others:
                 seen = ", ".join(_with_owners(mac, snapshot) for mac in sorted(others))

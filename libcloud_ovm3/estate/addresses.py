@@ -22,9 +22,12 @@ from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
 from libcloud_ovm3.estate.interface_names import label_bridge, split_vlan
 from libcloud_ovm3.estate.neighbours import (
     NeighbourTables,
+    OwnAddresses,
     addresses_seen,
+    hosts_with,
     neighbour_tables,
     other_macs,
+    own_addresses,
 )
 from libcloud_ovm3.estate.recorded import Recorded, parse_recorded
 
@@ -113,7 +116,8 @@ def with_addresses(
     """The VMs with their addresses, and notices of what could not be read. Pure.
 
     Not shown is an address of a card whose MAC address another VM has as well; nor one that is
-    recorded for one card and that a host has seen with the MAC address of another one: for neither.
+    recorded for one card and that a host has seen with the MAC address of another one: for neither;
+    nor one that a host has itself.
     """
     recorded = {one.key: _recorded(one) for one in repositories}
     notices = tuple(one.error for one in recorded.values() if one.error)
@@ -123,7 +127,8 @@ def with_addresses(
         return dict(vms), notices
     is_public = _public_test(estate, hosts)
     owners = _owners(vms.values())
-    seen = addresses_seen(tables, hosts)
+    own_of_hosts = own_addresses(hosts)
+    seen = addresses_seen(tables, own_of_hosts)
     of_vm: dict[str, list[Given]] = defaultdict(list)
     with_text: dict[str, list[Given]] = defaultdict(list)
     for one in given:
@@ -134,7 +139,7 @@ def with_addresses(
         found = list[VMAddress]()
         for mac, network in cards(vm).items():
             if len(owners[mac]) == 1:
-                own = _of_card(mac, of_vm.get(vm.id, ()), tables)
+                own = _of_card(mac, of_vm.get(vm.id, ()), tables, own_of_hosts)
                 found += _seen_of(vm, mac, network, seen, with_text) if own is None else own
         public = (replace(one, is_public=is_public(one.network)) for one in found)
         return replace(vm, addresses=tuple(public)) if found else vm
@@ -154,13 +159,13 @@ def recorded_addresses(
     :param vms: all other VMs.
     """
     is_public = _public_test(estate, hosts)
-    tables, owners = neighbour_tables(hosts), _owners(vms)
+    tables, owners, own = neighbour_tables(hosts), _owners(vms), own_addresses(hosts)
     return tuple(
         VMAddress(text, mac, network, RECORDED, is_public(network))
         for mac, network, texts in recorded
         if mac not in owners
         for text in texts
-        if not other_macs(mac, network, text, tables)
+        if not _is_elsewhere(mac, network, text, tables, own)
     )
 
 
@@ -219,14 +224,23 @@ def _owners(vms: Iterable[VM]) -> dict[str, set[str]]:
     return owners
 
 
-def _of_card(mac: str, given: Iterable[Given], tables: NeighbourTables) -> list[VMAddress] | None:
-    """The addresses that were given to a card and that no table contradicts; None: none was."""
+def _is_elsewhere(
+    mac: str, network: str | None, address: str, tables: NeighbourTables, hosts: OwnAddresses
+) -> bool:
+    """Whether a host has an address itself, or has seen it with another MAC address."""
+    return bool(other_macs(mac, network, address, tables) or hosts_with(network, address, hosts))
+
+
+def _of_card(
+    mac: str, given: Iterable[Given], tables: NeighbourTables, hosts: OwnAddresses
+) -> list[VMAddress] | None:
+    """The addresses that were given to a card and that no host contradicts; None: none was."""
     own = [one for one in given if one.mac == mac]
     return (
         [
             VMAddress(one.address, mac, one.network, RECORDED)
             for one in own
-            if not other_macs(mac, one.network, one.address, tables)
+            if not _is_elsewhere(mac, one.network, one.address, tables, hosts)
         ]
         if own
         else None

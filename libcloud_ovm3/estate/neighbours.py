@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # Device and address -> the MAC addresses that tables have for it, in lower case.
 NeighbourTables = Mapping[tuple[str, str], frozenset[str]]
+# Address -> the hosts that have it, each with the device; None: on any, as it is reached by it.
+OwnAddresses = Mapping[str, frozenset[tuple[str | None, str]]]
 
 
 def neighbour_tables(hosts: Sequence[HostView]) -> NeighbourTables:
@@ -32,14 +34,34 @@ def neighbour_tables(hosts: Sequence[HostView]) -> NeighbourTables:
     return {key: frozenset(some) for key, some in macs.items()}
 
 
-def addresses_seen(
-    tables: NeighbourTables, hosts: Sequence[HostView]
-) -> dict[tuple[str, str], list[str]]:
+def own_addresses(hosts: Sequence[HostView]) -> OwnAddresses:
+    """The addresses that hosts have themselves, as far as their modules tell, with the device; and
+    those that they are registered with, or reached by: on whatever device that is.
+    """
+    found: dict[str, set[tuple[str | None, str]]] = defaultdict(set)
+    for host in hosts:
+        for one in _entries(host, hostmodule.ADDRESSES):
+            found[one["address"]].add((one["device"], host.label))
+        for address in {host.server.registered_ip, host.address.host}:
+            found[address].add((None, host.label))
+    return {address: frozenset(some) for address, some in found.items()}
+
+
+def hosts_with(network: str | None, address: str, own: OwnAddresses) -> list[str]:
+    """The hosts that have an address themselves on a network, sorted.
+
+    :param network: its bridge; None: it may be any.
+    """
+    found = own.get(address, ())
+    return sorted(
+        {host for device, host in found if None in (network, device) or device == network}
+    )
+
+
+def addresses_seen(tables: NeighbourTables, own: OwnAddresses) -> dict[tuple[str, str], list[str]]:
     """The addresses by device and MAC address: those that no host has itself, and that no table has
     for another MAC address.
     """
-    own = {one["address"] for host in hosts for one in _entries(host, hostmodule.ADDRESSES)}
-    own |= {host.server.registered_ip for host in hosts}
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for (device, address), macs in tables.items():
         if len(macs) == 1 and address not in own:

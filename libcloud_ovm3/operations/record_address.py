@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from libcloud_ovm3.errors import Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.addresses import DOCUMENT, given_addresses, read_recorded
+from libcloud_ovm3.estate.neighbours import hosts_with, own_addresses
 from libcloud_ovm3.estate.recorded import Recorded, parse_recorded, to_document
 from libcloud_ovm3.operations.change_document import change_document
 
@@ -59,7 +60,8 @@ def record_addresses(
 
     :param snapshot: What was read of the estate, to find the addresses of other VMs.
     :param repository: That of the VM's definition.
-    :return: Notices for the user: other VMs that have one of these addresses on the same network.
+    :return: Notices for the user: other VMs, and hosts, that have one of these addresses on the
+        same network.
     :raises PreconditionFailed: As :func:`require_recordable`, or other clients write all the time.
     :raises AgentFault: The host refused; what is recorded is as it was.
     :raises OperationIncomplete: Whether it was recorded is unknown.
@@ -73,16 +75,24 @@ def record_addresses(
 def same_addresses(
     snapshot: EstateSnapshot, vm_id: str, cards: Iterable[CardAddresses]
 ) -> list[str]:
-    """Notices of other VMs that have one of these addresses on the same network."""
+    """Notices of other VMs, and of hosts, that have one of these addresses on the same network."""
     seen = ((vm, one) for vm in snapshot.vms.values() for one in vm.addresses)
     known = {(vm.id, one.network, one.address): vm for vm, one in seen}
     given = given_addresses(snapshot.vms.values(), snapshot.repositories)
     known |= {(one.vm.id, one.network, one.address): one.vm for one in given}
+    own = own_addresses(snapshot.hosts)
+    wanted = list(cards)
     return [
         f"{address} on network {card.network} is also an address of VM {vm.label}"
-        for card in cards
+        for card in wanted
         for (other, network, address), vm in known.items()
         if other != vm_id and network == card.network and address in card.addresses
+    ] + [
+        f"{address} on network {card.network} is an address of host {host} itself, so it is not "
+        f"shown as one of the VM"
+        for card in wanted
+        for address in card.addresses
+        for host in hosts_with(card.network, address, own)
     ]
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Iterator
 
 import pytest
 
 from libcloud_ovm3.diagnostics.device_checks import check_addresses
+from libcloud_ovm3.estate.neighbours import hosts_with, own_addresses
 from libcloud_ovm3.estate.vms import read_estate
-from libcloud_ovm3.simulator import Simulator
+from libcloud_ovm3.simulator import Simulator, network
 from tests.estate.addressing import BRIDGE, mac_of, node_of, record
 from tests.support import driver_for, simulate
 
@@ -81,3 +84,29 @@ def test_two_cards_of_one_vm_with_one_mac(sim: Simulator) -> None:
     record(driver, node_of(driver, "twonics"), "192.0.2.39")
     [one] = node_of(driver, "twonics").extra["addresses"]
     assert (one["network"], one["is_public"]) == (None, False)
+
+
+def test_an_address_that_a_host_has_itself(sim: Simulator) -> None:
+    """It is not shown as one of a VM on that network, nor a host's management address on any."""
+    driver = driver_for(sim)
+    second = sim.hosts[1]
+    network.set_address(second, "spare", "10.7.0.1", "255.255.255.0", saved=True)
+    network.state(second)["bridges"]["spare"] = {"netdev": "eth1", "since": 0.0}
+    macs = {name: f"00:21:f6:00:00:4{n}" for n, name in enumerate(("spare", "apart"))}
+    for name, mac in macs.items():
+        sim.add_vm(name, disk=False, config={"vif": [f"mac={mac},bridge={name}"]})
+        node = node_of(driver, name)
+        text = rf"10\.7\.0\.1 on network {name} is an address of host ovm-2 .*itself"
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            driver.ex_update_nic(node, mac, ex_address=["10.7.0.1", "10.7.0.9"])
+        said = [str(one.message) for one in caught]
+        assert any(re.search(text, one) for one in said) is (name == "spare"), said
+    assert node_of(driver, "spare").private_ips == ["10.7.0.9"]
+    assert node_of(driver, "apart").private_ips == ["10.7.0.1", "10.7.0.9"]
+    snapshot = read_estate(driver._estate)
+    [own] = [one.found for one in check_addresses(snapshot) if "of host" in one.found]
+    assert f"card {macs['spare']} of VM 'spare'" in own
+    assert own.endswith("itself")
+    [reached] = hosts_with("apart", second.address, own_addresses(snapshot.hosts))
+    assert reached.startswith("ovm-2 "), "by which it is managed: on any network"

@@ -83,7 +83,7 @@ MUTANTS = [
     Mutant(
         "foreign-address",
         ADDRESSES,
-        "        if not other_macs(mac, one.network, one.address, tables)",
+        "        if not _is_elsewhere(mac, one.network, one.address, tables, hosts)",
         "        if True",
         "cards.what_is_in_conflict_is_not_shown",
     ),
