@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from libcloud_ovm3.errors import AgentFault, InvalidArgument, PreconditionFailed
+from libcloud_ovm3.operations import update_nic
 from libcloud_ovm3.simulator import Simulator
 from tests.operations.cards import redefine
 from tests.support import calls_of, driver_for, quietly, simulate
@@ -59,6 +60,27 @@ def test_a_card_is_attached_changed_and_detached(sim: Simulator) -> None:
     assert driver.ex_get_node(node.id).private_ips == ["192.0.2.5"]
     again = driver.ex_attach_nic(node, BRIDGE, ex_mac="00:21:f6:00:00:66")
     assert driver.ex_get_node(node.id).private_ips == ["192.0.2.5"], again
+    assert driver.destroy_node(node) is True
+
+
+def test_a_client_that_is_killed_while_it_changes_a_card(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its log has what puts the card back; what was recorded for it counts again."""
+    driver, mac = driver_for(sim), "00:21:f6:00:00:76"
+    node = create(driver, sim)
+    driver.ex_attach_nic(node, BRIDGE, ex_mac=mac, ex_address="192.0.2.6")
+
+    def killed(*_: object) -> None:
+        raise SystemExit
+
+    monkeypatch.setattr(update_nic, "put_in", killed)
+    with caplog.at_level("INFO", "libcloud_ovm3.progress"), pytest.raises(SystemExit):
+        driver.ex_update_nic(node, mac, ex_mac="00:21:f6:00:00:77")
+    assert any(f"changing the network card {mac} on {BRIDGE} to " in one for one in caplog.messages)
+    assert mac not in {one.mac for one in driver.ex_list_nics(node)}
+    assert driver.ex_attach_nic(node, BRIDGE, ex_mac=mac).mac == mac
+    assert driver.ex_get_node(node.id).private_ips == ["192.0.2.6"]
     assert driver.destroy_node(node) is True
 
 
