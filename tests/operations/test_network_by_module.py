@@ -117,7 +117,7 @@ def test_open_vswitch_is_refused(with_module: Simulator) -> None:
 def test_a_bond_that_has_mode_6_after_its_next_boot(with_module: Simulator) -> None:
     """Case N34 as it is, N34.ifcfg.txt: the mode in quoted options, of the bond of that name."""
     text = (Path(__file__).parent / "cases/N34.ifcfg.txt").read_text(encoding="ascii")
-    with_module.set_up_network(0, nics=["eth7"], bonds={"bond1": (1, ["eth7"])})
+    with_module.set_up_network(0, nics=["eth8"], bonds={"bond1": (1, ["eth8"])})
     file = with_module.dom0(0) / "etc/sysconfig/network-scripts/ifcfg-bond1"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="ascii")
@@ -233,15 +233,15 @@ def test_mtus_that_were_lowered_with_another_are_taken_back_too(with_module: Sim
 def test_the_mtu_of_a_bridge_is_not_guessed_from_its_device(with_module: Simulator) -> None:
     """discover_network has it of devices only, the module of bridges too."""
     driver, without = (driver_for(with_module, ex_host_module=one) for one in (None, False))
-    state_of(with_module)["nics"]["eth7"] = "52:54:00:24:49:77"
-    driver.ex_create_network("plain", ex_parent="eth7")
+    state_of(with_module)["nics"]["eth11"] = "52:54:00:24:49:78"
+    driver.ex_create_network("plain", ex_parent="eth11")
     mtus = state_of(with_module)["mtu"]
-    mtus["eth7"] = 9000
+    mtus["eth11"] = 9000
     try:
         [shown] = [one for one in driver.ex_list_networks() if one.name == "plain"]
         assert shown.extra["hosts"][0]["mtu"] is None
         with_module.calls.clear()
-        with pytest.warns(Ovm3Warning, match=r"eth7, which it is on, has 9000 already; .* API 3"):
+        with pytest.warns(Ovm3Warning, match=r"eth11, which it is on, has 9000 already; .* API 3"):
             assert without.ex_update_network("plain", ex_mtu=9000).extra["changed"] == []
         assert not calls_of(with_module, *WRITES)
         with_module.misbehave("drop_before", "ovs_change_mtu")
@@ -255,7 +255,7 @@ def test_the_mtu_of_a_bridge_is_not_guessed_from_its_device(with_module: Simulat
     finally:
         with_module.clear_misbehaviour()
         driver.ex_delete_network("plain")
-        del state_of(with_module)["nics"]["eth7"]
+        del state_of(with_module)["nics"]["eth11"]
 
 
 def test_the_mode_of_a_bond_that_only_the_module_knows() -> None:
