@@ -17,12 +17,12 @@ bridge is there, or gone: the next release does the rest); ``made`` is removed, 
 minutes if an earlier call may still make the bridge.
 """
 
-from libcloud_ovm3_host import (arguments, bridge_records, errors, local_state, net_devices,
-                                read_agent)
+from libcloud_ovm3_host import (arguments, bridge_records, change_records, errors, local_state,
+                                net_devices, read_agent)
 from libcloud_ovm3_host.compat import error, plain, to_text
 
 SECONDS = 45  # until it answers that the request goes on: clients wait for a minute
-WAIT_SECONDS = 30  # for the lock
+WAIT_SECONDS = 30  # for the lock, and for a guarded change
 CALL_SECONDS = 100  # for the agent's function
 ARRIVAL_SECONDS = 15  # until the kernel shows what the agent's function has done
 POLL_SECONDS = 0.5
@@ -84,7 +84,7 @@ def request_of(client, operation, bridge):
 
 def in_a_process(dom0, function, request):
     """What a function returns that changes a bridge, in a process of its own, under the host's
-    lock. Raises Conflict, Timeout: it goes on."""
+    lock, and while no guarded change is under way. Raises Conflict, Timeout: it goes on."""
     found = dom0.detached(SECONDS, _locked, dom0, function, request)
     if found is None:
         raise errors.Timeout('%s: it goes on after %d s; repeat the request'
@@ -93,7 +93,7 @@ def in_a_process(dom0, function, request):
 
 
 def _locked(dom0, function, request):
-    handle = local_state.lock(dom0, WAIT_SECONDS, 'operation %s of %s' % (
+    handle = change_records.lock(dom0, WAIT_SECONDS, 'operation %s of %s' % (
         request['operation'], request['client']))
     try:
         return function(dom0, request)

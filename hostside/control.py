@@ -7,7 +7,7 @@ whole may be repeated after an interruption.
 import errno
 import os
 
-from libcloud_ovm3_host import arguments, errors, net_devices, network
+from libcloud_ovm3_host import arguments, change_records, errors, net_devices, network
 from libcloud_ovm3_host.compat import bytes_type, describe, error, plain, text_type, to_text
 
 _UP, _NO_ARP = 0x1, 0x80  # of linux/if.h
@@ -53,7 +53,8 @@ def set_control_interface(dom0, client, operation, bridge, address, prefix_lengt
     overlaps one in which the host has an address, contains a gateway of this host, or is reached
     through one. Direct routes to exactly that network through other devices are removed (zeroconf
     creates them at each boot), no others.
-    Raises InvalidArgument, NotFound (no such bridge), NotAllowed, Failed, Timeout.
+    Raises InvalidArgument, NotFound (no such bridge), NotAllowed, Conflict (a guarded change is under
+    way), Failed, Timeout.
     """
     client = arguments.client(client)
     operation = arguments.operation(operation)
@@ -64,6 +65,7 @@ def set_control_interface(dom0, client, operation, bridge, address, prefix_lengt
     wanted = (bridge, address, prefix_length)
     _refuse_to_cut_off(dom0, wanted)
     _refuse_with_ports(dom0, bridge)
+    change_records.require_none(dom0)
     dom0.log('%s %s set_control_interface %s %s/%d' % (client, operation, bridge, address,
                                                        prefix_length))
     if not net_devices.flags(dom0, bridge) & _UP:

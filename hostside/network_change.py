@@ -14,11 +14,9 @@ said last, and a person decides. Nothing is done by itself at the next boot, as 
 of the agent's changes were saved.
 """
 
-import os
-
-from libcloud_ovm3_host import (arguments, bridge_removal, errors, local_state, net_devices,
-                                network_calls, read_agent)
-from libcloud_ovm3_host.compat import error, plain, to_text
+from libcloud_ovm3_host import (arguments, bridge_removal, change_records, errors, local_state,
+                                net_devices, network_calls, read_agent)
+from libcloud_ovm3_host.compat import error, plain
 
 ANSWER_SECONDS = 3  # until it answers that the change goes on: the client polls
 WAIT_SECONDS = 30  # for the lock
@@ -27,11 +25,8 @@ CALL_SECONDS = 100  # for each of the agent's functions
 POLL_SECONDS = 0.5
 SETTLE_SECONDS = 10  # until the kernel shows what was undone
 MOST_STEPS = 10
-KEPT = 50  # records of ended changes
 
-_FOLDER = 'changes'
 _MOST_TEXT = 2000  # characters of a fault that are kept
-_UNDO, _CONFIRMED = 'undo', 'confirmed'
 
 
 def guarded_network_change(dom0, client, operation, steps, undo, seconds):
@@ -58,9 +53,9 @@ def guarded_network_change(dom0, client, operation, steps, undo, seconds):
     found = dom0.detached(ANSWER_SECONDS, _change, dom0, request)
     if found is None:
         try:
-            found = _status(dom0, request['operation'])
+            found = change_records.status(dom0, request['operation'])
         except errors.NotFound:  # it waits for the lock
-            found = _reported(request, 'running', 'waiting for another change', '')
+            found = change_records.reported(request, 'running', 'waiting for another change', '')
     return found
 
 
@@ -72,11 +67,12 @@ def confirm_network_change(dom0, client, operation):
     """
     client, operation = arguments.client(client), arguments.operation(operation)
     dom0.log('%s %s confirm_network_change' % (client, operation))
-    found = _status(dom0, operation)
+    found = change_records.status(dom0, operation)
     if found['state'] == 'waiting':
-        if _decide(dom0, operation, _CONFIRMED) != _CONFIRMED:
+        decision = change_records.decide(dom0, operation, change_records.CONFIRMED)
+        if decision != change_records.CONFIRMED:
             raise errors.Conflict('the change is being undone: it was not confirmed in time')
-        found = _status(dom0, operation)
+        found = change_records.status(dom0, operation)
     if found['state'] != 'confirmed':
         raise errors.Conflict('the change does not wait for a confirmation, it is: %s'
                               % plain(found['state']))
@@ -92,73 +88,7 @@ def network_change(dom0, operation):
     before it had an outcome, at what ``doing`` says).
     Raises InvalidArgument, NotFound, Failed.
     """
-    return _status(dom0, arguments.operation(operation))
-
-
-# --- records --------------------------------------------------------------------------------
-
-def _get(dom0, operation, name):
-    return local_state.get(dom0, [_FOLDER, operation], name)
-
-
-def _status(dom0, operation):
-    request = _get(dom0, operation, 'request')
-    if not request:
-        raise errors.NotFound('no change of networks has the operation %s' % operation)
-    # read in the reverse of the order in which they are written
-    lives = request.get('boot') == dom0.boot_id() and dom0.lives(
-        request.get('pid', ''), request.get('started', ''))
-    outcome = _get(dom0, operation, 'outcome')
-    progress = _get(dom0, operation, 'progress')
-    if outcome:
-        return _reported(request, outcome.get('state', ''), '', outcome.get('fault', ''))
-    state, doing = progress.get('state', 'running'), progress.get('doing', 'nothing yet')
-    if _get(dom0, operation, 'decision').get('decision') == _CONFIRMED:
-        return _reported(request, 'confirmed', '', '')
-    if not lives:
-        return _reported(request, 'dead', doing, 'its process ended before it had an outcome')
-    return _reported(request, state, doing, '')
-
-
-def _reported(request, state, doing, fault):
-    return {'state': to_text(state), 'fault': to_text(fault), 'doing': to_text(doing),
-            'operation': to_text(request['operation']), 'client': to_text(request['client'])}
-
-
-def _decide(dom0, operation, decision):
-    """The decision, which is this one if no other was made before."""
-    try:
-        local_state.put_once(dom0, [_FOLDER, operation], 'decision', {'decision': decision})
-    except errors.Exists:
-        return _get(dom0, operation, 'decision').get('decision')
-    return decision
-
-
-def _note(dom0, request, state, doing):
-    """Say what is being done. A full disk must not keep a change from being undone."""
-    try:
-        local_state.put(dom0, [_FOLDER, request['operation']], 'progress',
-                        {'state': state, 'doing': doing})
-    except errors.HostModuleError:
-        pass
-
-
-def _end(dom0, request, state, fault):
-    local_state.put_once(dom0, [_FOLDER, request['operation']], 'outcome',
-                         {'state': state, 'fault': fault})
-    return _status(dom0, request['operation'])
-
-
-def _prune(dom0):
-    """Remove the oldest records of changes that have ended."""
-    ended = []
-    for name in local_state.names(dom0, [_FOLDER]):
-        path = dom0.path('%s/%s/%s/outcome' % (local_state.TOP, _FOLDER, plain(name)))
-        if os.path.exists(path):
-            ended.append((os.stat(path).st_mtime, plain(name)))
-    for _, name in sorted(ended)[:-KEPT]:
-        for record in ('request', 'progress', 'decision', 'outcome'):
-            local_state.remove(dom0, [_FOLDER, name], record)
+    return change_records.status(dom0, arguments.operation(operation))
 
 
 # --- the change -----------------------------------------------------------------------------
@@ -172,64 +102,46 @@ def _change(dom0, request):
         _refuse(dom0, request, plain(str(error())))
         raise
     try:
-        if _get(dom0, request['operation'], 'request'):
+        if change_records.get(dom0, request['operation'], 'request'):
             return _repeated(dom0, request)
         try:
-            _require_alone(dom0)
+            change_records.require_none(dom0)
             for bridge in network_calls.removed_bridges(request['steps']):
                 bridge_removal.require_unused(dom0, bridge)
         except errors.Conflict:
             _refuse(dom0, request, plain(str(error())))
             raise
-        _prune(dom0)
+        change_records.prune(dom0)
         before, mtus = net_devices.picture(dom0), net_devices.mtus(dom0)
-        _record(dom0, request)
+        change_records.record(dom0, request)
         done, fault = _take_steps(dom0, request)
     finally:
         local_state.unlock(handle)
     if fault and not done:
-        return _end(dom0, request, 'failed', fault)
+        return change_records.end(dom0, request, 'failed', fault)
     if not fault:
-        _note(dom0, request, 'waiting', 'waiting for the confirmation')
+        change_records.note(dom0, request, 'waiting', 'waiting for the confirmation')
         if _is_confirmed(dom0, request):
-            return _end(dom0, request, 'confirmed', '')
+            return change_records.end(dom0, request, 'confirmed', '')
         fault = 'it was not confirmed within %d s' % request['seconds']
     state, fault = _undo(dom0, request, done, (before, mtus), fault, who)
-    return _end(dom0, request, state, fault)
+    return change_records.end(dom0, request, state, fault)
 
 
 def _repeated(dom0, request):
-    if _get(dom0, request['operation'], 'request').get('text') != request['text']:
+    if change_records.get(dom0, request['operation'], 'request').get('text') != request['text']:
         raise errors.InvalidArgument('operation: the change with this id has other steps')
-    return _status(dom0, request['operation'])
+    return change_records.status(dom0, request['operation'])
 
 
 def _refuse(dom0, request, why):
     """Record that a change is not made: its client may have had no other answer than that it goes
     on. If that cannot be recorded, the client is not told wrongly, only nothing."""
     try:
-        _record(dom0, request)
-        _end(dom0, request, 'failed', '%s; nothing was changed' % why)
+        change_records.record(dom0, request)
+        change_records.end(dom0, request, 'failed', '%s; nothing was changed' % why)
     except errors.HostModuleError:
         pass
-
-
-def _require_alone(dom0):
-    for name in local_state.names(dom0, [_FOLDER]):
-        if not _get(dom0, plain(name), 'request'):
-            continue
-        found = _status(dom0, plain(name))
-        if found['state'] in ('running', 'waiting'):
-            raise errors.Conflict('another guarded change is under way on this host: operation %s '
-                                  'of %s' % (plain(found['operation']), plain(found['client'])))
-
-
-def _record(dom0, request):
-    pid, started = dom0.process()
-    record = dict([(key, request[key]) for key in ('client', 'operation', 'text')])
-    record.update({'pid': pid, 'started': started, 'boot': dom0.boot_id(),
-                   'seconds': '%d' % request['seconds']})
-    local_state.put_once(dom0, [_FOLDER, request['operation']], 'request', record)
 
 
 def _take_steps(dom0, request):
@@ -237,7 +149,7 @@ def _take_steps(dom0, request):
     steps = request['steps']
     for position, step in enumerate(steps):
         label = 'step %d of %d: %s' % (position + 1, len(steps), network_calls.text(step))
-        _note(dom0, request, 'running', label)
+        change_records.note(dom0, request, 'running', label)
         try:
             before = net_devices.picture(dom0)
         except errors.HostModuleError:
@@ -273,16 +185,16 @@ def _is_confirmed(dom0, request):
         found = _decision(dom0, request)
     if not found:
         try:
-            found = _decide(dom0, request['operation'], _UNDO)
+            found = change_records.decide(dom0, request['operation'], change_records.UNDO)
         except errors.HostModuleError:  # the disk is full, or broken: it is undone all the same,
             found = _decision(dom0, request)  # unless it was confirmed just now
-    return found == _CONFIRMED
+    return found == change_records.CONFIRMED
 
 
 def _decision(dom0, request):
     """The decision that was made; None if there is none, or if it cannot be read."""
     try:
-        return _get(dom0, request['operation'], 'decision').get('decision')
+        return change_records.get(dom0, request['operation'], 'decision').get('decision')
     except errors.HostModuleError:
         return None
 
@@ -315,7 +227,8 @@ def _undo(dom0, request, done, before, why, who):
 
 
 def _undo_call(dom0, request, call, why, faults):
-    _note(dom0, request, 'running', 'undoing (%s): %s' % (why, network_calls.text(call)))
+    change_records.note(dom0, request, 'running',
+                        'undoing (%s): %s' % (why, network_calls.text(call)))
     fault = _call(dom0, call)
     if fault:
         faults.append('%s: %s' % (network_calls.text(call), fault))

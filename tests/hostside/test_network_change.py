@@ -6,7 +6,8 @@ import time
 import pytest
 from networked import NET, Host
 
-from libcloud_ovm3_host import errors, limits, local_state, net_devices, network_change
+from libcloud_ovm3_host import (bridges, change_records, control, errors, limits, local_state,
+                                net_devices, network_change)
 from libcloud_ovm3_host.dom0 import Dom0
 
 STEPS = [{'function': 'ovs_change_mtu', 'arguments': ['bond0', 9000]},
@@ -221,6 +222,31 @@ def test_while_one_waits_no_other_is_made(host):
     assert change(host, number=3)['state'] == 'undone'
 
 
+def test_bridges_for_vms_wait_until_it_is_over(host):
+    """It could take back what a VM has begun to use, and would not know what others made meanwhile
+    from what it has not brought back. It waits without the lock."""
+    one, seen = 'abababab-1111-1111-1111-111111111111', []
+    host.add_bridge('control0')
+    take = (host, 'me', operation(2), one, 'xenbr0.20', 'bond0', 20)
+
+    def too_early():
+        seen.append(pytest.raises(errors.Conflict, bridges.take_bridge, *take).value)
+        seen.append(pytest.raises(errors.Conflict, control.set_control_interface, host, 'me',
+                                  operation(3), 'control0', '169.254.1.1', 24).value)
+    host.at(too_early, 5)
+    assert change(host)['state'] == 'undone'
+    for found in seen[:2]:
+        assert operation(1) in str(found) and 'repeat the request' in str(found)
+    assert not host.has('xenbr0.20') and local_state.names(host, ['bridges']) == []
+
+    def meanwhile():
+        host.at(lambda: confirm(host, 4), 10)
+        seen.append(bridges.take_bridge(*take))
+    host.at(meanwhile, 5)
+    assert change(host, number=4)['state'] == 'confirmed'
+    assert seen[-1] == {'made': True, 'new': True} and host.has('xenbr0.20'), 'it has waited'
+
+
 def test_one_operation_is_one_change(host):
     change(host)
     with pytest.raises(errors.InvalidArgument, match='other steps'):
@@ -408,7 +434,7 @@ def test_one_that_is_not_there(host):
 
 def test_old_records_go(host):
     undo = [{}]
-    for number in range(network_change.KEPT + 3):
+    for number in range(change_records.KEPT + 3):
         change(host, STEPS[:1], undo, number=number)
-    assert len(local_state.names(host, ['changes'])) <= network_change.KEPT + 1
-    assert status(host, network_change.KEPT + 2)['state'] == 'undone'
+    assert len(local_state.names(host, ['changes'])) <= change_records.KEPT + 1
+    assert status(host, change_records.KEPT + 2)['state'] == 'undone'

@@ -69,7 +69,7 @@ MUTANTS = [
     Mutant(
         "change-not-undone",
         CHANGE,
-        "    return found == _CONFIRMED",
+        "    return found == change_records.CONFIRMED",
         "    return True",
         "networks.what_is_not_confirmed_is_undone",
     ),
@@ -83,7 +83,7 @@ MUTANTS = [
     Mutant(
         "change-run-again",
         CHANGE,
-        "        if _get(dom0, request['operation'], 'request'):",
+        "        if change_records.get(dom0, request['operation'], 'request'):",
         "        if False:",
         "networks.a_change_is_made_once",
     ),

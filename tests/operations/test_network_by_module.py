@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from libcloud.compute.types import NodeState
 
 from libcloud_ovm3.errors import (
     AgentFault,
@@ -16,7 +17,8 @@ from libcloud_ovm3.errors import (
     PreconditionFailed,
 )
 from libcloud_ovm3.estate.networks import read_networks
-from libcloud_ovm3.operations import rerouting
+from libcloud_ovm3.operations import network_doors, rerouting
+from libcloud_ovm3.operations.network_doors import bridge_call
 from libcloud_ovm3.simulator import Simulator, network
 from tests.earlier_module import put_api_2
 from tests.operations.failures import WRITES
@@ -142,6 +144,28 @@ def test_a_vm_that_is_about_to_start_keeps_its_network(with_module: Simulator) -
         driver.ex_delete_network("n")
     assert not calls_of(with_module, "ovs_vlan_bridge")
     assert module.release_bridge("tests", "0" * 32, vm, "n").removed
+
+
+def test_a_start_while_a_change_waits_for_its_confirmation(with_module: Simulator) -> None:
+    """The VLAN bridge that it needs is not made meanwhile, so the host knows what it takes back."""
+    driver = driver_for(with_module)
+    with_module.set_up_network(0, nics=["eth6"])
+    driver.ex_create_network("base", ex_parent="eth6")
+    vm = with_module.add_vm("late", config={"vif": ["mac=00:21:f6:00:01:aa,bridge=base.7"]})
+    module = driver._estate.module(driver._estate.given[0])
+    assert module is not None
+    calls = [[bridge_call(action, "all", "bond0")] for action in ("start", "stop")]
+    steps, undo = [[network_doors._struct(one) for one in each] for each in calls]
+    module.guarded_network_change("tests", "5" * 32, steps, undo, 60)
+    with pytest.raises(AgentFault, match="another guarded change is under way") as caught:
+        driver.start_node(vm)
+    assert "repeat the request" in str(caught.value)
+    assert driver.ex_get_node(vm).state == NodeState.STOPPED
+    with_module.wait(60)
+    assert module.network_change("5" * 32).state == "undone"
+    assert driver.start_node(vm)
+    assert quietly(driver.destroy_node, driver.ex_get_node(vm))
+    driver.ex_delete_network("base")
 
 
 @pytest.mark.tables
