@@ -124,19 +124,37 @@ def mtus(dom0):
 
 
 def picture(dom0):
-    """All that a change of networks changes, for a comparison: devices, ports, VLANs, addresses and
-    so on, without what comes and goes with guests."""
-    lines = ['%s %s' % (device, vlan) for device, vlan in vlans(dom0).items()]
+    """All that a change of networks changes, as ``(device, text)``: devices, ports, VLANs,
+    addresses and so on, without what comes and goes with guests."""
+    facts = [(name, 'VLAN %d of %s' % (vlan, below)) for name, (below, vlan) in vlans(dom0).items()]
     for name in names(dom0):
-        if _GUESTS.match(name) or not exists(dom0, name):
+        if is_guests(name) or not exists(dom0, name):
             continue
-        on_it = []
+        facts.append((name, 'MTU %d' % mtu(dom0, name)))
         if is_bridge(dom0, name):
-            on_it = [port for port in ports(dom0, name) if not _GUESTS.match(port)]
-        lines.append('%s %s %s %s' % (name, mtu(dom0, name), bond_mode(dom0, name), on_it))
+            facts.append((name, 'bridge'))
+            facts += [(port, 'on %s' % name) for port in ports(dom0, name) if not is_guests(port)]
+        elif bond_mode(dom0, name) is not None:
+            facts.append((name, 'bond of mode %s' % plain(bond_mode(dom0, name))))
     for each in network.addresses(dom0):
-        if not _GUESTS.match(each['device']):
-            lines.append('%(device)s %(address)s/%(prefix_length)s' % each)
+        if not is_guests(each['device']):
+            facts.append((plain(each['device']), plain('%(address)s/%(prefix_length)s' % each)))
     for each in network.routes(dom0):
-        lines.append('%(device)s %(destination)s/%(prefix_length)s %(gateway)s' % each)
-    return sorted(lines)
+        facts.append((plain(each['device']),
+                      plain('%(destination)s/%(prefix_length)s %(gateway)s' % each).strip()))
+    return sorted(facts)
+
+
+def differences(before, now):
+    """``(missing, new)``: in what two pictures differ, as lines of text.
+
+    Without a device that has come and is no bridge, VLAN device or bond: a change of networks makes
+    no others, and a guest's may have any name (``vifname``).
+    """
+    known = [name for name, _ in before]
+    ours = known + [name for name, text in now if text == 'bridge' or
+                    text.startswith('VLAN ') or text.startswith('bond ')]
+    came = [name for name, _ in now if name and name not in ours]  # '': a route without a device
+    return ([('%s %s' % fact).strip() for fact in before if fact not in now],
+            [('%s %s' % fact).strip() for fact in now
+             if fact not in before and fact[0] not in came])

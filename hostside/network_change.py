@@ -172,7 +172,7 @@ def _call(dom0, call):
 
 def _is_as(dom0, before):
     try:
-        return net_devices.picture(dom0) == before
+        return net_devices.differences(before, net_devices.picture(dom0)) == ([], [])
     except errors.HostModuleError:
         return False
 
@@ -254,8 +254,8 @@ def _difference(dom0, before):
         now = net_devices.picture(dom0)
     except errors.HostModuleError:
         return 'how the networks are now cannot be read: %s' % plain(str(error()))
-    if now == before:
+    missing, new = net_devices.differences(before, now)
+    if not missing and not new:
         return ''
     return 'the networks are not as before: missing: %s; new: %s' % (
-        ', '.join([line for line in before if line not in now]) or 'nothing',
-        ', '.join([line for line in now if line not in before]) or 'nothing')
+        ', '.join(missing) or 'nothing', ', '.join(new) or 'nothing')

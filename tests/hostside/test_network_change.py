@@ -203,6 +203,31 @@ def test_guests_come_and_go(host):
     assert change(host)['state'] == 'failed'
 
 
+@pytest.mark.parametrize('fails', [False, True])
+def test_a_guest_whose_interface_has_any_name(host, fails):
+    """``vifname=web0``. No function of the agent makes such a device: it is nothing that was not
+    taken back. A bridge or VLAN device that somebody else makes may be."""
+    def comes(*given):
+        host.add_device('web0')
+        host.add_port('xenbr0', 'web0')
+        host.addresses.append(('web0', 'inet6', 'fe80::1/64'))
+        if fails:
+            raise RuntimeError('no')
+    if fails:
+        host.ovs_change_mtu = comes
+    else:
+        host.at(comes, 30)
+    assert change(host)['state'] == (fails and 'failed' or 'undone')
+    host.at(lambda: host.remove_port('xenbr0', 'web0'), 30)
+    made = change(host, STEPS[1:], UNDO[1:], number=2)
+    assert made['fault'].endswith('missing: web0 on xenbr0; new: nothing'), 'it lost its bridge'
+    host.at(lambda: [host.add_bridge('other'), host.add_vlan('eth0.9', 'eth0', 9),
+                     host.routes.append('blackhole 10.9.0.0/16')], 30)
+    made = change(host, STEPS[1:], UNDO[1:], number=3)
+    assert made['fault'].endswith(
+        'new: 10.9.0.0/16, eth0.9 MTU 1500, eth0.9 VLAN 9 of eth0, other MTU 1500, other bridge')
+
+
 # --- two at once, and processes that end ----------------------------------------------------
 
 def test_while_one_waits_no_other_is_made(host):
@@ -282,7 +307,7 @@ def test_what_the_kernel_lowers_with_it_is_brought_back(host):
     assert net_devices.mtus(host)['bond0.7'] == 9000
     host.ovs_change_mtu = lambda device, mtu: device == 'bond0' and ovs_change_mtu(device, mtu)
     made = change(host, steps, undo, number=2)
-    assert made['state'] == 'undo failed' and 'bond0.7 9000' in made['fault']
+    assert made['state'] == 'undo failed' and 'missing: bond0.7 MTU 9000; new: bond0.7 MTU 1500' in made['fault']
 
 
 def test_it_is_undone_whoever_has_the_lock(host):
