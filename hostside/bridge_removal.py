@@ -120,11 +120,18 @@ def require_unused(dom0, bridge, own=None):
             raise errors.Conflict('bridge %s has users: VM %s' % (name, ', '.join(users)))
     if not net_devices.is_bridge(dom0, bridge):
         return
-    on_it, below = net_devices.ports(dom0, bridge), net_devices.vlans(dom0)
     if own is None:
-        own = [port for port in on_it if not net_devices.is_guests(port)]
-    others = [port for port in on_it if port not in own]
-    gone = [bridge] + [port for port in own if port in below]
-    others += [device for device in sorted(below) if below[device][0] in gone]
+        own = [port for port in net_devices.ports(dom0, bridge) if not net_devices.is_guests(port)]
+    others = on_it(dom0, bridge, own)
     if others:
         raise errors.Conflict('bridge %s is in use: %s' % (bridge, ', '.join(others)))
+
+
+def on_it(dom0, bridge, own):
+    """The devices that lose their bridge with it, or their device below: those on it but for its
+    ``own`` ones, and VLAN devices over it or over one of these that goes with it. Raises Failed.
+    """
+    there, below = net_devices.ports(dom0, bridge), net_devices.vlans(dom0)
+    gone = [bridge] + [port for port in own if port in below]
+    return [port for port in there if port not in own] + [
+        device for device in sorted(below) if below[device][0] in gone]

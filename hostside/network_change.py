@@ -204,14 +204,16 @@ def _undo(dom0, request, done, before, why, who):
 
     ``before``: the picture of the networks, and the MTUs.
     """
-    dom0.log('%s %s undoes its change of networks' % (request['client'], request['operation']))
     try:
         handle = local_state.lock(dom0, UNDO_WAIT_SECONDS, who)
     except errors.HostModuleError:
         handle = None  # the host's line matters more
     try:
-        faults = []
-        for call in [each for each in request['undo'][:done][::-1] if each]:
+        calls, faults = [each for each in request['undo'][:done][::-1] if each], []
+        why = '; '.join([why] + _lost_with(dom0, calls))
+        dom0.log('%s %s undoes its change of networks: %s' % (
+            request['client'], request['operation'], why))
+        for call in calls:
             _undo_call(dom0, request, call, why, faults)
         if 'ovs_change_mtu' in [each['function'] for each in request['steps'][:done]]:
             for call in _mtus_left(dom0, before[1]):
@@ -224,6 +226,33 @@ def _undo(dom0, request, done, before, why, who):
         return 'undo failed', ('%s; to undo it failed: %s' % (
             why, '; '.join(faults + [differs])))[:_MOST_TEXT]
     return 'undone', why
+
+
+def _lost_with(dom0, calls):
+    """What has begun to use the bridges that calls remove, in words. The host's line matters more,
+    so it loses them; but not without a word."""
+    found = []
+    for call in calls:
+        for bridge in network_calls.removed_bridges([call]):
+            try:
+                users = _users(dom0, bridge, call['arguments'][2:])
+            except errors.HostModuleError:
+                users = ['what cannot be read']
+            if users:
+                found.append('bridge %s, which is taken back, was in use by then: %s' % (
+                    bridge, ', '.join(users)))
+    return found
+
+
+def _users(dom0, bridge, on):
+    """What is on a bridge besides what it is on: a device, perhaps with the number of a VLAN."""
+    if not net_devices.is_bridge(dom0, bridge):
+        return []
+    own = [port for port in net_devices.ports(dom0, bridge) if port in on[:1]]
+    if len(on) == 2:
+        own = net_devices.of_vlan(dom0, {'netdev': on[0], 'vlan': on[1]},
+                                  net_devices.ports(dom0, bridge))
+    return bridge_removal.on_it(dom0, bridge, own)
 
 
 def _undo_call(dom0, request, call, why, faults):

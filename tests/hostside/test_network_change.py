@@ -228,6 +228,28 @@ def test_a_guest_whose_interface_has_any_name(host, fails):
         'new: 10.9.0.0/16, eth0.9 MTU 1500, eth0.9 VLAN 9 of eth0, other MTU 1500, other bridge')
 
 
+def test_a_guest_on_a_bridge_that_is_taken_back(host):
+    """The line of the host comes first; but it is said who has lost a bridge."""
+    def comes():
+        host.add_device('vif3.0')
+        host.add_port('storage', 'vif3.0')
+    said = []
+    host.log = said.append
+    host.at(comes, 30)
+    made = change(host)
+    assert made['state'] == 'undone' and not host.has('storage')
+    assert made['fault'].endswith(
+        'bridge storage, which is taken back, was in use by then: vif3.0')
+    assert made['fault'] in said[-1]
+    host.remove_device('vif3.0')
+
+    def unreadable():
+        os.unlink(host.path('/proc/net/vlan/config'))  # until the undo writes it again
+    host.at(unreadable, 30)
+    made = change(host, STEPS[1:], UNDO[1:], number=2)
+    assert 'was in use by then: what cannot be read' in made['fault'] and not host.has('storage')
+
+
 # --- two at once, and processes that end ----------------------------------------------------
 
 def test_while_one_waits_no_other_is_made(host):
