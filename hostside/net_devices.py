@@ -110,11 +110,9 @@ def bond_mode(dom0, device):
 
 def addresses(dom0, devices):
     """The addresses of these devices, as ``10.0.0.1/24``; without those that IPv6 gives to every
-    device that is up."""
+    device that is up, or that hears of a router."""
     return ['%s/%d' % (plain(each['address']), each['prefix_length'])
-            for each in network.addresses(dom0)
-            if plain(each['device']) in devices and not (
-                each['family'] == 6 and each['address'].lower().startswith('fe80:'))]
+            for each in network.given_addresses(dom0) if plain(each['device']) in devices]
 
 
 def mtus(dom0):
@@ -136,7 +134,7 @@ def picture(dom0):
             facts += [(port, 'on %s' % name) for port in ports(dom0, name) if not is_guests(port)]
         elif bond_mode(dom0, name) is not None:
             facts.append((name, 'bond of mode %s' % plain(bond_mode(dom0, name))))
-    for each in network.addresses(dom0):
+    for each in network.given_addresses(dom0):
         if not is_guests(each['device']):
             facts.append((plain(each['device']), plain('%(address)s/%(prefix_length)s' % each)))
     for each in network.routes(dom0):

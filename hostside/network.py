@@ -32,15 +32,43 @@ def command(dom0, *words):
 
 def addresses(dom0):
     """A list of ``{device, family: 4 or 6, address, prefix_length}``."""
+    return [each for each, _ in _addresses(dom0)]
+
+
+def given_addresses(dom0):
+    """As :func:`addresses`, those that somebody has given: without those that the kernel makes of a
+    device by itself (:func:`_is_kernels`)."""
+    return [each for each, words in _addresses(dom0) if not _is_kernels(each, words)]
+
+
+def _addresses(dom0):
+    """``(address, the words after it)``."""
     found = []
     for line in command(dom0, '-o', 'addr', 'show').split('\n'):
-        words = line.split()
+        words = line.replace('\\', ' ').split()
         if len(words) >= 4 and words[2] in _FAMILIES:
             family, longest = _FAMILIES[words[2]]
             address, prefix_length = _with_prefix(words[3], longest, line)
-            found.append({'device': words[1], 'family': family, 'address': address,
-                          'prefix_length': prefix_length})
+            found.append(({'device': words[1], 'family': family, 'address': address,
+                           'prefix_length': prefix_length}, words[4:]))
     return found
+
+
+def _is_kernels(each, words):
+    """Link-local, or made of a prefix that a router has announced: ``dynamic``, of 64 bits, and
+    with the MAC address in it (RFC 4862), or marked as made so. One that DHCP has brought is
+    ``dynamic`` too, and somebody has wanted it."""
+    if each['family'] != 6:
+        return False
+    try:
+        groups = struct.unpack('!8H', socket.inet_pton(socket.AF_INET6, plain(each['address'])))
+    except (socket.error, ValueError, UnicodeError):
+        return False
+    if groups[0] & 0xffc0 == 0xfe80:
+        return True
+    is_of_mac = groups[5] & 0xff == 0xff and groups[6] >> 8 == 0xfe
+    return 'dynamic' in words and each['prefix_length'] == 64 and (
+        is_of_mac or 'mngtmpaddr' in words or 'temporary' in words)
 
 
 def routes(dom0):

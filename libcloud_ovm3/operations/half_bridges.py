@@ -89,7 +89,7 @@ def _why_kept(operation: Operation, network: HostNetwork, bridge: VMBridge, user
     module = network.host.module3
     assert module is not None, "it has recorded the bridge"
     try:
-        is_gone = network_doors.release_bridge(operation, module, user, bridge.name, operation.id)
+        left = network_doors.release_bridge(operation, module, user, bridge.name, operation.id)
     except (AgentFault, OutcomeUnknown) as error:
         return str(error)
-    return "" if is_gone else "the host keeps it, as a VM or an address is on it by now"
+    return "" if left.removed else "the host keeps it, as a VM or an address is on it by now"

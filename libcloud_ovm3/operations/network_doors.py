@@ -16,6 +16,7 @@ from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.operations.operation import Operation
 
 if TYPE_CHECKING:
+    from libcloud_ovm3.agent.host_bridges import Release
     from libcloud_ovm3.agent.host_networks import GuardedChange
     from libcloud_ovm3.agent.hostmodule import HostModule
     from libcloud_ovm3.estate.vm_bridges import VMBridge
@@ -119,15 +120,15 @@ def take_bridge(operation: Operation, module: HostModule, user: str, bridge: VMB
 
 def release_bridge(
     operation: Operation, module: HostModule, user: str, bridge: str, taken: str
-) -> bool:
+) -> Release:
     """Record a VM no longer as a user of a bridge, and remove that if the module has made it and
     nobody uses it.
 
     :param user: the VM's dashed uuid; "": whether the bridge can go.
     :param taken: the operation that has recorded it; if another one has by now, it stays.
-    :return: whether the bridge was removed.
+    :return: whether the bridge was removed, else what keeps it.
     """
-    return module.release_bridge(operation.client, operation.id, user, bridge, taken).removed
+    return module.release_bridge(operation.client, operation.id, user, bridge, taken)
 
 
 def remove_bridge(

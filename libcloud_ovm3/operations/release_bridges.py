@@ -121,8 +121,15 @@ def _release_each(operation: Operation, uses: Iterable[Use]) -> tuple[list[str],
         if module is None:
             continue
         try:
-            if network_doors.release_bridge(operation, module, use.user, use.bridge, use.taken):
+            left = network_doors.release_bridge(operation, module, use.user, use.bridge, use.taken)
+            if left.removed:
                 removed.append(use.label)
+            elif left.addresses and not left.users and not left.ports:  # no guest will free it
+                notices.append(
+                    f"{use.label} stays, although no node needs it, as it or its VLAN device has "
+                    f"the address {', '.join(left.addresses)}: remove that on the host, or the "
+                    f"bridge with ex_delete_network({use.bridge!r})"
+                )
         except ReadOnly:
             raise
         except Ovm3Error as error:

@@ -76,7 +76,8 @@ def test_what_is_over_its_vlan_device_keeps_it(host):
 def test_addresses_that_the_client_knows_of(host):
     host.addresses = [(BRIDGE, 'inet', '10.0.0.2/24')]
     assert remove(host, addresses=['10.0.0.2/24'])
-    host.addresses = [('bond0', 'inet', '10.0.0.2/24')]
+    host.addresses = [('bond0', 'inet', '10.0.0.2/24'),
+                      (PLAIN, 'inet6', '2001:db8::5054:ff:fe24:1/64 dynamic')]
     assert remove(host, PLAIN)  # it stays there
     host.act('start', BRIDGE, 'bond0', 20)
     host.addresses = [('bond0.20', 'inet', '10.0.0.2/24')]

@@ -126,7 +126,8 @@ def test_what_keeps_a_bridge(host):
         assert release(host, '') == dict(KEPT, addresses=['10.0.0.1/24'])
     host.addresses = [(BRIDGE, 'inet6', 'fe80::1/64'), (BRIDGE, 'inet6', '2001:db8::1/64')]
     assert release(host, '') == dict(KEPT, addresses=['2001:db8::1/64'])
-    host.addresses = [(BRIDGE, 'inet6', 'fe80::1/64'), (BRIDGE + '0', 'inet', '10.0.0.1/24')]
+    host.addresses = [(BRIDGE, 'inet6', 'fe80::1/64'), (BRIDGE + '0', 'inet', '10.0.0.1/24'),
+                      (BRIDGE, 'inet6', '2001:db8::5054:ff:fe24:1/64 dynamic')]
     host.add_vlan('over', BRIDGE, 7)
     assert release(host, '') == dict(KEPT, ports=['over'])
     host.remove_device('over')

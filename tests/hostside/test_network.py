@@ -6,7 +6,7 @@ import socket
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from libcloud_ovm3_host import errors, network
+from libcloud_ovm3_host import errors, net_devices, network
 from libcloud_ovm3_host.compat import big
 
 ADDRESSES = u'''\
@@ -43,6 +43,26 @@ def test_addresses(dom0):
     assert [(a['device'], a['family'], a['address'], a['prefix_length']) for a in found] == [
         ('lo', 4, '127.0.0.1', 8), ('bond0.100', 4, '10.0.0.1', 24), ('ppp0', 4, '10.9.0.1', 32),
         ('xenbr0', 6, 'fe80::1', 64)]
+
+
+@pytest.mark.parametrize('text, is_given', [
+    ('inet6 fe80::1/64 scope link', False),
+    ('inet6 febf::1/64 scope link', False),
+    ('inet6 2001:db8::5054:ff:fe24:1/64 scope global dynamic', False),
+    ('inet6 2001:db8::5054:ff:fe24:1/64 scope global dynamic \\       valid_lft 9sec', False),
+    ('inet6 2001:db8::1/64 scope global temporary dynamic', False),
+    ('inet6 2001:db8::1/64 scope global mngtmpaddr dynamic', False),
+    ('inet6 2001:db8::5054:ff:fe24:1/64 scope global', True),
+    ('inet6 2001:db8::5054:ff:fe24:1/128 scope global dynamic', True),
+    ('inet6 2001:db8::1/64 scope global dynamic', True),
+    ('inet6 unclear/64 scope global dynamic', True),
+    ('inet 10.0.0.1/24 scope global dynamic br', True)])
+def test_addresses_that_somebody_has_given(dom0, text, is_given):
+    """IPv6 gives one to every device that is up, and one more that hears of a router."""
+    saying(dom0, u'5: br    %s\n' % text)
+    assert len(network.addresses(dom0)) == 1
+    assert bool(network.given_addresses(dom0)) == is_given
+    assert bool(net_devices.addresses(dom0, ['br'])) == is_given
 
 
 def test_routes(dom0):

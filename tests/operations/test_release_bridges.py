@@ -13,12 +13,14 @@ from libcloud_ovm3.errors import (
     HostNotFound,
     HostUnreachable,
     OperationIncomplete,
+    Ovm3Warning,
     PreconditionFailed,
     ReadOnly,
 )
 from libcloud_ovm3.operations import attach_nic, nic_changes
 from libcloud_ovm3.operations.release_bridges import bridges_of_vm
 from libcloud_ovm3.simulator import Simulator, network
+from libcloud_ovm3.simulator.dom0 import commands
 from tests.operations.failures import WRITES
 from tests.support import calls_of, quietly, simulate
 from tests.system.disk_clients import plain_driver
@@ -115,6 +117,30 @@ def test_one_that_somebody_has_made_stays(sim: Simulator) -> None:
     sim.wait(QUARTER)
     assert swept(sim) == []
     assert vlans_on(sim) == [VLAN]
+
+
+def test_one_with_an_address_stays_and_that_is_said(
+    sim: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unless the kernel has made that address of what a router has announced."""
+    vm = add(sim, VLAN)
+    start(sim, vm)
+    own = {"ip": "10.9.9.9", "netmask": "255.255.255.0", "boot": None}
+    with sim.hosts[0].lock:
+        network.state(sim.hosts[0])["addresses"][VLAN] = own
+    stays = r"stays, although no node needs it.*has the address 10\.9\.9\.9/24: remove that on the"
+    with pytest.warns(Ovm3Warning, match=stays):
+        plain_driver(sim).stop_node(vm, ex_force=True)
+    with pytest.warns(Ovm3Warning, match=stays):
+        assert plain_driver(sim).ex_release_networks() == []
+    assert vlans_on(sim) == [VLAN]
+    with sim.hosts[0].lock:
+        del network.state(sim.hosts[0])["addresses"][VLAN]
+    announced = f"9: {VLAN}    inet6 2001:db8::5054:ff:fe24:1/64 scope global dynamic"
+    real = commands._addresses
+    monkeypatch.setattr(commands, "_addresses", lambda host: [*real(host), announced])
+    assert len(swept(sim)) == 1
+    assert vlans_on(sim) == []
 
 
 def test_read_only_removes_nothing(sim: Simulator) -> None:
