@@ -224,7 +224,8 @@ def _after(
         why = _take_back(operation, networks, change)
         if why:
             kept[change.label] = why
-    why = _came_late(networks, failed) if made and isinstance(error, AgentFault) else ""
+    may_come = isinstance(error, AgentFault) and not network_doors.is_refusal(error)
+    why = _came_late(networks, failed) if made and may_come else ""
     if why:
         kept[failed.label] = why
     if kept:
@@ -270,8 +271,12 @@ def _make(
         if change.guard_undo is not None and host.module3 is not None:
             failed, is_over = _send_guarded(operation, networks, change, change.guard_undo)
         else:
-            failed = _send(operation, change, before)
-            is_over = network_doors.is_refusal(failed)
+            failed, is_over = _send(operation, change, before), False
+        if isinstance(failed, AgentFault) and network_doors.is_refusal(failed):
+            # what has come to be there is others', so it is not waited for that it goes
+            raise failed.with_state(
+                f"the host has changed nothing: {change.label} is as it was, or as others left it"
+            ) from failed
         now = _look(operation, networks, change, change.is_undone if is_over else change.is_done)
     if isinstance(now, HostNetwork) and not is_over and change.is_done(now):
         if failed:

@@ -46,14 +46,14 @@ class Lab:
     def has(self, bridge: str, host: int = 0) -> bool:
         return bridge in network.bridges(self.sim.hosts[host])
 
-    def meanwhile(self, function: str, action: Any) -> None:
-        """What another client does right before this call of the first host takes effect."""
+    def meanwhile(self, function: str, action: Any, host: int = 0) -> None:
+        """What another client does right before this call of a host takes effect."""
 
         def hook(moment: str) -> None:
             if moment == "before":
                 action()
 
-        self.sim.misbehave("hook", function, host=0, hook=hook)
+        self.sim.misbehave("hook", function, host=host, hook=hook)
 
     def removal(self, bridge: str) -> str:
         """The call that removes it."""
@@ -130,6 +130,28 @@ def test_a_vlan_over_it_keeps_it(lab: Lab, below: str, nth: int) -> None:
         quietly(lab.driver.ex_delete_network, "spare.30")
     assert not calls_of(lab.sim, *WRITES, "libcloud_remove_bridge")
     assert lab.has("spare.30")
+
+
+@pytest.mark.parametrize("is_second", [False, True])
+@pytest.mark.parametrize("lab", WITH_MODULE, indirect=True)
+def test_an_address_that_comes_right_before_the_removal(lab: Lab, is_second: bool) -> None:
+    """The module has refused before it did anything: nothing may still come, although the bridge
+    does not look as it did."""
+
+    def come() -> None:
+        own = {"ip": "10.9.9.9", "netmask": "255.255.255.0", "boot": None}
+        host = lab.sim.hosts[int(is_second)]
+        with host.lock:
+            network.state(host)["addresses"]["spare.30"] = own
+
+    lab.meanwhile("libcloud_remove_bridge", come, host=int(is_second))
+    expected = OperationIncomplete if is_second else AgentFault
+    with pytest.raises(expected, match=r"10\.9\.9\.9/24.* the host has changed nothing") as caught:
+        quietly(lab.driver.ex_delete_network, "spare.30")
+    assert "may still come" not in str(caught.value)
+    if is_second:  # a removal is not taken back
+        assert [("on ovm-1 " in one) for one in getattr(caught.value, "left", ())] == [True]
+    assert lab.has("spare.30", int(is_second))
 
 
 # ------------------------------------------------------------------ taken back
