@@ -47,6 +47,7 @@ CALL = {
 # What the host module guards: it carries the own line, or moves an address of the host.
 IS_GUARDED = ("bond mode", "delete bridge")
 GUARDED = ["libcloud_guarded_network_change", "libcloud_confirm_network_change"]
+REMOVAL = "libcloud_remove_bridge"  # by which a module takes a bridge back
 # The reads, after a write, that something is decided by.
 DECISIVE = ("discover_network", "libcloud_network_change", "libcloud_bridges")
 
@@ -145,6 +146,7 @@ def test_taking_back_fails(
     """The second host refuses, and the change of the first one is not simply taken back."""
     sim = sims.fresh(personality, host_module)
     function = GUARDED[0] if host_module and operation in IS_GUARDED else CALL[operation]
+    taking_back = REMOVAL if host_module and operation in ("vlan", "bridge") else function
     before = shown(sim)
     driver = driver_for(sim)
     sim.calls.clear()
@@ -152,11 +154,11 @@ def test_taking_back_fails(
 
     def arm(moment: str) -> None:
         if moment == "after":
-            sim.misbehave(failure, function, host=0)
+            sim.misbehave(failure, taking_back, host=0)
 
     sim.misbehave("hook", function, host=0, hook=arm)
     error = attempt(driver, operation)
-    assert len(calls_of(sim, function)) == 3
+    assert len(calls_of(sim, *{function, taking_back})) == 3
     finish(sim)
     assert error is not None
     check(sim, operation, before, error)
