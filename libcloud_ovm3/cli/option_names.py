@@ -31,6 +31,12 @@ _TERMS = (
     (r"ex_allow_same_name(?:=True)?", "--allow-same-name"),
     (r"ex_start", "--no-start"),
     (r"ex_minimum_age", "--minimum-age"),
+    (r"size\.disk \(or ex_disk_gb\)", "--disk"),
+    (r"ex_disk_gb", "--disk"),
+    (r"ex_cpus", "--cpus"),
+    (r"ex_memory_mb", "--memory"),
+    (r"ex_description", "--description"),
+    (r"ex_domain_type", "--type"),
     (r"ex_disks", "disk"),  # ovm3 passes those that it has asked about
     (r"ex_resume_node\(('[^']*'|\"[^\"]*\")\)", r"`ovm3 vm resume \1`"),
     (r"ex_resume_node", "`ovm3 vm resume`"),

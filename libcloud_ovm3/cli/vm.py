@@ -1,4 +1,4 @@
-"""``ovm3 vm``: lists, shows, creates, starts, stops, reboots and destroys VMs."""
+"""``ovm3 vm``: lists, shows, starts, stops, reboots and destroys VMs."""
 
 from __future__ import annotations
 
@@ -13,22 +13,17 @@ from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.agent.call_kinds import parse_seconds
 from libcloud_ovm3.cli.asking import require_agreed, require_answer
 from libcloud_ovm3.cli.examples import examples
-from libcloud_ovm3.cli.exit_codes import Incomplete
 from libcloud_ovm3.cli.formats import output_option
 from libcloud_ovm3.cli.option_names import with_option_names
 from libcloud_ovm3.cli.options import driver_options, hosts_off_options, make_driver, reported
-from libcloud_ovm3.cli.output import show
 from libcloud_ovm3.cli.sections import NounGroup
 from libcloud_ovm3.cli.several import each, label
 from libcloud_ovm3.cli.tables import show_node, show_nodes, tell_unread
-from libcloud_ovm3.compute.find import find_host, find_image, find_size, find_vm, find_vms
-from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
+from libcloud_ovm3.compute.find import find_host, find_vm, find_vms
+from libcloud_ovm3.errors import Ovm3Error
 from libcloud_ovm3.operations.limits import MINIMUM_AGE, STOP_LIMIT
 
 _VMS = click.argument("vms", metavar="NAME|ID...", nargs=-1, required=True)
-_START_LIMIT = 600  # seconds; libcloud's own for wait_until_running
-_WAIT_PERIOD = 2.0
-_COUNT = click.IntRange(min=1)
 
 
 @click.group(cls=NounGroup, epilog=examples("ovm3 vm list", "ovm3 vm start web-1"))
@@ -65,93 +60,6 @@ def show_vm(name: str, form: str, hosts_off: tuple[str, ...], **options: Any) ->
         node, locations = find_vm(driver, name, hosts_off), driver.list_locations()
         show_node(node, locations, form)
         tell_unread(locations)
-
-
-@vm.command(
-    epilog=examples(
-        "ovm3 vm create web-2 --image oracle-linux-6 --size small",
-        "ovm3 vm create web-3 --image oracle-linux-6 --memory 768 --cpus 2 --on ovm-2 --wait",
-        "ovm3 vm create web-4 --image oracle-linux-6 --size small --network guest:160",
-    )
-)
-@click.option("--image", required=True, metavar="NAME|ID", help="A template.")
-@click.option(
-    "--size",
-    "size_id",
-    metavar="ID",
-    help="Memory and CPUs (see `ovm3 size list`). Without it, --memory is required.",
-)
-@click.option(
-    "--memory",
-    type=_COUNT,
-    metavar="MB",
-    help="Memory, instead of that of the size.",
-)
-@click.option(
-    "--cpus",
-    type=_COUNT,
-    metavar="N",
-    help="Virtual CPUs, likewise.  [default without --size: 1]",
-)
-@click.option("--on", "location", metavar="HOST[:PORT]|ID", help="The host on which to start it.")
-@click.option(
-    "--network",
-    "networks",
-    multiple=True,
-    metavar="NETWORK[,KEY=VALUE...]",
-    help="A network card on this bridge, traffic label or LABEL:VLAN; once for each card. Keys: "
-    "mac, address, model, type.  [default: the template's cards, else the default network's]",
-)
-@click.option(
-    "--no-network", is_flag=True, help="No network card, whatever the template or the default says."
-)
-@click.option(
-    "--allow-same-name", is_flag=True, help="Create it even if another VM may have this name."
-)
-@click.option("--no-start", is_flag=True, help="Leave it off.")
-@click.option("--wait", is_flag=True, help="Wait until it runs.")
-@click.option(
-    "--timeout",
-    type=click.IntRange(min=0),
-    default=_START_LIMIT,
-    show_default=True,
-    help="Seconds to --wait at most.",
-)
-@hosts_off_options
-@driver_options
-@click.argument("name")
-def create(
-    name: str, image: str, size_id: str | None, memory: int | None, cpus: int | None,
-    location: str | None, networks: tuple[str, ...], no_network: bool, allow_same_name: bool,
-    no_start: bool, wait: bool, timeout: int, hosts_off: tuple[str, ...], **options: Any,
-) -> None:  # fmt: skip
-    """Create a VM, start it, and print its id.
-
-    Its disks are copies of a template's.
-    """
-    with reported():
-        driver = make_driver(**options)
-        if wait and no_start:
-            raise InvalidArgument("--wait and --no-start contradict each other")
-        if networks and no_network:
-            raise InvalidArgument("--network and --no-network contradict each other")
-        if size_id is None and memory is None:
-            raise InvalidArgument("--size or --memory is required (see `ovm3 size list`)")
-        size = find_size(driver, size_id, memory, cpus)
-        on = None if location is None else find_host(driver, location)
-        node = driver.create_node(
-            name,
-            size,
-            find_image(driver, image),
-            on,
-            ex_allow_same_name=allow_same_name,
-            ex_hosts_off=hosts_off,
-            ex_networks=list(networks) if networks or no_network else None,
-            ex_start=not no_start,
-        )
-        show(str(node.id))
-        if wait:
-            _wait(driver, node, timeout)
 
 
 @vm.command(epilog=examples("ovm3 vm start web-1", "ovm3 vm start web-1 db-1 --on ovm-2"))
@@ -255,17 +163,6 @@ def destroy(vms: tuple[str, ...], yes: bool, hosts_off: tuple[str, ...], **optio
 
 
 # ------------------------------------------------------------------ one VM
-
-
-def _wait(driver: OVM3NodeDriver, node: Node, limit: int) -> None:
-    """Wait until a VM runs that was just created, so no error means that nothing was changed."""
-    try:
-        driver.wait_until_running([node], wait_period=_WAIT_PERIOD, timeout=limit)
-    except Ovm3Error as error:
-        reason = with_option_names(str(error))
-        raise Incomplete(
-            f"{label(node)} was created and started; whether it runs is unknown: {reason}"
-        ) from None
 
 
 def _start(

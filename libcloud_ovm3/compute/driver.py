@@ -8,6 +8,7 @@ from libcloud_ovm3.compute.key_pairs import KeyPairs
 from libcloud_ovm3.compute.locations import Locations
 from libcloud_ovm3.compute.network_changes import NetworkChanges
 from libcloud_ovm3.compute.networks import Networks
+from libcloud_ovm3.compute.new_nodes import NewNodes
 from libcloud_ovm3.compute.nics import Nics
 from libcloud_ovm3.compute.nodes import Nodes
 from libcloud_ovm3.compute.orphans import Orphans
@@ -19,6 +20,7 @@ from libcloud_ovm3.compute.waiting import Waiting
 
 class OVM3NodeDriver(
     Nodes,
+    NewNodes,
     Waiting,
     Volumes,
     Snapshots,

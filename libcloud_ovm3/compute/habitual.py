@@ -9,6 +9,7 @@ libcloud's base class and Salt's libcloud_compute pass to constructors.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from libcloud_ovm3.errors import InvalidArgument
@@ -40,6 +41,23 @@ def requested_networks(ex_networks: object, networks: object) -> object:
     if ex_networks is not None:
         raise InvalidArgument("ex_networks and networks: expected one of them; they mean the same")
     return networks
+
+
+def parse_number(value: Any, name: str, default: Any = None) -> Any:
+    """A number that may be a text, as Salt passes it: a whole one, or a fraction.
+
+    :param default: What None and an empty text stand for; returned as it is.
+    :raises InvalidArgument: It is no number. Whether it is one that is possible is not checked.
+    """
+    if value is None or value == "":
+        return default
+    if isinstance(value, str) and re.fullmatch("[0-9]{1,18}", value, re.ASCII):
+        return int(value)
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}\.[0-9]{1,9}", value, re.ASCII):
+        return float(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    raise InvalidArgument(f"{name} {value!r}: expected a number")
 
 
 def _says_something(value: object) -> bool:

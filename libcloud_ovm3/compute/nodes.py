@@ -1,25 +1,16 @@
-"""Nodes: listing, creating, starting, stopping, rebooting and destroying them."""
+"""Nodes: listing, starting, stopping, rebooting and destroying them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from libcloud.compute.base import (
-    Node,
-    NodeAuthPassword,
-    NodeAuthSSHKey,
-    NodeImage,
-    NodeLocation,
-    NodeSize,
-)
+from libcloud.compute.base import Node, NodeLocation
 
 from libcloud_ovm3 import estate, operations
 from libcloud_ovm3.agent.address import parse_flag
 from libcloud_ovm3.agent.call_kinds import parse_seconds
 from libcloud_ovm3.compute.base import OVM3Base
-from libcloud_ovm3.compute.convert import as_size, object_id, to_node
-from libcloud_ovm3.compute.habitual import refuse_unsupported, requested_networks
+from libcloud_ovm3.compute.convert import object_id, to_node
 from libcloud_ovm3.operations.limits import MINIMUM_AGE, STOP_LIMIT
 
 
@@ -53,133 +44,6 @@ class Nodes(OVM3Base):
         snapshot = estate.vms.read_estate(self._estate_of(ex_hosts_off))
         self._warn_or_raise(snapshot, (), is_strict)
         return [to_node(vm, self, snapshot.hosts_off) for vm in snapshot.vms.values()]
-
-    def create_node(
-        self,
-        name: str,
-        size: NodeSize,
-        image: NodeImage,
-        location: NodeLocation | None = None,
-        auth: NodeAuthSSHKey | NodeAuthPassword | None = None,
-        ex_allow_same_name: bool | str = False,
-        *,
-        ex_networks: Sequence[Any] | str | None = None,
-        networks: object = None,
-        ex_config_drive: object = None,
-        ex_description: object = None,
-        ex_disks: object = None,
-        ex_hostname: object = None,
-        ex_hosts_off: Sequence[NodeLocation | str] | str | None = None,
-        ex_keyname: object = None,
-        ex_keypair: object = None,
-        ex_metadata: object = None,
-        ex_network: object = None,
-        ex_security_groups: object = None,
-        ex_ssh_key_ids: object = None,
-        ex_start: bool | str = True,
-        ex_tags: object = None,
-        ex_userdata: object = None,
-    ) -> Node:
-        """Create a VM from a template and start it. Blocks while its disks are copied.
-
-        Of a template with a ``vm.cfg``, such as Oracle VM Manager makes, all disks are copied and
-        the settings taken over. Of a disk image a paravirtualized VM is made.
-
-        :param name: Its display name. (required)
-        :type name: ``str``
-
-        :param size: The size, or the id of a built-in one. Used are its ``ram`` in MB, its
-            ``extra["cpus"]`` (1 if absent), and its ``disk`` in GB, of the first disk: 0 is the
-            size of the template. Less is an error. More needs the host module: without it the disk
-            gets the size of the template, with a warning. (required)
-        :type size: :class:`NodeSize` or ``str``
-
-        :param image: A template, or its id. (required)
-        :type image: :class:`NodeImage` or ``str``
-
-        :param location: The host, or its id. (default: the one with the most free memory)
-        :type location: :class:`NodeLocation` or ``str``
-
-        :param auth: Not supported, as nothing is installed in the guest: anything but None raises
-            LibcloudError.
-        :type auth: :class:`NodeAuthSSHKey` or :class:`NodeAuthPassword`
-
-        :param ex_allow_same_name: Allow a name that another VM of the estate has.
-        :type ex_allow_same_name: ``bool``
-
-        :param ex_hosts_off: Addresses of hosts that you have seen to be powered off: in this call
-            they run nothing. Refused if one answers anything. See docs/a-host-is-dead.md first.
-        :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
-
-        :param ex_networks: The networks of its cards, in the guest's order: bridges, traffic
-            labels, ``"label:vlan"``, pairs of label and VLAN, or mappings with the key ``network``
-            and ``mac``, ``address``, ``model``, ``type`` as for :meth:`ex_attach_nic`. Hosts that
-            lack one are not chosen. An empty list: no card. (default: the template's cards, with
-            new MAC addresses; if it has none, one on ``ex_default_network``)
-        :type ex_networks: ``list`` of :class:`.OVM3Network`, ``str``, ``tuple`` or ``dict``
-
-        :param networks: The same, by the name that some of libcloud's other drivers use.
-        :type networks: ``list``
-
-        :param ex_start: Start it. False leaves it ``STOPPED``; :meth:`start_node` starts it.
-        :type ex_start: ``bool``
-
-        The other arguments are known from libcloud's other drivers and not supported yet: None and
-        empty values are accepted, everything else raises InvalidArgument before anything is sent.
-
-        :raises InvalidArgument: An argument is wrong. Nothing was created.
-        :raises ImageNotFound: There is no such image.
-        :raises HostNotFound: There is no such host.
-        :raises NameTaken: A VM of this name exists. Nothing of the new one is left.
-        :raises PreconditionFailed: No host can take it, or whether the name is taken is unknown.
-            Nothing of it is left.
-        :raises AgentFault: The agent refused a step. Nothing of it is left.
-        :raises OperationIncomplete: It was not completed, or not started; names what may be left.
-        :return: The node, in the state in which it was seen last.
-        :rtype: :class:`Node`
-        """
-        refuse_unsupported(
-            ex_config_drive=ex_config_drive,
-            ex_description=ex_description,
-            ex_disks=ex_disks,
-            ex_hostname=ex_hostname,
-            ex_keyname=ex_keyname,
-            ex_keypair=ex_keypair,
-            ex_metadata=ex_metadata,
-            ex_network=ex_network,
-            ex_security_groups=ex_security_groups,
-            ex_ssh_key_ids=ex_ssh_key_ids,
-            ex_tags=ex_tags,
-            ex_userdata=ex_userdata,
-        )
-        if auth is not None:
-            self._get_and_check_auth(auth)
-        chosen = as_size(size, self)
-        spec = operations.plan_vm.VMSpec(
-            name=name,
-            image_id=object_id(image),
-            memory_mb=chosen.ram,
-            vcpus=(chosen.extra or {}).get("cpus") or 1,
-            disk_gb=chosen.disk or 0,
-            host_id=None if location is None else object_id(location),
-            allow_same_name=parse_flag(ex_allow_same_name, "ex_allow_same_name"),
-            start=parse_flag(ex_start, "ex_start"),
-            cards=self._cards(requested_networks(ex_networks, networks)),
-        )
-        plan = operations.plan_vm.make_plan(self._estate_of(ex_hosts_off), spec)
-        self._warn(plan.notices)  # before anything is created, in case warnings are errors
-        vm, notices = operations.create_vm.create(plan)
-        self._warn(notices)
-        node = to_node(vm, self, plan.snapshot.hosts_off)
-        node.image = image if isinstance(image, NodeImage) else None
-        return node
-
-    def _cards(self, networks: object) -> tuple[Any, ...] | None:
-        """The network cards that a node is to have; None: nothing is said of them."""
-        if networks is None:
-            return None
-        labels = self._estate.traffic_labels
-        return tuple(operations.new_cards.card_specs(networks, labels))
 
     def start_node(
         self,

@@ -41,6 +41,11 @@ def creating(operation: str, disks: Sequence[str]) -> str:
     return f"creating {operation} {_BETWEEN.join(disks)}".rstrip()
 
 
+def is_creating_mark(description: str) -> bool:
+    """Whether a description begins as that of a VM that is being created."""
+    return bool(re.match("creating [0-9a-f]{32}", description.strip()))
+
+
 @dataclass(frozen=True)
 class Definition:
     """A vm.cfg in a repository.

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         stop_vm,
         update_network,
         update_nic,
+        vm_spec,
         wait_running,
     )
 
@@ -88,6 +89,7 @@ __all__ = [
     "stop_vm",
     "update_network",
     "update_nic",
+    "vm_spec",
     "wait_running",
 ]
 

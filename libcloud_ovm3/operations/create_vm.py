@@ -259,14 +259,16 @@ def _grow(plan: VMPlan, notices: list[str]) -> None:
 def _configure(plan: VMPlan, notices: list[str]) -> Definition:
     """Step 3: the disks, and no "creating" any more. All keys are sent: others may be dropped."""
     pending = _read_back(plan, plan.pending_description)
-    complete = pending.changed(disk=list(plan.contents.entries), OVM_description="")
+    complete = pending.changed(
+        disk=list(plan.contents.entries), OVM_description=plan.spec.description
+    )
     failed: AgentFault | OutcomeUnknown | None = None
     try:
         doors.configure_vm(plan.host, plan.repository.id, plan.directory, complete.to_struct())
     except (AgentFault, OutcomeUnknown) as error:
         failed = error
     try:
-        config = _read_back(plan, "")
+        config = _read_back(plan, plan.spec.description)
     except Ovm3Error as difference:
         raise _not_configured(plan, failed, difference) from (failed or difference)
     if failed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from libcloud_ovm3.agent.config import VMConfig
+from libcloud_ovm3.operations.guest_types import PARAVIRTUAL
 from libcloud_ovm3.operations.plan_vm import VMPlan
 from libcloud_ovm3.operations.vmcfg_values import differences
 
@@ -13,16 +14,7 @@ _DECISIVE = ("builder", "boot", "bootloader", "kernel", "device_model", "OVM_dom
 
 
 def parameters(plan: VMPlan) -> dict[str, Any]:
-    """Its options, of the template or a paravirtual VM's: at least the set that working clients
-    send (agent-behaviour 6.1)."""
-    paravirtual = {
-        "OVM_domain_type": "xen_pvm",
-        "bootloader": "/usr/bin/pygrub",
-        "bootargs": "",
-        "extra": "",
-        "guest_os_type": "Other Linux",
-        "vfb": ["type=vnc,vncunused=1,vnclisten=127.0.0.1,keymap=en-us"],
-    }
+    """Its options: of the template, else of the type of guest that it is to be."""
     return {
         "OVM_high_availability": False,
         "OVM_cpu_compat_group": "",
@@ -31,7 +23,7 @@ def parameters(plan: VMPlan) -> dict[str, Any]:
         "on_poweroff": "destroy",
         "on_reboot": "restart",
         "on_crash": "restart",
-        **(plan.contents.settings or paravirtual),
+        **(plan.contents.settings or PARAVIRTUAL),
         "uuid": plan.vm_id,
         "name": plan.directory,
         "OVM_simple_name": plan.spec.name,
@@ -46,7 +38,8 @@ def parameters(plan: VMPlan) -> dict[str, Any]:
 
 def compared(plan: VMPlan, is_: VMConfig, description: str) -> list[tuple[str, Any, Any]]:
     """What a definition says, and what it should say."""
-    disks = [] if description else list(plan.contents.entries)
+    is_pending = description == plan.pending_description
+    disks = [] if is_pending else list(plan.contents.entries)
     taken_over = plan.contents.settings
     return [
         ("the name", is_.simple_name, plan.spec.name),

@@ -51,19 +51,18 @@ class PlannedCards:
 def planned_cards(
     estate: Estate,
     snapshot: EstateSnapshot,
-    template: VMConfig | None,
+    template: VMConfig,
     specs: tuple[CardSpec, ...] | None,
     host_id: str | None,
 ) -> PlannedCards:
     """Which cards a new VM gets: those asked for, else those of its template, else one on the
     default network.
 
-    :param template: its vm.cfg; None: it is a disk image.
+    :param template: its vm.cfg; of a disk image, what the VM's own will have.
     :raises InvalidArgument: it cannot have one of them.
     :raises PreconditionFailed: what bridge a network is cannot be told.
     """
-    vifs = template.vifs if template else ()
-    is_hvm = bool(template and template.is_hvm)
+    vifs, is_hvm = template.vifs, template.is_hvm
     if specs is None and not vifs and estate.default_network is not None:
         specs = tuple(card_specs(estate.default_network, estate.traffic_labels))
     if not specs and (specs is not None or not vifs):

@@ -1,9 +1,8 @@
-"""What a new VM is to be, and everything that is decided before anything is created."""
+"""Everything that is decided before a VM is created."""
 
 from __future__ import annotations
 
 import posixpath
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -20,38 +19,14 @@ from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
 from libcloud_ovm3.operations.disk_sizes import GIB, bytes_text, size_in_bytes
 from libcloud_ovm3.operations.grow_disk import host_that_grows
+from libcloud_ovm3.operations.guest_types import is_hvm_wanted
 from libcloud_ovm3.operations.mount_export import mounted_export
-from libcloud_ovm3.operations.new_cards import CardSpec
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.placement import choose_for_new
 from libcloud_ovm3.operations.plan_cards import CardEntries, entries_for, planned_cards
 from libcloud_ovm3.operations.record_address import require_recordable
 from libcloud_ovm3.operations.template import Contents, contents, read_content
-
-_NOT_IN_NAMES = ("Cc", "Cs", "Zl", "Zp")  # control characters, surrogates, line separators
-
-
-@dataclass(frozen=True)
-class VMSpec:
-    """What a new VM is to be.
-
-    :ivar image_id: of a template, ``<repository id>/<relative path>``.
-    :ivar disk_gb: the smallest size of the first disk that is acceptable; 0: the template's own.
-    :ivar host_id: where to start it; None: on the host with the most free memory.
-    :ivar allow_same_name: whether another VM may have the same name.
-    :ivar start: whether it is started.
-    :ivar cards: its network cards; None: those of the template, else one on the default network.
-    """
-
-    name: str
-    image_id: str
-    memory_mb: int
-    vcpus: int
-    disk_gb: int = 0
-    host_id: str | None = None
-    allow_same_name: bool = False
-    start: bool = True
-    cards: tuple[CardSpec, ...] | None = None
+from libcloud_ovm3.operations.vm_spec import VMSpec, check
 
 
 @dataclass(frozen=True)
@@ -116,14 +91,14 @@ def make_plan(estate: Estate, spec: VMSpec) -> VMPlan:
     :raises PreconditionFailed: no host can take it, whether the name is taken is unknown, or
         somebody writes to a disk of the template.
     """
-    _check(spec)
+    check(spec)
     operation = Operation(estate)
     snapshot = read_estate(estate, HARDWARE, NETWORK)
     _require_free_name(snapshot, spec)
     image = image_of(snapshot.repositories, spec.image_id, snapshot.errors())
     require_template(image)
-    content = read_content(snapshot, image)
-    cards = planned_cards(estate, snapshot, content.config, spec.cards, spec.host_id)
+    content = read_content(snapshot, image, is_hvm_wanted(spec.domain_type))
+    cards = planned_cards(estate, snapshot, content.options, spec.cards, spec.host_id)
     needed = cards.bridges if spec.start or spec.cards else ()
     host, vm_id = choose_for_new(
         snapshot, content.repository_ids, spec.memory_mb, spec.host_id, needed, cards.networks
@@ -154,22 +129,6 @@ def make_plan(estate: Estate, spec: VMSpec) -> VMPlan:
         cards=entries,
         notices=(*snapshot.errors(), *snapshot.notices(), *entries.notices, *notices),
     )
-
-
-def _check(spec: VMSpec) -> None:
-    if not isinstance(spec.name, str) or not spec.name.strip():
-        raise InvalidArgument(f"name {spec.name!r}: expected a non-empty string")
-    is_odd = any(unicodedata.category(character) in _NOT_IN_NAMES for character in spec.name)
-    if spec.name != spec.name.strip() or is_odd:
-        raise InvalidArgument(
-            f"name {spec.name!r}: leading or trailing blanks and control characters are not allowed"
-        )
-    for what, number in (("memory in MB", spec.memory_mb), ("vcpus", spec.vcpus)):
-        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-            raise InvalidArgument(f"{what} {number!r}: expected a whole number, 1 or more")
-    disk_gb = spec.disk_gb
-    if not isinstance(disk_gb, int | float) or isinstance(disk_gb, bool) or not disk_gb >= 0:
-        raise InvalidArgument(f"disk in GB {disk_gb!r}: expected a number, 0 or more")
 
 
 def _require_free_name(snapshot: EstateSnapshot, spec: VMSpec) -> None:
@@ -232,7 +191,7 @@ def _disk_bytes(
     wanted, notices = size_in_bytes(spec.disk_gb)
     if wanted < template_bytes:
         raise InvalidArgument(
-            f"size.disk {spec.disk_gb} GB is smaller than the template, which has "
+            f"size.disk (or ex_disk_gb) {spec.disk_gb} GB is smaller than the template, which has "
             f"{bytes_text(template_bytes)}"
         )
     if grower is None and wanted > template_bytes:

@@ -21,6 +21,7 @@ from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.images import VM_TEMPLATE, Image, locate
 from libcloud_ovm3.estate.repositories import Repository, is_listed
 from libcloud_ovm3.estate.vms import EstateSnapshot
+from libcloud_ovm3.operations.guest_types import hvm
 from libcloud_ovm3.operations.mount_export import mounted_export
 from libcloud_ovm3.operations.new_cards import new_mac
 from libcloud_ovm3.operations.vmcfg_values import why_lost
@@ -63,11 +64,18 @@ class TemplateContent:
 
     :ivar config: its vm.cfg; None: it is a disk image only.
     :ivar disks: those to copy; empty for a disk image.
+    :ivar settings: options of a VM of it, if it has no vm.cfg; empty: those of a paravirtual one.
     """
 
     image: Image
     config: VMConfig | None = None
     disks: tuple[TemplateDisk, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def options(self) -> VMConfig:
+        """What decides which network cards and drives a VM of it can have."""
+        return self.config or VMConfig(self.settings)
 
     @property
     def repository_ids(self) -> list[str]:
@@ -82,7 +90,8 @@ class Contents:
 
     :ivar copies: its disks, in the order of its vm.cfg.
     :ivar entries: the disk list of its vm.cfg, CD drives too.
-    :ivar settings: other options of its vm.cfg, but for its network cards; empty for a disk image.
+    :ivar settings: other options of its vm.cfg, but for its network cards; empty: those of a
+        paravirtual VM.
     """
 
     copies: tuple[DiskCopy, ...]
@@ -90,14 +99,19 @@ class Contents:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read_content(snapshot: EstateSnapshot, image: Image) -> TemplateContent:
+def read_content(
+    snapshot: EstateSnapshot, image: Image, wants_hvm: bool | None = None
+) -> TemplateContent:
     """What a template consists of. Reads its vm.cfg, if it has one.
 
+    :param wants_hvm: whether the VM is to be an HVM guest; None: as the template is, of a disk
+        image a paravirtual one.
     :raises PreconditionFailed: it cannot be read.
-    :raises InvalidArgument: it has disks that cannot be copied, or options that cannot be sent.
+    :raises InvalidArgument: it has disks that cannot be copied, or options that cannot be sent, or
+        is of the other type.
     """
     if image.kind != VM_TEMPLATE:
-        return TemplateContent(image)
+        return TemplateContent(image, settings=hvm() if wants_hvm else {})
     definition = read_template(image.repository, image.directory)
     if definition.config is None or definition.unread or definition.error:
         why = definition.error or definition.unread
@@ -106,6 +120,12 @@ def read_content(snapshot: EstateSnapshot, image: Image) -> TemplateContent:
     warnings = config.changed(memory=1, vcpus=1).warnings  # those are not taken over
     if why := "; ".join(warnings) or _why_not(config):
         raise InvalidArgument(f"{image.label}: its vm.cfg cannot be taken over: {why}")
+    if wants_hvm is not None and wants_hvm != config.is_hvm:
+        is_, other = ("HVM", "pv") if config.is_hvm else ("paravirtualized", "hvm")
+        raise InvalidArgument(
+            f"ex_domain_type {other!r}: {image.label} is a template of {is_} guests; leave it out, "
+            f"or use a disk image"
+        )
     disks = [_disk(snapshot, image, entry) for entry in config.disks if not entry.is_cdrom]
     return TemplateContent(image, config, tuple(disks))
 
@@ -178,7 +198,7 @@ def contents(
         source, size = locate(image, system)
         target = _target(image.repository, directory, 0, source)
         copy = DiskCopy(system, source, size, target)
-        return Contents((copy,), (f"file:{target},xvda,w",)), []
+        return Contents((copy,), (f"file:{target},xvda,w",), content.settings), []
     copies = [_copy(system, content, directory, n) for n in range(len(content.disks))]
     targets = iter(copies)
     entries: list[str] = []

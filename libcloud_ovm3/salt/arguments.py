@@ -9,7 +9,7 @@ from typing import Any
 
 from libcloud_ovm3.agent.address import parse_flag
 from libcloud_ovm3.agent.call_kinds import parse_seconds
-from libcloud_ovm3.compute.habitual import refuse_unsupported
+from libcloud_ovm3.compute.habitual import parse_number, refuse_unsupported
 from libcloud_ovm3.errors import InvalidArgument
 
 
@@ -47,7 +47,7 @@ def _as_type(name: str, value: Any, annotation: str) -> Any:  # noqa: PLR0911 (o
     if "bool" in words:
         return parse_flag(value, name)
     if (name == "size" or "int" in words) and "OVM3Network" not in words:
-        return _number(name, value)
+        return parse_number(value, name)
     if "float" in words:
         return parse_seconds(value, name, may_be_zero=True)
     if name in ("ex_networks", "networks"):
@@ -59,17 +59,6 @@ def _as_type(name: str, value: Any, annotation: str) -> Any:  # noqa: PLR0911 (o
     assert words == {"object"}, annotation
     refuse_unsupported(**{name: value})
     return value
-
-
-def _number(name: str, value: Any) -> int | float:
-    """A number, of texts a whole one or a fraction; the method checks whether it can be."""
-    if isinstance(value, str) and re.fullmatch("[0-9]{1,18}", value, re.ASCII):
-        return int(value)
-    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}\.[0-9]{1,9}", value, re.ASCII):
-        return float(value)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return value
-    raise InvalidArgument(f"{name} {value!r}: expected a number")
 
 
 def _list(name: str, value: Any) -> list[str]:

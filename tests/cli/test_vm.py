@@ -125,11 +125,13 @@ def test_an_unknown_state_is_shown_with_the_host_that_does_not_answer() -> None:
 
 def test_create_prints_the_id_alone(sim: Simulator) -> None:
     done = on(sim, "vm", "create", "web-1", "--image", "oracle-linux-6", "--size", "small",
-              "--cpus", "2", "--on", "ovm-3", "--wait")  # fmt: skip
+              "--cpus", "2", "--on", "ovm-3", "--wait", "--type", "hvm", "--description",
+              "the shop")  # fmt: skip
     assert done.exit_code == 0, done.stderr
     [node] = [one for one in driver_for(sim).list_nodes() if one.name == "web-1"]
     assert done.stdout == f"{node.id}\n"
     assert (node.state, node.extra["host"]) == (NodeState.RUNNING, "ovm-3")
+    assert (node.extra["is_hvm"], node.extra["description"]) == (True, "the shop")
     assert (node.extra["memory_mb"], node.extra["vcpus"]) == (1024, 2)
 
 

@@ -1,0 +1,74 @@
+"""What a new VM is to be, as the user says it. Pure."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+
+from libcloud_ovm3.errors import InvalidArgument
+from libcloud_ovm3.estate.definitions import is_creating_mark
+from libcloud_ovm3.operations.guest_types import is_hvm_wanted
+from libcloud_ovm3.operations.new_cards import CardSpec
+
+_NOT_IN_NAMES = ("Cc", "Cs", "Zl", "Zp")  # control characters, surrogates, line separators
+
+
+@dataclass(frozen=True)
+class VMSpec:
+    """What a new VM is to be.
+
+    :ivar image_id: of a template, ``<repository id>/<relative path>``.
+    :ivar disk_gb: the smallest size of the first disk that is acceptable; 0: the template's own.
+    :ivar description: "": none.
+    :ivar domain_type: ``pv`` or ``hvm``; None: that of the template, of a disk image ``pv``.
+    :ivar host_id: where to start it; None: on the host with the most free memory.
+    :ivar allow_same_name: whether another VM may have the same name.
+    :ivar start: whether it is started.
+    :ivar cards: its network cards; None: those of the template, else one on the default network.
+    """
+
+    name: str
+    image_id: str
+    memory_mb: int
+    vcpus: int
+    disk_gb: int = 0
+    description: str = ""
+    domain_type: str | None = None
+    host_id: str | None = None
+    allow_same_name: bool = False
+    start: bool = True
+    cards: tuple[CardSpec, ...] | None = None
+
+
+def check(spec: VMSpec) -> None:
+    """Check what can be checked before anything is read.
+
+    :raises InvalidArgument: a value is wrong.
+    """
+    if not isinstance(spec.name, str) or not spec.name.strip():
+        raise InvalidArgument(f"name {spec.name!r}: expected a non-empty string")
+    _require_plain("name", spec.name)
+    _require_plain("ex_description", spec.description)
+    if is_creating_mark(spec.description):
+        raise InvalidArgument(
+            f"ex_description {spec.description!r}: this is how a node is marked that is being "
+            f"created; use other words"
+        )
+    is_hvm_wanted(spec.domain_type)
+    for what, number in (("memory in MB", spec.memory_mb), ("vcpus", spec.vcpus)):
+        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+            raise InvalidArgument(f"{what} {number!r}: expected a whole number, 1 or more")
+    disk_gb = spec.disk_gb
+    if not isinstance(disk_gb, int | float) or isinstance(disk_gb, bool) or not disk_gb >= 0:
+        raise InvalidArgument(f"disk in GB {disk_gb!r}: expected a number, 0 or more")
+
+
+def _require_plain(what: str, text: str) -> None:
+    """Check that a text stays as it is in a vm.cfg, and on a line of a list."""
+    if not isinstance(text, str):
+        raise InvalidArgument(f"{what} {text!r}: expected a text")
+    is_odd = any(unicodedata.category(character) in _NOT_IN_NAMES for character in text)
+    if text != text.strip() or is_odd:
+        raise InvalidArgument(
+            f"{what} {text!r}: leading or trailing blanks and control characters are not allowed"
+        )
