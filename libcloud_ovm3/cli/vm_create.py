@@ -29,10 +29,11 @@ _COUNT = click.IntRange(min=1)
         "ovm3 vm create web-2 --image oracle-linux-6 --size small",
         "ovm3 vm create web-3 --image oracle-linux-6 --memory 768 --cpus 2 --on ovm-2 --wait",
         "ovm3 vm create web-4 --image oracle-linux-6 --size small --network guest:160",
+        "ovm3 vm create win-1 --image oracle-linux-6-boot.iso --size small --disk 2 --no-start",
         "ovm3 vm create web-5 --image oracle-linux-6 --size small --type hvm --no-start",
     ),
 )
-@click.option("--image", required=True, metavar="NAME|ID", help="A template.")
+@click.option("--image", required=True, metavar="NAME|ID", help="A template or an ISO.")
 @click.option(
     "--size",
     "size_id",
@@ -64,6 +65,9 @@ _COUNT = click.IntRange(min=1)
     type=click.Choice(["pv", "hvm"]),
     help="Paravirtualized or HVM.  [default: that of the template; of a disk image: pv]",
 )
+@click.option(
+    "--iso", metavar="NAME|ID", help="An ISO for a CD drive of it, besides what the image has."
+)
 @click.option("--description", metavar="TEXT", help="Its description.")
 @click.option("--on", "location", metavar="HOST[:PORT]|ID", help="The host on which to start it.")
 @click.option(
@@ -94,13 +98,14 @@ _COUNT = click.IntRange(min=1)
 @click.argument("name")
 def create(
     name: str, image: str, size_id: str | None, memory: int | None, cpus: int | None,
-    disk_gb: float | None, domain_type: str | None, description: str | None,
+    disk_gb: float | None, domain_type: str | None, iso: str | None, description: str | None,
     location: str | None, networks: tuple[str, ...], no_network: bool, allow_same_name: bool,
     no_start: bool, wait: bool, timeout: int, hosts_off: tuple[str, ...], **options: Any,
 ) -> None:  # fmt: skip
     """Create a VM, start it, and print its id.
 
-    Its disks are copies of a template's.
+    Its disks are copies of a template's. Of an ISO it gets an empty disk of --disk GB, and boots
+    from the ISO first.
     """
     with reported():
         driver = make_driver(**options)
@@ -121,6 +126,7 @@ def create(
             ex_description=description,
             ex_disk_gb=disk_gb,
             ex_domain_type=domain_type,
+            ex_iso=None if iso is None else find_image(driver, iso),
             ex_hosts_off=hosts_off,
             ex_networks=list(networks) if networks or no_network else None,
             ex_start=not no_start,

@@ -43,6 +43,7 @@ class NewNodes(OVM3Base):
         ex_domain_type: str | None = None,
         ex_hostname: object = None,
         ex_hosts_off: Sequence[NodeLocation | str] | str | None = None,
+        ex_iso: NodeImage | str | None = None,
         ex_keyname: object = None,
         ex_keypair: object = None,
         ex_memory_mb: int | str | None = None,
@@ -54,22 +55,23 @@ class NewNodes(OVM3Base):
         ex_tags: object = None,
         ex_userdata: object = None,
     ) -> Node:
-        """Create a VM from a template and start it. Blocks while its disks are copied.
+        """Create a VM from a template or an ISO and start it. Blocks while its disks are copied.
 
         Of a template with a ``vm.cfg``, such as Oracle VM Manager makes, all disks are copied and
         the settings taken over. Of a disk image a VM with one disk is made, paravirtualized unless
-        ``ex_domain_type`` says otherwise.
+        ``ex_domain_type`` says otherwise. Of an ISO an HVM VM is made, with an empty disk and the
+        ISO in a CD drive, from which it boots first: for installing a system.
 
         :param name: Its display name. (required)
         :type name: ``str``
 
         :param size: The size, or the id of a built-in one. Used are its ``ram`` in MB, its
             ``extra["cpus"]`` (1 if absent), and its ``disk`` in GB, of the first disk: 0 is the
-            size of the template. Less is an error. More needs the host module: without it the disk
-            gets the size of the template, with a warning. (required)
+            size of the template (of an ISO: an error). Less is an error. More needs the host
+            module: without it the disk gets the size of the template, with a warning. (required)
         :type size: :class:`NodeSize` or ``str``
 
-        :param image: A template, or its id. (required)
+        :param image: A template or an ISO, or its id. (required)
         :type image: :class:`NodeImage` or ``str``
 
         :param location: The host, or its id. (default: the one with the most free memory)
@@ -101,6 +103,10 @@ class NewNodes(OVM3Base):
         :param ex_hosts_off: Addresses of hosts that you have seen to be powered off: in this call
             they run nothing. Refused if one answers anything. See docs/a-host-is-dead.md first.
         :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
+
+        :param ex_iso: An ISO, or its id, for a CD drive of it besides what the image says: for
+            drivers, or a seed. It goes into the first empty drive, else into a new one.
+        :type ex_iso: :class:`NodeImage` or ``str``
 
         :param ex_memory_mb: Its memory, instead of that of the size.
         :type ex_memory_mb: ``int``, MB
@@ -157,6 +163,7 @@ class NewNodes(OVM3Base):
             disk_gb=parse_number(ex_disk_gb, "ex_disk_gb", chosen.disk or 0),
             description=ex_description or "",
             domain_type=ex_domain_type or None,
+            iso_id=object_id(ex_iso) if ex_iso else None,
             host_id=None if location is None else object_id(location),
             allow_same_name=parse_flag(ex_allow_same_name, "ex_allow_same_name"),
             start=parse_flag(ex_start, "ex_start"),

@@ -42,6 +42,7 @@ from libcloud_ovm3.estate.simple_names import read_ovsmeta
 
 RAW, VM_TEMPLATE, ISO = "raw", "vm_template", "iso"
 TEMPLATES, ISOS = "Templates", "ISOs"
+_REPOSITORIES = "/OVS/Repositories/"
 VM_CFG = "vm.cfg"
 UNFINISHED = VM_CFG + CREATING  # the vm.cfg of a template whose disks are still being copied
 
@@ -293,16 +294,17 @@ def image_of(
     raise ImageNotFound(f"no repository has an image {image_id!r}")
 
 
-def require_template(image: Image) -> None:
-    """Check that a node can be created from this image: it is not an ISO.
+def iso_of(repositories: Sequence[Repository], image_id: str, errors: Sequence[str] = ()) -> Image:
+    """The ISO with this id, or at this path on the hosts; otherwise as :func:`image_of`.
 
-    :raises InvalidArgument: It is one.
+    :raises InvalidArgument: The image is no ISO.
     """
-    if image.kind == ISO:
+    image = image_of(repositories, image_id.removeprefix(_REPOSITORIES), errors)
+    if image.kind != ISO:
         raise InvalidArgument(
-            f"image {image.name!r} is an ISO, and installing from an ISO is not supported yet; use "
-            f"a template"
+            f"image {image.name!r} ({image.id}) is not an ISO, so it does not go into a CD drive"
         )
+    return image
 
 
 def locate(image: Image, system: FileSystem) -> tuple[str, int]:

@@ -12,9 +12,9 @@ from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.agent.disk import DiskEntry, format_disk
 from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
 from libcloud_ovm3.estate.domains import Domain
-from libcloud_ovm3.estate.images import ISO, Image, image_of
+from libcloud_ovm3.estate.images import iso_of
 from libcloud_ovm3.estate.members import Estate
-from libcloud_ovm3.estate.vms import EstateSnapshot, read_estate
+from libcloud_ovm3.estate.vms import read_estate
 from libcloud_ovm3.operations.agreement import require_no_more
 from libcloud_ovm3.operations.attachable import require_reachable
 from libcloud_ovm3.operations.device_changes import (
@@ -29,10 +29,9 @@ from libcloud_ovm3.operations.disk_changes import (
     with_entry,
     with_instead,
 )
+from libcloud_ovm3.operations.drive_entries import drive_entry
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.progress import waiting
-
-_REPOSITORIES = "/OVS/Repositories/"
 
 
 def insert(estate: Estate, vm_id: str, image_id: str, device: str | None = None) -> list[str]:
@@ -50,7 +49,7 @@ def insert(estate: Estate, vm_id: str, image_id: str, device: str | None = None)
     :raises OperationIncomplete: whether it is inserted is unknown.
     """
     snapshot = read_estate(estate)
-    image = _iso(snapshot, image_id)
+    image = iso_of(snapshot.repositories, image_id, snapshot.errors())
     path = f"{image.repository.path}/{image.path}"
     target = target_of(Operation(estate), snapshot, vm_id)
     own = snapshot.repository(target.definition.repository_id)
@@ -122,20 +121,6 @@ def _change(target: Target, change: Change, device: str, path: str | None, what:
     return notices
 
 
-# ------------------------------------------------------------------ the ISO
-
-
-def _iso(snapshot: EstateSnapshot, image_id: str) -> Image:
-    """The ISO with this id, or at this path."""
-    wanted = image_id.removeprefix(_REPOSITORIES)
-    image = image_of(snapshot.repositories, wanted, snapshot.errors())
-    if image.kind != ISO:
-        raise InvalidArgument(
-            f"image {image.name!r} ({image.id}) is not an ISO, so it does not go into a CD drive"
-        )
-    return image
-
-
 # ------------------------------------------------------------------ the drive
 
 
@@ -200,8 +185,7 @@ def _new_drive(target: Target, path: str, device: str | None) -> tuple[Change, s
         if device
         else next_device(config, is_cdrom=True)
     )
-    entry = DiskEntry("", "file", path, name, "cdrom", "r")
-    return with_entry(format_disk(entry)), name
+    return with_entry(drive_entry(path, name)), name
 
 
 def _changed(drive: DiskEntry, scheme: str, location: str) -> Change:

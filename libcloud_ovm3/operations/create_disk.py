@@ -9,14 +9,13 @@ A copy that is to be larger than its snapshot is marked as unfinished until it h
 
 from __future__ import annotations
 
-from libcloud_ovm3.errors import AgentFault, OperationIncomplete, OutcomeUnknown, Ovm3Error
-from libcloud_ovm3.estate.disk_files import read_size
+from libcloud_ovm3.errors import OperationIncomplete, Ovm3Error
 from libcloud_ovm3.estate.disk_names import CREATING
 from libcloud_ovm3.estate.vms import read_estate
 from libcloud_ovm3.estate.volumes import Snapshot, Volume
-from libcloud_ovm3.operations import doors
 from libcloud_ovm3.operations.copy_disk import Place, copy_disk
 from libcloud_ovm3.operations.destroy_snapshot import delete_disk
+from libcloud_ovm3.operations.empty_disk import EmptyFile, make_empty
 from libcloud_ovm3.operations.grow_disk import grow, require_host_that_grows
 from libcloud_ovm3.operations.idle_disk import require_idle
 from libcloud_ovm3.operations.marks import put_mark, remove_mark
@@ -36,50 +35,13 @@ def create(plan: DiskPlan) -> tuple[Volume, list[str]]:
     """
     notices: list[str] = []
     if plan.source is None:
-        _create_empty(plan, notices)
+        way_out = "destroy_volume removes it"
+        file = EmptyFile(plan.host, plan.system, plan.repository, plan.path, plan.size_bytes)
+        notices += make_empty(plan.operation, file, plan.label, way_out)
     else:
         _create_copy(plan, plan.source, notices)
     done = f"{plan.label} was created"
     return read_back(plan.operation, plan.volume_id, plan.path, done), notices
-
-
-# ------------------------------------------------------------------ empty
-
-
-def _create_empty(plan: DiskPlan, notices: list[str]) -> None:
-    failed: AgentFault | OutcomeUnknown | None = None
-    try:
-        if plan.host.module is not None:
-            module = plan.host.module
-            doors.create_file_by_module(plan.operation, module, plan.path, plan.size_bytes)
-        else:
-            assert plan.system is not None
-            doors.create_file(plan.system, plan.path, plan.size_bytes)
-    except (AgentFault, OutcomeUnknown) as error:
-        failed = error
-    try:
-        found = read_size(plan.host, plan.repository, plan.path, plan.system)
-    except Ovm3Error as error:
-        why = f"{failed or 'the host reported success'}; what is there cannot be read: {error}"
-        raise _in_doubt(plan, why) from error
-    size = None if found is None else found.size_bytes
-    if size == plan.size_bytes:
-        notices += [f"{plan.label} is created, although {failed}"] if failed else []
-        return
-    if size is None and isinstance(failed, AgentFault):
-        raise failed.with_state("there is no such file") from failed
-    state = "there is no such file (yet)" if size is None else f"it has {size} bytes"
-    result = failed or "the host reported success"
-    raise _in_doubt(plan, f"{result}; {state} instead of {plan.size_bytes} bytes") from failed
-
-
-def _in_doubt(plan: DiskPlan, why: str) -> Ovm3Error:
-    return plan.operation.incomplete(
-        f"creating {plan.label} was not completed: {why}. What may be left: {plan.path} "
-        f"(destroy_volume removes it)",
-        left=(plan.path,),
-        host=str(plan.host.address),
-    )
 
 
 # ------------------------------------------------------------------ a copy

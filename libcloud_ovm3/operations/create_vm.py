@@ -1,4 +1,4 @@
-"""Creating a VM from a template: definition first, disk, configuration, start.
+"""Creating a VM from a template or an ISO: definition first, disk, configuration, start.
 
 The definition comes first, without disks, its description saying ``creating <operation>``; then its
 disk is copied, then it is configured, then started. So a client that dies in the middle leaves a
@@ -33,6 +33,7 @@ from libcloud_ovm3.estate.vms import VM, merge_vms, read_estate
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.operations.delete_files import delete_file
 from libcloud_ovm3.operations.destroy_vm import require_deleted
+from libcloud_ovm3.operations.empty_disk import EmptyFile, make_empty
 from libcloud_ovm3.operations.grow_disk import grow
 from libcloud_ovm3.operations.new_definition import compared, parameters
 from libcloud_ovm3.operations.plan_vm import VMPlan, listed, named
@@ -72,6 +73,7 @@ def create(plan: VMPlan) -> tuple[VM, list[str]]:
             with waiting(f"copying the disk of {vm} on {plan.host.label}", vm=plan.vm_id):
                 _copy(plan, copy)
         _grow(plan, notices)
+        _make_empty(plan, notices)
         with waiting(f"configuring {vm} on {plan.host.label}", vm=plan.vm_id):
             definition = _configure(plan, notices)
         _record_addresses(plan, notices)
@@ -252,6 +254,19 @@ def _grow(plan: VMPlan, notices: list[str]) -> None:
             first.size_bytes,
             plan.disk_bytes,
         )
+    except OperationIncomplete as error:
+        raise _not_completed(plan, error) from error
+
+
+def _make_empty(plan: VMPlan, notices: list[str]) -> None:
+    """Step 2c: the disk of a VM of an ISO."""
+    path = plan.contents.empty_disk
+    if not path:
+        return
+    file = EmptyFile(plan.host, plan.system, plan.repository, path, plan.disk_bytes)
+    try:
+        way_out = f"destroy_node removes it with node {plan.vm_id}"
+        notices += make_empty(plan.operation, file, f"the disk of VM {plan.spec.name!r}", way_out)
     except OperationIncomplete as error:
         raise _not_completed(plan, error) from error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from libcloud_ovm3.errors import InvalidArgument, NameTaken, PreconditionFailed
@@ -12,12 +12,13 @@ from libcloud_ovm3.estate.attachments import key_of_path
 from libcloud_ovm3.estate.definitions import creating
 from libcloud_ovm3.estate.disks import FileSystem
 from libcloud_ovm3.estate.hosts import HARDWARE, HostView
-from libcloud_ovm3.estate.images import Image, image_of, require_template
+from libcloud_ovm3.estate.images import ISO, Image, image_of, iso_of
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.networks import NETWORK
 from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
 from libcloud_ovm3.operations.disk_sizes import GIB, bytes_text, size_in_bytes
+from libcloud_ovm3.operations.drive_entries import with_iso
 from libcloud_ovm3.operations.grow_disk import host_that_grows
 from libcloud_ovm3.operations.guest_types import is_hvm_wanted
 from libcloud_ovm3.operations.mount_export import mounted_export
@@ -25,6 +26,7 @@ from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.placement import choose_for_new
 from libcloud_ovm3.operations.plan_cards import CardEntries, entries_for, planned_cards
 from libcloud_ovm3.operations.record_address import require_recordable
+from libcloud_ovm3.operations.target_repository import require_room
 from libcloud_ovm3.operations.template import Contents, contents, read_content
 from libcloud_ovm3.operations.vm_spec import VMSpec, check
 
@@ -70,7 +72,7 @@ class VMPlan:
     @property
     def disks(self) -> tuple[str, ...]:
         """The paths of its disks on the hosts."""
-        return tuple(copy.target for copy in self.contents.copies)
+        return self.contents.files
 
     @property
     def pending_description(self) -> str:
@@ -96,12 +98,20 @@ def make_plan(estate: Estate, spec: VMSpec) -> VMPlan:
     snapshot = read_estate(estate, HARDWARE, NETWORK)
     _require_free_name(snapshot, spec)
     image = image_of(snapshot.repositories, spec.image_id, snapshot.errors())
-    require_template(image)
+    if image.kind == ISO and not spec.disk_gb:
+        raise InvalidArgument(
+            f"{image.label} is an ISO, so the node gets an empty disk: size.disk (or ex_disk_gb) "
+            f"0: expected its size in GB, more than 0"
+        )
+    iso = None
+    if spec.iso_id is not None:
+        iso = iso_of(snapshot.repositories, spec.iso_id, snapshot.errors())
     content = read_content(snapshot, image, is_hvm_wanted(spec.domain_type))
     cards = planned_cards(estate, snapshot, content.options, spec.cards, spec.host_id)
     needed = cards.bridges if spec.start or spec.cards else ()
+    repository_ids = content.repository_ids + ([iso.repository.id] if iso else [])
     host, vm_id = choose_for_new(
-        snapshot, content.repository_ids, spec.memory_mb, spec.host_id, needed, cards.networks
+        snapshot, repository_ids, spec.memory_mb, spec.host_id, needed, cards.networks
     )
     entries = entries_for(cards, vm_id, spec.name, is_live=spec.start)
     if entries.addresses:
@@ -110,9 +120,16 @@ def make_plan(estate: Estate, spec: VMSpec) -> VMPlan:
     directory = vm_id.replace("-", "")
     given, notices = contents(snapshot, system, content, directory, spec.memory_mb)
     _require_unwritten(snapshot, image, given)
+    if iso is not None:
+        config = content.options.changed(disk=list(given.entries))
+        given = replace(given, entries=tuple(with_iso(config, iso.paths[0])))
     grower = host_that_grows(image.repository)
     disk_bytes = 0
-    if given.copies:  # the first disk is the system's
+    if given.empty_disk:
+        disk_bytes, more = size_in_bytes(spec.disk_gb)
+        notices += more
+        notices += require_room(image.repository, disk_bytes, f"the disk of VM {spec.name!r}")
+    elif given.copies:  # the first disk is the system's
         disk_bytes, more = _disk_bytes(spec, given.copies[0].size_bytes, grower)
         notices += more
     return VMPlan(

@@ -18,9 +18,10 @@ from libcloud_ovm3.errors import ImageNotFound, InvalidArgument, PreconditionFai
 from libcloud_ovm3.estate.definitions import read_template
 from libcloud_ovm3.estate.disks import FileSystem, disk_path, size_bytes
 from libcloud_ovm3.estate.hosts import HostView
-from libcloud_ovm3.estate.images import VM_TEMPLATE, Image, locate
+from libcloud_ovm3.estate.images import ISO, VM_TEMPLATE, Image, locate
 from libcloud_ovm3.estate.repositories import Repository, is_listed
 from libcloud_ovm3.estate.vms import EstateSnapshot
+from libcloud_ovm3.operations.drive_entries import drive_entry
 from libcloud_ovm3.operations.guest_types import hvm
 from libcloud_ovm3.operations.mount_export import mounted_export
 from libcloud_ovm3.operations.new_cards import new_mac
@@ -60,10 +61,10 @@ class DiskCopy:
 
 @dataclass(frozen=True)
 class TemplateContent:
-    """What a template consists of.
+    """What a template consists of, or an ISO.
 
-    :ivar config: its vm.cfg; None: it is a disk image only.
-    :ivar disks: those to copy; empty for a disk image.
+    :ivar config: its vm.cfg; None: it is a disk image or an ISO.
+    :ivar disks: those to copy; empty for these.
     :ivar settings: options of a VM of it, if it has no vm.cfg; empty: those of a paravirtual one.
     """
 
@@ -89,6 +90,7 @@ class Contents:
     """What a new VM gets.
 
     :ivar copies: its disks, in the order of its vm.cfg.
+    :ivar empty_disk: the path of a disk that is no copy; "": there is none.
     :ivar entries: the disk list of its vm.cfg, CD drives too.
     :ivar settings: other options of its vm.cfg, but for its network cards; empty: those of a
         paravirtual VM.
@@ -97,6 +99,13 @@ class Contents:
     copies: tuple[DiskCopy, ...]
     entries: tuple[str, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    empty_disk: str = ""
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The paths of its disks."""
+        copies = tuple(copy.target for copy in self.copies)
+        return (*copies, self.empty_disk) if self.empty_disk else copies
 
 
 def read_content(
@@ -110,6 +119,13 @@ def read_content(
     :raises InvalidArgument: it has disks that cannot be copied, or options that cannot be sent, or
         is of the other type.
     """
+    if image.kind == ISO:
+        if wants_hvm is False:
+            raise InvalidArgument(
+                f"ex_domain_type 'pv': {image.label} is an ISO, which only an HVM guest can boot; "
+                f"leave it out"
+            )
+        return TemplateContent(image, settings=hvm(cd_first=True))
     if image.kind != VM_TEMPLATE:
         return TemplateContent(image, settings=hvm() if wants_hvm else {})
     definition = read_template(image.repository, image.directory)
@@ -194,6 +210,10 @@ def contents(
     :param directory: its uuid without dashes, which is in the names of its files.
     """
     image, host = content.image, system.host
+    if image.kind == ISO:
+        target = _target(image.repository, directory, 0, ".img")
+        disk, drive = f"file:{target},xvda,w", drive_entry(image.paths[0], "xvdb")
+        return Contents((), (disk, drive), content.settings, target), []
     if content.config is None:
         source, size = locate(image, system)
         target = _target(image.repository, directory, 0, source)

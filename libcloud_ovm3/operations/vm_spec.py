@@ -17,7 +17,8 @@ _NOT_IN_NAMES = ("Cc", "Cs", "Zl", "Zp")  # control characters, surrogates, line
 class VMSpec:
     """What a new VM is to be.
 
-    :ivar image_id: of a template, ``<repository id>/<relative path>``.
+    :ivar image_id: of a template or an ISO, ``<repository id>/<relative path>``.
+    :ivar iso_id: of an ISO for a CD drive, or its path on the hosts; None: none.
     :ivar disk_gb: the smallest size of the first disk that is acceptable; 0: the template's own.
     :ivar description: "": none.
     :ivar domain_type: ``pv`` or ``hvm``; None: that of the template, of a disk image ``pv``.
@@ -34,6 +35,7 @@ class VMSpec:
     disk_gb: int = 0
     description: str = ""
     domain_type: str | None = None
+    iso_id: str | None = None
     host_id: str | None = None
     allow_same_name: bool = False
     start: bool = True

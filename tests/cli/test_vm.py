@@ -138,12 +138,16 @@ def test_create_prints_the_id_alone(sim: Simulator) -> None:
 def test_create_from_an_id_with_memory_alone() -> None:
     with simulate(hosts=1) as sim:
         [image] = [one for one in driver_for(sim).list_images() if one.name == "oracle-linux-7"]
-        create = ("vm", "create", "web-1", "--image", image.id, "--memory", "300", "--no-start")
+        create = ("vm", "create", "web-1", "--image", image.id, "--memory", "300", "--no-start",
+                  "--iso", "oracle-linux-6-boot.iso")  # fmt: skip
         done = on(sim, *create)
         assert done.exit_code == 0, done.stderr
         node = driver_for(sim).ex_get_node(done.stdout.strip())
         assert node.state == NodeState.STOPPED
         assert (node.extra["memory_mb"], node.extra["vcpus"]) == (300, 1)
+        assert [one.rpartition("/")[2] for one in node.extra["cdroms"]] == [
+            "oracle-linux-6-boot.iso"
+        ]
 
 
 @pytest.mark.parametrize(
@@ -153,7 +157,7 @@ def test_create_from_an_id_with_memory_alone() -> None:
         (["--image", "oracle-linux-6", "--size", "huge"], 2, "expected one of tiny, small"),
         (["--image", "oracle-linux-6", "--memory", "0"], 2, "0 is not in the range"),
         (["--image", "debian", "--size", "tiny"], 1, "no image 'debian'; images: oracle-linux-6"),
-        (["--image", "oracle-linux-6-boot.iso", "--size", "tiny"], 2, "is an ISO"),
+        (["--image", "oracle-linux-6-boot.iso", "--size", "tiny"], 2, "empty disk: --disk 0: exp"),
         (["--image", "oracle-linux-6", "--size", "tiny", "--on", "x"], 1, "no host 'x'; hosts: ov"),
         (["--size", "tiny"], 2, "--image"),
         (["--image", "x", "--no-start", "--wait"], 2, "--wait and --no-start contradict"),

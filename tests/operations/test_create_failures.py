@@ -16,6 +16,7 @@ from tests.operations.failures import (
     FAILURES,
     KILLS,
     NEW_NAME,
+    READ_FAILURES,
     WRITES,
     Step,
     check_what_is_left,
@@ -97,20 +98,46 @@ def test_create_node_whose_larger_disk_cannot_be_read(failure: str) -> None:
     create_with(step, failure, "awkward", True, disk_gb=1)
 
 
+# The step that makes the empty disk of a node of an ISO, by the agent and by the host module.
+EMPTY = {False: "storage_plugin_create", True: "libcloud_create_file"}
+READ_AFTER = {False: "storage_plugin_getFileInfo", True: "libcloud_stat_file"}
+
+
+@pytest.mark.parametrize("personality", PERSONALITIES)
+@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize("host_module", [False, True], ids=["alone", "with the module"])
+def test_create_node_of_an_iso(host_module: bool, failure: str, personality: str) -> None:
+    step = Step(None, EMPTY[host_module])
+    create_with(step, failure, personality, host_module, disk_gb=1, is_iso=True)
+
+
+@pytest.mark.parametrize("failure", READ_FAILURES)
+@pytest.mark.parametrize("host_module", [False, True], ids=["alone", "with the module"])
+def test_create_node_whose_empty_disk_cannot_be_read(host_module: bool, failure: str) -> None:
+    step = Step(EMPTY[host_module], READ_AFTER[host_module])
+    create_with(step, failure, "awkward", host_module, disk_gb=1, is_iso=True)
+
+
 def create_with(
-    step: Step, failure: str, personality: str, host_module: bool = False, disk_gb: int = 0
+    step: Step,
+    failure: str,
+    personality: str,
+    host_module: bool = False,
+    disk_gb: int = 0,
+    is_iso: bool = False,
 ) -> None:
     """Create a node while one step fails, and look at everything afterwards."""
     with make_sim(personality, host_module) as sim:
         driver = driver_for(sim)
         images, sizes = driver.list_images(), driver.list_sizes()
         sizes[0].disk = disk_gb
+        image = images[-1 if is_iso else 0]  # ISOs are listed last
         before = fingerprints_of(sim.repository_path)
         sim.calls.clear()
         rule = misbehave(sim, failure, step)
         error: Ovm3Error | None = None
         try:
-            quietly(driver.create_node, NEW_NAME, sizes[0], images[0])
+            quietly(driver.create_node, NEW_NAME, sizes[0], image)
         except Ovm3Error as caught:
             error = caught
         sent = calls_of(sim, *WRITES)

@@ -75,7 +75,7 @@ def test_the_arguments_of_create_node() -> None:
     for name in ("networks", "ex_networks"):
         given = {**settings, name: networks}
         assert create_arguments(given.get, given, FULL) == {name: networks}
-    more = {"ex_cpus": "2", "ex_disk_gb": "1.5", "ex_domain_type": "hvm", "ex_description": "x"}
+    more = {"ex_cpus": "2", "ex_disk_gb": "1.5", "ex_domain_type": "hvm", "ex_iso": "x"}
     typed = {**more, "ex_cpus": 2, "ex_disk_gb": 1.5}
     assert create_arguments({**settings, **more}.get, {**settings, **more}, FULL) == typed
     guest = {**settings, "password": "the guest's"}
