@@ -15,7 +15,7 @@ from libcloud_ovm3.cli.options import driver_options, hosts_off_options, make_dr
 from libcloud_ovm3.cli.output import show
 from libcloud_ovm3.cli.sections import Command
 from libcloud_ovm3.cli.several import label
-from libcloud_ovm3.compute.find import find_host, find_image, find_size
+from libcloud_ovm3.compute.find import find_host, find_image, find_size, find_volumes
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
 
 _START_LIMIT = 600  # seconds; libcloud's own for wait_until_running
@@ -68,6 +68,13 @@ _COUNT = click.IntRange(min=1)
 @click.option(
     "--iso", metavar="NAME|ID", help="An ISO for a CD drive of it, besides what the image has."
 )
+@click.option(
+    "--volume",
+    "volumes",
+    multiple=True,
+    metavar="NAME|ID",
+    help="A volume that it has from the beginning; once for each.",
+)
 @click.option("--description", metavar="TEXT", help="Its description.")
 @click.option("--on", "location", metavar="HOST[:PORT]|ID", help="The host on which to start it.")
 @click.option(
@@ -100,7 +107,8 @@ def create(
     name: str, image: str, size_id: str | None, memory: int | None, cpus: int | None,
     disk_gb: float | None, domain_type: str | None, iso: str | None, description: str | None,
     location: str | None, networks: tuple[str, ...], no_network: bool, allow_same_name: bool,
-    no_start: bool, wait: bool, timeout: int, hosts_off: tuple[str, ...], **options: Any,
+    volumes: tuple[str, ...], no_start: bool, wait: bool, timeout: int,
+    hosts_off: tuple[str, ...], **options: Any,
 ) -> None:  # fmt: skip
     """Create a VM, start it, and print its id.
 
@@ -130,6 +138,7 @@ def create(
             ex_hosts_off=hosts_off,
             ex_networks=list(networks) if networks or no_network else None,
             ex_start=not no_start,
+            ex_volumes=find_volumes(driver, volumes) if volumes else None,
         )
         show(str(node.id))
         if wait:

@@ -12,6 +12,7 @@ from libcloud.compute.base import (
     NodeImage,
     NodeLocation,
     NodeSize,
+    StorageVolume,
 )
 
 from libcloud_ovm3 import operations
@@ -54,6 +55,7 @@ class NewNodes(OVM3Base):
         ex_start: bool | str = True,
         ex_tags: object = None,
         ex_userdata: object = None,
+        ex_volumes: Sequence[StorageVolume | str] | str | None = None,
     ) -> Node:
         """Create a VM from a template or an ISO and start it. Blocks while its disks are copied.
 
@@ -124,12 +126,18 @@ class NewNodes(OVM3Base):
         :param ex_start: Start it. False leaves it ``STOPPED``; :meth:`start_node` starts it.
         :type ex_start: ``bool``
 
+        :param ex_volumes: Existing volumes, or their ids, that it has from the beginning, behind
+            its own disks and in this order; checked as by :meth:`attach_volume`. If the node is
+            not created they are released; :meth:`destroy_node` keeps them.
+        :type ex_volumes: ``list`` of :class:`StorageVolume` or ``str``
+
         The other arguments are known from libcloud's other drivers and not supported yet: None and
         empty values are accepted, everything else raises InvalidArgument before anything is sent.
 
         :raises InvalidArgument: An argument is wrong. Nothing was created.
         :raises ImageNotFound: There is no such image.
         :raises HostNotFound: There is no such host.
+        :raises VolumeNotFound: There is no such volume.
         :raises NameTaken: A VM of this name exists. Nothing of the new one is left.
         :raises PreconditionFailed: No host can take it, or whether the name is taken is unknown.
             Nothing of it is left.
@@ -164,6 +172,7 @@ class NewNodes(OVM3Base):
             description=ex_description or "",
             domain_type=ex_domain_type or None,
             iso_id=object_id(ex_iso) if ex_iso else None,
+            volume_ids=_ids(ex_volumes),
             host_id=None if location is None else object_id(location),
             allow_same_name=parse_flag(ex_allow_same_name, "ex_allow_same_name"),
             start=parse_flag(ex_start, "ex_start"),
@@ -183,3 +192,10 @@ class NewNodes(OVM3Base):
             return None
         labels = self._estate.traffic_labels
         return tuple(operations.new_cards.card_specs(networks, labels))
+
+
+def _ids(volumes: Sequence[StorageVolume | str] | str | None) -> tuple[str, ...]:
+    """The ids of volumes; a text may have several, with commas, as programs such as Salt pass."""
+    if isinstance(volumes, str):
+        volumes = [one.strip() for one in volumes.split(",") if one.strip()]
+    return tuple(object_id(one) for one in volumes or ())

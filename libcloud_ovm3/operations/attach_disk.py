@@ -9,18 +9,20 @@ from __future__ import annotations
 
 from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.agent.disk import parse_disk
-from libcloud_ovm3.errors import InvalidArgument, Ovm3Error, PreconditionFailed
+from libcloud_ovm3.errors import Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.domains import Domain
 from libcloud_ovm3.estate.holders import require_unheld
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.vms import EstateSnapshot
-from libcloud_ovm3.estate.volumes import PHYSICAL, Volume, key_of_path, read_volumes
+from libcloud_ovm3.estate.volumes import Volume, key_of_path, read_volumes
 from libcloud_ovm3.operations.agreement import require_no_more
 from libcloud_ovm3.operations.attachable import (
     checked_mode,
+    entry_for,
     require_attachable,
     require_reachable,
     require_this_disk,
+    unknown_use,
     volume_to_attach,
 )
 from libcloud_ovm3.operations.device_changes import (
@@ -65,7 +67,7 @@ def attach(
     _require_mounted(found.estate, target, volume)
     require_this_disk(found, volume, target.host if target.live else None)
     name = _device_for(target, device)
-    entry = _entry_for(volume, name, mode)
+    entry = entry_for(volume, name, mode)
     require_no_more(target, with_entry(entry), name)
     label = f"{volume.label} to VM {target.vm.name!r} as {name}"
     with waiting(f"checking that nothing holds {volume.path}", vm=target.vm.id):
@@ -74,14 +76,14 @@ def attach(
     def shows(domain: Domain) -> bool:
         return any(one.device == name and one.path == volume.path for one in domain.block_devices)
 
-    notices = [f"{volume.label}: {why}" for why in _unknown_use(volume)]
+    notices = [f"{volume.label}: {why}" for why in unknown_use(volume)]
     with waiting(f"attaching {label}", vm=target.vm.id):
         outcome = change_disks(target, with_entry(entry), shows, notices)
         again = " or detach the volume and attach it again"
         require_done(target, outcome, f"attaching {label}", (volume.path,), again)
     assert outcome.config is not None, "it is done"
     try:
-        rival = rival_of(target, volume, mode)
+        rival = rival_of(estate, target.vm.id, volume, mode)
     except Ovm3Error as error:
         notices.append(
             f"{volume.label} is attached; whether another client has attached it elsewhere at the "
@@ -113,31 +115,8 @@ def _require_mounted(snapshot: EstateSnapshot, target: Target, volume: Volume) -
     require_reachable(snapshot, target.host if target.live else None, needed, volume.label)
 
 
-def _unknown_use(volume: Volume) -> tuple[str, ...]:
-    """What may use a physical disk although no VM has it: a host without the host module does not
-    say what it uses its disks for. All VMs were looked at before.
-    """
-    return volume.possible_users if volume.kind == PHYSICAL else ()
-
-
 def _device_for(target: Target, device: str | None) -> str:
     config = target.definition.config or VMConfig({})
     if device is None:
         return next_device(config, target.devices)
     return checked_device(config, device, target.devices)
-
-
-def _entry_for(volume: Volume, device: str, mode: str) -> str:
-    """The volume as an entry of vm.cfg.
-
-    :raises InvalidArgument: a vm.cfg cannot name its path.
-    """
-    scheme = "phy" if volume.kind == PHYSICAL else "file"
-    text = f"{scheme}:{volume.path},{device},{mode}"
-    entry = parse_disk(text)
-    if not entry.is_understood or (entry.path, entry.device) != (volume.path, device):
-        raise InvalidArgument(
-            f"{volume.label} cannot be attached: a vm.cfg cannot name {volume.path!r} (a comma "
-            f"separates its fields); rename the file"
-        )
-    return text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Sequence
 
-from libcloud_ovm3.agent.disk import wwid_in_path
+from libcloud_ovm3.agent.disk import parse_disk, wwid_in_path
 from libcloud_ovm3.errors import (
     InvalidArgument,
     Ovm3Error,
@@ -21,6 +21,7 @@ from libcloud_ovm3.estate.repositories import Repository
 from libcloud_ovm3.estate.states import VolumeState
 from libcloud_ovm3.estate.vms import EstateSnapshot
 from libcloud_ovm3.estate.volumes import (
+    PHYSICAL,
     Attachment,
     Volume,
     VolumeList,
@@ -138,6 +139,29 @@ def _unclear(volume: Volume) -> Sequence[str]:
     if repository is None or repository.is_clear:
         return ()
     return (repository.error or f"repository {repository.id} could not be read completely",)
+
+
+def unknown_use(volume: Volume) -> tuple[str, ...]:
+    """What may use a physical disk although no VM has it: a host without the host module does not
+    say what it uses its disks for. All VMs were looked at before.
+    """
+    return volume.possible_users if volume.kind == PHYSICAL else ()
+
+
+def entry_for(volume: Volume, device: str, mode: str) -> str:
+    """The volume as an entry of vm.cfg.
+
+    :raises InvalidArgument: a vm.cfg cannot name its path.
+    """
+    scheme = "phy" if volume.kind == PHYSICAL else "file"
+    text = f"{scheme}:{volume.path},{device},{mode}"
+    entry = parse_disk(text)
+    if not entry.is_understood or (entry.path, entry.device) != (volume.path, device):
+        raise InvalidArgument(
+            f"{volume.label} cannot be attached: a vm.cfg cannot name {volume.path!r} (a comma "
+            f"separates its fields); rename the file"
+        )
+    return text
 
 
 # ------------------------------------------------------------------ by other names

@@ -1,10 +1,10 @@
 """Creating a VM from a template or an ISO: definition first, disk, configuration, start.
 
-The definition comes first, without disks, its description saying ``creating <operation>``; then its
-disk is copied, then it is configured, then started. So a client that dies in the middle leaves a
-VM that everybody sees as PENDING and that destroy removes. After any failure of a step the state
-is read: what is shown not to have happened is undone, what is shown to have happened is gone on
-from; in doubt nothing is undone, and the error names what may be left.
+The definition comes first, without its own disks, its description saying ``creating <operation>``;
+then its disk is copied, then it is configured, then started. So a client that dies in the middle
+leaves a VM that everybody sees as PENDING and that destroy removes. After any failure of a step the
+state is read: what is shown not to have happened is undone, what is shown to have happened is gone
+on from; in doubt nothing is undone, and the error names what may be left.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from libcloud_ovm3.operations.destroy_vm import require_deleted
 from libcloud_ovm3.operations.empty_disk import EmptyFile, make_empty
 from libcloud_ovm3.operations.grow_disk import grow
 from libcloud_ovm3.operations.new_definition import compared, parameters
+from libcloud_ovm3.operations.new_volumes import require_no_rivals, require_unheld_volumes
 from libcloud_ovm3.operations.plan_vm import VMPlan, listed, named
 from libcloud_ovm3.operations.record_address import record_addresses
 from libcloud_ovm3.operations.source_state import read_source, what_changed
@@ -63,12 +64,15 @@ def create(plan: VMPlan) -> tuple[VM, list[str]]:
         be left.
     """
     notices: list[str] = []
+    estate = plan.operation.estate
     vm = f"VM {plan.spec.name!r}"
     try:
         with waiting(f"defining {vm} on {plan.host.label}", vm=plan.vm_id):
+            require_unheld_volumes(estate, plan.snapshot.hosts, plan.volume_entries)
             _define(plan, notices)
             if not plan.spec.allow_same_name:
                 _require_own_name(plan)
+            require_no_rivals(estate, plan.vm_id, plan.volumes)
         for copy in plan.contents.copies:
             with waiting(f"copying the disk of {vm} on {plan.host.label}", vm=plan.vm_id):
                 _copy(plan, copy)
@@ -87,7 +91,6 @@ def create(plan: VMPlan) -> tuple[VM, list[str]]:
     else:
         created = merge_vms([], [definition], all_answered=True)[plan.vm_id]
     hosts, others = plan.snapshot.hosts, plan.snapshot.vms.values()
-    estate = plan.operation.estate
     addresses = recorded_addresses(plan.cards.addresses, others, hosts, estate)
     return replace(created, addresses=addresses), notices
 
@@ -96,12 +99,19 @@ def _not_completed(plan: VMPlan, error: Ovm3Error, details: str = "") -> Operati
     """The error for what is in doubt."""
     return plan.operation.incomplete(
         f"creating VM {plan.spec.name!r} was not completed: {error}{details and f'; {details}'}. "
-        f"What may be left: node {plan.vm_id} (pending; destroy_node removes it) and its disk "
-        f"{', '.join(plan.disks) or '(none)'}",
+        f"What may be left: node {plan.vm_id} (pending; destroy_node removes it{_released(plan)}) "
+        f"and its disk {', '.join(plan.disks) or '(none)'}",
         left=(plan.vm_id, *plan.disks),
         nodes=[plan.summary],
         **plan.where,
     )
+
+
+def _released(plan: VMPlan) -> str:
+    """What destroy_node does with the volumes of a node that may be left, for messages."""
+    if not plan.volumes.volumes:
+        return ""
+    return f" and releases {', '.join(one.label for one in plan.volumes.volumes)}"
 
 
 def _define(plan: VMPlan, notices: list[str]) -> None:
@@ -367,7 +377,7 @@ def _undo(plan: VMPlan, error: Ovm3Error) -> None:
     except Ovm3Error as second:
         raise plan.operation.incomplete(
             f"creating VM {plan.spec.name!r} failed: {error}. Undoing it failed too: {second}. "
-            f"What may be left: node {plan.vm_id} (destroy_node removes it), disk "
+            f"What may be left: node {plan.vm_id} (destroy_node removes it{_released(plan)}), disk "
             f"{', '.join(plan.disks) or '(none)'}",
             left=(plan.vm_id, *plan.disks),
             nodes=[plan.summary],

@@ -243,7 +243,7 @@ def _yield_to_rival(
     """
     assert target.definition.config is not None, "target_of has checked it"
     try:
-        rival = rival_of(target, volume, mode)
+        rival = rival_of(target.operation.estate, target.vm.id, volume, mode)
     except Ovm3Error as error:
         raise target.operation.incomplete(
             f"{what}; whether another client has attached it elsewhere meanwhile is unknown: "

@@ -22,6 +22,7 @@ from libcloud_ovm3.operations.drive_entries import with_iso
 from libcloud_ovm3.operations.grow_disk import host_that_grows
 from libcloud_ovm3.operations.guest_types import is_hvm_wanted
 from libcloud_ovm3.operations.mount_export import mounted_export
+from libcloud_ovm3.operations.new_volumes import NewVolumes, volumes_for, with_volumes
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.placement import choose_for_new
 from libcloud_ovm3.operations.plan_cards import CardEntries, entries_for, planned_cards
@@ -43,6 +44,7 @@ class VMPlan:
         ``grower``, the host that makes the copy larger.
     :ivar vm_id: the dashed uuid of the VM.
     :ivar cards: its network cards.
+    :ivar volume_entries: those of its disk list that are volumes, which are not its own.
     :ivar notices: for the user, before it is carried out.
     """
 
@@ -57,6 +59,8 @@ class VMPlan:
     grower: HostView | None
     vm_id: str
     cards: CardEntries
+    volumes: NewVolumes
+    volume_entries: tuple[str, ...]
     notices: tuple[str, ...]
 
     @property
@@ -71,7 +75,7 @@ class VMPlan:
 
     @property
     def disks(self) -> tuple[str, ...]:
-        """The paths of its disks on the hosts."""
+        """The paths of its own disks on the hosts."""
         return self.contents.files
 
     @property
@@ -109,7 +113,9 @@ def make_plan(estate: Estate, spec: VMSpec) -> VMPlan:
     content = read_content(snapshot, image, is_hvm_wanted(spec.domain_type))
     cards = planned_cards(estate, snapshot, content.options, spec.cards, spec.host_id)
     needed = cards.bridges if spec.start or spec.cards else ()
+    volumes = volumes_for(snapshot, spec.volume_ids)
     repository_ids = content.repository_ids + ([iso.repository.id] if iso else [])
+    repository_ids += volumes.repository_ids
     host, vm_id = choose_for_new(
         snapshot, repository_ids, spec.memory_mb, spec.host_id, needed, cards.networks
     )
@@ -123,6 +129,10 @@ def make_plan(estate: Estate, spec: VMSpec) -> VMPlan:
     if iso is not None:
         config = content.options.changed(disk=list(given.entries))
         given = replace(given, entries=tuple(with_iso(config, iso.paths[0])))
+    config = content.options.changed(disk=list(given.entries))
+    volume_entries = with_volumes(config, host if spec.start else None, volumes)
+    given = replace(given, entries=(*given.entries, *volume_entries))
+    notices += volumes.notices
     grower = host_that_grows(image.repository)
     disk_bytes = 0
     if given.empty_disk:
@@ -144,6 +154,8 @@ def make_plan(estate: Estate, spec: VMSpec) -> VMPlan:
         grower=grower,
         vm_id=vm_id,
         cards=entries,
+        volumes=volumes,
+        volume_entries=tuple(volume_entries),
         notices=(*snapshot.errors(), *snapshot.notices(), *entries.notices, *notices),
     )
 

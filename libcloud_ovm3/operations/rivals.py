@@ -9,6 +9,7 @@ from collections.abc import Callable
 from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.errors import PreconditionFailed, VolumeNotFound
 from libcloud_ovm3.estate.domains import Domain
+from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.volumes import Volume, read_volumes
 from libcloud_ovm3.operations.attachable import why_taken
 from libcloud_ovm3.operations.device_changes import (
@@ -24,18 +25,18 @@ Detached = tuple[Change, Callable[[Domain], bool]]
 _DELETED = "its file was deleted or set aside"
 
 
-def rival_of(target: Target, volume: Volume, mode: str) -> str:
+def rival_of(estate: Estate, vm_id: str, volume: Volume, mode: str) -> str:
     """Who else than a VM has a volume by now, or that nobody can; "": nobody.
 
     :raises Ovm3Error: that cannot be read.
     """
     try:
-        now = read_volumes(target.operation.estate, with_sizes=False).volume(volume.id)
+        now = read_volumes(estate, with_sizes=False).volume(volume.id)
     except VolumeNotFound:
         return _DELETED
     if now.file is not None and now.file.is_missing:  # only this VM's vm.cfg has it still
         return _DELETED
-    return why_taken(now, "", mode, but=target.vm.id)
+    return why_taken(now, "", mode, but=vm_id)
 
 
 def take_back(

@@ -19,6 +19,7 @@ class VMSpec:
 
     :ivar image_id: of a template or an ISO, ``<repository id>/<relative path>``.
     :ivar iso_id: of an ISO for a CD drive, or its path on the hosts; None: none.
+    :ivar volume_ids: existing volumes that it has from the beginning.
     :ivar disk_gb: the smallest size of the first disk that is acceptable; 0: the template's own.
     :ivar description: "": none.
     :ivar domain_type: ``pv`` or ``hvm``; None: that of the template, of a disk image ``pv``.
@@ -36,6 +37,7 @@ class VMSpec:
     description: str = ""
     domain_type: str | None = None
     iso_id: str | None = None
+    volume_ids: tuple[str, ...] = ()
     host_id: str | None = None
     allow_same_name: bool = False
     start: bool = True

@@ -138,13 +138,16 @@ def test_create_prints_the_id_alone(sim: Simulator) -> None:
 def test_create_from_an_id_with_memory_alone() -> None:
     with simulate(hosts=1) as sim:
         [image] = [one for one in driver_for(sim).list_images() if one.name == "oracle-linux-7"]
+        volume = f"{sim.repository_id}/VirtualDisks/data.img"
         create = ("vm", "create", "web-1", "--image", image.id, "--memory", "300", "--no-start",
-                  "--iso", "oracle-linux-6-boot.iso")  # fmt: skip
+                  "--iso", "oracle-linux-6-boot.iso", "--volume", volume)  # fmt: skip
+        (sim.repository_path / "VirtualDisks" / "data.img").write_bytes(bytes(4096))
         done = on(sim, *create)
         assert done.exit_code == 0, done.stderr
         node = driver_for(sim).ex_get_node(done.stdout.strip())
         assert node.state == NodeState.STOPPED
         assert (node.extra["memory_mb"], node.extra["vcpus"]) == (300, 1)
+        assert node.extra["disks"][1].endswith("/VirtualDisks/data.img")
         assert [one.rpartition("/")[2] for one in node.extra["cdroms"]] == [
             "oracle-linux-6-boot.iso"
         ]

@@ -20,7 +20,7 @@ from tests.support import driver_for, fingerprints_of, simulate
 
 SUPPORTED = (
     *("ex_hosts_off", "ex_start", "ex_networks", "networks", "ex_description"),
-    *("ex_cpus", "ex_memory_mb", "ex_disk_gb", "ex_domain_type", "ex_iso"),
+    *("ex_cpus", "ex_memory_mb", "ex_disk_gb", "ex_domain_type", "ex_iso", "ex_volumes"),
 )
 KEYWORDS = [
     name

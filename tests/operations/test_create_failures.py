@@ -11,6 +11,7 @@ import pytest
 
 from libcloud_ovm3.errors import Ovm3Error
 from libcloud_ovm3.simulator import Simulator
+from tests.operations.attaching import add_disk
 from tests.operations.failures import (
     EFFECT_FIRST,
     FAILURES,
@@ -118,6 +119,20 @@ def test_create_node_whose_empty_disk_cannot_be_read(host_module: bool, failure:
     create_with(step, failure, "awkward", host_module, disk_gb=1, is_iso=True)
 
 
+@pytest.mark.parametrize("personality", PERSONALITIES)
+@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize("function", ["create_vm", "copy_file", "configure_vm"])
+def test_create_node_with_a_volume(function: str, failure: str, personality: str) -> None:
+    """Until the node is gone it has the volume, whose file nobody touches."""
+    create_with(Step(None, function), failure, personality, volume="data.img")
+
+
+@pytest.mark.parametrize("failure", READ_FAILURES)
+@pytest.mark.parametrize("function", ["get_vm_config", "list_vms", "discover_repositories"])
+def test_create_node_whose_volume_cannot_be_looked_at(function: str, failure: str) -> None:
+    create_with(Step("create_vm", function), failure, "awkward", volume="data.img")
+
+
 def create_with(
     step: Step,
     failure: str,
@@ -125,6 +140,7 @@ def create_with(
     host_module: bool = False,
     disk_gb: int = 0,
     is_iso: bool = False,
+    volume: str = "",
 ) -> None:
     """Create a node while one step fails, and look at everything afterwards."""
     with make_sim(personality, host_module) as sim:
@@ -132,12 +148,13 @@ def create_with(
         images, sizes = driver.list_images(), driver.list_sizes()
         sizes[0].disk = disk_gb
         image = images[-1 if is_iso else 0]  # ISOs are listed last
+        volumes = [add_disk(sim, volume)] if volume else []
         before = fingerprints_of(sim.repository_path)
         sim.calls.clear()
         rule = misbehave(sim, failure, step)
         error: Ovm3Error | None = None
         try:
-            quietly(driver.create_node, NEW_NAME, sizes[0], image)
+            quietly(driver.create_node, NEW_NAME, sizes[0], image, ex_volumes=volumes)
         except Ovm3Error as caught:
             error = caught
         sent = calls_of(sim, *WRITES)

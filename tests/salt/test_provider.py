@@ -76,7 +76,8 @@ def test_the_arguments_of_create_node() -> None:
         given = {**settings, name: networks}
         assert create_arguments(given.get, given, FULL) == {name: networks}
     more = {"ex_cpus": "2", "ex_disk_gb": "1.5", "ex_domain_type": "hvm", "ex_iso": "x"}
-    typed = {**more, "ex_cpus": 2, "ex_disk_gb": 1.5}
+    more["ex_volumes"] = "a/b,c/d"
+    typed = {**more, "ex_cpus": 2, "ex_disk_gb": 1.5, "ex_volumes": ["a/b", "c/d"]}
     assert create_arguments({**settings, **more}.get, {**settings, **more}, FULL) == typed
     guest = {**settings, "password": "the guest's"}
     assert create_arguments(guest.get, guest, FULL) == {}
