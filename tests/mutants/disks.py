@@ -107,6 +107,21 @@ def a_volume_does_not_go_with_a_node() -> None:
         assert volume.id in [one.id for one in driver.list_volumes()]
 
 
+def a_new_node_gives_way_if_another_gets_its_volume() -> None:
+    with pool(templates=1) as (sim, driver):
+        volume_id = add_disk(sim)
+        path = f"/OVS/Repositories/{volume_id}"
+
+        def take(moment: str) -> None:
+            if moment == "before":
+                sim.add_vm("other", config={"disk": [f"file:{path},xvda,w"]})
+
+        sim.misbehave("hook", "create_vm", hook=take)
+        image = next(one for one in driver.list_images() if one.extra["kind"] == "raw")
+        refused(driver.create_node, "new", "tiny", image, ex_volumes=[volume_id])
+        assert "new" not in [one.name for one in driver.list_nodes()]
+
+
 def destroying_snapshots_deletes_no_volume() -> None:
     with pool() as (sim, driver):
         volume_id = add_disk(sim)

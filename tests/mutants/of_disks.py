@@ -32,6 +32,13 @@ MUTANTS = [
     ),
     Mutant(
         "user-ignored",
+        OPERATIONS + "create_vm.py",
+        "            require_no_rivals(estate, plan.vm_id, plan.volumes)\n",
+        "",
+        "disks.a_new_node_gives_way_if_another_gets_its_volume",
+    ),
+    Mutant(
+        "user-ignored",
         DESTROY,
         "    users = find_users(snapshot, [(repository, path)])\n",
         "    users: dict = {}\n",

@@ -152,10 +152,15 @@ def check_sent_once(sim: Simulator) -> None:
     assert len(sent) == len(set(sent)), f"sent twice: {sent}"
 
 
-def create_new(driver: Any, image_id: str) -> Any:
+def create_new(driver: Any, image_id: str, **options: Any) -> Any:
     """Create a VM of NEW_NAME."""
     image = NodeImage(image_id, "template", driver)
-    return driver.create_node(NEW_NAME, driver.list_sizes()[0], image)
+    return driver.create_node(NEW_NAME, driver.list_sizes()[0], image, **options)
+
+
+def create_of_iso(driver: Any, image_id: str, volume_id: str) -> Any:
+    """The same of an ISO, with a volume."""
+    return create_new(driver, image_id, ex_disk_gb=1, ex_volumes=[volume_id])
 
 
 def check_what_is_left(sim: Simulator, before: dict[str, str], error: Ovm3Error | None) -> None:

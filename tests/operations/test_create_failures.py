@@ -22,6 +22,7 @@ from tests.operations.failures import (
     Step,
     check_what_is_left,
     create_new,
+    create_of_iso,
     misbehave,
     steps_of,
 )
@@ -174,4 +175,18 @@ def test_create_node_killed(step: Step, when: str, personality: str) -> None:
         kill_client_at(sim, step, when, create_new, driver_for(sim).list_images()[0].id)
         sent = calls_of(sim, *WRITES)
         check_what_is_left(sim, before, None)
+    assert len(sent) == len(set(sent)), f"sent twice: {sent}"
+
+
+@pytest.mark.parametrize("function", ["create_vm", EMPTY[False], "configure_vm"])
+def test_create_node_of_an_iso_with_a_volume_killed(function: str) -> None:
+    """What is left goes with the node, and the volume stays."""
+    with make_sim("awkward") as sim:
+        volume = add_disk(sim)
+        iso = driver_for(sim).list_images()[-1].id
+        before = fingerprints_of(sim.repository_path)
+        kill_client_at(sim, Step(None, function), "after", create_of_iso, iso, volume)
+        sent = calls_of(sim, *WRITES)
+        check_what_is_left(sim, before, None)
+        assert str(driver_for(sim).ex_get_volume(volume).state) == "available"
     assert len(sent) == len(set(sent)), f"sent twice: {sent}"

@@ -8,7 +8,8 @@ import pytest
 
 from libcloud_ovm3.errors import Ovm3Warning, PreconditionFailed
 from tests.operations.attaching import Lab, add_disk, disks, in_file, live_disks, path_of
-from tests.support import driver_for, simulate
+from tests.operations.templates import fill
+from tests.support import driver_for, quietly, simulate
 
 ONE, TWO, THREE = (f"6006016011223300aa00bb11cc22dda{number}" for number in (1, 2, 3))
 FAR = "6006016011223300aa00bb11cc22dda4"  # the second host does not see it
@@ -46,6 +47,23 @@ def test_a_lun_that_vms_know_by_different_names(lab: Lab) -> None:
         assert live_disks(lab.sim, 0, "/dev/") == []
         assert f"{name}:xvdb" not in lab.devices(lun)
     assert lab.detach(lun)
+
+
+def test_luns_that_a_new_node_has(lab: Lab) -> None:
+    """By a name that leads to them on all hosts; only where its host sees them."""
+    fill(lab.sim.repository_path / "Templates" / "small.raw")
+    image, hosts = f"{lab.sim.repository_id}/Templates/small.raw", lab.driver.list_locations()
+    options = {"ex_volumes": [f"phy:{TWO}", f"phy:{FAR}"], "ex_networks": []}
+    lab.refuse(
+        PreconditionFailed,
+        "does not see it",
+        lambda: lab.driver.create_node("new", "tiny", image, hosts[1], **options),
+    )
+    node = quietly(lab.driver.create_node, "new", "tiny", image, hosts[0], **options)
+    entries = in_file(lab.sim, node.extra["directory"], "/dev/")
+    assert entries[0] == f"phy:/dev/disk/by-id/scsi-3{TWO},xvdb,w"
+    assert FAR in entries[1]
+    quietly(lab.driver.destroy_node, node)
 
 
 def test_a_name_that_each_host_gives_by_itself(lab: Lab) -> None:
