@@ -14,6 +14,8 @@ from libcloud_ovm3.agent.codec import Fault
 from libcloud_ovm3.errors import AgentFault
 
 _REFUSED = "the agent refused or failed: "
+# Of a bridge's script, as the host module quotes it too (agent-behaviour 2, 13).
+_BUSY = re.compile(r"\bBridge \S+ Is Busy\b")
 _NO_PORT_FUNCTION = re.compile(r"(?<!\w)setup_bridge_port: command not found")
 # The agent's function, and the host module's that calls it.
 _MAKE_VLANS = ("ovs_vlan_bridge", "libcloud_take_bridge")
@@ -46,12 +48,22 @@ def split(text: str) -> tuple[str, str]:
     return match[1] or match[2], match[3]
 
 
+def is_busy(error: AgentFault) -> bool:
+    """Whether the script of a bridge has refused to make it, as the host is making it already."""
+    return _BUSY.search(error.text) is not None
+
+
 def advice(error: AgentFault) -> str | None:
-    """What mends the known fault of hosts behind this one; None: it is not known.
+    """What to do about a known fault of hosts after which a bridge is not there; None: unknown.
 
     The VLAN script of 3.2.1 to 3.3.2 calls a function that its library does not have
     (agent-behaviour 13, 15.2).
     """
+    if is_busy(error):
+        return (
+            "the host was busy with this bridge, and has not made it: wait a minute, then repeat "
+            "the call; a VM that was created meanwhile has only to be started"
+        )
     if error.function not in _MAKE_VLANS or not _NO_PORT_FUNCTION.search(error.text):
         return None
     return vlan_script_advice(str(error.host))

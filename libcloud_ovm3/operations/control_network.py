@@ -12,6 +12,7 @@ import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from libcloud_ovm3.agent.faults import advice, is_busy
 from libcloud_ovm3.errors import (
     AgentFault,
     OperationIncomplete,
@@ -195,18 +196,30 @@ def _make(
     operation: Operation, host: HostView, snapshot: EstateSnapshot, notices: list[str]
 ) -> Control0:
     """The bridge: the agent answers before it is there, and refuses a second request ("Is Busy"),
-    another client's too, until then.
+    another client's too, until then. If none comes of that, it is requested once more.
     """
-    failed: AgentFault | OutcomeUnknown | None = None
+    failed = _request_bridge(host)
     try:
-        network_doors.send(host, local_bridge_call("start", CONTROL))
-    except (AgentFault, OutcomeUnknown) as error:
-        failed = error
-    state = _look(operation, host, snapshot, failed, "the bridge", lambda one: one.exists)
+        state = _look(operation, host, snapshot, failed, "the bridge", lambda one: one.exists)
+    except AgentFault as fault:
+        # Not twice: "Is Busy" is said before anything is done, and looking has confirmed it.
+        if not is_busy(fault):
+            raise
+        failed = _request_bridge(host)
+        state = _look(operation, host, snapshot, failed, "the bridge", lambda one: one.exists)
     if failed:
         notices.append(f"{host.label}: the bridge {CONTROL} is there, although {failed}")
     _require_mendable(state)
     return state
+
+
+def _request_bridge(host: HostView) -> AgentFault | OutcomeUnknown | None:
+    """Send the request for the bridge; its failure, if it has one: it may have taken effect."""
+    try:
+        network_doors.send(host, local_bridge_call("start", CONTROL))
+    except (AgentFault, OutcomeUnknown) as error:
+        return error
+    return None
 
 
 def _set(
@@ -256,7 +269,7 @@ def _look(
             break
         clock.sleep(POLL)
     if state is not None and isinstance(failed, AgentFault):
-        raise failed.with_state(found)
+        raise failed.with_state("; ".join(filter(None, (found, advice(failed)))))
     raise _incomplete(operation, host, what, failed, found) from failed
 
 

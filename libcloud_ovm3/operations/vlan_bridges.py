@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from libcloud_ovm3.agent.faults import advice
+from libcloud_ovm3.agent.faults import advice, is_busy
 from libcloud_ovm3.agent.network_options import VLANS
 from libcloud_ovm3.errors import (
     NEVER_SENT,
@@ -170,11 +170,30 @@ def vlan_bridge_of(network: HostNetwork, name: str) -> VMBridge | None:
 
 
 def _have(start: StartNetworks, bridge: VMBridge, is_there: bool) -> None:
-    """Record the VM as a user of a bridge, and make that if it is missing: sent once."""
+    """Record the VM as a user of a bridge, and make that if it is missing: sent once, and once
+    more if the host was busy with it ("Is Busy") and no bridge has come of that.
+    """
     module = _counted_by(start, bridge)
     if module is None and is_there:
         return
-    failed: AgentFault | OutcomeUnknown | None = None
+    failed = _request(start, bridge, module)
+    if not is_there:
+        start.made.append(bridge.name)
+    if failed is None and is_there:
+        return
+    try:
+        _look(start, bridge, failed)
+    except AgentFault as fault:
+        # Not twice: "Is Busy" is said before anything is done, and looking has confirmed it.
+        if not is_busy(fault) or not _can_be_made(start, bridge):
+            raise
+        _look(start, bridge, _request(start, bridge, module))
+
+
+def _request(
+    start: StartNetworks, bridge: VMBridge, module: HostModule | None
+) -> AgentFault | OutcomeUnknown | None:
+    """Send the request for a bridge; its failure, if it has one: it may have taken effect."""
     try:
         if module is None:
             call = bridge_on_call("start", bridge.name, bridge.device, bridge.vlan)
@@ -182,11 +201,19 @@ def _have(start: StartNetworks, bridge: VMBridge, is_there: bool) -> None:
         elif network_doors.take_bridge(start.operation, module, start.definition.uuid, bridge):
             start.taken.append(bridge.name)
     except (AgentFault, OutcomeUnknown) as error:
-        failed = error
-    if not is_there:
-        start.made.append(bridge.name)
-    if failed is not None or not is_there:
-        _look(start, bridge, failed)
+        return error
+    return None
+
+
+def _can_be_made(start: StartNetworks, bridge: VMBridge) -> bool:
+    """Whether nothing is in its way now, such as a VLAN device that was left half made."""
+    labels = start.operation.estate.traffic_labels
+    try:
+        network = read_network(start.host, start.snapshot)
+        _, why_not = bridges_to_make(network, [bridge.name], labels)
+    except Ovm3Error:
+        return False
+    return not why_not
 
 
 def _counted_by(start: StartNetworks, bridge: VMBridge) -> HostModule | None:

@@ -65,6 +65,12 @@ WRITES = frozenset(
     }
 )
 
+# What the scripts of bridges say: agent-behaviour 2.
+IS_BUSY = (
+    "exceptions.RuntimeError:Command: ['/etc/xen/scripts/linuxbridge/{0}', 'start', 'bridge={1}'] "
+    "failed (1): stderr: Start local network: Bridge {1} Is Busy"
+)
+
 _TEXT = "<type 'exceptions.Exception'>:refused by the test"
 
 

@@ -10,7 +10,15 @@ import pytest
 from libcloud_ovm3.errors import AgentFault, OperationIncomplete, Ovm3Error
 from libcloud_ovm3.operations import network_doors as doors
 from libcloud_ovm3.simulator import Simulator, network
-from tests.operations.failures import KILLS, WRITES, Step, misbehave, steps_of, table_of
+from tests.operations.failures import (
+    IS_BUSY,
+    KILLS,
+    WRITES,
+    Step,
+    misbehave,
+    steps_of,
+    table_of,
+)
 from tests.operations.once import once_a_run
 from tests.support import EACH_DIALECT, calls_of, quietly, simulate
 from tests.system.disk_clients import plain_driver
@@ -114,6 +122,44 @@ def do_with(sim: Simulator, step: Step, failure: str) -> None:
     assert repair(sim)["wrong"] == [], "what was left prevents the next repair"
     assert network.address(sim.hosts[0], CONTROL) == RIGHT
     assert repair(sim)["repaired"] == []
+
+
+# What becomes of the second request, and the error.
+AFTER_BUSY: list[tuple[str, type[Ovm3Error] | None]] = [
+    ("", None),
+    ("fault", AgentFault),
+    ("fault_after", None),
+    ("drop_before", OperationIncomplete),
+]
+
+
+def test_busy_without_a_bridge(alone: Simulator) -> None:
+    busy_without_a_bridge(alone)
+
+
+def test_busy_without_a_bridge_with_the_module(with_module: Simulator) -> None:
+    busy_without_a_bridge(with_module)
+
+
+def busy_without_a_bridge(sim: Simulator) -> None:
+    """Who made it has not finished: it is requested once more when that is certain."""
+    text = IS_BUSY.format("ovs-local-bridge", CONTROL)
+    for failure, expected in AFTER_BUSY:
+        lose(sim)
+        sim.misbehave("fault", "ovs_local_config", text=text)
+        if failure:
+            sim.misbehave(failure, "ovs_local_config", nth=2, text=text)
+        error: Ovm3Error | None = None
+        try:
+            repair(sim)
+        except Ovm3Error as caught:
+            error = caught
+        sim.clear_misbehaviour()
+        assert type(error) is (expected or type(None)), (failure, error)
+        assert len(calls_of(sim, "ovs_local_config")) == 2, failure
+        if expected is AgentFault:
+            assert "wait a minute, then repeat" in str(error)
+        assert repair(sim)["wrong"] == []
 
 
 @pytest.mark.parametrize("how", EACH_DIALECT)

@@ -13,7 +13,15 @@ from libcloud.compute.types import NodeState
 from libcloud_ovm3.errors import AgentFault, OperationIncomplete, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.operations import network_doors
 from libcloud_ovm3.simulator import network
-from tests.operations.failures import KILLS, WRITES, Step, misbehave, steps_of, table_of
+from tests.operations.failures import (
+    IS_BUSY,
+    KILLS,
+    WRITES,
+    Step,
+    misbehave,
+    steps_of,
+    table_of,
+)
 from tests.support import EACH_DIALECT, calls_of, quietly, simulate
 from tests.system.disk_clients import plain_driver
 
@@ -140,6 +148,33 @@ def start_with(pool: Pool, step: Step, failure: str) -> None:
         check_used(pool)
         return
     pool.start()  # nothing that is left prevents it
+    check_used(pool)
+
+
+def test_busy_without_a_bridge(alone: Pool) -> None:
+    busy_without_a_bridge(alone, "ovs_vlan_bridge")
+
+
+def test_busy_without_a_bridge_with_the_module(with_module: Pool) -> None:
+    """Which quotes the script."""
+    busy_without_a_bridge(with_module, "libcloud_take_bridge")
+
+
+def busy_without_a_bridge(pool: Pool, function: str) -> None:
+    """Who made it has not finished: it is requested once more when that is certain."""
+    text = IS_BUSY.format("ovs-vlan-bridge", pool.vlan)
+    for refusals in (2, 1):
+        pool.clear()
+        pool.sim.calls.clear()
+        rule = pool.sim.misbehave("fault", "ovs_vlan_bridge", times=refusals, text=text)
+        if refusals == 2:
+            with pytest.raises(AgentFault, match=r"it is not there.*wait a minute, then repeat"):
+                pool.start()
+        else:
+            pool.start()
+        assert rule.hits == refusals
+        assert len(calls_of(pool.sim, function)) == 2
+        assert len(pool.sim.domains(0)) == 2 - refusals
     check_used(pool)
 
 
