@@ -65,10 +65,13 @@ class NetworkChanges(OVM3Base):
         :return: The network as it is now; ``extra["changed"]``: what was changed, host by host.
         :rtype: :class:`.OVM3Network`
         """
-        networks, changes, notices = operations.create_network.create_network(
-            self._estate, name, ex_vlan, ex_label, ex_parent, _ids(location), ex_force
-        )
-        self._warn(notices)
+        notices: list[str] = []
+        try:
+            networks, changes = operations.create_network.create_network(
+                self._estate, name, ex_vlan, ex_label, ex_parent, _ids(location), ex_force, notices
+            )
+        finally:
+            self._warn(notices)
         return to_changed(networks, name, changes, self)
 
     def ex_update_network(
@@ -112,10 +115,13 @@ class NetworkChanges(OVM3Base):
         :return: The network as it is now; ``extra["changed"]``: what was changed, host by host.
         :rtype: :class:`.OVM3Network`
         """
-        networks, name, changes, notices = operations.update_network.update_network(
-            self._estate, network, ex_mtu, ex_address, _ids(location), ex_force
-        )
-        self._warn(notices)
+        notices: list[str] = []
+        try:
+            networks, name, changes = operations.update_network.update_network(
+                self._estate, network, ex_mtu, ex_address, _ids(location), ex_force, notices
+            )
+        finally:
+            self._warn(notices)
         return to_changed(networks, name, changes, self)
 
     def ex_delete_network(
@@ -146,11 +152,13 @@ class NetworkChanges(OVM3Base):
         :return: True: it is removed.
         :rtype: ``bool``
         """
-        self._warn(
+        notices: list[str] = []
+        try:
             operations.delete_network.delete_network(
-                self._estate, network, _ids(location), ex_force
+                self._estate, network, _ids(location), ex_force, notices
             )
-        )
+        finally:
+            self._warn(notices)
         return True
 
     def ex_set_bond_mode(
@@ -185,9 +193,13 @@ class NetworkChanges(OVM3Base):
         :return: True: the bonds have this mode.
         :rtype: ``bool``
         """
-        self._warn(
-            operations.bond_mode.set_bond_mode(self._estate, bond, mode, _ids(location), ex_force)
-        )
+        notices: list[str] = []
+        try:
+            operations.bond_mode.set_bond_mode(
+                self._estate, bond, mode, _ids(location), ex_force, notices
+            )
+        finally:
+            self._warn(notices)
         return True
 
 

@@ -26,14 +26,19 @@ MODES = {1: "active-backup", 4: "802.3ad", BALANCE_ALB: "balance-alb"}
 
 
 def set_bond_mode(
-    estate: Estate, bond: str, mode: int | str, host_ids: Sequence[str] | None, consent: object
-) -> list[str]:
+    estate: Estate,
+    bond: str,
+    mode: int | str,
+    host_ids: Sequence[str] | None,
+    consent: object,
+    notices: list[str],
+) -> None:
     """Set the mode of a bond; where it has the mode, nothing is sent.
 
     :param mode: 1, 4 or 6, or its name.
     :param host_ids: of the hosts; None: all hosts of the estate that have a bond of this name.
     :param consent: what may be cut: :func:`.parse_consent`.
-    :return: notices for the user.
+    :param notices: gets notices for the user, also if it fails.
     :raises InvalidArgument: the agent cannot set this mode.
     :raises PreconditionFailed: no host has the bond, its mode is not known, VLANs are on it and the
         mode is 6, or it would cut what the user has not consented to. Nothing was sent.
@@ -50,13 +55,10 @@ def set_bond_mode(
     lacking = [one.host.label for one in chosen if one not in [there for there, _ in bonds]]
     if not bonds or (host_ids is not None and lacking):
         raise PreconditionFailed(f"no bond {bond!r} on {', '.join(lacking) or 'any host'}")
-    notices: list[str] = []
     changes = [_plan(one, device, wanted) for one, device in bonds if device.mode != wanted]
     cut = [(one.network, what_is_cut(one.network, bond)) for one in changes]
     require_consent(cut, agreed)
-    changes = [
-        guarded(one, cuts, one.undo, notices) for one, (_, cuts) in zip(changes, cut, strict=True)
-    ]
+    changes = [guarded(one, cuts, one.undo) for one, (_, cuts) in zip(changes, cut, strict=True)]
     after = change_all(Operation(estate), networks, changes, notices)
     if wanted == BALANCE_ALB:
         changed = {one.network.host.id for one in changes}
@@ -66,7 +68,6 @@ def set_bond_mode(
             for one in after.hosts
             if one.host.id in changed and (why := _vlans_on(one, bond))
         ]
-    return notices
 
 
 def _vlans_on(network: HostNetwork, bond: str) -> str:

@@ -83,9 +83,19 @@ def require_consent(cuts: Iterable[tuple[HostNetwork, Cuts]], consent: frozenset
             (network.host.label, ", ".join(cut[role])) for network, cut in found if role in cut
         )
     ]
+    unguarded = [
+        network.host.label
+        for network, cut in found
+        if MANAGEMENT in cut and network.host.module3 is None
+    ]
+    nobody = (
+        f" Nobody takes that back on {', '.join(unguarded)}, without a host module of API 3 "
+        f"(`ovm3 host install`): a host that is cut off has to be mended at its console."
+    )
     options = " ".join(f"--force {role}" for role in needed)
     raise PreconditionFailed(
-        f"nothing was changed, as this may cut {'; '.join(reasons)}. If that is what you want, "
+        f"nothing was changed, as this may cut {'; '.join(reasons)}."
+        f"{nobody if unguarded else ''} If that is what you want, "
         f"consent with ex_force={needed!r} ({options})"
     )
 

@@ -47,7 +47,8 @@ def create_network(
     parent: str | None,
     host_ids: Sequence[str] | None,
     consent: object,
-) -> tuple[NetworkList, list[NetworkChange], list[str]]:
+    notices: list[str],
+) -> tuple[NetworkList, list[NetworkChange]]:
     """Make a bridge on a device, or on a VLAN device that is made with it. A host that has it as
     asked is left as it is.
 
@@ -56,7 +57,8 @@ def create_network(
     :param parent: a NIC, bond or VLAN device, or a bridge: with ``vlan``, the device below that.
     :param host_ids: of the hosts to have it; None: all hosts of the estate.
     :param consent: what may be cut: :func:`.parse_consent`.
-    :return: the networks as they are now, what was changed, and notices for the user.
+    :param notices: gets notices for the user, also if it fails.
+    :return: the networks as they are now, and what was changed.
     :raises InvalidArgument: an argument is not valid, or an unknown label.
     :raises PreconditionFailed: a host cannot have it, or it would cut what the user has not
         consented to. Nothing was sent.
@@ -80,7 +82,6 @@ def create_network(
         base = str(parent)
     operation = Operation(estate)
     networks = read_networks_to_change(estate)
-    notices: list[str] = []
     changes, cuts, reasons = [], [], []
     chosen = chosen_hosts(networks, host_ids)
     for network in chosen:
@@ -93,14 +94,14 @@ def create_network(
             cut = {} if change.request.function == VLAN_BRIDGE else _cut(change)
             cuts.append((network, cut))
             change = replace(change, in_use=lambda _: _in_use(estate, name))
-            changes.append(guarded(change, cut, change.undo, notices))
+            changes.append(guarded(change, cut, change.undo))
     if reasons:
         raise PreconditionFailed(f"network {name!r} was not made: {'; '.join(reasons)}")
     require_consent(cuts, agreed)
     networks = change_all(operation, networks, changes, notices)
     made = [change.label for change in changes]
     _keep(operation, [networks.on(one.host) for one in chosen], name, made)
-    return networks, changes, notices
+    return networks, changes
 
 
 def _in_use(estate: Estate, name: str) -> str:

@@ -40,14 +40,18 @@ _PORT = re.compile(r"(?:vif|tap)([0-9]+)\.")  # of a guest, with its domain id
 
 
 def delete_network(
-    estate: Estate, network: object, host_ids: Sequence[str] | None, consent: object
-) -> list[str]:
+    estate: Estate,
+    network: object,
+    host_ids: Sequence[str] | None,
+    consent: object,
+    notices: list[str],
+) -> None:
     """Remove a network from one host or from all that have it.
 
     :param network: as :func:`.wanted_network` takes it.
     :param host_ids: of the hosts; None: all hosts of the estate.
     :param consent: what may be cut: :func:`.parse_consent`.
-    :return: notices for the user.
+    :param notices: gets notices for the user, also if it fails.
     :raises NetworkNotFound: none of these hosts has it.
     :raises PreconditionFailed: a VM uses it, or may; or it would cut what the user has not
         consented to. Nothing was sent.
@@ -69,13 +73,12 @@ def delete_network(
         for reason in users_of(networks, name)
     ]
     changes, cuts, kept = [], [], []
-    notices: list[str] = []
     for one, bridge in there:
         reasons += _addresses_lost(one, bridge, notices)
         cut = what_is_cut(one, bridge.parent or bridge.name)
         cuts.append((one, cut))
         try:
-            changes.append(guarded(_plan(one, bridge), cut, _call("start", one, bridge), notices))
+            changes.append(guarded(_plan(one, bridge), cut, _call("start", one, bridge)))
         except PreconditionFailed as error:
             kept.append((one.host.label, str(error)))
     reasons += by_reason(kept)
@@ -92,7 +95,6 @@ def delete_network(
     change_all(operation, networks, changes, notices)
     for one, half in halves:
         remove_half_made(operation, one, half)
-    return notices
 
 
 def _halves(network: HostNetwork, wanted: WantedNetwork) -> list[tuple[HostNetwork, VMBridge]]:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 APPEARS = 15.0  # seconds until a change can be seen, at most
 
+_UNGUARDED = "no host module of API 3 takes it back: if the host is cut off, mend it at its console"
+
 Check = Callable[[HostNetwork], bool]
 
 
@@ -49,6 +51,7 @@ class NetworkChange:
     :ivar undo: the call that takes it back; None: none does.
     :ivar guard_undo: the call by which the host takes it back, if it may cut the line to the host;
         None: it cannot.
+    :ivar is_unguarded: whether it may cut that line, and nobody takes it back.
     :ivar in_use: why it must not be taken back, by a reading right before; "": it may.
     :ivar why_not: why it must not be made, by a reading right before; "": it may.
     :ivar sees: adds to a reading what discover_network does not show and the checks need.
@@ -64,6 +67,7 @@ class NetworkChange:
     is_undone: Check
     undo: NetworkCall | None = None
     guard_undo: NetworkCall | None = None
+    is_unguarded: bool = False
     in_use: Callable[[HostNetwork], str] = lambda _: ""
     why_not: Callable[[HostNetwork], str] | None = None
     sees: Callable[[HostNetwork], HostNetwork] = lambda now: now
@@ -111,9 +115,7 @@ def chosen_hosts(
     return found
 
 
-def guarded(
-    change: NetworkChange, cuts: Cuts, undo: NetworkCall | None, notices: list[str]
-) -> NetworkChange:
+def guarded(change: NetworkChange, cuts: Cuts, undo: NetworkCall | None) -> NetworkChange:
     """The change, made so that the host takes it back where it may cut the line to the host itself,
     or moves addresses, which may not arrive.
 
@@ -124,14 +126,13 @@ def guarded(
     if MANAGEMENT not in cuts:
         may_guard = change.is_moving and change.network.host.module3 is not None
         return replace(change, guard_undo=undo) if may_guard else change
-    what = (
-        f"{change.label}: it may cut the line to the host, which would not take it back by itself"
-    )
     if change.network.host.module3 is None:
-        notices.append(f"{what}: it has no host module of API 3 (`ovm3 host install`)")
-        return change
+        return replace(change, is_unguarded=True)
     if undo is None:
-        raise PreconditionFailed(f"{what}: its state now is not known; change it on the host")
+        raise PreconditionFailed(
+            f"{change.label}: it may cut the line to the host, which would not take it back by "
+            f"itself: its state now is not known; change it on the host"
+        )
     return replace(change, guard_undo=undo)
 
 
@@ -187,6 +188,11 @@ def change_all(
     :raises OperationIncomplete: something is changed, or may be; ``left`` names it.
     """
     require_possible(changes, notices)
+    notices += [
+        f"{one.label}: it may cut the line to the host, and {_UNGUARDED} (`ovm3 host install`)"
+        for one in changes
+        if one.is_unguarded
+    ]
     made: list[NetworkChange] = []
     others: list[NetworkChange] = []  # made, but perhaps by somebody else
     for change in changes:
@@ -293,7 +299,7 @@ def _make(
     reason = f"the request failed: {failed}" if failed else "the host reported success"
     raise operation.incomplete(
         f"changing {change.label} was not completed: {reason}, but {found}. It may still come: "
-        f"look again before it is repeated",
+        f"look again before it is repeated{f'; {_UNGUARDED}' if change.is_unguarded else ''}",
         left=(change.label,),
         host=str(host.address),
     ) from failed

@@ -38,7 +38,8 @@ def update_network(
     address: object,
     host_ids: Sequence[str] | None,
     consent: object,
-) -> tuple[NetworkList, str, list[NetworkChange], list[str]]:
+    notices: list[str],
+) -> tuple[NetworkList, str, list[NetworkChange]]:
     """Set the MTU of a network, or the address that a host has on it. What is so already is left.
 
     :param network: as :func:`.wanted_network` takes it.
@@ -47,8 +48,8 @@ def update_network(
         ``ovm-1=10.0.0.5/24,ovm-2=10.0.0.6/24``; None: stays.
     :param host_ids: of the hosts; None: all hosts of the estate that have the network.
     :param consent: what may be cut: :func:`.parse_consent`.
-    :return: the networks as they are now, the name of the bridge, what was changed, and notices
-        for the user.
+    :param notices: gets notices for the user, also if it fails.
+    :return: the networks as they are now, the name of the bridge, and what was changed.
     :raises InvalidArgument: an argument is not valid.
     :raises NetworkNotFound: no host has the network.
     :raises PreconditionFailed: a host lacks it or cannot be changed so, the address is taken, or it
@@ -65,16 +66,15 @@ def update_network(
     chosen = chosen_hosts(networks, [*addresses] if host_ids is None and addresses else host_ids)
     named = host_ids is not None or bool(addresses)
     there = _bridges(networks, chosen, wanted, named, [bridge_name(wanted, one) for one in chosen])
-    notices: list[str] = []
     planned: list[Planned] = []
     if size is not None:
         planned += [_set_mtu(one, bridge, size, notices) for one, bridge in there]
     if addresses:
-        planned += _set_addresses(networks, there, addresses, notices)
+        planned += _set_addresses(networks, there, addresses)
     changes = [change for _, change, _ in planned if change]
     require_consent([(one, cuts) for one, change, cuts in planned if change], agreed)
     networks = change_all(Operation(estate), networks, changes, notices)
-    return networks, there[0][1].name, changes, notices
+    return networks, there[0][1].name, changes
 
 
 def _bridges(
@@ -137,7 +137,9 @@ def _set_mtu(network: HostNetwork, bridge: HostBridge, mtu: int, notices: list[s
         if one.parent == device.name and one.mtu is not None and one.mtu > mtu
     ]
     if lowered:
-        notices.append(f"{network.host.label}: {', '.join(lowered)} got the MTU {mtu}, too")
+        notices.append(
+            f"{network.host.label}: {', '.join(lowered)} gets the MTU {mtu} with {device.name}"
+        )
     old = device.mtu
     was = old if old != mtu else size
     has_undo = old in MTUS and size in (old, None) and not lowered
@@ -153,7 +155,7 @@ def _set_mtu(network: HostNetwork, bridge: HostBridge, mtu: int, notices: list[s
     )
     cuts = what_is_cut(network, device.name)
     back = mtu_call(device.name, old) if old in MTUS and old else None
-    return network, guarded(change, cuts, back, notices), cuts
+    return network, guarded(change, cuts, back), cuts
 
 
 def _raised_by(network: HostNetwork, device: str) -> str:
@@ -232,14 +234,13 @@ def _set_addresses(
     networks: NetworkList,
     there: Sequence[tuple[HostNetwork, HostBridge]],
     addresses: Mapping[str, ipaddress.IPv4Interface],
-    notices: list[str],
 ) -> list[Planned]:
     found = []
     if len(there) < len(addresses):
         raise InvalidArgument(f"ex_address: some of {', '.join(addresses)} are one host")
     for host_id, address in addresses.items():
         [(network, bridge)] = [one for one in there if one[0] in chosen_hosts(networks, [host_id])]
-        found.append(_set_address(networks, network, bridge, address, notices))
+        found.append(_set_address(networks, network, bridge, address))
     taken = [str(address.ip) for address in addresses.values()]
     if len(set(taken)) < len(taken):
         raise InvalidArgument(f"ex_address: two hosts cannot have one address: {', '.join(taken)}")
@@ -251,7 +252,6 @@ def _set_address(
     network: HostNetwork,
     bridge: HostBridge,
     address: ipaddress.IPv4Interface,
-    notices: list[str],
 ) -> Planned:
     """That the agent gives a bridge an address, only flows.md 2.3 shows, of control0."""
     wanted, known = address.with_prefixlen, network.addresses_of(bridge.name)
@@ -295,7 +295,7 @@ def _set_address(
     cuts = merged(what_is_cut(network, bridge.name) if before else {}, taken_over)
     back = change.undo or no_address_call(bridge.name)
     moving = replace(change, is_moving=bool(taken_over))
-    return network, guarded(moving, cuts, back, notices), cuts
+    return network, guarded(moving, cuts, back), cuts
 
 
 def _taken(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from libcloud_ovm3.errors import (
+    AgentFault,
     HostNotFound,
     OperationIncomplete,
     Ovm3Warning,
@@ -51,13 +53,46 @@ def test_what_carries_the_hosts_own_traffic_needs_a_consent(sim: Simulator) -> N
 def test_the_own_line(sim: Simulator) -> None:
     text = refused(sim, PreconditionFailed, "management", "ex_set_bond_mode", "bond0", 4)
     assert "role MANAGEMENT of bond0" in text
+    is_unguarded = "Nobody takes that back on ovm-1" in text
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", Ovm3Warning)
         assert driver_of(sim).ex_set_bond_mode("bond0", 4, ex_force="all")
     warned = [str(one.message) for one in caught if "may cut the line" in str(one.message)]
     guarded = calls_of(sim, "libcloud_guarded_network_change")
-    assert (len(warned), len(guarded)) in ((2, 0), (0, 2))
+    assert (len(warned), len(guarded), is_unguarded) in ((2, 0, True), (0, 2, False))
     assert {one["bonds"]["bond0"]["mode"] for one in saved(sim)} == {4}
+
+
+def test_without_the_module_nobody_takes_it_back() -> None:
+    """Said by the refusal (above), and by a warning and the error of a change that fails."""
+    with simulate(1, vms=0, layout="bare", version="3.3.3") as bare:
+        driver = driver_for(bare)
+        changes = {
+            "ovs_bond_mode": lambda: driver.ex_set_bond_mode("bond0", 4, ex_force="all"),
+            "ovs_br_config": lambda: driver.ex_create_network("n", ex_parent="bond0",
+                                                              ex_force="all"),
+            "ovs_change_mtu": lambda: driver.ex_update_network("n", ex_mtu=9000, ex_force="all"),
+            "stop": lambda: driver.ex_delete_network("n", ex_force="all"),
+        }  # fmt: skip
+        for name, change in changes.items():
+            bare.misbehave("fault", "ovs_br_config" if name == "stop" else name)
+            assert warned_by(change, AgentFault)[1] == 1, name
+            if name == "ovs_br_config":
+                quietly(change)
+        bare.hosts[0].inject("network change cuts the line")
+        text, count = warned_by(changes["stop"], OperationIncomplete)
+        assert count == 1
+        assert "no host module of API 3 takes it back: if the host is cut off, mend it at" in text
+
+
+def warned_by(change: Callable[[], Any], error: type[Exception]) -> tuple[str, int]:
+    """The error of a change, and how often it was said that it may cut the line."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", Ovm3Warning)
+        with pytest.raises(error) as raised:
+            change()
+    return str(raised.value), sum("may cut the line to the host, and" in str(one.message)
+                                  for one in caught)  # fmt: skip
 
 
 @pytest.mark.parametrize("own", ["10.6.0.1", "10.6.0.2"])
@@ -79,7 +114,7 @@ def test_no_bridge_gets_what_a_host_is_reached_by(sim: Simulator, own: str) -> N
     networks = replace(networks, estate=replace(networks.estate, unreachable=(dead,)))
     found, given = networks.hosts[0], ipaddress.IPv4Interface("10.6.0.8/24")
     with pytest.raises(PreconditionFailed, match=r"the unreachable host 10\.6\.0\.8:8899 has it"):
-        _set_address(networks, found, HostBridge("spare"), given, [])
+        _set_address(networks, found, HostBridge("spare"), given)
 
 
 def test_an_address_that_only_the_module_tells(sim: Simulator) -> None:
@@ -131,7 +166,7 @@ def test_an_address_that_may_be_the_own_stays(sim: Simulator) -> None:
     spare, given = named.bridge("spare"), ipaddress.IPv4Interface("10.9.0.1/24")
     assert spare is not None
     with pytest.raises(PreconditionFailed, match=r"none of 192\.0\.2\.77, ovm-1\.example; give"):
-        _set_address(networks, named, spare, given, [])
+        _set_address(networks, named, spare, given)
     with_vlan = replace(spare, parent="bond0.30")
     [reason] = _addresses_lost(named, with_vlan, [])
     assert "may be reached" in reason
@@ -156,12 +191,11 @@ def test_an_address_that_the_manager_called_management_is_guarded(sim: Simulator
     spare = replace(spare, metadata="ethernet:0a070000{10.7.0.0}:MANAGEMENT")
     others = [one for one in networks.hosts[0].bridges if one.name != "spare"]
     found = replace(networks.hosts[0], bridges=(spare, *others))
-    notices: list[str] = []
     given = ipaddress.IPv4Interface("10.9.0.1/24")
-    _, change, cuts = _set_address(networks, found, spare, given, notices)
+    _, change, cuts = _set_address(networks, found, spare, given)
     assert change is not None
     assert "management" in cuts
-    assert (change.guard_undo is None) == (found.host.module3 is None) == bool(notices)
+    assert (change.guard_undo is None) == (found.host.module3 is None) == change.is_unguarded
 
 
 def test_an_address_that_does_not_arrive_is_named() -> None:
