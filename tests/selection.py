@@ -1,5 +1,5 @@
 """Which variants of a test ``make test`` takes; ``make test-tables`` takes the others, but for half
-of the longest failure tables, which ``make soak`` takes.
+of the longest failure tables and of one's variants, which ``make soak`` takes.
 
 Of each input one variant is taken (a personality, a dialect, with the module or without), always
 the same one, so that all of them are met by some test; of the failure tables one row of some, of
@@ -46,6 +46,9 @@ LONGEST = (
     "test_snapshot_failures.py",
     "test_volume_failures.py",
 )
+# Of these the variants that no other way than ``make soak`` takes: the longest table in the other
+# dialect of each personality.
+IN_SOAK = {"test_network_failures.py": ({"plain", "3.2.1"}, {"awkward", "3.3.3"})}
 # Operations step by step, over a socket: of their tests ``make test`` takes a quarter.
 STEPS = (
     "test_attach.py",
@@ -78,6 +81,9 @@ def mark_tables(items: list[pytest.Item]) -> None:
     inputs: dict[str, set[str]] = defaultdict(set)
     for item in items:
         if item.path.parent.name in FOLDERS:
+            if any(pair <= set(_words(item)) for pair in IN_SOAK.get(item.path.name, ())):
+                item.add_marker(pytest.mark.soak)
+                continue
             function, given = _function_and_input(item)
             variants[function, given].append(item)
             inputs[function].add(given)
@@ -101,6 +107,9 @@ def mark_tables(items: list[pytest.Item]) -> None:
 
 def _function_and_input(item: pytest.Item) -> tuple[str, str]:
     function = item.nodeid.partition("[")[0]
+    return function, "-".join(word for word in _words(item) if word not in VARIANTS)
+
+
+def _words(item: pytest.Item) -> list[str]:
     call = getattr(item, "callspec", None)
-    words = call.id.split("-") if call is not None else []
-    return function, "-".join(word for word in words if word not in VARIANTS)
+    return call.id.split("-") if call is not None else []

@@ -19,9 +19,10 @@ OPERATIONS = ("vlan", "bridge", "delete vlan", "delete bridge", "mtu", "address"
 
 
 @contextlib.contextmanager
-def make_sim(personality: str, host_module: bool, **options: Any) -> Iterator[Simulator]:
+def make_sim(
+    personality: str, version: str, host_module: bool, **options: Any
+) -> Iterator[Simulator]:
     """Two hosts with what the operations need."""
-    version = "3.2.1" if personality == "awkward" else "3.3.3"  # both dialects
     with simulate(
         2,
         vms=0,

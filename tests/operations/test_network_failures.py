@@ -33,7 +33,7 @@ from tests.operations.failures import (
 )
 from tests.operations.killed import kill_client_at
 from tests.operations.networking import OPERATIONS, act, make_sim, put_back, saved, shown
-from tests.support import PERSONALITIES, calls_of, clock_of, driver_for
+from tests.support import EACH_DIALECT, calls_of, clock_of, driver_for
 
 CALL = {
     "vlan": "ovs_vlan_bridge",
@@ -74,7 +74,7 @@ def rows() -> tuple[list[Row], dict[str, list[dict[str, Any]]]]:
     """The steps that may leave something, and what each operation makes of the hosts."""
     found, done = [], {}
     for host_module in (False, True):
-        with make_sim("plain", host_module) as sim:
+        with make_sim("plain", "3.3.3", host_module) as sim:
             before = saved(sim)
             for name in OPERATIONS:
                 put_back(sim, before)
@@ -104,10 +104,10 @@ class Sims(ExitStack):
 
     def __init__(self) -> None:
         super().__init__()
-        self._made: dict[tuple[str, bool], tuple[Simulator, list[dict[str, Any]]]] = {}
+        self._made: dict[tuple[str, str, bool], tuple[Simulator, list[dict[str, Any]]]] = {}
 
-    def fresh(self, personality: str, host_module: bool) -> Simulator:
-        key = (personality, host_module)
+    def fresh(self, how: tuple[str, str], host_module: bool) -> Simulator:
+        key = (*how, host_module)
         if key not in self._made:
             sim = self.enter_context(make_sim(*key))
             self._made[key] = (sim, saved(sim))
@@ -122,10 +122,10 @@ def sims() -> Iterator[Sims]:
         yield found
 
 
-@pytest.mark.parametrize("personality", PERSONALITIES)
+@pytest.mark.parametrize("how", EACH_DIALECT)
 @pytest.mark.parametrize(("row", "failure"), TABLE)
-def test_network(sims: Sims, row: Row, failure: str, personality: str) -> None:
-    sim = sims.fresh(personality, row.host_module)
+def test_network(sims: Sims, row: Row, failure: str, how: tuple[str, str]) -> None:
+    sim = sims.fresh(how, row.host_module)
     before = shown(sim)
     driver = driver_for(sim)
     sim.calls.clear()
@@ -136,15 +136,15 @@ def test_network(sims: Sims, row: Row, failure: str, personality: str) -> None:
     check(sim, row.operation, before, error)
 
 
-@pytest.mark.parametrize("personality", PERSONALITIES)
+@pytest.mark.parametrize("how", EACH_DIALECT)
 @pytest.mark.parametrize("failure", FAILURES)
 @pytest.mark.parametrize("host_module", [False, True], ids=["alone", "with the module"])
 @pytest.mark.parametrize("operation", ["vlan", "bridge", "mtu", "address", "bond mode"])
 def test_taking_back_fails(
-    sims: Sims, operation: str, failure: str, personality: str, host_module: bool
+    sims: Sims, operation: str, failure: str, how: tuple[str, str], host_module: bool
 ) -> None:
     """The second host refuses, and the change of the first one is not simply taken back."""
-    sim = sims.fresh(personality, host_module)
+    sim = sims.fresh(how, host_module)
     function = GUARDED[0] if host_module and operation in IS_GUARDED else CALL[operation]
     taking_back = REMOVAL if host_module and operation in ("vlan", "bridge") else function
     before = shown(sim)
@@ -165,13 +165,13 @@ def test_taking_back_fails(
 
 
 @pytest.mark.tables  # a process each
-@pytest.mark.parametrize("personality", PERSONALITIES)
+@pytest.mark.parametrize("how", EACH_DIALECT)
 @pytest.mark.parametrize("when", KILLS)
 @pytest.mark.parametrize("row", [row for row in ROWS if row.step.function in WRITES], ids=str)
-def test_network_killed(row: Row, when: str, personality: str) -> None:
+def test_network_killed(row: Row, when: str, how: tuple[str, str]) -> None:
     # Its changes can be seen at once: the simulator's time does not pass while the client waits.
     at_once = {"a new VLAN bridge can be used": "at once"}
-    with make_sim(personality, row.host_module, answers=at_once) as sim:
+    with make_sim(*how, row.host_module, answers=at_once) as sim:
         kill_client_at(sim, row.step, when, act, row.operation)
         check_sent_once_per_host(sim)
         sim.wait(600)  # what is not confirmed has been taken back, too
@@ -237,7 +237,7 @@ def test_a_guarded_change_that_waits_for_the_lock_of_the_host(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The host waits up to 30 s before it records the change: so long it may begin yet."""
-    with make_sim("plain", True) as sim:
+    with make_sim("plain", "3.3.3", True) as sim:
         clock = clock_of(sim)
         waits: dict[str, tuple[float, tuple[Any, ...]]] = {}
         real_send, real_read = HostModule.guarded_network_change, HostModule.network_change
@@ -261,7 +261,7 @@ def test_a_guarded_change_that_waits_for_the_lock_of_the_host(
 def test_what_a_host_could_not_take_back_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     state = GuardedChange("undo failed", "missing: xenbr0 10.0.0.1/24", "", "", "")
     monkeypatch.setattr(HostModule, "network_change", lambda self, operation: state)
-    with make_sim("plain", True) as sim, pytest.raises(OperationIncomplete) as caught:
+    with make_sim("plain", "3.3.3", True) as sim, pytest.raises(OperationIncomplete) as caught:
         driver_for(sim).ex_set_bond_mode("bond0", 4, ex_force="all")
     assert "could not take it back (missing: xenbr0 10.0.0.1/24); manual" in str(caught.value)
 
@@ -274,7 +274,7 @@ def test_a_guarded_step_that_faults_may_take_effect_late(
     state = GuardedChange("failed", "step 1 of 1: no answer from the switch", "", "", "")
     monkeypatch.setattr(HostModule, "guarded_network_change", lambda *_: state)
     monkeypatch.setattr(HostModule, "network_change", lambda *_: state)
-    with make_sim("plain", True) as sim:
+    with make_sim("plain", "3.3.3", True) as sim:
         before = shown(sim)
 
         def land(moment: str) -> None:
