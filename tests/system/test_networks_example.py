@@ -16,6 +16,7 @@ import pytest
 from libcloud_ovm3.errors import NameTaken
 from libcloud_ovm3.simulator import Simulator, network
 from tests.cli.running import on
+from tests.operations.networking import patch_vlan_script
 from tests.support import calls_of, driver_for, quietly, simulate
 from tests.test_layout import WRITES as CHANGING
 
@@ -81,6 +82,26 @@ def changes(sim: Simulator) -> list[str]:
 
 @pytest.mark.parametrize("way", [by_libcloud, pytest.param(by_commands, marks=pytest.mark.tables)])
 def test_the_example(sim: Simulator, way: Any) -> None:
+    twice(sim, way)
+
+
+@pytest.mark.tables
+def test_the_example_on_awkward_hosts_of_3_2_1() -> None:
+    with simulate(
+        3,
+        vms=0,
+        layout="bare",
+        host_module=True,
+        template_bytes=1 << 16,
+        version="3.2.1",
+        personality="awkward",
+    ) as sim:
+        patch_vlan_script(sim)
+        twice(sim, by_libcloud)
+
+
+def twice(sim: Simulator, way: Any) -> None:
+    """The second run changes nothing."""
     quietly(way, sim)
     check(sim)
     assert {"create_vm", "copy_file", "start_vm"} <= set(changes(sim))
