@@ -45,7 +45,7 @@ class Networks(OVM3Base):
         :rtype: ``list`` of :class:`.OVM3Network`
         """
         is_strict = self._is_strict(ex_strict)
-        found = estate.networks.read_networks(self._estate)
+        found = estate.networks.with_all_mtus(estate.networks.read_networks(self._estate))
         hosts = hosts_of(found, location)
         self._warn_or_raise(found.estate, found.errors(), is_strict)
         return to_networks(found, hosts, self)

@@ -38,6 +38,7 @@ __all__ = [
     "read_networks",
     "read_networks_to_change",
     "with_addresses",
+    "with_all_mtus",
     "with_mtus",
 ]
 
@@ -153,3 +154,13 @@ def with_mtus(network: HostNetwork) -> HostNetwork:
         for one in network.bridges
     )
     return replace(network, bridges=tuple(bridges))
+
+
+def with_all_mtus(networks: NetworkList) -> NetworkList:
+    """The same for all hosts, in one call for each that has the module. What cannot be read stays
+    unknown.
+    """
+    read = map_hosts(lambda host: with_mtus(networks.on(host)), networks.estate.hosts)
+    hosts = zip(networks.hosts, read, strict=True)
+    known = (one if isinstance(now, Ovm3Error) else now for one, now in hosts)
+    return replace(networks, hosts=tuple(known))
