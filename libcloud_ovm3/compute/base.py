@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,7 +16,7 @@ from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.functions import Agent
 from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.compute.habitual import refuse_unsupported
-from libcloud_ovm3.errors import Ovm3Error, warn
+from libcloud_ovm3.errors import Ovm3Error, Ovm3Warning, warn
 from libcloud_ovm3.estate.members import SILENT_SECONDS, Estate
 
 if TYPE_CHECKING:
@@ -284,9 +285,23 @@ class OVM3Base(NodeDriver):
         connection.driver = self  # type: ignore[assignment]
         return Agent(connection)
 
-    def _warn(self, notices: Iterable[str]) -> None:
+    def _warn(self, notices: Iterable[str], stacklevel: int = 3) -> None:
         for notice in notices:
-            warn(notice, stacklevel=3)
+            warn(notice, stacklevel=stacklevel)
+
+    @contextmanager
+    def _warned(self) -> Iterator[list[str]]:
+        """A list for the notices of a change, which become warnings, whether it fails or not. Where
+        a warning is an error, the failure comes first.
+        """
+        notices: list[str] = []
+        try:
+            yield notices
+        except Exception:
+            with suppress(Ovm3Warning):
+                self._warn(notices, stacklevel=5)
+            raise
+        self._warn(notices, stacklevel=5)
 
     def _is_strict(self, ex_strict: bool | str | None) -> bool:
         return self.ex_strict if ex_strict is None else parse_flag(ex_strict, "ex_strict")

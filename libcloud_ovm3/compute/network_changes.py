@@ -65,13 +65,10 @@ class NetworkChanges(OVM3Base):
         :return: The network as it is now; ``extra["changed"]``: what was changed, host by host.
         :rtype: :class:`.OVM3Network`
         """
-        notices: list[str] = []
-        try:
+        with self._warned() as notices:
             networks, changes = operations.create_network.create_network(
                 self._estate, name, ex_vlan, ex_label, ex_parent, _ids(location), ex_force, notices
             )
-        finally:
-            self._warn(notices)
         return to_changed(networks, name, changes, self)
 
     def ex_update_network(
@@ -115,13 +112,10 @@ class NetworkChanges(OVM3Base):
         :return: The network as it is now; ``extra["changed"]``: what was changed, host by host.
         :rtype: :class:`.OVM3Network`
         """
-        notices: list[str] = []
-        try:
+        with self._warned() as notices:
             networks, name, changes = operations.update_network.update_network(
                 self._estate, network, ex_mtu, ex_address, _ids(location), ex_force, notices
             )
-        finally:
-            self._warn(notices)
         return to_changed(networks, name, changes, self)
 
     def ex_delete_network(
@@ -152,13 +146,10 @@ class NetworkChanges(OVM3Base):
         :return: True: it is removed.
         :rtype: ``bool``
         """
-        notices: list[str] = []
-        try:
+        with self._warned() as notices:
             operations.delete_network.delete_network(
                 self._estate, network, _ids(location), ex_force, notices
             )
-        finally:
-            self._warn(notices)
         return True
 
     def ex_set_bond_mode(
@@ -193,13 +184,10 @@ class NetworkChanges(OVM3Base):
         :return: True: the bonds have this mode.
         :rtype: ``bool``
         """
-        notices: list[str] = []
-        try:
+        with self._warned() as notices:
             operations.bond_mode.set_bond_mode(
                 self._estate, bond, mode, _ids(location), ex_force, notices
             )
-        finally:
-            self._warn(notices)
         return True
 
 

@@ -77,6 +77,11 @@ def test_without_the_module_nobody_takes_it_back() -> None:
         for name, change in changes.items():
             bare.misbehave("fault", "ovs_br_config" if name == "stop" else name)
             assert warned_by(change, AgentFault)[1] == 1, name
+            bare.misbehave("fault", "ovs_br_config" if name == "stop" else name)
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", Ovm3Warning)
+                with pytest.raises(AgentFault):
+                    change()  # its failure, not the warning
             if name == "ovs_br_config":
                 quietly(change)
         bare.hosts[0].inject("network change cuts the line")
