@@ -62,10 +62,10 @@ def show_key(name: str, form: str, **options: Any) -> None:
 @_NAME
 @click.argument("file")
 def create(name: str, file: str, kind: str, **options: Any) -> None:
-    """Make a key pair, record its public key, and write its private key to FILE.
+    """Make a key pair, and write its private key to FILE.
 
-    The file must not exist, and only you can read it; `-` is the standard output. The private key
-    is kept nowhere else.
+    Its public key is recorded in a repository. The file must not exist, and only you can read it;
+    `-` is the standard output. The private key is kept nowhere else.
     """
     with reported():
         driver = make_driver(**options)

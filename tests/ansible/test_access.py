@@ -91,6 +91,8 @@ def test_no_message_names_an_argument_of_python() -> None:
     named -= {"ex_clock", "ex_allow_same_name", "ex_power_off"}  # the collection gives no such
     named -= {"ex_address", "ex_label", "ex_mtu", "ex_parent", "ex_set_bond_mode"}
     named -= {"ex_pause", "ex_mode", "ex_node", "ex_repository", "ex_size_bytes", "ex_sizes"}
+    named -= {"ex_cpus", "ex_description", "ex_disk_gb", "ex_domain_type", "ex_iso"}
+    named -= {"ex_memory_mb", "ex_volumes", "ex_keyname"}
     named -= {"ex_addresses", "ex_mac", "ex_model", "ex_network", "ex_networks"}
     shown = {name: with_options(name) for name in named}
     other = {name: text for name, text in shown.items() if text not in OPTIONS | OF_THE_MODULE}
