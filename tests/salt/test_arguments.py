@@ -84,13 +84,34 @@ def test_what_is_refused(method: Any, given: dict[str, Any], message: str) -> No
         typed(method, given)
 
 
+def blocks_of(heading: str) -> list[str]:
+    page = (Path(__file__).parents[2] / "docs" / "salt-cloud.md").read_text(encoding="utf-8")
+    section = page.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    return re.findall(r"^```\w+\n(.*?)^```", section, re.DOTALL | re.MULTILINE)
+
+
+def test_the_key_pairs_of_the_page(tmp_path: Path) -> None:
+    """The commands, as Salt hands them to its functions."""
+    public = tmp_path / "id.pub"
+    found: list[Any] = []
+    with simulate(hosts=1, vms=0, host_module=True) as sim:
+        driver = driver_for(sim, ex_keys_repository=sim.repository_id)
+        for line in blocks_of("Key pairs")[0].splitlines():
+            words = line.replace("/root/.ssh/id_rsa.pub", str(public)).split()
+            program, _, name, provider, *rest = words
+            assert (program, provider) == ("salt-cloud", "lab")
+            function = getattr(driver, name.replace("list_keypairs", "list_key_pairs"))
+            found.append(function(**typed(function, dict(word.split("=", 1) for word in rest))))
+            public.write_text(found[0].public_key)
+    made, imported, listed, shown, deleted = found
+    assert "PRIVATE KEY" in made.private_key
+    assert [one.name for one in listed] == [imported.name, made.name]
+    assert (shown.fingerprint, deleted) == (made.fingerprint, True)
+
+
 def test_the_networks_of_the_page() -> None:
     """Provider, profile and commands, as Salt hands them to the driver; the commands twice."""
-    page = (Path(__file__).parents[2] / "docs" / "salt-cloud.md").read_text(encoding="utf-8")
-    section = page.partition("## Networks\n")[2].partition("\n## ")[0]
-    provider, profile, commands = re.findall(
-        r"^```\w+\n(.*?)^```", section, re.DOTALL | re.MULTILINE
-    )
+    provider, profile, commands = blocks_of("Networks")
     labels = yaml.safe_load(provider)["lab"]["ex_traffic_labels"]
     with simulate(hosts=2, vms=0, layout="bare", version="3.3.3") as sim:
         driver = driver_for(sim, ex_traffic_labels=labels)

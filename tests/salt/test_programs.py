@@ -25,8 +25,8 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 BY_ESTATE, IN_FULL, PROFILES, MAP, STATE, _, _, MINION, REBOOT = [
     text for kind, text in BLOCKS if kind == "yaml"
 ]
-# _: test_arguments.py has those of networks
-INSTALL, USE, _, VOLUMES, KEYS, PREPARE, TRY, LIST = [
+# _: test_arguments.py has those of networks and key pairs, for which hosts need the host module.
+INSTALL, USE, _, VOLUMES, _, PREPARE, TRY, LIST = [
     text.splitlines() for kind, text in BLOCKS if kind == "sh"
 ]
 
@@ -41,13 +41,9 @@ def sim() -> Iterator[Simulator]:
 def salt(sim: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Salt:
     """The provider of the page's first example, and its profile."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    return salt_of_page(sim, tmp_path)
-
-
-def salt_of_page(sim: Simulator, folder: Path, **more: object) -> Salt:
-    entry = {"hosts": [address(sim)], "pins": pins_of(sim), "second_look": 0, **more}
+    entry = {"hosts": [address(sim)], "pins": pins_of(sim), "second_look": 0}
     add_estate("lab", entry, sim.password, is_default=False)
-    salt = Salt(folder / "salt", {}, keysize=2048)
+    salt = Salt(tmp_path / "salt", {}, keysize=2048)
     salt.write("cloud.providers.d/ovm3.conf", BY_ESTATE)
     salt.write("cloud.profiles.d/ovm3.conf", PROFILES)
     return salt
@@ -91,25 +87,6 @@ def test_the_commands_for_volumes(sim: Simulator, salt: Salt) -> None:
     assert len(ids) == 2
     assert [one for one in written if not isinstance(one, dict)] == [True, True, True]
     assert {"db-1": True} in written
-
-
-def test_the_commands_for_key_pairs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    public = tmp_path / "id.pub"
-    with Simulator(hosts=1, vms=0, host_module=True, speed=100) as sim:
-        salt = salt_of_page(sim, tmp_path, keys_repository=sim.repository_id)
-        written = []
-        for line in KEYS:
-            words = line.replace("/root/.ssh/id_rsa.pub", str(public)).split()[1:]
-            written.append(salt.cloud(*words)["lab"]["ovm3"])
-            if "create_key_pair" in line:
-                public.write_text(written[0]["public_key"])
-    made, imported, listed, shown, deleted = written
-    assert "PRIVATE KEY" in made["private_key"]
-    assert imported["name"] == "me"
-    assert len(listed) == 2
-    assert shown["fingerprint"] == made["fingerprint"] != imported["fingerprint"]
-    assert deleted is True
 
 
 def test_a_folder_of_ones_own(sim: Simulator, salt: Salt, monkeypatch: pytest.MonkeyPatch) -> None:
