@@ -3,7 +3,8 @@ of the longest failure tables and of one's variants, which ``make soak`` takes.
 
 Of each input one variant is taken (a personality, a dialect, with the module or without), always
 the same one, so that all of them are met by some test; of the failure tables one row of some, of
-what goes further than the faults that were found an eighth.
+what is tried with each of many methods half, of what goes further than the faults that were found
+an eighth.
 """
 
 from __future__ import annotations
@@ -72,6 +73,14 @@ STEPS = (
     "test_what_was_seen.py",
     "test_which_nic.py",
 )
+# Over a socket too, for each of many methods or commands: ``make test`` takes half of these.
+EACH = (
+    "test_calls.py",
+    "test_examples.py",
+    "test_read_only.py",
+    "test_disks.py",
+    "test_domains.py",
+)
 MANY = 16  # inputs of one test, of which an eighth is taken in tests/faults/test_more_*
 
 
@@ -97,6 +106,7 @@ def mark_tables(items: list[pytest.Item]) -> None:
         )
         is_step = same[0].path.parent.name == "operations" and name in STEPS
         left_out = left_out or (is_step and lot % 4)
+        left_out = left_out or (name in EACH and given and lot % 2)
         is_in_soak = left_out and name in LONGEST and lot >> 8 & 1
         for item in same:
             if is_in_soak:
