@@ -298,8 +298,9 @@ class OVM3Base(NodeDriver):
         try:
             yield notices
         except Exception:
-            with suppress(Ovm3Warning):
-                self._warn(notices, stacklevel=5)
+            for notice in notices:
+                with suppress(Ovm3Warning):  # it is logged, and so are the others
+                    warn(notice, stacklevel=4)
             raise
         self._warn(notices, stacklevel=5)
 
