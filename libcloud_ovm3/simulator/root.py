@@ -104,7 +104,8 @@ def open_root(path: Path, options: Options) -> Root:
         "owner": seeds.manager_id("01") if options.owner is None else options.owner,
         "pool": seeds.manager_id("02") if options.pool else "",
         "port": 0,
-        "password": secrets.token_urlsafe(12),
+        # Never with a dash in front, which every command would read as an option.
+        "password": secrets.token_hex(8),
     }
     if saved is None:
         ids = layouts.ids_of(options.seed.layout)

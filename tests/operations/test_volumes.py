@@ -415,8 +415,8 @@ def test_a_copy_in_another_repository(sim: Simulator, driver: Any) -> None:
 def test_no_copy_of_what_a_running_node_has(sim: Simulator, driver: Any) -> None:
     running, off = (driver.ex_get_node_by_name(name) for name in ("seed-1", "off"))
     with pytest.raises(PreconditionFailed, match="seed-1"):
-        driver.ex_copy_volume(driver.ex_list_volumes(running)[0], "torn")
-    copied = driver.ex_copy_volume(driver.ex_list_volumes(off)[0], "whole")
+        driver.ex_copy_volume(quietly(driver.ex_list_volumes, running)[0], "torn")
+    copied = driver.ex_copy_volume(quietly(driver.ex_list_volumes, off)[0], "whole")
     assert copied.state == "available"
 
 
