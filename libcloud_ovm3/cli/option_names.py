@@ -62,6 +62,7 @@ _TERMS = (
     (r"ex_release_networks", "`ovm3 network release`"),
     (r"ex_set_bond_mode", "`ovm3 network set-bond-mode`"),
     (r"ex_force=\[[^\]]*\] \((--force [^()]*)\)", r"\1"),
+    (r"ex_(?:at|de)tach_nic\([^()]*\) \((ovm3 vm [^()]*)\)", r"`\1`"),
     (r"ex_attach_nic", "`ovm3 vm attach-nic`"),
     (r"ex_detach_nic", "`ovm3 vm detach-nic`"),
     (r"ex_update_nic", "`ovm3 vm update-nic`"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from libcloud.compute.base import KeyPair, Node, NodeDriver, NodeImage, NodeLocation, NodeSize
 from libcloud.compute.types import NodeState
 
-from libcloud_ovm3 import agent
+from libcloud_ovm3 import agent, estate
 from libcloud_ovm3.agent import documents
 from libcloud_ovm3.compute.records import ips_of
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
@@ -110,6 +110,9 @@ def to_node(vm: VM, driver: NodeDriver, hosts_off: Sequence[HostOff] = ()) -> No
       ``takes_any_port``: as configured; no password) and ``notices`` (what is unusual about it);
     * ``addresses``: ``address``, ``mac`` and ``network`` of its card, ``source`` (``recorded`` or
       ``neighbours``), ``is_public``;
+    * ``missing_nics``, if there are any: network cards that a change has detached and, being
+      interrupted, not attached again: ``mac``, ``network``, ``entry`` (in ``vm.cfg``),
+      ``position``, ``to`` (what it was to become), ``operation``, ``created``;
     * ``doubts``, if there are any: why no operation is allowed on it;
     * ``hosts_off``, if there are any: the hosts that counted as running nothing in this call.
 
@@ -131,6 +134,8 @@ def node_extra(vm: VM, hosts_off: Sequence[HostOff] = ()) -> dict[str, Any]:
     ]
     addresses = [dict(vars(one)) for one in vm.addresses]
     extra: dict[str, Any] = {"live": live, "definitions": definitions, "addresses": addresses}
+    lost = [one.as_data() for one in estate.cards_out.lost_cards(vm)] if vm.cards_out else []
+    extra |= {"missing_nics": lost} if lost else {}
     extra |= {"doubts": list(vm.doubts)} if vm.doubts else {}
     extra |= {"hosts_off": [host.label for host in hosts_off]} if hosts_off else {}
     if len(vm.definitions) == 1:

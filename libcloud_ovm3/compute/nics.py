@@ -20,7 +20,8 @@ class Nics(OVM3Base):
     def ex_list_nics(self, node: Node) -> list[OVM3Nic]:
         """The network cards of a node, in the guest's order. Nothing is changed.
 
-        Cards that only its live domain has, not its ``vm.cfg``, come last.
+        Cards that only its live domain has, not its ``vm.cfg``, come last. One that the node has
+        lost by a change that was interrupted is named in a warning (docs/networks.md).
 
         :param node: The node, or its id. (required)
         :type node: :class:`Node` or ``str``
@@ -32,6 +33,7 @@ class Nics(OVM3Base):
         """
         vm = estate.vms.read_estate(self._estate).vm(object_id(node))
         cards = estate.cards.cards_of(vm)
+        self._warn(estate.cards_out.lost_card_notices(vm))
         return [to_nic(card, self, estate.cards.addresses_of(vm, card)) for card in cards]
 
     def ex_attach_nic(
@@ -87,6 +89,8 @@ class Nics(OVM3Base):
 
     def ex_detach_nic(self, node: Node, nic: OVM3Nic | str) -> bool:
         """Detach a network card from a node: from its ``vm.cfg``, and at once if it runs.
+
+        Of one that the node has lost by a change that was interrupted, the record is removed.
 
         :param node: The node, running or stopped, or its id. (required)
         :type node: :class:`Node` or ``str``

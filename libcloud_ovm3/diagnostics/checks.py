@@ -10,6 +10,7 @@ from libcloud_ovm3.diagnostics.boot_checks import check_boots
 from libcloud_ovm3.diagnostics.collect import Collected
 from libcloud_ovm3.diagnostics.device_checks import (
     check_addresses,
+    check_cards_out,
     check_disks,
     check_files,
     check_macs,
@@ -79,6 +80,7 @@ def run_checks(collected: Collected) -> list[Finding]:
     findings += check_made_bridges(members, networks)
     findings += [*check_vms(snapshot), *check_files(snapshot), *check_disks(snapshot)]
     findings += [*check_macs(snapshot), *check_addresses(snapshot)]
+    findings += check_cards_out(snapshot, collected.now)
     findings += [*check_vnc(snapshot), *check_names(snapshot)]
     findings += [*check_autostart_guests(members, snapshot)]
     findings += [*check_functions(members), *check_host_modules(members)]

@@ -8,12 +8,14 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 
 from libcloud_ovm3.agent.identifiers import dashed, undashed
 from libcloud_ovm3.diagnostics.finding import Finding
 from libcloud_ovm3.diagnostics.inventory import name_of
 from libcloud_ovm3.estate import addresses
 from libcloud_ovm3.estate.addresses import Given, given_addresses
+from libcloud_ovm3.estate.cards_out import is_at_work, lost_cards, lost_text, way_back
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.neighbours import (
     hosts_with,
@@ -229,6 +231,36 @@ def _check_recorded_twice(text: str, cards: Sequence[Given]) -> Iterator[Finding
 def _with_owners(mac: str, snapshot: EstateSnapshot) -> str:
     owners = [vm.label for vm in snapshot.vms.values() if mac in addresses.cards(vm)]
     return f"{mac} (VM {', VM '.join(owners)})" if owners else mac
+
+
+# ------------------------------------------------------------------ cards being changed
+
+
+def check_cards_out(snapshot: EstateSnapshot, now: datetime) -> Iterator[Finding]:
+    """Report network cards that a change has detached and not attached again, and void records."""
+    for vm in snapshot.vms.values():
+        lost = lost_cards(vm)
+        for one in vm.cards_out:
+            is_new = is_at_work(one, now)
+            if_so = "if that was interrupted, " if is_new else ""
+            if one in lost:
+                yield Finding(
+                    "note" if is_new else "warning",
+                    "card",
+                    lost_text(vm, one, now),
+                    f"{if_so}the node is without it, and starts without it. Its entry in vm.cfg, "
+                    f"at place {one.position}, was {one.entry}",
+                    if_so + way_back(vm, one),
+                )
+            elif not is_new:
+                yield Finding(
+                    "note",
+                    "card",
+                    f"VM {vm.label}: operation {one.operation} has recorded at "
+                    f"{one.created:%Y-%m-%d %H:%M:%S} UTC that it changes network card {one.mac}",
+                    "it was interrupted; the record counts only while vm.cfg lacks the card",
+                    "the next change or detachment of this card removes it",
+                )
 
 
 # ------------------------------------------------------------------ VNC

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from libcloud_ovm3.estate import (
         addresses,
         cards,
+        cards_out,
         disk_names,
         disks,
         hosts,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "addresses",
     "cards",
+    "cards_out",
     "disk_names",
     "disks",
     "hosts",

@@ -20,6 +20,7 @@ from libcloud_ovm3.errors import (
     SearchIncomplete,
 )
 from libcloud_ovm3.estate.addresses import VMAddress, reads_for, with_addresses
+from libcloud_ovm3.estate.cards_out import CardOut, with_cards_out
 from libcloud_ovm3.estate.definitions import (
     MADE_UP,
     Definition,
@@ -53,6 +54,7 @@ class VM:
     :ivar doubts: Why no operation on it is allowed although it may look normal, such as a live
         domain that may belong to this VM or to another one.
     :ivar addresses: Its IP addresses, as far as they are known (:mod:`.addresses`).
+    :ivar cards_out: The network cards that an operation was about to detach (:mod:`.cards_out`).
     """
 
     id: str
@@ -61,6 +63,7 @@ class VM:
     definitions: tuple[Definition, ...]
     doubts: tuple[str, ...] = ()
     addresses: tuple[VMAddress, ...] = ()
+    cards_out: tuple[CardOut, ...] = ()
 
     @property
     def name(self) -> str:
@@ -119,6 +122,7 @@ class EstateSnapshot:
     :ivar hosts_off: The hosts that count as running nothing, because the user says so.
     :ivar unmatched: Notices of options for hosts that the estate does not have.
     :ivar address_notices: What of recorded addresses could not be read.
+    :ivar card_notices: Which VMs have lost a network card by a change that was interrupted.
     """
 
     hosts: tuple[HostView, ...]
@@ -128,6 +132,7 @@ class EstateSnapshot:
     hosts_off: tuple[HostOff, ...] = ()
     unmatched: tuple[str, ...] = ()
     address_notices: tuple[str, ...] = ()
+    card_notices: tuple[str, ...] = ()
 
     @property
     def definitions(self) -> list[Definition]:
@@ -241,7 +246,7 @@ class EstateSnapshot:
             for one in repository.aside
         ]
         modules = [host.notice for host in self.hosts if host.notice]
-        return [*modules, *left, *self.unmatched, *self.address_notices]
+        return [*modules, *left, *self.unmatched, *self.address_notices, *self.card_notices]
 
 
 def read_estate(estate: Estate, *more: str) -> EstateSnapshot:
@@ -260,6 +265,7 @@ def read_estate(estate: Estate, *more: str) -> EstateSnapshot:
     unseen = unseen_of(hosts, unreachable)
     vms = merge_vms(hosts, read_definitions(repositories), all_answered=not unseen)
     vms, notices = with_addresses(vms, hosts, repositories, estate)
+    vms, card_notices = with_cards_out(vms, repositories)
     return EstateSnapshot(
         hosts=tuple(hosts),
         unreachable=tuple(unreachable),
@@ -268,6 +274,7 @@ def read_estate(estate: Estate, *more: str) -> EstateSnapshot:
         hosts_off=off,
         unmatched=unmatched,
         address_notices=notices,
+        card_notices=card_notices,
     )
 
 

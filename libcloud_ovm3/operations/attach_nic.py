@@ -5,6 +5,7 @@ from __future__ import annotations
 from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.errors import InvalidArgument
 from libcloud_ovm3.estate.cards import VMCard, cards_of
+from libcloud_ovm3.estate.cards_out import lost_card_notices
 from libcloud_ovm3.estate.labels import WantedNetwork, bridge_name
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.networks import NetworkList, read_networks
@@ -33,6 +34,7 @@ from libcloud_ovm3.operations.nic_changes import (
 )
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.record_address import CardAddresses
+from libcloud_ovm3.operations.record_card import forget_card
 from libcloud_ovm3.operations.same_macs import require_usable, taken_macs
 from libcloud_ovm3.operations.vlan_support import bridges_to_make
 from libcloud_ovm3.progress import waiting
@@ -59,13 +61,14 @@ def attach(estate: Estate, vm_id: str, spec: CardSpec) -> tuple[VMCard, list[str
     require_no_more(target, with_card(entry), macs=[mac])
     if spec.addresses:
         require_addresses_recordable(target)
-    notices += more
+    notices += more + lost_card_notices(target.vm, but=mac)
     what, network = f"attaching network card {mac} on {bridge}", networks.on(target.host)
     with (
         waiting(f"{what} to VM {target.vm.name!r}", vm=target.vm.id),
         bridged_card(target, entry, notices, network),
     ):
         outcome = put_in(target, entry, mac, what, notices)
+    notices += forget_card(target, mac)
     if spec.addresses:
         done = f"network card {mac} is attached"
         notices += record_of(target, done, [CardAddresses(mac, bridge, spec.addresses)])

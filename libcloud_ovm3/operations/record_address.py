@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from libcloud_ovm3.errors import Ovm3Error, PreconditionFailed
 from libcloud_ovm3.estate.addresses import DOCUMENT, given_addresses, read_recorded
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from libcloud_ovm3.estate.repositories import Repository
     from libcloud_ovm3.estate.vms import VM, EstateSnapshot
     from libcloud_ovm3.operations.operation import Operation
+
+_WHAT = "what is recorded of the addresses of VM {}"
 
 
 class CardAddresses(NamedTuple):
@@ -38,8 +40,7 @@ def require_recordable(repository: Repository) -> HostModule:
     :raises PreconditionFailed: No host that has it mounted has the host module (API 3), or they
         were recorded by a newer version of this package.
     """
-    modules = (host.module3 for host in repository.mounted_on)
-    module = next((one for one in modules if one is not None), None)
+    module = module_for(repository)
     if module is None:
         raise PreconditionFailed(
             f"a static address cannot be recorded in repository {repository.id}: no host that has "
@@ -47,6 +48,12 @@ def require_recordable(repository: Repository) -> HostModule:
         )
     _writable(_known(repository))
     return module
+
+
+def module_for(repository: Repository) -> HostModule | None:
+    """A host module (API 3) that can record something in a repository; None: there is none."""
+    modules = (host.module3 for host in repository.mounted_on)
+    return next((one for one in modules if one is not None), None)
 
 
 def record_addresses(
@@ -66,9 +73,9 @@ def record_addresses(
     :raises AgentFault: The host refused; what is recorded is as it was.
     :raises OperationIncomplete: Whether it was recorded is unknown.
     """
-    module = require_recordable(repository)
     wanted = {card.mac: list(card.addresses) for card in cards}
-    notices = _record(operation, module, repository, vm_id, wanted)
+    what = _WHAT.format(vm_id)
+    notices = change_entry(operation, repository, vm_id, lambda now: {**now, **wanted}, what)
     return notices + same_addresses(snapshot, vm_id, cards)
 
 
@@ -107,7 +114,7 @@ def forget_addresses(operation: Operation, snapshot: EstateSnapshot, vm: VM) -> 
         if repository is None or vm.id not in _known(repository).entries:
             continue
         try:
-            _record(operation, require_recordable(repository), repository, vm.id, None)
+            change_entry(operation, repository, vm.id, lambda now: {}, _WHAT.format(vm.id))
         except Ovm3Error as error:
             notices.append(f"VM {vm.label}: its addresses may still be recorded: {error}")
     return notices
@@ -126,24 +133,31 @@ def _writable(document: Recorded) -> Recorded:
     return document
 
 
-def _record(
+def change_entry(
     operation: Operation,
-    module: HostModule,
     repository: Repository,
     vm_id: str,
-    wanted: dict[str, list[str]] | None,
+    next_entry: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+    what: str,
 ) -> list[str]:
-    """Write what is wanted of these cards; None: remove all that is recorded of the VM."""
+    """Change what is recorded of a VM.
+
+    :param next_entry: What is recorded now -> what is to be; what is empty in it is removed.
+    :param what: That, for messages.
+    :return: A notice, if it was recorded although the call failed.
+    :raises PreconditionFailed: As :func:`require_recordable`, or other clients write all the time.
+    :raises AgentFault: The host refused; what is recorded is as it was.
+    :raises OperationIncomplete: Whether it was recorded is unknown.
+    """
+    module = require_recordable(repository)
 
     def next_content() -> tuple[int, bytes] | None:
         document = _writable(read_recorded(module, repository))
         now = document.entries.get(vm_id, {})
-        changed = {} if wanted is None else {**now, **wanted}
-        own = {mac: some for mac, some in changed.items() if some}
+        own = {key: some for key, some in next_entry(now).items() if some}
         if own == now:
             return None
         entries = {key: entry for key, entry in document.entries.items() if key != vm_id}
         return document.next_version, to_document(DOCUMENT, entries | ({vm_id: own} if own else {}))
 
-    what = f"what is recorded of the addresses of VM {vm_id}"
     return change_document(operation, module, repository, DOCUMENT, next_content, what, (vm_id,))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.errors import NEVER_SENT, AgentFault, Ovm3Error, PreconditionFailed
-from libcloud_ovm3.estate.cards import VMCard, find_card
+from libcloud_ovm3.estate.cards import VMCard
+from libcloud_ovm3.estate.cards_out import lost_card_notices
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.networks import read_networks
 from libcloud_ovm3.operations.agreement import require_no_more
@@ -41,6 +42,7 @@ from libcloud_ovm3.operations.nic_changes import (
 )
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.record_address import CardAddresses
+from libcloud_ovm3.operations.record_card import card_of, recorded_out
 from libcloud_ovm3.progress import waiting
 
 
@@ -59,14 +61,15 @@ def update(estate: Estate, vm_id: str, nic: str, to: CardChange) -> tuple[VMCard
     """
     networks = read_networks(estate)
     target = target_of(Operation(estate), networks.estate, vm_id, CARDS)
-    card = find_card(target.vm, nic)
+    card = card_of(target, nic)
     require_defined(target, card)
     assert card.vif is not None, "vm.cfg has it"
     assert card.position is not None, "vm.cfg has it"
-    notices: list[str] = []
+    notices = lost_card_notices(target.vm)
     bridge = card.vif.bridge
     if to.network is not None:
-        bridge, notices = bridge_for(target, to.network, networks)
+        bridge, more = bridge_for(target, to.network, networks)
+        notices += more
     mac, more = mac_for(target, to.mac or card.mac, bridge or "", networks, but=card.mac)
     config = target.definition.config or VMConfig({})
     entry = changed_entry(card.vif, bridge, mac, to.model, config.is_hvm)
@@ -87,7 +90,10 @@ def update(estate: Estate, vm_id: str, nic: str, to: CardChange) -> tuple[VMCard
             require_no_more(target, change, macs=[one for one in (mac, card.mac) if one])
         uses = uses_before(target, card)
         network = networks.on(target.host)
-        with bridged_card(target, entry, notices, network):
+        with (
+            recorded_out(target, card, entry, notices),
+            bridged_card(target, entry, notices, network),
+        ):
             if card.live is not None:
                 outcome = _exchange(target, card, entry, mac, what, notices)
             else:  # of a running VM the agent attaches what only its vm.cfg had

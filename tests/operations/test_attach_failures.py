@@ -113,11 +113,12 @@ def write_of(host_module: bool) -> str:
 
 
 def others(files: dict[str, str], vm_cfg: str) -> dict[str, str]:
-    """All files but this one and the records of changes, which the host module keeps."""
+    """All files but this one and the records of changes, which are documents."""
+    records = (".libcloud-ovm3/documents/vm-", ".libcloud-ovm3/documents/addresses/")
     return {
         file: content
         for file, content in files.items()
-        if file != vm_cfg and not file.startswith(".libcloud-ovm3/documents/vm-")
+        if file != vm_cfg and not file.startswith(records)
     }
 
 

@@ -116,6 +116,8 @@ def test_the_table_has_the_writes() -> None:
         assert own == (2 if variant.action == "update" else 1), variant
         bridge = "libcloud_take_bridge" if variant.host_module else "ovs_vlan_bridge"
         assert (bridge in writes) is (variant.action != "detach")
+        records = writes.count("libcloud_write_document")
+        assert records == (2 if variant.host_module and variant.action == "update" else 0), variant
 
 
 @pytest.mark.parametrize(("variant", "step", "failure", "personality"), ROWS)
@@ -135,6 +137,7 @@ def check(
     file = f"VirtualMachines/{node.extra['directory']}/vm.cfg"
     now = fingerprints_of(sim.repository_path)
     assert others(now, file) == others(before, file), "another file was touched"
+    check_lost_cards(sim, node, variant)
     in_file, in_domain = macs(defined(sim, node)), macs(live(sim, node))
     assert bool(in_domain) is variant.is_running
     alike = sorted(map(str, in_file)) == sorted(map(str, in_domain)) or not variant.is_running
@@ -156,6 +159,16 @@ def check(
     if in_file == [A, B] and not (variant.is_running and variant.action == "update"):
         assert act(sim, variant.action), "it can be repeated"
         assert macs(defined(sim, node)) == after
+
+
+def check_lost_cards(sim: Simulator, node: Any, variant: Variant) -> None:
+    """With the module a card that an update has detached, and not attached again, is listed; and
+    nothing else is.
+    """
+    found = quietly(plain_driver(sim).ex_get_node, node.id).extra.get("missing_nics", [])
+    is_lost = variant.action == "update" and macs(defined(sim, node)) == [A]
+    expected = [B] if is_lost and variant.is_running and variant.host_module else []
+    assert [one["mac"] for one in found] == expected
 
 
 @pytest.mark.parametrize("personality", PERSONALITIES)
@@ -180,5 +193,6 @@ def test_the_client_dies(
         left = macs(defined(sim, node))
         assert left in ([A, B], AFTER[variant.action], [A])
         assert not variant.is_running or macs(live(sim, node)) == left
-        nics = [one.mac for one in plain_driver(sim).ex_list_nics(node)]
+        nics = [one.mac for one in quietly(plain_driver(sim).ex_list_nics, node)]
         assert nics == left, "what there is can be seen"
+        check_lost_cards(sim, node, variant)
