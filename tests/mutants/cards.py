@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
+from unittest import mock
 
 from libcloud_ovm3.agent.hostmodule import HostModule
 from libcloud_ovm3.errors import AgentFault, OperationIncomplete
-from libcloud_ovm3.operations import new_cards
+from libcloud_ovm3.operations import new_cards, update_nic
 from libcloud_ovm3.simulator import Simulator, network
 from tests.estate.addressing import node_of, record
 from tests.mutants.disks import PATIENCE, pool, refused
@@ -82,6 +83,21 @@ def a_card_is_given_back() -> None:
             assert macs(live(sim, node)) == macs(defined(sim, node)) == [A, B]
         else:
             raise AssertionError("said to be done")
+
+
+def a_card_that_is_lost_is_said() -> None:
+    """Whose client was stopped between the two requests."""
+    with pool(host_module=True) as (sim, driver):
+        node = node_with(sim, driver, A, B)
+
+        def stop(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        with mock.patch.object(update_nic, "put_in", stop), suppress(KeyboardInterrupt):
+            driver.ex_update_nic(node, B, ex_mac=C)
+        assert macs(defined(sim, node)) == [A]
+        lost = quietly(driver.ex_get_node, node.id).extra.get("missing_nics", [])
+        assert [one["mac"] for one in lost] == [B]
 
 
 # ------------------------------------------------------------------ MAC addresses

@@ -38,6 +38,20 @@ MUTANTS = [
         "cards.a_card_is_given_back",
     ),
     Mutant(
+        "card-lost",
+        OPERATIONS + "record_card.py",
+        "    if card.live is None or module is None:",
+        "    if True:",
+        "cards.a_card_that_is_lost_is_said",
+    ),
+    Mutant(
+        "card-lost",
+        OPERATIONS + "record_card.py",
+        "    except (*NEVER_SENT, AgentFault, PreconditionFailed):",
+        "    except BaseException:",
+        "cards.a_card_that_is_lost_is_said",
+    ),
+    Mutant(
         "mac-twice",
         OPERATIONS + "new_cards.py",
         "        if mac not in taken:",
