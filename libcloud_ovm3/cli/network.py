@@ -20,7 +20,7 @@ from libcloud_ovm3.compute.records import network_device_record, network_fields
 from libcloud_ovm3.errors import AmbiguousName, Ovm3Error
 from libcloud_ovm3.estate.labels import WantedNetwork, bridge_name, wanted_network
 from libcloud_ovm3.estate.network_facts import of_network
-from libcloud_ovm3.estate.networks import HostNetwork, NetworkList, read_networks
+from libcloud_ovm3.estate.networks import HostNetwork, NetworkList, read_networks, with_all_mtus
 from libcloud_ovm3.estate.unfound_networks import not_found
 
 
@@ -82,7 +82,7 @@ def show(name: str, form: str, **options: Any) -> None:
 
 
 def _read(**options: Any) -> NetworkList:
-    found = read_networks(make_estate(**options))
+    found = with_all_mtus(read_networks(make_estate(**options)))
     for error in (*found.estate.errors(), *found.errors(), *found.estate.notices()):
         tell(f"warning: {with_option_names(error)}")
     return found

@@ -8,7 +8,7 @@ from libcloud_ovm3.agent import documents
 from libcloud_ovm3.errors import Ovm3Error
 from libcloud_ovm3.estate.hosts import HARDWARE, POOL, read_hardware, read_pools
 from libcloud_ovm3.estate.members import Estate
-from libcloud_ovm3.estate.networks import NETWORK, NetworkList, read_networks
+from libcloud_ovm3.estate.networks import NETWORK, NetworkList, read_networks, with_all_mtus
 from libcloud_ovm3.estate.vms import EstateSnapshot, read_estate
 
 
@@ -39,5 +39,5 @@ def read_inventory_data(estate: Estate) -> InventoryData:
 def read_hosts_data(estate: Estate, snapshot: EstateSnapshot) -> InventoryData:
     """Read hardware, pool and network of the hosts of a snapshot."""
     hardware, pools = read_hardware(snapshot.hosts), read_pools(snapshot.hosts)
-    networks = read_networks(estate, snapshot)
+    networks = with_all_mtus(read_networks(estate, snapshot))
     return InventoryData(snapshot, tuple(hardware), tuple(pools), networks)

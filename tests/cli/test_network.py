@@ -28,13 +28,13 @@ ovm-1 (ADDRESS)
 ├── eth1: NIC, MTU 1500
 ├── bond0: bond, active-backup (mode 1), slaves eth0 (active), MTU 1500, MANAGEMENT, \
 CLUSTER_HEARTBEAT, LIVE_MIGRATE, VIRTUAL_MACHINE
-│   ├── {BRIDGE}: bridge, 127.0.0.2/24
+│   ├── {BRIDGE}: bridge, 127.0.0.2/24, MTU 1500
 │   │   └── VM web
 │   └── bond0.120: VLAN 120, MTU 1500
-│       └── {BRIDGE}.120: bridge
+│       └── {BRIDGE}.120: bridge, MTU 1500
 │           └── VM web
 └── local bridges
-    └── control0: bridge, 169.254.0.1/16
+    └── control0: bridge, 169.254.0.1/16, MTU 1500
 """
 
 
@@ -69,7 +69,7 @@ def test_traffic_labels(sim: Simulator) -> None:
     """Of what has a bridge, it is that which carries them."""
     labels = ["--traffic-label", "guest=bond0", "--traffic-label", "storage=eth1"]
     shown = on(sim, "network", "list", *labels).stdout
-    assert f"│   ├── {BRIDGE}: bridge, 127.0.0.2/24, label guest\n" in shown
+    assert f"│   ├── {BRIDGE}: bridge, 127.0.0.2/24, MTU 1500, label guest\n" in shown
     assert "├── eth1: NIC, MTU 1500, label storage\n" in shown
     for name in ("guest", "guest:120"):
         shown = on(sim, "network", "show", name, "-o", "name", *labels).stdout
@@ -120,7 +120,7 @@ def test_devices(sim: Simulator) -> None:
 
 def test_one_network(sim: Simulator) -> None:
     shown = on(sim, "network", "show", f"{BRIDGE}.120").stdout
-    assert "ovm-1: on bond0.120, VLAN 120, running there: web" in shown
+    assert "ovm-1: on bond0.120, VLAN 120, MTU 1500, running there: web" in shown
     assert "made when a VM needs it  ovm-2" in shown
     assert "missing on" not in shown
     assert "live and defined" in shown

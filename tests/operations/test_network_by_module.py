@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from libcloud.compute.types import NodeState
 
+from libcloud_ovm3.diagnostics.inventory import take_inventory
 from libcloud_ovm3.errors import (
     AgentFault,
     OperationIncomplete,
@@ -20,6 +22,7 @@ from libcloud_ovm3.estate.networks import read_networks
 from libcloud_ovm3.operations import network_doors, rerouting
 from libcloud_ovm3.operations.network_doors import bridge_call
 from libcloud_ovm3.simulator import Simulator, network
+from tests.cli.running import on
 from tests.earlier_module import put_api_2
 from tests.operations.failures import WRITES
 from tests.operations.networking import saved, state_of
@@ -265,6 +268,12 @@ def test_the_mtu_of_a_bridge_is_not_guessed_from_its_device(with_module: Simulat
         for one, mtu in ((driver, 1500), (without, None)):
             [shown] = [network for network in one.ex_list_networks() if network.name == "plain"]
             assert shown.extra["hosts"][0]["mtu"] == mtu
+            entries = take_inventory(one._estate).networks
+            [listed] = [entry for entry in entries if entry["name"] == "plain"]
+            assert listed["hosts"][0]["mtu"] == mtu
+            more = () if mtu else ("--no-host-module",)
+            shown_by = on(with_module, "network", "show", "plain", "-o", "json", *more).stdout
+            assert json.loads(shown_by)["hosts"][0]["mtu"] == mtu
         with_module.calls.clear()
         with pytest.warns(Ovm3Warning, match=r"eth11, which it is on, has 9000 already; .* API 3"):
             assert without.ex_update_network("plain", ex_mtu=9000).extra["changed"] == []
