@@ -252,7 +252,7 @@ def check_cards_out(snapshot: EstateSnapshot, now: datetime) -> Iterator[Finding
                     f"at place {one.position}, was {one.entry}",
                     if_so + way_back(vm, one),
                 )
-            elif not is_new:
+            elif not is_new and one.mac not in {other.mac for other in lost}:
                 yield Finding(
                     "note",
                     "card",

@@ -4,7 +4,7 @@ A card of a running VM is changed by two requests. So before the first one, what
 written into the document ``addresses`` of the repository (:mod:`.addresses`), beside the static
 addresses of the VM, and removed after the second one::
 
-    {"schema": 1, "addresses": {VM: {"changing": {MAC: {"entry": ..., "to": ..., ...}}}}}
+    {"schema": 1, "addresses": {VM: {"changing": {OPERATION: {"mac": ..., ...}}}}}
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 KEY = "changing"  # no MAC address: clients that do not know it leave it as it is
 # So long an operation may be at work: four requests of 300 s, and what is read between them.
 AT_WORK = datetime.timedelta(minutes=25)
-_TEXTS = ("was", "entry", "to", "operation")
+_TEXTS = ("mac", "was", "entry", "to")
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class CardOut:
         return tuple(mac for mac in (self.mac, Vif(self.to).mac) if mac)
 
     def recorded(self) -> dict[str, Any]:
-        """What is recorded of it."""
+        """What is recorded of it, by its operation."""
         record = {key: getattr(self, key) for key in (*_TEXTS, "position")}
         return record | {"time": format_time(self.created)}
 
@@ -105,12 +105,12 @@ def parse_cards_out(entry: Mapping[str, Any]) -> tuple[CardOut, ...] | None:
     records = entry.get(KEY, {})
     if not isinstance(records, dict):
         return None
-    found = [_parsed(mac, record) for mac, record in records.items()]
+    found = [_parsed(operation, record) for operation, record in records.items()]
     known = tuple(one for one in found if one is not None)
     return known if len(known) == len(found) else None
 
 
-def _parsed(mac: str, record: object) -> CardOut | None:
+def _parsed(operation: str, record: object) -> CardOut | None:
     if not isinstance(record, dict) or not isinstance(record.get("time"), str):
         return None
     texts, position = [record.get(key) for key in _TEXTS], record.get("position")
@@ -119,7 +119,7 @@ def _parsed(mac: str, record: object) -> CardOut | None:
         return None
     if not all(isinstance(text, str) for text in texts):
         return None
-    was, entry, to, operation = map(str, texts)
+    mac, was, entry, to = map(str, texts)
     return CardOut(mac, was, entry, to, position, operation, created)
 
 
@@ -127,8 +127,8 @@ def _parsed(mac: str, record: object) -> CardOut | None:
 
 
 def lost_cards(vm: VM) -> list[CardOut]:
-    """Those that its vm.cfg has neither as they were nor as they were to become; of a vm.cfg that
-    cannot be read nobody knows.
+    """Those that its vm.cfg has neither as they were nor as they were to become, each once; of a
+    vm.cfg that cannot be read nobody knows.
     """
     if not vm.cards_out or len(vm.definitions) != 1 or vm.definition.config is None:
         return []
@@ -136,7 +136,8 @@ def lost_cards(vm: VM) -> list[CardOut]:
     if vm.definition.unread or not isinstance(values, list) or len(values) != len(vifs):
         return []
     texts, macs = {one.text for one in vifs}, {one.mac for one in vifs}
-    return [one for one in vm.cards_out if one.was not in texts and not macs & {*one.macs}]
+    lost = [one for one in vm.cards_out if one.was not in texts and not macs & {*one.macs}]
+    return list({one.mac: one for one in sorted(lost, key=lambda one: one.created)}.values())
 
 
 def lost_card_notices(vm: VM, but: str | None = None) -> list[str]:

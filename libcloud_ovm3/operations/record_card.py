@@ -17,6 +17,7 @@ from libcloud_ovm3.errors import (
     NetworkNotFound,
     Ovm3Error,
     PreconditionFailed,
+    ReadOnly,
 )
 from libcloud_ovm3.estate.cards import VMCard, cards_of, find_card
 from libcloud_ovm3.estate.cards_out import (
@@ -77,12 +78,10 @@ def recorded_out(target: Target, card: VMCard, entry: str, notices: list[str]) -
     was = card.vif.text
     whole = card.vif.changed(mac=mac or None).text
     record = CardOut(mac, was, whole, entry, card.position, target.operation.id, now)
-
-    def is_it(one: CardOut) -> bool:
-        return one.mac == mac
-
     try:
-        notices += _change(target, lambda now: (*_without(now, is_it), record))
+        notices += _change(target, lambda now: (*now, record))
+    except ReadOnly:
+        raise
     except PreconditionFailed as error:
         raise refusal(
             target,
@@ -92,10 +91,12 @@ def recorded_out(target: Target, card: VMCard, entry: str, notices: list[str]) -
     try:
         yield
     except (*NEVER_SENT, AgentFault, PreconditionFailed):
-        with suppress(Ovm3Error):  # it is void: the card is what it was
-            _change(target, lambda now: _without(now, is_it))
+        with suppress(Ovm3Error):  # it is void: the card is what it was, or another client's
+            _change(
+                target, lambda now: _without(now, lambda one: one.operation == record.operation)
+            )
         raise
-    notices += _forget(target, mac, is_it)
+    notices += _forget(target, mac, lambda one: one.mac == mac)
 
 
 def forget_card(target: Target, mac: str | None) -> list[str]:
@@ -132,6 +133,6 @@ def _change(target: Target, change: Callable[[_Cards], _Cards]) -> list[str]:
         cards = parse_cards_out(now)
         if cards is None:
             raise PreconditionFailed(f"{what} cannot be understood, so it was not changed")
-        return {**now, KEY: {one.mac: one.recorded() for one in change(cards)}}
+        return {**now, KEY: {one.operation: one.recorded() for one in change(cards)}}
 
     return change_entry(target.operation, repository, target.vm.id, next_entry, what)

@@ -164,7 +164,8 @@ def test_a_record_is_void_while_the_node_has_the_card(
     """As it was, or as it was to become; the next change or detachment removes it."""
     driver, node = lab.driver, lab.node("web")
     kill("before", monkeypatch, lambda: driver.ex_update_nic(node, B, ex_mac=C))
-    assert [*recorded(lab)[node.id][KEY]] == [B]
+    [record_of_b] = recorded(lab)[node.id][KEY].values()
+    assert record_of_b["mac"] == B
     assert "missing_nics" not in driver.list_nodes()[0].extra
     assert findings(lab.sim) == [], "its operation may be at work"
     time_passes(monkeypatch)
@@ -175,6 +176,23 @@ def test_a_record_is_void_while_the_node_has_the_card(
     kill("before", monkeypatch, lambda: driver.ex_update_nic(node, C, ex_mac=B))
     driver.ex_detach_nic(node, C)
     assert (driver.list_nodes()[0].extra.get("missing_nics"), recorded(lab)) == (None, {})
+
+
+def test_two_clients_that_change_one_card(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One detaches it and is killed; the other is refused, and removes its own record only."""
+    driver, node, take_out = lab.driver, lab.node("web"), update_nic.take_out
+
+    def late(*given: Any) -> Any:
+        monkeypatch.setattr(update_nic, "take_out", take_out)
+        other = driver_for(lab.sim)
+        kill("after", monkeypatch, lambda: other.ex_update_nic(node, B, ex_mac=C))
+        return take_out(*given)
+
+    monkeypatch.setattr(update_nic, "take_out", late)
+    with pytest.raises(PreconditionFailed):
+        driver.ex_update_nic(node, B, ex_network=SECOND)
+    [missing] = quietly(lab.node, "web").extra["missing_nics"]
+    assert missing["to"] == f"mac={C},bridge={bridge_of(lab.sim)}"
 
 
 def test_what_cannot_be_understood_is_said_and_kept(lab: Lab) -> None:
@@ -188,7 +206,7 @@ def test_what_cannot_be_understood_is_said_and_kept(lab: Lab) -> None:
     assert recorded(lab) == {node.id: {KEY: odd}}
     moment = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
     lost = CardOut(D, f"mac={D}", f"mac={D}", f"mac={C}", 0, "1" * 32, moment)
-    record(lab, node, {D: lost.recorded()})
+    record(lab, node, {lost.operation: lost.recorded()})
     assert lab.node("web").extra["missing_nics"] == [lost.as_data()]
     file = lab.sim.repository_path / "VirtualMachines" / node.extra["directory"] / "vm.cfg"
     text = file.read_text()
@@ -203,11 +221,11 @@ def test_which_card_is_lost(lab: Lab) -> None:
     moment = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
     node = lab.node("web")
     card = CardOut(D, entry, f"mac={D},{entry}", f"mac={C},{entry}", 0, "1" * 32, moment)
-    record(lab, node, {D: card.recorded()})
+    record(lab, node, {card.operation: card.recorded()})
     redefine(lab.sim, node, entry)
     assert "missing_nics" not in quietly(lab.driver.ex_get_node, node.id).extra
     live_one = CardOut(B, entry + "1", f"mac={B},{entry}", f"mac={C}", 0, "1" * 32, moment)
-    record(lab, node, {B: live_one.recorded()})
+    record(lab, node, {live_one.operation: live_one.recorded()})
     with pytest.warns(Ovm3Warning, match="its live domain still has it; stop the node, then ex_at"):
         lab.driver.ex_list_nics(node)
 
@@ -223,9 +241,9 @@ _CARDS = st.builds(
 )
 
 
-@given(st.lists(_CARDS, unique_by=lambda one: one.mac))
+@given(st.lists(_CARDS, unique_by=lambda one: one.operation))
 def test_what_is_recorded_is_read(cards: list[CardOut]) -> None:
-    entry = json.loads(json.dumps({KEY: {one.mac: one.recorded() for one in cards}}))
+    entry = json.loads(json.dumps({KEY: {one.operation: one.recorded() for one in cards}}))
     assert parse_cards_out(entry) == tuple(cards)
 
 
@@ -235,9 +253,9 @@ _JSON = st.recursive(
 )
 
 
-@given(_CARDS, st.sampled_from(["was", "entry", "to", "operation", "time", "position"]), _JSON)
+@given(_CARDS, st.sampled_from(["mac", "was", "entry", "to", "time", "position"]), _JSON)
 def test_what_others_write_is_read_or_not_understood(card: CardOut, key: str, odd: Any) -> None:
-    found = parse_cards_out({KEY: {card.mac: {**card.recorded(), key: odd}}})
+    found = parse_cards_out({KEY: {card.operation: {**card.recorded(), key: odd}}})
     is_whole = type(odd) is (int if key == "position" else str)
     assert found is None or (is_whole and len(found) == 1)
     assert parse_cards_out({KEY: odd}) in (None, ()) or isinstance(odd, dict)
