@@ -149,7 +149,8 @@ class Nics(OVM3Base):
         :raises NetworkNotFound: It has no such card.
         :raises InvalidArgument: An argument is wrong, nothing is to be changed, or several of its
             cards have this MAC address: pass an id.
-        :raises PreconditionFailed: As for :meth:`ex_attach_nic` and :meth:`ex_detach_nic`.
+        :raises PreconditionFailed: As for :meth:`ex_attach_nic` and :meth:`ex_detach_nic`; or that
+            the card of a running node is changed cannot be recorded before, by the host module.
         :raises AgentFault: The agent refused; the card is as it was.
         :raises OperationIncomplete: What the card is now is unknown, or the node has lost it.
         :return: The card as it is now.

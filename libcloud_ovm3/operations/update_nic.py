@@ -1,7 +1,8 @@
 """Changing a network card of a VM: another network, MAC address or model.
 
 A running guest loses the card and gets another one, by two calls: how the agent changes a card that
-is there is not documented. What stands between them is in vm.cfg and domain alike.
+is there is not documented. What stands between them is in vm.cfg and domain alike, and is
+recorded for whoever finds the VM so (:mod:`.record_card`).
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ def update(estate: Estate, vm_id: str, nic: str, to: CardChange) -> tuple[VMCard
     :raises NodeNotFound: there is no such VM.
     :raises NetworkNotFound: it has no such card.
     :raises InvalidArgument: several cards have this MAC, or the VM cannot have such a card.
-    :raises PreconditionFailed: as for attaching and detaching one. Nothing was sent.
+    :raises PreconditionFailed: as for attaching and detaching one, or what a running VM has cannot
+        be recorded before. Nothing was sent.
     :raises AgentFault: the agent refused; the card is what it was.
     :raises OperationIncomplete: what the card is now is unknown, or the VM has lost it.
     """
