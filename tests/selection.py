@@ -53,6 +53,7 @@ IN_SOAK = {"test_network_failures.py": ({"plain", "3.2.1"}, {"awkward", "3.3.3"}
 # Operations step by step, over a socket: of their tests ``make test`` takes a quarter.
 STEPS = (
     "test_attach.py",
+    "test_cards_out.py",
     "test_create_from_template.py",
     "test_fault_after.py",
     "test_label_bridges.py",
