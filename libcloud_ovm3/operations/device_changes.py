@@ -261,6 +261,9 @@ def _read_back(
                 notices.append(f"{what}: {why}")
             state = str(error or f"{target.definition.place} is changed")
             return Outcome(now, is_defined, is_defined, failed, error, state)
+        if failed is not None and was_stopped and not number:
+            clock.sleep(SETTLE)
+            presence = read_presence(hosts, target.definition, target.snapshot.defined_ids)
         domain = _domain_in(presence)
         is_live = shows(domain) if domain else None
         if is_live:

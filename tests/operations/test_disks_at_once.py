@@ -9,7 +9,13 @@ from typing import Any
 
 import pytest
 
-from libcloud_ovm3.errors import OperationIncomplete, Ovm3Error, PreconditionFailed, VolumeNotFound
+from libcloud_ovm3.errors import (
+    AgentFault,
+    OperationIncomplete,
+    Ovm3Error,
+    PreconditionFailed,
+    VolumeNotFound,
+)
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.simulator import Simulator
 from tests.operations.attaching import Lab, add_disk, in_file, live_disks, path_of
@@ -184,3 +190,22 @@ def in_repository(sim: Simulator, volume: Any) -> Path:
 
 def die(*_: Any) -> None:
     raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("answer", ["changes the file", "leaves the file"])
+def test_a_card_that_was_refused_as_its_vm_was_started(answer: str) -> None:
+    """xend lists a device that it could not connect for a moment (xend.md 5)."""
+    answers = {"configure_vm refused by xend": answer}
+    with simulate(2, vms=0, templates=0, host_module=True, answers=answers) as sim:
+        sim.add_vm("off")
+        driver = driver_for(sim)
+        node = driver.ex_get_node_by_name("off")
+        by = sim.hosts[0].address
+        found = meanwhile(sim, "libcloud_change_vm", "before", lambda it: it.start_node(node, by))
+        bridge = "10e69b4de3.77"
+        with pytest.raises((OperationIncomplete, AgentFault), match="Could not find bridge device"):
+            driver.ex_attach_nic(node, bridge)
+        assert found == [True]
+        live = [one.network for one in driver.ex_list_nics(node) if one.extra["is_live"]]
+        assert live, "it runs"
+        assert bridge not in live

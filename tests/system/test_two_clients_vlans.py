@@ -141,6 +141,7 @@ class Model:
     def used(self, host: int) -> dict[str, set[str]]:
         """Bridge -> the uuids of the guests that are live there with a card on it."""
         found: dict[str, set[str]] = {}
+        self.sim.domains(host)  # what is due by now has happened
         for domain in self.sim.hosts[host].domains:
             if domain.phase == "gone" or not domain.listed:
                 continue
