@@ -31,15 +31,17 @@ check: $(VENV)/.test
 	$(BIN)/mypy
 	$(BIN)/python tools/generate_functions.py --check
 	$(BIN)/python tools/generate_arguments.py --check
+	$(BIN)/python tools/generate_features.py --check
 
 format: $(VENV)/.test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# What is generated from the catalogue of the agent's functions, and from docstrings.
+# What is generated from the catalogue of the agent's functions, from docstrings and from classes.
 generate: $(VENV)/.test
 	$(BIN)/python tools/generate_functions.py
 	$(BIN)/python tools/generate_arguments.py
+	$(BIN)/python tools/generate_features.py
 
 # Two at a time after `make test`: many of them wait, or use one core only. Installing writes into the
 # tree, so that of `newest` comes before, and all the others' stand in one row. The output of each
