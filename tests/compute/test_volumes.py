@@ -404,6 +404,9 @@ def test_snapshots(pool: Pool) -> None:
     ]
     [orphan] = pool.driver.list_volume_snapshots("x/y")
     assert (orphan.id, orphan.extra["volume_id"]) == (foreign, None)
+    listed = [one for one in pool.driver.ex_list_snapshots() if one.id in (first, second, foreign)]
+    assert listed[-1].id == second, "oldest first"
+    assert {one.id for one in listed} == {first, second, foreign}, "also of what is gone"
 
 
 def test_a_copy_that_is_not_complete(pool: Pool) -> None:
