@@ -77,6 +77,7 @@ STEPS = (
 # Over a socket too, for each of many methods or commands: ``make test`` takes half of these.
 EACH = (
     "test_calls.py",
+    "test_calls_of_forms.py",
     "test_examples.py",
     "test_read_only.py",
     "test_disks.py",
