@@ -336,7 +336,7 @@ def test_an_inventory_beside_a_dead_host(lab: tuple[Controller, Simulator]) -> N
 
 def test_the_life_of_a_vm(lab: tuple[Controller, Simulator]) -> None:
     controller, sim = lab
-    new = {"name": "web", **IMAGE}
+    new = {"name": "web", **IMAGE, "disk_gb": 0.0625, "domain_type": "hvm", "description": "first"}
     results = controller.play(
         [
             {**new, "start": False, "check_mode": True},
@@ -367,7 +367,8 @@ def test_the_life_of_a_vm(lab: tuple[Controller, Simulator]) -> None:
         f"VM 'web' ({created['vm']['id']}) has 512 MB and 1 CPUs, not 1024 MB and 1 CPUs: VMs that "
         f"exist are not changed"
     ]
-    assert unchanged["not_compared"] == ["image"]
+    assert (created["vm"]["is_hvm"], created["vm"]["description"]) == (True, "first")
+    assert unchanged["not_compared"] == ["image", "disk_gb", "domain_type", "description"]
     assert not [one for one in (checked, created, started, gone) if "not_compared" in one]
     assert would["disks"] == deleted["disks"] == {"delete": created["vm"]["disks"], "keep": []}
     assert "disks" not in gone

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from ansible_collections.libcloud_ovm3.ovm3.plugins.module_utils.vm_states import (
+    NOT_COMPARED,
     Done,
     bring_about,
     check_options,
 )
+from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.errors import (
     AmbiguousName,
@@ -29,7 +31,8 @@ from tests.operations.failures import WRITES
 from tests.support import calls_of, driver_for, fingerprints_of, quietly, simulate
 
 NOT_GIVEN = dict.fromkeys(
-    "name id image size memory_mb vcpus networks location delete_disks hosts_off".split()
+    "name id image size memory_mb vcpus disk_gb domain_type iso volumes description networks "
+    "location delete_disks hosts_off".split()
 )
 DEFAULTS = {**NOT_GIVEN, "start": True, "force": False, "stop_timeout": 300, "minimum_age": 60}
 IMAGE: dict[str, Any] = {"image": "oracle-linux-6", "size": "tiny"}
@@ -323,3 +326,43 @@ def test_networks_of_a_vm_that_is_created(sim: Simulator) -> None:
     expected = task(sim, "later", "present", check=True, **IMAGE, networks=["control0"]).after
     assert expected is not None
     assert expected["networks"] == ["control0"]
+
+
+# What the module decides itself, has another option for, or offers not at all.
+ITS_OWN = {"self", "name", "size", "image", "location", "ex_hosts_off", "ex_networks", "ex_start"}
+ITS_OWN |= {"ex_cpus", "ex_memory_mb"}  # vcpus, memory_mb
+NOT_OFFERED = {"ex_allow_same_name", "networks"}
+
+
+def test_every_argument_of_create_node_has_an_option() -> None:
+    """But for what the driver takes while it is empty only: its docstring does not describe it."""
+    documented = set(re.findall(r":param (\w+):", OVM3NodeDriver.create_node.__doc__ or ""))
+    others = documented - ITS_OWN - NOT_OFFERED
+    assert others - {"auth"} == {f"ex_{name}" for name in NOT_COMPARED if name not in CHECKED}
+
+
+CHECKED = ("image", "networks")  # among what the module has of its own
+
+
+def test_all_that_a_vm_is_created_with(sim: Simulator) -> None:
+    driver = driver_for(sim)
+    volume = driver.create_volume(1, "data")
+    iso = "oracle-linux-6-boot.iso"
+    more = {"domain_type": "hvm", "iso": iso, "volumes": ["data"], "description": "for a test"}
+    checked = task(sim, "new", "present", check=True, **IMAGE, disk_gb=0.0625, **more).after
+    assert checked is not None
+    assert {name: checked[name] for name in more} == more
+    vm = task(sim, "new", "present", **IMAGE, disk_gb=0.0625, **more, start=False).vm
+    assert vm is not None
+    assert (vm["is_hvm"], vm["description"]) == (True, "for a test")
+    assert [one.split("/", 4)[-1] for one in vm["disks"]][1:] == [volume.id.partition("/")[2]]
+    assert [one.rpartition("/")[2] for one in vm["cdroms"]] == [iso]
+    again = task(sim, "new", "present", **IMAGE, disk_gb=5, description="another", start=False)
+    assert again.vm == vm
+    installed = task(sim, "win", "present", image=iso, size="tiny", disk_gb=1, start=False).vm
+    assert installed is not None
+    [node] = [one for one in driver.list_nodes() if one.name == "win"]
+    assert [one.size for one in driver.ex_list_volumes(node)] == [1]
+    for wrong in ({"volumes": ["no such"]}, {"iso": "no such"}, {"description": "\n"}):
+        with pytest.raises(Ovm3Error, match=r"no such|^ex_description '"):
+            task(sim, "wrong", "present", **IMAGE, **wrong)

@@ -15,7 +15,7 @@ from libcloud.compute.types import NodeState
 
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.agent.identifiers import dashed
-from libcloud_ovm3.compute.find import find_host, find_image, find_size
+from libcloud_ovm3.compute.find import find_host, find_image, find_size, find_volumes
 from libcloud_ovm3.compute.records import vm_record
 from libcloud_ovm3.errors import (
     InvalidArgument,
@@ -30,6 +30,9 @@ from .access import with_options
 
 Options = Mapping[str, Any]
 Warn = Callable[[str], object]
+
+# What a VM is created with and what of one that exists is not compared; the result says so.
+NOT_COMPARED = ("image", "networks", "disk_gb", "domain_type", "iso", "volumes", "description")
 
 
 @dataclass(frozen=True)
@@ -160,8 +163,13 @@ def _create(driver: OVM3NodeDriver, options: Options) -> Node:
         find_size(driver, options["size"], options["memory_mb"], options["vcpus"]),
         find_image(driver, options["image"]),
         _location(driver, options),
+        ex_description=options["description"],
+        ex_disk_gb=options["disk_gb"],
+        ex_domain_type=options["domain_type"],
         ex_hosts_off=options["hosts_off"],
+        ex_iso=find_image(driver, options["iso"]) if options["iso"] else None,
         ex_networks=options["networks"],
+        ex_volumes=find_volumes(driver, options["volumes"] or ()),
         ex_start=options["state"] == "started" or options["start"],
     )
 
@@ -278,7 +286,7 @@ def _expected(before: dict[str, Any] | None, options: Options) -> dict[str, Any]
         return None
     if before is None:
         is_on = state == "started" or options["start"]
-        keys = ("name", "image", "size", "memory_mb", "vcpus", "networks", "location")
+        keys = ("name", "size", "memory_mb", "vcpus", "location", *NOT_COMPARED)
         given = {key: options[key] for key in keys if options[key] is not None}
         return {**given, "state": "running" if is_on else "stopped"}
     if state == "stopped":

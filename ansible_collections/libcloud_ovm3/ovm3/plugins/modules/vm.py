@@ -16,6 +16,7 @@ try:
         with_options,
     )
     from ansible_collections.libcloud_ovm3.ovm3.plugins.module_utils.vm_states import (
+        NOT_COMPARED,
         bring_about,
         check_options,
     )
@@ -59,8 +60,9 @@ options:
     choices: [present, absent, started, stopped, rebooted]
     default: present
   image:
-    description: Name or id of the template of a VM that is created. Nothing records of which
+    description: Name or id of the template or ISO of a VM that is created. Nothing records of which
       image a VM was made, so that of a VM that exists is not compared; RV(not_compared) says so.
+      Of an ISO, from which it boots first, it gets an empty disk of O(disk_gb).
     type: str
   size:
     description: Id of a built-in size for a VM that is created (C(ovm3 size list)). This or
@@ -72,6 +74,27 @@ options:
   vcpus:
     description: Number of virtual CPUs of a VM that is created, instead of that of O(size).
     type: int
+  disk_gb:
+    description: Size in GB of the first disk of a VM that is created. More than the template's
+      needs the host module. Without this option it has that of the template.
+    type: float
+  domain_type:
+    description: Whether a VM that is created is paravirtualized or HVM. Without this option as the
+      template is; of a disk image V(pv).
+    type: str
+    choices: [pv, hvm]
+  iso:
+    description: Name or id of an ISO for a CD drive of a VM that is created, besides its image.
+    type: str
+  volumes:
+    description: Names or ids of volumes that a VM that is created has from the beginning, behind
+      its own disks and in this order. O(state=absent) keeps them.
+    type: list
+    elements: str
+  description:
+    description: Description of a VM that is created. The options from O(disk_gb) to this one are
+      not compared with a VM that exists.
+    type: str
   networks:
     description:
       - The networks of the network cards of a VM that is created, in the guest's order. Each is a
@@ -163,6 +186,16 @@ EXAMPLES = r"""
       - network: guest:161
         mac: "00:21:f6:00:00:61"
 
+- name: A VM on which a system is installed from an ISO, with another disk
+  libcloud_ovm3.ovm3.vm:
+    estate: lab
+    name: win-1
+    image: oracle-linux-6-boot.iso
+    size: small
+    disk_gb: 20
+    volumes: [data]
+    description: installed by hand
+
 - name: Power off
   libcloud_ovm3.ovm3.vm:
     estate: lab
@@ -208,7 +241,7 @@ disks:
       elements: str
 not_compared:
   description: Options that may differ from the VM that exists, as they are not compared.
-  returned: image or networks are given, state is present or started, and the VM existed before
+  returned: one of them is given, state is present or started, and the VM existed before
   type: list
   elements: str
   sample: [image]
@@ -281,6 +314,11 @@ def arguments() -> dict[str, dict[str, Any]]:
         "size": TEXT,
         "memory_mb": NUMBER,
         "vcpus": NUMBER,
+        "disk_gb": {"type": "float"},
+        "domain_type": {"type": "str", "choices": ["pv", "hvm"]},
+        "iso": TEXT,
+        "volumes": TEXTS,
+        "description": TEXT,
         "networks": {"type": "list", "elements": "raw"},
         "location": TEXT,
         "start": {"type": "bool", "default": True},
@@ -341,7 +379,7 @@ def run(module: Any) -> dict[str, Any]:
     is_refused = bool(estate and estate.read_only)
     done = bring_about(driver, module.params, module.warn, module.check_mode and not is_refused)
     result: dict[str, Any] = {"vm": done.vm, **({"disks": done.disks} if done.disks else {})}
-    given = [name for name in ("image", "networks") if module.params[name] not in (None, "")]
+    given = [name for name in NOT_COMPARED if module.params[name] not in (None, "")]
     if done.before and given and module.params["state"] in ("present", "started"):
         result["not_compared"] = given
     if done.would_change:
