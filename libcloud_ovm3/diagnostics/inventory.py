@@ -172,6 +172,7 @@ class VMEntry:
 
     :ivar memory_mb: of the running domain, else from its vm.cfg; likewise ``vcpus``.
     :ivar ha: the agent's HA flag; None: not known, or not exactly one definition.
+    :ivar description: None: it has none, or as for ``ha``; likewise ``domain_type``.
     """
 
     id: str
@@ -186,6 +187,8 @@ class VMEntry:
     ha: bool | None
     attachments: tuple[AttachmentInfo, ...] = ()
     addresses: tuple[VMAddress, ...] = ()
+    description: str | None = None
+    domain_type: str | None = None
 
 
 @dataclass(frozen=True)
@@ -350,6 +353,8 @@ def _vm(vm: VM, vlans: Mapping[str, int | None]) -> VMEntry:
         ha=has_ha(one) if one else None,
         attachments=attachment_infos(vm),
         addresses=vm.addresses,
+        description=config.description or None,
+        domain_type=config.domain_type or None,
     )
 
 

@@ -108,6 +108,17 @@ def test_the_running_domain_precedes_the_definition() -> None:
     assert (vm.memory_mb, vm.vcpus) == (512, 1)
 
 
+def test_what_a_vm_says_of_itself() -> None:
+    said = {"OVM_description": "of the accounts", "OVM_domain_type": "xen_hvm"}
+    found = build_inventory(
+        inventory_data(definitions=[defined("a", uuid=ONE, **said), defined("b", uuid=TWIN)])
+    ).vms
+    assert [(vm.description, vm.domain_type) for vm in found] == [
+        ("of the accounts", "xen_hvm"),
+        (None, None),
+    ]
+
+
 def test_disks_are_shown_as_in_the_vm_cfg() -> None:
     disks = ["file:/OVS/x.img,xvda,w!", ",hdc:cdrom,r", "nonsense"]
     [vm] = build_inventory(inventory_data(definitions=[defined("a", uuid=ONE, disk=disks)])).vms
