@@ -12,6 +12,7 @@ from tests.mutants import (
     of_changing,
     of_disks,
     of_installing,
+    of_keys,
     of_looking,
     of_networks,
     of_storing,
@@ -30,6 +31,7 @@ MUTANTS: list[Mutant] = [
     *of_looking.MUTANTS,
     *of_networks.MUTANTS,
     *of_installing.MUTANTS,
+    *of_keys.MUTANTS,
     *of_storing.MUTANTS,
     *of_working.MUTANTS,
 ]
