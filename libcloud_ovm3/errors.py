@@ -268,17 +268,21 @@ class NameTaken(Ovm3Error):
     """A node with this name already exists. ``nodes`` has all that have it."""
 
 
+def _about_key_pair(
+    self: Any, value: str, driver: Any = None, *, name: str | None = None, **where: Any
+) -> None:
+    """The constructor of errors about a key pair; that of libcloud takes the name alone."""
+    Ovm3Error.__init__(self, value, driver, **where)
+    self.value, self.name = value, name
+
+
 class KeyPairTaken(NameTaken, KeyPairError):
     """A key pair with this name already exists, in the repository that was meant.
 
     :ivar name: The name.
     """
 
-    def __init__(
-        self, value: str, driver: Any = None, *, name: str | None = None, **where: Any
-    ) -> None:
-        super().__init__(value, driver, **where)
-        self.value, self.name = value, name  # libcloud's constructor takes the name alone
+    __init__ = _about_key_pair
 
 
 class KeyPairNotFound(Ovm3Error, KeyPairDoesNotExistError):
@@ -287,11 +291,7 @@ class KeyPairNotFound(Ovm3Error, KeyPairDoesNotExistError):
     :ivar name: The name.
     """
 
-    def __init__(
-        self, value: str, driver: Any = None, *, name: str | None = None, **where: Any
-    ) -> None:
-        super().__init__(value, driver, **where)
-        self.value, self.name = value, name  # libcloud's constructor takes the name alone
+    __init__ = _about_key_pair
 
 
 class PreconditionFailed(Ovm3Error):

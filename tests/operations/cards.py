@@ -14,7 +14,7 @@ from libcloud_ovm3.simulator.vmcfg import strings
 from libcloud_ovm3.simulator.xend import machines
 from tests.operations.attaching import Lab
 from tests.operations.failures import WRITES
-from tests.support import calls_of, quietly, simulate
+from tests.support import calls_of, driver_for, quietly, simulate
 
 A, B, C, D = (f"00:21:f6:00:00:0{number}" for number in "abcd")
 
@@ -75,8 +75,11 @@ def refuse(lab: Lab, error: type[Exception], why: str, action: Any, *args: Any, 
 
 
 @contextmanager
-def trap(by: str) -> Iterator[Simulator]:
-    """Agents that name a card to xend by its MAC address, or by the number of its device."""
+def trap(by: str, *of: str) -> Iterator[tuple[Lab, Any]]:
+    """Agents that name a card to xend by its MAC address, or by the number of its device; and a
+    running node ``web`` with cards of these MAC addresses."""
     with simulate(1, vms=0, templates=0, answers={"NICs are detached": by}) as sim:
         add_second_bridge(sim)
-        yield sim
+        sim.add_vm("web", running_on=0, config=vifs(sim, *of))
+        lab = Lab(sim, driver_for(sim))
+        yield lab, lab.node("web")

@@ -134,17 +134,27 @@ def change_with_failure(
     """
     sim.calls.clear()
     rule = misbehave(sim, failure, step)
-    error: Ovm3Error | None = None
-    try:
-        action()
-    except Ovm3Error as caught:
-        error = caught
+    error = attempt(action)
     assert rule.hits, "the call that was to fail never came"
     sent = calls_of(sim, "configure_vm", "libcloud_change_vm")
+    land(sim)
+    return error, sent
+
+
+def attempt(action: Callable[[], Any]) -> Ovm3Error | None:
+    """The error that it raises, if it does."""
+    try:
+        action()
+    except Ovm3Error as error:
+        return error
+    return None
+
+
+def land(sim: Simulator) -> None:
+    """Whatever is late has its effect, and nothing fails any more."""
     sim.clear_misbehaviour()
     sim.flush_delayed()
     sim.wait(40)
-    return error, sent
 
 
 def files_of(sim: Simulator) -> dict[str, str]:

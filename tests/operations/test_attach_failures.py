@@ -21,6 +21,7 @@ from tests.operations.attaching import (
     rows_of,
     seen,
 )
+from tests.operations.dying import killed_in
 from tests.operations.failures import (
     FAILURES,
     KILLS,
@@ -193,27 +194,12 @@ def test_the_write_that_takes_it_back(failure: str, host_module: bool, personali
 @with_and_without_module
 @pytest.mark.parametrize("is_running", [True, False], ids=["running", "stopped"])
 @pytest.mark.parametrize("when", KILLS)
-def test_the_client_dies(
-    when: str,
-    is_running: bool,
-    host_module: bool,
-    personality: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    send = doors.change_definition
-
-    def die(*args: Any, **options: Any) -> None:
-        if when == "after":
-            send(*args, **options)
-        raise KeyboardInterrupt
-
+def test_the_client_dies(when: str, is_running: bool, host_module: bool, personality: str) -> None:
     with make_sim(personality, host_module, is_running) as sim:
         node = driver_for(sim).ex_get_node_by_name(NAME)
         before = fingerprints_of(sim.repository_path)
-        with monkeypatch.context() as patch:
-            patch.setattr(doors, "change_definition", die)
-            with pytest.raises(KeyboardInterrupt):
-                attach(sim, node)
+        with killed_in(doors, "change_definition", when):
+            attach(sim, node)
         if when == "before":
             assert attach(sim, node)
         check(sim, node, before, None, is_running)

@@ -12,6 +12,7 @@ from libcloud_ovm3.errors import AgentFault, OperationIncomplete, Ovm3Error
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.simulator import Simulator
 from tests.operations.attaching import disks, in_file, live_disks, path_of, rows_of
+from tests.operations.dying import killed_in
 from tests.operations.failures import KILLS, WRITES, Step, change_with_failure, steps_of
 from tests.operations.once import once_a_run
 from tests.operations.test_attach_failures import others
@@ -106,23 +107,12 @@ def test_a_call_fails(variant: Variant, step: Step, failure: str, personality: s
 @pytest.mark.parametrize("personality", PERSONALITIES)
 @pytest.mark.parametrize("variant", VARIANTS, ids=str)
 @pytest.mark.parametrize("when", KILLS)
-def test_the_client_dies(
-    when: str, variant: Variant, personality: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    send = doors.change_definition
-
-    def die(*args: Any, **options: Any) -> None:
-        if when == "after":
-            send(*args, **options)
-        raise KeyboardInterrupt
-
+def test_the_client_dies(when: str, variant: Variant, personality: str) -> None:
     with make_sim(personality, variant) as sim:
         directory = driver_for(sim).ex_get_node_by_name(NAME).extra["directory"]
         before = fingerprints_of(sim.repository_path)
-        with monkeypatch.context() as patch:
-            patch.setattr(doors, "change_definition", die)
-            with pytest.raises(KeyboardInterrupt):
-                act(sim, variant.is_insert)
+        with killed_in(doors, "change_definition", when):
+            act(sim, variant.is_insert)
         assert act(sim, variant.is_insert), "it can be done again"
         check(sim, variant, directory, before, None)
 

@@ -10,11 +10,14 @@ import pytest
 from libcloud_ovm3.errors import AgentFault, OperationIncomplete, Ovm3Error
 from libcloud_ovm3.operations import network_doors as doors
 from libcloud_ovm3.simulator import Simulator, network
+from tests.operations.dying import killed_in
 from tests.operations.failures import (
     IS_BUSY,
     KILLS,
     WRITES,
     Step,
+    attempt,
+    land,
     misbehave,
     steps_of,
     table_of,
@@ -33,10 +36,6 @@ DOORS = {
     "ovs_ip_config": "send",
     "libcloud_set_control_interface": "set_control_interface",
 }
-
-
-class Killed(BaseException):
-    """The client's process has ended."""
 
 
 def make_sim(personality: str, version: str, host_module: bool) -> Simulator:
@@ -100,17 +99,11 @@ def do_with(sim: Simulator, step: Step, failure: str) -> None:
     """Repair it while one step fails, and look at everything afterwards."""
     lose(sim)
     rule = misbehave(sim, failure, step)
-    error: Ovm3Error | None = None
-    try:
-        repair(sim)
-    except Ovm3Error as caught:
-        error = caught
+    error = attempt(lambda: repair(sim))
     assert rule.hits, "the call that was to fail never came"
     sent = calls_of(sim, *WRITES)
     said = network.address(sim.hosts[0], CONTROL)
-    sim.clear_misbehaviour()
-    sim.flush_delayed()
-    sim.wait(40)
+    land(sim)
     assert len(sent) == len(set(sent)), f"sent twice: {sent}"
     if error is None:
         assert said == RIGHT, "said to be right, and is not"
@@ -149,11 +142,7 @@ def busy_without_a_bridge(sim: Simulator) -> None:
         sim.misbehave("fault", "ovs_local_config", text=text)
         if failure:
             sim.misbehave(failure, "ovs_local_config", nth=2, text=text)
-        error: Ovm3Error | None = None
-        try:
-            repair(sim)
-        except Ovm3Error as caught:
-            error = caught
+        error = attempt(lambda: repair(sim))
         sim.clear_misbehaviour()
         assert type(error) is (expected or type(None)), (failure, error)
         assert len(calls_of(sim, "ovs_local_config")) == 2, failure
@@ -167,28 +156,17 @@ def busy_without_a_bridge(sim: Simulator) -> None:
 @pytest.mark.parametrize("when", KILLS)
 @pytest.mark.parametrize("number", [0, 1])
 def test_a_client_that_is_killed(
-    monkeypatch: pytest.MonkeyPatch,
-    host_module: bool,
-    when: str,
-    number: int,
-    how: tuple[str, str],
+    host_module: bool, when: str, number: int, how: tuple[str, str]
 ) -> None:
     with make_sim(*how, host_module) as sim:
         lose(sim)
         write = [step.function for step in STEPS[host_module] if step.function in WRITES][number]
-        door = getattr(doors, DOORS[write])
 
-        def die(*args: Any) -> None:
-            if write.startswith("ovs_") and args[1].function != write:
-                return door(*args)
-            if when == "after":
-                door(*args)
-            raise Killed
+        def is_it(*args: Any) -> bool:
+            return not write.startswith("ovs_") or args[1].function == write
 
-        with monkeypatch.context() as patch:
-            patch.setattr(doors, DOORS[write], die)
-            with pytest.raises(Killed):
-                repair(sim)
+        with killed_in(doors, DOORS[write], when, is_it):
+            repair(sim)
         sim.wait(40)
         assert repair(sim)["wrong"] == []
         assert network.address(sim.hosts[0], CONTROL) == RIGHT

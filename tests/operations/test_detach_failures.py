@@ -22,6 +22,7 @@ from tests.operations.attaching import (
     seen,
     set_live_disks,
 )
+from tests.operations.dying import killed_in
 from tests.operations.failures import (
     FAILURES,
     KILLS,
@@ -148,23 +149,12 @@ def check(
 @pytest.mark.parametrize("kind", KINDS)
 @with_and_without_module
 @pytest.mark.parametrize("when", KILLS)
-def test_the_client_dies(
-    when: str, host_module: bool, kind: str, personality: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    send = doors.change_definition
-
-    def die(*args: Any, **options: Any) -> None:
-        if when == "after":
-            send(*args, **options)
-        raise KeyboardInterrupt
-
+def test_the_client_dies(when: str, host_module: bool, kind: str, personality: str) -> None:
     with make_sim(personality, kind, host_module) as sim:
         node = driver_for(sim).ex_get_node_by_name(NAME)
         before = fingerprints_of(sim.repository_path)
-        with monkeypatch.context() as patch:
-            patch.setattr(doors, "change_definition", die)
-            with pytest.raises(KeyboardInterrupt):
-                detach(sim)
+        with killed_in(doors, "change_definition", when):
+            detach(sim)
         if when == "before" or kind == "live only":
             assert detach(sim)
         check(sim, node, before, None, kind)

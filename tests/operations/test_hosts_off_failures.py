@@ -17,6 +17,7 @@ from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.errors import OperationIncomplete, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.simulator import Simulator
+from tests.operations.dying import killed_in
 from tests.operations.failures import (
     FAILURES,
     KILLS,
@@ -126,21 +127,12 @@ def check(sim: Simulator, node_id: str, error: Ovm3Error | None) -> None:
 @with_and_without_module
 @pytest.mark.parametrize("when", KILLS)
 def test_the_client_dies_and_another_one_starts_it(
-    when: str, host_module: bool, personality: str, monkeypatch: pytest.MonkeyPatch
+    when: str, host_module: bool, personality: str
 ) -> None:
-    send = doors.start_vm
-
-    def die(*args: Any) -> None:
-        if when == "after":
-            send(*args)
-        raise KeyboardInterrupt
-
     with make_sim(personality, host_module) as sim:
         node_id = id_of(sim)
-        with monkeypatch.context() as patch:
-            patch.setattr(doors, "start_vm", die)
-            with pytest.raises(KeyboardInterrupt):
-                start(sim, operator(sim), node_id)
+        with killed_in(doors, "start_vm", when):
+            start(sim, operator(sim), node_id)
         start(sim, operator(sim), node_id)
         check(sim, node_id, None)
 
@@ -219,23 +211,13 @@ def test_the_client_dies_in_another_change(
     when: str,
     host_module: bool,
     personality: str,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     door = {"storage_plugin_mount": "mount_export"}.get(write, write)
-    send = getattr(doors, door)
-
-    def die(*args: Any, **more: Any) -> None:
-        if when == "after":
-            send(*args, **more)
-        raise KeyboardInterrupt
-
     with make_sim(personality, host_module) as sim:
         sim.add_vm(OTHER, running_on=0)
         before = fingerprints_of(sim.repository_path)
-        with monkeypatch.context() as patch:
-            patch.setattr(doors, door, die)
-            with pytest.raises(KeyboardInterrupt):
-                change(operator(sim), [sim.hosts[OFF].address])
+        with killed_in(doors, door, when):
+            change(operator(sim), [sim.hosts[OFF].address])
         check_change(sim, change, before, None, is_done=False)
 
 

@@ -10,10 +10,21 @@ from typing import Any
 
 import pytest
 
-from libcloud_ovm3.errors import AgentFault, OperationIncomplete, Ovm3Error, PreconditionFailed
+from libcloud_ovm3.errors import AgentFault, OperationIncomplete, PreconditionFailed
 from libcloud_ovm3.operations import network_doors
 from libcloud_ovm3.simulator import network
-from tests.operations.failures import KILLS, WRITES, Step, misbehave, steps_of, table_of
+from tests.operations.dying import killed_in
+from tests.operations.failures import (
+    KILLS,
+    WRITES,
+    Step,
+    attempt,
+    land,
+    misbehave,
+    steps_of,
+    table_of,
+)
+from tests.operations.once import once_a_run
 from tests.support import PERSONALITIES, calls_of, quietly, simulate
 from tests.system.disk_clients import plain_driver
 
@@ -21,10 +32,6 @@ OWN = ("discover_network", "ovs_br_config", "start_vm")  # the other calls: test
 VERSIONS = ("3.2.1", "3.3.3")
 KINDS = list(itertools.product(PERSONALITIES, VERSIONS, (False, True)))
 IDS = [f"{one}-{version}-{'module' if has else 'agent'}" for one, version, has in KINDS]
-
-
-class Killed(BaseException):
-    """The client's process has ended."""
 
 
 class Pool:
@@ -57,21 +64,16 @@ class Pool:
         found = network.state(self.sim.hosts[0])["bridges"].get("breth1")
         return found and str(found["netdev"])
 
-    def land(self) -> None:
-        """Whatever is late has its effect."""
-        self.sim.clear_misbehaviour()
-        self.sim.flush_delayed()
-        self.sim.wait(40)
-
     def clear(self) -> None:
         """The node does not run, and the bridge is gone, whatever has happened."""
-        self.land()
+        land(self.sim)
         quietly(self.driver.stop_node, self.node, ex_force=True, ex_timeout=60)
         if self.device is not None:
             agent = self.driver._estate.agent(self.driver._estate.given[0])
             agent.network.ovs_br_config("stop", "breth1", "eth1")
 
 
+@once_a_run
 def steps() -> list[Step]:
     with Pool("plain", "3.3.3", False) as pool:
         pool.sim.calls.clear()
@@ -97,15 +99,11 @@ def test_start(pool: Pool, step: Step, failure: str) -> None:
     pool.clear()
     pool.sim.calls.clear()
     rule = misbehave(pool.sim, failure, step)
-    error: Ovm3Error | None = None
-    try:
-        pool.start()
-    except Ovm3Error as caught:
-        error = caught
+    error = attempt(pool.start)
     sent = calls_of(pool.sim, *WRITES)
     assert rule.hits or (step.function == "discover_network" and pool.sim.hosts[0].code)
     assert len(sent) == len(set(sent)), f"sent twice: {sent}"
-    pool.land()
+    land(pool.sim)
     runs = bool(pool.sim.domains(0))
     if error is None:
         assert runs, "said to be done, and is not"
@@ -125,21 +123,10 @@ def test_start(pool: Pool, step: Step, failure: str) -> None:
 
 @pytest.mark.parametrize("when", KILLS)
 @pytest.mark.parametrize("personality", PERSONALITIES)
-def test_a_client_that_is_killed(
-    monkeypatch: pytest.MonkeyPatch, personality: str, when: str
-) -> None:
+def test_a_client_that_is_killed(personality: str, when: str) -> None:
     with Pool(personality, "3.3.3", True) as pool:
-        door = network_doors.send
-
-        def die(*args: Any) -> None:
-            if when == "after":
-                door(*args)
-            raise Killed
-
-        with monkeypatch.context() as patch:
-            patch.setattr(network_doors, "send", die)
-            with pytest.raises(Killed):
-                pool.start()
+        with killed_in(network_doors, "send", when):
+            pool.start()
         pool.start()
         assert pool.device == "eth1"
         assert pool.sim.domains(0)

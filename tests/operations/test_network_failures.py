@@ -33,6 +33,7 @@ from tests.operations.failures import (
 )
 from tests.operations.killed import kill_client_at
 from tests.operations.networking import OPERATIONS, act, make_sim, put_back, saved, shown
+from tests.operations.once import once_a_run
 from tests.support import EACH_DIALECT, calls_of, clock_of, driver_for
 
 CALL = {
@@ -70,6 +71,7 @@ def writes_of(operation: str, host_module: bool) -> list[str]:
     return [CALL[operation]]
 
 
+@once_a_run
 def rows() -> tuple[list[Row], dict[str, list[dict[str, Any]]]]:
     """The steps that may leave something, and what each operation makes of the hosts."""
     found, done = [], {}

@@ -12,6 +12,7 @@ from libcloud_ovm3.errors import OperationIncomplete, Ovm3Error
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.simulator import Simulator, network
 from tests.operations.cards import A, B, C, bridge_of, defined, live, macs, vifs
+from tests.operations.dying import killed_in
 from tests.operations.failures import (
     FAILURES,
     KILLS,
@@ -21,6 +22,7 @@ from tests.operations.failures import (
     change_with_failure,
     steps_of,
 )
+from tests.operations.once import once_a_run
 from tests.operations.test_attach_failures import others, write_of
 from tests.support import PERSONALITIES, calls_of, fingerprints_of, quietly, simulate
 from tests.system.disk_clients import plain_driver
@@ -79,6 +81,7 @@ def act(sim: Simulator, action: str) -> Any:
     return quietly(driver.ex_update_nic, node, B, ex_network=bridge, ex_mac=C)
 
 
+@once_a_run
 def steps(variant: Variant) -> list[Step]:
     with make_sim("plain", variant) as sim:
         act(sim, variant.action)
@@ -174,22 +177,11 @@ def check_lost_cards(sim: Simulator, node: Any, variant: Variant) -> None:
 @pytest.mark.parametrize("personality", PERSONALITIES)
 @pytest.mark.parametrize("variant", VARIANTS, ids=str)
 @pytest.mark.parametrize("when", KILLS)
-def test_the_client_dies(
-    when: str, variant: Variant, personality: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    send = doors.change_definition
-
-    def die(*args: Any, **options: Any) -> None:
-        if when == "after":
-            send(*args, **options)
-        raise KeyboardInterrupt
-
+def test_the_client_dies(when: str, variant: Variant, personality: str) -> None:
     with make_sim(personality, variant) as sim:
         node = plain_driver(sim).ex_get_node_by_name(NAME)
-        with monkeypatch.context() as patch:
-            patch.setattr(doors, "change_definition", die)
-            with pytest.raises(KeyboardInterrupt):
-                act(sim, variant.action)
+        with killed_in(doors, "change_definition", when):
+            act(sim, variant.action)
         left = macs(defined(sim, node))
         assert left in ([A, B], AFTER[variant.action], [A])
         assert not variant.is_running or macs(live(sim, node)) == left

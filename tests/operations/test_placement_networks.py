@@ -264,11 +264,9 @@ def test_a_host_without_the_network_is_not_chosen() -> None:
         assert chosen is snapshot.hosts[number]
     assert choose_for_new(snapshot, [RECORD.id], 512, None, [], networks)[0] is snapshot.hosts[0]
     why = r"ovm-0 \S+ it has no bridge xenbr0; ovm-1 \S+ its network could not be read: no resp"
+    two = with_memory([8192, 4096])
     with pytest.raises(PreconditionFailed, match=why):
-        choose_for_new(
-            with_memory([8192, 4096]), [RECORD.id], 512, None, ["xenbr0"],
-            found(with_memory([8192, 4096]), (), None),
-        )  # fmt: skip
+        choose_for_new(two, [RECORD.id], 512, None, ["xenbr0"], found(two, (), None))
     named = snapshot.hosts[0].server.uuid
     with pytest.raises(PreconditionFailed, match="no host can have the networks"):
         choose_for_new(snapshot, [RECORD.id], 512, named, ["xenbr0"], networks)

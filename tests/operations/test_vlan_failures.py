@@ -13,15 +13,19 @@ from libcloud.compute.types import NodeState
 from libcloud_ovm3.errors import AgentFault, OperationIncomplete, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.operations import network_doors
 from libcloud_ovm3.simulator import network
+from tests.operations.dying import killed_in
 from tests.operations.failures import (
     IS_BUSY,
     KILLS,
     WRITES,
     Step,
+    attempt,
+    land,
     misbehave,
     steps_of,
     table_of,
 )
+from tests.operations.once import once_a_run
 from tests.support import EACH_DIALECT, calls_of, quietly, simulate
 from tests.system.disk_clients import plain_driver
 
@@ -29,10 +33,6 @@ BASES = {"3.3.3": "10e69b4de3", "3.2.1": "c0a80100"}
 # The other calls of these operations: test_power_failures.py.
 OWN = ("discover_network", "ovs_vlan_bridge", "libcloud_take_bridge", "libcloud_release_bridge")
 OWN += ("libcloud_bridges", "start_vm", "stop_vm")
-
-
-class Killed(BaseException):
-    """The client's process has ended."""
 
 
 class Pool:
@@ -76,9 +76,7 @@ class Pool:
 
     def clear(self) -> None:
         """No node runs, no bridge is left, whatever has happened."""
-        self.sim.clear_misbehaviour()
-        self.sim.flush_delayed()
-        self.sim.wait(40)
+        land(self.sim)
         self.stop()
         self.sim.wait(901)
         quietly(self.driver.ex_release_networks)
@@ -87,6 +85,7 @@ class Pool:
             agent.network.ovs_vlan_bridge("stop", self.vlan, "bond0", 160)
 
 
+@once_a_run
 def steps(operation: str, host_module: bool) -> list[Step]:
     with Pool("plain", "3.3.3", host_module) as pool:
         if operation == "stop":
@@ -207,17 +206,11 @@ def act(
 ) -> tuple[Ovm3Error | None, list[str]]:
     pool.sim.calls.clear()
     rule = misbehave(pool.sim, failure, step)
-    error: Ovm3Error | None = None
-    try:
-        action()
-    except Ovm3Error as caught:
-        error = caught
+    error = attempt(action)
     assert rule.hits, "the call that was to fail never came"
     sent = calls_of(pool.sim, *WRITES)
     assert len(sent) == len(set(sent)), f"sent twice: {sent}"
-    pool.sim.clear_misbehaviour()
-    pool.sim.flush_delayed()
-    pool.sim.wait(40)
+    land(pool.sim)
     return error, sent
 
 
@@ -232,26 +225,13 @@ DOORS = {
 @pytest.mark.parametrize("when", KILLS)
 @pytest.mark.parametrize(("operation", "host_module"), DOORS)
 def test_a_client_that_is_killed(
-    monkeypatch: pytest.MonkeyPatch,
-    operation: str,
-    host_module: bool,
-    when: str,
-    how: tuple[str, str],
+    operation: str, host_module: bool, when: str, how: tuple[str, str]
 ) -> None:
     with Pool(*how, host_module) as pool:
         if operation == "stop":
             pool.start()
-        door = getattr(network_doors, DOORS[operation, host_module])
-
-        def die(*args: Any) -> None:
-            if when == "after":
-                door(*args)
-            raise Killed
-
-        with monkeypatch.context() as patch:
-            patch.setattr(network_doors, door.__name__, die)
-            with pytest.raises(Killed):
-                getattr(pool, operation)()
+        with killed_in(network_doors, DOORS[operation, host_module], when):
+            getattr(pool, operation)()
         assert pool.driver.ex_get_node(pool.node).state == NodeState.STOPPED
         pool.clear()
         assert not pool.has_bridge

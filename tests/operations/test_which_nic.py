@@ -40,10 +40,8 @@ CASES = Path(__file__).parents[1] / "faults" / "cases"
 @pytest.mark.parametrize("by", ["by device id", "by MAC"])
 def test_after_a_detachment_no_other_card_goes(by: str) -> None:
     """xend takes the place in its list for the number of the device (xend.md 5)."""
-    with trap(by) as sim:
-        sim.add_vm("web", running_on=0, config=vifs(sim, A, B, C))
-        pool = Lab(sim, driver_for(sim))
-        driver, node = pool.driver, pool.node("web")
+    with trap(by, A, B, C) as (pool, node):
+        sim, driver = pool.sim, pool.driver
         assert driver.ex_detach_nic(node, A)
         why = f"{C} on .* is device 2, but number 1 .* device 1, the card {B} on"
         refuse(pool, PreconditionFailed, why, driver.ex_detach_nic, node, C)
@@ -64,10 +62,8 @@ def test_after_a_detachment_no_other_card_goes(by: str) -> None:
 
 
 def test_from_the_last_to_the_first_there_is_no_danger() -> None:
-    with trap("by MAC") as sim:
-        sim.add_vm("web", running_on=0, config=vifs(sim, A, B, C))
-        driver = driver_for(sim)
-        node = driver.ex_get_node_by_name("web")
+    with trap("by MAC", A, B, C) as (pool, node):
+        sim, driver = pool.sim, pool.driver
         for left in ([A, B], [A], []):
             driver.ex_detach_nic(node, driver.ex_list_nics(node)[-1])
             assert macs(live(sim, node)) == macs(defined(sim, node)) == left
@@ -75,10 +71,8 @@ def test_from_the_last_to_the_first_there_is_no_danger() -> None:
 
 def test_another_card_that_goes_is_said() -> None:
     """What the ports of the bridges say has changed right before the call: both are named."""
-    with trap("by MAC") as sim:
-        sim.add_vm("web", running_on=0, config=vifs(sim, A, B, C))
-        driver = driver_for(sim)
-        node = driver.ex_get_node_by_name("web")
+    with trap("by MAC", A, B, C) as (pool, node):
+        sim, driver = pool.sim, pool.driver
 
         def detach_first(moment: str) -> None:
             if moment == "before":
@@ -98,18 +92,17 @@ def test_another_card_that_goes_is_said() -> None:
 
 def test_numbers_that_do_not_show() -> None:
     """A host whose network cannot be read, and a card whose port has a name of its own."""
-    with trap("by MAC") as sim:
+    with trap("by MAC", C, D) as (pool, plain):
+        sim, detach = pool.sim, pool.driver.ex_detach_nic
         named = [f"mac={A},bridge={bridge_of(sim)},vifname=front", *vifs(sim, B)["vif"]]
-        sim.add_vm("web", running_on=0, config={"vif": named})
-        pool = Lab(sim, driver_for(sim))
-        detach, node = pool.driver.ex_detach_nic, pool.node("web")
+        sim.add_vm("named", running_on=0, config={"vif": named})
+        node = pool.node("named")
         shown = pool.driver.connection.call("discover_network")
         sim.misbehave("fault", "discover_network", text="<type 'exceptions.Exception'>:no")
         refuse(pool, PreconditionFailed, "cannot be told", detach, node, B)
         assert "front" in shown
         refuse(pool, PreconditionFailed, "the ports of its bridges do not tell", detach, node, B)
-        sim.add_vm("plain", running_on=0, config=vifs(sim, C, D))
-        assert detach(pool.node("plain"), D)
+        assert detach(plain, D)
 
 
 # ------------------------------------------------------------------ N39
@@ -144,10 +137,8 @@ def test_two_cards_with_one_mac(personality: str) -> None:
 
 
 def test_two_live_cards_with_one_mac_are_not_told_apart() -> None:
-    with trap("by device id") as sim:
-        sim.add_vm("twonics", running_on=0, config=vifs(sim, A, B))
-        pool = Lab(sim, driver_for(sim))
-        node = pool.node("twonics")
+    with trap("by device id", A, B) as (pool, node):
+        sim = pool.sim
         [domain] = sim.hosts[0].domains
         domain.macs[1] = A
         domain.config["vif"] = vifs(sim, A, A)["vif"]
@@ -158,10 +149,8 @@ def test_two_live_cards_with_one_mac_are_not_told_apart() -> None:
 
 
 def test_a_card_that_only_the_domain_has() -> None:
-    with trap("by device id") as sim:
-        sim.add_vm("web", running_on=0, config=vifs(sim, A, B))
-        pool = Lab(sim, driver_for(sim))
-        driver, node = pool.driver, pool.node("web")
+    with trap("by device id", A, B) as (pool, node):
+        sim, driver = pool.sim, pool.driver
         redefine(sim, node, *vifs(sim, A)["vif"])
         [first, second] = driver.ex_list_nics(node)
         assert (second.mac, second.extra["is_defined"], second.extra["is_live"]) == (B, False, True)

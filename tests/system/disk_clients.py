@@ -18,15 +18,12 @@ from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.errors import OperationIncomplete, Ovm3Error
 from libcloud_ovm3.operations import definition_door, doors, network_doors
 from libcloud_ovm3.simulator import Rule, Simulator
+from tests.operations.dying import Killed
 from tests.support import at_once, driver_for, eventually, quietly, simulate
 
 MIB = 1 << 20
 NODES = ("one", "two", "three")  # their hosts: 0, 1, none
 KEPT = {"x_note": "it's kept", "extra": "a=1", "cpus": "0-3", "usbdevice": "tablet"}
-
-
-class Killed(BaseException):
-    """The client's process has ended."""
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ from libcloud_ovm3.estate.disk_names import CREATING, DiskName, origin_key, pars
 from libcloud_ovm3.simulator import Simulator, vmcfg
 from libcloud_ovm3.simulator.domain import UNLISTED, Domain
 from libcloud_ovm3.simulator.xend import machines
+from tests.operations.dying import Killed
 from tests.support import quietly
-from tests.system.disk_clients import MIB, NODES, Done, Killed, Target, plain_driver
+from tests.system.disk_clients import MIB, NODES, Done, Target, plain_driver
 
 DISKS = "VirtualDisks"
 EMPTY = hashlib.sha256().hexdigest()
