@@ -116,7 +116,7 @@ $(VENV)/.browser: $(VENV)/.test
 	@$(BIN)/python -m pip install --quiet 'selenium>=4.20,<5'
 	@touch $@
 
-# Each file alone, and all in reverse order: no test may depend on another. Takes long.
+# Each file alone, all in reverse order, each test apart: none may depend on another. Takes long.
 test-alone: $(VENV)/.test
 	$(BIN)/python tools/alone.py
 

@@ -30,6 +30,7 @@ settings.load_profile("tests")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--reverse", action="store_true", help="run the tests in reverse order")
+    parser.addoption("--apart", action="store_true", help="no test shares a fixture with another")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -52,6 +53,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     mark_tables(items)
     if config.getoption("--reverse"):
         items.reverse()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> object:
+    """With --apart, take each test for the last one: fixtures of its module end with it."""
+    if nextitem is None or not item.config.getoption("--apart"):
+        return None
+    return item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,5 @@
-"""Show that no test depends on another: each file alone, then everything in reverse order.
+"""Show that no test depends on another: each file alone, everything in reverse order, and then each
+test with fixtures of its own, as when another worker runs the tests before it.
 
 ``python tools/alone.py [FILE ...]``; without files, all of them. Ends with 1 and the list of
 what failed if anything did. Takes long: a process for each file.
@@ -25,7 +26,9 @@ def main(files: list[str]) -> int:
     failed = [file for file in found if not _passes(file)]
     if not _passes("--reverse", "-n", "2", *(files or ["tests"])):
         failed.append("in reverse order")
-    said = "\n".join(failed) or f"{len(found)} files pass alone, and all in reverse order"
+    if not _passes("--apart", "-n", "2", *(files or ["tests"])):
+        failed.append("each test apart")
+    said = "\n".join(failed) or f"{len(found)} files pass alone, in reverse order, each test apart"
     sys.stdout.write(f"{said}\n")
     return bool(failed)
 
