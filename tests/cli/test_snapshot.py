@@ -93,10 +93,12 @@ def test_of_a_running_vm(sim: Simulator) -> None:
     refused = on(sim, "snapshot", "create", its["id"], "live")
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert "have it paused for the time of the copy (--pause)" in refused.stderr
-    before = [(c["domid"], c["state"]) for c in sim.domains(0)]
+    [domid] = [one["domid"] for one in sim.domains(0)]
     made_id = snapped(sim, its["id"], "live", "--pause")
     assert file_of(sim, made_id).read_bytes() == file_of(sim, its["id"]).read_bytes()
-    assert [(c["domid"], c["state"]) for c in sim.domains(0)] == before, "it runs on"
+    [(still, state)] = [(one["domid"], one["state"]) for one in sim.domains(0)]
+    assert still == domid
+    assert state in ("r-----", "-b----", "------"), "it runs on; which of these changes with time"
 
 
 def test_a_volume_for_a_snapshot_and_the_reverse(sim: Simulator) -> None:
