@@ -72,6 +72,7 @@ _TERMS = (
     (r"ex_network", "--network"),
     (r"ex_mac", "--mac"),
     (r"ex_model", "--model"),
+    (r"ex_type", "--type"),
     (r"ex_pause(?:=True)?", "--pause"),
     (r"ex_mode='([^']*)'", r"--mode \1"),
     (r"ex_mode", "--mode"),

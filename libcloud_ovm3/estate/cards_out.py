@@ -177,11 +177,11 @@ def lost_text(vm: VM, card: CardOut, now: datetime.datetime) -> str:
 def way_back(vm: VM, card: CardOut) -> str:
     """What the user does about it."""
     shown = Vif(card.entry)
-    options = {"mac": card.mac or None, "model": shown.model, "type": shown.type}
+    options = {"ex_mac": card.mac or None, "ex_model": shown.model, "ex_type": shown.type}
     given = {name: text for name, text in options.items() if text}
     network = shown.bridge or "NETWORK"
-    python = "".join(f", ex_{name}={text!r}" for name, text in given.items())
-    words = [word for name, text in given.items() for word in (f"--{name}", text)]
+    python = "".join(f", {name}={text!r}" for name, text in given.items())
+    words = [word for name, text in given.items() for word in (f"--{name[3:]}", text)]
     command = shlex.join(["ovm3", "vm", "attach-nic", vm.id, network, *words])
     is_live = any(card.mac in one.domain.macs for one in vm.live)
     first = "its live domain still has it; stop the node, then " if is_live else ""

@@ -92,7 +92,15 @@ def test_no_message_names_an_argument_of_python() -> None:
     named -= {"ex_clock", "ex_allow_same_name", "ex_power_off"}  # the collection gives no such
     named -= {"ex_address", "ex_label", "ex_mtu", "ex_parent", "ex_set_bond_mode"}
     named -= {"ex_pause", "ex_mode", "ex_node", "ex_repository", "ex_size_bytes", "ex_sizes"}
-    named -= {"ex_addresses", "ex_mac", "ex_model", "ex_network", "ex_cpus", "ex_keyname"}
+    named -= {
+        "ex_addresses",
+        "ex_mac",
+        "ex_model",
+        "ex_type",
+        "ex_network",
+        "ex_cpus",
+        "ex_keyname",
+    }
     shown = {name: with_options(name) for name in named}
     other = {name: text for name, text in shown.items() if text not in OPTIONS | OF_THE_MODULE}
     assert other == {
@@ -100,6 +108,8 @@ def test_no_message_names_an_argument_of_python() -> None:
         "ex_list_orphans": "`ovm3 disk orphans`",
         "ex_resume_node": "`ovm3 vm resume`",
         "ex_release_networks": "`ovm3 network release`",
+        "ex_attach_nic": "`ovm3 vm attach-nic`",
+        "ex_detach_nic": "`ovm3 vm detach-nic`",
         "ex_update_nic": "`ovm3 vm update-nic`",
         "ex_create_network": "`ovm3 network create`",
         "ex_update_network": "`ovm3 network update`",
@@ -124,6 +134,10 @@ def test_no_message_names_an_argument_of_python() -> None:
         (
             "is a volume (destroy_volume deletes it)",
             "is a volume (`ovm3 volume destroy` deletes it)",
+        ),
+        (
+            "ex_attach_nic('a', 'b', ex_mac='m') (ovm3 vm attach-nic a b --mac m) puts it back",
+            "`ovm3 vm attach-nic a b --mac m` puts it back",
         ),
         ("(pending; destroy_node removes it)", "(pending; state: absent removes it)"),
     ],
