@@ -69,6 +69,14 @@ def read_uses(
     return [one for one in _read_all(hosts)[0] if one.user == vm_id]
 
 
+def settled(uses: Iterable[Use], live_on: Sequence[HostView] = ()) -> list[Use]:
+    """Those that are not of a start that another client may be at: of hosts where the VM was live,
+    and what is old. The others go with the next :func:`release_unused`.
+    """
+    at = {host.id for host in live_on}
+    return [use for use in uses if use.host.id in at or use.age_seconds >= OLD]
+
+
 def bridges_of_vm(vm: VM) -> list[str]:
     """The bridges that its cards are on, as its definitions and its domains have them."""
     defined = [bridge for one in vm.definitions for bridge in bridges_of(one.config)]

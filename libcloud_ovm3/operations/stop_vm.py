@@ -17,7 +17,7 @@ from libcloud_ovm3.operations.limits import STOP_LIMIT
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.preconditions import only_live_domain, require_certain, why_unknown
 from libcloud_ovm3.operations.presence import POLL, Presence, before_second_look, read_presence
-from libcloud_ovm3.operations.release_bridges import bridges_of_vm, read_uses, release
+from libcloud_ovm3.operations.release_bridges import bridges_of_vm, read_uses, release, settled
 from libcloud_ovm3.progress import waiting
 
 REFUSED_LIMIT = 3.0  # seconds to wait after a stop that was answered with a fault
@@ -75,7 +75,7 @@ def stop_live(
     """
     clock = operation.estate.clock
     live_on = [one.host for one in vm.live]
-    uses = read_uses(snapshot.hosts, vm.id, bridges_of_vm(vm), live_on)
+    uses = settled(read_uses(snapshot.hosts, vm.id, bridges_of_vm(vm), live_on), live_on)
     live, definition = only_live_domain(vm), vm.definition
     deadline = clock.now() + limit
     failed: AgentFault | OutcomeUnknown | None = None

@@ -42,7 +42,7 @@ from libcloud_ovm3.operations.control_network import APPEARS, repair
 from libcloud_ovm3.operations.network_doors import bridge_on_call
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.presence import POLL, read_presence
-from libcloud_ovm3.operations.release_bridges import Use, read_uses, release
+from libcloud_ovm3.operations.release_bridges import Use, read_uses, release, settled
 from libcloud_ovm3.operations.vlan_support import bridges_to_make, unknown_mode, why_not_made
 from libcloud_ovm3.progress import waiting
 
@@ -81,7 +81,8 @@ def bridged(
     start: StartNetworks, network: HostNetwork | None, defined_ids: Collection[str]
 ) -> Iterator[None]:
     """Start a VM in this context: its bridges are there. What was recorded for it on this host is
-    released if it is certain that it has not started, what was on others if it has.
+    released if it is certain that it has not started, what was on others if it has, and if that is
+    old: another client may be about to start it there.
 
     :param network: that of the host, read just now; None: it is read here.
     :param defined_ids: the uuids of all definitions (see :func:`.matches`).
@@ -89,7 +90,7 @@ def bridged(
     """
     others = [host for host in start.snapshot.hosts if host is not start.host]
     bridges = bridges_of(start.definition.config)
-    elsewhere = read_uses(others, start.definition.uuid, bridges)
+    elsewhere = settled(read_uses(others, start.definition.uuid, bridges))
     try:
         require_networks(start, network)
     except Ovm3Error as error:
