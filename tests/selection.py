@@ -35,6 +35,7 @@ TABLES = (
     "test_nic_failures.py",
     "test_power_failures.py",
     "test_record_address_failures.py",
+    "test_same_key.py",
     "test_snapshot_failures.py",
     "test_vlan_failures.py",
     "test_volume_failures.py",

@@ -38,6 +38,7 @@ _TERMS = (
     (r"ex_description", "--description"),
     (r"ex_domain_type", "--type"),
     (r"ex_iso", "--iso"),
+    (r"ex_idempotency_key", "--idempotency-key"),
     (r"ex_volumes", "--volume"),
     (r"ex_disks", "disk"),  # ovm3 passes those that it has asked about
     (r"ex_resume_node\(('[^']*'|\"[^\"]*\")\)", r"`ovm3 vm resume \1`"),

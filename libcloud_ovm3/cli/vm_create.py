@@ -91,6 +91,11 @@ _COUNT = click.IntRange(min=1)
 @click.option(
     "--allow-same-name", is_flag=True, help="Create it even if another VM may have this name."
 )
+@click.option(
+    "--idempotency-key",
+    metavar="TEXT",
+    help="Your own name for this creation: with the same one again, it is not created twice.",
+)
 @click.option("--no-start", is_flag=True, help="Leave it off.")
 @click.option("--wait", is_flag=True, help="Wait until it runs.")
 @click.option(
@@ -107,7 +112,7 @@ def create(
     name: str, image: str, size_id: str | None, memory: int | None, cpus: int | None,
     disk_gb: float | None, domain_type: str | None, iso: str | None, description: str | None,
     location: str | None, networks: tuple[str, ...], no_network: bool, allow_same_name: bool,
-    volumes: tuple[str, ...], no_start: bool, wait: bool, timeout: int,
+    volumes: tuple[str, ...], idempotency_key: str | None, no_start: bool, wait: bool, timeout: int,
     hosts_off: tuple[str, ...], **options: Any,
 ) -> None:  # fmt: skip
     """Create a VM, start it, and print its id.
@@ -134,6 +139,7 @@ def create(
             ex_description=description,
             ex_disk_gb=disk_gb,
             ex_domain_type=domain_type,
+            ex_idempotency_key=idempotency_key,
             ex_iso=None if iso is None else find_image(driver, iso),
             ex_hosts_off=hosts_off,
             ex_networks=list(networks) if networks or no_network else None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from libcloud.compute.base import (
@@ -44,6 +45,7 @@ class NewNodes(OVM3Base):
         ex_domain_type: str | None = None,
         ex_hostname: object = None,
         ex_hosts_off: Sequence[NodeLocation | str] | str | None = None,
+        ex_idempotency_key: str | None = None,
         ex_iso: NodeImage | str | None = None,
         ex_keyname: object = None,
         ex_keypair: object = None,
@@ -106,6 +108,11 @@ class NewNodes(OVM3Base):
             they run nothing. Refused if one answers anything. See docs/a-host-is-dead.md first.
         :type ex_hosts_off: ``list`` of ``str`` or :class:`NodeLocation`
 
+        :param ex_idempotency_key: A text of your own that stands for this node, at most 255
+            characters: a second call with it returns the node as it is, whatever else it asks for,
+            also after a crash. See docs/driver.md, "Creating a node at most once".
+        :type ex_idempotency_key: ``str``
+
         :param ex_iso: An ISO, or its id, for a CD drive of it besides what the image says: for
             drivers, or a seed. It goes into the first empty drive, else into a new one.
         :type ex_iso: :class:`NodeImage` or ``str``
@@ -134,7 +141,8 @@ class NewNodes(OVM3Base):
         The other arguments are known from libcloud's other drivers and not supported yet: None and
         empty values are accepted, everything else raises InvalidArgument before anything is sent.
 
-        :raises InvalidArgument: An argument is wrong. Nothing was created.
+        :raises InvalidArgument: An argument is wrong, or the node of the key has another name.
+            Nothing was created.
         :raises ImageNotFound: There is no such image.
         :raises HostNotFound: There is no such host.
         :raises VolumeNotFound: There is no such volume.
@@ -176,13 +184,14 @@ class NewNodes(OVM3Base):
             host_id=None if location is None else object_id(location),
             allow_same_name=parse_flag(ex_allow_same_name, "ex_allow_same_name"),
             start=parse_flag(ex_start, "ex_start"),
+            key=ex_idempotency_key or "",
             cards=self._cards(requested_networks(ex_networks, networks)),
         )
-        plan = operations.plan_vm.make_plan(self._estate_of(ex_hosts_off), spec)
-        self._warn(plan.notices)  # before anything is created, in case warnings are errors
-        vm, notices = operations.create_vm.create(plan)
+        warn = partial(self._warn, stacklevel=4)  # before anything is created: it may raise
+        on = self._estate_of(ex_hosts_off)
+        vm, notices, hosts_off = operations.create_by_key.create(on, spec, warn)
         self._warn(notices)
-        node = to_node(vm, self, plan.snapshot.hosts_off)
+        node = to_node(vm, self, hosts_off)
         node.image = image if isinstance(image, NodeImage) else None
         return node
 

@@ -9,7 +9,6 @@ on from; in doubt nothing is undone, and the error names what may be left.
 
 from __future__ import annotations
 
-import itertools
 import posixpath
 from dataclasses import replace
 
@@ -28,8 +27,7 @@ from libcloud_ovm3.estate.addresses import recorded_addresses
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.disks import size_bytes
 from libcloud_ovm3.estate.repositories import list_whole
-from libcloud_ovm3.estate.states import State
-from libcloud_ovm3.estate.vms import VM, merge_vms, read_estate
+from libcloud_ovm3.estate.vms import VM, merge_vms
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.operations.delete_files import delete_file
 from libcloud_ovm3.operations.destroy_vm import require_deleted
@@ -37,18 +35,17 @@ from libcloud_ovm3.operations.empty_disk import EmptyFile, make_empty
 from libcloud_ovm3.operations.grow_disk import grow
 from libcloud_ovm3.operations.new_definition import compared, parameters
 from libcloud_ovm3.operations.new_volumes import require_no_rivals, require_unheld_volumes
-from libcloud_ovm3.operations.plan_vm import VMPlan, listed, named
+from libcloud_ovm3.operations.own_definition import is_own, require_no_definition, require_own
+from libcloud_ovm3.operations.own_name import require_own_name
+from libcloud_ovm3.operations.plan_vm import VMPlan
 from libcloud_ovm3.operations.record_address import record_addresses
+from libcloud_ovm3.operations.same_key import MadeByAnother
 from libcloud_ovm3.operations.source_state import read_source, what_changed
 from libcloud_ovm3.operations.start_vm import start_on
 from libcloud_ovm3.operations.template import DiskCopy
 from libcloud_ovm3.operations.vlan_bridges import StartNetworks, bridged
 from libcloud_ovm3.operations.vmcfg_values import differences
 from libcloud_ovm3.progress import waiting
-
-NAME_LIMIT = 30.0  # seconds for another client that makes the same name to give way
-NAME_POLL = 2.0
-NAME_READS = 3  # at least, however long each of them takes
 
 
 def create(plan: VMPlan) -> tuple[VM, list[str]]:
@@ -69,9 +66,10 @@ def create(plan: VMPlan) -> tuple[VM, list[str]]:
     try:
         with waiting(f"defining {vm} on {plan.host.label}", vm=plan.vm_id):
             require_unheld_volumes(estate, plan.snapshot.hosts, plan.volume_entries)
+            require_no_definition(plan)
             _define(plan, notices)
             if not plan.spec.allow_same_name:
-                _require_own_name(plan)
+                require_own_name(plan)
             require_no_rivals(estate, plan.vm_id, plan.volumes)
         for copy in plan.contents.copies:
             with waiting(f"copying the disk of {vm} on {plan.host.label}", vm=plan.vm_id):
@@ -131,7 +129,8 @@ def _define(plan: VMPlan, notices: list[str]) -> None:
     try:
         _read_back(plan, plan.pending_description)
     except (AgentFault, PreconditionFailed) as error:
-        if failed:  # perhaps it is still being written
+        is_refused = isinstance(failed, AgentFault) and isinstance(error, MadeByAnother)
+        if failed and not is_refused:  # perhaps it is still being written
             raise _not_completed(plan, failed, str(error)) from failed
         raise
 
@@ -150,17 +149,23 @@ def _is_listed(plan: VMPlan, failed: Ovm3Error, kind: str, name: str) -> bool:
     return name in (folder.name for folder in content.virtual_machines)
 
 
-def _read_back(plan: VMPlan, description: str) -> VMConfig:
-    """The definition as the agent has it now.
-
-    :raises PreconditionFailed: it does not say what was sent; names what it says.
-    """
+def _read_config(plan: VMPlan) -> VMConfig:
     struct = plan.host.agent.xen.get_vm_config(plan.repository.id, plan.directory)
     if not isinstance(struct, dict):
         raise PreconditionFailed(
             f"the definition of VM {plan.spec.name!r} cannot be read back: {struct!r}"
         )
-    config = VMConfig(struct)
+    return VMConfig(struct)
+
+
+def _read_back(plan: VMPlan, description: str) -> VMConfig:
+    """The definition as the agent has it now.
+
+    :raises MadeByAnother: it is another client's, with the same key.
+    :raises PreconditionFailed: it does not say what was sent; names what it says.
+    """
+    config = _read_config(plan)
+    require_own(plan, config)
     for what, found, expected in compared(plan, config, description):
         if found != expected:
             raise PreconditionFailed(
@@ -168,53 +173,6 @@ def _read_back(plan: VMPlan, description: str) -> VMConfig:
                 f"{expected!r}: {plan.host.label} does not keep what it was sent"
             )
     return config
-
-
-def _require_own_name(plan: VMPlan) -> None:
-    """Look for the name once more, now that everybody can see that this VM is being created.
-
-    Of two that are being created the one with the larger id gives way, at once. The other one waits
-    for that: if the first does not go it has checked before this one was there, and this one gives
-    way. So there are never two, whoever comes first; where a client dies in between there may be
-    none.
-
-    :raises NameTaken: there is another one of this name.
-    :raises PreconditionFailed: that cannot be read.
-    """
-    clock, name = plan.operation.estate.clock, plan.spec.name
-    deadline = clock.now() + NAME_LIMIT
-    for number in itertools.count(1):
-        others, errors = _others(plan)
-        is_over = number >= NAME_READS and clock.now() >= deadline
-        first = [vm for vm in others if not _gives_way(vm, plan.vm_id)]
-        if first or (others and is_over):
-            raise NameTaken(
-                f"another client created a VM named {name!r} at the same time: "
-                f"{listed(first or others)}; this one ({plan.vm_id}) is not created",
-                nodes=[vm.summary for vm in first or others],
-            )
-        if not others and not errors:
-            return
-        if is_over:
-            raise PreconditionFailed(
-                f"whether the name {name!r} was taken in the meantime is unknown: "
-                f"{'; '.join(errors)}; ex_allow_same_name=True creates it anyway"
-            )
-        clock.sleep(NAME_POLL)
-
-
-def _others(plan: VMPlan) -> tuple[list[VM], list[str]]:
-    """Which other VMs have the name, and what could not be read."""
-    try:
-        snapshot = read_estate(plan.operation.estate)
-    except Ovm3Error as error:
-        return [], [str(error)]
-    others = [vm for vm in named(snapshot, plan.spec.name) if vm.id != plan.vm_id]
-    return others, snapshot.errors()
-
-
-def _gives_way(other: VM, vm_id: str) -> bool:
-    return other.state is State.PENDING and not other.live and other.id > vm_id
 
 
 def _copy(plan: VMPlan, copy: DiskCopy) -> None:
@@ -322,6 +280,8 @@ def _not_configured(
     plan: VMPlan, failed: AgentFault | OutcomeUnknown | None, difference: Ovm3Error
 ) -> Ovm3Error:
     """The error for a definition that does not say that it is complete."""
+    if isinstance(difference, MadeByAnother) and not isinstance(failed, OutcomeUnknown):
+        return difference
     if failed is None:
         text = f"configure_vm reported success, but vm.cfg does not show it: {difference}"
         return MalformedResponse(
@@ -386,6 +346,9 @@ def _undo(plan: VMPlan, error: Ovm3Error) -> None:
 
 
 def _withdraw(plan: VMPlan) -> None:
+    """Delete the definition, unless it is another client's with the same key."""
+    if plan.spec.key and not is_own(plan, _read_config(plan)):
+        return
     try:
         doors.withdraw_vm(plan.host, plan.repository.id, plan.directory)
     except (AgentFault, OutcomeUnknown) as failed:

@@ -97,17 +97,21 @@ def choose_for_new(
     host_id: str | None = None,
     bridges: Sequence[str] = (),
     networks: NetworkList | None = None,
+    vm_id: str | None = None,
 ) -> tuple[HostView, str]:
     """The host with the most free memory for a new VM, and an id for it that prefers this host:
-    later starts go there too.
+    later starts go there too. Of a VM whose id is given, the host that it prefers.
 
     :param repository_ids: of those that the host has to have mounted.
     :param bridges: those that it has to have, or to be able to get, as its cards name them.
     :param networks: what the hosts have; needed where there are ``bridges``.
+    :param vm_id: its dashed uuid, if all clients are to have the same; None: it gets one.
     :return: the host, and the VM's dashed uuid.
     :raises PreconditionFailed: as :func:`choose_host`.
     """
     able = _with_room(snapshot, repository_ids, memory_mb, host_id, bridges, networks)
+    if vm_id is not None:
+        return preferred([host for host, _ in able], vm_id), vm_id
     best, _ = max(able, key=lambda pair: -1 if pair[1] is None else pair[1])
     hosts = [host for host, _ in able]
     ids = (str(uuid.uuid4()) for _ in range(_TRIES))

@@ -27,9 +27,10 @@ from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.placement import choose_for_new
 from libcloud_ovm3.operations.plan_cards import CardEntries, entries_for, planned_cards
 from libcloud_ovm3.operations.record_address import require_recordable
+from libcloud_ovm3.operations.same_key import require_unused, vm_id_of
 from libcloud_ovm3.operations.target_repository import require_room
 from libcloud_ovm3.operations.template import Contents, contents, read_content
-from libcloud_ovm3.operations.vm_spec import VMSpec, check
+from libcloud_ovm3.operations.vm_spec import VMSpec
 
 
 @dataclass(frozen=True)
@@ -92,14 +93,18 @@ class VMPlan:
 def make_plan(estate: Estate, spec: VMSpec) -> VMPlan:
     """Decide everything. Reads only, but for mounting the export for the storage plug-in.
 
-    :raises InvalidArgument: an argument is wrong.
+    :param spec: has been checked.
+    :raises InvalidArgument: an argument is wrong, as far as the estate shows.
+    :raises MadeByAnother: there is a VM of its key.
     :raises NameTaken: a VM of this name exists somewhere in the estate.
     :raises PreconditionFailed: no host can take it, whether the name is taken is unknown, or
         somebody writes to a disk of the template.
     """
-    check(spec)
     operation = Operation(estate)
     snapshot = read_estate(estate, HARDWARE, NETWORK)
+    own_id = vm_id_of(spec.key) if spec.key else None
+    if own_id:
+        require_unused(snapshot, spec)
     _require_free_name(snapshot, spec)
     image = image_of(snapshot.repositories, spec.image_id, snapshot.errors())
     if image.kind == ISO and not spec.disk_gb:
@@ -117,14 +122,14 @@ def make_plan(estate: Estate, spec: VMSpec) -> VMPlan:
     repository_ids = content.repository_ids + ([iso.repository.id] if iso else [])
     repository_ids += volumes.repository_ids
     host, vm_id = choose_for_new(
-        snapshot, repository_ids, spec.memory_mb, spec.host_id, needed, cards.networks
+        snapshot, repository_ids, spec.memory_mb, spec.host_id, needed, cards.networks, own_id
     )
     entries = entries_for(cards, vm_id, spec.name, is_live=spec.start)
     if entries.addresses:
         require_recordable(image.repository)
     system = mounted_export(host, image.repository)
-    directory = vm_id.replace("-", "")
-    given, notices = contents(snapshot, system, content, directory, spec.memory_mb)
+    begin = vm_id.replace("-", "") + (f"-{operation.id}" if spec.key else "")
+    given, notices = contents(snapshot, system, content, begin, spec.memory_mb)
     _require_unwritten(snapshot, image, given)
     if iso is not None:
         config = content.options.changed(disk=list(given.entries))

@@ -200,26 +200,26 @@ def contents(
     snapshot: EstateSnapshot,
     system: FileSystem,
     content: TemplateContent,
-    directory: str,
+    begin: str,
     memory_mb: int,
 ) -> tuple[Contents, list[str]]:
     """What a new VM gets, and notices for the user. Mounts the exports of other repositories that
     disks are in, to read sizes.
 
     :param system: the plug-in's file system of the repository of the image.
-    :param directory: its uuid without dashes, which is in the names of its files.
+    :param begin: how the names of its files begin: with its uuid without dashes.
     """
     image, host = content.image, system.host
     if image.kind == ISO:
-        target = _target(image.repository, directory, 0, ".img")
+        target = _target(image.repository, begin, 0, ".img")
         disk, drive = f"file:{target},xvda,w", drive_entry(image.paths[0], "xvdb")
         return Contents((), (disk, drive), content.settings, target), []
     if content.config is None:
         source, size = locate(image, system)
-        target = _target(image.repository, directory, 0, source)
+        target = _target(image.repository, begin, 0, source)
         copy = DiskCopy(system, source, size, target)
         return Contents((copy,), (f"file:{target},xvda,w",), content.settings), []
-    copies = [_copy(system, content, directory, n) for n in range(len(content.disks))]
+    copies = [_copy(system, content, begin, n) for n in range(len(content.disks))]
     targets = iter(copies)
     entries: list[str] = []
     notices: list[str] = []
@@ -233,20 +233,20 @@ def contents(
     return Contents(tuple(copies), tuple(entries), settings), notices
 
 
-def _copy(system: FileSystem, content: TemplateContent, directory: str, number: int) -> DiskCopy:
+def _copy(system: FileSystem, content: TemplateContent, begin: str, number: int) -> DiskCopy:
     disk = content.disks[number]
     is_elsewhere = disk.repository.id != content.image.repository.id
     theirs = mounted_export(system.host, disk.repository) if is_elsewhere else system
     size = size_bytes(theirs, disk.path)
     if size is None:
         raise ImageNotFound(f"{content.image.label}: the agent does not find its disk {disk.path}")
-    target = _target(content.image.repository, directory, number, disk.path)
+    target = _target(content.image.repository, begin, number, disk.path)
     return DiskCopy(theirs, disk.path, size, target)
 
 
-def _target(repository: Repository, directory: str, number: int, source: str) -> str:
+def _target(repository: Repository, begin: str, number: int, source: str) -> str:
     """The path of a new disk: its name has the VM's uuid, so that it goes with the VM."""
-    return disk_path(repository, new_file_name(directory, number, source))
+    return disk_path(repository, new_file_name(begin, number, source))
 
 
 def new_file_name(begin: str, number: int, source: str) -> str:

@@ -10,6 +10,7 @@ from libcloud_ovm3.estate.definitions import is_creating_mark
 from libcloud_ovm3.operations.guest_types import is_hvm_wanted
 from libcloud_ovm3.operations.new_cards import CardSpec
 
+_LONGEST_KEY = 255  # characters
 _NOT_IN_NAMES = ("Cc", "Cs", "Zl", "Zp")  # control characters, surrogates, line separators
 
 
@@ -26,6 +27,7 @@ class VMSpec:
     :ivar host_id: where to start it; None: on the host with the most free memory.
     :ivar allow_same_name: whether another VM may have the same name.
     :ivar start: whether it is started.
+    :ivar key: the same for all calls that mean this VM (:mod:`.same_key`); "": none do.
     :ivar cards: its network cards; None: those of the template, else one on the default network.
     """
 
@@ -41,6 +43,7 @@ class VMSpec:
     host_id: str | None = None
     allow_same_name: bool = False
     start: bool = True
+    key: str = ""
     cards: tuple[CardSpec, ...] | None = None
 
 
@@ -53,6 +56,9 @@ def check(spec: VMSpec) -> None:
         raise InvalidArgument(f"name {spec.name!r}: expected a non-empty string")
     _require_plain("name", spec.name)
     _require_plain("ex_description", spec.description)
+    _require_plain("ex_idempotency_key", spec.key)
+    if len(spec.key) > _LONGEST_KEY:
+        raise InvalidArgument(f"ex_idempotency_key: expected at most {_LONGEST_KEY} characters")
     if is_creating_mark(spec.description):
         raise InvalidArgument(
             f"ex_description {spec.description!r}: this is how a node is marked that is being "

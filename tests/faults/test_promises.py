@@ -19,8 +19,8 @@ from libcloud_ovm3.estate.hosts import HostView, _domains, _is_same_host
 from libcloud_ovm3.estate.members import ModuleAnswers
 from libcloud_ovm3.estate.states import State
 from libcloud_ovm3.estate.vms import VM, read_estate
-from libcloud_ovm3.operations.create_vm import _gives_way
 from libcloud_ovm3.operations.mount_export import mounted_export
+from libcloud_ovm3.operations.own_name import gives_way
 from libcloud_ovm3.operations.preconditions import only_live_domain
 from libcloud_ovm3.simulator import Simulator
 from tests.cli.running import address, invoke, options, pins
@@ -384,16 +384,16 @@ def test_a_definition_that_is_half_there_after_a_fault_is_not_undone(
         assert attempt(connect(sim).destroy_node, node).value is True
 
 
-def test_only_an_unfinished_one_that_does_not_live_gives_way() -> None:
+def test_only_an_unfinished_one_that_does_not_livegives_way() -> None:
     """xend shows a VM that it is building as pending, too: that one is finished, and was first."""
 
     def other(vm_id: str, state: State, places: tuple[Any, ...] = ()) -> VM:
         return VM(vm_id, state, places, ())
 
-    assert _gives_way(other(OTHER_ID, State.PENDING), ID)
-    assert not _gives_way(other(OTHER_ID, State.PENDING, (object(),)), ID)
-    assert not _gives_way(other(OTHER_ID, State.STOPPED), ID)
-    assert not _gives_way(other(ID, State.PENDING), OTHER_ID)
+    assert gives_way(other(OTHER_ID, State.PENDING), ID)
+    assert not gives_way(other(OTHER_ID, State.PENDING, (object(),)), ID)
+    assert not gives_way(other(OTHER_ID, State.STOPPED), ID)
+    assert not gives_way(other(ID, State.PENDING), OTHER_ID)
 
 
 @pytest.mark.parametrize("gone", [True, False], ids=["gone", "finished"])

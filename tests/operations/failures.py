@@ -21,7 +21,8 @@ NEW_NAME = "new-vm"  # of the VM that a test creates
 FAILURES = ("fault", "fault_after", "drop_before", "drop_after", "hang", "delayed")
 EFFECT_FIRST = ("fault_after", "drop_after")  # those that a look has to find out, for short tables
 READ_FAILURES = ("fault", "drop_after", "hang")
-KILLS = ("before", "after")  # the client is killed before the call takes effect, or after
+KILLS = ("before", "after")  # the client is killed before the call takes effect (which it still
+# does), or after
 
 WRITES = frozenset(
     {
@@ -172,6 +173,12 @@ def create_new(driver: Any, image_id: str, **options: Any) -> Any:
     """Create a VM of NEW_NAME."""
     image = NodeImage(image_id, "template", driver)
     return driver.create_node(NEW_NAME, driver.list_sizes()[0], image, **options)
+
+
+def create_keyed(driver: Any, **options: Any) -> Any:
+    """The same with a key, of the first image."""
+    image, key = driver.list_images()[0], "order 4711"
+    return driver.create_node(NEW_NAME, "tiny", image, **{"ex_idempotency_key": key, **options})
 
 
 def create_of_iso(driver: Any, image_id: str, volume_id: str) -> Any:

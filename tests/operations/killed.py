@@ -31,7 +31,8 @@ _PRELOAD = [
 def kill_client_at(
     sim: Simulator, step: Step, when: str, act: Callable[..., Any], *arguments: Any
 ) -> None:
-    """Run an operation in a process of its own and kill that at this call.
+    """Run an operation in a process of its own and kill that at this call, whose effect has come
+    when this returns.
 
     :param act: the operation, which is given a driver and these arguments: a function of one of the
         modules that are preloaded (to import a failure table is to run its operations).
@@ -46,6 +47,7 @@ def kill_client_at(
         if moment == when:
             client.kill()
             client.join()
+        if moment == "after":  # the host carries out what it has received, whoever is dead
             reached.set()
 
     rule = misbehave(sim, "hook", step, hook=hook)

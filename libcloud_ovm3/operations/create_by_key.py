@@ -1,0 +1,52 @@
+"""Creating a VM; with an idempotency key at most one, whoever asks for it, and however often.
+
+The uuid of the VM is made of the key, so every client looks for, and makes, the same one. It is
+looked for before anything is sent, right before ``create_vm``, and each time the definition is
+read back: of several clients all but one give way, with what they have made, and return that one's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from libcloud_ovm3.errors import PreconditionFailed
+from libcloud_ovm3.operations import create_vm
+from libcloud_ovm3.operations.plan_vm import make_plan
+from libcloud_ovm3.operations.same_key import MadeByAnother, differences_of, find_node
+from libcloud_ovm3.operations.vm_spec import VMSpec, check
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.estate.hosts_off import HostOff
+    from libcloud_ovm3.estate.members import Estate
+    from libcloud_ovm3.estate.vms import VM
+
+TRIES = 3  # another client may be first, and undo what it has made
+
+
+def create(
+    estate: Estate, spec: VMSpec, warn: Callable[[Sequence[str]], None]
+) -> tuple[VM, list[str], Sequence[HostOff]]:
+    """Create the VM, or find the one that was created with the same key.
+
+    :param warn: tells the user of notices before anything is created.
+    :return: the VM, notices for the user, and the hosts that counted as off.
+    :raises InvalidArgument: an argument is wrong, or the VM of the key has another name.
+    :raises Ovm3Error: as :func:`.make_plan`, :func:`.create_vm.create` and :func:`.find_node`.
+    """
+    check(spec)
+    for _ in range(TRIES):
+        found = find_node(estate, spec) if spec.key else None
+        if found is not None:
+            vm, snapshot = found
+            return vm, snapshot.errors() + differences_of(vm, spec), snapshot.hosts_off
+        try:
+            plan = make_plan(estate, spec)
+            warn(plan.notices)
+            return *create_vm.create(plan), plan.snapshot.hosts_off
+        except MadeByAnother:
+            continue
+    raise PreconditionFailed(
+        f"VM {spec.name!r} was not created: other clients with ex_idempotency_key {spec.key!r} "
+        f"have begun it {TRIES} times meanwhile, and given it up; try again"
+    )

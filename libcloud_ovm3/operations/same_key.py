@@ -1,0 +1,124 @@
+"""The node of an idempotency key: its id, and whether it is there already. Sends nothing."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+from libcloud_ovm3.errors import (
+    InvalidArgument,
+    OperationIncomplete,
+    PreconditionFailed,
+    SearchIncomplete,
+)
+from libcloud_ovm3.estate.disks import disk_path
+from libcloud_ovm3.estate.states import State
+from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
+from libcloud_ovm3.progress import waiting
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.estate.members import Estate
+    from libcloud_ovm3.operations.vm_spec import VMSpec
+
+KEY_LIMIT = 60.0  # seconds for another client with the key to complete the node
+KEY_POLL = 5.0
+
+_NODES = uuid.UUID("3b7c0c52-6f0e-4f5b-9b60-2f1d6a1c9e47")
+
+
+class MadeByAnother(PreconditionFailed):
+    """Another client with the same key was first; this one has nothing left. Never a user's."""
+
+
+def vm_id_of(key: str) -> str:
+    """The dashed uuid of the node of a key: the same for all clients, at any time."""
+    return str(uuid.uuid5(_NODES, key))
+
+
+def require_unused(snapshot: EstateSnapshot, spec: VMSpec) -> None:
+    """Check that there is no node of the key, when its creation begins.
+
+    :raises MadeByAnother: there is one by now.
+    :raises SearchIncomplete: there may be one, in what could not be read.
+    """
+    vm_id = vm_id_of(spec.key)
+    if vm_id in snapshot.vms:
+        raise MadeByAnother(f"node {vm_id} of ex_idempotency_key {spec.key!r} is there by now")
+    unread = snapshot.errors() + [host.unread for host in snapshot.hosts_off]
+    if unread:
+        raise SearchIncomplete(
+            f"whether there is a node of ex_idempotency_key {spec.key!r} already ({vm_id}) is "
+            f"unknown: {'; '.join(unread)}. Nothing was created"
+        )
+
+
+def find_node(estate: Estate, spec: VMSpec) -> tuple[VM, EstateSnapshot] | None:
+    """The node of a key, as it is. One that is being created gets some time to be completed.
+
+    :return: it, and the reading that has it; None: there is none, as far as could be read.
+    :raises InvalidArgument: it has another name.
+    :raises PreconditionFailed: it is there, and its name cannot be read.
+    :raises OperationIncomplete: its creation has not ended; says what to do.
+    """
+    vm_id, clock = vm_id_of(spec.key), estate.clock
+    deadline = clock.now() + KEY_LIMIT
+    text = f"VM {spec.name!r} is being created, with the same ex_idempotency_key: waiting for that"
+    while True:
+        snapshot = read_estate(estate)
+        vm = snapshot.vms.get(vm_id)
+        if vm is None:
+            return None
+        _require_name(vm, spec)
+        if vm.state is not State.PENDING or vm.live:
+            return vm, snapshot
+        if clock.now() >= deadline:
+            raise _unfinished(snapshot, vm, spec)
+        with waiting(text, vm=vm_id, limit=KEY_LIMIT):
+            clock.sleep(KEY_POLL)
+
+
+def differences_of(vm: VM, spec: VMSpec) -> list[str]:
+    """What a node that is there already has otherwise than this call asks for, for the user: as far
+    as it can be told, as a node may have been changed since."""
+    config = vm.definitions[0].config if vm.definitions else None
+    what = f"VM {vm.label} of ex_idempotency_key {spec.key!r} is there already, and was left as it"
+    notices = []
+    if config and (config.memory_mb, config.vcpus) != (spec.memory_mb, spec.vcpus):
+        notices.append(
+            f"{what} is: it has {config.memory_mb} MB of memory and {config.vcpus} CPUs, not "
+            f"{spec.memory_mb} MB and {spec.vcpus}"
+        )
+    if spec.start and vm.state is State.STOPPED:
+        notices.append(f"{what} is: stopped; start_node({vm.id!r}) starts it")
+    return notices
+
+
+def _require_name(vm: VM, spec: VMSpec) -> None:
+    if not any(one.config for one in vm.definitions):
+        raise PreconditionFailed(
+            f"node {vm.id} of ex_idempotency_key {spec.key!r} is there ({vm.where()}), and whether "
+            f"it is {spec.name!r} cannot be read. Nothing was created",
+            nodes=[vm.summary],
+        )
+    if vm.name != spec.name:
+        raise InvalidArgument(
+            f"ex_idempotency_key {spec.key!r}: the node of this key, {vm.id}, is named "
+            f"{vm.name!r}, not {spec.name!r}; use another key for another node",
+            nodes=[vm.summary],
+        )
+
+
+def _unfinished(snapshot: EstateSnapshot, vm: VM, spec: VMSpec) -> OperationIncomplete:
+    """The error for one whose creation has not ended: whether its client still lives is unknown."""
+    definition = vm.definition
+    repository = snapshot.repository(definition.repository_id)
+    names = definition.unfinished_disks
+    disks = [disk_path(repository, name) for name in names] if repository else []
+    return OperationIncomplete(
+        f"VM {vm.label} of ex_idempotency_key {spec.key!r} is not complete: "
+        f"{definition.get_text('OVM_description')!r}. If the client of that operation still runs, "
+        f"call again later. If it does not, this is what it has left: destroy_node({vm.id!r}) "
+        f"removes it and its disk {', '.join(disks) or '(none)'}; then call again with this key",
+        left=(vm.id, *disks),
+        nodes=[vm.summary],
+    )

@@ -1,0 +1,206 @@
+"""create_node with ``ex_idempotency_key``: whatever happens to a call, and whoever else makes it,
+there is at most one node of a key; a further call returns it, or says what has to be done first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+import warnings
+from functools import partial
+from typing import Any
+
+import pytest
+from libcloud.compute.types import NodeState
+
+from libcloud_ovm3.errors import (
+    InvalidArgument,
+    OperationIncomplete,
+    Ovm3Error,
+    Ovm3Warning,
+    SearchIncomplete,
+)
+from libcloud_ovm3.operations.same_key import KEY_LIMIT, vm_id_of
+from libcloud_ovm3.simulator import Simulator
+from tests.operations.failures import (
+    FAILURES,
+    KILLS,
+    NEW_NAME,
+    Step,
+    create_keyed,
+    misbehave,
+)
+from tests.operations.killed import kill_client_at
+from tests.support import (
+    PERSONALITIES,
+    at_once,
+    calls_of,
+    driver_for,
+    fingerprints_of,
+    quietly,
+    simulate,
+)
+
+STEPS = ("create_vm", "copy_file", "configure_vm", "start_vm")
+KEY = "order 4711"  # that of create_keyed
+
+
+def make_sim(personality: str = "plain", host_module: bool = False) -> Simulator:
+    return simulate(
+        2, vms=1, personality=personality, template_bytes=1 << 20, host_module=host_module
+    )
+
+
+def create_again(sim: Simulator) -> Any:
+    """What a further call with the key returns, after what it says is to be done."""
+    driver = driver_for(sim)
+    error = None
+    try:
+        return quietly(create_keyed, driver)
+    except OperationIncomplete as caught:
+        error = caught
+    assert f"destroy_node('{vm_id_of(KEY)}')" in str(error)
+    assert error.left[0] == vm_id_of(KEY)
+    quietly(driver.destroy_node, error.left[0])
+    return quietly(create_keyed, driver)
+
+
+def check_one(sim: Simulator, node: Any, before: dict[str, str]) -> None:
+    """There is one node of the key, complete, with its own disk; nothing else was touched."""
+    assert node.id == vm_id_of(KEY)
+    nodes = [one for one in driver_for(sim).list_nodes() if one.name == NEW_NAME]
+    assert [(one.id, one.state in (NodeState.RUNNING, NodeState.STOPPED)) for one in nodes] == [
+        (node.id, True)
+    ]
+    now = fingerprints_of(sim.repository_path)
+    assert {path: now.get(path) for path in before} == before
+    [disk] = nodes[0].extra["disks"]
+    assert sum(len(sim.domains(host)) for host in (0, 1)) <= 2  # with the one that was there
+    quietly(driver_for(sim).destroy_node, node)
+    left = {path for path in fingerprints_of(sim.repository_path) if path not in before}
+    orphans = {one["path"] for one in driver_for(sim).ex_list_orphans()}
+    assert all(any(one.endswith(path) for one in orphans) for path in left)
+    assert disk not in orphans
+
+
+@pytest.mark.parametrize("personality", PERSONALITIES)
+@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize("function", STEPS)
+def test_a_second_call_after_a_failure(function: str, failure: str, personality: str) -> None:
+    with make_sim(personality) as sim:
+        before = fingerprints_of(sim.repository_path)
+        rule = misbehave(sim, failure, Step(None, function))
+        with contextlib.suppress(Ovm3Error):
+            quietly(create_keyed, driver_for(sim))
+        assert rule.hits
+        sim.clear_misbehaviour()
+        sim.flush_delayed()
+        check_one(sim, create_again(sim), before)
+
+
+@pytest.mark.parametrize("personality", PERSONALITIES)
+@pytest.mark.parametrize("when", KILLS)
+@pytest.mark.parametrize("function", STEPS)
+def test_a_second_call_after_the_client_was_killed(
+    function: str, when: str, personality: str
+) -> None:
+    with make_sim(personality) as sim:
+        before = fingerprints_of(sim.repository_path)
+        kill_client_at(sim, Step(None, function), when, create_keyed)
+        check_one(sim, create_again(sim), before)
+
+
+@pytest.mark.parametrize("host_module", [False, True], ids=["alone", "with the module"])
+@pytest.mark.parametrize("personality", PERSONALITIES)
+def test_two_at_once(personality: str, host_module: bool) -> None:
+    """Both return the one node, or one of them says that it could not be made."""
+    with make_sim(personality, host_module) as sim:
+        before = fingerprints_of(sim.repository_path)
+        one, two = (driver_for(sim, host=host.address) for host in sim.hosts)
+        results = at_once(sim, (one, partial(create_keyed, one)), (two, partial(create_keyed, two)))
+        assert [getattr(node, "id", node) for node in results] == 2 * [vm_id_of(KEY)], results
+        check_one(sim, results[0], {p: v for p, v in before.items() if "libcloud" not in p})
+
+
+@pytest.mark.parametrize("personality", PERSONALITIES)
+@pytest.mark.parametrize("function", ["create_vm", "copy_file", "configure_vm"])
+def test_another_overwrites_the_definition(function: str, personality: str) -> None:
+    """create_vm of an existing id may overwrite: who finds another's mark gives way, and deletes
+    only its own disk."""
+    with make_sim(personality) as sim:
+        before = fingerprints_of(sim.repository_path)
+        directory = sim.repository_path / "VirtualMachines" / vm_id_of(KEY).replace("-", "")
+        theirs = f"creating {'a' * 32} {directory.name}-{'a' * 32}.raw"
+
+        def overwrite(moment: str) -> None:
+            if moment == "after":
+                sim.clear_misbehaviour()
+                text = (directory / "vm.cfg").read_text()
+                own = ("OVM_desc", "disk ")
+                lines = [one for one in text.splitlines() if not one.startswith(own)]
+                lines += [f"OVM_description = {theirs!r}", "disk = []"]
+                (directory / "vm.cfg").write_text("\n".join(lines) + "\n")
+
+        sim.misbehave("hook", function, hook=overwrite)
+        with pytest.raises(OperationIncomplete, match="is not complete: 'creating aaaa"):
+            quietly(create_keyed, driver_for(sim))
+        assert not calls_of(sim, "start_vm", "delete_vm")
+        now = set(fingerprints_of(sim.repository_path)) - set(before)
+        assert now == {f"VirtualMachines/{directory.name}/vm.cfg"}, "own disks are gone"
+        check_one(sim, create_again(sim), before)
+
+
+def test_what_the_key_means() -> None:
+    with make_sim() as sim:
+        driver = driver_for(sim)
+        node = create_keyed(driver)
+        assert uuid.UUID(node.id).version == 5
+        assert [name.startswith(node.id.replace("-", "") + "-") for name in _disks(node)] == [True]
+        sim.calls.clear()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Ovm3Warning)
+            assert create_keyed(driver).id == node.id
+        with pytest.warns(Ovm3Warning, match="is: it has 512 MB of memory and 1 CPUs, not 1024"):
+            assert create_keyed(driver, ex_memory_mb=1024).id == node.id
+        with pytest.raises(InvalidArgument, match="is named 'new-vm', not 'other'; use another"):
+            driver.create_node("other", "tiny", driver.list_images()[0], ex_idempotency_key=KEY)
+        driver.stop_node(node, ex_force=True)
+        with pytest.warns(Ovm3Warning, match=r"is: stopped; start_node\('"):
+            assert create_keyed(driver).state == NodeState.STOPPED
+        assert not calls_of(sim, "create_vm", "start_vm", "copy_file", "configure_vm")
+        for key, why in (("x" * 256, "at most 255"), (" x", "blanks"), (7, "expected a text")):
+            with pytest.raises(InvalidArgument, match=why):
+                create_keyed(driver, ex_idempotency_key=key)
+        quietly(driver.destroy_node, node)
+        assert create_keyed(driver).id == node.id  # the key is free again
+
+
+def test_a_node_that_may_be_there_is_not_made() -> None:
+    """What cannot be read may have it, whether its name is allowed twice or not."""
+    with make_sim() as sim:
+        driver = driver_for(sim)
+        sim.misbehave("fault", "list_vms", host=1, times=9)
+        sim.calls.clear()
+        with pytest.raises(SearchIncomplete, match=f"already .{vm_id_of(KEY)}. is unknown"):
+            quietly(create_keyed, driver, ex_allow_same_name=True)
+        assert not calls_of(sim, "create_vm")
+
+
+def test_one_that_is_being_created_is_waited_for() -> None:
+    """A minute, of which the message says what to do after it."""
+    with make_sim("awkward") as sim:
+        sim.misbehave("fault", "copy_file")
+        sim.misbehave("fault", "delete_vm")
+        driver = driver_for(sim)
+        with pytest.raises(OperationIncomplete):
+            quietly(create_keyed, driver)
+        sim.clear_misbehaviour()
+        assert sim.clock is not None
+        begun = sim.clock.now()
+        with pytest.raises(OperationIncomplete, match="still runs, call again later"):
+            create_keyed(driver)
+        assert KEY_LIMIT <= sim.clock.now() - begun < KEY_LIMIT + 30
+
+
+def _disks(node: Any) -> list[str]:
+    return [path.rpartition("/")[2] for path in node.extra["disks"]]
