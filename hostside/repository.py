@@ -8,6 +8,7 @@ from libcloud_ovm3_host import arguments, aside, dirfd, documents, errors, read_
 from libcloud_ovm3_host.compat import error, to_bytes, to_text
 from libcloud_ovm3_host.rpc import Binary
 
+DOCUMENTS = ['addresses', 'metadata']
 FOLDERS = ['VirtualMachines', 'Templates', 'Assemblies']
 PAGE_BYTES = 12 << 20
 FILE_BYTES = 256 << 10  # a vm.cfg has one or two thousand bytes
@@ -19,11 +20,11 @@ _SLASH = '/'.encode('ascii')
 
 def repository(dom0, repository, after):
     """``{listing: {answer} or {fault}, vm_cfg: [{folder, directory, content}], aside, addresses,
-    after}``
+    metadata, after}``
 
     ``listing`` is the agent's ``discover_repositories``, ``aside`` what
-    :func:`aside.list_aside` returns, ``addresses`` the document of that name, or ``{error}``, all
-    on the first page only. ``vm_cfg`` is in the byte order
+    :func:`aside.list_aside` returns, ``addresses`` and ``metadata`` the documents of these names, or ``{error}``,
+    all on the first page only. ``vm_cfg`` is in the byte order
     of the names; a file that cannot be read has ``error`` instead of ``content``, and so has a VM's
     directory that is not empty, but has no vm.cfg; a directory whose name is not UTF-8 has ``raw``.
     ``after``: the next page's cursor, base64; '' at the end.
@@ -56,7 +57,8 @@ def _page(dom0, mount_point, first, last):
     found = {'vm_cfg': [], 'after': ''}
     if not last and first == FOLDERS[0]:
         found['aside'] = aside.list_aside(dom0, mount_point)
-        found['addresses'] = _document(dom0, mount_point, 'addresses')
+        for name in DOCUMENTS:
+            found[name] = _document(dom0, mount_point, name)
     room = PAGE_BYTES
     root = safe_paths.open_root(dom0, mount_point)
     try:

@@ -27,7 +27,7 @@ def put_api_2(sim: Simulator, host: int) -> None:
     folder = _folder(sim, host)
     _replace(folder / "version.py", "API = 3 ", "API = 2 ")
     _replace(folder / "read_agent.py", "list(READS) + sorted(OWN)", "list(READS)")
-    _replace(folder / "repository.py", "found['addresses']", "ignored")
+    _replace(folder / "repository.py", "DOCUMENTS = ['addresses', 'metadata']", "DOCUMENTS = []")
     services = folder / "services.py"
     lines = services.read_text(encoding="utf-8").splitlines(keepends=True)
     later = tuple(f"    '{name}': (" for name in API_3)

@@ -146,6 +146,7 @@ class HostModule(VMChanges, HostNetworks):
         listing: str | None = None
         aside: tuple[Aside, ...] = ()
         addresses: tuple[Document | None, str | None] = (None, None)
+        metadata: tuple[Document | None, str | None] = (None, None)
         found = []
         while True:
             function, answer = self._read("repository", repository_id, after)
@@ -156,11 +157,12 @@ class HostModule(VMChanges, HostNetworks):
                 listing = reader.typed("listing", answer, str)
                 aside = reader.asides(struct.get("aside", []))
                 addresses = reader.document_or_error(struct.get("addresses"))
+                metadata = reader.document_or_error(struct.get("metadata"))
             page = reader.key(struct, "vm_cfg", list)
             found += [reader.vm_cfg(entry) for entry in page]
             before, after = after, reader.cursor(struct)
             if not after:
-                return RepositoryFiles(listing, tuple(found), aside, *addresses)
+                return RepositoryFiles(listing, tuple(found), aside, *addresses, *metadata)
             if after == before or not page:
                 raise reader.malformed("its pages do not end")
 

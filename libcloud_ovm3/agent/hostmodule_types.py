@@ -72,6 +72,8 @@ class RepositoryFiles:
     :ivar aside: the files that were set aside there.
     :ivar addresses: its document ``addresses``; None: the module did not read it.
     :ivar addresses_error: why not.
+    :ivar metadata: its document ``metadata``, likewise.
+    :ivar metadata_error: why not.
     """
 
     listing: str
@@ -79,6 +81,8 @@ class RepositoryFiles:
     aside: tuple[Aside, ...] = ()
     addresses: Document | None = None
     addresses_error: str | None = None
+    metadata: Document | None = None
+    metadata_error: str | None = None
 
 
 @dataclass(frozen=True)

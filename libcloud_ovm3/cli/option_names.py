@@ -38,6 +38,8 @@ _TERMS = (
     (r"ex_description", "--description"),
     (r"ex_domain_type", "--type"),
     (r"ex_iso", "--iso"),
+    (r"ex_metadata", "--metadata"),
+    (r"ex_tags", "--tag"),
     (r"ex_idempotency_key", "--idempotency-key"),
     (r"ex_volumes", "--volume"),
     (r"ex_disks", "disk"),  # ovm3 passes those that it has asked about

@@ -272,6 +272,9 @@ def _vm_lines(one: Record) -> Iterator[tuple[str, object]]:
     for address in one["addresses"]:
         yield "address", _address(address)
     yield "description", one["description"]
+    yield "tags", ", ".join(one["tags"] or ())
+    for key, text in (one["metadata"] or {}).items():
+        yield "metadata", f"{key}={text}"
     for notice in one["notices"]:
         yield "notice", notice
     boots = (f"{boot['host']} {boot['booted_at'] or '?'}" for boot in one["boots"])

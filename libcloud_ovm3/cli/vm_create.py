@@ -96,6 +96,13 @@ _COUNT = click.IntRange(min=1)
     metavar="TEXT",
     help="Your own name for this creation: with the same one again, it is not created twice.",
 )
+@click.option(
+    "--metadata",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A text to record of it; once for each.",
+)
+@click.option("--tag", "tags", multiple=True, metavar="TEXT", help="A tag; once for each.")
 @click.option("--no-start", is_flag=True, help="Leave it off.")
 @click.option("--wait", is_flag=True, help="Wait until it runs.")
 @click.option(
@@ -112,7 +119,8 @@ def create(
     name: str, image: str, size_id: str | None, memory: int | None, cpus: int | None,
     disk_gb: float | None, domain_type: str | None, iso: str | None, description: str | None,
     location: str | None, networks: tuple[str, ...], no_network: bool, allow_same_name: bool,
-    volumes: tuple[str, ...], idempotency_key: str | None, no_start: bool, wait: bool, timeout: int,
+    volumes: tuple[str, ...], idempotency_key: str | None,
+    metadata: tuple[str, ...], tags: tuple[str, ...], no_start: bool, wait: bool, timeout: int,
     hosts_off: tuple[str, ...], **options: Any,
 ) -> None:  # fmt: skip
     """Create a VM, start it, and print its id.
@@ -142,13 +150,24 @@ def create(
             ex_idempotency_key=idempotency_key,
             ex_iso=None if iso is None else find_image(driver, iso),
             ex_hosts_off=hosts_off,
+            ex_metadata=_pairs(metadata),
             ex_networks=list(networks) if networks or no_network else None,
             ex_start=not no_start,
+            ex_tags=list(tags),
             ex_volumes=find_volumes(driver, volumes) if volumes else None,
         )
         show(str(node.id))
         if wait:
             _wait(driver, node, timeout)
+
+
+def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
+    """Texts by their keys."""
+    pairs = [text.partition("=") for text in texts]
+    for text, (key, sign, _) in zip(texts, pairs, strict=True):
+        if not sign or sum(key == other for other, _, _ in pairs) > 1:
+            raise InvalidArgument(f"--metadata {text!r}: expected KEY=VALUE, each key once")
+    return {key: value for key, _, value in pairs}
 
 
 def _wait(driver: OVM3NodeDriver, node: Node, limit: int) -> None:

@@ -113,6 +113,8 @@ def to_node(vm: VM, driver: NodeDriver, hosts_off: Sequence[HostOff] = ()) -> No
     * ``missing_nics``, if there are any: network cards that a change has detached and, being
       interrupted, not attached again: ``mac``, ``network``, ``entry`` (in ``vm.cfg``),
       ``position``, ``to`` (what it was to become), ``operation``, ``created``;
+    * ``metadata`` (a dict of texts) and ``tags``: what was recorded of it; None: unknown, as always
+      without the host module;
     * ``doubts``, if there are any: why no operation is allowed on it;
     * ``hosts_off``, if there are any: the hosts that counted as running nothing in this call.
 
@@ -136,6 +138,9 @@ def node_extra(vm: VM, hosts_off: Sequence[HostOff] = ()) -> dict[str, Any]:
     extra: dict[str, Any] = {"live": live, "definitions": definitions, "addresses": addresses}
     lost = [one.as_data() for one in estate.cards_out.lost_cards(vm)] if vm.cards_out else []
     extra |= {"missing_nics": lost} if lost else {}
+    noted = vm.metadata
+    extra["metadata"] = None if noted is None else dict(noted.metadata)
+    extra["tags"] = None if noted is None else list(noted.tags)
     extra |= {"doubts": list(vm.doubts)} if vm.doubts else {}
     extra |= {"hosts_off": [host.label for host in hosts_off]} if hosts_off else {}
     if len(vm.definitions) == 1:

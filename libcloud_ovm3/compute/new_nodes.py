@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -50,12 +50,12 @@ class NewNodes(OVM3Base):
         ex_keyname: object = None,
         ex_keypair: object = None,
         ex_memory_mb: int | str | None = None,
-        ex_metadata: object = None,
+        ex_metadata: Mapping[str, str] | None = None,
         ex_network: object = None,
         ex_security_groups: object = None,
         ex_ssh_key_ids: object = None,
         ex_start: bool | str = True,
-        ex_tags: object = None,
+        ex_tags: Sequence[str] | str | None = None,
         ex_userdata: object = None,
         ex_volumes: Sequence[StorageVolume | str] | str | None = None,
     ) -> Node:
@@ -120,6 +120,11 @@ class NewNodes(OVM3Base):
         :param ex_memory_mb: Its memory, instead of that of the size.
         :type ex_memory_mb: ``int``, MB
 
+        :param ex_metadata: Texts of your own, by keys of your own: recorded in its repository,
+            shown in ``extra["metadata"]``, removed with the node. At most 50 keys of up to 128
+            characters with values of up to 256. Needs the host module.
+        :type ex_metadata: ``dict`` of ``str``
+
         :param ex_networks: The networks of its cards, in the guest's order: bridges, traffic
             labels, ``"label:vlan"``, pairs of label and VLAN, or mappings with the key ``network``
             and ``mac``, ``address``, ``model``, ``type`` as for :meth:`ex_attach_nic`. Hosts that
@@ -132,6 +137,10 @@ class NewNodes(OVM3Base):
 
         :param ex_start: Start it. False leaves it ``STOPPED``; :meth:`start_node` starts it.
         :type ex_start: ``bool``
+
+        :param ex_tags: Words of your own, likewise, in ``extra["tags"]``: at most 50 of up to 128
+            characters.
+        :type ex_tags: ``list`` of ``str``
 
         :param ex_volumes: Existing volumes, or their ids, that it has from the beginning, behind
             its own disks and in this order; checked as by :meth:`attach_volume`. If the node is
@@ -160,11 +169,9 @@ class NewNodes(OVM3Base):
             ex_hostname=ex_hostname,
             ex_keyname=ex_keyname,
             ex_keypair=ex_keypair,
-            ex_metadata=ex_metadata,
             ex_network=ex_network,
             ex_security_groups=ex_security_groups,
             ex_ssh_key_ids=ex_ssh_key_ids,
-            ex_tags=ex_tags,
             ex_userdata=ex_userdata,
         )
         if auth is not None:
@@ -184,6 +191,7 @@ class NewNodes(OVM3Base):
             host_id=None if location is None else object_id(location),
             allow_same_name=parse_flag(ex_allow_same_name, "ex_allow_same_name"),
             start=parse_flag(ex_start, "ex_start"),
+            metadata=operations.record_metadata.parse_metadata(ex_metadata, ex_tags),
             key=ex_idempotency_key or "",
             cards=self._cards(requested_networks(ex_networks, networks)),
         )

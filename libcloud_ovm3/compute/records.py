@@ -57,6 +57,8 @@ def vm_fields(vm_id: str, name: str, state: str, extra: Mapping[str, Any]) -> di
         "public_ips": public_ips,
         "private_ips": private_ips,
         "addresses": extra["addresses"],
+        "metadata": extra["metadata"],
+        "tags": extra["tags"],
         "hosts_off": extra.get("hosts_off", []),
         "doubts": extra.get("doubts", []),
         "notices": extra.get("notices", []),

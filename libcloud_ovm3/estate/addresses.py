@@ -29,10 +29,9 @@ from libcloud_ovm3.estate.neighbours import (
     other_macs,
     own_addresses,
 )
-from libcloud_ovm3.estate.recorded import Recorded, parse_recorded
+from libcloud_ovm3.estate.recorded import Recorded, recorded_in
 
 if TYPE_CHECKING:
-    from libcloud_ovm3.agent.hostmodule import HostModule
     from libcloud_ovm3.estate.hosts import HostView
     from libcloud_ovm3.estate.members import Estate
     from libcloud_ovm3.estate.repositories import Repository
@@ -82,15 +81,6 @@ def _parse_address(text: Any, name: str) -> str:
     return str(address)
 
 
-def read_recorded(module: HostModule, repository: Repository) -> Recorded:
-    """The document of a repository: VM -> card -> its static addresses. One read.
-
-    :raises Ovm3Error: The host did not answer.
-    """
-    document = module.read_document(repository.path, DOCUMENT)
-    return parse_recorded(document, DOCUMENT, repository.id)
-
-
 def reads_for(estate: Estate) -> tuple[str, ...]:
     """What the host modules bring along so that addresses are known and sorted."""
     labels = set(estate.public_networks) & set(estate.traffic_labels)
@@ -119,7 +109,7 @@ def with_addresses(
     recorded for one card and that a host has seen with the MAC address of another one: for neither;
     nor one that a host has itself.
     """
-    recorded = {one.key: _recorded(one) for one in repositories}
+    recorded = {one.key: recorded_of(one) for one in repositories}
     notices = tuple(one.error for one in recorded.values() if one.error)
     tables = neighbour_tables(hosts)
     given = _given(vms.values(), recorded)
@@ -171,14 +161,14 @@ def recorded_addresses(
 
 def given_addresses(vms: Iterable[VM], repositories: Iterable[Repository]) -> list[Given]:
     """All static addresses that are recorded for cards which these VMs have, shown or not."""
-    return _given(vms, {one.key: _recorded(one) for one in repositories})
+    return _given(vms, {one.key: recorded_of(one) for one in repositories})
 
 
 def addresses_given_to(
     vm: VM, mac: str | None, repositories: Iterable[Repository]
 ) -> tuple[str, ...]:
     """The static addresses that are recorded for a card of a VM, shown or not."""
-    recorded = {one.key: _recorded(one) for one in repositories}
+    recorded = {one.key: recorded_of(one) for one in repositories}
     return tuple(_recorded_of(vm, mac, recorded)) if mac else ()
 
 
@@ -281,13 +271,10 @@ def _valid(texts: Iterable[object]) -> list[str]:
     return list(found)
 
 
-def _recorded(repository: Repository) -> Recorded:
+def recorded_of(repository: Repository) -> Recorded:
     """What is recorded in a repository, as far as a host module brought it."""
-    if repository.addresses is None:
-        error = repository.addresses_error
-        what = f"repository {repository.id}: document {DOCUMENT!r} cannot be read: {error}"
-        return Recorded(error=what if error else None)
-    return parse_recorded(repository.addresses, DOCUMENT, repository.id)
+    document, error = repository.addresses, repository.addresses_error
+    return recorded_in(document, error, DOCUMENT, repository.id)
 
 
 # ------------------------------------------------------------------ public networks

@@ -50,6 +50,20 @@ def parse_recorded(document: Document, name: str, repository_id: str) -> Recorde
     return Recorded(document.next_version, entries, error)
 
 
+def recorded_in(
+    document: Document | None, error: str | None, name: str, repository_id: str
+) -> Recorded:
+    """The same of a document that a host module brought with the listing of the repository.
+
+    :param document: None: it did not.
+    :param error: why not, if it could not be read.
+    """
+    if document is None:
+        what = f"repository {repository_id}: document {name!r} cannot be read: {error}"
+        return Recorded(error=what if error else None)
+    return parse_recorded(document, name, repository_id)
+
+
 def to_document(name: str, entries: Mapping[str, Mapping[str, Any]]) -> bytes:
     """The content of such a document."""
     return json.dumps({"schema": SCHEMA, name: entries}, sort_keys=True).encode("ascii")

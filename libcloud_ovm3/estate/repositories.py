@@ -30,6 +30,8 @@ class Repository:
     :ivar aside: The files in it that an unfinished deletion has set aside.
     :ivar addresses: Its document ``addresses``, where a host module brought it (:mod:`.addresses`).
     :ivar addresses_error: Why not, if the module could not read it.
+    :ivar metadata: Its document ``metadata``, likewise (:mod:`.vm_metadata`).
+    :ivar metadata_error: Why not.
     """
 
     record: RepositoryRecord
@@ -41,6 +43,8 @@ class Repository:
     aside: tuple[Aside, ...] = ()
     addresses: Document | None = field(default=None, compare=False, repr=False)
     addresses_error: str | None = None
+    metadata: Document | None = field(default=None, compare=False, repr=False)
+    metadata_error: str | None = None
 
     @property
     def id(self) -> str:
@@ -201,6 +205,8 @@ def _listed(
         aside=aside,
         addresses=files.addresses,
         addresses_error=files.addresses_error,
+        metadata=files.metadata,
+        metadata_error=files.metadata_error,
     )
 
 

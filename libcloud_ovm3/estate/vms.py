@@ -34,6 +34,7 @@ from libcloud_ovm3.estate.hosts_off import HostOff, require_off, split
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository, read_repositories
 from libcloud_ovm3.estate.states import DefinitionFacts, State, vm_state
+from libcloud_ovm3.estate.vm_metadata import VMMetadata, with_metadata
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class VM:
         domain that may belong to this VM or to another one.
     :ivar addresses: Its IP addresses, as far as they are known (:mod:`.addresses`).
     :ivar cards_out: The network cards that an operation was about to detach (:mod:`.cards_out`).
+    :ivar metadata: What users have noted down of it (:mod:`.vm_metadata`); None: unknown.
     """
 
     id: str
@@ -64,6 +66,7 @@ class VM:
     doubts: tuple[str, ...] = ()
     addresses: tuple[VMAddress, ...] = ()
     cards_out: tuple[CardOut, ...] = ()
+    metadata: VMMetadata | None = None
 
     @property
     def name(self) -> str:
@@ -121,7 +124,7 @@ class EstateSnapshot:
     :ivar vms: All VMs, by id.
     :ivar hosts_off: The hosts that count as running nothing, because the user says so.
     :ivar unmatched: Notices of options for hosts that the estate does not have.
-    :ivar address_notices: What of recorded addresses could not be read.
+    :ivar record_notices: What of recorded addresses and metadata could not be read.
     :ivar card_notices: Which VMs have lost a network card by a change that was interrupted.
     """
 
@@ -131,7 +134,7 @@ class EstateSnapshot:
     vms: dict[str, VM] = field(default_factory=dict)
     hosts_off: tuple[HostOff, ...] = ()
     unmatched: tuple[str, ...] = ()
-    address_notices: tuple[str, ...] = ()
+    record_notices: tuple[str, ...] = ()
     card_notices: tuple[str, ...] = ()
 
     @property
@@ -246,7 +249,7 @@ class EstateSnapshot:
             for one in repository.aside
         ]
         modules = [host.notice for host in self.hosts if host.notice]
-        return [*modules, *left, *self.unmatched, *self.address_notices, *self.card_notices]
+        return [*modules, *left, *self.unmatched, *self.record_notices, *self.card_notices]
 
 
 def read_estate(estate: Estate, *more: str) -> EstateSnapshot:
@@ -266,6 +269,7 @@ def read_estate(estate: Estate, *more: str) -> EstateSnapshot:
     vms = merge_vms(hosts, read_definitions(repositories), all_answered=not unseen)
     vms, notices = with_addresses(vms, hosts, repositories, estate)
     vms, card_notices = with_cards_out(vms, repositories)
+    vms, more_notices = with_metadata(vms, repositories)
     return EstateSnapshot(
         hosts=tuple(hosts),
         unreachable=tuple(unreachable),
@@ -273,7 +277,7 @@ def read_estate(estate: Estate, *more: str) -> EstateSnapshot:
         vms=vms,
         hosts_off=off,
         unmatched=unmatched,
-        address_notices=notices,
+        record_notices=notices + more_notices,
         card_notices=card_notices,
     )
 

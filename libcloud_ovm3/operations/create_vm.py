@@ -27,6 +27,7 @@ from libcloud_ovm3.estate.addresses import recorded_addresses
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.disks import size_bytes
 from libcloud_ovm3.estate.repositories import list_whole
+from libcloud_ovm3.estate.vm_metadata import VMMetadata
 from libcloud_ovm3.estate.vms import VM, merge_vms
 from libcloud_ovm3.operations import doors
 from libcloud_ovm3.operations.delete_files import delete_file
@@ -39,6 +40,7 @@ from libcloud_ovm3.operations.own_definition import is_own, require_no_definitio
 from libcloud_ovm3.operations.own_name import require_own_name
 from libcloud_ovm3.operations.plan_vm import VMPlan
 from libcloud_ovm3.operations.record_address import record_addresses
+from libcloud_ovm3.operations.record_metadata import record_metadata
 from libcloud_ovm3.operations.same_key import MadeByAnother
 from libcloud_ovm3.operations.source_state import read_source, what_changed
 from libcloud_ovm3.operations.start_vm import start_on
@@ -78,7 +80,7 @@ def create(plan: VMPlan) -> tuple[VM, list[str]]:
         _make_empty(plan, notices)
         with waiting(f"configuring {vm} on {plan.host.label}", vm=plan.vm_id):
             definition = _configure(plan, notices)
-        _record_addresses(plan, notices)
+        _record(plan, notices)
     except (*NEVER_SENT, AgentFault, NameTaken, PreconditionFailed) as error:
         _undo(plan, error)
         raise
@@ -90,7 +92,8 @@ def create(plan: VMPlan) -> tuple[VM, list[str]]:
         created = merge_vms([], [definition], all_answered=True)[plan.vm_id]
     hosts, others = plan.snapshot.hosts, plan.snapshot.vms.values()
     addresses = recorded_addresses(plan.cards.addresses, others, hosts, estate)
-    return replace(created, addresses=addresses), notices
+    metadata = None if plan.repository.metadata is None else plan.spec.metadata
+    return replace(created, addresses=addresses, metadata=metadata), notices
 
 
 def _not_completed(plan: VMPlan, error: Ovm3Error, details: str = "") -> OperationIncomplete:
@@ -265,13 +268,15 @@ def _configure(plan: VMPlan, notices: list[str]) -> Definition:
     return Definition(plan.repository.id, plan.directory, config)
 
 
-def _record_addresses(plan: VMPlan, notices: list[str]) -> None:
-    """Step 3b: the static addresses of its cards."""
-    if not plan.cards.addresses:
-        return
+def _record(plan: VMPlan, notices: list[str]) -> None:
+    """Step 3b: the static addresses of its cards, and its metadata."""
     where = (plan.operation, plan.snapshot, plan.repository)
     try:
-        notices += record_addresses(*where, plan.vm_id, plan.cards.addresses)
+        if plan.cards.addresses:
+            notices += record_addresses(*where, plan.vm_id, plan.cards.addresses)
+        if plan.records_metadata:
+            wanted = plan.spec.metadata
+            notices += record_metadata(plan.operation, plan.repository, plan.vm_id, wanted)
     except OperationIncomplete as error:
         raise _not_completed(plan, error) from error
 
@@ -346,10 +351,15 @@ def _undo(plan: VMPlan, error: Ovm3Error) -> None:
 
 
 def _withdraw(plan: VMPlan) -> None:
-    """Delete the definition, unless it is another client's with the same key."""
+    """Delete the definition, and what is recorded of the VM; not another client's with its key."""
     if plan.spec.key and not is_own(plan, _read_config(plan)):
         return
     try:
         doors.withdraw_vm(plan.host, plan.repository.id, plan.directory)
     except (AgentFault, OutcomeUnknown) as failed:
         require_deleted(plan.host, plan.repository.id, plan.directory, failed)
+    if plan.cards.addresses:
+        cards = [one._replace(addresses=()) for one in plan.cards.addresses]
+        record_addresses(plan.operation, plan.snapshot, plan.repository, plan.vm_id, cards)
+    if plan.records_metadata:
+        record_metadata(plan.operation, plan.repository, plan.vm_id, VMMetadata())

@@ -38,6 +38,7 @@ from libcloud_ovm3.operations.own_disks import (
 from libcloud_ovm3.operations.preconditions import only_live_domain, require_certain
 from libcloud_ovm3.operations.presence import before_second_look
 from libcloud_ovm3.operations.record_address import forget_addresses
+from libcloud_ovm3.operations.record_metadata import forget_metadata
 from libcloud_ovm3.operations.release_bridges import bridges_of_vm, read_uses, release
 from libcloud_ovm3.operations.stop_vm import stop_live
 from libcloud_ovm3.progress import waiting
@@ -101,6 +102,7 @@ def destroy(
     with waiting(f"VM {vm.name!r}: waiting until its disks are released", vm=vm.id):
         held = wait_released(estate, snapshot.hosts, [path for _, path in disks])
     notices += forget_addresses(operation, snapshot, vm)
+    notices += forget_metadata(operation, snapshot, vm)
     snapshot = _require_absent(operation, vm, disks)
     notices += release(operation, uses)
     users = find_users(snapshot, disks)

@@ -16,6 +16,7 @@ from libcloud_ovm3.estate.images import ISO, Image, image_of, iso_of
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.networks import NETWORK
 from libcloud_ovm3.estate.repositories import Repository
+from libcloud_ovm3.estate.vm_metadata import recorded_metadata
 from libcloud_ovm3.estate.vms import VM, EstateSnapshot, read_estate
 from libcloud_ovm3.operations.disk_sizes import GIB, bytes_text, size_in_bytes
 from libcloud_ovm3.operations.drive_entries import with_iso
@@ -27,6 +28,7 @@ from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.placement import choose_for_new
 from libcloud_ovm3.operations.plan_cards import CardEntries, entries_for, planned_cards
 from libcloud_ovm3.operations.record_address import require_recordable
+from libcloud_ovm3.operations.record_metadata import require_metadata_recordable
 from libcloud_ovm3.operations.same_key import require_unused, vm_id_of
 from libcloud_ovm3.operations.target_repository import require_room
 from libcloud_ovm3.operations.template import Contents, contents, read_content
@@ -68,6 +70,12 @@ class VMPlan:
     def summary(self) -> dict[str, str | None]:
         """The new VM's id and name, for errors."""
         return {"id": self.vm_id, "name": self.spec.name, "state": None}
+
+    @property
+    def records_metadata(self) -> bool:
+        """Whether its metadata are recorded, or those that an earlier VM of its key has left."""
+        left = recorded_metadata(self.repository).entries
+        return bool(self.spec.metadata.to_entry()) or self.vm_id in left
 
     @property
     def directory(self) -> str:
@@ -127,6 +135,8 @@ def make_plan(estate: Estate, spec: VMSpec) -> VMPlan:
     entries = entries_for(cards, vm_id, spec.name, is_live=spec.start)
     if entries.addresses:
         require_recordable(image.repository)
+    if spec.metadata.to_entry():
+        require_metadata_recordable(image.repository)
     system = mounted_export(host, image.repository)
     begin = vm_id.replace("-", "") + (f"-{operation.id}" if spec.key else "")
     given, notices = contents(snapshot, system, content, begin, spec.memory_mb)

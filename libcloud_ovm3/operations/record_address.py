@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from libcloud_ovm3.errors import Ovm3Error, PreconditionFailed
-from libcloud_ovm3.estate.addresses import DOCUMENT, given_addresses, read_recorded
+from libcloud_ovm3.errors import Ovm3Error
+from libcloud_ovm3.estate.addresses import DOCUMENT, given_addresses, recorded_of
 from libcloud_ovm3.estate.neighbours import hosts_with, own_addresses
-from libcloud_ovm3.estate.recorded import Recorded, parse_recorded, to_document
-from libcloud_ovm3.operations.change_document import change_document
+from libcloud_ovm3.operations import record_entry
 
 if TYPE_CHECKING:
     from libcloud_ovm3.agent.hostmodule import HostModule
@@ -40,20 +39,8 @@ def require_recordable(repository: Repository) -> HostModule:
     :raises PreconditionFailed: No host that has it mounted has the host module (API 3), or they
         were recorded by a newer version of this package.
     """
-    module = module_for(repository)
-    if module is None:
-        raise PreconditionFailed(
-            f"a static address cannot be recorded in repository {repository.id}: no host that has "
-            f"it mounted has the host module (API 3; `ovm3 host install`)"
-        )
-    _writable(_known(repository))
-    return module
-
-
-def module_for(repository: Repository) -> HostModule | None:
-    """A host module (API 3) that can record something in a repository; None: there is none."""
-    modules = (host.module3 for host in repository.mounted_on)
-    return next((one for one in modules if one is not None), None)
+    known = recorded_of(repository)
+    return record_entry.module_that_records(repository, known, "a static address")
 
 
 def record_addresses(
@@ -111,26 +98,13 @@ def forget_addresses(operation: Operation, snapshot: EstateSnapshot, vm: VM) -> 
     notices = []
     for definition in vm.definitions:
         repository = snapshot.repository(definition.repository_id)
-        if repository is None or vm.id not in _known(repository).entries:
+        if repository is None or vm.id not in recorded_of(repository).entries:
             continue
         try:
             change_entry(operation, repository, vm.id, lambda now: {}, _WHAT.format(vm.id))
         except Ovm3Error as error:
             notices.append(f"VM {vm.label}: its addresses may still be recorded: {error}")
     return notices
-
-
-def _known(repository: Repository) -> Recorded:
-    """What was read of the document with the repository."""
-    if repository.addresses is None:
-        return Recorded()
-    return parse_recorded(repository.addresses, DOCUMENT, repository.id)
-
-
-def _writable(document: Recorded) -> Recorded:
-    if document.error:
-        raise PreconditionFailed(f"addresses were not recorded: {document.error}")
-    return document
 
 
 def change_entry(
@@ -151,13 +125,8 @@ def change_entry(
     """
     module = require_recordable(repository)
 
-    def next_content() -> tuple[int, bytes] | None:
-        document = _writable(read_recorded(module, repository))
-        now = document.entries.get(vm_id, {})
-        own = {key: some for key, some in next_entry(now).items() if some}
-        if own == now:
-            return None
-        entries = {key: entry for key, entry in document.entries.items() if key != vm_id}
-        return document.next_version, to_document(DOCUMENT, entries | ({vm_id: own} if own else {}))
+    def change(now: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: some for key, some in next_entry(now).items() if some}
 
-    return change_document(operation, module, repository, DOCUMENT, next_content, what, (vm_id,))
+    where = (operation, module, repository, DOCUMENT, vm_id)
+    return record_entry.change_entry(*where, change, what)

@@ -29,7 +29,8 @@ from libcloud_ovm3.estate.cards_out import (
 )
 from libcloud_ovm3.operations.device_changes import Target, refusal
 from libcloud_ovm3.operations.own_disks import repository_of
-from libcloud_ovm3.operations.record_address import change_entry, module_for
+from libcloud_ovm3.operations.record_address import change_entry
+from libcloud_ovm3.operations.record_entry import module_for
 
 _Cards = tuple[CardOut, ...]
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from libcloud_ovm3.errors import InvalidArgument
 from libcloud_ovm3.estate.definitions import is_creating_mark
+from libcloud_ovm3.estate.vm_metadata import VMMetadata
 from libcloud_ovm3.operations.guest_types import is_hvm_wanted
 from libcloud_ovm3.operations.new_cards import CardSpec
 
@@ -27,6 +28,7 @@ class VMSpec:
     :ivar host_id: where to start it; None: on the host with the most free memory.
     :ivar allow_same_name: whether another VM may have the same name.
     :ivar start: whether it is started.
+    :ivar metadata: what is recorded of it, with tags.
     :ivar key: the same for all calls that mean this VM (:mod:`.same_key`); "": none do.
     :ivar cards: its network cards; None: those of the template, else one on the default network.
     """
@@ -43,6 +45,7 @@ class VMSpec:
     host_id: str | None = None
     allow_same_name: bool = False
     start: bool = True
+    metadata: VMMetadata = field(default_factory=VMMetadata)
     key: str = ""
     cards: tuple[CardSpec, ...] | None = None
 

@@ -95,6 +95,18 @@ def test_groups_by_network() -> None:
     assert variables == {"none": [], "one": ["control0"], "both": ["a-1", "a_1"]}
 
 
+def test_groups_by_tag() -> None:
+    with simulate(1, vms=0, host_module=True, template_bytes=1 << 20) as sim:
+        driver = driver_for(sim)
+        image = driver.list_images()[0]
+        driver.create_node("a", "tiny", image, ex_tags=["web", "eu-1"], ex_start=False)
+        driver.create_node("b", "tiny", image, ex_tags=["eu 1"], ex_start=False)
+        groups = groups_of(described(sim))
+        common = {"ovm3_tag_web", f"ovm3_tag_eu_1_{b'eu-1'.hex()}"}
+        assert common <= groups["a"]
+        assert f"ovm3_tag_eu_1_{b'eu 1'.hex()}" in groups["b"] - groups["a"]
+
+
 def test_a_dead_host_is_an_error_and_its_vms_are_unknown() -> None:
     with simulate(hosts=2, vms=0) as sim:
         sim.add_vm("on", running_on=1)

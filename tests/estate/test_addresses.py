@@ -216,7 +216,7 @@ def test_a_document_of_another_kind(
         return
     with pytest.warns(Ovm3Warning, match=warning):
         assert node_of(driver, "off").private_ips == shown
-    with pytest.raises(PreconditionFailed, match="addresses were not recorded"):
+    with pytest.raises(PreconditionFailed, match="a static address cannot be recorded"):
         record(driver, node, "192.0.2.1")
     assert HostModule(driver._estate.agent(driver._access.hosts[0]).connection).read_document(
         f"/OVS/Repositories/{sim.repository_id}", DOCUMENT

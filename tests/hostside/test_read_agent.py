@@ -288,24 +288,25 @@ def test_a_file_beside_the_directories_is_no_machine(agent):
     assert [entry['directory'] for entry in repository.repository(agent, ID, '')['vm_cfg']] == ['a']
 
 
-def test_the_first_page_has_the_recorded_addresses(agent, monkeypatch):
+@pytest.mark.parametrize('name', ['addresses', 'metadata'])
+def test_the_first_page_has_what_is_recorded_of_machines(agent, monkeypatch, name):
     put(agent, 'VirtualMachines', 'a')
     put(agent, 'VirtualMachines', 'b')
     monkeypatch.setattr(repository, 'PAGE_BYTES', 1)
     first = repository.repository(agent, ID, '')
-    assert first['addresses'] == {'version': 0, 'next': 1}
+    assert first[name] == {'version': 0, 'next': 1}
     mount = '/OVS/Repositories/' + ID
-    documents.write_document(agent, 'me', 'ab' * 16, mount, 'addresses', 1,
+    documents.write_document(agent, 'me', 'ab' * 16, mount, name, 1,
                              Binary('{}'.encode('ascii')))
-    found = repository.repository(agent, ID, '')['addresses']
+    found = repository.repository(agent, ID, '')[name]
     assert (found['version'], found['next'], found['content'].data) == (1, 2, '{}'.encode('ascii'))
-    assert 'addresses' not in repository.repository(agent, ID, first['after'].data)
-    [stored] = os.listdir(agent.path(mount) + '/.libcloud-ovm3/documents/addresses')
-    broken = open(agent.path(mount) + '/.libcloud-ovm3/documents/addresses/' + stored, 'w')
+    assert name not in repository.repository(agent, ID, first['after'].data)
+    [stored] = os.listdir(agent.path(mount) + '/.libcloud-ovm3/documents/' + name)
+    broken = open(agent.path(mount) + '/.libcloud-ovm3/documents/' + name + '/' + stored, 'w')
     broken.write('half')
     broken.close()
     answer = repository.repository(agent, ID, '')
-    assert 'none of its versions is complete' in answer['addresses']['error']
+    assert 'none of its versions is complete' in answer[name]['error']
     assert [entry['directory'] for entry in answer['vm_cfg']] == ['a']
 
 

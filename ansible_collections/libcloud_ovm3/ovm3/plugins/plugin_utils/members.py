@@ -36,6 +36,7 @@ def describe(data: InventoryData) -> dict[str, Any]:
         "pool": group_names("pool", {key: pools.get(key, key) for key in pool_of.values()}),
         "repository": group_names("repository", {r.id: r.alias for r in repositories.values()}),
         "network": group_names("network", {_hex(n["name"]): n["name"] for n in inventory.networks}),
+        "tag": group_names("tag", {_hex(tag): tag for tag in _tags(data)}),
     }
     vms = []
     for vm, entry in zip(data.snapshot.vms.values(), inventory.vms, strict=True):
@@ -50,6 +51,7 @@ def describe(data: InventoryData) -> dict[str, Any]:
         record["attachments"] = [asdict(one) for one in entry.attachments]
         record["pool"] = _only([pools.get(key, key) for key in of])
         kinds = {"host": on, "pool": of, "repository": inside, "network": map(_hex, cards)}
+        kinds["tag"] = map(_hex, record["tags"] or ())
         member_of = [groups[kind][key] for kind, keys in kinds.items() for key in keys]
         vms.append(
             {
@@ -63,6 +65,12 @@ def describe(data: InventoryData) -> dict[str, Any]:
             }
         )
     return {"errors": [*inventory.errors, *data.snapshot.notices()], "vms": vms}
+
+
+def _tags(data: InventoryData) -> list[str]:
+    """Return all tags of VMs, each once."""
+    noted = [vm.metadata for vm in data.snapshot.vms.values() if vm.metadata is not None]
+    return list(dict.fromkeys(tag for one in noted for tag in one.tags))
 
 
 def _address(record: Mapping[str, Any]) -> dict[str, str]:

@@ -1,0 +1,77 @@
+"""Changing what a document of a repository records of one VM; what it says of others stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from libcloud_ovm3.errors import PreconditionFailed
+from libcloud_ovm3.estate.recorded import Recorded, parse_recorded, to_document
+from libcloud_ovm3.operations.change_document import change_document
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.hostmodule import HostModule
+    from libcloud_ovm3.estate.repositories import Repository
+    from libcloud_ovm3.operations.operation import Operation
+
+
+def module_for(repository: Repository) -> HostModule | None:
+    """A host module (API 3) that can record something in a repository; None: there is none."""
+    modules = (host.module3 for host in repository.mounted_on)
+    return next((one for one in modules if one is not None), None)
+
+
+def module_that_records(repository: Repository, known: Recorded, what: str) -> HostModule:
+    """The host module that can record something in a repository, before anything is changed.
+
+    :param known: What was read of the document with the repository.
+    :param what: What is to be recorded, for messages.
+    :raises PreconditionFailed: No host that has it mounted has the host module (API 3), or the
+        document was written by a newer version of this package.
+    """
+    module = module_for(repository)
+    if module is None:
+        raise PreconditionFailed(
+            f"{what} cannot be recorded in repository {repository.id}: no host that has it mounted "
+            f"has the host module (API 3; `ovm3 host install`)"
+        )
+    _require_writable(known, what)
+    return module
+
+
+def change_entry(
+    operation: Operation,
+    module: HostModule,
+    repository: Repository,
+    name: str,
+    vm_id: str,
+    change: Callable[[Mapping[str, Any]], Mapping[str, Any]],
+    what: str,
+) -> list[str]:
+    """Change what the document of this name says of a VM.
+
+    :param change: Makes the new entry of the present one; empty: nothing is recorded.
+    :param what: What is recorded of it, for messages.
+    :return: A notice, if it was written although the call failed.
+    :raises PreconditionFailed: A newer version of this package has written it, or other clients
+        write all the time.
+    :raises AgentFault: The host refused; what is recorded is as it was.
+    :raises OperationIncomplete: Whether it was recorded is unknown.
+    """
+
+    def next_content() -> tuple[int, bytes] | None:
+        document = parse_recorded(module.read_document(repository.path, name), name, repository.id)
+        _require_writable(document, what)
+        now = document.entries.get(vm_id, {})
+        own = change(now)
+        if own == now:
+            return None
+        entries = {key: entry for key, entry in document.entries.items() if key != vm_id}
+        return document.next_version, to_document(name, entries | ({vm_id: own} if own else {}))
+
+    return change_document(operation, module, repository, name, next_content, what, (vm_id,))
+
+
+def _require_writable(document: Recorded, what: str) -> None:
+    if document.error:
+        raise PreconditionFailed(f"{what} cannot be recorded: {document.error}")

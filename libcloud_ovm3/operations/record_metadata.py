@@ -1,0 +1,97 @@
+"""Recording the metadata and the tags of a VM, in a document of its repository."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from libcloud_ovm3.agent.address import list_of
+from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
+from libcloud_ovm3.estate.vm_metadata import DOCUMENT, VMMetadata, recorded_metadata
+from libcloud_ovm3.operations.record_entry import change_entry, module_that_records
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.hostmodule import HostModule
+    from libcloud_ovm3.estate.repositories import Repository
+    from libcloud_ovm3.estate.vms import VM, EstateSnapshot
+    from libcloud_ovm3.operations.operation import Operation
+
+# As EC2 has it. All VMs of a repository share a document of 1 MiB (docs/host-module.md).
+MOST, LONGEST_KEY, LONGEST_VALUE = 50, 128, 256
+
+_WHAT = "the metadata"
+
+
+def parse_metadata(metadata: Any, tags: Any) -> VMMetadata:
+    """What is to be recorded, as users give it.
+
+    :param metadata: A mapping of texts; None or something empty: none.
+    :param tags: A list of texts, or one text with commas; likewise.
+    :raises InvalidArgument: It is something else, or more than can be recorded; does not name
+        values, which may be secrets.
+    """
+    metadata = metadata or {}
+    if not isinstance(metadata, Mapping):
+        raise InvalidArgument(
+            f"ex_metadata: expected a dict of texts, not one {type(metadata).__name__}"
+        )
+    if isinstance(tags, str):
+        tags = [text.strip() for text in tags.split(",") if text.strip()]
+    tags = list_of(tags or (), "ex_tags")
+    for what, keys in (("ex_metadata", metadata), ("ex_tags", tags)):
+        if len(keys) > MOST:
+            raise InvalidArgument(f"{what}: {len(keys)} are too many: expected at most {MOST}")
+        for key in keys:
+            _require_text(f"{what} {key!r}", key, LONGEST_KEY)
+    for key, value in metadata.items():
+        _require_text(f"the value of ex_metadata {key!r}", value, LONGEST_VALUE, shortest=0)
+    return VMMetadata(dict(metadata), tuple(dict.fromkeys(tags)))
+
+
+def _require_text(what: str, text: Any, longest: int, shortest: int = 1) -> None:
+    if not isinstance(text, str) or not shortest <= len(text) <= longest:
+        raise InvalidArgument(f"{what}: expected a text of {shortest} to {longest} characters")
+    if text != text.strip() or any(unicodedata.category(one) in ("Cc", "Cs") for one in text):
+        raise InvalidArgument(
+            f"{what}: leading or trailing blanks and control characters are not allowed"
+        )
+
+
+def require_metadata_recordable(repository: Repository) -> HostModule:
+    """The host module that records metadata, before anything is changed.
+
+    :raises PreconditionFailed: See :func:`.module_that_records`.
+    """
+    return module_that_records(repository, recorded_metadata(repository), _WHAT)
+
+
+def record_metadata(
+    operation: Operation, repository: Repository, vm_id: str, wanted: VMMetadata
+) -> list[str]:
+    """Record the metadata and the tags of a VM, instead of what was recorded.
+
+    :return: Notices for the user.
+    :raises Ovm3Error: See :func:`.change_entry`.
+    """
+    module = require_metadata_recordable(repository)
+    entry = wanted.to_entry()
+    where = (operation, module, repository, DOCUMENT, vm_id)
+    return change_entry(*where, lambda now: entry, f"what is recorded of {_WHAT} of VM {vm_id}")
+
+
+def forget_metadata(operation: Operation, snapshot: EstateSnapshot, vm: VM) -> list[str]:
+    """Remove what is recorded of a VM that was destroyed; no call, if nothing is.
+
+    :return: A notice, if it could not be removed.
+    """
+    notices = []
+    for definition in vm.definitions:
+        repository = snapshot.repository(definition.repository_id)
+        if repository is None or vm.id not in recorded_metadata(repository).entries:
+            continue
+        try:
+            record_metadata(operation, repository, vm.id, VMMetadata())
+        except Ovm3Error as error:
+            notices.append(f"VM {vm.label}: its metadata may still be recorded: {error}")
+    return notices

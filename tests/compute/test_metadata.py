@@ -1,0 +1,174 @@
+"""Metadata and tags of nodes: a document of the repository, which the host module brings along."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import Any
+
+import pytest
+
+from libcloud_ovm3.errors import (
+    InvalidArgument,
+    OperationIncomplete,
+    Ovm3Error,
+    PreconditionFailed,
+)
+from libcloud_ovm3.simulator import Simulator
+from tests.operations.failures import FAILURES, NEW_NAME, create_new
+from tests.support import PERSONALITIES, calls_of, driver_for, fingerprints_of, quietly, simulate
+
+GIVEN = {"ex_metadata": {"owner": "ops", "cost centre": "4711", "ü": ""}, "ex_tags": ["web", "a b"]}
+DOCUMENT = ".libcloud-ovm3/documents/metadata"
+
+
+def make_sim(personality: str = "plain", host_module: bool = True) -> Simulator:
+    return simulate(
+        2, vms=1, personality=personality, template_bytes=1 << 20, host_module=host_module
+    )
+
+
+def noted(node: Any) -> tuple[Any, Any]:
+    return node.extra["metadata"], node.extra["tags"]
+
+
+def create(driver: Any, **options: Any) -> Any:
+    return create_new(driver, driver.list_images()[0].id, **options)
+
+
+def test_they_are_recorded_listed_and_removed_with_the_node() -> None:
+    with make_sim() as sim:
+        driver = driver_for(sim)
+        node = create(driver, **GIVEN, ex_start=False)
+        assert noted(node) == (GIVEN["ex_metadata"], GIVEN["ex_tags"])
+        sim.calls.clear()
+        by_name = {one.name: one for one in driver.list_nodes()}
+        assert noted(by_name.pop(NEW_NAME)) == noted(node)
+        assert [noted(one) for one in by_name.values()] == [({}, [])]
+        assert not calls_of(sim, "libcloud_read_document"), "it comes with the listing"
+        plain = create(driver, ex_start=False, ex_allow_same_name=True, ex_tags="x, y,x")
+        assert noted(driver.ex_get_node(plain.id)) == ({}, ["x", "y"])
+        driver.destroy_node(node)
+        assert noted(driver.ex_get_node(plain.id)) == ({}, ["x", "y"])
+        driver.destroy_node(plain)
+        newest = max((sim.repository_path / DOCUMENT).iterdir(), key=lambda path: path.name)
+        assert b'"metadata": {}' in newest.read_bytes()
+
+
+def test_without_the_module_they_are_refused_and_unknown() -> None:
+    with make_sim(host_module=False) as sim:
+        driver = driver_for(sim)
+        assert {noted(node) for node in driver.list_nodes()} == {(None, None)}
+        before = fingerprints_of(sim.repository_path)
+        with pytest.raises(PreconditionFailed, match="the metadata cannot be recorded in repos"):
+            create(driver, **GIVEN)
+        assert fingerprints_of(sim.repository_path) == before
+        assert noted(create(driver)) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"ex_metadata": ["a"]}, "expected a dict"),
+        ({"ex_metadata": {"a": 1}}, "expected a text of 0 to 256"),
+        ({"ex_metadata": {"": "b"}}, "expected a text of 1 to 128"),
+        ({"ex_metadata": {"a": "x" * 257}}, "expected a text of 0 to 256"),
+        ({"ex_metadata": {"a": "two\nlines"}}, "control characters"),
+        ({"ex_metadata": {str(n): "" for n in range(51)}}, "51 are too many"),
+        ({"ex_tags": ["x" * 129]}, "expected a text of 1 to 128"),
+        ({"ex_tags": [" x"]}, "blanks"),
+        ({"ex_tags": [7]}, "expected a text"),
+    ],
+)
+def test_limits(given: dict[str, Any], why: str) -> None:
+    with make_sim() as sim:
+        driver = driver_for(sim)
+        image = driver.list_images()[0]
+        sim.calls.clear()
+        with pytest.raises(InvalidArgument, match=why):
+            driver.create_node(NEW_NAME, "tiny", image, **given)
+        assert not sim.calls
+
+
+@pytest.mark.parametrize("personality", PERSONALITIES)
+@pytest.mark.parametrize("failure", FAILURES)
+def test_recording_fails(failure: str, personality: str) -> None:
+    """The node is complete with them, or it is not there and neither are they; or it says so."""
+    with make_sim(personality) as sim:
+        driver = driver_for(sim)
+        sim.misbehave(failure, "libcloud_write_document")
+        node, error = None, None
+        try:
+            node = quietly(create, driver, **GIVEN, ex_start=False)
+        except Ovm3Error as caught:
+            error = caught
+        sim.clear_misbehaviour()
+        sim.flush_delayed()
+        there = {one.name: one for one in driver.list_nodes()}.get(NEW_NAME)
+        if node is not None:
+            assert there is not None
+            assert noted(there) == (GIVEN["ex_metadata"], GIVEN["ex_tags"])
+        elif there is not None:
+            assert isinstance(error, OperationIncomplete)
+            assert error.left[0] == there.id
+            quietly(driver.destroy_node, there)
+        documents = sim.repository_path / DOCUMENT
+        if there is None and documents.exists():
+            newest = max(documents.iterdir(), key=lambda path: path.name)
+            assert b'"metadata": {}' in newest.read_bytes()
+
+
+def test_what_was_recorded_of_a_node_that_is_not_made_is_removed() -> None:
+    """Also its addresses, which are recorded before."""
+    with make_sim() as sim:
+        driver = driver_for(sim)
+        sim.misbehave("fault", "libcloud_write_document", nth=2)
+        card = {"network": "10e69b4de3", "address": "192.0.2.9"}
+        with pytest.raises(Ovm3Error, match="recorded of the metadata of VM"):
+            quietly(create, driver, **GIVEN, ex_networks=[card])
+        assert NEW_NAME not in [one.name for one in driver.list_nodes()]
+        folder = sim.repository_path / ".libcloud-ovm3/documents/addresses"
+        newest = max(folder.iterdir(), key=lambda path: path.name)
+        assert b'"addresses": {}' in newest.read_bytes()
+
+
+def test_a_later_node_of_a_key_does_not_have_them() -> None:
+    """What could not be removed with the first one is not shown as the second one's."""
+    with make_sim() as sim:
+        driver = driver_for(sim)
+        node = create(driver, **GIVEN, ex_start=False, ex_idempotency_key="k")
+        sim.misbehave("fault", "libcloud_write_document")
+        quietly(driver.destroy_node, node)
+        sim.clear_misbehaviour()
+        again = create(driver, ex_start=False, ex_idempotency_key="k")
+        assert again.id == node.id
+        assert noted(driver.ex_get_node(node.id)) == noted(again) == ({}, [])
+
+
+@pytest.mark.parametrize(
+    ("content", "expected", "error"),
+    [
+        (b"{", None, "cannot be understood"),
+        (json.dumps({"schema": 2, "metadata": {}}).encode(), None, "newer than this client"),
+        (b'{"schema": 1, "metadata": {"ID": {"tags": [7]}}}', None, None),
+        (b'{"schema": 1, "metadata": {"ID": {"metadata": []}}}', None, None),
+        (b'{"schema": 1, "metadata": {"ID": {"tags": ["t"], "new": 1}}}', ["t"], None),
+    ],
+)
+def test_a_document_of_others(content: bytes, expected: Any, error: str | None) -> None:
+    with make_sim() as sim:
+        driver = driver_for(sim)
+        [node] = driver.list_nodes()
+        write(sim, content.replace(b"ID", node.id.encode()))
+        with pytest.warns(match=error) if error else contextlib.nullcontext():
+            [node] = driver.list_nodes()
+        assert node.extra["tags"] == expected
+        if error:
+            with pytest.raises(PreconditionFailed, match=error):
+                quietly(create, driver, **GIVEN)
+
+
+def write(sim: Simulator, content: bytes) -> None:
+    call = driver_for(sim).connection.call
+    path = f"/OVS/Repositories/{sim.repository_id}"
+    call("libcloud_write_document", "test", "a" * 32, path, "metadata", 1, content)
