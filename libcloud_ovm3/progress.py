@@ -6,10 +6,10 @@ No record contains arguments of a call, or a password. The command ``ovm3`` show
 what it waits for, and what it has sent when it is interrupted.
 
 Records have these attributes besides the usual ones: ``activity`` (a number that is the same at
-the beginning and at the end), ``phase`` (``begin`` or ``end``), ``host`` (an address, or empty),
-``vm`` (its id, or empty), ``function`` (of the agent, or empty), ``changes`` (whether it may
-change something), ``limit`` (seconds, or None) and ``outcome`` (of a call: ``answered``, ``fault``,
-``not sent``, ``unknown``, or empty).
+the beginning and at the end), ``phase`` (``begin`` or ``end``; ``copied``: of a wait that goes on),
+``host`` (an address, or empty), ``vm`` (its id, or empty), ``function`` (of the agent, or empty),
+``changes`` (whether it may change something), ``limit`` (seconds, or None) and ``outcome`` (of a
+call: ``answered``, ``fault``, ``not sent``, ``unknown``, or empty).
 """
 
 from __future__ import annotations
@@ -42,6 +42,17 @@ def waiting(text: str, *, vm: str = "", limit: float | None = None) -> Iterator[
         yield
     finally:
         LOGGER.debug("ended: %s", message, extra={**facts, "phase": "end", "text": text})
+
+
+def copied(done_bytes: int, size_bytes: int) -> None:
+    """Report how far something is copied that is waited for; an ``ex_progress`` of ``create_node``.
+
+    :param done_bytes: How much of it is there.
+    """
+    text = f"{done_bytes * 100 // size_bytes}%" if size_bytes else ""
+    facts = {"activity": next(_numbers), "host": "", "vm": "", "function": "", "changes": False,
+             "limit": None, "outcome": "", "phase": "copied", "text": text}  # fmt: skip
+    LOGGER.debug("copied: %s", text, extra=facts)
 
 
 @contextmanager

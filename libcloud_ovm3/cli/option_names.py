@@ -87,6 +87,8 @@ _TERMS = (
     (r"create_volume_snapshot", "`ovm3 snapshot create`"),
     (r"destroy_volume_snapshot", "`ovm3 snapshot destroy`"),
     (r"destroy_volume", "`ovm3 volume destroy`"),
+    (r"(start|destroy)_node\(('[^']*')\)", r"`ovm3 vm \1 \2`"),
+    (r"start_node", "`ovm3 vm start`"),
     (r"destroy_node", "`ovm3 vm destroy`"),
     (r"\(secret\)", "(--password-file FILE)"),
     (r"ex_estate", "--estate"),

@@ -46,6 +46,7 @@ class Watch(logging.Handler):
         self._active: dict[int, tuple[Any, float]] = {}  # the record, and since when
         self._changes: dict[int, Any] = {}  # the last record of each call that changes something
         self._hosts: set[str] = set()
+        self._copied = ""  # of what is waited for
         self._busy_since = 0.0
         self._reading_since = 0.0
         self._idle_since = 0.0
@@ -58,12 +59,16 @@ class Watch(logging.Handler):
         """Note that an activity has begun or ended."""
         activity: Any = record
         now = time.monotonic()
+        if activity.phase == "copied":
+            self._copied = activity.text
+            return
         self.vm = activity.vm or self.vm
         if activity.changes:
             self._changes[activity.activity] = activity
         if activity.phase == "end":
             self._active.pop(activity.activity, None)
             if not activity.function:
+                self._copied = ""
                 self._reading_since = now
                 self._hosts.clear()
             if not self._active:
@@ -93,6 +98,7 @@ class Watch(logging.Handler):
         if waits:
             record, since = waits[0]
             limit, what = record.limit, record.text
+            what += f": {self._copied}" if self._copied else ""
         elif changes:
             what = f"{changes[0].function} was sent"
         else:

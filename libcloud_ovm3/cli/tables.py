@@ -253,6 +253,8 @@ def _vm_lines(one: Record) -> Iterator[tuple[str, object]]:
     yield "state", one["state"]
     for doubt in (*_contradictions(one), *one["doubts"]):
         yield "problem", doubt
+    if one["copied_percent"] is not None:
+        yield "copied", f"{one['copied_percent']}% of its disks"
     yield "memory", _with_maximum(_mb(one["memory_mb"]), one["memory_mb"], one["max_memory_mb"])
     yield "CPUs", _with_maximum(_or(one["vcpus"]), one["vcpus"], one["max_vcpus"])
     for live in one["live"]:

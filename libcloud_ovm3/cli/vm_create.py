@@ -7,7 +7,7 @@ from typing import Any
 import click
 from libcloud.compute.base import Node
 
-from libcloud_ovm3 import OVM3NodeDriver
+from libcloud_ovm3 import OVM3NodeDriver, progress
 from libcloud_ovm3.cli.examples import examples
 from libcloud_ovm3.cli.exit_codes import Incomplete
 from libcloud_ovm3.cli.option_names import with_option_names
@@ -152,6 +152,7 @@ def create(
             ex_hosts_off=hosts_off,
             ex_metadata=_pairs(metadata),
             ex_networks=list(networks) if networks or no_network else None,
+            ex_progress=progress.copied,
             ex_start=not no_start,
             ex_tags=list(tags),
             ex_volumes=find_volumes(driver, volumes) if volumes else None,

@@ -115,6 +115,7 @@ def to_node(vm: VM, driver: NodeDriver, hosts_off: Sequence[HostOff] = ()) -> No
       ``position``, ``to`` (what it was to become), ``operation``, ``created``;
     * ``metadata`` (a dict of texts) and ``tags``: what was recorded of it; None: unknown, as always
       without the host module;
+    * ``copied_percent``, while it is being created: how far its disks are copied; None: unknown;
     * ``doubts``, if there are any: why no operation is allowed on it;
     * ``hosts_off``, if there are any: the hosts that counted as running nothing in this call.
 
@@ -141,6 +142,8 @@ def node_extra(vm: VM, hosts_off: Sequence[HostOff] = ()) -> dict[str, Any]:
     noted = vm.metadata
     extra["metadata"] = None if noted is None else dict(noted.metadata)
     extra["tags"] = None if noted is None else list(noted.tags)
+    if vm.definitions and vm.definitions[0].is_creating and not vm.live:
+        extra["copied_percent"] = vm.copied_percent
     extra |= {"doubts": list(vm.doubts)} if vm.doubts else {}
     extra |= {"hosts_off": [host.label for host in hosts_off]} if hosts_off else {}
     if len(vm.definitions) == 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -52,6 +52,7 @@ class NewNodes(OVM3Base):
         ex_memory_mb: int | str | None = None,
         ex_metadata: Mapping[str, str] | None = None,
         ex_network: object = None,
+        ex_progress: Callable[[int, int], object] | None = None,
         ex_security_groups: object = None,
         ex_ssh_key_ids: object = None,
         ex_start: bool | str = True,
@@ -135,6 +136,11 @@ class NewNodes(OVM3Base):
         :param networks: The same, by the name that some of libcloud's other drivers use.
         :type networks: ``list``
 
+        :param ex_progress: A function that is called while disks are copied, every few seconds and
+            after each, with the bytes that are there and the bytes of all. In a thread of its own:
+            what it raises becomes a warning.
+        :type ex_progress: ``callable``
+
         :param ex_start: Start it. False leaves it ``STOPPED``; :meth:`start_node` starts it.
         :type ex_start: ``bool``
 
@@ -192,6 +198,7 @@ class NewNodes(OVM3Base):
             allow_same_name=parse_flag(ex_allow_same_name, "ex_allow_same_name"),
             start=parse_flag(ex_start, "ex_start"),
             metadata=operations.record_metadata.parse_metadata(ex_metadata, ex_tags),
+            progress=ex_progress,
             key=ex_idempotency_key or "",
             cards=self._cards(requested_networks(ex_networks, networks)),
         )

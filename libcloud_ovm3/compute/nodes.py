@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from libcloud.compute.base import Node, NodeLocation
 
@@ -12,6 +13,9 @@ from libcloud_ovm3.agent.call_kinds import parse_seconds
 from libcloud_ovm3.compute.base import OVM3Base
 from libcloud_ovm3.compute.convert import object_id, to_node
 from libcloud_ovm3.operations.limits import MINIMUM_AGE, STOP_LIMIT
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.estate.vms import VM, EstateSnapshot
 
 
 class Nodes(OVM3Base):
@@ -43,7 +47,7 @@ class Nodes(OVM3Base):
         is_strict = self._is_strict(ex_strict)
         snapshot = estate.vms.read_estate(self._estate_of(ex_hosts_off))
         self._warn_or_raise(snapshot, (), is_strict)
-        return [to_node(vm, self, snapshot.hosts_off) for vm in snapshot.vms.values()]
+        return self._nodes(snapshot, snapshot.vms.values())
 
     def start_node(
         self,
@@ -229,7 +233,7 @@ class Nodes(OVM3Base):
         :rtype: :class:`Node`
         """
         snapshot = estate.vms.read_estate(self._estate_of(ex_hosts_off))
-        return to_node(snapshot.vm(node_id), self, snapshot.hosts_off)
+        return self._nodes(snapshot, [snapshot.vm(node_id)])[0]
 
     def ex_get_node_details(
         self, node: Node | str, ex_hosts_off: Sequence[NodeLocation | str] | str | None = None
@@ -248,7 +252,7 @@ class Nodes(OVM3Base):
         :rtype: :class:`Node`
         """
         snapshot = estate.vms.read_estate(self._estate_of(ex_hosts_off))
-        return to_node(snapshot.vm(object_id(node)), self, snapshot.hosts_off)
+        return self._nodes(snapshot, [snapshot.vm(object_id(node))])[0]
 
     def ex_get_node_by_name(
         self, name: str, ex_hosts_off: Sequence[NodeLocation | str] | str | None = None
@@ -268,4 +272,9 @@ class Nodes(OVM3Base):
         :rtype: :class:`Node`
         """
         snapshot = estate.vms.read_estate(self._estate_of(ex_hosts_off))
-        return to_node(snapshot.vm_named(name), self, snapshot.hosts_off)
+        return self._nodes(snapshot, [snapshot.vm_named(name)])[0]
+
+    def _nodes(self, snapshot: EstateSnapshot, vms: Iterable[VM]) -> list[Node]:
+        """VMs of a reading as nodes. Of those that are being created, their disks are looked at."""
+        found = estate.copied.with_copied(snapshot, vms)
+        return [to_node(vm, self, snapshot.hosts_off) for vm in found]

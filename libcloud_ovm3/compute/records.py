@@ -57,6 +57,7 @@ def vm_fields(vm_id: str, name: str, state: str, extra: Mapping[str, Any]) -> di
         "public_ips": public_ips,
         "private_ips": private_ips,
         "addresses": extra["addresses"],
+        "copied_percent": extra.get("copied_percent"),
         "metadata": extra["metadata"],
         "tags": extra["tags"],
         "hosts_off": extra.get("hosts_off", []),

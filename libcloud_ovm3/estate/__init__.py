@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         addresses,
         cards,
         cards_out,
+        copied,
         disk_names,
         disks,
         hosts,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "addresses",
+    "copied",
     "cards",
     "cards_out",
     "disk_names",

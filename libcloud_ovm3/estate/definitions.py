@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -27,18 +27,21 @@ UNLISTED = "the agent does not list its directory, so no operation on it is poss
 VIRTUAL_MACHINES, TEMPLATES, ASSEMBLIES = "VirtualMachines", "Templates", "Assemblies"
 
 _CREATING = re.compile(r"creating [0-9a-f]{32}(?: ([^/]+))?")
+_SIZED = re.compile(r"(.+) \(([0-9]{1,18}) bytes\)")  # one of its files, and its source's size
 _BETWEEN = ", "  # the names of files in it; none has this (plan_vm.py)
 # Files of a pool file system whose image lies in a repository's export (agent-behaviour 4).
 _NO_VM = frozenset({"ovspoolfs.img", ".ovspoolfs", ".generic_fs_stamp"})
 
 
-def creating(operation: str, disks: Sequence[str]) -> str:
+def creating(operation: str, disks: Mapping[str, int]) -> str:
     """The description of a VM while it is being created (design.md, rule 2).
 
     :param operation: The id of the creating operation, 32 hex digits.
-    :param disks: The names of the files that will be its disks.
+    :param disks: The names of the files that will be its disks, and of each the size in bytes of
+        what it is a copy of; 0: of nothing.
     """
-    return f"creating {operation} {_BETWEEN.join(disks)}".rstrip()
+    texts = [f"{name} ({size} bytes)" if size else name for name, size in disks.items()]
+    return f"creating {operation} {_BETWEEN.join(texts)}".rstrip()
 
 
 def is_creating_mark(description: str) -> bool:
@@ -103,8 +106,22 @@ class Definition:
     @property
     def unfinished_disks(self) -> tuple[str, ...]:
         """The names of the future disks that the description of an unfinished VM contains."""
+        return tuple(name for name, _ in self._unfinished)
+
+    @property
+    def unfinished_copies(self) -> dict[str, int]:
+        """Those of them that are copies, with the sizes of their sources in bytes."""
+        return {name: size for name, size in self._unfinished if size}
+
+    @property
+    def _unfinished(self) -> list[tuple[str, int]]:
         mark = _CREATING.fullmatch(self.get_text("OVM_description"))
-        return tuple(mark[1].split(_BETWEEN)) if mark and mark[1] else ()
+        texts = mark[1].split(_BETWEEN) if mark and mark[1] else []
+        found = [_SIZED.fullmatch(text) for text in texts]
+        return [
+            (one[1], int(one[2])) if one else (text, 0)
+            for text, one in zip(texts, found, strict=True)
+        ]
 
     @property
     def disks(self) -> tuple[DiskEntry, ...]:

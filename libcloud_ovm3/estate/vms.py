@@ -57,6 +57,7 @@ class VM:
     :ivar addresses: Its IP addresses, as far as they are known (:mod:`.addresses`).
     :ivar cards_out: The network cards that an operation was about to detach (:mod:`.cards_out`).
     :ivar metadata: What users have noted down of it (:mod:`.vm_metadata`); None: unknown.
+    :ivar copied_percent: While it is being created, how far its disks are copied (:mod:`.copied`).
     """
 
     id: str
@@ -67,6 +68,7 @@ class VM:
     addresses: tuple[VMAddress, ...] = ()
     cards_out: tuple[CardOut, ...] = ()
     metadata: VMMetadata | None = None
+    copied_percent: int | None = None
 
     @property
     def name(self) -> str:

@@ -47,6 +47,7 @@ from libcloud_ovm3.operations.start_vm import start_on
 from libcloud_ovm3.operations.template import DiskCopy
 from libcloud_ovm3.operations.vlan_bridges import StartNetworks, bridged
 from libcloud_ovm3.operations.vmcfg_values import differences
+from libcloud_ovm3.operations.watch_copy import watched
 from libcloud_ovm3.progress import waiting
 
 
@@ -75,7 +76,7 @@ def create(plan: VMPlan) -> tuple[VM, list[str]]:
             require_no_rivals(estate, plan.vm_id, plan.volumes)
         for copy in plan.contents.copies:
             with waiting(f"copying the disk of {vm} on {plan.host.label}", vm=plan.vm_id):
-                _copy(plan, copy)
+                _copy(plan, copy, notices)
         _grow(plan, notices)
         _make_empty(plan, notices)
         with waiting(f"configuring {vm} on {plan.host.label}", vm=plan.vm_id):
@@ -178,14 +179,15 @@ def _read_back(plan: VMPlan, description: str) -> VMConfig:
     return config
 
 
-def _copy(plan: VMPlan, copy: DiskCopy) -> None:
+def _copy(plan: VMPlan, copy: DiskCopy, notices: list[str]) -> None:
     """Step 2: a disk. After a failure the listing helps only where the disk is not there: half a
     copy looks complete. Nor does it show what the template was while it was read.
     """
     system = None if plan.host.module is not None else copy.system
     before = read_source(plan.host, copy.source, system)
     try:
-        doors.copy_file(plan.host, copy.source, copy.target)
+        with watched(plan, copy, notices):
+            doors.copy_file(plan.host, copy.source, copy.target)
     except AgentFault as fault:
         if _is_listed(plan, fault, "virtual_disks", posixpath.basename(copy.target)):
             raise _not_completed(plan, fault, "the disk is there, perhaps incomplete") from fault

@@ -90,7 +90,9 @@ class VMPlan:
     @property
     def pending_description(self) -> str:
         """Its description while it is created."""
-        return creating(self.operation.id, [posixpath.basename(path) for path in self.disks])
+        sizes = {one.target: one.size_bytes for one in self.contents.copies}
+        disks = {posixpath.basename(path): sizes.get(path, 0) for path in self.disks}
+        return creating(self.operation.id, disks)
 
     @property
     def where(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from libcloud_ovm3.errors import InvalidArgument
@@ -29,6 +30,7 @@ class VMSpec:
     :ivar allow_same_name: whether another VM may have the same name.
     :ivar start: whether it is started.
     :ivar metadata: what is recorded of it, with tags.
+    :ivar progress: is told how many bytes of its disks are copied, and of how many; None: nobody.
     :ivar key: the same for all calls that mean this VM (:mod:`.same_key`); "": none do.
     :ivar cards: its network cards; None: those of the template, else one on the default network.
     """
@@ -46,6 +48,7 @@ class VMSpec:
     allow_same_name: bool = False
     start: bool = True
     metadata: VMMetadata = field(default_factory=VMMetadata)
+    progress: Callable[[int, int], object] | None = None
     key: str = ""
     cards: tuple[CardSpec, ...] | None = None
 
@@ -67,6 +70,8 @@ def check(spec: VMSpec) -> None:
             f"ex_description {spec.description!r}: this is how a node is marked that is being "
             f"created; use other words"
         )
+    if spec.progress is not None and not callable(spec.progress):
+        raise InvalidArgument("ex_progress: expected a function of two numbers, or None")
     is_hvm_wanted(spec.domain_type)
     for what, number in (("memory in MB", spec.memory_mb), ("vcpus", spec.vcpus)):
         if not isinstance(number, int) or isinstance(number, bool) or number < 1:

@@ -57,6 +57,9 @@ def test_a_status_line_is_gone_before_anything_else_is_printed(
             eventually(lambda: "web-1" in terminal.getvalue())
             output.tell("warning: a line")
         assert terminal.getvalue().endswith(("\r\x1b[K", "\n")), "a prompt may be next"
+        with progress.waiting("copying the disk"):
+            progress.copied(3, 7)
+            eventually(lambda: "copying the disk: 42%, 0 s" in terminal.getvalue())
         with progress.waiting(f"starting VM {'x' * 100}", limit=5):
             eventually(lambda: "xxx" in terminal.getvalue())
     shown = terminal.getvalue()

@@ -117,10 +117,10 @@ def test_a_broken_definition_costs_only_its_own_state() -> None:
 def test_creating_is_exactly_our_own_mark() -> None:
     mark = "creating " + "0" * 32
     assert defined(uuid=ID, OVM_description=mark).is_creating
-    assert creating("0" * 32, []) == mark
+    assert creating("0" * 32, {}) == mark
     assert defined(uuid=ID, OVM_description=mark).unfinished_disks == ()
     for disks in (["x y.img"], ["x.img", "x-2.raw"]):
-        found = defined(uuid=ID, OVM_description=creating("0" * 32, disks))
+        found = defined(uuid=ID, OVM_description=creating("0" * 32, dict.fromkeys(disks, 7)))
         assert found.is_creating
         assert found.unfinished_disks == tuple(disks)
     for text in ("", "creating a monument", mark + "x", "x " + mark, mark + " ../x.img"):
