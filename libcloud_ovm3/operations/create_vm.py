@@ -35,6 +35,7 @@ from libcloud_ovm3.operations.destroy_vm import require_deleted
 from libcloud_ovm3.operations.empty_disk import EmptyFile, make_empty
 from libcloud_ovm3.operations.grow_disk import grow
 from libcloud_ovm3.operations.new_definition import compared, parameters
+from libcloud_ovm3.operations.new_media import require_media
 from libcloud_ovm3.operations.new_volumes import require_no_rivals, require_unheld_volumes
 from libcloud_ovm3.operations.own_definition import is_own, require_no_definition, require_own
 from libcloud_ovm3.operations.own_name import require_own_name
@@ -74,6 +75,7 @@ def create(plan: VMPlan) -> tuple[VM, list[str]]:
             if not plan.spec.allow_same_name:
                 require_own_name(plan)
             require_no_rivals(estate, plan.vm_id, plan.volumes)
+            require_media(plan)
         for copy in plan.contents.copies:
             with waiting(f"copying the disk of {vm} on {plan.host.label}", vm=plan.vm_id):
                 _copy(plan, copy, notices)

@@ -31,7 +31,7 @@ def parameters(plan: VMPlan) -> dict[str, Any]:
         "memory": plan.spec.memory_mb,
         "vcpus": plan.spec.vcpus,
         "maxvcpus": plan.spec.vcpus,
-        "disk": list(plan.volume_entries),
+        "disk": plan.pending_entries,
         "vif": list(plan.cards.vifs),
     }
 
@@ -39,7 +39,7 @@ def parameters(plan: VMPlan) -> dict[str, Any]:
 def compared(plan: VMPlan, is_: VMConfig, description: str) -> list[tuple[str, Any, Any]]:
     """What a definition says, and what it should say."""
     is_pending = description == plan.pending_description
-    disks = list(plan.volume_entries if is_pending else plan.contents.entries)
+    disks = plan.pending_entries if is_pending else list(plan.contents.entries)
     taken_over = plan.contents.settings
     return [
         ("the name", is_.simple_name, plan.spec.name),

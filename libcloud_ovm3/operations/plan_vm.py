@@ -23,6 +23,7 @@ from libcloud_ovm3.operations.drive_entries import with_iso
 from libcloud_ovm3.operations.grow_disk import host_that_grows
 from libcloud_ovm3.operations.guest_types import is_hvm_wanted
 from libcloud_ovm3.operations.mount_export import mounted_export
+from libcloud_ovm3.operations.new_media import iso_entries
 from libcloud_ovm3.operations.new_volumes import NewVolumes, volumes_for, with_volumes
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.placement import choose_for_new
@@ -86,6 +87,16 @@ class VMPlan:
     def disks(self) -> tuple[str, ...]:
         """The paths of its own disks on the hosts."""
         return self.contents.files
+
+    @property
+    def iso_entries(self) -> tuple[str, ...]:
+        """Those of its disk list that are drives with an ISO."""
+        return iso_entries(self.contents.entries)
+
+    @property
+    def pending_entries(self) -> list[str]:
+        """Its disk list while it is created: what is not its own, and is to stay meanwhile."""
+        return [*self.iso_entries, *self.volume_entries]
 
     @property
     def pending_description(self) -> str:

@@ -68,6 +68,38 @@ def test_a_node_of_an_iso(host_module: bool, personality: str) -> None:
         assert now == before, "the disk goes with the node, the ISO does not"
 
 
+def test_an_iso_that_somebody_deletes_meanwhile(pool: Simulator) -> None:
+    """Before the definition names it: the node is not made. From then on it cannot be deleted."""
+    path, driver = add_drivers(pool), driver_for(pool)
+    drivers = path.removeprefix("/OVS/Repositories/")
+    before = fingerprints_of(pool.repository_path)
+    refused: list[Exception] = []
+
+    def delete(moment: str) -> None:
+        if moment == "before":
+            (pool.repository_path / "ISOs" / "drivers.iso").unlink()
+
+    def try_to_delete(moment: str) -> None:
+        if moment == "before":
+            with pytest.raises(PreconditionFailed, match=r"VirtualMachines/\w+") as error:
+                driver_for(pool).delete_image(drivers)
+            refused.append(error.value)
+
+    pool.misbehave("hook", "create_vm", hook=delete)
+    with pytest.raises(PreconditionFailed, match=r"drivers.iso was deleted meanwhile, so VM 'new"):
+        quietly(create, pool, iso_of(pool), ex_disk_gb=1, ex_iso=path)
+    assert fingerprints_of(pool.repository_path) == {
+        name: one for name, one in before.items() if "drivers.iso" not in name
+    }
+    pool.clear_misbehaviour()
+    add_drivers(pool)
+    pool.misbehave("hook", "configure_vm", hook=try_to_delete)
+    node = create(pool, iso_of(pool), ex_disk_gb=1, ex_iso=path)
+    pool.clear_misbehaviour()
+    assert (len(refused), node.extra["cdroms"]) == (1, [f"/OVS/Repositories/{iso_of(pool)}", path])
+    driver.destroy_node(node)
+
+
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no disk": ({"ex_disk_gb": None}, r"is an ISO.*size.disk \(or ex_disk_gb\) 0: expected"),
     "PV": ({"ex_disk_gb": 1, "ex_domain_type": "pv"}, "'pv': .* which only an HVM guest can boot"),

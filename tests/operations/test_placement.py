@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.config import VMConfig
@@ -131,6 +133,26 @@ def test_a_host_whose_free_memory_is_unknown_is_not_chosen() -> None:
         assert snapshot.hosts[2].label in chosen
     with pytest.raises(PreconditionFailed, match=r"4096 MB .*ovm-0 \S+ unknown, ovm-1 \S+ 0 MB"):
         choose_for_new(snapshot, [RECORD.id], 4096)
+
+
+@given(
+    st.lists(st.none() | st.integers(0, 8192), min_size=1, max_size=5),
+    st.sampled_from(VMS),
+)
+def test_a_new_node_goes_where_most_memory_is_free(free: list[int | None], vm_id: str) -> None:
+    """And its id prefers that host. One whose id is given goes where all clients start it."""
+    snapshot, needed = with_memory(free), 1024
+    able = [h for h, mb in zip(snapshot.hosts, free, strict=True) if mb and mb >= needed]
+    if not able:
+        numbers = ".*".join("unknown" if mb is None else f"{mb} MB" for mb in free)
+        with pytest.raises(PreconditionFailed, match=f"1024 MB of memory free; free: .*{numbers}"):
+            choose_for_new(snapshot, [RECORD.id], needed, vm_id=vm_id)
+        return
+    chosen, new_id = choose_for_new(snapshot, [RECORD.id], needed)
+    assert free[snapshot.hosts.index(chosen)] == max(mb for mb in free if mb is not None)
+    assert preferred(able, new_id) is chosen
+    found = choose_for_new(snapshot, [RECORD.id], needed, vm_id=vm_id)
+    assert found == (preferred(able, vm_id), vm_id)
 
 
 def test_a_named_host_whose_free_memory_is_unknown() -> None:
