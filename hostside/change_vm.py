@@ -22,7 +22,8 @@ from libcloud_ovm3_host import (arguments, dirfd, documents, errors, host_identi
 from libcloud_ovm3_host.compat import bytes_type, error, md5, text_type, to_bytes, to_text
 from libcloud_ovm3_host.rpc import Binary
 
-FUNCTIONS = ('configure_vm',)
+NEW = 'create_vm'  # makes a vm.cfg: there must be none
+FUNCTIONS = ('configure_vm', NEW)
 SECONDS = 50  # clients wait for a minute
 ANSWER_SECONDS = 45  # until it answers that the change goes on
 WAIT_SECONDS = 10  # for another change
@@ -133,13 +134,17 @@ def _state(dom0, change):
 def change_vm(dom0, client, operation, repository, directory, digest, function, parameters):
     """Call one of the agent's functions, if vm.cfg has that digest; ``change`` as :func:`read_vm`.
 
+    Of a vm.cfg that is to be made the digest is '', and there must be none.
+
     ``function``: see FUNCTIONS; ``parameters``: the list of its arguments after the repository and
     the directory. It is never called twice for one operation: the present state is the answer.
     Raises InvalidArgument, NotAllowed, NotMounted, NotFound, Conflict (vm.cfg is another one, or is
     being changed), Failed.
     """
+    if digest != '' or function != NEW:
+        digest = arguments.digest(digest)
     request = dict(_target(repository, directory), client=arguments.client(client),
-                   operation=arguments.operation(operation), digest=arguments.digest(digest),
+                   operation=arguments.operation(operation), digest=digest,
                    function=arguments.one_of('function', function, FUNCTIONS),
                    parameters=parameters, began=dom0.seconds())
     if not isinstance(parameters, list) or [type(each) for each in parameters] != [dict]:
@@ -192,8 +197,8 @@ def _described(change):
 def _begin(dom0, request, version):
     """Make the version that says that vm.cfg is being changed; its record, or None if another
     writer has made that version."""
-    content = _vm_cfg(dom0, request)
-    if md5(content).hexdigest() != request['digest']:
+    content = _now(dom0, request)
+    if request['digest'] not in ('', md5(content).hexdigest()):
         raise errors.Conflict('%s is not what was read: it has been changed since'
                               % safe_paths.printable(request['path']))
     record = host_identity.with_address(dom0)
@@ -223,8 +228,7 @@ def _finish(dom0, request, version, record):
         record.update(_call(dom0, request))
     try:
         if record['state'] != 'not done':
-            _sync(dom0, request)
-            record['digest'] = md5(_vm_cfg(dom0, request)).hexdigest()
+            record['digest'] = _digest_after(dom0, request)
         _write(dom0, request, version, record)
     except errors.HostModuleError:  # not one that says that nothing was done
         raise errors.Failed('%s: its outcome could not be recorded: %s' % (
@@ -238,11 +242,22 @@ def _obstacle(dom0, request, content):
         return 'it did not begin within %d s' % BEGIN_SECONDS
     try:
         read_agent.function(dom0, request['function'])
-        if _vm_cfg(dom0, request) == content:
+        if _now(dom0, request) == content:
             return ''
     except errors.HostModuleError:
         return str(error())
     return '%s has just been changed' % safe_paths.printable(request['path'])
+
+
+def _now(dom0, request):
+    """The content of vm.cfg; where it is to be made '', and Conflict if there is one."""
+    if request['digest']:
+        return _vm_cfg(dom0, request)
+    try:
+        _vm_cfg(dom0, request)
+    except errors.NotFound:
+        return ''.encode('ascii')
+    raise errors.Conflict('%s is there already' % safe_paths.printable(request['path']))
 
 
 def _call(dom0, request):
@@ -252,6 +267,17 @@ def _call(dom0, request):
     except Exception:  # of any class: the client gets it as the agent would send it
         return {'state': 'failed', 'fault': read_agent.fault_text(*sys.exc_info()[:2])}
     return {'state': 'done', 'fault': ''}
+
+
+def _digest_after(dom0, request):
+    """The digest of vm.cfg when it is on its disk; '' if none was made."""
+    try:
+        _sync(dom0, request)
+        return md5(_vm_cfg(dom0, request)).hexdigest()
+    except errors.NotFound:
+        if request['digest']:
+            raise
+        return ''
 
 
 def _sync(dom0, request):

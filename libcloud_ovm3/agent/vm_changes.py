@@ -119,8 +119,8 @@ class VMChanges(ModuleCalls):
 
         It goes on if it takes longer than this call; :meth:`read_vm` reports what became of it.
 
-        :param digest: that of :meth:`read_vm`.
-        :param function: ``configure_vm``.
+        :param digest: that of :meth:`read_vm`; "": there must be no vm.cfg.
+        :param function: ``configure_vm``; ``create_vm``, with the digest "" (API 3).
         :param parameters: its arguments after the repository and the directory.
         :raises AgentFault: of kind ``...Conflict`` if the vm.cfg is another one, or is being
             changed: nothing was done.

@@ -124,7 +124,7 @@ def _define(plan: VMPlan, notices: list[str]) -> None:
     """
     failed: AgentFault | OutcomeUnknown | None = None
     try:
-        doors.create_vm(plan.host, plan.repository.id, plan.directory, parameters(plan))
+        _send_definition(plan)
     except (AgentFault, OutcomeUnknown) as error:
         failed = error
         if not _is_listed(plan, error, "virtual_machines", plan.directory):
@@ -138,6 +138,22 @@ def _define(plan: VMPlan, notices: list[str]) -> None:
         is_refused = isinstance(failed, AgentFault) and isinstance(error, MadeByAnother)
         if failed and not is_refused:  # perhaps it is still being written
             raise _not_completed(plan, failed, str(error)) from failed
+        raise
+
+
+def _send_definition(plan: VMPlan) -> None:
+    """Others may create one with the same key: with the host module only where there is none.
+
+    :raises MadeByAnother: there is one by now.
+    """
+    if not plan.spec.key or plan.host.module3 is None:
+        doors.create_vm(plan.host, plan.repository.id, plan.directory, parameters(plan))
+        return
+    place = Definition(plan.repository.id, plan.directory, VMConfig(parameters(plan)))
+    try:
+        doors.create_definition(plan.operation, plan.host, place, parameters(plan))
+    except PreconditionFailed:
+        require_no_definition(plan)
         raise
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from libcloud_ovm3.agent.identifiers import undashed
 from libcloud_ovm3.errors import AgentFault, HostUnreachable, OutcomeUnknown
@@ -78,7 +78,9 @@ def change_definition(
     failed: AgentFault | OutcomeUnknown | None = None
     try:
         if current.digest:
-            _change_by_module(operation, host, definition, current.digest, wanted, limit)
+            where = (operation, host, definition)
+            struct = wanted.to_struct()
+            _change_by_module(*where, current.digest, "configure_vm", struct, limit)
         else:
             place = (definition.repository_id, definition.directory)
             host.agent.xen.configure_vm(*place, wanted.to_struct(), limit=limit)
@@ -89,16 +91,35 @@ def change_definition(
     return confirm(operation, host, definition, before, wanted, failed, notices)
 
 
+def create_definition(
+    operation: Operation, host: HostView, definition: Definition, parameters: dict[str, Any]
+) -> None:
+    """Create a vm.cfg that others may be creating too, through the host module: it is one step to
+    see that there is none, and to call the agent's function, however late that happens.
+
+    :param host: has the host module (API 3).
+    :param definition: says where.
+    :param parameters: all options.
+    :raises PreconditionFailed: there is one, or it is being changed; nothing was done.
+    :raises AgentFault: the agent's function, or the module, has failed.
+    :raises OutcomeUnknown: whether it is done is unknown.
+    """
+    limit = host.agent.connection.limits.write
+    _change_by_module(operation, host, definition, "", "create_vm", parameters, limit)
+
+
 def _change_by_module(
     operation: Operation,
     host: HostView,
     definition: Definition,
     digest: str,
-    wanted: VMConfig,
+    function: str,
+    struct: dict[str, Any],
     limit: float,
 ) -> None:
     """Have the host module compare the file and call the agent's function, in one step.
 
+    :param digest: of the file as it was read; "": there is none.
     :raises PreconditionFailed: the file is another one, or is being changed; nothing was done.
     :raises AgentFault: the agent's function, or the module, has failed.
     :raises OutcomeUnknown: whether it is done is unknown, or it goes on after the limit.
@@ -109,9 +130,7 @@ def _change_by_module(
     deadline = operation.estate.clock.now() + limit
     answer: VMChange | OutcomeUnknown
     try:
-        answer = host.module2.change_vm(
-            operation.client, own, *place, digest, "configure_vm", [wanted.to_struct()]
-        )
+        answer = host.module2.change_vm(operation.client, own, *place, digest, function, [struct])
     except AgentFault as fault:
         if not was_refused(fault):
             raise

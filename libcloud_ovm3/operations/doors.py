@@ -25,6 +25,9 @@ from libcloud_ovm3.estate.vms import EstateSnapshot
 from libcloud_ovm3.operations.definition_door import (
     change_definition as change_definition,  # noqa: PLC0414 (called as doors.change_definition)
 )
+from libcloud_ovm3.operations.definition_door import (
+    create_definition as create_definition,  # noqa: PLC0414 (called as doors.create_definition)
+)
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.preconditions import require_unchanged, verified_domain
 from libcloud_ovm3.operations.presence import read_presence

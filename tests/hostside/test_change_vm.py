@@ -49,7 +49,8 @@ class Agent(object):
         self.host = host
 
     def get_services(self, version=None):
-        return {'configure_vm': self.configure_vm, 'discover_server': self.discover_server}
+        return {'configure_vm': self.configure_vm, 'create_vm': self.configure_vm,
+                'discover_server': self.discover_server}
 
     def discover_server(self):
         number = {'one': u'1', 'two': u'2'}[self.host.name]
@@ -470,3 +471,54 @@ def test_the_names_of_documents(directory, name):
         name = 'vm.' + md5(to_bytes(directory)).hexdigest()
     assert target['document'] == name
     assert documents.arguments.document(name) == name
+
+
+# --- a vm.cfg that is to be made ------------------------------------------------------------
+
+
+def create(host, number=1, digest='', function='create_vm', **struct):
+    return change_vm.change_vm(host, 'me', operation(number), ID, DIRECTORY, digest, function,
+                               [dict({'name': 'new'}, **struct)])
+
+
+def test_one_is_made_only_where_there_is_none(host):
+    with pytest.raises(errors.Conflict) as conflict:
+        create(host)
+    assert 'is there already' in str(conflict.value)
+    assert (content_of(host), calls_of(host)) == (OLD, [])
+    os.remove(file_of(host))
+    made = create(host, 2)
+    assert (made['state'], made['digest'], content_of(host)) == ('done', digest_of(NEW), NEW)
+    with pytest.raises(errors.Conflict):
+        create(host, 3, name='later')
+    assert create(host, 2)['state'] == 'done', 'the same request, repeated'
+    assert calls_of(host) == ['new']
+
+
+def test_none_is_made(host):
+    os.remove(file_of(host))
+    failed = create(host, faults=True)
+    assert (failed['state'], failed['digest']) == ('failed', '')
+    assert 'refused' in failed['fault']
+    assert not os.path.exists(file_of(host))
+    assert create(host, 2)['state'] == 'done'
+
+
+def test_another_makes_it_right_before(host, monkeypatch):
+    os.remove(file_of(host))
+    begin = change_vm._begin
+
+    def begin_and_lose(dom0, request, version):
+        record = begin(dom0, request, version)
+        write(host, OLD)
+        return record
+    monkeypatch.setattr(change_vm, '_begin', begin_and_lose)
+    found = create(host)
+    assert found['state'] == 'not done' and 'is there already' in found['fault']
+    assert (content_of(host), calls_of(host)) == (OLD, [])
+
+
+@pytest.mark.parametrize('digest,function', [('', 'configure_vm'), (None, 'create_vm')])
+def test_which_digest_goes_with_which_function(host, digest, function):
+    with pytest.raises(errors.InvalidArgument):
+        create(host, digest=digest, function=function)

@@ -28,6 +28,7 @@ from tests.operations.failures import (
     NEW_NAME,
     Step,
     create_keyed,
+    files_of,
     misbehave,
 )
 from tests.operations.killed import kill_client_at
@@ -77,7 +78,8 @@ def check_one(sim: Simulator, node: Any, before: dict[str, str]) -> None:
     [disk] = nodes[0].extra["disks"]
     assert sum(len(sim.domains(host)) for host in (0, 1)) <= 2  # with the one that was there
     quietly(driver_for(sim).destroy_node, node)
-    left = {path for path in fingerprints_of(sim.repository_path) if path not in before}
+    now = files_of(sim)  # without the records of the host module
+    left = {path for path in now if path not in before}
     orphans = {one["path"] for one in driver_for(sim).ex_list_orphans()}
     assert all(any(one.endswith(path) for one in orphans) for path in left)
     assert disk not in orphans
@@ -148,6 +150,21 @@ def test_another_overwrites_the_definition(function: str, personality: str) -> N
         now = set(fingerprints_of(sim.repository_path)) - set(before)
         assert now == {f"VirtualMachines/{directory.name}/vm.cfg"}, "own disks are gone"
         check_one(sim, create_again(sim), before)
+
+
+def test_a_request_that_is_carried_out_late_overwrites_nothing_with_the_module() -> None:
+    """The host module makes a definition only where there is none, in the host's own step."""
+    with make_sim("plain", host_module=True) as sim:
+        before = fingerprints_of(sim.repository_path)
+        sim.misbehave("delayed", "libcloud_change_vm")
+        with pytest.raises(OperationIncomplete):
+            quietly(create_keyed, driver_for(sim))
+        sim.clear_misbehaviour()
+        node = create_keyed(driver_for(sim))
+        sim.flush_delayed()
+        assert driver_for(sim).ex_get_node(node.id).extra["disks"] == node.extra["disks"]
+        assert not calls_of(sim, "create_vm")
+        check_one(sim, node, before)
 
 
 def test_what_the_key_means() -> None:
