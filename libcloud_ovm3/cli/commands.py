@@ -37,6 +37,7 @@ from libcloud_ovm3.cli.snapshot import snapshot
 from libcloud_ovm3.cli.vm import vm
 from libcloud_ovm3.cli.vm_create import create as create_vm
 from libcloud_ovm3.cli.vm_media import eject_iso, insert_iso
+from libcloud_ovm3.cli.vm_metadata import set_metadata
 from libcloud_ovm3.cli.vm_nics import attach_nic, detach_nic, list_nics, update_nic
 from libcloud_ovm3.cli.volume import volume
 
@@ -76,7 +77,9 @@ def demo(speed: float, version: str) -> None:
         demo_steps.run(speed=speed, version=version)
 
 
-for of_vm in (create_vm, insert_iso, eject_iso, list_nics, attach_nic, detach_nic, update_nic):
+for of_vm in (create_vm, set_metadata, insert_iso, eject_iso):
+    vm.add_command(of_vm)
+for of_vm in (list_nics, attach_nic, detach_nic, update_nic):
     vm.add_command(of_vm)
 for of_network in (
     *(create_network, update_network, delete_network, set_bond_mode),

@@ -150,7 +150,7 @@ def create(
             ex_idempotency_key=idempotency_key,
             ex_iso=None if iso is None else find_image(driver, iso),
             ex_hosts_off=hosts_off,
-            ex_metadata=_pairs(metadata),
+            ex_metadata=pairs(metadata),
             ex_networks=list(networks) if networks or no_network else None,
             ex_progress=progress.copied,
             ex_start=not no_start,
@@ -162,7 +162,7 @@ def create(
             _wait(driver, node, timeout)
 
 
-def _pairs(texts: tuple[str, ...]) -> dict[str, str]:
+def pairs(texts: tuple[str, ...]) -> dict[str, str]:
     """Texts by their keys."""
     pairs = [text.partition("=") for text in texts]
     for text, (key, sign, _) in zip(texts, pairs, strict=True):

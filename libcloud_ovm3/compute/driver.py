@@ -6,6 +6,7 @@ from libcloud_ovm3.compute.control_networks import ControlNetworks
 from libcloud_ovm3.compute.images import Images
 from libcloud_ovm3.compute.key_pairs import KeyPairs
 from libcloud_ovm3.compute.locations import Locations
+from libcloud_ovm3.compute.metadata import Metadata
 from libcloud_ovm3.compute.network_changes import NetworkChanges
 from libcloud_ovm3.compute.networks import Networks
 from libcloud_ovm3.compute.new_nodes import NewNodes
@@ -33,5 +34,6 @@ class OVM3NodeDriver(
     Nics,
     Orphans,
     KeyPairs,
+    Metadata,
 ):
     """Apache Libcloud's compute driver for Oracle VM Server 3 hosts."""

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 from libcloud_ovm3.agent.address import list_of
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
 from libcloud_ovm3.estate.vm_metadata import DOCUMENT, VMMetadata, recorded_metadata
+from libcloud_ovm3.estate.vms import read_estate
+from libcloud_ovm3.operations.operation import Operation
+from libcloud_ovm3.operations.own_disks import repository_of
 from libcloud_ovm3.operations.record_entry import change_entry, module_that_records
 
 if TYPE_CHECKING:
     from libcloud_ovm3.agent.hostmodule import HostModule
+    from libcloud_ovm3.estate.members import Estate
     from libcloud_ovm3.estate.repositories import Repository
     from libcloud_ovm3.estate.vms import VM, EstateSnapshot
-    from libcloud_ovm3.operations.operation import Operation
 
 # As EC2 has it. All VMs of a repository share a document of 1 MiB (docs/host-module.md).
 MOST, LONGEST_KEY, LONGEST_VALUE = 50, 128, 256
@@ -56,6 +59,29 @@ def _require_text(what: str, text: Any, longest: int, shortest: int = 1) -> None
         raise InvalidArgument(
             f"{what}: leading or trailing blanks and control characters are not allowed"
         )
+
+
+def set_metadata(estate: Estate, vm_id: str, metadata: Any, tags: Any) -> list[str]:
+    """Record other metadata, or other tags, of a VM; None: those that it has stay.
+
+    :return: Notices for the user.
+    :raises InvalidArgument: One is not what can be recorded; nothing was sent.
+    :raises NodeNotFound: There is no such VM.
+    :raises Ovm3Error: See :func:`.change_entry`.
+    """
+    given = parse_metadata(metadata, tags).to_entry()
+    wanted = {} if metadata is None else {"metadata": given.get("metadata", {})}
+    wanted |= {} if tags is None else {"tags": given.get("tags", [])}
+    snapshot = read_estate(estate)
+    vm = snapshot.vm(vm_id)
+    repository = repository_of(snapshot, vm.definition)
+    module = require_metadata_recordable(repository)
+
+    def change(now: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: some for key, some in {**now, **wanted}.items() if some}
+
+    where = (Operation(estate), module, repository, DOCUMENT, vm.id)
+    return change_entry(*where, change, _WHAT)
 
 
 def require_metadata_recordable(repository: Repository) -> HostModule:

@@ -50,6 +50,8 @@ def _as_type(name: str, value: Any, annotation: str) -> Any:  # noqa: PLR0911 (o
         return parse_number(value, name)
     if "float" in words:
         return parse_seconds(value, name, may_be_zero=True)
+    if name in ("metadata", "ex_metadata"):
+        return value  # a mapping, which the driver checks
     if name in ("ex_networks", "networks"):
         return value  # of a profile: a list of texts and mappings, which create_node checks
     if "Sequence" in words:

@@ -125,6 +125,7 @@ METHODS: dict[str, Callable[[Any, Any], Any]] = {
         ex_repository=node.extra["repository_id"],
     ),
     "ex_resume_node": resume_what_runs,
+    "ex_set_metadata": lambda driver, node: with_keys(driver.ex_set_metadata, node, {"a": "b"}),
     "list_key_pairs": lambda driver, node: with_keys(driver.list_key_pairs),
     "get_key_pair": lambda driver, node: with_keys(driver.get_key_pair, "key"),
     "create_key_pair": lambda driver, node: with_keys(driver.create_key_pair, "new"),

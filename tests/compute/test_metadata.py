@@ -55,6 +55,29 @@ def test_they_are_recorded_listed_and_removed_with_the_node() -> None:
         assert b'"metadata": {}' in newest.read_bytes()
 
 
+def test_they_are_changed_later() -> None:
+    """Only what is named; what another client has added to the entry stays."""
+    with make_sim() as sim:
+        driver = driver_for(sim)
+        node = create(driver, **GIVEN, ex_start=False)
+        assert driver.ex_set_metadata(node, {"a": "b"}) is True
+        assert noted(driver.ex_get_node(node.id)) == ({"a": "b"}, GIVEN["ex_tags"])
+        sim.misbehave("fault_after", "libcloud_write_document")
+        with pytest.warns(match="recorded of the metadata of VM .* is changed, although"):
+            driver.ex_set_metadata(node.id, ex_tags="x,y")
+        sim.clear_misbehaviour()
+        assert noted(driver.ex_get_node(node.id)) == ({"a": "b"}, ["x", "y"])
+        sim.misbehave("drop_before", "libcloud_write_document")
+        with pytest.raises(OperationIncomplete, match="may still be changed"):
+            driver.ex_set_metadata(node, {})
+        sim.clear_misbehaviour()
+        assert driver.ex_set_metadata(node, {}, ex_tags=[]) is True
+        assert noted(driver.ex_get_node(node.id)) == ({}, [])
+        sim.calls.clear()
+        assert driver.ex_set_metadata(node) is True
+        assert not calls_of(sim, "libcloud_write_document")
+
+
 def test_without_the_module_they_are_refused_and_unknown() -> None:
     with make_sim(host_module=False) as sim:
         driver = driver_for(sim)

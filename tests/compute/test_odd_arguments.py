@@ -24,7 +24,7 @@ METHODS = (
     "create_image delete_image copy_image ex_control0 ex_repair_control0 "
     "ex_release_networks ex_list_nics ex_attach_nic ex_detach_nic ex_update_nic "
     "get_key_pair create_key_pair import_key_pair_from_string import_key_pair_from_file "
-    "delete_key_pair"
+    "delete_key_pair ex_set_metadata"
 ).split()
 POSSIBLE = {"name", "description"}  # of which some of these are good
 

@@ -77,6 +77,7 @@ def test_the_arguments_of_create_node() -> None:
         assert create_arguments(given.get, given, FULL) == {name: networks}
     more = {"ex_cpus": "2", "ex_disk_gb": "1.5", "ex_domain_type": "hvm", "ex_iso": "x"}
     more["ex_volumes"] = "a/b,c/d"
+    more |= {"ex_metadata": {"owner": "ops"}, "ex_idempotency_key": "k"}
     typed = {**more, "ex_cpus": 2, "ex_disk_gb": 1.5, "ex_volumes": ["a/b", "c/d"]}
     assert create_arguments({**settings, **more}.get, {**settings, **more}, FULL) == typed
     guest = {**settings, "password": "the guest's"}
