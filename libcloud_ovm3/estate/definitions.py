@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from libcloud_ovm3.agent.config import DiskEntry, VMConfig
 from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.agent.vif import Vif
 from libcloud_ovm3.errors import AgentFault, InvalidArgument, Ovm3Error
+from libcloud_ovm3.estate.creating import disks_in
 from libcloud_ovm3.estate.domains import Domain
 from libcloud_ovm3.estate.hosts import HostView, map_hosts
 from libcloud_ovm3.estate.repositories import Repository, read_repository
@@ -26,27 +26,8 @@ UNLISTED = "the agent does not list its directory, so no operation on it is poss
 # The folders of a repository.
 VIRTUAL_MACHINES, TEMPLATES, ASSEMBLIES = "VirtualMachines", "Templates", "Assemblies"
 
-_CREATING = re.compile(r"creating [0-9a-f]{32}(?: ([^/]+))?")
-_SIZED = re.compile(r"(.+) \(([0-9]{1,18}) bytes\)")  # one of its files, and its source's size
-_BETWEEN = ", "  # the names of files in it; none has this (plan_vm.py)
 # Files of a pool file system whose image lies in a repository's export (agent-behaviour 4).
 _NO_VM = frozenset({"ovspoolfs.img", ".ovspoolfs", ".generic_fs_stamp"})
-
-
-def creating(operation: str, disks: Mapping[str, int]) -> str:
-    """The description of a VM while it is being created (design.md, rule 2).
-
-    :param operation: The id of the creating operation, 32 hex digits.
-    :param disks: The names of the files that will be its disks, and of each the size in bytes of
-        what it is a copy of; 0: of nothing.
-    """
-    texts = [f"{name} ({size} bytes)" if size else name for name, size in disks.items()]
-    return f"creating {operation} {_BETWEEN.join(texts)}".rstrip()
-
-
-def is_creating_mark(description: str) -> bool:
-    """Whether a description begins as that of a VM that is being created."""
-    return bool(re.match("creating [0-9a-f]{32}", description.strip()))
 
 
 @dataclass(frozen=True)
@@ -101,27 +82,18 @@ class Definition:
     @property
     def is_creating(self) -> bool:
         """Whether its description says that it is being created."""
-        return bool(_CREATING.fullmatch(self.get_text("OVM_description")))
+        return disks_in(self.get_text("OVM_description")) is not None
 
     @property
     def unfinished_disks(self) -> tuple[str, ...]:
         """The names of the future disks that the description of an unfinished VM contains."""
-        return tuple(name for name, _ in self._unfinished)
+        return tuple(disks_in(self.get_text("OVM_description")) or ())
 
     @property
     def unfinished_copies(self) -> dict[str, int]:
         """Those of them that are copies, with the sizes of their sources in bytes."""
-        return {name: size for name, size in self._unfinished if size}
-
-    @property
-    def _unfinished(self) -> list[tuple[str, int]]:
-        mark = _CREATING.fullmatch(self.get_text("OVM_description"))
-        texts = mark[1].split(_BETWEEN) if mark and mark[1] else []
-        found = [_SIZED.fullmatch(text) for text in texts]
-        return [
-            (one[1], int(one[2])) if one else (text, 0)
-            for text, one in zip(texts, found, strict=True)
-        ]
+        found = disks_in(self.get_text("OVM_description")) or {}
+        return {name: size for name, size in found.items() if size}
 
     @property
     def disks(self) -> tuple[DiskEntry, ...]:

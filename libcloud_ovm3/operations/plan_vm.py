@@ -9,7 +9,7 @@ from typing import Any
 
 from libcloud_ovm3.errors import InvalidArgument, NameTaken, PreconditionFailed
 from libcloud_ovm3.estate.attachments import key_of_path
-from libcloud_ovm3.estate.definitions import creating
+from libcloud_ovm3.estate.creating import creating
 from libcloud_ovm3.estate.disks import FileSystem
 from libcloud_ovm3.estate.hosts import HARDWARE, HostView
 from libcloud_ovm3.estate.images import ISO, Image, image_of, iso_of

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from libcloud_ovm3.errors import InvalidArgument
-from libcloud_ovm3.estate.definitions import is_creating_mark
+from libcloud_ovm3.estate.creating import is_creating_mark
 from libcloud_ovm3.estate.vm_metadata import VMMetadata
 from libcloud_ovm3.operations.guest_types import is_hvm_wanted
 from libcloud_ovm3.operations.new_cards import CardSpec

@@ -15,7 +15,8 @@ from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.compute.records import vm_record
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Warning
 from libcloud_ovm3.estate.copied import percent_of
-from libcloud_ovm3.estate.definitions import Definition, creating
+from libcloud_ovm3.estate.creating import creating
+from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.simulator import Simulator
 from tests.operations.failures import NEW_NAME, create_new
 from tests.support import calls_of, driver_for, simulate

@@ -13,7 +13,7 @@ from libcloud_ovm3.agent.address import Address
 from libcloud_ovm3.agent.config import VMConfig
 from libcloud_ovm3.agent.documents import Server
 from libcloud_ovm3.errors import AmbiguousName, NodeNotFound, PreconditionFailed, SearchIncomplete
-from libcloud_ovm3.estate.definitions import creating
+from libcloud_ovm3.estate.creating import creating
 from libcloud_ovm3.estate.disks import name_has_uuid
 from libcloud_ovm3.estate.domains import DomainList, read_domains
 from libcloud_ovm3.estate.hosts import HostView
