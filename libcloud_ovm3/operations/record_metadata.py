@@ -81,7 +81,7 @@ def set_metadata(estate: Estate, vm_id: str, metadata: Any, tags: Any) -> list[s
         return {key: some for key, some in {**now, **wanted}.items() if some}
 
     where = (Operation(estate), module, repository, DOCUMENT, vm.id)
-    return change_entry(*where, change, _WHAT)
+    return change_entry(*where, change, f"what is recorded of {_WHAT} of VM {vm.id}")
 
 
 def require_metadata_recordable(repository: Repository) -> HostModule:
