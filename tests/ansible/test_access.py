@@ -100,6 +100,10 @@ def test_no_message_names_an_argument_of_python() -> None:
         "ex_network",
         "ex_cpus",
         "ex_keyname",
+        "ex_idempotency_key",
+        "ex_metadata",
+        "ex_progress",
+        "ex_tags",
     }
     shown = {name: with_options(name) for name in named}
     other = {name: text for name, text in shown.items() if text not in OPTIONS | OF_THE_MODULE}
