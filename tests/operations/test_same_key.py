@@ -89,7 +89,18 @@ def check_one(sim: Simulator, node: Any, before: dict[str, str]) -> None:
 @pytest.mark.parametrize("failure", FAILURES)
 @pytest.mark.parametrize("function", STEPS)
 def test_a_second_call_after_a_failure(function: str, failure: str, personality: str) -> None:
-    with make_sim(personality) as sim:
+    repeat_after(function, failure, personality)
+
+
+@pytest.mark.parametrize("personality", PERSONALITIES)
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_second_call_with_the_module(failure: str, personality: str) -> None:
+    """There the module creates the definition, only where there is none."""
+    repeat_after("libcloud_change_vm", failure, personality, host_module=True)
+
+
+def repeat_after(function: str, failure: str, personality: str, host_module: bool = False) -> None:
+    with make_sim(personality, host_module) as sim:
         before = fingerprints_of(sim.repository_path)
         rule = misbehave(sim, failure, Step(None, function))
         with contextlib.suppress(Ovm3Error):
@@ -109,6 +120,14 @@ def test_a_second_call_after_the_client_was_killed(
     with make_sim(personality) as sim:
         before = fingerprints_of(sim.repository_path)
         kill_client_at(sim, Step(None, function), when, create_keyed)
+        check_one(sim, create_again(sim), before)
+
+
+@pytest.mark.parametrize("when", KILLS)
+def test_a_second_call_after_a_client_of_the_module_was_killed(when: str) -> None:
+    with make_sim("awkward", host_module=True) as sim:
+        before = fingerprints_of(sim.repository_path)
+        kill_client_at(sim, Step(None, "libcloud_change_vm"), when, create_keyed)
         check_one(sim, create_again(sim), before)
 
 
