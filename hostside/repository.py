@@ -4,7 +4,8 @@ import os
 import stat
 import time
 
-from libcloud_ovm3_host import arguments, aside, dirfd, documents, errors, read_agent, safe_paths
+from libcloud_ovm3_host import (arguments, aside, dirfd, documents, errors, read_agent, safe_paths,
+                                 seeds)
 from libcloud_ovm3_host.compat import error, to_bytes, to_text
 from libcloud_ovm3_host.rpc import Binary
 
@@ -20,11 +21,11 @@ _SLASH = '/'.encode('ascii')
 
 def repository(dom0, repository, after):
     """``{listing: {answer} or {fault}, vm_cfg: [{folder, directory, content}], aside, addresses,
-    metadata, after}``
+    metadata, seeds, after}``
 
     ``listing`` is the agent's ``discover_repositories``, ``aside`` what
     :func:`aside.list_aside` returns, ``addresses`` and ``metadata`` the documents of these names, or ``{error}``,
-    all on the first page only. ``vm_cfg`` is in the byte order
+    ``seeds`` what :func:`seeds.list_seeds` returns, all on the first page only. ``vm_cfg`` is in the byte order
     of the names; a file that cannot be read has ``error`` instead of ``content``, and so has a VM's
     directory that is not empty, but has no vm.cfg; a directory whose name is not UTF-8 has ``raw``.
     ``after``: the next page's cursor, base64; '' at the end.
@@ -59,6 +60,7 @@ def _page(dom0, mount_point, first, last):
         found['aside'] = aside.list_aside(dom0, mount_point)
         for name in DOCUMENTS:
             found[name] = _document(dom0, mount_point, name)
+        found['seeds'] = seeds.list_seeds(dom0, mount_point)
     room = PAGE_BYTES
     root = safe_paths.open_root(dom0, mount_point)
     try:

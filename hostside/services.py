@@ -3,7 +3,7 @@
 from libcloud_ovm3_host import (api, aside, block_devices, bridge_removal, bridges, change_vm,
                                  control, documents, domains, errors, file_holders, files, identify,
                                  inventory, jobs, logs, network, network_change, network_setup,
-                                 read_agent, repository, storage_servers)
+                                 read_agent, repository, seeds, storage_servers)
 from libcloud_ovm3_host.compat import describe, error
 from libcloud_ovm3_host.version import PREFIX
 
@@ -38,6 +38,8 @@ SERVICES = {
     'list_documents': (documents.list_documents, None),
     'read_document': (documents.read_document, None),
     'write_document': (documents.write_document, None),
+    'write_seed': (seeds.write_seed, None),
+    'delete_seed': (seeds.delete_seed, None),
     'read_vm': (change_vm.read_vm, None),
     'change_vm': (change_vm.change_vm, None),
     'settle_vm': (change_vm.settle_vm, None),

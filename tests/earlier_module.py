@@ -15,6 +15,7 @@ API_3 = (
     *("guarded_network_change", "confirm_network_change", "network_change"),
     "storage_servers",
     *("remove_bridge", "keep_bridge"),
+    *("write_seed", "delete_seed"),
 )
 
 
@@ -28,6 +29,7 @@ def put_api_2(sim: Simulator, host: int) -> None:
     _replace(folder / "version.py", "API = 3 ", "API = 2 ")
     _replace(folder / "read_agent.py", "list(READS) + sorted(OWN)", "list(READS)")
     _replace(folder / "repository.py", "DOCUMENTS = ['addresses', 'metadata']", "DOCUMENTS = []")
+    _replace(folder / "repository.py", "found['seeds']", "ignored")
     services = folder / "services.py"
     lines = services.read_text(encoding="utf-8").splitlines(keepends=True)
     later = tuple(f"    '{name}': (" for name in API_3)

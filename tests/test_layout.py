@@ -12,7 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from libcloud_ovm3.agent import catalogue, host_bridges, host_networks, hostmodule, vm_changes
+from libcloud_ovm3.agent import (
+    catalogue,
+    host_bridges,
+    host_networks,
+    hostmodule,
+    seed_files,
+    vm_changes,
+)
 
 PACKAGE = Path(__file__).parents[1] / "libcloud_ovm3"
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -116,7 +123,7 @@ GROUPS = {group for group, _ in catalogue.GROUPS.values()}
 
 def module_writes() -> set[str]:
     """The host module's functions that change something: those that call ``self._write``."""
-    modules = (hostmodule, vm_changes, host_networks, host_bridges)
+    modules = (hostmodule, vm_changes, host_networks, host_bridges, seed_files)
     files = [str(one.__file__) for one in modules]
     trees = [ast.parse(Path(file).read_text(encoding="utf-8")) for file in files]
     return {

@@ -27,6 +27,7 @@ from libcloud_ovm3.agent.hostmodule_types import (
     Identity,
     RepositoryFiles,
 )
+from libcloud_ovm3.agent.seed_files import SeedFile, SeedFiles, read_seeds
 from libcloud_ovm3.agent.vm_changes import VMChanges
 from libcloud_ovm3.errors import AgentFault, InvalidArgument, MalformedResponse
 
@@ -88,7 +89,7 @@ def is_absent(fault: AgentFault) -> bool:
     return not fault.kind.startswith(_FAULTS)
 
 
-class HostModule(VMChanges, HostNetworks):
+class HostModule(VMChanges, HostNetworks, SeedFiles):
     """The host module in one host's agent."""
 
     # ------------------------------------------------------------------ the module
@@ -147,6 +148,7 @@ class HostModule(VMChanges, HostNetworks):
         aside: tuple[Aside, ...] = ()
         addresses: tuple[Document | None, str | None] = (None, None)
         metadata: tuple[Document | None, str | None] = (None, None)
+        seeds: tuple[SeedFile, ...] | None = None
         found = []
         while True:
             function, answer = self._read("repository", repository_id, after)
@@ -158,11 +160,12 @@ class HostModule(VMChanges, HostNetworks):
                 aside = reader.asides(struct.get("aside", []))
                 addresses = reader.document_or_error(struct.get("addresses"))
                 metadata = reader.document_or_error(struct.get("metadata"))
+                seeds = read_seeds(reader, struct.get("seeds"))
             page = reader.key(struct, "vm_cfg", list)
             found += [reader.vm_cfg(entry) for entry in page]
             before, after = after, reader.cursor(struct)
             if not after:
-                return RepositoryFiles(listing, tuple(found), aside, *addresses, *metadata)
+                return RepositoryFiles(listing, tuple(found), aside, *addresses, *metadata, seeds)
             if after == before or not page:
                 raise reader.malformed("its pages do not end")
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.agent.seed_files import SeedFile
 
 _T = TypeVar("_T")
 
@@ -74,6 +77,7 @@ class RepositoryFiles:
     :ivar addresses_error: why not.
     :ivar metadata: its document ``metadata``, likewise.
     :ivar metadata_error: why not.
+    :ivar seeds: the seeds of guests in it; None: the module knows none.
     """
 
     listing: str
@@ -83,6 +87,7 @@ class RepositoryFiles:
     addresses_error: str | None = None
     metadata: Document | None = None
     metadata_error: str | None = None
+    seeds: tuple[SeedFile, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ def refuse_unsupported(**arguments: Any) -> None:
     :raises InvalidArgument: One does; names it, but not its value, which may hold a password.
     """
     for name, value in arguments.items():
-        if _says_something(value):
+        if says_something(value):
             advice = _MEANT.get(name, "not supported yet; leave it out, or pass None")
             raise InvalidArgument(f"{name}: {advice}")
 
@@ -36,7 +36,7 @@ def requested_networks(ex_networks: object, networks: object) -> object:
     :param networks: The name that some of libcloud's other drivers have; empty, it says nothing.
     :raises InvalidArgument: Both say something.
     """
-    if not _says_something(networks):
+    if not says_something(networks):
         return ex_networks
     if ex_networks is not None:
         raise InvalidArgument("ex_networks and networks: expected one of them; they mean the same")
@@ -60,6 +60,7 @@ def parse_number(value: Any, name: str, default: Any = None) -> Any:
     raise InvalidArgument(f"{name} {value!r}: expected a number")
 
 
-def _says_something(value: object) -> bool:
+def says_something(value: object) -> bool:
+    """Whether an argument is given: not None, empty or False, nor a text that stands for these."""
     text = value.strip().lower() if isinstance(value, str) else None
     return bool(value) if text is None else text not in _EMPTY_TEXTS

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from libcloud.compute.base import (
+    KeyPair,
     Node,
     NodeAuthPassword,
     NodeAuthSSHKey,
@@ -18,12 +19,12 @@ from libcloud.compute.base import (
 
 from libcloud_ovm3 import operations
 from libcloud_ovm3.agent.address import parse_flag
-from libcloud_ovm3.compute.base import OVM3Base
 from libcloud_ovm3.compute.convert import as_size, object_id, to_node
+from libcloud_ovm3.compute.guests import Guests
 from libcloud_ovm3.compute.habitual import parse_number, refuse_unsupported, requested_networks
 
 
-class NewNodes(OVM3Base):
+class NewNodes(Guests):
     """The method of the driver that creates nodes."""
 
     def create_node(
@@ -47,17 +48,18 @@ class NewNodes(OVM3Base):
         ex_hosts_off: Sequence[NodeLocation | str] | str | None = None,
         ex_idempotency_key: str | None = None,
         ex_iso: NodeImage | str | None = None,
-        ex_keyname: object = None,
+        ex_keyname: KeyPair | str | None = None,
         ex_keypair: object = None,
         ex_memory_mb: int | str | None = None,
         ex_metadata: Mapping[str, str] | None = None,
         ex_network: object = None,
+        ex_network_format: int | str = 1,
         ex_progress: Callable[[int, int], object] | None = None,
         ex_security_groups: object = None,
         ex_ssh_key_ids: object = None,
         ex_start: bool | str = True,
         ex_tags: Sequence[str] | str | None = None,
-        ex_userdata: object = None,
+        ex_userdata: str | None = None,
         ex_volumes: Sequence[StorageVolume | str] | str | None = None,
     ) -> Node:
         """Create a VM from a template or an ISO and start it. Blocks while its disks are copied.
@@ -82,8 +84,10 @@ class NewNodes(OVM3Base):
         :param location: The host, or its id. (default: the one with the most free memory)
         :type location: :class:`NodeLocation` or ``str``
 
-        :param auth: Not supported, as nothing is installed in the guest: anything but None raises
-            LibcloudError.
+        :param auth: A public key, or a password, with which root can log in. A guest with
+            cloud-init reads it, from a seed (docs/guest-configuration.md); the password is in it as
+            a hash. (default: none, and no password is made, other than with libcloud's drivers of
+            clouds)
         :type auth: :class:`NodeAuthSSHKey` or :class:`NodeAuthPassword`
 
         :param ex_allow_same_name: Allow a name that another VM of the estate has.
@@ -118,6 +122,10 @@ class NewNodes(OVM3Base):
             drivers, or a seed. It goes into the first empty drive, else into a new one.
         :type ex_iso: :class:`NodeImage` or ``str``
 
+        :param ex_keyname: A key pair, or its name, whose public key root and the guest's own first
+            user get, besides that of ``auth``.
+        :type ex_keyname: ``str`` or :class:`KeyPair`
+
         :param ex_memory_mb: Its memory, instead of that of the size.
         :type ex_memory_mb: ``int``, MB
 
@@ -128,10 +136,16 @@ class NewNodes(OVM3Base):
 
         :param ex_networks: The networks of its cards, in the guest's order: bridges, traffic
             labels, ``"label:vlan"``, pairs of label and VLAN, or mappings with the key ``network``
-            and ``mac``, ``address``, ``model``, ``type`` as for :meth:`ex_attach_nic`. Hosts that
-            lack one are not chosen. An empty list: no card. (default: the template's cards, with
-            new MAC addresses; if it has none, one on ``ex_default_network``)
+            and ``mac``, ``address``, ``model``, ``type`` as for :meth:`ex_attach_nic`. The guest is
+            told of addresses that have a prefix length (``192.0.2.10/24``), of ``gateway`` and of
+            ``dns``. Hosts that lack one are not chosen. An empty list: no card. (default: the
+            template's cards, with new MAC addresses; if it has none, one on
+            ``ex_default_network``)
         :type ex_networks: ``list`` of :class:`.OVM3Network`, ``str``, ``tuple`` or ``dict``
+
+        :param ex_network_format: Of what the guest is told of static addresses: 1, which all
+            versions of cloud-init since 0.7.9 read, or 2.
+        :type ex_network_format: ``int``
 
         :param networks: The same, by the name that some of libcloud's other drivers use.
         :type networks: ``list``
@@ -148,6 +162,11 @@ class NewNodes(OVM3Base):
             characters.
         :type ex_tags: ``list`` of ``str``
 
+        :param ex_userdata: User data for cloud-init: a cloud-config, a script (``#!``), or another
+            kind that it knows, also MIME; 512 KiB at most. What ``auth`` and ``ex_keyname`` need is
+            added to it.
+        :type ex_userdata: ``str``
+
         :param ex_volumes: Existing volumes, or their ids, that it has from the beginning, behind
             its own disks and in this order; checked as by :meth:`attach_volume`. If the node is
             not created they are released; :meth:`destroy_node` keeps them.
@@ -162,8 +181,10 @@ class NewNodes(OVM3Base):
         :raises HostNotFound: There is no such host.
         :raises VolumeNotFound: There is no such volume.
         :raises NameTaken: A VM of this name exists. Nothing of the new one is left.
-        :raises PreconditionFailed: No host can take it, or whether the name is taken is unknown.
-            Nothing of it is left.
+        :raises KeyPairNotFound: There is no such key pair.
+        :raises PreconditionFailed: No host can take it, or whether the name is taken is unknown, or
+            the guest cannot be told what is asked for: that needs the host module, and the extra
+            ``[cloudinit]``. Nothing of it is left.
         :raises AgentFault: The agent refused a step. Nothing of it is left.
         :raises OperationIncomplete: It was not completed, or not started; names what may be left.
         :return: The node, in the state in which it was seen last.
@@ -173,15 +194,12 @@ class NewNodes(OVM3Base):
             ex_config_drive=ex_config_drive,
             ex_disks=ex_disks,
             ex_hostname=ex_hostname,
-            ex_keyname=ex_keyname,
             ex_keypair=ex_keypair,
             ex_network=ex_network,
             ex_security_groups=ex_security_groups,
             ex_ssh_key_ids=ex_ssh_key_ids,
-            ex_userdata=ex_userdata,
         )
-        if auth is not None:
-            self._get_and_check_auth(auth)
+        guest, password = self._guest_config(auth, ex_keyname, ex_userdata, ex_network_format)
         chosen = as_size(size, self)
         own_cpus = (chosen.extra or {}).get("cpus") or 1
         spec = operations.vm_spec.VMSpec(
@@ -201,6 +219,7 @@ class NewNodes(OVM3Base):
             progress=ex_progress,
             key=ex_idempotency_key or "",
             cards=self._cards(requested_networks(ex_networks, networks)),
+            guest=guest,
         )
         warn = partial(self._warn, stacklevel=4)  # before anything is created: it may raise
         on = self._estate_of(ex_hosts_off)
@@ -208,6 +227,8 @@ class NewNodes(OVM3Base):
         self._warn(notices)
         node = to_node(vm, self, hosts_off)
         node.image = image if isinstance(image, NodeImage) else None
+        if password is not None and password.generated:  # as libcloud's other drivers do
+            node.extra["password"] = password.password
         return node
 
     def _cards(self, networks: object) -> tuple[Any, ...] | None:

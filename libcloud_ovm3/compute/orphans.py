@@ -16,7 +16,7 @@ class Orphans(OVM3Base):
         """Virtual disks that no vm.cfg names and whose file names contain no known node's uuid.
 
         They may be left of an incomplete operation, or kept on purpose by someone. Nothing is
-        deleted.
+        deleted. Seeds of nodes that are not there are among them (:meth:`ex_remove_seed`).
 
         :raises Ovm3Error: No host responded.
         :return: Dicts with ``repository_id``, ``path``, ``is_certain`` (False: something that may
@@ -26,7 +26,7 @@ class Orphans(OVM3Base):
         :rtype: ``list`` of ``dict``
         """
         snapshot = estate.vms.read_estate(self._estate)
-        self._warn(snapshot.errors())
+        self._warn([*snapshot.errors(), *estate.seeds.unread_seeds(snapshot)])
         return [to_orphan(orphan) for orphan in estate.disks.orphans(self._estate, snapshot)]
 
     def ex_put_back(self, path: str, operation: str) -> bool:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         network_facts,
         networks,
         repositories,
+        seeds,
         vms,
         volumes,
     )
@@ -43,6 +44,7 @@ __all__ = [
     "network_facts",
     "networks",
     "repositories",
+    "seeds",
     "vms",
     "volumes",
 ]

@@ -32,6 +32,7 @@ from libcloud_ovm3.estate.holders import ask_holders, held_of, is_elsewhere, sam
 from libcloud_ovm3.estate.hosts import HostView
 from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.repositories import Repository
+from libcloud_ovm3.estate.seeds import read_seeds
 from libcloud_ovm3.estate.vms import EstateSnapshot
 
 _FOLDER = "VirtualDisks"
@@ -330,7 +331,7 @@ def orphans(estate: Estate, snapshot: EstateSnapshot) -> list[Orphan]:
     """All virtual disks without users, as far as is known. Nothing is deleted.
 
     Volumes and snapshots that this package has made are not among them: they belong to whoever made
-    them, attached or not. What is marked as unfinished is.
+    them, attached or not. What is marked as unfinished is; so are seeds of VMs that are not there.
 
     Where hosts have the host module, a disk that is held open or that a link leads to is not
     certain.
@@ -357,7 +358,12 @@ def orphans(estate: Estate, snapshot: EstateSnapshot) -> list[Orphan]:
     certain = [one.path for one in unused if one.is_certain]
     doubtful = files_in_doubt(estate, snapshot, usage, certain)
     unused = [replace(o, is_certain=False) if o.path in doubtful else o for o in unused]
-    return unused + _unfinished(snapshot) + aside
+    seeds = [
+        Orphan(seed.repository.id, seed.path, not usage.unread)
+        for seed in read_seeds(snapshot)
+        if seed.file.vm_id not in snapshot.vms and not usage.users(seed.file.name)
+    ]
+    return unused + _unfinished(snapshot) + seeds + aside
 
 
 def files_in_doubt(

@@ -15,6 +15,7 @@ from libcloud_ovm3.estate.hosts import HostView, map_hosts
 if TYPE_CHECKING:
     from libcloud_ovm3.agent.documents import RepositoryContent, RepositoryRecord
     from libcloud_ovm3.agent.hostmodule_types import Aside, Document, RepositoryFiles, VMCfg
+    from libcloud_ovm3.agent.seed_files import SeedFile
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Repository:
     :ivar addresses_error: Why not, if the module could not read it.
     :ivar metadata: Its document ``metadata``, likewise (:mod:`.vm_metadata`).
     :ivar metadata_error: Why not.
+    :ivar seeds: The seeds of guests in it; None: no host module said (:mod:`.seeds`).
     """
 
     record: RepositoryRecord
@@ -45,6 +47,7 @@ class Repository:
     addresses_error: str | None = None
     metadata: Document | None = field(default=None, compare=False, repr=False)
     metadata_error: str | None = None
+    seeds: tuple[SeedFile, ...] | None = None
 
     @property
     def id(self) -> str:
@@ -207,6 +210,7 @@ def _listed(
         addresses_error=files.addresses_error,
         metadata=files.metadata,
         metadata_error=files.metadata_error,
+        seeds=files.seeds,
     )
 
 

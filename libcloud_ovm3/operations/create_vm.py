@@ -49,6 +49,7 @@ from libcloud_ovm3.operations.template import DiskCopy
 from libcloud_ovm3.operations.vlan_bridges import StartNetworks, bridged
 from libcloud_ovm3.operations.vmcfg_values import differences
 from libcloud_ovm3.operations.watch_copy import watched
+from libcloud_ovm3.operations.write_seed import withdraw_seed, write_seed
 from libcloud_ovm3.progress import waiting
 
 
@@ -81,6 +82,7 @@ def create(plan: VMPlan) -> tuple[VM, list[str]]:
                 _copy(plan, copy, notices)
         _grow(plan, notices)
         _make_empty(plan, notices)
+        _write_seed(plan, notices)
         with waiting(f"configuring {vm} on {plan.host.label}", vm=plan.vm_id):
             definition = _configure(plan, notices)
         _record(plan, notices)
@@ -104,8 +106,8 @@ def _not_completed(plan: VMPlan, error: Ovm3Error, details: str = "") -> Operati
     return plan.operation.incomplete(
         f"creating VM {plan.spec.name!r} was not completed: {error}{details and f'; {details}'}. "
         f"What may be left: node {plan.vm_id} (pending; destroy_node removes it{_released(plan)}) "
-        f"and its disk {', '.join(plan.disks) or '(none)'}",
-        left=(plan.vm_id, *plan.disks),
+        f"and its disk {', '.join(plan.files) or '(none)'}",
+        left=(plan.vm_id, *plan.files),
         nodes=[plan.summary],
         **plan.where,
     )
@@ -262,6 +264,12 @@ def _make_empty(plan: VMPlan, notices: list[str]) -> None:
         raise _not_completed(plan, error) from error
 
 
+def _write_seed(plan: VMPlan, notices: list[str]) -> None:
+    """Step 2d: what its guest is told, which goes into a drive of it."""
+    if plan.seed is not None:
+        notices += write_seed(plan.operation, plan.seed)
+
+
 def _configure(plan: VMPlan, notices: list[str]) -> Definition:
     """Step 3: the disks, and no "creating" any more. All keys are sent: others may be dropped."""
     pending = _read_back(plan, plan.pending_description)
@@ -357,14 +365,16 @@ def _undo(plan: VMPlan, error: Ovm3Error) -> None:
         for path in plan.disks:
             if posixpath.basename(path) in content.virtual_disks:
                 delete_file(plan.operation, plan.system, plan.repository, path)
+        if plan.seed is not None:
+            withdraw_seed(plan.operation, plan.seed)
         if plan.directory in (folder.name for folder in content.virtual_machines):
             _withdraw(plan)
     except Ovm3Error as second:
         raise plan.operation.incomplete(
             f"creating VM {plan.spec.name!r} failed: {error}. Undoing it failed too: {second}. "
             f"What may be left: node {plan.vm_id} (destroy_node removes it{_released(plan)}), disk "
-            f"{', '.join(plan.disks) or '(none)'}",
-            left=(plan.vm_id, *plan.disks),
+            f"{', '.join(plan.files) or '(none)'}",
+            left=(plan.vm_id, *plan.files),
             nodes=[plan.summary],
             **plan.where,
         ) from error

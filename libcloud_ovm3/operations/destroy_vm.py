@@ -40,6 +40,7 @@ from libcloud_ovm3.operations.presence import before_second_look
 from libcloud_ovm3.operations.record_address import forget_addresses
 from libcloud_ovm3.operations.record_metadata import forget_metadata
 from libcloud_ovm3.operations.release_bridges import bridges_of_vm, read_uses, release
+from libcloud_ovm3.operations.remove_seed import delete_seeds, kept_unseen
 from libcloud_ovm3.operations.stop_vm import stop_live
 from libcloud_ovm3.progress import waiting
 
@@ -108,7 +109,9 @@ def destroy(
     users = find_users(snapshot, disks)
     notices += [f"{path} was kept: {why}" for path, why in users.items() if path not in held]
     disks = [(where, path) for where, path in disks if path not in users or path in held]
-    _delete_disks(operation, vm, disks, held, systems)
+    notices += kept_unseen(snapshot, vm)
+    kept = delete_seeds(operation, snapshot, vm.id)
+    _delete_disks(operation, vm, disks, held, systems, kept)
     return notices
 
 
@@ -279,15 +282,17 @@ def _delete_disks(
     disks: Disks,
     held: Mapping[str, str],
     systems: Mapping[str, FileSystem],
+    kept: Mapping[str, Ovm3Error],
 ) -> None:
     """Delete each, whatever becomes of the others.
 
     :param held: those that are still in use on a host, and by whom; they stay.
+    :param kept: seeds that are not deleted, and why.
     :raises OperationIncomplete: some stay, or another VM has got one meanwhile; names them.
     """
     failed: dict[str, Ovm3Error] = {
         path: PreconditionFailed(f"still in use: {held[path]}") for _, path in disks if path in held
-    }
+    } | dict(kept)
     by_module: dict[str, Disks] = {}
     by_agent: list[str] = []
     for repository, path in disks:

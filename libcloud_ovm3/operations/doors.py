@@ -263,6 +263,20 @@ def write_document(
     module.write_document(operation.client, operation.id, repository.path, name, version, content)
 
 
+def write_seed(
+    operation: Operation, module: HostModule, repository: Repository, vm_id: str, content: bytes
+) -> None:
+    """Make the seed of a VM, under a name that only this operation makes."""
+    module.write_seed(operation.client, operation.id, repository.path, vm_id, content)
+
+
+def delete_seed(
+    operation: Operation, module: HostModule, repository: Repository, name: str
+) -> None:
+    """Delete a seed: for good, at once. It holds nothing that a user could not give again."""
+    module.delete_seed(operation.client, operation.id, repository.path, name)
+
+
 def start_job(
     operation: Operation, module: HostModule, job: str, kind: str, source: Path, target: Path
 ) -> None:

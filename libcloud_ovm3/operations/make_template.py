@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from libcloud_ovm3.agent.chunks import CHUNK_BYTES
 from libcloud_ovm3.agent.config import VMConfig, format_disk
+from libcloud_ovm3.agent.seed_files import vm_of
 from libcloud_ovm3.errors import (
     AgentFault,
     InvalidArgument,
@@ -100,6 +101,7 @@ def plan_folder(
     entries = [
         entry.text if entry.is_cdrom else format_disk(replace(entry, location=next(after).path))
         for entry in config.disks
+        if not (entry.path and vm_of(entry.path))  # a seed is for one guest alone
     ]
     template = config.changed(
         uuid=str(uuid.UUID(ident)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from libcloud_ovm3.agent.vif import Vif
@@ -13,12 +13,13 @@ from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed
 from libcloud_ovm3.estate.addresses import parse_addresses
 from libcloud_ovm3.estate.labels import WantedNetwork, bridge_name, wanted_network
 from libcloud_ovm3.estate.networks import HostNetwork
+from libcloud_ovm3.operations.guest_network import GuestAddresses, split_addresses
 
 _PREFIX = "00:21:f6"  # Oracle's, of which a Manager takes its own (agent-behaviour 6.5)
 _MAC = re.compile("(?:[0-9a-f]{2}:){5}[0-9a-f]{2}")
 _MODEL = re.compile("[A-Za-z0-9_-]{1,32}")
 _TYPES = ("ioemu", "netfront")
-_KEYS = ("network", "mac", "address", "model", "type")
+_KEYS = ("network", "mac", "address", "gateway", "dns", "model", "type")
 MOST_OF_HVM = 8  # HVM_MAX_VNICS of the agent's capabilities (agent-behaviour 6.5)
 
 
@@ -30,6 +31,7 @@ class CardSpec:
     :ivar model: of the emulated card; None: xend's default.
     :ivar type: ``ioemu`` or ``netfront``; None: what fits the VM.
     :ivar addresses: the static addresses that the guest has on it.
+    :ivar told: what a new guest is told of them.
     """
 
     network: WantedNetwork
@@ -37,6 +39,7 @@ class CardSpec:
     model: str | None = None
     type: str | None = None
     addresses: tuple[str, ...] = ()
+    told: GuestAddresses = GuestAddresses()  # noqa: RUF009 - a tuple
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,9 @@ def _card_spec(given: object, labels: Mapping[str, str]) -> CardSpec:
         raise InvalidArgument(
             f"ex_networks: {wrong} in {dict(given)!r}: expected the keys {', '.join(_KEYS)}"
         )
-    return card_spec(labels=labels, **given)
+    told, address = split_addresses(given)
+    rest = {key: value for key, value in given.items() if key not in ("gateway", "dns")}
+    return replace(card_spec(labels=labels, **{**rest, "address": address}), told=told)
 
 
 def card_spec(

@@ -12,6 +12,7 @@ from libcloud_ovm3.estate.members import Estate
 from libcloud_ovm3.estate.networks import NetworkList, read_networks
 from libcloud_ovm3.estate.vm_bridges import bridges_of
 from libcloud_ovm3.estate.vms import EstateSnapshot
+from libcloud_ovm3.operations.guest_network import GuestCard
 from libcloud_ovm3.operations.new_cards import (
     MOST_OF_HVM,
     CardSpec,
@@ -88,11 +89,13 @@ class CardEntries(NamedTuple):
     :ivar vifs: the entries of its vm.cfg.
     :ivar addresses: the static addresses that are to be recorded.
     :ivar notices: for the user.
+    :ivar guests: the cards that were asked for, as the guest is told of them.
     """
 
     vifs: tuple[str, ...] = ()
     addresses: tuple[CardAddresses, ...] = ()
     notices: tuple[str, ...] = ()
+    guests: tuple[GuestCard, ...] = ()
 
 
 def entries_for(cards: PlannedCards, vm_id: str, name: str, *, is_live: bool) -> CardEntries:
@@ -109,6 +112,7 @@ def entries_for(cards: PlannedCards, vm_id: str, name: str, *, is_live: bool) ->
     taken |= {one.mac for one, _ in cards.specs if one.mac}
     summary: dict[str, str | None] = {"id": vm_id, "name": name, "state": None}
     entries, addresses, notices = list[str](), list[CardAddresses](), list[str]()
+    guests = list[GuestCard]()
     for one, bridge in cards.specs:
         mac = one.mac
         if mac is None:
@@ -119,6 +123,7 @@ def entries_for(cards: PlannedCards, vm_id: str, name: str, *, is_live: bool) ->
                 mac, bridge, cards.networks, f"VM {name!r}", summary, is_live=is_live
             )
         entries.append(entry_of(one, bridge, mac, is_hvm=cards.is_hvm))
+        guests.append(GuestCard(mac, one.told))
         if one.addresses:
             addresses.append(CardAddresses(mac, bridge, one.addresses))
-    return CardEntries(tuple(entries), tuple(addresses), tuple(notices))
+    return CardEntries(tuple(entries), tuple(addresses), tuple(notices), tuple(guests))

@@ -34,6 +34,7 @@ from libcloud_ovm3.operations.same_key import require_unused, vm_id_of
 from libcloud_ovm3.operations.target_repository import require_room
 from libcloud_ovm3.operations.template import Contents, contents, read_content
 from libcloud_ovm3.operations.vm_spec import VMSpec
+from libcloud_ovm3.operations.write_seed import NewSeed, planned_seed
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class VMPlan:
     :ivar cards: its network cards.
     :ivar volume_entries: those of its disk list that are volumes, which are not its own.
     :ivar notices: for the user, before it is carried out.
+    :ivar seed: what its guest is told; None: nothing.
     """
 
     operation: Operation
@@ -66,6 +68,7 @@ class VMPlan:
     volumes: NewVolumes
     volume_entries: tuple[str, ...]
     notices: tuple[str, ...]
+    seed: NewSeed | None = None
 
     @property
     def summary(self) -> dict[str, str | None]:
@@ -97,6 +100,11 @@ class VMPlan:
     def pending_entries(self) -> list[str]:
         """Its disk list while it is created: what is not its own, and is to stay meanwhile."""
         return [*self.iso_entries, *self.volume_entries]
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The paths of everything that is made for it."""
+        return self.disks if self.seed is None else (*self.disks, self.seed.path)
 
     @property
     def pending_description(self) -> str:
@@ -150,13 +158,14 @@ def make_plan(estate: Estate, spec: VMSpec) -> VMPlan:
         require_recordable(image.repository)
     if spec.metadata.to_entry():
         require_metadata_recordable(image.repository)
+    seed, seed_notices = planned_seed(operation, image.repository, spec, vm_id, entries)
     system = mounted_export(host, image.repository)
     begin = vm_id.replace("-", "") + (f"-{operation.id}" if spec.key else "")
     given, notices = contents(snapshot, system, content, begin, spec.memory_mb)
     _require_unwritten(snapshot, image, given)
-    if iso is not None:
+    for medium in [*([iso.paths[0]] if iso else []), *([seed.path] if seed else [])]:
         config = content.options.changed(disk=list(given.entries))
-        given = replace(given, entries=tuple(with_iso(config, iso.paths[0])))
+        given = replace(given, entries=tuple(with_iso(config, medium)))
     config = content.options.changed(disk=list(given.entries))
     volume_entries = with_volumes(config, host if spec.start else None, volumes)
     given = replace(given, entries=(*given.entries, *volume_entries))
@@ -184,7 +193,14 @@ def make_plan(estate: Estate, spec: VMSpec) -> VMPlan:
         cards=entries,
         volumes=volumes,
         volume_entries=tuple(volume_entries),
-        notices=(*snapshot.errors(), *snapshot.notices(), *entries.notices, *notices),
+        notices=(
+            *snapshot.errors(),
+            *snapshot.notices(),
+            *entries.notices,
+            *seed_notices,
+            *notices,
+        ),
+        seed=seed,
     )
 
 

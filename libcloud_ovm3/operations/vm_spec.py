@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from libcloud_ovm3.errors import InvalidArgument
 from libcloud_ovm3.estate.creating import is_creating_mark
 from libcloud_ovm3.estate.vm_metadata import VMMetadata
+from libcloud_ovm3.operations.guest_config import GuestConfig
 from libcloud_ovm3.operations.guest_types import is_hvm_wanted
 from libcloud_ovm3.operations.new_cards import CardSpec
 
@@ -33,6 +34,7 @@ class VMSpec:
     :ivar progress: is told how many bytes of its disks are copied, and of how many; None: nobody.
     :ivar key: the same for all calls that mean this VM (:mod:`.same_key`); "": none do.
     :ivar cards: its network cards; None: those of the template, else one on the default network.
+    :ivar guest: what its guest is told, besides its addresses.
     """
 
     name: str
@@ -51,6 +53,7 @@ class VMSpec:
     progress: Callable[[int, int], object] | None = None
     key: str = ""
     cards: tuple[CardSpec, ...] | None = None
+    guest: GuestConfig = field(default_factory=GuestConfig)
 
 
 def check(spec: VMSpec) -> None:

@@ -79,6 +79,7 @@ ID = '0a' * 16
 MOUNT = '/OVS/Repositories/' + ID
 WHO = ('client', '0b' * 16)
 FILE = MOUNT + '/file'
+VM = '0004fb00-0006-0000-aaaa-0123456789ab'
 CHUNK = Binary('\0\0\0\0'.encode('ascii'))
 CALLS = {
     'get_api_services': (), 'domains': (), 'addresses': (), 'routes': (), 'repository': (ID, ''),
@@ -91,6 +92,8 @@ CALLS = {
     'job_status': (MOUNT, WHO[1]), 'cancel_job': WHO + (MOUNT, WHO[1]),
     'list_documents': (MOUNT, '', 5), 'read_document': (MOUNT, 'name'),
     'write_document': WHO + (MOUNT, 'name', 1, Binary('x'.encode('ascii'))),
+    'write_seed': WHO + (MOUNT, VM, Binary('x'.encode('ascii'))),
+    'delete_seed': WHO + (MOUNT, '%s.%s.iso' % (VM, WHO[1])),
     'read_vm': (ID, 'name', ''), 'settle_vm': WHO + (ID, 'name', WHO[1], False),
     'control_interface': ('c1',), 'set_control_interface': WHO + ('c0', '169.254.1.1', 16)}
 # These say of each part of the answer that it took too long.

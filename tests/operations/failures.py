@@ -45,6 +45,8 @@ WRITES = frozenset(
         "libcloud_start_job",
         "libcloud_grow_file",
         "libcloud_write_document",
+        "libcloud_write_seed",
+        "libcloud_delete_seed",
         "libcloud_set_aside",
         "libcloud_put_back",
         "libcloud_delete_aside",
