@@ -36,6 +36,7 @@ TABLES = (
     "test_power_failures.py",
     "test_record_address_failures.py",
     "test_same_key.py",
+    "test_seed_failures.py",
     "test_snapshot_failures.py",
     "test_vlan_failures.py",
     "test_volume_failures.py",

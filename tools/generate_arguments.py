@@ -42,6 +42,7 @@ COMMANDS = {
     "delete_image": "image delete",
     "ex_insert_iso": "vm insert-iso",
     "ex_eject_iso": "vm eject-iso",
+    "ex_remove_seed": "vm remove-seed",
     "ex_list_nics": "vm list-nics",
     "ex_attach_nic": "vm attach-nic",
     "ex_detach_nic": "vm detach-nic",
@@ -77,6 +78,7 @@ OPTIONS = {
     "ex_vlan": "--vlan",
     "ex_type": "--type",
     "description": "--description",
+    "auth": "--ssh-key",
 }
 # Keys of an estate that are not one argument under another name.
 KEYS = {

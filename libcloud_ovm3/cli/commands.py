@@ -36,6 +36,7 @@ from libcloud_ovm3.cli.size import size
 from libcloud_ovm3.cli.snapshot import snapshot
 from libcloud_ovm3.cli.vm import vm
 from libcloud_ovm3.cli.vm_create import create as create_vm
+from libcloud_ovm3.cli.vm_guest import remove_seed
 from libcloud_ovm3.cli.vm_media import eject_iso, insert_iso
 from libcloud_ovm3.cli.vm_metadata import set_metadata
 from libcloud_ovm3.cli.vm_nics import attach_nic, detach_nic, list_nics, update_nic
@@ -77,7 +78,7 @@ def demo(speed: float, version: str) -> None:
         demo_steps.run(speed=speed, version=version)
 
 
-for of_vm in (create_vm, set_metadata, insert_iso, eject_iso):
+for of_vm in (create_vm, set_metadata, insert_iso, eject_iso, remove_seed):
     vm.add_command(of_vm)
 for of_vm in (list_nics, attach_nic, detach_nic, update_nic):
     vm.add_command(of_vm)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -15,6 +16,7 @@ from libcloud_ovm3.cli.options import driver_options, hosts_off_options, make_dr
 from libcloud_ovm3.cli.output import show
 from libcloud_ovm3.cli.sections import Command
 from libcloud_ovm3.cli.several import label
+from libcloud_ovm3.cli.vm_guest import guest_arguments, guest_options
 from libcloud_ovm3.compute.find import find_host, find_image, find_size, find_volumes
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error
 
@@ -30,6 +32,7 @@ _COUNT = click.IntRange(min=1)
         "ovm3 vm create web-3 --image oracle-linux-6 --memory 768 --cpus 2 --on ovm-2 --wait",
         "ovm3 vm create web-4 --image oracle-linux-6 --size small --network guest:160",
         "ovm3 vm create win-1 --image oracle-linux-6-boot.iso --size small --disk 2 --no-start",
+        "ovm3 vm create web-6 --image oracle-linux-6 --size small --ssh-key id_ed25519.pub",
         "ovm3 vm create web-5 --image oracle-linux-6 --size small --type hvm --no-start",
     ),
 )
@@ -83,11 +86,13 @@ _COUNT = click.IntRange(min=1)
     multiple=True,
     metavar="NETWORK[,KEY=VALUE...]",
     help="A network card on this bridge, traffic label or LABEL:VLAN; once for each card. Keys: "
-    "mac, address, model, type.  [default: the template's cards, else the default network's]",
+    "mac, address, gateway, dns, model, type.  [default: the template's cards, else the default "
+    "network's]",
 )
 @click.option(
     "--no-network", is_flag=True, help="No network card, whatever the template or the default says."
 )
+@guest_options
 @click.option(
     "--allow-same-name", is_flag=True, help="Create it even if another VM may have this name."
 )
@@ -121,7 +126,9 @@ def create(
     location: str | None, networks: tuple[str, ...], no_network: bool, allow_same_name: bool,
     volumes: tuple[str, ...], idempotency_key: str | None,
     metadata: tuple[str, ...], tags: tuple[str, ...], no_start: bool, wait: bool, timeout: int,
-    hosts_off: tuple[str, ...], **options: Any,
+    hosts_off: tuple[str, ...], ssh_key: Path | None, key_name: str | None,
+    root_password_file: Path | None, user_data: Path | None, network_format: str | None,
+    **options: Any,
 ) -> None:  # fmt: skip
     """Create a VM, start it, and print its id.
 
@@ -134,6 +141,7 @@ def create(
             raise InvalidArgument("--wait and --no-start contradict each other")
         if networks and no_network:
             raise InvalidArgument("--network and --no-network contradict each other")
+        guest = guest_arguments(ssh_key, key_name, root_password_file, user_data, network_format)
         if size_id is None and memory is None:
             raise InvalidArgument("--size or --memory is required (see `ovm3 size list`)")
         size = find_size(driver, size_id, memory, cpus)
@@ -143,6 +151,7 @@ def create(
             size,
             find_image(driver, image),
             on,
+            **guest,
             ex_allow_same_name=allow_same_name,
             ex_description=description,
             ex_disk_gb=disk_gb,

@@ -10,6 +10,7 @@ from libcloud_ovm3 import estate, operations
 from libcloud_ovm3.compute.base import OVM3Base
 from libcloud_ovm3.compute.convert import object_id
 from libcloud_ovm3.compute.habitual import says_something
+from libcloud_ovm3.errors import InvalidArgument
 
 
 class Guests(OVM3Base):
@@ -44,6 +45,10 @@ class Guests(OVM3Base):
         self, auth: Any, ex_keyname: object, ex_userdata: object, ex_network_format: object
     ) -> tuple[Any, NodeAuthPassword | None]:
         """What the guest is told, and the password of ``auth``, if it is one."""
+        if auth and not isinstance(auth, NodeAuthSSHKey | NodeAuthPassword):
+            raise InvalidArgument(  # libcloud would make a password instead
+                f"auth: expected a NodeAuthSSHKey or a NodeAuthPassword, not {type(auth).__name__}"
+            )
         checked = self._get_and_check_auth(auth) if auth else None
         keys = []
         password_hash = None

@@ -40,7 +40,7 @@ from libcloud_ovm3.operations.presence import before_second_look
 from libcloud_ovm3.operations.record_address import forget_addresses
 from libcloud_ovm3.operations.record_metadata import forget_metadata
 from libcloud_ovm3.operations.release_bridges import bridges_of_vm, read_uses, release
-from libcloud_ovm3.operations.remove_seed import delete_seeds, kept_unseen
+from libcloud_ovm3.operations.remove_seed import delete_seeds, kept_unseen, seeds_of
 from libcloud_ovm3.operations.stop_vm import stop_live
 from libcloud_ovm3.progress import waiting
 
@@ -98,6 +98,7 @@ def destroy(
         notices += [f"{path} was kept: deleting it was not asked for" for path in others]
         disks = [(where, path) for where, path in disks if path in only]
     systems = _file_systems(disks)  # mounted now, so that nothing comes between check and deletion
+    seeds = seeds_of(snapshot, vm.id)
     _delete_vm(operation, snapshot, vm, disks)
     uses = read_uses(snapshot.hosts, vm.id, bridges_of_vm(vm))
     with waiting(f"VM {vm.name!r}: waiting until its disks are released", vm=vm.id):
@@ -109,8 +110,9 @@ def destroy(
     users = find_users(snapshot, disks)
     notices += [f"{path} was kept: {why}" for path, why in users.items() if path not in held]
     disks = [(where, path) for where, path in disks if path not in users or path in held]
-    notices += kept_unseen(snapshot, vm)
-    kept = delete_seeds(operation, snapshot, vm.id)
+    seeds = list({one.path: one for one in (*seeds, *seeds_of(snapshot, vm.id))}.values())
+    notices += kept_unseen(snapshot, vm, seeds)
+    kept = delete_seeds(operation, snapshot, seeds)
     _delete_disks(operation, vm, disks, held, systems, kept)
     return notices
 

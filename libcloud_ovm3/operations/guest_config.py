@@ -45,7 +45,7 @@ class GuestConfig:
     @property
     def is_asked_for(self) -> bool:
         """Whether it says anything by itself, whatever the network cards are told."""
-        return bool(self.public_keys) or None not in (self.password_hash, self.user_data)
+        return bool(self.public_keys) or (self.password_hash, self.user_data) != (None, None)
 
 
 def checked_format(value: object) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from libcloud_ovm3.agent.disk import DiskEntry
 from libcloud_ovm3.agent.identifiers import dashed
 from libcloud_ovm3.agent.seed_files import vm_of
@@ -50,12 +52,14 @@ def remove(estate: Estate, vm_id: str) -> list[str]:
                 f"{drive.path} was left in its drive: no host that has its repository mounted has "
                 f"a host module that can delete it (`ovm3 host install`)"
             )
+    seeds = seeds_of(snapshot, vm_id)
     notices: list[str] = []
     for drive in drives:
         notices += eject(estate, vm_id, drive.device)
-    if drives:
-        snapshot = read_estate(estate)
-    kept = delete_seeds(operation, snapshot, vm_id)
+    try:
+        kept = delete_seeds(operation, read_estate(estate) if drives else snapshot, seeds)
+    except Ovm3Error as error:
+        kept = dict.fromkeys((seed.path for seed in seeds), error)
     if kept and not drives and len(kept) == 1:
         raise next(iter(kept.values()))
     if kept:
@@ -75,17 +79,16 @@ def seeds_of(snapshot: EstateSnapshot, vm_id: str) -> list[Seed]:
 
 
 def delete_seeds(
-    operation: Operation, snapshot: EstateSnapshot, vm_id: str
+    operation: Operation, snapshot: EstateSnapshot, seeds: Sequence[Seed]
 ) -> dict[str, Ovm3Error]:
-    """Delete the seeds of a VM, but those that somebody uses, or may.
+    """Delete seeds, but those that somebody uses, or may.
 
-    :param snapshot: as the estate is now.
+    :param snapshot: the estate as it is now; that it lists them does not matter.
     :return: those that are not deleted, or may not be, and why.
     """
-    found = seeds_of(snapshot, vm_id)
-    usage = read_disk_usage(snapshot) if found else None
+    usage = read_disk_usage(snapshot) if seeds else None
     kept: dict[str, Ovm3Error] = {}
-    for seed in found:
+    for seed in seeds:
         host = with_module(seed.repository)
         why = why_used(usage, seed.file.name) if usage is not None else None
         try:
@@ -97,14 +100,18 @@ def delete_seeds(
     return kept
 
 
-def kept_unseen(snapshot: EstateSnapshot, vm: VM) -> list[str]:
-    """Notices of seeds that a destroyed VM leaves, as no host module could list them."""
-    paths = [one.path for definition in vm.definitions for one in _drives(vm.id, definition)]
+def kept_unseen(snapshot: EstateSnapshot, vm: VM, seeds: Sequence[Seed]) -> list[str]:
+    """Notices of seeds that a destroyed VM leaves, as no host module could list them.
+
+    :param seeds: those that are known.
+    """
+    drives = [one for definition in vm.definitions for one in _drives(vm.id, definition)]
+    paths = {one.path for one in drives if one.path} - {seed.path for seed in seeds}
     return [
         f"{path} was kept: no host module could list it; ex_remove_seed({vm.id!r}) deletes it when "
         f"one can (`ovm3 host install`)"
-        for path in paths
-        if path is not None and not _is_listable(snapshot, path)
+        for path in sorted(paths)
+        if not _is_listable(snapshot, path)
     ]
 
 

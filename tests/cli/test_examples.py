@@ -81,6 +81,7 @@ def prepare(sim: Simulator, line: str) -> dict[str, str]:
     for name in {"web-1", "db-1"} & set(line.split()):
         sim.add_vm(name, config={"vif": [f"mac={MAC},bridge=control0"]} if MAC in line else {})
     prepare_volumes(driver, line.split())
+    Path("id_ed25519.pub").write_text(KEY)
     if line.startswith("ovm3 key "):
         prepare_keys(sim, line.split())
     if line.startswith(("ovm3 network update", "ovm3 network delete")):
@@ -119,7 +120,6 @@ def prepare_keys(sim: Simulator, words: list[str]) -> None:
     """Make the key pairs and the file that an example names."""
     keys = driver_for(sim, ex_keys_repository=sim.repository_id)
     keys.import_key_pair_from_string("other" if words[2] in ("create", "import") else "ops", KEY)
-    Path("id_ed25519.pub").write_text(KEY)
     Path("ops.pem").unlink(missing_ok=True)
 
 

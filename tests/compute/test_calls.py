@@ -116,6 +116,7 @@ METHODS: dict[str, Callable[[Any, Any], Any]] = {
     "detach_volume": lambda driver, node: driver.detach_volume(driver.attached),
     "ex_insert_iso": lambda driver, node: driver.ex_insert_iso(node, iso_of(node)),
     "ex_eject_iso": lambda driver, node: driver.ex_eject_iso(node),
+    "ex_remove_seed": lambda driver, node: driver.ex_remove_seed(node),
     "create_image": lambda driver, node: driver.create_image(node, "image"),
     "delete_image": lambda driver, node: driver.delete_image(driver.image),
     "copy_image": lambda driver, node: driver.copy_image(

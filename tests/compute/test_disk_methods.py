@@ -125,6 +125,7 @@ MISSING: dict[str, Missing] = {
     "copy_image": (ImageNotFound, lambda driver, gone: driver.copy_image("MyRepo", gone, "x")),
     "ex_insert_iso": (ImageNotFound, lambda driver, gone: driver.ex_insert_iso("off", gone)),
     "ex_eject_iso": (NodeNotFound, lambda driver, gone: driver.ex_eject_iso(NO_NODE)),
+    "ex_remove_seed": (NodeNotFound, lambda driver, gone: driver.ex_remove_seed(NO_NODE)),
     "create_node": (
         ImageNotFound,
         lambda driver, gone: driver.create_node("x", "tiny", gone, ex_allow_same_name=True),

@@ -22,6 +22,7 @@ SUPPORTED = (
     *("ex_hosts_off", "ex_start", "ex_networks", "networks", "ex_description"),
     *("ex_cpus", "ex_memory_mb", "ex_disk_gb", "ex_domain_type", "ex_iso", "ex_volumes"),
     *("ex_idempotency_key", "ex_metadata", "ex_progress", "ex_tags"),
+    *("ex_keyname", "ex_network_format", "ex_userdata"),
 )
 KEYWORDS = [
     name
@@ -69,7 +70,7 @@ def test_create_node_takes_what_says_nothing() -> None:
         given: dict[str, Any] = {
             name: empty[number % len(empty)] for number, name in enumerate(KEYWORDS)
         }
-        given |= {"networks": [], "ex_networks": None}
+        given |= {"networks": [], "ex_networks": None, "ex_keyname": "", "ex_userdata": False}
         node = driver.create_node("web", "tiny", driver.list_images()[0], **given)
         assert node.extra["nics"] == []
         assert (node.size.id, node.size.ram) == ("tiny", 512)

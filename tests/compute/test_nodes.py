@@ -129,7 +129,7 @@ def test_bad_input_is_refused_before_anything_changes(driver: Any, sim: Simulato
     ]:
         with pytest.raises(error):
             driver.create_node(*arguments)
-    with pytest.raises(Exception, match="not supported"):
+    with pytest.raises(PreconditionFailed, match="a host module that can"):
         driver.create_node("x", size, template, auth=NodeAuthPassword("pw"))
     with pytest.raises(InvalidArgument, match="ssh_interface 'public_ips': no network is public"):
         driver.deploy_node(None, ssh_key="key", name="x", size=size, image=template)

@@ -149,7 +149,10 @@ WITH_MODULE: dict[str, Change] = {
 }
 # And what begins with list_, ex_list_ or ex_get_. deploy_node is not implemented.
 READS = {"get_image", "get_key_pair", "wait_until_running", "deploy_node", "ex_control0"}
-ELSEWHERE = {"ex_release_networks"}  # tests/operations/test_release_bridges.py
+ELSEWHERE = {  # tests/operations/test_release_bridges.py, test_seeds.py
+    "ex_release_networks",
+    "ex_remove_seed",
+}
 
 
 def test_every_method_of_the_driver_is_here() -> None:

@@ -153,6 +153,6 @@ def test_without_the_module_it_is_refused_before_anything_is_made(sim: Simulator
 
 def test_what_is_no_address_is_refused_before_anything_is_sent(sim: Simulator) -> None:
     sim.calls.clear()
-    with pytest.raises(InvalidArgument, match=r"address '192\.0\.2\.5/24': expected an IPv4"):
-        create(driver_for(sim), sim, "192.0.2.5/24")
+    with pytest.raises(InvalidArgument, match=r"address '192\.0\.2\.5/33': expected an IPv4"):
+        create(driver_for(sim), sim, "192.0.2.5/33")
     assert calls_of(sim) == []

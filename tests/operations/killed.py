@@ -24,6 +24,7 @@ _PRELOAD = [
     "tests.operations.imaging",
     "tests.operations.killed",
     "tests.operations.networking",
+    "tests.operations.seeding",
     "tests.operations.storing",
 ]
 

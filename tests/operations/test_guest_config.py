@@ -61,7 +61,9 @@ def test_keys_and_a_password_are_for_root() -> None:
 
 
 def test_only_what_is_asked_for_is_said() -> None:
-    assert not GuestConfig().is_asked_for
+    assert not GuestConfig(network_format=2).is_asked_for
+    asked = (GuestConfig((KEY,)), GuestConfig((), "$6$"), GuestConfig(user_data=SCRIPT))
+    assert all(one.is_asked_for for one in asked)
     config = yaml.safe_load(seed_files("x", VM, GuestConfig((KEY,)), [])["user-data"])
     assert config == {"disable_root": False}
     alone = seed_files("x", VM, GuestConfig(user_data=SCRIPT), [])
