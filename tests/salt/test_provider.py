@@ -78,7 +78,9 @@ def test_the_arguments_of_create_node() -> None:
     more = {"ex_cpus": "2", "ex_disk_gb": "1.5", "ex_domain_type": "hvm", "ex_iso": "x"}
     more["ex_volumes"] = "a/b,c/d"
     more |= {"ex_metadata": {"owner": "ops"}, "ex_idempotency_key": "k"}
+    more |= {"ex_keyname": "ops", "ex_userdata": "#!/bin/sh\necho a,b", "ex_network_format": "2"}
     typed = {**more, "ex_cpus": 2, "ex_disk_gb": 1.5, "ex_volumes": ["a/b", "c/d"]}
+    typed |= {"ex_network_format": 2}
     assert create_arguments({**settings, **more}.get, {**settings, **more}, FULL) == typed
     guest = {**settings, "password": "the guest's"}
     assert create_arguments(guest.get, guest, FULL) == {}
