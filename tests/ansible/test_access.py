@@ -104,6 +104,8 @@ def test_no_message_names_an_argument_of_python() -> None:
         "ex_metadata",
         "ex_progress",
         "ex_tags",
+        "ex_userdata",
+        "ex_network_format",
     }
     shown = {name: with_options(name) for name in named}
     other = {name: text for name, text in shown.items() if text not in OPTIONS | OF_THE_MODULE}
@@ -114,6 +116,7 @@ def test_no_message_names_an_argument_of_python() -> None:
         "ex_release_networks": "`ovm3 network release`",
         "ex_attach_nic": "`ovm3 vm attach-nic`",
         "ex_detach_nic": "`ovm3 vm detach-nic`",
+        "ex_remove_seed": "`ovm3 vm remove-seed`",
         "ex_update_nic": "`ovm3 vm update-nic`",
         "ex_create_network": "`ovm3 network create`",
         "ex_update_network": "`ovm3 network update`",
