@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from libcloud.compute.base import NodeAuthSSHKey
 
 from libcloud_ovm3.simulator import Simulator
 from tests.compute.test_calls import MODULE_SOUGHT, TABLE, make_node, template_of, with_keys
@@ -41,6 +42,13 @@ class Pool:
         disk = f"file:{make_disk(self.sim, 'system.img')},xvda,w"
         return self.create(make_template(self.sim, disk=[disk], vif=[]))
 
+    def with_a_seed(self) -> Callable[[], Any]:
+        """Removing the seed of a node; without the module it has none, as none can be made."""
+        create = self.create(ex_userdata="#!/bin/sh\n")
+        with_keys(create)
+        node = next((one for one in self.driver.list_nodes() if one.name == "new"), self.node)
+        return lambda: self.driver.ex_remove_seed(node)
+
     def with_keys(self, action: Callable[..., Any], *given: Any) -> Callable[[], Any]:
         with_keys(self.keys.import_key_pair_from_string, "key", ED25519)
         return lambda: with_keys(action, *given)
@@ -65,6 +73,11 @@ FORMS: dict[str, Callable[[Pool], Callable[[], Any]]] = {
     "`create_node` with one of `ex_volumes`": lambda pool: pool.create(
         ex_volumes=[pool.driver.create_volume(1, "spare")]
     ),
+    "`create_node` with `auth`, `ex_userdata`": lambda pool: pool.with_keys(
+        pool.create(ex_userdata="#!/bin/sh\n", auth=NodeAuthSSHKey(ED25519))
+    ),
+    "`create_node` with `ex_keyname`": lambda pool: pool.with_keys(pool.create(ex_keyname="key")),
+    "`ex_remove_seed` of a running node with one": Pool.with_a_seed,
     "`list_key_pairs` with `ex_keys_repository`": lambda pool: pool.with_keys(
         pool.keys.list_key_pairs
     ),
