@@ -134,6 +134,13 @@ def test_a_password_is_one_that_the_guest_accepts(sim: Simulator) -> None:
     assert sha512_crypt.verify(SECRET, hashed)
 
 
+def test_with_an_idempotency_key_there_is_one_node_and_one_seed(sim: Simulator) -> None:
+    given = {"ex_userdata": "#!/bin/sh\n", "ex_idempotency_key": "one"}
+    nodes = {create(sim, **given).id for _ in range(2)}
+    assert len(nodes) == len(seeds_in(sim)) == 1
+    assert len(calls_of(sim, "libcloud_write_seed")) == 1
+
+
 def test_without_any_of_it_no_seed_is_made(sim: Simulator) -> None:
     """Nor a password, other than with libcloud's drivers of clouds; nor of an address alone, which
     is recorded as before."""
