@@ -9,7 +9,7 @@ import socket
 import syslog
 import time
 
-from libcloud_ovm3_host import errors, limits, reflink
+from libcloud_ovm3_host import errors, limits, packets, reflink
 from libcloud_ovm3_host.compat import error, describe, text_type, to_bytes
 
 _ESCAPED = re.compile(r'\\([0-7]{3})')
@@ -81,6 +81,10 @@ class Dom0(object):
     def detached(self, seconds, function, *arguments):
         """The same in a process that outlives the time limit, and the agent; None if it goes on."""
         return limits.detached(seconds, function, *arguments)
+
+    def listen(self, device, index):
+        """What hears DHCP on a device: its name and the kernel's number of it. Raises Failed."""
+        return packets.Listener(device, index)
 
     def process(self):
         """``(pid, start time)``, as text, of the process that calls this."""

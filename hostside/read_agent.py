@@ -3,12 +3,13 @@
 import sys
 import time
 
-from libcloud_ovm3_host import domains, errors, network, storage_servers
+from libcloud_ovm3_host import dhcp_leases, domains, errors, network, storage_servers
 from libcloud_ovm3_host.compat import bytes_type, text_type, to_text
 
 READS = ('discover_server', 'list_vms', 'discover_repository_db', 'discover_server_pool',
          'discover_hardware', 'discover_network', 'get_last_boot_time')
-OWN = {'libcloud_neighbours': network.neighbours, 'libcloud_addresses': network.addresses,
+OWN = {'libcloud_dhcp_leases': dhcp_leases.dhcp_leases,
+       'libcloud_neighbours': network.neighbours, 'libcloud_addresses': network.addresses,
        'libcloud_routes': network.routes,
        'libcloud_storage_servers': storage_servers.storage_servers}
 SECONDS = 55  # for all of them: clients wait for a minute

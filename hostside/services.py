@@ -1,9 +1,9 @@
 """The table of services: every function of the module by name, with its time limit."""
 
 from libcloud_ovm3_host import (api, aside, block_devices, bridge_removal, bridges, change_vm,
-                                 control, documents, domains, errors, file_holders, files, identify,
-                                 inventory, jobs, logs, network, network_change, network_setup,
-                                 read_agent, repository, seeds, storage_servers)
+                                 control, dhcp_leases, documents, domains, errors, file_holders,
+                                 files, identify, inventory, jobs, logs, network, network_change,
+                                 network_setup, read_agent, repository, seeds, storage_servers)
 from libcloud_ovm3_host.compat import describe, error
 from libcloud_ovm3_host.version import PREFIX
 
@@ -57,6 +57,8 @@ SERVICES = {
     'addresses': (network.addresses, 15),
     'routes': (network.routes, 15),
     'neighbours': (network.neighbours, None),
+    'dhcp_leases': (dhcp_leases.dhcp_leases, None),
+    'watch_dhcp': (dhcp_leases.watch_dhcp, None),
     'storage_servers': (storage_servers.storage_servers, 15),
     'check_port': (network.check_port, None),
     'log_tail': (logs.log_tail, 10),

@@ -14,7 +14,7 @@ API_3 = (
     *("bridges", "take_bridge", "release_bridge", "network_setup", "control_interface"),
     *("guarded_network_change", "confirm_network_change", "network_change"),
     "storage_servers",
-    *("remove_bridge", "keep_bridge"),
+    *("remove_bridge", "keep_bridge", "watch_dhcp", "dhcp_leases"),
     *("write_seed", "delete_seed"),
 )
 

@@ -12,6 +12,7 @@ PACKAGE = TESTS.parent / "libcloud_ovm3"
 OTHERS = {
     "ansible": "the Ansible collection",
     "bench": "the performance figures' own arithmetic",
+    "bridges": "the host module on bridges of the kernel, which only root can make",
     "conformance": "libcloud's own test suites",
     "faults": "what was found by trying: each a test from outside, through the driver",
     "filesystems": "the host module on file systems that only root can mount",

@@ -144,6 +144,18 @@ class HostNetworks(HostBridges):
         function, answer = self._read("network_change", operation)
         return _change(self._reader(function), answer)
 
+    def watch_dhcp(self, client: str, operation: str, bridge: str, mac: str, seconds: int) -> None:
+        """Watch which address DHCP gives to a card on a bridge, from now on.
+
+        What was known of the card is forgotten. ``libcloud_dhcp_leases`` has what was seen.
+
+        :param mac: in lower case, with colons.
+        :param seconds: for how long, 10 to 3600.
+        :raises AgentFault: of kind ``...NotFound`` if there is no such bridge, ``...Conflict`` if
+            too many cards are watched.
+        """
+        self._write("watch_dhcp", client, operation, bridge, mac, seconds)
+
     def network_setup(self) -> NetworkSetup:
         """What decides which changes of the host's networks can succeed."""
         function, answer = self._read("network_setup")

@@ -39,6 +39,7 @@ NEIGHBOURS: Final = f"{PREFIX}neighbours"
 ADDRESSES: Final = f"{PREFIX}addresses"
 ROUTES: Final = f"{PREFIX}routes"
 STORAGE_SERVERS: Final = f"{PREFIX}storage_servers"
+DHCP_LEASES: Final = f"{PREFIX}dhcp_leases"
 
 Path = str | bytes
 
@@ -54,7 +55,7 @@ AGENT_READS: Final[dict[str, type]] = {
 }
 # The module's own that it calls as well (API 3) -> the same.
 OWN_READS: Final[dict[str, type]] = dict.fromkeys(
-    (NEIGHBOURS, ADDRESSES, ROUTES, STORAGE_SERVERS), list
+    (NEIGHBOURS, ADDRESSES, ROUTES, STORAGE_SERVERS, DHCP_LEASES), list
 )
 
 
@@ -365,6 +366,10 @@ class HostModule(VMChanges, HostNetworks, SeedFiles):
     def neighbours(self) -> list[Struct]:
         """dom0's ARP table."""
         return self._structs(*self._read("neighbours"))
+
+    def dhcp_leases(self) -> list[Struct]:
+        """The leases that :meth:`watch_dhcp` has seen, as far as they are valid."""
+        return self._structs(*self._read("dhcp_leases"))
 
     def storage_servers(self) -> list[Struct]:
         """The servers that the host has storage from over IP: of NFS mounts, iSCSI portals."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from libcloud_ovm3.simulator import networksetup, seeds
+from libcloud_ovm3.simulator import dhcp, networksetup, seeds
 from libcloud_ovm3.simulator.dom0 import hostmodule
 from libcloud_ovm3.simulator.dom0.trees import Dom0Trees
 from libcloud_ovm3.simulator.errors import SimulatorError
@@ -140,6 +140,24 @@ class Controls:
     ) -> None:
         """Add an entry to the neighbour table of a host's dom0, where it stays until a reboot."""
         networksetup.add_neighbour(self.hosts[host_index], address, mac, device, complete)
+
+    def set_guest_lease(self, mac: str, address: str, seconds: int = 3600) -> None:
+        """Which address a guest's NIC gets by DHCP, on whatever host it starts from now on.
+
+        The guest asks some seconds after its start; dom0 knows of it only if it listens then.
+
+        :param mac: The NIC's MAC address.
+        :param address: The IPv4 address.
+        :param seconds: How long the lease is valid.
+        """
+        dhcp.set_lease(self.hosts, mac, address, seconds)
+
+    def put_frame(self, host_index: int, bridge: str, frame: bytes) -> None:
+        """Put an Ethernet frame on a bridge of a host, for what listens there now.
+
+        :func:`.dhcp.message` makes those of DHCP.
+        """
+        dhcp.put(self.hosts[host_index], bridge, frame)
 
     # -- dom0 and contents --------------------------------------------------------------------
 

@@ -93,6 +93,7 @@ class SimulatedHost:
     :ivar busy_until: Until then xend's global lock is held, besides by domains that wait.
     :ivar peers: All hosts of the simulator. They share one lock, which is never held while waiting.
     :ivar stale: Mount points whose files fault with "Stale NFS file handle".
+    :ivar frames: The bridges and the frames that were put on them: see :mod:`.dhcp`.
     :ivar processes: The pids of the host module's changes that go on.
     :ivar clock_offset: How many seconds its clock is ahead of the simulator's.
     """
@@ -131,6 +132,7 @@ class SimulatedHost:
         self._deferred = threading.local()
         self.stale: set[str] = set()
         self.processes: set[str] = set()
+        self.frames: list[tuple[str, bytes]] = []
         self._pid = 2000 + 1000 * index
         saved = state.load(self.folder / "host.json") or new
         self.uuid: str = saved["uuid"]

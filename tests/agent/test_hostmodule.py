@@ -132,6 +132,7 @@ CHANGE = {
     "host": "ovm-1", "host_uuid": "2" * 32, "address": "10.0.0.1", "digest": "0", "fault": "",
 }  # fmt: skip
 
+LEASE = {"device": "b", "mac": "00:21:f6:00:00:01", "address": "10.0.0.9"}
 # method, arguments, what goes out, what comes, what that is
 CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
     ("version", (), (), {"module": "libcloud-ovm3", "api": 7, "python": "2.4.3", "new": 1}, 7),
@@ -199,6 +200,8 @@ CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
      GuardedChange(**GUARDED)),
     ("confirm_network_change", W, W, GUARDED, GuardedChange(**GUARDED)),
     ("network_change", ("1" * 32,), ("1" * 32,), GUARDED, GuardedChange(**GUARDED)),
+    ("watch_dhcp", (*W, "b", "m", 600), (*W, "b", "m", 600), None, None),
+    ("dhcp_leases", (), (), [LEASE], [LEASE]),
     ("check_port", ("10.0.0.1", 22, 3), ("10.0.0.1", 22, 3), "open", "open"),
     ("log_tail", ("agent", 100), ("agent", 100), C15,
      "Installing caf\ufffd \ufffd\ufffd package ... été ok\n"),

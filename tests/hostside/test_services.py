@@ -102,7 +102,8 @@ IN_PARTS = {'read_agent': (['list_vms'],), 'free_space': (), 'identify': ([FILE]
 HANG_NEVER = ['version', 'capabilities', 'autostart_guests', 'block_devices', 'change_vm',
               'neighbours', 'storage_servers', 'check_port', 'log_tail', 'bridges', 'take_bridge',
               'release_bridge', 'remove_bridge', 'keep_bridge', 'network_setup',
-              'guarded_network_change', 'confirm_network_change', 'network_change']
+              'guarded_network_change', 'confirm_network_change', 'network_change', 'dhcp_leases',
+              'watch_dhcp']
 
 
 @pytest.fixture

@@ -129,3 +129,38 @@ def a_change_is_made_once(place: Path) -> None:
     change(host, VLAN)
     answers(change, host, VLAN)
     assert len(host.calls) == 1
+
+
+# ------------------------------------------------------------------ addresses by DHCP
+
+
+def only_an_answer_to_the_card_itself_is_its_lease(place: Path) -> None:
+    from libcloud_ovm3_host import dhcp_frames
+
+    from tests.hostside.dhcp_messages import ACK, MAC, OTHER, REQUEST, message
+
+    def lease_after(*frames: bytes) -> Any:
+        card = dhcp_frames.Card(MAC)
+        return [card.hears(dhcp_frames.parse(frame)) for frame in frames][-1]
+
+    ask, answer = message(REQUEST), message(ACK)
+    assert lease_after(ask, answer) == ("10.0.0.9", 3600)
+    assert lease_after(ask, message(ACK, xid=78)) is None
+    assert lease_after(ask, message(ACK, target=OTHER)) is None
+    assert lease_after(ask, message(ACK, mac=OTHER)) is None
+    assert lease_after(ask, message(ACK, seconds=None)) is None
+    assert lease_after(message(REQUEST, source=OTHER), answer) is None
+
+
+def a_lease_ends_with_its_time_and_with_the_boot(place: Path) -> None:
+    from libcloud_ovm3_host import dhcp_leases, local_state
+
+    host = host_of(place)
+    lease = {"bridge": "xenbr0", "mac": "00:21:f6:00:00:01", "address": "10.0.0.9"}
+    until = {"boot": host.boot_id(), "until": f"{host.time + 60:.0f}"}
+    local_state.put(host, ["dhcp", "0021f6000001"], "lease", {**lease, **until})
+    assert [one["address"] for one in dhcp_leases.dhcp_leases(host)] == ["10.0.0.9"]
+    host.time += 61
+    assert dhcp_leases.dhcp_leases(host) == []
+    host.reboot()
+    assert dhcp_leases.dhcp_leases(host) == []

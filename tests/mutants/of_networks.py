@@ -8,6 +8,8 @@ REMOVAL = "hostside/bridge_removal.py"
 CHANGE = "hostside/network_change.py"
 CALLS = "hostside/network_calls.py"
 STATE = "hostside/local_state.py"
+FRAMES = "hostside/dhcp_frames.py"
+LEASES = "hostside/dhcp_leases.py"
 
 MUTANTS = [
     Mutant(
@@ -93,5 +95,40 @@ MUTANTS = [
         "            'arguments': [check(value) for check, value in zip(takes, given)]}",
         "            'arguments': list(given)}",
         "networks.only_documented_calls_are_made",
+    ),
+    Mutant(
+        "not-its-address",
+        FRAMES,
+        "        if message['xid'] not in self.requests or (\n",
+        "        if not self.requests or (\n",
+        "networks.only_an_answer_to_the_card_itself_is_its_lease",
+    ),
+    Mutant(
+        "not-its-address",
+        FRAMES,
+        "            if message['source'] != self.mac:\n                return None\n",
+        "",
+        "networks.only_an_answer_to_the_card_itself_is_its_lease",
+    ),
+    Mutant(
+        "not-its-address",
+        FRAMES,
+        "        if not message['seconds']:",
+        "        if message['seconds'] == 0:",
+        "networks.only_an_answer_to_the_card_itself_is_its_lease",
+    ),
+    Mutant(
+        "not-its-address",
+        LEASES,
+        "    return lease.get('boot') == dom0.boot_id() and 'address' in lease and (",
+        "    return 'address' in lease and (",
+        "networks.a_lease_ends_with_its_time_and_with_the_boot",
+    ),
+    Mutant(
+        "not-its-address",
+        LEASES,
+        "dom0.uptime() < int(until)",
+        "dom0.uptime()",
+        "networks.a_lease_ends_with_its_time_and_with_the_boot",
     ),
 ]

@@ -106,6 +106,7 @@ OF_OUR_OWN = {
     "foreign-address": "an address is shown for a node that may be another's",
     "address-lost": "what is recorded of a card stays behind when it changes",
     "refused-late": "what cannot be recorded is refused after something was changed",
+    "not-its-address": "an address is shown that a card was not given, or has no longer",
     # key pairs, and new nodes
     "key-lost": "a public key is overwritten, or another one than was meant is deleted",
     "key-guessed": "a key pair is chosen, though there may be another one of the name or elsewhere",

@@ -65,6 +65,7 @@ WRITES = frozenset(
         "libcloud_release_bridge",
         "libcloud_remove_bridge",
         "libcloud_keep_bridge",
+        "libcloud_watch_dhcp",
     }
 )
 

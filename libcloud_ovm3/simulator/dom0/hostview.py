@@ -22,7 +22,7 @@ from typing import Any
 
 from libcloud_ovm3.simulator import hostdisk
 from libcloud_ovm3.simulator.agent import storage
-from libcloud_ovm3.simulator.dom0 import commands, kernel, xendview
+from libcloud_ovm3.simulator.dom0 import commands, kernel, listener, xendview
 from libcloud_ovm3.simulator.errors import Killed, Stopped
 from libcloud_ovm3.simulator.host import SimulatedHost
 
@@ -184,6 +184,10 @@ class Dom0Overrides:
         if error is not None:
             raise error
         return value
+
+    def listen(self, device: str, index: int) -> listener.Listener:
+        """What hears the frames of a bridge."""
+        return listener.Listener(self._host, device)
 
     def process(self) -> tuple[str, str]:
         """The pid and the start time of the detached process that calls this."""
