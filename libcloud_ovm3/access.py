@@ -7,13 +7,11 @@ is not given comes from the named estate, if one is named (:mod:`libcloud_ovm3.e
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
 
 from libcloud import security
 
@@ -34,6 +32,13 @@ from libcloud_ovm3.agent.connection import AgentConnection
 from libcloud_ovm3.agent.functions import Agent
 from libcloud_ovm3.agent.liveness import LivenessOptions
 from libcloud_ovm3.agent.network_options import NetworkOptions
+from libcloud_ovm3.agent.option_values import (
+    existing_file,
+    flag_or,
+    given_clock,
+    optional_mapping,
+    parse_proxy,
+)
 from libcloud_ovm3.agent.passwords import Passwords
 from libcloud_ovm3.agent.tls import HostTrust, Trust, check_minimum, parse_pins
 from libcloud_ovm3.clock import Clock
@@ -67,6 +72,7 @@ class Access:
     :ivar networks: traffic labels, the default network, and which networks count as public.
     :ivar strict: whether an unreachable host is an error instead of a warning.
     :ivar keys_repository: the repository of key pairs: its id or alias.
+    :ivar watches_dhcp: whether hosts watch which addresses DHCP gives to VMs that are started.
     :ivar keys: the hosts that options by host name, to be compared with the members of the pool.
     :ivar estate_name: the name of the estate in the configuration file, if one was named.
     """
@@ -87,6 +93,7 @@ class Access:
     networks: NetworkOptions
     strict: bool = False
     keys_repository: str | None = None
+    watches_dhcp: bool = False
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     estate_name: str | None = None
 
@@ -138,6 +145,7 @@ class Access:
             default_network=self.networks.default_network,
             public_networks=self.networks.public_networks,
             keys_repository=self.keys_repository,
+            watches_dhcp=self.watches_dhcp,
         )
 
     def _unmatched(self, hosts: Sequence[Address]) -> list[str]:
@@ -181,6 +189,7 @@ def read_options(
     ex_default_network: str | None = None,
     ex_public_networks: Sequence[str] | str | None = None,
     ex_keys_repository: str | None = None,
+    ex_watch_dhcp: bool | str | None = None,
 ) -> Access:
     """Check options; what each means: :class:`.OVM3Base`. Switched-off checks cause a warning.
 
@@ -194,18 +203,18 @@ def read_options(
             f"key {given.key!r}: expected the agent's user (oracle on a real host)"
         )
     passwords = Passwords(given.secret or "", given.ex_passwords)
-    is_secure = _flag(given.secure, "secure", otherwise=True)
-    verify = _flag(given.verify_ssl, "verify_ssl", otherwise=True)
-    weak_keys = _flag(given.ex_tls_weak_keys, "ex_tls_weak_keys")
-    legacy = _flag(given.ex_tls_legacy_renegotiation, "ex_tls_legacy_renegotiation")
+    is_secure = flag_or(given.secure, "secure", otherwise=True)
+    verify = flag_or(given.verify_ssl, "verify_ssl", otherwise=True)
+    weak_keys = flag_or(given.ex_tls_weak_keys, "ex_tls_weak_keys")
+    legacy = flag_or(given.ex_tls_legacy_renegotiation, "ex_tls_legacy_renegotiation")
     trust = Trust(
         pins=parse_pins(given.ex_fingerprint),
         server_names=_by_host(given.ex_tls_server_name),
-        ca_cert=_file(given.ca_cert, "ca_cert"),
+        ca_cert=existing_file(given.ca_cert, "ca_cert"),
         verify=verify and bool(security.VERIFY_SSL_CERT),
         minimum=check_minimum(given.ex_tls_minimum or "TLSv1.2"),
-        cert_file=_file(given.cert_file, "cert_file"),
-        key_file=_file(given.key_file, "key_file"),
+        cert_file=existing_file(given.cert_file, "cert_file"),
+        key_file=existing_file(given.key_file, "key_file"),
         weak_keys=weak_keys,
         legacy_renegotiation=legacy,
     )
@@ -220,19 +229,20 @@ def read_options(
         whole_pool=given.whole_pool,
         is_secure=is_secure,
         trust=trust,
-        limits=TimeLimits.of(given.timeout, _mapping(given.ex_timeouts)),
-        proxy_url=_proxy(given.proxy_url),
+        limits=TimeLimits.of(given.timeout, optional_mapping(given.ex_timeouts, "ex_timeouts")),
+        proxy_url=parse_proxy(given.proxy_url),
         read_only=given.ex_read_only,
-        use_module=_flag(given.ex_host_module, "ex_host_module", otherwise=True),
+        use_module=flag_or(given.ex_host_module, "ex_host_module", otherwise=True),
         second_look=parse_seconds(look, "ex_second_look", may_be_zero=True),
-        clock=_clock(given.ex_clock),
-        strict=_flag(given.ex_strict, "ex_strict"),
+        clock=given_clock(given.ex_clock),
+        strict=flag_or(given.ex_strict, "ex_strict"),
         ssh_port=parse_port(22 if given.ex_ssh_port is None else given.ex_ssh_port),
         networks=NetworkOptions.of(
             given.ex_traffic_labels, given.ex_default_network, given.ex_public_networks
         ),
         keys_repository=given.ex_keys_repository
         and parse_repository(given.ex_keys_repository, "ex_keys_repository"),
+        watches_dhcp=flag_or(given.ex_watch_dhcp, "ex_watch_dhcp"),
         keys=_keys(vars(given) if given.whole_pool else _pins_only(given.explicit)),
         estate_name=given.ex_estate,
     )
@@ -268,7 +278,7 @@ def _require_known(estate: NamedEstate, explicit: Mapping[str, Any]) -> None:
 
     :raises InvalidArgument: a host is not, and no other password is given.
     """
-    off = [f"{one}=False" for one in _CHECKS if not _flag(explicit.get(one), one, otherwise=True)]
+    off = [f"{one}=False" for one in _CHECKS if not flag_or(explicit.get(one), one, otherwise=True)]
     off += [] if security.VERIFY_SSL_CERT else ["libcloud.security.VERIFY_SSL_CERT=False"]
     named = explicit.get("host"), explicit.get("ex_hosts")
     if "secret" in explicit or not off or named == (None, None):
@@ -309,53 +319,6 @@ def _unmatched(
 
 def _is_none_of(key: str, hosts: Sequence[Address]) -> str:
     return f"{key} is none of the hosts ({', '.join(sorted(set(map(str, hosts))))})"
-
-
-def _flag(value: Any, name: str, *, otherwise: bool = False) -> bool:
-    return otherwise if value is None else parse_flag(value, name)
-
-
-def _file(path: Any, name: str) -> str | None:
-    if path is None:
-        return None
-    if not isinstance(path, str | os.PathLike):
-        raise InvalidArgument(f"{name} {path!r}: expected the path of a file")
-    try:
-        with open(path, "rb"):
-            return os.fspath(path)
-    except OSError as error:
-        raise InvalidArgument(f"{name} {str(path)!r}: {error.strerror}") from None
-    except ValueError as error:  # a NUL
-        raise InvalidArgument(f"{name} {str(path)!r}: {error}") from None
-
-
-def _proxy(url: Any) -> str | None:
-    """The URL of a proxy, as libcloud takes it."""
-    if url is None:
-        return None
-    try:
-        parts = urlsplit(url) if isinstance(url, str) else None
-        is_valid = bool(parts and parts.scheme in ("http", "https") and parts.hostname)
-        is_valid = is_valid and bool(parts and parts.port)
-    except ValueError:  # not its own text, which may quote the password
-        is_valid = False
-    if not is_valid:
-        raise InvalidArgument(
-            "proxy_url: expected http://HOST:PORT or http://USER:PASSWORD@HOST:PORT"
-        )
-    return str(url)
-
-
-def _clock(clock: Any) -> Clock:
-    if clock is None:
-        return Clock()
-    if not hasattr(clock, "now"):
-        raise InvalidArgument(f"ex_clock {clock!r}: expected a Clock")
-    return cast("Clock", clock)
-
-
-def _mapping(timeouts: Mapping[str, Any] | str | None) -> dict[str, Any] | None:
-    return None if timeouts is None else mapping_of(timeouts, "ex_timeouts")
 
 
 def _by_host(names: str | Mapping[str, str] | None) -> dict[str, str]:

@@ -40,6 +40,7 @@ TABLES = (
     "test_snapshot_failures.py",
     "test_vlan_failures.py",
     "test_volume_failures.py",
+    "test_watch_dhcp.py",
 )
 ROWS = 32  # of the failure tables, one row of so many
 # The longest tables: of the inputs that make test leaves out, every second one is in make soak.

@@ -28,6 +28,7 @@ _TERMS = (
     (r"ex_default_network", "--default-network"),
     (r"ex_public_networks", "--public-network"),
     (r"ex_keys_repository", "--keys-repository"),
+    (r"ex_watch_dhcp", "--watch-dhcp"),
     (r"ex_allow_same_name(?:=True)?", "--allow-same-name"),
     (r"ex_start", "--no-start"),
     (r"ex_minimum_age", "--minimum-age"),

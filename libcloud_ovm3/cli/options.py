@@ -114,6 +114,13 @@ _HOSTS_OFF = (
 )  # fmt: skip
 
 
+WATCH_DHCP = click.option(
+    "--watch-dhcp", "ex_watch_dhcp", is_flag=True,
+    callback=lambda _context, _option, is_given: is_given or None,  # not False: see the estate
+    help="Have the host watch for ten minutes which addresses DHCP gives to its network cards.",
+)  # fmt: skip
+
+
 def hosts_off_options(command: _F) -> _F:
     """Add the options for hosts that are powered off."""
     for option in reversed(_HOSTS_OFF):

@@ -15,7 +15,13 @@ from libcloud_ovm3.cli.asking import require_agreed, require_answer
 from libcloud_ovm3.cli.examples import examples
 from libcloud_ovm3.cli.formats import output_option
 from libcloud_ovm3.cli.option_names import with_option_names
-from libcloud_ovm3.cli.options import driver_options, hosts_off_options, make_driver, reported
+from libcloud_ovm3.cli.options import (
+    WATCH_DHCP,
+    driver_options,
+    hosts_off_options,
+    make_driver,
+    reported,
+)
 from libcloud_ovm3.cli.sections import NounGroup
 from libcloud_ovm3.cli.several import each, label
 from libcloud_ovm3.cli.tables import show_node, show_nodes, tell_unread
@@ -69,6 +75,7 @@ def show_vm(name: str, form: str, hosts_off: tuple[str, ...], **options: Any) ->
     is_flag=True,
     help="Start it although a live VM has its MAC address on the same network.",
 )
+@WATCH_DHCP
 @hosts_off_options
 @driver_options
 @_VMS

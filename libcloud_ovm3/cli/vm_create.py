@@ -12,7 +12,13 @@ from libcloud_ovm3 import OVM3NodeDriver, progress
 from libcloud_ovm3.cli.examples import examples
 from libcloud_ovm3.cli.exit_codes import Incomplete
 from libcloud_ovm3.cli.option_names import with_option_names
-from libcloud_ovm3.cli.options import driver_options, hosts_off_options, make_driver, reported
+from libcloud_ovm3.cli.options import (
+    WATCH_DHCP,
+    driver_options,
+    hosts_off_options,
+    make_driver,
+    reported,
+)
 from libcloud_ovm3.cli.output import show
 from libcloud_ovm3.cli.sections import Command
 from libcloud_ovm3.cli.several import label
@@ -117,6 +123,7 @@ _COUNT = click.IntRange(min=1)
     show_default=True,
     help="Seconds to --wait at most.",
 )
+@WATCH_DHCP
 @hosts_off_options
 @driver_options
 @click.argument("name")

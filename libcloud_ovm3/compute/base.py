@@ -66,6 +66,7 @@ class OVM3Base(NodeDriver):
         ex_default_network: str | None = None,
         ex_public_networks: Sequence[str] | str | None = None,
         ex_keys_repository: str | None = None,
+        ex_watch_dhcp: bool | str | None = None,
         api_name: object = None,
         api_version: object = None,
         backoff: object = None,
@@ -203,6 +204,11 @@ class OVM3Base(NodeDriver):
             repositories are listed, and new ones go where some are, if that is one repository)
         :type ex_keys_repository: ``str``
 
+        :param ex_watch_dhcp: Whether a host that starts a node watches for ten minutes which
+            addresses DHCP gives to its network cards (docs/networks.md). The bridge is promiscuous
+            meanwhile. Needs the host module. (default: False)
+        :type ex_watch_dhcp: ``bool``
+
         :param ex_clock: The clock that all waits use; for tests.
         :type ex_clock: :class:`.Clock`
 
@@ -252,6 +258,7 @@ class OVM3Base(NodeDriver):
             ex_default_network=ex_default_network,
             ex_public_networks=ex_public_networks,
             ex_keys_repository=ex_keys_repository,
+            ex_watch_dhcp=ex_watch_dhcp,
         )
         self.ex_strict = self._access.strict
         self.ex_read_only = self._access.read_only

@@ -108,8 +108,8 @@ def to_node(vm: VM, driver: NodeDriver, hosts_off: Sequence[HostOff] = ()) -> No
       ``system_disk`` (the first that is not a CD), ``shared_disks``, ``cdroms`` (None: empty),
       ``nics`` (``mac``, ``bridge``, ``type``), ``vnc`` (``listen``, ``display``,
       ``takes_any_port``: as configured; no password) and ``notices`` (what is unusual about it);
-    * ``addresses``: ``address``, ``mac`` and ``network`` of its card, ``source`` (``recorded`` or
-      ``neighbours``), ``is_public``;
+    * ``addresses``: ``address``, ``mac`` and ``network`` of its card, ``source`` (``recorded``,
+      ``neighbours`` or ``dhcp``), ``is_public``;
     * ``missing_nics``, if there are any: network cards that a change has detached and, being
       interrupted, not attached again: ``mac``, ``network``, ``entry`` (in ``vm.cfg``),
       ``position``, ``to`` (what it was to become), ``operation``, ``created``;

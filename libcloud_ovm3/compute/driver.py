@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from libcloud_ovm3.compute.control_networks import ControlNetworks
+from libcloud_ovm3.compute.deploying import Deploying
 from libcloud_ovm3.compute.images import Images
 from libcloud_ovm3.compute.key_pairs import KeyPairs
 from libcloud_ovm3.compute.locations import Locations
 from libcloud_ovm3.compute.metadata import Metadata
 from libcloud_ovm3.compute.network_changes import NetworkChanges
 from libcloud_ovm3.compute.networks import Networks
-from libcloud_ovm3.compute.new_nodes import NewNodes
 from libcloud_ovm3.compute.nics import Nics
 from libcloud_ovm3.compute.nodes import Nodes
 from libcloud_ovm3.compute.orphans import Orphans
 from libcloud_ovm3.compute.sizes import Sizes
 from libcloud_ovm3.compute.snapshots import Snapshots
 from libcloud_ovm3.compute.volumes import Volumes
-from libcloud_ovm3.compute.waiting import Waiting
 
 
 class OVM3NodeDriver(
     Nodes,
-    NewNodes,
-    Waiting,
+    Deploying,
     Volumes,
     Snapshots,
     Images,

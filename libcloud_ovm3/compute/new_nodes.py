@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from libcloud.compute.base import (
     KeyPair,
@@ -23,9 +23,14 @@ from libcloud_ovm3.compute.convert import as_size, object_id, to_node
 from libcloud_ovm3.compute.guests import Guests
 from libcloud_ovm3.compute.habitual import parse_number, refuse_unsupported, requested_networks
 
+if TYPE_CHECKING:
+    from libcloud_ovm3.operations.plan_vm import VMPlan
+
 
 class NewNodes(Guests):
     """The method of the driver that creates nodes."""
+
+    _require: Callable[[VMPlan], None] | None = None  # what deploy_node requires of a plan
 
     def create_node(
         self,
@@ -204,6 +209,7 @@ class NewNodes(Guests):
         own_cpus = (chosen.extra or {}).get("cpus") or 1
         spec = operations.vm_spec.VMSpec(
             name=name,
+            require=self._require,
             image_id=object_id(image),
             memory_mb=parse_number(ex_memory_mb, "ex_memory_mb", chosen.ram),
             vcpus=parse_number(ex_cpus, "ex_cpus", own_cpus),

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from copy import copy
-from functools import partial
-from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from libcloud.compute.base import Node
@@ -65,14 +61,11 @@ class Waiting(OVM3Base):
 
         :raises InvalidArgument: An argument is wrong.
         :raises WaitTimeout: Not all of them run after that time, or have an address; names those
-            that do not.
+            that do not. ``nodes`` has these, and then the others, each with its state.
         :return: Pairs of a node and a list of its addresses, which is empty if none is known.
         :rtype: ``list`` of ``tuple``
         """
-        if ssh_interface not in ("public_ips", "private_ips"):
-            raise InvalidArgument(
-                f"ssh_interface {ssh_interface!r}: expected public_ips or private_ips"
-            )
+        check_interface(ssh_interface)
         ids = [object_id(node) for node in nodes]
         period = parse_seconds(wait_period, "wait_period", may_be_zero=True)
         limit = parse_seconds(timeout, "timeout", may_be_zero=True)
@@ -88,42 +81,12 @@ class Waiting(OVM3Base):
         vms = operations.wait_running.wait_running(self._estate, ids, period, limit, is_ready)
         return [(node, addresses(node)) for node in (to_node(vm, self) for vm in vms)]
 
-    def deploy_node(self, *args: Any, **kwargs: Any) -> Node:
-        """Create a node, wait until it runs and has an address, and run a deployment in it by SSH.
 
-        As libcloud's own. The template must let ``ssh_key`` in, as nothing is installed in the
-        guest. Not every address is known (docs/networks.md): give the node a static address, or let
-        the guest talk to a host that has the host module. The arguments are those of libcloud's
-        method (``deploy``, ``ssh_key``, the path of a private key, ``ssh_interface``, ...) and, by
-        name, of :meth:`create_node`. Needs paramiko.
+def check_interface(name: str) -> str:
+    """Which addresses of a node are wanted.
 
-        :raises InvalidArgument: ``ssh_key`` is missing; or ``ssh_interface`` is, or is by default,
-            ``public_ips``, and no network is public (``ex_public_networks``). Nothing was created.
-        :raises DeploymentError: The node was created, but no address of it became known, or SSH or
-            the deployment failed.
-        :return: The node.
-        :rtype: :class:`Node`
-        """
-        given = signature(super().deploy_node).bind(*args, **kwargs).arguments
-        _check_deployment(given, has_public=bool(self._estate.public_networks))
-        waiting = copy(self)
-        waiting.wait_until_running = partial(  # type: ignore[method-assign]
-            self.wait_until_running, ex_addresses=True
-        )
-        node: Node = super(Waiting, waiting).deploy_node(*args, **kwargs)
-        node.driver = self
-        return node
-
-
-def _check_deployment(given: Mapping[str, Any], *, has_public: bool) -> None:
-    """Refuse what libcloud would find out later, or would call not implemented."""
-    if not given.get("ssh_key") and not given.get("auth"):  # create_node answers for auth
-        raise InvalidArgument(
-            "ssh_key: expected the path of a private key that the image lets in by SSH: nothing is "
-            "installed in the guest"
-        )
-    if given.get("ssh_interface", "public_ips") == "public_ips" and not has_public:
-        raise InvalidArgument(
-            "ssh_interface 'public_ips': no network is public (ex_public_networks), so no node "
-            "has a public address; expected 'private_ips'"
-        )
+    :raises InvalidArgument: says what is expected.
+    """
+    if name not in ("public_ips", "private_ips"):
+        raise InvalidArgument(f"ssh_interface {name!r}: expected public_ips or private_ips")
+    return name

@@ -1,9 +1,9 @@
 """The IP addresses of VMs, as far as they are known. Pure but for one read.
 
-A hypervisor does not know its guests' addresses. Two sources do, where a host has the host module
+A hypervisor does not know its guests' addresses. Three sources do, where a host has the host module
 (API 3): the document ``addresses`` of a repository has the static addresses that were given to
-network cards, and the hosts' neighbour tables have those of guests that a host itself has talked
-to. Everything else is unknown, never guessed.
+network cards, the hosts' neighbour tables have those of guests that a host itself has talked to,
+and where DHCP was watched its leases are known. Everything else is unknown, never guessed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,6 +25,7 @@ from libcloud_ovm3.estate.neighbours import (
     OwnAddresses,
     addresses_seen,
     hosts_with,
+    leased,
     neighbour_tables,
     other_macs,
     own_addresses,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from libcloud_ovm3.estate.vms import VM
 
 DOCUMENT = "addresses"
-RECORDED, NEIGHBOURS = "recorded", "neighbours"
+RECORDED, NEIGHBOURS, DHCP = "recorded", "neighbours", "dhcp"
 _NETWORK = "discover_network"
 
 
@@ -48,7 +49,8 @@ class VMAddress:
 
     :ivar mac: The network card that has it, in lower case.
     :ivar network: The bridge of that card; None: unknown.
-    :ivar source: ``recorded``: it was given to the card; ``neighbours``: a host has seen it.
+    :ivar source: ``recorded``: it was given to the card; ``neighbours``: a host has seen it;
+        ``dhcp``: a host has seen that a DHCP server gave it to the card.
     """
 
     address: str
@@ -84,7 +86,7 @@ def _parse_address(text: Any, name: str) -> str:
 def reads_for(estate: Estate) -> tuple[str, ...]:
     """What the host modules bring along so that addresses are known and sorted."""
     labels = set(estate.public_networks) & set(estate.traffic_labels)
-    own = (hostmodule.NEIGHBOURS, hostmodule.ADDRESSES)
+    own = (hostmodule.NEIGHBOURS, hostmodule.ADDRESSES, hostmodule.DHCP_LEASES)
     return (*own, _NETWORK) if labels else own
 
 
@@ -115,10 +117,10 @@ def with_addresses(
     given = _given(vms.values(), recorded)
     if not tables and not given:
         return dict(vms), notices
-    is_public = _public_test(estate, hosts)
+    is_public = public_test(estate, hosts)
     owners = _owners(vms.values())
     own_of_hosts = own_addresses(hosts)
-    seen = addresses_seen(tables, own_of_hosts)
+    seen, leases = addresses_seen(tables, own_of_hosts), leased(hosts)
     of_vm: dict[str, list[Given]] = defaultdict(list)
     with_text: dict[str, list[Given]] = defaultdict(list)
     for one in given:
@@ -130,7 +132,7 @@ def with_addresses(
         for mac, network in cards(vm).items():
             if len(owners[mac]) == 1:
                 own = _of_card(mac, of_vm.get(vm.id, ()), tables, own_of_hosts)
-                found += _seen_of(vm, mac, network, seen, with_text) if own is None else own
+                found += _seen_of(vm, mac, network, seen, leases, with_text) if own is None else own
         public = (replace(one, is_public=is_public(one.network)) for one in found)
         return replace(vm, addresses=tuple(public)) if found else vm
 
@@ -148,7 +150,7 @@ def recorded_addresses(
     :param recorded: MAC address, bridge and addresses of each card.
     :param vms: all other VMs.
     """
-    is_public = _public_test(estate, hosts)
+    is_public = public_test(estate, hosts)
     tables, owners, own = neighbour_tables(hosts), _owners(vms), own_addresses(hosts)
     return tuple(
         VMAddress(text, mac, network, RECORDED, is_public(network))
@@ -242,17 +244,19 @@ def _seen_of(
     mac: str,
     network: str | None,
     seen: Mapping[tuple[str, str], Sequence[str]],
+    leases: Collection[tuple[str, str]],
     given: Mapping[str, Sequence[Given]],
 ) -> list[VMAddress]:
     """The addresses that hosts have seen of a card while its VM is live, but for those that were
-    given to another card."""
+    given to another card. Leases first: an entry of a table may be from before."""
     if not vm.live or network is None:
         return []
-    return [
-        VMAddress(text, mac, network, NEIGHBOURS)
+    found = [
+        VMAddress(text, mac, network, DHCP if (network, text) in leases else NEIGHBOURS)
         for text in seen.get((network, mac), ())
         if not any(one.network in (network, None) for one in given.get(text, ()))
     ]
+    return sorted(found, key=lambda one: one.source != DHCP)
 
 
 def _repositories_of(vm: VM, recorded: Mapping[str, Recorded]) -> set[str]:
@@ -280,7 +284,7 @@ def recorded_of(repository: Repository) -> Recorded:
 # ------------------------------------------------------------------ public networks
 
 
-def _public_test(estate: Estate, hosts: Sequence[HostView]) -> Callable[[str | None], bool]:
+def public_test(estate: Estate, hosts: Sequence[HostView]) -> Callable[[str | None], bool]:
     """Whether the addresses on a bridge are public: it is named, or is that of a named label, or
     a VLAN of that."""
     labels = {

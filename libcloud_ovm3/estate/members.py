@@ -74,6 +74,7 @@ class Estate:
         bridge, a label, or ``label:vlan``; None: no card.
     :ivar public_networks: The bridges and labels whose addresses count as public.
     :ivar keys_repository: The repository of key pairs, by id or alias; None: where some are.
+    :ivar watches_dhcp: Whether the hosts watch which addresses DHCP gives to VMs that are started.
     :ivar unmatched: What options say of hosts that are none of these, which are all members.
     """
 
@@ -90,6 +91,7 @@ class Estate:
     default_network: str | None = None
     public_networks: tuple[str, ...] = ()
     keys_repository: str | None = None
+    watches_dhcp: bool = False
     unmatched: Callable[[Sequence[Address]], Sequence[str]] = lambda _: ()
     _lacking: dict[Address, ModuleMissing] = field(default_factory=dict)
     _agents: dict[Address, Agent | None] = field(default_factory=dict)

@@ -1,4 +1,7 @@
-"""The neighbour (ARP) tables of hosts: which address was seen with which MAC address. Pure."""
+"""Which address hosts have seen with which MAC address: neighbour (ARP) tables, and leases of DHCP.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,8 @@ OwnAddresses = Mapping[str, frozenset[tuple[str | None, str]]]
 
 def neighbour_tables(hosts: Sequence[HostView]) -> NeighbourTables:
     """The tables of all hosts with a host module: only complete entries, on devices on which the
-    host has an IPv4 address. Link-local addresses mean nothing on another host.
+    host has an IPv4 address. And the leases, which need none. Link-local addresses mean nothing on
+    another host.
     """
     macs: dict[tuple[str, str], set[str]] = defaultdict(set)
     for host in hosts:
@@ -31,7 +35,19 @@ def neighbour_tables(hosts: Sequence[HostView]) -> NeighbourTables:
             is_there = one.get("complete") is True and one["device"] in devices
             if is_there and not is_local(one["address"]):
                 macs[one["device"], one["address"]].add(str(one.get("mac")).lower())
+        for one in _leases(host):
+            macs[one["device"], one["address"]].add(str(one.get("mac")).lower())
     return {key: frozenset(some) for key, some in macs.items()}
+
+
+def leased(hosts: Sequence[HostView]) -> frozenset[tuple[str, str]]:
+    """The devices and addresses that are there as leases, whether hosts know them otherwise too."""
+    return frozenset((one["device"], one["address"]) for host in hosts for one in _leases(host))
+
+
+def _leases(host: HostView) -> list[dict[str, Any]]:
+    entries = _entries(host, hostmodule.DHCP_LEASES)
+    return [one for one in entries if not is_local(one["address"])]
 
 
 def own_addresses(hosts: Sequence[HostView]) -> OwnAddresses:

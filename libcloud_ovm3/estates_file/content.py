@@ -47,6 +47,7 @@ ARGUMENTS = {
     "default_network": "ex_default_network",
     "public_networks": "ex_public_networks",
     "keys_repository": "ex_keys_repository",
+    "watch_dhcp": "ex_watch_dhcp",
 }
 FILES = {"ca_cert", "cert_file", "key_file"}
 
@@ -181,5 +182,6 @@ CHECKS: dict[str, Callable[[Any], object]] = {
     "traffic_labels": lambda value: parse_traffic_labels(value, "value"),
     "default_network": lambda value: parse_network(value, "value"),
     "public_networks": lambda value: parse_public_networks(value, "value"),
+    "watch_dhcp": _check_flag,
     "keys_repository": lambda value: parse_repository(value, "value"),
 }

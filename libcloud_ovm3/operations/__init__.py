@@ -72,6 +72,7 @@ __all__ = [
     "destroy_disk",
     "destroy_snapshot",
     "destroy_vm",
+    "deployable",
     "detach_disk",
     "detach_nic",
     "disk_sizes",

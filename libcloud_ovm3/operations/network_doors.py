@@ -149,6 +149,13 @@ def keep_bridge(operation: Operation, module: HostModule, bridge: str) -> None:
     module.keep_bridge(operation.client, operation.id, bridge)
 
 
+def watch_dhcp(
+    operation: Operation, module: HostModule, bridge: str, mac: str, seconds: int
+) -> None:
+    """Have a host watch which address DHCP gives to a card; what was known of it is forgotten."""
+    module.watch_dhcp(operation.client, operation.id, bridge, mac, seconds)
+
+
 def goes_on(error: Exception | None) -> bool:
     """Whether the module says that its process goes on: it may still do what it was asked for."""
     return isinstance(error, AgentFault) and error.kind.endswith("errors.Timeout")

@@ -129,6 +129,13 @@ def make_plan(estate: Estate, spec: VMSpec) -> VMPlan:
     :raises PreconditionFailed: no host can take it, whether the name is taken is unknown, or
         somebody writes to a disk of the template.
     """
+    plan = _plan(estate, spec)
+    if spec.require is not None:
+        spec.require(plan)
+    return plan
+
+
+def _plan(estate: Estate, spec: VMSpec) -> VMPlan:
     operation = Operation(estate)
     snapshot = read_estate(estate, HARDWARE, NETWORK)
     own_id = vm_id_of(spec.key) if spec.key else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from libcloud_ovm3.errors import InvalidArgument
 from libcloud_ovm3.estate.creating import is_creating_mark
@@ -12,6 +13,9 @@ from libcloud_ovm3.estate.vm_metadata import VMMetadata
 from libcloud_ovm3.operations.guest_config import GuestConfig
 from libcloud_ovm3.operations.guest_types import is_hvm_wanted
 from libcloud_ovm3.operations.new_cards import CardSpec
+
+if TYPE_CHECKING:
+    from libcloud_ovm3.operations.plan_vm import VMPlan
 
 _LONGEST_KEY = 255  # characters
 _NOT_IN_NAMES = ("Cc", "Cs", "Zl", "Zp")  # control characters, surrogates, line separators
@@ -21,6 +25,8 @@ _NOT_IN_NAMES = ("Cc", "Cs", "Zl", "Zp")  # control characters, surrogates, line
 class VMSpec:
     """What a new VM is to be.
 
+    :ivar require: called with what was planned, before anything is created; raises if that will not
+        do. None: nothing else is required.
     :ivar image_id: of a template or an ISO, ``<repository id>/<relative path>``.
     :ivar iso_id: of an ISO for a CD drive, or its path on the hosts; None: none.
     :ivar volume_ids: existing volumes that it has from the beginning.
@@ -47,6 +53,7 @@ class VMSpec:
     iso_id: str | None = None
     volume_ids: tuple[str, ...] = ()
     host_id: str | None = None
+    require: Callable[[VMPlan], None] | None = field(default=None, compare=False)
     allow_same_name: bool = False
     start: bool = True
     metadata: VMMetadata = field(default_factory=VMMetadata)

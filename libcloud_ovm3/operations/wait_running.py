@@ -27,6 +27,7 @@ def wait_running(
     :param has_address: whether the addresses that are known of a VM are enough.
     :return: the VMs, in the order of the ids.
     :raises WaitTimeout: the limit is over; names those that do not run, or have no address.
+        ``nodes`` has these, and then the others.
     """
     ids = [dashed(vm_id) or vm_id for vm_id in vm_ids]
     many = f"{len(ids)} VMs" if len(ids) != 1 else "the VM"
@@ -59,7 +60,8 @@ def _wait(
             states = ", ".join(
                 _described(vm_id, snapshot, vm_id in found) for vm_id in dict.fromkeys(waiting)
             )
-            nodes = [_summary(vm_id, snapshot) for vm_id in dict.fromkeys(waiting)]
+            # Those that are ready, too, last: their caller may know of none.
+            nodes = [_summary(vm_id, snapshot) for vm_id in dict.fromkeys([*waiting, *ids])]
             raise WaitTimeout(f"Timed out after {limit:g} seconds: {states}", nodes=nodes)
         estate.clock.sleep(period)
 

@@ -18,7 +18,7 @@ from unittest import mock
 
 from click.testing import CliRunner
 
-from libcloud_ovm3 import access as access_module
+from libcloud_ovm3.agent import option_values
 from libcloud_ovm3.cli.commands import ovm3
 from libcloud_ovm3.clock import Clock
 from libcloud_ovm3.simulator import Simulator
@@ -31,7 +31,7 @@ OVM3 = [sys.executable, "-c", "from libcloud_ovm3.cli import main; main()"]
 def short_waits() -> Iterator[None]:
     """What ovm3 waits in this process passes as fast as ``Simulator(speed=100)``."""
     fast = Clock(lambda: time.monotonic() * 100, lambda seconds: time.sleep(seconds / 100))
-    with mock.patch.object(access_module, "Clock", return_value=fast):
+    with mock.patch.object(option_values, "Clock", return_value=fast):
         yield
 
 
@@ -71,7 +71,7 @@ def on(
     """
     environment = {"OVM3_PASSWORD": sim.password, "COLUMNS": columns}
     line = [*arguments, *(options(sim) if access is None else access)]
-    with mock.patch.object(access_module, "Clock", return_value=clock_of(sim)):
+    with mock.patch.object(option_values, "Clock", return_value=clock_of(sim)):
         done = CliRunner().invoke(ovm3, line, stdin, environment)
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
     return done

@@ -147,7 +147,7 @@ WITH_MODULE: dict[str, Change] = {
     "delete_key_pair": lambda driver, has: driver.delete_key_pair("key"),
     "ex_set_metadata": lambda driver, has: driver.ex_set_metadata(has.stopped, {"a": "b"}),
 }
-# And what begins with list_, ex_list_ or ex_get_. deploy_node is not implemented.
+# And what begins with list_, ex_list_ or ex_get_. deploy_node changes something by create_node.
 READS = {"get_image", "get_key_pair", "wait_until_running", "deploy_node", "ex_control0"}
 ELSEWHERE = {  # tests/operations/test_release_bridges.py, test_seeds.py
     "ex_release_networks",

@@ -71,6 +71,7 @@ TAKEN: dict[str, tuple[str, Any, Any]] = {
     "ex_default_network": ("xenbr0", lambda d: d._estate.default_network, "xenbr0"),
     "ex_public_networks": ("public, xenbr1", lambda d: d._estate.public_networks,
                            ("public", "xenbr1")),
+    "ex_watch_dhcp": ("yes", lambda d: d._estate.watches_dhcp, True),
     "ex_keys_repository": ("MyRepo", lambda d: d._estate.keys_repository, "MyRepo"),
 }  # fmt: skip
 # Argument -> (text, what the error says).
@@ -101,6 +102,7 @@ REFUSED = {
     "ex_traffic_labels": ("bond0", "ex_traffic_labels 'bond0': expected a mapping"),
     "ex_default_network": ("guest:1", "ex_default_network 'guest:1': expected a VLAN number"),
     "ex_public_networks": ("a/b", "ex_public_networks 'a/b': expected the name of a bridge"),
+    "ex_watch_dhcp": ("x", "ex_watch_dhcp 'x'"),
     "ex_keys_repository": ("a\nb", "ex_keys_repository 'a\\\\nb': expected the id or the alias"),
     "ex_estate": ("lab", "no estate 'lab' in .*: it has none"),
 }

@@ -12,8 +12,9 @@ from libcloud.compute.base import Node
 from libcloud.compute.deployment import Deployment
 from libcloud.compute.types import DeploymentError
 
-from libcloud_ovm3.errors import InvalidArgument, WaitTimeout
+from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed, WaitTimeout
 from libcloud_ovm3.simulator import Simulator, network
+from tests.operations.failures import WRITES
 from tests.operations.templates import make_disk, make_template
 from tests.support import calls_of, driver_for, simulate
 
@@ -44,7 +45,15 @@ def deploy(sim: Simulator, driver: Any, name: str, **more: Any) -> tuple[Any, No
     task = Noted()
     with mock.patch("libcloud.compute.base.SSHClient") as client:
         node = driver.deploy_node(
-            task, ssh_key="key", timeout=60, name=name, size="tiny", image=image, **more
+            task,
+            ssh_key=__file__,
+            timeout="60",
+            ssh_port="22",
+            max_tries="3",
+            name=name,
+            size="tiny",
+            image=image,
+            **more,
         )
     return node, task, client
 
@@ -77,6 +86,7 @@ def test_it_is_deployed_once_its_address_is_known(sim: Simulator, interface: str
     see_the_guest(sim, address)
     node, task, client = deploy(sim, driver, interface, ssh_interface=interface)
     assert client.call_args.kwargs["hostname"] == address
+    assert client.call_args.kwargs["port"] == 22
     assert [one.id for one in task.ran] == [node.id]
     assert getattr(node, interface) == [address]
     assert node.driver is driver
@@ -86,21 +96,123 @@ def test_without_an_address_the_node_stays_and_the_error_names_it(sim: Simulator
     driver = driver_for(sim)
     with pytest.raises(DeploymentError) as caught:
         deploy(sim, driver, "unknown", ssh_interface="private_ips")
-    assert isinstance(caught.value.value, WaitTimeout)
-    assert "is running, and no address of it that can be used is known" in str(caught.value.value)
-    assert driver.ex_get_node(caught.value.node.id).state == "running"
+    error = caught.value
+    assert isinstance(error.value, WaitTimeout)
+    assert "is running, and no address of it that can be used is known" in str(error.value)
+    assert [one["id"] for one in error.value.nodes] == [error.node.id]
+    assert driver.ex_get_node(error.node.id).state == "running"
+    assert error.driver is error.node.driver is driver
+    assert error.node.destroy()
 
 
-def test_no_network_is_public(sim: Simulator) -> None:
-    """So public_ips, libcloud's default, could never have an address."""
-    before = len(calls_of(sim, "create_vm"))
-    with pytest.raises(InvalidArgument, match="ssh_key: expected the path"):
-        driver_for(sim).deploy_node(Noted(), name="never", ssh_interface="private_ips")
-    with pytest.raises(InvalidArgument, match="expected 'private_ips'"):
-        driver_for(sim).deploy_node(Noted(), "root", None, 22, 10, "key", name="never")
-    with pytest.raises(InvalidArgument, match=r"ex_public_networks.*expected 'private_ips'"):
-        deploy(sim, driver_for(sim), "never")
-    assert len(calls_of(sim, "create_vm")) == before
+CARD = {"network": BRIDGE, "address": "192.0.2.50"}
+SIX = {**CARD, "address": "2001:db8::5"}
+ELSEWHERE = {"network": "lonely"}
+PRIVATE = {"ssh_interface": "private_ips"}
+
+
+@pytest.mark.parametrize(
+    ("more", "error", "text"),
+    [
+        ({"ssh_key": None, **PRIVATE}, InvalidArgument, "ssh_key: expected the path of a private"),
+        ({"ssh_key": "/no/key", **PRIVATE}, InvalidArgument, "ssh_key '/no/key': No such file"),
+        ({"ssh_interface": "ips"}, InvalidArgument, "expected public_ips or private_ips"),
+        ({"wait_period": "soon", **PRIVATE}, InvalidArgument, "wait_period"),
+        ({"timeout": "soon", **PRIVATE}, InvalidArgument, "timeout"),
+        ({"ssh_timeout": 0, **PRIVATE}, InvalidArgument, "ssh_timeout"),
+        ({"ssh_port": "ssh", **PRIVATE}, InvalidArgument, "port 'ssh': expected a number"),
+        ({"max_tries": 0, **PRIVATE}, InvalidArgument, "max_tries 0: expected"),
+        ({"deploy": "true", **PRIVATE}, InvalidArgument, "deploy 'true': expected a Deployment"),
+        ({"name": None, **PRIVATE}, InvalidArgument, "missing a required argument: 'name'"),
+        ({"ex_nets": 1, **PRIVATE}, InvalidArgument, "unexpected keyword argument 'ex_nets'"),
+        ({"ex_start": "no", **PRIVATE}, InvalidArgument, "expected a node that is started"),
+        ({}, InvalidArgument, r"ex_public_networks.*expected 'private_ips'"),
+        (
+            {"ex_networks": [CARD], "driver": {"ex_public_networks": ["other"]}},
+            InvalidArgument,
+            f"address 192.0.2.50 is on network {BRIDGE}, .*expected ssh_interface='private_ips'",
+        ),
+        (
+            {"ex_networks": [CARD], "driver": {"ex_public_networks": [BRIDGE]}, **PRIVATE},
+            InvalidArgument,
+            "expected ssh_interface='public_ips'",
+        ),
+        (
+            {"driver": {"ex_public_networks": [BRIDGE]}, **PRIVATE},
+            InvalidArgument,
+            f"each address that it can get is on network {BRIDGE}, which is public",
+        ),
+        ({"ex_networks": [], **PRIVATE}, PreconditionFailed, "has no network card"),
+        ({"ex_networks": [SIX], **PRIVATE}, PreconditionFailed, "2001:db8::5 is not IPv4, or"),
+        ({"ex_networks": [ELSEWHERE], **PRIVATE}, PreconditionFailed, "no address of it can becom"),
+        (
+            {"ex_networks": ["control0"], **PRIVATE},
+            PreconditionFailed,
+            "no address of it can becom",
+        ),
+        ({"paramiko": False, **PRIVATE}, RuntimeError, "paramiko is not installed"),
+        ({"auth": "secret", "ssh_key": None, **PRIVATE}, NotImplementedError, "NodeAuthSSHKey"),
+    ],
+    ids=lambda one: " ".join(one) if isinstance(one, dict) else "",
+)
+def test_what_cannot_succeed_is_refused_before_anything_is_created(
+    sim: Simulator, more: dict[str, Any], error: type[Exception], text: str
+) -> None:
+    """libcloud would find most of it out when the node is there, after minutes."""
+    if ELSEWHERE in more.get("ex_networks", ()):
+        agent = driver_for(sim)._agent(driver_for(sim)._access.hosts[0])
+        agent.network.ovs_local_config("start", "lonely")
+        sim.wait(60)
+    driver = driver_for(sim, **more.pop("driver", {}))
+    image = driver.list_images()[0]
+    usual = {
+        "deploy": Noted(),
+        "ssh_key": __file__,
+        "name": "never",
+        "size": "tiny",
+        "image": image,
+    }
+    usual |= {"ex_networks": [BRIDGE], **more}
+    given = {name: value for name, value in usual.items() if name in more or value is not None}
+    if given["name"] is None:
+        del given["name"]
+    has_paramiko = given.pop("paramiko", True)
+    sim.calls.clear()
+    with (
+        mock.patch("libcloud.compute.ssh.have_paramiko", has_paramiko),
+        pytest.raises(error, match=text),
+    ):
+        driver.deploy_node(**given)
+    assert not WRITES.intersection(calls_of(sim)) - {"storage_plugin_mount"}
+    assert len(calls_of(sim, "libcloud_read_agent")) <= 2, "it plans once"
+
+
+def test_an_address_by_dhcp_on_a_network_without_one_of_the_hosts(sim: Simulator) -> None:
+    """Case by case: without the watch it is refused; with it the address is known in time."""
+    driver = driver_for(sim, ex_watch_dhcp=True)
+    driver.ex_create_network("isolated", 200, ex_parent="bond0")
+    mac = "00:21:f6:00:00:99"
+    sim.set_guest_lease(mac, "192.0.2.77")
+    card = {"network": "isolated", "mac": mac}
+    with pytest.raises(PreconditionFailed, match=r"DHCP is not watched \(ex_watch_dhcp\)"):
+        deploy(sim, driver_for(sim), "never", ex_networks=[card], **PRIVATE)
+    node, _, client = deploy(sim, driver, "leased", ex_networks=[card], **PRIVATE)
+    assert client.call_args.kwargs["hostname"] == "192.0.2.77"
+    assert [one["source"] for one in node.extra["addresses"]] == ["dhcp"]
+
+
+def test_a_program_that_ends_meanwhile_is_told_with_its_own_driver(sim: Simulator) -> None:
+    driver, at_exit = driver_for(sim), mock.Mock()
+    with (
+        mock.patch("libcloud.compute.base.atexit") as registry,
+        pytest.raises(DeploymentError) as caught,
+    ):
+        deploy(sim, driver, "ended", at_exit_func=at_exit, **PRIVATE)
+    [registered], given = registry.register.call_args
+    registered(**given)
+    at_exit.assert_called_once_with(driver=driver, node=caught.value.node)
+    assert at_exit.call_args.kwargs["node"].driver is driver
+    registry.unregister.assert_called_once_with(registered)
 
 
 def test_ipv6_is_an_address_only_if_the_caller_says_so(sim: Simulator) -> None:

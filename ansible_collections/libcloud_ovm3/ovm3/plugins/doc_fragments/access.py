@@ -94,6 +94,10 @@ options:
   keys_repository:
     description: Id or alias of the repository that key pairs are kept in.
     type: str
+  watch_dhcp:
+    description: Whether a host that starts a VM watches for ten minutes which addresses DHCP gives
+      it. C(false) unless the estate says otherwise.
+    type: bool
 requirements:
   - libcloud-ovm3
 """

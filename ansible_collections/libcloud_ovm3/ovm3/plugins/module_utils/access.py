@@ -43,6 +43,7 @@ ARGUMENTS = {
     "default_network": "ex_default_network",
     "public_networks": "ex_public_networks",
     "keys_repository": "ex_keys_repository",
+    "watch_dhcp": "ex_watch_dhcp",
 }
 SECRETS = ("password", "passwords", "proxy_url")
 # What has no option here, and the options that have another name than the argument.

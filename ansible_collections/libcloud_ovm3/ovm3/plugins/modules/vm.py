@@ -299,6 +299,7 @@ ACCESS: dict[str, dict[str, Any]] = {
     "default_network": TEXT,
     "public_networks": TEXTS,
     "keys_repository": TEXT,
+    "watch_dhcp": FLAG,
 }
 STATES = ("present", "absent", "started", "stopped", "rebooted")
 
