@@ -265,10 +265,12 @@ def deploying(sim: Simulator, folder: Path, **profile: Any) -> Salt:
 
 
 def test_deploy_without_an_address_creates_nothing(sim: Simulator, tmp_path: Path) -> None:
-    client = deploying(sim, tmp_path).client()
+    client = deploying(sim, tmp_path, networks=["control0"]).client()
     message = error_of(client.profile, "small", names=["new"])
-    assert "lab: new: nothing was created: " in message
-    assert "expected deploy: False, or ssh_host: ADDRESS" in message
+    assert "lab: VM 'new' was not created: no address of it can become known" in message
+    assert "expected one of these, or deploy: False, or ssh_host: ADDRESS" in message
+    wrong = deploying(sim, tmp_path / "wrong", ssh_interface="both").client()
+    assert "expected public_ips or private_ips" in error_of(wrong.profile, "small", names=["new"])
     off = deploying(sim, tmp_path / "off", ssh_host="192.0.2.1", ex_start=False).client()
     assert "nothing was created" in error_of(off.profile, "small", names=["new"])
     assert changes_of(sim) == []
@@ -281,6 +283,36 @@ def test_a_deploy_that_fails_names_the_vm(sim: Simulator, tmp_path: Path) -> Non
     node = salt.client().query()["lab"]["ovm3"]["new"]
     assert f"lab: new ({node['id']}) was created, but has no Salt: Cannot deploy Salt" in message
     assert node["state"] == "RUNNING"
+
+
+def test_the_address_of_a_new_vm_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from salt.cloud import Map
+
+    seen: list[str] = []
+
+    def bootstrap(settings: dict[str, Any], opts: dict[str, Any]) -> dict[str, Any]:
+        seen.append(settings["ssh_host"])
+        return {"deployed": True}
+
+    def mapper(sim: Simulator, name: str, mac: str) -> Any:
+        card = {"network": "10e69b4de3", "mac": mac}
+        limits = {"wait_for_ip_timeout": 1, "wait_for_ip_interval": 1}
+        client = deploying(sim, tmp_path / name, networks=[card], **limits).client()
+        made = Map(client._opts_defaults(profile="small"))
+        utils = made.clouds.pack["__utils__"]
+        assert callable(utils["cloud.bootstrap"]), "it is loaded"
+        monkeypatch.setitem(utils._dict, "cloud.bootstrap", bootstrap)
+        return made
+
+    with Simulator(1, vms=0, host_module=True, speed=100) as sim:
+        late = mapper(sim, "late", "00:21:f6:00:00:01")
+        message = error_of(late.run_profile, "small", ["late"])
+        assert "was created, but has no Salt: Timed out after 1 seconds" in message
+        sim.set_guest_address("00:21:f6:00:00:02", "192.0.2.9")
+        made = mapper(sim, "new", "00:21:f6:00:00:02").run_profile("small", ["new"])["new"]
+        assert (made["deployed"], made["state"], seen) == (True, "RUNNING", ["192.0.2.9"])
 
 
 def test_what_bootstrap_gets(

@@ -22,7 +22,9 @@ from salt.exceptions import SaltCloudException, SaltCloudSystemExit
 
 from libcloud_ovm3.agent.address import parse_flag
 from libcloud_ovm3.compute import find, records
+from libcloud_ovm3.compute.deploying import checking
 from libcloud_ovm3.compute.driver import OVM3NodeDriver
+from libcloud_ovm3.compute.waiting import check_interface
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Warning, shown
 from libcloud_ovm3.salt import listed, provider
 from libcloud_ovm3.salt.arguments import typed
@@ -321,20 +323,23 @@ def create(vm_: dict[str, Any]) -> dict[str, Any]:
         image_name, size_name = _required(setting, "image"), _required(setting, "size")
         deploy = config.get_cloud_config_value("deploy", vm_, __opts__, default=False)
         deploys = parse_flag(deploy, "deploy")
-        if deploys and not (setting("ssh_host") and arguments.get("ex_start", True)):
+        address = setting("ssh_host")
+        if deploys and not arguments.get("ex_start", True):
             raise InvalidArgument(
-                f"{name}: nothing was created: with deploy on, Salt connects to the VM, but no "
-                f"agent knows the addresses of VMs; expected deploy: False, or ssh_host: ADDRESS "
-                f"(and ex_start not False)"
+                f"{name}: nothing was created: with deploy on, Salt connects to the VM; expected "
+                f"deploy: False, or ex_start not False"
             )
         driver = _driver()
+        interface = check_interface(setting("ssh_interface") or "private_ips")
+        if deploys and not address:
+            driver = checking(driver, interface, "deploy: False, or ssh_host: ADDRESS")
         image = find.find_image(driver, image_name)
         size = listed.named(driver.list_sizes(), "size", size_name)
         host = setting("location")
         location = find.find_host(driver, str(host)) if provider.is_given(host) else None
         _event("creating", vm_)
         node = driver.create_node(name, size, image, location, **arguments)
-    installed = _deploy(vm_, setting("ssh_host"), node) if deploys else {}
+    installed = _deploy(vm_, address or _address(vm_, node, interface), node) if deploys else {}
     _event("created", vm_)
     return {**installed, **listed.full(node)}
 
@@ -346,12 +351,35 @@ def _required(setting: Callable[[str], Any], key: str) -> str:
     return value
 
 
+def _address(vm_: dict[str, Any], node: Node, interface: str) -> str:
+    """The address of a new VM, once it is known; Salt's own names of these settings."""
+
+    def seconds(key: str, default: int) -> Any:
+        return config.get_cloud_config_value(key, vm_, __opts__, default=default)
+
+    try:
+        [(_, addresses)] = node.driver.wait_until_running(
+            [node],
+            wait_period=seconds("wait_for_ip_interval", 10),
+            timeout=seconds("wait_for_ip_timeout", 600),
+            ssh_interface=interface,
+            ex_addresses=True,
+        )
+    except LibcloudError as error:
+        raise SaltCloudSystemExit(f"{_without_salt(node)}: {shown(str(error))}") from error
+    return str(addresses[0])
+
+
+def _without_salt(node: Node) -> str:
+    return f"{_alias()}: {node.name} ({node.id}) was created, but has no Salt"
+
+
 def _deploy(vm_: dict[str, Any], address: str, node: Node) -> dict[str, Any]:
     """Install Salt in a new VM, over SSH."""
     settings = {**vm_, "ssh_host": address}
     if settings.get("password") == _provider(_active()).get("password"):
         settings["password"] = None  # the agents' own, which is not for guests
-    what = f"{_alias()}: {node.name} ({node.id}) was created, but has no Salt"
+    what = _without_salt(node)
     try:
         installed: dict[str, Any] = __utils__["cloud.bootstrap"](settings, __opts__)
     except SaltCloudException as error:
