@@ -22,8 +22,12 @@ demo: $(VENV)/.demo
 	@echo "make: running $(BIN)/ovm3 demo" >&2
 	@$(BIN)/ovm3 demo
 
-test: check
+# One test logs in at a real sshd (as whoever runs it).
+test: check | /usr/sbin/sshd
 	$(BIN)/python -m pytest -m "$(SHORT)" -n $(WORKERS)
+
+/usr/sbin/sshd:
+	apt-get update -qq && apt-get install -y -qq openssh-server
 
 check: $(VENV)/.test
 	$(BIN)/ruff check .
@@ -74,12 +78,11 @@ LONG = $(shell grep -rl 'mark\.long' tests --include='test_*.py')
 test-long: $(VENV)/.test
 	$(BIN)/python -m pytest -m long --timeout 600 -n $(WORKERS) $(LONG)
 
-# The installer over a real sshd on loopback, and copies on a file system that shares blocks. Only root
-# can start an sshd that lets root in, and mount.
-test-host: $(VENV)/.test
-	@test -x /usr/sbin/sshd || { apt-get update -qq && apt-get install -y -qq openssh-server; }
+# The installer over a real sshd on loopback, copies on a file system that shares blocks, and what is
+# heard on a bridge. Only root can start an sshd that lets root in, mount, and make a bridge.
+test-host: $(VENV)/.test | /usr/sbin/sshd
 	@test -x /usr/sbin/mkfs.xfs || { apt-get update -qq && apt-get install -y -qq xfsprogs; }
-	$(BIN)/python -m pytest -m sshd -n 4 tests/installer tests/filesystems
+	$(BIN)/python -m pytest -m sshd -n 4 tests/installer tests/filesystems tests/bridges
 
 # The Ansible collection in the real programs of Ansible. The package is installed as its users have it:
 # the collection must be found in site-packages.
@@ -143,11 +146,11 @@ bench-peers: .venv-peers/.installed
 # What meets the libraries and the language, with the oldest of both that setup.cfg admits.
 MEETS_LIBRARIES := tests/agent tests/cli tests/compute tests/conformance tests/estate tests/packaging tests/testing $(wildcard tests/test_*.py)
 
-lowest: .venv-lowest/.test
+lowest: .venv-lowest/.test | /usr/sbin/sshd
 	.venv-lowest/bin/python -m pytest -m "$(SHORT)" -n $(WORKERS) $(MEETS_LIBRARIES)
 
 # What `make test` runs, with the newest Python, where measuring coverage costs next to nothing.
-newest: .venv-newest/.test
+newest: .venv-newest/.test | /usr/sbin/sshd
 	COVERAGE_CORE=sysmon .venv-newest/bin/python -m pytest -m "$(SHORT)" -n $(WORKERS) \
 		--cov=libcloud_ovm3 --cov-report=term:skip-covered
 
