@@ -200,6 +200,8 @@ CALLS: list[tuple[str, tuple[Any, ...], tuple[Any, ...], Any, Any]] = [
      GuardedChange(**GUARDED)),
     ("confirm_network_change", W, W, GUARDED, GuardedChange(**GUARDED)),
     ("network_change", ("1" * 32,), ("1" * 32,), GUARDED, GuardedChange(**GUARDED)),
+    ("write_seed", (*W, "/m", "u", b"x"), (*W, "/m", "u", b"x"), None, None),
+    ("delete_seed", (*W, "/m", "n"), (*W, "/m", "n"), None, None),
     ("watch_dhcp", (*W, "b", "m", 600), (*W, "b", "m", 600), None, None),
     ("dhcp_leases", (), (), [LEASE], [LEASE]),
     ("check_port", ("10.0.0.1", 22, 3), ("10.0.0.1", 22, 3), "open", "open"),
