@@ -13,6 +13,7 @@ from libcloud_ovm3.simulator import state
 from libcloud_ovm3.simulator.domain import FAULTS
 from libcloud_ovm3.simulator.errors import SimulatorError
 from libcloud_ovm3.simulator.layouts import LAYOUTS
+from libcloud_ovm3.simulator.machines.machines import KIND
 from libcloud_ovm3.simulator.personalities import PERSONALITIES
 from libcloud_ovm3.simulator.server.certificates import ERAS
 from libcloud_ovm3.simulator.server.faults import KINDS, Rule, parse
@@ -74,6 +75,9 @@ def arguments() -> argparse.ArgumentParser:
         "--older-module",
         action="store_true",
         help="and another integration's, in new trees",
+    )
+    add(
+        "--machines", choices=[KIND], help="run each VM with a disk in a QEMU (see docs; root only)"
     )
     add("--layout", choices=LAYOUTS, default="plain", help="further contents of a new root (plain)")
     add("--user", default="oracle", help="user of the agent (oracle)")
@@ -153,6 +157,7 @@ def _simulator(options: argparse.Namespace) -> tuple[Simulator, list[Rule]]:
         from_bundle=options.from_bundle,
         host_module=options.host_module,
         older_module=options.older_module,
+        machines=options.machines,
     )
     return simulator, rules
 

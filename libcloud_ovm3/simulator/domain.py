@@ -60,6 +60,7 @@ class Domain:
     :param leaving: Devices to be removed: {"kind", "key", "at", "force"}.
     :param adopted: Whether xend was restarted since the domain's start.
     :param seed: A random uuid that identifies it across restarts and migrations.
+    :param real: Whether a machine runs its guest (machines/), which decides by itself what it does.
     :param error: Why the start failed.
     """
 
@@ -90,6 +91,7 @@ class Domain:
     leaving: list[dict[str, Any]] = field(default_factory=list)
     adopted: bool = False
     seed: str = ""
+    real: bool = False
     error: str = ""
 
     @property

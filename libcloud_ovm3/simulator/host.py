@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from libcloud_ovm3.simulator import state
 from libcloud_ovm3.simulator.clock import Clock
@@ -77,6 +77,15 @@ class Mount:
     ss_uuid: str = ""
 
 
+class Machines(Protocol):
+    """What runs the guests of hosts for real (machines/). Called with the lock held."""
+
+    def refusal(self, host: SimulatedHost, domain: Domain) -> str: ...
+    def ended(self, host: SimulatedHost) -> list[tuple[Domain, str]]: ...
+    def follow(self, host: SimulatedHost) -> None: ...
+    def neighbours(self, host: SimulatedHost) -> list[tuple[str, str, str, bool]]: ...
+
+
 class SimulatedHost:
     """One host of the simulator.
 
@@ -107,6 +116,8 @@ class SimulatedHost:
     first_password: str
     #: The modules that its agent loaded from its disk (agentcode.py); None without a tree.
     code: Any = None
+    #: What runs its guests for real; None: they are only records.
+    machines: Machines | None = None
     #: Set by the simulator: how a module in the agent calls a function of the agent (the injected
     #: faults apply), and the operations on the network side.
     call_inside: Callable[[str, Callable[[], Any]], Any]
@@ -146,7 +157,8 @@ class SimulatedHost:
         self.ignores_requests: set[str] = set(saved.get("ignores_requests", ()))
         self.faults: set[str] = set(saved.get("faults", ()))
         self.busy_until: float = saved.get("busy_until", 0.0)
-        self.domains = [Domain(**values) for values in saved.get("domains", ())]
+        domains = [Domain(**values) for values in saved.get("domains", ())]
+        self.domains = [domain for domain in domains if not domain.real]  # it ended with its QEMU
         self.transfers = [Transfer(**values) for values in saved.get("transfers", ())]
         self.mounts = {at: Mount(**values) for at, values in saved.get("mounts", {}).items()}
         self.repository_db: dict[str, dict[str, str]] = saved.get("repository_db", {})

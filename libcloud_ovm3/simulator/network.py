@@ -266,7 +266,7 @@ def cards_on(host: SimulatedHost, bridge: str) -> list[tuple[Domain, int]]:
         for domain in host.domains
         if domain.listed and domain.phase not in ("building", "arriving")
         for place, number in enumerate(domain.vif_ids)
-        if number not in domain.off_bridge and _bridge_of(host, domain, place) == bridge
+        if number not in domain.off_bridge and bridge_of(host, domain, place) == bridge
     ]
 
 
@@ -275,7 +275,7 @@ def _options(domain: Domain, place: int) -> dict[str, str]:
     return dict(word.partition("=")[::2] for word in words)
 
 
-def _bridge_of(host: SimulatedHost, domain: Domain, place: int) -> str:
+def bridge_of(host: SimulatedHost, domain: Domain, place: int) -> str:
     """The bridge that is given for a NIC; the first one if none is given (xend.md 3)."""
     return _options(domain, place).get("bridge") or next(iter(bridges(host)), "")
 
@@ -290,7 +290,8 @@ def neighbours(host: SimulatedHost) -> list[tuple[str, str, str, bool]]:
     """The neighbour table of dom0: address, MAC, device, and whether the entry is complete.
 
     It has the simulator's other hosts, what was set (:meth:`.Simulator.add_neighbour`), and the
-    guests whose address was set, on bridges on which dom0 has an address and ARP.
+    guests whose address was set, on bridges on which dom0 has an address and ARP; and what this
+    machine has seen of real guests.
     """
     found = [tuple(entry) for *entry, boot in state(host)["neighbours"] if boot == host.boot_time]
     own = management(host)
@@ -298,6 +299,8 @@ def neighbours(host: SimulatedHost) -> list[tuple[str, str, str, bool]]:
         if peer is not host:
             theirs = mac(state(peer), management(peer))
             found.append((peer.address, theirs, own, responds(peer)))
+    if host.machines is not None:
+        found += host.machines.neighbours(host)
     known = host.peers[0].records.get("guest_addresses", {})
     for bridge in bridges(host):
         if address(host, bridge) is None or not has_arp(host, bridge):

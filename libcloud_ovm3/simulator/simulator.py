@@ -16,6 +16,7 @@ from libcloud_ovm3.simulator.dom0 import jobs
 from libcloud_ovm3.simulator.dom0.trees import Dom0Trees
 from libcloud_ovm3.simulator.errors import SimulatorError
 from libcloud_ovm3.simulator.host import SimulatedHost
+from libcloud_ovm3.simulator.machines import machines as real
 from libcloud_ovm3.simulator.personalities import answers_of
 from libcloud_ovm3.simulator.root import Options, Root, open_root
 from libcloud_ovm3.simulator.server import bundle
@@ -64,6 +65,9 @@ class Simulator(Controls):
     :param host_module: Whether the hosts have this project's host module (docs/host-module.md), or
         the indexes of the hosts that have it.
     :param older_module: Whether new dom0 trees contain another integration's module.
+    :param machines: ``qemu``: each VM with a disk that a host starts runs in a QEMU of its own, as
+        docs/simulator.md says (root only; not with ``clock`` or ``from_bundle``). None: VMs are
+        records, and nothing runs in them.
     :param tuned: Numbers of :class:`.Settings`, in simulated seconds unless the name says
         otherwise: memory_mb, build_seconds, device_seconds, shutdown_seconds, reboot_gap,
         boot_seconds, minimum_restart_seconds, copy_bytes_per_second, ...; shares_blocks: whether
@@ -106,6 +110,7 @@ class Simulator(Controls):
         listen: bool = True,
         host_module: bool | Sequence[int] = False,
         older_module: bool = False,
+        machines: str | None = None,
         **tuned: float,
     ) -> None:
         recorded = None if from_bundle is None else bundle.load(from_bundle)
@@ -138,6 +143,12 @@ class Simulator(Controls):
             host_module = range(hosts) if host_module else ()
         if not set(host_module) <= set(range(hosts)):
             raise SimulatorError(f"host_module: {host_module!r} are not indexes of {hosts} hosts")
+        if machines not in (None, real.KIND):
+            raise SimulatorError(f'machines must be None or "{real.KIND}", not {machines!r}')
+        if machines is not None and (clock is not None or recorded is not None):
+            raise SimulatorError("machines need real time and hosts: no clock, no from_bundle")
+        self._with_machines = machines is not None
+        self._machines: real.Machines | None = None
         self._with_module = host_module
         self._recorded = recorded
         self._backend = Backend(recorded)
@@ -184,6 +195,9 @@ class Simulator(Controls):
             self._trees.prepare(self.hosts, self._with_module)
             self._backend.rules.check(self.hosts)
             self._ports = self._make_ports()
+            if self._with_machines:
+                self._machines = real.Machines(self.hosts)
+                self._machines.start()
             last = self._state.values["port"]
             self._state.values["port"] = self._ports.open_all(self.hosts, last)
             self._state.save()
@@ -206,6 +220,9 @@ class Simulator(Controls):
                 with host.lock:
                     host.save()
         finally:
+            if self._machines is not None:
+                self._machines.stop()
+                self._machines = None
             self._state = None
             if self._lock_file is not None:
                 self._lock_file.close()

@@ -13,7 +13,7 @@ import libcloud_ovm3.simulator
 FOLDER = Path(libcloud_ovm3.simulator.__file__).parent
 NAME = "libcloud_ovm3.simulator"
 #: From the bottom to the top. The modules of "shared" and "top" stand in the folder itself.
-PACKAGES = ("shared", "xend", "agent", "dom0", "server", "top")
+PACKAGES = ("shared", "xend", "machines", "agent", "dom0", "server", "top")
 TOP = {"__init__", "__main__", "simulator", "controls", "root", "seeds", "layouts"}
 #: What a module may import besides the simulator and the standard library.
 OTHERS = {"cryptography": "server/certificates.py"}
@@ -88,6 +88,7 @@ def test_imports_have_no_cycles() -> None:
     [
         ("host", f"from {NAME}.server.faults import Rule"),
         ("xend.life", f"from {NAME}.agent import storage"),
+        ("xend.progress", f"from {NAME}.machines import machines"),
         ("agent.ovs", f"import {NAME}.dom0.tree"),
         ("dom0.tree", f"from {NAME}.server import ports"),
         ("server.ports", f"from {NAME}.root import open_root"),

@@ -15,7 +15,7 @@ from libcloud_ovm3.simulator.errors import AgentFault
 from libcloud_ovm3.simulator.host import SimulatedHost
 from libcloud_ovm3.simulator.vmcfg import number, strings
 from libcloud_ovm3.simulator.xend import life
-from libcloud_ovm3.simulator.xend.machines import find, look_up, refused
+from libcloud_ovm3.simulator.xend.machines import check_not_real, find, look_up, refused
 from libcloud_ovm3.simulator.xend.progress import advance, find_memory, wait, xend
 from libcloud_ovm3.simulator.xend.starting import (
     device_number,
@@ -190,6 +190,7 @@ def _vifs(host: SimulatedHost, domain: Domain, value: Any) -> None:
 def _attach(host: SimulatedHost, domain: Domain, key: str, text: str, mac: str | None) -> None:
     """Wait for the backend; a device that fails stays listed for a moment (xend.md 5)."""
     kind = "vif" if key == "vif" else "vbd"
+    check_not_real(domain, f"attaching a {kind}")
     with host.lock:
         tried = copy.deepcopy(domain)
         tried.config[key], tried.vif_ids = [text], [domain.next_vif_id]
@@ -219,6 +220,7 @@ def _attach(host: SimulatedHost, domain: Domain, key: str, text: str, mac: str |
 
 def _detach(host: SimulatedHost, domain: Domain, kind: str, key: str, what: str) -> None:
     """Request the guest to release it; after 100 s a fault, the request stays (xend.md 2, 5)."""
+    check_not_real(domain, f"detaching a {kind}")
     limit = host.settings.device_timeout_seconds
     with host.lock:
         late = "detach is late" in host.faults

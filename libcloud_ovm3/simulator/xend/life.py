@@ -19,6 +19,7 @@ from libcloud_ovm3.simulator.vmcfg import dashed, is_hvm, number
 from libcloud_ovm3.simulator.xend.starting import (
     boot_refusal,
     device_refusal,
+    disks,
     free_memory_mb,
     memory_needed_mb,
     memory_refusal,
@@ -124,7 +125,12 @@ def hanging_device(domain: Domain) -> str:
 
 def _connect_devices(host: SimulatedHost, domain: Domain, at: float) -> None:
     domain.off_bridge = []
-    if refusal := domain.lost or device_refusal(host, domain):
+    real = host.machines if domain.real else None
+    if (
+        refusal := domain.lost
+        or device_refusal(host, domain)
+        or (real and real.refusal(host, domain))
+    ):
         fail(host, domain, refusal)
     elif "xm dies" in host.faults and not (domain.restored or domain.again):
         domain.until, domain.error = None, "killed"  # no process is left to unpause it: 3
@@ -276,6 +282,7 @@ def new_domain(host: SimulatedHost, config: dict[str, Any]) -> Domain:
         vif_ids=list(range(len(nics))),
         next_vif_id=len(nics),
         seed=str(uuid.uuid4()),
+        real=host.machines is not None and bool(disks(taken)),
     )
 
 

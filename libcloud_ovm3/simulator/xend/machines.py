@@ -9,7 +9,7 @@ from typing import Any
 
 from libcloud_ovm3.simulator import hostdisk
 from libcloud_ovm3.simulator.domain import Domain
-from libcloud_ovm3.simulator.errors import AgentFault, SimulatorError, command_fault
+from libcloud_ovm3.simulator.errors import AgentFault, SimulatorError, command_fault, plain_fault
 from libcloud_ovm3.simulator.host import SimulatedHost
 from libcloud_ovm3.simulator.vmcfg import dashed, is_hvm, number, strings
 from libcloud_ovm3.simulator.xend import life
@@ -87,6 +87,15 @@ def refused(command: str, name: str, text: str) -> AgentFault:
     return command_fault(["xm", command, name], 1, f"Error: {text}")
 
 
+def check_not_real(domain: Domain, what: str) -> None:
+    """Check that only records are concerned.
+
+    :raises AgentFault: A machine runs the guest, which cannot do that.
+    """
+    if domain.real:
+        raise plain_fault(f"not modelled by the simulator with machines: {what}")
+
+
 def start(host: SimulatedHost, path: str, config: dict[str, Any]) -> None:
     """``xm create``: returns when the domain is unpaused; it is listed meanwhile."""
     command = ["xm", "create", path]
@@ -138,7 +147,8 @@ def shutdown(host: SimulatedHost, name: str, vm_uuid: str, reason: str) -> Domai
             life.guest_stopped(host, domain, reason, host.now())  # a hard stop: xend.md 4
         else:
             domain.request = reason
-            domain.request_due = host.now() + host.settings.shutdown_seconds
+            seconds = host.settings.shutdown_seconds
+            domain.request_due = None if domain.real else host.now() + seconds  # real: its own time
         host.save()
         return domain
 
@@ -223,7 +233,9 @@ def trigger(host: SimulatedHost, name: str, vm_uuid: str, word: str) -> None:
         what = {"power": "poweroff", "reset": "reboot"}.get(word)
         if what and domain.phase == "running":
             seconds = host.settings.shutdown_seconds if word == "power" else 0
-            domain.request, domain.request_due = what, host.now() + seconds
+            own_time = domain.real and word == "power"
+            domain.request = what
+            domain.request_due = None if own_time else host.now() + seconds
             advance(host)
         host.save()
 

@@ -15,7 +15,7 @@ from libcloud_ovm3.simulator.host import SimulatedHost
 from libcloud_ovm3.simulator.vmcfg import number
 from libcloud_ovm3.simulator.xend import life
 from libcloud_ovm3.simulator.xend.listing import status
-from libcloud_ovm3.simulator.xend.machines import need, refused
+from libcloud_ovm3.simulator.xend.machines import check_not_real, need, refused
 from libcloud_ovm3.simulator.xend.progress import find_memory, wait_for, xend
 
 
@@ -30,6 +30,7 @@ def migrate(
     target = find_host(host, destination)
     with xend(host):
         domain = need(host, "migrate", name, vm_uuid)
+        check_not_real(domain, "migration")
         vcpus, memory = number(domain.config, "maxvcpus", 1), number(domain.config, "memory", 128)
     shadow_mb = vcpus + memory / 256
     if live and (refusal := find_memory(host, shadow_mb)):

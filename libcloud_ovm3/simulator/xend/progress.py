@@ -16,6 +16,8 @@ Due = tuple[float, SimulatedHost, "Domain | Transfer"]
 
 def advance(host: SimulatedHost) -> None:
     """Run every event that is due by now. Called with the lock held."""
+    for domain, reason in host.machines.ended(host) if host.machines else ():
+        guest_stopped(host, domain, reason)
     changed: dict[int, SimulatedHost] = {}
     while (event := _next(host)) and event[0] <= host.clock.now():
         moment, where, what = event
@@ -32,6 +34,14 @@ def advance(host: SimulatedHost) -> None:
             changed[each.index] = each
     for each in changed.values():
         each.save()
+    if host.machines:
+        host.machines.follow(host)
+
+
+def guest_stopped(host: SimulatedHost, domain: Domain, reason: str) -> None:
+    """A real guest has ended by itself. Called with the lock held."""
+    life.guest_stopped(host, domain, reason, host.now())
+    host.save()
 
 
 def _next(host: SimulatedHost) -> Due | None:
@@ -61,6 +71,8 @@ def xend(host: SimulatedHost, wait_until: Callable[[float], None] | None = None)
             held = life.lock_held_until(host)
             if held <= now:
                 yield
+                if host.machines:
+                    host.machines.follow(host)
                 return
         (wait_until or host.wait_until)(held)
 

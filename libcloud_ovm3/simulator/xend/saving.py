@@ -11,7 +11,13 @@ from libcloud_ovm3.simulator.files import real_path
 from libcloud_ovm3.simulator.host import SimulatedHost
 from libcloud_ovm3.simulator.xend import life
 from libcloud_ovm3.simulator.xend.listing import status
-from libcloud_ovm3.simulator.xend.machines import await_start, find, need, refused
+from libcloud_ovm3.simulator.xend.machines import (
+    await_start,
+    check_not_real,
+    find,
+    need,
+    refused,
+)
 from libcloud_ovm3.simulator.xend.progress import wait_for, xend
 from libcloud_ovm3.simulator.xend.starting import vifs
 from libcloud_ovm3.simulator.xend.transfer import seconds_for
@@ -22,6 +28,7 @@ def save(host: SimulatedHost, name: str, vm_uuid: str, path: str, checkpoint: An
     command = ["xm", "save", name, path]
     with xend(host):
         domain = need(host, "save", name, vm_uuid)
+        check_not_real(domain, "saving")
         if status(domain) != 2:
             raise refused("save", name, "Domain is not running")
         try:
