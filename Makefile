@@ -11,11 +11,11 @@ WORKERS ?= 3
 unexport PYTHONDONTWRITEBYTECODE
 # Simulated hosts are some hundred small files each, which ext4 takes its time to make.
 export TMPDIR ?= $(or $(shell test -w /dev/shm && echo /dev/shm),/tmp)
-SHORT := not soak and not long and not tables and not sshd and not dist and not ansible and not salt and not browser
+SHORT := not soak and not long and not tables and not sshd and not dist and not ansible and not salt and not browser and not guest
 BIN := $(VENV)/bin
 METADATA := setup.cfg setup.py pyproject.toml libcloud_ovm3.pth libcloud_ovm3/_version.py
 
-.PHONY: demo test test-tables test-alone test-long test-py2 test-host test-ansible test-salt test-salt-3006 test-report check format generate ci ci-computing ci-waiting soak lowest newest dist docs bench bench-peers clean
+.PHONY: demo test test-tables test-alone test-long test-py2 test-host test-guest test-ansible test-salt test-salt-3006 test-report check format generate ci ci-computing ci-waiting soak lowest newest dist docs bench bench-peers clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo
@@ -60,6 +60,7 @@ ci-computing:
 
 ci-waiting:
 	@$(MAKE) test-host
+	@$(MAKE) test-guest
 	@$(MAKE) test-salt
 	@$(MAKE) test-ansible
 	@$(MAKE) test-report
@@ -83,6 +84,24 @@ test-long: $(VENV)/.test
 test-host: $(VENV)/.test | /usr/sbin/sshd
 	@test -x /usr/sbin/mkfs.xfs || { apt-get update -qq && apt-get install -y -qq xfsprogs; }
 	$(BIN)/python -m pytest -m sshd -n 4 tests/installer tests/filesystems tests/bridges
+
+# A real guest in QEMU: its image is made of Debian's packages once, and kept in build/ as long as its
+# recipe is the same. The test makes a bridge, so it has a network of its own, which ends with it.
+GUEST = build/guest-$(shell sha256sum tools/make-guest-image | cut -c 1-16).raw
+
+test-guest: $(VENV)/.test
+	@test -x /usr/bin/qemu-system-x86_64 -a -x /usr/sbin/ip || { apt-get update -qq && \
+		apt-get install -y -qq --no-install-recommends qemu-system-x86 iproute2; }
+	@test -e $(GUEST) || $(MAKE) --no-print-directory $(GUEST)
+	OVM3_GUEST_IMAGE=$(GUEST) unshare --net sh -c 'ip link set lo up && \
+		exec $(BIN)/python -m pytest -m guest --timeout 1800 tests/guest'
+
+build/guest-%.raw:
+	@test -x /usr/bin/mmdebstrap -a -x /usr/bin/extlinux || { apt-get update -qq && \
+		apt-get install -y -qq --no-install-recommends mmdebstrap extlinux; }
+	@echo "make: making the image of a Debian guest (a minute or two, once)" >&2
+	@rm -f build/guest-*.raw
+	@unshare --mount tools/make-guest-image $@
 
 # The Ansible collection in the real programs of Ansible. The package is installed as its users have it:
 # the collection must be found in site-packages.

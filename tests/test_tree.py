@@ -16,6 +16,7 @@ OTHERS = {
     "conformance": "libcloud's own test suites",
     "faults": "what was found by trying: each a test from outside, through the driver",
     "filesystems": "the host module on file systems that only root can mount",
+    "guest": "a real guest of Debian in QEMU",
     "hostside": "the host module, also on Python 2.7",
     "installer/ssh": "the installer over a real sshd",
     "mutants": "our own files with known weaknesses put in",
