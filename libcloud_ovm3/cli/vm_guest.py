@@ -115,7 +115,7 @@ def remove_seed(name: str, yes: bool, **options: Any) -> None:
     """Delete what the guest of a VM was told when it was created.
 
     It is taken out of the CD drive, which stays. Some guests take themselves for new ones without
-    it: see docs/guest-configuration.md.
+    it: see the page guest-configuration.md of the documentation.
     """
     with reported():
         require_answer(yes)
