@@ -332,7 +332,9 @@ def test_networks_of_a_vm_that_is_created(sim: Simulator) -> None:
 ITS_OWN = {"name", "size", "image", "location", "ex_hosts_off", "ex_start"}
 ITS_OWN |= {"ex_cpus", "ex_memory_mb"}
 NOT_OFFERED = {"auth", "ex_allow_same_name", "networks"}
-NOT_OFFERED |= {"ex_keyname", "ex_network_format", "ex_userdata"}
+NOT_OFFERED |= {"ex_keyname", "ex_network_format", "ex_userdata", "ex_metadata", "ex_tags"}
+NOT_OFFERED |= {"ex_idempotency_key"}  # a task is idempotent by the name
+NOT_OFFERED |= {"ex_progress"}  # a task has no output before its end
 
 
 def test_every_argument_of_create_node_has_an_option() -> None:

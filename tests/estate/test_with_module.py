@@ -65,7 +65,8 @@ def test_one_call_a_host_and_one_a_repository(driver: Any, sim: Simulator) -> No
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert calls_during(sim, driver.list_nodes) == expected
-        assert calls_during(sim, take_inventory, driver._estate) == expected
+        mtus = {"libcloud_bridges": 3}
+        assert calls_during(sim, take_inventory, driver._estate) == {**expected, **mtus}
         assert calls_during(sim, driver.list_locations) == {"libcloud_read_agent": 3}
     assert {node.name for node in driver.list_nodes()} > {f"stopped-{n}" for n in range(5)}
 
@@ -103,6 +104,11 @@ def attempt(seen: EstateSnapshot) -> list[tuple[Any, ...]]:
     ]
 
 
+def taken_mtus(inventory: dict[str, Any]) -> set[int | None]:
+    """Take the MTUs of bridges, which only the module tells, out of an inventory."""
+    return {host.pop("mtu") for network in inventory["networks"] for host in network["hosts"]}
+
+
 @pytest.mark.parametrize("layout", ["plain", "manager", "cloudstack"])
 @pytest.mark.parametrize("version", ["3.2.1", "3.3.3"])
 def test_the_same_definitions_by_both_ways(layout: str, version: str) -> None:
@@ -122,8 +128,11 @@ def test_the_same_definitions_by_both_ways(layout: str, version: str) -> None:
             r.content for r in by_agent.repositories
         ]
         estate = driver_for(sim)._estate
-        inventories = [take_inventory(replace(estate, use_module=m)) for m in (True, False)]
-        assert as_json(inventories[0]) == as_json(inventories[1])
+        inventories = [
+            as_json(take_inventory(replace(estate, use_module=m))) for m in (True, False)
+        ]
+        assert [taken_mtus(one) for one in inventories] == [{1500}, {None}]
+        assert inventories[0] == inventories[1]
 
 
 def test_what_is_more_than_values_is_for_the_agent_to_say(driver: Any, sim: Simulator) -> None:
