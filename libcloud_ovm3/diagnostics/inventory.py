@@ -173,6 +173,7 @@ class VMEntry:
     :ivar memory_mb: of the running domain, else from its vm.cfg; likewise ``vcpus``.
     :ivar ha: the agent's HA flag; None: not known, or not exactly one definition.
     :ivar description: None: it has none, or as for ``ha``; likewise ``domain_type``.
+    :ivar metadata: What users have recorded of it; None: unknown; likewise ``tags``.
     """
 
     id: str
@@ -189,6 +190,8 @@ class VMEntry:
     addresses: tuple[VMAddress, ...] = ()
     description: str | None = None
     domain_type: str | None = None
+    metadata: dict[str, str] | None = None
+    tags: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -355,6 +358,8 @@ def _vm(vm: VM, vlans: Mapping[str, int | None]) -> VMEntry:
         addresses=vm.addresses,
         description=config.description or None,
         domain_type=config.domain_type or None,
+        metadata=None if vm.metadata is None else dict(vm.metadata.metadata),
+        tags=None if vm.metadata is None else vm.metadata.tags,
     )
 
 

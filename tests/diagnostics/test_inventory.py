@@ -15,6 +15,7 @@ from libcloud_ovm3.estate.addresses import RECORDED, VMAddress
 from libcloud_ovm3.estate.definitions import Definition
 from libcloud_ovm3.estate.host_network import HostBridge, HostDevice, HostNetwork
 from libcloud_ovm3.estate.hosts import UnreachableHost
+from libcloud_ovm3.estate.vm_metadata import VMMetadata
 from tests.diagnostics.healthy import REPOSITORY, defined, host, inventory_data, live, repository
 from tests.diagnostics.troubled import BROKEN, TWIN, estate_of, troubled_pool
 from tests.support import calls_of, driver_for, simulate
@@ -117,6 +118,16 @@ def test_what_a_vm_says_of_itself() -> None:
         ("of the accounts", "xen_hvm"),
         (None, None),
     ]
+
+
+def test_what_was_recorded_of_a_vm() -> None:
+    read = inventory_data(definitions=[defined("a", uuid=ONE), defined("b", uuid=TWIN)])
+    noted = VMMetadata({"owner": "ops"}, ("web", "a b"))
+    read.snapshot.vms[ONE] = replace(read.snapshot.vms[ONE], metadata=noted)
+    read.snapshot.vms[TWIN] = replace(read.snapshot.vms[TWIN], metadata=None)
+    written = json.loads(json.dumps(as_json(build_inventory(read))))
+    shown = {vm["id"]: (vm["metadata"], vm["tags"]) for vm in written["vms"]}
+    assert shown == {ONE: ({"owner": "ops"}, ["web", "a b"]), TWIN: (None, None)}
 
 
 def test_disks_are_shown_as_in_the_vm_cfg() -> None:

@@ -132,6 +132,10 @@ def test_the_same_definitions_by_both_ways(layout: str, version: str) -> None:
             as_json(take_inventory(replace(estate, use_module=m))) for m in (True, False)
         ]
         assert [taken_mtus(one) for one in inventories] == [{1500}, {None}]
+        noted = [[(vm.pop("metadata"), vm.pop("tags")) for vm in one["vms"]] for one in inventories]
+        defined_once = [len(vm.definitions) == 1 for vm in by_module.vms.values()]
+        assert noted[0] == [({}, ()) if one else (None, None) for one in defined_once]
+        assert noted[1] == [(None, None)] * len(noted[0])
         assert inventories[0] == inventories[1]
 
 
