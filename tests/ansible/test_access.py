@@ -18,7 +18,10 @@ from ansible_collections.libcloud_ovm3.ovm3.plugins.module_utils.access import (
     warning_by,
     with_options,
 )
-from ansible_collections.libcloud_ovm3.ovm3.plugins.module_utils.vm_states import NOT_COMPARED
+from ansible_collections.libcloud_ovm3.ovm3.plugins.module_utils.vm_states import (
+    NOT_COMPARED,
+    RECORDED,
+)
 from libcloud_ovm3 import OVM3NodeDriver
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Warning, warn
 from libcloud_ovm3.estates_file.changing import add_estate
@@ -28,7 +31,7 @@ PIN = "ab" * 32
 OPTIONS = {*ARGUMENTS, "estate"}
 # Those of the module alone (test_real.py compares them with what ansible-doc shows).
 OF_THE_MODULE = {"location", "start", "force", "stop_timeout", "minimum_age", "delete_disks"}
-OF_THE_MODULE |= {"hosts_off", "ssh_port", "memory_mb", *NOT_COMPARED}
+OF_THE_MODULE |= {"hosts_off", "ssh_port", "memory_mb", *NOT_COMPARED, *RECORDED}
 # What a user of Ansible has other means for, what tests need, what libcloud's other drivers have.
 NOT_OFFERED = {"ex_estate", "ex_strict", "ex_read_only", "timeout", "secure", "ex_clock"}
 NOT_OFFERED |= {"api_name", "api_version", "backoff", "path", "project", "region", "retry_delay"}
@@ -99,13 +102,8 @@ def test_no_message_names_an_argument_of_python() -> None:
         "ex_type",
         "ex_network",
         "ex_cpus",
-        "ex_keyname",
         "ex_idempotency_key",
-        "ex_metadata",
         "ex_progress",
-        "ex_tags",
-        "ex_userdata",
-        "ex_network_format",
     }
     shown = {name: with_options(name) for name in named}
     other = {name: text for name, text in shown.items() if text not in OPTIONS | OF_THE_MODULE}
@@ -146,6 +144,12 @@ def test_no_message_names_an_argument_of_python() -> None:
             "ex_attach_nic('a', 'b', ex_mac='m') (ovm3 vm attach-nic a b --mac m) puts it back",
             "`ovm3 vm attach-nic a b --mac m` puts it back",
         ),
+        ("auth: not a public key: expected", "ssh_key: not a public key: expected"),
+        ("auth: this is a private key", "ssh_key: this is a private key"),
+        ("auth: the public key is damaged", "ssh_key: the public key is damaged"),
+        ("which auth and ex_keyname set", "which ssh_key and key_name set"),
+        ("told (auth, ex_keyname, ex_userdata, an", "told (ssh_key, key_name, user_data, an"),
+        ("the agent says auth: no", "the agent says auth: no"),
         ("(pending; destroy_node removes it)", "(pending; state: absent removes it)"),
     ],
 )

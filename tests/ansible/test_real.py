@@ -17,6 +17,7 @@ from libcloud_ovm3.operations.limits import MINIMUM_AGE, STOP_LIMIT
 from libcloud_ovm3.simulator import Simulator
 from tests.cli.running import address
 from tests.operations.failures import WRITES
+from tests.operations.test_ssh_keys import ED25519
 from tests.support import calls_of, driver_for, fingerprints_of, pins_of, quietly
 
 from .running import Controller, controller_on, recap
@@ -113,7 +114,7 @@ def test_the_collection_as_a_file(lab: tuple[Controller, Simulator]) -> None:
 
 def test_the_examples_of_the_page(lab: tuple[Controller, Simulator]) -> None:
     controller, sim = lab
-    config, site, bare = blocks("yaml")
+    config, site, bare, _ = blocks("yaml")
     _, commands, docs, _ = blocks("sh")
     assert docs.splitlines() == [f"ansible-doc -t inventory {PLUGIN}", f"ansible-doc {MODULE}"]
     controller.write("ovm3.yml", config)
@@ -429,6 +430,30 @@ def test_tasks_that_fail(lab: tuple[Controller, Simulator]) -> None:
     assert not any(one["changed"] for one in dead)
     assert calls_of(sim, *WRITES) == []
     assert fingerprints_of(sim.repository_path) == before
+
+
+def test_what_a_guest_is_told_needs_the_host_module(lab: tuple[Controller, Simulator]) -> None:
+    """And Ansible shows no user data. With it: test_vm_with_module.py."""
+    controller, sim = lab
+    sim.add_vm("on")
+    told = {"ssh_key": ED25519, "network_format": 2, "user_data": "#!/bin/sh\ns3ntinel\n"}
+    refused, there, other = controller.play(
+        [
+            {"name": "new", **IMAGE, **told},
+            {"name": "on", **told},
+            {"name": "on", "metadata": {"owner": "ops"}, "tags": ["web"]},
+        ],
+        "-vvv",
+        "--diff",
+    )
+    for one in (refused, other):
+        assert (one["failed"], one["changed"], one["error"]) == (True, False, "PreconditionFailed")
+        assert "host module" in one["msg"]
+    assert "(ssh_key, key_name, user_data, an address" in refused["msg"]
+    assert (there["failed"], there["changed"]) == (False, False)
+    assert there["not_compared"] == ["network_format", "ssh_key", "user_data"]
+    assert "s3ntinel" not in controller.output
+    assert calls_of(sim, *WRITES) == []
 
 
 def test_a_start_that_fails_is_picked_up(lab: tuple[Controller, Simulator]) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from ansible_collections.libcloud_ovm3.ovm3.plugins.module_utils.vm_states import (
     NOT_COMPARED,
+    RECORDED,
     Done,
     bring_about,
     check_options,
@@ -32,7 +33,8 @@ from tests.support import calls_of, driver_for, fingerprints_of, quietly, simula
 
 NOT_GIVEN = dict.fromkeys(
     "name id image size memory_mb vcpus disk_gb domain_type iso volumes description networks "
-    "location delete_disks hosts_off".split()
+    "location delete_disks hosts_off network_format ssh_key key_name user_data metadata "
+    "tags".split()
 )
 DEFAULTS = {**NOT_GIVEN, "start": True, "force": False, "stop_timeout": 300, "minimum_age": 60}
 IMAGE: dict[str, Any] = {"image": "oracle-linux-6", "size": "tiny"}
@@ -331,8 +333,8 @@ def test_networks_of_a_vm_that_is_created(sim: Simulator) -> None:
 # What the module decides itself or has under another name: size, vcpus, memory_mb, state, start.
 ITS_OWN = {"name", "size", "image", "location", "ex_hosts_off", "ex_start"}
 ITS_OWN |= {"ex_cpus", "ex_memory_mb"}
-NOT_OFFERED = {"auth", "ex_allow_same_name", "networks"}
-NOT_OFFERED |= {"ex_keyname", "ex_network_format", "ex_userdata", "ex_metadata", "ex_tags"}
+RENAMED = {"ssh_key": "auth", "key_name": "ex_keyname", "user_data": "ex_userdata"}
+NOT_OFFERED = {"ex_allow_same_name", "networks"}
 NOT_OFFERED |= {"ex_idempotency_key"}  # a task is idempotent by the name
 NOT_OFFERED |= {"ex_progress"}  # a task has no output before its end
 
@@ -340,7 +342,8 @@ NOT_OFFERED |= {"ex_progress"}  # a task has no output before its end
 def test_every_argument_of_create_node_has_an_option() -> None:
     """But for what the driver takes while it is empty only: its docstring does not describe it."""
     documented = set(re.findall(r":param (\w+):", OVM3NodeDriver.create_node.__doc__ or ""))
-    options = {f"ex_{name}" for name in NOT_COMPARED if name != "image"}
+    offered = {*NOT_COMPARED, *RECORDED} - {"image"}
+    options = {RENAMED.get(name, f"ex_{name}") for name in offered}
     assert options | ITS_OWN | NOT_OFFERED == documented, "an option, or an entry in NOT_OFFERED"
 
 
@@ -366,3 +369,10 @@ def test_all_that_a_vm_is_created_with(sim: Simulator) -> None:
     for wrong in ({"volumes": ["no such"]}, {"iso": "no such"}, {"description": "\n"}):
         with pytest.raises(Ovm3Error, match=r"no such|^ex_description '"):
             task(sim, "wrong", "present", **IMAGE, **wrong)
+
+
+def test_unknown_metadata_and_tags_are_not_taken_for_the_same(sim: Simulator) -> None:
+    for check in (True, False):
+        for given in ({"tags": []}, {"metadata": {}}):
+            with pytest.raises(PreconditionFailed, match="has the host module"):
+                task(sim, "off", "present", check=check, **given)

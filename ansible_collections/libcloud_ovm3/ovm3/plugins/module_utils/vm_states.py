@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from libcloud.compute.base import Node
+from libcloud.compute.base import Node, NodeAuthSSHKey
 from libcloud.compute.types import NodeState
 
 from libcloud_ovm3 import OVM3NodeDriver
@@ -32,7 +32,11 @@ Options = Mapping[str, Any]
 Warn = Callable[[str], object]
 
 # What a VM is created with and what of one that exists is not compared; the result says so.
-NOT_COMPARED = ("image", "networks", "disk_gb", "domain_type", "iso", "volumes", "description")
+NOT_COMPARED = (
+    *("image", "networks", "network_format", "disk_gb", "domain_type", "iso", "volumes"),
+    *("description", "ssh_key", "key_name", "user_data"),
+)
+RECORDED = ("metadata", "tags")  # what of a VM that exists is changed, if the task says others
 
 
 @dataclass(frozen=True)
@@ -137,11 +141,19 @@ def _act(
     if state in ("present", "started"):
         _tell_differences(driver, node, options, warn)
     if state == "present":
-        return _complete(node)
+        is_recorded = _record(driver, _complete(node), options)
+        return _reread(driver, node, options, warn) if is_recorded else node
     if state == "started" and _runs(driver, node, options):
-        return node
+        is_recorded = _record(driver, node, options)
+        return _reread(driver, node, options, warn) if is_recorded else node
     if state == "started":
-        driver.start_node(node, _location(driver, options), off)
+        location = _location(driver, options)
+        try:
+            _record(driver, node, options)
+        except ReadOnly:  # in check mode the start has to be checked too
+            driver.start_node(node, location, off)
+            raise
+        driver.start_node(node, location, off)
     elif state == "stopped":  # one that is off is read twice: it may be rebooting
         force, limit = options["force"], options["stop_timeout"]
         driver.stop_node(node, ex_force=force, ex_timeout=limit, ex_hosts_off=off)
@@ -163,15 +175,34 @@ def _create(driver: OVM3NodeDriver, options: Options) -> Node:
         find_size(driver, options["size"], options["memory_mb"], options["vcpus"]),
         find_image(driver, options["image"]),
         _location(driver, options),
+        NodeAuthSSHKey(options["ssh_key"]) if options["ssh_key"] else None,
         ex_description=options["description"],
         ex_disk_gb=options["disk_gb"],
         ex_domain_type=options["domain_type"],
         ex_hosts_off=options["hosts_off"],
         ex_iso=find_image(driver, options["iso"]) if options["iso"] else None,
+        ex_keyname=options["key_name"],
+        ex_metadata=options["metadata"],
+        ex_network_format=options["network_format"] or 1,
         ex_networks=options["networks"],
+        ex_tags=options["tags"],
+        ex_userdata=options["user_data"],
         ex_volumes=find_volumes(driver, options["volumes"] or ()),
         ex_start=options["state"] == "started" or options["start"],
     )
+
+
+def _record(driver: OVM3NodeDriver, node: Node, options: Options) -> bool:
+    """Record the metadata and tags of the task, unless they are; return whether that was needed.
+
+    Unknown ones are not taken for the same: the driver looks, or says why they cannot be recorded.
+    """
+    metadata, tags = options["metadata"], options["tags"]
+    recorded, words = node.extra["metadata"], node.extra["tags"]
+    is_same = metadata is None or metadata == recorded
+    if is_same and (tags is None or (words is not None and set(tags) == set(words))):
+        return False
+    return driver.ex_set_metadata(node, metadata, ex_tags=tags)
 
 
 def _location(driver: OVM3NodeDriver, options: Options) -> Any:
@@ -286,12 +317,16 @@ def _expected(before: dict[str, Any] | None, options: Options) -> dict[str, Any]
         return None
     if before is None:
         is_on = state == "started" or options["start"]
-        keys = ("name", "size", "memory_mb", "vcpus", "location", *NOT_COMPARED)
-        given = {key: options[key] for key in keys if options[key] is not None}
+        keys = ("name", "size", "memory_mb", "vcpus", "location", *NOT_COMPARED, *RECORDED)
+        shown = [key for key in keys if options[key] is not None and key != "user_data"]
+        given = {key: options[key] for key in shown}
         return {**given, "state": "running" if is_on else "stopped"}
     if state == "stopped":
         return {**before, "state": "stopped", "host": None, "live": []}
-    return {**before, "state": "running" if state == "started" else "rebooting"}
+    if state == "rebooted":
+        return {**before, "state": "rebooting"}
+    recorded = {key: options[key] for key in RECORDED if options[key] is not None}
+    return {**before, **recorded, "state": "running" if state == "started" else before["state"]}
 
 
 def _label(node: Node) -> str:

@@ -49,8 +49,9 @@ options:
     type: str
   state:
     description:
-      - V(present) creates the VM if it does not exist. It never starts or changes one that exists,
-        and warns if that has other memory or CPUs than the task says, or runs on another host.
+      - V(present) creates the VM if it does not exist. It never starts one that exists, changes
+        nothing of it but O(metadata) and O(tags), and warns if it has other memory or CPUs than the
+        task says, or runs on another host.
       - V(started) starts a VM that is off. One that does not exist is created if O(image) is given.
       - V(stopped) asks the guest to shut down, and waits until it has.
       - V(rebooted) asks the guest to reboot. It does not wait, and reports a change each time.
@@ -59,51 +60,6 @@ options:
     type: str
     choices: [present, absent, started, stopped, rebooted]
     default: present
-  image:
-    description: Name or id of the template or ISO of a VM that is created. Nothing records of which
-      image a VM was made, so that of a VM that exists is not compared; RV(not_compared) says so.
-      Of an ISO, from which it boots first, it gets an empty disk of O(disk_gb).
-    type: str
-  size:
-    description: Id of a built-in size for a VM that is created (C(ovm3 size list)). This or
-      O(memory_mb) is required then.
-    type: str
-  memory_mb:
-    description: Memory in MB of a VM that is created, instead of that of O(size).
-    type: int
-  vcpus:
-    description: Number of virtual CPUs of a VM that is created, instead of that of O(size).
-    type: int
-  disk_gb:
-    description: Size in GB of the first disk of a VM that is created. More than the template's
-      needs the host module. Without this option it has that of the template.
-    type: float
-  domain_type:
-    description: Whether a VM that is created is paravirtualized or HVM. Without this option as the
-      template is; of a disk image V(pv).
-    type: str
-    choices: [pv, hvm]
-  iso:
-    description: Name or id of an ISO for a CD drive of a VM that is created, besides its image.
-    type: str
-  volumes:
-    description: Names or ids of volumes that a VM that is created has from the beginning, behind
-      its own disks and in this order. O(state=absent) keeps them.
-    type: list
-    elements: str
-  description:
-    description: Description of a VM that is created. The options from O(disk_gb) to this one are
-      not compared with a VM that exists.
-    type: str
-  networks:
-    description:
-      - The networks of the network cards of a VM that is created, in the guest's order. Each is a
-        bridge, a traffic label or C(label:vlan), or a dict with the key C(network) and C(mac),
-        C(address), C(model), C(type) (C(docs/networks.md) of libcloud-ovm3). An empty list is none.
-      - Without this option it has those of the image, else one on O(default_network), else none.
-      - The cards of a VM that exists are neither changed nor compared.
-    type: list
-    elements: raw
   location:
     description: Name, address or id of the host on which to start the VM. Otherwise the driver
       chooses one. A VM that runs on another host is an error with O(state=started).
@@ -145,6 +101,7 @@ options:
     type: int
 extends_documentation_fragment:
   - libcloud_ovm3.ovm3.access
+  - libcloud_ovm3.ovm3.new_vm
 attributes:
   check_mode:
     description: Makes all the checks of the task and sends nothing that changes anything.
@@ -185,6 +142,32 @@ EXAMPLES = r"""
       - guest:160
       - network: guest:161
         mac: "00:21:f6:00:00:61"
+
+- name: A VM that one can log in to, with a static address (needs the host module)
+  libcloud_ovm3.ovm3.vm:
+    estate: lab
+    name: web-4
+    state: started
+    image: oracle-linux-6
+    size: small
+    ssh_key: "{{ lookup('file', '~/.ssh/id_ed25519.pub') }}"
+    user_data: |
+      #cloud-config
+      packages: [nginx]
+    networks:
+      - network: guest
+        address: 192.0.2.10/24
+        gateway: 192.0.2.1
+        dns: [192.0.2.53]
+    metadata:
+      owner: ops
+    tags: [web]
+
+- name: Other tags, of a VM that exists
+  libcloud_ovm3.ovm3.vm:
+    estate: lab
+    name: web-4
+    tags: [web, production]
 
 - name: A VM on which a system is installed from an ISO, with another disk
   libcloud_ovm3.ovm3.vm:
@@ -321,6 +304,12 @@ def arguments() -> dict[str, dict[str, Any]]:
         "volumes": TEXTS,
         "description": TEXT,
         "networks": {"type": "list", "elements": "raw"},
+        "network_format": {"type": "int", "choices": [1, 2]},
+        "ssh_key": {"type": "str", "no_log": False},
+        "key_name": {"type": "str", "no_log": False},
+        "user_data": {"type": "str", "no_log": True},
+        "metadata": {"type": "dict"},
+        "tags": TEXTS,
         "location": TEXT,
         "start": {"type": "bool", "default": True},
         "force": {"type": "bool", "default": False},
