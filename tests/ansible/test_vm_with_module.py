@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from email import message_from_string
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from libcloud_ovm3.errors import InvalidArgument, Ovm3Error, PreconditionFailed
 from libcloud_ovm3.simulator import Simulator
@@ -25,19 +28,32 @@ def with_module() -> Iterator[Simulator]:
         yield simulator
 
 
+def shown_on_the_page() -> dict[str, Any]:
+    """What docs/ansible.md gives a VM that one can log in to."""
+    page = (Path(__file__).parents[2] / "docs" / "ansible.md").read_text(encoding="utf-8")
+    [*_, play] = re.findall(r"^```yaml\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    [task_of_page] = yaml.safe_load(play)[0]["tasks"]
+    options: dict[str, Any] = task_of_page["libcloud_ovm3.ovm3.vm"]
+    own = ("estate", "name", "state")
+    return {key: value for key, value in options.items() if key not in own}
+
+
 def test_what_the_guest_is_told(with_module: Simulator) -> None:
     sim, driver = with_module, driver_for(with_module, ex_keys_repository="MyRepo")
     driver.import_key_pair_from_string("ops", ED25519)
-    card = {"network": driver.ex_list_networks()[0].name, "address": "192.0.2.10/24"}
-    card |= {"gateway": "192.0.2.1", "dns": ["192.0.2.53"]}
     user_data = "#cloud-config\npackages: [nginx]\n"
-    told: dict[str, Any] = {"ssh_key": RSA, "key_name": "ops", "user_data": user_data}
-    more = {**IMAGE, **told, "networks": [card], "network_format": 2, "tags": ["web"]}
+    more = shown_on_the_page()
+    assert more["networks"][0].pop("network") == "guest"
+    card = {"network": driver.ex_list_networks()[0].name, **more["networks"][0]}
+    for option, text in (("ssh_key", RSA), ("user_data", user_data)):
+        assert "lookup('file'" in more[option]
+        more[option] = text
+    more |= {"size": "tiny", "key_name": "ops", "networks": [card], "network_format": 2}
     after = task(sim, "told", "present", check=True, **more).after
     assert after is not None
     assert (after["ssh_key"], after["networks"], after["tags"]) == (RSA, [card], ["web"])
     assert "user_data" not in after, "it may have secrets"
-    vm = task(sim, "told", "present", **more, metadata={"owner": "ops"}, start=False).vm
+    vm = task(sim, "told", "present", **more, start=False).vm
     assert vm is not None
     assert (vm["metadata"], vm["tags"]) == ({"owner": "ops"}, ["web"])
     assert vm["private_ips"] == ["192.0.2.10"]
