@@ -22,9 +22,9 @@ class Guests(OVM3Base):
         """Take a node's seed out of its CD drive, which stays, and delete it.
 
         The seed is what the guest was told when the node was created: it may hold the hash of a
-        password. A guest that has started once needs it no more, but see
-        docs/guest-configuration.md#removing-the-seed first. A node without one is left as it is. Of
-        a node that is gone, the seeds that :meth:`ex_list_orphans` lists are deleted.
+        password. A guest that has started once needs it no more, but see "Removing the seed" in
+        docs/guest-configuration.md first. A node without one is left as it is. Of a node that is
+        gone, the seeds that :meth:`ex_list_orphans` lists are deleted.
 
         :param node: The node, running, paused or stopped, or its id. (required)
         :type node: :class:`Node` or ``str``
