@@ -130,7 +130,7 @@ def parse(path: Path, text: str) -> Any:
     except yaml.MarkedYAMLError as error:  # not its own text, which quotes lines
         line = f" line {error.problem_mark.line + 1}:" if error.problem_mark else ""
         raise InvalidArgument(f"{path}:{line} not valid YAML: {error.problem}") from None
-    except (yaml.YAMLError, ValueError, RecursionError):
+    except Exception:  # also KeyError and more, of a tag such as !!bool; its text quotes values
         raise InvalidArgument(f"{path}: not valid YAML") from None
 
 

@@ -74,8 +74,11 @@ def configs_in(text: str) -> list[dict[str, Any]]:
     """
     if not is_mime(text):
         return [_parsed(text)] if _kind_of(text) == CLOUD_CONFIG else []
-    message = email.message_from_string(text)
-    parts = [one for one in message.walk() if not one.is_multipart()]
+    try:
+        message = email.message_from_string(text)
+        parts = [one for one in message.walk() if not one.is_multipart()]
+    except RecursionError:
+        raise InvalidArgument("ex_userdata: a MIME message with too many levels") from None
     if message.defects or (len(parts) == 1 and not message.get("Content-Type")):
         raise InvalidArgument("ex_userdata: a MIME message that is damaged")
     return [
@@ -96,7 +99,7 @@ def _parsed(text: str) -> dict[str, Any]:
 
     try:
         found = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except Exception as error:  # also KeyError and more, of a tag such as !!bool; it quotes values
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark is not None else ""
         raise InvalidArgument(f"ex_userdata: not valid YAML{where}") from None

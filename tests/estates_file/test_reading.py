@@ -97,6 +97,7 @@ def test_an_unknown_name_lists_the_known_ones(file: Path) -> None:
         ("estates: {lab: {hosts: [x]", "line 1: not valid YAML"),
         ("estates: !!python/object:os.system {}", "not valid YAML"),
         ("estates: {lab: {hosts: 2001-99-99}}", "not valid YAML"),
+        ("estates: {lab: {hosts: !!bool x}}", "not valid YAML"),
         ("\x00", "not valid YAML"),
     ],
 )

@@ -35,6 +35,7 @@ KEY = "ssh-ed25519 AAAA somebody"
 MACS = ("00:21:f6:00:00:01", "00:21:f6:00:00:02")
 STATIC = {"address": "192.0.2.10/24", "gateway": "192.0.2.1", "dns": "192.0.2.53 192.0.2.54"}
 SCRIPT = "#!/bin/sh\necho hello\n"
+DEEP = "".join(f"Content-Type: multipart/mixed; boundary={n}\n\n--{n}\n" for n in range(2000))
 
 
 def parts_of(text: str) -> list[tuple[str, str]]:
@@ -123,11 +124,17 @@ def test_user_data_that_contradicts_auth_is_refused(line: str, mime: bool) -> No
         (None, "expected a text"),
         ("secret", "not of a kind that cloud-init knows"),
         ("#cloud-config\nsecret: [", "not valid YAML in line"),
+        ("#cloud-config\na: !!bool secret\n", "not valid YAML"),
+        ("#cloud-config\na: !!int secret\n", "not valid YAML"),
+        ("#cloud-config\na: !!int ''\nb: secret\n", "not valid YAML"),
+        ("#cloud-config\na: !!timestamp secret\n", "not valid YAML"),
+        ("#cloud-config\na: " + "[" * 9999, "not valid YAML"),
         ("#cloud-config\n- secret\n", "a mapping"),
         ("#cloud-config\n\0secret", "NUL"),
         ("#!secret\ud800", "Unicode"),
         ("#!" + "secret" * LONGEST, "bytes: expected"),
         ("MIME-Version: 1.0\n\nsecret", "MIME message that is damaged"),
+        ("MIME-Version: 1.0\n" + DEEP, "too many levels"),
         (
             "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=x\n\nsecret",
             "MIME message that is damaged",
@@ -138,6 +145,7 @@ def test_bad_user_data_is_refused_and_never_quoted(value: Any, expected: str) ->
     with pytest.raises(InvalidArgument, match=expected) as caught:
         checked_user_data(value)
     assert "secret" not in str(caught.value)
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
 
 # ------------------------------------------------------------------ names
