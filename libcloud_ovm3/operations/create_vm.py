@@ -298,10 +298,10 @@ def _configure(plan: VMPlan, notices: list[str]) -> Definition:
 
 def _record(plan: VMPlan, notices: list[str]) -> None:
     """Step 3b: the static addresses of its cards, and its metadata."""
-    where = (plan.operation, plan.snapshot, plan.repository)
     try:
         if plan.cards.addresses:
-            notices += record_addresses(*where, plan.vm_id, plan.cards.addresses)
+            where = (plan.operation, plan.repository, plan.vm_id)
+            notices += record_addresses(*where, plan.cards.addresses)
         if plan.records_metadata:
             wanted = plan.spec.metadata
             notices += record_metadata(plan.operation, plan.repository, plan.vm_id, wanted)
@@ -390,6 +390,6 @@ def _withdraw(plan: VMPlan) -> None:
         require_deleted(plan.host, plan.repository.id, plan.directory, failed)
     if plan.cards.addresses:
         cards = [one._replace(addresses=()) for one in plan.cards.addresses]
-        record_addresses(plan.operation, plan.snapshot, plan.repository, plan.vm_id, cards)
+        record_addresses(plan.operation, plan.repository, plan.vm_id, cards)
     if plan.records_metadata:
         record_metadata(plan.operation, plan.repository, plan.vm_id, VMMetadata())

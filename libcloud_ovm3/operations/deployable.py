@@ -15,6 +15,7 @@ from libcloud_ovm3.estate.addresses import RECORDED, VMAddress, public_test, rec
 from libcloud_ovm3.estate.host_addresses import addresses_of
 from libcloud_ovm3.estate.vms import EstateSnapshot
 from libcloud_ovm3.operations.plan_vm import VMPlan
+from libcloud_ovm3.operations.record_address import addresses_of_others
 
 PUBLIC, PRIVATE = "public_ips", "private_ips"
 
@@ -25,7 +26,8 @@ def require_known_address(plan: VMPlan, interface: str, otherwise: str = "") -> 
     :param interface: ``public_ips`` or ``private_ips``.
     :param otherwise: what the caller can do instead, for the error.
     :raises InvalidArgument: it is not to be started, or its addresses are of the other kind.
-    :raises PreconditionFailed: it has no network card, or nothing tells their addresses.
+    :raises PreconditionFailed: it has no network card, or nothing tells their addresses; or another
+        VM has one of them: SSH would perhaps reach that one.
     """
     label = f"VM {plan.spec.name!r} was not created"
     if not plan.spec.start:
@@ -38,6 +40,7 @@ def require_known_address(plan: VMPlan, interface: str, otherwise: str = "") -> 
         )
     found = _static(plan) + _can_be_seen(plan, cards)
     if any(one.is_public == (interface == PUBLIC) for one in found):
+        _require_own(plan, label)
         return
     if found:
         raise InvalidArgument(f"{label}: {_other_kind(found, interface)}")
@@ -50,6 +53,17 @@ def _static(plan: VMPlan) -> list[VMAddress]:
     snapshot, estate = plan.snapshot, plan.operation.estate
     known = recorded_addresses(plan.cards.addresses, snapshot.vms.values(), snapshot.hosts, estate)
     return [one for one in known if ip_address(one.address).version == 4]
+
+
+def _require_own(plan: VMPlan, label: str) -> None:
+    """Check that no other VM, running or not, has one of its static addresses."""
+    others = addresses_of_others(plan.snapshot, plan.vm_id, plan.cards.addresses)
+    if others:
+        raise PreconditionFailed(
+            f"{label}: {'; '.join(others)}, so SSH may reach that one; expected an address that no "
+            f"other VM has. What is recorded of a card that does not use it any more is removed "
+            f"with ex_update_nic(ex_address=[])"
+        )
 
 
 def _can_be_seen(plan: VMPlan, cards: Sequence[Vif]) -> list[VMAddress]:

@@ -39,6 +39,7 @@ from libcloud_ovm3.operations.record_address import (
     CardAddresses,
     record_addresses,
     require_recordable,
+    same_addresses,
 )
 from libcloud_ovm3.operations.release_bridges import Use, bridges_of_vm, read_uses, release
 from libcloud_ovm3.operations.vlan_bridges import StartNetworks, release_taken, require_networks
@@ -280,7 +281,7 @@ def record_of(target: Target, done: str, cards: Sequence[CardAddresses]) -> list
     """
     repository = repository_of(target.snapshot, target.definition)
     try:
-        return record_addresses(target.operation, target.snapshot, repository, target.vm.id, cards)
+        notices = record_addresses(target.operation, repository, target.vm.id, cards)
     except (AgentFault, PreconditionFailed, OperationIncomplete) as error:
         raise target.operation.incomplete(
             f"VM {target.vm.label}: {done}, but what is recorded of its static addresses may be as "
@@ -288,6 +289,7 @@ def record_of(target: Target, done: str, cards: Sequence[CardAddresses]) -> list
             left=(target.vm.id,),
             nodes=[target.vm.summary],
         ) from error
+    return notices + same_addresses(target.snapshot, target.vm.id, cards)
 
 
 # ------------------------------------------------------------------ taking one out

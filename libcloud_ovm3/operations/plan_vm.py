@@ -28,7 +28,7 @@ from libcloud_ovm3.operations.new_volumes import NewVolumes, volumes_for, with_v
 from libcloud_ovm3.operations.operation import Operation
 from libcloud_ovm3.operations.placement import choose_for_new
 from libcloud_ovm3.operations.plan_cards import CardEntries, entries_for, planned_cards
-from libcloud_ovm3.operations.record_address import require_recordable
+from libcloud_ovm3.operations.record_address import require_recordable, same_addresses
 from libcloud_ovm3.operations.record_metadata import require_metadata_recordable
 from libcloud_ovm3.operations.same_key import require_unused, vm_id_of
 from libcloud_ovm3.operations.target_repository import require_room
@@ -204,6 +204,7 @@ def _plan(estate: Estate, spec: VMSpec) -> VMPlan:
             *snapshot.errors(),
             *snapshot.notices(),
             *entries.notices,
+            *same_addresses(snapshot, vm_id, entries.addresses),
             *seed_notices,
             *notices,
         ),

@@ -45,48 +45,53 @@ def require_recordable(repository: Repository) -> HostModule:
 
 def record_addresses(
     operation: Operation,
-    snapshot: EstateSnapshot,
     repository: Repository,
     vm_id: str,
     cards: Sequence[CardAddresses],
 ) -> list[str]:
     """Record what addresses the cards of a VM have; those of its other cards stay.
 
-    :param snapshot: What was read of the estate, to find the addresses of other VMs.
     :param repository: That of the VM's definition.
-    :return: Notices for the user: other VMs, and hosts, that have one of these addresses on the
-        same network.
+    :return: Notices for the user.
     :raises PreconditionFailed: As :func:`require_recordable`, or other clients write all the time.
     :raises AgentFault: The host refused; what is recorded is as it was.
     :raises OperationIncomplete: Whether it was recorded is unknown.
     """
     wanted = {card.mac: list(card.addresses) for card in cards}
     what = _WHAT.format(vm_id)
-    notices = change_entry(operation, repository, vm_id, lambda now: {**now, **wanted}, what)
-    return notices + same_addresses(snapshot, vm_id, cards)
+    return change_entry(operation, repository, vm_id, lambda now: {**now, **wanted}, what)
 
 
 def same_addresses(
     snapshot: EstateSnapshot, vm_id: str, cards: Iterable[CardAddresses]
 ) -> list[str]:
     """Notices of other VMs, and of hosts, that have one of these addresses on the same network."""
-    seen = ((vm, one) for vm in snapshot.vms.values() for one in vm.addresses)
-    known = {(vm.id, one.network, one.address): vm for vm, one in seen}
-    given = given_addresses(snapshot.vms.values(), snapshot.repositories)
-    known |= {(one.vm.id, one.network, one.address): one.vm for one in given}
-    own = own_addresses(snapshot.hosts)
     wanted = list(cards)
-    return [
-        f"{address} on network {card.network} is also an address of VM {vm.label}"
-        for card in wanted
-        for (other, network, address), vm in known.items()
-        if other != vm_id and network == card.network and address in card.addresses
-    ] + [
+    own = own_addresses(snapshot.hosts)
+    return addresses_of_others(snapshot, vm_id, wanted) + [
         f"{address} on network {card.network} is an address of host {host} itself, so it is not "
         f"shown as one of the VM"
         for card in wanted
         for address in card.addresses
         for host in hosts_with(card.network, address, own)
+    ]
+
+
+def addresses_of_others(
+    snapshot: EstateSnapshot, vm_id: str, cards: Sequence[CardAddresses]
+) -> list[str]:
+    """Which of these addresses other VMs have, recorded or seen, on the same network: or on one
+    that is not known, which may be the same.
+    """
+    seen = ((vm, one) for vm in snapshot.vms.values() for one in vm.addresses)
+    known = {(vm.id, one.network, one.address): vm for vm, one in seen}
+    given = given_addresses(snapshot.vms.values(), snapshot.repositories)
+    known |= {(one.vm.id, one.network, one.address): one.vm for one in given}
+    return [
+        f"{address} on network {card.network} is also an address of VM {vm.label}"
+        for card in cards
+        for (other, network, address), vm in known.items()
+        if other != vm_id and network in (card.network, None) and address in card.addresses
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
 from typing import Any
 from unittest import mock
@@ -12,7 +13,7 @@ from libcloud.compute.base import Node
 from libcloud.compute.deployment import Deployment
 from libcloud.compute.types import DeploymentError
 
-from libcloud_ovm3.errors import InvalidArgument, PreconditionFailed, WaitTimeout
+from libcloud_ovm3.errors import InvalidArgument, Ovm3Warning, PreconditionFailed, WaitTimeout
 from libcloud_ovm3.simulator import Simulator, network
 from tests.operations.failures import WRITES
 from tests.operations.templates import make_disk, make_template
@@ -185,6 +186,27 @@ def test_what_cannot_succeed_is_refused_before_anything_is_created(
         driver.deploy_node(**given)
     assert not WRITES.intersection(calls_of(sim)) - {"storage_plugin_mount"}
     assert len(calls_of(sim, "libcloud_read_agent")) <= 2, "it plans once"
+
+
+def test_an_address_that_another_node_has(sim: Simulator) -> None:
+    """SSH would reach that one, now or when it is started: the script would run there."""
+    driver = driver_for(sim)
+    image, cards = driver.list_images()[0], [{**CARD, "address": "192.0.2.60"}]
+    other = driver.create_node("other", "tiny", image, ex_start=False, ex_networks=cards)
+    text = f"192.0.2.60 on network {BRIDGE} is also an address of VM 'other'"
+    sim.calls.clear()
+    with pytest.raises(PreconditionFailed, match=f"not created: {text}.*SSH may reach that one"):
+        deploy(sim, driver, "two", ex_networks=cards, **PRIVATE)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(Ovm3Warning, match=text):
+            driver.create_node("two", "tiny", image, ex_networks=cards)
+    assert not WRITES.intersection(calls_of(sim)) - {"storage_plugin_mount"}
+    with pytest.warns(Ovm3Warning, match=text) as said:
+        two = driver.create_node("two", "tiny", image, ex_start=False, ex_networks=cards)
+    assert len(said) == 1
+    assert other.destroy()
+    assert two.destroy()
 
 
 def test_an_address_by_dhcp_on_a_network_without_one_of_the_hosts(sim: Simulator) -> None:

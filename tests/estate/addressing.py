@@ -26,4 +26,5 @@ def record(driver: Any, node: Any, *addresses: str, mac: str | None = None) -> l
     repository = snapshot.repository(node.extra["repository_id"])
     assert repository is not None
     card = CardAddresses(mac or mac_of(node), BRIDGE, addresses)
-    return record_address.record_addresses(operation, snapshot, repository, node.id, [card])
+    notices = record_address.record_addresses(operation, repository, node.id, [card])
+    return notices + record_address.same_addresses(snapshot, node.id, [card])

@@ -33,7 +33,7 @@ def record(driver: Any, name: str, *addresses: str) -> list[str]:
     repository = snapshot.repository(vm.definition.repository_id)
     assert repository is not None
     card = CardAddresses(MACS[name], "xenbr0", addresses)
-    return record_address.record_addresses(operation, snapshot, repository, vm.id, [card])
+    return record_address.record_addresses(operation, repository, vm.id, [card])
 
 
 def record_after(driver: Any) -> list[str]:
